@@ -1,0 +1,53 @@
+/* alloc.c - allocation that ends the process when memory is gone: the only file that calls libc's
+ * allocator for fixed-size objects. It holds no state. */
+#include "h2mux/base/alloc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* No stdio here: it may want memory itself. */
+static _Noreturn void die_out_of_memory(void)
+{
+    static const char text[] = "out of memory\n";
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+    (void)ignored;
+    abort();
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+    void *ptr = calloc(n ? n : 1, size ? size : 1);
+    if (!ptr)
+        die_out_of_memory();
+    return ptr;
+}
+
+void *xrealloc(void *ptr, size_t size)
+{
+    /* realloc(ptr, 0) frees, and its NULL would read as failure. */
+    void *moved = realloc(ptr, size ? size : 1);
+    if (!moved)
+        die_out_of_memory();
+    return moved;
+}
+
+char *xstrdup(const char *str)
+{
+    size_t size = strlen(str) + 1;
+    return memcpy(xcalloc(1, size), str, size);
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+    char *out = NULL;
+    va_list args;
+    va_start(args, fmt);
+    int len = vasprintf(&out, fmt, args);
+    va_end(args);
+    if (len < 0)
+        die_out_of_memory();
+    return out;
+}

@@ -1,0 +1,17 @@
+/* alloc.h - allocation that cannot fail: fixed-size objects abort the process when memory is gone.
+ * Sizes that a peer can choose never come here but through `struct buf` with a limit. */
+#ifndef H2MUX_BASE_ALLOC_H
+#define H2MUX_BASE_ALLOC_H
+
+#include <stddef.h>
+
+#define MUSTCHECK __attribute__((warn_unused_result))
+#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+void *xcalloc(size_t n, size_t size) MUSTCHECK;
+void *xrealloc(void *ptr, size_t size) MUSTCHECK;
+char *xstrdup(const char *str) MUSTCHECK;
+char *xasprintf(const char *fmt, ...) MUSTCHECK PRINTF_LIKE(1, 2);
+
+#endif

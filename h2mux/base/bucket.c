@@ -1,0 +1,42 @@
+/* bucket.c - token bucket in millionths: rate (tokens a second) times microseconds needs no
+ * division, so nothing is lost by rounding however often it is asked. Invariant: micro <= burst in
+ * millionths. */
+#include "h2mux/base/bucket.h"
+
+enum { MICRO = 1000000 };
+
+static uint64_t to_micro(uint64_t tokens)
+{
+    return tokens > UINT64_MAX / MICRO ? UINT64_MAX : tokens * MICRO;
+}
+
+void bucket_init(struct bucket *b, uint64_t burst, uint64_t rate, uint64_t now_us)
+{
+    *b = (struct bucket){
+        .burst = burst, .rate = rate, .micro = to_micro(burst), .updated_us = now_us};
+}
+
+static void bucket_refill(struct bucket *b, uint64_t now_us)
+{
+    if (now_us <= b->updated_us)
+        return;
+    uint64_t elapsed_us = now_us - b->updated_us;
+    uint64_t missing = to_micro(b->burst) - b->micro;
+    b->updated_us = now_us;
+    if (b->rate == 0)
+        return;
+    /* Compared by division: the product of a long pause and a high rate may not fit. */
+    if (elapsed_us > missing / b->rate)
+        b->micro += missing;
+    else
+        b->micro += elapsed_us * b->rate;
+}
+
+bool bucket_take(struct bucket *b, uint64_t tokens, uint64_t now_us)
+{
+    bucket_refill(b, now_us);
+    if (tokens > b->micro / MICRO)
+        return false;
+    b->micro -= tokens * MICRO;
+    return true;
+}

@@ -1,0 +1,18 @@
+/* bucket.h - token bucket over a `now` it is given: a burst, refilled at a steady rate. */
+#ifndef H2MUX_BASE_BUCKET_H
+#define H2MUX_BASE_BUCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bucket {
+    uint64_t burst;      /* most tokens held */
+    uint64_t rate;       /* tokens a second */
+    uint64_t micro;      /* tokens held, in millionths */
+    uint64_t updated_us; /* monotonic */
+};
+
+void bucket_init(struct bucket *b, uint64_t burst, uint64_t rate, uint64_t now_us); /* starts full */
+bool bucket_take(struct bucket *b, uint64_t tokens, uint64_t now_us);               /* false: not enough; nothing taken */
+
+#endif

@@ -1,0 +1,120 @@
+/* buf.c - growing bytes under a limit. Appended at the end, consumed from the front.
+ *
+ * Invariants: start <= end <= cap <= limit; an empty buf has start == end == 0; ptr == NULL iff cap
+ * == 0 and nothing was ever reserved. One octet more than cap is allocated: room for the trailing
+ * zero that vsnprintf insists on. */
+#include "h2mux/base/buf.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "h2mux/base/err.h"
+
+enum { BUF_FIRST = 256 };
+
+void buf_init(struct buf *b, size_t limit)
+{
+    *b = (struct buf){.limit = limit};
+}
+
+void buf_release(struct buf *b)
+{
+    free(b->ptr);
+    buf_init(b, b->limit);
+}
+
+static void buf_slide(struct buf *b)
+{
+    if (b->start == 0)
+        return;
+    memmove(b->ptr, b->ptr + b->start, buf_len(b));
+    b->end -= b->start;
+    b->start = 0;
+}
+
+static void buf_grow(struct buf *b, size_t need)
+{
+    size_t cap = b->cap ? b->cap : BUF_FIRST;
+    while (cap < need && cap <= b->limit / 2)
+        cap *= 2;
+    if (cap < need || cap > b->limit)
+        cap = b->limit;
+    b->ptr = xrealloc(b->ptr, cap + 1);
+    b->cap = cap;
+}
+
+char *buf_reserve(struct buf *b, size_t len)
+{
+    if (len > b->limit - buf_len(b))
+        return NULL;
+    if (len > b->cap - b->end)
+        buf_slide(b);
+    if (!b->ptr || len > b->cap - b->end)
+        buf_grow(b, b->end + len);
+    return b->ptr + b->end;
+}
+
+void buf_commit(struct buf *b, size_t len)
+{
+    assert(len <= b->cap - b->end);
+    b->end += len;
+}
+
+int buf_append(struct buf *b, struct slice s)
+{
+    if (s.len == 0)
+        return 0;
+    char *to = buf_reserve(b, s.len);
+    if (!to)
+        return ERR_LIMIT;
+    memcpy(to, s.ptr, s.len);
+    buf_commit(b, s.len);
+    return 0;
+}
+
+/* Tries the room there is first: most texts fit and are formatted once. */
+static int buf_vprintf(struct buf *b, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
+
+static int buf_vprintf(struct buf *b, const char *fmt, va_list args)
+{
+    size_t room = b->cap - b->end;
+    va_list again;
+    va_copy(again, args);
+    int want = vsnprintf(b->ptr ? b->ptr + b->end : NULL, b->ptr ? room + 1 : 0, fmt, args);
+    size_t len = want < 0 ? 0 : (size_t)want;
+    char *to = want < 0 ? NULL : buf_reserve(b, len);
+    if (to && len > room)
+        vsnprintf(to, len + 1, fmt, again);
+    va_end(again);
+    if (!to)
+        return ERR_LIMIT;
+    buf_commit(b, len);
+    return 0;
+}
+
+int buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int err = buf_vprintf(b, fmt, args);
+    va_end(args);
+    return err;
+}
+
+void buf_consume(struct buf *b, size_t len)
+{
+    assert(len <= buf_len(b));
+    b->start += len;
+    if (b->start == b->end)
+        b->start = b->end = 0;
+}
+
+void buf_truncate(struct buf *b, size_t len)
+{
+    if (len < buf_len(b))
+        b->end = b->start + len;
+    if (b->start == b->end)
+        b->start = b->end = 0;
+}

@@ -1,0 +1,40 @@
+/* clock.c - the two clocks and the two date formats. A time that no calendar holds gives an empty
+ * text. */
+#include "h2mux/base/clock.h"
+
+#include <stdbool.h>
+#include <time.h>
+
+uint64_t clock_now_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+int64_t clock_wall_s(void)
+{
+    return (int64_t)time(NULL);
+}
+
+/* strftime's day and month names are the C locale's, as RFC 9110 wants them: nothing here calls
+ * setlocale. */
+static bool to_utc(int64_t wall_s, struct tm *tm)
+{
+    time_t when = (time_t)wall_s;
+    return gmtime_r(&when, tm) != NULL;
+}
+
+void clock_iso(int64_t wall_s, char out[static CLOCK_ISO_MAX])
+{
+    struct tm tm;
+    if (!to_utc(wall_s, &tm) || !strftime(out, CLOCK_ISO_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm))
+        out[0] = '\0';
+}
+
+void clock_http(int64_t wall_s, char out[static CLOCK_HTTP_MAX])
+{
+    struct tm tm;
+    if (!to_utc(wall_s, &tm) || !strftime(out, CLOCK_HTTP_MAX, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+        out[0] = '\0';
+}

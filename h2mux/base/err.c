@@ -1,0 +1,16 @@
+/* err.c - texts of the error codes, expanded from the table in err.h. */
+#include "h2mux/base/err.h"
+
+#define ERR_CASE(name, value, text)                                                                \
+    case name:                                                                                     \
+        return text;
+
+const char *err_text(int err)
+{
+    switch (err) {
+    case ERR_OK:
+        return "ok";
+        ERR_TABLE(ERR_CASE)
+    }
+    return "unknown error";
+}

@@ -1,0 +1,108 @@
+/* map.c - ordered map on tsearch. Keys compare as octets, a prefix before what it is a prefix of.
+ *
+ * Invariants: count is the number of nodes; no node holds a NULL value. The tree stores pointers to
+ * `struct node`; look-ups pass a node on the stack whose key points at the caller's bytes. */
+#include "h2mux/base/map.h"
+
+#include <assert.h>
+#include <search.h>
+#include <stdlib.h>
+
+struct node {
+    struct slice key; /* of a stored node: points at its own `copy` */
+    void *value;      /* borrowed */
+    char copy[];
+};
+
+static int node_cmp(const void *left, const void *right)
+{
+    const struct node *a = left, *b = right;
+    size_t common = a->key.len < b->key.len ? a->key.len : b->key.len;
+    int order = common ? memcmp(a->key.ptr, b->key.ptr, common) : 0;
+    if (order != 0)
+        return order;
+    return (a->key.len > b->key.len) - (a->key.len < b->key.len);
+}
+
+static struct node *node_new(struct slice key, void *value)
+{
+    struct node *n = xcalloc(1, sizeof(*n) + key.len);
+    if (key.len > 0)
+        memcpy(n->copy, key.ptr, key.len);
+    n->key = slice_make(n->copy, key.len);
+    n->value = value;
+    return n;
+}
+
+static struct node *map_find(const struct map *m, struct slice key)
+{
+    struct node probe = {.key = key};
+    struct node *const *slot = tfind(&probe, &m->root, node_cmp);
+    return slot ? *slot : NULL;
+}
+
+void map_init(struct map *m)
+{
+    *m = (struct map){0};
+}
+
+void map_deinit(struct map *m)
+{
+    tdestroy(m->root, free);
+    map_init(m);
+}
+
+void *map_get(const struct map *m, struct slice key)
+{
+    struct node *n = map_find(m, key);
+    return n ? n->value : NULL;
+}
+
+void *map_set(struct map *m, struct slice key, void *value)
+{
+    assert(value);
+    struct node *n = map_find(m, key);
+    if (n) {
+        void *before = n->value;
+        n->value = value;
+        return before;
+    }
+    if (!tsearch(node_new(key, value), &m->root, node_cmp))
+        abort(); /* out of memory, as in alloc.c */
+    m->count++;
+    return NULL;
+}
+
+void *map_remove(struct map *m, struct slice key)
+{
+    struct node *n = map_find(m, key);
+    if (!n)
+        return NULL;
+    void *value = n->value;
+    tdelete(n, &m->root, node_cmp);
+    free(n);
+    m->count--;
+    return value;
+}
+
+struct walk {
+    void (*visit)(struct slice key, void *value, void *user);
+    void *user;
+};
+
+static void walk_node(const void *slot, VISIT which, void *closure)
+{
+    const struct node *n = *(struct node *const *)slot;
+    const struct walk *w = closure;
+    /* An inner node is met three times; its turn in key order is the second, which <search.h> calls
+     * postorder. */
+    if (which == postorder || which == leaf)
+        w->visit(n->key, n->value, w->user);
+}
+
+void map_each(const struct map *m, void (*visit)(struct slice key, void *value, void *user),
+              void *user)
+{
+    struct walk w = {visit, user};
+    twalk_r(m->root, walk_node, &w);
+}
