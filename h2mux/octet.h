@@ -1,0 +1,51 @@
+/* octet.h - the classes of octets that HTTP's grammar knows. RFC 9110 5, RFC 9112 3.2. */
+#ifndef H2MUX_OCTET_H
+#define H2MUX_OCTET_H
+
+#include <stdbool.h>
+#include <string.h>
+
+static inline bool octet_is_digit(unsigned char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool octet_is_alpha(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline bool octet_is_one_of(unsigned char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
+/* The value of a hexadecimal digit, or -1. */
+static inline int octet_hex(unsigned char c)
+{
+    if (octet_is_digit(c))
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* tchar, RFC 9110 5.6.2 */
+static inline bool octet_is_token(unsigned char c)
+{
+    return octet_is_alpha(c) || octet_is_digit(c) || octet_is_one_of(c, "!#$%&'*+-.^_`|~");
+}
+
+/* Inside a field value: VCHAR, obs-text, SP, HTAB. RFC 9110 5.5 */
+static inline bool octet_is_value(unsigned char c)
+{
+    return c == '\t' || (c >= 0x20 && c != 0x7f);
+}
+
+/* Inside a request target: VCHAR, but no fragment. http-rules Q12, Q13 */
+static inline bool octet_is_target(unsigned char c)
+{
+    return c > 0x20 && c < 0x7f && c != '#';
+}
+
+#endif

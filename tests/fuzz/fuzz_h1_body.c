@@ -1,0 +1,76 @@
+/* fuzz_h1_body.c - any octets as a body: whole, in two and octet by octet, the same payload, end
+ * and verdict. The first octet chooses the framing and, by its upper bits, a length; the second
+ * where the body is cut. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "h2mux/h1.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct outcome {
+    int err, eof;
+    size_t used;
+    struct buf payload;
+    size_t trailers; /* octets of the trailer fields */
+};
+
+static void feed(struct h1_body *b, struct slice rest, struct outcome *o)
+{
+    struct slice run;
+    while (rest.len > 0 && !b->done && o->err == ERR_OK) {
+        ssize_t n = h1_body_decode(b, rest, &run);
+        assert(n != 0 && n <= (ssize_t)rest.len);
+        if (n < 0) {
+            assert(b->reason && (n == ERR_SYNTAX || n == ERR_LIMIT));
+            o->err = (int)n;
+            return;
+        }
+        assert(run.len == 0 || (run.ptr >= rest.ptr && run.ptr + run.len <= rest.ptr + n));
+        o->err = buf_append(&o->payload, run);
+        o->used += (size_t)n;
+        rest = slice_skip(rest, (size_t)n);
+    }
+}
+
+/* The first @cut octets in one piece, then pieces of @step. */
+static struct outcome decode(struct slice in, uint8_t kind, size_t cut, size_t step)
+{
+    static const enum h1_framing framings[] = {H1_CHUNKED, H1_LENGTH, H1_UNTIL_CLOSE, H1_NO_BODY};
+    enum h1_framing framing = framings[kind & 3];
+    struct outcome o = {.err = ERR_OK};
+    struct fields f;
+    struct h1_body b;
+    h1_body_init(&b, framing, framing == H1_LENGTH ? kind >> 2 : MESSAGE_LENGTH_UNKNOWN);
+    buf_init(&o.payload, in.len + 1);
+    feed(&b, slice_make(in.ptr, cut), &o);
+    for (size_t at = cut; at < in.len; at += step)
+        feed(&b, slice_make(in.ptr + at, step < in.len - at ? step : in.len - at), &o);
+    o.eof = h1_body_eof(&b);
+    fields_init(&f);
+    int err = h1_body_trailers(&b, &f);
+    assert((err == ERR_OK) == b.done);
+    o.trailers = f.octets;
+    fields_deinit(&f);
+    h1_body_deinit(&b);
+    return o;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2)
+        return 0;
+    struct slice in = slice_make((const char *)data + 2, size - 2);
+    size_t cut = in.len ? data[1] % (in.len + 1) : 0;
+    struct outcome ways[] = {decode(in, data[0], in.len, 1), decode(in, data[0], cut, in.len + 1),
+                             decode(in, data[0], 0, 1)};
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        assert(ways[i].err == ways[0].err && ways[i].eof == ways[0].eof);
+        assert(ways[i].err < 0 || ways[i].used == ways[0].used);
+        assert(ways[i].trailers == ways[0].trailers);
+        assert(slice_eq(buf_slice(&ways[i].payload), buf_slice(&ways[0].payload)));
+    }
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++)
+        buf_release(&ways[i].payload);
+    return 0;
+}

@@ -1,0 +1,71 @@
+/* fuzz_h1_request.c - any octets as a request head: cut anywhere it is judged alike, and what is
+ * taken can be written and taken again with the same meaning. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "h2mux/h1.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static ssize_t scan_by_octets(struct slice in)
+{
+    struct h1_scan s = {0};
+    ssize_t n = 0;
+    for (size_t len = 0; len <= in.len && n == 0; len++)
+        n = h1_scan_head(&s, slice_make(in.ptr, len), &h1_default_limits, true);
+    return n;
+}
+
+static void check_taken(const struct message *m, const struct h1_result *r)
+{
+    assert(r->reason == NULL && r->framing != H1_UNTIL_CLOSE);
+    assert(h1_method_valid(m->method) && h1_target_valid(m->path));
+    assert(m->authority.len == 0 || h1_authority_valid(m->authority));
+    assert((r->framing == H1_LENGTH) == (m->length >= 0));
+    for (size_t i = 0; i < m->fields.count; i++)
+        assert(field_name_valid(m->fields.v[i].name) && field_value_valid(m->fields.v[i].value));
+}
+
+/* HTTP/1.0 may name no host; what we write is HTTP/1.1 and needs one. */
+static void check_round_trip(struct message *m, const struct h1_result *r)
+{
+    const struct h1_write w = {.framing = r->framing};
+    struct message again;
+    struct h1_result result;
+    struct buf out;
+    if (m->authority.len == 0)
+        return;
+    message_init(&again);
+    buf_init(&out, 1 << 20);
+    assert(h1_write_request(&out, m, &w) == ERR_OK);
+    struct h1_limits wide = {.head = 1 << 20, .fields = 110, .field = 1 << 20, .target = 1 << 20};
+    assert(h1_parse_request(buf_slice(&out), &wide, &again, &result) == ERR_OK);
+    assert(slice_eq(m->method, again.method) && slice_eq(m->path, again.path));
+    assert(slice_eq(m->authority, again.authority) && m->length == again.length);
+    assert(result.framing == r->framing && m->has_body == again.has_body);
+    buf_release(&out);
+    message_deinit(&again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice in = slice_make((const char *)data, size);
+    struct h1_scan s = {0};
+    struct message m;
+    struct h1_result r;
+    ssize_t n = h1_scan_head(&s, in, &h1_default_limits, true);
+    assert(n == scan_by_octets(in) && n <= (ssize_t)size);
+    message_init(&m);
+    int err =
+        h1_parse_request(n > 0 ? slice_make(in.ptr, (size_t)n) : in, &h1_default_limits, &m, &r);
+    assert(n >= 0 || err == n);
+    assert(n != 0 || err == ERR_SYNTAX);
+    if (err == ERR_OK) {
+        check_taken(&m, &r);
+        check_round_trip(&m, &r);
+        int stripped = fields_strip_hop_by_hop(&m.fields);
+        assert(stripped == ERR_DENIED || fields_count(&m.fields, SLICE("connection")) == 0);
+    }
+    message_deinit(&m);
+    return 0;
+}

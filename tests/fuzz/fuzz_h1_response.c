@@ -1,0 +1,70 @@
+/* fuzz_h1_response.c - any octets as a response head, to HEAD or not by the first octet's lowest
+ * bit. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "h2mux/h1.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static ssize_t scan_by_octets(struct slice in)
+{
+    struct h1_scan s = {0};
+    ssize_t n = 0;
+    for (size_t len = 0; len <= in.len && n == 0; len++)
+        n = h1_scan_head(&s, slice_make(in.ptr, len), &h1_default_limits, false);
+    return n;
+}
+
+static void check_taken(const struct message *m, const struct h1_result *r, bool to_head)
+{
+    assert(r->reason == NULL && m->status >= 100 && m->status <= 599);
+    assert(status_has_body(m->status, to_head) || (r->framing == H1_NO_BODY && !m->has_body));
+    assert(r->framing != H1_LENGTH || m->length >= 0);
+    assert(r->framing != H1_CHUNKED || m->length < 0);
+    assert(r->framing != H1_UNTIL_CLOSE || !r->keep_alive);
+    for (size_t i = 0; i < m->fields.count; i++)
+        assert(field_name_valid(m->fields.v[i].name) && field_value_valid(m->fields.v[i].value));
+}
+
+static void check_round_trip(const struct message *m, const struct h1_result *r, bool to_head)
+{
+    const struct h1_write w = {.framing = r->framing};
+    const struct h1_limits wide = {
+        .head = 1 << 20, .fields = 110, .field = 1 << 20, .target = 1 << 20};
+    struct message again;
+    struct h1_result result;
+    struct buf out;
+    message_init(&again);
+    buf_init(&out, 1 << 20);
+    assert(h1_write_response(&out, m, &w) == ERR_OK);
+    assert(h1_parse_response(buf_slice(&out), &wide, to_head, &again, &result) == ERR_OK);
+    assert(m->status == again.status && result.framing == r->framing &&
+           m->has_body == again.has_body);
+    buf_release(&out);
+    message_deinit(&again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    bool to_head = data[0] & 1;
+    struct slice in = slice_make((const char *)data + 1, size - 1);
+    struct h1_scan s = {0};
+    struct message m;
+    struct h1_result r;
+    ssize_t n = h1_scan_head(&s, in, &h1_default_limits, false);
+    assert(n == scan_by_octets(in) && n <= (ssize_t)in.len);
+    message_init(&m);
+    int err = h1_parse_response(n > 0 ? slice_make(in.ptr, (size_t)n) : in, &h1_default_limits,
+                                to_head, &m, &r);
+    assert(err == ERR_OK || ((err == ERR_PROTOCOL || err == ERR_LIMIT) && r.reason));
+    assert(n > 0 || err < 0);
+    if (err == ERR_OK) {
+        check_taken(&m, &r, to_head);
+        check_round_trip(&m, &r, to_head);
+    }
+    message_deinit(&m);
+    return 0;
+}

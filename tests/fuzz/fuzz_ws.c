@@ -1,0 +1,45 @@
+/* fuzz_ws.c - any octets as WebSocket frames: whole and octet by octet, the same boundaries; and as
+ * a key. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "h2mux/ws.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_key(struct slice in)
+{
+    char accept[WS_ACCEPT_LEN + 1];
+    if (!ws_key_valid(in))
+        return;
+    assert(in.len == WS_KEY_LEN);
+    ws_accept(in, accept);
+    assert(strlen(accept) == WS_ACCEPT_LEN);
+}
+
+/* A Close of ours, put at a boundary, ends at one. */
+static void check_close(struct ws_frames f, struct slice reason)
+{
+    char out[WS_CLOSE_MAX];
+    if (!ws_frames_at_boundary(&f))
+        return;
+    ws_frames_feed(&f, slice_make(out, ws_close_frame(WS_SERVICE_RESTART, reason, out)));
+    assert(ws_frames_at_boundary(&f) && f.close_seen);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice in = slice_make((const char *)data, size);
+    struct ws_frames whole, single;
+    ws_frames_init(&whole);
+    ws_frames_init(&single);
+    ws_frames_feed(&whole, in);
+    for (size_t i = 0; i < size; i++)
+        ws_frames_feed(&single, slice_make(in.ptr + i, 1));
+    assert(whole.tail == single.tail && whole.payload == single.payload && whole.tail <= size);
+    assert(whole.broken == single.broken && whole.close_seen == single.close_seen);
+    assert(whole.header_len <= sizeof(whole.header));
+    check_close(whole, in);
+    check_key(in);
+    return 0;
+}

@@ -1,0 +1,96 @@
+/* test_window.c - window.c: when a receive window grows. http-rules 4, RFC 9113 6.9. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "h2mux/window.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
+
+enum { KIB = 1024, MS = 1000, START = 5000000 };
+
+/* Credit of @octets comes @times, @every_us apart. */
+static const struct {
+    const char *id;
+    uint32_t size;
+    uint64_t rtt_us, octets, every_us;
+    int times;
+    bool may_grow;
+    uint32_t want; /* the size afterwards */
+} rows[] = {
+    {"used within a round trip", 64 * KIB, 50 * MS, 16 * KIB, 10 * MS, 5, true, 128 * KIB},
+    {"used, in halves, one wait each", 64 * KIB, 50 * MS, 32 * KIB, 50 * MS, 3, true, 128 * KIB},
+    {"not yet used", 64 * KIB, 50 * MS, 16 * KIB, 10 * MS, 4, true, 64 * KIB},
+    {"the first credit only starts the clock", 64 * KIB, 50 * MS, 64 * KIB, 0, 1, true, 64 * KIB},
+    {"used slowly", 64 * KIB, 50 * MS, 16 * KIB, 26 * MS, 100, true, 64 * KIB},
+    {"a stalled viewer taking all at once", 64 * KIB, 50 * MS, 64 * KIB, 10000 * MS, 10, true,
+     64 * KIB},
+    {"round trip not measured", 64 * KIB, 0, 64 * KIB, 0, 10, true, 64 * KIB},
+    {"budget half used", 64 * KIB, 50 * MS, 64 * KIB, 1 * MS, 10, false, 64 * KIB},
+    {"crowded start", 16 * KIB, 50 * MS, 16 * KIB, 1 * MS, 2, true, 32 * KIB},
+    {"again and again", 64 * KIB, 50 * MS, 64 * KIB, 1 * MS, 4, true, 256 * KIB},
+    {"never beyond the maximum", 64 * KIB, 50 * MS, 8192 * KIB, 1 * MS, 100, true, WINDOW_MAX},
+    {"odd size", WINDOW_MAX - 1, 50 * MS, 8192 * KIB, 1 * MS, 2, true, WINDOW_MAX},
+};
+
+static void windows_grow_when_they_were_the_limit(void **state)
+{
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct window w;
+        uint32_t size = rows[i].size;
+        window_init(&w, size);
+        for (int n = 0; n < rows[i].times; n++) {
+            uint64_t now_us = START + (uint64_t)n * rows[i].every_us;
+            uint32_t grown =
+                window_credit(&w, rows[i].octets, now_us, rows[i].rtt_us, rows[i].may_grow);
+            assert_true(grown == 0 || grown > size);
+            size = grown ? grown : size;
+        }
+        assert_int_equal(size, w.size);
+        if (size != rows[i].want)
+            fail_msg("%s: %u, want %u", rows[i].id, size, rows[i].want);
+    }
+}
+
+/* Growth waits until the budget allows it, then comes with the next credit of a busy round. */
+static void growth_waits_for_the_budget(void **state)
+{
+    struct window w;
+    window_init(&w, WINDOW_INITIAL);
+    for (uint64_t n = 0; n < 5; n++)
+        assert_int_equal(window_credit(&w, 16 * KIB, START + n, 50 * MS, false), 0);
+    assert_int_equal(window_credit(&w, 1, START + 5, 50 * MS, true), 2 * WINDOW_INITIAL);
+}
+
+static const struct {
+    uint64_t used;
+    bool may_grow, tight, spent;
+} budgets[] = {
+    {0, true, false, false},   {49, true, false, false}, {50, false, false, false},
+    {74, false, false, false}, {75, false, true, false}, {99, false, true, false},
+    {100, false, true, true},  {101, false, true, true},
+};
+
+static void budgets_have_three_marks(void **state)
+{
+    for (size_t i = 0; i < COUNT(budgets); i++) {
+        struct budget b = {.used = budgets[i].used, .limit = 100};
+        assert_int_equal(budget_may_grow(&b), budgets[i].may_grow);
+        assert_int_equal(budget_tight(&b), budgets[i].tight);
+        assert_int_equal(budget_spent(&b), budgets[i].spent);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windows_grow_when_they_were_the_limit),
+        cmocka_unit_test(growth_waits_for_the_budget),
+        cmocka_unit_test(budgets_have_three_marks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
