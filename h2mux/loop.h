@@ -1,0 +1,81 @@
+/* loop.h - one event loop and the order of a turn: callbacks, deferred tasks, flushes, reaping.
+ *
+ * Callbacks feed, mark and close. What must not run on top of them (or of nghttp2) is a task:
+ *   loop_defer     runs once after this turn's callbacks; what it defers itself runs in the next round
+ *   loop_flush     runs once after all deferred tasks: sessions frame, sockets write
+ *   loop_reap      frees what was closed, when nothing of this turn can hold it any more
+ * A loop belongs to one thread. */
+#ifndef H2MUX_LOOP_H
+#define H2MUX_LOOP_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <stdlib.h>
+
+#include "h2mux/base/list.h"
+#include "h2mux/base/slice.h"
+
+struct loop;
+
+/* Embedded in the object it serves; must be cancelled before that is freed. */
+struct task {
+    struct list_node node;   /* linked iff queued */
+    void (*run)(void *user); /* set once at init */
+    void *user;              /* borrowed: the object the task is embedded in */
+};
+
+/* Embedded in an object that dies: `free` gets the object. */
+struct reap {
+    struct list_node node; /* linked iff condemned */
+    void (*free)(void *object);
+    void *object;
+};
+
+/* Embedded in an object that nobody owns any more but the loop: loop_free closes what is left of them. */
+struct orphan {
+    struct list_node node;
+    void (*close)(void *object);
+    void *object;
+};
+
+/* One-shot timer, embedded. Lazy use is meant: a callback looks at the clock and arms itself anew. */
+struct timer {
+    struct event event;
+    struct loop *loop; /* borrowed: outlives every timer */
+    void (*run)(void *user);
+    void *user;
+};
+
+enum { LOOP_SCRATCH = 65536 };
+
+struct loop *loop_new(void) MUSTCHECK; /* NULL: no event base could be made */
+void loop_free(struct loop *l);        /* closes the adopted, runs what is queued to be reaped */
+void loop_run(struct loop *l);         /* turns until loop_stop */
+void loop_stop(struct loop *l);        /* the current turn is finished first */
+struct event_base *loop_base(const struct loop *l);
+uint64_t loop_now_us(const struct loop *l); /* monotonic */
+
+/* LOOP_SCRATCH octets for one read, borrowed until the caller returns to the loop; no other reader may run meanwhile. */
+char *loop_scratch(struct loop *l);
+
+static inline void task_init(struct task *t, void (*run)(void *user), void *user)
+{
+    *t = (struct task){.run = run, .user = user};
+}
+void loop_defer(struct loop *l, struct task *t); /* nothing when it is queued already */
+void loop_flush(struct loop *l, struct task *t); /* likewise */
+void task_cancel(struct task *t);
+
+/* Condemns @object: @free_object(@object) runs at turn's end. Once per object. */
+void loop_reap(struct loop *l, struct reap *r, void (*free_object)(void *object), void *object);
+
+void loop_adopt(struct loop *l, struct orphan *o, void (*close_object)(void *object), void *object);
+void orphan_leave(struct orphan *o); /* it closed by itself; fine on one that was never adopted */
+
+void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user);
+void timer_arm(struct timer *t, uint64_t after_ms); /* replaces what was armed */
+void timer_stop(struct timer *t);
+bool timer_armed(const struct timer *t);
+
+#endif

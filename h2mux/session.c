@@ -1,0 +1,505 @@
+/* session.c - one nghttp2 session on one sock: feeding, one gathered flush a turn, keepalive, the end.
+ *
+ * Callbacks of nghttp2 (session_rx.c) only submit and mark. Whatever would free the session waits in `end` until the library is off
+ * the stack. Octets are framed only while the sock has room, so what comes late and is small does not queue behind bulk. */
+#include "session_int.h"
+
+#include <stdlib.h>
+
+#include "h2mux/base/clock.h"
+
+enum {
+    OUT_CHUNK = 64 * 1024,      /* what is gathered into one sock_write */
+    SOCK_HIGH = 128 * 1024,     /* no more is framed while so much is queued */
+    NOTSENT_LOWAT = 128 * 1024, /* nor while so much waits in the kernel */
+    READS_PER_TURN = 4,
+    HEADER_LIST_MAX = 64 * 1024,
+    GLITCH_BURST = 10000,
+    GLITCH_RATE = 330,
+    LATE_US = 2000000, /* a loop that was late so much cannot call a peer dead */
+    TICK_US = 1000000,
+    THAW_US = 100000
+};
+
+static void run_flush(void *user);
+static void run_end(void *user);
+static void run_timer(void *user);
+static const struct sock_ops session_sock_ops;
+
+/* Limits that http-rules 4 and 6 give for what a peer may do to us. */
+static nghttp2_option *library_options(const struct h2_options *o)
+{
+    nghttp2_option *opt;
+    if (nghttp2_option_new(&opt) != 0)
+        abort();
+    nghttp2_option_set_no_auto_window_update(opt, 1);
+    nghttp2_option_set_peer_max_concurrent_streams(opt, 100); /* until its SETTINGS say otherwise */
+    nghttp2_option_set_max_outbound_ack(opt, 100);
+    nghttp2_option_set_max_settings(opt, 32);
+    nghttp2_option_set_max_send_header_block_length(opt, HEADER_LIST_MAX);
+    nghttp2_option_set_stream_reset_rate_limit(opt, 100000, 10000); /* viewers leave by the hundred */
+    nghttp2_option_set_no_closed_streams(opt, 1);
+    return opt;
+}
+
+static void library_open(struct h2_session *s)
+{
+    nghttp2_session_callbacks *callbacks;
+    if (nghttp2_session_callbacks_new(&callbacks) != 0)
+        abort();
+    h2_session_callbacks(callbacks);
+    nghttp2_option *opt = library_options(&s->options);
+    int err = s->role == H2_SERVER ? nghttp2_session_server_new2(&s->ng, callbacks, s, opt)
+                                   : nghttp2_session_client_new2(&s->ng, callbacks, s, opt);
+    if (err != 0)
+        abort();
+    nghttp2_option_del(opt);
+    nghttp2_session_callbacks_del(callbacks);
+}
+
+/* RFC 9113 6.5; the connection window is opened wide at once, for 65,535 octets starve every transfer but the shortest. */
+static void submit_settings(struct h2_session *s)
+{
+    const nghttp2_settings_entry opener[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_INITIAL},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
+    };
+    const nghttp2_settings_entry server[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, s->options.max_streams},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_INITIAL},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+    if (s->role == H2_OPENER)
+        nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, opener, sizeof opener / sizeof *opener);
+    else
+        nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, server, sizeof server / sizeof *server);
+    nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, WINDOW_CONNECTION);
+}
+
+struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_role role, const struct h2_options *o,
+                                  const struct h2_session_ops *ops, void *user)
+{
+    struct h2_session *s = xcalloc(1, sizeof(*s));
+    uint64_t now = loop_now_us(l);
+    s->loop = l;
+    s->sock = sock;
+    s->role = role;
+    s->options = *o;
+    s->ops = ops;
+    s->user = user;
+    s->created_us = s->last_rx_us = now;
+    s->budget.limit = o->buffer_limit;
+    list_init(&s->streams);
+    list_init(&s->frozen);
+    buf_init(&s->out, 2 * OUT_CHUNK + HEADER_LIST_MAX);
+    bucket_init(&s->glitches, GLITCH_BURST, GLITCH_RATE, now);
+    bucket_init(&s->resets, o->reset_burst, o->reset_rate, now);
+    task_init(&s->flush, run_flush, s);
+    task_init(&s->end, run_end, s);
+    timer_init(&s->timer, l, run_timer, s);
+    library_open(s);
+    submit_settings(s);
+    sock_set_ops(sock, &session_sock_ops, s);
+    sock_set_notsent_lowat(sock, NOTSENT_LOWAT);
+    h2_session_mark(s);
+    h2_session_arm(s);
+    return s;
+}
+
+/* ---- sending --------------------------------------------------------------------------------------------------------- */
+
+void h2_session_mark(struct h2_session *s)
+{
+    if (!s->dead)
+        loop_flush(s->loop, &s->flush);
+}
+
+/* Frames until a chunk is full or nothing is left; false on a failure of the library. */
+static bool gather(struct h2_session *s)
+{
+    while (buf_len(&s->out) < OUT_CHUNK) {
+        const uint8_t *frames;
+        ssize_t n = nghttp2_session_mem_send(s->ng, &frames);
+        if (n < 0)
+            return false;
+        if (n == 0)
+            return true;
+        if (buf_append(&s->out, slice_make((const char *)frames, (size_t)n)) < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool finished(const struct h2_session *s)
+{
+    return nghttp2_session_want_read(s->ng) == 0 && nghttp2_session_want_write(s->ng) == 0;
+}
+
+static bool frame_and_write(struct h2_session *s)
+{
+    bool ok = true;
+    s->in_library++;
+    while (ok && sock_queued(s->sock) < SOCK_HIGH) {
+        ok = gather(s);
+        if (buf_len(&s->out) == 0)
+            break;
+        sock_write(s->sock, buf_slice(&s->out));
+        buf_consume(&s->out, buf_len(&s->out));
+    }
+    s->in_library--;
+    buf_release(&s->out);
+    return ok;
+}
+
+static void run_flush(void *user)
+{
+    struct h2_session *s = user;
+    if (s->dead)
+        return;
+    if (!frame_and_write(s))
+        h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
+    else if (finished(s))
+        h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
+}
+
+/* ---- receiving --------------------------------------------------------------------------------------------------------- */
+
+static const char *library_reason(ssize_t err)
+{
+    return nghttp2_strerror((int)err);
+}
+
+static void feed(struct h2_session *s, const char *data, size_t len)
+{
+    s->last_rx_us = loop_now_us(s->loop);
+    s->in_library++;
+    ssize_t n = nghttp2_session_mem_recv(s->ng, (const uint8_t *)data, len);
+    s->in_library--;
+    h2_session_mark(s);
+    if (n < 0)
+        h2_session_end(s, ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, library_reason(n), false);
+}
+
+static void on_readable(void *user)
+{
+    struct h2_session *s = user;
+    for (int i = 0; i < READS_PER_TURN && !s->dead; i++) {
+        ssize_t n = sock_read(s->sock, loop_scratch(s->loop), LOOP_SCRATCH);
+        if (n == ERR_AGAIN)
+            return;
+        if (n <= 0) {
+            h2_session_end(s, n == 0 ? ERR_EOF : (int)n, 0, n == 0 ? "closed by the peer" : err_text((int)n), false);
+            return;
+        }
+        feed(s, loop_scratch(s->loop), (size_t)n);
+    }
+}
+
+static void on_sent(void *user)
+{
+    struct h2_session *s = user;
+    if (!s->dead && nghttp2_session_want_write(s->ng))
+        h2_session_mark(s);
+}
+
+static void on_error(void *user, int err, const char *reason)
+{
+    h2_session_end(user, err, 0, reason, false);
+}
+
+static const struct sock_ops session_sock_ops = {
+    .on_readable = on_readable,
+    .on_sent = on_sent,
+    .on_error = on_error,
+};
+
+void h2_session_glitch(struct h2_session *s, const char *kind)
+{
+    if (!bucket_take(&s->glitches, 1, s->last_rx_us))
+        h2_session_end(s, ERR_ABUSE, NGHTTP2_ENHANCE_YOUR_CALM, kind, false);
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t next_due(const struct h2_session *s, uint64_t now)
+{
+    uint64_t due = UINT64_MAX;
+    if (!s->up)
+        due = earlier(due, s->created_us + s->options.settings_timeout_ms * 1000);
+    if (s->ping_deadline_us != 0)
+        due = earlier(due, s->ping_deadline_us);
+    else if (s->options.keepalive_ms != 0)
+        due = earlier(due, s->last_rx_us + s->options.keepalive_ms * 1000);
+    if (!list_empty(&s->frozen))
+        due = earlier(due, now + THAW_US);
+    if (budget_tight(&s->budget))
+        due = earlier(due, now + TICK_US);
+    return due;
+}
+
+/* Lazily: an armed timer that is early enough is left alone; it will look again. */
+void h2_session_arm(struct h2_session *s)
+{
+    uint64_t now = loop_now_us(s->loop);
+    uint64_t due = next_due(s, now);
+    if (due == UINT64_MAX || s->dead || (timer_armed(&s->timer) && s->timer_due_us <= due))
+        return;
+    s->timer_due_us = due;
+    timer_arm(&s->timer, due > now ? (due - now + 999) / 1000 : 0);
+}
+
+/* The time is the payload, so the answer tells the round trip. */
+static void submit_ping(struct h2_session *s, uint64_t now)
+{
+    uint8_t opaque[8];
+    memcpy(opaque, &now, sizeof opaque);
+    nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, opaque);
+    h2_session_mark(s);
+}
+
+void h2_session_probe(struct h2_session *s, uint64_t ms)
+{
+    uint64_t now = loop_now_us(s->loop);
+    uint64_t deadline = now + ms * 1000;
+    if (s->dead || (s->ping_deadline_us != 0 && s->ping_deadline_us <= deadline))
+        return;
+    s->ping_sent_us = now;
+    s->ping_deadline_us = deadline;
+    submit_ping(s, now);
+    h2_session_arm(s);
+}
+
+static bool ping_answered(const struct h2_session *s)
+{
+    return s->last_rx_us > s->ping_sent_us;
+}
+
+static void check_ping(struct h2_session *s, uint64_t now, bool late)
+{
+    if (s->ping_deadline_us != 0 && ping_answered(s))
+        s->ping_deadline_us = 0;
+    if (s->ping_deadline_us != 0 && late)
+        s->ping_deadline_us = now + s->options.ping_timeout_ms * 1000;
+    if (s->ping_deadline_us != 0 && now >= s->ping_deadline_us)
+        h2_session_end(s, ERR_TIMEOUT, NGHTTP2_NO_ERROR, "no answer to PING", false);
+    else if (s->ping_deadline_us == 0 && s->options.keepalive_ms != 0 &&
+             now >= s->last_rx_us + s->options.keepalive_ms * 1000)
+        h2_session_probe(s, s->options.ping_timeout_ms);
+}
+
+static void thaw(struct h2_session *s, uint64_t now)
+{
+    while (!list_empty(&s->frozen) && bucket_take(&s->resets, 1, now))
+        h2_stream_thaw(CONTAINER_OF(s->frozen.next, struct h2_stream, frozen));
+}
+
+/* Over three quarters of the budget: the stream whose reader has taken nothing for longest goes, never one that moves. */
+static void reset_stalled(struct h2_session *s, uint64_t now)
+{
+    struct h2_stream *worst = NULL;
+    if (!budget_tight(&s->budget))
+        return;
+    LIST_FOREACH(it, &s->streams)
+    {
+        struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
+        if (st->held > 0 && now - st->moved_us >= s->options.stall_ms * 1000 &&
+            (worst == NULL || st->moved_us < worst->moved_us))
+            worst = st;
+    }
+    if (worst == NULL)
+        return;
+    struct leg_fault why = h2_fault(ERR_STALLED, NGHTTP2_CANCEL, false);
+    const struct leg_events *events = worst->leg.events;
+    void *exchange = worst->leg.exchange;
+    worst->leg.ops->reset(&worst->leg, &why);
+    if (events != NULL)
+        events->on_reset(exchange, &worst->leg, &why);
+}
+
+static void run_timer(void *user)
+{
+    struct h2_session *s = user;
+    uint64_t now = loop_now_us(s->loop);
+    bool late = now > s->timer_due_us + LATE_US;
+    if (!s->up && !late && now >= s->created_us + s->options.settings_timeout_ms * 1000) {
+        h2_session_end(s, ERR_TIMEOUT, NGHTTP2_SETTINGS_TIMEOUT, "no SETTINGS came", false);
+        return;
+    }
+    if (!s->up && late)
+        s->created_us = now;
+    check_ping(s, now, late);
+    if (s->dead)
+        return;
+    thaw(s, now);
+    reset_stalled(s, now);
+    h2_session_arm(s);
+}
+
+/* ---- the end -------------------------------------------------------------------------------------------------------------------- */
+
+static void session_free(void *object)
+{
+    struct h2_session *s = object;
+    nghttp2_session_del(s->ng);
+    buf_release(&s->out);
+    free(s);
+}
+
+static void close_streams(struct h2_session *s, int err)
+{
+    LIST_FOREACH(it, &s->streams)
+    {
+        struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
+        bool unprocessed = s->role == H2_OPENER && !st->headers_sent;
+        struct leg_fault why = h2_fault(err == ERR_OK ? ERR_LINK_LOST : err, 0, unprocessed);
+        why.reason = "link lost";
+        why.err = ERR_LINK_LOST;
+        h2_stream_closed(st, &why);
+    }
+}
+
+/* What the peer should still hear goes out if the sock can take it; then the sock is left to finish by itself. */
+static void last_words(struct h2_session *s, uint32_t code)
+{
+    nghttp2_session_terminate_session(s->ng, code);
+    frame_and_write(s);
+    sock_finish(s->sock, 1000, SIZE_MAX);
+}
+
+static void end_now(struct h2_session *s, int err, uint32_t code, const char *reason, bool silent)
+{
+    s->dead = true;
+    task_cancel(&s->flush);
+    task_cancel(&s->end);
+    timer_stop(&s->timer);
+    if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT || err == ERR_TLS || err == ERR_TRUNCATED)
+        sock_close(s->sock);
+    else
+        last_words(s, code);
+    s->sock = NULL;
+    close_streams(s, err);
+    loop_reap(s->loop, &s->reap, session_free, s);
+    if (!silent)
+        s->ops->on_closed(s->user, err, reason);
+}
+
+static void run_end(void *user)
+{
+    struct h2_session *s = user;
+    end_now(s, s->wanted_err, s->wanted_code, s->wanted_reason, s->wanted_silent);
+}
+
+void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason, bool silent)
+{
+    if (s->dead)
+        return;
+    if (s->in_library == 0) {
+        end_now(s, err, h2_code, reason, silent || s->wanted_silent);
+        return;
+    }
+    if (s->wanted_reason == NULL) {
+        s->wanted_err = err;
+        s->wanted_code = h2_code;
+        s->wanted_reason = reason;
+    }
+    s->wanted_silent |= silent;
+    loop_defer(s->loop, &s->end);
+}
+
+/* For a session whose owner is gone while the library is still on the stack. */
+static void mute(void *user)
+{
+    (void)user;
+}
+
+static void mute_goaway(void *user, struct slice debug)
+{
+    (void)user, (void)debug;
+}
+
+static void mute_stream(void *user, struct leg *leg, struct message *m, bool end)
+{
+    struct leg_fault why = h2_fault(ERR_CLOSED, NGHTTP2_REFUSED_STREAM, true);
+    leg->ops->reset(leg, &why);
+}
+
+static void mute_closed(void *user, int err, const char *reason)
+{
+    (void)user, (void)err, (void)reason;
+}
+
+static const struct h2_session_ops mute_ops = {
+    .on_up = mute,
+    .on_stream = mute_stream,
+    .on_goaway = mute_goaway,
+    .on_closed = mute_closed,
+};
+
+void h2_session_close(struct h2_session *s, uint32_t h2_code)
+{
+    s->ops = &mute_ops;
+    h2_session_end(s, ERR_CLOSED, h2_code, "closed here", true);
+}
+
+void h2_session_goaway(struct h2_session *s, struct slice debug)
+{
+    if (s->dead || s->goaway_sent)
+        return;
+    s->goaway_sent = true;
+    if (s->role == H2_SERVER)
+        nghttp2_submit_shutdown_notice(s->ng);
+    int32_t last = nghttp2_session_get_last_proc_stream_id(s->ng);
+    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, (const uint8_t *)debug.ptr, debug.len);
+    h2_session_mark(s);
+}
+
+/* ---- facts ---------------------------------------------------------------------------------------------------------------------------- */
+
+bool h2_session_can_open(const struct h2_session *s)
+{
+    return !s->dead && s->up && !s->goaway_sent && !s->goaway_received &&
+           nghttp2_session_check_request_allowed(s->ng) != 0;
+}
+
+bool h2_session_ids_low(const struct h2_session *s)
+{
+    return nghttp2_session_get_next_stream_id(s->ng) >= 1u << 30;
+}
+
+bool h2_session_takes_websockets(const struct h2_session *s)
+{
+    return nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
+uint32_t h2_session_peer_limit(const struct h2_session *s)
+{
+    return nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+uint32_t h2_session_open_streams(const struct h2_session *s)
+{
+    return s->open_streams;
+}
+
+uint64_t h2_session_rtt_us(const struct h2_session *s)
+{
+    return s->rtt_us;
+}
+
+uint64_t h2_session_last_rx_us(const struct h2_session *s)
+{
+    return s->last_rx_us;
+}
+
+struct sock *h2_session_sock(struct h2_session *s)
+{
+    return s->sock;
+}

@@ -1,0 +1,91 @@
+/* session_int.h - what session.c, session_rx.c and stream.c share; nobody else includes it. */
+#ifndef H2MUX_SESSION_INT_H
+#define H2MUX_SESSION_INT_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "h2mux/base/bucket.h"
+#include "h2mux/h2mux.h"
+#include "h2mux/window.h"
+
+/*   STARTING ──peer's SETTINGS──▶ UP ──GOAWAY either way──▶ (draining) ──last stream──▶ DEAD
+ *
+ * Invariant: `streams` holds every h2_stream that nghttp2 has not closed; DEAD has none. */
+struct h2_session {
+    struct loop *loop; /* borrowed: outlives its sessions */
+    struct sock *sock; /* owned until DEAD */
+    enum h2_role role;
+    struct h2_options options;
+    const struct h2_session_ops *ops; /* static */
+    void *user;                       /* borrowed: closes the session before it goes */
+    nghttp2_session *ng;              /* owned */
+    struct list_node streams;
+    struct list_node frozen; /* streams whose RST_STREAM waits for a token; still counted */
+    uint32_t open_streams, open_bodies;
+    bool up, acked, goaway_sent, goaway_received, dead;
+    bool crowded;            /* new streams get the small window */
+    int in_library;          /* depth of nghttp2 calls: what must not run inside them is deferred */
+    int wanted_err;          /* an end that was decided inside the library; 0: none */
+    uint32_t wanted_code;
+    const char *wanted_reason;
+    bool wanted_silent;      /* the owner closes: no on_closed */
+    struct buf out;          /* frames of one flush, contiguous */
+    struct task flush, end;
+    struct timer timer;
+    uint64_t timer_due_us;
+    uint64_t created_us, last_rx_us, rtt_us;
+    uint64_t ping_sent_us, ping_deadline_us; /* 0: no PING is out */
+    struct budget budget;
+    uint64_t withheld;       /* connection credit kept back while the budget is spent */
+    struct bucket glitches, resets;
+    struct reap reap;
+};
+
+struct h2_stream {
+    struct leg leg;
+    struct h2_session *session; /* borrowed: outlives its streams */
+    struct list_node node;      /* in session->streams */
+    struct list_node frozen;    /* linked iff its RST_STREAM waits */
+    int32_t id;
+    enum h2_class class;
+    bool connect;            /* extended CONNECT: both directions end on their own */
+    bool head_seen;          /* the final head was received */
+    bool rx_ended, tx_ended; /* tx: END_STREAM is queued */
+    bool tx_open;            /* a data provider is attached */
+    bool end_sent;           /* END_STREAM left */
+    bool headers_sent;       /* OPENER: the request left */
+    bool reset_sent;
+    bool body_counted;
+    unsigned interim;
+    uint32_t reset_code;
+    struct message in;       /* the head or trailers being received */
+    struct buf tx;           /* body octets not framed yet */
+    struct fields *trailers; /* owned: to be sent behind the body; NULL */
+    struct window window;
+    uint64_t held;           /* octets handed up without credit */
+    uint64_t moved_us;       /* when credit last came */
+    struct reap reap;
+};
+
+/* session.c */
+void h2_session_mark(struct h2_session *s); /* something waits to be framed */
+/* Ends the session: at once, or after the library has returned. @silent: the owner asked for it. */
+void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason, bool silent);
+void h2_session_glitch(struct h2_session *s, const char *kind); /* one unit of nuisance */
+void h2_session_arm(struct h2_session *s);                      /* the timer, for whatever is due first */
+
+/* session_rx.c: nghttp2's callbacks. */
+void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* stream.c */
+struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id);
+void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why); /* nghttp2 is through with it; @why NULL: in order */
+void h2_stream_headers(struct h2_stream *st, bool trailers, bool end);    /* st->in is complete */
+void h2_stream_data(struct h2_stream *st, struct slice data);
+void h2_stream_end(struct h2_stream *st);                                 /* END_STREAM came */
+void h2_stream_sent(struct h2_stream *st, bool end);                      /* a HEADERS or DATA frame left */
+void h2_stream_thaw(struct h2_stream *st);                                /* a token is there: RST_STREAM now */
+int h2_stream_field(struct h2_stream *st, struct slice name, struct slice value) MUSTCHECK;
+struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed);
+
+#endif

@@ -1,0 +1,218 @@
+/* session_rx.c - nghttp2's callbacks: frames in become calls on streams, frames out are gathered. They submit and mark, nothing else. */
+#include "session_int.h"
+
+#include <stdlib.h>
+
+enum { SMALL_INCREMENT = 1024, MAX_INTERIM = 8 };
+
+static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(ng, id);
+}
+
+static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct h2_session *s = user;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id, h2_stream_new(s, frame->hd.stream_id));
+    return 0;
+}
+
+/* A field section over our limits: the stream is reset, the link lives (MAX_HEADER_LIST_SIZE is advice, RFC 9113 6.5.2). */
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags,
+                     void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
+    if (st == NULL)
+        return 0;
+    nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
+    if (h2_stream_field(st, slice_make((const char *)n.base, n.len), slice_make((const char *)v.base, v.len)) == ERR_OK)
+        return 0;
+    h2_session_glitch(s, "header list too large");
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static void got_headers(struct h2_session *s, nghttp2_session *ng, const nghttp2_frame *frame)
+{
+    struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
+    if (st == NULL)
+        return;
+    bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    bool trailers = st->head_seen;
+    if (!trailers && st->in.status / 100 == 1 && ++st->interim > MAX_INTERIM) {
+        message_deinit(&st->in);
+        message_init(&st->in);
+        h2_session_glitch(s, "too many interim responses");
+        return;
+    }
+    h2_stream_headers(st, trailers, end);
+}
+
+static void got_settings(struct h2_session *s, const nghttp2_frame *frame)
+{
+    if (frame->hd.flags & NGHTTP2_FLAG_ACK) {
+        if (!s->acked && s->ops->on_acked != NULL)
+            s->ops->on_acked(s->user);
+        s->acked = true;
+        return;
+    }
+    if (s->up) {
+        h2_session_glitch(s, "SETTINGS");
+        return;
+    }
+    s->up = true;
+    h2_session_probe(s, s->options.ping_timeout_ms); /* its answer tells the round trip */
+    s->ops->on_up(s->user);
+}
+
+static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
+{
+    uint64_t sent, now = s->last_rx_us;
+    if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
+        h2_session_glitch(s, "PING");
+        return;
+    }
+    memcpy(&sent, frame->ping.opaque_data, sizeof sent);
+    s->ping_deadline_us = 0;
+    if (sent <= now && sent >= s->created_us)
+        s->rtt_us = now - sent > 0 ? now - sent : 1;
+    h2_session_arm(s);
+}
+
+static void got_goaway(struct h2_session *s, const nghttp2_frame *frame)
+{
+    struct slice debug = slice_make((const char *)frame->goaway.opaque_data, frame->goaway.opaque_data_len);
+    s->goaway_received = true;
+    s->ops->on_goaway(s->user, debug);
+}
+
+static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        got_headers(s, ng, frame);
+        break;
+    case NGHTTP2_DATA:
+        st = stream_of(ng, frame->hd.stream_id);
+        if (st != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+            h2_stream_end(st);
+        break;
+    case NGHTTP2_SETTINGS:
+        got_settings(s, frame);
+        break;
+    case NGHTTP2_PING:
+        got_ping(s, frame);
+        break;
+    case NGHTTP2_GOAWAY:
+        got_goaway(s, frame);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        if (frame->window_update.window_size_increment < SMALL_INCREMENT)
+            h2_session_glitch(s, "small WINDOW_UPDATE");
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
+{
+    struct h2_session *s = user;
+    if (hd->type == NGHTTP2_DATA && hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
+        h2_session_glitch(s, "empty DATA");
+    else if (hd->type == NGHTTP2_PRIORITY || hd->type > NGHTTP2_CONTINUATION)
+        h2_session_glitch(s, hd->type == NGHTTP2_PRIORITY ? "PRIORITY" : "unknown frame");
+    return 0;
+}
+
+/* Connection credit goes back on arrival, so that a stalled stream stops itself only; over the budget it is kept. */
+static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st = stream_of(ng, id);
+    if (budget_spent(&s->budget))
+        s->withheld += len;
+    else
+        nghttp2_session_consume_connection(ng, len);
+    if (st != NULL)
+        h2_stream_data(st, slice_make((const char *)data, len));
+    return 0;
+}
+
+/* Must always return 0 (http-rules 6: nghttp2 1.52 leaks otherwise). */
+static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
+{
+    struct h2_stream *st = stream_of(ng, id);
+    if (st == NULL)
+        return 0;
+    nghttp2_session_set_stream_user_data(ng, id, NULL);
+    struct leg_fault why = h2_fault(ERR_RESET, code, code == NGHTTP2_REFUSED_STREAM);
+    bool in_order = st->rx_ended && st->tx_ended && code == NGHTTP2_NO_ERROR;
+    if (st->rx_ended && code == NGHTTP2_NO_ERROR)
+        why.err = ERR_CLOSED; /* answered before the upload ended (RFC 9113 8.1) */
+    h2_stream_closed(st, in_order ? NULL : &why);
+    return 0;
+}
+
+static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct h2_stream *st = NULL;
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
+        st = stream_of(ng, frame->hd.stream_id);
+    if (st != NULL)
+        h2_stream_sent(st, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
+    return 0;
+}
+
+/* A request that nghttp2 would not send has no stream of its own there, so no on_stream_close follows. */
+static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
+{
+    struct h2_session *s = user;
+    if (frame->hd.type != NGHTTP2_HEADERS || s->role != H2_OPENER || stream_of(ng, frame->hd.stream_id) != NULL)
+        return 0;
+    LIST_FOREACH(it, &s->streams)
+    {
+        struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
+        if (st->id == frame->hd.stream_id && !st->headers_sent) {
+            struct leg_fault why = h2_fault(ERR_RESET, NGHTTP2_REFUSED_STREAM, true);
+            h2_stream_closed(st, &why);
+            break;
+        }
+    }
+    return 0;
+}
+
+/* The frame header and the octets go straight behind what is gathered already. */
+static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header, size_t length,
+                        nghttp2_data_source *source, void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st = source->ptr;
+    struct slice body = buf_slice(&st->tx);
+    body.len = length;
+    if (buf_append(&s->out, slice_make((const char *)header, 9)) < 0 || buf_append(&s->out, body) < 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE; /* never: a chunk and a frame fit */
+    buf_consume(&st->tx, length);
+    if (buf_len(&st->tx) == 0)
+        buf_release(&st->tx);
+    if (length > 0 && st->leg.events != NULL)
+        st->leg.events->on_sent(st->leg.exchange, &st->leg, length);
+    return 0;
+}
+
+void h2_session_callbacks(nghttp2_session_callbacks *callbacks)
+{
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
+}

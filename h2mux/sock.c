@@ -1,0 +1,818 @@
+/* sock.c - one non-blocking byte stream, plain or TLS; TLS runs over a BIO on the raw buffers, so it never sees the descriptor.
+ *
+ *   peer ─▶ rx (raw) ─▶ [SSL] ─▶ sock_read          sock_write ─▶ [SSL] ─▶ tx (raw) ─▶ peer
+ *
+ * Invariants: rx_ready is false only after the kernel said EAGAIN (or a short read with no hang-up seen), so with edge-triggered events
+ * no wake-up is lost; starved is true only after SSL wanted more than rx had. Does not know: HTTP. */
+#include "h2mux/sock.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    RX_CHUNK = 65536,
+    PEEK_CHUNK = 16384,
+    DIRECT_WRITE = 16384,  /* from here on a copy into the queue costs more than a system call */
+    PAIR_ROOM = 256 * 1024 /* what the other end of a pair holds unread, like a socket buffer */
+};
+
+enum sock_state { SOCK_CONNECTING, SOCK_HANDSHAKING, SOCK_OPEN, SOCK_CLOSED };
+
+/* What sock_finish needs, allocated for it alone. */
+struct finish {
+    struct timer timer;
+    struct orphan orphan;
+    size_t left;
+};
+
+struct sock {
+    struct loop *loop; /* borrowed: outlives its socks */
+    int fd;            /* owned; -1 in memory */
+    enum sock_state state;
+    bool rx_ready, tx_ready; /* the kernel may have octets, room */
+    bool hangup;             /* EPOLLRDHUP was seen: the next reads end */
+    bool raw_eof, eof_told;
+    bool paused;
+    bool starved;            /* TLS: nothing more can be decrypted until raw octets come */
+    bool shut_tx, fin_sent;
+    bool tx_broken;          /* a write failed: what is written vanishes */
+    bool sent;               /* octets left since on_sent was called */
+    int failed;              /* enum err that reads return from now on; 0 */
+    struct event event;
+    const struct sock_ops *ops; /* static */
+    void *user;                 /* borrowed */
+    struct buf rx, tx;          /* raw octets */
+    struct buf unread;          /* put back by a reader */
+    struct buf early;           /* written before the handshake was through */
+    SSL *ssl;                   /* owned; NULL: plain */
+    struct sock *pair;          /* weak: the other end in memory */
+    struct finish *finish;      /* owned; set by sock_finish */
+    struct task ready, flush;
+    struct sockaddr_storage peer;
+    struct reap reap;
+};
+
+static void on_event(evutil_socket_t fd, short what, void *arg);
+static void run_ready(void *user);
+static void run_flush(void *user);
+static const struct sock_ops no_ops;
+
+static struct sock *sock_alloc(struct loop *l, int fd)
+{
+    struct sock *s = xcalloc(1, sizeof(*s));
+    s->loop = l;
+    s->fd = fd;
+    s->ops = &no_ops;
+    s->tx_ready = true;
+    buf_init(&s->rx, RX_CHUNK + PAIR_ROOM);
+    buf_init(&s->tx, SIZE_MAX / 2);
+    buf_init(&s->unread, RX_CHUNK + PAIR_ROOM);
+    buf_init(&s->early, SIZE_MAX / 2);
+    task_init(&s->ready, run_ready, s);
+    task_init(&s->flush, run_flush, s);
+    return s;
+}
+
+/* One registration for the descriptor's life: with edge triggering no epoll_ctl follows. */
+static void watch(struct sock *s)
+{
+    int one = 1;
+    fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
+    if (s->peer.ss_family == AF_INET || s->peer.ss_family == AF_INET6)
+        setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    event_assign(&s->event, loop_base(s->loop), s->fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, s);
+    event_add(&s->event, NULL);
+}
+
+struct sock *sock_new(struct loop *l, int fd)
+{
+    struct sock *s = sock_alloc(l, fd);
+    socklen_t len = sizeof s->peer;
+    if (getpeername(fd, (struct sockaddr *)&s->peer, &len) < 0)
+        s->peer.ss_family = AF_UNSPEC;
+    s->state = SOCK_OPEN;
+    s->rx_ready = true;
+    watch(s);
+    return s;
+}
+
+struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t len)
+{
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return NULL;
+    if (connect(fd, addr, len) < 0 && errno != EINPROGRESS) {
+        int why = errno;
+        close(fd);
+        errno = why;
+        return NULL;
+    }
+    struct sock *s = sock_alloc(l, fd);
+    memcpy(&s->peer, addr, len);
+    s->state = SOCK_CONNECTING;
+    s->tx_ready = false;
+    watch(s);
+    return s;
+}
+
+void sock_pair(struct loop *l, struct sock **a, struct sock **b)
+{
+    *a = sock_alloc(l, -1);
+    *b = sock_alloc(l, -1);
+    (*a)->pair = *b;
+    (*b)->pair = *a;
+    (*a)->state = (*b)->state = SOCK_OPEN;
+    (*a)->peer.ss_family = (*b)->peer.ss_family = AF_UNSPEC;
+}
+
+void sock_set_ops(struct sock *s, const struct sock_ops *ops, void *user)
+{
+    s->ops = ops;
+    s->user = user;
+    loop_defer(s->loop, &s->ready);
+}
+
+/* ---- raw octets ---------------------------------------------------------------------------------------------------- */
+
+static int errno_err(int e)
+{
+    if (e == EAGAIN || e == EWOULDBLOCK)
+        return ERR_AGAIN;
+    if (e == ECONNRESET || e == EPIPE)
+        return ERR_RESET;
+    if (e == ECONNREFUSED)
+        return ERR_REFUSED;
+    if (e == ETIMEDOUT)
+        return ERR_TIMEOUT;
+    return ERR_IO;
+}
+
+static ssize_t raw_recv_end(struct sock *s)
+{
+    s->raw_eof = true;
+    s->rx_ready = false;
+    return 0;
+}
+
+/* > 0, 0 at the peer's FIN, or an error. */
+static ssize_t raw_recv(struct sock *s, void *to, size_t cap)
+{
+    if (s->raw_eof)
+        return 0;
+    if (s->fd < 0 || !s->rx_ready)
+        return ERR_AGAIN;
+    ssize_t n;
+    do
+        n = recv(s->fd, to, cap, 0);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        return raw_recv_end(s);
+    if (n < 0) {
+        s->rx_ready = false;
+        return errno_err(errno);
+    }
+    if ((size_t)n < cap && !s->hangup)
+        s->rx_ready = false; /* drained; a FIN later is an event of its own */
+    return n;
+}
+
+/* Raw octets into rx; likewise. */
+static ssize_t raw_fill(struct sock *s, size_t chunk)
+{
+    if (s->fd < 0)
+        return s->raw_eof ? 0 : ERR_AGAIN;
+    char *to = buf_reserve(&s->rx, chunk);
+    if (to == NULL)
+        return ERR_AGAIN;
+    ssize_t n = raw_recv(s, to, chunk);
+    if (n > 0)
+        buf_commit(&s->rx, (size_t)n);
+    return n;
+}
+
+static size_t buf_take(struct buf *b, void *to, size_t cap)
+{
+    struct slice have = buf_slice(b);
+    size_t n = have.len < cap ? have.len : cap;
+    memcpy(to, have.ptr, n);
+    buf_consume(b, n);
+    if (buf_len(b) == 0)
+        buf_release(b);
+    return n;
+}
+
+/* A pair's reader made room: the other end may flush again. */
+static size_t rx_take(struct sock *s, void *to, size_t cap)
+{
+    size_t n = buf_take(&s->rx, to, cap);
+    if (s->pair != NULL && buf_len(&s->pair->tx) > 0)
+        loop_flush(s->loop, &s->pair->flush);
+    return n;
+}
+
+static void mark_sent(struct sock *s)
+{
+    s->sent = true;
+    loop_flush(s->loop, &s->flush);
+}
+
+/* What is queued vanishes, so that its source is not held up; the reading side tells the owner. */
+static void tx_break(struct sock *s)
+{
+    s->tx_broken = true;
+    s->hangup = s->rx_ready = true;
+    buf_release(&s->tx);
+    mark_sent(s);
+    loop_defer(s->loop, &s->ready);
+}
+
+static void pair_flush(struct sock *s)
+{
+    if (s->pair == NULL)
+        return;
+    struct slice data = buf_slice(&s->tx);
+    size_t held = buf_len(&s->pair->rx);
+    size_t room = held < PAIR_ROOM ? PAIR_ROOM - held : 0;
+    if (data.len > room)
+        data.len = room;
+    if (data.len == 0 || buf_append(&s->pair->rx, data) < 0)
+        return;
+    buf_consume(&s->tx, data.len);
+    s->sent = true;
+    s->pair->starved = false;
+    loop_defer(s->loop, &s->pair->ready);
+}
+
+static void fd_flush(struct sock *s)
+{
+    while (s->tx_ready && buf_len(&s->tx) > 0) {
+        struct slice data = buf_slice(&s->tx);
+        ssize_t n = send(s->fd, data.ptr, data.len, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            s->tx_ready = false;
+            if (errno_err(errno) != ERR_AGAIN)
+                tx_break(s);
+            return;
+        }
+        buf_consume(&s->tx, (size_t)n);
+        s->sent = true;
+    }
+}
+
+static void send_fin(struct sock *s)
+{
+    s->fin_sent = true;
+    if (s->fd >= 0) {
+        shutdown(s->fd, SHUT_WR);
+    } else if (s->pair != NULL) {
+        s->pair->raw_eof = true;
+        s->pair->starved = false;
+        loop_defer(s->loop, &s->pair->ready);
+    }
+}
+
+static void run_flush(void *user)
+{
+    struct sock *s = user;
+    if (s->state == SOCK_CONNECTING)
+        return;
+    if (s->fd >= 0)
+        fd_flush(s);
+    else
+        pair_flush(s);
+    if (buf_len(&s->tx) == 0)
+        buf_release(&s->tx);
+    if (s->shut_tx && !s->fin_sent && buf_len(&s->tx) == 0 && s->state == SOCK_OPEN)
+        send_fin(s);
+    if (s->sent) {
+        s->sent = false;
+        if (s->ops->on_sent != NULL)
+            s->ops->on_sent(s->user);
+    }
+}
+
+/* Queue and @data in one system call. How much of @data left. */
+static size_t write_through(struct sock *s, struct slice data)
+{
+    if (!s->tx_ready || s->fd < 0)
+        return 0;
+    struct slice queued = buf_slice(&s->tx);
+    struct iovec iov[2] = {{(void *)(uintptr_t)queued.ptr, queued.len}, {(void *)(uintptr_t)data.ptr, data.len}};
+    struct msghdr m = {.msg_iov = iov + (queued.len == 0), .msg_iovlen = queued.len == 0 ? 1 : 2};
+    ssize_t n;
+    do
+        n = sendmsg(s->fd, &m, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        s->tx_ready = false;
+        if (errno_err(errno) != ERR_AGAIN)
+            tx_break(s);
+        return s->tx_broken ? data.len : 0;
+    }
+    size_t from_queue = (size_t)n < queued.len ? (size_t)n : queued.len;
+    buf_consume(&s->tx, from_queue);
+    return (size_t)n - from_queue;
+}
+
+static void raw_write(struct sock *s, struct slice data)
+{
+    if (s->ssl == NULL && data.len >= DIRECT_WRITE)
+        data = slice_skip(data, write_through(s, data));
+    if (data.len > 0 && buf_append(&s->tx, data) < 0)
+        abort(); /* the limit is half the address space */
+    mark_sent(s);
+}
+
+/* ---- TLS over the raw buffers ---------------------------------------------------------------------------------------- */
+
+static int bio_write(BIO *bio, const char *data, int len)
+{
+    struct sock *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (len > 0 && !s->tx_broken && buf_append(&s->tx, slice_make(data, (size_t)len)) < 0)
+        return -1;
+    loop_flush(s->loop, &s->flush);
+    return len;
+}
+
+static int bio_read(BIO *bio, char *to, int cap)
+{
+    struct sock *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (buf_len(&s->rx) == 0) {
+        ssize_t n = raw_fill(s, RX_CHUNK);
+        if (n == ERR_AGAIN) {
+            buf_release(&s->rx);
+            BIO_set_retry_read(bio);
+            return -1;
+        }
+        if (n < 0)
+            s->failed = (int)n;
+        if (n <= 0) {
+            s->raw_eof = true;
+            return 0;
+        }
+    }
+    return (int)rx_take(s, to, (size_t)cap);
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    struct sock *s = BIO_get_data(bio);
+    if (command == BIO_CTRL_FLUSH)
+        return 1;
+    return command == BIO_CTRL_EOF ? s->raw_eof && buf_len(&s->rx) == 0 : 0;
+}
+
+static int bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static BIO_METHOD *bio_method;
+
+static void bio_method_init(void)
+{
+    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sock");
+    if (bio_method == NULL)
+        abort();
+    BIO_meth_set_write(bio_method, bio_write);
+    BIO_meth_set_read(bio_method, bio_read);
+    BIO_meth_set_ctrl(bio_method, bio_ctrl);
+    BIO_meth_set_create(bio_method, bio_create);
+}
+
+__attribute__((destructor)) static void bio_method_free(void)
+{
+    BIO_meth_free(bio_method);
+}
+
+int sock_start_tls(struct sock *s, struct tls *t, const char *host)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, bio_method_init);
+    BIO *bio = BIO_new(bio_method);
+    if (bio == NULL)
+        return ERR_TLS;
+    BIO_set_data(bio, s);
+    s->ssl = host ? tls_ssl_client(t, host) : tls_ssl_server(t);
+    SSL_set_bio(s->ssl, bio, bio);
+    s->starved = false;
+    if (s->state == SOCK_OPEN) {
+        s->state = SOCK_HANDSHAKING;
+        loop_defer(s->loop, &s->ready);
+    }
+    return ERR_OK;
+}
+
+bool sock_is_tls(const struct sock *s)
+{
+    return s->ssl != NULL;
+}
+
+static void tls_write(struct sock *s, struct slice data)
+{
+    while (data.len > 0) {
+        size_t n = 0;
+        ERR_clear_error();
+        if (SSL_write_ex(s->ssl, data.ptr, data.len, &n) != 1) {
+            tx_break(s);
+            return;
+        }
+        data = slice_skip(data, n);
+    }
+    mark_sent(s);
+}
+
+static ssize_t tls_read(struct sock *s, void *to, size_t cap)
+{
+    size_t n = 0;
+    ERR_clear_error();
+    if (SSL_read_ex(s->ssl, to, cap, &n) == 1)
+        return (ssize_t)n;
+    int why = SSL_get_error(s->ssl, 0);
+    s->starved = true;
+    if (why == SSL_ERROR_WANT_READ)
+        return ERR_AGAIN;
+    if (why == SSL_ERROR_ZERO_RETURN)
+        return 0;
+    if (s->failed == 0)
+        s->failed = s->raw_eof ? ERR_TRUNCATED : ERR_TLS;
+    ERR_clear_error();
+    return s->failed;
+}
+
+/* ---- what the loop tells ----------------------------------------------------------------------------------------------- */
+
+static bool alive(const struct sock *s)
+{
+    return s->state != SOCK_CLOSED;
+}
+
+static void fail(struct sock *s, int err, const char *reason)
+{
+    s->failed = err;
+    if (s->ops->on_error != NULL)
+        s->ops->on_error(s->user, err, reason);
+}
+
+static void opened(struct sock *s)
+{
+    s->state = SOCK_OPEN;
+    if (buf_len(&s->early) > 0) {
+        tls_write(s, buf_slice(&s->early));
+        buf_release(&s->early);
+    }
+    loop_flush(s->loop, &s->flush);
+    loop_defer(s->loop, &s->ready);
+    if (s->ops->on_open != NULL)
+        s->ops->on_open(s->user);
+}
+
+static void handshake_failed(struct sock *s)
+{
+    char reason[TLS_REASON_MAX];
+    long verdict = SSL_get_verify_result(s->ssl);
+    if (verdict != X509_V_OK) {
+        fail(s, ERR_CERT, X509_verify_cert_error_string(verdict));
+    } else if (s->raw_eof) {
+        fail(s, ERR_EOF, "connection closed during the TLS handshake");
+    } else {
+        tls_reason(reason);
+        fail(s, ERR_TLS, reason);
+    }
+}
+
+static void handshake(struct sock *s)
+{
+    ERR_clear_error();
+    int done = SSL_do_handshake(s->ssl);
+    loop_flush(s->loop, &s->flush);
+    if (done == 1) {
+        opened(s);
+        return;
+    }
+    if (SSL_get_error(s->ssl, done) != SSL_ERROR_WANT_READ) {
+        run_flush(s); /* the alert that tells the peer why */
+        handshake_failed(s);
+    }
+}
+
+static void connected(struct sock *s)
+{
+    int why = 0;
+    socklen_t len = sizeof why;
+    getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &why, &len);
+    if (why != 0) {
+        fail(s, errno_err(why), strerror(why));
+        return;
+    }
+    s->tx_ready = true;
+    if (s->ssl != NULL) {
+        s->state = SOCK_HANDSHAKING;
+        handshake(s);
+    } else {
+        opened(s);
+    }
+}
+
+static bool may_read(const struct sock *s)
+{
+    if (buf_len(&s->unread) > 0)
+        return true;
+    if (s->eof_told || s->failed)
+        return false;
+    if (s->ssl != NULL)
+        return !s->starved;
+    return s->rx_ready || s->raw_eof || buf_len(&s->rx) > 0;
+}
+
+static void tell_readable(struct sock *s)
+{
+    if (s->paused) {
+        if (s->hangup && s->ops->on_hangup != NULL)
+            s->ops->on_hangup(s->user);
+        return;
+    }
+    if (!may_read(s) || s->ops->on_readable == NULL)
+        return;
+    s->ops->on_readable(s->user);
+    if (alive(s) && !s->paused && may_read(s))
+        loop_defer(s->loop, &s->ready);
+}
+
+static void run_ready(void *user)
+{
+    struct sock *s = user;
+    if (s->state == SOCK_HANDSHAKING)
+        handshake(s);
+    else if (s->state == SOCK_OPEN)
+        tell_readable(s);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct sock *s = arg;
+    if (s->state == SOCK_CONNECTING) {
+        connected(s);
+        return;
+    }
+    if (what & (EV_READ | EV_CLOSED)) {
+        s->rx_ready = true;
+        s->starved = false;
+    }
+    if (what & EV_CLOSED)
+        s->hangup = true;
+    if (what & EV_WRITE) {
+        s->tx_ready = true;
+        if (buf_len(&s->tx) > 0)
+            loop_flush(s->loop, &s->flush);
+    }
+    if (what & (EV_READ | EV_CLOSED))
+        run_ready(s);
+}
+
+/* ---- for the owner --------------------------------------------------------------------------------------------------------- */
+
+int sock_peek(struct sock *s, struct slice *out)
+{
+    if (buf_len(&s->rx) == 0) {
+        ssize_t n = raw_fill(s, PEEK_CHUNK);
+        if (n <= 0) {
+            buf_release(&s->rx);
+            return n == 0 ? ERR_EOF : (int)n;
+        }
+    }
+    *out = buf_slice(&s->rx);
+    return ERR_OK;
+}
+
+static ssize_t plain_read(struct sock *s, void *to, size_t cap)
+{
+    if (buf_len(&s->rx) > 0)
+        return (ssize_t)rx_take(s, to, cap);
+    return raw_recv(s, to, cap);
+}
+
+ssize_t sock_read(struct sock *s, void *to, size_t cap)
+{
+    if (buf_len(&s->unread) > 0)
+        return (ssize_t)buf_take(&s->unread, to, cap);
+    if (s->failed)
+        return s->failed;
+    if (s->state != SOCK_OPEN)
+        return ERR_AGAIN;
+    ssize_t n = s->ssl ? tls_read(s, to, cap) : plain_read(s, to, cap);
+    if (n == 0)
+        s->eof_told = true;
+    else if (n < 0 && n != ERR_AGAIN)
+        s->failed = (int)n;
+    return n;
+}
+
+void sock_unread(struct sock *s, struct slice data)
+{
+    struct slice behind = buf_slice(&s->unread);
+    struct buf joined;
+    buf_init(&joined, s->unread.limit);
+    if (buf_append(&joined, data) < 0 || buf_append(&joined, behind) < 0)
+        abort(); /* a reader holds less than one chunk */
+    buf_release(&s->unread);
+    s->unread = joined;
+    loop_defer(s->loop, &s->ready);
+}
+
+void sock_write(struct sock *s, struct slice data)
+{
+    if (s->shut_tx || s->state == SOCK_CLOSED || data.len == 0)
+        return;
+    if (s->tx_broken)
+        mark_sent(s);
+    else if (s->ssl == NULL)
+        raw_write(s, data);
+    else if (s->state == SOCK_OPEN)
+        tls_write(s, data);
+    else if (buf_append(&s->early, data) < 0)
+        abort(); /* the limit is half the address space */
+}
+
+size_t sock_queued(const struct sock *s)
+{
+    return buf_len(&s->tx) + buf_len(&s->early);
+}
+
+bool sock_unsend(struct sock *s, size_t octets)
+{
+    if (s->ssl != NULL || octets > buf_len(&s->tx))
+        return octets == 0;
+    buf_truncate(&s->tx, buf_len(&s->tx) - octets);
+    return true;
+}
+
+void sock_pause(struct sock *s)
+{
+    s->paused = true;
+}
+
+void sock_resume(struct sock *s)
+{
+    s->paused = false;
+    if (may_read(s))
+        loop_defer(s->loop, &s->ready);
+}
+
+void sock_shutdown(struct sock *s)
+{
+    if (s->shut_tx || s->state == SOCK_CLOSED)
+        return;
+    if (s->ssl != NULL && s->state == SOCK_OPEN) {
+        ERR_clear_error();
+        SSL_shutdown(s->ssl);
+    }
+    s->shut_tx = true;
+    loop_flush(s->loop, &s->flush);
+}
+
+static void sock_free(void *object)
+{
+    struct sock *s = object;
+    SSL_free(s->ssl);
+    buf_release(&s->rx);
+    buf_release(&s->tx);
+    buf_release(&s->unread);
+    buf_release(&s->early);
+    free(s->finish);
+    free(s);
+}
+
+static void pair_leave(struct sock *s)
+{
+    if (s->pair == NULL)
+        return;
+    s->pair->pair = NULL;
+    s->pair->raw_eof = true;
+    s->pair->starved = false;
+    loop_defer(s->loop, &s->pair->ready);
+    s->pair = NULL;
+}
+
+void sock_close(struct sock *s)
+{
+    if (s == NULL || s->state == SOCK_CLOSED)
+        return;
+    s->state = SOCK_CLOSED;
+    task_cancel(&s->ready);
+    task_cancel(&s->flush);
+    if (s->finish != NULL) {
+        timer_stop(&s->finish->timer);
+        orphan_leave(&s->finish->orphan);
+    }
+    pair_leave(s);
+    if (s->fd >= 0) {
+        event_del(&s->event);
+        close(s->fd);
+        s->fd = -1;
+    }
+    loop_reap(s->loop, &s->reap, sock_free, s);
+}
+
+void sock_abort(struct sock *s)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    if (s != NULL && s->fd >= 0)
+        setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    sock_close(s);
+}
+
+/* ---- a last word ---------------------------------------------------------------------------------------------------------------- */
+
+static void finish_readable(void *user)
+{
+    struct sock *s = user;
+    for (;;) {
+        ssize_t n = sock_read(s, loop_scratch(s->loop), LOOP_SCRATCH);
+        if (n == ERR_AGAIN)
+            return;
+        if (n <= 0 || (size_t)n >= s->finish->left) {
+            sock_close(s);
+            return;
+        }
+        s->finish->left -= (size_t)n;
+    }
+}
+
+static void finish_now(void *user)
+{
+    sock_close(user);
+}
+
+static void finish_error(void *user, int err, const char *reason)
+{
+    finish_now(user);
+}
+
+void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets)
+{
+    static const struct sock_ops finish_ops = {.on_readable = finish_readable, .on_error = finish_error};
+    if (s->state != SOCK_OPEN || s->failed) {
+        sock_close(s);
+        return;
+    }
+    s->finish = xcalloc(1, sizeof(*s->finish));
+    s->finish->left = max_octets;
+    timer_init(&s->finish->timer, s->loop, finish_now, s);
+    loop_adopt(s->loop, &s->finish->orphan, finish_now, s);
+    timer_arm(&s->finish->timer, max_ms);
+    sock_set_ops(s, &finish_ops, s);
+    sock_shutdown(s);
+    sock_resume(s);
+}
+
+/* ---- addresses ------------------------------------------------------------------------------------------------------------------- */
+
+int sock_fd(const struct sock *s)
+{
+    return s->fd;
+}
+
+const struct sockaddr_storage *sock_peer(const struct sock *s)
+{
+    return &s->peer;
+}
+
+void sock_set_notsent_lowat(struct sock *s, int octets)
+{
+    if (s->fd >= 0)
+        setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &octets, sizeof octets);
+}
+
+void sock_address_text(const struct sockaddr_storage *a, bool with_port, char *to, size_t cap)
+{
+    char host[INET6_ADDRSTRLEN] = "unix";
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)a;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)a;
+    if (a->ss_family == AF_INET)
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+    else if (a->ss_family == AF_INET6)
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+    if (!with_port || (a->ss_family != AF_INET && a->ss_family != AF_INET6))
+        snprintf(to, cap, "%s", host);
+    else if (a->ss_family == AF_INET)
+        snprintf(to, cap, "%s:%u", host, ntohs(v4->sin_port));
+    else
+        snprintf(to, cap, "[%s]:%u", host, ntohs(v6->sin6_port));
+}

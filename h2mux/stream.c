@@ -1,0 +1,512 @@
+/* stream.c - one HTTP/2 stream as a leg: heads to and from nghttp2, a queue upward, credit downward, reset.
+ *
+ * Octets handed up are `held` until credit comes; credit is what nghttp2 consumes, so the stream's window is the bound of all
+ * that lies between the two sockets. Invariant: after h2_stream_closed nghttp2 knows no pointer to it. */
+#include "session_int.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static const struct leg_ops stream_leg_ops;
+
+static struct h2_stream *stream_of(struct leg *leg)
+{
+    return CONTAINER_OF(leg, struct h2_stream, leg);
+}
+
+struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
+{
+    return (struct leg_fault){
+        .err = err,
+        .h2_code = h2_code,
+        .unprocessed = unprocessed,
+        .reason = h2_code ? nghttp2_http2_strerror(h2_code) : NULL,
+    };
+}
+
+struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
+{
+    struct h2_stream *st = xcalloc(1, sizeof(*st));
+    st->leg.ops = &stream_leg_ops;
+    st->session = s;
+    st->id = id;
+    st->class = H2_BULK;
+    st->moved_us = s->last_rx_us;
+    message_init(&st->in);
+    buf_init(&st->tx, SIZE_MAX / 2); /* its source is bounded by its own window */
+    window_init(&st->window, s->crowded ? WINDOW_CROWDED : WINDOW_INITIAL);
+    list_push(&s->streams, &st->node);
+    s->open_streams++;
+    return st;
+}
+
+static void stream_free(void *object)
+{
+    struct h2_stream *st = object;
+    message_deinit(&st->in);
+    buf_release(&st->tx);
+    if (st->trailers != NULL)
+        fields_deinit(st->trailers);
+    free(st->trailers);
+    free(st);
+}
+
+/* ---- memory budget and windows ----------------------------------------------------------------------------------------- */
+
+/* With hundreds of bodies open at a time new streams start small (hysteresis: back at half the crowd). */
+static void count_body(struct h2_session *s, int step)
+{
+    s->open_bodies = (uint32_t)((int64_t)s->open_bodies + step);
+    bool crowded = s->open_bodies > WINDOW_CROWD || (s->crowded && s->open_bodies > WINDOW_CROWD / 2);
+    if (crowded == s->crowded || s->dead)
+        return;
+    s->crowded = crowded;
+    nghttp2_settings_entry e = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, crowded ? WINDOW_CROWDED : WINDOW_INITIAL};
+    nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, &e, 1);
+    h2_session_mark(s);
+}
+
+static void release_withheld(struct h2_session *s)
+{
+    if (s->withheld == 0 || budget_tight(&s->budget))
+        return;
+    nghttp2_session_consume_connection(s->ng, s->withheld);
+    s->withheld = 0;
+    h2_session_mark(s);
+}
+
+static void give_back(struct h2_stream *st, uint64_t octets)
+{
+    struct h2_session *s = st->session;
+    if (octets > st->held)
+        octets = st->held;
+    st->held -= octets;
+    s->budget.used -= octets;
+    if (!s->dead)
+        release_withheld(s);
+}
+
+void h2_stream_data(struct h2_stream *st, struct slice data)
+{
+    struct h2_session *s = st->session;
+    if (st->leg.events == NULL || data.len == 0)
+        return; /* given up: its window stays closed */
+    if (!st->body_counted) {
+        st->body_counted = true;
+        count_body(s, +1);
+    }
+    if (st->held == 0)
+        st->moved_us = s->last_rx_us;
+    st->held += data.len;
+    s->budget.used += data.len;
+    if (budget_tight(&s->budget))
+        h2_session_arm(s);
+    st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
+}
+
+static void leg_credit(struct leg *leg, size_t octets)
+{
+    struct h2_stream *st = stream_of(leg);
+    struct h2_session *s = st->session;
+    uint64_t now = loop_now_us(s->loop);
+    give_back(st, octets);
+    st->moved_us = now;
+    if (s->dead || st->reset_sent)
+        return;
+    uint32_t grown = window_credit(&st->window, octets, now, s->rtt_us, budget_may_grow(&s->budget));
+    if (grown > 0)
+        nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)grown);
+    nghttp2_session_consume_stream(s->ng, st->id, octets);
+    h2_session_mark(s);
+}
+
+/* ---- receiving ---------------------------------------------------------------------------------------------------------- */
+
+static struct slice *pseudo_field(struct message *m, struct slice name)
+{
+    static const struct {
+        struct slice name;
+        size_t offset;
+    } table[] = {
+        {{":method", 7}, offsetof(struct message, method)},       {{":scheme", 7}, offsetof(struct message, scheme)},
+        {{":authority", 10}, offsetof(struct message, authority)}, {{":path", 5}, offsetof(struct message, path)},
+        {{":protocol", 9}, offsetof(struct message, protocol)},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (slice_eq(table[i].name, name))
+            return (struct slice *)(void *)((char *)m + table[i].offset);
+    return NULL;
+}
+
+static int take_number(struct slice value, uint64_t max, uint64_t *out)
+{
+    return slice_to_u64(value, max, out);
+}
+
+/* One field of the section in `in`; content-length and host become what the message calls them. nghttp2 has validated the syntax. */
+int h2_stream_field(struct h2_stream *st, struct slice name, struct slice value)
+{
+    struct message *m = &st->in;
+    uint64_t number;
+    if (m->fields.count >= FIELDS_HEAD_MAX || m->fields.octets + name.len + value.len + 32 > FIELDS_OCTETS_MAX)
+        return ERR_LIMIT;
+    if (slice_eq(name, SLICE(":status"))) {
+        if (take_number(value, 999, &number) < 0)
+            return ERR_SYNTAX;
+        m->status = (int)number;
+        return ERR_OK;
+    }
+    if (name.len > 0 && name.ptr[0] == ':') {
+        struct slice *to = pseudo_field(m, name);
+        if (to != NULL)
+            *to = fields_keep(&m->fields, value);
+        return ERR_OK;
+    }
+    if (slice_eq(name, SLICE("content-length")) && take_number(value, INT64_MAX, &number) == ERR_OK) {
+        m->length = (int64_t)number;
+        return ERR_OK;
+    }
+    fields_add_copy(&m->fields, name, value);
+    return ERR_OK;
+}
+
+/* RFC 9113 8.3.1: Host stands in for a missing :authority and must not differ from it (http-rules D1). */
+static bool settle_authority(struct message *m)
+{
+    const struct field *host = fields_find(&m->fields, SLICE("host"));
+    if (host == NULL)
+        return true;
+    struct slice value = host->value;
+    if (fields_count(&m->fields, SLICE("host")) > 1 || (m->authority.len > 0 && !slice_ieq(value, m->authority)))
+        return false;
+    m->authority = value;
+    fields_remove(&m->fields, SLICE("host"));
+    return true;
+}
+
+static void fail_stream(struct h2_stream *st, uint32_t code)
+{
+    struct leg_fault why = h2_fault(ERR_PROTOCOL, code, false);
+    const struct leg_events *events = st->leg.events;
+    void *exchange = st->leg.exchange;
+    st->leg.ops->reset(&st->leg, &why);
+    if (events != NULL)
+        events->on_reset(exchange, &st->leg, &why);
+}
+
+static void over_if_both(struct h2_stream *st)
+{
+    if (st->rx_ended && st->tx_ended && buf_len(&st->tx) == 0)
+        leg_untie(&st->leg);
+}
+
+static void give_head(struct h2_stream *st, struct message *m, bool end)
+{
+    struct h2_session *s = st->session;
+    m->has_body = !end;
+    if (s->role == H2_OPENER) {
+        if (st->leg.events != NULL)
+            st->leg.events->on_head(st->leg.exchange, &st->leg, m, end);
+        return;
+    }
+    if (!settle_authority(m)) {
+        fail_stream(st, NGHTTP2_PROTOCOL_ERROR);
+        return;
+    }
+    st->connect = slice_eq(m->method, SLICE("CONNECT"));
+    s->ops->on_stream(s->user, &st->leg, m, end);
+}
+
+void h2_stream_headers(struct h2_stream *st, bool trailers, bool end)
+{
+    struct message m = st->in;
+    message_init(&st->in); /* the next section starts empty whatever the callbacks do */
+    bool interim = m.status >= 100 && m.status < 200;
+    if (trailers) {
+        st->rx_ended = true;
+        if (st->leg.events != NULL)
+            st->leg.events->on_trailers(st->leg.exchange, &st->leg, &m.fields);
+    } else {
+        st->head_seen = !interim;
+        st->rx_ended = end;
+        give_head(st, &m, end);
+    }
+    message_deinit(&m);
+    over_if_both(st);
+}
+
+void h2_stream_end(struct h2_stream *st)
+{
+    if (st->rx_ended)
+        return;
+    st->rx_ended = true;
+    if (st->leg.events != NULL)
+        st->leg.events->on_body(st->leg.exchange, &st->leg, SLICE(""), true);
+    over_if_both(st);
+}
+
+void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
+{
+    struct h2_session *s = st->session;
+    const struct leg_events *events = st->leg.events;
+    void *exchange = st->leg.exchange;
+    leg_untie(&st->leg);
+    list_remove(&st->node);
+    list_remove(&st->frozen);
+    give_back(st, st->held);
+    if (st->body_counted)
+        count_body(s, -1);
+    s->open_streams--;
+    st->reset_sent = true; /* nothing can be submitted any more */
+    loop_reap(s->loop, &st->reap, stream_free, st);
+    if (events != NULL && why != NULL)
+        events->on_reset(exchange, &st->leg, why);
+    if (s->open_streams == 0 && !s->dead && s->ops->on_idle != NULL)
+        s->ops->on_idle(s->user);
+}
+
+/* ---- sending --------------------------------------------------------------------------------------------------------------- */
+
+enum { NV_PSEUDO = 7 };
+
+struct nv_list {
+    nghttp2_nv *v; /* owned */
+    size_t count;
+};
+
+static void nv_add(struct nv_list *l, struct slice name, struct slice value)
+{
+    uint8_t flags = field_is_secret(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+    l->v[l->count++] = (nghttp2_nv){(uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr, name.len, value.len, flags};
+}
+
+static void nv_add_if(struct nv_list *l, struct slice name, struct slice value)
+{
+    if (value.len > 0)
+        nv_add(l, name, value);
+}
+
+static void nv_add_fields(struct nv_list *l, const struct fields *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        nv_add(l, f->v[i].name, f->v[i].value);
+}
+
+/* nghttp2 copies names (in lower case) and values, so everything here lives for the call only. */
+static struct nv_list nv_of(const struct message *m, char number[static 32])
+{
+    struct nv_list l = {.v = xcalloc(m->fields.count + NV_PSEUDO + 1, sizeof(nghttp2_nv))};
+    if (m->status > 0) {
+        snprintf(number, 32, "%03d", m->status);
+        nv_add(&l, SLICE(":status"), slice_make(number, 3));
+    } else {
+        nv_add(&l, SLICE(":method"), m->method);
+        nv_add_if(&l, SLICE(":protocol"), m->protocol);
+        nv_add(&l, SLICE(":scheme"), m->scheme);
+        nv_add_if(&l, SLICE(":authority"), m->authority);
+        nv_add(&l, SLICE(":path"), m->path);
+    }
+    nv_add_fields(&l, &m->fields);
+    if (m->length != MESSAGE_LENGTH_UNKNOWN && m->protocol.len == 0) {
+        char *text = number + 8;
+        int len = snprintf(text, 24, "%lld", (long long)m->length);
+        nv_add(&l, SLICE("content-length"), slice_make(text, (size_t)len));
+    }
+    return l;
+}
+
+static int submit_trailers(struct h2_stream *st)
+{
+    struct nv_list l = {.v = xcalloc(st->trailers->count + 1, sizeof(nghttp2_nv))};
+    nv_add_fields(&l, st->trailers);
+    int err = nghttp2_submit_trailer(st->session->ng, st->id, l.v, l.count);
+    free(l.v);
+    return err;
+}
+
+/* What nghttp2 may frame now; the octets themselves go by on_send_data. */
+static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t cap, uint32_t *flags, nghttp2_data_source *source,
+                         void *user)
+{
+    struct h2_stream *st = source->ptr;
+    size_t have = buf_len(&st->tx);
+    size_t n = have < cap ? have : cap;
+    if (n == 0 && !st->tx_ended)
+        return NGHTTP2_ERR_DEFERRED;
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (n == have && st->tx_ended) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (st->trailers != NULL && st->trailers->count > 0) {
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            if (submit_trailers(st) != 0)
+                return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        }
+    }
+    return (ssize_t)n;
+}
+
+static nghttp2_data_provider provider(struct h2_stream *st)
+{
+    return (nghttp2_data_provider){.source.ptr = st, .read_callback = read_body};
+}
+
+static bool may_send(const struct h2_stream *st)
+{
+    return !st->session->dead && !st->reset_sent && !list_linked(&st->frozen);
+}
+
+static void leg_head(struct leg *leg, const struct message *m, bool end)
+{
+    struct h2_stream *st = stream_of(leg);
+    char number[32];
+    if (!may_send(st))
+        return;
+    nghttp2_session *ng = st->session->ng;
+    struct nv_list l = nv_of(m, number);
+    if (m->status >= 100 && m->status < 200) {
+        nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, st->id, NULL, l.v, l.count, NULL);
+    } else {
+        nghttp2_data_provider body = provider(st);
+        st->tx_open = !end;
+        st->tx_ended = end;
+        nghttp2_submit_response(ng, st->id, l.v, l.count, end ? NULL : &body);
+    }
+    free(l.v);
+    h2_session_mark(st->session);
+    over_if_both(st);
+}
+
+static void wake_provider(struct h2_stream *st)
+{
+    nghttp2_session_resume_data(st->session->ng, st->id); /* an error means that it is not deferred: nghttp2 asks by itself */
+    h2_session_mark(st->session);
+}
+
+static void leg_body(struct leg *leg, struct slice data, bool end)
+{
+    struct h2_stream *st = stream_of(leg);
+    if (!may_send(st) || st->tx_ended)
+        return;
+    if (buf_append(&st->tx, data) < 0)
+        abort(); /* the limit is half the address space */
+    st->tx_ended = end;
+    wake_provider(st);
+    over_if_both(st);
+}
+
+static void leg_trailers(struct leg *leg, const struct fields *t)
+{
+    struct h2_stream *st = stream_of(leg);
+    if (!may_send(st) || st->tx_ended)
+        return;
+    st->trailers = xcalloc(1, sizeof(*st->trailers));
+    fields_init(st->trailers);
+    fields_copy(st->trailers, t);
+    leg_body(leg, SLICE(""), true);
+}
+
+/* RFC 9113 8.1: a complete answer to an upload that still runs is followed by RST_STREAM(NO_ERROR), or the peer sends the rest. */
+void h2_stream_sent(struct h2_stream *st, bool end)
+{
+    st->headers_sent = true;
+    if (!end)
+        return;
+    st->end_sent = true;
+    over_if_both(st);
+    if (st->session->role == H2_SERVER && !st->connect && !st->rx_ended && !st->reset_sent) {
+        st->reset_sent = true;
+        nghttp2_submit_rst_stream(st->session->ng, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
+    }
+}
+
+static void submit_reset(struct h2_stream *st)
+{
+    st->reset_sent = true;
+    nghttp2_submit_rst_stream(st->session->ng, NGHTTP2_FLAG_NONE, st->id, st->reset_code);
+    h2_session_mark(st->session);
+}
+
+void h2_stream_thaw(struct h2_stream *st)
+{
+    list_remove(&st->frozen);
+    submit_reset(st);
+}
+
+/* Peers limit the resets they take, so ours are paced: over the burst a stream stays, frozen and counted, until a token is there. */
+static void reset_paced(struct h2_stream *st)
+{
+    struct h2_session *s = st->session;
+    if (s->options.reset_rate == 0 || bucket_take(&s->resets, 1, loop_now_us(s->loop))) {
+        submit_reset(st);
+        return;
+    }
+    list_push(&s->frozen, &st->frozen);
+    h2_session_arm(s);
+}
+
+static void leg_reset(struct leg *leg, const struct leg_fault *why)
+{
+    struct h2_stream *st = stream_of(leg);
+    leg_untie(leg);
+    if (!may_send(st))
+        return;
+    if (st->tx_ended && (why->err == ERR_OK || (st->rx_ended && buf_len(&st->tx) == 0)))
+        return; /* complete, or answered: then h2_stream_sent stops the upload */
+    st->reset_code = why->h2_code                          ? why->h2_code
+                     : st->session->role == H2_OPENER ? (uint32_t)NGHTTP2_CANCEL
+                                                      : (uint32_t)NGHTTP2_INTERNAL_ERROR;
+    buf_release(&st->tx);
+    give_back(st, st->held);
+    if (st->session->role == H2_OPENER)
+        reset_paced(st);
+    else
+        submit_reset(st);
+}
+
+static void leg_want_body(struct leg *leg)
+{
+    (void)leg; /* the stream's window bounds what comes unasked */
+}
+
+static const struct leg_ops stream_leg_ops = {
+    .head = leg_head,
+    .body = leg_body,
+    .trailers = leg_trailers,
+    .want_body = leg_want_body,
+    .credit = leg_credit,
+    .reset = leg_reset,
+};
+
+struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool end, const struct leg_events *events, void *exchange)
+{
+    char number[32];
+    if (!h2_session_can_open(s))
+        return NULL;
+    struct h2_stream *st = h2_stream_new(s, 0);
+    struct nv_list l = nv_of(m, number);
+    nghttp2_data_provider body = provider(st);
+    st->connect = m->protocol.len > 0;
+    st->tx_open = !end;
+    st->tx_ended = end;
+    st->id = nghttp2_submit_request(s->ng, NULL, l.v, l.count, end ? NULL : &body, st);
+    free(l.v);
+    if (st->id < 0) {
+        h2_stream_closed(st, NULL);
+        return NULL;
+    }
+    leg_tie(&st->leg, events, exchange);
+    h2_session_mark(s);
+    return &st->leg;
+}
+
+void h2_stream_set_class(struct leg *leg, enum h2_class c)
+{
+    struct h2_stream *st = stream_of(leg);
+    if (st->class == c)
+        return;
+    st->class = c;
+    if (st->session->role == H2_SERVER && !st->session->dead) {
+        nghttp2_extpri p = {.urgency = c == H2_INTERACTIVE ? 1 : 3, .inc = 1};
+        nghttp2_session_change_extpri_stream_priority(st->session->ng, st->id, &p, 1);
+    }
+}
