@@ -4,7 +4,7 @@
  *
  * Invariants: rx_ready is false only after the kernel said EAGAIN (or a short read with no hang-up seen), so with edge-triggered events
  * no wake-up is lost; starved is true only after SSL wanted more than rx had. Does not know: HTTP. */
-#include "h2mux/sock.h"
+#include "sock_int.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -12,60 +12,19 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 enum {
-    RX_CHUNK = 65536,
     PEEK_CHUNK = 16384,
     DIRECT_WRITE = 16384,  /* from here on a copy into the queue costs more than a system call */
     PAIR_ROOM = 256 * 1024 /* what the other end of a pair holds unread, like a socket buffer */
 };
 
-enum sock_state { SOCK_CONNECTING, SOCK_HANDSHAKING, SOCK_OPEN, SOCK_CLOSED };
-
-/* What sock_finish needs, allocated for it alone. */
-struct finish {
-    struct timer timer;
-    struct orphan orphan;
-    size_t left;
-};
-
-struct sock {
-    struct loop *loop; /* borrowed: outlives its socks */
-    int fd;            /* owned; -1 in memory */
-    enum sock_state state;
-    bool rx_ready, tx_ready; /* the kernel may have octets, room */
-    bool hangup;             /* EPOLLRDHUP was seen: the next reads end */
-    bool raw_eof, eof_told;
-    bool paused;
-    bool starved;            /* TLS: nothing more can be decrypted until raw octets come */
-    bool shut_tx, fin_sent;
-    bool tx_broken;          /* a write failed: what is written vanishes */
-    bool sent;               /* octets left since on_sent was called */
-    int failed;              /* enum err that reads return from now on; 0 */
-    struct event event;
-    const struct sock_ops *ops; /* static */
-    void *user;                 /* borrowed */
-    struct buf rx, tx;          /* raw octets */
-    struct buf unread;          /* put back by a reader */
-    struct buf early;           /* written before the handshake was through */
-    SSL *ssl;                   /* owned; NULL: plain */
-    struct sock *pair;          /* weak: the other end in memory */
-    struct finish *finish;      /* owned; set by sock_finish */
-    struct task ready, flush;
-    struct sockaddr_storage peer;
-    struct reap reap;
-};
-
 static void on_event(evutil_socket_t fd, short what, void *arg);
 static void run_ready(void *user);
-static void run_flush(void *user);
 static const struct sock_ops no_ops;
 
 static struct sock *sock_alloc(struct loop *l, int fd)
@@ -75,12 +34,12 @@ static struct sock *sock_alloc(struct loop *l, int fd)
     s->fd = fd;
     s->ops = &no_ops;
     s->tx_ready = true;
-    buf_init(&s->rx, RX_CHUNK + PAIR_ROOM);
+    buf_init(&s->rx, SOCK_RX_CHUNK + PAIR_ROOM);
     buf_init(&s->tx, SIZE_MAX / 2);
-    buf_init(&s->unread, RX_CHUNK + PAIR_ROOM);
+    buf_init(&s->unread, SOCK_RX_CHUNK + PAIR_ROOM);
     buf_init(&s->early, SIZE_MAX / 2);
     task_init(&s->ready, run_ready, s);
-    task_init(&s->flush, run_flush, s);
+    task_init(&s->flush, sock_run_flush, s);
     return s;
 }
 
@@ -188,7 +147,7 @@ static ssize_t raw_recv(struct sock *s, void *to, size_t cap)
 }
 
 /* Raw octets into rx; likewise. */
-static ssize_t raw_fill(struct sock *s, size_t chunk)
+ssize_t sock_raw_fill(struct sock *s, size_t chunk)
 {
     if (s->fd < 0)
         return s->raw_eof ? 0 : ERR_AGAIN;
@@ -213,7 +172,7 @@ static size_t buf_take(struct buf *b, void *to, size_t cap)
 }
 
 /* A pair's reader made room: the other end may flush again. */
-static size_t rx_take(struct sock *s, void *to, size_t cap)
+size_t sock_rx_take(struct sock *s, void *to, size_t cap)
 {
     size_t n = buf_take(&s->rx, to, cap);
     if (s->pair != NULL && buf_len(&s->pair->tx) > 0)
@@ -221,19 +180,19 @@ static size_t rx_take(struct sock *s, void *to, size_t cap)
     return n;
 }
 
-static void mark_sent(struct sock *s)
+void sock_mark_sent(struct sock *s)
 {
     s->sent = true;
     loop_flush(s->loop, &s->flush);
 }
 
 /* What is queued vanishes, so that its source is not held up; the reading side tells the owner. */
-static void tx_break(struct sock *s)
+void sock_tx_break(struct sock *s)
 {
     s->tx_broken = true;
     s->hangup = s->rx_ready = true;
     buf_release(&s->tx);
-    mark_sent(s);
+    sock_mark_sent(s);
     loop_defer(s->loop, &s->ready);
 }
 
@@ -264,7 +223,7 @@ static void fd_flush(struct sock *s)
         if (n < 0) {
             s->tx_ready = false;
             if (errno_err(errno) != ERR_AGAIN)
-                tx_break(s);
+                sock_tx_break(s);
             return;
         }
         buf_consume(&s->tx, (size_t)n);
@@ -284,7 +243,7 @@ static void send_fin(struct sock *s)
     }
 }
 
-static void run_flush(void *user)
+void sock_run_flush(void *user)
 {
     struct sock *s = user;
     if (s->state == SOCK_CONNECTING)
@@ -319,7 +278,7 @@ static size_t write_through(struct sock *s, struct slice data)
     if (n < 0) {
         s->tx_ready = false;
         if (errno_err(errno) != ERR_AGAIN)
-            tx_break(s);
+            sock_tx_break(s);
         return s->tx_broken ? data.len : 0;
     }
     size_t from_queue = (size_t)n < queued.len ? (size_t)n : queued.len;
@@ -333,127 +292,7 @@ static void raw_write(struct sock *s, struct slice data)
         data = slice_skip(data, write_through(s, data));
     if (data.len > 0 && buf_append(&s->tx, data) < 0)
         abort(); /* the limit is half the address space */
-    mark_sent(s);
-}
-
-/* ---- TLS over the raw buffers ---------------------------------------------------------------------------------------- */
-
-static int bio_write(BIO *bio, const char *data, int len)
-{
-    struct sock *s = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
-    if (len > 0 && !s->tx_broken && buf_append(&s->tx, slice_make(data, (size_t)len)) < 0)
-        return -1;
-    loop_flush(s->loop, &s->flush);
-    return len;
-}
-
-static int bio_read(BIO *bio, char *to, int cap)
-{
-    struct sock *s = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
-    if (buf_len(&s->rx) == 0) {
-        ssize_t n = raw_fill(s, RX_CHUNK);
-        if (n == ERR_AGAIN) {
-            buf_release(&s->rx);
-            BIO_set_retry_read(bio);
-            return -1;
-        }
-        if (n < 0)
-            s->failed = (int)n;
-        if (n <= 0) {
-            s->raw_eof = true;
-            return 0;
-        }
-    }
-    return (int)rx_take(s, to, (size_t)cap);
-}
-
-static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
-{
-    struct sock *s = BIO_get_data(bio);
-    if (command == BIO_CTRL_FLUSH)
-        return 1;
-    return command == BIO_CTRL_EOF ? s->raw_eof && buf_len(&s->rx) == 0 : 0;
-}
-
-static int bio_create(BIO *bio)
-{
-    BIO_set_init(bio, 1);
-    return 1;
-}
-
-static BIO_METHOD *bio_method;
-
-static void bio_method_init(void)
-{
-    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sock");
-    if (bio_method == NULL)
-        abort();
-    BIO_meth_set_write(bio_method, bio_write);
-    BIO_meth_set_read(bio_method, bio_read);
-    BIO_meth_set_ctrl(bio_method, bio_ctrl);
-    BIO_meth_set_create(bio_method, bio_create);
-}
-
-__attribute__((destructor)) static void bio_method_free(void)
-{
-    BIO_meth_free(bio_method);
-}
-
-int sock_start_tls(struct sock *s, struct tls *t, const char *host)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, bio_method_init);
-    BIO *bio = BIO_new(bio_method);
-    if (bio == NULL)
-        return ERR_TLS;
-    BIO_set_data(bio, s);
-    s->ssl = host ? tls_ssl_client(t, host) : tls_ssl_server(t);
-    SSL_set_bio(s->ssl, bio, bio);
-    s->starved = false;
-    if (s->state == SOCK_OPEN) {
-        s->state = SOCK_HANDSHAKING;
-        loop_defer(s->loop, &s->ready);
-    }
-    return ERR_OK;
-}
-
-bool sock_is_tls(const struct sock *s)
-{
-    return s->ssl != NULL;
-}
-
-static void tls_write(struct sock *s, struct slice data)
-{
-    while (data.len > 0) {
-        size_t n = 0;
-        ERR_clear_error();
-        if (SSL_write_ex(s->ssl, data.ptr, data.len, &n) != 1) {
-            tx_break(s);
-            return;
-        }
-        data = slice_skip(data, n);
-    }
-    mark_sent(s);
-}
-
-static ssize_t tls_read(struct sock *s, void *to, size_t cap)
-{
-    size_t n = 0;
-    ERR_clear_error();
-    if (SSL_read_ex(s->ssl, to, cap, &n) == 1)
-        return (ssize_t)n;
-    int why = SSL_get_error(s->ssl, 0);
-    s->starved = true;
-    if (why == SSL_ERROR_WANT_READ)
-        return ERR_AGAIN;
-    if (why == SSL_ERROR_ZERO_RETURN)
-        return 0;
-    if (s->failed == 0)
-        s->failed = s->raw_eof ? ERR_TRUNCATED : ERR_TLS;
-    ERR_clear_error();
-    return s->failed;
+    sock_mark_sent(s);
 }
 
 /* ---- what the loop tells ----------------------------------------------------------------------------------------------- */
@@ -463,18 +302,18 @@ static bool alive(const struct sock *s)
     return s->state != SOCK_CLOSED;
 }
 
-static void fail(struct sock *s, int err, const char *reason)
+void sock_fail(struct sock *s, int err, const char *reason)
 {
     s->failed = err;
     if (s->ops->on_error != NULL)
         s->ops->on_error(s->user, err, reason);
 }
 
-static void opened(struct sock *s)
+void sock_opened(struct sock *s)
 {
     s->state = SOCK_OPEN;
     if (buf_len(&s->early) > 0) {
-        tls_write(s, buf_slice(&s->early));
+        sock_tls_write(s, buf_slice(&s->early));
         buf_release(&s->early);
     }
     loop_flush(s->loop, &s->flush);
@@ -483,50 +322,21 @@ static void opened(struct sock *s)
         s->ops->on_open(s->user);
 }
 
-static void handshake_failed(struct sock *s)
-{
-    char reason[TLS_REASON_MAX];
-    long verdict = SSL_get_verify_result(s->ssl);
-    if (verdict != X509_V_OK) {
-        fail(s, ERR_CERT, X509_verify_cert_error_string(verdict));
-    } else if (s->raw_eof) {
-        fail(s, ERR_EOF, "connection closed during the TLS handshake");
-    } else {
-        tls_reason(reason);
-        fail(s, ERR_TLS, reason);
-    }
-}
-
-static void handshake(struct sock *s)
-{
-    ERR_clear_error();
-    int done = SSL_do_handshake(s->ssl);
-    loop_flush(s->loop, &s->flush);
-    if (done == 1) {
-        opened(s);
-        return;
-    }
-    if (SSL_get_error(s->ssl, done) != SSL_ERROR_WANT_READ) {
-        run_flush(s); /* the alert that tells the peer why */
-        handshake_failed(s);
-    }
-}
-
 static void connected(struct sock *s)
 {
     int why = 0;
     socklen_t len = sizeof why;
     getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &why, &len);
     if (why != 0) {
-        fail(s, errno_err(why), strerror(why));
+        sock_fail(s, errno_err(why), strerror(why));
         return;
     }
     s->tx_ready = true;
     if (s->ssl != NULL) {
         s->state = SOCK_HANDSHAKING;
-        handshake(s);
+        sock_handshake(s);
     } else {
-        opened(s);
+        sock_opened(s);
     }
 }
 
@@ -559,7 +369,7 @@ static void run_ready(void *user)
 {
     struct sock *s = user;
     if (s->state == SOCK_HANDSHAKING)
-        handshake(s);
+        sock_handshake(s);
     else if (s->state == SOCK_OPEN)
         tell_readable(s);
 }
@@ -591,7 +401,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 int sock_peek(struct sock *s, struct slice *out)
 {
     if (buf_len(&s->rx) == 0) {
-        ssize_t n = raw_fill(s, PEEK_CHUNK);
+        ssize_t n = sock_raw_fill(s, PEEK_CHUNK);
         if (n <= 0) {
             buf_release(&s->rx);
             return n == 0 ? ERR_EOF : (int)n;
@@ -604,7 +414,7 @@ int sock_peek(struct sock *s, struct slice *out)
 static ssize_t plain_read(struct sock *s, void *to, size_t cap)
 {
     if (buf_len(&s->rx) > 0)
-        return (ssize_t)rx_take(s, to, cap);
+        return (ssize_t)sock_rx_take(s, to, cap);
     return raw_recv(s, to, cap);
 }
 
@@ -616,7 +426,7 @@ ssize_t sock_read(struct sock *s, void *to, size_t cap)
         return s->failed;
     if (s->state != SOCK_OPEN)
         return ERR_AGAIN;
-    ssize_t n = s->ssl ? tls_read(s, to, cap) : plain_read(s, to, cap);
+    ssize_t n = s->ssl ? sock_tls_read(s, to, cap) : plain_read(s, to, cap);
     if (n == 0)
         s->eof_told = true;
     else if (n < 0 && n != ERR_AGAIN)
@@ -641,11 +451,11 @@ void sock_write(struct sock *s, struct slice data)
     if (s->shut_tx || s->state == SOCK_CLOSED || data.len == 0)
         return;
     if (s->tx_broken)
-        mark_sent(s);
+        sock_mark_sent(s);
     else if (s->ssl == NULL)
         raw_write(s, data);
     else if (s->state == SOCK_OPEN)
-        tls_write(s, data);
+        sock_tls_write(s, data);
     else if (buf_append(&s->early, data) < 0)
         abort(); /* the limit is half the address space */
 }
@@ -679,10 +489,8 @@ void sock_shutdown(struct sock *s)
 {
     if (s->shut_tx || s->state == SOCK_CLOSED)
         return;
-    if (s->ssl != NULL && s->state == SOCK_OPEN) {
-        ERR_clear_error();
-        SSL_shutdown(s->ssl);
-    }
+    if (s->ssl != NULL && s->state == SOCK_OPEN)
+        sock_tls_shutdown(s);
     s->shut_tx = true;
     loop_flush(s->loop, &s->flush);
 }
@@ -695,7 +503,6 @@ static void sock_free(void *object)
     buf_release(&s->tx);
     buf_release(&s->unread);
     buf_release(&s->early);
-    free(s->finish);
     free(s);
 }
 
@@ -717,10 +524,7 @@ void sock_close(struct sock *s)
     s->state = SOCK_CLOSED;
     task_cancel(&s->ready);
     task_cancel(&s->flush);
-    if (s->finish != NULL) {
-        timer_stop(&s->finish->timer);
-        orphan_leave(&s->finish->orphan);
-    }
+    sock_finish_cancel(s);
     pair_leave(s);
     if (s->fd >= 0) {
         event_del(&s->event);
@@ -736,50 +540,6 @@ void sock_abort(struct sock *s)
     if (s != NULL && s->fd >= 0)
         setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     sock_close(s);
-}
-
-/* ---- a last word ---------------------------------------------------------------------------------------------------------------- */
-
-static void finish_readable(void *user)
-{
-    struct sock *s = user;
-    for (;;) {
-        ssize_t n = sock_read(s, loop_scratch(s->loop), LOOP_SCRATCH);
-        if (n == ERR_AGAIN)
-            return;
-        if (n <= 0 || (size_t)n >= s->finish->left) {
-            sock_close(s);
-            return;
-        }
-        s->finish->left -= (size_t)n;
-    }
-}
-
-static void finish_now(void *user)
-{
-    sock_close(user);
-}
-
-static void finish_error(void *user, int err, const char *reason)
-{
-    finish_now(user);
-}
-
-void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets)
-{
-    static const struct sock_ops finish_ops = {.on_readable = finish_readable, .on_error = finish_error};
-    if (s->state != SOCK_OPEN || s->failed) {
-        sock_close(s);
-        return;
-    }
-    s->finish = xcalloc(1, sizeof(*s->finish));
-    s->finish->left = max_octets;
-    timer_init(&s->finish->timer, s->loop, finish_now, s);
-    loop_adopt(s->loop, &s->finish->orphan, finish_now, s);
-    timer_arm(&s->finish->timer, max_ms);
-    sock_set_ops(s, &finish_ops, s);
-    sock_shutdown(s);
-    sock_resume(s);
 }
 
 /* ---- addresses ------------------------------------------------------------------------------------------------------------------- */

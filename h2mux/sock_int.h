@@ -1,0 +1,60 @@
+/* sock_int.h - what sock.c, sock_tls.c and sock_finish.c share; nobody else includes it. */
+#ifndef H2MUX_SOCK_INT_H
+#define H2MUX_SOCK_INT_H
+
+#include <openssl/ssl.h>
+
+#include "h2mux/sock.h"
+
+enum { SOCK_RX_CHUNK = 65536 };
+
+enum sock_state { SOCK_CONNECTING, SOCK_HANDSHAKING, SOCK_OPEN, SOCK_CLOSED };
+
+struct finish;
+
+struct sock {
+    struct loop *loop; /* borrowed: outlives its socks */
+    int fd;            /* owned; -1 in memory */
+    enum sock_state state;
+    bool rx_ready, tx_ready; /* the kernel may have octets, room */
+    bool hangup;             /* EPOLLRDHUP was seen: the next reads end */
+    bool raw_eof, eof_told;
+    bool paused;
+    bool starved;            /* TLS: nothing more can be decrypted until raw octets come */
+    bool shut_tx, fin_sent;
+    bool tx_broken;          /* a write failed: what is written vanishes */
+    bool sent;               /* octets left since on_sent was called */
+    int failed;              /* enum err that reads return from now on; 0 */
+    struct event event;
+    const struct sock_ops *ops; /* static */
+    void *user;                 /* borrowed */
+    struct buf rx, tx;          /* raw octets */
+    struct buf unread;          /* put back by a reader */
+    struct buf early;           /* written before the handshake was through */
+    SSL *ssl;                   /* owned; NULL: plain */
+    struct sock *pair;          /* weak: the other end in memory */
+    struct finish *finish;      /* owned; set by sock_finish */
+    struct task ready, flush;
+    struct sockaddr_storage peer;
+    struct reap reap;
+};
+
+/* sock.c */
+ssize_t sock_raw_fill(struct sock *s, size_t chunk);           /* raw octets into rx: > 0, 0 at the peer's FIN, or an error */
+size_t sock_rx_take(struct sock *s, void *to, size_t cap);     /* out of rx; a pair's other end may flush again */
+void sock_mark_sent(struct sock *s);                           /* on_sent is due */
+void sock_tx_break(struct sock *s);                            /* a write failed */
+void sock_run_flush(void *sock);
+void sock_fail(struct sock *s, int err, const char *reason);   /* on_error */
+void sock_opened(struct sock *s);                              /* on_open */
+
+/* sock_tls.c */
+void sock_handshake(struct sock *s);
+void sock_tls_write(struct sock *s, struct slice data);
+void sock_tls_shutdown(struct sock *s); /* close_notify */
+ssize_t sock_tls_read(struct sock *s, void *to, size_t cap);
+
+/* sock_finish.c */
+void sock_finish_cancel(struct sock *s);                       /* at close */
+
+#endif

@@ -1,0 +1,163 @@
+/* sock_tls.c - TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and never sees the descriptor.
+ *
+ * Writing never blocks (the BIO takes everything), so SSL_write is never repeated; reading starves until raw octets come. */
+#include "sock_int.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+static int bio_write(BIO *bio, const char *data, int len)
+{
+    struct sock *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (len > 0 && !s->tx_broken && buf_append(&s->tx, slice_make(data, (size_t)len)) < 0)
+        return -1;
+    loop_flush(s->loop, &s->flush);
+    return len;
+}
+
+static int bio_read(BIO *bio, char *to, int cap)
+{
+    struct sock *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (buf_len(&s->rx) == 0) {
+        ssize_t n = sock_raw_fill(s, SOCK_RX_CHUNK);
+        if (n == ERR_AGAIN) {
+            buf_release(&s->rx);
+            BIO_set_retry_read(bio);
+            return -1;
+        }
+        if (n < 0)
+            s->failed = (int)n;
+        if (n <= 0) {
+            s->raw_eof = true;
+            return 0;
+        }
+    }
+    return (int)sock_rx_take(s, to, (size_t)cap);
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    struct sock *s = BIO_get_data(bio);
+    if (command == BIO_CTRL_FLUSH)
+        return 1;
+    return command == BIO_CTRL_EOF ? s->raw_eof && buf_len(&s->rx) == 0 : 0;
+}
+
+static int bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static BIO_METHOD *bio_method;
+
+static void bio_method_init(void)
+{
+    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sock");
+    if (bio_method == NULL)
+        abort();
+    BIO_meth_set_write(bio_method, bio_write);
+    BIO_meth_set_read(bio_method, bio_read);
+    BIO_meth_set_ctrl(bio_method, bio_ctrl);
+    BIO_meth_set_create(bio_method, bio_create);
+}
+
+__attribute__((destructor)) static void bio_method_free(void)
+{
+    BIO_meth_free(bio_method);
+}
+
+int sock_start_tls(struct sock *s, struct tls *t, const char *host)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, bio_method_init);
+    BIO *bio = BIO_new(bio_method);
+    if (bio == NULL)
+        return ERR_TLS;
+    BIO_set_data(bio, s);
+    s->ssl = host ? tls_ssl_client(t, host) : tls_ssl_server(t);
+    SSL_set_bio(s->ssl, bio, bio);
+    s->starved = false;
+    if (s->state == SOCK_OPEN) {
+        s->state = SOCK_HANDSHAKING;
+        loop_defer(s->loop, &s->ready);
+    }
+    return ERR_OK;
+}
+
+bool sock_is_tls(const struct sock *s)
+{
+    return s->ssl != NULL;
+}
+
+void sock_tls_write(struct sock *s, struct slice data)
+{
+    while (data.len > 0) {
+        size_t n = 0;
+        ERR_clear_error();
+        if (SSL_write_ex(s->ssl, data.ptr, data.len, &n) != 1) {
+            sock_tx_break(s);
+            return;
+        }
+        data = slice_skip(data, n);
+    }
+    sock_mark_sent(s);
+}
+
+ssize_t sock_tls_read(struct sock *s, void *to, size_t cap)
+{
+    size_t n = 0;
+    ERR_clear_error();
+    if (SSL_read_ex(s->ssl, to, cap, &n) == 1)
+        return (ssize_t)n;
+    int why = SSL_get_error(s->ssl, 0);
+    s->starved = true;
+    if (why == SSL_ERROR_WANT_READ)
+        return ERR_AGAIN;
+    if (why == SSL_ERROR_ZERO_RETURN)
+        return 0;
+    if (s->failed == 0)
+        s->failed = s->raw_eof ? ERR_TRUNCATED : ERR_TLS;
+    ERR_clear_error();
+    return s->failed;
+}
+
+void sock_tls_shutdown(struct sock *s)
+{
+    ERR_clear_error();
+    SSL_shutdown(s->ssl);
+}
+
+static void handshake_failed(struct sock *s)
+{
+    char reason[TLS_REASON_MAX];
+    long verdict = SSL_get_verify_result(s->ssl);
+    if (verdict != X509_V_OK) {
+        sock_fail(s, ERR_CERT, X509_verify_cert_error_string(verdict));
+    } else if (s->raw_eof) {
+        sock_fail(s, ERR_EOF, "connection closed during the TLS handshake");
+    } else {
+        tls_reason(reason);
+        sock_fail(s, ERR_TLS, reason);
+    }
+}
+
+void sock_handshake(struct sock *s)
+{
+    ERR_clear_error();
+    int done = SSL_do_handshake(s->ssl);
+    loop_flush(s->loop, &s->flush);
+    if (done == 1) {
+        sock_opened(s);
+        return;
+    }
+    if (SSL_get_error(s->ssl, done) != SSL_ERROR_WANT_READ) {
+        sock_run_flush(s); /* the alert that tells the peer why */
+        handshake_failed(s);
+    }
+}
+
