@@ -41,7 +41,9 @@ $(BIN)/oneport: $(client_o) $(mux_o)
 $(BUILD)/%.o: %.c
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL) -c $< -o $@
 
-# A unit test links everything but the two main()s.
+# A unit test links the library and one program, all but its main(): test_client_* the client, the others the server.
+$(BUILD)/unit/test_client_%: $(BUILD)/tests/unit/test_client_%.o $(mux_o) $(filter-out %/main.o,$(client_o))
+	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(mux_o) $(filter-out %/main.o,$(server_o))
 	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(LIBS) -lcmocka
 

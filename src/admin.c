@@ -1,0 +1,92 @@
+/* admin.c - looks at the server and says how it is. Changes nothing. */
+#include "src/admin.h"
+
+#include "src/names.h"
+#include "src/registry.h"
+#include "src/tunnel.h"
+
+enum { DRAINING_RETRY_S = 2, LANDING_MAX = 4096 };
+
+static const char landing_format[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+    "<title>oneport</title>\n"
+    "<style>:root{color-scheme:light dark}body{font:17px/1.5 system-ui,sans-serif;margin:0;"
+    "min-height:100vh;display:grid;place-items:center}main{max-width:34em;padding:2em}"
+    "h1{font-size:2em;margin:0 0 .3em}pre{padding:1em;border:1px solid;border-radius:.5em;"
+    "overflow-x:auto}</style></head>\n"
+    "<body><main><h1>oneport</h1>\n"
+    "<p>What runs on a computer somewhere gets a public address here, as "
+    "<b>NAME.%s</b>, over one connection.</p>\n"
+    "<p>To share the service on port 3000 of yours:</p>\n"
+    "<pre>oneport --host %s 3000</pre></main></body></html>\n";
+
+void admin_landing(struct worker *w, struct answer *a)
+{
+    const struct config *c = w->server->config;
+    struct buf page;
+    if (c->landing) {
+        answer_redirect(a, 302, slice_str(c->landing));
+        return;
+    }
+    answer_init(a, 200);
+    buf_init(&page, LANDING_MAX);
+    if (buf_printf(&page, landing_format, c->domain, c->domain) == 0)
+        answer_html(a, buf_slice(&page));
+    buf_release(&page);
+}
+
+void admin_status(struct worker *w, struct answer *a)
+{
+    const struct server *s = w->server;
+    struct registry_counts c = registry_counts(s->registry);
+    uint64_t uptime_us = loop_now_us(w->loop) - s->started_us;
+    cJSON *json = cJSON_CreateObject();
+    answer_init(a, 200);
+    cJSON_AddNumberToObject(json, "tunnels", (double)c.tunnels);
+    cJSON_AddNumberToObject(json, "live", (double)c.live);
+    cJSON_AddNumberToObject(json, "links", (double)c.links);
+    cJSON_AddNumberToObject(json, "requests", (double)w->stats.requests);
+    cJSON_AddNumberToObject(json, "websockets", (double)w->stats.websockets);
+    cJSON_AddNumberToObject(json, "uptime_s", (double)(uptime_us / 1000000));
+    cJSON_AddStringToObject(json, "version", ONEPORT_VERSION);
+    answer_json(a, json);
+}
+
+static struct tunnel *find_folded(const struct registry *r, struct slice name)
+{
+    char folded[NAME_MAX_LEN];
+    if (name.len > sizeof(folded))
+        return NULL;
+    memcpy(folded, name.ptr, name.len);
+    ascii_lower(folded, name.len);
+    return registry_find(r, slice_make(folded, name.len));
+}
+
+void admin_tunnel_status(struct worker *w, struct slice name, struct answer *a)
+{
+    const struct tunnel *t = find_folded(w->server->registry, name);
+    if (!t) {
+        answer_refusal(a, 404, "not_found", "There is no tunnel of this name.", 0);
+        return;
+    }
+    cJSON *json = cJSON_CreateObject();
+    answer_init(a, 200);
+    cJSON_AddNumberToObject(json, "connected_sockets", (double)t->n_links);
+    cJSON_AddStringToObject(json, "name", t->name);
+    cJSON_AddStringToObject(json, "state", tunnel_state_name(t->state));
+    cJSON_AddNumberToObject(json, "waiting", (double)t->n_waiters);
+    cJSON_AddNumberToObject(json, "exchanges", (double)t->exchanges);
+    answer_json(a, json);
+}
+
+void admin_health(struct worker *w, struct answer *a)
+{
+    cJSON *json = cJSON_CreateObject();
+    bool draining = w->server->draining;
+    answer_init(a, draining ? 503 : 200);
+    if (draining)
+        fields_add_printf(&a->head.fields, SLICE("Retry-After"), "%d", DRAINING_RETRY_S);
+    cJSON_AddStringToObject(json, "status", draining ? "draining" : "ok");
+    answer_json(a, json);
+}

@@ -1,0 +1,148 @@
+/* listener.c - binding, accepting, and not spinning when descriptors run out. */
+#include "src/listener.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "h2mux/base/log.h"
+#include "h2mux/sock.h"
+#include "src/gate.h"
+
+enum { BACKLOG = 1024, ACCEPTS_PER_TURN = 64, PAUSE_MS = 100 };
+
+struct listener {
+    struct list_node node; /* in worker->listeners */
+    struct worker *worker; /* borrowed: outlives its listeners */
+    int fd;                /* owned */
+    struct event event;
+    struct timer pause;    /* after EMFILE: level-triggered accept would spin */
+};
+
+/* ---- binding -------------------------------------------------------------------------------------------------------------- */
+
+/* A socket file that a dead server left answers ECONNREFUSED; a live one accepts, and its address is in use. */
+static void remove_stale(const struct sockaddr_un *addr)
+{
+    struct stat st;
+    if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 && errno == ECONNREFUSED)
+        unlink(addr->sun_path);
+    if (fd >= 0)
+        close(fd);
+}
+
+static int bind_to(const struct sockaddr *addr, socklen_t len)
+{
+    int one = 1;
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (addr->sa_family != AF_UNIX)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, addr, len) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+int listener_bind(const char *text, char reason[static LISTENER_REASON_MAX])
+{
+    struct sockaddr_storage addr = {0};
+    socklen_t len;
+    if (listen_address_parse(text, &addr, &len) < 0) {
+        snprintf(reason, LISTENER_REASON_MAX, "not an address");
+        return -1;
+    }
+    if (addr.ss_family == AF_UNIX)
+        remove_stale((const struct sockaddr_un *)(const void *)&addr);
+    int fd = bind_to((const struct sockaddr *)&addr, len);
+    snprintf(reason, LISTENER_REASON_MAX, "%s", strerror(errno));
+    return fd;
+}
+
+/* ---- accepting ---------------------------------------------------------------------------------------------------------------- */
+
+static void address_of(int fd, struct sockaddr_storage *addr)
+{
+    socklen_t len = sizeof *addr;
+    *addr = (struct sockaddr_storage){0};
+    getsockname(fd, (struct sockaddr *)addr, &len);
+}
+
+static void pause_accepting(struct listener *l, int why)
+{
+    LOG(ERROR, "accept paused", "error=%s", strerror(why));
+    event_del(&l->event);
+    timer_arm(&l->pause, PAUSE_MS);
+}
+
+static void on_pause_over(void *user)
+{
+    struct listener *l = user;
+    event_add(&l->event, NULL);
+}
+
+static bool is_passing(int why)
+{
+    return why == EAGAIN || why == EWOULDBLOCK || why == EINTR || why == ECONNABORTED;
+}
+
+static void on_acceptable(evutil_socket_t listening, short what, void *arg)
+{
+    struct listener *l = arg;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (!is_passing(errno))
+                pause_accepting(l, errno);
+            return;
+        }
+        gate_new(l->worker, sock_new(l->worker->loop, fd));
+    }
+}
+
+static void log_listening(int fd)
+{
+    struct sockaddr_storage addr;
+    char text[256];
+    address_of(fd, &addr);
+    if (addr.ss_family == AF_UNIX)
+        snprintf(text, sizeof text, "unix:%s", ((const struct sockaddr_un *)(const void *)&addr)->sun_path);
+    else
+        sock_address_text(&addr, true, text, sizeof text);
+    LOG(INFO, "listening", "addr=%s", text);
+}
+
+void listener_start(struct worker *w, int fd)
+{
+    struct listener *l = xcalloc(1, sizeof(*l));
+    l->worker = w;
+    l->fd = fd;
+    timer_init(&l->pause, w->loop, on_pause_over, l);
+    event_assign(&l->event, loop_base(w->loop), fd, EV_READ | EV_PERSIST, on_acceptable, l);
+    event_add(&l->event, NULL);
+    list_push(&w->listeners, &l->node);
+    log_listening(fd);
+}
+
+void listener_stop(struct list_node *node)
+{
+    struct listener *l = CONTAINER_OF(node, struct listener, node);
+    struct sockaddr_storage addr;
+    address_of(l->fd, &addr);
+    if (addr.ss_family == AF_UNIX)
+        unlink(((const struct sockaddr_un *)(const void *)&addr)->sun_path);
+    timer_stop(&l->pause);
+    event_del(&l->event);
+    close(l->fd);
+    list_remove(&l->node);
+    free(l);
+}

@@ -1,0 +1,154 @@
+/* test_access.c - access log lines: every field there, nothing of a viewer's unescaped, a bound on
+ * the whole. */
+#include "src/access.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+
+#include "h2mux/base/log.h"
+
+static char path[64];
+
+static int make_path(void **state)
+{
+    snprintf(path, sizeof(path), "/tmp/test_access.XXXXXX");
+    int fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_path(void **state)
+{
+    return unlink(path);
+}
+
+/* Writes one entry and returns the file's content. */
+static const char *written(bool json, const struct access_entry *e)
+{
+    static char text[65536];
+    assert_int_equal(truncate(path, 0), 0);
+    struct log_file *f = log_file_open(path);
+    assert_non_null(f);
+    access_write(f, json, e);
+    log_file_close(f);
+    FILE *in = fopen(path, "r");
+    text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
+    fclose(in);
+    return text;
+}
+
+static struct access_entry entry_make(void)
+{
+    return (struct access_entry){
+        .viewer = "203.0.113.9",
+        .host = SLICE("my-app.example.com:8080"),
+        .method = SLICE("GET"),
+        .path = SLICE("/a?b=c"),
+        .user_agent = SLICE("curl 1.0"),
+        .referer = SLICE("https://x/"),
+        .tunnel = "my-app",
+        .status = 200,
+        .minor_version = 1,
+        .rx_octets = 5,
+        .tx_octets = 1234,
+        .duration_us = 12345,
+        .wait_us = 678,
+    };
+}
+
+static void test_text(void **state)
+{
+    struct access_entry e = entry_make();
+    const char *line = written(false, &e);
+    assert_int_equal(strncmp(line, "203.0.113.9 - - [", 17), 0);
+    assert_non_null(strstr(line, " +0000] \"GET /a?b=c HTTP/1.1\" 200 1234 \"https://x/\" "
+                                 "\"curl 1.0\" tunnel=my-app host=my-app.example.com:8080 "
+                                 "ms=12.345 wait_ms=0.678 rx=5 error=-\n"));
+}
+
+static void test_text_failed(void **state)
+{
+    struct access_entry e = entry_make();
+    e.status = 0;
+    e.minor_version = 0;
+    e.tunnel = "-";
+    e.websocket = e.aborted = true;
+    e.error = "connection_terminated";
+    e.referer = SLICE("");
+    const char *line = written(false, &e);
+    assert_non_null(strstr(line, " HTTP/1.0\" 499 1234 \"-\" \"curl 1.0\" tunnel=- "));
+    assert_non_null(strstr(line, " rx=5 websocket error=connection_terminated aborted\n"));
+}
+
+static void test_text_escapes(void **state)
+{
+    struct access_entry e = entry_make();
+    e.path = SLICE("/\"\\\n\x80\x7f x");
+    e.host = SLICE("a b=c");
+    e.user_agent = SLICE("x\" 200 \r\n");
+    const char *line = written(false, &e);
+    assert_non_null(strstr(line, "\"GET /\\x22\\x5c\\x0a\\x80\\x7f\\x20x HTTP/1.1\""));
+    assert_non_null(strstr(line, "\"x\\x22 200 \\x0d\\x0a\""));
+    assert_non_null(strstr(line, " host=a\\x20b=c "));
+    assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+}
+
+/* The longest of everything still fits a pipe's atomic write, the fields at the end included. */
+static void test_bound(void **state)
+{
+    struct access_entry e = entry_make();
+    char *large = calloc(1, 40000);
+    memset(large, '"', 40000);
+    e.method = e.path = e.host = e.user_agent = e.referer = slice_make(large, 40000);
+    e.error = "http_response_header_section_size";
+    e.aborted = true;
+    const char *line = written(false, &e);
+    assert_in_range(strlen(line), 1000, 4096);
+    assert_non_null(strstr(line, " error=http_response_header_section_size aborted\n"));
+    line = written(true, &e);
+    assert_in_range(strlen(line), 1000, 4096);
+    cJSON *json = cJSON_Parse(line);
+    assert_non_null(json);
+    cJSON_Delete(json);
+    free(large);
+}
+
+static void test_json(void **state)
+{
+    struct access_entry e = entry_make();
+    e.path = SLICE("/\"\xff");
+    cJSON *json = cJSON_Parse(written(true, &e));
+    assert_non_null(json);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(json, "viewer")), "203.0.113.9");
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(json, "path")), "/\\x22\\xff");
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(json, "protocol")), "HTTP/1.1");
+    assert_int_equal(cJSON_GetObjectItem(json, "status")->valueint, 200);
+    assert_int_equal(cJSON_GetObjectItem(json, "tx_octets")->valueint, 1234);
+    assert_true(cJSON_IsFalse(cJSON_GetObjectItem(json, "websocket")));
+    assert_null(cJSON_GetObjectItem(json, "error"));
+    cJSON_Delete(json);
+}
+
+static void test_off(void **state)
+{
+    struct access_entry e = entry_make();
+    access_write(NULL, false, &e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text),         cmocka_unit_test(test_text_failed),
+        cmocka_unit_test(test_text_escapes), cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_json),         cmocka_unit_test(test_off),
+    };
+    return cmocka_run_group_tests_name("access", tests, make_path, remove_path);
+}

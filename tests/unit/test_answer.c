@@ -1,0 +1,230 @@
+/* test_answer.c - our own answers: status, fields, HTML or JSON. contract.md 5. */
+#include "src/answer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static bool body_has(const struct answer *a, const char *text)
+{
+    struct slice body = buf_slice(&a->body);
+    return memmem(body.ptr, body.len, text, strlen(text)) != NULL;
+}
+
+static bool field_is(const struct answer *a, const char *name, const char *value)
+{
+    return fields_count(&a->head.fields, slice_str(name)) == 1 &&
+           slice_eq(fields_value(&a->head.fields, slice_str(name)), slice_str(value));
+}
+
+static const struct {
+    enum failure why;
+    int status;
+    const char *type, *retry_after;
+} rows[] = {
+    {FAIL_BAD_REQUEST, 400, "http_request_error", NULL},
+    {FAIL_METHOD, 405, "http_request_error", NULL},
+    {FAIL_REQUEST_TIMEOUT, 408, "http_request_error", NULL},
+    {FAIL_BODY_TOO_LARGE, 413, "http_request_error", NULL},
+    {FAIL_URI_TOO_LONG, 414, "http_request_error", NULL},
+    {FAIL_EXPECTATION, 417, "http_request_error", NULL},
+    {FAIL_UPGRADE_VERSION, 426, "http_request_error", NULL},
+    {FAIL_HEAD_TOO_LARGE, 431, "http_request_error", NULL},
+    {FAIL_CODING, 501, "http_request_error", NULL},
+    {FAIL_NO_WEBSOCKETS, 501, "http_upgrade_failed", NULL},
+    {FAIL_VERSION, 505, "http_request_error", NULL},
+    {FAIL_LOOP, 508, "proxy_loop_detected", NULL},
+    {FAIL_NO_TUNNEL, 404, "destination_not_found", NULL},
+    {FAIL_NOT_FOUND, 404, "", NULL},
+    {FAIL_AWAY, 503, "destination_unavailable", "2"},
+    {FAIL_BUSY, 503, "connection_limit_reached", "1"},
+    {FAIL_DRAINING, 503, "destination_unavailable", "2"},
+    {FAIL_REFUSED, 502, "connection_refused", NULL},
+    {FAIL_TERMINATED, 502, "connection_terminated", NULL},
+    {FAIL_PROTOCOL, 502, "http_protocol_error", NULL},
+    {FAIL_INCOMPLETE, 502, "http_response_incomplete", NULL},
+    {FAIL_RESPONSE_HEAD, 502, "http_response_header_section_size", NULL},
+    {FAIL_UPGRADE, 502, "http_upgrade_failed", NULL},
+    {FAIL_DNS, 502, "dns_error", NULL},
+    {FAIL_TLS, 502, "tls_alert_received", NULL},
+    {FAIL_CONNECT_TIMEOUT, 504, "connection_timeout", NULL},
+    {FAIL_RESPONSE_TIMEOUT, 504, "http_response_timeout", NULL},
+};
+
+static void check_json(const struct answer *a, const char *type)
+{
+    struct slice body = buf_slice(&a->body);
+    cJSON *json = cJSON_ParseWithLength(body.ptr, body.len);
+    assert_non_null(json);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(json, "error")),
+                        type[0] ? type : "not_found");
+    assert_true(strlen(cJSON_GetStringValue(cJSON_GetObjectItem(json, "message"))) > 10);
+    cJSON_Delete(json);
+}
+
+static void test_failures(void **state)
+{
+    assert_int_equal(sizeof(rows) / sizeof(rows[0]), FAIL_RESPONSE_TIMEOUT + 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (int html = 0; html < 2; html++) {
+            struct answer a;
+            char status[80];
+            answer_failure(&a, rows[i].why, html ? SLICE("text/html") : SLICE(""), SLICE("my-app"));
+            assert_int_equal(a.head.status, rows[i].status);
+            assert_int_equal(failure_status(rows[i].why), rows[i].status);
+            assert_string_equal(failure_type(rows[i].why), rows[i].type);
+            assert_int_equal(a.head.length, buf_len(&a.body));
+            assert_true(field_is(&a, "cache-control", "no-store"));
+            snprintf(status, sizeof(status), "oneport; error=%s", rows[i].type);
+            assert_true(rows[i].type[0] ? field_is(&a, "proxy-status", status)
+                                        : !fields_find(&a.head.fields, SLICE("proxy-status")));
+            assert_true(rows[i].retry_after ? field_is(&a, "retry-after", rows[i].retry_after)
+                                            : !fields_find(&a.head.fields, SLICE("retry-after")));
+            if (html) {
+                bool reloads = rows[i].status >= 502 && rows[i].status <= 504;
+                assert_true(field_is(&a, "content-type", "text/html; charset=utf-8"));
+                assert_true(body_has(&a, "my-app"));
+                assert_int_equal(body_has(&a, "http-equiv=\"refresh\""), reloads);
+            } else {
+                assert_true(field_is(&a, "content-type", "application/json"));
+                check_json(&a, rows[i].type);
+            }
+            answer_deinit(&a);
+        }
+    }
+}
+
+static const struct {
+    const char *accept;
+    bool html;
+} accepts[] = {
+    {"", false},
+    {"*/*", false},
+    {"text/html", true},
+    {"TEXT/HTML", true},
+    {"text/*", false},
+    {"application/json", false},
+    {"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", true},
+    {"text/html, application/json", true},
+    {"application/json, text/html", true},
+    {"application/json, text/html;q=0.9", false},
+    {"text/html;q=0.9, application/json;q=0.8", true},
+    {"text/html;q=0.5, */*", false},
+    {"text/html;q=0.5, application/*", false},
+    {"text/html;q=0.5, application/json;q=0.1, */*", true}, /* the more specific range counts */
+    {"text/html;q=0", false},
+    {"text/html;q=0.000, */*", false},
+    {"text/html;q=x", false},
+    {"text/html;q=2", false},
+    {"text/html; level=1; Q=0.7, */*;q=0.1", true},
+    {"application/json, text/javascript, */*; q=0.01", false},
+    {",,text/html,,", true},
+    {"text/htmlx", false},
+};
+
+static void test_accept(void **state)
+{
+    for (size_t i = 0; i < sizeof(accepts) / sizeof(accepts[0]); i++) {
+        struct answer a;
+        answer_failure(&a, FAIL_AWAY, slice_str(accepts[i].accept), SLICE(""));
+        if (field_is(&a, "content-type", "text/html; charset=utf-8") != accepts[i].html)
+            fail_msg("%s", accepts[i].accept);
+        answer_deinit(&a);
+    }
+}
+
+static void test_special_fields(void **state)
+{
+    struct answer a;
+    answer_failure(&a, FAIL_UPGRADE_VERSION, SLICE(""), SLICE(""));
+    assert_true(field_is(&a, "sec-websocket-version", "13"));
+    answer_deinit(&a);
+    answer_failure(&a, FAIL_METHOD, SLICE(""), SLICE(""));
+    assert_non_null(fields_find(&a.head.fields, SLICE("allow")));
+    answer_deinit(&a);
+}
+
+static void test_name_is_escaped(void **state)
+{
+    char many[3000];
+    struct answer a;
+    answer_failure(&a, FAIL_NO_TUNNEL, SLICE("text/html"), SLICE("<script>\"'&"));
+    assert_false(body_has(&a, "<script>"));
+    assert_true(body_has(&a, "&#60;script&#62;&#34;&#39;&#38;"));
+    answer_deinit(&a);
+    memset(many, '<', sizeof(many));
+    answer_failure(&a, FAIL_NO_TUNNEL, SLICE("text/html"), slice_make(many, sizeof(many)));
+    assert_true(buf_len(&a.body) < 4096);
+    answer_deinit(&a);
+}
+
+static void test_refusal(void **state)
+{
+    struct answer a;
+    answer_refusal(&a, 409, "name_taken", "Taken \"x\".", 7);
+    assert_int_equal(a.head.status, 409);
+    assert_true(field_is(&a, "retry-after", "7"));
+    assert_true(field_is(&a, "cache-control", "no-store"));
+    assert_true(body_has(&a, "{\"error\":\"name_taken\",\"message\":\"Taken \\\"x\\\".\","
+                             "\"retry_after\":7}"));
+    answer_deinit(&a);
+    answer_refusal(&a, 401, "unauthorized", "No.", 0);
+    assert_true(field_is(&a, "www-authenticate", "Bearer"));
+    assert_null(fields_find(&a.head.fields, SLICE("retry-after")));
+    answer_deinit(&a);
+}
+
+static void test_redirect(void **state)
+{
+    struct answer a;
+    answer_redirect(&a, 302, SLICE("https://example.com/"));
+    assert_int_equal(a.head.status, 302);
+    assert_true(field_is(&a, "location", "https://example.com/"));
+    assert_int_equal(a.head.length, 0);
+    assert_false(a.head.has_body);
+    answer_deinit(&a);
+}
+
+static const struct {
+    int status;
+    const char *type;
+    enum failure want;
+} reports[] = {
+    {502, "connection_refused", FAIL_REFUSED},
+    {502, "connection_terminated", FAIL_TERMINATED},
+    {502, "http_protocol_error", FAIL_PROTOCOL},
+    {502, "http_response_incomplete", FAIL_INCOMPLETE},
+    {502, "http_response_header_section_size", FAIL_RESPONSE_HEAD},
+    {502, "http_upgrade_failed", FAIL_UPGRADE},
+    {502, "dns_error", FAIL_DNS},
+    {502, "tls_alert_received", FAIL_TLS},
+    {502, "tls_certificate_error", FAIL_TLS},
+    {504, "connection_timeout", FAIL_CONNECT_TIMEOUT},
+    {504, "http_response_timeout", FAIL_RESPONSE_TIMEOUT},
+    {502, "something_new", FAIL_PROTOCOL},
+    {502, "", FAIL_PROTOCOL},
+    {502, "http_request_error", FAIL_PROTOCOL}, /* not the client's to say */
+    {404, "connection_refused", FAIL_PROTOCOL},
+};
+
+static void test_from_client(void **state)
+{
+    for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
+        if (failure_from_client(reports[i].status, slice_str(reports[i].type)) != reports[i].want)
+            fail_msg("%d %s", reports[i].status, reports[i].type);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_failures),       cmocka_unit_test(test_accept),
+        cmocka_unit_test(test_special_fields), cmocka_unit_test(test_name_is_escaped),
+        cmocka_unit_test(test_refusal),        cmocka_unit_test(test_redirect),
+        cmocka_unit_test(test_from_client),
+    };
+    return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
+}

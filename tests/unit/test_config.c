@@ -1,0 +1,291 @@
+/* test_config.c - oneportd's command line: what is accepted, what is said of the rest.
+ * contract.md 6. */
+#include "src/config.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "h2mux/base/err.h"
+
+enum { ARGS_MAX = 8 };
+
+static char said[4096]; /* on standard error, by the last parse */
+
+/* Runs config_parse with standard error and output in a file. */
+static enum opt_result parse(const char *const *args, struct config *c)
+{
+    char *argv[ARGS_MAX + 2] = {(char[]){"oneportd"}};
+    int argc = 1;
+    for (; argc <= ARGS_MAX && args[argc - 1]; argc++)
+        argv[argc] = (char *)(uintptr_t)args[argc - 1]; /* only read */
+    fflush(NULL);
+    FILE *file = tmpfile();
+    int err = dup(STDERR_FILENO), out = dup(STDOUT_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    dup2(fileno(file), STDOUT_FILENO);
+    enum opt_result result = config_parse(argc, argv, c);
+    fflush(NULL);
+    dup2(err, STDERR_FILENO);
+    dup2(out, STDOUT_FILENO);
+    close(err);
+    close(out);
+    rewind(file);
+    said[fread(said, 1, sizeof(said) - 1, file)] = '\0';
+    fclose(file);
+    return result;
+}
+
+static const struct {
+    const char *args[ARGS_MAX];
+    const char *error; /* part of the one line */
+} wrong[] = {
+    {{NULL}, "--domain is required"},
+    {{"--domain", ""}, "--domain"},
+    {{"--domain", "a b"}, "--domain"},
+    {{"--domain", "-a.com"}, "--domain"},
+    {{"--domain", "a-.com"}, "--domain"},
+    {{"--domain", "a..com"}, "--domain"},
+    {{"--domain", "192.0.2.1"}, "--domain"},
+    {{"-d", "x.org", "--nonsense"}, "--nonsense"},
+    {{"-d", "x.org", "--tokens", "f"}, "--tokens"},
+    {{"-d", "x.org", "--links", "2"}, "--links"},
+    {{"-d", "x.org", "--early-hints", "on"}, "--early-hints"},
+    {{"-d", "x.org", "--config", "f"}, "--config"},
+    {{"-d", "x.org", "--check"}, "--check"},
+    {{"-d", "x.org", "--workers", "2"}, "--workers"},
+    {{"-d", "x.org", "--workers", "0"}, "--workers"},
+    {{"-d", "x.org", "operand"}, "operand"},
+    {{"-d", "x.org", "--listen", "3000"}, "--listen"},
+    {{"-d", "x.org", "--listen", "localhost:3000"}, "--listen"},
+    {{"-d", "x.org", "--listen", "127.0.0.1:65536"}, "--listen"},
+    {{"-d", "x.org", "--listen", "::1:80"}, "--listen"},
+    {{"-d", "x.org", "--listen", "unix:relative"}, "--listen"},
+    {{"-d", "x.org", "--cert", "c"}, "--cert needs --key"},
+    {{"-d", "x.org", "--key", "k"}, "--key needs --cert"},
+    {{"-d", "x.org", "--public-url", "x.org"}, "--public-url"},
+    {{"-d", "x.org", "--public-url", "https://y.org"}, "is not the --domain 'x.org'"},
+    {{"-d", "x.org", "--public-url", "https://x.org/path"}, "--public-url"},
+    {{"-d", "x.org", "--public-url", "https://x.org:0"}, "--public-url"},
+    {{"-d", "x.org", "--public-url", "ftp://x.org"}, "--public-url"},
+    {{"-d", "x.org", "--attach-url", "http://x.org"}, "--attach-url"},
+    {{"-d", "x.org", "--attach-url", "https://"}, "--attach-url"},
+    {{"-d", "x.org", "--trusted-proxy", "10.0.0.0/40"}, "--trusted-proxy"},
+    {{"-d", "x.org", "--landing", "/here"}, "--landing"},
+    {{"-d", "x.org", "--landing", "https://x y"}, "--landing"},
+    {{"-d", "x.org", "--log-level", "loud"}, "--log-level"},
+    {{"-d", "x.org", "--log-format", "xml"}, "--log-format"},
+    {{"-d", "x.org", "--hold", "4"}, "--hold"},
+    {{"-d", "x.org", "--hold", "9h"}, "--hold"},
+    {{"-d", "x.org", "--max-links", "0"}, "--max-links"},
+    {{"-d", "x.org", "--port", "http"}, "--port"},
+    {{"-d", "x.org", "--address", "localhost"}, "--address"},
+};
+
+static void test_wrong(void **state)
+{
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct config c;
+        enum opt_result result = parse(wrong[i].args, &c);
+        char *end = strchr(said, '\n');
+        if (result != OPT_WRONG || !strstr(said, wrong[i].error) || !end || end[1] != '\0' ||
+            strncmp(said, "oneportd: ", 10) != 0)
+            fail_msg("row %zu (%s): %d '%s'", i, wrong[i].error, (int)result, said);
+        config_deinit(&c);
+    }
+}
+
+static void test_defaults(void **state)
+{
+    static const char *const args[] = {"--domain", "Example.COM.", "--state-dir", "/s", NULL};
+    struct config c;
+    assert_int_equal(parse(args, &c), OPT_RUN);
+    assert_string_equal(c.domain, "example.com");
+    assert_int_equal(c.listen.count, 1);
+    assert_string_equal(c.listen.item[0], "127.0.0.1:3000");
+    assert_string_equal(c.state_dir, "/s");
+    assert_int_equal(c.workers, 1);
+    assert_int_equal(c.hold_ms, 4000);
+    assert_int_equal(c.name_grace_ms, 600000);
+    assert_int_equal(c.pending_ms, 60000);
+    assert_int_equal(c.ticket_life_ms, INT64_C(30) * 86400000);
+    assert_int_equal(c.drain_timeout_ms, 30000);
+    assert_int_equal(c.keepalive_ms, 15000);
+    assert_int_equal(c.origin_timeout_ms, 600000);
+    assert_int_equal(c.idle_timeout_ms, 600000);
+    assert_int_equal(c.websocket_timeout_ms, 3600000);
+    assert_int_equal(c.head_timeout_ms, 15000);
+    assert_int_equal(c.viewer_keepalive_ms, 75000);
+    assert_int_equal(c.attach_timeout_ms, 10000);
+    assert_int_equal(c.max_streams, 20000);
+    assert_int_equal(c.max_links, 4);
+    assert_int_equal(c.max_sockets, 10);
+    assert_int_equal(c.max_body, 0);
+    assert_string_equal(c.access_log, "-");
+    assert_false(c.secure);
+    config_deinit(&c);
+}
+
+static const struct {
+    const char *args[ARGS_MAX];
+    const char *listen[3];
+} listens[] = {
+    {{"-d", "x.org", "--listen", "0.0.0.0:80", "--listen", "[::]:80"}, {"0.0.0.0:80", "[::]:80"}},
+    {{"-d", "x.org", "--listen", "unix:/run/x.sock"}, {"unix:/run/x.sock"}},
+    {{"-d", "x.org", "--listen", "127.0.0.1:0"}, {"127.0.0.1:0"}},
+    {{"-d", "x.org", "--port", "80"}, {"127.0.0.1:80"}},
+    {{"-d", "x.org", "-p", "80", "--address", "0.0.0.0"}, {"0.0.0.0:80"}},
+    {{"-d", "x.org", "--address", "::1"}, {"[::1]:3000"}},
+    {{"-d", "x.org", "--port", "80", "--listen", "127.0.0.1:3000"},
+     {"127.0.0.1:3000", "127.0.0.1:80"}},
+};
+
+static void test_listen(void **state)
+{
+    for (size_t i = 0; i < sizeof(listens) / sizeof(listens[0]); i++) {
+        struct config c;
+        assert_int_equal(parse(listens[i].args, &c), OPT_RUN);
+        size_t n = 0;
+        for (; listens[i].listen[n]; n++) {
+            struct sockaddr_storage address;
+            socklen_t len;
+            assert_string_equal(c.listen.item[n], listens[i].listen[n]);
+            assert_int_equal(listen_address_parse(c.listen.item[n], &address, &len), 0);
+        }
+        assert_int_equal(c.listen.count, n);
+        config_deinit(&c);
+    }
+}
+
+static void test_listen_address(void **state)
+{
+    struct sockaddr_storage a;
+    socklen_t len;
+    assert_int_equal(listen_address_parse("127.0.0.1:8080", &a, &len), 0);
+    assert_int_equal(a.ss_family, AF_INET);
+    assert_int_equal(len, sizeof(struct sockaddr_in));
+    assert_int_equal(ntohs(((struct sockaddr_in *)&a)->sin_port), 8080);
+    assert_int_equal(ntohl(((struct sockaddr_in *)&a)->sin_addr.s_addr), INADDR_LOOPBACK);
+    assert_int_equal(listen_address_parse("[::1]:443", &a, &len), 0);
+    assert_int_equal(a.ss_family, AF_INET6);
+    assert_int_equal(len, sizeof(struct sockaddr_in6));
+    assert_true(IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&a)->sin6_addr));
+    assert_int_equal(listen_address_parse("unix:/run/x", &a, &len), 0);
+    assert_int_equal(a.ss_family, AF_UNIX);
+    assert_string_equal(((struct sockaddr_un *)&a)->sun_path, "/run/x");
+    char long_path[200] = "unix:/";
+    memset(long_path + 6, 'x', 120);
+    assert_int_equal(listen_address_parse(long_path, &a, &len), ERR_SYNTAX);
+}
+
+static const struct {
+    const char *text;
+    int want;
+    bool https;
+    const char *host;
+    uint16_t port;
+} urls[] = {
+    {"https://example.com", 0, true, "example.com", 0},
+    {"HTTP://Example.com:8080/", 0, false, "Example.com", 8080},
+    {"http://localhost:8080", 0, false, "localhost", 8080},
+    {"https://192.0.2.1:443", 0, true, "192.0.2.1", 443},
+    {"https://[::1]", 0, true, "[::1]", 0},
+    {"https://[::1]:8443", 0, true, "[::1]", 8443},
+    {"https://", ERR_SYNTAX, false, "", 0},
+    {"https:///", ERR_SYNTAX, false, "", 0},
+    {"https://u@example.com", ERR_SYNTAX, false, "", 0},
+    {"https://example.com:", ERR_SYNTAX, false, "", 0},
+    {"https://example.com:99999", ERR_SYNTAX, false, "", 0},
+    {"https://example.com?q", ERR_SYNTAX, false, "", 0},
+    {"example.com", ERR_SYNTAX, false, "", 0},
+};
+
+static void test_base_url(void **state)
+{
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        struct base_url u;
+        int got = base_url_parse(urls[i].text, &u);
+        if (got != urls[i].want)
+            fail_msg("%s: %s", urls[i].text, err_text(got));
+        if (got == 0 && (u.https != urls[i].https || u.port != urls[i].port ||
+                         !slice_eq(u.host, slice_str(urls[i].host))))
+            fail_msg("%s", urls[i].text);
+    }
+}
+
+static void test_urls(void **state)
+{
+    static const char *const args[] = {"-d",
+                                       "x.org",
+                                       "--public-url",
+                                       "http://X.ORG:8080",
+                                       "--attach-url",
+                                       "https://127.0.0.1:8443",
+                                       NULL};
+    struct config c;
+    assert_int_equal(parse(args, &c), OPT_RUN);
+    assert_string_equal(c.public_url, "http://X.ORG:8080");
+    assert_string_equal(c.attach_url, "https://127.0.0.1:8443");
+    config_deinit(&c);
+}
+
+static void test_environment(void **state)
+{
+    static const char *const args[] = {"--hold", "1s", NULL};
+    struct config c;
+    setenv("ONEPORTD_DOMAIN", "env.org", 1);
+    setenv("ONEPORTD_HOLD", "2s", 1);
+    setenv("ONEPORTD_NAME_GRACE", "3s", 1);
+    assert_int_equal(parse(args, &c), OPT_RUN);
+    assert_string_equal(c.domain, "env.org");
+    assert_int_equal(c.hold_ms, 1000);
+    assert_int_equal(c.name_grace_ms, 3000);
+    config_deinit(&c);
+    unsetenv("ONEPORTD_DOMAIN");
+    unsetenv("ONEPORTD_HOLD");
+    unsetenv("ONEPORTD_NAME_GRACE");
+}
+
+static void test_state_dir(void **state)
+{
+    static const char *const args[] = {"-d", "x.org", NULL};
+    struct config c;
+    setenv("XDG_STATE_HOME", "/xdg", 1);
+    assert_int_equal(parse(args, &c), OPT_RUN);
+    assert_string_equal(c.state_dir, geteuid() == 0 ? "/var/lib/oneport" : "/xdg/oneportd");
+    config_deinit(&c);
+    unsetenv("XDG_STATE_HOME");
+}
+
+static void test_help(void **state)
+{
+    static const char *const args[] = {"--help", NULL};
+    static const char *const names[] = {"--domain", "--listen",     "--cert",          "--key",
+                                        "--hold",   "--name-grace", "--trusted-proxy", "--secure"};
+    struct config c;
+    assert_int_equal(parse(args, &c), OPT_SHOWN);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        assert_non_null(strstr(said, names[i]));
+    config_deinit(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wrong),       cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_listen),      cmocka_unit_test(test_listen_address),
+        cmocka_unit_test(test_base_url),    cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_environment), cmocka_unit_test(test_state_dir),
+        cmocka_unit_test(test_help),
+    };
+    return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

@@ -1,0 +1,323 @@
+/* test_ticket.c - what a ticket proves and what is refused: contract.md 2 "Ticket". */
+#include "src/ticket.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "h2mux/base/err.h"
+#include "src/state.h"
+
+#define DOMAIN SLICE("example.com")
+enum { NOW = 1000000 };
+
+/* "0123456789abcdef0123456789abcdef" and another. */
+static const char key_text[] = "0123456789abcdef0123456789abcdef";
+static const char secret_a[] = "ka MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
+static const char secret_b[] = "kb ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=\n";
+
+static char dir[64];
+
+static int make_dir(void **state)
+{
+    snprintf(dir, sizeof(dir), "/tmp/test_ticket.XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    return system(command);
+}
+
+static struct keyring *keyring_make(const char *text)
+{
+    char reason[200] = "";
+    assert_int_equal(state_write(dir, STATE_SECRET, slice_str(text)), 0);
+    struct keyring *k = keyring_open(dir, reason, sizeof(reason));
+    if (!k)
+        fail_msg("%s", reason);
+    return k;
+}
+
+static struct ticket ticket_make(void)
+{
+    struct ticket t = {.name = "my-app", .since = NOW - 5, .exp = NOW + 100};
+    for (size_t i = 0; i < OWNER_LEN; i++)
+        t.owner[i] = (uint8_t)(i * 17);
+    return t;
+}
+
+static void test_round_trip(void **state)
+{
+    struct keyring *k = keyring_make(secret_a);
+    struct ticket in = ticket_make(), out;
+    char text[TICKET_MAX];
+    assert_int_equal(ticket_sign(k, DOMAIN, &in, text), 0);
+    assert_int_equal(
+        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."),
+        strlen(text));
+    assert_int_equal(ticket_verify(k, DOMAIN, slice_str(text), NOW, &out), 0);
+    assert_string_equal(out.name, "my-app");
+    assert_memory_equal(out.owner, in.owner, OWNER_LEN);
+    assert_int_equal(out.since, in.since);
+    assert_int_equal(out.exp, in.exp);
+    assert_int_equal(ticket_verify(k, DOMAIN, slice_str(text), in.exp - 1, &out), 0);
+    assert_int_equal(ticket_verify(k, DOMAIN, slice_str(text), in.exp, &out), ERR_EXPIRED);
+    assert_string_equal(out.name, "my-app");
+    assert_int_equal(ticket_verify(k, SLICE("example.org"), slice_str(text), NOW, &out),
+                     ERR_DENIED);
+    keyring_free(k);
+}
+
+/* No octet of it can be another one, none can be missing, none added. */
+static void test_each_octet(void **state)
+{
+    struct keyring *k = keyring_make(secret_a);
+    struct ticket t = ticket_make(), out;
+    char text[TICKET_MAX];
+    assert_int_equal(ticket_sign(k, DOMAIN, &t, text), 0);
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++) {
+        static const char others[] = "ABw_.=+ \n";
+        char was = text[i];
+        for (size_t j = 0; j < sizeof(others); j++) {
+            text[i] = others[j];
+            if (others[j] != was)
+                assert_int_equal(ticket_verify(k, DOMAIN, slice_make(text, len), NOW, &out),
+                                 ERR_DENIED);
+        }
+        text[i] = was;
+        assert_int_equal(ticket_verify(k, DOMAIN, slice_make(text, i), NOW, &out), ERR_DENIED);
+    }
+    text[len] = 'A';
+    assert_int_equal(ticket_verify(k, DOMAIN, slice_make(text, len + 1), NOW, &out), ERR_DENIED);
+    keyring_free(k);
+}
+
+/* The first key signs, all verify; a key that was taken out verifies no more. */
+static void test_keys(void **state)
+{
+    char both[200], text_a[TICKET_MAX], text_b[TICKET_MAX];
+    struct ticket t = ticket_make(), out;
+    snprintf(both, sizeof(both), "# rotated\n\n%s%s", secret_b, secret_a);
+    struct keyring *a = keyring_make(secret_a), *ba = keyring_make(both);
+    assert_int_equal(ticket_sign(a, DOMAIN, &t, text_a), 0);
+    assert_int_equal(ticket_sign(ba, DOMAIN, &t, text_b), 0);
+    assert_int_equal(ticket_verify(ba, DOMAIN, slice_str(text_a), NOW, &out), 0);
+    assert_int_equal(ticket_verify(ba, DOMAIN, slice_str(text_b), NOW, &out), 0);
+    assert_int_equal(ticket_verify(a, DOMAIN, slice_str(text_b), NOW, &out), ERR_DENIED);
+    keyring_free(a);
+    keyring_free(ba);
+}
+
+static size_t base64url(const void *in, size_t len, char *out)
+{
+    int n = EVP_EncodeBlock((unsigned char *)out, in, (int)len);
+    while (n > 0 && out[n - 1] == '=')
+        n--;
+    for (int i = 0; i < n; i++)
+        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+    return (size_t)n;
+}
+
+/* Rightly signed with key ka, whatever the claims are. */
+static void forge(const char *claims, char out[static 4096])
+{
+    uint8_t mac[32];
+    unsigned mac_len = sizeof(mac);
+    size_t len = base64url(claims, strlen(claims), out);
+    HMAC(EVP_sha256(), key_text, 32, (const unsigned char *)claims, strlen(claims), mac, &mac_len);
+    out[len++] = '.';
+    len += base64url(mac, sizeof(mac), out + len);
+    out[len] = '\0';
+}
+
+#define OWNER "\"owner\":\"000102030405060708090a0b0c0d0e0f\""
+#define REST "\"dom\":\"example.com\",\"name\":\"my-app\"," OWNER ",\"since\":1,\"exp\":2000000"
+
+static const struct {
+    const char *what, *claims;
+    int want;
+} rows[] = {
+    {"as it should be", "{\"v\":1,\"kid\":\"ka\"," REST "}", 0},
+    {"in another order", "{" REST ", \"kid\":\"ka\", \"v\":1}", 0},
+    {"another version", "{\"v\":2,\"kid\":\"ka\"," REST "}", ERR_DENIED},
+    {"version as text", "{\"v\":\"1\",\"kid\":\"ka\"," REST "}", ERR_DENIED},
+    {"another key's id", "{\"v\":1,\"kid\":\"kb\"," REST "}", ERR_DENIED},
+    {"a policy nobody enforces", "{\"v\":1,\"kid\":\"ka\",\"pol\":{}," REST "}", ERR_DENIED},
+    {"an access token", "{\"v\":1,\"kid\":\"ka\",\"tok\":\"x\"," REST "}", ERR_DENIED},
+    {"an unknown claim", "{\"v\":1,\"kid\":\"ka\",\"aud\":1," REST "}", ERR_DENIED},
+    {"a claim twice", "{\"v\":1,\"v\":1,\"kid\":\"ka\"," REST "}", ERR_DENIED},
+    {"a claim missing", "{\"v\":1," REST "}", ERR_DENIED},
+    {"no object", "[1]", ERR_DENIED},
+    {"an empty object", "{}", ERR_DENIED},
+    {"no JSON", "hello", ERR_DENIED},
+    {"something behind it", "{\"v\":1,\"kid\":\"ka\"," REST "} x", ERR_DENIED},
+    {"no name",
+     "{\"v\":1,\"kid\":\"ka\",\"dom\":\"example.com\",\"name\":\"\"," OWNER
+     ",\"since\":1,\"exp\":2}",
+     ERR_DENIED},
+    {"a long name",
+     "{\"v\":1,\"kid\":\"ka\",\"dom\":\"example.com\",\"name\":"
+     "\"a234567890123456789012345678901234567890123456789012345678901234\"," OWNER
+     ",\"since\":1,\"exp\":2}",
+     ERR_DENIED},
+    {"a short owner",
+     "{\"v\":1,\"kid\":\"ka\",\"dom\":\"example.com\",\"name\":\"abc\",\"owner\":\"00\",\"since\":"
+     "1,"
+     "\"exp\":2}",
+     ERR_DENIED},
+    {"an end before the epoch",
+     "{\"v\":1,\"kid\":\"ka\",\"dom\":\"example.com\",\"name\":\"abc\"," OWNER
+     ",\"since\":1,\"exp\":-2}",
+     ERR_DENIED},
+    {"an end that is no number",
+     "{\"v\":1,\"kid\":\"ka\",\"dom\":\"example.com\",\"name\":\"abc\"," OWNER
+     ",\"since\":1,\"exp\":1e300}",
+     ERR_DENIED},
+    {"over",
+     "{\"v\":1,\"kid\":\"ka\",\"dom\":\"example.com\",\"name\":\"abc\"," OWNER
+     ",\"since\":1,\"exp\":2}",
+     ERR_EXPIRED},
+};
+
+static void test_claims(void **state)
+{
+    struct keyring *k = keyring_make(secret_a);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[4096];
+        struct ticket t;
+        forge(rows[i].claims, text);
+        int got = ticket_verify(k, DOMAIN, slice_str(text), NOW, &t);
+        if (got != rows[i].want)
+            fail_msg("%s: %s", rows[i].what, err_text(got));
+    }
+    keyring_free(k);
+}
+
+static void test_nonsense(void **state)
+{
+    static const char *const texts[] = {"", ".", "a.b", "..", "e30.", ".e30", "e30.e30", "e30"};
+    struct keyring *k = keyring_make(secret_a);
+    struct ticket t;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        assert_int_equal(ticket_verify(k, DOMAIN, slice_str(texts[i]), NOW, &t), ERR_DENIED);
+    char *large = calloc(1, 100000);
+    memset(large, 'A', 99999);
+    large[50000] = '.';
+    assert_int_equal(ticket_verify(k, DOMAIN, slice_str(large), NOW, &t), ERR_DENIED);
+    free(large);
+    keyring_free(k);
+}
+
+/* The longest domain and name there can be still fit. */
+static void test_longest(void **state)
+{
+    char domain[190], text[TICKET_MAX];
+    struct ticket t = ticket_make(), out;
+    struct keyring *k = keyring_make(secret_a);
+    memset(domain, 'd', sizeof(domain));
+    memset(t.name, 'n', NAME_MAX_LEN);
+    t.since = t.exp = INT64_C(1) << 52;
+    assert_int_equal(ticket_sign(k, slice_make(domain, 189), &t, text), 0);
+    assert_int_equal(ticket_verify(k, slice_make(domain, 189), slice_str(text), NOW, &out), 0);
+    assert_int_equal(out.exp, t.exp);
+    keyring_free(k);
+}
+
+static void test_secret_created(void **state)
+{
+    char fresh[128], path[160], reason[200], text[TICKET_MAX];
+    struct ticket t = ticket_make(), out;
+    struct stat st;
+    snprintf(fresh, sizeof(fresh), "%s/a/b", dir);
+    snprintf(path, sizeof(path), "%s/secret", fresh);
+    struct keyring *first = keyring_open(fresh, reason, sizeof(reason));
+    assert_non_null(first);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(stat(fresh, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    struct keyring *second = keyring_open(fresh, reason, sizeof(reason));
+    assert_int_equal(ticket_sign(first, DOMAIN, &t, text), 0);
+    assert_int_equal(ticket_verify(second, DOMAIN, slice_str(text), NOW, &out), 0);
+    keyring_free(first);
+    keyring_free(second);
+}
+
+static const struct {
+    const char *what, *text, *reason;
+} secrets[] = {
+    {"empty", "", "holds no key"},
+    {"comments only", "# nothing\n\n", "holds no key"},
+    {"one word", "ka\n", "line 1"},
+    {"short key", "ka MDEyMw==\n", "line 1"},
+    {"not base64", "# x\nka !!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!\n", "line 2"},
+    {"long kid", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3\n",
+     "line 1"},
+};
+
+static void test_secret_broken(void **state)
+{
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        char reason[200] = "";
+        assert_int_equal(state_write(dir, STATE_SECRET, slice_str(secrets[i].text)), 0);
+        assert_null(keyring_open(dir, reason, sizeof(reason)));
+        if (!strstr(reason, secrets[i].reason))
+            fail_msg("%s: %s", secrets[i].what, reason);
+    }
+    char reason[200] = "";
+    assert_null(keyring_open("/dev/null/x", reason, sizeof(reason)));
+    assert_non_null(strstr(reason, "/dev/null/x/secret: "));
+}
+
+static void test_owner(void **state)
+{
+    uint8_t a[OWNER_LEN], b[OWNER_LEN];
+    char text[OWNER_TEXT_MAX];
+    assert_int_equal(ticket_owner_new(a), 0);
+    assert_int_equal(ticket_owner_new(b), 0);
+    assert_false(owner_eq(a, b));
+    owner_text(a, text);
+    assert_int_equal(owner_parse(slice_str(text), b), 0);
+    assert_true(owner_eq(a, b));
+    text[5] = 'g';
+    assert_int_equal(owner_parse(slice_str(text), b), ERR_SYNTAX);
+    assert_int_equal(owner_parse(SLICE("00"), b), ERR_SYNTAX);
+}
+
+static void test_node(void **state)
+{
+    char node[STATE_NODE_MAX], again[STATE_NODE_MAX], reason[200] = "";
+    assert_int_equal(state_node(dir, node, reason, sizeof(reason)), 0);
+    assert_int_equal(strlen(node), 16);
+    assert_int_equal(strspn(node + 8, "0123456789abcdef"), 8);
+    assert_int_equal(state_node(dir, again, reason, sizeof(reason)), 0);
+    assert_string_equal(node, again);
+    assert_int_equal(state_write(dir, STATE_NODE, SLICE("me\n")), 0);
+    assert_int_equal(state_node(dir, node, reason, sizeof(reason)), ERR_SYNTAX);
+    assert_non_null(strstr(reason, "/node: is not"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_each_octet),
+        cmocka_unit_test(test_keys),           cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_nonsense),       cmocka_unit_test(test_longest),
+        cmocka_unit_test(test_secret_created), cmocka_unit_test(test_secret_broken),
+        cmocka_unit_test(test_owner),          cmocka_unit_test(test_node),
+    };
+    return cmocka_run_group_tests_name("ticket", tests, make_dir, remove_dir);
+}
