@@ -9,7 +9,6 @@
 #include "h2mux/base/clock.h"
 
 enum {
-    OUT_CHUNK = 64 * 1024,      /* what is gathered into one sock_write */
     SOCK_HIGH = 128 * 1024,     /* no more is framed while so much is queued */
     NOTSENT_LOWAT = 128 * 1024, /* nor while so much waits in the kernel */
     READS_PER_TURN = 4,
@@ -94,7 +93,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     s->budget.limit = o->buffer_limit;
     list_init(&s->streams);
     list_init(&s->frozen);
-    buf_init(&s->out, 2 * OUT_CHUNK + HEADER_LIST_MAX);
+    buf_init(&s->out, 2 * H2_OUT_CHUNK + HEADER_LIST_MAX);
     bucket_init(&s->glitches, GLITCH_BURST, GLITCH_RATE, now);
     bucket_init(&s->resets, o->reset_burst, o->reset_rate, now);
     task_init(&s->flush, run_flush, s);
@@ -120,7 +119,7 @@ void h2_session_mark(struct h2_session *s)
 /* Frames until a chunk is full or nothing is left; false on a failure of the library. */
 static bool gather(struct h2_session *s)
 {
-    while (buf_len(&s->out) < OUT_CHUNK) {
+    while (buf_len(&s->out) < H2_OUT_CHUNK) {
         const uint8_t *frames;
         ssize_t n = nghttp2_session_mem_send(s->ng, &frames);
         if (n < 0)
@@ -369,7 +368,8 @@ static void close_streams(struct h2_session *s, int err)
 /* What the peer should still hear goes out if the sock can take it; then the sock is left to finish by itself. */
 static void last_words(struct h2_session *s, uint32_t code)
 {
-    nghttp2_session_terminate_session(s->ng, code);
+    if (!s->goaway_sent || code != NGHTTP2_NO_ERROR)
+        nghttp2_session_terminate_session(s->ng, code);
     frame_and_write(s);
     sock_finish(s->sock, 1000, SIZE_MAX);
 }

@@ -8,6 +8,8 @@
 #include "h2mux/h2mux.h"
 #include "h2mux/window.h"
 
+enum { H2_OUT_CHUNK = 64 * 1024 }; /* what is gathered into one sock_write */
+
 /*   STARTING ──peer's SETTINGS──▶ UP ──GOAWAY either way──▶ (draining) ──last stream──▶ DEAD
  *
  * Invariant: `streams` holds every h2_stream that nghttp2 has not closed; DEAD has none. */

@@ -186,13 +186,16 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
     return 0;
 }
 
-/* The frame header and the octets go straight behind what is gathered already. */
+/* The frame header and the octets go straight behind what is gathered already. nghttp2 frames on and on as long as there is DATA
+ * and window, so a full chunk must stop it here. */
 static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header, size_t length,
                         nghttp2_data_source *source, void *user)
 {
     struct h2_session *s = user;
     struct h2_stream *st = source->ptr;
     struct slice body = buf_slice(&st->tx);
+    if (buf_len(&s->out) >= H2_OUT_CHUNK)
+        return NGHTTP2_ERR_WOULDBLOCK;
     body.len = length;
     if (buf_append(&s->out, slice_make((const char *)header, 9)) < 0 || buf_append(&s->out, body) < 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE; /* never: a chunk and a frame fit */
