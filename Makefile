@@ -1,9 +1,11 @@
-# oneport: `make help` lists what there is.
+# oneport: `make help` lists what there is. Objects of a variant live under build/<variant>/, the release programs are build/oneportd and build/oneport.
 PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson
 VARIANT ?= release
 BUILD   := build/$(VARIANT)
 CC      ?= cc
 Q       := $(if $(V),,@)
+VERSION := 0.1.0
+prefix  ?= /usr/local
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
         -Wwrite-strings -Wvla -Wswitch-enum -Wformat=2 -Wundef -Wconversion -Wno-unused-parameter
@@ -15,22 +17,24 @@ LINK_release  := -pie -Wl,-z,relro,-z,now
 LINK_asan     := -fsanitize=address,undefined
 LINK_tsan     := -fsanitize=thread
 LINK_cov      := --coverage
+ifeq ($(FLAGS_$(VARIANT)),)
+$(error VARIANT is release, asan, tsan or cov, not '$(VARIANT)')
+endif
 
-VERSION := 0.1.0
 ALL  = -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -fPIE -pthread -DONEPORT_VERSION='"$(VERSION)"' $(WARN) $(if $(WERROR),-Werror) \
-       $(FLAGS_$(VARIANT)) $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
-LIBS = $(LINK_$(VARIANT)) $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -pthread
+       $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
+LIBS = $(LINK_$(VARIANT)) $(LDFLAGS) $(PKG_LIBS) -pthread
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 mux_o    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard h2mux/*.c h2mux/base/*.c))
 server_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c))
 client_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c))
 unit_bin := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
-
-ifeq ($(VARIANT),release)
-BIN := build
-else
-BIN := $(BUILD)
-endif
+replays  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
+sources  := $(wildcard h2mux/*.[ch] h2mux/base/*.[ch] src/*.[ch] client/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c)
+BIN      := $(if $(filter release,$(VARIANT)),build,$(BUILD))
+FUZZ_SECONDS ?= 60
 
 all: $(BIN)/oneportd $(BIN)/oneport ## build the two programs
 
@@ -46,16 +50,63 @@ $(BUILD)/unit/test_client_%: $(BUILD)/tests/unit/test_client_%.o $(mux_o) $(filt
 	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(mux_o) $(filter-out %/main.o,$(server_o))
 	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(LIBS) -lcmocka
+$(BUILD)/replay/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(mux_o) $(filter-out %/main.o,$(server_o))
+	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(LIBS)
+
+check-bin: $(unit_bin) $(replays) all # what the tests of this VARIANT run
+
+lint-objects: $(mux_o) $(server_o) $(client_o) # every object, nothing linked
 
 unit: $(unit_bin) ## run the unit tests of this VARIANT
 	$(Q)set -e; for t in $(unit_bin); do $$t; done
 
+deps: ## install the Debian packages that building needs
+	$(Q)tests/support/deps.sh build
+
+demo: ## build, share a sample app on http://demo.localhost:8080 until Ctrl-C (installs what is missing)
+	$(Q)tests/support/deps.sh build demo
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)tests/support/demo.sh
+
+test: ## build and run every test, release and ASan, under 10 minutes (installs what is missing)
+	$(Q)tests/support/deps.sh build demo test
+	$(Q)tests/run.sh release asan
+
+test-full: ## the same with documented defaults, long waits and TSan
+	$(Q)tests/support/deps.sh build demo test
+	$(Q)FULL=1 tests/run.sh release asan tsan
+
+test-images: ## build the images of docker/ and send a request and a WebSocket through them (root, Debian mirror)
+	$(Q)tests/support/deps.sh build demo test
+	$(Q)tests/images.sh
+
+fuzz: ## run each fuzzer for FUZZ_SECONDS (clang)
+	$(Q)tests/support/deps.sh build lint
+	$(Q)tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+lint: layers ## banned functions, format, clang-tidy, both compilers with -Werror
+	$(Q)tests/support/deps.sh build test lint
+	$(Q)tests/lint.sh
+
+layers: ## check that #include lines follow the architecture
+	$(Q)tests/layers.sh
+
+format: ## clang-format everything in place
+	$(Q)clang-format -i $(sources)
+
+compile_commands.json: Makefile
+	$(Q)tests/support/compile_commands.sh '$(ALL)' $(filter %.c,$(sources)) > $@
+
+install: all ## install the programs under $(prefix)
+	install -D -m 0755 build/oneportd $(DESTDIR)$(prefix)/sbin/oneportd
+	install -D -m 0755 build/oneport $(DESTDIR)$(prefix)/bin/oneport
+
 clean: ## remove what was built
-	rm -rf build
+	rm -rf build compile_commands.json
 
 help: ## list targets
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit clean help
+.PHONY: all check-bin lint-objects unit deps demo test test-full test-images fuzz lint layers format install clean help
 .SECONDARY:

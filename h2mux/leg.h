@@ -25,7 +25,7 @@ struct leg_fault {
 };
 
 struct leg_ops {
-    /* A request (towards an origin, into a link) or a response (towards a viewer, into a link). @m is borrowed for the call. */
+    /* A request or a response, whichever way this leg speaks. @m is borrowed for the call. */
     void (*head)(struct leg *leg, const struct message *m, bool end);
     void (*body)(struct leg *leg, struct slice data, bool end); /* @data is borrowed for the call; all of it is taken */
     void (*trailers)(struct leg *leg, const struct fields *t);  /* ends the direction */

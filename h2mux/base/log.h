@@ -5,7 +5,7 @@
  *   → {"time":"…","level":"info","msg":"link up","name":"demo","worker":"0"}     (log format json)
  *
  * Values that a peer chose are passed with "%s" through log_value(), which quotes and escapes them.
- * No secret, ticket or body ever comes here. The writer never blocks the loop: a pipe, terminal or socket is polled first,
+ * No secret, credential or body ever comes here. The writer never blocks the loop: a pipe, terminal or socket is polled first,
  * and what it has no room for is dropped and counted; the count is reported with the next line that gets through. */
 #ifndef H2MUX_BASE_LOG_H
 #define H2MUX_BASE_LOG_H

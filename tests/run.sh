@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Builds and tests each VARIANT given, and ends with one line: N passed, N failed[, N skipped].
+#   run.sh release asan        FULL=1: also the tests marked full, every offset, documented defaults
+# Per variant: unit tests, the fuzzers' corpora, then the integration tests with the real programs.
+set -u
+cd "$(dirname "$0")/.."
+passed=0 failed=0 skipped=0
+logs=build/test-logs
+jobs=$(nproc)
+export CMOCKA_MESSAGE_OUTPUT=stdout
+
+say() { echo "== $*"; }
+
+count() { # PASSED FAILED SKIPPED
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+check() { # NAME COMMAND...: one pass or one failure, its output only when it fails
+    local name=$1 log=$logs/$1.log
+    shift
+    if "$@" >"$log" 2>&1; then
+        count 1 0 0
+    else
+        count 0 1 0
+        say "FAILED: $name"
+        tail -n 40 "$log"
+    fi
+}
+
+run_unit() { # VARIANT BINARY
+    local log=$logs/$1-$(basename "$2").log good bad
+    timeout 300 "$2" >"$log" 2>&1
+    local status=$?
+    good=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
+    bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
+    if [ $status -ne 0 ] && [ "${bad:-0}" = 0 ]; then bad=1; fi # a sanitizer's report, a crash, a time-out
+    count "${good:-0}" "${bad:-0}" 0
+    [ "${bad:-0}" = 0 ] || { say "FAILED: $1 $(basename "$2")"; grep -vE '^\[ +(OK|RUN)' "$log" | tail -n 60; }
+}
+
+run_corpus() { # VARIANT REPLAY
+    local name
+    name=$(basename "$2")
+    check "$1-corpus-$name" "$2" "tests/fuzz/corpus/$name"
+}
+
+run_integration() { # VARIANT BIN
+    local log=$logs/$1-integration.log marks=(-m "not full")
+    [ -z "${FULL-}" ] || marks=(-m "")
+    (cd tests/integration &&
+        ONEPORT_BIN="$PWD/../../$2" ONEPORT_VARIANT=$1 /usr/bin/python3 -m pytest -q -n 2 "${marks[@]}" -rsfE) 2>&1 |
+        tee "$log" | grep -vE '^\.|^$|^SKIPPED.*full'
+    local last
+    last=$(tail -n 1 "$log")
+    number() { grep -oE "[0-9]+ $1" <<<"$last" | grep -oE '[0-9]+' || echo 0; }
+    local bad=$(($(number failed) + $(number error)))
+    grep -qE '[0-9]+ passed' <<<"$last" || bad=$((bad > 0 ? bad : 1))
+    count "$(number passed)" "$bad" "$(number skipped)"
+}
+
+run_variant() { # VARIANT
+    local variant=$1 bin=build/$1
+    [ "$variant" != release ] || bin=build
+    say "$variant: building"
+    if ! make --no-print-directory -j"$jobs" VARIANT="$variant" WERROR=1 check-bin >"$logs/$variant-build.log" 2>&1; then
+        count 0 1 0
+        say "FAILED: build of $variant"
+        tail -n 40 "$logs/$variant-build.log"
+        return
+    fi
+    count 1 0 0
+    say "$variant: unit tests and corpora"
+    for test in "build/$variant"/unit/test_*; do [ -x "$test" ] && run_unit "$variant" "$test"; done
+    for replay in "build/$variant"/replay/*; do [ -x "$replay" ] && run_corpus "$variant" "$replay"; done
+    say "$variant: integration tests"
+    run_integration "$variant" "$bin"
+}
+
+mkdir -p "$logs"
+started=$SECONDS
+check layers tests/layers.sh
+check banned tests/lint.sh banned
+for variant in "$@"; do run_variant "$variant"; done
+say "took $((SECONDS - started)) s; logs in $logs"
+echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
+[ $failed -eq 0 ]

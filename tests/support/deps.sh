@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a target needs and that are missing; says which; touches nothing when all are there.
+#   deps.sh build|demo|test|lint...
+set -eu
+
+declare -A packages=(
+    [build]="gcc make pkg-config libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev"
+    [demo]="openssl python3 python3-websockets"
+    [test]="libcmocka-dev git curl nginx-light chromium nodejs python3-pytest python3-pytest-xdist python3-pytest-timeout python3-h2"
+    [lint]="clang clang-format clang-tidy"
+)
+# CVE-2026-27135 is fixed from this version on.
+nghttp2_fixed=1.52.0-1+deb12u3
+
+is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# nginx has flavours, any of which will do.
+is_there() {
+    case $1 in
+    nginx-light) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
+    nodejs) command -v node >/dev/null ;;
+    *) is_installed "$1" ;;
+    esac
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+missing=()
+for group in "$@"; do
+    for package in ${packages[$group]}; do
+        is_there "$package" || missing+=("$package")
+    done
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    command -v apt-get >/dev/null || { echo "missing: ${missing[*]} (Debian's names); install them and try again" >&2; exit 1; }
+    echo "installing with apt-get: ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+have=$(dpkg-query -W -f '${Version}' libnghttp2-14 2>/dev/null || true)
+if [ -n "$have" ] && dpkg --compare-versions "$have" lt "$nghttp2_fixed"; then
+    echo "upgrading libnghttp2-14 from $have (CVE-2026-27135)"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --only-upgrade libnghttp2-14 libnghttp2-dev >/dev/null ||
+        echo "warning: libnghttp2-14 could not be upgraded" >&2
+fi
