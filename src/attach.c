@@ -52,12 +52,13 @@ static bool check_instance(const struct fields *f, struct attach *out, struct an
 {
     struct slice slot = fields_value(f, SLICE("oneport-link"));
     uint64_t number = 0;
-    out->instance = fields_value(f, SLICE("oneport-instance"));
-    if (out->instance.len != 0 && (out->instance.len != INSTANCE_LEN || !hex_only(out->instance)))
+    struct slice instance = fields_value(f, SLICE("oneport-instance"));
+    if (instance.len != 0 && (instance.len != INSTANCE_LEN || !hex_only(instance)))
         return refuse(a, 400, "bad_instance", "Oneport-Instance is 32 hexadecimal digits.", 0);
     if (slot.len != 0 && slice_to_u64(slot, SLOT_MAX, &number) < 0)
         return refuse(a, 400, "bad_link", "Oneport-Link is a number from 0 to 255.", 0);
-    out->slot = (unsigned)number;
+    bool pool = slice_eq(fields_value(f, SLICE("oneport-pool")), SLICE("?1"));
+    out->place = (struct place){instance, (unsigned)number, pool};
     return true;
 }
 
@@ -86,7 +87,7 @@ static bool check_place(struct worker *w, struct attach *out, struct answer *a)
         return refuse(a, 503, "too_many_tunnels", "This server holds as many names as it can.", 10);
     if (err < 0)
         return refuse(a, 409, "name_taken", "Another owner holds this name.", retry_after);
-    switch (tunnel_may_join(t, out->instance, out->slot, w->server->config->max_links, loop_now_us(w->loop), &retry_after)) {
+    switch (tunnel_may_join(t, &out->place, w->server->config->max_links, loop_now_us(w->loop), &retry_after)) {
     case JOIN_TOO_MANY:
         return refuse(a, 429, "too_many_links", "This name has as many links as it may have.", retry_after);
     case JOIN_FLAPPING:

@@ -4,11 +4,11 @@
 
 #include "src/register.h"
 #include "src/ticket.h"
+#include "src/tunnel.h"
 
 struct attach {
     struct ticket ticket;
-    struct slice instance; /* 32 hex digits or empty; borrowed from the head */
-    unsigned slot;
+    struct place place; /* its instance is borrowed from the head */
 };
 
 /* false: @refusal is made and says why. @head_octets: of the request as it came. */

@@ -196,14 +196,16 @@ static void become_link(struct edge *e, const struct attach *at)
     struct leg *leg = h1_conn_leg(e->conn);
     struct ticket ticket = at->ticket;
     char instance[INSTANCE_LEN + 1] = "";
-    memcpy(instance, at->instance.ptr, at->instance.len); /* attach_accept: empty or INSTANCE_LEN */
+    struct place place = at->place;
+    memcpy(instance, place.instance.ptr, place.instance.len); /* attach_accept: empty or INSTANCE_LEN */
+    place.instance = slice_str(instance);
     attach_response(&m);
     set_reply(e, false, false, true);
     leg->ops->head(leg, &m, false);
     message_deinit(&m);
     log_own_answer(e, 101, NULL, 0);
     struct sock *sock = h1_conn_release(e->conn);
-    struct link *l = link_new(e->worker, sock, &ticket, slice_str(instance), at->slot);
+    struct link *l = link_new(e->worker, sock, &ticket, &place);
     LOG(DEBUG, "attach accepted", "name=%s slot=%u", l->name, l->slot);
     forget(e);
 }

@@ -17,7 +17,7 @@ enum {
 
 static const struct h2_session_ops session_ops;
 
-struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t, struct slice instance, unsigned slot)
+struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t, const struct place *p)
 {
     const struct config *c = w->server->config;
     struct h2_options o = {
@@ -31,10 +31,11 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     };
     struct link *l = xcalloc(1, sizeof(*l));
     l->worker = w;
-    l->slot = slot;
+    l->slot = p->slot;
+    l->pool = p->pool;
     snprintf(l->name, sizeof l->name, "%s", t->name);
     memcpy(l->owner, t->owner, OWNER_LEN);
-    snprintf(l->instance, sizeof l->instance, "%.*s", SLICE_FMT(instance));
+    snprintf(l->instance, sizeof l->instance, "%.*s", SLICE_FMT(p->instance));
     list_push(&w->links, &l->in_worker);
     w->stats.links_open++;
     l->session = h2_session_new(w->loop, sock, H2_OPENER, &o, &session_ops, l);

@@ -26,6 +26,7 @@ struct link {
     uint8_t owner[OWNER_LEN];
     char instance[INSTANCE_LEN + 1]; /* hex; empty: software that names none */
     unsigned slot;
+    bool pool;        /* shares the name with other instances */
     bool replaced;    /* another link has its slot: no new streams */
     bool goodbye;     /* the client sent GOAWAY: it leaves for good */
     size_t websockets;/* of its open streams */
@@ -34,7 +35,7 @@ struct link {
 };
 
 /* Takes @sock, from which the 101 was already queued. */
-struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t, struct slice instance, unsigned slot) MUSTCHECK;
+struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t, const struct place *p) MUSTCHECK;
 
 /* Takes new streams of that kind: up, not draining, not replaced, below its limits (5 % are kept for what is no WebSocket). */
 bool link_can_open(const struct link *l, bool websocket);

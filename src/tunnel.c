@@ -139,25 +139,35 @@ static void tunnel_refresh(struct tunnel *t)
 /* ---- who may attach */
 
 /* No instance is like no other, itself included. */
-static bool same_instance(const struct link *l, struct slice instance)
+static bool same_instance(const struct link *l, const struct place *p)
 {
-    return instance.len > 0 && slice_eq(slice_str(l->instance), instance);
+    return p->instance.len > 0 && slice_eq(slice_str(l->instance), p->instance);
 }
 
-/* One that @instance would throw out; NULL: nobody is. */
-static const struct link *find_rival(const struct tunnel *t, struct slice instance)
+static bool side_by_side(const struct link *l, const struct place *p)
 {
-    LIST_FOREACH(node, &t->links)
-        if (link_usable(link_at(node)) && !same_instance(link_at(node), instance))
+    return same_instance(l, p) || (l->pool && p->pool);
+}
+
+static struct place place_of(const struct link *l)
+{
+    return (struct place){slice_str(l->instance), l->slot, l->pool};
+}
+
+/* One that a newcomer at @p would throw out; NULL: nobody is. */
+static const struct link *find_rival(const struct tunnel *t, const struct place *p)
+{
+    LIST_FOREACH (node, &t->links)
+        if (link_usable(link_at(node)) && !side_by_side(link_at(node), p))
             return link_at(node);
     return NULL;
 }
 
-static bool slot_taken(const struct tunnel *t, struct slice instance, unsigned slot)
+static bool slot_taken(const struct tunnel *t, const struct place *p)
 {
-    LIST_FOREACH(node, &t->links) {
+    LIST_FOREACH (node, &t->links) {
         const struct link *l = link_at(node);
-        if (counts_towards_limit(l) && same_instance(l, instance) && l->slot == slot)
+        if (counts_towards_limit(l) && same_instance(l, p) && l->slot == p->slot)
             return true;
     }
     return false;
@@ -178,7 +188,7 @@ static void note_takeover(struct tunnel *t, uint64_t now_us)
 
 /* Two that throw each other out: from now on the one that is here stays. */
 static enum join_verdict may_take_over(struct tunnel *t, const struct link *rival,
-                                       struct slice instance, uint64_t now_us,
+                                       const struct place *p, uint64_t now_us,
                                        unsigned *retry_after_s)
 {
     if (now_us >= t->flapping_until_us && recent_takeovers(t, now_us) < FLAP_MAX)
@@ -187,30 +197,31 @@ static enum join_verdict may_take_over(struct tunnel *t, const struct link *riva
         t->flapping_until_us = now_us + FLAP_PENALTY_US;
         LOG(WARN, "name flapping", "name=%s holder=%s newcomer=%s takeovers=%zu", t->name,
             rival->instance[0] ? log_value(slice_str(rival->instance)) : "-",
-            instance.len > 0 ? log_value(instance) : "-", t->n_takeovers);
+            p->instance.len > 0 ? log_value(p->instance) : "-", t->n_takeovers);
     }
     *retry_after_s = (unsigned)((t->flapping_until_us - now_us + 999999) / 1000000);
     return JOIN_FLAPPING;
 }
 
-enum join_verdict tunnel_may_join(struct tunnel *t, struct slice instance, unsigned slot,
-                                  size_t max_links, uint64_t now_us, unsigned *retry_after_s)
+enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_t max_links, uint64_t now_us,
+                                  unsigned *retry_after_s)
 {
     *retry_after_s = 0;
     tunnel_refresh(t);
-    const struct link *rival = find_rival(t, instance);
+    const struct link *rival = find_rival(t, p);
     if (rival)
-        return may_take_over(t, rival, instance, now_us, retry_after_s);
-    if (slot_taken(t, instance, slot) || t->n_links < max_links)
+        return may_take_over(t, rival, p, now_us, retry_after_s);
+    if (slot_taken(t, p) || t->n_links < max_links)
         return JOIN_OK;
     return JOIN_TOO_MANY;
 }
 
 static bool is_in_the_way(const struct link *old, const struct link *l)
 {
-    if (!same_instance(old, slice_str(l->instance)))
+    struct place p = place_of(l);
+    if (!side_by_side(old, &p))
         return old->state == LINK_UP;
-    return old->slot == l->slot && !old->replaced;
+    return same_instance(old, &p) && old->slot == l->slot && !old->replaced;
 }
 
 static struct link *find_in_the_way(const struct tunnel *t, const struct link *l)
@@ -225,9 +236,10 @@ static struct link *find_in_the_way(const struct tunnel *t, const struct link *l
 static void make_way(struct tunnel *t, const struct link *l)
 {
     struct link *old, *last = NULL;
+    struct place p = place_of(l);
     while ((old = find_in_the_way(t, l)) != NULL && old != last) {
         last = old;
-        if (same_instance(old, slice_str(l->instance)))
+        if (side_by_side(old, &p))
             link_replace(old);
         else
             link_take_over(old);
@@ -238,8 +250,9 @@ static void make_way(struct tunnel *t, const struct link *l)
 /* The newcomer is joined before the others go, so that the name is never away between the two. */
 void tunnel_join(struct tunnel *t, struct link *l, uint64_t now_us)
 {
+    struct place p = place_of(l);
     assert(!l->tunnel && !list_linked(&l->in_tunnel));
-    if (find_rival(t, slice_str(l->instance)))
+    if (find_rival(t, &p))
         note_takeover(t, now_us);
     l->tunnel = t;
     list_push(&t->links, &l->in_tunnel);

@@ -46,9 +46,16 @@ void tunnel_free(struct tunnel *t); /* waiters get on_gone; links that are still
 /* Not LIVE: holds the name for @for_ms from now on, in state PENDING or GRACED. */
 void tunnel_hold(struct tunnel *t, enum tunnel_state s, uint64_t for_ms);
 
-/* Who may attach (contract.md 3). @instance: 32 hex digits or empty (each such link is an instance of its own), @slot: Oneport-Link. */
+/* Where a link wants to be in its tunnel. */
+struct place {
+    struct slice instance; /* 32 hex digits, or empty: each such link is an instance of its own */
+    unsigned slot;         /* Oneport-Link */
+    bool pool;             /* Oneport-Pool: ?1: shares the name with other instances that say so too */
+};
+
+/* Who may attach (contract.md 3). */
 enum join_verdict { JOIN_OK, JOIN_TOO_MANY, JOIN_FLAPPING };
-enum join_verdict tunnel_may_join(struct tunnel *t, struct slice instance, unsigned slot, size_t max_links, uint64_t now_us,
+enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_t max_links, uint64_t now_us,
                                   unsigned *retry_after_s) MUSTCHECK;
 /* The link is up: it joins, replaces its slot's old link, or takes over from another instance (link_replace, link_take_over of link.h); then waiters go on. */
 void tunnel_join(struct tunnel *t, struct link *l, uint64_t now_us);

@@ -175,7 +175,7 @@ static struct link *attach(struct fixture *x, const char *name, struct slice ins
     snprintf(t.name, sizeof(t.name), "%s", name);
     memcpy(t.owner, alice, OWNER_LEN);
     sock_pair(x->worker->loop, &ours, &theirs);
-    struct link *l = link_new(x->worker, ours, &t, instance, slot);
+    struct link *l = link_new(x->worker, ours, &t, &(struct place){instance, slot, false});
     *peer = h2_session_new(x->worker->loop, theirs, H2_SERVER, &o, &peer_ops, peer);
     for (int i = 0; i < WAIT_MS && l->state == LINK_ATTACHING; i++)
         turn(x, 1);
@@ -427,16 +427,16 @@ static void test_slots(void **state)
     struct tunnel *t = claim(x, "app", true);
     unsigned retry;
     for (unsigned slot = 0; slot < 4; slot++) {
-        assert_int_equal(tunnel_may_join(t, INSTANCE_A, slot, 4, clock_now_us(), &retry), JOIN_OK);
+        assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, slot, false}, 4, clock_now_us(), &retry), JOIN_OK);
         attach(x, "app", INSTANCE_A, slot, 10);
         assert_int_equal(t->n_links, slot + 1);
     }
-    assert_int_equal(tunnel_may_join(t, INSTANCE_A, 4, 4, clock_now_us(), &retry), JOIN_TOO_MANY);
-    assert_int_equal(tunnel_may_join(t, INSTANCE_A, 2, 4, clock_now_us(), &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 4, false}, 4, clock_now_us(), &retry), JOIN_TOO_MANY);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 2, false}, 4, clock_now_us(), &retry), JOIN_OK);
     struct link *first = CONTAINER_OF(t->links.next, struct link, in_tunnel);
     link_drain(first); /* one that drains does not count */
     assert_int_equal(t->n_links, 3);
-    assert_int_equal(tunnel_may_join(t, INSTANCE_A, 4, 4, clock_now_us(), &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 4, false}, 4, clock_now_us(), &retry), JOIN_OK);
 }
 
 static void test_replace(void **state)
@@ -491,20 +491,20 @@ static void test_flapping(void **state)
     for (size_t i = 0; i < 5; i++)
         t->takeovers_us[t->n_takeovers++] = now + i;
     now += 1000000;
-    assert_int_equal(tunnel_may_join(t, INSTANCE_B, 0, 4, now, &retry), JOIN_FLAPPING);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry), JOIN_FLAPPING);
     assert_int_equal(retry, 60);
-    assert_int_equal(tunnel_may_join(t, NONE, 0, 4, now + 20 * 1000000, &retry), JOIN_FLAPPING);
+    assert_int_equal(tunnel_may_join(t, &(struct place){NONE, 0, false}, 4, now + 20 * 1000000, &retry), JOIN_FLAPPING);
     assert_int_equal(retry, 40);
     /* Whoever is there stays and may come back, */
-    assert_int_equal(tunnel_may_join(t, INSTANCE_A, 0, 4, now, &retry), JOIN_OK);
-    assert_int_equal(tunnel_may_join(t, INSTANCE_A, 1, 4, now, &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 0, false}, 4, now, &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 1, false}, 4, now, &retry), JOIN_OK);
     /* after the minute all is well, */
-    assert_int_equal(tunnel_may_join(t, INSTANCE_B, 0, 4, now + MINUTE_US, &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now + MINUTE_US, &retry), JOIN_OK);
     /* and where nobody is, nobody is thrown out. */
     t->flapping_until_us = now + MINUTE_US;
-    assert_int_equal(tunnel_may_join(t, INSTANCE_B, 0, 4, now, &retry), JOIN_FLAPPING);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry), JOIN_FLAPPING);
     link_close(l, 0);
-    assert_int_equal(tunnel_may_join(t, INSTANCE_B, 0, 4, now, &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry), JOIN_OK);
 }
 
 static void test_few_takeovers(void **state)
@@ -516,7 +516,7 @@ static void test_few_takeovers(void **state)
     attach(x, "app", INSTANCE_A, 0, 10);
     for (size_t i = 0; i < 9; i++) /* the ring went round; four of them are recent */
         t->takeovers_us[t->n_takeovers++ % 6] = i < 5 ? now - 2ULL * MINUTE_US : now;
-    assert_int_equal(tunnel_may_join(t, INSTANCE_B, 0, 4, now, &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry), JOIN_OK);
 }
 
 /* ---- streams and waiters */
