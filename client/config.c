@@ -1,0 +1,166 @@
+/* config.c - see config.h. A row of the table is the only place where an option exists. */
+#include "client/config.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "h2mux/base/err.h"
+
+#define FIELD(member) .offset = offsetof(struct config, member)
+
+enum { DAY_MS = 24 * 3600 * 1000 };
+
+/* The name becomes a part of a path; whether it is a good one is the server's to say. */
+static int check_subdomain(const char *value)
+{
+    static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
+    size_t len = strlen(value);
+
+    return len > 0 && len <= 63 && strspn(value, fit) == len ? 0 : ERR_SYNTAX;
+}
+
+static int check_host_header(const char *value)
+{
+    struct rewrite w;
+
+    return rewrite_parse(value, &w);
+}
+
+static int check_log_level(const char *value)
+{
+    enum log_level level;
+
+    return log_level_parse(slice_str(value), &level) ? 0 : ERR_SYNTAX;
+}
+
+static int check_log_format(const char *value)
+{
+    return strcmp(value, "text") == 0 || strcmp(value, "json") == 0 ? 0 : ERR_SYNTAX;
+}
+
+static const struct opt rows[] = {
+    {"port", 'p', OPT_UINT, FIELD(port), .min = 1, .max = 65535, .value = "PORT",
+     .help = "local port to share"},
+    {"host", 'h', OPT_TEXT, FIELD(host), .value = "URL",
+     .help = "server to share it through, as example.com or https://example.com:8443"},
+    {"subdomain", 's', OPT_TEXT, FIELD(subdomain), .value = "NAME",
+     .help = "name to ask for: https://NAME.example.com", .check = check_subdomain,
+     .wants = "letters, digits and hyphens, at most 63"},
+    {"local-host", 'l', OPT_TEXT, FIELD(local_host), .fallback = "localhost", .value = "HOST",
+     .help = "where the local port is"},
+    {"local-https", 0, OPT_FLAG, FIELD(local_https), .help = "the local service speaks TLS"},
+    {"local-cert", 0, OPT_TEXT, FIELD(local_cert), .value = "FILE",
+     .help = "client certificate for the local service, PEM"},
+    {"local-key", 0, OPT_TEXT, FIELD(local_key), .value = "FILE", .help = "its key, PEM"},
+    {"local-ca", 0, OPT_TEXT, FIELD(local_ca), .value = "FILE",
+     .help = "authority that signed the local service's certificate, PEM"},
+    {"allow-invalid-cert", 0, OPT_FLAG, FIELD(allow_invalid_cert),
+     .help = "do not verify the local service's certificate"},
+    {"open", 'o', OPT_FLAG, FIELD(open), .help = "open the URL in a browser"},
+    {"print-requests", 0, OPT_FLAG, FIELD(print_requests), .help = "print a line for each request"},
+    {"host-header", 0, OPT_TEXT, FIELD(host_header), .fallback = "keep",
+     .value = "keep|rewrite|VALUE",
+     .help = "Host that the local service sees: the viewer's, its own (Origin, Referer, Location "
+             "and cookies follow), or VALUE",
+     .check = check_host_header, .wants = "keep, rewrite or HOST[:PORT]"},
+    {"ca", 0, OPT_TEXT, FIELD(ca), .value = "FILE",
+     .help = "authorities that may sign the server's certificate, PEM; default: the system's"},
+    {"insecure", 0, OPT_FLAG, FIELD(insecure), .help = "do not verify the server's certificate"},
+    {"max-streams", 0, OPT_UINT, FIELD(max_streams), .fallback = "20000", .min = 1, .max = 1000000,
+     .value = "N", .help = "requests and WebSockets at one time"},
+    {"max-retries", 0, OPT_UINT, FIELD(max_retries), .fallback = "0", .value = "N",
+     .help = "give up after N failed retries in a row; 0: never"},
+    {"ticket-file", 0, OPT_TEXT, FIELD(ticket_file), .value = "FILE",
+     .help = "where names asked for are kept; default: oneport/tickets.json under $XDG_STATE_HOME "
+             "or ~/.local/state"},
+    {"keepalive", 0, OPT_MSEC, FIELD(keepalive_ms), .fallback = "15s", .max = DAY_MS, .value = "T",
+     .help = "silence of the server before it is asked whether it lives; 0: never"},
+    {"server-timeout", 0, OPT_MSEC, FIELD(server_ms), .fallback = "10s", .min = 1, .max = DAY_MS,
+     .value = "T", .help = "for dialling the server and its answer to register and attach"},
+    {"connect-timeout", 0, OPT_MSEC, FIELD(connect_ms), .fallback = "5s", .min = 1, .max = DAY_MS,
+     .value = "T", .help = "for connecting to the local service"},
+    {"origin-timeout", 0, OPT_MSEC, FIELD(origin_ms), .fallback = "10m", .max = DAY_MS,
+     .value = "T", .help = "for the local service to answer a whole request; 0: for ever"},
+    {"origin-keepalive", 0, OPT_MSEC, FIELD(origin_idle_ms), .fallback = "4s", .min = 1,
+     .max = DAY_MS, .value = "T",
+     .help = "how long an idle connection to the local service is kept"},
+    {"idle-timeout", 0, OPT_MSEC, FIELD(idle_ms), .fallback = "10m", .max = DAY_MS, .value = "T",
+     .help = "for a body without an octet in either direction; 0: for ever"},
+    {"websocket-timeout", 0, OPT_MSEC, FIELD(websocket_ms), .fallback = "1h", .max = DAY_MS,
+     .value = "T", .help = "for a WebSocket likewise; 0: for ever"},
+    {"leave-timeout", 0, OPT_MSEC, FIELD(leave_ms), .fallback = "5s", .max = DAY_MS, .value = "T",
+     .help = "for running requests when oneport is stopped"},
+    {"log-level", 0, OPT_TEXT, FIELD(log_level), .fallback = "info", .value = "LEVEL",
+     .help = "error, warn, info or debug", .check = check_log_level,
+     .wants = "error, warn, info or debug"},
+    {"log-format", 0, OPT_TEXT, FIELD(log_format), .fallback = "text", .value = "FORMAT",
+     .help = "text or json", .check = check_log_format, .wants = "text or json"},
+    {.name = NULL},
+};
+
+static const struct opt_program program = {
+    .name = "oneport",
+    .env_prefix = "ONEPORT_",
+    .usage = "oneport [OPTIONS] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH",
+    .about = "Shares a local service under a public URL, over one TLS connection.",
+    .epilogue = "Exit codes: 0 stopped by the user, 1 usage, 2 refused by the server, 3 server "
+                "certificate refused, 4 retries used up, 70 internal.",
+    .rows = rows,
+};
+
+/* One line, and the verdict. */
+#define REFUSE(...) (fprintf(stderr, "oneport: " __VA_ARGS__), OPT_WRONG)
+
+static enum opt_result judge_server(struct config *c)
+{
+    if (!c->host)
+        return REFUSE("no server: name one with --host HOST or ONEPORT_HOST; there is no built-in "
+                      "one\n");
+    if (url_parse(slice_str(c->host), &c->server) < 0)
+        return REFUSE("--host: \"%s\" is not HOST, HOST:PORT or https://HOST[:PORT]\n", c->host);
+    if (strcmp(c->server.path, "/") != 0)
+        return REFUSE("--host: \"%s\" has a path; want https://HOST[:PORT]\n", c->host);
+    if (!c->server.https && !url_is_loopback(&c->server))
+        return REFUSE("--host: http:// is accepted for loopback only, not for %s\n",
+                      c->server.host);
+    return OPT_RUN;
+}
+
+static enum opt_result judge_origin(struct config *c, const char *operand)
+{
+    const char *reason = NULL;
+    char port[8];
+
+    if (operand && c->port != 0)
+        return REFUSE("both --port and \"%s\" say what to share; give one\n", operand);
+    if (!operand && c->port == 0)
+        return REFUSE("nothing to share: give PORT, HOST:PORT, http(s)://HOST[:PORT] or "
+                      "unix:/PATH\n");
+    snprintf(port, sizeof(port), "%u", (unsigned)c->port);
+    if (origin_address_parse(operand ? operand : port, c->local_host, c->local_https, &c->origin,
+                             &reason) < 0)
+        return REFUSE("\"%s\": %s\n", operand ? operand : port, reason);
+    return OPT_RUN;
+}
+
+enum opt_result config_load(int argc, char **argv, struct config *c)
+{
+    const char *operand = NULL;
+    size_t n_operands = 0;
+
+    *c = (struct config){.port = 0};
+    enum opt_result result = opt_parse(&program, argc, argv, c, &operand, 1, &n_operands);
+    if (result != OPT_RUN)
+        return result;
+    result = judge_origin(c, operand);
+    if (result == OPT_RUN)
+        result = judge_server(c);
+    if (result != OPT_RUN)
+        return result;
+    if (rewrite_parse(c->host_header, &c->rewrite) < 0 ||
+        !log_level_parse(slice_str(c->log_level), &c->level))
+        return OPT_WRONG; /* cannot be: the rows have checked them */
+    c->rewrite.origin = &c->origin.url;
+    c->log_json = strcmp(c->log_format, "json") == 0;
+    return OPT_RUN;
+}

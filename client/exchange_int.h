@@ -1,0 +1,81 @@
+/* exchange_int.h - what exchange.c, answer.c and exchanges.c share; nobody else includes it. */
+#ifndef CLIENT_EXCHANGE_INT_H
+#define CLIENT_EXCHANGE_INT_H
+
+#include "client/exchange.h"
+#include "client/failure.h"
+#include "h2mux/base/log.h"
+
+/* RFC 9113 7, as far as we say them. */
+enum { H2_PROTOCOL_ERROR = 1, H2_INTERNAL_ERROR = 2, H2_CANCEL = 8 };
+
+/*   CONNECTING ──origin there──▶ WAITING ──final head──▶ RELAYING ──whole answer──▶ DEAD
+ *        ▲                          │  │                                            ▲
+ *        └── stale pool connection ─┘  └──101──▶ OPEN (opaque both ways) ──both FIN─┤
+ *                                                                                  │
+ *   any state: near reset, failure of the origin, a timer ─────────────────────────┘ */
+enum exchange_state {
+    EXCHANGE_CONNECTING,
+    EXCHANGE_WAITING,
+    EXCHANGE_RELAYING,
+    EXCHANGE_OPEN,
+    EXCHANGE_DEAD
+};
+
+struct exchanges {
+    struct exchanges_options o;
+    struct list_node list; /* of exchange.node */
+    size_t ordinary, websockets;
+    struct task quiet;
+    struct log_limit failures;
+};
+
+struct exchange {
+    struct exchanges *all; /* borrowed: outlives every exchange */
+    struct list_node node; /* in all->list until DEAD */
+    struct leg *near;      /* weak: the stream; NULL once it is reset or let go */
+    struct leg
+        *far; /* weak: the leg of conn; NULL before the request is written and after the lease */
+    struct origin_conn *conn; /* borrowed: leased from the origin */
+    enum exchange_state state;
+    struct message request; /* owned: as it goes to the origin, all strings in its arena */
+    struct slice scheme, authority, path, method; /* of the viewer, in the request's arena */
+    struct buf early;       /* body octets that came before far could take them */
+    struct fields trailers; /* owned: likewise */
+    bool websocket, wants_trailers, wants_continue;
+    bool bodyless;      /* the request was complete with its head */
+    bool request_ended; /* all of it has come */
+    bool answer_ended;  /* all of the answer was passed on */
+    bool retried;
+    unsigned interim;
+    int status;           /* what the viewer was told; 0: nothing yet */
+    uint64_t given, sent; /* body octets given to far, and gone by it */
+    uint64_t started_us;
+    uint64_t progress_us; /* when an octet last moved */
+    struct timer timer;
+    struct reap reap;
+};
+
+/* exchange.c */
+void exchange_connect(struct exchange *x, bool fresh);
+void exchange_touch(struct exchange *x); /* an octet moved */
+void exchange_run_timer(void *exchange);
+void exchange_arm(struct exchange *x);         /* the timer, for the present state */
+void exchange_flush_early(struct exchange *x); /* far takes body octets from now on */
+void exchange_let_near_go(struct exchange *x); /* if both of its directions are complete */
+/* A definite answer while there is none yet, else the answer is cut so that the viewer can tell.
+ * Ends the exchange. */
+void exchange_fail(struct exchange *x, const struct failure *f, const char *step,
+                   const char *reason);
+void exchange_refuse(struct exchange *x, const char *step,
+                     const char *reason); /* RST_STREAM(PROTOCOL_ERROR); ends it */
+void exchange_close(struct exchange *x, enum origin_end how);
+extern const struct leg_events exchange_near_events;
+
+/* answer.c: a head from the origin. May end the exchange. */
+void answer_head(struct exchange *x, struct message *m, const struct h1_result *r);
+
+/* exchanges.c */
+void exchanges_remove(struct exchange *x);
+
+#endif

@@ -1,0 +1,279 @@
+/* main.c - oneport, the client: builds the parts, runs the loop, takes them apart.
+ *
+ * SIGINT and SIGTERM leave in order, a second one at once. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "client/config.h"
+#include "client/tickets.h"
+#include "client/tunnel.h"
+#include "h2mux/base/log.h"
+
+enum {
+    BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules 4 */
+    PING_TIMEOUT_MS = 10 * 1000,
+    STALL_MS = 10 * 1000,
+    LAST_WORDS_MS = 1500, /* sockets that are finishing end themselves in less */
+    LAST_WORDS_POLL_MS = 5
+};
+
+struct program {
+    struct config config;
+    struct loop *loop;
+    struct tls *server_tls, *origin_tls;
+    struct resolver *resolver;
+    struct terminal *terminal;
+    struct origin *origin;
+    struct exchanges *exchanges;
+    struct call_env env;
+    struct tunnel *tunnel;
+    char *ticket_file; /* owned: the default's place */
+    struct event sigint, sigterm;
+    struct timer last_words;
+    uint64_t ended_us;
+    bool leaving, over;
+    enum exit_code code;
+};
+
+static enum exit_code complain(const char *what, const char *reason)
+{
+    fprintf(stderr, "oneport: %s: %s\n", what, reason);
+    return EXIT_USAGE;
+}
+
+/* ---- signals and the end
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void on_exit_code(void *user, enum exit_code code)
+{
+    struct program *p = user;
+
+    p->code = code;
+    p->over = true;
+    loop_stop(p->loop);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *user)
+{
+    struct program *p = user;
+
+    if (p->leaving) {
+        on_exit_code(p, EXIT_STOPPED);
+        return;
+    }
+    p->leaving = true;
+    LOG(INFO, "leaving", "signal=%d exchanges=%zu websockets=%zu", (int)number,
+        exchanges_ordinary(p->exchanges), exchanges_websockets(p->exchanges));
+    tunnel_leave(p->tunnel);
+}
+
+static void on_quiet(void *user)
+{
+    struct program *p = user;
+
+    tunnel_quiet(p->tunnel);
+}
+
+static void watch_signals(struct program *p)
+{
+    struct event_base *base = loop_base(p->loop);
+
+    evsignal_assign(&p->sigint, base, SIGINT, on_signal, p);
+    evsignal_assign(&p->sigterm, base, SIGTERM, on_signal, p);
+    evsignal_add(&p->sigint, NULL);
+    evsignal_add(&p->sigterm, NULL);
+}
+
+/* ---- the parts
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+/* A stream is one descriptor here (in oneportd it may be two): as many as the system gives. */
+static void raise_descriptors(const struct config *c)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < c->max_streams)
+        LOG(WARN, "few descriptors for so many streams", "limit=%llu max_streams=%llu",
+            (unsigned long long)limit.rlim_cur, (unsigned long long)c->max_streams);
+}
+
+static bool make_tls(struct program *p)
+{
+    const struct config *c = &p->config;
+    struct tls_client_options server = {.ca_file = c->ca, .insecure = c->insecure};
+    struct tls_client_options origin = {
+        .ca_file = c->local_ca,
+        .cert_file = c->local_cert,
+        .key_file = c->local_key,
+        .insecure = c->allow_invalid_cert,
+    };
+    char reason[TLS_REASON_MAX];
+
+    p->server_tls = tls_client_new(&server, reason);
+    if (p->server_tls && c->origin.url.https)
+        p->origin_tls = tls_client_new(&origin, reason);
+    if (p->server_tls && (p->origin_tls || !c->origin.url.https))
+        return true;
+    fprintf(stderr, "oneport: %s\n", reason);
+    return false;
+}
+
+static bool make_base(struct program *p)
+{
+    p->loop = loop_new();
+    p->resolver = p->loop ? resolver_new(p->loop) : NULL;
+    p->terminal = p->resolver ? terminal_new(p->config.print_requests, p->config.open) : NULL;
+    if (p->terminal)
+        return true;
+    complain("cannot start", strerror(errno));
+    return false;
+}
+
+static void make_exchanges(struct program *p)
+{
+    const struct config *c = &p->config;
+    struct origin_options origin = {
+        .loop = p->loop,
+        .resolver = p->resolver,
+        .tls = p->origin_tls,
+        .address = &c->origin,
+        .connect_ms = c->connect_ms,
+        .idle_ms = c->origin_idle_ms,
+    };
+
+    p->origin = origin_new(&origin);
+    struct exchanges_options exchanges = {
+        .loop = p->loop,
+        .origin = p->origin,
+        .terminal = p->terminal,
+        .rewrite = &c->rewrite,
+        .origin_ms = c->origin_ms,
+        .idle_ms = c->idle_ms,
+        .websocket_ms = c->websocket_ms,
+        .on_quiet = on_quiet,
+        .user = p,
+    };
+    p->exchanges = exchanges_new(&exchanges);
+}
+
+static bool make_tunnel(struct program *p)
+{
+    const struct config *c = &p->config;
+
+    p->ticket_file = c->ticket_file ? xstrdup(c->ticket_file) : tickets_default_path();
+    p->env = (struct call_env){
+        .loop = p->loop,
+        .resolver = p->resolver,
+        .tls = p->server_tls,
+        .timeout_ms = c->server_ms,
+    };
+    struct tunnel_options tunnel = {
+        .env = &p->env,
+        .exchanges = p->exchanges,
+        .terminal = p->terminal,
+        .server = &c->server,
+        .name = c->subdomain,
+        .ticket_file = p->ticket_file,
+        .h2 = {.max_streams = (uint32_t)c->max_streams,
+               .keepalive_ms = c->keepalive_ms,
+               .ping_timeout_ms = PING_TIMEOUT_MS,
+               .settings_timeout_ms = c->server_ms,
+               .buffer_limit = BUFFER_LIMIT,
+               .stall_ms = STALL_MS},
+        .max_retries = c->max_retries,
+        .leave_ms = c->leave_ms,
+        .on_exit = on_exit_code,
+        .user = p,
+    };
+    p->tunnel = tunnel_new(&tunnel);
+    if (!p->tunnel)
+        complain("cannot start", strerror(errno));
+    return p->tunnel != NULL;
+}
+
+/* ---- taking it apart
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static void poll_last_words(void *user)
+{
+    struct program *p = user;
+    bool late = loop_now_us(p->loop) - p->ended_us > (uint64_t)LAST_WORDS_MS * 1000;
+
+    if (late || event_base_get_num_events(loop_base(p->loop), EVENT_BASE_COUNT_ADDED) == 0)
+        loop_stop(p->loop);
+    else
+        timer_arm(&p->last_words, LAST_WORDS_POLL_MS);
+}
+
+/* Sockets that say goodbye are nobody's: the loop turns until they are done. */
+static void hear_last_words(struct program *p)
+{
+    p->ended_us = loop_now_us(p->loop);
+    timer_init(&p->last_words, p->loop, poll_last_words, p);
+    timer_arm(&p->last_words, 0);
+    loop_run(p->loop);
+}
+
+static void take_apart(struct program *p)
+{
+    tunnel_free(p->tunnel);
+    exchanges_free(p->exchanges);
+    origin_free(p->origin);
+    terminal_free(p->terminal);
+    resolver_free(p->resolver);
+    if (p->over) {
+        event_del(&p->sigint);
+        event_del(&p->sigterm);
+        hear_last_words(p);
+    }
+    loop_free(p->loop);
+    tls_free(p->origin_tls);
+    tls_free(p->server_tls);
+    free(p->ticket_file);
+    log_close();
+}
+
+static enum exit_code run(struct program *p)
+{
+    if (!make_tls(p))
+        return EXIT_USAGE;
+    if (!make_base(p))
+        return EXIT_INTERNAL;
+    raise_descriptors(&p->config);
+    make_exchanges(p);
+    if (!make_tunnel(p))
+        return EXIT_INTERNAL;
+    watch_signals(p);
+    tunnel_start(p->tunnel);
+    loop_run(p->loop);
+    return p->code;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program program;
+
+    signal(SIGPIPE, SIG_IGN);
+    switch (config_load(argc, argv, &program.config)) {
+    case OPT_RUN:
+        break;
+    case OPT_SHOWN:
+        return EXIT_STOPPED;
+    case OPT_WRONG:
+        return EXIT_USAGE;
+    }
+    if (log_open(NULL, program.config.level, program.config.log_json) < 0)
+        return (int)complain("cannot log", strerror(errno));
+    enum exit_code code = run(&program);
+    take_apart(&program);
+    return (int)code;
+}

@@ -1,0 +1,118 @@
+/* terminal.c - see terminal.h. */
+#include "client/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+
+#include "h2mux/base/buf.h"
+#include "h2mux/base/log.h"
+
+struct terminal {
+    struct log_file *out; /* owned: a reader that is stuck never stops the loop */
+    char *url;            /* owned: the one shown last; NULL: none yet */
+    bool print_requests, open_browser;
+};
+
+struct terminal *terminal_new(bool print_requests, bool open_browser)
+{
+    struct terminal *t = xcalloc(1, sizeof(*t));
+
+    t->out = log_file_open("-");
+    if (!t->out) {
+        free(t);
+        return NULL;
+    }
+    t->print_requests = print_requests;
+    t->open_browser = open_browser;
+    return t;
+}
+
+void terminal_free(struct terminal *t)
+{
+    if (!t)
+        return;
+    log_file_close(t->out);
+    free(t->url);
+    free(t);
+}
+
+/* The child gets none of our signal settings, and nothing to write on. */
+static int spawn_quietly(char *const argv[])
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attr;
+    sigset_t none, standard;
+    pid_t pid;
+
+    sigemptyset(&none);
+    sigemptyset(&standard);
+    sigaddset(&standard, SIGPIPE);
+    sigaddset(&standard, SIGCHLD);
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &standard);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int err = posix_spawnp(&pid, argv[0], &files, &attr, argv, environ);
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&files);
+    return err;
+}
+
+static void open_in_browser(char *url)
+{
+    char program[] = "xdg-open";
+    char *argv[] = {program, url, NULL};
+
+    signal(SIGCHLD, SIG_IGN); /* the kernel reaps it */
+    int err = spawn_quietly(argv);
+    if (err != 0)
+        LOG(WARN, "browser not opened", "program=%s reason=%s", program,
+            log_value(slice_str(strerror(err))));
+}
+
+static void print(struct terminal *t, struct buf *line)
+{
+    log_file_line(t->out, buf_slice(line));
+    buf_release(line);
+}
+
+void terminal_show_url(struct terminal *t, const char *url)
+{
+    struct buf line;
+    bool first = !t->url;
+
+    if (!first && strcmp(t->url, url) == 0)
+        return;
+    free(t->url);
+    t->url = xstrdup(url);
+    buf_init(&line, 4096);
+    if (buf_printf(&line, "your url is: %s", url) == 0)
+        print(t, &line);
+    if (first && t->open_browser)
+        open_in_browser(t->url);
+}
+
+bool terminal_has_url(const struct terminal *t)
+{
+    return t->url != NULL;
+}
+
+void terminal_show_request(struct terminal *t, struct slice method, struct slice path, int status,
+                           uint64_t ms)
+{
+    struct buf line;
+
+    if (!t->print_requests)
+        return;
+    buf_init(&line, 4096);
+    if (buf_printf(&line, "%s %s %d %llu", log_value(method), log_value(path), status,
+                   (unsigned long long)ms) == 0)
+        print(t, &line);
+}

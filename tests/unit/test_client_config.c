@@ -1,0 +1,123 @@
+/* test_client_config.c - the command line, judged: what runs, what is refused with one line.
+ * contract 6. */
+#include "client/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { ARGS_MAX = 10 };
+
+static const struct {
+    const char *name;
+    const char *args[ARGS_MAX];
+    enum opt_result want;
+} rows[] = {
+    {"least", {"3000", "--host", "example.com"}, OPT_RUN},
+    {"localtunnel's letters",
+     {"-p", "3000", "-h", "https://example.com", "-s", "my-app", "-l", "db", "-o"},
+     OPT_RUN},
+    {"plain to loopback", {"3000", "-h", "http://localhost:8080"}, OPT_RUN},
+    {"unix", {"unix:/run/a", "-h", "example.com"}, OPT_RUN},
+    {"all timers",
+     {"3000", "-hexample.com", "--connect-timeout=1s", "--origin-timeout=0", "--idle-timeout=1m",
+      "--websocket-timeout=2h", "--keepalive=500ms", "--leave-timeout=0", "--server-timeout=3s"},
+     OPT_RUN},
+    {"help", {"--help"}, OPT_SHOWN},
+    {"version", {"--version"}, OPT_SHOWN},
+    {"nothing", {NULL}, OPT_WRONG},
+    {"no server", {"3000"}, OPT_WRONG},
+    {"no origin", {"-h", "example.com"}, OPT_WRONG},
+    {"two origins", {"3000", "-p", "3001", "-h", "example.com"}, OPT_WRONG},
+    {"two operands", {"3000", "3001", "-h", "example.com"}, OPT_WRONG},
+    {"bad port", {"70000", "-h", "example.com"}, OPT_WRONG},
+    {"bad --port", {"-p", "0", "-h", "example.com"}, OPT_WRONG},
+    {"plain to elsewhere", {"3000", "-h", "http://example.com"}, OPT_WRONG},
+    {"server with a path", {"3000", "-h", "https://example.com/x"}, OPT_WRONG},
+    {"server of another scheme", {"3000", "-h", "ftp://example.com"}, OPT_WRONG},
+    {"name with a slash", {"3000", "-h", "example.com", "-s", "a/../b"}, OPT_WRONG},
+    {"empty name", {"3000", "-h", "example.com", "-s", ""}, OPT_WRONG},
+    {"bad host header", {"3000", "-h", "example.com", "--host-header", "a b"}, OPT_WRONG},
+    {"bad time", {"3000", "-h", "example.com", "--idle-timeout", "10"}, OPT_WRONG},
+    {"bad level", {"3000", "-h", "example.com", "--log-level", "loud"}, OPT_WRONG},
+    {"bad format", {"3000", "-h", "example.com", "--log-format", "xml"}, OPT_WRONG},
+    {"unknown", {"3000", "-h", "example.com", "--nope"}, OPT_WRONG},
+    {"not yet: --token", {"3000", "-h", "example.com", "--token", "x"}, OPT_WRONG},
+    {"not yet: --proxy", {"3000", "-h", "example.com", "--proxy", "http://p"}, OPT_WRONG},
+    {"not yet: --links", {"3000", "-h", "example.com", "--links", "2"}, OPT_WRONG},
+    {"not yet: --config", {"3000", "-h", "example.com", "--config", "f"}, OPT_WRONG},
+};
+
+static enum opt_result load(const char *const args[], struct config *c)
+{
+    char program[] = "oneport";
+    char *argv[ARGS_MAX + 2] = {program};
+    int argc = 1;
+
+    for (; args[argc - 1]; argc++)
+        argv[argc] = strdup(args[argc - 1]);
+    enum opt_result result = config_load(argc, argv, c);
+    /* what the config borrows from argv is not looked at behind this line */
+    for (int i = 1; i < argc; i++)
+        free(argv[i]);
+    return result;
+}
+
+static void test_rows(void **state)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct config c;
+        print_message("%s\n", rows[i].name);
+        assert_int_equal(load(rows[i].args, &c), rows[i].want);
+    }
+}
+
+static void test_defaults(void **state)
+{
+    struct config c;
+
+    assert_int_equal(load(rows[0].args, &c), OPT_RUN);
+    assert_true(c.server.https);
+    assert_string_equal(c.server.authority, "example.com");
+    assert_string_equal(c.origin.text, "localhost:3000");
+    assert_int_equal(c.rewrite.mode, REWRITE_KEEP);
+    assert_int_equal(c.max_streams, 20000);
+    assert_int_equal(c.keepalive_ms, 15000);
+    assert_int_equal(c.connect_ms, 5000);
+    assert_int_equal(c.origin_ms, 600000);
+    assert_int_equal(c.origin_idle_ms, 4000);
+    assert_int_equal(c.idle_ms, 600000);
+    assert_int_equal(c.websocket_ms, 3600000);
+    assert_int_equal(c.leave_ms, 5000);
+    assert_int_equal(c.level, LOG_INFO);
+}
+
+static void test_environment(void **state)
+{
+    static const char *const args[] = {"3000", NULL};
+    struct config c;
+
+    setenv("ONEPORT_HOST", "env.example.com", 1);
+    assert_int_equal(load(args, &c), OPT_RUN);
+    assert_string_equal(c.server.host, "env.example.com");
+    assert_int_equal(load(rows[0].args, &c), OPT_RUN);
+    assert_string_equal(c.server.host, "example.com"); /* the flag wins */
+    unsetenv("ONEPORT_HOST");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_environment),
+    };
+    unsetenv("ONEPORT_HOST");
+    unsetenv("ONEPORT_PORT");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,192 @@
+/* test_client_tickets.c - the ticket file: by server and name, for us alone, never half written,
+ * never overwritten when it is not ours. */
+#include "client/tickets.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "h2mux/base/err.h"
+
+static const char server[] = "https://example.com", other[] = "https://other.test:8443";
+static char directory[64], path[128];
+
+static int make_directory(void **state)
+{
+    snprintf(directory, sizeof(directory), "/tmp/test_client_tickets.XXXXXX");
+    if (!mkdtemp(directory))
+        return -1;
+    snprintf(path, sizeof(path), "%s/state/oneport/tickets.json", directory);
+    return 0;
+}
+
+static int remove_directory(void **state)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+    return system(command);
+}
+
+static void expect(const char *at, const char *name, const char *want)
+{
+    char *got = tickets_get(path, at, name);
+
+    if (want)
+        assert_string_equal(got, want);
+    else
+        assert_null(got);
+    free(got);
+}
+
+static void write_file(const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void test_put_get_forget(void **state)
+{
+    expect(server, "a", NULL);
+    assert_int_equal(tickets_put(path, server, "a", "one"), 0);
+    assert_int_equal(tickets_put(path, server, "b", "two"), 0);
+    assert_int_equal(tickets_put(path, other, "a", "three"), 0);
+    expect(server, "a", "one");
+    expect(server, "b", "two");
+    expect(other, "a", "three");
+    expect(other, "b", NULL);
+    assert_int_equal(tickets_put(path, server, "a", "four"), 0);
+    expect(server, "a", "four");
+    assert_int_equal(tickets_put(path, server, "a", NULL), 0);
+    expect(server, "a", NULL);
+    expect(server, "b", "two");
+    assert_int_equal(tickets_put(path, other, "never", NULL), 0);
+    expect(other, "a", "three");
+}
+
+static void test_is_for_us_alone(void **state)
+{
+    struct stat st;
+
+    umask(0);
+    assert_int_equal(tickets_put(path, server, "a", "secret"), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    char parent[160];
+    snprintf(parent, sizeof(parent), "%s/state/oneport", directory);
+    assert_int_equal(stat(parent, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(chmod(path, 0644), 0);
+    expect(server, "a", "secret");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void test_foreign_files_stay(void **state)
+{
+    static const char *const texts[] = {"", "not json", "[1,2]", "\"x\"", "{\"a\":"};
+
+    assert_int_equal(tickets_put(path, server, "a", "one"), 0);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        char back[64] = "";
+        write_file(texts[i]);
+        expect(server, "a", NULL);
+        assert_int_equal(tickets_put(path, server, "a", "one"), ERR_SYNTAX);
+        FILE *f = fopen(path, "r");
+        size_t n = fread(back, 1, sizeof(back) - 1, f);
+        fclose(f);
+        assert_int_equal(n, strlen(texts[i]));
+        assert_string_equal(back, texts[i]);
+    }
+}
+
+static void test_strange_members_are_survived(void **state)
+{
+    assert_int_equal(tickets_put(path, server, "b", "makes the directory"), 0);
+    write_file("{\"https://example.com\": 7, \"https://other.test:8443\": {\"a\": [1]}}");
+    expect(server, "a", NULL);
+    expect(other, "a", NULL);
+    assert_int_equal(tickets_put(path, server, "a", "one"), 0);
+    assert_int_equal(tickets_put(path, other, "a", "two"), 0);
+    expect(server, "a", "one");
+    expect(other, "a", "two");
+}
+
+static void test_unwritable_place(void **state)
+{
+    assert_int_equal(tickets_put("/proc/nowhere/tickets.json", server, "a", "one"), ERR_IO);
+    assert_null(tickets_get("/proc/nowhere/tickets.json", server, "a"));
+}
+
+/* Several oneports share the file: no change is lost. */
+static void test_writers_do_not_lose_each_other(void **state)
+{
+    enum { WRITERS = 8, CHANGES = 10 };
+
+    assert_int_equal(tickets_put(path, server, "first", "x"), 0);
+    for (int w = 0; w < WRITERS; w++) {
+        if (fork() != 0)
+            continue;
+        for (int i = 0; i < CHANGES; i++) {
+            char name[32];
+            snprintf(name, sizeof(name), "n-%d-%d", w, i);
+            if (tickets_put(path, server, name, name) < 0)
+                _exit(1);
+        }
+        _exit(0);
+    }
+    for (int w = 0; w < WRITERS; w++) {
+        int status;
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    for (int w = 0; w < WRITERS; w++)
+        for (int i = 0; i < CHANGES; i++) {
+            char name[32];
+            snprintf(name, sizeof(name), "n-%d-%d", w, i);
+            expect(server, name, name);
+        }
+}
+
+static void test_default_path(void **state)
+{
+    char *got;
+
+    setenv("XDG_STATE_HOME", "/s", 1);
+    setenv("HOME", "/h", 1);
+    got = tickets_default_path();
+    assert_string_equal(got, "/s/oneport/tickets.json");
+    free(got);
+    setenv("XDG_STATE_HOME", "relative", 1); /* the XDG specification has it ignored */
+    got = tickets_default_path();
+    assert_string_equal(got, "/h/.local/state/oneport/tickets.json");
+    free(got);
+    unsetenv("HOME");
+    assert_null(tickets_default_path());
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_put_get_forget),     TEST(test_is_for_us_alone),
+        TEST(test_foreign_files_stay), TEST(test_strange_members_are_survived),
+        TEST(test_unwritable_place),   TEST(test_writers_do_not_lose_each_other),
+        TEST(test_default_path),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

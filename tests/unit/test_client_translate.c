@@ -1,0 +1,185 @@
+/* test_client_translate.c - requests judged again, answers made fit for the link. http-rules D2,
+ * D9, R6, R8, R14. */
+#include "client/translate.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void fill(struct message *m)
+{
+    message_init(m);
+    m->method = SLICE("GET");
+    m->scheme = SLICE("https");
+    m->authority = SLICE("app.example.com");
+    m->path = SLICE("/a?b");
+}
+
+static const struct {
+    const char *name, *method, *scheme, *authority, *path, *field, *value;
+    bool ok;
+} requests[] = {
+    {"plain", "GET", "https", "a.b", "/", "x", "y", true},
+    {"unknown method", "M-SEARCH", "http", "a.b:81", "/", "x", "y", true},
+    {"nothing normalised", "GET", "https", "a.b", "//..;%2e%2F%00\\", "x", "y", true},
+    {"OPTIONS *", "OPTIONS", "https", "a.b", "*", "x", "y", true},
+    {"high octets in a value", "GET", "https", "a.b", "/", "x", "\xc3\xa9", true},
+    {"empty value", "GET", "https", "a.b", "/", "x", "", true},
+    {"GET *", "GET", "https", "a.b", "*", "x", "y", false},
+    {"ftp (D9)", "GET", "ftp", "a.b", "/", "x", "y", false},
+    {"no scheme", "GET", "", "a.b", "/", "x", "y", false},
+    {"method with space", "GET /x HTTP/1.1", "https", "a.b", "/", "x", "y", false},
+    {"fragment (Q12)", "GET", "https", "a.b", "/a#b", "x", "y", false},
+    {"space in path (Q13)", "GET", "https", "a.b", "/a b", "x", "y", false},
+    {"CR LF in path", "GET", "https", "a.b", "/\r\nX: y", "x", "y", false},
+    {"high octet in path", "GET", "https", "a.b", "/\x80", "x", "y", false},
+    {"path without slash", "GET", "https", "a.b", "x", "x", "y", false},
+    {"userinfo (Q10)", "GET", "https", "u:p@a.b", "/", "x", "y", false},
+    {"no authority", "GET", "https", "", "/", "x", "y", false},
+    {"CR LF in value", "GET", "https", "a.b", "/", "x", "y\r\nZ: w", false},
+    {"space at the end of a value", "GET", "https", "a.b", "/", "x", "y ", false},
+    {"space in a name", "GET", "https", "a.b", "/", "x y", "z", false},
+    {"colon in a name", "GET", "https", "a.b", "/", "x:", "z", false},
+    {"Connection names cookie (H2)", "GET", "https", "a.b", "/", "connection", "cookie", false},
+};
+
+static void test_requests(void **state)
+{
+    for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+        struct message m;
+        const char *reason = NULL;
+        bool wants_trailers;
+        print_message("%s\n", requests[i].name);
+        message_init(&m);
+        m.method = slice_str(requests[i].method);
+        m.scheme = slice_str(requests[i].scheme);
+        m.authority = slice_str(requests[i].authority);
+        m.path = slice_str(requests[i].path);
+        fields_add(&m.fields, slice_str(requests[i].field), slice_str(requests[i].value));
+        int err = translate_request(&m, &wants_trailers, &reason);
+        assert_int_equal(err == 0, requests[i].ok);
+        assert_int_equal(reason == NULL, requests[i].ok);
+        message_deinit(&m);
+    }
+}
+
+static void test_nul_in_value(void **state)
+{
+    struct message m;
+    const char *reason = NULL;
+    bool wants_trailers;
+
+    fill(&m);
+    fields_add(&m.fields, SLICE("x"), slice_make("a\0b", 3));
+    assert_true(translate_request(&m, &wants_trailers, &reason) < 0);
+    message_deinit(&m);
+}
+
+static void test_hop_by_hop_goes(void **state)
+{
+    struct message m;
+    const char *reason = NULL;
+    bool wants_trailers = false;
+
+    fill(&m);
+    fields_add(&m.fields, SLICE("te"), SLICE("gzip, trailers"));
+    fields_add(&m.fields, SLICE("upgrade"), SLICE("h2c"));
+    fields_add(&m.fields, SLICE("http2-settings"), SLICE("AAMAAABk"));
+    fields_add(&m.fields, SLICE("x-forwarded-for"), SLICE("192.0.2.1"));
+    assert_int_equal(translate_request(&m, &wants_trailers, &reason), 0);
+    assert_true(wants_trailers);
+    assert_int_equal(m.fields.count, 1);
+    message_deinit(&m);
+}
+
+static void test_trailers(void **state)
+{
+    struct fields t;
+
+    fields_init(&t);
+    fields_add(&t, SLICE("x-sum"), SLICE("1"));
+    fields_add(&t, SLICE("content-length"), SLICE("1"));
+    fields_add(&t, SLICE("host"), SLICE("evil.test"));
+    fields_add(&t, SLICE("authorization"), SLICE("Basic eA=="));
+    assert_int_equal(translate_trailers(&t), 0);
+    assert_int_equal(t.count, 1);
+    fields_add(&t, SLICE("x"), SLICE("a\nb"));
+    assert_true(translate_trailers(&t) < 0);
+    fields_deinit(&t);
+}
+
+static const struct {
+    const char *name;
+    int status;
+    int64_t length, want_length;
+} lengths[] = {
+    {"200 keeps it", 200, 5, 5},         {"204 has none (R6)", 204, 5, MESSAGE_LENGTH_UNKNOWN},
+    {"205 has nothing (R8)", 205, 5, 0}, {"205 says so", 205, MESSAGE_LENGTH_UNKNOWN, 0},
+    {"304 keeps it (R7)", 304, 5, 5},    {"103 has none", 103, 5, MESSAGE_LENGTH_UNKNOWN},
+};
+
+static void test_response_lengths(void **state)
+{
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+        struct message m;
+        print_message("%s\n", lengths[i].name);
+        message_init(&m);
+        m.status = lengths[i].status;
+        m.length = lengths[i].length;
+        assert_int_equal(translate_response(&m), 0);
+        assert_int_equal(m.length, lengths[i].want_length);
+        message_deinit(&m);
+    }
+}
+
+static void test_response_fields(void **state)
+{
+    static const char *const gone[] = {
+        "Oneport-Error", "ONEPORT-x", "Alt-Svc",           "Connection",      "X-Hop",
+        "Keep-Alive",    "Upgrade",   "Transfer-Encoding", "Proxy-Connection"};
+    static const char *const kept[] = {"Server", "Date", "Set-Cookie", "Strict-Transport-Security",
+                                       "X-Other"};
+    struct message m;
+
+    message_init(&m);
+    m.status = 200;
+    for (size_t i = 0; i < sizeof(gone) / sizeof(*gone); i++)
+        fields_add(&m.fields, slice_str(gone[i]), i == 3 ? SLICE("close, x-hop") : SLICE("v"));
+    for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+        fields_add(&m.fields, slice_str(kept[i]), SLICE("v"));
+    assert_int_equal(translate_response(&m), 0);
+    assert_int_equal(m.fields.count, sizeof(kept) / sizeof(*kept));
+    for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+        assert_non_null(fields_find(&m.fields, slice_str(kept[i])));
+    message_deinit(&m);
+}
+
+static void test_response_connection_abuse(void **state)
+{
+    struct message m;
+
+    message_init(&m);
+    m.status = 200;
+    fields_add(&m.fields, SLICE("connection"), SLICE("content-length"));
+    assert_true(translate_response(&m) < 0);
+    message_deinit(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_nul_in_value),
+        cmocka_unit_test(test_hop_by_hop_goes),
+        cmocka_unit_test(test_trailers),
+        cmocka_unit_test(test_response_lengths),
+        cmocka_unit_test(test_response_fields),
+        cmocka_unit_test(test_response_connection_abuse),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,125 @@
+/* test_client_upgrade.c - the WebSocket handshake with an origin. RFC 6455 4.1, RFC 8441 5;
+ * http-rules W5. */
+#include "client/upgrade.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void make_request(struct message *m, const char *protocol, const char *extensions)
+{
+    message_init(m);
+    m->method = SLICE("CONNECT");
+    m->protocol = SLICE("websocket");
+    m->scheme = SLICE("https");
+    m->authority = SLICE("a.b");
+    m->path = SLICE("/ws");
+    fields_add(&m->fields, SLICE("sec-websocket-version"), SLICE("13"));
+    fields_add(&m->fields, SLICE("sec-websocket-key"),
+               SLICE("the viewer's")); /* must not get through */
+    if (protocol)
+        fields_add(&m->fields, SLICE("sec-websocket-protocol"), slice_str(protocol));
+    if (extensions)
+        fields_add(&m->fields, SLICE("sec-websocket-extensions"), slice_str(extensions));
+    assert_int_equal(upgrade_request(m), 0);
+}
+
+static void test_request(void **state)
+{
+    struct message a, b;
+
+    make_request(&a, NULL, NULL);
+    make_request(&b, NULL, NULL);
+    assert_true(slice_eq(a.method, SLICE("GET")));
+    assert_int_equal(a.protocol.len, 0);
+    assert_int_equal(fields_count(&a.fields, SLICE("sec-websocket-key")), 1);
+    assert_true(ws_key_valid(fields_value(&a.fields, SLICE("sec-websocket-key"))));
+    assert_false(slice_eq(fields_value(&a.fields, SLICE("sec-websocket-key")),
+                          fields_value(&b.fields, SLICE("sec-websocket-key"))));
+    assert_true(fields_has_token(&a.fields, SLICE("upgrade"), SLICE("websocket")));
+    assert_int_equal(fields_count(&a.fields, SLICE("sec-websocket-version")), 1);
+    message_deinit(&a);
+    message_deinit(&b);
+}
+
+static const struct {
+    const char *name;
+    int status;
+    const char *upgrade, *connection;
+    const char *accept; /* NULL: the right one; "": none */
+    const char *offered, *protocol, *offered_extensions, *extensions;
+    enum upgrade_verdict want;
+} rows[] = {
+    {"plain", 101, "websocket", "Upgrade", NULL, NULL, NULL, NULL, NULL, UPGRADE_OPEN},
+    {"any case", 101, "WebSocket", "keep-alive, upgrade", NULL, NULL, NULL, NULL, NULL,
+     UPGRADE_OPEN},
+    {"protocol", 101, "websocket", "upgrade", NULL, "a, b", "b", NULL, NULL, UPGRADE_OPEN},
+    {"protocol declined", 101, "websocket", "upgrade", NULL, "a, b", NULL, NULL, NULL,
+     UPGRADE_OPEN},
+    {"protocol not offered", 101, "websocket", "upgrade", NULL, "a, b", "c", NULL, NULL,
+     UPGRADE_BROKEN},
+    {"protocol out of nowhere", 101, "websocket", "upgrade", NULL, NULL, "c", NULL, NULL,
+     UPGRADE_BROKEN},
+    {"two protocols", 101, "websocket", "upgrade", NULL, "a", "a, b", NULL, NULL, UPGRADE_BROKEN},
+    {"extension", 101, "websocket", "upgrade", NULL, NULL, NULL,
+     "permessage-deflate; client_max_window_bits", "permessage-deflate; server_no_context_takeover",
+     UPGRADE_OPEN},
+    {"extension not offered", 101, "websocket", "upgrade", NULL, NULL, NULL, NULL,
+     "permessage-deflate", UPGRADE_BROKEN},
+    {"wrong accept", 101, "websocket", "upgrade", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", NULL, NULL, NULL,
+     NULL, UPGRADE_BROKEN},
+    {"no accept", 101, "websocket", "upgrade", "", NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
+    {"other protocol", 101, "h2c", "upgrade", NULL, NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
+    {"no connection", 101, "websocket", "keep-alive", NULL, NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
+    {"200 is no refusal: on the link it would mean open", 200, "websocket", "upgrade", NULL, NULL,
+     NULL, NULL, NULL, UPGRADE_BROKEN},
+    {"204", 204, "websocket", "upgrade", NULL, NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
+    {"302", 302, "x", "close", "", NULL, NULL, NULL, NULL, UPGRADE_REFUSED},
+    {"401", 401, "x", "close", "", NULL, NULL, NULL, NULL, UPGRADE_REFUSED},
+    {"426 with a smuggled handshake", 426, "websocket", "upgrade", NULL, NULL, NULL, NULL, NULL,
+     UPGRADE_REFUSED},
+    {"503", 503, "x", "close", "", NULL, NULL, NULL, NULL, UPGRADE_REFUSED},
+};
+
+static void test_answers(void **state)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct message request, m;
+        const char *reason = NULL;
+        char accept[WS_ACCEPT_LEN + 1];
+        print_message("%s\n", rows[i].name);
+        make_request(&request, rows[i].offered, rows[i].offered_extensions);
+        ws_accept(fields_value(&request.fields, SLICE("sec-websocket-key")), accept);
+        message_init(&m);
+        m.status = rows[i].status;
+        fields_add(&m.fields, SLICE("upgrade"), slice_str(rows[i].upgrade));
+        fields_add(&m.fields, SLICE("connection"), slice_str(rows[i].connection));
+        if (!rows[i].accept || rows[i].accept[0] != '\0')
+            fields_add(&m.fields, SLICE("Sec-WebSocket-Accept"),
+                       slice_str(rows[i].accept ? rows[i].accept : accept));
+        if (rows[i].protocol)
+            fields_add(&m.fields, SLICE("sec-websocket-protocol"), slice_str(rows[i].protocol));
+        if (rows[i].extensions)
+            fields_add(&m.fields, SLICE("sec-websocket-extensions"), slice_str(rows[i].extensions));
+        assert_int_equal(upgrade_answer(&request, &m, &reason), rows[i].want);
+        assert_int_equal(reason != NULL, rows[i].want == UPGRADE_BROKEN);
+        if (rows[i].want == UPGRADE_OPEN) {
+            assert_int_equal(m.status, 200);
+            assert_null(fields_find(&m.fields, SLICE("sec-websocket-accept")));
+        }
+        message_deinit(&m);
+        message_deinit(&request);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_request),
+                                       cmocka_unit_test(test_answers)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
