@@ -162,15 +162,15 @@ static void pause_and_retry(struct tunnel *t, uint64_t at_least_ms, const char *
     uint64_t ms = backoff_next_ms(&t->backoff, loop_now_us(t->o.env->loop), roll_dice());
 
     if (t->o.max_retries > 0 && t->retries >= t->o.max_retries) {
-        LOG(ERROR, "giving up", "step=%s reason=%s retries=%llu", step,
+        LOG(ERROR, "giving up", "server=%s step=%s reason=%s retries=%llu", t->holding.server, step,
             log_value(slice_str(reason)), (unsigned long long)t->retries);
         finish(t, EXIT_RETRIES);
         return;
     }
     t->retries++;
     ms = ms > at_least_ms ? ms : at_least_ms;
-    LOG(WARN, "not connected, trying again", "step=%s reason=%s in_ms=%llu", step,
-        log_value(slice_str(reason)), (unsigned long long)ms);
+    LOG(WARN, "not connected, trying again", "server=%s step=%s reason=%s in_ms=%llu",
+        t->holding.server, step, log_value(slice_str(reason)), (unsigned long long)ms);
     t->state = TUNNEL_PAUSING;
     timer_arm(&t->retry, ms);
 }
@@ -192,11 +192,17 @@ static bool is_passing(const struct refusal *r)
     return r->status >= 500 || r->status == 408 || r->status == 425 || r->status == 429;
 }
 
-static void log_refusal(const char *step, const struct refusal *r)
+static void log_refusal(const struct tunnel *t, const char *step, const struct refusal *r)
 {
-    LOG(ERROR, "server refuses", "step=%s status=%d error=%s message=%s location=%s", step,
-        r->status, log_value(slice_str(r->error)), log_value(slice_str(r->message)),
-        log_value(slice_str(r->location)));
+    const char *name = t->o.name ? t->o.name : "-";
+
+    if (refusal_is_redirect(r))
+        LOG(ERROR, "server redirects, which is not followed", "server=%s step=%s status=%d location=%s",
+            t->holding.server, step, r->status, log_value(slice_str(r->location)));
+    else
+        LOG(ERROR, "server refuses", "name=%s server=%s step=%s status=%d error=%s message=%s", name,
+            t->holding.server, step, r->status, log_value(slice_str(r->error)),
+            log_value(slice_str(r->message)));
 }
 
 static void handle_refusal(struct tunnel *t, const char *step, const struct refusal *r)
@@ -204,7 +210,7 @@ static void handle_refusal(struct tunnel *t, const char *step, const struct refu
     char reason[128];
 
     if (!is_passing(r) && !terminal_has_url(t->o.terminal)) {
-        log_refusal(step, r);
+        log_refusal(t, step, r);
         finish(t, EXIT_REFUSED);
         return;
     }

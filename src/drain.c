@@ -6,7 +6,7 @@
 
 #include "h2mux/base/log.h"
 
-enum { LOOK_MS = 20, CLOSE_HANDSHAKE_MS = 2100 /* sock_finish gives a WebSocket 2 s */, FLUSH_MS = 50 };
+enum { LOOK_MS = 20, CLOSE_HANDSHAKE_MS = 2100 /* sock_finish gives a WebSocket 2 s */ };
 
 enum drain_state { DRAIN_RUNNING, DRAIN_DRAINING, DRAIN_CLOSING };
 
@@ -20,20 +20,27 @@ struct drain {
 
 static void enter_closing(struct drain *d)
 {
-    bool websockets = d->worker->stats.websockets_open > 0;
     LOG(INFO, "closing", "exchanges=%llu websockets=%llu", (unsigned long long)d->worker->stats.exchanges_open,
         (unsigned long long)d->worker->stats.websockets_open);
     d->state = DRAIN_CLOSING;
+    d->since_us = loop_now_us(d->worker->loop);
     worker_stop(d->worker);
-    timer_arm(&d->timer, websockets ? CLOSE_HANDSHAKE_MS : FLUSH_MS);
+    timer_arm(&d->timer, LOOK_MS);
 }
 
 /* A few looks a second are cheaper than a hook in every exchange's end. */
-static void look(struct drain *d)
+static void look_at_exchanges(struct drain *d, uint64_t waited_ms)
 {
-    uint64_t waited_ms = (loop_now_us(d->worker->loop) - d->since_us) / 1000;
-    if (d->worker->stats.exchanges_open == 0 || waited_ms >= d->worker->server->config->drain_timeout_ms)
+    if (!worker_is_answering(d->worker) || waited_ms >= d->worker->server->config->drain_timeout_ms)
         enter_closing(d);
+    else
+        timer_arm(&d->timer, LOOK_MS);
+}
+
+static void look_at_last_words(struct drain *d, uint64_t waited_ms)
+{
+    if (!loop_has_adopted(d->worker->loop) || waited_ms >= CLOSE_HANDSHAKE_MS)
+        loop_stop(d->worker->loop);
     else
         timer_arm(&d->timer, LOOK_MS);
 }
@@ -41,10 +48,11 @@ static void look(struct drain *d)
 static void on_timer(void *user)
 {
     struct drain *d = user;
+    uint64_t waited_ms = (loop_now_us(d->worker->loop) - d->since_us) / 1000;
     if (d->state == DRAIN_DRAINING)
-        look(d);
+        look_at_exchanges(d, waited_ms);
     else
-        loop_stop(d->worker->loop);
+        look_at_last_words(d, waited_ms);
 }
 
 static void start(struct drain *d)

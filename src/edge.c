@@ -13,7 +13,7 @@
 enum {
     EDGE_WINDOW = 256 * 1024,
     LINGER_MS = 1000,           /* rule R18: so that the viewer reads our answer */
-    LINGER_OCTETS = 64 * 1024,
+    LINGER_OCTETS = 64 * 1024 * 1024, /* a viewer that uploads at full speed is to see it too */
     CLOSE_HANDSHAKE_MS = 2000   /* rule W8 */
 };
 
@@ -485,12 +485,19 @@ static void on_error(void *user, int err, const char *reason)
         edge_close(e);
 }
 
+static bool has_unsent(const struct edge *e)
+{
+    return sock_queued(h1_conn_sock(e->conn)) > 0;
+}
+
 static void on_timer(void *user)
 {
     struct edge *e = user;
     if (e->state == EDGE_HEAD) {
         forget_request(e);
         bad_request(e, FAIL_REQUEST_TIMEOUT, "head incomplete");
+    } else if (e->state == EDGE_IDLE && has_unsent(e)) {
+        timer_arm(&e->timer, server_of(e)->config->viewer_keepalive_ms); /* a slow reader is not idle */
     } else if (e->state == EDGE_IDLE) {
         edge_close(e);
     }
@@ -516,11 +523,17 @@ void edge_new(struct worker *w, struct sock *sock)
     w->stats.edges_open++;
 }
 
+bool edge_is_busy(struct list_node *node)
+{
+    const struct edge *e = CONTAINER_OF(node, struct edge, node);
+    return e->state == EDGE_BUSY;
+}
+
 void edge_drain(struct list_node *node)
 {
     struct edge *e = CONTAINER_OF(node, struct edge, node);
     if (alive(e) && e->state == EDGE_IDLE)
-        edge_close(e);
+        edge_finish(e, LINGER_MS, LINGER_OCTETS);
 }
 
 void edge_stop(struct list_node *node)

@@ -14,6 +14,8 @@ struct edge;
 /* Takes @sock: open, through TLS if it is TLS. It lives by itself, in worker->edges. */
 void edge_new(struct worker *w, struct sock *sock);
 
+/* An answer is still on its way to the viewer. */
+bool edge_is_busy(struct list_node *node);
 /* SIGTERM: closes it if no request is under way; else it closes behind the answer. */
 void edge_drain(struct list_node *node);
 /* At once: WebSockets get their 1012, all else is cut. */

@@ -118,6 +118,7 @@ static int serve(struct worker *w)
     if (status == 0)
         status = start_listening(w);
     if (status == 0) {
+        raise_descriptor_limit(w->server->config);
         struct drain *drain = drain_new(w);
         loop_run(w->loop);
         drain_free(drain);
@@ -131,7 +132,6 @@ static int run(const struct config *c)
 {
     struct server s = {.config = c, .started_us = clock_now_us()};
     int status = open_log(c);
-    raise_descriptor_limit(c);
     if (status == 0)
         status = open_access_log(&s);
     if (status == 0)

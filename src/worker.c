@@ -48,6 +48,14 @@ static void drain_link(struct list_node *node)
     link_drain(CONTAINER_OF(node, struct link, in_worker));
 }
 
+bool worker_is_answering(const struct worker *w)
+{
+    LIST_FOREACH (it, &w->edges)
+        if (edge_is_busy(it))
+            return true;
+    return w->stats.exchanges_open > 0 || loop_has_adopted(w->loop);
+}
+
 static void close_link(struct list_node *node)
 {
     link_close(CONTAINER_OF(node, struct link, in_worker), 0);

@@ -46,6 +46,7 @@ struct worker {
 struct worker *worker_new(struct server *s, unsigned index) MUSTCHECK; /* NULL: no event loop could be made */
 void worker_stop_listening(struct worker *w);
 void worker_drain(struct worker *w); /* no new connections, idle ones closed, GOAWAY on each link */
+bool worker_is_answering(const struct worker *w); /* ordinary exchanges run, or what they answered is still being sent */
 void worker_stop(struct worker *w);  /* everything ends: WebSockets by 1012, the rest cut */
 void worker_free(struct worker *w);  /* stopped and its loop no longer running */
 
