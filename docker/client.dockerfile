@@ -1,0 +1,23 @@
+# oneport. Build from the top of the repository: docker build -f docker/client.dockerfile -t oneport .
+# Use: docker run --rm --network host oneport --host https://tunnels.example.org 8080
+ARG BASE=debian:bookworm-slim
+
+FROM $BASE AS build
+RUN apt-get update && apt-get install -y --no-install-recommends \
+    gcc libc6-dev make pkg-config libnghttp2-dev libssl-dev libevent-dev libcjson-dev
+COPY Makefile /oneport/
+COPY h2mux /oneport/h2mux
+COPY src /oneport/src
+COPY client /oneport/client
+RUN make -C /oneport all
+
+FROM $BASE
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        ca-certificates libnghttp2-14 libssl3 libevent-core-2.1-7 libevent-pthreads-2.1-7 libcjson1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --home-dir /var/lib/oneport --create-home oneport
+COPY --from=build /oneport/build/oneport /usr/local/bin/
+USER oneport
+ENV XDG_STATE_HOME=/var/lib/oneport
+VOLUME /var/lib/oneport
+ENTRYPOINT ["oneport"]

@@ -1,0 +1,22 @@
+# oneportd. Build from the top of the repository: docker build -f docker/server.dockerfile .
+ARG BASE=debian:bookworm-slim
+
+FROM $BASE AS build
+RUN apt-get update && apt-get install -y --no-install-recommends \
+    gcc libc6-dev make pkg-config libnghttp2-dev libssl-dev libevent-dev libcjson-dev
+COPY Makefile /oneport/
+COPY h2mux /oneport/h2mux
+COPY src /oneport/src
+COPY client /oneport/client
+RUN make -C /oneport all
+
+FROM $BASE
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        libnghttp2-14 libssl3 libevent-core-2.1-7 libevent-pthreads-2.1-7 libcjson1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --home-dir /var/lib/oneport --create-home oneport
+COPY --from=build /oneport/build/oneportd /usr/local/bin/
+USER oneport
+VOLUME /var/lib/oneport
+EXPOSE 3000
+ENTRYPOINT ["oneportd", "--listen", "0.0.0.0:3000", "--state-dir", "/var/lib/oneport"]

@@ -1,0 +1,295 @@
+"""Wrong use and refusals: one clear line on standard error, the documented exit code, nothing else."""
+
+import os
+import re
+import socket
+
+import pytest
+from support.certs import Authority
+from support.foreign import register
+from support.origins import answering, reply
+from support.programs import BIN, Program, Server, free_port, run
+from support.viewer import fetch, links
+from support.wait import wait_until
+
+USAGE, REFUSED, CERTIFICATE, RETRIES = 1, 2, 3, 4
+
+
+def one_line(text):
+    """The only line of @text; a warning about the machine's descriptor limit is not about the wrong use."""
+    lines = [line for line in text.strip().splitlines() if "few descriptors" not in line]
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+def wrong(program, *arguments, code=USAGE, env=None):
+    """Runs into an error; the error line."""
+    actual, out, err = run(program, *arguments, env=env)
+    assert (actual, out) == (code, ""), err
+    return one_line(err)
+
+
+# ---- both ----
+@pytest.mark.parametrize("program", ["oneportd", "oneport"])
+def test_help_and_version(program):
+    code, out, err = run(program, "--help")
+    assert (code, err) == (0, "") and out.startswith("usage: ")
+    code, out, err = run(program, "--version")
+    assert (code, err) == (0, "") and re.fullmatch(rf"{program} \d+\.\d+\.\d+\S*\n", out)
+
+
+@pytest.mark.parametrize("program", ["oneportd", "oneport"])
+@pytest.mark.parametrize("option", ["--no-such-option", "--config=x", "-Z"])
+def test_an_option_that_does_not_exist_is_named(program, option):
+    assert option.split("=")[0] in wrong(program, option)
+
+
+@pytest.mark.parametrize("program", ["oneportd", "oneport"])
+def test_every_option_in_help_has_a_line(program):
+    _, out, _ = run(program, "--help")
+    rows = [line for line in out.splitlines() if re.match(r"\s+(-\w, )?--\w", line)]
+    assert len(rows) > 10
+    assert all(re.search(r"\S  +\S|--\S+ .*\S{3}", line) for line in rows)
+
+
+# ---- oneportd ----
+@pytest.fixture
+def usual(tmp_path):
+    return ["--domain", "localhost", "--state-dir", tmp_path / "state"]
+
+
+def test_server_needs_a_domain(tmp_path):
+    assert "--domain" in wrong("oneportd", "--state-dir", tmp_path)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1", "nonsense:1", ""])
+def test_server_with_a_bad_listener(usual, listen):
+    assert "listen" in wrong("oneportd", *usual, "--listen", listen)
+
+
+@pytest.mark.parametrize("option,value", [("--hold", "4"), ("--hold", "4x"), ("--hold", "-1s"), ("--max-streams", "many"),
+                                          ("--public-url", "http://elsewhere.example"), ("--public-url", "localhost"),
+                                          ("--attach-url", "http://localhost"), ("--trusted-proxy", "10.0.0.0/33"),
+                                          ("--domain", "not a name"), ("--log-level", "loud")])
+def test_server_with_a_malformed_value(usual, option, value):
+    line = wrong("oneportd", *usual, "--listen", "127.0.0.1:0", option, value)
+    assert option.lstrip("-") in line
+
+
+def test_port_in_use(usual):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = wrong("oneportd", *usual, "--listen", f"127.0.0.1:{port}")
+    assert str(port) in line and "in use" in line
+
+
+def test_server_beside_a_server(server, usual):
+    assert str(server.port) in wrong("oneportd", *usual, "--listen", f"127.0.0.1:{server.port}")
+
+
+def test_unreadable_certificate(usual, tmp_path, certificate):
+    absent = tmp_path / "absent.crt"
+    assert str(absent) in wrong("oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", absent, "--key", certificate.key)
+    absent.write_text("no certificate at all\n")
+    assert str(absent) in wrong("oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", absent, "--key", certificate.key)
+
+
+def test_key_of_another_certificate(usual, certificate, authority):
+    other = authority.issue("other", "localhost")
+    assert str(other.key) in wrong("oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", certificate.cert, "--key", other.key)
+
+
+def test_certificate_without_key(usual, certificate):
+    assert "--key" in wrong("oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", certificate.cert)
+
+
+def test_state_directory_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "state" in wrong("oneportd", "--domain", "localhost", "--listen", "127.0.0.1:0", "--state-dir", tmp_path / "file" / "state")
+
+
+def test_values_come_from_the_environment_too(usual):
+    assert "soon" in wrong("oneportd", *usual, env={"ONEPORTD_HOLD": "soon"})
+    assert "127.0.0.1:x" in wrong("oneportd", *usual, env={"ONEPORTD_LISTEN": "127.0.0.1:x"})
+
+
+# ---- oneport ----
+def test_no_host():
+    assert "--host" in wrong("oneport", "8080")
+
+
+def test_no_origin():
+    line = wrong("oneport", "--host", "https://localhost:1")
+    assert "PORT" in line or "port" in line
+
+
+@pytest.mark.parametrize("origin", ["0", "65536", "80x", "-5", "http://", "ftp://localhost", "http://h:99999", "http://u@h", "a b"])
+def test_bad_origin(origin):
+    assert origin in wrong("oneport", "--host", "https://localhost:1", "--", origin)
+
+
+@pytest.mark.parametrize("host", ["http://example.org", "ftp://localhost", "https://", "https://h:x"])
+def test_bad_host(host):
+    assert host.split("//")[1] in wrong("oneport", "--host", host, "8080")
+
+
+@pytest.mark.parametrize("name", ["ab", "Not_A_Name", "-x-", "www"])
+def test_name_that_is_none(server, name, tmp_path):
+    line = wrong("oneport", "-h", server.url, "--ca", server.certificate.ca, "-s", name, "8080", code=REFUSED,
+                 env={"XDG_STATE_HOME": tmp_path})
+    assert name in line
+
+
+def test_name_that_is_taken(server, name, tmp_path):
+    register(server, name)
+    line = wrong("oneport", "-h", server.url, "--ca", server.certificate.ca, "-s", name, "8080", code=REFUSED,
+                 env={"XDG_STATE_HOME": tmp_path})
+    assert name in line and "taken" in line
+
+
+def test_refused_connection(certificate, tmp_path):
+    port = free_port()
+    code, out, err = run("oneport", "-h", f"https://localhost:{port}", "--ca", certificate.ca, "--max-retries", "1", "8080",
+                         env={"XDG_STATE_HOME": tmp_path})
+    assert (code, out) == (RETRIES, "")
+    assert "refused" in err.lower() and str(port) in err
+
+
+def test_name_that_does_not_resolve(certificate, tmp_path):
+    code, _, err = run("oneport", "-h", "https://no-such-host.invalid", "--ca", certificate.ca, "--max-retries", "1", "8080",
+                       env={"XDG_STATE_HOME": tmp_path}, deadline_s=30)
+    assert code == RETRIES and "dns" in err.lower() and "no-such-host.invalid" in err
+
+
+def refused_certificate(server, *options, tmp_path):
+    return wrong("oneport", "-h", server.url, *options, "8080", code=CERTIFICATE, env={"XDG_STATE_HOME": tmp_path}).lower()
+
+
+def test_certificate_of_an_unknown_authority(server, tmp_path):
+    assert "certificate" in refused_certificate(server, tmp_path=tmp_path)
+
+
+def test_certificate_of_another_authority(server, tmp_path_factory, tmp_path):
+    other = Authority(tmp_path_factory.mktemp("other-ca"), "another CA")
+    assert "certificate" in refused_certificate(server, "--ca", other.cert, tmp_path=tmp_path)
+
+
+def test_certificate_for_another_name(tmp_path_factory, authority, tmp_path):
+    elsewhere = authority.issue("elsewhere", "elsewhere.example")
+    server = Server(tmp_path_factory.mktemp("server"), elsewhere)
+    try:
+        assert "certificate" in refused_certificate(server, "--ca", elsewhere.ca, tmp_path=tmp_path)
+    finally:
+        server.stop()
+
+
+def test_nothing_is_sent_to_a_server_that_is_not_verified(certificate, scripted, tmp_path):
+    """The TLS handshake fails before the register call."""
+    got = []
+    impostor = scripted(lambda connection: got.append(connection.some()), tls=certificate.server_context())
+    wrong("oneport", "-h", f"https://localhost:{impostor.port}", "8080", code=CERTIFICATE, env={"XDG_STATE_HOME": tmp_path})
+    impostor.wait_connections(1)
+    assert got == []
+
+
+def test_insecure_is_possible_when_asked_for(server, http_origin, tmp_path, ended):
+    client = Program([BIN / "oneport", "-h", server.url, "--insecure", http_origin.port], tmp_path, "oneport",
+                     env={"XDG_STATE_HOME": tmp_path})
+    ended.callback(client.stop)
+    client.wait_output(r"\Ayour url is: https://\S+$", stream="stdout")
+
+
+def test_unreadable_ca(server, tmp_path):
+    absent = tmp_path / "absent.crt"
+    assert str(absent) in wrong("oneport", "-h", server.url, "--ca", absent, "8080")
+
+
+def test_a_redirect_is_not_followed(scripted, tmp_path):
+    origin = scripted(lambda c: (c.request(), c.send(reply(b"", "Location: https://elsewhere.example/", status=302))))
+    line = wrong("oneport", "-h", f"http://127.0.0.1:{origin.port}", "8080", code=REFUSED, env={"XDG_STATE_HOME": tmp_path})
+    assert "https://elsewhere.example/" in line
+
+
+def test_something_that_is_no_oneport_server(scripted, tmp_path):
+    origin = scripted(lambda c: (c.request(), c.send(reply(b"<html>hello"))))
+    code, out, err = run("oneport", "-h", f"http://127.0.0.1:{origin.port}", "--max-retries", "1", "8080", env={"XDG_STATE_HOME": tmp_path})
+    assert code in (REFUSED, RETRIES) and out == "" and "register" in err
+
+
+# ---- oneport in use ----
+def test_first_line_and_nothing_else(server, new_client, http_origin):
+    client = new_client(http_origin.port)
+    assert client.program.stdout == f"your url is: https://{client.name}.localhost:{server.port}\n"
+
+
+def test_a_random_name_without_subdomain(server, new_client, http_origin):
+    client = new_client(http_origin.port, name=None)
+    assert re.fullmatch(r"[a-z]+-[a-z]+-\d+", client.name)
+    assert fetch(server.port, client.host, "/echo").status == 200
+
+
+def test_a_random_name_is_free_at_once(server, new_client, http_origin):
+    client = new_client(http_origin.port, name=None)
+    client.stop()
+    wait_until(lambda: register(server, client.name)["id"] == client.name, 5, "the name to be free")
+
+
+def test_print_requests(server, new_client, http_origin):
+    client = new_client(http_origin.port, "--print-requests")
+    fetch(server.port, client.host, "/echo/printed")
+    client.program.wait_output(r"GET.*/echo/printed", stream="stdout")
+
+
+def test_tickets_are_kept_for_names_asked_for(server, new_client, http_origin):
+    client = new_client(http_origin.port)
+    tickets = client.state / "oneport" / "tickets.json"
+    assert os.stat(tickets).st_mode & 0o777 == 0o600 and client.name in tickets.read_text()
+    client.stop()
+    client.start()
+    assert links(server, client.name) == 1
+
+
+@pytest.mark.parametrize("form", ["{port}", "127.0.0.1:{port}", "localhost:{port}", "http://127.0.0.1:{port}", "http://localhost:{port}"])
+def test_forms_of_an_origin(server, new_client, http_origin, form):
+    client = new_client(form.format(port=http_origin.port))
+    assert fetch(server.port, client.host, "/echo").status == 200
+
+
+def test_localtunnels_client_options(server, new_client, http_origin):
+    """-p and -l are the origin in other words."""
+    client = new_client(None, "-p", http_origin.port, "-l", "127.0.0.1")
+    assert fetch(server.port, client.host, "/echo").status == 200
+
+
+def test_unix_origin(server, new_client, scripted, tmp_path):
+    path = tmp_path / "origin.sock"
+    scripted(answering(reply(b"from a unix socket")), path=path)
+    assert fetch(server.port, new_client(f"unix:{path}").host).body == b"from a unix socket"
+
+
+def test_https_origin(server, new_client, certificate, scripted):
+    origin = f"https://localhost:{scripted(answering(reply(b'over tls')), tls=certificate.server_context()).port}"
+    assert fetch(server.port, new_client(origin, "--local-ca", certificate.ca).host).body == b"over tls"
+    assert fetch(server.port, new_client(origin, "--allow-invalid-cert").host).body == b"over tls"
+    refused = fetch(server.port, new_client(origin).host)
+    assert refused.status == 502 and "tls" in refused.get("Proxy-Status")
+
+
+def test_host_header_rewrite(server, new_client, http_origin):
+    client = new_client(http_origin.port, "--host-header", "rewrite")
+    seen = fetch(server.port, client.host, "/echo", f"Origin: http://{client.host}").json()
+    fields = {name.lower(): value for name, value in seen["fields"]}
+    assert fields["host"] == f"localhost:{http_origin.port}" and fields["origin"] == f"http://localhost:{http_origin.port}"
+
+
+def test_host_header_value(server, new_client, http_origin):
+    client = new_client(http_origin.port, "--host-header", "app.example")
+    seen = fetch(server.port, client.host, "/echo").json()
+    assert ["app.example"] == [value for name, value in seen["fields"] if name.lower() == "host"]
+
+
+def test_localtunnels_server_options(usual):
+    """--port and --address are --listen in other words."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert str(port) in wrong("oneportd", *usual, "--address", "127.0.0.1", "--port", port)

@@ -1,0 +1,134 @@
+"""One side that stops reading stops its own stream and nothing else, and costs its stream's window, not the body."""
+
+import threading
+import time
+
+import pytest
+from support import pattern
+from support.programs import stable
+from support.viewer import Viewer, fetch, head
+
+GIB, MIB = 1 << 30, 1 << 20
+SHARE = 0.9
+MEMORY = 16 * MIB
+
+pytestmark = pytest.mark.release_only
+
+
+def rate(port, host, size):
+    """Octets a second of two downloads at once."""
+    errors = []
+
+    def download():
+        try:
+            with Viewer(port, timeout_s=60) as viewer:
+                viewer.send(head("GET", f"/bytes/{size}", host))
+                left = int(viewer.response_head().get("Content-Length"))
+                while left:
+                    left -= len(viewer.some(left))
+        except Exception as error:
+            errors.append(error)
+
+    start = time.monotonic()
+    threads = [threading.Thread(target=download) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors, errors
+    return 2 * size / (time.monotonic() - start)
+
+
+def stall(port, host, path="/bytes/1073741824"):
+    """A viewer that reads the head and not one octet more; its own socket takes little."""
+    viewer = Viewer(port, receive_buffer=64 << 10)
+    viewer.send(head("GET", path, host))
+    assert viewer.response_head().get("Content-Length") == str(GIB)
+    return viewer
+
+
+@pytest.mark.alone
+def test_a_stalled_viewer_does_not_slow_the_others(new_server, new_client, http_origin):
+    """A ratio within one run, best of three: what the others get beside a viewer that stopped, and without it."""
+    server = new_server()
+    client = new_client(http_origin.port, server=server)
+    size = 64 * MIB
+    rate(server.port, client.host, size)  # warm: windows have grown, memory is what work needs
+    before = server.rss(), client.rss()
+    ratios = []
+    for _ in range(3):
+        free = rate(server.port, client.host, size)
+        with stall(server.port, client.host):
+            ratios.append(rate(server.port, client.host, size) / free)
+            grown = server.rss() - before[0], client.rss() - before[1]
+            assert max(grown) < MEMORY, grown
+        if ratios[-1] >= SHARE:
+            return
+    pytest.fail(f"beside a stalled viewer the others got only {ratios} of their rate")
+
+
+def test_a_stalled_viewer_goes_on_where_it_stopped(server, tunnel):
+    with Viewer(server.port, receive_buffer=64 << 10, timeout_s=60) as viewer:
+        viewer.send(head("GET", f"/bytes/{64 * MIB}", tunnel.host))
+        assert viewer.response_head().status == 200
+        stable(server.rss)  # whatever could be buffered is
+        at = 0
+        for piece in pattern.pieces(64 * MIB, MIB):
+            assert viewer.exactly(len(piece)) == piece, f"differs after {at}"
+            at += len(piece)
+
+
+def test_a_stalled_origin_stops_the_upload(server, tunnel, shared):
+    """Its window stays closed: neither program takes in what the origin does not read, and others are served."""
+    go = threading.Event()
+
+    def serve(connection):
+        connection.request()
+        go.wait(60)
+        connection.body()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    client = shared(serve)
+    fetch(server.port, tunnel.host, f"/bytes/{8 * MIB}")
+    before = server.rss(), client.rss()
+    with Viewer(server.port, timeout_s=60) as viewer:
+        size = 256 * MIB
+        viewer.send(head("POST", "/", client.host, f"Content-Length: {size}"))
+        sent = push_until_stuck(viewer)
+        assert sent < 64 * MIB, "nobody stopped the viewer"
+        grown = server.rss() - before[0], client.rss() - before[1]
+        assert max(grown) < MEMORY, grown
+        assert fetch(server.port, tunnel.host, "/bytes/1000").status == 200
+        go.set()
+        block = bytes(MIB)
+        while sent < size:
+            sent += viewer.socket.send(block[: size - sent])
+        assert viewer.response().status == 200
+
+
+def push_until_stuck(viewer):
+    """Sends zeros until the socket takes no more for a second; how many it took."""
+    viewer.socket.settimeout(1)
+    block, sent = bytes(1 << 16), 0
+    try:
+        while sent < 128 * MIB:
+            sent += viewer.socket.send(block)
+    except TimeoutError:
+        pass
+    viewer.socket.settimeout(60)
+    return sent
+
+
+def test_many_stalled_viewers_fit_into_the_links_budget(new_server, new_client, http_origin):
+    """64 viewers that read nothing: memory stays within the link's 32 MiB and another viewer is served at once."""
+    server = new_server()
+    client = new_client(http_origin.port, server=server)
+    before = server.rss()
+    stalled = [stall(server.port, client.host) for _ in range(64)]
+    try:
+        stable(server.rss)  # whatever could be buffered is
+        assert server.rss() - before < 40 * MIB
+        assert fetch(server.port, client.host, f"/bytes/{MIB}", timeout_s=10).body == pattern.pattern(MIB)
+    finally:
+        for viewer in stalled:
+            viewer.close()

@@ -1,0 +1,409 @@
+"""Short absences of the client, the server, the network and the origin: what viewers may notice of them."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support import pattern
+from support.faultproxy import DOWN, UP
+from support.origins import accept_websocket, reply
+from support.programs import SLOW
+from support.viewer import Broken, Viewer, fetch, head, links
+from support.wait import wait_until
+from support.websocket_viewer import HANDSHAKE, close_codes, connect, connect_many, echoes
+
+GONE = 1012  # "service restart": pages come back after it; 1006 would stand for a broken connection
+
+
+@pytest.fixture
+def hangs(shared):
+    """A tunnel whose origin answers half of "half" and the other half when .go is set."""
+    go = threading.Event()
+
+    def serve(connection):
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
+        go.wait(60)
+        connection.send(b"lf")
+
+    def start(*options, **keywords):
+        client = shared(serve, *options, **keywords)
+        client.go = go
+        return client
+
+    yield start
+    go.set()
+
+
+def begun(server, client):
+    """A viewer that has got the first half."""
+    viewer = Viewer(server.port, timeout_s=30)
+    viewer.send(head("GET", "/", client.host))
+    assert viewer.response_head().status == 200
+    assert viewer.exactly(2) == b"ha"
+    return viewer
+
+
+# ---- the client goes ----
+def test_kill_9_of_the_client_closes_50_sockets_in_order(server, new_client, websocket_origin):
+    client = new_client(websocket_origin.port)
+
+    async def run():
+        sockets = await connect_many(client, 50)
+        client.kill9()
+        return await close_codes(sockets, 2 * SLOW)
+
+    assert asyncio.run(run()) == [GONE] * 50
+
+
+def test_the_close_is_followed_by_fin_not_by_reset(server, shared):
+    client = shared(lambda connection: (accept_websocket(connection), connection.ended()))
+    with Viewer(server.port) as viewer:
+        assert viewer.get(client.host, "/", *HANDSHAKE).status == 101
+        client.kill9()
+        frame = viewer.rest()
+    assert frame[:1] == b"\x88" and frame[2:4] == GONE.to_bytes(2, "big") and len(frame) == 2 + frame[1]
+
+
+def test_in_the_middle_of_a_frame_there_is_no_close_only_fin(server, shared):
+    def serve(connection):
+        accept_websocket(connection)
+        connection.send(b"\x82\x7e\x10\x00begun")  # 4,096 octets announced
+        connection.ended()
+
+    client = shared(serve)
+    with Viewer(server.port) as viewer:
+        assert viewer.get(client.host, "/", *HANDSHAKE).status == 101
+        assert viewer.exactly(9) == b"\x82\x7e\x10\x00begun"
+        client.kill9()
+        assert viewer.rest() == b""
+
+
+def test_parked_requests_are_answered_by_the_client_that_returns(server, new_client, http_origin):
+    client = new_client(http_origin.port)
+    url = client.url
+    client.kill9()
+    wait_until(lambda: links(server, client.name) == 0, what="the link's end")
+    with ThreadPoolExecutor() as pool:
+        gets = [pool.submit(fetch, server.port, client.host, f"/echo/{n}") for n in range(20)]
+        posts = [pool.submit(fetch, server.port, client.host, "/upload", method="POST", body=pattern.pattern(100_000)) for _ in range(5)]
+        client.start()
+        assert client.url == url
+        assert [answer.result().json()["target"] for answer in gets] == [f"/echo/{n}" for n in range(20)]
+        assert {answer.result().json()["sha256"] for answer in posts} == {pattern.digest(100_000)}
+
+
+def test_a_socket_is_opened_by_the_client_that_returns(server, new_client, websocket_origin):
+    client = new_client(websocket_origin.port)
+    client.kill9()
+    wait_until(lambda: links(server, client.name) == 0, what="the link's end")
+
+    async def run():
+        opening = asyncio.ensure_future(open_and_echo(client))
+        await asyncio.get_running_loop().run_in_executor(None, client.start)
+        await opening
+
+    asyncio.run(run())
+
+
+async def open_and_echo(client):
+    async with connect(client) as opened:
+        await echoes(opened)
+
+
+def test_a_request_that_is_running_when_the_client_dies_looks_cut(server, hangs):
+    client = hangs()
+    with begun(server, client) as viewer:
+        client.kill9()
+        with pytest.raises((EOFError, ConnectionError)):
+            viewer.exactly(2)
+
+
+def test_a_request_without_answer_when_the_client_dies_is_502(server, shared):
+    client = shared(lambda connection: (connection.request(), connection.ended()))
+    with Viewer(server.port) as viewer:
+        viewer.send(head("POST", "/", client.host, "Content-Length: 1") + b"x")
+        client.origin.wait_connections(1)
+        client.kill9()
+        got = viewer.response()
+    assert got.status == 502
+    assert "connection_terminated" in got.get("Proxy-Status")
+
+
+def test_the_client_that_is_stopped_finishes_what_runs(server, hangs):
+    client = hangs()
+    with begun(server, client) as viewer:
+        client.program.signal(signal.SIGTERM)
+        assert viewer.silent_for(0.5)  # neither cut nor finished: the client waits
+        client.go.set()
+        assert viewer.exactly(2) == b"lf"
+    client.program.expect_exit(0)
+
+
+def test_the_client_that_is_stopped_closes_its_sockets_in_order(server, new_client, websocket_origin):
+    client = new_client(websocket_origin.port)
+
+    async def run():
+        sockets = await connect_many(client, 5)
+        client.program.signal(signal.SIGINT)
+        return await close_codes(sockets, 8 * SLOW)
+
+    assert asyncio.run(run()) == [GONE] * 5
+    client.program.expect_exit(0)
+
+
+def test_a_paused_client_loses_nothing(server, new_client, http_origin):
+    client = new_client(http_origin.port)
+    os.kill(client.program.pid, signal.SIGSTOP)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/echo", client.host))
+        assert viewer.silent_for(2)
+        os.kill(client.program.pid, signal.SIGCONT)
+        assert viewer.response().status == 200
+
+
+# ---- the server goes ----
+def test_kill_9_of_the_server_keeps_url_and_holds_viewers(new_server, new_client, http_origin):
+    server = new_server()
+    client = new_client(http_origin.port, server=server)
+    time_to_save_the_names(server)
+    os.kill(client.program.pid, signal.SIGSTOP)  # so that viewers are first
+    server.restart()
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/echo", client.host))
+        assert viewer.silent_for(0.5), "not held"
+        os.kill(client.program.pid, signal.SIGCONT)
+        assert viewer.response().status == 200
+    assert client.program.running and client.program.stdout.count("your url is:") == 1
+
+
+def time_to_save_the_names(server):
+    """Names are written at most once a second."""
+    saved = server.directory / "state" / "names"
+    wait_until(lambda: saved.exists() and saved.stat().st_size > 0, 5, "the names to be saved")
+
+
+@pytest.mark.parametrize("rounds,seconds", [(3, 2), pytest.param(20, 10, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
+def test_the_client_is_back_soon_each_time(new_server, new_client, http_origin, rounds, seconds):
+    """A client whose links never live long waits longer each time, so twenty rounds have a wider limit."""
+    server = new_server()
+    client = new_client(http_origin.port, server=server)
+    for _ in range(rounds):
+        server.restart()
+        start = time.monotonic()
+        wait_until(lambda: links(server, client.name) == 1, 20 * SLOW, "the client's return")
+        assert time.monotonic() - start < seconds * SLOW
+        assert fetch(server.port, client.host, "/echo").status == 200
+
+
+def test_a_client_outlives_a_server_that_is_away(new_server, new_client, http_origin):
+    server = new_server()
+    client = new_client(http_origin.port, server=server)
+    server.kill9()
+    client.program.wait_output("(?i)refused|retry|again|lost", 5)
+    server.start()
+    wait_until(lambda: links(server, client.name) == 1, 15 * SLOW, "the client's return")
+
+
+def test_sigterm_lets_a_running_download_finish(new_server, hangs):
+    server = new_server(drain="20s")
+    client = hangs(server=server)
+    with begun(server, client) as viewer:
+        server.program.signal(signal.SIGTERM)
+        wait_until(lambda: refuses(server.port), 5, "the listener to close")
+        client.go.set()
+        assert viewer.exactly(2) == b"lf"
+    server.program.expect_exit(0, 5)
+
+
+def refuses(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_sigterm_has_a_deadline(new_server, hangs):
+    server = new_server(drain="1s")
+    with begun(server, hangs(server=server)):
+        server.program.signal(signal.SIGTERM)
+        server.program.expect_exit(0, 4)
+
+
+def test_a_second_sigterm_ends_at_once(new_server, hangs):
+    server = new_server(drain="60s")
+    with begun(server, hangs(server=server)):
+        server.program.signal(signal.SIGTERM)
+        wait_until(lambda: refuses(server.port), 5, "the listener to close")
+        assert server.program.running
+        server.program.signal(signal.SIGTERM)
+        server.program.judged = True  # how it ends then is not specified, only that it does
+        server.program.wait(2 * SLOW)
+
+
+def test_sigterm_closes_sockets_in_order(new_server, new_client, websocket_origin):
+    server = new_server(drain="20s")
+    client = new_client(websocket_origin.port, server=server)
+
+    async def run():
+        sockets = await connect_many(client, 20)
+        server.program.signal(signal.SIGTERM)
+        return await close_codes(sockets, 5 * SLOW)
+
+    assert asyncio.run(run()) == [GONE] * 20
+    server.program.expect_exit(0, 5)
+
+
+def test_a_new_server_takes_over_while_the_old_one_drains(new_server, hangs):
+    """The client attaches to the new one before it lets the old one go."""
+    server = new_server(drain="20s")
+    client = hangs(server=server)
+    time_to_save_the_names(server)
+    with begun(server, client) as viewer:
+        old = server.program
+        old.signal(signal.SIGTERM)
+        wait_until(lambda: refuses(server.port), 5, "the listener to close")
+        server.start()
+        wait_until(lambda: links(server, client.name) == 1, 10 * SLOW, "the link to the new server")
+        assert old.running
+        client.go.set()
+        assert viewer.exactly(2) == b"lf"
+        assert fetch(server.port, client.host).body == b"half"
+    old.expect_exit(0, 5)
+
+
+# ---- the network goes ----
+@pytest.fixture
+def behind(server, new_client, new_proxy):
+    """behind(origin port): a client that reaches the server through a fault proxy, which is .proxy."""
+
+    def start(origin, *options, piece=0):
+        proxy = new_proxy(server.port, piece)
+        client = new_client(origin, *options, url=f"https://localhost:{proxy.port}")
+        client.proxy = proxy
+        return client
+
+    return start
+
+
+def test_wifi_change(server, behind, websocket_origin):
+    """The client's end of the connection breaks, the server's hears nothing: the same process attaches anew."""
+    client = behind(websocket_origin.port)
+
+    async def run():
+        sockets = await connect_many(client, 10)
+        client.proxy.abandon()
+        start = time.monotonic()
+        server.wait_link(client.name, 2)  # what is asked for before it may be a 502: it may have been served
+        assert time.monotonic() - start < 2 * SLOW
+        async with connect(client) as fresh:  # on the new link
+            await echoes(fresh)
+            assert await close_codes(sockets, 3 * SLOW - (time.monotonic() - start)) == [GONE] * 10
+            await echoes(fresh)
+
+    asyncio.run(run())
+    assert client.program.running and links(server, client.name) == 1
+
+
+def test_wifi_change_with_a_half_sent_response(server, behind, http_origin):
+    client = behind(http_origin.port)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/bytes/100000000", client.host))
+        assert viewer.response_head().status == 200
+        client.proxy.abandon()
+        server.wait_link(client.name, 2)
+        assert fetch(server.port, client.host, "/echo").status == 200
+        with pytest.raises((EOFError, ConnectionError)):
+            viewer.exactly(100_000_000)
+
+
+def test_a_link_that_dies_without_a_word_is_noticed(new_server, new_client, new_proxy, websocket_origin):
+    """Nothing passes any more, in either direction. Both sides ping after 500 ms of silence and wait ten seconds."""
+    server = new_server("--keepalive", "500ms")
+    proxy = new_proxy(server.port)
+    client = new_client(websocket_origin.port, "--keepalive", "500ms", server=server, url=f"https://localhost:{proxy.port}")
+
+    async def run():
+        sockets = await connect_many(client, 5)
+        proxy.freeze()
+        start = time.monotonic()
+        codes = await close_codes(sockets, 14)
+        assert codes == [GONE] * 5, (codes, time.monotonic() - start)
+        server.wait_link(client.name, 2, 14)
+        async with connect(client) as fresh:
+            await echoes(fresh)
+
+    asyncio.run(run())
+
+
+def test_a_reset_in_between_is_survived(server, behind, http_origin):
+    client = behind(http_origin.port)
+    for number in range(5):
+        client.proxy.reset()
+        server.wait_link(client.name, number + 2)
+        assert fetch(server.port, client.host, "/echo").status == 200
+    assert client.program.running
+
+
+def test_one_octet_segments(server, behind, http_origin, websocket_origin):
+    """Nobody relies on where a segment ends."""
+    client = behind(http_origin.port, piece=1)
+    assert fetch(server.port, client.host, "/bytes/20000").body == pattern.pattern(20_000)
+    body = pattern.pattern(5000)
+    assert fetch(server.port, client.host, "/upload", method="POST", body=body).json()["sha256"] == pattern.digest(5000)
+    assert fetch(server.port, client.host, "/trailers").body == b"hello"
+
+    sockets_client = behind(websocket_origin.port, piece=1)
+    asyncio.run(open_and_echo(sockets_client))
+
+
+@pytest.mark.parametrize("direction", [UP, DOWN])
+@pytest.mark.parametrize("octets", [1, 10, 40, 100, 300, 1000, 5000, 20_000])
+def test_a_cut_at_any_octet_is_seen(server, behind, http_origin, direction, octets):
+    """A definite answer or a broken connection, never 200 with another body; the next request finds the tunnel well."""
+    client = behind(http_origin.port)
+    wait_until(lambda: links(server, client.name) == 1, what="the link")
+    size = 30_000
+    client.proxy.open_relays[-1].cut_after(direction, octets)
+    try:
+        with Viewer(server.port) as viewer:
+            viewer.send(head("POST", f"/bytes/{size}", client.host, f"Content-Length: {size}") + bytes(size))
+            got = viewer.response()
+            if got.status == 200:
+                assert got.body == pattern.pattern(size)
+            else:
+                assert got.status in (502, 503)
+    except (Broken, EOFError, ConnectionError):
+        pass
+    server.wait_link(client.name, 2)
+    assert fetch(server.port, client.host, "/bytes/10").body == pattern.pattern(10)
+
+
+# ---- two clients, one name ----
+def test_two_clients_with_one_ticket_do_not_throw_each_other_out_for_ever(new_server, new_client, scripted):
+    """The newcomer has the name; the first one says so and leaves."""
+    server = new_server()
+    first = new_client(scripted(lambda c: (c.request(), c.send(reply(b"first")))).port, server=server)
+    second = new_client(scripted(lambda c: (c.request(), c.send(reply(b"second")))).port, server=server,
+                        name=first.name, state=first.state)
+    assert second.url == first.url
+    first.program.expect_exit(2, 15)
+    assert "taken" in first.log
+    assert {fetch(server.port, second.host).body for _ in range(5)} == {b"second"}
+    assert second.program.running and links(server, second.name) == 1
+
+
+def test_what_runs_on_the_first_may_finish(new_server, hangs, new_client, scripted):
+    server = new_server()
+    first = hangs(server=server)
+    with begun(server, first) as viewer:
+        new_client(scripted(lambda c: (c.request(), c.send(reply(b"second")))).port, server=server, name=first.name, state=first.state)
+        first.go.set()
+        assert viewer.exactly(2) == b"lf"
+    first.program.expect_exit(2, 15)

@@ -1,0 +1,1 @@
+"""What the integration tests are built from: programs under test, certificates, viewers, origins, faults."""

@@ -1,0 +1,58 @@
+"""Headless Chromium by WebDriver: Debian's chromedriver and plain HTTP calls."""
+
+import json
+import pathlib
+import shutil
+import urllib.request
+
+from .programs import Program
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--no-proxy-server", "--window-size=1000,700"]
+
+
+class Browser:
+    """One browser with a fresh profile; its tabs are told apart by handles."""
+
+    def __init__(self, directory):
+        directory = pathlib.Path(directory)
+        self.driver = Program([DRIVER, "--port=0"], directory, "chromedriver", env={"HOME": directory})
+        port = self.driver.wait_output(r"started successfully on port (\d+)", 20, "stdout").group(1)
+        self.base = f"http://127.0.0.1:{port}/session"
+        options = {"binary": CHROMIUM, "args": [*FLAGS, f"--user-data-dir={directory / 'profile'}"]}
+        session = self._call("POST", "", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}})
+        self.base += f"/{session['sessionId']}"
+
+    def _call(self, method, path, body=None):
+        data = json.dumps(body).encode() if body is not None else None
+        call = urllib.request.Request(self.base + path, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(call, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+    def open(self, url):
+        """Opens @url in a tab of its own and returns the tab."""
+        tab = self._call("POST", "/window/new", {"type": "tab"})["handle"]
+        self._to(tab)
+        self._call("POST", "/url", {"url": url})
+        return tab
+
+    def run(self, tab, script):
+        """The value that @script returns in the page of @tab."""
+        self._to(tab)
+        return self._call("POST", "/execute/sync", {"script": script, "args": []})
+
+    def _to(self, tab):
+        self._call("POST", "/window", {"handle": tab})
+
+    def stop(self):
+        self._call("DELETE", "")
+        self.driver.signal(15)
+        self.driver.judged = True
+        self.driver.wait(10)
+
+
+def missing():
+    """Why there can be no browser, or None."""
+    absent = [name for name, path in (("chromium", CHROMIUM), ("chromedriver", DRIVER)) if not path]
+    return f"{', '.join(absent)} not installed" if absent else None

@@ -1,0 +1,53 @@
+"""A throw-away certificate authority and the certificates that it signs, made with the openssl program."""
+
+import pathlib
+import ssl
+import subprocess
+
+KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+
+
+class Authority:
+    """One CA in a directory of its own."""
+
+    def __init__(self, directory, name="oneport test CA"):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.cert = self.directory / "ca.crt"
+        self.key = self.directory / "ca.key"
+        _openssl("req", "-x509", *KEY, "-days", "2", "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.cert)
+
+    def issue(self, label, *names):
+        """A Certificate for DNS names and addresses ("IP:127.0.0.1")."""
+        stem = self.directory / label
+        request, extensions = stem.with_suffix(".csr"), stem.with_suffix(".ext")
+        cert, key = stem.with_suffix(".crt"), stem.with_suffix(".key")
+        alternatives = ",".join(name if ":" in name else f"DNS:{name}" for name in names)
+        extensions.write_text(f"subjectAltName={alternatives}\n")
+        subject = "/CN=" + names[0].rpartition(":")[2]
+        _openssl("req", *KEY, "-subj", subject, "-keyout", key, "-out", request)
+        _openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", "2",
+                 "-extfile", extensions, "-out", cert)
+        return Certificate(cert, key, self.cert)
+
+
+class Certificate:
+    def __init__(self, cert, key, ca):
+        self.cert, self.key, self.ca = cert, key, ca
+
+    def client_context(self, alpn=None):
+        """What a TLS client needs in order to trust this certificate."""
+        context = ssl.create_default_context(cafile=str(self.ca))
+        if alpn:
+            context.set_alpn_protocols(alpn)
+        return context
+
+    def server_context(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, self.key)
+        return context
+
+
+def _openssl(*arguments):
+    result = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# What `make demo` runs after building: a throw-away certificate, the sample app, oneportd and oneport on loopback, until Ctrl-C.
+# One listener serves everything: viewers in plain HTTP, the register call and the tunnel over TLS, on the same port.
+#
+#   DEMO_PORT     the port, 8080 when not given
+#   ONEPORT_BIN   where the two programs are, build/ when not given
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+bin=${ONEPORT_BIN:-$here/../../build}
+port=${DEMO_PORT:-8080}
+url=http://demo.localhost:$port
+python=/usr/bin/python3
+dir=
+declare -A pids=()
+
+fail() {
+    echo "demo: $1" >&2
+    exit 1
+}
+
+# Stops what this script started, the client first so that the server has nothing left to drain, and removes its directory.
+clean_up() {
+    trap - EXIT
+    trap '' INT TERM HUP
+    local name
+    for name in oneport oneportd app; do
+        [ -n "${pids[$name]-}" ] || continue
+        kill -TERM "${pids[$name]}" 2>/dev/null
+        stopped_within 5 "${pids[$name]}" || kill -KILL "${pids[$name]}" 2>/dev/null
+        wait "${pids[$name]}" 2>/dev/null
+    done
+    [ -z "$dir" ] || rm -rf "$dir"
+}
+
+stopped_within() { # SECONDS PID
+    local deadline=$((SECONDS + $1))
+    while kill -0 "$2" 2>/dev/null; do
+        [ $SECONDS -lt $deadline ] || return 1
+        sleep 0.05
+    done
+}
+
+start() { # NAME COMMAND...: runs it with its output in files of that name
+    local name=$1
+    shift
+    "$@" >"$dir/$name.out" 2>"$dir/$name.log" </dev/null &
+    pids[$name]=$!
+}
+
+# Waits until file $2 has a line that matches $3; says what happened if $1 ends or is silent instead.
+await() { # NAME FILE PATTERN
+    local deadline=$((SECONDS + 20))
+    until grep -qE "$3" "$dir/$2" 2>/dev/null; do
+        kill -0 "${pids[$1]}" 2>/dev/null || died "$1"
+        [ $SECONDS -lt $deadline ] || { last_lines "$1"; fail "$1 was not ready within 20 seconds"; }
+        sleep 0.05
+    done
+}
+
+last_lines() { # NAME
+    tail -n 8 "$dir/$1.log" | sed "s/^/    $1: /" >&2
+}
+
+died() { # NAME
+    wait "${pids[$1]}"
+    local code=$?
+    last_lines "$1"
+    fail "$1 ended by itself (exit code $code)"
+}
+
+port_is_free() {
+    "$python" -c 'import socket, sys; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", int(sys.argv[1])))' "$1" 2>/dev/null
+}
+
+make_certificate() { # into $dir: ca.crt, server.crt, server.key
+    local names=subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=oneport demo CA" \
+        -keyout "$dir/ca.key" -out "$dir/ca.crt" 2>"$dir/openssl.log" &&
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost \
+        -keyout "$dir/server.key" -out "$dir/server.csr" 2>>"$dir/openssl.log" &&
+    openssl x509 -req -in "$dir/server.csr" -CA "$dir/ca.crt" -CAkey "$dir/ca.key" -CAcreateserial -days 2 \
+        -extfile <(echo "$names") -out "$dir/server.crt" 2>>"$dir/openssl.log"
+}
+
+case $port in *[!0-9]* | "") fail "DEMO_PORT must be a port number, not '$port'" ;; esac
+[ -x "$bin/oneportd" ] && [ -x "$bin/oneport" ] || fail "build first: make"
+port_is_free "$port" || fail "port $port on 127.0.0.1 is taken; choose another: DEMO_PORT=9090 make demo"
+
+trap clean_up EXIT
+trap 'echo; exit 0' INT TERM HUP
+dir=$(mktemp -d) || fail "no temporary directory"
+make_certificate || { cat "$dir/openssl.log" >&2; fail "openssl could not make the certificate"; }
+
+start app "$python" -u "$here/demo_app.py"
+await app app.out '^[0-9]+$'
+app_port=$(head -n 1 "$dir/app.out")
+
+start oneportd "$bin/oneportd" --domain localhost --listen "127.0.0.1:$port" --cert "$dir/server.crt" --key "$dir/server.key" \
+    --state-dir "$dir/state" --public-url "http://localhost:$port" --attach-url "https://localhost:$port" --drain-timeout 1s
+await oneportd oneportd.log 'listening.*addr='
+
+XDG_STATE_HOME=$dir/client start oneport "$bin/oneport" -h "https://localhost:$port" --ca "$dir/ca.crt" -s demo "$app_port"
+await oneport oneport.out "^your url is: $url\$"
+
+cat <<EOF
+
+  your url is: $url
+
+  Open it in many tabs: each one counts, and all of them share one drawing and one chat through one tunnel connection.
+  Or look at it from a terminal:
+
+      curl -i $url/
+      curl -s http://localhost:$port/api/status
+
+  Ctrl-C ends the demo and leaves nothing behind.
+
+EOF
+
+wait -n -p ended "${pids[@]}"
+for name in "${!pids[@]}"; do
+    [ "${pids[$name]}" != "${ended-}" ] || died "$name"
+done

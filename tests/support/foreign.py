@@ -1,0 +1,138 @@
+"""A tunnel client that is not ours: register and attach by hand over raw TLS, HTTP/2 by python3-h2. Serves what a function says."""
+
+import contextlib
+import queue
+import threading
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
+from h2.settings import SettingCodes, Settings
+
+from .origins import shut
+from .viewer import Viewer, head
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+EMPTY_SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+
+
+def call(server, path="/register", *fields, method="GET", host=None, secure=True):
+    """One request to the base domain, over TLS unless told otherwise."""
+    tls = server.certificate.client_context() if secure else None
+    with Viewer(server.port, tls) as viewer:
+        return viewer.get(host or f"localhost:{server.port}", path, "Connection: close", *fields, method=method)
+
+
+def proxied(scheme):
+    """The fields of a request that came through a trusted proxy."""
+    return ["X-Forwarded-For: 198.51.100.7", f"X-Forwarded-Proto: {scheme}"]
+
+
+def register(server, name=None, *fields):
+    """The register answer's JSON."""
+    got = call(server, f"/register/{name}" if name else "/register", *fields)
+    assert got.status == 200, got
+    return got.json()
+
+
+ATTACH = ["Connection: upgrade", "Upgrade: ptth", "ALPN: h2"]
+
+
+def attach(server, name, ticket, *fields, base=ATTACH, behind=b"", secure=True):
+    """The attach request: (connection, response). @behind is sent right after the head."""
+    viewer = Viewer(server.port, server.certificate.client_context(["http/1.1"]) if secure else None)
+    bearer = [f"Authorization: Bearer {ticket}"] if ticket else []
+    viewer.send(head("GET", f"/tunnel/{name}", f"localhost:{server.port}", *base, *bearer, *fields) + behind)
+    return viewer, viewer.response()
+
+
+def refusal(server, name, ticket, *fields, **keywords):
+    """The response of an attach that must not succeed."""
+    viewer, got = attach(server, name, ticket, *fields, **keywords)
+    viewer.close()
+    assert got.status != 101, got
+    return got
+
+
+def hello(stream):
+    """The usual thing to serve."""
+    stream.answer(200, b"hello from a stranger")
+
+
+class ForeignLink:
+    """An attached link in a thread of its own. @serve(stream) is called for each request head."""
+
+    def __init__(self, server, name, ticket, *fields, serve=hello, settings=None, start=True):
+        self.connection, got = attach(server, name, ticket, *fields)
+        assert got.status == 101, got
+        self.serve = serve
+        self.settings = {SettingCodes.ENABLE_CONNECT_PROTOCOL: 1, **(settings or {})}
+        self.requests = []  # heads as dictionaries
+        self.ended = threading.Event()
+        self.goaways = queue.Queue()  # debug data of each
+        self.lock = threading.RLock()
+        self.streams = {}
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        if start:
+            self.start()
+
+    def start(self):
+        """Says hello in HTTP/2: only then the link is up."""
+        config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8", validate_outbound_headers=False)
+        self.h2 = h2.connection.H2Connection(config)
+        self.h2.local_settings = Settings(client=False, initial_values=self.settings)
+        self.h2.initiate_connection()
+        self.flush()
+        self.thread.start()
+
+    def flush(self):
+        with self.lock:
+            if data := self.h2.data_to_send():
+                self.connection.send(data)
+
+    def _run(self):
+        try:
+            while True:
+                data = self.connection.some()
+                with self.lock:
+                    for event in self.h2.receive_data(data):
+                        self._on(event)
+                self.flush()
+        except (EOFError, OSError, h2.exceptions.ProtocolError):
+            pass  # the end, or what the library makes of frames after a GOAWAY
+        finally:
+            self.ended.set()
+
+    def _on(self, event):
+        if isinstance(event, h2.events.RequestReceived):
+            stream = Stream(self, event.stream_id, event.headers)
+            self.streams[event.stream_id] = stream
+            self.requests.append(dict(event.headers))
+            self.serve(stream)
+        elif isinstance(event, h2.events.DataReceived):
+            self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            self.streams[event.stream_id].on_data(event.data)
+        elif isinstance(event, h2.events.ConnectionTerminated):
+            self.goaways.put(event.additional_data)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            shut(self.connection.socket)
+        if self.thread.ident:
+            self.thread.join(5)
+
+
+class Stream:
+    def __init__(self, link, number, fields):
+        self.link, self.number, self.fields = link, number, fields
+        self.on_data = lambda data: None
+
+    def answer(self, status, body=b"", *fields, end=True):
+        self.link.h2.send_headers(self.number, [(":status", str(status)), *fields])
+        self.link.h2.send_data(self.number, body, end_stream=end)
+        self.link.flush()
+
+    def reset(self, code):
+        self.link.h2.reset_stream(self.number, code)
+        self.link.flush()

@@ -1,0 +1,145 @@
+"""Origins for tests: programs that answer by path, and scripted ones that do what a function says, octet by octet."""
+
+import signal
+import socket
+import sys
+import threading
+
+import websockets
+
+from .octets import Octets, value_of
+from .programs import TOP, Program
+from .wait import wait_until
+
+
+class OriginProgram:
+    """An origin module of this package in a process of its own, which comes back on the same port after a restart."""
+
+    def __init__(self, module, directory):
+        self.module, self.directory = module, directory
+        self.port = 0
+        self.start()
+
+    def start(self):
+        name = f"support.{self.module}"
+        argv = [sys.executable, "-u", "-m", name, "--port", self.port]
+        self.program = Program(argv, self.directory, self.module, env={"PYTHONPATH": TOP / "tests"})
+        self.port = int(self.program.wait_output(r"\A(\d+)$", stream="stdout").group(1))
+
+    def stop(self):
+        if self.program.running:
+            self.program.stop(code=-signal.SIGTERM)
+
+
+class OriginConnection(Octets):
+    """What a scripted origin sees of one connection from oneport."""
+
+    def request(self):
+        """Reads a head and keeps it: (line, fields)."""
+        self.line, self.fields = self.head()
+        return self.line, self.fields
+
+    def get(self, name):
+        return value_of(self.fields, name)
+
+    def body(self):
+        """The body of the request that request() read."""
+        if self.get("Transfer-Encoding"):
+            parts = []
+            while data := self.chunk():
+                parts.append(data)
+            self.trailer_fields = self.trailers()
+            return b"".join(parts)
+        return self.exactly(int(self.get("Content-Length") or 0))
+
+
+class ScriptedOrigin:
+    """Runs @serve(connection) in a thread for each connection; the connection is closed when it returns.
+
+    What goes wrong in a script is kept and fails the test when the origin is closed; a connection that the other side cuts is
+    no failure. @tls is a server context; @path makes it a unix socket."""
+
+    def __init__(self, serve, tls=None, path=None):
+        self.serve, self.tls = serve, tls
+        self.connections = []
+        self.errors = []
+        if path:
+            self.listener = socket.create_server(str(path), family=socket.AF_UNIX)
+        else:
+            self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+            self.port = self.listener.getsockname()[1]
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._accept, daemon=True)]
+        self.threads[0].start()
+
+    def _accept(self):
+        while True:
+            try:
+                accepted, _ = self.listener.accept()
+            except OSError:
+                return  # closed
+            accepted.settimeout(60)
+            connection = OriginConnection(accepted)
+            with self.lock:
+                self.connections.append(connection)
+            thread = threading.Thread(target=self._run, args=(connection,), daemon=True)
+            self.threads.append(thread)
+            thread.start()
+
+    def _run(self, connection):
+        try:
+            if self.tls:
+                connection.socket = self.tls.wrap_socket(connection.socket, server_side=True)
+            self.serve(connection)
+        except (EOFError, OSError):
+            pass
+        except Exception as error:  # reported by close()
+            self.errors.append(error)
+        finally:
+            connection.close()
+
+    def wait_connections(self, count, deadline_s=10.0):
+        wait_until(lambda: len(self.connections) >= count, deadline_s, f"{count} origin connections")
+
+    def close(self):
+        shut(self.listener)
+        for connection in self.connections:
+            shut(connection.socket)
+        for thread in self.threads:
+            thread.join(10)
+        if self.errors:
+            raise self.errors[0]
+
+
+def shut(any_socket):
+    """Wakes whoever is blocked in it, then closes."""
+    try:
+        any_socket.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    any_socket.close()
+
+
+def reply(body=b"ok", *fields, status=200):
+    """A complete response with Content-Length, for scripts."""
+    lines = [f"HTTP/1.1 {status} Scripted", f"Content-Length: {len(body)}", *fields, "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+def answering(raw):
+    """A script that answers every request with the same octets and then closes."""
+
+    def serve(connection):
+        connection.request()
+        connection.body()
+        connection.send(raw)
+
+    return serve
+
+
+def accept_websocket(connection, *fields):
+    """The origin's half of the WebSocket handshake, by hand."""
+    connection.request()
+    value = websockets.utils.accept_key(connection.get("Sec-WebSocket-Key"))
+    lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {value}"]
+    connection.send("\r\n".join([*lines, *fields, "", ""]))

@@ -1,0 +1,295 @@
+"""The two programs under test as objects: started on free loopback ports, watched, stopped, and judged when they are stopped."""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from .wait import wait_until
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("ONEPORT_BIN", TOP / "build")).resolve()
+VARIANT = os.environ.get("ONEPORT_VARIANT", "release")
+SLOW = 1 if VARIANT == "release" else 4  # how much longer a sanitized program may take
+STOP_S = 15 * SLOW
+
+SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer|ThreadSanitizer")
+started = []  # every Program of this worker that the running test can see: what is shown when it fails
+
+
+class Program:
+    """One process. Its output goes to files, so that it can never block on a pipe nobody reads."""
+
+    def __init__(self, argv, directory, name, env=None):
+        self.name = name
+        directory = pathlib.Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        run = sum(1 for _ in directory.glob(f"{name}.*.err"))
+        self.stdout_path = directory / f"{name}.{run}.out"
+        self.stderr_path = directory / f"{name}.{run}.err"
+        self.argv = [str(word) for word in argv]
+        with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                            env=clean_environment(env), start_new_session=True)
+        self.judged = False
+        started.append(self)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def running(self):
+        return self.process.poll() is None
+
+    @property
+    def stdout(self):
+        return self.stdout_path.read_text(errors="replace")
+
+    @property
+    def log(self):
+        return self.stderr_path.read_text(errors="replace")
+
+    def wait_output(self, pattern, deadline_s=10.0, stream="log", count=1):
+        """The @count-th match of @pattern in the log or the standard output. Fails at once when the program has ended."""
+
+        def search():
+            alive = self.running
+            found = list(re.finditer(pattern, getattr(self, stream), re.M))
+            if len(found) >= count:
+                return found[count - 1]
+            assert alive, f"{self.name} ended with {self.process.returncode} before {pattern!r}:\n{self.tail()}"
+            return None
+
+        return wait_until(search, deadline_s * SLOW, f"{pattern!r} from {self.name}")
+
+    def tail(self, lines=40):
+        return "\n".join((self.stdout + self.log).splitlines()[-lines:])
+
+    def rss(self):
+        """Resident memory in octets."""
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError(f"{self.name} has no memory: it has ended")
+
+    def fds(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def established(self, peer):
+        """The number of this program's established TCP descriptors whose other end belongs to Program @peer."""
+        mine, theirs = _established(self.pid), _established(peer.pid)
+        ends = {(local, remote) for local, remote in theirs}
+        return sum(1 for local, remote in mine if (remote, local) in ends)
+
+    def signal(self, number):
+        if self.running:
+            self.process.send_signal(number)
+
+    def wait(self, deadline_s=STOP_S):
+        """The exit code; negative for a signal."""
+        return self.process.wait(deadline_s)
+
+    def kill9(self):
+        self.judged = True  # died by our hand: only its memory errors count
+        self.signal(signal.SIGKILL)
+        self.process.wait(10)
+        self._no_sanitizer_report()
+
+    def stop(self, code=0, deadline_s=STOP_S):
+        """SIGTERM, then the judgement of how it ended. Fails when it ended earlier than this with another code."""
+        if self.judged:
+            return
+        self.judged = True
+        self.signal(signal.SIGTERM)
+        try:
+            actual = self.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
+            raise AssertionError(f"{self.name} did not stop within {deadline_s} s:\n{self.tail()}") from None
+        self._no_sanitizer_report()
+        assert actual == code, f"{self.name} ended with {actual}, not {code}:\n{self.tail()}"
+
+    def expect_exit(self, code, deadline_s=10.0):
+        """It must end by itself with @code."""
+        self.judged = True
+        try:
+            actual = self.wait(deadline_s * SLOW)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
+            raise AssertionError(f"{self.name} did not end by itself:\n{self.tail()}") from None
+        self._no_sanitizer_report()
+        assert actual == code, f"{self.name} ended with {actual}, not {code}:\n{self.tail()}"
+
+    def _no_sanitizer_report(self):
+        assert not SANITIZER.search(self.log), f"{self.name}:\n{self.tail(120)}"
+
+
+class Server:
+    """oneportd for the base domain `localhost`, one listener that does everything. The port stays the same over restarts."""
+
+    def __init__(self, directory, certificate, *options, drain="2s"):
+        self.directory = pathlib.Path(directory)
+        self.certificate = certificate
+        self.options = options
+        self.drain = drain
+        self.port = 0
+        self.start()
+
+    def start(self):
+        argv = [BIN / "oneportd", "--domain", "localhost", "--listen", f"127.0.0.1:{self.port}",
+                "--cert", self.certificate.cert, "--key", self.certificate.key,
+                "--state-dir", self.directory / "state", "--access-log", self.directory / "access.log",
+                "--drain-timeout", self.drain, *self.options]
+        self.program = Program(argv, self.directory, "oneportd")
+        self.port = int(self.program.wait_output(r"listening.*addr=\S*?:(\d+)").group(1))
+        return self
+
+    @property
+    def url(self):
+        """Where clients register: over TLS."""
+        return f"https://localhost:{self.port}"
+
+    @property
+    def log(self):
+        return self.program.log
+
+    @property
+    def access_log(self):
+        path = self.directory / "access.log"
+        return path.read_text() if path.exists() else ""
+
+    def kill9(self):
+        self.program.kill9()
+
+    def restart(self):
+        """kill -9, then the same server again."""
+        self.kill9()
+        return self.start()
+
+    def stop(self):
+        self.program.stop()
+
+    def rss(self):
+        return self.program.rss()
+
+    def fds(self):
+        return self.program.fds()
+
+    def wait_log(self, pattern, deadline_s=10.0, count=1):
+        return self.program.wait_output(pattern, deadline_s, count=count)
+
+    def wait_link(self, name, count, deadline_s=10.0):
+        """Waits for the @count-th link that this run has seen of a name."""
+        self.wait_log(rf"link up.*name={name} ", deadline_s, count)
+
+
+class Client:
+    """oneport sharing @origin (anything its last argument may be; None when an option says it) with @server. Its tickets outlive restarts of it."""
+
+    def __init__(self, server, origin, directory, *options, name=None, url=None, wait=True, state=None):
+        """@state is another Client's state, that is its tickets; by default it has its own."""
+        self.server = server
+        self.directory = pathlib.Path(directory)
+        self.state = state or self.directory / "client-state"
+        where = ["-h", url or server.url, "--ca", server.certificate.ca]
+        asked = ["-s", name] if name else []
+        self.argv = [BIN / "oneport", *where, *asked, *options, *([] if origin is None else [origin])]
+        self.program = None
+        self.name = name
+        self.start(wait)
+
+    def start(self, wait=True):
+        self.program = Program(self.argv, self.directory, "oneport", env={"XDG_STATE_HOME": self.state})
+        if wait:
+            self.wait_up()
+        return self
+
+    def wait_up(self, deadline_s=10.0):
+        """Waits for the first line, which comes when the link is up."""
+        self.url = self.program.wait_output(r"\Ayour url is: (\S+)$", deadline_s, "stdout").group(1)
+        self.name = re.match(r"https?://([^.]+)\.", self.url).group(1)
+
+    @property
+    def host(self):
+        """What viewers put into Host."""
+        return f"{self.name}.localhost:{self.server.port}"
+
+    @property
+    def log(self):
+        return self.program.log
+
+    def kill9(self):
+        self.program.kill9()
+
+    def restart(self, wait=True):
+        self.kill9()
+        return self.start(wait)
+
+    def stop(self):
+        self.program.stop()
+
+    def rss(self):
+        return self.program.rss()
+
+    def fds(self):
+        return self.program.fds()
+
+
+def run(program, *arguments, env=None, deadline_s=10.0):
+    """Runs a program under test to its end: (exit code, standard output, standard error)."""
+    result = subprocess.run([str(BIN / program), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
+                            text=True, timeout=deadline_s * SLOW, env=clean_environment(env))
+    assert not SANITIZER.search(result.stderr), result.stderr
+    return result.returncode, result.stdout, result.stderr
+
+
+def clean_environment(extra=None):
+    """The environment without what would configure the programs or send them elsewhere."""
+    kept = {key: value for key, value in os.environ.items()
+            if not key.startswith(("ONEPORT", "XDG_")) and not key.lower().endswith("_proxy")}
+    kept.update({key: str(value) for key, value in (extra or {}).items()})
+    return kept
+
+
+def free_port():
+    """A port that was free a moment ago, for programs that cannot take port 0."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def stable(measure, deadline_s=10.0, still_s=0.3):
+    """@measure() once it has not changed for a while: descriptors and memory settle after the last connection is gone."""
+    end = time.monotonic() + deadline_s
+    value, since = measure(), time.monotonic()
+    while time.monotonic() - since < still_s and time.monotonic() < end:
+        time.sleep(0.02)
+        now = measure()
+        if now != value:
+            value, since = now, time.monotonic()
+    return value
+
+
+def _established(pid):
+    """(local, remote) of each established TCP descriptor of a process, as the kernel prints them."""
+    inodes = set()
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        try:
+            target = os.readlink(entry.path)
+        except FileNotFoundError:
+            continue  # closed while we looked
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    pairs = []
+    for table in ("tcp", "tcp6"):
+        for line in pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            word = line.split()
+            if word[3] == "01" and word[9] in inodes:
+                pairs.append((word[1], word[2]))
+    return pairs
