@@ -10,7 +10,7 @@
 enum {
     BACKOFF_FIRST_MS = 200,       /* the first retry comes within this */
     BACKOFF_CAP_MS = 30 * 1000,   /* and every later one within this */
-    BACKOFF_STEADY_MS = 10 * 1000 /* up for this long: the next failure is a first one again */
+    BACKOFF_STEADY_MS = 1000      /* up for this long: the next failure is a first one again */
 };
 
 struct backoff {

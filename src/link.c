@@ -12,6 +12,8 @@ enum {
     BUFFER_LIMIT = 32 * 1024 * 1024,
     RESET_BURST = 900, /* third parties' libraries take 1,000 and 33 a second (http-rules 4) */
     RESET_RATE = 30,
+    RESET_BURST_OURS = 50000, /* oneport takes 100,000 and 10,000 a second; it alone names its instance */
+    RESET_RATE_OURS = 5000,
     RESERVED_PERCENT = 5
 };
 
@@ -20,14 +22,15 @@ static const struct h2_session_ops session_ops;
 struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t, const struct place *p)
 {
     const struct config *c = w->server->config;
+    bool ours = p->instance.len > 0;
     struct h2_options o = {
         .keepalive_ms = c->keepalive_ms,
         .ping_timeout_ms = PING_TIMEOUT_MS < c->keepalive_ms || c->keepalive_ms == 0 ? PING_TIMEOUT_MS : c->keepalive_ms,
         .settings_timeout_ms = c->attach_timeout_ms,
         .buffer_limit = BUFFER_LIMIT,
         .stall_ms = STALL_MS,
-        .reset_burst = RESET_BURST,
-        .reset_rate = RESET_RATE,
+        .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
+        .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
     };
     struct link *l = xcalloc(1, sizeof(*l));
     l->worker = w;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "h2mux/octet.h"
 #include "h2mux/ws.h"
 
 #define VERDICT(why, text)                                                                         \
@@ -83,12 +84,14 @@ static enum translate_verdict check_expect(struct message *m, struct translated 
     return TRANSLATE_OK;
 }
 
+/* protocol RWS received-by [RWS comment], RFC 9110 7.6.3 */
 static bool via_names(struct slice via, struct slice node)
 {
     struct slice element;
     while (slice_next_token(&via, &element)) {
-        ptrdiff_t space = slice_find(element, ' ');
-        if (space >= 0 && slice_starts(slice_trim(slice_skip(element, (size_t)space)), node))
+        while (element.len > 0 && octet_is_target((unsigned char)*element.ptr))
+            element = slice_skip(element, 1);
+        if (slice_starts(slice_trim(element), node))
             return true;
     }
     return false;
@@ -102,12 +105,21 @@ static bool seen_before(const struct fields *f, struct slice node)
     return false;
 }
 
+static bool request_id_valid(struct slice id)
+{
+    for (size_t i = 0; i < id.len; i++)
+        if (!octet_is_alpha((unsigned char)id.ptr[i]) && !octet_is_digit((unsigned char)id.ptr[i]) &&
+            !octet_is_one_of((unsigned char)id.ptr[i], "-._~:/+=@"))
+            return false;
+    return id.len <= 128;
+}
+
 static bool is_ours_or_id(const struct field *f, void *user)
 {
     const struct viewer *v = user;
     if (slice_istarts(f->name, SLICE("oneport-")))
         return true;
-    return name_is(f, SLICE("x-request-id")) && (!v->trusted || f->value.len > 128);
+    return name_is(f, SLICE("x-request-id")) && (!v->trusted || !request_id_valid(f->value));
 }
 
 /* Te survives as "trailers" alone, and only if Connection lists it (rule H3). */
@@ -195,7 +207,7 @@ static bool cut_cookie(struct fields *f, struct field *cookie, struct slice doma
         first = false;
     }
     if (cut)
-        cookie->value = fields_keep(f, buf_slice(&kept));
+        cookie->value = fields_keep(f, slice_trim(buf_slice(&kept)));
     buf_release(&kept);
     return cut;
 }
