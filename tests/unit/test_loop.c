@@ -1,0 +1,294 @@
+/* test_loop.c - the order of a loop's turn, and what may be cancelled, repeated or left behind in it. loop.h. */
+#include "turns.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "h2mux/base/alloc.h"
+#include "h2mux/base/clock.h"
+
+enum { TASKS = 4 };
+
+struct world {
+    struct loop *loop;
+    struct task tasks[TASKS];
+    struct reap reap[TASKS];
+    struct orphan orphans[TASKS];
+    char log[64]; /* one letter for each thing that ran, in order */
+    int more;     /* how often a task defers itself again */
+};
+
+static void note(struct world *w, char what)
+{
+    size_t len = strlen(w->log);
+    assert_true(len + 1 < sizeof w->log);
+    w->log[len] = what;
+}
+
+static struct world *open_world(void)
+{
+    struct world *w = xcalloc(1, sizeof *w);
+    w->loop = loop_new();
+    return w;
+}
+
+static void close_world(struct world *w)
+{
+    loop_free(w->loop);
+    free(w);
+}
+
+static void run_stop(void *user)
+{
+    struct world *w = user;
+    note(w, '.');
+    loop_stop(w->loop);
+}
+
+/* Callbacks of one turn and what follows them. */
+static void one_turn(struct world *w, void (*run)(void *user))
+{
+    struct timer t;
+    timer_init(&t, w->loop, run, w);
+    timer_arm(&t, 0);
+    loop_run(w->loop);
+    timer_stop(&t);
+}
+
+/* ---- the order of a turn */
+
+static void run_flush(void *user)
+{
+    note(user, 'f');
+}
+
+static void run_deferred(void *user)
+{
+    struct world *w = user;
+    note(w, 'd');
+    loop_flush(w->loop, &w->tasks[1]);
+    loop_flush(w->loop, &w->tasks[1]);
+}
+
+static void run_free(void *object)
+{
+    note(object, 'r');
+}
+
+static void run_second(void *user)
+{
+    note(user, 'e');
+}
+
+static void run_callback(void *user)
+{
+    struct world *w = user;
+    note(w, 'c');
+    loop_reap(w->loop, &w->reap[0], run_free, w);
+    loop_flush(w->loop, &w->tasks[1]);
+    loop_defer(w->loop, &w->tasks[0]);
+    loop_defer(w->loop, &w->tasks[2]);
+    loop_defer(w->loop, &w->tasks[0]);
+    loop_stop(w->loop);
+}
+
+static void test_order(void **state)
+{
+    struct world *w = open_world();
+    task_init(&w->tasks[0], run_deferred, w);
+    task_init(&w->tasks[1], run_flush, w);
+    task_init(&w->tasks[2], run_second, w);
+    one_turn(w, run_callback);
+    assert_string_equal(w->log, "cdefr"); /* the turn in which it is stopped is finished */
+    close_world(w);
+}
+
+static void run_again(void *user)
+{
+    struct world *w = user;
+    note(w, 'a');
+    if (w->more-- > 0)
+        loop_defer(w->loop, &w->tasks[0]);
+}
+
+static void run_defer_again(void *user)
+{
+    struct world *w = user;
+    loop_defer(w->loop, &w->tasks[0]);
+    loop_flush(w->loop, &w->tasks[1]);
+    loop_stop(w->loop);
+}
+
+/* What a task defers waits for the next turn, behind what the world has to say; no turn sleeps while a task waits. */
+static void test_deferring_again(void **state)
+{
+    struct world *w = open_world();
+    task_init(&w->tasks[0], run_again, w);
+    task_init(&w->tasks[1], run_flush, w);
+    w->more = 2;
+    one_turn(w, run_defer_again);
+    assert_string_equal(w->log, "af");
+    one_turn(w, run_stop);
+    one_turn(w, run_stop);
+    assert_string_equal(w->log, "af.a.a");
+    assert_false(list_linked(&w->tasks[0].node));
+    close_world(w);
+}
+
+static void run_flush_again(void *user)
+{
+    struct world *w = user;
+    note(w, 'g');
+    if (w->more-- > 0)
+        loop_flush(w->loop, &w->tasks[0]);
+}
+
+/* What a flush marks is flushed in the same turn: nothing framed waits for the next event. */
+static void test_flushing_again(void **state)
+{
+    struct world *w = open_world();
+    task_init(&w->tasks[0], run_flush_again, w);
+    w->more = 2;
+    loop_flush(w->loop, &w->tasks[0]);
+    one_turn(w, run_stop);
+    assert_string_equal(w->log, ".ggg");
+    close_world(w);
+}
+
+static void run_cancel_next(void *user)
+{
+    struct world *w = user;
+    note(w, 'x');
+    task_cancel(&w->tasks[1]);
+}
+
+static void test_cancel(void **state)
+{
+    struct world *w = open_world();
+    task_init(&w->tasks[0], run_cancel_next, w);
+    task_init(&w->tasks[1], run_flush, w);
+    task_init(&w->tasks[2], run_second, w);
+    for (int i = 0; i < 3; i++)
+        loop_defer(w->loop, &w->tasks[i]);
+    one_turn(w, run_stop);
+    assert_string_equal(w->log, ".xe"); /* one of the same round */
+    task_cancel(&w->tasks[1]);
+    loop_flush(w->loop, &w->tasks[0]);
+    loop_flush(w->loop, &w->tasks[1]);
+    one_turn(w, run_stop);
+    assert_string_equal(w->log, ".xe.x");
+    close_world(w);
+}
+
+static void run_reap_other(void *object)
+{
+    struct world *w = object;
+    note(w, 'R');
+    loop_reap(w->loop, &w->reap[1], run_free, w);
+}
+
+/* What dies with a dying object is freed in the same turn. */
+static void test_reap_chain(void **state)
+{
+    struct world *w = open_world();
+    loop_reap(w->loop, &w->reap[0], run_reap_other, w);
+    one_turn(w, run_stop);
+    assert_string_equal(w->log, ".Rr");
+    close_world(w);
+}
+
+/* ---- timers */
+
+struct clocked {
+    struct timer timer;
+    struct loop *loop;
+    int fired;
+    uint64_t at_us;
+};
+
+static void run_clocked(void *user)
+{
+    struct clocked *c = user;
+    c->fired++;
+    c->at_us = clock_now_us();
+    loop_stop(c->loop);
+}
+
+static void test_timers(void **state)
+{
+    struct world *w = open_world();
+    struct clocked a = {.loop = w->loop}, b = {.loop = w->loop};
+    timer_stop(&a.timer); /* fine before init */
+    assert_false(timer_armed(&a.timer));
+    timer_init(&a.timer, w->loop, run_clocked, &a);
+    timer_init(&b.timer, w->loop, run_clocked, &b);
+    assert_false(timer_armed(&a.timer));
+    uint64_t begun = clock_now_us();
+    timer_arm(&a.timer, 600000);
+    timer_arm(&a.timer, 20); /* replaces */
+    timer_arm(&b.timer, 5);
+    timer_stop(&b.timer);
+    assert_true(timer_armed(&a.timer));
+    assert_false(timer_armed(&b.timer));
+    loop_run(w->loop);
+    assert_int_equal(a.fired, 1);
+    assert_int_equal(b.fired, 0);
+    assert_in_range(a.at_us - begun, 10000, 2000000);
+    assert_false(timer_armed(&a.timer)); /* one-shot */
+    timer_arm(&b.timer, 0);
+    loop_run(w->loop);
+    assert_int_equal(b.fired, 1);
+    close_world(w);
+}
+
+/* ---- what is left when the loop goes */
+
+static void close_orphan(void *object)
+{
+    struct world *w = object;
+    note(w, 'o');
+    loop_reap(w->loop, &w->reap[0], run_free, w);
+}
+
+static void close_second(void *object)
+{
+    note(object, 'p');
+}
+
+static void test_adopt(void **state)
+{
+    struct world *w = open_world();
+    orphan_leave(&w->orphans[2]); /* never adopted */
+    loop_adopt(w->loop, &w->orphans[0], close_orphan, w);
+    loop_adopt(w->loop, &w->orphans[1], run_flush, w);
+    loop_adopt(w->loop, &w->orphans[2], close_second, w);
+    orphan_leave(&w->orphans[1]);
+    one_turn(w, run_stop);
+    loop_free(w->loop);
+    assert_string_equal(w->log, ".opr");
+    loop_free(NULL);
+    free(w);
+}
+
+static void test_scratch(void **state)
+{
+    struct world *w = open_world();
+    memset(loop_scratch(w->loop), 'x', LOOP_SCRATCH);
+    assert_ptr_equal(loop_scratch(w->loop), loop_scratch(w->loop));
+    close_world(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_deferring_again),
+        cmocka_unit_test(test_flushing_again),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_reap_chain),
+        cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_scratch),
+    };
+    return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
+}
