@@ -37,6 +37,7 @@ static uint64_t patience_ms(const struct exchange *x)
     case EXCHANGE_WAITING:
         return uploading(x) && !x->websocket ? x->all->o.idle_ms : x->all->o.origin_ms;
     case EXCHANGE_RELAYING:
+    case EXCHANGE_SENDING:
         return x->all->o.idle_ms;
     case EXCHANGE_OPEN:
         return x->all->o.websocket_ms;
@@ -186,7 +187,7 @@ static void await_answer(struct exchange *x)
 /* All has been said on the stream in both directions; it ends by itself and tells nobody. */
 void exchange_let_near_go(struct exchange *x)
 {
-    if (!x->near || !x->request_ended || !x->answer_ended)
+    if (!x->near || !x->request_ended || !x->answer_ended || x->unsent > 0)
         return;
     leg_untie(x->near);
     x->near = NULL;
@@ -196,8 +197,10 @@ static void near_body(void *exchange, struct leg *leg, struct slice data, bool e
 {
     struct exchange *x = exchange;
 
-    exchange_touch(x);
     x->request_ended |= end;
+    if (x->state == EXCHANGE_SENDING)
+        return; /* answered: its window stays closed */
+    exchange_touch(x);
     if (far_takes_body(x)) {
         give_far(x, data, end);
     } else if (buf_append(&x->early, data) < 0) {
@@ -212,8 +215,10 @@ static void near_trailers(void *exchange, struct leg *leg, struct fields *t)
 {
     struct exchange *x = exchange;
 
-    exchange_touch(x);
     x->request_ended = true;
+    if (x->state == EXCHANGE_SENDING)
+        return;
+    exchange_touch(x);
     if (translate_trailers(t) < 0) {
         exchange_refuse(x, "request trailers", "malformed field");
         return;
@@ -231,8 +236,11 @@ static void near_sent(void *exchange, struct leg *leg, size_t octets)
     struct exchange *x = exchange;
 
     exchange_touch(x);
+    x->unsent -= octets;
     if (x->far)
         x->far->ops->credit(x->far, octets);
+    if (x->state == EXCHANGE_SENDING && x->unsent == 0)
+        exchange_close(x, ORIGIN_CLOSE);
 }
 
 static void near_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
@@ -279,8 +287,10 @@ static void far_body(void *exchange, struct leg *leg, struct slice data, bool en
 
     exchange_touch(x);
     x->answer_ended |= end;
-    if (x->near)
+    if (x->near) {
+        x->unsent += data.len;
         x->near->ops->body(x->near, data, end);
+    }
     exchange_let_near_go(x);
 }
 
@@ -329,12 +339,20 @@ static void origin_head(void *user, struct message *m, const struct h1_result *r
     answer_head(user, m, r);
 }
 
+/* The connection is free for others; the exchange is not over before its tail has gone. */
 static void origin_message_end(void *user)
 {
     struct exchange *x = user;
 
-    if (x->state == EXCHANGE_RELAYING)
+    if (x->state != EXCHANGE_RELAYING)
+        return;
+    if (x->unsent == 0) {
         exchange_close(x, ORIGIN_CLOSE);
+        return;
+    }
+    let_origin_go(x, ORIGIN_CLOSE);
+    x->state = EXCHANGE_SENDING;
+    exchange_arm(x);
 }
 
 /* A WebSocket has ended in both directions; its last octets may still be queued. */

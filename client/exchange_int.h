@@ -6,18 +6,16 @@
 #include "client/failure.h"
 #include "h2mux/base/log.h"
 
-/* RFC 9113 7, as far as we say them. */
-enum { H2_PROTOCOL_ERROR = 1, H2_INTERNAL_ERROR = 2, H2_CANCEL = 8 };
-
-/*   CONNECTING ──origin there──▶ WAITING ──final head──▶ RELAYING ──whole answer──▶ DEAD
- *        ▲                          │  │                                            ▲
- *        └── stale pool connection ─┘  └──101──▶ OPEN (opaque both ways) ──both FIN─┤
- *                                                                                  │
- *   any state: near reset, failure of the origin, a timer ─────────────────────────┘ */
+/*   CONNECTING ──origin there──▶ WAITING ──final head──▶ RELAYING ──whole answer──▶ SENDING ──all left──▶ DEAD
+ *        ▲                          │  │                                                                  ▲
+ *        └── stale pool connection ─┘  └──101──▶ OPEN (opaque both ways) ──both FIN───────────────────────┤
+ *                                                                                                        │
+ *   any state: near reset, failure of the origin, a timer ───────────────────────────────────────────────┘ */
 enum exchange_state {
     EXCHANGE_CONNECTING,
     EXCHANGE_WAITING,
     EXCHANGE_RELAYING,
+    EXCHANGE_SENDING, /* the origin is through; what the link has not taken yet waits for the viewer */
     EXCHANGE_OPEN,
     EXCHANGE_DEAD
 };
@@ -50,6 +48,7 @@ struct exchange {
     unsigned interim;
     int status;           /* what the viewer was told; 0: nothing yet */
     uint64_t given, sent; /* body octets given to far, and gone by it */
+    uint64_t unsent;      /* body octets given to near that have not gone */
     uint64_t started_us;
     uint64_t progress_us; /* when an octet last moved */
     struct timer timer;
@@ -62,7 +61,7 @@ void exchange_touch(struct exchange *x); /* an octet moved */
 void exchange_run_timer(void *exchange);
 void exchange_arm(struct exchange *x);         /* the timer, for the present state */
 void exchange_flush_early(struct exchange *x); /* far takes body octets from now on */
-void exchange_let_near_go(struct exchange *x); /* if both of its directions are complete */
+void exchange_let_near_go(struct exchange *x); /* if both of its directions are complete and gone */
 /* A definite answer while there is none yet, else the answer is cut so that the viewer can tell.
  * Ends the exchange. */
 void exchange_fail(struct exchange *x, const struct failure *f, const char *step,

@@ -13,7 +13,9 @@
 
 enum {
     POOL_MAX = 100,
-    WINDOW = 128 * 1024, /* octets of one answer that wait for the link: two reads */
+    WINDOW = 64 * 1024,         /* octets of one answer that wait for the link */
+    WINDOW_CROWDED = 16 * 1024, /* likewise on new connections while there are more than CROWD */
+    CROWD = 256,
     LINGER_MS = 2000,    /* for what is still queued when a WebSocket has ended both ways */
     LINGER_OCTETS = 65536
 };
@@ -23,6 +25,7 @@ struct origin {
     struct list_node idle;    /* of origin_conn.node: the pool */
     struct list_node parting; /* likewise: released, on_done not told yet */
     size_t idle_count;
+    size_t open_count;  /* connected, leased ones included */
     struct timer sweep; /* armed while the pool holds any */
 };
 
@@ -69,6 +72,7 @@ static void condemn(struct origin_conn *c)
 {
     c->over = true;
     c->ops = NULL;
+    c->origin->open_count -= c->h1 != NULL;
     c->h1 = NULL;
     unlist(c);
     dial_cancel(c->dial);
@@ -214,13 +218,19 @@ static const struct h1_conn_ops conn_ops = {
  * -------------------------------------------------------------------------------------------------------
  */
 
+/* Rule R2: a head is bounded, one field of it is not. */
+static const struct h1_limits head_limits = {.head = 32 * 1024, .fields = 100, .field = 32 * 1024, .target = 0};
+
 static void on_dialled(void *user, struct sock *sock)
 {
     struct origin_conn *c = user;
 
+    struct origin *o = c->origin;
+    size_t window = o->open_count > CROWD ? WINDOW_CROWDED : WINDOW;
+
     c->dial = NULL;
-    c->h1 =
-        h1_conn_new(c->origin->o.loop, sock, H1_CLIENT, &h1_default_limits, WINDOW, &conn_ops, c);
+    o->open_count++;
+    c->h1 = h1_conn_new(o->o.loop, sock, H1_CLIENT, &head_limits, window, &conn_ops, c);
     c->ops->on_ready(c->user);
 }
 

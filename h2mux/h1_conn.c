@@ -33,10 +33,7 @@ static void run_task(void *user)
 {
     struct h1_conn *c = user;
     if (c->gave_up != NULL) {
-        if (c->rx != RX_FAILED) {
-            c->rx = RX_FAILED;
-            c->ops->on_error(c->user, ERR_CLOSED, c->gave_up);
-        }
+        h1_conn_fail(c, ERR_CLOSED, c->gave_up);
         return;
     }
     h1_conn_report_sent(c);
@@ -74,11 +71,11 @@ static void on_sent(void *user)
         c->ops->on_sent(c->user);
 }
 
-/* A peer that is gone while it owes us nothing: its answer has no reader. One that still owes a body is found by reading it. */
+/* A peer that is gone while it waits for the other message: it has no reader. One that still owes a body is found by reading it. */
 static void on_hangup(void *user)
 {
     struct h1_conn *c = user;
-    if (c->rx == RX_DONE || c->rx == RX_HOLD)
+    if ((c->rx == RX_DONE || c->rx == RX_HOLD) && c->tx != TX_DONE)
         h1_conn_fail(c, ERR_EOF, "peer left");
 }
 

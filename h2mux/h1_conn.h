@@ -19,14 +19,14 @@ enum h1_role { H1_SERVER /* reads requests */, H1_CLIENT /* reads responses */ }
 
 struct h1_conn_ops {
     void (*on_open)(void *user); /* dialled: connected and through TLS; may be NULL */
-    void (*on_head_begin)(void *user); /* the first octets of a head came: its time runs; may be NULL. Must not close */
+    void (*on_head_begin)(void *user); /* the first octets of a head, or of the empty line before it, came: its time runs; may be NULL. Must not close */
     /* A complete head. The owner (or the exchange it ties) goes on from here. @m and what it borrows stay until h1_conn_next or h1_conn_upgrade.
      * Interim responses (1xx but 101) come here too, with their own call each. */
     void (*on_head)(void *user, struct message *m, const struct h1_result *r);
     void (*on_message_end)(void *user); /* the message being read is complete: after the leg's last event of it */
     void (*on_done)(void *user);        /* both directions are complete (or both ended, when raw): from a task of its own; may be NULL */
     void (*on_sent)(void *user);        /* something was written, and the queue may be empty now; may be NULL */
-    /* Malformed head or body, or given up by its exchange's leg.reset (ERR_CLOSED); the peer's FIN or RST where it does not belong, I/O error. @err: ERR_EOF with `head_octets` 0 is a
+    /* Malformed head or body; given up (ERR_CLOSED) by its exchange's leg.reset or because what is to be written breaks its promise; the peer's FIN or RST where it does not belong, I/O error. @err: ERR_EOF with `head_octets` 0 is a
      * keep-alive connection that ended in order. The leg's exchange was told by on_reset before if a body was open. */
     void (*on_error)(void *user, int err, const char *reason);
 };

@@ -28,6 +28,7 @@ struct h1_conn {
 
     struct buf head; /* the head being read, then kept for the message that borrows from it */
     struct buf rest; /* read ahead, behind the head or the message */
+    bool begun, line_skipped; /* of the head: on_head_begin was told; its one empty line has gone */
     struct h1_scan scan;
     struct message in;
     struct h1_body body;
@@ -40,7 +41,7 @@ struct h1_conn {
     uint64_t tx_left;   /* H1_LENGTH: octets still owed */
     size_t tx_unsent;   /* body octets taken and not reported by on_sent */
     bool done_told;
-    const char *gave_up; /* leg.reset came: why */
+    const char *gave_up; /* by leg.reset, or what was promised is not kept: why. Nothing is written from here on */
     uint64_t last_io_us;
     struct task task;
     struct reap reap;

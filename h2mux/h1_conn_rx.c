@@ -169,6 +169,7 @@ void h1_conn_forget_head(struct h1_conn *c)
     message_init(&c->in);
     buf_release(&c->head);
     c->scan = (struct h1_scan){0};
+    c->begun = c->line_skipped = false;
 }
 
 static void head_complete(struct h1_conn *c, size_t length)
@@ -194,35 +195,38 @@ static void head_complete(struct h1_conn *c, size_t length)
     h1_body_init(&c->body, r.framing, c->in.length);
     bool complete = r.framing == H1_NO_BODY || (r.framing == H1_LENGTH && c->in.length == 0);
     bool hold = c->role == H1_SERVER || c->in.status == 101;
-    c->rx = complete && !hold ? RX_DONE : complete && c->role == H1_SERVER ? RX_DONE : hold ? RX_HOLD : RX_BODY;
+    c->rx = complete && c->in.status != 101 ? RX_DONE : hold ? RX_HOLD : RX_BODY;
     if (c->rx != RX_BODY)
         sock_pause(c->sock);
     c->ops->on_head(c->user, &c->in, &r);
-    if (h1_conn_closed(c) || c->role == H1_SERVER)
+    if (h1_conn_closed(c) || c->rx != RX_DONE)
         return;
-    if (c->rx == RX_DONE) {
-        h1_conn_check_over(c);
-        if (c->ops->on_message_end != NULL)
-            c->ops->on_message_end(c->user);
-    }
+    h1_conn_check_over(c);
+    if (c->ops->on_message_end != NULL)
+        c->ops->on_message_end(c->user);
 }
 
-/* RFC 9112 2.2: an empty line before a request is skipped; one of them. */
-static void skip_empty_line(struct h1_conn *c)
+/* RFC 9112 2.2: an empty line before a request is skipped; one of them. false: it may be one, the next octet will tell. */
+static bool skip_empty_line(struct h1_conn *c)
 {
-    if (c->role == H1_SERVER && c->scan.offset == 0 && slice_starts(buf_slice(&c->head), SLICE("\r\n")))
+    struct slice head = buf_slice(&c->head);
+    if (c->role == H1_CLIENT || c->line_skipped || c->scan.offset > 0)
+        return true;
+    if (slice_eq(head, SLICE("\r")))
+        return false;
+    c->line_skipped = true;
+    if (slice_starts(head, SLICE("\r\n")))
         buf_consume(&c->head, 2);
+    return true;
 }
 
 static void scan_head(struct h1_conn *c)
 {
-    struct slice first = buf_slice(&c->head);
-    if (c->scan.offset == 0 && c->role == H1_SERVER && first.len == 1 && first.ptr[0] == '\r')
+    if (!skip_empty_line(c))
         return;
-    skip_empty_line(c);
     ssize_t n = h1_scan_head(&c->scan, buf_slice(&c->head), c->limits, c->role == H1_SERVER);
     if (n < 0)
-        h1_conn_fail(c, (int)n, "malformed head");
+        h1_conn_fail(c, (int)n, c->scan.reason ? c->scan.reason : "malformed head");
     else if (n > 0)
         head_complete(c, (size_t)n);
 }
@@ -236,6 +240,13 @@ static void head_eof(struct h1_conn *c, ssize_t n)
         h1_conn_fail(c, n == 0 ? ERR_TRUNCATED : (int)n, "connection ended inside a head");
 }
 
+static void head_begins(struct h1_conn *c)
+{
+    if (!c->begun && c->ops->on_head_begin != NULL)
+        c->ops->on_head_begin(c->user);
+    c->begun = true;
+}
+
 static bool read_head_once(struct h1_conn *c)
 {
     if (buf_len(&c->rest) > 0) {
@@ -243,8 +254,7 @@ static bool read_head_once(struct h1_conn *c)
         c->rest = c->head;
         c->head = behind;
         buf_release(&c->rest);
-        if (c->ops->on_head_begin != NULL)
-            c->ops->on_head_begin(c->user);
+        head_begins(c);
         scan_head(c);
         return true;
     }
@@ -256,9 +266,7 @@ static bool read_head_once(struct h1_conn *c)
         head_eof(c, n);
         return false;
     }
-    bool first = buf_len(&c->head) == 0;
-    if (first && c->ops->on_head_begin != NULL)
-        c->ops->on_head_begin(c->user);
+    head_begins(c);
     if (buf_append(&c->head, slice_make(loop_scratch(c->loop), (size_t)n)) < 0)
         h1_conn_fail(c, ERR_LIMIT, "head too large");
     else

@@ -14,12 +14,17 @@ void h1_conn_report_sent(struct h1_conn *c)
         c->leg.events->on_sent(c->leg.exchange, &c->leg, left);
 }
 
+/* Whoever is tied hears it from the task, like the owner: not inside the op that was the reason. */
 static void give_up(struct h1_conn *c, const char *reason)
 {
-    leg_untie(&c->leg);
     c->gave_up = reason;
     sock_pause(c->sock);
     loop_defer(c->loop, &c->task);
+}
+
+static bool takes(const struct h1_conn *c)
+{
+    return !h1_conn_closed(c) && c->gave_up == NULL;
 }
 
 static void tx_end(struct h1_conn *c)
@@ -74,7 +79,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
 {
     struct h1_conn *c = h1_conn_of(leg);
     struct buf head;
-    if (h1_conn_closed(c))
+    if (!takes(c))
         return;
     assert(c->tx == TX_IDLE);
     bool interim = m->status >= 100 && m->status < 200 && m->status != 101;
@@ -83,6 +88,8 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
     buf_init(&head, 2 * FIELDS_OCTETS_MAX);
     if (write_head(c, m, end, &head) < 0) {
         give_up(c, "head cannot be written");
+    } else if (end && c->tx_framing == H1_LENGTH && m->length > 0) {
+        give_up(c, "head promises a body that does not follow");
     } else {
         sock_write(c->sock, buf_slice(&head));
         if (!interim) {
@@ -125,7 +132,7 @@ static bool write_body(struct h1_conn *c, struct slice data, bool end)
 static void leg_body(struct leg *leg, struct slice data, bool end)
 {
     struct h1_conn *c = h1_conn_of(leg);
-    if (h1_conn_closed(c) || (c->tx != TX_BODY && c->tx != TX_RAW))
+    if (!takes(c) || (c->tx != TX_BODY && c->tx != TX_RAW))
         return;
     if (!write_body(c, data, end)) {
         give_up(c, "body does not have the length its head promised");
@@ -141,7 +148,7 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
 static void leg_trailers(struct leg *leg, const struct fields *t)
 {
     struct h1_conn *c = h1_conn_of(leg);
-    if (h1_conn_closed(c) || c->tx != TX_BODY || c->tx_framing != H1_CHUNKED || !c->reply.trailers) {
+    if (!takes(c) || c->tx != TX_BODY || c->tx_framing != H1_CHUNKED || !c->reply.trailers) {
         leg_body(leg, SLICE(""), true);
         return;
     }
@@ -168,7 +175,8 @@ static void leg_credit(struct leg *leg, size_t octets)
 static void leg_reset(struct leg *leg, const struct leg_fault *why)
 {
     struct h1_conn *c = h1_conn_of(leg);
-    if (!h1_conn_closed(c) && c->gave_up == NULL)
+    leg_untie(leg);
+    if (takes(c))
         give_up(c, why->reason ? why->reason : err_text(why->err));
 }
 

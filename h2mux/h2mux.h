@@ -11,6 +11,9 @@
 struct h2_session;
 struct h2_stream;
 
+/* RFC 9113 7: the codes that the programs look at or give. */
+enum { H2_NO_ERROR = 0x0, H2_PROTOCOL_ERROR = 0x1, H2_INTERNAL_ERROR = 0x2, H2_REFUSED_STREAM = 0x7, H2_CANCEL = 0x8 };
+
 enum h2_role {
     H2_OPENER, /* sends the preface and opens streams: the HTTP/2 client */
     H2_SERVER  /* answers streams */
@@ -33,6 +36,7 @@ struct h2_session_ops {
     /* SERVER: a request. The owner ties the leg at once or resets it. @m as in leg_events.on_head; `end`: no body. */
     void (*on_stream)(void *user, struct leg *leg, struct message *m, bool end);
     void (*on_goaway)(void *user, struct slice debug); /* the peer will open or take nothing new */
+    void (*on_room)(void *user);                       /* an open stream has closed: one more may be opened; may be NULL */
     void (*on_idle)(void *user);                       /* the last open stream has closed; may be NULL */
     /* Over; every stream had its on_reset before. The owner drops its pointer: the session frees itself. */
     void (*on_closed)(void *user, int err, const char *reason);

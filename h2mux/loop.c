@@ -136,6 +136,11 @@ void loop_adopt(struct loop *l, struct orphan *o, void (*close_object)(void *obj
     list_push(&l->adopted, &o->node);
 }
 
+bool loop_has_adopted(const struct loop *l)
+{
+    return !list_empty(&l->adopted);
+}
+
 void orphan_leave(struct orphan *o)
 {
     list_remove(&o->node);

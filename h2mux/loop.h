@@ -71,6 +71,7 @@ void task_cancel(struct task *t);
 void loop_reap(struct loop *l, struct reap *r, void (*free_object)(void *object), void *object);
 
 void loop_adopt(struct loop *l, struct orphan *o, void (*close_object)(void *object), void *object);
+bool loop_has_adopted(const struct loop *l); /* last words are still being said */
 void orphan_leave(struct orphan *o); /* it closed by itself; fine on one that was never adopted */
 
 void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user);

@@ -38,6 +38,8 @@ static nghttp2_option *library_options(const struct h2_options *o)
     nghttp2_option_set_max_send_header_block_length(opt, HEADER_LIST_MAX);
     nghttp2_option_set_stream_reset_rate_limit(opt, 100000, 10000); /* viewers leave by the hundred */
     nghttp2_option_set_no_closed_streams(opt, 1);
+    for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++) /* or they pass unseen, and uncounted */
+        nghttp2_option_set_user_recv_extension_type(opt, (uint8_t)type);
     return opt;
 }
 
@@ -137,11 +139,11 @@ static bool finished(const struct h2_session *s)
     return nghttp2_session_want_read(s->ng) == 0 && nghttp2_session_want_write(s->ng) == 0;
 }
 
-static bool frame_and_write(struct h2_session *s)
+static bool frame_and_write(struct h2_session *s, size_t most_queued)
 {
     bool ok = true;
     s->in_library++;
-    while (ok && sock_queued(s->sock) < SOCK_HIGH) {
+    while (ok && sock_queued(s->sock) < most_queued) {
         ok = gather(s);
         if (buf_len(&s->out) == 0)
             break;
@@ -158,7 +160,7 @@ static void run_flush(void *user)
     struct h2_session *s = user;
     if (s->dead)
         return;
-    if (!frame_and_write(s))
+    if (!frame_and_write(s, SOCK_HIGH))
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
     else if (finished(s))
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
@@ -264,10 +266,17 @@ static void submit_ping(struct h2_session *s, uint64_t now)
     h2_session_mark(s);
 }
 
+static void forget_answered_ping(struct h2_session *s)
+{
+    if (s->last_rx_us > s->ping_sent_us)
+        s->ping_deadline_us = 0;
+}
+
 void h2_session_probe(struct h2_session *s, uint64_t ms)
 {
     uint64_t now = loop_now_us(s->loop);
     uint64_t deadline = now + ms * 1000;
+    forget_answered_ping(s);
     if (s->dead || (s->ping_deadline_us != 0 && s->ping_deadline_us <= deadline))
         return;
     s->ping_sent_us = now;
@@ -276,15 +285,9 @@ void h2_session_probe(struct h2_session *s, uint64_t ms)
     h2_session_arm(s);
 }
 
-static bool ping_answered(const struct h2_session *s)
-{
-    return s->last_rx_us > s->ping_sent_us;
-}
-
 static void check_ping(struct h2_session *s, uint64_t now, bool late)
 {
-    if (s->ping_deadline_us != 0 && ping_answered(s))
-        s->ping_deadline_us = 0;
+    forget_answered_ping(s);
     if (s->ping_deadline_us != 0 && late)
         s->ping_deadline_us = now + s->options.ping_timeout_ms * 1000;
     if (s->ping_deadline_us != 0 && now >= s->ping_deadline_us)
@@ -365,12 +368,12 @@ static void close_streams(struct h2_session *s, int err)
     }
 }
 
-/* What the peer should still hear goes out if the sock can take it; then the sock is left to finish by itself. */
+/* What the peer should still hear is queued, full or not: it is what streams hold already. Then the sock is left to finish by itself. */
 static void last_words(struct h2_session *s, uint32_t code)
 {
     if (!s->goaway_sent || code != NGHTTP2_NO_ERROR)
         nghttp2_session_terminate_session(s->ng, code);
-    frame_and_write(s);
+    frame_and_write(s, SIZE_MAX);
     sock_finish(s->sock, 1000, SIZE_MAX);
 }
 

@@ -62,6 +62,7 @@ struct h2_stream {
     uint32_t reset_code;
     struct message in;       /* the head or trailers being received */
     struct buf tx;           /* body octets not framed yet */
+    size_t promised;         /* of them: the length of a DATA frame that is made and has not left */
     struct fields *trailers; /* owned: to be sent behind the body; NULL */
     struct window window;
     uint64_t held;           /* octets handed up without credit */

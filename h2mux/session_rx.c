@@ -73,6 +73,8 @@ static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
         h2_session_glitch(s, "PING");
         return;
     }
+    if (s->ping_deadline_us == 0)
+        h2_session_glitch(s, "answer to no PING");
     memcpy(&sent, frame->ping.opaque_data, sizeof sent);
     s->ping_deadline_us = 0;
     if (sent <= now && sent >= s->created_us)
@@ -83,6 +85,8 @@ static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
 static void got_goaway(struct h2_session *s, const nghttp2_frame *frame)
 {
     struct slice debug = slice_make((const char *)frame->goaway.opaque_data, frame->goaway.opaque_data_len);
+    if (s->goaway_received)
+        h2_session_glitch(s, "GOAWAY");
     s->goaway_received = true;
     s->ops->on_goaway(s->user, debug);
 }
@@ -119,6 +123,13 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
+/* CVE-2025-8671: each makes us reset a stream, so the peer's limit of open ones would not stop it. */
+static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
+{
+    h2_session_glitch(user, "invalid frame");
+    return 0;
+}
+
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
 {
     struct h2_session *s = user;
@@ -141,6 +152,12 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
     if (st != NULL)
         h2_stream_data(st, slice_make((const char *)data, len));
     return 0;
+}
+
+/* RFC 9113 4.1: frames of unknown types are ignored; on_begin_frame has counted it. */
+static int on_unpack_extension(nghttp2_session *ng, void **payload, const nghttp2_frame_hd *hd, void *user)
+{
+    return NGHTTP2_ERR_CANCEL;
 }
 
 /* Must always return 0 (http-rules 6: nghttp2 1.52 leaks otherwise). */
@@ -200,6 +217,7 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     if (buf_append(&s->out, slice_make((const char *)header, 9)) < 0 || buf_append(&s->out, body) < 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE; /* never: a chunk and a frame fit */
     buf_consume(&st->tx, length);
+    st->promised = 0;
     if (buf_len(&st->tx) == 0)
         buf_release(&st->tx);
     if (length > 0 && st->leg.events != NULL)
@@ -212,10 +230,12 @@ void h2_session_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
+    nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, on_unpack_extension);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
 }

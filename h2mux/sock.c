@@ -2,8 +2,7 @@
  *
  *   peer ─▶ rx (raw) ─▶ [SSL] ─▶ sock_read          sock_write ─▶ [SSL] ─▶ tx (raw) ─▶ peer
  *
- * Invariants: rx_ready is false only after the kernel said EAGAIN (or a short read with no hang-up seen), so with edge-triggered events
- * no wake-up is lost; starved is true only after SSL wanted more than rx had. Does not know: HTTP. */
+ * Invariants: rx_ready is false only after the kernel said EAGAIN, so with edge-triggered events no wake-up is lost; starved is true only after SSL wanted more than rx had. Does not know: HTTP. */
 #include "sock_int.h"
 
 #include <arpa/inet.h>
@@ -13,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -121,14 +121,14 @@ static ssize_t raw_recv_end(struct sock *s)
 {
     s->raw_eof = true;
     s->rx_ready = false;
-    return 0;
+    return s->raw_end;
 }
 
 /* > 0, 0 at the peer's FIN, or an error. */
 static ssize_t raw_recv(struct sock *s, void *to, size_t cap)
 {
     if (s->raw_eof)
-        return 0;
+        return s->raw_end;
     if (s->fd < 0 || !s->rx_ready)
         return ERR_AGAIN;
     ssize_t n;
@@ -141,16 +141,14 @@ static ssize_t raw_recv(struct sock *s, void *to, size_t cap)
         s->rx_ready = false;
         return errno_err(errno);
     }
-    if ((size_t)n < cap && !s->hangup)
-        s->rx_ready = false; /* drained; a FIN later is an event of its own */
-    return n;
+    return n; /* a short read is no sign that nothing follows: an RST may have come in the same event */
 }
 
 /* Raw octets into rx; likewise. */
 ssize_t sock_raw_fill(struct sock *s, size_t chunk)
 {
     if (s->fd < 0)
-        return s->raw_eof ? 0 : ERR_AGAIN;
+        return s->raw_eof ? s->raw_end : ERR_AGAIN;
     char *to = buf_reserve(&s->rx, chunk);
     if (to == NULL)
         return ERR_AGAIN;
@@ -191,15 +189,31 @@ void sock_tx_break(struct sock *s)
 {
     s->tx_broken = true;
     s->hangup = s->rx_ready = true;
+    s->starved = false;
     buf_release(&s->tx);
     sock_mark_sent(s);
     loop_defer(s->loop, &s->ready);
 }
 
+/* The other end of a pair hears this one end: as FIN (0) or as RST. */
+static void pair_end(struct sock *s, int end)
+{
+    struct sock *other = s->pair;
+    if (other == NULL || other->raw_eof)
+        return;
+    other->raw_eof = other->hangup = true;
+    other->raw_end = end;
+    other->starved = false;
+    loop_defer(s->loop, &other->ready);
+}
+
 static void pair_flush(struct sock *s)
 {
-    if (s->pair == NULL)
+    if (s->pair == NULL) {
+        if (buf_len(&s->tx) > 0)
+            sock_tx_break(s);
         return;
+    }
     struct slice data = buf_slice(&s->tx);
     size_t held = buf_len(&s->pair->rx);
     size_t room = held < PAIR_ROOM ? PAIR_ROOM - held : 0;
@@ -213,6 +227,17 @@ static void pair_flush(struct sock *s)
     loop_defer(s->loop, &s->pair->ready);
 }
 
+/* The kernel tells an error once, and then reads end as after a FIN. EPIPE is no news: the error was told or a FIN came before it. */
+static void send_failed(struct sock *s, int why)
+{
+    s->tx_ready = false;
+    if (errno_err(why) == ERR_AGAIN)
+        return;
+    if (why != EPIPE)
+        s->raw_end = errno_err(why);
+    sock_tx_break(s);
+}
+
 static void fd_flush(struct sock *s)
 {
     while (s->tx_ready && buf_len(&s->tx) > 0) {
@@ -221,9 +246,7 @@ static void fd_flush(struct sock *s)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            s->tx_ready = false;
-            if (errno_err(errno) != ERR_AGAIN)
-                sock_tx_break(s);
+            send_failed(s, errno);
             return;
         }
         buf_consume(&s->tx, (size_t)n);
@@ -234,18 +257,14 @@ static void fd_flush(struct sock *s)
 static void send_fin(struct sock *s)
 {
     s->fin_sent = true;
-    if (s->fd >= 0) {
+    if (s->fd >= 0)
         shutdown(s->fd, SHUT_WR);
-    } else if (s->pair != NULL) {
-        s->pair->raw_eof = true;
-        s->pair->starved = false;
-        loop_defer(s->loop, &s->pair->ready);
-    }
+    else
+        pair_end(s, 0);
 }
 
-void sock_run_flush(void *user)
+void sock_push(struct sock *s)
 {
-    struct sock *s = user;
     if (s->state == SOCK_CONNECTING)
         return;
     if (s->fd >= 0)
@@ -256,6 +275,12 @@ void sock_run_flush(void *user)
         buf_release(&s->tx);
     if (s->shut_tx && !s->fin_sent && buf_len(&s->tx) == 0 && s->state == SOCK_OPEN)
         send_fin(s);
+}
+
+void sock_run_flush(void *user)
+{
+    struct sock *s = user;
+    sock_push(s);
     if (s->sent) {
         s->sent = false;
         if (s->ops->on_sent != NULL)
@@ -276,11 +301,10 @@ static size_t write_through(struct sock *s, struct slice data)
         n = sendmsg(s->fd, &m, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n < 0) {
-        s->tx_ready = false;
-        if (errno_err(errno) != ERR_AGAIN)
-            sock_tx_break(s);
+        send_failed(s, errno);
         return s->tx_broken ? data.len : 0;
     }
+    s->sent = true;
     size_t from_queue = (size_t)n < queued.len ? (size_t)n : queued.len;
     buf_consume(&s->tx, from_queue);
     return (size_t)n - from_queue;
@@ -292,7 +316,7 @@ static void raw_write(struct sock *s, struct slice data)
         data = slice_skip(data, write_through(s, data));
     if (data.len > 0 && buf_append(&s->tx, data) < 0)
         abort(); /* the limit is half the address space */
-    sock_mark_sent(s);
+    loop_flush(s->loop, &s->flush);
 }
 
 /* ---- what the loop tells ----------------------------------------------------------------------------------------------- */
@@ -316,6 +340,8 @@ void sock_opened(struct sock *s)
         sock_tls_write(s, buf_slice(&s->early));
         buf_release(&s->early);
     }
+    if (s->shut_tx && s->ssl != NULL)
+        sock_tls_shutdown(s);
     loop_flush(s->loop, &s->flush);
     loop_defer(s->loop, &s->ready);
     if (s->ops->on_open != NULL)
@@ -331,7 +357,6 @@ static void connected(struct sock *s)
         sock_fail(s, errno_err(why), strerror(why));
         return;
     }
-    s->tx_ready = true;
     if (s->ssl != NULL) {
         s->state = SOCK_HANDSHAKING;
         sock_handshake(s);
@@ -351,10 +376,19 @@ static bool may_read(const struct sock *s)
     return s->rx_ready || s->raw_eof || buf_len(&s->rx) > 0;
 }
 
+/* To libevent an RST is readable and writable, like data; asking the kernel this way leaves the error for the reader. */
+static bool peer_left(struct sock *s)
+{
+    struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
+    if (!s->hangup && s->fd >= 0 && poll(&p, 1, 0) > 0)
+        s->hangup = true;
+    return s->hangup;
+}
+
 static void tell_readable(struct sock *s)
 {
     if (s->paused) {
-        if (s->hangup && s->ops->on_hangup != NULL)
+        if (s->ops->on_hangup != NULL && peer_left(s))
             s->ops->on_hangup(s->user);
         return;
     }
@@ -368,19 +402,15 @@ static void tell_readable(struct sock *s)
 static void run_ready(void *user)
 {
     struct sock *s = user;
-    if (s->state == SOCK_HANDSHAKING)
-        sock_handshake(s);
-    else if (s->state == SOCK_OPEN)
+    if (s->state == SOCK_OPEN)
         tell_readable(s);
+    else if (s->state == SOCK_HANDSHAKING && !s->failed)
+        sock_handshake(s);
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     struct sock *s = arg;
-    if (s->state == SOCK_CONNECTING) {
-        connected(s);
-        return;
-    }
     if (what & (EV_READ | EV_CLOSED)) {
         s->rx_ready = true;
         s->starved = false;
@@ -392,7 +422,9 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         if (buf_len(&s->tx) > 0)
             loop_flush(s->loop, &s->flush);
     }
-    if (what & (EV_READ | EV_CLOSED))
+    if (s->state == SOCK_CONNECTING && !s->failed)
+        connected(s);
+    else if (what & (EV_READ | EV_CLOSED))
         run_ready(s);
 }
 
@@ -473,8 +505,11 @@ bool sock_unsend(struct sock *s, size_t octets)
     return true;
 }
 
+/* A peer that has left already is told as one that leaves while it lasts. */
 void sock_pause(struct sock *s)
 {
+    if (!s->paused)
+        loop_defer(s->loop, &s->ready);
     s->paused = true;
 }
 
@@ -510,10 +545,9 @@ static void pair_leave(struct sock *s)
 {
     if (s->pair == NULL)
         return;
+    pair_end(s, 0);
+    loop_flush(s->loop, &s->pair->flush); /* what it has queued vanishes */
     s->pair->pair = NULL;
-    s->pair->raw_eof = true;
-    s->pair->starved = false;
-    loop_defer(s->loop, &s->pair->ready);
     s->pair = NULL;
 }
 
@@ -539,6 +573,8 @@ void sock_abort(struct sock *s)
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     if (s != NULL && s->fd >= 0)
         setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    else if (s != NULL)
+        pair_end(s, ERR_RESET);
     sock_close(s);
 }
 

@@ -25,7 +25,7 @@ struct sock_ops {
     void (*on_open)(void *user);     /* connected, and through the handshake if TLS was started; may be NULL */
     void (*on_readable)(void *user); /* sock_read has something: octets, the end, or an error */
     void (*on_sent)(void *user);     /* octets left the queue since the last call; may be NULL */
-    void (*on_hangup)(void *user);   /* the peer sent FIN or RST while reading is paused; may be NULL */
+    void (*on_hangup)(void *user);   /* reading is paused and the peer has sent FIN or RST, before or since; may be NULL */
     void (*on_error)(void *user, int err, const char *reason); /* connect, handshake or write failed: the owner closes it */
 };
 
@@ -66,8 +66,9 @@ void sock_shutdown(struct sock *s); /* FIN (close_notify before it) after what i
 void sock_close(struct sock *s);    /* at once; what is queued is dropped. NULL is fine */
 void sock_abort(struct sock *s);    /* at once, with RST, so that the peer can tell */
 
-/* Takes @s from its owner: sends what is queued, then FIN, then reads and forgets up to @max_octets for at most @max_ms
- * or until the peer's FIN, then closes: so the peer reads our last words instead of a RST (RFC 9112 9.6). */
+/* Takes @s from its owner: sends what is queued, however slowly the peer takes it (given up when nothing leaves for a minute), then FIN;
+ * from then on reads and forgets up to @max_octets for at most @max_ms or until the peer's FIN, then closes: so the peer reads our last
+ * words instead of a RST (RFC 9112 9.6). */
 void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets);
 
 int sock_fd(const struct sock *s); /* -1 in memory */

@@ -1,28 +1,52 @@
-/* sock_finish.c - a sock's last words: what is queued, FIN, then reading until the peer has read them too. */
+/* sock_finish.c - a sock's last words: what is queued, FIN, then listening until the peer has read them too.
+ *
+ *   SAYING ──queue empty, FIN──▶ LISTENING ──peer's FIN, an error, time, octets──▶ closed
+ *      └── nothing leaves for STALL_MS ──────────────────────────────────────────────▲ */
 #include "sock_int.h"
 
 #include <stdlib.h>
+
+enum { STALL_MS = 60000 }; /* a slow reader gets all of it; one that takes nothing for so long is none */
 
 /* What sock_finish needs, allocated for it alone. */
 struct finish {
     struct timer timer;
     struct orphan orphan;
+    bool listening;
+    uint64_t max_ms;
     size_t left;
 };
 
 static void finish_readable(void *user)
 {
     struct sock *s = user;
-    for (;;) {
-        ssize_t n = sock_read(s, loop_scratch(s->loop), LOOP_SCRATCH);
-        if (n == ERR_AGAIN)
-            return;
-        if (n <= 0 || (size_t)n >= s->finish->left) {
-            sock_close(s);
-            return;
-        }
+    ssize_t n = sock_read(s, loop_scratch(s->loop), LOOP_SCRATCH);
+    if (n == ERR_AGAIN)
+        return;
+    if (n <= 0 || (size_t)n >= s->finish->left)
+        sock_close(s);
+    else
         s->finish->left -= (size_t)n;
-    }
+}
+
+/* The peer's FIN may have been read before: then the first look ends it. */
+static void finish_listen(struct sock *s)
+{
+    s->finish->listening = true;
+    timer_arm(&s->finish->timer, s->finish->max_ms);
+    sock_resume(s);
+    finish_readable(s);
+}
+
+static void finish_sent(void *user)
+{
+    struct sock *s = user;
+    if (s->finish->listening)
+        return;
+    if (sock_queued(s) > 0)
+        timer_arm(&s->finish->timer, STALL_MS);
+    else
+        finish_listen(s);
 }
 
 static void finish_now(void *user)
@@ -37,19 +61,21 @@ static void finish_error(void *user, int err, const char *reason)
 
 void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets)
 {
-    static const struct sock_ops finish_ops = {.on_readable = finish_readable, .on_error = finish_error};
+    static const struct sock_ops finish_ops = {.on_readable = finish_readable, .on_sent = finish_sent, .on_error = finish_error};
     if (s->state != SOCK_OPEN || s->failed) {
         sock_close(s);
         return;
     }
     s->finish = xcalloc(1, sizeof(*s->finish));
+    s->finish->max_ms = max_ms;
     s->finish->left = max_octets;
     timer_init(&s->finish->timer, s->loop, finish_now, s);
     loop_adopt(s->loop, &s->finish->orphan, finish_now, s);
-    timer_arm(&s->finish->timer, max_ms);
+    timer_arm(&s->finish->timer, STALL_MS);
     sock_set_ops(s, &finish_ops, s);
+    sock_pause(s);
     sock_shutdown(s);
-    sock_resume(s);
+    sock_mark_sent(s); /* finish_sent looks even if nothing is queued */
 }
 
 void sock_finish_cancel(struct sock *s)

@@ -17,8 +17,9 @@ struct sock {
     int fd;            /* owned; -1 in memory */
     enum sock_state state;
     bool rx_ready, tx_ready; /* the kernel may have octets, room */
-    bool hangup;             /* EPOLLRDHUP was seen: the next reads end */
+    bool hangup;             /* the peer sent FIN or RST: the reads behind what came end */
     bool raw_eof, eof_told;
+    int raw_end;             /* what reads end with at raw_eof: 0 for FIN, or an error */
     bool paused;
     bool starved;            /* TLS: nothing more can be decrypted until raw octets come */
     bool shut_tx, fin_sent;
@@ -44,7 +45,8 @@ ssize_t sock_raw_fill(struct sock *s, size_t chunk);           /* raw octets int
 size_t sock_rx_take(struct sock *s, void *to, size_t cap);     /* out of rx; a pair's other end may flush again */
 void sock_mark_sent(struct sock *s);                           /* on_sent is due */
 void sock_tx_break(struct sock *s);                            /* a write failed */
-void sock_run_flush(void *sock);
+void sock_push(struct sock *s);                                /* what is queued, then FIN if it is due, as far as they go */
+void sock_run_flush(void *sock);                               /* likewise, and on_sent */
 void sock_fail(struct sock *s, int err, const char *reason);   /* on_error */
 void sock_opened(struct sock *s);                              /* on_open */
 

@@ -75,11 +75,14 @@ int sock_start_tls(struct sock *s, struct tls *t, const char *host)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, bio_method_init);
+    SSL *ssl = host ? tls_ssl_client(t, host) : tls_ssl_server(t);
+    if (ssl == NULL)
+        return ERR_TLS;
     BIO *bio = BIO_new(bio_method);
     if (bio == NULL)
-        return ERR_TLS;
+        abort();
     BIO_set_data(bio, s);
-    s->ssl = host ? tls_ssl_client(t, host) : tls_ssl_server(t);
+    s->ssl = ssl;
     SSL_set_bio(s->ssl, bio, bio);
     s->starved = false;
     if (s->state == SOCK_OPEN) {
@@ -105,7 +108,12 @@ void sock_tls_write(struct sock *s, struct slice data)
         }
         data = slice_skip(data, n);
     }
-    sock_mark_sent(s);
+}
+
+/* The peer's octets ended where TLS says that they must not. */
+static bool cut_off(void)
+{
+    return ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
 }
 
 ssize_t sock_tls_read(struct sock *s, void *to, size_t cap)
@@ -121,7 +129,7 @@ ssize_t sock_tls_read(struct sock *s, void *to, size_t cap)
     if (why == SSL_ERROR_ZERO_RETURN)
         return 0;
     if (s->failed == 0)
-        s->failed = s->raw_eof ? ERR_TRUNCATED : ERR_TLS;
+        s->failed = cut_off() ? ERR_TRUNCATED : ERR_TLS;
     ERR_clear_error();
     return s->failed;
 }
@@ -136,9 +144,9 @@ static void handshake_failed(struct sock *s)
 {
     char reason[TLS_REASON_MAX];
     long verdict = SSL_get_verify_result(s->ssl);
-    if (verdict != X509_V_OK) {
+    if (verdict != X509_V_OK && SSL_get_verify_mode(s->ssl) != SSL_VERIFY_NONE) {
         sock_fail(s, ERR_CERT, X509_verify_cert_error_string(verdict));
-    } else if (s->raw_eof) {
+    } else if (cut_off()) {
         sock_fail(s, ERR_EOF, "connection closed during the TLS handshake");
     } else {
         tls_reason(reason);
@@ -156,7 +164,7 @@ void sock_handshake(struct sock *s)
         return;
     }
     if (SSL_get_error(s->ssl, done) != SSL_ERROR_WANT_READ) {
-        sock_run_flush(s); /* the alert that tells the peer why */
+        sock_push(s); /* the alert that tells the peer why */
         handshake_failed(s);
     }
 }

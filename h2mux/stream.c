@@ -261,6 +261,8 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     loop_reap(s->loop, &st->reap, stream_free, st);
     if (events != NULL && why != NULL)
         events->on_reset(exchange, &st->leg, why);
+    if (!s->dead && s->ops->on_room != NULL)
+        s->ops->on_room(s->user);
     if (s->open_streams == 0 && !s->dead && s->ops->on_idle != NULL)
         s->ops->on_idle(s->user);
 }
@@ -324,15 +326,27 @@ static int submit_trailers(struct h2_stream *st)
     return err;
 }
 
-/* What nghttp2 may frame now; the octets themselves go by on_send_data. */
+static bool given_up(const struct h2_stream *st)
+{
+    return st->reset_sent || list_linked(&st->frozen);
+}
+
+static bool may_send(const struct h2_stream *st)
+{
+    return !st->session->dead && !given_up(st);
+}
+
+/* What nghttp2 may frame now; the octets themselves go by on_send_data, maybe much later. What was given up ends by its RST_STREAM, never
+ * in order. */
 static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t cap, uint32_t *flags, nghttp2_data_source *source,
                          void *user)
 {
     struct h2_stream *st = source->ptr;
     size_t have = buf_len(&st->tx);
     size_t n = have < cap ? have : cap;
-    if (n == 0 && !st->tx_ended)
+    if (given_up(st) || (n == 0 && !st->tx_ended))
         return NGHTTP2_ERR_DEFERRED;
+    st->promised = n;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (n == have && st->tx_ended) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -348,11 +362,6 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t ca
 static nghttp2_data_provider provider(struct h2_stream *st)
 {
     return (nghttp2_data_provider){.source.ptr = st, .read_callback = read_body};
-}
-
-static bool may_send(const struct h2_stream *st)
-{
-    return !st->session->dead && !st->reset_sent && !list_linked(&st->frozen);
 }
 
 static void leg_head(struct leg *leg, const struct message *m, bool end)
@@ -444,6 +453,14 @@ static void reset_paced(struct h2_stream *st)
     h2_session_arm(s);
 }
 
+/* But for what a frame that nghttp2 has made still takes from it. */
+static void forget_tx(struct h2_stream *st)
+{
+    buf_truncate(&st->tx, st->promised);
+    if (st->promised == 0)
+        buf_release(&st->tx);
+}
+
 static void leg_reset(struct leg *leg, const struct leg_fault *why)
 {
     struct h2_stream *st = stream_of(leg);
@@ -455,7 +472,7 @@ static void leg_reset(struct leg *leg, const struct leg_fault *why)
     st->reset_code = why->h2_code                          ? why->h2_code
                      : st->session->role == H2_OPENER ? (uint32_t)NGHTTP2_CANCEL
                                                       : (uint32_t)NGHTTP2_INTERNAL_ERROR;
-    buf_release(&st->tx);
+    forget_tx(st);
     give_back(st, st->held);
     if (st->session->role == H2_OPENER)
         reset_paced(st);

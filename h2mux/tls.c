@@ -147,6 +147,8 @@ SSL *tls_ssl_server(struct tls *t)
 /* An address is checked as an address and never sent as SNI (RFC 6066 3). */
 SSL *tls_ssl_client(struct tls *t, const char *host)
 {
+    if (host[0] == '\0')
+        return NULL;
     SSL *ssl = ssl_new(t);
     unsigned char address[16];
     bool numeric = inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;

@@ -25,7 +25,8 @@ struct tls_client_options {
 struct tls *tls_client_new(const struct tls_client_options *o, char reason[static TLS_REASON_MAX]) MUSTCHECK;
 void tls_free(struct tls *t);
 
-/* For sock.c: an SSL of this context, its BIOs not yet set. @host: checked against the certificate (name or address), sent as SNI. */
+/* For sock.c: an SSL of this context, its BIOs not yet set. @host: checked against the certificate (name or address), sent as SNI;
+ * NULL is returned for an empty one, which OpenSSL would take for "any". */
 struct ssl_st;
 struct ssl_st *tls_ssl_server(struct tls *t) MUSTCHECK;
 struct ssl_st *tls_ssl_client(struct tls *t, const char *host) MUSTCHECK;

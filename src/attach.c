@@ -8,7 +8,7 @@
 #include "src/names.h"
 #include "src/tunnel.h"
 
-enum { ATTACH_HEAD_MAX = 8 * 1024, ATTACH_FIELDS_MAX = 32, SLOT_MAX = 255 };
+enum { ATTACH_HEAD_MAX = 8 * 1024, ATTACH_FIELDS_MAX = 32 };
 
 static bool refuse(struct answer *a, int status, const char *error, const char *message, unsigned retry_after_s)
 {
@@ -48,15 +48,15 @@ static bool hex_only(struct slice s)
     return true;
 }
 
-static bool check_instance(const struct fields *f, struct attach *out, struct answer *a)
+static bool check_instance(const struct fields *f, uint64_t max_links, struct attach *out, struct answer *a)
 {
     struct slice slot = fields_value(f, SLICE("oneport-link"));
     uint64_t number = 0;
     struct slice instance = fields_value(f, SLICE("oneport-instance"));
     if (instance.len != 0 && (instance.len != INSTANCE_LEN || !hex_only(instance)))
         return refuse(a, 400, "bad_instance", "Oneport-Instance is 32 hexadecimal digits.", 0);
-    if (slot.len != 0 && slice_to_u64(slot, SLOT_MAX, &number) < 0)
-        return refuse(a, 400, "bad_link", "Oneport-Link is a number from 0 to 255.", 0);
+    if (slot.len != 0 && slice_to_u64(slot, max_links - 1, &number) < 0)
+        return refuse(a, 400, "bad_link", "Oneport-Link is a number below limits.links.", 0);
     bool pool = slice_eq(fields_value(f, SLICE("oneport-pool")), SLICE("?1"));
     out->place = (struct place){instance, (unsigned)number, pool};
     return true;
@@ -104,7 +104,7 @@ bool attach_accept(struct worker *w, const struct call *c, struct slice name, si
     *out = (struct attach){0};
     if (w->server->draining)
         return refuse(refusal, 503, "draining", "The server is stopping.", 2);
-    return check_head(c, head_octets, refusal) && check_instance(&c->m->fields, out, refusal) &&
+    return check_head(c, head_octets, refusal) && check_instance(&c->m->fields, w->server->config->max_links, out, refusal) &&
            check_ticket(w, &c->m->fields, name, out, refusal) && check_place(w, out, refusal);
 }
 

@@ -12,6 +12,7 @@
 
 enum {
     EDGE_WINDOW = 256 * 1024,
+    ANSWERS_HIGH = 64 * 1024,   /* while so much is not taken, the next request is not looked at */
     LINGER_MS = 1000,           /* rule R18: so that the viewer reads our answer */
     LINGER_OCTETS = 64 * 1024 * 1024, /* a viewer that uploads at full speed is to see it too */
     CLOSE_HANDSHAKE_MS = 2000   /* rule W8 */
@@ -86,7 +87,7 @@ static const struct server *server_of(const struct edge *e)
 
 /* ---- our own answers -------------------------------------------------------------------------------------------------------- */
 
-static void set_reply(struct edge *e, bool close, bool trailers, bool upgrade)
+static void prepare_reply(struct edge *e, bool close, bool trailers, bool upgrade)
 {
     struct h1_conn_reply r = {
         .to_head = e->to_head,
@@ -96,6 +97,12 @@ static void set_reply(struct edge *e, bool close, bool trailers, bool upgrade)
         .upgrade = upgrade,
     };
     h1_conn_set_reply(e->conn, &r);
+}
+
+/* For the final head; interim ones go by what remember() prepared. */
+static void set_reply(struct edge *e, bool close, bool trailers, bool upgrade)
+{
+    prepare_reply(e, close, trailers, upgrade);
     e->responding = true;
     e->close_after = close;
 }
@@ -140,18 +147,13 @@ static void send_answer(struct edge *e, struct answer *a, bool close)
         edge_finish(e, LINGER_MS, LINGER_OCTETS);
 }
 
-static void fail(struct edge *e, enum failure why, struct slice name, bool close)
-{
-    struct answer a;
-    answer_failure(&a, why, e->accept, name);
-    send_answer(e, &a, close);
-}
-
 /* For requests that never became an exchange, which logs by itself. */
 static void refuse(struct edge *e, enum failure why, struct slice name, bool close)
 {
-    log_own_answer(e, failure_status(why), failure_type(why), 0);
-    fail(e, why, name, close);
+    struct answer a;
+    answer_failure(&a, why, e->accept, name);
+    log_own_answer(e, failure_status(why), failure_type(why), buf_len(&a.body));
+    send_answer(e, &a, close);
 }
 
 static void bad_request(struct edge *e, enum failure why, const char *reason)
@@ -334,6 +336,7 @@ static void remember(struct edge *e, const struct message *m, const struct h1_re
     e->path = m->path;
     e->host = m->authority;
     trust_viewer(server_of(e)->trust, sock_peer(sock), sock_is_tls(sock), &m->fields, &e->viewer);
+    prepare_reply(e, false, false, false);
     timer_stop(&e->timer);
 }
 
@@ -357,10 +360,12 @@ static void on_head(void *user, struct message *m, const struct h1_result *r)
 
 /* ---- what the exchange tells ---------------------------------------------------------------------------------------------------- */
 
-static void on_response(void *owner, const struct message *m)
+/* Answered before the request was read to its end, the connection cannot go on, and says so (RFC 9112 9.6). */
+static void on_response(void *owner, const struct message *m, bool end)
 {
     struct edge *e = owner;
-    set_reply(e, must_close(e), e->exchange->request.translated.takes_trailers, m->status == 101);
+    bool early = end && !h1_conn_rx_done(e->conn);
+    set_reply(e, must_close(e) || early, e->exchange->request.translated.takes_trailers, m->status == 101);
 }
 
 static void on_upgraded(void *owner)
@@ -370,12 +375,15 @@ static void on_upgraded(void *owner)
     h1_conn_upgrade(e->conn);
 }
 
-static void on_failure(void *owner, enum failure why)
+static size_t on_failure(void *owner, enum failure why)
 {
     struct edge *e = owner;
-    struct slice name = slice_str(e->exchange->name);
+    struct answer a;
+    answer_failure(&a, why, e->accept, slice_str(e->exchange->name));
     e->exchange = NULL;
-    fail(e, why, name, false);
+    size_t octets = buf_len(&a.body);
+    send_answer(e, &a, false);
+    return octets;
 }
 
 /* RFC 9112 8: an unterminated body and a close say it; where the close itself ends the body only a RST does (rule R12). */
@@ -428,6 +436,13 @@ static void on_head_begin(void *user)
     timer_arm(&e->timer, server_of(e)->config->head_timeout_ms);
 }
 
+/* A viewer that asks and asks and takes no answer is not read from. */
+static void next_request(struct edge *e)
+{
+    if (sock_queued(h1_conn_sock(e->conn)) < ANSWERS_HIGH)
+        h1_conn_next(e->conn);
+}
+
 static void on_done(void *user)
 {
     struct edge *e = user;
@@ -437,7 +452,14 @@ static void on_done(void *user)
     }
     e->state = EDGE_IDLE;
     timer_arm(&e->timer, server_of(e)->config->viewer_keepalive_ms);
-    h1_conn_next(e->conn);
+    next_request(e);
+}
+
+static void on_sent(void *user)
+{
+    struct edge *e = user;
+    if (e->state == EDGE_IDLE && h1_conn_tx_done(e->conn))
+        next_request(e);
 }
 
 static bool failure_of(int err, enum failure *why)
@@ -481,13 +503,17 @@ static void on_error(void *user, int err, const char *reason)
         edge_abort(e);
     else if (!e->responding && failure_of(err, &why))
         bad_request(e, why, reason);
+    else if (e->state == EDGE_IDLE || e->state == EDGE_HEAD || (err == ERR_EOF && e->responding && h1_conn_tx_done(e->conn)))
+        edge_finish(e, LINGER_MS, LINGER_OCTETS); /* it said all it had to say, and still listens */
     else
         edge_close(e);
 }
 
-static bool has_unsent(const struct edge *e)
+/* A slow reader is not idle; one that takes nothing is. */
+static bool still_reads(const struct edge *e)
 {
-    return sock_queued(h1_conn_sock(e->conn)) > 0;
+    uint64_t quiet_us = loop_now_us(e->worker->loop) - h1_conn_last_io_us(e->conn);
+    return sock_queued(h1_conn_sock(e->conn)) > 0 && quiet_us < server_of(e)->config->idle_timeout_ms * 1000;
 }
 
 static void on_timer(void *user)
@@ -496,8 +522,8 @@ static void on_timer(void *user)
     if (e->state == EDGE_HEAD) {
         forget_request(e);
         bad_request(e, FAIL_REQUEST_TIMEOUT, "head incomplete");
-    } else if (e->state == EDGE_IDLE && has_unsent(e)) {
-        timer_arm(&e->timer, server_of(e)->config->viewer_keepalive_ms); /* a slow reader is not idle */
+    } else if (e->state == EDGE_IDLE && still_reads(e)) {
+        timer_arm(&e->timer, server_of(e)->config->viewer_keepalive_ms);
     } else if (e->state == EDGE_IDLE) {
         edge_close(e);
     }
@@ -507,6 +533,7 @@ static const struct h1_conn_ops conn_ops = {
     .on_head_begin = on_head_begin,
     .on_head = on_head,
     .on_done = on_done,
+    .on_sent = on_sent,
     .on_error = on_error,
 };
 

@@ -1,6 +1,7 @@
 /* exchange.c - one request and its response between two legs; see exchange.h for the states. */
 #include "src/exchange.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "h2mux/base/clock.h"
@@ -61,6 +62,11 @@ static void moved(struct exchange *x)
 
 /* ---- the end ------------------------------------------------------------------------------------------------------------ */
 
+static uint64_t wait_so_far(const struct exchange *x)
+{
+    return x->state == EXCHANGE_HELD ? loop_now_us(x->worker->loop) - x->started_us : x->wait_us;
+}
+
 static void write_access(const struct exchange *x, bool aborted)
 {
     const struct server *server = x->worker->server;
@@ -80,7 +86,7 @@ static void write_access(const struct exchange *x, bool aborted)
         .rx_octets = x->rx_octets,
         .tx_octets = x->tx_octets,
         .duration_us = now - x->started_us,
-        .wait_us = x->state == EXCHANGE_HELD ? now - x->started_us : x->wait_us,
+        .wait_us = wait_so_far(x),
         .error = x->error,
         .aborted = aborted,
     };
@@ -116,12 +122,10 @@ static void leave_tunnel(struct exchange *x)
     x->tunnel = NULL;
 }
 
-/* Cuts every tie; both legs may live on. Idempotent. */
-static void die(struct exchange *x, bool aborted)
+/* Both legs may live on. */
+static void cut_ties(struct exchange *x)
 {
-    if (x->state == EXCHANGE_DEAD)
-        return;
-    write_access(x, aborted);
+    x->wait_us = wait_so_far(x);
     x->worker->stats.rx_octets += x->rx_octets;
     x->worker->stats.tx_octets += x->tx_octets;
     *gauge(x) -= 1;
@@ -141,6 +145,14 @@ static bool head_was_sent(const struct exchange *x)
     return x->state == EXCHANGE_STREAMING || x->state == EXCHANGE_UPGRADED;
 }
 
+static void die(struct exchange *x, bool aborted)
+{
+    if (x->state == EXCHANGE_DEAD)
+        return;
+    write_access(x, aborted);
+    cut_ties(x);
+}
+
 /* A definite answer, whatever happened: an error page before the head, a visible cut after it. */
 static void fail(struct exchange *x, enum failure why)
 {
@@ -151,11 +163,12 @@ static void fail(struct exchange *x, enum failure why)
         x->error = failure_type(why);
     if (!sent)
         x->status = failure_status(why);
-    die(x, sent);
+    cut_ties(x);
     if (sent)
         ops->on_broken(owner);
     else
-        ops->on_failure(owner, why);
+        x->tx_octets = ops->on_failure(owner, why);
+    write_access(x, sent);
 }
 
 static void restart(struct exchange *x)
@@ -205,10 +218,7 @@ static void arm(struct exchange *x)
     case EXCHANGE_DEAD:
         return;
     }
-    if (ms != 0)
-        timer_arm(&x->timer, ms);
-    else
-        timer_stop(&x->timer);
+    timer_arm(&x->timer, ms); /* only --hold can be 0: then nothing is held */
 }
 
 static void open_on(struct exchange *x, struct link *l)
@@ -246,11 +256,12 @@ static void on_link(struct waiter *w, struct link *l)
         return;
     }
     if (!link_takes(x, l)) {
+        bool queued_before = x->queued;
         x->queued = true;
-        if (tunnel_wait(x->tunnel, w, loop_now_us(x->worker->loop)))
-            arm(x);
-        else
+        if (!tunnel_wait(x->tunnel, w, loop_now_us(x->worker->loop)))
             fail(x, FAIL_BUSY);
+        else if (!queued_before)
+            arm(x); /* its time in the queue runs from the first time it was passed over */
         return;
     }
     open_on(x, l);
@@ -294,13 +305,20 @@ void exchange_start(struct exchange *x, struct tunnel *t)
         open_on(x, l);
 }
 
-/* The client provably did nothing with it, and nothing of its body is gone: once more, on another link or after a wait. */
+/* The near leg hands up body octets: there must be a stream for them. */
+static bool body_runs(const struct exchange *x)
+{
+    return !x->request.end && !is_websocket(x);
+}
+
+/* The client provably did nothing with it, and nothing of its body is gone: once more, on another link or, without a body, after a wait. */
 static bool retry(struct exchange *x, const struct leg_fault *why)
 {
-    if (!why->unprocessed || x->retried || x->state != EXCHANGE_OPEN || x->rx_octets > 0)
+    if (!why->unprocessed || x->retried || x->state != EXCHANGE_OPEN || x->rx_octets > 0 || (body_runs(x) && x->request_ended))
         return false;
     struct tunnel *t = registry_find(x->worker->server->registry, slice_str(x->name));
-    if (t == NULL)
+    struct link *l = t != NULL ? tunnel_pick(t) : NULL;
+    if (t == NULL || (body_runs(x) && (l == NULL || !link_takes(x, l))))
         return false;
     x->retried = true;
     x->state = EXCHANGE_HELD;
@@ -316,6 +334,12 @@ static uint64_t quiet_ms(const struct exchange *x)
     return (loop_now_us(x->worker->loop) - x->moved_us) / 1000;
 }
 
+/* The upload is not through: more of it is to come, or to leave. */
+static bool uploading(const struct exchange *x)
+{
+    return body_runs(x) && (!x->request_ended || x->rx_octets > x->forwarded);
+}
+
 /* It is the viewer's turn: all that came of its body has left, and more is owed. */
 static bool viewer_owes_body(const struct exchange *x)
 {
@@ -329,7 +353,7 @@ static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet)
     uint64_t due = x->probed ? UINT64_MAX : PROBE_AFTER_MS;
     if (c->origin_timeout_ms != 0 && c->origin_timeout_ms < due)
         due = c->origin_timeout_ms;
-    if (!x->request_ended && c->idle_timeout_ms < due)
+    if (uploading(x) && c->idle_timeout_ms < due)
         due = c->idle_timeout_ms;
     if (due == UINT64_MAX)
         due = c->websocket_timeout_ms; /* nothing limits it: a look now and then */
@@ -340,8 +364,8 @@ static void time_head(struct exchange *x)
 {
     const struct config *c = x->worker->server->config;
     uint64_t quiet = quiet_ms(x);
-    if (viewer_owes_body(x) && quiet >= c->idle_timeout_ms) {
-        fail(x, FAIL_REQUEST_TIMEOUT);
+    if (uploading(x) && quiet >= c->idle_timeout_ms) {
+        fail(x, viewer_owes_body(x) ? FAIL_REQUEST_TIMEOUT : FAIL_RESPONSE_TIMEOUT);
         return;
     }
     if (c->origin_timeout_ms != 0 && quiet >= c->origin_timeout_ms) {
@@ -360,7 +384,7 @@ static void time_idle(struct exchange *x, uint64_t limit_ms)
     uint64_t quiet = quiet_ms(x);
     if (quiet >= limit_ms) {
         x->error = "body_idle";
-        fail(x, FAIL_RESPONSE_TIMEOUT);
+        x->state == EXCHANGE_UPGRADED ? restart(x) : fail(x, FAIL_RESPONSE_TIMEOUT);
     } else {
         timer_arm(&x->timer, limit_ms - quiet);
     }
@@ -403,10 +427,8 @@ static void near_body(void *user, struct leg *leg, struct slice data, bool end)
         fail(x, FAIL_BODY_TOO_LARGE);
         return;
     }
-    if (x->far != NULL)
-        x->far->ops->body(x->far, data, end);
-    else
-        leg->ops->credit(leg, data.len); /* the client has stopped listening: the rest is read and forgotten */
+    assert(x->far != NULL); /* no body is asked for while there is no stream, and none is retried that cannot have one at once */
+    x->far->ops->body(x->far, data, end);
     end_if_over(x);
 }
 
@@ -415,8 +437,7 @@ static void near_trailers(void *user, struct leg *leg, struct fields *t)
     struct exchange *x = user;
     x->request_ended = true;
     translate_trailers(t);
-    if (x->far != NULL)
-        x->far->ops->trailers(x->far, t);
+    x->far->ops->trailers(x->far, t);
 }
 
 static void near_sent(void *user, struct leg *leg, size_t octets)
@@ -427,10 +448,17 @@ static void near_sent(void *user, struct leg *leg, size_t octets)
         x->far->ops->credit(x->far, octets);
 }
 
+static const char *why_near_ended(int err)
+{
+    if (err == ERR_SYNTAX || err == ERR_LIMIT)
+        return "bad_request";
+    return err == ERR_CLOSED ? failure_type(FAIL_PROTOCOL) : "viewer_left"; /* the leg cannot write what it was given; or FIN, RST, I/O */
+}
+
 /* The owner hears of it by itself; it only needs the exchange gone. */
 static void near_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
-    exchange_cancel(user, why->err == ERR_EOF || why->err == ERR_RESET ? "viewer_left" : "bad_request");
+    exchange_cancel(user, why_near_ended(why->err));
 }
 
 static const struct leg_events near_events = {
@@ -473,13 +501,14 @@ static bool wants_interim(const struct exchange *x, int status)
 {
     if (status == 100)
         return x->request.translated.expects;
-    return status == 103 && !x->request.viewer->proxied; /* nginx takes any other for the final answer (N11) */
+    /* nginx takes any other for the final answer (N11), HTTP/1.0 knows none (RFC 9110 15.2) */
+    return status == 103 && !x->request.viewer->proxied && x->request.head->minor_version == 1;
 }
 
 static void interim(struct exchange *x, struct message *m)
 {
     bool cut = false;
-    if (wants_interim(x, m->status) && x->state == EXCHANGE_OPEN && translate_response(m, SLICE(""), &cut))
+    if (wants_interim(x, m->status) && x->state == EXCHANGE_OPEN && translate_response(m, slice_str(x->worker->server->config->domain), &cut))
         x->near->ops->head(x->near, m, false);
 }
 
@@ -510,7 +539,7 @@ static void upgrade(struct exchange *x, struct message *m)
 {
     translate_websocket_opened(m, x->request.translated.ws_key);
     x->status = 101;
-    x->ops->on_response(x->owner, m);
+    x->ops->on_response(x->owner, m, false);
     x->near->ops->head(x->near, m, false);
     x->state = EXCHANGE_UPGRADED;
     ws_frames_init(&x->frames);
@@ -521,7 +550,7 @@ static void upgrade(struct exchange *x, struct message *m)
 static void respond(struct exchange *x, struct message *m, bool end)
 {
     x->status = m->status;
-    x->ops->on_response(x->owner, m);
+    x->ops->on_response(x->owner, m, end);
     x->near->ops->head(x->near, m, end);
     x->state = EXCHANGE_STREAMING;
     if (end)
@@ -537,7 +566,7 @@ static void far_head(void *user, struct leg *leg, struct message *m, bool end)
     if (x->state != EXCHANGE_OPEN)
         return;
     moved(x);
-    if (m->status < 200) {
+    if (m->status < 200 && m->status >= 100 && !end) {
         interim(x, m);
         return;
     }
@@ -545,7 +574,7 @@ static void far_head(void *user, struct leg *leg, struct message *m, bool end)
         client_failure(x, m, end);
         return;
     }
-    if (!translate_response(m, slice_str(x->worker->server->config->domain), &cookie_cut)) {
+    if (m->status < 200 || !translate_response(m, slice_str(x->worker->server->config->domain), &cookie_cut)) {
         fail(x, FAIL_PROTOCOL);
         return;
     }
@@ -594,7 +623,8 @@ static enum failure failure_of(const struct leg_fault *why)
 {
     if (why->unprocessed)
         return why->err == ERR_LINK_LOST ? FAIL_AWAY : FAIL_BUSY;
-    return why->err == ERR_LINK_LOST ? FAIL_TERMINATED : FAIL_PROTOCOL;
+    bool broke_off = why->err == ERR_LINK_LOST || why->h2_code == H2_INTERNAL_ERROR || why->h2_code == H2_CANCEL;
+    return broke_off ? FAIL_TERMINATED : FAIL_PROTOCOL;
 }
 
 static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
@@ -604,6 +634,10 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
     leave_far(x, ERR_OK);
     if (retry(x, why))
         return;
+    if (why->err == ERR_CLOSED && x->response_ended) { /* a WebSocket: the client hears no more of what has been answered */
+        response_ended(x);
+        return;
+    }
     if (why->err == ERR_LINK_LOST && x->state == EXCHANGE_UPGRADED) {
         x->error = "link_lost";
         restart(x);

@@ -19,10 +19,10 @@ const char *exchange_state_name(enum exchange_state s);
 /* The near side's owner. Each is called with the exchange alive; after on_failure and on_end it is dead. */
 struct exchange_owner {
     /* The response head, before it goes to the near leg: the last changes. 101 for an opened WebSocket is in @m already. */
-    void (*on_response)(void *owner, const struct message *m);
+    void (*on_response)(void *owner, const struct message *m, bool end);
     void (*on_upgraded)(void *owner);  /* the 101 was written */
-    /* No response head was sent: @why is what the viewer should be told. */
-    void (*on_failure)(void *owner, enum failure why);
+    /* No response head was sent: @why is what the viewer should be told. How many octets of body that took, for the log. */
+    size_t (*on_failure)(void *owner, enum failure why);
     /* A head was sent and the rest will not come: what was sent must not look complete. */
     void (*on_broken)(void *owner);
     /* The WebSocket lost its link, or the server stops: RFC 6455 close code 1012, if @frames says that a frame may begin. */

@@ -14,10 +14,12 @@ enum {
     RESET_RATE = 30,
     RESET_BURST_OURS = 50000, /* oneport takes 100,000 and 10,000 a second; it alone names its instance */
     RESET_RATE_OURS = 5000,
-    RESERVED_PERCENT = 5
+    RESERVED_PERCENT = 5,
+    DEBUG_MAX = 64 /* octets of a peer's farewell that the log repeats */
 };
 
 static const struct h2_session_ops session_ops;
+static void run_wake(void *user);
 
 struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t, const struct place *p)
 {
@@ -39,6 +41,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     snprintf(l->name, sizeof l->name, "%s", t->name);
     memcpy(l->owner, t->owner, OWNER_LEN);
     snprintf(l->instance, sizeof l->instance, "%.*s", SLICE_FMT(p->instance));
+    task_init(&l->wake, run_wake, l);
     list_push(&w->links, &l->in_worker);
     w->stats.links_open++;
     l->session = h2_session_new(w->loop, sock, H2_OPENER, &o, &session_ops, l);
@@ -63,6 +66,7 @@ static void forget(struct link *l)
         return;
     l->state = LINK_DEAD;
     l->session = NULL;
+    task_cancel(&l->wake);
     leave(l);
     list_remove(&l->in_worker);
     l->worker->stats.links_open--;
@@ -120,11 +124,25 @@ static void on_goaway(void *user, struct slice debug)
 {
     struct link *l = user;
     if (l->state == LINK_UP)
-        LOG(INFO, "client leaves", "name=%s debug=%s streams=%u", l->name, log_value(debug), h2_session_open_streams(l->session));
+        LOG(INFO, "client leaves", "name=%s debug=%s streams=%u", l->name, log_value(slice_make(debug.ptr, debug.len < DEBUG_MAX ? debug.len : DEBUG_MAX)), h2_session_open_streams(l->session));
     if (l->state == LINK_UP)
         l->goodbye = true; /* an answer to our own GOAWAY is none */
     l->state = LINK_DRAINING;
     leave(l);
+}
+
+static void run_wake(void *user)
+{
+    struct link *l = user;
+    if (l->tunnel != NULL && l->tunnel->n_waiters > 0)
+        tunnel_wake(l->tunnel);
+}
+
+/* Only now is the stream off the session's count; an exchange may have been over long before. */
+static void on_room(void *user)
+{
+    struct link *l = user;
+    loop_defer(l->worker->loop, &l->wake);
 }
 
 static void on_idle(void *user)
@@ -146,6 +164,7 @@ static void on_closed(void *user, int err, const char *reason)
 static const struct h2_session_ops session_ops = {
     .on_up = on_up,
     .on_goaway = on_goaway,
+    .on_room = on_room,
     .on_idle = on_idle,
     .on_closed = on_closed,
 };
@@ -196,8 +215,6 @@ void link_stream_done(struct link *l, bool websocket)
 {
     if (websocket)
         l->websockets--;
-    if (l->tunnel != NULL && l->tunnel->n_waiters > 0)
-        tunnel_wake(l->tunnel);
 }
 
 void link_probe(struct link *l, uint64_t ms)

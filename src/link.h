@@ -31,6 +31,7 @@ struct link {
     bool goodbye;     /* the client sent GOAWAY: it leaves for good */
     size_t websockets;/* of its open streams */
     uint64_t up_us;
+    struct task wake; /* a stream has closed: who waits for one may go on */
     struct reap reap;
 };
 

@@ -19,6 +19,7 @@ struct listener {
     struct worker *worker; /* borrowed: outlives its listeners */
     int fd;                /* owned */
     struct event event;
+    struct log_limit pause_log;
     struct timer pause;    /* after EMFILE: level-triggered accept would spin */
 };
 
@@ -79,7 +80,9 @@ static void address_of(int fd, struct sockaddr_storage *addr)
 
 static void pause_accepting(struct listener *l, int why)
 {
-    LOG(ERROR, "accept paused", "error=%s", strerror(why));
+    uint64_t suppressed;
+    if (log_limit_pass(&l->pause_log, loop_now_us(l->worker->loop), &suppressed))
+        LOG(ERROR, "accept paused", "error=%s suppressed=%llu", strerror(why), (unsigned long long)suppressed);
     event_del(&l->event);
     timer_arm(&l->pause, PAUSE_MS);
 }

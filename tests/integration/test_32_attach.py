@@ -186,7 +186,9 @@ def test_a_name_that_was_given_up_belongs_to_the_next(new_server, name, foreign)
     """A ticket proves who somebody is; it is no claim on what another one holds."""
     server = new_server("--name-grace", "200ms")
     first = register(server, name)
-    foreign(name, first["ticket"], to=server).close()
+    held = foreign(name, first["ticket"], to=server)
+    wait_until(lambda: links(server, name) == 1) # before that it is pending, which is longer
+    held.close()
     second = wait_until(lambda: exactly(server, name), 5, "the name to be free")
     link = foreign(name, second["ticket"], to=server)
     assert refusal(server, name, first["ticket"]).json()["error"] == "name_taken"
