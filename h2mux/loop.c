@@ -141,6 +141,14 @@ bool loop_has_adopted(const struct loop *l)
     return !list_empty(&l->adopted);
 }
 
+bool loop_is_speaking(const struct loop *l)
+{
+    LIST_FOREACH (it, &l->adopted)
+        if (!CONTAINER_OF(it, struct orphan, node)->listening)
+            return true;
+    return false;
+}
+
 void orphan_leave(struct orphan *o)
 {
     list_remove(&o->node);

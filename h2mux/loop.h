@@ -37,6 +37,7 @@ struct orphan {
     struct list_node node;
     void (*close)(void *object);
     void *object;
+    bool listening; /* it has said all, and only waits for its peer to have heard */
 };
 
 /* One-shot timer, embedded. Lazy use is meant: a callback looks at the clock and arms itself anew. */
@@ -71,7 +72,8 @@ void task_cancel(struct task *t);
 void loop_reap(struct loop *l, struct reap *r, void (*free_object)(void *object), void *object);
 
 void loop_adopt(struct loop *l, struct orphan *o, void (*close_object)(void *object), void *object);
-bool loop_has_adopted(const struct loop *l); /* last words are still being said */
+bool loop_has_adopted(const struct loop *l);
+bool loop_is_speaking(const struct loop *l); /* last words are still being said */
 void orphan_leave(struct orphan *o); /* it closed by itself; fine on one that was never adopted */
 
 void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user);

@@ -12,7 +12,6 @@ enum { STALL_MS = 60000 }; /* a slow reader gets all of it; one that takes nothi
 struct finish {
     struct timer timer;
     struct orphan orphan;
-    bool listening;
     uint64_t max_ms;
     size_t left;
 };
@@ -32,7 +31,7 @@ static void finish_readable(void *user)
 /* The peer's FIN may have been read before: then the first look ends it. */
 static void finish_listen(struct sock *s)
 {
-    s->finish->listening = true;
+    s->finish->orphan.listening = true;
     timer_arm(&s->finish->timer, s->finish->max_ms);
     sock_resume(s);
     finish_readable(s);
@@ -41,7 +40,7 @@ static void finish_listen(struct sock *s)
 static void finish_sent(void *user)
 {
     struct sock *s = user;
-    if (s->finish->listening)
+    if (s->finish->orphan.listening)
         return;
     if (sock_queued(s) > 0)
         timer_arm(&s->finish->timer, STALL_MS);

@@ -26,9 +26,19 @@ void tls_reason(char reason[static TLS_REASON_MAX])
 
 static void file_reason(char reason[static TLS_REASON_MAX], const char *what, const char *file)
 {
-    char why[TLS_REASON_MAX];
-    tls_reason(why);
-    snprintf(reason, TLS_REASON_MAX, "cannot use %s %.100s: %.100s", what, file, why);
+    unsigned long first = ERR_peek_error(); /* what went wrong, before what that led to */
+    const char *why = ERR_GET_LIB(first) == ERR_LIB_SYS   ? strerror(ERR_GET_REASON(first))
+                      : ERR_GET_LIB(first) == ERR_LIB_PEM || ERR_GET_LIB(first) == ERR_LIB_OSSL_DECODER
+                          ? "it holds no such thing in PEM form, or needs a passphrase"
+                                                          : ERR_reason_error_string(first);
+    snprintf(reason, TLS_REASON_MAX, "cannot use %s %.100s: %.100s", what, file, why ? why : "unknown error");
+    ERR_clear_error();
+}
+
+/* A daemon has nobody to ask. */
+static int no_passphrase(char *to, int cap, int writing, void *user)
+{
+    return -1;
 }
 
 /* No renegotiation, no compression, no early data (a replayed attach would be accepted twice). */
@@ -42,6 +52,7 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_max_early_data(ctx, 0);
+    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
     return ctx;
 }
 

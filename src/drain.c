@@ -14,6 +14,7 @@ struct drain {
     struct worker *worker; /* borrowed: outlives this */
     enum drain_state state;
     uint64_t since_us;
+    bool websockets; /* CLOSING: their close handshakes are waited for */
     struct event term, interrupt;
     struct timer timer;
 };
@@ -23,6 +24,7 @@ static void enter_closing(struct drain *d)
     LOG(INFO, "closing", "exchanges=%llu websockets=%llu", (unsigned long long)d->worker->stats.exchanges_open,
         (unsigned long long)d->worker->stats.websockets_open);
     d->state = DRAIN_CLOSING;
+    d->websockets = d->worker->stats.websockets_open > 0;
     d->since_us = loop_now_us(d->worker->loop);
     worker_stop(d->worker);
     timer_arm(&d->timer, LOOK_MS);
@@ -39,7 +41,8 @@ static void look_at_exchanges(struct drain *d, uint64_t waited_ms)
 
 static void look_at_last_words(struct drain *d, uint64_t waited_ms)
 {
-    if (!loop_has_adopted(d->worker->loop) || waited_ms >= CLOSE_HANDSHAKE_MS)
+    bool speaking = d->websockets ? loop_has_adopted(d->worker->loop) : loop_is_speaking(d->worker->loop);
+    if (!speaking || waited_ms >= CLOSE_HANDSHAKE_MS)
         loop_stop(d->worker->loop);
     else
         timer_arm(&d->timer, LOOK_MS);

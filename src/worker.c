@@ -53,7 +53,7 @@ bool worker_is_answering(const struct worker *w)
     LIST_FOREACH (it, &w->edges)
         if (edge_is_busy(it))
             return true;
-    return w->stats.exchanges_open > 0 || loop_has_adopted(w->loop);
+    return w->stats.exchanges_open > 0 || loop_is_speaking(w->loop);
 }
 
 static void close_link(struct list_node *node)
