@@ -6,16 +6,16 @@
 #include "client/failure.h"
 #include "h2mux/base/log.h"
 
-/*   CONNECTING ──origin there──▶ WAITING ──final head──▶ RELAYING ──whole answer──▶ SENDING ──all left──▶ DEAD
- *        ▲                          │  │                                                                  ▲
- *        └── stale pool connection ─┘  └──101──▶ OPEN (opaque both ways) ──both FIN───────────────────────┤
- *                                                                                                        │
- *   any state: near reset, failure of the origin, a timer ───────────────────────────────────────────────┘ */
+/*   CONNECTING ──origin there──▶ WAITING ──head──▶ RELAYING ──all read──▶ SENDING ──all left──┐
+ *        ▲                          │  │                                                      ▼
+ *        └── stale pool connection ─┘  └──101──▶ OPEN (opaque both ways) ──both FIN─────────▶ DEAD
+ *                                                                                             ▲
+ *   any state: near reset, failure of the origin, a timer ────────────────────────────────────┘ */
 enum exchange_state {
     EXCHANGE_CONNECTING,
     EXCHANGE_WAITING,
     EXCHANGE_RELAYING,
-    EXCHANGE_SENDING, /* the origin is through; what the link has not taken yet waits for the viewer */
+    EXCHANGE_SENDING, /* the origin is through; the link has not taken all of it yet */
     EXCHANGE_OPEN,
     EXCHANGE_DEAD
 };

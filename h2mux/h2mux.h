@@ -36,7 +36,7 @@ struct h2_session_ops {
     /* SERVER: a request. The owner ties the leg at once or resets it. @m as in leg_events.on_head; `end`: no body. */
     void (*on_stream)(void *user, struct leg *leg, struct message *m, bool end);
     void (*on_goaway)(void *user, struct slice debug); /* the peer will open or take nothing new */
-    void (*on_room)(void *user);                       /* an open stream has closed: one more may be opened; may be NULL */
+    void (*on_room)(void *user);                       /* one more may be opened: a stream has closed, or the peer's limits are others; may be NULL */
     void (*on_idle)(void *user);                       /* the last open stream has closed; may be NULL */
     /* Over; every stream had its on_reset before. The owner drops its pointer: the session frees itself. */
     void (*on_closed)(void *user, int err, const char *reason);

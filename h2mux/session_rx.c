@@ -59,6 +59,8 @@ static void got_settings(struct h2_session *s, const nghttp2_frame *frame)
     }
     if (s->up) {
         h2_session_glitch(s, "SETTINGS");
+        if (s->ops->on_room != NULL)
+            s->ops->on_room(s->user);
         return;
     }
     s->up = true;

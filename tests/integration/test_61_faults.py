@@ -1,0 +1,167 @@
+"""One side does the unexpected: leaves off in the middle, never reads, ends half of something, comes back under load."""
+
+import contextlib
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from support.foreign import ForeignLink, register
+from support.programs import SLOW, stable
+from support.viewer import Viewer, fetch, head
+from support.wait import wait_until
+from support.websocket_viewer import HANDSHAKE
+
+MIB = 1 << 20
+
+
+# ---- viewers that do not read ----
+def push(viewer, data, limit):
+    """Sends @data again and again until the socket takes no more for a second, or @limit octets went; how many."""
+    viewer.socket.settimeout(1)
+    sent = 0
+    try:
+        while sent < limit:
+            sent += viewer.socket.send(data)
+    except TimeoutError:
+        pass
+    viewer.socket.settimeout(20)
+    return sent
+
+
+@pytest.mark.release_only
+def test_requests_whose_answers_nobody_reads_are_not_read_either(new_server):
+    """An answer is larger than its request: without a bound a viewer that only asks would fill the memory."""
+    server = new_server()
+    before = stable(server.rss)
+    with Viewer(server.port, receive_buffer=16 << 10) as viewer:
+        sent = push(viewer, head("GET", "/", f"localhost:{server.port}") * 1000, 24 * MIB)
+        assert sent < 24 * MIB, "nobody stopped the viewer"
+        assert server.rss() - before < 8 * MIB
+
+
+def test_pipelined_requests_are_all_answered_once_their_answers_are_read(server):
+    count = 3000
+    with Viewer(server.port, receive_buffer=16 << 10) as viewer:
+        asking = threading.Thread(target=viewer.send, args=(head("GET", "/api/health", f"localhost:{server.port}") * count,))
+        asking.start()
+        for _ in range(count):
+            assert viewer.response().status in (200, 404)
+        asking.join()
+
+
+def test_a_viewer_that_takes_nothing_is_given_up(new_server):
+    server = new_server("--idle-timeout", "1s", "--viewer-keepalive", "500ms")
+    idle = stable(server.fds)
+    with Viewer(server.port, receive_buffer=16 << 10) as viewer:
+        wait_until(lambda: server.fds() > idle, what="the connection")
+        with contextlib.suppress(ConnectionError):  # it may be given up while it still asks
+            push(viewer, head("GET", "/", f"localhost:{server.port}") * 1000, 24 * MIB)
+        wait_until(lambda: server.fds() == idle, 10 * SLOW, "the connection's end")
+
+
+# ---- a client that is away ----
+def test_without_hold_the_answer_comes_at_once(new_server, name):
+    server = new_server("--hold", "0")
+    register(server, name)
+    start = time.monotonic()
+    got = fetch(server.port, f"{name}.localhost:{server.port}", timeout_s=10)
+    assert got.status == 503
+    assert time.monotonic() - start < 1 * SLOW
+
+
+# ---- clients of other makes ----
+@pytest.fixture
+def foreign(server, ended):
+    def start(name, serve, **keywords):
+        link = ForeignLink(server, name, register(server, name)["ticket"], serve=serve, **keywords)
+        ended.callback(link.close)
+        server.wait_link(name, 1)
+        return link
+
+    return start
+
+
+def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(server, name, foreign):
+    """Libraries that hold a stream half-closed reset it with NO_ERROR behind END_STREAM: what was said stays said."""
+
+    def serve(stream):
+        stream.answer(200, b"\x88\x02\x03\xe8")  # Close, 1000
+        stream.reset(0)
+
+    foreign(name, serve)
+    with Viewer(server.port) as viewer:
+        assert viewer.get(f"{name}.localhost:{server.port}", "/", *HANDSHAKE).status == 101
+        assert viewer.exactly(4) == b"\x88\x02\x03\xe8"
+        assert viewer.rest() == b""
+
+
+# ---- a client that stops ----
+CHUNK = 8 << 10
+
+
+def drained(connection, deadline_s):
+    """Whether the other side's program reads all that was sent to it."""
+    address, port = connection.socket.getpeername()
+    theirs = f"{int.from_bytes(socket.inet_aton(address), 'little'):08X}:{port:04X}"
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            if any(word[1] == theirs and word[4].endswith(":00000000") for word in map(str.split, table)):
+                return True
+        time.sleep(0.002)
+    return False
+
+
+class Tap:
+    """An origin that sends as much as fits on the way to a viewer that does not read; then, asked again, a little less and the end."""
+
+    def __init__(self):
+        self.fits = 0
+        self.full, self.ended = threading.Event(), threading.Event()
+
+    def __call__(self, connection):
+        line, _ = connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.fill(connection) if " /fill " in line else self.end(connection)
+
+    def fill(self, connection):
+        while self.send(connection, 0.5):
+            self.fits += 1
+        self.full.set()
+
+    def end(self, connection):
+        for _ in range(self.fits - 3):
+            assert self.send(connection, 10)
+        connection.send(b"0\r\n\r\n")
+        assert drained(connection, 10)
+        self.ended.set()
+
+    def send(self, connection, deadline_s):
+        connection.send(b"%x\r\n%b\r\n" % (CHUNK, bytes(CHUNK)))
+        return drained(connection, deadline_s)
+
+
+def asks(server, client, path):
+    viewer = Viewer(server.port, receive_buffer=16 << 10)
+    viewer.send(head("GET", path, client.host))
+    assert viewer.response_head().status == 200
+    return viewer
+
+
+def test_the_client_that_is_stopped_sends_the_tail(server, shared):
+    """The origin has said all of it and the viewer has not read: the last of it is still in the client when it is told to stop."""
+    tap = Tap()
+    client = shared(tap)
+    with asks(server, client, "/fill"):
+        assert tap.full.wait(60)
+    with asks(server, client, "/end") as viewer:
+        assert tap.ended.wait(60)
+        client.program.signal(signal.SIGTERM)
+        time.sleep(0.5)
+        size = 0
+        while data := viewer.chunk():
+            size += len(data)
+        assert size == (tap.fits - 3) * CHUNK
+    client.program.expect_exit(0)
