@@ -171,8 +171,9 @@ void fields_remove(struct fields *f, struct slice name)
 
 static bool in_names(const char *const *names, struct slice name)
 {
+    char first = name.len > 0 ? (char)(name.ptr[0] | 0x20) : '\0'; /* the names are in lower case */
     for (; *names; names++)
-        if (slice_ieq(name, slice_str(*names)))
+        if (first == **names && slice_ieq(name, slice_str(*names)))
             return true;
     return false;
 }

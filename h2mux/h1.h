@@ -44,6 +44,7 @@ struct h1_result {
     bool keep_alive;    /* what version and Connection say */
     const char *reason; /* NULL on success */
 };
+/* @limits NULL: h1_scan_head has judged these very octets and found their end; else they are scanned here, so any octets will do. */
 int h1_parse_request(struct slice head, const struct h1_limits *limits, struct message *m, struct h1_result *r) MUSTCHECK;
 int h1_parse_response(struct slice head, const struct h1_limits *limits, bool to_head, struct message *m,
                       struct h1_result *r) MUSTCHECK;

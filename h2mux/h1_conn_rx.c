@@ -150,12 +150,13 @@ static void read_body(struct h1_conn *c)
         loop_defer(c->loop, &c->task);
 }
 
+/* scan_head has judged the octets. */
 static int parse_head(struct h1_conn *c, struct slice head, struct h1_result *r)
 {
     message_init(&c->in);
     if (c->role == H1_SERVER)
-        return h1_parse_request(head, c->limits, &c->in, r);
-    return h1_parse_response(head, c->limits, c->expect_head_answer, &c->in, r);
+        return h1_parse_request(head, NULL, &c->in, r);
+    return h1_parse_response(head, NULL, c->expect_head_answer, &c->in, r);
 }
 
 static bool is_interim(const struct h1_conn *c)

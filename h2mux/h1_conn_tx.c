@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+enum { HEAD_USUAL = 1024 }; /* one allocation for most */
+
 void h1_conn_report_sent(struct h1_conn *c)
 {
     size_t queued = sock_queued(c->sock);
@@ -86,7 +88,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
     if (interim && c->reply.peer_1_0)
         return;
     buf_init(&head, 2 * FIELDS_OCTETS_MAX);
-    if (write_head(c, m, end, &head) < 0) {
+    if (buf_reserve(&head, HEAD_USUAL) == NULL || write_head(c, m, end, &head) < 0) {
         give_up(c, "head cannot be written");
     } else if (end && c->tx_framing == H1_LENGTH && m->length > 0) {
         give_up(c, "head promises a body that does not follow");

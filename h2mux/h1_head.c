@@ -341,9 +341,8 @@ static void drop_body(struct head *h, bool to_head)
     h->r->framing = H1_NO_BODY;
 }
 
-/* The head is judged once more as a whole, octet by octet: what follows relies on its shape, and
- * heads come from several places. */
-static int read_head(struct head *h, struct slice head, const struct h1_limits *limits)
+/* What follows relies on the head's shape. */
+static int judge_shape(struct head *h, struct slice head, const struct h1_limits *limits)
 {
     struct h1_scan scan = {0};
     ssize_t len = h1_scan_head(&scan, head, limits, h->request);
@@ -351,6 +350,14 @@ static int read_head(struct head *h, struct slice head, const struct h1_limits *
         return fault(h, (int)len, scan.reason);
     if (len == 0 || (size_t)len != head.len)
         return fault(h, ERR_SYNTAX, "not one complete head");
+    return ERR_OK;
+}
+
+static int read_head(struct head *h, struct slice head, const struct h1_limits *limits)
+{
+    int shape = limits ? judge_shape(h, head, limits) : ERR_OK;
+    if (shape < 0)
+        return shape;
     struct slice line = h1_next_line(&head);
     int err = h->request ? read_request_line(h, line) : read_status_line(h, line);
     return err < 0 ? err : read_fields(h, head);

@@ -4,14 +4,30 @@
  * among m->fields are not written. A head is written whole or not at all. */
 #include "h2mux/h1.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+
+/* All of @parts or nothing. */
+static int append_all(struct buf *to, const struct slice *parts, size_t count)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++)
+        len += parts[i].len;
+    char *at = buf_reserve(to, len);
+    if (at == NULL)
+        return ERR_LIMIT;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(at, parts[i].ptr, parts[i].len);
+        at += parts[i].len;
+    }
+    buf_commit(to, len);
+    return ERR_OK;
+}
 
 static int write_line(struct buf *to, struct slice name, struct slice value)
 {
     if (!field_name_valid(name) || !field_value_valid(value))
         return ERR_SYNTAX;
-    return buf_printf(to, "%.*s: %.*s\r\n", SLICE_FMT(name), SLICE_FMT(value));
+    return append_all(to, (const struct slice[]){name, SLICE(": "), value, SLICE("\r\n")}, 4);
 }
 
 static bool is_framing(struct slice name)
@@ -67,12 +83,19 @@ static int write_response_fields(struct buf *to, const struct fields *f)
     return err;
 }
 
+static int write_length(struct buf *to, uint64_t length)
+{
+    char digits[SLICE_U64_MAX];
+    const struct slice line[] = {SLICE("Content-Length: "), slice_from_u64(length, digits), SLICE("\r\n")};
+    return append_all(to, line, sizeof(line) / sizeof(*line));
+}
+
 static int write_framing(struct buf *to, const struct message *m, const struct h1_write *w)
 {
     if (w->framing == H1_CHUNKED)
         return buf_append(to, SLICE("Transfer-Encoding: chunked\r\n"));
     if (w->framing == H1_LENGTH && m->length >= 0)
-        return buf_printf(to, "Content-Length: %" PRId64 "\r\n", m->length);
+        return write_length(to, (uint64_t)m->length);
     return ERR_OK;
 }
 
@@ -115,7 +138,8 @@ int h1_write_request(struct buf *to, const struct message *m, const struct h1_wr
     size_t before = buf_len(to);
     if (!h1_method_valid(m->method) || !h1_target_valid(m->path))
         return ERR_SYNTAX;
-    int err = buf_printf(to, "%.*s %.*s HTTP/1.1\r\n", SLICE_FMT(m->method), SLICE_FMT(m->path));
+    const struct slice line[] = {m->method, SLICE(" "), m->path, SLICE(" HTTP/1.1\r\n")};
+    int err = append_all(to, line, sizeof(line) / sizeof(*line));
     if (err == ERR_OK)
         err = write_line(to, SLICE("Host"), m->authority);
     if (err == ERR_OK)
@@ -132,7 +156,10 @@ int h1_write_response(struct buf *to, const struct message *m, const struct h1_w
     size_t before = buf_len(to);
     if (m->status < 100 || m->status > 599)
         return ERR_SYNTAX;
-    int err = buf_printf(to, "HTTP/1.1 %d %s\r\n", m->status, status_phrase(m->status));
+    const char digits[] = {(char)('0' + m->status / 100), (char)('0' + m->status / 10 % 10), (char)('0' + m->status % 10)};
+    const struct slice line[] = {SLICE("HTTP/1.1 "), slice_make(digits, sizeof digits), SLICE(" "),
+                                 slice_str(status_phrase(m->status)), SLICE("\r\n")};
+    int err = append_all(to, line, sizeof(line) / sizeof(*line));
     if (err == ERR_OK)
         err = write_response_fields(to, &m->fields);
     if (err == ERR_OK && m->status >= 200 && m->status != 204) /* RFC 9112 6.1, RFC 9110 8.6 */

@@ -30,22 +30,27 @@ static inline int octet_hex(unsigned char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* tchar, RFC 9110 5.6.2 */
+/* Bits of octet_classes. */
+enum {
+    OCTET_TOKEN = 1, /* tchar, RFC 9110 5.6.2 */
+    OCTET_VALUE = 2, /* inside a field value: VCHAR, obs-text, SP, HTAB; RFC 9110 5.5 */
+    OCTET_TARGET = 4 /* inside a request target: VCHAR, but no fragment; http-rules Q12, Q13 */
+};
+extern const unsigned char octet_classes[256];
+
 static inline bool octet_is_token(unsigned char c)
 {
-    return octet_is_alpha(c) || octet_is_digit(c) || octet_is_one_of(c, "!#$%&'*+-.^_`|~");
+    return (octet_classes[c] & OCTET_TOKEN) != 0;
 }
 
-/* Inside a field value: VCHAR, obs-text, SP, HTAB. RFC 9110 5.5 */
 static inline bool octet_is_value(unsigned char c)
 {
-    return c == '\t' || (c >= 0x20 && c != 0x7f);
+    return (octet_classes[c] & OCTET_VALUE) != 0;
 }
 
-/* Inside a request target: VCHAR, but no fragment. http-rules Q12, Q13 */
 static inline bool octet_is_target(unsigned char c)
 {
-    return c > 0x20 && c < 0x7f && c != '#';
+    return (octet_classes[c] & OCTET_TARGET) != 0;
 }
 
 #endif

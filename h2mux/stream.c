@@ -269,12 +269,27 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
 
 /* ---- sending --------------------------------------------------------------------------------------------------------------- */
 
-enum { NV_PSEUDO = 7 };
+enum { NV_FEW = 64, NV_EXTRA = 7 /* pseudo-fields and content-length */ };
 
+/* On the caller's stack: most heads fit. */
 struct nv_list {
-    nghttp2_nv *v; /* owned */
+    nghttp2_nv *v; /* `few`, or owned when they are many */
     size_t count;
+    nghttp2_nv few[NV_FEW];
+    char status[3], length[SLICE_U64_MAX];
 };
+
+static void nv_init(struct nv_list *l, const struct fields *f)
+{
+    l->count = 0;
+    l->v = f->count + NV_EXTRA <= NV_FEW ? l->few : xcalloc(f->count + NV_EXTRA, sizeof(nghttp2_nv));
+}
+
+static void nv_deinit(struct nv_list *l)
+{
+    if (l->v != l->few)
+        free(l->v);
+}
 
 static void nv_add(struct nv_list *l, struct slice name, struct slice value)
 {
@@ -295,34 +310,33 @@ static void nv_add_fields(struct nv_list *l, const struct fields *f)
 }
 
 /* nghttp2 copies names (in lower case) and values, so everything here lives for the call only. */
-static struct nv_list nv_of(const struct message *m, char number[static 32])
+static void nv_of(struct nv_list *l, const struct message *m)
 {
-    struct nv_list l = {.v = xcalloc(m->fields.count + NV_PSEUDO + 1, sizeof(nghttp2_nv))};
+    nv_init(l, &m->fields);
     if (m->status > 0) {
-        snprintf(number, 32, "%03d", m->status);
-        nv_add(&l, SLICE(":status"), slice_make(number, 3));
+        l->status[0] = (char)('0' + m->status / 100 % 10);
+        l->status[1] = (char)('0' + m->status / 10 % 10);
+        l->status[2] = (char)('0' + m->status % 10);
+        nv_add(l, SLICE(":status"), slice_make(l->status, sizeof l->status));
     } else {
-        nv_add(&l, SLICE(":method"), m->method);
-        nv_add_if(&l, SLICE(":protocol"), m->protocol);
-        nv_add(&l, SLICE(":scheme"), m->scheme);
-        nv_add_if(&l, SLICE(":authority"), m->authority);
-        nv_add(&l, SLICE(":path"), m->path);
+        nv_add(l, SLICE(":method"), m->method);
+        nv_add_if(l, SLICE(":protocol"), m->protocol);
+        nv_add(l, SLICE(":scheme"), m->scheme);
+        nv_add_if(l, SLICE(":authority"), m->authority);
+        nv_add(l, SLICE(":path"), m->path);
     }
-    nv_add_fields(&l, &m->fields);
-    if (m->length != MESSAGE_LENGTH_UNKNOWN && m->protocol.len == 0) {
-        char *text = number + 8;
-        int len = snprintf(text, 24, "%lld", (long long)m->length);
-        nv_add(&l, SLICE("content-length"), slice_make(text, (size_t)len));
-    }
-    return l;
+    nv_add_fields(l, &m->fields);
+    if (m->length != MESSAGE_LENGTH_UNKNOWN && m->protocol.len == 0)
+        nv_add(l, SLICE("content-length"), slice_from_u64((uint64_t)m->length, l->length));
 }
 
 static int submit_trailers(struct h2_stream *st)
 {
-    struct nv_list l = {.v = xcalloc(st->trailers->count + 1, sizeof(nghttp2_nv))};
+    struct nv_list l;
+    nv_init(&l, st->trailers);
     nv_add_fields(&l, st->trailers);
     int err = nghttp2_submit_trailer(st->session->ng, st->id, l.v, l.count);
-    free(l.v);
+    nv_deinit(&l);
     return err;
 }
 
@@ -367,11 +381,11 @@ static nghttp2_data_provider provider(struct h2_stream *st)
 static void leg_head(struct leg *leg, const struct message *m, bool end)
 {
     struct h2_stream *st = stream_of(leg);
-    char number[32];
     if (!may_send(st))
         return;
     nghttp2_session *ng = st->session->ng;
-    struct nv_list l = nv_of(m, number);
+    struct nv_list l;
+    nv_of(&l, m);
     if (m->status >= 100 && m->status < 200) {
         nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, st->id, NULL, l.v, l.count, NULL);
     } else {
@@ -380,7 +394,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
         st->tx_ended = end;
         nghttp2_submit_response(ng, st->id, l.v, l.count, end ? NULL : &body);
     }
-    free(l.v);
+    nv_deinit(&l);
     h2_session_mark(st->session);
     over_if_both(st);
 }
@@ -496,17 +510,17 @@ static const struct leg_ops stream_leg_ops = {
 
 struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool end, const struct leg_events *events, void *exchange)
 {
-    char number[32];
     if (!h2_session_can_open(s))
         return NULL;
     struct h2_stream *st = h2_stream_new(s, 0);
-    struct nv_list l = nv_of(m, number);
+    struct nv_list l;
+    nv_of(&l, m);
     nghttp2_data_provider body = provider(st);
     st->connect = m->protocol.len > 0;
     st->tx_open = !end;
     st->tx_ended = end;
     st->id = nghttp2_submit_request(s->ng, NULL, l.v, l.count, end ? NULL : &body, st);
-    free(l.v);
+    nv_deinit(&l);
     if (st->id < 0) {
         h2_stream_closed(st, NULL);
         return NULL;

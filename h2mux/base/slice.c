@@ -102,6 +102,15 @@ int slice_to_u64(struct slice s, uint64_t max, uint64_t *out)
     return 0;
 }
 
+struct slice slice_from_u64(uint64_t number, char to[static SLICE_U64_MAX])
+{
+    size_t at = SLICE_U64_MAX;
+    do
+        to[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    return slice_make(to + at, SLICE_U64_MAX - at);
+}
+
 char *slice_dup(struct slice s)
 {
     char *copy = xcalloc(1, s.len + 1);

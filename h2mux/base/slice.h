@@ -61,6 +61,10 @@ bool slice_has_token(struct slice list, struct slice token);
 /* Decimal digits only: no sign, no space, not empty. ERR_SYNTAX, or ERR_LIMIT when the number is over @max. */
 int slice_to_u64(struct slice s, uint64_t max, uint64_t *out) MUSTCHECK;
 
+/* @number in decimal digits, written into @to. */
+enum { SLICE_U64_MAX = 20 };
+struct slice slice_from_u64(uint64_t number, char to[static SLICE_U64_MAX]);
+
 /* A copy with a trailing zero, to be freed by the caller. */
 char *slice_dup(struct slice s) MUSTCHECK;
 
