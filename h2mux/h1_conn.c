@@ -167,6 +167,16 @@ struct sock *h1_conn_release(struct h1_conn *c)
     return sock;
 }
 
+struct sock *h1_conn_rewind(struct h1_conn *c)
+{
+    struct buf head = c->head;
+    buf_init(&c->head, 0); /* the message that borrows from it is not looked at any more */
+    struct sock *sock = h1_conn_release(c);
+    sock_unread(sock, buf_slice(&head));
+    buf_release(&head);
+    return sock;
+}
+
 struct leg *h1_conn_leg(struct h1_conn *c)
 {
     return &c->leg;

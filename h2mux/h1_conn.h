@@ -40,6 +40,9 @@ void h1_conn_finish(struct h1_conn *c, uint64_t max_ms, size_t max_octets); /* l
 /* Gives the sock back, unread octets included, and closes the rest: for a connection that goes on in another protocol. */
 struct sock *h1_conn_release(struct h1_conn *c) MUSTCHECK;
 
+/* Likewise with the head put back too, as if it had not been read: for another reader of the same protocol. Inside on_head. */
+struct sock *h1_conn_rewind(struct h1_conn *c) MUSTCHECK;
+
 struct leg *h1_conn_leg(struct h1_conn *c);
 struct sock *h1_conn_sock(struct h1_conn *c);
 bool h1_conn_is(const struct leg *leg); /* whether this leg is an h1_conn */

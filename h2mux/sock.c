@@ -5,7 +5,6 @@
  * Invariants: rx_ready is false only after the kernel said EAGAIN, so with edge-triggered events no wake-up is lost; starved is true only after SSL wanted more than rx had. Does not know: HTTP. */
 #include "sock_int.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,24 +18,23 @@
 
 enum {
     PEEK_CHUNK = 16384,
-    DIRECT_WRITE = 16384,  /* from here on a copy into the queue costs more than a system call */
-    PAIR_ROOM = 256 * 1024 /* what the other end of a pair holds unread, like a socket buffer */
+    DIRECT_WRITE = 16384 /* from here on a copy into the queue costs more than a system call */
 };
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 static void run_ready(void *user);
 static const struct sock_ops no_ops;
 
-static struct sock *sock_alloc(struct loop *l, int fd)
+struct sock *sock_alloc(struct loop *l, int fd)
 {
     struct sock *s = xcalloc(1, sizeof(*s));
     s->loop = l;
     s->fd = fd;
     s->ops = &no_ops;
     s->tx_ready = true;
-    buf_init(&s->rx, SOCK_RX_CHUNK + PAIR_ROOM);
+    buf_init(&s->rx, SOCK_RX_CHUNK + SOCK_PAIR_ROOM);
     buf_init(&s->tx, SIZE_MAX / 2);
-    buf_init(&s->unread, SOCK_RX_CHUNK + PAIR_ROOM);
+    buf_init(&s->unread, SOCK_RX_CHUNK + SOCK_PAIR_ROOM);
     buf_init(&s->early, SIZE_MAX / 2);
     task_init(&s->ready, run_ready, s);
     task_init(&s->flush, sock_run_flush, s);
@@ -83,16 +81,6 @@ struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t
     s->tx_ready = false;
     watch(s);
     return s;
-}
-
-void sock_pair(struct loop *l, struct sock **a, struct sock **b)
-{
-    *a = sock_alloc(l, -1);
-    *b = sock_alloc(l, -1);
-    (*a)->pair = *b;
-    (*b)->pair = *a;
-    (*a)->state = (*b)->state = SOCK_OPEN;
-    (*a)->peer.ss_family = (*b)->peer.ss_family = AF_UNSPEC;
 }
 
 void sock_set_ops(struct sock *s, const struct sock_ops *ops, void *user)
@@ -195,38 +183,6 @@ void sock_tx_break(struct sock *s)
     loop_defer(s->loop, &s->ready);
 }
 
-/* The other end of a pair hears this one end: as FIN (0) or as RST. */
-static void pair_end(struct sock *s, int end)
-{
-    struct sock *other = s->pair;
-    if (other == NULL || other->raw_eof)
-        return;
-    other->raw_eof = other->hangup = true;
-    other->raw_end = end;
-    other->starved = false;
-    loop_defer(s->loop, &other->ready);
-}
-
-static void pair_flush(struct sock *s)
-{
-    if (s->pair == NULL) {
-        if (buf_len(&s->tx) > 0)
-            sock_tx_break(s);
-        return;
-    }
-    struct slice data = buf_slice(&s->tx);
-    size_t held = buf_len(&s->pair->rx);
-    size_t room = held < PAIR_ROOM ? PAIR_ROOM - held : 0;
-    if (data.len > room)
-        data.len = room;
-    if (data.len == 0 || buf_append(&s->pair->rx, data) < 0)
-        return;
-    buf_consume(&s->tx, data.len);
-    s->sent = true;
-    s->pair->starved = false;
-    loop_defer(s->loop, &s->pair->ready);
-}
-
 /* The kernel tells an error once, and then reads end as after a FIN. EPIPE is no news: the error was told or a FIN came before it. */
 static void send_failed(struct sock *s, int why)
 {
@@ -260,7 +216,7 @@ static void send_fin(struct sock *s)
     if (s->fd >= 0)
         shutdown(s->fd, SHUT_WR);
     else
-        pair_end(s, 0);
+        sock_pair_end(s, 0);
 }
 
 void sock_push(struct sock *s)
@@ -270,7 +226,7 @@ void sock_push(struct sock *s)
     if (s->fd >= 0)
         fd_flush(s);
     else
-        pair_flush(s);
+        sock_pair_flush(s);
     if (buf_len(&s->tx) == 0)
         buf_release(&s->tx);
     if (s->shut_tx && !s->fin_sent && buf_len(&s->tx) == 0 && s->state == SOCK_OPEN)
@@ -541,16 +497,6 @@ static void sock_free(void *object)
     free(s);
 }
 
-static void pair_leave(struct sock *s)
-{
-    if (s->pair == NULL)
-        return;
-    pair_end(s, 0);
-    loop_flush(s->loop, &s->pair->flush); /* what it has queued vanishes */
-    s->pair->pair = NULL;
-    s->pair = NULL;
-}
-
 void sock_close(struct sock *s)
 {
     if (s == NULL || s->state == SOCK_CLOSED)
@@ -559,7 +505,7 @@ void sock_close(struct sock *s)
     task_cancel(&s->ready);
     task_cancel(&s->flush);
     sock_finish_cancel(s);
-    pair_leave(s);
+    sock_pair_leave(s);
     if (s->fd >= 0) {
         event_del(&s->event);
         close(s->fd);
@@ -574,8 +520,29 @@ void sock_abort(struct sock *s)
     if (s != NULL && s->fd >= 0)
         setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     else if (s != NULL)
-        pair_end(s, ERR_RESET);
+        sock_pair_end(s, ERR_RESET);
     sock_close(s);
+}
+
+/* ---- from loop to loop ------------------------------------------------------------------------------------------------ */
+
+void sock_leave(struct sock *s)
+{
+    task_cancel(&s->ready);
+    task_cancel(&s->flush);
+    event_del(&s->event);
+    s->ops = &no_ops;
+    s->user = NULL;
+}
+
+/* A fresh registration tells at once what is ready, so nothing can have been missed. */
+void sock_enter(struct sock *s, struct loop *l)
+{
+    s->loop = l;
+    watch(s);
+    if (buf_len(&s->tx) > 0)
+        loop_flush(l, &s->flush);
+    sock_resume(s);
 }
 
 /* ---- addresses ------------------------------------------------------------------------------------------------------------------- */
@@ -594,21 +561,4 @@ void sock_set_notsent_lowat(struct sock *s, int octets)
 {
     if (s->fd >= 0)
         setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &octets, sizeof octets);
-}
-
-void sock_address_text(const struct sockaddr_storage *a, bool with_port, char *to, size_t cap)
-{
-    char host[INET6_ADDRSTRLEN] = "unix";
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)a;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)a;
-    if (a->ss_family == AF_INET)
-        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-    else if (a->ss_family == AF_INET6)
-        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-    if (!with_port || (a->ss_family != AF_INET && a->ss_family != AF_INET6))
-        snprintf(to, cap, "%s", host);
-    else if (a->ss_family == AF_INET)
-        snprintf(to, cap, "%s:%u", host, ntohs(v4->sin_port));
-    else
-        snprintf(to, cap, "[%s]:%u", host, ntohs(v6->sin6_port));
 }

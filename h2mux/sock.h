@@ -71,6 +71,11 @@ void sock_abort(struct sock *s);    /* at once, with RST, so that the peer can t
  * words instead of a RST (RFC 9112 9.6). */
 void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets);
 
+/* From one loop to another, maybe on another thread: between the two nobody may touch it. No reader is set (sock_set_ops NULL is done here);
+ * what is queued, read ahead and agreed by TLS goes along. Connected socks only. */
+void sock_leave(struct sock *s);
+void sock_enter(struct sock *s, struct loop *l);
+
 int sock_fd(const struct sock *s); /* -1 in memory */
 /* The peer's address, AF_UNSPEC for pairs, AF_UNIX for unix sockets. */
 const struct sockaddr_storage *sock_peer(const struct sock *s);

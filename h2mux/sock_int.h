@@ -6,7 +6,10 @@
 
 #include "h2mux/sock.h"
 
-enum { SOCK_RX_CHUNK = 65536 };
+enum {
+    SOCK_RX_CHUNK = 65536,
+    SOCK_PAIR_ROOM = 256 * 1024 /* what the other end of a pair holds unread, like a socket buffer */
+};
 
 enum sock_state { SOCK_CONNECTING, SOCK_HANDSHAKING, SOCK_OPEN, SOCK_CLOSED };
 
@@ -49,6 +52,13 @@ void sock_push(struct sock *s);                                /* what is queued
 void sock_run_flush(void *sock);                               /* likewise, and on_sent */
 void sock_fail(struct sock *s, int err, const char *reason);   /* on_error */
 void sock_opened(struct sock *s);                              /* on_open */
+
+struct sock *sock_alloc(struct loop *l, int fd) MUSTCHECK;
+
+/* sock_pair.c */
+void sock_pair_end(struct sock *s, int end); /* the other end hears FIN (0) or RST (ERR_RESET) */
+void sock_pair_flush(struct sock *s);
+void sock_pair_leave(struct sock *s);
 
 /* sock_tls.c */
 void sock_handshake(struct sock *s);
