@@ -36,18 +36,37 @@ void admin_landing(struct worker *w, struct answer *a)
     buf_release(&page);
 }
 
+struct sum {
+    const char *name;
+    size_t offset;
+};
+
+static uint64_t sum_of(const struct server *s, size_t offset)
+{
+    uint64_t total = 0;
+    for (unsigned i = 0; i < s->n_workers; i++)
+        total += stat_get((const struct counter *)(const void *)((const char *)&s->workers[i]->stats + offset));
+    return total;
+}
+
 void admin_status(struct worker *w, struct answer *a)
 {
+    static const struct sum sums[] = {
+        {"links", offsetof(struct worker_stats, links_open)},
+        {"requests", offsetof(struct worker_stats, requests)},
+        {"websockets", offsetof(struct worker_stats, websockets)},
+        {"handoffs", offsetof(struct worker_stats, handoffs)},
+    };
     const struct server *s = w->server;
-    struct registry_counts c = registry_counts(s->registry);
+    struct directory_counts c = directory_counts(s->directory);
     uint64_t uptime_us = loop_now_us(w->loop) - s->started_us;
     cJSON *json = cJSON_CreateObject();
     answer_init(a, 200);
-    cJSON_AddNumberToObject(json, "tunnels", (double)c.tunnels);
+    cJSON_AddNumberToObject(json, "tunnels", (double)c.names);
     cJSON_AddNumberToObject(json, "live", (double)c.live);
-    cJSON_AddNumberToObject(json, "links", (double)c.links);
-    cJSON_AddNumberToObject(json, "requests", (double)w->stats.requests);
-    cJSON_AddNumberToObject(json, "websockets", (double)w->stats.websockets);
+    for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++)
+        cJSON_AddNumberToObject(json, sums[i].name, (double)sum_of(s, sums[i].offset));
+    cJSON_AddNumberToObject(json, "workers", s->n_workers);
     cJSON_AddNumberToObject(json, "uptime_s", (double)(uptime_us / 1000000));
     cJSON_AddStringToObject(json, "version", ONEPORT_VERSION);
     answer_json(a, json);
@@ -65,7 +84,7 @@ static struct tunnel *find_folded(const struct registry *r, struct slice name)
 
 void admin_tunnel_status(struct worker *w, struct slice name, struct answer *a)
 {
-    const struct tunnel *t = find_folded(w->server->registry, name);
+    const struct tunnel *t = find_folded(w->registry, name);
     if (!t) {
         answer_refusal(a, 404, "not_found", "There is no tunnel of this name.", 0);
         return;

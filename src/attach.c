@@ -82,7 +82,7 @@ static bool check_place(struct worker *w, struct attach *out, struct answer *a)
     struct tunnel *t;
     unsigned retry_after = 0;
     struct slice name = slice_str(out->ticket.name);
-    int err = registry_claim(w->server->registry, name, out->ticket.owner, true, &t, &retry_after);
+    int err = registry_claim(w->registry, name, out->ticket.owner, true, &t, &retry_after);
     if (err == ERR_LIMIT)
         return refuse(a, 503, "too_many_tunnels", "This server holds as many names as it can.", 10);
     if (err < 0)

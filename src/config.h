@@ -15,7 +15,7 @@ struct config {
     const char *state_dir;
     const char *landing;
     struct opt_list trusted_proxy;
-    uint64_t workers; /* 1 for now: the row allows nothing else */
+    uint64_t workers; /* threads; 0: one a core */
     uint64_t ticket_life_ms, hold_ms, name_grace_ms, drain_timeout_ms, keepalive_ms;
     uint64_t pending_ms;        /* --name-pending: registered, no link yet: 60s */
     uint64_t max_streams, max_links;

@@ -9,6 +9,7 @@
 #include "src/admin.h"
 #include "src/attach.h"
 #include "src/exchange.h"
+#include "src/handoff.h"
 
 enum {
     EDGE_WINDOW = 256 * 1024,
@@ -53,7 +54,7 @@ static void forget(struct edge *e)
     e->state = EDGE_DEAD;
     timer_stop(&e->timer);
     list_remove(&e->node);
-    e->worker->stats.edges_open--;
+    stat_add(&e->worker->stats.edges_open, -1);
     loop_reap(e->worker->loop, &e->reap, edge_free, e);
 }
 
@@ -158,7 +159,7 @@ static void refuse(struct edge *e, enum failure why, struct slice name, bool clo
 
 static void bad_request(struct edge *e, enum failure why, const char *reason)
 {
-    e->worker->stats.bad_requests++;
+    stat_add(&e->worker->stats.bad_requests, 1);
     uint64_t suppressed;
     if (log_limit_pass(&e->worker->bad_request_log, loop_now_us(e->worker->loop), &suppressed))
         LOG(INFO, "bad_request", "reason=%s status=%d viewer=%s suppressed=%llu", log_value(slice_str(reason)),
@@ -305,7 +306,7 @@ static void to_tunnel(struct edge *e, struct message *m, struct slice name)
     case TRANSLATE_OK:
         break;
     }
-    struct tunnel *t = registry_find(server_of(e)->registry, name);
+    struct tunnel *t = registry_find(e->worker->registry, name);
     uint64_t max = server_of(e)->config->max_body;
     if (t == NULL) {
         no_tunnel(e, name);
@@ -340,12 +341,25 @@ static void remember(struct edge *e, const struct message *m, const struct h1_re
     timer_stop(&e->timer);
 }
 
+/* To the worker that has the name; the request is parsed again there. */
+static void move(struct edge *e, unsigned home)
+{
+    handoff_send(e->worker, home, h1_conn_rewind(e->conn));
+    forget(e);
+}
+
 static void on_head(void *user, struct message *m, const struct h1_result *r)
 {
     struct edge *e = user;
-    char name[NAME_MAX_LEN + 1];
+    char name[NAME_MAX_LEN + 1] = "";
+    enum route_kind kind = router_host(slice_str(server_of(e)->config->domain), m->authority, name);
+    int home = handoff_home(e->worker, m, kind, slice_str(name));
+    if (home != DIRECTORY_NOBODY && home != (int)e->worker->index) {
+        move(e, (unsigned)home);
+        return;
+    }
     remember(e, m, r);
-    switch (router_host(slice_str(server_of(e)->config->domain), m->authority, name)) {
+    switch (kind) {
     case ROUTE_BASE:
         builtin(e, m);
         break;
@@ -547,7 +561,7 @@ void edge_new(struct worker *w, struct sock *sock)
     timer_init(&e->timer, w->loop, on_timer, e);
     timer_arm(&e->timer, w->server->config->head_timeout_ms);
     list_push(&w->edges, &e->node);
-    w->stats.edges_open++;
+    stat_add(&w->stats.edges_open, 1);
 }
 
 bool edge_is_busy(struct list_node *node)

@@ -43,7 +43,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     snprintf(l->instance, sizeof l->instance, "%.*s", SLICE_FMT(p->instance));
     task_init(&l->wake, run_wake, l);
     list_push(&w->links, &l->in_worker);
-    w->stats.links_open++;
+    stat_add(&w->stats.links_open, 1);
     l->session = h2_session_new(w->loop, sock, H2_OPENER, &o, &session_ops, l);
     return l;
 }
@@ -69,7 +69,7 @@ static void forget(struct link *l)
     task_cancel(&l->wake);
     leave(l);
     list_remove(&l->in_worker);
-    l->worker->stats.links_open--;
+    stat_add(&l->worker->stats.links_open, -1);
     loop_reap(l->worker->loop, &l->reap, link_free, l);
 }
 
@@ -90,7 +90,7 @@ static struct tunnel *claim(struct link *l)
 {
     struct tunnel *t = NULL;
     unsigned retry_after;
-    if (registry_claim(l->worker->server->registry, slice_str(l->name), l->owner, true, &t, &retry_after) < 0)
+    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner, true, &t, &retry_after) < 0)
         return NULL;
     return t;
 }

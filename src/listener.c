@@ -2,6 +2,7 @@
 #include "src/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -38,7 +39,7 @@ static void remove_stale(const struct sockaddr_un *addr)
         close(fd);
 }
 
-static int bind_to(const struct sockaddr *addr, socklen_t len)
+static int bind_to(const struct sockaddr *addr, socklen_t len, bool shared)
 {
     int one = 1;
     int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -46,6 +47,8 @@ static int bind_to(const struct sockaddr *addr, socklen_t len)
         return -1;
     if (addr->sa_family != AF_UNIX)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (shared)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     if (bind(fd, addr, len) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int why = errno;
@@ -54,7 +57,53 @@ static int bind_to(const struct sockaddr *addr, socklen_t len)
     return -1;
 }
 
-int listener_bind(const char *text, char reason[static LISTENER_REASON_MAX])
+static void address_of(int fd, struct sockaddr_storage *addr)
+{
+    socklen_t len = sizeof *addr;
+    *addr = (struct sockaddr_storage){0};
+    getsockname(fd, (struct sockaddr *)addr, &len);
+}
+
+static void close_all(int *fds, unsigned count)
+{
+    int why = errno;
+    for (unsigned i = 0; i < count; i++)
+        close(fds[i]);
+    errno = why;
+}
+
+/* How many of @count were made. */
+static unsigned bind_shared(const struct sockaddr_storage *addr, socklen_t len, int *fds, unsigned count)
+{
+    unsigned made = 0;
+    while (made < count && (fds[made] = bind_to((const struct sockaddr *)addr, len, true)) >= 0)
+        made++;
+    return made;
+}
+
+static unsigned duplicate(int first, int *fds, unsigned count)
+{
+    unsigned made = 1;
+    fds[0] = first;
+    while (made < count && (fds[made] = fcntl(first, F_DUPFD_CLOEXEC, 0)) >= 0)
+        made++;
+    return made;
+}
+
+/* The first bind is exclusive: with SO_REUSEPORT alone a port that another process shares would look free. */
+static unsigned bind_each(struct sockaddr_storage *addr, socklen_t len, int *fds, unsigned count)
+{
+    int first = bind_to((const struct sockaddr *)addr, len, false);
+    if (first < 0)
+        return 0;
+    if (count == 1 || addr->ss_family == AF_UNIX)
+        return duplicate(first, fds, count);
+    address_of(first, addr); /* the port that the system chose */
+    close(first);
+    return bind_shared(addr, len, fds, count);
+}
+
+int listener_bind(const char *text, int *fds, unsigned count, char reason[static LISTENER_REASON_MAX])
 {
     struct sockaddr_storage addr = {0};
     socklen_t len;
@@ -64,19 +113,15 @@ int listener_bind(const char *text, char reason[static LISTENER_REASON_MAX])
     }
     if (addr.ss_family == AF_UNIX)
         remove_stale((const struct sockaddr_un *)(const void *)&addr);
-    int fd = bind_to((const struct sockaddr *)&addr, len);
+    unsigned made = bind_each(&addr, len, fds, count);
+    if (made == count)
+        return 0;
+    close_all(fds, made);
     snprintf(reason, LISTENER_REASON_MAX, "%s", strerror(errno));
-    return fd;
+    return -1;
 }
 
 /* ---- accepting ---------------------------------------------------------------------------------------------------------------- */
-
-static void address_of(int fd, struct sockaddr_storage *addr)
-{
-    socklen_t len = sizeof *addr;
-    *addr = (struct sockaddr_storage){0};
-    getsockname(fd, (struct sockaddr *)addr, &len);
-}
 
 static void pause_accepting(struct listener *l, int why)
 {
@@ -112,7 +157,7 @@ static void on_acceptable(evutil_socket_t listening, short what, void *arg)
     }
 }
 
-static void log_listening(int fd)
+void listener_announce(int fd)
 {
     struct sockaddr_storage addr;
     char text[256];
@@ -133,7 +178,6 @@ void listener_start(struct worker *w, int fd)
     event_assign(&l->event, loop_base(w->loop), fd, EV_READ | EV_PERSIST, on_acceptable, l);
     event_add(&l->event, NULL);
     list_push(&w->listeners, &l->node);
-    log_listening(fd);
 }
 
 void listener_stop(struct list_node *node)

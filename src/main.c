@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "h2mux/base/clock.h"
 #include "src/config.h"
 #include "src/drain.h"
+#include "src/directory.h"
 #include "src/listener.h"
+#include "src/mailbox.h"
+#include "src/names_file.h"
 #include "src/registry.h"
 #include "src/state.h"
 #include "src/ticket.h"
@@ -84,24 +88,142 @@ static int open_state(struct server *s)
     return 0;
 }
 
-static int open_registry(struct server *s, struct worker *w)
+/* ---- workers ----------------------------------------------------------------------------------------------------------- */
+
+/* A loop each, and the names of the file dealt out to them. */
+struct deal {
+    struct server *server;
+    unsigned next;
+};
+
+static void deal_name(const struct held_name *h, void *user)
 {
-    char reason[REASON_MAX];
-    s->registry = registry_new(w->loop, s->config, reason, sizeof reason);
-    return s->registry != NULL ? 0 : complain("--state-dir", reason);
+    struct deal *d = user;
+    registry_adopt(d->server->workers[d->next++ % d->server->n_workers]->registry, h);
 }
 
-static int start_listening(struct worker *w)
+static int open_names(struct server *s, struct names_file *f)
 {
-    const struct opt_list *addresses = &w->server->config->listen;
-    char reason[LISTENER_REASON_MAX];
-    for (size_t i = 0; i < addresses->count; i++) {
-        int fd = listener_bind(addresses->item[i], reason);
-        if (fd < 0)
-            return complain(addresses->item[i], reason);
-        listener_start(w, fd);
+    char path[REASON_MAX];
+    struct deal deal = {.server = s};
+    if (names_file_load(f, deal_name, &deal) == 0 && names_file_write(f) == 0)
+        return 0;
+    snprintf(path, sizeof path, "%s/%s", s->config->state_dir, STATE_NAMES);
+    return complain(path, strerror(errno));
+}
+
+static unsigned count_workers(const struct config *c)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return c->workers > 0 ? (unsigned)c->workers : cores > 0 ? (unsigned)cores : 1;
+}
+
+static int open_workers(struct server *s)
+{
+    s->workers = xcalloc(count_workers(s->config), sizeof(*s->workers));
+    for (unsigned i = 0; i < count_workers(s->config); i++) {
+        s->workers[i] = worker_new(s, i);
+        if (s->workers[i] == NULL)
+            return complain("worker", strerror(errno));
+        s->n_workers++;
     }
     return 0;
+}
+
+static int listen_at(struct server *s, const char *address, int *fds)
+{
+    char reason[LISTENER_REASON_MAX];
+    if (listener_bind(address, fds, s->n_workers, reason) < 0)
+        return complain(address, reason);
+    for (unsigned i = 0; i < s->n_workers; i++)
+        listener_start(s->workers[i], fds[i]);
+    listener_announce(fds[0]);
+    return 0;
+}
+
+static int start_listening(struct server *s)
+{
+    const struct opt_list *addresses = &s->config->listen;
+    int *fds = xcalloc(s->n_workers, sizeof(*fds));
+    int status = 0;
+    for (size_t i = 0; i < addresses->count && status == 0; i++)
+        status = listen_at(s, addresses->item[i], fds);
+    free(fds);
+    return status;
+}
+
+/* Worker 0 runs here and alone sees signals; it ends last. */
+static int run_workers(struct server *s)
+{
+    sigset_t all, before;
+    unsigned started = 1;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    s->running = s->n_workers;
+    while (started < s->n_workers && worker_start(s->workers[started]) == 0)
+        started++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started < s->n_workers) {
+        LOG(ERROR, "threads cannot be started", "started=%u wanted=%u", started, s->n_workers);
+        drain_order(s, true);
+        s->running = started;
+    }
+    drain_watch_signals(s->workers[0]->drain);
+    worker_run(s->workers[0]);
+    for (unsigned i = 1; i < started; i++)
+        worker_join(s->workers[i]);
+    return started == s->n_workers ? 0 : EXIT_INTERNAL;
+}
+
+static void close_workers(struct server *s)
+{
+    for (unsigned i = 0; i < s->n_workers; i++)
+        worker_stop(s->workers[i]);
+    for (unsigned i = 0; i < s->n_workers; i++)
+        worker_free(s->workers[i]);
+    free(s->workers);
+}
+
+struct due {
+    struct mail mail;
+    struct names_file *file; /* borrowed: mailboxes are empty before it goes */
+};
+
+static void deliver_due(struct mail *m, void *reader)
+{
+    struct due *d = CONTAINER_OF(m, struct due, mail);
+    names_file_due(d->file);
+    free(d);
+}
+
+/* On any worker's thread: the file is worker 0's. */
+static void on_names_change(void *user)
+{
+    struct server *s = user;
+    struct due *d = xcalloc(1, sizeof(*d));
+    d->mail.deliver = deliver_due;
+    d->file = s->names_file;
+    mailbox_post(s->workers[0]->mailbox, &d->mail);
+}
+
+static int serve(struct server *s)
+{
+    s->directory = directory_new(on_names_change, s);
+    int status = open_workers(s);
+    if (status == 0) {
+        s->names_file = names_file_new(s->workers[0]->loop, s->config->state_dir, s->directory);
+        status = open_names(s, s->names_file);
+    }
+    if (status == 0)
+        status = start_listening(s);
+    if (status == 0) {
+        raise_descriptor_limit(s->config);
+        status = run_workers(s);
+    }
+    names_file_free(s->names_file);
+    close_workers(s);
+    directory_free(s->directory);
+    return status;
 }
 
 static void server_close(struct server *s)
@@ -110,22 +232,6 @@ static void server_close(struct server *s)
     trust_free(s->trust);
     keyring_free(s->keyring);
     log_file_close(s->access_log);
-}
-
-static int serve(struct worker *w)
-{
-    int status = open_registry(w->server, w);
-    if (status == 0)
-        status = start_listening(w);
-    if (status == 0) {
-        raise_descriptor_limit(w->server->config);
-        struct drain *drain = drain_new(w);
-        loop_run(w->loop);
-        drain_free(drain);
-    }
-    worker_stop(w);
-    registry_free(w->server->registry);
-    return status;
 }
 
 static int run(const struct config *c)
@@ -140,10 +246,8 @@ static int run(const struct config *c)
         status = open_tls(&s);
     if (status == 0)
         status = open_state(&s);
-    struct worker *w = status == 0 ? worker_new(&s, 0) : NULL;
     if (status == 0)
-        status = w != NULL ? serve(w) : EXIT_INTERNAL;
-    worker_free(w);
+        status = serve(&s);
     server_close(&s);
     log_close();
     return status;

@@ -11,7 +11,7 @@
 #include "src/ticket.h"
 #include "src/tunnel.h"
 
-enum { URL_MAX = 512, REGISTER_RETRY_S = 60, HTTP_PORT = 80, HTTPS_PORT = 443 };
+enum { URL_MAX = 512, REGISTER_RETRY_S = 60, HTTP_PORT = 80, HTTPS_PORT = 443, RANDOM_TRIES = 3 };
 
 /* Both texts are old clients' and the contract's; the second says what is true today. */
 static const char invalid_name_old[] =
@@ -81,14 +81,15 @@ static bool holds_name(const struct registry *r, const struct ticket *t)
 }
 
 /* false: the ticket is bad. No ticket is fine. */
-static bool wish_ticket(struct wish *w, const struct call *c, const struct server *s)
+static bool wish_ticket(struct wish *w, const struct call *c, const struct worker *worker)
 {
+    const struct server *s = worker->server;
     size_t n = fields_count(&c->m->fields, SLICE("oneport-ticket"));
     if (n == 0)
         return true;
     int err = ticket_verify(s->keyring, slice_str(s->config->domain), field(c, "oneport-ticket"),
                             clock_wall_s(), &w->ticket);
-    if (n > 1 || (err < 0 && !(err == ERR_EXPIRED && holds_name(s->registry, &w->ticket))))
+    if (n > 1 || (err < 0 && !(err == ERR_EXPIRED && holds_name(worker->registry, &w->ticket))))
         return false;
     if (!name_valid(slice_str(w->ticket.name)))
         return false;
@@ -102,41 +103,45 @@ static bool wish_ticket(struct wish *w, const struct call *c, const struct serve
 
 static bool is_held(struct slice name, void *user)
 {
-    return registry_find(user, name) != NULL;
+    return directory_find(user, name) != DIRECTORY_NOBODY;
 }
 
-static int claim_random(struct wish *w, const struct server *s)
+/* Another worker may take the name between the look and the claim: then another one is drawn. */
+static int claim_random(struct wish *w, const struct worker *worker)
 {
     unsigned ignored;
+    int err = ticket_owner_new(w->ticket.owner);
     w->renewal = false;
     w->ticket.since = clock_wall_s();
-    int err = name_random(is_held, s->registry, w->name);
-    if (err == 0)
-        err = ticket_owner_new(w->ticket.owner);
-    if (err == 0)
-        err = registry_claim(s->registry, slice_str(w->name), w->ticket.owner, false, &w->tunnel,
-                             &ignored);
+    for (int i = 0; i < RANDOM_TRIES && err == 0; i++) {
+        err = name_random(is_held, worker->server->directory, w->name);
+        if (err == 0)
+            err = registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, false, &w->tunnel, &ignored);
+        if (err != ERR_TAKEN)
+            break;
+        err = i + 1 < RANDOM_TRIES ? 0 : err;
+    }
     return err;
 }
 
 /* ERR_TAKEN only for who wants this name or none. */
-static int claim_name(struct wish *w, const struct server *s, unsigned *retry_after_s)
+static int claim_name(struct wish *w, const struct worker *worker, unsigned *retry_after_s)
 {
     int err = 0;
     if (w->name[0] == '\0')
-        return claim_random(w, s);
+        return claim_random(w, worker);
     if (!w->renewal) {
         w->ticket.since = clock_wall_s();
         err = ticket_owner_new(w->ticket.owner);
     }
     if (err == 0)
-        err = registry_claim(s->registry, slice_str(w->name), w->ticket.owner, true, &w->tunnel,
+        err = registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, true, &w->tunnel,
                              retry_after_s);
     if (err == ERR_TAKEN && !w->exact)
-        return claim_random(w, s);
+        return claim_random(w, worker);
     if (err == ERR_TAKEN &&
         *retry_after_s == 0) /* live: free at the earliest when its grace is over */
-        *retry_after_s = (unsigned)(s->config->name_grace_ms / 1000) + 1;
+        *retry_after_s = (unsigned)(worker->server->config->name_grace_ms / 1000) + 1;
     return err;
 }
 
@@ -265,13 +270,24 @@ static void answer_error(struct answer *a, int err, unsigned retry_after_s)
         answer_refusal(a, 500, "internal", "The server could not make a ticket.", 0);
 }
 
+bool register_resumes(const struct server *s, const struct message *m, char name[static NAME_MAX_LEN + 1])
+{
+    struct ticket t;
+    struct slice text = fields_value(&m->fields, SLICE("oneport-ticket"));
+    int err = ticket_verify(s->keyring, slice_str(s->config->domain), text, clock_wall_s(), &t);
+    if (text.len == 0 || (err < 0 && err != ERR_EXPIRED))
+        return false;
+    memcpy(name, t.name, sizeof(t.name));
+    return true;
+}
+
 void register_answer(struct worker *w, const struct call *c, struct slice name, bool old,
                      struct answer *a)
 {
     const struct server *s = w->server;
     struct wish wish = {.exact = slice_eq(field(c, "oneport-exact"), SLICE("?1"))};
     unsigned retry_after_s = 0;
-    w->stats.register_calls++;
+    stat_add(&w->stats.register_calls, 1);
     if (!c->secure && carries_secret(c)) {
         answer_refusal(a, 403, "tls_required", "Tokens and tickets are accepted over TLS only.", 0);
         return;
@@ -284,11 +300,11 @@ void register_answer(struct worker *w, const struct call *c, struct slice name, 
         refuse_name(a, old);
         return;
     }
-    if (!wish_ticket(&wish, c, s)) {
+    if (!wish_ticket(&wish, c, w)) {
         answer_refusal(a, 403, "bad_ticket", "The ticket is not for this name on this server.", 0);
         return;
     }
-    int err = claim_name(&wish, s, &retry_after_s);
+    int err = claim_name(&wish, w, &retry_after_s);
     if (err == 0)
         err = answer_claimed(s, c, &wish, a);
     if (err < 0)

@@ -3,6 +3,7 @@
 #define SRC_REGISTER_H
 
 #include "src/answer.h"
+#include "src/router.h"
 #include "src/worker.h"
 
 /* One call of the base domain. */
@@ -14,6 +15,9 @@ struct call {
 };
 /* Filled by the caller's facts: TLS, loopback or unix peer that is no proxied request, or a trusted proxy that says https. */
 bool call_is_secure(const struct viewer *v, bool tls, bool peer_local);
+
+/* The name that a call without one resumes by its ticket alone: whose worker should have the call. */
+bool register_resumes(const struct server *s, const struct message *m, char name[static NAME_MAX_LEN + 1]);
 
 /* @name: as it stood in the path (empty: random), @old: one of localtunnel's two ways. Always makes an answer. */
 void register_answer(struct worker *w, const struct call *c, struct slice name, bool old, struct answer *a);

@@ -128,6 +128,15 @@ static bool te_trailers(const struct fields *f)
     return fields_has_token(f, SLICE("te"), SLICE("trailers")) && fields_has_token(f, SLICE("connection"), SLICE("te"));
 }
 
+static void add_via(struct message *m, struct slice node)
+{
+    char text[64] = "1.1 ";
+    size_t len = 4 + (node.len < sizeof text - 4 ? node.len : sizeof text - 4);
+    text[2] = (char)('0' + m->minor_version);
+    memcpy(text + 4, node.ptr, len - 4);
+    fields_add_copy(&m->fields, SLICE("via"), slice_make(text, len));
+}
+
 enum translate_verdict translate_request(struct message *m, const struct viewer *v, const struct sockaddr_storage *peer,
                                          const char *node, struct translated *t, enum failure *failure, const char **reason)
 {
@@ -147,7 +156,7 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
         fields_add(&m->fields, SLICE("te"), SLICE("trailers"));
     trust_rewrite(&m->fields, v, peer, m->authority);
     fields_remove_if(&m->fields, is_ours_or_id, (void *)(uintptr_t)v);
-    fields_add_printf(&m->fields, SLICE("via"), "1.%d %s", m->minor_version, node);
+    add_via(m, slice_str(node));
     m->scheme = v->https ? SLICE("https") : SLICE("http");
     if (m->fields.octets + m->path.len + m->authority.len > FIELDS_SUBMIT_MAX)
         VERDICT(FAIL_HEAD_TOO_LARGE, "head too large for the link");

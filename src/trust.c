@@ -280,11 +280,13 @@ static void list_accepted(struct buf *list, const struct fields *f, const struct
 }
 
 /* A unix socket has no address to tell: RFC 7239 6 calls that "unknown". */
-static void list_peer(struct buf *list, const struct sockaddr_storage *peer)
+static void list_peer(struct buf *list, const struct viewer *v, const struct sockaddr_storage *peer)
 {
     struct in6_addr a;
     char text[TRUST_ADDRESS_MAX];
-    if (peer_address(peer, &a)) {
+    if (!v->proxied && peer->ss_family != AF_UNIX && peer->ss_family != AF_UNSPEC) {
+        list_add(list, slice_str(v->address)); /* nobody else was named: that is the peer */
+    } else if (peer_address(peer, &a)) {
         address_text(&a, text);
         list_add(list, slice_str(text));
     } else if (buf_len(list) == 0) {
@@ -298,7 +300,7 @@ void trust_rewrite(struct fields *f, const struct viewer *v, const struct sockad
     struct buf list;
     buf_init(&list, LIST_MAX);
     list_accepted(&list, f, v);
-    list_peer(&list, peer);
+    list_peer(&list, v, peer);
     fields_remove_if(f, is_forwarding_field, NULL);
     fields_add_copy(f, name_for, buf_slice(&list));
     fields_add(f, SLICE("x-forwarded-proto"), v->https ? SLICE("https") : SLICE("http"));

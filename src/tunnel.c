@@ -113,13 +113,13 @@ static void tunnel_enter_live(struct tunnel *t)
     t->state = TUNNEL_LIVE;
     t->away_since_us = t->held_until_us = 0;
     t->left_for_good = false;
-    registry_changed(t->registry);
+    registry_note(t->registry, t);
 }
 
 static void tunnel_enter_graced(struct tunnel *t)
 {
     tunnel_hold(t, TUNNEL_GRACED, registry_config(t->registry)->name_grace_ms);
-    registry_changed(t->registry);
+    registry_note(t->registry, t);
 }
 
 static void tunnel_refresh(struct tunnel *t)
@@ -266,7 +266,7 @@ void tunnel_join(struct tunnel *t, struct link *l, uint64_t now_us)
 static void free_soon(struct tunnel *t)
 {
     tunnel_hold(t, TUNNEL_GRACED, 0);
-    registry_changed(t->registry);
+    registry_note(t->registry, t);
 }
 
 void tunnel_leave(struct tunnel *t, struct link *l, bool goodbye)

@@ -3,18 +3,17 @@
 
 #include <stdlib.h>
 
+#include "src/drain.h"
 #include "src/edge.h"
 #include "src/gate.h"
 #include "src/link.h"
 #include "src/listener.h"
+#include "src/mailbox.h"
+#include "src/registry.h"
 
 struct worker *worker_new(struct server *s, unsigned index)
 {
-    struct loop *loop = loop_new();
-    if (loop == NULL)
-        return NULL;
     struct worker *w = xcalloc(1, sizeof(*w));
-    w->loop = loop;
     w->server = s;
     w->index = index;
     list_init(&w->listeners);
@@ -22,7 +21,43 @@ struct worker *worker_new(struct server *s, unsigned index)
     list_init(&w->edges);
     list_init(&w->links);
     list_init(&w->exchanges);
+    w->loop = loop_new();
+    if (w->loop == NULL)
+        goto fail;
+    w->mailbox = mailbox_new(w->loop, w);
+    if (w->mailbox == NULL)
+        goto fail_loop;
+    w->registry = registry_new(w->loop, s->config, s->directory, (int)index);
+    w->drain = drain_new(w);
     return w;
+fail_loop:
+    loop_free(w->loop);
+fail:
+    free(w);
+    return NULL;
+}
+
+void worker_run(struct worker *w)
+{
+    loop_run(w->loop);
+    worker_stop(w);
+    atomic_fetch_sub(&w->server->running, 1);
+}
+
+static void *thread_main(void *arg)
+{
+    worker_run(arg);
+    return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+    return pthread_create(&w->thread, NULL, thread_main, w) == 0 ? ERR_OK : ERR_LIMIT;
+}
+
+void worker_join(struct worker *w)
+{
+    pthread_join(w->thread, NULL);
 }
 
 static void each(struct list_node *head, void (*act)(struct list_node *node))
@@ -53,7 +88,7 @@ bool worker_is_answering(const struct worker *w)
     LIST_FOREACH (it, &w->edges)
         if (edge_is_busy(it))
             return true;
-    return w->stats.exchanges_open > 0 || loop_is_speaking(w->loop);
+    return stat_get(&w->stats.exchanges_open) > 0 || loop_is_speaking(w->loop);
 }
 
 static void close_link(struct list_node *node)
@@ -71,6 +106,7 @@ void worker_drain(struct worker *w)
 
 void worker_stop(struct worker *w)
 {
+    w->stopped = true;
     worker_stop_listening(w);
     empty(&w->gates, gate_stop);
     empty(&w->edges, edge_stop);
@@ -81,6 +117,11 @@ void worker_free(struct worker *w)
 {
     if (w == NULL)
         return;
+    w->stopped = true;
+    mailbox_free(w->mailbox);
+    worker_stop(w);
+    registry_free(w->registry);
+    drain_free(w->drain);
     loop_free(w->loop);
     free(w);
 }

@@ -62,8 +62,8 @@ static const struct {
     {{"-d", "x.org", "--early-hints", "on"}, "--early-hints"},
     {{"-d", "x.org", "--config", "f"}, "--config"},
     {{"-d", "x.org", "--check"}, "--check"},
-    {{"-d", "x.org", "--workers", "2"}, "--workers"},
-    {{"-d", "x.org", "--workers", "0"}, "--workers"},
+    {{"-d", "x.org", "--workers", "257"}, "--workers"},
+    {{"-d", "x.org", "--workers", "257"}, "--workers"},
     {{"-d", "x.org", "operand"}, "operand"},
     {{"-d", "x.org", "--listen", "3000"}, "--listen"},
     {{"-d", "x.org", "--listen", "localhost:3000"}, "--listen"},
@@ -113,7 +113,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.listen.count, 1);
     assert_string_equal(c.listen.item[0], "127.0.0.1:3000");
     assert_string_equal(c.state_dir, "/s");
-    assert_int_equal(c.workers, 1);
+    assert_int_equal(c.workers, 0);
     assert_int_equal(c.hold_ms, 4000);
     assert_int_equal(c.name_grace_ms, 600000);
     assert_int_equal(c.pending_ms, 60000);

@@ -304,7 +304,6 @@ static void refuse(struct far *f, uint32_t code)
 static int setup(void **state)
 {
     struct fixture *x = xcalloc(1, sizeof *x);
-    char reason[200] = "";
     unsigned retry;
     *state = x;
     snprintf(x->dir, sizeof x->dir, "/tmp/test_exchange.XXXXXX");
@@ -325,15 +324,13 @@ static int setup(void **state)
                                 .max_streams = 100,
                                 .max_links = 4};
     x->server.config = &x->config;
+    x->server.directory = directory_new(NULL, NULL);
     x->worker = worker_new(&x->server, 0);
-    x->server.registry = registry_new(x->worker->loop, &x->config, reason, sizeof reason);
-    if (x->server.registry == NULL)
-        fail_msg("%s", reason);
     for (size_t i = 0; i < STREAMS_MAX; i++)
         buf_init(&x->far[i].body, 16 << 20);
     for (size_t i = 0; i < EXCHANGES_MAX; i++)
         buf_init(&x->near[i].body, 16 << 20);
-    return registry_claim(x->server.registry, SLICE("app"), alice, true, &x->tunnel, &retry);
+    return registry_claim(x->worker->registry, SLICE("app"), alice, true, &x->tunnel, &retry);
 }
 
 static bool always(void *user)
@@ -355,15 +352,15 @@ static int teardown(void **state)
         if (x->near[i].exchange != NULL)
             exchange_cancel(x->near[i].exchange, "test over");
     assert_true(list_empty(&x->worker->exchanges));
-    assert_int_equal(x->worker->stats.exchanges_open + x->worker->stats.websockets_open, 0);
+    assert_int_equal(stat_get(&x->worker->stats.exchanges_open) + stat_get(&x->worker->stats.websockets_open), 0);
     for (size_t i = 0; i < x->n_peers; i++)
         if (x->peers[i] != NULL)
             h2_session_close(x->peers[i], 0);
     while (!list_empty(&x->worker->links))
         link_close(CONTAINER_OF(x->worker->links.next, struct link, in_worker), 0);
     settle(x);
-    registry_free(x->server.registry);
     worker_free(x->worker);
+    directory_free(x->server.directory);
     for (size_t i = 0; i < STREAMS_MAX; i++)
         buf_release(&x->far[i].body);
     for (size_t i = 0; i < EXCHANGES_MAX; i++) {
@@ -478,8 +475,8 @@ static void test_get(void **state)
     check_text(&n->body, "hello you");
     turns_until(x->worker->loop, link_is_idle, l);
     assert_false(f->was_reset);
-    assert_int_equal(x->worker->stats.requests, 1);
-    assert_int_equal(x->worker->stats.tx_octets, 9);
+    assert_int_equal(stat_get(&x->worker->stats.requests), 1);
+    assert_int_equal(stat_get(&x->worker->stats.tx_octets), 9);
     assert_int_equal(x->tunnel->exchanges, 1);
 }
 
@@ -516,7 +513,7 @@ static void test_upload_and_trailers(void **state)
     check_told(x, "response:200 trailers:1 end ");
     turns_until(x->worker->loop, link_is_idle, l);
     assert_false(f->was_reset);
-    assert_int_equal(x->worker->stats.rx_octets, 5);
+    assert_int_equal(stat_get(&x->worker->stats.rx_octets), 5);
 }
 
 static bool body_is_there(void *user)
@@ -673,7 +670,7 @@ static void test_name_dropped(void **state)
 {
     struct fixture *x = *state;
     run(x, GET);
-    registry_drop(x->server.registry, x->tunnel);
+    registry_drop(x->worker->registry, x->tunnel);
     check_told(x, "failure:404:destination_not_found ");
 }
 
@@ -1142,7 +1139,7 @@ static struct far *open_websocket(struct fixture *x)
     assert_false(f->ended);
     answer(f, 200, NULL, NULL, false);
     check_told(x, "response:101 [s3pPLMBiTxaQ9kYGzzhZRbK+xOo=] upgraded ");
-    assert_int_equal(x->worker->stats.websockets_open, 1);
+    assert_int_equal(stat_get(&x->worker->stats.websockets_open), 1);
     return f;
 }
 

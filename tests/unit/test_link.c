@@ -273,7 +273,7 @@ static bool viewer_done(void *user)
 
 static struct world *world_new(const char *hold)
 {
-    char reason[200], option[64];
+    char option[64];
     struct world *w = xcalloc(1, sizeof *w);
     unsigned retry_after;
     snprintf(w->dir, sizeof w->dir, "/tmp/test_link.XXXXXX");
@@ -289,11 +289,12 @@ static struct world *world_new(const char *hold)
     assert_int_equal(config_parse(5, argv, &w->config), OPT_RUN);
     w->server = (struct server){.config = &w->config, .node = "oneport-00000000"};
     w->server.trust = trust_new();
+    w->server.directory = directory_new(NULL, NULL);
     w->worker = worker_new(&w->server, 0);
-    w->server.registry = registry_new(w->worker->loop, &w->config, reason, sizeof reason);
-    assert_non_null(w->server.registry);
+    w->server.workers = &w->worker;
+    w->server.n_workers = 1;
     assert_int_equal(
-        registry_claim(w->server.registry, SLICE("app"), alice, true, &w->tunnel, &retry_after), 0);
+        registry_claim(w->worker->registry, SLICE("app"), alice, true, &w->tunnel, &retry_after), 0);
     return w;
 }
 
@@ -318,12 +319,12 @@ static void world_free(struct world *w)
     if (w->client != NULL)
         h2_session_close(w->client, 0);
     settle(w);
-    assert_int_equal(w->worker->stats.exchanges_open, 0);
-    assert_int_equal(w->worker->stats.websockets_open, 0);
-    assert_int_equal(w->worker->stats.edges_open, 0);
-    assert_int_equal(w->worker->stats.links_open, 0);
-    registry_free(w->server.registry);
+    assert_int_equal(stat_get(&w->worker->stats.exchanges_open), 0);
+    assert_int_equal(stat_get(&w->worker->stats.websockets_open), 0);
+    assert_int_equal(stat_get(&w->worker->stats.edges_open), 0);
+    assert_int_equal(stat_get(&w->worker->stats.links_open), 0);
     worker_free(w->worker);
+    directory_free(w->server.directory);
     trust_free(w->server.trust);
     config_deinit(&w->config);
     snprintf(command, sizeof command, "rm -rf %s", w->dir);
@@ -500,7 +501,7 @@ static void test_websocket_of_a_cut_link_gets_1012(void **state)
 
 static bool no_edges(void *user)
 {
-    return ((struct world *)user)->worker->stats.edges_open == 0;
+    return stat_get(&((struct world *)user)->worker->stats.edges_open) == 0;
 }
 
 /* Its FIN is no reason to drop the answers that it has not taken yet (RFC 9112 9.6). */

@@ -49,15 +49,17 @@ static int setup(void **state)
     x->worker.server = &x->server;
     x->server.config = &x->config;
     x->server.keyring = keyring_open(x->dir, reason, sizeof(reason));
-    x->server.registry = registry_new(x->worker.loop, &x->config, reason, sizeof(reason));
-    return x->server.keyring && x->server.registry ? 0 : -1;
+    x->server.directory = directory_new(NULL, NULL);
+    x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
+    return x->server.keyring ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     struct fixture *x = *state;
     char command[128];
-    registry_free(x->server.registry);
+    registry_free(x->worker.registry);
+    directory_free(x->server.directory);
     keyring_free(x->server.keyring);
     loop_free(x->worker.loop);
     snprintf(command, sizeof(command), "rm -rf %s", x->dir);
@@ -121,7 +123,7 @@ static int number_of(const cJSON *json, const char *key)
 
 static struct tunnel *find(const struct fixture *x, const char *name)
 {
-    return registry_find(x->server.registry, slice_str(name));
+    return registry_find(x->worker.registry, slice_str(name));
 }
 
 static struct ticket ticket_of(const struct fixture *x, const struct reply *r)
@@ -164,7 +166,7 @@ static void test_secure_answer(void **state)
     assert_non_null(held);
     assert_memory_equal(held->owner, t.owner, OWNER_LEN);
     assert_true(held->asked);
-    assert_int_equal(x->worker.stats.register_calls, 1);
+    assert_int_equal(stat_get(&x->worker.stats.register_calls), 1);
     cJSON_Delete(r.json);
 }
 
@@ -258,7 +260,7 @@ static void test_urls(void **state)
             fail_msg("%s: %d %s %s", urls[i].what, r.status, text_of(&r, "url"),
                      text_of(&r, "attach"));
         cJSON_Delete(r.json);
-        registry_drop(x->server.registry, find(x, "app"));
+        registry_drop(x->worker.registry, find(x, "app"));
     }
 }
 
@@ -329,7 +331,7 @@ static void test_refusals(void **state)
         assert_true(strlen(text_of(&r, "message")) > 10);
         cJSON_Delete(r.json);
     }
-    assert_int_equal(registry_counts(x->server.registry).tunnels, 0);
+    assert_int_equal(directory_counts(x->server.directory).names, 0);
 }
 
 static void test_old_invalid_name(void **state)
@@ -483,7 +485,7 @@ static void test_expired_ticket(void **state)
     assert_int_equal(r.status, 403); /* nobody holds the name: the ticket is just old */
     assert_string_equal(text_of(&r, "error"), "bad_ticket");
     cJSON_Delete(r.json);
-    assert_int_equal(registry_claim(x->server.registry, SLICE("app"), t.owner, true, &held, &retry),
+    assert_int_equal(registry_claim(x->worker.registry, SLICE("app"), t.owner, true, &held, &retry),
                      0);
     r = ask(x, &(struct request){.name = "app", .ticket = text});
     assert_int_equal(r.status, 200);
@@ -507,7 +509,9 @@ static void test_status(void **state)
     struct answer a;
     struct reply r = ask(x, &(struct request){.name = "app"});
     cJSON_Delete(r.json);
-    x->worker.stats.requests = 7;
+    stat_add(&x->worker.stats.requests, 7);
+    x->server.workers = (struct worker *[]){&x->worker};
+    x->server.n_workers = 1;
     x->server.started_us = clock_now_us() - 5000000;
     admin_status(&x->worker, &a);
     cJSON *json = admin_json(&a);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "src/link.h"
 #include "src/state.h"
 #include "src/tunnel.h"
+#include "src/names_file.h"
 #include "src/worker.h"
 
 enum { PEERS_MAX = 16, MINUTE_US = 60 * 1000000, WAIT_MS = 3000 };
@@ -38,15 +40,45 @@ struct fixture {
 
 static struct registry *registry_of(const struct fixture *x)
 {
-    return x->server.registry;
+    return x->worker->registry;
+}
+
+static void adopt(const struct held_name *h, void *user)
+{
+    registry_adopt(user, h);
+}
+
+static void on_change(void *user)
+{
+    struct fixture *x = user;
+    if (x->server.names_file)
+        names_file_due(x->server.names_file);
+}
+
+/* As main does it at start. */
+static void open_names(struct fixture *x)
+{
+    x->server.names_file = names_file_new(x->worker->loop, x->dir, x->server.directory);
+    assert_int_equal(names_file_load(x->server.names_file, adopt, x->worker->registry), 0);
+    assert_int_equal(names_file_write(x->server.names_file), 0);
+}
+
+/* As main does it at the end: the file is written, then the table goes. */
+static void close_names(struct fixture *x)
+{
+    names_file_free(x->server.names_file);
+    x->server.names_file = NULL;
+    registry_free(x->worker->registry);
+    x->worker->registry = NULL;
+    directory_free(x->server.directory);
+    x->server.directory = NULL;
 }
 
 static void open_registry(struct fixture *x)
 {
-    char reason[200] = "";
-    x->server.registry = registry_new(x->worker->loop, &x->config, reason, sizeof(reason));
-    if (!x->server.registry)
-        fail_msg("%s", reason);
+    x->server.directory = directory_new(on_change, x);
+    x->worker->registry = registry_new(x->worker->loop, &x->config, x->server.directory, 0);
+    open_names(x);
 }
 
 static int setup(void **state)
@@ -66,8 +98,9 @@ static int setup(void **state)
                                 .max_streams = 100,
                                 .max_links = 4};
     x->server.config = &x->config;
+    x->server.directory = directory_new(on_change, x);
     x->worker = worker_new(&x->server, 0);
-    open_registry(x);
+    open_names(x);
     return 0;
 }
 
@@ -83,8 +116,10 @@ static int teardown(void **state)
     while (!list_empty(&x->worker->links))
         link_close(CONTAINER_OF(x->worker->links.next, struct link, in_worker), 0);
     turn(x, 1);
-    registry_free(x->server.registry);
+    names_file_free(x->server.names_file);
+    x->server.names_file = NULL;
     worker_free(x->worker);
+    directory_free(x->server.directory);
     snprintf(command, sizeof(command), "rm -rf %s", x->dir);
     free(x);
     return system(command);
@@ -242,10 +277,10 @@ static void test_live_and_graced(void **state)
     assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, &other, &retry),
                      ERR_TAKEN);
     assert_int_equal(retry, 0);
-    struct registry_counts c = registry_counts(registry_of(x));
-    assert_int_equal(c.tunnels, 1);
+    struct directory_counts c = directory_counts(x->server.directory);
+    assert_int_equal(c.names, 1);
     assert_int_equal(c.live, 1);
-    assert_int_equal(c.links, 1);
+    assert_int_equal(stat_get(&x->worker->stats.links_open), 1);
     link_close(l, 0);
     assert_int_equal(t->state, TUNNEL_GRACED);
     assert_int_not_equal(t->away_since_us, 0);
@@ -328,7 +363,7 @@ static void read_names(const struct fixture *x, char *to, size_t cap)
 
 static void reopen(struct fixture *x)
 {
-    registry_free(x->server.registry);
+    close_names(x);
     open_registry(x);
 }
 
@@ -359,7 +394,7 @@ static void test_names_of_live(void **state)
     char text[4096];
     claim(x, "app", true);
     attach(x, "app", INSTANCE_A, 0, 10);
-    registry_free(x->server.registry);
+    close_names(x);
     read_names(x, text, sizeof(text));
     open_registry(x);
     assert_string_equal(text, "app 616c6963652d69732d616e2d6f776e65 0 1\n");
@@ -390,7 +425,7 @@ static void test_names_written_once(void **state)
 static void test_names_broken(void **state)
 {
     struct fixture *x = *state;
-    registry_free(x->server.registry); /* writes the file too */
+    close_names(x); /* writes the file too */
     write_names(x, "good " OWNER_HEX " 0 1\n"
                    "\n"
                    "bad-owner 616c 0 1\n"
@@ -404,7 +439,7 @@ static void test_names_broken(void **state)
                    "also-good " OWNER_HEX " 0 0\n"
                    "cut-off " OWNER_HEX " 0 1");
     open_registry(x);
-    assert_int_equal(registry_counts(registry_of(x)).tunnels, 2);
+    assert_int_equal(directory_counts(x->server.directory).names, 2);
     assert_true(find(x, "good")->asked);
     assert_non_null(find(x, "also-good"));
 }
@@ -412,11 +447,12 @@ static void test_names_broken(void **state)
 static void test_names_folder(void **state)
 {
     struct fixture *x = *state;
-    struct config c = x->config;
-    char reason[200] = "";
-    c.state_dir = "/dev/null/state";
-    assert_null(registry_new(x->worker->loop, &c, reason, sizeof(reason)));
-    assert_non_null(strstr(reason, "/dev/null/state"));
+    struct names_file *f = names_file_new(x->worker->loop, "/dev/null/state", x->server.directory);
+    assert_int_equal(names_file_write(f), ERR_IO);
+    assert_int_equal(errno, ENOTDIR);
+    log_threshold = (enum log_level)-1; /* its end tries once more, and says so */
+    names_file_free(f);
+    log_threshold = LOG_ERROR;
 }
 
 /* ---- who may attach */
@@ -700,7 +736,7 @@ static void test_process_limit(void **state)
     struct fixture *x = *state;
     struct tunnel *t;
     unsigned retry;
-    for (int i = 0; i < REGISTRY_MAX; i++) {
+    for (int i = 0; i < DIRECTORY_MAX; i++) {
         char name[16];
         snprintf(name, sizeof(name), "app-%d", i);
         claim(x, name, true);

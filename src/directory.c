@@ -1,0 +1,149 @@
+/* directory.c - name → worker under one lock. */
+#include "src/directory.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "h2mux/base/err.h"
+#include "h2mux/base/map.h"
+
+struct entry {
+    int worker;
+    bool remember;
+    struct held_name held;
+};
+
+struct directory {
+    pthread_rwlock_t lock; /* guards all below but on_change */
+    struct map names;      /* of struct entry, owned */
+    size_t live;
+    bool changed;
+    void (*on_change)(void *user);
+    void *user;            /* borrowed: outlives the directory */
+};
+
+struct directory *directory_new(void (*on_change)(void *user), void *user)
+{
+    struct directory *d = xcalloc(1, sizeof(*d));
+    if (pthread_rwlock_init(&d->lock, NULL) != 0)
+        abort();
+    map_init(&d->names);
+    d->on_change = on_change;
+    d->user = user;
+    return d;
+}
+
+static void free_entry(struct slice key, void *value, void *user)
+{
+    free(value);
+}
+
+void directory_free(struct directory *d)
+{
+    if (d == NULL)
+        return;
+    map_each(&d->names, free_entry, NULL);
+    map_deinit(&d->names);
+    pthread_rwlock_destroy(&d->lock);
+    free(d);
+}
+
+int directory_find(struct directory *d, struct slice name)
+{
+    pthread_rwlock_rdlock(&d->lock);
+    const struct entry *e = map_get(&d->names, name);
+    int worker = e != NULL ? e->worker : DIRECTORY_NOBODY;
+    pthread_rwlock_unlock(&d->lock);
+    return worker;
+}
+
+static int claim_locked(struct directory *d, struct slice name, int worker)
+{
+    const struct entry *e = map_get(&d->names, name);
+    if (e != NULL)
+        return e->worker == worker ? ERR_OK : ERR_TAKEN;
+    if (d->names.count >= DIRECTORY_MAX)
+        return ERR_LIMIT;
+    struct entry *new = xcalloc(1, sizeof(*new));
+    new->worker = worker;
+    new->held.until = 1; /* not live */
+    map_set(&d->names, name, new);
+    return ERR_OK;
+}
+
+int directory_claim(struct directory *d, struct slice name, int worker)
+{
+    pthread_rwlock_wrlock(&d->lock);
+    int err = claim_locked(d, name, worker);
+    pthread_rwlock_unlock(&d->lock);
+    return err;
+}
+
+/* Unlocks, and tells once that something is to be written. */
+static void unlock_changed(struct directory *d)
+{
+    bool first = !d->changed;
+    d->changed = true;
+    pthread_rwlock_unlock(&d->lock);
+    if (first && d->on_change != NULL)
+        d->on_change(d->user);
+}
+
+static bool is_live(const struct entry *e)
+{
+    return e->held.until == 0;
+}
+
+void directory_release(struct directory *d, struct slice name)
+{
+    pthread_rwlock_wrlock(&d->lock);
+    struct entry *e = map_remove(&d->names, name);
+    if (e != NULL)
+        d->live -= is_live(e);
+    free(e);
+    unlock_changed(d);
+}
+
+void directory_note(struct directory *d, const struct held_name *h, bool remember)
+{
+    pthread_rwlock_wrlock(&d->lock);
+    struct entry *e = map_get(&d->names, slice_str(h->name));
+    if (e != NULL) {
+        d->live -= is_live(e);
+        e->held = *h;
+        e->remember = remember;
+        d->live += is_live(e);
+    }
+    unlock_changed(d);
+}
+
+struct print {
+    struct buf *to;
+    int err;
+};
+
+static void print_entry(struct slice key, void *value, void *user)
+{
+    struct print *p = user;
+    const struct entry *e = value;
+    if (e->remember && p->err == ERR_OK)
+        p->err = state_names_append(p->to, &e->held);
+}
+
+int directory_print(struct directory *d, struct buf *to)
+{
+    struct print p = {.to = to};
+    pthread_rwlock_wrlock(&d->lock);
+    d->changed = false;
+    map_each(&d->names, print_entry, &p);
+    pthread_rwlock_unlock(&d->lock);
+    return p.err;
+}
+
+struct directory_counts directory_counts(struct directory *d)
+{
+    pthread_rwlock_rdlock(&d->lock);
+    struct directory_counts c = {.names = d->names.count, .live = d->live};
+    pthread_rwlock_unlock(&d->lock);
+    return c;
+}

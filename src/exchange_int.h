@@ -1,0 +1,20 @@
+/* exchange_int.h - what exchange.c and exchange_legs.c share; nobody else includes it. */
+#ifndef SRC_EXCHANGE_INT_H
+#define SRC_EXCHANGE_INT_H
+
+#include "src/exchange.h"
+
+extern const struct leg_events exchange_near_events, exchange_far_events; /* exchange_legs.c */
+
+bool exchange_is_websocket(const struct exchange *x);
+void exchange_moved(struct exchange *x); /* an octet did, in either direction */
+void exchange_arm(struct exchange *x);   /* the timer, for the state it is in */
+/* A definite answer, whatever happened: an error page before the head, a visible cut after it. */
+void exchange_fail(struct exchange *x, enum failure why);
+void exchange_restart(struct exchange *x);            /* a WebSocket whose link is gone: 1012 */
+void exchange_die(struct exchange *x, bool aborted);  /* logged, and every tie cut. Idempotent */
+void exchange_leave_far(struct exchange *x, int err); /* the stream is given up, its slot too */
+/* false: it may not be sent again. */
+bool exchange_retry(struct exchange *x, const struct leg_fault *why);
+
+#endif

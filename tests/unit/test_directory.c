@@ -1,0 +1,218 @@
+/* The table that workers share, and their mail: one at a time, and from many threads at once. */
+#include "turns.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "h2mux/base/err.h"
+#include "src/directory.h"
+#include "src/mailbox.h"
+
+static struct held_name held(const char *name, int64_t until)
+{
+    struct held_name h = {.until = until, .asked = true};
+    snprintf(h.name, sizeof h.name, "%s", name);
+    return h;
+}
+
+static void count_change(void *user)
+{
+    ++*(int *)user;
+}
+
+static void test_claim(void **state)
+{
+    struct directory *d = directory_new(NULL, NULL);
+    assert_int_equal(directory_find(d, SLICE("app")), DIRECTORY_NOBODY);
+    assert_int_equal(directory_claim(d, SLICE("app"), 1), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("app"), 1), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("app"), 0), ERR_TAKEN);
+    assert_int_equal(directory_find(d, SLICE("app")), 1);
+    directory_release(d, SLICE("app"));
+    directory_release(d, SLICE("app"));
+    assert_int_equal(directory_claim(d, SLICE("app"), 0), ERR_OK);
+    directory_free(d);
+}
+
+static void test_counts(void **state)
+{
+    struct directory *d = directory_new(NULL, NULL);
+    struct held_name live = held("app", 0), graced = held("app", 7);
+    assert_int_equal(directory_claim(d, SLICE("app"), 0), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("other"), 0), ERR_OK);
+    directory_note(d, &live, true);
+    directory_note(d, &live, true);
+    assert_int_equal(directory_counts(d).names, 2);
+    assert_int_equal(directory_counts(d).live, 1);
+    directory_note(d, &graced, true);
+    assert_int_equal(directory_counts(d).live, 0);
+    directory_note(d, &live, true);
+    directory_release(d, SLICE("app"));
+    assert_int_equal(directory_counts(d).names, 1);
+    assert_int_equal(directory_counts(d).live, 0);
+    directory_free(d);
+}
+
+static void test_limit(void **state)
+{
+    struct directory *d = directory_new(NULL, NULL);
+    char name[16];
+    for (int i = 0; i < DIRECTORY_MAX; i++) {
+        snprintf(name, sizeof name, "app-%d", i);
+        assert_int_equal(directory_claim(d, slice_str(name), 0), ERR_OK);
+    }
+    assert_int_equal(directory_claim(d, SLICE("one-more"), 0), ERR_LIMIT);
+    assert_int_equal(directory_claim(d, SLICE("app-0"), 0), ERR_OK);
+    directory_free(d);
+}
+
+/* Told once, however much changes, until it was written. */
+static void test_change_is_told_once(void **state)
+{
+    int told = 0;
+    struct directory *d = directory_new(count_change, &told);
+    struct held_name h = held("app", 0), gone = held("left", 9);
+    struct buf text;
+    buf_init(&text, 4096);
+    assert_int_equal(directory_claim(d, SLICE("app"), 0), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("left"), 0), ERR_OK);
+    directory_note(d, &h, true);
+    directory_note(d, &gone, false);
+    assert_int_equal(told, 1);
+    assert_int_equal(directory_print(d, &text), 0);
+    assert_true(slice_starts(buf_slice(&text), SLICE("app ")));
+    assert_int_equal(slice_find(buf_slice(&text), '\n') + 1, buf_len(&text));
+    directory_release(d, SLICE("app"));
+    assert_int_equal(told, 2);
+    buf_release(&text);
+    directory_free(d);
+}
+
+enum { THREADS = 4, NAMES = 500 };
+
+struct racer {
+    pthread_t thread;
+    struct directory *directory;
+    int worker, won;
+};
+
+static void *race(void *arg)
+{
+    struct racer *r = arg;
+    char name[16];
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "app-%d", i);
+        r->won += directory_claim(r->directory, slice_str(name), r->worker) == ERR_OK;
+        if (directory_find(r->directory, slice_str(name)) == DIRECTORY_NOBODY)
+            abort();
+    }
+    return NULL;
+}
+
+/* Each name goes to exactly one of those who want it. */
+static void test_race(void **state)
+{
+    struct racer racers[THREADS];
+    struct directory *d = directory_new(NULL, NULL);
+    int won = 0;
+    for (int i = 0; i < THREADS; i++) {
+        racers[i] = (struct racer){.directory = d, .worker = i};
+        assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(racers[i].thread, NULL);
+        won += racers[i].won;
+    }
+    assert_int_equal(won, NAMES);
+    directory_free(d);
+}
+
+/* ---- mail */
+
+enum { MAILS = 2000 };
+
+struct letter {
+    struct mail mail;
+    int sender, number;
+};
+
+struct reader {
+    int next[THREADS], received;
+    bool disorder;
+};
+
+static void read_letter(struct mail *m, void *user)
+{
+    struct letter *l = CONTAINER_OF(m, struct letter, mail);
+    struct reader *r = user;
+    r->disorder |= l->number != r->next[l->sender]++;
+    r->received++;
+    free(l);
+}
+
+struct sender {
+    pthread_t thread;
+    struct mailbox *to;
+    int index;
+};
+
+static void *send_letters(void *arg)
+{
+    struct sender *s = arg;
+    for (int i = 0; i < MAILS; i++) {
+        struct letter *l = calloc(1, sizeof *l);
+        *l = (struct letter){.mail.deliver = read_letter, .sender = s->index, .number = i};
+        mailbox_post(s->to, &l->mail);
+    }
+    return NULL;
+}
+
+static bool all_received(void *user)
+{
+    return ((struct reader *)user)->received == THREADS * MAILS;
+}
+
+/* Nothing is lost, and each sender's letters come in order. */
+static void test_mail(void **state)
+{
+    struct loop *loop = loop_new();
+    struct reader reader = {.received = 0};
+    struct mailbox *box = mailbox_new(loop, &reader);
+    struct sender senders[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        senders[i] = (struct sender){.to = box, .index = i};
+        assert_int_equal(pthread_create(&senders[i].thread, NULL, send_letters, &senders[i]), 0);
+    }
+    turns_until(loop, all_received, &reader);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(senders[i].thread, NULL);
+    assert_false(reader.disorder);
+    mailbox_free(box);
+    loop_free(loop);
+}
+
+/* What was posted when the loop had ended is delivered all the same: it may own something. */
+static void test_mail_after_the_end(void **state)
+{
+    struct loop *loop = loop_new();
+    struct reader reader = {.received = 0};
+    struct mailbox *box = mailbox_new(loop, &reader);
+    struct letter *l = calloc(1, sizeof *l);
+    l->mail.deliver = read_letter;
+    mailbox_post(box, &l->mail);
+    mailbox_free(box);
+    assert_int_equal(reader.received, 1);
+    loop_free(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_claim), cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_limit), cmocka_unit_test(test_change_is_told_once),
+        cmocka_unit_test(test_race),  cmocka_unit_test(test_mail),
+        cmocka_unit_test(test_mail_after_the_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
