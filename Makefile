@@ -32,7 +32,9 @@ server_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c))
 client_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c))
 unit_bin := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 replays  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
-sources  := $(wildcard h2mux/*.[ch] h2mux/base/*.[ch] src/*.[ch] client/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c)
+bench_bin := $(addprefix $(BUILD)/bench/,load origin links wan)
+bench_o  := $(filter-out $(bench_bin:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.o),$(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)))
+sources  := $(wildcard h2mux/*.[ch] h2mux/base/*.[ch] src/*.[ch] client/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.[ch])
 BIN      := $(if $(filter release,$(VARIANT)),build,$(BUILD))
 FUZZ_SECONDS ?= 60
 
@@ -51,6 +53,9 @@ $(BUILD)/unit/test_client_%: $(BUILD)/tests/unit/test_client_%.o $(mux_o) $(filt
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(mux_o) $(filter-out %/main.o,$(server_o))
 	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/replay/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(mux_o) $(filter-out %/main.o,$(server_o))
+	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(bench_o) $(filter $(BUILD)/h2mux/base/%,$(mux_o))
 	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(LIBS)
 
 check-bin: $(unit_bin) $(replays) all # what the tests of this VARIANT run
@@ -84,6 +89,18 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS (clang)
 	$(Q)tests/support/deps.sh build lint
 	$(Q)tests/fuzz/run.sh $(FUZZ_SECONDS)
 
+bench: ## measure against nginx, HAProxy, nghttpx and ssh: tests/bench/README.md (PATHS= TESTS= ROUNDS=; installs what is missing)
+	$(Q)tests/support/deps.sh build demo test bench peers
+	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all bench-bin
+	$(Q)tests/bench/run
+
+bench-smoke: ## whether everything that the benchmark does works, in 20 s; judges no figures
+	$(Q)tests/support/deps.sh build demo test bench
+	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all bench-bin
+	$(Q)tests/bench/run smoke
+
+bench-bin: $(bench_bin)
+
 lint: layers ## banned functions, format, clang-tidy, both compilers with -Werror
 	$(Q)tests/support/deps.sh build test lint
 	$(Q)tests/lint.sh
@@ -108,5 +125,5 @@ help: ## list targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all check-bin lint-objects unit deps demo test test-full test-images fuzz lint layers format install clean help
+.PHONY: all bench bench-bin bench-smoke check-bin lint-objects unit deps demo test test-full test-images fuzz lint layers format install clean help
 .SECONDARY:

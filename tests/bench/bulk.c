@@ -1,7 +1,8 @@
-/* bulk.c - modes `bulk` and `stall`: parallel bodies down or up, again and again, and what each connection got; and viewers
- * that ask for a body and then stop reading.
+/* bulk.c - modes `bulk` and `stall`: parallel bodies down or up, again and again, and what each
+ * connection got; and viewers that ask for a body and then stop reading.
  *
- * Octets are counted between warm-up and end, so neither full socket buffers nor a slow start are taken for a rate. */
+ * Octets are counted between warm-up and end, so neither full socket buffers nor a slow start are
+ * taken for a rate. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,18 +17,18 @@ struct carrier {
     struct viewer viewer;
     struct bulk *bulk; /* borrowed: outlives it */
     size_t number;
-    uint64_t counted;      /* octets since the warm-up ended */
-    uint64_t to_send;      /* of the upload under way */
-    uint64_t transfers;    /* complete */
-    uint64_t finished_us;  /* when the last of --transfers was */
-    bool asked;            /* a transfer is under way */
+    uint64_t counted;     /* octets since the warm-up ended */
+    uint64_t to_send;     /* of the upload under way */
+    uint64_t transfers;   /* complete */
+    uint64_t finished_us; /* when the last of --transfers was */
+    bool asked;           /* a transfer is under way */
 };
 
 struct bulk {
     struct load *load;
     struct carrier *carriers;
     struct event warm, end;
-    uint64_t started_us, warm_us, total, finished, errors, opened;
+    uint64_t warm_us, total, finished, errors, opened;
     bool counting;
 };
 
@@ -65,7 +66,8 @@ static void on_ready(struct viewer *v)
 static void on_room(struct viewer *v)
 {
     struct carrier *c = of(v);
-    size_t taken = conn_push(&v->conn, slice_make(block, c->to_send < BLOCK ? (size_t)c->to_send : BLOCK));
+    size_t taken =
+        conn_push(&v->conn, slice_make(block, c->to_send < BLOCK ? (size_t)c->to_send : BLOCK));
 
     c->to_send -= taken;
     count(c, taken);
@@ -121,8 +123,11 @@ static void on_broken(struct viewer *v, const char *why)
     finish(c);
 }
 
-static const struct viewer_ops carrier_ops = {
-    .on_ready = on_ready, .on_body = on_body, .on_answer = on_answer, .on_room = on_room, .on_broken = on_broken};
+static const struct viewer_ops carrier_ops = {.on_ready = on_ready,
+                                              .on_body = on_body,
+                                              .on_answer = on_answer,
+                                              .on_room = on_room,
+                                              .on_broken = on_broken};
 
 static void on_warm(evutil_socket_t fd, short what, void *user)
 {
@@ -137,9 +142,11 @@ static void on_time_up(evutil_socket_t fd, short what, void *user)
     load_stop(((struct bulk *)user)->load);
 }
 
-static void arm(struct event *timer, struct load *l, event_callback_fn run, struct bulk *b, uint64_t after_ms)
+static void arm(struct event *timer, struct load *l, event_callback_fn run, struct bulk *b,
+                uint64_t after_ms)
 {
-    struct timeval after = {.tv_sec = (time_t)(after_ms / 1000), .tv_usec = (suseconds_t)(after_ms % 1000 * 1000)};
+    struct timeval after = {.tv_sec = (time_t)(after_ms / 1000),
+                            .tv_usec = (suseconds_t)(after_ms % 1000 * 1000)};
 
     evtimer_assign(timer, l->base, run, b);
     evtimer_add(timer, &after);
@@ -176,10 +183,12 @@ static void print(const struct bulk *b)
         counted += b->carriers[i].counted;
         transfers += b->carriers[i].transfers;
     }
-    printf("{\"seconds\": %.6f, \"octets\": %llu, \"total_octets\": %llu, \"mb_per_s\": %.3f, \"transfers\": %llu, \"errors\": %llu, "
+    printf("{\"seconds\": %.6f, \"octets\": %llu, \"total_octets\": %llu, \"mb_per_s\": %.3f, "
+           "\"transfers\": %llu, \"errors\": %llu, "
            "\"connections\": [",
-           seconds, (unsigned long long)counted, (unsigned long long)b->total, (double)counted / 1e6 / seconds,
-           (unsigned long long)transfers, (unsigned long long)b->errors);
+           seconds, (unsigned long long)counted, (unsigned long long)b->total,
+           (double)counted / 1e6 / seconds, (unsigned long long)transfers,
+           (unsigned long long)b->errors);
     for (size_t i = 0; i < b->load->connections; i++)
         printf("%s%llu", i ? ", " : "", (unsigned long long)b->carriers[i].counted);
     printf("]}\n");
@@ -187,7 +196,7 @@ static void print(const struct bulk *b)
 
 int bulk_run(struct load *l)
 {
-    struct bulk b = {.load = l, .started_us = clock_now_us()};
+    struct bulk b = {.load = l};
 
     dial_all(&b, &carrier_ops);
     if (l->warmup_ms)
@@ -213,7 +222,8 @@ static void on_stalled_head(struct viewer *v)
 
     conn_stop_reading(&v->conn);
     if (++b->opened == b->load->connections) {
-        printf("{\"stalled\": %llu, \"errors\": %llu}\n", (unsigned long long)b->opened, (unsigned long long)b->errors);
+        printf("{\"stalled\": %llu, \"errors\": %llu}\n", (unsigned long long)b->opened,
+               (unsigned long long)b->errors);
         fflush(stdout);
     }
 }
@@ -226,8 +236,10 @@ static void on_stalled_ready(struct viewer *v)
     ask(of(v));
 }
 
-static const struct viewer_ops stalled_ops = {
-    .on_ready = on_stalled_ready, .on_head = on_stalled_head, .on_answer = on_answer, .on_broken = on_broken};
+static const struct viewer_ops stalled_ops = {.on_ready = on_stalled_ready,
+                                              .on_head = on_stalled_head,
+                                              .on_answer = on_answer,
+                                              .on_broken = on_broken};
 
 static void on_command(void *user, char *line)
 {

@@ -15,7 +15,8 @@
 
 enum { BACKLOG = 4096, TX_LIMIT = 1 << 20, SCRATCH = 256 * 1024, PORTS_AN_ADDRESS = 10000 };
 
-static char scratch[SCRATCH]; /* one read of one connection at a time: the programs have one thread */
+static char
+    scratch[SCRATCH]; /* one read of one connection at a time: the programs have one thread */
 
 static struct sockaddr_in loopback(uint32_t host, uint16_t port)
 {
@@ -124,7 +125,8 @@ void conn_adopt(struct conn *c, struct event_base *base, const struct conn_ops *
     event_add(&c->reader, NULL);
 }
 
-/* The kernel picks the port when it knows both ends: without that, a source address has its ports once, not once a target. */
+/* The kernel picks the port when it knows both ends: without that, a source address has its ports
+ * once, not once a target. */
 static void choose_source(int fd, size_t number)
 {
     static const int on = 1;
@@ -151,7 +153,8 @@ int conn_connect(uint16_t port, size_t number, void (*prepare)(int fd))
     return fd;
 }
 
-int conn_dial(struct conn *c, struct event_base *base, const struct conn_ops *ops, uint16_t port, size_t number)
+int conn_dial(struct conn *c, struct event_base *base, const struct conn_ops *ops, uint16_t port,
+              size_t number)
 {
     int fd = conn_connect(port, number, NULL);
 

@@ -32,7 +32,8 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
     c->on_command(c->user, NULL);
 }
 
-void control_open(struct control *c, struct event_base *base, void (*on_command)(void *user, char *line), void *user)
+void control_open(struct control *c, struct event_base *base,
+                  void (*on_command)(void *user, char *line), void *user)
 {
     *c = (struct control){.on_command = on_command, .user = user};
     buf_init(&c->line, LINE_LIMIT);

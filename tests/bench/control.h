@@ -1,5 +1,5 @@
-/* control.h - commands on standard input, a line each: how the benchmark tells a program that holds connections what comes
- * next. The end of the input is the end of the program. */
+/* control.h - commands on standard input, a line each: how the benchmark tells a program that holds
+ * connections what comes next. The end of the input is the end of the program. */
 #ifndef TESTS_BENCH_CONTROL_H
 #define TESTS_BENCH_CONTROL_H
 
@@ -15,7 +15,8 @@ struct control {
     void *user;                                 /* borrowed */
 };
 
-void control_open(struct control *c, struct event_base *base, void (*on_command)(void *user, char *line), void *user);
+void control_open(struct control *c, struct event_base *base,
+                  void (*on_command)(void *user, char *line), void *user);
 void control_close(struct control *c);
 
 #endif

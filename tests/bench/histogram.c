@@ -1,4 +1,5 @@
-/* histogram.c - see histogram.h. Bucket: position of the highest bit, then the HISTOGRAM_SUB_BITS bits below it. */
+/* histogram.c - see histogram.h. Bucket: position of the highest bit, then the HISTOGRAM_SUB_BITS
+ * bits below it. */
 #include "tests/bench/histogram.h"
 
 enum { SUB = 1 << HISTOGRAM_SUB_BITS };
@@ -49,8 +50,10 @@ static double ms(uint64_t us)
 
 void histogram_print(const struct histogram *h, FILE *out)
 {
-    fprintf(out, "\"p50_ms\": %.3f, \"p90_ms\": %.3f, \"p99_ms\": %.3f, \"p99_9_ms\": %.3f, \"max_ms\": %.3f, \"mean_ms\": %.3f",
+    fprintf(out,
+            "\"p50_ms\": %.3f, \"p90_ms\": %.3f, \"p99_ms\": %.3f, \"p99_9_ms\": %.3f, \"max_ms\": "
+            "%.3f, \"mean_ms\": %.3f",
             ms(histogram_percentile_us(h, 0.5)), ms(histogram_percentile_us(h, 0.9)),
-            ms(histogram_percentile_us(h, 0.99)), ms(histogram_percentile_us(h, 0.999)), ms(h->max_us),
-            h->count ? ms(h->sum_us) / (double)h->count : 0);
+            ms(histogram_percentile_us(h, 0.99)), ms(histogram_percentile_us(h, 0.999)),
+            ms(h->max_us), h->count ? ms(h->sum_us) / (double)h->count : 0);
 }

@@ -1,4 +1,5 @@
-/* histogram.h - latencies in buckets that grow with the value: exact to 1.6 %, of fixed size, from 1 us to 70 minutes. */
+/* histogram.h - latencies in buckets that grow with the value: exact to 1.6 %, of fixed size, from
+ * 1 us to 70 minutes. */
 #ifndef TESTS_BENCH_HISTOGRAM_H
 #define TESTS_BENCH_HISTOGRAM_H
 

@@ -1,7 +1,8 @@
-/* load.c - the benchmark's load generator: `load MODE --port N [OPTIONS]`, against 127.0.0.1 only, bounded in count and time.
+/* load.c - the benchmark's load generator: `load MODE --port N [OPTIONS]`, against 127.0.0.1 only,
+ * bounded in count and time.
  *
- * What wrk and its like lack: latency counted from a constant schedule, thousands of WebSockets, uploads, and the share
- * that each connection got. */
+ * What wrk and its like lack: latency counted from a constant schedule, thousands of WebSockets,
+ * uploads, and the share that each connection got. */
 #include "tests/bench/load.h"
 
 #include <stddef.h>
@@ -16,21 +17,32 @@
 
 #define FIELD(member) .offset = offsetof(struct load, member)
 
-enum { REQUEST_LIMIT = 4096, MAX_CONNECTIONS = 100000, DAY_MS = 24 * 3600 * 1000 };
+enum { MAX_CONNECTIONS = 100000, DAY_MS = 24 * 3600 * 1000 };
 
 static const struct opt rows[] = {
-    {"port", 'p', OPT_UINT, FIELD(port), .min = 1, .max = 65535, .value = "PORT", .help = "where to, on 127.0.0.1"},
-    {"host", 0, OPT_TEXT, FIELD(host), .fallback = "localhost", .value = "HOST", .help = "the Host field; % in it is a number below --hosts"},
-    {"hosts", 0, OPT_UINT, FIELD(hosts), .fallback = "1", .min = 1, .value = "N", .help = "how many hosts % stands for, taken in turn"},
-    {"path", 0, OPT_TEXT, FIELD(path), .fallback = "/", .value = "PATH", .help = "what is asked for"},
-    {"connections", 'c', OPT_UINT, FIELD(connections), .fallback = "1", .min = 1, .max = MAX_CONNECTIONS, .value = "N", .help = "viewers"},
-    {"rate", 'r', OPT_UINT, FIELD(rate), .fallback = "1000", .min = 1, .value = "N", .help = "requests a second, all viewers together"},
-    {"time", 't', OPT_MSEC, FIELD(milliseconds), .fallback = "5s", .min = 1, .max = DAY_MS, .value = "T", .help = "how long"},
-    {"warmup", 0, OPT_MSEC, FIELD(warmup_ms), .fallback = "0", .max = DAY_MS, .value = "T", .help = "bulk: not counted at first"},
-    {"size", 's', OPT_SIZE, FIELD(size), .fallback = "1m", .value = "SIZE", .help = "bulk: of one body sent"},
-    {"transfers", 0, OPT_UINT, FIELD(transfers), .fallback = "0", .value = "N", .help = "bulk: stop each viewer after N; 0: when the time is up"},
+    {"port", 'p', OPT_UINT, FIELD(port), .min = 1, .max = 65535, .value = "PORT",
+     .help = "where to, on 127.0.0.1"},
+    {"host", 0, OPT_TEXT, FIELD(host), .fallback = "localhost", .value = "HOST",
+     .help = "the Host field; % in it is a number below --hosts"},
+    {"hosts", 0, OPT_UINT, FIELD(hosts), .fallback = "1", .min = 1, .value = "N",
+     .help = "how many hosts % stands for, taken in turn"},
+    {"path", 0, OPT_TEXT, FIELD(path), .fallback = "/", .value = "PATH",
+     .help = "what is asked for"},
+    {"connections", 'c', OPT_UINT, FIELD(connections), .fallback = "1", .min = 1,
+     .max = MAX_CONNECTIONS, .value = "N", .help = "viewers"},
+    {"rate", 'r', OPT_UINT, FIELD(rate), .fallback = "1000", .min = 1, .value = "N",
+     .help = "requests a second, all viewers together"},
+    {"time", 't', OPT_MSEC, FIELD(milliseconds), .fallback = "5s", .min = 1, .max = DAY_MS,
+     .value = "T", .help = "how long"},
+    {"warmup", 0, OPT_MSEC, FIELD(warmup_ms), .fallback = "0", .max = DAY_MS, .value = "T",
+     .help = "bulk: not counted at first"},
+    {"size", 's', OPT_SIZE, FIELD(size), .fallback = "1m", .value = "SIZE",
+     .help = "bulk: of one body sent"},
+    {"transfers", 0, OPT_UINT, FIELD(transfers), .fallback = "0", .value = "N",
+     .help = "bulk: stop each viewer after N; 0: when the time is up"},
     {"upload", 0, OPT_FLAG, FIELD(upload), .help = "bulk: send bodies rather than fetch them"},
-    {"limit", 0, OPT_UINT, FIELD(limit_s), .fallback = "300", .min = 1, .max = 3600, .value = "S", .help = "die by SIGALRM after this"},
+    {"limit", 0, OPT_UINT, FIELD(limit_s), .fallback = "300", .min = 1, .max = 3600, .value = "S",
+     .help = "die by SIGALRM after this"},
     {.name = NULL},
 };
 
@@ -45,42 +57,8 @@ static const struct opt_program program = {
 static const struct mode {
     const char *name;
     int (*run)(struct load *l);
-} modes[] = {{"rate", rate_run}, {"bulk", bulk_run}, {"stall", stall_run}, {"websockets", websockets_run}};
-
-static void append_host(struct load *l, uint64_t number)
-{
-    const char *sign = strchr(l->host, '%');
-    int before = sign ? (int)(sign - l->host) : (int)strlen(l->host);
-    char digits[24] = "";
-
-    if (sign)
-        snprintf(digits, sizeof(digits), "%llu", (unsigned long long)(number % l->hosts));
-    if (buf_printf(&l->request, "Host: %.*s%s%s\r\n", before, l->host, digits, sign ? sign + 1 : "") < 0)
-        abort(); /* options longer than REQUEST_LIMIT: opt has no such limit */
-}
-
-struct slice load_request(struct load *l, uint64_t number, uint64_t body, const char *fields)
-{
-    buf_truncate(&l->request, 0);
-    if (buf_printf(&l->request, "%s %s HTTP/1.1\r\n", body ? "POST" : "GET", l->path) < 0)
-        abort();
-    append_host(l, number);
-    if (body && buf_printf(&l->request, "Content-Length: %llu\r\n", (unsigned long long)body) < 0)
-        abort();
-    if (buf_printf(&l->request, "%s\r\n", fields) < 0)
-        abort();
-    return buf_slice(&l->request);
-}
-
-double load_seconds(const struct load *l)
-{
-    return (double)l->milliseconds / 1000;
-}
-
-void load_stop(struct load *l)
-{
-    event_base_loopbreak(l->base);
-}
+} modes[] = {
+    {"rate", rate_run}, {"bulk", bulk_run}, {"stall", stall_run}, {"websockets", websockets_run}};
 
 static int run(struct load *l, const char *name)
 {
@@ -110,7 +88,7 @@ int main(int argc, char **argv)
     l.base = schedule_base_new();
     if (!l.base)
         return 1;
-    buf_init(&l.request, REQUEST_LIMIT);
+    buf_init(&l.request, LOAD_REQUEST_LIMIT);
     int code = run(&l, mode);
     buf_release(&l.request);
     event_base_free(l.base);

@@ -1,8 +1,11 @@
-/* origin.c - the origin that nginx cannot be: bodies of any length, a sink for uploads, and a WebSocket echo.
+/* origin.c - the origin that nginx cannot be: bodies of any length, a sink for uploads, and a
+ * WebSocket echo.
  *
- *   HEAD ──GET /octets/N──▶ SENDING ──▶ HEAD      HEAD ──POST──▶ TAKING ──whole──▶ HEAD      HEAD ──Upgrade──▶ ECHOING
+ *   HEAD ──GET /octets/N──▶ SENDING ──▶ HEAD      HEAD ──POST──▶ TAKING ──whole──▶ HEAD      HEAD
+ * ──Upgrade──▶ ECHOING
  *
- * `origin PORT` (0: any) prints the port and serves until standard input ends. One request at a time on a connection. */
+ * `origin PORT` (0: any) prints the port and serves until standard input ends. One request at a
+ * time on a connection. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +47,8 @@ static void client_free(struct client *c)
 static void say(struct client *c, const char *status, const char *fields, uint64_t length)
 {
     char head[256];
-    int len = snprintf(head, sizeof(head), "HTTP/1.1 %s\r\n%sContent-Length: %llu\r\n\r\n", status, fields, (unsigned long long)length);
+    int len = snprintf(head, sizeof(head), "HTTP/1.1 %s\r\n%sContent-Length: %llu\r\n\r\n", status,
+                       fields, (unsigned long long)length);
 
     conn_send(&c->conn, slice_make(head, (size_t)len));
 }
@@ -68,13 +72,15 @@ static struct slice field(struct slice head, struct slice name)
 static void upgrade(struct client *c, struct slice key)
 {
     unsigned char input[128], digest[EVP_MAX_MD_SIZE], accept[2 * EVP_MAX_MD_SIZE];
-    int len = snprintf((char *)input, sizeof(input), "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", SLICE_FMT(key));
+    int len = snprintf((char *)input, sizeof(input), "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+                       SLICE_FMT(key));
     char head[256];
 
     EVP_Digest(input, (size_t)len, digest, NULL, EVP_sha1(), NULL);
     EVP_EncodeBlock(accept, digest, SHA1_LEN);
     len = snprintf(head, sizeof(head),
-                   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+                   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+                   "Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
                    (const char *)accept);
     conn_send(&c->conn, slice_make(head, (size_t)len));
     c->state = CLIENT_ECHOING;
@@ -127,7 +133,8 @@ static void unmask(char *out, const struct frame *f)
 static void echo(struct client *c, const struct frame *f)
 {
     static char out[FRAME_MAX];
-    size_t head = frame_write_head(out, f->opcode == FRAME_PING ? FRAME_PONG : f->opcode, f->body.len, false);
+    size_t head =
+        frame_write_head(out, f->opcode == FRAME_PING ? FRAME_PONG : f->opcode, f->body.len, false);
 
     if (head + f->body.len > sizeof(out))
         return;

@@ -1,7 +1,8 @@
 /* rate.c - mode `rate`: requests on a constant schedule over a fixed set of keep-alive connections.
  *
- * The n-th request belongs to the moment start + n / rate. It is sent by any viewer that is idle; if none is, it waits, and
- * its latency counts from its moment all the same. A broken connection is an error and is dialled anew. */
+ * The n-th request belongs to the moment start + n / rate. It is sent by any viewer that is idle;
+ * if none is, it waits, and its latency counts from its moment all the same. A broken connection is
+ * an error and is dialled anew. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -97,7 +98,8 @@ static void on_answer(struct viewer *v)
 
 static void dial(struct asker *a)
 {
-    if (viewer_dial(&a->viewer, a->rate->load->base, &asker_ops, (uint16_t)a->rate->load->port, a->number) < 0) {
+    if (viewer_dial(&a->viewer, a->rate->load->base, &asker_ops, (uint16_t)a->rate->load->port,
+                    a->number) < 0) {
         a->rate->broken = ERRORS_MAX + 1;
         load_stop(a->rate->load);
     }
@@ -119,12 +121,14 @@ static void on_broken(struct viewer *v, const char *why)
     dial(a);
 }
 
-static const struct viewer_ops asker_ops = {.on_ready = on_ready, .on_answer = on_answer, .on_broken = on_broken};
+static const struct viewer_ops asker_ops = {
+    .on_ready = on_ready, .on_answer = on_answer, .on_broken = on_broken};
 
 static void print(const struct rate *r)
 {
-    printf("{\"rate\": %llu, \"sent\": %llu, \"ok\": %llu, \"errors\": %llu, \"unsent\": %llu, ", (unsigned long long)r->load->rate,
-           (unsigned long long)r->sent, (unsigned long long)r->ok, (unsigned long long)(r->sent - r->ok + r->broken),
+    printf("{\"rate\": %llu, \"sent\": %llu, \"ok\": %llu, \"errors\": %llu, \"unsent\": %llu, ",
+           (unsigned long long)r->load->rate, (unsigned long long)r->sent,
+           (unsigned long long)r->ok, (unsigned long long)(r->sent - r->ok + r->broken),
            (unsigned long long)(r->schedule.count - r->schedule.next));
     histogram_print(&r->latency, stdout);
     printf("}\n");
@@ -133,7 +137,8 @@ static void print(const struct rate *r)
 /* What is still unanswered SCHEDULE_GRACE_US behind the end is an error. */
 static void arm_end(struct rate *r)
 {
-    struct timeval after = {.tv_sec = (time_t)((r->load->milliseconds * 1000 + 2 * SCHEDULE_GRACE_US) / 1000000)};
+    struct timeval after = {
+        .tv_sec = (time_t)((r->load->milliseconds * 1000 + 2 * SCHEDULE_GRACE_US) / 1000000)};
 
     event_base_loopexit(r->load->base, &after);
 }

@@ -11,7 +11,8 @@ static uint64_t due_us(const struct schedule *s, uint64_t number)
 static void arm(struct schedule *s, uint64_t at_us)
 {
     uint64_t now = clock_now_us(), wait = at_us > now ? at_us - now : 0;
-    struct timeval after = {.tv_sec = (time_t)(wait / 1000000), .tv_usec = (suseconds_t)(wait % 1000000)};
+    struct timeval after = {.tv_sec = (time_t)(wait / 1000000),
+                            .tv_usec = (suseconds_t)(wait % 1000000)};
 
     event_add(&s->timer, &after);
 }
@@ -22,14 +23,16 @@ static void finish(struct schedule *s)
     s->over(s->user);
 }
 
-/* Takes all that is due; then sleeps until the next one is, or, when nobody takes it, until the grace is up. */
+/* Takes all that is due; then sleeps until the next one is, or, when nobody takes it, until the
+ * grace is up. */
 static void turn(struct schedule *s)
 {
     uint64_t now = clock_now_us();
     bool taken = true;
 
     s->firing = true;
-    while (s->next < s->count && due_us(s, s->next) <= now && (taken = s->fire(s->user, due_us(s, s->next))))
+    while (s->next < s->count && due_us(s, s->next) <= now &&
+           (taken = s->fire(s->user, due_us(s, s->next))))
         s->next++;
     s->firing = false;
     if (s->next == s->count || now > s->end_us + SCHEDULE_GRACE_US)

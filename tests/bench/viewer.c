@@ -46,7 +46,9 @@ static int content_length(struct slice head, uint64_t *out)
     for (; (end = slice_find(head, '\n')) >= 0; head = slice_skip(head, (size_t)end + 1)) {
         struct slice line = slice_make(head.ptr, (size_t)end);
         if (slice_istarts(line, name) && line.ptr[line.len - 1] == '\r')
-            return slice_to_u64(slice_trim(slice_make(line.ptr + name.len, line.len - name.len - 1)), INT64_MAX, out);
+            return slice_to_u64(
+                slice_trim(slice_make(line.ptr + name.len, line.len - name.len - 1)), INT64_MAX,
+                out);
     }
     return ERR_NOT_FOUND;
 }
@@ -56,7 +58,8 @@ static int read_head(struct viewer *v, struct slice head)
 {
     uint64_t status;
 
-    if (!slice_starts(head, SLICE("HTTP/1.1 ")) || slice_to_u64(slice_make(head.ptr + 9, 3), 999, &status) < 0)
+    if (!slice_starts(head, SLICE("HTTP/1.1 ")) ||
+        slice_to_u64(slice_make(head.ptr + 9, 3), 999, &status) < 0)
         return ERR_SYNTAX;
     v->status = (int)status;
     v->left = 0;
@@ -79,8 +82,8 @@ static void begin_body(struct viewer *v, struct slice rest)
         take_body(v, rest);
 }
 
-/* What is kept is taken off the viewer first: a callback may ask again, and so keep anew. A head that came whole, as nearly
- * all do, is read where it lies. */
+/* What is kept is taken off the viewer first: a callback may ask again, and so keep anew. A head
+ * that came whole, as nearly all do, is read where it lies. */
 static void take_head(struct viewer *v, struct slice octets)
 {
     struct buf kept = v->head;
@@ -141,9 +144,11 @@ static void on_end(struct conn *c, const char *why)
     fail(of(c), why);
 }
 
-static const struct conn_ops ops = {.on_open = on_open, .on_octets = on_octets, .on_room = on_room, .on_end = on_end};
+static const struct conn_ops ops = {
+    .on_open = on_open, .on_octets = on_octets, .on_room = on_room, .on_end = on_end};
 
-int viewer_dial(struct viewer *v, struct event_base *base, const struct viewer_ops *viewer_ops, uint16_t port, size_t number)
+int viewer_dial(struct viewer *v, struct event_base *base, const struct viewer_ops *viewer_ops,
+                uint16_t port, size_t number)
 {
     v->ops = viewer_ops;
     v->state = VIEWER_DIALLING;

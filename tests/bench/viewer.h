@@ -1,4 +1,5 @@
-/* viewer.h - one viewer: an HTTP/1.1 keep-alive connection that asks, counts the answer's octets and throws them away.
+/* viewer.h - one viewer: an HTTP/1.1 keep-alive connection that asks, counts the answer's octets
+ * and throws them away.
  *
  *   DIALLING ──▶ IDLE ──viewer_ask──▶ HEAD ──▶ BODY ──whole──▶ IDLE ...
  *                                      └─101──▶ SWITCHED: octets are on_octets' from then on
@@ -13,13 +14,14 @@ enum viewer_state { VIEWER_DIALLING, VIEWER_IDLE, VIEWER_HEAD, VIEWER_BODY, VIEW
 struct viewer;
 
 struct viewer_ops {
-    void (*on_ready)(struct viewer *v);                    /* dialled */
-    void (*on_head)(struct viewer *v);                     /* `status` is known; may be NULL */
+    void (*on_ready)(struct viewer *v);                     /* dialled */
+    void (*on_head)(struct viewer *v);                      /* `status` is known; may be NULL */
     void (*on_body)(struct viewer *v, struct slice octets); /* may be NULL */
-    void (*on_answer)(struct viewer *v);                   /* the whole of it is here; ask again if you like */
-    void (*on_room)(struct viewer *v);                     /* an upload may go on: conn_fill() was called */
+    void (*on_answer)(struct viewer *v); /* the whole of it is here; ask again if you like */
+    void (*on_room)(struct viewer *v);   /* an upload may go on: conn_fill() was called */
     void (*on_octets)(struct viewer *v, struct slice octets); /* after a 101 */
-    void (*on_broken)(struct viewer *v, const char *why);  /* closed; viewer_dial may be called again */
+    void (*on_broken)(struct viewer *v,
+                      const char *why); /* closed; viewer_dial may be called again */
 };
 
 struct viewer {
@@ -31,8 +33,8 @@ struct viewer {
     int status;
 };
 
-int viewer_dial(struct viewer *v, struct event_base *base, const struct viewer_ops *ops, uint16_t port,
-                size_t number) MUSTCHECK;
+int viewer_dial(struct viewer *v, struct event_base *base, const struct viewer_ops *ops,
+                uint16_t port, size_t number) MUSTCHECK;
 void viewer_ask(struct viewer *v, struct slice request);
 void viewer_close(struct viewer *v);
 

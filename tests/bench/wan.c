@@ -1,9 +1,13 @@
-/* wan.c - a long thin line in user space: `wan TARGET-PORT RTT-MS KBIT-PER-S` relays TCP with half the round trip of delay and
- * one rate for all connections, each way. Prints its port; serves until standard input ends.
+/* wan.c - a long thin line in user space: `wan TARGET-PORT RTT-MS KBIT-PER-S` relays TCP with half
+ * the round trip of delay and one rate for all connections, each way. Prints its port; serves until
+ * standard input ends.
  *
- * What a real line's queue would hold is held back at the sender: small socket buffers, and no more is read than the rate
- * allows. So whatever queues in front of the line queues in the program under test, where it can be seen to. */
+ * What a real line's queue would hold is held back at the sender: small socket buffers, and no more
+ * is read than the rate allows. So whatever queues in front of the line queues in the program under
+ * test, where it can be seen to. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -18,7 +22,8 @@
 
 enum { TICK_US = 1000, PIECE = 4096, SOCKET_BUFFER = 16384, BURST_TICKS = 20, SLACK = 65536 };
 
-/* Octets that have been taken off one end and wait for their time at the other. len 0: the end of the stream. */
+/* Octets that have been taken off one end and wait for their time at the other. len 0: the end of
+ * the stream. */
 struct piece {
     struct list_node node;
     uint64_t due_us;
@@ -49,10 +54,12 @@ static struct wan {
     uint16_t target;
 } wan;
 
-static void shrink(int fd)
+/* Nagle's delay would be added to the line's. */
+static void shape(int fd)
 {
-    static const int size = SOCKET_BUFFER; /* the kernel doubles it */
+    static const int on = 1, size = SOCKET_BUFFER; /* the kernel doubles it */
 
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
@@ -174,7 +181,7 @@ static void on_tick(evutil_socket_t fd, short what, void *user)
 static void on_connection(evutil_socket_t listener, short what, void *user)
 {
     int near = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    int far = near < 0 ? -1 : conn_connect(wan.target, 0, shrink);
+    int far = near < 0 ? -1 : conn_connect(wan.target, 0, shape);
 
     if (far < 0) {
         if (near >= 0)
@@ -214,7 +221,8 @@ int main(int argc, char **argv)
     uint16_t port = 0;
 
     if (argc != 4 || slice_to_u64(slice_str(argv[1]), UINT16_MAX, &target) < 0 ||
-        slice_to_u64(slice_str(argv[2]), 10000, &rtt_ms) < 0 || slice_to_u64(slice_str(argv[3]), 10000000, &kbit) < 0)
+        slice_to_u64(slice_str(argv[2]), 10000, &rtt_ms) < 0 ||
+        slice_to_u64(slice_str(argv[3]), 10000000, &kbit) < 0)
         return 1;
     conn_prepare_process();
     int listener = conn_listen(&port);
@@ -223,7 +231,7 @@ int main(int argc, char **argv)
         perror("wan");
         return 1;
     }
-    shrink(listener); /* what is accepted inherits it */
+    shape(listener); /* what is accepted inherits it */
     list_init(&wan.relays);
     wan.target = (uint16_t)target;
     wan.delay_us = rtt_ms * 500;

@@ -1,7 +1,9 @@
-/* websockets.c - mode `websockets`: opens --connections WebSockets, says so, holds them until standard input ends.
+/* websockets.c - mode `websockets`: opens --connections WebSockets, says so, holds them until
+ * standard input ends.
  *
- * Commands: `echo RATE MILLISECONDS SIZE` sends messages on a constant schedule over all of them in turn and prints the
- * latencies. A message begins with the moment it was due, and the origin sends it back: nothing is kept about it here. */
+ * Commands: `echo RATE MILLISECONDS SIZE` sends messages on a constant schedule over all of them in
+ * turn and prints the latencies. A message begins with the moment it was due, and the origin sends
+ * it back: nothing is kept about it here. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,11 +15,13 @@
 #include "tests/bench/schedule.h"
 #include "tests/bench/viewer.h"
 
-enum { AT_ONCE = 256, RX_LIMIT = 2 * FRAME_MAX + 256 * 1024 };
+/* Few at once: buffers that a server needs for a moment only would be taken for what an idle
+ * WebSocket costs. */
+enum { AT_ONCE = 32, RX_LIMIT = 2 * FRAME_MAX + 256 * 1024 };
 
 struct socket {
     struct viewer viewer;
-    struct buf rx; /* an incomplete frame */
+    struct buf rx;       /* an incomplete frame */
     struct crowd *crowd; /* borrowed: outlives it */
 };
 
@@ -32,12 +36,13 @@ struct crowd {
     uint64_t started_us, dialled, opened, failed, lost, sent, ok;
     size_t size;
     char frame[FRAME_MAX]; /* what is sent next */
-    bool echoing, over, grace_armed;
+    bool echoing, over;
 };
 
 static const struct viewer_ops socket_ops;
-static const char upgrade[] = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+static const char upgrade[] =
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 static struct socket *of(struct viewer *v)
 {
@@ -48,8 +53,9 @@ static struct socket *of(struct viewer *v)
 
 static void say_opened(const struct crowd *c)
 {
-    printf("{\"opened\": %llu, \"failed\": %llu, \"seconds\": %.3f}\n", (unsigned long long)c->opened,
-           (unsigned long long)c->failed, (double)(clock_now_us() - c->started_us) / 1e6);
+    printf("{\"opened\": %llu, \"failed\": %llu, \"seconds\": %.3f}\n",
+           (unsigned long long)c->opened, (unsigned long long)c->failed,
+           (double)(clock_now_us() - c->started_us) / 1e6);
     fflush(stdout);
 }
 
@@ -116,8 +122,9 @@ static void on_broken(struct viewer *v, const char *why)
 
 static void print_echo(struct crowd *c)
 {
-    printf("{\"sent\": %llu, \"ok\": %llu, \"errors\": %llu, \"unsent\": %llu, \"broken\": %llu, ", (unsigned long long)c->sent,
-           (unsigned long long)c->ok, (unsigned long long)(c->sent - c->ok),
+    printf("{\"sent\": %llu, \"ok\": %llu, \"errors\": %llu, \"unsent\": %llu, \"broken\": %llu, ",
+           (unsigned long long)c->sent, (unsigned long long)c->ok,
+           (unsigned long long)(c->sent - c->ok),
            (unsigned long long)(c->schedule.count - c->schedule.next), (unsigned long long)c->lost);
     histogram_print(&c->latency, stdout);
     printf("}\n");
@@ -216,7 +223,8 @@ static void on_command(void *user, char *line)
 
     if (!line)
         load_stop(c->load);
-    else if (!c->echoing && c->opened > 0 && sscanf(line, "echo %u %u %u", &rate, &ms, &size) == 3 && rate > 0 &&
+    else if (!c->echoing && c->opened > 0 &&
+             sscanf(line, "echo %u %u %u", &rate, &ms, &size) == 3 && rate > 0 &&
              size >= sizeof(uint64_t) && size <= UINT16_MAX)
         echo(c, rate, ms, size);
     else
@@ -224,8 +232,11 @@ static void on_command(void *user, char *line)
     fflush(stdout);
 }
 
-static const struct viewer_ops socket_ops = {
-    .on_ready = on_ready, .on_head = on_head, .on_answer = on_refused, .on_octets = on_octets, .on_broken = on_broken};
+static const struct viewer_ops socket_ops = {.on_ready = on_ready,
+                                             .on_head = on_head,
+                                             .on_answer = on_refused,
+                                             .on_octets = on_octets,
+                                             .on_broken = on_broken};
 
 static void close_all(struct crowd *c)
 {

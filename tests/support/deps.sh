@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a target needs and that are missing; says which; touches nothing when all are there.
-#   deps.sh build|demo|test|lint...
+#   deps.sh build|demo|test|bench|peers|lint...
 set -eu
 
 declare -A packages=(
     [build]="gcc make pkg-config libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev"
     [demo]="openssl python3 python3-websockets"
     [test]="libcmocka-dev git curl nginx-light chromium nodejs python3-pytest python3-pytest-xdist python3-pytest-timeout python3-h2"
+    [bench]="wrk"
+    [peers]="haproxy nghttp2-proxy openssh-client openssh-server"
     [lint]="clang clang-format clang-tidy"
 )
 # CVE-2026-27135 is fixed from this version on.

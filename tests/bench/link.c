@@ -1,0 +1,304 @@
+/* link.c - see link.h. HTTP/2 by hand (RFC 9113 4.1, 6.5, 6.7), because 10,000 sessions of a
+ * library would be the load's memory, not the server's. It never needs to read a field: it has one
+ * answer. */
+#include "tests/bench/link.h"
+
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/bench/conn.h"
+
+enum {
+    SCRATCH = 65536,
+    RX_LIMIT = 2 * 65536,
+    TX_LIMIT = 1 << 20,
+    FRAME_HEAD = 9,
+    PREFACE_LEN = 24,
+    BODY_LEN = 200
+};
+enum {
+    DATA = 0,
+    HEADERS = 1,
+    SETTINGS = 4,
+    PING = 6,
+    FLAG_ACK = 1,
+    END_STREAM = 1,
+    END_HEADERS = 4
+};
+
+static char scratch[SCRATCH];
+static int link_index = -1; /* where an SSL keeps its link */
+
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct link *l = SSL_get_ex_data(ssl, link_index);
+
+    SSL_SESSION_free(l->session);
+    l->session = session;
+    return 1; /* ours now */
+}
+
+SSL_CTX *link_tls_new(const char *ca)
+{
+    static const unsigned char alpn[] = "\x08http/1.1";
+    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+
+    link_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    if (!tls || SSL_CTX_load_verify_locations(tls, ca, NULL) != 1) {
+        SSL_CTX_free(tls);
+        return NULL;
+    }
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_alpn_protos(tls, alpn, sizeof(alpn) - 1);
+    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(tls, on_session);
+    return tls;
+}
+
+static void lose(struct link *l, const char *why)
+{
+    link_drop(l);
+    l->env->on_lost(l, why);
+}
+
+/* ---- sending ---- */
+
+static void queue(struct link *l, struct slice octets)
+{
+    if (buf_append(&l->tx, octets) < 0)
+        abort(); /* a server that asks and never reads */
+}
+
+static void flush(struct link *l)
+{
+    int taken = 1;
+
+    while (buf_len(&l->tx) > 0 && taken > 0) {
+        taken = SSL_write(l->ssl, buf_slice(&l->tx).ptr, (int)buf_len(&l->tx));
+        if (taken > 0)
+            buf_consume(&l->tx, (size_t)taken);
+    }
+    if (buf_len(&l->tx) > 0) {
+        event_add(&l->writer, NULL);
+        return;
+    }
+    buf_release(&l->tx);
+    event_del(&l->writer);
+}
+
+static void queue_frame(struct link *l, uint8_t type, uint8_t flags, uint32_t stream,
+                        struct slice body)
+{
+    const uint8_t head[FRAME_HEAD] = {(uint8_t)(body.len >> 16),
+                                      (uint8_t)(body.len >> 8),
+                                      (uint8_t)body.len,
+                                      type,
+                                      flags,
+                                      (uint8_t)(stream >> 24),
+                                      (uint8_t)(stream >> 16),
+                                      (uint8_t)(stream >> 8),
+                                      (uint8_t)stream};
+
+    queue(l, slice_make((const char *)head, sizeof(head)));
+    queue(l, body);
+}
+
+static void queue_attach(struct link *l)
+{
+    if (buf_printf(&l->tx,
+                   "GET /tunnel/%s HTTP/1.1\r\nHost: localhost:%u\r\nConnection: "
+                   "upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n"
+                   "Authorization: Bearer %s\r\n\r\n",
+                   l->name, (unsigned)l->env->port, l->ticket) < 0)
+        abort();
+}
+
+/* ---- HTTP/2 ---- */
+
+/* ":status: 200" (static table, 8) and a literal "content-length: 200" (name 28): RFC
+ * 7541 6.1, 6.2.2. */
+static void answer(struct link *l, uint32_t stream)
+{
+    static const char body[BODY_LEN];
+
+    l->env->requests++;
+    queue_frame(l, HEADERS, END_HEADERS, stream,
+                SLICE("\x88\x0f\x0d\x03"
+                      "200"));
+    queue_frame(l, DATA, END_STREAM, stream, slice_make(body, sizeof(body)));
+}
+
+static void take_frame(struct link *l, uint8_t type, uint8_t flags, uint32_t stream,
+                       struct slice body)
+{
+    bool ack = (flags & FLAG_ACK) != 0;
+
+    if (type == HEADERS && (flags & END_STREAM))
+        answer(l, stream);
+    else if (type == PING && !ack)
+        queue_frame(l, PING, FLAG_ACK, 0, body);
+    else if (type == SETTINGS && !ack)
+        queue_frame(l, SETTINGS, FLAG_ACK, 0, SLICE(""));
+    else if (type == SETTINGS && l->state == LINK_GREETING) {
+        l->state = LINK_UP;
+        l->env->on_up(l);
+    }
+}
+
+static uint32_t number24(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
+}
+
+/* How many octets were used; 0: more are needed. */
+static size_t take_http2(struct link *l, struct slice octets)
+{
+    const uint8_t *at = (const uint8_t *)octets.ptr;
+
+    if (!l->greeted) {
+        l->greeted = octets.len >= PREFACE_LEN;
+        return l->greeted ? PREFACE_LEN : 0;
+    }
+    if (octets.len < FRAME_HEAD || octets.len < FRAME_HEAD + number24(at))
+        return 0;
+    size_t len = number24(at);
+    uint32_t stream = (uint32_t)(at[5] & 0x7f) << 24 | number24(at + 6);
+    take_frame(l, at[3], at[4], stream, slice_make(octets.ptr + FRAME_HEAD, len));
+    return FRAME_HEAD + len;
+}
+
+/* The 101 and what follows it. RFC 8441 3: extended CONNECT is announced, as oneport does. */
+static size_t take_attach(struct link *l, struct slice octets)
+{
+    static const char connect_protocol[] = {0, 8, 0, 0, 0, 1};
+    const char *end = memmem(octets.ptr, octets.len, "\r\n\r\n", 4);
+
+    if (!end)
+        return 0;
+    if (!slice_starts(octets, SLICE("HTTP/1.1 101 "))) {
+        fprintf(stderr, "links: refused: %.*s\n", (int)(end - octets.ptr), octets.ptr);
+        return SIZE_MAX;
+    }
+    l->state = LINK_GREETING;
+    queue_frame(l, SETTINGS, 0, 0, slice_make(connect_protocol, sizeof(connect_protocol)));
+    return (size_t)(end - octets.ptr) + 4;
+}
+
+/* false: the link was refused. */
+static bool take(struct link *l)
+{
+    size_t used = 1;
+
+    while (used > 0 && buf_len(&l->rx) > 0) {
+        used = l->state == LINK_ATTACHING ? take_attach(l, buf_slice(&l->rx))
+                                          : take_http2(l, buf_slice(&l->rx));
+        if (used == SIZE_MAX)
+            return false;
+        buf_consume(&l->rx, used);
+    }
+    if (buf_len(&l->rx) == 0)
+        buf_release(&l->rx);
+    return true;
+}
+
+/* ---- the socket ---- */
+
+/* NULL: all is read that there is; else why the link is lost. */
+static const char *read_all(struct link *l)
+{
+    int got;
+
+    ERR_clear_error();
+    while ((got = SSL_read(l->ssl, scratch, sizeof(scratch))) > 0) {
+        if (buf_append(&l->rx, slice_make(scratch, (size_t)got)) < 0 || !take(l))
+            return "refused, or a frame that is too long";
+    }
+    return SSL_get_error(l->ssl, got) == SSL_ERROR_WANT_READ ? NULL : "closed by the server";
+}
+
+/* Whether it is done; a failure has been told. */
+static bool shake_hands(struct link *l)
+{
+    ERR_clear_error();
+    int done = SSL_do_handshake(l->ssl);
+    if (done == 1) {
+        l->env->resumed += SSL_session_reused(l->ssl) != 0;
+        l->state = LINK_ATTACHING;
+        event_del(&l->writer);
+        queue_attach(l);
+        return true;
+    }
+    int error = SSL_get_error(l->ssl, done);
+    if (error == SSL_ERROR_WANT_READ)
+        event_del(&l->writer);
+    else if (error != SSL_ERROR_WANT_WRITE)
+        lose(l, "no TLS");
+    return false;
+}
+
+static void on_event(evutil_socket_t fd, short what, void *user)
+{
+    struct link *l = user;
+
+    if (l->state == LINK_HANDSHAKE && !shake_hands(l))
+        return;
+    const char *why = read_all(l);
+    if (why)
+        lose(l, why);
+    else
+        flush(l);
+}
+
+void link_dial(struct link *l)
+{
+    static char host[] = "localhost"; /* the macro below drops const */
+
+    l->fd = conn_connect(l->env->port, l->number, NULL);
+    l->ssl = l->fd < 0 ? NULL : SSL_new(l->env->tls);
+    if (!l->ssl) {
+        l->env->on_lost(l, "no socket");
+        return;
+    }
+    buf_init(&l->rx, RX_LIMIT);
+    buf_init(&l->tx, TX_LIMIT);
+    l->state = LINK_HANDSHAKE;
+    l->greeted = false;
+    SSL_set_fd(l->ssl, l->fd);
+    SSL_set_ex_data(l->ssl, link_index, l);
+    SSL_set_tlsext_host_name(l->ssl, host);
+    SSL_set1_host(l->ssl, host);
+    SSL_set_connect_state(l->ssl);
+    if (l->session)
+        SSL_set_session(l->ssl, l->session);
+    event_assign(&l->reader, l->env->base, l->fd, EV_READ | EV_PERSIST, on_event, l);
+    event_assign(&l->writer, l->env->base, l->fd, EV_WRITE | EV_PERSIST, on_event, l);
+    event_add(&l->reader, NULL);
+    event_add(&l->writer, NULL);
+}
+
+void link_drop(struct link *l)
+{
+    if (!l->ssl)
+        return;
+    event_del(&l->reader);
+    event_del(&l->writer);
+    SSL_set_quiet_shutdown(l->ssl, 1);
+    SSL_shutdown(l->ssl); /* else its session counts as broken */
+    SSL_free(l->ssl);
+    l->ssl = NULL;
+    close(l->fd);
+    buf_release(&l->rx);
+    buf_release(&l->tx);
+    l->state = LINK_DOWN;
+}
+
+void link_deinit(struct link *l)
+{
+    link_drop(l);
+    SSL_SESSION_free(l->session);
+    free(l->name);
+    free(l->ticket);
+}

@@ -1,0 +1,120 @@
+"""The peers that do the same work without the reverse dial: a viewer-side proxy, one encrypted connection, an origin-side proxy.
+
+Each gets as many threads an end as oneportd has workers; everything else is its default unless the path's name, or a comment here,
+says otherwise. A peer that is set up badly flatters us: whoever changes this file compares `requests` before and after."""
+
+import getpass
+import os
+import pathlib
+import shutil
+import subprocess
+
+from support.programs import free_port
+
+from .paths import Direct, NginxHop, Oneport, Path, Skipped
+
+
+class Haproxy(Path):
+    """HAProxy, HTTP/1.1 to TLS with HTTP/2, HAProxy, HTTP/1.1.
+
+    Not its default: `http-reuse always`. With `safe` each viewer's connection gets an HTTP/2 connection of its own, nothing is
+    multiplexed, and a request costs HAProxy two to three times the CPU: another job than the one that is compared."""
+
+    name = "haproxy"
+    tuning = ""
+
+    def start(self):
+        self.port, middle = free_port(), free_port()
+        tls = self.bench.certificate
+        pem = self.directory / "server.pem"
+        pem.write_text(tls.cert.read_text() + tls.key.read_text())
+        self._run("client", middle, f"ssl crt {pem} alpn h2", f"127.0.0.1:{self.origin_port}")
+        self._run("server", self.port, "", f"127.0.0.1:{self.line(middle)} ssl verify required ca-file {tls.ca} sni str(localhost) alpn h2 ws h2")
+
+    def _run(self, end, port, bind, server):
+        conf = self.directory / f"{end}.cfg"
+        conf.write_text(f"""global
+    nbthread {self.bench.workers}
+    {self.tuning}
+defaults
+    mode http
+    timeout connect 10s
+    timeout client 300s
+    timeout server 300s
+    timeout tunnel 300s
+frontend viewers
+    bind 127.0.0.1:{port} {bind}
+    default_backend onward
+backend onward
+    http-reuse always
+    server next {server}
+""")
+        self.run(end, "haproxy", "-f", conf, "-db", "-q", port=port)
+
+
+class HaproxyTuned(Haproxy):
+    """The same with buffers and windows for bulk."""
+
+    name = "haproxy-tuned"
+    tuning = "tune.bufsize 65536\n    tune.h2.initial-window-size 1048576"
+
+
+class Nghttpx(Path):
+    """nghttpx at both ends, likewise."""
+
+    name = "nghttpx"
+
+    def start(self):
+        self.port, middle = free_port(), free_port()
+        tls = self.bench.certificate
+        self._run("client", middle, "", f"--backend=127.0.0.1,{self.origin_port}", tls.key, tls.cert)
+        self._run("server", self.port, ";no-tls",
+                  f"--backend=127.0.0.1,{self.line(middle)};;proto=h2;tls;sni=localhost", f"--cacert={tls.ca}")
+
+    def _run(self, end, port, frontend, *more):
+        self.run(end, "nghttpx", "--conf=/dev/null", "--single-process", f"--workers={self.bench.workers}", "--no-ocsp",
+                 f"--frontend=127.0.0.1,{port}{frontend}", *more, port=port)
+
+
+class Ssh(Path):
+    """ssh -R through an sshd of our own, with keys of our own: nothing of the machine's is read."""
+
+    name = "ssh"
+    one_link = True
+
+    def start(self):
+        daemon = shutil.which("sshd", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+        if not daemon or not shutil.which("ssh"):
+            raise Skipped("ssh or sshd is not installed")
+        prepare_privilege_separation()
+        for key in ("host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.directory / key], check=True)
+        self.port, middle = free_port(), free_port()
+        self.run("server", daemon, "-D", "-e", "-f", self._server_conf(middle), port=middle)
+        self.run("client", "ssh", "-F", "/dev/null", "-N", "-T", "-p", self.line(middle), "-i", self.directory / "user",
+                 "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={self.directory / 'known'}", "-o", "BatchMode=yes",
+                 "-o", "ExitOnForwardFailure=yes", "-R", f"127.0.0.1:{self.port}:127.0.0.1:{self.origin_port}",
+                 f"{getpass.getuser()}@127.0.0.1", port=self.port)
+
+    def _server_conf(self, port):
+        conf = self.directory / "sshd.conf"
+        conf.write_text(f"""ListenAddress 127.0.0.1:{port}
+HostKey {self.directory / "host"}
+AuthorizedKeysFile {self.directory / "user.pub"}
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+AllowTcpForwarding yes
+""")
+        return conf
+
+
+def prepare_privilege_separation():
+    """An sshd of root insists on this empty folder, which its service would make at boot."""
+    if os.getuid() == 0:
+        pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+
+
+ALL = {kind.name: kind for kind in (Direct, NginxHop, Oneport, Haproxy, HaproxyTuned, Nghttpx, Ssh)}
