@@ -1,7 +1,9 @@
-/* h1_conn.c - one HTTP/1.1 connection end as a leg: its life, and what its owner may ask; h1_conn.h has the two state machines.
+/* h1_conn.c - one HTTP/1.1 connection end as a leg: its life, and what its owner may ask; h1_conn.h
+ * has the two state machines.
  *
- * Octets come from one read of the loop's scratch; what was read beyond the current message waits in `rest`.
- * Invariants: outstanding <= window; rx HOLD and DONE read nothing; the sock is paused iff nothing is wanted from it. */
+ * Octets come from one read of the loop's scratch; what was read beyond the current message waits
+ * in `rest`. Invariants: outstanding <= window; rx HOLD and DONE read nothing; the sock is paused
+ * iff nothing is wanted from it. */
 #include "h1_conn_int.h"
 
 #include <assert.h>
@@ -12,7 +14,8 @@ bool h1_conn_both_over(const struct h1_conn *c)
     return (c->rx == RX_DONE && c->tx == TX_DONE) || (c->rx == RX_ENDED && c->tx == TX_ENDED);
 }
 
-/* The leg lets go at once; the owner hears it from the task, where nothing of the exchange is on the stack. */
+/* The leg lets go at once; the owner hears it from the task, where nothing of the exchange is on
+ * the stack. */
 void h1_conn_check_over(struct h1_conn *c)
 {
     if (h1_conn_both_over(c)) {
@@ -27,7 +30,8 @@ void h1_conn_resume(struct h1_conn *c)
     loop_defer(c->loop, &c->task);
 }
 
-/* ---- what the loop and the sock tell ----------------------------------------------------------------------------------------- */
+/* ---- what the loop and the sock tell
+ * ----------------------------------------------------------------------------------------- */
 
 static void run_task(void *user)
 {
@@ -71,7 +75,8 @@ static void on_sent(void *user)
         c->ops->on_sent(c->user);
 }
 
-/* A peer that is gone while it waits for the other message: it has no reader. One that still owes a body is found by reading it. */
+/* A peer that is gone while it waits for the other message: it has no reader. One that still owes a
+ * body is found by reading it. */
 static void on_hangup(void *user)
 {
     struct h1_conn *c = user;
@@ -92,9 +97,12 @@ static const struct sock_ops h1_sock_ops = {
     .on_error = on_error,
 };
 
-/* ---- for the owner --------------------------------------------------------------------------------------------------------------- */
+/* ---- for the owner
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
-struct h1_conn *h1_conn_new(struct loop *l, struct sock *sock, enum h1_role role, const struct h1_limits *limits, size_t window,
+struct h1_conn *h1_conn_new(struct loop *l, struct sock *sock, enum h1_role role,
+                            const struct h1_limits *limits, size_t window,
                             const struct h1_conn_ops *ops, void *user)
 {
     struct h1_conn *c = xcalloc(1, sizeof(*c));
@@ -212,6 +220,7 @@ void h1_conn_next(struct h1_conn *c)
     c->done_told = false;
     c->reply = (struct h1_conn_reply){0};
     c->expect_head_answer = false;
+    sock_rest(c->sock);
     h1_conn_resume(c);
 }
 

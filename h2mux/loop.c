@@ -1,4 +1,5 @@
-/* loop.c - the turn of one event loop over libevent: callbacks, deferred tasks, flushes, reaping. */
+/* loop.c - the turn of one event loop over libevent: callbacks, deferred tasks, flushes, reaping.
+ */
 #include "h2mux/loop.h"
 
 #include "h2mux/base/clock.h"
@@ -6,9 +7,15 @@
 struct loop {
     struct event_base *base; /* owned */
     struct list_node deferred, flushes, reaped, adopted;
+    struct list_node soon, later; /* of loop_later: since the last tick, before it */
+    struct timer tick;            /* armed while either holds any */
     bool stopping;
     char scratch[LOOP_SCRATCH];
 };
+
+enum { TICK_MS = 250 };
+
+static void run_tick(void *user);
 
 struct loop *loop_new(void)
 {
@@ -26,6 +33,9 @@ struct loop *loop_new(void)
     list_init(&l->flushes);
     list_init(&l->reaped);
     list_init(&l->adopted);
+    list_init(&l->soon);
+    list_init(&l->later);
+    timer_init(&l->tick, l, run_tick, l);
     return l;
 }
 
@@ -37,7 +47,8 @@ static void run_tasks(struct list_node *queue)
     }
 }
 
-/* One round only: what a deferred task defers waits for the next turn, so that sockets get their share. */
+/* One round only: what a deferred task defers waits for the next turn, so that sockets get their
+ * share. */
 static void run_deferred(struct loop *l)
 {
     struct list_node round;
@@ -64,6 +75,7 @@ void loop_free(struct loop *l)
         o->close(o->object);
     }
     run_reaped(l);
+    timer_stop(&l->tick);
     event_base_free(l->base);
     free(l);
 }
@@ -119,6 +131,25 @@ void loop_flush(struct loop *l, struct task *t)
         list_push(&l->flushes, &t->node);
 }
 
+static void run_tick(void *user)
+{
+    struct loop *l = user;
+    run_tasks(&l->later);
+    for (struct list_node *n; (n = list_pop(&l->soon)) != NULL;)
+        list_push(&l->later, n);
+    if (!list_empty(&l->later))
+        timer_arm(&l->tick, TICK_MS);
+}
+
+void loop_later(struct loop *l, struct task *t)
+{
+    if (list_linked(&t->node))
+        return;
+    list_push(&l->soon, &t->node);
+    if (!timer_armed(&l->tick))
+        timer_arm(&l->tick, TICK_MS);
+}
+
 void task_cancel(struct task *t)
 {
     list_remove(&t->node);
@@ -168,7 +199,8 @@ void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *
 
 void timer_arm(struct timer *t, uint64_t after_ms)
 {
-    struct timeval tv = {.tv_sec = (time_t)(after_ms / 1000), .tv_usec = (suseconds_t)(after_ms % 1000 * 1000)};
+    struct timeval tv = {.tv_sec = (time_t)(after_ms / 1000),
+                         .tv_usec = (suseconds_t)(after_ms % 1000 * 1000)};
     evtimer_add(&t->event, &tv);
 }
 

@@ -1,10 +1,10 @@
 /* loop.h - one event loop and the order of a turn: callbacks, deferred tasks, flushes, reaping.
  *
  * Callbacks feed, mark and close. What must not run on top of them (or of nghttp2) is a task:
- *   loop_defer     runs once after this turn's callbacks; what it defers itself runs in the next round
- *   loop_flush     runs once after all deferred tasks: sessions frame, sockets write
- *   loop_reap      frees what was closed, when nothing of this turn can hold it any more
- * A loop belongs to one thread. */
+ *   loop_defer     runs once after this turn's callbacks; what it defers itself runs in the next
+ * round loop_flush     runs once after all deferred tasks: sessions frame, sockets write loop_reap
+ * frees what was closed, when nothing of this turn can hold it any more A loop belongs to one
+ * thread. */
 #ifndef H2MUX_LOOP_H
 #define H2MUX_LOOP_H
 
@@ -32,7 +32,8 @@ struct reap {
     void *object;
 };
 
-/* Embedded in an object that nobody owns any more but the loop: loop_free closes what is left of them. */
+/* Embedded in an object that nobody owns any more but the loop: loop_free closes what is left of
+ * them. */
 struct orphan {
     struct list_node node;
     void (*close)(void *object);
@@ -40,7 +41,8 @@ struct orphan {
     bool listening; /* it has said all, and only waits for its peer to have heard */
 };
 
-/* One-shot timer, embedded. Lazy use is meant: a callback looks at the clock and arms itself anew. */
+/* One-shot timer, embedded. Lazy use is meant: a callback looks at the clock and arms itself anew.
+ */
 struct timer {
     struct event event;
     struct loop *loop; /* borrowed: outlives every timer */
@@ -57,7 +59,8 @@ void loop_stop(struct loop *l);        /* the current turn is finished first */
 struct event_base *loop_base(const struct loop *l);
 uint64_t loop_now_us(const struct loop *l); /* monotonic */
 
-/* LOOP_SCRATCH octets for one read, borrowed until the caller returns to the loop; no other reader may run meanwhile. */
+/* LOOP_SCRATCH octets for one read, borrowed until the caller returns to the loop; no other reader
+ * may run meanwhile. */
 char *loop_scratch(struct loop *l);
 
 static inline void task_init(struct task *t, void (*run)(void *user), void *user)
@@ -66,6 +69,9 @@ static inline void task_init(struct task *t, void (*run)(void *user), void *user
 }
 void loop_defer(struct loop *l, struct task *t); /* nothing when it is queued already */
 void loop_flush(struct loop *l, struct task *t); /* likewise */
+/* Runs once, a quarter to half a second from now: for checks that most often turn out not to be
+ * needed. Nothing when it is queued. */
+void loop_later(struct loop *l, struct task *t);
 void task_cancel(struct task *t);
 
 /* Condemns @object: @free_object(@object) runs at turn's end. Once per object. */

@@ -1,8 +1,10 @@
-/* sock.c - one non-blocking byte stream, plain or TLS; TLS runs over a BIO on the raw buffers, so it never sees the descriptor.
+/* sock.c - one non-blocking byte stream, plain or TLS; TLS runs over a BIO on the raw buffers, so
+ * it never sees the descriptor.
  *
  *   peer ─▶ rx (raw) ─▶ [SSL] ─▶ sock_read          sock_write ─▶ [SSL] ─▶ tx (raw) ─▶ peer
  *
- * Invariants: rx_ready is false only after the kernel said EAGAIN, so with edge-triggered events no wake-up is lost; starved is true only after SSL wanted more than rx had. Does not know: HTTP. */
+ * Invariants: rx_ready is false only after the kernel said EAGAIN, so with edge-triggered events no
+ * wake-up is lost; starved is true only after SSL wanted more than rx had. Does not know: HTTP. */
 #include "sock_int.h"
 
 #include <assert.h>
@@ -23,14 +25,15 @@ enum {
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 static void run_ready(void *user);
-static const struct sock_ops no_ops;
+static void run_check(void *user);
+const struct sock_ops sock_no_ops;
 
 struct sock *sock_alloc(struct loop *l, int fd)
 {
     struct sock *s = xcalloc(1, sizeof(*s));
     s->loop = l;
     s->fd = fd;
-    s->ops = &no_ops;
+    s->ops = &sock_no_ops;
     s->tx_ready = true;
     buf_init(&s->rx, SOCK_RX_CHUNK + SOCK_PAIR_ROOM);
     buf_init(&s->tx, SIZE_MAX / 2);
@@ -38,17 +41,19 @@ struct sock *sock_alloc(struct loop *l, int fd)
     buf_init(&s->early, SIZE_MAX / 2);
     task_init(&s->ready, run_ready, s);
     task_init(&s->flush, sock_run_flush, s);
+    task_init(&s->check, run_check, s);
     return s;
 }
 
 /* One registration for the descriptor's life: with edge triggering no epoll_ctl follows. */
-static void watch(struct sock *s)
+void sock_watch(struct sock *s)
 {
     int one = 1;
     fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
     if (s->peer.ss_family == AF_INET || s->peer.ss_family == AF_INET6)
         setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    event_assign(&s->event, loop_base(s->loop), s->fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, s);
+    event_assign(&s->event, loop_base(s->loop), s->fd,
+                 EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, s);
     event_add(&s->event, NULL);
 }
 
@@ -60,7 +65,7 @@ struct sock *sock_new(struct loop *l, int fd)
         s->peer.ss_family = AF_UNSPEC;
     s->state = SOCK_OPEN;
     s->rx_ready = true;
-    watch(s);
+    sock_watch(s);
     return s;
 }
 
@@ -79,7 +84,7 @@ struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t
     memcpy(&s->peer, addr, len);
     s->state = SOCK_CONNECTING;
     s->tx_ready = false;
-    watch(s);
+    sock_watch(s);
     return s;
 }
 
@@ -90,7 +95,9 @@ void sock_set_ops(struct sock *s, const struct sock_ops *ops, void *user)
     loop_defer(s->loop, &s->ready);
 }
 
-/* ---- raw octets ---------------------------------------------------------------------------------------------------- */
+/* ---- raw octets
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static int errno_err(int e)
 {
@@ -129,7 +136,9 @@ static ssize_t raw_recv(struct sock *s, void *to, size_t cap)
         s->rx_ready = false;
         return errno_err(errno);
     }
-    return n; /* a short read is no sign that nothing follows: an RST may have come in the same event */
+    s->drained = (size_t)n < cap;
+    return n; /* a short read is no sign that nothing follows: an RST may have come in the same
+                 event */
 }
 
 /* Raw octets into rx; likewise. */
@@ -183,7 +192,8 @@ void sock_tx_break(struct sock *s)
     loop_defer(s->loop, &s->ready);
 }
 
-/* The kernel tells an error once, and then reads end as after a FIN. EPIPE is no news: the error was told or a FIN came before it. */
+/* The kernel tells an error once, and then reads end as after a FIN. EPIPE is no news: the error
+ * was told or a FIN came before it. */
 static void send_failed(struct sock *s, int why)
 {
     s->tx_ready = false;
@@ -250,7 +260,8 @@ static size_t write_through(struct sock *s, struct slice data)
     if (!s->tx_ready || s->fd < 0)
         return 0;
     struct slice queued = buf_slice(&s->tx);
-    struct iovec iov[2] = {{(void *)(uintptr_t)queued.ptr, queued.len}, {(void *)(uintptr_t)data.ptr, data.len}};
+    struct iovec iov[2] = {{(void *)(uintptr_t)queued.ptr, queued.len},
+                           {(void *)(uintptr_t)data.ptr, data.len}};
     struct msghdr m = {.msg_iov = iov + (queued.len == 0), .msg_iovlen = queued.len == 0 ? 1 : 2};
     ssize_t n;
     do
@@ -275,7 +286,9 @@ static void raw_write(struct sock *s, struct slice data)
     loop_flush(s->loop, &s->flush);
 }
 
-/* ---- what the loop tells ----------------------------------------------------------------------------------------------- */
+/* ---- what the loop tells
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static bool alive(const struct sock *s)
 {
@@ -332,7 +345,8 @@ static bool may_read(const struct sock *s)
     return s->rx_ready || s->raw_eof || buf_len(&s->rx) > 0;
 }
 
-/* To libevent an RST is readable and writable, like data; asking the kernel this way leaves the error for the reader. */
+/* To libevent an RST is readable and writable, like data; asking the kernel this way leaves the
+ * error for the reader. */
 static bool peer_left(struct sock *s)
 {
     struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
@@ -341,11 +355,25 @@ static bool peer_left(struct sock *s)
     return s->hangup;
 }
 
+static void tell_hangup(struct sock *s)
+{
+    if (s->hangup && s->ops->on_hangup != NULL)
+        s->ops->on_hangup(s->user);
+}
+
+/* A pause that lasts: did an RST come in the event that brought the last octets? Asking at every
+ * pause would cost a system call a request. */
+static void run_check(void *user)
+{
+    struct sock *s = user;
+    if (s->paused && s->state == SOCK_OPEN && peer_left(s))
+        tell_hangup(s);
+}
+
 static void tell_readable(struct sock *s)
 {
     if (s->paused) {
-        if (s->ops->on_hangup != NULL && peer_left(s))
-            s->ops->on_hangup(s->user);
+        tell_hangup(s);
         return;
     }
     if (!may_read(s) || s->ops->on_readable == NULL)
@@ -378,13 +406,18 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         if (buf_len(&s->tx) > 0)
             loop_flush(s->loop, &s->flush);
     }
+    s->drained = false;
+    if (s->paused && s->state == SOCK_OPEN && !s->hangup)
+        peer_left(s); /* octets of the next message, or an RST */
     if (s->state == SOCK_CONNECTING && !s->failed)
         connected(s);
     else if (what & (EV_READ | EV_CLOSED))
         run_ready(s);
 }
 
-/* ---- for the owner --------------------------------------------------------------------------------------------------------- */
+/* ---- for the owner
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 int sock_peek(struct sock *s, struct slice *out)
 {
@@ -464,14 +497,19 @@ bool sock_unsend(struct sock *s, size_t octets)
 /* A peer that has left already is told as one that leaves while it lasts. */
 void sock_pause(struct sock *s)
 {
-    if (!s->paused)
-        loop_defer(s->loop, &s->ready);
+    if (s->paused)
+        return;
     s->paused = true;
+    if (s->hangup)
+        loop_defer(s->loop, &s->ready);
+    else if (s->ops->on_hangup != NULL)
+        loop_later(s->loop, &s->check);
 }
 
 void sock_resume(struct sock *s)
 {
     s->paused = false;
+    task_cancel(&s->check);
     if (may_read(s))
         loop_defer(s->loop, &s->ready);
 }
@@ -504,6 +542,7 @@ void sock_close(struct sock *s)
     s->state = SOCK_CLOSED;
     task_cancel(&s->ready);
     task_cancel(&s->flush);
+    task_cancel(&s->check);
     sock_finish_cancel(s);
     sock_pair_leave(s);
     if (s->fd >= 0) {
@@ -524,28 +563,15 @@ void sock_abort(struct sock *s)
     sock_close(s);
 }
 
-/* ---- from loop to loop ------------------------------------------------------------------------------------------------ */
-
-void sock_leave(struct sock *s)
+void sock_rest(struct sock *s)
 {
-    task_cancel(&s->ready);
-    task_cancel(&s->flush);
-    event_del(&s->event);
-    s->ops = &no_ops;
-    s->user = NULL;
+    if (s->drained && !s->hangup && s->fd >= 0)
+        s->rx_ready = false;
 }
 
-/* A fresh registration tells at once what is ready, so nothing can have been missed. */
-void sock_enter(struct sock *s, struct loop *l)
-{
-    s->loop = l;
-    watch(s);
-    if (buf_len(&s->tx) > 0)
-        loop_flush(l, &s->flush);
-    sock_resume(s);
-}
-
-/* ---- addresses ------------------------------------------------------------------------------------------------------------------- */
+/* ---- addresses
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 int sock_fd(const struct sock *s)
 {

@@ -1,13 +1,16 @@
-/* sock.h - one non-blocking byte stream: TCP or unix socket, TLS over it, or one half of a pair in memory.
+/* sock.h - one non-blocking byte stream: TCP or unix socket, TLS over it, or one half of a pair in
+ * memory.
  *
  *   CONNECTING ──▶ HANDSHAKING ──▶ OPEN ──▶ (shut_tx, shut_rx) ──▶ closed
  *
- * Reads are pulled (sock_read), writes are queued and leave in one gathered write at turn's end; a large one goes at once.
- * The queue has no limit of its own: its source looks at sock_queued() and is told by on_sent. The descriptor is registered once,
- * edge-triggered, for both directions. Nothing is lost before it is judged: sock_peek shows bytes and leaves them,
- * and sock_start_tls begins with what was peeked.
+ * Reads are pulled (sock_read), writes are queued and leave in one gathered write at turn's end; a
+ * large one goes at once. The queue has no limit of its own: its source looks at sock_queued() and
+ * is told by on_sent. The descriptor is registered once, edge-triggered, for both directions.
+ * Nothing is lost before it is judged: sock_peek shows bytes and leaves them, and sock_start_tls
+ * begins with what was peeked.
  *
- * Callbacks never run inside the calls below, only from the loop. After sock_close no callback runs. */
+ * Callbacks never run inside the calls below, only from the loop. After sock_close no callback
+ * runs. */
 #ifndef H2MUX_SOCK_H
 #define H2MUX_SOCK_H
 
@@ -22,11 +25,15 @@
 struct sock;
 
 struct sock_ops {
-    void (*on_open)(void *user);     /* connected, and through the handshake if TLS was started; may be NULL */
+    void (*on_open)(
+        void *user); /* connected, and through the handshake if TLS was started; may be NULL */
     void (*on_readable)(void *user); /* sock_read has something: octets, the end, or an error */
     void (*on_sent)(void *user);     /* octets left the queue since the last call; may be NULL */
-    void (*on_hangup)(void *user);   /* reading is paused and the peer has sent FIN or RST, before or since; may be NULL */
-    void (*on_error)(void *user, int err, const char *reason); /* connect, handshake or write failed: the owner closes it */
+    void (*on_hangup)(void *user); /* reading is paused and the peer has sent FIN or RST, before or
+                                      since; may be NULL */
+    void (*on_error)(
+        void *user, int err,
+        const char *reason); /* connect, handshake or write failed: the owner closes it */
 };
 
 /* Takes @fd (non-blocking is set here). The peer is asked of the kernel unless given. */
@@ -39,47 +46,63 @@ void sock_pair(struct loop *l, struct sock **a, struct sock **b);
 /* @user is borrowed and outlives the sock or closes it. */
 void sock_set_ops(struct sock *s, const struct sock_ops *ops, void *user);
 
-/* What has arrived raw and was not read, at least one octet; ERR_AGAIN, ERR_EOF, ERR_IO. Before TLS only. */
+/* What has arrived raw and was not read, at least one octet; ERR_AGAIN, ERR_EOF, ERR_IO. Before TLS
+ * only. */
 int sock_peek(struct sock *s, struct slice *out) MUSTCHECK;
 
 /* From here on the bytes are TLS records. @host NULL: server side. on_open follows. */
 int sock_start_tls(struct sock *s, struct tls *t, const char *host) MUSTCHECK;
 bool sock_is_tls(const struct sock *s);
 
-/* > 0 octets; 0: the peer ended its direction in order; ERR_AGAIN; ERR_TRUNCATED (TLS without close_notify), ERR_RESET, ERR_IO, ERR_TLS. */
+/* > 0 octets; 0: the peer ended its direction in order; ERR_AGAIN; ERR_TRUNCATED (TLS without
+ * close_notify), ERR_RESET, ERR_IO, ERR_TLS. */
 ssize_t sock_read(struct sock *s, void *to, size_t cap) MUSTCHECK;
 
-/* All of @data is taken: written or copied. Nothing happens on a sock that failed or was shut for writing. */
+/* All of @data is taken: written or copied. Nothing happens on a sock that failed or was shut for
+ * writing. */
 void sock_write(struct sock *s, struct slice data);
-size_t sock_queued(const struct sock *s); /* octets taken that have not left (as they will leave: records when TLS) */
+size_t sock_queued(const struct sock *s); /* octets taken that have not left (as they will leave:
+                                             records when TLS) */
 
-/* Puts @data back in front of what will be read: for whoever takes the sock over from a reader that read ahead. */
+/* Puts @data back in front of what will be read: for whoever takes the sock over from a reader that
+ * read ahead. */
 void sock_unread(struct sock *s, struct slice data);
-/* Cuts the last @octets off the queue, if they are still there and are not records: false otherwise. */
+/* Cuts the last @octets off the queue, if they are still there and are not records: false
+ * otherwise. */
 bool sock_unsend(struct sock *s, size_t octets);
 
-/* While paused on_readable is not called. on_readable runs again after a resume if anything may be there. */
+/* While paused on_readable is not called. on_readable runs again after a resume if anything may be
+ * there. */
 void sock_pause(struct sock *s);
 void sock_resume(struct sock *s);
+
+/* Between messages: what was read to its end is taken as empty until the kernel says otherwise,
+ * which saves asking it. An RST that came in the same event is then found by the next write, or by
+ * whoever limits how long a connection may be idle. */
+void sock_rest(struct sock *s);
 
 void sock_shutdown(struct sock *s); /* FIN (close_notify before it) after what is queued */
 void sock_close(struct sock *s);    /* at once; what is queued is dropped. NULL is fine */
 void sock_abort(struct sock *s);    /* at once, with RST, so that the peer can tell */
 
-/* Takes @s from its owner: sends what is queued, however slowly the peer takes it (given up when nothing leaves for a minute), then FIN;
- * from then on reads and forgets up to @max_octets for at most @max_ms or until the peer's FIN, then closes: so the peer reads our last
- * words instead of a RST (RFC 9112 9.6). */
+/* Takes @s from its owner: sends what is queued, however slowly the peer takes it (given up when
+ * nothing leaves for a minute), then FIN; from then on reads and forgets up to @max_octets for at
+ * most @max_ms or until the peer's FIN, then closes: so the peer reads our last words instead of a
+ * RST (RFC 9112 9.6). */
 void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets);
 
-/* From one loop to another, maybe on another thread: between the two nobody may touch it. No reader is set (sock_set_ops NULL is done here);
- * what is queued, read ahead and agreed by TLS goes along. Connected socks only. */
+/* From one loop to another, maybe on another thread: between the two nobody may touch it. No reader
+ * is set (sock_set_ops NULL is done here); what is queued, read ahead and agreed by TLS goes along.
+ * Connected socks only. */
 void sock_leave(struct sock *s);
 void sock_enter(struct sock *s, struct loop *l);
 
 int sock_fd(const struct sock *s); /* -1 in memory */
 /* The peer's address, AF_UNSPEC for pairs, AF_UNIX for unix sockets. */
 const struct sockaddr_storage *sock_peer(const struct sock *s);
-void sock_set_notsent_lowat(struct sock *s, int octets); /* links: what waits in the kernel stays short */
-void sock_address_text(const struct sockaddr_storage *a, bool with_port, char *to, size_t cap); /* "192.0.2.1", "[2001:db8::1]:443", "unix" */
+void sock_set_notsent_lowat(struct sock *s,
+                            int octets); /* links: what waits in the kernel stays short */
+void sock_address_text(const struct sockaddr_storage *a, bool with_port, char *to,
+                       size_t cap); /* "192.0.2.1", "[2001:db8::1]:443", "unix" */
 
 #endif

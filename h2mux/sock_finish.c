@@ -1,4 +1,5 @@
-/* sock_finish.c - a sock's last words: what is queued, FIN, then listening until the peer has read them too.
+/* sock_finish.c - a sock's last words: what is queued, FIN, then listening until the peer has read
+ * them too.
  *
  *   SAYING ──queue empty, FIN──▶ LISTENING ──peer's FIN, an error, time, octets──▶ closed
  *      └── nothing leaves for STALL_MS ──────────────────────────────────────────────▲ */
@@ -6,7 +7,9 @@
 
 #include <stdlib.h>
 
-enum { STALL_MS = 60000 }; /* a slow reader gets all of it; one that takes nothing for so long is none */
+enum {
+    STALL_MS = 60000
+}; /* a slow reader gets all of it; one that takes nothing for so long is none */
 
 /* What sock_finish needs, allocated for it alone. */
 struct finish {
@@ -60,7 +63,8 @@ static void finish_error(void *user, int err, const char *reason)
 
 void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets)
 {
-    static const struct sock_ops finish_ops = {.on_readable = finish_readable, .on_sent = finish_sent, .on_error = finish_error};
+    static const struct sock_ops finish_ops = {
+        .on_readable = finish_readable, .on_sent = finish_sent, .on_error = finish_error};
     if (s->state != SOCK_OPEN || s->failed) {
         sock_close(s);
         return;

@@ -8,7 +8,8 @@
 
 enum {
     SOCK_RX_CHUNK = 65536,
-    SOCK_PAIR_ROOM = 256 * 1024 /* what the other end of a pair holds unread, like a socket buffer */
+    SOCK_PAIR_ROOM =
+        256 * 1024 /* what the other end of a pair holds unread, like a socket buffer */
 };
 
 enum sock_state { SOCK_CONNECTING, SOCK_HANDSHAKING, SOCK_OPEN, SOCK_CLOSED };
@@ -21,14 +22,15 @@ struct sock {
     enum sock_state state;
     bool rx_ready, tx_ready; /* the kernel may have octets, room */
     bool hangup;             /* the peer sent FIN or RST: the reads behind what came end */
+    bool drained;            /* the last read was short, and no event came since */
     bool raw_eof, eof_told;
-    int raw_end;             /* what reads end with at raw_eof: 0 for FIN, or an error */
+    int raw_end; /* what reads end with at raw_eof: 0 for FIN, or an error */
     bool paused;
-    bool starved;            /* TLS: nothing more can be decrypted until raw octets come */
+    bool starved; /* TLS: nothing more can be decrypted until raw octets come */
     bool shut_tx, fin_sent;
-    bool tx_broken;          /* a write failed: what is written vanishes */
-    bool sent;               /* octets left since on_sent was called */
-    int failed;              /* enum err that reads return from now on; 0 */
+    bool tx_broken; /* a write failed: what is written vanishes */
+    bool sent;      /* octets left since on_sent was called */
+    int failed;     /* enum err that reads return from now on; 0 */
     struct event event;
     const struct sock_ops *ops; /* static */
     void *user;                 /* borrowed */
@@ -38,21 +40,25 @@ struct sock {
     SSL *ssl;                   /* owned; NULL: plain */
     struct sock *pair;          /* weak: the other end in memory */
     struct finish *finish;      /* owned; set by sock_finish */
-    struct task ready, flush;
+    struct task ready, flush, check;
     struct sockaddr_storage peer;
     struct reap reap;
 };
 
 /* sock.c */
-ssize_t sock_raw_fill(struct sock *s, size_t chunk);           /* raw octets into rx: > 0, 0 at the peer's FIN, or an error */
-size_t sock_rx_take(struct sock *s, void *to, size_t cap);     /* out of rx; a pair's other end may flush again */
-void sock_mark_sent(struct sock *s);                           /* on_sent is due */
-void sock_tx_break(struct sock *s);                            /* a write failed */
-void sock_push(struct sock *s);                                /* what is queued, then FIN if it is due, as far as they go */
-void sock_run_flush(void *sock);                               /* likewise, and on_sent */
-void sock_fail(struct sock *s, int err, const char *reason);   /* on_error */
-void sock_opened(struct sock *s);                              /* on_open */
+ssize_t sock_raw_fill(struct sock *s,
+                      size_t chunk); /* raw octets into rx: > 0, 0 at the peer's FIN, or an error */
+size_t sock_rx_take(struct sock *s, void *to,
+                    size_t cap);     /* out of rx; a pair's other end may flush again */
+void sock_mark_sent(struct sock *s); /* on_sent is due */
+void sock_tx_break(struct sock *s);  /* a write failed */
+void sock_push(struct sock *s);      /* what is queued, then FIN if it is due, as far as they go */
+void sock_run_flush(void *sock);     /* likewise, and on_sent */
+void sock_fail(struct sock *s, int err, const char *reason); /* on_error */
+void sock_opened(struct sock *s);                            /* on_open */
 
+extern const struct sock_ops sock_no_ops; /* of a sock that nobody reads */
+void sock_watch(struct sock *s);          /* registers the descriptor, for good */
 struct sock *sock_alloc(struct loop *l, int fd) MUSTCHECK;
 
 /* sock_pair.c */
@@ -67,6 +73,6 @@ void sock_tls_shutdown(struct sock *s); /* close_notify */
 ssize_t sock_tls_read(struct sock *s, void *to, size_t cap);
 
 /* sock_finish.c */
-void sock_finish_cancel(struct sock *s);                       /* at close */
+void sock_finish_cancel(struct sock *s); /* at close */
 
 #endif

@@ -1,4 +1,5 @@
-/* sock_pair.c - two ends in memory: what the one flushes the other has raw; FIN and RST are told like a kernel's. */
+/* sock_pair.c - two ends in memory: what the one flushes the other has raw; FIN and RST are told
+ * like a kernel's. */
 #include "sock_int.h"
 
 void sock_pair(struct loop *l, struct sock **a, struct sock **b)

@@ -1,6 +1,8 @@
-/* sock_tls.c - TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and never sees the descriptor.
+/* sock_tls.c - TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and never
+ * sees the descriptor.
  *
- * Writing never blocks (the BIO takes everything), so SSL_write is never repeated; reading starves until raw octets come. */
+ * Writing never blocks (the BIO takes everything), so SSL_write is never repeated; reading starves
+ * until raw octets come. */
 #include "sock_int.h"
 
 #include <openssl/err.h>
@@ -168,4 +170,3 @@ void sock_handshake(struct sock *s)
         handshake_failed(s);
     }
 }
-

@@ -13,7 +13,8 @@ struct tls {
     bool insecure;
 };
 
-/* A client that dials an attach URL speaks HTTP/1.1 first, whatever follows the 101 (contract: never h2, or nginx would answer in h2). */
+/* A client that dials an attach URL speaks HTTP/1.1 first, whatever follows the 101 (contract:
+ * never h2, or nginx would answer in h2). */
 static const unsigned char alpn_http11[] = "\x08http/1.1";
 
 void tls_reason(char reason[static TLS_REASON_MAX])
@@ -27,11 +28,13 @@ void tls_reason(char reason[static TLS_REASON_MAX])
 static void file_reason(char reason[static TLS_REASON_MAX], const char *what, const char *file)
 {
     unsigned long first = ERR_peek_error(); /* what went wrong, before what that led to */
-    const char *why = ERR_GET_LIB(first) == ERR_LIB_SYS   ? strerror(ERR_GET_REASON(first))
-                      : ERR_GET_LIB(first) == ERR_LIB_PEM || ERR_GET_LIB(first) == ERR_LIB_OSSL_DECODER
-                          ? "it holds no such thing in PEM form, or needs a passphrase"
-                                                          : ERR_reason_error_string(first);
-    snprintf(reason, TLS_REASON_MAX, "cannot use %s %.100s: %.100s", what, file, why ? why : "unknown error");
+    const char *why =
+        ERR_GET_LIB(first) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(first))
+        : ERR_GET_LIB(first) == ERR_LIB_PEM || ERR_GET_LIB(first) == ERR_LIB_OSSL_DECODER
+            ? "it holds no such thing in PEM form, or needs a passphrase"
+            : ERR_reason_error_string(first);
+    snprintf(reason, TLS_REASON_MAX, "cannot use %s %.100s: %.100s", what, file,
+             why ? why : "unknown error");
     ERR_clear_error();
 }
 
@@ -48,7 +51,8 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
     if (ctx == NULL)
         abort();
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_max_early_data(ctx, 0);
@@ -56,7 +60,8 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
     return ctx;
 }
 
-static int load_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file, char reason[static TLS_REASON_MAX])
+static int load_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file,
+                     char reason[static TLS_REASON_MAX])
 {
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
@@ -70,8 +75,8 @@ static int load_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file, 
     return 0;
 }
 
-static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
-                   void *arg)
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                   const unsigned char *in, unsigned in_len, void *arg)
 {
     unsigned char *chosen;
     if (SSL_select_next_proto(&chosen, out_len, alpn_http11, sizeof alpn_http11 - 1, in, in_len) !=
@@ -88,7 +93,8 @@ static struct tls *tls_wrap(SSL_CTX *ctx)
     return t;
 }
 
-struct tls *tls_server_new(const char *cert_file, const char *key_file, char reason[static TLS_REASON_MAX])
+struct tls *tls_server_new(const char *cert_file, const char *key_file,
+                           char reason[static TLS_REASON_MAX])
 {
     SSL_CTX *ctx = context_new(TLS_server_method());
     if (load_pair(ctx, cert_file, key_file, reason) < 0) {
@@ -100,7 +106,8 @@ struct tls *tls_server_new(const char *cert_file, const char *key_file, char rea
     return tls_wrap(ctx);
 }
 
-static int load_trust(SSL_CTX *ctx, const struct tls_client_options *o, char reason[static TLS_REASON_MAX])
+static int load_trust(SSL_CTX *ctx, const struct tls_client_options *o,
+                      char reason[static TLS_REASON_MAX])
 {
     if (o->ca_file == NULL) {
         if (SSL_CTX_set_default_verify_paths(ctx) == 1)
@@ -120,7 +127,8 @@ struct tls *tls_client_new(const struct tls_client_options *o, char reason[stati
     ERR_clear_error();
     if (!o->insecure && load_trust(ctx, o, reason) < 0)
         goto fail;
-    if (o->cert_file != NULL && load_pair(ctx, o->cert_file, o->key_file ? o->key_file : o->cert_file, reason) < 0)
+    if (o->cert_file != NULL &&
+        load_pair(ctx, o->cert_file, o->key_file ? o->key_file : o->cert_file, reason) < 0)
         goto fail;
     SSL_CTX_set_verify(ctx, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_alpn_protos(ctx, alpn_http11, sizeof alpn_http11 - 1);
@@ -162,9 +170,11 @@ SSL *tls_ssl_client(struct tls *t, const char *host)
         return NULL;
     SSL *ssl = ssl_new(t);
     unsigned char address[16];
-    bool numeric = inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+    bool numeric =
+        inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
     if (!numeric)
-        SSL_set_tlsext_host_name(ssl, host);
+        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                 (void *)(uintptr_t)host); /* the macro's own cast drops const loudly */
     if (!t->insecure) {
         X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
         X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -1,40 +1,18 @@
-/* edge.c - one public HTTP/1.1 connection; see edge.h for its states. Policy only: the wire is h1_conn's, the way to an origin the
- * exchange's, the words of an answer answer.c's. */
-#include "src/edge.h"
+/* edge.c - one public HTTP/1.1 connection; see edge.h for its states. Policy only: the wire is
+ * h1_conn's, the way to an origin the exchange's, the words of an answer answer.c's. */
+#include "src/edge_int.h"
 
 #include <stdlib.h>
 
-#include "h2mux/h1_conn.h"
 #include "src/access.h"
-#include "src/admin.h"
-#include "src/attach.h"
-#include "src/exchange.h"
 #include "src/handoff.h"
 
 enum {
     EDGE_WINDOW = 256 * 1024,
-    ANSWERS_HIGH = 64 * 1024,   /* while so much is not taken, the next request is not looked at */
-    LINGER_MS = 1000,           /* rule R18: so that the viewer reads our answer */
+    ANSWERS_HIGH = 64 * 1024, /* while so much is not taken, the next request is not looked at */
+    LINGER_MS = 1000,         /* rule R18: so that the viewer reads our answer */
     LINGER_OCTETS = 64 * 1024 * 1024, /* a viewer that uploads at full speed is to see it too */
-    CLOSE_HANDSHAKE_MS = 2000   /* rule W8 */
-};
-
-enum edge_state { EDGE_IDLE, EDGE_HEAD, EDGE_BUSY, EDGE_RAW, EDGE_DEAD };
-
-struct edge {
-    struct list_node node;      /* in worker->edges until DEAD */
-    struct worker *worker;      /* borrowed: outlives its edges */
-    struct h1_conn *conn;       /* owned until DEAD */
-    struct exchange *exchange;  /* weak: NULL between requests and once it ended */
-    enum edge_state state;
-    bool keep_alive, to_head, responding, close_after;
-    int minor_version;
-    struct viewer viewer;
-    struct slice accept;        /* borrowed from the head, like all slices here */
-    struct slice method, path, host, user_agent, referer;
-    uint64_t head_us;           /* when the request was complete */
-    struct timer timer;
-    struct reap reap;
+    CLOSE_HANDSHAKE_MS = 2000         /* rule W8 */
 };
 
 static const struct h1_conn_ops conn_ops;
@@ -46,7 +24,7 @@ static void edge_free(void *object)
 }
 
 /* The caller has closed, finished, aborted or released the connection. */
-static void forget(struct edge *e)
+void edge_forget(struct edge *e)
 {
     if (e->exchange != NULL)
         exchange_cancel(e->exchange, "closed");
@@ -61,19 +39,19 @@ static void forget(struct edge *e)
 static void edge_close(struct edge *e)
 {
     h1_conn_close(e->conn);
-    forget(e);
+    edge_forget(e);
 }
 
 static void edge_abort(struct edge *e)
 {
     h1_conn_abort(e->conn);
-    forget(e);
+    edge_forget(e);
 }
 
 static void edge_finish(struct edge *e, uint64_t ms, size_t octets)
 {
     h1_conn_finish(e->conn, ms, octets);
-    forget(e);
+    edge_forget(e);
 }
 
 static bool alive(const struct edge *e)
@@ -81,12 +59,9 @@ static bool alive(const struct edge *e)
     return e->state != EDGE_DEAD;
 }
 
-static const struct server *server_of(const struct edge *e)
-{
-    return e->worker->server;
-}
-
-/* ---- our own answers -------------------------------------------------------------------------------------------------------- */
+/* ---- our own answers
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static void prepare_reply(struct edge *e, bool close, bool trailers, bool upgrade)
 {
@@ -101,7 +76,7 @@ static void prepare_reply(struct edge *e, bool close, bool trailers, bool upgrad
 }
 
 /* For the final head; interim ones go by what remember() prepared. */
-static void set_reply(struct edge *e, bool close, bool trailers, bool upgrade)
+void edge_set_reply(struct edge *e, bool close, bool trailers, bool upgrade)
 {
     prepare_reply(e, close, trailers, upgrade);
     e->responding = true;
@@ -110,10 +85,10 @@ static void set_reply(struct edge *e, bool close, bool trailers, bool upgrade)
 
 static bool must_close(const struct edge *e)
 {
-    return !e->keep_alive || server_of(e)->draining;
+    return !e->keep_alive || edge_server(e)->draining;
 }
 
-static void log_own_answer(struct edge *e, int status, const char *error, size_t octets)
+void edge_log_answer(struct edge *e, int status, const char *error, size_t octets)
 {
     struct access_entry entry = {
         .viewer = e->viewer.address,
@@ -129,17 +104,19 @@ static void log_own_answer(struct edge *e, int status, const char *error, size_t
         .duration_us = loop_now_us(e->worker->loop) - e->head_us,
         .error = error,
     };
-    bool json = slice_eq(slice_str(server_of(e)->config->log_format), SLICE("json"));
-    if (server_of(e)->access_log != NULL)
-        access_write(server_of(e)->access_log, json, &entry);
+    bool json = slice_eq(slice_str(edge_server(e)->config->log_format), SLICE("json"));
+    if (edge_server(e)->access_log != NULL)
+        access_write(edge_server(e)->access_log, json, &entry);
 }
 
-/* Writes @a and releases it. A request that is not read to its end costs the connection (rules Q38, R18). */
-static void send_answer(struct edge *e, struct answer *a, bool close)
+/* Writes @a and releases it. A request that is not read to its end costs the connection (rules Q38,
+ * R18). */
+void edge_send_answer(struct edge *e, struct answer *a, bool close)
 {
     struct leg *leg = h1_conn_leg(e->conn);
     close |= must_close(e) || !h1_conn_rx_done(e->conn);
-    set_reply(e, close, false, a->head.status == 426); /* RFC 9110 7.8: Upgrade is listed in Connection */
+    edge_set_reply(e, close, false,
+                   a->head.status == 426); /* RFC 9110 7.8: Upgrade is listed in Connection */
     leg->ops->head(leg, &a->head, buf_len(&a->body) == 0);
     if (buf_len(&a->body) > 0)
         leg->ops->body(leg, buf_slice(&a->body), true);
@@ -149,12 +126,12 @@ static void send_answer(struct edge *e, struct answer *a, bool close)
 }
 
 /* For requests that never became an exchange, which logs by itself. */
-static void refuse(struct edge *e, enum failure why, struct slice name, bool close)
+void edge_refuse(struct edge *e, enum failure why, struct slice name, bool close)
 {
     struct answer a;
     answer_failure(&a, why, e->accept, name);
-    log_own_answer(e, failure_status(why), failure_type(why), buf_len(&a.body));
-    send_answer(e, &a, close);
+    edge_log_answer(e, failure_status(why), failure_type(why), buf_len(&a.body));
+    edge_send_answer(e, &a, close);
 }
 
 static void bad_request(struct edge *e, enum failure why, const char *reason)
@@ -162,141 +139,44 @@ static void bad_request(struct edge *e, enum failure why, const char *reason)
     stat_add(&e->worker->stats.bad_requests, 1);
     uint64_t suppressed;
     if (log_limit_pass(&e->worker->bad_request_log, loop_now_us(e->worker->loop), &suppressed))
-        LOG(INFO, "bad_request", "reason=%s status=%d viewer=%s suppressed=%llu", log_value(slice_str(reason)),
-            failure_status(why), e->viewer.address, (unsigned long long)suppressed);
-    refuse(e, why, SLICE(""), true);
+        LOG(INFO, "bad_request", "reason=%s status=%d viewer=%s suppressed=%llu",
+            log_value(slice_str(reason)), failure_status(why), e->viewer.address,
+            (unsigned long long)suppressed);
+    edge_refuse(e, why, SLICE(""), true);
 }
 
-/* ---- built-ins of the base domain ------------------------------------------------------------------------------------------- */
-
-static bool peer_is_local(const struct sockaddr_storage *peer)
-{
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)peer;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)peer;
-    if (peer->ss_family == AF_INET)
-        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-    if (peer->ss_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-    return peer->ss_family == AF_UNIX;
-}
-
-static struct call call_of(const struct edge *e, const struct message *m)
-{
-    struct sock *sock = h1_conn_sock(e->conn);
-    bool tls = sock_is_tls(sock);
-    return (struct call){
-        .m = m,
-        .viewer = &e->viewer,
-        .tls = tls,
-        .secure = call_is_secure(&e->viewer, tls, peer_is_local(sock_peer(sock))),
-    };
-}
-
-/* The connection goes on as a link: what follows the 101 is HTTP/2. */
-static void become_link(struct edge *e, const struct attach *at)
-{
-    struct message m;
-    struct leg *leg = h1_conn_leg(e->conn);
-    struct ticket ticket = at->ticket;
-    char instance[INSTANCE_LEN + 1] = "";
-    struct place place = at->place;
-    memcpy(instance, place.instance.ptr, place.instance.len); /* attach_accept: empty or INSTANCE_LEN */
-    place.instance = slice_str(instance);
-    attach_response(&m);
-    set_reply(e, false, false, true);
-    leg->ops->head(leg, &m, false);
-    message_deinit(&m);
-    log_own_answer(e, 101, NULL, 0);
-    struct sock *sock = h1_conn_release(e->conn);
-    struct link *l = link_new(e->worker, sock, &ticket, &place);
-    LOG(DEBUG, "attach accepted", "name=%s slot=%u", l->name, l->slot);
-    forget(e);
-}
-
-static void attach(struct edge *e, const struct call *c, struct slice name)
-{
-    struct attach at;
-    struct answer refusal;
-    if (attach_accept(e->worker, c, name, h1_conn_head_octets(e->conn), &at, &refusal)) {
-        become_link(e, &at);
-        return;
-    }
-    LOG(INFO, "attach refused", "name=%s status=%d viewer=%s", log_value(name), refusal.head.status, e->viewer.address);
-    log_own_answer(e, refusal.head.status, "attach_refused", buf_len(&refusal.body));
-    send_answer(e, &refusal, true);
-}
-
-/* false: it was answered already, and @a is not made. */
-static bool make_answer(struct edge *e, const struct message *m, const struct builtin *b, struct answer *a)
-{
-    struct worker *w = e->worker;
-    struct call c = call_of(e, m);
-    switch (b->kind) {
-    case BUILTIN_ATTACH:
-        attach(e, &c, b->name);
-        return false;
-    case BUILTIN_NONE:
-        refuse(e, FAIL_NOT_FOUND, SLICE(""), false);
-        return false;
-    case BUILTIN_METHOD:
-        refuse(e, FAIL_METHOD, SLICE(""), false);
-        return false;
-    case BUILTIN_LANDING:
-        admin_landing(w, a);
-        break;
-    case BUILTIN_REGISTER:
-    case BUILTIN_REGISTER_OLD:
-        register_answer(w, &c, b->name, b->kind == BUILTIN_REGISTER_OLD, a);
-        break;
-    case BUILTIN_STATUS:
-        admin_status(w, a);
-        break;
-    case BUILTIN_TUNNEL_STATUS:
-        admin_tunnel_status(w, b->name, a);
-        break;
-    case BUILTIN_HEALTH:
-        admin_health(w, a);
-        break;
-    }
-    return true;
-}
-
-static void builtin(struct edge *e, const struct message *m)
-{
-    struct builtin b = router_builtin(m->method, m->path);
-    struct answer a;
-    if (!make_answer(e, m, &b, &a))
-        return;
-    log_own_answer(e, a.head.status, NULL, buf_len(&a.body));
-    send_answer(e, &a, false);
-}
-
-/* ---- requests for a tunnel ---------------------------------------------------------------------------------------------------- */
+/* ---- requests for a tunnel
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void local_options(struct edge *e)
 {
     struct answer a;
     answer_init(&a, 204);
-    fields_add(&a.head.fields, SLICE("allow"), SLICE("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
-    log_own_answer(e, 204, NULL, 0);
-    send_answer(e, &a, false);
+    fields_add(&a.head.fields, SLICE("allow"),
+               SLICE("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+    edge_log_answer(e, 204, NULL, 0);
+    edge_send_answer(e, &a, false);
 }
 
 static void no_tunnel(struct edge *e, struct slice name)
 {
     uint64_t suppressed;
     if (log_limit_pass(&e->worker->no_tunnel_log, loop_now_us(e->worker->loop), &suppressed))
-        LOG(INFO, "no_tunnel", "host=%s suppressed=%llu", log_value(e->host), (unsigned long long)suppressed);
-    refuse(e, FAIL_NO_TUNNEL, name, false);
+        LOG(INFO, "no_tunnel", "host=%s suppressed=%llu", log_value(e->host),
+            (unsigned long long)suppressed);
+    edge_refuse(e, FAIL_NO_TUNNEL, name, false);
 }
 
 static void to_tunnel(struct edge *e, struct message *m, struct slice name)
 {
-    struct exchange_request r = {.head = m, .viewer = &e->viewer, .method = e->method, .path = e->path, .host = e->host};
+    struct exchange_request r = {
+        .head = m, .viewer = &e->viewer, .method = e->method, .path = e->path, .host = e->host};
     enum failure why = FAIL_BAD_REQUEST;
     const char *reason = "";
     const struct sockaddr_storage *peer = sock_peer(h1_conn_sock(e->conn));
-    switch (translate_request(m, &e->viewer, peer, server_of(e)->node, &r.translated, &why, &reason)) {
+    switch (translate_request(m, &e->viewer, peer, edge_server(e)->node, &r.translated, &why,
+                              &reason)) {
     case TRANSLATE_FAIL:
         bad_request(e, why, reason);
         return;
@@ -307,13 +187,13 @@ static void to_tunnel(struct edge *e, struct message *m, struct slice name)
         break;
     }
     struct tunnel *t = registry_find(e->worker->registry, name);
-    uint64_t max = server_of(e)->config->max_body;
+    uint64_t max = edge_server(e)->config->max_body;
     if (t == NULL) {
         no_tunnel(e, name);
         return;
     }
     if (max != 0 && m->length != MESSAGE_LENGTH_UNKNOWN && (uint64_t)m->length > max) {
-        refuse(e, FAIL_BODY_TOO_LARGE, name, true);
+        edge_refuse(e, FAIL_BODY_TOO_LARGE, name, true);
         return;
     }
     r.end = h1_conn_rx_done(e->conn) && !r.translated.websocket;
@@ -336,7 +216,7 @@ static void remember(struct edge *e, const struct message *m, const struct h1_re
     e->method = m->method;
     e->path = m->path;
     e->host = m->authority;
-    trust_viewer(server_of(e)->trust, sock_peer(sock), sock_is_tls(sock), &m->fields, &e->viewer);
+    trust_viewer(edge_server(e)->trust, sock_peer(sock), sock_is_tls(sock), &m->fields, &e->viewer);
     prepare_reply(e, false, false, false);
     timer_stop(&e->timer);
 }
@@ -345,14 +225,15 @@ static void remember(struct edge *e, const struct message *m, const struct h1_re
 static void move(struct edge *e, unsigned home)
 {
     handoff_send(e->worker, home, h1_conn_rewind(e->conn));
-    forget(e);
+    edge_forget(e);
 }
 
 static void on_head(void *user, struct message *m, const struct h1_result *r)
 {
     struct edge *e = user;
     char name[NAME_MAX_LEN + 1] = "";
-    enum route_kind kind = router_host(slice_str(server_of(e)->config->domain), m->authority, name);
+    enum route_kind kind =
+        router_host(slice_str(edge_server(e)->config->domain), m->authority, name);
     int home = handoff_home(e->worker, m, kind, slice_str(name));
     if (home != DIRECTORY_NOBODY && home != (int)e->worker->index) {
         move(e, (unsigned)home);
@@ -361,7 +242,7 @@ static void on_head(void *user, struct message *m, const struct h1_result *r)
     remember(e, m, r);
     switch (kind) {
     case ROUTE_BASE:
-        builtin(e, m);
+        edge_builtin(e, m);
         break;
     case ROUTE_TUNNEL:
         to_tunnel(e, m, slice_str(name));
@@ -372,14 +253,18 @@ static void on_head(void *user, struct message *m, const struct h1_result *r)
     }
 }
 
-/* ---- what the exchange tells ---------------------------------------------------------------------------------------------------- */
+/* ---- what the exchange tells
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-/* Answered before the request was read to its end, the connection cannot go on, and says so (RFC 9112 9.6). */
+/* Answered before the request was read to its end, the connection cannot go on, and says so (RFC
+ * 9112 9.6). */
 static void on_response(void *owner, const struct message *m, bool end)
 {
     struct edge *e = owner;
     bool early = end && !h1_conn_rx_done(e->conn);
-    set_reply(e, must_close(e) || early, e->exchange->request.translated.takes_trailers, m->status == 101);
+    edge_set_reply(e, must_close(e) || early, e->exchange->request.translated.takes_trailers,
+                   m->status == 101);
 }
 
 static void on_upgraded(void *owner)
@@ -396,11 +281,12 @@ static size_t on_failure(void *owner, enum failure why)
     answer_failure(&a, why, e->accept, slice_str(e->exchange->name));
     e->exchange = NULL;
     size_t octets = buf_len(&a.body);
-    send_answer(e, &a, false);
+    edge_send_answer(e, &a, false);
     return octets;
 }
 
-/* RFC 9112 8: an unterminated body and a close say it; where the close itself ends the body only a RST does (rule R12). */
+/* RFC 9112 8: an unterminated body and a close say it; where the close itself ends the body only a
+ * RST does (rule R12). */
 static void on_broken(void *owner)
 {
     struct edge *e = owner;
@@ -411,13 +297,15 @@ static void on_broken(void *owner)
         edge_finish(e, LINGER_MS, LINGER_OCTETS);
 }
 
-/* Rule W8: what of a frame has not left is cut; a frame that has left in part cannot be followed by another. */
+/* Rule W8: what of a frame has not left is cut; a frame that has left in part cannot be followed by
+ * another. */
 static void on_restart(void *owner, const struct ws_frames *frames)
 {
     struct edge *e = owner;
     char close_frame[WS_CLOSE_MAX];
     e->exchange = NULL;
-    if (!frames->broken && !frames->close_seen && sock_unsend(h1_conn_sock(e->conn), frames->tail)) {
+    if (!frames->broken && !frames->close_seen &&
+        sock_unsend(h1_conn_sock(e->conn), frames->tail)) {
         size_t len = ws_close_frame(WS_SERVICE_RESTART, SLICE("tunnel restarting"), close_frame);
         h1_conn_write_raw(e->conn, slice_make(close_frame, len));
     }
@@ -441,13 +329,14 @@ static const struct exchange_owner owner_ops = {
     .on_end = on_end,
 };
 
-/* ---- what the connection and the clock tell ------------------------------------------------------------------------------------------ */
+/* ---- what the connection and the clock tell
+ * ------------------------------------------------------------------------------------------ */
 
 static void on_head_begin(void *user)
 {
     struct edge *e = user;
     e->state = EDGE_HEAD;
-    timer_arm(&e->timer, server_of(e)->config->head_timeout_ms);
+    timer_arm(&e->timer, edge_server(e)->config->head_timeout_ms);
 }
 
 /* A viewer that asks and asks and takes no answer is not read from. */
@@ -460,12 +349,13 @@ static void next_request(struct edge *e)
 static void on_done(void *user)
 {
     struct edge *e = user;
-    if (e->state == EDGE_RAW || e->close_after || h1_conn_tx_close(e->conn) || server_of(e)->draining) {
+    if (e->state == EDGE_RAW || e->close_after || h1_conn_tx_close(e->conn) ||
+        edge_server(e)->draining) {
         edge_finish(e, LINGER_MS, LINGER_OCTETS);
         return;
     }
     e->state = EDGE_IDLE;
-    timer_arm(&e->timer, server_of(e)->config->viewer_keepalive_ms);
+    timer_arm(&e->timer, edge_server(e)->config->viewer_keepalive_ms);
     next_request(e);
 }
 
@@ -482,8 +372,12 @@ static bool failure_of(int err, enum failure *why)
         int err;
         enum failure why;
     } table[] = {
-        {ERR_SYNTAX, FAIL_BAD_REQUEST}, {ERR_LIMIT, FAIL_HEAD_TOO_LARGE}, {ERR_URI_TOO_LONG, FAIL_URI_TOO_LONG},
-        {ERR_VERSION, FAIL_VERSION},    {ERR_CODING, FAIL_CODING},        {ERR_UNSUPPORTED, FAIL_METHOD},
+        {ERR_SYNTAX, FAIL_BAD_REQUEST},
+        {ERR_LIMIT, FAIL_HEAD_TOO_LARGE},
+        {ERR_URI_TOO_LONG, FAIL_URI_TOO_LONG},
+        {ERR_VERSION, FAIL_VERSION},
+        {ERR_CODING, FAIL_CODING},
+        {ERR_UNSUPPORTED, FAIL_METHOD},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].err == err) {
@@ -500,7 +394,7 @@ static void forget_request(struct edge *e)
     struct sock *sock = h1_conn_sock(e->conn);
     if (e->state == EDGE_BUSY)
         return;
-    trust_viewer(server_of(e)->trust, sock_peer(sock), sock_is_tls(sock), &none, &e->viewer);
+    trust_viewer(edge_server(e)->trust, sock_peer(sock), sock_is_tls(sock), &none, &e->viewer);
     e->accept = e->method = e->path = e->host = e->user_agent = e->referer = SLICE("");
     e->to_head = e->keep_alive = e->responding = false;
     e->minor_version = 1;
@@ -517,7 +411,8 @@ static void on_error(void *user, int err, const char *reason)
         edge_abort(e);
     else if (!e->responding && failure_of(err, &why))
         bad_request(e, why, reason);
-    else if (e->state == EDGE_IDLE || e->state == EDGE_HEAD || (err == ERR_EOF && e->responding && h1_conn_tx_done(e->conn)))
+    else if (e->state == EDGE_IDLE || e->state == EDGE_HEAD ||
+             (err == ERR_EOF && e->responding && h1_conn_tx_done(e->conn)))
         edge_finish(e, LINGER_MS, LINGER_OCTETS); /* it said all it had to say, and still listens */
     else
         edge_close(e);
@@ -527,7 +422,8 @@ static void on_error(void *user, int err, const char *reason)
 static bool still_reads(const struct edge *e)
 {
     uint64_t quiet_us = loop_now_us(e->worker->loop) - h1_conn_last_io_us(e->conn);
-    return sock_queued(h1_conn_sock(e->conn)) > 0 && quiet_us < server_of(e)->config->idle_timeout_ms * 1000;
+    return sock_queued(h1_conn_sock(e->conn)) > 0 &&
+           quiet_us < edge_server(e)->config->idle_timeout_ms * 1000;
 }
 
 static void on_timer(void *user)
@@ -537,7 +433,7 @@ static void on_timer(void *user)
         forget_request(e);
         bad_request(e, FAIL_REQUEST_TIMEOUT, "head incomplete");
     } else if (e->state == EDGE_IDLE && still_reads(e)) {
-        timer_arm(&e->timer, server_of(e)->config->viewer_keepalive_ms);
+        timer_arm(&e->timer, edge_server(e)->config->viewer_keepalive_ms);
     } else if (e->state == EDGE_IDLE) {
         edge_close(e);
     }
@@ -551,7 +447,9 @@ static const struct h1_conn_ops conn_ops = {
     .on_error = on_error,
 };
 
-/* ---- from outside ------------------------------------------------------------------------------------------------------------------- */
+/* ---- from outside
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 void edge_new(struct worker *w, struct sock *sock)
 {

@@ -1,0 +1,44 @@
+/* edge_int.h - what edge.c and edge_builtin.c share; nobody else includes it. */
+#ifndef SRC_EDGE_INT_H
+#define SRC_EDGE_INT_H
+
+#include "h2mux/h1_conn.h"
+#include "src/edge.h"
+#include "src/exchange.h"
+
+enum edge_state { EDGE_IDLE, EDGE_HEAD, EDGE_BUSY, EDGE_RAW, EDGE_DEAD };
+
+struct edge {
+    struct list_node node;     /* in worker->edges until DEAD */
+    struct worker *worker;     /* borrowed: outlives its edges */
+    struct h1_conn *conn;      /* owned until DEAD */
+    struct exchange *exchange; /* weak: NULL between requests and once it ended */
+    enum edge_state state;
+    bool keep_alive, to_head, responding, close_after;
+    int minor_version;
+    struct viewer viewer;
+    struct slice accept; /* borrowed from the head, like all slices here */
+    struct slice method, path, host, user_agent, referer;
+    uint64_t head_us; /* when the request was complete */
+    struct timer timer;
+    struct reap reap;
+};
+
+static inline const struct server *edge_server(const struct edge *e)
+{
+    return e->worker->server;
+}
+
+/* edge.c */
+void edge_forget(
+    struct edge *e); /* the caller has closed, finished, aborted or released the connection */
+void edge_set_reply(struct edge *e, bool close, bool trailers,
+                    bool upgrade); /* how the final head goes out */
+void edge_send_answer(struct edge *e, struct answer *a, bool close); /* writes @a and releases it */
+void edge_refuse(struct edge *e, enum failure why, struct slice name, bool close);
+void edge_log_answer(struct edge *e, int status, const char *error, size_t octets);
+
+/* edge_builtin.c: a request of the base domain. */
+void edge_builtin(struct edge *e, const struct message *m);
+
+#endif
