@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 enum {
-    BACKOFF_FIRST_MS = 200,       /* the first retry comes within this */
-    BACKOFF_CAP_MS = 30 * 1000,   /* and every later one within this */
-    BACKOFF_STEADY_MS = 1000      /* up for this long: the next failure is a first one again */
+    BACKOFF_FIRST_MS = 200,     /* the first retry comes within this */
+    BACKOFF_CAP_MS = 30 * 1000, /* and every later one within this */
+    BACKOFF_STEADY_MS = 1000    /* up for this long: the next failure is a first one again */
 };
 
 struct backoff {

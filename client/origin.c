@@ -16,7 +16,7 @@ enum {
     WINDOW = 64 * 1024,         /* octets of one answer that wait for the link */
     WINDOW_CROWDED = 16 * 1024, /* likewise on new connections while there are more than CROWD */
     CROWD = 256,
-    LINGER_MS = 2000,    /* for what is still queued when a WebSocket has ended both ways */
+    LINGER_MS = 2000, /* for what is still queued when a WebSocket has ended both ways */
     LINGER_OCTETS = 65536
 };
 
@@ -219,7 +219,8 @@ static const struct h1_conn_ops conn_ops = {
  */
 
 /* Rule R2: a head is bounded, one field of it is not. */
-static const struct h1_limits head_limits = {.head = 32 * 1024, .fields = 100, .field = 32 * 1024, .target = 0};
+static const struct h1_limits head_limits = {
+    .head = 32 * 1024, .fields = 100, .field = 32 * 1024, .target = 0};
 
 static void on_dialled(void *user, struct sock *sock)
 {

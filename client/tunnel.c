@@ -197,11 +197,12 @@ static void log_refusal(const struct tunnel *t, const char *step, const struct r
     const char *name = t->o.name ? t->o.name : "-";
 
     if (refusal_is_redirect(r))
-        LOG(ERROR, "server redirects, which is not followed", "server=%s step=%s status=%d location=%s",
-            t->holding.server, step, r->status, log_value(slice_str(r->location)));
+        LOG(ERROR, "server redirects, which is not followed",
+            "server=%s step=%s status=%d location=%s", t->holding.server, step, r->status,
+            log_value(slice_str(r->location)));
     else
-        LOG(ERROR, "server refuses", "name=%s server=%s step=%s status=%d error=%s message=%s", name,
-            t->holding.server, step, r->status, log_value(slice_str(r->error)),
+        LOG(ERROR, "server refuses", "name=%s server=%s step=%s status=%d error=%s message=%s",
+            name, t->holding.server, step, r->status, log_value(slice_str(r->error)),
             log_value(slice_str(r->message)));
 }
 

@@ -38,10 +38,11 @@ struct h1_conn {
     struct h1_conn_reply reply;
     enum h1_framing tx_framing;
     bool tx_close;
-    uint64_t tx_left;   /* H1_LENGTH: octets still owed */
-    size_t tx_unsent;   /* body octets taken and not reported by on_sent */
+    uint64_t tx_left; /* H1_LENGTH: octets still owed */
+    size_t tx_unsent; /* body octets taken and not reported by on_sent */
     bool done_told;
-    const char *gave_up; /* by leg.reset, or what was promised is not kept: why. Nothing is written from here on */
+    const char *gave_up; /* by leg.reset, or what was promised is not kept: why. Nothing is written
+                            from here on */
     uint64_t last_io_us;
     struct task task;
     struct reap reap;
@@ -65,16 +66,17 @@ static inline void h1_conn_touch(struct h1_conn *c)
 }
 
 /* h1_conn_rx.c */
-void h1_conn_read(struct h1_conn *c);              /* as much as a turn allows of what is wanted */
-bool h1_conn_wants_body(const struct h1_conn *c);  /* body or raw octets are to be read */
+void h1_conn_read(struct h1_conn *c);             /* as much as a turn allows of what is wanted */
+bool h1_conn_wants_body(const struct h1_conn *c); /* body or raw octets are to be read */
 void h1_conn_forget_head(struct h1_conn *c);
-void h1_conn_fail(struct h1_conn *c, int err, const char *reason); /* the exchange, then the owner are told */
+void h1_conn_fail(struct h1_conn *c, int err,
+                  const char *reason); /* the exchange, then the owner are told */
 
 /* h1_conn_tx.c */
-void h1_conn_report_sent(struct h1_conn *c);       /* on_sent for what has left */
+void h1_conn_report_sent(struct h1_conn *c); /* on_sent for what has left */
 
 /* h1_conn.c */
-void h1_conn_resume(struct h1_conn *c);            /* something is wanted from the sock again */
+void h1_conn_resume(struct h1_conn *c); /* something is wanted from the sock again */
 bool h1_conn_both_over(const struct h1_conn *c);
 void h1_conn_check_over(struct h1_conn *c);
 

@@ -1,4 +1,5 @@
-/* h1_conn_rx.c - the reading direction: heads are gathered, bodies decoded from the loop's scratch and handed up as they are. */
+/* h1_conn_rx.c - the reading direction: heads are gathered, bodies decoded from the loop's scratch
+ * and handed up as they are. */
 #include "h1_conn_int.h"
 
 enum { READS_PER_TURN = 4 };
@@ -50,7 +51,8 @@ static int give_trailers(struct h1_conn *c)
 
 static bool has_trailers(const struct h1_conn *c)
 {
-    return c->body.framing == H1_CHUNKED && buf_len(&c->body.trailers) > 2; /* more than the last CRLF */
+    return c->body.framing == H1_CHUNKED &&
+           buf_len(&c->body.trailers) > 2; /* more than the last CRLF */
 }
 
 /* What of @in belongs to the message goes up; how much that was. */
@@ -100,7 +102,8 @@ bool h1_conn_wants_body(const struct h1_conn *c)
 static void body_eof(struct h1_conn *c, ssize_t n)
 {
     if (c->rx == RX_RAW && (n == 0 || n == ERR_TRUNCATED)) {
-        give_body(c, SLICE(""), true); /* a WebSocket ends by its own Close frame: close_notify adds nothing */
+        give_body(c, SLICE(""),
+                  true); /* a WebSocket ends by its own Close frame: close_notify adds nothing */
         if (!h1_conn_closed(c) && c->rx == RX_RAW)
             message_ended(c);
     } else if (n == 0 && h1_body_eof(&c->body) == ERR_OK) {
@@ -128,7 +131,8 @@ static bool read_body_once(struct h1_conn *c)
             buf_release(&c->rest);
         return true;
     }
-    ssize_t n = sock_read(c->sock, loop_scratch(c->loop), room < LOOP_SCRATCH ? room : LOOP_SCRATCH);
+    ssize_t n =
+        sock_read(c->sock, loop_scratch(c->loop), room < LOOP_SCRATCH ? room : LOOP_SCRATCH);
     if (n == ERR_AGAIN)
         return false;
     h1_conn_touch(c);
@@ -207,7 +211,8 @@ static void head_complete(struct h1_conn *c, size_t length)
         c->ops->on_message_end(c->user);
 }
 
-/* RFC 9112 2.2: an empty line before a request is skipped; one of them. false: it may be one, the next octet will tell. */
+/* RFC 9112 2.2: an empty line before a request is skipped; one of them. false: it may be one, the
+ * next octet will tell. */
 static bool skip_empty_line(struct h1_conn *c)
 {
     struct slice head = buf_slice(&c->head);

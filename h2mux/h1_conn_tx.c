@@ -1,4 +1,5 @@
-/* h1_conn_tx.c - the writing direction: the leg's ops. Framing is decided here, by us, for this connection. */
+/* h1_conn_tx.c - the writing direction: the leg's ops. Framing is decided here, by us, for this
+ * connection. */
 #include "h1_conn_int.h"
 
 #include <assert.h>
@@ -54,7 +55,8 @@ static enum h1_framing response_framing(const struct h1_conn *c, const struct me
     return c->reply.peer_1_0 ? H1_UNTIL_CLOSE : H1_CHUNKED;
 }
 
-/* The head as it will be written: what it says of the body is decided here, by us, for this connection. */
+/* The head as it will be written: what it says of the body is decided here, by us, for this
+ * connection. */
 static int write_head(struct h1_conn *c, const struct message *m, bool end, struct buf *to)
 {
     struct message shown = *m;

@@ -168,8 +168,8 @@ static int take_length(struct head *h, struct slice text)
     return ERR_OK;
 }
 
-/* Equal lengths may be folded into one (RFC 9110 8.6): we do so in responses (R3), never in requests
- * (Q22). */
+/* Equal lengths may be folded into one (RFC 9110 8.6): we do so in responses (R3), never in
+ * requests (Q22). */
 static int read_length(struct head *h, struct slice value)
 {
     struct slice element;

@@ -211,7 +211,8 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* What an octet in the middle of a part may be without changing anything but the offset; 0: each is to be looked at. */
+/* What an octet in the middle of a part may be without changing anything but the offset; 0: each is
+ * to be looked at. */
 static unsigned char plain_class(const struct h1_scan *s)
 {
     if (s->cr)
@@ -234,7 +235,8 @@ static unsigned char plain_class(const struct h1_scan *s)
     return 0;
 }
 
-/* Most octets of a head are plain: they are passed over in one loop, up to where a limit would be looked at. */
+/* Most octets of a head are plain: they are passed over in one loop, up to where a limit would be
+ * looked at. */
 static void skip_plain(struct h1_scan *s, struct slice head, const struct h1_limits *limits)
 {
     unsigned char class = plain_class(s);
@@ -242,7 +244,8 @@ static void skip_plain(struct h1_scan *s, struct slice head, const struct h1_lim
     size_t at = s->offset;
     if (class == 0)
         return;
-    stop = smaller(stop, class == OCTET_TARGET ? s->part_start + limits->target : s->line_start + limits->field);
+    stop = smaller(stop, class == OCTET_TARGET ? s->part_start + limits->target
+                                               : s->line_start + limits->field);
     while (at < stop && (octet_classes[(unsigned char)head.ptr[at]] & class) != 0)
         at++;
     s->offset = at;

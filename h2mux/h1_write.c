@@ -86,7 +86,8 @@ static int write_response_fields(struct buf *to, const struct fields *f)
 static int write_length(struct buf *to, uint64_t length)
 {
     char digits[SLICE_U64_MAX];
-    const struct slice line[] = {SLICE("Content-Length: "), slice_from_u64(length, digits), SLICE("\r\n")};
+    const struct slice line[] = {SLICE("Content-Length: "), slice_from_u64(length, digits),
+                                 SLICE("\r\n")};
     return append_all(to, line, sizeof(line) / sizeof(*line));
 }
 
@@ -156,7 +157,8 @@ int h1_write_response(struct buf *to, const struct message *m, const struct h1_w
     size_t before = buf_len(to);
     if (m->status < 100 || m->status > 599)
         return ERR_SYNTAX;
-    const char digits[] = {(char)('0' + m->status / 100), (char)('0' + m->status / 10 % 10), (char)('0' + m->status % 10)};
+    const char digits[] = {(char)('0' + m->status / 100), (char)('0' + m->status / 10 % 10),
+                           (char)('0' + m->status % 10)};
     const struct slice line[] = {SLICE("HTTP/1.1 "), slice_make(digits, sizeof digits), SLICE(" "),
                                  slice_str(status_phrase(m->status)), SLICE("\r\n")};
     int err = append_all(to, line, sizeof(line) / sizeof(*line));

@@ -1,14 +1,19 @@
-/* leg.h - one end of an exchange, whatever wire is behind it: an HTTP/1.1 connection, an HTTP/2 stream.
+/* leg.h - one end of an exchange, whatever wire is behind it: an HTTP/1.1 connection, an HTTP/2
+ * stream.
  *
- * An exchange ties two legs and names neither's type. It sends by `ops` and is told by `events`. Flow control is the only buffer
- * policy, and the same for every wire: a leg hands up at most a window of body octets (on_body) until credit comes back for them,
- * and reports by on_sent how many of the octets given to body() have left towards its peer; whoever ties two
- * legs passes on_sent of the one to credit() of the other. So body() takes everything and nobody's queue grows past a window.
+ * An exchange ties two legs and names neither's type. It sends by `ops` and is told by `events`.
+ * Flow control is the only buffer policy, and the same for every wire: a leg hands up at most a
+ * window of body octets (on_body) until credit comes back for them, and reports by on_sent how many
+ * of the octets given to body() have left towards its peer; whoever ties two legs passes on_sent of
+ * the one to credit() of the other. So body() takes everything and nobody's queue grows past a
+ * window.
  *
- * Order per direction: [head(1xx)…] head, body…, trailers?; `end` (or trailers) ends that direction. A leg is finished when both
- * directions have ended or after reset/on_reset; then it forgets its exchange by itself (events NULL).
+ * Order per direction: [head(1xx)…] head, body…, trailers?; `end` (or trailers) ends that
+ * direction. A leg is finished when both directions have ended or after reset/on_reset; then it
+ * forgets its exchange by itself (events NULL).
  *
- * Events may come while an op of the *other* leg is on the stack, never while an op of the same leg is. */
+ * Events may come while an op of the *other* leg is on the stack, never while an op of the same leg
+ * is. */
 #ifndef H2MUX_LEG_H
 #define H2MUX_LEG_H
 
@@ -18,24 +23,29 @@ struct leg;
 
 /* Why a leg ended before its time. */
 struct leg_fault {
-    int err;              /* enum err */
-    uint32_t h2_code;     /* the RFC 9113 7 code, when the peer gave one; else 0 */
-    bool unprocessed;     /* the peer provably did nothing with it: it may be sent again */
-    const char *reason;   /* static text for the log; may be NULL */
+    int err;            /* enum err */
+    uint32_t h2_code;   /* the RFC 9113 7 code, when the peer gave one; else 0 */
+    bool unprocessed;   /* the peer provably did nothing with it: it may be sent again */
+    const char *reason; /* static text for the log; may be NULL */
 };
 
 struct leg_ops {
     /* A request or a response, whichever way this leg speaks. @m is borrowed for the call. */
     void (*head)(struct leg *leg, const struct message *m, bool end);
-    void (*body)(struct leg *leg, struct slice data, bool end); /* @data is borrowed for the call; all of it is taken */
-    void (*trailers)(struct leg *leg, const struct fields *t);  /* ends the direction */
-    void (*want_body)(struct leg *leg);                         /* its on_body may begin: until then nothing is read. Legs that begin by themselves ignore it */
-    void (*credit)(struct leg *leg, size_t octets);             /* octets of its on_body that have left on the other side */
-    void (*reset)(struct leg *leg, const struct leg_fault *why);/* gives up; no event follows. Idempotent */
+    void (*body)(struct leg *leg, struct slice data,
+                 bool end); /* @data is borrowed for the call; all of it is taken */
+    void (*trailers)(struct leg *leg, const struct fields *t); /* ends the direction */
+    void (*want_body)(struct leg *leg); /* its on_body may begin: until then nothing is read. Legs
+                                           that begin by themselves ignore it */
+    void (*credit)(struct leg *leg,
+                   size_t octets); /* octets of its on_body that have left on the other side */
+    void (*reset)(struct leg *leg,
+                  const struct leg_fault *why); /* gives up; no event follows. Idempotent */
 };
 
 struct leg_events {
-    void (*on_head)(void *exchange, struct leg *leg, struct message *m, bool end); /* @m is borrowed for the call; its fields may be changed */
+    void (*on_head)(void *exchange, struct leg *leg, struct message *m,
+                    bool end); /* @m is borrowed for the call; its fields may be changed */
     void (*on_body)(void *exchange, struct leg *leg, struct slice data, bool end);
     void (*on_trailers)(void *exchange, struct leg *leg, struct fields *t);
     void (*on_sent)(void *exchange, struct leg *leg, size_t octets);

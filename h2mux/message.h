@@ -1,4 +1,5 @@
-/* message.h - the head of one request or response, in the terms that HTTP/1.1 and HTTP/2 share. RFC 9110 6. */
+/* message.h - the head of one request or response, in the terms that HTTP/1.1 and HTTP/2 share. RFC
+ * 9110 6. */
 #ifndef H2MUX_MESSAGE_H
 #define H2MUX_MESSAGE_H
 

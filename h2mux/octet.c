@@ -1,4 +1,5 @@
-/* octet.c - the class table: every octet's OCTET_TOKEN, OCTET_VALUE and OCTET_TARGET bits, 32 a row from 0x00 on. */
+/* octet.c - the class table: every octet's OCTET_TOKEN, OCTET_VALUE and OCTET_TARGET bits, 32 a row
+ * from 0x00 on. */
 #include "h2mux/octet.h"
 
 const unsigned char octet_classes[256] = {

@@ -1,7 +1,9 @@
-/* session.c - one nghttp2 session on one sock: feeding, one gathered flush a turn, keepalive, the end.
+/* session.c - one nghttp2 session on one sock: feeding, one gathered flush a turn, keepalive, the
+ * end.
  *
- * Callbacks of nghttp2 (session_rx.c) only submit and mark. Whatever would free the session waits in `end` until the library is off
- * the stack. Octets are framed only while the sock has room, so what comes late and is small does not queue behind bulk. */
+ * Callbacks of nghttp2 (session_rx.c) only submit and mark. Whatever would free the session waits
+ * in `end` until the library is off the stack. Octets are framed only while the sock has room, so
+ * what comes late and is small does not queue behind bulk. */
 #include "session_int.h"
 
 #include <stdlib.h>
@@ -36,9 +38,11 @@ static nghttp2_option *library_options(const struct h2_options *o)
     nghttp2_option_set_max_outbound_ack(opt, 100);
     nghttp2_option_set_max_settings(opt, 32);
     nghttp2_option_set_max_send_header_block_length(opt, HEADER_LIST_MAX);
-    nghttp2_option_set_stream_reset_rate_limit(opt, 100000, 10000); /* viewers leave by the hundred */
+    nghttp2_option_set_stream_reset_rate_limit(opt, 100000,
+                                               10000); /* viewers leave by the hundred */
     nghttp2_option_set_no_closed_streams(opt, 1);
-    for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++) /* or they pass unseen, and uncounted */
+    for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX;
+         type++) /* or they pass unseen, and uncounted */
         nghttp2_option_set_user_recv_extension_type(opt, (uint8_t)type);
     return opt;
 }
@@ -58,7 +62,8 @@ static void library_open(struct h2_session *s)
     nghttp2_session_callbacks_del(callbacks);
 }
 
-/* RFC 9113 6.5; the connection window is opened wide at once, for 65,535 octets starve every transfer but the shortest. */
+/* RFC 9113 6.5; the connection window is opened wide at once, for 65,535 octets starve every
+ * transfer but the shortest. */
 static void submit_settings(struct h2_session *s)
 {
     const nghttp2_settings_entry opener[] = {
@@ -80,8 +85,9 @@ static void submit_settings(struct h2_session *s)
     nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, WINDOW_CONNECTION);
 }
 
-struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_role role, const struct h2_options *o,
-                                  const struct h2_session_ops *ops, void *user)
+struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_role role,
+                                  const struct h2_options *o, const struct h2_session_ops *ops,
+                                  void *user)
 {
     struct h2_session *s = xcalloc(1, sizeof(*s));
     uint64_t now = loop_now_us(l);
@@ -110,7 +116,9 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     return s;
 }
 
-/* ---- sending --------------------------------------------------------------------------------------------------------- */
+/* ---- sending
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 void h2_session_mark(struct h2_session *s)
 {
@@ -166,7 +174,9 @@ static void run_flush(void *user)
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
 }
 
-/* ---- receiving --------------------------------------------------------------------------------------------------------- */
+/* ---- receiving
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static const char *library_reason(ssize_t err)
 {
@@ -192,7 +202,8 @@ static void on_readable(void *user)
         if (n == ERR_AGAIN)
             return;
         if (n <= 0) {
-            h2_session_end(s, n == 0 ? ERR_EOF : (int)n, 0, n == 0 ? "closed by the peer" : err_text((int)n), false);
+            h2_session_end(s, n == 0 ? ERR_EOF : (int)n, 0,
+                           n == 0 ? "closed by the peer" : err_text((int)n), false);
             return;
         }
         feed(s, loop_scratch(s->loop), (size_t)n);
@@ -223,7 +234,9 @@ void h2_session_glitch(struct h2_session *s, const char *kind)
         h2_session_end(s, ERR_ABUSE, NGHTTP2_ENHANCE_YOUR_CALM, kind, false);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -303,14 +316,14 @@ static void thaw(struct h2_session *s, uint64_t now)
         h2_stream_thaw(CONTAINER_OF(s->frozen.next, struct h2_stream, frozen));
 }
 
-/* Over three quarters of the budget: the stream whose reader has taken nothing for longest goes, never one that moves. */
+/* Over three quarters of the budget: the stream whose reader has taken nothing for longest goes,
+ * never one that moves. */
 static void reset_stalled(struct h2_session *s, uint64_t now)
 {
     struct h2_stream *worst = NULL;
     if (!budget_tight(&s->budget))
         return;
-    LIST_FOREACH(it, &s->streams)
-    {
+    LIST_FOREACH (it, &s->streams) {
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
         if (st->held > 0 && now - st->moved_us >= s->options.stall_ms * 1000 &&
             (worst == NULL || st->moved_us < worst->moved_us))
@@ -345,7 +358,9 @@ static void run_timer(void *user)
     h2_session_arm(s);
 }
 
-/* ---- the end -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the end
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static void session_free(void *object)
 {
@@ -357,8 +372,7 @@ static void session_free(void *object)
 
 static void close_streams(struct h2_session *s, int err)
 {
-    LIST_FOREACH(it, &s->streams)
-    {
+    LIST_FOREACH (it, &s->streams) {
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
         bool unprocessed = s->role == H2_OPENER && !st->headers_sent;
         struct leg_fault why = h2_fault(err == ERR_OK ? ERR_LINK_LOST : err, 0, unprocessed);
@@ -368,7 +382,8 @@ static void close_streams(struct h2_session *s, int err)
     }
 }
 
-/* What the peer should still hear is queued, full or not: it is what streams hold already. Then the sock is left to finish by itself. */
+/* What the peer should still hear is queued, full or not: it is what streams hold already. Then the
+ * sock is left to finish by itself. */
 static void last_words(struct h2_session *s, uint32_t code)
 {
     if (!s->goaway_sent || code != NGHTTP2_NO_ERROR)
@@ -383,7 +398,8 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
     task_cancel(&s->flush);
     task_cancel(&s->end);
     timer_stop(&s->timer);
-    if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT || err == ERR_TLS || err == ERR_TRUNCATED)
+    if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT ||
+        err == ERR_TLS || err == ERR_TRUNCATED)
         sock_close(s->sock);
     else
         last_words(s, code);
@@ -400,7 +416,8 @@ static void run_end(void *user)
     end_now(s, s->wanted_err, s->wanted_code, s->wanted_reason, s->wanted_silent);
 }
 
-void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason, bool silent)
+void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason,
+                    bool silent)
 {
     if (s->dead)
         return;
@@ -460,11 +477,14 @@ void h2_session_goaway(struct h2_session *s, struct slice debug)
     if (s->role == H2_SERVER)
         nghttp2_submit_shutdown_notice(s->ng);
     int32_t last = nghttp2_session_get_last_proc_stream_id(s->ng);
-    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, (const uint8_t *)debug.ptr, debug.len);
+    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR,
+                          (const uint8_t *)debug.ptr, debug.len);
     h2_session_mark(s);
 }
 
-/* ---- facts ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- facts
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 bool h2_session_can_open(const struct h2_session *s)
 {
@@ -479,7 +499,8 @@ bool h2_session_ids_low(const struct h2_session *s)
 
 bool h2_session_takes_websockets(const struct h2_session *s)
 {
-    return nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+    return nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) ==
+           1;
 }
 
 uint32_t h2_session_peer_limit(const struct h2_session *s)

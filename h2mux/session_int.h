@@ -25,20 +25,20 @@ struct h2_session {
     struct list_node frozen; /* streams whose RST_STREAM waits for a token; still counted */
     uint32_t open_streams, open_bodies;
     bool up, acked, goaway_sent, goaway_received, dead;
-    bool crowded;            /* new streams get the small window */
-    int in_library;          /* depth of nghttp2 calls: what must not run inside them is deferred */
-    int wanted_err;          /* an end that was decided inside the library; 0: none */
+    bool crowded;   /* new streams get the small window */
+    int in_library; /* depth of nghttp2 calls: what must not run inside them is deferred */
+    int wanted_err; /* an end that was decided inside the library; 0: none */
     uint32_t wanted_code;
     const char *wanted_reason;
-    bool wanted_silent;      /* the owner closes: no on_closed */
-    struct buf out;          /* frames of one flush, contiguous */
+    bool wanted_silent; /* the owner closes: no on_closed */
+    struct buf out;     /* frames of one flush, contiguous */
     struct task flush, end;
     struct timer timer;
     uint64_t timer_due_us;
     uint64_t created_us, last_rx_us, rtt_us;
     uint64_t ping_sent_us, ping_deadline_us; /* 0: no PING is out */
     struct budget budget;
-    uint64_t withheld;       /* connection credit kept back while the budget is spent */
+    uint64_t withheld; /* connection credit kept back while the budget is spent */
     struct bucket glitches, resets;
     struct reap reap;
 };
@@ -65,29 +65,32 @@ struct h2_stream {
     size_t promised;         /* of them: the length of a DATA frame that is made and has not left */
     struct fields *trailers; /* owned: to be sent behind the body; NULL */
     struct window window;
-    uint64_t held;           /* octets handed up without credit */
-    uint64_t moved_us;       /* when credit last came */
+    uint64_t held;     /* octets handed up without credit */
+    uint64_t moved_us; /* when credit last came */
     struct reap reap;
 };
 
 /* session.c */
 void h2_session_mark(struct h2_session *s); /* something waits to be framed */
 /* Ends the session: at once, or after the library has returned. @silent: the owner asked for it. */
-void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason, bool silent);
+void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason,
+                    bool silent);
 void h2_session_glitch(struct h2_session *s, const char *kind); /* one unit of nuisance */
-void h2_session_arm(struct h2_session *s);                      /* the timer, for whatever is due first */
+void h2_session_arm(struct h2_session *s); /* the timer, for whatever is due first */
 
 /* session_rx.c: nghttp2's callbacks. */
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
 
 /* stream.c */
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id);
-void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why); /* nghttp2 is through with it; @why NULL: in order */
-void h2_stream_headers(struct h2_stream *st, bool trailers, bool end);    /* st->in is complete */
+void h2_stream_closed(
+    struct h2_stream *st,
+    const struct leg_fault *why); /* nghttp2 is through with it; @why NULL: in order */
+void h2_stream_headers(struct h2_stream *st, bool trailers, bool end); /* st->in is complete */
 void h2_stream_data(struct h2_stream *st, struct slice data);
-void h2_stream_end(struct h2_stream *st);                                 /* END_STREAM came */
-void h2_stream_sent(struct h2_stream *st, bool end);                      /* a HEADERS or DATA frame left */
-void h2_stream_thaw(struct h2_stream *st);                                /* a token is there: RST_STREAM now */
+void h2_stream_end(struct h2_stream *st);            /* END_STREAM came */
+void h2_stream_sent(struct h2_stream *st, bool end); /* a HEADERS or DATA frame left */
+void h2_stream_thaw(struct h2_stream *st);           /* a token is there: RST_STREAM now */
 int h2_stream_field(struct h2_stream *st, struct slice name, struct slice value) MUSTCHECK;
 struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed);
 

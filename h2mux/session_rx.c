@@ -1,4 +1,5 @@
-/* session_rx.c - nghttp2's callbacks: frames in become calls on streams, frames out are gathered. They submit and mark, nothing else. */
+/* session_rx.c - nghttp2's callbacks: frames in become calls on streams, frames out are gathered.
+ * They submit and mark, nothing else. */
 #include "session_int.h"
 
 #include <stdlib.h>
@@ -14,20 +15,23 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 {
     struct h2_session *s = user;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id, h2_stream_new(s, frame->hd.stream_id));
+        nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id,
+                                             h2_stream_new(s, frame->hd.stream_id));
     return 0;
 }
 
-/* A field section over our limits: the stream is reset, the link lives (MAX_HEADER_LIST_SIZE is advice, RFC 9113 6.5.2). */
-static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags,
-                     void *user)
+/* A field section over our limits: the stream is reset, the link lives (MAX_HEADER_LIST_SIZE is
+ * advice, RFC 9113 6.5.2). */
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
     struct h2_session *s = user;
     struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
     if (st == NULL)
         return 0;
     nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
-    if (h2_stream_field(st, slice_make((const char *)n.base, n.len), slice_make((const char *)v.base, v.len)) == ERR_OK)
+    if (h2_stream_field(st, slice_make((const char *)n.base, n.len),
+                        slice_make((const char *)v.base, v.len)) == ERR_OK)
         return 0;
     h2_session_glitch(s, "header list too large");
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -86,7 +90,8 @@ static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
 
 static void got_goaway(struct h2_session *s, const nghttp2_frame *frame)
 {
-    struct slice debug = slice_make((const char *)frame->goaway.opaque_data, frame->goaway.opaque_data_len);
+    struct slice debug =
+        slice_make((const char *)frame->goaway.opaque_data, frame->goaway.opaque_data_len);
     if (s->goaway_received)
         h2_session_glitch(s, "GOAWAY");
     s->goaway_received = true;
@@ -125,7 +130,8 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
-/* CVE-2025-8671: each makes us reset a stream, so the peer's limit of open ones would not stop it. */
+/* CVE-2025-8671: each makes us reset a stream, so the peer's limit of open ones would not stop it.
+ */
 static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
 {
     h2_session_glitch(user, "invalid frame");
@@ -142,8 +148,10 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
     return 0;
 }
 
-/* Connection credit goes back on arrival, so that a stalled stream stops itself only; over the budget it is kept. */
-static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *user)
+/* Connection credit goes back on arrival, so that a stalled stream stops itself only; over the
+ * budget it is kept. */
+static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
+                         size_t len, void *user)
 {
     struct h2_session *s = user;
     struct h2_stream *st = stream_of(ng, id);
@@ -157,7 +165,8 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
 }
 
 /* RFC 9113 4.1: frames of unknown types are ignored; on_begin_frame has counted it. */
-static int on_unpack_extension(nghttp2_session *ng, void **payload, const nghttp2_frame_hd *hd, void *user)
+static int on_unpack_extension(nghttp2_session *ng, void **payload, const nghttp2_frame_hd *hd,
+                               void *user)
 {
     return NGHTTP2_ERR_CANCEL;
 }
@@ -187,14 +196,15 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
-/* A request that nghttp2 would not send has no stream of its own there, so no on_stream_close follows. */
+/* A request that nghttp2 would not send has no stream of its own there, so no on_stream_close
+ * follows. */
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
 {
     struct h2_session *s = user;
-    if (frame->hd.type != NGHTTP2_HEADERS || s->role != H2_OPENER || stream_of(ng, frame->hd.stream_id) != NULL)
+    if (frame->hd.type != NGHTTP2_HEADERS || s->role != H2_OPENER ||
+        stream_of(ng, frame->hd.stream_id) != NULL)
         return 0;
-    LIST_FOREACH(it, &s->streams)
-    {
+    LIST_FOREACH (it, &s->streams) {
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
         if (st->id == frame->hd.stream_id && !st->headers_sent) {
             struct leg_fault why = h2_fault(ERR_RESET, NGHTTP2_REFUSED_STREAM, true);
@@ -205,10 +215,10 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
     return 0;
 }
 
-/* The frame header and the octets go straight behind what is gathered already. nghttp2 frames on and on as long as there is DATA
- * and window, so a full chunk must stop it here. */
-static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header, size_t length,
-                        nghttp2_data_source *source, void *user)
+/* The frame header and the octets go straight behind what is gathered already. nghttp2 frames on
+ * and on as long as there is DATA and window, so a full chunk must stop it here. */
+static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header,
+                        size_t length, nghttp2_data_source *source, void *user)
 {
     struct h2_session *s = user;
     struct h2_stream *st = source->ptr;
@@ -216,7 +226,8 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     if (buf_len(&s->out) >= H2_OUT_CHUNK)
         return NGHTTP2_ERR_WOULDBLOCK;
     body.len = length;
-    if (buf_append(&s->out, slice_make((const char *)header, 9)) < 0 || buf_append(&s->out, body) < 0)
+    if (buf_append(&s->out, slice_make((const char *)header, 9)) < 0 ||
+        buf_append(&s->out, body) < 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE; /* never: a chunk and a frame fit */
     buf_consume(&st->tx, length);
     st->promised = 0;

@@ -1,7 +1,9 @@
-/* stream.c - one HTTP/2 stream as a leg: heads to and from nghttp2, a queue upward, credit downward, reset.
+/* stream.c - one HTTP/2 stream as a leg: heads to and from nghttp2, a queue upward, credit
+ * downward, reset.
  *
- * Octets handed up are `held` until credit comes; credit is what nghttp2 consumes, so the stream's window is the bound of all
- * that lies between the two sockets. Invariant: after h2_stream_closed nghttp2 knows no pointer to it. */
+ * Octets handed up are `held` until credit comes; credit is what nghttp2 consumes, so the stream's
+ * window is the bound of all that lies between the two sockets. Invariant: after h2_stream_closed
+ * nghttp2 knows no pointer to it. */
 #include "session_int.h"
 
 #include <assert.h>
@@ -51,17 +53,21 @@ static void stream_free(void *object)
     free(st);
 }
 
-/* ---- memory budget and windows ----------------------------------------------------------------------------------------- */
+/* ---- memory budget and windows
+ * ----------------------------------------------------------------------------------------- */
 
-/* With hundreds of bodies open at a time new streams start small (hysteresis: back at half the crowd). */
+/* With hundreds of bodies open at a time new streams start small (hysteresis: back at half the
+ * crowd). */
 static void count_body(struct h2_session *s, int step)
 {
     s->open_bodies = (uint32_t)((int64_t)s->open_bodies + step);
-    bool crowded = s->open_bodies > WINDOW_CROWD || (s->crowded && s->open_bodies > WINDOW_CROWD / 2);
+    bool crowded =
+        s->open_bodies > WINDOW_CROWD || (s->crowded && s->open_bodies > WINDOW_CROWD / 2);
     if (crowded == s->crowded || s->dead)
         return;
     s->crowded = crowded;
-    nghttp2_settings_entry e = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, crowded ? WINDOW_CROWDED : WINDOW_INITIAL};
+    nghttp2_settings_entry e = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                                crowded ? WINDOW_CROWDED : WINDOW_INITIAL};
     nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, &e, 1);
     h2_session_mark(s);
 }
@@ -113,14 +119,17 @@ static void leg_credit(struct leg *leg, size_t octets)
     st->moved_us = now;
     if (s->dead || st->reset_sent)
         return;
-    uint32_t grown = window_credit(&st->window, octets, now, s->rtt_us, budget_may_grow(&s->budget));
+    uint32_t grown =
+        window_credit(&st->window, octets, now, s->rtt_us, budget_may_grow(&s->budget));
     if (grown > 0)
         nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)grown);
     nghttp2_session_consume_stream(s->ng, st->id, octets);
     h2_session_mark(s);
 }
 
-/* ---- receiving ---------------------------------------------------------------------------------------------------------- */
+/* ---- receiving
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static struct slice *pseudo_field(struct message *m, struct slice name)
 {
@@ -128,8 +137,10 @@ static struct slice *pseudo_field(struct message *m, struct slice name)
         struct slice name;
         size_t offset;
     } table[] = {
-        {{":method", 7}, offsetof(struct message, method)},       {{":scheme", 7}, offsetof(struct message, scheme)},
-        {{":authority", 10}, offsetof(struct message, authority)}, {{":path", 5}, offsetof(struct message, path)},
+        {{":method", 7}, offsetof(struct message, method)},
+        {{":scheme", 7}, offsetof(struct message, scheme)},
+        {{":authority", 10}, offsetof(struct message, authority)},
+        {{":path", 5}, offsetof(struct message, path)},
         {{":protocol", 9}, offsetof(struct message, protocol)},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -143,12 +154,14 @@ static int take_number(struct slice value, uint64_t max, uint64_t *out)
     return slice_to_u64(value, max, out);
 }
 
-/* One field of the section in `in`; content-length and host become what the message calls them. nghttp2 has validated the syntax. */
+/* One field of the section in `in`; content-length and host become what the message calls them.
+ * nghttp2 has validated the syntax. */
 int h2_stream_field(struct h2_stream *st, struct slice name, struct slice value)
 {
     struct message *m = &st->in;
     uint64_t number;
-    if (m->fields.count >= FIELDS_HEAD_MAX || m->fields.octets + name.len + value.len + 32 > FIELDS_OCTETS_MAX)
+    if (m->fields.count >= FIELDS_HEAD_MAX ||
+        m->fields.octets + name.len + value.len + 32 > FIELDS_OCTETS_MAX)
         return ERR_LIMIT;
     if (slice_eq(name, SLICE(":status"))) {
         if (take_number(value, 999, &number) < 0)
@@ -162,7 +175,8 @@ int h2_stream_field(struct h2_stream *st, struct slice name, struct slice value)
             *to = fields_keep(&m->fields, value);
         return ERR_OK;
     }
-    if (slice_eq(name, SLICE("content-length")) && take_number(value, INT64_MAX, &number) == ERR_OK) {
+    if (slice_eq(name, SLICE("content-length")) &&
+        take_number(value, INT64_MAX, &number) == ERR_OK) {
         m->length = (int64_t)number;
         return ERR_OK;
     }
@@ -170,14 +184,16 @@ int h2_stream_field(struct h2_stream *st, struct slice name, struct slice value)
     return ERR_OK;
 }
 
-/* RFC 9113 8.3.1: Host stands in for a missing :authority and must not differ from it (http-rules D1). */
+/* RFC 9113 8.3.1: Host stands in for a missing :authority and must not differ from it (http-rules
+ * D1). */
 static bool settle_authority(struct message *m)
 {
     const struct field *host = fields_find(&m->fields, SLICE("host"));
     if (host == NULL)
         return true;
     struct slice value = host->value;
-    if (fields_count(&m->fields, SLICE("host")) > 1 || (m->authority.len > 0 && !slice_ieq(value, m->authority)))
+    if (fields_count(&m->fields, SLICE("host")) > 1 ||
+        (m->authority.len > 0 && !slice_ieq(value, m->authority)))
         return false;
     m->authority = value;
     fields_remove(&m->fields, SLICE("host"));
@@ -267,7 +283,9 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
         s->ops->on_idle(s->user);
 }
 
-/* ---- sending --------------------------------------------------------------------------------------------------------------- */
+/* ---- sending
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 enum { NV_FEW = 64, NV_EXTRA = 7 /* pseudo-fields and content-length */ };
 
@@ -282,7 +300,8 @@ struct nv_list {
 static void nv_init(struct nv_list *l, const struct fields *f)
 {
     l->count = 0;
-    l->v = f->count + NV_EXTRA <= NV_FEW ? l->few : xcalloc(f->count + NV_EXTRA, sizeof(nghttp2_nv));
+    l->v =
+        f->count + NV_EXTRA <= NV_FEW ? l->few : xcalloc(f->count + NV_EXTRA, sizeof(nghttp2_nv));
 }
 
 static void nv_deinit(struct nv_list *l)
@@ -294,7 +313,8 @@ static void nv_deinit(struct nv_list *l)
 static void nv_add(struct nv_list *l, struct slice name, struct slice value)
 {
     uint8_t flags = field_is_secret(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
-    l->v[l->count++] = (nghttp2_nv){(uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr, name.len, value.len, flags};
+    l->v[l->count++] = (nghttp2_nv){(uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr,
+                                    name.len, value.len, flags};
 }
 
 static void nv_add_if(struct nv_list *l, struct slice name, struct slice value)
@@ -350,10 +370,10 @@ static bool may_send(const struct h2_stream *st)
     return !st->session->dead && !given_up(st);
 }
 
-/* What nghttp2 may frame now; the octets themselves go by on_send_data, maybe much later. What was given up ends by its RST_STREAM, never
- * in order. */
-static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t cap, uint32_t *flags, nghttp2_data_source *source,
-                         void *user)
+/* What nghttp2 may frame now; the octets themselves go by on_send_data, maybe much later. What was
+ * given up ends by its RST_STREAM, never in order. */
+static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t cap, uint32_t *flags,
+                         nghttp2_data_source *source, void *user)
 {
     struct h2_stream *st = source->ptr;
     size_t have = buf_len(&st->tx);
@@ -401,7 +421,9 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
 
 static void wake_provider(struct h2_stream *st)
 {
-    nghttp2_session_resume_data(st->session->ng, st->id); /* an error means that it is not deferred: nghttp2 asks by itself */
+    nghttp2_session_resume_data(
+        st->session->ng,
+        st->id); /* an error means that it is not deferred: nghttp2 asks by itself */
     h2_session_mark(st->session);
 }
 
@@ -428,7 +450,8 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
     leg_body(leg, SLICE(""), true);
 }
 
-/* RFC 9113 8.1: a complete answer to an upload that still runs is followed by RST_STREAM(NO_ERROR), or the peer sends the rest. */
+/* RFC 9113 8.1: a complete answer to an upload that still runs is followed by RST_STREAM(NO_ERROR),
+ * or the peer sends the rest. */
 void h2_stream_sent(struct h2_stream *st, bool end)
 {
     st->headers_sent = true;
@@ -455,7 +478,8 @@ void h2_stream_thaw(struct h2_stream *st)
     submit_reset(st);
 }
 
-/* Peers limit the resets they take, so ours are paced: over the burst a stream stays, frozen and counted, until a token is there. */
+/* Peers limit the resets they take, so ours are paced: over the burst a stream stays, frozen and
+ * counted, until a token is there. */
 static void reset_paced(struct h2_stream *st)
 {
     struct h2_session *s = st->session;
@@ -483,7 +507,7 @@ static void leg_reset(struct leg *leg, const struct leg_fault *why)
         return;
     if (st->tx_ended && (why->err == ERR_OK || (st->rx_ended && buf_len(&st->tx) == 0)))
         return; /* complete, or answered: then h2_stream_sent stops the upload */
-    st->reset_code = why->h2_code                          ? why->h2_code
+    st->reset_code = why->h2_code                     ? why->h2_code
                      : st->session->role == H2_OPENER ? (uint32_t)NGHTTP2_CANCEL
                                                       : (uint32_t)NGHTTP2_INTERNAL_ERROR;
     forget_tx(st);
@@ -508,7 +532,8 @@ static const struct leg_ops stream_leg_ops = {
     .reset = leg_reset,
 };
 
-struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool end, const struct leg_events *events, void *exchange)
+struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool end,
+                           const struct leg_events *events, void *exchange)
 {
     if (!h2_session_can_open(s))
         return NULL;

@@ -14,7 +14,8 @@ struct tls;
 enum { TLS_REASON_MAX = 256 };
 
 /* Certificate chain and key, PEM. NULL: @reason names the file and what is wrong. */
-struct tls *tls_server_new(const char *cert_file, const char *key_file, char reason[static TLS_REASON_MAX]) MUSTCHECK;
+struct tls *tls_server_new(const char *cert_file, const char *key_file,
+                           char reason[static TLS_REASON_MAX]) MUSTCHECK;
 
 struct tls_client_options {
     const char *ca_file;   /* PEM; NULL: the system's */
@@ -22,11 +23,13 @@ struct tls_client_options {
     const char *key_file;  /* its key; NULL: in cert_file */
     bool insecure;         /* the peer is not verified at all */
 };
-struct tls *tls_client_new(const struct tls_client_options *o, char reason[static TLS_REASON_MAX]) MUSTCHECK;
+struct tls *tls_client_new(const struct tls_client_options *o,
+                           char reason[static TLS_REASON_MAX]) MUSTCHECK;
 void tls_free(struct tls *t);
 
-/* For sock.c: an SSL of this context, its BIOs not yet set. @host: checked against the certificate (name or address), sent as SNI;
- * NULL is returned for an empty one, which OpenSSL would take for "any". */
+/* For sock.c: an SSL of this context, its BIOs not yet set. @host: checked against the certificate
+ * (name or address), sent as SNI; NULL is returned for an empty one, which OpenSSL would take for
+ * "any". */
 struct ssl_st;
 struct ssl_st *tls_ssl_server(struct tls *t) MUSTCHECK;
 struct ssl_st *tls_ssl_client(struct tls *t, const char *host) MUSTCHECK;

@@ -1,7 +1,8 @@
-/* window.h - how large a stream's receive window should be: pure arithmetic over a `now` it is given. RFC 9113 6.9.
+/* window.h - how large a stream's receive window should be: pure arithmetic over a `now` it is
+ * given. RFC 9113 6.9.
  *
- * A window that was used up within one round trip was the limit, so it doubles; never beyond its maximum, and not
- * while the link's memory budget is half used (http-rules 4). */
+ * A window that was used up within one round trip was the limit, so it doubles; never beyond its
+ * maximum, and not while the link's memory budget is half used (http-rules 4). */
 #ifndef H2MUX_WINDOW_H
 #define H2MUX_WINDOW_H
 
@@ -23,15 +24,26 @@ struct window {
 };
 
 void window_init(struct window *w, uint32_t size);
-/* @octets of credit go back at @now_us on a link with this round trip. The new size when it should grow, else 0. */
-uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint64_t rtt_us, bool may_grow);
+/* @octets of credit go back at @now_us on a link with this round trip. The new size when it should
+ * grow, else 0. */
+uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint64_t rtt_us,
+                       bool may_grow);
 
 /* What a link holds of octets that arrived and did not leave. */
 struct budget {
     uint64_t used, limit; /* limit: 32 MiB a link */
 };
-static inline bool budget_may_grow(const struct budget *b) { return b->used * 2 < b->limit; }
-static inline bool budget_tight(const struct budget *b) { return b->used * 4 >= b->limit * 3; }
-static inline bool budget_spent(const struct budget *b) { return b->used >= b->limit; }
+static inline bool budget_may_grow(const struct budget *b)
+{
+    return b->used * 2 < b->limit;
+}
+static inline bool budget_tight(const struct budget *b)
+{
+    return b->used * 4 >= b->limit * 3;
+}
+static inline bool budget_spent(const struct budget *b)
+{
+    return b->used >= b->limit;
+}
 
 #endif

@@ -45,7 +45,8 @@ static uint64_t sum_of(const struct server *s, size_t offset)
 {
     uint64_t total = 0;
     for (unsigned i = 0; i < s->n_workers; i++)
-        total += stat_get((const struct counter *)(const void *)((const char *)&s->workers[i]->stats + offset));
+        total += stat_get(
+            (const struct counter *)(const void *)((const char *)&s->workers[i]->stats + offset));
     return total;
 }
 

@@ -10,7 +10,8 @@
 
 enum { ATTACH_HEAD_MAX = 8 * 1024, ATTACH_FIELDS_MAX = 32 };
 
-static bool refuse(struct answer *a, int status, const char *error, const char *message, unsigned retry_after_s)
+static bool refuse(struct answer *a, int status, const char *error, const char *message,
+                   unsigned retry_after_s)
 {
     answer_refusal(a, status, error, message, retry_after_s);
     return false;
@@ -18,7 +19,8 @@ static bool refuse(struct answer *a, int status, const char *error, const char *
 
 static bool asks_for_ptth(const struct fields *f)
 {
-    return fields_has_token(f, SLICE("upgrade"), SLICE("ptth")) && fields_has_token(f, SLICE("connection"), SLICE("upgrade"));
+    return fields_has_token(f, SLICE("upgrade"), SLICE("ptth")) &&
+           fields_has_token(f, SLICE("connection"), SLICE("upgrade"));
 }
 
 static bool check_head(const struct call *c, size_t head_octets, struct answer *a)
@@ -30,7 +32,8 @@ static bool check_head(const struct call *c, size_t head_octets, struct answer *
         return false;
     }
     if (head_octets > ATTACH_HEAD_MAX || f->count > ATTACH_FIELDS_MAX)
-        return refuse(a, 431, "head_too_large", "An attach request has at most 8 KiB and 32 fields.", 0);
+        return refuse(a, 431, "head_too_large",
+                      "An attach request has at most 8 KiB and 32 fields.", 0);
     if (c->m->has_body)
         return refuse(a, 400, "bad_request", "An attach request has no body.", 0);
     if (!c->secure)
@@ -48,7 +51,8 @@ static bool hex_only(struct slice s)
     return true;
 }
 
-static bool check_instance(const struct fields *f, uint64_t max_links, struct attach *out, struct answer *a)
+static bool check_instance(const struct fields *f, uint64_t max_links, struct attach *out,
+                           struct answer *a)
 {
     struct slice slot = fields_value(f, SLICE("oneport-link"));
     uint64_t number = 0;
@@ -62,14 +66,16 @@ static bool check_instance(const struct fields *f, uint64_t max_links, struct at
     return true;
 }
 
-static bool check_ticket(struct worker *w, const struct fields *f, struct slice name, struct attach *out, struct answer *a)
+static bool check_ticket(struct worker *w, const struct fields *f, struct slice name,
+                         struct attach *out, struct answer *a)
 {
     const struct server *s = w->server;
     struct slice bearer = fields_value(f, SLICE("authorization"));
     if (!slice_istarts(bearer, SLICE("bearer ")))
         return refuse(a, 401, "unauthorized", "A ticket is needed: Authorization: Bearer.", 0);
     struct slice text = slice_trim(slice_skip(bearer, 7));
-    int err = ticket_verify(s->keyring, slice_str(s->config->domain), text, clock_wall_s(), &out->ticket);
+    int err =
+        ticket_verify(s->keyring, slice_str(s->config->domain), text, clock_wall_s(), &out->ticket);
     if (err == ERR_EXPIRED)
         return refuse(a, 401, "expired", "The ticket has expired: register again with it.", 0);
     if (err < 0 || !slice_ieq(name, slice_str(out->ticket.name)))
@@ -87,24 +93,28 @@ static bool check_place(struct worker *w, struct attach *out, struct answer *a)
         return refuse(a, 503, "too_many_tunnels", "This server holds as many names as it can.", 10);
     if (err < 0)
         return refuse(a, 409, "name_taken", "Another owner holds this name.", retry_after);
-    switch (tunnel_may_join(t, &out->place, w->server->config->max_links, loop_now_us(w->loop), &retry_after)) {
+    switch (tunnel_may_join(t, &out->place, w->server->config->max_links, loop_now_us(w->loop),
+                            &retry_after)) {
     case JOIN_TOO_MANY:
-        return refuse(a, 429, "too_many_links", "This name has as many links as it may have.", retry_after);
+        return refuse(a, 429, "too_many_links", "This name has as many links as it may have.",
+                      retry_after);
     case JOIN_FLAPPING:
-        return refuse(a, 409, "flapping", "Two clients keep taking this name from each other.", retry_after);
+        return refuse(a, 409, "flapping", "Two clients keep taking this name from each other.",
+                      retry_after);
     case JOIN_OK:
         break;
     }
     return true;
 }
 
-bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_octets, struct attach *out,
-                   struct answer *refusal)
+bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_octets,
+                   struct attach *out, struct answer *refusal)
 {
     *out = (struct attach){0};
     if (w->server->draining)
         return refuse(refusal, 503, "draining", "The server is stopping.", 2);
-    return check_head(c, head_octets, refusal) && check_instance(&c->m->fields, w->server->config->max_links, out, refusal) &&
+    return check_head(c, head_octets, refusal) &&
+           check_instance(&c->m->fields, w->server->config->max_links, out, refusal) &&
            check_ticket(w, &c->m->fields, name, out, refusal) && check_place(w, out, refusal);
 }
 

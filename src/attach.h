@@ -12,8 +12,8 @@ struct attach {
 };
 
 /* false: @refusal is made and says why. @head_octets: of the request as it came. */
-bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_octets, struct attach *out,
-                   struct answer *refusal) MUSTCHECK;
+bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_octets,
+                   struct attach *out, struct answer *refusal) MUSTCHECK;
 /* The 101 that the link's octets follow. */
 void attach_response(struct message *m);
 

@@ -1,4 +1,5 @@
-/* config.h - oneportd's options: one table (config.c), one struct, immutable after start. contract.md 6. */
+/* config.h - oneportd's options: one table (config.c), one struct, immutable after start.
+ * contract.md 6. */
 #ifndef SRC_CONFIG_H
 #define SRC_CONFIG_H
 
@@ -17,14 +18,15 @@ struct config {
     struct opt_list trusted_proxy;
     uint64_t workers; /* threads; 0: one a core */
     uint64_t ticket_life_ms, hold_ms, name_grace_ms, drain_timeout_ms, keepalive_ms;
-    uint64_t pending_ms;        /* --name-pending: registered, no link yet: 60s */
+    uint64_t pending_ms; /* --name-pending: registered, no link yet: 60s */
     uint64_t max_streams, max_links;
-    uint64_t origin_timeout_ms; /* no response head: 504; 0: off */
-    uint64_t idle_timeout_ms;   /* a body that stalls */
+    uint64_t origin_timeout_ms;    /* no response head: 504; 0: off */
+    uint64_t idle_timeout_ms;      /* a body that stalls */
     uint64_t websocket_timeout_ms; /* --websocket-timeout: no octet either way: 1h */
-    uint64_t head_timeout_ms;   /* --head-timeout: a viewer's head: 15s */
+    uint64_t head_timeout_ms;      /* --head-timeout: a viewer's head: 15s */
     uint64_t viewer_keepalive_ms;  /* --viewer-keepalive: between requests: 75s */
-    uint64_t attach_timeout_ms; /* --attach-timeout: TLS handshake, PTTH head, first SETTINGS: 10s each */
+    uint64_t attach_timeout_ms; /* --attach-timeout: TLS handshake, PTTH head, first SETTINGS: 10s
+                                   each */
     uint64_t max_body;          /* --max-body: request body, 0: no limit */
     const char *log_level, *log_format, *access_log;
     /* localtunnel's aliases, folded into the above by config_parse */
@@ -46,7 +48,8 @@ struct base_url {
 };
 int base_url_parse(const char *text, struct base_url *out) MUSTCHECK;
 
-/* What --listen takes: numeric ADDR:PORT, [IPV6]:PORT, unix:/PATH (then out is a sockaddr_un). ERR_SYNTAX. */
+/* What --listen takes: numeric ADDR:PORT, [IPV6]:PORT, unix:/PATH (then out is a sockaddr_un).
+ * ERR_SYNTAX. */
 int listen_address_parse(const char *text, struct sockaddr_storage *out, socklen_t *len) MUSTCHECK;
 
 #endif

@@ -19,7 +19,7 @@ struct directory {
     size_t live;
     bool changed;
     void (*on_change)(void *user);
-    void *user;            /* borrowed: outlives the directory */
+    void *user; /* borrowed: outlives the directory */
 };
 
 struct directory *directory_new(void (*on_change)(void *user), void *user)

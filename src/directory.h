@@ -1,7 +1,9 @@
-/* directory.h - the one table that workers share: name → the worker that has it, and what the names file says of it.
+/* directory.h - the one table that workers share: name → the worker that has it, and what the names
+ * file says of it.
  *
- * Everything else of a name lives on its worker and is touched by that worker alone; whoever gets a request for it moves the connection there.
- * One lock, held for a look-up or an insertion; never while anything else is called. */
+ * Everything else of a name lives on its worker and is touched by that worker alone; whoever gets a
+ * request for it moves the connection there. One lock, held for a look-up or an insertion; never
+ * while anything else is called. */
 #ifndef SRC_DIRECTORY_H
 #define SRC_DIRECTORY_H
 
@@ -12,16 +14,20 @@ enum { DIRECTORY_MAX = 20000, DIRECTORY_NOBODY = -1 };
 
 struct directory;
 
-/* @on_change: the names file is due; called on the changing worker's thread, once until directory_print. May be NULL. */
+/* @on_change: the names file is due; called on the changing worker's thread, once until
+ * directory_print. May be NULL. */
 struct directory *directory_new(void (*on_change)(void *user), void *user) MUSTCHECK;
 void directory_free(struct directory *d);
 
-int directory_find(struct directory *d, struct slice name); /* the worker's index, or DIRECTORY_NOBODY */
-/* The name is @worker's from now on. ERR_TAKEN: another worker has it; ERR_LIMIT: DIRECTORY_MAX names are held. */
+int directory_find(struct directory *d,
+                   struct slice name); /* the worker's index, or DIRECTORY_NOBODY */
+/* The name is @worker's from now on. ERR_TAKEN: another worker has it; ERR_LIMIT: DIRECTORY_MAX
+ * names are held. */
 int directory_claim(struct directory *d, struct slice name, int worker) MUSTCHECK;
 void directory_release(struct directory *d, struct slice name);
 
-/* What the names file should say of a claimed name. @remember false: nothing, its client is gone for good. */
+/* What the names file should say of a claimed name. @remember false: nothing, its client is gone
+ * for good. */
 void directory_note(struct directory *d, const struct held_name *h, bool remember);
 /* All that is to be remembered, in the form of the names file. ERR_LIMIT. */
 int directory_print(struct directory *d, struct buf *to) MUSTCHECK;

@@ -45,7 +45,8 @@ static void look_at_exchanges(struct drain *d, uint64_t waited_ms)
 static void look_at_last_words(struct drain *d, uint64_t waited_ms)
 {
     bool others = d->worker->index == 0 && d->worker->server->running > 1;
-    bool speaking = d->websockets ? loop_has_adopted(d->worker->loop) : loop_is_speaking(d->worker->loop);
+    bool speaking =
+        d->websockets ? loop_has_adopted(d->worker->loop) : loop_is_speaking(d->worker->loop);
     if (!others && (!speaking || waited_ms >= CLOSE_HANDSHAKE_MS))
         loop_stop(d->worker->loop);
     else

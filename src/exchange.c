@@ -58,7 +58,9 @@ void exchange_moved(struct exchange *x)
     x->moved_us = loop_now_us(x->worker->loop);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------------ */
+/* ---- the end
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t wait_so_far(const struct exchange *x)
 {
@@ -89,7 +91,8 @@ static void write_access(const struct exchange *x, bool aborted)
         .aborted = aborted,
     };
     if (server->access_log != NULL)
-        access_write(server->access_log, slice_eq(slice_str(server->config->log_format), SLICE("json")), &e);
+        access_write(server->access_log,
+                     slice_eq(slice_str(server->config->log_format), SLICE("json")), &e);
 }
 
 static void exchange_free(void *object)
@@ -194,7 +197,9 @@ void exchange_stop(struct exchange *x)
         exchange_fail(x, FAIL_DRAINING);
 }
 
-/* ---- finding a link ------------------------------------------------------------------------------------------------------------ */
+/* ---- finding a link
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 void exchange_arm(struct exchange *x)
 {
@@ -309,10 +314,12 @@ static bool body_runs(const struct exchange *x)
     return !x->request.end && !exchange_is_websocket(x);
 }
 
-/* The client provably did nothing with it, and nothing of its body is gone: once more, on another link or, without a body, after a wait. */
+/* The client provably did nothing with it, and nothing of its body is gone: once more, on another
+ * link or, without a body, after a wait. */
 bool exchange_retry(struct exchange *x, const struct leg_fault *why)
 {
-    if (!why->unprocessed || x->retried || x->state != EXCHANGE_OPEN || x->rx_octets > 0 || (body_runs(x) && x->request_ended))
+    if (!why->unprocessed || x->retried || x->state != EXCHANGE_OPEN || x->rx_octets > 0 ||
+        (body_runs(x) && x->request_ended))
         return false;
     struct tunnel *t = registry_find(x->worker->registry, slice_str(x->name));
     struct link *l = t != NULL ? tunnel_pick(t) : NULL;
@@ -324,7 +331,9 @@ bool exchange_retry(struct exchange *x, const struct leg_fault *why)
     return true;
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Milliseconds since something moved, or since the stream was opened. */
 static uint64_t quiet_ms(const struct exchange *x)
@@ -382,7 +391,8 @@ static void time_idle(struct exchange *x, uint64_t limit_ms)
     uint64_t quiet = quiet_ms(x);
     if (quiet >= limit_ms) {
         x->error = "body_idle";
-        x->state == EXCHANGE_UPGRADED ? exchange_restart(x) : exchange_fail(x, FAIL_RESPONSE_TIMEOUT);
+        x->state == EXCHANGE_UPGRADED ? exchange_restart(x)
+                                      : exchange_fail(x, FAIL_RESPONSE_TIMEOUT);
     } else {
         timer_arm(&x->timer, limit_ms - quiet);
     }

@@ -1,9 +1,11 @@
-/* exchange_legs.c - what the two legs of an exchange tell: octets and credit pass through, heads are judged, ends are noted. */
+/* exchange_legs.c - what the two legs of an exchange tell: octets and credit pass through, heads
+ * are judged, ends are noted. */
 #include "src/exchange_int.h"
 
 #include <assert.h>
 
-/* ---- the request's way: near → far --------------------------------------------------------------------------------------------- */
+/* ---- the request's way: near → far
+ * --------------------------------------------------------------------------------------------- */
 
 static void end_if_over(struct exchange *x);
 
@@ -18,7 +20,8 @@ static void near_body(void *user, struct leg *leg, struct slice data, bool end)
         exchange_fail(x, FAIL_BODY_TOO_LARGE);
         return;
     }
-    assert(x->far != NULL); /* no body is asked for while there is no stream, and none is retried that cannot have one at once */
+    assert(x->far != NULL); /* no body is asked for while there is no stream, and none is retried
+                               that cannot have one at once */
     x->far->ops->body(x->far, data, end);
     end_if_over(x);
 }
@@ -43,7 +46,9 @@ static const char *why_near_ended(int err)
 {
     if (err == ERR_SYNTAX || err == ERR_LIMIT)
         return "bad_request";
-    return err == ERR_CLOSED ? failure_type(FAIL_PROTOCOL) : "viewer_left"; /* the leg cannot write what it was given; or FIN, RST, I/O */
+    return err == ERR_CLOSED
+               ? failure_type(FAIL_PROTOCOL)
+               : "viewer_left"; /* the leg cannot write what it was given; or FIN, RST, I/O */
 }
 
 /* The owner hears of it by itself; it only needs the exchange gone. */
@@ -59,7 +64,8 @@ const struct leg_events exchange_near_events = {
     .on_reset = near_reset,
 };
 
-/* ---- the response's way: far → near --------------------------------------------------------------------------------------------- */
+/* ---- the response's way: far → near
+ * --------------------------------------------------------------------------------------------- */
 
 /* Nothing more is expected of the stream; what it still has queued may leave. */
 static void far_is_over(struct exchange *x)
@@ -99,7 +105,8 @@ static bool wants_interim(const struct exchange *x, int status)
 static void interim(struct exchange *x, struct message *m)
 {
     bool cut = false;
-    if (wants_interim(x, m->status) && x->state == EXCHANGE_OPEN && translate_response(m, slice_str(x->worker->server->config->domain), &cut))
+    if (wants_interim(x, m->status) && x->state == EXCHANGE_OPEN &&
+        translate_response(m, slice_str(x->worker->server->config->domain), &cut))
         x->near->ops->head(x->near, m, false);
 }
 
@@ -165,7 +172,8 @@ static void far_head(void *user, struct leg *leg, struct message *m, bool end)
         client_failure(x, m, end);
         return;
     }
-    if (m->status < 200 || !translate_response(m, slice_str(x->worker->server->config->domain), &cookie_cut)) {
+    if (m->status < 200 ||
+        !translate_response(m, slice_str(x->worker->server->config->domain), &cookie_cut)) {
         exchange_fail(x, FAIL_PROTOCOL);
         return;
     }
@@ -214,7 +222,8 @@ static enum failure failure_of(const struct leg_fault *why)
 {
     if (why->unprocessed)
         return why->err == ERR_LINK_LOST ? FAIL_AWAY : FAIL_BUSY;
-    bool broke_off = why->err == ERR_LINK_LOST || why->h2_code == H2_INTERNAL_ERROR || why->h2_code == H2_CANCEL;
+    bool broke_off =
+        why->err == ERR_LINK_LOST || why->h2_code == H2_INTERNAL_ERROR || why->h2_code == H2_CANCEL;
     return broke_off ? FAIL_TERMINATED : FAIL_PROTOCOL;
 }
 
@@ -225,7 +234,8 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
     exchange_leave_far(x, ERR_OK);
     if (exchange_retry(x, why))
         return;
-    if (why->err == ERR_CLOSED && x->response_ended) { /* a WebSocket: the client hears no more of what has been answered */
+    if (why->err == ERR_CLOSED &&
+        x->response_ended) { /* a WebSocket: the client hears no more of what has been answered */
         response_ended(x);
         return;
     }

@@ -85,7 +85,8 @@ static void on_timer(void *user)
     drop(user, "nothing came");
 }
 
-static const struct sock_ops gate_ops = {.on_open = pass, .on_readable = on_readable, .on_error = on_error};
+static const struct sock_ops gate_ops = {
+    .on_open = pass, .on_readable = on_readable, .on_error = on_error};
 
 void gate_new(struct worker *w, struct sock *sock)
 {

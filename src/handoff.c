@@ -7,7 +7,8 @@
 #include "src/mailbox.h"
 #include "src/register.h"
 
-/* LEAVING (a task of the old loop: its callbacks may still be on the stack) ──▶ MAILED ──▶ delivered */
+/* LEAVING (a task of the old loop: its callbacks may still be on the stack) ──▶ MAILED ──▶
+ * delivered */
 struct handoff {
     struct mail mail;
     struct task leave;
@@ -92,7 +93,8 @@ static int home_of_builtin(const struct server *s, const struct message *m)
     return DIRECTORY_NOBODY;
 }
 
-int handoff_home(const struct worker *w, const struct message *m, enum route_kind kind, struct slice name)
+int handoff_home(const struct worker *w, const struct message *m, enum route_kind kind,
+                 struct slice name)
 {
     const struct server *s = w->server;
     if (s->n_workers == 1)

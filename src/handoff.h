@@ -1,6 +1,8 @@
-/* handoff.h - moves a viewer's connection to the worker that has the name it asks for: descriptor, TLS state, unread octets.
+/* handoff.h - moves a viewer's connection to the worker that has the name it asks for: descriptor,
+ * TLS state, unread octets.
  *
- * Between exchanges only. The head is put back unread and parsed again there, so nothing but the sock crosses threads. */
+ * Between exchanges only. The head is put back unread and parsed again there, so nothing but the
+ * sock crosses threads. */
 #ifndef SRC_HANDOFF_H
 #define SRC_HANDOFF_H
 
@@ -9,9 +11,10 @@
 #include "src/router.h"
 #include "src/worker.h"
 
-/* The worker that has the name a request is about: the tunnel's for a viewer, the one in the path or the ticket for the base domain's calls.
- * DIRECTORY_NOBODY: any worker will do. */
-int handoff_home(const struct worker *w, const struct message *m, enum route_kind kind, struct slice name);
+/* The worker that has the name a request is about: the tunnel's for a viewer, the one in the path
+ * or the ticket for the base domain's calls. DIRECTORY_NOBODY: any worker will do. */
+int handoff_home(const struct worker *w, const struct message *m, enum route_kind kind,
+                 struct slice name);
 
 /* Takes @sock, which no reader holds any more. */
 void handoff_send(struct worker *from, unsigned to, struct sock *sock);

@@ -12,7 +12,8 @@ enum {
     BUFFER_LIMIT = 32 * 1024 * 1024,
     RESET_BURST = 900, /* third parties' libraries take 1,000 and 33 a second (http-rules 4) */
     RESET_RATE = 30,
-    RESET_BURST_OURS = 50000, /* oneport takes 100,000 and 10,000 a second; it alone names its instance */
+    RESET_BURST_OURS =
+        50000, /* oneport takes 100,000 and 10,000 a second; it alone names its instance */
     RESET_RATE_OURS = 5000,
     RESERVED_PERCENT = 5,
     DEBUG_MAX = 64 /* octets of a peer's farewell that the log repeats */
@@ -21,13 +22,16 @@ enum {
 static const struct h2_session_ops session_ops;
 static void run_wake(void *user);
 
-struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t, const struct place *p)
+struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t,
+                      const struct place *p)
 {
     const struct config *c = w->server->config;
     bool ours = p->instance.len > 0;
     struct h2_options o = {
         .keepalive_ms = c->keepalive_ms,
-        .ping_timeout_ms = PING_TIMEOUT_MS < c->keepalive_ms || c->keepalive_ms == 0 ? PING_TIMEOUT_MS : c->keepalive_ms,
+        .ping_timeout_ms = PING_TIMEOUT_MS < c->keepalive_ms || c->keepalive_ms == 0
+                               ? PING_TIMEOUT_MS
+                               : c->keepalive_ms,
         .settings_timeout_ms = c->attach_timeout_ms,
         .buffer_limit = BUFFER_LIMIT,
         .stall_ms = STALL_MS,
@@ -83,14 +87,17 @@ void link_close(struct link *l, uint32_t h2_code)
     forget(l);
 }
 
-/* ---- what the session tells ------------------------------------------------------------------------------------------------ */
+/* ---- what the session tells
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* The name may have gone to another while the client was about to speak HTTP/2. */
 static struct tunnel *claim(struct link *l)
 {
     struct tunnel *t = NULL;
     unsigned retry_after;
-    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner, true, &t, &retry_after) < 0)
+    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner, true, &t, &retry_after) <
+        0)
         return NULL;
     return t;
 }
@@ -107,7 +114,8 @@ static void on_up(void *user)
         return;
     }
     sock_address_text(sock_peer(h2_session_sock(l->session)), true, peer, sizeof peer);
-    LOG(INFO, "link up", "name=%s peer=%s slot=%u worker=%u", l->name, peer, l->slot, l->worker->index);
+    LOG(INFO, "link up", "name=%s peer=%s slot=%u worker=%u", l->name, peer, l->slot,
+        l->worker->index);
     l->state = LINK_UP;
     l->up_us = loop_now_us(l->worker->loop);
     tunnel_join(t, l, l->up_us);
@@ -124,7 +132,9 @@ static void on_goaway(void *user, struct slice debug)
 {
     struct link *l = user;
     if (l->state == LINK_UP)
-        LOG(INFO, "client leaves", "name=%s debug=%s streams=%u", l->name, log_value(slice_make(debug.ptr, debug.len < DEBUG_MAX ? debug.len : DEBUG_MAX)), h2_session_open_streams(l->session));
+        LOG(INFO, "client leaves", "name=%s debug=%s streams=%u", l->name,
+            log_value(slice_make(debug.ptr, debug.len < DEBUG_MAX ? debug.len : DEBUG_MAX)),
+            h2_session_open_streams(l->session));
     if (l->state == LINK_UP)
         l->goodbye = true; /* an answer to our own GOAWAY is none */
     l->state = LINK_DRAINING;
@@ -155,7 +165,8 @@ static void on_idle(void *user)
 static void on_closed(void *user, int err, const char *reason)
 {
     struct link *l = user;
-    LOG(INFO, "link_lost", "name=%s error=%s reason=%s", l->name, err_text(err), log_value(slice_str(reason)));
+    LOG(INFO, "link_lost", "name=%s error=%s reason=%s", l->name, err_text(err),
+        log_value(slice_str(reason)));
     if (err == ERR_ABUSE)
         LOG(WARN, "tunnel_abuse", "name=%s kind=%s", l->name, log_value(slice_str(reason)));
     forget(l);
@@ -169,14 +180,17 @@ static const struct h2_session_ops session_ops = {
     .on_closed = on_closed,
 };
 
-/* ---- streams ------------------------------------------------------------------------------------------------------------------- */
+/* ---- streams
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 bool link_usable(const struct link *l)
 {
     return l->state == LINK_UP && !l->replaced && h2_session_can_open(l->session);
 }
 
-/* Of what the client and we allow, some streams are kept so that open WebSockets cannot shut out plain requests. */
+/* Of what the client and we allow, some streams are kept so that open WebSockets cannot shut out
+ * plain requests. */
 bool link_can_open(const struct link *l, bool websocket)
 {
     if (!link_usable(l))
@@ -196,7 +210,8 @@ uint32_t link_load(const struct link *l)
     return l->session != NULL ? h2_session_open_streams(l->session) : 0;
 }
 
-struct leg *link_open(struct link *l, const struct message *m, bool end, const struct leg_events *events, void *exchange)
+struct leg *link_open(struct link *l, const struct message *m, bool end,
+                      const struct leg_events *events, void *exchange)
 {
     bool websocket = message_is_websocket(m);
     struct leg *leg = h2_stream_open(l->session, m, end, events, exchange);
@@ -224,7 +239,9 @@ void link_probe(struct link *l, uint64_t ms)
         h2_session_probe(l->session, ms);
 }
 
-/* ---- by the tunnel --------------------------------------------------------------------------------------------------------------- */
+/* ---- by the tunnel
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 void link_replace(struct link *l)
 {

@@ -21,19 +21,23 @@ struct listener {
     int fd;                /* owned */
     struct event event;
     struct log_limit pause_log;
-    struct timer pause;    /* after EMFILE: level-triggered accept would spin */
+    struct timer pause; /* after EMFILE: level-triggered accept would spin */
 };
 
-/* ---- binding -------------------------------------------------------------------------------------------------------------- */
+/* ---- binding
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
-/* A socket file that a dead server left answers ECONNREFUSED; a live one accepts, and its address is in use. */
+/* A socket file that a dead server left answers ECONNREFUSED; a live one accepts, and its address
+ * is in use. */
 static void remove_stale(const struct sockaddr_un *addr)
 {
     struct stat st;
     if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
         return;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 && errno == ECONNREFUSED)
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 &&
+        errno == ECONNREFUSED)
         unlink(addr->sun_path);
     if (fd >= 0)
         close(fd);
@@ -73,7 +77,8 @@ static void close_all(int *fds, unsigned count)
 }
 
 /* How many of @count were made. */
-static unsigned bind_shared(const struct sockaddr_storage *addr, socklen_t len, int *fds, unsigned count)
+static unsigned bind_shared(const struct sockaddr_storage *addr, socklen_t len, int *fds,
+                            unsigned count)
 {
     unsigned made = 0;
     while (made < count && (fds[made] = bind_to((const struct sockaddr *)addr, len, true)) >= 0)
@@ -90,7 +95,8 @@ static unsigned duplicate(int first, int *fds, unsigned count)
     return made;
 }
 
-/* The first bind is exclusive: with SO_REUSEPORT alone a port that another process shares would look free. */
+/* The first bind is exclusive: with SO_REUSEPORT alone a port that another process shares would
+ * look free. */
 static unsigned bind_each(struct sockaddr_storage *addr, socklen_t len, int *fds, unsigned count)
 {
     int first = bind_to((const struct sockaddr *)addr, len, false);
@@ -103,7 +109,8 @@ static unsigned bind_each(struct sockaddr_storage *addr, socklen_t len, int *fds
     return bind_shared(addr, len, fds, count);
 }
 
-int listener_bind(const char *text, int *fds, unsigned count, char reason[static LISTENER_REASON_MAX])
+int listener_bind(const char *text, int *fds, unsigned count,
+                  char reason[static LISTENER_REASON_MAX])
 {
     struct sockaddr_storage addr = {0};
     socklen_t len;
@@ -121,13 +128,16 @@ int listener_bind(const char *text, int *fds, unsigned count, char reason[static
     return -1;
 }
 
-/* ---- accepting ---------------------------------------------------------------------------------------------------------------- */
+/* ---- accepting
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 static void pause_accepting(struct listener *l, int why)
 {
     uint64_t suppressed;
     if (log_limit_pass(&l->pause_log, loop_now_us(l->worker->loop), &suppressed))
-        LOG(ERROR, "accept paused", "error=%s suppressed=%llu", strerror(why), (unsigned long long)suppressed);
+        LOG(ERROR, "accept paused", "error=%s suppressed=%llu", strerror(why),
+            (unsigned long long)suppressed);
     event_del(&l->event);
     timer_arm(&l->pause, PAUSE_MS);
 }
@@ -163,7 +173,8 @@ void listener_announce(int fd)
     char text[256];
     address_of(fd, &addr);
     if (addr.ss_family == AF_UNIX)
-        snprintf(text, sizeof text, "unix:%s", ((const struct sockaddr_un *)(const void *)&addr)->sun_path);
+        snprintf(text, sizeof text, "unix:%s",
+                 ((const struct sockaddr_un *)(const void *)&addr)->sun_path);
     else
         sock_address_text(&addr, true, text, sizeof text);
     LOG(INFO, "listening", "addr=%s", text);

@@ -1,4 +1,5 @@
-/* listener.h - one listening socket: made by main, polled by a worker, each connection given to a gate. */
+/* listener.h - one listening socket: made by main, polled by a worker, each connection given to a
+ * gate. */
 #ifndef SRC_LISTENER_H
 #define SRC_LISTENER_H
 
@@ -6,10 +7,12 @@
 
 enum { LISTENER_REASON_MAX = 256 };
 
-/* Binds and listens at @text, once per worker: @fds gets @count descriptors. -1: @reason ("address already in use"), nothing is left open.
- * With several, the kernel spreads connections over them (SO_REUSEPORT); a unix socket is one descriptor, duplicated.
- * A unix socket that nobody listens on is replaced. */
-int listener_bind(const char *text, int *fds, unsigned count, char reason[static LISTENER_REASON_MAX]) MUSTCHECK;
+/* Binds and listens at @text, once per worker: @fds gets @count descriptors. -1: @reason ("address
+ * already in use"), nothing is left open. With several, the kernel spreads connections over them
+ * (SO_REUSEPORT); a unix socket is one descriptor, duplicated. A unix socket that nobody listens on
+ * is replaced. */
+int listener_bind(const char *text, int *fds, unsigned count,
+                  char reason[static LISTENER_REASON_MAX]) MUSTCHECK;
 
 /* Logs `listening addr=…` with the port that the system chose. */
 void listener_announce(int fd);

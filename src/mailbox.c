@@ -8,8 +8,8 @@
 struct mailbox {
     pthread_mutex_t lock; /* guards `mails` */
     struct list_node mails;
-    void *reader;         /* borrowed: the worker */
-    int fd;               /* owned; readable when mails came */
+    void *reader; /* borrowed: the worker */
+    int fd;       /* owned; readable when mails came */
     struct event event;
 };
 

@@ -9,8 +9,8 @@
 
 #include "h2mux/base/clock.h"
 #include "src/config.h"
-#include "src/drain.h"
 #include "src/directory.h"
+#include "src/drain.h"
 #include "src/listener.h"
 #include "src/mailbox.h"
 #include "src/names_file.h"
@@ -44,7 +44,8 @@ static void raise_descriptor_limit(const struct config *c)
 static int open_log(const struct config *c)
 {
     enum log_level level = LOG_INFO;
-    if (!log_level_parse(slice_str(c->log_level), &level) || log_open(NULL, level, strcmp(c->log_format, "json") == 0) < 0)
+    if (!log_level_parse(slice_str(c->log_level), &level) ||
+        log_open(NULL, level, strcmp(c->log_format, "json") == 0) < 0)
         return complain("--log-level", "not a level");
     return 0;
 }
@@ -88,7 +89,9 @@ static int open_state(struct server *s)
     return 0;
 }
 
-/* ---- workers ----------------------------------------------------------------------------------------------------------- */
+/* ---- workers
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 /* A loop each, and the names of the file dealt out to them. */
 struct deal {

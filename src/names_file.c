@@ -1,4 +1,5 @@
-/* names_file.c - rewritten as a whole: at once after the first change, then at most once a second. */
+/* names_file.c - rewritten as a whole: at once after the first change, then at most once a second.
+ */
 #include "src/names_file.h"
 
 #include <errno.h>
@@ -54,7 +55,8 @@ void names_file_due(struct names_file *f)
     timer_arm(&f->write, since_ms < WRITE_EVERY_MS ? WRITE_EVERY_MS - since_ms : 0);
 }
 
-struct names_file *names_file_new(struct loop *l, const char *state_dir, struct directory *directory)
+struct names_file *names_file_new(struct loop *l, const char *state_dir,
+                                  struct directory *directory)
 {
     struct names_file *f = xcalloc(1, sizeof(*f));
     f->state_dir = state_dir;
@@ -72,7 +74,8 @@ void names_file_free(struct names_file *f)
     free(f);
 }
 
-static void parse(struct names_file *f, struct slice text, void (*adopt)(const struct held_name *h, void *user), void *user)
+static void parse(struct names_file *f, struct slice text,
+                  void (*adopt)(const struct held_name *h, void *user), void *user)
 {
     size_t broken = 0, first = 0, kept = 0;
     for (size_t number = 1; text.len > 0; number++) {
@@ -89,11 +92,13 @@ static void parse(struct names_file *f, struct slice text, void (*adopt)(const s
         text = slice_skip(text, len + 1);
     }
     if (broken > 0)
-        LOG(ERROR, "names file is broken", "path=%s/%s first_line=%zu lines_ignored=%zu lines_read=%zu", f->state_dir,
-            STATE_NAMES, first, broken, kept);
+        LOG(ERROR, "names file is broken",
+            "path=%s/%s first_line=%zu lines_ignored=%zu lines_read=%zu", f->state_dir, STATE_NAMES,
+            first, broken, kept);
 }
 
-int names_file_load(struct names_file *f, void (*adopt)(const struct held_name *h, void *user), void *user)
+int names_file_load(struct names_file *f, void (*adopt)(const struct held_name *h, void *user),
+                    void *user)
 {
     struct buf text;
     buf_init(&text, NAMES_FILE_MAX);

@@ -116,7 +116,8 @@ static int claim_random(struct wish *w, const struct worker *worker)
     for (int i = 0; i < RANDOM_TRIES && err == 0; i++) {
         err = name_random(is_held, worker->server->directory, w->name);
         if (err == 0)
-            err = registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, false, &w->tunnel, &ignored);
+            err = registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, false,
+                                 &w->tunnel, &ignored);
         if (err != ERR_TAKEN)
             break;
         err = i + 1 < RANDOM_TRIES ? 0 : err;
@@ -135,8 +136,8 @@ static int claim_name(struct wish *w, const struct worker *worker, unsigned *ret
         err = ticket_owner_new(w->ticket.owner);
     }
     if (err == 0)
-        err = registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, true, &w->tunnel,
-                             retry_after_s);
+        err = registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, true,
+                             &w->tunnel, retry_after_s);
     if (err == ERR_TAKEN && !w->exact)
         return claim_random(w, worker);
     if (err == ERR_TAKEN &&
@@ -270,7 +271,8 @@ static void answer_error(struct answer *a, int err, unsigned retry_after_s)
         answer_refusal(a, 500, "internal", "The server could not make a ticket.", 0);
 }
 
-bool register_resumes(const struct server *s, const struct message *m, char name[static NAME_MAX_LEN + 1])
+bool register_resumes(const struct server *s, const struct message *m,
+                      char name[static NAME_MAX_LEN + 1])
 {
     struct ticket t;
     struct slice text = fields_value(&m->fields, SLICE("oneport-ticket"));

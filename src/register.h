@@ -13,13 +13,18 @@ struct call {
     bool tls;                    /* our own TLS */
     bool secure;                 /* contract.md 2 "Secure calls" */
 };
-/* Filled by the caller's facts: TLS, loopback or unix peer that is no proxied request, or a trusted proxy that says https. */
+/* Filled by the caller's facts: TLS, loopback or unix peer that is no proxied request, or a trusted
+ * proxy that says https. */
 bool call_is_secure(const struct viewer *v, bool tls, bool peer_local);
 
-/* The name that a call without one resumes by its ticket alone: whose worker should have the call. */
-bool register_resumes(const struct server *s, const struct message *m, char name[static NAME_MAX_LEN + 1]);
+/* The name that a call without one resumes by its ticket alone: whose worker should have the call.
+ */
+bool register_resumes(const struct server *s, const struct message *m,
+                      char name[static NAME_MAX_LEN + 1]);
 
-/* @name: as it stood in the path (empty: random), @old: one of localtunnel's two ways. Always makes an answer. */
-void register_answer(struct worker *w, const struct call *c, struct slice name, bool old, struct answer *a);
+/* @name: as it stood in the path (empty: random), @old: one of localtunnel's two ways. Always makes
+ * an answer. */
+void register_answer(struct worker *w, const struct call *c, struct slice name, bool old,
+                     struct answer *a);
 
 #endif

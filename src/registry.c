@@ -31,7 +31,8 @@ static int64_t tunnel_until(const struct tunnel *t, uint64_t now_us, int64_t wal
 
 void registry_note(struct registry *r, const struct tunnel *t)
 {
-    struct held_name h = {.until = tunnel_until(t, clock_now_us(), clock_wall_s()), .asked = t->asked};
+    struct held_name h = {.until = tunnel_until(t, clock_now_us(), clock_wall_s()),
+                          .asked = t->asked};
     memcpy(h.name, t->name, sizeof(h.name));
     memcpy(h.owner, t->owner, sizeof(h.owner));
     directory_note(r->directory, &h, t->asked || !t->left_for_good);
@@ -58,7 +59,8 @@ void registry_adopt(struct registry *r, const struct held_name *h)
         left_ms = h->until > wall_s ? (uint64_t)(h->until - wall_s) * 1000 : 0;
     if (left_ms > most_ms) /* the clock was set back, or the option is new */
         left_ms = most_ms;
-    if (left_ms == 0 || registry_find(r, name) || directory_claim(r->directory, name, r->worker) < 0)
+    if (left_ms == 0 || registry_find(r, name) ||
+        directory_claim(r->directory, name, r->worker) < 0)
         return;
     struct tunnel *t = registry_add(r, name, h->owner, h->asked);
     tunnel_hold(t, TUNNEL_GRACED, left_ms);
@@ -82,7 +84,8 @@ void registry_free(struct registry *r)
     free(r);
 }
 
-struct registry *registry_new(struct loop *l, const struct config *c, struct directory *d, int worker)
+struct registry *registry_new(struct loop *l, const struct config *c, struct directory *d,
+                              int worker)
 {
     struct registry *r = xcalloc(1, sizeof(*r));
     r->loop = l;

@@ -1,4 +1,5 @@
-/* router.h - which tunnel or built-in a request is for: by Host, then by path. Pure. contract.md 1, 2. */
+/* router.h - which tunnel or built-in a request is for: by Host, then by path. Pure. contract.md
+ * 1, 2. */
 #ifndef SRC_ROUTER_H
 #define SRC_ROUTER_H
 
@@ -7,12 +8,14 @@
 enum { NAME_MAX_LEN = 63 };
 
 enum route_kind {
-    ROUTE_TUNNEL,  /* <name>.<domain>: `name` is set; it may be of no tunnel */
-    ROUTE_BASE,    /* the base domain, an IP address or localhost */
-    ROUTE_UNKNOWN  /* any other host, deeper labels included: 404 */
+    ROUTE_TUNNEL, /* <name>.<domain>: `name` is set; it may be of no tunnel */
+    ROUTE_BASE,   /* the base domain, an IP address or localhost */
+    ROUTE_UNKNOWN /* any other host, deeper labels included: 404 */
 };
-/* @authority: port, a trailing dot and case do not count. @name gets the label in lower case, zero-terminated. */
-enum route_kind router_host(struct slice domain, struct slice authority, char name[static NAME_MAX_LEN + 1]);
+/* @authority: port, a trailing dot and case do not count. @name gets the label in lower case,
+ * zero-terminated. */
+enum route_kind router_host(struct slice domain, struct slice authority,
+                            char name[static NAME_MAX_LEN + 1]);
 
 enum builtin_kind {
     BUILTIN_NONE,          /* 404 */

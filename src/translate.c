@@ -18,7 +18,9 @@ static bool name_is(const struct field *f, struct slice name)
     return slice_ieq(f->name, name);
 }
 
-/* ---- requests --------------------------------------------------------------------------------------------------------- */
+/* ---- requests
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool asks_for_websocket(const struct message *m)
 {
@@ -28,9 +30,11 @@ static bool asks_for_websocket(const struct message *m)
 }
 
 /* RFC 6455 4.2.1; rule W1. */
-static enum translate_verdict check_websocket(struct message *m, struct translated *t, enum failure *failure, const char **reason)
+static enum translate_verdict check_websocket(struct message *m, struct translated *t,
+                                              enum failure *failure, const char **reason)
 {
-    static const struct slice key_name = {"sec-websocket-key", 17}, version_name = {"sec-websocket-version", 21};
+    static const struct slice key_name = {"sec-websocket-key", 17},
+                              version_name = {"sec-websocket-version", 21};
     t->websocket = asks_for_websocket(m);
     if (!t->websocket)
         return TRANSLATE_OK;
@@ -39,7 +43,8 @@ static enum translate_verdict check_websocket(struct message *m, struct translat
     t->ws_key = fields_value(&m->fields, key_name);
     if (fields_count(&m->fields, key_name) != 1 || !ws_key_valid(t->ws_key))
         VERDICT(FAIL_BAD_REQUEST, "bad Sec-WebSocket-Key");
-    if (fields_count(&m->fields, version_name) != 1 || !slice_eq(fields_value(&m->fields, version_name), SLICE("13")))
+    if (fields_count(&m->fields, version_name) != 1 ||
+        !slice_eq(fields_value(&m->fields, version_name), SLICE("13")))
         VERDICT(FAIL_UPGRADE_VERSION, "Sec-WebSocket-Version is not 13");
     fields_remove(&m->fields, key_name);
     m->method = SLICE("CONNECT");
@@ -48,13 +53,15 @@ static enum translate_verdict check_websocket(struct message *m, struct translat
     return TRANSLATE_OK;
 }
 
-static enum translate_verdict check_method(struct message *m, enum failure *failure, const char **reason)
+static enum translate_verdict check_method(struct message *m, enum failure *failure,
+                                           const char **reason)
 {
     uint64_t forwards;
     if (slice_eq(m->method, SLICE("TRACE")))
         VERDICT(FAIL_METHOD, "TRACE");
     struct slice value = fields_value(&m->fields, SLICE("max-forwards"));
-    if (value.len == 0 || !slice_eq(m->method, SLICE("OPTIONS")) || slice_to_u64(value, UINT32_MAX, &forwards) < 0)
+    if (value.len == 0 || !slice_eq(m->method, SLICE("OPTIONS")) ||
+        slice_to_u64(value, UINT32_MAX, &forwards) < 0)
         return TRANSLATE_OK;
     if (forwards == 0)
         return TRANSLATE_OPTIONS;
@@ -68,13 +75,16 @@ static bool is_expect(const struct field *f, void *user)
     return name_is(f, SLICE("expect"));
 }
 
-/* RFC 9110 10.1.1; rule H6. A 1.0 viewer's expectation is ignored, one without a body to come has nothing to wait for. */
-static enum translate_verdict check_expect(struct message *m, struct translated *t, enum failure *failure, const char **reason)
+/* RFC 9110 10.1.1; rule H6. A 1.0 viewer's expectation is ignored, one without a body to come has
+ * nothing to wait for. */
+static enum translate_verdict check_expect(struct message *m, struct translated *t,
+                                           enum failure *failure, const char **reason)
 {
     size_t lines = fields_count(&m->fields, SLICE("expect"));
     if (lines == 0)
         return TRANSLATE_OK;
-    bool known = lines == 1 && slice_ieq(slice_trim(fields_value(&m->fields, SLICE("expect"))), SLICE("100-continue"));
+    bool known = lines == 1 && slice_ieq(slice_trim(fields_value(&m->fields, SLICE("expect"))),
+                                         SLICE("100-continue"));
     if (!known && m->minor_version == 1)
         VERDICT(FAIL_EXPECTATION, "unknown expectation");
     fields_remove_if(&m->fields, is_expect, NULL);
@@ -108,7 +118,8 @@ static bool seen_before(const struct fields *f, struct slice node)
 static bool request_id_valid(struct slice id)
 {
     for (size_t i = 0; i < id.len; i++)
-        if (!octet_is_alpha((unsigned char)id.ptr[i]) && !octet_is_digit((unsigned char)id.ptr[i]) &&
+        if (!octet_is_alpha((unsigned char)id.ptr[i]) &&
+            !octet_is_digit((unsigned char)id.ptr[i]) &&
             !octet_is_one_of((unsigned char)id.ptr[i], "-._~:/+=@"))
             return false;
     return id.len <= 128;
@@ -125,7 +136,8 @@ static bool is_ours_or_id(const struct field *f, void *user)
 /* Te survives as "trailers" alone, and only if Connection lists it (rule H3). */
 static bool te_trailers(const struct fields *f)
 {
-    return fields_has_token(f, SLICE("te"), SLICE("trailers")) && fields_has_token(f, SLICE("connection"), SLICE("te"));
+    return fields_has_token(f, SLICE("te"), SLICE("trailers")) &&
+           fields_has_token(f, SLICE("connection"), SLICE("te"));
 }
 
 static void add_via(struct message *m, struct slice node)
@@ -137,8 +149,10 @@ static void add_via(struct message *m, struct slice node)
     fields_add_copy(&m->fields, SLICE("via"), slice_make(text, len));
 }
 
-enum translate_verdict translate_request(struct message *m, const struct viewer *v, const struct sockaddr_storage *peer,
-                                         const char *node, struct translated *t, enum failure *failure, const char **reason)
+enum translate_verdict translate_request(struct message *m, const struct viewer *v,
+                                         const struct sockaddr_storage *peer, const char *node,
+                                         struct translated *t, enum failure *failure,
+                                         const char **reason)
 {
     *t = (struct translated){.takes_trailers = te_trailers(&m->fields)};
     enum translate_verdict verdict = check_method(m, failure, reason);
@@ -163,14 +177,17 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
     return TRANSLATE_OK;
 }
 
-/* ---- responses ------------------------------------------------------------------------------------------------------------ */
+/* ---- responses
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_for_the_link(const struct field *f, void *user)
 {
     return slice_istarts(f->name, SLICE("oneport-")) || name_is(f, SLICE("alt-svc"));
 }
 
-/* Whether a cookie for this Domain would reach other tunnels: the base domain or a parent of it (rule R15a). */
+/* Whether a cookie for this Domain would reach other tunnels: the base domain or a parent of it
+ * (rule R15a). */
 static bool domain_is_shared(struct slice value, struct slice domain)
 {
     if (value.len > 0 && value.ptr[0] == '.')
@@ -232,7 +249,8 @@ static void cut_cookies(struct fields *f, struct slice domain, bool *cookie_cut)
 static void unbuffer_events(struct fields *f)
 {
     struct slice type = fields_value(f, SLICE("content-type"));
-    if (slice_istarts(type, SLICE("text/event-stream")) && fields_find(f, SLICE("x-accel-buffering")) == NULL)
+    if (slice_istarts(type, SLICE("text/event-stream")) &&
+        fields_find(f, SLICE("x-accel-buffering")) == NULL)
         fields_add(f, SLICE("x-accel-buffering"), SLICE("no"));
 }
 

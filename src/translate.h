@@ -1,4 +1,5 @@
-/* translate.h - what a request becomes on its way into a link, and a response on its way out. Pure. http-rules 2.2, 2.4, 2.5. */
+/* translate.h - what a request becomes on its way into a link, and a response on its way out. Pure.
+ * http-rules 2.2, 2.4, 2.5. */
 #ifndef SRC_TRANSLATE_H
 #define SRC_TRANSLATE_H
 
@@ -7,10 +8,10 @@
 
 /* What the edge remembers of a request whose fields are rewritten. */
 struct translated {
-    bool websocket;       /* rules W1: an upgrade that is asked for in order */
-    struct slice ws_key;  /* the viewer's Sec-WebSocket-Key, borrowed from the head */
-    bool expects;         /* Expect: 100-continue that goes on to the origin */
-    bool takes_trailers;  /* TE: trailers */
+    bool websocket;      /* rules W1: an upgrade that is asked for in order */
+    struct slice ws_key; /* the viewer's Sec-WebSocket-Key, borrowed from the head */
+    bool expects;        /* Expect: 100-continue that goes on to the origin */
+    bool takes_trailers; /* TE: trailers */
 };
 
 enum translate_verdict {
@@ -20,11 +21,13 @@ enum translate_verdict {
 };
 
 /* Rewrites @m in place into what the link carries. @node: our name in Via. */
-enum translate_verdict translate_request(struct message *m, const struct viewer *v, const struct sockaddr_storage *peer,
-                                         const char *node, struct translated *t, enum failure *failure,
+enum translate_verdict translate_request(struct message *m, const struct viewer *v,
+                                         const struct sockaddr_storage *peer, const char *node,
+                                         struct translated *t, enum failure *failure,
                                          const char **reason) MUSTCHECK;
 
-/* The final head of a response, in place. @websocket: the request asked for one. false: it is no response that can be sent on.
+/* The final head of a response, in place. @websocket: the request asked for one. false: it is no
+ * response that can be sent on.
  * @cookie_cut: a cookie's Domain was taken off (rule R15a). */
 bool translate_response(struct message *m, struct slice domain, bool *cookie_cut) MUSTCHECK;
 void translate_trailers(struct fields *t);

@@ -126,7 +126,7 @@ static void tunnel_refresh(struct tunnel *t)
 {
     bool usable = false;
     t->n_links = 0;
-    LIST_FOREACH(node, &t->links) {
+    LIST_FOREACH (node, &t->links) {
         t->n_links += counts_towards_limit(link_at(node));
         usable = usable || link_usable(link_at(node));
     }
@@ -203,8 +203,8 @@ static enum join_verdict may_take_over(struct tunnel *t, const struct link *riva
     return JOIN_FLAPPING;
 }
 
-enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_t max_links, uint64_t now_us,
-                                  unsigned *retry_after_s)
+enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_t max_links,
+                                  uint64_t now_us, unsigned *retry_after_s)
 {
     *retry_after_s = 0;
     tunnel_refresh(t);
@@ -226,7 +226,7 @@ static bool is_in_the_way(const struct link *old, const struct link *l)
 
 static struct link *find_in_the_way(const struct tunnel *t, const struct link *l)
 {
-    LIST_FOREACH(node, &t->links)
+    LIST_FOREACH (node, &t->links)
         if (link_at(node) != l && is_in_the_way(link_at(node), l))
             return link_at(node);
     return NULL;
@@ -288,7 +288,7 @@ struct link *tunnel_pick(const struct tunnel *t)
 {
     struct link *best = NULL;
     bool best_open = false;
-    LIST_FOREACH(node, &t->links) {
+    LIST_FOREACH (node, &t->links) {
         struct link *l = link_at(node);
         if (!link_usable(l))
             continue;

@@ -62,7 +62,7 @@ void worker_join(struct worker *w)
 
 static void each(struct list_node *head, void (*act)(struct list_node *node))
 {
-    LIST_FOREACH(it, head)
+    LIST_FOREACH (it, head)
         act(it);
 }
 

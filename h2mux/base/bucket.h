@@ -12,7 +12,9 @@ struct bucket {
     uint64_t updated_us; /* monotonic */
 };
 
-void bucket_init(struct bucket *b, uint64_t burst, uint64_t rate, uint64_t now_us); /* starts full */
-bool bucket_take(struct bucket *b, uint64_t tokens, uint64_t now_us);               /* false: not enough; nothing taken */
+void bucket_init(struct bucket *b, uint64_t burst, uint64_t rate,
+                 uint64_t now_us); /* starts full */
+bool bucket_take(struct bucket *b, uint64_t tokens,
+                 uint64_t now_us); /* false: not enough; nothing taken */
 
 #endif

@@ -1,7 +1,8 @@
 /* buf.h - owned bytes that grow up to a limit fixed at init and are consumed from the front.
  *
- * Memory comes with the first byte and goes with the last (buf_consume to empty keeps it; buf_release gives
- * it back), so an idle connection's buffers cost nothing. Slices into a buf are good until its next append. */
+ * Memory comes with the first byte and goes with the last (buf_consume to empty keeps it;
+ * buf_release gives it back), so an idle connection's buffers cost nothing. Slices into a buf are
+ * good until its next append. */
 #ifndef H2MUX_BASE_BUF_H
 #define H2MUX_BASE_BUF_H
 
@@ -32,7 +33,8 @@ static inline struct slice buf_slice(const struct buf *b)
 int buf_append(struct buf *b, struct slice s) MUSTCHECK;
 int buf_printf(struct buf *b, const char *fmt, ...) MUSTCHECK PRINTF_LIKE(2, 3);
 
-/* Room for @len more octets behind the content, to be written by the caller, then buf_commit. NULL: over the limit. */
+/* Room for @len more octets behind the content, to be written by the caller, then buf_commit. NULL:
+ * over the limit. */
 char *buf_reserve(struct buf *b, size_t len) MUSTCHECK;
 void buf_commit(struct buf *b, size_t len);
 

@@ -1,4 +1,5 @@
-/* list.h - intrusive doubly linked list, circular around its head. A node outside any list points to itself or is zeroed. */
+/* list.h - intrusive doubly linked list, circular around its head. A node outside any list points
+ * to itself or is zeroed. */
 #ifndef H2MUX_BASE_LIST_H
 #define H2MUX_BASE_LIST_H
 
@@ -48,7 +49,8 @@ static inline void list_remove(struct list_node *n) /* fine on a node outside an
     n->prev = n->next = NULL;
 }
 
-static inline struct list_node *list_pop(struct list_node *head) /* the first, unlinked; NULL when empty */
+static inline struct list_node *
+list_pop(struct list_node *head) /* the first, unlinked; NULL when empty */
 {
     struct list_node *n = head->next;
     if (n == head)

@@ -5,8 +5,9 @@
  *   → {"time":"…","level":"info","msg":"link up","name":"demo","worker":"0"}     (log format json)
  *
  * Values that a peer chose are passed with "%s" through log_value(), which quotes and escapes them.
- * No secret, credential or body ever comes here. The writer never blocks the loop: a pipe, terminal or socket is polled first,
- * and what it has no room for is dropped and counted; the count is reported with the next line that gets through. */
+ * No secret, credential or body ever comes here. The writer never blocks the loop: a pipe, terminal
+ * or socket is polled first, and what it has no room for is dropped and counted; the count is
+ * reported with the next line that gets through. */
 #ifndef H2MUX_BASE_LOG_H
 #define H2MUX_BASE_LOG_H
 
@@ -30,11 +31,12 @@ extern enum log_level log_threshold;
     } while (0)
 void log_event(enum log_level level, const char *message, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* @s as one log value: bare when it is plain, else double-quoted with \xNN and \" escapes; cut at 256 octets with "…".
- * The result lives in one of 8 rotating thread-local buffers. */
+/* @s as one log value: bare when it is plain, else double-quoted with \xNN and \" escapes; cut at
+ * 256 octets with "…". The result lives in one of 8 rotating thread-local buffers. */
 const char *log_value(struct slice s);
 
-/* A second output with its own path, for the access log: same rules of writing, one preformatted line a call. */
+/* A second output with its own path, for the access log: same rules of writing, one preformatted
+ * line a call. */
 struct log_file;
 struct log_file *log_file_open(const char *path) MUSTCHECK; /* NULL: errno says why */
 void log_file_line(struct log_file *f, struct slice line);  /* adds the newline */
@@ -42,7 +44,8 @@ void log_file_reopen(struct log_file *f);
 void log_file_close(struct log_file *f);
 uint64_t log_dropped(void);
 
-/* At most one line a second for an event that repeats; the line that comes after a pause carries suppressed=N. */
+/* At most one line a second for an event that repeats; the line that comes after a pause carries
+ * suppressed=N. */
 struct log_limit {
     uint64_t next_us;
     uint64_t suppressed;

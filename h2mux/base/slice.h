@@ -51,14 +51,15 @@ ptrdiff_t slice_find(struct slice s, char c);
 /* The offset of the last @c, or -1. */
 ptrdiff_t slice_rfind(struct slice s, char c);
 
-/* Takes the next element off a comma-separated list (RFC 9110 5.6.1): trimmed, empty elements skipped.
- * false: the list is used up. */
+/* Takes the next element off a comma-separated list (RFC 9110 5.6.1): trimmed, empty elements
+ * skipped. false: the list is used up. */
 bool slice_next_token(struct slice *list, struct slice *token);
 
 /* Whether the comma-separated @list holds @token, ASCII case ignored. */
 bool slice_has_token(struct slice list, struct slice token);
 
-/* Decimal digits only: no sign, no space, not empty. ERR_SYNTAX, or ERR_LIMIT when the number is over @max. */
+/* Decimal digits only: no sign, no space, not empty. ERR_SYNTAX, or ERR_LIMIT when the number is
+ * over @max. */
 int slice_to_u64(struct slice s, uint64_t max, uint64_t *out) MUSTCHECK;
 
 /* @number in decimal digits, written into @to. */

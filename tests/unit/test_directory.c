@@ -209,9 +209,12 @@ static void test_mail_after_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_claim), cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_limit), cmocka_unit_test(test_change_is_told_once),
-        cmocka_unit_test(test_race),  cmocka_unit_test(test_mail),
+        cmocka_unit_test(test_claim),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_change_is_told_once),
+        cmocka_unit_test(test_race),
+        cmocka_unit_test(test_mail),
         cmocka_unit_test(test_mail_after_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

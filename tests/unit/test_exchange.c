@@ -1,5 +1,6 @@
-/* test_exchange.c - exchanges between a near leg made here and real links, over pairs in memory, to clients made here: what each side is
- * told when all goes well, and in every way in which it does not. exchange.h; http-rules "Failure → viewer". */
+/* test_exchange.c - exchanges between a near leg made here and real links, over pairs in memory, to
+ * clients made here: what each side is told when all goes well, and in every way in which it does
+ * not. exchange.h; http-rules "Failure → viewer". */
 #include "turns.h"
 
 #include <stdlib.h>
@@ -31,7 +32,7 @@ struct near {
     struct exchange *exchange; /* NULL once it is over */
     struct message head;
     struct viewer viewer;
-    char told[TEXT_MAX];       /* by the exchange: to the leg and to the owner, in words */
+    char told[TEXT_MAX]; /* by the exchange: to the leg and to the owner, in words */
     struct buf body;
     size_t credited;
     bool wanted, ended, hold_sent, response_end;
@@ -79,7 +80,8 @@ static void near_head(struct leg *leg, const struct message *m, bool end)
     if (m->status >= 200)
         assert_int_equal(end, n->response_end); /* the owner was told the same */
     for (size_t i = 0; i < m->fields.count; i++)
-        if (slice_starts(m->fields.v[i].name, SLICE("set-")) || slice_starts(m->fields.v[i].name, SLICE("sec-")))
+        if (slice_starts(m->fields.v[i].name, SLICE("set-")) ||
+            slice_starts(m->fields.v[i].name, SLICE("sec-")))
             tell(n, "[%.*s] ", SLICE_FMT(m->fields.v[i].value));
 }
 
@@ -114,7 +116,8 @@ static void near_reset(struct leg *leg, const struct leg_fault *why)
     tell(near_of(leg), "near-reset ");
 }
 
-static const struct leg_ops near_ops = {near_head, near_body, near_trailers, near_want_body, near_credit, near_reset};
+static const struct leg_ops near_ops = {near_head,      near_body,   near_trailers,
+                                        near_want_body, near_credit, near_reset};
 
 static void on_response(void *owner, const struct message *m, bool end)
 {
@@ -160,7 +163,8 @@ static void on_end(void *owner)
     over(owner);
 }
 
-static const struct exchange_owner owner_ops = {on_response, on_upgraded, on_failure, on_broken, on_restart, on_end};
+static const struct exchange_owner owner_ops = {on_response, on_upgraded, on_failure,
+                                                on_broken,   on_restart,  on_end};
 
 enum kind { GET, POST, WEBSOCKET };
 
@@ -168,7 +172,11 @@ enum kind { GET, POST, WEBSOCKET };
 static struct near *start(struct fixture *x, size_t which, enum kind kind)
 {
     struct near *n = &x->near[which];
-    struct exchange_request r = {.head = &n->head, .viewer = &n->viewer, .method = SLICE("GET"), .path = SLICE("/a"), .host = SLICE("h")};
+    struct exchange_request r = {.head = &n->head,
+                                 .viewer = &n->viewer,
+                                 .method = SLICE("GET"),
+                                 .path = SLICE("/a"),
+                                 .host = SLICE("h")};
     assert_null(n->exchange);
     message_init(&n->head);
     n->leg.ops = &near_ops;
@@ -217,7 +225,8 @@ static void show(char to[static TEXT_MAX], const struct fields *f)
 {
     size_t at = 0;
     for (size_t i = 0; i < f->count; i++)
-        at += (size_t)snprintf(to + at, TEXT_MAX - at, "%.*s=%.*s ", SLICE_FMT(f->v[i].name), SLICE_FMT(f->v[i].value));
+        at += (size_t)snprintf(to + at, TEXT_MAX - at, "%.*s=%.*s ", SLICE_FMT(f->v[i].name),
+                               SLICE_FMT(f->v[i].value));
     assert_true(at < TEXT_MAX);
 }
 
@@ -276,8 +285,10 @@ static void on_peer_closed(void *user, int err, const char *reason)
     *((struct peer *)user)->session = NULL;
 }
 
-static const struct h2_session_ops peer_ops = {
-    .on_up = on_peer_up, .on_stream = on_peer_stream, .on_goaway = on_peer_goaway, .on_closed = on_peer_closed};
+static const struct h2_session_ops peer_ops = {.on_up = on_peer_up,
+                                               .on_stream = on_peer_stream,
+                                               .on_goaway = on_peer_goaway,
+                                               .on_closed = on_peer_closed};
 
 /* "name=value|": the head of an answer. */
 static void answer(struct far *f, int status, const char *name, const char *value, bool end)
@@ -352,7 +363,9 @@ static int teardown(void **state)
         if (x->near[i].exchange != NULL)
             exchange_cancel(x->near[i].exchange, "test over");
     assert_true(list_empty(&x->worker->exchanges));
-    assert_int_equal(stat_get(&x->worker->stats.exchanges_open) + stat_get(&x->worker->stats.websockets_open), 0);
+    assert_int_equal(stat_get(&x->worker->stats.exchanges_open) +
+                         stat_get(&x->worker->stats.websockets_open),
+                     0);
     for (size_t i = 0; i < x->n_peers; i++)
         if (x->peers[i] != NULL)
             h2_session_close(x->peers[i], 0);
@@ -379,10 +392,14 @@ static bool link_is_up(void *user)
 
 static struct link *attach(struct fixture *x, uint32_t max_streams)
 {
-    struct h2_options o = {
-        .max_streams = max_streams, .ping_timeout_ms = 10000, .settings_timeout_ms = 10000, .buffer_limit = 32 << 20, .stall_ms = 10000};
+    struct h2_options o = {.max_streams = max_streams,
+                           .ping_timeout_ms = 10000,
+                           .settings_timeout_ms = 10000,
+                           .buffer_limit = 32 << 20,
+                           .stall_ms = 10000};
     struct ticket t = {.name = "app"};
-    struct place place = {.instance = SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), .slot = (unsigned)x->n_peers};
+    struct place place = {.instance = SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+                          .slot = (unsigned)x->n_peers};
     struct sock *ours, *theirs;
     assert_in_range(x->n_peers, 0, PEERS_MAX - 1);
     struct peer *user = &peer_users[x->n_peers];
@@ -561,7 +578,8 @@ static void test_slow_origin(void **state)
     free(data);
 }
 
-/* RFC 9113 8.1: the answer is complete, the upload is not: the viewer is told, the client hears that no more comes. */
+/* RFC 9113 8.1: the answer is complete, the upload is not: the viewer is told, the client hears
+ * that no more comes. */
 static void test_early_answer(void **state)
 {
     struct fixture *x = *state;
@@ -601,7 +619,8 @@ static void test_interim(void **state)
         n->head.minor_version = interims[i].minor;
         exchange_start(n->exchange, x->tunnel);
         struct far *f = await_far(x, i + 1);
-        answer(f, interims[i].status, interims[i].status == 103 ? "set-cookie" : NULL, "a=b; Domain=example.com", false);
+        answer(f, interims[i].status, interims[i].status == 103 ? "set-cookie" : NULL,
+               "a=b; Domain=example.com", false);
         answer(f, 204, NULL, NULL, true);
         check_told(x, interims[i].want);
         message_deinit(&n->head);
@@ -719,7 +738,8 @@ static void run_waker(void *user)
     timer_arm(&w->timer, 50);
 }
 
-/* A second at most, however often the tunnel has something for others: 5 % of the streams are not for WebSockets. */
+/* A second at most, however often the tunnel has something for others: 5 % of the streams are not
+ * for WebSockets. */
 static void test_queue_timeout(void **state)
 {
     struct fixture *x = *state;
@@ -775,7 +795,8 @@ static void test_refused_twice(void **state)
     turns_until(x->worker->loop, link_is_idle, l);
 }
 
-/* Of the body nothing may be lost: none has come, so it may be sent again; some has, so it may not. */
+/* Of the body nothing may be lost: none has come, so it may be sent again; some has, so it may not.
+ */
 static void test_refused_upload(void **state)
 {
     struct fixture *x = *state;
@@ -803,7 +824,8 @@ static bool link_drains(void *user)
     return ((struct link *)user)->state == LINK_DRAINING;
 }
 
-/* The client leaves and refuses; no other is there. A request without a body waits for one, an upload that was let begin cannot. */
+/* The client leaves and refuses; no other is there. A request without a body waits for one, an
+ * upload that was let begin cannot. */
 static void test_refused_with_nobody_else(void **state)
 {
     struct fixture *x = *state;
@@ -936,7 +958,8 @@ static void test_client_failures(void **state)
     for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
         for (enum kind kind = GET; kind <= POST; kind++) {
             struct near *n = run(x, kind);
-            answer(await_far(x, x->n_far + 1), failures[i].status, "oneport-error", failures[i].type, true);
+            answer(await_far(x, x->n_far + 1), failures[i].status, "oneport-error",
+                   failures[i].type, true);
             check_told(x, failures[i].want);
             turns_until(x->worker->loop, link_is_idle, l);
             message_deinit(&n->head);
@@ -1005,7 +1028,8 @@ static bool some_time_passed(void *user)
     return clock_now_us() > *(uint64_t *)user;
 }
 
-/* Without an origin timeout a complete request waits for as long as it takes; so does a WebSocket's, which has no body to owe. */
+/* Without an origin timeout a complete request waits for as long as it takes; so does a
+ * WebSocket's, which has no body to owe. */
 static void test_nobody_owes_a_body(void **state)
 {
     struct fixture *x = *state;

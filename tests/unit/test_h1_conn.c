@@ -1,5 +1,6 @@
-/* test_h1_conn.c - HTTP/1.1 connection ends against a peer that speaks octets: what is told, in which order, whatever way the octets are
- * cut; what is written; windows, upgrades, ends. h1_conn.h; RFC 9112. */
+/* test_h1_conn.c - HTTP/1.1 connection ends against a peer that speaks octets: what is told, in
+ * which order, whatever way the octets are cut; what is written; windows, upgrades, ends.
+ * h1_conn.h; RFC 9112. */
 #include "wire.h"
 
 #include "h2mux/base/clock.h"
@@ -90,7 +91,8 @@ static void on_leg_reset(void *exchange, struct leg *leg, const struct leg_fault
     tell(w, "reset:%d", why->err);
 }
 
-static const struct leg_events exchange_events = {on_leg_head, on_leg_body, on_leg_trailers, on_leg_sent, on_leg_reset};
+static const struct leg_events exchange_events = {on_leg_head, on_leg_body, on_leg_trailers,
+                                                  on_leg_sent, on_leg_reset};
 
 static void send_head(struct world *w, int status, int64_t length, bool end)
 {
@@ -271,71 +273,105 @@ static const struct reading {
     enum h1_role role;
     const char *in;
     enum ending ending;
-    const char *want; /* errors by number: -2 malformed, -3 too large, -6 ended in order, -7 cut off, -12 reset */
+    const char *want; /* errors by number: -2 malformed, -3 too large, -6 ended in order, -7 cut
+                         off, -12 reset */
     bool to_head;
 } readings[] = {
     /* requests: each is answered when it is complete */
     {"no body", H1_SERVER, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n", STAYS, "GET/a . done", false},
-    {"length", H1_SERVER, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello", STAYS, "POST/a 'hello' end . done", false},
-    {"length 0", H1_SERVER, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", STAYS, "POST/a . done", false},
-    {"chunked", H1_SERVER, "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n", STAYS,
-     "PUT/a 'hello' end . done", false},
-    {"chunked and empty", H1_SERVER, "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", STAYS,
+    {"length", H1_SERVER, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello", STAYS,
+     "POST/a 'hello' end . done", false},
+    {"length 0", H1_SERVER, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", STAYS,
+     "POST/a . done", false},
+    {"chunked", H1_SERVER,
+     "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n",
+     STAYS, "PUT/a 'hello' end . done", false},
+    {"chunked and empty", H1_SERVER,
+     "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", STAYS,
      "PUT/a end . done", false},
     {"trailers", H1_SERVER,
-     "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx-a: 1\r\nHost: evil\r\nx-b: 2\r\n\r\n", STAYS,
-     "PUT/a 'hi' trailers x-a=1 x-b=2 . done", false},
+     "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx-a: "
+     "1\r\nHost: evil\r\nx-b: 2\r\n\r\n",
+     STAYS, "PUT/a 'hi' trailers x-a=1 x-b=2 . done", false},
     {"Q38 pipelined", H1_SERVER,
-     "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /3 HTTP/1.1\r\nHost: h\r\n\r\n"
-     "PUT /4 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nGET /5 HTTP/1.0\r\n\r\n",
-     STAYS, "GET/1 . done POST/2 'abc' end . done GET/3 . done PUT/4 'x' end . done GET/5 . done", false},
-    {"Q16 one empty line", H1_SERVER, "\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n", STAYS,
+     "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: "
+     "3\r\n\r\nabcGET /3 HTTP/1.1\r\nHost: h\r\n\r\n"
+     "PUT /4 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nGET /5 "
+     "HTTP/1.0\r\n\r\n",
+     STAYS, "GET/1 . done POST/2 'abc' end . done GET/3 . done PUT/4 'x' end . done GET/5 . done",
+     false},
+    {"Q16 one empty line", H1_SERVER,
+     "\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n", STAYS,
      "GET/a . done GET/b . done", false},
-    {"Q16 two empty lines", H1_SERVER, "\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n", STAYS, "error:-2", false},
-    {"Q31 bare LF", H1_SERVER, "GET /a HTTP/1.1\nHost: h\r\n\r\n", STAYS, "error:-2", false},
-    {"Q21 length and chunked", H1_SERVER, "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", STAYS,
+    {"Q16 two empty lines", H1_SERVER, "\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n", STAYS,
      "error:-2", false},
-    {"Q28 chunk without CRLF", H1_SERVER, "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhixx", STAYS,
+    {"Q31 bare LF", H1_SERVER, "GET /a HTTP/1.1\nHost: h\r\n\r\n", STAYS, "error:-2", false},
+    {"Q21 length and chunked", H1_SERVER,
+     "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", STAYS,
+     "error:-2", false},
+    {"Q28 chunk without CRLF", H1_SERVER,
+     "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhixx", STAYS,
      "PUT/a 'hi' reset:-2 error:-2", false},
-    {"malformed trailers", H1_SERVER, "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx y: 1\r\n\r\n", STAYS,
+    {"malformed trailers", H1_SERVER,
+     "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx y: 1\r\n\r\n", STAYS,
      "PUT/a reset:-2 error:-2", false},
-    {"end between requests", H1_SERVER, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n", FIN, "GET/a . done error:-6", false},
+    {"end between requests", H1_SERVER, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n", FIN,
+     "GET/a . done error:-6", false},
     {"end before any request", H1_SERVER, "", FIN, "error:-6", false},
     {"end in a head", H1_SERVER, "GET /a HTTP/1.1\r\nHost", FIN, "error:-7", false},
-    {"end in a body", H1_SERVER, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell", FIN, "POST/a 'hell' reset:-7 error:-7",
-     false},
-    {"end in a chunk", H1_SERVER, "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", FIN,
+    {"end in a body", H1_SERVER, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell",
+     FIN, "POST/a 'hell' reset:-7 error:-7", false},
+    {"end in a chunk", H1_SERVER,
+     "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", FIN,
      "PUT/a 'hello' reset:-7 error:-7", false},
-    {"RST between requests", H1_SERVER, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n", RST, "GET/a . done error:-12", false},
-    {"RST in a body", H1_SERVER, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell", RST, "POST/a 'hell' reset:-12 error:-12",
-     false},
+    {"RST between requests", H1_SERVER, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n", RST,
+     "GET/a . done error:-12", false},
+    {"RST in a body", H1_SERVER, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell",
+     RST, "POST/a 'hell' reset:-12 error:-12", false},
     /* responses: each is the answer to a GET or HEAD */
-    {"length", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", STAYS, "200 'hello' end . done", false},
-    {"length 0", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", STAYS, "200 . done", false},
-    {"chunked", H1_CLIENT, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", STAYS, "200 'hello' end . done",
+    {"length", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", STAYS,
+     "200 'hello' end . done", false},
+    {"length 0", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", STAYS, "200 . done",
      false},
-    {"trailers", H1_CLIENT, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx-sum: 1\r\n\r\n", STAYS,
+    {"chunked", H1_CLIENT,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", STAYS,
+     "200 'hello' end . done", false},
+    {"trailers", H1_CLIENT,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx-sum: 1\r\n\r\n", STAYS,
      "200 trailers x-sum=1 . done", false},
-    {"204 whatever it says", H1_CLIENT, "HTTP/1.1 204 None\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", STAYS,
-     "204 . done 200 'x' end . done", false},
-    {"304", H1_CLIENT, "HTTP/1.1 304 Same\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", STAYS,
-     "304 . done 200 'x' end . done", false},
-    {"HEAD", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", STAYS,
-     "200 . done 200 . done", true},
+    {"204 whatever it says", H1_CLIENT,
+     "HTTP/1.1 204 None\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+     STAYS, "204 . done 200 'x' end . done", false},
+    {"304", H1_CLIENT,
+     "HTTP/1.1 304 Same\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+     STAYS, "304 . done 200 'x' end . done", false},
+    {"HEAD", H1_CLIENT,
+     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n",
+     STAYS, "200 . done 200 . done", true},
     {"interim", H1_CLIENT,
-     "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", STAYS,
-     "100 103 103 200 'hi' end . done", false},
-    {"until close; the next has no answer", H1_CLIENT, "HTTP/1.0 200 OK\r\n\r\nhello", FIN, "200 'hello' end . done reset:-6 error:-6", false},
-    {"until close and empty", H1_CLIENT, "HTTP/1.0 200 OK\r\n\r\n", FIN, "200 end . done reset:-6 error:-6", false},
-    {"R11 until RST", H1_CLIENT, "HTTP/1.0 200 OK\r\n\r\nhello", RST, "200 'hello' reset:-12 error:-12", false},
-    {"R9 short length", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", FIN, "200 'hell' reset:-7 error:-7", false},
-    {"R10 short chunks", H1_CLIENT, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", FIN,
+     "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 103 "
+     "Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+     STAYS, "100 103 103 200 'hi' end . done", false},
+    {"until close; the next has no answer", H1_CLIENT, "HTTP/1.0 200 OK\r\n\r\nhello", FIN,
+     "200 'hello' end . done reset:-6 error:-6", false},
+    {"until close and empty", H1_CLIENT, "HTTP/1.0 200 OK\r\n\r\n", FIN,
+     "200 end . done reset:-6 error:-6", false},
+    {"R11 until RST", H1_CLIENT, "HTTP/1.0 200 OK\r\n\r\nhello", RST,
+     "200 'hello' reset:-12 error:-12", false},
+    {"R9 short length", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", FIN,
+     "200 'hell' reset:-7 error:-7", false},
+    {"R10 short chunks", H1_CLIENT,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", FIN,
      "200 'hello' reset:-7 error:-7", false},
     {"no answer", H1_CLIENT, "", FIN, "reset:-6 error:-6", false},
     {"end in a head", H1_CLIENT, "HTTP/1.1 200 OK\r\nCont", FIN, "reset:-7 error:-7", false},
-    {"end behind an interim head", H1_CLIENT, "HTTP/1.1 100 Go\r\n\r\n", FIN, "100 reset:-6 error:-6", false},
+    {"end behind an interim head", H1_CLIENT, "HTTP/1.1 100 Go\r\n\r\n", FIN,
+     "100 reset:-6 error:-6", false},
     {"no HTTP", H1_CLIENT, "SSH-2.0-OpenSSH\r\n\r\n", STAYS, "reset:-2 error:-2", false},
-    {"an empty line is no head", H1_CLIENT, "\r\nHTTP/1.1 200 OK\r\n\r\n", STAYS, "reset:-2 error:-2", false},
+    {"an empty line is no head", H1_CLIENT, "\r\nHTTP/1.1 200 OK\r\n\r\n", STAYS,
+     "reset:-2 error:-2", false},
 };
 
 static void run_reading(const struct reading *r, size_t cut)
@@ -343,7 +379,8 @@ static void run_reading(const struct reading *r, size_t cut)
     char what[128];
     struct slice in = slice_str(r->in);
     struct world *w = open_world(r->role);
-    snprintf(what, sizeof what, "%s %s, cut at %zu", r->role == H1_SERVER ? "request" : "response", r->what, cut);
+    snprintf(what, sizeof what, "%s %s, cut at %zu", r->role == H1_SERVER ? "request" : "response",
+             r->what, cut);
     w->to_head = r->to_head;
     if (r->role == H1_CLIENT)
         ask(w);
@@ -478,7 +515,8 @@ static void test_answer_inside_on_head(void **state)
     w->keep = w->answer_early = true;
     say(w, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
     check_told(w, "both", "GET/1 . done GET/2 . done");
-    wire_check_text(&w->wire.b.got, "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+    wire_check_text(&w->wire.b.got,
+                    "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
     close_world(w);
 }
 
@@ -518,7 +556,8 @@ static void test_window(void **state)
             else
                 h1_conn_start_body(w->conn);
             for (size_t at = 0; at < 5000; at += 700)
-                sock_write(w->wire.b.sock, slice_make(data + at, at + 700 < 5000 ? 700 : 5000 - at));
+                sock_write(w->wire.b.sock,
+                           slice_make(data + at, at + 700 < 5000 ? 700 : 5000 - at));
             take(w, WINDOW);
             assert_false(h1_conn_reading(w->conn));
             w->leg->ops->credit(w->leg, 300);
@@ -599,41 +638,203 @@ static const struct writing {
     int status;
     int64_t length;
     bool end;
-    const char *body;      /* NULL: none; given octet by octet */
-    const char *trailer;   /* NULL: the body ends it */
+    const char *body;    /* NULL: none; given octet by octet */
+    const char *trailer; /* NULL: the body ends it */
     const char *want;
     bool tx_close;
 } writings[] = {
-    {"length", H1_SERVER, {0}, 200, 5, false, "hello", NULL, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false},
-    {"no body", H1_SERVER, {0}, 200, -1, true, NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false},
-    {"chunked", H1_SERVER, {0}, 200, -1, false, "hi", NULL,
-     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n1\r\ni\r\n0\r\n\r\n", false},
-    {"chunked and empty", H1_SERVER, {0}, 200, -1, false, "", NULL, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
-    {"close", H1_SERVER, {.close = true}, 200, 1, false, "x", NULL, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx",
+    {"length",
+     H1_SERVER,
+     {0},
+     200,
+     5,
+     false,
+     "hello",
+     NULL,
+     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+     false},
+    {"no body",
+     H1_SERVER,
+     {0},
+     200,
+     -1,
+     true,
+     NULL,
+     NULL,
+     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+     false},
+    {"chunked",
+     H1_SERVER,
+     {0},
+     200,
+     -1,
+     false,
+     "hi",
+     NULL,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n1\r\ni\r\n0\r\n\r\n",
+     false},
+    {"chunked and empty",
+     H1_SERVER,
+     {0},
+     200,
+     -1,
+     false,
+     "",
+     NULL,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     false},
+    {"close",
+     H1_SERVER,
+     {.close = true},
+     200,
+     1,
+     false,
+     "x",
+     NULL,
+     "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx",
      true},
-    {"R12 to 1.0", H1_SERVER, {.peer_1_0 = true}, 200, -1, false, "hi", NULL, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhi", true},
-    {"1.0 keeps alive", H1_SERVER, {.peer_1_0 = true}, 200, 2, false, "hi", NULL,
-     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi", false},
-    {"R5 HEAD with length", H1_SERVER, {.to_head = true}, 200, 5, true, NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false},
-    {"R5 HEAD without", H1_SERVER, {.to_head = true}, 200, -1, true, NULL, NULL, "HTTP/1.1 200 OK\r\n\r\n", false},
-    {"R5 HEAD, body dropped", H1_SERVER, {.to_head = true}, 200, 5, false, "hello", NULL,
-     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false},
+    {"R12 to 1.0",
+     H1_SERVER,
+     {.peer_1_0 = true},
+     200,
+     -1,
+     false,
+     "hi",
+     NULL,
+     "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhi",
+     true},
+    {"1.0 keeps alive",
+     H1_SERVER,
+     {.peer_1_0 = true},
+     200,
+     2,
+     false,
+     "hi",
+     NULL,
+     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi",
+     false},
+    {"R5 HEAD with length",
+     H1_SERVER,
+     {.to_head = true},
+     200,
+     5,
+     true,
+     NULL,
+     NULL,
+     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+     false},
+    {"R5 HEAD without",
+     H1_SERVER,
+     {.to_head = true},
+     200,
+     -1,
+     true,
+     NULL,
+     NULL,
+     "HTTP/1.1 200 OK\r\n\r\n",
+     false},
+    {"R5 HEAD, body dropped",
+     H1_SERVER,
+     {.to_head = true},
+     200,
+     5,
+     false,
+     "hello",
+     NULL,
+     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+     false},
     {"R6 204", H1_SERVER, {0}, 204, -1, true, NULL, NULL, "HTTP/1.1 204 No Content\r\n\r\n", false},
-    {"R7 304 with length", H1_SERVER, {0}, 304, 5, true, NULL, NULL, "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", false},
-    {"304 to 1.0", H1_SERVER, {.peer_1_0 = true}, 304, -1, true, NULL, NULL,
-     "HTTP/1.1 304 Not Modified\r\nConnection: keep-alive\r\n\r\n", false},
-    {"R13 trailers asked for", H1_SERVER, {.trailers = true}, 200, -1, false, "x", "x-sum",
-     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nx-sum: 1\r\n\r\n", false},
-    {"R13 not asked for", H1_SERVER, {0}, 200, -1, false, "x", "x-sum",
-     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", false},
-    {"trailers behind a length", H1_SERVER, {.trailers = true}, 200, 1, false, "x", "x-sum",
-     "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", false},
-    {"request", H1_CLIENT, {0}, 0, -1, true, NULL, NULL, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", false},
-    {"request with length", H1_CLIENT, {0}, 0, 2, false, "hi", NULL, "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi", false},
-    {"request chunked", H1_CLIENT, {0}, 0, -1, false, "x", NULL,
-     "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", false},
-    {"request with trailers", H1_CLIENT, {.trailers = true}, 0, -1, false, "", "x-sum",
-     "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: TE\r\nTE: trailers\r\n\r\n0\r\nx-sum: 1\r\n\r\n", false},
+    {"R7 304 with length",
+     H1_SERVER,
+     {0},
+     304,
+     5,
+     true,
+     NULL,
+     NULL,
+     "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+     false},
+    {"304 to 1.0",
+     H1_SERVER,
+     {.peer_1_0 = true},
+     304,
+     -1,
+     true,
+     NULL,
+     NULL,
+     "HTTP/1.1 304 Not Modified\r\nConnection: keep-alive\r\n\r\n",
+     false},
+    {"R13 trailers asked for",
+     H1_SERVER,
+     {.trailers = true},
+     200,
+     -1,
+     false,
+     "x",
+     "x-sum",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nx-sum: 1\r\n\r\n",
+     false},
+    {"R13 not asked for",
+     H1_SERVER,
+     {0},
+     200,
+     -1,
+     false,
+     "x",
+     "x-sum",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+     false},
+    {"trailers behind a length",
+     H1_SERVER,
+     {.trailers = true},
+     200,
+     1,
+     false,
+     "x",
+     "x-sum",
+     "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+     false},
+    {"request",
+     H1_CLIENT,
+     {0},
+     0,
+     -1,
+     true,
+     NULL,
+     NULL,
+     "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+     false},
+    {"request with length",
+     H1_CLIENT,
+     {0},
+     0,
+     2,
+     false,
+     "hi",
+     NULL,
+     "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi",
+     false},
+    {"request chunked",
+     H1_CLIENT,
+     {0},
+     0,
+     -1,
+     false,
+     "x",
+     NULL,
+     "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+     false},
+    {"request with trailers",
+     H1_CLIENT,
+     {.trailers = true},
+     0,
+     -1,
+     false,
+     "",
+     "x-sum",
+     "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: TE\r\nTE: "
+     "trailers\r\n\r\n0\r\nx-sum: 1\r\n\r\n",
+     false},
 };
 
 static void write_body(struct world *w, const struct writing *r)
@@ -680,7 +881,8 @@ static void test_writing(void **state)
         run_writing(&writings[i]);
 }
 
-/* HEAD again: the octets that are not written are reported as gone, so that their source goes on. */
+/* HEAD again: the octets that are not written are reported as gone, so that their source goes on.
+ */
 static void test_unwritten_body_is_credited(void **state)
 {
     struct world *w = open_world(H1_SERVER);
@@ -709,9 +911,10 @@ static void test_interim(void **state)
         assert_false(h1_conn_tx_done(w->conn));
         send_head(w, 204, MESSAGE_LENGTH_UNKNOWN, true);
         settle(w);
-        wire_check_text(&w->wire.b.got, old ? "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n"
-                                            : "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n"
-                                              "HTTP/1.1 204 No Content\r\n\r\n");
+        wire_check_text(&w->wire.b.got,
+                        old ? "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n"
+                            : "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n"
+                              "HTTP/1.1 204 No Content\r\n\r\n");
         close_world(w);
     }
 }
@@ -722,20 +925,23 @@ static const struct {
     const char *what;
     enum h1_role role;
     int64_t length;
-    bool end;           /* with the head */
+    bool end; /* with the head */
     const char *body;
     bool last;
-    const char *want;   /* octets */
+    const char *want; /* octets */
 } broken_promises[] = {
     {"longer", H1_SERVER, 3, false, "hello", false, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"},
-    {"longer at the end", H1_SERVER, 3, false, "hello", true, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"},
+    {"longer at the end", H1_SERVER, 3, false, "hello", true,
+     "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"},
     {"shorter", H1_SERVER, 7, false, "hello", true, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n"},
     {"none at all", H1_SERVER, 7, true, NULL, true, ""},
-    {"request longer", H1_CLIENT, 3, false, "hello", true, "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n"},
+    {"request longer", H1_CLIENT, 3, false, "hello", true,
+     "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n"},
     {"request without", H1_CLIENT, 3, true, NULL, true, ""},
 };
 
-/* The message must not look complete: it is given up, and the exchange hears it before the owner. Nothing is told inside the op. */
+/* The message must not look complete: it is given up, and the exchange hears it before the owner.
+ * Nothing is told inside the op. */
 static void test_broken_promises(void **state)
 {
     for (size_t i = 0; i < sizeof broken_promises / sizeof *broken_promises; i++) {
@@ -745,7 +951,8 @@ static void test_broken_promises(void **state)
             say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
         buf_truncate(&w->told, 0);
         leg_tie(w->leg, &exchange_events, w);
-        send_head(w, w->role == H1_SERVER ? 200 : 0, broken_promises[i].length, broken_promises[i].end);
+        send_head(w, w->role == H1_SERVER ? 200 : 0, broken_promises[i].length,
+                  broken_promises[i].end);
         if (broken_promises[i].body != NULL)
             w->leg->ops->body(w->leg, slice_str(broken_promises[i].body), broken_promises[i].last);
         check_told_now(w, broken_promises[i].what, "");
@@ -779,7 +986,8 @@ static void test_unwritable(void **state)
         message_deinit(&m);
         settle(w);
         check_told(w, "unwritable", "reset:-4 error:-4");
-        wire_check_text(&w->wire.b.got, trailers ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" : "");
+        wire_check_text(&w->wire.b.got,
+                        trailers ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" : "");
         close_world(w);
     }
 }
@@ -810,9 +1018,13 @@ static const struct {
 } waits[] = {
     {"no body, FIN", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", false, false, "GET/ . reset:-6 error:-6"},
     {"no body, RST", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", true, false, "GET/ . reset:-6 error:-6"},
-    {"body not wanted yet, RST", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n", true, false, "POST/ reset:-6 error:-6"},
-    {"answer has begun, FIN", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", false, true, "GET/ . reset:-6 error:-6"},
-    {"another request waits, RST", "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n", true, false, "GET/ . reset:-6 error:-6"},
+    {"body not wanted yet, RST", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n", true,
+     false, "POST/ reset:-6 error:-6"},
+    {"answer has begun, FIN", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", false, true,
+     "GET/ . reset:-6 error:-6"},
+    {"another request waits, RST",
+     "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n", true, false,
+     "GET/ . reset:-6 error:-6"},
 };
 
 static bool has_begun(void *user)
@@ -820,7 +1032,8 @@ static bool has_begun(void *user)
     return buf_len(&((struct world *)user)->told) > 0;
 }
 
-/* R17: whoever waits for an answer and leaves is noticed, at the latest with the head (`together`). */
+/* R17: whoever waits for an answer and leaves is noticed, at the latest with the head (`together`).
+ */
 static void test_hangup(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++)
@@ -860,9 +1073,11 @@ static void test_hangup_behind_answer(void **state)
 
 /* ---- upgrades */
 
-static const char upgrade_request[] = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
+static const char upgrade_request[] =
+    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
 
-/* What the viewer sent early waits until it is wanted; then both directions are octets, each with its own end. */
+/* What the viewer sent early waits until it is wanted; then both directions are octets, each with
+ * its own end. */
 static void test_upgrade(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
@@ -887,7 +1102,9 @@ static void test_upgrade(void **state)
         turns_until(w->wire.loop, wire_b_ended, &w->wire);
         assert_int_equal(w->wire.b.end, 0);
         assert_int_equal(w->sent, 10);
-        wire_check_text(&w->wire.b.got, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\nraw octets");
+        wire_check_text(
+            &w->wire.b.got,
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\nraw octets");
         close_world(w);
     }
 }
@@ -1002,12 +1219,14 @@ static void test_ends(void **state)
         else
             h1_conn_abort(w->conn);
         assert_null(h1_conn_sock(w->conn));
-        w->leg->ops->body(w->leg, SLICE("late"), true); /* whoever still holds the leg in this turn does no harm */
+        w->leg->ops->body(w->leg, SLICE("late"),
+                          true); /* whoever still holds the leg in this turn does no harm */
         w->leg->ops->credit(w->leg, 1);
         w->conn = NULL;
         turns_until(w->wire.loop, wire_b_ended, &w->wire);
         assert_int_equal(w->wire.b.end, how == 2 ? ERR_RESET : 0);
-        wire_check_text(&w->wire.b.got, how == 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" : "");
+        wire_check_text(&w->wire.b.got,
+                        how == 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" : "");
         close_world(w);
     }
     h1_conn_close(NULL);

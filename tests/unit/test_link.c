@@ -294,7 +294,8 @@ static struct world *world_new(const char *hold)
     w->server.workers = &w->worker;
     w->server.n_workers = 1;
     assert_int_equal(
-        registry_claim(w->worker->registry, SLICE("app"), alice, true, &w->tunnel, &retry_after), 0);
+        registry_claim(w->worker->registry, SLICE("app"), alice, true, &w->tunnel, &retry_after),
+        0);
     return w;
 }
 

@@ -1,4 +1,5 @@
-/* test_loop.c - the order of a loop's turn, and what may be cancelled, repeated or left behind in it. loop.h. */
+/* test_loop.c - the order of a loop's turn, and what may be cancelled, repeated or left behind in
+ * it. loop.h. */
 #include "turns.h"
 
 #include <stdlib.h>
@@ -119,7 +120,8 @@ static void run_defer_again(void *user)
     loop_stop(w->loop);
 }
 
-/* What a task defers waits for the next turn, behind what the world has to say; no turn sleeps while a task waits. */
+/* What a task defers waits for the next turn, behind what the world has to say; no turn sleeps
+ * while a task waits. */
 static void test_deferring_again(void **state)
 {
     struct world *w = open_world();
@@ -281,14 +283,10 @@ static void test_scratch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_deferring_again),
-        cmocka_unit_test(test_flushing_again),
-        cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_reap_chain),
-        cmocka_unit_test(test_timers),
-        cmocka_unit_test(test_adopt),
-        cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_order),          cmocka_unit_test(test_deferring_again),
+        cmocka_unit_test(test_flushing_again), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_reap_chain),     cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_adopt),          cmocka_unit_test(test_scratch),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
 }

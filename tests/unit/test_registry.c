@@ -3,12 +3,12 @@
  * are real, over pairs in memory. */
 #include "src/registry.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,9 +17,9 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
 #include "src/link.h"
+#include "src/names_file.h"
 #include "src/state.h"
 #include "src/tunnel.h"
-#include "src/names_file.h"
 #include "src/worker.h"
 
 enum { PEERS_MAX = 16, MINUTE_US = 60 * 1000000, WAIT_MS = 3000 };
@@ -450,7 +450,7 @@ static void test_names_folder(void **state)
     struct names_file *f = names_file_new(x->worker->loop, "/dev/null/state", x->server.directory);
     assert_int_equal(names_file_write(f), ERR_IO);
     assert_int_equal(errno, ENOTDIR);
-    log_threshold = (enum log_level)-1; /* its end tries once more, and says so */
+    log_threshold = (enum log_level) - 1; /* its end tries once more, and says so */
     names_file_free(f);
     log_threshold = LOG_ERROR;
 }
@@ -463,16 +463,24 @@ static void test_slots(void **state)
     struct tunnel *t = claim(x, "app", true);
     unsigned retry;
     for (unsigned slot = 0; slot < 4; slot++) {
-        assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, slot, false}, 4, clock_now_us(), &retry), JOIN_OK);
+        assert_int_equal(
+            tunnel_may_join(t, &(struct place){INSTANCE_A, slot, false}, 4, clock_now_us(), &retry),
+            JOIN_OK);
         attach(x, "app", INSTANCE_A, slot, 10);
         assert_int_equal(t->n_links, slot + 1);
     }
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 4, false}, 4, clock_now_us(), &retry), JOIN_TOO_MANY);
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 2, false}, 4, clock_now_us(), &retry), JOIN_OK);
+    assert_int_equal(
+        tunnel_may_join(t, &(struct place){INSTANCE_A, 4, false}, 4, clock_now_us(), &retry),
+        JOIN_TOO_MANY);
+    assert_int_equal(
+        tunnel_may_join(t, &(struct place){INSTANCE_A, 2, false}, 4, clock_now_us(), &retry),
+        JOIN_OK);
     struct link *first = CONTAINER_OF(t->links.next, struct link, in_tunnel);
     link_drain(first); /* one that drains does not count */
     assert_int_equal(t->n_links, 3);
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 4, false}, 4, clock_now_us(), &retry), JOIN_OK);
+    assert_int_equal(
+        tunnel_may_join(t, &(struct place){INSTANCE_A, 4, false}, 4, clock_now_us(), &retry),
+        JOIN_OK);
 }
 
 static void test_replace(void **state)
@@ -527,20 +535,29 @@ static void test_flapping(void **state)
     for (size_t i = 0; i < 5; i++)
         t->takeovers_us[t->n_takeovers++] = now + i;
     now += 1000000;
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry), JOIN_FLAPPING);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry),
+                     JOIN_FLAPPING);
     assert_int_equal(retry, 60);
-    assert_int_equal(tunnel_may_join(t, &(struct place){NONE, 0, false}, 4, now + 20 * 1000000, &retry), JOIN_FLAPPING);
+    assert_int_equal(
+        tunnel_may_join(t, &(struct place){NONE, 0, false}, 4, now + 20 * 1000000, &retry),
+        JOIN_FLAPPING);
     assert_int_equal(retry, 40);
     /* Whoever is there stays and may come back, */
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 0, false}, 4, now, &retry), JOIN_OK);
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 1, false}, 4, now, &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 0, false}, 4, now, &retry),
+                     JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, 1, false}, 4, now, &retry),
+                     JOIN_OK);
     /* after the minute all is well, */
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now + MINUTE_US, &retry), JOIN_OK);
+    assert_int_equal(
+        tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now + MINUTE_US, &retry),
+        JOIN_OK);
     /* and where nobody is, nobody is thrown out. */
     t->flapping_until_us = now + MINUTE_US;
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry), JOIN_FLAPPING);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry),
+                     JOIN_FLAPPING);
     link_close(l, 0);
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry),
+                     JOIN_OK);
 }
 
 static void test_few_takeovers(void **state)
@@ -552,7 +569,8 @@ static void test_few_takeovers(void **state)
     attach(x, "app", INSTANCE_A, 0, 10);
     for (size_t i = 0; i < 9; i++) /* the ring went round; four of them are recent */
         t->takeovers_us[t->n_takeovers++ % 6] = i < 5 ? now - 2ULL * MINUTE_US : now;
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry),
+                     JOIN_OK);
 }
 
 /* ---- streams and waiters */

@@ -1,4 +1,5 @@
-/* Two sessions over a pair in memory: heads, bodies, credit, trailers, resets, GOAWAY, keepalive. RFC 9113, RFC 8441. */
+/* Two sessions over a pair in memory: heads, bodies, credit, trailers, resets, GOAWAY, keepalive.
+ * RFC 9113, RFC 8441. */
 #include "turns.h"
 
 #include <stdlib.h>
@@ -21,7 +22,8 @@ struct world {
     struct loop *loop;
     struct sock *a, *b;
     struct h2_session *opener, *server;
-    bool up_opener, up_server, acked_server, closed_opener, closed_server, goaway_opener, goaway_server;
+    bool up_opener, up_server, acked_server, closed_opener, closed_server, goaway_opener,
+        goaway_server;
     int close_err;
     char debug[32];
     struct end near, far;
@@ -147,8 +149,11 @@ static void server_closed(void *user, int err, const char *reason)
 
 static const struct h2_session_ops opener_ops = {
     .on_up = opener_up, .on_goaway = opener_goaway, .on_closed = opener_closed};
-static const struct h2_session_ops server_ops = {
-    .on_up = server_up, .on_acked = server_acked, .on_stream = server_stream, .on_goaway = on_goaway, .on_closed = server_closed};
+static const struct h2_session_ops server_ops = {.on_up = server_up,
+                                                 .on_acked = server_acked,
+                                                 .on_stream = server_stream,
+                                                 .on_goaway = on_goaway,
+                                                 .on_closed = server_closed};
 
 static const struct h2_options defaults = {
     .max_streams = 100,
@@ -299,7 +304,8 @@ static bool second_done(void *user)
     return w->near.ended && w->near.heads == 1;
 }
 
-/* A stream whose octets do not leave stops at its own window; another one is not slowed (the link's credit came back). */
+/* A stream whose octets do not leave stops at its own window; another one is not slowed (the link's
+ * credit came back). */
 static void test_stalled_stream_stops_alone(void **state)
 {
     struct world *w = open_world(&defaults);
@@ -357,7 +363,8 @@ static void test_websocket_half_close(void **state)
     close_world(w);
 }
 
-/* RFC 9113 8.1: answered before the upload ended; the rest is not wanted, and that is no failure. */
+/* RFC 9113 8.1: answered before the upload ended; the rest is not wanted, and that is no failure.
+ */
 static void test_early_answer_stops_upload(void **state)
 {
     struct world *w = open_world(&defaults);
@@ -405,7 +412,8 @@ static bool no_streams(void *user)
     return h2_session_open_streams(w->opener) == 0;
 }
 
-/* Over the burst a reset waits for its token; the stream counts until it went (http-rules 4, "RST sent by oneportd"). */
+/* Over the burst a reset waits for its token; the stream counts until it went (http-rules 4, "RST
+ * sent by oneportd"). */
 static void test_resets_are_paced(void **state)
 {
     struct world *w = open_world(&defaults);
@@ -501,7 +509,8 @@ static void test_silent_peer_has_no_settings(void **state)
     close_world(w);
 }
 
-/* http-rules 4: over three quarters of the budget the stream that has taken nothing for longest goes. */
+/* http-rules 4: over three quarters of the budget the stream that has taken nothing for longest
+ * goes. */
 static void test_budget_resets_the_stalled(void **state)
 {
     struct h2_options o = defaults;
@@ -518,7 +527,8 @@ static void test_budget_resets_the_stalled(void **state)
     close_world(w);
 }
 
-/* More resets with half-read bodies than the connection window holds; then a transfer must still get through (style.md 9.9). */
+/* More resets with half-read bodies than the connection window holds; then a transfer must still
+ * get through (style.md 9.9). */
 static void test_credit_does_not_leak(void **state)
 {
     struct h2_options o = defaults;

@@ -1,5 +1,5 @@
-/* test_sock.c - socks in memory and over TCP on the loopback: octets, order, queues, both half-closes, hang-ups, resets, connecting,
- * last words. sock.h, sock_finish.c. */
+/* test_sock.c - socks in memory and over TCP on the loopback: octets, order, queues, both
+ * half-closes, hang-ups, resets, connecting, last words. sock.h, sock_finish.c. */
 #include "wire.h"
 
 #include <errno.h>
@@ -62,7 +62,8 @@ static void test_large_write(void **state)
     }
 }
 
-/* A reader that does not read fills the wire, then the queue; nothing is said to have left that has not. */
+/* A reader that does not read fills the wire, then the queue; nothing is said to have left that has
+ * not. */
 static void test_backpressure(void **state)
 {
     const size_t total = 12 << 20;
@@ -249,7 +250,8 @@ static const struct {
     {"RST, then paused", true, true, false},
 };
 
-/* The peer's end is told while nothing is read; what came before it is still there, then the end itself. */
+/* The peer's end is told while nothing is read; what came before it is still there, then the end
+ * itself. */
 static void test_hangup(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++)
@@ -296,7 +298,8 @@ static void test_reset_behind_data(void **state)
     }
 }
 
-/* The kernel tells of an RST once; when a write was told, the reads behind the data still must not end in order. */
+/* The kernel tells of an RST once; when a write was told, the reads behind the data still must not
+ * end in order. */
 static void test_reset_met_by_a_write(void **state)
 {
     const size_t total = 1 << 20;
@@ -419,13 +422,15 @@ static void test_connect(void **state)
     wire_take(&w->b, sock_new(w->loop, accept(listener, NULL, NULL)));
     wire_until(w, wire_b_ended);
     wire_check_text(&w->b.got, "early");
-    assert_int_equal(((const struct sockaddr_in *)(const void *)sock_peer(s))->sin_port, at.sin_port);
+    assert_int_equal(((const struct sockaddr_in *)(const void *)sock_peer(s))->sin_port,
+                     at.sin_port);
     assert_int_equal(sock_peer(w->b.sock)->ss_family, AF_INET);
     close(listener);
     wire_close(w);
 }
 
-/* A peer that has spoken and left before the loop saw the connection: all of it comes in one event. */
+/* A peer that has spoken and left before the loop saw the connection: all of it comes in one event.
+ */
 static void test_peer_speaks_first(void **state)
 {
     struct wire *w = wire_new();
@@ -476,7 +481,8 @@ static void test_finish(void **state)
     }
 }
 
-/* The time is for what the peer may still say; a queue that moves is sent to its end, however slowly. */
+/* The time is for what the peer may still say; a queue that moves is sent to its end, however
+ * slowly. */
 static void test_finish_slow_reader(void **state)
 {
     const size_t total = 8 << 20;
@@ -563,7 +569,8 @@ static void test_finish_octets(void **state)
     wire_close(w);
 }
 
-/* Nobody to talk to: closed at once. One that is still at it when the loop goes is closed with it. */
+/* Nobody to talk to: closed at once. One that is still at it when the loop goes is closed with it.
+ */
 static void test_finish_odd_ends(void **state)
 {
     struct wire *w = wire_open(WIRE_MEMORY);

@@ -1,5 +1,5 @@
-/* test_tls.c - TLS over socks in memory and over TCP: who is believed, how it starts, how it ends, how it is cut. tls.h, sock_tls.c;
- * RFC 8446, RFC 7301. The certificates are made here. */
+/* test_tls.c - TLS over socks in memory and over TCP: who is believed, how it starts, how it ends,
+ * how it is cut. tls.h, sock_tls.c; RFC 8446, RFC 7301. The certificates are made here. */
 #include "wire.h"
 
 #include <openssl/pem.h>
@@ -49,7 +49,8 @@ static void add_extension(X509 *cert, int nid, const char *value)
 }
 
 /* @by NULL: signed by itself, and able to sign others. */
-static X509 *make_cert(const char *name, EVP_PKEY *key, const struct authority *by, const char *san, long from_s, long until_s)
+static X509 *make_cert(const char *name, EVP_PKEY *key, const struct authority *by, const char *san,
+                       long from_s, long until_s)
 {
     static long serial;
     X509 *cert = X509_new();
@@ -58,7 +59,8 @@ static X509 *make_cert(const char *name, EVP_PKEY *key, const struct authority *
     X509_gmtime_adj(X509_getm_notBefore(cert), from_s);
     X509_gmtime_adj(X509_getm_notAfter(cert), until_s);
     X509_set_pubkey(cert, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+                               (const unsigned char *)name, -1, -1, 0);
     X509_set_issuer_name(cert, X509_get_subject_name(by ? by->cert : cert));
     if (by == NULL)
         add_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
@@ -76,7 +78,8 @@ static struct authority make_authority(const char *name, const char *file)
     return a;
 }
 
-static void make_leaf(const char *file, const struct authority *by, const char *san, long from_s, long until_s)
+static void make_leaf(const char *file, const struct authority *by, const char *san, long from_s,
+                      long until_s)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *cert = make_cert("leaf", key, by, san, from_s, until_s);
@@ -90,7 +93,8 @@ static int make_certificates(void **state)
     static const char names[] = "DNS:tunnel.test,DNS:*.wild.test,IP:127.0.0.1,IP:::1";
     if (mkdtemp(dir) == NULL)
         return -1;
-    struct authority good = make_authority("good", "ca.pem"), other = make_authority("other", "other-ca.pem");
+    struct authority good = make_authority("good", "ca.pem"),
+                     other = make_authority("other", "other-ca.pem");
     make_leaf("good.pem", &good, names, -DAY_S, DAY_S);
     make_leaf("expired.pem", &good, names, -2 * DAY_S, -DAY_S);
     make_leaf("future.pem", &good, names, DAY_S / 2, DAY_S);
@@ -193,7 +197,8 @@ static struct secure secure_up(enum wire_kind kind)
     wire_until(s.w, both_settled);
     assert_int_equal(s.w->a.opened, 1);
     assert_int_equal(s.w->b.opened, 1);
-    sock_write(s.w->b.sock, SLICE("!")); /* behind the session tickets: no unread octet is left to make an RST of a close */
+    sock_write(s.w->b.sock, SLICE("!")); /* behind the session tickets: no unread octet is left to
+                                            make an RST of a close */
     wire_until(s.w, a_got);
     buf_truncate(&s.w->a.got, 0);
     return s;
@@ -236,7 +241,8 @@ static void check_accepted(struct wire *w, const char *what)
 static void check_refused(struct wire *w, const char *what, const char *refusal)
 {
     if (w->a.opened > 0 || w->a.error != ERR_CERT || strstr(w->a.reason, refusal) == NULL)
-        fail_msg("%s: opened %d, error %d, reason '%s'", what, w->a.opened, w->a.error, w->a.reason);
+        fail_msg("%s: opened %d, error %d, reason '%s'", what, w->a.opened, w->a.error,
+                 w->a.reason);
     assert_int_equal(w->a.errors, 1);
     assert_int_equal(w->b.errors, 1);
     assert_int_equal(w->b.error, ERR_TLS); /* it is told why: by an alert */
@@ -308,7 +314,8 @@ static void close_server(void *user, int err, const char *reason)
 /* The alert is believed before the close behind it. */
 static void test_alert_before_close(void **state)
 {
-    static const struct sock_ops closing = {wire_on_open, wire_on_readable, wire_on_sent, wire_on_hangup, close_server};
+    static const struct sock_ops closing = {wire_on_open, wire_on_readable, wire_on_sent,
+                                            wire_on_hangup, close_server};
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
         struct secure s = secure_open(kind, &ordinary);
         sock_set_ops(s.w->b.sock, &closing, &s.w->b);
@@ -480,7 +487,8 @@ static void test_ends(void **state)
         for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
             for (int server = 0; server < 2; server++) {
                 struct secure s = secure_up(kind);
-                struct wire_end *from = server ? &s.w->b : &s.w->a, *to = server ? &s.w->a : &s.w->b;
+                struct wire_end *from = server ? &s.w->b : &s.w->a,
+                                *to = server ? &s.w->a : &s.w->b;
                 sock_write(from->sock, SLICE("data"));
                 sock_push(from->sock);
                 ends[i].end(from->sock);
@@ -531,7 +539,7 @@ static void test_finish(void **state)
 
 struct relay_end {
     struct relay *relay;
-    struct sock *sock;     /* NULL once cut */
+    struct sock *sock; /* NULL once cut */
     struct relay_end *to;
     size_t passed, cut_at; /* octets from this end to the other */
     size_t spoil_at;
@@ -555,7 +563,8 @@ static void relay_readable(void *user)
     char octets[4096];
     size_t room = e->cut_at - e->passed;
     size_t step = e->relay->step < room ? e->relay->step : room;
-    ssize_t n = step > 0 ? sock_read(e->sock, octets, step < sizeof octets ? step : sizeof octets) : 0;
+    ssize_t n =
+        step > 0 ? sock_read(e->sock, octets, step < sizeof octets ? step : sizeof octets) : 0;
     if (n == ERR_AGAIN)
         return;
     if (n <= 0 && room > 0) {
@@ -574,7 +583,8 @@ static void relay_readable(void *user)
 static void relay_take(struct relay *r, struct relay_end *e, struct relay_end *to, struct sock *s)
 {
     static const struct sock_ops ops = {.on_readable = relay_readable};
-    *e = (struct relay_end){.relay = r, .sock = s, .to = to, .cut_at = SIZE_MAX, .spoil_at = SIZE_MAX};
+    *e = (struct relay_end){
+        .relay = r, .sock = s, .to = to, .cut_at = SIZE_MAX, .spoil_at = SIZE_MAX};
     sock_set_ops(s, &ops, e);
 }
 
@@ -638,7 +648,8 @@ static bool both_over(void *user)
     return (w->a.errors > 0 || w->a.ended) && (w->b.errors > 0 || w->b.ended);
 }
 
-/* Cut behind octets all over either direction: both ends know at once, and none calls it a bad certificate, a good end or data. */
+/* Cut behind octets all over either direction: both ends know at once, and none calls it a bad
+ * certificate, a good end or data. */
 static void test_cut(void **state)
 {
     static const struct pairing blind = {"unsigned.pem", "ca.pem", "tunnel.test", true};
@@ -649,7 +660,8 @@ static void test_cut(void **state)
         wire_until(s.w, wire_always);
     size_t total[2] = {r.left.passed, r.right.passed};
     for (int side = 0; side < 2; side++)
-        for (size_t at = 0; at < total[side] - 8; at += CUT_STEP) { /* a signature may be some octets shorter the next time */
+        for (size_t at = 0; at < total[side] - 8;
+             at += CUT_STEP) { /* a signature may be some octets shorter the next time */
             relay_cut(&r);
             wire_close(s.w);
             relay_open(&s, &r, 4096, &blind);

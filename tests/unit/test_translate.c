@@ -1,4 +1,5 @@
-/* test_translate.c - what oneportd makes of a request's and a response's head: http-rules H2-H10, W1, W2, Q6, Q7, R8, R13, R14, R15a, R16. */
+/* test_translate.c - what oneportd makes of a request's and a response's head: http-rules H2-H10,
+ * W1, W2, Q6, Q7, R8, R13, R14, R15a, R16. */
 #include "src/translate.h"
 
 #include <setjmp.h>
@@ -18,7 +19,9 @@ enum { TEXT_MAX = 4096 };
 #define KEY "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==|"
 #define UPGRADE "upgrade: websocket|connection: Upgrade|"
 /* what every request of an unknown viewer at 192.0.2.7 gets */
-#define ADDED "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: app.example.com|via: 1.1 " NODE "|"
+#define ADDED                                                                                      \
+    "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: app.example.com|via: "   \
+    "1.1 " NODE "|"
 
 /* "name: value|name: value|" */
 static void read_fields(struct fields *f, const char *text)
@@ -26,7 +29,8 @@ static void read_fields(struct fields *f, const char *text)
     while (*text != '\0') {
         const char *colon = strstr(text, ": "), *bar = strchr(text, '|');
         assert_true(colon != NULL && bar > colon);
-        fields_add(f, slice_make(text, (size_t)(colon - text)), slice_make(colon + 2, (size_t)(bar - colon) - 2));
+        fields_add(f, slice_make(text, (size_t)(colon - text)),
+                   slice_make(colon + 2, (size_t)(bar - colon) - 2));
         text = bar + 1;
     }
 }
@@ -37,7 +41,8 @@ static const char *show_fields(const struct fields *f)
     size_t at = 0;
     text[0] = '\0';
     for (size_t i = 0; i < f->count; i++)
-        at += (size_t)snprintf(text + at, sizeof text - at, "%.*s: %.*s|", SLICE_FMT(f->v[i].name), SLICE_FMT(f->v[i].value));
+        at += (size_t)snprintf(text + at, sizeof text - at, "%.*s: %.*s|", SLICE_FMT(f->v[i].name),
+                               SLICE_FMT(f->v[i].value));
     assert_true(at < sizeof text);
     return text;
 }
@@ -62,14 +67,15 @@ enum peer { STRANGER, PROXY };
 
 struct request {
     const char *what, *method, *fields;
-    const char *want;     /* fields; ADDED follows */
-    struct translated t;  /* websocket, expects, takes_trailers */
-    int minor;            /* 0: HTTP/1.0 */
+    const char *want;    /* fields; ADDED follows */
+    struct translated t; /* websocket, expects, takes_trailers */
+    int minor;           /* 0: HTTP/1.0 */
     bool body;
     enum peer peer;
 };
 
-static struct translated run_request(const struct request *r, struct message *m, enum translate_verdict *verdict, enum failure *failure,
+static struct translated run_request(const struct request *r, struct message *m,
+                                     enum translate_verdict *verdict, enum failure *failure,
                                      const char **reason)
 {
     struct sockaddr_storage peer = stranger();
@@ -95,39 +101,133 @@ static struct translated run_request(const struct request *r, struct message *m,
 }
 
 static const struct request requests[] = {
-    {"plain", "GET", "accept: */*|cookie: a=b|", "accept: */*|cookie: a=b|", {0}, 1, false, STRANGER},
-    {"H1 order and duplicates", "GET", "x-a: 1|x-b: 2|x-a: 3|", "x-a: 1|x-b: 2|x-a: 3|", {0}, 1, false, STRANGER},
-    {"H2 hop by hop", "GET",
-     "connection: keep-alive, X-Hop|x-hop: 1|keep-alive: timeout=5|proxy-connection: close|transfer-encoding: chunked|upgrade: h2c|"
+    {"plain",
+     "GET",
+     "accept: */*|cookie: a=b|",
+     "accept: */*|cookie: a=b|",
+     {0},
+     1,
+     false,
+     STRANGER},
+    {"H1 order and duplicates",
+     "GET",
+     "x-a: 1|x-b: 2|x-a: 3|",
+     "x-a: 1|x-b: 2|x-a: 3|",
+     {0},
+     1,
+     false,
+     STRANGER},
+    {"H2 hop by hop",
+     "GET",
+     "connection: keep-alive, X-Hop|x-hop: 1|keep-alive: timeout=5|proxy-connection: "
+     "close|transfer-encoding: chunked|upgrade: h2c|"
      "http2-settings: AAMAAABk|te: gzip|x-stays: 1|",
-     "x-stays: 1|", {0}, 1, false, STRANGER},
-    {"H3 trailers", "GET", "te: gzip, Trailers|connection: TE|", "te: trailers|", {.takes_trailers = true}, 1, false, STRANGER},
+     "x-stays: 1|",
+     {0},
+     1,
+     false,
+     STRANGER},
+    {"H3 trailers",
+     "GET",
+     "te: gzip, Trailers|connection: TE|",
+     "te: trailers|",
+     {.takes_trailers = true},
+     1,
+     false,
+     STRANGER},
     {"H3 not listed", "GET", "te: trailers|", "", {0}, 1, false, STRANGER},
     {"H3 not trailers", "GET", "te: deflate|connection: te|", "", {0}, 1, false, STRANGER},
-    {"H6 expect", "POST", "expect: 100-Continue|", "expect: 100-continue|", {.expects = true}, 1, true, STRANGER},
-    {"H6 without a body", "GET", "expect: 100-continue|", "", {0}, 1, false, STRANGER},
-    {"H7 forged by a stranger", "GET",
-     "x-forwarded-for: 10.0.0.1|x-forwarded-proto: https|X-Real-IP: 10.0.0.1|forwarded: for=10.0.0.1|x-forwarded-port: 1|"
-     "X-Forwarded-Host: evil|",
-     "", {0}, 1, false, STRANGER},
-    {"H8 aliases", "GET", "x_forwarded_for: 10.0.0.1|X_Real_IP: 10.0.0.1|x_other: stays|", "x_other: stays|", {0}, 1, false, STRANGER},
-    {"H10 ours", "GET", "oneport-error: x|Oneport-Link: 1|x-oneport-: stays|x-request-id: forged|", "x-oneport-: stays|", {0}, 1, false,
+    {"H6 expect",
+     "POST",
+     "expect: 100-Continue|",
+     "expect: 100-continue|",
+     {.expects = true},
+     1,
+     true,
      STRANGER},
-    {"Q7 OPTIONS counted down", "OPTIONS", "max-forwards: 3|x-a: 1|", "x-a: 1|max-forwards: 2|", {0}, 1, false, STRANGER},
+    {"H6 without a body", "GET", "expect: 100-continue|", "", {0}, 1, false, STRANGER},
+    {"H7 forged by a stranger",
+     "GET",
+     "x-forwarded-for: 10.0.0.1|x-forwarded-proto: https|X-Real-IP: 10.0.0.1|forwarded: "
+     "for=10.0.0.1|x-forwarded-port: 1|"
+     "X-Forwarded-Host: evil|",
+     "",
+     {0},
+     1,
+     false,
+     STRANGER},
+    {"H8 aliases",
+     "GET",
+     "x_forwarded_for: 10.0.0.1|X_Real_IP: 10.0.0.1|x_other: stays|",
+     "x_other: stays|",
+     {0},
+     1,
+     false,
+     STRANGER},
+    {"H10 ours",
+     "GET",
+     "oneport-error: x|Oneport-Link: 1|x-oneport-: stays|x-request-id: forged|",
+     "x-oneport-: stays|",
+     {0},
+     1,
+     false,
+     STRANGER},
+    {"Q7 OPTIONS counted down",
+     "OPTIONS",
+     "max-forwards: 3|x-a: 1|",
+     "x-a: 1|max-forwards: 2|",
+     {0},
+     1,
+     false,
+     STRANGER},
     {"Q7 only for OPTIONS", "GET", "max-forwards: 0|", "max-forwards: 0|", {0}, 1, false, STRANGER},
     {"Q7 no number", "OPTIONS", "max-forwards: -0|", "max-forwards: -0|", {0}, 1, false, STRANGER},
-    {"H9 others' via", "GET", "via: 1.1 nginx, 1.0 oneport-ffffffff (oneport)|", "via: 1.1 nginx, 1.0 oneport-ffffffff (oneport)|", {0}, 1,
-     false, STRANGER},
-    {"W1", "GET", UPGRADE KEY "sec-websocket-version: 13|sec-websocket-protocol: a, b|sec-websocket-extensions: x|origin: http://o|",
-     "sec-websocket-version: 13|sec-websocket-protocol: a, b|sec-websocket-extensions: x|origin: http://o|", {.websocket = true}, 1, false,
+    {"H9 others' via",
+     "GET",
+     "via: 1.1 nginx, 1.0 oneport-ffffffff (oneport)|",
+     "via: 1.1 nginx, 1.0 oneport-ffffffff (oneport)|",
+     {0},
+     1,
+     false,
      STRANGER},
-    {"W1 in lists", "GET", "upgrade: h2c, WebSocket|connection: keep-alive|Connection: x, UPGRADE|" KEY "sec-websocket-version: 13|",
-     "sec-websocket-version: 13|", {.websocket = true}, 1, false, STRANGER},
-    {"W2 h2c", "GET", "upgrade: h2c|connection: upgrade, http2-settings|http2-settings: AAMAAABk|", "", {0}, 1, false, STRANGER},
+    {"W1",
+     "GET",
+     UPGRADE KEY "sec-websocket-version: 13|sec-websocket-protocol: a, b|sec-websocket-extensions: "
+                 "x|origin: http://o|",
+     "sec-websocket-version: 13|sec-websocket-protocol: a, b|sec-websocket-extensions: x|origin: "
+     "http://o|",
+     {.websocket = true},
+     1,
+     false,
+     STRANGER},
+    {"W1 in lists",
+     "GET",
+     "upgrade: h2c, WebSocket|connection: keep-alive|Connection: x, UPGRADE|" KEY
+     "sec-websocket-version: 13|",
+     "sec-websocket-version: 13|",
+     {.websocket = true},
+     1,
+     false,
+     STRANGER},
+    {"W2 h2c",
+     "GET",
+     "upgrade: h2c|connection: upgrade, http2-settings|http2-settings: AAMAAABk|",
+     "",
+     {0},
+     1,
+     false,
+     STRANGER},
     {"W2 TLS", "OPTIONS", "upgrade: TLS/1.0|connection: upgrade|", "", {0}, 1, false, STRANGER},
     {"W2 ptth", "POST", "upgrade: PTTH/2.0|connection: upgrade|", "", {0}, 1, true, STRANGER},
     {"W2 websocket by POST", "POST", UPGRADE KEY, KEY, {0}, 1, true, STRANGER},
-    {"W2 websocket not in Connection", "GET", "upgrade: websocket|" KEY, KEY, {0}, 1, false, STRANGER},
+    {"W2 websocket not in Connection",
+     "GET",
+     "upgrade: websocket|" KEY,
+     KEY,
+     {0},
+     1,
+     false,
+     STRANGER},
     {"W2 Connection alone", "GET", "connection: upgrade|", "", {0}, 1, false, STRANGER},
 };
 
@@ -145,8 +245,10 @@ static void test_requests(void **state)
             fail_msg("%s: %s", r->what, reason ? reason : "answered");
         snprintf(want, sizeof want, "%s" ADDED, r->want);
         check_fields(r->what, &m.fields, want);
-        if (t.websocket != r->t.websocket || t.expects != r->t.expects || t.takes_trailers != r->t.takes_trailers)
-            fail_msg("%s: websocket %d, expects %d, takes_trailers %d", r->what, t.websocket, t.expects, t.takes_trailers);
+        if (t.websocket != r->t.websocket || t.expects != r->t.expects ||
+            t.takes_trailers != r->t.takes_trailers)
+            fail_msg("%s: websocket %d, expects %d, takes_trailers %d", r->what, t.websocket,
+                     t.expects, t.takes_trailers);
         assert_true(slice_eq(m.scheme, SLICE("http")));
         assert_true(slice_eq(m.method, t.websocket ? SLICE("CONNECT") : slice_str(r->method)));
         assert_true(slice_eq(m.protocol, t.websocket ? SLICE("websocket") : SLICE("")));
@@ -165,19 +267,47 @@ static void test_versions_and_proxies(void **state)
         bool https;
     } rows[] = {
         {{"1.0 expects nothing", "POST", "expect: 100-continue|", NULL, {0}, 0, true, STRANGER},
-         "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: app.example.com|via: 1.0 " NODE "|", false},
-        {{"1.0 expects anything", "POST", "expect: miracles|", NULL, {0}, 0, true, STRANGER},
-         "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: app.example.com|via: 1.0 " NODE "|", false},
-        {{"1.0 has no websockets", "GET", UPGRADE KEY "sec-websocket-version: 13|", NULL, {0}, 0, false, STRANGER},
-         KEY "sec-websocket-version: 13|x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: app.example.com|via: 1.0 " NODE "|",
+         "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: "
+         "app.example.com|via: 1.0 " NODE "|",
          false},
-        {{"H5, H7 proxy", "GET", "x-forwarded-for: 198.51.100.1|x-forwarded-proto: https|x-request-id: abc-1|", NULL, {0}, 1, false, PROXY},
-         "x-request-id: abc-1|x-forwarded-for: 198.51.100.1, 192.0.2.7|x-forwarded-proto: https|x-forwarded-host: app.example.com|"
+        {{"1.0 expects anything", "POST", "expect: miracles|", NULL, {0}, 0, true, STRANGER},
+         "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: "
+         "app.example.com|via: 1.0 " NODE "|",
+         false},
+        {{"1.0 has no websockets",
+          "GET",
+          UPGRADE KEY "sec-websocket-version: 13|",
+          NULL,
+          {0},
+          0,
+          false,
+          STRANGER},
+         KEY "sec-websocket-version: 13|x-forwarded-for: 192.0.2.7|x-forwarded-proto: "
+             "http|x-forwarded-host: app.example.com|via: 1.0 " NODE "|",
+         false},
+        {{"H5, H7 proxy",
+          "GET",
+          "x-forwarded-for: 198.51.100.1|x-forwarded-proto: https|x-request-id: abc-1|",
+          NULL,
+          {0},
+          1,
+          false,
+          PROXY},
+         "x-request-id: abc-1|x-forwarded-for: 198.51.100.1, 192.0.2.7|x-forwarded-proto: "
+         "https|x-forwarded-host: app.example.com|"
          "via: 1.1 " NODE "|",
          true},
-        {{"H10 odd ids", "GET", "x-request-id: a b|X-Request-Id: \"<x>\"|x-request-id: \xc3\xa4|x-request-id: ok_1.2:3/4+5=6@7-8|", NULL, {0},
-          1, false, PROXY},
-         "x-request-id: ok_1.2:3/4+5=6@7-8|x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: app.example.com|"
+        {{"H10 odd ids",
+          "GET",
+          "x-request-id: a b|X-Request-Id: \"<x>\"|x-request-id: \xc3\xa4|x-request-id: "
+          "ok_1.2:3/4+5=6@7-8|",
+          NULL,
+          {0},
+          1,
+          false,
+          PROXY},
+         "x-request-id: ok_1.2:3/4+5=6@7-8|x-forwarded-for: 192.0.2.7|x-forwarded-proto: "
+         "http|x-forwarded-host: app.example.com|"
          "via: 1.1 " NODE "|",
          false},
     };
@@ -219,26 +349,109 @@ static const struct {
 } refusals[] = {
     {{"Q7 TRACE", "TRACE", "", NULL, {0}, 1, false, STRANGER}, FAIL_METHOD},
     {{"Q7 TRACE counted", "TRACE", "max-forwards: 0|", NULL, {0}, 1, false, STRANGER}, FAIL_METHOD},
-    {{"H2 names host", "GET", "connection: Host|", NULL, {0}, 1, false, STRANGER}, FAIL_BAD_REQUEST},
-    {{"H2 names content-length", "POST", "connection: x, content-length|", NULL, {0}, 1, true, STRANGER}, FAIL_BAD_REQUEST},
-    {{"H2 names transfer-encoding", "POST", "connection: transfer-encoding|", NULL, {0}, 1, true, STRANGER}, FAIL_BAD_REQUEST},
-    {{"H2 names authorization", "GET", "connection: Authorization|", NULL, {0}, 1, false, STRANGER}, FAIL_BAD_REQUEST},
-    {{"H2 names cookie", "GET", "connection: close|connection: cookie|", NULL, {0}, 1, false, STRANGER}, FAIL_BAD_REQUEST},
-    {{"H2 names x-forwarded-for", "GET", "connection: X-Forwarded-For|", NULL, {0}, 1, false, STRANGER}, FAIL_BAD_REQUEST},
-    {{"H6 other expectation", "POST", "expect: 200-ok|", NULL, {0}, 1, true, STRANGER}, FAIL_EXPECTATION},
-    {{"H6 two expectations", "POST", "expect: 100-continue|expect: 100-continue|", NULL, {0}, 1, true, STRANGER}, FAIL_EXPECTATION},
-    {{"H9 loop", "GET", "via: 1.1 " NODE "|", NULL, {0}, 1, false, STRANGER}, FAIL_LOOP},
-    {{"H9 loop in a list", "GET", "x-a: 1|via: 1.0 nginx|Via: 1.1 a, HTTP/1.1 " NODE " (x), 1.1 b|", NULL, {0}, 1, false, STRANGER}, FAIL_LOOP},
-    {{"H9 loop by tab", "GET", "via: 1.1\t" NODE "|", NULL, {0}, 1, false, STRANGER}, FAIL_LOOP},
-    {{"W1 no key", "GET", UPGRADE "sec-websocket-version: 13|", NULL, {0}, 1, false, STRANGER}, FAIL_BAD_REQUEST},
-    {{"W1 short key", "GET", UPGRADE "sec-websocket-key: dGhlIHNhbXBs|sec-websocket-version: 13|", NULL, {0}, 1, false, STRANGER},
+    {{"H2 names host", "GET", "connection: Host|", NULL, {0}, 1, false, STRANGER},
      FAIL_BAD_REQUEST},
-    {{"W1 two keys", "GET", UPGRADE KEY KEY "sec-websocket-version: 13|", NULL, {0}, 1, false, STRANGER}, FAIL_BAD_REQUEST},
-    {{"W1 version 8", "GET", UPGRADE KEY "sec-websocket-version: 8|", NULL, {0}, 1, false, STRANGER}, FAIL_UPGRADE_VERSION},
-    {{"W1 no version", "GET", UPGRADE KEY, NULL, {0}, 1, false, STRANGER}, FAIL_UPGRADE_VERSION},
-    {{"W1 two versions", "GET", UPGRADE KEY "sec-websocket-version: 13|sec-websocket-version: 13|", NULL, {0}, 1, false, STRANGER},
+    {{"H2 names content-length",
+      "POST",
+      "connection: x, content-length|",
+      NULL,
+      {0},
+      1,
+      true,
+      STRANGER},
+     FAIL_BAD_REQUEST},
+    {{"H2 names transfer-encoding",
+      "POST",
+      "connection: transfer-encoding|",
+      NULL,
+      {0},
+      1,
+      true,
+      STRANGER},
+     FAIL_BAD_REQUEST},
+    {{"H2 names authorization", "GET", "connection: Authorization|", NULL, {0}, 1, false, STRANGER},
+     FAIL_BAD_REQUEST},
+    {{"H2 names cookie",
+      "GET",
+      "connection: close|connection: cookie|",
+      NULL,
+      {0},
+      1,
+      false,
+      STRANGER},
+     FAIL_BAD_REQUEST},
+    {{"H2 names x-forwarded-for",
+      "GET",
+      "connection: X-Forwarded-For|",
+      NULL,
+      {0},
+      1,
+      false,
+      STRANGER},
+     FAIL_BAD_REQUEST},
+    {{"H6 other expectation", "POST", "expect: 200-ok|", NULL, {0}, 1, true, STRANGER},
+     FAIL_EXPECTATION},
+    {{"H6 two expectations",
+      "POST",
+      "expect: 100-continue|expect: 100-continue|",
+      NULL,
+      {0},
+      1,
+      true,
+      STRANGER},
+     FAIL_EXPECTATION},
+    {{"H9 loop", "GET", "via: 1.1 " NODE "|", NULL, {0}, 1, false, STRANGER}, FAIL_LOOP},
+    {{"H9 loop in a list",
+      "GET",
+      "x-a: 1|via: 1.0 nginx|Via: 1.1 a, HTTP/1.1 " NODE " (x), 1.1 b|",
+      NULL,
+      {0},
+      1,
+      false,
+      STRANGER},
+     FAIL_LOOP},
+    {{"H9 loop by tab", "GET", "via: 1.1\t" NODE "|", NULL, {0}, 1, false, STRANGER}, FAIL_LOOP},
+    {{"W1 no key", "GET", UPGRADE "sec-websocket-version: 13|", NULL, {0}, 1, false, STRANGER},
+     FAIL_BAD_REQUEST},
+    {{"W1 short key",
+      "GET",
+      UPGRADE "sec-websocket-key: dGhlIHNhbXBs|sec-websocket-version: 13|",
+      NULL,
+      {0},
+      1,
+      false,
+      STRANGER},
+     FAIL_BAD_REQUEST},
+    {{"W1 two keys",
+      "GET",
+      UPGRADE KEY KEY "sec-websocket-version: 13|",
+      NULL,
+      {0},
+      1,
+      false,
+      STRANGER},
+     FAIL_BAD_REQUEST},
+    {{"W1 version 8",
+      "GET",
+      UPGRADE KEY "sec-websocket-version: 8|",
+      NULL,
+      {0},
+      1,
+      false,
+      STRANGER},
      FAIL_UPGRADE_VERSION},
-    {{"W1 body", "GET", UPGRADE KEY "sec-websocket-version: 13|", NULL, {0}, 1, true, STRANGER}, FAIL_BAD_REQUEST},
+    {{"W1 no version", "GET", UPGRADE KEY, NULL, {0}, 1, false, STRANGER}, FAIL_UPGRADE_VERSION},
+    {{"W1 two versions",
+      "GET",
+      UPGRADE KEY "sec-websocket-version: 13|sec-websocket-version: 13|",
+      NULL,
+      {0},
+      1,
+      false,
+      STRANGER},
+     FAIL_UPGRADE_VERSION},
+    {{"W1 body", "GET", UPGRADE KEY "sec-websocket-version: 13|", NULL, {0}, 1, true, STRANGER},
+     FAIL_BAD_REQUEST},
 };
 
 static void test_refusals(void **state)
@@ -250,7 +463,8 @@ static void test_refusals(void **state)
         struct message m;
         run_request(&refusals[i].r, &m, &verdict, &failure, &reason);
         if (verdict != TRANSLATE_FAIL || failure != refusals[i].want || reason == NULL)
-            fail_msg("%s: verdict %d, status %d", refusals[i].r.what, verdict, failure_status(failure));
+            fail_msg("%s: verdict %d, status %d", refusals[i].r.what, verdict,
+                     failure_status(failure));
         message_deinit(&m);
     }
 }
@@ -273,7 +487,9 @@ static void test_elsewhere_and_size(void **state)
     struct h1_result result;
     struct message m;
     message_init(&m);
-    assert_int_equal(h1_parse_request(SLICE("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"), &h1_default_limits, &m, &result), ERR_UNSUPPORTED);
+    assert_int_equal(h1_parse_request(SLICE("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"),
+                                      &h1_default_limits, &m, &result),
+                     ERR_UNSUPPORTED);
     message_deinit(&m);
     for (int over = 0; over < 2; over++) {
         size_t len = FIELDS_SUBMIT_MAX - (over ? 100 : 1000);
@@ -304,26 +520,40 @@ static const struct {
 } responses[] = {
     {"plain", 200, "server: x|date: y|", "server: x|date: y|", false},
     {"R14", 200,
-     "connection: x-hop|x-hop: 1|keep-alive: 1|upgrade: h2c|proxy-connection: x|transfer-encoding: chunked|alt-svc: h3=\":443\"|"
+     "connection: x-hop|x-hop: 1|keep-alive: 1|upgrade: h2c|proxy-connection: x|transfer-encoding: "
+     "chunked|alt-svc: h3=\":443\"|"
      "strict-transport-security: max-age=1|oneport-error: x|Oneport-Anything: y|",
      "strict-transport-security: max-age=1|", false},
-    {"R15 untouched", 302, "location: http://localhost:3000/|access-control-allow-origin: http://localhost:3000|",
+    {"R15 untouched", 302,
+     "location: http://localhost:3000/|access-control-allow-origin: http://localhost:3000|",
      "location: http://localhost:3000/|access-control-allow-origin: http://localhost:3000|", false},
     {"R15a none", 200, "set-cookie: a=b; Path=/|", "set-cookie: a=b; Path=/|", false},
-    {"R15a base", 200, "set-cookie: a=b; Domain=example.com; Path=/|", "set-cookie: a=b; Path=/|", true},
-    {"R15a base, last", 200, "set-cookie: a=b; Path=/; Domain=example.com|", "set-cookie: a=b; Path=/|", true},
-    {"R15a dot and case", 200, "Set-Cookie: a=b;DOMAIN = .Example.COM ;Secure|", "Set-Cookie: a=b;Secure|", true},
+    {"R15a base", 200, "set-cookie: a=b; Domain=example.com; Path=/|", "set-cookie: a=b; Path=/|",
+     true},
+    {"R15a base, last", 200, "set-cookie: a=b; Path=/; Domain=example.com|",
+     "set-cookie: a=b; Path=/|", true},
+    {"R15a dot and case", 200, "Set-Cookie: a=b;DOMAIN = .Example.COM ;Secure|",
+     "Set-Cookie: a=b;Secure|", true},
     {"R15a parent", 200, "set-cookie: a=b; domain=com|", "set-cookie: a=b|", true},
-    {"R15a own", 200, "set-cookie: a=b; Domain=app.example.com|", "set-cookie: a=b; Domain=app.example.com|", false},
-    {"R15a unrelated", 200, "set-cookie: a=b; Domain=le.com|", "set-cookie: a=b; Domain=le.com|", false},
-    {"R15a empty", 200, "set-cookie: a=b; Domain=; domain|", "set-cookie: a=b; Domain=; domain|", false},
-    {"R15a all of them", 200, "set-cookie: a=b; Domain=com; Path=/x; Domain=.example.com|", "set-cookie: a=b; Path=/x|", true},
-    {"R15a each line", 200, "set-cookie: a=b; Domain=example.com|x: y|set-cookie: c=d|set-cookie: e=f; Domain=com|",
+    {"R15a own", 200, "set-cookie: a=b; Domain=app.example.com|",
+     "set-cookie: a=b; Domain=app.example.com|", false},
+    {"R15a unrelated", 200, "set-cookie: a=b; Domain=le.com|", "set-cookie: a=b; Domain=le.com|",
+     false},
+    {"R15a empty", 200, "set-cookie: a=b; Domain=; domain|", "set-cookie: a=b; Domain=; domain|",
+     false},
+    {"R15a all of them", 200, "set-cookie: a=b; Domain=com; Path=/x; Domain=.example.com|",
+     "set-cookie: a=b; Path=/x|", true},
+    {"R15a each line", 200,
+     "set-cookie: a=b; Domain=example.com|x: y|set-cookie: c=d|set-cookie: e=f; Domain=com|",
      "set-cookie: a=b|x: y|set-cookie: c=d|set-cookie: e=f|", true},
-    {"R15a the cookie's own name", 200, "set-cookie: domain=example.com; Path=/|", "set-cookie: domain=example.com; Path=/|", false},
-    {"R15a space before it", 200, "set-cookie: a=b ; Domain=example.com|", "set-cookie: a=b|", true},
-    {"R15a space behind it", 200, "set-cookie: a=b\t; Domain=example.com; |", "set-cookie: a=b\t;|", true},
-    {"R16", 200, "content-type: text/event-stream|", "content-type: text/event-stream|x-accel-buffering: no|", false},
+    {"R15a the cookie's own name", 200, "set-cookie: domain=example.com; Path=/|",
+     "set-cookie: domain=example.com; Path=/|", false},
+    {"R15a space before it", 200, "set-cookie: a=b ; Domain=example.com|", "set-cookie: a=b|",
+     true},
+    {"R15a space behind it", 200, "set-cookie: a=b\t; Domain=example.com; |", "set-cookie: a=b\t;|",
+     true},
+    {"R16", 200, "content-type: text/event-stream|",
+     "content-type: text/event-stream|x-accel-buffering: no|", false},
     {"R16 with a charset", 200, "content-type: Text/Event-Stream; charset=utf-8|",
      "content-type: Text/Event-Stream; charset=utf-8|x-accel-buffering: no|", false},
     {"R16 said already", 200, "content-type: text/event-stream|X-Accel-Buffering: yes|",
@@ -356,8 +586,8 @@ static void test_statuses(void **state)
         int status;
         bool good;
         int64_t in, out;
-    } rows[] = {{99, false, 0, 0},    {100, true, -1, -1}, {200, true, 5, 5},  {204, true, 5, -1},
-                {304, true, 5, 5},    {599, true, 0, 0},   {600, false, 0, 0}, {0, false, 0, 0}};
+    } rows[] = {{99, false, 0, 0}, {100, true, -1, -1}, {200, true, 5, 5},  {204, true, 5, -1},
+                {304, true, 5, 5}, {599, true, 0, 0},   {600, false, 0, 0}, {0, false, 0, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct message m;
         bool cut = false;
@@ -388,8 +618,10 @@ static void test_trailers(void **state)
 {
     struct fields t;
     fields_init(&t);
-    read_fields(&t, "x-sum: 1|Host: x|content-length: 5|transfer-encoding: chunked|set-cookie: a=b|Authorization: x|cookie: x|te: x|"
-                    "x-forwarded-for: x|trailer: x|oneport-error: x|content-type: x|grpc-status: 0|");
+    read_fields(&t,
+                "x-sum: 1|Host: x|content-length: 5|transfer-encoding: chunked|set-cookie: "
+                "a=b|Authorization: x|cookie: x|te: x|"
+                "x-forwarded-for: x|trailer: x|oneport-error: x|content-type: x|grpc-status: 0|");
     translate_trailers(&t);
     check_fields("R13", &t, "x-sum: 1|grpc-status: 0|");
     fields_deinit(&t);
@@ -406,23 +638,20 @@ static void test_websocket_opened(void **state)
     translate_websocket_opened(&m, SLICE("dGhlIHNhbXBsZSBub25jZQ=="));
     assert_int_equal(m.status, 101);
     assert_int_equal(m.length, MESSAGE_LENGTH_UNKNOWN);
-    check_fields("W6", &m.fields, "sec-websocket-protocol: chat|upgrade: websocket|sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=|");
+    check_fields("W6", &m.fields,
+                 "sec-websocket-protocol: chat|upgrade: websocket|sec-websocket-accept: "
+                 "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=|");
     message_deinit(&m);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_versions_and_proxies),
-        cmocka_unit_test(test_request_id_length),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_local_options),
-        cmocka_unit_test(test_elsewhere_and_size),
-        cmocka_unit_test(test_responses),
-        cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_abusive_response),
-        cmocka_unit_test(test_trailers),
+        cmocka_unit_test(test_requests),          cmocka_unit_test(test_versions_and_proxies),
+        cmocka_unit_test(test_request_id_length), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_local_options),     cmocka_unit_test(test_elsewhere_and_size),
+        cmocka_unit_test(test_responses),         cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_abusive_response),  cmocka_unit_test(test_trailers),
         cmocka_unit_test(test_websocket_opened),
     };
     return cmocka_run_group_tests_name("translate", tests, NULL, NULL);

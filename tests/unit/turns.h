@@ -1,4 +1,5 @@
-/* turns.h - runs a loop until a condition holds, with a deadline: what tests of event-driven modules wait by. */
+/* turns.h - runs a loop until a condition holds, with a deadline: what tests of event-driven
+ * modules wait by. */
 #ifndef TESTS_UNIT_TURNS_H
 #define TESTS_UNIT_TURNS_H
 
@@ -41,7 +42,11 @@ static void turns_look(void *user)
 static inline void turns_until(struct loop *l, bool (*done)(void *user), void *user)
 {
     uint64_t now = loop_now_us(l);
-    struct turns t = {.loop = l, .done = done, .user = user, .busy_us = now + TURNS_BUSY_US, .deadline_us = now + TURNS_DEADLINE_MS * 1000};
+    struct turns t = {.loop = l,
+                      .done = done,
+                      .user = user,
+                      .busy_us = now + TURNS_BUSY_US,
+                      .deadline_us = now + TURNS_DEADLINE_MS * 1000};
     timer_init(&t.timer, l, turns_look, &t);
     task_init(&t.task, turns_look, &t);
     loop_defer(l, &t.task);

@@ -1,4 +1,5 @@
-/* wire.h - two socks tied together, in memory or by TCP over the loopback, and what each end saw: for tests of sock.c and TLS. */
+/* wire.h - two socks tied together, in memory or by TCP over the loopback, and what each end saw:
+ * for tests of sock.c and TLS. */
 #ifndef TESTS_UNIT_WIRE_H
 #define TESTS_UNIT_WIRE_H
 
@@ -79,7 +80,8 @@ static void wire_on_error(void *user, int err, const char *reason)
     snprintf(e->reason, sizeof e->reason, "%s", reason);
 }
 
-static const struct sock_ops wire_ops = {wire_on_open, wire_on_readable, wire_on_sent, wire_on_hangup, wire_on_error};
+static const struct sock_ops wire_ops = {wire_on_open, wire_on_readable, wire_on_sent,
+                                         wire_on_hangup, wire_on_error};
 
 static inline void wire_take(struct wire_end *e, struct sock *s)
 {
