@@ -407,8 +407,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
             loop_flush(s->loop, &s->flush);
     }
     s->drained = false;
-    if (s->paused && s->state == SOCK_OPEN && !s->hangup)
-        peer_left(s); /* octets of the next message, or an RST */
+    if (s->paused && !s->hangup && s->ops->on_hangup != NULL)
+        loop_later(s->loop, &s->check); /* octets of the next message, or an RST */
     if (s->state == SOCK_CONNECTING && !s->failed)
         connected(s);
     else if (what & (EV_READ | EV_CLOSED))
