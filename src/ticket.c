@@ -17,6 +17,7 @@
 
 #include "h2mux/base/err.h"
 #include "h2mux/base/log.h"
+#include "h2mux/octet.h"
 #include "src/state.h"
 
 enum {
@@ -220,17 +221,13 @@ void owner_text(const uint8_t owner[static OWNER_LEN], char out[static OWNER_TEX
         snprintf(out + 2 * i, 3, "%02x", owner[i]);
 }
 
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int owner_parse(struct slice text, uint8_t owner[static OWNER_LEN])
 {
-    if (text.len != 2 * OWNER_LEN)
+    if (text.len != (size_t)2 * OWNER_LEN)
         return ERR_SYNTAX;
     for (size_t i = 0; i < OWNER_LEN; i++) {
-        int high = hex_value(text.ptr[2 * i]), low = hex_value(text.ptr[2 * i + 1]);
+        int high = octet_hex((unsigned char)text.ptr[2 * i]),
+            low = octet_hex((unsigned char)text.ptr[2 * i + 1]);
         if (high < 0 || low < 0)
             return ERR_SYNTAX;
         owner[i] = (uint8_t)(high << 4 | low);
@@ -273,7 +270,7 @@ int ticket_sign(const struct keyring *k, struct slice domain, const struct ticke
     struct slice text = slice_str(claims);
     uint8_t mac[MAC_LEN];
     int err = ERR_LIMIT;
-    size_t encoded = (text.len + 2) / 3 * 4 + 1 + (MAC_LEN + 2) / 3 * 4 + 1;
+    size_t encoded = (text.len + 2) / 3 * 4 + 1 + (MAC_LEN + (size_t)2) / 3 * 4 + 1;
     if (claims && encoded <= TICKET_MAX)
         err = sign(&k->keys[0], text, mac);
     if (err == 0) {

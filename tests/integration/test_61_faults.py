@@ -159,7 +159,7 @@ def test_the_client_that_is_stopped_sends_the_tail(server, shared):
     with asks(server, client, "/end") as viewer:
         assert tap.ended.wait(60)
         client.program.signal(signal.SIGTERM)
-        time.sleep(0.5)
+        client.program.wait_output("leaving", 5)
         size = 0
         while data := viewer.chunk():
             size += len(data)
