@@ -97,10 +97,10 @@ await app app.out '^[0-9]+$'
 app_port=$(head -n 1 "$dir/app.out")
 
 start oneportd "$bin/oneportd" --domain localhost --listen "127.0.0.1:$port" --cert "$dir/server.crt" --key "$dir/server.key" \
-    --state-dir "$dir/state" --public-url "http://localhost:$port" --attach-url "https://localhost:$port" --drain-timeout 1s
+    --state-dir "$dir/state" --public-url "http://localhost:$port" --attach-url "https://127.0.0.1:$port" --drain-timeout 1s
 await oneportd oneportd.log 'listening.*addr='
 
-XDG_STATE_HOME=$dir/client start oneport "$bin/oneport" -h "https://localhost:$port" --ca "$dir/ca.crt" -s demo "$app_port"
+XDG_STATE_HOME=$dir/client start oneport "$bin/oneport" -h "https://127.0.0.1:$port" --ca "$dir/ca.crt" -s demo "$app_port"
 await oneport oneport.out "^your url is: $url\$"
 
 cat <<EOF
