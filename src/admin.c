@@ -60,7 +60,7 @@ void admin_status(struct worker *w, struct answer *a)
     };
     const struct server *s = w->server;
     struct directory_counts c = directory_counts(s->directory);
-    uint64_t uptime_us = loop_now_us(w->loop) - s->started_us;
+    uint64_t uptime_s = (loop_now_us(w->loop) - s->started_us) / 1000000;
     cJSON *json = cJSON_CreateObject();
     answer_init(a, 200);
     cJSON_AddNumberToObject(json, "tunnels", (double)c.names);
@@ -68,7 +68,7 @@ void admin_status(struct worker *w, struct answer *a)
     for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++)
         cJSON_AddNumberToObject(json, sums[i].name, (double)sum_of(s, sums[i].offset));
     cJSON_AddNumberToObject(json, "workers", s->n_workers);
-    cJSON_AddNumberToObject(json, "uptime_s", (double)(uptime_us / 1000000));
+    cJSON_AddNumberToObject(json, "uptime_s", (double)uptime_s);
     cJSON_AddStringToObject(json, "version", ONEPORT_VERSION);
     answer_json(a, json);
 }

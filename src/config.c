@@ -3,6 +3,7 @@
 #include "src/config.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -47,10 +48,11 @@ static int parse_inet(struct slice host, uint16_t port, struct sockaddr_storage 
     char text[INET6_ADDRSTRLEN] = "";
     struct sockaddr_in *in = (struct sockaddr_in *)out;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+    assert(host.ptr != NULL);
     bool v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
     if (v6)
         host = slice_make(host.ptr + 1, host.len - 2);
-    if (host.len >= sizeof(text))
+    if (host.len == 0 || host.len >= sizeof(text))
         return ERR_SYNTAX;
     memcpy(text, host.ptr, host.len);
     if (v6)

@@ -123,7 +123,7 @@ static unsigned count_workers(const struct config *c)
 
 static int open_workers(struct server *s)
 {
-    s->workers = xcalloc(count_workers(s->config), sizeof(*s->workers));
+    s->workers = xcalloc(count_workers(s->config), sizeof(struct worker *));
     for (unsigned i = 0; i < count_workers(s->config); i++) {
         s->workers[i] = worker_new(s, i);
         if (s->workers[i] == NULL)

@@ -1,6 +1,7 @@
 /* translate.c - the HTTP rules of oneportd that need a head and nothing else; see translate.h. */
 #include "src/translate.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "h2mux/octet.h"
@@ -142,6 +143,7 @@ static bool te_trailers(const struct fields *f)
 
 static void add_via(struct message *m, struct slice node)
 {
+    assert(node.ptr != NULL);
     char text[64] = "1.1 ";
     size_t len = 4 + (node.len < sizeof text - 4 ? node.len : sizeof text - 4);
     text[2] = (char)('0' + m->minor_version);
