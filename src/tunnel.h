@@ -28,7 +28,7 @@ struct tunnel {
     uint8_t owner[OWNER_LEN];
     enum tunnel_state state;
     bool asked; /* the name was asked for: it has a grace. A random one is free when its client
-                   *says* goodbye; when the link is only lost it has a grace too */
+                 *says* goodbye; when the link is only lost it has a grace too */
     struct registry *registry; /* borrowed: outlives its tunnels */
     struct list_node links;    /* of struct link, joined */
     size_t n_links;            /* that count towards the limit: not draining, not replaced */

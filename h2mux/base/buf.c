@@ -27,7 +27,7 @@ void buf_release(struct buf *b)
 
 static void buf_slide(struct buf *b)
 {
-    if (b->start == 0)
+    if (b->start == 0 || b->ptr == NULL)
         return;
     memmove(b->ptr, b->ptr + b->start, buf_len(b));
     b->end -= b->start;

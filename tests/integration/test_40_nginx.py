@@ -106,8 +106,8 @@ def test_events_are_not_buffered(front, scripted, new_client, tls):
 
     def serve(connection):
         connection.request()
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         steps.append(connection)
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         connection.ended()
 
     client = new_client(scripted(serve).port, server=front)
