@@ -262,6 +262,7 @@ int main(int argc, char **argv)
 {
     static struct program program;
 
+    alloc_tune();
     signal(SIGPIPE, SIG_IGN);
     switch (config_load(argc, argv, &program.config)) {
     case OPT_RUN:

@@ -6,10 +6,13 @@
 
 struct loop {
     struct event_base *base; /* owned */
-    struct list_node deferred, flushes, reaped, adopted;
+    struct list_node deferred, flushes, frames, reaped, adopted;
     struct list_node soon, later; /* of loop_later: since the last tick, before it */
     struct timer tick;            /* armed while either holds any */
-    bool stopping;
+    bool stopping, turning;
+    uint64_t now_us; /* 0: to be read; kept only while turning */
+    struct buf out;
+    struct gather gather;
     char scratch[LOOP_SCRATCH];
 };
 
@@ -31,6 +34,8 @@ struct loop *loop_new(void)
     l->base = base;
     list_init(&l->deferred);
     list_init(&l->flushes);
+    list_init(&l->frames);
+    buf_init(&l->out, LOOP_OUT);
     list_init(&l->reaped);
     list_init(&l->adopted);
     list_init(&l->soon);
@@ -58,6 +63,16 @@ static void run_deferred(struct loop *l)
     run_tasks(&round);
 }
 
+/* Sockets first: what they send gives credit back, which then leaves with everything else. */
+static void run_flushes(struct loop *l)
+{
+    while (!list_empty(&l->flushes) || !list_empty(&l->frames)) {
+        l->now_us = 0;
+        run_tasks(&l->flushes);
+        run_tasks(&l->frames);
+    }
+}
+
 static void run_reaped(struct loop *l)
 {
     for (struct list_node *n; (n = list_pop(&l->reaped)) != NULL;) {
@@ -77,18 +92,23 @@ void loop_free(struct loop *l)
     run_reaped(l);
     timer_stop(&l->tick);
     event_base_free(l->base);
+    buf_release(&l->out);
     free(l);
 }
 
 static void loop_turn(struct loop *l)
 {
     int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
-    if (!list_empty(&l->deferred) || !list_empty(&l->flushes))
+    if (!list_empty(&l->deferred) || !list_empty(&l->flushes) || !list_empty(&l->frames))
         flags = EVLOOP_NONBLOCK;
+    l->turning = true;
+    l->now_us = 0; /* the wait is before the callbacks */
     event_base_loop(l->base, flags);
+    l->now_us = 0;
     run_deferred(l);
-    run_tasks(&l->flushes);
+    run_flushes(l);
     run_reaped(l);
+    l->turning = false;
 }
 
 void loop_run(struct loop *l)
@@ -108,15 +128,35 @@ struct event_base *loop_base(const struct loop *l)
     return l->base;
 }
 
-/* The vDSO answers in some 20 ns, less than keeping a cached value true would cost in mistakes. */
-uint64_t loop_now_us(const struct loop *l)
+/* Ten looks at the clock a request were 3 % of its CPU. */
+uint64_t loop_now_us(struct loop *l)
 {
-    return clock_now_us();
+    if (!l->turning)
+        return clock_now_us();
+    if (l->now_us == 0)
+        l->now_us = clock_now_us();
+    return l->now_us;
 }
 
 char *loop_scratch(struct loop *l)
 {
+    gather_settle(&l->gather);
     return l->scratch;
+}
+
+struct gather *loop_gather(struct loop *l)
+{
+    return &l->gather;
+}
+
+bool loop_scratch_holds(const struct loop *l, struct slice data)
+{
+    return data.ptr >= l->scratch && data.ptr + data.len <= l->scratch + LOOP_SCRATCH;
+}
+
+struct buf *loop_out(struct loop *l)
+{
+    return &l->out;
 }
 
 void loop_defer(struct loop *l, struct task *t)
@@ -129,6 +169,12 @@ void loop_flush(struct loop *l, struct task *t)
 {
     if (!list_linked(&t->node))
         list_push(&l->flushes, &t->node);
+}
+
+void loop_frame(struct loop *l, struct task *t)
+{
+    if (!list_linked(&t->node))
+        list_push(&l->frames, &t->node);
 }
 
 static void run_tick(void *user)

@@ -1,10 +1,14 @@
 /* loop.h - one event loop and the order of a turn: callbacks, deferred tasks, flushes, reaping.
  *
  * Callbacks feed, mark and close. What must not run on top of them (or of nghttp2) is a task:
- *   loop_defer     runs once after this turn's callbacks; what it defers itself runs in the next
- * round loop_flush     runs once after all deferred tasks: sessions frame, sockets write loop_reap
- * frees what was closed, when nothing of this turn can hold it any more A loop belongs to one
- * thread. */
+ *
+ *   loop_defer    runs once after this turn's callbacks; what it defers itself runs in the next
+ * turn loop_flush    runs once after all deferred tasks: sockets write what was queued loop_frame
+ * runs once after those: sessions frame, for what has left gives credit to be sent; what they queue
+ * is flushed behind them loop_reap     frees what was closed, when nothing of this turn can hold it
+ * any more
+ *
+ * A loop belongs to one thread. */
 #ifndef H2MUX_LOOP_H
 #define H2MUX_LOOP_H
 
@@ -13,8 +17,10 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/buf.h"
 #include "h2mux/base/list.h"
 #include "h2mux/base/slice.h"
+#include "h2mux/gather.h"
 
 struct loop;
 
@@ -50,18 +56,25 @@ struct timer {
     void *user;
 };
 
-enum { LOOP_SCRATCH = 65536 };
+enum { LOOP_SCRATCH = 65536, LOOP_OUT = 256 * 1024 };
 
 struct loop *loop_new(void) MUSTCHECK; /* NULL: no event base could be made */
 void loop_free(struct loop *l);        /* closes the adopted, runs what is queued to be reaped */
 void loop_run(struct loop *l);         /* turns until loop_stop */
 void loop_stop(struct loop *l);        /* the current turn is finished first */
 struct event_base *loop_base(const struct loop *l);
-uint64_t loop_now_us(const struct loop *l); /* monotonic */
+/* Monotonic. Inside a turn it is read once for each of its parts (callbacks, deferred tasks, each
+ * round of flushes), so it may be late by as long as that part has run. */
+uint64_t loop_now_us(struct loop *l);
 
-/* LOOP_SCRATCH octets for one read, borrowed until the caller returns to the loop; no other reader
- * may run meanwhile. */
+/* LOOP_SCRATCH octets for one read, borrowed until the next call: what still waits to be sent from
+ * it is sent or copied then. No other reader may run meanwhile. */
 char *loop_scratch(struct loop *l);
+bool loop_scratch_holds(const struct loop *l, struct slice data);
+struct gather *loop_gather(struct loop *l); /* what waits to be sent from the scratch */
+/* An empty buf of up to LOOP_OUT octets for what is composed and written within one call; borrowed
+ * and emptied by whoever fills it. Its memory stays, so that nothing is allocated for a message. */
+struct buf *loop_out(struct loop *l);
 
 static inline void task_init(struct task *t, void (*run)(void *user), void *user)
 {
@@ -69,6 +82,7 @@ static inline void task_init(struct task *t, void (*run)(void *user), void *user
 }
 void loop_defer(struct loop *l, struct task *t); /* nothing when it is queued already */
 void loop_flush(struct loop *l, struct task *t); /* likewise */
+void loop_frame(struct loop *l, struct task *t); /* likewise */
 /* Runs once, a quarter to half a second from now: for checks that most often turn out not to be
  * needed. Nothing when it is queued. */
 void loop_later(struct loop *l, struct task *t);

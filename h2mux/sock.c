@@ -15,13 +15,9 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-enum {
-    PEEK_CHUNK = 16384,
-    DIRECT_WRITE = 16384 /* from here on a copy into the queue costs more than a system call */
-};
+enum { PEEK_CHUNK = 16384 };
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 static void run_ready(void *user);
@@ -119,8 +115,7 @@ static ssize_t raw_recv_end(struct sock *s)
     return s->raw_end;
 }
 
-/* > 0, 0 at the peer's FIN, or an error. */
-static ssize_t raw_recv(struct sock *s, void *to, size_t cap)
+ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap)
 {
     if (s->raw_eof)
         return s->raw_end;
@@ -149,7 +144,7 @@ ssize_t sock_raw_fill(struct sock *s, size_t chunk)
     char *to = buf_reserve(&s->rx, chunk);
     if (to == NULL)
         return ERR_AGAIN;
-    ssize_t n = raw_recv(s, to, chunk);
+    ssize_t n = sock_raw_recv(s, to, chunk);
     if (n > 0)
         buf_commit(&s->rx, (size_t)n);
     return n;
@@ -187,6 +182,7 @@ void sock_tx_break(struct sock *s)
     s->tx_broken = true;
     s->hangup = s->rx_ready = true;
     s->starved = false;
+    sock_gather_drop(s);
     buf_release(&s->tx);
     sock_mark_sent(s);
     loop_defer(s->loop, &s->ready);
@@ -194,7 +190,7 @@ void sock_tx_break(struct sock *s)
 
 /* The kernel tells an error once, and then reads end as after a FIN. EPIPE is no news: the error
  * was told or a FIN came before it. */
-static void send_failed(struct sock *s, int why)
+void sock_send_failed(struct sock *s, int why)
 {
     s->tx_ready = false;
     if (errno_err(why) == ERR_AGAIN)
@@ -212,7 +208,7 @@ static void fd_flush(struct sock *s)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            send_failed(s, errno);
+            sock_send_failed(s, errno);
             return;
         }
         buf_consume(&s->tx, (size_t)n);
@@ -233,6 +229,7 @@ void sock_push(struct sock *s)
 {
     if (s->state == SOCK_CONNECTING)
         return;
+    sock_gather_settle(s);
     if (s->fd >= 0)
         fd_flush(s);
     else
@@ -254,34 +251,9 @@ void sock_run_flush(void *user)
     }
 }
 
-/* Queue and @data in one system call. How much of @data left. */
-static size_t write_through(struct sock *s, struct slice data)
-{
-    if (!s->tx_ready || s->fd < 0)
-        return 0;
-    struct slice queued = buf_slice(&s->tx);
-    struct iovec iov[2] = {{(void *)(uintptr_t)queued.ptr, queued.len},
-                           {(void *)(uintptr_t)data.ptr, data.len}};
-    struct msghdr m = {.msg_iov = iov + (queued.len == 0), .msg_iovlen = queued.len == 0 ? 1 : 2};
-    ssize_t n;
-    do
-        n = sendmsg(s->fd, &m, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        send_failed(s, errno);
-        return s->tx_broken ? data.len : 0;
-    }
-    s->sent = true;
-    size_t from_queue = (size_t)n < queued.len ? (size_t)n : queued.len;
-    buf_consume(&s->tx, from_queue);
-    return (size_t)n - from_queue;
-}
-
 static void raw_write(struct sock *s, struct slice data)
 {
-    if (s->ssl == NULL && data.len >= DIRECT_WRITE)
-        data = slice_skip(data, write_through(s, data));
-    if (data.len > 0 && buf_append(&s->tx, data) < 0)
+    if (!sock_gather(s, data) && buf_append(&s->tx, data) < 0)
         abort(); /* the limit is half the address space */
     loop_flush(s->loop, &s->flush);
 }
@@ -436,7 +408,7 @@ static ssize_t plain_read(struct sock *s, void *to, size_t cap)
 {
     if (buf_len(&s->rx) > 0)
         return (ssize_t)sock_rx_take(s, to, cap);
-    return raw_recv(s, to, cap);
+    return sock_raw_recv(s, to, cap);
 }
 
 ssize_t sock_read(struct sock *s, void *to, size_t cap)
@@ -483,11 +455,12 @@ void sock_write(struct sock *s, struct slice data)
 
 size_t sock_queued(const struct sock *s)
 {
-    return buf_len(&s->tx) + buf_len(&s->early);
+    return buf_len(&s->tx) + buf_len(&s->early) + sock_gathered(s);
 }
 
 bool sock_unsend(struct sock *s, size_t octets)
 {
+    sock_gather_settle(s);
     if (s->ssl != NULL || octets > buf_len(&s->tx))
         return octets == 0;
     buf_truncate(&s->tx, buf_len(&s->tx) - octets);
@@ -544,6 +517,7 @@ void sock_close(struct sock *s)
     task_cancel(&s->flush);
     task_cancel(&s->check);
     sock_finish_cancel(s);
+    sock_gather_drop(s);
     sock_pair_leave(s);
     if (s->fd >= 0) {
         event_del(&s->event);

@@ -53,6 +53,9 @@ int sock_peek(struct sock *s, struct slice *out) MUSTCHECK;
 /* From here on the bytes are TLS records. @host NULL: server side. on_open follows. */
 int sock_start_tls(struct sock *s, struct tls *t, const char *host) MUSTCHECK;
 bool sock_is_tls(const struct sock *s);
+/* TLS: many records are read at once, into memory that is given back when they are used up. For a
+ * connection that carries much; nothing on a plain one. */
+void sock_read_ahead(struct sock *s);
 
 /* > 0 octets; 0: the peer ended its direction in order; ERR_AGAIN; ERR_TRUNCATED (TLS without
  * close_notify), ERR_RESET, ERR_IO, ERR_TLS. */

@@ -48,6 +48,8 @@ struct sock {
 /* sock.c */
 ssize_t sock_raw_fill(struct sock *s,
                       size_t chunk); /* raw octets into rx: > 0, 0 at the peer's FIN, or an error */
+/* Raw octets past it: > 0, 0 at the peer's FIN, or an error. */
+ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap);
 size_t sock_rx_take(struct sock *s, void *to,
                     size_t cap);     /* out of rx; a pair's other end may flush again */
 void sock_mark_sent(struct sock *s); /* on_sent is due */
@@ -60,6 +62,14 @@ void sock_opened(struct sock *s);                            /* on_open */
 extern const struct sock_ops sock_no_ops; /* of a sock that nobody reads */
 void sock_watch(struct sock *s);          /* registers the descriptor, for good */
 struct sock *sock_alloc(struct loop *l, int fd) MUSTCHECK;
+
+void sock_send_failed(struct sock *s, int why); /* errno of a send */
+
+/* sock_gather.c */
+bool sock_gather(struct sock *s, struct slice data) MUSTCHECK; /* false: it is to be queued */
+void sock_gather_settle(struct sock *s);                       /* sent, or queued, at once */
+void sock_gather_drop(struct sock *s);
+size_t sock_gathered(const struct sock *s); /* octets, not in the queue */
 
 /* sock_pair.c */
 void sock_pair_end(struct sock *s, int end); /* the other end hears FIN (0) or RST (ERR_RESET) */

@@ -3,6 +3,7 @@
 
 void sock_leave(struct sock *s)
 {
+    sock_gather_settle(s);
     task_cancel(&s->ready);
     task_cancel(&s->flush);
     task_cancel(&s->check);

@@ -10,6 +10,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+enum {
+    RECORD_MAX = 16384,     /* RFC 8446 5.1 */
+    RECORD_OVERHEAD = 64,   /* its head, tag and content type, with room to spare */
+    READ_AHEAD_MIN = 16384, /* a BIO_read of so much is OpenSSL reading ahead */
+    TX_BULK = 80 * 1024,
+    READ_AHEAD = 68 * 1024 /* four full records */
+};
+
 static int bio_write(BIO *bio, const char *data, int len)
 {
     struct sock *s = BIO_get_data(bio);
@@ -20,25 +28,34 @@ static int bio_write(BIO *bio, const char *data, int len)
     return len;
 }
 
+/* Nothing came: not yet, or never more. */
+static int bio_starves(BIO *bio, struct sock *s, ssize_t why)
+{
+    buf_release(&s->rx);
+    if (why == ERR_AGAIN) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    if (why < 0)
+        s->failed = (int)why;
+    s->raw_eof = true;
+    return 0;
+}
+
+/* OpenSSL asks for a record's head and then for its rest, so octets are read ahead for it; unless
+ * it reads ahead by itself, into a buffer as large as ours would be. */
 static int bio_read(BIO *bio, char *to, int cap)
 {
     struct sock *s = BIO_get_data(bio);
+    ssize_t n = 1;
     BIO_clear_retry_flags(bio);
-    if (buf_len(&s->rx) == 0) {
-        ssize_t n = sock_raw_fill(s, SOCK_RX_CHUNK);
-        if (n == ERR_AGAIN) {
-            buf_release(&s->rx);
-            BIO_set_retry_read(bio);
-            return -1;
-        }
-        if (n < 0)
-            s->failed = (int)n;
-        if (n <= 0) {
-            s->raw_eof = true;
-            return 0;
-        }
-    }
-    return (int)sock_rx_take(s, to, (size_t)cap);
+    if (buf_len(&s->rx) > 0)
+        return (int)sock_rx_take(s, to, (size_t)cap);
+    bool direct = cap >= READ_AHEAD_MIN && s->fd >= 0;
+    n = direct ? sock_raw_recv(s, to, (size_t)cap) : sock_raw_fill(s, SOCK_RX_CHUNK);
+    if (n <= 0)
+        return bio_starves(bio, s, n);
+    return direct ? (int)n : (int)sock_rx_take(s, to, (size_t)cap);
 }
 
 static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
@@ -94,6 +111,14 @@ int sock_start_tls(struct sock *s, struct tls *t, const char *host)
     return ERR_OK;
 }
 
+void sock_read_ahead(struct sock *s)
+{
+    if (s->ssl == NULL)
+        return;
+    SSL_set_read_ahead(s->ssl, 1);
+    SSL_set_default_read_buffer_len(s->ssl, READ_AHEAD);
+}
+
 bool sock_is_tls(const struct sock *s)
 {
     return s->ssl != NULL;
@@ -101,6 +126,11 @@ bool sock_is_tls(const struct sock *s)
 
 void sock_tls_write(struct sock *s, struct slice data)
 {
+    size_t need = data.len + (data.len / RECORD_MAX + 1) * RECORD_OVERHEAD;
+    if (data.len >= RECORD_MAX / 2 && need < TX_BULK)
+        need = TX_BULK; /* more will follow */
+    if (buf_reserve(&s->tx, need) == NULL)
+        abort(); /* the limit is half the address space */
     while (data.len > 0) {
         size_t n = 0;
         ERR_clear_error();

@@ -17,6 +17,11 @@ struct tls {
  * never h2, or nginx would answer in h2). */
 static const unsigned char alpn_http11[] = "\x08http/1.1";
 
+/* The defaults in another order: AES-128 costs a tenth less than AES-256 and is what browsers ask
+ * for first. */
+static const char ciphersuites[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
 void tls_reason(char reason[static TLS_REASON_MAX])
 {
     unsigned long code = ERR_peek_last_error();
@@ -51,6 +56,7 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
     if (ctx == NULL)
         abort();
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_ciphersuites(ctx, ciphersuites);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |

@@ -260,6 +260,7 @@ int main(int argc, char **argv)
 {
     static struct config config; /* what the environment gave stays reachable from here */
     int status = EXIT_USAGE;
+    alloc_tune();
     signal(SIGPIPE, SIG_IGN);
     switch (config_parse(argc, argv, &config)) {
     case OPT_RUN:

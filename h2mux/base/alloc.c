@@ -2,7 +2,9 @@
  * allocator for fixed-size objects. It holds no state. */
 #include "h2mux/base/alloc.h"
 
+#include <malloc.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +19,27 @@ static _Noreturn void die_out_of_memory(void)
     abort();
 }
 
+enum { KEPT_AT_TOP = 4 * 1024 * 1024, MAPPED_FROM = 1024 * 1024, SMALL = 4096 };
+
+void alloc_tune(void)
+{
+    mallopt(M_TRIM_THRESHOLD, KEPT_AT_TOP);
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
+}
+
+/* glibc's calloc passes the thread's cache of small blocks by. */
+static void *zeroed(size_t size)
+{
+    void *ptr = malloc(size);
+    if (ptr)
+        memset(ptr, 0, size);
+    return ptr;
+}
+
 void *xcalloc(size_t n, size_t size)
 {
-    void *ptr = calloc(n ? n : 1, size ? size : 1);
+    bool small = n == 1 && size > 0 && size <= SMALL;
+    void *ptr = small ? zeroed(size) : calloc(n ? n : 1, size ? size : 1);
     if (!ptr)
         die_out_of_memory();
     return ptr;

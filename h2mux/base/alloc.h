@@ -9,6 +9,10 @@
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
+/* First thing in main: what a burst needed is kept for the next one, up to a few MiB, rather than
+ * given to the kernel and asked back page by page. */
+void alloc_tune(void);
+
 void *xcalloc(size_t n, size_t size) MUSTCHECK;
 void *xrealloc(void *ptr, size_t size) MUSTCHECK;
 char *xstrdup(const char *str) MUSTCHECK;

@@ -1,6 +1,7 @@
 /* buf.c - growing bytes under a limit. Appended at the end, consumed from the front.
  *
- * Invariants: start <= end <= cap <= limit; an empty buf has start == end == 0; ptr == NULL iff cap
+ * Invariants: start <= end <= cap <= limit; an empty buf has start == end, 0 but for headroom; ptr
+ * == NULL iff cap
  * == 0 and nothing was ever reserved. One octet more than cap is allocated: room for the trailing
  * zero that vsnprintf insists on. */
 #include "h2mux/base/buf.h"
@@ -25,9 +26,13 @@ void buf_release(struct buf *b)
     buf_init(b, b->limit);
 }
 
-static void buf_slide(struct buf *b)
+/* Moving what is left costs no more than was consumed, unless there is no other way to make room.
+ */
+static void buf_slide(struct buf *b, size_t len)
 {
     if (b->start == 0 || b->ptr == NULL)
+        return;
+    if (b->start < buf_len(b) && len <= b->limit - b->end)
         return;
     memmove(b->ptr, b->ptr + b->start, buf_len(b));
     b->end -= b->start;
@@ -50,7 +55,7 @@ char *buf_reserve(struct buf *b, size_t len)
     if (len > b->limit - buf_len(b))
         return NULL;
     if (len > b->cap - b->end)
-        buf_slide(b);
+        buf_slide(b, len);
     if (!b->ptr || len > b->cap - b->end)
         buf_grow(b, b->end + len);
     return b->ptr + b->end;
@@ -109,6 +114,23 @@ void buf_consume(struct buf *b, size_t len)
     b->start += len;
     if (b->start == b->end)
         b->start = b->end = 0;
+}
+
+void buf_headroom(struct buf *b, size_t len)
+{
+    assert(buf_len(b) == 0);
+    if (b->cap < len)
+        buf_grow(b, len);
+    b->start = b->end = len;
+}
+
+bool buf_prepend(struct buf *b, struct slice s)
+{
+    if (b->start < s.len)
+        return false;
+    b->start -= s.len;
+    memcpy(b->ptr + b->start, s.ptr, s.len);
+    return true;
 }
 
 void buf_truncate(struct buf *b, size_t len)

@@ -39,6 +39,10 @@ char *buf_reserve(struct buf *b, size_t len) MUSTCHECK;
 void buf_commit(struct buf *b, size_t len);
 
 void buf_consume(struct buf *b, size_t len);
+/* While it is empty: content will begin behind room for @len octets, which buf_prepend can use.
+ * What was consumed leaves such room too. */
+void buf_headroom(struct buf *b, size_t len);
+bool buf_prepend(struct buf *b, struct slice s) MUSTCHECK; /* false: no room in front */
 void buf_truncate(struct buf *b, size_t len); /* cuts from the end down to @len octets */
 
 #endif
