@@ -211,6 +211,13 @@ static void near_body(void *exchange, struct leg *leg, struct slice data, bool e
     exchange_let_near_go(x);
 }
 
+static char *near_place(void *exchange, struct leg *leg, size_t octets)
+{
+    struct exchange *x = exchange;
+
+    return far_takes_body(x) ? leg_place(x->far, octets) : NULL;
+}
+
 static void near_trailers(void *exchange, struct leg *leg, struct fields *t)
 {
     struct exchange *x = exchange;
@@ -261,6 +268,7 @@ static void near_head(void *exchange, struct leg *leg, struct message *m, bool e
 const struct leg_events exchange_near_events = {
     .on_head = near_head,
     .on_body = near_body,
+    .on_place = near_place,
     .on_trailers = near_trailers,
     .on_sent = near_sent,
     .on_reset = near_reset,
@@ -292,6 +300,13 @@ static void far_body(void *exchange, struct leg *leg, struct slice data, bool en
         x->near->ops->body(x->near, data, end);
     }
     exchange_let_near_go(x);
+}
+
+static char *far_place(void *exchange, struct leg *leg, size_t octets)
+{
+    struct exchange *x = exchange;
+
+    return x->near ? leg_place(x->near, octets) : NULL;
 }
 
 static void far_trailers(void *exchange, struct leg *leg, struct fields *t)
@@ -329,6 +344,7 @@ static void far_reset(void *exchange, struct leg *leg, const struct leg_fault *w
 static const struct leg_events far_events = {
     .on_head = far_head,
     .on_body = far_body,
+    .on_place = far_place,
     .on_trailers = far_trailers,
     .on_sent = far_sent,
     .on_reset = far_reset,

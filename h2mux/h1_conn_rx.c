@@ -2,7 +2,10 @@
  * and handed up as they are. */
 #include "h1_conn_int.h"
 
-enum { READS_PER_TURN = 4 };
+enum {
+    READS_PER_TURN = 4,
+    PLACE_MIN = 32 * 1024 /* of a body: what is shorter is copied */
+};
 
 void h1_conn_fail(struct h1_conn *c, int err, const char *reason)
 {
@@ -115,6 +118,20 @@ static void body_eof(struct h1_conn *c, ssize_t n)
     }
 }
 
+/* Much of a body that is handed up as it is goes where it will leave from; all else into the
+ * scratch. Nothing behind the body goes there. */
+static char *place(struct h1_conn *c, size_t *most)
+{
+    char *to = NULL;
+    if (c->rx == RX_BODY && c->body.framing == H1_LENGTH && c->body.left >= PLACE_MIN &&
+        c->leg.events != NULL && c->leg.events->on_place != NULL) {
+        size_t octets = c->body.left < *most ? (size_t)c->body.left : *most;
+        to = c->leg.events->on_place(c->leg.exchange, &c->leg, octets);
+        *most = to != NULL ? octets : *most;
+    }
+    return to != NULL ? to : loop_scratch(c->loop);
+}
+
 /* false: nothing more for now. */
 static bool read_body_once(struct h1_conn *c)
 {
@@ -131,8 +148,11 @@ static bool read_body_once(struct h1_conn *c)
             buf_release(&c->rest);
         return true;
     }
-    ssize_t n =
-        sock_read(c->sock, loop_scratch(c->loop), room < LOOP_SCRATCH ? room : LOOP_SCRATCH);
+    size_t most = room < LOOP_SCRATCH ? room : LOOP_SCRATCH;
+    char *to = place(c, &most);
+    ssize_t n = sock_read(c->sock, to, most);
+    if (n <= 0 && to != loop_scratch(c->loop))
+        c->leg.events->on_place(c->leg.exchange, &c->leg, 0);
     if (n == ERR_AGAIN)
         return false;
     h1_conn_touch(c);
@@ -140,7 +160,7 @@ static bool read_body_once(struct h1_conn *c)
         body_eof(c, n);
         return false;
     }
-    struct slice in = slice_make(loop_scratch(c->loop), (size_t)n);
+    struct slice in = slice_make(to, (size_t)n);
     keep_rest(c, slice_skip(in, feed(c, in)));
     return true;
 }

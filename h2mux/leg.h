@@ -41,6 +41,10 @@ struct leg_ops {
                    size_t octets); /* octets of its on_body that have left on the other side */
     void (*reset)(struct leg *leg,
                   const struct leg_fault *why); /* gives up; no event follows. Idempotent */
+    /* Where the next body()'s octets, up to @octets of them, may be put by whoever has them: then
+     * they need not be copied there. NULL, or no such op: nowhere. Good until the leg is next
+     * called. With 0 it is not needed after all. */
+    char *(*place)(struct leg *leg, size_t octets);
 };
 
 struct leg_events {
@@ -50,6 +54,9 @@ struct leg_events {
     void (*on_trailers)(void *exchange, struct leg *leg, struct fields *t);
     void (*on_sent)(void *exchange, struct leg *leg, size_t octets);
     void (*on_reset)(void *exchange, struct leg *leg, const struct leg_fault *why);
+    /* A place for octets that on_body will hand up next: the other leg's, or NULL. May be NULL
+     * itself. */
+    char *(*on_place)(void *exchange, struct leg *leg, size_t octets);
 };
 
 struct leg {
@@ -68,6 +75,11 @@ static inline void leg_untie(struct leg *leg)
 {
     leg->events = NULL;
     leg->exchange = NULL;
+}
+
+static inline char *leg_place(struct leg *leg, size_t octets)
+{
+    return leg->ops->place != NULL ? leg->ops->place(leg, octets) : NULL;
 }
 
 #endif

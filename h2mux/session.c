@@ -19,6 +19,8 @@ enum {
     GLITCH_RATE = 330,
     LATE_US = 2000000, /* a loop that was late so much cannot call a peer dead */
     TICK_US = 1000000,
+    MEASURE_EVERY_US = 200000, /* while DATA comes, the round trip is measured anew */
+    MEASURE_EVERY = 512 * 1024,
     THAW_US = 100000
 };
 
@@ -101,7 +103,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     s->budget.limit = o->buffer_limit;
     list_init(&s->streams);
     list_init(&s->frozen);
-    buf_init(&s->out, 2 * H2_OUT_CHUNK + HEADER_LIST_MAX);
+    schedule_init(&s->schedule);
     bucket_init(&s->glitches, GLITCH_BURST, GLITCH_RATE, now);
     bucket_init(&s->resets, o->reset_burst, o->reset_rate, now);
     task_init(&s->flush, run_flush, s);
@@ -111,6 +113,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     submit_settings(s);
     sock_set_ops(sock, &session_sock_ops, s);
     sock_set_notsent_lowat(sock, NOTSENT_LOWAT);
+    sock_read_ahead(sock);
     h2_session_mark(s);
     h2_session_arm(s);
     return s;
@@ -123,23 +126,37 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
 void h2_session_mark(struct h2_session *s)
 {
     if (!s->dead)
-        loop_flush(s->loop, &s->flush);
+        loop_frame(s->loop, &s->flush);
 }
 
-/* Frames until a chunk is full or nothing is left; false on a failure of the library. */
+/* Frames until a chunk is full or nothing is left; false on a failure of the library. Control
+ * frames and heads leave nghttp2 by themselves, DATA stream by stream as the schedule says. */
 static bool gather(struct h2_session *s)
 {
-    while (buf_len(&s->out) < H2_OUT_CHUNK) {
+    schedule_preempt(s);
+    while (h2_session_chunk(s) < H2_OUT_CHUNK) {
         const uint8_t *frames;
         ssize_t n = nghttp2_session_mem_send(s->ng, &frames);
         if (n < 0)
             return false;
-        if (n == 0)
-            return true;
-        if (buf_append(&s->out, slice_make((const char *)frames, (size_t)n)) < 0)
+        if (n > 0 && buf_append(s->out, slice_make((const char *)frames, (size_t)n)) < 0)
             return false;
+        if (n == 0 && h2_session_chunk(s) < H2_OUT_CHUNK && !schedule_next(s))
+            return true;
     }
     return true;
+}
+
+size_t h2_session_chunk(const struct h2_session *s)
+{
+    return s->framed + buf_len(s->out);
+}
+
+void h2_session_write_out(struct h2_session *s)
+{
+    s->framed += buf_len(s->out);
+    sock_write(s->sock, buf_slice(s->out));
+    buf_truncate(s->out, 0);
 }
 
 static bool finished(const struct h2_session *s)
@@ -151,15 +168,16 @@ static bool frame_and_write(struct h2_session *s, size_t most_queued)
 {
     bool ok = true;
     s->in_library++;
+    s->out = loop_out(s->loop);
     while (ok && sock_queued(s->sock) < most_queued) {
+        s->framed = 0;
         ok = gather(s);
-        if (buf_len(&s->out) == 0)
+        if (h2_session_chunk(s) == 0)
             break;
-        sock_write(s->sock, buf_slice(&s->out));
-        buf_consume(&s->out, buf_len(&s->out));
+        h2_session_write_out(s);
     }
+    s->out = NULL;
     s->in_library--;
-    buf_release(&s->out);
     return ok;
 }
 
@@ -194,26 +212,37 @@ static void feed(struct h2_session *s, const char *data, size_t len)
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, library_reason(n), false);
 }
 
+/* As many TLS records as fit, so that a stream's frames are handed on together. What the last read
+ * ended with is in @end. */
+static size_t read_much(struct h2_session *s, ssize_t *end)
+{
+    size_t len = 0;
+    *end = 1;
+    while (len<LOOP_SCRATCH && * end> 0) {
+        *end = sock_read(s->sock, loop_scratch(s->loop) + len, LOOP_SCRATCH - len);
+        len += *end > 0 ? (size_t)*end : 0;
+    }
+    return len;
+}
+
 static void on_readable(void *user)
 {
     struct h2_session *s = user;
-    for (int i = 0; i < READS_PER_TURN && !s->dead; i++) {
-        ssize_t n = sock_read(s->sock, loop_scratch(s->loop), LOOP_SCRATCH);
-        if (n == ERR_AGAIN)
-            return;
-        if (n <= 0) {
-            h2_session_end(s, n == 0 ? ERR_EOF : (int)n, 0,
-                           n == 0 ? "closed by the peer" : err_text((int)n), false);
-            return;
-        }
-        feed(s, loop_scratch(s->loop), (size_t)n);
+    ssize_t end = 1;
+    for (int i = 0; i < READS_PER_TURN && end > 0 && !s->dead; i++) {
+        size_t len = read_much(s, &end);
+        if (len > 0)
+            feed(s, loop_scratch(s->loop), len);
     }
+    if (end <= 0 && end != ERR_AGAIN)
+        h2_session_end(s, end == 0 ? ERR_EOF : (int)end, 0,
+                       end == 0 ? "closed by the peer" : err_text((int)end), false);
 }
 
 static void on_sent(void *user)
 {
     struct h2_session *s = user;
-    if (!s->dead && nghttp2_session_want_write(s->ng))
+    if (!s->dead && (nghttp2_session_want_write(s->ng) || schedule_waits(&s->schedule)))
         h2_session_mark(s);
 }
 
@@ -298,6 +327,16 @@ void h2_session_probe(struct h2_session *s, uint64_t ms)
     h2_session_arm(s);
 }
 
+/* The round trip that counts for windows is that of a busy link, not the one it had when idle. */
+void h2_session_measure(struct h2_session *s, size_t octets)
+{
+    s->rx_since_ping += octets;
+    if (s->rx_since_ping < MEASURE_EVERY || s->last_rx_us - s->ping_sent_us < MEASURE_EVERY_US)
+        return;
+    s->rx_since_ping = 0;
+    h2_session_probe(s, s->options.ping_timeout_ms);
+}
+
 static void check_ping(struct h2_session *s, uint64_t now, bool late)
 {
     forget_answered_ping(s);
@@ -366,7 +405,6 @@ static void session_free(void *object)
 {
     struct h2_session *s = object;
     nghttp2_session_del(s->ng);
-    buf_release(&s->out);
     free(s);
 }
 

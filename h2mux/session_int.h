@@ -6,9 +6,14 @@
 
 #include "h2mux/base/bucket.h"
 #include "h2mux/h2mux.h"
+#include "h2mux/schedule.h"
 #include "h2mux/window.h"
 
-enum { H2_OUT_CHUNK = 64 * 1024 }; /* what is gathered into one sock_write */
+enum {
+    H2_OUT_CHUNK =
+        64 * 1024, /* what is framed before it is looked at again whether there is room */
+    FRAME_HEAD = 9 /* RFC 9113 4.1 */
+};
 
 /*   STARTING ──peer's SETTINGS──▶ UP ──GOAWAY either way──▶ (draining) ──last stream──▶ DEAD
  *
@@ -31,13 +36,17 @@ struct h2_session {
     uint32_t wanted_code;
     const char *wanted_reason;
     bool wanted_silent; /* the owner closes: no on_closed */
-    struct buf out;     /* frames of one flush, contiguous */
+    struct buf *out;    /* borrowed from the loop while frames are gathered; NULL otherwise */
+    size_t framed;      /* octets of this chunk that were written past `out` */
+    struct schedule schedule;
     struct task flush, end;
     struct timer timer;
     uint64_t timer_due_us;
     uint64_t created_us, last_rx_us, rtt_us;
     uint64_t ping_sent_us, ping_deadline_us; /* 0: no PING is out */
     struct budget budget;
+    uint32_t learned; /* the largest window that a stream has grown to */
+    uint64_t rx_since_ping;
     uint64_t withheld; /* connection credit kept back while the budget is spent */
     struct bucket glitches, resets;
     struct reap reap;
@@ -48,6 +57,7 @@ struct h2_stream {
     struct h2_session *session; /* borrowed: outlives its streams */
     struct list_node node;      /* in session->streams */
     struct list_node frozen;    /* linked iff its RST_STREAM waits */
+    struct list_node waiting;   /* linked iff it waits for its turn to be framed: schedule.c */
     int32_t id;
     enum h2_class class;
     bool connect;            /* extended CONNECT: both directions end on their own */
@@ -62,6 +72,7 @@ struct h2_stream {
     uint32_t reset_code;
     struct message in;       /* the head or trailers being received */
     struct buf tx;           /* body octets not framed yet */
+    size_t framed;           /* of its octets, up to SCHEDULE_SHORT */
     size_t promised;         /* of them: the length of a DATA frame that is made and has not left */
     struct fields *trailers; /* owned: to be sent behind the body; NULL */
     struct window window;
@@ -71,12 +82,18 @@ struct h2_stream {
 };
 
 /* session.c */
-void h2_session_mark(struct h2_session *s); /* something waits to be framed */
+void h2_session_measure(struct h2_session *s, size_t octets); /* of DATA came: is a PING due? */
+void h2_session_mark(struct h2_session *s);                   /* something waits to be framed */
 /* Ends the session: at once, or after the library has returned. @silent: the owner asked for it. */
 void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason,
                     bool silent);
 void h2_session_glitch(struct h2_session *s, const char *kind); /* one unit of nuisance */
 void h2_session_arm(struct h2_session *s); /* the timer, for whatever is due first */
+
+/* While frames are gathered: how large the chunk is; `out` goes into the sock before what follows.
+ */
+size_t h2_session_chunk(const struct h2_session *s);
+void h2_session_write_out(struct h2_session *s);
 
 /* session_rx.c: nghttp2's callbacks. */
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);

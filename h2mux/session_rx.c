@@ -161,6 +161,7 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
         nghttp2_session_consume_connection(ng, len);
     if (st != NULL)
         h2_stream_data(st, slice_make((const char *)data, len));
+    h2_session_measure(s, len);
     return 0;
 }
 
@@ -215,22 +216,56 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
     return 0;
 }
 
-/* The frame header and the octets go straight behind what is gathered already. nghttp2 frames on
- * and on as long as there is DATA and window, so a full chunk must stop it here. */
+enum { IN_PLACE_MIN = 8 * 1024 };
+
+/* A large frame is written from where its octets are, behind a header that is put in front of them
+ * there: with what SCHEDULE_FRAME allows it is one full TLS record. */
+static int frame_in_place(struct h2_session *s, struct h2_stream *st, struct slice header,
+                          size_t length)
+{
+    if (length < IN_PLACE_MIN || !buf_prepend(&st->tx, header))
+        return ERR_AGAIN;
+    struct slice frame = buf_slice(&st->tx);
+    frame.len = header.len + length;
+    h2_session_write_out(s);
+    sock_write(s->sock, frame);
+    s->framed += frame.len;
+    buf_consume(&st->tx, header.len);
+    return ERR_OK;
+}
+
+static int frame_by_copy(struct h2_session *s, struct h2_stream *st, struct slice header,
+                         size_t length)
+{
+    struct slice body = buf_slice(&st->tx);
+    body.len = length;
+    int err = buf_append(s->out, header);
+    return err < 0 ? err : buf_append(s->out, body);
+}
+
+/* RFC 9113 4.2: SETTINGS_MAX_FRAME_SIZE is 16,384 at least. */
+static ssize_t on_read_length(nghttp2_session *ng, uint8_t type, int32_t id, int32_t connection,
+                              int32_t stream, uint32_t max_frame, void *user)
+{
+    int32_t window = connection < stream ? connection : stream;
+    return window < SCHEDULE_FRAME ? window : SCHEDULE_FRAME;
+}
+
+/* nghttp2 frames on and on as long as there is DATA and window, so a full chunk must stop it here.
+ */
 static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header,
                         size_t length, nghttp2_data_source *source, void *user)
 {
     struct h2_session *s = user;
     struct h2_stream *st = source->ptr;
-    struct slice body = buf_slice(&st->tx);
-    if (buf_len(&s->out) >= H2_OUT_CHUNK)
+    struct slice head = slice_make((const char *)header, FRAME_HEAD);
+    if (h2_session_chunk(s) >= H2_OUT_CHUNK)
         return NGHTTP2_ERR_WOULDBLOCK;
-    body.len = length;
-    if (buf_append(&s->out, slice_make((const char *)header, 9)) < 0 ||
-        buf_append(&s->out, body) < 0)
+    if (frame_in_place(s, st, head, length) < 0 && frame_by_copy(s, st, head, length) < 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE; /* never: a chunk and a frame fit */
     buf_consume(&st->tx, length);
     st->promised = 0;
+    schedule_framed(s, st, length);
     if (buf_len(&st->tx) == 0)
         buf_release(&st->tx);
     if (length > 0 && st->leg.events != NULL)
@@ -251,4 +286,5 @@ void h2_session_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
     nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, on_unpack_extension);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
+    nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, on_read_length);
 }

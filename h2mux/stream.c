@@ -123,8 +123,25 @@ static void leg_credit(struct leg *leg, size_t octets)
         window_credit(&st->window, octets, now, s->rtt_us, budget_may_grow(&s->budget));
     if (grown > 0)
         nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)grown);
+    if (grown > s->learned)
+        s->learned = grown;
     nghttp2_session_consume_stream(s->ng, st->id, octets);
     h2_session_mark(s);
+}
+
+/* A body that is longer than its window, or may be, need not find out for itself what others have
+ * found. */
+static void open_window(struct h2_stream *st, const struct message *m)
+{
+    struct h2_session *s = st->session;
+    bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->window.size;
+    uint32_t size = large && budget_may_grow(&s->budget)
+                        ? window_start(s->learned, s->open_bodies, s->budget.limit)
+                        : 0;
+    if (size <= st->window.size || s->crowded)
+        return;
+    window_init(&st->window, size);
+    nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)size);
 }
 
 /* ---- receiving
@@ -220,6 +237,8 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
 {
     struct h2_session *s = st->session;
     m->has_body = !end;
+    if (!end && st->head_seen && m->protocol.len == 0)
+        open_window(st, m);
     if (s->role == H2_OPENER) {
         if (st->leg.events != NULL)
             st->leg.events->on_head(st->leg.exchange, &st->leg, m, end);
@@ -269,6 +288,7 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     leg_untie(&st->leg);
     list_remove(&st->node);
     list_remove(&st->frozen);
+    schedule_leave(s, st);
     give_back(st, st->held);
     if (st->body_counted)
         count_body(s, -1);
@@ -376,9 +396,14 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t ca
                          nghttp2_data_source *source, void *user)
 {
     struct h2_stream *st = source->ptr;
+    struct h2_session *s = st->session;
     size_t have = buf_len(&st->tx);
-    size_t n = have < cap ? have : cap;
-    if (given_up(st) || (n == 0 && !st->tx_ended))
+    if (given_up(st) || (have == 0 && !st->tx_ended)) {
+        schedule_leave(s, st);
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    size_t n = have > 0 ? schedule_share(s, st, have < cap ? have : cap) : 0;
+    if (n == 0 && have > 0)
         return NGHTTP2_ERR_DEFERRED;
     st->promised = n;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
@@ -421,9 +446,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
 
 static void wake_provider(struct h2_stream *st)
 {
-    nghttp2_session_resume_data(
-        st->session->ng,
-        st->id); /* an error means that it is not deferred: nghttp2 asks by itself */
+    schedule_ready(st->session, st);
     h2_session_mark(st->session);
 }
 
@@ -432,11 +455,25 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
     struct h2_stream *st = stream_of(leg);
     if (!may_send(st) || st->tx_ended)
         return;
-    if (buf_append(&st->tx, data) < 0)
+    if (data.len > 0 && st->tx.ptr != NULL && data.ptr == st->tx.ptr + st->tx.end)
+        buf_commit(&st->tx, data.len); /* it was put there: stream_place */
+    else if (buf_append(&st->tx, data) < 0)
         abort(); /* the limit is half the address space */
     st->tx_ended = end;
     wake_provider(st);
     over_if_both(st);
+}
+
+static char *stream_place(struct leg *leg, size_t octets)
+{
+    struct h2_stream *st = stream_of(leg);
+    if (octets == 0 && buf_len(&st->tx) == 0)
+        buf_release(&st->tx);
+    if (!may_send(st) || st->tx_ended || octets == 0)
+        return NULL;
+    if (buf_len(&st->tx) == 0)
+        buf_headroom(&st->tx, FRAME_HEAD);
+    return buf_reserve(&st->tx, octets);
 }
 
 static void leg_trailers(struct leg *leg, const struct fields *t)
@@ -458,6 +495,7 @@ void h2_stream_sent(struct h2_stream *st, bool end)
     if (!end)
         return;
     st->end_sent = true;
+    schedule_leave(st->session, st);
     over_if_both(st);
     if (st->session->role == H2_SERVER && !st->connect && !st->rx_ended && !st->reset_sent) {
         st->reset_sent = true;
@@ -526,6 +564,7 @@ static void leg_want_body(struct leg *leg)
 static const struct leg_ops stream_leg_ops = {
     .head = leg_head,
     .body = leg_body,
+    .place = stream_place,
     .trailers = leg_trailers,
     .want_body = leg_want_body,
     .credit = leg_credit,
@@ -557,12 +596,5 @@ struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool e
 
 void h2_stream_set_class(struct leg *leg, enum h2_class c)
 {
-    struct h2_stream *st = stream_of(leg);
-    if (st->class == c)
-        return;
-    st->class = c;
-    if (st->session->role == H2_SERVER && !st->session->dead) {
-        nghttp2_extpri p = {.urgency = c == H2_INTERACTIVE ? 1 : 3, .inc = 1};
-        nghttp2_session_change_extpri_stream_priority(st->session->ng, st->id, &p, 1);
-    }
+    stream_of(leg)->class = c;
 }

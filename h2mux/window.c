@@ -33,3 +33,12 @@ uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint6
     round_begin(w, now_us);
     return w->size;
 }
+
+uint32_t window_start(uint32_t learned, uint64_t bodies, uint64_t budget)
+{
+    uint64_t share = budget / 8 / (bodies + 1);
+    uint32_t size = learned < WINDOW_LEARNED_MAX ? learned : WINDOW_LEARNED_MAX;
+    while (size > share)
+        size /= 2;
+    return size > WINDOW_INITIAL ? size : 0;
+}

@@ -26,6 +26,12 @@ static void near_body(void *user, struct leg *leg, struct slice data, bool end)
     end_if_over(x);
 }
 
+static char *near_place(void *user, struct leg *leg, size_t octets)
+{
+    struct exchange *x = user;
+    return x->far != NULL ? leg_place(x->far, octets) : NULL;
+}
+
 static void near_trailers(void *user, struct leg *leg, struct fields *t)
 {
     struct exchange *x = user;
@@ -59,6 +65,7 @@ static void near_reset(void *user, struct leg *leg, const struct leg_fault *why)
 
 const struct leg_events exchange_near_events = {
     .on_body = near_body,
+    .on_place = near_place,
     .on_trailers = near_trailers,
     .on_sent = near_sent,
     .on_reset = near_reset,
@@ -202,6 +209,12 @@ static void far_body(void *user, struct leg *leg, struct slice data, bool end)
         end_if_over(x);
 }
 
+static char *far_place(void *user, struct leg *leg, size_t octets)
+{
+    struct exchange *x = user;
+    return leg_place(x->near, octets);
+}
+
 static void far_trailers(void *user, struct leg *leg, struct fields *t)
 {
     struct exchange *x = user;
@@ -252,6 +265,7 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
 const struct leg_events exchange_far_events = {
     .on_head = far_head,
     .on_body = far_body,
+    .on_place = far_place,
     .on_trailers = far_trailers,
     .on_sent = far_sent,
     .on_reset = far_reset,

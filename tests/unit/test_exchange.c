@@ -116,8 +116,8 @@ static void near_reset(struct leg *leg, const struct leg_fault *why)
     tell(near_of(leg), "near-reset ");
 }
 
-static const struct leg_ops near_ops = {near_head,      near_body,   near_trailers,
-                                        near_want_body, near_credit, near_reset};
+static const struct leg_ops near_ops = {near_head,   near_body,  near_trailers, near_want_body,
+                                        near_credit, near_reset, NULL};
 
 static void on_response(void *owner, const struct message *m, bool end)
 {
@@ -250,7 +250,8 @@ static void far_reset(void *exchange, struct leg *leg, const struct leg_fault *w
     f->code = why->h2_code;
 }
 
-static const struct leg_events far_events = {far_head, far_body, far_trailers, far_sent, far_reset};
+static const struct leg_events far_events = {far_head, far_body,  far_trailers,
+                                             far_sent, far_reset, NULL};
 
 struct peer {
     struct fixture *fixture;

@@ -153,7 +153,8 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
 }
 
-static const struct leg_events far_events = {far_head, far_body, far_trailers, far_sent, far_reset};
+static const struct leg_events far_events = {far_head, far_body,  far_trailers,
+                                             far_sent, far_reset, NULL};
 
 static void on_up(void *user)
 {

@@ -79,8 +79,10 @@ static void on_reset(void *x, struct leg *leg, const struct leg_fault *why)
     e->fault = *why;
 }
 
-static const struct leg_events near_events = {on_head, on_body, on_trailers, on_sent, on_reset};
-static const struct leg_events far_events = {on_head, far_on_body, on_trailers, on_sent, on_reset};
+static const struct leg_events near_events = {on_head, on_body,  on_trailers,
+                                              on_sent, on_reset, NULL};
+static const struct leg_events far_events = {on_head, far_on_body, on_trailers,
+                                             on_sent, on_reset,    NULL};
 
 static void opener_up(void *user)
 {
