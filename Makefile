@@ -101,6 +101,16 @@ bench-smoke: ## whether everything that the benchmark does works, in 20 s; judge
 
 bench-bin: $(bench_bin)
 
+perf-smoke: ## count both programs' instructions for a small request; more than 5 % above the baseline fails (part of make test)
+	$(Q)tests/support/deps.sh build demo test
+	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all
+	$(Q)tests/perf/run || [ $$? = 77 ]
+
+perf-baseline: ## make the counts of this build the baseline: tests/perf/README.md
+	$(Q)tests/support/deps.sh build demo test
+	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all
+	$(Q)tests/perf/run baseline
+
 lint: layers ## banned functions, format, clang-tidy, both compilers with -Werror
 	$(Q)tests/support/deps.sh build test lint
 	$(Q)tests/lint.sh
@@ -125,5 +135,6 @@ help: ## list targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all bench bench-bin bench-smoke check-bin lint-objects unit deps demo test test-full test-images fuzz lint layers format install clean help
+.PHONY: all bench bench-bin bench-smoke check-bin lint-objects unit deps demo test test-full test-images fuzz lint layers format install clean help \
+        perf-smoke perf-baseline
 .SECONDARY:

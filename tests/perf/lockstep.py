@@ -1,0 +1,66 @@
+"""A viewer and an origin in one thread, that pass one small request and its response through a tunnel at a time.
+
+Never more than one of them is under way, each is one write, and none is written before the programs between have done all
+that came of the last one: what they have to do is the same each time, however slow they are."""
+
+import pathlib
+import socket
+import time
+
+from support.octets import Octets
+
+BODY = 200
+PATIENCE_S = 60.0
+RESPONSE = b"\r\n".join([
+    b"HTTP/1.1 200 OK", b"Server: origin", b"Date: Sun, 22 Nov 2026 10:00:00 GMT", b"Content-Type: application/octet-stream",
+    b"Content-Length: %d" % BODY, b"Cache-Control: no-store", b"", b"o" * BODY])
+
+
+class Lockstep:
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(PATIENCE_S)
+        self.origin_port = self.listener.getsockname()[1]
+        self.viewer = self.origin = None
+
+    def connect(self, port, host):
+        """Where viewers come in, and for which tunnel."""
+        self.request = (f"GET /small HTTP/1.1\r\nHost: {host}\r\nUser-Agent: lockstep\r\nAccept: */*\r\n"
+                        "Accept-Encoding: gzip, br\r\n\r\n").encode()
+        self.viewer = Octets(socket.create_connection(("127.0.0.1", port), PATIENCE_S))
+
+    def exchange(self, count, pids):
+        """@pids: the programs between."""
+        for _ in range(count):
+            self.viewer.send(self.request)
+            self.origin = self.origin or self._accept()
+            self.origin.until(b"\r\n\r\n")
+            wait_idle(pids)
+            self.origin.send(RESPONSE)
+            head = self.viewer.until(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 "), head
+            self.viewer.exactly(BODY)
+            wait_idle(pids)
+
+    def _accept(self):
+        accepted, _ = self.listener.accept()
+        accepted.settimeout(PATIENCE_S)
+        return Octets(accepted)
+
+    def close(self):
+        for end in (self.viewer, self.origin, self.listener):
+            if end:
+                end.close()
+
+
+def wait_idle(pids):
+    """Until all of @pids wait for something to come, none of them for what another one is about to send."""
+    end = time.monotonic() + PATIENCE_S
+    while not all(_sleeps(pid) for pid in (*pids, *pids)):
+        assert time.monotonic() < end, f"processes {pids} do not come to rest"
+        time.sleep(0.0001)
+
+
+def _sleeps(pid):
+    """Whether all threads of a process do: the state is what follows the name, which may hold anything."""
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "S" for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
