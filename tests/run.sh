@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds and tests each VARIANT given, and ends with one line: N passed, N failed[, N skipped].
 #   run.sh release asan        FULL=1: also the tests marked full, every offset, documented defaults
-# Per variant: unit tests, the fuzzers' corpora, then the integration tests with the real programs.
+# Per variant: unit tests, the fuzzers' corpora, then the integration tests with the real programs; instructions are counted for
+# release alone.
 set -u
 cd "$(dirname "$0")/.."
 passed=0 failed=0 skipped=0
@@ -44,6 +45,17 @@ run_corpus() { # VARIANT REPLAY
     check "$1-corpus-$name" "$2" "tests/fuzz/corpus/$name"
 }
 
+run_perf() { # one pass, failure or skip, and what is to be said of it: the log's last paragraph
+    local log=$logs/perf-smoke.log
+    tests/perf/run >"$log" 2>&1
+    case $? in
+    0) count 1 0 0 ;;
+    77) count 0 0 1 ;;
+    *) count 0 1 0; say "FAILED: perf-smoke; $log tells where it went" ;;
+    esac
+    tac "$log" | sed -n '/^$/q;p' | tac
+}
+
 run_integration() { # VARIANT BIN
     local log=$logs/$1-integration.log marks=(-m "not full")
     [ -z "${FULL-}" ] || marks=(-m "")
@@ -72,6 +84,10 @@ run_variant() { # VARIANT
     say "$variant: unit tests and corpora"
     for test in "build/$variant"/unit/test_*; do [ -x "$test" ] && run_unit "$variant" "$test"; done
     for replay in "build/$variant"/replay/*; do [ -x "$replay" ] && run_corpus "$variant" "$replay"; done
+    if [ "$variant" = release ]; then
+        say "$variant: instructions a request"
+        run_perf
+    fi
     say "$variant: integration tests"
     run_integration "$variant" "$bin"
 }
