@@ -11,6 +11,7 @@
 
 #include "client/exchange_int.h"
 #include "client/translate.h"
+#include "h2mux/base/pool.h"
 
 /* ---- time
  * -----------------------------------------------------------------------------------------------------------
@@ -66,7 +67,7 @@ static void exchange_free(void *object)
     message_deinit(&x->request);
     fields_deinit(&x->trailers);
     buf_release(&x->early);
-    free(x);
+    pool_give(x, sizeof(*x));
 }
 
 /* Lets the origin's connection go: into the pool if everything on it is complete. */

@@ -31,6 +31,6 @@ size_t exchanges_ordinary(const struct exchanges *all); /* running, WebSockets n
 size_t exchanges_websockets(const struct exchanges *all);
 
 /* A request has arrived by @near; as h2_session_ops.on_stream has it. */
-void exchange_start(struct exchanges *all, struct leg *near, const struct message *m, bool end);
+void exchange_start(struct exchanges *all, struct leg *near, struct message *m, bool end);
 
 #endif

@@ -4,6 +4,7 @@
 #include "client/exchange_int.h"
 #include "client/translate.h"
 #include "client/upgrade.h"
+#include "h2mux/base/pool.h"
 #include "h2mux/window.h"
 
 static void run_quiet(void *user)
@@ -26,35 +27,28 @@ void exchanges_remove(struct exchange *x)
         loop_defer(all->o.loop, &all->quiet);
 }
 
-/* Where the stream's head ends, its request does not: everything is kept in an arena of ours. */
-static void keep_request(struct exchange *x, const struct message *m)
+/* Where the stream's head ends, its request does not: head and arena are ours from here on. */
+static void keep_request(struct exchange *x, struct message *m)
 {
-    struct message *r = &x->request;
+    const struct message *r = &x->request;
 
-    message_init(r);
-    fields_copy(&r->fields, &m->fields);
-    r->method = fields_keep(&r->fields, m->method);
-    r->scheme = fields_keep(&r->fields, m->scheme);
-    r->authority = fields_keep(&r->fields, m->authority);
-    r->path = fields_keep(&r->fields, m->path);
-    r->protocol = fields_keep(&r->fields, m->protocol);
-    r->length = m->length;
-    r->has_body = m->has_body;
-    x->method = message_is_websocket(m) ? SLICE("GET") : r->method; /* as the viewer said it */
+    x->request = *m;
+    message_init(m);
+    x->method = message_is_websocket(r) ? SLICE("GET") : r->method; /* as the viewer said it */
     x->scheme = r->scheme;
     x->authority = r->authority;
     x->path = r->path;
 }
 
 static struct exchange *exchange_new(struct exchanges *all, struct leg *near,
-                                     const struct message *m, bool end)
+                                     struct message *m, bool end)
 {
-    struct exchange *x = xcalloc(1, sizeof(*x));
+    struct exchange *x = pool_take_zeroed(sizeof(*x));
 
     x->all = all;
     x->near = near;
     keep_request(x, m);
-    x->websocket = message_is_websocket(m);
+    x->websocket = message_is_websocket(&x->request);
     x->bodyless = x->request_ended = end;
     buf_init(&x->early, WINDOW_MAX);
     fields_init(&x->trailers);
@@ -70,7 +64,7 @@ static struct exchange *exchange_new(struct exchanges *all, struct leg *near,
     return x;
 }
 
-void exchange_start(struct exchanges *all, struct leg *near, const struct message *m, bool end)
+void exchange_start(struct exchanges *all, struct leg *near, struct message *m, bool end)
 {
     struct exchange *x = exchange_new(all, near, m, end);
     const char *reason = NULL;
@@ -79,7 +73,7 @@ void exchange_start(struct exchanges *all, struct leg *near, const struct messag
         exchange_refuse(x, "request head", reason);
         return;
     }
-    if (slice_eq(m->method, SLICE("CONNECT")) && !x->websocket) {
+    if (slice_eq(x->request.method, SLICE("CONNECT")) && !x->websocket) {
         exchange_fail(x, &failure_unsupported, "request head", "CONNECT is for WebSockets");
         return;
     }

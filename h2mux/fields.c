@@ -11,10 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "h2mux/base/pool.h"
 #include "h2mux/octet.h"
 
 enum {
-    ARENA_BLOCK = 1024,
+    ARENA_BLOCK = 1024 - 64, /* with its head, a pool's block */
     FIELDS_FIRST = 16,
     CONNECTION_OPTIONS_MAX = 64 /* each is looked for in every field: more is abuse */
 };
@@ -25,6 +26,39 @@ struct arena_block {
     char data[];
 };
 
+static struct arena_block *block_take(size_t cap)
+{
+    size_t size = sizeof(struct arena_block) + cap;
+    struct arena_block *a = size <= POOL_MAX ? pool_take(size) : xmalloc(size);
+    a->cap = cap;
+    a->used = 0;
+    return a;
+}
+
+static void block_give(struct arena_block *a)
+{
+    size_t size = sizeof(*a) + a->cap;
+    if (size <= POOL_MAX)
+        pool_give(a, size);
+    else
+        free(a);
+}
+
+static struct field *array_take(size_t cap)
+{
+    size_t size = cap * sizeof(struct field);
+    return size <= POOL_MAX ? pool_take(size) : xmalloc(size);
+}
+
+static void array_give(struct field *v, size_t cap)
+{
+    size_t size = cap * sizeof(*v);
+    if (size <= POOL_MAX)
+        pool_give(v, size);
+    else
+        free(v);
+}
+
 void fields_init(struct fields *f)
 {
     *f = (struct fields){0};
@@ -34,10 +68,10 @@ void fields_deinit(struct fields *f)
 {
     while (f->arena) {
         struct arena_block *next = f->arena->next;
-        free(f->arena);
+        block_give(f->arena);
         f->arena = next;
     }
-    free(f->v);
+    array_give(f->v, f->cap);
     fields_init(f);
 }
 
@@ -45,9 +79,7 @@ static char *arena_take(struct fields *f, size_t len)
 {
     struct arena_block *a = f->arena;
     if (!a || a->cap - a->used < len) {
-        size_t cap = len > ARENA_BLOCK ? len : ARENA_BLOCK;
-        a = xcalloc(1, sizeof(*a) + cap);
-        a->cap = cap;
+        a = block_take(len > ARENA_BLOCK ? len : ARENA_BLOCK);
         a->next = f->arena;
         f->arena = a;
     }
@@ -82,8 +114,13 @@ static size_t field_octets(const struct field *field)
 void fields_add(struct fields *f, struct slice name, struct slice value)
 {
     if (f->count == f->cap) {
-        f->cap = f->cap ? 2 * f->cap : FIELDS_FIRST;
-        f->v = xrealloc(f->v, f->cap * sizeof(*f->v));
+        size_t cap = f->cap ? 2 * f->cap : FIELDS_FIRST;
+        struct field *v = array_take(cap);
+        if (f->count > 0)
+            memcpy(v, f->v, f->count * sizeof(*v));
+        array_give(f->v, f->cap);
+        f->v = v;
+        f->cap = cap;
     }
     f->v[f->count] = (struct field){name, value};
     f->octets += field_octets(&f->v[f->count++]);
@@ -169,11 +206,26 @@ void fields_remove(struct fields *f, struct slice name)
     fields_remove_if(f, is_named, &name);
 }
 
-static bool in_names(const char *const *names, struct slice name)
+/* Names in lower case, told apart by their length first: most fields are in no set. */
+struct name_set {
+    const struct slice *names;
+    size_t count;
+    uint64_t lengths; /* bit n: a name of n octets is among them */
+};
+
+#define AS_SLICE(name) {(name), sizeof(name) - 1},
+#define AS_LENGTH(name) | (uint64_t)1 << (sizeof(name) - 1)
+#define NAME_SET(set, LIST)                                                                        \
+    static const struct slice set##_names[] = {LIST(AS_SLICE)};                                    \
+    static const struct name_set set = {set##_names, sizeof(set##_names) / sizeof(*set##_names),   \
+                                        0 LIST(AS_LENGTH)}
+
+static bool in_set(const struct name_set *set, struct slice name)
 {
-    char first = name.len > 0 ? (char)(name.ptr[0] | 0x20) : '\0'; /* the names are in lower case */
-    for (; *names; names++)
-        if (first == **names && slice_ieq(name, slice_str(*names)))
+    if (name.len >= 64 || (set->lengths >> name.len & 1) == 0)
+        return false;
+    for (size_t i = 0; i < set->count; i++)
+        if (slice_ieq(name, set->names[i]))
             return true;
     return false;
 }
@@ -184,12 +236,14 @@ struct options {
     size_t count;
 };
 
+#define DENIED_OPTIONS(X)                                                                          \
+    X("host") X("content-length") X("transfer-encoding") X("authorization") X("cookie")
+NAME_SET(denied_options, DENIED_OPTIONS);
+
 /* Naming one of these would make us drop what the next hop decides by. */
 static bool option_denied(struct slice option)
 {
-    static const char *const names[] = {"host",          "content-length", "transfer-encoding",
-                                        "authorization", "cookie",         NULL};
-    return in_names(names, option) || slice_istarts(option, SLICE("x-forwarded-"));
+    return in_set(&denied_options, option) || slice_istarts(option, SLICE("x-forwarded-"));
 }
 
 static int options_collect(struct options *o, struct slice list)
@@ -203,21 +257,19 @@ static int options_collect(struct options *o, struct slice list)
     return ERR_OK;
 }
 
+#define HOP_BY_HOP(X)                                                                              \
+    X("connection")                                                                                \
+    X("keep-alive") X("proxy-connection") X("transfer-encoding") X("upgrade") X("http2-settings")  \
+        X("te")
+NAME_SET(hop_by_hop, HOP_BY_HOP);
+
 static bool is_hop_by_hop(const struct field *field, void *user)
 {
-    static const char *const names[] = {"connection",
-                                        "keep-alive",
-                                        "proxy-connection",
-                                        "transfer-encoding",
-                                        "upgrade",
-                                        "http2-settings",
-                                        "te",
-                                        NULL};
     const struct options *o = user;
     for (size_t i = 0; i < o->count; i++)
         if (slice_ieq(field->name, o->v[i]))
             return true;
-    return in_names(names, field->name);
+    return in_set(&hop_by_hop, field->name);
 }
 
 int fields_strip_hop_by_hop(struct fields *f)
@@ -240,53 +292,38 @@ bool field_name_valid(struct slice name)
 
 bool field_value_valid(struct slice value)
 {
-    for (size_t i = 0; i < value.len; i++)
+    size_t i = octet_skip_printable(value.ptr, value.len);
+    for (; i < value.len; i++)
         if (!octet_is_value((unsigned char)value.ptr[i]))
             return false;
     return slice_trim(value).len == value.len;
 }
 
+#define SECRETS(X)                                                                                 \
+    X("authorization")                                                                             \
+    X("proxy-authorization") X("cookie") X("set-cookie") X("x-api-key") X("x-auth-token")          \
+        X("x-csrf-token") X("x-xsrf-token")
+NAME_SET(secrets, SECRETS);
+
 bool field_is_secret(struct slice name)
 {
-    static const char *const names[] = {"authorization", "proxy-authorization", "cookie",
-                                        "set-cookie",    "x-api-key",           "x-auth-token",
-                                        "x-csrf-token",  "x-xsrf-token",        NULL};
-    return in_names(names, name);
+    return in_set(&secrets, name);
 }
+
+#define NOT_IN_TRAILERS(X)                                                                         \
+    X("content-length")                                                                            \
+    X("transfer-encoding") X("trailer") X("te") X("connection") X("keep-alive")                    \
+        X("proxy-connection") X("upgrade") X("http2-settings") X("host") X("forwarded") X("via")   \
+            X("x-real-ip") X("location") X("authorization") X("proxy-authorization")               \
+                X("www-authenticate") X("proxy-authenticate") X("authentication-info")             \
+                    X("proxy-authentication-info") X("cookie") X("set-cookie") X("expect")         \
+                        X("max-forwards") X("range") X("cache-control") X("content-type")          \
+                            X("content-encoding") X("content-range")
+NAME_SET(not_in_trailers, NOT_IN_TRAILERS);
 
 /* RFC 9110 6.5.1: framing, routing, authentication, request control and what says how to read the
  * content. */
 bool field_forbidden_in_trailers(struct slice name)
 {
-    static const char *const names[] = {"content-length",
-                                        "transfer-encoding",
-                                        "trailer",
-                                        "te",
-                                        "connection",
-                                        "keep-alive",
-                                        "proxy-connection",
-                                        "upgrade",
-                                        "http2-settings",
-                                        "host",
-                                        "forwarded",
-                                        "via",
-                                        "x-real-ip",
-                                        "location",
-                                        "authorization",
-                                        "proxy-authorization",
-                                        "www-authenticate",
-                                        "proxy-authenticate",
-                                        "authentication-info",
-                                        "proxy-authentication-info",
-                                        "cookie",
-                                        "set-cookie",
-                                        "expect",
-                                        "max-forwards",
-                                        "range",
-                                        "cache-control",
-                                        "content-type",
-                                        "content-encoding",
-                                        "content-range",
-                                        NULL};
-    return in_names(names, name) || slice_istarts(name, SLICE("x-forwarded-"));
+    return in_set(&not_in_trailers, name) || slice_istarts(name, SLICE("x-forwarded-"));
 }

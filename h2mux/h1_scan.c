@@ -246,6 +246,8 @@ static void skip_plain(struct h1_scan *s, struct slice head, const struct h1_lim
         return;
     stop = smaller(stop, class == OCTET_TARGET ? s->part_start + limits->target
                                                : s->line_start + limits->field);
+    if (class == OCTET_VALUE && at < stop)
+        at += octet_skip_printable(head.ptr + at, stop - at);
     while (at < stop && (octet_classes[(unsigned char)head.ptr[at]] & class) != 0)
         at++;
     s->offset = at;

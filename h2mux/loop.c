@@ -16,7 +16,10 @@ struct loop {
     char scratch[LOOP_SCRATCH];
 };
 
-enum { TICK_MS = 250 };
+enum {
+    TICK_MS = 250,
+    TIMER_SLACK_US = 500 /* an event that comes so early has come */
+};
 
 static void run_tick(void *user);
 
@@ -231,9 +234,27 @@ void orphan_leave(struct orphan *o)
     list_remove(&o->node);
 }
 
+/* Made pending again for what is left of the time, when it was moved later meanwhile. */
+static void timer_add(struct timer *t, uint64_t now_us)
+{
+    uint64_t us = t->due_us > now_us ? t->due_us - now_us : 0;
+    struct timeval tv = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+    t->pending_us = t->due_us;
+    evtimer_add(&t->event, &tv);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct timer *t = arg;
+    uint64_t now = loop_now_us(t->loop);
+    t->pending_us = 0;
+    if (t->due_us == 0)
+        return;
+    if (t->due_us > now + TIMER_SLACK_US) {
+        timer_add(t, now);
+        return;
+    }
+    t->due_us = 0;
     t->run(t->user);
 }
 
@@ -245,18 +266,26 @@ void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *
 
 void timer_arm(struct timer *t, uint64_t after_ms)
 {
-    struct timeval tv = {.tv_sec = (time_t)(after_ms / 1000),
-                         .tv_usec = (suseconds_t)(after_ms % 1000 * 1000)};
-    evtimer_add(&t->event, &tv);
+    uint64_t now = loop_now_us(t->loop);
+    t->due_us = now + after_ms * 1000;
+    if (t->pending_us == 0 || t->pending_us > t->due_us)
+        timer_add(t, now);
+}
+
+void timer_rest(struct timer *t)
+{
+    t->due_us = 0;
 }
 
 void timer_stop(struct timer *t)
 {
-    if (t->loop != NULL)
+    t->due_us = 0;
+    if (t->pending_us != 0)
         evtimer_del(&t->event);
+    t->pending_us = 0;
 }
 
 bool timer_armed(const struct timer *t)
 {
-    return t->loop != NULL && evtimer_pending(&t->event, NULL);
+    return t->due_us != 0;
 }

@@ -3,6 +3,8 @@
 #define H2MUX_OCTET_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 static inline bool octet_is_digit(unsigned char c)
@@ -51,6 +53,21 @@ static inline bool octet_is_value(unsigned char c)
 static inline bool octet_is_target(unsigned char c)
 {
     return (octet_classes[c] & OCTET_TARGET) != 0;
+}
+
+/* How many octets at the beginning of @text are surely neither CTL nor DEL, eight at a time: then
+ * what is left is to be looked at one by one. */
+static inline size_t octet_skip_printable(const char *text, size_t len)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    size_t i = 0;
+    for (uint64_t x; len - i >= sizeof x; i += sizeof x) {
+        memcpy(&x, text + i, sizeof x);
+        uint64_t del = x ^ (ones * 0x7f);
+        if ((((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & tops)
+            break;
+    }
+    return i;
 }
 
 #endif

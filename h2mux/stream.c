@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "h2mux/base/pool.h"
+
 static const struct leg_ops stream_leg_ops;
 
 static struct h2_stream *stream_of(struct leg *leg)
@@ -28,7 +30,7 @@ struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
 
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
 {
-    struct h2_stream *st = xcalloc(1, sizeof(*st));
+    struct h2_stream *st = pool_take_zeroed(sizeof(*st));
     st->leg.ops = &stream_leg_ops;
     st->session = s;
     st->id = id;
@@ -50,7 +52,7 @@ static void stream_free(void *object)
     if (st->trailers != NULL)
         fields_deinit(st->trailers);
     free(st->trailers);
-    free(st);
+    pool_give(st, sizeof(*st));
 }
 
 /* ---- memory budget and windows

@@ -174,8 +174,7 @@ static void to_tunnel(struct edge *e, struct message *m, struct slice name)
         .head = m, .viewer = &e->viewer, .method = e->method, .path = e->path, .host = e->host};
     enum failure why = FAIL_BAD_REQUEST;
     const char *reason = "";
-    const struct sockaddr_storage *peer = sock_peer(h1_conn_sock(e->conn));
-    switch (translate_request(m, &e->viewer, peer, edge_server(e)->node, &r.translated, &why,
+    switch (translate_request(m, &e->viewer, &e->peer, edge_server(e)->node, &r.translated, &why,
                               &reason)) {
     case TRANSLATE_FAIL:
         bad_request(e, why, reason);
@@ -203,7 +202,6 @@ static void to_tunnel(struct edge *e, struct message *m, struct slice name)
 
 static void remember(struct edge *e, const struct message *m, const struct h1_result *r)
 {
-    struct sock *sock = h1_conn_sock(e->conn);
     e->state = EDGE_BUSY;
     e->head_us = loop_now_us(e->worker->loop);
     e->keep_alive = r->keep_alive;
@@ -216,9 +214,9 @@ static void remember(struct edge *e, const struct message *m, const struct h1_re
     e->method = m->method;
     e->path = m->path;
     e->host = m->authority;
-    trust_viewer(edge_server(e)->trust, sock_peer(sock), sock_is_tls(sock), &m->fields, &e->viewer);
+    trust_viewer(edge_server(e)->trust, &e->peer, &m->fields, &e->viewer);
     prepare_reply(e, false, false, false);
-    timer_stop(&e->timer);
+    timer_rest(&e->timer);
 }
 
 /* To the worker that has the name; the request is parsed again there. */
@@ -391,10 +389,9 @@ static bool failure_of(int err, enum failure *why)
 static void forget_request(struct edge *e)
 {
     static const struct fields none;
-    struct sock *sock = h1_conn_sock(e->conn);
     if (e->state == EDGE_BUSY)
         return;
-    trust_viewer(edge_server(e)->trust, sock_peer(sock), sock_is_tls(sock), &none, &e->viewer);
+    trust_viewer(edge_server(e)->trust, &e->peer, &none, &e->viewer);
     e->accept = e->method = e->path = e->host = e->user_agent = e->referer = SLICE("");
     e->to_head = e->keep_alive = e->responding = false;
     e->minor_version = 1;
@@ -455,6 +452,7 @@ void edge_new(struct worker *w, struct sock *sock)
 {
     struct edge *e = xcalloc(1, sizeof(*e));
     e->worker = w;
+    trust_peer(w->server->trust, sock_peer(sock), sock_is_tls(sock), &e->peer);
     e->conn = h1_conn_new(w->loop, sock, H1_SERVER, &h1_default_limits, EDGE_WINDOW, &conn_ops, e);
     timer_init(&e->timer, w->loop, on_timer, e);
     timer_arm(&e->timer, w->server->config->head_timeout_ms);

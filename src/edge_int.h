@@ -16,6 +16,7 @@ struct edge {
     enum edge_state state;
     bool keep_alive, to_head, responding, close_after;
     int minor_version;
+    struct peer peer;
     struct viewer viewer;
     struct slice accept; /* borrowed from the head, like all slices here */
     struct slice method, path, host, user_agent, referer;

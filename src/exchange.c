@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/clock.h"
+#include "h2mux/base/pool.h"
 #include "src/access.h"
 
 enum { QUEUE_MS = 1000, PROBE_AFTER_MS = 5000, PROBE_MS = 5000, LOOK_AGAIN_MS = 1000 };
@@ -33,7 +34,7 @@ static struct counter *gauge(struct exchange *x)
 struct exchange *exchange_new(struct worker *w, struct leg *near, const struct exchange_request *r,
                               const struct exchange_owner *ops, void *owner)
 {
-    struct exchange *x = xcalloc(1, sizeof(*x));
+    struct exchange *x = pool_take_zeroed(sizeof(*x));
     x->worker = w;
     x->near = near;
     x->request = *r;
@@ -97,7 +98,7 @@ static void write_access(const struct exchange *x, bool aborted)
 
 static void exchange_free(void *object)
 {
-    free(object);
+    pool_give(object, sizeof(struct exchange));
 }
 
 void exchange_leave_far(struct exchange *x, int err)

@@ -152,7 +152,7 @@ static void add_via(struct message *m, struct slice node)
 }
 
 enum translate_verdict translate_request(struct message *m, const struct viewer *v,
-                                         const struct sockaddr_storage *peer, const char *node,
+                                         const struct peer *peer, const char *node,
                                          struct translated *t, enum failure *failure,
                                          const char **reason)
 {

@@ -22,7 +22,7 @@ enum translate_verdict {
 
 /* Rewrites @m in place into what the link carries. @node: our name in Via. */
 enum translate_verdict translate_request(struct message *m, const struct viewer *v,
-                                         const struct sockaddr_storage *peer, const char *node,
+                                         const struct peer *peer, const char *node,
                                          struct translated *t, enum failure *failure,
                                          const char **reason) MUSTCHECK;
 

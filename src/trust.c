@@ -202,34 +202,48 @@ static void walk_lines(const struct trust *t, const struct fields *f, struct vie
 
 /* ---- the viewer */
 
+/* A field that stands there twice says nothing. */
+static struct slice only_value(const struct fields *f, struct slice name)
+{
+    const struct field *field = fields_find(f, name);
+    if (field == NULL || fields_count(f, name) != 1)
+        return SLICE("");
+    return slice_trim(field->value);
+}
+
 static void forwarded_read(const struct fields *f, struct viewer *out)
 {
-    struct slice proto = slice_trim(fields_value(f, SLICE("x-forwarded-proto")));
+    struct slice proto = only_value(f, SLICE("x-forwarded-proto"));
     uint64_t port = 0;
-    if (fields_count(f, SLICE("x-forwarded-proto")) == 1 && slice_ieq(proto, SLICE("https")))
-        out->https = true;
-    else if (fields_count(f, SLICE("x-forwarded-proto")) == 1 && slice_ieq(proto, SLICE("http")))
-        out->https = false;
-    if (fields_count(f, SLICE("x-forwarded-port")) == 1 &&
-        slice_to_u64(slice_trim(fields_value(f, SLICE("x-forwarded-port"))), UINT16_MAX, &port) ==
-            0)
+    if (slice_ieq(proto, SLICE("https")) || slice_ieq(proto, SLICE("http")))
+        out->https = proto.len == sizeof "https" - 1;
+    if (slice_to_u64(only_value(f, SLICE("x-forwarded-port")), UINT16_MAX, &port) == 0)
         out->forwarded_port = (uint16_t)port;
 }
 
-void trust_viewer(const struct trust *t, const struct sockaddr_storage *peer, bool tls,
-                  const struct fields *f, struct viewer *out)
+void trust_peer(const struct trust *t, const struct sockaddr_storage *addr, bool tls,
+                struct peer *out)
 {
     struct in6_addr a;
-    *out = (struct viewer){.trusted = trust_has(t, peer), .https = tls, .accepted_for = SLICE("")};
-    if (peer_address(peer, &a))
+    *out = (struct peer){.trusted = trust_has(t, addr), .tls = tls};
+    out->local = !peer_address(addr, &a);
+    if (!out->local)
         address_text(&a, out->address);
-    else
-        snprintf(out->address, sizeof(out->address), "unix");
+}
+
+void trust_viewer(const struct trust *t, const struct peer *peer, const struct fields *f,
+                  struct viewer *out)
+{
+    static const char local[TRUST_ADDRESS_MAX] = "unix";
+    *out = (struct viewer){
+        .trusted = peer->trusted, .https = peer->tls, .accepted_for = SLICE("")};
+    memcpy(out->address, peer->local ? local : peer->address, sizeof(out->address));
     if (!out->trusted)
         return;
     forwarded_read(f, out);
     out->proxied = fields_find(f, name_for) != NULL;
-    walk_lines(t, f, out);
+    if (out->proxied)
+        walk_lines(t, f, out);
 }
 
 /* ---- what goes upstream */
@@ -240,7 +254,8 @@ static bool is_forwarding_field(const struct field *field, void *user)
     static const char *const names[] = {"x-forwarded-for",  "x-forwarded-proto", "x-forwarded-host",
                                         "x-forwarded-port", "x-real-ip",         "forwarded"};
     char name[sizeof "x-forwarded-proto"];
-    if (field->name.len >= sizeof(name))
+    char first = field->name.len > 0 ? (char)(field->name.ptr[0] | 0x20) : '\0';
+    if (field->name.len >= sizeof(name) || (first != 'x' && first != 'f'))
         return false;
     for (size_t i = 0; i < field->name.len; i++)
         name[i] = field->name.ptr[i] == '_' ? '-' : field->name.ptr[i];
@@ -280,27 +295,21 @@ static void list_accepted(struct buf *list, const struct fields *f, const struct
 }
 
 /* A unix socket has no address to tell: RFC 7239 6 calls that "unknown". */
-static void list_peer(struct buf *list, const struct viewer *v, const struct sockaddr_storage *peer)
+static void list_peer(struct buf *list, const struct peer *peer)
 {
-    struct in6_addr a;
-    char text[TRUST_ADDRESS_MAX];
-    if (!v->proxied && peer->ss_family != AF_UNIX && peer->ss_family != AF_UNSPEC) {
-        list_add(list, slice_str(v->address)); /* nobody else was named: that is the peer */
-    } else if (peer_address(peer, &a)) {
-        address_text(&a, text);
-        list_add(list, slice_str(text));
-    } else if (buf_len(list) == 0) {
+    if (!peer->local)
+        list_add(list, slice_str(peer->address));
+    else if (buf_len(list) == 0)
         list_add(list, SLICE("unknown"));
-    }
 }
 
-void trust_rewrite(struct fields *f, const struct viewer *v, const struct sockaddr_storage *peer,
+void trust_rewrite(struct fields *f, const struct viewer *v, const struct peer *peer,
                    struct slice host)
 {
     struct buf list;
     buf_init(&list, LIST_MAX);
     list_accepted(&list, f, v);
-    list_peer(&list, v, peer);
+    list_peer(&list, peer);
     fields_remove_if(f, is_forwarding_field, NULL);
     fields_add_copy(f, name_for, buf_slice(&list));
     fields_add(f, SLICE("x-forwarded-proto"), v->https ? SLICE("https") : SLICE("http"));

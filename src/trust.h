@@ -17,6 +17,15 @@ int trust_add(struct trust *t,
               const char *cidr) MUSTCHECK; /* "10.0.0.0/8", "2001:db8::/32", "192.0.2.1" */
 bool trust_has(const struct trust *t, const struct sockaddr_storage *peer);
 
+/* Who is at the other end of a connection: the same for all its requests. */
+struct peer {
+    char address[TRUST_ADDRESS_MAX]; /* as text; empty for what is no internet address */
+    bool local;                      /* a unix socket, or nothing that has an address */
+    bool trusted, tls;
+};
+void trust_peer(const struct trust *t, const struct sockaddr_storage *addr, bool tls,
+                struct peer *out);
+
 struct viewer {
     char address[TRUST_ADDRESS_MAX]; /* the viewer's, as text; "unix" when nobody said */
     bool trusted;                    /* the peer is a trusted proxy's address */
@@ -28,14 +37,14 @@ struct viewer {
     size_t accepted_lines; /* X-Forwarded-For lines behind the one that accepted_for is of: accepted
                               too */
 };
-/* @tls: the connection itself is TLS. @f: the request's fields as they came. */
-void trust_viewer(const struct trust *t, const struct sockaddr_storage *peer, bool tls,
-                  const struct fields *f, struct viewer *out);
+/* @f: the request's fields as they came. */
+void trust_viewer(const struct trust *t, const struct peer *peer, const struct fields *f,
+                  struct viewer *out);
 
 /* Removes and rewrites in @f: x-forwarded-for/-proto/-host/-port, x-real-ip, forwarded, and aliases
  * with '_' (H7, H8). @host: the Host as it came. `accepted_for` stays usable: it is copied where
  * needed. */
-void trust_rewrite(struct fields *f, const struct viewer *v, const struct sockaddr_storage *peer,
+void trust_rewrite(struct fields *f, const struct viewer *v, const struct peer *peer,
                    struct slice host);
 
 #endif

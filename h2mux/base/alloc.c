@@ -27,13 +27,18 @@ void alloc_tune(void)
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 }
 
+void *xmalloc(size_t size)
+{
+    void *ptr = malloc(size ? size : 1);
+    if (!ptr)
+        die_out_of_memory();
+    return ptr;
+}
+
 /* glibc's calloc passes the thread's cache of small blocks by. */
 static void *zeroed(size_t size)
 {
-    void *ptr = malloc(size);
-    if (ptr)
-        memset(ptr, 0, size);
-    return ptr;
+    return memset(xmalloc(size), 0, size);
 }
 
 void *xcalloc(size_t n, size_t size)

@@ -13,6 +13,7 @@
  * given to the kernel and asked back page by page. */
 void alloc_tune(void);
 
+void *xmalloc(size_t size) MUSTCHECK; /* its content is whatever was there */
 void *xcalloc(size_t n, size_t size) MUSTCHECK;
 void *xrealloc(void *ptr, size_t size) MUSTCHECK;
 char *xstrdup(const char *str) MUSTCHECK;

@@ -1,9 +1,8 @@
 /* buf.c - growing bytes under a limit. Appended at the end, consumed from the front.
  *
  * Invariants: start <= end <= cap <= limit; an empty buf has start == end, 0 but for headroom; ptr
- * == NULL iff cap
- * == 0 and nothing was ever reserved. One octet more than cap is allocated: room for the trailing
- * zero that vsnprintf insists on. */
+ * == NULL iff cap == 0 and nothing was ever reserved. One octet more than cap is allocated: room for
+ * the trailing zero that vsnprintf insists on. Small memory is the pool's, large is malloc's. */
 #include "h2mux/base/buf.h"
 
 #include <assert.h>
@@ -12,6 +11,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/err.h"
+#include "h2mux/base/pool.h"
 
 enum { BUF_FIRST = 256 };
 
@@ -20,9 +20,22 @@ void buf_init(struct buf *b, size_t limit)
     *b = (struct buf){.limit = limit};
 }
 
+static bool is_pooled(size_t cap)
+{
+    return cap < POOL_MAX;
+}
+
+static void memory_give(char *ptr, size_t cap)
+{
+    if (is_pooled(cap))
+        pool_give(ptr, cap + 1);
+    else
+        free(ptr);
+}
+
 void buf_release(struct buf *b)
 {
-    free(b->ptr);
+    memory_give(b->ptr, b->cap);
     buf_init(b, b->limit);
 }
 
@@ -39,14 +52,28 @@ static void buf_slide(struct buf *b, size_t len)
     b->start = 0;
 }
 
-static void buf_grow(struct buf *b, size_t need)
+static size_t rounded(const struct buf *b, size_t need)
 {
     size_t cap = b->cap ? b->cap : BUF_FIRST;
     while (cap < need && cap <= b->limit / 2)
         cap *= 2;
     if (cap < need || cap > b->limit)
         cap = b->limit;
-    b->ptr = xrealloc(b->ptr, cap + 1);
+    return cap;
+}
+
+static void buf_grow(struct buf *b, size_t need)
+{
+    size_t cap = rounded(b, need);
+    if (b->ptr != NULL && !is_pooled(b->cap)) {
+        b->ptr = xrealloc(b->ptr, cap + 1);
+    } else {
+        char *grown = is_pooled(cap) ? pool_take(cap + 1) : xmalloc(cap + 1);
+        if (b->end > 0)
+            memcpy(grown, b->ptr, b->end);
+        memory_give(b->ptr, b->cap);
+        b->ptr = grown;
+    }
     b->cap = cap;
 }
 

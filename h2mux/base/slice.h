@@ -38,7 +38,11 @@ static inline struct slice slice_skip(struct slice s, size_t n)
 }
 
 /* ASCII case is ignored in the comparisons named with an i (RFC 9110 5.1). */
-bool slice_ieq(struct slice a, struct slice b);
+bool ascii_ieq(const char *a, const char *b, size_t len);
+static inline bool slice_ieq(struct slice a, struct slice b)
+{
+    return a.len == b.len && ascii_ieq(a.ptr, b.ptr, a.len);
+}
 bool slice_starts(struct slice s, struct slice prefix);
 bool slice_istarts(struct slice s, struct slice prefix);
 bool slice_ends(struct slice s, struct slice suffix);

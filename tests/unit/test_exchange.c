@@ -253,12 +253,12 @@ static void far_reset(void *exchange, struct leg *leg, const struct leg_fault *w
 static const struct leg_events far_events = {far_head, far_body,  far_trailers,
                                              far_sent, far_reset, NULL};
 
-struct peer {
+struct far_peer {
     struct fixture *fixture;
     struct h2_session **session;
 };
 
-static struct peer peer_users[PEERS_MAX];
+static struct far_peer peer_users[PEERS_MAX];
 
 static void on_peer_up(void *user)
 {
@@ -266,7 +266,7 @@ static void on_peer_up(void *user)
 
 static void on_peer_stream(void *user, struct leg *leg, struct message *m, bool end)
 {
-    struct fixture *x = ((struct peer *)user)->fixture;
+    struct fixture *x = ((struct far_peer *)user)->fixture;
     assert_in_range(x->n_far, 0, STREAMS_MAX - 1);
     struct far *f = &x->far[x->n_far++];
     f->leg = leg;
@@ -283,7 +283,7 @@ static void on_peer_goaway(void *user, struct slice debug)
 
 static void on_peer_closed(void *user, int err, const char *reason)
 {
-    *((struct peer *)user)->session = NULL;
+    *((struct far_peer *)user)->session = NULL;
 }
 
 static const struct h2_session_ops peer_ops = {.on_up = on_peer_up,
@@ -403,8 +403,8 @@ static struct link *attach(struct fixture *x, uint32_t max_streams)
                           .slot = (unsigned)x->n_peers};
     struct sock *ours, *theirs;
     assert_in_range(x->n_peers, 0, PEERS_MAX - 1);
-    struct peer *user = &peer_users[x->n_peers];
-    *user = (struct peer){x, &x->peers[x->n_peers++]};
+    struct far_peer *user = &peer_users[x->n_peers];
+    *user = (struct far_peer){x, &x->peers[x->n_peers++]};
     memcpy(t.owner, alice, OWNER_LEN);
     sock_pair(x->worker->loop, &ours, &theirs);
     struct link *l = link_new(x->worker, ours, &t, &place);

@@ -63,7 +63,7 @@ static struct sockaddr_storage stranger(void)
     return peer;
 }
 
-enum peer { STRANGER, PROXY };
+enum who { STRANGER, PROXY };
 
 struct request {
     const char *what, *method, *fields;
@@ -71,14 +71,15 @@ struct request {
     struct translated t; /* websocket, expects, takes_trailers */
     int minor;           /* 0: HTTP/1.0 */
     bool body;
-    enum peer peer;
+    enum who peer;
 };
 
 static struct translated run_request(const struct request *r, struct message *m,
                                      enum translate_verdict *verdict, enum failure *failure,
                                      const char **reason)
 {
-    struct sockaddr_storage peer = stranger();
+    struct sockaddr_storage address = stranger();
+    struct peer peer;
     struct trust *trust = trust_new();
     struct translated t;
     struct viewer v;
@@ -92,7 +93,8 @@ static struct translated run_request(const struct request *r, struct message *m,
     m->has_body = r->body;
     m->length = r->body ? 5 : MESSAGE_LENGTH_UNKNOWN;
     read_fields(&m->fields, r->fields);
-    trust_viewer(trust, &peer, false, &m->fields, &v);
+    trust_peer(trust, &address, false, &peer);
+    trust_viewer(trust, &peer, &m->fields, &v);
     *failure = FAIL_BAD_REQUEST;
     *reason = NULL;
     *verdict = translate_request(m, &v, &peer, NODE, &t, failure, reason);

@@ -25,6 +25,14 @@ static struct sockaddr_storage peer_make(const char *text)
     return s;
 }
 
+static struct peer peer_of(const struct trust *t, const char *text, bool tls)
+{
+    struct sockaddr_storage address = peer_make(text);
+    struct peer peer;
+    trust_peer(t, &address, tls, &peer);
+    return peer;
+}
+
 static struct trust *trust_make(void)
 {
     struct trust *t = trust_new();
@@ -187,11 +195,11 @@ static void test_viewer(void **state)
 {
     struct trust *t = trust_make();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct sockaddr_storage peer = peer_make(rows[i].peer);
+        struct peer peer = peer_of(t, rows[i].peer, rows[i].tls);
         struct fields f;
         struct viewer v;
         fields_make(&f, &rows[i].request);
-        trust_viewer(t, &peer, rows[i].tls, &f, &v);
+        trust_viewer(t, &peer, &f, &v);
         if (strcmp(v.address, rows[i].address) != 0 || v.trusted != rows[i].trusted ||
             v.proxied != rows[i].proxied || v.https != rows[i].https ||
             v.forwarded_port != rows[i].port)
@@ -213,11 +221,11 @@ static void test_rewrite(void **state)
                                             "X-Real-IP: 6.6.6.6", "Forwarded: for=6.6.6.6",
                                             "X-Forwarded_Proto: https", "X-Forwarded-Prefix: /p"}};
     struct trust *t = trust_make();
-    struct sockaddr_storage peer = peer_make("203.0.113.9");
+    struct peer peer = peer_of(t, "203.0.113.9", false);
     struct fields f;
     struct viewer v;
     fields_make(&f, &request);
-    trust_viewer(t, &peer, false, &f, &v);
+    trust_viewer(t, &peer, &f, &v);
     trust_rewrite(&f, &v, &peer, SLICE("Host.example.com"));
     assert_int_equal(f.count, 4);
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-host")), SLICE("Host.example.com")));
@@ -232,11 +240,11 @@ static void test_rewrite_port(void **state)
 {
     static const struct request request = {{"X-Forwarded-Port: 08443"}};
     struct trust *t = trust_make();
-    struct sockaddr_storage peer = peer_make("10.0.0.1");
+    struct peer peer = peer_of(t, "10.0.0.1", true);
     struct fields f;
     struct viewer v;
     fields_make(&f, &request);
-    trust_viewer(t, &peer, true, &f, &v);
+    trust_viewer(t, &peer, &f, &v);
     trust_rewrite(&f, &v, &peer, SLICE("h"));
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-port")), SLICE("8443")));
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-proto")), SLICE("https")));

@@ -1,0 +1,71 @@
+/* pool.c - see pool.h. A free block's first word points to the next one.
+ *
+ * Invariant: a class keeps at most KEPT octets of free blocks, so that a burst does not stay. */
+#include "h2mux/base/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define POOLED 0
+#else
+#define POOLED 1
+#endif
+
+enum { STEP = 64, CLASSES = POOL_MAX / STEP, KEPT = 256 * 1024 };
+
+struct block {
+    struct block *next;
+};
+
+static _Thread_local struct {
+    struct block *free;
+    unsigned count;
+} classes[CLASSES];
+
+static size_t class_of(size_t size)
+{
+    return size == 0 ? 0 : (size - 1) / STEP;
+}
+
+void *pool_take(size_t size)
+{
+    size_t c = class_of(size);
+    struct block *b = classes[c].free;
+    if (!POOLED || b == NULL)
+        return xmalloc((c + 1) * STEP);
+    classes[c].free = b->next;
+    classes[c].count--;
+    return b;
+}
+
+void *pool_take_zeroed(size_t size)
+{
+    return memset(pool_take(size), 0, size);
+}
+
+void pool_give(void *block, size_t size)
+{
+    size_t c = class_of(size);
+    struct block *b = block;
+    if (b == NULL)
+        return;
+    if (!POOLED || classes[c].count >= KEPT / ((c + 1) * STEP)) {
+        free(b);
+        return;
+    }
+    b->next = classes[c].free;
+    classes[c].free = b;
+    classes[c].count++;
+}
+
+void pool_drain(void)
+{
+    for (size_t c = 0; c < CLASSES; c++) {
+        for (struct block *b; (b = classes[c].free) != NULL;) {
+            classes[c].free = b->next;
+            free(b);
+        }
+        classes[c].count = 0;
+    }
+}
