@@ -53,7 +53,7 @@ static void ask(struct carrier *c)
 
     c->asked = true;
     c->to_send = l->upload ? l->size : 0;
-    viewer_ask(&c->viewer, load_request(l, c->number, c->to_send, ""));
+    load_ask(l, &c->viewer, load_turn(l, c->number, c->transfers), c->to_send, "");
     if (c->to_send)
         conn_fill(&c->viewer.conn, true);
 }

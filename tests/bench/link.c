@@ -122,8 +122,9 @@ static void queue_attach(struct link *l)
  * 7541 6.1, 6.2.2. */
 static void answer(struct link *l, uint32_t stream)
 {
-    static const char body[BODY_LEN];
+    char body[BODY_LEN] = "";
 
+    snprintf(body, sizeof(body), "%s.", l->name);
     l->env->requests++;
     queue_frame(l, HEADERS, END_HEADERS, stream,
                 SLICE("\x88\x0f\x0d\x03"

@@ -3,7 +3,8 @@
  *
  * `links --port PORT --ca FILE --count N`. Prints a JSON object when all names are registered, and
  * one behind each command (standard input; its end is the end): `attach`, `drop`, `count`. The
- * names are PREFIX0, PREFIX1, ... */
+ * names are PREFIX0, PREFIX1, ... As with clients that know nothing of each other, each name has
+ * a connection of its own to be registered, and then one to be attached. */
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -78,19 +79,17 @@ static void begin(struct fleet *f)
 
 /* ---- registering ---- */
 
+static const struct viewer_ops clerk_ops;
+
 static void register_next(struct clerk *c)
 {
     struct fleet *f = c->fleet;
-    char request[REQUEST_LIMIT];
 
     if (f->next == f->count)
         return;
     c->link = &f->links[f->next++];
-    int len =
-        snprintf(request, sizeof(request),
-                 "GET /register/%s HTTP/1.1\r\nHost: localhost:%u\r\nOneport-Exact: ?1\r\n\r\n",
-                 c->link->name, (unsigned)f->port);
-    viewer_ask(&c->viewer, slice_make(request, (size_t)len));
+    if (viewer_dial(&c->viewer, f->env.base, &clerk_ops, f->env.port, c->link->number) < 0)
+        abort();
 }
 
 static void registered(struct clerk *c, bool ok)
@@ -104,7 +103,14 @@ static void registered(struct clerk *c, bool ok)
 
 static void on_ready(struct viewer *v)
 {
-    register_next(CONTAINER_OF(v, struct clerk, viewer));
+    struct clerk *c = CONTAINER_OF(v, struct clerk, viewer);
+    char request[REQUEST_LIMIT];
+    int len =
+        snprintf(request, sizeof(request),
+                 "GET /register/%s HTTP/1.1\r\nHost: localhost:%u\r\nOneport-Exact: ?1\r\n\r\n",
+                 c->link->name, (unsigned)c->fleet->port);
+
+    viewer_ask(v, slice_make(request, (size_t)len));
 }
 
 static void on_body(struct viewer *v, struct slice octets)
@@ -127,6 +133,7 @@ static void on_answer(struct viewer *v)
         c->link->ticket = xstrdup(ticket);
     cJSON_Delete(json);
     buf_release(&c->answer);
+    viewer_close(v);
     registered(c, ticket != NULL);
     register_next(c);
 }
@@ -135,10 +142,10 @@ static void on_broken(struct viewer *v, const char *why)
 {
     struct clerk *c = CONTAINER_OF(v, struct clerk, viewer);
 
-    if (v->state == VIEWER_IDLE)
-        return; /* nothing was left for it to do */
     fprintf(stderr, "links: register: %s\n", why);
+    buf_release(&c->answer);
     registered(c, false);
+    register_next(c);
 }
 
 static const struct viewer_ops clerk_ops = {
@@ -151,8 +158,7 @@ static void register_all(struct fleet *f)
         struct clerk *c = &f->clerks[i];
         *c = (struct clerk){.fleet = f, .viewer.conn.fd = -1};
         buf_init(&c->answer, ANSWER_LIMIT);
-        if (viewer_dial(&c->viewer, f->env.base, &clerk_ops, f->env.port, i) < 0)
-            abort();
+        register_next(c);
     }
 }
 

@@ -26,6 +26,11 @@ static const struct opt rows[] = {
      .help = "the Host field; % in it is a number below --hosts"},
     {"hosts", 0, OPT_UINT, FIELD(hosts), .fallback = "1", .min = 1, .value = "N",
      .help = "how many hosts % stands for, taken in turn"},
+    {"order", 0, OPT_TEXT, FIELD(order), .value = "N,N...",
+     .help = "the numbers that % stands for, in place of those below --hosts"},
+    {"every", 0, OPT_UINT, FIELD(every), .fallback = "0", .value = "N",
+     .help = "rate, bulk: each viewer has two hosts, and goes to the other one after N requests"},
+    {"check", 0, OPT_FLAG, FIELD(check), .help = "an answer has to begin with its host's label"},
     {"path", 0, OPT_TEXT, FIELD(path), .fallback = "/", .value = "PATH",
      .help = "what is asked for"},
     {"connections", 'c', OPT_UINT, FIELD(connections), .fallback = "1", .min = 1,
@@ -88,9 +93,9 @@ int main(int argc, char **argv)
     l.base = schedule_base_new();
     if (!l.base)
         return 1;
-    buf_init(&l.request, LOAD_REQUEST_LIMIT);
-    int code = run(&l, mode);
+    int code = load_prepare(&l) < 0 ? 1 : run(&l, mode);
     buf_release(&l.request);
+    buf_release(&l.ordered);
     event_base_free(l.base);
     return code;
 }

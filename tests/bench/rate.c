@@ -21,6 +21,7 @@ struct asker {
     uint64_t due_us;       /* of the request under way; 0: none */
     struct rate *rate;     /* borrowed: outlives it */
     size_t number;
+    uint64_t asked;
 };
 
 struct rate {
@@ -50,7 +51,9 @@ static bool fire(void *user, uint64_t due_us)
         return false;
     struct asker *a = CONTAINER_OF(node, struct asker, idle);
     a->due_us = due_us;
-    viewer_ask(&a->viewer, load_request(r->load, r->sent++, 0, ""));
+    uint64_t number = r->load->every ? load_turn(r->load, a->number, a->asked++) : r->sent;
+    r->sent++;
+    load_ask(r->load, &a->viewer, number, 0, "");
     return true;
 }
 

@@ -20,14 +20,27 @@ static void fail(struct viewer *v, const char *why)
 
 static void complete(struct viewer *v)
 {
+    if (v->matched < v->expected_len) {
+        fail(v, "an answer that is too short to be the expected one");
+        return;
+    }
     v->state = VIEWER_IDLE;
     v->ops->on_answer(v);
 }
 
+static bool is_expected(struct viewer *v, struct slice octets)
+{
+    size_t left = v->expected_len - v->matched, len = octets.len < left ? octets.len : left;
+    bool same = memcmp(v->expected + v->matched, octets.ptr, len) == 0;
+
+    v->matched += len;
+    return same;
+}
+
 static void take_body(struct viewer *v, struct slice octets)
 {
-    if (octets.len > v->left) {
-        fail(v, "octets behind the answer");
+    if (octets.len > v->left || !is_expected(v, octets)) {
+        fail(v, octets.len > v->left ? "octets behind the answer" : "the answer of another");
         return;
     }
     v->left -= octets.len;
@@ -152,6 +165,7 @@ int viewer_dial(struct viewer *v, struct event_base *base, const struct viewer_o
 {
     v->ops = viewer_ops;
     v->state = VIEWER_DIALLING;
+    v->expected_len = v->matched = 0;
     buf_init(&v->head, HEAD_LIMIT);
     return conn_dial(&v->conn, base, &ops, port, number);
 }
@@ -160,7 +174,15 @@ void viewer_ask(struct viewer *v, struct slice request)
 {
     assert(v->state == VIEWER_IDLE);
     v->state = VIEWER_HEAD;
+    v->matched = 0;
     conn_send(&v->conn, request);
+}
+
+void viewer_expect(struct viewer *v, struct slice start)
+{
+    assert(start.len <= sizeof(v->expected));
+    memcpy(v->expected, start.ptr, start.len);
+    v->expected_len = start.len;
 }
 
 void viewer_close(struct viewer *v)

@@ -24,6 +24,8 @@ struct viewer_ops {
                       const char *why); /* closed; viewer_dial may be called again */
 };
 
+enum { VIEWER_EXPECTED_MAX = 64 };
+
 struct viewer {
     struct conn conn;
     const struct viewer_ops *ops;
@@ -31,11 +33,17 @@ struct viewer {
     uint64_t left; /* octets of the answer's body still to come */
     enum viewer_state state;
     int status;
+    char expected[VIEWER_EXPECTED_MAX]; /* how the body has to begin */
+    size_t expected_len, matched;
 };
 
 int viewer_dial(struct viewer *v, struct event_base *base, const struct viewer_ops *ops,
                 uint16_t port, size_t number) MUSTCHECK;
 void viewer_ask(struct viewer *v, struct slice request);
+
+/* The body of the answers from now on has to begin with @start, VIEWER_EXPECTED_MAX octets at most:
+ * the connection is broken when one does not. */
+void viewer_expect(struct viewer *v, struct slice start);
 void viewer_close(struct viewer *v);
 
 #endif

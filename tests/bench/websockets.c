@@ -83,7 +83,7 @@ static void on_ready(struct viewer *v)
 {
     struct crowd *c = of(v)->crowd;
 
-    viewer_ask(v, load_request(c->load, (uint64_t)(of(v) - c->sockets), 0, upgrade));
+    load_ask(c->load, v, (uint64_t)(of(v) - c->sockets), 0, upgrade);
 }
 
 static void on_head(struct viewer *v)
