@@ -17,15 +17,15 @@ ATTACH_S = 120
 class Fleet:
     """oneportd alone, with @count links of clients that are not ours. A path as far as loads are concerned."""
 
-    def __init__(self, bench, count):
-        self.bench, self.count = bench, count
+    def __init__(self, bench, count, workers=None):
+        self.bench, self.count, self.workers = bench, count, workers or bench.workers
         self.directory = bench.new_directory("fleet")
         self.stack = contextlib.ExitStack()
 
     def __enter__(self):
         with contextlib.ExitStack() as guard:
             guard.callback(self.stack.close)
-            self.server = new_server(self.bench, self.directory)
+            self.server = new_server(self.bench, self.directory, self.workers)
             self.stack.callback(self.server.stop)
             self.pids = [self.server.program.pid]
             self.empty = memory(self.pids)
@@ -97,8 +97,8 @@ def _beside_streams(bench, count):
 def _over_tunnels(bench, count):
     with Fleet(bench, count) as fleet:
         fleet.attach()
-        _cost(bench, fleet, fleet.pids, bench.sizes.warm_s, hosts=count)
-        return _cost(bench, fleet, fleet.pids, bench.sizes.scale_s, hosts=count)
+        _cost(bench, fleet, fleet.pids, bench.sizes.warm_s, hosts=count, check=True)
+        return _cost(bench, fleet, fleet.pids, bench.sizes.scale_s, hosts=count, check=True)
 
 
 def _cost(bench, path, pids, seconds, **options):

@@ -114,7 +114,7 @@ class Oneport(Path):
     one_link = True
 
     def start(self):
-        server = new_server(self.bench, self.directory)
+        server = new_server(self.bench, self.directory, self.bench.workers)
         self.stack.callback(server.stop)
         client = Client(server, str(self.origin_port), self.directory, name="bench", url=f"https://localhost:{self.line(server.port)}")
         self.stack.callback(client.stop)
@@ -123,9 +123,9 @@ class Oneport(Path):
         self.host = client.host
 
 
-def new_server(bench, directory):
+def new_server(bench, directory, workers):
     """No access log: none of the peers writes one."""
-    return Server(directory, bench.certificate, "--workers", bench.workers, "--access-log", "off", drain="100ms")
+    return Server(directory, bench.certificate, "--workers", workers, "--access-log", "off", drain="100ms")
 
 
 def nginx_conf(directory, workers, body):
