@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import subprocess
 from support.programs import clean_environment
 
 from .held import TOOLS, Failed, Held
+
+OPEN_S = 240
 
 
 def _options(path, keywords):
@@ -81,21 +84,31 @@ def bulk_meanwhile(path, target, into, **keywords):
 
 
 class WebSockets(Held):
-    """@count WebSockets that stay open for a `with` block."""
+    """@count WebSockets that stay open for a `with` block; with @least, as many as there can be."""
 
-    def __init__(self, directory, path, count):
+    def __init__(self, directory, path, count, least=None):
         super().__init__(directory, "load", "websockets", *_options(path, {"path": "/ws", "connections": count}))
-        opened = self.answer()
-        if opened["opened"] != count:
-            raise Failed(f"only {opened['opened']} of {count} WebSockets opened: {self.complaint()}")
-        self.open_s = opened["seconds"]
+        said = self.answer(OPEN_S)
+        self.opened, self.open_s = said["opened"] - said["lost"], said["seconds"]
+        if self.opened < (count if least is None else least):
+            complaint = self.complaint()
+            self.close()
+            raise Failed(f"only {self.opened} of {count} WebSockets opened: {complaint}")
 
-    def echo(self, rate, seconds, size=100):
+    def sweep(self, seconds, size):
+        """On how many an echo comes back, when each gets a message."""
+        rate = max(1, round(self.opened / seconds))
+        return self._echo(rate, self.opened / rate, size)["answered"]
+
+    def echo(self, rate, seconds, size):
         """Latencies of messages on a constant schedule."""
-        result = self.ask(f"echo {rate} {round(seconds * 1000)} {size}", seconds + 30)
+        result = self._echo(rate, seconds, size)
         if result["errors"]:
             raise Failed(f"{result['errors']} of {result['sent']} messages did not come back: {self.complaint()}")
         return result
+
+    def _echo(self, rate, seconds, size):
+        return self.ask(f"echo {rate} {math.ceil(seconds * 1000)} {size}", seconds + 30)
 
 
 class Stalled(Held):

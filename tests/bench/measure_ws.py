@@ -6,7 +6,7 @@ from . import loads
 from .held import Failed, Listener
 from .loads import milliseconds
 from .measure import LONG_BODY
-from .meter import memory
+from .meter import descriptors, memory
 from .paths import Direct
 
 SETTLE_S = 0.5  # buffers are given back behind the handshakes
@@ -15,34 +15,45 @@ MESSAGE = 100
 
 
 def viewers(bench, kind):
-    """Many WebSockets: memory of each end for an idle one, then echoes over all of them in turn. A path of one link has to
-    hold the large crowd as well."""
-    figures = _crowd(bench, kind, bench.sizes.viewers)
-    if kind.one_link and kind.name != "ssh":
-        many = _crowd(bench, kind, bench.sizes.crowd)
-        figures.update({f"crowd_{key}": value for key, value in many.items()})
-    return figures
+    """Many WebSockets: memory and descriptors of each end for an idle one, then echoes over all of them in turn. Then the large
+    crowd, and how many of it the path can hold: what opened and echoed, up to the crowd's size."""
+    sizes = bench.sizes
+    least = sizes.viewers if kind.one_link else 1  # it has to hold that many; what another holds is a figure
+    figures = _crowd(bench, kind, sizes.viewers, least)
+    most = figures["echoed"]
+    if most == sizes.viewers:
+        crowd = _crowd(bench, kind, sizes.crowd, least)
+        figures.update({f"crowd_{key}": value for key, value in crowd.items()})
+        most = crowd["echoed"]
+    return {"most": most, **figures}
 
 
-def _crowd(bench, kind, count):
+def _crowd(bench, kind, count, least):
     with kind(bench, bench.origins.app_port) as path:
         loads.rate(path, "/octets/200", connections=8, rate=200, time=milliseconds(bench.sizes.warm_s))
-        before = {end: memory(path.pids(end)) for end in path.ends}
-        with loads.WebSockets(path.directory, path, count) as crowd:
+        before = {end: _held_by(path, end) for end in path.ends}
+        with loads.WebSockets(path.directory, path, count, least) as crowd:
             time.sleep(SETTLE_S)
-            figures = {"opened": count, "open_per_s": count / max(crowd.open_s, 1e-3)}
-            for end, (resident, proportional) in before.items():
-                now = memory(path.pids(end))
-                figures[f"{end}_rss_kib"] = (now[0] - resident) / count / 1024
-                figures[f"{end}_pss_kib"] = (now[1] - proportional) / count / 1024
-            crowd.echo(bench.sizes.echo_rate, bench.sizes.warm_s, MESSAGE)
-            echo = crowd.echo(bench.sizes.echo_rate, bench.sizes.load_s, MESSAGE)
-        return {**figures, "echo_p50_ms": echo["p50_ms"], "echo_p99_ms": echo["p99_ms"]}
+            figures = {"opened": crowd.opened, "open_per_s": crowd.opened / max(crowd.open_s, 1e-3), **path.between()}
+            for end, held in before.items():
+                figures.update({f"{end}_{key}": (value - held[key]) / crowd.opened for key, value in _held_by(path, end).items()})
+            figures["echoed"] = crowd.sweep(bench.sizes.load_s, MESSAGE)
+            if figures["echoed"] == count:
+                echo = crowd.echo(bench.sizes.echo_rate, bench.sizes.load_s, MESSAGE)
+                figures.update({"echo_p50_ms": echo["p50_ms"], "echo_p99_ms": echo["p99_ms"]})
+            elif figures["echoed"] < least:
+                raise Failed(f"only {figures['echoed']} of {count} WebSockets echo: {crowd.complaint()}")
+        return figures
+
+
+def _held_by(path, end):
+    resident, proportional = memory(path.pids(end))
+    return {"rss_kib": resident / 1024, "pss_kib": proportional / 1024, "descriptors": descriptors(path.pids(end))}
 
 
 def interactive(bench, kind):
     """Echoes while a download takes all that the path can carry, and on a long line behind a transfer each way."""
-    return {**_saturated(bench, kind), **_long_line(bench, kind)}
+    return {**_saturated(bench, kind), **(_long_line(bench, kind) if kind.has_line else {})}
 
 
 def _saturated(bench, kind):

