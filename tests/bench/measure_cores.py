@@ -11,7 +11,6 @@ from .measure_scale import Fleet
 from .meter import Used
 
 CONNECTIONS = 64
-SLICES = 4  # of each load, taken in turn, so that the machine's moods meet all of them
 SELDOM = 100  # requests between two moves of a connection that is used for more than one tunnel
 STAY, MOVE = 1000000000, 1  # requests until a viewer's connection goes to its other tunnel
 # (workers, what viewers do): `one` is `stay` with tunnels of the first worker only, while the second has nothing to do.
@@ -28,7 +27,8 @@ def cores(bench, kind):
         homes = _homes(two, count)
         orders = {"stay": (_pairs(homes), STAY), "move": (_pairs(homes), MOVE), "one": (homes[0], STAY)}
         runs = {load: {(workers, way): load(bench, (one, two)[workers - 1], *orders[way]) for workers, way in RUNS} for load in (Full, Calm)}
-        for seconds in (bench.sizes.warm_s / SLICES, *[bench.sizes.load_s / SLICES] * SLICES):
+        slices = bench.sizes.slices
+        for seconds in (bench.sizes.warm_s / slices, *[bench.sizes.load_s / slices] * slices):
             for run in (run for load in runs.values() for run in load.values()):
                 run.go(seconds)
     figures = {"rate_2_over_1": runs[Full][2, "stay"].speed / runs[Full][1, "stay"].speed}

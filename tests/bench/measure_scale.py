@@ -74,36 +74,59 @@ def tunnels(bench, kind):
 
 
 def scale(bench, kind):
-    """CPU a request and memory a stream beside 1 to 10,000 open streams of one link; CPU a request over 1 to 10,000 tunnels."""
+    """CPU a request and memory a stream beside 1 to 10,000 open streams of one link; CPU a request and memory a tunnel over 1 to
+    10,000 tunnels. `over_alone` is against a second server, without streams or with one tunnel, that has the same load in turn: the
+    machine's moods meet both."""
     figures = {}
-    for count in bench.sizes.scale:
-        cpu, kib = _beside_streams(bench, count)
-        figures[f"streams_{count}_cpu_s_per_10k"] = cpu
-        figures[f"streams_{count}_kib"] = kib
-        figures[f"tunnels_{count}_cpu_s_per_10k"] = _over_tunnels(bench, count)
+    with Oneport(bench, bench.origins.app_port) as path, Fleet(bench, 1) as fleet:
+        fleet.attach()
+        for count in bench.sizes.scale:
+            for name, measured in (("streams", _beside_streams(bench, count, Cost(path, path.pids()))),
+                                   ("tunnels", _over_tunnels(bench, count, Cost(fleet, fleet.pids, hosts=1, check=True)))):
+                figures.update({f"{name}_{count}_{key}": value for key, value in measured.items()})
     return figures
 
 
-def _beside_streams(bench, count):
+def _beside_streams(bench, count, alone):
     with Oneport(bench, bench.origins.app_port) as path:
-        _cost(bench, path, path.pids(), bench.sizes.warm_s)
+        cost = Cost(path, path.pids())
+        cost.go(bench, bench.sizes.warm_s)
         before = memory(path.pids())
         with loads.WebSockets(path.directory, path, count):
             time.sleep(SETTLE_S)
             kib = (memory(path.pids())[0] - before[0]) / count / 1024
-            return _cost(bench, path, path.pids(), bench.sizes.scale_s), kib
+            return {**_in_turn(bench, cost, alone), "kib": kib}
 
 
-def _over_tunnels(bench, count):
+def _over_tunnels(bench, count, alone):
     with Fleet(bench, count) as fleet:
         fleet.attach()
-        _cost(bench, fleet, fleet.pids, bench.sizes.warm_s, hosts=count, check=True)
-        return _cost(bench, fleet, fleet.pids, bench.sizes.scale_s, hosts=count, check=True)
+        time.sleep(SETTLE_S)
+        kib = (memory(fleet.pids)[0] - fleet.empty[0]) / count / 1024
+        return {**_in_turn(bench, Cost(fleet, fleet.pids, hosts=count, check=True), alone), "kib": kib}
 
 
-def _cost(bench, path, pids, seconds, **options):
+def _in_turn(bench, cost, alone):
+    slices = bench.sizes.slices
+    for seconds in (bench.sizes.warm_s / slices, *[bench.sizes.scale_s / slices] * slices):
+        cost.go(bench, seconds)
+        alone.go(bench, seconds)
+    return {"cpu_s_per_10k": cost.of_10k(slices), "over_alone": cost.of_10k(slices) / alone.of_10k(slices)}
+
+
+class Cost:
     """CPU seconds per 10,000 requests at a fixed rate."""
-    rate = min(SCALE_RATE, bench.sizes.latency_rate)
-    with Used(pids) as used:
-        got = loads.rate(path, "/octets/200", connections=32, rate=rate, time=milliseconds(seconds), **options)
-    return used.cpu_s / got["ok"] * 1e4
+
+    def __init__(self, path, pids, **options):
+        self.path, self.pids, self.options = path, pids, options
+        self.slices = []  # (requests, CPU seconds)
+
+    def go(self, bench, seconds):
+        rate = min(SCALE_RATE, bench.sizes.latency_rate)
+        with Used(self.pids) as used:
+            got = loads.rate(self.path, "/octets/200", connections=32, rate=rate, time=milliseconds(seconds), **self.options)
+        self.slices.append((got["ok"], used.cpu_s))
+
+    def of_10k(self, last):
+        """Over the @last slices."""
+        return sum(cpu_s for _, cpu_s in self.slices[-last:]) / sum(requests for requests, _ in self.slices[-last:]) * 1e4

@@ -4,21 +4,25 @@ import json
 import statistics
 
 from . import svg
-from .goals import GOALS
+from .goals import FREE_CORES, GOALS, SCALE_LEAST
 
 REFERENCES = ("haproxy", "haproxy-tuned")
 
-# (test, figure, title): the columns of the main table and of the ratios.
-COLUMNS = (
+# (test, figure, title). The table of what matters first, and what more the paths have in common.
+MAIN = (
     ("requests", "requests_per_s", "requests/s"),
-    ("requests", "cpu_s_per_10k", "CPU-s per 10k"),
-    ("latency", "p99_ms", "p99 ms at a fixed rate"),
-    ("bulk", "down_mb_per_s", "MB/s down"),
-    ("bulk", "down_cpu_s_per_gb", "CPU-s per GB down"),
+    ("requests", "cpu_s_per_10k", "CPU-s per 10k requests"),
+    ("latency", "p99_ms", "p99 ms at {latency_rate:,}/s"),
+    ("bulk", "down_mb_per_s", "MB/s"),
+    ("bulk", "down_cpu_s_per_gb", "CPU-s per GB"),
+    ("viewers", "server_rss_kib", "KiB per WebSocket, server"),
+)
+MOST = ("viewers", "most", "most WebSockets")
+MORE = (
     ("bulk", "up_mb_per_s", "MB/s up"),
     ("bulk", "up_cpu_s_per_gb", "CPU-s per GB up"),
-    ("viewers", "server_rss_kib", "KiB per WebSocket, server"),
     ("viewers", "client_rss_kib", "KiB per WebSocket, client"),
+    ("viewers", "crowd_server_descriptors", "descriptors per WebSocket, server"),
     ("viewers", "echo_p99_ms", "echo p99 ms"),
     ("interactive", "busy_p99_ms", "echo p99 ms beside a download"),
     ("fair", "max_over_min", "max/min of 20 downloads"),
@@ -46,6 +50,11 @@ class Results:
     def paths(self, test):
         return self.rounds.get(test, {})
 
+    def metrics(self, test, path):
+        """What every round has a figure for."""
+        rounds = self.rounds[test][path]
+        return [name for name in rounds[0] if name != "round" and all(name in figures for figures in rounds)]
+
     def median(self, test, path, metric):
         """LookupError when it was not measured."""
         return statistics.median(figures[metric] for figures in self.rounds[test][path])
@@ -59,7 +68,7 @@ class Results:
         return statistics.median(ratios)
 
     def as_json(self):
-        medians = {test: {path: {metric: self.median(test, path, metric) for metric in rounds[0] if metric != "round"} for path, rounds in paths.items()}
+        medians = {test: {path: {metric: self.median(test, path, metric) for metric in self.metrics(test, path)} for path in paths}
                    for test, paths in self.rounds.items()}
         return {"settings": self.settings, "medians": medians, "rounds": self.rounds, "remarks": self.remarks}
 
@@ -68,41 +77,62 @@ def _table(head, rows):
     return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def _cells(path, columns, figure):
-    """One row; a dash where there is no figure."""
-    row = [path]
+def _cells(columns, figure, say=svg.number):
+    """One row's; a dash where there is no figure."""
+    cells = []
     for test, metric, _ in columns:
         try:
-            row.append(svg.number(figure(test, metric)))
+            cells.append(say(figure(test, metric)))
         except LookupError:
-            row.append("–")
-    return row
+            cells.append("–")
+    return cells
 
 
-def _measured(results):
-    """The columns that some path has a figure for."""
-    return [column for column in COLUMNS if any(column[1] in rounds[0] for rounds in results.paths(column[0]).values())]
+def _measured(results, columns):
+    """Those that some path has a figure for."""
+    return [column for column in columns if any(column[1] in results.metrics(column[0], path) for path in results.paths(column[0]))]
+
+
+def _titles(results, columns):
+    return [title.format(**results.settings) for _, _, title in columns]
+
+
+def _path_table(results, paths, head, columns, figure, more=(), more_cells=lambda path: []):
+    """A row a path; figure(path, test, metric)."""
+    if not (columns := _measured(results, columns)):
+        return ""
+    rows = [[path, *_cells(columns, lambda test, metric, path=path: figure(path, test, metric)), *more_cells(path)] for path in paths]
+    return _table([head, *_titles(results, columns), *_titles(results, more)], rows)
 
 
 def main_table(results, paths):
-    columns = _measured(results)
-    rows = [_cells(path, columns, lambda test, metric, path=path: results.median(test, path, metric)) for path in paths]
-    return _table(["path", *(title for _, _, title in columns)], rows) if columns else ""
+    def median(path, test, metric):
+        return results.median(test, path, metric)
+
+    def most(path):
+        """What opened; nobody tried for more than the crowd."""
+        return _cells([MOST], lambda test, metric: results.median(test, path, metric),
+                      lambda value: f"≥ {value:,.0f}" if value >= results.settings["crowd"] else f"{value:,.0f}")
+
+    if _measured(results, [MOST]):
+        return _path_table(results, paths, "path", MAIN, median, [MOST], most)
+    return _path_table(results, paths, "path", MAIN, median)
+
+
+def more_table(results, paths):
+    return _path_table(results, paths, "path", MORE, lambda path, test, metric: results.median(test, path, metric))
 
 
 def ratio_table(results, paths, reference):
-    columns = _measured(results)
-    rows = [_cells(path, columns, lambda test, metric, path=path: results.ratio(test, path, metric, reference)) for path in paths]
-    return _table([f"of {reference}", *(title for _, _, title in columns)], rows) if columns else ""
+    return _path_table(results, paths, f"of {reference}", MAIN + MORE, lambda path, test, metric: results.ratio(test, path, metric, reference))
 
 
 def details(results):
-    """Every figure of every test that has more than the main table shows."""
+    """Every figure of every test that has more than the tables above show."""
     for test, paths in results.rounds.items():
-        names = list(dict.fromkeys(name for rounds in paths.values() for name in rounds[0] if name != "round"))
-        columns = [(test, name, name) for name in names]
-        yield test, _table(["figure", *paths], [[name, *(_cells("", [column], lambda t, m, path=path: results.median(t, path, m))[1]
-                                                         for path in paths)] for name, column in zip(names, columns)])
+        names = list(dict.fromkeys(name for path in paths for name in results.metrics(test, path)))
+        rows = [[name, *(_cells([(test, name, "")], lambda t, m, path=path: results.median(t, path, m))[0] for path in paths)] for name in names]
+        yield test, _table(["figure", *paths], rows)
 
 
 def goal_table(results):
@@ -110,43 +140,62 @@ def goal_table(results):
     for goal in GOALS:
         if judged := goal.judge(results):
             sign = "≥" if goal.at_least else "≤"
-            rows.append([goal.text, svg.number(judged[0]), f"{sign} {goal.limit:g}", "yes" if judged[1] else "no"])
+            rows.append([goal.text, svg.number(judged[0]), f"{sign} {goal.limit:g}", judged[1]])
     return _table(["goal", "measured", "limit", "met"], rows) if rows else ""
 
 
 def text(results, paths):
+    """A page for people: the main table first, and where to find what it means."""
     settings = results.settings
-    parts = [f"# oneport {settings['commit']} on {settings['machine']}",
-             f"{settings['rounds']} interleaved rounds, medians, {settings['workers']} worker(s) each. {settings['versions']}",
-             f"Load on the machine before: {settings['load_before']}", main_table(results, paths)]
+    parts = ["# Performance",
+             f"oneport {settings['commit']}, {settings['date']}, on {settings['machine']}. {settings['rounds']} interleaved rounds, medians; "
+             f"{settings['workers']} worker(s) each. Load on the machine before: {settings['load_before']}. Made by `make bench`; "
+             "`tests/bench/README.md` says what is measured and how to read it.",
+             settings["versions"], main_table(results, paths)]
     parts += [ratio_table(results, paths, reference) for reference in REFERENCES if reference in paths and len(paths) > 1]
-    parts += [f"## {test}\n\n{table}" for test, table in details(results)]
+    if more := more_table(results, paths):
+        parts += ["## More", more]
     if goals := goal_table(results):
-        parts += [f"## goals\n\n{goals}"]
-    parts += [f"{remark['what']}: {remark['test']}, {remark['path']}: {remark['why']}" for remark in results.remarks]
+        parts += ["## Goals", goals]
+    if results.paths("cores") and settings["cores"] < FREE_CORES:
+        parts.append(f"One worker against two: the machine has {settings['cores']} cores, for which servers, load generators and clients compete. "
+                     "What a second worker brings cannot be seen there; what it costs can.")
+    if curves := [(name, title) for name, title, _ in _curve_charts(results)]:
+        parts += ["## Cost against size", *(f"![{title}]({name})" for name, title in curves)]
+    parts += [f"## {test}\n\n{table}" for test, table in details(results)]
+    parts += [f"{remark['what']}: {remark['test']}, {remark['path']}: {' '.join(remark['why'].split())}" for remark in results.remarks]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _curves(results, ending):
+def _curves(results, ending, least):
     """The lines of the scale test: {"streams": [(count, median)], "tunnels": ...}."""
     curves = {}
     for kind in ("streams", "tunnels"):
         for count in results.settings["scale"]:
             name = f"{kind}_{count}_{ending}"
-            if any(name in figures for figures in results.paths("scale").get("oneport", ())):
+            if count >= least and "oneport" in results.paths("scale") and name in results.metrics("scale", "oneport"):
                 curves.setdefault(kind, []).append((count, results.median("scale", "oneport", name)))
     return curves
 
 
+def _curve_charts(results):
+    """(file name, title, SVG text)"""
+    for ending, least, title in (("over_alone", 1, "CPU a request, of that without other streams or tunnels"),
+                                 ("cpu_s_per_10k", 1, "CPU seconds per 10,000 requests, both ends beside streams, server over tunnels"),
+                                 ("kib", SCALE_LEAST, "KiB per open stream, both ends, and per tunnel, server")):
+        if curves := _curves(results, ending, least):
+            yield f"scale-{ending}.svg".replace("_", "-"), title, svg.lines(title, "open streams on one link, or tunnels", curves)
+
+
 def charts(results, paths):
     """(file name, SVG text) of each chart that has something to show."""
-    for test, metric, title in _measured(results):
+    columns = _measured(results, MAIN + MORE)
+    for (test, metric, _), title in zip(columns, _titles(results, columns)):
         values = {path: results.median(test, path, metric) for path in paths
-                  if path in results.paths(test) and metric in results.paths(test)[path][0]}
+                  if path in results.paths(test) and metric in results.metrics(test, path)}
         yield f"{test}-{metric}.svg".replace("_", "-"), svg.bars(title, values)
-    for ending, title in (("cpu_s_per_10k", "CPU seconds per 10,000 requests"), ("kib", "KiB per open stream, both ends")):
-        if curves := _curves(results, ending):
-            yield f"scale-{ending}.svg".replace("_", "-"), svg.lines(title, "open streams on one link, or tunnels", curves)
+    for name, _, chart in _curve_charts(results):
+        yield name, chart
 
 
 def write(results, paths, directory):

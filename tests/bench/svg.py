@@ -43,26 +43,33 @@ def lines(title, x_title, series):
     """@series: {label: [(x, y), ...]}; x is logarithmic, y begins at 0 so that flat looks flat."""
     left, top, width, height = 70, 50, WIDTH - 250, 260
     points = [point for line in series.values() for point in line]
-    most = max(y for _, y in points) * 1.15 or 1
+    step = _step(max(y for _, y in points))
+    most = step * math.ceil(max(y for _, y in points) * 1.05 / step)
     decades = max(1, math.ceil(math.log10(max(x for x, _ in points))))
     place = lambda x, y: (left + math.log10(x) / decades * width, top + height - y / most * height)
     shapes = [_text(10, 24, title, size=15, weight="bold"), _text(left + width / 2, top + height + 42, x_title, "middle")]
-    shapes += _axes(left, top, width, height, decades, most)
+    shapes += _axes(left, top, width, height, decades, step, most)
     for row, (label, line) in enumerate(series.items()):
         shapes += _line(label, [place(x, y) for x, y in line], COLOURS[row % len(COLOURS)], left + width + 14, top + 14 + row * 20)
     return _page(top + height + 56, shapes)
 
 
-def _axes(left, top, width, height, decades, most):
+def _step(most):
+    """A round number that @most is four to ten of."""
+    power = 10 ** math.floor(math.log10(most / 4 if most > 0 else 1))
+    return next(step * power for step in (5, 2, 1) if step * power * 4 <= most or step == 1)
+
+
+def _axes(left, top, width, height, decades, step, most):
     shapes = []
-    for step in range(decades + 1):
-        x = left + step / decades * width
+    for decade in range(decades + 1):
+        x = left + decade / decades * width
         shapes += [f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{top + height}" stroke="#ddd"/>',
-                   _text(x, top + height + 18, f"{10 ** step:,}", "middle", 12)]
-    for step in range(5):
-        y = top + height - step / 4 * height
+                   _text(x, top + height + 18, f"{10 ** decade:,}", "middle", 12)]
+    for mark in range(round(most / step) + 1):
+        y = top + height - mark * step / most * height
         shapes += [f'<line x1="{left}" y1="{y:.1f}" x2="{left + width}" y2="{y:.1f}" stroke="#ddd"/>',
-                   _text(left - 6, y + 4, number(most * step / 4), "end", 12)]
+                   _text(left - 6, y + 4, f"{mark * step:.6g}", "end", 12)]
     return shapes
 
 
