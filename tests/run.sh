@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds and tests each VARIANT given, and ends with one line: N passed, N failed[, N skipped].
 #   run.sh release asan        FULL=1: also the tests marked full, every offset, documented defaults
-# Per variant: unit tests, the fuzzers' corpora, then the integration tests with the real programs; instructions are counted for
-# release alone.
+# Per variant: unit tests, the fuzzers' corpora, then the integration tests with the real programs. Release alone: instructions are
+# counted, and the benchmark has a smoke run.
 set -u
 cd "$(dirname "$0")/.."
 passed=0 failed=0 skipped=0
@@ -90,6 +90,7 @@ run_variant() { # VARIANT
     fi
     say "$variant: integration tests"
     run_integration "$variant" "$bin"
+    [ "$variant" != release ] || check bench-smoke make --no-print-directory bench-smoke # whether it works; judges no figures
 }
 
 mkdir -p "$logs"
