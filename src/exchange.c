@@ -42,6 +42,7 @@ struct exchange *exchange_new(struct worker *w, struct leg *near, const struct e
     x->owner = owner;
     x->request_ended = r->end;
     x->started_us = x->moved_us = loop_now_us(w->loop);
+    x->waiter.websocket = exchange_is_websocket(x);
     x->waiter.on_link = on_link;
     x->waiter.on_gone = on_gone;
     timer_init(&x->timer, w->loop, on_timer, x);
@@ -294,7 +295,7 @@ static void wait_for_link(struct exchange *x, struct tunnel *t, bool queued)
 void exchange_start(struct exchange *x, struct tunnel *t)
 {
     memcpy(x->name, t->name, sizeof x->name);
-    struct link *l = tunnel_pick(t);
+    struct link *l = tunnel_pick(t, exchange_is_websocket(x));
     t->exchanges++;
     exchange_moved(x);
     if (x->worker->server->draining)
@@ -323,7 +324,7 @@ bool exchange_retry(struct exchange *x, const struct leg_fault *why)
         (body_runs(x) && x->request_ended))
         return false;
     struct tunnel *t = registry_find(x->worker->registry, slice_str(x->name));
-    struct link *l = t != NULL ? tunnel_pick(t) : NULL;
+    struct link *l = t != NULL ? tunnel_pick(t, exchange_is_websocket(x)) : NULL;
     if (t == NULL || (body_runs(x) && (l == NULL || !link_takes(x, l))))
         return false;
     x->retried = true;

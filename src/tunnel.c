@@ -284,36 +284,49 @@ void tunnel_leave(struct tunnel *t, struct link *l, bool goodbye)
 
 /* ---- streams */
 
-struct link *tunnel_pick(const struct tunnel *t)
+/* For a request of one kind, the best last. */
+enum fitness { FITNESS_NONE, FITNESS_NO_WEBSOCKETS, FITNESS_FULL, FITNESS_ROOM };
+
+static enum fitness fitness_of(const struct link *l, bool websocket)
+{
+    if (!link_usable(l))
+        return FITNESS_NONE;
+    if (websocket && !h2_session_takes_websockets(l->session))
+        return FITNESS_NO_WEBSOCKETS;
+    return link_can_open(l, websocket) ? FITNESS_ROOM : FITNESS_FULL;
+}
+
+struct link *tunnel_pick(const struct tunnel *t, bool websocket)
 {
     struct link *best = NULL;
-    bool best_open = false;
+    enum fitness best_fitness = FITNESS_NONE;
     LIST_FOREACH (node, &t->links) {
         struct link *l = link_at(node);
-        if (!link_usable(l))
-            continue;
-        bool open = link_can_open(l, false);
-        if (!best || (open && !best_open) ||
-            (open == best_open && link_load(l) < link_load(best))) {
+        enum fitness fitness = fitness_of(l, websocket);
+        if (fitness > best_fitness ||
+            (best && fitness == best_fitness && link_load(l) < link_load(best))) {
             best = l;
-            best_open = open;
+            best_fitness = fitness;
         }
     }
     return best;
+}
+
+static bool has_room(const struct tunnel *t)
+{
+    const struct link *l = tunnel_pick(t, false);
+    return l && link_can_open(l, false);
 }
 
 /* As many as wait now, not more: one that has to wait again goes to the end of the queue. */
 void tunnel_wake(struct tunnel *t)
 {
     tunnel_refresh(t);
-    for (size_t n = t->n_waiters; n > 0; n--) {
-        struct link *l = tunnel_pick(t);
-        if (!l || !link_can_open(l, false))
-            return;
+    for (size_t n = t->n_waiters; n > 0 && has_room(t); n--) {
         struct waiter *w = waiter_pop(t);
         if (!w)
             return;
-        w->on_link(w, l);
+        w->on_link(w, tunnel_pick(t, w->websocket));
     }
 }
 

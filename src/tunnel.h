@@ -18,8 +18,10 @@ const char *tunnel_state_name(enum tunnel_state s);
  * exchange. */
 struct waiter {
     struct list_node node; /* linked iff waiting */
-    void (*on_link)(struct waiter *w,
-                    struct link *l);   /* @l can open a stream; unlinked before the call */
+    bool websocket;        /* what it needs a stream for */
+    /* @l is the best there is for it, which may be none for its kind: then it waits again.
+     * Unlinked before the call. */
+    void (*on_link)(struct waiter *w, struct link *l);
     void (*on_gone)(struct waiter *w); /* the name was dropped; unlinked before the call */
 };
 
@@ -71,8 +73,9 @@ void tunnel_join(struct tunnel *t, struct link *l, uint64_t now_us);
  * name is free at once. */
 void tunnel_leave(struct tunnel *t, struct link *l, bool goodbye);
 
-/* The least busy link that takes new streams, or NULL. */
-struct link *tunnel_pick(const struct tunnel *t);
+/* The link for a request of that kind: the least busy of those that have room for one, else the
+ * least busy of those that are up; NULL: none is. Looks at the links of this name, a handful. */
+struct link *tunnel_pick(const struct tunnel *t, bool websocket);
 /* A link can take a stream again or ceased to: waiters are looked at. */
 void tunnel_wake(struct tunnel *t);
 enum { TUNNEL_WAITERS_MAX = 256, WAITERS_MAX = 4096 };

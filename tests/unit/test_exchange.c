@@ -760,6 +760,23 @@ static void test_queue_timeout(void **state)
     l->websockets = 0;
 }
 
+/* One of several links has no room for WebSockets: they go on another, be it there or to come. */
+static void test_another_link_has_room(void **state)
+{
+    struct fixture *x = *state;
+    struct link *full = attach(x, 20);
+    full->websockets = 19;
+    struct near *n = start(x, 0, WEBSOCKET);
+    exchange_start(n->exchange, x->tunnel);
+    assert_int_equal(n->exchange->state, EXCHANGE_HELD);
+    struct link *other = attach(x, 20);
+    assert_ptr_equal(n->exchange->link, other);
+    struct near *second = start(x, 1, WEBSOCKET);
+    exchange_start(second->exchange, x->tunnel);
+    assert_ptr_equal(second->exchange->link, other); /* which is the busier one */
+    full->websockets = 0;
+}
+
 static void test_draining(void **state)
 {
     struct fixture *x = *state;
@@ -1313,6 +1330,7 @@ int main(void)
         TEST(test_cancel_while_held),
         TEST(test_queue),
         TEST(test_queue_timeout),
+        TEST(test_another_link_has_room),
         TEST(test_draining),
         TEST(test_refused_once),
         TEST(test_refused_twice),

@@ -517,7 +517,7 @@ static void test_take_over(void **state)
         if (rivals[i].first.len > 0)
             attach(x, "app", rivals[i].first, 1, 10);
         struct link *newcomer = attach(x, "app", rivals[i].second, 0, 10);
-        if (t->n_links != 1 || t->n_takeovers != 1 || tunnel_pick(t) != newcomer)
+        if (t->n_links != 1 || t->n_takeovers != 1 || tunnel_pick(t, false) != newcomer)
             fail_msg("%s: %zu links", rivals[i].what, t->n_links);
         assert_int_equal(t->state, TUNNEL_LIVE);
         registry_drop(registry_of(x), t);
@@ -599,18 +599,39 @@ static void test_pick(void **state)
 {
     struct fixture *x = *state;
     struct tunnel *t = claim(x, "app", true);
-    assert_null(tunnel_pick(t));
+    assert_null(tunnel_pick(t, false));
     struct link *a = attach(x, "app", INSTANCE_A, 0, 10);
     struct link *b = attach(x, "app", INSTANCE_A, 1, 1);
-    assert_ptr_equal(tunnel_pick(t), a);
+    assert_ptr_equal(tunnel_pick(t, false), a);
     assert_non_null(open_stream(a));
-    assert_ptr_equal(tunnel_pick(t), b);
+    assert_ptr_equal(tunnel_pick(t, false), b);
     assert_non_null(open_stream(b)); /* b is full now */
     assert_non_null(open_stream(a));
-    assert_ptr_equal(tunnel_pick(t), a);
+    assert_ptr_equal(tunnel_pick(t, false), a);
     link_close(a, 0);
-    assert_ptr_equal(tunnel_pick(t), b); /* full, but there */
-    assert_false(link_can_open(tunnel_pick(t), false));
+    assert_ptr_equal(tunnel_pick(t, false), b); /* full, but there */
+    assert_false(link_can_open(tunnel_pick(t, false), false));
+}
+
+/* Each link keeps streams for what is no WebSocket: one that is full for the one kind has room for
+ * the other, and a request goes where there is room for its kind. */
+static void test_pick_by_kind(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t = claim(x, "app", true);
+    struct link *a = attach(x, "app", INSTANCE_A, 0, 20);
+    struct link *b = attach(x, "app", INSTANCE_A, 1, 20);
+    assert_non_null(open_stream(b));
+    a->websockets = 19;
+    assert_ptr_equal(tunnel_pick(t, false), a);
+    assert_ptr_equal(tunnel_pick(t, true), b);
+    b->websockets = 19;
+    assert_ptr_equal(tunnel_pick(t, true), a); /* there is none: the least busy that is up */
+    assert_false(link_can_open(tunnel_pick(t, true), true));
+    a->websockets = b->websockets = 0;
+    assert_ptr_equal(tunnel_pick(t, true), a);
+    link_drain(a);
+    assert_ptr_equal(tunnel_pick(t, true), b);
 }
 
 struct held {
@@ -786,6 +807,7 @@ int main(void)
         TEST(test_flapping),
         TEST(test_few_takeovers),
         TEST(test_pick),
+        TEST(test_pick_by_kind),
         TEST(test_wait),
         TEST(test_wait_again),
         TEST(test_wait_for_stream),
