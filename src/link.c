@@ -42,6 +42,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     l->worker = w;
     l->slot = p->slot;
     l->pool = p->pool;
+    l->begun_us = loop_now_us(w->loop);
     snprintf(l->name, sizeof l->name, "%s", t->name);
     memcpy(l->owner, t->owner, OWNER_LEN);
     snprintf(l->instance, sizeof l->instance, "%.*s", SLICE_FMT(p->instance));
@@ -102,15 +103,25 @@ static struct tunnel *claim(struct link *l)
     return t;
 }
 
+static void turn_away(struct link *l, struct slice debug)
+{
+    LOG(WARN, "link comes too late", "name=%s slot=%u reason=%.*s", l->name, l->slot,
+        SLICE_FMT(debug));
+    h2_session_goaway(l->session, debug);
+    link_close(l, 0);
+}
+
 static void on_up(void *user)
 {
     struct link *l = user;
     struct tunnel *t = claim(l);
     char peer[INET6_ADDRSTRLEN + 8];
     if (t == NULL) {
-        LOG(WARN, "name lost", "name=%s", l->name);
-        h2_session_goaway(l->session, SLICE("name_lost"));
-        link_close(l, 0);
+        turn_away(l, SLICE("name_lost"));
+        return;
+    }
+    if (tunnel_has_ousted(t, l)) {
+        turn_away(l, SLICE("taken_over"));
         return;
     }
     sock_address_text(sock_peer(h2_session_sock(l->session)), true, peer, sizeof peer);

@@ -15,7 +15,6 @@
 #include "src/worker.h"
 
 enum link_state { LINK_ATTACHING, LINK_UP, LINK_DRAINING, LINK_DEAD };
-enum { INSTANCE_LEN = 32 };
 
 struct link {
     struct list_node in_tunnel; /* linked iff UP or DRAINING */
@@ -28,12 +27,12 @@ struct link {
     uint8_t owner[OWNER_LEN];
     char instance[INSTANCE_LEN + 1]; /* hex; empty: software that names none */
     unsigned slot;
-    bool pool;         /* shares the name with other instances */
-    bool replaced;     /* another link has its slot: no new streams */
-    bool goodbye;      /* the client sent GOAWAY: it leaves for good */
-    size_t websockets; /* of its open streams */
-    uint64_t up_us;
-    struct task wake; /* a stream has closed: who waits for one may go on */
+    bool pool;                /* shares the name with other instances */
+    bool replaced;            /* another link has its slot: no new streams */
+    bool goodbye;             /* the client sent GOAWAY: it leaves for good */
+    size_t websockets;        /* of its open streams */
+    uint64_t begun_us, up_us; /* monotonic: attached, joined */
+    struct task wake;         /* a stream has closed: who waits for one may go on */
     struct reap reap;
 };
 

@@ -216,6 +216,20 @@ enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_
     return JOIN_TOO_MANY;
 }
 
+bool tunnel_has_ousted(const struct tunnel *t, const struct link *l)
+{
+    struct place p = place_of(l);
+    return same_instance(l, &p) && slice_eq(slice_str(t->ousted), p.instance) &&
+           l->begun_us <= t->ousted_us && find_rival(t, &p) != NULL;
+}
+
+static void oust(struct tunnel *t, struct link *old)
+{
+    memcpy(t->ousted, old->instance, sizeof t->ousted);
+    t->ousted_us = tunnel_now_us(t);
+    link_take_over(old);
+}
+
 static bool is_in_the_way(const struct link *old, const struct link *l)
 {
     struct place p = place_of(l);
@@ -242,7 +256,7 @@ static void make_way(struct tunnel *t, const struct link *l)
         if (side_by_side(old, &p))
             link_replace(old);
         else
-            link_take_over(old);
+            oust(t, old);
     }
     assert(!old);
 }

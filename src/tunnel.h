@@ -10,6 +10,7 @@
 #include "src/registry.h"
 
 struct link;
+enum { INSTANCE_LEN = 32 };
 
 enum tunnel_state { TUNNEL_PENDING, TUNNEL_LIVE, TUNNEL_GRACED };
 const char *tunnel_state_name(enum tunnel_state s);
@@ -44,8 +45,10 @@ struct tunnel {
     uint64_t takeovers_us[6]; /* ring: when the last takeovers were */
     size_t n_takeovers;
     uint64_t flapping_until_us;
-    bool cookie_warned; /* rule R15a was logged */
-    uint64_t exchanges; /* since it was made */
+    char ousted[INSTANCE_LEN + 1]; /* the instance that was thrown out last; empty: none */
+    uint64_t ousted_us;            /* when */
+    bool cookie_warned;            /* rule R15a was logged */
+    uint64_t exchanges;            /* since it was made */
 };
 
 /* For registry.c. */
@@ -66,6 +69,9 @@ struct place {
 enum join_verdict { JOIN_OK, JOIN_TOO_MANY, JOIN_FLAPPING };
 enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_t max_links,
                                   uint64_t now_us, unsigned *retry_after_s) MUSTCHECK;
+/* @l was on its way when another instance threw its own out, and that other is here: its client
+ * has been told to leave, so @l must not throw out anybody. */
+bool tunnel_has_ousted(const struct tunnel *t, const struct link *l);
 /* The link is up: it joins, replaces its slot's old link, or takes over from another instance
  * (link_replace, link_take_over of link.h); then waiters go on. */
 void tunnel_join(struct tunnel *t, struct link *l, uint64_t now_us);

@@ -194,24 +194,38 @@ static const struct h2_session_ops peer_ops = {
     .on_closed = on_peer_closed,
 };
 
-/* A link that is up and has joined; it is the newest of the tunnel. */
-static struct link *attach(struct fixture *x, const char *name, struct slice instance,
-                           unsigned slot, uint32_t max_streams)
+/* A link whose client has not said hello yet: its end is in @theirs. */
+static struct link *begin(struct fixture *x, const char *name, struct slice instance, unsigned slot,
+                          struct sock **theirs)
+{
+    struct ticket t = {0};
+    struct sock *ours;
+    snprintf(t.name, sizeof(t.name), "%s", name);
+    memcpy(t.owner, alice, OWNER_LEN);
+    sock_pair(x->worker->loop, &ours, theirs);
+    return link_new(x->worker, ours, &t, &(struct place){instance, slot, false});
+}
+
+/* Its client says hello. */
+static void greet(struct fixture *x, struct sock *theirs, uint32_t max_streams)
 {
     struct h2_options o = {.max_streams = max_streams,
                            .ping_timeout_ms = 10000,
                            .settings_timeout_ms = 10000,
                            .buffer_limit = 1 << 20,
                            .stall_ms = 10000};
-    struct ticket t = {0};
-    struct sock *ours, *theirs;
     assert_in_range(x->n_peers, 0, PEERS_MAX - 1);
     struct h2_session **peer = &x->peers[x->n_peers++];
-    snprintf(t.name, sizeof(t.name), "%s", name);
-    memcpy(t.owner, alice, OWNER_LEN);
-    sock_pair(x->worker->loop, &ours, &theirs);
-    struct link *l = link_new(x->worker, ours, &t, &(struct place){instance, slot, false});
     *peer = h2_session_new(x->worker->loop, theirs, H2_SERVER, &o, &peer_ops, peer);
+}
+
+/* A link that is up and has joined; it is the newest of the tunnel. */
+static struct link *attach(struct fixture *x, const char *name, struct slice instance,
+                           unsigned slot, uint32_t max_streams)
+{
+    struct sock *theirs;
+    struct link *l = begin(x, name, instance, slot, &theirs);
+    greet(x, theirs, max_streams);
     for (int i = 0; i < WAIT_MS && l->state == LINK_ATTACHING; i++)
         turn(x, 1);
     assert_int_equal(l->state, LINK_UP);
@@ -525,6 +539,40 @@ static void test_take_over(void **state)
     }
 }
 
+static void await_links(struct fixture *x, size_t count)
+{
+    for (int i = 0; i < WAIT_MS && (size_t)stat_get(&x->worker->stats.links_open) != count; i++)
+        turn(x, 1);
+    assert_int_equal(stat_get(&x->worker->stats.links_open), count);
+}
+
+/* A second link that was on its way when its instance was thrown out throws out nobody; once the
+ * rival has left, or for a link that began later, all is as for any other. */
+static void test_too_late_to_take_over(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t = claim(x, "app", true);
+    struct sock *first, *second;
+    attach(x, "app", INSTANCE_A, 0, 10);
+    begin(x, "app", INSTANCE_A, 1, &first);
+    struct link *patient = begin(x, "app", INSTANCE_A, 2, &second);
+    struct link *b = attach(x, "app", INSTANCE_B, 0, 10);
+    await_links(x, 3); /* a's first is gone, two are on their way */
+    greet(x, first, 10);
+    await_links(x, 2);
+    assert_int_equal(t->n_takeovers, 1);
+    assert_ptr_equal(tunnel_pick(t, false), b);
+    link_close(b, 0);
+    greet(x, second, 10);
+    for (int i = 0; i < WAIT_MS && patient->state == LINK_ATTACHING; i++)
+        turn(x, 1);
+    assert_ptr_equal(tunnel_pick(t, false), patient);
+    attach(x, "app", INSTANCE_B, 0, 10);
+    turn(x, 2);
+    attach(x, "app", INSTANCE_A, 0, 10);
+    assert_int_equal(t->n_takeovers, 3);
+}
+
 static void test_flapping(void **state)
 {
     struct fixture *x = *state;
@@ -804,6 +852,7 @@ int main(void)
         TEST(test_slots),
         TEST(test_replace),
         TEST(test_take_over),
+        TEST(test_too_late_to_take_over),
         TEST(test_flapping),
         TEST(test_few_takeovers),
         TEST(test_pick),
