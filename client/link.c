@@ -214,7 +214,7 @@ struct link *link_open(const struct link_options *o, const struct url *attach, c
     fields_add(&m.fields, SLICE("ALPN"), SLICE("h2"));
     fields_add_printf(&m.fields, SLICE("Authorization"), "Bearer %s", ticket);
     fields_add_copy(&m.fields, SLICE("Oneport-Instance"), slice_str(o->instance));
-    fields_add(&m.fields, SLICE("Oneport-Link"), SLICE("0"));
+    fields_add_printf(&m.fields, SLICE("Oneport-Link"), "%u", o->slot);
     l->call = call_start(o->env, attach, &m, &call_ops, l);
     return l;
 }

@@ -12,6 +12,7 @@ struct link_options {
     const struct call_env *env;  /* borrowed: outlives the link */
     struct exchanges *exchanges; /* borrowed: likewise */
     const char *instance; /* borrowed: likewise; 128 random bits in hex, one for the process */
+    unsigned slot;        /* Oneport-Link: its place among the links of this process */
     struct h2_options h2;
 };
 

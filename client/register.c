@@ -45,6 +45,16 @@ static int64_t parse_time(const char *text)
     return end && *end == '\0' ? timegm(&tm) : 0;
 }
 
+static unsigned parse_links(const cJSON *o)
+{
+    const cJSON *limits = cJSON_GetObjectItemCaseSensitive(o, "limits");
+    double links = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(limits, "links"));
+
+    if (!(links >= 1)) /* which NaN is not either */
+        return 1;
+    return links < UINT16_MAX ? (unsigned)links : UINT16_MAX;
+}
+
 static int parse_members(const cJSON *o, struct grant *g, const char **reason)
 {
     char attach[REGISTER_URL_MAX], expires[64];
@@ -62,6 +72,7 @@ static int parse_members(const cJSON *o, struct grant *g, const char **reason)
         url_parse(slice_str(attach), &g->attach) < 0)
         return wrong(reason, "the attach address is not an https URL");
     g->expires_s = take_text(o, "expires", expires, sizeof(expires)) ? parse_time(expires) : 0;
+    g->links = parse_links(o);
     return 0;
 }
 

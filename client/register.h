@@ -21,6 +21,7 @@ struct grant {
     char ticket[REGISTER_TICKET_MAX];
     struct url attach; /* https */
     int64_t expires_s; /* wall clock; 0: not said */
+    unsigned links;    /* that one client may have at once; 1 where the server does not say */
 };
 
 struct register_ops {

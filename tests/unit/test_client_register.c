@@ -80,6 +80,36 @@ static void test_members(void **state)
     assert_int_equal(g.expires_s, 0);
 }
 
+static void test_limits(void **state)
+{
+    static const struct {
+        const char *limits;
+        unsigned links;
+    } limits[] = {
+        {"", 1},
+        {",\"limits\":{\"streams\":20000,\"links\":4,\"hold_ms\":4000}", 4},
+        {",\"limits\":{\"links\":1}", 1},
+        {",\"limits\":{\"links\":0}", 1},
+        {",\"limits\":{\"links\":-4}", 1},
+        {",\"limits\":{\"links\":\"4\"}", 1},
+        {",\"limits\":{\"links\":1e300}", UINT16_MAX},
+        {",\"limits\":{}", 1},
+        {",\"limits\":[4]", 1},
+        {",\"limits\":4", 1},
+        {",\"limits\":null", 1},
+    };
+
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+        char body[512];
+        struct grant g;
+        const char *reason;
+        snprintf(body, sizeof(body), "{" GOOD "%s}", limits[i].limits);
+        assert_int_equal(register_parse(slice_str(body), &g, &reason), 0);
+        if (g.links != limits[i].links)
+            fail_msg("%s: %u", limits[i].limits, g.links);
+    }
+}
+
 static void test_refusals(void **state)
 {
     struct fields f;
@@ -134,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_members),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_refusals_of_others),
         cmocka_unit_test(test_patience_has_an_end),
