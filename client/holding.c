@@ -26,6 +26,7 @@ static void set_ticket(struct holding *h, const char *ticket)
 {
     free(h->ticket);
     h->ticket = ticket ? xstrdup(ticket) : NULL;
+    h->ticket_no++;
     if (!is_kept(h))
         return;
     int err = tickets_put(h->o.ticket_file, h->server, h->o.name, h->ticket);

@@ -17,6 +17,7 @@ struct holding {
     struct holding_options o;
     char *server;                  /* owned: "https://example.com", the key of the ticket file */
     char *ticket;                  /* owned; NULL: none */
+    unsigned ticket_no;            /* goes up with each: tells a late answer about an older one */
     struct grant grant;            /* the newest */
     bool granted;                  /* grant holds something that the server still stands by */
     struct register_call *renewal; /* weak: it ends with its answer */

@@ -182,6 +182,7 @@ static bool make_tunnel(struct program *p)
         .server = &c->server,
         .name = c->subdomain,
         .ticket_file = p->ticket_file,
+        .links = 1,
         .h2 = {.max_streams = (uint32_t)c->max_streams,
                .keepalive_ms = c->keepalive_ms,
                .ping_timeout_ms = PING_TIMEOUT_MS,

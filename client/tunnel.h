@@ -1,4 +1,4 @@
-/* tunnel.h - the name that we share: registers it, keeps a link attached, renews the ticket,
+/* tunnel.h - the name that we share: registers it, keeps its links attached, renews the ticket,
  * leaves. contract 2, 3. */
 #ifndef CLIENT_TUNNEL_H
 #define CLIENT_TUNNEL_H
@@ -23,9 +23,10 @@ struct tunnel_options { /* all pointers are borrowed and outlive the tunnel */
     const struct url *server;
     const char *name;        /* asked for by the user; NULL: any */
     const char *ticket_file; /* NULL: tickets live in memory */
-    struct h2_options h2;
-    uint64_t max_retries;                             /* in a row; 0: for ever */
-    uint64_t leave_ms;                                /* for running exchanges when we leave */
+    unsigned links;          /* to keep up, at least 1; the server may allow fewer */
+    struct h2_options h2;    /* of each */
+    uint64_t max_retries;    /* in a row while no link is up; 0: for ever */
+    uint64_t leave_ms;       /* for running exchanges when we leave */
     void (*on_exit)(void *user, enum exit_code code); /* once; the tunnel does nothing more */
     void *user;
 };
