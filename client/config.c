@@ -8,7 +8,7 @@
 
 #define FIELD(member) .offset = offsetof(struct config, member)
 
-enum { DAY_MS = 24 * 3600 * 1000 };
+enum { DAY_MS = 24 * 3600 * 1000, LINKS_MAX = 16 };
 
 /* The name becomes a part of a path; whether it is a good one is the server's to say. */
 static int check_subdomain(const char *value)
@@ -66,10 +66,13 @@ static const struct opt rows[] = {
     {"ca", 0, OPT_TEXT, FIELD(ca), .value = "FILE",
      .help = "authorities that may sign the server's certificate, PEM; default: the system's"},
     {"insecure", 0, OPT_FLAG, FIELD(insecure), .help = "do not verify the server's certificate"},
+    {"links", 0, OPT_UINT, FIELD(links), .fallback = "1", .min = 1, .max = LINKS_MAX, .value = "N",
+     .help = "connections to keep to the server, which may allow fewer; a request takes the least "
+             "busy one"},
     {"max-streams", 0, OPT_UINT, FIELD(max_streams), .fallback = "20000", .min = 1, .max = 1000000,
-     .value = "N", .help = "requests and WebSockets at one time"},
+     .value = "N", .help = "requests and WebSockets at one time on each connection"},
     {"max-retries", 0, OPT_UINT, FIELD(max_retries), .fallback = "0", .value = "N",
-     .help = "give up after N failed retries in a row; 0: never"},
+     .help = "give up after N failed retries in a row while no connection is up; 0: never"},
     {"ticket-file", 0, OPT_TEXT, FIELD(ticket_file), .value = "FILE",
      .help = "where names asked for are kept; default: oneport/tickets.json under $XDG_STATE_HOME "
              "or ~/.local/state"},

@@ -96,13 +96,14 @@ static void watch_signals(struct program *p)
 static void raise_descriptors(const struct config *c)
 {
     struct rlimit limit;
+    uint64_t streams = c->links * c->max_streams;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
     limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < c->max_streams)
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < streams)
         LOG(WARN, "few descriptors for so many streams", "limit=%llu max_streams=%llu",
-            (unsigned long long)limit.rlim_cur, (unsigned long long)c->max_streams);
+            (unsigned long long)limit.rlim_cur, (unsigned long long)streams);
 }
 
 static bool make_tls(struct program *p)
@@ -182,7 +183,7 @@ static bool make_tunnel(struct program *p)
         .server = &c->server,
         .name = c->subdomain,
         .ticket_file = p->ticket_file,
-        .links = 1,
+        .links = (unsigned)c->links,
         .h2 = {.max_streams = (uint32_t)c->max_streams,
                .keepalive_ms = c->keepalive_ms,
                .ping_timeout_ms = PING_TIMEOUT_MS,

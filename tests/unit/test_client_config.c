@@ -28,6 +28,11 @@ static const struct {
      {"3000", "-hexample.com", "--connect-timeout=1s", "--origin-timeout=0", "--idle-timeout=1m",
       "--websocket-timeout=2h", "--keepalive=500ms", "--leave-timeout=0", "--server-timeout=3s"},
      OPT_RUN},
+    {"one link", {"3000", "-h", "example.com", "--links", "1"}, OPT_RUN},
+    {"most links", {"3000", "-h", "example.com", "--links=16"}, OPT_RUN},
+    {"no link", {"3000", "-h", "example.com", "--links", "0"}, OPT_WRONG},
+    {"too many links", {"3000", "-h", "example.com", "--links", "17"}, OPT_WRONG},
+    {"links are counted", {"3000", "-h", "example.com", "--links", "two"}, OPT_WRONG},
     {"help", {"--help"}, OPT_SHOWN},
     {"version", {"--version"}, OPT_SHOWN},
     {"nothing", {NULL}, OPT_WRONG},
@@ -49,7 +54,6 @@ static const struct {
     {"unknown", {"3000", "-h", "example.com", "--nope"}, OPT_WRONG},
     {"not yet: --token", {"3000", "-h", "example.com", "--token", "x"}, OPT_WRONG},
     {"not yet: --proxy", {"3000", "-h", "example.com", "--proxy", "http://p"}, OPT_WRONG},
-    {"not yet: --links", {"3000", "-h", "example.com", "--links", "2"}, OPT_WRONG},
     {"not yet: --config", {"3000", "-h", "example.com", "--config", "f"}, OPT_WRONG},
 };
 
@@ -86,6 +90,7 @@ static void test_defaults(void **state)
     assert_string_equal(c.server.authority, "example.com");
     assert_string_equal(c.origin.text, "localhost:3000");
     assert_int_equal(c.rewrite.mode, REWRITE_KEEP);
+    assert_int_equal(c.links, 1);
     assert_int_equal(c.max_streams, 20000);
     assert_int_equal(c.keepalive_ms, 15000);
     assert_int_equal(c.connect_ms, 5000);
