@@ -47,13 +47,14 @@ struct orphan {
     bool listening; /* it has said all, and only waits for its peer to have heard */
 };
 
-/* One-shot timer, embedded. Moving it later, and putting it to rest, is nearly free: its event stays
- * where it is in the kernel's queue and is looked at when it comes. */
+/* One-shot timer, embedded. Moving it later, and putting it to rest, is nearly free: its event
+ * stays where it is in the kernel's queue and is looked at when it comes. */
 struct timer {
     struct event event;
-    struct loop *loop;   /* borrowed: outlives every timer */
-    uint64_t due_us;     /* 0: not armed */
-    uint64_t pending_us; /* when the event comes, at or before due_us if armed; 0: it is not added */
+    struct loop *loop; /* borrowed: outlives every timer */
+    uint64_t due_us;   /* 0: not armed */
+    uint64_t
+        pending_us; /* when the event comes, at or before due_us if armed; 0: it is not added */
     void (*run)(void *user);
     void *user;
 };
@@ -100,7 +101,7 @@ void orphan_leave(struct orphan *o); /* it closed by itself; fine on one that wa
 
 void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user);
 void timer_arm(struct timer *t, uint64_t after_ms); /* replaces what was armed */
-void timer_rest(struct timer *t); /* not armed any more, but maybe soon again */
+void timer_rest(struct timer *t);                   /* not armed any more, but maybe soon again */
 void timer_stop(struct timer *t); /* likewise, and nothing of it is left: before it is freed */
 bool timer_armed(const struct timer *t);
 

@@ -11,8 +11,6 @@
 #include "h2mux/base/clock.h"
 
 enum {
-    SOCK_HIGH = 128 * 1024,     /* no more is framed while so much is queued */
-    NOTSENT_LOWAT = 128 * 1024, /* nor while so much waits in the kernel */
     READS_PER_TURN = 4,
     HEADER_LIST_MAX = 64 * 1024,
     GLITCH_BURST = 10000,
@@ -87,6 +85,13 @@ static void submit_settings(struct h2_session *s)
     nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, WINDOW_CONNECTION);
 }
 
+/* What waits in the kernel is as far ahead as what waits here. */
+static void set_lowat(struct h2_session *s)
+{
+    s->lowat = pace_queue(&s->pace);
+    sock_set_notsent_lowat(s->sock, (int)s->lowat);
+}
+
 struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_role role,
                                   const struct h2_options *o, const struct h2_session_ops *ops,
                                   void *user)
@@ -112,7 +117,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     library_open(s);
     submit_settings(s);
     sock_set_ops(sock, &session_sock_ops, s);
-    sock_set_notsent_lowat(sock, NOTSENT_LOWAT);
+    set_lowat(s);
     sock_read_ahead(sock);
     h2_session_mark(s);
     h2_session_arm(s);
@@ -134,22 +139,23 @@ void h2_session_mark(struct h2_session *s)
 static bool gather(struct h2_session *s)
 {
     schedule_preempt(s);
-    while (h2_session_chunk(s) < H2_OUT_CHUNK) {
+    while (h2_session_room(s)) {
         const uint8_t *frames;
         ssize_t n = nghttp2_session_mem_send(s->ng, &frames);
         if (n < 0)
             return false;
         if (n > 0 && buf_append(s->out, slice_make((const char *)frames, (size_t)n)) < 0)
             return false;
-        if (n == 0 && h2_session_chunk(s) < H2_OUT_CHUNK && !schedule_next(s))
+        if (n == 0 && h2_session_room(s) && !schedule_next(s))
             return true;
     }
     return true;
 }
 
-size_t h2_session_chunk(const struct h2_session *s)
+bool h2_session_room(const struct h2_session *s)
 {
-    return s->framed + buf_len(s->out);
+    size_t queue = pace_queue(&s->pace);
+    return s->framed + buf_len(s->out) < (queue < H2_OUT_CHUNK ? queue : H2_OUT_CHUNK);
 }
 
 void h2_session_write_out(struct h2_session *s)
@@ -172,7 +178,7 @@ static bool frame_and_write(struct h2_session *s, size_t most_queued)
     while (ok && sock_queued(s->sock) < most_queued) {
         s->framed = 0;
         ok = gather(s);
-        if (h2_session_chunk(s) == 0)
+        if (s->framed + buf_len(s->out) == 0)
             break;
         h2_session_write_out(s);
     }
@@ -186,7 +192,7 @@ static void run_flush(void *user)
     struct h2_session *s = user;
     if (s->dead)
         return;
-    if (!frame_and_write(s, SOCK_HIGH))
+    if (!frame_and_write(s, pace_queue(&s->pace)))
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
     else if (finished(s))
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
@@ -239,9 +245,22 @@ static void on_readable(void *user)
                        end == 0 ? "closed by the peer" : err_text((int)end), false);
 }
 
+static void keep_pace(struct h2_session *s)
+{
+    uint64_t sent = sock_sent(s->sock);
+    pace_sent(&s->pace, sent - s->sent_seen, loop_now_us(s->loop), s->backlogged);
+    s->sent_seen = sent;
+    s->backlogged = sock_queued(s->sock) > 0;
+    size_t queue = pace_queue(&s->pace);
+    if (queue >= 2 * s->lowat || 2 * queue <= s->lowat)
+        set_lowat(s);
+}
+
 static void on_sent(void *user)
 {
     struct h2_session *s = user;
+    if (!s->dead)
+        keep_pace(s);
     if (!s->dead && (nghttp2_session_want_write(s->ng) || schedule_waits(&s->schedule)))
         h2_session_mark(s);
 }

@@ -6,6 +6,7 @@
 
 #include "h2mux/base/bucket.h"
 #include "h2mux/h2mux.h"
+#include "h2mux/pace.h"
 #include "h2mux/schedule.h"
 #include "h2mux/window.h"
 
@@ -39,10 +40,15 @@ struct h2_session {
     struct buf *out;    /* borrowed from the loop while frames are gathered; NULL otherwise */
     size_t framed;      /* octets of this chunk that were written past `out` */
     struct schedule schedule;
+    struct pace pace;
+    uint64_t sent_seen; /* of sock_sent: told to pace */
+    size_t lowat;       /* TCP_NOTSENT_LOWAT as it is set */
+    bool backlogged;    /* something was queued when pace was last told */
     struct task flush, end;
     struct timer timer;
     uint64_t timer_due_us;
-    uint64_t created_us, last_rx_us, rtt_us;
+    uint64_t created_us, last_rx_us;
+    uint64_t rtt_us, rtt_least_us;           /* the last round trip, the shortest; 0: none yet */
     uint64_t ping_sent_us, ping_deadline_us; /* 0: no PING is out */
     struct budget budget;
     uint32_t learned; /* the largest window that a stream has grown to */
@@ -90,9 +96,9 @@ void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char 
 void h2_session_glitch(struct h2_session *s, const char *kind); /* one unit of nuisance */
 void h2_session_arm(struct h2_session *s); /* the timer, for whatever is due first */
 
-/* While frames are gathered: how large the chunk is; `out` goes into the sock before what follows.
- */
-size_t h2_session_chunk(const struct h2_session *s);
+/* While frames are gathered: whether the chunk may grow; `out` goes into the sock before what
+ * follows. */
+bool h2_session_room(const struct h2_session *s);
 void h2_session_write_out(struct h2_session *s);
 
 /* session_rx.c: nghttp2's callbacks. */

@@ -83,8 +83,11 @@ static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
         h2_session_glitch(s, "answer to no PING");
     memcpy(&sent, frame->ping.opaque_data, sizeof sent);
     s->ping_deadline_us = 0;
-    if (sent <= now && sent >= s->created_us)
+    if (sent <= now && sent >= s->created_us) {
         s->rtt_us = now - sent > 0 ? now - sent : 1;
+        if (s->rtt_least_us == 0 || s->rtt_us < s->rtt_least_us)
+            s->rtt_least_us = s->rtt_us;
+    }
     h2_session_arm(s);
 }
 
@@ -259,7 +262,7 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     struct h2_session *s = user;
     struct h2_stream *st = source->ptr;
     struct slice head = slice_make((const char *)header, FRAME_HEAD);
-    if (h2_session_chunk(s) >= H2_OUT_CHUNK)
+    if (!h2_session_room(s))
         return NGHTTP2_ERR_WOULDBLOCK;
     if (frame_in_place(s, st, head, length) < 0 && frame_by_copy(s, st, head, length) < 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE; /* never: a chunk and a frame fit */

@@ -212,6 +212,7 @@ static void fd_flush(struct sock *s)
             return;
         }
         buf_consume(&s->tx, (size_t)n);
+        s->tx_total += (size_t)n;
         s->sent = true;
     }
 }
@@ -456,6 +457,11 @@ void sock_write(struct sock *s, struct slice data)
 size_t sock_queued(const struct sock *s)
 {
     return buf_len(&s->tx) + buf_len(&s->early) + sock_gathered(s);
+}
+
+uint64_t sock_sent(const struct sock *s)
+{
+    return s->tx_total;
 }
 
 bool sock_unsend(struct sock *s, size_t octets)

@@ -67,6 +67,8 @@ void sock_write(struct sock *s, struct slice data);
 size_t sock_queued(const struct sock *s); /* octets taken that have not left (as they will leave:
                                              records when TLS) */
 
+uint64_t sock_sent(const struct sock *s); /* octets that have left so far, likewise */
+
 /* Puts @data back in front of what will be read: for whoever takes the sock over from a reader that
  * read ahead. */
 void sock_unread(struct sock *s, struct slice data);

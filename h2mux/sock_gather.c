@@ -62,6 +62,7 @@ void sock_gather_settle(struct sock *s)
         keep(s, g, sent - queued);
     }
     s->sent |= n > 0;
+    s->tx_total += n > 0 ? (size_t)n : 0;
     gather_clear(g);
 }
 

@@ -30,7 +30,8 @@ struct sock {
     bool shut_tx, fin_sent;
     bool tx_broken; /* a write failed: what is written vanishes */
     bool sent;      /* octets left since on_sent was called */
-    int failed;     /* enum err that reads return from now on; 0 */
+    uint64_t tx_total;
+    int failed; /* enum err that reads return from now on; 0 */
     struct event event;
     const struct sock_ops *ops; /* static */
     void *user;                 /* borrowed */

@@ -39,6 +39,7 @@ void sock_pair_flush(struct sock *s)
     if (data.len == 0 || buf_append(&s->pair->rx, data) < 0)
         return;
     buf_consume(&s->tx, data.len);
+    s->tx_total += data.len;
     s->sent = true;
     s->pair->starved = false;
     loop_defer(s->loop, &s->pair->ready);

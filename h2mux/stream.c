@@ -112,6 +112,16 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
     st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
 }
 
+/* A long line's window follows from the round trip it has when idle. Up to WINDOW_BUSY, all of them
+ * together, the time that a busy peer needs counts as well: that saves WINDOW_UPDATEs, and what is
+ * under way stays short all the same. */
+static uint64_t round_trip(const struct h2_stream *st)
+{
+    const struct h2_session *s = st->session;
+    bool small = (uint64_t)st->window.size * (s->open_bodies + 1) <= WINDOW_BUSY;
+    return small ? s->rtt_us : s->rtt_least_us;
+}
+
 static void leg_credit(struct leg *leg, size_t octets)
 {
     struct h2_stream *st = stream_of(leg);
@@ -122,7 +132,7 @@ static void leg_credit(struct leg *leg, size_t octets)
     if (s->dead || st->reset_sent)
         return;
     uint32_t grown =
-        window_credit(&st->window, octets, now, s->rtt_us, budget_may_grow(&s->budget));
+        window_credit(&st->window, octets, now, round_trip(st), budget_may_grow(&s->budget));
     if (grown > 0)
         nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)grown);
     if (grown > s->learned)
@@ -138,7 +148,7 @@ static void open_window(struct h2_stream *st, const struct message *m)
     struct h2_session *s = st->session;
     bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->window.size;
     uint32_t size = large && budget_may_grow(&s->budget)
-                        ? window_start(s->learned, s->open_bodies, s->budget.limit)
+                        ? window_start(s->learned, s->rtt_least_us, s->open_bodies, s->budget.limit)
                         : 0;
     if (size <= st->window.size || s->crowded)
         return;

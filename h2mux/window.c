@@ -34,10 +34,14 @@ uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint6
     return w->size;
 }
 
-uint32_t window_start(uint32_t learned, uint64_t bodies, uint64_t budget)
+uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64_t budget)
 {
-    uint64_t share = budget / 8 / (bodies + 1);
-    uint32_t size = learned < WINDOW_LEARNED_MAX ? learned : WINDOW_LEARNED_MAX;
+    uint64_t share = budget / 8 / (bodies + 1), line = rtt_us * WINDOW_LINE / 1000000;
+    uint32_t size = learned > WINDOW_INITIAL ? learned : WINDOW_INITIAL;
+    while (size < line && size < WINDOW_LEARNED_MAX)
+        size *= 2;
+    if (size > WINDOW_LEARNED_MAX)
+        size = WINDOW_LEARNED_MAX;
     while (size > share)
         size /= 2;
     return size > WINDOW_INITIAL ? size : 0;

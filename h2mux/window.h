@@ -15,6 +15,8 @@ enum {
     WINDOW_CROWD = 256,
     WINDOW_MAX = 8 * 1024 * 1024,
     WINDOW_LEARNED_MAX = 1024 * 1024, /* what a new body starts with at most */
+    WINDOW_LINE = 2500000,            /* octets a second: less is not expected of a line */
+    WINDOW_BUSY = 1024 * 1024,        /* all of them, where only a busy peer asks for more */
     WINDOW_CONNECTION = 16 * 1024 * 1024
 };
 
@@ -30,9 +32,10 @@ void window_init(struct window *w, uint32_t size);
 uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint64_t rtt_us,
                        bool may_grow);
 
-/* What a new body's window starts with where others have grown to @learned: that, as long as
- * @bodies of the size take no more than an eighth of the budget; 0: as it was announced. */
-uint32_t window_start(uint32_t learned, uint64_t bodies, uint64_t budget);
+/* What a new body's window starts with where others have grown to @learned, and where one round
+ * trip of @rtt_us on a line of WINDOW_LINE would take so much; as long as @bodies of the size take
+ * no more than an eighth of the budget. 0: as it was announced. */
+uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64_t budget);
 
 /* What a link holds of octets that arrived and did not leave. */
 struct budget {
