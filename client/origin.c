@@ -13,7 +13,7 @@
 
 enum {
     POOL_MAX = 100,
-    WINDOW = 64 * 1024,         /* octets of one answer that wait for the link */
+    WINDOW = 128 * 1024,        /* octets of one answer that wait for the link */
     WINDOW_CROWDED = 16 * 1024, /* likewise on new connections while there are more than CROWD */
     CROWD = 256,
     LINGER_MS = 2000, /* for what is still queued when a WebSocket has ended both ways */

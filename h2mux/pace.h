@@ -11,7 +11,7 @@
 
 enum {
     PACE_LEAST = 16 * 1024,   /* a frame: less would cost more than it saves */
-    PACE_MOST = 128 * 1024,   /* from 13 MB/s on */
+    PACE_MOST = 256 * 1024,   /* from 13 MB/s on */
     PACE_UNKNOWN = 64 * 1024, /* before anything was learned */
     PACE_QUEUE_US = 10000
 };

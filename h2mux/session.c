@@ -291,6 +291,13 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Up to an eighth less than it may be, so that links which came together do not speak together. */
+static uint64_t quiet_us(const struct h2_session *s)
+{
+    uint64_t us = s->options.keepalive_ms * 1000;
+    return us - s->created_us % (us / 8 + 1);
+}
+
 static uint64_t next_due(const struct h2_session *s, uint64_t now)
 {
     uint64_t due = UINT64_MAX;
@@ -299,7 +306,7 @@ static uint64_t next_due(const struct h2_session *s, uint64_t now)
     if (s->ping_deadline_us != 0)
         due = earlier(due, s->ping_deadline_us);
     else if (s->options.keepalive_ms != 0)
-        due = earlier(due, s->last_rx_us + s->options.keepalive_ms * 1000);
+        due = earlier(due, s->last_rx_us + quiet_us(s));
     if (!list_empty(&s->frozen))
         due = earlier(due, now + THAW_US);
     if (budget_tight(&s->budget))
@@ -364,7 +371,7 @@ static void check_ping(struct h2_session *s, uint64_t now, bool late)
     if (s->ping_deadline_us != 0 && now >= s->ping_deadline_us)
         h2_session_end(s, ERR_TIMEOUT, NGHTTP2_NO_ERROR, "no answer to PING", false);
     else if (s->ping_deadline_us == 0 && s->options.keepalive_ms != 0 &&
-             now >= s->last_rx_us + s->options.keepalive_ms * 1000)
+             now >= s->last_rx_us + quiet_us(s))
         h2_session_probe(s, s->options.ping_timeout_ms);
 }
 

@@ -14,7 +14,7 @@ enum {
     RECORD_MAX = 16384,     /* RFC 8446 5.1 */
     RECORD_OVERHEAD = 64,   /* its head, tag and content type, with room to spare */
     READ_AHEAD_MIN = 16384, /* a BIO_read of so much is OpenSSL reading ahead */
-    TX_BULK = 80 * 1024,
+    TX_BULK = 144 * 1024,
     READ_AHEAD = 68 * 1024 /* four full records */
 };
 
