@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/pool.h"
 #include "src/drain.h"
 #include "src/edge.h"
 #include "src/gate.h"
@@ -47,6 +48,7 @@ void worker_run(struct worker *w)
 static void *thread_main(void *arg)
 {
     worker_run(arg);
+    pool_drain();
     return NULL;
 }
 
