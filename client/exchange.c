@@ -89,6 +89,7 @@ void exchange_close(struct exchange *x, enum origin_end how)
     terminal_show_request(x->all->o.terminal, x->method, x->path, x->status, ms);
     x->state = EXCHANGE_DEAD;
     timer_stop(&x->timer);
+    task_cancel(&x->connect);
     let_origin_go(x, how);
     if (x->near)
         leg_untie(x->near); /* what it still holds leaves without us */
@@ -453,10 +454,19 @@ static const struct origin_ops origin_ops = {
     .on_error = origin_error,
 };
 
+void exchange_run_connect(void *user)
+{
+    struct exchange *x = user;
+
+    x->conn = origin_acquire(x->all->o.origin, x->fresh, &origin_ops, x);
+    if (origin_h1(x->conn))
+        origin_ready(x);
+}
+
 void exchange_connect(struct exchange *x, bool fresh)
 {
     x->state = EXCHANGE_CONNECTING;
-    x->conn = origin_acquire(x->all->o.origin, fresh, &origin_ops, x);
-    if (origin_h1(x->conn))
-        origin_ready(x);
+    x->fresh = fresh;
+    x->conn = NULL;
+    loop_defer(x->all->o.loop, &x->connect);
 }

@@ -45,6 +45,8 @@ struct exchange {
     bool request_ended; /* all of it has come */
     bool answer_ended;  /* all of the answer was passed on */
     bool retried;
+    bool fresh; /* no connection out of the pool will do */
+    struct task connect;
     unsigned interim;
     int status;           /* what the viewer was told; 0: nothing yet */
     uint64_t given, sent; /* body octets given to far, and gone by it */
@@ -56,7 +58,8 @@ struct exchange {
 };
 
 /* exchange.c */
-void exchange_connect(struct exchange *x, bool fresh);
+void exchange_connect(struct exchange *x, bool fresh); /* behind this turn's callbacks */
+void exchange_run_connect(void *exchange);
 void exchange_touch(struct exchange *x); /* an octet moved */
 void exchange_run_timer(void *exchange);
 void exchange_arm(struct exchange *x);         /* the timer, for the present state */

@@ -53,6 +53,7 @@ static struct exchange *exchange_new(struct exchanges *all, struct leg *near,
     buf_init(&x->early, WINDOW_MAX);
     fields_init(&x->trailers);
     timer_init(&x->timer, all->o.loop, exchange_run_timer, x);
+    task_init(&x->connect, exchange_run_connect, x);
     exchange_touch(x);
     x->started_us = x->progress_us;
     list_push(&all->list, &x->node);

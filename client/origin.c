@@ -37,6 +37,7 @@ struct origin_conn {
     struct h1_conn *h1;           /* owned */
     struct list_node node;        /* in origin->idle or origin->parting; unlinked while leased */
     uint64_t idle_since_us;
+    uint64_t idle_turn; /* of the loop, when it came into the pool */
     bool idle;       /* in the pool */
     bool used;       /* an exchange was served */
     bool keep_alive; /* what the last answer said */
@@ -128,21 +129,25 @@ static void into_pool(struct origin_conn *c)
     h1_conn_next(c->h1);
     c->idle = true;
     c->idle_since_us = loop_now_us(o->o.loop);
+    c->idle_turn = loop_turns(o->o.loop);
     list_push(&o->idle, &c->node);
     o->idle_count++;
     if (!timer_armed(&o->sweep))
         timer_arm(&o->sweep, o->o.idle_ms);
 }
 
-/* An answer to a question that nobody asked may be on its way up: the kernel is asked before the
- * connection is used. Under TLS what waits may be a session ticket; then a good connection is lost,
- * and nothing else. */
+/* An answer to a question that nobody asked may be on its way up. In a later turn than the one that it
+ * came into the pool in, its socket has been asked since, and it would be gone; in the same turn the
+ * kernel is asked. Under TLS what waits may be a session ticket; then a good connection is lost, and
+ * nothing else. */
 static bool is_quiet(const struct origin_conn *c)
 {
     char octet;
 
     if (h1_conn_surplus(c->h1) || h1_conn_head_octets(c->h1) > 0)
         return false;
+    if (c->idle_turn != loop_turns(c->origin->o.loop))
+        return true;
     return recv(sock_fd(h1_conn_sock(c->h1)), &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
 }

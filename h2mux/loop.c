@@ -10,6 +10,7 @@ struct loop {
     struct list_node soon, later; /* of loop_later: since the last tick, before it */
     struct timer tick;            /* armed while either holds any */
     bool stopping, turning;
+    uint64_t turns;
     uint64_t now_us; /* 0: to be read; kept only while turning */
     struct buf out;
     struct gather gather;
@@ -105,6 +106,7 @@ static void loop_turn(struct loop *l)
     if (!list_empty(&l->deferred) || !list_empty(&l->flushes) || !list_empty(&l->frames))
         flags = EVLOOP_NONBLOCK;
     l->turning = true;
+    l->turns++;
     l->now_us = 0; /* the wait is before the callbacks */
     event_base_loop(l->base, flags);
     l->now_us = 0;
@@ -112,6 +114,11 @@ static void loop_turn(struct loop *l)
     run_flushes(l);
     run_reaped(l);
     l->turning = false;
+}
+
+uint64_t loop_turns(const struct loop *l)
+{
+    return l->turns;
 }
 
 void loop_run(struct loop *l)
