@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+enum { GATHER_MIN = 2048 }; /* a copy of less costs less than sendmsg does over send */
+
 static bool owns(const struct sock *s)
 {
     return loop_gather(s->loop)->owner == s;
@@ -77,7 +79,7 @@ bool sock_gather(struct sock *s, struct slice data)
     struct gather *g = loop_gather(s->loop);
     bool lent = loop_scratch_holds(s->loop, data);
     if (!owns(s)) {
-        if (!lent || s->fd < 0 || !s->tx_ready)
+        if (!lent || data.len < GATHER_MIN || s->fd < 0 || !s->tx_ready)
             return false;
         gather_settle(g);
         g->owner = s;
