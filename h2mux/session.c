@@ -6,6 +6,7 @@
  * what comes late and is small does not queue behind bulk. */
 #include "session_int.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "h2mux/base/clock.h"
@@ -175,6 +176,7 @@ static bool frame_and_write(struct h2_session *s, size_t most_queued)
     bool ok = true;
     s->in_library++;
     s->out = loop_out(s->loop);
+    assert(buf_len(s->out) == 0); /* no session ends inside another one's callbacks */
     while (ok && sock_queued(s->sock) < most_queued) {
         s->framed = 0;
         ok = gather(s);
