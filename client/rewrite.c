@@ -31,11 +31,13 @@ static struct base origin_base(const struct rewrite *w)
     };
 }
 
-/* "host:80" and "host" are one authority where 80 is the scheme's own port. */
+/* "host:80", "host:" and "host" are one authority where 80 is the scheme's own port. */
 static struct slice without_default_port(struct slice scheme, struct slice authority)
 {
     struct slice port = slice_ieq(scheme, SLICE("https")) ? SLICE(":443") : SLICE(":80");
 
+    if (slice_ends(authority, SLICE(":")))
+        port = SLICE(":");
     if (slice_ends(authority, port))
         authority.len -= port.len;
     return authority;

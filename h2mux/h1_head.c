@@ -100,11 +100,11 @@ static bool ipv6_valid(struct slice address)
     return inet_pton(AF_INET6, text, &parsed) == 1;
 }
 
-/* ":" and the number, or nothing. */
+/* ":" and the number, ":" alone (RFC 3986 3.2.3), or nothing. */
 static bool port_valid(struct slice port)
 {
     uint64_t number;
-    if (port.len == 0)
+    if (port.len == 0 || slice_eq(port, SLICE(":")))
         return true;
     return port.ptr[0] == ':' && port.len <= PORT_TEXT_MAX &&
            slice_to_u64(slice_skip(port, 1), PORT_MAX, &number) == 0;
@@ -213,8 +213,11 @@ static int read_fields(struct head *h, struct slice lines)
     return err;
 }
 
+/* An empty port is the default one too, RFC 3986 6.2.3. */
 static struct slice without_port(struct slice authority, struct slice port)
 {
+    if (slice_ends(authority, SLICE(":")))
+        port = SLICE(":");
     return slice_ends(authority, port) ? slice_make(authority.ptr, authority.len - port.len)
                                        : authority;
 }

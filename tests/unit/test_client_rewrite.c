@@ -60,6 +60,7 @@ static const struct {
     {"3000", "origin", "https://app.example.com", "http://localhost:3000"},
     {"3000", "Origin", "HTTPS://APP.example.com", "http://localhost:3000"},
     {"3000", "origin", "https://app.example.com:443", "http://localhost:3000"},
+    {"3000", "origin", "https://app.example.com:", "http://localhost:3000"},
     {"3000", "origin", "https://evil.test", "https://evil.test"},
     {"3000", "origin", "https://app.example.com.evil.test", "https://app.example.com.evil.test"},
     {"3000", "origin", "http://app.example.com", "http://app.example.com"},

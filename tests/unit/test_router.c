@@ -28,6 +28,8 @@ static const struct {
     {"example.com", "my-app.example.com", ROUTE_TUNNEL, "my-app"},
     {"example.com", "My-App.Example.COM:8080", ROUTE_TUNNEL, "my-app"},
     {"example.com", "my-app.example.com.", ROUTE_TUNNEL, "my-app"},
+    {"example.com", "my-app.example.com:", ROUTE_TUNNEL, "my-app"},
+    {"example.com", "my-app.example.com.:", ROUTE_TUNNEL, "my-app"},
     {"example.com", "www.example.com", ROUTE_TUNNEL, "www"},
     {"example.com", LABEL_63 ".example.com", ROUTE_TUNNEL, LABEL_63},
     {"example.com", LABEL_63 "4.example.com", ROUTE_UNKNOWN, ""},
