@@ -4,7 +4,7 @@
 #include "client/translate.h"
 #include "client/upgrade.h"
 
-enum { INTERIM_MAX = 8, SMALL_ANSWER = 16 * 1024 };
+enum { INTERIM_MAX = 8, INTERIM_OCTETS_MAX = 16 * 1024, SMALL_ANSWER = 16 * 1024 };
 
 /* Short answers and event streams go before bulk on the link. */
 static bool is_interactive(const struct message *m, bool end)
@@ -27,8 +27,11 @@ static void pass_interim(struct exchange *x, struct message *m)
 
     if (!wanted || x->websocket || x->interim++ >= INTERIM_MAX)
         return;
-    if (translate_response(m) == 0)
-        x->near->ops->head(x->near, m, false);
+    if (translate_response(m) < 0 ||
+        x->interim_octets + m->fields.octets > (size_t)INTERIM_OCTETS_MAX)
+        return;
+    x->interim_octets += m->fields.octets;
+    x->near->ops->head(x->near, m, false);
 }
 
 static void pass_head(struct exchange *x, struct message *m, bool end)

@@ -48,9 +48,10 @@ struct exchange {
     bool fresh; /* no connection out of the pool will do */
     struct task connect;
     unsigned interim;
-    int status;           /* what the viewer was told; 0: nothing yet */
-    uint64_t given, sent; /* body octets given to far, and gone by it */
-    uint64_t unsent;      /* body octets given to near that have not gone */
+    size_t interim_octets; /* of the heads that were passed on */
+    int status;            /* what the viewer was told; 0: nothing yet */
+    uint64_t given, sent;  /* body octets given to far, and gone by it */
+    uint64_t unsent;       /* body octets given to near that have not gone */
     uint64_t started_us;
     uint64_t progress_us; /* when an octet last moved */
     struct timer timer;

@@ -182,6 +182,14 @@ static int check_log_format(const char *value)
     return strcmp(value, "text") == 0 || strcmp(value, "json") == 0 ? 0 : ERR_SYNTAX;
 }
 
+static int check_early_hints(const char *value)
+{
+    struct slice s = slice_str(value);
+    bool known =
+        slice_eq(s, SLICE("auto")) || slice_eq(s, SLICE("on")) || slice_eq(s, SLICE("off"));
+    return known ? 0 : ERR_SYNTAX;
+}
+
 static int check_port(const char *value)
 {
     uint16_t port;
@@ -263,6 +271,9 @@ static const struct opt rows[] = {
      .help = "links of one name at a time"},
     {.name = "max-body", .type = OPT_SIZE, .offset = FIELD(max_body), .fallback = "0", .max = INT64_MAX,
      .help = "largest request body; 0: no limit"},
+    {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",
+     .help = "103 responses: auto drops them towards proxies, many of which take one for the answer",
+     .check = check_early_hints, .wants = "auto, on or off"},
     {.name = "log-level", .type = OPT_TEXT, .offset = FIELD(log_level), .fallback = "info", .value = "LEVEL",
      .help = "error, warn, info or debug", .check = check_log_level, .wants = "error, warn, info or debug"},
     {.name = "log-format", .type = OPT_TEXT, .offset = FIELD(log_format), .fallback = "text", .value = "text|json",

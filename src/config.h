@@ -28,6 +28,7 @@ struct config {
     uint64_t attach_timeout_ms; /* --attach-timeout: TLS handshake, PTTH head, first SETTINGS: 10s
                                    each */
     uint64_t max_body;          /* --max-body: request body, 0: no limit */
+    const char *early_hints;    /* auto, on or off: rule R4 */
     const char *log_level, *log_format, *access_log;
     /* localtunnel's aliases, folded into the above by config_parse */
     const char *port, *address;

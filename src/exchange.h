@@ -74,6 +74,7 @@ struct exchange {
     uint64_t started_us, opened_us, moved_us; /* monotonic */
     uint64_t wait_us;                         /* spent HELD */
     uint64_t rx_octets, tx_octets;            /* bodies from and to the viewer */
+    size_t interim_octets;                    /* of heads before the final one, passed on */
     uint64_t forwarded;                       /* of rx_octets: what has left towards the client */
     const char *error;                        /* static: for the log */
     struct timer timer;

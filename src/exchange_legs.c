@@ -101,20 +101,34 @@ static void end_if_over(struct exchange *x)
         response_ended(x);
 }
 
+enum { INTERIM_OCTETS_MAX = 16 * 1024 }; /* rule R4; their number is bounded by the session */
+
+/* nginx before 1.29 takes any interim head but 100 and 101 for the final answer (N11). */
+static bool wants_hints(const struct exchange *x)
+{
+    struct slice mode = slice_str(x->worker->server->config->early_hints);
+    if (slice_eq(mode, SLICE("auto")))
+        return !x->request.viewer->proxied;
+    return slice_eq(mode, SLICE("on"));
+}
+
+/* HTTP/1.0 knows none, RFC 9110 15.2. */
 static bool wants_interim(const struct exchange *x, int status)
 {
     if (status == 100)
         return x->request.translated.expects;
-    /* nginx takes any other for the final answer (N11), HTTP/1.0 knows none (RFC 9110 15.2) */
-    return status == 103 && !x->request.viewer->proxied && x->request.head->minor_version == 1;
+    return status == 103 && x->request.head->minor_version == 1 && wants_hints(x);
 }
 
 static void interim(struct exchange *x, struct message *m)
 {
     bool cut = false;
-    if (wants_interim(x, m->status) && x->state == EXCHANGE_OPEN &&
-        translate_response(m, slice_str(x->worker->server->config->domain), &cut))
-        x->near->ops->head(x->near, m, false);
+    if (!wants_interim(x, m->status) ||
+        !translate_response(m, slice_str(x->worker->server->config->domain), &cut) ||
+        x->interim_octets + m->fields.octets > (size_t)INTERIM_OCTETS_MAX)
+        return;
+    x->interim_octets += m->fields.octets;
+    x->near->ops->head(x->near, m, false);
 }
 
 static bool client_failed(const struct message *m)

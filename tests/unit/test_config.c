@@ -59,7 +59,7 @@ static const struct {
     {{"-d", "x.org", "--nonsense"}, "--nonsense"},
     {{"-d", "x.org", "--tokens", "f"}, "--tokens"},
     {{"-d", "x.org", "--links", "2"}, "--links"},
-    {{"-d", "x.org", "--early-hints", "on"}, "--early-hints"},
+    {{"-d", "x.org", "--early-hints", "yes"}, "--early-hints"},
     {{"-d", "x.org", "--config", "f"}, "--config"},
     {{"-d", "x.org", "--check"}, "--check"},
     {{"-d", "x.org", "--workers", "257"}, "--workers"},
@@ -130,6 +130,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.max_links, 4);
     assert_int_equal(c.max_sockets, 10);
     assert_int_equal(c.max_body, 0);
+    assert_string_equal(c.early_hints, "auto");
     assert_string_equal(c.access_log, "-");
     assert_false(c.secure);
     config_deinit(&c);

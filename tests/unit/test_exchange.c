@@ -325,6 +325,7 @@ static int setup(void **state)
     x->config = (struct config){.domain = "example.com",
                                 .state_dir = x->dir,
                                 .log_format = "text",
+                                .early_hints = "auto",
                                 .pending_ms = 60000,
                                 .name_grace_ms = 600000,
                                 .keepalive_ms = 15000,
@@ -595,18 +596,26 @@ static void test_early_answer(void **state)
 
 /* ---- interim heads */
 
+#define ONLY_FINAL "response:204. end "
+#define HINT_FIRST "103 [a=b] response:204. end "
+
 static const struct {
+    const char *id;
     int status;
     bool expects, proxied;
     int minor;
+    const char *hints; /* --early-hints */
     const char *want;
 } interims[] = {
-    {100, true, false, 1, "100 response:204. end "},
-    {100, false, false, 1, "response:204. end "},
-    {103, false, false, 1, "103 [a=b] response:204. end "}, /* R15a here too */
-    {103, false, true, 1, "response:204. end "},            /* N11 */
-    {103, false, false, 0, "response:204. end "},           /* RFC 9110 15.2 */
-    {102, true, false, 1, "response:204. end "},
+    {"H6 100 was asked for", 100, true, false, 1, "auto", "100 " ONLY_FINAL},
+    {"R4 100 was not", 100, false, false, 1, "auto", ONLY_FINAL},
+    {"R4 R15a 103", 103, false, false, 1, "auto", HINT_FIRST},
+    {"R4 103 to a proxy", 103, false, true, 1, "auto", ONLY_FINAL},
+    {"R4 103 to a proxy, on", 103, false, true, 1, "on", HINT_FIRST},
+    {"R4 103, on", 103, false, false, 1, "on", HINT_FIRST},
+    {"R4 103, off", 103, false, false, 1, "off", ONLY_FINAL},
+    {"R4 103 to HTTP/1.0", 103, false, false, 0, "on", ONLY_FINAL}, /* RFC 9110 15.2 */
+    {"R4 102", 102, true, false, 1, "on", ONLY_FINAL},
 };
 
 static void test_interim(void **state)
@@ -617,15 +626,33 @@ static void test_interim(void **state)
         struct near *n = start(x, 0, GET);
         n->exchange->request.translated.expects = interims[i].expects;
         n->viewer.proxied = interims[i].proxied;
+        x->config.early_hints = interims[i].hints;
         n->head.minor_version = interims[i].minor;
         exchange_start(n->exchange, x->tunnel);
         struct far *f = await_far(x, i + 1);
         answer(f, interims[i].status, interims[i].status == 103 ? "set-cookie" : NULL,
                "a=b; Domain=example.com", false);
         answer(f, 204, NULL, NULL, true);
+        print_message("%s\n", interims[i].id);
         check_told(x, interims[i].want);
         message_deinit(&n->head);
     }
+}
+
+/* R4: of all interim heads together so much, and no more. */
+static void test_interim_octets(void **state)
+{
+    struct fixture *x = *state;
+    char hint[9 * 1024 + 1] = "";
+    attach(x, 10);
+    memset(hint, 'x', sizeof hint - 1);
+    start(x, 0, GET)->head.minor_version = 1;
+    exchange_start(x->near[0].exchange, x->tunnel);
+    struct far *f = await_far(x, 1);
+    answer(f, 103, "link", hint, false);
+    answer(f, 103, "link", hint, false);
+    answer(f, 204, NULL, NULL, true);
+    check_told(x, "103 " ONLY_FINAL);
 }
 
 static void test_cookie_of_the_base_domain(void **state)
@@ -1321,6 +1348,7 @@ int main(void)
         TEST(test_slow_origin),
         TEST(test_early_answer),
         TEST(test_interim),
+        TEST(test_interim_octets),
         TEST(test_cookie_of_the_base_domain),
         TEST(test_hold_then_link),
         TEST(test_hold_timeout),
