@@ -71,8 +71,9 @@ bool h2_session_takes_websockets(
     const struct h2_session *s); /* the peer announced ENABLE_CONNECT_PROTOCOL */
 uint32_t h2_session_peer_limit(const struct h2_session *s); /* its MAX_CONCURRENT_STREAMS */
 uint32_t
-h2_session_open_streams(const struct h2_session *s);    /* unfinished, waiting resets included */
-uint64_t h2_session_rtt_us(const struct h2_session *s); /* 0: not measured yet */
+h2_session_open_streams(const struct h2_session *s); /* unfinished, waiting resets included */
+uint32_t h2_session_lost_streams(const struct h2_session *s); /* those that its end cut */
+uint64_t h2_session_rtt_us(const struct h2_session *s);       /* 0: not measured yet */
 uint64_t h2_session_last_rx_us(const struct h2_session *s);
 
 /* PING now; dead if not one octet arrives within @ms. A probe that runs is only ever shortened. */

@@ -461,6 +461,7 @@ static void last_words(struct h2_session *s, uint32_t code)
 static void end_now(struct h2_session *s, int err, uint32_t code, const char *reason, bool silent)
 {
     s->dead = true;
+    s->lost_streams = s->open_streams;
     task_cancel(&s->flush);
     task_cancel(&s->end);
     timer_stop(&s->timer);
@@ -577,6 +578,11 @@ uint32_t h2_session_peer_limit(const struct h2_session *s)
 uint32_t h2_session_open_streams(const struct h2_session *s)
 {
     return s->open_streams;
+}
+
+uint32_t h2_session_lost_streams(const struct h2_session *s)
+{
+    return s->lost_streams;
 }
 
 uint64_t h2_session_rtt_us(const struct h2_session *s)

@@ -29,7 +29,7 @@ struct h2_session {
     nghttp2_session *ng;              /* owned */
     struct list_node streams;
     struct list_node frozen; /* streams whose RST_STREAM waits for a token; still counted */
-    uint32_t open_streams, open_bodies;
+    uint32_t open_streams, open_bodies, lost_streams;
     bool up, acked, goaway_sent, goaway_received, dead;
     bool crowded;   /* new streams get the small window */
     int in_library; /* depth of nghttp2 calls: what must not run inside them is deferred */

@@ -60,6 +60,20 @@ void exchange_moved(struct exchange *x)
     x->moved_us = loop_now_us(x->worker->loop);
 }
 
+void exchange_log(struct exchange *x, enum exchange_event event)
+{
+    static const char *const names[] = {
+        [EVENT_AWAY] = "tunnel_away",
+        [EVENT_FULL] = "stream_limit",
+        [EVENT_SILENT] = "origin_timeout",
+        [EVENT_IDLE] = "body_idle",
+    };
+    uint64_t suppressed;
+    if (log_limit_pass(&x->worker->exchange_log[event], loop_now_us(x->worker->loop), &suppressed))
+        LOG(INFO, names[event], "name=%s viewer=%s suppressed=%llu", x->name,
+            x->request.viewer->address, (unsigned long long)suppressed);
+}
+
 /* ---- the end
  * ------------------------------------------------------------------------------------------------------------
  */
@@ -226,13 +240,21 @@ void exchange_arm(struct exchange *x)
     timer_arm(&x->timer, ms); /* only --hold can be 0: then nothing is held */
 }
 
+/* It has waited enough, or may not wait at all: for a link, or for room on one. */
+static void give_up_waiting(struct exchange *x)
+{
+    exchange_log(x, x->queued ? EVENT_FULL : EVENT_AWAY);
+    exchange_fail(x, x->queued ? FAIL_BUSY : FAIL_AWAY);
+}
+
 static void open_on(struct exchange *x, struct link *l)
 {
     struct message *m = x->request.head;
     uint64_t now = loop_now_us(x->worker->loop);
     x->far = link_open(l, m, x->request.end, &exchange_far_events, x);
     if (x->far == NULL) {
-        exchange_fail(x, FAIL_BUSY);
+        x->queued = true;
+        give_up_waiting(x);
         return;
     }
     x->link = l;
@@ -264,7 +286,7 @@ static void on_link(struct waiter *w, struct link *l)
         bool queued_before = x->queued;
         x->queued = true;
         if (!tunnel_wait(x->tunnel, w, loop_now_us(x->worker->loop)))
-            exchange_fail(x, FAIL_BUSY);
+            give_up_waiting(x);
         else if (!queued_before)
             exchange_arm(x); /* its time in the queue runs from the first time it was passed over */
         return;
@@ -286,7 +308,7 @@ static void wait_for_link(struct exchange *x, struct tunnel *t, bool queued)
     x->tunnel = t;
     if (!tunnel_wait(t, &x->waiter, loop_now_us(x->worker->loop))) {
         x->tunnel = NULL;
-        exchange_fail(x, queued ? FAIL_BUSY : FAIL_AWAY);
+        give_up_waiting(x);
         return;
     }
     exchange_arm(x);
@@ -374,10 +396,12 @@ static void time_head(struct exchange *x)
     const struct config *c = x->worker->server->config;
     uint64_t quiet = quiet_ms(x);
     if (uploading(x) && quiet >= c->idle_timeout_ms) {
+        exchange_log(x, EVENT_IDLE);
         exchange_fail(x, viewer_owes_body(x) ? FAIL_REQUEST_TIMEOUT : FAIL_RESPONSE_TIMEOUT);
         return;
     }
     if (c->origin_timeout_ms != 0 && quiet >= c->origin_timeout_ms) {
+        exchange_log(x, EVENT_SILENT);
         exchange_fail(x, FAIL_RESPONSE_TIMEOUT);
         return;
     }
@@ -392,6 +416,7 @@ static void time_idle(struct exchange *x, uint64_t limit_ms)
 {
     uint64_t quiet = quiet_ms(x);
     if (quiet >= limit_ms) {
+        exchange_log(x, EVENT_IDLE);
         x->error = "body_idle";
         x->state == EXCHANGE_UPGRADED ? exchange_restart(x)
                                       : exchange_fail(x, FAIL_RESPONSE_TIMEOUT);
@@ -406,7 +431,7 @@ static void on_timer(void *user)
     const struct config *c = x->worker->server->config;
     switch (x->state) {
     case EXCHANGE_HELD:
-        exchange_fail(x, x->queued ? FAIL_BUSY : FAIL_AWAY);
+        give_up_waiting(x);
         break;
     case EXCHANGE_OPEN:
         time_head(x);

@@ -6,6 +6,11 @@
 
 extern const struct leg_events exchange_near_events, exchange_far_events; /* exchange_legs.c */
 
+/* What an operator counts (http-rules "Failure → viewer → operator"): at most a line a second of
+ * each. */
+enum exchange_event { EVENT_AWAY, EVENT_FULL, EVENT_SILENT, EVENT_IDLE };
+void exchange_log(struct exchange *x, enum exchange_event event);
+
 bool exchange_is_websocket(const struct exchange *x);
 void exchange_moved(struct exchange *x); /* an octet did, in either direction */
 void exchange_arm(struct exchange *x);   /* the timer, for the state it is in */

@@ -139,10 +139,14 @@ static bool client_failed(const struct message *m)
 static void client_failure(struct exchange *x, struct message *m, bool end)
 {
     struct slice type = fields_value(&m->fields, SLICE("oneport-error"));
-    LOG(INFO, "origin failed", "name=%s error=%s", x->name, log_value(type));
+    enum failure why = failure_from_client(m->status, type);
+    if (why == FAIL_RESPONSE_TIMEOUT)
+        exchange_log(x, EVENT_SILENT);
+    else
+        LOG(INFO, "origin failed", "name=%s error=%s", x->name, log_value(type));
     if (end && x->request_ended)
         far_is_over(x);
-    exchange_fail(x, failure_from_client(m->status, type));
+    exchange_fail(x, why);
 }
 
 static void warn_cookie(struct exchange *x)

@@ -176,8 +176,8 @@ static void on_idle(void *user)
 static void on_closed(void *user, int err, const char *reason)
 {
     struct link *l = user;
-    LOG(INFO, "link_lost", "name=%s error=%s reason=%s", l->name, err_text(err),
-        log_value(slice_str(reason)));
+    LOG(INFO, "link_lost", "name=%s inflight=%u error=%s reason=%s", l->name,
+        h2_session_lost_streams(l->session), err_text(err), log_value(slice_str(reason)));
     if (err == ERR_ABUSE)
         LOG(WARN, "tunnel_abuse", "name=%s kind=%s", l->name, log_value(slice_str(reason)));
     forget(l);

@@ -74,6 +74,7 @@ struct worker {
     pthread_t thread;
     struct list_node listeners, gates, edges, links, exchanges;
     struct log_limit no_tunnel_log, bad_request_log; /* events that a stranger can repeat at will */
+    struct log_limit exchange_log[4];                /* likewise, by enum exchange_event */
     struct worker_stats stats;
 };
 
