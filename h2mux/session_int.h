@@ -5,6 +5,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "h2mux/base/bucket.h"
+#include "h2mux/base/log.h"
 #include "h2mux/h2mux.h"
 #include "h2mux/pace.h"
 #include "h2mux/schedule.h"
@@ -55,6 +56,7 @@ struct h2_session {
     uint64_t rx_since_ping;
     uint64_t withheld; /* connection credit kept back while the budget is spent */
     struct bucket glitches, resets;
+    struct log_limit refusals; /* a line a second of what the peer can repeat at will */
     struct reap reap;
 };
 

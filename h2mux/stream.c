@@ -245,6 +245,14 @@ static void over_if_both(struct h2_stream *st)
         leg_untie(&st->leg);
 }
 
+static void log_refusal(struct h2_session *s, const struct message *m, const char *reason)
+{
+    uint64_t suppressed;
+    if (log_limit_pass(&s->refusals, loop_now_us(s->loop), &suppressed))
+        LOG(WARN, "request refused", "reason=%s authority=%s suppressed=%llu",
+            log_value(slice_str(reason)), log_value(m->authority), (unsigned long long)suppressed);
+}
+
 static void give_head(struct h2_stream *st, struct message *m, bool end)
 {
     struct h2_session *s = st->session;
@@ -257,6 +265,7 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
         return;
     }
     if (!settle_authority(m)) {
+        log_refusal(s, m, "host is not :authority");
         fail_stream(st, NGHTTP2_PROTOCOL_ERROR);
         return;
     }

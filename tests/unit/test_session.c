@@ -241,6 +241,7 @@ static bool far_reset(void *user)
     return ((struct world *)user)->far.was_reset;
 }
 
+/* H4, H13 */
 static void test_get(void **state)
 {
     struct world *w = open_world(&defaults);
@@ -329,6 +330,7 @@ static void test_stalled_stream_stops_alone(void **state)
     close_world(w);
 }
 
+/* Q29, R13 */
 static void test_trailers(void **state)
 {
     struct world *w = open_world(&defaults);
@@ -347,7 +349,7 @@ static void test_trailers(void **state)
     close_world(w);
 }
 
-/* RFC 8441: each direction ends by itself. */
+/* W7: RFC 8441: each direction ends by itself. */
 static void test_websocket_half_close(void **state)
 {
     struct world *w = open_world(&defaults);
@@ -365,8 +367,8 @@ static void test_websocket_half_close(void **state)
     close_world(w);
 }
 
-/* RFC 9113 8.1: answered before the upload ended; the rest is not wanted, and that is no failure.
- */
+/* D12: RFC 9113 8.1: answered before the upload ended; the rest is not wanted, and that is no
+ * failure. */
 static void test_early_answer_stops_upload(void **state)
 {
     struct world *w = open_world(&defaults);
@@ -404,6 +406,47 @@ static void test_reset_codes(void **state)
         struct end *told = rows[i].from_opener ? &w->far : &w->near;
         assert_int_equal(told->fault.h2_code, rows[i].want);
         assert_int_equal(told->fault.unprocessed, rows[i].unprocessed);
+        close_world(w);
+    }
+}
+
+static const struct {
+    const char *id, *authority, *host, *other_host;
+    const char *want; /* the authority that the far end sees; NULL: reset */
+} hosts[] = {
+    {"D1 the same", "demo.example.com", "DEMO.example.com", NULL, "DEMO.example.com"},
+    {"D1 host alone", "", "demo.example.com", NULL, "demo.example.com"},
+    {"D1 different", "demo.example.com", "other.example.com", NULL, NULL},
+    {"D1 another port", "demo.example.com", "demo.example.com:81", NULL, NULL},
+    {"D1 host twice", "demo.example.com", "demo.example.com", "demo.example.com", NULL},
+};
+
+static bool far_here_or_near_reset(void *user)
+{
+    return far_here(user) || near_reset(user);
+}
+
+static void test_hosts(void **state)
+{
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        struct world *w = open_world(&defaults);
+        struct message m;
+        print_message("%s\n", hosts[i].id);
+        message_init(&m);
+        m.method = SLICE("GET");
+        m.scheme = SLICE("https");
+        m.authority = slice_str(hosts[i].authority);
+        m.path = SLICE("/");
+        fields_add(&m.fields, SLICE("host"), slice_str(hosts[i].host));
+        if (hosts[i].other_host != NULL)
+            fields_add(&m.fields, SLICE("host"), slice_str(hosts[i].other_host));
+        w->near.leg = h2_stream_open(w->opener, &m, true, &near_events, &w->near);
+        message_deinit(&m);
+        turns_until(w->loop, far_here_or_near_reset, w);
+        if (hosts[i].want == NULL)
+            assert_int_equal(w->near.fault.h2_code, 1 /* PROTOCOL_ERROR */);
+        else
+            assert_string_equal(w->far.authority, hosts[i].want);
         close_world(w);
     }
 }
@@ -568,6 +611,7 @@ int main(void)
         cmocka_unit_test(test_websocket_half_close),
         cmocka_unit_test(test_early_answer_stops_upload),
         cmocka_unit_test(test_reset_codes),
+        cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_resets_are_paced),
         cmocka_unit_test(test_lost_link),
         cmocka_unit_test(test_goaway_lets_streams_finish),
