@@ -1,5 +1,5 @@
-/* test_h1_body.c - h1_body.c: bodies of every framing, whole and cut at each octet. RFC
- * 9112 6.3, 7.1; Q27-Q29. */
+/* test_h1_body.c - h1_body.c: bodies of every framing, whole, cut at each octet and in random
+ * pieces. RFC 9112 6.3, 7.1; Q27-Q29. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "h2mux/h1.h"
+#include "pieces.h"
 
 #define IN(text)                                                                                   \
     {                                                                                              \
@@ -45,16 +46,29 @@ static void feed(struct h1_body *b, struct slice piece, struct outcome *o)
     free(exact);
 }
 
-static void run_pieces(struct h1_body *b, struct slice in, size_t cut, bool by_octets,
-                       struct outcome *o)
+/* How a body is cut: in two at `at`, or in pieces of random length. */
+struct cut {
+    size_t at;
+    uint32_t seed; /* 0: in two; 1: octet by octet */
+};
+
+static size_t piece_len(struct cut *cut, size_t done, size_t left)
+{
+    if (cut->seed == 0)
+        return done == 0 && cut->at < left ? cut->at : left;
+    return cut->seed == 1 ? 1 : next_piece(&cut->seed, left);
+}
+
+static void run_pieces(struct h1_body *b, struct slice in, struct cut cut, struct outcome *o)
 {
     *o = (struct outcome){.err = ERR_OK};
     buf_init(&o->payload, 1 << 20);
-    feed(b, slice_make(in.ptr, by_octets ? 0 : cut), o);
-    for (size_t at = by_octets ? 0 : cut; at < in.len;) {
-        size_t n = by_octets ? 1 : in.len - at;
+    if (cut.seed == 0 && cut.at == 0)
+        feed(b, SLICE(""), o);
+    for (size_t at = 0, n; at < in.len; at += n) {
+        n = piece_len(&cut, at, in.len - at);
+        n = n > 0 ? n : in.len;
         feed(b, slice_make(in.ptr + at, n), o);
-        at += n;
     }
     o->done = b->done;
     o->eof = h1_body_eof(b);
@@ -155,39 +169,48 @@ static const struct row {
     {"Q35 obs-fold", H1_CHUNKED, -1, IN("0\r\nA: b\r\n c\r\n\r\n"), ERR_SYNTAX, 0, "", NULL, 0},
 };
 
-static void check_outcome(const struct row *row, size_t cut, struct h1_body *b, struct outcome *o)
+static void check_outcome(const struct row *row, struct cut cut, struct h1_body *b,
+                          struct outcome *o)
 {
     char trailers[256] = "";
     if (o->err != row->err)
-        fail_msg("%s: cut at %zu: %d (%s), want %d", row->id, cut, o->err,
+        fail_msg("%s: cut at %zu, seed %u: %d (%s), want %d", row->id, cut.at, cut.seed, o->err,
                  b->reason ? b->reason : "-", row->err);
     if (!slice_eq(buf_slice(&o->payload), slice_str(row->payload)))
-        fail_msg("%s: cut at %zu: payload \"%.*s\"", row->id, cut,
+        fail_msg("%s: cut at %zu, seed %u: payload \"%.*s\"", row->id, cut.at, cut.seed,
                  SLICE_FMT(buf_slice(&o->payload)));
     assert_int_equal(row->err < 0, b->reason != NULL);
     if (row->err < 0)
         return;
     if (o->used != row->in.len - row->left || o->eof != row->eof)
-        fail_msg("%s: cut at %zu: used %zu, end %d", row->id, cut, o->used, o->eof);
+        fail_msg("%s: cut at %zu, seed %u: used %zu, end %d", row->id, cut.at, cut.seed, o->used,
+                 o->eof);
     assert_int_equal(b->done, row->eof == ERR_OK);
     if (b->done)
         trailers_of(b, trailers, sizeof(trailers));
     if (strcmp(trailers, row->trailers) != 0)
-        fail_msg("%s: cut at %zu: trailers %s", row->id, cut, trailers);
+        fail_msg("%s: cut at %zu, seed %u: trailers %s", row->id, cut.at, cut.seed, trailers);
+}
+
+static void check_body(const struct row *row, struct cut cut)
+{
+    struct h1_body b;
+    struct outcome o;
+    h1_body_init(&b, row->framing, row->length);
+    run_pieces(&b, row->in, cut, &o);
+    check_outcome(row, cut, &b, &o);
+    buf_release(&o.payload);
+    h1_body_deinit(&b);
 }
 
 static void bodies_are_decoded(void **state)
 {
-    for (const struct row *row = rows; row < rows + COUNT(rows); row++)
-        for (size_t cut = 0; cut <= row->in.len + 1; cut++) { /* the last round: octet by octet */
-            struct h1_body b;
-            struct outcome o;
-            h1_body_init(&b, row->framing, row->length);
-            run_pieces(&b, row->in, cut, cut > row->in.len, &o);
-            check_outcome(row, cut, &b, &o);
-            buf_release(&o.payload);
-            h1_body_deinit(&b);
-        }
+    for (const struct row *row = rows; row < rows + COUNT(rows); row++) {
+        for (size_t at = 0; at <= row->in.len; at++)
+            check_body(row, (struct cut){.at = at});
+        for (uint32_t seed = 1; seed <= PIECES_ROUNDS; seed++)
+            check_body(row, (struct cut){.seed = seed});
+    }
 }
 
 /* @before, then @fill @times, then @after. */
@@ -208,7 +231,7 @@ static const struct {
     {"Q29 a trailer over 8 KiB", "0\r\nA: ", "b", 8186, "\r\n\r\n", ERR_LIMIT},
 };
 
-static void check_limit(size_t i, bool by_octets)
+static void check_limit(size_t i, uint32_t seed)
 {
     struct h1_body b;
     struct outcome o;
@@ -220,7 +243,7 @@ static void check_limit(size_t i, bool by_octets)
     err |= buf_append(&in, slice_str(limits[i].after));
     assert_int_equal(err, ERR_OK);
     h1_body_init(&b, H1_CHUNKED, -1);
-    run_pieces(&b, buf_slice(&in), buf_len(&in), by_octets, &o);
+    run_pieces(&b, buf_slice(&in), (struct cut){.at = buf_len(&in), .seed = seed}, &o);
     if (o.err != limits[i].err || b.done != (o.err == ERR_OK))
         fail_msg("%s: %d (%s)", limits[i].id, o.err, b.reason ? b.reason : "-");
     buf_release(&o.payload);
@@ -230,10 +253,9 @@ static void check_limit(size_t i, bool by_octets)
 
 static void limits_are_kept(void **state)
 {
-    for (size_t i = 0; i < COUNT(limits); i++) {
-        check_limit(i, false);
-        check_limit(i, true);
-    }
+    for (size_t i = 0; i < COUNT(limits); i++)
+        for (uint32_t seed = 0; seed <= PIECES_ROUNDS; seed++)
+            check_limit(i, seed);
 }
 
 static void payload_is_never_copied(void **state)

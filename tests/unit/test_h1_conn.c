@@ -1,6 +1,7 @@
 /* test_h1_conn.c - HTTP/1.1 connection ends against a peer that speaks octets: what is told, in
  * which order, whatever way the octets are cut; what is written; windows, upgrades, ends.
  * h1_conn.h; RFC 9112. */
+#include "pieces.h"
 #include "wire.h"
 
 #include "h2mux/base/clock.h"
@@ -340,13 +341,13 @@ static const struct reading {
     {"trailers", H1_CLIENT,
      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx-sum: 1\r\n\r\n", STAYS,
      "200 trailers x-sum=1 . done", false},
-    {"204 whatever it says", H1_CLIENT,
+    {"R6 204 whatever it says", H1_CLIENT,
      "HTTP/1.1 204 None\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
      STAYS, "204 . done 200 'x' end . done", false},
-    {"304", H1_CLIENT,
+    {"R7 304", H1_CLIENT,
      "HTTP/1.1 304 Same\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
      STAYS, "304 . done 200 'x' end . done", false},
-    {"HEAD", H1_CLIENT,
+    {"R5 HEAD", H1_CLIENT,
      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
      "chunked\r\n\r\n",
      STAYS, "200 . done 200 . done", true},
@@ -354,7 +355,7 @@ static const struct reading {
      "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 103 "
      "Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
      STAYS, "100 103 103 200 'hi' end . done", false},
-    {"until close; the next has no answer", H1_CLIENT, "HTTP/1.0 200 OK\r\n\r\nhello", FIN,
+    {"R11 until close; the next has no answer", H1_CLIENT, "HTTP/1.0 200 OK\r\n\r\nhello", FIN,
      "200 'hello' end . done reset:-6 error:-6", false},
     {"until close and empty", H1_CLIENT, "HTTP/1.0 200 OK\r\n\r\n", FIN,
      "200 end . done reset:-6 error:-6", false},
@@ -407,32 +408,40 @@ static void test_reading(void **state)
             run_reading(&readings[i], cut);
 }
 
-/* Every octet in a packet of its own. */
-static void test_reading_octets(void **state)
+static void run_reading_in_packets(const struct reading *r, uint32_t seed)
 {
-    for (size_t i = 0; i < sizeof readings / sizeof *readings; i++) {
-        const struct reading *r = &readings[i];
-        struct world *w = open_over(r->role, WIRE_TCP);
-        w->to_head = r->to_head;
-        if (r->role == H1_CLIENT)
-            ask(w);
-        for (const char *c = r->in; *c != '\0'; c++) {
-            sock_write(w->wire.b.sock, slice_make(c, 1));
-            turns_until(w->wire.loop, wire_always, w);
-        }
-        settle(w);
-        settle(w);
-        if (r->ending == FIN)
-            sock_shutdown(w->wire.b.sock);
-        settle(w);
-        if (r->ending == RST) {
-            sock_abort(w->wire.b.sock);
-            w->wire.b.sock = NULL;
-        }
-        settle(w);
-        check_told(w, r->what, r->want);
-        close_world(w);
+    char what[128];
+    struct slice in = slice_str(r->in);
+    struct world *w = open_over(r->role, WIRE_TCP);
+    snprintf(what, sizeof what, "%s, in packets of seed %u", r->what, seed);
+    w->to_head = r->to_head;
+    if (r->role == H1_CLIENT)
+        ask(w);
+    for (size_t at = 0, n; at < in.len; at += n) {
+        n = seed == 0 ? 1 : next_piece(&seed, in.len - at);
+        sock_write(w->wire.b.sock, slice_make(in.ptr + at, n));
+        turns_until(w->wire.loop, wire_always, w);
     }
+    settle(w);
+    settle(w);
+    if (r->ending == FIN)
+        sock_shutdown(w->wire.b.sock);
+    settle(w);
+    if (r->ending == RST) {
+        sock_abort(w->wire.b.sock);
+        w->wire.b.sock = NULL;
+    }
+    settle(w);
+    check_told(w, what, r->want);
+    close_world(w);
+}
+
+/* Every octet in a packet of its own, and packets of random length. */
+static void test_reading_packets(void **state)
+{
+    for (size_t i = 0; i < sizeof readings / sizeof *readings; i++)
+        for (uint32_t seed = 0; seed < 3; seed++)
+            run_reading_in_packets(&readings[i], seed);
 }
 
 /* The head's time begins with its first octet, once a request: empty lines do not prolong it. */
@@ -470,7 +479,7 @@ static void test_head_limit(void **state)
 
 /* ---- order */
 
-/* Nothing of the next request is judged before its turn, however malformed it is. */
+/* Q38: nothing of the next request is judged before its turn, however malformed it is. */
 static void test_next_is_asked_for(void **state)
 {
     struct world *w = open_world(H1_SERVER);
@@ -703,7 +712,7 @@ static const struct writing {
      NULL,
      "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhi",
      true},
-    {"1.0 keeps alive",
+    {"Q40 1.0 keeps alive",
      H1_SERVER,
      {.peer_1_0 = true},
      200,
@@ -940,8 +949,8 @@ static const struct {
     {"request without", H1_CLIENT, 3, true, NULL, true, ""},
 };
 
-/* The message must not look complete: it is given up, and the exchange hears it before the owner.
- * Nothing is told inside the op. */
+/* R9, D4, H12: the message must not look complete: it is given up, and the exchange hears it before
+ * the owner. Nothing is told inside the op. */
 static void test_broken_promises(void **state)
 {
     for (size_t i = 0; i < sizeof broken_promises / sizeof *broken_promises; i++) {
@@ -1076,8 +1085,8 @@ static void test_hangup_behind_answer(void **state)
 static const char upgrade_request[] =
     "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
 
-/* What the viewer sent early waits until it is wanted; then both directions are octets, each with
- * its own end. */
+/* W6, W7: what the viewer sent early waits until it is wanted; then both directions are octets,
+ * each with its own end. */
 static void test_upgrade(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
@@ -1131,6 +1140,7 @@ static void test_upgrade_half_close(void **state)
     close_world(w);
 }
 
+/* W7 */
 static void test_upgrade_reset(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
@@ -1238,7 +1248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reading),
-        cmocka_unit_test(test_reading_octets),
+        cmocka_unit_test(test_reading_packets),
         cmocka_unit_test(test_head_begin),
         cmocka_unit_test(test_head_limit),
         cmocka_unit_test(test_next_is_asked_for),

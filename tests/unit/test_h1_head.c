@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "h2mux/h1.h"
+#include "pieces.h"
 
 #define IN(text)                                                                                   \
     {                                                                                              \
@@ -44,7 +45,23 @@ static ssize_t scan_by_octets(struct slice in, bool request)
     return n;
 }
 
-/* Whole, in two at each octet (of long heads, at some), and octet by octet: always @want. */
+/* Each length from memory that ends with it. */
+static ssize_t scan_in_pieces(struct slice in, uint32_t seed, bool request)
+{
+    struct h1_scan s = {0};
+    ssize_t n = 0;
+    for (size_t len = 0; len < in.len && n == 0;) {
+        len += next_piece(&seed, in.len - len);
+        char *exact = xcalloc(1, len);
+        memcpy(exact, in.ptr, len);
+        n = h1_scan_head(&s, slice_make(exact, len), &h1_default_limits, request);
+        free(exact);
+    }
+    return n;
+}
+
+/* Whole, in two at each octet (of long heads, at some), octet by octet, and in random pieces:
+ * always @want. */
 static void check_scan(const char *id, struct slice in, bool request, ssize_t want)
 {
     size_t step = in.len > 4096 ? 509 : 1;
@@ -54,6 +71,10 @@ static void check_scan(const char *id, struct slice in, bool request, ssize_t wa
                      want);
     if (scan_by_octets(in, request) != want)
         fail_msg("%s: by octets: %zd, want %zd", id, scan_by_octets(in, request), want);
+    for (uint32_t seed = 1; seed <= (in.len > 4096 ? 1 : PIECES_ROUNDS); seed++)
+        if (scan_in_pieces(in, seed, request) != want)
+            fail_msg("%s: in pieces of seed %u: %zd, want %zd", id, seed,
+                     scan_in_pieces(in, seed, request), want);
 }
 
 /* Each text ends with the octet that proves the fault: one octet less is not judged yet. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "h2mux/ws.h"
+#include "pieces.h"
 
 #define IN(text)                                                                                   \
     {                                                                                              \
@@ -50,10 +51,11 @@ static void keys_are_judged(void **state)
             fail_msg("%s", keys[i].id);
 }
 
+/* W5 */
 static void keys_are_made(void **state)
 {
     char one[WS_KEY_LEN + 1], two[WS_KEY_LEN + 1];
-    assert_int_equal(ws_key_new(one), ERR_OK); /* W5 */
+    assert_int_equal(ws_key_new(one), ERR_OK); /* W5: it is ours, and fresh */
     assert_int_equal(ws_key_new(two), ERR_OK);
     assert_true(ws_key_valid(slice_str(one)));
     assert_true(ws_key_valid(slice_str(two)));
@@ -67,6 +69,7 @@ static const struct {
     {"x3JJHMbDL1EzLkh9GBhXDw==", "HSmrc0sMlYUkAGmm5OPpG2HaGWk="},
 };
 
+/* W6 */
 static void accepts_are_computed(void **state)
 {
     for (size_t i = 0; i < COUNT(accepts); i++) {
@@ -130,6 +133,7 @@ static void check_frames(size_t i, size_t cut, const struct ws_frames *f)
     assert_int_equal(ws_frames_at_boundary(f), frames[i].tail == 0);
 }
 
+/* W7, W8 */
 static void frames_are_followed(void **state)
 {
     for (size_t i = 0; i < COUNT(frames); i++) {
@@ -145,6 +149,15 @@ static void frames_are_followed(void **state)
         for (size_t at = 0; at < in.len; at++)
             feed_exact(&f, slice_make(in.ptr + at, 1));
         check_frames(i, in.len + 1, &f);
+        for (uint32_t round = 1; round <= PIECES_ROUNDS; round++) {
+            uint32_t seed = round;
+            ws_frames_init(&f);
+            for (size_t at = 0, n; at < in.len; at += n) {
+                n = next_piece(&seed, in.len - at);
+                feed_exact(&f, slice_make(in.ptr + at, n));
+            }
+            check_frames(i, in.len + 1 + round, &f);
+        }
     }
 }
 
@@ -159,6 +172,7 @@ static const struct {
         "bye")},
 };
 
+/* W8 */
 static void close_frames_are_written(void **state)
 {
     for (size_t i = 0; i < COUNT(closes); i++) {
