@@ -122,6 +122,7 @@ static void test_literal_needs_no_thread(void **state)
     close(fd);
 }
 
+/* D10 */
 static void test_refused(void **state)
 {
     struct dial_target target = {.host = "127.0.0.1"};
@@ -133,6 +134,7 @@ static void test_refused(void **state)
     assert_int_equal(o.err, ERR_REFUSED);
 }
 
+/* D10 */
 static void test_unknown_name(void **state)
 {
     struct dial_target target = {.host = "nobody.invalid", .port = 80};
@@ -142,7 +144,7 @@ static void test_unknown_name(void **state)
     assert_true(o.err == ERR_DNS || o.err == ERR_TIMEOUT);
 }
 
-/* A TLS peer that never speaks. */
+/* D10: a TLS peer that never speaks. */
 static void test_deadline_names_the_step(void **state)
 {
     char reason[TLS_REASON_MAX];

@@ -21,6 +21,7 @@ static struct url origin_of(const char *text)
     return a.url;
 }
 
+/* R15 */
 static void test_modes(void **state)
 {
     static const struct {
@@ -72,6 +73,7 @@ static const struct {
     {"3000", "x-other", "https://app.example.com/x", "https://app.example.com/x"},
 };
 
+/* R15 */
 static void test_towards_the_origin(void **state)
 {
     for (size_t i = 0; i < sizeof(up) / sizeof(*up); i++) {
@@ -115,6 +117,7 @@ static const struct {
     {"3000", "x-other", "http://localhost:3000/x", "http://localhost:3000/x"},
 };
 
+/* R15 */
 static void test_back_to_the_viewer(void **state)
 {
     for (size_t i = 0; i < sizeof(down) / sizeof(*down); i++) {
@@ -133,6 +136,7 @@ static void test_back_to_the_viewer(void **state)
     }
 }
 
+/* R15 */
 static void test_others_touch_host_only(void **state)
 {
     struct url origin = origin_of("3000");

@@ -24,28 +24,28 @@ static const struct {
     const char *name, *method, *scheme, *authority, *path, *field, *value;
     bool ok;
 } requests[] = {
-    {"plain", "GET", "https", "a.b", "/", "x", "y", true},
-    {"unknown method", "M-SEARCH", "http", "a.b:81", "/", "x", "y", true},
-    {"nothing normalised", "GET", "https", "a.b", "//..;%2e%2F%00\\", "x", "y", true},
-    {"OPTIONS *", "OPTIONS", "https", "a.b", "*", "x", "y", true},
-    {"high octets in a value", "GET", "https", "a.b", "/", "x", "\xc3\xa9", true},
-    {"empty value", "GET", "https", "a.b", "/", "x", "", true},
-    {"GET *", "GET", "https", "a.b", "*", "x", "y", false},
-    {"ftp (D9)", "GET", "ftp", "a.b", "/", "x", "y", false},
-    {"no scheme", "GET", "", "a.b", "/", "x", "y", false},
-    {"method with space", "GET /x HTTP/1.1", "https", "a.b", "/", "x", "y", false},
-    {"fragment (Q12)", "GET", "https", "a.b", "/a#b", "x", "y", false},
-    {"space in path (Q13)", "GET", "https", "a.b", "/a b", "x", "y", false},
-    {"CR LF in path", "GET", "https", "a.b", "/\r\nX: y", "x", "y", false},
-    {"high octet in path", "GET", "https", "a.b", "/\x80", "x", "y", false},
-    {"path without slash", "GET", "https", "a.b", "x", "x", "y", false},
-    {"userinfo (Q10)", "GET", "https", "u:p@a.b", "/", "x", "y", false},
-    {"no authority", "GET", "https", "", "/", "x", "y", false},
-    {"CR LF in value", "GET", "https", "a.b", "/", "x", "y\r\nZ: w", false},
-    {"space at the end of a value", "GET", "https", "a.b", "/", "x", "y ", false},
-    {"space in a name", "GET", "https", "a.b", "/", "x y", "z", false},
-    {"colon in a name", "GET", "https", "a.b", "/", "x:", "z", false},
-    {"Connection names cookie (H2)", "GET", "https", "a.b", "/", "connection", "cookie", false},
+    {"D2 plain", "GET", "https", "a.b", "/", "x", "y", true},
+    {"Q5 D2 unknown method", "M-SEARCH", "http", "a.b:81", "/", "x", "y", true},
+    {"Q14 D2 nothing normalised", "GET", "https", "a.b", "//..;%2e%2F%00\\", "x", "y", true},
+    {"Q8 D2 OPTIONS *", "OPTIONS", "https", "a.b", "*", "x", "y", true},
+    {"Q37 D2 high octets in a value", "GET", "https", "a.b", "/", "x", "\xc3\xa9", true},
+    {"D2 empty value", "GET", "https", "a.b", "/", "x", "", true},
+    {"Q8 D2 GET *", "GET", "https", "a.b", "*", "x", "y", false},
+    {"D9 ftp", "GET", "ftp", "a.b", "/", "x", "y", false},
+    {"D9 no scheme", "GET", "", "a.b", "/", "x", "y", false},
+    {"D2 method with space", "GET /x HTTP/1.1", "https", "a.b", "/", "x", "y", false},
+    {"Q12 D2 fragment", "GET", "https", "a.b", "/a#b", "x", "y", false},
+    {"Q13 D2 space in path", "GET", "https", "a.b", "/a b", "x", "y", false},
+    {"D2 CR LF in path", "GET", "https", "a.b", "/\r\nX: y", "x", "y", false},
+    {"Q13 D2 high octet in path", "GET", "https", "a.b", "/\x80", "x", "y", false},
+    {"Q11 D2 path without slash", "GET", "https", "a.b", "x", "x", "y", false},
+    {"Q10 D2 userinfo", "GET", "https", "u:p@a.b", "/", "x", "y", false},
+    {"D1 no authority", "GET", "https", "", "/", "x", "y", false},
+    {"D2 CR LF in value", "GET", "https", "a.b", "/", "x", "y\r\nZ: w", false},
+    {"D2 space at the end of a value", "GET", "https", "a.b", "/", "x", "y ", false},
+    {"D2 space in a name", "GET", "https", "a.b", "/", "x y", "z", false},
+    {"D2 colon in a name", "GET", "https", "a.b", "/", "x:", "z", false},
+    {"H2 Connection names cookie", "GET", "https", "a.b", "/", "connection", "cookie", false},
 };
 
 static void test_requests(void **state)
@@ -68,6 +68,7 @@ static void test_requests(void **state)
     }
 }
 
+/* D2 */
 static void test_nul_in_value(void **state)
 {
     struct message m;
@@ -80,6 +81,7 @@ static void test_nul_in_value(void **state)
     message_deinit(&m);
 }
 
+/* H2, H3 */
 static void test_hop_by_hop_goes(void **state)
 {
     struct message m;
@@ -97,6 +99,7 @@ static void test_hop_by_hop_goes(void **state)
     message_deinit(&m);
 }
 
+/* D2, D6, Q29 */
 static void test_trailers(void **state)
 {
     struct fields t;
@@ -118,9 +121,9 @@ static const struct {
     int status;
     int64_t length, want_length;
 } lengths[] = {
-    {"200 keeps it", 200, 5, 5},         {"204 has none (R6)", 204, 5, MESSAGE_LENGTH_UNKNOWN},
-    {"205 has nothing (R8)", 205, 5, 0}, {"205 says so", 205, MESSAGE_LENGTH_UNKNOWN, 0},
-    {"304 keeps it (R7)", 304, 5, 5},    {"103 has none", 103, 5, MESSAGE_LENGTH_UNKNOWN},
+    {"200 keeps it", 200, 5, 5},       {"R6 204 has none", 204, 5, MESSAGE_LENGTH_UNKNOWN},
+    {"R8 205 has nothing", 205, 5, 0}, {"R8 205 says so", 205, MESSAGE_LENGTH_UNKNOWN, 0},
+    {"R7 304 keeps it", 304, 5, 5},    {"R4 103 has none", 103, 5, MESSAGE_LENGTH_UNKNOWN},
 };
 
 static void test_response_lengths(void **state)
@@ -137,6 +140,7 @@ static void test_response_lengths(void **state)
     }
 }
 
+/* R14, H10 */
 static void test_response_fields(void **state)
 {
     static const char *const gone[] = {
@@ -159,6 +163,7 @@ static void test_response_fields(void **state)
     message_deinit(&m);
 }
 
+/* R3 */
 static void test_response_connection_abuse(void **state)
 {
     struct message m;

@@ -29,6 +29,7 @@ static void make_request(struct message *m, const char *protocol, const char *ex
     assert_int_equal(upgrade_request(m), 0);
 }
 
+/* W3, W5 */
 static void test_request(void **state)
 {
     struct message a, b;
@@ -55,35 +56,37 @@ static const struct {
     const char *offered, *protocol, *offered_extensions, *extensions;
     enum upgrade_verdict want;
 } rows[] = {
-    {"plain", 101, "websocket", "Upgrade", NULL, NULL, NULL, NULL, NULL, UPGRADE_OPEN},
-    {"any case", 101, "WebSocket", "keep-alive, upgrade", NULL, NULL, NULL, NULL, NULL,
+    {"W5 plain", 101, "websocket", "Upgrade", NULL, NULL, NULL, NULL, NULL, UPGRADE_OPEN},
+    {"W5 any case", 101, "WebSocket", "keep-alive, upgrade", NULL, NULL, NULL, NULL, NULL,
      UPGRADE_OPEN},
-    {"protocol", 101, "websocket", "upgrade", NULL, "a, b", "b", NULL, NULL, UPGRADE_OPEN},
-    {"protocol declined", 101, "websocket", "upgrade", NULL, "a, b", NULL, NULL, NULL,
+    {"W5 protocol", 101, "websocket", "upgrade", NULL, "a, b", "b", NULL, NULL, UPGRADE_OPEN},
+    {"W5 protocol declined", 101, "websocket", "upgrade", NULL, "a, b", NULL, NULL, NULL,
      UPGRADE_OPEN},
-    {"protocol not offered", 101, "websocket", "upgrade", NULL, "a, b", "c", NULL, NULL,
+    {"W5 protocol not offered", 101, "websocket", "upgrade", NULL, "a, b", "c", NULL, NULL,
      UPGRADE_BROKEN},
-    {"protocol out of nowhere", 101, "websocket", "upgrade", NULL, NULL, "c", NULL, NULL,
+    {"W5 protocol out of nowhere", 101, "websocket", "upgrade", NULL, NULL, "c", NULL, NULL,
      UPGRADE_BROKEN},
-    {"two protocols", 101, "websocket", "upgrade", NULL, "a", "a, b", NULL, NULL, UPGRADE_BROKEN},
-    {"extension", 101, "websocket", "upgrade", NULL, NULL, NULL,
+    {"W5 two protocols", 101, "websocket", "upgrade", NULL, "a", "a, b", NULL, NULL,
+     UPGRADE_BROKEN},
+    {"W5 W10 extension", 101, "websocket", "upgrade", NULL, NULL, NULL,
      "permessage-deflate; client_max_window_bits", "permessage-deflate; server_no_context_takeover",
      UPGRADE_OPEN},
-    {"extension not offered", 101, "websocket", "upgrade", NULL, NULL, NULL, NULL,
+    {"W5 W10 extension not offered", 101, "websocket", "upgrade", NULL, NULL, NULL, NULL,
      "permessage-deflate", UPGRADE_BROKEN},
-    {"wrong accept", 101, "websocket", "upgrade", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", NULL, NULL, NULL,
-     NULL, UPGRADE_BROKEN},
-    {"no accept", 101, "websocket", "upgrade", "", NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
-    {"other protocol", 101, "h2c", "upgrade", NULL, NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
-    {"no connection", 101, "websocket", "keep-alive", NULL, NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
-    {"200 is no refusal: on the link it would mean open", 200, "websocket", "upgrade", NULL, NULL,
-     NULL, NULL, NULL, UPGRADE_BROKEN},
-    {"204", 204, "websocket", "upgrade", NULL, NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
-    {"302", 302, "x", "close", "", NULL, NULL, NULL, NULL, UPGRADE_REFUSED},
-    {"401", 401, "x", "close", "", NULL, NULL, NULL, NULL, UPGRADE_REFUSED},
-    {"426 with a smuggled handshake", 426, "websocket", "upgrade", NULL, NULL, NULL, NULL, NULL,
+    {"W5 wrong accept", 101, "websocket", "upgrade", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", NULL, NULL,
+     NULL, NULL, UPGRADE_BROKEN},
+    {"W5 no accept", 101, "websocket", "upgrade", "", NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
+    {"W5 other protocol", 101, "h2c", "upgrade", NULL, NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
+    {"W5 no connection", 101, "websocket", "keep-alive", NULL, NULL, NULL, NULL, NULL,
+     UPGRADE_BROKEN},
+    {"W5 200 is no refusal: on the link it would mean open", 200, "websocket", "upgrade", NULL,
+     NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
+    {"W5 204", 204, "websocket", "upgrade", NULL, NULL, NULL, NULL, NULL, UPGRADE_BROKEN},
+    {"W5 302", 302, "x", "close", "", NULL, NULL, NULL, NULL, UPGRADE_REFUSED},
+    {"W5 401", 401, "x", "close", "", NULL, NULL, NULL, NULL, UPGRADE_REFUSED},
+    {"W5 426 with a smuggled handshake", 426, "websocket", "upgrade", NULL, NULL, NULL, NULL, NULL,
      UPGRADE_REFUSED},
-    {"503", 503, "x", "close", "", NULL, NULL, NULL, NULL, UPGRADE_REFUSED},
+    {"W5 503", 503, "x", "close", "", NULL, NULL, NULL, NULL, UPGRADE_REFUSED},
 };
 
 static void test_answers(void **state)

@@ -104,6 +104,7 @@ static void test_wrong(void **state)
     }
 }
 
+/* W9, F2, F7, F8: the times they have */
 static void test_defaults(void **state)
 {
     static const char *const args[] = {"--domain", "Example.COM.", "--state-dir", "/s", NULL};

@@ -474,6 +474,7 @@ static bool link_is_idle(void *user)
 
 /* ---- all goes well */
 
+/* H4, H13, R16 */
 static void test_get(void **state)
 {
     struct fixture *x = *state;
@@ -508,6 +509,7 @@ static void test_head_only(void **state)
     check_told(x, "response:204. end ");
 }
 
+/* Q29, R13 */
 static void test_upload_and_trailers(void **state)
 {
     struct fixture *x = *state;
@@ -564,7 +566,7 @@ static void test_slow_viewer(void **state)
     free(data);
 }
 
-/* Likewise upward: the near leg gets credit as the client takes it. */
+/* D11: likewise upward: the near leg gets credit as the client takes it. */
 static void test_slow_origin(void **state)
 {
     struct fixture *x = *state;
@@ -580,8 +582,8 @@ static void test_slow_origin(void **state)
     free(data);
 }
 
-/* RFC 9113 8.1: the answer is complete, the upload is not: the viewer is told, the client hears
- * that no more comes. */
+/* D12: RFC 9113 8.1: the answer is complete, the upload is not: the viewer is told, the client
+ * hears that no more comes. */
 static void test_early_answer(void **state)
 {
     struct fixture *x = *state;
@@ -655,6 +657,7 @@ static void test_interim_octets(void **state)
     check_told(x, "103 " ONLY_FINAL);
 }
 
+/* R15a */
 static void test_cookie_of_the_base_domain(void **state)
 {
     struct fixture *x = *state;
@@ -667,6 +670,7 @@ static void test_cookie_of_the_base_domain(void **state)
 
 /* ---- waiting for a link */
 
+/* F2 */
 static void test_hold_then_link(void **state)
 {
     struct fixture *x = *state;
@@ -686,6 +690,7 @@ static void test_hold_then_link(void **state)
     check_told(x, "response:200. end ");
 }
 
+/* F2 */
 static void test_hold_timeout(void **state)
 {
     struct fixture *x = *state;
@@ -697,6 +702,7 @@ static void test_hold_timeout(void **state)
     assert_int_equal(x->tunnel->n_waiters, 0);
 }
 
+/* F2 */
 static void test_no_hold(void **state)
 {
     struct fixture *x = *state;
@@ -705,6 +711,7 @@ static void test_no_hold(void **state)
     check_told(x, "failure:503:destination_unavailable ");
 }
 
+/* F2 */
 static void test_away_too_long(void **state)
 {
     struct fixture *x = *state;
@@ -733,6 +740,7 @@ static void test_cancel_while_held(void **state)
     assert_int_equal(x->n_far, 0);
 }
 
+/* F3 */
 static void test_queue(void **state)
 {
     struct fixture *x = *state;
@@ -766,8 +774,8 @@ static void run_waker(void *user)
     timer_arm(&w->timer, 50);
 }
 
-/* A second at most, however often the tunnel has something for others: 5 % of the streams are not
- * for WebSockets. */
+/* F3: a second at most, however often the tunnel has something for others: 5 % of the streams are
+ * not for WebSockets. */
 static void test_queue_timeout(void **state)
 {
     struct fixture *x = *state;
@@ -815,6 +823,7 @@ static void test_draining(void **state)
 
 /* ---- refused, lost */
 
+/* F4, F6 */
 static void test_refused_once(void **state)
 {
     struct fixture *x = *state;
@@ -828,6 +837,7 @@ static void test_refused_once(void **state)
     check_told(x, "response:200. end ");
 }
 
+/* F6 */
 static void test_refused_twice(void **state)
 {
     struct fixture *x = *state;
@@ -840,8 +850,8 @@ static void test_refused_twice(void **state)
     turns_until(x->worker->loop, link_is_idle, l);
 }
 
-/* Of the body nothing may be lost: none has come, so it may be sent again; some has, so it may not.
- */
+/* F6: of the body nothing may be lost: none has come, so it may be sent again; some has, so it may
+ * not. */
 static void test_refused_upload(void **state)
 {
     struct fixture *x = *state;
@@ -869,8 +879,8 @@ static bool link_drains(void *user)
     return ((struct link *)user)->state == LINK_DRAINING;
 }
 
-/* The client leaves and refuses; no other is there. A request without a body waits for one, an
- * upload that was let begin cannot. */
+/* F4, F6: the client leaves and refuses; no other is there. A request without a body waits for one,
+ * an upload that was let begin cannot. */
 static void test_refused_with_nobody_else(void **state)
 {
     struct fixture *x = *state;
@@ -908,6 +918,7 @@ static const struct {
     {H2_REFUSED_STREAM, "failure:503:connection_limit_reached ", "response:200 broken "},
 };
 
+/* F6 */
 static void test_resets(void **state)
 {
     struct fixture *x = *state;
@@ -934,6 +945,7 @@ static void lose_link(struct fixture *x)
     x->peers[x->n_peers - 1] = NULL;
 }
 
+/* F4 */
 static void test_link_lost_before_head(void **state)
 {
     struct fixture *x = *state;
@@ -944,6 +956,7 @@ static void test_link_lost_before_head(void **state)
     check_told(x, "failure:502:connection_terminated ");
 }
 
+/* F5 */
 static void test_link_lost_after_head(void **state)
 {
     struct fixture *x = *state;
@@ -955,7 +968,7 @@ static void test_link_lost_after_head(void **state)
     check_told(x, "broken ");
 }
 
-/* The request had not left: on the next link it is as good as new. */
+/* F4: the request had not left: on the next link it is as good as new. */
 static void test_link_lost_before_request_left(void **state)
 {
     struct fixture *x = *state;
@@ -996,6 +1009,7 @@ static const struct {
     {502, "<script>", "failure:502:http_protocol_error "},
 };
 
+/* D10 */
 static void test_client_failures(void **state)
 {
     struct fixture *x = *state;
@@ -1013,6 +1027,7 @@ static void test_client_failures(void **state)
 
 /* ---- time */
 
+/* F7 */
 static void test_origin_timeout(void **state)
 {
     struct fixture *x = *state;
@@ -1024,6 +1039,7 @@ static void test_origin_timeout(void **state)
     check_reset(x, f, H2_CANCEL);
 }
 
+/* F8 */
 static void test_idle_body(void **state)
 {
     struct fixture *x = *state;
@@ -1100,6 +1116,7 @@ static void test_nobody_owes_a_body(void **state)
 
 /* ---- limits */
 
+/* Q30 */
 static void test_max_body(void **state)
 {
     struct fixture *x = *state;
@@ -1131,6 +1148,7 @@ static void test_max_body(void **state)
 
 /* ---- the viewer leaves, the server stops */
 
+/* R17 */
 static void test_cancel(void **state)
 {
     struct fixture *x = *state;
@@ -1212,6 +1230,7 @@ static struct far *open_websocket(struct fixture *x)
     return f;
 }
 
+/* W3, W6, W7 */
 static void test_websocket(void **state)
 {
     struct fixture *x = *state;
@@ -1301,6 +1320,7 @@ static void test_websocket_refused(void **state)
     assert_int_equal(l->websockets, 0);
 }
 
+/* W7 */
 static void test_websocket_reset(void **state)
 {
     struct fixture *x = *state;
@@ -1309,6 +1329,7 @@ static void test_websocket_reset(void **state)
     check_told(x, "broken ");
 }
 
+/* W9 */
 static void test_websocket_idle(void **state)
 {
     struct fixture *x = *state;

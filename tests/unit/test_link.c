@@ -387,6 +387,7 @@ static void cut_after(size_t octets, bool by_reset)
     world_free(w);
 }
 
+/* F4, F5, H12 */
 static void test_link_cut_after_any_octet(void **state)
 {
     size_t all = octets_of_an_exchange();
@@ -490,7 +491,7 @@ static bool viewer_heard_close(void *user)
     return has(&((struct world *)user)->viewer, "\x88") && viewer_done(user);
 }
 
-/* Rule W8. */
+/* W8 */
 static void test_websocket_of_a_cut_link_gets_1012(void **state)
 {
     struct world *w = world_new("4s");

@@ -24,7 +24,7 @@ static void methods_are_known(void **state)
 {
     for (size_t i = 0; i < COUNT(methods); i++)
         if (method_is_idempotent(slice_str(methods[i].method)) != methods[i].idempotent)
-            fail_msg("RFC 9110 9.2.2, D8: %s", methods[i].method);
+            fail_msg("D8, RFC 9110 9.2.2: %s", methods[i].method);
 }
 
 static const struct {
@@ -47,6 +47,7 @@ static const struct {
     {599, "Unknown", true, false},
 };
 
+/* R1 */
 static void statuses_are_known(void **state)
 {
     for (size_t i = 0; i < COUNT(statuses); i++) {

@@ -143,6 +143,7 @@ static void sign(const struct fixture *x, const char *domain, const struct ticke
 
 /* ---- the answer */
 
+/* O13 */
 static void test_secure_answer(void **state)
 {
     struct fixture *x = *state;
@@ -170,7 +171,7 @@ static void test_secure_answer(void **state)
     cJSON_Delete(r.json);
 }
 
-/* Old clients over plain HTTP from far away get what they know, and nothing secret. */
+/* O13: old clients over plain HTTP from far away get what they know, and nothing secret. */
 static void test_insecure_answer(void **state)
 {
     struct fixture *x = *state;
@@ -290,6 +291,7 @@ static const struct {
     {"proxy over TLS, plain viewer", {.trusted = true, .proxied = true}, true, false, false},
 };
 
+/* O13 */
 static void test_secure(void **state)
 {
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
@@ -321,6 +323,7 @@ static const struct {
     {"bad ticket, random name", {.ticket = "x.y"}, 403, "bad_ticket"},
 };
 
+/* O13, O15 */
 static void test_refusals(void **state)
 {
     struct fixture *x = *state;
@@ -369,6 +372,7 @@ static void test_draining(void **state)
 
 /* ---- names that others hold */
 
+/* O1, O16 */
 static void test_taken(void **state)
 {
     struct fixture *x = *state;
@@ -396,6 +400,7 @@ static void test_taken(void **state)
 
 /* ---- tickets */
 
+/* O18 */
 static void test_renewal(void **state)
 {
     struct fixture *x = *state;
@@ -415,7 +420,7 @@ static void test_renewal(void **state)
     cJSON_Delete(again.json);
 }
 
-/* A random name stays random when it is renewed, by its name or by the ticket alone. */
+/* O18: a random name stays random when it is renewed, by its name or by the ticket alone. */
 static void test_renewal_of_random(void **state)
 {
     struct fixture *x = *state;
@@ -431,6 +436,7 @@ static void test_renewal_of_random(void **state)
     cJSON_Delete(alone.json);
 }
 
+/* O15 */
 static void test_ticket_of_another(void **state)
 {
     struct fixture *x = *state;
@@ -448,8 +454,8 @@ static void test_ticket_of_another(void **state)
     cJSON_Delete(first.json);
 }
 
-/* Held by another owner: a ticket is no claim on it. Held by nobody: it is honoured (a restart, a
- * second node). */
+/* O2, O6: held by another owner: a ticket is no claim on it. Held by nobody: it is honoured (a
+ * restart, a second node). */
 static void test_ticket_without_hold(void **state)
 {
     struct fixture *x = *state;
@@ -473,6 +479,7 @@ static void test_ticket_without_hold(void **state)
     cJSON_Delete(r.json);
 }
 
+/* O14 */
 static void test_expired_ticket(void **state)
 {
     struct fixture *x = *state;

@@ -248,6 +248,7 @@ static struct tunnel *find(const struct fixture *x, const char *name)
 
 /* ---- names */
 
+/* O1, O2 */
 static void test_claim(void **state)
 {
     struct fixture *x = *state;
@@ -268,6 +269,7 @@ static void test_claim(void **state)
     assert_null(find(x, "app"));
 }
 
+/* O3 */
 static void test_pending_expires(void **state)
 {
     struct fixture *x = *state;
@@ -279,6 +281,7 @@ static void test_pending_expires(void **state)
     assert_null(find(x, "app"));
 }
 
+/* O4 */
 static void test_live_and_graced(void **state)
 {
     struct fixture *x = *state;
@@ -305,7 +308,7 @@ static void test_live_and_graced(void **state)
     assert_int_equal(t->state, TUNNEL_LIVE);
 }
 
-/* A renewal shortly before the end of the grace leaves time to attach. */
+/* O4: a renewal shortly before the end of the grace leaves time to attach. */
 static void test_claim_prolongs(void **state)
 {
     struct fixture *x = *state;
@@ -329,6 +332,7 @@ static const struct {
     {false, true, false},
 };
 
+/* O17 */
 static void test_leaving(void **state)
 {
     struct fixture *x = *state;
@@ -381,6 +385,7 @@ static void reopen(struct fixture *x)
     open_registry(x);
 }
 
+/* O5 */
 static void test_names_survive(void **state)
 {
     struct fixture *x = *state;
@@ -401,7 +406,8 @@ static void test_names_survive(void **state)
     assert_true(t->held_until_us < clock_now_us() + 61 * 1000000ULL);
 }
 
-/* A live name's line has no end: it is graced from the next start on, however long that takes. */
+/* O5: a live name's line has no end: it is graced from the next start on, however long that takes.
+ */
 static void test_names_of_live(void **state)
 {
     struct fixture *x = *state;
@@ -414,8 +420,8 @@ static void test_names_of_live(void **state)
     assert_string_equal(text, "app 616c6963652d69732d616e2d6f776e65 0 1\n");
 }
 
-/* The start was a write: what changes within the second after it waits, and is written in one go.
- */
+/* O5: the start was a write: what changes within the second after it waits, and is written in one
+ * go. */
 static void test_names_written_once(void **state)
 {
     struct fixture *x = *state;
@@ -436,6 +442,7 @@ static void test_names_written_once(void **state)
 
 #define OWNER_HEX "616c6963652d69732d616e2d6f776e65"
 
+/* O6 */
 static void test_names_broken(void **state)
 {
     struct fixture *x = *state;
@@ -471,6 +478,7 @@ static void test_names_folder(void **state)
 
 /* ---- who may attach */
 
+/* O7 */
 static void test_slots(void **state)
 {
     struct fixture *x = *state;
@@ -497,6 +505,7 @@ static void test_slots(void **state)
         JOIN_OK);
 }
 
+/* O8 */
 static void test_replace(void **state)
 {
     struct fixture *x = *state;
@@ -522,6 +531,7 @@ static const struct {
     {"one of them names none", {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 32}, {"", 0}},
 };
 
+/* O9, O11 */
 static void test_take_over(void **state)
 {
     struct fixture *x = *state;
@@ -546,8 +556,8 @@ static void await_links(struct fixture *x, size_t count)
     assert_int_equal(stat_get(&x->worker->stats.links_open), count);
 }
 
-/* A second link that was on its way when its instance was thrown out throws out nobody; once the
- * rival has left, or for a link that began later, all is as for any other. */
+/* O9: a second link that was on its way when its instance was thrown out throws out nobody; once
+ * the rival has left, or for a link that began later, all is as for any other. */
 static void test_too_late_to_take_over(void **state)
 {
     struct fixture *x = *state;
@@ -573,6 +583,7 @@ static void test_too_late_to_take_over(void **state)
     assert_int_equal(t->n_takeovers, 3);
 }
 
+/* O12 */
 static void test_flapping(void **state)
 {
     struct fixture *x = *state;
@@ -608,6 +619,24 @@ static void test_flapping(void **state)
                      JOIN_OK);
 }
 
+/* O10: both must say so; then neither is in the other's way. */
+static void test_pool(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t = claim(x, "app", true);
+    uint64_t now = clock_now_us();
+    unsigned retry;
+    struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
+    const struct place alone = {INSTANCE_B, 0, false}, pool = {INSTANCE_B, 0, true};
+    t->flapping_until_us = now + MINUTE_US; /* nobody may take over */
+    assert_int_equal(tunnel_may_join(t, &pool, 4, now, &retry), JOIN_FLAPPING);
+    l->pool = true;
+    assert_int_equal(tunnel_may_join(t, &alone, 4, now, &retry), JOIN_FLAPPING);
+    assert_int_equal(tunnel_may_join(t, &pool, 4, now, &retry), JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &pool, 1, now, &retry), JOIN_TOO_MANY);
+}
+
+/* O12 */
 static void test_few_takeovers(void **state)
 {
     struct fixture *x = *state;
@@ -712,6 +741,7 @@ static struct held held_make(struct tunnel *t)
     return (struct held){.waiter = {.on_link = held_on_link, .on_gone = held_on_gone}, .tunnel = t};
 }
 
+/* F2 */
 static void test_wait(void **state)
 {
     struct fixture *x = *state;
@@ -749,7 +779,7 @@ static void test_wait_again(void **state)
     tunnel_unwait(t, &a.waiter);
 }
 
-/* A full link: who waits goes on when a stream is over. */
+/* F3: a full link: who waits goes on when a stream is over. */
 static void test_wait_for_stream(void **state)
 {
     struct fixture *x = *state;
@@ -783,6 +813,7 @@ static void test_gone(void **state)
     assert_int_equal(b.gone, 1);
 }
 
+/* F2 */
 static void test_away_too_long(void **state)
 {
     struct fixture *x = *state;
@@ -793,6 +824,7 @@ static void test_away_too_long(void **state)
     tunnel_unwait(t, &a.waiter);
 }
 
+/* F2, F3 */
 static void test_wait_limits(void **state)
 {
     struct fixture *x = *state;
@@ -818,6 +850,7 @@ static void test_wait_limits(void **state)
     free(all);
 }
 
+/* F2 */
 static void test_process_limit(void **state)
 {
     struct fixture *x = *state;
@@ -854,6 +887,7 @@ int main(void)
         TEST(test_take_over),
         TEST(test_too_late_to_take_over),
         TEST(test_flapping),
+        TEST(test_pool),
         TEST(test_few_takeovers),
         TEST(test_pick),
         TEST(test_pick_by_kind),

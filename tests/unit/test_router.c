@@ -51,6 +51,7 @@ static const struct {
     {"t.example.com", "example.com", ROUTE_UNKNOWN, ""},
 };
 
+/* Q19, Q20 */
 static void test_host(void **state)
 {
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {

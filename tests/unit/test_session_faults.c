@@ -406,7 +406,7 @@ static void test_reset_of_a_frame_that_cannot_leave(void **state)
     reset_while_stuck(&defaults, false);
 }
 
-/* A reset that waits for its token must not end the stream in order meanwhile (http-rules H12). */
+/* H12: a reset that waits for its token must not end the stream in order meanwhile. */
 static void test_frozen_stream_never_looks_complete(void **state)
 {
     struct h2_options o = defaults;
@@ -420,7 +420,7 @@ static bool no_streams(void *user)
     return h2_session_open_streams(((struct world *)user)->opener.session) == 0;
 }
 
-/* Nor when the viewer had sent all of it, of which only a part has left. */
+/* H12: nor when the viewer had sent all of it, of which only a part has left. */
 static void test_given_up_tail_never_looks_complete(void **state)
 {
     struct h2_options o = defaults;
@@ -451,8 +451,8 @@ static bool opener_reset(void *user)
     return ((struct world *)user)->opener.resets > 0;
 }
 
-/* The client said goodbye while the request was about to leave: it did nothing with it, so it may
- * be sent again. */
+/* F4: the client said goodbye while the request was about to leave: it did nothing with it, so it
+ * may be sent again. */
 static void test_request_behind_goaway_is_unprocessed(void **state)
 {
     struct world *w = world_up(&defaults);
@@ -546,8 +546,8 @@ static void send_request(struct peer *p, uint32_t id)
     send_frame(p, FRAME_HEADERS, 4, id, SLICE("\x83\x87\x84\x41\x01\x61"));
 }
 
-/* More of what costs us and says nothing than any honest peer sends (http-rules 4, glitch budget).
- */
+/* F9: more of what costs us and says nothing than any honest peer sends (http-rules 4, glitch
+ * budget). */
 static void test_nuisance_costs_the_link(void **state)
 {
     static const struct {
@@ -571,7 +571,8 @@ static void test_nuisance_costs_the_link(void **state)
     }
 }
 
-/* CVE-2025-8671: the peer makes us reset streams by frames that are wrong, stream after stream. */
+/* F9: CVE-2025-8671: the peer makes us reset streams by frames that are wrong, stream after stream.
+ */
 static void test_resets_that_we_were_made_to_send_cost_the_link(void **state)
 {
     struct peer *p = peer_new(H2_SERVER, &defaults);

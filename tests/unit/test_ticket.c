@@ -80,7 +80,7 @@ static void test_round_trip(void **state)
     keyring_free(k);
 }
 
-/* No octet of it can be another one, none can be missing, none added. */
+/* O15: no octet of it can be another one, none can be missing, none added. */
 static void test_each_octet(void **state)
 {
     struct keyring *k = keyring_make(secret_a);
@@ -105,7 +105,7 @@ static void test_each_octet(void **state)
     keyring_free(k);
 }
 
-/* The first key signs, all verify; a key that was taken out verifies no more. */
+/* O15: the first key signs, all verify; a key that was taken out verifies no more. */
 static void test_keys(void **state)
 {
     char both[200], text_a[TICKET_MAX], text_b[TICKET_MAX];
@@ -192,6 +192,7 @@ static const struct {
      ERR_EXPIRED},
 };
 
+/* O15 */
 static void test_claims(void **state)
 {
     struct keyring *k = keyring_make(secret_a);
@@ -297,6 +298,7 @@ static void test_owner(void **state)
     assert_int_equal(owner_parse(SLICE("00"), b), ERR_SYNTAX);
 }
 
+/* H9 */
 static void test_node(void **state)
 {
     char node[STATE_NODE_MAX], again[STATE_NODE_MAX], reason[200] = "";

@@ -103,7 +103,7 @@ static struct translated run_request(const struct request *r, struct message *m,
 }
 
 static const struct request requests[] = {
-    {"plain",
+    {"Q1 plain",
      "GET",
      "accept: */*|cookie: a=b|",
      "accept: */*|cookie: a=b|",
@@ -192,7 +192,7 @@ static const struct request requests[] = {
      1,
      false,
      STRANGER},
-    {"W1",
+    {"W1 W3",
      "GET",
      UPGRADE KEY "sec-websocket-version: 13|sec-websocket-protocol: a, b|sec-websocket-extensions: "
                  "x|origin: http://o|",
@@ -268,15 +268,15 @@ static void test_versions_and_proxies(void **state)
         const char *want;
         bool https;
     } rows[] = {
-        {{"1.0 expects nothing", "POST", "expect: 100-continue|", NULL, {0}, 0, true, STRANGER},
+        {{"H6 1.0 expects nothing", "POST", "expect: 100-continue|", NULL, {0}, 0, true, STRANGER},
          "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: "
          "app.example.com|via: 1.0 " NODE "|",
          false},
-        {{"1.0 expects anything", "POST", "expect: miracles|", NULL, {0}, 0, true, STRANGER},
+        {{"H6 1.0 expects anything", "POST", "expect: miracles|", NULL, {0}, 0, true, STRANGER},
          "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: "
          "app.example.com|via: 1.0 " NODE "|",
          false},
-        {{"1.0 has no websockets",
+        {{"W1 1.0 has no websockets",
           "GET",
           UPGRADE KEY "sec-websocket-version: 13|",
           NULL,
@@ -327,6 +327,7 @@ static void test_versions_and_proxies(void **state)
     }
 }
 
+/* H10 */
 static void test_request_id_length(void **state)
 {
     for (size_t len = 128; len <= 129; len++) {
@@ -471,6 +472,7 @@ static void test_refusals(void **state)
     }
 }
 
+/* Q7 */
 static void test_local_options(void **state)
 {
     struct request r = {"Q7", "OPTIONS", "max-forwards: 0|", NULL, {0}, 1, false, STRANGER};
@@ -483,7 +485,7 @@ static void test_local_options(void **state)
     message_deinit(&m);
 }
 
-/* Q6: the parser already refuses it. H15: more than the link takes. */
+/* Q6, H15: Q6: the parser already refuses it. H15: more than the link takes. */
 static void test_elsewhere_and_size(void **state)
 {
     struct h1_result result;
@@ -582,6 +584,7 @@ static void test_responses(void **state)
     }
 }
 
+/* R1, R6, R7 */
 static void test_statuses(void **state)
 {
     static const struct {
@@ -604,7 +607,7 @@ static void test_statuses(void **state)
     }
 }
 
-/* A Connection that names what it must not is no response to send on. */
+/* R3: a Connection that names what it must not is no response to send on. */
 static void test_abusive_response(void **state)
 {
     struct message m;

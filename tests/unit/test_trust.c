@@ -191,6 +191,7 @@ static const struct {
 };
 /* clang-format on */
 
+/* H5, H7 */
 static void test_viewer(void **state)
 {
     struct trust *t = trust_make();
@@ -215,6 +216,7 @@ static void test_viewer(void **state)
     trust_free(t);
 }
 
+/* H7, H8 */
 static void test_rewrite(void **state)
 {
     static const struct request request = {{"X-Forwarded-Host: evil", "x_forwarded_for: 6.6.6.6",
