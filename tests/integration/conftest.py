@@ -177,3 +177,24 @@ def shared(new_client, scripted):
         return client
 
     return start
+
+
+@pytest.fixture(scope="module")
+def stage(server, tmp_path_factory):
+    """A client of the file's server, and its scripted origin, which is .origin."""
+    with contextlib.closing(ScriptedOrigin(None)) as origin:
+        with stopping(Client(server, origin.port, tmp_path_factory.mktemp("stage"), name=next(names))) as client:
+            client.origin = origin
+            yield client
+
+
+@pytest.fixture
+def played(stage):
+    """played(serve): like shared(), without a client of its own. What is tried must leave the client as it was."""
+
+    def start(serve):
+        stage.origin.play(serve)
+        return stage
+
+    yield start
+    assert not stage.origin.errors

@@ -69,8 +69,13 @@ class ForeignLink:
         self.serve = serve
         self.settings = {SettingCodes.ENABLE_CONNECT_PROTOCOL: 1, **(settings or {})}
         self.requests = []  # heads as dictionaries
+        self.heads = []  # likewise as lists of pairs, in order
+        self.ended_with_head = []  # of each request: it had no body
+        self.ended_with_data = []  # numbers of the streams whose body is complete
+        self.resets = queue.Queue()  # codes of RST_STREAM
         self.ended = threading.Event()
         self.goaways = queue.Queue()  # debug data of each
+        self.goaway_codes = []
         self.lock = threading.RLock()
         self.streams = {}
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -109,12 +114,19 @@ class ForeignLink:
             stream = Stream(self, event.stream_id, event.headers)
             self.streams[event.stream_id] = stream
             self.requests.append(dict(event.headers))
+            self.heads.append(list(event.headers))
+            self.ended_with_head.append(event.stream_ended is not None)
             self.serve(stream)
         elif isinstance(event, h2.events.DataReceived):
             self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             self.streams[event.stream_id].on_data(event.data)
+            if event.stream_ended is not None:
+                self.ended_with_data.append(event.stream_id)
+        elif isinstance(event, h2.events.StreamReset):
+            self.resets.put(event.error_code)
         elif isinstance(event, h2.events.ConnectionTerminated):
             self.goaways.put(event.additional_data)
+            self.goaway_codes.append(event.error_code)
 
     def close(self):
         with contextlib.suppress(OSError):

@@ -98,6 +98,14 @@ class ScriptedOrigin:
         finally:
             connection.close()
 
+    def play(self, serve):
+        """Another script, for connections to come; those of the last one are closed."""
+        with self.lock:
+            for connection in self.connections:
+                shut(connection.socket)
+            self.connections.clear()
+            self.serve = serve
+
     def wait_connections(self, count, deadline_s=10.0):
         wait_until(lambda: len(self.connections) >= count, deadline_s, f"{count} origin connections")
 

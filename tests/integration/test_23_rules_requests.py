@@ -1,0 +1,233 @@
+"""Rules of requests that only the whole path can show: what becomes of a connection, what the link carries, what the origin sees."""
+
+import contextlib
+import re
+
+import pytest
+from support import pattern
+from support.foreign import ForeignLink, register
+from support.origins import reply
+from support.viewer import Viewer, fetch, head
+from support.wait import wait_until
+
+
+@pytest.fixture
+def foreign(ended, server):
+    """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it registers."""
+
+    def start(name, *given, to=server, **keywords):
+        link = ForeignLink(to, name, register(to, name)["ticket"], *given, **keywords)
+        to.wait_link(name, 1)
+        return ended.enter_context(contextlib.closing(link))
+
+    return start
+
+
+def on_the_link(foreign, server, name, *fields, **keywords):
+    """The request as HTTP/2: its fields as a list."""
+    seen = []
+    foreign(name, serve=lambda stream: (seen.append(list(stream.fields)), stream.answer(200)))
+    with Viewer(server.port) as viewer:
+        assert viewer.get(f"{name}.localhost", "/a", *fields, **keywords).status == 200
+    return seen[0]
+
+
+# ---- the connection goes on, or does not ----
+@pytest.mark.rule("Q16")
+def test_a_second_empty_line_is_refused(server, tunnel):
+    with Viewer(server.port) as viewer:
+        viewer.send(b"\r\n\r\n" + head("GET", "/echo", tunnel.host))
+        assert viewer.response().status == 400
+        viewer.ended()
+
+
+@pytest.mark.rule("Q26")
+def test_what_follows_a_request_without_body_is_the_next(server, tunnel):
+    with Viewer(server.port) as viewer:
+        viewer.send(head("POST", "/echo/1", tunnel.host) + head("DELETE", "/echo/2", tunnel.host))
+        one, two = viewer.response().json(), viewer.response().json()
+    assert (one["target"], one["framing"], one["body"]) == ("/echo/1", "none", "")
+    assert (two["line"], two["body"]) == ("DELETE /echo/2 HTTP/1.1", "")
+
+
+@pytest.mark.rule("Q38")
+@pytest.mark.parametrize("bad", [b"GET /\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"], ids=["line", "length"])
+def test_a_malformed_request_is_the_last_and_waits_for_its_turn(server, tunnel, bad):
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/delay?s=0.2", tunnel.host) + bad + head("GET", "/echo/never", tunnel.host))
+        assert viewer.response().body == b"here at last"
+        assert viewer.response().status == 400
+        assert viewer.rest() == b""
+    assert "/echo/never" not in server.access_log
+
+
+@pytest.mark.rule("Q40")
+def test_http_1_0_may_keep_the_connection(server, tunnel):
+    with Viewer(server.port) as viewer:
+        for path in ("/bytes/10", "/bytes/20"):
+            viewer.send(f"GET {path} HTTP/1.0\r\nHost: {tunnel.host}\r\nConnection: keep-alive\r\n\r\n")
+            assert viewer.response().get("Connection").lower() == "keep-alive"
+        viewer.send(f"GET /bytes/30?chunked=1 HTTP/1.0\r\nHost: {tunnel.host}\r\nConnection: keep-alive\r\n\r\n")
+        got = viewer.response()  # its end can only be the connection's
+        assert (got.get("Transfer-Encoding"), got.get("Connection"), got.body) == (None, "close", pattern.pattern(30))
+
+
+# ---- the Host ----
+@pytest.mark.rule("Q18", "Q19")
+def test_an_empty_port_is_none(server, tunnel):
+    with Viewer(server.port) as viewer:
+        viewer.send(f"GET /echo HTTP/1.1\r\nHost: {tunnel.name}.localhost:\r\n\r\n")
+        fields = {name.lower(): value for name, value in viewer.response().json()["fields"]}
+    assert fields["host"] == f"{tunnel.name}.localhost:"
+
+
+@pytest.mark.rule("Q7")
+def test_options_counts_down(server, tunnel):
+    got = fetch(server.port, tunnel.host, "/echo", "Max-Forwards: 7", method="OPTIONS").json()
+    assert [value for name, value in got["fields"] if name.lower() == "max-forwards"] == ["6"]
+
+
+# ---- bodies over the limit ----
+@pytest.fixture
+def narrow(new_server, foreign, name):
+    """A server that takes five octets, and a link to it that answers nothing."""
+    server = new_server("--max-body", "5")
+    server.link = foreign(name, to=server, serve=lambda stream: None)
+    server.host = f"{name}.localhost"
+    return server
+
+
+@pytest.mark.rule("Q30")
+def test_a_body_that_says_it_is_too_long_is_not_read(narrow):
+    with Viewer(narrow.port) as viewer:
+        viewer.send(head("POST", "/", narrow.host, "Content-Length: 6"))
+        assert viewer.response().status == 413
+        assert viewer.ended()
+    assert not narrow.link.requests
+
+
+@pytest.mark.rule("Q30")
+def test_a_body_that_becomes_too_long_is_cut(narrow):
+    with Viewer(narrow.port) as viewer:
+        viewer.send(head("POST", "/", narrow.host, "Transfer-Encoding: chunked") + b"5\r\nhello\r\n")
+        wait_until(lambda: narrow.link.requests, what="the request")
+        viewer.send(b"1\r\n!\r\n")
+        assert viewer.response().status == 413
+        viewer.ended()
+    assert narrow.link.resets.get(timeout=5) == 8  # CANCEL
+
+
+# ---- the link ----
+@pytest.mark.rule("H1", "H3", "H4", "H13")
+def test_the_head_on_the_link(server, name, foreign):
+    link = None
+
+    link = foreign(name)
+    with Viewer(server.port) as viewer:
+        lines = ["X-UPPER: Kept", "x-b: 1", "X-B: 2", "TE: gzip, trailers", "Connection: TE"]
+        assert viewer.get(f"{name}.localhost", "/a", *lines).status == 200
+    fields = link.heads[0]
+    names = [key for key, _ in fields]
+    assert names[:4] == [":method", ":scheme", ":authority", ":path"] and "host" not in names
+    assert all(key == key.lower() for key in names)
+    assert [value for key, value in fields if key == "x-b"] == ["1", "2"] and ("x-upper", "Kept") in fields
+    assert [value for key, value in fields if key == "te"] == ["trailers"]
+    assert link.ended_with_head == [True]
+
+
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize("lines", [["TE: trailers"], ["TE: gzip", "Connection: TE"]], ids=["not listed", "another"])
+def test_te_is_dropped(server, name, foreign, lines):
+    assert "te" not in dict(on_the_link(foreign, server, name, *lines))
+
+
+@pytest.mark.rule("H10")
+def test_what_is_ours_is_not_the_viewers(server, name, foreign):
+    fields = dict(on_the_link(foreign, server, name, "Oneport-Error: x", "ONEPORT-LINK: 1"))
+    assert not [key for key in fields if key.startswith("oneport")]
+
+
+@pytest.mark.rule("H10")
+def test_a_trusted_proxys_request_id_passes_if_it_is_one(server, name, foreign):
+    """Loopback is trusted."""
+    lines = ["X-Forwarded-For: 198.51.100.7", "X-Request-Id: abc-1", "X-Request-Id: <script>"]
+    fields = on_the_link(foreign, server, name, *lines)
+    assert [value for key, value in fields if key == "x-request-id"] == ["abc-1"]
+
+
+@pytest.mark.rule("H5", "H7")
+def test_what_a_trusted_proxy_says_and_what_it_passes_through(server, name, foreign):
+    lines = ["X-Forwarded-For: 6.6.6.6, 198.51.100.7", "X-Forwarded-Proto: https", "X-Real-IP: 6.6.6.6", "Forwarded: for=6.6.6.6",
+             "X_Forwarded_For: 6.6.6.6"]
+    fields = on_the_link(foreign, server, name, *lines)
+    assert dict(fields)[":scheme"] == dict(fields)["x-forwarded-proto"] == "https"
+    assert [value for key, value in fields if key == "x-forwarded-for"] == ["198.51.100.7, 127.0.0.1"]
+    assert "6.6.6.6" not in str(fields)
+
+
+@pytest.mark.rule("H9")
+def test_the_nodes_name_outlives_the_server(new_server, new_client, http_origin):
+    server = new_server()
+    client = new_client(http_origin.port, server=server)
+
+    def via():
+        fields = fetch(server.port, client.host, "/echo").json()["fields"]
+        return next(value for key, value in fields if key.lower() == "via")
+
+    first = via()
+    assert re.fullmatch(r"1\.1 oneport-[0-9a-f]{8}", first)
+    server.restart()
+    server.wait_link(client.name, 1)
+    assert via() == first
+
+
+@pytest.mark.rule("H11")
+def test_secrets_stay_out_of_the_table_that_viewers_share(server, name, foreign):
+    secrets = ["Authorization: Bearer " + "a" * 40, "Cookie: sid=" + "c" * 40, "X-Api-Key: " + "k" * 40]
+    link = foreign(name)
+    assert fetch(server.port, f"{name}.localhost", "/a", "X-Known: " + "n" * 40, *secrets).status == 200
+    table = [key for key, _ in link.h2.decoder.header_table.dynamic_entries]
+    assert b"x-known" in table
+    assert not {b"authorization", b"cookie", b"x-api-key"} & set(table)
+
+
+@pytest.mark.rule("H12")
+@pytest.mark.parametrize("framing", ["Content-Length: 10", "Transfer-Encoding: chunked"])
+def test_a_viewer_that_leaves_resets_its_stream(server, name, foreign, framing):
+    link = foreign(name, serve=lambda stream: None)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("POST", "/", f"{name}.localhost", framing) + b"5\r\nhello\r\n"[: 5 if "Length" in framing else None])
+        wait_until(lambda: link.requests, what="the request")
+    assert link.resets.get(timeout=5) == 8  # CANCEL, never END_STREAM
+    assert not link.ended_with_data
+
+
+@pytest.mark.rule("H14")
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "QUERY"])
+def test_any_method_may_have_a_body(server, tunnel, method):
+    got = fetch(server.port, tunnel.host, "/echo", method=method, body=b"some").json()
+    assert (got["method"], got["body"], got["framing"]) == (method, "some", "length")
+
+
+@pytest.mark.rule("H15")
+def test_the_largest_head_that_is_taken_fits_the_link(server, tunnel):
+    big = [f"X-{number}: {'a' * 7900}" for number in range(4)]
+    got = fetch(server.port, tunnel.host, "/echo", *big)
+    assert got.status == 200
+    assert sum(len(value) for key, value in got.json()["fields"] if key.startswith(("X-", "x-")) and set(value) == {"a"}) == 4 * 7900
+
+
+@pytest.mark.rule("Q29", "D6")
+def test_request_trailers_reach_the_origin(server, shared):
+    seen = []
+
+    def serve(connection):
+        connection.request()
+        seen.append((connection.body(), [(key.lower(), value) for key, value in connection.trailer_fields]))
+        connection.send(reply())
+
+    with Viewer(server.port) as viewer:
+        viewer.send(head("POST", "/", shared(serve).host, "Transfer-Encoding: chunked", "Trailer: X-Sum"))
+        viewer.send("5\r\nhello\r\n0\r\nX-Sum: 42\r\nHost: evil\r\nAuthorization: x\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n")
+        assert viewer.response().status == 200
+    assert seen == [(b"hello", [("x-sum", "42")])]

@@ -1,0 +1,269 @@
+"""Rules of responses that only the whole path can show: an origin that says this, a viewer that sees that."""
+
+import threading
+import time
+
+import pytest
+from support import pattern
+from support.origins import answering, reply
+from support.programs import SLOW
+from support.viewer import Broken, Viewer, fetch, head
+from support.wait import wait_until
+
+
+def hints(count, octets=0):
+    link = b"Link: </" + b"x" * octets + b">\r\n"
+    return b"".join(b"HTTP/1.1 103 Early Hints\r\nX-N: %d\r\n%b\r\n" % (number, link) for number in range(count))
+
+
+def typed(got):
+    """The error's type in Proxy-Status (RFC 9209)."""
+    return got.get("Proxy-Status").partition("error=")[2].split(";")[0]
+
+
+# ---- status lines and heads ----
+@pytest.mark.rule("R1")
+@pytest.mark.parametrize("line", ["HTTP/1.1 200 Teapot", "HTTP/1.0 200", "HTTP/1.1 200 "])
+def test_the_reason_phrase_is_ours(server, played, line):
+    got = fetch(server.port, played(answering(f"{line}\r\nContent-Length: 2\r\n\r\nok".encode())).host)
+    assert (got.status, got.reason, got.body) == (200, "OK", b"ok")
+
+
+BROKEN = [
+    ("R2 fields", b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: a\r\n" % n for n in range(101)) + b"\r\n", "http_response_header_section_size"),
+    ("R2 octets", b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 33_000 + b"\r\n\r\n", "http_response_header_section_size"),
+    ("R1 status", b"HTTP/1.1 600 No\r\n\r\n", "http_protocol_error"),
+    ("R3 NUL", b"HTTP/1.1 200 OK\r\nX-A: a\x00b\r\n\r\n", "http_protocol_error"),
+    ("R3 CL and TE", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "http_protocol_error"),
+    ("R3 coding", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", "http_protocol_error"),
+    ("R3 Connection names a length", b"HTTP/1.1 200 OK\r\nConnection: content-length\r\nContent-Length: 0\r\n\r\n", "http_protocol_error"),
+    ("R4 101 unasked", b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nraw", "http_protocol_error"),
+    ("R9 half a head", b"HTTP/1.1 200 OK\r\nContent-Le", "http_response_incomplete"),
+    ("R9 nothing", b"", "connection_terminated"),
+]
+
+
+@pytest.mark.parametrize("raw,kind", [pytest.param(raw, kind, id=rule) for rule, raw, kind in BROKEN])
+def test_a_broken_head_is_502_by_its_name(server, played, raw, kind):
+    """And the connection that it came on is not used again."""
+    client = played(answering(raw))
+    for _ in range(2):
+        got = fetch(server.port, client.host)
+        assert (got.status, typed(got)) == (502, kind)
+    assert len(client.origin.connections) == 2
+
+
+# ---- interim heads ----
+@pytest.mark.rule("R4")
+def test_eight_hints_pass_and_no_more(server, played):
+    got = fetch(server.port, played(answering(hints(20) + reply())).host)
+    assert (got.status, [hint.get("X-N") for hint in got.interim]) == (200, [str(number) for number in range(8)])
+
+
+@pytest.mark.rule("R4")
+def test_hints_have_16_kib_together(server, played):
+    got = fetch(server.port, played(answering(hints(3, 7000) + reply())).host)
+    assert (got.status, len(got.interim)) == (200, 2)
+
+
+PROXIED = "X-Forwarded-For: 198.51.100.7"
+
+
+@pytest.mark.rule("R4")
+@pytest.mark.parametrize("mode,direct,proxied", [("auto", 1, 0), ("on", 1, 1), ("off", 0, 0)])
+def test_who_gets_hints(new_server, shared, mode, direct, proxied):
+    server = new_server("--early-hints", mode)
+    client = shared(answering(hints(1) + reply()), server=server)
+    assert len(fetch(server.port, client.host).interim) == direct
+    assert len(fetch(server.port, client.host, "/", PROXIED).interim) == proxied
+    with Viewer(server.port) as viewer:
+        viewer.send(f"GET / HTTP/1.0\r\nHost: {client.host}\r\n\r\n")
+        assert viewer.response().interim == []
+
+
+# ---- heads without bodies ----
+BARE = [
+    # rule, method, what the origin sends, status, length that the viewer sees
+    ("R5 with a length", "HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n", 200, "12345"),
+    ("R5 with a body", "HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "5"),
+    ("R5 chunked", "HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, None),
+    ("R6 with a length", "GET", b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello", 204, None),
+    ("R6 chunked", "GET", b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 204, None),
+    ("R7 with a length", "GET", b"HTTP/1.1 304 No\r\nContent-Length: 1234\r\n\r\n", 304, "1234"),
+    ("R7 with a body", "GET", b"HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\nhello", 304, "5"),
+    ("R8 with a body", "GET", b"HTTP/1.1 205 Reset\r\nContent-Length: 5\r\n\r\nhello", 205, "0"),
+    ("R8 until close", "GET", b"HTTP/1.1 205 Reset\r\n\r\nhello", 205, "0"),
+]
+
+
+@pytest.mark.parametrize("method,raw,status,length", [pytest.param(*rest, id=rule) for rule, *rest in BARE])
+def test_no_body_whatever_the_origin_sends(server, played, tunnel, method, raw, status, length):
+    with Viewer(server.port) as viewer:
+        got = viewer.get(played(answering(raw)).host, "/", method=method)
+        assert (got.status, got.get("Content-Length"), got.get("Transfer-Encoding"), got.body) == (status, length, None, b"")
+        assert viewer.get(tunnel.host, "/bytes/7").body == pattern.pattern(7)  # nothing was left between the two
+
+
+# ---- bodies ----
+@pytest.mark.rule("R9", "R12")
+def test_a_length_stays_a_length(server, tunnel):
+    got = fetch(server.port, tunnel.host, "/bytes/70000")
+    assert (got.get("Content-Length"), got.get("Transfer-Encoding"), got.body) == ("70000", None, pattern.pattern(70_000))
+
+
+@pytest.mark.rule("R11")
+def test_until_close_fin_ends_it(server, played):
+    got = fetch(server.port, played(answering(b"HTTP/1.0 200 OK\r\n\r\nall of it")).host)
+    assert got.body == b"all of it"
+
+
+def reset_when(told, data):
+    """A script: sends @data, and resets once it is told to."""
+
+    def serve(connection):
+        connection.request()
+        connection.send(data)
+        told.wait(10)
+        connection.reset()
+
+    return serve
+
+
+@pytest.mark.rule("R11", "R12")
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_until_close_rst_breaks_it(server, played, version):
+    seen = threading.Event()
+    client = played(reset_when(seen, b"HTTP/1.0 200 OK\r\n\r\nnot all"))
+    with Viewer(server.port) as viewer:
+        viewer.send(f"GET / HTTP/{version}\r\nHost: {client.host}\r\n\r\n")
+        assert viewer.response_head().status == 200
+        assert viewer.until(b"not all")
+        seen.set()
+        with pytest.raises((EOFError, ConnectionError) if version == "1.1" else ConnectionResetError):
+            viewer.until(b"0\r\n\r\n")
+
+
+CUTS = [
+    ("R9 length", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly"),
+    ("R10 chunks", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\n"),
+    ("R10 nonsense for a chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\nxyz\r\n"),
+    ("R10 no end of trailers", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\n0\r\nX: y\r\n"),
+]
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("raw", [pytest.param(raw, id=rule) for rule, raw in CUTS])
+def test_a_cut_body_never_looks_complete(server, played, raw, version):
+    client = played(answering(raw))
+    with Viewer(server.port) as viewer:
+        viewer.send(f"GET / HTTP/{version}\r\nHost: {client.host}\r\n\r\n")
+        try:
+            assert viewer.response().status == 502  # all of it came at once, and no head had left
+        except (Broken, ConnectionError):
+            pass
+
+
+# ---- fields ----
+@pytest.mark.rule("R13")
+def test_trailers_without_what_they_must_not_say(server, played):
+    chunks = b"5\r\nhello\r\n0\r\nX-Sum: 42\r\n" + b"".join(
+        line + b": x\r\n" for line in (b"Host", b"Content-Length", b"Set-Cookie", b"TE", b"Authorization", b"X-Forwarded-For", b"Oneport-Error"))
+    client = played(answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"\r\n"))
+    with Viewer(server.port) as viewer:
+        got = viewer.get(client.host, "/", "TE: trailers", "Connection: TE")
+    assert (got.body, [(name.lower(), value) for name, value in got.trailers]) == (b"hello", [("x-sum", "42")])
+
+
+@pytest.mark.rule("R14")
+def test_what_the_origin_says_of_itself_stays(server, played):
+    said = ["Server: own/1", "Date: Thu, 01 Jan 1970 00:00:00 GMT", "Strict-Transport-Security: max-age=1", "X-Powered-By: y"]
+    got = fetch(server.port, played(answering(reply(b"ok", *said, "Alt-Svc: h3=\":443\"", "Connection: X-Gone", "X-Gone: 1"))).host)
+    for line in said:
+        assert got.get(line.split(": ")[0]) == line.split(": ")[1]
+    assert got.get("Alt-Svc") is None and got.get("X-Gone") is None
+
+
+@pytest.mark.rule("R15")
+@pytest.mark.parametrize("rewrite", [False, True], ids=["keep", "rewrite"])
+def test_rewriting_is_one_switch(server, shared, rewrite):
+    seen = {}
+
+    def serve(connection):
+        connection.request()
+        seen.update({name: connection.get(name) for name in ("Host", "Origin", "Referer")})
+        own = f"http://localhost:{client.origin.port}"
+        connection.send(reply(b"", f"Location: {own}/x", f"Access-Control-Allow-Origin: {own}", "Set-Cookie: a=b; Domain=localhost"))
+
+    client = shared(serve, *(["--host-header", "rewrite"] if rewrite else []))
+    theirs, own = f"http://{client.host}", f"http://localhost:{client.origin.port}"
+    got = fetch(server.port, client.host, "/", f"Origin: {theirs}", f"Referer: {theirs}/page")
+    there, back = (own, theirs) if rewrite else (theirs, own)
+    assert seen == {"Host": there.removeprefix("http://"), "Origin": there, "Referer": f"{there}/page"}
+    assert (got.get("Location"), got.get("Access-Control-Allow-Origin")) == (f"{back}/x", back)
+
+
+@pytest.mark.rule("R15a")
+def test_a_cookie_for_the_base_domain_is_confined_and_that_is_said_once(server, played):
+    client = played(answering(reply(b"", "Set-Cookie: a=1; Domain=LOCALHOST; Path=/", "Connection: close")))
+    for _ in range(3):
+        assert fetch(server.port, client.host).get("Set-Cookie") == "a=1; Path=/"
+    assert server.log.count(f"confined to its tunnel name={client.name}") == 1
+
+
+@pytest.mark.rule("R16")
+def test_an_event_stream_begins_with_its_head(server, played):
+    seen = threading.Event()
+    client = played(reset_when(seen, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"))
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/", client.host))
+        assert viewer.response_head().get("X-Accel-Buffering") == "no"
+    seen.set()
+
+
+# ---- one side leaves, or has enough ----
+@pytest.mark.rule("R17")
+@pytest.mark.parametrize("begun", [False, True], ids=["before the head", "in the body"])
+def test_a_viewer_that_leaves_frees_the_origin_at_once(server, played, begun):
+    ends = []
+
+    def serve(connection):
+        connection.request()
+        if begun:
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nstart")
+        connection.ended()
+        ends.append(time.monotonic())
+
+    client = played(serve)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/", client.host))
+        client.origin.wait_connections(1)
+        if begun:
+            assert viewer.response_head().status == 200
+    left = time.monotonic()
+    wait_until(lambda: ends, 5, "the origin connection's end")
+    assert ends[0] - left < 1 * SLOW
+
+
+@pytest.mark.rule("D12", "R18")
+@pytest.mark.parametrize("framing", ["Content-Length: 50000000", "Transfer-Encoding: chunked"])
+def test_an_early_answer_can_be_read_behind_an_upload_in_full_flight(server, played, framing):
+    """The viewer reads only when it can send no more: the answer is still there, and no reset has thrown it away."""
+
+    def serve(connection):
+        connection.request()
+        connection.send(reply(b"enough", status=413))
+        connection.ended()
+
+    with Viewer(server.port) as viewer:
+        viewer.send(head("POST", "/", played(serve).host, framing))
+        piece = b"%x\r\n%b\r\n" % (1 << 16, bytes(1 << 16)) if "chunked" in framing else bytes(1 << 16)
+        sent = 0
+        try:
+            while sent < 8 << 20:
+                viewer.send(piece)
+                sent += len(piece)
+        except ConnectionError:
+            pass
+        got = viewer.response()
+        assert (got.status, got.body) == (413, b"enough")
+        viewer.ended()
