@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 
-import websockets
+import websockets.utils
 
 from .octets import Octets, value_of
 from .programs import TOP, Program
@@ -104,6 +104,7 @@ class ScriptedOrigin:
             for connection in self.connections:
                 shut(connection.socket)
             self.connections.clear()
+            self.errors.clear()
             self.serve = serve
 
     def wait_connections(self, count, deadline_s=10.0):
@@ -148,6 +149,11 @@ def answering(raw):
 def accept_websocket(connection, *fields):
     """The origin's half of the WebSocket handshake, by hand."""
     connection.request()
+    answer_upgrade(connection, *fields)
+
+
+def answer_upgrade(connection, *fields):
+    """The 101 to a request that was read."""
     value = websockets.utils.accept_key(connection.get("Sec-WebSocket-Key"))
     lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {value}"]
     connection.send("\r\n".join([*lines, *fields, "", ""]))
