@@ -126,6 +126,10 @@ lint: layers ## banned functions, format, clang-tidy, both compilers with -Werro
 layers: ## check that #include lines follow the architecture
 	$(Q)tests/layers.sh
 
+rules: ## print every rule of the wire with the tests that cover it; fails on a gap
+	$(Q)tests/support/deps.sh test
+	$(Q)tests/rules
+
 format: ## clang-format everything in place
 	$(Q)clang-format -i $(sources)
 
@@ -143,6 +147,6 @@ help: ## list targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all bench bench-bin bench-smoke check-bin lint-objects unit deps demo test test-full test-images fuzz lint layers format install clean help \
+.PHONY: rules all bench bench-bin bench-smoke check-bin lint-objects unit deps demo test test-full test-images fuzz lint layers format install clean help \
         perf-smoke perf-baseline
 .SECONDARY:

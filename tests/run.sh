@@ -97,6 +97,7 @@ mkdir -p "$logs"
 started=$SECONDS
 check layers tests/layers.sh
 check banned tests/lint.sh banned
+check rules tests/rules
 for variant in "$@"; do run_variant "$variant"; done
 say "took $((SECONDS - started)) s; logs in $logs"
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"

@@ -15,6 +15,7 @@ MIB = 1 << 20
 
 
 # ---- one exchange ----
+@pytest.mark.rule("Q1", "Q5")
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "PROPFIND", "M-SEARCH"])
 def test_methods_arrive_as_sent(server, tunnel, method):
     body = b"some body" if method in ("POST", "PUT", "PATCH") else b""
@@ -24,6 +25,7 @@ def test_methods_arrive_as_sent(server, tunnel, method):
     assert got.json()["body"] == body.decode()
 
 
+@pytest.mark.rule("R5")
 def test_head_keeps_the_length_and_has_no_body(server, tunnel):
     with Viewer(server.port) as viewer:
         got = viewer.get(tunnel.host, "/bytes/12345", method="HEAD")
@@ -31,6 +33,7 @@ def test_head_keeps_the_length_and_has_no_body(server, tunnel):
         assert viewer.get(tunnel.host, "/bytes/5").body == pattern.pattern(5)  # nothing was left between the two
 
 
+@pytest.mark.rule("R6", "R7")
 def test_204_and_304_have_no_body(server, tunnel):
     with Viewer(server.port) as viewer:
         empty = viewer.get(tunnel.host, "/status/204")
@@ -40,6 +43,7 @@ def test_204_and_304_have_no_body(server, tunnel):
         assert viewer.get(tunnel.host, "/bytes/5").body == pattern.pattern(5)
 
 
+@pytest.mark.rule("R1")
 @pytest.mark.parametrize("code", [200, 201, 206, 301, 400, 401, 403, 404, 409, 418, 429, 500, 502, 503, 504, 599])
 def test_any_status_of_the_origin_passes_with_its_body(server, tunnel, code):
     got = fetch(server.port, tunnel.host, f"/status/{code}")
@@ -47,6 +51,7 @@ def test_any_status_of_the_origin_passes_with_its_body(server, tunnel, code):
     assert got.get("Proxy-Status") is None  # an answer of the origin, not of ours
 
 
+@pytest.mark.rule("H5")
 def test_over_tls_as_in_plain(server, tunnel, certificate):
     tls = certificate.client_context()
     got = fetch(server.port, tunnel.host, "/echo", tls=tls)
@@ -64,6 +69,7 @@ def titled(fields):
 
 
 # ---- what the origin is told ----
+@pytest.mark.rule("H7")
 def test_forwarded_fields(server, tunnel):
     fields = titled(fetch(server.port, tunnel.host, "/echo").json()["fields"])
     assert ["X-Forwarded-For", "127.0.0.1"] in fields
@@ -73,6 +79,7 @@ def test_forwarded_fields(server, tunnel):
     assert [name for name, _ in fields].count("X-Forwarded-For") == 1
 
 
+@pytest.mark.rule("H5", "H7")
 def test_a_trusted_proxy_names_the_viewer(server, tunnel):
     got = fetch(server.port, tunnel.host, "/echo", "X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https")
     fields = dict(titled(got.json()["fields"]))
@@ -80,18 +87,21 @@ def test_a_trusted_proxy_names_the_viewer(server, tunnel):
     assert fields["X-Forwarded-Proto"] == "https"
 
 
+@pytest.mark.rule("H5")
 @pytest.mark.parametrize("forged", ["ftp", "https, http", "javascript"])
 def test_a_forwarded_scheme_that_is_none_is_not_believed(server, tunnel, forged):
     got = fetch(server.port, tunnel.host, "/echo", "X-Forwarded-For: 198.51.100.7", f"X-Forwarded-Proto: {forged}")
     assert dict(titled(got.json()["fields"]))["X-Forwarded-Proto"] == "http"
 
 
+@pytest.mark.rule("H9")
 def test_via_is_appended_and_names_the_node(server, tunnel):
     fields = titled(fetch(server.port, tunnel.host, "/echo", "Via: 1.0 fred").json()["fields"])
     via = ", ".join(value for name, value in fields if name == "Via")
     assert re.fullmatch(r"1\.0 fred, 1\.1 oneport-[0-9a-f]{8}", via)
 
 
+@pytest.mark.rule("H9")
 def test_a_loop_is_noticed(server, tunnel):
     fields = dict(titled(fetch(server.port, tunnel.host, "/echo").json()["fields"]))
     got = fetch(server.port, tunnel.host, "/echo", f"Via: {fields['Via']}")
@@ -110,6 +120,7 @@ def test_10000_small_requests_on_one_connection(server, tunnel):
                 assert (got.status, got.json()["target"]) == (200, f"/echo/{number}")
 
 
+@pytest.mark.rule("D7")
 def test_the_origin_connection_is_used_again(server, tunnel):
     with Viewer(server.port) as viewer:
         seen = {viewer.get(tunnel.host, "/echo").get("X-Connection") for _ in range(20)}
@@ -123,6 +134,7 @@ def test_connection_close_is_honoured(server, tunnel):
         assert viewer.ended()
 
 
+@pytest.mark.rule("Q40", "R12")
 def test_http_1_0_is_answered_and_closed_without_chunks(server, tunnel):
     with Viewer(server.port) as viewer:
         viewer.send(f"GET /bytes/100000?chunked=1 HTTP/1.0\r\nHost: {tunnel.host}\r\n\r\n")
@@ -168,11 +180,13 @@ def built_in(got):
     return got
 
 
+@pytest.mark.rule("Q20")
 def test_landing_page(server):
     got = built_in(fetch(server.port, f"localhost:{server.port}", "/", "Accept: text/html"))
     assert got.status == 200 and got.get("Content-Type").startswith("text/html")
 
 
+@pytest.mark.rule("Q20")
 def test_landing_elsewhere(new_server):
     server = new_server("--landing", "https://www.example.org/oneport")
     got = built_in(fetch(server.port, "localhost", "/"))
@@ -193,6 +207,7 @@ def test_longer_paths_of_the_base_domain_are_unknown(server, path):
     assert built_in(fetch(server.port, "localhost", path)).status == 404
 
 
+@pytest.mark.rule("Q20", "F1")
 @pytest.mark.parametrize("host", ["nobody-here.localhost", "a.b.localhost", "example.org", "nobody-here.localhost:1"])
 def test_unknown_name_as_json(server, host):
     got = built_in(fetch(server.port, host, "/"))
@@ -209,6 +224,7 @@ def test_unknown_name_as_html_for_browsers(server):
     assert b"src=" not in got.body and b"<link" not in got.body  # self-contained
 
 
+@pytest.mark.rule("Q19")
 @pytest.mark.parametrize("host", ["{name}.LOCALHOST", "{upper}.localhost", "{name}.localhost.", "{name}.localhost:1234"])
 def test_names_are_found_however_they_are_written(server, tunnel, host):
     host = host.format(name=tunnel.name, upper=tunnel.name.upper())
@@ -217,11 +233,13 @@ def test_names_are_found_however_they_are_written(server, tunnel, host):
     assert ["Host", host] in titled(got.json()["fields"])
 
 
+@pytest.mark.rule("Q20", "H7")
 def test_x_forwarded_host_never_routes(server, tunnel):
     assert fetch(server.port, "nobody-here.localhost", "/", f"X-Forwarded-Host: {tunnel.host}").status == 404
 
 
 # ---- errors that viewers see ----
+@pytest.mark.rule("D10")
 def test_origin_down_then_up(server, new_client, new_origin):
     origin = new_origin()
     client = new_client(origin.port)
@@ -241,6 +259,7 @@ def test_no_origin_at_all(server, new_client):
     assert fetch(server.port, new_client(free_port()).host, timeout_s=3).status == 502
 
 
+@pytest.mark.rule("F7")
 def test_silent_origin(new_server, new_client, http_origin):
     server = new_server("--origin-timeout", "1s")
     got = fetch(server.port, new_client(http_origin.port, server=server).host, "/hang")
@@ -248,6 +267,7 @@ def test_silent_origin(new_server, new_client, http_origin):
     assert "http_response_timeout" in got.get("Proxy-Status")
 
 
+@pytest.mark.rule("F7")
 def test_origin_trickling_its_head_is_silent_too(new_server, shared):
     """The deadline holds for the whole head, not from octet to octet."""
 
@@ -262,6 +282,7 @@ def test_origin_trickling_its_head_is_silent_too(new_server, shared):
     assert fetch(server.port, shared(trickle, server=server).host, timeout_s=5).status == 504
 
 
+@pytest.mark.rule("R9")
 def test_origin_that_closes_at_once(server, shared):
     client = shared(lambda connection: connection.request())
     got = fetch(server.port, client.host)
@@ -269,6 +290,7 @@ def test_origin_that_closes_at_once(server, shared):
     assert got.get("Proxy-Status")
 
 
+@pytest.mark.rule("F2")
 def test_hold_then_503_when_the_client_is_gone(new_server, new_client, http_origin):
     server = new_server("--hold", "500ms")
     client = new_client(http_origin.port, server=server)

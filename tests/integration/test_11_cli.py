@@ -140,6 +140,7 @@ def test_name_that_is_none(server, name, tmp_path):
     assert name in line
 
 
+@pytest.mark.rule("O16")
 def test_name_that_is_taken(server, name, tmp_path):
     register(server, name)
     line = wrong("oneport", "-h", server.url, "--ca", server.certificate.ca, "-s", name, "8080", code=REFUSED,
@@ -228,6 +229,7 @@ def test_a_random_name_without_subdomain(server, new_client, http_origin):
     assert fetch(server.port, client.host, "/echo").status == 200
 
 
+@pytest.mark.rule("O17")
 def test_a_random_name_is_free_at_once(server, new_client, http_origin):
     client = new_client(http_origin.port, name=None)
     client.stop()
@@ -240,6 +242,7 @@ def test_print_requests(server, new_client, http_origin):
     client.program.wait_output(r"GET.*/echo/printed", stream="stdout")
 
 
+@pytest.mark.rule("O17")
 def test_tickets_are_kept_for_names_asked_for(server, new_client, http_origin):
     client = new_client(http_origin.port)
     tickets = client.state / "oneport" / "tickets.json"
@@ -275,6 +278,7 @@ def test_https_origin(server, new_client, certificate, scripted):
     assert refused.status == 502 and "tls" in refused.get("Proxy-Status")
 
 
+@pytest.mark.rule("R15")
 def test_host_header_rewrite(server, new_client, http_origin):
     client = new_client(http_origin.port, "--host-header", "rewrite")
     seen = fetch(server.port, client.host, "/echo", f"Origin: http://{client.host}").json()
@@ -282,6 +286,7 @@ def test_host_header_rewrite(server, new_client, http_origin):
     assert fields["host"] == f"localhost:{http_origin.port}" and fields["origin"] == f"http://localhost:{http_origin.port}"
 
 
+@pytest.mark.rule("Q19")
 def test_host_header_value(server, new_client, http_origin):
     client = new_client(http_origin.port, "--host-header", "app.example")
     seen = fetch(server.port, client.host, "/echo").json()

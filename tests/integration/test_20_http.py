@@ -130,6 +130,7 @@ TARGETS = ["//a//b", "/../x", "/%2e%2e/x", "/a%2Fb", "/a;b=c", "/a\\b", "/a%00b"
            "/a?x=%23&y=%zz", "/[::1]", "/~|{}^`\"<>"]
 
 
+@pytest.mark.rule("Q14")
 @pytest.mark.parametrize("target", TARGETS, ids=[target[:16] for target in TARGETS])
 def test_q14_the_target_is_never_touched(server, shared, target):
     lines = []
@@ -143,11 +144,13 @@ def test_q14_the_target_is_never_touched(server, shared, target):
     assert lines == [f"GET {target} HTTP/1.1"]
 
 
+@pytest.mark.rule("Q7")
 def test_q7_options_with_max_forwards_0_is_answered_here(server, tunnel):
     got = fetch(server.port, tunnel.host, "/echo", "Max-Forwards: 0", method="OPTIONS")
     assert (got.status, got.get("X-Connection")) == (204, None)
 
 
+@pytest.mark.rule("Q8")
 def test_q8_options_of_everything(server, shared):
     lines = []
 
@@ -159,22 +162,26 @@ def test_q8_options_of_everything(server, shared):
     assert lines == ["OPTIONS * HTTP/1.1"]
 
 
+@pytest.mark.rule("Q9")
 def test_q9_absolute_form_of_the_same_authority(server, tunnel):
     method, target, fields = as_seen(fetch(server.port, tunnel.host, f"http://{tunnel.host}/echo?a"))
     assert (method, target, fields["host"]) == ("GET", "/echo?a", [tunnel.host])
 
 
+@pytest.mark.rule("Q16")
 def test_q16_one_empty_line_before_the_request(server, tunnel):
     with Viewer(server.port) as viewer:
         viewer.send(b"\r\n" + head("GET", "/echo", tunnel.host))
         assert viewer.response().status == 200
 
 
+@pytest.mark.rule("Q37")
 def test_q37_octets_above_7f_pass_in_values(server, tunnel):
     _, _, fields = as_seen(fetch(server.port, tunnel.host, "/echo", "X-Name: caf\xe9"))
     assert fields["x-name"] == ["caf\xe9"]
 
 
+@pytest.mark.rule("Q38")
 def test_q38_pipelined_requests_are_answered_in_order(server, tunnel):
     with Viewer(server.port) as viewer:
         paths = ["/delay?s=0.3", "/echo/1", "/bytes/100000", "/status/404", "/echo/2"]
@@ -186,12 +193,14 @@ def test_q38_pipelined_requests_are_answered_in_order(server, tunnel):
     assert answers[4].json()["target"] == "/echo/2"
 
 
+@pytest.mark.rule("Q38")
 def test_q38_pipelined_requests_may_name_different_hosts(server, tunnel):
     with Viewer(server.port) as viewer:
         viewer.send(head("GET", "/echo", tunnel.host) + head("GET", "/", "nobody-here.localhost") + head("GET", "/healthz", "localhost"))
         assert [viewer.response().status for _ in range(3)] == [200, 404, 200]
 
 
+@pytest.mark.rule("Q39")
 def test_q39_a_half_head_is_not_waited_for_long(server, tunnel):
     with Viewer(server.port, timeout_s=25) as viewer:
         viewer.send(f"GET / HTTP/1.1\r\nHost: {tunnel.host}\r\n")
@@ -199,6 +208,7 @@ def test_q39_a_half_head_is_not_waited_for_long(server, tunnel):
         assert viewer.ended()
 
 
+@pytest.mark.rule("Q39")
 def test_q39_a_body_that_stops_coming(new_server, new_client, http_origin):
     server = new_server("--idle-timeout", "1s")
     client = new_client(http_origin.port, server=server)
@@ -208,17 +218,20 @@ def test_q39_a_body_that_stops_coming(new_server, new_client, http_origin):
         viewer.ended()
 
 
+@pytest.mark.rule("H1")
 def test_h1_repeated_fields_stay_apart_and_in_order(server, tunnel):
     got = fetch(server.port, tunnel.host, "/echo", "X-A: 1", "X-B: 2", "X-A: 3", "Accept: text/a", "Accept: text/b")
     _, _, fields = as_seen(got)
     assert fields["x-a"] == ["1", "3"] and fields["accept"] == ["text/a", "text/b"]
 
 
+@pytest.mark.rule("D3")
 def test_d3_cookies_arrive_as_one_line(server, tunnel):
     _, _, fields = as_seen(fetch(server.port, tunnel.host, "/echo", "Cookie: a=1; b=2", "Cookie: c=3"))
     assert fields["cookie"] == ["a=1; b=2; c=3"]
 
 
+@pytest.mark.rule("H2", "H3", "H8", "H10")
 def test_h2_h3_h8_h10_what_never_reaches_the_origin(server, tunnel):
     got = fetch(server.port, tunnel.host, "/echo", "Keep-Alive: timeout=5", "Proxy-Connection: keep-alive", "HTTP2-Settings: AAA",
                 "TE: gzip, trailers", "X_Forwarded_For: 6.6.6.6", "Oneport-Error: forged", "Oneport-Ticket: forged")
@@ -228,12 +241,14 @@ def test_h2_h3_h8_h10_what_never_reaches_the_origin(server, tunnel):
     assert fields.get("te", ["trailers"]) == ["trailers"]
 
 
+@pytest.mark.rule("H2")
 def test_h2_fields_that_connection_names_are_dropped(server, tunnel):
     with Viewer(server.port) as viewer:
         _, _, fields = as_seen(viewer.get(tunnel.host, "/echo", "Connection: X-Hop, keep-alive", "X-Hop: 1", "X-Stays: 2"))
     assert "x-hop" not in fields and fields["x-stays"] == ["2"]
 
 
+@pytest.mark.rule("W2")
 def test_w2_other_upgrades_become_plain_requests(server, tunnel):
     with Viewer(server.port) as viewer:
         got = viewer.get(tunnel.host, "/echo", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABk")
@@ -242,6 +257,7 @@ def test_w2_other_upgrades_become_plain_requests(server, tunnel):
     assert "upgrade" not in fields and "http2-settings" not in fields
 
 
+@pytest.mark.rule("H14")
 def test_h14_get_with_a_body(server, tunnel):
     assert fetch(server.port, tunnel.host, "/echo", method="GET", body=b"query").json()["body"] == "query"
 
@@ -253,6 +269,7 @@ def test_h15_a_head_that_fits_http1_but_not_the_link(server, tunnel):
     assert fetch(server.port, tunnel.host, "/echo").status == 200
 
 
+@pytest.mark.rule("D5", "Q29")
 def test_d5_q29_chunked_with_trailers(server, tunnel):
     with Viewer(server.port) as viewer:
         viewer.send(head("POST", "/upload", tunnel.host, "Transfer-Encoding: CHUNKED", "Trailer: X-Sum"))
@@ -264,6 +281,7 @@ def test_d5_q29_chunked_with_trailers(server, tunnel):
     assert names in ([], ["x-sum"])
 
 
+@pytest.mark.rule("H12", "D4")
 def test_h12_a_viewer_that_leaves_early_ends_the_request_as_broken(server, shared):
     outcome = []
 
@@ -283,6 +301,7 @@ def test_h12_a_viewer_that_leaves_early_ends_the_request_as_broken(server, share
     assert outcome == ["cut"]
 
 
+@pytest.mark.rule("H12", "D5")
 def test_h12_a_chunked_upload_cut_in_the_middle_is_never_completed(server, shared):
     outcome = []
 
@@ -303,6 +322,7 @@ def test_h12_a_chunked_upload_cut_in_the_middle_is_never_completed(server, share
 
 
 # ---- Expect ----
+@pytest.mark.rule("H6", "R4")
 def test_h6_the_origins_100_is_relayed(server, tunnel):
     with Viewer(server.port) as viewer:
         viewer.send(head("POST", "/upload", tunnel.host, "Content-Length: 5", "Expect: 100-continue"))
@@ -312,6 +332,7 @@ def test_h6_the_origins_100_is_relayed(server, tunnel):
     assert (got.status, got.json()["length"]) == (200, 5)
 
 
+@pytest.mark.rule("H6")
 def test_h6_a_refusal_instead_of_100(server, shared):
     def serve(connection):
         connection.request()
@@ -323,6 +344,7 @@ def test_h6_a_refusal_instead_of_100(server, shared):
         assert (got.status, got.body, got.interim) == (413, b"too big", [])
 
 
+@pytest.mark.rule("R4")
 def test_r4_no_100_for_a_viewer_that_did_not_ask(server, shared):
     def serve(connection):
         connection.request()
@@ -335,6 +357,7 @@ def test_r4_no_100_for_a_viewer_that_did_not_ask(server, shared):
 
 
 # ---- responses ----
+@pytest.mark.rule("R4")
 def test_r4_103_reaches_a_direct_viewer(server, tunnel):
     got = fetch(server.port, tunnel.host, "/early103")
     assert [hint.status for hint in got.interim] == [103]
@@ -342,11 +365,13 @@ def test_r4_103_reaches_a_direct_viewer(server, tunnel):
     assert (got.status, got.body) == (200, b"after the hint")
 
 
+@pytest.mark.rule("R4")
 def test_r4_103_is_dropped_towards_a_trusted_proxy(server, tunnel):
     got = fetch(server.port, tunnel.host, "/early103", "X-Forwarded-For: 198.51.100.7")
     assert (got.status, got.interim, got.body) == (200, [], b"after the hint")
 
 
+@pytest.mark.rule("R13")
 def test_r13_trailers_for_a_viewer_that_wants_them(server, tunnel):
     with Viewer(server.port) as viewer:
         got = viewer.get(tunnel.host, "/trailers", "TE: trailers", "Connection: TE")
@@ -354,6 +379,7 @@ def test_r13_trailers_for_a_viewer_that_wants_them(server, tunnel):
     assert [(name.lower(), value) for name, value in got.trailers] == [("x-sum", "42")]
 
 
+@pytest.mark.rule("R13")
 def test_r13_no_trailers_for_others(server, tunnel):
     with Viewer(server.port) as viewer:
         got = viewer.get(tunnel.host, "/trailers")
@@ -365,6 +391,7 @@ def test_set_cookie_lines_stay_apart(server, tunnel):
     assert got.all("Set-Cookie")[:2] == ["a=1; Path=/", "b=2, 3; HttpOnly"]
 
 
+@pytest.mark.rule("R15a")
 def test_r15a_a_cookie_for_the_base_domain_stays_with_its_tunnel(server, tunnel):
     third = fetch(server.port, tunnel.host, "/cookies").all("Set-Cookie")[2]
     assert re.fullmatch(r"c=3; *Path=/", third)
@@ -375,6 +402,7 @@ def test_repeated_response_fields(server, tunnel):
     assert got.all("X-Twice") == ["one", "two"] and got.all("Vary") == ["Accept", "Origin"]
 
 
+@pytest.mark.rule("R14")
 def test_r14_hop_by_hop_fields_of_the_origin_are_dropped(server, shared):
     fields = ["Connection: X-Hop, keep-alive", "X-Hop: 1", "Keep-Alive: timeout=5", "Upgrade: h2c", "Alt-Svc: h3=\":443\"",
               "Oneport-Error: forged", "Strict-Transport-Security: max-age=1", "Server: mine", "Date: today"]
@@ -384,16 +412,19 @@ def test_r14_hop_by_hop_fields_of_the_origin_are_dropped(server, shared):
     assert (got.get("Strict-Transport-Security"), got.get("Server"), got.get("Date")) == ("max-age=1", "mine", "today")
 
 
+@pytest.mark.rule("R15")
 def test_r15_location_is_untouched(server, tunnel):
     got = fetch(server.port, tunnel.host, "/redirect")
     assert (got.status, got.get("Location")) == (302, "/elsewhere")
 
 
+@pytest.mark.rule("R8")
 def test_r8_205_has_length_0(server, shared):
     got = fetch(server.port, shared(answering(b"HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n")).host)
     assert (got.status, got.get("Content-Length")) == (205, "0")
 
 
+@pytest.mark.rule("R12")
 def test_r12_without_length_it_is_chunked(server, tunnel):
     with Viewer(server.port) as viewer:
         got = viewer.get(tunnel.host, "/bytes/70000?close=1")
@@ -451,6 +482,7 @@ def test_a_cut_response_looks_cut(server, shared, raw):
         assert got.status == 502
 
 
+@pytest.mark.rule("R12")
 def test_r12_a_cut_response_to_http_1_0_is_reset(server, shared):
     """Without length or chunks only a reset tells the end from a cut."""
 
@@ -475,6 +507,7 @@ SURPLUS = [
 ]
 
 
+@pytest.mark.rule("D7", "R5")
 @pytest.mark.parametrize("raw,method", [pytest.param(raw, method, id=rule) for rule, raw, method in SURPLUS])
 def test_surplus_never_reaches_the_next_viewer(server, shared, raw, method):
     def serve(connection):
@@ -491,6 +524,7 @@ def test_surplus_never_reaches_the_next_viewer(server, shared, raw, method):
     assert len(client.origin.connections) == 2  # the poisoned one was not used again
 
 
+@pytest.mark.rule("D12", "R18")
 def test_d12_r18_an_answer_before_the_upload_ends(server, shared):
     def serve(connection):
         connection.request()
@@ -504,6 +538,7 @@ def test_d12_r18_an_answer_before_the_upload_ends(server, shared):
     assert len(client.origin.connections) == 1
 
 
+@pytest.mark.rule("R17")
 def test_r17_a_viewer_that_leaves_frees_the_origin(server, shared):
     ends = []
 
@@ -519,6 +554,7 @@ def test_r17_a_viewer_that_leaves_frees_the_origin(server, shared):
     wait_until(lambda: ends, 3, "the origin connection's end")
 
 
+@pytest.mark.rule("D8")
 def test_d8_a_reused_connection_that_died_is_replaced_unseen(server, shared):
     """The origin closes an idle connection just as the next request comes: once more, on a new one."""
 
@@ -533,6 +569,7 @@ def test_d8_a_reused_connection_that_died_is_replaced_unseen(server, shared):
     assert len(client.origin.connections) == 2
 
 
+@pytest.mark.rule("D8")
 def test_d8_a_post_is_not_sent_twice(server, shared):
     requests = []
 

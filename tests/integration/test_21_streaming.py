@@ -24,6 +24,7 @@ def told_by(commands, opening):
     return serve
 
 
+@pytest.mark.rule("R16")
 def test_each_event_reaches_curl_before_the_next_is_sent(server, shared):
     commands = queue.Queue()
     client = shared(told_by(commands, STREAM))
@@ -35,6 +36,7 @@ def test_each_event_reaches_curl_before_the_next_is_sent(server, shared):
     assert curl.wait(10) == 0
 
 
+@pytest.mark.rule("R16")
 def test_the_head_does_not_wait_for_the_body(server, shared):
     commands = queue.Queue()
     with Viewer(server.port) as viewer:
@@ -65,6 +67,7 @@ def test_a_chunk_with_a_known_length_does_not_wait_either(server, shared):
             assert viewer.exactly(1) == b"%d" % number
 
 
+@pytest.mark.rule("R16")
 @pytest.mark.release_only
 def test_an_event_costs_little_time(server, shared):
     """At most 5 ms on loopback, the median of many."""

@@ -78,6 +78,7 @@ def test_a_stalled_viewer_goes_on_where_it_stopped(server, tunnel):
             at += len(piece)
 
 
+@pytest.mark.rule("D11")
 def test_a_stalled_origin_stops_the_upload(server, tunnel, shared):
     """Its window stays closed: neither program takes in what the origin does not read, and others are served."""
     go = threading.Event()

@@ -20,6 +20,7 @@ from support.websocket_viewer import ACCEPT, HANDSHAKE, connect, connect_many
 SIZES = [0, 1, 2, 125, 126, 127, 4096, 16_383, 16_384, 65_535, 65_536, 100_000, 1 << 20]
 
 
+@pytest.mark.rule("W7", "W10")
 @pytest.mark.parametrize("compression", [None, "deflate"], ids=["plain", "permessage-deflate"])
 def test_echo(websocket_tunnel, compression):
     async def run():
@@ -73,6 +74,7 @@ def test_many_at_once_on_one_connection(server, websocket_tunnel, count):
     asyncio.run(run())
 
 
+@pytest.mark.rule("W11")
 def test_requests_beside_sockets(server, websocket_tunnel, tunnel):
     """200 sockets and 100 requests, all answered; the old limit was ten."""
 
@@ -99,6 +101,7 @@ def test_subprotocol(websocket_tunnel):
     asyncio.run(run())
 
 
+@pytest.mark.rule("W3")
 def test_what_the_origin_is_told(websocket_tunnel):
     async def run():
         extra = {"Cookie": "sid=1", "X-Own": "2"}
@@ -112,6 +115,7 @@ def test_what_the_origin_is_told(websocket_tunnel):
     assert seen["upgrade"].lower() == "websocket" and seen["sec-websocket-version"] == "13"
 
 
+@pytest.mark.rule("W5")
 def test_the_key_is_fresh_and_the_accept_is_the_viewers(server, shared):
     keys = []
 
@@ -127,6 +131,7 @@ def test_the_key_is_fresh_and_the_accept_is_the_viewers(server, shared):
     assert all(len(base64.b64decode(key)) == 16 for key in keys)
 
 
+@pytest.mark.rule("W6")
 def test_accept_is_computed_from_the_viewers_key(server, websocket_tunnel):
     got = fetch_upgrade(server, websocket_tunnel.host)
     assert (got.status, got.get("Sec-WebSocket-Accept")) == (101, ACCEPT)
@@ -178,6 +183,7 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.rule("W5")
 @pytest.mark.parametrize("status,fields,body", REFUSALS, ids=[str(row[0]) for row in REFUSALS])
 def test_refusals_reach_the_viewer_unchanged(server, shared, status, fields, body):
     def serve(connection):
@@ -201,6 +207,7 @@ SMUGGLED = [
 ]
 
 
+@pytest.mark.rule("W5")
 @pytest.mark.parametrize("raw", [pytest.param(raw, id=label) for label, raw in SMUGGLED])
 def test_no_raw_relay_for_anything_but_a_real_accept(server, shared, raw):
     def serve(connection):
@@ -212,6 +219,7 @@ def test_no_raw_relay_for_anything_but_a_real_accept(server, shared, raw):
     assert got.status == 502
 
 
+@pytest.mark.rule("W5")
 def test_a_protocol_that_was_not_offered_is_refused(server, shared):
     client = shared(lambda connection: accept_websocket(connection, "Sec-WebSocket-Protocol: forged"))
     assert fetch_upgrade(server, client.host, "/", "Sec-WebSocket-Protocol: chat").status == 502
@@ -225,6 +233,7 @@ def test_unknown_name(server):
     assert fetch_upgrade(server, "nobody-here.localhost").status == 404
 
 
+@pytest.mark.rule("W6")
 def test_octets_right_behind_the_handshake_arrive(server, shared):
     """Both ends may speak before they have heard of the 101."""
     heard = []
@@ -244,6 +253,7 @@ def test_octets_right_behind_the_handshake_arrive(server, shared):
     assert heard == [masked]
 
 
+@pytest.mark.rule("W7")
 def test_fin_is_passed_on_as_fin_each_way(server, shared):
     """Half-close: one direction ends, the other goes on."""
     def serve(connection):
@@ -258,6 +268,7 @@ def test_fin_is_passed_on_as_fin_each_way(server, shared):
         assert viewer.rest() == b"\x82\x04last"
 
 
+@pytest.mark.rule("W7")
 def test_reset_of_the_origin_is_no_orderly_end(server, shared):
     def serve(connection):
         accept_websocket(connection)
@@ -299,6 +310,7 @@ def test_a_socket_stays_quick_beside_bulk(server, websocket_tunnel, tunnel):
         thread.join()
 
 
+@pytest.mark.rule("W10")
 def test_deflate_is_the_ends_own_business(server, shared):
     """Extension fields pass untouched in both directions."""
     offers = []

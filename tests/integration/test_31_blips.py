@@ -51,6 +51,7 @@ def begun(server, client):
 
 
 # ---- the client goes ----
+@pytest.mark.rule("W8")
 def test_kill_9_of_the_client_closes_50_sockets_in_order(server, new_client, websocket_origin):
     client = new_client(websocket_origin.port)
 
@@ -62,6 +63,7 @@ def test_kill_9_of_the_client_closes_50_sockets_in_order(server, new_client, web
     assert asyncio.run(run()) == [GONE] * 50
 
 
+@pytest.mark.rule("W8")
 def test_the_close_is_followed_by_fin_not_by_reset(server, shared):
     client = shared(lambda connection: (accept_websocket(connection), connection.ended()))
     with Viewer(server.port) as viewer:
@@ -71,6 +73,7 @@ def test_the_close_is_followed_by_fin_not_by_reset(server, shared):
     assert frame[:1] == b"\x88" and frame[2:4] == GONE.to_bytes(2, "big") and len(frame) == 2 + frame[1]
 
 
+@pytest.mark.rule("W8")
 def test_in_the_middle_of_a_frame_there_is_no_close_only_fin(server, shared):
     def serve(connection):
         accept_websocket(connection)
@@ -85,6 +88,7 @@ def test_in_the_middle_of_a_frame_there_is_no_close_only_fin(server, shared):
         assert viewer.rest() == b""
 
 
+@pytest.mark.rule("F2")
 def test_parked_requests_are_answered_by_the_client_that_returns(server, new_client, http_origin):
     client = new_client(http_origin.port)
     url = client.url
@@ -99,6 +103,7 @@ def test_parked_requests_are_answered_by_the_client_that_returns(server, new_cli
         assert {answer.result().json()["sha256"] for answer in posts} == {pattern.digest(100_000)}
 
 
+@pytest.mark.rule("F2")
 def test_a_socket_is_opened_by_the_client_that_returns(server, new_client, websocket_origin):
     client = new_client(websocket_origin.port)
     client.kill9()
@@ -117,6 +122,7 @@ async def open_and_echo(client):
         await echoes(opened)
 
 
+@pytest.mark.rule("F5")
 def test_a_request_that_is_running_when_the_client_dies_looks_cut(server, hangs):
     client = hangs()
     with begun(server, client) as viewer:
@@ -125,6 +131,7 @@ def test_a_request_that_is_running_when_the_client_dies_looks_cut(server, hangs)
             viewer.exactly(2)
 
 
+@pytest.mark.rule("F4")
 def test_a_request_without_answer_when_the_client_dies_is_502(server, shared):
     client = shared(lambda connection: (connection.request(), connection.ended()))
     with Viewer(server.port) as viewer:
@@ -169,6 +176,7 @@ def test_a_paused_client_loses_nothing(server, new_client, http_origin):
 
 
 # ---- the server goes ----
+@pytest.mark.rule("O5", "F2")
 def test_kill_9_of_the_server_keeps_url_and_holds_viewers(new_server, new_client, http_origin):
     server = new_server()
     client = new_client(http_origin.port, server=server)
@@ -370,6 +378,7 @@ def test_one_octet_segments(server, behind, http_origin, websocket_origin):
     asyncio.run(open_and_echo(sockets_client))
 
 
+@pytest.mark.rule("F4", "F5", "H12")
 @pytest.mark.parametrize("direction", [UP, DOWN])
 @pytest.mark.parametrize("octets", [1, 10, 40, 100, 300, 1000, 5000, 20_000])
 def test_a_cut_at_any_octet_is_seen(server, behind, http_origin, direction, octets):
@@ -393,6 +402,7 @@ def test_a_cut_at_any_octet_is_seen(server, behind, http_origin, direction, octe
 
 
 # ---- two clients, one name ----
+@pytest.mark.rule("O9", "O20")
 def test_two_clients_with_one_ticket_do_not_throw_each_other_out_for_ever(new_server, new_client, scripted):
     """The newcomer has the name; the first one says so and leaves."""
     server = new_server()
@@ -406,6 +416,7 @@ def test_two_clients_with_one_ticket_do_not_throw_each_other_out_for_ever(new_se
     assert second.program.running and links(server, second.name) == 1
 
 
+@pytest.mark.rule("O9", "O20")
 def test_what_runs_on_the_first_may_finish(new_server, hangs, new_client, scripted):
     server = new_server()
     first = hangs(server=server)

@@ -113,6 +113,7 @@ def test_behind_a_proxy_the_scheme_is_the_proxys(server, name):
     assert answer["url"] == f"https://{name}.localhost" and answer["ticket"]
 
 
+@pytest.mark.rule("O13")
 def test_an_insecure_call_gets_the_four_old_fields(server, name):
     got = call(server, f"/register/{name}", *proxied("http"), secure=False)
     assert (got.status, set(got.json())) == (200, OLD_FIELDS)
@@ -123,6 +124,7 @@ def test_loopback_is_secure_and_attach_is_https_all_the_same(server, name):
     assert answer["ticket"] and answer["attach"].startswith("https://")
 
 
+@pytest.mark.rule("O13")
 @pytest.mark.parametrize("secret", ["Authorization: Bearer abc", "Oneport-Ticket: abc"])
 def test_secrets_on_an_insecure_call_are_refused(server, name, secret):
     got = call(server, f"/register/{name}", secret, *proxied("http"), secure=False)
@@ -130,6 +132,7 @@ def test_secrets_on_an_insecure_call_are_refused(server, name, secret):
 
 
 # ---- who holds a name ----
+@pytest.mark.rule("O1", "O16")
 def test_a_registered_name_is_taken(server, name):
     register(server, name)
     exact = call(server, f"/register/{name}", "Oneport-Exact: ?1")
@@ -139,6 +142,7 @@ def test_a_registered_name_is_taken(server, name):
     assert call(server, f"/{name}").json()["id"] != name
 
 
+@pytest.mark.rule("O18")
 def test_a_ticket_keeps_its_name_and_owner(server, name):
     first = register(server, name)
     again = register(server, name, f"Oneport-Ticket: {first['ticket']}", "Oneport-Exact: ?1")
@@ -159,6 +163,7 @@ def claiming(ticket, **claims):
     return base64.urlsafe_b64encode(json.dumps(new).encode()).decode().rstrip("=") + "." + signature
 
 
+@pytest.mark.rule("O15")
 def test_bad_tickets_at_register(server, name):
     ticket = register(server, name)["ticket"]
     other = register(server)["ticket"]
@@ -167,6 +172,7 @@ def test_bad_tickets_at_register(server, name):
         assert (got.status, got.json()["error"]) == (403, "bad_ticket"), bad
 
 
+@pytest.mark.rule("O14")
 def test_an_expired_ticket_registers_but_does_not_attach(new_server, name, foreign):
     server = new_server("--ticket-life", "1s")
     old = register(server, name)["ticket"]
@@ -182,6 +188,7 @@ def refusal_status(server, name, ticket):
     return got.status
 
 
+@pytest.mark.rule("O2", "O4")
 def test_a_name_that_was_given_up_belongs_to_the_next(new_server, name, foreign):
     """A ticket proves who somebody is; it is no claim on what another one holds."""
     server = new_server("--name-grace", "200ms")
@@ -204,6 +211,7 @@ def exactly(server, name):
     return got.json() if got.status == 200 else None
 
 
+@pytest.mark.rule("O5")
 def test_a_ticket_outlives_the_server(new_server, name, foreign):
     server = new_server()
     ticket = register(server, name)["ticket"]
@@ -212,6 +220,7 @@ def test_a_ticket_outlives_the_server(new_server, name, foreign):
     wait_until(lambda: links(server, name) == 1)
 
 
+@pytest.mark.rule("O5")
 def test_no_stranger_slips_in_after_a_restart(new_server, name, foreign):
     server = new_server()
     ticket = register(server, name)["ticket"]
@@ -224,6 +233,7 @@ def test_no_stranger_slips_in_after_a_restart(new_server, name, foreign):
     foreign(name, ticket, to=server)
 
 
+@pytest.mark.rule("O15")
 def test_a_server_with_another_secret_refuses_the_ticket(server, new_server, name):
     ticket = register(server, name)["ticket"]
     assert refusal(new_server(), name, ticket).json()["error"] == "bad_ticket"
@@ -265,6 +275,7 @@ def test_a_list_of_protocols_may_be_offered(server, name):
     assert (got.status, got.get("ALPN")) == (101, "h2")
 
 
+@pytest.mark.rule("O15")
 def test_attach_without_right(server, name):
     ticket = register(server, name)["ticket"]
     other = register(server)["ticket"]
@@ -274,6 +285,7 @@ def test_attach_without_right(server, name):
         assert (got.status, got.json()["error"]) == (403, "bad_ticket"), bad
 
 
+@pytest.mark.rule("O13")
 def test_attach_over_an_insecure_proxy(server, name):
     got = refusal(server, name, register(server, name)["ticket"], *proxied("http"), secure=False)
     assert (got.status, got.json()["error"]) == (403, "tls_required")
@@ -314,6 +326,7 @@ def test_a_link_without_settings_is_closed(server, name, foreign):
 
 
 # ---- what a stranger receives ----
+@pytest.mark.rule("H4")
 def test_the_request_as_http2(server, name, foreign):
     link = foreign(name, register(server, name)["ticket"])
     got = fetch(server.port, f"{name}.localhost:{server.port}", "/a?b", "X-Own: 1", "Cookie: a=1")
@@ -326,6 +339,7 @@ def test_the_request_as_http2(server, name, foreign):
     assert {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via"} <= set(request)
 
 
+@pytest.mark.rule("W3")
 def test_a_websocket_as_http2(server, name, foreign):
     def echo(stream):
         stream.on_data = lambda data: (stream.link.h2.send_data(stream.number, data), stream.link.flush())
@@ -342,6 +356,7 @@ def test_a_websocket_as_http2(server, name, foreign):
     assert not {"sec-websocket-key", "upgrade", "connection"} & set(request)
 
 
+@pytest.mark.rule("W4")
 def test_w4_a_stranger_without_websockets(server, name, foreign):
     link = foreign(name, register(server, name)["ticket"], settings={SettingCodes.ENABLE_CONNECT_PROTOCOL: 0})
     wait_until(lambda: links(server, name) == 1)
@@ -350,18 +365,21 @@ def test_w4_a_stranger_without_websockets(server, name, foreign):
     assert not link.requests
 
 
+@pytest.mark.rule("F6")
 def test_a_refused_stream_is_503(server, name, foreign):
     foreign(name, register(server, name)["ticket"], serve=lambda stream: stream.reset(7))
     got = fetch(server.port, f"{name}.localhost")
     assert got.status == 503 and got.get("Proxy-Status")
 
 
+@pytest.mark.rule("F6")
 def test_another_reset_is_502(server, name, foreign):
     foreign(name, register(server, name)["ticket"], serve=lambda stream: stream.reset(2))
     got = fetch(server.port, f"{name}.localhost")
     assert got.status == 502 and got.get("Proxy-Status")
 
 
+@pytest.mark.rule("F3")
 def test_more_requests_than_the_link_takes(server, name, foreign):
     """Two streams at most, both kept busy: the third waits a second and is told, nobody hangs."""
     held = []
@@ -396,6 +414,7 @@ def says(word):
     return lambda stream: stream.answer(200, word)
 
 
+@pytest.mark.rule("O9")
 def test_another_instance_takes_over(server, name, foreign):
     ticket = register(server, name)["ticket"]
     first = foreign(name, ticket, *instance(1), serve=says(b"first"))
@@ -405,6 +424,7 @@ def test_another_instance_takes_over(server, name, foreign):
     assert {fetch(server.port, f"{name}.localhost").body for _ in range(5)} == {b"second"}
 
 
+@pytest.mark.rule("O11")
 def test_links_without_instance_are_instances_of_their_own(server, name, foreign):
     ticket = register(server, name)["ticket"]
     first = foreign(name, ticket, serve=says(b"first"))
@@ -413,6 +433,7 @@ def test_links_without_instance_are_instances_of_their_own(server, name, foreign
     assert first.goaways.get(timeout=5) == b"taken_over"
 
 
+@pytest.mark.rule("O7")
 def test_the_same_instance_may_have_four_links(server, name, foreign):
     ticket = register(server, name)["ticket"]
     opened = [foreign(name, ticket, *instance(1, slot)) for slot in range(4)]
@@ -424,6 +445,7 @@ def test_the_same_instance_may_have_four_links(server, name, foreign):
         opened[0].goaways.get_nowait()
 
 
+@pytest.mark.rule("O8")
 def test_the_same_slot_replaces(server, name, foreign):
     """New streams go to the newcomer; the silent old one is dead after two seconds."""
     ticket = register(server, name)["ticket"]
@@ -436,6 +458,7 @@ def test_the_same_slot_replaces(server, name, foreign):
     assert len(first.requests) == seen
 
 
+@pytest.mark.rule("O10")
 def test_pools_share_the_requests(server, name, foreign):
     ticket = register(server, name)["ticket"]
     both = [foreign(name, ticket, *instance(number), "Oneport-Pool: ?1") for number in (1, 2)]
@@ -445,6 +468,7 @@ def test_pools_share_the_requests(server, name, foreign):
     assert all(link.goaways.empty() for link in both)
 
 
+@pytest.mark.rule("O12")
 def test_flapping_is_stopped(new_server, name, foreign):
     server = new_server()
     ticket = register(server, name)["ticket"]
@@ -462,6 +486,7 @@ def test_flapping_is_stopped(new_server, name, foreign):
     assert "flapping" in server.log
 
 
+@pytest.mark.rule("O19")
 def test_a_stranger_never_gets_the_viewers_of_another(server, name, foreign):
     """Whatever it tries, an owner's requests go to the owner."""
     owner = foreign(name, register(server, name)["ticket"], serve=says(b"owner"))

@@ -234,6 +234,7 @@ def test_an_extra_slot_does_not_end_it_before_the_url(scripted, certificate, new
     assert stub.tries == {0: 1}
 
 
+@pytest.mark.rule("O20")
 @pytest.mark.parametrize("reason", ["taken_over", "name_lost"])
 @pytest.mark.parametrize("slot", [0, 1])
 def test_a_name_that_is_lost_is_lost_for_all_links(scripted, certificate, new_client, reason, slot):
