@@ -178,6 +178,7 @@ def test_an_answer_before_the_uploads_end(ask, played):
 
     def serve(connection):
         connection.request()
+        connection.exactly(1000)
         connection.send(reply(b"enough", status=413))
         ends.append(connection.ended() or True)
 
