@@ -40,8 +40,8 @@ static void keep_request(struct exchange *x, struct message *m)
     x->path = r->path;
 }
 
-static struct exchange *exchange_new(struct exchanges *all, struct leg *near,
-                                     struct message *m, bool end)
+static struct exchange *exchange_new(struct exchanges *all, struct leg *near, struct message *m,
+                                     bool end)
 {
     struct exchange *x = pool_take_zeroed(sizeof(*x));
 

@@ -38,10 +38,10 @@ struct origin_conn {
     struct list_node node;        /* in origin->idle or origin->parting; unlinked while leased */
     uint64_t idle_since_us;
     uint64_t idle_turn; /* of the loop, when it came into the pool */
-    bool idle;       /* in the pool */
-    bool used;       /* an exchange was served */
-    bool keep_alive; /* what the last answer said */
-    bool over;       /* condemned */
+    bool idle;          /* in the pool */
+    bool used;          /* an exchange was served */
+    bool keep_alive;    /* what the last answer said */
+    bool over;          /* condemned */
     struct reap reap;
 };
 
@@ -136,10 +136,10 @@ static void into_pool(struct origin_conn *c)
         timer_arm(&o->sweep, o->o.idle_ms);
 }
 
-/* An answer to a question that nobody asked may be on its way up. In a later turn than the one that it
- * came into the pool in, its socket has been asked since, and it would be gone; in the same turn the
- * kernel is asked. Under TLS what waits may be a session ticket; then a good connection is lost, and
- * nothing else. */
+/* An answer to a question that nobody asked may be on its way up. In a later turn than the one that
+ * it came into the pool in, its socket has been asked since, and it would be gone; in the same turn
+ * the kernel is asked. Under TLS what waits may be a session ticket; then a good connection is
+ * lost, and nothing else. */
 static bool is_quiet(const struct origin_conn *c)
 {
     char octet;

@@ -44,8 +44,9 @@ struct origin *origin_new(const struct origin_options *o) MUSTCHECK;
 void origin_free(struct origin *o); /* every lease was given back */
 const struct origin_address *origin_address(const struct origin *o);
 
-/* From a task, so that every socket that has something to say in this turn has said it. @fresh: not one from the pool. Never NULL. When origin_h1() gives NULL, on_ready or on_failed
- * will follow; else it is ready. */
+/* From a task, so that every socket that has something to say in this turn has said it. @fresh: not
+ * one from the pool. Never NULL. When origin_h1() gives NULL, on_ready or on_failed will follow;
+ * else it is ready. */
 struct origin_conn *origin_acquire(struct origin *o, bool fresh, const struct origin_ops *ops,
                                    void *user) MUSTCHECK;
 struct h1_conn *origin_h1(const struct origin_conn *c);

@@ -63,9 +63,10 @@ enum { LOOP_SCRATCH = 65536, LOOP_OUT = 256 * 1024 };
 
 struct loop *loop_new(void) MUSTCHECK; /* NULL: no event base could be made */
 void loop_free(struct loop *l);        /* closes the adopted, runs what is queued to be reaped */
-uint64_t loop_turns(const struct loop *l); /* begun so far: tells whether sockets were asked since */
-void loop_run(struct loop *l);         /* turns until loop_stop */
-void loop_stop(struct loop *l);        /* the current turn is finished first */
+uint64_t
+loop_turns(const struct loop *l); /* begun so far: tells whether sockets were asked since */
+void loop_run(struct loop *l);    /* turns until loop_stop */
+void loop_stop(struct loop *l);   /* the current turn is finished first */
 struct event_base *loop_base(const struct loop *l);
 /* Monotonic. Inside a turn it is read once for each of its parts (callbacks, deferred tasks, each
  * round of flushes), so it may be late by as long as that part has run. */

@@ -235,8 +235,7 @@ void trust_viewer(const struct trust *t, const struct peer *peer, const struct f
                   struct viewer *out)
 {
     static const char local[TRUST_ADDRESS_MAX] = "unix";
-    *out = (struct viewer){
-        .trusted = peer->trusted, .https = peer->tls, .accepted_for = SLICE("")};
+    *out = (struct viewer){.trusted = peer->trusted, .https = peer->tls, .accepted_for = SLICE("")};
     memcpy(out->address, peer->local ? local : peer->address, sizeof(out->address));
     if (!out->trusted)
         return;
