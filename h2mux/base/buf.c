@@ -40,13 +40,14 @@ void buf_release(struct buf *b)
     buf_init(b, b->limit);
 }
 
-/* Moving what is left costs no more than was consumed, unless there is no other way to make room.
- */
+/* Moving what is left costs no more than was consumed, and takes no room in front that was asked
+ * for, unless there is no other way to make room. */
 static void buf_slide(struct buf *b, size_t len)
 {
+    bool headroom = buf_len(b) == 0;
     if (b->start == 0 || b->ptr == NULL)
         return;
-    if (b->start < buf_len(b) && len <= b->limit - b->end)
+    if ((headroom || b->start < buf_len(b)) && len <= b->limit - b->end)
         return;
     memmove(b->ptr, b->ptr + b->start, buf_len(b));
     b->end -= b->start;

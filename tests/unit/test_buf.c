@@ -1,4 +1,5 @@
-/* test_buf.c - growing bytes: the limit, the doubling, the sliding, consuming from both ends. */
+/* test_buf.c - growing bytes: the limit, the doubling, the sliding, room in front, consuming from
+ * both ends. */
 #include "h2mux/base/buf.h"
 
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 static char filler[4096];
+static char pattern[1 << 17]; /* octets that show where they were */
 
 static void fill(struct buf *b, size_t len)
 {
@@ -114,6 +116,126 @@ static void test_slide_and_grow(void **state)
     buf_release(&b);
 }
 
+/* What is consumed is made use of by moving what is left, unless that is more: then the buf grows,
+ * as long as it may. */
+static void test_slide_or_grow(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t limit, held, consumed, more, start, cap;
+    } rows[] = {
+        {"room behind", 8192, 200, 100, 56, 100, 256},
+        {"half consumed", 8192, 256, 128, 1, 0, 256},
+        {"less than half", 8192, 256, 127, 1, 127, 512},
+        {"one octet", 8192, 256, 1, 1, 1, 512},
+        {"half, and still too small", 8192, 256, 128, 200, 0, 512},
+        {"less, but the limit is reached", 256, 256, 127, 1, 0, 256},
+        {"less, up to the limit", 512, 256, 100, 256, 100, 512},
+        {"less, one over the limit", 512, 256, 100, 257, 0, 512},
+        {"less, all that the limit leaves", 512, 256, 100, 356, 0, 512},
+        {"malloc's, half", 65536, 4096, 2048, 100, 0, 4096},
+        {"malloc's, less", 65536, 4096, 2047, 100, 2047, 8192},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buf b;
+        size_t len = rows[i].held - rows[i].consumed;
+        buf_init(&b, rows[i].limit);
+        assert_int_equal(buf_append(&b, slice_make(pattern, rows[i].held)), 0);
+        buf_consume(&b, rows[i].consumed);
+        assert_int_equal(buf_append(&b, slice_make(pattern + rows[i].held, rows[i].more)), 0);
+        if (b.start != rows[i].start || b.cap != rows[i].cap)
+            fail_msg("%s: start %zu, cap %zu", rows[i].name, b.start, b.cap);
+        if (!slice_eq(buf_slice(&b), slice_make(pattern + rows[i].consumed, len + rows[i].more)))
+            fail_msg("%s: content", rows[i].name);
+        buf_release(&b);
+    }
+}
+
+/* Small memory is the pool's, large is malloc's: content comes along, both kinds are given back. */
+static void test_growth_past_the_pool(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t limit, steps[4], cap;
+    } rows[] = {
+        {"within the pool", 65536, {100, 1000, 1024}, 1024},
+        {"largest of the pool", 2047, {100, 2047}, 2047},
+        {"smallest of malloc", 2048, {100, 2048}, 2048},
+        {"limit beyond, in steps", 65536, {1024, 2047, 2048, 2049}, 4096},
+        {"from the pool at once", 1 << 20, {1, 100000}, 131072},
+        {"malloc's from the start", 1 << 20, {3000, 5000, 70000}, 131072},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buf b;
+        size_t held = 0;
+        buf_init(&b, rows[i].limit);
+        for (size_t k = 0; k < 4 && rows[i].steps[k] > 0; k++) {
+            size_t more = rows[i].steps[k] - held;
+            assert_int_equal(buf_append(&b, slice_make(pattern + held, more)), 0);
+            held += more;
+            if (!slice_eq(buf_slice(&b), slice_make(pattern, held)))
+                fail_msg("%s: content at %zu", rows[i].name, held);
+        }
+        if (b.cap != rows[i].cap)
+            fail_msg("%s: cap %zu", rows[i].name, b.cap);
+        b.ptr[b.cap] = '\0'; /* vsnprintf's octet is there */
+        buf_release(&b);
+    }
+}
+
+/* ---- room in front */
+
+/* It stays while content comes, however large, and is used from behind. */
+static void test_headroom(void **state)
+{
+    static const size_t lens[] = {0, 1, 200, 247, 248, 3000, 65536, 100000};
+    for (int fresh = 0; fresh < 2; fresh++)
+        for (size_t i = 0; i < COUNT(lens); i++) {
+            struct buf b;
+            buf_init(&b, SIZE_MAX / 2);
+            if (!fresh) {
+                fill(&b, 500);
+                buf_consume(&b, 500);
+            }
+            buf_headroom(&b, 9);
+            assert_int_equal(buf_len(&b), 0);
+            assert_non_null(buf_reserve(&b, lens[i]));
+            assert_int_equal(buf_append(&b, slice_make(pattern, lens[i])), 0);
+            if (!buf_prepend(&b, SLICE("header")))
+                fail_msg("%zu octets: the room in front is gone", lens[i]);
+            assert_false(buf_prepend(&b, SLICE("four")));
+            assert_true(buf_prepend(&b, SLICE("the")));
+            assert_false(buf_prepend(&b, SLICE("x")));
+            assert_true(slice_starts(buf_slice(&b), SLICE("theheader")));
+            buf_consume(&b, 9);
+            assert_true(slice_eq(buf_slice(&b), slice_make(pattern, lens[i])));
+            buf_release(&b);
+        }
+}
+
+/* What was consumed is room as well; an empty buf has none but what was asked for. */
+static void test_prepend(void **state)
+{
+    struct buf b;
+    buf_init(&b, 1024);
+    assert_false(buf_prepend(&b, SLICE("x")));
+    assert_int_equal(buf_append(&b, SLICE("hello world")), 0);
+    buf_consume(&b, 6);
+    assert_false(buf_prepend(&b, SLICE("7 octet")));
+    assert_true(buf_prepend(&b, SLICE("small ")));
+    assert_true(slice_eq(buf_slice(&b), SLICE("small world")));
+    buf_consume(&b, 11);
+    assert_false(buf_prepend(&b, SLICE("x")));
+    buf_headroom(&b, 4);
+    buf_headroom(&b, 2); /* the last word counts */
+    assert_false(buf_prepend(&b, SLICE("xyz")));
+    assert_true(buf_prepend(&b, SLICE("xy")));
+    assert_true(slice_eq(buf_slice(&b), SLICE("xy")));
+    buf_truncate(&b, 0);
+    assert_int_equal(b.start, 0);
+    buf_release(&b);
+}
+
 static void test_reserve_commit(void **state)
 {
     struct buf b;
@@ -194,9 +316,13 @@ int main(void)
         cmocka_unit_test(test_growth),         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_consume),        cmocka_unit_test(test_slide_before_growing),
         cmocka_unit_test(test_slide_and_grow), cmocka_unit_test(test_reserve_commit),
+        cmocka_unit_test(test_slide_or_grow),  cmocka_unit_test(test_growth_past_the_pool),
+        cmocka_unit_test(test_headroom),       cmocka_unit_test(test_prepend),
         cmocka_unit_test(test_printf),         cmocka_unit_test(test_printf_grows),
         cmocka_unit_test(test_truncate),
     };
     memset(filler, 'f', sizeof(filler));
+    for (size_t i = 0; i < sizeof(pattern); i++)
+        pattern[i] = (char)(i * 31 + (i >> 8) * 7);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
