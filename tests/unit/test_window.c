@@ -1,4 +1,5 @@
-/* test_window.c - window.c: when a receive window grows. http-rules 4, RFC 9113 6.9. */
+/* test_window.c - window.c: when a receive window grows, and what it starts
+ * with. http-rules 4, RFC 9113 6.9. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,6 +67,52 @@ static void growth_waits_for_the_budget(void **state)
     assert_int_equal(window_credit(&w, 1, START + 5, 50 * MS, true), 2 * WINDOW_INITIAL);
 }
 
+enum { LEAST = WINDOW_INITIAL, MOST = WINDOW_LEARNED_MAX, LINK = 32 * 1024 * KIB };
+
+static const struct {
+    const char *id;
+    uint32_t learned;
+    uint64_t rtt_us, bodies, budget;
+    uint32_t want; /* 0: as it was announced */
+} starts[] = {
+    {"nothing known", 0, 0, 0, LINK, 0},
+    {"learned what is announced", LEAST, 0, 0, LINK, 0},
+    {"learned less", LEAST / 2, 0, 0, LINK, 0},
+    {"learned more", 2 * LEAST, 0, 0, LINK, 2 * LEAST},
+    {"learned, an odd size", 100 * KIB, 0, 0, LINK, 100 * KIB},
+    {"learned the most", MOST, 0, 0, LINK, MOST},
+    {"learned beyond it", WINDOW_MAX, 0, 0, LINK, MOST},
+    {"a short line", 0, 26 * MS, 0, LINK, 0},
+    {"just longer", 0, 27 * MS, 0, LINK, 2 * LEAST},
+    {"150 ms", 0, 150 * MS, 0, LINK, 8 * LEAST},
+    {"a line beyond the most", 0, 10000 * MS, 0, LINK, MOST},
+    {"the line asks for more than was learned", 2 * LEAST, 150 * MS, 0, LINK, 8 * LEAST},
+    {"learned more than the line asks for", 8 * LEAST, 27 * MS, 0, LINK, 8 * LEAST},
+    {"odd and doubled", 100 * KIB, 150 * MS, 0, LINK, 400 * KIB},
+    {"odd, doubled past the most", 600 * KIB, 10000 * MS, 0, LINK, MOST},
+    {"an eighth, three others", MOST, 0, 3, LINK, MOST},
+    {"an eighth, four others", MOST, 0, 4, LINK, MOST / 2},
+    {"an eighth, seven others", MOST, 0, 7, LINK, MOST / 2},
+    {"an eighth, eight others", MOST, 0, 8, LINK, MOST / 4},
+    {"too many others", MOST, 0, 63, LINK, 0},
+    {"still worth it", MOST, 0, 31, LINK, 2 * LEAST},
+    {"the line's, shared", 0, 150 * MS, 15, LINK, 4 * LEAST},
+    {"small budget", MOST, 150 * MS, 0, 8 * 2 * LEAST, 2 * LEAST},
+    {"smaller budget", MOST, 150 * MS, 0, 8 * 2 * LEAST - 1, 0},
+    {"no budget", MOST, 150 * MS, 0, 0, 0},
+};
+
+/* Never smaller than announced, never beyond its share or the most. */
+static void windows_start_with_what_others_have_learned(void **state)
+{
+    for (size_t i = 0; i < COUNT(starts); i++) {
+        uint32_t size =
+            window_start(starts[i].learned, starts[i].rtt_us, starts[i].bodies, starts[i].budget);
+        if (size != starts[i].want)
+            fail_msg("%s: %u, want %u", starts[i].id, size, starts[i].want);
+    }
+}
+
 static const struct {
     uint64_t used;
     bool may_grow, tight, spent;
@@ -90,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_grow_when_they_were_the_limit),
         cmocka_unit_test(growth_waits_for_the_budget),
+        cmocka_unit_test(windows_start_with_what_others_have_learned),
         cmocka_unit_test(budgets_have_three_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
