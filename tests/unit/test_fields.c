@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "h2mux/fields.h"
+#include "h2mux/octet.h"
 
 #define IN(text)                                                                                   \
     {                                                                                              \
@@ -141,6 +142,30 @@ static void names_and_values_are_judged(void **state)
             fail_msg("%s", values[i].id);
 }
 
+/* Every octet at every place: what is skipped is whole words of octets that are values, and only a
+ * word with one that may be none ends it (HTAB is looked at by itself). RFC 9110 5.5. */
+static void printable_octets_are_skipped_among(char others)
+{
+    char text[24];
+    for (unsigned c = 0; c < 256; c++)
+        for (size_t at = 0; at < sizeof(text); at++)
+            for (size_t len = 0; len <= sizeof(text); len++) {
+                memset(text, others, sizeof(text));
+                text[at] = (char)c;
+                bool plain = octet_is_value((unsigned char)c) && c != '\t';
+                size_t stop = plain || at >= len ? len : at;
+                if (octet_skip_printable(text, len) != stop / 8 * 8)
+                    fail_msg("0x%02x at %zu of %zu", c, at, len);
+            }
+}
+
+static void printable_octets_are_skipped(void **state)
+{
+    static const char others[] = {'a', ' ', '~', '\x80', '\xff'};
+    for (size_t i = 0; i < COUNT(others); i++)
+        printable_octets_are_skipped_among(others[i]);
+}
+
 static const struct {
     const char *name;
     bool secret, no_trailer;
@@ -236,6 +261,7 @@ int main(void)
         cmocka_unit_test(hop_by_hop_fields_go),
         cmocka_unit_test(connection_options_are_bounded),
         cmocka_unit_test(names_and_values_are_judged),
+        cmocka_unit_test(printable_octets_are_skipped),
         cmocka_unit_test(names_are_classed),
         cmocka_unit_test(fields_are_found_and_removed),
         cmocka_unit_test(kept_bytes_stay),
