@@ -199,6 +199,154 @@ static void test_reap_chain(void **state)
     close_world(w);
 }
 
+/* ---- sockets, then sessions */
+
+static void run_session(void *user)
+{
+    struct world *w = user;
+    note(w, 's');
+    if (w->more-- > 0)
+        loop_flush(w->loop, &w->tasks[1]);
+}
+
+static void run_socket(void *user)
+{
+    struct world *w = user;
+    note(w, 'f');
+    loop_frame(w->loop, &w->tasks[0]);
+    loop_frame(w->loop, &w->tasks[0]);
+}
+
+static void run_mark_all(void *user)
+{
+    struct world *w = user;
+    note(w, '.');
+    loop_reap(w->loop, &w->reap[0], run_free, w);
+    loop_frame(w->loop, &w->tasks[0]);
+    loop_flush(w->loop, &w->tasks[1]);
+    loop_flush(w->loop, &w->tasks[3]);
+    loop_defer(w->loop, &w->tasks[2]);
+    loop_stop(w->loop);
+}
+
+/* All sockets write before a session frames, whichever was marked first; then in turn until neither
+ * has anything left. */
+static void test_frames_follow_flushes(void **state)
+{
+    static const char *const want[] = {".effsr", ".effsfsr", ".effsfsfsr"};
+    for (int more = 0; more < 3; more++) {
+        struct world *w = open_world();
+        task_init(&w->tasks[0], run_session, w);
+        task_init(&w->tasks[1], run_socket, w);
+        task_init(&w->tasks[2], run_second, w);
+        task_init(&w->tasks[3], run_flush, w);
+        w->more = more;
+        one_turn(w, run_mark_all);
+        assert_string_equal(w->log, want[more]);
+        close_world(w);
+    }
+}
+
+/* Whatever waits, waits for no event. */
+static void test_no_turn_sleeps_while_a_task_waits(void **state)
+{
+    static void (*const queues[])(struct loop * l, struct task * t) = {loop_defer, loop_flush,
+                                                                       loop_frame};
+    for (size_t i = 0; i < sizeof queues / sizeof *queues; i++) {
+        struct world *w = open_world();
+        task_init(&w->tasks[0], run_stop, w);
+        task_init(&w->tasks[1], run_flush, w);
+        queues[i](w->loop, &w->tasks[1]);
+        task_cancel(&w->tasks[1]);
+        queues[i](w->loop, &w->tasks[0]);
+        loop_run(w->loop);
+        assert_string_equal(w->log, ".");
+        close_world(w);
+    }
+}
+
+/* ---- the time */
+
+struct looks {
+    struct loop *loop;
+    struct task task, flush, frame;
+    int rounds;
+    uint64_t last_us; /* what the last part of a turn saw at its end */
+};
+
+static void waste_time(void)
+{
+    uint64_t until = clock_now_us() + 1000;
+    while (clock_now_us() < until)
+        continue;
+}
+
+/* One part of a turn: later than the one before it, and one time throughout. */
+static void look(struct looks *k)
+{
+    uint64_t now = loop_now_us(k->loop);
+    assert_true(now > k->last_us);
+    waste_time();
+    assert_int_equal(loop_now_us(k->loop), now);
+    k->last_us = now;
+}
+
+static void run_look_at_flush(void *user)
+{
+    struct looks *k = user;
+    look(k);
+    loop_frame(k->loop, &k->frame);
+}
+
+/* Of the same round as the flush; another round follows, then another turn. */
+static void run_look_at_frame(void *user)
+{
+    struct looks *k = user;
+    waste_time();
+    assert_true(loop_now_us(k->loop) == k->last_us);
+    if (++k->rounds % 2 == 1)
+        loop_flush(k->loop, &k->flush);
+    else if (k->rounds < 6)
+        loop_defer(k->loop, &k->task);
+    else
+        loop_stop(k->loop);
+}
+
+static void run_look_deferred(void *user)
+{
+    struct looks *k = user;
+    look(k);
+    loop_flush(k->loop, &k->flush);
+}
+
+static void run_look_in_callback(void *user)
+{
+    struct looks *k = user;
+    look(k);
+    loop_defer(k->loop, &k->task);
+}
+
+static void test_time_stands_still_in_each_part_of_a_turn(void **state)
+{
+    struct looks k = {.loop = loop_new()};
+    struct timer t;
+    task_init(&k.task, run_look_deferred, &k);
+    task_init(&k.flush, run_look_at_flush, &k);
+    task_init(&k.frame, run_look_at_frame, &k);
+    timer_init(&t, k.loop, run_look_in_callback, &k);
+    for (int i = 0; i < 3; i++) { /* outside it does not */
+        uint64_t now = loop_now_us(k.loop);
+        waste_time();
+        assert_true(loop_now_us(k.loop) >= now + 1000);
+    }
+    timer_arm(&t, 0);
+    loop_run(k.loop);
+    assert_int_equal(k.rounds, 6);
+    assert_true(loop_now_us(k.loop) > k.last_us);
+    timer_stop(&t);
+    loop_free(k.loop);
+}
+
 /* ---- timers */
 
 struct clocked {
@@ -243,6 +391,75 @@ static void test_timers(void **state)
     close_world(w);
 }
 
+static void run_count(void *user)
+{
+    struct clocked *c = user;
+    c->fired++;
+    c->at_us = clock_now_us();
+}
+
+enum { OPS = 4, WATCHED_MS = 45, NEVER = -1, REST = -2, STOP = -3 };
+
+static void apply(struct timer *t, int op)
+{
+    if (op == REST)
+        timer_rest(t);
+    else if (op == STOP)
+        timer_stop(t);
+    else
+        timer_arm(t, (uint64_t)op);
+}
+
+static const struct {
+    const char *name;
+    int ops[OPS]; /* milliseconds to arm it for, REST, STOP; 0 ends them */
+    int due_ms;
+    bool pending; /* an event is left in the kernel's queue */
+} lazy[] = {
+    {"moved later", {5, 25}, 25, true},
+    {"moved later twice", {5, 15, 25}, 25, true},
+    {"moved earlier", {600000, 5}, 5, true},
+    {"there and back", {5, 600000, 25}, 25, true},
+    {"earlier, then later", {25, 5, 25}, 25, true},
+    {"at rest", {5, REST}, NEVER, true},
+    {"at rest, then the same", {5, REST, 5}, 5, true},
+    {"at rest, then later", {5, REST, 25}, 25, true},
+    {"at rest, then earlier", {25, REST, 5}, 5, true},
+    {"at rest without ever", {REST}, NEVER, false},
+    {"stopped", {5, STOP}, NEVER, false},
+    {"moved later, then stopped", {5, 25, STOP}, NEVER, false},
+    {"at rest, then stopped", {5, REST, STOP}, NEVER, false},
+    {"stopped, then armed", {5, STOP, 25}, 25, true},
+    {"far away", {5, 600000}, NEVER, true},
+};
+
+/* However it was moved about, it comes once, at the time that was said last. */
+static void test_timers_are_lazy(void **state)
+{
+    for (size_t i = 0; i < sizeof lazy / sizeof *lazy; i++) {
+        struct world *w = open_world();
+        struct clocked c = {.loop = w->loop};
+        struct timer end;
+        timer_init(&c.timer, w->loop, run_count, &c);
+        timer_init(&end, w->loop, run_stop, w);
+        uint64_t begun = clock_now_us();
+        for (size_t k = 0; k < OPS && lazy[i].ops[k] != 0; k++)
+            apply(&c.timer, lazy[i].ops[k]);
+        assert_int_equal(evtimer_pending(&c.timer.event, NULL) != 0, lazy[i].pending);
+        timer_arm(&end, WATCHED_MS);
+        loop_run(w->loop);
+        bool fires = lazy[i].due_ms != NEVER;
+        if (c.fired != fires)
+            fail_msg("%s: %d times", lazy[i].name, c.fired);
+        if (fires && c.at_us - begun < (uint64_t)lazy[i].due_ms * 1000 - 1000)
+            fail_msg("%s: after %d us", lazy[i].name, (int)(c.at_us - begun));
+        timer_stop(&c.timer);
+        assert_false(timer_armed(&c.timer));
+        assert_int_equal(evtimer_pending(&c.timer.event, NULL), 0);
+        close_world(w);
+    }
+}
+
 /* ---- what is left when the loop goes */
 
 static void close_orphan(void *object)
@@ -283,10 +500,18 @@ static void test_scratch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),          cmocka_unit_test(test_deferring_again),
-        cmocka_unit_test(test_flushing_again), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_reap_chain),     cmocka_unit_test(test_timers),
-        cmocka_unit_test(test_adopt),          cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_deferring_again),
+        cmocka_unit_test(test_flushing_again),
+        cmocka_unit_test(test_frames_follow_flushes),
+        cmocka_unit_test(test_no_turn_sleeps_while_a_task_waits),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_reap_chain),
+        cmocka_unit_test(test_time_stands_still_in_each_part_of_a_turn),
+        cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_timers_are_lazy),
+        cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_scratch),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
 }
