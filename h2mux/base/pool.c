@@ -8,6 +8,8 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOLED 0
+#elif defined(__has_feature)
+#define POOLED !__has_feature(address_sanitizer) /* clang's way to say it */
 #else
 #define POOLED 1
 #endif

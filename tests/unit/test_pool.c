@@ -15,15 +15,12 @@
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-#if defined(__SANITIZE_ADDRESS__)
-#define REUSES 0
-#else
-#define REUSES 1
-#endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COUNTS 0
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #else
-#define COUNTS 1
+#define SANITIZED 0
 #endif
 
 enum { MANY = 600 };
@@ -73,7 +70,7 @@ static const struct {
 
 static void test_reuse(void **state)
 {
-    if (!REUSES)
+    if (SANITIZED)
         skip();
     for (size_t i = 0; i < COUNT(reuses); i++) {
         void *first = pool_take(reuses[i].given);
@@ -137,7 +134,7 @@ static void test_threads(void **state)
         assert_int_equal(((char *)blocks[i])[199], 'y');
         pool_give(blocks[i], 200);
     }
-    if (REUSES) {
+    if (!SANITIZED) {
         void *mine = pool_take(200);
         pool_give(mine, 200);
         on_a_thread(run_take, blocks);
@@ -160,7 +157,7 @@ static void test_kept(void **state)
 {
     static void *blocks[MANY];
     const size_t most = 256 * 1024, overhead = 64 * 1024;
-    if (!COUNTS)
+    if (SANITIZED)
         skip();
     size_t before = allocated();
     for (size_t i = 0; i < MANY; i++)
