@@ -48,6 +48,11 @@ static nghttp2_option *library_options(const struct h2_options *o)
     return opt;
 }
 
+/* Each session has a buffer for the longest frame. Heads are framed at its beginning and DATA
+ * passes it by (NO_COPY), so most of it is never written to. */
+static nghttp2_mem library_memory = {NULL, library_malloc, library_free, library_calloc,
+                                     library_realloc};
+
 static void library_open(struct h2_session *s)
 {
     nghttp2_session_callbacks *callbacks;
@@ -55,8 +60,9 @@ static void library_open(struct h2_session *s)
         abort();
     h2_session_callbacks(callbacks);
     nghttp2_option *opt = library_options(&s->options);
-    int err = s->role == H2_SERVER ? nghttp2_session_server_new2(&s->ng, callbacks, s, opt)
-                                   : nghttp2_session_client_new2(&s->ng, callbacks, s, opt);
+    int err = s->role == H2_SERVER
+                  ? nghttp2_session_server_new3(&s->ng, callbacks, s, opt, &library_memory)
+                  : nghttp2_session_client_new3(&s->ng, callbacks, s, opt, &library_memory);
     if (err != 0)
         abort();
     nghttp2_option_del(opt);

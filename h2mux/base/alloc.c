@@ -5,9 +5,11 @@
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* No stdio here: it may want memory itself. */
@@ -19,7 +21,7 @@ static _Noreturn void die_out_of_memory(void)
     abort();
 }
 
-enum { KEPT_AT_TOP = 4 * 1024 * 1024, MAPPED_FROM = 1024 * 1024, SMALL = 4096 };
+enum { KEPT_AT_TOP = 4 * 1024 * 1024, MAPPED_FROM = 1024 * 1024, SMALL = 4096, LARGE = 16 * 1024 };
 
 void alloc_tune(void)
 {
@@ -75,4 +77,35 @@ char *xasprintf(const char *fmt, ...)
     if (len < 0)
         die_out_of_memory();
     return out;
+}
+
+/* The allocator hands out what others have used and freed, and that is resident. Its own notes lie
+ * outside of the block. */
+static void *untouched(char *ptr, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t before = -(uintptr_t)ptr % page; /* octets in front of the first page within */
+    if (ptr != NULL && size >= before + page)
+        madvise(ptr + before, (size - before) / page * page, MADV_DONTNEED);
+    return ptr;
+}
+
+void *library_malloc(size_t size, void *unused)
+{
+    return size < LARGE ? malloc(size) : untouched(malloc(size), size);
+}
+
+void library_free(void *ptr, void *unused)
+{
+    free(ptr);
+}
+
+void *library_calloc(size_t n, size_t size, void *unused)
+{
+    return calloc(n, size);
+}
+
+void *library_realloc(void *ptr, size_t size, void *unused)
+{
+    return ptr == NULL ? library_malloc(size, NULL) : realloc(ptr, size);
 }

@@ -19,4 +19,12 @@ void *xrealloc(void *ptr, size_t size) MUSTCHECK;
 char *xstrdup(const char *str) MUSTCHECK;
 char *xasprintf(const char *fmt, ...) MUSTCHECK PRINTF_LIKE(1, 2);
 
+/* libc's, in the shape that a library asks for its allocator in; it is told NULL when memory is
+ * gone. Of a block that begins large no page is resident before it is written to: for buffers that
+ * live long and of which most often only the beginning is used. */
+void *library_malloc(size_t size, void *unused) MUSTCHECK;
+void library_free(void *ptr, void *unused);
+void *library_calloc(size_t n, size_t size, void *unused) MUSTCHECK;
+void *library_realloc(void *ptr, size_t size, void *unused) MUSTCHECK;
+
 #endif
