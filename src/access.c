@@ -31,6 +31,33 @@ struct texts {
     char referer[REFERER_MAX], agent[AGENT_MAX];
 };
 
+char *access_request_keep(struct access_request *r)
+{
+    struct {
+        struct slice *text;
+        size_t most; /* what is longer is cut in the line too */
+    } parts[] = {{&r->host, HOST_MAX},
+                 {&r->method, METHOD_MAX},
+                 {&r->path, PATH_MAX_OCTETS},
+                 {&r->user_agent, AGENT_MAX},
+                 {&r->referer, REFERER_MAX}};
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].text->len > parts[i].most)
+            parts[i].text->len = parts[i].most;
+        size += parts[i].text->len;
+    }
+    char *kept = xmalloc(size), *to = kept;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t len = parts[i].text->len;
+        if (len > 0)
+            memcpy(to, parts[i].text->ptr, len);
+        *parts[i].text = slice_make(to, len);
+        to += len;
+    }
+    return kept;
+}
+
 /* One octet as it is printed; its length. Only what stands between quotes may hold a space. */
 static size_t escape_octet(char c, bool quoted, char out[static 5])
 {
@@ -62,11 +89,12 @@ static void escape(struct slice in, bool quoted, char *out, size_t cap)
 
 static void texts_fill(struct texts *t, const struct access_entry *e)
 {
-    escape(e->method, false, t->method, sizeof(t->method));
-    escape(e->host, false, t->host, sizeof(t->host));
-    escape(e->path, false, t->path, sizeof(t->path));
-    escape(e->referer, true, t->referer, sizeof(t->referer));
-    escape(e->user_agent, true, t->agent, sizeof(t->agent));
+    const struct access_request *r = &e->request;
+    escape(r->method, false, t->method, sizeof(t->method));
+    escape(r->host, false, t->host, sizeof(t->host));
+    escape(r->path, false, t->path, sizeof(t->path));
+    escape(r->referer, true, t->referer, sizeof(t->referer));
+    escape(r->user_agent, true, t->agent, sizeof(t->agent));
 }
 
 static int entry_status(const struct access_entry *e)
@@ -91,7 +119,7 @@ static void write_text(struct log_file *f, const struct access_entry *e)
     int len = snprintf(line, sizeof(line),
                        "%s - - [%s] \"%s %s HTTP/1.%d\" %d %llu \"%s\" \"%s\" tunnel=%s host=%s "
                        "ms=%.3f wait_ms=%.3f rx=%llu%s error=%s%s",
-                       e->viewer, now, t.method, t.path, e->minor_version, entry_status(e),
+                       e->viewer, now, t.method, t.path, e->request.minor_version, entry_status(e),
                        (unsigned long long)e->tx_octets, t.referer, t.agent, e->tunnel, t.host,
                        (double)e->duration_us / 1000, (double)e->wait_us / 1000,
                        (unsigned long long)e->rx_octets, e->websocket ? " websocket" : "",
@@ -106,7 +134,7 @@ static cJSON *entry_json(const struct access_entry *e, const struct texts *t)
     char now[CLOCK_ISO_MAX], protocol[] = "HTTP/1.x";
     cJSON *json = cJSON_CreateObject();
     clock_iso(clock_wall_s(), now);
-    protocol[sizeof(protocol) - 2] = e->minor_version == 0 ? '0' : '1';
+    protocol[sizeof(protocol) - 2] = e->request.minor_version == 0 ? '0' : '1';
     cJSON_AddStringToObject(json, "time", now);
     cJSON_AddStringToObject(json, "viewer", e->viewer);
     cJSON_AddStringToObject(json, "tunnel", e->tunnel);

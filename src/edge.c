@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "src/access.h"
 #include "src/handoff.h"
 
 enum {
@@ -20,7 +19,9 @@ static const struct exchange_owner owner_ops;
 
 static void edge_free(void *object)
 {
-    free(object);
+    struct edge *e = object;
+    free(e->kept);
+    free(e);
 }
 
 /* The caller has closed, finished, aborted or released the connection. */
@@ -67,7 +68,7 @@ static void prepare_reply(struct edge *e, bool close, bool trailers, bool upgrad
 {
     struct h1_conn_reply r = {
         .to_head = e->to_head,
-        .peer_1_0 = e->minor_version == 0,
+        .peer_1_0 = e->asked.minor_version == 0,
         .close = close,
         .trailers = trailers,
         .upgrade = upgrade,
@@ -92,14 +93,9 @@ void edge_log_answer(struct edge *e, int status, const char *error, size_t octet
 {
     struct access_entry entry = {
         .viewer = e->viewer.address,
-        .host = e->host,
-        .method = e->method,
-        .path = e->path,
-        .user_agent = e->user_agent,
-        .referer = e->referer,
+        .request = e->asked,
         .tunnel = "-",
         .status = status,
-        .minor_version = e->minor_version,
         .tx_octets = octets,
         .duration_us = loop_now_us(e->worker->loop) - e->head_us,
         .error = error,
@@ -163,15 +159,14 @@ static void no_tunnel(struct edge *e, struct slice name)
 {
     uint64_t suppressed;
     if (log_limit_pass(&e->worker->no_tunnel_log, loop_now_us(e->worker->loop), &suppressed))
-        LOG(INFO, "no_tunnel", "host=%s suppressed=%llu", log_value(e->host),
+        LOG(INFO, "no_tunnel", "host=%s suppressed=%llu", log_value(e->asked.host),
             (unsigned long long)suppressed);
     edge_refuse(e, FAIL_NO_TUNNEL, name, false);
 }
 
 static void to_tunnel(struct edge *e, struct message *m, struct slice name)
 {
-    struct exchange_request r = {
-        .head = m, .viewer = &e->viewer, .method = e->method, .path = e->path, .host = e->host};
+    struct exchange_request r = {.head = m, .viewer = &e->viewer, .asked = &e->asked};
     enum failure why = FAIL_BAD_REQUEST;
     const char *reason = "";
     switch (translate_request(m, &e->viewer, &e->peer, edge_server(e)->node, &r.translated, &why,
@@ -205,15 +200,17 @@ static void remember(struct edge *e, const struct message *m, const struct h1_re
     e->state = EDGE_BUSY;
     e->head_us = loop_now_us(e->worker->loop);
     e->keep_alive = r->keep_alive;
-    e->minor_version = m->minor_version;
     e->to_head = slice_eq(m->method, SLICE("HEAD"));
     e->responding = false;
     e->accept = fields_value(&m->fields, SLICE("accept"));
-    e->user_agent = fields_value(&m->fields, SLICE("user-agent"));
-    e->referer = fields_value(&m->fields, SLICE("referer"));
-    e->method = m->method;
-    e->path = m->path;
-    e->host = m->authority;
+    e->asked = (struct access_request){
+        .host = m->authority,
+        .method = m->method,
+        .path = m->path,
+        .user_agent = fields_value(&m->fields, SLICE("user-agent")),
+        .referer = fields_value(&m->fields, SLICE("referer")),
+        .minor_version = m->minor_version,
+    };
     trust_viewer(edge_server(e)->trust, &e->peer, &m->fields, &e->viewer);
     prepare_reply(e, false, false, false);
     timer_rest(&e->timer);
@@ -269,6 +266,8 @@ static void on_upgraded(void *owner)
 {
     struct edge *e = owner;
     e->state = EDGE_RAW;
+    e->kept = access_request_keep(&e->asked);
+    e->accept = e->viewer.accepted_for = SLICE("");
     h1_conn_upgrade(e->conn);
 }
 
@@ -392,9 +391,9 @@ static void forget_request(struct edge *e)
     if (e->state == EDGE_BUSY)
         return;
     trust_viewer(edge_server(e)->trust, &e->peer, &none, &e->viewer);
-    e->accept = e->method = e->path = e->host = e->user_agent = e->referer = SLICE("");
+    e->accept = SLICE("");
+    e->asked = (struct access_request){.minor_version = 1};
     e->to_head = e->keep_alive = e->responding = false;
-    e->minor_version = 1;
     e->head_us = loop_now_us(e->worker->loop);
 }
 

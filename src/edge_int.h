@@ -15,12 +15,12 @@ struct edge {
     struct exchange *exchange; /* weak: NULL between requests and once it ended */
     enum edge_state state;
     bool keep_alive, to_head, responding, close_after;
-    int minor_version;
     struct peer peer;
     struct viewer viewer;
-    struct slice accept; /* borrowed from the head, like all slices here */
-    struct slice method, path, host, user_agent, referer;
-    uint64_t head_us; /* when the request was complete */
+    struct slice accept;         /* borrowed from the head; empty when that is gone */
+    struct access_request asked; /* borrowed from the head, or from `kept` */
+    char *kept;                  /* owned: RAW; NULL before */
+    uint64_t head_us;            /* when the request was complete */
     struct timer timer;
     struct reap reap;
 };

@@ -5,7 +5,6 @@
 
 #include "h2mux/base/clock.h"
 #include "h2mux/base/pool.h"
-#include "src/access.h"
 
 enum { QUEUE_MS = 1000, PROBE_AFTER_MS = 5000, PROBE_MS = 5000, LOOK_AGAIN_MS = 1000 };
 
@@ -86,18 +85,12 @@ static uint64_t wait_so_far(const struct exchange *x)
 static void write_access(const struct exchange *x, bool aborted)
 {
     const struct server *server = x->worker->server;
-    const struct fields *f = &x->request.head->fields;
     uint64_t now = loop_now_us(x->worker->loop);
     struct access_entry e = {
         .viewer = x->request.viewer->address,
-        .host = x->request.host,
-        .method = x->request.method,
-        .path = x->request.path,
-        .user_agent = fields_value(f, SLICE("user-agent")),
-        .referer = fields_value(f, SLICE("referer")),
+        .request = *x->request.asked,
         .tunnel = x->name[0] ? x->name : "-",
         .status = x->status,
-        .minor_version = x->request.head->minor_version,
         .websocket = exchange_is_websocket(x),
         .rx_octets = x->rx_octets,
         .tx_octets = x->tx_octets,

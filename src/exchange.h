@@ -12,6 +12,7 @@
 #define SRC_EXCHANGE_H
 
 #include "h2mux/ws.h"
+#include "src/access.h"
 #include "src/answer.h"
 #include "src/link.h"
 #include "src/translate.h"
@@ -31,7 +32,7 @@ struct exchange_owner {
     /* The response head, before it goes to the near leg: the last changes. 101 for an opened
      * WebSocket is in @m already. */
     void (*on_response)(void *owner, const struct message *m, bool end);
-    void (*on_upgraded)(void *owner); /* the 101 was written */
+    void (*on_upgraded)(void *owner); /* the 101 was written; nobody needs the head any more */
     /* No response head was sent: @why is what the viewer should be told. How many octets of body
      * that took, for the log. */
     size_t (*on_failure)(void *owner, enum failure why);
@@ -43,13 +44,14 @@ struct exchange_owner {
     void (*on_end)(void *owner); /* the response is complete; the request may still be coming */
 };
 
-/* What is known of the viewer and the request; all borrowed as long as the near leg lives. */
+/* What is known of the viewer and the request; all borrowed as long as the near leg lives, but for
+ * the head and what borrows from it: they are gone once on_upgraded was called. */
 struct exchange_request {
-    struct message *head; /* as translate_request left it */
+    struct message *head; /* as translate_request left it; NULL: UPGRADED */
     struct translated translated;
     const struct viewer *viewer;
-    struct slice method, path, host; /* as they came, for the log */
-    bool end;                        /* no body follows */
+    const struct access_request *asked; /* as it came, for the log */
+    bool end;                           /* no body follows */
 };
 
 struct exchange {

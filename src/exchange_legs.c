@@ -166,6 +166,8 @@ static void upgrade(struct exchange *x, struct message *m)
     x->near->ops->head(x->near, m, false);
     x->state = EXCHANGE_UPGRADED;
     ws_frames_init(&x->frames);
+    x->request.head = NULL;
+    x->request.translated.ws_key = SLICE("");
     x->ops->on_upgraded(x->owner);
     exchange_arm(x);
 }

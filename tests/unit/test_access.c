@@ -16,6 +16,8 @@
 
 #include "h2mux/base/log.h"
 
+enum { LARGE = 40000 /* more than any line shows */, ROOM = 4096 };
+
 static char path[64];
 
 static int make_path(void **state)
@@ -49,14 +51,14 @@ static struct access_entry entry_make(void)
 {
     return (struct access_entry){
         .viewer = "203.0.113.9",
-        .host = SLICE("my-app.example.com:8080"),
-        .method = SLICE("GET"),
-        .path = SLICE("/a?b=c"),
-        .user_agent = SLICE("curl 1.0"),
-        .referer = SLICE("https://x/"),
+        .request = {.host = SLICE("my-app.example.com:8080"),
+                    .method = SLICE("GET"),
+                    .path = SLICE("/a?b=c"),
+                    .user_agent = SLICE("curl 1.0"),
+                    .referer = SLICE("https://x/"),
+                    .minor_version = 1},
         .tunnel = "my-app",
         .status = 200,
-        .minor_version = 1,
         .rx_octets = 5,
         .tx_octets = 1234,
         .duration_us = 12345,
@@ -78,11 +80,11 @@ static void test_text_failed(void **state)
 {
     struct access_entry e = entry_make();
     e.status = 0;
-    e.minor_version = 0;
+    e.request.minor_version = 0;
     e.tunnel = "-";
     e.websocket = e.aborted = true;
     e.error = "connection_terminated";
-    e.referer = SLICE("");
+    e.request.referer = SLICE("");
     const char *line = written(false, &e);
     assert_non_null(strstr(line, " HTTP/1.0\" 499 1234 \"-\" \"curl 1.0\" tunnel=- "));
     assert_non_null(strstr(line, " rx=5 websocket error=connection_terminated aborted\n"));
@@ -91,9 +93,9 @@ static void test_text_failed(void **state)
 static void test_text_escapes(void **state)
 {
     struct access_entry e = entry_make();
-    e.path = SLICE("/\"\\\n\x80\x7f x");
-    e.host = SLICE("a b=c");
-    e.user_agent = SLICE("x\" 200 \r\n");
+    e.request.path = SLICE("/\"\\\n\x80\x7f x");
+    e.request.host = SLICE("a b=c");
+    e.request.user_agent = SLICE("x\" 200 \r\n");
     const char *line = written(false, &e);
     assert_non_null(strstr(line, "\"GET /\\x22\\x5c\\x0a\\x80\\x7f\\x20x HTTP/1.1\""));
     assert_non_null(strstr(line, "\"x\\x22 200 \\x0d\\x0a\""));
@@ -107,7 +109,8 @@ static void test_bound(void **state)
     struct access_entry e = entry_make();
     char *large = calloc(1, 40000);
     memset(large, '"', 40000);
-    e.method = e.path = e.host = e.user_agent = e.referer = slice_make(large, 40000);
+    struct access_request *r = &e.request;
+    r->method = r->path = r->host = r->user_agent = r->referer = slice_make(large, 40000);
     e.error = "http_response_header_section_size";
     e.aborted = true;
     const char *line = written(false, &e);
@@ -124,7 +127,7 @@ static void test_bound(void **state)
 static void test_json(void **state)
 {
     struct access_entry e = entry_make();
-    e.path = SLICE("/\"\xff");
+    e.request.path = SLICE("/\"\xff");
     cJSON *json = cJSON_Parse(written(true, &e));
     assert_non_null(json);
     assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(json, "viewer")), "203.0.113.9");
@@ -137,6 +140,33 @@ static void test_json(void **state)
     cJSON_Delete(json);
 }
 
+/* The line that is written from what was kept is that of the head. */
+static void test_kept(void **state)
+{
+    struct access_entry e = entry_make();
+    char head[] = "/of/the/head", want[ROOM];
+    char *large = xmalloc(LARGE);
+    memset(large, 'a', LARGE);
+    e.request.path = slice_str(head);
+    e.request.referer = SLICE("");
+    e.request.user_agent = slice_make(large, LARGE);
+    snprintf(want, sizeof want, "%s", strchr(written(false, &e), '"'));
+    char *kept = access_request_keep(&e.request);
+    memset(head, 'x', sizeof head);
+    memset(large, 'x', LARGE);
+    assert_string_equal(strchr(written(false, &e), '"'), want);
+    free(kept);
+    free(large);
+}
+
+static void test_kept_of_nothing(void **state)
+{
+    struct access_request r = {.minor_version = 1};
+    char *kept = access_request_keep(&r);
+    assert_int_equal(r.host.len + r.method.len + r.path.len + r.user_agent.len + r.referer.len, 0);
+    free(kept);
+}
+
 static void test_off(void **state)
 {
     struct access_entry e = entry_make();
@@ -146,9 +176,14 @@ static void test_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),         cmocka_unit_test(test_text_failed),
-        cmocka_unit_test(test_text_escapes), cmocka_unit_test(test_bound),
-        cmocka_unit_test(test_json),         cmocka_unit_test(test_off),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_text_failed),
+        cmocka_unit_test(test_text_escapes),
+        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_kept_of_nothing),
+        cmocka_unit_test(test_off),
     };
     return cmocka_run_group_tests_name("access", tests, make_path, remove_path);
 }

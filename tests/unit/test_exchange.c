@@ -172,11 +172,9 @@ enum kind { GET, POST, WEBSOCKET };
 static struct near *start(struct fixture *x, size_t which, enum kind kind)
 {
     struct near *n = &x->near[which];
-    struct exchange_request r = {.head = &n->head,
-                                 .viewer = &n->viewer,
-                                 .method = SLICE("GET"),
-                                 .path = SLICE("/a"),
-                                 .host = SLICE("h")};
+    static const struct access_request asked = {
+        .method = SLICE("GET"), .path = SLICE("/a"), .host = SLICE("h"), .minor_version = 1};
+    struct exchange_request r = {.head = &n->head, .viewer = &n->viewer, .asked = &asked};
     assert_null(n->exchange);
     message_init(&n->head);
     n->leg.ops = &near_ops;
