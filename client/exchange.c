@@ -409,7 +409,7 @@ static void origin_error(void *user, int err, const char *reason)
         exchange_connect(x, true);
         return;
     }
-    bool began = h1_conn_head_octets(origin_h1(x->conn)) > 0;
+    bool began = x->status != 0 || h1_conn_head_octets(origin_h1(x->conn)) > 0;
     exchange_fail(x, failure_of_answer(err, began),
                   x->status == 0 ? "response head" : "response body", reason);
 }

@@ -226,6 +226,7 @@ void h1_conn_next(struct h1_conn *c)
 
 void h1_conn_upgrade(struct h1_conn *c)
 {
+    h1_conn_forget_head(c);
     c->rx = RX_RAW;
     c->tx = TX_RAW;
     h1_conn_resume(c);

@@ -67,7 +67,8 @@ void h1_conn_start_body(struct h1_conn *c);
 /* Both directions of the exchange are over: the next head may come. What was read ahead is judged
  * in a task of its own. */
 void h1_conn_next(struct h1_conn *c);
-/* From here on octets are opaque in both directions: on_body / body carry them, `end` is FIN. */
+/* From here on octets are opaque in both directions: on_body / body carry them, `end` is FIN. The
+ * head is gone. */
 void h1_conn_upgrade(struct h1_conn *c);
 
 /* How the next head is framed and what is added to it; set before leg.head is called. */
