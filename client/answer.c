@@ -81,6 +81,7 @@ static void open_websocket(struct exchange *x, struct message *m)
     x->state = EXCHANGE_OPEN;
     x->status = 101; /* what the viewer sees */
     h1_conn_upgrade(origin_h1(x->conn));
+    exchange_forget_request(x);
     exchange_flush_early(x);
     exchange_arm(x);
 }

@@ -56,6 +56,17 @@ void exchange_arm(struct exchange *x)
         timer_arm(&x->timer, ms);
 }
 
+/* The method is static. */
+void exchange_forget_request(struct exchange *x)
+{
+    x->kept = xmalloc(x->path.len);
+    memcpy(x->kept, x->path.ptr, x->path.len);
+    x->path.ptr = x->kept;
+    x->scheme = x->authority = SLICE("");
+    message_deinit(&x->request);
+    message_init(&x->request);
+}
+
 /* ---- the end
  * --------------------------------------------------------------------------------------------------------
  */
@@ -67,6 +78,7 @@ static void exchange_free(void *object)
     message_deinit(&x->request);
     fields_deinit(&x->trailers);
     buf_release(&x->early);
+    free(x->kept);
     pool_give(x, sizeof(*x));
 }
 

@@ -36,8 +36,11 @@ struct exchange {
         *far; /* weak: the leg of conn; NULL before the request is written and after the lease */
     struct origin_conn *conn; /* borrowed: leased from the origin */
     enum exchange_state state;
-    struct message request; /* owned: as it goes to the origin, all strings in its arena */
-    struct slice scheme, authority, path, method; /* of the viewer, in the request's arena */
+    struct message request; /* owned: as it goes to the origin, all strings in its arena; empty when
+                               OPEN */
+    struct slice scheme, authority, path, method; /* of the viewer, in the request's arena; OPEN:
+                                                     path in `kept`, the others empty or static */
+    char *kept;             /* owned: what is still told of an OPEN one's request; NULL before */
     struct buf early;       /* body octets that came before far could take them */
     struct fields trailers; /* owned: likewise */
     bool websocket, wants_trailers, wants_continue;
@@ -62,6 +65,7 @@ struct exchange {
 void exchange_connect(struct exchange *x, bool fresh); /* behind this turn's callbacks */
 void exchange_run_connect(void *exchange);
 void exchange_touch(struct exchange *x); /* an octet moved */
+void exchange_forget_request(struct exchange *x); /* but for its path: it opened, maybe for hours */
 void exchange_run_timer(void *exchange);
 void exchange_arm(struct exchange *x);         /* the timer, for the present state */
 void exchange_flush_early(struct exchange *x); /* far takes body octets from now on */
