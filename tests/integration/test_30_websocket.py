@@ -15,7 +15,8 @@ from support import pattern
 from support.origins import accept_websocket, reply
 from support.programs import free_port
 from support.viewer import Viewer, fetch, head
-from support.websocket_viewer import ACCEPT, HANDSHAKE, connect, connect_many
+from support.wait import wait_until
+from support.websocket_viewer import ACCEPT, HANDSHAKE, close_codes, connect, connect_many, echoes
 
 SIZES = [0, 1, 2, 125, 126, 127, 4096, 16_383, 16_384, 65_535, 65_536, 100_000, 1 << 20]
 
@@ -173,6 +174,33 @@ def test_close_code_of_the_viewer_reaches_the_origin(server, shared):
     frame = frames[0]
     assert frame[:2] == b"\x88\x82"
     assert bytes(octet ^ frame[2 + n % 4] for n, octet in enumerate(frame[6:])) == (4001).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["closed", "link-lost"])
+def test_what_was_asked_for_is_told_at_the_end(server, new_client, websocket_origin, lost):
+    """The access line, and the client's own, of a request whose head is gone and whose memory others have used since."""
+    client = new_client(websocket_origin.port, "--print-requests")
+    path = f"/told/{client.name}?" + "q" * 100
+    fields = {"User-Agent": "Agent/1.0 (of a test)", "Referer": "https://example.com/from"}
+
+    async def run():
+        socket = await connect(client, path, extra_headers=fields)
+        for other in await connect_many(client, 20, "/other"):
+            await other.close()
+        await echoes(socket)
+        if lost:
+            client.kill9()
+            assert await close_codes([socket], 5) == [1012]
+        await socket.close()
+
+    asyncio.run(run())
+    line = wait_until(lambda: [line for line in server.access_log.splitlines() if path in line], what="the access line")[0]
+    assert f'"GET {path} HTTP/1.1" 101 ' in line and ' "https://example.com/from" "Agent/1.0 (of a test)" ' in line
+    assert f" host={client.host}" in line and f" tunnel={client.name} " in line and " websocket " in line
+    if lost:
+        assert " error=link_lost" in line
+    else:
+        client.program.wait_output(rf"GET.*{re.escape(path)}.*101", stream="stdout")
 
 
 REFUSALS = [
