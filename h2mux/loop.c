@@ -9,6 +9,8 @@ struct loop {
     struct list_node deferred, flushes, frames, reaped, adopted;
     struct list_node soon, later; /* of loop_later: since the last tick, before it */
     struct timer tick;            /* armed while either holds any */
+    unsigned releases;            /* of connections since memory was looked at */
+    struct timer settle;          /* armed once they are many */
     bool stopping, turning;
     uint64_t turns;
     uint64_t now_us; /* 0: to be read; kept only while turning */
@@ -19,10 +21,13 @@ struct loop {
 
 enum {
     TICK_MS = 250,
+    RELEASES_MANY = 256,
+    SETTLE_MS = 5000,
     TIMER_SLACK_US = 500 /* an event that comes so early has come */
 };
 
 static void run_tick(void *user);
+static void run_settle(void *user);
 
 struct loop *loop_new(void)
 {
@@ -45,6 +50,7 @@ struct loop *loop_new(void)
     list_init(&l->soon);
     list_init(&l->later);
     timer_init(&l->tick, l, run_tick, l);
+    timer_init(&l->settle, l, run_settle, l);
     return l;
 }
 
@@ -95,6 +101,7 @@ void loop_free(struct loop *l)
     }
     run_reaped(l);
     timer_stop(&l->tick);
+    timer_stop(&l->settle);
     event_base_free(l->base);
     buf_release(&l->out);
     free(l);
@@ -239,6 +246,19 @@ bool loop_is_speaking(const struct loop *l)
 void orphan_leave(struct orphan *o)
 {
     list_remove(&o->node);
+}
+
+static void run_settle(void *user)
+{
+    struct loop *l = user;
+    l->releases = 0;
+    alloc_settle();
+}
+
+void loop_note_release(struct loop *l)
+{
+    if (++l->releases >= RELEASES_MANY && !timer_armed(&l->settle))
+        timer_arm(&l->settle, SETTLE_MS);
 }
 
 /* Made pending again for what is left of the time, when it was moved later meanwhile. */

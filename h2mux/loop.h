@@ -101,6 +101,9 @@ bool loop_has_adopted(const struct loop *l);
 bool loop_is_speaking(const struct loop *l); /* last words are still being said */
 void orphan_leave(struct orphan *o); /* it closed by itself; fine on one that was never adopted */
 
+/* A connection's memory was given back: some seconds behind many of them, alloc_settle. */
+void loop_note_release(struct loop *l);
+
 void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user);
 void timer_arm(struct timer *t, uint64_t after_ms); /* replaces what was armed */
 void timer_rest(struct timer *t);                   /* not armed any more, but maybe soon again */

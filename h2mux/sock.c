@@ -511,6 +511,7 @@ static void sock_free(void *object)
     buf_release(&s->tx);
     buf_release(&s->unread);
     buf_release(&s->early);
+    loop_note_release(s->loop);
     free(s);
 }
 

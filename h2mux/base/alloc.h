@@ -12,6 +12,9 @@
 /* First thing in main: what a burst needed is kept for the next one, up to a few MiB, rather than
  * given to the kernel and asked back page by page. */
 void alloc_tune(void);
+/* Behind a burst: what lies free between what is in use goes to the kernel too, if it is more than
+ * that and tens of MiB. A look costs up to some milliseconds, giving much back tens of them. */
+void alloc_settle(void);
 
 void *xmalloc(size_t size) MUSTCHECK; /* its content is whatever was there */
 void *xcalloc(size_t n, size_t size) MUSTCHECK;

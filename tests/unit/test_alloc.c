@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -62,9 +63,46 @@ static void test_small_blocks_are_plain(void **state)
     library_free(NULL, NULL);
 }
 
+static size_t resident(void)
+{
+    unsigned long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    assert_non_null(statm);
+    assert_int_equal(fscanf(statm, "%*u %lu", &pages), 1);
+    fclose(statm);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What is still in use lies all over what a burst has left, so that nothing goes by itself. */
+static void test_a_burst_does_not_stay(void **state)
+{
+    enum { COUNT = 10000, EACH = 8000, KEPT_EVERY = 100 };
+    static char *blocks[COUNT];
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* their allocator is not libc's */
+#endif
+    alloc_tune();
+    for (size_t i = 0; i < COUNT; i++)
+        blocks[i] = memset(xmalloc(EACH), 1, EACH);
+    size_t most = resident();
+    alloc_settle();
+    assert_in_range(resident(), most - most / 10, SIZE_MAX);
+    for (size_t i = 0; i < COUNT; i++)
+        if (i % KEPT_EVERY != 0)
+            free(blocks[i]);
+    assert_in_range(resident(), most - most / 5, SIZE_MAX);
+    alloc_settle();
+    assert_in_range(resident(), 0, most / 2);
+    for (size_t i = 0; i < COUNT; i += KEPT_EVERY) {
+        assert_int_equal(blocks[i][EACH - 1], 1);
+        free(blocks[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_burst_does_not_stay),
         cmocka_unit_test(test_large_blocks_begin_untouched),
         cmocka_unit_test(test_small_blocks_are_plain),
     };
