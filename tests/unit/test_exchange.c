@@ -125,9 +125,11 @@ static void on_response(void *owner, const struct message *m, bool end)
     tell(owner, "response:");
 }
 
+/* Nobody may look at the head from here on, not even for the access log. */
 static void on_upgraded(void *owner)
 {
     tell(owner, "upgraded ");
+    message_deinit(&((struct near *)owner)->head);
 }
 
 static void over(struct near *n)

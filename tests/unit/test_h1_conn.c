@@ -1098,7 +1098,9 @@ static void test_upgrade(void **state)
         check_told(w, "request", "GET/ .");
         h1_conn_set_reply(w->conn, &reply);
         send_head(w, 101, MESSAGE_LENGTH_UNKNOWN, false);
+        assert_int_not_equal(h1_conn_head_octets(w->conn), 0);
         h1_conn_upgrade(w->conn);
+        assert_int_equal(h1_conn_head_octets(w->conn), 0); /* nothing of it is kept */
         settle(w);
         say(w, " late");
         w->leg->ops->body(w->leg, SLICE("raw"), false);
