@@ -90,30 +90,45 @@ struct h2_stream {
 };
 
 /* session.c */
-void h2_session_measure(struct h2_session *s, size_t octets); /* of DATA came: is a PING due? */
-void h2_session_mark(struct h2_session *s);                   /* something waits to be framed */
+void h2_session_mark(struct h2_session *s); /* something waits to be framed */
 /* Ends the session: at once, or after the library has returned. @silent: the owner asked for it. */
 void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason,
                     bool silent);
 void h2_session_glitch(struct h2_session *s, const char *kind); /* one unit of nuisance */
-void h2_session_arm(struct h2_session *s); /* the timer, for whatever is due first */
 
 /* While frames are gathered: whether the chunk may grow; `out` goes into the sock before what
  * follows. */
 bool h2_session_room(const struct h2_session *s);
 void h2_session_write_out(struct h2_session *s);
 
+/* session_time.c */
+void h2_session_arm(struct h2_session *s); /* the timer, for whatever is due first */
+void h2_session_run_timer(void *session);
+void h2_session_measure(struct h2_session *s, size_t octets); /* of DATA came: is a PING due? */
+
 /* session_rx.c: nghttp2's callbacks. */
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
 
+/* stream_credit.c */
+void h2_stream_data(struct h2_stream *st, struct slice data);
+void h2_stream_credit(struct leg *leg, size_t octets); /* leg_ops.credit */
+void h2_stream_give_back(struct h2_stream *st,
+                         uint64_t octets); /* of what is held, to the budget */
+void h2_stream_uncount_body(struct h2_stream *st);
+void h2_stream_open_window(struct h2_stream *st,
+                           const struct message *m); /* of a body that begins */
+
 /* stream.c */
+static inline struct h2_stream *h2_stream_of(struct leg *leg)
+{
+    return CONTAINER_OF(leg, struct h2_stream, leg);
+}
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id);
 void h2_stream_closed(
     struct h2_stream *st,
     const struct leg_fault *why); /* nghttp2 is through with it; @why NULL: in order */
 void h2_stream_headers(struct h2_stream *st, bool trailers, bool end); /* st->in is complete */
-void h2_stream_data(struct h2_stream *st, struct slice data);
-void h2_stream_end(struct h2_stream *st);            /* END_STREAM came */
+void h2_stream_end(struct h2_stream *st);                              /* END_STREAM came */
 void h2_stream_sent(struct h2_stream *st, bool end); /* a HEADERS or DATA frame left */
 void h2_stream_thaw(struct h2_stream *st);           /* a token is there: RST_STREAM now */
 int h2_stream_field(struct h2_stream *st, struct slice name, struct slice value) MUSTCHECK;

@@ -13,11 +13,6 @@
 
 static const struct leg_ops stream_leg_ops;
 
-static struct h2_stream *stream_of(struct leg *leg)
-{
-    return CONTAINER_OF(leg, struct h2_stream, leg);
-}
-
 struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
 {
     return (struct leg_fault){
@@ -53,107 +48,6 @@ static void stream_free(void *object)
         fields_deinit(st->trailers);
     free(st->trailers);
     pool_give(st, sizeof(*st));
-}
-
-/* ---- memory budget and windows
- * ----------------------------------------------------------------------------------------- */
-
-/* With hundreds of bodies open at a time new streams start small (hysteresis: back at half the
- * crowd). */
-static void count_body(struct h2_session *s, int step)
-{
-    s->open_bodies = (uint32_t)((int64_t)s->open_bodies + step);
-    bool crowded =
-        s->open_bodies > WINDOW_CROWD || (s->crowded && s->open_bodies > WINDOW_CROWD / 2);
-    if (crowded == s->crowded || s->dead)
-        return;
-    s->crowded = crowded;
-    nghttp2_settings_entry e = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
-                                crowded ? WINDOW_CROWDED : WINDOW_INITIAL};
-    nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, &e, 1);
-    h2_session_mark(s);
-}
-
-static void release_withheld(struct h2_session *s)
-{
-    if (s->withheld == 0 || budget_tight(&s->budget))
-        return;
-    nghttp2_session_consume_connection(s->ng, s->withheld);
-    s->withheld = 0;
-    h2_session_mark(s);
-}
-
-static void give_back(struct h2_stream *st, uint64_t octets)
-{
-    struct h2_session *s = st->session;
-    if (octets > st->held)
-        octets = st->held;
-    st->held -= octets;
-    s->budget.used -= octets;
-    if (!s->dead)
-        release_withheld(s);
-}
-
-void h2_stream_data(struct h2_stream *st, struct slice data)
-{
-    struct h2_session *s = st->session;
-    if (st->leg.events == NULL || data.len == 0)
-        return; /* given up: its window stays closed */
-    if (!st->body_counted) {
-        st->body_counted = true;
-        count_body(s, +1);
-    }
-    if (st->held == 0)
-        st->moved_us = s->last_rx_us;
-    st->held += data.len;
-    s->budget.used += data.len;
-    if (budget_tight(&s->budget))
-        h2_session_arm(s);
-    st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
-}
-
-/* A long line's window follows from the round trip it has when idle. Up to WINDOW_BUSY, all of them
- * together, the time that a busy peer needs counts as well: that saves WINDOW_UPDATEs, and what is
- * under way stays short all the same. */
-static uint64_t round_trip(const struct h2_stream *st)
-{
-    const struct h2_session *s = st->session;
-    bool small = (uint64_t)st->window.size * (s->open_bodies + 1) <= WINDOW_BUSY;
-    return small ? s->rtt_us : s->rtt_least_us;
-}
-
-static void leg_credit(struct leg *leg, size_t octets)
-{
-    struct h2_stream *st = stream_of(leg);
-    struct h2_session *s = st->session;
-    uint64_t now = loop_now_us(s->loop);
-    give_back(st, octets);
-    st->moved_us = now;
-    if (s->dead || st->reset_sent)
-        return;
-    uint32_t grown =
-        window_credit(&st->window, octets, now, round_trip(st), budget_may_grow(&s->budget));
-    if (grown > 0)
-        nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)grown);
-    if (grown > s->learned)
-        s->learned = grown;
-    nghttp2_session_consume_stream(s->ng, st->id, octets);
-    h2_session_mark(s);
-}
-
-/* A body that is longer than its window, or may be, need not find out for itself what others have
- * found. */
-static void open_window(struct h2_stream *st, const struct message *m)
-{
-    struct h2_session *s = st->session;
-    bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->window.size;
-    uint32_t size = large && budget_may_grow(&s->budget)
-                        ? window_start(s->learned, s->rtt_least_us, s->open_bodies, s->budget.limit)
-                        : 0;
-    if (size <= st->window.size || s->crowded)
-        return;
-    window_init(&st->window, size);
-    nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)size);
 }
 
 /* ---- receiving
@@ -258,7 +152,7 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
     struct h2_session *s = st->session;
     m->has_body = !end;
     if (!end && st->head_seen && m->protocol.len == 0)
-        open_window(st, m);
+        h2_stream_open_window(st, m);
     if (s->role == H2_OPENER) {
         if (st->leg.events != NULL)
             st->leg.events->on_head(st->leg.exchange, &st->leg, m, end);
@@ -310,9 +204,8 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     list_remove(&st->node);
     list_remove(&st->frozen);
     schedule_leave(s, st);
-    give_back(st, st->held);
-    if (st->body_counted)
-        count_body(s, -1);
+    h2_stream_give_back(st, st->held);
+    h2_stream_uncount_body(st);
     s->open_streams--;
     st->reset_sent = true; /* nothing can be submitted any more */
     loop_reap(s->loop, &st->reap, stream_free, st);
@@ -446,7 +339,7 @@ static nghttp2_data_provider provider(struct h2_stream *st)
 
 static void leg_head(struct leg *leg, const struct message *m, bool end)
 {
-    struct h2_stream *st = stream_of(leg);
+    struct h2_stream *st = h2_stream_of(leg);
     if (!may_send(st))
         return;
     nghttp2_session *ng = st->session->ng;
@@ -473,7 +366,7 @@ static void wake_provider(struct h2_stream *st)
 
 static void leg_body(struct leg *leg, struct slice data, bool end)
 {
-    struct h2_stream *st = stream_of(leg);
+    struct h2_stream *st = h2_stream_of(leg);
     if (!may_send(st) || st->tx_ended)
         return;
     if (data.len > 0 && st->tx.ptr != NULL && data.ptr == st->tx.ptr + st->tx.end)
@@ -487,7 +380,7 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
 
 static char *stream_place(struct leg *leg, size_t octets)
 {
-    struct h2_stream *st = stream_of(leg);
+    struct h2_stream *st = h2_stream_of(leg);
     if (octets == 0 && buf_len(&st->tx) == 0)
         buf_release(&st->tx);
     if (!may_send(st) || st->tx_ended || octets == 0)
@@ -499,7 +392,7 @@ static char *stream_place(struct leg *leg, size_t octets)
 
 static void leg_trailers(struct leg *leg, const struct fields *t)
 {
-    struct h2_stream *st = stream_of(leg);
+    struct h2_stream *st = h2_stream_of(leg);
     if (!may_send(st) || st->tx_ended)
         return;
     st->trailers = xcalloc(1, sizeof(*st->trailers));
@@ -560,7 +453,7 @@ static void forget_tx(struct h2_stream *st)
 
 static void leg_reset(struct leg *leg, const struct leg_fault *why)
 {
-    struct h2_stream *st = stream_of(leg);
+    struct h2_stream *st = h2_stream_of(leg);
     leg_untie(leg);
     if (!may_send(st))
         return;
@@ -570,7 +463,7 @@ static void leg_reset(struct leg *leg, const struct leg_fault *why)
                      : st->session->role == H2_OPENER ? (uint32_t)NGHTTP2_CANCEL
                                                       : (uint32_t)NGHTTP2_INTERNAL_ERROR;
     forget_tx(st);
-    give_back(st, st->held);
+    h2_stream_give_back(st, st->held);
     if (st->session->role == H2_OPENER)
         reset_paced(st);
     else
@@ -588,7 +481,7 @@ static const struct leg_ops stream_leg_ops = {
     .place = stream_place,
     .trailers = leg_trailers,
     .want_body = leg_want_body,
-    .credit = leg_credit,
+    .credit = h2_stream_credit,
     .reset = leg_reset,
 };
 
@@ -617,5 +510,5 @@ struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool e
 
 void h2_stream_set_class(struct leg *leg, enum h2_class c)
 {
-    stream_of(leg)->class = c;
+    h2_stream_of(leg)->class = c;
 }

@@ -1,0 +1,151 @@
+/* session_time.c - a session's one timer: the peer's SETTINGS, signs of life, the round trip,
+ * resets that wait for a token, readers that have stopped.
+ *
+ * Whatever is due first arms it; an armed timer that is early enough is left alone. A loop that was
+ * late itself calls nobody dead. */
+#include "session_int.h"
+
+enum {
+    LATE_US = 2000000, /* a loop that was late so much cannot call a peer dead */
+    TICK_US = 1000000,
+    MEASURE_EVERY_US = 200000, /* while DATA comes, the round trip is measured anew */
+    MEASURE_EVERY = 512 * 1024,
+    THAW_US = 100000
+};
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Up to an eighth less than it may be, so that links which came together do not speak together. */
+static uint64_t quiet_us(const struct h2_session *s)
+{
+    uint64_t us = s->options.keepalive_ms * 1000;
+    return us - s->created_us % (us / 8 + 1);
+}
+
+static uint64_t next_due(const struct h2_session *s, uint64_t now)
+{
+    uint64_t due = UINT64_MAX;
+    if (!s->up)
+        due = earlier(due, s->created_us + s->options.settings_timeout_ms * 1000);
+    if (s->ping_deadline_us != 0)
+        due = earlier(due, s->ping_deadline_us);
+    else if (s->options.keepalive_ms != 0)
+        due = earlier(due, s->last_rx_us + quiet_us(s));
+    if (!list_empty(&s->frozen))
+        due = earlier(due, now + THAW_US);
+    if (budget_tight(&s->budget))
+        due = earlier(due, now + TICK_US);
+    return due;
+}
+
+/* Lazily: an armed timer that is early enough is left alone; it will look again. */
+void h2_session_arm(struct h2_session *s)
+{
+    uint64_t now = loop_now_us(s->loop);
+    uint64_t due = next_due(s, now);
+    if (due == UINT64_MAX || s->dead || (timer_armed(&s->timer) && s->timer_due_us <= due))
+        return;
+    s->timer_due_us = due;
+    timer_arm(&s->timer, due > now ? (due - now + 999) / 1000 : 0);
+}
+
+/* The time is the payload, so the answer tells the round trip. */
+static void submit_ping(struct h2_session *s, uint64_t now)
+{
+    uint8_t opaque[8];
+    memcpy(opaque, &now, sizeof opaque);
+    nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, opaque);
+    h2_session_mark(s);
+}
+
+static void forget_answered_ping(struct h2_session *s)
+{
+    if (s->last_rx_us > s->ping_sent_us)
+        s->ping_deadline_us = 0;
+}
+
+void h2_session_probe(struct h2_session *s, uint64_t ms)
+{
+    uint64_t now = loop_now_us(s->loop);
+    uint64_t deadline = now + ms * 1000;
+    forget_answered_ping(s);
+    if (s->dead || (s->ping_deadline_us != 0 && s->ping_deadline_us <= deadline))
+        return;
+    s->ping_sent_us = now;
+    s->ping_deadline_us = deadline;
+    submit_ping(s, now);
+    h2_session_arm(s);
+}
+
+/* The round trip that counts for windows is that of a busy link, not the one it had when idle. */
+void h2_session_measure(struct h2_session *s, size_t octets)
+{
+    s->rx_since_ping += octets;
+    if (s->rx_since_ping < MEASURE_EVERY || s->last_rx_us - s->ping_sent_us < MEASURE_EVERY_US)
+        return;
+    s->rx_since_ping = 0;
+    h2_session_probe(s, s->options.ping_timeout_ms);
+}
+
+static void check_ping(struct h2_session *s, uint64_t now, bool late)
+{
+    forget_answered_ping(s);
+    if (s->ping_deadline_us != 0 && late)
+        s->ping_deadline_us = now + s->options.ping_timeout_ms * 1000;
+    if (s->ping_deadline_us != 0 && now >= s->ping_deadline_us)
+        h2_session_end(s, ERR_TIMEOUT, NGHTTP2_NO_ERROR, "no answer to PING", false);
+    else if (s->ping_deadline_us == 0 && s->options.keepalive_ms != 0 &&
+             now >= s->last_rx_us + quiet_us(s))
+        h2_session_probe(s, s->options.ping_timeout_ms);
+}
+
+static void thaw(struct h2_session *s, uint64_t now)
+{
+    while (!list_empty(&s->frozen) && bucket_take(&s->resets, 1, now))
+        h2_stream_thaw(CONTAINER_OF(s->frozen.next, struct h2_stream, frozen));
+}
+
+/* Over three quarters of the budget: the stream whose reader has taken nothing for longest goes,
+ * never one that moves. */
+static void reset_stalled(struct h2_session *s, uint64_t now)
+{
+    struct h2_stream *worst = NULL;
+    if (!budget_tight(&s->budget))
+        return;
+    LIST_FOREACH (it, &s->streams) {
+        struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
+        if (st->held > 0 && now - st->moved_us >= s->options.stall_ms * 1000 &&
+            (worst == NULL || st->moved_us < worst->moved_us))
+            worst = st;
+    }
+    if (worst == NULL)
+        return;
+    struct leg_fault why = h2_fault(ERR_STALLED, NGHTTP2_CANCEL, false);
+    const struct leg_events *events = worst->leg.events;
+    void *exchange = worst->leg.exchange;
+    worst->leg.ops->reset(&worst->leg, &why);
+    if (events != NULL)
+        events->on_reset(exchange, &worst->leg, &why);
+}
+
+void h2_session_run_timer(void *user)
+{
+    struct h2_session *s = user;
+    uint64_t now = loop_now_us(s->loop);
+    bool late = now > s->timer_due_us + LATE_US;
+    if (!s->up && !late && now >= s->created_us + s->options.settings_timeout_ms * 1000) {
+        h2_session_end(s, ERR_TIMEOUT, NGHTTP2_SETTINGS_TIMEOUT, "no SETTINGS came", false);
+        return;
+    }
+    if (!s->up && late)
+        s->created_us = now;
+    check_ping(s, now, late);
+    if (s->dead)
+        return;
+    thaw(s, now);
+    reset_stalled(s, now);
+    h2_session_arm(s);
+}

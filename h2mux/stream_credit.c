@@ -1,0 +1,110 @@
+/* stream_credit.c - what a stream may have under way, and what the link holds of all of them:
+ * windows, credit, the memory budget. RFC 9113 6.9; http-rules 4.
+ *
+ * Invariants: held is what was handed up and not credited; budget.used is the sum of all held. */
+#include "session_int.h"
+
+/* With hundreds of bodies open at a time new streams start small (hysteresis: back at half the
+ * crowd). */
+static void count_body(struct h2_session *s, int step)
+{
+    s->open_bodies = (uint32_t)((int64_t)s->open_bodies + step);
+    bool crowded =
+        s->open_bodies > WINDOW_CROWD || (s->crowded && s->open_bodies > WINDOW_CROWD / 2);
+    if (crowded == s->crowded || s->dead)
+        return;
+    s->crowded = crowded;
+    nghttp2_settings_entry e = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                                crowded ? WINDOW_CROWDED : WINDOW_INITIAL};
+    nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, &e, 1);
+    h2_session_mark(s);
+}
+
+static void release_withheld(struct h2_session *s)
+{
+    if (s->withheld == 0 || budget_tight(&s->budget))
+        return;
+    nghttp2_session_consume_connection(s->ng, s->withheld);
+    s->withheld = 0;
+    h2_session_mark(s);
+}
+
+void h2_stream_uncount_body(struct h2_stream *st)
+{
+    if (st->body_counted)
+        count_body(st->session, -1);
+    st->body_counted = false;
+}
+
+void h2_stream_give_back(struct h2_stream *st, uint64_t octets)
+{
+    struct h2_session *s = st->session;
+    if (octets > st->held)
+        octets = st->held;
+    st->held -= octets;
+    s->budget.used -= octets;
+    if (!s->dead)
+        release_withheld(s);
+}
+
+void h2_stream_data(struct h2_stream *st, struct slice data)
+{
+    struct h2_session *s = st->session;
+    if (st->leg.events == NULL || data.len == 0)
+        return; /* given up: its window stays closed */
+    if (!st->body_counted) {
+        st->body_counted = true;
+        count_body(s, +1);
+    }
+    if (st->held == 0)
+        st->moved_us = s->last_rx_us;
+    st->held += data.len;
+    s->budget.used += data.len;
+    if (budget_tight(&s->budget))
+        h2_session_arm(s);
+    st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
+}
+
+/* A long line's window follows from the round trip it has when idle. Up to WINDOW_BUSY, all of them
+ * together, the time that a busy peer needs counts as well: that saves WINDOW_UPDATEs, and what is
+ * under way stays short all the same. */
+static uint64_t round_trip(const struct h2_stream *st)
+{
+    const struct h2_session *s = st->session;
+    bool small = (uint64_t)st->window.size * (s->open_bodies + 1) <= WINDOW_BUSY;
+    return small ? s->rtt_us : s->rtt_least_us;
+}
+
+void h2_stream_credit(struct leg *leg, size_t octets)
+{
+    struct h2_stream *st = h2_stream_of(leg);
+    struct h2_session *s = st->session;
+    uint64_t now = loop_now_us(s->loop);
+    h2_stream_give_back(st, octets);
+    st->moved_us = now;
+    if (s->dead || st->reset_sent)
+        return;
+    uint32_t grown =
+        window_credit(&st->window, octets, now, round_trip(st), budget_may_grow(&s->budget));
+    if (grown > 0)
+        nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)grown);
+    if (grown > s->learned)
+        s->learned = grown;
+    nghttp2_session_consume_stream(s->ng, st->id, octets);
+    h2_session_mark(s);
+}
+
+/* A body that is longer than its window, or may be, need not find out for itself what others have
+ * found. */
+void h2_stream_open_window(struct h2_stream *st, const struct message *m)
+{
+    struct h2_session *s = st->session;
+    bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->window.size;
+    uint32_t size = large && budget_may_grow(&s->budget)
+                        ? window_start(s->learned, s->rtt_least_us, s->open_bodies, s->budget.limit)
+                        : 0;
+    if (size <= st->window.size || s->crowded)
+        return;
+    window_init(&st->window, size);
+    nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)size);
+}
