@@ -4,6 +4,11 @@
 
 #include "h2mux/base/clock.h"
 
+enum {
+    COMMON_FIRST_BIT = 10,    /* from a second on */
+    COMMON_DURATIONS = 13 * 8 /* to some hours; libevent has 256 */
+};
+
 struct loop {
     struct event_base *base; /* owned */
     struct list_node deferred, flushes, frames, reaped, adopted;
@@ -13,7 +18,8 @@ struct loop {
     struct timer settle;          /* armed once they are many */
     bool stopping, turning;
     uint64_t turns;
-    uint64_t now_us; /* 0: to be read; kept only while turning */
+    const struct timeval *common[COMMON_DURATIONS]; /* libevent's; NULL: not asked for yet */
+    uint64_t now_us;                                /* 0: to be read; kept only while turning */
     struct buf out;
     struct gather gather;
     char scratch[LOOP_SCRATCH];
@@ -261,13 +267,30 @@ void loop_note_release(struct loop *l)
         timer_arm(&l->settle, SETTLE_MS);
 }
 
-/* Made pending again for what is left of the time, when it was moved later meanwhile. */
 static void timer_add(struct timer *t, uint64_t now_us)
 {
     uint64_t us = t->due_us > now_us ? t->due_us - now_us : 0;
     struct timeval tv = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
     t->pending_us = t->due_us;
     evtimer_add(&t->event, &tv);
+}
+
+/* libevent keeps events that wait for equally long in a list, in the order they were added, and
+ * only the first of a list in its heap. So durations are rounded down to their highest four bits.
+ */
+static const struct timeval *common_duration(struct loop *l, uint64_t *ms)
+{
+    unsigned top = 63 - (unsigned)__builtin_clzll(*ms);
+    unsigned step = (unsigned)(*ms >> (top - 3)) & 7;
+    unsigned at = (top - COMMON_FIRST_BIT) * 8 + step;
+    if (top < COMMON_FIRST_BIT || at >= COMMON_DURATIONS)
+        return NULL;
+    *ms = (uint64_t)(8 + step) << (top - 3);
+    struct timeval tv = {.tv_sec = (time_t)(*ms / 1000),
+                         .tv_usec = (suseconds_t)(*ms % 1000 * 1000)};
+    if (l->common[at] == NULL)
+        l->common[at] = event_base_init_common_timeout(l->base, &tv);
+    return l->common[at];
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -297,6 +320,21 @@ void timer_arm(struct timer *t, uint64_t after_ms)
     t->due_us = now + after_ms * 1000;
     if (t->pending_us == 0 || t->pending_us > t->due_us)
         timer_add(t, now);
+}
+
+void timer_arm_about(struct timer *t, uint64_t after_ms)
+{
+    uint64_t now = loop_now_us(t->loop), ms = after_ms;
+    const struct timeval *common = ms > 0 ? common_duration(t->loop, &ms) : NULL;
+    if (common == NULL) {
+        timer_arm(t, after_ms);
+        return;
+    }
+    t->due_us = now + ms * 1000;
+    if (t->pending_us != 0 && t->pending_us <= t->due_us)
+        return;
+    t->pending_us = t->due_us;
+    evtimer_add(&t->event, common);
 }
 
 void timer_rest(struct timer *t)

@@ -106,7 +106,10 @@ void loop_note_release(struct loop *l);
 
 void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user);
 void timer_arm(struct timer *t, uint64_t after_ms); /* replaces what was armed */
-void timer_rest(struct timer *t);                   /* not armed any more, but maybe soon again */
+/* Likewise, but up to a ninth of the time earlier, for who looks at the clock when it comes:
+ * however many there are, it costs no search for their place among all others. */
+void timer_arm_about(struct timer *t, uint64_t after_ms);
+void timer_rest(struct timer *t); /* not armed any more, but maybe soon again */
 void timer_stop(struct timer *t); /* likewise, and nothing of it is left: before it is freed */
 bool timer_armed(const struct timer *t);
 

@@ -18,11 +18,18 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Up to an eighth less than it may be, so that links which came together do not speak together. */
+/* A sixteenth less at most, each session by its own part of that, so that those which came together
+ * do not speak together. */
 static uint64_t quiet_us(const struct h2_session *s)
 {
     uint64_t us = s->options.keepalive_ms * 1000;
-    return us - s->created_us % (us / 8 + 1);
+    return us - s->created_us % (us / 16 + 1);
+}
+
+/* The timer comes early by a ninth at most; early enough is not to be waited for again. */
+static bool is_quiet(const struct h2_session *s, uint64_t now)
+{
+    return s->options.keepalive_ms != 0 && now >= s->last_rx_us + s->options.keepalive_ms * 800;
 }
 
 static uint64_t next_due(const struct h2_session *s, uint64_t now)
@@ -49,7 +56,7 @@ void h2_session_arm(struct h2_session *s)
     if (due == UINT64_MAX || s->dead || (timer_armed(&s->timer) && s->timer_due_us <= due))
         return;
     s->timer_due_us = due;
-    timer_arm(&s->timer, due > now ? (due - now + 999) / 1000 : 0);
+    timer_arm_about(&s->timer, due > now ? (due - now + 999) / 1000 : 0);
 }
 
 /* The time is the payload, so the answer tells the round trip. */
@@ -97,8 +104,7 @@ static void check_ping(struct h2_session *s, uint64_t now, bool late)
         s->ping_deadline_us = now + s->options.ping_timeout_ms * 1000;
     if (s->ping_deadline_us != 0 && now >= s->ping_deadline_us)
         h2_session_end(s, ERR_TIMEOUT, NGHTTP2_NO_ERROR, "no answer to PING", false);
-    else if (s->ping_deadline_us == 0 && s->options.keepalive_ms != 0 &&
-             now >= s->last_rx_us + quiet_us(s))
+    else if (s->ping_deadline_us == 0 && is_quiet(s, now))
         h2_session_probe(s, s->options.ping_timeout_ms);
 }
 
