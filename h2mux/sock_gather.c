@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-enum { GATHER_MIN = 2048 }; /* a copy of less costs less than sendmsg does over send */
+enum { GATHER_MIN = 512 }; /* a copy of less costs less than sendmsg does over send */
 
 static bool owns(const struct sock *s)
 {

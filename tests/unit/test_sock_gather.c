@@ -9,7 +9,7 @@
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-enum { LENT = 100, SHORT = 3, LONG = 128, OVER = 300, KEPT_MAX = 1 << 22 };
+enum { LENT = 512, SHORT = 3, LONG = 128, OVER = 300, KEPT_MAX = 1 << 22 };
 
 enum kind { PACKETS, STREAM, TCP };
 
