@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 passed=0 failed=0 skipped=0
 logs=build/test-logs
 jobs=$(nproc)
+workers=$((jobs + 1)) # most tests wait for something
 export CMOCKA_MESSAGE_OUTPUT=stdout
 
 say() { echo "== $*"; }
@@ -60,7 +61,7 @@ run_integration() { # VARIANT BIN
     local log=$logs/$1-integration.log marks=(-m "not full")
     [ -z "${FULL-}" ] || marks=(-m "")
     (cd tests/integration &&
-        ONEPORT_BIN="$PWD/../../$2" ONEPORT_VARIANT=$1 /usr/bin/python3 -m pytest -q -n 2 "${marks[@]}" -rsfE) 2>&1 |
+        ONEPORT_BIN="$PWD/../../$2" ONEPORT_VARIANT=$1 /usr/bin/python3 -m pytest -q -n "$workers" "${marks[@]}" -rsfE) 2>&1 |
         tee "$log" | grep -vE '^\.|^$|^SKIPPED.*full'
     local last
     last=$(tail -n 1 "$log")
