@@ -84,15 +84,24 @@ static int check_listen(const char *value)
     return listen_address_parse(value, &address, &len);
 }
 
+static bool is_v4(struct slice host)
+{
+    char text[INET_ADDRSTRLEN] = "";
+    struct in_addr address;
+    if (host.len >= sizeof(text))
+        return false;
+    memcpy(text, host.ptr, host.len);
+    return inet_pton(AF_INET, text, &address) == 1;
+}
+
 /* The labels of a host name. An address has none that a tunnel's name could stand before. */
 static int check_domain(const char *value)
 {
     struct slice s = slice_str(value);
-    struct in_addr address;
     size_t label = 0;
     if (s.len > 0 && s.ptr[s.len - 1] == '.')
         s.len--;
-    if (s.len == 0 || s.len > DOMAIN_MAX || inet_pton(AF_INET, value, &address) == 1)
+    if (s.len == 0 || s.len > DOMAIN_MAX || is_v4(s))
         return ERR_SYNTAX;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];

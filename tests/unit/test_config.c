@@ -56,6 +56,7 @@ static const struct {
     {{"--domain", "a-.com"}, "--domain"},
     {{"--domain", "a..com"}, "--domain"},
     {{"--domain", "192.0.2.1"}, "--domain"},
+    {{"--domain", "192.0.2.1."}, "--domain"},
     {{"-d", "x.org", "--nonsense"}, "--nonsense"},
     {{"-d", "x.org", "--tokens", "f"}, "--tokens"},
     {{"-d", "x.org", "--links", "2"}, "--links"},
