@@ -22,6 +22,15 @@ static int parse_unix(struct slice path, struct origin_address *out, const char 
     return url_set_host(&out->url, SLICE("localhost"), 0);
 }
 
+/* An address may have a zone, "fe80::1%eth0", so this is wider than what a Host may be. */
+static bool host_is_fit(const char *host)
+{
+    for (const char *c = host; *c; c++)
+        if (*c <= ' ' || *c > '~' || strchr("\"#/<>?@[\\]^`{|}", *c))
+            return false;
+    return true;
+}
+
 static int parse_port(struct slice text, const char *local_host, struct origin_address *out,
                       const char **reason)
 {
@@ -31,6 +40,8 @@ static int parse_port(struct slice text, const char *local_host, struct origin_a
         return wrong(reason, "a port is a number from 1 to 65535");
     if (url_set_host(&out->url, slice_str(local_host), (uint16_t)port) < 0)
         return wrong(reason, "the local host name is empty or too long");
+    if (!host_is_fit(local_host))
+        return wrong(reason, "the local host is a name or an address, without port or brackets");
     return 0;
 }
 

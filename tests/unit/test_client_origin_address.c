@@ -83,9 +83,28 @@ static void test_long_socket_path(void **state)
     assert_int_equal(strlen(a.unix_path), ORIGIN_UNIX_MAX - 1);
 }
 
+static void test_local_host(void **state)
+{
+    static const struct {
+        const char *host;
+        bool ok;
+    } hosts[] = {{"db", true},       {"::1", true},     {"fe80::1%eth0", true}, {"", false},
+                 {"a b", false},     {"a\r\nb", false}, {"u@db", false},        {"[::1]", false},
+                 {"db/path", false}, {"d\x80", false}};
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
+        struct origin_address a;
+        const char *reason = NULL;
+        print_message("%s\n", hosts[i].host);
+        int err = origin_address_parse("3000", hosts[i].host, false, &a, &reason);
+        assert_int_equal(err == 0, hosts[i].ok);
+        assert_int_equal(reason == NULL, hosts[i].ok);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse),
+                                       cmocka_unit_test(test_local_host),
                                        cmocka_unit_test(test_long_socket_path)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
