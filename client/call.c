@@ -100,19 +100,34 @@ static void hand_over(struct call *c)
     ops->on_upgraded(c->user, sock);
 }
 
+enum call_head call_judge(struct slice asked, const struct message *m)
+{
+    if (m->status >= 200)
+        return CALL_FINAL;
+    if (m->status != 101)
+        return CALL_INTERIM;
+    return asked.len > 0 && fields_has_token(&m->fields, SLICE("upgrade"), asked) ? CALL_UPGRADED
+                                                                                  : CALL_WRONG;
+}
+
 static void on_head(void *user, struct message *m, const struct h1_result *r)
 {
     struct call *c = user;
-
     struct slice asked = fields_value(&c->request.fields, SLICE("upgrade"));
 
-    if (m->status == 101 && c->ops->on_upgraded &&
-        fields_has_token(&m->fields, SLICE("upgrade"), asked))
+    switch (call_judge(c->ops->on_upgraded ? asked : SLICE(""), m)) {
+    case CALL_INTERIM:
+        return;
+    case CALL_UPGRADED:
         hand_over(c);
-    else if (m->status == 101)
+        return;
+    case CALL_WRONG:
         fail(c, NULL, ERR_PROTOCOL, "upgraded to what was not asked for");
-    else if (m->status >= 200)
+        return;
+    case CALL_FINAL:
         c->answer = m;
+        return;
+    }
 }
 
 static void on_message_end(void *user)

@@ -41,6 +41,11 @@ struct call_ops {
 
 enum { CALL_BODY_MAX = 65536 };
 
+/* What a head of the server is to a call that asked for an upgrade to @asked, or with an empty one
+ * for none. Pure. */
+enum call_head { CALL_INTERIM, CALL_UPGRADED, CALL_WRONG, CALL_FINAL };
+enum call_head call_judge(struct slice asked, const struct message *m) MUSTCHECK;
+
 /* Moves @request (its strings must be in its own arena) into the call; method, authority and the
  * fields of every call are set here. */
 struct call *call_start(const struct call_env *env, const struct url *url, struct message *request,
