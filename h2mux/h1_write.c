@@ -137,7 +137,7 @@ static int finish(struct buf *to, size_t before, int err)
 int h1_write_request(struct buf *to, const struct message *m, const struct h1_write *w)
 {
     size_t before = buf_len(to);
-    if (!h1_method_valid(m->method) || !h1_target_valid(m->path))
+    if (!h1_method_valid(m->method) || !h1_target_valid(m->path) || m->authority.len == 0)
         return ERR_SYNTAX;
     const struct slice line[] = {m->method, SLICE(" "), m->path, SLICE(" HTTP/1.1\r\n")};
     int err = append_all(to, line, sizeof(line) / sizeof(*line));

@@ -29,6 +29,7 @@ static const struct row {
      -1,
      {.framing = H1_NO_BODY},
      "GET /a?b HTTP/1.1\r\nHost: h:1\r\nx: 1\r\ny: 2\r\n\r\n"},
+    {"no authority", 0, "GET", "/", NULL, "", -1, {.framing = H1_NO_BODY}, NULL},
     {"Q8 OPTIONS *",
      0,
      "OPTIONS",
