@@ -98,9 +98,9 @@ static int on_octet(struct h1_body *b, unsigned char c)
         return c == '\n' ? go(b, BODY_SIZE) : fault(b, ERR_SYNTAX, "chunk data without CRLF");
     case BODY_DATA:
     case BODY_TRAILERS:
-        break; /* taken by the run */
+        break;
     }
-    return fault(b, ERR_SYNTAX, "chunk state");
+    return fault(b, ERR_SYNTAX, "chunk state"); /* cannot be: they are taken by the run */
 }
 
 static size_t take_payload(struct h1_body *b, struct slice in, struct slice *out)
@@ -122,7 +122,7 @@ static ssize_t take_trailers(struct h1_body *b, struct slice in)
     if (n > room)
         n = room;
     if (buf_append(&b->trailers, slice_make(in.ptr, n)) < 0)
-        return fault(b, ERR_LIMIT, "trailers too large");
+        return fault(b, ERR_LIMIT, "trailers too large"); /* cannot be: the scan counts as well */
     ssize_t end = h1_scan_head(&b->scan, buf_slice(&b->trailers), &limits, false);
     if (end < 0)
         return fault(b, (int)end, b->scan.reason);
@@ -174,7 +174,7 @@ ssize_t h1_body_decode(struct h1_body *b, struct slice in, struct slice *out)
     case H1_NO_BODY:
         break;
     }
-    return 0;
+    return 0; /* cannot be: no body is done from the start */
 }
 
 int h1_body_eof(struct h1_body *b)
