@@ -3,6 +3,9 @@ PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson
 VARIANT ?= release
 BUILD   := build/$(VARIANT)
 CC      ?= cc
+ifeq ($(VARIANT)/$(origin CC),fuzz/default)
+CC      := clang
+endif
 Q       := $(if $(V),,@)
 VERSION := 0.1.0
 prefix  ?= /usr/local
@@ -21,12 +24,14 @@ FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong $(LTO_OBJEC
 FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_cov     := -O0 -g --coverage
+FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LINK_release  := -pie -Wl,-z,relro,-z,now
 LINK_asan     := -fsanitize=address,undefined
 LINK_tsan     := -fsanitize=thread
 LINK_cov      := --coverage
+LINK_fuzz     := -fsanitize=fuzzer,address,undefined
 ifeq ($(FLAGS_$(VARIANT)),)
-$(error VARIANT is release, asan, tsan or cov, not '$(VARIANT)')
+$(error VARIANT is release, asan, tsan, cov or fuzz, not '$(VARIANT)')
 endif
 
 ALL  = -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -fPIE -pthread -DONEPORT_VERSION='"$(VERSION)"' $(WARN) $(if $(WERROR),-Werror) \
@@ -40,11 +45,13 @@ server_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c))
 client_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c))
 unit_bin := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 replays  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzzers  := $(replays:$(BUILD)/replay/%=$(BUILD)/fuzz/%)
 bench_bin := $(addprefix $(BUILD)/bench/,load origin links wan)
 bench_o  := $(filter-out $(bench_bin:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.o),$(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)))
 sources  := $(wildcard h2mux/*.[ch] h2mux/base/*.[ch] src/*.[ch] client/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.[ch])
 BIN      := $(if $(filter release,$(VARIANT)),build,$(BUILD))
-FUZZ_SECONDS ?= 60
+T        := $(or $(FUZZ_SECONDS),60)
+NAME     :=
 
 all: $(BIN)/oneportd $(BIN)/oneport ## build the two programs
 
@@ -55,18 +62,29 @@ $(BIN)/oneport: $(client_o) $(mux_o)
 $(BUILD)/%.o: %.c
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL) -c $< -o $@
 
-# A unit test links the library and one program, all but its main(): test_client_* the client, the others the server.
+# A unit test or a fuzz target links the library and one program, all but its main(): test_client_* and fuzz_client_* the client, the
+# others the server. replay/ runs a target over files, fuzz/ is it under libFuzzer.
 $(BUILD)/unit/test_client_%: $(BUILD)/tests/unit/test_client_%.o $(mux_o) $(filter-out %/main.o,$(client_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(mux_o) $(filter-out %/main.o,$(server_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS) -lcmocka
+$(BUILD)/replay/client_%: $(BUILD)/tests/fuzz/fuzz_client_%.o $(BUILD)/tests/fuzz/replay.o $(mux_o) $(filter-out %/main.o,$(client_o))
+	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
 $(BUILD)/replay/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(mux_o) $(filter-out %/main.o,$(server_o))
+	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
+$(BUILD)/fuzz/client_%: $(BUILD)/tests/fuzz/fuzz_client_%.o $(mux_o) $(filter-out %/main.o,$(client_o))
+	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(mux_o) $(filter-out %/main.o,$(server_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
 
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(bench_o) $(filter $(BUILD)/h2mux/base/%,$(mux_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
 
 check-bin: $(unit_bin) $(replays) all # what the tests of this VARIANT run
+
+replays: $(replays) # what runs a corpus without a fuzzer
+
+fuzzers: $(fuzzers) # VARIANT=fuzz alone
 
 lint-objects: $(mux_o) $(server_o) $(client_o) # every object, nothing linked
 
@@ -93,9 +111,9 @@ test-images: ## build the images of docker/ and send a request and a WebSocket t
 	$(Q)tests/support/deps.sh build demo test
 	$(Q)tests/images.sh
 
-fuzz: ## run each fuzzer for FUZZ_SECONDS (clang)
-	$(Q)tests/support/deps.sh build lint
-	$(Q)tests/fuzz/run.sh $(FUZZ_SECONDS)
+fuzz: ## run each fuzzer, or NAME alone, for T=60 seconds (clang)
+	$(Q)tests/support/deps.sh build fuzz
+	$(Q)tests/fuzz/run.sh $(T) $(NAME)
 
 bench: ## measure against nginx, HAProxy, nghttpx and ssh: tests/bench/README.md (PATHS= TESTS= ROUNDS=; installs what is missing)
 	$(Q)tests/support/deps.sh build demo test bench peers
@@ -147,6 +165,7 @@ help: ## list targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: rules all bench bench-bin bench-smoke check-bin lint-objects unit deps demo test test-full test-images fuzz lint layers format install clean help \
+.PHONY: rules all bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz lint layers \
+        format install clean help \
         perf-smoke perf-baseline
 .SECONDARY:

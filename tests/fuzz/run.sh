@@ -1,20 +1,43 @@
 #!/usr/bin/env bash
-# Runs every fuzzer on its corpus for some seconds each: run.sh SECONDS. A crash leaves its input here and fails.
+# Runs fuzzers on their corpora: run.sh SECONDS [NAME...], without a name all of them, each SECONDS long.
+#   FUZZ_JOBS=1    fuzzers at a time; default: one a core
+# A line for each that ends, its output in build/fuzz/log-NAME. What it finds new is kept in build/fuzz/corpus-NAME. A crash leaves its
+# input as build/fuzz/crash-NAME-* and fails. Ends with 77, and says why, where clang or its libFuzzer is not there.
 set -u
 cd "$(dirname "$0")/../.."
-seconds=${1:-60} out=build/fuzz status=0
-flags=(-std=gnu11 -D_GNU_SOURCE -I. -O1 -g -DONEPORT_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined)
-packages=(libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson)
+out=build/fuzz jobs=${FUZZ_JOBS:-$(nproc)}
+
+run_one() { # NAME SECONDS
+    local log=$out/log-$1 seconds=$2 status
+    mkdir -p "$out/corpus-$1"
+    "$out/fuzz/$1" -max_total_time="$seconds" -timeout=10 -dict=tests/fuzz/http.dict -print_final_stats=1 -verbosity=1 \
+        -artifact_prefix="$out/crash-$1-" "$out/corpus-$1" "tests/fuzz/corpus/$1" >"$log" 2>&1
+    status=$?
+    local runs
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    if [ $status -eq 0 ]; then
+        printf 'ok      %-20s %6d s %12d executions\n' "$1" "$seconds" "$runs"
+    else
+        printf 'FAILED  %-20s %6d s %12d executions; the end of %s:\n' "$1" "$seconds" "${runs:-0}" "$log"
+        grep -av '^#' "$log" | tail -n 60 | cat -v
+    fi
+    return $status
+}
+
+if [ "${1-}" = --one ]; then
+    run_one "$3" "$2"
+    exit
+fi
+
+seconds=${1:-60}
+shift
 mkdir -p "$out"
-server=$(ls src/*.c | grep -v src/main.c)
-for source in tests/fuzz/fuzz_*.c; do
-    name=$(basename "$source" .c) name=${name#fuzz_}
-    echo "== $name"
-    # shellcheck disable=SC2046,SC2086
-    clang "${flags[@]}" $(pkg-config --cflags "${packages[@]}") "$source" h2mux/*.c h2mux/base/*.c $server \
-        -o "$out/$name" $(pkg-config --libs "${packages[@]}") -pthread || exit 1
-    mkdir -p "$out/corpus-$name"
-    "$out/$name" -max_total_time="$seconds" -print_final_stats=0 -verbosity=0 -artifact_prefix="$out/crash-$name-" \
-        "$out/corpus-$name" "tests/fuzz/corpus/$name" || status=1
-done
-exit $status
+if ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n); int LLVMFuzzerTestOneInput(const char *d, long n) { return 0; }' |
+    clang -fsanitize=fuzzer,address -x c - -o "$out/probe" 2>"$out/probe.log"; then
+    echo "fuzzers not run: clang with libFuzzer is not there (Debian: clang, libclang-rt-14-dev)"
+    exit 77
+fi
+names=("$@")
+[ $# -gt 0 ] || names=($(basename -a tests/fuzz/fuzz_*.c | sed 's/^fuzz_//; s/\.c$//'))
+make --no-print-directory -j"$jobs" VARIANT=fuzz "${names[@]/#/$out/fuzz/}" >"$out/build.log" 2>&1 || { tail -n 40 "$out/build.log"; exit 1; }
+printf '%s\n' "${names[@]}" | xargs -P "$jobs" -n 1 "$0" --one "$seconds"

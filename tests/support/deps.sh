@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a target needs and that are missing; says which; touches nothing when all are there.
-#   deps.sh build|demo|test|bench|peers|lint...
+#   deps.sh build|demo|test|fuzz|bench|peers|lint...
 set -eu
 
 declare -A packages=(
     [build]="gcc make pkg-config libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev"
     [demo]="openssl python3 python3-websockets"
     [test]="libcmocka-dev git curl nginx-light chromium nodejs python3-pytest python3-pytest-xdist python3-pytest-timeout python3-h2 valgrind"
+    [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
     [peers]="haproxy nghttp2-proxy openssh-client openssh-server"
     [lint]="clang clang-format clang-tidy"
@@ -21,6 +22,7 @@ is_there() {
     case $1 in
     nginx-light) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
     nodejs) command -v node >/dev/null ;;
+    libclang-rt-*) compgen -G "$(clang -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*.a" >/dev/null ;; # any version of clang
     *) is_installed "$1" ;;
     esac
 }
