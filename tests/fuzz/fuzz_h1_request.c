@@ -1,11 +1,7 @@
 /* fuzz_h1_request.c - any octets as a request head: cut anywhere it is judged alike, and what is
- * taken can be written and taken again with the same meaning. */
-#include <assert.h>
-#include <stdlib.h>
-
+ * taken can be written and taken again with the same meaning, whole or not at all. */
 #include "h2mux/h1.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static ssize_t scan_by_octets(struct slice in)
 {
@@ -16,14 +12,47 @@ static ssize_t scan_by_octets(struct slice in)
     return n;
 }
 
-static void check_taken(const struct message *m, const struct h1_result *r)
+static void check_taken(const struct message *m, const struct h1_result *r, struct slice head)
 {
     assert(r->reason == NULL && r->framing != H1_UNTIL_CLOSE);
     assert(h1_method_valid(m->method) && h1_target_valid(m->path));
     assert(m->authority.len == 0 || h1_authority_valid(m->authority));
     assert((r->framing == H1_LENGTH) == (m->length >= 0));
-    for (size_t i = 0; i < m->fields.count; i++)
-        assert(field_name_valid(m->fields.v[i].name) && field_value_valid(m->fields.v[i].value));
+    assert(fuzz_within(m->method, head) && fuzz_within(m->authority, head));
+    fuzz_check_fields(&m->fields, head);
+}
+
+static const struct h1_limits wide = {
+    .head = 1 << 20, .fields = 110, .field = 1 << 20, .target = 1 << 20};
+
+/* What of the connection is said in words of ours is understood. */
+static void check_connection(const struct message *m, const struct h1_result *r)
+{
+    const struct h1_write w = {.framing = r->framing, .close = true, .te_trailers = true};
+    struct message again;
+    struct h1_result result;
+    struct buf out;
+    message_init(&again);
+    buf_init(&out, 1 << 20);
+    assert(h1_write_request(&out, m, &w) == ERR_OK);
+    assert(h1_parse_request(buf_slice(&out), &wide, &again, &result) == ERR_OK);
+    assert(!result.keep_alive);
+    assert(fields_has_token(&again.fields, SLICE("te"), SLICE("trailers")));
+    assert(fields_has_token(&again.fields, SLICE("connection"), SLICE("te")));
+    buf_release(&out);
+    message_deinit(&again);
+}
+
+/* Where there is no room for all of it nothing is left behind. */
+static void check_no_room(const struct message *m, const struct h1_result *r, size_t needed)
+{
+    const struct h1_write w = {.framing = r->framing};
+    struct buf out;
+    buf_init(&out, 3 + needed - 1 - m->path.len % needed);
+    assert(buf_append(&out, SLICE("abc")) == ERR_OK);
+    assert(h1_write_request(&out, m, &w) == ERR_LIMIT);
+    assert(slice_eq(buf_slice(&out), SLICE("abc")));
+    buf_release(&out);
 }
 
 /* HTTP/1.0 may name no host; what we write is HTTP/1.1 and needs one. */
@@ -38,18 +67,19 @@ static void check_round_trip(struct message *m, const struct h1_result *r)
     message_init(&again);
     buf_init(&out, 1 << 20);
     assert(h1_write_request(&out, m, &w) == ERR_OK);
-    struct h1_limits wide = {.head = 1 << 20, .fields = 110, .field = 1 << 20, .target = 1 << 20};
     assert(h1_parse_request(buf_slice(&out), &wide, &again, &result) == ERR_OK);
     assert(slice_eq(m->method, again.method) && slice_eq(m->path, again.path));
     assert(slice_eq(m->authority, again.authority) && m->length == again.length);
     assert(result.framing == r->framing && m->has_body == again.has_body);
+    check_connection(m, r);
+    check_no_room(m, r, buf_len(&out));
     buf_release(&out);
     message_deinit(&again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct slice in = slice_make((const char *)data, size);
+    struct slice in = fuzz_input(data, size);
     struct h1_scan s = {0};
     struct message m;
     struct h1_result r;
@@ -61,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(n >= 0 || err == n);
     assert(n != 0 || err == ERR_SYNTAX);
     if (err == ERR_OK) {
-        check_taken(&m, &r);
+        check_taken(&m, &r, in);
         check_round_trip(&m, &r);
         int stripped = fields_strip_hop_by_hop(&m.fields);
         assert(stripped == ERR_DENIED || fields_count(&m.fields, SLICE("connection")) == 0);

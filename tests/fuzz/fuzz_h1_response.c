@@ -1,11 +1,7 @@
 /* fuzz_h1_response.c - any octets as a response head, to HEAD or not by the first octet's lowest
  * bit. */
-#include <assert.h>
-#include <stdlib.h>
-
 #include "h2mux/h1.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static ssize_t scan_by_octets(struct slice in)
 {
@@ -16,20 +12,20 @@ static ssize_t scan_by_octets(struct slice in)
     return n;
 }
 
-static void check_taken(const struct message *m, const struct h1_result *r, bool to_head)
+static void check_taken(const struct message *m, const struct h1_result *r, bool to_head,
+                        struct slice head)
 {
     assert(r->reason == NULL && m->status >= 100 && m->status <= 599);
     assert(status_has_body(m->status, to_head) || (r->framing == H1_NO_BODY && !m->has_body));
     assert(r->framing != H1_LENGTH || m->length >= 0);
     assert(r->framing != H1_CHUNKED || m->length < 0);
     assert(r->framing != H1_UNTIL_CLOSE || !r->keep_alive);
-    for (size_t i = 0; i < m->fields.count; i++)
-        assert(field_name_valid(m->fields.v[i].name) && field_value_valid(m->fields.v[i].value));
+    fuzz_check_fields(&m->fields, head);
 }
 
 static void check_round_trip(const struct message *m, const struct h1_result *r, bool to_head)
 {
-    const struct h1_write w = {.framing = r->framing};
+    const struct h1_write w = {.framing = r->framing, .keep_alive = true, .upgrade = true};
     const struct h1_limits wide = {
         .head = 1 << 20, .fields = 110, .field = 1 << 20, .target = 1 << 20};
     struct message again;
@@ -39,6 +35,8 @@ static void check_round_trip(const struct message *m, const struct h1_result *r,
     buf_init(&out, 1 << 20);
     assert(h1_write_response(&out, m, &w) == ERR_OK);
     assert(h1_parse_response(buf_slice(&out), &wide, to_head, &again, &result) == ERR_OK);
+    assert(fields_has_token(&again.fields, SLICE("connection"), SLICE("upgrade")));
+    assert(!result.keep_alive || result.framing != H1_UNTIL_CLOSE);
     assert(m->status == again.status && result.framing == r->framing &&
            m->has_body == again.has_body);
     buf_release(&out);
@@ -50,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     bool to_head = data[0] & 1;
-    struct slice in = slice_make((const char *)data + 1, size - 1);
+    struct slice in = slice_skip(fuzz_input(data, size), 1);
     struct h1_scan s = {0};
     struct message m;
     struct h1_result r;
@@ -62,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(err == ERR_OK || ((err == ERR_PROTOCOL || err == ERR_LIMIT) && r.reason));
     assert(n > 0 || err < 0);
     if (err == ERR_OK) {
-        check_taken(&m, &r, to_head);
+        check_taken(&m, &r, to_head, in);
         check_round_trip(&m, &r, to_head);
     }
     message_deinit(&m);

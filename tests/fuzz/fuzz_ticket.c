@@ -1,37 +1,15 @@
 /* fuzz_ticket.c - any octets as a ticket. The input is tried as it is and, signed with the known
  * key, as claims: so what lies behind the signature is reached too. What is accepted must come out
- * again when it is signed anew. */
-#include <assert.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
+ * again when it is signed anew. What begins with '#' is a secret file as well: its keys, if it has
+ * any, sign for themselves. */
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include "h2mux/base/err.h"
-#include "src/state.h"
 #include "src/ticket.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/server.h"
 
 enum { CLAIMS_MAX = 700, NOW = 1000000 };
-
-static const char key[] = "0123456789abcdef0123456789abcdef";
-static const char secret[] = "ka MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
-
-static struct keyring *keyring_make(void)
-{
-    char dir[] = "/tmp/fuzz_ticket.XXXXXX", path[64], reason[200];
-    if (!mkdtemp(dir) || state_write(dir, STATE_SECRET, slice_str(secret)) < 0)
-        abort();
-    struct keyring *k = keyring_open(dir, reason, sizeof(reason));
-    snprintf(path, sizeof(path), "%s/%s", dir, STATE_SECRET);
-    unlink(path);
-    rmdir(dir);
-    return k;
-}
 
 static size_t base64url(const void *in, size_t len, char *out)
 {
@@ -48,7 +26,7 @@ static size_t sign_claims(const uint8_t *data, size_t size, char out[static 2 * 
     uint8_t mac[32];
     unsigned mac_len = sizeof(mac);
     size_t len = base64url(data, size, out);
-    HMAC(EVP_sha256(), key, 32, data, size, mac, &mac_len);
+    HMAC(EVP_sha256(), FUZZ_KEY, 32, data, size, mac, &mac_len);
     out[len++] = '.';
     return len + base64url(mac, sizeof(mac), out + len);
 }
@@ -69,14 +47,32 @@ static void verify(const struct keyring *k, struct slice text)
     assert(t.since == again.since && t.exp == again.exp);
 }
 
+static void check_secret(struct slice content)
+{
+    struct ticket t = {.name = "my-app", .exp = NOW + 1}, again;
+    char text[TICKET_MAX];
+    struct keyring *k = fuzz_keyring(content);
+    if (k) {
+        assert(ticket_owner_new(t.owner) == 0);
+        assert(ticket_sign(k, SLICE("example.com"), &t, text) == 0);
+        assert(ticket_verify(k, SLICE("example.com"), slice_str(text), NOW, &again) == 0);
+        assert(owner_eq(t.owner, again.owner));
+    }
+    keyring_free(k);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct keyring *k; /* made once: reading a file a round would be all the work */
+    struct slice in = fuzz_input(data, size);
     char text[2 * CLAIMS_MAX];
+    log_threshold = LOG_ERROR;
     if (!k)
-        k = keyring_make();
-    verify(k, slice_make((const char *)data, size));
+        k = fuzz_keyring(SLICE(FUZZ_SECRET));
+    verify(k, in);
     if (size <= CLAIMS_MAX)
         verify(k, slice_make(text, sign_claims(data, size, text)));
+    if (slice_starts(in, SLICE("#")))
+        check_secret(in);
     return 0;
 }

@@ -1,15 +1,12 @@
 /* fuzz_ws.c - any octets as WebSocket frames: whole and octet by octet, the same boundaries; and as
  * a key. */
-#include <assert.h>
-#include <stdlib.h>
-
 #include "h2mux/ws.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void check_key(struct slice in)
 {
-    char accept[WS_ACCEPT_LEN + 1];
+    char accept[WS_ACCEPT_LEN + 1], fresh[WS_KEY_LEN + 1];
+    assert(ws_key_new(fresh) == ERR_OK && ws_key_valid(slice_str(fresh)));
     if (!ws_key_valid(in))
         return;
     assert(in.len == WS_KEY_LEN);
@@ -29,7 +26,7 @@ static void check_close(struct ws_frames f, struct slice reason)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct slice in = slice_make((const char *)data, size);
+    struct slice in = fuzz_input(data, size);
     struct ws_frames whole, single;
     ws_frames_init(&whole);
     ws_frames_init(&single);

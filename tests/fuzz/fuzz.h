@@ -1,0 +1,68 @@
+/* fuzz.h - what fuzz targets share: an input cut into lines, and what holds of every slice and
+ * field that comes out of one. */
+#ifndef TESTS_FUZZ_H
+#define TESTS_FUZZ_H
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "h2mux/fields.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static inline struct slice fuzz_input(const uint8_t *data, size_t size)
+{
+    return slice_make((const char *)data, size);
+}
+
+/* The next line of @in, without its LF. */
+static inline struct slice fuzz_line(struct slice *in)
+{
+    ptrdiff_t lf = slice_find(*in, '\n');
+    struct slice line = slice_make(in->ptr, lf < 0 ? in->len : (size_t)lf);
+    *in = slice_skip(*in, lf < 0 ? in->len : (size_t)lf + 1);
+    return line;
+}
+
+static inline bool fuzz_within(struct slice part, struct slice whole)
+{
+    return part.len == 0 || (part.ptr >= whole.ptr && part.ptr + part.len <= whole.ptr + whole.len);
+}
+
+/* A head's fields: well formed, counted as RFC 9113 10.5.1 does, and nowhere but in @head. */
+static inline void fuzz_check_fields(const struct fields *f, struct slice head)
+{
+    size_t octets = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        assert(field_name_valid(f->v[i].name) && field_value_valid(f->v[i].value));
+        assert(fuzz_within(f->v[i].name, head) && fuzz_within(f->v[i].value, head));
+        octets += f->v[i].name.len + f->v[i].value.len + 32;
+    }
+    assert(octets == f->octets);
+}
+
+/* What a program says on its standard streams is of no interest: from here to fuzz_loud() it goes
+ * nowhere. */
+struct fuzz_streams {
+    FILE *out, *err;
+};
+static inline struct fuzz_streams fuzz_quiet(void)
+{
+    static FILE *nowhere;
+    struct fuzz_streams was = {stdout, stderr};
+    if (!nowhere)
+        nowhere = fopen("/dev/null", "w");
+    assert(nowhere);
+    stdout = stderr = nowhere;
+    return was;
+}
+
+static inline void fuzz_loud(struct fuzz_streams was)
+{
+    stdout = was.out;
+    stderr = was.err;
+}
+
+#endif

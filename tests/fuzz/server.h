@@ -1,0 +1,115 @@
+/* server.h - a server without listeners, for targets that ask one something: its keys are known, so
+ * an input can have tickets that it could not sign itself. */
+#ifndef TESTS_FUZZ_SERVER_H
+#define TESTS_FUZZ_SERVER_H
+
+#include <unistd.h>
+
+#include "h2mux/h1.h"
+#include "src/registry.h"
+#include "src/state.h"
+#include "src/tunnel.h"
+#include "src/worker.h"
+#include "tests/fuzz/fuzz.h"
+
+#define FUZZ_DOMAIN "example.com"
+#define FUZZ_KEY "0123456789abcdef0123456789abcdef"
+#define FUZZ_SECRET "ka MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n"
+
+struct fuzz_server {
+    struct config config;
+    struct server server;
+    struct worker worker;
+};
+
+/* The keys in a secret file of that @content; NULL: it is none. */
+static inline struct keyring *fuzz_keyring(struct slice content)
+{
+    char dir[] = "/tmp/fuzz.XXXXXX", path[64], reason[200];
+    if (!mkdtemp(dir) || state_write(dir, STATE_SECRET, content) < 0)
+        abort();
+    struct keyring *k = keyring_open(dir, reason, sizeof(reason));
+    assert(k != NULL || reason[0] != '\0');
+    snprintf(path, sizeof(path), "%s/%s", dir, STATE_SECRET);
+    unlink(path);
+    rmdir(dir);
+    return k;
+}
+
+static inline struct fuzz_server *fuzz_server_new(void)
+{
+    static const uint8_t other[OWNER_LEN] = {0xff};
+    struct fuzz_server *x = xcalloc(1, sizeof(*x));
+    struct tunnel *t;
+    unsigned ignored;
+    log_threshold = LOG_ERROR;
+    x->config = (struct config){.domain = FUZZ_DOMAIN,
+                                .pending_ms = 60000,
+                                .name_grace_ms = 600000,
+                                .hold_ms = 4000,
+                                .ticket_life_ms = 3600000,
+                                .max_streams = 20000,
+                                .max_links = 4,
+                                .max_sockets = 10};
+    x->worker.loop = loop_new();
+    x->worker.server = &x->server;
+    x->server.config = &x->config;
+    x->server.keyring = fuzz_keyring(SLICE(FUZZ_SECRET));
+    x->server.directory = directory_new(NULL, NULL);
+    x->server.trust = trust_new();
+    x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
+    int err = registry_claim(x->worker.registry, SLICE("taken-app"), other, true, &t, &ignored);
+    assert(err == 0);
+    (void)err;
+    return x;
+}
+
+/* Made once. "taken-app" is somebody else's. @full: no other name can be had. */
+static inline struct fuzz_server *fuzz_server(bool full)
+{
+    static struct fuzz_server *empty, *filled;
+    struct fuzz_server **x = full ? &filled : &empty;
+    char name[NAME_MAX_LEN + 1];
+    if (*x)
+        return *x;
+    *x = fuzz_server_new();
+    for (unsigned i = 1; full && i < DIRECTORY_MAX; i++) {
+        snprintf(name, sizeof(name), "elsewhere-%u", i);
+        int err = directory_claim((*x)->server.directory, slice_str(name), 1);
+        assert(err == 0);
+        (void)err;
+    }
+    return *x;
+}
+
+/* What @name was claimed for is over: each input finds the server as the first one did. */
+static inline void fuzz_drop(struct fuzz_server *x, struct slice name)
+{
+    struct tunnel *t = registry_find(x->worker.registry, name);
+    if (t && !slice_eq(name, SLICE("taken-app")))
+        registry_drop(x->worker.registry, t);
+}
+
+/* "@NAME" stands for a ticket of that name, "!NAME" for one that has expired: in Oneport-Ticket,
+ * and behind "Bearer " in Authorization. */
+static inline void fuzz_sign_tickets(const struct fuzz_server *x, struct message *m)
+{
+    for (size_t i = 0; i < m->fields.count; i++) {
+        struct field *f = &m->fields.v[i];
+        bool bearer = slice_ieq(f->name, SLICE("authorization"));
+        if (!bearer && !slice_ieq(f->name, SLICE("oneport-ticket")))
+            continue;
+        struct slice word = slice_skip(f->value, bearer ? sizeof "Bearer " - 1 : 0);
+        if (word.len < 2 || word.len > NAME_MAX_LEN || (*word.ptr != '@' && *word.ptr != '!'))
+            continue;
+        struct ticket t = {.since = 1, .exp = *word.ptr == '@' ? INT32_MAX : 2};
+        char text[TICKET_MAX + sizeof "Bearer "] = "Bearer ";
+        memcpy(t.name, word.ptr + 1, word.len - 1);
+        if (ticket_sign(x->server.keyring, slice_str(x->config.domain), &t,
+                        text + sizeof "Bearer " - 1) < 0)
+            continue;
+        f->value = fields_keep(&m->fields, slice_str(bearer ? text : text + sizeof "Bearer " - 1));
+    }
+}
+
+#endif
