@@ -1,0 +1,76 @@
+/* fuzz_attach.c - any octets as the head of an attach request; the first one says over what it
+ * came. What is let in had to have everything that contract.md 3 asks for; what is not gets an
+ * answer that says why. */
+#include <ctype.h>
+
+#include "src/attach.h"
+#include "tests/fuzz/server.h"
+
+enum { SECURE = 1, DRAINING = 2, FULL = 4 };
+
+static void check_refusal(struct answer *a)
+{
+    cJSON *json = cJSON_ParseWithLength(buf_slice(&a->body).ptr, buf_len(&a->body));
+    assert(a->head.status >= 400 && a->head.status <= 599);
+    assert(cJSON_GetStringValue(cJSON_GetObjectItem(json, "error")));
+    assert(fields_count(&a->head.fields, SLICE("cache-control")) == 1);
+    cJSON_Delete(json);
+}
+
+static void check_accepted(const struct fuzz_server *x, const struct call *c, struct slice name,
+                           const struct attach *at)
+{
+    const struct fields *f = &c->m->fields;
+    assert(c->secure && !x->server.draining && !c->m->has_body && f->count <= 32);
+    assert(fields_has_token(f, SLICE("upgrade"), SLICE("ptth")));
+    assert(fields_has_token(f, SLICE("connection"), SLICE("upgrade")));
+    assert(fields_has_token(f, SLICE("alpn"), SLICE("h2")));
+    assert(slice_ieq(name, slice_str(at->ticket.name)));
+    assert(at->place.slot < x->config.max_links);
+    assert(at->place.instance.len == 0 || at->place.instance.len == INSTANCE_LEN);
+    for (size_t i = 0; i < at->place.instance.len; i++)
+        assert(isxdigit((unsigned char)at->place.instance.ptr[i]));
+    const struct tunnel *t = registry_find(x->worker.registry, slice_str(at->ticket.name));
+    assert(t && owner_eq(t->owner, at->ticket.owner));
+    struct message answer;
+    attach_response(&answer);
+    assert(answer.status == 101 && fields_has_token(&answer.fields, SLICE("alpn"), SLICE("h2")));
+    message_deinit(&answer);
+}
+
+static void judge(struct fuzz_server *x, const struct message *m, size_t octets, uint8_t how)
+{
+    struct viewer viewer = {.https = how & SECURE};
+    struct call c = {m, &viewer, how & SECURE, call_is_secure(&viewer, how & SECURE, false)};
+    struct builtin b = router_builtin(m->method, m->path);
+    struct attach at;
+    struct answer refusal;
+    if (b.kind != BUILTIN_ATTACH)
+        return;
+    x->server.draining = how & DRAINING;
+    if (attach_accept(&x->worker, &c, b.name, octets, &at, &refusal)) {
+        check_accepted(x, &c, b.name, &at);
+    } else {
+        check_refusal(&refusal);
+        answer_deinit(&refusal);
+    }
+    fuzz_drop(x, slice_str(at.ticket.name));
+    x->server.draining = false;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct message m;
+    struct h1_result r;
+    if (size == 0)
+        return 0;
+    struct fuzz_server *x = fuzz_server(data[0] & FULL);
+    struct slice in = slice_skip(fuzz_input(data, size), 1);
+    message_init(&m);
+    if (h1_parse_request(in, &h1_default_limits, &m, &r) == ERR_OK) {
+        fuzz_sign_tickets(x, &m);
+        judge(x, &m, in.len, data[0]);
+    }
+    message_deinit(&m);
+    return 0;
+}

@@ -1,0 +1,84 @@
+/* fuzz_register.c - any octets as the head of a register call; the first one says over what it
+ * came. There is always an answer, in JSON. A ticket leaves over secure ways only, and is good for
+ * the name that the answer tells; a name that is somebody else's is never given. */
+#include "h2mux/base/clock.h"
+#include "src/names.h"
+#include "src/register.h"
+#include "tests/fuzz/server.h"
+
+enum { TLS = 1, DRAINING = 2, TRUSTED = 4, PROXIED = 8, HTTPS = 16, OPTIONS = 32, FULL = 64 };
+
+static const char *text_of(const cJSON *json, const char *key)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
+    return text ? text : "";
+}
+
+static void check_granted(struct fuzz_server *x, const struct call *c, const cJSON *json)
+{
+    struct slice id = slice_str(text_of(json, "id")), ticket = slice_str(text_of(json, "ticket"));
+    struct slice attach = slice_str(text_of(json, "attach"));
+    const struct tunnel *held = registry_find(x->worker.registry, id);
+    struct base_url url;
+    struct ticket t;
+    assert(name_valid(id) && !slice_eq(id, SLICE("taken-app")) && held);
+    assert(base_url_parse(text_of(json, "url"), &url) == 0);
+    assert(slice_starts(url.host, id) && slice_ends(url.host, SLICE("." FUZZ_DOMAIN)));
+    assert((ticket.len > 0) == c->secure && (attach.len > 0) == c->secure);
+    if (!c->secure)
+        return;
+    assert(slice_starts(attach, SLICE("https://")) && slice_ends(attach, id));
+    int err = ticket_verify(x->server.keyring, SLICE(FUZZ_DOMAIN), ticket, clock_wall_s(), &t);
+    assert(err == 0 && slice_eq(slice_str(t.name), id) && owner_eq(t.owner, held->owner));
+}
+
+static void check_answer(struct fuzz_server *x, const struct call *c, struct answer *a)
+{
+    cJSON *json = cJSON_ParseWithLength(buf_slice(&a->body).ptr, buf_len(&a->body));
+    assert(cJSON_IsObject(json));
+    assert(fields_count(&a->head.fields, SLICE("cache-control")) == 1);
+    if (a->head.status == 200)
+        check_granted(x, c, json);
+    else
+        assert(a->head.status >= 400 && text_of(json, "message")[0] && !text_of(json, "ticket")[0]);
+    fuzz_drop(x, slice_str(text_of(json, "id")));
+    cJSON_Delete(json);
+}
+
+static void judge(struct fuzz_server *x, const struct message *m, uint8_t how)
+{
+    struct viewer v = {.trusted = how & TRUSTED, .proxied = (how & TRUSTED) && (how & PROXIED)};
+    struct builtin b = router_builtin(m->method, m->path);
+    struct answer a;
+    char resumed[NAME_MAX_LEN + 1];
+    v.https = how & (v.trusted ? HTTPS : TLS);
+    struct call c = {m, &v, how & TLS, call_is_secure(&v, how & TLS, false)};
+    if (b.kind != BUILTIN_REGISTER && b.kind != BUILTIN_REGISTER_OLD)
+        return;
+    if (register_resumes(&x->server, m, resumed))
+        assert(memchr(resumed, '\0', sizeof(resumed)));
+    x->server.draining = how & DRAINING;
+    x->config.public_url = how & OPTIONS ? "http://" FUZZ_DOMAIN ":8080" : NULL;
+    x->config.attach_url = how & OPTIONS ? "https://attach.example.org:8443" : NULL;
+    register_answer(&x->worker, &c, b.name, b.kind == BUILTIN_REGISTER_OLD, &a);
+    check_answer(x, &c, &a);
+    answer_deinit(&a);
+    x->server.draining = false;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct message m;
+    struct h1_result r;
+    if (size == 0)
+        return 0;
+    struct fuzz_server *x = fuzz_server(data[0] & FULL);
+    message_init(&m);
+    if (h1_parse_request(slice_skip(fuzz_input(data, size), 1), &h1_default_limits, &m, &r) ==
+        ERR_OK) {
+        fuzz_sign_tickets(x, &m);
+        judge(x, &m, data[0]);
+    }
+    message_deinit(&m);
+    return 0;
+}

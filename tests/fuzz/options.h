@@ -1,0 +1,95 @@
+/* options.h - an input as a command line and an environment: one argument a line up to an empty
+ * one, then NAME=VALUE a line. */
+#ifndef TESTS_FUZZ_OPTIONS_H
+#define TESTS_FUZZ_OPTIONS_H
+
+#include <unistd.h>
+
+#include "h2mux/base/opt.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { FUZZ_ARGS_MAX = 40, FUZZ_ENV_MAX = 20 };
+
+struct fuzz_command {
+    char *argv[FUZZ_ARGS_MAX + 2]; /* owned but for the first */
+    int argc;
+    char *env[FUZZ_ENV_MAX + 2]; /* owned but for the first */
+    size_t n_env;
+    char **testers; /* the environment to go back to */
+};
+
+static char fuzz_home[] = "HOME=/nonexistent";
+
+/* Makes the environment that of the input, whose names have @prefix. */
+static inline void fuzz_command_read(struct fuzz_command *c, struct slice in, const char *prefix)
+{
+    static char program[] = "program";
+    *c = (struct fuzz_command){
+        .argv = {program}, .argc = 1, .env = {fuzz_home}, .n_env = 1, .testers = environ};
+    while (in.len > 0 && c->argc <= FUZZ_ARGS_MAX) {
+        struct slice line = fuzz_line(&in);
+        if (line.len == 0)
+            break;
+        c->argv[c->argc++] = slice_dup(line);
+    }
+    while (in.len > 0 && c->n_env <= FUZZ_ENV_MAX) {
+        struct slice line = fuzz_line(&in);
+        if (slice_starts(line, slice_str(prefix)))
+            c->env[c->n_env++] = slice_dup(line);
+    }
+    environ = c->env;
+}
+
+/* Its values stay readable until it is freed. */
+static inline void fuzz_command_unset(struct fuzz_command *c)
+{
+    static char *bare[] = {fuzz_home, NULL};
+    environ = bare;
+}
+
+static inline void fuzz_command_free(struct fuzz_command *c)
+{
+    environ = c->testers;
+    for (int i = 1; i < c->argc; i++)
+        free(c->argv[i]);
+    for (size_t i = 1; i < c->n_env; i++)
+        free(c->env[i]);
+}
+
+static inline bool fuzz_is_argument(const struct fuzz_command *c, const char *text)
+{
+    for (int i = 1; i < c->argc; i++)
+        if (text >= c->argv[i] && text <= c->argv[i] + strlen(c->argv[i]))
+            return true;
+    return false;
+}
+
+/* opt.c keeps its copy of a list from the environment for as long as the process lives, which here
+ * is once an input. The copy begins where the blanks and commas before its first item do. */
+static inline void fuzz_free_list(const struct fuzz_command *c, const struct opt_list *l,
+                                  const char *variable)
+{
+    const char *text = getenv(variable);
+    size_t skipped = text ? strspn(text, " \t,") : 0;
+    if (l->count > 0 && text && strchr(text, ',') && text[skipped] &&
+        !fuzz_is_argument(c, l->item[0]))
+        free((char *)(uintptr_t)(l->item[0] - skipped));
+}
+
+/* The two scalar grammars: what is read can be written plainly and read again. */
+static inline void fuzz_check_numbers(struct slice in)
+{
+    char *text = slice_dup(in), again[32];
+    uint64_t n, same;
+    if (opt_parse_msec(text, &n) == 0) {
+        snprintf(again, sizeof(again), "%llums", (unsigned long long)n);
+        assert(opt_parse_msec(again, &same) == 0 && same == n);
+    }
+    if (opt_parse_size(text, &n) == 0) {
+        snprintf(again, sizeof(again), "%llu", (unsigned long long)n);
+        assert(opt_parse_size(again, &same) == 0 && same == n);
+    }
+    free(text);
+}
+
+#endif
