@@ -1,0 +1,57 @@
+/* fuzz_client_options.c - any octets as oneport's command line and environment (options.h). What is
+ * accepted names a server by https or on loopback and an origin, and typed out again it names the
+ * same. */
+#include "client/config.h"
+#include "h2mux/h1.h"
+#include "tests/fuzz/options.h"
+
+static void check_again(const struct config *c)
+{
+    const struct url *u = &c->origin.url;
+    struct config again;
+    char *argv[] = {
+        xasprintf("program"),
+        xasprintf("--host=%s://%s", c->server.https ? "https" : "http", c->server.authority),
+        xasprintf("--keepalive=%llums", (unsigned long long)c->keepalive_ms),
+        xasprintf("--links=%llu", (unsigned long long)c->links),
+        c->origin.unix_path[0] ? xasprintf("unix:%s", c->origin.unix_path)
+                               : xasprintf("%s://%s", u->https ? "https" : "http", u->authority)};
+    enum opt_result result = config_load(sizeof(argv) / sizeof(argv[0]), argv, &again);
+    assert(result == OPT_RUN);
+    assert(strcmp(again.server.authority, c->server.authority) == 0);
+    assert(again.server.port == c->server.port && again.server.https == c->server.https);
+    assert(strcmp(again.origin.text, c->origin.text) == 0 && again.links == c->links);
+    assert(strcmp(again.origin.unix_path, c->origin.unix_path) == 0);
+    assert(again.keepalive_ms == c->keepalive_ms);
+    for (size_t i = 0; i < sizeof(argv) / sizeof(argv[0]); i++)
+        free(argv[i]);
+}
+
+static void check_accepted(const struct config *c)
+{
+    assert(c->server.host[0] && c->server.port != 0 && strcmp(c->server.path, "/") == 0);
+    assert(c->server.https || url_is_loopback(&c->server));
+    assert(c->origin.unix_path[0] || (c->origin.url.host[0] && c->origin.url.port != 0));
+    assert(c->links >= 1 && c->links <= 16 && c->max_streams >= 1);
+    assert(!c->subdomain || (c->subdomain[0] && !strpbrk(c->subdomain, "/?# \r\n")));
+    assert(c->rewrite.origin == &c->origin.url);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_command command;
+    struct config c;
+    fuzz_check_numbers(fuzz_input(data, size));
+    fuzz_command_read(&command, fuzz_input(data, size), "ONEPORT_");
+    struct fuzz_streams streams = fuzz_quiet();
+    enum opt_result result = config_load(command.argc, command.argv, &c);
+    fuzz_loud(streams);
+    fuzz_command_unset(&command);
+    if (result == OPT_RUN) {
+        check_accepted(&c);
+        if (h1_authority_valid(slice_str(c.origin.url.authority))) /* no zone, as in fe80::1%eth0 */
+            check_again(&c);
+    }
+    fuzz_command_free(&command);
+    return 0;
+}
