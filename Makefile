@@ -115,6 +115,10 @@ fuzz: ## run each fuzzer, or NAME alone, for T=60 seconds (clang)
 	$(Q)tests/support/deps.sh build fuzz
 	$(Q)tests/fuzz/run.sh $(T) $(NAME)
 
+coverage: ## replay the fuzzers' corpora and print the lines of each parser that they reach
+	$(Q)tests/support/deps.sh build
+	$(Q)tests/fuzz/coverage.sh
+
 bench: ## measure against nginx, HAProxy, nghttpx and ssh: tests/bench/README.md (PATHS= TESTS= ROUNDS=; installs what is missing)
 	$(Q)tests/support/deps.sh build demo test bench peers
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all bench-bin
@@ -165,7 +169,7 @@ help: ## list targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: rules all bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz lint layers \
+.PHONY: rules all bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz coverage lint layers \
         format install clean help \
         perf-smoke perf-baseline
 .SECONDARY:

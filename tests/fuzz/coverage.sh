@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Replays every corpus with gcc's counters and prints how many lines of each parser are reached. Fails below 95 % of any. A line whose
+# comment says that it "cannot be" is not counted.
+#   coverage.sh            the table        coverage.sh -v     and each line that is not reached
+set -eu
+cd "$(dirname "$0")/../.."
+least=95 build=build/cov status=0
+# FILE [FUNCTION...]: the functions named do no parsing: a file of the operator's, the call around an answer, the table of names.
+parsers=(h2mux/h1_scan.c h2mux/h1_head.c h2mux/h1_body.c h2mux/h1_write.c h2mux/ws.c h2mux/fields.c h2mux/base/slice.c h2mux/base/opt.c
+    src/router.c "src/ticket.c secret_create secret_read keyring_open" "src/attach.c check_place" src/register.c src/trust.c src/translate.c
+    "src/config.c fold_state_dir"
+    "client/register.c register_cancel finish on_answer on_failed register_start" client/refusal.c client/url.c client/origin_address.c
+    client/translate.c client/upgrade.c client/rewrite.c client/config.c)
+
+make --no-print-directory -j"$(nproc)" VARIANT=cov replays >/dev/null
+find $build -name '*.gcda' -delete
+for replay in $build/replay/*; do
+    "$replay" "tests/fuzz/corpus/$(basename "$replay")" >/dev/null 2>$build/replay.log || { cat $build/replay.log; exit 1; }
+done
+
+lines_of() { # FILE [FUNCTION...]: its lines as gcov counts them, "COUNT:NUMBER:TEXT", but those of the functions
+    gcov -t -o "$build/${1%.c}.o" "$1" | awk -v file="$1" -v without="${*:2}" '
+        BEGIN { n = split(without, names, " ") }
+        { text = $0; sub(/^[^:]*:[^:]*:/, "", text) }
+        /:Source:/ { inside = $0 ~ (":Source:" file "$"); next }
+        text ~ /^[a-z].*\(/ { for (i = 1; i <= n; i++) if (text ~ ("[ *]" names[i] "\\(")) skipping = 1 }
+        inside && !skipping && $0 !~ /^ *-:/ && $0 !~ /^ *[^:]*: *0:/ && text !~ /cannot be/
+        text ~ /^}/ { skipping = 0 }'
+}
+
+for parser in "${parsers[@]}"; do
+    # shellcheck disable=SC2086
+    lines=$(lines_of $parser)
+    all=$(wc -l <<<"$lines") missed=$(grep -c '^ *#####' <<<"$lines" || true)
+    percent=$((100 * (all - missed) / all))
+    printf '%-28s %4d of %4d lines %4d %%\n' "${parser%% *}" $((all - missed)) "$all" "$percent"
+    [ "${1-}" != -v ] || grep '^ *#####' <<<"$lines" || true
+    [ "$percent" -ge $least ] || status=1
+done
+[ $status -eq 0 ] || echo "below $least %: each parser has to be reached by its corpus"
+exit $status
