@@ -100,18 +100,18 @@ demo: ## build, share a sample app on http://demo.localhost:8080 until Ctrl-C (i
 	$(Q)tests/support/demo.sh
 
 test: ## build and run every test, release and ASan, under 10 minutes (installs what is missing)
-	$(Q)tests/support/deps.sh build demo test
+	$(Q)tests/support/deps.sh build demo test fuzz
 	$(Q)tests/run.sh release asan
 
 test-full: ## the same with documented defaults, long waits and TSan
-	$(Q)tests/support/deps.sh build demo test
+	$(Q)tests/support/deps.sh build demo test fuzz
 	$(Q)FULL=1 tests/run.sh release asan tsan
 
 test-images: ## build the images of docker/ and send a request and a WebSocket through them (root, Debian mirror)
 	$(Q)tests/support/deps.sh build demo test
 	$(Q)tests/images.sh
 
-fuzz: ## run each fuzzer, or NAME alone, for T=60 seconds (clang)
+fuzz: ## run each fuzzer, or NAME alone, for T=60 seconds (clang): tests/fuzz/README.md
 	$(Q)tests/support/deps.sh build fuzz
 	$(Q)tests/fuzz/run.sh $(T) $(NAME)
 

@@ -2,7 +2,7 @@
 # Builds and tests each VARIANT given, and ends with one line: N passed, N failed[, N skipped].
 #   run.sh release asan        FULL=1: also the tests marked full, every offset, documented defaults
 # Per variant: unit tests, the fuzzers' corpora, then the integration tests with the real programs. Release alone: instructions are
-# counted, and the benchmark has a smoke run.
+# counted, and the benchmark has a smoke run. At the end each fuzzer runs for FUZZ_SMOKE=10 seconds (0: none).
 set -u
 cd "$(dirname "$0")/.."
 passed=0 failed=0 skipped=0
@@ -57,6 +57,21 @@ run_perf() { # one pass, failure or skip, and what is to be said of it: the log'
     tac "$log" | sed -n '/^$/q;p' | tac
 }
 
+run_fuzzers() { # SECONDS: a pass or a failure each; one skip where there is no libFuzzer
+    local log=$logs/fuzz.log bad status
+    tests/fuzz/run.sh "$1" >"$log" 2>&1
+    status=$?
+    bad=$(grep -c '^FAILED ' "$log")
+    if [ $status = 77 ]; then
+        count 0 0 1
+    elif [ $status -ne 0 ] && [ "$bad" = 0 ]; then # it could not be built
+        count 0 1 0
+    else
+        count "$(grep -c '^ok ' "$log")" "$bad" 0
+    fi
+    [ $status -eq 0 ] || grep -v '^ok ' "$log" | tail -n 70
+}
+
 run_integration() { # VARIANT BIN
     local log=$logs/$1-integration.log marks=(-m "not full")
     [ -z "${FULL-}" ] || marks=(-m "")
@@ -100,6 +115,10 @@ check layers tests/layers.sh
 check banned tests/lint.sh banned
 check rules tests/rules
 for variant in "$@"; do run_variant "$variant"; done
+if [ "${FUZZ_SMOKE:-10}" != 0 ]; then
+    say "fuzzers, ${FUZZ_SMOKE:-10} s each"
+    run_fuzzers "${FUZZ_SMOKE:-10}"
+fi
 say "took $((SECONDS - started)) s; logs in $logs"
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ $failed -eq 0 ]
