@@ -121,6 +121,26 @@ static void test_keys(void **state)
     keyring_free(ba);
 }
 
+/* One secret under two names: each name's tickets are good, whichever stands first. */
+static void test_same_secret_twice(void **state)
+{
+    static const char second[] = "kz MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
+    char files[2][200], text[TICKET_MAX];
+    struct keyring *k[2];
+    struct ticket t = ticket_make(), out;
+    snprintf(files[0], sizeof(files[0]), "%s%s", secret_a, second);
+    snprintf(files[1], sizeof(files[1]), "%s%s", second, secret_a);
+    for (size_t i = 0; i < 2; i++)
+        k[i] = keyring_make(files[i]);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(ticket_sign(k[i / 2], DOMAIN, &t, text), 0);
+        assert_int_equal(ticket_verify(k[i % 2], DOMAIN, slice_str(text), NOW, &out), 0);
+        assert_string_equal(out.name, t.name);
+    }
+    keyring_free(k[0]);
+    keyring_free(k[1]);
+}
+
 static size_t base64url(const void *in, size_t len, char *out)
 {
     int n = EVP_EncodeBlock((unsigned char *)out, in, (int)len);
@@ -315,11 +335,12 @@ static void test_node(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_each_octet),
-        cmocka_unit_test(test_keys),           cmocka_unit_test(test_claims),
-        cmocka_unit_test(test_nonsense),       cmocka_unit_test(test_longest),
-        cmocka_unit_test(test_secret_created), cmocka_unit_test(test_secret_broken),
-        cmocka_unit_test(test_owner),          cmocka_unit_test(test_node),
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_each_octet),
+        cmocka_unit_test(test_keys),          cmocka_unit_test(test_same_secret_twice),
+        cmocka_unit_test(test_claims),        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_longest),       cmocka_unit_test(test_secret_created),
+        cmocka_unit_test(test_secret_broken), cmocka_unit_test(test_owner),
+        cmocka_unit_test(test_node),
     };
     return cmocka_run_group_tests_name("ticket", tests, make_dir, remove_dir);
 }
