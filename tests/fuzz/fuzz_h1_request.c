@@ -3,12 +3,15 @@
 #include "h2mux/h1.h"
 #include "tests/fuzz/fuzz.h"
 
-static ssize_t scan_by_octets(struct slice in)
+/* So that inputs of a few hundred octets reach every limit. */
+static const struct h1_limits tight = {.head = 512, .fields = 8, .field = 128, .target = 64};
+
+static ssize_t scan_by_octets(struct slice in, const struct h1_limits *limits)
 {
     struct h1_scan s = {0};
     ssize_t n = 0;
     for (size_t len = 0; len <= in.len && n == 0; len++)
-        n = h1_scan_head(&s, slice_make(in.ptr, len), &h1_default_limits, true);
+        n = h1_scan_head(&s, slice_make(in.ptr, len), limits, true);
     return n;
 }
 
@@ -77,14 +80,28 @@ static void check_round_trip(struct message *m, const struct h1_result *r)
     message_deinit(&again);
 }
 
+static void check_tight(struct slice in)
+{
+    struct h1_scan s = {0};
+    struct message m;
+    struct h1_result r;
+    ssize_t n = h1_scan_head(&s, in, &tight, true);
+    assert(n == scan_by_octets(in, &tight) && n <= (ssize_t)tight.head);
+    message_init(&m);
+    int err = h1_parse_request(in, &tight, &m, &r);
+    assert(err < 0 || (n == (ssize_t)in.len && m.fields.count <= tight.fields));
+    message_deinit(&m);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice in = fuzz_input(data, size);
     struct h1_scan s = {0};
     struct message m;
     struct h1_result r;
+    check_tight(in);
     ssize_t n = h1_scan_head(&s, in, &h1_default_limits, true);
-    assert(n == scan_by_octets(in) && n <= (ssize_t)size);
+    assert(n == scan_by_octets(in, &h1_default_limits) && n <= (ssize_t)size);
     message_init(&m);
     int err =
         h1_parse_request(n > 0 ? slice_make(in.ptr, (size_t)n) : in, &h1_default_limits, &m, &r);

@@ -3,12 +3,15 @@
 #include "h2mux/h1.h"
 #include "tests/fuzz/fuzz.h"
 
-static ssize_t scan_by_octets(struct slice in)
+/* So that inputs of a few hundred octets reach every limit. */
+static const struct h1_limits tight = {.head = 512, .fields = 8, .field = 128, .target = 64};
+
+static ssize_t scan_by_octets(struct slice in, const struct h1_limits *limits)
 {
     struct h1_scan s = {0};
     ssize_t n = 0;
     for (size_t len = 0; len <= in.len && n == 0; len++)
-        n = h1_scan_head(&s, slice_make(in.ptr, len), &h1_default_limits, false);
+        n = h1_scan_head(&s, slice_make(in.ptr, len), limits, false);
     return n;
 }
 
@@ -43,6 +46,19 @@ static void check_round_trip(const struct message *m, const struct h1_result *r,
     message_deinit(&again);
 }
 
+static void check_tight(struct slice in)
+{
+    struct h1_scan s = {0};
+    struct message m;
+    struct h1_result r;
+    ssize_t n = h1_scan_head(&s, in, &tight, false);
+    assert(n == scan_by_octets(in, &tight) && n <= (ssize_t)tight.head);
+    message_init(&m);
+    int err = h1_parse_response(in, &tight, false, &m, &r);
+    assert(err < 0 || (n == (ssize_t)in.len && m.fields.count <= tight.fields));
+    message_deinit(&m);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -52,8 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct h1_scan s = {0};
     struct message m;
     struct h1_result r;
+    check_tight(in);
     ssize_t n = h1_scan_head(&s, in, &h1_default_limits, false);
-    assert(n == scan_by_octets(in) && n <= (ssize_t)in.len);
+    assert(n == scan_by_octets(in, &h1_default_limits) && n <= (ssize_t)in.len);
     message_init(&m);
     int err = h1_parse_response(n > 0 ? slice_make(in.ptr, (size_t)n) : in, &h1_default_limits,
                                 to_head, &m, &r);
