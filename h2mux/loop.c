@@ -280,10 +280,12 @@ static void timer_add(struct timer *t, uint64_t now_us)
  */
 static const struct timeval *common_duration(struct loop *l, uint64_t *ms)
 {
+    if (*ms >> COMMON_FIRST_BIT == 0)
+        return NULL;
     unsigned top = 63 - (unsigned)__builtin_clzll(*ms);
     unsigned step = (unsigned)(*ms >> (top - 3)) & 7;
     unsigned at = (top - COMMON_FIRST_BIT) * 8 + step;
-    if (top < COMMON_FIRST_BIT || at >= COMMON_DURATIONS)
+    if (at >= COMMON_DURATIONS)
         return NULL;
     *ms = (uint64_t)(8 + step) << (top - 3);
     struct timeval tv = {.tv_sec = (time_t)(*ms / 1000),
@@ -325,7 +327,7 @@ void timer_arm(struct timer *t, uint64_t after_ms)
 void timer_arm_about(struct timer *t, uint64_t after_ms)
 {
     uint64_t now = loop_now_us(t->loop), ms = after_ms;
-    const struct timeval *common = ms > 0 ? common_duration(t->loop, &ms) : NULL;
+    const struct timeval *common = common_duration(t->loop, &ms);
     if (common == NULL) {
         timer_arm(t, after_ms);
         return;
