@@ -165,6 +165,14 @@ static void make_exchanges(struct program *p)
     p->exchanges = exchanges_new(&exchanges);
 }
 
+/* A keepalive below its default is asked for by who wants to know sooner. */
+static uint64_t ping_timeout_ms(const struct config *c)
+{
+    bool sooner = c->keepalive_ms != 0 && c->keepalive_ms < PING_TIMEOUT_MS;
+
+    return sooner ? c->keepalive_ms : PING_TIMEOUT_MS;
+}
+
 static bool make_tunnel(struct program *p)
 {
     const struct config *c = &p->config;
@@ -186,7 +194,7 @@ static bool make_tunnel(struct program *p)
         .links = (unsigned)c->links,
         .h2 = {.max_streams = (uint32_t)c->max_streams,
                .keepalive_ms = c->keepalive_ms,
-               .ping_timeout_ms = PING_TIMEOUT_MS,
+               .ping_timeout_ms = ping_timeout_ms(c),
                .settings_timeout_ms = c->server_ms,
                .buffer_limit = BUFFER_LIMIT,
                .stall_ms = STALL_MS},
