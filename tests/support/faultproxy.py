@@ -1,7 +1,8 @@
-"""A TCP relay in user space that misbehaves on command, between oneport and oneportd (or anyone and anyone).
+"""A TCP relay in user space that misbehaves on command, between any two of viewer, oneportd, oneport and origin.
 
-UP is towards the target, DOWN is back. What is done to it is done to the connections there are at the time, new ones pass
-unharmed; only `piece`, the octets a segment, holds for all."""
+UP is towards the target, DOWN is back. `freeze`, `abandon`, `reset` hit the connections there are at the time, new ones pass
+unharmed. `Relay.fault_after` breaks one connection after so many octets of one direction, `fault_next` the connection that
+comes next. `shape` (octets a segment, delay, rate) holds for all of them."""
 
 import socket
 import threading
@@ -13,13 +14,35 @@ from .wait import wait_until
 
 UP, DOWN = "up", "down"
 
+CUT = "cut"  # both ends hear FIN, and nothing of what either still sends passes
+RST = "rst"  # both ends hear RST
+HALF = "half"  # FIN in this direction; the other one goes on
+STALL = "stall"  # this direction stands still: the relay reads no more of it, and passes not even its end
+HOLE = "hole"  # so do both
+FAULTS = (CUT, RST, HALF, STALL, HOLE)
+
+
+class Shape:
+    """How one direction passes octets on."""
+
+    def __init__(self, piece=0, delay_s=0.0, rate=0):
+        self.piece = piece  # octets a segment; 0: as they come
+        self.delay_s = delay_s  # what was read waits so long
+        self.rate = rate  # octets a second; 0: no limit
+
+
+class Broken(Exception):
+    """A planned fault has happened: nothing of this direction passes any more."""
+
 
 class FaultProxy:
     def __init__(self, target_port, piece=0):
-        self.target_port, self.piece = target_port, piece
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        self.target_port = target_port
+        self.shapes = {UP: Shape(piece), DOWN: Shape(piece)}
+        self.planned = None
         self.relays = []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -34,11 +57,22 @@ class FaultProxy:
                 near.close()
                 continue
             relay = Relay(self, near, far)
+            if self.planned:
+                relay.fault_after(*self.planned)
+                self.planned = None
             self.relays.append(relay)
             relay.start()
 
     def wait_relays(self, count, deadline_s=10.0):
         wait_until(lambda: len(self.relays) >= count, deadline_s, f"{count} connections through the proxy")
+
+    def shape(self, *directions, **how):
+        for direction in directions or (UP, DOWN):
+            self.shapes[direction] = Shape(**how)
+
+    def fault_next(self, direction, octets, kind):
+        """The connection that comes next breaks once so many octets of @direction have passed."""
+        self.planned = (direction, octets, kind)
 
     @property
     def open_relays(self):
@@ -48,6 +82,10 @@ class FaultProxy:
         """Nothing passes any more, not even the end: as when the network is gone."""
         for relay in self.open_relays:
             relay.frozen.update(directions or (UP, DOWN))
+
+    def thaw(self):
+        for relay in self.open_relays:
+            relay.frozen.clear()
 
     def abandon(self):
         """A Wi-Fi change: whoever dialled gets an error, the target hears nothing at all."""
@@ -59,12 +97,15 @@ class FaultProxy:
         for relay in self.open_relays:
             relay.reset()
 
+    def forget(self):
+        """Closes every connection there is; the listener stays."""
+        for relay in self.relays:
+            relay.close()
+        self.relays = []
+
     def close(self):
         shut(self.listener)
-        for relay in self.relays:
-            relay.gone = True
-            shut(relay.near)
-            shut(relay.far)
+        self.forget()
 
 
 class Relay:
@@ -74,8 +115,10 @@ class Relay:
         self.proxy, self.near, self.far = proxy, near, far
         self.frozen = set()
         self.gone = False
+        self.cut = False
+        self.ended = []  # directions that have
         self.passed = {UP: 0, DOWN: 0}
-        self.limit = {UP: None, DOWN: None}
+        self.limit = {UP: None, DOWN: None}  # (octets passed, kind)
         for end in (near, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             end.settimeout(0.05)  # a call that is in the kernel would hold the socket open behind close()
@@ -91,9 +134,24 @@ class Relay:
                 self._pass(sink, data, direction)
             self._wait_thaw(direction)
             sink.shutdown(socket.SHUT_WR)
+        except Broken:
+            self._swallow(source)
         except OSError:
-            if not self.frozen:
+            if self.cut:
+                self._swallow(source)
+            elif not self.frozen:
                 self.reset()
+        self.ended.append(direction)
+        if len(self.ended) == 2 and not self.frozen:
+            self.close()
+
+    def _swallow(self, source):
+        """What is sent into a direction that has ended disappears; closing would make a RST of the FIN that was sent."""
+        try:
+            while self._patiently(source.recv, 65536):
+                pass
+        except OSError:
+            pass
 
     def _patiently(self, call, argument):
         while not self.gone:
@@ -110,22 +168,49 @@ class Relay:
             raise OSError("gone")
 
     def _pass(self, sink, data, direction):
+        shape = self.proxy.shapes[direction]
+        if shape.delay_s:
+            time.sleep(shape.delay_s)
         limit = self.limit[direction]
         if limit is not None:
-            data = data[: max(0, limit - self.passed[direction])]
-        piece = self.proxy.piece or len(data) or 1
+            room = max(0, limit[0] - self.passed[direction])
+            data, behind = data[:room], data[room:]
+        self.passed[direction] += len(data)  # before whoever reads them can ask
+        piece = shape.piece or len(data) or 1
         for at in range(0, len(data), piece):
             rest = memoryview(data)[at : at + piece]
+            if shape.rate:
+                time.sleep(len(rest) / shape.rate)
             while rest:
                 rest = rest[self._patiently(sink.send, rest) :]
-        self.passed[direction] += len(data)
-        if limit is not None and self.passed[direction] >= limit:
+        if limit is not None and self.passed[direction] >= limit[0]:
+            self._break(sink, direction, limit[1])
+            self._pass(sink, behind, direction)
+
+    def _break(self, sink, direction, kind):
+        self.limit[direction] = None
+        if kind == RST:
             self.reset()
             raise OSError("cut")
+        if kind in (STALL, HOLE):
+            self.frozen.update((direction,) if kind == STALL else (UP, DOWN))
+            self._wait_thaw(direction)
+            return  # it goes on after all
+        self.cut = kind == CUT
+        for end in (self.near, self.far) if self.cut else (sink,):
+            try:
+                end.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it has left by itself
+        raise Broken
+
+    def fault_after(self, direction, octets, kind):
+        """Breaks once so many more octets have passed: with none, at the next that comes."""
+        self.limit[direction] = (self.passed[direction] + octets, kind)
 
     def cut_after(self, direction, octets):
         """Resets both ends once so many more octets have passed."""
-        self.limit[direction] = self.passed[direction] + octets
+        self.fault_after(direction, octets, RST)
 
     def reset(self):
         self.gone = True
@@ -134,3 +219,8 @@ class Relay:
                 Octets(end).reset()
             except OSError:
                 pass
+
+    def close(self):
+        self.gone = True
+        shut(self.near)
+        shut(self.far)
