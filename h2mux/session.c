@@ -194,18 +194,13 @@ static void run_flush(void *user)
         return;
     if (!frame_and_write(s, pace_queue(&s->pace)))
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
-    else if (finished(s))
+    else if (finished(s) && s->wanted_reason == NULL)
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
 }
 
 /* ---- receiving
  * ---------------------------------------------------------------------------------------------------------
  */
-
-static const char *library_reason(ssize_t err)
-{
-    return nghttp2_strerror((int)err);
-}
 
 static void feed(struct h2_session *s, const char *data, size_t len)
 {
@@ -215,7 +210,7 @@ static void feed(struct h2_session *s, const char *data, size_t len)
     s->in_library--;
     h2_session_mark(s);
     if (n < 0)
-        h2_session_end(s, ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, library_reason(n), false);
+        h2_session_reject(s, n);
 }
 
 /* As many TLS records as fit, so that a stream's frames are handed on together. What the last read

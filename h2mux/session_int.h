@@ -57,6 +57,7 @@ struct h2_session {
     uint64_t withheld; /* connection credit kept back while the budget is spent */
     struct bucket glitches, resets;
     struct log_limit refusals; /* a line a second of what the peer can repeat at will */
+    uint64_t crossing; /* frames that may still come of streams that are over: session_rx.c */
     struct reap reap;
 };
 
@@ -106,8 +107,9 @@ void h2_session_arm(struct h2_session *s); /* the timer, for whatever is due fir
 void h2_session_run_timer(void *session);
 void h2_session_measure(struct h2_session *s, size_t octets); /* of DATA came: is a PING due? */
 
-/* session_rx.c: nghttp2's callbacks. */
+/* session_rx.c: nghttp2's callbacks, and the end when it takes no more (@err: its own). */
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
+void h2_session_reject(struct h2_session *s, ssize_t err);
 
 /* stream_credit.c */
 void h2_stream_data(struct h2_stream *st, struct slice data);

@@ -4,7 +4,12 @@
 
 #include <stdlib.h>
 
-enum { SMALL_INCREMENT = 1024, MAX_INTERIM = 8 };
+enum {
+    SMALL_INCREMENT = 1024,
+    MAX_INTERIM = 8,
+    CROSSING_CLOSED = 16,  /* of a stream that ended: a WINDOW_UPDATE or two, a RST_STREAM */
+    CROSSING_OCTETS = 1024 /* of one that we reset: what its window lets the peer have sent */
+};
 
 static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
 {
@@ -110,6 +115,9 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         got_headers(s, ng, frame);
         break;
     case NGHTTP2_DATA:
+        if (frame->hd.length > 0 && frame->hd.length == frame->data.padlen &&
+            (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+            h2_session_glitch(s, "DATA of padding");
         st = stream_of(ng, frame->hd.stream_id);
         if (st != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
             h2_stream_end(st);
@@ -141,9 +149,29 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
     return 0;
 }
 
+/* Of a stream that is over, which nghttp2 ignores and does not tell. */
+static bool is_stray(const struct h2_session *s, const nghttp2_frame_hd *hd)
+{
+    if (hd->stream_id == 0 || stream_of(s->ng, hd->stream_id) != NULL)
+        return false;
+    return s->role == H2_OPENER ||
+           hd->stream_id <= nghttp2_session_get_last_proc_stream_id(s->ng); /* else it begins */
+}
+
+/* It may have been under way when the stream ended. */
+static bool crossed(struct h2_session *s)
+{
+    if (s->crossing == 0)
+        return false;
+    s->crossing--;
+    return true;
+}
+
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
 {
     struct h2_session *s = user;
+    if (is_stray(s, hd) && !crossed(s))
+        h2_session_glitch(s, "frame of a stream that is over");
     if (hd->type == NGHTTP2_DATA && hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
         h2_session_glitch(s, "empty DATA");
     else if (hd->type == NGHTTP2_PRIORITY || hd->type > NGHTTP2_CONTINUATION)
@@ -182,6 +210,7 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     if (st == NULL)
         return 0;
     nghttp2_session_set_stream_user_data(ng, id, NULL);
+    st->session->crossing += CROSSING_CLOSED;
     struct leg_fault why = h2_fault(ERR_RESET, code, code == NGHTTP2_REFUSED_STREAM);
     bool in_order = st->rx_ended && st->tx_ended && code == NGHTTP2_NO_ERROR;
     if (st->rx_ended && code == NGHTTP2_NO_ERROR)
@@ -190,12 +219,26 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     return 0;
 }
 
+/* nghttp2 ends a session by itself when a frame is wrong: then its owner is to know why. */
+static void sent_goaway(struct h2_session *s, uint32_t code)
+{
+    if (code != NGHTTP2_NO_ERROR)
+        h2_session_end(s, code == NGHTTP2_ENHANCE_YOUR_CALM ? ERR_ABUSE : ERR_PROTOCOL, code,
+                       nghttp2_http2_strerror(code), false);
+}
+
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
+    struct h2_session *s = user;
     struct h2_stream *st = NULL;
-    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA ||
+        frame->hd.type == NGHTTP2_RST_STREAM)
         st = stream_of(ng, frame->hd.stream_id);
-    if (st != NULL)
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        sent_goaway(s, frame->goaway.error_code);
+    else if (st != NULL && frame->hd.type == NGHTTP2_RST_STREAM)
+        s->crossing += st->window.size / CROSSING_OCTETS;
+    else if (st != NULL)
         h2_stream_sent(st, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
     return 0;
 }
@@ -274,6 +317,14 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     if (length > 0 && st->leg.events != NULL)
         st->leg.events->on_sent(st->leg.exchange, &st->leg, length);
     return 0;
+}
+
+void h2_session_reject(struct h2_session *s, ssize_t err)
+{
+    bool flood = err == NGHTTP2_ERR_FLOODED || err == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+    h2_session_end(s, flood ? ERR_ABUSE : ERR_PROTOCOL,
+                   flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR,
+                   nghttp2_strerror((int)err), false);
 }
 
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks)

@@ -585,6 +585,43 @@ static void test_resets_that_we_were_made_to_send_cost_the_link(void **state)
     peer_free(p);
 }
 
+/* nghttp2 ignores them and tells nobody. What was under way when the stream ended is no nuisance.
+ */
+static void test_frames_of_a_stream_that_is_over(void **state)
+{
+    static const struct {
+        const char *name;
+        int count;
+        int err;
+    } rows[] = {
+        {"crossing", 10000, 0},
+        {"nuisance", 12000, ERR_ABUSE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct peer *p = peer_new(H2_SERVER, &defaults);
+        send_request(p, 1);
+        for (int n = 0; n <= rows[i].count; n++)
+            send_frame(p, FRAME_RST, 0, 1, SLICE("\0\0\0\10"));
+        settle(&p->w);
+        if (p->w.server.err != rows[i].err)
+            fail_msg("%s: %s", rows[i].name, err_text(p->w.server.err));
+        peer_free(p);
+    }
+}
+
+/* Padding is no body. */
+static void test_padding_alone_costs_the_link(void **state)
+{
+    enum { DATA = 0, PADDED = 8 };
+    struct peer *p = peer_new(H2_SERVER, &defaults);
+    send_request(p, 1);
+    for (int n = 0; n < 12000; n++)
+        send_frame(p, DATA, PADDED, 1, SLICE("\3\0\0\0"));
+    turns_until(p->w.loop, is_over, p);
+    assert_int_equal(p->w.server.err, ERR_ABUSE);
+    peer_free(p);
+}
+
 static bool is_up(void *user)
 {
     return ((struct peer *)user)->w.opener.up;
@@ -634,6 +671,8 @@ int main(void)
         cmocka_unit_test(test_request_behind_goaway_is_unprocessed),
         cmocka_unit_test(test_nuisance_costs_the_link),
         cmocka_unit_test(test_resets_that_we_were_made_to_send_cost_the_link),
+        cmocka_unit_test(test_frames_of_a_stream_that_is_over),
+        cmocka_unit_test(test_padding_alone_costs_the_link),
         cmocka_unit_test(test_raised_limit_is_told),
         cmocka_unit_test(test_probe_after_an_answered_probe),
     };
