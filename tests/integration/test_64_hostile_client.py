@@ -1,0 +1,358 @@
+"""oneportd distrusts the link: a client that attaches and then sends frames to hurt. A row for each way (http-rules 3 row 15, 6).
+
+Whatever it sends, its link ends with the right GOAWAY within a second of the budget's end, or the stream is reset; what hangs on it
+has a definite end; other tunnels are served meanwhile and memory stays."""
+
+import contextlib
+import threading
+import time
+
+import hpack
+import pytest
+from support.foreign import attach, register
+from support.frames import (ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
+                            FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS, INTERNAL_ERROR, PADDED, PING, PREFACE, PRIORITY,
+                            PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTING_CONNECT, SETTING_INITIAL_WINDOW,
+                            SETTING_MAX_STREAMS, SETTINGS, WINDOW_UPDATE, RawPeer, block, frame, goaway, headers,
+                            request, reset, response, settings, window_update)
+from support.programs import SLOW, VARIANT
+from support.viewer import Broken, Viewer, fetch, head
+from support.wait import wait_until
+
+MIB = 1 << 20
+FLOOD = 16_000  # more than the budget of 10,000, and what comes in the turn that resets a stream
+CLOSED_S = 1.0 * SLOW
+STREAM = 1  # oneportd's first
+
+
+def hostile(server, name, polite=True, first=None):
+    """An attached link that has said its SETTINGS."""
+    connection, got = attach(server, name, register(server, name)["ticket"])
+    assert got.status == 101, got
+    assert connection.exactly(len(PREFACE)) == PREFACE
+    peer = RawPeer(connection, settings({SETTING_CONNECT: 1, **(first or {})}), polite)
+    server.wait_link(name, 1)
+    return peer
+
+
+class Asking:
+    """A viewer in a thread: what it got is a status or "aborted"."""
+
+    def __init__(self, server, name, method="GET", body=b""):
+        self.got = None
+        self.thread = threading.Thread(target=self._run, args=(server, name, method, body), daemon=True)
+        self.thread.start()
+
+    def _run(self, server, name, method, body):
+        try:
+            self.got = fetch(server.port, f"{name}.localhost", method=method, body=body, timeout_s=30).status
+        except (Broken, EOFError, ConnectionError):
+            self.got = "aborted"
+        except TimeoutError:
+            self.got = "nothing"
+
+    def end(self, deadline_s=20.0):
+        self.thread.join(deadline_s)
+        return self.got
+
+
+class Neighbour:
+    """Asks another tunnel all the time; the worst time that an answer took."""
+
+    def __init__(self, server, host):
+        self.server, self.host = server, host
+        self.worst_s, self.wrong, self.count = 0.0, [], 0
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        with Viewer(self.server.port) as viewer:
+            while not self.stop.is_set():
+                start = time.monotonic()
+                got = viewer.get(self.host, "/echo")
+                self.worst_s = max(self.worst_s, time.monotonic() - start)
+                self.count += 1
+                if got.status != 200:
+                    self.wrong.append(got)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join(20)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm(server, tunnel):
+    """What the server needs for its work it has: what comes on top is the attack's."""
+    for _ in range(3):
+        fetch(server.port, tunnel.host, f"/bytes/{MIB}")
+
+
+@contextlib.contextmanager
+def harmless(server, tunnel):
+    """Other tunnels are served meanwhile, and memory stays."""
+    before = server.rss()
+    with Neighbour(server, tunnel.host) as neighbour:
+        yield
+        wait_until(lambda: neighbour.count > 3, what="the neighbour's answers")
+    assert not neighbour.wrong, neighbour.wrong[:3]
+    assert neighbour.worst_s < 1.0 * SLOW, neighbour.worst_s
+    if VARIANT == "release":
+        assert server.rss() - before <= 4 * MIB, f"{(server.rss() - before) >> 10} KiB more"
+
+
+# ---- what ends the link ----
+BOMB = hpack.Encoder()  # of one session: what its first block puts into the table its second one repeats
+BOMB_FIRST = BOMB.encode([(":status", "103"), ("x", "y" * 4000)])
+BOMB_NEXT = b"\x88" + b"\xbe" * 100  # :status 200, then the newest entry again and again: 400 KB of fields in 101 octets
+
+STREAM_ID = STREAM.to_bytes(4, "big")
+OPENED = response(STREAM, 200)
+
+# (what, octets sent once, octets sent again and again, the code of GOAWAY)
+FLOODS = [
+    ("PING", b"", frame(PING, 0, 0, b"12345678"), ENHANCE_YOUR_CALM),
+    ("answers to no PING", b"", frame(PING, ACK, 0, b"12345678"), ENHANCE_YOUR_CALM),
+    ("SETTINGS", b"", settings(), ENHANCE_YOUR_CALM),
+    ("SETTINGS that change the window", b"", settings({SETTING_INITIAL_WINDOW: 1}) + settings({SETTING_INITIAL_WINDOW: 99}),
+     ENHANCE_YOUR_CALM),
+    ("SETTINGS acknowledged twice", settings(flags=ACK) * 3, b"", PROTOCOL_ERROR),
+    ("SETTINGS with 33 entries", frame(SETTINGS, 0, 0, b"\x00\x42\x00\x00\x00\x00" * 33), b"", ENHANCE_YOUR_CALM),
+    ("empty DATA", OPENED, frame(DATA, 0, STREAM), ENHANCE_YOUR_CALM),
+    ("DATA of padding", OPENED, frame(DATA, PADDED, STREAM, b"\x03\x00\x00\x00"), ENHANCE_YOUR_CALM),
+    ("PRIORITY", b"", frame(PRIORITY, 0, STREAM, b"\x00\x00\x00\x00\x10"), ENHANCE_YOUR_CALM),
+    ("PRIORITY of idle streams", b"", frame(PRIORITY, 0, 4711, b"\x00\x00\x00\x00\x10"), ENHANCE_YOUR_CALM),
+    ("unknown frames", b"", frame(0x42, 0, STREAM, b"what"), ENHANCE_YOUR_CALM),
+    ("unknown frames of the connection", b"", frame(0x10, 0, 0, STREAM_ID + b"u=1"), ENHANCE_YOUR_CALM),
+    ("tiny WINDOW_UPDATE of the connection", b"", window_update(0, 1), ENHANCE_YOUR_CALM),
+    ("tiny WINDOW_UPDATE of a stream", b"", window_update(STREAM, 1), ENHANCE_YOUR_CALM),
+    ("1xx", b"", headers(STREAM, (":status", "103"), ("link", "</a>")), ENHANCE_YOUR_CALM),
+    ("GOAWAY", b"", goaway(STREAM, 0), ENHANCE_YOUR_CALM),
+    ("RST_STREAM of a stream that is over", reset(STREAM, CANCEL), reset(STREAM, CANCEL), ENHANCE_YOUR_CALM),
+    ("HEADERS of a stream that is over", response(STREAM, 200, b""), response(STREAM, 200), ENHANCE_YOUR_CALM),
+    ("field sections that are too large", b"", None, ENHANCE_YOUR_CALM),
+]
+
+# (what, octets, the code of GOAWAY)
+WRONG = [
+    ("CONTINUATION without end", frame(HEADERS, 0, STREAM, block((":status", "200"))) + frame(CONTINUATION, 0, STREAM, b"") * 20,
+     ENHANCE_YOUR_CALM),
+    ("CONTINUATION without HEADERS", frame(CONTINUATION, END_HEADERS, STREAM, b""), PROTOCOL_ERROR),
+    ("something between HEADERS and CONTINUATION", frame(HEADERS, 0, STREAM, block((":status", "200"))) + settings(), PROTOCOL_ERROR),
+    ("PUSH_PROMISE", frame(PUSH_PROMISE, END_HEADERS, STREAM, b"\x00\x00\x00\x02" + block((":method", "GET"))), PROTOCOL_ERROR),
+    ("a request", request(2), PROTOCOL_ERROR),
+    ("a request of our numbers", request(99), PROTOCOL_ERROR),
+    ("DATA of the connection", frame(DATA, 0, 0, b"x"), PROTOCOL_ERROR),
+    ("HEADERS of the connection", frame(HEADERS, END_HEADERS, 0, block((":status", "200"))), PROTOCOL_ERROR),
+    ("RST_STREAM of the connection", reset(0, CANCEL), PROTOCOL_ERROR),
+    ("PRIORITY of the connection", frame(PRIORITY, 0, 0, b"\x00\x00\x00\x00\x10"), PROTOCOL_ERROR),
+    ("PING of a stream", frame(PING, 0, STREAM, b"12345678"), PROTOCOL_ERROR),
+    ("SETTINGS of a stream", frame(SETTINGS, 0, STREAM), PROTOCOL_ERROR),
+    ("GOAWAY of a stream", frame(GOAWAY, 0, STREAM, bytes(8)), PROTOCOL_ERROR),
+    ("DATA of an idle stream", frame(DATA, 0, 99, b"x"), PROTOCOL_ERROR),
+    ("RST_STREAM of an idle stream", reset(99, CANCEL), PROTOCOL_ERROR),
+    ("WINDOW_UPDATE of an idle stream", window_update(99, 5000), PROTOCOL_ERROR),
+    ("WINDOW_UPDATE of nothing", window_update(0, 0), PROTOCOL_ERROR),
+    ("WINDOW_UPDATE of nothing for a stream", window_update(STREAM, 0), PROTOCOL_ERROR),
+    ("DATA before its head", frame(DATA, 0, STREAM, b"x"), PROTOCOL_ERROR),
+    ("WINDOW_UPDATE over 2^31", window_update(0, 0x7FFFFFFF) * 2, FLOW_CONTROL_ERROR),
+    ("INITIAL_WINDOW_SIZE over 2^31", settings({SETTING_INITIAL_WINDOW: 1 << 31}), FLOW_CONTROL_ERROR),
+    ("SETTINGS of 5 octets", frame(SETTINGS, 0, 0, b"\x00\x03\x00\x00\x00"), FRAME_SIZE_ERROR),
+    ("SETTINGS acknowledged with something", frame(SETTINGS, ACK, 0, b"\x00\x03\x00\x00\x00\x01"), FRAME_SIZE_ERROR),
+    ("PING of 7 octets", frame(PING, 0, 0, b"1234567"), FRAME_SIZE_ERROR),
+    ("RST_STREAM of 3 octets", frame(RST_STREAM, 0, STREAM, b"\x00\x00\x00"), FRAME_SIZE_ERROR),
+    ("WINDOW_UPDATE of 5 octets", frame(WINDOW_UPDATE, 0, 0, b"\x00\x00\x00\x01\x00"), FRAME_SIZE_ERROR),
+    ("a frame of 16,385 octets", frame(DATA, 0, STREAM, bytes(16_385)), FRAME_SIZE_ERROR),
+    ("a field section that is none", frame(HEADERS, END_HEADERS, STREAM, b"\xff\xff\xff\xff\xff\xff\xff"), COMPRESSION_ERROR),
+    ("a table that is too large", frame(HEADERS, END_HEADERS, STREAM, b"\x3f\xff\xff\xff\x0f\x88"), COMPRESSION_ERROR),
+    ("more padding than frame", frame(DATA, PADDED, STREAM, b"\x09\x00\x00"), PROTOCOL_ERROR),
+]
+
+
+def wait_closed(peer, since_s):
+    assert peer.ended.wait(10 * SLOW), "the link is still open"
+    assert time.monotonic() - since_s < CLOSED_S, f"closed after {time.monotonic() - since_s:.2f} s"
+
+
+@pytest.mark.parametrize("once,again,code", [pytest.param(*row, id=what) for what, *row in FLOODS])
+def test_a_flood_ends_the_link(server, tunnel, name, once, again, code):
+    peer = hostile(server, name)
+    viewer = Asking(server, name)
+    assert peer.next_request() == STREAM
+    if again is None:
+        once, again = frame(HEADERS, END_HEADERS, STREAM, BOMB_FIRST), frame(HEADERS, END_HEADERS, STREAM, BOMB_NEXT)
+    with harmless(server, tunnel):
+        alive = peer.send(once)
+        for _ in range(FLOOD // 100 if again else 0):
+            alive = alive and peer.send(again * 100)
+        wait_closed(peer, time.monotonic())
+    assert [code] == [given for given, _ in peer.goaways][-1:], peer.goaways
+    assert viewer.end() in (200, 502, "aborted")
+    if code == ENHANCE_YOUR_CALM:
+        server.wait_log(rf"tunnel_abuse name={name} kind=")
+    assert fetch(server.port, tunnel.host, "/echo").status == 200
+    peer.close()
+
+
+@pytest.mark.parametrize("octets,code", [pytest.param(*row, id=what) for what, *row in WRONG])
+def test_what_is_wrong_ends_the_link(server, tunnel, name, octets, code):
+    peer = hostile(server, name)
+    viewer = Asking(server, name)
+    assert peer.next_request() == STREAM
+    with harmless(server, tunnel):
+        peer.send(octets)
+        wait_closed(peer, time.monotonic())
+    assert [code] == [given for given, _ in peer.goaways][-1:], peer.goaways
+    assert viewer.end() in (502, "aborted")
+    server.wait_log(rf"link_lost name={name} error=(?!ok)")
+    peer.close()
+
+
+# ---- what ends a stream ----
+def answered(status, body=b"", *fields):
+    return headers(STREAM, (":status", status), *fields) + frame(DATA, END_STREAM, STREAM, body)
+
+
+# (what, octets, the codes that RST_STREAM may have, what the viewer may get)
+BROKEN = [
+    ("a bomb of fields", None, {INTERNAL_ERROR}, {502}),
+    ("129 fields", headers(STREAM, (":status", "200"), *[("x", "y")] * 129), {INTERNAL_ERROR}, {502}),
+    ("no :status", headers(STREAM, ("x", "y")), {PROTOCOL_ERROR}, {502}),
+    (":status 101", headers(STREAM, (":status", "101")), {PROTOCOL_ERROR}, {502}),
+    (":status 2x0", headers(STREAM, (":status", "2x0")), {PROTOCOL_ERROR}, {502}),
+    (":status 099", answered("099"), {CANCEL, PROTOCOL_ERROR}, {502}),
+    (":status 600", answered("600"), {CANCEL, PROTOCOL_ERROR}, {502}),
+    (":status twice", headers(STREAM, (":status", "200"), (":status", "404")), {PROTOCOL_ERROR}, {502}),
+    ("a request's pseudo-field", headers(STREAM, (":status", "200"), (":path", "/")), {PROTOCOL_ERROR}, {502}),
+    ("a name in capitals", headers(STREAM, (":status", "200"), ("X-Y", "z")), {PROTOCOL_ERROR}, {502}),
+    ("a line in a value", headers(STREAM, (":status", "200"), ("x", "y\r\nz: forged")), {PROTOCOL_ERROR}, {502}),
+    ("connection", headers(STREAM, (":status", "200"), ("connection", "close")), {PROTOCOL_ERROR}, {502}),
+    ("two lengths", headers(STREAM, (":status", "200"), ("content-length", "1"), ("content-length", "2")), {PROTOCOL_ERROR}, {502}),
+    ("a length with a sign", headers(STREAM, (":status", "200"), ("content-length", "+5")), {PROTOCOL_ERROR}, {502}),
+    ("less than the length", answered("200", b"four", ("content-length", "5")), {PROTOCOL_ERROR}, {"aborted"}),
+    ("more than the length", answered("200", b"sixsix", ("content-length", "5")), {PROTOCOL_ERROR}, {"aborted"}),
+    ("a second head", OPENED + OPENED, {PROTOCOL_ERROR}, {"aborted"}),
+    ("pseudo-fields behind the body", OPENED + headers(STREAM, (":status", "200"), end=True), {PROTOCOL_ERROR}, {"aborted"}),
+    ("WINDOW_UPDATE over 2^31", window_update(STREAM, 0x7FFFFFFF), {FLOW_CONTROL_ERROR}, {502}),
+    ("reset", reset(STREAM, INTERNAL_ERROR), {None}, {502}),
+    ("cancelled behind the head", OPENED + reset(STREAM, CANCEL), {None}, {"aborted"}),
+]
+
+
+@pytest.mark.parametrize("octets,codes,seen", [pytest.param(*row, id=what) for what, *row in BROKEN])
+def test_what_is_wrong_with_an_answer_ends_its_stream(server, tunnel, name, octets, codes, seen):
+    """The link goes on, and the next request of its viewers gets what the client says."""
+    peer = hostile(server, name)
+    viewer = Asking(server, name)
+    assert peer.next_request() == STREAM
+    if octets is None:
+        octets = frame(HEADERS, END_HEADERS, STREAM, BOMB_FIRST) + frame(HEADERS, END_HEADERS, STREAM, BOMB_NEXT)
+    with harmless(server, tunnel):
+        peer.send(octets)
+        assert viewer.end() in seen
+    if codes != {None}:
+        assert peer.wait_reset(STREAM) in codes
+    again = Asking(server, name)
+    peer.send(response(peer.next_request(), 200, b"well"))
+    assert again.end() == 200
+    peer.close()
+
+
+# ---- what is allowed and no help ----
+def test_a_client_that_refuses_everything(server, tunnel, name):
+    """Once more, since nothing was done with it, and then an answer; never again and again."""
+    peer = hostile(server, name)
+    with harmless(server, tunnel):
+        viewers = [Asking(server, name) for _ in range(50)]
+        for _ in range(100):
+            peer.send(reset(peer.next_request(), REFUSED_STREAM))
+        assert {viewer.end(5) for viewer in viewers} == {503}
+    assert peer.requests.empty()
+    peer.close()
+
+
+def test_a_client_that_takes_no_streams(server, tunnel, name):
+    peer = hostile(server, name, first={SETTING_MAX_STREAMS: 0})
+    with harmless(server, tunnel):
+        start = time.monotonic()
+        viewers = [Asking(server, name) for _ in range(300)]
+        got = [viewer.end(5) for viewer in viewers]
+        assert set(got) == {503} and time.monotonic() - start < 3 * SLOW
+    assert peer.requests.empty()
+    peer.send(settings({SETTING_MAX_STREAMS: 1}))
+    viewer = Asking(server, name)
+    peer.send(response(peer.next_request(), 200, b"well"))
+    assert viewer.end() == 200
+    peer.close()
+
+
+def test_a_client_that_takes_no_octet(new_server, new_client, http_origin, name):
+    """Its window is 0 for ever: uploads wait, and only for --idle-timeout; the viewers' octets are not piled up."""
+    server = new_server("--idle-timeout", "1s")
+    tunnel = new_client(http_origin.port, server=server)
+    for _ in range(3):
+        fetch(server.port, tunnel.host, f"/bytes/{MIB}")
+    peer = hostile(server, name, first={SETTING_INITIAL_WINDOW: 0})
+    with harmless(server, tunnel), contextlib.ExitStack() as stack:
+        viewers = [stack.enter_context(Viewer(server.port)) for _ in range(4)]
+        for viewer in viewers:
+            viewer.send(head("POST", "/", f"{name}.localhost", f"Content-Length: {8 * MIB}"))
+            viewer.socket.settimeout(0.1)
+            with contextlib.suppress(TimeoutError):
+                for _ in range(128):
+                    viewer.socket.send(bytes(1 << 16))
+            viewer.socket.settimeout(20)
+        assert {viewer.response().status for viewer in viewers} <= {408, 504}
+    assert peer.settle()
+    peer.close()
+
+
+def test_a_client_that_sends_beyond_the_window(server, tunnel, name):
+    """The viewer reads nothing, so the window stays closed: the stream goes, and memory is not used up before."""
+    peer = hostile(server, name)
+    with harmless(server, tunnel), Viewer(server.port, receive_buffer=16 << 10) as viewer:
+        viewer.send(head("GET", "/", f"{name}.localhost"))
+        assert peer.next_request() == STREAM
+        peer.send(OPENED)
+        assert viewer.response_head().status == 200
+        for _ in range(64):
+            peer.send(frame(DATA, 0, STREAM, bytes(16_384)) * 16)
+        assert peer.wait_reset(STREAM) == FLOW_CONTROL_ERROR
+        with pytest.raises((Broken, EOFError, ConnectionError)):
+            while viewer.chunk():
+                pass
+    peer.close()
+
+
+@pytest.mark.parametrize("octets", [
+    pytest.param(frame(DATA, 0, STREAM, b"x"), id="DATA of one octet"),
+    pytest.param(window_update(0, 1024), id="WINDOW_UPDATE"),
+])
+def test_small_things_are_served_and_hurt_nobody(server, tunnel, name, octets):
+    """Nothing is wrong with them, so they are carried; the others do not feel it."""
+    peer = hostile(server, name)
+    viewer = Asking(server, name)
+    assert peer.next_request() == STREAM
+    with harmless(server, tunnel):
+        peer.send(OPENED)
+        for _ in range(FLOOD // 100):
+            assert peer.send(octets * 100)
+        peer.send(frame(DATA, END_STREAM, STREAM))
+        assert viewer.end() == 200
+    assert peer.settle()
+    peer.close()
+
+
+def test_cve_2025_8671_resets_that_we_were_made_to_send(server, tunnel, name):
+    """Viewers ask, and each answer makes us reset its stream: what waits is bounded, and the link ends when its budget is spent."""
+    peer = hostile(server, name)
+    with harmless(server, tunnel), Viewer(server.port) as viewer:
+        for _ in range(200):
+            viewer.send(head("GET", "/", f"{name}.localhost"))
+            peer.send(window_update(peer.next_request(), 0x7FFFFFFF))
+            assert viewer.response().status == 502
+    assert peer.settle()
+    peer.close()

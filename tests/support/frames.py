@@ -1,0 +1,235 @@
+"""HTTP/2 at the level of frames, for peers that do what no library would let them: any frame, in any number, at any time.
+
+`RawPeer` is one end of a link, on either side: it writes the octets it is given and notes what comes back."""
+
+import contextlib
+import queue
+import select
+import socket
+import struct
+import threading
+
+import hpack
+
+from .octets import Octets
+from .origins import shut
+from .wait import wait_until
+
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+END_STREAM = ACK = 0x1
+END_HEADERS = 0x4
+PADDED = 0x8
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR, SETTINGS_TIMEOUT, STREAM_CLOSED, FRAME_SIZE_ERROR = range(7)
+REFUSED_STREAM, CANCEL, COMPRESSION_ERROR = 7, 8, 9
+ENHANCE_YOUR_CALM = 11
+
+SETTING_MAX_STREAMS, SETTING_INITIAL_WINDOW, SETTING_CONNECT = 3, 4, 8
+
+
+def frame(kind, flags=0, stream=0, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def settings(values=(), flags=0):
+    return frame(SETTINGS, flags, 0, b"".join(struct.pack(">HI", key, value) for key, value in dict(values).items()))
+
+
+def window_update(stream, increment):
+    return frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", increment))
+
+
+def reset(stream, code):
+    return frame(RST_STREAM, 0, stream, struct.pack(">I", code))
+
+
+def goaway(last, code, debug=b""):
+    return frame(GOAWAY, 0, 0, struct.pack(">II", last, code) + debug)
+
+
+def block(*fields):
+    """A field section that uses and changes no table, so that it may be sent at any time."""
+    def text(value):
+        raw = value if isinstance(value, bytes) else value.encode("latin-1")
+        return hpack.hpack.encode_integer(len(raw), 7) + raw
+
+    return b"".join(b"\x10" + text(name) + text(value) for name, value in fields)
+
+
+def headers(stream, *fields, end=False):
+    return frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, block(*fields))
+
+
+def response(stream, status, body=None):
+    """A whole answer, or just its head."""
+    head = headers(stream, (":status", str(status)), end=body == b"")
+    return head + (frame(DATA, END_STREAM, stream, body) if body else b"")
+
+
+def request(stream, method="GET", path="/", authority="a.localhost", scheme="http", extra=(), end=True):
+    return headers(stream, (":method", method), (":scheme", scheme), (":authority", authority), (":path", path), *extra, end=end)
+
+
+class RawPeer:
+    """Reads frames in a thread of its own and keeps what they say; writes whatever it is told."""
+
+    def __init__(self, connection, first, polite=True):
+        """@first: what is said before anything is read. @polite: SETTINGS and PING are answered, and stream 0's window never closes."""
+        self.connection, self.polite = connection, polite
+        self.ended = threading.Event()
+        self.goaways = []  # (code, debug data)
+        self.resets = {}  # stream → code
+        self.requests = queue.Queue()  # streams whose HEADERS came
+        self.heads = {}  # stream → fields, the last section that came
+        self.bodies = {}  # stream → octets
+        self.over = set()  # streams that came to END_STREAM
+        self.settings = {}
+        self.counts = [0] * 256  # frames by type
+        self.lock = threading.Lock()
+        self.decoder = hpack.Decoder()
+        self.send(first)
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def send(self, data):
+        """Whether all of it went: the other side may have closed."""
+        try:
+            with self.lock:
+                self.connection.send(data)
+            return True
+        except OSError:
+            return False
+
+    def _some(self):
+        """One thread at a time may use a TLS connection, so it is waited for outside of the lock."""
+        while True:
+            with self.lock:
+                buffered = self.connection.socket.pending()
+            if buffered or select.select([self.connection.socket], [], [], 0.5)[0]:
+                with self.lock:
+                    return self.connection.some()
+
+    def _read(self):
+        pending = self.connection.pending
+        self.connection.pending = b""
+        with contextlib.suppress(EOFError, OSError, ValueError):
+            while True:
+                while len(pending) < 9 or len(pending) < 9 + int.from_bytes(pending[:3], "big"):
+                    pending += self._some()
+                length = int.from_bytes(pending[:3], "big")
+                stream = int.from_bytes(pending[5:9], "big") & 0x7FFFFFFF
+                taken, rest = pending[: 9 + length], pending[9 + length :]
+                self._take(taken[3], taken[4], stream, taken[9:])
+                pending = rest
+        self.ended.set()
+
+    def _take(self, kind, flags, stream, payload):
+        self.counts[kind] += 1
+        if kind == GOAWAY:
+            self.goaways.append((int.from_bytes(payload[4:8], "big"), payload[8:]))
+        elif kind == RST_STREAM:
+            self.resets[stream] = int.from_bytes(payload, "big")
+        elif kind == SETTINGS and not flags & ACK:
+            self.settings.update(struct.iter_unpack(">HI", payload))
+            if self.polite:
+                self.send(settings(flags=ACK))
+        elif kind == PING and not flags & ACK and self.polite:
+            self.send(frame(PING, ACK, 0, payload))
+        elif kind == HEADERS:
+            self.heads[stream] = self.decoder.decode(payload, raw=True)
+            self.requests.put(stream)
+        elif kind == DATA:
+            self.bodies[stream] = self.bodies.get(stream, b"") + payload
+            if self.polite and payload:
+                self.send(window_update(0, len(payload)))
+        if kind in (HEADERS, DATA) and flags & END_STREAM:
+            self.over.add(stream)
+
+    def next_request(self, deadline_s=10.0):
+        return self.requests.get(timeout=deadline_s)
+
+    def wait_reset(self, stream, deadline_s=10.0):
+        """The code that the stream was reset with."""
+        wait_until(lambda: stream in self.resets or self.ended.is_set(), deadline_s, f"RST_STREAM of stream {stream}")
+        return self.resets.get(stream)
+
+    def wait_answer(self, stream, deadline_s=10.0):
+        """The status and the body of the answer on a stream of ours."""
+        wait_until(lambda: stream in self.over or stream in self.resets or self.ended.is_set(), deadline_s, f"stream {stream}")
+        assert stream in self.over, f"stream {stream} was not answered: {self.resets}, {self.goaways}"
+        return int(dict(self.heads[stream])[b":status"]), self.bodies.get(stream, b"")
+
+    def settle(self, deadline_s=10.0):
+        """Until everything sent so far was looked at: its answer to a PING comes behind it. False: it has closed instead."""
+        before = self.counts[PING]
+        if not self.send(frame(PING, 0, 0, b"settled?")):
+            return False
+        wait_until(lambda: self.counts[PING] > before or self.ended.is_set(), deadline_s, "the answer to a PING")
+        return not self.ended.is_set()
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            shut(self.connection.socket)
+        self.thread.join(5)
+
+
+class RawServer:
+    """A server that oneport can register with and attach to, and nothing more: @serve(peer) runs in a thread for each link.
+
+    It stands in for a Server where a Client is started."""
+
+    def __init__(self, certificate, serve, name="hostile-name"):
+        self.certificate, self.serve, self.name = certificate, serve, name
+        self.context = certificate.server_context()
+        self.peers = []
+        self.errors = []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"https://localhost:{self.port}"
+
+    def _accept(self):
+        while True:
+            try:
+                accepted, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._talk, args=(accepted,), daemon=True).start()
+
+    def _talk(self, accepted):
+        try:
+            accepted.settimeout(60)
+            connection = Octets(self.context.wrap_socket(accepted, server_side=True))
+            while True:
+                line, _ = connection.head()
+                if line.startswith("GET /tunnel/"):
+                    break
+                connection.send(self._registered())
+            connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n")
+            self._run(connection)
+        except (EOFError, OSError):
+            accepted.close()
+
+    def _registered(self):
+        body = (f'{{"id":"{self.name}","url":"https://{self.name}.localhost:{self.port}","port":{self.port},"max_conn_count":10,'
+                f'"ticket":"e30.e30","attach":"{self.url}/tunnel/{self.name}","expires":"2099-01-01T00:00:00Z",'
+                '"limits":{"streams":20000,"links":4,"hold_ms":4000}}')
+        return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+
+    def _run(self, connection):
+        peer = RawPeer(connection, PREFACE + settings({2: 0, SETTING_INITIAL_WINDOW: 1 << 20}) + window_update(0, 1 << 24))
+        self.peers.append(peer)
+        try:
+            self.serve(peer)
+        except Exception as error:  # reported by the test
+            self.errors.append(error)
+
+    def close(self):
+        shut(self.listener)
+        for peer in self.peers:
+            peer.close()
