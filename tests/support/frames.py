@@ -62,6 +62,14 @@ def headers(stream, *fields, end=False):
     return frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, block(*fields))
 
 
+def long_headers(stream, *fields):
+    """A request's or answer's whole head, in as many frames as it takes."""
+    whole = block(*fields)
+    pieces = [whole[at : at + 16_384] for at in range(0, len(whole), 16_384)]
+    return frame(HEADERS, END_STREAM, stream, pieces[0]) + b"".join(
+        frame(CONTINUATION, END_HEADERS if piece is pieces[-1] else 0, stream, piece) for piece in pieces[1:])
+
+
 def response(stream, status, body=None):
     """A whole answer, or just its head."""
     head = headers(stream, (":status", str(status)), end=body == b"")
