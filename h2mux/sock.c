@@ -55,10 +55,17 @@ void sock_watch(struct sock *s)
 
 struct sock *sock_new(struct loop *l, int fd)
 {
+    struct sockaddr_storage peer = {0};
+    socklen_t len = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+        peer.ss_family = AF_UNSPEC;
+    return sock_accepted(l, fd, &peer);
+}
+
+struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer)
+{
     struct sock *s = sock_alloc(l, fd);
-    socklen_t len = sizeof s->peer;
-    if (getpeername(fd, (struct sockaddr *)&s->peer, &len) < 0)
-        s->peer.ss_family = AF_UNSPEC;
+    s->peer = *peer;
     s->state = SOCK_OPEN;
     s->rx_ready = true;
     sock_watch(s);

@@ -36,8 +36,11 @@ struct sock_ops {
         const char *reason); /* connect, handshake or write failed: the owner closes it */
 };
 
-/* Takes @fd (non-blocking is set here). The peer is asked of the kernel unless given. */
+/* Takes @fd (non-blocking is set here). The peer is asked of the kernel. */
 struct sock *sock_new(struct loop *l, int fd) MUSTCHECK;
+/* Likewise, with the peer as accept() gave it: of one that has reset meanwhile the kernel knows no
+ * more. */
+struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer) MUSTCHECK;
 /* NULL: errno says why at once; later failures come by on_error. */
 struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t len) MUSTCHECK;
 /* Two ends in memory; each end is closed by its own owner. */

@@ -157,13 +157,15 @@ static void on_acceptable(evutil_socket_t listening, short what, void *arg)
 {
     struct listener *l = arg;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer = {0};
+        socklen_t len = sizeof peer;
+        int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (!is_passing(errno))
                 pause_accepting(l, errno);
             return;
         }
-        gate_new(l->worker, sock_new(l->worker->loop, fd));
+        gate_new(l->worker, sock_accepted(l->worker->loop, fd, &peer));
     }
 }
 
