@@ -32,6 +32,7 @@ enum failure {
     FAIL_URI_TOO_LONG,    /* 414 */
     FAIL_EXPECTATION,     /* 417 */
     FAIL_UPGRADE_VERSION, /* 426 + Sec-WebSocket-Version: 13 */
+    FAIL_TOO_MANY_ABORTS, /* 429, Retry-After: 1 */
     FAIL_HEAD_TOO_LARGE,  /* 431 */
     FAIL_CODING,          /* 501 */
     FAIL_NO_WEBSOCKETS,   /* 501: the tunnel's client cannot */

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "src/abuse.h"
+#include "src/access.h"
 #include "src/handoff.h"
 
 enum {
@@ -188,6 +190,10 @@ static void to_tunnel(struct edge *e, struct message *m, struct slice name)
     }
     if (max != 0 && m->length != MESSAGE_LENGTH_UNKNOWN && (uint64_t)m->length > max) {
         edge_refuse(e, FAIL_BODY_TOO_LARGE, name, true);
+        return;
+    }
+    if (abuse_blocks(e->worker->abuse, &e->viewer, e->head_us)) {
+        edge_refuse(e, FAIL_TOO_MANY_ABORTS, name, false);
         return;
     }
     r.end = h1_conn_rx_done(e->conn) && !r.translated.websocket;

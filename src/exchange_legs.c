@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "src/abuse.h"
+
 /* ---- the request's way: near → far
  * --------------------------------------------------------------------------------------------- */
 
@@ -57,9 +59,17 @@ static const char *why_near_ended(int err)
                : "viewer_left"; /* the leg cannot write what it was given; or FIN, RST, I/O */
 }
 
+/* Leaving costs a stream's reset, which a viewer could have us send without end. */
+static void note_abort(const struct exchange *x)
+{
+    if (x->far != NULL)
+        abuse_note(x->worker->abuse, x->request.viewer, loop_now_us(x->worker->loop));
+}
+
 /* The owner hears of it by itself; it only needs the exchange gone. */
 static void near_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
+    note_abort(user);
     exchange_cancel(user, why_near_ended(why->err));
 }
 

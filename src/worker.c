@@ -2,8 +2,11 @@
 #include "src/worker.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
+#include "h2mux/base/clock.h"
 #include "h2mux/base/pool.h"
+#include "src/abuse.h"
 #include "src/drain.h"
 #include "src/edge.h"
 #include "src/gate.h"
@@ -11,6 +14,14 @@
 #include "src/listener.h"
 #include "src/mailbox.h"
 #include "src/registry.h"
+
+/* Early in a system's life there may be none: then it is known to nobody all the same. */
+static uint64_t random_seed(void)
+{
+    uint64_t seed = clock_now_us();
+    (void)!getrandom(&seed, sizeof seed, GRND_NONBLOCK);
+    return seed;
+}
 
 struct worker *worker_new(struct server *s, unsigned index)
 {
@@ -30,6 +41,7 @@ struct worker *worker_new(struct server *s, unsigned index)
         goto fail_loop;
     w->registry = registry_new(w->loop, s->config, s->directory, (int)index);
     w->drain = drain_new(w);
+    w->abuse = abuse_new(random_seed());
     return w;
 fail_loop:
     loop_free(w->loop);
@@ -124,6 +136,7 @@ void worker_free(struct worker *w)
     worker_stop(w);
     registry_free(w->registry);
     drain_free(w->drain);
+    abuse_free(w->abuse);
     loop_free(w->loop);
     free(w);
 }

@@ -11,6 +11,7 @@
 #include "src/config.h"
 #include "src/trust.h"
 
+struct abuse;
 struct keyring;
 struct registry;
 struct directory;
@@ -64,9 +65,10 @@ static inline uint64_t stat_get(const struct counter *c)
 }
 
 struct worker {
-    struct loop *loop; /* owned, like the three below */
+    struct loop *loop; /* owned, like the four below */
     struct mailbox *mailbox;
     struct registry *registry; /* the names that are here */
+    struct abuse *abuse;       /* viewers that ask and leave */
     struct drain *drain;
     struct server *server; /* borrowed: outlives its workers */
     unsigned index;
