@@ -19,6 +19,7 @@ struct listener {
     struct list_node node; /* in worker->listeners */
     struct worker *worker; /* borrowed: outlives its listeners */
     int fd;                /* owned */
+    int reserve; /* owned: given up to answer one who comes when there are no others; -1 */
     struct event event;
     struct log_limit pause_log;
     struct timer pause; /* after EMFILE: level-triggered accept would spin */
@@ -142,10 +143,49 @@ static void pause_accepting(struct listener *l, int why)
     timer_arm(&l->pause, PAUSE_MS);
 }
 
+static void open_reserve(struct listener *l)
+{
+    if (l->reserve < 0)
+        l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void on_pause_over(void *user)
 {
     struct listener *l = user;
+    open_reserve(l);
     event_add(&l->event, NULL);
+}
+
+/* Whatever was asked: unread, it would make a RST of our close, and the answer would be lost. */
+static void answer_busy(int fd)
+{
+    static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\n"
+                               "Content-Length: 0\r\n"
+                               "Cache-Control: no-store\r\n"
+                               "Retry-After: 1\r\n"
+                               "Proxy-Status: oneport; error=connection_limit_reached\r\n"
+                               "Connection: close\r\n\r\n";
+    char asked[16 * 1024];
+    (void)!recv(fd, asked, sizeof asked, MSG_DONTWAIT);
+    (void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    shutdown(fd, SHUT_WR);
+    (void)!recv(fd, asked, sizeof asked, MSG_DONTWAIT);
+    close(fd);
+}
+
+/* Who would wait for a descriptor until others leave is told so at once. */
+static void turn_away(struct listener *l)
+{
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->reserve >= 0; i++) {
+        close(l->reserve);
+        l->reserve = -1;
+        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            answer_busy(fd);
+        open_reserve(l);
+        if (fd < 0)
+            return;
+    }
 }
 
 static bool is_passing(int why)
@@ -161,8 +201,12 @@ static void on_acceptable(evutil_socket_t listening, short what, void *arg)
         socklen_t len = sizeof peer;
         int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
-            if (!is_passing(errno))
-                pause_accepting(l, errno);
+            int why = errno;
+            if (is_passing(why))
+                return;
+            if (why == EMFILE || why == ENFILE)
+                turn_away(l);
+            pause_accepting(l, why);
             return;
         }
         gate_new(l->worker, sock_accepted(l->worker->loop, fd, &peer));
@@ -187,6 +231,8 @@ void listener_start(struct worker *w, int fd)
     struct listener *l = xcalloc(1, sizeof(*l));
     l->worker = w;
     l->fd = fd;
+    l->reserve = -1;
+    open_reserve(l);
     timer_init(&l->pause, w->loop, on_pause_over, l);
     event_assign(&l->event, loop_base(w->loop), fd, EV_READ | EV_PERSIST, on_acceptable, l);
     event_add(&l->event, NULL);
@@ -203,6 +249,8 @@ void listener_stop(struct list_node *node)
     timer_stop(&l->pause);
     event_del(&l->event);
     close(l->fd);
+    if (l->reserve >= 0)
+        close(l->reserve);
     list_remove(&l->node);
     free(l);
 }
