@@ -94,6 +94,7 @@ def test_a_crowd_that_asks_and_leaves(server, new_client, ended):
     assert fetch(server.port, client.host, "/well").body == b"well"
     assert left > 500 and origin.most <= streams, (left, origin.most)
     assert f"link_lost name={client.name}" not in server.log
+    assert "\nunix - - " not in server.access_log  # whoever was gone before he was looked at has an address all the same
 
 
 def test_resets_to_a_third_party_are_paced(server, name):
