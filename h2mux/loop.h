@@ -59,7 +59,7 @@ struct timer {
     void *user;
 };
 
-enum { LOOP_SCRATCH = 65536, LOOP_OUT = 256 * 1024 };
+enum { LOOP_SCRATCH = 68 * 1024, LOOP_OUT = 256 * 1024 };
 
 struct loop *loop_new(void) MUSTCHECK; /* NULL: no event base could be made */
 void loop_free(struct loop *l);        /* closes the adopted, runs what is queued to be reaped */

@@ -13,7 +13,7 @@ struct h2_stream;
 
 enum {
     SCHEDULE_FRAME = 16 * 1024 - 9,    /* of DATA: with its header a full TLS record */
-    SCHEDULE_RUN = 8 * SCHEDULE_FRAME, /* octets of bulk in a turn */
+    SCHEDULE_RUN = 4 * SCHEDULE_FRAME, /* octets of bulk in a turn */
     SCHEDULE_SHORT = 16 * 1024, /* what a stream may have queued, or sent at first, to be short */
     SCHEDULE_AHEAD = 256 * 1024 /* octets of short streams while bulk waits for one turn */
 };

@@ -213,13 +213,13 @@ static void feed(struct h2_session *s, const char *data, size_t len)
         h2_session_reject(s, n);
 }
 
-/* As many TLS records as fit, so that a stream's frames are handed on together. What the last read
- * ended with is in @end. */
+/* As many TLS records as fit, none in part, so that a stream's frames are handed on together and
+ * whole. What the last read ended with is in @end. */
 static size_t read_much(struct h2_session *s, ssize_t *end)
 {
     size_t len = 0;
     *end = 1;
-    while (len<LOOP_SCRATCH && * end> 0) {
+    while (LOOP_SCRATCH - len >= SOCK_RECORD_MAX && *end > 0) {
         *end = sock_read(s->sock, loop_scratch(s->loop) + len, LOOP_SCRATCH - len);
         len += *end > 0 ? (size_t)*end : 0;
     }

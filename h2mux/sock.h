@@ -63,6 +63,9 @@ void sock_read_ahead(struct sock *s);
 /* > 0 octets; 0: the peer ended its direction in order; ERR_AGAIN; ERR_TRUNCATED (TLS without
  * close_notify), ERR_RESET, ERR_IO, ERR_TLS. */
 ssize_t sock_read(struct sock *s, void *to, size_t cap) MUSTCHECK;
+/* TLS: what sock_read gives at most of one record, and at once when there is room for so much (RFC
+ * 8446 5.1). */
+enum { SOCK_RECORD_MAX = 16384 };
 
 /* All of @data is taken: written or copied. Nothing happens on a sock that failed or was shut for
  * writing. */

@@ -26,7 +26,8 @@ struct sock {
     bool raw_eof, eof_told;
     int raw_end; /* what reads end with at raw_eof: 0 for FIN, or an error */
     bool paused;
-    bool starved; /* TLS: nothing more can be decrypted until raw octets come */
+    bool reads_ahead; /* TLS: OpenSSL does */
+    bool starved;     /* TLS: nothing more can be decrypted until raw octets come */
     bool shut_tx, fin_sent;
     bool tx_broken; /* a write failed: what is written vanishes */
     bool sent;      /* octets left since on_sent was called */

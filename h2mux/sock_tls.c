@@ -11,11 +11,10 @@
 #include <stdlib.h>
 
 enum {
-    RECORD_MAX = 16384,     /* RFC 8446 5.1 */
-    RECORD_OVERHEAD = 64,   /* its head, tag and content type, with room to spare */
-    READ_AHEAD_MIN = 16384, /* a BIO_read of so much is OpenSSL reading ahead */
+    RECORD_OVERHEAD = 64, /* its head, tag and content type, with room to spare */
+    RECORD_FULL = SOCK_RECORD_MAX + 22,
     TX_BULK = 144 * 1024,
-    READ_AHEAD = 68 * 1024 /* four full records */
+    READ_AHEAD = 4 * RECORD_FULL + 3 /* four full records, and what OpenSSL aligns by */
 };
 
 static int bio_write(BIO *bio, const char *data, int len)
@@ -43,16 +42,16 @@ static int bio_starves(BIO *bio, struct sock *s, ssize_t why)
 }
 
 /* OpenSSL asks for a record's head and then for its rest, so octets are read ahead for it; unless
- * it reads ahead by itself, into a buffer as large as ours would be. */
+ * it does so by itself: then what it asks for goes where it wants it. Of a record that it has in
+ * part it asks for the rest alone, and so comes back to where records begin. */
 static int bio_read(BIO *bio, char *to, int cap)
 {
     struct sock *s = BIO_get_data(bio);
-    ssize_t n = 1;
     BIO_clear_retry_flags(bio);
     if (buf_len(&s->rx) > 0)
         return (int)sock_rx_take(s, to, (size_t)cap);
-    bool direct = cap >= READ_AHEAD_MIN && s->fd >= 0;
-    n = direct ? sock_raw_recv(s, to, (size_t)cap) : sock_raw_fill(s, SOCK_RX_CHUNK);
+    bool direct = s->reads_ahead && s->fd >= 0;
+    ssize_t n = direct ? sock_raw_recv(s, to, (size_t)cap) : sock_raw_fill(s, SOCK_RX_CHUNK);
     if (n <= 0)
         return bio_starves(bio, s, n);
     return direct ? (int)n : (int)sock_rx_take(s, to, (size_t)cap);
@@ -115,6 +114,7 @@ void sock_read_ahead(struct sock *s)
 {
     if (s->ssl == NULL)
         return;
+    s->reads_ahead = true;
     SSL_set_read_ahead(s->ssl, 1);
     SSL_set_default_read_buffer_len(s->ssl, READ_AHEAD);
 }
@@ -126,8 +126,8 @@ bool sock_is_tls(const struct sock *s)
 
 void sock_tls_write(struct sock *s, struct slice data)
 {
-    size_t need = data.len + (data.len / RECORD_MAX + 1) * RECORD_OVERHEAD;
-    if (data.len >= RECORD_MAX / 2 && need < TX_BULK)
+    size_t need = data.len + (data.len / SOCK_RECORD_MAX + 1) * RECORD_OVERHEAD;
+    if (data.len >= SOCK_RECORD_MAX / 2 && need < TX_BULK)
         need = TX_BULK; /* more will follow */
     if (buf_reserve(&s->tx, need) == NULL)
         abort(); /* the limit is half the address space */

@@ -75,6 +75,25 @@ static uint64_t round_trip(const struct h2_stream *st)
     return small ? s->rtt_us : s->rtt_least_us;
 }
 
+/* What others have found out serves this body too, as long as there is room for all: a stream whose
+ * window is smaller than those of others has a smaller share. 0: it has that already. */
+static uint32_t common_window(const struct h2_stream *st)
+{
+    const struct h2_session *s = st->session;
+    if (s->crowded || !budget_may_grow(&s->budget))
+        return 0;
+    uint32_t size = window_start(s->learned, s->rtt_least_us, s->open_bodies, s->budget.limit);
+    return size > st->window.size ? size : 0;
+}
+
+static void set_window(struct h2_stream *st, uint32_t size)
+{
+    nghttp2_session_set_local_window_size(st->session->ng, NGHTTP2_FLAG_NONE, st->id,
+                                          (int32_t)size);
+    if (size > st->session->learned)
+        st->session->learned = size;
+}
+
 void h2_stream_credit(struct leg *leg, size_t octets)
 {
     struct h2_stream *st = h2_stream_of(leg);
@@ -86,25 +105,21 @@ void h2_stream_credit(struct leg *leg, size_t octets)
         return;
     uint32_t grown =
         window_credit(&st->window, octets, now, round_trip(st), budget_may_grow(&s->budget));
+    if (grown == 0 && (grown = common_window(st)) > 0)
+        window_init(&st->window, grown);
     if (grown > 0)
-        nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)grown);
-    if (grown > s->learned)
-        s->learned = grown;
+        set_window(st, grown);
     nghttp2_session_consume_stream(s->ng, st->id, octets);
     h2_session_mark(s);
 }
 
-/* A body that is longer than its window, or may be, need not find out for itself what others have
- * found. */
+/* A body that is longer than its window, or may be, need not find out for itself. */
 void h2_stream_open_window(struct h2_stream *st, const struct message *m)
 {
-    struct h2_session *s = st->session;
     bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->window.size;
-    uint32_t size = large && budget_may_grow(&s->budget)
-                        ? window_start(s->learned, s->rtt_least_us, s->open_bodies, s->budget.limit)
-                        : 0;
-    if (size <= st->window.size || s->crowded)
+    uint32_t size = large ? common_window(st) : 0;
+    if (size == 0)
         return;
     window_init(&st->window, size);
-    nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)size);
+    set_window(st, size);
 }
