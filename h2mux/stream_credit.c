@@ -65,13 +65,15 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
     st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
 }
 
-/* A long line's window follows from the round trip it has when idle. Up to WINDOW_BUSY, all of them
- * together, the time that a busy peer needs counts as well: that saves WINDOW_UPDATEs, and what is
- * under way stays short all the same. */
+/* A long line's window follows from the round trip it has when idle. The time that a busy peer
+ * needs counts as well up to two turns of the schedule, or a stream could not use one, and up to
+ * WINDOW_BUSY for all together: that saves WINDOW_UPDATEs, and what is under way stays short all
+ * the same. */
 static uint64_t round_trip(const struct h2_stream *st)
 {
     const struct h2_session *s = st->session;
-    bool small = (uint64_t)st->window.size * (s->open_bodies + 1) <= WINDOW_BUSY;
+    bool small = st->window.size < 2 * (uint32_t)SCHEDULE_RUN ||
+                 (uint64_t)st->window.size * (s->open_bodies + 1) <= WINDOW_BUSY;
     return small ? s->rtt_us : s->rtt_least_us;
 }
 
@@ -84,6 +86,13 @@ static uint32_t common_window(const struct h2_stream *st)
         return 0;
     uint32_t size = window_start(s->learned, s->rtt_least_us, s->open_bodies, s->budget.limit);
     return size > st->window.size ? size : 0;
+}
+
+static bool may_double(const struct h2_stream *st)
+{
+    const struct h2_session *s = st->session;
+    uint64_t share = window_share(s->open_bodies > 0 ? s->open_bodies - 1 : 0, s->budget.limit);
+    return budget_may_grow(&s->budget) && 2 * (uint64_t)st->window.size <= share;
 }
 
 static void set_window(struct h2_stream *st, uint32_t size)
@@ -103,8 +112,7 @@ void h2_stream_credit(struct leg *leg, size_t octets)
     st->moved_us = now;
     if (s->dead || st->reset_sent)
         return;
-    uint32_t grown =
-        window_credit(&st->window, octets, now, round_trip(st), budget_may_grow(&s->budget));
+    uint32_t grown = window_credit(&st->window, octets, now, round_trip(st), may_double(st));
     if (grown == 0 && (grown = common_window(st)) > 0)
         window_init(&st->window, grown);
     if (grown > 0)

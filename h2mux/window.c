@@ -34,9 +34,14 @@ uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint6
     return w->size;
 }
 
+uint64_t window_share(uint64_t bodies, uint64_t budget)
+{
+    return budget / 4 / (bodies + 1);
+}
+
 uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64_t budget)
 {
-    uint64_t share = budget / 8 / (bodies + 1), line = rtt_us * WINDOW_LINE / 1000000;
+    uint64_t share = window_share(bodies, budget), line = rtt_us * WINDOW_LINE / 1000000;
     uint32_t size = learned > WINDOW_INITIAL ? learned : WINDOW_INITIAL;
     while (size < line && size < WINDOW_LEARNED_MAX)
         size *= 2;

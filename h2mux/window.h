@@ -32,9 +32,12 @@ void window_init(struct window *w, uint32_t size);
 uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint64_t rtt_us,
                        bool may_grow);
 
+/* Octets of window for each of @bodies and one more: no window grows past it, so that all have the
+ * same. */
+uint64_t window_share(uint64_t bodies, uint64_t budget);
 /* What a new body's window starts with where others have grown to @learned, and where one round
  * trip of @rtt_us on a line of WINDOW_LINE would take so much; as long as @bodies of the size take
- * no more than an eighth of the budget. 0: as it was announced. */
+ * no more than a quarter of the budget. 0: as it was announced. */
 uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64_t budget);
 
 /* What a link holds of octets that arrived and did not leave. */
