@@ -90,8 +90,6 @@ static const struct {
     {"learned more than the line asks for", 8 * LEAST, 27 * MS, 0, LINK, 8 * LEAST},
     {"odd and doubled", 100 * KIB, 150 * MS, 0, LINK, 400 * KIB},
     {"odd, doubled past the most", 600 * KIB, 10000 * MS, 0, LINK, MOST},
-    {"an eighth, three others", MOST, 0, 3, LINK, MOST},
-    {"an eighth, four others", MOST, 0, 4, LINK, MOST / 2},
     {"a quarter, seven others", MOST, 0, 7, LINK, MOST},
     {"a quarter, eight others", MOST, 0, 8, LINK, MOST / 2},
     {"too many others", MOST, 0, 127, LINK, 0},
