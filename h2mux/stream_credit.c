@@ -77,14 +77,25 @@ static uint64_t round_trip(const struct h2_stream *st)
     return small ? s->rtt_us : s->rtt_least_us;
 }
 
-/* What others have found out serves this body too, as long as there is room for all: a stream whose
- * window is smaller than those of others has a smaller share. 0: it has that already. */
+/* What others have found out, as far as it can be the line's: a link of one body may have given
+ * that a large window because its peer was busy. */
+static uint32_t known_window(const struct h2_session *s)
+{
+    uint64_t most = s->rtt_least_us * WINDOW_LINE_BEST;
+    uint64_t busy = WINDOW_BUSY / (s->open_bodies + 1);
+    most = most > busy ? most : busy;
+    most = most > 2 * (uint64_t)SCHEDULE_RUN ? most : 2 * (uint64_t)SCHEDULE_RUN;
+    return s->learned < most ? s->learned : (uint32_t)most;
+}
+
+/* It serves this body too, as long as there is room for all: a stream whose window is smaller than
+ * those of others has a smaller share. 0: it has that already. */
 static uint32_t common_window(const struct h2_stream *st)
 {
     const struct h2_session *s = st->session;
     if (s->crowded || !budget_may_grow(&s->budget))
         return 0;
-    uint32_t size = window_start(s->learned, s->rtt_least_us, s->open_bodies, s->budget.limit);
+    uint32_t size = window_start(known_window(s), s->rtt_least_us, s->open_bodies, s->budget.limit);
     return size > st->window.size ? size : 0;
 }
 

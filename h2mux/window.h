@@ -16,7 +16,8 @@ enum {
     WINDOW_MAX = 8 * 1024 * 1024,
     WINDOW_LEARNED_MAX = 1024 * 1024, /* what a new body starts with at most */
     WINDOW_LINE = 2500000,            /* octets a second: less is not expected of a line */
-    WINDOW_BUSY = 1024 * 1024,        /* all of them, where only a busy peer asks for more */
+    WINDOW_LINE_BEST = 1250,   /* octets a microsecond: more is not expected of one, 10 Gbit/s */
+    WINDOW_BUSY = 1024 * 1024, /* all of them, where only a busy peer asks for more */
     WINDOW_CONNECTION = 16 * 1024 * 1024
 };
 
