@@ -149,10 +149,12 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
     return 0;
 }
 
-/* Of a stream that is over, which nghttp2 ignores and does not tell. */
+/* Of a stream that is over, which nghttp2 ignores and does not tell. PRIORITY may be of any stream
+ * (RFC 9113 6.3) and is counted for itself. */
 static bool is_stray(const struct h2_session *s, const nghttp2_frame_hd *hd)
 {
-    if (hd->stream_id == 0 || stream_of(s->ng, hd->stream_id) != NULL)
+    if (hd->stream_id == 0 || hd->type == NGHTTP2_PRIORITY ||
+        stream_of(s->ng, hd->stream_id) != NULL)
         return false;
     return s->role == H2_OPENER ||
            hd->stream_id <= nghttp2_session_get_last_proc_stream_id(s->ng); /* else it begins */
