@@ -262,6 +262,8 @@ static void near_sent(void *exchange, struct leg *leg, size_t octets)
         x->far->ops->credit(x->far, octets);
     if (x->state == EXCHANGE_SENDING && x->unsent == 0)
         exchange_close(x, ORIGIN_CLOSE);
+    else
+        exchange_let_near_go(x); /* the stream may be gone before a WebSocket's origin is */
 }
 
 static void near_reset(void *exchange, struct leg *leg, const struct leg_fault *why)

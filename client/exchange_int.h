@@ -64,7 +64,7 @@ struct exchange {
 /* exchange.c */
 void exchange_connect(struct exchange *x, bool fresh); /* behind this turn's callbacks */
 void exchange_run_connect(void *exchange);
-void exchange_touch(struct exchange *x); /* an octet moved */
+void exchange_touch(struct exchange *x);          /* an octet moved */
 void exchange_forget_request(struct exchange *x); /* but for its path: it opened, maybe for hours */
 void exchange_run_timer(void *exchange);
 void exchange_arm(struct exchange *x);         /* the timer, for the present state */

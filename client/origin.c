@@ -136,19 +136,20 @@ static void into_pool(struct origin_conn *c)
         timer_arm(&o->sweep, o->o.idle_ms);
 }
 
-/* An answer to a question that nobody asked may be on its way up. In a later turn than the one that
- * it came into the pool in, its socket has been asked since, and it would be gone; in the same turn
- * the kernel is asked. Under TLS what waits may be a session ticket; then a good connection is
- * lost, and nothing else. */
+/* An answer to a question that nobody asked may be on its way up. A connection that was read to its
+ * end and has been in the pool since an earlier turn would have been told of it by an event, and be
+ * gone; otherwise the kernel is asked. Under TLS what waits may be a session ticket; then a good
+ * connection is lost, and nothing else. */
 static bool is_quiet(const struct origin_conn *c)
 {
     char octet;
+    struct sock *sock = h1_conn_sock(c->h1);
 
     if (h1_conn_surplus(c->h1) || h1_conn_head_octets(c->h1) > 0)
         return false;
-    if (c->idle_turn != loop_turns(c->origin->o.loop))
+    if (c->idle_turn != loop_turns(c->origin->o.loop) && sock_is_drained(sock))
         return true;
-    return recv(sock_fd(h1_conn_sock(c->h1)), &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+    return recv(sock_fd(sock), &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 

@@ -557,6 +557,12 @@ void sock_rest(struct sock *s)
         s->rx_ready = false;
 }
 
+bool sock_is_drained(const struct sock *s)
+{
+    return !s->rx_ready && !s->raw_eof && buf_len(&s->rx) == 0 && buf_len(&s->unread) == 0 &&
+           (s->ssl == NULL || s->starved);
+}
+
 /* ---- addresses
  * -------------------------------------------------------------------------------------------------------------------
  */

@@ -91,6 +91,8 @@ void sock_resume(struct sock *s);
  * which saves asking it. An RST that came in the same event is then found by the next write, or by
  * whoever limits how long a connection may be idle. */
 void sock_rest(struct sock *s);
+/* What had come was read to its end: an event will tell before anything else can be read. */
+bool sock_is_drained(const struct sock *s);
 
 void sock_shutdown(struct sock *s); /* FIN (close_notify before it) after what is queued */
 void sock_close(struct sock *s);    /* at once; what is queued is dropped. NULL is fine */

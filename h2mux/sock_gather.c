@@ -88,5 +88,5 @@ bool sock_gather(struct sock *s, struct slice data)
     if (lent ? gather_lend(g, data) : gather_copy(g, data))
         return true;
     sock_gather_settle(s);
-    return false;
+    return s->tx_broken; /* then it has vanished like the rest */
 }

@@ -297,6 +297,26 @@ def test_fin_is_passed_on_as_fin_each_way(server, shared):
 
 
 @pytest.mark.rule("W7")
+def test_what_is_said_behind_a_fin_may_be_long(server, shared):
+    """More than a window comes behind the viewer's FIN, and the origin's own FIN right behind it: the stream is over before the
+    connection is, and is not touched again."""
+    last = pattern.pattern(400000)
+
+    def serve(connection):
+        accept_websocket(connection)
+        connection.rest()
+        connection.send(last)
+
+    client = shared(serve)
+    for _ in range(5):
+        with Viewer(server.port) as viewer:
+            viewer.send(head("GET", "/", client.host, *HANDSHAKE))
+            assert viewer.response().status == 101
+            viewer.socket.shutdown(sockets.SHUT_WR)
+            assert viewer.rest() == last
+
+
+@pytest.mark.rule("W7")
 def test_reset_of_the_origin_is_no_orderly_end(server, shared):
     def serve(connection):
         accept_websocket(connection)
