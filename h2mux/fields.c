@@ -325,8 +325,9 @@ bool field_is_secret(struct slice name)
     X("keep-alive")                                                                                \
     X("proxy-connection")                                                                          \
     X("upgrade")                                                                                   \
-    X("http2-settings") X("host") X("forwarded") X("via") X("x-real-ip") X("location")             \
-        X("authorization") X("proxy-authorization") X("www-authenticate") X("proxy-authenticate")  \
+    X("http2-settings")                                                                            \
+    X("host") X("forwarded") X("via") X("x-real-ip") X("location") X("authorization")              \
+        X("proxy-authorization") X("www-authenticate") X("proxy-authenticate")                     \
             X("authentication-info") X("proxy-authentication-info") X("cookie") X("set-cookie")    \
                 X("expect") X("max-forwards") X("range") X("cache-control") X("content-type")      \
                     X("content-encoding") X("content-range")
