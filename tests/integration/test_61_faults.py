@@ -9,6 +9,7 @@ import time
 import pytest
 from support.foreign import ForeignLink, register
 from support.programs import SLOW, stable
+from support.unread import unread
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
 from support.websocket_viewer import HANDSHAKE
@@ -103,15 +104,12 @@ CHUNK = 8 << 10
 
 def drained(connection, deadline_s):
     """Whether the other side's program reads all that was sent to it."""
-    address, port = connection.socket.getpeername()
-    theirs = f"{int.from_bytes(socket.inet_aton(address), 'little'):08X}:{port:04X}"
     end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        with open("/proc/net/tcp", encoding="ascii") as table:
-            if any(word[1] == theirs and word[4].endswith(":00000000") for word in map(str.split, table)):
-                return True
+    while unread(connection.socket):
+        if time.monotonic() > end:
+            return False
         time.sleep(0.002)
-    return False
+    return True
 
 
 class Tap:
