@@ -5,6 +5,7 @@ import json
 import math
 import re
 import shutil
+import statistics
 import subprocess
 
 from support.programs import clean_environment
@@ -63,6 +64,12 @@ def several(count, mode, path, target, **keywords):
 def rate(path, target, **keywords):
     """Requests on a constant schedule."""
     return several(1, "rate", path, target, **keywords)[0]
+
+
+def typical(slices, measure):
+    """Each figure of @measure(), the median over so many calls: one hiccup of the machine is no tail of a program."""
+    taken = [measure() for _ in range(slices)]
+    return {key: statistics.median(one[key] for one in taken) for key, value in taken[0].items() if isinstance(value, (int, float))}
 
 
 def bulk(path, target, **keywords):

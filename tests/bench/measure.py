@@ -1,6 +1,8 @@
 """Requests, latency, bulk and fairness: what plain HTTP through a path costs. Each function takes (bench, kind of path) and
 returns its figures by name; lower is better but for *_per_s and opened."""
 
+import statistics
+
 from . import loads
 from .loads import milliseconds
 from .meter import Used
@@ -33,7 +35,7 @@ def latency(bench, kind):
     with kind(bench, bench.origins.web_port) as path:
         load = {"connections": 64, "rate": sizes.latency_rate}
         warm_up(bench, path)
-        got = loads.rate(path, "/200", time=milliseconds(sizes.load_s), **load)
+        got = loads.typical(sizes.slices, lambda: loads.rate(path, "/200", time=milliseconds(sizes.load_s / 2), **load))
         return {"p50_ms": got["p50_ms"], "p99_ms": got["p99_ms"], "p99_9_ms": got["p99_9_ms"], "unsent": got["unsent"]}
 
 
@@ -59,13 +61,20 @@ def fair(bench, kind):
     if kind.at_once <= DOWNLOADS:
         raise Skipped(f"it does {kind.at_once} at a time")
     with kind(bench, bench.origins.app_port) as path:
-        alone = _share(bench, path)
-        with loads.Stalled(path.directory, path, LONG_BODY, 1):
-            beside = _share(bench, path)
+        alone = _share(bench, path, bench.sizes.load_s)
+        costs = [_beside_stalled(bench, path) for _ in range(bench.sizes.slices)]
     shares = alone["connections"]
-    return {"max_over_min": max(shares) / max(1, min(shares)), "mb_per_s": alone["mb_per_s"],
-            "beside_stalled": beside["mb_per_s"] / alone["mb_per_s"]}
+    return {"max_over_min": max(shares) / max(1, min(shares)), "mb_per_s": alone["mb_per_s"], "beside_stalled": statistics.median(costs)}
 
 
-def _share(bench, path):
-    return loads.bulk(path, LONG_BODY, connections=DOWNLOADS, warmup=milliseconds(bench.sizes.warm_s), time=milliseconds(bench.sizes.load_s))
+def _beside_stalled(bench, path):
+    """What the downloads get beside a viewer that stopped reading, of what they get before and behind it."""
+    seconds = bench.sizes.load_s / 2
+    before = _share(bench, path, seconds)["mb_per_s"]
+    with loads.Stalled(path.directory, path, LONG_BODY, 1):
+        beside = _share(bench, path, seconds)["mb_per_s"]
+    return 2 * beside / (before + _share(bench, path, seconds)["mb_per_s"])
+
+
+def _share(bench, path, seconds):
+    return loads.bulk(path, LONG_BODY, connections=DOWNLOADS, warmup=milliseconds(bench.sizes.warm_s / 2), time=milliseconds(seconds))

@@ -39,7 +39,7 @@ def _crowd(bench, kind, count, least):
                 figures.update({f"{end}_{key}": (value - held[key]) / crowd.opened for key, value in _held_by(path, end).items()})
             figures["echoed"] = crowd.sweep(bench.sizes.load_s, MESSAGE)
             if figures["echoed"] == count:
-                echo = crowd.echo(bench.sizes.echo_rate, bench.sizes.load_s, MESSAGE)
+                echo = loads.typical(bench.sizes.slices, lambda: crowd.echo(bench.sizes.echo_rate, bench.sizes.load_s / 2, MESSAGE))
                 figures.update({"echo_p50_ms": echo["p50_ms"], "echo_p99_ms": echo["p99_ms"]})
             elif figures["echoed"] < least:
                 raise Failed(f"only {figures['echoed']} of {count} WebSockets echo: {crowd.complaint()}")
@@ -60,11 +60,11 @@ def _saturated(bench, kind):
     sizes, got = bench.sizes, {}
     with kind(bench, bench.origins.app_port) as path, loads.WebSockets(path.directory, path, 4) as crowd:
         crowd.echo(sizes.echo_rate, sizes.warm_s, MESSAGE)
-        calm = crowd.echo(sizes.echo_rate, sizes.load_s, MESSAGE)
-        length = milliseconds(sizes.load_s + sizes.warm_s + 0.5)
+        calm = loads.typical(sizes.slices, lambda: crowd.echo(sizes.echo_rate, sizes.load_s / 2, MESSAGE))
+        length = milliseconds(sizes.slices * sizes.load_s / 2 + sizes.warm_s + 1)
         with loads.bulk_meanwhile(path, LONG_BODY, got, time=length) as process:
             time.sleep(sizes.warm_s)
-            busy = crowd.echo(sizes.echo_rate, sizes.load_s, MESSAGE)
+            busy = loads.typical(sizes.slices, lambda: crowd.echo(sizes.echo_rate, sizes.load_s / 2, MESSAGE))
             _still_running(process, "the download")
             process.wait()
     return {"calm_p99_ms": calm["p99_ms"], "busy_p99_ms": busy["p99_ms"], "busy_over_calm": busy["p99_ms"] / calm["p99_ms"],

@@ -14,7 +14,7 @@ class Sizes:
     tunnels: int
     links: int  # of each server where one worker is compared to two
     calm_rate: int  # requests a second there
-    slices: int  # of loads that are compared: taken in turn, so that the machine's moods meet all of them
+    slices: int  # of loads that are compared, taken in turn so that the machine's moods meet all of them; and of which a median is taken
     idle_s: float  # must be longer than the server's keepalive to count it
     line_mb: int  # of one transfer over the long line
     line_rtt_ms: int
