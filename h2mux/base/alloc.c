@@ -21,7 +21,7 @@ static _Noreturn void die_out_of_memory(void)
     abort();
 }
 
-enum { KEPT_AT_TOP = 4 * 1024 * 1024, MAPPED_FROM = 1024 * 1024, SMALL = 4096, LARGE = 16 * 1024 };
+enum { KEPT_AT_TOP = 8 * 1024 * 1024, MAPPED_FROM = 1024 * 1024, SMALL = 4096, LARGE = 16 * 1024 };
 enum { SPARE = 24 * 1024 * 1024 /* the programs' own pages among it */ };
 
 void alloc_tune(void)
