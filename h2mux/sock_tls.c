@@ -124,6 +124,14 @@ bool sock_is_tls(const struct sock *s)
     return s->ssl != NULL;
 }
 
+/* OpenSSL tells its last error from this thread's queue, and to empty that takes longer than to see
+ * that it is empty. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 void sock_tls_write(struct sock *s, struct slice data)
 {
     size_t need = data.len + (data.len / SOCK_RECORD_MAX + 1) * RECORD_OVERHEAD;
@@ -133,7 +141,7 @@ void sock_tls_write(struct sock *s, struct slice data)
         abort(); /* the limit is half the address space */
     while (data.len > 0) {
         size_t n = 0;
-        ERR_clear_error();
+        forget_errors();
         if (SSL_write_ex(s->ssl, data.ptr, data.len, &n) != 1) {
             sock_tx_break(s);
             return;
@@ -151,7 +159,7 @@ static bool cut_off(void)
 ssize_t sock_tls_read(struct sock *s, void *to, size_t cap)
 {
     size_t n = 0;
-    ERR_clear_error();
+    forget_errors();
     if (SSL_read_ex(s->ssl, to, cap, &n) == 1)
         return (ssize_t)n;
     int why = SSL_get_error(s->ssl, 0);
