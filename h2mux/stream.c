@@ -378,6 +378,17 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
     over_if_both(st);
 }
 
+enum { PLACE_MUCH = 64 * 1024, PLACE_ROOM = 512 * 1024 };
+
+/* A body of which much is read at once will want more: growing by and by would copy what waits. */
+static void make_room(struct h2_stream *st, size_t octets)
+{
+    if (st->tx.cap == 0 && octets >= PLACE_MUCH && buf_reserve(&st->tx, PLACE_ROOM) == NULL)
+        abort(); /* the limit is half the address space */
+    if (buf_len(&st->tx) == 0)
+        buf_headroom(&st->tx, FRAME_HEAD);
+}
+
 static char *stream_place(struct leg *leg, size_t octets)
 {
     struct h2_stream *st = h2_stream_of(leg);
@@ -385,8 +396,7 @@ static char *stream_place(struct leg *leg, size_t octets)
         buf_release(&st->tx);
     if (!may_send(st) || st->tx_ended || octets == 0)
         return NULL;
-    if (buf_len(&st->tx) == 0)
-        buf_headroom(&st->tx, FRAME_HEAD);
+    make_room(st, octets);
     return buf_reserve(&st->tx, octets);
 }
 

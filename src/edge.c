@@ -9,7 +9,7 @@
 #include "src/handoff.h"
 
 enum {
-    EDGE_WINDOW = 128 * 1024,
+    EDGE_WINDOW = 256 * 1024,
     ANSWERS_HIGH = 64 * 1024, /* while so much is not taken, the next request is not looked at */
     LINGER_MS = 1000,         /* rule R18: so that the viewer reads our answer */
     LINGER_OCTETS = 64 * 1024 * 1024, /* a viewer that uploads at full speed is to see it too */

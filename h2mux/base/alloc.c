@@ -21,7 +21,13 @@ static _Noreturn void die_out_of_memory(void)
     abort();
 }
 
-enum { KEPT_AT_TOP = 8 * 1024 * 1024, MAPPED_FROM = 1024 * 1024, SMALL = 4096, LARGE = 16 * 1024 };
+enum {
+    KEPT_AT_TOP = 16 * 1024 * 1024,
+    KEPT_AT_REST = 4 * 1024 * 1024,
+    MAPPED_FROM = 1024 * 1024,
+    SMALL = 4096,
+    LARGE = 16 * 1024
+};
 enum { SPARE = 24 * 1024 * 1024 /* the programs' own pages among it */ };
 
 void alloc_tune(void)
@@ -51,7 +57,7 @@ void alloc_settle(void)
         return;
     struct mallinfo2 m = mallinfo2();
     if (held - SPARE > 2 * (m.uordblks + m.hblkhd))
-        malloc_trim(KEPT_AT_TOP);
+        malloc_trim(KEPT_AT_REST);
 }
 
 void *xmalloc(size_t size)
