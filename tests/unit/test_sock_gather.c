@@ -426,6 +426,22 @@ static void test_gone_peer(void **state)
         }
 }
 
+/* Likewise where the last slice found no place, and so found the peer gone. */
+static void test_gone_peer_when_full(void **state)
+{
+    struct world *w = open_world(STREAM);
+    close(w->a.peer);
+    w->a.peer = -1;
+    for (size_t i = 0; i <= GATHER_SLICES; i++)
+        lend(w, &w->a, i * LENT, LENT);
+    assert_null(loop_gather(w->loop)->owner);
+    assert_int_equal(sock_queued(w->a.sock), 0);
+    turn(w);
+    assert_int_equal(sock_queued(w->a.sock), 0);
+    assert_int_equal(w->a.sent, 1);
+    close_world(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,7 +449,7 @@ int main(void)
         cmocka_unit_test(test_next_reader), cmocka_unit_test(test_pair),
         cmocka_unit_test(test_full_kernel), cmocka_unit_test(test_endings),
         cmocka_unit_test(test_unsend),      cmocka_unit_test(test_leave),
-        cmocka_unit_test(test_gone_peer),
+        cmocka_unit_test(test_gone_peer),   cmocka_unit_test(test_gone_peer_when_full),
     };
     return cmocka_run_group_tests_name("sock_gather", tests, NULL, NULL);
 }
