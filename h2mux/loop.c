@@ -11,7 +11,7 @@ enum {
 
 struct loop {
     struct event_base *base; /* owned */
-    struct list_node deferred, flushes, frames, reaped, adopted;
+    struct list_node deferred, dear, flushes, frames, reaped, adopted;
     struct list_node soon, later; /* of loop_later: since the last tick, before it */
     struct timer tick;            /* armed while either holds any */
     unsigned releases;            /* of connections since memory was looked at */
@@ -29,6 +29,7 @@ enum {
     TICK_MS = 250,
     RELEASES_MANY = 256,
     SETTLE_MS = 5000,
+    DEAR_US = 1000,      /* of a turn */
     TIMER_SLACK_US = 500 /* an event that comes so early has come */
 };
 
@@ -48,6 +49,7 @@ struct loop *loop_new(void)
     struct loop *l = xcalloc(1, sizeof(*l));
     l->base = base;
     list_init(&l->deferred);
+    list_init(&l->dear);
     list_init(&l->flushes);
     list_init(&l->frames);
     buf_init(&l->out, LOOP_OUT);
@@ -77,6 +79,19 @@ static void run_deferred(struct loop *l)
     for (struct list_node *n; (n = list_pop(&l->deferred)) != NULL;)
         list_push(&round, n);
     run_tasks(&round);
+}
+
+/* One at least, or they would wait for ever. */
+static void run_dear(struct loop *l)
+{
+    struct list_node *n = list_pop(&l->dear);
+    uint64_t until = n != NULL ? clock_now_us() + DEAR_US : 0;
+    while (n != NULL) {
+        struct task *t = CONTAINER_OF(n, struct task, node);
+        l->now_us = 0;
+        t->run(t->user);
+        n = clock_now_us() < until ? list_pop(&l->dear) : NULL;
+    }
 }
 
 /* Sockets first: what they send gives credit back, which then leaves with everything else. */
@@ -116,7 +131,8 @@ void loop_free(struct loop *l)
 static void loop_turn(struct loop *l)
 {
     int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
-    if (!list_empty(&l->deferred) || !list_empty(&l->flushes) || !list_empty(&l->frames))
+    if (!list_empty(&l->deferred) || !list_empty(&l->dear) || !list_empty(&l->flushes) ||
+        !list_empty(&l->frames))
         flags = EVLOOP_NONBLOCK;
     l->turning = true;
     l->turns++;
@@ -124,6 +140,7 @@ static void loop_turn(struct loop *l)
     event_base_loop(l->base, flags);
     l->now_us = 0;
     run_deferred(l);
+    run_dear(l);
     run_flushes(l);
     run_reaped(l);
     l->turning = false;
@@ -186,6 +203,12 @@ void loop_defer(struct loop *l, struct task *t)
 {
     if (!list_linked(&t->node))
         list_push(&l->deferred, &t->node);
+}
+
+void loop_defer_dear(struct loop *l, struct task *t)
+{
+    if (!list_linked(&t->node))
+        list_push(&l->dear, &t->node);
 }
 
 void loop_flush(struct loop *l, struct task *t)

@@ -86,6 +86,9 @@ static inline void task_init(struct task *t, void (*run)(void *user), void *user
     *t = (struct task){.run = run, .user = user};
 }
 void loop_defer(struct loop *l, struct task *t); /* nothing when it is queued already */
+/* Likewise, for what takes as long as many requests do (a handshake): a turn runs as many as fit in
+ * a millisecond, so that a crowd of them keeps nobody else waiting. */
+void loop_defer_dear(struct loop *l, struct task *t);
 void loop_flush(struct loop *l, struct task *t); /* likewise */
 void loop_frame(struct loop *l, struct task *t); /* likewise */
 /* Runs once, a quarter to half a second from now: for checks that most often turn out not to be

@@ -21,6 +21,7 @@ enum { PEEK_CHUNK = 16384 };
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 static void run_ready(void *user);
+static void run_shake(void *user);
 static void run_check(void *user);
 const struct sock_ops sock_no_ops;
 
@@ -36,6 +37,7 @@ struct sock *sock_alloc(struct loop *l, int fd)
     buf_init(&s->unread, SOCK_RX_CHUNK + SOCK_PAIR_ROOM);
     buf_init(&s->early, SIZE_MAX / 2);
     task_init(&s->ready, run_ready, s);
+    task_init(&s->shake, run_shake, s);
     task_init(&s->flush, sock_run_flush, s);
     task_init(&s->check, run_check, s);
     return s;
@@ -369,6 +371,13 @@ static void run_ready(void *user)
     if (s->state == SOCK_OPEN)
         tell_readable(s);
     else if (s->state == SOCK_HANDSHAKING && !s->failed)
+        loop_defer_dear(s->loop, &s->shake);
+}
+
+static void run_shake(void *user)
+{
+    struct sock *s = user;
+    if (s->state == SOCK_HANDSHAKING && !s->failed)
         sock_handshake(s);
 }
 
@@ -528,6 +537,7 @@ void sock_close(struct sock *s)
         return;
     s->state = SOCK_CLOSED;
     task_cancel(&s->ready);
+    task_cancel(&s->shake);
     task_cancel(&s->flush);
     task_cancel(&s->check);
     sock_finish_cancel(s);

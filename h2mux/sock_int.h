@@ -34,15 +34,15 @@ struct sock {
     uint64_t tx_total;
     int failed; /* enum err that reads return from now on; 0 */
     struct event event;
-    const struct sock_ops *ops; /* static */
-    void *user;                 /* borrowed */
-    struct buf rx, tx;          /* raw octets */
-    struct buf unread;          /* put back by a reader */
-    struct buf early;           /* written before the handshake was through */
-    SSL *ssl;                   /* owned; NULL: plain */
-    struct sock *pair;          /* weak: the other end in memory */
-    struct finish *finish;      /* owned; set by sock_finish */
-    struct task ready, flush, check;
+    const struct sock_ops *ops;             /* static */
+    void *user;                             /* borrowed */
+    struct buf rx, tx;                      /* raw octets */
+    struct buf unread;                      /* put back by a reader */
+    struct buf early;                       /* written before the handshake was through */
+    SSL *ssl;                               /* owned; NULL: plain */
+    struct sock *pair;                      /* weak: the other end in memory */
+    struct finish *finish;                  /* owned; set by sock_finish */
+    struct task ready, shake, flush, check; /* shake: the handshake goes on */
     struct sockaddr_storage peer;
     struct reap reap;
 };

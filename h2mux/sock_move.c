@@ -5,6 +5,7 @@ void sock_leave(struct sock *s)
 {
     sock_gather_settle(s);
     task_cancel(&s->ready);
+    task_cancel(&s->shake);
     task_cancel(&s->flush);
     task_cancel(&s->check);
     event_del(&s->event);

@@ -104,6 +104,56 @@ static void test_order(void **state)
     close_world(w);
 }
 
+enum { DEAR_US = 3000 }; /* more than a turn gives to all of them */
+
+static void run_dear(void *user)
+{
+    uint64_t end = clock_now_us() + DEAR_US;
+    note(user, 'h');
+    while (clock_now_us() < end)
+        continue;
+}
+
+static void run_cheap(void *user)
+{
+    note(user, 'l');
+}
+
+/* A letter a turn. */
+static void run_turn(void *user)
+{
+    struct world *w = user;
+    note(w, 'd');
+    if (w->more-- > 0)
+        loop_defer(w->loop, &w->tasks[3]);
+    else
+        loop_stop(w->loop);
+}
+
+/* Of what is dear one a turn, if that is all there is time for; the others run in between, and what
+ * is left needs no event to be gone on with. */
+static void test_dear(void **state)
+{
+    struct world *w = open_world();
+    task_init(&w->tasks[0], run_dear, w);
+    task_init(&w->tasks[1], run_dear, w);
+    task_init(&w->tasks[2], run_cheap, w);
+    task_init(&w->tasks[3], run_turn, w);
+    w->more = 3;
+    for (size_t i = 0; i < TASKS - 1; i++) {
+        loop_defer_dear(w->loop, &w->tasks[i]);
+        loop_defer_dear(w->loop, &w->tasks[i]);
+    }
+    loop_defer(w->loop, &w->tasks[3]);
+    loop_run(w->loop);
+    assert_string_equal(w->log, "dhdhdld");
+    loop_defer_dear(w->loop, &w->tasks[0]);
+    task_cancel(&w->tasks[0]);
+    one_turn(w, run_stop);
+    assert_string_equal(w->log, "dhdhdld.");
+    close_world(w);
+}
+
 static void run_again(void *user)
 {
     struct world *w = user;
@@ -527,6 +577,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_dear),
         cmocka_unit_test(test_deferring_again),
         cmocka_unit_test(test_flushing_again),
         cmocka_unit_test(test_frames_follow_flushes),
