@@ -115,6 +115,11 @@ fuzz: ## run each fuzzer, or NAME alone, for T=60 seconds (clang): tests/fuzz/RE
 	$(Q)tests/support/deps.sh build fuzz
 	$(Q)tests/fuzz/run.sh $(T) $(NAME)
 
+soak: ## everything at once for T=1800 seconds, clients killed all the time; judges answers, memory and descriptors: tests/soak/README.md
+	$(Q)tests/support/deps.sh build demo test
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)ONEPORT_BIN=$(BIN) ONEPORT_VARIANT=$(VARIANT) tests/soak/run $(if $(filter command line,$(origin T)),$(T),1800)
+
 coverage: ## replay the fuzzers' corpora and print the lines of each parser that they reach
 	$(Q)tests/support/deps.sh build
 	$(Q)tests/fuzz/coverage.sh
@@ -169,7 +174,7 @@ help: ## list targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: rules all bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz coverage lint layers \
+.PHONY: rules all soak bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz coverage lint layers \
         format install clean help \
         perf-smoke perf-baseline
 .SECONDARY:

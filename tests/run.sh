@@ -2,7 +2,7 @@
 # Builds and tests each VARIANT given, and ends with one line: N passed, N failed[, N skipped].
 #   run.sh release asan        FULL=1: also the tests marked full, every offset, documented defaults
 # Per variant: unit tests, the fuzzers' corpora, then the integration tests with the real programs. Release alone: instructions are
-# counted, and the benchmark has a smoke run. At the end each fuzzer runs for FUZZ_SMOKE=10 seconds (0: none).
+# counted, and the benchmark has a smoke run; the sanitized ones have a short soak. At the end each fuzzer runs for FUZZ_SMOKE=10 seconds (0: none).
 set -u
 cd "$(dirname "$0")/.."
 passed=0 failed=0 skipped=0
@@ -107,6 +107,7 @@ run_variant() { # VARIANT
     say "$variant: integration tests"
     run_integration "$variant" "$bin"
     [ "$variant" != release ] || check bench-smoke make --no-print-directory bench-smoke # whether it works; judges no figures
+    [ "$variant" = release ] || check "$variant-soak-smoke" env ONEPORT_BIN="$bin" ONEPORT_VARIANT="$variant" tests/soak/run 8
 }
 
 mkdir -p "$logs"
