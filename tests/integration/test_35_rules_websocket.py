@@ -8,23 +8,10 @@ from support.origins import accept_websocket, answer_upgrade, reply
 from support.programs import SLOW
 from support.viewer import Viewer, head
 from support.wait import wait_until
+from support.websocket_frames import split as frames
 from support.websocket_viewer import ACCEPT, HANDSHAKE
 
 CLOSE_1012 = (1012).to_bytes(2, "big")
-
-
-def frames(data):
-    """[(first octet, payload)] of unmasked frames shorter than 64 KiB, and what is left of the last one."""
-    found = []
-    while len(data) >= 2:
-        length, at = data[1], 2
-        if length == 126:
-            length, at = int.from_bytes(data[2:4], "big"), 4
-        if len(data) < at + length:
-            break
-        found.append((data[0], data[at : at + length]))
-        data = data[at + length :]
-    return found, data
 
 
 def without(name):
