@@ -43,7 +43,7 @@ line() {
 command -v node >/dev/null || skip "no node"
 command -v npm >/dev/null || skip "no npm"
 if ! grep -qs "\"version\": \"$version\"" "$work/node_modules/ws/package.json"; then
-    npm install --prefix "$work" --no-audit --no-fund --ignore-scripts --silent "ws@$version" >"$work/npm.log" 2>&1 ||
+    npm install --prefix "$work" --no-audit --no-fund --ignore-scripts --fetch-retries=1 --fetch-retry-mintimeout=1000 --silent "ws@$version" >"$work/npm.log" 2>&1 ||
         skip "npm cannot get ws@$version"
 fi
 export WS_MODULES="$work"
