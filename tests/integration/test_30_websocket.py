@@ -317,6 +317,26 @@ def test_what_is_said_behind_a_fin_may_be_long(server, shared):
 
 
 @pytest.mark.rule("W7")
+@pytest.mark.parametrize("size", [4, 400000])
+def test_a_viewer_talks_on_behind_the_fin_of_the_origin(server, shared, size):
+    last, heard = pattern.pattern(size), []
+
+    def serve(connection):
+        accept_websocket(connection)
+        connection.socket.shutdown(sockets.SHUT_WR)
+        heard.append(connection.rest())  # until the viewer's FIN
+
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/", shared(serve).host, *HANDSHAKE))
+        assert viewer.response().status == 101
+        assert viewer.rest() == b""
+        viewer.send(last)
+        viewer.socket.shutdown(sockets.SHUT_WR)
+        wait_until(lambda: heard, what="the viewer's FIN at the origin")
+    assert heard == [last]
+
+
+@pytest.mark.rule("W7")
 def test_reset_of_the_origin_is_no_orderly_end(server, shared):
     def serve(connection):
         accept_websocket(connection)
