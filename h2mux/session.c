@@ -235,7 +235,9 @@ static void on_readable(void *user)
         if (len > 0)
             feed(s, loop_scratch(s->loop), len);
     }
-    if (end <= 0 && end != ERR_AGAIN)
+    if (end == ERR_ABUSE)
+        h2_session_end(s, ERR_ABUSE, 0, "TLS KeyUpdate", false);
+    else if (end <= 0 && end != ERR_AGAIN)
         h2_session_end(s, end == 0 ? ERR_EOF : (int)end, 0,
                        end == 0 ? "closed by the peer" : err_text((int)end), false);
 }

@@ -61,7 +61,8 @@ bool sock_is_tls(const struct sock *s);
 void sock_read_ahead(struct sock *s);
 
 /* > 0 octets; 0: the peer ended its direction in order; ERR_AGAIN; ERR_TRUNCATED (TLS without
- * close_notify), ERR_RESET, ERR_IO, ERR_TLS. */
+ * close_notify), ERR_RESET, ERR_IO, ERR_TLS; ERR_ABUSE: TLS without end, more than 32 KeyUpdates
+ * (or attempts to renegotiate) in a minute. */
 ssize_t sock_read(struct sock *s, void *to, size_t cap) MUSTCHECK;
 /* TLS: what sock_read gives at most of one record, and at once when there is room for so much (RFC
  * 8446 5.1). */

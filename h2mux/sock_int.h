@@ -32,6 +32,8 @@ struct sock {
     bool tx_broken; /* a write failed: what is written vanishes */
     bool sent;      /* octets left since on_sent was called */
     uint64_t tx_total;
+    unsigned rekeys; /* TLS: handshake messages behind the handshake, since: */
+    uint64_t rekeys_since_us;
     int failed; /* enum err that reads return from now on; 0 */
     struct event event;
     const struct sock_ops *ops;             /* static */

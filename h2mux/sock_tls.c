@@ -1,6 +1,9 @@
 /* sock_tls.c - TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and never
  * sees the descriptor.
  *
+ * A handshake message behind the handshake costs its sender next to nothing and us a new key, and
+ * in TLS 1.2 an alert: what comes of them in a minute is bounded.
+ *
  * Writing never blocks (the BIO takes everything), so SSL_write is never repeated; reading starves
  * until raw octets come. */
 #include "sock_int.h"
@@ -14,7 +17,9 @@ enum {
     RECORD_OVERHEAD = 64, /* its head, tag and content type, with room to spare */
     RECORD_FULL = SOCK_RECORD_MAX + 22,
     TX_BULK = 144 * 1024,
-    READ_AHEAD = 4 * RECORD_FULL + 3 /* four full records, and what OpenSSL aligns by */
+    READ_AHEAD = 4 * RECORD_FULL + 3, /* four full records, and what OpenSSL aligns by */
+    REKEYS_MAX = 32,                  /* messages behind the handshake in REKEYS_US; see below */
+    REKEYS_US = 60 * 1000 * 1000
 };
 
 static int bio_write(BIO *bio, const char *data, int len)
@@ -48,6 +53,8 @@ static int bio_read(BIO *bio, char *to, int cap)
 {
     struct sock *s = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    if (s->failed)
+        return -1; /* no more of it is worth decrypting */
     if (buf_len(&s->rx) > 0)
         return (int)sock_rx_take(s, to, (size_t)cap);
     bool direct = s->reads_ahead && s->fd >= 0;
@@ -89,6 +96,27 @@ __attribute__((destructor)) static void bio_method_free(void)
     BIO_meth_free(bio_method);
 }
 
+/* What came behind the handshake: KeyUpdate, a server's session tickets (two, as a rule), and in
+ * TLS 1.2 what asks to renegotiate, which OpenSSL answers with an alert. */
+static void count_rekey(struct sock *s)
+{
+    uint64_t now = loop_now_us(s->loop);
+    if (s->rekeys == 0 || now - s->rekeys_since_us >= REKEYS_US) {
+        s->rekeys = 0;
+        s->rekeys_since_us = now;
+    }
+    if (++s->rekeys > REKEYS_MAX && s->failed == 0)
+        s->failed = ERR_ABUSE;
+}
+
+static void on_message(int written, int version, int type, const void *octets, size_t len, SSL *ssl,
+                       void *user)
+{
+    struct sock *s = user;
+    if (!written && type == SSL3_RT_HANDSHAKE && s->state == SOCK_OPEN)
+        count_rekey(s);
+}
+
 int sock_start_tls(struct sock *s, struct tls *t, const char *host)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -102,6 +130,8 @@ int sock_start_tls(struct sock *s, struct tls *t, const char *host)
     BIO_set_data(bio, s);
     s->ssl = ssl;
     SSL_set_bio(s->ssl, bio, bio);
+    SSL_set_msg_callback(s->ssl, on_message);
+    SSL_set_msg_callback_arg(s->ssl, s);
     s->starved = false;
     if (s->state == SOCK_OPEN) {
         s->state = SOCK_HANDSHAKING;
@@ -160,13 +190,13 @@ ssize_t sock_tls_read(struct sock *s, void *to, size_t cap)
 {
     size_t n = 0;
     forget_errors();
-    if (SSL_read_ex(s->ssl, to, cap, &n) == 1)
+    if (SSL_read_ex(s->ssl, to, cap, &n) == 1 && s->failed == 0)
         return (ssize_t)n;
     int why = SSL_get_error(s->ssl, 0);
     s->starved = true;
-    if (why == SSL_ERROR_WANT_READ)
+    if (why == SSL_ERROR_WANT_READ && s->failed == 0)
         return ERR_AGAIN;
-    if (why == SSL_ERROR_ZERO_RETURN)
+    if (why == SSL_ERROR_ZERO_RETURN && s->failed == 0)
         return 0;
     if (s->failed == 0)
         s->failed = cut_off() ? ERR_TRUNCATED : ERR_TLS;
