@@ -133,11 +133,12 @@ class Program:
 class Server:
     """oneportd for the base domain `localhost`, one listener that does everything. The port stays the same over restarts."""
 
-    def __init__(self, directory, certificate, *options, drain="2s"):
+    def __init__(self, directory, certificate, *options, drain="2s", env=None):
         self.directory = pathlib.Path(directory)
         self.certificate = certificate
         self.options = options
         self.drain = drain
+        self.env = env
         self.port = 0
         self.start()
 
@@ -146,7 +147,7 @@ class Server:
                 "--cert", self.certificate.cert, "--key", self.certificate.key,
                 "--state-dir", self.directory / "state", "--access-log", self.directory / "access.log",
                 "--drain-timeout", self.drain, *self.options]
-        self.program = Program(argv, self.directory, "oneportd")
+        self.program = Program(argv, self.directory, "oneportd", env=self.env)
         self.port = int(self.program.wait_output(r"listening.*addr=\S*?:(\d+)").group(1))
         return self
 
@@ -192,20 +193,22 @@ class Server:
 class Client:
     """oneport sharing @origin (anything its last argument may be; None when an option says it) with @server. Its tickets outlive restarts of it."""
 
-    def __init__(self, server, origin, directory, *options, name=None, url=None, wait=True, state=None):
-        """@state is another Client's state, that is its tickets; by default it has its own."""
+    def __init__(self, server, origin, directory, *options, name=None, url=None, wait=True, state=None, env=None, within=()):
+        """@state is another Client's state, that is its tickets; by default it has its own. @within: words of a command that
+        becomes the program that follows it."""
         self.server = server
         self.directory = pathlib.Path(directory)
         self.state = state or self.directory / "client-state"
         where = ["-h", url or server.url, "--ca", server.certificate.ca]
         asked = ["-s", name] if name else []
-        self.argv = [BIN / "oneport", *where, *asked, *options, *([] if origin is None else [origin])]
+        self.argv = [*within, BIN / "oneport", *where, *asked, *options, *([] if origin is None else [origin])]
+        self.env = {"XDG_STATE_HOME": self.state, **(env or {})}
         self.program = None
         self.name = name
         self.start(wait)
 
     def start(self, wait=True):
-        self.program = Program(self.argv, self.directory, "oneport", env={"XDG_STATE_HOME": self.state})
+        self.program = Program(self.argv, self.directory, "oneport", env=self.env)
         if wait:
             self.wait_up()
         return self
@@ -274,6 +277,12 @@ def stable(measure, deadline_s=10.0, still_s=0.3):
         if now != value:
             value, since = now, time.monotonic()
     return value
+
+
+def peers(program):
+    """Addresses (IPv4) that a Program is connected to."""
+    remote = (int(end.partition(":")[0], 16) for _, end in _established(program.pid) if len(end) == 13)
+    return {socket.inet_ntoa(address.to_bytes(4, "little")) for address in remote}
 
 
 def _established(pid):

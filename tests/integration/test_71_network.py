@@ -1,0 +1,153 @@
+"""A network that fails without a word: rows 2 and 30 of http-rules 3, and the small segments of row 28. The programs live in namespaces
+of their own, between them a router that loses what it is told to lose."""
+
+import contextlib
+import hashlib
+import time
+
+import pytest
+from support import netns, pattern
+from support.netns import DEAD, DEAD6, DEAD6_TOO, DEAD_TOO, OTHER, SERVER, TO_CLIENT, TO_SERVER, Network
+from support.programs import SLOW, peers
+from support.viewer import Viewer, fetch, head
+from support.wait import wait_until
+
+PORT = 8443  # in a namespace of its own every port is free
+NAME = "tunnel.test"
+MIB = 1 << 20
+
+pytestmark = pytest.mark.skipif(netns.missing() is not None, reason=str(netns.missing()))
+
+
+@pytest.fixture(scope="module")
+def certificate(authority):
+    return authority.issue("network", NAME)
+
+
+class Apart:
+    """A server and a client with the network between them. The client finds the server by a name, whose addresses are the test's."""
+
+    def __init__(self, net, directory):
+        self.net = net
+        self.hosts = directory / "hosts"
+        self.multi = directory / "host.conf"
+        self.multi.write_text("multi on\n")  # every line of a name counts
+        self.resolve_to(SERVER)
+
+    def resolve_to(self, *addresses):
+        self.hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {NAME}\n" for address in addresses))
+
+    @property
+    def within(self):
+        """A file system in which these are the files of /etc, for one program."""
+        mount = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/host.conf && shift 2 && exec "$@"'
+        return ("unshare", "--mount", "sh", "-c", mount, "sh", self.hosts, self.multi)
+
+    def viewer(self, path="/echo"):
+        """Beside the server."""
+        with self.net.server.inside():
+            viewer = Viewer(self.server.port, timeout_s=60)
+        viewer.send(head("GET", path, f"{self.client.name}.{NAME}"))
+        return viewer
+
+    def status(self):
+        with self.viewer() as viewer:
+            return viewer.response().status
+
+
+@pytest.fixture
+def apart(ended, new_server, new_client, new_origin, tmp_path):
+    """apart(): Apart. @both: options of both programs."""
+
+    def start(*both, mtu=None, addresses=(SERVER,)):
+        apart = Apart(ended.enter_context(contextlib.closing(Network(mtu))), tmp_path)
+        apart.resolve_to(*addresses)
+        with apart.net.server.inside():
+            apart.server = new_server("--domain", NAME, "--listen", f"{SERVER}:{PORT}", "--listen", f"{OTHER}:{PORT}", *both)
+        with apart.net.client.inside():
+            url = f"https://{NAME}:{PORT}"
+            apart.client = new_client(new_origin().port, *both, server=apart.server, url=url, within=apart.within)
+        return apart
+
+    return start
+
+
+# ---- row 2 ----
+def part(apart, lost, load, server_s, client_s, longer_s=0.0):
+    """Both ends notice in time that nothing arrives any more, and find each other soon after it does again."""
+    with contextlib.ExitStack() as stack:
+        if load:
+            stack.enter_context(apart.viewer("/hang"))
+            apart.download = stack.enter_context(apart.viewer(f"/bytes/{1 << 30}"))
+            apart.download.exactly(MIB)
+        apart.net.lose(*lost)
+        start = time.monotonic()
+        noticed = {}
+        apart.server.wait_log(rf"link_lost name={apart.client.name} .*", server_s / SLOW + 1)
+        noticed["server"] = time.monotonic() - start
+        apart.client.program.wait_output("trying again", client_s / SLOW + 1)
+        noticed["client"] = time.monotonic() - start
+        time.sleep(longer_s)  # time itself is under test: how late the next try is after that
+        apart.net.heal()
+        start = time.monotonic()
+        apart.server.wait_link(apart.client.name, 2, 10)
+        back = time.monotonic() - start
+    print(f"noticed {noticed}, back after {back:.2f} s")
+    assert noticed["server"] <= server_s and noticed["client"] <= client_s
+    assert back <= 5 * SLOW
+    assert apart.status() == 200
+    assert apart.client.program.stdout == f"your url is: {apart.client.url}\n"  # the one URL, said once
+
+
+EACH = {"both ways": (*TO_SERVER, *TO_CLIENT), "to the client": TO_CLIENT, "to the server": TO_SERVER}
+
+
+@pytest.mark.parametrize("lost,load", [("both ways", True), ("to the client", False), ("to the server", True)])
+def test_row_2_a_network_that_loses_everything(apart, lost, load):
+    part(apart("--keepalive", "500ms"), EACH[lost], load, 2.0 * SLOW, 2.0 * SLOW)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("load", [True, False], ids=["load", "idle"])
+@pytest.mark.parametrize("lost", EACH)
+def test_row_2_with_the_documented_times(apart, lost, load):
+    """15 s of silence and 10 s for PING; 5 s and 5 s for a server that waits for an answer."""
+    part(apart(), EACH[lost], load, 10 if load else 30, 30, longer_s=10)
+
+
+# ---- row 30 ----
+def test_row_30_every_address_of_the_server_is_tried(apart):
+    """One that does not answer costs 250 ms, at the register call and at the attach."""
+    start = time.monotonic()
+    apart = apart(addresses=(DEAD6, DEAD, DEAD6_TOO, DEAD_TOO, SERVER))
+    took = time.monotonic() - start
+    assert apart.status() == 200
+    assert 2 * 0.25 <= took <= 2 * 4 * 0.25 + 1.0 * SLOW, took
+
+
+def test_row_30_an_address_that_has_changed_is_found(apart):
+    """The name is looked up anew at each try: the server that has moved is found as soon as the old link is dead."""
+    apart = apart("--keepalive", "500ms")
+    assert peers(apart.client.program) == {SERVER}
+    apart.resolve_to(DEAD6, OTHER)
+    apart.net.lose(SERVER)
+    start = time.monotonic()
+    apart.server.wait_link(apart.client.name, 2, 10)
+    took = time.monotonic() - start
+    assert took <= (1.0 + 0.25 + 1.0) * SLOW, took  # keepalive and PING, the dead address, the pause before a try
+    wait_until(lambda: peers(apart.client.program) == {OTHER}, what="the new address alone")
+    assert apart.status() == 200
+
+
+# ---- row 28 ----
+def test_row_28_small_segments(apart):
+    """Packets of 252 octets on every hop: bodies of both directions arrive as they were sent."""
+    apart = apart(mtu=252)
+    before = apart.net.passed()
+    with apart.net.server.inside():
+        host = f"{apart.client.name}.{NAME}"
+        down = fetch(apart.server.port, host, f"/bytes/{MIB}")
+        up = fetch(apart.server.port, host, "/upload", method="POST", body=pattern.pattern(MIB))
+    assert hashlib.sha256(down.body).hexdigest() == pattern.digest(MIB) == up.json()["sha256"]
+    assert apart.net.passed() - before > 2 * MIB / 252
