@@ -319,8 +319,10 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
     task_cancel(&s->flush);
     task_cancel(&s->end);
     timer_stop(&s->timer);
-    if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT ||
-        err == ERR_TLS || err == ERR_TRUNCATED)
+    if (err == ERR_TIMEOUT && code == NGHTTP2_NO_ERROR)
+        sock_abort(s->sock); /* a FIN would wait behind what the peer does not acknowledge */
+    else if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT ||
+             err == ERR_TLS || err == ERR_TRUNCATED)
         sock_close(s->sock);
     else
         last_words(s, code);

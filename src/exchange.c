@@ -8,7 +8,7 @@
 
 enum { QUEUE_MS = 1000, PROBE_AFTER_MS = 5000, PROBE_MS = 5000, LOOK_AGAIN_MS = 1000 };
 
-static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet);
+static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet, uint64_t probe_at);
 static void on_timer(void *user);
 static void on_link(struct waiter *w, struct link *l);
 static void on_gone(struct waiter *w);
@@ -219,7 +219,7 @@ void exchange_arm(struct exchange *x)
         ms = x->queued ? QUEUE_MS : c->hold_ms;
         break;
     case EXCHANGE_OPEN:
-        ms = next_look_ms(x, 0);
+        ms = next_look_ms(x, 0, PROBE_AFTER_MS);
         break;
     case EXCHANGE_STREAMING:
         ms = c->idle_timeout_ms;
@@ -371,10 +371,10 @@ static bool viewer_owes_body(const struct exchange *x)
 }
 
 /* Until the first of what may be due: the probe, the origin's time, the viewer's. */
-static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet)
+static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet, uint64_t probe_at)
 {
     const struct config *c = x->worker->server->config;
-    uint64_t due = x->probed ? UINT64_MAX : PROBE_AFTER_MS;
+    uint64_t due = x->probed ? UINT64_MAX : probe_at;
     if (c->origin_timeout_ms != 0 && c->origin_timeout_ms < due)
         due = c->origin_timeout_ms;
     if (uploading(x) && c->idle_timeout_ms < due)
@@ -398,11 +398,13 @@ static void time_head(struct exchange *x)
         exchange_fail(x, FAIL_RESPONSE_TIMEOUT);
         return;
     }
+    uint64_t probe_at = PROBE_AFTER_MS;
     if (!x->probed && quiet >= PROBE_AFTER_MS) {
-        x->probed = true;
-        link_probe(x->link, PROBE_MS);
+        uint64_t wait = link_probe(x->link, PROBE_AFTER_MS, PROBE_MS);
+        x->probed = wait == 0;
+        probe_at = quiet + wait;
     }
-    timer_arm(&x->timer, next_look_ms(x, quiet));
+    timer_arm(&x->timer, next_look_ms(x, quiet, probe_at));
 }
 
 static void time_idle(struct exchange *x, uint64_t limit_ms)

@@ -243,11 +243,13 @@ void link_stream_done(struct link *l, bool websocket)
         l->websockets--;
 }
 
-void link_probe(struct link *l, uint64_t ms)
+uint64_t link_probe(struct link *l, uint64_t quiet_ms, uint64_t ms)
 {
     uint64_t quiet_us = loop_now_us(l->worker->loop) - h2_session_last_rx_us(l->session);
-    if (quiet_us >= ms * 1000)
-        h2_session_probe(l->session, ms);
+    if (quiet_us < quiet_ms * 1000)
+        return quiet_ms - quiet_us / 1000;
+    h2_session_probe(l->session, ms);
+    return 0;
 }
 
 /* ---- by the tunnel
