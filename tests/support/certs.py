@@ -17,8 +17,8 @@ class Authority:
         self.key = self.directory / "ca.key"
         _openssl("req", "-x509", *KEY, "-days", "2", "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.cert)
 
-    def issue(self, label, *names):
-        """A Certificate for DNS names and addresses ("IP:127.0.0.1")."""
+    def issue(self, label, *names, at=None):
+        """A Certificate for DNS names and addresses ("IP:127.0.0.1"), good for two days from now on, or from @at on ("-5d")."""
         stem = self.directory / label
         request, extensions = stem.with_suffix(".csr"), stem.with_suffix(".ext")
         cert, key = stem.with_suffix(".crt"), stem.with_suffix(".key")
@@ -27,7 +27,7 @@ class Authority:
         subject = "/CN=" + names[0].rpartition(":")[2]
         _openssl("req", *KEY, "-subj", subject, "-keyout", key, "-out", request)
         _openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", "2",
-                 "-extfile", extensions, "-out", cert)
+                 "-extfile", extensions, "-out", cert, before=["faketime", "-f", at] if at else [])
         return Certificate(cert, key, self.cert)
 
 
@@ -48,6 +48,6 @@ class Certificate:
         return context
 
 
-def _openssl(*arguments):
-    result = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True)
+def _openssl(*arguments, before=()):
+    result = subprocess.run([*before, "openssl", *map(str, arguments)], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
