@@ -486,6 +486,32 @@ static void test_every_end_at_every_stage(void **state)
         }
 }
 
+static bool no_links(void *user)
+{
+    return list_empty(&((struct world *)user)->worker->links);
+}
+
+/* A request may ask too soon: then it is told when to ask again, not that it has. */
+static void test_probe(void **state)
+{
+    struct world *w = world_new("4s");
+    struct link *l = reach(w, OPEN);
+    uint64_t wait = link_probe(l, 60000, 50);
+    assert_in_range(wait, 1, 60000);
+    settle(w);
+    assert_false(no_links(w));
+    assert_int_equal(link_probe(l, 0, 1000), 0); /* the client answers that */
+    settle(w);
+    assert_false(no_links(w));
+    for (int i = 0; i < 2; i++)
+        sock_pause(w->relay.ends[i]);
+    uint64_t start = clock_now_us();
+    assert_int_equal(link_probe(l, 0, 50), 0);
+    turns_until(w->worker->loop, no_links, w);
+    assert_true(clock_now_us() - start >= 50 * 1000);
+    world_free(w);
+}
+
 static bool viewer_heard_close(void *user)
 {
     return has(&((struct world *)user)->viewer, "\x88") && viewer_done(user);
@@ -533,6 +559,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_link_cut_after_any_octet),
         cmocka_unit_test(test_every_end_at_every_stage),
+        cmocka_unit_test(test_probe),
         cmocka_unit_test(test_websocket_of_a_cut_link_gets_1012),
         cmocka_unit_test(test_queued_answers_outlive_the_viewers_fin),
     };
