@@ -281,6 +281,13 @@ static void near_head(void *exchange, struct leg *leg, struct message *m, bool e
     /* a stream of ours is handed over with its head: none follows */
 }
 
+static uint64_t near_taken(void *exchange, struct leg *leg)
+{
+    struct exchange *x = exchange;
+
+    return x->far ? leg_taken(x->far) : 0;
+}
+
 const struct leg_events exchange_near_events = {
     .on_head = near_head,
     .on_body = near_body,
@@ -288,6 +295,7 @@ const struct leg_events exchange_near_events = {
     .on_trailers = near_trailers,
     .on_sent = near_sent,
     .on_reset = near_reset,
+    .on_taken = near_taken,
 };
 
 /* Behind the head, what came of the body meanwhile. */

@@ -189,6 +189,12 @@ static void leg_want_body(struct leg *leg)
     h1_conn_start_body(h1_conn_of(leg));
 }
 
+static uint64_t leg_taken_by_peer(struct leg *leg)
+{
+    const struct h1_conn *c = CONTAINER_OF(leg, struct h1_conn, leg);
+    return h1_conn_closed(c) ? 0 : sock_taken(c->sock);
+}
+
 const struct leg_ops h1_leg_ops = {
     .head = leg_head,
     .body = leg_body,
@@ -196,4 +202,5 @@ const struct leg_ops h1_leg_ops = {
     .want_body = leg_want_body,
     .credit = leg_credit,
     .reset = leg_reset,
+    .taken = leg_taken_by_peer,
 };

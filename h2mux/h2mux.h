@@ -8,6 +8,7 @@
 #define H2MUX_H2MUX_H
 
 #include "h2mux/leg.h"
+#include "h2mux/memory.h"
 #include "h2mux/sock.h"
 
 struct h2_session;
@@ -33,8 +34,10 @@ struct h2_options {
     uint64_t ping_timeout_ms;     /* then dead after that long without any octet: 10 s */
     uint64_t settings_timeout_ms; /* dead without the peer's SETTINGS: 10 s */
     uint64_t buffer_limit;        /* the link's memory budget: 32 MiB */
-    uint64_t stall_ms; /* over 3/4 of the budget, a stream whose octets have not moved for so long
-                          is reset: 10 s */
+    struct memory_share *memory;  /* borrowed, outlives the session: the same rules for the whole
+                                     process; NULL: none */
+    uint64_t stall_ms; /* over 3/4 of either budget, a stream of which no octet was taken for so
+                          long is reset, the longest first: 10 s */
     uint64_t reset_burst, reset_rate; /* OPENER: RST_STREAM frames sent; 0: not limited */
 };
 
@@ -49,6 +52,9 @@ struct h2_session_ops {
     void (*on_room)(void *user); /* one more may be opened: a stream has closed, or the peer's
                                     limits are others; may be NULL */
     void (*on_idle)(void *user); /* the last open stream has closed; may be NULL */
+    /* Memory is short: a stream goes that has stood still for @stalled_ms and held @octets; may be
+     * NULL. */
+    void (*on_evicted)(void *user, uint64_t stalled_ms, uint64_t octets);
     /* Over; every stream had its on_reset before. The owner drops its pointer: the session frees
      * itself. */
     void (*on_closed)(void *user, int err, const char *reason);

@@ -45,6 +45,9 @@ struct leg_ops {
      * they need not be copied there. NULL, or no such op: nowhere. Good until the leg is next
      * called. With 0 it is not needed after all. */
     char *(*place)(struct leg *leg, size_t octets);
+    /* Octets that the peer itself has taken so far, as they leave; what waits in the kernel is not
+     * among them. NULL: not known. */
+    uint64_t (*taken)(struct leg *leg);
 };
 
 struct leg_events {
@@ -57,6 +60,8 @@ struct leg_events {
     /* A place for octets that on_body will hand up next: the other leg's, or NULL. May be NULL
      * itself. */
     char *(*on_place)(void *exchange, struct leg *leg, size_t octets);
+    /* What the other leg's peer has taken, of whatever: whether it moves at all. May be NULL. */
+    uint64_t (*on_taken)(void *exchange, struct leg *leg);
 };
 
 struct leg {
@@ -80,6 +85,11 @@ static inline void leg_untie(struct leg *leg)
 static inline char *leg_place(struct leg *leg, size_t octets)
 {
     return leg->ops->place != NULL ? leg->ops->place(leg, octets) : NULL;
+}
+
+static inline uint64_t leg_taken(struct leg *leg)
+{
+    return leg->ops->taken != NULL ? leg->ops->taken(leg) : 0;
 }
 
 #endif

@@ -101,6 +101,9 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     s->user = user;
     s->created_us = s->last_rx_us = now;
     s->budget.limit = o->buffer_limit;
+    s->share = o->memory;
+    if (s->share != NULL)
+        list_push(&s->share->sessions, &s->in_share);
     list_init(&s->streams);
     list_init(&s->frozen);
     schedule_init(&s->schedule);
@@ -192,6 +195,7 @@ static void run_flush(void *user)
     struct h2_session *s = user;
     if (s->dead)
         return;
+    memory_tell(s->share);
     if (!frame_and_write(s, pace_queue(&s->pace)))
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
     else if (finished(s) && s->wanted_reason == NULL)
@@ -312,6 +316,16 @@ static void last_words(struct h2_session *s, uint32_t code)
     sock_finish(s->sock, 1000, SIZE_MAX);
 }
 
+static void leave_share(struct h2_session *s)
+{
+    if (s->share == NULL)
+        return;
+    list_remove(&s->in_share);
+    s->share->withheld -= s->withheld;
+    s->withheld = 0;
+    memory_tell(s->share);
+}
+
 static void end_now(struct h2_session *s, int err, uint32_t code, const char *reason, bool silent)
 {
     s->dead = true;
@@ -328,6 +342,7 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
         last_words(s, code);
     s->sock = NULL;
     close_streams(s, err);
+    leave_share(s);
     loop_reap(s->loop, &s->reap, session_free, s);
     if (!silent)
         s->ops->on_closed(s->user, err, reason);

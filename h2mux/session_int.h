@@ -52,7 +52,9 @@ struct h2_session {
     uint64_t rtt_us, rtt_least_us;           /* the last round trip, the shortest; 0: none yet */
     uint64_t ping_sent_us, ping_deadline_us; /* 0: no PING is out */
     struct budget budget;
-    uint32_t learned; /* the largest window that a stream has grown to */
+    struct memory_share *share; /* borrowed; NULL: none */
+    struct list_node in_share;  /* in share->sessions until DEAD */
+    uint32_t learned;           /* the largest window that a stream has grown to */
     uint64_t rx_since_ping;
     uint64_t withheld; /* connection credit kept back while the budget is spent */
     struct bucket glitches, resets;
@@ -86,7 +88,9 @@ struct h2_stream {
     struct fields *trailers; /* owned: to be sent behind the body; NULL */
     struct window window;
     uint64_t held;     /* octets handed up without credit */
-    uint64_t moved_us; /* when credit last came */
+    uint64_t moved_us; /* when credit last came, or `taken` was seen to have changed */
+    uint64_t taken;    /* by the other leg's peer, when last looked at: memory.c */
+    uint64_t taken_us; /* since when it has been so much; 0: never looked at */
     struct reap reap;
 };
 
@@ -111,7 +115,12 @@ void h2_session_measure(struct h2_session *s, size_t octets); /* of DATA came: i
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
 void h2_session_reject(struct h2_session *s, ssize_t err);
 
+/* memory.c */
+void h2_session_evict(struct h2_session *s, uint64_t now); /* over 3/4 of the link's budget */
+
 /* stream_credit.c */
+void h2_session_withhold(struct h2_session *s, size_t octets); /* of connection credit */
+void h2_session_release_withheld(struct h2_session *s);        /* unless memory is short */
 void h2_stream_data(struct h2_stream *st, struct slice data);
 void h2_stream_credit(struct leg *leg, size_t octets); /* leg_ops.credit */
 void h2_stream_give_back(struct h2_stream *st,

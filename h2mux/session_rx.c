@@ -181,15 +181,16 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
     return 0;
 }
 
-/* Connection credit goes back on arrival, so that a stalled stream stops itself only; over the
+/* Connection credit goes back on arrival, so that a stalled stream stops itself only; over either
  * budget it is kept. */
 static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
                          size_t len, void *user)
 {
     struct h2_session *s = user;
     struct h2_stream *st = stream_of(ng, id);
-    if (budget_spent(&s->budget))
-        s->withheld += len;
+    struct budget process = memory_budget(s->share);
+    if (budget_spent(&s->budget) || budget_spent(&process))
+        h2_session_withhold(s, len);
     else
         nghttp2_session_consume_connection(ng, len);
     if (st != NULL)

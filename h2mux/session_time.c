@@ -114,29 +114,6 @@ static void thaw(struct h2_session *s, uint64_t now)
         h2_stream_thaw(CONTAINER_OF(s->frozen.next, struct h2_stream, frozen));
 }
 
-/* Over three quarters of the budget: the stream whose reader has taken nothing for longest goes,
- * never one that moves. */
-static void reset_stalled(struct h2_session *s, uint64_t now)
-{
-    struct h2_stream *worst = NULL;
-    if (!budget_tight(&s->budget))
-        return;
-    LIST_FOREACH (it, &s->streams) {
-        struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
-        if (st->held > 0 && now - st->moved_us >= s->options.stall_ms * 1000 &&
-            (worst == NULL || st->moved_us < worst->moved_us))
-            worst = st;
-    }
-    if (worst == NULL)
-        return;
-    struct leg_fault why = h2_fault(ERR_STALLED, NGHTTP2_CANCEL, false);
-    const struct leg_events *events = worst->leg.events;
-    void *exchange = worst->leg.exchange;
-    worst->leg.ops->reset(&worst->leg, &why);
-    if (events != NULL)
-        events->on_reset(exchange, &worst->leg, &why);
-}
-
 void h2_session_run_timer(void *user)
 {
     struct h2_session *s = user;
@@ -152,6 +129,6 @@ void h2_session_run_timer(void *user)
     if (s->dead)
         return;
     thaw(s, now);
-    reset_stalled(s, now);
+    h2_session_evict(s, now);
     h2_session_arm(s);
 }

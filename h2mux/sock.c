@@ -10,11 +10,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { PEEK_CHUNK = 16384 };
@@ -478,6 +480,14 @@ size_t sock_queued(const struct sock *s)
 uint64_t sock_sent(const struct sock *s)
 {
     return s->tx_total;
+}
+
+uint64_t sock_taken(const struct sock *s)
+{
+    int waiting = 0;
+    if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &waiting) < 0 || (uint64_t)waiting > s->tx_total)
+        return s->tx_total;
+    return s->tx_total - (uint64_t)waiting;
 }
 
 bool sock_unsend(struct sock *s, size_t octets)

@@ -75,6 +75,8 @@ size_t sock_queued(const struct sock *s); /* octets taken that have not left (as
                                              records when TLS) */
 
 uint64_t sock_sent(const struct sock *s); /* octets that have left so far, likewise */
+/* Of them, those that the peer's system has acknowledged. Asks the kernel. */
+uint64_t sock_taken(const struct sock *s);
 
 /* Puts @data back in front of what will be read: for whoever takes the sock over from a reader that
  * read ahead. */

@@ -1,7 +1,8 @@
 /* stream_credit.c - what a stream may have under way, and what the link holds of all of them:
  * windows, credit, the memory budget. RFC 9113 6.9; http-rules 4.
  *
- * Invariants: held is what was handed up and not credited; budget.used is the sum of all held. */
+ * Invariants: held is what was handed up and not credited; budget.used is the sum of all held, and
+ * the share's that of all its sessions. */
 #include "session_int.h"
 
 /* With hundreds of bodies open at a time new streams start small (hysteresis: back at half the
@@ -20,11 +21,21 @@ static void count_body(struct h2_session *s, int step)
     h2_session_mark(s);
 }
 
-static void release_withheld(struct h2_session *s)
+void h2_session_withhold(struct h2_session *s, size_t octets)
 {
-    if (s->withheld == 0 || budget_tight(&s->budget))
+    s->withheld += octets;
+    if (s->share != NULL)
+        memory_withhold(s->share, octets);
+}
+
+void h2_session_release_withheld(struct h2_session *s)
+{
+    struct budget process = memory_budget(s->share);
+    if (s->withheld == 0 || s->dead || budget_tight(&s->budget) || budget_tight(&process))
         return;
     nghttp2_session_consume_connection(s->ng, s->withheld);
+    if (s->share != NULL)
+        s->share->withheld -= s->withheld;
     s->withheld = 0;
     h2_session_mark(s);
 }
@@ -43,8 +54,9 @@ void h2_stream_give_back(struct h2_stream *st, uint64_t octets)
         octets = st->held;
     st->held -= octets;
     s->budget.used -= octets;
-    if (!s->dead)
-        release_withheld(s);
+    memory_add(s->share, -(int64_t)octets);
+    if (s->withheld > 0)
+        h2_session_release_withheld(s);
 }
 
 void h2_stream_data(struct h2_stream *st, struct slice data)
@@ -60,6 +72,7 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
         st->moved_us = s->last_rx_us;
     st->held += data.len;
     s->budget.used += data.len;
+    memory_add(s->share, (int64_t)data.len);
     if (budget_tight(&s->budget))
         h2_session_arm(s);
     st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
@@ -75,6 +88,12 @@ static uint64_t round_trip(const struct h2_stream *st)
     bool small = st->window.size < 2 * (uint32_t)SCHEDULE_RUN ||
                  (uint64_t)st->window.size * (s->open_bodies + 1) <= WINDOW_BUSY;
     return small ? s->rtt_us : s->rtt_least_us;
+}
+
+static bool windows_may_grow(const struct h2_session *s)
+{
+    struct budget process = memory_budget(s->share);
+    return budget_may_grow(&s->budget) && budget_may_grow(&process);
 }
 
 /* What others have found out, as far as it can be the line's: a link of one body may have given
@@ -93,7 +112,7 @@ static uint32_t known_window(const struct h2_session *s)
 static uint32_t common_window(const struct h2_stream *st)
 {
     const struct h2_session *s = st->session;
-    if (s->crowded || !budget_may_grow(&s->budget))
+    if (s->crowded || !windows_may_grow(s))
         return 0;
     uint32_t size = window_start(known_window(s), s->rtt_least_us, s->open_bodies, s->budget.limit);
     return size > st->window.size ? size : 0;
@@ -103,7 +122,7 @@ static bool may_double(const struct h2_stream *st)
 {
     const struct h2_session *s = st->session;
     uint64_t share = window_share(s->open_bodies > 0 ? s->open_bodies - 1 : 0, s->budget.limit);
-    return budget_may_grow(&s->budget) && 2 * (uint64_t)st->window.size <= share;
+    return windows_may_grow(s) && 2 * (uint64_t)st->window.size <= share;
 }
 
 static void set_window(struct h2_stream *st, uint32_t size)

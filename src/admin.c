@@ -57,6 +57,7 @@ void admin_status(struct worker *w, struct answer *a)
         {"requests", offsetof(struct worker_stats, requests)},
         {"websockets", offsetof(struct worker_stats, websockets)},
         {"handoffs", offsetof(struct worker_stats, handoffs)},
+        {"streams_evicted", offsetof(struct worker_stats, streams_evicted)},
     };
     const struct server *s = w->server;
     struct directory_counts c = directory_counts(s->directory);
@@ -67,6 +68,8 @@ void admin_status(struct worker *w, struct answer *a)
     cJSON_AddNumberToObject(json, "live", (double)c.live);
     for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++)
         cJSON_AddNumberToObject(json, sums[i].name, (double)sum_of(s, sums[i].offset));
+    cJSON_AddNumberToObject(json, "buffered_octets", (double)memory_used(&s->memory));
+    cJSON_AddNumberToObject(json, "memory_budget", (double)s->memory.limit);
     cJSON_AddNumberToObject(json, "workers", s->n_workers);
     cJSON_AddNumberToObject(json, "uptime_s", (double)uptime_s);
     cJSON_AddStringToObject(json, "version", ONEPORT_VERSION);

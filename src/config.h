@@ -28,7 +28,9 @@ struct config {
     uint64_t attach_timeout_ms; /* --attach-timeout: TLS handshake, PTTH head, first SETTINGS: 10s
                                    each */
     uint64_t max_body;          /* --max-body: request body, 0: no limit */
-    const char *early_hints;    /* auto, on or off: rule R4 */
+    uint64_t memory_budget;     /* --memory-budget: bodies under way of all links: 512 MiB */
+    uint64_t stall_ms; /* --stall-timeout: who took nothing for so long may be given up: 10s */
+    const char *early_hints; /* auto, on or off: rule R4 */
     const char *log_level, *log_format, *access_log;
     /* localtunnel's aliases, folded into the above by config_parse */
     const char *port, *address;

@@ -292,6 +292,12 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
     exchange_fail(x, failure_of(why));
 }
 
+static uint64_t far_taken(void *user, struct leg *leg)
+{
+    struct exchange *x = user;
+    return leg_taken(x->near);
+}
+
 const struct leg_events exchange_far_events = {
     .on_head = far_head,
     .on_body = far_body,
@@ -299,4 +305,5 @@ const struct leg_events exchange_far_events = {
     .on_trailers = far_trailers,
     .on_sent = far_sent,
     .on_reset = far_reset,
+    .on_taken = far_taken,
 };

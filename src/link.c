@@ -7,7 +7,6 @@
 
 enum {
     PING_TIMEOUT_MS = 10000,
-    STALL_MS = 10000,
     REPLACED_PROBE_MS = 2000,
     BUFFER_LIMIT = 32 * 1024 * 1024,
     RESET_BURST = 900, /* third parties' libraries take 1,000 and 33 a second (http-rules 4) */
@@ -34,7 +33,8 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
                                : c->keepalive_ms,
         .settings_timeout_ms = c->attach_timeout_ms,
         .buffer_limit = BUFFER_LIMIT,
-        .stall_ms = STALL_MS,
+        .memory = &w->memory,
+        .stall_ms = c->stall_ms,
         .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
         .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
     };
@@ -183,11 +183,26 @@ static void on_closed(void *user, int err, const char *reason)
     forget(l);
 }
 
+static void on_evicted(void *user, uint64_t stalled_ms, uint64_t octets)
+{
+    struct link *l = user;
+    struct worker *w = l->worker;
+    uint64_t suppressed;
+    stat_add(&w->stats.streams_evicted, 1);
+    if (log_limit_pass(&w->evicted_log, loop_now_us(w->loop), &suppressed))
+        LOG(WARN, "stream_evicted",
+            "name=%s stalled_ms=%llu octets=%llu held=%llu budget=%llu suppressed=%llu", l->name,
+            (unsigned long long)stalled_ms, (unsigned long long)octets,
+            (unsigned long long)memory_used(&w->server->memory),
+            (unsigned long long)w->server->memory.limit, (unsigned long long)suppressed);
+}
+
 static const struct h2_session_ops session_ops = {
     .on_up = on_up,
     .on_goaway = on_goaway,
     .on_room = on_room,
     .on_idle = on_idle,
+    .on_evicted = on_evicted,
     .on_closed = on_closed,
 };
 

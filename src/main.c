@@ -240,6 +240,7 @@ static void server_close(struct server *s)
 static int run(const struct config *c)
 {
     struct server s = {.config = c, .started_us = clock_now_us()};
+    memory_init(&s.memory, c->memory_budget);
     int status = open_log(c);
     if (status == 0)
         status = open_access_log(&s);

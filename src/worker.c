@@ -41,6 +41,7 @@ struct worker *worker_new(struct server *s, unsigned index)
         goto fail_loop;
     w->registry = registry_new(w->loop, s->config, s->directory, (int)index);
     w->drain = drain_new(w);
+    memory_share_init(&w->memory, &s->memory, w->loop);
     w->abuse = abuse_new(random_seed());
     return w;
 fail_loop:
@@ -137,6 +138,7 @@ void worker_free(struct worker *w)
     registry_free(w->registry);
     drain_free(w->drain);
     abuse_free(w->abuse);
+    memory_share_deinit(&w->memory);
     loop_free(w->loop);
     free(w);
 }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "h2mux/loop.h"
+#include "h2mux/memory.h"
 #include "h2mux/tls.h"
 #include "src/config.h"
 #include "src/trust.h"
@@ -35,6 +36,7 @@ struct server {
     unsigned n_workers;
     char node[24]; /* "oneport-" + 8 hex digits: our name in Via */
     uint64_t started_us;
+    struct memory memory;     /* what all links hold; atomic */
     _Atomic bool draining;    /* SIGTERM came */
     _Atomic unsigned running; /* workers whose loop has not ended */
 };
@@ -47,6 +49,7 @@ struct counter {
  * later. */
 struct worker_stats {
     struct counter requests, websockets, bad_requests, register_calls, handoffs;
+    struct counter streams_evicted; /* memory was short and their viewers took nothing */
     struct counter edges_open, links_open, exchanges_open, websockets_open;
     struct counter rx_octets, tx_octets; /* bodies, as viewers see them */
 };
@@ -69,6 +72,7 @@ struct worker {
     struct mailbox *mailbox;
     struct registry *registry; /* the names that are here */
     struct abuse *abuse;       /* viewers that ask and leave */
+    struct memory_share memory;
     struct drain *drain;
     struct server *server; /* borrowed: outlives its workers */
     unsigned index;
@@ -76,7 +80,8 @@ struct worker {
     pthread_t thread;
     struct list_node listeners, gates, edges, links, exchanges;
     struct log_limit no_tunnel_log, bad_request_log; /* events that a stranger can repeat at will */
-    struct log_limit exchange_log[4];                /* likewise, by enum exchange_event */
+    struct log_limit evicted_log;
+    struct log_limit exchange_log[4]; /* likewise, by enum exchange_event */
     struct worker_stats stats;
 };
 

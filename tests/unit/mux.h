@@ -101,7 +101,7 @@ static void mux_on_reset(void *x, struct leg *leg, const struct leg_fault *why)
 }
 
 static const struct leg_events mux_events = {mux_on_head, mux_on_body,  mux_on_trailers,
-                                             mux_on_sent, mux_on_reset, NULL};
+                                             mux_on_sent, mux_on_reset, NULL, NULL};
 
 /* ---- what sessions are told */
 

@@ -117,7 +117,7 @@ static void near_reset(struct leg *leg, const struct leg_fault *why)
 }
 
 static const struct leg_ops near_ops = {near_head,   near_body,  near_trailers, near_want_body,
-                                        near_credit, near_reset, NULL};
+                                        near_credit, near_reset, NULL,          NULL};
 
 static void on_response(void *owner, const struct message *m, bool end)
 {
@@ -250,8 +250,8 @@ static void far_reset(void *exchange, struct leg *leg, const struct leg_fault *w
     f->code = why->h2_code;
 }
 
-static const struct leg_events far_events = {far_head, far_body,  far_trailers,
-                                             far_sent, far_reset, NULL};
+static const struct leg_events far_events = {far_head,  far_body, far_trailers, far_sent,
+                                             far_reset, NULL,     NULL};
 
 struct far_peer {
     struct fixture *fixture;
@@ -338,6 +338,7 @@ static int setup(void **state)
                                 .max_links = 4};
     x->server.config = &x->config;
     x->server.directory = directory_new(NULL, NULL);
+    memory_init(&x->server.memory, 1 << 30);
     x->worker = worker_new(&x->server, 0);
     for (size_t i = 0; i < STREAMS_MAX; i++)
         buf_init(&x->far[i].body, 16 << 20);

@@ -93,7 +93,7 @@ static void on_leg_reset(void *exchange, struct leg *leg, const struct leg_fault
 }
 
 static const struct leg_events exchange_events = {on_leg_head, on_leg_body,  on_leg_trailers,
-                                                  on_leg_sent, on_leg_reset, NULL};
+                                                  on_leg_sent, on_leg_reset, NULL, NULL};
 
 static void send_head(struct world *w, int status, int64_t length, bool end)
 {

@@ -97,9 +97,9 @@ static void on_leg_sent(void *exchange, struct leg *leg, size_t octets)
 }
 
 static const struct leg_events offering = {on_leg_head, on_body,      on_trailers,
-                                           on_leg_sent, on_leg_reset, on_place};
+                                           on_leg_sent, on_leg_reset, on_place, NULL};
 static const struct leg_events plain = {on_leg_head, on_body,      on_trailers,
-                                        on_leg_sent, on_leg_reset, NULL};
+                                        on_leg_sent, on_leg_reset, NULL, NULL};
 
 /* ---- the owner */
 

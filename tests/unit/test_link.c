@@ -154,7 +154,7 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
 }
 
 static const struct leg_events far_events = {far_head, far_body,  far_trailers,
-                                             far_sent, far_reset, NULL};
+                                             far_sent, far_reset, NULL, NULL};
 
 static void on_up(void *user)
 {
@@ -291,6 +291,7 @@ static struct world *world_new(const char *hold)
     w->server = (struct server){.config = &w->config, .node = "oneport-00000000"};
     w->server.trust = trust_new();
     w->server.directory = directory_new(NULL, NULL);
+    memory_init(&w->server.memory, 1 << 30);
     w->worker = worker_new(&w->server, 0);
     w->server.workers = &w->worker;
     w->server.n_workers = 1;

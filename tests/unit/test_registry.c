@@ -99,6 +99,7 @@ static int setup(void **state)
                                 .max_links = 4};
     x->server.config = &x->config;
     x->server.directory = directory_new(on_change, x);
+    memory_init(&x->server.memory, 1 << 30);
     x->worker = worker_new(&x->server, 0);
     open_names(x);
     return 0;

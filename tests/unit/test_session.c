@@ -80,9 +80,9 @@ static void on_reset(void *x, struct leg *leg, const struct leg_fault *why)
 }
 
 static const struct leg_events near_events = {on_head, on_body,  on_trailers,
-                                              on_sent, on_reset, NULL};
+                                              on_sent, on_reset, NULL, NULL};
 static const struct leg_events far_events = {on_head, far_on_body, on_trailers,
-                                             on_sent, on_reset,    NULL};
+                                             on_sent, on_reset,    NULL, NULL};
 
 static void opener_up(void *user)
 {

@@ -166,7 +166,7 @@ static void on_reset(void *x, struct leg *leg, const struct leg_fault *why)
     act(e->side, ON_RESET);
 }
 
-static const struct leg_events events = {on_head, on_body, on_trailers, on_sent, on_reset, NULL};
+static const struct leg_events events = {on_head, on_body, on_trailers, on_sent, on_reset, NULL, NULL};
 
 static void on_up(void *user)
 {
