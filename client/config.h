@@ -15,6 +15,7 @@ struct config {
         *host_header, *ticket_file, *log_level, *log_format;
     bool local_https, allow_invalid_cert, open, print_requests, insecure;
     uint64_t links, max_streams, max_retries;
+    uint64_t memory_budget, stall_ms;
     uint64_t keepalive_ms, connect_ms, origin_ms, origin_idle_ms, idle_ms, websocket_ms, server_ms,
         leave_ms;
     /* what follows from it */

@@ -24,6 +24,7 @@ struct link {
     bool acked, goaway, idle;   /* noted, not told yet */
     enum link_farewell farewell;
     struct task tell;
+    struct log_limit evictions;
     struct timer settle; /* SETTLING: the acknowledgement is due */
     struct reap reap;
 };
@@ -104,6 +105,17 @@ static void on_idle(void *user)
     note(l, &l->idle);
 }
 
+static void on_evicted(void *user, uint64_t stalled_ms, uint64_t octets)
+{
+    struct link *l = user;
+    uint64_t suppressed;
+
+    if (log_limit_pass(&l->evictions, loop_now_us(l->o.env->loop), &suppressed))
+        LOG(WARN, "stream_evicted", "stalled_ms=%llu octets=%llu suppressed=%llu",
+            (unsigned long long)stalled_ms, (unsigned long long)octets,
+            (unsigned long long)suppressed);
+}
+
 static void on_closed(void *user, int err, const char *reason)
 {
     struct link *l = user;
@@ -124,6 +136,7 @@ static const struct h2_session_ops session_ops = {
     .on_stream = on_stream,
     .on_goaway = on_goaway,
     .on_idle = on_idle,
+    .on_evicted = on_evicted,
     .on_closed = on_closed,
 };
 

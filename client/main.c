@@ -15,7 +15,6 @@
 enum {
     BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules 4 */
     PING_TIMEOUT_MS = 10 * 1000,
-    STALL_MS = 10 * 1000,
     LAST_WORDS_MS = 1500, /* sockets that are finishing end themselves in less */
     LAST_WORDS_POLL_MS = 5
 };
@@ -23,6 +22,8 @@ enum {
 struct program {
     struct config config;
     struct loop *loop;
+    struct memory memory; /* what uploads hold */
+    struct memory_share memory_share;
     struct tls *server_tls, *origin_tls;
     struct resolver *resolver;
     struct terminal *terminal;
@@ -132,8 +133,11 @@ static bool make_base(struct program *p)
     p->loop = loop_new();
     p->resolver = p->loop ? resolver_new(p->loop) : NULL;
     p->terminal = p->resolver ? terminal_new(p->config.print_requests, p->config.open) : NULL;
-    if (p->terminal)
+    if (p->terminal) {
+        memory_init(&p->memory, p->config.memory_budget);
+        memory_share_init(&p->memory_share, &p->memory, p->loop);
         return true;
+    }
     complain("cannot start", strerror(errno));
     return false;
 }
@@ -197,7 +201,8 @@ static bool make_tunnel(struct program *p)
                .ping_timeout_ms = ping_timeout_ms(c),
                .settings_timeout_ms = c->server_ms,
                .buffer_limit = BUFFER_LIMIT,
-               .stall_ms = STALL_MS},
+               .memory = &p->memory_share,
+               .stall_ms = c->stall_ms},
         .max_retries = c->max_retries,
         .leave_ms = c->leave_ms,
         .on_exit = on_exit_code,
@@ -238,6 +243,8 @@ static void take_apart(struct program *p)
     tunnel_free(p->tunnel);
     exchanges_free(p->exchanges);
     origin_free(p->origin);
+    if (p->memory_share.loop != NULL)
+        memory_share_deinit(&p->memory_share);
     terminal_free(p->terminal);
     resolver_free(p->resolver);
     if (p->over) {

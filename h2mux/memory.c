@@ -30,7 +30,6 @@ void memory_share_init(struct memory_share *s, struct memory *m, struct loop *l)
 
 void memory_share_deinit(struct memory_share *s)
 {
-    s->held = 0;
     memory_tell(s);
     timer_stop(&s->look);
 }
@@ -39,7 +38,7 @@ void memory_tell_now(struct memory_share *s)
 {
     atomic_fetch_add_explicit(&s->memory->used, s->held - s->told, memory_order_relaxed);
     s->told = s->held;
-    if (!timer_armed(&s->look))
+    if (s->held > 0 && !timer_armed(&s->look))
         timer_arm_about(&s->look, s->withheld > 0 ? LOOK_SHORT_MS : LOOK_MS);
 }
 
