@@ -5,13 +5,19 @@
  * the share's that of all its sessions. */
 #include "session_int.h"
 
-/* With hundreds of bodies open at a time new streams start small (hysteresis: back at half the
- * crowd). */
+/* With hundreds of bodies open at a time, or much of the budget used, new streams start small
+ * (hysteresis: back at half the crowd, or an eighth of the budget). */
+static bool is_crowd(const struct h2_session *s)
+{
+    if (s->crowded)
+        return s->open_bodies > WINDOW_CROWD / 2 || !budget_may_start_large(&s->budget);
+    return s->open_bodies > WINDOW_CROWD || budget_is_crowded(&s->budget);
+}
+
 static void count_body(struct h2_session *s, int step)
 {
     s->open_bodies = (uint32_t)((int64_t)s->open_bodies + step);
-    bool crowded =
-        s->open_bodies > WINDOW_CROWD || (s->crowded && s->open_bodies > WINDOW_CROWD / 2);
+    bool crowded = is_crowd(s);
     if (crowded == s->crowded || s->dead)
         return;
     s->crowded = crowded;
@@ -155,7 +161,8 @@ void h2_stream_credit(struct leg *leg, size_t octets)
 void h2_stream_open_window(struct h2_stream *st, const struct message *m)
 {
     bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->window.size;
-    uint32_t size = large ? common_window(st) : 0;
+    bool room = budget_may_start_large(&st->session->budget);
+    uint32_t size = large && room ? common_window(st) : 0;
     if (size == 0)
         return;
     window_init(&st->window, size);

@@ -45,6 +45,16 @@ uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64
 struct budget {
     uint64_t used, limit; /* limit: 32 MiB a link */
 };
+/* What is granted ahead may all come and stay, so large windows, then usual ones, end before what
+ * they add up to is the whole. */
+static inline bool budget_may_start_large(const struct budget *b)
+{
+    return b->used * 8 < b->limit;
+}
+static inline bool budget_is_crowded(const struct budget *b)
+{
+    return b->used * 8 >= b->limit * 3;
+}
 static inline bool budget_may_grow(const struct budget *b)
 {
     return b->used * 2 < b->limit;

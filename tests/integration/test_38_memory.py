@@ -1,14 +1,13 @@
 """Memory is bounded by design: a budget for each link and for the process. Over three quarters of it who takes nothing goes, the longest
 first, with a log line and a count; who takes little stays; others keep their rate (http-rules 3 row 8, 4)."""
 
-import re
 import selectors
 import socket
 import threading
 import time
 
 import pytest
-from support.programs import VARIANT, stable
+from support.programs import stable
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
 
@@ -17,17 +16,18 @@ STALL_S = 1.0
 BUDGET = MIB
 HUGE = f"/bytes/{1 << 30}"
 
+
 def status(server):
     return fetch(server.port, "localhost", "/api/status").json()
 
 
-def begin(port, host, small=True):
+def begin(port, host):
     """A viewer that has asked for much and reads nothing by itself. Its socket takes little, in segments as of a real line."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 10)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
     raw.connect(("127.0.0.1", port))
-    raw.sendall(head("GET", HUGE, host).encode() if isinstance(head("GET", HUGE, host), str) else head("GET", HUGE, host))
+    raw.sendall(head("GET", HUGE, host))
     return raw
 
 
@@ -66,7 +66,7 @@ class Slow(threading.Thread):
 
 def test_who_takes_nothing_goes_and_who_takes_little_stays(new_server, new_client, http_origin, ended):
     """A budget of 1 MiB, one of 1 s for standing still. The line in the log and the count agree with what viewers see."""
-    server = new_server("--memory-budget", BUDGET, "--stall-timeout", f"{STALL_S}s".replace(".0", ""))
+    server = new_server("--memory-budget", BUDGET, "--stall-timeout", "1s")
     client = new_client(http_origin.port, server=server)
     viewers = [begin(server.port, client.host) for _ in range(3)]
     for viewer in viewers:
@@ -91,3 +91,87 @@ def test_who_takes_nothing_goes_and_who_takes_little_stays(new_server, new_clien
     for viewer in [*viewers, *stalled]:
         viewer.close()
     wait_until(lambda: status(server)["buffered_octets"] == 0, 10, "nothing held")
+
+
+def rate(port, host, viewers=1, size=32 * MIB):
+    """Octets a second of @viewers downloads at once."""
+    errors = []
+
+    def download():
+        try:
+            with Viewer(port, timeout_s=60) as viewer:
+                viewer.send(head("GET", f"/bytes/{size}", host))
+                left = int(viewer.response_head().get("Content-Length"))
+                while left:
+                    left -= len(viewer.some(left))
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=download) for _ in range(viewers)]
+    start = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors, errors
+    return viewers * size / (time.monotonic() - start)
+
+
+def beside(server, host, make, viewers, share, room):
+    """The ratio of what @viewers get beside those that @make gives and without them, best of three, is @share at least; what the server
+    grows by is below @room."""
+    rate(server.port, host, viewers)  # windows have grown, memory is what work needs
+    rss, ratios = server.rss(), []
+    for _ in range(3):
+        free = rate(server.port, host, viewers)
+        others, stop = make()
+        try:
+            ratios.append(rate(server.port, host, viewers) / free)
+            grown = stable(server.rss) - rss
+            assert grown < room, f"{grown >> 10} KiB"
+        finally:
+            stop()
+            for viewer in others:
+                viewer.close()
+        if ratios[-1] >= share:
+            return
+    pytest.fail(f"only {ratios} of the rate")
+
+
+@pytest.mark.alone
+@pytest.mark.release_only
+def test_a_thousand_that_stand_still(new_server, new_client, http_origin):
+    """On the innocent one's own tunnel. Their octets are bounded by the link's 32 MiB; 8 KiB each is what a connection costs besides."""
+    server = new_server()
+    client = new_client(http_origin.port, server=server)
+
+    def make():
+        stalled = [begin(server.port, client.host) for _ in range(1000)]
+        wait_until(lambda: all_have_begun(stalled), 30, "answers to all")
+        return stalled, lambda: None
+
+    beside(server, client.host, make, 1, 0.5, 32 * MIB + 1000 * 8192)
+
+
+def all_have_begun(viewers):
+    """Each has octets of its answer waiting."""
+    selector = selectors.PollSelector()
+    for viewer in viewers:
+        selector.register(viewer, selectors.EVENT_READ)
+    return len(selector.select(0)) == len(viewers)
+
+
+@pytest.mark.alone
+@pytest.mark.release_only
+def test_a_slow_one_beside_twenty_fast(new_server, new_client, http_origin):
+    """1 KiB a second of a huge download, row 7: what it costs is a stream's window of 64 KiB and a connection; the fast keep 90 %."""
+    server = new_server()
+    client = new_client(http_origin.port, server=server)
+
+    def make():
+        viewers = [begin(server.port, client.host)]
+        slow = Slow(viewers, 102)
+        wait_until(lambda: slow.taken[0] > 0, 10, "its first octets")
+        return viewers, slow.stop
+
+    beside(server, client.host, make, 20, 0.9, 16 * MIB)
