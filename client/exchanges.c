@@ -65,8 +65,28 @@ static struct exchange *exchange_new(struct exchanges *all, struct leg *near, st
     return x;
 }
 
+/* A stream may be over while the origin's connection is not: its slot is free when both are. The
+ * session's own count of streams cannot see that. */
+static bool is_full(const struct exchanges *all)
+{
+    return all->ordinary + all->websockets + *all->o.finishing >= all->o.max;
+}
+
+static void refuse_unprocessed(struct leg *near)
+{
+    struct leg_fault why = {.err = ERR_LIMIT,
+                            .h2_code = H2_REFUSED_STREAM,
+                            .unprocessed = true,
+                            .reason = "the origin's connections are not done"};
+    near->ops->reset(near, &why);
+}
+
 void exchange_start(struct exchanges *all, struct leg *near, struct message *m, bool end)
 {
+    if (is_full(all)) {
+        refuse_unprocessed(near);
+        return;
+    }
     struct exchange *x = exchange_new(all, near, m, end);
     const char *reason = NULL;
 

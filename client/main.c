@@ -22,6 +22,7 @@ enum {
 struct program {
     struct config config;
     struct loop *loop;
+    size_t finishing;     /* connections of the origin without an exchange */
     struct memory memory; /* what uploads hold */
     struct memory_share memory_share;
     struct tls *server_tls, *origin_tls;
@@ -151,6 +152,7 @@ static void make_exchanges(struct program *p)
         .tls = p->origin_tls,
         .address = &c->origin,
         .connect_ms = c->connect_ms,
+        .finishing = &p->finishing,
         .idle_ms = c->origin_idle_ms,
     };
 
@@ -160,6 +162,8 @@ static void make_exchanges(struct program *p)
         .origin = p->origin,
         .terminal = p->terminal,
         .rewrite = &c->rewrite,
+        .finishing = &p->finishing,
+        .max = c->max_streams * c->links,
         .origin_ms = c->origin_ms,
         .idle_ms = c->idle_ms,
         .websocket_ms = c->websocket_ms,

@@ -81,6 +81,15 @@ static void condemn(struct origin_conn *c)
     loop_reap(c->origin->o.loop, &c->reap, free, c);
 }
 
+static void finish(struct origin_conn *c)
+{
+    struct sock *sock = h1_conn_sock(c->h1);
+
+    h1_conn_finish(c->h1, LINGER_MS, LINGER_OCTETS);
+    if (c->origin->o.finishing)
+        sock_count_finishing(sock, c->origin->o.finishing);
+}
+
 void origin_discard(struct origin_conn *c, enum origin_end how)
 {
     if (!c || c->over)
@@ -90,7 +99,7 @@ void origin_discard(struct origin_conn *c, enum origin_end how)
         h1_conn_close(c->h1);
         break;
     case ORIGIN_FLUSH:
-        h1_conn_finish(c->h1, LINGER_MS, LINGER_OCTETS);
+        finish(c);
         break;
     case ORIGIN_ABORT:
         h1_conn_abort(c->h1);

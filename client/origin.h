@@ -26,7 +26,9 @@ struct origin_options {
     struct tls *tls;                      /* borrowed: likewise; NULL: plain */
     const struct origin_address *address; /* borrowed: likewise */
     uint64_t connect_ms;                  /* DNS, TCP and TLS together */
-    uint64_t idle_ms; /* in the pool; below Node's 5 s, so that we close first */
+    size_t *finishing; /* borrowed, outlives the loop: connections that nobody leases any more and
+                          that are not through with what was queued */
+    uint64_t idle_ms;  /* in the pool; below Node's 5 s, so that we close first */
 };
 
 struct origin_ops {

@@ -29,8 +29,9 @@ enum h2_role {
 };
 
 struct h2_options {
-    uint32_t max_streams;         /* SERVER: announced and enforced by count of unfinished work */
-    uint64_t keepalive_ms;        /* PING after that long without incoming octets; 0: never */
+    uint32_t max_streams;  /* SERVER: announced and enforced; work that outlives its stream is the
+                              owner's  to count and to refuse */
+    uint64_t keepalive_ms; /* PING after that long without incoming octets; 0: never */
     uint64_t ping_timeout_ms;     /* then dead after that long without any octet: 10 s */
     uint64_t settings_timeout_ms; /* dead without the peer's SETTINGS: 10 s */
     uint64_t buffer_limit;        /* the link's memory budget: 32 MiB */

@@ -107,6 +107,10 @@ void sock_abort(struct sock *s);    /* at once, with RST, so that the peer can t
  * RST (RFC 9112 9.6). */
 void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets);
 
+/* In the turn of sock_finish: @count is one more until @s is closed. Borrowed: outlives the loop.
+ */
+void sock_count_finishing(struct sock *s, size_t *count);
+
 /* From one loop to another, maybe on another thread: between the two nobody may touch it. No reader
  * is set (sock_set_ops NULL is done here); what is queued, read ahead and agreed by TLS goes along.
  * Connected socks only. */

@@ -17,6 +17,7 @@ struct finish {
     struct orphan orphan;
     uint64_t max_ms;
     size_t left;
+    size_t *count; /* borrowed; NULL: nobody counts it */
 };
 
 static void finish_readable(void *user)
@@ -81,10 +82,20 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets)
     sock_mark_sent(s); /* finish_sent looks even if nothing is queued */
 }
 
+void sock_count_finishing(struct sock *s, size_t *count)
+{
+    if (s->finish == NULL || s->finish->count != NULL)
+        return;
+    s->finish->count = count;
+    ++*count;
+}
+
 void sock_finish_cancel(struct sock *s)
 {
     if (s->finish == NULL)
         return;
+    if (s->finish->count != NULL)
+        --*s->finish->count;
     timer_stop(&s->finish->timer);
     orphan_leave(&s->finish->orphan);
     free(s->finish);
