@@ -6,14 +6,16 @@ oneport comes back; nothing but the configured origin is ever connected to."""
 import contextlib
 import queue
 import socket
+import threading
 import time
 
 import pytest
+from support.foreign_server import ForeignServer
 from support.frames import (ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
                             FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS, INTERNAL_ERROR, PADDED, PING,
-                            PRIORITY, PROTOCOL_ERROR, PUSH_PROMISE, RST_STREAM, SETTING_INITIAL_WINDOW,
+                            PRIORITY, PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTING_INITIAL_WINDOW,
                             SETTINGS, WINDOW_UPDATE, RawServer, block, frame, goaway, headers, long_headers, request, reset, settings, window_update)
-from support.origins import ScriptedOrigin, reply
+from support.origins import ScriptedOrigin, answer_upgrade, reply
 from support.programs import SLOW, VARIANT, Client
 from support.wait import wait_until
 
@@ -292,3 +294,105 @@ def test_the_limit_of_streams_holds(certificate, tmp_path, ended):
     wait_closed(peer, time.monotonic())
     assert peer.goaways[-1][0] == PROTOCOL_ERROR
     assert len(stage.origin.connections) <= 10
+
+
+class Stuck:
+    """Takes WebSockets, says at once that it has no more to say, and reads nothing until it is let go."""
+
+    def __init__(self):
+        self.go = threading.Event()
+
+    def __call__(self, connection):
+        connection.request()
+        if not connection.get("Sec-WebSocket-Key"):
+            connection.send(reply(b"well", "Connection: close"))
+            return
+        answer_upgrade(connection)
+        connection.socket.shutdown(socket.SHUT_WR)
+        self.go.wait(60)
+
+
+def push_until_stuck(server, answer):
+    """As much as the stream's window lets through, until it stays closed; then the end."""
+    still_since = time.monotonic()
+    while time.monotonic() - still_since < 0.5:
+        with server.lock:
+            room = min(server.h2.local_flow_control_window(answer.number), server.h2.max_outbound_frame_size)
+            if room > 0:
+                answer.send(bytes(room))
+                still_since = time.monotonic()
+        if room == 0:
+            time.sleep(0.01)  # the lock is the reader's meanwhile
+    answer.send(b"", end=True)
+    answer.wait()
+
+
+def test_a_slot_is_free_when_the_origin_is_done(certificate, tmp_path, ended):
+    """A WebSocket over in both directions, whose last octets the origin does not read: its stream is gone, its connection is not."""
+    stuck = Stuck()
+    origin = ended.enter_context(contextlib.closing(ScriptedOrigin(stuck)))
+    ended.callback(stuck.go.set)
+    server = ended.enter_context(contextlib.closing(ForeignServer(certificate)))
+    client = Client(server, origin.port, tmp_path, "--max-streams", "2")
+    ended.callback(client.stop)
+    for _ in range(2):
+        push_until_stuck(server, server.ask((":protocol", "websocket"), ("sec-websocket-version", "13"), method="CONNECT", end=False))
+    assert server.ask().wait_reset() == REFUSED_STREAM
+    assert len(origin.connections) == 2
+    stuck.go.set()
+    wait_until(lambda: server.ask().wait().status == 200, 10 * SLOW, "free slots")
+
+
+def floods_of_resets(count):
+    """Each makes us reset a stream that lives (CVE-2025-8671): its window runs over."""
+
+    def run(certificate, directory, ended):
+        streams = 10
+        origin = Held()
+        scripted = ended.enter_context(contextlib.closing(ScriptedOrigin(origin)))
+        links = queue.Queue()
+        server = ended.enter_context(contextlib.closing(RawServer(certificate, links.put)))
+        client = Client(server, scripted.port, directory, "--max-streams", streams)
+        ended.callback(client.stop)
+        peer = links.get(timeout=20 * SLOW)
+        before, most = client.fds(), 0
+        for number in range(1, 2 * count, 2):
+            peer.send(request(number, "POST", "/held", end=False) + window_update(number, 0x7FFFFFFF))
+            if number % (2 * streams) == 1:
+                most = max(most, client.fds())
+                assert peer.settle(), peer.goaways
+        assert set(peer.resets.values()) == {FLOW_CONTROL_ERROR} and len(peer.resets) == count
+        assert most - before <= streams, most
+        wait_until(lambda: client.fds() <= before, 5 * SLOW, "the end of the origin's connections")
+        wait_until(lambda: origin.open == 0, 5 * SLOW, "the origin to hear of it")
+
+    return run
+
+
+class Held:
+    """An origin that answers nothing, and lets go only when the other side has."""
+
+    def __init__(self):
+        self.open, self.lock = 0, threading.Lock()
+
+    def __call__(self, connection):
+        with self.lock:
+            self.open += 1
+        try:
+            while connection.some():
+                pass
+        except (EOFError, OSError):
+            pass
+        finally:
+            with self.lock:
+                self.open -= 1
+
+
+def test_resets_that_we_are_made_to_send(certificate, tmp_path, ended):
+    floods_of_resets(1000)(certificate, tmp_path, ended)
+
+
+@pytest.mark.full
+def test_ten_thousand_of_them(certificate, tmp_path, ended):
+    """Just below the budget of nuisances, which would end the link."""
+    floods_of_resets(9000)(certificate, tmp_path, ended)
