@@ -355,14 +355,14 @@ def floods_of_resets(count):
         client = Client(server, scripted.port, directory, "--max-streams", streams)
         ended.callback(client.stop)
         peer = links.get(timeout=20 * SLOW)
-        before, most = client.fds(), 0
-        for number in range(1, 2 * count, 2):
-            peer.send(request(number, "POST", "/held", end=False) + window_update(number, 0x7FFFFFFF))
-            if number % (2 * streams) == 1:
-                most = max(most, client.fds())
-                assert peer.settle(), peer.goaways
+        before, seen = client.fds(), []
+        for first in range(0, count, streams):
+            batch = [2 * number + 1 for number in range(first, first + streams)]
+            assert peer.send(b"".join(request(number, "POST", "/held", end=False) for number in batch)) and peer.settle(), peer.goaways
+            seen.append(client.fds() - before)
+            assert peer.send(b"".join(window_update(number, 0x7FFFFFFF) for number in batch)) and peer.settle(), peer.goaways
         assert set(peer.resets.values()) == {FLOW_CONTROL_ERROR} and len(peer.resets) == count
-        assert most - before <= streams, most
+        assert 0 < max(seen) <= streams, max(seen)
         wait_until(lambda: client.fds() <= before, 5 * SLOW, "the end of the origin's connections")
         wait_until(lambda: origin.open == 0, 5 * SLOW, "the origin to hear of it")
 

@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from support.foreign import attach, register
 from support.frames import PREFACE, RST_STREAM, SETTING_CONNECT, RawPeer, settings
 from support.octets import Octets
@@ -146,3 +147,29 @@ def test_who_only_asks_and_leaves_gets_429(server, new_client, ended):
     assert ask("X-Forwarded-For: 203.0.113.11").status == 200
     let_in = origin.total - before
     assert let_in < 10 + ABORTS_RATE * (time.monotonic() - start), let_in
+
+
+@pytest.mark.full
+@pytest.mark.alone
+@pytest.mark.release_only
+def test_five_thousand_aborts_a_second(server, new_client, ended):
+    """Row 13 at its figure, for three seconds, or as fast as this machine can: the tunnel stays up and the origin comes to rest."""
+    streams, seconds = 1000, 3
+    origin = Idle()
+    ended.callback(origin.close)
+    client = new_client(origin.port, "--max-streams", streams)
+    assert fetch(server.port, client.host, "/well").status == 200
+    start = time.monotonic()
+    lead = 0
+    for count in range(5000 * seconds):
+        ask_and_leave(server.port, client.host, "/gone", f"X-Forwarded-For: 198.{count % 40}.100.{count % 250}")
+        lead = start + count / 5000 - time.monotonic()
+        if lead > 0.01:
+            time.sleep(lead)  # no faster than the figure
+        if time.monotonic() - start > 10 * seconds:
+            break
+    wait_until(lambda: len(origin.open) <= 1, 5, "the end of the origin's work")
+    assert origin.most <= streams
+    assert fetch(server.port, client.host, "/well").body == b"well"
+    assert f"link_lost name={client.name}" not in server.log
+    print(f"{count / (time.monotonic() - start):.0f} aborts a second")
