@@ -5,11 +5,13 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct tls {
-    SSL_CTX *ctx; /* owned */
+    pthread_mutex_t lock; /* guards `ctx`, which a reload exchanges */
+    SSL_CTX *ctx;         /* owned; each connection has a reference of its own */
     bool insecure;
 };
 
@@ -95,12 +97,13 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 static struct tls *tls_wrap(SSL_CTX *ctx)
 {
     struct tls *t = xcalloc(1, sizeof(*t));
+    pthread_mutex_init(&t->lock, NULL);
     t->ctx = ctx;
     return t;
 }
 
-struct tls *tls_server_new(const char *cert_file, const char *key_file,
-                           char reason[static TLS_REASON_MAX])
+static SSL_CTX *server_context(const char *cert_file, const char *key_file,
+                               char reason[static TLS_REASON_MAX])
 {
     SSL_CTX *ctx = context_new(TLS_server_method());
     if (load_pair(ctx, cert_file, key_file, reason) < 0) {
@@ -109,7 +112,28 @@ struct tls *tls_server_new(const char *cert_file, const char *key_file,
     }
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"oneport", 7);
-    return tls_wrap(ctx);
+    return ctx;
+}
+
+struct tls *tls_server_new(const char *cert_file, const char *key_file,
+                           char reason[static TLS_REASON_MAX])
+{
+    SSL_CTX *ctx = server_context(cert_file, key_file, reason);
+    return ctx != NULL ? tls_wrap(ctx) : NULL;
+}
+
+int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file,
+                      char reason[static TLS_REASON_MAX])
+{
+    SSL_CTX *ctx = server_context(cert_file, key_file, reason);
+    if (ctx == NULL)
+        return -1;
+    pthread_mutex_lock(&t->lock);
+    SSL_CTX *old = t->ctx;
+    t->ctx = ctx;
+    pthread_mutex_unlock(&t->lock);
+    SSL_CTX_free(old); /* goes with its last connection */
+    return 0;
 }
 
 static int load_trust(SSL_CTX *ctx, const struct tls_client_options *o,
@@ -151,12 +175,18 @@ void tls_free(struct tls *t)
     if (t == NULL)
         return;
     SSL_CTX_free(t->ctx);
+    pthread_mutex_destroy(&t->lock);
     free(t);
 }
 
 static SSL *ssl_new(struct tls *t)
 {
-    SSL *ssl = SSL_new(t->ctx);
+    pthread_mutex_lock(&t->lock);
+    SSL_CTX *ctx = t->ctx;
+    SSL_CTX_up_ref(ctx);
+    pthread_mutex_unlock(&t->lock);
+    SSL *ssl = SSL_new(ctx);
+    SSL_CTX_free(ctx);
     if (ssl == NULL)
         abort();
     return ssl;

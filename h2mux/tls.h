@@ -1,6 +1,6 @@
 /* tls.h - OpenSSL contexts: TLS 1.2 and up, ALPN, verification. RFC 8446, RFC 7301.
  *
- * A context is shared by its connections and freed by its owner after them. */
+ * A context is shared by its connections, on any thread, and freed by its owner after them. */
 #ifndef H2MUX_TLS_H
 #define H2MUX_TLS_H
 
@@ -16,6 +16,11 @@ enum { TLS_REASON_MAX = 256 };
 /* Certificate chain and key, PEM. NULL: @reason names the file and what is wrong. */
 struct tls *tls_server_new(const char *cert_file, const char *key_file,
                            char reason[static TLS_REASON_MAX]) MUSTCHECK;
+
+/* Reads the pair anew: connections that begin from now on use it, those of before keep theirs. From
+ * any thread, while others begin connections. -1: nothing has changed, @reason as above. */
+int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file,
+                      char reason[static TLS_REASON_MAX]) MUSTCHECK;
 
 struct tls_client_options {
     const char *ca_file;   /* PEM; NULL: the system's */

@@ -15,6 +15,7 @@
 #include "src/mailbox.h"
 #include "src/names_file.h"
 #include "src/registry.h"
+#include "src/reload.h"
 #include "src/state.h"
 #include "src/ticket.h"
 #include "src/worker.h"
@@ -172,7 +173,9 @@ static int run_workers(struct server *s)
         s->running = started;
     }
     drain_watch_signals(s->workers[0]->drain);
+    struct reload *reload = reload_new(s->workers[0]);
     worker_run(s->workers[0]);
+    reload_free(reload);
     for (unsigned i = 1; i < started; i++)
         worker_join(s->workers[i]);
     return started == s->n_workers ? 0 : EXIT_INTERNAL;
@@ -263,6 +266,7 @@ int main(int argc, char **argv)
     int status = EXIT_USAGE;
     alloc_tune();
     signal(SIGPIPE, SIG_IGN);
+    reload_hold_signals();
     switch (config_parse(argc, argv, &config)) {
     case OPT_RUN:
         status = run(&config);

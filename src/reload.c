@@ -1,0 +1,78 @@
+/* reload.c - what SIGHUP and SIGUSR1 do; see reload.h.
+ *
+ * The files are read on worker 0's loop: two small ones, now and then. The other workers wait for
+ * the swap of one pointer only (tls.c). */
+#include "src/reload.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "h2mux/base/log.h"
+
+struct reload {
+    struct server *server; /* borrowed: outlives this */
+    struct event hup, usr1;
+};
+
+static void set_signals(int how)
+{
+    sigset_t both;
+    sigemptyset(&both);
+    sigaddset(&both, SIGHUP);
+    sigaddset(&both, SIGUSR1);
+    pthread_sigmask(how, &both, NULL);
+}
+
+void reload_hold_signals(void)
+{
+    set_signals(SIG_BLOCK);
+}
+
+static void reload_certificate(struct server *s)
+{
+    char reason[TLS_REASON_MAX];
+    if (s->tls == NULL)
+        return;
+    if (tls_server_reload(s->tls, s->config->cert, s->config->key, reason) < 0)
+        LOG(ERROR, "certificate not reloaded, the old one stays", "reason=%s",
+            log_value(slice_str(reason)));
+    else
+        LOG(INFO, "certificate reloaded", "cert=%s", log_value(slice_str(s->config->cert)));
+}
+
+static void reopen_logs(struct server *s)
+{
+    if (s->access_log != NULL)
+        log_file_reopen(s->access_log);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct reload *r = arg;
+    if ((int)number == SIGHUP)
+        reload_certificate(r->server);
+    reopen_logs(r->server);
+    LOG(INFO, (int)number == SIGHUP ? "reloaded" : "logs reopened", "signal=%d", (int)number);
+}
+
+struct reload *reload_new(struct worker *w)
+{
+    struct reload *r = xcalloc(1, sizeof(*r));
+    r->server = w->server;
+    evsignal_assign(&r->hup, loop_base(w->loop), SIGHUP, on_signal, r);
+    evsignal_assign(&r->usr1, loop_base(w->loop), SIGUSR1, on_signal, r);
+    evsignal_add(&r->hup, NULL);
+    evsignal_add(&r->usr1, NULL);
+    set_signals(SIG_UNBLOCK);
+    return r;
+}
+
+/* Held again: a late one must not end the process with the wrong code. */
+void reload_free(struct reload *r)
+{
+    set_signals(SIG_BLOCK);
+    evsignal_del(&r->hup);
+    evsignal_del(&r->usr1);
+    free(r);
+}

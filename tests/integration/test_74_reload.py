@@ -1,0 +1,220 @@
+"""Row 23: SIGHUP takes a new certificate, and keeps the old one when the new pair is bad; SIGHUP and SIGUSR1 open the access log anew."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import ssl
+import threading
+import time
+
+import pytest
+from support.programs import SLOW, VARIANT, Server, stable
+from support.viewer import Viewer, fetch
+from support.wait import wait_until
+from support.websocket_viewer import connect, echoes
+
+MIB = 1 << 20
+KEPT, TAKEN = "certificate not reloaded, the old one stays", "certificate reloaded"
+
+
+class Pair:
+    """The files that the server was told, and what is put there. What Server wants of a certificate."""
+
+    def __init__(self, directory, authority):
+        self.cert, self.key, self.ca = directory / "used.crt", directory / "used.key", authority.cert
+        self.pairs = [authority.issue(label, "localhost", "*.localhost", "IP:127.0.0.1") for label in ("one", "two")]
+        self.put(0)
+
+    def put(self, number, key=None):
+        """Pair @number, or its certificate with the key of another."""
+        shutil.copy(self.pairs[number].cert, self.cert)
+        shutil.copy(self.pairs[number if key is None else key].key, self.key)
+
+    def client_context(self, alpn=None):
+        return self.pairs[0].client_context(alpn)
+
+    def octets(self, number):
+        return ssl.PEM_cert_to_DER_cert(self.pairs[number].cert.read_text())
+
+
+@pytest.fixture
+def pair(tmp_path_factory, authority):
+    return Pair(tmp_path_factory.mktemp("pair"), authority)
+
+
+@pytest.fixture
+def reloading(tmp_path_factory, pair, ended):
+    server = Server(tmp_path_factory.mktemp("reloading"), pair, "--workers", "2")
+    ended.callback(server.stop)
+    return server
+
+
+def shown(server):
+    """The certificate that a new connection sees."""
+    with Viewer(server.port, server.certificate.client_context()) as viewer:
+        return viewer.socket.getpeercert(binary_form=True)
+
+
+def hup(server, rounds=None):
+    """SIGHUP, and its end."""
+    done = rounds if rounds is not None else server.log.count("reloaded signal=1")
+    server.program.signal(signal.SIGHUP)
+    server.wait_log("reloaded signal=1", count=done + 1)
+
+
+def test_row_23_new_connections_see_the_new_certificate_on_all_workers(reloading, pair, new_client, http_origin):
+    client = new_client(http_origin.port, server=reloading)
+    with Viewer(reloading.port, pair.client_context()) as old:
+        assert old.get(client.host, "/echo").status == 200
+        pair.put(1)
+        start = time.monotonic()
+        reloading.program.signal(signal.SIGHUP)
+        wait_until(lambda: shown(reloading) == pair.octets(1), 1.0 * SLOW, "the new certificate")
+        assert time.monotonic() - start < 1.0 * SLOW
+        assert {shown(reloading) for _ in range(20)} == {pair.octets(1)}
+        assert old.get(client.host, "/echo").status == 200  # on the connection, and over the link, of before
+    assert "link_lost" not in reloading.log
+
+
+def mismatch(pair):
+    pair.put(1, key=0)
+
+
+def garbage(pair):
+    pair.put(1)
+    pair.cert.write_bytes(bytes(range(256)) * 4)
+
+
+def no_key(pair):
+    pair.put(1)
+    pair.key.unlink()
+
+
+def a_directory(pair):
+    pair.put(1)
+    pair.cert.unlink()
+    pair.cert.mkdir()
+
+
+def half_a_key(pair):
+    pair.put(1)
+    pair.key.write_bytes(pair.key.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("spoil,what", [(mismatch, r"key \S*used\.key: key values mismatch"), (garbage, r"certificate \S*used\.crt: it holds no"),
+                                        (no_key, r"key \S*used\.key: No such file"), (a_directory, r"certificate \S*used\.crt: "),
+                                        (half_a_key, r"key \S*used\.key: it holds no")])
+def test_row_23_a_bad_pair_keeps_the_old_one(reloading, pair, spoil, what):
+    """One line says which file, and what is wrong with it; the next good pair is taken."""
+    spoil(pair)
+    hup(reloading)
+    assert {shown(reloading) for _ in range(4)} == {pair.octets(0)}
+    assert reloading.log.count(KEPT) == 1
+    reloading.wait_log(rf"error {KEPT} reason=.*{what}")
+    if pair.cert.is_dir():
+        pair.cert.rmdir()
+    pair.put(1)
+    hup(reloading)
+    assert shown(reloading) == pair.octets(1)
+
+
+class Load:
+    """Viewers that ask without pause: kept connections, and new ones over TLS."""
+
+    def __init__(self, server, client):
+        self.server, self.client = server, client
+        self.done, self.bad, self.stopping = 0, [], threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(work,)) for work in (self.kept, self.kept, self.fresh, self.fresh)]
+
+    def run(self, work):
+        try:
+            work()
+        except Exception as error:  # whatever it is, it is what the test is about
+            self.bad.append(repr(error))
+
+    def kept(self):
+        with Viewer(self.server.port, self.server.certificate.client_context()) as viewer:
+            while not self.stopping.is_set():
+                self.judge(viewer.get(self.client.host, "/echo"))
+
+    def fresh(self):
+        tls = self.server.certificate.client_context()
+        while not self.stopping.is_set():
+            self.judge(fetch(self.server.port, self.client.host, "/echo", tls=tls))
+
+    def judge(self, got):
+        self.done += 1
+        if got.status != 200:
+            self.bad.append(got.status)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *why):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+@pytest.mark.parametrize("times", [100, pytest.param(1000, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
+def test_row_23_many_times_under_load(reloading, pair, new_client, http_origin, websocket_origin, times):
+    """Good and bad pairs in turn: no request fails, no link and no WebSocket is lost, nothing is left behind."""
+    client = new_client(http_origin.port, server=reloading)
+    sockets = new_client(websocket_origin.port, server=reloading)
+    assert fetch(reloading.port, client.host, "/echo").status == 200
+    fds, settled = stable(reloading.fds), None
+
+    async def run():
+        async with connect(sockets) as opened:
+            with Load(reloading, client) as load:
+                for number in range(times):
+                    pair.put(number // 2 % 2, key=None if number % 2 == 0 else 1 - number // 2 % 2)
+                    await asyncio.to_thread(hup, reloading, number)
+                    if number == times // 4:
+                        nonlocal settled
+                        settled = reloading.rss()
+            await echoes(opened)
+        return load
+
+    load = asyncio.run(run())
+    assert load.bad == [] and load.done > times
+    assert "link_lost" not in reloading.log
+    assert reloading.log.count(f"{TAKEN} ") == times // 2 and reloading.log.count(f"{KEPT} ") == times // 2
+    wait_until(lambda: reloading.fds() <= fds, 10, "the descriptors of before")
+    if VARIANT == "release":
+        assert reloading.rss() - settled < 2 * MIB
+
+
+# ---- logs ----
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP])
+def test_the_access_log_is_opened_anew(new_server, number):
+    """As log rotation wants it: what was moved away gets nothing more, and no line is lost."""
+    server = new_server()
+    path, moved = server.directory / "access.log", server.directory / "access.log.1"
+
+    def ask(target):
+        assert fetch(server.port, "nobody.localhost", target).status == 404
+
+    ask("/before")
+    wait_until(lambda: "/before" in path.read_text(), what="the line")
+    path.rename(moved)
+    ask("/between")
+    server.program.signal(number)
+    wait_until(path.exists, what="the new file")
+    ask("/after")
+    wait_until(lambda: "/after" in path.read_text(), what="the line in the new file")
+    assert "/between" in moved.read_text() and "/after" not in moved.read_text()
+
+
+def test_a_signal_that_comes_early_waits(tmp_path_factory, pair, ended):
+    """From the first moment on: what supervises the server may be quick."""
+    server = Server(tmp_path_factory.mktemp("early"), pair)
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stop)
+        server.program.signal(signal.SIGHUP)
+        server.program.signal(signal.SIGUSR1)
+        server.wait_log("reloaded signal=1")
+        server.wait_log("logs reopened signal=10")
