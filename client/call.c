@@ -100,29 +100,48 @@ static void hand_over(struct call *c)
     ops->on_upgraded(c->user, sock);
 }
 
-enum call_head call_judge(struct slice asked, const struct message *m)
+static const char *what_is_wrong(const struct call_wish *wish, const struct fields *f)
+{
+    if (wish->upgrade.len == 0)
+        return "101 was not asked for";
+    if (!fields_has_token(f, SLICE("connection"), SLICE("upgrade")))
+        return "101 without Connection: upgrade";
+    if (!fields_has_token(f, SLICE("upgrade"), wish->upgrade))
+        return "101 with another Upgrade than was asked for";
+    if (wish->alpn.len > 0 && (fields_count(f, SLICE("alpn")) != 1 ||
+                               !slice_eq(fields_value(f, SLICE("alpn")), wish->alpn)))
+        return "101 with another ALPN than was asked for";
+    return NULL;
+}
+
+enum call_head call_judge(const struct call_wish *wish, const struct message *m,
+                          const char **reason)
 {
     if (m->status >= 200)
         return CALL_FINAL;
     if (m->status != 101)
         return CALL_INTERIM;
-    return asked.len > 0 && fields_has_token(&m->fields, SLICE("upgrade"), asked) ? CALL_UPGRADED
-                                                                                  : CALL_WRONG;
+    *reason = what_is_wrong(wish, &m->fields);
+    return *reason ? CALL_WRONG : CALL_UPGRADED;
 }
 
 static void on_head(void *user, struct message *m, const struct h1_result *r)
 {
     struct call *c = user;
-    struct slice asked = fields_value(&c->request.fields, SLICE("upgrade"));
+    const struct call_wish wish = {
+        .upgrade = fields_value(&c->request.fields, SLICE("upgrade")),
+        .alpn = fields_value(&c->request.fields, SLICE("alpn")),
+    };
+    const char *reason;
 
-    switch (call_judge(c->ops->on_upgraded ? asked : SLICE(""), m)) {
+    switch (call_judge(&wish, m, &reason)) {
     case CALL_INTERIM:
         return;
     case CALL_UPGRADED:
         hand_over(c);
         return;
     case CALL_WRONG:
-        fail(c, NULL, ERR_PROTOCOL, "upgraded to what was not asked for");
+        fail(c, NULL, ERR_PROTOCOL, reason);
         return;
     case CALL_FINAL:
         c->answer = m;

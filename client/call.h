@@ -41,10 +41,15 @@ struct call_ops {
 
 enum { CALL_BODY_MAX = 65536 };
 
-/* What a head of the server is to a call that asked for an upgrade to @asked, or with an empty one
- * for none. Pure. */
+/* What a call asked the server to make of the connection (RFC 9110 7.8, RFC 7639 2). */
+struct call_wish {
+    struct slice upgrade; /* empty: it stays what it is */
+    struct slice alpn;    /* what is spoken behind the 101; empty: the 101 need not say */
+};
+/* What a head of the server is to a call. @reason: static text, set for WRONG. Pure. */
 enum call_head { CALL_INTERIM, CALL_UPGRADED, CALL_WRONG, CALL_FINAL };
-enum call_head call_judge(struct slice asked, const struct message *m) MUSTCHECK;
+enum call_head call_judge(const struct call_wish *wish, const struct message *m,
+                          const char **reason) MUSTCHECK;
 
 /* Moves @request (its strings must be in its own arena) into the call; method, authority and the
  * fields of every call are set here. */

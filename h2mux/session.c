@@ -26,6 +26,9 @@ static nghttp2_option *library_options(const struct h2_options *o)
     nghttp2_option_set_peer_max_concurrent_streams(opt, 100); /* until its SETTINGS say otherwise */
     nghttp2_option_set_max_outbound_ack(opt, 100);
     nghttp2_option_set_max_settings(opt, 32);
+    /* http-rules 4. Ours never needs more than 3 for HEADER_LIST_MAX, but the wire is public and a
+     * role does not tell whose program is at the other end. */
+    nghttp2_option_set_max_continuations(opt, 8);
     nghttp2_option_set_max_send_header_block_length(opt, HEADER_LIST_MAX);
     nghttp2_option_set_stream_reset_rate_limit(opt, 100000,
                                                10000); /* viewers leave by the hundred */

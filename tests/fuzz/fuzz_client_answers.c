@@ -74,13 +74,18 @@ static void check_refusal(const struct message *m, struct slice body)
 
 static void check_head(const struct message *m, struct slice body, bool registering)
 {
-    switch (call_judge(registering ? SLICE("") : SLICE("ptth"), m)) {
+    const struct call_wish nothing = {0},
+                           link = {.upgrade = SLICE("ptth"), .alpn = SLICE("h2")};
+    const char *reason = NULL;
+    switch (call_judge(registering ? &nothing : &link, m, &reason)) {
     case CALL_UPGRADED:
         assert(m->status == 101 && !registering);
         assert(fields_has_token(&m->fields, SLICE("upgrade"), SLICE("ptth")));
+        assert(fields_has_token(&m->fields, SLICE("connection"), SLICE("upgrade")));
+        assert(slice_eq(fields_value(&m->fields, SLICE("alpn")), SLICE("h2")));
         return;
     case CALL_WRONG:
-        assert(m->status == 101);
+        assert(m->status == 101 && reason != NULL);
         return;
     case CALL_INTERIM:
         assert(m->status < 200 && m->status != 101);

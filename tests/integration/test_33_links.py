@@ -12,7 +12,7 @@ import pytest
 from h2.settings import SettingCodes
 from support.faultproxy import DOWN, UP
 from support.foreign import EMPTY_SETTINGS, PREFACE, ForeignLink, call, register
-from support.origins import reply
+from support.origins import reply, shut
 from support.programs import SLOW, run
 from support.viewer import Viewer, fetch, head, links
 from support.wait import wait_until
@@ -178,6 +178,8 @@ class StubServer:
         self.certificate = certificate
         self.registered, self.tries, self.instances = 0, {}, set()
         self.open = {}  # slot → its connection
+        self.upgraded = ["Connection: upgrade", "Upgrade: ptth", "ALPN: h2"]
+        self.tickets = []  # that register calls brought
         self.origin = scripted(self.serve, tls=certificate.server_context())
         self.port = self.origin.port
         self.url = f"https://localhost:{self.port}"
@@ -186,6 +188,7 @@ class StubServer:
         line, _ = connection.request()
         if "/register" in line:
             self.registered += 1
+            self.tickets.append(connection.get("Oneport-Ticket"))
             connection.send(reply(json.dumps(self.grant()).encode(), "Content-Type: application/json", "Connection: close"))
             return
         slot = int(connection.get("Oneport-Link"))
@@ -194,7 +197,7 @@ class StubServer:
         if status := self.refuse(slot, self.tries[slot]):
             connection.send(reply(b'{"error":"too_many_links"}', "Connection: close", status=status))
             return
-        connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n")
+        connection.send("".join(f"{line}\r\n" for line in ("HTTP/1.1 101 Switching Protocols", *self.upgraded, "")))
         connection.send(PREFACE + EMPTY_SETTINGS + SETTINGS_ACK)
         self.open[slot] = connection
         connection.ended()
@@ -245,6 +248,35 @@ def test_a_name_that_is_lost_is_lost_for_all_links(scripted, certificate, new_cl
     client.program.expect_exit(2)
     assert client.log.count("name lost") == 1
     assert stub.tries == {0: 1, 1: 1}
+
+
+@pytest.mark.rule("O21")
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_link_that_is_told_401_or_404_registers_again_with_its_ticket(scripted, certificate, new_client, status):
+    """The server has forgotten the ticket's life or the name, not the owner: the same name comes back, and the URL is not said twice."""
+    stub = StubServer(scripted, certificate, lambda slot, attempt: status if attempt == 2 else None)
+    client = new_client(1, server=stub)
+    assert stub.registered == 1
+    shut(stub.open.pop(0).socket)
+    wait_until(lambda: 0 in stub.open, 10 * SLOW, "the link's return")
+    assert stub.tries == {0: 3} and stub.tickets[1:] == ["a.b"]
+    assert client.program.running and client.program.stdout.count("your url is:") == 1
+
+
+@pytest.mark.parametrize("upgraded,what", [
+    (["Upgrade: ptth", "ALPN: h2"], "101 without Connection: upgrade"),
+    (["Connection: upgrade", "ALPN: h2"], "101 with another Upgrade"),
+    (["Connection: upgrade", "Upgrade: websocket", "ALPN: h2"], "101 with another Upgrade"),
+    (["Connection: upgrade", "Upgrade: ptth"], "101 with another ALPN"),
+    (["Connection: upgrade", "Upgrade: ptth", "ALPN: http%2F1.1"], "101 with another ALPN"),
+    (["Connection: upgrade", "Upgrade: ptth", "ALPN: h2", "ALPN: h2"], "101 with another ALPN")])
+def test_a_101_that_is_not_what_was_asked_for(scripted, certificate, new_client, upgraded, what):
+    """Nothing is believed behind it, and the log says what was wrong."""
+    stub = StubServer(scripted, certificate, lambda slot, attempt: None)
+    stub.upgraded = upgraded
+    client = new_client(1, "--max-retries", "1", server=stub, wait=False)
+    client.program.expect_exit(4)
+    assert what in client.log and "your url is" not in client.program.stdout
 
 
 def test_one_that_drains_is_replaced_alone(scripted, certificate, new_client):
