@@ -1,7 +1,9 @@
 /* directory.c - name → worker under one lock. */
 #include "src/directory.h"
 
+#include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "h2mux/base/err.h"
@@ -18,6 +20,7 @@ struct directory {
     struct map names;      /* of struct entry, owned */
     size_t live;
     bool changed;
+    _Atomic size_t waiting; /* needs no lock */
     void (*on_change)(void *user);
     void *user; /* borrowed: outlives the directory */
 };
@@ -46,6 +49,21 @@ void directory_free(struct directory *d)
     map_deinit(&d->names);
     pthread_rwlock_destroy(&d->lock);
     free(d);
+}
+
+bool directory_wait_begin(struct directory *d, size_t most)
+{
+    if (atomic_fetch_add_explicit(&d->waiting, 1, memory_order_relaxed) < most)
+        return true;
+    directory_wait_end(d);
+    return false;
+}
+
+void directory_wait_end(struct directory *d)
+{
+    size_t before = atomic_fetch_sub_explicit(&d->waiting, 1, memory_order_relaxed);
+    assert(before > 0);
+    (void)before;
 }
 
 int directory_find(struct directory *d, struct slice name)

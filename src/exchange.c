@@ -59,6 +59,12 @@ void exchange_moved(struct exchange *x)
     x->moved_us = loop_now_us(x->worker->loop);
 }
 
+bool exchange_log_pass(struct exchange *x, enum exchange_event event, uint64_t *suppressed)
+{
+    return log_limit_pass(&x->worker->exchange_log[event], loop_now_us(x->worker->loop),
+                          suppressed);
+}
+
 void exchange_log(struct exchange *x, enum exchange_event event)
 {
     static const char *const names[] = {
@@ -68,7 +74,7 @@ void exchange_log(struct exchange *x, enum exchange_event event)
         [EVENT_IDLE] = "body_idle",
     };
     uint64_t suppressed;
-    if (log_limit_pass(&x->worker->exchange_log[event], loop_now_us(x->worker->loop), &suppressed))
+    if (exchange_log_pass(x, event, &suppressed))
         LOG(INFO, names[event], "name=%s viewer=%s suppressed=%llu", x->name,
             x->request.viewer->address, (unsigned long long)suppressed);
 }

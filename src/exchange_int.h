@@ -2,14 +2,27 @@
 #ifndef SRC_EXCHANGE_INT_H
 #define SRC_EXCHANGE_INT_H
 
+#include <assert.h>
+
 #include "src/exchange.h"
 
 extern const struct leg_events exchange_near_events, exchange_far_events; /* exchange_legs.c */
 
 /* What an operator counts (http-rules "Failure → viewer → operator"): at most a line a second of
  * each. */
-enum exchange_event { EVENT_AWAY, EVENT_FULL, EVENT_SILENT, EVENT_IDLE };
+enum exchange_event {
+    EVENT_AWAY,
+    EVENT_FULL,
+    EVENT_SILENT,
+    EVENT_IDLE,
+    EVENT_RESET,
+    EVENT_ORIGIN,
+    EXCHANGE_EVENTS
+};
+static_assert((int)EXCHANGE_EVENTS == (int)WORKER_EXCHANGE_EVENTS, "a limit for each");
 void exchange_log(struct exchange *x, enum exchange_event event);
+/* Whether a line of @event may be written now; @suppressed: how many were not since the last. */
+bool exchange_log_pass(struct exchange *x, enum exchange_event event, uint64_t *suppressed);
 
 bool exchange_is_websocket(const struct exchange *x);
 void exchange_moved(struct exchange *x); /* an octet did, in either direction */

@@ -150,10 +150,12 @@ static void client_failure(struct exchange *x, struct message *m, bool end)
 {
     struct slice type = fields_value(&m->fields, SLICE("oneport-error"));
     enum failure why = failure_from_client(m->status, type);
+    uint64_t suppressed;
     if (why == FAIL_RESPONSE_TIMEOUT)
         exchange_log(x, EVENT_SILENT);
-    else
-        LOG(INFO, "origin failed", "name=%s error=%s", x->name, log_value(type));
+    else if (exchange_log_pass(x, EVENT_ORIGIN, &suppressed))
+        LOG(INFO, "origin failed", "name=%s error=%s suppressed=%llu", x->name, log_value(type),
+            (unsigned long long)suppressed);
     if (end && x->request_ended)
         far_is_over(x);
     exchange_fail(x, why);
@@ -273,6 +275,7 @@ static enum failure failure_of(const struct leg_fault *why)
 static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
     struct exchange *x = user;
+    uint64_t suppressed;
     x->far = NULL;
     exchange_leave_far(x, ERR_OK);
     if (exchange_retry(x, why))
@@ -287,8 +290,9 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
         exchange_restart(x);
         return;
     }
-    if (why->h2_code != 0)
-        LOG(INFO, "stream_reset", "name=%s code=%u reason=%s", x->name, why->h2_code, why->reason);
+    if (why->h2_code != 0 && exchange_log_pass(x, EVENT_RESET, &suppressed))
+        LOG(INFO, "stream_reset", "name=%s code=%u reason=%s suppressed=%llu", x->name,
+            why->h2_code, why->reason, (unsigned long long)suppressed);
     exchange_fail(x, failure_of(why));
 }
 

@@ -1,7 +1,6 @@
 /* registry.c - a worker's names. What other workers may know of them is in the directory. */
 #include "src/registry.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "h2mux/base/clock.h"
@@ -15,7 +14,6 @@ struct registry {
     struct map names;            /* of struct tunnel, owned */
     struct directory *directory; /* borrowed: likewise */
     int worker;                  /* whose names these are */
-    size_t waiting;              /* requests, of all names */
 };
 
 /* ---- what the names file says */
@@ -146,14 +144,10 @@ const struct config *registry_config(const struct registry *r)
 
 bool registry_wait_begin(struct registry *r)
 {
-    if (r->waiting >= WAITERS_MAX)
-        return false;
-    r->waiting++;
-    return true;
+    return directory_wait_begin(r->directory, WAITERS_MAX);
 }
 
 void registry_wait_end(struct registry *r)
 {
-    assert(r->waiting > 0);
-    r->waiting--;
+    directory_wait_end(r->directory);
 }

@@ -67,6 +67,8 @@ static inline uint64_t stat_get(const struct counter *c)
     return atomic_load_explicit(&c->value, memory_order_relaxed);
 }
 
+enum { WORKER_EXCHANGE_EVENTS = 6 };
+
 struct worker {
     struct loop *loop; /* owned, like the four below */
     struct mailbox *mailbox;
@@ -81,7 +83,7 @@ struct worker {
     struct list_node listeners, gates, edges, links, exchanges;
     struct log_limit no_tunnel_log, bad_request_log; /* events that a stranger can repeat at will */
     struct log_limit evicted_log;
-    struct log_limit exchange_log[4]; /* likewise, by enum exchange_event */
+    struct log_limit exchange_log[WORKER_EXCHANGE_EVENTS]; /* likewise, by enum exchange_event */
     struct worker_stats stats;
 };
 

@@ -844,6 +844,9 @@ static void test_wait_limits(void **state)
     struct tunnel *last = claim(x, "last", true);
     assert_false(tunnel_wait(last, &one.waiter, clock_now_us()));
     tunnel_unwait(all[0].tunnel, &all[0].waiter);
+    assert_true(directory_wait_begin(x->server.directory, WAITERS_MAX)); /* as another worker's */
+    assert_false(tunnel_wait(last, &one.waiter, clock_now_us()));
+    directory_wait_end(x->server.directory);
     assert_true(tunnel_wait(last, &one.waiter, clock_now_us()));
     tunnel_unwait(last, &one.waiter);
     for (size_t i = 1; i < n; i++)
