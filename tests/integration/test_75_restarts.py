@@ -7,11 +7,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import h2.exceptions
 import pytest
-from h2.settings import SettingCodes
-from support import nginx, pattern
-from support.foreign import ForeignLink, register
+from support import frames, nginx, pattern
+from support.foreign import PREFACE, attach, register
+from support.frames import RawPeer
 from support.nginx import Nginx
 from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head
@@ -101,3 +100,184 @@ def test_row_5_kill_9_and_the_same_urls_again(new_server, new_client, http_origi
         assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
     assert all(client.program.running and client.program.stdout.count("your url is:") == 1 for client in clients)
     assert {client.url for client in clients} == urls
+
+
+# ---- row 33 ----
+STEADY_S = 1.1  # a link that lived for a second resets the backoff (client/backoff.h)
+
+
+class Asking:
+    """A viewer that asks without pause, and once more where its connection was cut, or where 502 says that the link was if @lossy. What else
+    goes wrong is in .bad."""
+
+    def __init__(self, port, host, tls=None, lossy=False):
+        self.lossy = lossy
+        self.port, self.host, self.tls = port, host, tls
+        self.done, self.cut, self.bad, self.longest = 0, 0, [], 0.0
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def once(self):
+        got = fetch(self.port, self.host, "/echo", tls=self.tls, timeout_s=20)
+        if self.lossy and got.status == 502 and "connection_terminated" in got.get("Proxy-Status"):
+            raise ConnectionError("the link was lost")
+        return got.status
+
+    def run(self):
+        while not self.stopping.is_set():
+            start = time.monotonic()
+            try:
+                status = self.once()
+            except (*CUT, OSError):
+                self.cut += 1
+                try:
+                    status = self.once()
+                except (*CUT, OSError) as error:
+                    status = repr(error)
+            self.longest = max(self.longest, time.monotonic() - start)
+            self.done += 1
+            if status != 200:
+                self.bad.append(status)
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join(30)
+
+
+@pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")
+@pytest.mark.parametrize("times", [5, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
+def test_row_33_nginx_is_reloaded(new_server, new_client, http_origin, ended, tmp_path, times):
+    """New workers take the port, old ones finish. The tunnel through nginx comes back within two seconds, the one beside it is not touched."""
+    server = new_server()
+    front = Nginx(server, tmp_path / "nginx", "worker_shutdown_timeout 200ms;")
+    ended.callback(front.stop)
+    through, beside = new_client(http_origin.port, server=front), new_client(http_origin.port, server=server)
+    tls = front.certificate.client_context(["http/1.1"])
+    viewers = [Asking(front.port, client.host, tls, client is through) for client in (through, beside, through, beside)]
+    try:
+        for number in range(times):
+            time.sleep(STEADY_S)  # reloads that follow each other sooner are a server that flaps, which is asked less and less
+            start = time.monotonic()
+            front.reload()
+            server.wait_link(through.name, number + 2, 4)
+            assert time.monotonic() - start < (0.2 + 2.0) * SLOW
+        before = [viewer.done for viewer in viewers]
+        wait_until(lambda: all(viewer.done > count for viewer, count in zip(viewers, before)), what="answers after the last")
+    finally:
+        for viewer in viewers:
+            viewer.stop()
+    assert [viewer.bad for viewer in viewers] == [[]] * 4
+    assert sum(viewer.cut for viewer in viewers) <= 4 * times  # one a viewer and reload: what was under way
+    assert max(viewer.longest for viewer in viewers) < 4 * SLOW
+    assert server.log.count(f"link up name={beside.name} ") == 1
+
+
+# ---- row 27 ----
+class Posts:
+    """Viewers that POST to /0, /1, … of a name, at once. .got: what each was told."""
+
+    def __init__(self, server, name, count, body):
+        self.got = {}
+        self.body = body
+        self.threads = [threading.Thread(target=self.run, args=(server, name, number), daemon=True) for number in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, server, name, number):
+        try:
+            fields = [] if self.body else ["Content-Length: 0"]
+            self.got[number] = fetch(server.port, f"{name}.localhost", f"/{number}", *fields, method="POST", body=self.body, timeout_s=30).status
+        except CUT:
+            self.got[number] = "cut"
+
+    def wait(self):
+        for thread in self.threads:
+            thread.join(30)
+        return self.got
+
+
+def raw_link(server, grant, slot, first=()):
+    """A link of one and the same instance, frame by frame."""
+    name = grant["id"]
+    connection, got = attach(server, name, grant["ticket"], f"Oneport-Instance: {27:032x}", f"Oneport-Link: {slot}")
+    assert got.status == 101 and connection.exactly(len(PREFACE)) == PREFACE
+    peer = RawPeer(connection, frames.settings({frames.SETTING_CONNECT: 1, **dict(first)}))
+    server.wait_log(rf"link up name={name} \S+ slot={slot} ")
+    return peer
+
+
+def path_of(peer, stream):
+    return int(dict(peer.heads[stream])[b":path"].decode().strip("/"))
+
+
+@pytest.mark.parametrize("body", [b"", b"x" * 1000], ids=["empty", "body"])
+@pytest.mark.parametrize("taken", [0, 7, 20])
+def test_row_27_what_goaway_leaves_out_is_asked_elsewhere_once(server, name, ended, taken, body):
+    """Twenty POSTs are on their way when the client says up to which one it has got. Those are answered; the others come to the other link,
+    or their viewers are told. None is done twice, and whoever was told 200 was heard."""
+    grant = register(server, name)
+    first = raw_link(server, grant, 0)
+    ended.callback(first.close)
+    posts = Posts(server, name, 20, body)
+    streams = sorted(first.next_request() for _ in range(20))
+    if body:
+        wait_until(lambda: all(len(first.bodies.get(stream, b"")) == len(body) for stream in streams), what="the bodies")
+    second = raw_link(server, grant, 1)
+    ended.callback(second.close)
+    done = collections.Counter()
+
+    def serve():
+        while (stream := second.next_request(60)) is not None:
+            done[path_of(second, stream)] += 1
+            wait_until(lambda stream=stream: stream in second.over, what="the request's end")
+            second.send(frames.response(stream, 200, b"second"))
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+    ended.callback(lambda: (second.requests.put(None), serving.join(10)))
+    first.send(frames.goaway(streams[taken - 1] if taken else 0, 0))
+    for stream in streams[:taken]:
+        done[path_of(first, stream)] += 1
+        first.send(frames.response(stream, 200, b"first"))
+    got = posts.wait()
+    assert len(got) == 20 and max(done.values(), default=0) <= 1
+    assert {number for number, status in got.items() if status == 200} == set(done)
+    assert set(got.values()) <= {200, 502, 503}
+    if not body:
+        assert set(got.values()) == {200}
+    else:
+        assert sum(status == 200 for status in got.values()) >= taken
+
+
+def test_row_27_settings_change_under_way(server, name, ended):
+    """The streams' window falls below zero and rises again, and fewer streams are allowed than are open: each upload comes whole, once."""
+    size, count = 300_000, 4
+    grant = register(server, name)
+    peer = raw_link(server, grant, 0, {frames.SETTING_INITIAL_WINDOW: 10_000})
+    ended.callback(peer.close)
+    peer.send(frames.window_update(0, 1 << 24))
+    posts = Posts(server, name, count, pattern.pattern(size))
+    streams = [peer.next_request() for _ in range(count)]
+
+    def sizes():
+        return {len(peer.bodies.get(stream, b"")) for stream in streams}
+
+    for window, reached in ((10_000, 10_000), (0, 10_000), (150_000, 150_000), (50_000, 150_000), (150_000, 150_000), (200_000, 200_000)):
+        peer.send(frames.settings({frames.SETTING_INITIAL_WINDOW: window}))
+        wait_until(lambda reached=reached: sizes() == {reached}, what=f"{reached} octets of each at a window of {window}")
+        assert peer.settle() and sizes() == {reached}
+    peer.send(frames.settings({frames.SETTING_MAX_STREAMS: 1}))
+    assert peer.settle()
+    fifth = Posts(server, name, 1, b"")
+    assert fifth.wait() == {0: 503}  # after a second in the queue; the four go on
+    peer.send(frames.settings({frames.SETTING_MAX_STREAMS: 100, frames.SETTING_INITIAL_WINDOW: size}))
+    wait_until(lambda: set(streams) <= peer.over, what="the uploads")
+    assert all(peer.bodies[stream] == pattern.pattern(size) for stream in streams)
+    for stream in streams:
+        peer.send(frames.response(stream, 200, b"thanks"))
+    assert posts.wait() == dict.fromkeys(range(count), 200)
+    assert peer.requests.empty() and not peer.resets
+    last = Posts(server, name, 1, b"")
+    peer.send(frames.response(peer.next_request(), 200, b"thanks"))
+    assert last.wait() == {0: 200}

@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+import signal
 import subprocess
 
 from .programs import TOP, Program, free_port
@@ -12,9 +13,9 @@ PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
 
 
 class Nginx:
-    """nginx for `localhost` in front of @server. .port is the TLS port, .plain_port the one that redirects."""
+    """nginx for `localhost` in front of @server. .port is the TLS port, .plain_port the one that redirects. @more stands at the top of the file."""
 
-    def __init__(self, server, directory):
+    def __init__(self, server, directory, more=""):
         self.server = server
         self.certificate = server.certificate
         self.directory = pathlib.Path(directory)
@@ -23,7 +24,7 @@ class Nginx:
         shutil.copy(self.certificate.key, self.directory / "ssl" / "server.key")
         self.port, self.plain_port = free_port(), free_port()
         self.conf = self.directory / "nginx.conf"
-        self.conf.write_text(self.substituted(SHIPPED.read_text()))
+        self.conf.write_text(f"{more}\n{self.substituted(SHIPPED.read_text())}")
         self.start()
 
     def substituted(self, text):
@@ -44,6 +45,10 @@ class Nginx:
         argv = [PROGRAM, "-c", self.conf, "-p", self.directory, "-g", "daemon off;"]
         self.program = Program(argv, self.directory, "nginx")
         wait_until(lambda: self.program.running and (self.directory / "nginx.pid").exists(), what="nginx to be up")
+
+    def reload(self):
+        """New worker processes; the old ones go when their last connection does, or at worker_shutdown_timeout."""
+        self.program.signal(signal.SIGHUP)
 
     def check(self):
         """What `nginx -t` says of the file: (exit code, text)."""
