@@ -86,8 +86,8 @@ uint64_t h2_session_last_rx_us(const struct h2_session *s);
 /* PING now; dead if not one octet arrives within @ms. A probe that runs is only ever shortened. */
 void h2_session_probe(struct h2_session *s, uint64_t ms);
 
-/* GOAWAY(NO_ERROR) with @debug; a SERVER sends the shutdown notice before it. Open streams go on.
- */
+/* GOAWAY(NO_ERROR) with @debug, a static text; a SERVER sends the shutdown notice before it. Open
+ * streams go on; the heads of those that an OPENER has opened leave before it. */
 void h2_session_goaway(struct h2_session *s, struct slice debug);
 /* GOAWAY with what is queued, then gone: streams get on_reset, the owner no on_closed. */
 void h2_session_close(struct h2_session *s, uint32_t h2_code);

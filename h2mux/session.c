@@ -171,6 +171,36 @@ static bool finished(const struct h2_session *s)
     return nghttp2_session_want_read(s->ng) == 0 && nghttp2_session_want_write(s->ng) == 0;
 }
 
+/* ---- goodbye
+ *
+ * Requests that were opened before a GOAWAY must leave before it: a peer that hears it while it has
+ * no stream closes, and what is still on its way is lost. */
+
+static bool heads_wait(const struct h2_session *s)
+{
+    LIST_FOREACH (it, &s->streams)
+        if (!CONTAINER_OF(it, struct h2_stream, node)->headers_sent)
+            return true;
+    return false;
+}
+
+static void submit_goodbye(struct h2_session *s, struct slice debug)
+{
+    int32_t last = nghttp2_session_get_last_proc_stream_id(s->ng);
+    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR,
+                          (const uint8_t *)debug.ptr, debug.len);
+    s->goodbye.ptr = NULL;
+}
+
+/* Whether there is more to frame now. */
+static bool say_goodbye(struct h2_session *s)
+{
+    if (s->goodbye.ptr == NULL || heads_wait(s))
+        return false;
+    submit_goodbye(s, s->goodbye);
+    return true;
+}
+
 /* The loop's buffer has one user at a time: a session that ends inside another one's callbacks has
  * its own. */
 static bool frame_and_write(struct h2_session *s, size_t most_queued)
@@ -183,9 +213,11 @@ static bool frame_and_write(struct h2_session *s, size_t most_queued)
     while (ok && sock_queued(s->sock) < most_queued) {
         s->framed = 0;
         ok = gather(s);
-        if (s->framed + buf_len(s->out) == 0)
+        bool goodbye = say_goodbye(s);
+        if (s->framed + buf_len(s->out) > 0)
+            h2_session_write_out(s);
+        else if (!goodbye)
             break;
-        h2_session_write_out(s);
     }
     s->out = NULL;
     s->in_library--;
@@ -265,7 +297,8 @@ static void on_sent(void *user)
     struct h2_session *s = user;
     if (!s->dead)
         keep_pace(s);
-    if (!s->dead && (nghttp2_session_want_write(s->ng) || schedule_waits(&s->schedule)))
+    if (!s->dead && (nghttp2_session_want_write(s->ng) || schedule_waits(&s->schedule) ||
+                     s->goodbye.ptr != NULL))
         h2_session_mark(s);
 }
 
@@ -313,6 +346,8 @@ static void close_streams(struct h2_session *s, int err)
  * sock is left to finish by itself. */
 static void last_words(struct h2_session *s, uint32_t code)
 {
+    if (s->goodbye.ptr != NULL)
+        submit_goodbye(s, s->goodbye);
     if (!s->goaway_sent || code != NGHTTP2_NO_ERROR)
         nghttp2_session_terminate_session(s->ng, code);
     frame_and_write(s, SIZE_MAX);
@@ -417,9 +452,10 @@ void h2_session_goaway(struct h2_session *s, struct slice debug)
     s->goaway_sent = true;
     if (s->role == H2_SERVER)
         nghttp2_submit_shutdown_notice(s->ng);
-    int32_t last = nghttp2_session_get_last_proc_stream_id(s->ng);
-    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR,
-                          (const uint8_t *)debug.ptr, debug.len);
+    if (s->role == H2_OPENER && heads_wait(s))
+        s->goodbye = debug;
+    else
+        submit_goodbye(s, debug);
     h2_session_mark(s);
 }
 

@@ -32,6 +32,8 @@ struct h2_session {
     struct list_node frozen; /* streams whose RST_STREAM waits for a token; still counted */
     uint32_t open_streams, open_bodies, lost_streams;
     bool up, acked, goaway_sent, goaway_received, dead;
+    struct slice
+        goodbye;    /* OPENER: the debug data of a GOAWAY that waits for heads; ptr NULL: none */
     bool crowded;   /* new streams get the small window */
     int in_library; /* depth of nghttp2 calls: what must not run inside them is deferred */
     int wanted_err; /* an end that was decided inside the library; 0: none */

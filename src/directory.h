@@ -32,8 +32,8 @@ void directory_note(struct directory *d, const struct held_name *h, bool remembe
 /* All that is to be remembered, in the form of the names file. ERR_LIMIT. */
 int directory_print(struct directory *d, struct buf *to) MUSTCHECK;
 
-/* One more request waits for a link, of any name on any worker. false: @most do already. Without the
- * lock. */
+/* One more request waits for a link, of any name on any worker. false: @most do already. Without
+ * the lock. */
 bool directory_wait_begin(struct directory *d, size_t most) MUSTCHECK;
 void directory_wait_end(struct directory *d);
 

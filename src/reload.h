@@ -1,8 +1,8 @@
 /* reload.h - SIGHUP and SIGUSR1: what is read again, or opened again, while everything goes on.
  *
  * SIGHUP reads certificate and key anew and opens the access log anew; SIGUSR1 does the latter
- * alone, for log rotation. What cannot be used leaves what was there in place and is one line in the
- * log. Links, viewers and listeners notice nothing. */
+ * alone, for log rotation. What cannot be used leaves what was there in place and is one line in
+ * the log. Links, viewers and listeners notice nothing. */
 #ifndef SRC_RELOAD_H
 #define SRC_RELOAD_H
 

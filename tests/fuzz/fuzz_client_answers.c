@@ -74,8 +74,7 @@ static void check_refusal(const struct message *m, struct slice body)
 
 static void check_head(const struct message *m, struct slice body, bool registering)
 {
-    const struct call_wish nothing = {0},
-                           link = {.upgrade = SLICE("ptth"), .alpn = SLICE("h2")};
+    const struct call_wish nothing = {0}, link = {.upgrade = SLICE("ptth"), .alpn = SLICE("h2")};
     const char *reason = NULL;
     switch (call_judge(registering ? &nothing : &link, m, &reason)) {
     case CALL_UPGRADED:

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/clock.h"
+#include "h2mux/session_int.h"
 #include "src/edge.h"
 #include "src/link.h"
 #include "src/names.h"
@@ -43,7 +44,7 @@ struct world {
     struct viewer_end viewer;
     enum manner manner;
     size_t heard; /* octets of requests' bodies */
-    int streams;
+    int streams, goaways, streams_at_goaway;
 };
 
 /* ---- the relay */
@@ -68,6 +69,10 @@ static void relay_pass(struct relay *r, int from)
             sock_read(r->ends[from], chunk, r->left < sizeof chunk ? r->left : sizeof chunk);
         if (n == ERR_AGAIN)
             return;
+        if (n == 0 && !r->by_reset) { /* what is queued still arrives */
+            sock_shutdown(r->ends[!from]);
+            return;
+        }
         if (n <= 0) {
             relay_cut(r);
             return;
@@ -179,6 +184,9 @@ static void on_stream(void *user, struct leg *leg, struct message *m, bool end)
 
 static void on_goaway(void *user, struct slice debug)
 {
+    struct world *w = user;
+    w->goaways += slice_eq(debug, SLICE("draining"));
+    w->streams_at_goaway = w->streams;
 }
 
 static void on_closed(void *user, int err, const char *reason)
@@ -518,6 +526,50 @@ static bool viewer_heard_close(void *user)
     return has(&((struct world *)user)->viewer, "\x88") && viewer_done(user);
 }
 
+static bool client_gone(void *user)
+{
+    return ((struct world *)user)->client == NULL;
+}
+
+static void ask_once(struct world *w)
+{
+    viewer_connect(w);
+    upload(w);
+    turns_until(w->worker->loop, viewer_done, w);
+    assert_true(has(&w->viewer, "HTTP/1.1 200 "));
+    assert_true(buf_len(&w->viewer.got) > ANSWER);
+    viewer_leave(w);
+}
+
+/* contract 3, row 27: the stream that takes the last id below 2^30 is answered where it is, the
+ * link is asked to make room, and what comes then waits for the next link. Each POST arrives once.
+ */
+static void test_ids_run_out(void **state)
+{
+    struct world *w = world_new("4s");
+    struct link *l = attach(w, ENOUGH, false);
+    turns_until(w->worker->loop, is_live, w);
+    assert_int_equal(nghttp2_session_set_next_stream_id(l->session->ng, (1 << 30) - 3), 0);
+    ask_once(w);
+    assert_int_equal(w->goaways, 0);
+    ask_once(w);
+    assert_int_equal(w->goaways, 1);
+    assert_int_equal(w->streams_at_goaway, 2); /* its head came first */
+    turns_until(w->worker->loop, client_gone, w);
+    relay_cut(&w->relay);
+    viewer_connect(w);
+    upload(w);
+    settle(w);
+    assert_false(w->viewer.ended);
+    assert_int_equal(w->streams, 2);
+    attach(w, ENOUGH, false);
+    turns_until(w->worker->loop, viewer_done, w);
+    assert_true(has(&w->viewer, "HTTP/1.1 200 "));
+    assert_int_equal(w->streams, 3);
+    assert_int_equal(w->heard, 3 * UPLOAD);
+    world_free(w);
+}
+
 /* W8 */
 static void test_websocket_of_a_cut_link_gets_1012(void **state)
 {
@@ -561,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_link_cut_after_any_octet),
         cmocka_unit_test(test_every_end_at_every_stage),
         cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_ids_run_out),
         cmocka_unit_test(test_websocket_of_a_cut_link_gets_1012),
         cmocka_unit_test(test_queued_answers_outlive_the_viewers_fin),
     };
