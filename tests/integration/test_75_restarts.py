@@ -16,6 +16,7 @@ from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
 
+STEADY_S = 1.1  # a link that lived for a second resets the backoff (client/backoff.h)
 CUT = (Broken, EOFError, ConnectionError, TimeoutError)
 
 
@@ -88,6 +89,7 @@ def test_row_5_kill_9_and_the_same_urls_again(new_server, new_client, http_origi
     names = server.directory / "state" / "names"
     wait_until(lambda: all(f"{client.name} " in names.read_text() for client in clients), what="all names in the file")
     for _ in range(rounds):
+        time.sleep(STEADY_S)  # a server that dies sooner than that is one that flaps, which is asked less and less
         server.restart()
         start, back = time.monotonic(), []
         waiting = list(clients)
@@ -103,9 +105,6 @@ def test_row_5_kill_9_and_the_same_urls_again(new_server, new_client, http_origi
 
 
 # ---- row 33 ----
-STEADY_S = 1.1  # a link that lived for a second resets the backoff (client/backoff.h)
-
-
 class Asking:
     """A viewer that asks without pause, and once more where its connection was cut, or where 502 says that the link was if @lossy. What else
     goes wrong is in .bad."""
