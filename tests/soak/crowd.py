@@ -14,7 +14,8 @@ from support.viewer import Broken, Viewer, fetch, head
 DEADLINE_S = 60 * SLOW  # without an octet
 OPERATION_S = 4 * DEADLINE_S
 PAUSE_S = 0.15  # mean, between two operations of a viewer: the load stays below a core
-SIZES = (0, 1, 200, 4096, 16384, 65535, 65536, 300000, 1 << 20, 3 << 20)
+SIZES = (0, 1, 200, 4096, 16384, 65535, 65536, 300000, 1 << 20, 3 << 20, 8 << 20)
+CHANCES = (40, 40, 40, 40, 40, 40, 40, 40, 20, 10, 4)
 SMALL = 2000
 STALL_S = (5, 40)
 
@@ -31,11 +32,11 @@ def check(good, what):
 
 
 class Person:
-    """One viewer with a connection that is kept as long as it lasts. @tunnel is mortal if its client is killed now and then."""
+    """One viewer with a connection that is kept as long as it lasts. @life (mortal.py) knows when its tunnel's client was killed."""
 
-    def __init__(self, number, tunnel, mortal, tls, tally, stop):
+    def __init__(self, number, tunnel, life, tls, tally, stop):
         self.dice = random.Random(number)
-        self.tunnel, self.mortal, self.tls, self.tally, self.stop = tunnel, mortal, tls, tally, stop
+        self.tunnel, self.life, self.tls, self.tally, self.stop = tunnel, life, tls, tally, stop
         self.viewer = None
         self.thread = threading.Thread(target=self.live, name=f"viewer-{number}")
 
@@ -56,15 +57,15 @@ class Person:
         except Wrong as error:
             self.fault("wrong", kind, error)
         except (Broken, EOFError, OSError) as error:
-            self.cut(kind, error)
+            self.cut(kind, error, begun)
         except Exception as error:  # noqa: BLE001 an answer that no strict reader takes
             self.fault("wrong", kind, repr(error))
         if time.monotonic() - begun > OPERATION_S:
             self.fault("hang", kind, f"took {time.monotonic() - begun:.0f} s")
 
-    def cut(self, kind, error):
+    def cut(self, kind, error, begun):
         self.leave()
-        if self.mortal:
+        if self.life.was_killed(begun):
             self.tally.count("cut while the client was killed")
         else:
             self.tally.fault("failed", f"{kind.__name__} through {self.tunnel.name}: {error!r}")
@@ -103,14 +104,14 @@ def small(person):
 
 
 def download(person):
-    size, framing = person.dice.choice(SIZES), person.dice.choice(("", "?chunked=1", "?close=1"))
+    size, framing = person.dice.choices(SIZES, CHANCES)[0], person.dice.choice(("", "?chunked=1", "?close=1"))
     response = person.get(f"/bytes/{size}{framing}")
     check(response.status == 200 and len(response.body) == size, f"{response.status}, {len(response.body)} of {size} octets")
     check(hashlib.sha256(response.body).hexdigest() == digest(size), f"{size} other octets")
 
 
 def upload(person):
-    size = person.dice.choice(SIZES)
+    size = person.dice.choices(SIZES, CHANCES)[0]
     body = pattern.pattern(size)
     if person.dice.random() < 0.5:
         got = person.get("/upload", method="POST", body=body)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import threading
+import time
 
 import websockets
 from support.programs import SLOW
@@ -15,31 +16,32 @@ AWAY = (502, 503)
 
 
 class Sockets:
-    """@count of them over @tunnels: (tunnel, whether its client is killed now and then). Runs in a thread of its own."""
+    """@count of them over @tunnels: (tunnel, its client's Life). Runs in a thread of its own."""
 
     def __init__(self, count, tunnels, tally, stop):
         self.count, self.tunnels, self.tally, self.stop = count, tunnels, tally, stop
-        self.open = 0
+        self.heard = {}  # when each began what it was doing: it was well then
         self.thread = threading.Thread(target=lambda: asyncio.run(self._all()), name="websockets")
 
     async def _all(self):
         await asyncio.gather(*(self._live(number, *self.tunnels[number % len(self.tunnels)]) for number in range(self.count)))
 
-    async def _live(self, number, tunnel, mortal):
+    async def _live(self, number, tunnel, life):
         dice = random.Random(number)
         await asyncio.sleep(dice.uniform(0, 3))
         while not self.stop.is_set():
+            self.heard[number] = time.monotonic()
             try:
                 await self._talk(dice, number, tunnel)
             except (TimeoutError, asyncio.TimeoutError):
                 self.tally.fault("hang", f"WebSocket {number} through {tunnel.name}")
             except (websockets.WebSocketException, OSError, EOFError) as error:
-                self._lost(number, tunnel, mortal, error)
+                self._lost(number, tunnel, life, error)
                 await asyncio.sleep(dice.uniform(0, BACK_S))
 
-    def _lost(self, number, tunnel, mortal, error):
-        away = isinstance(error, websockets.InvalidStatusCode) and error.status_code not in AWAY
-        if mortal and not away and not isinstance(error, websockets.ProtocolError):
+    def _lost(self, number, tunnel, life, error):
+        other = isinstance(error, websockets.InvalidStatusCode) and error.status_code not in AWAY
+        if life.was_killed(self.heard[number]) and not other and not isinstance(error, websockets.ProtocolError):
             self.tally.count("WebSocket lost while the client was killed")
         else:
             self.tally.fault("failed", f"WebSocket {number} through {tunnel.name}: {error!r}")
@@ -55,6 +57,7 @@ class Sockets:
                 if got != message:
                     self.tally.fault("wrong", f"WebSocket {number}: {got[:40]!r} for {message[:40]!r}")
                 self.tally.count("WebSocket echo")
+                self.heard[number] = time.monotonic()
                 sent += 1
                 await self._pause(dice.uniform(0.2, 4))
 
