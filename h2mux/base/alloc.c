@@ -22,13 +22,13 @@ static _Noreturn void die_out_of_memory(void)
 }
 
 enum {
-    KEPT_AT_TOP = 16 * 1024 * 1024,
-    KEPT_AT_REST = 4 * 1024 * 1024,
-    MAPPED_FROM = 1024 * 1024,
+    MIB = 1024 * 1024,
+    KEPT_AT_TOP = 16 * MIB,
+    KEPT_AT_REST = 4 * MIB,
+    MAPPED_FROM = MIB,
     SMALL = 4096,
     LARGE = 16 * 1024
 };
-enum { SPARE = 24 * 1024 * 1024 /* the programs' own pages among it */ };
 
 void alloc_tune(void)
 {
@@ -36,28 +36,27 @@ void alloc_tune(void)
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 }
 
-/* 0 where the kernel does not say. */
+/* Octets of the process's own memory, without what is mapped from files. 0 where the kernel does
+ * not say. */
 static size_t resident(void)
 {
-    unsigned long pages = 0;
+    unsigned long pages = 0, of_files = 0;
     FILE *statm = fopen("/proc/self/statm", "re");
     if (statm == NULL)
         return 0;
-    if (fscanf(statm, "%*u %lu", &pages) != 1)
-        pages = 0;
+    if (fscanf(statm, "%*u %lu %lu", &pages, &of_files) != 2 || pages < of_files)
+        pages = of_files = 0;
     fclose(statm);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
+    return (pages - of_files) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* What the allocator calls free may have gone to the kernel already, so residence is asked for. */
 void alloc_settle(void)
 {
-    size_t held = resident();
-    if (held <= SPARE)
-        return;
     struct mallinfo2 m = mallinfo2();
-    if (held - SPARE > 2 * (m.uordblks + m.hblkhd))
-        malloc_trim(KEPT_AT_REST);
+    size_t used = m.uordblks + m.hblkhd;
+    if (resident() > used + used / 2 + KEPT_AT_REST)
+        malloc_trim(KEPT_AT_REST / 2);
 }
 
 void *xmalloc(size_t size)
