@@ -14,8 +14,8 @@
 enum {
     POOL_MAX = 100,
     WINDOW = 128 * 1024,        /* octets of one answer that wait for the link */
-    WINDOW_CROWDED = 16 * 1024, /* likewise on new connections while there are more than CROWD */
-    CROWD = 256,
+    WINDOW_CROWDED = 16 * 1024, /* what it begins with on new connections beside CROWD others */
+    CROWD = 32,
     LINGER_MS = 2000, /* for what is still queued when a WebSocket has ended both ways */
     LINGER_OCTETS = 65536
 };
@@ -242,11 +242,15 @@ static void on_dialled(void *user, struct sock *sock)
     struct origin_conn *c = user;
 
     struct origin *o = c->origin;
-    size_t window = o->open_count > CROWD ? WINDOW_CROWDED : WINDOW;
+    bool crowded = o->open_count > CROWD;
+    size_t window = crowded ? WINDOW_CROWDED : WINDOW;
 
     c->dial = NULL;
+    if (crowded)
+        sock_set_receive_buffer(sock, WINDOW);
     o->open_count++;
     c->h1 = h1_conn_new(o->o.loop, sock, H1_CLIENT, &head_limits, window, &conn_ops, c);
+    h1_conn_grow_window(c->h1, WINDOW);
     c->ops->on_ready(c->user);
 }
 

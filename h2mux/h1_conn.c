@@ -101,6 +101,11 @@ static const struct sock_ops h1_sock_ops = {
  * ---------------------------------------------------------------------------------------------------------------
  */
 
+void h1_conn_grow_window(struct h1_conn *c, size_t most)
+{
+    c->window_most = most;
+}
+
 struct h1_conn *h1_conn_new(struct loop *l, struct sock *sock, enum h1_role role,
                             const struct h1_limits *limits, size_t window,
                             const struct h1_conn_ops *ops, void *user)

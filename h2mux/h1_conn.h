@@ -43,6 +43,9 @@ struct h1_conn_ops {
 struct h1_conn *h1_conn_new(struct loop *l, struct sock *sock, enum h1_role role,
                             const struct h1_limits *limits, size_t window,
                             const struct h1_conn_ops *ops, void *user) MUSTCHECK; /* takes @sock */
+/* Its window doubles, up to @most octets, whenever four times as much credit has come back: who
+ * stands still keeps the small one. */
+void h1_conn_grow_window(struct h1_conn *c, size_t most);
 void h1_conn_close(
     struct h1_conn *c); /* closes the sock at once; no callback follows. NULL is fine */
 void h1_conn_abort(struct h1_conn *c); /* likewise with RST */

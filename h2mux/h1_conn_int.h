@@ -34,6 +34,7 @@ struct h1_conn {
     struct h1_body body;
     bool expect_head_answer; /* CLIENT: the response answers HEAD */
     size_t window, outstanding;
+    size_t window_most, credited; /* what it may grow to, what came back since it last grew */
 
     struct h1_conn_reply reply;
     enum h1_framing tx_framing;

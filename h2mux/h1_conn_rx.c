@@ -284,7 +284,8 @@ static bool read_head_once(struct h1_conn *c)
         scan_head(c);
         return true;
     }
-    ssize_t n = sock_read(c->sock, loop_scratch(c->loop), LOOP_SCRATCH);
+    size_t most = c->window < LOOP_SCRATCH ? c->window : LOOP_SCRATCH; /* a body may come along */
+    ssize_t n = sock_read(c->sock, loop_scratch(c->loop), most);
     if (n == ERR_AGAIN)
         return false;
     h1_conn_touch(c);

@@ -18,6 +18,8 @@ void h1_conn_report_sent(struct h1_conn *c)
 }
 
 /* Whoever is tied hears it from the task, like the owner: not inside the op that was the reason. */
+enum { GROW_AFTER = 4 };
+
 static void give_up(struct h1_conn *c, const char *reason)
 {
     c->gave_up = reason;
@@ -167,11 +169,22 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
         tx_end(c);
 }
 
+/* The other leg's peer has room for a while that nobody reads from: that alone is no sign. */
+static void grow_window(struct h1_conn *c, size_t octets)
+{
+    c->credited += octets;
+    if (c->credited < GROW_AFTER * c->window || c->window >= c->window_most)
+        return;
+    c->window = c->window > c->window_most / 2 ? c->window_most : 2 * c->window;
+    c->credited = 0;
+}
+
 static void leg_credit(struct leg *leg, size_t octets)
 {
     struct h1_conn *c = h1_conn_of(leg);
     bool stopped = c->outstanding >= c->window;
     c->outstanding -= octets < c->outstanding ? octets : c->outstanding;
+    grow_window(c, octets);
     if (stopped && c->outstanding < c->window && h1_conn_wants_body(c))
         h1_conn_resume(c);
 }

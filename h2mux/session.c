@@ -104,6 +104,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     s->user = user;
     s->created_us = s->last_rx_us = now;
     s->budget.limit = o->buffer_limit;
+    s->initial = WINDOW_INITIAL;
     s->share = o->memory;
     if (s->share != NULL)
         list_push(&s->share->sessions, &s->in_share);

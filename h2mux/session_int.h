@@ -31,10 +31,14 @@ struct h2_session {
     struct list_node streams;
     struct list_node frozen; /* streams whose RST_STREAM waits for a token; still counted */
     uint32_t open_streams, open_bodies, lost_streams;
+    uint32_t requests;     /* of the open streams, those that are no WebSockets */
+    uint64_t still_held;   /* octets held for readers that have taken nothing for a while */
+    uint32_t still_bodies; /* open bodies of such readers */
+    uint64_t announced_us; /* when `initial` changed last */
+    uint32_t initial;      /* what a new stream's window begins with, as it was announced */
     bool up, acked, goaway_sent, goaway_received, dead;
     struct slice
         goodbye;    /* OPENER: the debug data of a GOAWAY that waits for heads; ptr NULL: none */
-    bool crowded;   /* new streams get the small window */
     int in_library; /* depth of nghttp2 calls: what must not run inside them is deferred */
     int wanted_err; /* an end that was decided inside the library; 0: none */
     uint32_t wanted_code;
@@ -80,7 +84,7 @@ struct h2_stream {
     bool end_sent;           /* END_STREAM left */
     bool headers_sent;       /* OPENER: the request left */
     bool reset_sent;
-    bool body_counted;
+    bool request_counted, body_counted;
     unsigned interim;
     uint32_t reset_code;
     struct message in;       /* the head or trailers being received */
@@ -89,6 +93,7 @@ struct h2_stream {
     size_t promised;         /* of them: the length of a DATA frame that is made and has not left */
     struct fields *trailers; /* owned: to be sent behind the body; NULL */
     struct window window;
+    uint64_t still;    /* octets of it that count in still_held; 0: it moves */
     uint64_t held;     /* octets handed up without credit */
     uint64_t moved_us; /* when credit last came, or `taken` was seen to have changed */
     uint64_t taken;    /* by the other leg's peer, when last looked at: memory.c */
@@ -126,8 +131,11 @@ void h2_session_release_withheld(struct h2_session *s);        /* unless memory 
 void h2_stream_data(struct h2_stream *st, struct slice data);
 void h2_stream_credit(struct leg *leg, size_t octets); /* leg_ops.credit */
 void h2_stream_give_back(struct h2_stream *st,
-                         uint64_t octets); /* of what is held, to the budget */
-void h2_stream_uncount_body(struct h2_stream *st);
+                         uint64_t octets);          /* of what is held, to the budget */
+void h2_stream_count_request(struct h2_stream *st); /* once it is known what it is */
+void h2_stream_uncount(struct h2_stream *st);       /* it is over */
+void h2_session_count_still(struct h2_session *s, uint64_t now_us); /* from time to time */
+bool h2_session_has_still(const struct h2_session *s); /* some may be: count them each second */
 void h2_stream_open_window(struct h2_stream *st,
                            const struct message *m); /* of a body that begins */
 

@@ -43,7 +43,7 @@ static uint64_t next_due(const struct h2_session *s, uint64_t now)
         due = earlier(due, s->last_rx_us + quiet_us(s));
     if (!list_empty(&s->frozen))
         due = earlier(due, now + THAW_US);
-    if (budget_tight(&s->budget))
+    if (budget_tight(&s->budget) || h2_session_has_still(s))
         due = earlier(due, now + TICK_US);
     return due;
 }
@@ -129,6 +129,7 @@ void h2_session_run_timer(void *user)
     if (s->dead)
         return;
     thaw(s, now);
+    h2_session_count_still(s, now);
     h2_session_evict(s, now);
     h2_session_arm(s);
 }

@@ -597,6 +597,12 @@ const struct sockaddr_storage *sock_peer(const struct sock *s)
     return &s->peer;
 }
 
+void sock_set_receive_buffer(struct sock *s, int octets)
+{
+    if (s->fd >= 0)
+        setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
+}
+
 void sock_set_notsent_lowat(struct sock *s, int octets)
 {
     if (s->fd >= 0)

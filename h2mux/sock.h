@@ -118,6 +118,9 @@ void sock_leave(struct sock *s);
 void sock_enter(struct sock *s, struct loop *l);
 
 int sock_fd(const struct sock *s); /* -1 in memory */
+/* What the kernel takes from the peer before we do, from now on (SO_RCVBUF, socket(7)); by itself
+ * it goes up to some MiB, and so does what the peer's kernel holds. */
+void sock_set_receive_buffer(struct sock *s, int octets);
 /* The peer's address, AF_UNSPEC for pairs, AF_UNIX for unix sockets. */
 const struct sockaddr_storage *sock_peer(const struct sock *s);
 void sock_set_notsent_lowat(struct sock *s,

@@ -33,7 +33,7 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     st->moved_us = s->last_rx_us;
     message_init(&st->in);
     buf_init(&st->tx, SIZE_MAX / 2); /* its source is bounded by its own window */
-    window_init(&st->window, s->crowded ? WINDOW_CROWDED : WINDOW_INITIAL);
+    window_init(&st->window, s->initial);
     list_push(&s->streams, &st->node);
     s->open_streams++;
     return st;
@@ -164,6 +164,7 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
         return;
     }
     st->connect = slice_eq(m->method, SLICE("CONNECT"));
+    h2_stream_count_request(st);
     s->ops->on_stream(s->user, &st->leg, m, end);
 }
 
@@ -205,7 +206,7 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     list_remove(&st->frozen);
     schedule_leave(s, st);
     h2_stream_give_back(st, st->held);
-    h2_stream_uncount_body(st);
+    h2_stream_uncount(st);
     s->open_streams--;
     st->reset_sent = true; /* nothing can be submitted any more */
     loop_reap(s->loop, &st->reap, stream_free, st);
@@ -505,6 +506,7 @@ struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool e
     nv_of(&l, m);
     nghttp2_data_provider body = provider(st);
     st->connect = m->protocol.len > 0;
+    h2_stream_count_request(st);
     st->tx_open = !end;
     st->tx_ended = end;
     st->id = nghttp2_submit_request(s->ng, NULL, l.v, l.count, end ? NULL : &body, st);

@@ -5,6 +5,8 @@
  * and a half; one that uses less has room to spare. */
 #include "h2mux/window.h"
 
+#include <stddef.h>
+
 enum { ROUND_TRIPS = 2 };
 
 static void round_begin(struct window *w, uint64_t now_us)
@@ -34,6 +36,27 @@ uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint6
     return w->size;
 }
 
+/* 2 MiB for the first, 1.5, 3; beyond that the budget itself is the bound. */
+static uint32_t tier(uint64_t requests)
+{
+    static const struct {
+        uint64_t most;
+        uint32_t size;
+    } tiers[] = {{32, WINDOW_INITIAL}, {128, 16 * 1024}, {512, 8 * 1024}, {UINT64_MAX, 4 * 1024}};
+    size_t at = 0;
+    while (requests > tiers[at].most)
+        at++;
+    return tiers[at].size;
+}
+
+uint32_t window_initial(uint32_t now, uint32_t requests)
+{
+    uint32_t size = tier(requests), relaxed = tier(2 * (uint64_t)requests);
+    if (size < now)
+        return size;
+    return relaxed > now ? relaxed : now;
+}
+
 uint64_t window_share(uint64_t bodies, uint64_t budget)
 {
     return budget / 4 / (bodies + 1);
@@ -49,5 +72,5 @@ uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64
         size = WINDOW_LEARNED_MAX;
     while (size > share)
         size /= 2;
-    return size > WINDOW_INITIAL ? size : 0;
+    return size;
 }

@@ -11,8 +11,6 @@
 
 enum {
     WINDOW_INITIAL = 64 * 1024,
-    WINDOW_CROWDED = 16 * 1024, /* for new streams while more than WINDOW_CROWD have a body open */
-    WINDOW_CROWD = 256,
     WINDOW_MAX = 8 * 1024 * 1024,
     WINDOW_LEARNED_MAX = 1024 * 1024, /* what a new body starts with at most */
     WINDOW_LINE = 2500000,            /* octets a second: less is not expected of a line */
@@ -33,27 +31,28 @@ void window_init(struct window *w, uint32_t size);
 uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint64_t rtt_us,
                        bool may_grow);
 
+/* What a stream begins with while @requests are open: the more there are, the less, so that all of
+ * them together may stand still within half of a link's budget. It falls at once, and rises again
+ * when there are half as many as it is for. @now: what it is now. */
+uint32_t window_initial(uint32_t now, uint32_t requests);
+
 /* Octets of window for each of @bodies and one more: no window grows past it, so that all have the
  * same. */
 uint64_t window_share(uint64_t bodies, uint64_t budget);
 /* What a new body's window starts with where others have grown to @learned, and where one round
  * trip of @rtt_us on a line of WINDOW_LINE would take so much; as long as @bodies of the size take
- * no more than a quarter of the budget. 0: as it was announced. */
+ * no more than a quarter of the budget. */
 uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64_t budget);
 
 /* What a link holds of octets that arrived and did not leave. */
 struct budget {
     uint64_t used, limit; /* limit: 32 MiB a link */
 };
-/* What is granted ahead may all come and stay, so large windows, then usual ones, end before what
- * they add up to is the whole. */
+/* What is granted ahead may all come and stay, so large windows end before what they add up to is
+ * the whole. */
 static inline bool budget_may_start_large(const struct budget *b)
 {
     return b->used * 8 < b->limit;
-}
-static inline bool budget_is_crowded(const struct budget *b)
-{
-    return b->used * 8 >= b->limit * 3;
 }
 static inline bool budget_may_grow(const struct budget *b)
 {

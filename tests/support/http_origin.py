@@ -19,11 +19,13 @@ import argparse
 import asyncio
 import hashlib
 import json
+import socket
 import urllib.parse
 
 from . import pattern
 
 LIMIT = 1 << 18
+SEND_BUFFER = 1 << 18  # a thousand that stand still would otherwise have the kernel's memory for TCP, and slow everybody
 
 
 class Request:
@@ -206,6 +208,7 @@ async def main(port):
         await Connection(reader, writer).serve()
 
     server = await asyncio.start_server(accept, "127.0.0.1", port, limit=LIMIT, backlog=2048)
+    server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -73,16 +73,16 @@ static const struct {
     const char *id;
     uint32_t learned;
     uint64_t rtt_us, bodies, budget;
-    uint32_t want; /* 0: as it was announced */
+    uint32_t want;
 } starts[] = {
-    {"nothing known", 0, 0, 0, LINK, 0},
-    {"learned what is announced", LEAST, 0, 0, LINK, 0},
-    {"learned less", LEAST / 2, 0, 0, LINK, 0},
+    {"nothing known", 0, 0, 0, LINK, LEAST},
+    {"learned what is announced", LEAST, 0, 0, LINK, LEAST},
+    {"learned less", LEAST / 2, 0, 0, LINK, LEAST},
     {"learned more", 2 * LEAST, 0, 0, LINK, 2 * LEAST},
     {"learned, an odd size", 100 * KIB, 0, 0, LINK, 100 * KIB},
     {"learned the most", MOST, 0, 0, LINK, MOST},
     {"learned beyond it", WINDOW_MAX, 0, 0, LINK, MOST},
-    {"a short line", 0, 26 * MS, 0, LINK, 0},
+    {"a short line", 0, 26 * MS, 0, LINK, LEAST},
     {"just longer", 0, 27 * MS, 0, LINK, 2 * LEAST},
     {"150 ms", 0, 150 * MS, 0, LINK, 8 * LEAST},
     {"a line beyond the most", 0, 10000 * MS, 0, LINK, MOST},
@@ -92,15 +92,16 @@ static const struct {
     {"odd, doubled past the most", 600 * KIB, 10000 * MS, 0, LINK, MOST},
     {"a quarter, seven others", MOST, 0, 7, LINK, MOST},
     {"a quarter, eight others", MOST, 0, 8, LINK, MOST / 2},
-    {"too many others", MOST, 0, 127, LINK, 0},
+    {"many others", MOST, 0, 127, LINK, LEAST},
     {"still worth it", MOST, 0, 63, LINK, 2 * LEAST},
+    {"a thousand others", MOST, 0, 1023, LINK, LEAST / 8},
     {"the line's, shared", 0, 150 * MS, 31, LINK, 4 * LEAST},
     {"small budget", MOST, 150 * MS, 0, 4 * 2 * LEAST, 2 * LEAST},
-    {"smaller budget", MOST, 150 * MS, 0, 4 * 2 * LEAST - 1, 0},
+    {"smaller budget", MOST, 150 * MS, 0, 4 * 2 * LEAST - 1, LEAST},
     {"no budget", MOST, 150 * MS, 0, 0, 0},
 };
 
-/* Never smaller than announced, never beyond its share or the most. */
+/* Never beyond its share or the most. */
 static void windows_start_with_what_others_have_learned(void **state)
 {
     for (size_t i = 0; i < COUNT(starts); i++) {
@@ -130,12 +131,32 @@ static void budgets_have_three_marks(void **state)
     }
 }
 
+/* What a stream begins with by how many requests are open: less at once, more again at half. */
+static void windows_begin_smaller_in_a_crowd(void **state)
+{
+    static const struct {
+        uint32_t now, requests, want;
+    } begins[] = {
+        {64 * KIB, 0, 64 * KIB},        {64 * KIB, 32, 64 * KIB}, {64 * KIB, 33, 16 * KIB},
+        {16 * KIB, 33, 16 * KIB},       {16 * KIB, 17, 16 * KIB}, {16 * KIB, 16, 64 * KIB},
+        {16 * KIB, 128, 16 * KIB},      {16 * KIB, 129, 8 * KIB}, {8 * KIB, 65, 8 * KIB},
+        {8 * KIB, 64, 16 * KIB},        {8 * KIB, 513, 4 * KIB},  {4 * KIB, 257, 4 * KIB},
+        {4 * KIB, 256, 8 * KIB},        {4 * KIB, 1, 64 * KIB},   {64 * KIB, 513, 4 * KIB},
+        {4 * KIB, UINT32_MAX, 4 * KIB},
+    };
+    for (size_t i = 0; i < COUNT(begins); i++)
+        if (window_initial(begins[i].now, begins[i].requests) != begins[i].want)
+            fail_msg("%u of %u: %u", begins[i].now, begins[i].requests,
+                     window_initial(begins[i].now, begins[i].requests));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_grow_when_they_were_the_limit),
         cmocka_unit_test(growth_waits_for_the_budget),
         cmocka_unit_test(windows_start_with_what_others_have_learned),
+        cmocka_unit_test(windows_begin_smaller_in_a_crowd),
         cmocka_unit_test(budgets_have_three_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
