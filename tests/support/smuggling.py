@@ -1,0 +1,62 @@
+"""A corpus of requests that two readers might split in two ways: heads with bodies behind them, and behind each one request more.
+
+The one behind names a host that nobody shares, so it can reach an origin only as octets that were carried over as they are, and a
+proxy that takes a body's octets for a request gives itself away by one answer too many. Each case has a target of its own."""
+
+from dataclasses import dataclass
+
+from .smuggling_bodies import BODIES, Body
+from .smuggling_heads import ALL, BEYOND, BODY, CHUNKED, HEADS, NEVER, Head
+
+NOBODY = "nobody-at-all.localhost"
+SMUGGLED = "GET /smuggled/{number} HTTP/1.1\r\nHost: " + NOBODY + "\r\nConnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Case:
+    number: int
+    head: Head
+    body: Body
+    octets: bytes  # the head, the body and the request behind them
+    intent: object  # (method, target, body); None: nobody may take it, or it does not end
+    strict: bool  # it is right in every letter
+    surplus: bool  # octets are left behind the request
+    endless: bool  # more is promised than comes
+
+    @property
+    def target(self):
+        return f"/case/{self.number}"
+
+    def __str__(self):
+        return f"{self.number} {self.head.family}: {self.head.name} / {self.body.family}: {self.body.name}"
+
+
+def case(number, head, body, host):
+    target, behind = f"/case/{number}", SMUGGLED.format(number=number)
+
+    def filled(text):
+        sizes = {"{size}": f"{len(behind):x}", "{inner}": f"{len(behind) + 5:x}"}
+        for mark, value in {"{smuggled}": behind, "{nobody}": NOBODY, **sizes}.items():
+            text = text.replace(mark, value)
+        return text
+
+    text = filled(body.text)
+    whole = len(text) + len(behind)
+    top = head.text.format(target=target, host=host, number=number, nobody=NOBODY, length=len(text), all=whole, beyond=whole + 10)
+    rest = (text + behind).encode("latin-1")
+    end = {BODY: len(text), ALL: whole, BEYOND: whole + 10}.get(head.end, head.end)
+    strict, surplus, endless, content = head.strict, True, False, None
+    if end == CHUNKED:
+        strict, surplus, endless = strict and body.strict, not body.swallows, body.endless
+        content = None if body.chunked is None else filled(body.chunked).encode("latin-1")
+    elif end != NEVER:
+        surplus, endless = end < len(rest), end > len(rest)
+        content = None if endless else rest[:end]
+    intent = None if content is None else (head.method, target, content)
+    return Case(number, head, body, top.encode("latin-1") + rest, intent, strict and intent is not None, surplus, endless)
+
+
+def cases(host):
+    """Every head with every body that makes a difference behind it, for a tunnel whose viewers say this Host."""
+    pairs = [(head, body) for head in HEADS for body in BODIES if body.everywhere or head.end == CHUNKED]
+    return [case(number, head, body, host) for number, (head, body) in enumerate(pairs)]
