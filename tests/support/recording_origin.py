@@ -56,8 +56,8 @@ class RecordingOrigin:
     def __init__(self):
         self.lock = threading.Lock()
         self.count = 0
-        self.requests = []  # whole ones, in the order they ended
-        self.begun = []  # targets of those that have a head
+        self.whole = {}  # target → requests that came to their end
+        self.begun = set()  # targets of those that have a head
         self.faults = []
 
     def __call__(self, connection):
@@ -80,10 +80,10 @@ class RecordingOrigin:
         match = LINE.fullmatch(first)
         need(match, f"request line {first!r}")
         request = Request(number, match[1].decode(), match[2].decode(), parsed(lines))
-        self.begun.append(request.target)
+        self.begun.add(request.target)
         self._body(connection, request)
         with self.lock:
-            self.requests.append(request)
+            self.whole.setdefault(request.target, []).append(request)
         body = ANSWER + request.target.encode()
         connection.send(reply(b"", f"X-Length: {len(body)}") if request.method == "HEAD" else reply(body))
 

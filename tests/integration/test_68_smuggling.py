@@ -1,0 +1,42 @@
+"""Octets beyond a request never become another's (http-rules 3 rows 17, 18): 1,770 requests that two readers might split in two
+ways, each refused or seen by the origin exactly once and as it was meant, with nothing else on its connection."""
+
+import contextlib
+
+import pytest
+from support.origins import ScriptedOrigin
+from support.programs import Client
+from support.recording_origin import RecordingOrigin
+from support.smuggling import cases
+from support.smuggling_run import Run
+from support.viewer import Viewer
+
+
+@pytest.fixture
+def recorder():
+    return RecordingOrigin()
+
+
+@pytest.fixture
+def recording(recorder):
+    with contextlib.closing(ScriptedOrigin(recorder)) as origin:
+        yield origin
+
+
+def judged(run, strictly):
+    """Runs all cases: the Outcomes. What is wrong with any of them fails."""
+    with contextlib.closing(run):
+        outcomes = [run.sent(case) for case in cases(run.host)]
+    wrong = [f"{outcome.case}: {what}" for outcome in outcomes if (what := run.complaint(outcome, strictly))]
+    assert not wrong, f"{len(wrong)} of {len(outcomes)}:\n" + "\n".join(wrong[:40])
+    assert run.leaked() == []
+    return outcomes
+
+
+@pytest.mark.rule("Q21", "Q22", "Q23", "Q24", "Q25", "Q26", "Q27", "Q28", "Q31", "Q32", "Q33", "Q34", "Q35", "Q38", "W2", "D7")
+def test_oneportd_takes_what_is_right_in_every_letter_and_nothing_else(server, recorder, recording, new_client):
+    client = new_client(recording.port)
+    run = Run(recorder, lambda: Viewer(server.port, timeout_s=5), client.host)
+    outcomes = judged(run, strictly=True)
+    refused = [str(outcome.case) for outcome in outcomes if outcome.case.strict and outcome.case.target not in recorder.whole]
+    assert refused == []
