@@ -27,8 +27,12 @@ class Case:
     def target(self):
         return f"/case/{self.number}"
 
+    @property
+    def kind(self):
+        return f"{self.head.family}: {self.head.name}"
+
     def __str__(self):
-        return f"{self.number} {self.head.family}: {self.head.name} / {self.body.family}: {self.body.name}"
+        return f"{self.number} {self.kind} / {self.body.family}: {self.body.name}"
 
 
 def case(number, head, body, host):
