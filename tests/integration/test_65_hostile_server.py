@@ -4,7 +4,6 @@ A bad request is reset before one octet of it reaches the origin; a flood ends t
 oneport comes back; nothing but the configured origin is ever connected to."""
 
 import contextlib
-import queue
 import socket
 import threading
 import time
@@ -15,6 +14,7 @@ from support.frames import (ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA, 
                             FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS, INTERNAL_ERROR, PADDED, PING,
                             PRIORITY, PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTING_INITIAL_WINDOW,
                             SETTINGS, WINDOW_UPDATE, RawServer, block, frame, goaway, headers, long_headers, request, reset, settings, window_update)
+from support.hostile import Stage
 from support.origins import ScriptedOrigin, answer_upgrade, reply
 from support.programs import SLOW, VARIANT, Client
 from support.wait import wait_until
@@ -22,54 +22,6 @@ from support.wait import wait_until
 MIB = 1 << 20
 FLOOD = 16_000
 CLOSED_S = 1.0 * SLOW
-
-
-class Seen:
-    """An origin that keeps what it was asked and answers all of it."""
-
-    def __init__(self):
-        self.lines = []
-        self.heads = []
-        self.bodies = []
-
-    def __call__(self, connection):
-        while True:
-            line, fields = connection.request()
-            self.lines.append(line)
-            self.heads.append(fields)
-            self.bodies.append(connection.body())
-            connection.send(reply(b"well"))
-
-
-class Stage:
-    """A hostile server, the client that trusts it, and the client's origin."""
-
-    def __init__(self, certificate, directory, stack, *options):
-        self.links = queue.Queue()
-        self.seen = Seen()
-        self.origin = stack.enter_context(contextlib.closing(ScriptedOrigin(self.seen)))
-        self.server = stack.enter_context(contextlib.closing(RawServer(certificate, self.links.put)))
-        self.client = Client(self.server, self.origin.port, directory, *options)
-        stack.callback(self.client.stop)
-        stack.callback(self.server.close)  # first: a client says goodbye to a server that is there
-        self.peer = None
-
-    def link(self):
-        """The link there is, or the next one that oneport makes."""
-        if self.peer is None or self.peer.ended.is_set():
-            self.peer = self.links.get(timeout=20 * SLOW)
-            self.number = -1
-        return self.peer
-
-    def next_stream(self):
-        self.number += 2
-        return self.number
-
-    def ask(self, path="/well", **how):
-        """The status of a good request, which proves that the link works."""
-        peer, number = self.link(), self.next_stream()
-        peer.send(request(number, path=path, **how))
-        return peer.wait_answer(number)
 
 
 @pytest.fixture(scope="module")

@@ -212,6 +212,7 @@ class RawServer:
     def _talk(self, accepted):
         try:
             accepted.settimeout(60)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Octets(self.context.wrap_socket(accepted, server_side=True))
             while True:
                 line, _ = connection.head()

@@ -1,0 +1,57 @@
+"""A server that oneport trusts and should not, on stage with the client and its origin."""
+
+import contextlib
+import queue
+
+from .frames import RawServer, request
+from .origins import ScriptedOrigin, reply
+from .programs import SLOW, Client
+
+
+class Seen:
+    """An origin that keeps what it was asked and answers all of it."""
+
+    def __init__(self):
+        self.lines = []
+        self.heads = []
+        self.bodies = []
+
+    def __call__(self, connection):
+        while True:
+            line, fields = connection.request()
+            self.lines.append(line)
+            self.heads.append(fields)
+            self.bodies.append(connection.body())
+            connection.send(reply(b"well"))
+
+
+class Stage:
+    """A hostile server, the client that trusts it, and the client's origin."""
+
+    def __init__(self, certificate, directory, stack, *options, seen=None):
+        """@seen is the origin's script; by default a Seen."""
+        self.links = queue.Queue()
+        self.seen = seen or Seen()
+        self.origin = stack.enter_context(contextlib.closing(ScriptedOrigin(self.seen)))
+        self.server = stack.enter_context(contextlib.closing(RawServer(certificate, self.links.put)))
+        self.client = Client(self.server, self.origin.port, directory, *options)
+        stack.callback(self.client.stop)
+        stack.callback(self.server.close)  # first: a client says goodbye to a server that is there
+        self.peer = None
+
+    def link(self):
+        """The link there is, or the next one that oneport makes."""
+        if self.peer is None or self.peer.ended.is_set():
+            self.peer = self.links.get(timeout=20 * SLOW)
+            self.number = -1
+        return self.peer
+
+    def next_stream(self):
+        self.number += 2
+        return self.number
+
+    def ask(self, path="/well", **how):
+        """The status of a good request, which proves that the link works."""
+        peer, number = self.link(), self.next_stream()
+        peer.send(request(number, path=path, **how))
+        return peer.wait_answer(number)
