@@ -5,7 +5,7 @@ import contextlib
 import itertools
 
 import pytest
-from support.frames import DATA, END_HEADERS, END_STREAM, HEADERS, PROTOCOL_ERROR, block, frame, headers, request
+from support.frames import DATA, END_STREAM, NO_ERROR, PROTOCOL_ERROR, frame, headers, request
 from support.hostile import Stage
 from support.recording_origin import ANSWER, RecordingOrigin
 from support.wait import wait_until
@@ -89,3 +89,101 @@ def test_nothing_of_it_is_written(stage, make):
     assert peer.resets.get(number) == PROTOCOL_ERROR, (peer.heads.get(number), peer.goaways)
     well(stage)
     assert BAD not in stage.seen.begun
+
+
+# ---- what is said and not kept ----
+def data(number, body, end=True):
+    return frame(DATA, END_STREAM if end else 0, number, body)
+
+
+def post(number, length, *rest, end=False):
+    """A head that promises @length octets, and frames behind it."""
+    return headers(number, *line(), ("content-length", str(length)), end=end) + b"".join(rest)
+
+
+BROKEN = [
+    ("a length and no body", lambda n: [post(n, len(SMUGGLED), end=True)]),
+    ("a length and an empty body", lambda n: [post(n, len(SMUGGLED), data(n, b""))]),
+    ("less than its length", lambda n: [post(n, len(SMUGGLED) + 4, data(n, b"four"))]),
+    ("less than its length, later", lambda n: [post(n, 8), data(n, b"four", end=False), data(n, b"")]),
+    ("less than its length, and trailers", lambda n: [post(n, 8, data(n, b"four", end=False), headers(n, ("x-sum", "1"), end=True))]),
+    ("more than its length", lambda n: [post(n, 4, data(n, b"four" + SMUGGLED))]),
+    ("a second head", lambda n: [headers(n, *line()), headers(n, *line(), end=True)]),
+    ("trailers that do not end it", lambda n: [headers(n, *line()), headers(n, ("x-sum", "1"))]),
+    ("trailers with a pseudo-field", lambda n: [headers(n, *line()), headers(n, (":path", "/smuggled"), end=True)]),
+    *((f"trailer with {what} in its {where}", lambda n, field=field: [headers(n, *line()), data(n, b"four", end=False), headers(n, field, end=True)])
+      for what, octets in OCTETS.items() for where, field in [("name", (f"x{octets}y", "z")), ("value", ("x", f"a{octets}b"))]),
+    *((f"trailer {name}", lambda n, name=name, value=value: [headers(n, *line()), data(n, b"four", end=False), headers(n, (name, value), end=True)])
+      for name, value in [("transfer-encoding", "chunked"), ("connection", "close"), ("", "z")]),
+]
+
+
+@pytest.mark.rule("D2", "D4", "D7")
+@pytest.mark.parametrize("make", [pytest.param(make, id=what) for what, make in BROKEN])
+def test_it_never_comes_to_an_end(stage, make):
+    """Its head may be there already when the fault comes; then the origin's connection ends with it."""
+    peer, number = stage.link(), stage.next_stream()
+    before = len(stage.seen.whole.get(BAD, []))
+    for octets in make(number):
+        peer.send(octets)
+        peer.settle()
+    wait_until(lambda: number in peer.resets or peer.ended.is_set(), what="a reset")
+    assert peer.resets.get(number) == PROTOCOL_ERROR, (peer.heads.get(number), peer.goaways)
+    well(stage)
+    assert len(stage.seen.whole.get(BAD, [])) == before
+
+
+@pytest.mark.rule("D4")
+@pytest.mark.parametrize("length", [0, 4])
+@pytest.mark.parametrize("surplus", [b"G", SMUGGLED, b"0\r\n\r\n" + SMUGGLED], ids=["an octet", "a request", "an end of chunks"])
+def test_what_comes_behind_the_length_goes_nowhere(stage, length, surplus):
+    """Too late to refuse it: the origin has had what was promised, and may have answered."""
+    peer, number = stage.link(), stage.next_stream()
+    before = len(stage.seen.whole.get(BAD, []))
+    peer.send(post(number, length, data(number, b"four"[:length], end=False)))
+    wait_until(lambda: len(stage.seen.whole.get(BAD, [])) > before, what="the request")
+    peer.send(data(number, surplus))
+    wait_until(lambda: number in peer.resets, what="a reset")
+    assert peer.resets[number] in (NO_ERROR, PROTOCOL_ERROR)
+    well(stage)
+    assert [one.body for one in stage.seen.whole[BAD][before:]] == [b"four"[:length]]
+
+
+# ---- what is meant, however it looks ----
+BODIES = {
+    "a request": SMUGGLED,
+    "chunks and a request": b"5\r\nhello\r\n0\r\n\r\n" + SMUGGLED,
+    "an end of chunks": b"0\r\n\r\n",
+    "line ends": b"\r\n\r\n",
+    "an answer": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.rule("D4", "D5", "D6")
+@pytest.mark.parametrize("split", [False, True], ids=["at once", "octet by octet"])
+@pytest.mark.parametrize("length", [False, True], ids=["no length", "length"])
+@pytest.mark.parametrize("body", [pytest.param(body, id=what) for what, body in BODIES.items()])
+def test_a_body_stays_a_body(stage, body, length, split):
+    peer, number = stage.link(), stage.next_stream()
+    fields = [("content-length", str(len(body)))] if length else []
+    pieces = [body[at : at + 1] for at in range(len(body))] if split else [body]
+    peer.send(request(number, "POST", f"/good/{number}", extra=fields, end=False))
+    for piece in pieces:
+        peer.send(data(number, piece, end=False))
+    peer.send(data(number, b""))
+    assert peer.wait_answer(number) == (200, f"answer to /good/{number}".encode())
+    seen = stage.seen.whole[f"/good/{number}"]
+    assert [(one.method, one.body) for one in seen] == [("POST", body)]
+    well(stage)
+
+
+TRAILERS = [("host", "evil"), ("content-length", "4"), ("authorization", "evil"), ("cookie", "evil=1"), ("te", "trailers"), ("x-sum", "1")]
+
+
+@pytest.mark.rule("D6")
+def test_trailers_that_would_be_taken_for_a_head_are_left_out(stage):
+    peer, number = stage.link(), stage.next_stream()
+    peer.send(request(number, "POST", f"/good/{number}", end=False) + data(number, b"body", end=False) + headers(number, *TRAILERS, end=True))
+    assert peer.wait_answer(number)[0] == 200
+    assert stage.seen.whole[f"/good/{number}"][0].trailers == [("x-sum", "1")]
+    well(stage)
