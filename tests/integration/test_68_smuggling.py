@@ -2,17 +2,19 @@
 ways, each refused or seen by the origin exactly once and as it was meant, with nothing else on its connection."""
 
 import contextlib
+import threading
 
 import pytest
 from support import haproxy, nginx
 from support.haproxy import HaproxyClient
 from support.nginx import Nginx
-from support.origins import ScriptedOrigin
-from support.programs import Client
+from support.origins import ScriptedOrigin, reply
 from support.recording_origin import RecordingOrigin
 from support.smuggling import cases
 from support.smuggling_run import Run
-from support.viewer import Viewer
+from support.unread import unread
+from support.viewer import Viewer, fetch
+from support.wait import wait_until
 
 
 @pytest.fixture
@@ -94,3 +96,71 @@ def test_oneport_writes_what_haproxy_would(step, server, recorder, recording, ne
             assert mine.case.kind in KNOWN, f"{mine.case}: {mine.statuses} and {carried[0]}, HAProxy: {their.statuses} and {carried[1]}"
             differ.add(mine.case.kind)
     assert differ == set(KNOWN)
+
+
+# ---- an origin that says too much ----
+FORGED = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nmine\r\n0\r\n"
+ANSWERS = [
+    # what, method, the answer, its status and its body
+    ("length", "GET", reply(b"mine"), 200, b"mine"),
+    ("no content", "GET", reply(b""), 200, b""),
+    ("length of POST", "POST", reply(b"mine"), 200, b"mine"),
+    ("chunks", "GET", CHUNKS + b"\r\n", 200, b"mine"),
+    ("chunks and trailers", "GET", CHUNKS + b"X-Sum: 1\r\n\r\n", 200, b"mine"),
+    ("HEAD", "HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n", 200, b""),
+    ("HEAD without length", "HEAD", b"HTTP/1.1 200 OK\r\n\r\n", 200, b""),
+    ("HEAD of chunks", "HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, b""),
+    ("204", "GET", b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+    ("204 with a length", "GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 50\r\n\r\n", 204, b""),
+    ("205", "GET", b"HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n", 205, b""),
+    ("304", "GET", b"HTTP/1.1 304 Not Modified\r\n\r\n", 304, b""),
+    ("304 with a length", "GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n", 304, b""),
+    ("error", "GET", reply(b"mine", status=500), 500, b"mine"),
+]
+SURPLUS = {
+    "an answer": FORGED,
+    "an interim answer": b"HTTP/1.1 103 Early Hints\r\nLink: </forged>\r\n\r\n",
+    "half a head": FORGED[:20],
+    "an octet": b"H",
+    "a line end": b"\r\n",
+    "chunks": b"6\r\nforged\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.rule("D7", "R5", "R6", "R7")
+@pytest.mark.parametrize("when", ["at once", "behind a pause", "when it is idle"])
+@pytest.mark.parametrize("surplus", [pytest.param(surplus, id=what) for what, surplus in SURPLUS.items()])
+@pytest.mark.parametrize("method,answer,status,body", [pytest.param(*rest, id=what) for what, *rest in ANSWERS])
+def test_what_an_origin_says_too_much_is_nobodys(server, played, method, answer, status, body, surplus, when):
+    """The viewer gets its answer, the next ones get theirs, on another connection."""
+    told, go = [], threading.Event()
+
+    def serve(connection):
+        first = not told
+        told.append(connection)
+        while True:
+            connection.request()
+            connection.body()
+            if not first:
+                connection.send(reply(b"clean"))
+                continue
+            connection.send(answer + surplus if when == "at once" else answer[:-1] if when == "behind a pause" else answer)
+            if when == "behind a pause":
+                wait_until(lambda: unread(connection.socket) == 0, what="the answer's beginning to be read")
+                connection.send(answer[-1:] + surplus)
+            elif when == "when it is idle":
+                go.wait(10)
+                connection.send(surplus)
+                sent.set()
+
+    sent = threading.Event()
+    client = played(serve)
+    got = fetch(server.port, client.host, method=method, body=b"x" if method == "POST" else b"")
+    assert (got.status, got.body, got.interim) == (status, body, [])
+    if when == "when it is idle":
+        go.set()
+        assert sent.wait(10)
+    for _ in range(2):
+        assert fetch(server.port, client.host).body == b"clean"
+    assert len(told) == 2  # the one with the surplus, and the next, which was kept

@@ -102,7 +102,7 @@ class ScriptedOrigin:
         """Another script, for connections to come; those of the last one are closed."""
         with self.lock:
             for connection in self.connections:
-                shut(connection.socket)
+                wake(connection.socket)
             self.connections.clear()
             self.errors.clear()
             self.serve = serve
@@ -113,19 +113,23 @@ class ScriptedOrigin:
     def close(self):
         shut(self.listener)
         for connection in self.connections:
-            shut(connection.socket)
+            wake(connection.socket)
         for thread in self.threads:
             thread.join(10)
         if self.errors:
             raise self.errors[0]
 
 
-def shut(any_socket):
-    """Wakes whoever is blocked in it, then closes."""
+def wake(any_socket):
+    """Whoever is blocked in it finds it ended. Closing it is left to them: its number would at once be another's, whom they would wait for."""
     try:
         any_socket.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass
+
+
+def shut(any_socket):
+    wake(any_socket)
     any_socket.close()
 
 
