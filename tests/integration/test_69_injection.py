@@ -3,11 +3,15 @@ promises other bodies than it sends. An origin that takes only what all readers 
 
 import contextlib
 import itertools
+import signal
+from pathlib import Path
 
 import pytest
 from support.frames import DATA, END_STREAM, NO_ERROR, PROTOCOL_ERROR, frame, headers, request
 from support.hostile import Stage
+from support.origins import reply
 from support.recording_origin import ANSWER, RecordingOrigin
+from support.unread import unread
 from support.wait import wait_until
 
 BAD = "/bad"
@@ -187,3 +191,32 @@ def test_trailers_that_would_be_taken_for_a_head_are_left_out(stage):
     assert peer.wait_answer(number)[0] == 200
     assert stage.seen.whole[f"/good/{number}"][0].trailers == [("x-sum", "1")]
     well(stage)
+
+
+# ---- an answer that nobody asked for, in the moment of a request ----
+FORGED = reply(b"forged")
+
+
+@pytest.mark.rule("D7")
+def test_an_answer_that_came_before_the_request_was_written_is_not_its_answer(certificate, tmp_path, ended):
+    """oneport finds both at once: a request on the link, and octets on the idle connection that it would use."""
+    def serve(connection):
+        while True:
+            connection.request()
+            connection.send(reply(b"clean"))
+
+    stage = Stage(certificate, tmp_path, ended, seen=serve)
+    assert stage.ask() == (200, b"clean")
+    program, peer = stage.client.program, stage.link()
+    for request_first in (True, False) * 3:
+        poisoned, number = stage.origin.connections[-1], stage.next_stream()
+        sends = [(peer.connection.socket, lambda number=number: peer.send(request(number, path="/victim"))),
+                 (poisoned.socket, lambda poisoned=poisoned: poisoned.send(FORGED))]
+        program.signal(signal.SIGSTOP)
+        wait_until(lambda: Path(f"/proc/{program.pid}/stat").read_text().rpartition(") ")[2][0] == "T", what="oneport to stand still")
+        for socket, send in sends if request_first else reversed(sends):
+            send()
+            wait_until(lambda socket=socket: unread(socket) > 0, what="octets to wait")
+        program.signal(signal.SIGCONT)
+        assert peer.wait_answer(number) == (200, b"clean")
+        assert stage.origin.connections[-1] is not poisoned
