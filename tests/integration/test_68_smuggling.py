@@ -43,9 +43,10 @@ def judged(run, step=1):
 
 
 @pytest.mark.rule("Q21", "Q22", "Q23", "Q24", "Q25", "Q26", "Q27", "Q28", "Q31", "Q32", "Q33", "Q34", "Q35", "Q38", "W2", "D7")
-def test_oneportd_takes_what_is_right_in_every_letter_and_nothing_else(server, recorder, recording, new_client):
+@pytest.mark.parametrize("piece", [None, pytest.param(1, marks=pytest.mark.full), pytest.param(7, marks=pytest.mark.full)])
+def test_oneportd_takes_what_is_right_in_every_letter_and_nothing_else(server, recorder, recording, new_client, piece):
     client = new_client(recording.port)
-    outcomes = judged(Run(recorder, lambda: Viewer(server.port), client.host, strictly=True))
+    outcomes = judged(Run(recorder, lambda: Viewer(server.port), client.host, strictly=True, piece=piece))
     refused = [str(outcome.case) for outcome in outcomes if outcome.case.strict and outcome.case.target not in recorder.whole]
     assert refused == []
 

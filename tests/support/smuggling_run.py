@@ -1,5 +1,6 @@
 """Sends the corpus of smuggling.py, one viewer for each case, and judges what came of it at a RecordingOrigin."""
 
+import contextlib
 from dataclasses import dataclass, field
 
 from .recording_origin import ANSWER
@@ -22,9 +23,10 @@ class Outcome:
 
 
 class Run:
-    def __init__(self, recorder, connect, host, strictly):
+    def __init__(self, recorder, connect, host, strictly, piece=None):
         """@connect() makes a Viewer whose requests for @host come to @recorder. @strictly: there is no proxy before oneportd that
-        may repair what is not right in every letter, so that it must be refused."""
+        may repair what is not right in every letter, so that it must be refused. @piece: octets that are sent at a time."""
+        self.piece = piece
         self.strictly = strictly
         self.recorder, self.connect, self.host = recorder, connect, host
         self.canary, self.songs = None, 0
@@ -34,7 +36,7 @@ class Run:
         outcome = Outcome(case)
         with self.connect() as viewer:
             try:
-                viewer.send(case.octets)
+                self._send(viewer, case.octets)
                 if case.endless:
                     wait_until(lambda: case.target in self.recorder.begun or answered(viewer), what=f"something of {case}")
                 if not case.endless or case.target not in self.recorder.begun:
@@ -45,6 +47,13 @@ class Run:
                 outcome.hung = True
         self.sing(case.number)
         return outcome
+
+    def _send(self, viewer, octets):
+        """In pieces until it is refused: what it says then is still to be read."""
+        step = self.piece or len(octets)
+        with contextlib.suppress(ConnectionError):
+            for at in range(0, len(octets), step):
+                viewer.send(octets[at : at + step])
 
     @staticmethod
     def _answers(viewer, case, outcome):
