@@ -8,13 +8,32 @@ import pytest
 from support import haproxy, nginx
 from support.haproxy import HaproxyClient
 from support.nginx import Nginx
+from support.octets import value_of
 from support.origins import ScriptedOrigin, reply
 from support.recording_origin import RecordingOrigin
 from support.smuggling import cases
 from support.smuggling_run import Run
 from support.unread import unread
-from support.viewer import Viewer, fetch
+from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
+from support.websocket_viewer import HANDSHAKE
+
+
+@pytest.fixture(scope="module")
+def behind_nginx(server, tmp_path_factory):
+    """nginx before the file's server."""
+    running = Nginx(server, tmp_path_factory.mktemp("nginx"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def front(request, server):
+    """Where viewers go, and how: to oneportd in clear, or (True) to nginx by TLS."""
+    if not request.param:
+        return server.port, None
+    running = request.getfixturevalue("behind_nginx")
+    return running.port, running.certificate.client_context(["http/1.1"])
 
 
 @pytest.fixture
@@ -53,13 +72,11 @@ def test_oneportd_takes_what_is_right_in_every_letter_and_nothing_else(server, r
 
 @SOME
 @pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")
-def test_through_nginx(step, server, recorder, recording, new_client, ended, tmp_path):
+@pytest.mark.parametrize("front", [True], ids=["nginx"], indirect=True)
+def test_through_nginx(step, front, behind_nginx, recorder, recording, new_client):
     """nginx repairs some of it before oneportd sees it; what it makes of it must be what was meant."""
-    front = Nginx(server, tmp_path)
-    ended.callback(front.stop)
-    client = new_client(recording.port, server=front)
-    tls = front.certificate.client_context(["http/1.1"])
-    outcomes = judged(Run(recorder, lambda: Viewer(front.port, tls), client.host, strictly=False), step)
+    client = new_client(recording.port, server=behind_nginx)
+    outcomes = judged(Run(recorder, lambda: Viewer(*front), client.host, strictly=False), step)
     assert len(recorder.whole) > len(outcomes) / 5
 
 
@@ -165,3 +182,48 @@ def test_what_an_origin_says_too_much_is_nobodys(server, played, method, answer,
     for _ in range(2):
         assert fetch(server.port, client.host).body == b"clean"
     assert len(told) == 2  # the one with the surplus, and the next, which was kept
+
+
+# ---- an upgrade that does not come about ----
+REFUSALS = [
+    # what the origin says to a handshake, what the viewer is told
+    ("200", reply(b"no"), 502),
+    ("302", reply(b"", "Location: /", status=302), 302),
+    ("403", reply(b"no", status=403), 403),
+    ("426", reply(b"no", "Upgrade: websocket", "Connection: upgrade", status=426), 426),
+    ("500", reply(b"no", status=500), 500),
+    ("101 with another key's answer", "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+     "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n", 502),
+    ("101 to h2c", "HTTP/1.1 101 Go\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n", 502),
+]
+BEHIND = ["GET /behind HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
+
+
+@pytest.mark.rule("W5", "W6")
+@pytest.mark.parametrize("front", [False, pytest.param(True, marks=pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed"))],
+                         ids=["alone", "nginx"], indirect=True)
+@pytest.mark.parametrize("behind", BEHIND, ids=["a request", "a preface"])
+@pytest.mark.parametrize("answer,status", [pytest.param(*rest, id=what) for what, *rest in REFUSALS])
+def test_behind_a_refused_websocket_nothing_is_relayed(played, front, answer, status, behind):
+    """What the viewer sends behind its handshake is a request like any other, or none: never octets for the origin to read."""
+    raw, asked = [], []
+
+    def serve(connection):
+        line, fields = connection.request()
+        if value_of(fields, "Upgrade"):
+            connection.send(answer)
+            raw.append(connection.rest())
+        else:
+            asked.append((line, value_of(fields, "Via") is not None))
+            connection.send(reply(b"behind"))
+
+    client = played(serve)
+    port, tls = front
+    with Viewer(port, tls) as viewer:
+        viewer.send(head("GET", "/socket", client.host, *HANDSHAKE) + behind.format(host=client.host).encode())
+        assert viewer.response().status == status
+        with contextlib.suppress(EOFError, ConnectionError):
+            assert (viewer.response().status < 400) == bool(asked)
+    wait_until(lambda: raw, what="the end of the origin's connection")
+    assert raw == [b""]
+    assert asked == ([("GET /behind HTTP/1.1", True)] if behind.startswith("GET") else [])
