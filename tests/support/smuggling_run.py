@@ -17,7 +17,6 @@ CANARY_LASTS = 500  # requests; proxies end connections after so many and more
 class Outcome:
     case: object
     statuses: list = field(default_factory=list)  # of the answers, the probe's among them
-    interim: list = field(default_factory=list)
     probed: bool = False  # the viewer asked once more
     hung: bool = False  # neither an answer nor an end came
 
@@ -59,7 +58,6 @@ class Run:
     def _answers(viewer, case, outcome):
         got = viewer.response(case.head.method)
         outcome.statuses.append(got.status)
-        outcome.interim = [interim.status for interim in got.interim]
         if not case.surplus and "close" not in (got.get("Connection") or "").lower():
             outcome.probed = True
             viewer.send(PROBE)
@@ -103,8 +101,8 @@ class Run:
             return f"was answered {statuses}, and the origin has not seen it"
         if any(status < 400 for status in statuses[1:]):
             return f"got more than one answer: {statuses}"
-        if whole and not case.surplus and len(statuses) > 1 + outcome.probed:
-            return f"had nothing behind it, and got {statuses}"
+        if whole and not case.surplus and len(statuses) != 1 + outcome.probed:
+            return f"had {'the probe' if outcome.probed else 'nothing'} behind it, and got {statuses}"
         return None
 
     def leaked(self):
