@@ -4,6 +4,7 @@ A bad request is reset before one octet of it reaches the origin; a flood ends t
 oneport comes back; nothing but the configured origin is ever connected to."""
 
 import contextlib
+import queue
 import socket
 import threading
 import time
