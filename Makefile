@@ -107,6 +107,11 @@ test-full: ## the same with documented defaults, long waits and TSan
 	$(Q)tests/support/deps.sh build demo test fuzz
 	$(Q)FULL=1 tests/run.sh release asan tsan
 
+interop: ## other authors' programs from the registries of npm and Go, as far as they can be reached: tests/interop/README.md
+	$(Q)tests/support/deps.sh build demo test
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)tests/interop/run
+
 test-images: ## build the images of docker/ and send a request and a WebSocket through them (root, Debian mirror)
 	$(Q)tests/support/deps.sh build demo test
 	$(Q)tests/images.sh
@@ -174,7 +179,7 @@ help: ## list targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: rules all soak bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz coverage lint layers \
+.PHONY: rules all soak interop bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz coverage lint layers \
         format install clean help \
         perf-smoke perf-baseline
 .SECONDARY:

@@ -6,7 +6,7 @@ set -eu
 declare -A packages=(
     [build]="gcc make pkg-config libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev"
     [demo]="openssl python3 python3-websockets"
-    [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest python3-pytest-xdist python3-pytest-timeout python3-h2 valgrind iproute2 faketime haproxy"
+    [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest python3-pytest-xdist python3-pytest-timeout python3-h2 valgrind iproute2 faketime haproxy nghttp2-client"
     [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
     [peers]="haproxy nghttp2-proxy openssh-client openssh-server"

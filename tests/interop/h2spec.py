@@ -1,0 +1,62 @@
+"""Runs h2spec (the argument) through a door to oneport and judges its JUnit report: a case that fails must be listed, with its
+reason, in h2spec-known.txt, and one that is listed must fail."""
+
+import contextlib
+import pathlib
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as xml
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+sys.dont_write_bytecode = True
+
+from support.certs import Authority  # noqa: E402
+from support.h2_door import H2Door  # noqa: E402
+from support.origins import OriginProgram  # noqa: E402
+
+DEADLINE_S = 900
+
+
+def known():
+    """{case: reason}; a line is `case | reason`."""
+    lines = (HERE / "h2spec-known.txt").read_text().splitlines()
+    return {case.strip(): reason.strip() for case, _, reason in (line.partition("|") for line in lines if line and line[0] != "#")}
+
+
+def cases(report):
+    """(case, whether it failed, whether it was skipped) of a JUnit report."""
+    for suite in xml.parse(report).getroot().iter("testsuite"):
+        for case in suite.iter("testcase"):
+            name = f"{case.get('package', '')} {case.get('classname', '')}".strip()
+            yield name, case.find("failure") is not None or case.find("error") is not None, case.find("skipped") is not None
+
+
+def run(h2spec, directory):
+    certificate = Authority(directory / "ca").issue("server", "localhost", "*.localhost", "IP:127.0.0.1")
+    report = directory / "report.xml"
+    origin = OriginProgram("http_origin", directory / "origin")
+    with contextlib.closing(H2Door(certificate, directory / "door", origin.port)) as door:
+        subprocess.run([h2spec, "-h", "127.0.0.1", "-p", str(door.port), "-P", "/bytes/1000", "-o", "5", "-j", str(report)],
+                       timeout=DEADLINE_S, stdout=subprocess.DEVNULL)
+    origin.stop()
+    return list(cases(report))
+
+
+def main(h2spec):
+    listed = known()
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    with tempfile.TemporaryDirectory(prefix="oneport-h2spec-") as directory:
+        for name, failed, skipped in run(h2spec, pathlib.Path(directory)):
+            if failed and name not in listed:
+                print(f"FAILED: {name}")
+            if not failed and not skipped and name in listed:
+                print(f"FAILED: {name} passes, and is listed as: {listed[name]}")
+            wrong = failed != (name in listed) and not skipped
+            counts["skipped" if skipped else "failed" if wrong else "passed"] += 1
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

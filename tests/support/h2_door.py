@@ -1,0 +1,118 @@
+"""A door to the HTTP/2 side of oneport for programs that dial: nghttp, h2load, curl, h2spec.
+
+A oneport is started for each connection to the door, registers and attaches at a server that does no more than that, and from
+then on the connection and its link are one: what is said to the door is said to oneport, octet by octet."""
+
+import queue
+import select
+import socket
+import ssl
+import threading
+
+from .frames import RawServer
+from .origins import shut
+from .programs import SLOW, Client
+
+BLOCK = 1 << 16
+ATTACH_S = 20 * SLOW
+
+
+class LinkServer(RawServer):
+    """Hands links over as they are, before the first octet of HTTP/2."""
+
+    def __init__(self, certificate):
+        self.links = queue.Queue()
+        super().__init__(certificate, None, name="door-name")
+
+    def _run(self, connection):
+        self.links.put(connection.socket)
+
+
+class H2Door:
+    """.port takes HTTP/2 without TLS, with prior knowledge; what oneport shares is @origin."""
+
+    def __init__(self, certificate, directory, origin, *options):
+        self.directory, self.origin, self.options = directory, origin, options
+        self.server = LinkServer(certificate)
+        self.errors = []
+        self.clients = []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                driver, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(driver,), daemon=True).start()
+
+    def _serve(self, driver):
+        client = Client(self.server, self.origin, self.directory, *self.options, wait=False)
+        self.clients.append(client)
+        try:
+            link = self.server.links.get(timeout=ATTACH_S)
+            with driver, link:
+                splice(driver, link)
+            client.stop()
+        except Exception as error:  # noqa: BLE001 told by close()
+            self.errors.append(error)
+
+    def close(self):
+        """Every oneport must have ended well."""
+        shut(self.listener)
+        self.server.close()
+        for client in self.clients:
+            client.stop()
+        assert not self.errors, self.errors
+
+
+def splice(driver, link):
+    """Copies both ways until one of them ends. In one thread: a TLS connection is no thing for two."""
+    driver.setblocking(False)
+    link.setblocking(False)
+    ends = {driver: link, link: driver}
+    waiting = {driver: b"", link: b""}  # to be sent there
+    while True:
+        readers = [end for end, other in ends.items() if len(waiting[other]) < 4 * BLOCK]
+        writers = [end for end in ends if waiting[end]]
+        pending = [link] if link in readers and link.pending() else []
+        readable, writable, _ = select.select(readers, writers, [], 0 if pending else 60 * SLOW)
+        if not readable and not writable and not pending:
+            raise TimeoutError("nothing passed the door for a minute")
+        for end in writable:
+            waiting[end] = waiting[end][_send(end, waiting[end]) :]
+        for end in {*readable, *pending}:
+            data = _receive(end)
+            if data == b"":
+                _flush(ends[end], waiting[ends[end]])
+                return
+            waiting[ends[end]] += data or b""
+
+
+def _receive(end):
+    """None: not yet; b"": it has ended."""
+    try:
+        return end.recv(BLOCK)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return None
+    except (ConnectionError, ssl.SSLError):
+        return b""
+
+
+def _send(end, data):
+    try:
+        return end.send(data[: 4 * BLOCK])
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return 0
+    except (ConnectionError, ssl.SSLError):
+        return len(data)  # it reads no more: its own end comes next
+
+
+def _flush(end, data):
+    end.settimeout(5)
+    try:
+        end.sendall(data)
+    except (OSError, ssl.SSLError):
+        pass
