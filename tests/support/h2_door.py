@@ -68,8 +68,8 @@ class H2Door:
         assert not self.errors, self.errors
 
 
-def splice(driver, link):
-    """Copies both ways until one of them ends. In one thread: a TLS connection is no thing for two."""
+def splice(driver, link, idle_s=60 * SLOW):
+    """Copies both ways until one of them ends. In one thread: a TLS connection is no thing for two. @link is TLS."""
     driver.setblocking(False)
     link.setblocking(False)
     ends = {driver: link, link: driver}
@@ -78,9 +78,9 @@ def splice(driver, link):
         readers = [end for end, other in ends.items() if len(waiting[other]) < 4 * BLOCK]
         writers = [end for end in ends if waiting[end]]
         pending = [link] if link in readers and link.pending() else []
-        readable, writable, _ = select.select(readers, writers, [], 0 if pending else 60 * SLOW)
+        readable, writable, _ = select.select(readers, writers, [], 0 if pending else idle_s)
         if not readable and not writable and not pending:
-            raise TimeoutError("nothing passed the door for a minute")
+            raise TimeoutError(f"nothing passed for {idle_s} s")
         for end in writable:
             waiting[end] = waiting[end][_send(end, waiting[end]) :]
         for end in {*readable, *pending}:

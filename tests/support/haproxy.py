@@ -7,6 +7,7 @@ import socket
 import threading
 
 from .foreign import attach, register
+from .h2_door import splice
 from .origins import shut
 from .programs import Program, free_port
 from .wait import wait_until
@@ -41,12 +42,13 @@ class HaproxyClient:
         self.program = Program([PROGRAM, "-db", "-f", configuration], directory, "haproxy")
         self.name, self.host = name, f"{name}.localhost:{server.port}"
         wait_until(lambda: self._dial(port), what="haproxy to be up")
+        self.server = server
         self.link, got = attach(server, name, register(server, name)["ticket"])
         assert got.status == 101, got
-        self.link.socket.settimeout(None)
-        self.threads = [threading.Thread(target=self._down, daemon=True), threading.Thread(target=self._up, daemon=True)]
-        for thread in self.threads:
-            thread.start()
+        if self.link.pending:
+            self.dialled.sendall(self.link.pending)
+        self.thread = threading.Thread(target=self._carry, daemon=True)
+        self.thread.start()
         server.wait_link(name, 1)
 
     def _dial(self, port):
@@ -55,20 +57,13 @@ class HaproxyClient:
             return True
         return False
 
-    def _down(self):
-        """From oneportd to HAProxy."""
-        with contextlib.suppress(OSError, EOFError):
-            while True:
-                self.dialled.sendall(self.link.some())
-
-    def _up(self):
-        with contextlib.suppress(OSError, EOFError):
-            while data := self.dialled.recv(65536):
-                self.link.send(data)
+    def _carry(self):
+        with contextlib.suppress(OSError, ValueError):  # closed by stop()
+            splice(self.dialled, self.link.socket, idle_s=None)
+        self.dialled.close()
 
     def stop(self):
         shut(self.dialled)
         shut(self.link.socket)
-        for thread in self.threads:
-            thread.join(5)
+        self.thread.join(5)
         self.program.stop(code=-15)
