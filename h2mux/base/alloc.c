@@ -24,7 +24,7 @@ static _Noreturn void die_out_of_memory(void)
 enum {
     MIB = 1024 * 1024,
     KEPT_AT_TOP = 16 * MIB,
-    KEPT_AT_REST = 4 * MIB,
+    KEPT_AT_REST = 2 * MIB,
     MAPPED_FROM = MIB,
     SMALL = 4096,
     LARGE = 16 * 1024
@@ -55,7 +55,7 @@ void alloc_settle(void)
 {
     struct mallinfo2 m = mallinfo2();
     size_t used = m.uordblks + m.hblkhd;
-    if (resident() > used + used / 2 + KEPT_AT_REST)
+    if (resident() > used + used / 4 + KEPT_AT_REST)
         malloc_trim(KEPT_AT_REST / 2);
 }
 

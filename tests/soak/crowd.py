@@ -53,7 +53,7 @@ class Person:
             kind(self)
             self.tally.count(kind.__name__)
         except TimeoutError:
-            self.fault("hang", kind, "no octet came")
+            self.fault("hang", kind, f"no octet came for {DEADLINE_S} s, until {time.strftime('%H:%M:%S', time.gmtime())}")
         except Wrong as error:
             self.fault("wrong", kind, error)
         except (Broken, EOFError, OSError) as error:
@@ -83,9 +83,17 @@ class Person:
         return Viewer(self.tunnel.server.port, self.tls, timeout_s=DEADLINE_S, **options)
 
     def get(self, path, *fields, **options):
-        """An answer of the origin; EOFError instead of one that tells that the client is away."""
-        self.viewer = self.viewer or self.connect()
-        response = self.viewer.get(self.tunnel.host, path, *fields, **options)
+        """An answer of the origin; EOFError instead of one that tells that the client is away. A kept connection may have been
+        closed meanwhile: then, as browsers do, it is asked again on a fresh one."""
+        kept, self.viewer = self.viewer, self.viewer or self.connect()
+        try:
+            response = self.viewer.get(self.tunnel.host, path, *fields, **options)
+        except (EOFError, ConnectionError):
+            if not kept:
+                raise
+            self.leave()
+            self.viewer = self.connect()
+            response = self.viewer.get(self.tunnel.host, path, *fields, **options)
         return self.of_origin(response)
 
     def of_origin(self, response):
