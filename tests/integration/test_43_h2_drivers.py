@@ -12,7 +12,7 @@ from support.h2_door import H2Door
 from support.programs import SLOW, free_port
 
 DEADLINE_S = 60 * SLOW
-LARGE = 5_000_000
+LARGE = 16 << 20
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,13 @@ def test_curl_uploads_what_has_a_length(door, tmp_path, size, method):
 def test_curl_uploads_what_has_none(door):
     said = json.loads(curl(door, "/upload", "-T", "-", data=pattern.pattern(LARGE)))
     assert (said["length"], said["sha256"], said["framing"]) == (LARGE, pattern.digest(LARGE), "chunked")
+
+
+def test_two_at_once(door):
+    """Each has a oneport of its own."""
+    argv = ["curl", "-sS", "--http2-prior-knowledge", f"http://127.0.0.1:{door.port}/bytes/{LARGE}"]
+    both = [subprocess.Popen(argv, stdout=subprocess.PIPE) for _ in range(2)]
+    assert [hashlib.sha256(one.communicate(timeout=DEADLINE_S)[0]).hexdigest() for one in both] == [pattern.digest(LARGE)] * 2
 
 
 def test_curl_sees_heads(door):

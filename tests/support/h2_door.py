@@ -1,7 +1,7 @@
 """A door to the HTTP/2 side of oneport for programs that dial: nghttp, h2load, curl, h2spec.
 
-A oneport is started for each connection to the door, registers and attaches at a server that does no more than that, and from
-then on the connection and its link are one: what is said to the door is said to oneport, octet by octet."""
+A oneport is started for each connection to the door, registers and attaches at a server of its own that does no more than that, and
+from then on the connection and its link are one: what is said to the door is said to oneport, octet by octet."""
 
 import queue
 import select
@@ -32,8 +32,7 @@ class H2Door:
     """.port takes HTTP/2 without TLS, with prior knowledge; what oneport shares is @origin."""
 
     def __init__(self, certificate, directory, origin, *options):
-        self.directory, self.origin, self.options = directory, origin, options
-        self.server = LinkServer(certificate)
+        self.certificate, self.directory, self.origin, self.options = certificate, directory, origin, options
         self.errors = []
         self.clients = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -49,20 +48,21 @@ class H2Door:
             threading.Thread(target=self._serve, args=(driver,), daemon=True).start()
 
     def _serve(self, driver):
-        client = Client(self.server, self.origin, self.directory, *self.options, wait=False)
+        server = LinkServer(self.certificate)
+        client = Client(server, self.origin, self.directory / str(driver.fileno()), *self.options, wait=False)
         self.clients.append(client)
         try:
-            link = self.server.links.get(timeout=ATTACH_S)
+            link = server.links.get(timeout=ATTACH_S)
             with driver, link:
                 splice(driver, link)
             client.stop()
         except Exception as error:  # noqa: BLE001 told by close()
             self.errors.append(error)
+        server.close()
 
     def close(self):
         """Every oneport must have ended well."""
         shut(self.listener)
-        self.server.close()
         for client in self.clients:
             client.stop()
         assert not self.errors, self.errors
