@@ -232,6 +232,13 @@ BROKEN = [
     ("connection", headers(STREAM, (":status", "200"), ("connection", "close")), {PROTOCOL_ERROR}, {502}),
     ("two lengths", headers(STREAM, (":status", "200"), ("content-length", "1"), ("content-length", "2")), {PROTOCOL_ERROR}, {502}),
     ("a length with a sign", headers(STREAM, (":status", "200"), ("content-length", "+5")), {PROTOCOL_ERROR}, {502}),
+    ("a length of two", headers(STREAM, (":status", "200"), ("content-length", "5,5")), {PROTOCOL_ERROR}, {502}),
+    ("a length of nothing", headers(STREAM, (":status", "200"), ("content-length", "")), {PROTOCOL_ERROR}, {502}),
+    ("a length with 204", answered("204", b"", ("content-length", "5")), {PROTOCOL_ERROR}, {502}),
+    ("transfer-encoding", headers(STREAM, (":status", "200"), ("transfer-encoding", "chunked")), {PROTOCOL_ERROR}, {502}),
+    ("te", headers(STREAM, (":status", "200"), ("te", "gzip")), {PROTOCOL_ERROR}, {502}),
+    ("a length behind the body", OPENED + headers(STREAM, ("content-length", "5"), end=True), {PROTOCOL_ERROR}, {"aborted"}),
+    ("transfer-encoding behind the body", OPENED + headers(STREAM, ("transfer-encoding", "chunked"), end=True), {PROTOCOL_ERROR}, {"aborted"}),
     ("less than the length", answered("200", b"four", ("content-length", "5")), {PROTOCOL_ERROR}, {"aborted"}),
     ("more than the length", answered("200", b"sixsix", ("content-length", "5")), {PROTOCOL_ERROR}, {"aborted"}),
     ("a second head", OPENED + OPENED, {PROTOCOL_ERROR}, {"aborted"}),
@@ -255,6 +262,20 @@ def test_what_is_wrong_with_an_answer_ends_its_stream(server, tunnel, name, octe
         assert viewer.end() in seen
     if codes != {None}:
         assert peer.wait_reset(STREAM) in codes
+    again = Asking(server, name)
+    peer.send(response(peer.next_request(), 200, b"well"))
+    assert again.end() == 200
+    peer.close()
+
+
+def test_an_answer_to_head_has_no_body(server, tunnel, name):
+    peer = hostile(server, name)
+    viewer = Asking(server, name, "HEAD")
+    assert peer.next_request() == STREAM
+    with harmless(server, tunnel):
+        peer.send(answered("200", b"body"))
+        assert viewer.end() in (200, 502, "aborted")
+    assert peer.wait_reset(STREAM) == PROTOCOL_ERROR
     again = Asking(server, name)
     peer.send(response(peer.next_request(), 200, b"well"))
     assert again.end() == 200
