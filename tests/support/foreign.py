@@ -99,12 +99,12 @@ class ForeignLink:
     def _run(self):
         try:
             while True:
-                data = self.connection.some()
+                data = self.connection.some_beside(self.lock)
                 with self.lock:
                     for event in self.h2.receive_data(data):
                         self._on(event)
-                self.flush()
-        except (EOFError, OSError, h2.exceptions.ProtocolError):
+                    self.flush()
+        except (EOFError, OSError, ValueError, h2.exceptions.ProtocolError):
             pass  # the end, or what the library makes of frames after a GOAWAY
         finally:
             self.ended.set()
@@ -141,10 +141,12 @@ class Stream:
         self.on_data = lambda data: None
 
     def answer(self, status, body=b"", *fields, end=True):
-        self.link.h2.send_headers(self.number, [(":status", str(status)), *fields])
-        self.link.h2.send_data(self.number, body, end_stream=end)
-        self.link.flush()
+        with self.link.lock:
+            self.link.h2.send_headers(self.number, [(":status", str(status)), *fields])
+            self.link.h2.send_data(self.number, body, end_stream=end)
+            self.link.flush()
 
     def reset(self, code):
-        self.link.h2.reset_stream(self.number, code)
-        self.link.flush()
+        with self.link.lock:
+            self.link.h2.reset_stream(self.number, code)
+            self.link.flush()

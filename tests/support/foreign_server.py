@@ -44,7 +44,7 @@ class ForeignServer:
         self.flush()
         with contextlib.suppress(h2.exceptions.ProtocolError):
             while True:
-                data = connection.some()
+                data = connection.some_beside(self.lock)
                 with self.lock:
                     for event in self.h2.receive_data(data):
                         self._on(event)

@@ -4,7 +4,6 @@
 
 import contextlib
 import queue
-import select
 import socket
 import struct
 import threading
@@ -110,22 +109,13 @@ class RawPeer:
         except OSError:
             return False
 
-    def _some(self):
-        """One thread at a time may use a TLS connection, so it is waited for outside of the lock."""
-        while True:
-            with self.lock:
-                buffered = self.connection.socket.pending()
-            if buffered or select.select([self.connection.socket], [], [], 0.5)[0]:
-                with self.lock:
-                    return self.connection.some()
-
     def _read(self):
         pending = self.connection.pending
         self.connection.pending = b""
         with contextlib.suppress(EOFError, OSError, ValueError):
             while True:
                 while len(pending) < 9 or len(pending) < 9 + int.from_bytes(pending[:3], "big"):
-                    pending += self._some()
+                    pending += self.connection.some_beside(self.lock)
                 length = int.from_bytes(pending[:3], "big")
                 stream = int.from_bytes(pending[5:9], "big") & 0x7FFFFFFF
                 taken, rest = pending[: 9 + length], pending[9 + length :]

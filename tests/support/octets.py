@@ -1,5 +1,6 @@
 """Reading a socket octet by octet, line by line, chunk by chunk: what both ends of an HTTP/1.1 connection need."""
 
+import select
 import socket
 import struct
 
@@ -34,6 +35,17 @@ class Octets:
                 raise EOFError("end of connection")
         taken, self.pending = self.pending[:limit], self.pending[limit:]
         return taken
+
+    def some_beside(self, lock):
+        """Likewise of a TLS connection that other threads write to while they hold @lock. One thread at a time may use it, so it is
+        waited for outside of the lock."""
+        while not self.pending:
+            with lock:
+                buffered = self.socket.pending()
+            if buffered or select.select([self.socket], [], [], 0.5)[0]:
+                with lock:
+                    return self.some()
+        return self.some()
 
     def exactly(self, count):
         parts = []
