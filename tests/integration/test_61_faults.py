@@ -1,14 +1,18 @@
 """One side does the unexpected: leaves off in the middle, never reads, ends half of something, comes back under load."""
 
 import contextlib
+import queue
 import signal
 import socket
 import threading
 import time
 
 import pytest
+from support import pattern
 from support.foreign import ForeignLink, register
-from support.programs import SLOW, stable
+from support.frames import RawServer, request, window_update
+from support.origins import ScriptedOrigin, reply
+from support.programs import SLOW, Client, stable
 from support.unread import unread
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
@@ -99,67 +103,30 @@ def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(
 
 
 # ---- a client that stops ----
-CHUNK = 8 << 10
+WINDOW, TAIL = MIB, 100_000  # of the server's stream; what oneport takes from an origin ahead of it
 
 
-def drained(connection, deadline_s):
-    """Whether the other side's program reads all that was sent to it."""
-    end = time.monotonic() + deadline_s
-    while unread(connection.socket):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.002)
-    return True
+def test_the_client_that_is_stopped_sends_the_tail(certificate, tmp_path, ended):
+    """The origin has said all of it and its reader has not taken it: the last of it is still in the client when it is told to stop."""
+    said, links = threading.Event(), queue.Queue()
 
+    def serve(connection):
+        connection.request()
+        connection.send(reply(pattern.pattern(WINDOW + TAIL)))
+        wait_until(lambda: unread(connection.socket) == 0, 20 * SLOW, "oneport to have taken all")
+        said.set()
 
-class Tap:
-    """An origin that sends as much as fits on the way to a viewer that does not read; then, asked again, a little less and the end."""
-
-    def __init__(self):
-        self.fits = 0
-        self.full, self.ended = threading.Event(), threading.Event()
-
-    def __call__(self, connection):
-        line, _ = connection.request()
-        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        self.fill(connection) if " /fill " in line else self.end(connection)
-
-    def fill(self, connection):
-        while self.send(connection, 0.5):
-            self.fits += 1
-        self.full.set()
-
-    def end(self, connection):
-        for _ in range(self.fits - 3):
-            assert self.send(connection, 10)
-        connection.send(b"0\r\n\r\n")
-        assert drained(connection, 10)
-        self.ended.set()
-
-    def send(self, connection, deadline_s):
-        connection.send(b"%x\r\n%b\r\n" % (CHUNK, bytes(CHUNK)))
-        return drained(connection, deadline_s)
-
-
-def asks(server, client, path):
-    viewer = Viewer(server.port, receive_buffer=16 << 10)
-    viewer.send(head("GET", path, client.host))
-    assert viewer.response_head().status == 200
-    return viewer
-
-
-def test_the_client_that_is_stopped_sends_the_tail(server, shared):
-    """The origin has said all of it and the viewer has not read: the last of it is still in the client when it is told to stop."""
-    tap = Tap()
-    client = shared(tap)
-    with asks(server, client, "/fill"):
-        assert tap.full.wait(60)
-    with asks(server, client, "/end") as viewer:
-        assert tap.ended.wait(60)
-        client.program.signal(signal.SIGTERM)
-        client.program.wait_output("leaving", 5)
-        size = 0
-        while data := viewer.chunk():
-            size += len(data)
-        assert size == (tap.fits - 3) * CHUNK
+    origin = ended.enter_context(contextlib.closing(ScriptedOrigin(serve)))
+    server = ended.enter_context(contextlib.closing(RawServer(certificate, links.put)))
+    client = Client(server, origin.port, tmp_path)
+    ended.callback(client.stop)
+    peer = links.get(timeout=20 * SLOW)
+    peer.send(request(1))
+    assert said.wait(30 * SLOW)
+    wait_until(lambda: len(peer.bodies.get(1, b"")) == WINDOW, 10 * SLOW, "a window full")
+    client.program.signal(signal.SIGTERM)
+    client.program.wait_output("leaving", 5)
+    peer.send(window_update(1, MIB))
+    wait_until(lambda: 1 in peer.over, 10 * SLOW, "the end")
+    assert not peer.resets and peer.bodies[1] == pattern.pattern(WINDOW + TAIL)
     client.program.expect_exit(0)
