@@ -106,7 +106,8 @@ class TlsPeer:
     def key_update(self, answer=False):
         """A KeyUpdate record leaves; @answer: the peer is to change its key too."""
         with self.lock:
-            assert _lib.SSL_key_update(self.ssl, 1 if answer else 0) == 1
+            if _lib.SSL_key_update(self.ssl, 1 if answer else 0) != 1:
+                raise ConnectionError("no KeyUpdate: the connection is over")  # a reader has found out
         self._until_done(_lib.SSL_do_handshake)
 
     def renegotiate(self):
