@@ -197,6 +197,23 @@ def test_trailers_that_would_be_taken_for_a_head_are_left_out(stage):
 FORGED = reply(b"forged")
 
 
+def state(program):
+    return Path(f"/proc/{program.pid}/stat").read_text().rpartition(") ")[2][0]
+
+
+def stopped_asleep(program, sockets):
+    """Stops @program where it waits for events, with nothing to read. Amid a turn it would find the request in that turn and the
+    answer in the next: no later than an answer that comes after the request was written, and as little to be told from a true one."""
+    if state(program) != "S" or any(unread(each) for each in sockets):
+        return False
+    program.signal(signal.SIGSTOP)
+    wait_until(lambda: state(program) == "T", what="oneport to stand still")
+    if any(unread(each) for each in sockets):
+        program.signal(signal.SIGCONT)
+        return False
+    return True
+
+
 @pytest.mark.rule("D7")
 def test_an_answer_that_came_before_the_request_was_written_is_not_its_answer(certificate, tmp_path, ended):
     """oneport finds both at once: a request on the link, and octets on the idle connection that it would use."""
@@ -212,8 +229,7 @@ def test_an_answer_that_came_before_the_request_was_written_is_not_its_answer(ce
         poisoned, number = stage.origin.connections[-1], stage.next_stream()
         sends = [(peer.connection.socket, lambda number=number: peer.send(request(number, path="/victim"))),
                  (poisoned.socket, lambda poisoned=poisoned: poisoned.send(FORGED))]
-        program.signal(signal.SIGSTOP)
-        wait_until(lambda: Path(f"/proc/{program.pid}/stat").read_text().rpartition(") ")[2][0] == "T", what="oneport to stand still")
+        wait_until(lambda: stopped_asleep(program, [socket for socket, _ in sends]), what="oneport to be stopped in its sleep")
         for socket, send in sends if request_first else reversed(sends):
             send()
             wait_until(lambda socket=socket: unread(socket) > 0, what="octets to wait")
