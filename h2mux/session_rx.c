@@ -169,9 +169,17 @@ static bool crossed(struct h2_session *s)
     return true;
 }
 
+/* RFC 9113 6.3; a session without the priorities of RFC 7540 does not look at the frame. */
+static bool is_priority_of_connection(const nghttp2_frame_hd *hd)
+{
+    return hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0;
+}
+
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
 {
     struct h2_session *s = user;
+    if (is_priority_of_connection(hd))
+        nghttp2_session_terminate_session(ng, NGHTTP2_PROTOCOL_ERROR);
     if (is_stray(s, hd) && !crossed(s))
         h2_session_glitch(s, "frame of a stream that is over");
     if (hd->type == NGHTTP2_DATA && hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)

@@ -181,6 +181,7 @@ WRONG = [
     ("DATA of the connection", frame(DATA, 0, 0, b"x"), PROTOCOL_ERROR),
     ("HEADERS of the connection", frame(HEADERS, END_HEADERS, 0, block(*LINE)), PROTOCOL_ERROR),
     ("RST_STREAM of the connection", reset(0, CANCEL), PROTOCOL_ERROR),
+    ("PRIORITY of the connection", frame(PRIORITY, 0, 0, b"\x00\x00\x00\x00\x10"), PROTOCOL_ERROR),
     ("PING of a stream", frame(PING, 0, 1, b"12345678"), PROTOCOL_ERROR),
     ("SETTINGS of a stream", frame(SETTINGS, 0, 1), PROTOCOL_ERROR),
     ("GOAWAY of a stream", frame(GOAWAY, 0, 1, bytes(8)), PROTOCOL_ERROR),

@@ -9,11 +9,12 @@ import socket
 import ssl
 import threading
 
-from .frames import RawServer
+from .frames import ACK, PING, RawServer
 from .origins import shut
 from .programs import SLOW, Client
 
 BLOCK = 1 << 16
+FRAME_HEAD = 9
 ATTACH_S = 20 * SLOW
 
 
@@ -29,10 +30,13 @@ class LinkServer(RawServer):
 
 
 class H2Door:
-    """.port takes HTTP/2 without TLS, with prior knowledge; what oneport shares is @origin."""
+    """.port takes HTTP/2 without TLS, with prior knowledge; what oneport shares is @origin.
 
-    def __init__(self, certificate, directory, origin, *options):
+    @filtered makes, for each link, what its octets go through on their way to the driver: a WithoutPings, or nothing."""
+
+    def __init__(self, certificate, directory, origin, *options, filtered=None):
         self.certificate, self.directory, self.origin, self.options = certificate, directory, origin, options
+        self.filtered = filtered or (lambda: bytes)
         self.errors = []
         self.clients = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -54,7 +58,7 @@ class H2Door:
         try:
             link = server.links.get(timeout=ATTACH_S)
             with driver, link:
-                splice(driver, link)
+                splice(driver, link, self.filtered())
             client.stop()
         except Exception as error:  # noqa: BLE001 told by close()
             self.errors.append(error)
@@ -68,7 +72,27 @@ class H2Door:
         assert not self.errors, self.errors
 
 
-def splice(driver, link, idle_s=60 * SLOW):
+class WithoutPings:
+    """Called with a link's octets, gives them back without the PINGs in them that ask (RFC 9113 6.7), for drivers that take any PING
+    for the answer to theirs. Nobody answers those: oneport then knows no round trip, and waits for --ping-timeout or longer."""
+
+    def __init__(self):
+        self.pending = b""
+
+    def __call__(self, octets):
+        self.pending += octets
+        out = b""
+        while len(self.pending) >= FRAME_HEAD:
+            length = FRAME_HEAD + int.from_bytes(self.pending[:3], "big")
+            if len(self.pending) < length:
+                break
+            frame, self.pending = self.pending[:length], self.pending[length:]
+            if frame[3] != PING or frame[4] & ACK:
+                out += frame
+        return out
+
+
+def splice(driver, link, filtered=bytes, idle_s=60 * SLOW):
     """Copies both ways until one of them ends. In one thread: a TLS connection is no thing for two. @link is TLS."""
     driver.setblocking(False)
     link.setblocking(False)
@@ -88,7 +112,8 @@ def splice(driver, link, idle_s=60 * SLOW):
             if data == b"":
                 _flush(ends[end], waiting[ends[end]])
                 return
-            waiting[ends[end]] += data or b""
+            if data:
+                waiting[ends[end]] += filtered(data) if end is link else data
 
 
 def _receive(end):
