@@ -171,6 +171,14 @@ static bool windows_may_grow(const struct h2_session *s)
     return budget_may_grow(&link) && budget_may_grow(&process);
 }
 
+/* What bodies may share. Of the process it is all: how much of it other links need is not known, and
+ * shows in windows_may_grow only when it has come. */
+static uint64_t shared(const struct h2_session *s)
+{
+    uint64_t link = of_moving(s).limit, process = memory_budget(s->share).limit;
+    return process < link ? process : link;
+}
+
 /* What others have found out, as far as it can be the line's: a link of one body may have given
  * that a large window because its peer was busy. */
 static uint32_t known_window(const struct h2_session *s)
@@ -189,14 +197,14 @@ static uint32_t common_window(const struct h2_stream *st, uint32_t bodies)
     const struct h2_session *s = st->session;
     if (!windows_may_grow(s))
         return 0;
-    uint32_t size = window_start(known_window(s), s->rtt_least_us, bodies, of_moving(s).limit);
+    uint32_t size = window_start(known_window(s), s->rtt_least_us, bodies, shared(s));
     return size > st->window.size ? size : 0;
 }
 
 static bool may_double(const struct h2_stream *st)
 {
     const struct h2_session *s = st->session;
-    uint64_t share = window_share(moving(s) > 0 ? moving(s) - 1 : 0, of_moving(s).limit);
+    uint64_t share = window_share(moving(s) > 0 ? moving(s) - 1 : 0, shared(s));
     return windows_may_grow(s) && 2 * (uint64_t)st->window.size <= share;
 }
 

@@ -377,3 +377,25 @@ def test_cve_2025_8671_resets_that_we_were_made_to_send(server, tunnel, name):
             assert viewer.response().status == 502
     assert peer.settle()
     peer.close()
+
+
+LINE_S = 0.2  # a long one, whose windows must be large
+
+
+@pytest.mark.parametrize("budget,grow", [(1 << 20, False), (64 << 20, True)])
+def test_windows_of_a_burst_fit_into_the_process(new_server, budget, grow):
+    """Heads of long answers, and not an octet of their bodies: what the windows promise counts, though nothing is held yet."""
+    server = new_server("--memory-budget", budget)
+    peer = hostile(server, "burst", polite=False)
+    wait_until(lambda: peer.pings, what="a PING that measures the line")
+    time.sleep(LINE_S)
+    peer.send(settings(flags=ACK) + b"".join(frame(PING, ACK, 0, payload) for payload in peer.pings))
+    viewers = [Asking(server, "burst") for _ in range(8)]
+    streams = [peer.next_request() for _ in viewers]
+    assert peer.settle()
+    before = peer.counts[WINDOW_UPDATE]
+    peer.send(b"".join(headers(stream, (":status", "200"), ("content-length", str(1 << 30))) for stream in streams))
+    assert peer.settle()
+    assert (peer.counts[WINDOW_UPDATE] > before) == grow
+    peer.close()
+    assert {viewer.end() for viewer in viewers} == {"aborted"}

@@ -94,6 +94,7 @@ class RawPeer:
         self.over = set()  # streams that came to END_STREAM
         self.settings = {}
         self.counts = [0] * 256  # frames by type
+        self.pings = []  # what came in PINGs that nobody has answered
         self.lock = threading.Lock()
         self.decoder = hpack.Decoder()
         self.send(first)
@@ -135,6 +136,8 @@ class RawPeer:
                 self.send(settings(flags=ACK))
         elif kind == PING and not flags & ACK and self.polite:
             self.send(frame(PING, ACK, 0, payload))
+        elif kind == PING and not flags & ACK:
+            self.pings.append(payload)
         elif kind == HEADERS:
             self.heads[stream] = self.decoder.decode(payload, raw=True)
             self.requests.put(stream)
