@@ -86,10 +86,24 @@ run_integration() { # VARIANT BIN
     count "$(number passed)" "$bad" "$(number skipped)"
 }
 
-run_variant() { # VARIANT
+# What is built next is built while tests run: most of those wait, and niceness leaves them the cores.
+ahead=
+build_ahead() { # VARIANT TARGET
+    nice -n 19 make --no-print-directory -j"$jobs" VARIANT="$1" WERROR=1 "$2" >"$logs/$1-ahead.log" 2>&1 &
+    ahead=$!
+}
+
+await_ahead() { # what failed there is built again, and told, where it is needed
+    [ -z "$ahead" ] || wait "$ahead"
+    ahead=
+}
+
+run_variant() { # VARIANT [NEXT TARGET]: a variant and a target that are wanted behind this one
     local variant=$1 bin=build/$1
+    shift
     [ "$variant" != release ] || bin=build
     say "$variant: building"
+    await_ahead
     if ! make --no-print-directory -j"$jobs" VARIANT="$variant" WERROR=1 check-bin >"$logs/$variant-build.log" 2>&1; then
         count 0 1 0
         say "FAILED: build of $variant"
@@ -97,6 +111,7 @@ run_variant() { # VARIANT
         return
     fi
     count 1 0 0
+    [ $# = 0 ] || build_ahead "$@"
     say "$variant: unit tests and corpora"
     for test in "build/$variant"/unit/test_*; do [ -x "$test" ] && run_unit "$variant" "$test"; done
     for replay in "build/$variant"/replay/*; do [ -x "$replay" ] && run_corpus "$variant" "$replay"; done
@@ -115,7 +130,17 @@ started=$SECONDS
 check layers tests/layers.sh
 check banned tests/lint.sh banned
 check rules tests/rules
-for variant in "$@"; do run_variant "$variant"; done
+while [ $# -gt 0 ]; do
+    next=()
+    if [ $# -gt 1 ]; then
+        next=("$2" check-bin)
+    elif [ "${FUZZ_SMOKE:-10}" != 0 ]; then
+        next=(fuzz fuzzers)
+    fi
+    run_variant "$1" "${next[@]}"
+    shift
+done
+await_ahead
 if [ "${FUZZ_SMOKE:-10}" != 0 ]; then
     say "fuzzers, ${FUZZ_SMOKE:-10} s each"
     run_fuzzers "${FUZZ_SMOKE:-10}"
