@@ -250,8 +250,11 @@ static void far_reset(void *exchange, struct leg *leg, const struct leg_fault *w
     f->code = why->h2_code;
 }
 
-static const struct leg_events far_events = {far_head,  far_body, far_trailers, far_sent,
-                                             far_reset, NULL,     NULL};
+static const struct leg_events far_events = {.on_head = far_head,
+                                             .on_body = far_body,
+                                             .on_trailers = far_trailers,
+                                             .on_sent = far_sent,
+                                             .on_reset = far_reset};
 
 struct far_peer {
     struct fixture *fixture;

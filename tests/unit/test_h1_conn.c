@@ -92,8 +92,11 @@ static void on_leg_reset(void *exchange, struct leg *leg, const struct leg_fault
     tell(w, "reset:%d", why->err);
 }
 
-static const struct leg_events exchange_events = {on_leg_head, on_leg_body,  on_leg_trailers,
-                                                  on_leg_sent, on_leg_reset, NULL, NULL};
+static const struct leg_events exchange_events = {.on_head = on_leg_head,
+                                                  .on_body = on_leg_body,
+                                                  .on_trailers = on_leg_trailers,
+                                                  .on_sent = on_leg_sent,
+                                                  .on_reset = on_leg_reset};
 
 static void send_head(struct world *w, int status, int64_t length, bool end)
 {

@@ -166,7 +166,11 @@ static void on_reset(void *x, struct leg *leg, const struct leg_fault *why)
     act(e->side, ON_RESET);
 }
 
-static const struct leg_events events = {on_head, on_body, on_trailers, on_sent, on_reset, NULL, NULL};
+static const struct leg_events events = {.on_head = on_head,
+                                         .on_body = on_body,
+                                         .on_trailers = on_trailers,
+                                         .on_sent = on_sent,
+                                         .on_reset = on_reset};
 
 static void on_up(void *user)
 {
