@@ -166,7 +166,7 @@ format: ## clang-format everything in place
 	$(Q)clang-format -i $(sources)
 
 compile_commands.json: Makefile
-	$(Q)tests/support/compile_commands.sh $(filter-out -MMD -MP,$(ALL)) -- $(filter %.c,$(sources)) > $@
+	$(Q)tests/support/compile_commands.sh $(filter-out -MMD -MP $(LTO_OBJECTS),$(ALL)) -- $(filter %.c,$(sources)) > $@
 
 install: all ## install the programs under $(prefix)
 	install -D -m 0755 build/oneportd $(DESTDIR)$(prefix)/sbin/oneportd
