@@ -2,8 +2,6 @@
  * off, idle. */
 #include "exchange_world.h"
 
-/* ---- WebSockets */
-
 static struct far *open_websocket(struct fixture *x)
 {
     run(x, WEBSOCKET);
