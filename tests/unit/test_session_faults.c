@@ -14,8 +14,7 @@ static const struct h2_options defaults = {
     .stall_ms = 10000,
 };
 
-/* ---- two sessions, and an owner that lets go of something inside one chosen callback
- * ---------------------------------------- */
+/* ---- two sessions, and an owner that lets go of something inside one chosen callback */
 
 enum moment {
     ON_NOTHING,
@@ -326,9 +325,7 @@ static void tell(struct end *e, struct slice data, bool end)
         leg->ops->body(leg, data, end);
 }
 
-/* ---- letting go
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- letting go */
 
 /* Anything may be let go of in any callback: nothing is used afterwards (ASan judges) and the other
  * side comes to an end too. */
@@ -364,9 +361,7 @@ static void test_let_go_inside_any_callback(void **state)
         }
 }
 
-/* ---- resets behind a full socket
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- resets behind a full socket */
 
 enum { UPLOADS = ENDS, UPLOAD = 64 * 1024 };
 
@@ -446,9 +441,7 @@ static void test_given_up_tail_never_looks_complete(void **state)
     world_free(w);
 }
 
-/* ---- GOAWAY
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- GOAWAY */
 
 static bool opener_reset(void *user)
 {
@@ -468,9 +461,7 @@ static void test_request_behind_goaway_is_unprocessed(void **state)
     world_free(w);
 }
 
-/* ---- a peer that speaks frames by hand
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- a peer that speaks frames by hand */
 
 struct peer {
     struct world w; /* the opener's side is used, or the server's */
