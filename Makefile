@@ -48,7 +48,7 @@ replays  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/replay/%,$(wildcard tests/fu
 fuzzers  := $(replays:$(BUILD)/replay/%=$(BUILD)/fuzz/%)
 bench_bin := $(addprefix $(BUILD)/bench/,load origin links wan)
 bench_o  := $(filter-out $(bench_bin:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.o),$(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)))
-sources  := $(wildcard h2mux/*.[ch] h2mux/base/*.[ch] src/*.[ch] client/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch])
+sources  := $(wildcard h2mux/*.[ch] h2mux/base/*.[ch] src/*.[ch] client/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/support/*.[ch])
 BIN      := $(if $(filter release,$(VARIANT)),build,$(BUILD))
 T        := $(or $(FUZZ_SECONDS),60)
 NAME     :=
@@ -166,7 +166,7 @@ format: ## clang-format everything in place
 	$(Q)clang-format -i $(sources)
 
 compile_commands.json: Makefile
-	$(Q)tests/support/compile_commands.sh $(filter-out -MMD -MP,$(ALL)) -- $(filter %.c,$(sources)) > $@
+	$(Q)tests/support/compile_commands.sh $(filter-out -MMD -MP $(LTO_OBJECTS),$(ALL)) -- $(filter %.c,$(sources)) > $@
 
 install: all ## install the programs under $(prefix)
 	install -D -m 0755 build/oneportd $(DESTDIR)$(prefix)/sbin/oneportd

@@ -13,9 +13,7 @@
 #include "client/translate.h"
 #include "h2mux/base/pool.h"
 
-/* ---- time
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- time */
 
 void exchange_touch(struct exchange *x)
 {
@@ -67,9 +65,7 @@ void exchange_forget_request(struct exchange *x)
     message_init(&x->request);
 }
 
-/* ---- the end
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- the end */
 
 static void exchange_free(void *object)
 {
@@ -176,8 +172,7 @@ void exchange_run_timer(void *user)
     exchange_close(x, ORIGIN_ABORT);
 }
 
-/* ---- upward: the viewer's request
- * ------------------------------------------------------------------------------------ */
+/* ---- upward: the viewer's request */
 
 static void give_far(struct exchange *x, struct slice data, bool end)
 {
@@ -310,8 +305,7 @@ void exchange_flush_early(struct exchange *x)
         x->far->ops->trailers(x->far, &x->trailers);
 }
 
-/* ---- downward: the origin's answer
- * ----------------------------------------------------------------------------------- */
+/* ---- downward: the origin's answer */
 
 static void far_body(void *exchange, struct leg *leg, struct slice data, bool end)
 {
@@ -404,8 +398,7 @@ static void origin_done(void *user)
     exchange_close(x, queued ? ORIGIN_FLUSH : ORIGIN_CLOSE);
 }
 
-/* ---- the origin's connection
- * ------------------------------------------------------------------------------------------ */
+/* ---- the origin's connection */
 
 /* D8: a pooled connection that died before it said anything says nothing about the origin. */
 static bool may_retry(const struct exchange *x)

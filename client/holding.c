@@ -51,9 +51,7 @@ bool holding_can_attach(const struct holding *h)
     return h->granted && h->ticket;
 }
 
-/* ---- renewal
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- renewal */
 
 /* Half of what is left: a renewal that fails is tried again at half of the rest. */
 static int64_t half_life_from_now(const struct holding *h)
@@ -126,8 +124,7 @@ static void run_renew(void *user)
     h->renewal = register_start(h->o.env, h->o.server, &ask, &renewal_ops, h);
 }
 
-/* ---- what the server says
- * ----------------------------------------------------------------------------------------- */
+/* ---- what the server says */
 
 void holding_take(struct holding *h, const struct grant *g)
 {

@@ -57,8 +57,7 @@ static void go_down(struct link *l, const char *step, int err, const char *reaso
     ops->on_down(l->user, l, step, err, reason);
 }
 
-/* ---- what the session tells
- * ------------------------------------------------------------------------------------------- */
+/* ---- what the session tells */
 
 static void on_up(void *user)
 {
@@ -170,9 +169,7 @@ static void run_settle(void *user)
     go_down(user, "attach", ERR_TIMEOUT, "our SETTINGS were not acknowledged");
 }
 
-/* ---- the attach call
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the attach call */
 
 static void on_upgraded(void *user, struct sock *sock)
 {
@@ -232,9 +229,7 @@ struct link *link_open(const struct link_options *o, const struct url *attach, c
     return l;
 }
 
-/* ---- for the owner
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- for the owner */
 
 void link_goaway(struct link *l)
 {

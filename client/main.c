@@ -46,9 +46,7 @@ static enum exit_code complain(const char *what, const char *reason)
     return EXIT_USAGE;
 }
 
-/* ---- signals and the end
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- signals and the end */
 
 static void on_exit_code(void *user, enum exit_code code)
 {
@@ -90,9 +88,7 @@ static void watch_signals(struct program *p)
     evsignal_add(&p->sigterm, NULL);
 }
 
-/* ---- the parts
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the parts */
 
 /* A stream is one descriptor here (in oneportd it may be two): as many as the system gives. */
 static void raise_descriptors(const struct config *c)
@@ -218,9 +214,7 @@ static bool make_tunnel(struct program *p)
     return p->tunnel != NULL;
 }
 
-/* ---- taking it apart
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- taking it apart */
 
 static void poll_last_words(void *user)
 {

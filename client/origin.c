@@ -108,9 +108,7 @@ void origin_discard(struct origin_conn *c, enum origin_end how)
     condemn(c);
 }
 
-/* ---- the pool
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- the pool */
 
 static void sweep(void *user)
 {
@@ -176,8 +174,7 @@ static struct origin_conn *from_pool(struct origin *o)
     return NULL;
 }
 
-/* ---- what the connection tells
- * ------------------------------------------------------------------------------------ */
+/* ---- what the connection tells */
 
 static void on_head(void *user, struct message *m, const struct h1_result *r)
 {
@@ -230,9 +227,7 @@ static const struct h1_conn_ops conn_ops = {
     .on_error = on_error,
 };
 
-/* ---- leases
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- leases */
 
 /* Rule R2: a head is bounded, one field of it is not. */
 static const struct h1_limits head_limits = {

@@ -10,9 +10,7 @@
 
 static const struct link_ops link_ops;
 
-/* ---- its links
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- its links */
 
 static void forget_link(struct slot *s, const struct link *l)
 {
@@ -52,9 +50,7 @@ static void close_idle_links(struct slot *s)
     }
 }
 
-/* ---- what they tell
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- what they tell */
 
 static void on_link_up(void *user, struct link *l)
 {
@@ -122,9 +118,7 @@ static const struct link_ops link_ops = {
     .on_down = on_link_down,
 };
 
-/* ---- for the tunnel
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- for the tunnel */
 
 void slot_want(struct slot *s)
 {

@@ -12,6 +12,7 @@
 
 #include "h2mux/base/buf.h"
 #include "h2mux/base/err.h"
+#include "h2mux/base/file.h"
 #include "h2mux/base/log.h"
 
 char *tickets_default_path(void)
@@ -24,36 +25,6 @@ char *tickets_default_path(void)
     if (home && home[0] == '/')
         return xasprintf("%s/.local/state/oneport/tickets.json", home);
     return NULL;
-}
-
-static int read_all(int fd, struct buf *to)
-{
-    for (;;) {
-        char *room = buf_reserve(to, 4096);
-        if (!room)
-            return ERR_LIMIT;
-        ssize_t n = read(fd, room, 4096);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return ERR_IO;
-        if (n == 0)
-            return 0;
-        buf_commit(to, (size_t)n);
-    }
-}
-
-static int write_all(int fd, struct slice data)
-{
-    while (data.len > 0) {
-        ssize_t n = write(fd, data.ptr, data.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return ERR_IO;
-        data = slice_skip(data, (size_t)n);
-    }
-    return 0;
 }
 
 /* A secret that others could read is theirs already: closing the door is all that is left. */
@@ -78,7 +49,7 @@ static int load(const char *path, cJSON **out)
     }
     close_to_others(fd, path);
     buf_init(&text, TICKETS_FILE_MAX);
-    int err = read_all(fd, &text);
+    int err = file_read_all(fd, &text);
     close(fd);
     if (err == 0) {
         *out = cJSON_ParseWithLength(buf_slice(&text).ptr, buf_len(&text));
@@ -132,7 +103,7 @@ static int replace(const char *path, const char *temporary, struct slice text)
 
     if (fd < 0)
         return ERR_IO;
-    int err = fchmod(fd, 0600) < 0 ? ERR_IO : write_all(fd, text);
+    int err = fchmod(fd, 0600) < 0 ? ERR_IO : file_write_all(fd, text);
     if (err == 0 && fsync(fd) < 0)
         err = ERR_IO;
     close(fd);

@@ -62,9 +62,7 @@ static bool is_up(const struct tunnel *t)
     return false;
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the end */
 
 static void stop_working(struct tunnel *t)
 {
@@ -108,8 +106,7 @@ static void begin_leaving(struct tunnel *t, enum exit_code code)
         slot_leave(s);
 }
 
-/* ---- trying, and trying again
- * -------------------------------------------------------------------------------------------- */
+/* ---- trying, and trying again */
 
 /* While viewers are served, another name than the one that they know would be worse than none:
  * hence exact. */
@@ -225,9 +222,7 @@ static void handle_refusal(struct tunnel *t, struct slot *s, const char *step,
     pause_and_retry(t, s, r->retry_after_ms, step, reason);
 }
 
-/* ---- registering
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- registering */
 
 static void log_limit(struct tunnel *t)
 {
@@ -293,9 +288,7 @@ static const struct register_ops register_ops = {
     .on_failed = on_register_failed,
 };
 
-/* ---- slots
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- slots */
 
 static void on_slot_wants(void *user, struct slot *s)
 {
@@ -393,9 +386,7 @@ static const struct slot_ops slot_ops = {
     .on_quiet = on_slot_quiet,
 };
 
-/* ---- for main
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- for main */
 
 static void run_leave(void *user)
 {

@@ -326,11 +326,26 @@ bool field_is_secret(struct slice name)
     X("proxy-connection")                                                                          \
     X("upgrade")                                                                                   \
     X("http2-settings")                                                                            \
-    X("host") X("forwarded") X("via") X("x-real-ip") X("location") X("authorization")              \
-        X("proxy-authorization") X("www-authenticate") X("proxy-authenticate")                     \
-            X("authentication-info") X("proxy-authentication-info") X("cookie") X("set-cookie")    \
-                X("expect") X("max-forwards") X("range") X("cache-control") X("content-type")      \
-                    X("content-encoding") X("content-range")
+    X("host")                                                                                      \
+    X("forwarded")                                                                                 \
+    X("via")                                                                                       \
+    X("x-real-ip")                                                                                 \
+    X("location")                                                                                  \
+    X("authorization")                                                                             \
+    X("proxy-authorization")                                                                       \
+    X("www-authenticate")                                                                          \
+    X("proxy-authenticate")                                                                        \
+    X("authentication-info")                                                                       \
+    X("proxy-authentication-info")                                                                 \
+    X("cookie")                                                                                    \
+    X("set-cookie")                                                                                \
+    X("expect")                                                                                    \
+    X("max-forwards")                                                                              \
+    X("range")                                                                                     \
+    X("cache-control")                                                                             \
+    X("content-type")                                                                              \
+    X("content-encoding")                                                                          \
+    X("content-range")
 NAME_SET(not_in_trailers, NOT_IN_TRAILERS);
 
 /* RFC 9110 6.5.1: framing, routing, authentication, request control and what says how to read the

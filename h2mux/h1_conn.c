@@ -30,8 +30,7 @@ void h1_conn_resume(struct h1_conn *c)
     loop_defer(c->loop, &c->task);
 }
 
-/* ---- what the loop and the sock tell
- * ----------------------------------------------------------------------------------------- */
+/* ---- what the loop and the sock tell */
 
 static void run_task(void *user)
 {
@@ -97,9 +96,7 @@ static const struct sock_ops h1_sock_ops = {
     .on_error = on_error,
 };
 
-/* ---- for the owner
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- for the owner */
 
 void h1_conn_grow_window(struct h1_conn *c, size_t most)
 {

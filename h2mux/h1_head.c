@@ -6,8 +6,7 @@
  * (502), and another for their size. */
 #include "h2mux/h1_int.h"
 
-#include <arpa/inet.h>
-
+#include "h2mux/base/inet.h"
 #include "h2mux/octet.h"
 
 enum { PORT_MAX = 65535, PORT_TEXT_MAX = 6, STATUS_MIN = 100, STATUS_MAX = 599 };
@@ -91,13 +90,8 @@ static bool reg_name_valid(struct slice name)
 
 static bool ipv6_valid(struct slice address)
 {
-    char text[INET6_ADDRSTRLEN];
-    struct in6_addr parsed;
-    if (address.len >= sizeof(text) || memchr(address.ptr, '\0', address.len))
-        return false;
-    memcpy(text, address.ptr, address.len);
-    text[address.len] = '\0';
-    return inet_pton(AF_INET6, text, &parsed) == 1;
+    union inet parsed;
+    return inet_parse(AF_INET6, address, &parsed);
 }
 
 /* ":" and the number, ":" alone (RFC 3986 3.2.3), or nothing. */

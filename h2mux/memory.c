@@ -49,9 +49,7 @@ void memory_withhold(struct memory_share *s, uint64_t octets)
     s->withheld += octets;
 }
 
-/* ---- what stands still
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- what stands still */
 
 /* The longest first. */
 struct victims {

@@ -4,6 +4,8 @@
  * walks a queue. */
 #include "session_int.h"
 
+#include <assert.h>
+
 void schedule_init(struct schedule *q)
 {
     *q = (struct schedule){.turn = NULL};
@@ -49,6 +51,7 @@ static void begin_turn(struct schedule *q, struct h2_stream *st)
 size_t schedule_share(struct h2_session *s, struct h2_stream *st, size_t have)
 {
     struct schedule *q = &s->schedule;
+    assert(st != NULL); /* no turn at all is not its turn */
     if (is_next(q, st))
         begin_turn(q, st);
     if (q->turn == st && q->run > 0)

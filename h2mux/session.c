@@ -126,9 +126,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     return s;
 }
 
-/* ---- sending
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- sending */
 
 void h2_session_mark(struct h2_session *s)
 {
@@ -238,9 +236,7 @@ static void run_flush(void *user)
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
 }
 
-/* ---- receiving
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- receiving */
 
 static void feed(struct h2_session *s, const char *data, size_t len)
 {
@@ -320,9 +316,7 @@ void h2_session_glitch(struct h2_session *s, const char *kind)
         h2_session_end(s, ERR_ABUSE, NGHTTP2_ENHANCE_YOUR_CALM, kind, false);
 }
 
-/* ---- the end
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the end */
 
 static void session_free(void *object)
 {
@@ -460,9 +454,7 @@ void h2_session_goaway(struct h2_session *s, struct slice debug)
     h2_session_mark(s);
 }
 
-/* ---- facts
- * ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- facts */
 
 bool h2_session_can_open(const struct h2_session *s)
 {

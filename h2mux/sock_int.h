@@ -1,4 +1,4 @@
-/* sock_int.h - what sock.c, sock_tls.c and sock_finish.c share; nobody else includes it. */
+/* sock_int.h - what the files of a sock share; nobody else includes it. */
 #ifndef H2MUX_SOCK_INT_H
 #define H2MUX_SOCK_INT_H
 
@@ -50,24 +50,32 @@ struct sock {
 };
 
 /* sock.c */
-ssize_t sock_raw_fill(struct sock *s,
-                      size_t chunk); /* raw octets into rx: > 0, 0 at the peer's FIN, or an error */
-/* Raw octets past it: > 0, 0 at the peer's FIN, or an error. */
-ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap);
-size_t sock_rx_take(struct sock *s, void *to,
-                    size_t cap);     /* out of rx; a pair's other end may flush again */
-void sock_mark_sent(struct sock *s); /* on_sent is due */
-void sock_tx_break(struct sock *s);  /* a write failed */
-void sock_push(struct sock *s);      /* what is queued, then FIN if it is due, as far as they go */
-void sock_run_flush(void *sock);     /* likewise, and on_sent */
-void sock_fail(struct sock *s, int err, const char *reason); /* on_error */
-void sock_opened(struct sock *s);                            /* on_open */
-
 extern const struct sock_ops sock_no_ops; /* of a sock that nobody reads */
-void sock_watch(struct sock *s);          /* registers the descriptor, for good */
 struct sock *sock_alloc(struct loop *l, int fd) MUSTCHECK;
 
+/* sock_raw.c */
+int sock_errno(int e); /* as enum err */
+/* Raw octets into rx: > 0, 0 at the peer's FIN, or an error. */
+ssize_t sock_raw_fill(struct sock *s, size_t chunk);
+/* Raw octets past it, likewise. */
+ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap);
+/* Out of @b, which gives its memory back with the last. */
+size_t sock_buf_take(struct buf *b, void *to, size_t cap);
+size_t sock_rx_take(struct sock *s, void *to,
+                    size_t cap);                /* out of rx; a pair's other end may flush again */
+void sock_mark_sent(struct sock *s);            /* on_sent is due */
+void sock_tx_break(struct sock *s);             /* a write failed */
 void sock_send_failed(struct sock *s, int why); /* errno of a send */
+void sock_push(struct sock *s);  /* what is queued, then FIN if it is due, as far as they go */
+void sock_run_flush(void *sock); /* likewise, and on_sent */
+
+/* sock_event.c */
+void sock_watch(struct sock *s); /* registers the descriptor, for good */
+void sock_fail(struct sock *s, int err, const char *reason); /* on_error */
+void sock_opened(struct sock *s);                            /* on_open */
+void sock_run_ready(void *sock);                             /* the tasks of struct sock */
+void sock_run_shake(void *sock);
+void sock_run_check(void *sock);
 
 /* sock_gather.c */
 bool sock_gather(struct sock *s, struct slice data) MUSTCHECK; /* false: it is to be queued */

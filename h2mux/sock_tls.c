@@ -96,8 +96,8 @@ __attribute__((destructor)) static void bio_method_free(void)
     BIO_meth_free(bio_method);
 }
 
-/* What came behind the handshake: KeyUpdate, what a server sends for a later resumption (twice, as a
- * rule), and in TLS 1.2 what asks to renegotiate, which OpenSSL answers with an alert. */
+/* What came behind the handshake: KeyUpdate, what a server sends for a later resumption (twice, as
+ * a rule), and in TLS 1.2 what asks to renegotiate, which OpenSSL answers with an alert. */
 static void count_rekey(struct sock *s)
 {
     uint64_t now = loop_now_us(s->loop);

@@ -50,9 +50,7 @@ static void stream_free(void *object)
     pool_give(st, sizeof(*st));
 }
 
-/* ---- receiving
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- receiving */
 
 static struct slice *pseudo_field(struct message *m, struct slice name)
 {
@@ -218,9 +216,7 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
         s->ops->on_idle(s->user);
 }
 
-/* ---- sending
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- sending */
 
 enum { NV_FEW = 64, NV_EXTRA = 7 /* pseudo-fields and content-length */ };
 

@@ -3,7 +3,6 @@
 #include "src/config.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/err.h"
+#include "h2mux/base/inet.h"
 #include "src/trust.h"
 
 /* RFC 1035 2.3.4; a name and its dot go before the domain. */
@@ -45,23 +45,21 @@ static int parse_unix(const char *path, struct sockaddr_storage *out, socklen_t 
 static int parse_inet(struct slice host, uint16_t port, struct sockaddr_storage *out,
                       socklen_t *len)
 {
-    char text[INET6_ADDRSTRLEN] = "";
     struct sockaddr_in *in = (struct sockaddr_in *)out;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
-    assert(host.ptr != NULL);
-    bool v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
-    if (v6)
-        host = slice_make(host.ptr + 1, host.len - 2);
-    if (host.len == 0 || host.len >= sizeof(text))
+    union inet a;
+    int family = inet_parse_host(host, &a);
+    if (family == AF_UNSPEC)
         return ERR_SYNTAX;
-    memcpy(text, host.ptr, host.len);
+    bool v6 = family == AF_INET6;
     if (v6)
-        *in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+        *in6 = (struct sockaddr_in6){
+            .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = a.v6};
     else
-        *in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+        *in =
+            (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = a.v4};
     *len = v6 ? sizeof(*in6) : sizeof(*in);
-    void *address = v6 ? (void *)&in6->sin6_addr : (void *)&in->sin_addr;
-    return inet_pton(v6 ? AF_INET6 : AF_INET, text, address) == 1 ? 0 : ERR_SYNTAX;
+    return 0;
 }
 
 int listen_address_parse(const char *text, struct sockaddr_storage *out, socklen_t *len)
@@ -84,24 +82,15 @@ static int check_listen(const char *value)
     return listen_address_parse(value, &address, &len);
 }
 
-static bool is_v4(struct slice host)
-{
-    char text[INET_ADDRSTRLEN] = "";
-    struct in_addr address;
-    if (host.len >= sizeof(text))
-        return false;
-    memcpy(text, host.ptr, host.len);
-    return inet_pton(AF_INET, text, &address) == 1;
-}
-
 /* The labels of a host name. An address has none that a tunnel's name could stand before. */
 static int check_domain(const char *value)
 {
     struct slice s = slice_str(value);
+    union inet address;
     size_t label = 0;
     if (s.len > 0 && s.ptr[s.len - 1] == '.')
         s.len--;
-    if (s.len == 0 || s.len > DOMAIN_MAX || is_v4(s))
+    if (s.len == 0 || s.len > DOMAIN_MAX || inet_parse(AF_INET, s, &address))
         return ERR_SYNTAX;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];

@@ -62,9 +62,7 @@ static bool alive(const struct edge *e)
     return e->state != EDGE_DEAD;
 }
 
-/* ---- our own answers
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- our own answers */
 
 static void prepare_reply(struct edge *e, bool close, bool trailers, bool upgrade)
 {
@@ -143,9 +141,7 @@ static void bad_request(struct edge *e, enum failure why, const char *reason)
     edge_refuse(e, why, SLICE(""), true);
 }
 
-/* ---- requests for a tunnel
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- requests for a tunnel */
 
 static void local_options(struct edge *e)
 {
@@ -254,9 +250,7 @@ static void on_head(void *user, struct message *m, const struct h1_result *r)
     }
 }
 
-/* ---- what the exchange tells
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- what the exchange tells */
 
 /* Answered before the request was read to its end, the connection cannot go on, and says so (RFC
  * 9112 9.6). */
@@ -332,8 +326,7 @@ static const struct exchange_owner owner_ops = {
     .on_end = on_end,
 };
 
-/* ---- what the connection and the clock tell
- * ------------------------------------------------------------------------------------------ */
+/* ---- what the connection and the clock tell */
 
 static void on_head_begin(void *user)
 {
@@ -449,9 +442,7 @@ static const struct h1_conn_ops conn_ops = {
     .on_error = on_error,
 };
 
-/* ---- from outside
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- from outside */
 
 void edge_new(struct worker *w, struct sock *sock)
 {

@@ -4,8 +4,7 @@
 #include "src/admin.h"
 #include "src/attach.h"
 
-/* ---- built-ins of the base domain
- * ------------------------------------------------------------------------------------------- */
+/* ---- built-ins of the base domain */
 
 static bool peer_is_local(const struct sockaddr_storage *peer)
 {

@@ -79,9 +79,7 @@ void exchange_log(struct exchange *x, enum exchange_event event)
             x->request.viewer->address, (unsigned long long)suppressed);
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the end */
 
 static uint64_t wait_so_far(const struct exchange *x)
 {
@@ -212,9 +210,7 @@ void exchange_stop(struct exchange *x)
         exchange_fail(x, FAIL_DRAINING);
 }
 
-/* ---- finding a link
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- finding a link */
 
 void exchange_arm(struct exchange *x)
 {
@@ -354,9 +350,7 @@ bool exchange_retry(struct exchange *x, const struct leg_fault *why)
     return true;
 }
 
-/* ---- time
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- time */
 
 /* Milliseconds since something moved, or since the stream was opened. */
 static uint64_t quiet_ms(const struct exchange *x)

@@ -6,8 +6,7 @@
 
 #include "src/abuse.h"
 
-/* ---- the request's way: near → far
- * --------------------------------------------------------------------------------------------- */
+/* ---- the request's way: near → far */
 
 static void end_if_over(struct exchange *x);
 
@@ -81,8 +80,7 @@ const struct leg_events exchange_near_events = {
     .on_reset = near_reset,
 };
 
-/* ---- the response's way: far → near
- * --------------------------------------------------------------------------------------------- */
+/* ---- the response's way: far → near */
 
 /* Nothing more is expected of the stream; what it still has queued may leave. */
 static void far_is_over(struct exchange *x)

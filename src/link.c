@@ -88,9 +88,7 @@ void link_close(struct link *l, uint32_t h2_code)
     forget(l);
 }
 
-/* ---- what the session tells
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- what the session tells */
 
 /* The name may have gone to another while the client was about to speak HTTP/2. */
 static struct tunnel *claim(struct link *l)
@@ -206,9 +204,7 @@ static const struct h2_session_ops session_ops = {
     .on_closed = on_closed,
 };
 
-/* ---- streams
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- streams */
 
 bool link_usable(const struct link *l)
 {
@@ -267,9 +263,7 @@ uint64_t link_probe(struct link *l, uint64_t quiet_ms, uint64_t ms)
     return 0;
 }
 
-/* ---- by the tunnel
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- by the tunnel */
 
 void link_replace(struct link *l)
 {

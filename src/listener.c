@@ -25,9 +25,7 @@ struct listener {
     struct timer pause; /* after EMFILE: level-triggered accept would spin */
 };
 
-/* ---- binding
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- binding */
 
 /* A socket file that a dead server left answers ECONNREFUSED; a live one accepts, and its address
  * is in use. */
@@ -129,9 +127,7 @@ int listener_bind(const char *text, int *fds, unsigned count,
     return -1;
 }
 
-/* ---- accepting
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- accepting */
 
 static void pause_accepting(struct listener *l, int why)
 {

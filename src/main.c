@@ -90,9 +90,7 @@ static int open_state(struct server *s)
     return 0;
 }
 
-/* ---- workers
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- workers */
 
 /* A loop each, and the names of the file dealt out to them. */
 struct deal {

@@ -5,7 +5,7 @@
  * is meant. */
 #include "src/router.h"
 
-#include <arpa/inet.h>
+#include "h2mux/base/inet.h"
 
 enum { SEGMENTS_MAX = 4 };
 
@@ -26,15 +26,8 @@ static struct slice authority_host(struct slice authority)
 
 static bool is_address(struct slice host)
 {
-    char text[INET6_ADDRSTRLEN] = "";
-    unsigned char address[sizeof(struct in6_addr)];
-    bool v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
-    if (v6)
-        host = slice_make(host.ptr + 1, host.len - 2);
-    if (host.len == 0 || host.len >= sizeof(text))
-        return false;
-    memcpy(text, host.ptr, host.len);
-    return strlen(text) == host.len && inet_pton(v6 ? AF_INET6 : AF_INET, text, address) == 1;
+    union inet address;
+    return inet_parse_host(host, &address) != AF_UNSPEC;
 }
 
 static bool is_label(struct slice s)

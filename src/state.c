@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "h2mux/base/err.h"
+#include "h2mux/base/file.h"
 #include "src/names.h"
 
-enum { READ_STEP = 16384, NODE_FILE_MAX = 256, NODE_LEN = sizeof "oneport-" - 1 + 8 };
+enum { NODE_FILE_MAX = 256, NODE_LEN = sizeof "oneport-" - 1 + 8 };
 
 /* ---- the folder and its files */
 
@@ -41,24 +42,6 @@ int state_prepare(const char *dir)
     return err;
 }
 
-static int read_all(int fd, struct buf *out)
-{
-    for (;;) {
-        size_t room = out->limit - buf_len(out);
-        char *to = buf_reserve(out, room < READ_STEP ? room : READ_STEP);
-        char extra;
-        ssize_t n =
-            room == 0 ? read(fd, &extra, 1) : read(fd, to, room < READ_STEP ? room : READ_STEP);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n == 0 ? 0 : ERR_IO;
-        if (room == 0)
-            return ERR_LIMIT;
-        buf_commit(out, (size_t)n);
-    }
-}
-
 int state_read(const char *dir, const char *file, struct buf *out)
 {
     char *path = xasprintf("%s/%s", dir, file);
@@ -66,24 +49,11 @@ int state_read(const char *dir, const char *file, struct buf *out)
     free(path);
     if (fd < 0)
         return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-    int err = read_all(fd, out);
+    int err = file_read_all(fd, out);
     int why = errno;
     close(fd);
     errno = why;
     return err;
-}
-
-static int write_all(int fd, struct slice content)
-{
-    while (content.len > 0) {
-        ssize_t n = write(fd, content.ptr, content.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return ERR_IO;
-        content = slice_skip(content, (size_t)n);
-    }
-    return 0;
 }
 
 /* A file of its own beside the real one, so that two processes never write into each other's. */
@@ -93,7 +63,7 @@ static int write_temporary(const char *path, struct slice content, bool sync)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return ERR_IO;
-    int err = write_all(fd, content);
+    int err = file_write_all(fd, content);
     if (err == 0 && sync && fsync(fd) < 0)
         err = ERR_IO;
     int why = errno;

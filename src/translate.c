@@ -19,9 +19,7 @@ static bool name_is(const struct field *f, struct slice name)
     return slice_ieq(f->name, name);
 }
 
-/* ---- requests
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- requests */
 
 static bool asks_for_websocket(const struct message *m)
 {
@@ -179,9 +177,7 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
     return TRANSLATE_OK;
 }
 
-/* ---- responses
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- responses */
 
 static bool is_for_the_link(const struct field *f, void *user)
 {

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <sys/un.h>
 
+#include "h2mux/base/inet.h"
+
 enum { V4_BITS = 96, LIST_MAX = 65536 };
 
 struct network {
@@ -48,20 +50,16 @@ static void map_v4(const struct in_addr *v4, struct in6_addr *out)
 /* "192.0.2.1" or "2001:db8::1". @bits: how long a prefix of that kind can be. */
 static bool parse_address(struct slice text, struct in6_addr *out, unsigned *bits)
 {
-    char copy[INET6_ADDRSTRLEN] = "";
-    struct in_addr v4;
-    if (text.len == 0 || text.len >= sizeof(copy))
-        return false;
-    memcpy(copy, text.ptr, text.len);
-    if (strlen(copy) != text.len)
-        return false;
-    *bits = 128;
-    if (inet_pton(AF_INET6, copy, out) == 1)
+    union inet a;
+    if (inet_parse(AF_INET6, text, &a)) {
+        *bits = 128;
+        *out = a.v6;
         return true;
-    *bits = 32;
-    if (inet_pton(AF_INET, copy, &v4) != 1)
+    }
+    if (!inet_parse(AF_INET, text, &a))
         return false;
-    map_v4(&v4, out);
+    *bits = 32;
+    map_v4(&a.v4, out);
     return true;
 }
 

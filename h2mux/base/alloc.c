@@ -40,14 +40,17 @@ void alloc_tune(void)
  * not say. */
 static size_t resident(void)
 {
-    unsigned long pages = 0, of_files = 0;
+    char line[128] = "", *at = line;
     FILE *statm = fopen("/proc/self/statm", "re");
     if (statm == NULL)
         return 0;
-    if (fscanf(statm, "%*u %lu %lu", &pages, &of_files) != 2 || pages < of_files)
-        pages = of_files = 0;
+    if (fgets(line, sizeof line, statm) == NULL)
+        line[0] = '\0';
     fclose(statm);
-    return (pages - of_files) * (size_t)sysconf(_SC_PAGESIZE);
+    strtoul(at, &at, 10); /* what is mapped, whether it is there or not */
+    size_t pages = strtoul(at, &at, 10);
+    size_t of_files = strtoul(at, &at, 10);
+    return pages < of_files ? 0 : (pages - of_files) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* What the allocator calls free may have gone to the kernel already, so residence is asked for. */

@@ -13,7 +13,8 @@
  * given to the kernel and asked back page by page. */
 void alloc_tune(void);
 /* Behind a burst: what lies free between what is in use goes to the kernel too, if it is more than
- * a quarter of that and some MiB. A look costs up to some milliseconds, giving much back tens of them.
+ * a quarter of that and some MiB. A look costs up to some milliseconds, giving much back tens of
+ * them.
  */
 void alloc_settle(void);
 

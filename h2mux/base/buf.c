@@ -71,7 +71,7 @@ static void buf_grow(struct buf *b, size_t need)
         b->ptr = xrealloc(b->ptr, cap + 1);
     } else {
         char *grown = is_pooled(cap) ? pool_take(cap + 1) : xmalloc(cap + 1);
-        if (b->end > 0)
+        if (b->ptr != NULL)
             memcpy(grown, b->ptr, b->end);
         memory_give(b->ptr, b->cap);
         b->ptr = grown;

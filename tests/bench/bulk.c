@@ -214,7 +214,7 @@ int bulk_run(struct load *l)
     return 0;
 }
 
-/* ---- stall ---- */
+/* ---- stall */
 
 static void on_stalled_head(struct viewer *v)
 {

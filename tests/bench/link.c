@@ -64,7 +64,7 @@ static void lose(struct link *l, const char *why)
     l->env->on_lost(l, why);
 }
 
-/* ---- sending ---- */
+/* ---- sending */
 
 static void queue(struct link *l, struct slice octets)
 {
@@ -116,7 +116,7 @@ static void queue_attach(struct link *l)
         abort();
 }
 
-/* ---- HTTP/2 ---- */
+/* ---- HTTP/2 */
 
 /* ":status: 200" (static table, 8) and a literal "content-length: 200" (name 28): RFC
  * 7541 6.1, 6.2.2. */
@@ -205,7 +205,7 @@ static bool take(struct link *l)
     return true;
 }
 
-/* ---- the socket ---- */
+/* ---- the socket */
 
 /* NULL: all is read that there is; else why the link is lost. */
 static const char *read_all(struct link *l)

@@ -77,7 +77,7 @@ static void begin(struct fleet *f)
     f->since_us = clock_now_us();
 }
 
-/* ---- registering ---- */
+/* ---- registering */
 
 static const struct viewer_ops clerk_ops;
 
@@ -162,7 +162,7 @@ static void register_all(struct fleet *f)
     }
 }
 
-/* ---- attaching ---- */
+/* ---- attaching */
 
 static void attach_next(struct fleet *f)
 {

@@ -53,7 +53,7 @@ static void say(struct client *c, const char *status, const char *fields, uint64
     conn_send(&c->conn, slice_make(head, (size_t)len));
 }
 
-/* ---- requests ---- */
+/* ---- requests */
 
 /* The value of a field, trimmed; empty if there is none. */
 static struct slice field(struct slice head, struct slice name)
@@ -122,7 +122,7 @@ static void answer(struct client *c, struct slice head)
         say(c, "404 Not Found", "", 0);
 }
 
-/* ---- WebSocket ---- */
+/* ---- WebSocket */
 
 static void unmask(char *out, const struct frame *f)
 {
@@ -142,7 +142,7 @@ static void echo(struct client *c, const struct frame *f)
     conn_send(&c->conn, slice_make(out, head + f->body.len));
 }
 
-/* ---- octets ---- */
+/* ---- octets */
 
 /* How many of @octets were used; 0: more are needed. */
 static size_t take_step(struct client *c, struct slice octets)

@@ -52,7 +52,7 @@ static struct socket *of(struct viewer *v)
     return CONTAINER_OF(v, struct socket, viewer);
 }
 
-/* ---- opening ---- */
+/* ---- opening */
 
 static void say_opened(struct crowd *c)
 {
@@ -131,7 +131,7 @@ static void on_broken(struct viewer *v, const char *why)
     settled(c);
 }
 
-/* ---- echoing ---- */
+/* ---- echoing */
 
 static void print_echo(struct crowd *c)
 {

@@ -98,7 +98,11 @@ static void on_reset(void *exchange, struct leg *leg, const struct leg_fault *wh
     e->leg = NULL;
 }
 
-static const struct leg_events events = {on_head, on_body, on_trailers, on_sent, on_reset, NULL, NULL};
+static const struct leg_events events = {.on_head = on_head,
+                                         .on_body = on_body,
+                                         .on_trailers = on_trailers,
+                                         .on_sent = on_sent,
+                                         .on_reset = on_reset};
 
 static struct end *end_new(struct fuzz *f)
 {

@@ -1,42 +1,18 @@
 """One side that stops reading stops its own stream and nothing else, and costs its stream's window, not the body."""
 
+
 import threading
-import time
 
 import pytest
 from support import pattern
 from support.programs import stable
-from support.viewer import Viewer, fetch, head
+from support.viewer import Viewer, download_rate, fetch, head
 
 GIB, MIB = 1 << 30, 1 << 20
 SHARE = 0.9
 MEMORY = 16 * MIB
 
 pytestmark = pytest.mark.release_only
-
-
-def rate(port, host, size):
-    """Octets a second of two downloads at once."""
-    errors = []
-
-    def download():
-        try:
-            with Viewer(port, timeout_s=60) as viewer:
-                viewer.send(head("GET", f"/bytes/{size}", host))
-                left = int(viewer.response_head().get("Content-Length"))
-                while left:
-                    left -= len(viewer.some(left))
-        except Exception as error:
-            errors.append(error)
-
-    start = time.monotonic()
-    threads = [threading.Thread(target=download) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors, errors
-    return 2 * size / (time.monotonic() - start)
 
 
 def stall(port, host, path="/bytes/1073741824"):
@@ -53,13 +29,13 @@ def test_a_stalled_viewer_does_not_slow_the_others(new_server, new_client, http_
     server = new_server()
     client = new_client(http_origin.port, server=server)
     size = 64 * MIB
-    rate(server.port, client.host, size)  # warm: windows have grown, memory is what work needs
+    download_rate(server.port, client.host, 2, size)  # warm: windows have grown, memory is what work needs
     before = server.rss(), client.rss()
     ratios = []
     for _ in range(3):
-        free = rate(server.port, client.host, size)
+        free = download_rate(server.port, client.host, 2, size)
         with stall(server.port, client.host):
-            ratios.append(rate(server.port, client.host, size) / free)
+            ratios.append(download_rate(server.port, client.host, 2, size) / free)
             grown = server.rss() - before[0], client.rss() - before[1]
             assert max(grown) < MEMORY, grown
         if ratios[-1] >= SHARE:

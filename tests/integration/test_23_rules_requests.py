@@ -5,7 +5,7 @@ import re
 
 import pytest
 from support import pattern
-from support.foreign import ForeignLink, register
+from support.foreign import linked
 from support.origins import reply
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
@@ -14,13 +14,7 @@ from support.wait import wait_until
 @pytest.fixture
 def foreign(ended, server):
     """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it registers."""
-
-    def start(name, *given, to=server, **keywords):
-        link = ForeignLink(to, name, register(to, name)["ticket"], *given, **keywords)
-        to.wait_link(name, 1)
-        return ended.enter_context(contextlib.closing(link))
-
-    return start
+    return lambda name, *given, to=server, **keywords: ended.enter_context(contextlib.closing(linked(to, name, *given, **keywords)))
 
 
 def on_the_link(foreign, server, name, *fields, **keywords):

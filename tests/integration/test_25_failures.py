@@ -7,7 +7,7 @@ import time
 
 import pytest
 from h2.settings import SettingCodes
-from support.foreign import ForeignLink, register
+from support.foreign import ForeignLink, linked, register
 from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
@@ -16,13 +16,7 @@ from support.wait import wait_until
 @pytest.fixture
 def foreign(ended, server):
     """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it registers."""
-
-    def start(name, *given, to=server, **keywords):
-        link = ForeignLink(to, name, register(to, name)["ticket"], *given, **keywords)
-        to.wait_link(name, 1)
-        return ended.enter_context(contextlib.closing(link))
-
-    return start
+    return lambda name, *given, to=server, **keywords: ended.enter_context(contextlib.closing(linked(to, name, *given, **keywords)))
 
 
 def typed(got):

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support import pattern
 from support.faultproxy import DOWN, UP
-from support.origins import accept_websocket, reply
+from support.origins import accept_websocket, halving, reply
 from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head, links
 from support.wait import wait_until
@@ -26,14 +26,8 @@ def hangs(shared):
     """A tunnel whose origin answers half of "half" and the other half when .go is set."""
     go = threading.Event()
 
-    def serve(connection):
-        connection.request()
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
-        go.wait(60)
-        connection.send(b"lf")
-
     def start(*options, **keywords):
-        client = shared(serve, *options, **keywords)
+        client = shared(halving(go), *options, **keywords)
         client.go = go
         return client
 

@@ -12,7 +12,7 @@ import pytest
 from h2.settings import SettingCodes
 from support.faultproxy import DOWN, UP
 from support.foreign import EMPTY_SETTINGS, PREFACE, ForeignLink, call, register
-from support.origins import reply, shut
+from support.origins import halving, reply, shut
 from support.programs import SLOW, run
 from support.viewer import Viewer, fetch, head, links
 from support.wait import wait_until
@@ -46,14 +46,7 @@ def behind(server, new_proxy, new_client):
 def halves(scripted):
     """The port of an origin that answers half of "half" and the other half when .go is set."""
     go = threading.Event()
-
-    def serve(connection):
-        connection.request()
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
-        go.wait(60)
-        connection.send(b"lf")
-
-    origin = scripted(serve)
+    origin = scripted(halving(go))
     origin.go = go
     yield origin
     go.set()

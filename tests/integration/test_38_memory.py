@@ -8,13 +8,14 @@ import time
 
 import pytest
 from support.programs import stable
-from support.viewer import Viewer, fetch, head
+from support.viewer import Viewer, download_rate, fetch, head
 from support.wait import wait_until
 
 MIB = 1 << 20
 STALL_S = 1.0
 STILL_S = 2.2  # a second without an octet, and a look each second
 BUDGET = MIB
+SIZE = 32 * MIB  # of a download that is timed
 HUGE = f"/bytes/{1 << 30}"
 
 
@@ -94,40 +95,16 @@ def test_who_takes_nothing_goes_and_who_takes_little_stays(new_server, new_clien
     wait_until(lambda: status(server)["buffered_octets"] == 0, 10, "nothing held")
 
 
-def rate(port, host, viewers=1, size=32 * MIB):
-    """Octets a second of @viewers downloads at once."""
-    errors = []
-
-    def download():
-        try:
-            with Viewer(port, timeout_s=60) as viewer:
-                viewer.send(head("GET", f"/bytes/{size}", host))
-                left = int(viewer.response_head().get("Content-Length"))
-                while left:
-                    left -= len(viewer.some(left))
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=download) for _ in range(viewers)]
-    start = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors, errors
-    return viewers * size / (time.monotonic() - start)
-
-
 def beside(server, host, make, viewers, share, room):
     """The ratio of what @viewers get beside those that @make gives and without them, best of three, is @share at least; what the server
     grows by is below @room."""
-    rate(server.port, host, viewers)  # windows have grown, memory is what work needs
+    download_rate(server.port, host, viewers, SIZE)  # windows have grown, memory is what work needs
     rss, ratios = server.rss(), []
     for _ in range(3):
-        free = rate(server.port, host, viewers)
+        free = download_rate(server.port, host, viewers, SIZE)
         others, stop = make()
         try:
-            ratios.append(rate(server.port, host, viewers) / free)
+            ratios.append(download_rate(server.port, host, viewers, SIZE) / free)
             grown = stable(server.rss) - rss
             assert grown < room, f"{grown >> 10} KiB"
         finally:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from support import pattern
-from support.foreign import ForeignLink, register
+from support.foreign import linked, register
 from support.frames import RawServer, request, window_update
 from support.origins import ScriptedOrigin, reply
 from support.programs import SLOW, Client, stable
@@ -79,13 +79,8 @@ def test_without_hold_the_answer_comes_at_once(new_server, name):
 # ---- clients of other makes ----
 @pytest.fixture
 def foreign(server, ended):
-    def start(name, serve, **keywords):
-        link = ForeignLink(server, name, register(server, name)["ticket"], serve=serve, **keywords)
-        ended.callback(link.close)
-        server.wait_link(name, 1)
-        return link
-
-    return start
+    """foreign(name, serve, ...): a link by python3-h2 to the file's server, under a name that it registers."""
+    return lambda name, serve, **keywords: ended.enter_context(contextlib.closing(linked(server, name, serve=serve, **keywords)))
 
 
 def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(server, name, foreign):

@@ -87,7 +87,7 @@ def test_row_9_an_origin_that_sends_its_head_octet_by_octet(shared, new_server):
         connection.request()
         for octet in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1000:
             connection.send(bytes([octet]))
-            time.sleep(0.1)
+            time.sleep(0.1)  # what is slow here is the origin: nothing is waited for
 
     client = shared(serve, server=server)
     start = time.monotonic()

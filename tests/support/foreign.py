@@ -150,3 +150,10 @@ class Stream:
         with self.link.lock:
             self.link.h2.reset_stream(self.number, code)
             self.link.flush()
+
+
+def linked(server, name, *fields, **keywords):
+    """A ForeignLink under a name that it registers, once the server has it."""
+    link = ForeignLink(server, name, register(server, name)["ticket"], *fields, **keywords)
+    server.wait_link(name, 1)
+    return link

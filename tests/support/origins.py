@@ -150,6 +150,18 @@ def answering(raw):
     return serve
 
 
+def halving(go):
+    """A script that answers half of "half", and the other half when @go is set."""
+
+    def serve(connection):
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
+        go.wait(60)
+        connection.send(b"lf")
+
+    return serve
+
+
 def accept_websocket(connection, *fields):
     """The origin's half of the WebSocket handshake, by hand."""
     connection.request()

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from .octets import Octets, all_values, value_of
 
@@ -104,6 +105,25 @@ def fetch(port, host, path="/", *fields, method="GET", body=b"", timeout_s=20.0,
     """One exchange on a connection of its own."""
     with Viewer(port, tls, timeout_s=timeout_s) as viewer:
         return viewer.get(host, path, "Connection: close", *fields, method=method, body=body)
+
+
+def download(port, host, size):
+    """So many octets, which are thrown away."""
+    with Viewer(port, timeout_s=60) as viewer:
+        viewer.send(head("GET", f"/bytes/{size}", host))
+        left = int(viewer.response_head().get("Content-Length"))
+        assert left == size
+        while left:
+            left -= len(viewer.some(left))
+
+
+def download_rate(port, host, viewers, size):
+    """Octets a second of @viewers downloads at once."""
+    with ThreadPoolExecutor(viewers) as threads:
+        start = time.monotonic()
+        for one in [threads.submit(download, port, host, size) for _ in range(viewers)]:
+            one.result()
+        return viewers * size / (time.monotonic() - start)
 
 
 def status_soon(port, host, wanted, path="/", deadline_s=10.0):

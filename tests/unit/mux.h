@@ -100,8 +100,11 @@ static void mux_on_reset(void *x, struct leg *leg, const struct leg_fault *why)
     *(leg == s->tx ? &s->tx : &s->rx) = NULL;
 }
 
-static const struct leg_events mux_events = {mux_on_head, mux_on_body,  mux_on_trailers,
-                                             mux_on_sent, mux_on_reset, NULL, NULL};
+static const struct leg_events mux_events = {.on_head = mux_on_head,
+                                             .on_body = mux_on_body,
+                                             .on_trailers = mux_on_trailers,
+                                             .on_sent = mux_on_sent,
+                                             .on_reset = mux_on_reset};
 
 /* ---- what sessions are told */
 

@@ -96,10 +96,17 @@ static void on_leg_sent(void *exchange, struct leg *leg, size_t octets)
 {
 }
 
-static const struct leg_events offering = {on_leg_head, on_body,      on_trailers,
-                                           on_leg_sent, on_leg_reset, on_place, NULL};
-static const struct leg_events plain = {on_leg_head, on_body,      on_trailers,
-                                        on_leg_sent, on_leg_reset, NULL, NULL};
+static const struct leg_events offering = {.on_head = on_leg_head,
+                                           .on_body = on_body,
+                                           .on_trailers = on_trailers,
+                                           .on_sent = on_leg_sent,
+                                           .on_reset = on_leg_reset,
+                                           .on_place = on_place};
+static const struct leg_events plain = {.on_head = on_leg_head,
+                                        .on_body = on_body,
+                                        .on_trailers = on_trailers,
+                                        .on_sent = on_leg_sent,
+                                        .on_reset = on_leg_reset};
 
 /* ---- the owner */
 

@@ -158,8 +158,11 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
 }
 
-static const struct leg_events far_events = {far_head, far_body,  far_trailers,
-                                             far_sent, far_reset, NULL, NULL};
+static const struct leg_events far_events = {.on_head = far_head,
+                                             .on_body = far_body,
+                                             .on_trailers = far_trailers,
+                                             .on_sent = far_sent,
+                                             .on_reset = far_reset};
 
 static void on_up(void *user)
 {

@@ -1,145 +1,6 @@
 /* test_register.c - the register call: names, tickets, URLs, refusals. contract.md 2, row by row.
  */
-#include "src/register.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "h2mux/base/clock.h"
-#include "src/admin.h"
-#include "src/registry.h"
-#include "src/state.h"
-#include "src/ticket.h"
-#include "src/tunnel.h"
-
-#define DOMAIN "example.com"
-
-struct fixture {
-    char dir[64];
-    struct config config;
-    struct server server;
-    struct worker worker;
-};
-
-static int setup(void **state)
-{
-    struct fixture *x = xcalloc(1, sizeof(*x));
-    char reason[200] = "";
-    *state = x;
-    snprintf(x->dir, sizeof(x->dir), "/tmp/test_register.XXXXXX");
-    if (!mkdtemp(x->dir))
-        return -1;
-    log_threshold = LOG_ERROR;
-    x->config = (struct config){.domain = DOMAIN,
-                                .state_dir = x->dir,
-                                .pending_ms = 60000,
-                                .name_grace_ms = 600000,
-                                .hold_ms = 4000,
-                                .ticket_life_ms = 3600000,
-                                .max_streams = 20000,
-                                .max_links = 4,
-                                .max_sockets = 10};
-    x->worker.loop = loop_new();
-    x->worker.server = &x->server;
-    x->server.config = &x->config;
-    x->server.keyring = keyring_open(x->dir, reason, sizeof(reason));
-    x->server.directory = directory_new(NULL, NULL);
-    x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
-    return x->server.keyring ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *x = *state;
-    char command[128];
-    registry_free(x->worker.registry);
-    directory_free(x->server.directory);
-    keyring_free(x->server.keyring);
-    loop_free(x->worker.loop);
-    snprintf(command, sizeof(command), "rm -rf %s", x->dir);
-    free(x);
-    return system(command);
-}
-
-/* One call, in words; what is left out is as from loopback, in plain HTTP, to example.com. */
-struct request {
-    const char *name;
-    bool old, remote, tls;
-    const char *host, *ticket, *bearer, *exact;
-    struct viewer viewer;
-};
-
-struct reply {
-    int status;
-    cJSON *json;
-};
-
-static struct reply ask(struct fixture *x, const struct request *r)
-{
-    struct message m;
-    struct answer a;
-    message_init(&m);
-    m.method = SLICE("GET");
-    m.authority = slice_str(r->host ? r->host : DOMAIN);
-    if (r->ticket)
-        fields_add(&m.fields, SLICE("Oneport-Ticket"), slice_str(r->ticket));
-    if (r->bearer)
-        fields_add(&m.fields, SLICE("Authorization"), slice_str(r->bearer));
-    if (r->exact)
-        fields_add(&m.fields, SLICE("oneport-exact"), slice_str(r->exact));
-    struct viewer viewer = r->viewer;
-    viewer.https = viewer.https || (r->tls && !viewer.proxied);
-    struct call c = {&m, &viewer, r->tls, call_is_secure(&viewer, r->tls, !r->remote)};
-    register_answer(&x->worker, &c, slice_str(r->name ? r->name : ""), r->old, &a);
-    assert_true(slice_eq(fields_value(&a.head.fields, SLICE("cache-control")), SLICE("no-store")));
-    assert_true(
-        slice_eq(fields_value(&a.head.fields, SLICE("content-type")), SLICE("application/json")));
-    struct reply reply = {a.head.status,
-                          cJSON_ParseWithLength(buf_slice(&a.body).ptr, buf_len(&a.body))};
-    assert_non_null(reply.json);
-    answer_deinit(&a);
-    message_deinit(&m);
-    return reply;
-}
-
-static const char *text_of(const struct reply *r, const char *key)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(r->json, key));
-    return text ? text : "(none)";
-}
-
-static int number_of(const cJSON *json, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItem(json, key);
-    assert_true(cJSON_IsNumber(item));
-    return item->valueint;
-}
-
-static struct tunnel *find(const struct fixture *x, const char *name)
-{
-    return registry_find(x->worker.registry, slice_str(name));
-}
-
-static struct ticket ticket_of(const struct fixture *x, const struct reply *r)
-{
-    struct ticket t;
-    int err = ticket_verify(x->server.keyring, SLICE(DOMAIN), slice_str(text_of(r, "ticket")),
-                            clock_wall_s(), &t);
-    assert_int_equal(err, 0);
-    return t;
-}
-
-static void sign(const struct fixture *x, const char *domain, const struct ticket *t,
-                 char out[static TICKET_MAX])
-{
-    assert_int_equal(ticket_sign(x->server.keyring, slice_str(domain), t, out), 0);
-}
+#include "register_world.h"
 
 /* ---- the answer */
 
@@ -245,6 +106,7 @@ static const struct {
     {"--secure", {.name = "app"}, NULL, NULL, true,
      "https://app.example.com", "https://example.com/tunnel/app", 443},
 };
+
 /* clang-format on */
 
 static void test_urls(void **state)
@@ -501,85 +363,6 @@ static void test_expired_ticket(void **state)
     cJSON_Delete(r.json);
 }
 
-/* ---- the other built-ins look at the same table */
-
-static cJSON *admin_json(const struct answer *a)
-{
-    cJSON *json = cJSON_ParseWithLength(buf_slice(&a->body).ptr, buf_len(&a->body));
-    assert_non_null(json);
-    return json;
-}
-
-static void test_status(void **state)
-{
-    struct fixture *x = *state;
-    struct answer a;
-    struct reply r = ask(x, &(struct request){.name = "app"});
-    cJSON_Delete(r.json);
-    stat_add(&x->worker.stats.requests, 7);
-    x->server.workers = (struct worker *[]){&x->worker};
-    x->server.n_workers = 1;
-    x->server.started_us = clock_now_us() - 5000000;
-    admin_status(&x->worker, &a);
-    cJSON *json = admin_json(&a);
-    assert_int_equal(a.head.status, 200);
-    assert_int_equal(number_of(json, "tunnels"), 1);
-    assert_int_equal(number_of(json, "live"), 0);
-    assert_int_equal(number_of(json, "links"), 0);
-    assert_int_equal(number_of(json, "requests"), 7);
-    assert_int_equal(number_of(json, "uptime_s"), 5);
-    cJSON_Delete(json);
-    answer_deinit(&a);
-}
-
-static void test_tunnel_status(void **state)
-{
-    struct fixture *x = *state;
-    struct answer a;
-    struct reply r = ask(x, &(struct request){.name = "app"});
-    cJSON_Delete(r.json);
-    admin_tunnel_status(&x->worker, SLICE("APP"), &a);
-    cJSON *json = admin_json(&a);
-    assert_int_equal(a.head.status, 200);
-    assert_int_equal(number_of(json, "connected_sockets"), 0);
-    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(json, "state")), "pending");
-    cJSON_Delete(json);
-    answer_deinit(&a);
-    admin_tunnel_status(&x->worker, SLICE("nobody"), &a);
-    assert_int_equal(a.head.status, 404);
-    answer_deinit(&a);
-}
-
-static void test_landing(void **state)
-{
-    struct fixture *x = *state;
-    struct answer a;
-    admin_landing(&x->worker, &a);
-    assert_int_equal(a.head.status, 200);
-    assert_non_null(memmem(a.body.ptr, buf_len(&a.body), "NAME." DOMAIN, strlen("NAME." DOMAIN)));
-    answer_deinit(&a);
-    x->config.landing = "https://about.example.com/";
-    admin_landing(&x->worker, &a);
-    assert_int_equal(a.head.status, 302);
-    assert_true(slice_eq(fields_value(&a.head.fields, SLICE("location")),
-                         SLICE("https://about.example.com/")));
-    answer_deinit(&a);
-}
-
-static void test_health(void **state)
-{
-    struct fixture *x = *state;
-    struct answer a;
-    admin_health(&x->worker, &a);
-    assert_int_equal(a.head.status, 200);
-    assert_true(slice_eq(buf_slice(&a.body), SLICE("{\"status\":\"ok\"}")));
-    answer_deinit(&a);
-    x->server.draining = true;
-    admin_health(&x->worker, &a);
-    assert_int_equal(a.head.status, 503);
-    answer_deinit(&a);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -600,10 +383,6 @@ int main(void)
         TEST(test_ticket_of_another),
         TEST(test_ticket_without_hold),
         TEST(test_expired_ticket),
-        TEST(test_status),
-        TEST(test_tunnel_status),
-        TEST(test_landing),
-        TEST(test_health),
     };
     return cmocka_run_group_tests_name("register", tests, NULL, NULL);
 }

@@ -79,10 +79,16 @@ static void on_reset(void *x, struct leg *leg, const struct leg_fault *why)
     e->fault = *why;
 }
 
-static const struct leg_events near_events = {on_head, on_body,  on_trailers,
-                                              on_sent, on_reset, NULL, NULL};
-static const struct leg_events far_events = {on_head, far_on_body, on_trailers,
-                                             on_sent, on_reset,    NULL, NULL};
+static const struct leg_events near_events = {.on_head = on_head,
+                                              .on_body = on_body,
+                                              .on_trailers = on_trailers,
+                                              .on_sent = on_sent,
+                                              .on_reset = on_reset};
+static const struct leg_events far_events = {.on_head = on_head,
+                                             .on_body = far_on_body,
+                                             .on_trailers = on_trailers,
+                                             .on_sent = on_sent,
+                                             .on_reset = on_reset};
 
 static void opener_up(void *user)
 {

@@ -1,19 +1,12 @@
 /* test_sock.c - socks in memory and over TCP on the loopback: octets, order, queues, both
- * half-closes, hang-ups, resets, connecting, last words. sock.h, sock_finish.c. */
+ * half-closes, hang-ups, resets, connecting. sock.h. */
 #include "wire.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/un.h>
 
 #include "h2mux/base/clock.h"
 #include "h2mux/sock_int.h"
-
-static void settle(struct wire *w)
-{
-    for (int i = 0; i < 5; i++)
-        wire_until(w, wire_always);
-}
 
 /* ---- octets */
 
@@ -72,12 +65,12 @@ static void test_backpressure(void **state)
         char *data = wire_pattern(total);
         sock_pause(w->b.sock);
         sock_write(w->a.sock, slice_make(data, total - 100));
-        settle(w);
+        wire_settle(w);
         size_t queued = sock_queued(w->a.sock);
         int sent = w->a.sent;
         assert_true(queued > 0);
         sock_write(w->a.sock, slice_make(data + total - 100, 100));
-        settle(w);
+        wire_settle(w);
         if (kind == WIRE_MEMORY) { /* a kernel may find more room at any time */
             assert_int_equal(queued, total - 100 - 256 * 1024);
             assert_int_equal(sock_queued(w->a.sock), queued + 100);
@@ -127,7 +120,7 @@ static void test_shutdown_behind_queue(void **state)
         sock_pause(w->b.sock);
         sock_write(w->a.sock, slice_make(data, total));
         sock_shutdown(w->a.sock);
-        settle(w);
+        wire_settle(w);
         assert_true(sock_queued(w->a.sock) > 0);
         sock_resume(w->b.sock);
         wire_until(w, wire_b_ended);
@@ -171,7 +164,7 @@ static void test_unread(void **state)
         char one[4];
         w->b.lazy = true;
         sock_write(w->a.sock, SLICE("cdef"));
-        settle(w);
+        wire_settle(w);
         sock_unread(w->b.sock, SLICE("b"));
         sock_unread(w->b.sock, SLICE("xa"));
         assert_int_equal(sock_read(w->b.sock, one, 1), 1);
@@ -190,7 +183,7 @@ static void test_unread_wakes_the_new_owner(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
         struct wire *w = wire_open(kind);
-        settle(w);
+        wire_settle(w);
         sock_unread(w->b.sock, SLICE("left over"));
         sock_set_ops(w->b.sock, &wire_ops, &w->b);
         w->want = 9;
@@ -209,7 +202,7 @@ static void test_unsend(void **state)
         assert_true(sock_unsend(w->a.sock, 2));
         assert_false(sock_unsend(w->a.sock, 5));
         assert_int_equal(sock_queued(w->a.sock), 4);
-        settle(w);
+        wire_settle(w);
         assert_false(sock_unsend(w->a.sock, 1));
         sock_shutdown(w->a.sock);
         wire_until(w, wire_b_ended);
@@ -224,11 +217,11 @@ static void test_pause(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
         struct wire *w = wire_open(kind);
-        settle(w);
+        wire_settle(w);
         sock_pause(w->b.sock);
         int before = w->b.readable;
         sock_write(w->a.sock, SLICE("waits"));
-        settle(w);
+        wire_settle(w);
         assert_int_equal(w->b.readable, before);
         assert_int_equal(w->b.hangups, 0);
         sock_resume(w->b.sock);
@@ -257,13 +250,13 @@ static void test_hangup(void **state)
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++)
         for (size_t i = 0; i < sizeof hangups / sizeof *hangups; i++) {
             struct wire *w = wire_open(kind);
-            settle(w);
+            wire_settle(w);
             w->b.lazy = true;
             if (hangups[i].paused_first)
                 sock_pause(w->b.sock);
             if (hangups[i].with_data) {
                 sock_write(w->a.sock, SLICE("data"));
-                settle(w);
+                wire_settle(w);
             }
             if (hangups[i].reset)
                 sock_abort(w->a.sock);
@@ -334,7 +327,7 @@ static void test_writes_to_a_closed_peer_vanish(void **state)
         char *data = wire_pattern(total);
         sock_pause(w->a.sock);
         sock_write(w->b.sock, slice_make(data, total));
-        settle(w);
+        wire_settle(w);
         int sent = w->b.sent;
         sock_close(w->a.sock);
         w->a.sock = NULL;
@@ -344,7 +337,7 @@ static void test_writes_to_a_closed_peer_vanish(void **state)
         sent = w->b.sent;
         sock_write(w->b.sock, SLICE("more"));
         assert_int_equal(sock_queued(w->b.sock), 0);
-        settle(w);
+        wire_settle(w);
         assert_true(w->b.sent > sent);
         free(data);
         wire_close(w);
@@ -449,178 +442,6 @@ static void test_peer_speaks_first(void **state)
     wire_close(w);
 }
 
-/* ---- last words */
-
-enum { LONG_MS = 600000, SHORT_MS = 30 };
-
-/* The other end of a pair knows when this one is closed. */
-static bool a_closed(void *user)
-{
-    return ((struct wire *)user)->b.sock->pair == NULL;
-}
-
-static void finish_a(struct wire *w, uint64_t ms, size_t octets)
-{
-    sock_finish(w->a.sock, ms, octets);
-    w->a.sock = NULL;
-}
-
-static void test_finish(void **state)
-{
-    for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
-        struct wire *w = wire_open(kind);
-        sock_write(w->a.sock, SLICE("last words"));
-        finish_a(w, LONG_MS, SIZE_MAX);
-        wire_until(w, wire_b_ended);
-        assert_int_equal(w->b.end, 0);
-        wire_check_text(&w->b.got, "last words");
-        sock_write(w->b.sock, SLICE("heard"));
-        settle(w);
-        assert_false(w->b.error);
-        wire_close(w);
-    }
-}
-
-/* The time is for what the peer may still say; a queue that moves is sent to its end, however
- * slowly. */
-static void test_finish_slow_reader(void **state)
-{
-    const size_t total = 8 << 20;
-    for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
-        struct wire *w = wire_open(kind);
-        char *data = wire_pattern(total);
-        sock_pause(w->b.sock);
-        sock_write(w->a.sock, slice_make(data, total));
-        finish_a(w, 1, 0);
-        uint64_t until = clock_now_us() + 20000;
-        while (clock_now_us() < until)
-            wire_until(w, wire_always);
-        sock_resume(w->b.sock);
-        wire_until(w, wire_b_ended);
-        assert_int_equal(w->b.end, 0);
-        wire_check_pattern(&w->b.got, total);
-        free(data);
-        wire_close(w);
-    }
-}
-
-/* A peer that has ended its own direction, heard of or not, still gets all of it. */
-static void test_finish_after_fin(void **state)
-{
-    const size_t total = 8 << 20;
-    for (int told = 0; told < 2; told++)
-        for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
-            struct wire *w = wire_open(kind);
-            char *data = wire_pattern(total);
-            sock_shutdown(w->b.sock);
-            sock_pause(w->b.sock);
-            if (told)
-                wire_until(w, wire_a_ended);
-            sock_write(w->a.sock, slice_make(data, total));
-            finish_a(w, LONG_MS, SIZE_MAX);
-            settle(w);
-            sock_resume(w->b.sock);
-            wire_until(w, wire_b_ended);
-            assert_int_equal(w->b.end, 0);
-            wire_check_pattern(&w->b.got, total);
-            if (kind == WIRE_MEMORY)
-                wire_until(w, a_closed);
-            free(data);
-            wire_close(w);
-        }
-}
-
-static void test_finish_ends_with_peers_fin(void **state)
-{
-    struct wire *w = wire_open(WIRE_MEMORY);
-    finish_a(w, LONG_MS, SIZE_MAX);
-    wire_until(w, wire_b_ended);
-    assert_false(a_closed(w));
-    sock_write(w->b.sock, SLICE("I see"));
-    sock_shutdown(w->b.sock);
-    wire_until(w, a_closed);
-    wire_close(w);
-}
-
-static void test_finish_time(void **state)
-{
-    struct wire *w = wire_open(WIRE_MEMORY);
-    uint64_t begun = clock_now_us();
-    finish_a(w, SHORT_MS, SIZE_MAX);
-    wire_until(w, wire_b_ended);
-    assert_false(a_closed(w));
-    wire_until(w, a_closed);
-    assert_in_range(clock_now_us() - begun, SHORT_MS * 1000 / 2, 2000000);
-    wire_close(w);
-}
-
-static void test_finish_octets(void **state)
-{
-    struct wire *w = wire_open(WIRE_MEMORY);
-    char *data = wire_pattern(1001);
-    finish_a(w, LONG_MS, 1000);
-    wire_until(w, wire_b_ended);
-    sock_write(w->b.sock, slice_make(data, 999));
-    settle(w);
-    assert_false(a_closed(w));
-    sock_write(w->b.sock, slice_make(data, 1));
-    wire_until(w, a_closed);
-    free(data);
-    wire_close(w);
-}
-
-/* Nobody to talk to: closed at once. One that is still at it when the loop goes is closed with it.
- */
-static void test_finish_odd_ends(void **state)
-{
-    struct wire *w = wire_open(WIRE_MEMORY);
-    sock_abort(w->b.sock);
-    w->b.sock = NULL;
-    wire_until(w, wire_a_ended);
-    finish_a(w, LONG_MS, SIZE_MAX);
-    wire_close(w);
-    for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
-        w = wire_open(kind);
-        sock_write(w->a.sock, SLICE("bye"));
-        finish_a(w, LONG_MS, SIZE_MAX);
-        if (kind == WIRE_TCP)
-            wire_until(w, wire_b_ended);
-        sock_close(w->b.sock);
-        w->b.sock = NULL;
-        wire_close(w);
-    }
-    w = wire_new();
-    struct sockaddr_in at;
-    int listener = wire_listen(&at);
-    w->a.sock = sock_connect(w->loop, (struct sockaddr *)&at, sizeof at);
-    finish_a(w, LONG_MS, SIZE_MAX);
-    close(listener);
-    wire_close(w);
-}
-
-static bool is_closed(void *user)
-{
-    return fcntl(*(int *)user, F_GETFD) < 0;
-}
-
-/* A peer that vanishes while there is a queue does not hold the sock for the whole time. */
-static void test_finish_peer_vanishes(void **state)
-{
-    struct wire *w = wire_open(WIRE_TCP);
-    char *data = wire_pattern(8 << 20);
-    int fd = sock_fd(w->a.sock);
-    sock_pause(w->b.sock);
-    sock_write(w->a.sock, slice_make(data, 8 << 20));
-    finish_a(w, LONG_MS, SIZE_MAX);
-    settle(w);
-    assert_true(fcntl(fd, F_GETFD) >= 0);
-    sock_abort(w->b.sock);
-    w->b.sock = NULL;
-    turns_until(w->loop, is_closed, &fd);
-    free(data);
-    wire_close(w);
-}
-
 /* ---- addresses */
 
 static void test_addresses(void **state)
@@ -667,14 +488,6 @@ int main(void)
         cmocka_unit_test(test_connect_impossible),
         cmocka_unit_test(test_connect),
         cmocka_unit_test(test_peer_speaks_first),
-        cmocka_unit_test(test_finish),
-        cmocka_unit_test(test_finish_slow_reader),
-        cmocka_unit_test(test_finish_after_fin),
-        cmocka_unit_test(test_finish_ends_with_peers_fin),
-        cmocka_unit_test(test_finish_time),
-        cmocka_unit_test(test_finish_octets),
-        cmocka_unit_test(test_finish_odd_ends),
-        cmocka_unit_test(test_finish_peer_vanishes),
         cmocka_unit_test(test_addresses),
     };
     return cmocka_run_group_tests_name("sock", tests, NULL, NULL);

@@ -206,6 +206,13 @@ static inline void wire_until(struct wire *w, bool (*done)(void *user))
     turns_until(w->loop, done, w);
 }
 
+/* What is on its way arrives. */
+static inline void wire_settle(struct wire *w)
+{
+    for (int i = 0; i < 5; i++)
+        wire_until(w, wire_always);
+}
+
 /* ---- octets that show where they were */
 
 static inline char wire_octet(size_t at)

@@ -1,0 +1,40 @@
+/* file.c - see file.h. */
+#include "h2mux/base/file.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "h2mux/base/err.h"
+
+enum { READ_STEP = 16384 };
+
+/* A full buffer asks for one octet more: only that tells the end from too much. */
+int file_read_all(int fd, struct buf *to)
+{
+    for (;;) {
+        size_t room = to->limit - buf_len(to);
+        size_t step = room < READ_STEP ? room : READ_STEP;
+        char extra, *at = room > 0 ? buf_reserve(to, step) : &extra;
+        ssize_t n = read(fd, at, room > 0 ? step : 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n == 0 ? 0 : ERR_IO;
+        if (room == 0)
+            return ERR_LIMIT;
+        buf_commit(to, (size_t)n);
+    }
+}
+
+int file_write_all(int fd, struct slice content)
+{
+    while (content.len > 0) {
+        ssize_t n = write(fd, content.ptr, content.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return ERR_IO;
+        content = slice_skip(content, (size_t)n);
+    }
+    return 0;
+}

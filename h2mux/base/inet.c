@@ -1,0 +1,22 @@
+/* inet.c - see inet.h. */
+#include "h2mux/base/inet.h"
+
+#include <arpa/inet.h>
+
+bool inet_parse(int family, struct slice text, union inet *out)
+{
+    char copy[INET6_ADDRSTRLEN];
+    if (text.len == 0 || text.len >= sizeof copy || memchr(text.ptr, '\0', text.len) != NULL)
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    return inet_pton(family, copy, out) == 1;
+}
+
+int inet_parse_host(struct slice host, union inet *out)
+{
+    bool v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+    int family = v6 ? AF_INET6 : AF_INET;
+    struct slice address = v6 ? slice_make(host.ptr + 1, host.len - 2) : host;
+    return inet_parse(family, address, out) ? family : AF_UNSPEC;
+}

@@ -1,0 +1,147 @@
+/* register_world.h - a worker of a server with nobody on it, and the register call to it. For tests
+ * of the built-ins. */
+#ifndef TESTS_UNIT_REGISTER_WORLD_H
+#define TESTS_UNIT_REGISTER_WORLD_H
+
+#include "src/register.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "h2mux/base/clock.h"
+#include "src/admin.h"
+#include "src/registry.h"
+#include "src/state.h"
+#include "src/ticket.h"
+#include "src/tunnel.h"
+
+#define DOMAIN "example.com"
+
+struct fixture {
+    char dir[64];
+    struct config config;
+    struct server server;
+    struct worker worker;
+};
+
+static inline int setup(void **state)
+{
+    struct fixture *x = xcalloc(1, sizeof(*x));
+    char reason[200] = "";
+    *state = x;
+    snprintf(x->dir, sizeof(x->dir), "/tmp/test_register.XXXXXX");
+    if (!mkdtemp(x->dir))
+        return -1;
+    log_threshold = LOG_ERROR;
+    x->config = (struct config){.domain = DOMAIN,
+                                .state_dir = x->dir,
+                                .pending_ms = 60000,
+                                .name_grace_ms = 600000,
+                                .hold_ms = 4000,
+                                .ticket_life_ms = 3600000,
+                                .max_streams = 20000,
+                                .max_links = 4,
+                                .max_sockets = 10};
+    x->worker.loop = loop_new();
+    x->worker.server = &x->server;
+    x->server.config = &x->config;
+    x->server.keyring = keyring_open(x->dir, reason, sizeof(reason));
+    x->server.directory = directory_new(NULL, NULL);
+    x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
+    return x->server.keyring ? 0 : -1;
+}
+
+static inline int teardown(void **state)
+{
+    struct fixture *x = *state;
+    char command[128];
+    registry_free(x->worker.registry);
+    directory_free(x->server.directory);
+    keyring_free(x->server.keyring);
+    loop_free(x->worker.loop);
+    snprintf(command, sizeof(command), "rm -rf %s", x->dir);
+    free(x);
+    return system(command);
+}
+
+/* One call, in words; what is left out is as from loopback, in plain HTTP, to example.com. */
+struct request {
+    const char *name;
+    bool old, remote, tls;
+    const char *host, *ticket, *bearer, *exact;
+    struct viewer viewer;
+};
+
+struct reply {
+    int status;
+    cJSON *json;
+};
+
+static inline struct reply ask(struct fixture *x, const struct request *r)
+{
+    struct message m;
+    struct answer a;
+    message_init(&m);
+    m.method = SLICE("GET");
+    m.authority = slice_str(r->host ? r->host : DOMAIN);
+    if (r->ticket)
+        fields_add(&m.fields, SLICE("Oneport-Ticket"), slice_str(r->ticket));
+    if (r->bearer)
+        fields_add(&m.fields, SLICE("Authorization"), slice_str(r->bearer));
+    if (r->exact)
+        fields_add(&m.fields, SLICE("oneport-exact"), slice_str(r->exact));
+    struct viewer viewer = r->viewer;
+    viewer.https = viewer.https || (r->tls && !viewer.proxied);
+    struct call c = {&m, &viewer, r->tls, call_is_secure(&viewer, r->tls, !r->remote)};
+    register_answer(&x->worker, &c, slice_str(r->name ? r->name : ""), r->old, &a);
+    assert_true(slice_eq(fields_value(&a.head.fields, SLICE("cache-control")), SLICE("no-store")));
+    assert_true(
+        slice_eq(fields_value(&a.head.fields, SLICE("content-type")), SLICE("application/json")));
+    struct reply reply = {a.head.status,
+                          cJSON_ParseWithLength(buf_slice(&a.body).ptr, buf_len(&a.body))};
+    assert_non_null(reply.json);
+    answer_deinit(&a);
+    message_deinit(&m);
+    return reply;
+}
+
+static inline const char *text_of(const struct reply *r, const char *key)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(r->json, key));
+    return text ? text : "(none)";
+}
+
+static inline int number_of(const cJSON *json, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItem(json, key);
+    assert_true(cJSON_IsNumber(item));
+    return item->valueint;
+}
+
+static inline struct tunnel *find(const struct fixture *x, const char *name)
+{
+    return registry_find(x->worker.registry, slice_str(name));
+}
+
+static inline struct ticket ticket_of(const struct fixture *x, const struct reply *r)
+{
+    struct ticket t;
+    int err = ticket_verify(x->server.keyring, SLICE(DOMAIN), slice_str(text_of(r, "ticket")),
+                            clock_wall_s(), &t);
+    assert_int_equal(err, 0);
+    return t;
+}
+
+static inline void sign(const struct fixture *x, const char *domain, const struct ticket *t,
+                        char out[static TICKET_MAX])
+{
+    assert_int_equal(ticket_sign(x->server.keyring, slice_str(domain), t, out), 0);
+}
+
+#endif

@@ -1,0 +1,348 @@
+/* test_exchange_links.c - an exchange and the links of its tunnel: it waits for one, is refused,
+ * goes to another, and is told when its own is lost. */
+#include "exchange_world.h"
+
+/* ---- waiting for a link */
+
+/* F2 */
+static void test_hold_then_link(void **state)
+{
+    struct fixture *x = *state;
+    struct near *n = run(x, POST);
+    assert_int_equal(n->exchange->state, EXCHANGE_HELD);
+    assert_false(n->wanted); /* the body is not read meanwhile */
+    settle(x);
+    attach(x, 10);
+    struct far *f = await_far(x, 1);
+    assert_int_equal(n->exchange->state, EXCHANGE_OPEN);
+    assert_true(n->wanted);
+    assert_true(n->exchange->wait_us > 0);
+    give(n, "body", true);
+    turns_until(x->worker->loop, is_ended, f);
+    check_text(&f->body, "body");
+    answer(f, 200, NULL, NULL, true);
+    check_told(x, "response:200. end ");
+}
+
+/* F2 */
+static void test_hold_timeout(void **state)
+{
+    struct fixture *x = *state;
+    x->config.hold_ms = 20;
+    uint64_t begun = clock_now_us();
+    run(x, GET);
+    check_told(x, "failure:503:destination_unavailable ");
+    assert_true(clock_now_us() - begun >= 10000);
+    assert_int_equal(x->tunnel->n_waiters, 0);
+}
+
+/* F2 */
+static void test_no_hold(void **state)
+{
+    struct fixture *x = *state;
+    x->config.hold_ms = 0;
+    run(x, GET);
+    check_told(x, "failure:503:destination_unavailable ");
+}
+
+/* F2 */
+static void test_away_too_long(void **state)
+{
+    struct fixture *x = *state;
+    x->tunnel->away_since_us = clock_now_us() - 31 * 1000000ULL;
+    run(x, GET);
+    assert_string_equal(x->near[0].told, "failure:503:destination_unavailable ");
+}
+
+static void test_name_dropped(void **state)
+{
+    struct fixture *x = *state;
+    run(x, GET);
+    registry_drop(x->worker->registry, x->tunnel);
+    check_told(x, "failure:404:destination_not_found ");
+}
+
+static void test_cancel_while_held(void **state)
+{
+    struct fixture *x = *state;
+    struct near *n = run(x, GET);
+    exchange_cancel(n->exchange, "viewer_left");
+    exchange_cancel(n->exchange, "twice");
+    n->exchange = NULL;
+    attach(x, 10);
+    check_told(x, "");
+    assert_int_equal(x->n_far, 0);
+}
+
+/* F3 */
+static void test_queue(void **state)
+{
+    struct fixture *x = *state;
+    attach(x, 1);
+    run(x, GET);
+    struct far *f = await_far(x, 1);
+    struct near *second = start(x, 1, GET);
+    exchange_start(second->exchange, x->tunnel);
+    assert_int_equal(second->exchange->state, EXCHANGE_HELD);
+    answer(f, 200, NULL, NULL, true);
+    answer(await_far(x, 2), 201, NULL, NULL, true);
+    check_told(x, "response:200. end ");
+    settle(x);
+    assert_string_equal(second->told, "response:201. end ");
+}
+
+static bool second_told(void *user)
+{
+    return ((struct fixture *)user)->near[1].told[0] != '\0';
+}
+
+struct waker {
+    struct fixture *fixture;
+    struct timer timer;
+};
+
+static void run_waker(void *user)
+{
+    struct waker *w = user;
+    tunnel_wake(w->fixture->tunnel);
+    timer_arm(&w->timer, 50);
+}
+
+/* F3: a second at most, however often the tunnel has something for others: 5 % of the streams are
+ * not for WebSockets. */
+static void test_queue_timeout(void **state)
+{
+    struct fixture *x = *state;
+    struct link *l = attach(x, 20);
+    struct waker w = {.fixture = x};
+    l->websockets = 19;
+    struct near *n = start(x, 1, WEBSOCKET);
+    uint64_t begun = clock_now_us();
+    exchange_start(n->exchange, x->tunnel);
+    assert_int_equal(n->exchange->state, EXCHANGE_HELD);
+    timer_init(&w.timer, x->worker->loop, run_waker, &w);
+    timer_arm(&w.timer, 50);
+    turns_until(x->worker->loop, second_told, x);
+    timer_stop(&w.timer);
+    assert_string_equal(n->told, "failure:503:connection_limit_reached ");
+    assert_in_range(clock_now_us() - begun, 900000, 1900000);
+    l->websockets = 0;
+}
+
+/* One of several links has no room for WebSockets: they go on another, be it there or to come. */
+static void test_another_link_has_room(void **state)
+{
+    struct fixture *x = *state;
+    struct link *full = attach(x, 20);
+    full->websockets = 19;
+    struct near *n = start(x, 0, WEBSOCKET);
+    exchange_start(n->exchange, x->tunnel);
+    assert_int_equal(n->exchange->state, EXCHANGE_HELD);
+    struct link *other = attach(x, 20);
+    assert_ptr_equal(n->exchange->link, other);
+    struct near *second = start(x, 1, WEBSOCKET);
+    exchange_start(second->exchange, x->tunnel);
+    assert_ptr_equal(second->exchange->link, other); /* which is the busier one */
+    full->websockets = 0;
+}
+
+static void test_draining(void **state)
+{
+    struct fixture *x = *state;
+    attach(x, 10);
+    x->server.draining = true;
+    run(x, GET);
+    assert_string_equal(x->near[0].told, "failure:503:destination_unavailable ");
+}
+
+/* ---- refused, lost */
+
+/* F4, F6 */
+static void test_refused_once(void **state)
+{
+    struct fixture *x = *state;
+    attach(x, 10);
+    run(x, GET);
+    refuse(await_far(x, 1), H2_REFUSED_STREAM);
+    struct far *f = await_far(x, 2);
+    assert_string_equal(f->path, "/a");
+    assert_string_equal(f->fields, "cookie=a=b ");
+    answer(f, 200, NULL, NULL, true);
+    check_told(x, "response:200. end ");
+}
+
+/* F6 */
+static void test_refused_twice(void **state)
+{
+    struct fixture *x = *state;
+    struct link *l = attach(x, 10);
+    run(x, GET);
+    refuse(await_far(x, 1), H2_REFUSED_STREAM);
+    refuse(await_far(x, 2), H2_REFUSED_STREAM);
+    check_told(x, "failure:503:connection_limit_reached ");
+    assert_int_equal(x->n_far, 2);
+    turns_until(x->worker->loop, link_is_idle, l);
+}
+
+/* F6: of the body nothing may be lost: none has come, so it may be sent again; some has, so it may
+ * not. */
+static void test_refused_upload(void **state)
+{
+    struct fixture *x = *state;
+    attach(x, 10);
+    struct near *n = run(x, POST);
+    refuse(await_far(x, 1), H2_REFUSED_STREAM);
+    struct far *f = await_far(x, 2);
+    give(n, "body", true);
+    turns_until(x->worker->loop, is_ended, f);
+    check_text(&f->body, "body");
+    answer(f, 200, NULL, NULL, true);
+    check_told(x, "response:200. end ");
+    message_deinit(&n->head);
+    run(x, POST);
+    await_far(x, 3);
+    give(n, "bo", false);
+    settle(x);
+    refuse(&x->far[2], H2_REFUSED_STREAM);
+    check_told(x, "failure:503:connection_limit_reached ");
+    assert_int_equal(x->n_far, 3);
+}
+
+static bool link_drains(void *user)
+{
+    return ((struct link *)user)->state == LINK_DRAINING;
+}
+
+/* F4, F6: the client leaves and refuses; no other is there. A request without a body waits for one,
+ * an upload that was let begin cannot. */
+static void test_refused_with_nobody_else(void **state)
+{
+    struct fixture *x = *state;
+    for (int upload = 0; upload < 2; upload++) {
+        struct link *l = attach(x, 10);
+        struct near *n = run(x, upload ? POST : GET);
+        struct far *f = await_far(x, x->n_far + 1);
+        h2_session_goaway(x->peers[x->n_peers - 1], SLICE("bye"));
+        turns_until(x->worker->loop, link_drains, l);
+        refuse(f, H2_REFUSED_STREAM);
+        if (upload) {
+            check_told(x, "failure:503:connection_limit_reached ");
+        } else {
+            settle(x);
+            assert_int_equal(n->exchange->state, EXCHANGE_HELD);
+            size_t before = x->n_far;
+            attach(x, 10);
+            answer(await_far(x, before + 1), 200, NULL, NULL, true);
+            check_told(x, "response:200. end ");
+            h2_session_close(x->peers[x->n_peers - 1], 0);
+            x->peers[x->n_peers - 1] = NULL;
+            settle(x);
+        }
+        message_deinit(&n->head);
+    }
+}
+
+static const struct {
+    uint32_t code;
+    const char *before, *after;
+} resets[] = {
+    {H2_PROTOCOL_ERROR, "failure:502:http_protocol_error ", "response:200 broken "},
+    {H2_INTERNAL_ERROR, "failure:502:connection_terminated ", "response:200 broken "},
+    {H2_CANCEL, "failure:502:connection_terminated ", "response:200 broken "},
+    {H2_REFUSED_STREAM, "failure:503:connection_limit_reached ", "response:200 broken "},
+};
+
+/* F6 */
+static void test_resets(void **state)
+{
+    struct fixture *x = *state;
+    attach(x, 100);
+    for (size_t i = 0; i < sizeof resets / sizeof *resets; i++)
+        for (int after = 0; after < 2; after++) {
+            struct near *n = run(x, POST);
+            struct far *f = await_far(x, x->n_far + 1);
+            give(n, "x", false); /* so that it is not sent again */
+            settle(x);
+            if (after) {
+                answer(f, 200, NULL, NULL, false);
+                settle(x);
+            }
+            refuse(f, resets[i].code);
+            check_told(x, after ? resets[i].after : resets[i].before);
+            message_deinit(&n->head);
+        }
+}
+
+/* F4 */
+static void test_link_lost_before_head(void **state)
+{
+    struct fixture *x = *state;
+    attach(x, 10);
+    run(x, GET);
+    await_far(x, 1);
+    lose_link(x);
+    check_told(x, "failure:502:connection_terminated ");
+}
+
+/* F5 */
+static void test_link_lost_after_head(void **state)
+{
+    struct fixture *x = *state;
+    attach(x, 10);
+    run(x, GET);
+    answer(await_far(x, 1), 200, NULL, NULL, false);
+    check_told(x, "response:200 ");
+    lose_link(x);
+    check_told(x, "broken ");
+}
+
+/* F4: the request had not left: on the next link it is as good as new. */
+static void test_link_lost_before_request_left(void **state)
+{
+    struct fixture *x = *state;
+    struct link *l = attach(x, 10);
+    struct near *n = run(x, GET);
+    link_close(l, 0);
+    assert_int_equal(n->exchange->state, EXCHANGE_HELD);
+    attach(x, 10);
+    answer(await_far(x, 1), 200, NULL, NULL, true);
+    check_told(x, "response:200. end ");
+}
+
+static void test_link_lost_before_upload_left(void **state)
+{
+    struct fixture *x = *state;
+    struct link *l = attach(x, 10);
+    struct near *n = run(x, POST);
+    assert_true(n->wanted);
+    link_close(l, 0);
+    check_told(x, "failure:503:connection_limit_reached ");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_hold_then_link),
+        TEST(test_hold_timeout),
+        TEST(test_no_hold),
+        TEST(test_away_too_long),
+        TEST(test_name_dropped),
+        TEST(test_cancel_while_held),
+        TEST(test_queue),
+        TEST(test_queue_timeout),
+        TEST(test_another_link_has_room),
+        TEST(test_draining),
+        TEST(test_refused_once),
+        TEST(test_refused_twice),
+        TEST(test_refused_upload),
+        TEST(test_refused_with_nobody_else),
+        TEST(test_resets),
+        TEST(test_link_lost_before_head),
+        TEST(test_link_lost_after_head),
+        TEST(test_link_lost_before_request_left),
+        TEST(test_link_lost_before_upload_left),
+    };
+    return cmocka_run_group_tests_name("exchange, links", tests, NULL, NULL);
+}

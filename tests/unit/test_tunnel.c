@@ -1,0 +1,232 @@
+/* test_tunnel.c - a tunnel's links and who waits for one: which is picked, in which order, how many
+ * may wait, and for how long. tunnel.h; http-rules "Failure → viewer". */
+#include "registry_world.h"
+
+static struct leg *open_stream(struct link *l)
+{
+    struct message m;
+    message_init(&m);
+    m.method = SLICE("GET");
+    m.scheme = SLICE("http");
+    m.authority = SLICE("app.example.com");
+    m.path = SLICE("/");
+    struct leg *leg = link_open(l, &m, true, &silent, NULL);
+    message_deinit(&m);
+    return leg;
+}
+
+static void close_stream(struct link *l, struct leg *leg)
+{
+    struct leg_fault why = {.err = ERR_CLOSED};
+    leg->ops->reset(leg, &why);
+    link_stream_done(l, false);
+}
+
+static void test_pick(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t = claim(x, "app", true);
+    assert_null(tunnel_pick(t, false));
+    struct link *a = attach(x, "app", INSTANCE_A, 0, 10);
+    struct link *b = attach(x, "app", INSTANCE_A, 1, 1);
+    assert_ptr_equal(tunnel_pick(t, false), a);
+    assert_non_null(open_stream(a));
+    assert_ptr_equal(tunnel_pick(t, false), b);
+    assert_non_null(open_stream(b)); /* b is full now */
+    assert_non_null(open_stream(a));
+    assert_ptr_equal(tunnel_pick(t, false), a);
+    link_close(a, 0);
+    assert_ptr_equal(tunnel_pick(t, false), b); /* full, but there */
+    assert_false(link_can_open(tunnel_pick(t, false), false));
+}
+
+/* Each link keeps streams for what is no WebSocket: one that is full for the one kind has room for
+ * the other, and a request goes where there is room for its kind. */
+static void test_pick_by_kind(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t = claim(x, "app", true);
+    struct link *a = attach(x, "app", INSTANCE_A, 0, 20);
+    struct link *b = attach(x, "app", INSTANCE_A, 1, 20);
+    assert_non_null(open_stream(b));
+    a->websockets = 19;
+    assert_ptr_equal(tunnel_pick(t, false), a);
+    assert_ptr_equal(tunnel_pick(t, true), b);
+    b->websockets = 19;
+    assert_ptr_equal(tunnel_pick(t, true), a); /* there is none: the least busy that is up */
+    assert_false(link_can_open(tunnel_pick(t, true), true));
+    a->websockets = b->websockets = 0;
+    assert_ptr_equal(tunnel_pick(t, true), a);
+    link_drain(a);
+    assert_ptr_equal(tunnel_pick(t, true), b);
+}
+
+struct held {
+    struct waiter waiter;
+    struct tunnel *tunnel;
+    struct link *got;
+    size_t links, gone, rewaits;
+};
+
+static void held_on_link(struct waiter *w, struct link *l)
+{
+    struct held *h = CONTAINER_OF(w, struct held, waiter);
+    h->links++;
+    h->got = l;
+    assert_false(list_linked(&w->node));
+    if (h->rewaits > 0) {
+        h->rewaits--;
+        assert_true(tunnel_wait(h->tunnel, w, clock_now_us()));
+    }
+}
+
+static void held_on_gone(struct waiter *w)
+{
+    CONTAINER_OF(w, struct held, waiter)->gone++;
+    assert_false(list_linked(&w->node));
+}
+
+static struct held held_make(struct tunnel *t)
+{
+    return (struct held){.waiter = {.on_link = held_on_link, .on_gone = held_on_gone}, .tunnel = t};
+}
+
+/* F2 */
+static void test_wait(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t = claim(x, "app", true);
+    struct held a = held_make(t), b = held_make(t), c = held_make(t);
+    assert_true(tunnel_wait(t, &a.waiter, clock_now_us()));
+    assert_true(tunnel_wait(t, &b.waiter, clock_now_us()));
+    assert_true(tunnel_wait(t, &c.waiter, clock_now_us()));
+    tunnel_unwait(t, &b.waiter);
+    tunnel_unwait(t, &b.waiter);
+    assert_int_equal(t->n_waiters, 2);
+    tunnel_wake(t);
+    assert_int_equal(a.links, 0);
+    struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
+    assert_ptr_equal(a.got, l);
+    assert_int_equal(a.links, 1);
+    assert_int_equal(b.links, 0);
+    assert_int_equal(c.links, 1);
+    assert_int_equal(t->n_waiters, 0);
+}
+
+/* One that cannot use the link waits again: it is asked once a wake, not for ever. */
+static void test_wait_again(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t = claim(x, "app", true);
+    struct held a = held_make(t), b = held_make(t);
+    a.rewaits = 1000;
+    assert_true(tunnel_wait(t, &a.waiter, clock_now_us()));
+    assert_true(tunnel_wait(t, &b.waiter, clock_now_us()));
+    attach(x, "app", INSTANCE_A, 0, 10);
+    assert_int_equal(b.links, 1);
+    assert_int_equal(t->n_waiters, 1);
+    assert_in_range(a.links, 1, 5);
+    tunnel_unwait(t, &a.waiter);
+}
+
+/* F3: a full link: who waits goes on when a stream is over. */
+static void test_wait_for_stream(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t = claim(x, "app", true);
+    struct held a = held_make(t);
+    struct link *l = attach(x, "app", INSTANCE_A, 0, 1);
+    struct leg *leg = open_stream(l);
+    turn(x, 5);
+    assert_true(tunnel_wait(t, &a.waiter, clock_now_us()));
+    tunnel_wake(t);
+    assert_int_equal(a.links, 0);
+    close_stream(l, leg);
+    for (int i = 0; i < WAIT_MS && a.links == 0; i++) {
+        turn(x, 1);
+        tunnel_wake(t);
+    }
+    assert_int_equal(a.links, 1);
+}
+
+static void test_gone(void **state)
+{
+    struct fixture *x = *state;
+    x->config.pending_ms = 20;
+    struct tunnel *t = claim(x, "app", true);
+    struct held a = held_make(t), b = held_make(t);
+    assert_true(tunnel_wait(t, &a.waiter, clock_now_us()));
+    assert_true(tunnel_wait(t, &b.waiter, clock_now_us()));
+    turn(x, 60);
+    assert_null(find(x, "app"));
+    assert_int_equal(a.gone, 1);
+    assert_int_equal(b.gone, 1);
+}
+
+/* F2 */
+static void test_away_too_long(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t = claim(x, "app", true);
+    struct held a = held_make(t);
+    assert_false(tunnel_wait(t, &a.waiter, t->away_since_us + 30000001));
+    assert_true(tunnel_wait(t, &a.waiter, t->away_since_us + 29999999));
+    tunnel_unwait(t, &a.waiter);
+}
+
+/* F2, F3 */
+static void test_wait_limits(void **state)
+{
+    struct fixture *x = *state;
+    struct held *all = xcalloc(WAITERS_MAX, sizeof(*all)), one = held_make(NULL);
+    size_t n = 0;
+    for (int i = 0; i < WAITERS_MAX / TUNNEL_WAITERS_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "app-%d", i);
+        struct tunnel *t = claim(x, name, true);
+        for (int j = 0; j < TUNNEL_WAITERS_MAX; j++, n++) {
+            all[n] = held_make(t);
+            assert_true(tunnel_wait(t, &all[n].waiter, clock_now_us()));
+        }
+        assert_false(tunnel_wait(t, &one.waiter, clock_now_us()));
+    }
+    struct tunnel *last = claim(x, "last", true);
+    assert_false(tunnel_wait(last, &one.waiter, clock_now_us()));
+    tunnel_unwait(all[0].tunnel, &all[0].waiter);
+    assert_true(directory_wait_begin(x->server.directory, WAITERS_MAX)); /* as another worker's */
+    assert_false(tunnel_wait(last, &one.waiter, clock_now_us()));
+    directory_wait_end(x->server.directory);
+    assert_true(tunnel_wait(last, &one.waiter, clock_now_us()));
+    tunnel_unwait(last, &one.waiter);
+    for (size_t i = 1; i < n; i++)
+        tunnel_unwait(all[i].tunnel, &all[i].waiter);
+    free(all);
+}
+
+/* F2 */
+static void test_process_limit(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t;
+    unsigned retry;
+    for (int i = 0; i < DIRECTORY_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "app-%d", i);
+        claim(x, name, true);
+    }
+    assert_int_equal(registry_claim(registry_of(x), SLICE("one-more"), alice, true, &t, &retry),
+                     ERR_LIMIT);
+    claim(x, "app-7", true);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_pick),          TEST(test_pick_by_kind),    TEST(test_wait),
+        TEST(test_wait_again),    TEST(test_wait_for_stream), TEST(test_gone),
+        TEST(test_away_too_long), TEST(test_wait_limits),     TEST(test_process_limit),
+    };
+    return cmocka_run_group_tests_name("tunnel", tests, NULL, NULL);
+}
