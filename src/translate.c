@@ -184,12 +184,29 @@ static bool is_for_the_link(const struct field *f, void *user)
     return slice_istarts(f->name, SLICE("oneport-")) || name_is(f, SLICE("alt-svc"));
 }
 
+/* Browsers fold other letters and dots than ASCII's into these ("example\u3002com", soft hyphens),
+ * so what is no plain name may be any. */
+static bool is_plain_name(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if (!octet_is_alpha(c) && !octet_is_digit(c) && !octet_is_one_of(c, "-._"))
+            return false;
+    }
+    return true;
+}
+
 /* Whether a cookie for this Domain would reach other tunnels: the base domain or a parent of it
- * (rule R15a). */
+ * (rule R15a). With a dot at its end as well: it is that of a page whose host was written so, and
+ * such a host routes like any other. */
 static bool domain_is_shared(struct slice value, struct slice domain)
 {
+    if (!is_plain_name(value))
+        return true;
     if (value.len > 0 && value.ptr[0] == '.')
         value = slice_skip(value, 1);
+    if (value.len > 0 && value.ptr[value.len - 1] == '.')
+        value.len--;
     if (value.len == 0 || value.len > domain.len)
         return false;
     struct slice tail = slice_skip(domain, domain.len - value.len);
