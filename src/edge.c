@@ -283,12 +283,13 @@ static size_t on_failure(void *owner, enum failure why)
 }
 
 /* RFC 9112 8: an unterminated body and a close say it; where the close itself ends the body only a
- * RST does (rule R12). */
-static void on_broken(void *owner)
+ * RST does (rule R12). What is queued for a viewer who was given up for taking nothing goes at
+ * once: it is the memory that was short. */
+static void on_broken(void *owner, bool stalled)
 {
     struct edge *e = owner;
     e->exchange = NULL;
-    if (e->state == EDGE_RAW || h1_conn_tx_until_close(e->conn))
+    if (stalled || e->state == EDGE_RAW || h1_conn_tx_until_close(e->conn))
         edge_abort(e);
     else
         edge_finish(e, LINGER_MS, LINGER_OCTETS);

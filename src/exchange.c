@@ -179,7 +179,7 @@ void exchange_fail(struct exchange *x, enum failure why)
         x->status = failure_status(why);
     cut_ties(x);
     if (sent)
-        ops->on_broken(owner);
+        ops->on_broken(owner, x->stalled);
     else
         x->tx_octets = ops->on_failure(owner, why);
     write_access(x, sent);

@@ -37,7 +37,8 @@ struct exchange_owner {
      * that took, for the log. */
     size_t (*on_failure)(void *owner, enum failure why);
     /* A head was sent and the rest will not come: what was sent must not look complete. */
-    void (*on_broken)(void *owner);
+    void (*on_broken)(void *owner,
+                      bool stalled); /* @stalled: it takes nothing, and memory is short */
     /* The WebSocket lost its link, or the server stops: RFC 6455 close code 1012, if @frames says
      * that a frame may begin. */
     void (*on_restart)(void *owner, const struct ws_frames *frames);
@@ -69,7 +70,7 @@ struct exchange {
     struct exchange_request request;
     struct waiter waiter;
     bool queued; /* HELD for a free stream, not for a link */
-    bool retried, probed;
+    bool retried, probed, stalled;
     bool request_ended, response_ended, counted_link;
     int status;
     struct ws_frames frames;                  /* UPGRADED: the direction towards the viewer */

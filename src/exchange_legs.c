@@ -275,6 +275,7 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
     struct exchange *x = user;
     uint64_t suppressed;
     x->far = NULL;
+    x->stalled = why->err == ERR_STALLED;
     exchange_leave_far(x, ERR_OK);
     if (exchange_retry(x, why))
         return;
