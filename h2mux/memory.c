@@ -25,11 +25,13 @@ void memory_share_init(struct memory_share *s, struct memory *m, struct loop *l)
 {
     *s = (struct memory_share){.memory = m, .loop = l};
     list_init(&s->sessions);
+    list_init(&s->tails);
     timer_init(&s->look, l, look, s);
 }
 
 void memory_share_deinit(struct memory_share *s)
 {
+    sock_tails_forget(s);
     memory_tell(s);
     timer_stop(&s->look);
 }
@@ -156,8 +158,10 @@ static void look(void *user)
     struct memory_share *share = user;
     struct budget b = memory_budget(share);
     bool more = false;
-    if (budget_tight(&b))
+    if (budget_tight(&b)) {
+        sock_tails_evict(share, loop_now_us(share->loop));
         more = evict(share, loop_now_us(share->loop));
+    }
     memory_tell(share);
     b = memory_budget(share);
     if (share->withheld > 0 && !budget_tight(&b))

@@ -1,5 +1,6 @@
 /* memory.h - the budget of a process for octets of bodies that arrived by links and did not leave
- * yet: one sum for all threads, a share of it for each thread's sessions. http-rules 4.
+ * yet: one sum for all threads, a share of it for each thread's sessions and for what is left of
+ * answers whose streams are over. http-rules 4.
  *
  * A session tells its share of every octet; the share tells the process once a session's turn, and
  * only of what did not leave again within it. While a thread holds anything it looks once a second
@@ -27,6 +28,10 @@ struct memory_share {
     uint64_t withheld;         /* connection credit that they keep back */
     struct list_node sessions; /* of h2_session.in_share */
     struct timer look;         /* armed while there is anything to look after */
+    struct list_node tails;    /* of socks whose queue nothing else counts: sock_tail.c */
+    uint64_t stall_ms;         /* for those: the owner's to set, like the next two */
+    void (*on_tail)(void *user, uint64_t stalled_ms, uint64_t octets); /* one was given up; NULL */
+    void *user;
 };
 
 void memory_init(struct memory *m, uint64_t limit);
@@ -51,6 +56,11 @@ static inline void memory_tell(struct memory_share *s)
     if (s != NULL && s->held != s->told)
         memory_tell_now(s);
 }
+
+/* sock_tail.c */
+void sock_tails_evict(struct memory_share *s,
+                      uint64_t now_us); /* who stands still, until there is room */
+void sock_tails_forget(struct memory_share *s);
 
 void memory_withhold(struct memory_share *s, uint64_t octets); /* of connection credit */
 

@@ -207,6 +207,7 @@ void sock_close(struct sock *s)
     task_cancel(&s->flush);
     task_cancel(&s->check);
     sock_finish_cancel(s);
+    sock_tail_drop(s);
     sock_gather_drop(s);
     sock_pair_leave(s);
     if (s->fd >= 0) {

@@ -111,6 +111,12 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets);
  */
 void sock_count_finishing(struct sock *s, size_t *count);
 
+struct memory_share;
+/* What waits in @s is nobody else's to count any more: it is counted in @share until it has left,
+ * and when memory is short and the peer takes nothing for share->stall_ms, @s is cut:
+ * on_error(ERR_STALLED), or closed if it is finishing. Borrowed: outlives @s, or forgets it. */
+void sock_count_tail(struct sock *s, struct memory_share *share);
+
 /* From one loop to another, maybe on another thread: between the two nobody may touch it. No reader
  * is set (sock_set_ops NULL is done here); what is queued, read ahead and agreed by TLS goes along.
  * Connected socks only. */

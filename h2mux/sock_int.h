@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 
+#include "h2mux/memory.h"
 #include "h2mux/sock.h"
 
 enum {
@@ -15,6 +16,7 @@ enum {
 enum sock_state { SOCK_CONNECTING, SOCK_HANDSHAKING, SOCK_OPEN, SOCK_CLOSED };
 
 struct finish;
+struct tail;
 
 struct sock {
     struct loop *loop; /* borrowed: outlives its socks */
@@ -44,6 +46,8 @@ struct sock {
     SSL *ssl;                               /* owned; NULL: plain */
     struct sock *pair;                      /* weak: the other end in memory */
     struct finish *finish;                  /* owned; set by sock_finish */
+    struct memory_share *tail_of;           /* borrowed; what waits is to be counted there */
+    struct tail *tail;                      /* owned; NULL: nothing of it is counted yet */
     struct task ready, shake, flush, check; /* shake: the handshake goes on */
     struct sockaddr_storage peer;
     struct reap reap;
@@ -96,5 +100,9 @@ ssize_t sock_tls_read(struct sock *s, void *to, size_t cap);
 
 /* sock_finish.c */
 void sock_finish_cancel(struct sock *s); /* at close */
+
+/* sock_tail.c */
+void sock_tail_look(struct sock *s); /* after a flush, while it has a share */
+void sock_tail_drop(struct sock *s); /* at the end, by either side */
 
 #endif

@@ -8,6 +8,7 @@ void sock_leave(struct sock *s)
     task_cancel(&s->shake);
     task_cancel(&s->flush);
     task_cancel(&s->check);
+    sock_tail_drop(s);
     event_del(&s->event);
     s->ops = &sock_no_ops;
     s->user = NULL;

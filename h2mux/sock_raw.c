@@ -155,6 +155,8 @@ void sock_run_flush(void *user)
 {
     struct sock *s = user;
     sock_push(s);
+    if (s->tail_of != NULL)
+        sock_tail_look(s);
     if (s->sent) {
         s->sent = false;
         if (s->ops->on_sent != NULL)

@@ -53,6 +53,7 @@ static void edge_abort(struct edge *e)
 
 static void edge_finish(struct edge *e, uint64_t ms, size_t octets)
 {
+    sock_count_tail(h1_conn_sock(e->conn), &e->worker->memory);
     h1_conn_finish(e->conn, ms, octets);
     edge_forget(e);
 }
@@ -316,6 +317,8 @@ static void on_end(void *owner)
     e->exchange = NULL;
     if (!h1_conn_rx_done(e->conn))
         edge_finish(e, LINGER_MS, LINGER_OCTETS);
+    else
+        sock_count_tail(h1_conn_sock(e->conn), &e->worker->memory);
 }
 
 static const struct exchange_owner owner_ops = {
@@ -403,7 +406,7 @@ static void on_error(void *user, int err, const char *reason)
     enum failure why;
     e->exchange = NULL; /* its leg's on_reset came first */
     forget_request(e);
-    if (err == ERR_CLOSED)
+    if (err == ERR_CLOSED || err == ERR_STALLED)
         edge_abort(e);
     else if (!e->responding && failure_of(err, &why))
         bad_request(e, why, reason);
@@ -454,6 +457,7 @@ void edge_new(struct worker *w, struct sock *sock)
     timer_init(&e->timer, w->loop, on_timer, e);
     timer_arm(&e->timer, w->server->config->head_timeout_ms);
     list_push(&w->edges, &e->node);
+    sock_count_tail(sock, &w->memory); /* from another worker: of an answer before */
     stat_add(&w->stats.edges_open, 1);
 }
 

@@ -184,15 +184,7 @@ static void on_closed(void *user, int err, const char *reason)
 static void on_evicted(void *user, uint64_t stalled_ms, uint64_t octets)
 {
     struct link *l = user;
-    struct worker *w = l->worker;
-    uint64_t suppressed;
-    stat_add(&w->stats.streams_evicted, 1);
-    if (log_limit_pass(&w->evicted_log, loop_now_us(w->loop), &suppressed))
-        LOG(WARN, "stream_evicted",
-            "name=%s stalled_ms=%llu octets=%llu held=%llu budget=%llu suppressed=%llu", l->name,
-            (unsigned long long)stalled_ms, (unsigned long long)octets,
-            (unsigned long long)memory_used(&w->server->memory),
-            (unsigned long long)w->server->memory.limit, (unsigned long long)suppressed);
+    worker_note_evicted(l->worker, l->name, stalled_ms, octets);
 }
 
 static const struct h2_session_ops session_ops = {

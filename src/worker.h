@@ -96,6 +96,8 @@ void worker_drain(struct worker *w); /* no new connections, idle ones closed, GO
 bool worker_is_answering(
     const struct worker *w); /* ordinary exchanges run, or what they answered is still being sent */
 void worker_stop(struct worker *w); /* everything ends: WebSockets by 1012, the rest cut */
+/* A count, and a line a second at most: memory was short, and a viewer of @name took nothing. */
+void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms, uint64_t octets);
 void worker_free(struct worker *w); /* stopped and its loop no longer running */
 
 #endif

@@ -98,6 +98,39 @@ def test_who_takes_nothing_goes_and_who_takes_little_stays(new_server, new_clien
     wait_until(lambda: status(server)["buffered_octets"] == 0, 10, "nothing held")
 
 
+def test_what_waits_of_whole_answers_is_counted_too(new_server, new_client, http_origin, ended, tmp_path):
+    """The origin is through, the stream is over, and the viewer reads nothing: what waits for it is held by the process all the same. The
+    kernel takes less for a unix socket than the answer has, so the rest is oneportd's."""
+    path = tmp_path / "s"
+    server = new_server("--memory-budget", BUDGET, "--stall-timeout", "1s", "--listen", f"unix:{path}")
+    client = new_client(http_origin.port, server=server)
+    descriptors = stable(server.fds)
+
+    def ask(*fields):
+        viewer = socket.socket(socket.AF_UNIX)
+        ended.callback(viewer.close)
+        viewer.connect(str(path))
+        viewer.sendall(head("GET", "/bytes/250000", client.host, *fields))
+        return viewer
+
+    kept = [ask(), ask("Connection: close")]
+    wait_until(lambda: server.access_log.count(" 200 250000 ") == 2, 10, "two answers that are over")
+    wait_until(lambda: status(server)["buffered_octets"] > 32 << 10, 10, "what waits of them")
+    crowd = [ask(*fields) for fields in [[], ["Connection: close"]] * 60]
+    seen = server.wait_log(r"stream_evicted name=- stalled_ms=(\d+) octets=(\d+)", 20)
+    assert int(seen.group(1)) >= STALL_S * 1000 and int(seen.group(2)) > 0
+
+    def gone():
+        evicted = status(server)["streams_evicted"]
+        assert evicted < len(kept + crowd), "no more go than need to"
+        return server.fds() <= descriptors + len(kept + crowd) - evicted and status(server)["buffered_octets"] < BUDGET * 3 / 4
+
+    wait_until(gone, 20, "room, and the descriptors of those that went")
+    for viewer in kept + crowd:
+        viewer.close()
+    wait_until(lambda: status(server)["buffered_octets"] == 0, 10, "nothing held")
+
+
 def beside(server, host, make, viewers, share, room):
     """The ratio of what @viewers get beside those that @make gives and without them, best of three, is @share at least; what the server
     grows by is below @room."""
