@@ -66,6 +66,7 @@ struct h2_session {
     struct bucket glitches, resets;
     struct log_limit refusals; /* a line a second of what the peer can repeat at will */
     uint64_t crossing; /* frames that may still come of streams that are over: session_rx.c */
+    unsigned credits;  /* WINDOW_UPDATEs that our DATA may still bring about: session_rx.c */
     struct reap reap;
 };
 

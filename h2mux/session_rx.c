@@ -7,6 +7,9 @@
 enum {
     SMALL_INCREMENT = 1024,
     MAX_INTERIM = 8,
+    CREDITS_OF_DATA =
+        2, /* one for the stream, one for the connection: some peers wait for no more */
+    CREDITS_MAX = 20000,   /* a round trip's of small frames, and some */
     CROSSING_CLOSED = 16,  /* of a stream that ended: a WINDOW_UPDATE or two, a RST_STREAM */
     CROSSING_OCTETS = 1024 /* of one that we reset: what its window lets the peer have sent */
 };
@@ -106,6 +109,24 @@ static void got_goaway(struct h2_session *s, const nghttp2_frame *frame)
     s->ops->on_goaway(s->user, debug);
 }
 
+/* What answers DATA of ours is as small as that, and it is a viewer that makes it so: no nuisance
+ * of the peer's. */
+static void got_credit(struct h2_session *s, uint32_t octets)
+{
+    if (octets >= SMALL_INCREMENT)
+        return;
+    if (s->credits > 0)
+        s->credits--;
+    else
+        h2_session_glitch(s, "small WINDOW_UPDATE");
+}
+
+static void sent_data(struct h2_session *s, size_t octets)
+{
+    if (octets > 0 && s->credits < CREDITS_MAX)
+        s->credits += CREDITS_OF_DATA;
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     struct h2_session *s = user;
@@ -132,8 +153,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         got_goaway(s, frame);
         break;
     case NGHTTP2_WINDOW_UPDATE:
-        if (frame->window_update.window_size_increment < SMALL_INCREMENT)
-            h2_session_glitch(s, "small WINDOW_UPDATE");
+        got_credit(s, (uint32_t)frame->window_update.window_size_increment);
         break;
     default:
         break;
@@ -322,6 +342,7 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
         return NGHTTP2_ERR_CALLBACK_FAILURE; /* never: a chunk and a frame fit */
     buf_consume(&st->tx, length);
     st->promised = 0;
+    sent_data(s, length);
     schedule_framed(s, st, length);
     if (buf_len(&st->tx) == 0)
         buf_release(&st->tx);

@@ -148,9 +148,9 @@ static inline size_t on_failure(void *owner, enum failure why)
     return 0;
 }
 
-static inline void on_broken(void *owner)
+static inline void on_broken(void *owner, bool stalled)
 {
-    tell(owner, "broken ");
+    tell(owner, stalled ? "broken:stalled " : "broken ");
     over(owner);
 }
 

@@ -145,6 +145,29 @@ static void test_frames_of_a_stream_that_is_over(void **state)
     }
 }
 
+/* Some stacks return credit for each DATA frame, so who sends an octet at a time, a viewer, makes
+ * them small: that is not theirs. What answers no DATA is. */
+static void test_credit_for_small_data_is_no_nuisance(void **state)
+{
+    struct peer *p = peer_new(H2_OPENER, &defaults);
+    settle(&p->w);
+    struct end *e = ask(&p->w, "/", false);
+    settle(&p->w);
+    for (int n = 0; n < 8000; n++) {
+        tell(e, SLICE("x"), false);
+        settle(&p->w);
+        send_frame(p, FRAME_WINDOW_UPDATE, 0, 0, SLICE("\0\0\0\1"));
+        send_frame(p, FRAME_WINDOW_UPDATE, 0, 1, SLICE("\0\0\0\1"));
+    }
+    settle(&p->w);
+    assert_false(p->w.opener.closed);
+    for (int n = 0; n < 12000; n++)
+        send_frame(p, FRAME_WINDOW_UPDATE, 0, 0, SLICE("\0\0\0\1"));
+    turns_until(p->w.loop, is_over, p);
+    assert_int_equal(p->w.opener.err, ERR_ABUSE);
+    peer_free(p);
+}
+
 /* Padding is no body. */
 static void test_padding_alone_costs_the_link(void **state)
 {
@@ -203,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_nuisance_costs_the_link),
         cmocka_unit_test(test_resets_that_we_were_made_to_send_cost_the_link),
         cmocka_unit_test(test_frames_of_a_stream_that_is_over),
+        cmocka_unit_test(test_credit_for_small_data_is_no_nuisance),
         cmocka_unit_test(test_padding_alone_costs_the_link),
         cmocka_unit_test(test_raised_limit_is_told),
         cmocka_unit_test(test_probe_after_an_answered_probe),
