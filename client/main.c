@@ -33,6 +33,7 @@ struct program {
     struct call_env env;
     struct tunnel *tunnel;
     char *ticket_file; /* owned: the default's place */
+    char *name;        /* owned: as it is asked for; NULL: any */
     struct event sigint, sigterm;
     struct timer last_words;
     uint64_t ended_us;
@@ -182,6 +183,10 @@ static bool make_tunnel(struct program *p)
     const struct config *c = &p->config;
 
     p->ticket_file = c->ticket_file ? xstrdup(c->ticket_file) : tickets_default_path();
+    p->name = c->subdomain ? xstrdup(c->subdomain) : NULL;
+    if (p->name)
+        ascii_lower(p->name,
+                    strlen(p->name)); /* the server's names have no case, and so no ticket has */
     p->env = (struct call_env){
         .loop = p->loop,
         .resolver = p->resolver,
@@ -193,7 +198,7 @@ static bool make_tunnel(struct program *p)
         .exchanges = p->exchanges,
         .terminal = p->terminal,
         .server = &c->server,
-        .name = c->subdomain,
+        .name = p->name,
         .ticket_file = p->ticket_file,
         .links = (unsigned)c->links,
         .h2 = {.max_streams = (uint32_t)c->max_streams,
@@ -254,6 +259,7 @@ static void take_apart(struct program *p)
     tls_free(p->origin_tls);
     tls_free(p->server_tls);
     free(p->ticket_file);
+    free(p->name);
     log_close();
 }
 

@@ -137,7 +137,7 @@ def test_bad_host(host):
 def test_name_that_is_none(server, name, tmp_path):
     line = wrong("oneport", "-h", server.url, "--ca", server.certificate.ca, "-s", name, "8080", code=REFUSED,
                  env={"XDG_STATE_HOME": tmp_path})
-    assert name in line
+    assert name.lower() in line
 
 
 @pytest.mark.rule("O16")
@@ -250,6 +250,15 @@ def test_tickets_are_kept_for_names_asked_for(server, new_client, http_origin):
     client.stop()
     client.start()
     assert links(server, client.name) == 1
+
+
+def test_a_name_is_ones_own_in_any_case(server, new_client, http_origin):
+    """Names have no case, and neither have their tickets: who writes theirs in another way has it all the same."""
+    client = new_client(http_origin.port, server=server, name="Cased-Name")
+    assert client.name == "cased-name"
+    client.kill9()
+    again = new_client(http_origin.port, server=server, name="cased-NAME", state=client.state)
+    assert again.name == "cased-name"
 
 
 @pytest.mark.parametrize("form", ["{port}", "127.0.0.1:{port}", "localhost:{port}", "http://127.0.0.1:{port}", "http://localhost:{port}"])
