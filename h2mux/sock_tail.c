@@ -43,8 +43,8 @@ static void begin(struct sock *s, size_t octets)
 
 void sock_count_tail(struct sock *s, struct memory_share *share)
 {
-    size_t queued = sock_queued(s);
-    if (s->state == SOCK_CLOSED || queued == 0)
+    size_t queued = s != NULL ? sock_queued(s) : 0;
+    if (queued == 0 || s->state == SOCK_CLOSED)
         return;
     s->tail_of = share;
     if (s->tail != NULL && queued > s->tail->octets) { /* another answer behind one that waits */
