@@ -19,6 +19,7 @@ void memory_init(struct memory *m, uint64_t limit)
 {
     m->limit = limit;
     atomic_init(&m->used, 0);
+    atomic_init(&m->sessions, 0);
 }
 
 void memory_share_init(struct memory_share *s, struct memory *m, struct loop *l)
@@ -34,6 +35,27 @@ void memory_share_deinit(struct memory_share *s)
     sock_tails_forget(s);
     memory_tell(s);
     timer_stop(&s->look);
+}
+
+void memory_join(struct memory_share *s, struct list_node *in_share)
+{
+    list_push(&s->sessions, in_share);
+    atomic_fetch_add_explicit(&s->memory->sessions, 1, memory_order_relaxed);
+}
+
+void memory_leave(struct memory_share *s, struct list_node *in_share)
+{
+    if (in_share->next == NULL)
+        return;
+    list_remove(in_share);
+    atomic_fetch_sub_explicit(&s->memory->sessions, 1, memory_order_relaxed);
+}
+
+uint64_t memory_fair(const struct memory_share *s)
+{
+    uint32_t sessions = atomic_load_explicit(&s->memory->sessions, memory_order_relaxed);
+    uint64_t part = s->memory->limit / 2 / (sessions > 0 ? sessions : 1);
+    return part > WINDOW_INITIAL ? part : WINDOW_INITIAL;
 }
 
 void memory_tell_now(struct memory_share *s)
@@ -164,7 +186,7 @@ static void look(void *user)
     }
     memory_tell(share);
     b = memory_budget(share);
-    if (share->withheld > 0 && !budget_tight(&b))
+    if (share->withheld > 0)
         LIST_FOREACH (it, &share->sessions)
             h2_session_release_withheld(CONTAINER_OF(it, struct h2_session, in_share));
     if (share->held > 0 || share->withheld > 0)

@@ -15,8 +15,9 @@
 
 /* Shared by all threads; outlives every share. */
 struct memory {
-    uint64_t limit;        /* octets; immutable */
-    _Atomic uint64_t used; /* what the shares have told */
+    uint64_t limit;            /* octets; immutable */
+    _Atomic uint64_t used;     /* what the shares have told */
+    _Atomic uint32_t sessions; /* of all shares */
 };
 
 /* One thread's; touched by that thread alone. */
@@ -42,6 +43,13 @@ static inline uint64_t memory_used(const struct memory *m)
 
 void memory_share_init(struct memory_share *s, struct memory *m, struct loop *l);
 void memory_share_deinit(struct memory_share *s); /* its sessions are over */
+
+void memory_join(struct memory_share *s, struct list_node *in_share); /* a session's node */
+void memory_leave(struct memory_share *s, struct list_node *in_share); /* fine once more */
+
+/* What a session may hold though all is spent, by others: a part of half the budget, and room for
+ * a stream at least, so that none can stop them all. */
+uint64_t memory_fair(const struct memory_share *s);
 
 /* Octets came or left. @s NULL: no budget but the links'. */
 static inline void memory_add(struct memory_share *s, int64_t octets)

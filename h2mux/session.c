@@ -107,7 +107,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     s->initial = WINDOW_INITIAL;
     s->share = o->memory;
     if (s->share != NULL)
-        list_push(&s->share->sessions, &s->in_share);
+        memory_join(s->share, &s->in_share);
     list_init(&s->streams);
     list_init(&s->frozen);
     schedule_init(&s->schedule);
@@ -353,7 +353,7 @@ static void leave_share(struct h2_session *s)
 {
     if (s->share == NULL)
         return;
-    list_remove(&s->in_share);
+    memory_leave(s->share, &s->in_share);
     s->share->withheld -= s->withheld;
     s->withheld = 0;
     memory_tell(s->share);

@@ -127,6 +127,8 @@ void h2_session_reject(struct h2_session *s, ssize_t err);
 void h2_session_evict(struct h2_session *s, uint64_t now); /* over 3/4 of the link's budget */
 
 /* stream_credit.c */
+/* The process is out of memory, and with @octets this session would hold more than its part. */
+bool h2_session_starves_others(const struct h2_session *s, size_t octets);
 void h2_session_withhold(struct h2_session *s, size_t octets); /* of connection credit */
 void h2_session_release_withheld(struct h2_session *s);        /* unless memory is short */
 void h2_stream_data(struct h2_stream *st, struct slice data);

@@ -96,6 +96,19 @@ static uint32_t moving(const struct h2_session *s)
     return s->open_bodies - s->still_bodies;
 }
 
+bool h2_session_starves_others(const struct h2_session *s, size_t octets)
+{
+    struct budget process = memory_budget(s->share);
+    return budget_spent(&process) && s->budget.used + octets > memory_fair(s->share);
+}
+
+/* Half of its part and less it may always have. */
+static bool process_has_room(const struct h2_session *s)
+{
+    struct budget process = memory_budget(s->share);
+    return !budget_tight(&process) || s->budget.used <= memory_fair(s->share) / 2;
+}
+
 void h2_session_withhold(struct h2_session *s, size_t octets)
 {
     s->withheld += octets;
@@ -105,8 +118,7 @@ void h2_session_withhold(struct h2_session *s, size_t octets)
 
 void h2_session_release_withheld(struct h2_session *s)
 {
-    struct budget process = memory_budget(s->share);
-    if (s->withheld == 0 || s->dead || budget_tight(&s->budget) || budget_tight(&process))
+    if (s->withheld == 0 || s->dead || budget_tight(&s->budget) || !process_has_room(s))
         return;
     nghttp2_session_consume_connection(s->ng, s->withheld);
     if (s->share != NULL)

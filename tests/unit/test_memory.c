@@ -33,7 +33,7 @@ static void join(struct process *p, int i)
     memory_share_init(&p->share[i], &p->memory, p->mux[i]->loop);
     rx->share = &p->share[i];
     rx->ops = &reader_ops;
-    list_push(&p->share[i].sessions, &rx->in_share);
+    memory_join(&p->share[i], &rx->in_share);
 }
 
 static struct process *process_new(uint64_t limit)
@@ -130,7 +130,8 @@ static void test_three_quarters(void **state)
     hold(p->mux[0], HELD - 1);
     look_on(p->mux[0]);
     assert_int_equal(p->evicted, 0); /* half of it */
-    hold(p->mux[1], HELD + 1);
+    hold(p->mux[1], HELD);
+    hold(p->mux[1], 1);
     assert_int_equal(memory_used(&p->memory), 3 * HELD);
     turns_until(p->mux[0]->loop, first_is_reset, p->mux[0]);
     assert_int_equal(p->evicted, 1);
@@ -192,21 +193,49 @@ static bool nothing_is_withheld(void *user)
     return ((struct mux *)user)->rx->withheld == 0;
 }
 
-/* Connection credit is kept from all of it on, and given when others have left three quarters. */
+/* Connection credit is kept from all of it on where a session holds its part, and given when others
+ * have left three quarters. */
 static void test_all_of_it(void **state)
 {
-    struct process *p = process_new(100 << 20);
+    struct process *p = process_new(16 * HELD); /* 4 for each of two */
     struct mux *m = p->mux[0];
-    others_hold(p, 100 << 20);
-    mux_credit(hold(m, HELD));
+    m->rx->options.stall_ms = 600000;
+    others_hold(p, 16 * HELD);
+    for (int i = 0; i < 5; i++)
+        hold(m, HELD);
     mux_settle(m);
     assert_int_equal(m->rx->withheld, HELD);
-    atomic_fetch_sub(&p->memory.used, 20 << 20);
+    atomic_fetch_sub(&p->memory.used, 8 * HELD);
     look_on(m);
     assert_int_equal(m->rx->withheld, HELD);
-    atomic_fetch_sub(&p->memory.used, 10 << 20);
+    atomic_fetch_sub(&p->memory.used, 2 * HELD);
     turns_until(m->loop, nothing_is_withheld, m);
-    process_free(p, 70 << 20);
+    process_free(p, 6 * HELD);
+}
+
+/* Others hold all there is, for ever; who holds little gets on. */
+static void test_others_hold_all_of_it(void **state)
+{
+    struct process *p = process_new(16 * HELD);
+    struct mux *m = p->mux[0];
+    m->rx->options.stall_ms = 600000;
+    others_hold(p, 16 * HELD);
+    struct mux_stream *s = hold(m, HELD);
+    for (int i = 0; i < 20; i++) {
+        mux_credit(s);
+        mux_write(s, HELD, false);
+        turns_until(m->loop, mux_all_came, m);
+        assert_int_equal(m->rx->withheld, 0);
+    }
+    for (int i = 0; i < 5; i++)
+        hold(m, HELD);
+    assert_int_equal(m->rx->withheld, HELD);
+    mux_credit(&m->streams[1]);
+    mux_credit(&m->streams[2]);
+    assert_int_equal(m->rx->withheld, HELD);
+    mux_credit(&m->streams[3]);
+    assert_int_equal(m->rx->withheld, 0); /* half of its part is left */
+    process_free(p, 16 * HELD);
 }
 
 /* What a session that ends keeps back and holds is nobody's any more. */
@@ -227,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_slow_but_moving),
         cmocka_unit_test(test_kernel_still_feeds),
         cmocka_unit_test(test_all_of_it),
+        cmocka_unit_test(test_others_hold_all_of_it),
         cmocka_unit_test(test_end_of_a_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
