@@ -16,7 +16,7 @@
 enum {
     RECORD_OVERHEAD = 64, /* its head, tag and content type, with room to spare */
     RECORD_FULL = SOCK_RECORD_MAX + 22,
-    TX_BULK = 144 * 1024,
+    TX_BULK = 320 * 1024,
     READ_AHEAD = 4 * RECORD_FULL + 3, /* four full records, and what OpenSSL aligns by */
     REKEYS_MAX = 32,                  /* messages behind the handshake in REKEYS_US; see below */
     REKEYS_US = 60 * 1000 * 1000
@@ -165,7 +165,7 @@ static void forget_errors(void)
 void sock_tls_write(struct sock *s, struct slice data)
 {
     size_t need = data.len + (data.len / SOCK_RECORD_MAX + 1) * RECORD_OVERHEAD;
-    if (data.len >= SOCK_RECORD_MAX / 2 && need < TX_BULK)
+    if (buf_room(&s->tx) < need && data.len >= SOCK_RECORD_MAX / 2 && need < TX_BULK)
         need = TX_BULK; /* more will follow */
     if (buf_reserve(&s->tx, need) == NULL)
         abort(); /* the limit is half the address space */

@@ -24,6 +24,12 @@ static inline size_t buf_len(const struct buf *b)
     return b->end - b->start;
 }
 
+/* What can be reserved as it is: nothing moves. */
+static inline size_t buf_room(const struct buf *b)
+{
+    return b->cap - b->end;
+}
+
 static inline struct slice buf_slice(const struct buf *b)
 {
     return slice_make(b->ptr ? b->ptr + b->start : "", b->end - b->start);
