@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import re
 import signal
 import threading
 import time
@@ -78,30 +79,44 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-@pytest.mark.parametrize("rounds,count", [(2, 12), pytest.param(20, 100, marks=[pytest.mark.full, pytest.mark.timeout(1800)])])
-def test_row_5_kill_9_and_the_same_urls_again(new_server, new_client, http_origin, rounds, count):
-    """Each client is back under its URL within ten seconds; no name is lost, whenever the server died."""
+def names_up(server):
+    """The names whose links this run of the server has seen come up."""
+    return set(re.findall(r"link up name=(\S+) ", server.log))
+
+
+def times_back(server, names, start, deadline_s):
+    """How long after @start the link of each name came up, in no order; those that are missing at the deadline are left out."""
+    waiting, back = set(names), []
+    while waiting and time.monotonic() - start < deadline_s:
+        gone = waiting & names_up(server)
+        back += [time.monotonic() - start] * len(gone)
+        waiting -= gone
+        time.sleep(0.02)
+    return back
+
+
+@pytest.mark.parametrize("rounds,count,seconds", [
+    (2, 12, 10),
+    pytest.param(20, 100, 10, marks=[pytest.mark.full, pytest.mark.timeout(1800)]),
+    pytest.param(20, 1000, 30, marks=[pytest.mark.full, pytest.mark.release_only, pytest.mark.timeout(1800)]),
+])
+def test_row_5_kill_9_and_the_same_urls_again(new_server, new_client, http_origin, rounds, count, seconds):
+    """Each client is back under its URL in time; no name is lost, whenever the server died. A thousand are a thousand programs too: what they
+    do after a loss is half of the promise."""
     server = new_server()
     clients = [new_client(http_origin.port, server=server, wait=False) for _ in range(count)]
     for client in clients:
-        client.wait_up(30)
+        client.wait_up(60)
     urls = {client.url for client in clients}
-    names = server.directory / "state" / "names"
-    wait_until(lambda: all(f"{client.name} " in names.read_text() for client in clients), what="all names in the file")
-    for _ in range(rounds):
+    names = {client.name for client in clients}
+    file = server.directory / "state" / "names"
+    wait_until(lambda: all(f"{name} " in file.read_text() for name in names), what="all names in the file")
+    for number in range(rounds):
         time.sleep(STEADY_S)  # a server that dies sooner than that is one that flaps, which is asked less and less
         server.restart()
-        start, back = time.monotonic(), {}
-
-        def all_back():
-            log = server.log
-            for client in clients:
-                if f"link up name={client.name} " in log:
-                    back.setdefault(client.name, time.monotonic() - start)
-            return len(back) == count
-
-        wait_until(all_back, 30 * SLOW, "all links")
-        assert percentile(back.values(), 0.99) < 10 * SLOW
+        back = times_back(server, names, time.monotonic(), 3 * seconds * SLOW)
+        assert len(back) == count and percentile(back, 0.99) < seconds * SLOW
+        print(f"{count} clients, round {number}: p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s")
         assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
     assert all(client.program.running and client.program.stdout.count("your url is:") == 1 for client in clients)
     assert {client.url for client in clients} == urls
