@@ -23,6 +23,11 @@ void retry_worked(struct retry *r)
     backoff_up(&r->backoff, loop_now_us(r->timer.loop));
 }
 
+bool retry_skip(struct retry *r)
+{
+    return backoff_skip(&r->backoff, loop_now_us(r->timer.loop));
+}
+
 uint64_t retry_later(struct retry *r, uint64_t at_least_ms)
 {
     uint64_t ms = backoff_next_ms(&r->backoff, loop_now_us(r->timer.loop), roll_dice());

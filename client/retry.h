@@ -12,6 +12,7 @@ struct retry { /* embedded in what tries */
 
 void retry_init(struct retry *r, struct loop *l, void (*run)(void *user), void *user);
 void retry_worked(struct retry *r); /* it works from now on */
+bool retry_skip(struct retry *r);   /* what worked is asked to end: see backoff_skip */
 /* It has failed, or what worked has ended: runs once in as many milliseconds as it returns. */
 uint64_t retry_later(struct retry *r, uint64_t at_least_ms);
 void retry_stop(struct retry *r);

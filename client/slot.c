@@ -81,7 +81,7 @@ static void on_link_goaway(void *user, struct link *l)
         return;
     set_aside(s);
     s->state = SLOT_RESTING;
-    s->ops->on_goaway(s->user, s, link_goaway_reason(l));
+    s->ops->on_goaway(s->user, s, link_goaway_reason(l), !retry_skip(&s->retry));
 }
 
 static void on_link_idle(void *user, struct link *l)

@@ -25,7 +25,9 @@ struct slot_ops {
     void (*on_up)(void *user, struct slot *s);
     void (*on_refused)(void *user, struct slot *s, const struct refusal *r);
     void (*on_lost)(void *user, struct slot *s, const char *step, int err, const char *reason);
-    void (*on_goaway)(void *user, struct slot *s, enum link_farewell why);
+    /* @brief: it was up so briefly, or not at all, that to want again at once could be a busy loop
+     */
+    void (*on_goaway)(void *user, struct slot *s, enum link_farewell why, bool brief);
     void (*on_quiet)(void *user); /* LEAVING: a link is idle now, or gone */
 };
 

@@ -358,13 +358,16 @@ static void end_if_idle(struct tunnel *t)
         finish(t, t->code);
 }
 
-static void on_slot_goaway(void *user, struct slot *s, enum link_farewell why)
+static void on_slot_goaway(void *user, struct slot *s, enum link_farewell why, bool brief)
 {
     struct tunnel *t = user;
 
     stop_renewing_if_down(t);
     if (why == LINK_DRAINING) {
-        slot_want(s);
+        if (brief)
+            pause_and_retry(t, s, 0, "link", "draining");
+        else
+            slot_want(s);
         return;
     }
     say_taken_over(t, why);

@@ -163,6 +163,12 @@ def test_the_server_may_come_back_with_fewer(new_server, new_client, http_origin
 
 
 # ---- a server that says no ----
+def goodbye(debug):
+    """GOAWAY."""
+    body = bytes(8) + debug
+    return len(body).to_bytes(3, "big") + b"\x07" + bytes(5) + body
+
+
 class StubServer:
     """Registers, and attaches or refuses a link as @refuse(slot, try) says: None, or the status of a refusal."""
 
@@ -173,6 +179,7 @@ class StubServer:
         self.open = {}  # slot → its connection
         self.upgraded = ["Connection: upgrade", "Upgrade: ptth", "ALPN: h2"]
         self.tickets = []  # that register calls brought
+        self.first_words = b""  # said on each link at once
         self.origin = scripted(self.serve, tls=certificate.server_context())
         self.port = self.origin.port
         self.url = f"https://localhost:{self.port}"
@@ -191,7 +198,7 @@ class StubServer:
             connection.send(reply(b'{"error":"too_many_links"}', "Connection: close", status=status))
             return
         connection.send("".join(f"{line}\r\n" for line in ("HTTP/1.1 101 Switching Protocols", *self.upgraded, "")))
-        connection.send(PREFACE + EMPTY_SETTINGS + SETTINGS_ACK)
+        connection.send(PREFACE + EMPTY_SETTINGS + SETTINGS_ACK + self.first_words)
         self.open[slot] = connection
         connection.ended()
 
@@ -200,8 +207,7 @@ class StubServer:
                 "ticket": "a.b", "attach": f"{self.url}/tunnel/stub", "limits": {"links": self.limit}}
 
     def say_goodbye(self, slot, debug):
-        body = bytes(8) + debug
-        self.open[slot].send(len(body).to_bytes(3, "big") + b"\x07" + bytes(5) + body)
+        self.open[slot].send(goodbye(debug))
 
 
 @pytest.mark.parametrize("status", [429, 503, 409, 403])
@@ -279,6 +285,16 @@ def test_one_that_drains_is_replaced_alone(scripted, certificate, new_client):
     stub.say_goodbye(1, b"draining")
     wait_until(lambda: stub.tries == {0: 1, 1: 2}, 10 * SLOW, "its successor")
     assert client.program.running and stub.registered == 1
+
+
+def test_a_server_that_always_drains_is_not_hammered(scripted, certificate, new_client):
+    """Each link is told to go when it has come up. The first one's successor may come at once, those behind it wait as after a loss."""
+    stub = StubServer(scripted, certificate, lambda slot, attempt: None)
+    stub.first_words = goodbye(b"draining")
+    client = new_client(1, server=stub, wait=False)
+    tries = [int(client.program.wait_output(r"step=link reason=draining in_ms=(\d+)", count=number).group(1)) for number in range(1, 5)]
+    assert all(10 <= ms <= 200 * 1.6 ** number for number, ms in enumerate(tries))
+    assert stub.tries[0] <= 5 and client.program.running
 
 
 # ---- they share the requests ----

@@ -18,6 +18,7 @@ from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
 
 STEADY_S = 1.1  # a link that lived for a second resets the backoff (client/backoff.h)
+YOUNG_S = 0.8
 CUT = (Broken, EOFError, ConnectionError, TimeoutError)
 
 
@@ -120,6 +121,30 @@ def test_row_5_kill_9_and_the_same_urls_again(new_server, new_client, http_origi
         assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
     assert all(client.program.running and client.program.stdout.count("your url is:") == 1 for client in clients)
     assert {client.url for client in clients} == urls
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("count", [12, 100])
+def test_row_5_a_server_that_dies_young_again_and_again(new_server, new_client, http_origin, count):
+    """Thirty lives of less than a second each: nobody's link lasts. When at last the server stays, all are back in the time that one death may
+    cost, though each client has seen many failures."""
+    server = new_server()
+    clients = [new_client(http_origin.port, server=server, wait=False) for _ in range(count)]
+    for client in clients:
+        client.wait_up(60)
+    names, attaches, lives = {client.name for client in clients}, 0, 30
+    for _ in range(lives):
+        server.restart()
+        start = time.monotonic()
+        wait_until(lambda start=start: time.monotonic() - start > YOUNG_S, what="its short life")
+        attaches += len(names_up(server))
+    server.restart()
+    back = times_back(server, names, time.monotonic(), 60 * SLOW)
+    print(f"{attaches / count / lives:.2f} links a client and life; p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s")
+    assert len(back) == count and percentile(back, 0.99) < 10 * SLOW
+    assert attaches < count * lives * 2 / 3  # who is sent away again and again comes less and less
+    assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
 
 
 # ---- row 33 ----

@@ -78,6 +78,50 @@ static void test_reset_needs_a_steady_link(void **state)
     }
 }
 
+/* A server that dies young again and again is asked within the lower cap, however often; where
+ * nobody answers between two lives the bound goes on from there. */
+static void test_a_brief_life_lowers_the_bound(void **state)
+{
+    struct backoff b = {0};
+    uint64_t now = S;
+
+    for (int k = 0; k < 100; k++)
+        backoff_next_ms(&b, now, UINT32_MAX);
+    for (int k = 0; k < 100; k++) {
+        backoff_up(&b, now += S);
+        assert_false(backoff_skip(&b, now + S / 2));
+        assert_int_equal(backoff_next_ms(&b, now + S / 2, UINT32_MAX), BACKOFF_BRIEF_MS);
+    }
+    assert_int_equal(backoff_next_ms(&b, now, UINT32_MAX), BACKOFF_BRIEF_MS * 8 / 5);
+}
+
+static void test_brief_lives_are_not_hammered(void **state)
+{
+    struct backoff b = {0};
+    uint64_t now = S, spent = 0;
+
+    for (int k = 0; k < 30; k++) {
+        backoff_up(&b, now += S);
+        spent += backoff_next_ms(&b, now, UINT32_MAX / 2);
+    }
+    assert_in_range(spent, 30 * 1000, 30 * BACKOFF_BRIEF_MS / 2);
+}
+
+/* Who worked for a second is followed at once, once; the failures before it are forgotten. */
+static void test_only_what_lasted_is_followed_at_once(void **state)
+{
+    struct backoff b = {0};
+
+    assert_false(backoff_skip(&b, S));
+    for (int k = 0; k < 100; k++)
+        backoff_next_ms(&b, S, UINT32_MAX);
+    backoff_up(&b, S);
+    assert_false(backoff_skip(&b, 2 * S - 1));
+    assert_true(backoff_skip(&b, 2 * S));
+    assert_false(backoff_skip(&b, 3 * S));
+    assert_true(backoff_next_ms(&b, 3 * S, UINT32_MAX) <= BACKOFF_FIRST_MS);
+}
+
 static void test_jitter_is_full(void **state)
 {
     struct backoff low = {0}, high = {0};
@@ -97,6 +141,9 @@ int main(void)
         cmocka_unit_test(test_bounds_grow_to_the_cap),
         cmocka_unit_test(test_gaps_follow_the_outage),
         cmocka_unit_test(test_reset_needs_a_steady_link),
+        cmocka_unit_test(test_a_brief_life_lowers_the_bound),
+        cmocka_unit_test(test_brief_lives_are_not_hammered),
+        cmocka_unit_test(test_only_what_lasted_is_followed_at_once),
         cmocka_unit_test(test_jitter_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static void on_lost(void *user, struct slot *s, const char *step, int err, const
     loop_stop(x->loop);
 }
 
-static void on_goaway(void *user, struct slot *s, enum link_farewell why)
+static void on_goaway(void *user, struct slot *s, enum link_farewell why, bool brief)
 {
     fail();
 }
