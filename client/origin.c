@@ -13,9 +13,9 @@
 
 enum {
     POOL_MAX = 100,
-    WINDOW = 128 * 1024,        /* octets of one answer that wait for the link */
-    WINDOW_CROWDED = 16 * 1024, /* what it begins with on new connections beside CROWD others */
-    CROWD = 32,
+    WINDOW = 128 * 1024,            /* octets of one answer that wait for the link */
+    WINDOW_LEAST = 16 * 1024 - 16,  /* the same in a crowd: with a frame's head in 16 KiB */
+    WINDOWS_LENT = 8 * 1024 * 1024, /* what all have beyond the least: the first 37 start large */
     LINGER_MS = 2000, /* for what is still queued when a WebSocket has ended both ways */
     LINGER_OCTETS = 65536
 };
@@ -25,8 +25,8 @@ struct origin {
     struct list_node idle;    /* of origin_conn.node: the pool */
     struct list_node parting; /* likewise: released, on_done not told yet */
     size_t idle_count;
-    size_t open_count;  /* connected, leased ones included */
-    struct timer sweep; /* armed while the pool holds any */
+    struct h1_windows windows; /* of the leased connections */
+    struct timer sweep;        /* armed while the pool holds any */
 };
 
 struct origin_conn {
@@ -73,7 +73,6 @@ static void condemn(struct origin_conn *c)
 {
     c->over = true;
     c->ops = NULL;
-    c->origin->open_count -= c->h1 != NULL;
     c->h1 = NULL;
     unlist(c);
     dial_cancel(c->dial);
@@ -238,15 +237,11 @@ static void on_dialled(void *user, struct sock *sock)
     struct origin_conn *c = user;
 
     struct origin *o = c->origin;
-    bool crowded = o->open_count > CROWD;
-    size_t window = crowded ? WINDOW_CROWDED : WINDOW;
-
     c->dial = NULL;
-    if (crowded)
+    if (o->windows.lent >= o->windows.limit / 2)
         sock_set_receive_buffer(sock, WINDOW);
-    o->open_count++;
-    c->h1 = h1_conn_new(o->o.loop, sock, H1_CLIENT, &head_limits, window, &conn_ops, c);
-    h1_conn_grow_window(c->h1, WINDOW);
+    c->h1 = h1_conn_new(o->o.loop, sock, H1_CLIENT, &head_limits, WINDOW_LEAST, &conn_ops, c);
+    h1_conn_lend_window(c->h1, &o->windows);
     c->ops->on_ready(c->user);
 }
 
@@ -283,7 +278,9 @@ struct origin_conn *origin_acquire(struct origin *o, bool fresh, const struct or
 {
     struct origin_conn *c = fresh ? NULL : from_pool(o);
 
-    if (!c)
+    if (c)
+        h1_conn_lend_window(c->h1, &o->windows);
+    else
         c = dial_one(o);
     c->ops = ops;
     c->user = user;
@@ -306,6 +303,7 @@ struct origin *origin_new(const struct origin_options *options)
     struct origin *o = xcalloc(1, sizeof(*o));
 
     o->o = *options;
+    o->windows = (struct h1_windows){.least = WINDOW_LEAST, .most = WINDOW, .limit = WINDOWS_LENT};
     list_init(&o->idle);
     list_init(&o->parting);
     timer_init(&o->sweep, options->loop, sweep, o);

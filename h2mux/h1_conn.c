@@ -98,9 +98,28 @@ static const struct sock_ops h1_sock_ops = {
 
 /* ---- for the owner */
 
-void h1_conn_grow_window(struct h1_conn *c, size_t most)
+void h1_conn_set_window(struct h1_conn *c, size_t octets)
 {
-    c->window_most = most;
+    c->windows->lent += octets;
+    c->windows->lent -= c->window;
+    c->window = octets;
+    c->credited = 0;
+}
+
+void h1_conn_lend_window(struct h1_conn *c, struct h1_windows *w)
+{
+    assert(c->outstanding == 0 && c->windows == NULL);
+    c->windows = w;
+    c->window = w->least;
+    h1_conn_set_window(c, w->lent < w->limit / 2 ? w->most : w->least);
+}
+
+static void return_window(struct h1_conn *c)
+{
+    if (c->windows == NULL)
+        return;
+    h1_conn_set_window(c, c->windows->least);
+    c->windows = NULL;
 }
 
 struct h1_conn *h1_conn_new(struct loop *l, struct sock *sock, enum h1_role role,
@@ -141,6 +160,7 @@ static struct sock *let_go(struct h1_conn *c)
 {
     struct sock *sock = c->sock;
     c->sock = NULL;
+    return_window(c);
     leg_untie(&c->leg);
     task_cancel(&c->task);
     loop_reap(c->loop, &c->reap, h1_conn_free, c);
@@ -219,6 +239,7 @@ void h1_conn_next(struct h1_conn *c)
     c->tx = TX_IDLE;
     c->tx_unsent = 0;
     c->outstanding = 0;
+    return_window(c);
     c->done_told = false;
     c->reply = (struct h1_conn_reply){0};
     c->expect_head_answer = false;

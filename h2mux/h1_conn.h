@@ -43,9 +43,16 @@ struct h1_conn_ops {
 struct h1_conn *h1_conn_new(struct loop *l, struct sock *sock, enum h1_role role,
                             const struct h1_limits *limits, size_t window,
                             const struct h1_conn_ops *ops, void *user) MUSTCHECK; /* takes @sock */
-/* Its window doubles, up to @most octets, whenever four times as much credit has come back: who
- * stands still keeps the small one. */
-void h1_conn_grow_window(struct h1_conn *c, size_t most);
+/* What the windows of many connections of a thread have beyond the least, all together. */
+struct h1_windows {
+    size_t least, most;   /* of each; immutable */
+    uint64_t lent, limit; /* lent <= limit */
+};
+/* Its window is the most at once while less than half of @w is lent, else the least; that doubles
+ * whenever four times as much credit has come back, as long as @w has some left: who stands still
+ * keeps the small one. Until h1_conn_next or the end. @w outlives the connection; between messages.
+ */
+void h1_conn_lend_window(struct h1_conn *c, struct h1_windows *w);
 void h1_conn_close(
     struct h1_conn *c); /* closes the sock at once; no callback follows. NULL is fine */
 void h1_conn_abort(struct h1_conn *c); /* likewise with RST */

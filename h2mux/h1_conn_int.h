@@ -34,7 +34,8 @@ struct h1_conn {
     struct h1_body body;
     bool expect_head_answer; /* CLIENT: the response answers HEAD */
     size_t window, outstanding;
-    size_t window_most, credited; /* what it may grow to, what came back since it last grew */
+    struct h1_windows *windows; /* borrowed: what `window` has beyond its least is lent; or NULL */
+    size_t credited;            /* what came back since it last grew */
 
     struct h1_conn_reply reply;
     enum h1_framing tx_framing;
@@ -65,6 +66,10 @@ static inline void h1_conn_touch(struct h1_conn *c)
 {
     c->last_io_us = loop_now_us(c->loop);
 }
+
+/* h1_conn.c */
+void h1_conn_set_window(struct h1_conn *c,
+                        size_t octets); /* settles what is lent; windows is set */
 
 /* h1_conn_rx.c */
 void h1_conn_read(struct h1_conn *c);             /* as much as a turn allows of what is wanted */

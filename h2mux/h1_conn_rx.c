@@ -205,6 +205,7 @@ static void head_complete(struct h1_conn *c, size_t length)
     if (h1_conn_closed(c) || c->rx == RX_FAILED)
         return;
     buf_truncate(&c->head, length);
+    buf_fit(&c->head); /* it may stay for as long as the body, which came along with it */
     int err = parse_head(c, buf_slice(&c->head), &r);
     if (err < 0) {
         h1_conn_fail(c, err, r.reason ? r.reason : "malformed head");

@@ -172,11 +172,13 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
 /* The other leg's peer has room for a while that nobody reads from: that alone is no sign. */
 static void grow_window(struct h1_conn *c, size_t octets)
 {
+    const struct h1_windows *w = c->windows;
     c->credited += octets;
-    if (c->credited < GROW_AFTER * c->window || c->window >= c->window_most)
+    if (w == NULL || c->credited < GROW_AFTER * c->window || c->window >= w->most)
         return;
-    c->window = c->window > c->window_most / 2 ? c->window_most : 2 * c->window;
-    c->credited = 0;
+    size_t more = c->window > w->most / 2 ? w->most - c->window : c->window;
+    if (more <= w->limit - w->lent)
+        h1_conn_set_window(c, c->window + more);
 }
 
 static void leg_credit(struct leg *leg, size_t octets)

@@ -14,7 +14,8 @@
 #include "h2mux/base/err.h"
 #include "h2mux/base/pool.h"
 
-enum { BUF_FIRST = 256 };
+enum { BUF_FIRST = 256, BUF_FIT_FROM = 4096 };
+enum { BUF_KEEP_FROM = 8 * 1024, BUF_KEEP_TO = 32 * 1024 }; /* see slide_saves_growth */
 
 void buf_init(struct buf *b, size_t limit)
 {
@@ -40,6 +41,14 @@ void buf_release(struct buf *b)
     buf_init(b, b->limit);
 }
 
+/* Some KiB are moved rather than held in twice the memory, if an eighth of them was consumed: what
+ * waits for a reader who is slow, or stands still, often is one such buf a stream. */
+static bool slide_saves_growth(const struct buf *b, size_t len)
+{
+    return b->cap >= BUF_KEEP_FROM && b->cap <= BUF_KEEP_TO && buf_len(b) / 8 < b->start &&
+           b->cap - buf_len(b) >= len;
+}
+
 /* Moving what is left costs no more than was consumed, and takes no room in front that was asked
  * for, unless there is no other way to make room. */
 static void buf_slide(struct buf *b, size_t len)
@@ -47,7 +56,8 @@ static void buf_slide(struct buf *b, size_t len)
     bool headroom = buf_len(b) == 0;
     if (b->start == 0 || b->ptr == NULL)
         return;
-    if ((headroom || b->start < buf_len(b)) && len <= b->limit - b->end)
+    if ((headroom || (b->start < buf_len(b) && !slide_saves_growth(b, len))) &&
+        len <= b->limit - b->end)
         return;
     memmove(b->ptr, b->ptr + b->start, buf_len(b));
     b->end -= b->start;
@@ -168,4 +178,16 @@ void buf_truncate(struct buf *b, size_t len)
         b->end = b->start + len;
     if (b->start == b->end)
         b->start = b->end = 0;
+}
+
+void buf_fit(struct buf *b)
+{
+    size_t len = buf_len(b);
+    struct buf small = {.limit = b->limit};
+    if (b->cap < BUF_FIT_FROM || b->cap / 4 < len)
+        return;
+    if (buf_append(&small, buf_slice(b)) == 0) {
+        memory_give(b->ptr, b->cap);
+        *b = small;
+    }
 }

@@ -50,5 +50,7 @@ void buf_consume(struct buf *b, size_t len);
 void buf_headroom(struct buf *b, size_t len);
 bool buf_prepend(struct buf *b, struct slice s) MUSTCHECK; /* false: no room in front */
 void buf_truncate(struct buf *b, size_t len); /* cuts from the end down to @len octets */
+/* Gives back memory that is much larger than the content; what is in it moves. */
+void buf_fit(struct buf *b);
 
 #endif

@@ -156,7 +156,8 @@ def beside(server, host, make, viewers, share, room):
 @pytest.mark.release_only
 def test_a_thousand_that_stand_still(new_server, new_client, http_origin):
     """On the innocent one's own tunnel: it keeps half of its rate, once they are known to stand still. Their octets are bounded by the
-    link's 32 MiB; 8 KiB each is what a connection costs besides."""
+    link's 32 MiB; 8 KiB each is what a connection costs besides. The client has 16 KiB and a connection for each of them, and 8 MiB of larger
+    windows, in bufs that may be four times as large as those (measured 37 MiB in all)."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
 
@@ -164,8 +165,12 @@ def test_a_thousand_that_stand_still(new_server, new_client, http_origin):
         stalled = [begin(server.port, client.host) for _ in range(1000)]
         wait_until(lambda: all_have_begun(stalled), 30, "answers to all")
         stable(lambda: status(server)["buffered_octets"], still_s=STILL_S)
+        grown = stable(client.rss) - idle
+        print(f"client: {grown >> 10} KiB more")
+        assert grown < 32 * MIB + 1000 * (16 + 8) * 1024, f"{grown >> 10} KiB"
         return stalled, lambda: None
 
+    idle = client.rss()
     beside(server, client.host, make, 1, 0.5, 32 * MIB + 1000 * 8192)
 
 

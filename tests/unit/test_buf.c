@@ -135,6 +135,10 @@ static void test_slide_or_grow(void **state)
         {"less, all that the limit leaves", 512, 256, 100, 356, 0, 512},
         {"malloc's, half", 65536, 4096, 2048, 100, 0, 4096},
         {"malloc's, less", 65536, 4096, 2047, 100, 2047, 8192},
+        {"some KiB, an eighth", 65536, 16384, 1821, 1821, 0, 16384},
+        {"some KiB, less than an eighth", 65536, 16384, 1820, 1820, 1820, 32768},
+        {"some KiB, still too small", 65536, 16384, 4096, 4097, 4096, 32768},
+        {"many KiB, an eighth", 131072, 65536, 8192, 8192, 8192, 131072},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct buf b;
@@ -292,6 +296,36 @@ static void test_printf_grows(void **state)
     buf_release(&b);
 }
 
+/* Memory that is a few times too large goes, if it is some KiB; content stays. */
+static void test_fit(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t held, consumed, left, cap;
+    } rows[] = {
+        {"a head before much", 16384, 0, 200, 256},
+        {"moved on", 16384, 300, 1000, 1024},
+        {"a quarter", 16384, 0, 4096, 4096},
+        {"more", 16384, 0, 4097, 16384},
+        {"nothing", 16384, 0, 0, 0},
+        {"small memory", 2048, 0, 10, 2048},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buf b;
+        buf_init(&b, 65536);
+        assert_int_equal(buf_append(&b, slice_make(pattern, rows[i].held)), 0);
+        buf_consume(&b, rows[i].consumed);
+        buf_truncate(&b, rows[i].left);
+        buf_fit(&b);
+        if (b.cap != rows[i].cap)
+            fail_msg("%s: cap %zu", rows[i].name, b.cap);
+        if (!slice_eq(buf_slice(&b), slice_make(pattern + rows[i].consumed, rows[i].left)))
+            fail_msg("%s: content", rows[i].name);
+        assert_int_equal(b.limit, 65536);
+        buf_release(&b);
+    }
+}
+
 static void test_truncate(void **state)
 {
     static const struct {
@@ -319,7 +353,7 @@ int main(void)
         cmocka_unit_test(test_slide_or_grow),  cmocka_unit_test(test_growth_past_the_pool),
         cmocka_unit_test(test_headroom),       cmocka_unit_test(test_prepend),
         cmocka_unit_test(test_printf),         cmocka_unit_test(test_printf_grows),
-        cmocka_unit_test(test_truncate),
+        cmocka_unit_test(test_truncate),       cmocka_unit_test(test_fit),
     };
     memset(filler, 'f', sizeof(filler));
     for (size_t i = 0; i < sizeof(pattern); i++)

@@ -110,6 +110,63 @@ static void test_window(void **state)
     free(data);
 }
 
+/* A body of which all credit comes back at once, until @window is reached or @octets have gone. */
+static size_t window_after(struct world *w, size_t octets, char *data)
+{
+    size_t gone = 0;
+    while (gone < octets) {
+        size_t step = octets - gone < 100 ? octets - gone : 100;
+        sock_write(w->wire.b.sock, slice_make(data, step));
+        take(w, w->body + step);
+        w->leg->ops->credit(w->leg, step);
+        gone += step;
+    }
+    sock_write(w->wire.b.sock, slice_make(data, 5000));
+    settle(w);
+    settle(w);
+    return w->body - gone;
+}
+
+/* What it may have under way grows with what has gone on, as far as others leave anything. */
+static void test_lent_window(void **state)
+{
+    enum { LEAST = 200, MOST = 1000 };
+    static const struct {
+        const char *name;
+        uint64_t limit, others;
+        size_t gone, window;
+    } rows[] = {
+        {"much is left", 10000, 0, 0, MOST},
+        {"half is lent", 10000, 5000, 0, LEAST},
+        {"not enough has gone", 10000, 5000, 4 * LEAST - 1, LEAST},
+        {"it doubles", 10000, 5000, 4 * LEAST, 2 * LEAST},
+        {"and again", 10000, 5000, 12 * LEAST, 4 * LEAST},
+        {"to the most", 10000, 5000, 28 * LEAST, MOST},
+        {"and no further", 10000, 5000, 100 * LEAST, MOST},
+        {"as much is left", 10000, 9800, 100 * LEAST, 2 * LEAST},
+        {"less is left", 10000, 9801, 100 * LEAST, LEAST},
+        {"nothing is", 10000, 10000, 100 * LEAST, LEAST},
+    };
+    char *data = wire_pattern(5000);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct h1_windows lent = {
+            .least = LEAST, .most = MOST, .lent = rows[i].others, .limit = rows[i].limit};
+        struct world *w = open_world(H1_SERVER);
+        h1_conn_lend_window(w->conn, &lent);
+        w->keep = w->hold_credit = true;
+        say(w, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\n");
+        check_told(w, rows[i].name, "POST/");
+        h1_conn_start_body(w->conn);
+        size_t window = window_after(w, rows[i].gone, data);
+        if (window != rows[i].window || lent.lent - rows[i].others != window - LEAST)
+            fail_msg("%s: window %zu, lent %llu", rows[i].name, window,
+                     (unsigned long long)lent.lent);
+        close_world(w);
+        assert_int_equal(lent.lent, rows[i].others);
+    }
+    free(data);
+}
+
 /* What nobody wants is read and forgotten without a window. */
 static void test_unwanted_body(void **state)
 {
@@ -488,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_answer_and_body),
         cmocka_unit_test(test_answer_inside_on_head),
         cmocka_unit_test(test_window),
+        cmocka_unit_test(test_lent_window),
         cmocka_unit_test(test_unwanted_body),
         cmocka_unit_test(test_sent),
         cmocka_unit_test(test_broken_promises),
