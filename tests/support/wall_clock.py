@@ -1,0 +1,25 @@
+"""A wall clock that a test moves while programs run: wall_clock.c, preloaded. The monotonic clock stays true."""
+
+import pathlib
+import sys
+
+from . import preload
+
+SOURCE = pathlib.Path(__file__).with_name("wall_clock.c")
+
+
+class Clock:
+    def __init__(self, directory):
+        self.library = preload.build(SOURCE, directory)
+        self.path = pathlib.Path(directory) / "clock"
+        self.set(0)
+
+    def set(self, seconds):
+        """How far it is from the true time from now on."""
+        with open(self.path, "r+b" if self.path.exists() else "wb", buffering=0) as file:
+            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
+
+    @property
+    def environment(self):
+        """For the programs that live by this clock."""
+        return preload.environment(self.library, WALL_CLOCK=self.path)
