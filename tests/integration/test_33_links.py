@@ -169,7 +169,7 @@ def goodbye(debug):
     return len(body).to_bytes(3, "big") + b"\x07" + bytes(5) + body
 
 
-class StubServer:
+class StandIn:
     """Registers, and attaches or refuses a link as @refuse(slot, try) says: None, or the status of a refusal."""
 
     def __init__(self, scripted, certificate, refuse, limit=2):
@@ -203,8 +203,8 @@ class StubServer:
         connection.ended()
 
     def grant(self):
-        return {"id": "stub", "url": f"https://stub.localhost:{self.port}", "port": self.port, "max_conn_count": 10,
-                "ticket": "a.b", "attach": f"{self.url}/tunnel/stub", "limits": {"links": self.limit}}
+        return {"id": "standin", "url": f"https://standin.localhost:{self.port}", "port": self.port, "max_conn_count": 10,
+                "ticket": "a.b", "attach": f"{self.url}/tunnel/standin", "limits": {"links": self.limit}}
 
     def say_goodbye(self, slot, debug):
         self.open[slot].send(goodbye(debug))
@@ -213,52 +213,52 @@ class StubServer:
 @pytest.mark.parametrize("status", [429, 503, 409, 403])
 def test_a_slot_that_is_refused_tries_again(scripted, certificate, new_client, status):
     """Whatever the reason: the first link stands, the name is not asked for anew, and the program goes on."""
-    stub = StubServer(scripted, certificate, lambda slot, attempt: status if slot == 1 and attempt <= 3 else None)
-    client = new_client(1, "--links", "2", server=stub)
-    wait_until(lambda: 1 in stub.open, 20 * SLOW, "the second link")
-    assert stub.tries == {0: 1, 1: 4} and len(stub.instances) == 1 and stub.registered == 1
+    standin = StandIn(scripted, certificate, lambda slot, attempt: status if slot == 1 and attempt <= 3 else None)
+    client = new_client(1, "--links", "2", server=standin)
+    wait_until(lambda: 1 in standin.open, 20 * SLOW, "the second link")
+    assert standin.tries == {0: 1, 1: 4} and len(standin.instances) == 1 and standin.registered == 1
     assert client.log.count("link missing, trying again") == 3
     assert client.program.stdout.count("your url is:") == 1
 
 
 def test_a_server_that_says_nothing_of_links_gets_one(scripted, certificate, new_client):
-    stub = StubServer(scripted, certificate, lambda slot, attempt: None, limit=None)
-    client = new_client(1, "--links", "2", server=stub)
+    standin = StandIn(scripted, certificate, lambda slot, attempt: None, limit=None)
+    client = new_client(1, "--links", "2", server=standin)
     assert "links=1 asked=2" in client.log
-    assert stub.tries == {0: 1}
+    assert standin.tries == {0: 1}
 
 
 def test_an_extra_slot_does_not_end_it_before_the_url(scripted, certificate, new_client):
     """A first refusal of the first one does, as ever."""
-    stub = StubServer(scripted, certificate, lambda slot, attempt: 409)
-    client = new_client(1, "--links", "2", server=stub, wait=False)
+    standin = StandIn(scripted, certificate, lambda slot, attempt: 409)
+    client = new_client(1, "--links", "2", server=standin, wait=False)
     client.program.expect_exit(2)
-    assert stub.tries == {0: 1}
+    assert standin.tries == {0: 1}
 
 
 @pytest.mark.rule("O20")
 @pytest.mark.parametrize("reason", ["taken_over", "name_lost"])
 @pytest.mark.parametrize("slot", [0, 1])
 def test_a_name_that_is_lost_is_lost_for_all_links(scripted, certificate, new_client, reason, slot):
-    stub = StubServer(scripted, certificate, lambda slot, attempt: None)
-    client = new_client(1, "--links", "2", server=stub)
-    wait_until(lambda: len(stub.open) == 2, 10 * SLOW, "both links")
-    stub.say_goodbye(slot, reason.encode())
+    standin = StandIn(scripted, certificate, lambda slot, attempt: None)
+    client = new_client(1, "--links", "2", server=standin)
+    wait_until(lambda: len(standin.open) == 2, 10 * SLOW, "both links")
+    standin.say_goodbye(slot, reason.encode())
     client.program.expect_exit(2)
     assert client.log.count("name lost") == 1
-    assert stub.tries == {0: 1, 1: 1}
+    assert standin.tries == {0: 1, 1: 1}
 
 
 @pytest.mark.rule("O21")
 @pytest.mark.parametrize("status", [401, 404])
 def test_a_link_that_is_told_401_or_404_registers_again_with_its_ticket(scripted, certificate, new_client, status):
     """The server has forgotten the ticket's life or the name, not the owner: the same name comes back, and the URL is not said twice."""
-    stub = StubServer(scripted, certificate, lambda slot, attempt: status if attempt == 2 else None)
-    client = new_client(1, server=stub)
-    assert stub.registered == 1
-    shut(stub.open.pop(0).socket)
-    wait_until(lambda: 0 in stub.open, 10 * SLOW, "the link's return")
-    assert stub.tries == {0: 3} and stub.tickets[1:] == ["a.b"]
+    standin = StandIn(scripted, certificate, lambda slot, attempt: status if attempt == 2 else None)
+    client = new_client(1, server=standin)
+    assert standin.registered == 1
+    shut(standin.open.pop(0).socket)
+    wait_until(lambda: 0 in standin.open, 10 * SLOW, "the link's return")
+    assert standin.tries == {0: 3} and standin.tickets[1:] == ["a.b"]
     assert client.program.running and client.program.stdout.count("your url is:") == 1
 
 
@@ -271,30 +271,30 @@ def test_a_link_that_is_told_401_or_404_registers_again_with_its_ticket(scripted
     (["Connection: upgrade", "Upgrade: ptth", "ALPN: h2", "ALPN: h2"], "101 with another ALPN")])
 def test_a_101_that_is_not_what_was_asked_for(scripted, certificate, new_client, upgraded, what):
     """Nothing is believed behind it, and the log says what was wrong."""
-    stub = StubServer(scripted, certificate, lambda slot, attempt: None)
-    stub.upgraded = upgraded
-    client = new_client(1, "--max-retries", "1", server=stub, wait=False)
+    standin = StandIn(scripted, certificate, lambda slot, attempt: None)
+    standin.upgraded = upgraded
+    client = new_client(1, "--max-retries", "1", server=standin, wait=False)
     client.program.expect_exit(4)
     assert what in client.log and "your url is" not in client.program.stdout
 
 
 def test_one_that_drains_is_replaced_alone(scripted, certificate, new_client):
-    stub = StubServer(scripted, certificate, lambda slot, attempt: None)
-    client = new_client(1, "--links", "2", server=stub)
-    wait_until(lambda: len(stub.open) == 2, 10 * SLOW, "both links")
-    stub.say_goodbye(1, b"draining")
-    wait_until(lambda: stub.tries == {0: 1, 1: 2}, 10 * SLOW, "its successor")
-    assert client.program.running and stub.registered == 1
+    standin = StandIn(scripted, certificate, lambda slot, attempt: None)
+    client = new_client(1, "--links", "2", server=standin)
+    wait_until(lambda: len(standin.open) == 2, 10 * SLOW, "both links")
+    standin.say_goodbye(1, b"draining")
+    wait_until(lambda: standin.tries == {0: 1, 1: 2}, 10 * SLOW, "its successor")
+    assert client.program.running and standin.registered == 1
 
 
 def test_a_server_that_always_drains_is_not_hammered(scripted, certificate, new_client):
     """Each link is told to go when it has come up. The first one's successor may come at once, those behind it wait as after a loss."""
-    stub = StubServer(scripted, certificate, lambda slot, attempt: None)
-    stub.first_words = goodbye(b"draining")
-    client = new_client(1, server=stub, wait=False)
+    standin = StandIn(scripted, certificate, lambda slot, attempt: None)
+    standin.first_words = goodbye(b"draining")
+    client = new_client(1, server=standin, wait=False)
     tries = [int(client.program.wait_output(r"step=link reason=draining in_ms=(\d+)", count=number).group(1)) for number in range(1, 5)]
     assert all(10 <= ms <= 200 * 1.6 ** number for number, ms in enumerate(tries))
-    assert stub.tries[0] <= 5 and client.program.running
+    assert standin.tries[0] <= 5 and client.program.running
 
 
 # ---- they share the requests ----
