@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import itertools
 
+import other_clients
 import pytest
 from support import programs
 from support.certs import Authority
@@ -17,7 +18,13 @@ from support.programs import VARIANT, Client, Server
 names = (f"t{number}-name" for number in itertools.count(1))
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--client", choices=("oneport", *other_clients.KINDS), default="oneport",
+                     help="who shares the origins: with another client than oneport, only the tests that use one run")
+
+
+def pytest_collection_modifyitems(config, items):
+    other_clients.sort_out(config, items)
     if VARIANT == "release":
         return
     for item in items:
@@ -75,6 +82,18 @@ def certificate(authority):
     return authority.issue("server", "localhost", "*.localhost", "IP:127.0.0.1")
 
 
+@pytest.fixture(scope="module")
+def client_kind(pytestconfig):
+    """Who shares the origins of this file's tests."""
+    return pytestconfig.getoption("--client")
+
+
+@pytest.fixture(scope="module")
+def make_client(client_kind):
+    """make_client(server, origin, directory, ...): a Client, or another author's in its place."""
+    return Client if client_kind == "oneport" else other_clients.maker(client_kind)
+
+
 @contextlib.contextmanager
 def stopping(thing):
     try:
@@ -102,15 +121,15 @@ def websocket_origin(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def tunnel(server, http_origin, tmp_path_factory):
+def tunnel(server, http_origin, tmp_path_factory, make_client):
     """A client of the file's server that shares the origin which answers by path."""
-    with stopping(Client(server, http_origin.port, tmp_path_factory.mktemp("tunnel"), name=next(names))) as running:
+    with stopping(make_client(server, http_origin.port, tmp_path_factory.mktemp("tunnel"), name=next(names))) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def websocket_tunnel(server, websocket_origin, tmp_path_factory):
-    with stopping(Client(server, websocket_origin.port, tmp_path_factory.mktemp("tunnel"), name=next(names))) as running:
+def websocket_tunnel(server, websocket_origin, tmp_path_factory, make_client):
+    with stopping(make_client(server, websocket_origin.port, tmp_path_factory.mktemp("tunnel"), name=next(names))) as running:
         yield running
 
 
@@ -136,13 +155,13 @@ def new_server(ended, tmp_path_factory, certificate):
 
 
 @pytest.fixture
-def new_client(ended, tmp_path_factory, request):
+def new_client(ended, tmp_path_factory, request, make_client):
     """A client with a name of its own, of the file's server unless another one is given."""
 
     def start(origin, *options, server=None, **keywords):
         server = server or request.getfixturevalue("server")
         keywords.setdefault("name", next(names))
-        return ended.enter_context(stopping(Client(server, origin, tmp_path_factory.mktemp("client"), *options, **keywords)))
+        return ended.enter_context(stopping(make_client(server, origin, tmp_path_factory.mktemp("client"), *options, **keywords)))
 
     return start
 
@@ -180,10 +199,10 @@ def shared(new_client, scripted):
 
 
 @pytest.fixture(scope="module")
-def stage(server, tmp_path_factory):
+def stage(server, tmp_path_factory, make_client):
     """A client of the file's server, and its scripted origin, which is .origin."""
     with contextlib.closing(ScriptedOrigin(None)) as origin:
-        with stopping(Client(server, origin.port, tmp_path_factory.mktemp("stage"), name=next(names))) as client:
+        with stopping(make_client(server, origin.port, tmp_path_factory.mktemp("stage"), name=next(names))) as client:
             client.origin = origin
             yield client
 

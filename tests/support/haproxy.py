@@ -1,23 +1,26 @@
 """HAProxy as a tunnel's client: it takes HTTP/2 and asks an origin in HTTP/1.1, and a splice attaches and dials it."""
 
 import contextlib
-import pathlib
 import shutil
 import socket
 import threading
+from types import SimpleNamespace
 
 from .foreign import attach, register
 from .h2_door import splice
 from .origins import shut
+from .other_clients import OtherClient
 from .programs import Program, free_port
-from .wait import wait_until
 
 PROGRAM = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin")
 
 CONFIGURATION = """\
 global
-    maxconn 500
+    maxconn 4000
     nbthread 1
+    tune.bufsize 65536
+    tune.http.maxhdr 256
+    tune.h2.max-concurrent-streams {streams}
 defaults
     mode http
     timeout connect 5s
@@ -31,39 +34,51 @@ backend origin
 """
 
 
-class HaproxyClient:
-    """Has what a Client has for viewers: .host. Its requests come to @origin, a port of this machine."""
+class HaproxyClient(OtherClient):
+    """HAProxy and a thread that carries its links."""
 
-    def __init__(self, server, origin, directory, name):
-        directory = pathlib.Path(directory)
-        port = free_port()
-        configuration = directory / "haproxy.cfg"
-        configuration.write_text(CONFIGURATION.format(port=port, origin=origin))
-        self.program = Program([PROGRAM, "-db", "-f", configuration], directory, "haproxy")
-        self.name, self.host = name, f"{name}.localhost:{server.port}"
-        wait_until(lambda: self._dial(port), what="haproxy to be up")
-        self.server = server
-        self.link, got = attach(server, name, register(server, name)["ticket"])
-        assert got.status == 101, got
-        if self.link.pending:
-            self.dialled.sendall(self.link.pending)
+    def start(self):
+        self.door = free_port()
+        configuration = self.directory / "haproxy.cfg"
+        configuration.write_text(CONFIGURATION.format(port=self.door, origin=self.origin, streams=self.max_streams or 2000))
+        self.program = Program([PROGRAM, "-db", "-f", configuration], self.directory, "haproxy")
+        self.way = SimpleNamespace(port=self.port, certificate=self.server.certificate)
+        self.ticket = register(self.way, self.name)["ticket"]
+        self.leaving = threading.Event()
+        self.ends = ()
         self.thread = threading.Thread(target=self._carry, daemon=True)
         self.thread.start()
-        server.wait_link(name, 1)
-
-    def _dial(self, port):
-        with contextlib.suppress(ConnectionRefusedError):
-            self.dialled = socket.create_connection(("127.0.0.1", port))
-            return True
-        return False
+        return self.wait_up()
 
     def _carry(self):
-        with contextlib.suppress(OSError, ValueError):  # closed by stop()
-            splice(self.dialled, self.link.socket, idle_s=None)
-        self.dialled.close()
+        """One link after the other, until it leaves."""
+        while not self.leaving.is_set():
+            with contextlib.suppress(OSError, EOFError, ValueError, AssertionError):  # closed by stop(), or the server is away
+                self._one_link()
+            self.leaving.wait(0.05)
+
+    def _one_link(self):
+        with contextlib.closing(socket.create_connection(("127.0.0.1", self.door))) as dialled:
+            link, got = attach(self.way, self.name, self.ticket)
+            with contextlib.closing(link):
+                if got.status != 101:
+                    return
+                if link.pending:
+                    dialled.sendall(link.pending)
+                self.ends = (dialled, link.socket)
+                if not self.leaving.is_set():
+                    splice(dialled, link.socket, idle_s=None)
+
+    def _leave(self):
+        self.leaving.set()
+        for end in self.ends:
+            shut(end)
+        self.thread.join(5)
+
+    def kill9(self):
+        self.program.kill9()
+        self._leave()
 
     def stop(self):
-        shut(self.dialled)
-        shut(self.link.socket)
-        self.thread.join(5)
-        self.program.stop(code=-15)
+        self._leave()
+        super().stop()

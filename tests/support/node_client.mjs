@@ -1,0 +1,187 @@
+// A tunnel client of Node's own http2 and http, with nothing of ours: HTTP/2 on the dialled socket, HTTP/1.1 to a port of this machine.
+//     node node_client.mjs https://localhost:PORT NAME CA_FILE ORIGIN_PORT [MAX_STREAMS]
+// Prints the URL once it has registered, and one line for each link that it attaches. Comes back with its ticket when a link ends.
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import http2 from "node:http2";
+import https from "node:https";
+import net from "node:net";
+import tls from "node:tls";
+
+const [base, name, caFile, originPort, maxStreams] = process.argv.slice(2);
+const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_CONNECT_ERROR, NGHTTP2_FLAG_END_STREAM } = http2.constants;
+const ca = readFileSync(caFile), agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
+const origin = { port: originPort, host: "127.0.0.1", maxHeaderSize: 32_768, setHost: false };
+const settings = { enableConnectProtocol: true, initialWindowSize: 1 << 18 };
+if (maxStreams) settings.maxConcurrentStreams = Number(maxStreams);
+const hopByHop = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te"];
+const safe = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
+
+// ---- the link ----
+function register() {
+  return new Promise((resolve, reject) => {
+    https.get(`${base}/register/${name}`, { ca, agent: false }, response => {
+      response.on("data", text => resolve(JSON.parse(text)));
+    }).on("error", reject);
+  });
+}
+
+function attach(got) {
+  const { host, pathname } = new URL(got.attach), { hostname, port } = new URL(base);
+  const socket = tls.connect({ host: hostname, port, servername: hostname, ca, ALPNProtocols: ["http/1.1"] });
+  const again = () => setTimeout(attach, 50, got);
+  socket.on("error", () => {}).once("close", again);
+  socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n` +
+    `Authorization: Bearer ${got.ticket}\r\n\r\n`);
+  let seen = Buffer.alloc(0);
+  socket.on("data", function onHead(data) {
+    seen = Buffer.concat([seen, data]);
+    const end = seen.indexOf("\r\n\r\n");
+    if (end < 0) return;
+    if (!seen.toString("latin1").startsWith("HTTP/1.1 101 ")) return console.error(seen.toString("latin1"));
+    socket.off("data", onHead).off("close", again);
+    socket.pause();
+    if (seen.length > end + 4) socket.unshift(seen.subarray(end + 4));
+    speakHttp2(socket, again);
+  });
+}
+
+function speakHttp2(socket, again) {
+  const server = http2.createServer({ settings, maxHeaderListPairs: 200, maxSessionMemory: 1000 });
+  let replaced = false;
+  const replace = () => { if (!replaced) again(); replaced = true; };
+  server.on("stream", serve).on("sessionError", () => {});
+  server.on("session", session => {
+    session.once("localSettings", () => session.setLocalWindowSize(1 << 24)); // behind our SETTINGS, which must be the first
+    session.on("goaway", replace).on("close", replace).on("error", () => {});
+    console.log("attached");
+  });
+  socket.alpnProtocol = "h2"; // it was http/1.1, which a server of Node's would go by
+  server.emit("connection", socket);
+}
+
+// ---- requests ----
+function serve(stream, fields, flags, raw) {
+  stream.on("error", () => {});
+  if (fields[":protocol"]) return serveWebSocket(stream, fields, raw);
+  forward(stream, fields, raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0, false);
+}
+
+// What the origin is asked with: the fields in their order, cookies in one line (RFC 9113 8.2.3).
+function lines(fields, raw, more) {
+  const said = ["Host", fields[":authority"]], cookies = [];
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i] === "cookie") cookies.push(raw[i + 1]);
+    else if (!raw[i].startsWith(":") && raw[i] !== "te") said.push(raw[i], raw[i + 1]);
+  }
+  if (cookies.length) said.push("cookie", cookies.join("; "));
+  return [...said, ...more];
+}
+
+// Pairs as Node takes them for an answer or for trailers, without what is of one connection alone.
+function answerFields(raw, status) {
+  const found = status ? { ":status": status } : {}, named = [...hopByHop];
+  for (let i = 0; i < raw.length; i += 2)
+    if (raw[i].toLowerCase() === "connection") named.push(...raw[i + 1].toLowerCase().split(",").map(word => word.trim()));
+  for (let i = 0; i < raw.length; i += 2) {
+    const key = raw[i].toLowerCase();
+    if (!named.includes(key) && !key.startsWith("oneport-")) found[key] = key in found ? [].concat(found[key], raw[i + 1]) : raw[i + 1];
+  }
+  return found;
+}
+
+function framing(fields, bodiless) {
+  if (fields["content-length"] !== undefined) return [];
+  if (!bodiless) return ["Transfer-Encoding", "chunked"];
+  return ["GET", "HEAD", "OPTIONS", "DELETE"].includes(fields[":method"]) ? [] : ["Content-Length", "0"];
+}
+
+function forward(stream, fields, raw, bodiless, tried) {
+  const method = fields[":method"];
+  const request = http.request({ ...origin, agent, method, path: fields[":path"], headers: lines(fields, raw, framing(fields, bodiless)) });
+  const open = () => !stream.destroyed && !stream.headersSent;
+  request.on("information", ({ statusCode, rawHeaders }) => {
+    if (open() && (statusCode !== 100 || fields.expect)) stream.additionalHeaders(answerFields(rawHeaders, statusCode));
+  });
+  request.on("error", error => {
+    if (request.reusedSocket && !tried && bodiless && safe.includes(method) && open()) forward(stream, fields, raw, true, true);
+    else fail(stream, error);
+  });
+  request.on("response", response => answer(stream, request, response));
+  stream.on("close", () => { if (!request.res?.complete || !request.writableFinished) request.destroy(); });
+  if (tried || bodiless) return request.end();
+  stream.on("trailers", (_, flags, pairs) => request.addTrailers(inPairs(pairs)));
+  request.flushHeaders();
+  stream.pipe(request);
+}
+
+function inPairs(raw) {
+  const pairs = [];
+  for (let i = 0; i < raw.length; i += 2) pairs.push([raw[i], raw[i + 1]]);
+  return pairs;
+}
+
+// END_STREAM waits for trailers, even if there are none: otherwise close() would say it before it resets.
+function respond(stream, head, trailers) {
+  stream.respond(head, { waitForTrailers: true });
+  stream.on("wantTrailers", () => { if (!stream.closed) stream.sendTrailers(trailers()); });
+}
+
+function answer(stream, request, response) {
+  if (stream.destroyed) return response.destroy();
+  respond(stream, answerFields(response.rawHeaders, response.statusCode), () => answerFields(response.rawTrailers));
+  response.on("error", () => {}).on("aborted", () => stream.close(NGHTTP2_INTERNAL_ERROR));
+  response.on("end", () => {
+    if (!request.writableFinished) stream.once("finish", () => stream.close(NGHTTP2_NO_ERROR)); // it has heard enough
+  });
+  response.pipe(stream);
+}
+
+// A failure of ours, said as the contract has it: the server puts its own page in place.
+function fail(stream, { code = "" }) {
+  if (stream.headersSent) return stream.close(NGHTTP2_INTERNAL_ERROR);
+  const kind = code === "ECONNREFUSED" ? "connection_refused" : code === "HPE_HEADER_OVERFLOW" ? "http_response_header_section_size"
+    : code.startsWith("HPE_") ? "http_protocol_error" : "connection_terminated";
+  if (!stream.destroyed) stream.respond({ ":status": 502, "oneport-error": kind }, { endStream: true });
+}
+
+// ---- WebSockets ----
+function serveWebSocket(stream, fields, raw) {
+  const key = randomBytes(16).toString("base64");
+  const headers = lines(fields, raw, ["Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Key", key]);
+  const createConnection = () => net.connect({ port: originPort, host: "127.0.0.1", allowHalfOpen: true });
+  const request = http.request({ ...origin, createConnection, method: "GET", path: fields[":path"], headers });
+  const refuse = () => { request.destroy(); fail(stream, { code: "HPE_UPGRADE" }); };
+  const gone = () => request.destroy();
+  stream.on("close", gone);
+  request.on("error", error => fail(stream, error));
+  request.on("response", response => {
+    if (response.statusCode < 300) return refuse();
+    answer(stream, request, response);
+  });
+  request.on("upgrade", (response, socket, first) => {
+    if (!accepted(fields, response.headers, key) || stream.destroyed) { socket.destroy(); return refuse(); }
+    const { "sec-websocket-accept": _, ...head } = answerFields(response.rawHeaders, 200);
+    respond(stream.off("close", gone), head, () => ({}));
+    splice(stream, socket, first);
+  });
+  request.end();
+}
+
+function accepted(fields, said, key) {
+  const wanted = createHash("sha1").update(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest("base64");
+  const chosen = said["sec-websocket-protocol"], offered = (fields["sec-websocket-protocol"] ?? "").split(",").map(word => word.trim());
+  return said.upgrade?.toLowerCase() === "websocket" && said["sec-websocket-accept"] === wanted && (!chosen || offered.includes(chosen));
+}
+
+function splice(stream, socket, first) {
+  socket.setNoDelay();
+  socket.on("error", () => stream.close(NGHTTP2_CONNECT_ERROR));
+  stream.on("close", () => { if (stream.rstCode !== NGHTTP2_NO_ERROR) socket.resetAndDestroy(); });
+  if (first.length) stream.write(first);
+  socket.pipe(stream);
+  stream.pipe(socket);
+}
+
+register().then(got => { console.log(got.url); attach(got); });
