@@ -82,6 +82,7 @@ function lines(fields, raw, more) {
 // Pairs as Node takes them for an answer or for trailers, without what is of one connection alone.
 function answerFields(raw, status) {
   const found = status ? { ":status": status } : {}, named = [...hopByHop];
+  if (!status || status === 204 || status === 205) named.push("content-length"); // there is none to say it of
   for (let i = 0; i < raw.length; i += 2)
     if (raw[i].toLowerCase() === "connection") named.push(...raw[i + 1].toLowerCase().split(",").map(word => word.trim()));
   for (let i = 0; i < raw.length; i += 2) {
@@ -106,10 +107,11 @@ function forward(stream, fields, raw, bodiless, tried) {
   });
   request.on("error", error => {
     if (request.reusedSocket && !tried && bodiless && safe.includes(method) && open()) forward(stream, fields, raw, true, true);
-    else fail(stream, error);
+    else fail(stream, kindOf(error, request));
   });
+  request.on("upgrade", (_, socket) => { socket.destroy(); fail(stream, "http_protocol_error"); }); // nobody asked for one
   request.on("response", response => answer(stream, request, response));
-  stream.on("close", () => { if (!request.res?.complete || !request.writableFinished) request.destroy(); });
+  stream.on("aborted", () => request.destroy());
   if (tried || bodiless) return request.end();
   stream.on("trailers", (_, flags, pairs) => request.addTrailers(inPairs(pairs)));
   request.flushHeaders();
@@ -130,7 +132,13 @@ function respond(stream, head, trailers) {
 
 function answer(stream, request, response) {
   if (stream.destroyed) return response.destroy();
-  respond(stream, answerFields(response.rawHeaders, response.statusCode), () => answerFields(response.rawTrailers));
+  try {
+    respond(stream, answerFields(response.rawHeaders, response.statusCode), () => answerFields(response.rawTrailers));
+  } catch { // a status or a field that Node's http takes and its http2 does not
+    response.on("error", () => {});
+    request.destroy();
+    return fail(stream, "http_protocol_error");
+  }
   response.on("error", () => {}).on("aborted", () => stream.close(NGHTTP2_INTERNAL_ERROR));
   response.on("end", () => {
     if (!request.writableFinished) stream.once("finish", () => stream.close(NGHTTP2_NO_ERROR)); // it has heard enough
@@ -139,11 +147,16 @@ function answer(stream, request, response) {
 }
 
 // A failure of ours, said as the contract has it: the server puts its own page in place.
-function fail(stream, { code = "" }) {
+function fail(stream, kind) {
   if (stream.headersSent) return stream.close(NGHTTP2_INTERNAL_ERROR);
-  const kind = code === "ECONNREFUSED" ? "connection_refused" : code === "HPE_HEADER_OVERFLOW" ? "http_response_header_section_size"
-    : code.startsWith("HPE_") ? "http_protocol_error" : "connection_terminated";
   if (!stream.destroyed) stream.respond({ ":status": 502, "oneport-error": kind }, { endStream: true });
+}
+
+function kindOf({ code = "" }, request) {
+  if (code === "ECONNREFUSED") return "connection_refused";
+  if (code === "HPE_HEADER_OVERFLOW") return "http_response_header_section_size";
+  if (code.startsWith("HPE_")) return "http_protocol_error";
+  return request.socket?.bytesRead && !request.reusedSocket ? "http_response_incomplete" : "connection_terminated";
 }
 
 // ---- WebSockets ----
@@ -152,10 +165,10 @@ function serveWebSocket(stream, fields, raw) {
   const headers = lines(fields, raw, ["Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Key", key]);
   const createConnection = () => net.connect({ port: originPort, host: "127.0.0.1", allowHalfOpen: true });
   const request = http.request({ ...origin, createConnection, method: "GET", path: fields[":path"], headers });
-  const refuse = () => { request.destroy(); fail(stream, { code: "HPE_UPGRADE" }); };
+  const refuse = () => { request.destroy(); fail(stream, "http_upgrade_failed"); };
   const gone = () => request.destroy();
-  stream.on("close", gone);
-  request.on("error", error => fail(stream, error));
+  stream.on("aborted", gone);
+  request.on("error", error => fail(stream, kindOf(error, request)));
   request.on("response", response => {
     if (response.statusCode < 300) return refuse();
     answer(stream, request, response);
@@ -163,7 +176,7 @@ function serveWebSocket(stream, fields, raw) {
   request.on("upgrade", (response, socket, first) => {
     if (!accepted(fields, response.headers, key) || stream.destroyed) { socket.destroy(); return refuse(); }
     const { "sec-websocket-accept": _, ...head } = answerFields(response.rawHeaders, 200);
-    respond(stream.off("close", gone), head, () => ({}));
+    respond(stream.off("aborted", gone), head, () => ({}));
     splice(stream, socket, first);
   });
   request.end();
@@ -178,7 +191,7 @@ function accepted(fields, said, key) {
 function splice(stream, socket, first) {
   socket.setNoDelay();
   socket.on("error", () => stream.close(NGHTTP2_CONNECT_ERROR));
-  stream.on("close", () => { if (stream.rstCode !== NGHTTP2_NO_ERROR) socket.resetAndDestroy(); });
+  stream.on("aborted", () => socket.resetAndDestroy());
   if (first.length) stream.write(first);
   socket.pipe(stream);
   stream.pipe(socket);
