@@ -4,9 +4,8 @@ import contextlib
 import shutil
 import socket
 import threading
-from types import SimpleNamespace
 
-from .foreign import attach, register
+from .foreign import attach
 from .h2_door import splice
 from .origins import shut
 from .other_clients import OtherClient
@@ -42,8 +41,6 @@ class HaproxyClient(OtherClient):
         configuration = self.directory / "haproxy.cfg"
         configuration.write_text(CONFIGURATION.format(port=self.door, origin=self.origin, streams=self.max_streams or 2000))
         self.program = Program([PROGRAM, "-db", "-f", configuration], self.directory, "haproxy")
-        self.way = SimpleNamespace(port=self.port, certificate=self.server.certificate)
-        self.ticket = register(self.way, self.name)["ticket"]
         self.leaving = threading.Event()
         self.ends = ()
         self.thread = threading.Thread(target=self._carry, daemon=True)

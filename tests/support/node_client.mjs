@@ -1,39 +1,29 @@
 // A tunnel client of Node's own http2 and http, with nothing of ours: HTTP/2 on the dialled socket, HTTP/1.1 to a port of this machine.
-//     node node_client.mjs https://localhost:PORT NAME CA_FILE ORIGIN_PORT [MAX_STREAMS]
-// Prints the URL once it has registered, and one line for each link that it attaches. Comes back with its ticket when a link ends.
+//     node node_client.mjs https://localhost:PORT NAME TICKET CA_FILE ORIGIN_PORT [MAX_STREAMS]
+// A link that ends, or is asked to, is followed by another one.
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import http2 from "node:http2";
-import https from "node:https";
 import net from "node:net";
 import tls from "node:tls";
 
-const [base, name, caFile, originPort, maxStreams] = process.argv.slice(2);
+const [base, name, ticket, caFile, originPort, maxStreams] = process.argv.slice(2);
 const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_CONNECT_ERROR, NGHTTP2_FLAG_END_STREAM } = http2.constants;
-const ca = readFileSync(caFile), agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
+const ca = readFileSync(caFile), agent = new http.Agent({ keepAlive: false, maxSockets: Infinity }); // see other_clients.py
 const origin = { port: originPort, host: "127.0.0.1", maxHeaderSize: 32_768, setHost: false };
 const settings = { enableConnectProtocol: true, initialWindowSize: 1 << 18 };
 if (maxStreams) settings.maxConcurrentStreams = Number(maxStreams);
 const hopByHop = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te"];
-const safe = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
 
 // ---- the link ----
-function register() {
-  return new Promise((resolve, reject) => {
-    https.get(`${base}/register/${name}`, { ca, agent: false }, response => {
-      response.on("data", text => resolve(JSON.parse(text)));
-    }).on("error", reject);
-  });
-}
-
-function attach(got) {
-  const { host, pathname } = new URL(got.attach), { hostname, port } = new URL(base);
+function attach() {
+  const { host, hostname, port } = new URL(base);
   const socket = tls.connect({ host: hostname, port, servername: hostname, ca, ALPNProtocols: ["http/1.1"] });
-  const again = () => setTimeout(attach, 50, got);
+  const again = () => setTimeout(attach, 50);
   socket.on("error", () => {}).once("close", again);
-  socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n` +
-    `Authorization: Bearer ${got.ticket}\r\n\r\n`);
+  socket.write(`GET /tunnel/${name} HTTP/1.1\r\nHost: ${host}\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n` +
+    `Authorization: Bearer ${ticket}\r\n\r\n`);
   let seen = Buffer.alloc(0);
   socket.on("data", function onHead(data) {
     seen = Buffer.concat([seen, data]);
@@ -55,7 +45,6 @@ function speakHttp2(socket, again) {
   server.on("session", session => {
     session.once("localSettings", () => session.setLocalWindowSize(1 << 24)); // behind our SETTINGS, which must be the first
     session.on("goaway", replace).on("close", replace).on("error", () => {});
-    console.log("attached");
   });
   socket.alpnProtocol = "h2"; // it was http/1.1, which a server of Node's would go by
   server.emit("connection", socket);
@@ -65,7 +54,7 @@ function speakHttp2(socket, again) {
 function serve(stream, fields, flags, raw) {
   stream.on("error", () => {});
   if (fields[":protocol"]) return serveWebSocket(stream, fields, raw);
-  forward(stream, fields, raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0, false);
+  forward(stream, fields, raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0);
 }
 
 // What the origin is asked with: the fields in their order, cookies in one line (RFC 9113 8.2.3).
@@ -98,21 +87,17 @@ function framing(fields, bodiless) {
   return ["GET", "HEAD", "OPTIONS", "DELETE"].includes(fields[":method"]) ? [] : ["Content-Length", "0"];
 }
 
-function forward(stream, fields, raw, bodiless, tried) {
-  const method = fields[":method"];
-  const request = http.request({ ...origin, agent, method, path: fields[":path"], headers: lines(fields, raw, framing(fields, bodiless)) });
+function forward(stream, fields, raw, bodiless) {
+  const request = http.request({ ...origin, agent, method: fields[":method"], path: fields[":path"], headers: lines(fields, raw, framing(fields, bodiless)) });
   const open = () => !stream.destroyed && !stream.headersSent;
   request.on("information", ({ statusCode, rawHeaders }) => {
     if (open() && (statusCode !== 100 || fields.expect)) stream.additionalHeaders(answerFields(rawHeaders, statusCode));
   });
-  request.on("error", error => {
-    if (request.reusedSocket && !tried && bodiless && safe.includes(method) && open()) forward(stream, fields, raw, true, true);
-    else fail(stream, kindOf(error, request));
-  });
+  request.on("error", error => fail(stream, kindOf(error, request)));
   request.on("upgrade", (_, socket) => { socket.destroy(); fail(stream, "http_protocol_error"); }); // nobody asked for one
   request.on("response", response => answer(stream, request, response));
   stream.on("aborted", () => request.destroy());
-  if (tried || bodiless) return request.end();
+  if (bodiless) return request.end();
   stream.on("trailers", (_, flags, pairs) => request.addTrailers(inPairs(pairs)));
   request.flushHeaders();
   stream.pipe(request);
@@ -156,7 +141,7 @@ function kindOf({ code = "" }, request) {
   if (code === "ECONNREFUSED") return "connection_refused";
   if (code === "HPE_HEADER_OVERFLOW") return "http_response_header_section_size";
   if (code.startsWith("HPE_")) return "http_protocol_error";
-  return request.socket?.bytesRead && !request.reusedSocket ? "http_response_incomplete" : "connection_terminated";
+  return request.socket?.bytesRead ? "http_response_incomplete" : "connection_terminated";
 }
 
 // ---- WebSockets ----
@@ -197,4 +182,4 @@ function splice(stream, socket, first) {
   stream.pipe(socket);
 }
 
-register().then(got => { console.log(got.url); attach(got); });
+attach();

@@ -3,7 +3,9 @@
 import pathlib
 import shutil
 import urllib.parse
+from types import SimpleNamespace
 
+from .foreign import register
 from .programs import SLOW, TOP, Program
 from .viewer import links
 from .wait import wait_until
@@ -17,10 +19,13 @@ class OtherClient:
 
     What is started stays attached: a link that ends is followed by another one, with the same ticket."""
 
+    keeps_origins = True  # connections to the origin are used again
+
     def __init__(self, server, origin, directory, name, url=None, max_streams=None):
         self.server, self.origin, self.name, self.max_streams = server, origin, name, max_streams
         self.directory = pathlib.Path(directory)
-        self.port = urllib.parse.urlsplit(url or server.url).port
+        self.way = SimpleNamespace(port=urllib.parse.urlsplit(url or server.url).port, certificate=server.certificate)
+        self.ticket = register(self.way, name)["ticket"]
         self.start()
 
     @property
@@ -56,10 +61,13 @@ class OtherClient:
 
 
 class NodeClient(OtherClient):
-    """Node's http2 on the dialled socket, its http towards the origin."""
+    """Node's http2 on the dialled socket, its http towards the origin. Each request has a connection to the origin of its own: what an
+    origin says too much, Node's http takes for the beginning of the next answer."""
+
+    keeps_origins = False
 
     def start(self):
         limit = [] if self.max_streams is None else [self.max_streams]
-        argv = [NODE, SCRIPT, f"https://localhost:{self.port}", self.name, self.server.certificate.ca, self.origin, *limit]
+        argv = [NODE, SCRIPT, f"https://localhost:{self.way.port}", self.name, self.ticket, self.server.certificate.ca, self.origin, *limit]
         self.program = Program(argv, self.directory, "node-client")
         return self.wait_up()
