@@ -233,6 +233,14 @@ static int on_unpack_extension(nghttp2_session *ng, void **payload, const nghttp
     return NGHTTP2_ERR_CANCEL;
 }
 
+/* The peer has said all of it and hears no more: NO_ERROR says so (RFC 9113 8.1), and CANCEL of a
+ * peer that serves, as HAProxy ends a WebSocket. Of one that asks CANCEL takes the request back. */
+static bool has_said_all(const struct h2_stream *st, uint32_t code)
+{
+    return st->rx_ended &&
+           (code == NGHTTP2_NO_ERROR || (code == NGHTTP2_CANCEL && st->session->role == H2_OPENER));
+}
+
 /* Must always return 0 (http-rules 6: nghttp2 1.52 leaks otherwise). */
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
 {
@@ -243,8 +251,8 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     st->session->crossing += CROSSING_CLOSED;
     struct leg_fault why = h2_fault(ERR_RESET, code, code == NGHTTP2_REFUSED_STREAM);
     bool in_order = st->rx_ended && st->tx_ended && code == NGHTTP2_NO_ERROR;
-    if (st->rx_ended && code == NGHTTP2_NO_ERROR)
-        why.err = ERR_CLOSED; /* answered before the upload ended (RFC 9113 8.1) */
+    if (has_said_all(st, code))
+        why.err = ERR_CLOSED;
     h2_stream_closed(st, in_order ? NULL : &why);
     return 0;
 }

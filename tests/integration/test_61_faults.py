@@ -83,18 +83,24 @@ def foreign(server, ended):
     return lambda name, serve, **keywords: ended.enter_context(contextlib.closing(linked(server, name, serve=serve, **keywords)))
 
 
-def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(server, name, foreign):
-    """Libraries that hold a stream half-closed reset it with NO_ERROR behind END_STREAM: what was said stays said."""
+@pytest.mark.parametrize("code", [0, 8], ids=["NO_ERROR", "CANCEL"])
+def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(server, name, foreign, code):
+    """Libraries that hold no stream half-closed reset it with NO_ERROR behind END_STREAM, HAProxy with CANCEL: what was said stays
+    said, also what the viewer has not read yet."""
+    said = b"\x82\x7e\x0f\xa0" + bytes(4000)
 
     def serve(stream):
-        stream.answer(200, b"\x88\x02\x03\xe8")  # Close, 1000
-        stream.reset(0)
+        stream.answer(200, end=False)
+        with stream.link.lock:
+            for _ in range(15):
+                stream.link.h2.send_data(stream.number, said)
+            stream.link.h2.send_data(stream.number, b"\x88\x02\x03\xe8", end_stream=True)  # Close, 1000
+            stream.reset(code)
 
     foreign(name, serve)
-    with Viewer(server.port) as viewer:
+    with Viewer(server.port, receive_buffer=4096) as viewer:
         assert viewer.get(f"{name}.localhost:{server.port}", "/", *HANDSHAKE).status == 101
-        assert viewer.exactly(4) == b"\x88\x02\x03\xe8"
-        assert viewer.rest() == b""
+        assert viewer.rest() == said * 15 + b"\x88\x02\x03\xe8"
 
 
 # ---- a client that stops ----

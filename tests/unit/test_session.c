@@ -388,6 +388,42 @@ static void test_early_answer_stops_upload(void **state)
     close_world(w);
 }
 
+/* W7: a peer that has said all of it and takes no more of a WebSocket ends it in order; one that
+ * fails behind its end does not. */
+static void test_a_reset_behind_the_end(void **state)
+{
+    static const struct {
+        uint32_t code;
+        int want;
+    } rows[] = {{8 /* CANCEL */, ERR_CLOSED}, {2 /* INTERNAL_ERROR */, ERR_RESET}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = open_world(&defaults);
+        struct leg_fault why = {.err = ERR_RESET, .h2_code = rows[i].code};
+        request(w, "CONNECT", "/ws", false);
+        turns_until(w->loop, far_here, w);
+        respond(w->far.leg, 200, false);
+        w->far.leg->ops->body(w->far.leg, SLICE("bye"), true);
+        turns_until(w->loop, near_ended, w);
+        w->far.leg->ops->reset(w->far.leg, &why);
+        turns_until(w->loop, near_reset, w);
+        assert_int_equal(w->near.fault.err, rows[i].want);
+        close_world(w);
+    }
+}
+
+/* A viewer that takes its request back: complete or not, it is a reset. */
+static void test_a_request_taken_back(void **state)
+{
+    struct world *w = open_world(&defaults);
+    struct leg_fault why = {.err = ERR_RESET};
+    struct leg *leg = request(w, "GET", "/", true);
+    turns_until(w->loop, far_here, w);
+    leg->ops->reset(leg, &why);
+    turns_until(w->loop, far_reset, w);
+    assert_int_equal(w->far.fault.err, ERR_RESET);
+    close_world(w);
+}
+
 static void test_reset_codes(void **state)
 {
     static const struct {
@@ -616,6 +652,8 @@ int main(void)
         cmocka_unit_test(test_trailers),
         cmocka_unit_test(test_websocket_half_close),
         cmocka_unit_test(test_early_answer_stops_upload),
+        cmocka_unit_test(test_a_reset_behind_the_end),
+        cmocka_unit_test(test_a_request_taken_back),
         cmocka_unit_test(test_reset_codes),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_resets_are_paced),
