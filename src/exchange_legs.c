@@ -168,6 +168,14 @@ static void warn_cookie(struct exchange *x)
     LOG(WARN, "cookie for the base domain confined to its tunnel", "name=%s", x->name);
 }
 
+/* Whatever has a body, or says that it has none, is an answer: a client that passes on how its
+ * origin answered a plain request must not open the way to it. */
+static bool opens_websocket(const struct message *m, bool end)
+{
+    return m->status < 300 && m->status != 204 && m->status != 205 &&
+           m->length == MESSAGE_LENGTH_UNKNOWN && !end;
+}
+
 static void upgrade(struct exchange *x, struct message *m)
 {
     translate_websocket_opened(m, x->request.translated.ws_key);
@@ -216,7 +224,7 @@ static void far_head(void *user, struct leg *leg, struct message *m, bool end)
     }
     if (cookie_cut)
         warn_cookie(x);
-    if (exchange_is_websocket(x) && m->status < 300 && !end)
+    if (exchange_is_websocket(x) && opens_websocket(m, end))
         upgrade(x, m);
     else if (exchange_is_websocket(x) && m->status < 300)
         exchange_fail(x, FAIL_UPGRADE);

@@ -63,7 +63,8 @@ def test_many_at_once_on_one_connection(server, websocket_tunnel, count):
         sockets = await connect_many(websocket_tunnel, count)
         try:
             program, peer = server.program, websocket_tunnel.program
-            assert (program.established(peer), peer.established(program)) == (1, 1)
+            if websocket_tunnel.holds_link:
+                assert (program.established(peer), peer.established(program)) == (1, 1)
             assert server.fds() >= count and websocket_tunnel.fds() >= count  # they are all really open
             small = [[dice.choice([1, 125, 126, 1000, 65_535, 65_536]) for _ in range(3)] for _ in sockets]
             await asyncio.gather(*(talk(socket, sizes) for socket, sizes in zip(sockets, small)))

@@ -22,11 +22,17 @@ global
     tune.h2.max-concurrent-streams {streams}
 defaults
     mode http
+    retries 0
     timeout connect 5s
     timeout client 60s
     timeout server 60s
+    # what is an error of its own is said as the contract has it, so that viewers get the server's page
+    http-error status 502 hdr oneport-error http_protocol_error
+    http-error status 503 hdr oneport-error connection_refused
+    http-error status 504 hdr oneport-error http_response_timeout
 frontend link
     bind 127.0.0.1:{port} proto h2
+    http-after-response set-status 502 if {{ status 503 }} {{ res.hdr(oneport-error) -m found }}
     default_backend origin
 backend origin
     server origin 127.0.0.1:{origin}
@@ -35,6 +41,8 @@ backend origin
 
 class HaproxyClient(OtherClient):
     """HAProxy and a thread that carries its links."""
+
+    holds_link = False
 
     def start(self):
         self.door = free_port()

@@ -20,6 +20,7 @@ class OtherClient:
     What is started stays attached: a link that ends is followed by another one, with the same ticket."""
 
     keeps_origins = True  # connections to the origin are used again
+    holds_link = True  # the link is a descriptor of its program
 
     def __init__(self, server, origin, directory, name, url=None, max_streams=None):
         self.server, self.origin, self.name, self.max_streams = server, origin, name, max_streams

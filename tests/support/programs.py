@@ -194,6 +194,7 @@ class Client:
     """oneport sharing @origin (anything its last argument may be; None when an option says it) with @server. Its tickets outlive restarts of it."""
 
     keeps_origins = True  # connections to the origin are used again
+    holds_link = True  # the link is a descriptor of its program
 
     def __init__(self, server, origin, directory, *options, name=None, url=None, wait=True, state=None, env=None, within=()):
         """@state is another Client's state, that is its tickets; by default it has its own. @within: words of a command that
