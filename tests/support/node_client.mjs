@@ -10,8 +10,7 @@ import tls from "node:tls";
 
 const [base, name, ticket, caFile, originPort, maxStreams] = process.argv.slice(2);
 const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_CONNECT_ERROR, NGHTTP2_FLAG_END_STREAM } = http2.constants;
-const ca = readFileSync(caFile), agent = new http.Agent({ keepAlive: false, maxSockets: Infinity }); // see other_clients.py
-const origin = { port: originPort, host: "127.0.0.1", maxHeaderSize: 32_768, setHost: false };
+const ca = readFileSync(caFile);
 const settings = { enableConnectProtocol: true, initialWindowSize: 1 << 18 };
 if (maxStreams) settings.maxConcurrentStreams = Number(maxStreams);
 const hopByHop = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te"];
@@ -87,8 +86,19 @@ function framing(fields, bodiless) {
   return ["GET", "HEAD", "OPTIONS", "DELETE"].includes(fields[":method"]) ? [] : ["Content-Length", "0"];
 }
 
+// A request on a connection of its own (other_clients.py says why), which ends with the stream.
+function ask(stream, method, path, headers) {
+  const socket = net.connect({ port: originPort, host: "127.0.0.1", allowHalfOpen: true });
+  stream.on("aborted", () => {
+    stream.unpipe(); // or the request would end as if it were whole
+    if (socket.connecting) socket.destroy();
+    else socket.resetAndDestroy();
+  });
+  return http.request({ createConnection: () => socket, maxHeaderSize: 32_768, setHost: false, method, path, headers });
+}
+
 function forward(stream, fields, raw, bodiless) {
-  const request = http.request({ ...origin, agent, method: fields[":method"], path: fields[":path"], headers: lines(fields, raw, framing(fields, bodiless)) });
+  const request = ask(stream, fields[":method"], fields[":path"], lines(fields, raw, framing(fields, bodiless)));
   const open = () => !stream.destroyed && !stream.headersSent;
   request.on("information", ({ statusCode, rawHeaders }) => {
     if (open() && (statusCode !== 100 || fields.expect)) stream.additionalHeaders(answerFields(rawHeaders, statusCode));
@@ -96,7 +106,6 @@ function forward(stream, fields, raw, bodiless) {
   request.on("error", error => fail(stream, kindOf(error, request)));
   request.on("upgrade", (_, socket) => { socket.destroy(); fail(stream, "http_protocol_error"); }); // nobody asked for one
   request.on("response", response => answer(stream, request, response));
-  stream.on("aborted", () => request.destroy());
   if (bodiless) return request.end();
   stream.on("trailers", (_, flags, pairs) => request.addTrailers(inPairs(pairs)));
   request.flushHeaders();
@@ -148,11 +157,8 @@ function kindOf({ code = "" }, request) {
 function serveWebSocket(stream, fields, raw) {
   const key = randomBytes(16).toString("base64");
   const headers = lines(fields, raw, ["Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Key", key]);
-  const createConnection = () => net.connect({ port: originPort, host: "127.0.0.1", allowHalfOpen: true });
-  const request = http.request({ ...origin, createConnection, method: "GET", path: fields[":path"], headers });
+  const request = ask(stream, "GET", fields[":path"], headers);
   const refuse = () => { request.destroy(); fail(stream, "http_upgrade_failed"); };
-  const gone = () => request.destroy();
-  stream.on("aborted", gone);
   request.on("error", error => fail(stream, kindOf(error, request)));
   request.on("response", response => {
     if (response.statusCode < 300) return refuse();
@@ -161,7 +167,7 @@ function serveWebSocket(stream, fields, raw) {
   request.on("upgrade", (response, socket, first) => {
     if (!accepted(fields, response.headers, key) || stream.destroyed) { socket.destroy(); return refuse(); }
     const { "sec-websocket-accept": _, ...head } = answerFields(response.rawHeaders, 200);
-    respond(stream.off("aborted", gone), head, () => ({}));
+    respond(stream, head, () => ({}));
     splice(stream, socket, first);
   });
   request.end();
@@ -176,7 +182,6 @@ function accepted(fields, said, key) {
 function splice(stream, socket, first) {
   socket.setNoDelay();
   socket.on("error", () => stream.close(NGHTTP2_CONNECT_ERROR));
-  stream.on("aborted", () => socket.resetAndDestroy());
   if (first.length) stream.write(first);
   socket.pipe(stream);
   stream.pipe(socket);
