@@ -286,8 +286,8 @@ def test_h12_a_viewer_that_leaves_early_ends_the_request_as_broken(server, share
     outcome = []
 
     def serve(connection):
-        connection.request()
         try:
+            connection.request()
             connection.exactly(1000)
             outcome.append("complete")
         except (EOFError, ConnectionError):
@@ -306,8 +306,8 @@ def test_h12_a_chunked_upload_cut_in_the_middle_is_never_completed(server, share
     outcome = []
 
     def serve(connection):
-        connection.request()
         try:
+            connection.request()
             connection.body()
             outcome.append("complete")
         except (EOFError, ConnectionError, ValueError):
