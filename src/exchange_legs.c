@@ -168,12 +168,12 @@ static void warn_cookie(struct exchange *x)
     LOG(WARN, "cookie for the base domain confined to its tunnel", "name=%s", x->name);
 }
 
-/* Whatever has a body, or says that it has none, is an answer: a client that passes on how its
- * origin answered a plain request must not open the way to it. */
+/* Neither of the two has a body, so it is an answer: a client that passes on how its origin
+ * answered a plain request must not open the way to it. (A length nghttp2 takes away, RFC
+ * 9110 9.3.6.) */
 static bool opens_websocket(const struct message *m, bool end)
 {
-    return m->status < 300 && m->status != 204 && m->status != 205 &&
-           m->length == MESSAGE_LENGTH_UNKNOWN && !end;
+    return m->status < 300 && m->status != 204 && m->status != 205 && !end;
 }
 
 static void upgrade(struct exchange *x, struct message *m)
@@ -278,14 +278,24 @@ static enum failure failure_of(const struct leg_fault *why)
     return broke_off ? FAIL_TERMINATED : FAIL_PROTOCOL;
 }
 
+/* REFUSED_STREAM of other software is no proof: HAProxy says it of requests whose origin died over
+ * them. What must not be done twice is then not asked for again. */
+static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
+{
+    bool their_word = why->err == ERR_RESET && x->link != NULL && x->link->instance[0] == '\0';
+    return !their_word || exchange_is_websocket(x) ||
+           (x->request.head != NULL && method_is_idempotent(x->request.head->method));
+}
+
 static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
     struct exchange *x = user;
     uint64_t suppressed;
+    bool again = may_ask_again(x, why);
     x->far = NULL;
     x->stalled = why->err == ERR_STALLED;
     exchange_leave_far(x, ERR_OK);
-    if (exchange_retry(x, why))
+    if (again && exchange_retry(x, why))
         return;
     if (why->err == ERR_CLOSED &&
         x->response_ended) { /* a WebSocket: the client hears no more of what has been answered */

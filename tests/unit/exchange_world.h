@@ -398,7 +398,8 @@ static inline bool link_is_up(void *user)
     return ((struct link *)user)->state != LINK_ATTACHING;
 }
 
-static inline struct link *attach(struct fixture *x, uint32_t max_streams)
+/* @instance: empty for software that is not ours. */
+static inline struct link *attach_as(struct fixture *x, const char *instance, uint32_t max_streams)
 {
     struct h2_options o = {.max_streams = max_streams,
                            .ping_timeout_ms = 10000,
@@ -406,8 +407,7 @@ static inline struct link *attach(struct fixture *x, uint32_t max_streams)
                            .buffer_limit = 32 << 20,
                            .stall_ms = 10000};
     struct ticket t = {.name = "app"};
-    struct place place = {.instance = SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
-                          .slot = (unsigned)x->n_peers};
+    struct place place = {.instance = slice_str(instance), .slot = (unsigned)x->n_peers};
     struct sock *ours, *theirs;
     assert_in_range(x->n_peers, 0, PEERS_MAX - 1);
     struct far_peer *user = &peer_users[x->n_peers];
@@ -419,6 +419,11 @@ static inline struct link *attach(struct fixture *x, uint32_t max_streams)
     turns_until(x->worker->loop, link_is_up, l);
     assert_int_equal(l->state, LINK_UP);
     return l;
+}
+
+static inline struct link *attach(struct fixture *x, uint32_t max_streams)
+{
+    return attach_as(x, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", max_streams);
 }
 
 static inline bool told_want(void *user)

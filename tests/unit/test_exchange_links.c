@@ -213,6 +213,22 @@ static bool link_drains(void *user)
     return ((struct link *)user)->state == LINK_DRAINING;
 }
 
+/* F6: other software's word is not believed of what must not be done twice. */
+static void test_refused_by_other_software(void **state)
+{
+    struct fixture *x = *state;
+    attach_as(x, "", 10);
+    struct near *n = run(x, POST);
+    refuse(await_far(x, 1), H2_REFUSED_STREAM);
+    check_told(x, "failure:503:connection_limit_reached ");
+    assert_int_equal(x->n_far, 1);
+    message_deinit(&n->head);
+    run(x, GET);
+    refuse(await_far(x, 2), H2_REFUSED_STREAM);
+    answer(await_far(x, 3), 200, NULL, NULL, true);
+    check_told(x, "response:200. end ");
+}
+
 /* F4, F6: the client leaves and refuses; no other is there. A request without a body waits for one,
  * an upload that was let begin cannot. */
 static void test_refused_with_nobody_else(void **state)
@@ -337,6 +353,7 @@ int main(void)
         TEST(test_refused_once),
         TEST(test_refused_twice),
         TEST(test_refused_upload),
+        TEST(test_refused_by_other_software),
         TEST(test_refused_with_nobody_else),
         TEST(test_resets),
         TEST(test_link_lost_before_head),

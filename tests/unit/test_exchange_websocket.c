@@ -104,6 +104,20 @@ static void test_websocket_refused(void **state)
     assert_int_equal(l->websockets, 0);
 }
 
+/* W5: nor does an answer open it that can have no body. */
+static void test_websocket_answered(void **state)
+{
+    struct fixture *x = *state;
+    struct link *l = attach_as(x, "", 10);
+    for (int status = 204; status <= 205; status++) {
+        run(x, WEBSOCKET);
+        answer(await_far(x, x->n_far + 1), status, NULL, NULL, false);
+        check_told(x, "failure:502:http_upgrade_failed ");
+        turns_until(x->worker->loop, link_is_idle, l);
+        message_deinit(&x->near[0].head);
+    }
+}
+
 /* W7 */
 static void test_websocket_reset(void **state)
 {
@@ -144,6 +158,7 @@ int main(void)
         TEST(test_websocket_other_half_first),
         TEST(test_websocket_restart),
         TEST(test_websocket_refused),
+        TEST(test_websocket_answered),
         TEST(test_websocket_reset),
         TEST(test_websocket_idle),
         TEST(test_websocket_has_no_body_limit),
