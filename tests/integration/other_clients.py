@@ -35,7 +35,7 @@ DIFFERENT = {
         "the length of a 204 is passed on, for which HTTP/2 has none: 502": [
             "test_24*[R6 with a length]", "test_68*too_much*[204 with a length-*]"],
         "the body of a 205 is passed on": ["test_24*[R8 with a body]", "test_24*[R8 until close]"],
-        "fields that Connection names are passed on, but no longer told apart: HAProxy takes the last Connection line alone": [
+        "fields that Connection names are passed on, and Connection itself is not, so that nobody can tell them": [
             "test_24*test_what_the_origin_says_of_itself_stays"],
         "an answer with an Upgrade that nobody asked for is 502": ["test_20*test_r14_hop_by_hop_fields_of_the_origin_are_dropped"],
         "trailers are passed on as they are, and a Content-Length or TE among them is malformed (RFC 9113 8.1): 502": [
