@@ -36,7 +36,7 @@ function attach({ attach: url, ticket }) {
 }
 
 function speakHttp2(socket) {
-  if (http2.performServerHandshake) return http2.performServerHandshake(socket, { settings }).on("stream", serve);
+  socket.alpnProtocol = "h2"; // it was http/1.1, and a server of Node's goes by it
   http2.createServer({ settings }).on("stream", serve).emit("connection", socket);
 }
 
