@@ -52,7 +52,7 @@ function serveWebSocket(stream) {
   stream.respond({ ":status": 200 });
   stream.on("data", frame => {
     const length = frame[1] & 127, payload = frame.subarray(6, 6 + length).map((octet, i) => octet ^ frame[2 + i % 4]);
-    stream.write(Buffer.concat([Buffer.from([frame[0], length]), payload]));
+    stream[(frame[0] & 15) === 8 ? "end" : "write"](Buffer.concat([Buffer.from([frame[0], length]), payload])); // 8: Close
   });
   stream.on("end", () => stream.end());
 }
