@@ -101,21 +101,39 @@ def kind_of(item, config):
     return (call and call.params.get("client_kind")) or config.getoption("--client")
 
 
-def sort_out(config, items):
-    """Leaves out what is not of the suite or has no client, and marks what must fail."""
-    if config.getoption("--client") != "oneport":
-        chosen = [item for item in items if item.path.stem in SUITE and MAKERS & set(item.fixturenames)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
-    for item in items:
-        kind, name = kind_of(item, config), f"{item.path.stem}::{item.name}"
-        for why in listed(DIFFERENT, kind, name):
-            item.add_marker(pytest.mark.xfail(strict=True, reason=why))
-        for why in listed(LEFT_OUT, kind, name):
-            item.add_marker(pytest.mark.skip(reason=why))
+def matches(name, pattern):
+    """Of a pattern's signs only * and ? mean more than themselves."""
+    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def listed(table, kind, name):
-    """Why a test of this name is in a table. Of a pattern's signs only * and ? mean more than themselves."""
-    rows = table.get(kind, {}).items()
-    return [why for why, patterns in rows if any(fnmatch.fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in patterns)]
+    """Why a test of this name is in a table."""
+    return [why for why, patterns in table.get(kind, {}).items() if any(matches(name, pattern) for pattern in patterns)]
+
+
+def named(item):
+    return f"{item.path.stem}::{item.name}"
+
+
+def refuse_stale(kind, names):
+    """Every row is about a test that is there."""
+    rows = [pattern for table in (DIFFERENT, LEFT_OUT) for patterns in table[kind].values() for pattern in patterns]
+    stale = [pattern for pattern in rows if not any(matches(name, pattern) for name in names)]
+    if stale:
+        raise pytest.UsageError(f"other_clients.py lists for {kind} what is no test: {stale}")
+
+
+def sort_out(config, items):
+    """Leaves out what is not of the suite or has no client, and marks what must fail."""
+    kind = config.getoption("--client")
+    if kind != "oneport":
+        chosen = [item for item in items if item.path.stem in SUITE and MAKERS & set(item.fixturenames)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+        if not config.option.file_or_dir and not config.option.keyword:
+            refuse_stale(kind, [named(item) for item in items])
+    for item in items:
+        for why in listed(DIFFERENT, kind_of(item, config), named(item)):
+            item.add_marker(pytest.mark.xfail(strict=True, reason=why))
+        for why in listed(LEFT_OUT, kind_of(item, config), named(item)):
+            item.add_marker(pytest.mark.skip(reason=why))
