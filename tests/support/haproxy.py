@@ -34,7 +34,9 @@ frontend link
     bind 127.0.0.1:{port} proto h2
     http-after-response set-status 502 if {{ status 503 }} {{ res.hdr(oneport-error) -m found }}
     default_backend origin
+    http-response del-header oneport- -m beg # an origin's own are forged
 backend origin
+    http-response del-header oneport- -m beg # an origin's own are forged
     server origin 127.0.0.1:{origin}
 """
 
