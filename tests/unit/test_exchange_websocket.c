@@ -154,14 +154,10 @@ static void test_websocket_has_no_body_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_websocket),
-        TEST(test_websocket_other_half_first),
-        TEST(test_websocket_restart),
-        TEST(test_websocket_refused),
-        TEST(test_websocket_answered),
-        TEST(test_websocket_reset),
-        TEST(test_websocket_idle),
-        TEST(test_websocket_has_no_body_limit),
+        TEST(test_websocket),          TEST(test_websocket_other_half_first),
+        TEST(test_websocket_restart),  TEST(test_websocket_refused),
+        TEST(test_websocket_answered), TEST(test_websocket_reset),
+        TEST(test_websocket_idle),     TEST(test_websocket_has_no_body_limit),
     };
     return cmocka_run_group_tests_name("exchange, websocket", tests, NULL, NULL);
 }
