@@ -245,18 +245,24 @@ void trust_viewer(const struct trust *t, const struct peer *peer, const struct f
 
 /* ---- what goes upstream */
 
-/* With '_' for '-' as well: servers behind CGI-like interfaces cannot tell them apart (H8). */
+/* With '_' for '-' as well: servers behind CGI-like interfaces cannot tell them apart (H8).
+ * Frameworks believe others of the family too (-Prefix, -Ssl, -Server): a viewer who is no proxy
+ * has none of them. */
 static bool is_forwarding_field(const struct field *field, void *user)
 {
+    const bool *trusted = user;
     static const char *const names[] = {"x-forwarded-for",  "x-forwarded-proto", "x-forwarded-host",
                                         "x-forwarded-port", "x-real-ip",         "forwarded"};
     char name[sizeof "x-forwarded-proto"];
     char first = field->name.len > 0 ? (char)(field->name.ptr[0] | 0x20) : '\0';
-    if (field->name.len >= sizeof(name) || (first != 'x' && first != 'f'))
+    size_t len = field->name.len < sizeof(name) ? field->name.len : sizeof(name);
+    if (first != 'x' && first != 'f')
         return false;
-    for (size_t i = 0; i < field->name.len; i++)
+    for (size_t i = 0; i < len; i++)
         name[i] = field->name.ptr[i] == '_' ? '-' : field->name.ptr[i];
-    struct slice dashed = slice_make(name, field->name.len);
+    struct slice dashed = slice_make(name, len);
+    if (!*trusted && slice_istarts(dashed, SLICE("x-forwarded-")))
+        return true;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (slice_ieq(dashed, slice_str(names[i])))
             return true;
@@ -307,7 +313,8 @@ void trust_rewrite(struct fields *f, const struct viewer *v, const struct peer *
     buf_init(&list, LIST_MAX);
     list_accepted(&list, f, v);
     list_peer(&list, peer);
-    fields_remove_if(f, is_forwarding_field, NULL);
+    bool trusted = v->trusted;
+    fields_remove_if(f, is_forwarding_field, &trusted);
     fields_add_copy(f, name_for, buf_slice(&list));
     fields_add(f, SLICE("x-forwarded-proto"), v->https ? SLICE("https") : SLICE("http"));
     fields_add_copy(f, SLICE("x-forwarded-host"), host);

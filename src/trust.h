@@ -41,9 +41,9 @@ struct viewer {
 void trust_viewer(const struct trust *t, const struct peer *peer, const struct fields *f,
                   struct viewer *out);
 
-/* Removes and rewrites in @f: x-forwarded-for/-proto/-host/-port, x-real-ip, forwarded, and aliases
- * with '_' (H7, H8). @host: the Host as it came. `accepted_for` stays usable: it is copied where
- * needed. */
+/* Removes and rewrites in @f: x-forwarded-for/-proto/-host/-port, x-real-ip, forwarded, of a peer
+ * that is not trusted every x-forwarded-*, and aliases with '_' (H7, H8). @host: the Host as it
+ * came. `accepted_for` stays usable: it is copied where needed. */
 void trust_rewrite(struct fields *f, const struct viewer *v, const struct peer *peer,
                    struct slice host);
 

@@ -97,8 +97,10 @@ static const struct request requests[] = {
      "GET",
      "x-forwarded-for: 10.0.0.1|x-forwarded-proto: https|X-Real-IP: 10.0.0.1|forwarded: "
      "for=10.0.0.1|x-forwarded-port: 1|"
-     "X-Forwarded-Host: evil|",
-     "",
+     "X-Forwarded-Host: evil|x-forwarded-prefix: /evil|X_Forwarded_Ssl: "
+     "on|x-forwarded-a-name-that-is-longer: "
+     "x|x-forwarde: stays|",
+     "x-forwarde: stays|",
      {0},
      1,
      false,
