@@ -20,7 +20,8 @@ enum {
     H2_PROTOCOL_ERROR = 0x1,
     H2_INTERNAL_ERROR = 0x2,
     H2_REFUSED_STREAM = 0x7,
-    H2_CANCEL = 0x8
+    H2_CANCEL = 0x8,
+    H2_ENHANCE_YOUR_CALM = 0xb
 };
 
 enum h2_role {

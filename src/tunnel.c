@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "h2mux/base/log.h"
 #include "src/link.h"
 
 enum {
@@ -261,6 +262,28 @@ static void make_way(struct tunnel *t, const struct link *l)
     assert(!old);
 }
 
+static bool is_outdated(const struct link *l)
+{
+    return l->state != LINK_UP || l->replaced;
+}
+
+/* One open stream keeps a link that gets nothing new, and who attaches again and again could pile
+ * them up: beyond a number the oldest ends. */
+static void end_outdated(struct tunnel *t)
+{
+    struct link *oldest = NULL;
+    size_t count = 0;
+    LIST_FOREACH (node, &t->links) {
+        struct link *l = link_at(node);
+        if (is_outdated(l) && count++ == 0)
+            oldest = l;
+    }
+    if (count <= TUNNEL_OUTDATED_MAX)
+        return;
+    LOG(WARN, "too many outdated links", "name=%s", t->name);
+    link_close(oldest, H2_ENHANCE_YOUR_CALM);
+}
+
 /* The newcomer is joined before the others go, so that the name is never away between the two. */
 void tunnel_join(struct tunnel *t, struct link *l, uint64_t now_us)
 {
@@ -272,6 +295,7 @@ void tunnel_join(struct tunnel *t, struct link *l, uint64_t now_us)
     list_push(&t->links, &l->in_tunnel);
     tunnel_refresh(t);
     make_way(t, l);
+    end_outdated(t);
     tunnel_wake(t);
 }
 

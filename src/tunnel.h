@@ -84,6 +84,7 @@ void tunnel_leave(struct tunnel *t, struct link *l, bool goodbye);
 struct link *tunnel_pick(const struct tunnel *t, bool websocket);
 /* A link can take a stream again or ceased to: waiters are looked at. */
 void tunnel_wake(struct tunnel *t);
+enum { TUNNEL_OUTDATED_MAX = 16 }; /* links that are draining or replaced, and not done yet */
 enum { TUNNEL_WAITERS_MAX = 256, WAITERS_MAX = 4096 };
 /* false: too many wait already (256 per name, 4,096 in all), or the name has been away longer than
  * 30 s: answer at once. */

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from support.foreign import ForeignLink, attach, call, proxied, refusal, register
+from support.frames import ENHANCE_YOUR_CALM
 from support.origins import reply
 from support.programs import SLOW
 from support.viewer import Viewer, fetch, head, links
@@ -178,6 +179,23 @@ def test_replaced_links_that_finish_do_not_count(new_server, name, foreign):
         with held[0].link.lock:
             held[0].answer(200, b"old, and in peace")
         assert viewer.response().body == b"old, and in peace"
+
+
+@pytest.mark.rule("O8")
+def test_replaced_links_are_not_piled_up(server, name, foreign, ended):
+    """Each with a request that it never answers: 16 are kept, and then the oldest goes."""
+    ticket = register(server, name)["ticket"]
+    held, old, viewers = [], [], []
+    for number in range(18):
+        old.append(foreign(server, name, ticket, *at(A), serve=held.append))
+        viewers.append(ended.enter_context(Viewer(server.port)))
+        viewers[-1].send(head("GET", "/", f"{name}.localhost"))
+        wait_until(lambda number=number: len(held) == number + 1, what="the request")
+    assert old[0].ended.wait(5 * SLOW) and old[0].goaway_codes == [ENHANCE_YOUR_CALM]
+    assert viewers[0].response().status == 502
+    assert not any(link.ended.is_set() for link in old[1:])
+    held[1].answer(200, b"in peace")
+    assert viewers[1].response().body == b"in peace"
 
 
 # ---- takeover ----
