@@ -145,8 +145,8 @@ static void into_pool(struct origin_conn *c)
 /* An answer to a question that nobody asked may be on its way up. A connection that was read to its
  * end and has been in the pool since an earlier turn would have been told of it by an event, and be
  * gone; otherwise the kernel is asked. What comes later than this turn's events, nobody could tell
- * from an answer that came after the request had been written. Under TLS what waits may be a session
- * ticket; then a good connection is lost, and nothing else. */
+ * from an answer that came after the request had been written. Under TLS what waits may be a
+ * session ticket; then a good connection is lost, and nothing else. */
 static bool is_quiet(const struct origin_conn *c)
 {
     char octet;

@@ -44,7 +44,7 @@ static inline uint64_t memory_used(const struct memory *m)
 void memory_share_init(struct memory_share *s, struct memory *m, struct loop *l);
 void memory_share_deinit(struct memory_share *s); /* its sessions are over */
 
-void memory_join(struct memory_share *s, struct list_node *in_share); /* a session's node */
+void memory_join(struct memory_share *s, struct list_node *in_share);  /* a session's node */
 void memory_leave(struct memory_share *s, struct list_node *in_share); /* fine once more */
 
 /* What a session may hold though all is spent, by others: a part of half the budget, and room for

@@ -183,8 +183,8 @@ static bool windows_may_grow(const struct h2_session *s)
     return budget_may_grow(&link) && budget_may_grow(&process);
 }
 
-/* What bodies may share. Of the process it is all: how much of it other links need is not known, and
- * shows in windows_may_grow only when it has come. */
+/* What bodies may share. Of the process it is all: how much of it other links need is not known,
+ * and shows in windows_may_grow only when it has come. */
 static uint64_t shared(const struct h2_session *s)
 {
     uint64_t link = of_moving(s).limit, process = memory_budget(s->share).limit;
