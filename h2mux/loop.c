@@ -3,11 +3,7 @@
 #include "h2mux/loop.h"
 
 #include "h2mux/base/clock.h"
-
-enum {
-    COMMON_FIRST_BIT = 10,    /* from a second on */
-    COMMON_DURATIONS = 13 * 8 /* to some hours; libevent has 256 */
-};
+#include "h2mux/wheel.h"
 
 struct loop {
     struct event_base *base; /* owned */
@@ -18,8 +14,8 @@ struct loop {
     struct timer settle;          /* armed once they are many */
     bool stopping, turning;
     uint64_t turns;
-    const struct timeval *common[COMMON_DURATIONS]; /* libevent's; NULL: not asked for yet */
-    uint64_t now_us;                                /* 0: to be read; kept only while turning */
+    uint64_t now_us; /* 0: to be read; kept only while turning */
+    struct wheel wheel;
     struct buf out;
     struct gather gather;
     char scratch[LOOP_SCRATCH];
@@ -59,6 +55,7 @@ struct loop *loop_new(void)
     list_init(&l->later);
     timer_init(&l->tick, l, run_tick, l);
     timer_init(&l->settle, l, run_settle, l);
+    wheel_init(&l->wheel, l);
     return l;
 }
 
@@ -123,6 +120,7 @@ void loop_free(struct loop *l)
     run_reaped(l);
     timer_stop(&l->tick);
     timer_stop(&l->settle);
+    wheel_release(&l->wheel);
     event_base_free(l->base);
     buf_release(&l->out);
     free(l);
@@ -182,6 +180,11 @@ char *loop_scratch(struct loop *l)
 {
     gather_settle(&l->gather);
     return l->scratch;
+}
+
+struct wheel *loop_wheel(struct loop *l)
+{
+    return &l->wheel;
 }
 
 struct gather *loop_gather(struct loop *l)
@@ -298,26 +301,6 @@ static void timer_add(struct timer *t, uint64_t now_us)
     evtimer_add(&t->event, &tv);
 }
 
-/* libevent keeps events that wait for equally long in a list, in the order they were added, and
- * only the first of a list in its heap. So durations are rounded down to their highest four bits.
- */
-static const struct timeval *common_duration(struct loop *l, uint64_t *ms)
-{
-    if (*ms >> COMMON_FIRST_BIT == 0)
-        return NULL;
-    unsigned top = 63 - (unsigned)__builtin_clzll(*ms);
-    unsigned step = (unsigned)(*ms >> (top - 3)) & 7;
-    unsigned at = (top - COMMON_FIRST_BIT) * 8 + step;
-    if (at >= COMMON_DURATIONS)
-        return NULL;
-    *ms = (uint64_t)(8 + step) << (top - 3);
-    struct timeval tv = {.tv_sec = (time_t)(*ms / 1000),
-                         .tv_usec = (suseconds_t)(*ms % 1000 * 1000)};
-    if (l->common[at] == NULL)
-        l->common[at] = event_base_init_common_timeout(l->base, &tv);
-    return l->common[at];
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct timer *t = arg;
@@ -345,21 +328,6 @@ void timer_arm(struct timer *t, uint64_t after_ms)
     t->due_us = now + after_ms * 1000;
     if (t->pending_us == 0 || t->pending_us > t->due_us)
         timer_add(t, now);
-}
-
-void timer_arm_about(struct timer *t, uint64_t after_ms)
-{
-    uint64_t now = loop_now_us(t->loop), ms = after_ms;
-    const struct timeval *common = common_duration(t->loop, &ms);
-    if (common == NULL) {
-        timer_arm(t, after_ms);
-        return;
-    }
-    t->due_us = now + ms * 1000;
-    if (t->pending_us != 0 && t->pending_us <= t->due_us)
-        return;
-    t->pending_us = t->due_us;
-    evtimer_add(&t->event, common);
 }
 
 void timer_rest(struct timer *t)

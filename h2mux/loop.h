@@ -23,6 +23,7 @@
 #include "h2mux/gather.h"
 
 struct loop;
+struct wheel;
 
 /* Embedded in the object it serves; must be cancelled before that is freed. */
 struct task {
@@ -76,6 +77,7 @@ uint64_t loop_now_us(struct loop *l);
  * it is sent or copied then. No other reader may run meanwhile. */
 char *loop_scratch(struct loop *l);
 bool loop_scratch_holds(const struct loop *l, struct slice data);
+struct wheel *loop_wheel(struct loop *l);   /* its timing wheel, for wheel_timer_arm: wheel.h */
 struct gather *loop_gather(struct loop *l); /* what waits to be sent from the scratch */
 /* An empty buf of up to LOOP_OUT octets for what is composed and written within one call; borrowed
  * and emptied by whoever fills it. Its memory stays, so that nothing is allocated for a message. */
@@ -109,10 +111,7 @@ void loop_note_release(struct loop *l);
 
 void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user);
 void timer_arm(struct timer *t, uint64_t after_ms); /* replaces what was armed */
-/* Likewise, but up to a ninth of the time earlier, for who looks at the clock when it comes:
- * however many there are, it costs no search for their place among all others. */
-void timer_arm_about(struct timer *t, uint64_t after_ms);
-void timer_rest(struct timer *t); /* not armed any more, but maybe soon again */
+void timer_rest(struct timer *t);                   /* not armed any more, but maybe soon again */
 void timer_stop(struct timer *t); /* likewise, and nothing of it is left: before it is freed */
 bool timer_armed(const struct timer *t);
 

@@ -63,13 +63,13 @@ void memory_tell_now(struct memory_share *s)
     atomic_fetch_add_explicit(&s->memory->used, s->held - s->told, memory_order_relaxed);
     s->told = s->held;
     if (s->held > 0 && !timer_armed(&s->look))
-        timer_arm_about(&s->look, s->withheld > 0 ? LOOK_SHORT_MS : LOOK_MS);
+        timer_arm(&s->look, s->withheld > 0 ? LOOK_SHORT_MS : LOOK_MS);
 }
 
 void memory_withhold(struct memory_share *s, uint64_t octets)
 {
     if (s->withheld == 0)
-        timer_arm_about(&s->look, LOOK_SHORT_MS);
+        timer_arm(&s->look, LOOK_SHORT_MS);
     s->withheld += octets;
 }
 
@@ -190,5 +190,5 @@ static void look(void *user)
         LIST_FOREACH (it, &share->sessions)
             h2_session_release_withheld(CONTAINER_OF(it, struct h2_session, in_share));
     if (share->held > 0 || share->withheld > 0)
-        timer_arm_about(&share->look, more || share->withheld > 0 ? LOOK_SHORT_MS : LOOK_MS);
+        timer_arm(&share->look, more || share->withheld > 0 ? LOOK_SHORT_MS : LOOK_MS);
 }

@@ -115,7 +115,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     bucket_init(&s->resets, o->reset_burst, o->reset_rate, now);
     task_init(&s->flush, run_flush, s);
     task_init(&s->end, run_end, s);
-    timer_init(&s->timer, l, h2_session_run_timer, s);
+    wheel_timer_init(&s->timer, l, h2_session_run_timer, s);
     library_open(s);
     submit_settings(s);
     sock_set_ops(sock, &session_sock_ops, s);
@@ -365,7 +365,7 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
     s->lost_streams = s->open_streams;
     task_cancel(&s->flush);
     task_cancel(&s->end);
-    timer_stop(&s->timer);
+    wheel_timer_stop(&s->timer);
     if (err == ERR_TIMEOUT && code == NGHTTP2_NO_ERROR)
         sock_abort(s->sock); /* a FIN would wait behind what the peer does not acknowledge */
     else if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT ||

@@ -9,6 +9,7 @@
 #include "h2mux/h2mux.h"
 #include "h2mux/pace.h"
 #include "h2mux/schedule.h"
+#include "h2mux/wheel.h"
 #include "h2mux/window.h"
 
 enum {
@@ -52,7 +53,7 @@ struct h2_session {
     size_t lowat;       /* TCP_NOTSENT_LOWAT as it is set */
     bool backlogged;    /* something was queued when pace was last told */
     struct task flush, end;
-    struct timer timer;
+    struct wheel_timer timer;
     uint64_t timer_due_us;
     uint64_t created_us, last_rx_us;
     uint64_t rtt_us, rtt_least_us;           /* the last round trip, the shortest; 0: none yet */

@@ -96,6 +96,7 @@ static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
         if (s->rtt_least_us == 0 || s->rtt_us < s->rtt_least_us)
             s->rtt_least_us = s->rtt_us;
     }
+    wheel_timer_stop(&s->timer); /* it waited for this answer */
     h2_session_arm(s);
 }
 

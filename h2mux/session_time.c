@@ -18,18 +18,18 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* A sixteenth less at most, each session by its own part of that, so that those which came together
- * do not speak together. */
+/* Each session differs by its own part of a sixteenth, so that those which came together do not
+ * speak together. The opener asks a little early and the other end a little late: so it is one of
+ * them who asks, and it is the one with many sessions, which asks several in one turn. */
 static uint64_t quiet_us(const struct h2_session *s)
 {
-    uint64_t us = s->options.keepalive_ms * 1000;
-    return us - s->created_us % (us / 16 + 1);
+    uint64_t us = s->options.keepalive_ms * 1000, own = s->created_us % (us / 16 + 1);
+    return s->role == H2_OPENER ? us - own : us + own;
 }
 
-/* The timer comes early by a ninth at most; early enough is not to be waited for again. */
 static bool is_quiet(const struct h2_session *s, uint64_t now)
 {
-    return s->options.keepalive_ms != 0 && now >= s->last_rx_us + s->options.keepalive_ms * 800;
+    return s->options.keepalive_ms != 0 && now >= s->last_rx_us + quiet_us(s);
 }
 
 static uint64_t next_due(const struct h2_session *s, uint64_t now)
@@ -53,10 +53,10 @@ void h2_session_arm(struct h2_session *s)
 {
     uint64_t now = loop_now_us(s->loop);
     uint64_t due = next_due(s, now);
-    if (due == UINT64_MAX || s->dead || (timer_armed(&s->timer) && s->timer_due_us <= due))
+    if (due == UINT64_MAX || s->dead || (wheel_timer_armed(&s->timer) && s->timer_due_us <= due))
         return;
     s->timer_due_us = due;
-    timer_arm_about(&s->timer, due > now ? (due - now + 999) / 1000 : 0);
+    wheel_timer_arm(&s->timer, due > now ? (due - now + 999) / 1000 : 0);
 }
 
 /* The time is the payload, so the answer tells the round trip. */

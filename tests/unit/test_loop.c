@@ -524,32 +524,6 @@ static void close_second(void *object)
     note(object, 'p');
 }
 
-/* Never later than asked for, a ninth earlier at most; short ones as they are. */
-static void test_timers_about(void **state)
-{
-    static const uint64_t ms[] = {0,    1,    7,     8,     999,    1023,    1024,     1025,
-                                  1151, 1152, 15000, 65535, 600000, 3600000, 86400000, 4000000000u};
-    struct world *w = open_world();
-    struct timer t;
-    timer_init(&t, w->loop, run_stop, w);
-    for (size_t i = 0; i < sizeof ms / sizeof *ms; i++) {
-        timer_stop(&t);
-        uint64_t before = clock_now_us();
-        timer_arm_about(&t, ms[i]);
-        uint64_t asked = ms[i] * 1000, least = ms[i] < 1024 ? asked : asked / 9 * 8;
-        assert_true(timer_armed(&t));
-        assert_true(evtimer_pending(&t.event, NULL));
-        assert_in_range(t.due_us, before + least, clock_now_us() + asked);
-    }
-    timer_stop(&t);
-    assert_false(evtimer_pending(&t.event, NULL));
-    timer_arm_about(&t, 1500);
-    uint64_t begun = clock_now_us();
-    loop_run(w->loop);
-    assert_in_range(clock_now_us() - begun, 1300000, 5000000);
-    close_world(w);
-}
-
 static void test_adopt(void **state)
 {
     struct world *w = open_world();
@@ -587,7 +561,6 @@ int main(void)
         cmocka_unit_test(test_time_stands_still_in_each_part_of_a_turn),
         cmocka_unit_test(test_timers),
         cmocka_unit_test(test_timers_are_lazy),
-        cmocka_unit_test(test_timers_about),
         cmocka_unit_test(test_adopt),
         cmocka_unit_test(test_scratch),
     };
