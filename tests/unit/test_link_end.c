@@ -1,0 +1,149 @@
+/* test_link_end.c - a link that is cut at any octet, and ends at any stage. http-rules "Failure ->
+ * viewer", property test. */
+#include "link_world.h"
+
+/* How many octets a whole upload and its answer take on the link. */
+static size_t octets_of_an_exchange(void)
+{
+    struct world *w = world_new("0");
+    viewer_connect(w);
+    attach(w, ENOUGH, false);
+    turns_until(w->worker->loop, is_live, w);
+    upload(w);
+    turns_until(w->worker->loop, viewer_done, w);
+    assert_true(has(&w->viewer, "HTTP/1.1 200 OK\r\n"));
+    assert_int_equal(w->heard, UPLOAD);
+    settle(w);
+    size_t octets = ENOUGH - w->relay.left;
+    world_free(w);
+    return octets;
+}
+
+/* Whole or visibly not: a 200 has its last chunk only behind all of the body. */
+static void check_verdict(struct world *w, size_t cut)
+{
+    const struct viewer_end *v = &w->viewer;
+    struct slice got = buf_slice(&v->got);
+    bool whole = slice_ends(got, SLICE("0\r\n\r\n"));
+    if (has(v, "HTTP/1.1 200 OK\r\n") && whole && got.len < ANSWER)
+        fail_msg("cut after %zu: looks whole", cut);
+    if (!has(v, "HTTP/1.1 200 ") && !has(v, "HTTP/1.1 502 ") && !has(v, "HTTP/1.1 503 "))
+        fail_msg("cut after %zu: no answer but %.*s", cut, SLICE_FMT(got));
+}
+
+static void cut_after(size_t octets, bool by_reset)
+{
+    struct world *w = world_new("0");
+    viewer_connect(w);
+    attach(w, octets, by_reset);
+    settle(w);
+    upload(w);
+    turns_until(w->worker->loop, viewer_done, w);
+    check_verdict(w, octets);
+    viewer_leave(w);
+    relay_cut(&w->relay);
+    settle(w);
+    assert_null(w->client);
+    attach(w, ENOUGH, false);
+    turns_until(w->worker->loop, is_live, w);
+    viewer_connect(w);
+    upload(w);
+    turns_until(w->worker->loop, viewer_done, w);
+    assert_true(has(&w->viewer, "HTTP/1.1 200 OK\r\n"));
+    world_free(w);
+}
+
+/* F4, F5, H12 */
+static void test_link_cut_after_any_octet(void **state)
+{
+    size_t all = octets_of_an_exchange();
+    for (size_t octets = 1; octets < all; octets += octets < 600 || octets + 200 > all ? 1 : 17)
+        cut_after(octets, octets % 2 == 0);
+}
+
+enum end {
+    WORKER_STOPS,
+    LINK_CLOSES,
+    LINK_DRAINS,
+    LINK_TAKEN_OVER,
+    LINK_REPLACED,
+    CLIENT_LEAVES,
+    VIEWER_LEAVES,
+    RELAY_CUTS,
+    ENDS
+};
+
+static void end_by(struct world *w, struct link *l, enum end how)
+{
+    switch (how) {
+    case WORKER_STOPS:
+        worker_stop(w->worker);
+        break;
+    case LINK_CLOSES:
+        link_close(l, 0);
+        break;
+    case LINK_DRAINS:
+        link_drain(l);
+        break;
+    case LINK_TAKEN_OVER:
+        link_take_over(l);
+        break;
+    case LINK_REPLACED:
+        link_replace(l);
+        break;
+    case CLIENT_LEAVES:
+        if (w->client != NULL)
+            h2_session_goaway(w->client, SLICE(""));
+        break;
+    case VIEWER_LEAVES:
+        sock_abort(w->viewer.sock);
+        w->viewer.sock = NULL;
+        break;
+    case RELAY_CUTS:
+        relay_cut(&w->relay);
+        break;
+    case ENDS:
+        break;
+    }
+}
+
+/* At each stage the worker stops, or the link goes in one of its ways: nothing is used afterwards,
+ * nothing is left over. */
+static void test_every_end_at_every_stage(void **state)
+{
+    for (int stage = 0; stage < STAGES; stage++)
+        for (int how = 0; how < ENDS; how++) {
+            struct world *w = world_new("4s");
+            struct link *l = reach(w, (enum stage)stage);
+            if (l != NULL || how == WORKER_STOPS || how == VIEWER_LEAVES)
+                end_by(w, l, (enum end)how);
+            settle(w);
+            world_free(w);
+        }
+}
+
+static bool viewer_heard_close(void *user)
+{
+    return has(&((struct world *)user)->viewer, "\x88") && viewer_done(user);
+}
+
+/* W8 */
+static void test_websocket_of_a_cut_link_gets_1012(void **state)
+{
+    struct world *w = world_new("4s");
+    reach(w, UPGRADED);
+    relay_cut(&w->relay);
+    turns_until(w->worker->loop, viewer_heard_close, w);
+    assert_true(has(&w->viewer, "\x03\xf4"));
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_link_cut_after_any_octet),
+        cmocka_unit_test(test_every_end_at_every_stage),
+        cmocka_unit_test(test_websocket_of_a_cut_link_gets_1012),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
