@@ -44,18 +44,12 @@ static void test_finish_slow_reader(void **state)
     const size_t total = 8 << 20;
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
         struct wire *w = wire_open(kind);
-        char *data = wire_pattern(total);
-        sock_pause(w->b.sock);
-        sock_write(w->a.sock, slice_make(data, total));
+        wire_fill(w, total);
         finish_a(w, 1, 0);
         uint64_t until = clock_now_us() + 20000;
         while (clock_now_us() < until)
             wire_until(w, wire_always);
-        sock_resume(w->b.sock);
-        wire_until(w, wire_b_ended);
-        assert_int_equal(w->b.end, 0);
-        wire_check_pattern(&w->b.got, total);
-        free(data);
+        wire_drain(w, total);
         wire_close(w);
     }
 }
@@ -67,21 +61,15 @@ static void test_finish_after_fin(void **state)
     for (int told = 0; told < 2; told++)
         for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
             struct wire *w = wire_open(kind);
-            char *data = wire_pattern(total);
             sock_shutdown(w->b.sock);
-            sock_pause(w->b.sock);
             if (told)
                 wire_until(w, wire_a_ended);
-            sock_write(w->a.sock, slice_make(data, total));
+            wire_fill(w, total);
             finish_a(w, LONG_MS, SIZE_MAX);
             wire_settle(w);
-            sock_resume(w->b.sock);
-            wire_until(w, wire_b_ended);
-            assert_int_equal(w->b.end, 0);
-            wire_check_pattern(&w->b.got, total);
+            wire_drain(w, total);
             if (kind == WIRE_MEMORY)
                 wire_until(w, a_closed);
-            free(data);
             wire_close(w);
         }
 }
@@ -163,17 +151,14 @@ static bool is_closed(void *user)
 static void test_finish_peer_vanishes(void **state)
 {
     struct wire *w = wire_open(WIRE_TCP);
-    char *data = wire_pattern(8 << 20);
     int fd = sock_fd(w->a.sock);
-    sock_pause(w->b.sock);
-    sock_write(w->a.sock, slice_make(data, 8 << 20));
+    wire_fill(w, 8 << 20);
     finish_a(w, LONG_MS, SIZE_MAX);
     wire_settle(w);
     assert_true(fcntl(fd, F_GETFD) >= 0);
     sock_abort(w->b.sock);
     w->b.sock = NULL;
     turns_until(w->loop, is_closed, &fd);
-    free(data);
     wire_close(w);
 }
 

@@ -27,18 +27,15 @@ static void on_tail(void *user, uint64_t stalled_ms, uint64_t octets)
 static struct wire *tails_open(struct tails *t, enum wire_kind kind, uint64_t limit)
 {
     struct wire *w = wire_open(kind);
-    char *data = wire_pattern(TAIL);
     *t = (struct tails){.cut = 0};
     memory_init(&t->memory, limit);
     memory_share_init(&t->share, &t->memory, w->loop);
     t->share.stall_ms = TAIL_STALL_MS;
     t->share.on_tail = on_tail;
     t->share.user = t;
-    sock_pause(w->b.sock);
-    sock_write(w->a.sock, slice_make(data, TAIL));
+    wire_fill(w, TAIL);
     sock_count_tail(w->a.sock, &t->share);
     wire_settle(w);
-    free(data);
     assert_true(sock_queued(w->a.sock) > 0);
     assert_int_equal(memory_used(&t->memory), sock_queued(w->a.sock));
     return w;

@@ -244,4 +244,22 @@ static inline void wire_check_text(const struct buf *got, const char *want)
         fail_msg("got '%.*s', want '%s'", SLICE_FMT(s), want);
 }
 
+/* a writes @len of these octets to b, which does not read. */
+static inline void wire_fill(struct wire *w, size_t len)
+{
+    char *data = wire_pattern(len);
+    sock_pause(w->b.sock);
+    sock_write(w->a.sock, slice_make(data, len));
+    free(data); /* borrowed for the call only */
+}
+
+/* b reads on: @len of these octets, then the end. */
+static inline void wire_drain(struct wire *w, size_t len)
+{
+    sock_resume(w->b.sock);
+    wire_until(w, wire_b_ended);
+    assert_int_equal(w->b.end, 0);
+    wire_check_pattern(&w->b.got, len);
+}
+
 #endif
