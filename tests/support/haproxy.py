@@ -83,7 +83,7 @@ class HaproxyClient(OtherClient):
         self.thread.join(5)
 
     def kill9(self):
-        self.program.kill9()
+        super().kill9()
         self._leave()
 
     def stop(self):

@@ -130,7 +130,34 @@ class Program:
         assert not SANITIZER.search(self.log), f"{self.name}:\n{self.tail(120)}"
 
 
-class Server:
+class Kept:
+    """What stays when its Program is killed and another one takes its place: start() puts each into .program."""
+
+    code = 0  # what its programs end with when they are asked to
+
+    @property
+    def log(self):
+        return self.program.log
+
+    def kill9(self):
+        self.program.kill9()
+
+    def restart(self, **how):
+        """kill -9, then the same again."""
+        self.kill9()
+        return self.start(**how)
+
+    def stop(self):
+        self.program.stop(self.code)
+
+    def rss(self):
+        return self.program.rss()
+
+    def fds(self):
+        return self.program.fds()
+
+
+class Server(Kept):
     """oneportd for the base domain `localhost`, one listener that does everything. The port stays the same over restarts."""
 
     def __init__(self, directory, certificate, *options, drain="2s", env=None):
@@ -157,30 +184,9 @@ class Server:
         return f"https://localhost:{self.port}"
 
     @property
-    def log(self):
-        return self.program.log
-
-    @property
     def access_log(self):
         path = self.directory / "access.log"
         return path.read_text() if path.exists() else ""
-
-    def kill9(self):
-        self.program.kill9()
-
-    def restart(self):
-        """kill -9, then the same server again."""
-        self.kill9()
-        return self.start()
-
-    def stop(self):
-        self.program.stop()
-
-    def rss(self):
-        return self.program.rss()
-
-    def fds(self):
-        return self.program.fds()
 
     def wait_log(self, pattern, deadline_s=10.0, count=1):
         return self.program.wait_output(pattern, deadline_s, count=count)
@@ -190,11 +196,20 @@ class Server:
         self.wait_log(rf"link up.*name={name} ", deadline_s, count)
 
 
-class Client:
-    """oneport sharing @origin (anything its last argument may be; None when an option says it) with @server. Its tickets outlive restarts of it."""
+class AnyClient(Kept):
+    """Who shares an origin under .name at .server."""
 
     keeps_origins = True  # connections to the origin are used again
     holds_link = True  # the link is a descriptor of its program
+
+    @property
+    def host(self):
+        """What viewers put into Host."""
+        return f"{self.name}.localhost:{self.server.port}"
+
+
+class Client(AnyClient):
+    """oneport sharing @origin (anything its last argument may be; None when an option says it) with @server. Its tickets outlive restarts of it."""
 
     def __init__(self, server, origin, directory, *options, name=None, url=None, wait=True, state=None, env=None, within=()):
         """@state is another Client's state, that is its tickets; by default it has its own. @within: words of a command that
@@ -220,31 +235,6 @@ class Client:
         """Waits for the first line, which comes when the link is up."""
         self.url = self.program.wait_output(r"\Ayour url is: (\S+)$", deadline_s, "stdout").group(1)
         self.name = re.match(r"https?://([^.]+)\.", self.url).group(1)
-
-    @property
-    def host(self):
-        """What viewers put into Host."""
-        return f"{self.name}.localhost:{self.server.port}"
-
-    @property
-    def log(self):
-        return self.program.log
-
-    def kill9(self):
-        self.program.kill9()
-
-    def restart(self, wait=True):
-        self.kill9()
-        return self.start(wait)
-
-    def stop(self):
-        self.program.stop()
-
-    def rss(self):
-        return self.program.rss()
-
-    def fds(self):
-        return self.program.fds()
 
 
 def run(program, *arguments, env=None, deadline_s=10.0):
