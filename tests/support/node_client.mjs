@@ -1,4 +1,4 @@
-// A tunnel client of Node's own http2 and http, with nothing of ours: HTTP/2 on the dialled socket, HTTP/1.1 to a port of this machine.
+// A tunnel client of Node's own http2 and http: HTTP/2 on the socket that stranger.mjs dials, HTTP/1.1 to a port of this machine.
 //     node node_client.mjs https://localhost:PORT NAME TICKET CA_FILE ORIGIN_PORT [MAX_STREAMS]
 // A link that ends, or is asked to, is followed by another one.
 import { createHash, randomBytes } from "node:crypto";
@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import http from "node:http";
 import http2 from "node:http2";
 import net from "node:net";
-import tls from "node:tls";
+import { attach } from "./stranger.mjs";
 
 const [base, name, ticket, caFile, originPort, maxStreams] = process.argv.slice(2);
 const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_CONNECT_ERROR, NGHTTP2_FLAG_END_STREAM } = http2.constants;
@@ -16,24 +16,13 @@ if (maxStreams) settings.maxConcurrentStreams = Number(maxStreams);
 const hopByHop = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te"];
 
 // ---- the link ----
-function attach() {
-  const { host, hostname, port } = new URL(base);
-  const socket = tls.connect({ host: hostname, port, servername: hostname, ca, ALPNProtocols: ["http/1.1"] });
-  const again = () => setTimeout(attach, 50);
-  socket.on("error", () => {}).once("close", again);
-  socket.write(`GET /tunnel/${name} HTTP/1.1\r\nHost: ${host}\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n` +
-    `Authorization: Bearer ${ticket}\r\n\r\n`);
-  let seen = Buffer.alloc(0);
-  socket.on("data", function onHead(data) {
-    seen = Buffer.concat([seen, data]);
-    const end = seen.indexOf("\r\n\r\n");
-    if (end < 0) return;
-    if (!seen.toString("latin1").startsWith("HTTP/1.1 101 ")) return console.error(seen.toString("latin1"));
-    socket.off("data", onHead).off("close", again);
-    socket.pause();
-    if (seen.length > end + 4) socket.unshift(seen.subarray(end + 4));
-    speakHttp2(socket, again);
+function link() {
+  const again = () => setTimeout(link, 50);
+  const socket = attach({ attach: `${base}/tunnel/${name}`, ticket }, ca, taken => {
+    taken.off("close", again);
+    speakHttp2(taken, again);
   });
+  socket.on("error", error => console.error(error.message)).once("close", again);
 }
 
 function speakHttp2(socket, again) {
@@ -187,4 +176,4 @@ function splice(stream, socket, first) {
   stream.pipe(socket);
 }
 
-attach();
+link();

@@ -5,19 +5,15 @@ import { readFileSync } from "node:fs";
 import http2 from "node:http2";
 import https from "node:https";
 import tls from "node:tls";
+import { fileURLToPath } from "node:url";
 
-const [base, name, caFile] = process.argv.slice(2);
-const ca = readFileSync(caFile), settings = { enableConnectProtocol: true };
-
-function register() {
-  return new Promise((resolve, reject) => {
-    https.get(`${base}/register/${name}`, { ca, agent: false }, response => {
-      response.on("data", text => resolve(JSON.parse(text)));
-    }).on("error", reject);
-  });
+function register(base, name, ca) {
+  return new Promise((resolve, reject) => https.get(`${base}/register/${name}`, { ca, agent: false }, response => {
+    response.on("data", text => resolve(JSON.parse(text)));
+  }).on("error", reject));
 }
 
-function attach({ attach: url, ticket }) {
+export function attach({ attach: url, ticket }, ca, speak) { // speak(socket) once the link is there
   const { hostname, port, host, pathname } = new URL(url);
   const socket = tls.connect({ host: hostname, port: port || 443, servername: hostname, ca, ALPNProtocols: ["http/1.1"] });
   socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n` +
@@ -27,17 +23,18 @@ function attach({ attach: url, ticket }) {
     seen = Buffer.concat([seen, data]);
     const end = seen.indexOf("\r\n\r\n");
     if (end < 0) return;
-    if (!seen.toString("latin1").startsWith("HTTP/1.1 101 ")) throw new Error(seen.toString("latin1"));
+    if (!seen.toString("latin1").startsWith("HTTP/1.1 101 ")) return socket.destroy(new Error(seen.toString("latin1")));
     socket.off("data", onHead);
     socket.pause();
     if (seen.length > end + 4) socket.unshift(seen.subarray(end + 4));
-    speakHttp2(socket);
+    speak(socket);
   });
+  return socket;
 }
 
 function speakHttp2(socket) {
   socket.alpnProtocol = "h2"; // it was http/1.1, and a server of Node's goes by it
-  http2.createServer({ settings }).on("stream", serve).emit("connection", socket);
+  http2.createServer({ settings: { enableConnectProtocol: true } }).on("stream", serve).emit("connection", socket);
 }
 
 function serve(stream, fields) {
@@ -57,4 +54,7 @@ function serveWebSocket(stream) {
   stream.on("end", () => stream.end());
 }
 
-register().then(answer => { attach(answer); console.log(answer.url); });
+if (process.argv[1] === fileURLToPath(import.meta.url)) { // no one imports it
+  const [base, name, caFile] = process.argv.slice(2), ca = readFileSync(caFile);
+  register(base, name, ca).then(answer => { attach(answer, ca, speakHttp2); console.log(answer.url); });
+}
