@@ -105,6 +105,14 @@ static void raise_descriptors(const struct config *c)
             (unsigned long long)limit.rlim_cur, (unsigned long long)streams);
 }
 
+/* Not refused: in the environment they may be meant for other shares. */
+static void tell_unused(const struct config *c)
+{
+    if (!c->origin.url.https && (c->local_cert || c->local_key || c->local_ca))
+        LOG(WARN, "certificates for the local service are not used: it is asked without TLS",
+            "origin=%s want=https://HOST[:PORT]", c->origin.text);
+}
+
 static bool make_tls(struct program *p)
 {
     const struct config *c = &p->config;
@@ -117,6 +125,7 @@ static bool make_tls(struct program *p)
     };
     char reason[TLS_REASON_MAX];
 
+    tell_unused(c);
     p->server_tls = tls_client_new(&server, reason);
     if (p->server_tls && c->origin.url.https)
         p->origin_tls = tls_client_new(&origin, reason);

@@ -287,6 +287,14 @@ def test_https_origin(server, new_client, certificate, scripted):
     assert refused.status == 502 and "tls" in refused.get("Proxy-Status")
 
 
+def test_certificates_for_an_origin_without_tls(server, new_client, http_origin, certificate):
+    """They do nothing, and that is said."""
+    client = new_client(http_origin.port, "--local-ca", certificate.ca)
+    assert fetch(server.port, client.host, "/echo").status == 200
+    assert f"it is asked without TLS origin=localhost:{http_origin.port}" in client.log
+    assert "without TLS" not in new_client(http_origin.port).log
+
+
 @pytest.mark.rule("R15")
 def test_host_header_rewrite(server, new_client, http_origin):
     client = new_client(http_origin.port, "--host-header", "rewrite")
