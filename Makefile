@@ -40,6 +40,13 @@ LIBS = $(LINK_$(VARIANT)) $(LDFLAGS) $(PKG_LIBS) -pthread
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
+# Where ipsec-mb is (amd64), TLS records are ciphered by it: h2mux/tls_gcm.h. IPSEC_MB= builds without.
+IPSEC_MB ?= $(shell printf '\043include <intel-ipsec-mb.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+ifneq ($(IPSEC_MB),)
+PKG_CFLAGS += -DHAVE_IPSEC_MB
+PKG_LIBS   += -lIPSec_MB
+endif
+
 mux_o    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard h2mux/*.c h2mux/base/*.c))
 server_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c))
 client_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c))

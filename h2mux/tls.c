@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "h2mux/tls_gcm.h"
+
 struct tls {
     pthread_mutex_t lock; /* guards `ctx`, which a reload exchanges */
     SSL_CTX *ctx;         /* owned; each connection has a reference of its own */
@@ -54,7 +56,7 @@ static int no_passphrase(char *to, int cap, int writing, void *user)
 /* No renegotiation, no compression, no early data (a replayed attach would be accepted twice). */
 static SSL_CTX *context_new(const SSL_METHOD *method)
 {
-    SSL_CTX *ctx = SSL_CTX_new(method);
+    SSL_CTX *ctx = SSL_CTX_new_ex(NULL, tls_gcm_properties(), method);
     if (ctx == NULL)
         abort();
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);

@@ -12,6 +12,7 @@ declare -A packages=(
     [peers]="haproxy nghttp2-proxy openssh-client openssh-server"
     [lint]="clang clang-format clang-tidy"
 )
+[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || packages[build]+=" libipsec-mb-dev" # elsewhere it does not exist
 # CVE-2026-27135 is fixed from this version on.
 nghttp2_fixed=1.52.0-1+deb12u3
 
