@@ -136,7 +136,7 @@ coverage: ## replay the fuzzers' corpora and print the lines of each parser that
 	$(Q)tests/support/deps.sh build
 	$(Q)tests/fuzz/coverage.sh
 
-bench: ## measure against nginx, HAProxy, nghttpx and ssh: tests/bench/README.md (PATHS= TESTS= ROUNDS=; installs what is missing)
+bench: ## measure against nginx, HAProxy, nghttpx and ssh: tests/bench/README.md (PATHS= TESTS= ROUNDS= APART=no; installs what is missing)
 	$(Q)tests/support/deps.sh build demo test bench peers
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all bench-bin
 	$(Q)tests/bench/run

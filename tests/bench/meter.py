@@ -29,6 +29,14 @@ def family(pids):
     return found
 
 
+def keep_to(pids, cpus):
+    """Lets all threads of @pids and their families run on @cpus alone."""
+    for pid in family(pids):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread), cpus)
+
+
 def _own_seconds(pid):
     """CPU time of a process by its own clock: /proc counts in ticks of 10 ms, which is more than a short load takes."""
     clock = ctypes.c_int()

@@ -13,7 +13,7 @@ from support.programs import Client, Program, Server, free_port
 from support.wait import wait_until
 
 from .held import Listener
-from .meter import family
+from .meter import family, keep_to
 
 
 class Skipped(Exception):
@@ -41,6 +41,7 @@ class Path:
         with contextlib.ExitStack() as guard:
             guard.callback(self.stack.close)
             self.start()
+            self._keep_apart()
             guard.pop_all()
         return self
 
@@ -50,6 +51,11 @@ class Path:
     def start(self):
         """Sets .port and .ends; what has to be stopped goes on the stack."""
         raise NotImplementedError
+
+    def _keep_apart(self):
+        """Each end on processors of its own, as if it were on a machine of its own; what forks later stays there."""
+        for end, cpus in self.bench.cpus.items():
+            keep_to(self.pids(end), cpus)
 
     def pids(self, end=None):
         return [program.pid for key, program in self.ends.items() if end in (None, key)]

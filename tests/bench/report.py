@@ -149,7 +149,7 @@ def text(results, paths):
     settings = results.settings
     parts = ["# Performance",
              f"oneport {settings['commit']}, {settings['date']}, on {settings['machine']}. {settings['rounds']} interleaved rounds, medians; "
-             f"{settings['workers']} worker(s) each. Load on the machine before: {settings['load_before']}. Made by `make bench`; "
+             f"{settings['workers']} worker(s) each{', each end on processors of its own' if settings['apart'] else ''}. Load on the machine before: {settings['load_before']}. Made by `make bench`; "
              "`tests/bench/README.md` says what is measured and how to read it.",
              settings["versions"], main_table(results, paths)]
     parts += [ratio_table(results, paths, reference) for reference in REFERENCES if reference in paths and len(paths) > 1]
