@@ -5,7 +5,8 @@ import re
 
 import pytest
 from support import pattern
-from support.foreign import linked
+from support.foreign import attach, linked, register
+from support.frames import PREFACE, SETTING_CONNECT, RawPeer, response, settings
 from support.origins import reply
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
@@ -183,6 +184,33 @@ def test_secrets_stay_out_of_the_table_that_viewers_share(server, name, foreign)
     table = [key for key, _ in link.h2.decoder.header_table.dynamic_entries]
     assert b"x-known" in table
     assert not {b"authorization", b"cookie", b"x-api-key"} & set(table)
+
+
+@pytest.mark.rule("H11")
+@pytest.mark.parametrize("field", ["Cookie", "Authorization", "Proxy-Authorization", "X-Api-Key", "X-Known"])
+def test_the_size_of_a_head_does_not_tell_a_good_guess_from_a_bad_one(server, name, field):
+    """Who sees the octets of the link, and asks on it too, learns nothing of another viewer's secrets; the last field is no secret and
+    shows that the difference would be seen."""
+    connection, got = attach(server, name, register(server, name)["ticket"])
+    assert got.status == 101 and connection.exactly(len(PREFACE)) == PREFACE
+    peer = RawPeer(connection, settings({SETTING_CONNECT: 1}))
+    server.wait_link(name, 1)
+
+    def size(value):
+        """Of the request's field section on the link."""
+        with Viewer(server.port) as viewer:
+            viewer.send(head("GET", "/", f"{name}.localhost", f"{field}: {value}"))
+            number = peer.next_request()
+            peer.send(response(number, 200, b"ok"))
+            assert viewer.response().status == 200
+        return peer.section_sizes[number]
+
+    secret, guess = "sid=" + "abcde" * 8, "sid=" + "edcba" * 8  # as long, by Huffman too
+    size("sid=" + "ceadb" * 8)  # what the heads have in common is in the table
+    size(secret)
+    sizes = [size(value) for value in (secret, guess)]
+    assert (sizes[0] == sizes[1]) == (field != "X-Known"), sizes
+    peer.close()
 
 
 @pytest.mark.rule("H12")

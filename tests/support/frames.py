@@ -90,6 +90,7 @@ class RawPeer:
         self.resets = {}  # stream → code
         self.requests = queue.Queue()  # streams whose HEADERS came
         self.heads = {}  # stream → fields, the last section that came
+        self.section_sizes = {}  # stream → octets of that section as they came
         self.bodies = {}  # stream → octets
         self.over = set()  # streams that came to END_STREAM
         self.settings = {}
@@ -140,6 +141,7 @@ class RawPeer:
             self.pings.append(payload)
         elif kind == HEADERS:
             self.heads[stream] = self.decoder.decode(payload, raw=True)
+            self.section_sizes[stream] = len(payload)
             self.requests.put(stream)
         elif kind == DATA:
             self.bodies[stream] = self.bodies.get(stream, b"") + payload
