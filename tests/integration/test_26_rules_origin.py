@@ -7,12 +7,12 @@ import threading
 
 import pytest
 from support.foreign_server import ForeignServer
-from support.origins import reply
-from support.programs import SLOW, Server, free_port, stable
+from support.origins import ScriptedOrigin, reply
+from support.programs import SLOW, Client, Server, free_port, stable
 from support.viewer import fetch
 from support.wait import wait_until
 
-PROTOCOL_ERROR = 1
+PROTOCOL_ERROR, INTERNAL_ERROR, CANCEL = 1, 2, 8
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +193,27 @@ def test_an_answer_before_the_uploads_end(ask, played):
     assert ask().wait().status == 200 and len(client.origin.connections) == 1
 
 
+class Upload:
+    """A POST of @size zeros, sent as the windows allow."""
+
+    def __init__(self, server, size):
+        self.server, self.size, self.sent = server, size, 0
+        self.asked = server.ask(("content-length", str(size)), end=False, method="POST")
+
+    def push(self):
+        """As much as is allowed; how much that has come to. Nothing more behind a reset."""
+        while True:
+            with self.server.lock:
+                if self.asked.reset is not None:
+                    return self.sent
+                room = min(self.server.h2.local_flow_control_window(self.asked.number), self.server.h2.max_outbound_frame_size,
+                           self.size - self.sent)
+                if room <= 0:
+                    return self.sent
+                self.sent += room
+                self.asked.send(bytes(room), end=self.sent == self.size)
+
+
 @pytest.mark.rule("D11")
 def test_an_origin_that_does_not_read_closes_the_window(ask, played, server):
     go = threading.Event()
@@ -204,25 +225,37 @@ def test_an_origin_that_does_not_read_closes_the_window(ask, played, server):
         connection.send(reply())
 
     played(serve)
-    size = 64 << 20
-    asked = ask(("content-length", str(size)), end=False, method="POST")
-    sent = 0
-
-    def push():
-        """As much as the windows allow; how much that has come to."""
-        nonlocal sent
-        while True:
-            with server.lock:
-                room = min(server.h2.local_flow_control_window(asked.number), server.h2.max_outbound_frame_size, size - sent)
-            if room <= 0:
-                return sent
-            sent += room
-            asked.send(bytes(room), end=sent == size)
-
-    stood = stable(push)
-    assert stood < size / 2, "nothing stopped it"
+    upload = Upload(server, 64 << 20)
+    stood = stable(upload.push)
+    assert stood < 16 << 20, "of a stream's window, 8 MiB at most, and the kernel's buffers"
     go.set()
-    wait_until(lambda: push() > stood + (1 << 20), 20 * SLOW, "it to go on")
+    wait_until(lambda: upload.push() > stood + (1 << 20), 20 * SLOW, "it to go on")
+
+
+@pytest.mark.full  # the kernel goes on taking a little for some six seconds
+@pytest.mark.rule("D11", "F8")
+@pytest.mark.parametrize("begun", [False, True], ids=["before the head", "behind it"])
+def test_an_origin_that_does_not_read_is_given_up(ended, certificate, tmp_path, begun):
+    """504 where there is no head yet; behind one the stream is reset."""
+    go = threading.Event()
+
+    def serve(connection):
+        connection.request()
+        if begun:
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsome")
+        go.wait(20)
+
+    server = ended.enter_context(contextlib.closing(ForeignServer(certificate)))
+    origin = ended.enter_context(contextlib.closing(ScriptedOrigin(serve)))
+    client = Client(server, origin.port, tmp_path, "--idle-timeout", "600ms")
+    ended.callback(client.stop)
+    ended.callback(go.set)
+    upload = Upload(server, 64 << 20)
+    wait_until(lambda: upload.push() and (upload.asked.status == 504 or upload.asked.reset is not None), 10 * SLOW, "an end")
+    if begun:
+        assert upload.asked.wait_reset() == CANCEL and upload.asked.status == 200
+    else:
+        assert upload.asked.fields["oneport-error"] == "http_response_timeout"
 
 
 # ---- no origin ----
@@ -275,6 +308,34 @@ def test_cookies_of_one_viewer_stay_out_of_the_table(ask, played, server):
     assert ask().wait().status == 200
     table = [name for name, _ in server.h2.decoder.header_table.dynamic_entries]
     assert b"x-known" in table and b"set-cookie" not in table
+
+
+BROKEN = [
+    # rule, what comes of an answer before its origin leaves
+    ("R9 length", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsome"),
+    ("R10 chunks", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n"),
+    ("R10 nonsense for a chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\nxyz\r\n"),
+]
+
+
+@pytest.mark.parametrize("raw", [pytest.param(raw, id=rule) for rule, raw in BROKEN])
+def test_an_answer_that_breaks_off_is_reset_as_our_fault(ask, played, raw):
+    """Its stream never ends in order: RST(INTERNAL_ERROR). Before a head is whole the stream is answered instead."""
+    told = threading.Event()
+
+    def serve(connection):
+        connection.request()
+        at = raw.index(b"some") + 4
+        connection.send(raw[:at])
+        told.wait(10)
+        connection.send(raw[at:])
+
+    played(serve)
+    asked = ask()
+    wait_until(lambda: asked.body == b"some", what="the body's beginning")
+    told.set()
+    assert asked.wait_reset() == INTERNAL_ERROR
+    assert (asked.status, asked.body, asked.ended) == (200, b"some", False)
 
 
 @pytest.mark.rule("R13")
