@@ -1,5 +1,5 @@
-"""A network that fails without a word: rows 2 and 30 of http-rules 3, and the small segments of row 28. The programs live in namespaces
-of their own, between them a router that loses what it is told to lose."""
+"""A network that fails without a word: rows 2 and 30 of http-rules 3, and the small segments of row 28; and viewers from where nobody is
+trusted. The programs live in namespaces of their own, between them a router that loses what it is told to lose."""
 
 import contextlib
 import hashlib
@@ -7,7 +7,7 @@ import time
 
 import pytest
 from support import netns, pattern
-from support.netns import DEAD, DEAD6, DEAD6_TOO, DEAD_TOO, OTHER, SERVER, TO_CLIENT, TO_SERVER, Network
+from support.netns import CLIENT, DEAD, DEAD6, DEAD6_TOO, DEAD_TOO, OTHER, SERVER, TO_CLIENT, TO_SERVER, Network
 from support.programs import SLOW, peers
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
@@ -157,3 +157,33 @@ def test_row_28_small_segments(apart):
         up = fetch(apart.server.port, host, "/upload", method="POST", body=pattern.pattern(MIB))
     assert hashlib.sha256(down.body).hexdigest() == pattern.digest(MIB) == up.json()["sha256"]
     assert apart.net.passed() - before > 2 * MIB / 252
+
+
+# ---- whom nobody trusts ----
+FORGED = ["X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.example", "X-Forwarded-Port: 666",
+          "X-Real-IP: 6.6.6.6", "Forwarded: for=6.6.6.6", "X_Forwarded_For: 6.6.6.6", "X-Request-Id: forged", "Via: 1.1 theirs"]
+
+
+@pytest.mark.rule("H5", "H7", "H8", "H10", "O13")
+@pytest.mark.parametrize("trusted", [False, True])
+def test_what_a_viewer_says_of_itself_counts_if_it_is_trusted(apart, trusted):
+    """From another address than loopback, plain: nothing of it, unless --trusted-proxy names that address. Likewise whether a call is secure."""
+    apart = apart(of_server=("--trusted-proxy", CLIENT) if trusted else ())
+    host = f"{apart.client.name}.{NAME}"
+    with apart.net.client.inside():
+        with Viewer(PORT, address=SERVER) as viewer:
+            lines = viewer.get(host, "/echo", *FORGED).json()["fields"]
+        with Viewer(PORT, address=SERVER) as viewer:
+            grant = viewer.get(NAME, "/register", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https").json()
+    seen = {}
+    for key, value in lines:
+        seen.setdefault(key.lower(), []).append(value)
+    assert ("ticket" in grant) == trusted
+    assert not {"x-real-ip", "forwarded", "x_forwarded_for"} & set(seen)
+    if trusted:
+        assert seen["x-forwarded-for"] == [f"6.6.6.6, {CLIENT}"] and seen["x-forwarded-proto"] == ["https"]
+        assert seen["x-request-id"] == ["forged"]
+    else:
+        assert seen["x-forwarded-for"] == [CLIENT] and seen["x-forwarded-proto"] == ["http"]
+        assert seen["x-forwarded-host"] == [host] and "x-request-id" not in seen
+        assert not [value for values in seen.values() for value in values if "6.6.6.6" in value or "evil" in value or "666" in value]

@@ -39,12 +39,12 @@ class Response:
 class Viewer(Octets):
     """One connection to oneportd (or to anything that speaks HTTP/1.1)."""
 
-    def __init__(self, port, tls=None, server_hostname="localhost", receive_buffer=None, timeout_s=20.0):
+    def __init__(self, port, tls=None, server_hostname="localhost", receive_buffer=None, timeout_s=20.0, address="127.0.0.1"):
         raw = socket.socket()
         if receive_buffer:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         raw.settimeout(timeout_s)
-        raw.connect(("127.0.0.1", port))
+        raw.connect((address, port))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().__init__(tls.wrap_socket(raw, server_hostname=server_hostname) if tls else raw)
 
