@@ -6,10 +6,12 @@ import json
 import queue
 import re
 import stat
+import time
 
 import pytest
 from h2.settings import SettingCodes
 from support.foreign import EMPTY_SETTINGS, PREFACE, ForeignLink, attach, call, proxied, refusal, register
+from support.programs import SLOW, stable
 from support.viewer import Viewer, fetch, head, links
 from support.wait import wait_until
 from support.websocket_viewer import HANDSHAKE
@@ -299,7 +301,20 @@ def test_attach_elsewhere(server, path):
 @pytest.mark.parametrize("fields", [[f"X-{n}: a" for n in range(40)], ["X-A: " + "a" * 9000]], ids=["fields", "octets"])
 def test_the_head_of_an_attach_is_small(server, name, fields):
     got = refusal(server, name, register(server, name)["ticket"], *fields)
-    assert got.status in (400, 431)
+    assert (got.status, got.json()["error"]) == (431, "head_too_large")
+
+
+@pytest.mark.parametrize("begun", [b"", bytes([0x16, 3, 1, 2, 0, 1])], ids=["nothing", "half a record"])
+def test_a_handshake_that_is_not_finished_is_given_up(new_server, begun):
+    """With its descriptor, at --attach-timeout; who has not even begun has --head-timeout."""
+    server = new_server("--attach-timeout", "400ms", "--head-timeout", "600ms")
+    before = stable(server.fds)
+    with Viewer(server.port) as viewer:
+        start = time.monotonic()
+        viewer.send(begun)
+        assert viewer.rest() == b""
+        assert 0.39 < time.monotonic() - start < (0.6 if not begun else 0.4) + 0.6 * SLOW
+        wait_until(lambda: server.fds() <= before, what="its descriptor")
 
 
 def test_octets_behind_the_head_belong_to_http2(server, name):
@@ -318,11 +333,15 @@ def test_a_link_is_up_with_its_first_settings(server, name, foreign):
         assert viewer.response().body == b"hello from a stranger"
 
 
-@pytest.mark.full
-def test_a_link_without_settings_is_closed(server, name, foreign):
-    link = foreign(name, register(server, name)["ticket"], start=False)
+@pytest.mark.parametrize("options,seconds", [(["--attach-timeout", "500ms"], 0.5), pytest.param([], 10, marks=pytest.mark.full)])
+def test_a_link_without_settings_is_closed(new_server, name, foreign, options, seconds):
+    server = new_server(*options)
+    start = time.monotonic()
+    link = foreign(name, register(server, name)["ticket"], to=server, start=False)
     link.connection.socket.settimeout(15)
     link.connection.ended()
+    assert 0.95 * seconds < time.monotonic() - start < seconds + 0.7 * SLOW
+    assert links(server, name) == 0
 
 
 # ---- what a stranger receives ----

@@ -144,7 +144,19 @@ def test_slots_of_one_instance_up_to_the_limit(new_server, name, foreign):
     for slot in (0, 1):
         foreign(server, name, ticket, *at(A, slot))
     got = refusal(server, name, ticket, *at(A, 2))
-    assert got.status in (400, 429) and got.json()["error"]
+    assert (got.status, got.json()["error"]) == (400, "bad_link")
+    assert links(server, name) == 2
+
+
+@pytest.mark.rule("O7", "O10")
+def test_links_of_a_pool_up_to_the_limit(new_server, name, foreign):
+    """The limit is the name's: instances that share it have it together."""
+    server = new_server("--max-links", "2")
+    ticket, pool = register(server, name)["ticket"], "Oneport-Pool: ?1"
+    for instance in (A, B):
+        foreign(server, name, ticket, *at(instance), pool)
+    got = refusal(server, name, ticket, *at("c" * 32), pool)
+    assert (got.status, got.json()["error"]) == (429, "too_many_links")
     assert links(server, name) == 2
 
 
