@@ -2,12 +2,14 @@
 
 import contextlib
 import re
+import time
 
 import pytest
 from support import pattern
 from support.foreign import attach, linked, register
 from support.frames import PREFACE, SETTING_CONNECT, RawPeer, response, settings
 from support.origins import reply
+from support.programs import SLOW
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
 
@@ -65,6 +67,17 @@ def test_http_1_0_may_keep_the_connection(server, tunnel):
         viewer.send(f"GET /bytes/30?chunked=1 HTTP/1.0\r\nHost: {tunnel.host}\r\nConnection: keep-alive\r\n\r\n")
         got = viewer.response()  # its end can only be the connection's
         assert (got.get("Transfer-Encoding"), got.get("Connection"), got.body) == (None, "close", pattern.pattern(30))
+
+
+def test_a_connection_that_asks_nothing_more_is_closed(new_server, new_client, http_origin):
+    """Without a word, at --viewer-keepalive behind the last answer."""
+    server = new_server("--viewer-keepalive", "400ms")
+    client = new_client(http_origin.port, server=server)
+    with Viewer(server.port) as viewer:
+        for _ in range(2):
+            assert viewer.get(client.host, "/delay?s=0.5").status == 200
+        start = time.monotonic()
+        assert viewer.rest() == b"" and 0.39 < time.monotonic() - start < 0.4 + 0.7 * SLOW
 
 
 # ---- the Host ----

@@ -4,6 +4,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 
 import pytest
 from support.foreign_server import ForeignServer
@@ -145,6 +146,26 @@ def test_which_connections_are_used_again(ask, played, answer, used):
     for _ in range(2):
         assert ask().wait().status == 200
     assert len(client.origin.connections) == used
+
+
+@pytest.mark.rule("D7")
+def test_an_idle_connection_is_let_go(ended, certificate, tmp_path):
+    """By us, before the origin does: 4 s by default, and no octet of anybody in between."""
+    server = ended.enter_context(contextlib.closing(ForeignServer(certificate)))
+    idle_s = []
+
+    def serve(connection):
+        connection.request()
+        connection.send(reply())
+        start = time.monotonic()
+        idle_s.append(connection.rest() == b"" and time.monotonic() - start)
+
+    origin = ended.enter_context(contextlib.closing(ScriptedOrigin(serve)))
+    client = Client(server, origin.port, tmp_path, "--origin-keepalive", "400ms")
+    ended.callback(client.stop)
+    assert server.ask().wait().status == 200
+    wait_until(lambda: idle_s, 5 * SLOW, "the connection's end")
+    assert 0.39 < idle_s[0] < 0.4 + 0.7 * SLOW
 
 
 @pytest.mark.rule("D8")
