@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from support.origins import accept_websocket, answer_upgrade, reply
-from support.programs import SLOW
+from support.programs import SLOW, VARIANT, stable
 from support.viewer import Viewer, head
 from support.wait import wait_until
 from support.websocket_frames import split as frames
@@ -100,6 +100,26 @@ def test_what_a_viewer_sends_early_waits_for_the_101(server, played, octets):
         wait_until(lambda: heard, 10 * SLOW, "the early octets")
         sending.join()
     assert heard == [early]
+
+
+@pytest.mark.rule("W6")
+def test_what_a_viewer_sends_early_waits_with_the_viewer(new_server, shared):
+    """But for 64 KiB at most, whatever the kernel takes besides: oneportd grows by no more, and the viewer is held up."""
+    go, size, sent = threading.Event(), 16 << 20, 0
+    server = new_server()
+    client = shared(lambda connection: (connection.request(), go.wait(20)), server=server)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/", client.host, *HANDSHAKE))
+        client.origin.wait_connections(1)
+        before = stable(server.rss)
+        viewer.socket.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            while sent < size:
+                sent += viewer.socket.send(bytes(1 << 16))
+        grown = server.rss() - before
+        print(sent, grown)
+        assert grown <= (64 + 128) << 10 or VARIANT != "release", grown  # and what is read at a time
+    go.set()
 
 
 # ---- how they end ----

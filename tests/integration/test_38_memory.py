@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from support.programs import stable
+from support.programs import VARIANT, stable
 from support.viewer import Viewer, download_rate, fetch, head
 from support.wait import wait_until
 
@@ -181,6 +181,24 @@ def all_have_begun(viewers):
     for viewer in viewers:
         selector.register(viewer, selectors.EVENT_READ)
     return len(selector.select(0)) == len(viewers)
+
+
+def test_a_slow_one_holds_its_streams_window(new_server, new_client, http_origin, ended):
+    """Row 7: 1 KiB a second of a gigabyte. What oneportd holds for it is what its stream may have on the way, 64 KiB, all the time."""
+    server = new_server()
+    client = new_client(http_origin.port, server=server)
+    viewer = begin(server.port, client.host)
+    ended.callback(viewer.close)
+    slow = Slow([viewer], 102)
+    ended.callback(slow.stop)
+    wait_until(lambda: status(server)["buffered_octets"] > 0 and slow.taken[0] > 0, 10, "its first octets")
+    rss, until, held = stable(server.rss), time.monotonic() + 2, []
+    while time.monotonic() < until:
+        held.append(status(server)["buffered_octets"])
+    print(max(held), server.rss() - rss)
+    assert 0 < max(held) <= 64 << 10
+    assert server.rss() - rss <= 64 << 10 or VARIANT != "release"
+    assert not slow.gone
 
 
 @pytest.mark.alone
