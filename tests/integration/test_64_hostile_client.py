@@ -211,6 +211,31 @@ def test_what_is_wrong_ends_the_link(server, tunnel, name, octets, code):
     peer.close()
 
 
+CHEAP = ["PING", "SETTINGS", "empty DATA", "PRIORITY", "unknown frames", "tiny WINDOW_UPDATE of a stream"]
+RATE = 300  # a second, below what the budget gets back
+
+
+@pytest.mark.release_only
+def test_what_the_budget_allows_costs_little(server, name):
+    """As much nuisance as a link may send for ever, of several kinds at once: 5 % of a core, and the link lives on."""
+    peer = hostile(server, name)
+    viewer = Asking(server, name)
+    assert peer.next_request() == STREAM
+    peer.send(OPENED)
+    frames = b"".join(again for what, _, again, _ in FLOODS if what in CHEAP)
+    start, before, rounds = time.monotonic(), server.program.cpu_s(), 0
+    while (elapsed := time.monotonic() - start) < 3:
+        due = int(elapsed * RATE / len(CHEAP)) - rounds
+        assert peer.send(frames * due)
+        rounds += due
+        time.sleep(0.05)  # a rate
+    assert server.program.cpu_s() - before < 0.05 * elapsed, server.program.cpu_s() - before
+    assert rounds * len(CHEAP) > 2 * RATE and peer.settle() and not peer.goaways
+    peer.send(frame(DATA, END_STREAM, STREAM, b"well"))
+    assert viewer.end() == 200
+    peer.close()
+
+
 # ---- what ends a stream ----
 def answered(status, body=b"", *fields):
     return headers(STREAM, (":status", status), *fields) + frame(DATA, END_STREAM, STREAM, body)

@@ -16,13 +16,6 @@ from support.wait import wait_until
 MIB = 1 << 20
 
 
-def cpu_s(program):
-    """Processor time that a program has used."""
-    with open(f"/proc/{program.pid}/stat", encoding="ascii") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 # ---- row 1 ----
 @pytest.mark.parametrize("rounds", [8, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
 def test_row_1_a_client_that_is_killed_in_the_middle_of_answers(new_server, new_client, http_origin, rounds):
@@ -173,9 +166,9 @@ def test_row_20_without_descriptors_viewers_are_told_so(new_server, new_client, 
         refused = [got for got in answers if got.status == 503]
         assert len(refused) > 150 and {got.status for got in answers} <= {200, 503}
         assert "connection_limit_reached" in refused[0].get("Proxy-Status") and refused[0].get("Retry-After")
-        before = cpu_s(server.program)
+        before = server.program.cpu_s()
         time.sleep(1)  # a rate
-        assert cpu_s(server.program) - before < 0.05 * SLOW
+        assert server.program.cpu_s() - before < 0.05 * SLOW
     start = time.monotonic()
     assert status_soon(server.port, client.host, 200, "/echo") == 200
     assert time.monotonic() - start < 1 + 1 * SLOW

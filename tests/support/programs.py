@@ -79,6 +79,11 @@ class Program:
     def fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def cpu_s(self):
+        """Processor time that it has used."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def established(self, peer):
         """The number of this program's established TCP descriptors whose other end belongs to Program @peer."""
         mine, theirs = _established(self.pid), _established(peer.pid)
