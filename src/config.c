@@ -267,6 +267,8 @@ static const struct opt rows[] = {
      .help = "requests and WebSockets on one link at a time"},
     {.name = "max-links", .type = OPT_UINT, .offset = FIELD(max_links), .fallback = "4", .min = 1, .max = 64,
      .help = "links of one name at a time"},
+    {.name = "max-handshakes-per-address", .type = OPT_UINT, .offset = FIELD(max_handshakes), .fallback = "64", .max = 512,
+     .help = "TLS handshakes under way of an address; 0: no limit"},
     {.name = "max-body", .type = OPT_SIZE, .offset = FIELD(max_body), .fallback = "0", .max = INT64_MAX,
      .help = "largest request body; 0: no limit"},
     {.name = "memory-budget", .type = OPT_SIZE, .offset = FIELD(memory_budget), .fallback = "512m", .min = 1 << 20, .max = INT64_MAX / 4,

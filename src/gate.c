@@ -5,6 +5,7 @@
 
 #include "h2mux/base/log.h"
 #include "src/edge.h"
+#include "src/handshakes.h"
 
 enum { TLS_HANDSHAKE_RECORD = 0x16 };
 
@@ -12,6 +13,7 @@ struct gate {
     struct list_node node; /* in worker->gates */
     struct worker *worker; /* borrowed: outlives its gates */
     struct sock *sock;     /* owned until passed on */
+    int handshake;         /* its place, from start_tls on */
     struct timer timer;
     struct reap reap;
 };
@@ -25,6 +27,7 @@ static struct sock *gate_leave(struct gate *g)
 {
     struct sock *sock = g->sock;
     g->sock = NULL;
+    handshakes_end(g->worker->server->handshakes, g->handshake);
     timer_stop(&g->timer);
     list_remove(&g->node);
     loop_reap(g->worker->loop, &g->reap, gate_free, g);
@@ -46,11 +49,28 @@ static void pass(void *user)
     edge_new(w, gate_leave(g));
 }
 
+static void refuse_handshake(struct gate *g)
+{
+    uint64_t suppressed;
+    if (log_limit_pass(&g->worker->handshake_log, loop_now_us(g->worker->loop), &suppressed)) {
+        char peer[INET6_ADDRSTRLEN];
+        sock_address_text(sock_peer(g->sock), false, peer, sizeof peer);
+        LOG(WARN, "handshake refused", "viewer=%s suppressed=%llu", peer,
+            (unsigned long long)suppressed);
+    }
+    drop(g, "too many handshakes");
+}
+
 static void start_tls(struct gate *g)
 {
     struct server *s = g->worker->server;
     if (s->tls == NULL) {
         drop(g, "TLS without a certificate");
+        return;
+    }
+    g->handshake = handshakes_begin(s->handshakes, s->trust, sock_peer(g->sock));
+    if (g->handshake == HANDSHAKE_REFUSED) {
+        refuse_handshake(g);
         return;
     }
     timer_arm(&g->timer, s->config->attach_timeout_ms);
@@ -93,6 +113,7 @@ void gate_new(struct worker *w, struct sock *sock)
     struct gate *g = xcalloc(1, sizeof(*g));
     g->worker = w;
     g->sock = sock;
+    g->handshake = HANDSHAKE_UNCOUNTED;
     timer_init(&g->timer, w->loop, on_timer, g);
     timer_arm(&g->timer, w->server->config->head_timeout_ms);
     list_push(&w->gates, &g->node);

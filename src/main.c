@@ -11,6 +11,7 @@
 #include "src/config.h"
 #include "src/directory.h"
 #include "src/drain.h"
+#include "src/handshakes.h"
 #include "src/listener.h"
 #include "src/mailbox.h"
 #include "src/names_file.h"
@@ -72,6 +73,7 @@ static int open_trust(struct server *s)
 static int open_tls(struct server *s)
 {
     char reason[TLS_REASON_MAX];
+    s->handshakes = handshakes_new(s->config->max_handshakes);
     if (s->config->cert == NULL)
         return 0;
     s->tls = tls_server_new(s->config->cert, s->config->key, reason);
@@ -233,6 +235,7 @@ static int serve(struct server *s)
 static void server_close(struct server *s)
 {
     tls_free(s->tls);
+    handshakes_free(s->handshakes);
     trust_free(s->trust);
     keyring_free(s->keyring);
     log_file_close(s->access_log);

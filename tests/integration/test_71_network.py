@@ -1,8 +1,9 @@
-"""A network that fails without a word: rows 2 and 30 of http-rules 3, and the small segments of row 28; and viewers from where nobody is
+"""A network that fails without a word: rows 2, 19 and 30 of http-rules 3, and the small segments of row 28; and viewers from where nobody is
 trusted. The programs live in namespaces of their own, between them a router that loses what it is told to lose."""
 
 import contextlib
 import hashlib
+import select
 import time
 
 import pytest
@@ -187,3 +188,38 @@ def test_what_a_viewer_says_of_itself_counts_if_it_is_trusted(apart, trusted):
         assert seen["x-forwarded-for"] == [CLIENT] and seen["x-forwarded-proto"] == ["http"]
         assert seen["x-forwarded-host"] == [host] and "x-request-id" not in seen
         assert not [value for values in seen.values() for value in values if "6.6.6.6" in value or "evil" in value or "666" in value]
+
+
+# ---- row 19 ----
+HANDSHAKES = 64  # under way, of an address
+HALF_A_RECORD = bytes([0x16, 3, 1, 2, 0, 1])
+
+
+def test_row_19_handshakes_that_are_not_finished(apart):
+    """An address has so many; more are closed at once. Who comes from elsewhere and the tunnel itself feel nothing, and when the first are given
+    up there is room again."""
+    apart = apart(of_server=("--attach-timeout", "3s"))
+    host, certificate = f"{apart.client.name}.{NAME}", apart.server.certificate
+    with contextlib.ExitStack() as stack, apart.net.client.inside():
+        crowd = [stack.enter_context(Viewer(PORT, address=SERVER)) for _ in range(HANDSHAKES + 36)]
+
+        def closed():
+            return select.select([viewer.socket for viewer in crowd], [], [], 0)[0]
+
+        start = time.monotonic()
+        for viewer in crowd:
+            viewer.send(HALF_A_RECORD)
+        wait_until(lambda: len(closed()) == 36, 1 * SLOW, "the end of those that are too many")
+        with pytest.raises(OSError):
+            Viewer(PORT, certificate.client_context(), server_hostname=NAME, address=SERVER)
+        with Viewer(PORT, address=SERVER) as plain:
+            assert plain.get(host, "/echo").status == 200
+        with apart.net.server.inside(), Viewer(apart.server.port, certificate.client_context(), server_hostname=NAME) as viewer:
+            assert viewer.get(host, "/echo").status == 200
+        assert len(closed()) == 36 and time.monotonic() - start < 3
+        wait_until(lambda: len(closed()) == len(crowd), 3 + 2 * SLOW, "the end of the others")
+        with Viewer(PORT, certificate.client_context(), server_hostname=NAME, address=SERVER) as viewer:
+            assert viewer.get(host, "/echo").status == 200
+    apart.server.wait_log(f"handshake refused viewer={CLIENT} ")
+    assert apart.server.log.count("handshake refused") <= 4  # a line a second
+    assert apart.server.log.count("link up") == 1 and "link_lost" not in apart.server.log

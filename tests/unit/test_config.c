@@ -88,6 +88,7 @@ static const struct {
     {{"-d", "x.org", "--hold", "4"}, "--hold"},
     {{"-d", "x.org", "--hold", "9h"}, "--hold"},
     {{"-d", "x.org", "--max-links", "0"}, "--max-links"},
+    {{"-d", "x.org", "--max-handshakes-per-address", "513"}, "--max-handshakes-per-address"},
     {{"-d", "x.org", "--port", "http"}, "--port"},
     {{"-d", "x.org", "--address", "localhost"}, "--address"},
 };
@@ -130,6 +131,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.attach_timeout_ms, 10000);
     assert_int_equal(c.max_streams, 20000);
     assert_int_equal(c.max_links, 4);
+    assert_int_equal(c.max_handshakes, 64);
     assert_int_equal(c.max_sockets, 10);
     assert_int_equal(c.max_body, 0);
     assert_string_equal(c.early_hints, "auto");
