@@ -71,6 +71,40 @@ def test_row_31_a_server_that_was_stopped_calls_nobody_dead(new_server, new_clie
     assert "link_lost" not in server.log
 
 
+@pytest.mark.full
+def test_row_3_with_the_documented_times(new_server, new_client, http_origin):
+    """A minute of SIGSTOP: dropped within 30 s; back within a second of going on."""
+    server = new_server()
+    client = new_client(http_origin.port, server=server)
+    client.program.signal(signal.SIGSTOP)
+    start = time.monotonic()
+    try:
+        server.wait_log(rf"link_lost name={client.name} ", 30)
+        time.sleep(max(0, 60 - (time.monotonic() - start)))  # time itself is tested
+    finally:
+        client.program.signal(signal.SIGCONT)
+    start = time.monotonic()
+    server.wait_link(client.name, 2, 5)
+    assert time.monotonic() - start < 1.0 * SLOW
+    assert fetch(server.port, client.host, "/echo").status == 200
+
+
+@pytest.mark.full
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seconds,lost", [(20, False), (40, True)])
+def test_row_31_with_the_documented_times(new_server, new_client, http_origin, seconds, lost):
+    """Clients bear 25 s of silence: stopped for less oneportd loses none, and for longer all are back."""
+    server = new_server()
+    clients = [new_client(http_origin.port, server=server) for _ in range(5)]
+    server.program.signal(signal.SIGSTOP)
+    time.sleep(seconds)  # time itself is tested
+    server.program.signal(signal.SIGCONT)
+    for client in clients:
+        server.wait_link(client.name, 1 + lost, 5 * SLOW)
+        assert fetch(server.port, client.host, "/echo").status == 200
+    assert server.log.count("link up") == len(clients) * (1 + lost)
+
+
 # ---- rows 9 and 10 ----
 def test_row_9_an_origin_that_sends_its_head_octet_by_octet(shared, new_server):
     """The time of a head is that of the whole head: an octet now and then buys no more of it."""
