@@ -7,8 +7,10 @@
 
 enum {
     STILL_US = 1000000,
-    STILL_FROM = 8,    /* bodies: fewer share what there is anyway */
-    RAISE_US = 1000000 /* a crowd that comes and goes is no reason for SETTINGS all the time */
+    STILL_FROM = 8,     /* bodies: fewer share what there is anyway */
+    RAISE_US = 1000000, /* a crowd that comes and goes is no reason for SETTINGS all the time */
+    TURNS = 4 * SCHEDULE_RUN /* a window of so many turns of the schedule: beside others a stream
+                                waits for its turn and not for credit, so all get the same */
 };
 
 /* The peer changes the windows of all streams by as much (RFC 9113 6.9.2), and what they can grow
@@ -157,14 +159,13 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
 }
 
 /* A long line's window follows from the round trip it has when idle. The time that a busy peer
- * needs counts as well up to two turns of the schedule, or a stream could not use one, and up to
- * WINDOW_BUSY for all together: that saves WINDOW_UPDATEs, and what is under way stays short all
- * the same. */
+ * needs counts as well up to some turns of the schedule, and up to WINDOW_BUSY for all together:
+ * that saves WINDOW_UPDATEs, and what is under way stays short all the same. */
 static uint64_t round_trip(const struct h2_stream *st)
 {
     const struct h2_session *s = st->session;
-    bool small = st->window.size < 2 * (uint32_t)SCHEDULE_RUN ||
-                 (uint64_t)st->window.size * (moving(s) + 1) <= WINDOW_BUSY;
+    bool small =
+        st->window.size < TURNS || (uint64_t)st->window.size * (moving(s) + 1) <= WINDOW_BUSY;
     return small ? s->rtt_us : s->rtt_least_us;
 }
 
@@ -191,14 +192,20 @@ static uint64_t shared(const struct h2_session *s)
     return process < link ? process : link;
 }
 
-/* What others have found out, as far as it can be the line's: a link of one body may have given
- * that a large window because its peer was busy. */
-static uint32_t known_window(const struct h2_session *s)
+/* What a body may need beside others. More than the line can take shows only that its peer was
+ * busy for a moment, or that it was alone. */
+static uint64_t useful_window(const struct h2_session *s)
 {
     uint64_t most = s->rtt_least_us * WINDOW_LINE_BEST;
     uint64_t busy = WINDOW_BUSY / (moving(s) + 1);
     most = most > busy ? most : busy;
-    most = most > 2 * (uint64_t)SCHEDULE_RUN ? most : 2 * (uint64_t)SCHEDULE_RUN;
+    return most > TURNS ? most : TURNS;
+}
+
+/* What others have found out. */
+static uint32_t known_window(const struct h2_session *s)
+{
+    uint64_t most = useful_window(s);
     return s->learned < most ? s->learned : (uint32_t)most;
 }
 
@@ -217,7 +224,8 @@ static bool may_double(const struct h2_stream *st)
 {
     const struct h2_session *s = st->session;
     uint64_t share = window_share(moving(s) > 0 ? moving(s) - 1 : 0, shared(s));
-    return windows_may_grow(s) && 2 * (uint64_t)st->window.size <= share;
+    bool useful = moving(s) <= 1 || st->window.size < useful_window(s);
+    return useful && windows_may_grow(s) && 2 * (uint64_t)st->window.size <= share;
 }
 
 static void set_window(struct h2_stream *st, uint32_t size)
