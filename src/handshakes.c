@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { NETWORK_OCTETS = 8 }; /* of an IPv6 address */
+#include "src/address.h"
 
 struct handshakes {
     pthread_mutex_t lock;
@@ -13,7 +13,7 @@ struct handshakes {
     size_t count;
     int order[HANDSHAKES_MAX];    /* a permutation of the places */
     size_t index[HANDSHAKES_MAX]; /* of a place, in order */
-    struct in6_addr address[HANDSHAKES_MAX];
+    struct address address[HANDSHAKES_MAX];
 };
 
 struct handshakes *handshakes_new(uint64_t per_address)
@@ -36,37 +36,19 @@ void handshakes_free(struct handshakes *h)
     free(h);
 }
 
-/* IPv4 as ::ffff:a.b.c.d, IPv6 without its host part. false: it is no internet address. */
-static bool key_of(const struct sockaddr_storage *peer, struct in6_addr *out)
-{
-    *out = (struct in6_addr){0};
-    if (peer->ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)peer;
-        out->s6_addr[10] = out->s6_addr[11] = 0xff;
-        memcpy(out->s6_addr + 12, &v4->sin_addr, sizeof v4->sin_addr);
-        return true;
-    }
-    if (peer->ss_family != AF_INET6)
-        return false;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)peer;
-    memcpy(out->s6_addr, v6->sin6_addr.s6_addr,
-           IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) ? sizeof out->s6_addr : NETWORK_OCTETS);
-    return true;
-}
-
-static bool has_room(const struct handshakes *h, const struct in6_addr *key)
+static bool has_room(const struct handshakes *h, const struct address *key)
 {
     uint64_t own = 0;
     for (size_t i = 0; i < h->count; i++)
-        own += memcmp(&h->address[h->order[i]], key, sizeof(*key)) == 0;
+        own += address_eq(&h->address[h->order[i]], key);
     return h->count < HANDSHAKES_MAX && own < h->per_address;
 }
 
 int handshakes_begin(struct handshakes *h, const struct trust *t,
                      const struct sockaddr_storage *peer)
 {
-    struct in6_addr key;
-    if (h->per_address == 0 || trust_has(t, peer) || !key_of(peer, &key))
+    struct address key;
+    if (h->per_address == 0 || trust_has(t, peer) || !address_of_peer(peer, &key))
         return HANDSHAKE_UNCOUNTED;
     int place = HANDSHAKE_REFUSED;
     pthread_mutex_lock(&h->lock);
