@@ -1,0 +1,35 @@
+/* quota.h - how often an address may register, and be wrong about a ticket. http-rules 4 and row
+ * 19; contract.md 2 and 3: 429.
+ *
+ * - A register costs one where it makes a new owner: a name that was asked for without a ticket, or
+ *   any random one. Who renews (a good ticket, and the name is that owner's or nobody's) costs
+ *   nothing and is never refused by this: after a restart of the server, or when tickets expire,
+ * all clients behind one address may register again at once, and each has proved who it is. Such
+ * calls make nothing new; how many names they may bring back is directory.h's limit.
+ * - A bad ticket (signature, other name or domain; not one that has merely expired) costs one, at
+ *   register and at attach alike. With none left the next bad one is told 429 in place of 403. A
+ *   good ticket is let in all the same: a MAC of 256 bits is not found by trying, so nothing would
+ *   be won by keeping it out, and whoever shares an office's address with an owner could keep the
+ *   owner from coming back with five bad tickets a minute. Links that are up are never touched.
+ * - The answer takes the same time whatever was wrong and whether it is 403 or 429: each ticket is
+ *   judged in full first (ticket.h), there is no way out before that, and no sleep.
+ *
+ * One object a process, under its own lock; bounded. Who address_of_viewer does not know does not
+ * count: loopback and other trusted peers that name no viewer. Time is an argument. */
+#ifndef SRC_QUOTA_H
+#define SRC_QUOTA_H
+
+#include "src/address.h"
+
+struct quota;
+/* @registers: a minute, twice as many at once; 0: no limit. @seed: as in buckets.h. */
+struct quota *quota_new(uint64_t seed, uint64_t registers) MUSTCHECK;
+void quota_free(struct quota *q);
+
+/* @v makes a new owner. 0: it may; else in how many seconds, which is for Retry-After. */
+unsigned quota_register(struct quota *q, const struct viewer *v, uint64_t now_us) MUSTCHECK;
+/* @v came with a bad ticket. 0: tell it so; else it has been wrong too often, and in how many
+ * seconds it will be told again. */
+unsigned quota_bad_ticket(struct quota *q, const struct viewer *v, uint64_t now_us) MUSTCHECK;
+
+#endif
