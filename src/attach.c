@@ -66,11 +66,11 @@ static bool check_instance(const struct fields *f, uint64_t max_links, struct at
     return true;
 }
 
-static bool check_ticket(struct worker *w, const struct fields *f, struct slice name,
+static bool check_ticket(struct worker *w, const struct call *c, struct slice name,
                          struct attach *out, struct answer *a)
 {
     const struct server *s = w->server;
-    struct slice bearer = fields_value(f, SLICE("authorization"));
+    struct slice bearer = fields_value(&c->m->fields, SLICE("authorization"));
     if (!slice_istarts(bearer, SLICE("bearer ")))
         return refuse(a, 401, "unauthorized", "A ticket is needed: Authorization: Bearer.", 0);
     struct slice text = slice_trim(slice_skip(bearer, 7));
@@ -78,19 +78,28 @@ static bool check_ticket(struct worker *w, const struct fields *f, struct slice 
         ticket_verify(s->keyring, slice_str(s->config->domain), text, clock_wall_s(), &out->ticket);
     if (err == ERR_EXPIRED)
         return refuse(a, 401, "expired", "The ticket has expired: register again with it.", 0);
-    if (err < 0 || !slice_ieq(name, slice_str(out->ticket.name)))
-        return refuse(a, 403, "bad_ticket", "The ticket is not valid for this name.", 0);
-    return true;
+    if (err == 0 && slice_ieq(name, slice_str(out->ticket.name)))
+        return true;
+    refuse_ticket(a, w, c->viewer, true, "The ticket is not valid for this name.");
+    return false;
 }
 
-static bool check_place(struct worker *w, struct attach *out, struct answer *a)
+static bool check_place(struct worker *w, const struct viewer *v, struct attach *out,
+                        struct answer *a)
 {
     struct tunnel *t;
+    struct address from;
+    bool counts = address_of_viewer(v, &from);
     unsigned retry_after = 0;
     struct slice name = slice_str(out->ticket.name);
-    int err = registry_claim(w->registry, name, out->ticket.owner, true, &t, &retry_after);
+    int err = registry_claim(w->registry, name, out->ticket.owner, true, counts ? &from : NULL, &t,
+                             &retry_after);
     if (err == ERR_LIMIT)
         return refuse(a, 503, "too_many_tunnels", "This server holds as many names as it can.", 10);
+    if (err == ERR_ABUSE) {
+        refuse_another_name(a, w, v);
+        return false;
+    }
     if (err < 0)
         return refuse(a, 409, "name_taken", "Another owner holds this name.", retry_after);
     switch (tunnel_may_join(t, &out->place, w->server->config->max_links, loop_now_us(w->loop),
@@ -115,7 +124,7 @@ bool attach_accept(struct worker *w, const struct call *c, struct slice name, si
         return refuse(refusal, 503, "draining", "The server is stopping.", 2);
     return check_head(c, head_octets, refusal) &&
            check_instance(&c->m->fields, w->server->config->max_links, out, refusal) &&
-           check_ticket(w, &c->m->fields, name, out, refusal) && check_place(w, out, refusal);
+           check_ticket(w, c, name, out, refusal) && check_place(w, c->viewer, out, refusal);
 }
 
 void attach_response(struct message *m)

@@ -20,6 +20,8 @@ struct config {
     uint64_t ticket_life_ms, hold_ms, name_grace_ms, drain_timeout_ms, keepalive_ms;
     uint64_t pending_ms; /* --name-pending: registered, no link yet: 60s */
     uint64_t max_streams, max_links;
+    uint64_t max_tunnels;          /* --max-tunnels-per-address: 50; 0: no limit */
+    uint64_t register_rate;        /* --register-rate: a minute: 60; 0: no limit */
     uint64_t max_handshakes;       /* --max-handshakes-per-address: 64; 0: no limit */
     uint64_t origin_timeout_ms;    /* no response head: 504; 0: off */
     uint64_t idle_timeout_ms;      /* a body that stalls */

@@ -12,12 +12,22 @@
 struct entry {
     int worker;
     bool remember;
+    bool counted; /* for `from` */
+    struct address from;
     struct held_name held;
+};
+
+/* An address with names. */
+struct holder {
+    uint64_t names;
 };
 
 struct directory {
     pthread_rwlock_t lock; /* guards all below but on_change */
     struct map names;      /* of struct entry, owned */
+    struct map holders;    /* of struct holder, owned: by the octets of a struct address; none has 0
+                              names, so there are never more than names */
+    uint64_t per_address;  /* 0: no limit, and nothing is counted */
     size_t live;
     bool changed;
     _Atomic size_t waiting; /* needs no lock */
@@ -25,18 +35,20 @@ struct directory {
     void *user; /* borrowed: outlives the directory */
 };
 
-struct directory *directory_new(void (*on_change)(void *user), void *user)
+struct directory *directory_new(uint64_t per_address, void (*on_change)(void *user), void *user)
 {
     struct directory *d = xcalloc(1, sizeof(*d));
     if (pthread_rwlock_init(&d->lock, NULL) != 0)
         abort();
     map_init(&d->names);
+    map_init(&d->holders);
+    d->per_address = per_address;
     d->on_change = on_change;
     d->user = user;
     return d;
 }
 
-static void free_entry(struct slice key, void *value, void *user)
+static void free_value(struct slice key, void *value, void *user)
 {
     free(value);
 }
@@ -45,8 +57,10 @@ void directory_free(struct directory *d)
 {
     if (d == NULL)
         return;
-    map_each(&d->names, free_entry, NULL);
+    map_each(&d->names, free_value, NULL);
     map_deinit(&d->names);
+    map_each(&d->holders, free_value, NULL);
+    map_deinit(&d->holders);
     pthread_rwlock_destroy(&d->lock);
     free(d);
 }
@@ -75,24 +89,71 @@ int directory_find(struct directory *d, struct slice name)
     return worker;
 }
 
-static int claim_locked(struct directory *d, struct slice name, int worker)
+/* ---- names of an address */
+
+static struct slice holder_key(const struct address *a)
 {
-    const struct entry *e = map_get(&d->names, name);
-    if (e != NULL)
-        return e->worker == worker ? ERR_OK : ERR_TAKEN;
-    if (d->names.count >= DIRECTORY_MAX)
+    return slice_make((const char *)a, sizeof(*a));
+}
+
+static bool may_hold_another(const struct directory *d, const struct address *from)
+{
+    if (d->per_address == 0 || from == NULL)
+        return true;
+    const struct holder *h = map_get(&d->holders, holder_key(from));
+    return h == NULL || h->names < d->per_address;
+}
+
+/* Once an entry. */
+static void count_for(struct directory *d, struct entry *e, const struct address *from)
+{
+    if (d->per_address == 0 || from == NULL || e->counted)
+        return;
+    struct holder *h = map_get(&d->holders, holder_key(from));
+    if (h == NULL) {
+        h = xcalloc(1, sizeof(*h));
+        map_set(&d->holders, holder_key(from), h);
+    }
+    h->names++;
+    e->counted = true;
+    e->from = *from;
+}
+
+static void uncount(struct directory *d, const struct entry *e)
+{
+    if (!e->counted)
+        return;
+    struct holder *h = map_get(&d->holders, holder_key(&e->from));
+    if (--h->names == 0)
+        free(map_remove(&d->holders, holder_key(&e->from)));
+}
+
+/* ---- claims */
+
+static int claim_locked(struct directory *d, struct slice name, int worker,
+                        const struct address *from)
+{
+    struct entry *e = map_get(&d->names, name);
+    if (e != NULL && e->worker != worker)
+        return ERR_TAKEN;
+    if (e == NULL && d->names.count >= DIRECTORY_MAX)
         return ERR_LIMIT;
-    struct entry *new = xcalloc(1, sizeof(*new));
-    new->worker = worker;
-    new->held.until = 1; /* not live */
-    map_set(&d->names, name, new);
+    if (e == NULL && !may_hold_another(d, from))
+        return ERR_ABUSE;
+    if (e == NULL) {
+        e = xcalloc(1, sizeof(*e));
+        e->worker = worker;
+        e->held.until = 1; /* not live */
+        map_set(&d->names, name, e);
+    }
+    count_for(d, e, from);
     return ERR_OK;
 }
 
-int directory_claim(struct directory *d, struct slice name, int worker)
+int directory_claim(struct directory *d, struct slice name, int worker, const struct address *from)
 {
     pthread_rwlock_wrlock(&d->lock);
-    int err = claim_locked(d, name, worker);
+    int err = claim_locked(d, name, worker, from);
     pthread_rwlock_unlock(&d->lock);
     return err;
 }
@@ -116,8 +177,10 @@ void directory_release(struct directory *d, struct slice name)
 {
     pthread_rwlock_wrlock(&d->lock);
     struct entry *e = map_remove(&d->names, name);
-    if (e != NULL)
+    if (e != NULL) {
         d->live -= is_live(e);
+        uncount(d, e);
+    }
     free(e);
     unlock_changed(d);
 }

@@ -7,6 +7,7 @@
 #ifndef SRC_DIRECTORY_H
 #define SRC_DIRECTORY_H
 
+#include "src/address.h"
 #include "src/state.h"
 
 /* Names held by a process at most. */
@@ -14,16 +15,23 @@ enum { DIRECTORY_MAX = 20000, DIRECTORY_NOBODY = -1 };
 
 struct directory;
 
-/* @on_change: the names file is due; called on the changing worker's thread, once until
- * directory_print. May be NULL. */
-struct directory *directory_new(void (*on_change)(void *user), void *user) MUSTCHECK;
+/* @per_address: names that one address may hold; 0: no limit. @on_change: the names file is due;
+ * called on the changing worker's thread, once until directory_print. May be NULL. */
+struct directory *directory_new(uint64_t per_address, void (*on_change)(void *user),
+                                void *user) MUSTCHECK;
 void directory_free(struct directory *d);
 
 int directory_find(struct directory *d,
                    struct slice name); /* the worker's index, or DIRECTORY_NOBODY */
 /* The name is @worker's from now on. ERR_TAKEN: another worker has it; ERR_LIMIT: DIRECTORY_MAX
- * names are held. */
-int directory_claim(struct directory *d, struct slice name, int worker) MUSTCHECK;
+ * names are held; ERR_ABUSE: @from holds as many as it may.
+ *
+ * A name counts for the address that it was given to, from then until it is released, wherever its
+ * owner goes meanwhile: an address cannot shed names by handing them on. @from NULL: it is not
+ * known, or does not count, and then the name counts for the first one that claims it again,
+ * without being refused: so do names that were read from the names file. */
+int directory_claim(struct directory *d, struct slice name, int worker,
+                    const struct address *from) MUSTCHECK;
 void directory_release(struct directory *d, struct slice name);
 
 /* What the names file should say of a claimed name. @remember false: nothing, its client is gone

@@ -95,8 +95,8 @@ static struct tunnel *claim(struct link *l)
 {
     struct tunnel *t = NULL;
     unsigned retry_after;
-    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner, true, &t, &retry_after) <
-        0)
+    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner, true, NULL, &t,
+                       &retry_after) < 0)
         return NULL;
     return t;
 }

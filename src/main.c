@@ -15,6 +15,7 @@
 #include "src/listener.h"
 #include "src/mailbox.h"
 #include "src/names_file.h"
+#include "src/quota.h"
 #include "src/registry.h"
 #include "src/reload.h"
 #include "src/state.h"
@@ -214,7 +215,7 @@ static void on_names_change(void *user)
 
 static int serve(struct server *s)
 {
-    s->directory = directory_new(on_names_change, s);
+    s->directory = directory_new(s->config->max_tunnels, on_names_change, s);
     int status = open_workers(s);
     if (status == 0) {
         s->names_file = names_file_new(s->workers[0]->loop, s->config->state_dir, s->directory);
@@ -235,6 +236,7 @@ static int serve(struct server *s)
 static void server_close(struct server *s)
 {
     tls_free(s->tls);
+    quota_free(s->quota);
     handshakes_free(s->handshakes);
     trust_free(s->trust);
     keyring_free(s->keyring);
@@ -244,6 +246,7 @@ static void server_close(struct server *s)
 static int run(const struct config *c)
 {
     struct server s = {.config = c, .started_us = clock_now_us()};
+    s.quota = quota_new((uint64_t)arc4random() << 32 | arc4random(), c->register_rate);
     memory_init(&s.memory, c->memory_budget);
     int status = open_log(c);
     if (status == 0)

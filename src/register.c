@@ -7,6 +7,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
 #include "src/names.h"
+#include "src/quota.h"
 #include "src/registry.h"
 #include "src/ticket.h"
 #include "src/tunnel.h"
@@ -26,7 +27,8 @@ struct wish {
     bool asked, exact;
     bool renewal; /* a ticket was good: `ticket` holds its owner and since */
     struct ticket ticket;
-    struct tunnel *tunnel; /* borrowed from the registry for the call */
+    const struct viewer *viewer; /* borrowed from the call */
+    struct tunnel *tunnel;       /* borrowed from the registry for the call */
 };
 
 bool call_is_secure(const struct viewer *v, bool tls, bool peer_local)
@@ -80,8 +82,9 @@ static bool holds_name(const struct registry *r, const struct ticket *t)
     return held && owner_eq(held->owner, t->owner);
 }
 
-/* false: the ticket is bad. No ticket is fine. */
-static bool wish_ticket(struct wish *w, const struct call *c, const struct worker *worker)
+/* false: the ticket is bad; @forged if it is more than that it has expired. No ticket is fine. */
+static bool wish_ticket(struct wish *w, const struct call *c, const struct worker *worker,
+                        bool *forged)
 {
     const struct server *s = worker->server;
     size_t n = fields_count(&c->m->fields, SLICE("oneport-ticket"));
@@ -89,6 +92,7 @@ static bool wish_ticket(struct wish *w, const struct call *c, const struct worke
         return true;
     int err = ticket_verify(s->keyring, slice_str(s->config->domain), field(c, "oneport-ticket"),
                             clock_wall_s(), &w->ticket);
+    *forged = n > 1 || err != ERR_EXPIRED;
     if (n > 1 || (err < 0 && !(err == ERR_EXPIRED && holds_name(worker->registry, &w->ticket))))
         return false;
     if (!name_valid(slice_str(w->ticket.name)))
@@ -106,18 +110,36 @@ static bool is_held(struct slice name, void *user)
     return directory_find(user, name) != DIRECTORY_NOBODY;
 }
 
-/* Another worker may take the name between the look and the claim: then another one is drawn. */
-static int claim_random(struct wish *w, const struct worker *worker)
+/* One more owner: has its address one left? ERR_AGAIN: in @retry_after_s. */
+static int new_owner(struct wish *w, const struct worker *worker, unsigned *retry_after_s)
 {
-    unsigned ignored;
-    int err = ticket_owner_new(w->ticket.owner);
+    unsigned wait_s = quota_register(worker->server->quota, w->viewer, loop_now_us(worker->loop));
+    if (wait_s > 0) {
+        *retry_after_s = wait_s;
+        return ERR_AGAIN;
+    }
     w->renewal = false;
     w->ticket.since = clock_wall_s();
+    return ticket_owner_new(w->ticket.owner);
+}
+
+static int claim(struct wish *w, const struct worker *worker, bool asked, unsigned *retry_after_s)
+{
+    struct address from;
+    bool counts = address_of_viewer(w->viewer, &from);
+    return registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, asked,
+                          counts ? &from : NULL, &w->tunnel, retry_after_s);
+}
+
+/* Another worker may take the name between the look and the claim: then another one is drawn. */
+static int draw_name(struct wish *w, const struct worker *worker)
+{
+    unsigned ignored;
+    int err = ERR_OK;
     for (int i = 0; i < RANDOM_TRIES && err == 0; i++) {
         err = name_random(is_held, worker->server->directory, w->name);
         if (err == 0)
-            err = registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, false,
-                                 &w->tunnel, &ignored);
+            err = claim(w, worker, false, &ignored);
         if (err != ERR_TAKEN)
             break;
         err = i + 1 < RANDOM_TRIES ? 0 : err;
@@ -125,21 +147,21 @@ static int claim_random(struct wish *w, const struct worker *worker)
     return err;
 }
 
-/* ERR_TAKEN only for who wants this name or none. */
+/* ERR_TAKEN only for who wants this name or none. Who renews pays for no register, unless the name
+ * is another's by now and a random one is given instead. */
 static int claim_name(struct wish *w, const struct worker *worker, unsigned *retry_after_s)
 {
-    int err = 0;
+    bool renewal = w->renewal;
+    int err = renewal ? ERR_OK : new_owner(w, worker, retry_after_s);
+    if (err < 0)
+        return err;
     if (w->name[0] == '\0')
-        return claim_random(w, worker);
-    if (!w->renewal) {
-        w->ticket.since = clock_wall_s();
-        err = ticket_owner_new(w->ticket.owner);
+        return draw_name(w, worker);
+    err = claim(w, worker, true, retry_after_s);
+    if (err == ERR_TAKEN && !w->exact) {
+        err = renewal ? new_owner(w, worker, retry_after_s) : ERR_OK;
+        return err == ERR_OK ? draw_name(w, worker) : err;
     }
-    if (err == 0)
-        err = registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, true,
-                             &w->tunnel, retry_after_s);
-    if (err == ERR_TAKEN && !w->exact)
-        return claim_random(w, worker);
     if (err == ERR_TAKEN &&
         *retry_after_s == 0) /* live: free at the earliest when its grace is over */
         *retry_after_s = (unsigned)(worker->server->config->name_grace_ms / 1000) + 1;
@@ -259,7 +281,43 @@ static int answer_claimed(const struct server *s, const struct call *c, struct w
     return 0;
 }
 
-static void answer_error(struct answer *a, int err, unsigned retry_after_s)
+/* What an address has had enough of: a line a second at most. */
+static void refuse_address(struct answer *a, struct worker *w, const struct viewer *v,
+                           const char *error, const char *message, unsigned retry_after_s)
+{
+    uint64_t suppressed;
+    if (log_limit_pass(&w->quota_log, loop_now_us(w->loop), &suppressed))
+        LOG(WARN, "address refused", "viewer=%s reason=%s suppressed=%llu", v->address, error,
+            (unsigned long long)suppressed);
+    answer_refusal(a, 429, error, message, retry_after_s);
+}
+
+void refuse_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
+                   const char *message)
+{
+    unsigned wait_s = forged ? quota_bad_ticket(w->server->quota, v, loop_now_us(w->loop)) : 0;
+    if (wait_s == 0)
+        answer_refusal(a, 403, "bad_ticket", message, 0);
+    else
+        refuse_address(a, w, v, "too_many_bad_tickets",
+                       "Your address has come with bad tickets too often: wait a little.", wait_s);
+}
+
+void refuse_another_name(struct answer *a, struct worker *w, const struct viewer *v)
+{
+    refuse_address(a, w, v, "too_many_names", "Your address holds as many names as it may.",
+                   REGISTER_RETRY_S);
+}
+
+static void refuse_register(struct answer *a, struct worker *w, const struct viewer *v,
+                            unsigned retry_after_s)
+{
+    refuse_address(a, w, v, "too_many_registers",
+                   "Your address has registered too often: wait a little.", retry_after_s);
+}
+
+static void answer_error(struct answer *a, struct worker *w, const struct viewer *v, int err,
+                         unsigned retry_after_s)
 {
     if (err == ERR_TAKEN)
         answer_refusal(a, 409, "name_taken", "This name is in use by somebody else.",
@@ -267,6 +325,10 @@ static void answer_error(struct answer *a, int err, unsigned retry_after_s)
     else if (err == ERR_LIMIT)
         answer_refusal(a, 503, "too_many_tunnels", "This server holds as many names as it can.",
                        REGISTER_RETRY_S);
+    else if (err == ERR_ABUSE)
+        refuse_another_name(a, w, v);
+    else if (err == ERR_AGAIN)
+        refuse_register(a, w, v, retry_after_s);
     else
         answer_refusal(a, 500, "internal", "The server could not make a ticket.", 0);
 }
@@ -287,8 +349,10 @@ void register_answer(struct worker *w, const struct call *c, struct slice name, 
                      struct answer *a)
 {
     const struct server *s = w->server;
-    struct wish wish = {.exact = slice_eq(field(c, "oneport-exact"), SLICE("?1"))};
+    struct wish wish = {.exact = slice_eq(field(c, "oneport-exact"), SLICE("?1")),
+                        .viewer = c->viewer};
     unsigned retry_after_s = 0;
+    bool forged = false;
     stat_add(&w->stats.register_calls, 1);
     if (!c->secure && carries_secret(c)) {
         answer_refusal(a, 403, "tls_required", "Tokens and tickets are accepted over TLS only.", 0);
@@ -302,13 +366,13 @@ void register_answer(struct worker *w, const struct call *c, struct slice name, 
         refuse_name(a, old);
         return;
     }
-    if (!wish_ticket(&wish, c, w)) {
-        answer_refusal(a, 403, "bad_ticket", "The ticket is not for this name on this server.", 0);
+    if (!wish_ticket(&wish, c, w, &forged)) {
+        refuse_ticket(a, w, c->viewer, forged, "The ticket is not for this name on this server.");
         return;
     }
     int err = claim_name(&wish, w, &retry_after_s);
     if (err == 0)
         err = answer_claimed(s, c, &wish, a);
     if (err < 0)
-        answer_error(a, err, retry_after_s);
+        answer_error(a, w, c->viewer, err, retry_after_s);
 }

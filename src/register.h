@@ -22,6 +22,13 @@ bool call_is_secure(const struct viewer *v, bool tls, bool peer_local);
 bool register_resumes(const struct server *s, const struct message *m,
                       char name[static NAME_MAX_LEN + 1]);
 
+/* What register and attach refuse in the same words. @forged: the ticket counts against its address
+ * (quota.h), which is told 429 when it has come with too many. */
+void refuse_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
+                   const char *message);
+/* ERR_ABUSE of registry_claim. */
+void refuse_another_name(struct answer *a, struct worker *w, const struct viewer *v);
+
 /* @name: as it stood in the path (empty: random), @old: one of localtunnel's two ways. Always makes
  * an answer. */
 void register_answer(struct worker *w, const struct call *c, struct slice name, bool old,

@@ -58,7 +58,7 @@ void registry_adopt(struct registry *r, const struct held_name *h)
     if (left_ms > most_ms) /* the clock was set back, or the option is new */
         left_ms = most_ms;
     if (left_ms == 0 || registry_find(r, name) ||
-        directory_claim(r->directory, name, r->worker) < 0)
+        directory_claim(r->directory, name, r->worker, NULL) < 0)
         return;
     struct tunnel *t = registry_add(r, name, h->owner, h->asked);
     tunnel_hold(t, TUNNEL_GRACED, left_ms);
@@ -108,7 +108,8 @@ static unsigned seconds_left(const struct registry *r, const struct tunnel *t)
 }
 
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
-                   bool asked, struct tunnel **out, unsigned *retry_after_s)
+                   bool asked, const struct address *from, struct tunnel **out,
+                   unsigned *retry_after_s)
 {
     struct tunnel *t = registry_find(r, name);
     *retry_after_s = 0;
@@ -116,7 +117,7 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
         *retry_after_s = seconds_left(r, t);
         return ERR_TAKEN;
     }
-    int err = t ? ERR_OK : directory_claim(r->directory, name, r->worker);
+    int err = directory_claim(r->directory, name, r->worker, from);
     if (err < 0)
         return err;
     if (!t)

@@ -33,11 +33,13 @@ struct tunnel *registry_find(const struct registry *r, struct slice name); /* an
 /* Holds @name for @owner: the tunnel there is (if it is this owner's) or a new PENDING one. @asked:
  * the name was asked for, not random. ERR_TAKEN: another owner holds it; @retry_after_s says for
  * how long at most (0: it is live). ERR_TAKEN too when the name is another worker's, which the
- * caller should have looked up. ERR_LIMIT: DIRECTORY_MAX names are held. A tunnel that waits for
+ * caller should have looked up. ERR_LIMIT: DIRECTORY_MAX names are held. ERR_ABUSE: @from, whom
+ * the name is given to (NULL: nobody who counts), holds as many as it may. A tunnel that waits for
  * its client is held for --name-pending at least from now on; whether it was asked for stays as it
  * is. */
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
-                   bool asked, struct tunnel **out, unsigned *retry_after_s) MUSTCHECK;
+                   bool asked, const struct address *from, struct tunnel **out,
+                   unsigned *retry_after_s) MUSTCHECK;
 /* Frees the name at once. */
 void registry_drop(struct registry *r, struct tunnel *t);
 void registry_note(struct registry *r,

@@ -14,6 +14,7 @@
 
 struct abuse;
 struct handshakes;
+struct quota;
 struct keyring;
 struct registry;
 struct directory;
@@ -31,6 +32,7 @@ struct server {
     struct directory *directory; /* shared; locks itself */
     struct trust *trust;
     struct handshakes *handshakes; /* locks itself */
+    struct quota *quota;           /* likewise */
     struct tls *tls;               /* NULL: no certificate, plain only */
     struct log_file *access_log;   /* NULL: off; locks itself */
     struct names_file *names_file; /* worker 0's */
@@ -84,7 +86,7 @@ struct worker {
     pthread_t thread;
     struct list_node listeners, gates, edges, links, exchanges;
     struct log_limit no_tunnel_log, bad_request_log; /* events that a stranger can repeat at will */
-    struct log_limit evicted_log, handshake_log;
+    struct log_limit evicted_log, handshake_log, quota_log;
     struct log_limit exchange_log[WORKER_EXCHANGE_EVENTS]; /* likewise, by enum exchange_event */
     struct worker_stats stats;
 };

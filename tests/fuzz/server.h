@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "h2mux/h1.h"
+#include "src/quota.h"
 #include "src/registry.h"
 #include "src/state.h"
 #include "src/tunnel.h"
@@ -55,10 +56,12 @@ static inline struct fuzz_server *fuzz_server_new(void)
     x->worker.server = &x->server;
     x->server.config = &x->config;
     x->server.keyring = fuzz_keyring(SLICE(FUZZ_SECRET));
-    x->server.directory = directory_new(NULL, NULL);
+    x->server.directory = directory_new(x->config.max_tunnels, NULL, NULL);
+    x->server.quota = quota_new(1, x->config.register_rate);
     x->server.trust = trust_new();
     x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
-    int err = registry_claim(x->worker.registry, SLICE("taken-app"), other, true, &t, &ignored);
+    int err =
+        registry_claim(x->worker.registry, SLICE("taken-app"), other, true, NULL, &t, &ignored);
     assert(err == 0);
     (void)err;
     return x;
@@ -75,7 +78,7 @@ static inline struct fuzz_server *fuzz_server(bool full)
     *x = fuzz_server_new();
     for (unsigned i = 1; full && i < DIRECTORY_MAX; i++) {
         snprintf(name, sizeof(name), "elsewhere-%u", i);
-        int err = directory_claim((*x)->server.directory, slice_str(name), 1);
+        int err = directory_claim((*x)->server.directory, slice_str(name), 1, NULL);
         assert(err == 0);
         (void)err;
     }

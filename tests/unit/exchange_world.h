@@ -342,14 +342,14 @@ static inline int setup(void **state)
                                 .max_streams = 100,
                                 .max_links = 4};
     x->server.config = &x->config;
-    x->server.directory = directory_new(NULL, NULL);
+    x->server.directory = directory_new(0, NULL, NULL);
     memory_init(&x->server.memory, 1 << 30);
     x->worker = worker_new(&x->server, 0);
     for (size_t i = 0; i < STREAMS_MAX; i++)
         buf_init(&x->far[i].body, 16 << 20);
     for (size_t i = 0; i < EXCHANGES_MAX; i++)
         buf_init(&x->near[i].body, 16 << 20);
-    return registry_claim(x->worker->registry, SLICE("app"), alice, true, &x->tunnel, &retry);
+    return registry_claim(x->worker->registry, SLICE("app"), alice, true, NULL, &x->tunnel, &retry);
 }
 
 static inline bool always(void *user)

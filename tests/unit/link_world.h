@@ -301,14 +301,14 @@ static inline struct world *world_new(const char *hold)
     assert_int_equal(config_parse(5, argv, &w->config), OPT_RUN);
     w->server = (struct server){.config = &w->config, .node = "oneport-00000000"};
     w->server.trust = trust_new();
-    w->server.directory = directory_new(NULL, NULL);
+    w->server.directory = directory_new(0, NULL, NULL);
     memory_init(&w->server.memory, 1 << 30);
     w->worker = worker_new(&w->server, 0);
     w->server.workers = &w->worker;
     w->server.n_workers = 1;
-    assert_int_equal(
-        registry_claim(w->worker->registry, SLICE("app"), alice, true, &w->tunnel, &retry_after),
-        0);
+    assert_int_equal(registry_claim(w->worker->registry, SLICE("app"), alice, true, NULL,
+                                    &w->tunnel, &retry_after),
+                     0);
     return w;
 }
 

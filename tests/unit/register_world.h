@@ -16,6 +16,7 @@
 
 #include "h2mux/base/clock.h"
 #include "src/admin.h"
+#include "src/quota.h"
 #include "src/registry.h"
 #include "src/state.h"
 #include "src/ticket.h"
@@ -52,7 +53,8 @@ static inline int setup(void **state)
     x->worker.server = &x->server;
     x->server.config = &x->config;
     x->server.keyring = keyring_open(x->dir, reason, sizeof(reason));
-    x->server.directory = directory_new(NULL, NULL);
+    x->server.directory = directory_new(x->config.max_tunnels, NULL, NULL);
+    x->server.quota = quota_new(1, x->config.register_rate);
     x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
     return x->server.keyring ? 0 : -1;
 }
@@ -63,6 +65,7 @@ static inline int teardown(void **state)
     char command[128];
     registry_free(x->worker.registry);
     directory_free(x->server.directory);
+    quota_free(x->server.quota);
     keyring_free(x->server.keyring);
     loop_free(x->worker.loop);
     snprintf(command, sizeof(command), "rm -rf %s", x->dir);

@@ -79,7 +79,7 @@ static inline void close_names(struct fixture *x)
 
 static inline void open_registry(struct fixture *x)
 {
-    x->server.directory = directory_new(on_change, x);
+    x->server.directory = directory_new(0, on_change, x);
     x->worker->registry = registry_new(x->worker->loop, &x->config, x->server.directory, 0);
     open_names(x);
 }
@@ -101,7 +101,7 @@ static inline int setup(void **state)
                                 .max_streams = 100,
                                 .max_links = 4};
     x->server.config = &x->config;
-    x->server.directory = directory_new(on_change, x);
+    x->server.directory = directory_new(0, on_change, x);
     memory_init(&x->server.memory, 1 << 30);
     x->worker = worker_new(&x->server, 0);
     open_names(x);
@@ -241,7 +241,8 @@ static inline struct tunnel *claim(struct fixture *x, const char *name, bool ask
 {
     struct tunnel *t = NULL;
     unsigned retry;
-    assert_int_equal(registry_claim(registry_of(x), slice_str(name), alice, asked, &t, &retry), 0);
+    assert_int_equal(
+        registry_claim(registry_of(x), slice_str(name), alice, asked, NULL, &t, &retry), 0);
     return t;
 }
 

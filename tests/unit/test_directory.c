@@ -23,24 +23,24 @@ static void count_change(void *user)
 
 static void test_claim(void **state)
 {
-    struct directory *d = directory_new(NULL, NULL);
+    struct directory *d = directory_new(0, NULL, NULL);
     assert_int_equal(directory_find(d, SLICE("app")), DIRECTORY_NOBODY);
-    assert_int_equal(directory_claim(d, SLICE("app"), 1), ERR_OK);
-    assert_int_equal(directory_claim(d, SLICE("app"), 1), ERR_OK);
-    assert_int_equal(directory_claim(d, SLICE("app"), 0), ERR_TAKEN);
+    assert_int_equal(directory_claim(d, SLICE("app"), 1, NULL), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("app"), 1, NULL), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("app"), 0, NULL), ERR_TAKEN);
     assert_int_equal(directory_find(d, SLICE("app")), 1);
     directory_release(d, SLICE("app"));
     directory_release(d, SLICE("app"));
-    assert_int_equal(directory_claim(d, SLICE("app"), 0), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("app"), 0, NULL), ERR_OK);
     directory_free(d);
 }
 
 static void test_counts(void **state)
 {
-    struct directory *d = directory_new(NULL, NULL);
+    struct directory *d = directory_new(0, NULL, NULL);
     struct held_name live = held("app", 0), graced = held("app", 7);
-    assert_int_equal(directory_claim(d, SLICE("app"), 0), ERR_OK);
-    assert_int_equal(directory_claim(d, SLICE("other"), 0), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("app"), 0, NULL), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("other"), 0, NULL), ERR_OK);
     directory_note(d, &live, true);
     directory_note(d, &live, true);
     assert_int_equal(directory_counts(d).names, 2);
@@ -56,27 +56,108 @@ static void test_counts(void **state)
 
 static void test_limit(void **state)
 {
-    struct directory *d = directory_new(NULL, NULL);
+    struct directory *d = directory_new(0, NULL, NULL);
     char name[16];
     for (int i = 0; i < DIRECTORY_MAX; i++) {
         snprintf(name, sizeof name, "app-%d", i);
-        assert_int_equal(directory_claim(d, slice_str(name), 0), ERR_OK);
+        assert_int_equal(directory_claim(d, slice_str(name), 0, NULL), ERR_OK);
     }
-    assert_int_equal(directory_claim(d, SLICE("one-more"), 0), ERR_LIMIT);
-    assert_int_equal(directory_claim(d, SLICE("app-0"), 0), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("one-more"), 0, NULL), ERR_LIMIT);
+    assert_int_equal(directory_claim(d, SLICE("app-0"), 0, NULL), ERR_OK);
     directory_free(d);
 }
+
+/* ---- names of an address */
+
+enum { EACH = 3 };
+
+static int claim_from(struct directory *d, const char *name, uint64_t host)
+{
+    struct address from = {0, host};
+    return directory_claim(d, slice_str(name), 0, &from);
+}
+
+/* O22: each row goes on from the one before; addresses are 1 and 2, 0 is none. */
+static void test_names_of_an_address(void **state)
+{
+    static const struct {
+        const char *what, *name;
+        uint64_t from;
+        bool release;
+        int want;
+    } rows[] = {
+        {"the first", "a-1", 1, false, ERR_OK},
+        {"the second", "a-2", 1, false, ERR_OK},
+        {"one of them again", "a-2", 1, false, ERR_OK},
+        {"the third", "a-3", 1, false, ERR_OK},
+        {"one too many", "a-4", 1, false, ERR_ABUSE},
+        {"is nobody's", "a-4", 2, false, ERR_OK},
+        {"what it has it may claim again", "a-1", 1, false, ERR_OK},
+        {"from elsewhere it still counts for the first", "a-1", 2, false, ERR_OK},
+        {"as before", "a-5", 1, false, ERR_ABUSE},
+        {"whose address is not known", "a-5", 0, false, ERR_OK},
+        {"and others of that kind", "a-6", 0, false, ERR_OK},
+        {"one goes", "a-2", 0, true, ERR_OK},
+        {"and is gone once", "a-2", 0, true, ERR_OK},
+        {"another takes its place", "a-7", 1, false, ERR_OK},
+        {"and no more", "a-8", 1, false, ERR_ABUSE},
+        {"what was not counted is never refused", "a-5", 1, false, ERR_OK},
+        {"but counts from then on", "a-7", 0, true, ERR_OK},
+        {"so there is no room", "a-8", 1, false, ERR_ABUSE},
+        {"until it goes too", "a-5", 0, true, ERR_OK},
+        {"there is", "a-8", 1, false, ERR_OK},
+    };
+    struct directory *d = directory_new(EACH, NULL, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int err = ERR_OK;
+        if (rows[i].release)
+            directory_release(d, slice_str(rows[i].name));
+        else if (rows[i].from == 0)
+            err = directory_claim(d, slice_str(rows[i].name), 0, NULL);
+        else
+            err = claim_from(d, rows[i].name, rows[i].from);
+        if (err != rows[i].want)
+            fail_msg("%s: %d", rows[i].what, err);
+    }
+    assert_int_equal(directory_find(d, SLICE("a-2")), DIRECTORY_NOBODY);
+    directory_free(d);
+}
+
+/* O22 */
+static void test_no_limit_of_an_address(void **state)
+{
+    struct directory *d = directory_new(0, NULL, NULL);
+    char name[16];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "app-%d", i);
+        assert_int_equal(claim_from(d, name, 1), ERR_OK);
+    }
+    directory_release(d, SLICE("app-0"));
+    directory_free(d);
+}
+
+/* O22: taken is taken, for who holds too many as well. */
+static void test_taken_comes_before_too_many(void **state)
+{
+    struct directory *d = directory_new(1, NULL, NULL);
+    assert_int_equal(claim_from(d, "app", 1), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("theirs"), 1, NULL), ERR_OK);
+    assert_int_equal(claim_from(d, "theirs", 1), ERR_TAKEN);
+    directory_free(d);
+}
+
+/* ---- what is told */
 
 /* Told once, however much changes, until it was written. */
 static void test_change_is_told_once(void **state)
 {
     int told = 0;
-    struct directory *d = directory_new(count_change, &told);
+    struct directory *d = directory_new(0, count_change, &told);
     struct held_name h = held("app", 0), gone = held("left", 9);
     struct buf text;
     buf_init(&text, 4096);
-    assert_int_equal(directory_claim(d, SLICE("app"), 0), ERR_OK);
-    assert_int_equal(directory_claim(d, SLICE("left"), 0), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("app"), 0, NULL), ERR_OK);
+    assert_int_equal(directory_claim(d, SLICE("left"), 0, NULL), ERR_OK);
     directory_note(d, &h, true);
     directory_note(d, &gone, false);
     assert_int_equal(told, 1);
@@ -103,7 +184,7 @@ static void *race(void *arg)
     char name[16];
     for (int i = 0; i < NAMES; i++) {
         snprintf(name, sizeof name, "app-%d", i);
-        r->won += directory_claim(r->directory, slice_str(name), r->worker) == ERR_OK;
+        r->won += directory_claim(r->directory, slice_str(name), r->worker, NULL) == ERR_OK;
         if (directory_find(r->directory, slice_str(name)) == DIRECTORY_NOBODY)
             abort();
     }
@@ -114,7 +195,7 @@ static void *race(void *arg)
 static void test_race(void **state)
 {
     struct racer racers[THREADS];
-    struct directory *d = directory_new(NULL, NULL);
+    struct directory *d = directory_new(0, NULL, NULL);
     int won = 0;
     for (int i = 0; i < THREADS; i++) {
         racers[i] = (struct racer){.directory = d, .worker = i};
@@ -212,6 +293,9 @@ int main(void)
         cmocka_unit_test(test_claim),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_names_of_an_address),
+        cmocka_unit_test(test_no_limit_of_an_address),
+        cmocka_unit_test(test_taken_comes_before_too_many),
         cmocka_unit_test(test_change_is_told_once),
         cmocka_unit_test(test_race),
         cmocka_unit_test(test_mail),

@@ -13,11 +13,12 @@ static void test_claim(void **state)
     assert_ptr_equal(find(x, "app"), t);
     assert_int_equal(t->state, TUNNEL_PENDING);
     assert_true(t->asked);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, &again, &retry),
+    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, NULL, &again, &retry),
                      ERR_TAKEN);
     assert_in_range(retry, 59, 61);
     assert_null(again);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), alice, false, &again, &retry), 0);
+    assert_int_equal(
+        registry_claim(registry_of(x), SLICE("app"), alice, false, NULL, &again, &retry), 0);
     assert_ptr_equal(again, t);
     assert_true(t->asked);
     assert_null(find(x, "apps"));
@@ -47,7 +48,7 @@ static void test_live_and_graced(void **state)
     assert_int_equal(t->state, TUNNEL_LIVE);
     assert_int_equal(t->away_since_us, 0);
     assert_false(timer_armed(&t->expiry));
-    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, &other, &retry),
+    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, NULL, &other, &retry),
                      ERR_TAKEN);
     assert_int_equal(retry, 0);
     struct directory_counts c = directory_counts(x->server.directory);
@@ -57,7 +58,7 @@ static void test_live_and_graced(void **state)
     link_close(l, 0);
     assert_int_equal(t->state, TUNNEL_GRACED);
     assert_int_not_equal(t->away_since_us, 0);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, &other, &retry),
+    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, NULL, &other, &retry),
                      ERR_TAKEN);
     assert_in_range(retry, 599, 601);
     attach(x, "app", INSTANCE_A, 0, 10);
