@@ -89,6 +89,8 @@ static const struct {
     {{"-d", "x.org", "--hold", "9h"}, "--hold"},
     {{"-d", "x.org", "--max-links", "0"}, "--max-links"},
     {{"-d", "x.org", "--max-handshakes-per-address", "513"}, "--max-handshakes-per-address"},
+    {{"-d", "x.org", "--max-tunnels-per-address", "20001"}, "--max-tunnels-per-address"},
+    {{"-d", "x.org", "--register-rate", "-1"}, "--register-rate"},
     {{"-d", "x.org", "--port", "http"}, "--port"},
     {{"-d", "x.org", "--address", "localhost"}, "--address"},
 };
@@ -132,6 +134,8 @@ static void test_defaults(void **state)
     assert_int_equal(c.max_streams, 20000);
     assert_int_equal(c.max_links, 4);
     assert_int_equal(c.max_handshakes, 64);
+    assert_int_equal(c.max_tunnels, 50);
+    assert_int_equal(c.register_rate, 60);
     assert_int_equal(c.max_sockets, 10);
     assert_int_equal(c.max_body, 0);
     assert_string_equal(c.early_hints, "auto");
