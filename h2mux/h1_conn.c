@@ -285,6 +285,11 @@ bool h1_conn_tx_close(const struct h1_conn *c)
     return c->tx_close;
 }
 
+struct slice h1_conn_head_so_far(const struct h1_conn *c)
+{
+    return buf_slice(&c->head);
+}
+
 size_t h1_conn_head_octets(const struct h1_conn *c)
 {
     return buf_len(&c->head);

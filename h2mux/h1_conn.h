@@ -99,7 +99,9 @@ bool h1_conn_tx_done(
 bool h1_conn_tx_until_close(const struct h1_conn *c); /* only the close ends the message written */
 bool h1_conn_tx_close(const struct h1_conn *c);       /* the message written can only end by closing
                                                          (until-close, or said close) */
-size_t h1_conn_head_octets(const struct h1_conn *c);  /* of the head being read, so far */
+struct slice h1_conn_head_so_far(
+    const struct h1_conn *c); /* of a head that is not complete yet: nothing of it was judged */
+size_t h1_conn_head_octets(const struct h1_conn *c); /* of the head being read, so far */
 bool h1_conn_surplus(
     const struct h1_conn *c); /* octets are there behind the message that was read */
 bool h1_conn_reading(

@@ -332,11 +332,27 @@ static const struct exchange_owner owner_ops = {
 
 /* ---- what the connection and the clock tell */
 
+/* A link's head has less time than a viewer's (contract.md 3): a look at what there is of it when
+ * that is over tells which it is, by the request line alone. */
 static void on_head_begin(void *user)
 {
     struct edge *e = user;
+    const struct config *c = edge_server(e)->config;
+    bool viewers_have_more = c->attach_timeout_ms < c->head_timeout_ms;
     e->state = EDGE_HEAD;
-    timer_arm(&e->timer, edge_server(e)->config->head_timeout_ms);
+    e->head_looked_at = !viewers_have_more;
+    timer_arm(&e->timer, viewers_have_more ? c->attach_timeout_ms : c->head_timeout_ms);
+}
+
+/* true: it has some time left. */
+static bool is_viewers_head(struct edge *e)
+{
+    const struct config *c = edge_server(e)->config;
+    if (e->head_looked_at || slice_starts(h1_conn_head_so_far(e->conn), SLICE("GET /tunnel/")))
+        return false;
+    e->head_looked_at = true;
+    timer_arm(&e->timer, c->head_timeout_ms - c->attach_timeout_ms);
+    return true;
 }
 
 /* A viewer that asks and asks and takes no answer is not read from. */
@@ -428,7 +444,7 @@ static bool still_reads(const struct edge *e)
 static void on_timer(void *user)
 {
     struct edge *e = user;
-    if (e->state == EDGE_HEAD) {
+    if (e->state == EDGE_HEAD && !is_viewers_head(e)) {
         forget_request(e);
         bad_request(e, FAIL_REQUEST_TIMEOUT, "head incomplete");
     } else if (e->state == EDGE_IDLE && still_reads(e)) {

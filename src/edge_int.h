@@ -15,6 +15,7 @@ struct edge {
     struct exchange *exchange; /* weak: NULL between requests and once it ended */
     enum edge_state state;
     bool keep_alive, to_head, responding, close_after;
+    bool head_looked_at; /* HEAD: what there is of it is no attach request */
     struct peer peer;
     struct viewer viewer;
     struct slice accept;         /* borrowed from the head; empty when that is gone */

@@ -317,6 +317,24 @@ def test_a_handshake_that_is_not_finished_is_given_up(new_server, begun):
         wait_until(lambda: server.fds() <= before, what="its descriptor")
 
 
+def test_half_an_attach_request_has_less_time_than_a_viewers(new_server, name):
+    """--attach-timeout; --head-timeout is the viewers', who have all of it, on the base domain too. A whole head in time is none of both."""
+    server = new_server("--attach-timeout", "500ms", "--head-timeout", "1300ms")
+    start, half = time.monotonic(), f"Host: localhost:{server.port}\r\nConnection: upg"
+    with contextlib.ExitStack() as stack:
+        link, viewer, caller, slow = (stack.enter_context(Viewer(server.port)) for _ in range(4))
+        link.send(f"GET /tunnel/{name} HTTP/1.1\r\n{half}")
+        viewer.send(f"GET / HTTP/1.1\r\n{half}")
+        caller.send("GET /tunne")
+        slow.send("GET /health")
+        assert link.response().status == 408 and 0.45 < time.monotonic() - start < 1.25
+        wait_until(lambda: time.monotonic() - start > 0.6, what="the look at what is there")
+        slow.send(f"z HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n")
+        assert slow.response().status == 200
+        for one in (viewer, caller):
+            assert one.response().status == 408 and 1.25 < time.monotonic() - start < 1.3 + 1.2 * SLOW
+
+
 def test_octets_behind_the_head_belong_to_http2(server, name):
     viewer, got = attach(server, name, register(server, name)["ticket"], behind=EMPTY_SETTINGS)
     with viewer:
