@@ -11,8 +11,10 @@
  *   good ticket is let in all the same: a MAC of 256 bits is not found by trying, so nothing would
  *   be won by keeping it out, and whoever shares an office's address with an owner could keep the
  *   owner from coming back with five bad tickets a minute. Links that are up are never touched.
- * - The answer takes the same time whatever was wrong and whether it is 403 or 429: each ticket is
- *   judged in full first (ticket.h), there is no way out before that, and no sleep.
+ * - 403 and 429 take the same time: a ticket is judged first, always, and no answer sleeps. The MAC
+ *   is compared in constant time and before anything is read (ticket.h), so the time tells how long
+ *   a ticket was and whether it has a ticket's form, which its sender knows, and nothing of the
+ *   keys; another name or domain is seen only in what we signed ourselves.
  *
  * One object a process, under its own lock; bounded. Who address_of_viewer does not know does not
  * count: loopback and other trusted peers that name no viewer. Time is an argument. */
