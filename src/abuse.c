@@ -39,6 +39,6 @@ void abuse_note(struct abuse *a, const struct viewer *v, uint64_t now_us)
 bool abuse_blocks(struct abuse *a, const struct viewer *v, uint64_t now_us)
 {
     struct address of;
-    return address_of_viewer(v, &of) &&
+    return !buckets_full(a->aborts) && address_of_viewer(v, &of) &&
            buckets_left(a->aborts, &of, now_us) < (uint64_t)(DEBT + 1) * ONE_TOKEN;
 }

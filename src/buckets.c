@@ -87,6 +87,11 @@ static void forget_if_quiet(struct buckets *b, uint64_t now_us)
     b->sets = NULL;
 }
 
+bool buckets_full(const struct buckets *b)
+{
+    return b->sets == NULL;
+}
+
 bool buckets_take(struct buckets *b, const struct address *of, uint64_t tokens, uint64_t now_us)
 {
     forget_if_quiet(b, now_us);

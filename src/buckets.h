@@ -12,6 +12,7 @@ struct buckets;
 struct buckets *buckets_new(uint64_t seed, uint64_t burst, uint64_t rate) MUSTCHECK;
 void buckets_free(struct buckets *b);
 
+bool buckets_full(const struct buckets *b); /* everybody's, for all that is remembered */
 /* false: there are not so many; nothing is taken. */
 bool buckets_take(struct buckets *b, const struct address *of, uint64_t tokens, uint64_t now_us);
 /* What is there, in millionths of a token. */
