@@ -235,7 +235,7 @@ static void poll_last_words(void *user)
     struct program *p = user;
     bool late = loop_now_us(p->loop) - p->ended_us > (uint64_t)LAST_WORDS_MS * 1000;
 
-    if (late || event_base_get_num_events(loop_base(p->loop), EVENT_BASE_COUNT_ADDED) == 0)
+    if (late || !loop_has_adopted(p->loop))
         loop_stop(p->loop);
     else
         timer_arm(&p->last_words, LAST_WORDS_POLL_MS);

@@ -157,7 +157,7 @@ static int get_ctx_params(void *of, OSSL_PARAM params[])
 /* TLS 1.2 begins, with the part of the nonce that stays: RFC 5288 3. */
 static int become_old(struct cipher *c, const OSSL_PARAM *fixed)
 {
-    EVP_CIPHER *own = EVP_CIPHER_fetch(NULL, c->aes->own_name, "provider=default");
+    EVP_CIPHER *own = EVP_CIPHER_fetch(NULL, c->aes->own_name, "provider!=" PROVIDER);
     EVP_CIPHER_CTX_free(c->old);
     c->old = EVP_CIPHER_CTX_new();
     bool ok = c->has_key && own != NULL && c->old != NULL &&

@@ -8,7 +8,7 @@ import pytest
 from support.certs import Authority
 from support.foreign import register
 from support.origins import answering, reply
-from support.programs import BIN, Program, Server, free_port, run
+from support.programs import BIN, SLOW, Program, Server, free_port, run
 from support.viewer import fetch, links
 from support.wait import wait_until
 
@@ -285,6 +285,14 @@ def test_https_origin(server, new_client, certificate, scripted):
     assert fetch(server.port, new_client(origin, "--allow-invalid-cert").host).body == b"over tls"
     refused = fetch(server.port, new_client(origin).host)
     assert refused.status == 502 and "tls" in refused.get("Proxy-Status")
+
+
+def test_ends_when_its_goodbye_was_heard(server, new_client, http_origin):
+    """And waits for nothing else, a timer that nobody needs any more for instance."""
+    client = new_client(http_origin.port)
+    assert fetch(server.port, client.host, "/echo").status == 200
+    client.program.stop(deadline_s=1.2 * SLOW)
+    server.wait_log(f"client leaves name={client.name} ")
 
 
 def test_certificates_for_an_origin_without_tls(server, new_client, http_origin, certificate):
