@@ -1,6 +1,7 @@
 /* admin.c - looks at the server and says how it is. Changes nothing. */
 #include "src/admin.h"
 
+#include "h2mux/base/log.h"
 #include "src/names.h"
 #include "src/registry.h"
 #include "src/tunnel.h"
@@ -70,6 +71,7 @@ void admin_status(struct worker *w, struct answer *a)
         cJSON_AddNumberToObject(json, sums[i].name, (double)sum_of(s, sums[i].offset));
     cJSON_AddNumberToObject(json, "buffered_octets", (double)memory_used(&s->memory));
     cJSON_AddNumberToObject(json, "memory_budget", (double)s->memory.limit);
+    cJSON_AddNumberToObject(json, "log_dropped", (double)log_dropped());
     cJSON_AddNumberToObject(json, "workers", s->n_workers);
     cJSON_AddNumberToObject(json, "uptime_s", (double)uptime_s);
     cJSON_AddStringToObject(json, "version", ONEPORT_VERSION);
