@@ -25,34 +25,35 @@ void answer_refusal(struct answer *a, int status, const char *error, const char 
 
 /* Why a viewer gets an error from us: one row gives status, Proxy-Status type, words. */
 enum failure {
-    FAIL_BAD_REQUEST,     /* 400 http_request_error */
-    FAIL_METHOD,          /* 405 */
-    FAIL_REQUEST_TIMEOUT, /* 408 */
-    FAIL_BODY_TOO_LARGE,  /* 413 */
-    FAIL_URI_TOO_LONG,    /* 414 */
-    FAIL_EXPECTATION,     /* 417 */
-    FAIL_UPGRADE_VERSION, /* 426 + Sec-WebSocket-Version: 13 */
-    FAIL_TOO_MANY_ABORTS, /* 429, Retry-After: 1 */
-    FAIL_HEAD_TOO_LARGE,  /* 431 */
-    FAIL_CODING,          /* 501 */
-    FAIL_NO_WEBSOCKETS,   /* 501: the tunnel's client cannot */
-    FAIL_VERSION,         /* 505 */
-    FAIL_LOOP,            /* 508 proxy_loop_detected */
-    FAIL_NO_TUNNEL,       /* 404 destination_not_found */
-    FAIL_NOT_FOUND,       /* 404 for a path of the base domain; no Proxy-Status */
-    FAIL_AWAY,            /* 503 destination_unavailable, Retry-After: 2 */
-    FAIL_BUSY,            /* 503 connection_limit_reached, Retry-After: 1 */
-    FAIL_DRAINING,        /* 503 destination_unavailable, Retry-After: 2 */
-    FAIL_REFUSED,         /* 502 connection_refused */
-    FAIL_TERMINATED,      /* 502 connection_terminated */
-    FAIL_PROTOCOL,        /* 502 http_protocol_error */
-    FAIL_INCOMPLETE,      /* 502 http_response_incomplete */
-    FAIL_RESPONSE_HEAD,   /* 502 http_response_header_section_size */
-    FAIL_UPGRADE,         /* 502 http_upgrade_failed */
-    FAIL_DNS,             /* 502 dns_error */
-    FAIL_TLS,             /* 502 tls_alert_received */
-    FAIL_CONNECT_TIMEOUT, /* 504 connection_timeout */
-    FAIL_RESPONSE_TIMEOUT /* 504 http_response_timeout */
+    FAIL_BAD_REQUEST,       /* 400 http_request_error */
+    FAIL_METHOD,            /* 405 */
+    FAIL_REQUEST_TIMEOUT,   /* 408 */
+    FAIL_BODY_TOO_LARGE,    /* 413 */
+    FAIL_URI_TOO_LONG,      /* 414 */
+    FAIL_EXPECTATION,       /* 417 */
+    FAIL_UPGRADE_VERSION,   /* 426 + Sec-WebSocket-Version: 13 */
+    FAIL_TOO_MANY_ABORTS,   /* 429, Retry-After: 1 */
+    FAIL_TOO_MANY_REQUESTS, /* likewise */
+    FAIL_HEAD_TOO_LARGE,    /* 431 */
+    FAIL_CODING,            /* 501 */
+    FAIL_NO_WEBSOCKETS,     /* 501: the tunnel's client cannot */
+    FAIL_VERSION,           /* 505 */
+    FAIL_LOOP,              /* 508 proxy_loop_detected */
+    FAIL_NO_TUNNEL,         /* 404 destination_not_found */
+    FAIL_NOT_FOUND,         /* 404 for a path of the base domain; no Proxy-Status */
+    FAIL_AWAY,              /* 503 destination_unavailable, Retry-After: 2 */
+    FAIL_BUSY,              /* 503 connection_limit_reached, Retry-After: 1 */
+    FAIL_DRAINING,          /* 503 destination_unavailable, Retry-After: 2 */
+    FAIL_REFUSED,           /* 502 connection_refused */
+    FAIL_TERMINATED,        /* 502 connection_terminated */
+    FAIL_PROTOCOL,          /* 502 http_protocol_error */
+    FAIL_INCOMPLETE,        /* 502 http_response_incomplete */
+    FAIL_RESPONSE_HEAD,     /* 502 http_response_header_section_size */
+    FAIL_UPGRADE,           /* 502 http_upgrade_failed */
+    FAIL_DNS,               /* 502 dns_error */
+    FAIL_TLS,               /* 502 tls_alert_received */
+    FAIL_CONNECT_TIMEOUT,   /* 504 connection_timeout */
+    FAIL_RESPONSE_TIMEOUT   /* 504 http_response_timeout */
 };
 /* HTML when @accept prefers text/html over application/json (a browser's navigation: 502, 503 and
  * 504 reload by themselves), else JSON

@@ -269,6 +269,8 @@ static const struct opt rows[] = {
      .help = "links of one name at a time"},
     {.name = "max-tunnels-per-address", .type = OPT_UINT, .offset = FIELD(max_tunnels), .fallback = "50", .max = 20000,
      .help = "names that an address holds at a time; 0: no limit"},
+    {.name = "viewer-rate", .type = OPT_UINT, .offset = FIELD(viewer_rate), .fallback = "0", .max = 1000000,
+     .help = "requests a second of a viewer's address to a tunnel, ten times as many at once; 0: no limit"},
     {.name = "register-rate", .type = OPT_UINT, .offset = FIELD(register_rate), .fallback = "60", .max = 1000000,
      .help = "new names that an address may ask for a minute, twice as many at once; 0: no limit"},
     {.name = "max-handshakes-per-address", .type = OPT_UINT, .offset = FIELD(max_handshakes), .fallback = "64", .max = 512,

@@ -21,6 +21,7 @@ struct config {
     uint64_t pending_ms; /* --name-pending: registered, no link yet: 60s */
     uint64_t max_streams, max_links;
     uint64_t max_tunnels;          /* --max-tunnels-per-address: 50; 0: no limit */
+    uint64_t viewer_rate;          /* --viewer-rate: requests a second of an address; 0: no limit */
     uint64_t register_rate;        /* --register-rate: a minute: 60; 0: no limit */
     uint64_t max_handshakes;       /* --max-handshakes-per-address: 64; 0: no limit */
     uint64_t origin_timeout_ms;    /* no response head: 504; 0: off */

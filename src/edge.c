@@ -6,6 +6,7 @@
 
 #include "src/abuse.h"
 #include "src/access.h"
+#include "src/buckets.h"
 #include "src/handoff.h"
 
 enum {
@@ -163,6 +164,15 @@ static void no_tunnel(struct edge *e, struct slice name)
     edge_refuse(e, FAIL_NO_TUNNEL, name, false);
 }
 
+/* --viewer-rate: of the requests that come to this worker, which are all those of a tunnel. */
+static bool asks_too_often(struct edge *e)
+{
+    struct address of;
+    struct buckets *requests = e->worker->requests;
+    return requests != NULL && address_of_viewer(&e->viewer, &of) &&
+           !buckets_take(requests, &of, 1, e->head_us);
+}
+
 static void to_tunnel(struct edge *e, struct message *m, struct slice name)
 {
     struct exchange_request r = {.head = m, .viewer = &e->viewer, .asked = &e->asked};
@@ -191,6 +201,10 @@ static void to_tunnel(struct edge *e, struct message *m, struct slice name)
     }
     if (abuse_blocks(e->worker->abuse, &e->viewer, e->head_us)) {
         edge_refuse(e, FAIL_TOO_MANY_ABORTS, name, false);
+        return;
+    }
+    if (asks_too_often(e)) {
+        edge_refuse(e, FAIL_TOO_MANY_REQUESTS, name, false);
         return;
     }
     r.end = h1_conn_rx_done(e->conn) && !r.translated.websocket;

@@ -7,6 +7,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/pool.h"
 #include "src/abuse.h"
+#include "src/buckets.h"
 #include "src/drain.h"
 #include "src/edge.h"
 #include "src/gate.h"
@@ -14,6 +15,8 @@
 #include "src/listener.h"
 #include "src/mailbox.h"
 #include "src/registry.h"
+
+enum { VIEWER_BURST_S = 10 }; /* of --viewer-rate, at once */
 
 /* Early in a system's life there may be none: then it is known to nobody all the same. */
 static uint64_t random_seed(void)
@@ -64,6 +67,9 @@ struct worker *worker_new(struct server *s, unsigned index)
     w->memory.on_tail = on_tail;
     w->memory.user = w;
     w->abuse = abuse_new(random_seed());
+    uint64_t rate = s->config->viewer_rate;
+    if (rate > 0)
+        w->requests = buckets_new(random_seed(), VIEWER_BURST_S * rate, rate);
     return w;
 fail_loop:
     loop_free(w->loop);
@@ -159,6 +165,7 @@ void worker_free(struct worker *w)
     registry_free(w->registry);
     drain_free(w->drain);
     abuse_free(w->abuse);
+    buckets_free(w->requests);
     memory_share_deinit(&w->memory);
     loop_free(w->loop);
     free(w);

@@ -13,6 +13,7 @@
 #include "src/trust.h"
 
 struct abuse;
+struct buckets;
 struct handshakes;
 struct quota;
 struct keyring;
@@ -78,6 +79,7 @@ struct worker {
     struct mailbox *mailbox;
     struct registry *registry; /* the names that are here */
     struct abuse *abuse;       /* viewers that ask and leave */
+    struct buckets *requests;  /* of --viewer-rate; NULL: no limit */
     struct memory_share memory;
     struct drain *drain;
     struct server *server; /* borrowed: outlives its workers */

@@ -150,6 +150,26 @@ def test_who_only_asks_and_leaves_gets_429(server, new_client, ended):
     assert let_in < 10 + ABORTS_RATE * (time.monotonic() - start), let_in
 
 
+def test_who_asks_too_often_gets_429(new_server, new_client, http_origin):
+    """--viewer-rate: so many a second, ten times as many at once, of each address; WebSockets and other addresses' requests as well."""
+    server = new_server("--viewer-rate", 2)
+    client = new_client(http_origin.port, server=server)
+    eager = "X-Forwarded-For: 203.0.113.20"
+
+    def ask(*fields):
+        return fetch(server.port, client.host, "/echo", *fields)
+
+    start = time.monotonic()
+    answers = [ask(eager) for _ in range(40)]
+    served = [answer.status for answer in answers].count(200)
+    assert 20 <= served <= 20 + 2 * (time.monotonic() - start) and answers[0].status == 200
+    refused = next(answer for answer in answers if answer.status != 200)
+    assert refused.status == 429 and int(refused.get("Retry-After")) >= 1 and "http_request_error" in refused.get("Proxy-Status")
+    assert ask("X-Forwarded-For: 203.0.113.21").status == 200
+    assert ask().status == 200  # of nobody known
+    wait_until(lambda: ask(eager).status == 200, 4 * SLOW, "its next request")
+
+
 @pytest.mark.full
 @pytest.mark.alone
 @pytest.mark.release_only

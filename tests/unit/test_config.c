@@ -136,6 +136,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.max_handshakes, 64);
     assert_int_equal(c.max_tunnels, 50);
     assert_int_equal(c.register_rate, 60);
+    assert_int_equal(c.viewer_rate, 0);
     assert_int_equal(c.max_sockets, 10);
     assert_int_equal(c.max_body, 0);
     assert_string_equal(c.early_hints, "auto");
