@@ -19,12 +19,13 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /* Each session differs by its own part of a sixteenth, so that those which came together do not
- * speak together. The opener asks a little early and the other end a little late: so it is one of
- * them who asks, and it is the one with many sessions, which asks several in one turn. */
+ * speak together. The other end asks a sixteenth later than the opener: so it is one of them who
+ * asks, and it is the one with many sessions, which asks several in one turn. */
 static uint64_t quiet_us(const struct h2_session *s)
 {
-    uint64_t us = s->options.keepalive_ms * 1000, own = s->created_us % (us / 16 + 1);
-    return s->role == H2_OPENER ? us - own : us + own;
+    uint64_t us = s->options.keepalive_ms * 1000, part = us / 16;
+    uint64_t own = s->created_us % (part + 1);
+    return s->role == H2_OPENER ? us + own : us + part + own;
 }
 
 static bool is_quiet(const struct h2_session *s, uint64_t now)
