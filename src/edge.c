@@ -12,9 +12,7 @@
 enum {
     EDGE_WINDOW = 256 * 1024,
     ANSWERS_HIGH = 64 * 1024, /* while so much is not taken, the next request is not looked at */
-    LINGER_MS = 1000,         /* rule R18: so that the viewer reads our answer */
-    LINGER_OCTETS = 64 * 1024 * 1024, /* a viewer that uploads at full speed is to see it too */
-    CLOSE_HANDSHAKE_MS = 2000         /* rule W8 */
+    CLOSE_HANDSHAKE_MS = 2000 /* rule W8 */
 };
 
 static const struct h1_conn_ops conn_ops;
@@ -52,7 +50,7 @@ static void edge_abort(struct edge *e)
     edge_forget(e);
 }
 
-static void edge_finish(struct edge *e, uint64_t ms, size_t octets)
+void edge_finish(struct edge *e, uint64_t ms, size_t octets)
 {
     sock_count_tail(h1_conn_sock(e->conn), &e->worker->memory);
     h1_conn_finish(e->conn, ms, octets);
@@ -62,85 +60,6 @@ static void edge_finish(struct edge *e, uint64_t ms, size_t octets)
 static bool alive(const struct edge *e)
 {
     return e->state != EDGE_DEAD;
-}
-
-/* ---- our own answers */
-
-static void prepare_reply(struct edge *e, bool close, bool trailers, bool upgrade)
-{
-    struct h1_conn_reply r = {
-        .to_head = e->to_head,
-        .peer_1_0 = e->asked.minor_version == 0,
-        .close = close,
-        .trailers = trailers,
-        .upgrade = upgrade,
-    };
-    h1_conn_set_reply(e->conn, &r);
-}
-
-/* For the final head; interim ones go by what remember() prepared. */
-void edge_set_reply(struct edge *e, bool close, bool trailers, bool upgrade)
-{
-    prepare_reply(e, close, trailers, upgrade);
-    e->responding = true;
-    e->close_after = close;
-}
-
-static bool must_close(const struct edge *e)
-{
-    return !e->keep_alive || edge_server(e)->draining;
-}
-
-void edge_log_answer(struct edge *e, int status, const char *error, size_t octets)
-{
-    struct access_entry entry = {
-        .viewer = e->viewer.address,
-        .request = e->asked,
-        .tunnel = "-",
-        .status = status,
-        .tx_octets = octets,
-        .duration_us = loop_now_us(e->worker->loop) - e->head_us,
-        .error = error,
-    };
-    bool json = slice_eq(slice_str(edge_server(e)->config->log_format), SLICE("json"));
-    if (edge_server(e)->access_log != NULL)
-        access_write(edge_server(e)->access_log, json, &entry);
-}
-
-/* Writes @a and releases it. A request that is not read to its end costs the connection (rules Q38,
- * R18). */
-void edge_send_answer(struct edge *e, struct answer *a, bool close)
-{
-    struct leg *leg = h1_conn_leg(e->conn);
-    close |= must_close(e) || !h1_conn_rx_done(e->conn);
-    edge_set_reply(e, close, false,
-                   a->head.status == 426); /* RFC 9110 7.8: Upgrade is listed in Connection */
-    leg->ops->head(leg, &a->head, buf_len(&a->body) == 0);
-    if (buf_len(&a->body) > 0)
-        leg->ops->body(leg, buf_slice(&a->body), true);
-    answer_deinit(a);
-    if (close)
-        edge_finish(e, LINGER_MS, LINGER_OCTETS);
-}
-
-/* For requests that never became an exchange, which logs by itself. */
-void edge_refuse(struct edge *e, enum failure why, struct slice name, bool close)
-{
-    struct answer a;
-    answer_failure(&a, why, e->accept, name);
-    edge_log_answer(e, failure_status(why), failure_type(why), buf_len(&a.body));
-    edge_send_answer(e, &a, close);
-}
-
-static void bad_request(struct edge *e, enum failure why, const char *reason)
-{
-    stat_add(&e->worker->stats.bad_requests, 1);
-    uint64_t suppressed;
-    if (log_limit_pass(&e->worker->bad_request_log, loop_now_us(e->worker->loop), &suppressed))
-        LOG(INFO, "bad_request", "reason=%s status=%d viewer=%s suppressed=%llu",
-            log_value(slice_str(reason)), failure_status(why), e->viewer.address,
-            (unsigned long long)suppressed);
-    edge_refuse(e, why, SLICE(""), true);
 }
 
 /* ---- requests for a tunnel */
@@ -181,7 +100,7 @@ static void to_tunnel(struct edge *e, struct message *m, struct slice name)
     switch (translate_request(m, &e->viewer, &e->peer, edge_server(e)->node, &r.translated, &why,
                               &reason)) {
     case TRANSLATE_FAIL:
-        bad_request(e, why, reason);
+        edge_bad_request(e, why, reason);
         return;
     case TRANSLATE_OPTIONS:
         local_options(e);
@@ -229,7 +148,7 @@ static void remember(struct edge *e, const struct message *m, const struct h1_re
         .minor_version = m->minor_version,
     };
     trust_viewer(edge_server(e)->trust, &e->peer, &m->fields, &e->viewer);
-    prepare_reply(e, false, false, false);
+    edge_prepare_reply(e, false, false, false);
     timer_rest(&e->timer);
 }
 
@@ -273,7 +192,7 @@ static void on_response(void *owner, const struct message *m, bool end)
 {
     struct edge *e = owner;
     bool early = end && !h1_conn_rx_done(e->conn);
-    edge_set_reply(e, must_close(e) || early, e->exchange->request.translated.takes_trailers,
+    edge_set_reply(e, edge_must_close(e) || early, e->exchange->request.translated.takes_trailers,
                    m->status == 101);
 }
 
@@ -307,7 +226,7 @@ static void on_broken(void *owner, bool stalled)
     if (stalled || e->state == EDGE_RAW || h1_conn_tx_until_close(e->conn))
         edge_abort(e);
     else
-        edge_finish(e, LINGER_MS, LINGER_OCTETS);
+        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_OCTETS);
 }
 
 /* Rule W8: what of a frame has not left is cut; a frame that has left in part cannot be followed by
@@ -330,7 +249,7 @@ static void on_end(void *owner)
     struct edge *e = owner;
     e->exchange = NULL;
     if (!h1_conn_rx_done(e->conn))
-        edge_finish(e, LINGER_MS, LINGER_OCTETS);
+        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_OCTETS);
     else
         sock_count_tail(h1_conn_sock(e->conn), &e->worker->memory);
 }
@@ -381,7 +300,7 @@ static void on_done(void *user)
     struct edge *e = user;
     if (e->state == EDGE_RAW || e->close_after || h1_conn_tx_close(e->conn) ||
         edge_server(e)->draining) {
-        edge_finish(e, LINGER_MS, LINGER_OCTETS);
+        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_OCTETS);
         return;
     }
     e->state = EDGE_IDLE;
@@ -439,10 +358,11 @@ static void on_error(void *user, int err, const char *reason)
     if (err == ERR_CLOSED || err == ERR_STALLED)
         edge_abort(e);
     else if (!e->responding && failure_of(err, &why))
-        bad_request(e, why, reason);
+        edge_bad_request(e, why, reason);
     else if (e->state == EDGE_IDLE || e->state == EDGE_HEAD ||
              (err == ERR_EOF && e->responding && h1_conn_tx_done(e->conn)))
-        edge_finish(e, LINGER_MS, LINGER_OCTETS); /* it said all it had to say, and still listens */
+        edge_finish(e, EDGE_LINGER_MS,
+                    EDGE_LINGER_OCTETS); /* it said all it had to say, and still listens */
     else
         edge_close(e);
 }
@@ -460,7 +380,7 @@ static void on_timer(void *user)
     struct edge *e = user;
     if (e->state == EDGE_HEAD && !is_viewers_head(e)) {
         forget_request(e);
-        bad_request(e, FAIL_REQUEST_TIMEOUT, "head incomplete");
+        edge_bad_request(e, FAIL_REQUEST_TIMEOUT, "head incomplete");
     } else if (e->state == EDGE_IDLE && still_reads(e)) {
         timer_arm(&e->timer, edge_server(e)->config->viewer_keepalive_ms);
     } else if (e->state == EDGE_IDLE) {
@@ -501,7 +421,7 @@ void edge_drain(struct list_node *node)
 {
     struct edge *e = CONTAINER_OF(node, struct edge, node);
     if (alive(e) && e->state == EDGE_IDLE)
-        edge_finish(e, LINGER_MS, LINGER_OCTETS);
+        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_OCTETS);
 }
 
 void edge_stop(struct list_node *node)
