@@ -105,9 +105,17 @@ struct h2_stream {
 
 /* session.c */
 void h2_session_mark(struct h2_session *s); /* something waits to be framed */
+/* Frames and writes while less than @most_queued waits in the sock. false: the library failed. */
+bool h2_session_frame(struct h2_session *s, size_t most_queued);
+
+/* session_end.c */
 /* Ends the session: at once, or after the library has returned. @silent: the owner asked for it. */
 void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason,
                     bool silent);
+void h2_session_run_end(void *session);            /* the task `end` */
+bool h2_session_say_goodbye(struct h2_session *s); /* as soon as it may: there is more to frame */
+
+/* session.c */
 void h2_session_glitch(struct h2_session *s, const char *kind); /* one unit of nuisance */
 
 /* While frames are gathered: whether the chunk may grow; `out` goes into the sock before what
@@ -156,7 +164,6 @@ void h2_stream_headers(struct h2_stream *st, bool trailers, bool end); /* st->in
 void h2_stream_end(struct h2_stream *st);                              /* END_STREAM came */
 void h2_stream_sent(struct h2_stream *st, bool end); /* a HEADERS or DATA frame left */
 void h2_stream_thaw(struct h2_stream *st);           /* a token is there: RST_STREAM now */
-int h2_stream_field(struct h2_stream *st, struct slice name, struct slice value) MUSTCHECK;
 struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed);
 
 #endif

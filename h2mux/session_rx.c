@@ -1,5 +1,6 @@
 /* session_rx.c - nghttp2's callbacks: frames in become calls on streams, frames out are gathered.
  * They submit and mark, nothing else. */
+#include "h2mux/stream_head.h"
 #include "session_int.h"
 
 #include <stdlib.h>
@@ -38,8 +39,8 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
     if (st == NULL)
         return 0;
     nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
-    if (h2_stream_field(st, slice_make((const char *)n.base, n.len),
-                        slice_make((const char *)v.base, v.len)) == ERR_OK)
+    if (h2_head_take(&st->in, slice_make((const char *)n.base, n.len),
+                     slice_make((const char *)v.base, v.len)) == ERR_OK)
         return 0;
     h2_session_glitch(s, "header list too large");
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;

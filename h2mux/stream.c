@@ -1,9 +1,10 @@
-/* stream.c - one HTTP/2 stream as a leg: heads to and from nghttp2, a queue upward, credit
- * downward, reset.
+/* stream.c - one HTTP/2 stream as a leg: heads to and from nghttp2 (their fields: stream_head.c), a
+ * queue upward, credit downward, reset.
  *
  * Octets handed up are `held` until credit comes; credit is what nghttp2 consumes, so the stream's
  * window is the bound of all that lies between the two sockets. Invariant: after h2_stream_closed
  * nghttp2 knows no pointer to it. */
+#include "h2mux/stream_head.h"
 #include "session_int.h"
 
 #include <assert.h>
@@ -52,75 +53,6 @@ static void stream_free(void *object)
 
 /* ---- receiving */
 
-static struct slice *pseudo_field(struct message *m, struct slice name)
-{
-    static const struct {
-        struct slice name;
-        size_t offset;
-    } table[] = {
-        {{":method", 7}, offsetof(struct message, method)},
-        {{":scheme", 7}, offsetof(struct message, scheme)},
-        {{":authority", 10}, offsetof(struct message, authority)},
-        {{":path", 5}, offsetof(struct message, path)},
-        {{":protocol", 9}, offsetof(struct message, protocol)},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (slice_eq(table[i].name, name))
-            return (struct slice *)(void *)((char *)m + table[i].offset);
-    return NULL;
-}
-
-static int take_number(struct slice value, uint64_t max, uint64_t *out)
-{
-    return slice_to_u64(value, max, out);
-}
-
-/* One field of the section in `in`; content-length and host become what the message calls them.
- * nghttp2 has validated the syntax. */
-int h2_stream_field(struct h2_stream *st, struct slice name, struct slice value)
-{
-    struct message *m = &st->in;
-    uint64_t number;
-    if (m->fields.count >= FIELDS_HEAD_MAX ||
-        m->fields.octets + name.len + value.len + 32 > FIELDS_OCTETS_MAX)
-        return ERR_LIMIT;
-    if (slice_eq(name, SLICE(":status"))) {
-        if (take_number(value, 999, &number) < 0)
-            return ERR_SYNTAX;
-        m->status = (int)number;
-        return ERR_OK;
-    }
-    if (name.len > 0 && name.ptr[0] == ':') {
-        struct slice *to = pseudo_field(m, name);
-        if (to != NULL)
-            *to = fields_keep(&m->fields, value);
-        return ERR_OK;
-    }
-    if (slice_eq(name, SLICE("content-length")) &&
-        take_number(value, INT64_MAX, &number) == ERR_OK) {
-        m->length = (int64_t)number;
-        return ERR_OK;
-    }
-    fields_add_copy(&m->fields, name, value);
-    return ERR_OK;
-}
-
-/* RFC 9113 8.3.1: Host stands in for a missing :authority and must not differ from it (http-rules
- * D1). */
-static bool settle_authority(struct message *m)
-{
-    const struct field *host = fields_find(&m->fields, SLICE("host"));
-    if (host == NULL)
-        return true;
-    struct slice value = host->value;
-    if (fields_count(&m->fields, SLICE("host")) > 1 ||
-        (m->authority.len > 0 && !slice_ieq(value, m->authority)))
-        return false;
-    m->authority = value;
-    fields_remove(&m->fields, SLICE("host"));
-    return true;
-}
-
 static void fail_stream(struct h2_stream *st, uint32_t code)
 {
     struct leg_fault why = h2_fault(ERR_PROTOCOL, code, false);
@@ -156,7 +88,7 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
             st->leg.events->on_head(st->leg.exchange, &st->leg, m, end);
         return;
     }
-    if (!settle_authority(m)) {
+    if (!h2_head_settle_authority(m)) {
         log_refusal(s, m, "host is not :authority");
         fail_stream(st, NGHTTP2_PROTOCOL_ERROR);
         return;
@@ -218,76 +150,12 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
 
 /* ---- sending */
 
-enum { NV_FEW = 64, NV_EXTRA = 7 /* pseudo-fields and content-length */ };
-
-/* On the caller's stack: most heads fit. */
-struct nv_list {
-    nghttp2_nv *v; /* `few`, or owned when they are many */
-    size_t count;
-    nghttp2_nv few[NV_FEW];
-    char status[3], length[SLICE_U64_MAX];
-};
-
-static void nv_init(struct nv_list *l, const struct fields *f)
-{
-    l->count = 0;
-    l->v =
-        f->count + NV_EXTRA <= NV_FEW ? l->few : xcalloc(f->count + NV_EXTRA, sizeof(nghttp2_nv));
-}
-
-static void nv_deinit(struct nv_list *l)
-{
-    if (l->v != l->few)
-        free(l->v);
-}
-
-static void nv_add(struct nv_list *l, struct slice name, struct slice value)
-{
-    uint8_t flags = field_is_secret(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
-    l->v[l->count++] = (nghttp2_nv){(uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr,
-                                    name.len, value.len, flags};
-}
-
-static void nv_add_if(struct nv_list *l, struct slice name, struct slice value)
-{
-    if (value.len > 0)
-        nv_add(l, name, value);
-}
-
-static void nv_add_fields(struct nv_list *l, const struct fields *f)
-{
-    for (size_t i = 0; i < f->count; i++)
-        nv_add(l, f->v[i].name, f->v[i].value);
-}
-
-/* nghttp2 copies names (in lower case) and values, so everything here lives for the call only. */
-static void nv_of(struct nv_list *l, const struct message *m)
-{
-    nv_init(l, &m->fields);
-    if (m->status > 0) {
-        l->status[0] = (char)('0' + m->status / 100 % 10);
-        l->status[1] = (char)('0' + m->status / 10 % 10);
-        l->status[2] = (char)('0' + m->status % 10);
-        nv_add(l, SLICE(":status"), slice_make(l->status, sizeof l->status));
-    } else {
-        nv_add(l, SLICE(":method"), m->method);
-        nv_add_if(l, SLICE(":protocol"), m->protocol);
-        nv_add(l, SLICE(":scheme"), m->scheme);
-        nv_add_if(l, SLICE(":authority"), m->authority);
-        nv_add(l, SLICE(":path"), m->path);
-    }
-    nv_add_fields(l, &m->fields);
-    if (m->length != MESSAGE_LENGTH_UNKNOWN && m->protocol.len == 0)
-        nv_add(l, SLICE("content-length"), slice_from_u64((uint64_t)m->length, l->length));
-}
-
 static int submit_trailers(struct h2_stream *st)
 {
-    struct nv_list l;
-    nv_init(&l, st->trailers);
-    nv_add_fields(&l, st->trailers);
+    struct h2_head l;
+    h2_head_of_trailers(&l, st->trailers);
     int err = nghttp2_submit_trailer(st->session->ng, st->id, l.v, l.count);
-    nv_deinit(&l);
+    h2_head_release(&l);
     return err;
 }
 
@@ -340,8 +208,8 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
     if (!may_send(st))
         return;
     nghttp2_session *ng = st->session->ng;
-    struct nv_list l;
-    nv_of(&l, m);
+    struct h2_head l;
+    h2_head_of(&l, m);
     if (m->status >= 100 && m->status < 200) {
         nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, st->id, NULL, l.v, l.count, NULL);
     } else {
@@ -350,7 +218,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
         st->tx_ended = end;
         nghttp2_submit_response(ng, st->id, l.v, l.count, end ? NULL : &body);
     }
-    nv_deinit(&l);
+    h2_head_release(&l);
     h2_session_mark(st->session);
     over_if_both(st);
 }
@@ -498,15 +366,15 @@ struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool e
     if (!h2_session_can_open(s))
         return NULL;
     struct h2_stream *st = h2_stream_new(s, 0);
-    struct nv_list l;
-    nv_of(&l, m);
+    struct h2_head l;
+    h2_head_of(&l, m);
     nghttp2_data_provider body = provider(st);
     st->connect = m->protocol.len > 0;
     h2_stream_count_request(st);
     st->tx_open = !end;
     st->tx_ended = end;
     st->id = nghttp2_submit_request(s->ng, NULL, l.v, l.count, end ? NULL : &body, st);
-    nv_deinit(&l);
+    h2_head_release(&l);
     if (st->id < 0) {
         h2_stream_closed(st, NULL);
         return NULL;
