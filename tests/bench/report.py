@@ -1,6 +1,7 @@
 """The figures of a run: medians over rounds, ratios within a round, tables in Markdown, results.json and the charts."""
 
 import json
+import shutil
 import statistics
 
 from . import svg
@@ -199,9 +200,12 @@ def charts(results, paths):
 
 
 def write(results, paths, directory):
-    directory.mkdir(parents=True, exist_ok=True)
-    for old in directory.glob("*.svg"):
-        old.unlink()
+    """What was there is kept beside it: a look at one figure must not cost an hour's run."""
+    before = directory.with_name(directory.name + "-before")
+    if directory.exists():
+        shutil.rmtree(before, ignore_errors=True)
+        directory.rename(before)
+    directory.mkdir(parents=True)
     (directory / "results.json").write_text(json.dumps(results.as_json(), indent=1, ensure_ascii=False) + "\n")
     (directory / "results.md").write_text(text(results, paths))
     for name, content in charts(results, paths):
