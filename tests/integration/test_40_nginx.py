@@ -188,7 +188,7 @@ def test_the_client_is_stopped_and_comes_back_through_nginx(front, new_client, h
     assert links(server, client.name) == 1
 
 
-@pytest.mark.parametrize("seconds", [4, pytest.param(90, marks=[pytest.mark.full, pytest.mark.timeout(150)])])
+@pytest.mark.parametrize("seconds", [4, pytest.param(90, marks=[pytest.mark.full, pytest.mark.timeout(240)])])
 def test_the_tunnel_lives_through_silence(front, tunnel, websocket_tunnel, server, tls, seconds):
     """Nobody asks for anything meanwhile: link and WebSocket are the same afterwards."""
     before = server.log.count("link up")
