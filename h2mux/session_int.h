@@ -104,9 +104,15 @@ struct h2_stream {
 };
 
 /* session.c */
-void h2_session_mark(struct h2_session *s); /* something waits to be framed */
+void h2_session_mark(struct h2_session *s);                     /* something waits to be framed */
+void h2_session_glitch(struct h2_session *s, const char *kind); /* one unit of nuisance */
 /* Frames and writes while less than @most_queued waits in the sock. false: the library failed. */
 bool h2_session_frame(struct h2_session *s, size_t most_queued);
+
+/* While frames are gathered: whether the chunk may grow; `out` goes into the sock before what
+ * follows. */
+bool h2_session_room(const struct h2_session *s);
+void h2_session_write_out(struct h2_session *s);
 
 /* session_end.c */
 /* Ends the session: at once, or after the library has returned. @silent: the owner asked for it. */
@@ -114,14 +120,6 @@ void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char 
                     bool silent);
 void h2_session_run_end(void *session);            /* the task `end` */
 bool h2_session_say_goodbye(struct h2_session *s); /* as soon as it may: there is more to frame */
-
-/* session.c */
-void h2_session_glitch(struct h2_session *s, const char *kind); /* one unit of nuisance */
-
-/* While frames are gathered: whether the chunk may grow; `out` goes into the sock before what
- * follows. */
-bool h2_session_room(const struct h2_session *s);
-void h2_session_write_out(struct h2_session *s);
 
 /* session_time.c */
 void h2_session_arm(struct h2_session *s); /* the timer, for whatever is due first */
