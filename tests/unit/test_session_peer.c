@@ -7,14 +7,15 @@
 struct peer {
     struct world w; /* the opener's side is used, or the server's */
     struct sock *sock;
+    size_t heard, known; /* octets from the session; when a test looked last */
 };
 
 static void swallow(void *user)
 {
     struct peer *p = user;
     char chunk[4096];
-    while (sock_read(p->sock, chunk, sizeof chunk) > 0)
-        continue;
+    for (ssize_t n; (n = sock_read(p->sock, chunk, sizeof chunk)) > 0;)
+        p->heard += (size_t)n;
 }
 
 static const struct sock_ops peer_ops = {.on_readable = swallow};
@@ -183,7 +184,8 @@ static void test_padding_alone_costs_the_link(void **state)
 
 static bool is_up(void *user)
 {
-    return ((struct peer *)user)->w.opener.up;
+    const struct peer *p = user;
+    return p->w.opener.up || p->w.server.up;
 }
 
 static bool has_room(void *user)
@@ -220,6 +222,36 @@ static void test_probe_after_an_answered_probe(void **state)
     peer_free(p);
 }
 
+static bool speaks(void *user)
+{
+    const struct peer *p = user;
+    return p->heard > p->known;
+}
+
+/* Never before the time is over; the opener first, so that the other end does not ask as well. */
+static void test_silence_is_asked_about_in_turn(void **state)
+{
+    static const struct {
+        enum h2_role role;
+        uint64_t least_us;
+    } rows[] = {{H2_OPENER, 320000}, {H2_SERVER, 340000}};
+    struct h2_options o = defaults;
+    o.keepalive_ms = 320;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct peer *p = peer_new(rows[i].role, &o);
+        turns_until(p->w.loop, is_up, p); /* the first PING is out */
+        settle(&p->w);
+        uint64_t before = loop_now_us(p->w.loop);
+        send_frame(p, FRAME_WINDOW_UPDATE, 0, 0, SLICE("\0\0\x10\0"));
+        settle(&p->w);
+        p->known = p->heard;
+        turns_until(p->w.loop, speaks, p);
+        assert_true(loop_now_us(p->w.loop) - before >= rows[i].least_us);
+        assert_int_equal(p->heard - p->known, 9 + 8); /* a PING */
+        peer_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_padding_alone_costs_the_link),
         cmocka_unit_test(test_raised_limit_is_told),
         cmocka_unit_test(test_probe_after_an_answered_probe),
+        cmocka_unit_test(test_silence_is_asked_about_in_turn),
     };
     return cmocka_run_group_tests_name("session, peer", tests, NULL, NULL);
 }
