@@ -40,22 +40,22 @@ LIBS = $(LINK_$(VARIANT)) $(LDFLAGS) $(PKG_LIBS) -pthread
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
-# Where ipsec-mb is (amd64), TLS records are ciphered by it: h2mux/tls_gcm.h. IPSEC_MB= builds without.
+# Where ipsec-mb is (amd64), TLS records are ciphered by it: h2mux/io/tls_gcm.h. IPSEC_MB= builds without.
 IPSEC_MB ?= $(shell printf '\043include <intel-ipsec-mb.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 ifneq ($(IPSEC_MB),)
 PKG_CFLAGS += -DHAVE_IPSEC_MB
 PKG_LIBS   += -lIPSec_MB
 endif
 
-mux_o    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard h2mux/*.c h2mux/base/*.c))
-server_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c))
-client_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c))
+mux_o    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard h2mux/*/*.c))
+server_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c src/*/*.c))
+client_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c client/*/*.c))
 unit_bin := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 replays  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzzers  := $(replays:$(BUILD)/replay/%=$(BUILD)/fuzz/%)
 bench_bin := $(addprefix $(BUILD)/bench/,load origin links wan)
 bench_o  := $(filter-out $(bench_bin:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.o),$(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)))
-sources  := $(wildcard h2mux/*.[ch] h2mux/base/*.[ch] src/*.[ch] client/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/support/*.[ch])
+sources  := $(wildcard h2mux/*/*.[ch] src/*.[ch] src/*/*.[ch] client/*.[ch] client/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/support/*.[ch])
 BIN      := $(if $(filter release,$(VARIANT)),build,$(BUILD))
 T        := $(or $(FUZZ_SECONDS),60)
 NAME     :=

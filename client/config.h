@@ -3,8 +3,8 @@
 #ifndef CLIENT_CONFIG_H
 #define CLIENT_CONFIG_H
 
-#include "client/origin_address.h"
-#include "client/rewrite.h"
+#include "client/origin/origin_address.h"
+#include "client/origin/rewrite.h"
 #include "h2mux/base/log.h"
 #include "h2mux/base/opt.h"
 

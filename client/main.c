@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 
 #include "client/config.h"
-#include "client/tickets.h"
-#include "client/tunnel.h"
+#include "client/server/tickets.h"
+#include "client/server/tunnel.h"
 #include "h2mux/base/log.h"
 
 enum {

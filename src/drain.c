@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
-#include "src/mailbox.h"
+#include "src/worker/mailbox.h"
 
 enum { LOOK_MS = 20, CLOSE_HANDSHAKE_MS = 2100 /* sock_finish gives a WebSocket 2 s */ };
 

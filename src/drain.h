@@ -10,7 +10,7 @@
 #ifndef SRC_DRAIN_H
 #define SRC_DRAIN_H
 
-#include "src/worker.h"
+#include "src/worker/worker.h"
 
 struct drain *drain_new(struct worker *w) MUSTCHECK;
 void drain_free(struct drain *d);

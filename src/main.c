@@ -8,19 +8,19 @@
 #include <unistd.h>
 
 #include "h2mux/base/clock.h"
-#include "src/config.h"
-#include "src/directory.h"
 #include "src/drain.h"
-#include "src/handshakes.h"
-#include "src/listener.h"
-#include "src/mailbox.h"
-#include "src/names_file.h"
-#include "src/quota.h"
-#include "src/registry.h"
+#include "src/edge/listener.h"
+#include "src/limits/handshakes.h"
+#include "src/limits/quota.h"
+#include "src/names/directory.h"
+#include "src/names/names_file.h"
+#include "src/names/state.h"
+#include "src/names/ticket.h"
 #include "src/reload.h"
-#include "src/state.h"
-#include "src/ticket.h"
-#include "src/worker.h"
+#include "src/tunnels/registry.h"
+#include "src/worker/config.h"
+#include "src/worker/mailbox.h"
+#include "src/worker/worker.h"
 
 enum { EXIT_USAGE = 1, EXIT_INTERNAL = 70, REASON_MAX = 512 };
 

@@ -6,7 +6,7 @@
 #ifndef SRC_RELOAD_H
 #define SRC_RELOAD_H
 
-#include "src/worker.h"
+#include "src/worker/worker.h"
 
 /* Both signals wait from here on until somebody watches them, so that one that comes early is late
  * and not fatal. Before any thread starts. */

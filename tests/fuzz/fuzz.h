@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "h2mux/fields.h"
+#include "h2mux/http/fields.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

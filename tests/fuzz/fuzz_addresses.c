@@ -5,11 +5,11 @@
 #include <arpa/inet.h>
 #include <sys/un.h>
 
-#include "h2mux/h1.h"
-#include "src/config.h"
-#include "src/names.h"
-#include "src/router.h"
-#include "src/trust.h"
+#include "h2mux/http/h1.h"
+#include "src/http/route.h"
+#include "src/http/trust.h"
+#include "src/names/label.h"
+#include "src/worker/config.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct sockaddr_storage peer_of(struct slice text, bool *tls)

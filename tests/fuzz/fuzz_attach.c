@@ -3,7 +3,7 @@
  * answer that says why. */
 #include <ctype.h>
 
-#include "src/attach.h"
+#include "src/tunnels/attach.h"
 #include "tests/fuzz/server.h"
 
 enum { SECURE = 1, DRAINING = 2, FULL = 4 };

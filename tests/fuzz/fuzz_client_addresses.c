@@ -1,9 +1,9 @@
 /* fuzz_client_addresses.c - any octets as a URL, an authority, an origin (the second line its
  * --local-host) and a --host-header. What is accepted is well formed, and written out it is
  * accepted as the same. */
-#include "client/origin_address.h"
-#include "client/rewrite.h"
-#include "h2mux/h1.h"
+#include "client/origin/origin_address.h"
+#include "client/origin/rewrite.h"
+#include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_same(const struct url *a, const struct url *b)

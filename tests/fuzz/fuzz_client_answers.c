@@ -4,8 +4,8 @@
  * plain JSON it grants the same. */
 #include <cjson/cJSON.h>
 
-#include "client/register.h"
-#include "h2mux/h1.h"
+#include "client/server/register.h"
+#include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool is_visible(const char *text, size_t cap)

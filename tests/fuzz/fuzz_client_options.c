@@ -2,7 +2,7 @@
  * accepted names a server by https or on loopback and an origin, and typed out again it names the
  * same. */
 #include "client/config.h"
-#include "h2mux/h1.h"
+#include "h2mux/http/h1.h"
 #include "tests/fuzz/options.h"
 
 static void check_again(const struct config *c)

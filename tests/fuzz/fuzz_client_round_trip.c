@@ -5,9 +5,9 @@
  * The link is a pair of socks in memory; one input is a handful of exchanges on it. The request
  * goes opener → server → translate_request → h1_write → h1_parse; the answer is written as an
  * origin would, parsed, and goes translate_response → server → opener. */
-#include "client/translate.h"
-#include "h2mux/h1.h"
-#include "h2mux/h2mux.h"
+#include "client/origin/translate.h"
+#include "h2mux/h2/h2.h"
+#include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { EXCHANGES = 6, TURNS = 400, BODY_MAX = 200 * 1024, TEXT_MAX = 64 };

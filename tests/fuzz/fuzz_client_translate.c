@@ -2,10 +2,10 @@
  * malformed as they like, then after an empty line the origin's answer. A request that is let
  * through reads at the origin as one request and the same; nothing else of it can be written. A
  * WebSocket opens only by the answer that its key asks for. */
-#include "client/rewrite.h"
-#include "client/translate.h"
-#include "client/upgrade.h"
-#include "h2mux/h1.h"
+#include "client/origin/rewrite.h"
+#include "client/origin/translate.h"
+#include "client/origin/upgrade.h"
+#include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
 static const struct h1_limits wide = {

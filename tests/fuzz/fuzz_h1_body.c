@@ -1,7 +1,7 @@
 /* fuzz_h1_body.c - any octets as a body: whole, in two and octet by octet, the same payload, end
  * and verdict. The first octet chooses the framing and, by its upper bits, a length; the second
  * where the body is cut. */
-#include "h2mux/h1.h"
+#include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
 struct outcome {

@@ -1,6 +1,6 @@
 /* fuzz_h1_request.c - any octets as a request head: cut anywhere it is judged alike, and what is
  * taken can be written and taken again with the same meaning, whole or not at all. */
-#include "h2mux/h1.h"
+#include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
 /* So that inputs of a few hundred octets reach every limit. */

@@ -1,6 +1,6 @@
 /* fuzz_h1_response.c - any octets as a response head, to HEAD or not by the first octet's lowest
  * bit. */
-#include "h2mux/h1.h"
+#include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
 /* So that inputs of a few hundred octets reach every limit. */

@@ -4,8 +4,8 @@
 #include <arpa/inet.h>
 #include <stddef.h>
 
-#include "src/config.h"
-#include "src/trust.h"
+#include "src/http/trust.h"
+#include "src/worker/config.h"
 #include "tests/fuzz/options.h"
 
 #define FIELD(name) offsetof(struct config, name)

@@ -2,8 +2,8 @@
  * came. There is always an answer, in JSON. A ticket leaves over secure ways only, and is good for
  * the name that the answer tells; a name that is somebody else's is never given. */
 #include "h2mux/base/clock.h"
-#include "src/names.h"
-#include "src/register.h"
+#include "src/names/label.h"
+#include "src/tunnels/register.h"
 #include "tests/fuzz/server.h"
 
 enum { TLS = 1, DRAINING = 2, TRUSTED = 4, PROXIED = 8, HTTPS = 16, OPTIONS = 32, FULL = 64 };

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "h2mux/h2mux.h"
+#include "h2mux/h2/h2.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <openssl/hmac.h>
 
 #include "h2mux/base/err.h"
-#include "src/ticket.h"
+#include "src/names/ticket.h"
 #include "tests/fuzz/server.h"
 
 enum { CLAIMS_MAX = 700, NOW = 1000000 };

@@ -2,9 +2,9 @@
  * octet, as a response on its way out. What goes on has nothing of one connection in it, tells the
  * truth about the viewer, and can be written and read again; no cookie is for more than its tunnel.
  */
-#include "h2mux/h1.h"
-#include "h2mux/ws.h"
-#include "src/translate.h"
+#include "h2mux/http/h1.h"
+#include "h2mux/http/ws.h"
+#include "src/http/translate.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { RESPONSE = 1, TRUSTED = 2, TLS = 4 };

@@ -1,6 +1,6 @@
 /* fuzz_ws.c - any octets as WebSocket frames: whole and octet by octet, the same boundaries; and as
  * a key. */
-#include "h2mux/ws.h"
+#include "h2mux/http/ws.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_key(struct slice in)

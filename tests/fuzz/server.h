@@ -5,12 +5,12 @@
 
 #include <unistd.h>
 
-#include "h2mux/h1.h"
-#include "src/quota.h"
-#include "src/registry.h"
-#include "src/state.h"
-#include "src/tunnel.h"
-#include "src/worker.h"
+#include "h2mux/http/h1.h"
+#include "src/limits/quota.h"
+#include "src/names/state.h"
+#include "src/tunnels/registry.h"
+#include "src/tunnels/tunnel.h"
+#include "src/worker/worker.h"
 #include "tests/fuzz/fuzz.h"
 
 #define FUZZ_DOMAIN "example.com"

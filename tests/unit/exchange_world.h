@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "h2mux/base/clock.h"
-#include "src/exchange.h"
-#include "src/state.h"
+#include "src/names/state.h"
+#include "src/tunnels/exchange.h"
 
 enum { STREAMS_MAX = 32, PEERS_MAX = 4, EXCHANGES_MAX = 2, TEXT_MAX = 512 };
 

@@ -7,8 +7,8 @@
 #include "wire.h"
 
 #include "h2mux/base/clock.h"
-#include "h2mux/h1_conn.h"
-#include "h2mux/sock_int.h"
+#include "h2mux/http/h1_conn.h"
+#include "h2mux/io/sock_int.h"
 
 enum { WINDOW = 1000, TEXT_MAX = 4096, WAIT_MS = 2000 };
 

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "src/edge.h"
-#include "src/link.h"
+#include "src/edge/edge.h"
+#include "src/tunnels/link.h"
 
 static const uint8_t alice[OWNER_LEN] = "alice-is-an-owne";
 

@@ -5,7 +5,7 @@
 
 #include "wire.h"
 
-#include "h2mux/session_int.h"
+#include "h2mux/h2/session_int.h"
 
 enum { MUX_STREAMS = 16, MUX_RUNS = 1024, MUX_WINDOW = 1024 * 1024 };
 

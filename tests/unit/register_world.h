@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_REGISTER_WORLD_H
 #define TESTS_UNIT_REGISTER_WORLD_H
 
-#include "src/register.h"
+#include "src/tunnels/register.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,12 +15,12 @@
 #include <cmocka.h>
 
 #include "h2mux/base/clock.h"
-#include "src/admin.h"
-#include "src/quota.h"
-#include "src/registry.h"
-#include "src/state.h"
-#include "src/ticket.h"
-#include "src/tunnel.h"
+#include "src/edge/admin.h"
+#include "src/limits/quota.h"
+#include "src/names/state.h"
+#include "src/names/ticket.h"
+#include "src/tunnels/registry.h"
+#include "src/tunnels/tunnel.h"
 
 #define DOMAIN "example.com"
 

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_REGISTRY_WORLD_H
 #define TESTS_UNIT_REGISTRY_WORLD_H
 
-#include "src/registry.h"
+#include "src/tunnels/registry.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -18,11 +18,11 @@
 
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
-#include "src/link.h"
-#include "src/names_file.h"
-#include "src/state.h"
-#include "src/tunnel.h"
-#include "src/worker.h"
+#include "src/names/names_file.h"
+#include "src/names/state.h"
+#include "src/tunnels/link.h"
+#include "src/tunnels/tunnel.h"
+#include "src/worker/worker.h"
 
 enum { PEERS_MAX = 16, MINUTE_US = 60 * 1000000, WAIT_MS = 3000 };
 

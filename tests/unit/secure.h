@@ -8,7 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "h2mux/sock_int.h"
+#include "h2mux/io/sock_int.h"
 
 /* ---- certificates */
 

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "h2mux/h2mux.h"
+#include "h2mux/h2/h2.h"
 
 /* One end of a stream as a test sees it. */
 struct end {

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "h2mux/h2mux.h"
+#include "h2mux/h2/h2.h"
 
 static const struct h2_options defaults = {
     .max_streams = 100,

@@ -1,5 +1,5 @@
 /* test_abuse.c - aborts an address has left: http-rules 4. */
-#include "src/abuse.h"
+#include "src/limits/abuse.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* test_access.c - access log lines: every field there, nothing of a viewer's unescaped, a bound on
  * the whole. */
-#include "src/access.h"
+#include "src/http/access.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

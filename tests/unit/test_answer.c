@@ -1,5 +1,5 @@
 /* test_answer.c - our own answers: status, fields, HTML or JSON. contract.md 5. */
-#include "src/answer.h"
+#include "src/http/answer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* test_client_backoff.c - delays: bounds, growth, cap, and when a failure counts as the first one
  * again. */
-#include "client/backoff.h"
+#include "client/server/backoff.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* test_client_origin_address.c - PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH. contract 6.
  */
-#include "client/origin_address.h"
+#include "client/origin/origin_address.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

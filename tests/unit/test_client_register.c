@@ -1,6 +1,6 @@
 /* test_client_register.c - what a server answers to register, and to what it refuses. contract 2.
  */
-#include "client/register.h"
+#include "client/server/register.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

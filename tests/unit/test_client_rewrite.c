@@ -1,5 +1,5 @@
 /* test_client_rewrite.c - --host-header: keep, rewrite, VALUE. http-rules R15. */
-#include "client/rewrite.h"
+#include "client/origin/rewrite.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "client/origin_address.h"
+#include "client/origin/origin_address.h"
 
 static struct url origin_of(const char *text)
 {

@@ -1,6 +1,6 @@
 /* test_client_tickets.c - the ticket file: by server and name, for us alone, never half written,
  * never overwritten when it is not ours. */
-#include "client/tickets.h"
+#include "client/server/tickets.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

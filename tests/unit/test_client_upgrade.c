@@ -1,6 +1,6 @@
 /* test_client_upgrade.c - the WebSocket handshake with an origin. RFC 6455 4.1, RFC 8441 5;
  * http-rules W5. */
-#include "client/upgrade.h"
+#include "client/origin/upgrade.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* test_config.c - oneportd's command line: what is accepted, what is said of the rest.
  * contract.md 6. */
-#include "src/config.h"
+#include "src/worker/config.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

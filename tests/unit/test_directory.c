@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "h2mux/base/err.h"
-#include "src/directory.h"
-#include "src/mailbox.h"
+#include "src/names/directory.h"
+#include "src/worker/mailbox.h"
 
 static struct held_name held(const char *name, int64_t until)
 {

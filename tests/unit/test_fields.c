@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "h2mux/fields.h"
-#include "h2mux/octet.h"
+#include "h2mux/http/bytes.h"
+#include "h2mux/http/fields.h"
 
 #define IN(text)                                                                                   \
     {                                                                                              \

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "h2mux/h1.h"
+#include "h2mux/http/h1.h"
 #include "pieces.h"
 
 #define IN(text)                                                                                   \

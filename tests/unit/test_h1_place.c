@@ -3,7 +3,7 @@
  * leg.h. */
 #include "wire.h"
 
-#include "h2mux/h1_conn.h"
+#include "h2mux/http/h1_conn.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 

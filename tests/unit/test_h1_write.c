@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "h2mux/h1.h"
+#include "h2mux/http/h1.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
 

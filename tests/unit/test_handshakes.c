@@ -1,5 +1,5 @@
 /* test_handshakes.c - how many TLS handshakes an address may have under way: http-rules 4. */
-#include "src/handshakes.h"
+#include "src/limits/handshakes.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

@@ -3,7 +3,7 @@
 #include "link_world.h"
 
 #include "h2mux/base/clock.h"
-#include "h2mux/session_int.h"
+#include "h2mux/h2/session_int.h"
 
 static bool no_links(void *user)
 {

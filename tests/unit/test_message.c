@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "h2mux/message.h"
+#include "h2mux/http/message.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "h2mux/pace.h"
+#include "h2mux/h2/pace.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 

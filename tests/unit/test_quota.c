@@ -1,5 +1,5 @@
 /* test_quota.c - registers and bad tickets that an address has left: http-rules 4 and row 19. */
-#include "src/quota.h"
+#include "src/limits/quota.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
 #include <sys/un.h>
 
 #include "h2mux/base/clock.h"
-#include "h2mux/sock_int.h"
+#include "h2mux/io/sock_int.h"
 
 /* ---- octets */
 

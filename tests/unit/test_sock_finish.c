@@ -5,7 +5,7 @@
 #include <fcntl.h>
 
 #include "h2mux/base/clock.h"
-#include "h2mux/sock_int.h"
+#include "h2mux/io/sock_int.h"
 
 enum { LONG_MS = 600000, SHORT_MS = 30 };
 

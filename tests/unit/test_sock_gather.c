@@ -5,7 +5,7 @@
 
 #include <poll.h>
 
-#include "h2mux/sock_int.h"
+#include "h2mux/io/sock_int.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 

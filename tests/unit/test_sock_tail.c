@@ -3,8 +3,8 @@
 #include "wire.h"
 
 #include "h2mux/base/clock.h"
-#include "h2mux/memory.h"
-#include "h2mux/sock_int.h"
+#include "h2mux/io/budget.h"
+#include "h2mux/io/sock_int.h"
 
 enum { LONG_MS = 600000, TAIL = 12 << 20, TAIL_STALL_MS = 30 };
 

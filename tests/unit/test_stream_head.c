@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "h2mux/stream_head.h"
+#include "h2mux/h2/stream_head.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
 

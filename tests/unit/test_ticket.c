@@ -1,5 +1,5 @@
 /* test_ticket.c - what a ticket proves and what is refused: contract.md 2 "Ticket". */
-#include "src/ticket.h"
+#include "src/names/ticket.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include <openssl/hmac.h>
 
 #include "h2mux/base/err.h"
-#include "src/state.h"
+#include "src/names/state.h"
 
 #define DOMAIN SLICE("example.com")
 enum { NOW = 1000000 };

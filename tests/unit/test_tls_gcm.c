@@ -9,7 +9,7 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
-#include "h2mux/tls_gcm.h"
+#include "h2mux/io/tls_gcm.h"
 
 enum { NONCE = 12, TAG = 16, AAD_MAX = 16, TEXT_MAX = 40000, ROUNDS = 400 };
 

@@ -1,6 +1,6 @@
 /* test_trust.c - who the viewer is, and what goes upstream of it: contract.md 4, http-rules H7, H8.
  */
-#include "src/trust.h"
+#include "src/http/trust.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

@@ -6,7 +6,7 @@
 
 #include "h2mux/base/alloc.h"
 #include "h2mux/base/clock.h"
-#include "h2mux/wheel.h"
+#include "h2mux/io/wheel.h"
 
 enum { TICK_US = WHEEL_TICK_MS * 1000, CROWD = 500 };
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "h2mux/window.h"
+#include "h2mux/h2/window.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "h2mux/ws.h"
+#include "h2mux/http/ws.h"
 #include "pieces.h"
 
 #define IN(text)                                                                                   \

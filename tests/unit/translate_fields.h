@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_TRANSLATE_FIELDS_H
 #define TESTS_UNIT_TRANSLATE_FIELDS_H
 
-#include "src/translate.h"
+#include "src/http/translate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "h2mux/h1.h"
+#include "h2mux/http/h1.h"
 
 enum { TEXT_MAX = 4096 };
 

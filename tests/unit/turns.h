@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "h2mux/loop.h"
+#include "h2mux/io/loop.h"
 
 enum { TURNS_DEADLINE_MS = 5000, TURNS_LOOK_MS = 1, TURNS_BUSY_US = 2000 };
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "h2mux/sock.h"
+#include "h2mux/io/sock.h"
 
 enum wire_kind { WIRE_MEMORY, WIRE_TCP, WIRE_KINDS };
 

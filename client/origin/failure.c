@@ -1,0 +1,50 @@
+/* failure.c - see failure.h. */
+#include "client/origin/failure.h"
+
+const struct failure failure_silent = {504, "http_response_timeout"};
+const struct failure failure_protocol = {502, "http_protocol_error"};
+const struct failure failure_head_size = {502, "http_response_header_section_size"};
+const struct failure failure_upgrade = {502, "http_upgrade_failed"};
+const struct failure failure_internal = {502, "proxy_internal_error"};
+const struct failure failure_unsupported = {501, "http_request_error"};
+
+static const struct failure refused = {502, "connection_refused"};
+static const struct failure terminated = {502, "connection_terminated"};
+static const struct failure incomplete = {502, "http_response_incomplete"};
+static const struct failure unknown_host = {502, "dns_error"};
+static const struct failure tls_failed = {502, "tls_alert_received"};
+static const struct failure connect_timeout = {504, "connection_timeout"};
+
+const struct failure *failure_of_dial(enum dial_step step, int err)
+{
+    if (err == ERR_TIMEOUT)
+        return &connect_timeout;
+    switch (step) {
+    case DIAL_DNS:
+        return &unknown_host;
+    case DIAL_TCP:
+        return err == ERR_REFUSED || err == ERR_RESET ? &refused
+                                                      : &unknown_host; /* else: no route */
+    case DIAL_TLS:
+        return &tls_failed;
+    }
+    return &failure_internal;
+}
+
+const struct failure *failure_of_answer(int err, bool began)
+{
+    if (err == ERR_LIMIT)
+        return &failure_head_size;
+    if (err == ERR_EOF || err == ERR_RESET || err == ERR_TRUNCATED || err == ERR_IO ||
+        err == ERR_TLS)
+        return began ? &incomplete : &terminated;
+    return &failure_protocol;
+}
+
+void failure_answer(const struct failure *f, struct message *m)
+{
+    message_init(m);
+    m->status = f->status;
+    fields_add_printf(&m->fields, SLICE("proxy-status"), "oneport; error=%s", f->type);
+    fields_add(&m->fields, SLICE("oneport-error"), slice_str(f->type));
+}

@@ -1,0 +1,26 @@
+/* origin_address.h - where the shared service is: PORT | HOST:PORT | http(s)://HOST[:PORT] |
+ * unix:/PATH. Pure. */
+#ifndef CLIENT_ORIGIN_ORIGIN_ADDRESS_H
+#define CLIENT_ORIGIN_ORIGIN_ADDRESS_H
+
+#include <sys/un.h>
+
+#include "h2mux/http/url.h"
+
+enum {
+    ORIGIN_UNIX_MAX = sizeof(((struct sockaddr_un *)0)->sun_path),
+    ORIGIN_TEXT_MAX = URL_AUTHORITY_MAX
+};
+
+struct origin_address {
+    struct url url; /* scheme, host, port, authority; host "localhost" for a unix socket */
+    char unix_path[ORIGIN_UNIX_MAX]; /* empty: TCP */
+    char text[ORIGIN_TEXT_MAX];      /* for logs: "localhost:3000", "unix:/run/app.sock" */
+};
+
+/* @local_host: the host of a bare PORT. @https: TLS even when the text does not say so.
+ * < 0: @reason is static text that says what is wrong. */
+int origin_address_parse(const char *text, const char *local_host, bool https,
+                         struct origin_address *out, const char **reason) MUSTCHECK;
+
+#endif

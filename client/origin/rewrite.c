@@ -1,0 +1,194 @@
+/* rewrite.c - see rewrite.h. Two bases, "scheme://authority" of the viewer's side and of the
+ * origin, take each other's place where a value is one of them or begins with it. */
+#include "client/origin/rewrite.h"
+
+#include "h2mux/http/h1.h"
+
+/* One side of the tunnel by its name. */
+struct base {
+    struct slice scheme, authority;
+};
+
+int rewrite_parse(const char *text, struct rewrite *out)
+{
+    *out = (struct rewrite){.mode = REWRITE_KEEP};
+    if (strcmp(text, "keep") == 0)
+        return 0;
+    if (strcmp(text, "rewrite") == 0) {
+        out->mode = REWRITE_ALL;
+        return 0;
+    }
+    out->mode = REWRITE_VALUE;
+    out->value = text;
+    return h1_authority_valid(slice_str(text)) ? 0 : ERR_SYNTAX;
+}
+
+static struct base origin_base(const struct rewrite *w)
+{
+    return (struct base){
+        .scheme = w->origin->https ? SLICE("https") : SLICE("http"),
+        .authority = slice_str(w->origin->authority),
+    };
+}
+
+/* "host:80", "host:" and "host" are one authority where 80 is the scheme's own port. */
+static struct slice without_default_port(struct slice scheme, struct slice authority)
+{
+    struct slice port = slice_ieq(scheme, SLICE("https")) ? SLICE(":443") : SLICE(":80");
+
+    if (slice_ends(authority, SLICE(":")))
+        port = SLICE(":");
+    if (slice_ends(authority, port))
+        authority.len -= port.len;
+    return authority;
+}
+
+/* The length of the authority that @s begins with. */
+static size_t authority_length(struct slice s)
+{
+    size_t n = 0;
+
+    while (n < s.len && s.ptr[n] != '/' && s.ptr[n] != '?' && s.ptr[n] != '#')
+        n++;
+    return n;
+}
+
+/* @value begins with @from: what is behind it. false: it does not. */
+static bool behind_base(struct slice value, const struct base *from, struct slice *rest)
+{
+    if (!slice_istarts(value, from->scheme) ||
+        !slice_starts(slice_skip(value, from->scheme.len), SLICE("://")))
+        return false;
+    struct slice tail = slice_skip(value, from->scheme.len + 3);
+    struct slice authority = slice_make(tail.ptr, authority_length(tail));
+    if (!slice_ieq(without_default_port(from->scheme, authority),
+                   without_default_port(from->scheme, from->authority)))
+        return false;
+    *rest = slice_skip(tail, authority.len);
+    return true;
+}
+
+static void set_value(struct fields *f, struct field *field, struct slice value)
+{
+    f->octets += value.len - field->value.len;
+    field->value = value;
+}
+
+/* Joins the parts in the section's arena. */
+static struct slice join(struct fields *f, const struct slice *parts, size_t n)
+{
+    struct buf b;
+
+    buf_init(&b, 2 * (size_t)FIELDS_OCTETS_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (buf_append(&b, parts[i]) < 0)
+            break; /* cannot be: a head is smaller */
+    struct slice kept = fields_keep(f, buf_slice(&b));
+    buf_release(&b);
+    return kept;
+}
+
+static void swap_base(struct fields *f, struct field *field, const struct base *from,
+                      const struct base *to)
+{
+    struct slice rest;
+
+    if (!behind_base(field->value, from, &rest))
+        return;
+    const struct slice parts[] = {to->scheme, SLICE("://"), to->authority, rest};
+    set_value(f, field, join(f, parts, 4));
+}
+
+static bool is_any_of(struct slice name, const char *const *names)
+{
+    for (; *names; names++)
+        if (slice_ieq(name, slice_str(*names)))
+            return true;
+    return false;
+}
+
+static void swap_in_fields(struct fields *f, const char *const *names, const struct base *from,
+                           const struct base *to)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (is_any_of(f->v[i].name, names))
+            swap_base(f, &f->v[i], from, to);
+}
+
+void rewrite_request(const struct rewrite *w, struct message *m)
+{
+    static const char *const names[] = {"origin", "referer", NULL};
+
+    switch (w->mode) {
+    case REWRITE_KEEP:
+        return;
+    case REWRITE_VALUE:
+        m->authority = slice_str(w->value);
+        return;
+    case REWRITE_ALL: {
+        struct base viewer = {m->scheme, m->authority}, origin = origin_base(w);
+        swap_in_fields(&m->fields, names, &viewer, &origin);
+        m->authority = origin.authority;
+        return;
+    }
+    }
+}
+
+static struct slice host_of(struct slice authority)
+{
+    ptrdiff_t colon = slice_rfind(authority, ':'), bracket = slice_rfind(authority, ']');
+
+    return colon > bracket ? slice_make(authority.ptr, (size_t)colon) : authority;
+}
+
+/* Where in @cookie the value of its Domain attribute stands. RFC 6265 5.2.3: a leading dot means
+ * nothing. */
+static bool find_domain(struct slice cookie, struct slice *domain)
+{
+    ptrdiff_t semicolon;
+
+    while ((semicolon = slice_find(cookie, ';')) >= 0) {
+        cookie = slice_skip(cookie, (size_t)semicolon + 1);
+        ptrdiff_t end = slice_find(cookie, ';');
+        struct slice attribute = end < 0 ? cookie : slice_make(cookie.ptr, (size_t)end);
+        ptrdiff_t equals = slice_find(attribute, '=');
+        if (equals < 0 ||
+            !slice_ieq(slice_trim(slice_make(attribute.ptr, (size_t)equals)), SLICE("domain")))
+            continue;
+        *domain = slice_trim(slice_skip(attribute, (size_t)equals + 1));
+        return true;
+    }
+    return false;
+}
+
+static void swap_cookie_domain(struct fields *f, struct field *field, struct slice from,
+                               struct slice to)
+{
+    struct slice domain, bare;
+
+    if (!find_domain(field->value, &domain))
+        return;
+    bare = slice_starts(domain, SLICE(".")) ? slice_skip(domain, 1) : domain;
+    if (!slice_ieq(bare, from))
+        return;
+    struct slice before = slice_make(field->value.ptr, (size_t)(domain.ptr - field->value.ptr));
+    struct slice after = slice_skip(field->value, before.len + domain.len);
+    const struct slice parts[] = {before, to, after};
+    set_value(f, field, join(f, parts, 3));
+}
+
+void rewrite_response(const struct rewrite *w, struct message *m, struct slice scheme,
+                      struct slice authority)
+{
+    static const char *const names[] = {"location", "content-location",
+                                        "access-control-allow-origin", NULL};
+
+    if (w->mode != REWRITE_ALL)
+        return;
+    struct base viewer = {scheme, authority}, origin = origin_base(w);
+    swap_in_fields(&m->fields, names, &origin, &viewer);
+    for (size_t i = 0; i < m->fields.count; i++)
+        if (slice_ieq(m->fields.v[i].name, SLICE("set-cookie")))
+            swap_cookie_domain(&m->fields, &m->fields.v[i], host_of(origin.authority),
+                               host_of(authority));
+}

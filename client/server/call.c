@@ -1,0 +1,235 @@
+/* call.c - see call.h.
+ *
+ * Invariants: exactly one of `dial` and `h1` is set until the call is over; ops is NULL from then
+ * on. */
+#include "client/server/call.h"
+
+#include <stdlib.h>
+
+#include "h2mux/http/h1_conn.h"
+
+struct call {
+    const struct call_env *env; /* borrowed: outlives every call */
+    const struct call_ops *ops; /* static; NULL once over */
+    void *user;                 /* borrowed: cancels before it dies */
+    struct message request;     /* owned */
+    struct url url;
+    struct dial *dial;      /* owned until it has answered */
+    struct h1_conn *h1;     /* owned */
+    struct message *answer; /* borrowed from h1; NULL until the final head is there */
+    struct buf body;
+    struct timer deadline;
+    struct reap reap;
+};
+
+static void call_free(void *object)
+{
+    struct call *c = object;
+
+    message_deinit(&c->request);
+    buf_release(&c->body);
+    free(c);
+}
+
+void call_cancel(struct call *c)
+{
+    if (!c || !c->ops)
+        return;
+    c->ops = NULL;
+    timer_stop(&c->deadline);
+    dial_cancel(c->dial);
+    c->dial = NULL;
+    h1_conn_close(c->h1);
+    c->h1 = NULL;
+    loop_reap(c->env->loop, &c->reap, call_free, c);
+}
+
+static void fail(struct call *c, const char *step, int err, const char *reason)
+{
+    const struct call_ops *ops = c->ops;
+
+    call_cancel(c);
+    ops->on_failed(c->user, step, err, reason);
+}
+
+static void on_deadline(void *user)
+{
+    fail(user, NULL, ERR_TIMEOUT, "no answer in time");
+}
+
+static void on_body(void *exchange, struct leg *leg, struct slice data, bool end)
+{
+    struct call *c = exchange;
+
+    if (c->ops && buf_append(&c->body, data) < 0)
+        fail(c, NULL, ERR_LIMIT, "the answer is too large");
+}
+
+static void ignore_head(void *exchange, struct leg *leg, struct message *m, bool end)
+{
+}
+
+static void ignore_trailers(void *exchange, struct leg *leg, struct fields *t)
+{
+}
+
+static void ignore_sent(void *exchange, struct leg *leg, size_t octets)
+{
+}
+
+static void ignore_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
+{
+    /* on_error of the connection follows */
+}
+
+static const struct leg_events call_events = {
+    .on_head = ignore_head,
+    .on_body = on_body,
+    .on_trailers = ignore_trailers,
+    .on_sent = ignore_sent,
+    .on_reset = ignore_reset,
+};
+
+static void hand_over(struct call *c)
+{
+    const struct call_ops *ops = c->ops;
+    struct sock *sock = h1_conn_release(c->h1);
+
+    c->h1 = NULL;
+    call_cancel(c);
+    ops->on_upgraded(c->user, sock);
+}
+
+static const char *what_is_wrong(const struct call_wish *wish, const struct fields *f)
+{
+    if (wish->upgrade.len == 0)
+        return "101 was not asked for";
+    if (!fields_has_token(f, SLICE("connection"), SLICE("upgrade")))
+        return "101 without Connection: upgrade";
+    if (!fields_has_token(f, SLICE("upgrade"), wish->upgrade))
+        return "101 with another Upgrade than was asked for";
+    if (wish->alpn.len > 0 && (fields_count(f, SLICE("alpn")) != 1 ||
+                               !slice_eq(fields_value(f, SLICE("alpn")), wish->alpn)))
+        return "101 with another ALPN than was asked for";
+    return NULL;
+}
+
+enum call_head call_judge(const struct call_wish *wish, const struct message *m,
+                          const char **reason)
+{
+    if (m->status >= 200)
+        return CALL_FINAL;
+    if (m->status != 101)
+        return CALL_INTERIM;
+    *reason = what_is_wrong(wish, &m->fields);
+    return *reason ? CALL_WRONG : CALL_UPGRADED;
+}
+
+static void on_head(void *user, struct message *m, const struct h1_result *r)
+{
+    struct call *c = user;
+    const struct call_wish wish = {
+        .upgrade = fields_value(&c->request.fields, SLICE("upgrade")),
+        .alpn = fields_value(&c->request.fields, SLICE("alpn")),
+    };
+    const char *reason;
+
+    switch (call_judge(&wish, m, &reason)) {
+    case CALL_INTERIM:
+        return;
+    case CALL_UPGRADED:
+        hand_over(c);
+        return;
+    case CALL_WRONG:
+        fail(c, NULL, ERR_PROTOCOL, reason);
+        return;
+    case CALL_FINAL:
+        c->answer = m;
+        return;
+    }
+}
+
+static void on_message_end(void *user)
+{
+    struct call *c = user;
+    const struct call_ops *ops = c->ops;
+
+    if (!c->answer)
+        return;
+    struct call_answer a = {
+        .status = c->answer->status,
+        .fields = &c->answer->fields,
+        .body = buf_slice(&c->body),
+    };
+    c->ops = NULL; /* nothing that the owner does now may end the call a second time */
+    ops->on_answer(c->user, &a);
+    c->ops = ops;
+    call_cancel(c);
+}
+
+static void on_error(void *user, int err, const char *reason)
+{
+    fail(user, NULL, err, reason);
+}
+
+static const struct h1_conn_ops conn_ops = {
+    .on_head = on_head,
+    .on_message_end = on_message_end,
+    .on_error = on_error,
+};
+
+static void ask(struct call *c)
+{
+    struct h1_conn_reply how = {.upgrade = c->ops->on_upgraded != NULL,
+                                .close = c->ops->on_upgraded == NULL};
+    struct leg *leg = h1_conn_leg(c->h1);
+
+    h1_conn_set_reply(c->h1, &how);
+    leg_tie(leg, &call_events, c);
+    leg->ops->head(leg, &c->request, true);
+}
+
+static void on_dialled(void *user, struct sock *sock)
+{
+    struct call *c = user;
+
+    c->dial = NULL;
+    c->h1 = h1_conn_new(c->env->loop, sock, H1_CLIENT, &h1_default_limits,
+                        2 * (size_t)CALL_BODY_MAX, &conn_ops, c);
+    ask(c);
+}
+
+static void on_dial_failed(void *user, enum dial_step step, int err, const char *reason)
+{
+    struct call *c = user;
+
+    c->dial = NULL;
+    fail(c, dial_step_name(step), err, reason);
+}
+
+static const struct dial_ops dial_ops = {.on_done = on_dialled, .on_failed = on_dial_failed};
+
+struct call *call_start(const struct call_env *env, const struct url *url, struct message *request,
+                        const struct call_ops *ops, void *user)
+{
+    struct call *c = xcalloc(1, sizeof(*c));
+
+    c->env = env;
+    c->ops = ops;
+    c->user = user;
+    c->url = *url;
+    c->request = *request;
+    message_init(request);
+    c->request.method = SLICE("GET");
+    c->request.authority = slice_str(c->url.authority);
+    fields_add(&c->request.fields, SLICE("User-Agent"), SLICE("oneport/" ONEPORT_VERSION));
+    fields_add(&c->request.fields, SLICE("Accept"), SLICE("application/json"));
+    buf_init(&c->body, CALL_BODY_MAX);
+    timer_init(&c->deadline, env->loop, on_deadline, c);
+    timer_arm(&c->deadline, env->timeout_ms);
+
+    struct dial_target target = {
+        .host = c->url.host, .port = c->url.port, .tls = url->https ? env->tls : NULL};
+    c->dial = dial_start(env->loop, env->resolver, &target, env->timeout_ms, &dial_ops, c);
+    return c;
+}

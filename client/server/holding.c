@@ -1,0 +1,162 @@
+/* holding.c - see holding.h.
+ *
+ * Invariants: the renew timer is armed, or a renewal runs, only between holding_renew_in_time and
+ * holding_stop_renewing. */
+#include "client/server/holding.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "client/server/tickets.h"
+#include "h2mux/base/clock.h"
+#include "h2mux/base/log.h"
+
+enum {
+    RENEW_SOONEST_S = 1,
+    RENEW_EXPIRED_S = 60 /* between tries when the ticket is past its time already */
+};
+
+/* Only a name that was asked for is worth remembering: nobody asks for a random one again. */
+static bool is_kept(const struct holding *h)
+{
+    return h->o.name && h->o.ticket_file;
+}
+
+static void set_ticket(struct holding *h, const char *ticket)
+{
+    free(h->ticket);
+    h->ticket = ticket ? xstrdup(ticket) : NULL;
+    h->ticket_no++;
+    if (!is_kept(h))
+        return;
+    int err = tickets_put(h->o.ticket_file, h->server, h->o.name, h->ticket);
+    if (err < 0)
+        LOG(WARN, "ticket not kept", "path=%s reason=%s", log_value(slice_str(h->o.ticket_file)),
+            log_value(slice_str(err == ERR_IO ? strerror(errno) : err_text(err))));
+}
+
+struct register_ask holding_ask(const struct holding *h)
+{
+    return (struct register_ask){
+        .name = h->o.name                ? h->o.name
+                : h->grant.id[0] != '\0' ? h->grant.id
+                                         : NULL,
+        .ticket = h->ticket,
+        .exact = h->o.name != NULL,
+    };
+}
+
+bool holding_can_attach(const struct holding *h)
+{
+    return h->granted && h->ticket;
+}
+
+/* ---- renewal */
+
+/* Half of what is left: a renewal that fails is tried again at half of the rest. */
+static int64_t half_life_from_now(const struct holding *h)
+{
+    int64_t now = clock_wall_s();
+    int64_t left = h->grant.expires_s - now;
+
+    return now + (left > 0 ? left / 2 : RENEW_EXPIRED_S);
+}
+
+void holding_renew_in_time(struct holding *h)
+{
+    int64_t wait_s = h->renew_at_s - clock_wall_s();
+
+    if (h->grant.expires_s == 0 || h->renewal)
+        return;
+    timer_arm(&h->renew, (uint64_t)(wait_s > RENEW_SOONEST_S ? wait_s : RENEW_SOONEST_S) * 1000);
+}
+
+void holding_stop_renewing(struct holding *h)
+{
+    timer_stop(&h->renew);
+    register_cancel(h->renewal);
+    h->renewal = NULL;
+}
+
+static void on_renewed(void *user, const struct grant *g)
+{
+    struct holding *h = user;
+
+    h->renewal = NULL;
+    holding_take(h, g);
+    holding_renew_in_time(h);
+    LOG(INFO, "ticket renewed", "name=%s", g->id);
+}
+
+static void try_again_later(struct holding *h)
+{
+    h->renewal = NULL;
+    h->renew_at_s = half_life_from_now(h);
+    holding_renew_in_time(h);
+}
+
+static void on_refused(void *user, const struct refusal *r)
+{
+    LOG(WARN, "ticket not renewed", "step=register status=%d error=%s", r->status,
+        log_value(slice_str(r->error)));
+    try_again_later(user);
+}
+
+static void on_failed(void *user, const char *step, int err, const char *reason)
+{
+    LOG(WARN, "ticket not renewed", "step=%s reason=%s", step, log_value(slice_str(reason)));
+    try_again_later(user);
+}
+
+static const struct register_ops renewal_ops = {
+    .on_granted = on_renewed,
+    .on_refused = on_refused,
+    .on_failed = on_failed,
+};
+
+/* Another name than the one that viewers know would be no renewal: hence exact. */
+static void run_renew(void *user)
+{
+    struct holding *h = user;
+    struct register_ask ask = holding_ask(h);
+
+    ask.exact = true;
+    h->renewal = register_start(h->o.env, h->o.server, &ask, &renewal_ops, h);
+}
+
+/* ---- what the server says */
+
+void holding_take(struct holding *h, const struct grant *g)
+{
+    h->grant = *g;
+    h->granted = true;
+    h->renew_at_s = half_life_from_now(h);
+    set_ticket(h, g->ticket);
+}
+
+void holding_forget_grant(struct holding *h)
+{
+    h->granted = false;
+}
+
+void holding_drop_ticket(struct holding *h)
+{
+    LOG(WARN, "ticket dropped", "server=%s reason=%s", h->server, "bad_ticket");
+    set_ticket(h, NULL);
+}
+
+void holding_init(struct holding *h, const struct holding_options *o)
+{
+    *h = (struct holding){.o = *o};
+    h->server = xasprintf("%s://%s", o->server->https ? "https" : "http", o->server->authority);
+    timer_init(&h->renew, o->env->loop, run_renew, h);
+    if (is_kept(h))
+        h->ticket = tickets_get(o->ticket_file, h->server, o->name);
+}
+
+void holding_deinit(struct holding *h)
+{
+    holding_stop_renewing(h);
+    free(h->ticket);
+    free(h->server);
+}

@@ -1,0 +1,253 @@
+/* link.c - see link.h.
+ *
+ *   ATTACHING ──101──▶ SETTLING ──SETTINGS acked──▶ UP ──GOAWAY──▶ (draining) ──▶ DEAD
+ *       └─ refused, failed ─┴── timeout, connection lost ──┴─────────────┴────────▲
+ *
+ * What the session tells comes from inside nghttp2, so it is noted here and told to the owner by a
+ * task. Invariants: call is set iff ATTACHING; session is set iff SETTLING or UP. Does not know:
+ * names, tickets' worth, other links. */
+#include "client/server/link.h"
+
+#include <stdlib.h>
+
+#include "h2mux/base/log.h"
+
+enum link_state { LINK_ATTACHING, LINK_SETTLING, LINK_UP, LINK_DEAD };
+
+struct link {
+    struct link_options o;
+    const struct link_ops *ops; /* static */
+    void *user;                 /* borrowed: closes the link before it dies */
+    enum link_state state;
+    struct call *call;          /* weak: it ends with its answer */
+    struct h2_session *session; /* owned until it ends by itself */
+    bool acked, goaway, idle;   /* noted, not told yet */
+    enum link_farewell farewell;
+    struct task tell;
+    struct log_limit evictions;
+    struct timer settle; /* SETTLING: the acknowledgement is due */
+    struct reap reap;
+};
+
+static void retire(struct link *l)
+{
+    l->state = LINK_DEAD;
+    task_cancel(&l->tell);
+    timer_stop(&l->settle);
+    loop_reap(l->o.env->loop, &l->reap, free, l);
+}
+
+void link_close(struct link *l)
+{
+    if (!l || l->state == LINK_DEAD)
+        return;
+    call_cancel(l->call);
+    l->call = NULL;
+    if (l->session)
+        h2_session_close(l->session, 0);
+    l->session = NULL;
+    retire(l);
+}
+
+static void go_down(struct link *l, const char *step, int err, const char *reason)
+{
+    const struct link_ops *ops = l->ops;
+
+    link_close(l);
+    ops->on_down(l->user, l, step, err, reason);
+}
+
+/* ---- what the session tells */
+
+static void on_up(void *user)
+{
+    /* the server's limits matter to who opens streams: we do not */
+}
+
+static void note(struct link *l, bool *what)
+{
+    *what = true;
+    loop_defer(l->o.env->loop, &l->tell);
+}
+
+static void on_acked(void *user)
+{
+    struct link *l = user;
+
+    note(l, &l->acked);
+}
+
+static void on_stream(void *user, struct leg *leg, struct message *m, bool end)
+{
+    struct link *l = user;
+
+    exchange_start(l->o.exchanges, leg, m, end);
+}
+
+static void on_goaway(void *user, struct slice debug)
+{
+    struct link *l = user;
+
+    if (slice_eq(debug, SLICE("taken_over")))
+        l->farewell = LINK_TAKEN_OVER;
+    else if (slice_eq(debug, SLICE("name_lost")))
+        l->farewell = LINK_NAME_LOST;
+    /* else: a plain GOAWAY, which may also be the last word behind one of those */
+    LOG(INFO, "server says goodbye", "reason=%s", log_value(debug));
+    note(l, &l->goaway);
+}
+
+static void on_idle(void *user)
+{
+    struct link *l = user;
+
+    note(l, &l->idle);
+}
+
+static void on_evicted(void *user, uint64_t stalled_ms, uint64_t octets)
+{
+    struct link *l = user;
+    uint64_t suppressed;
+
+    if (log_limit_pass(&l->evictions, loop_now_us(l->o.env->loop), &suppressed))
+        LOG(WARN, "stream_evicted", "stalled_ms=%llu octets=%llu suppressed=%llu",
+            (unsigned long long)stalled_ms, (unsigned long long)octets,
+            (unsigned long long)suppressed);
+}
+
+static void on_closed(void *user, int err, const char *reason)
+{
+    struct link *l = user;
+    bool goaway_untold = l->goaway;
+
+    l->session = NULL;
+    if (goaway_untold) { /* it came with the last octets: why matters more than that */
+        l->goaway = false;
+        l->ops->on_goaway(l->user, l);
+    }
+    if (l->state != LINK_DEAD)
+        go_down(l, "link", err, reason);
+}
+
+static const struct h2_session_ops session_ops = {
+    .on_up = on_up,
+    .on_acked = on_acked,
+    .on_stream = on_stream,
+    .on_goaway = on_goaway,
+    .on_idle = on_idle,
+    .on_evicted = on_evicted,
+    .on_closed = on_closed,
+};
+
+static void come_up(struct link *l)
+{
+    l->state = LINK_UP;
+    timer_stop(&l->settle);
+    l->ops->on_up(l->user, l);
+}
+
+/* Each of these calls may close the link; then nothing more is told. */
+static void run_tell(void *user)
+{
+    struct link *l = user;
+
+    if (l->acked && l->state == LINK_SETTLING)
+        come_up(l);
+    if (l->goaway && l->state != LINK_DEAD) {
+        l->goaway = false;
+        l->ops->on_goaway(l->user, l);
+    }
+    if (l->idle && l->state != LINK_DEAD) {
+        l->idle = false;
+        if (link_is_idle(l))
+            l->ops->on_idle(l->user, l);
+    }
+}
+
+static void run_settle(void *user)
+{
+    go_down(user, "attach", ERR_TIMEOUT, "our SETTINGS were not acknowledged");
+}
+
+/* ---- the attach call */
+
+static void on_upgraded(void *user, struct sock *sock)
+{
+    struct link *l = user;
+
+    l->call = NULL;
+    l->state = LINK_SETTLING;
+    l->session = h2_session_new(l->o.env->loop, sock, H2_SERVER, &l->o.h2, &session_ops, l);
+    timer_arm(&l->settle, l->o.env->timeout_ms);
+}
+
+static void on_answer(void *user, const struct call_answer *a)
+{
+    struct link *l = user;
+    struct refusal r;
+
+    l->call = NULL;
+    refusal_from_answer(&r, a);
+    link_close(l);
+    l->ops->on_refused(l->user, l, &r);
+}
+
+static void on_failed(void *user, const char *step, int err, const char *reason)
+{
+    struct link *l = user;
+
+    l->call = NULL;
+    go_down(l, step ? step : "attach", err, reason);
+}
+
+static const struct call_ops call_ops = {
+    .on_answer = on_answer,
+    .on_upgraded = on_upgraded,
+    .on_failed = on_failed,
+};
+
+struct link *link_open(const struct link_options *o, const struct url *attach, const char *ticket,
+                       const struct link_ops *ops, void *user)
+{
+    struct link *l = xcalloc(1, sizeof(*l));
+    struct message m;
+
+    l->o = *o;
+    l->ops = ops;
+    l->user = user;
+    l->state = LINK_ATTACHING;
+    task_init(&l->tell, run_tell, l);
+    timer_init(&l->settle, o->env->loop, run_settle, l);
+    message_init(&m);
+    m.path = fields_keep(&m.fields, slice_str(attach->path));
+    fields_add(&m.fields, SLICE("Upgrade"), SLICE("ptth"));
+    fields_add(&m.fields, SLICE("ALPN"), SLICE("h2"));
+    fields_add_printf(&m.fields, SLICE("Authorization"), "Bearer %s", ticket);
+    fields_add_copy(&m.fields, SLICE("Oneport-Instance"), slice_str(o->instance));
+    fields_add_printf(&m.fields, SLICE("Oneport-Link"), "%u", o->slot);
+    l->call = call_start(o->env, attach, &m, &call_ops, l);
+    return l;
+}
+
+/* ---- for the owner */
+
+void link_goaway(struct link *l)
+{
+    if (l->session)
+        h2_session_goaway(l->session, SLICE(""));
+}
+
+bool link_is_up(const struct link *l)
+{
+    return l->state == LINK_UP;
+}
+
+bool link_is_idle(const struct link *l)
+{
+    return !l->session || h2_session_open_streams(l->session) == 0;
+}
+
+enum link_farewell link_goaway_reason(const struct link *l)
+{
+    return l->farewell;
+}

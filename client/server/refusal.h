@@ -1,0 +1,21 @@
+/* refusal.h - an answer of the server that is not what was asked for: its status, and what its body
+ * and fields say. */
+#ifndef CLIENT_SERVER_REFUSAL_H
+#define CLIENT_SERVER_REFUSAL_H
+
+#include "client/server/call.h"
+
+struct refusal {
+    int status;
+    char error[64];     /* "name_taken", "bad_ticket"…; empty when the body is not ours */
+    char message[256];  /* for people */
+    char location[256]; /* where a redirect points to */
+    uint64_t retry_after_ms;
+};
+
+enum { REFUSAL_RETRY_MAX_MS = 60 * 1000 }; /* what a server may ask us to wait */
+
+void refusal_from_answer(struct refusal *r, const struct call_answer *a);
+bool refusal_is_redirect(const struct refusal *r);
+
+#endif

@@ -1,0 +1,160 @@
+/* register.c - see register.h. What the server says is checked before anything else sees it: the
+ * URL goes to a terminal and a browser, the ticket into a header field, and `attach` decides where
+ * the ticket is sent. */
+#include "client/server/register.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct register_call {
+    struct loop *loop;              /* borrowed: outlives every call */
+    struct call *call;              /* weak: it ends with its answer */
+    const struct register_ops *ops; /* static; NULL once over */
+    void *user;                     /* borrowed: cancels before it dies */
+    struct reap reap;
+};
+
+static int wrong(const char **reason, const char *text)
+{
+    *reason = text;
+    return ERR_PROTOCOL;
+}
+
+/* The member @name, a text of visible ASCII, into @to. */
+static bool take_text(const cJSON *object, const char *name, char *to, size_t cap)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+    size_t len = text ? strlen(text) : 0;
+
+    if (len == 0 || len >= cap)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    memcpy(to, text, len + 1);
+    return true;
+}
+
+static int64_t parse_time(const char *text)
+{
+    struct tm tm = {0};
+
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return end && *end == '\0' ? timegm(&tm) : 0;
+}
+
+static unsigned parse_links(const cJSON *o)
+{
+    const cJSON *limits = cJSON_GetObjectItemCaseSensitive(o, "limits");
+    double links = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(limits, "links"));
+
+    if (!(links >= 1)) /* which NaN is not either */
+        return 1;
+    return links < UINT16_MAX ? (unsigned)links : UINT16_MAX;
+}
+
+static int parse_members(const cJSON *o, struct grant *g, const char **reason)
+{
+    char attach[REGISTER_URL_MAX], expires[64];
+    struct url url;
+
+    if (!take_text(o, "id", g->id, sizeof(g->id)) || !take_text(o, "url", g->url, sizeof(g->url)) ||
+        !strstr(g->url, "://") || url_parse(slice_str(g->url), &url) < 0)
+        return wrong(reason, "the answer is not one of a tunnel server");
+    if (!take_text(o, "ticket", g->ticket, sizeof(g->ticket)) ||
+        !take_text(o, "attach", attach, sizeof(attach)))
+        return wrong(
+            reason,
+            "the server grants no ticket: not an oneportd, or it takes this call for insecure");
+    if (!slice_istarts(slice_str(attach), SLICE("https://")) ||
+        url_parse(slice_str(attach), &g->attach) < 0)
+        return wrong(reason, "the attach address is not an https URL");
+    g->expires_s = take_text(o, "expires", expires, sizeof(expires)) ? parse_time(expires) : 0;
+    g->links = parse_links(o);
+    return 0;
+}
+
+int register_parse(struct slice body, struct grant *g, const char **reason)
+{
+    cJSON *o = cJSON_ParseWithLength(body.ptr, body.len);
+
+    *g = (struct grant){.expires_s = 0};
+    int err =
+        cJSON_IsObject(o) ? parse_members(o, g, reason) : wrong(reason, "the answer is not JSON");
+    cJSON_Delete(o);
+    return err;
+}
+
+void register_cancel(struct register_call *c)
+{
+    if (!c || !c->ops)
+        return;
+    c->ops = NULL;
+    call_cancel(c->call);
+    c->call = NULL;
+    loop_reap(c->loop, &c->reap, free, c);
+}
+
+/* Ends the call; what is told its owner comes after. */
+static const struct register_ops *finish(struct register_call *c)
+{
+    const struct register_ops *ops = c->ops;
+
+    c->call = NULL;
+    register_cancel(c);
+    return ops;
+}
+
+static void on_answer(void *user, const struct call_answer *a)
+{
+    struct register_call *c = user;
+    const struct register_ops *ops = finish(c);
+    struct grant g;
+    struct refusal r;
+    const char *reason = NULL;
+
+    if (a->status != 200) {
+        refusal_from_answer(&r, a);
+        ops->on_refused(c->user, &r);
+    } else if (register_parse(a->body, &g, &reason) < 0) {
+        r = (struct refusal){.status = a->status, .error = "bad_answer"};
+        snprintf(r.message, sizeof(r.message), "%s", reason);
+        ops->on_refused(c->user, &r);
+    } else {
+        ops->on_granted(c->user, &g);
+    }
+}
+
+static void on_failed(void *user, const char *step, int err, const char *reason)
+{
+    struct register_call *c = user;
+
+    finish(c)->on_failed(c->user, step ? step : "register", err, reason);
+}
+
+static const struct call_ops call_ops = {.on_answer = on_answer, .on_failed = on_failed};
+
+struct register_call *register_start(const struct call_env *env, const struct url *server,
+                                     const struct register_ask *ask, const struct register_ops *ops,
+                                     void *user)
+{
+    struct register_call *c = xcalloc(1, sizeof(*c));
+    struct message m;
+    char path[32 + URL_HOST_MAX];
+
+    c->loop = env->loop;
+    c->ops = ops;
+    c->user = user;
+    message_init(&m);
+    snprintf(path, sizeof(path), ask->name ? "/register/%s" : "/register",
+             ask->name ? ask->name : "");
+    m.path = fields_keep(&m.fields, slice_str(path));
+    if (ask->ticket)
+        fields_add_copy(&m.fields, SLICE("Oneport-Ticket"), slice_str(ask->ticket));
+    if (ask->exact)
+        fields_add(&m.fields, SLICE("Oneport-Exact"), SLICE("?1"));
+    c->call = call_start(env, server, &m, &call_ops, c);
+    return c;
+}

@@ -1,0 +1,42 @@
+/* register.h - the register call: asks the server for a name, or to keep one, and reads what it
+ * grants. contract 2. */
+#ifndef CLIENT_SERVER_REGISTER_H
+#define CLIENT_SERVER_REGISTER_H
+
+#include "client/server/refusal.h"
+
+struct register_call;
+
+struct register_ask {
+    const char *name;   /* NULL: any */
+    const char *ticket; /* NULL: none */
+    bool exact;         /* refuse rather than give another name */
+};
+
+enum { REGISTER_ID_MAX = 64, REGISTER_URL_MAX = 512, REGISTER_TICKET_MAX = 4096 };
+
+struct grant {
+    char id[REGISTER_ID_MAX];
+    char url[REGISTER_URL_MAX]; /* http or https, printable: fit for a terminal and a browser */
+    char ticket[REGISTER_TICKET_MAX];
+    struct url attach; /* https */
+    int64_t expires_s; /* wall clock; 0: not said */
+    unsigned links;    /* that one client may have at once; 1 where the server does not say */
+};
+
+struct register_ops {
+    void (*on_granted)(void *user, const struct grant *g); /* @g is borrowed for the call */
+    void (*on_refused)(void *user, const struct refusal *r);
+    void (*on_failed)(void *user, const char *step, int err, const char *reason);
+};
+
+/* Each callback is its end, as with a call. */
+struct register_call *register_start(const struct call_env *env, const struct url *server,
+                                     const struct register_ask *ask, const struct register_ops *ops,
+                                     void *user) MUSTCHECK;
+void register_cancel(struct register_call *c); /* NULL is fine */
+
+/* One answer's body. < 0: @reason is static text that names what is wrong with it. */
+int register_parse(struct slice body, struct grant *g, const char **reason) MUSTCHECK;
+
+#endif

@@ -1,0 +1,204 @@
+/* slot.c - see slot.h.
+ *
+ * Invariants: link is set iff ATTACHING or UP, or it was UP when we began to leave; the retry timer
+ * is armed iff PAUSING. A link that was set aside tells nothing that changes the state. */
+#include "client/server/slot.h"
+
+#include <assert.h>
+
+#include "h2mux/base/log.h"
+
+static const struct link_ops link_ops;
+
+/* ---- its links */
+
+static void forget_link(struct slot *s, const struct link *l)
+{
+    if (s->link == l)
+        s->link = NULL;
+    for (size_t i = 0; i < SLOT_OLD_MAX; i++)
+        if (s->old[i] == l)
+            s->old[i] = NULL;
+}
+
+static void close_current(struct slot *s)
+{
+    link_close(s->link);
+    s->link = NULL;
+}
+
+/* It finishes beside its successor. With no place free the one in the last goes: a server that
+ * drains so often gains nothing by it. */
+static void set_aside(struct slot *s)
+{
+    size_t i = 0;
+
+    while (i < SLOT_OLD_MAX - 1 && s->old[i])
+        i++;
+    link_close(s->old[i]);
+    s->old[i] = s->link;
+    s->link = NULL;
+}
+
+static void close_idle_links(struct slot *s)
+{
+    for (size_t i = 0; i < SLOT_OLD_MAX; i++) {
+        if (!s->old[i] || !link_is_idle(s->old[i]))
+            continue;
+        link_close(s->old[i]);
+        s->old[i] = NULL;
+    }
+}
+
+/* ---- what they tell */
+
+static void on_link_up(void *user, struct link *l)
+{
+    struct slot *s = user;
+
+    if (l != s->link)
+        return; /* the server let it go before it was up */
+    s->state = SLOT_UP;
+    retry_worked(&s->retry);
+    close_idle_links(s);
+    s->ops->on_up(s->user, s);
+}
+
+static void on_link_refused(void *user, struct link *l, const struct refusal *r)
+{
+    struct slot *s = user;
+
+    forget_link(s, l);
+    s->state = SLOT_RESTING;
+    s->ops->on_refused(s->user, s, r);
+}
+
+static void on_link_goaway(void *user, struct link *l)
+{
+    struct slot *s = user;
+
+    if (s->state == SLOT_LEAVING || l != s->link)
+        return;
+    set_aside(s);
+    s->state = SLOT_RESTING;
+    s->ops->on_goaway(s->user, s, link_goaway_reason(l), !retry_skip(&s->retry));
+}
+
+static void on_link_idle(void *user, struct link *l)
+{
+    struct slot *s = user;
+
+    if (s->state == SLOT_LEAVING)
+        s->ops->on_quiet(s->user);
+    else if (s->state == SLOT_UP)
+        close_idle_links(s);
+}
+
+static void on_link_down(void *user, struct link *l, const char *step, int err, const char *reason)
+{
+    struct slot *s = user;
+    bool current = l == s->link;
+
+    forget_link(s, l);
+    if (s->state == SLOT_LEAVING) {
+        s->ops->on_quiet(s->user);
+    } else if (current) {
+        s->state = SLOT_RESTING;
+        s->ops->on_lost(s->user, s, step, err, reason);
+    } else {
+        LOG(INFO, "old link ended", "slot=%u reason=%s", s->o.slot, log_value(slice_str(reason)));
+    }
+}
+
+static const struct link_ops link_ops = {
+    .on_up = on_link_up,
+    .on_refused = on_link_refused,
+    .on_goaway = on_link_goaway,
+    .on_idle = on_link_idle,
+    .on_down = on_link_down,
+};
+
+/* ---- for the tunnel */
+
+void slot_want(struct slot *s)
+{
+    if (s->state != SLOT_RESTING)
+        return;
+    s->state = SLOT_WANTING;
+    s->ops->on_want(s->user, s);
+}
+
+void slot_rest(struct slot *s)
+{
+    assert(s->state == SLOT_WANTING);
+    s->state = SLOT_RESTING;
+}
+
+void slot_attach(struct slot *s, const struct url *attach, const char *ticket)
+{
+    assert(s->state == SLOT_WANTING && !s->link);
+    s->state = SLOT_ATTACHING;
+    s->link = link_open(&s->o, attach, ticket, &link_ops, s);
+}
+
+uint64_t slot_pause(struct slot *s, uint64_t at_least_ms)
+{
+    assert(s->state == SLOT_RESTING);
+    s->state = SLOT_PAUSING;
+    return retry_later(&s->retry, at_least_ms);
+}
+
+static void run_retry(void *user)
+{
+    struct slot *s = user;
+
+    s->state = SLOT_RESTING;
+    slot_want(s);
+}
+
+void slot_leave(struct slot *s)
+{
+    if (s->state == SLOT_LEAVING)
+        return;
+    retry_stop(&s->retry);
+    if (s->state == SLOT_ATTACHING)
+        close_current(s);
+    s->state = SLOT_LEAVING;
+    if (s->link)
+        link_goaway(s->link);
+    for (size_t i = 0; i < SLOT_OLD_MAX; i++)
+        if (s->old[i])
+            link_goaway(s->old[i]);
+}
+
+void slot_init(struct slot *s, const struct link_options *o, const struct slot_ops *ops, void *user)
+{
+    *s = (struct slot){.o = *o, .ops = ops, .user = user};
+    retry_init(&s->retry, o->env->loop, run_retry, s);
+}
+
+void slot_close(struct slot *s)
+{
+    retry_stop(&s->retry);
+    close_current(s);
+    for (size_t i = 0; i < SLOT_OLD_MAX; i++) {
+        link_close(s->old[i]);
+        s->old[i] = NULL;
+    }
+    s->state = SLOT_RESTING;
+}
+
+bool slot_is_up(const struct slot *s)
+{
+    return s->state == SLOT_UP;
+}
+
+bool slot_is_idle(const struct slot *s)
+{
+    if (s->link && !link_is_idle(s->link))
+        return false;
+    for (size_t i = 0; i < SLOT_OLD_MAX; i++)
+        if (s->old[i] && !link_is_idle(s->old[i]))
+            return false;
+    return true;
+}

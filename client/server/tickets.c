@@ -1,0 +1,169 @@
+/* tickets.c - see tickets.h. */
+#include "client/server/tickets.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "h2mux/base/buf.h"
+#include "h2mux/base/err.h"
+#include "h2mux/base/file.h"
+#include "h2mux/base/log.h"
+
+char *tickets_default_path(void)
+{
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+
+    if (state && state[0] == '/')
+        return xasprintf("%s/oneport/tickets.json", state);
+    if (home && home[0] == '/')
+        return xasprintf("%s/.local/state/oneport/tickets.json", home);
+    return NULL;
+}
+
+/* A secret that others could read is theirs already: closing the door is all that is left. */
+static void close_to_others(int fd, const char *path)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && (st.st_mode & 077) != 0 && fchmod(fd, 0600) == 0)
+        LOG(WARN, "ticket file was open to others", "path=%s now=0600", log_value(slice_str(path)));
+}
+
+/* The whole file as an object; an empty one when there is no file yet. */
+static int load(const char *path, cJSON **out)
+{
+    struct buf text;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    *out = NULL;
+    if (fd < 0) {
+        *out = errno == ENOENT ? cJSON_CreateObject() : NULL;
+        return *out ? 0 : ERR_IO;
+    }
+    close_to_others(fd, path);
+    buf_init(&text, TICKETS_FILE_MAX);
+    int err = file_read_all(fd, &text);
+    close(fd);
+    if (err == 0) {
+        *out = cJSON_ParseWithLength(buf_slice(&text).ptr, buf_len(&text));
+        err = cJSON_IsObject(*out) ? 0 : ERR_SYNTAX;
+    }
+    buf_release(&text);
+    if (err < 0) {
+        cJSON_Delete(*out);
+        *out = NULL;
+    }
+    return err;
+}
+
+char *tickets_get(const char *path, const char *server, const char *name)
+{
+    cJSON *all;
+    int err = load(path, &all);
+
+    if (err < 0) {
+        LOG(WARN, "ticket file not usable", "path=%s reason=%s", log_value(slice_str(path)),
+            log_value(slice_str(err_text(err))));
+        return NULL;
+    }
+    const cJSON *names = cJSON_GetObjectItemCaseSensitive(all, server);
+    const char *ticket = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(names, name));
+    char *copy = ticket ? xstrdup(ticket) : NULL;
+    cJSON_Delete(all);
+    return copy;
+}
+
+/* The directories above @path; those that are new are for us alone. */
+static int make_directories(const char *path)
+{
+    char *copy = xstrdup(path);
+    int err = 0;
+
+    for (char *slash = strchr(copy + 1, '/'); slash && err == 0; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+            err = ERR_IO;
+        *slash = '/';
+    }
+    free(copy);
+    return err;
+}
+
+/* Everything is on disk under the new name before it takes the old one's place. */
+static int replace(const char *path, const char *temporary, struct slice text)
+{
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return ERR_IO;
+    int err = fchmod(fd, 0600) < 0 ? ERR_IO : file_write_all(fd, text);
+    if (err == 0 && fsync(fd) < 0)
+        err = ERR_IO;
+    close(fd);
+    if (err == 0 && rename(temporary, path) < 0)
+        err = ERR_IO;
+    if (err < 0)
+        unlink(temporary);
+    return err;
+}
+
+static int save(const char *path, const cJSON *all)
+{
+    char *text = cJSON_Print(all);
+    char *temporary = xasprintf("%s.new", path); /* one writer at a time: the lock is held */
+    int err = text ? replace(path, temporary, slice_str(text)) : ERR_LIMIT;
+
+    free(temporary);
+    cJSON_free(text);
+    return err;
+}
+
+static void change(cJSON *all, const char *server, const char *name, const char *ticket)
+{
+    cJSON *names = cJSON_GetObjectItemCaseSensitive(all, server);
+
+    if (!cJSON_IsObject(names)) {
+        cJSON_DeleteItemFromObjectCaseSensitive(all, server);
+        names = cJSON_AddObjectToObject(all, server);
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(names, name);
+    if (ticket)
+        cJSON_AddStringToObject(names, name, ticket);
+    if (!names->child)
+        cJSON_DeleteItemFromObjectCaseSensitive(all, server);
+}
+
+static int put_locked(const char *path, const char *server, const char *name, const char *ticket)
+{
+    cJSON *all;
+    int err = load(path, &all);
+
+    if (err < 0)
+        return err;
+    change(all, server, name, ticket);
+    err = save(path, all);
+    cJSON_Delete(all);
+    return err;
+}
+
+int tickets_put(const char *path, const char *server, const char *name, const char *ticket)
+{
+    if (make_directories(path) < 0)
+        return ERR_IO;
+
+    char *lock_path = xasprintf("%s.lock", path);
+    int lock = open(lock_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    free(lock_path);
+    if (lock < 0)
+        return ERR_IO;
+    int err = flock(lock, LOCK_EX) < 0 ? ERR_IO : put_locked(path, server, name, ticket);
+    close(lock);
+    return err;
+}

@@ -1,0 +1,476 @@
+/* tunnel.c - see tunnel.h.
+ *
+ *   START ──a slot wants to attach, no ticket──▶ REGISTERING ──granted──▶ HOLDING
+ *                                                │  ▲   ▲                  │
+ *                                         failed ▼  │   └─401, 404, bad────┘
+ *                                              PAUSING    ticket: a slot wants again
+ *
+ *   any ──tunnel_leave──▶ LEAVING ──▶ OVER      any ──taken over──▶ LEAVING ──streams done──▶ OVER
+ *
+ * Each slot lives its own life (slot.h) on the one name; it waits here while that is being
+ * registered. The first slot goes first: the others begin when a link is up. The tunnel is up as
+ * long as one of them is. Until a URL was shown, what cannot get better ends the program; from then
+ * on everything is retried, because viewers know the URL.
+ *
+ * Invariants: `call` is set iff REGISTERING; the retry timer is armed iff PAUSING; the ticket is
+ * renewed only while HOLDING with a link up. */
+#include "client/server/tunnel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "client/server/holding.h"
+#include "client/server/slot.h"
+#include "h2mux/base/log.h"
+
+enum { INSTANCE_OCTETS = 16 };
+
+enum tunnel_state {
+    TUNNEL_START,
+    TUNNEL_REGISTERING,
+    TUNNEL_PAUSING,
+    TUNNEL_HOLDING,
+    TUNNEL_LEAVING,
+    TUNNEL_OVER
+};
+
+struct tunnel {
+    struct tunnel_options o;
+    enum tunnel_state state;
+    enum exit_code code; /* of LEAVING */
+    char instance[2 * INSTANCE_OCTETS + 1];
+    struct holding holding;
+    struct register_call *call; /* weak: it ends with its answer */
+    struct slot *slots;         /* owned: o.links of them */
+    unsigned links_said;        /* the server's limit that was logged */
+    struct retry retry;         /* of registering */
+    uint64_t retries;           /* since a link was last up */
+    struct timer leave;
+};
+
+static const struct register_ops register_ops;
+static const struct slot_ops slot_ops;
+
+#define FOREACH_SLOT(s, t) for (struct slot *s = (t)->slots; s < (t)->slots + (t)->o.links; s++)
+
+static bool is_up(const struct tunnel *t)
+{
+    FOREACH_SLOT (s, t)
+        if (slot_is_up(s))
+            return true;
+    return false;
+}
+
+/* ---- the end */
+
+static void stop_working(struct tunnel *t)
+{
+    retry_stop(&t->retry);
+    timer_stop(&t->leave);
+    register_cancel(t->call);
+    t->call = NULL;
+    holding_stop_renewing(&t->holding);
+}
+
+static void close_slots(struct tunnel *t)
+{
+    FOREACH_SLOT (s, t)
+        slot_close(s);
+}
+
+static void finish(struct tunnel *t, enum exit_code code)
+{
+    if (t->state == TUNNEL_OVER)
+        return;
+    t->state = TUNNEL_OVER;
+    stop_working(t);
+    close_slots(t);
+    t->o.on_exit(t->o.user, code);
+}
+
+static bool is_idle(const struct tunnel *t)
+{
+    FOREACH_SLOT (s, t)
+        if (!slot_is_idle(s))
+            return false;
+    return true;
+}
+
+static void begin_leaving(struct tunnel *t, enum exit_code code)
+{
+    t->state = TUNNEL_LEAVING;
+    t->code = code;
+    stop_working(t);
+    FOREACH_SLOT (s, t)
+        slot_leave(s);
+}
+
+/* ---- trying, and trying again */
+
+/* While viewers are served, another name than the one that they know would be worse than none:
+ * hence exact. */
+static void do_register(struct tunnel *t)
+{
+    struct register_ask ask = holding_ask(&t->holding);
+
+    ask.exact = ask.exact || is_up(t);
+    holding_stop_renewing(&t->holding);
+    t->state = TUNNEL_REGISTERING;
+    t->call = register_start(t->o.env, t->o.server, &ask, &register_ops, t);
+}
+
+static void run_register(void *user)
+{
+    do_register(user);
+}
+
+/* The server says how many links a name may have; there is always a first one. */
+static bool has_place(const struct tunnel *t, const struct slot *s)
+{
+    return s->o.slot == 0 || s->o.slot < t->holding.grant.links;
+}
+
+/* The ticket is enough to attach; only without one, or when it was no good, is the name asked for.
+ */
+static void admit(struct tunnel *t, struct slot *s)
+{
+    if (!has_place(t, s)) {
+        slot_rest(s);
+    } else if (holding_can_attach(&t->holding)) {
+        s->ticket_no = t->holding.ticket_no;
+        slot_attach(s, &t->holding.grant.attach, t->holding.ticket);
+    } else if (t->state == TUNNEL_START || t->state == TUNNEL_HOLDING) {
+        do_register(t);
+    } /* else: granted or failed, registering goes on with it */
+}
+
+/* Where no link is up every try of the first slot, and every one to register, counts; the other
+ * slots have theirs at the same time. */
+static bool counts(const struct tunnel *t, const struct slot *s)
+{
+    return !is_up(t) && (!s || s->o.slot == 0);
+}
+
+static void give_up(struct tunnel *t, const char *step, const char *reason)
+{
+    LOG(ERROR, "giving up", "server=%s step=%s reason=%s retries=%llu", t->holding.server, step,
+        log_value(slice_str(reason)), (unsigned long long)t->retries);
+    finish(t, EXIT_RETRIES);
+}
+
+/* @s: the slot whose try it was; NULL: to register. */
+static void pause_and_retry(struct tunnel *t, struct slot *s, uint64_t at_least_ms,
+                            const char *step, const char *reason)
+{
+    if (counts(t, s) && t->o.max_retries > 0 && t->retries >= t->o.max_retries) {
+        give_up(t, step, reason);
+        return;
+    }
+    t->retries += counts(t, s);
+    if (!s)
+        t->state = TUNNEL_PAUSING;
+    uint64_t ms = s ? slot_pause(s, at_least_ms) : retry_later(&t->retry, at_least_ms);
+    LOG(WARN, is_up(t) ? "link missing, trying again" : "not connected, trying again",
+        "server=%s slot=%u step=%s reason=%s in_ms=%llu", t->holding.server, s ? s->o.slot : 0,
+        step, log_value(slice_str(reason)), (unsigned long long)ms);
+}
+
+/* A failure of network or TLS. */
+static void handle_failure(struct tunnel *t, struct slot *s, const char *step, int err,
+                           const char *reason)
+{
+    if (err == ERR_CERT && !terminal_has_url(t->o.terminal)) {
+        LOG(ERROR, "server certificate refused", "step=%s server=%s reason=%s", step,
+            t->holding.server, log_value(slice_str(reason)));
+        finish(t, EXIT_CERTIFICATE);
+        return;
+    }
+    pause_and_retry(t, s, 0, step, reason);
+}
+
+static bool is_passing(const struct refusal *r)
+{
+    return r->status >= 500 || r->status == 408 || r->status == 425 || r->status == 429;
+}
+
+static void log_refusal(const struct tunnel *t, const char *step, const struct refusal *r)
+{
+    const char *name = t->o.name ? t->o.name : "-";
+
+    if (refusal_is_redirect(r))
+        LOG(ERROR, "server redirects, which is not followed",
+            "server=%s step=%s status=%d location=%s", t->holding.server, step, r->status,
+            log_value(slice_str(r->location)));
+    else
+        LOG(ERROR, "server refuses", "name=%s server=%s step=%s status=%d error=%s message=%s",
+            name, t->holding.server, step, r->status, log_value(slice_str(r->error)),
+            log_value(slice_str(r->message)));
+}
+
+static void handle_refusal(struct tunnel *t, struct slot *s, const char *step,
+                           const struct refusal *r)
+{
+    char reason[128];
+
+    if (!is_passing(r) && !terminal_has_url(t->o.terminal)) {
+        log_refusal(t, step, r);
+        finish(t, EXIT_REFUSED);
+        return;
+    }
+    snprintf(reason, sizeof(reason), "%d %s", r->status, r->error);
+    pause_and_retry(t, s, r->retry_after_ms, step, reason);
+}
+
+/* ---- registering */
+
+static void log_limit(struct tunnel *t)
+{
+    unsigned links = t->holding.grant.links;
+
+    if (links >= t->o.links || links == t->links_said)
+        return;
+    t->links_said = links;
+    LOG(WARN, "the server allows fewer links", "server=%s links=%u asked=%u", t->holding.server,
+        links, t->o.links);
+}
+
+/* Those that waited for the name, and with a link up those that had no place or were not begun. */
+static void start_slots(struct tunnel *t)
+{
+    FOREACH_SLOT (s, t) {
+        if (s->state == SLOT_WANTING)
+            admit(t, s);
+        else if (is_up(t))
+            slot_want(s);
+    }
+}
+
+static void on_granted(void *user, const struct grant *g)
+{
+    struct tunnel *t = user;
+
+    t->call = NULL;
+    t->state = TUNNEL_HOLDING;
+    retry_worked(&t->retry);
+    holding_take(&t->holding, g);
+    LOG(INFO, "name granted", "name=%s server=%s", g->id, t->holding.server);
+    log_limit(t);
+    if (is_up(t))
+        holding_renew_in_time(&t->holding);
+    start_slots(t);
+}
+
+static void on_register_refused(void *user, const struct refusal *r)
+{
+    struct tunnel *t = user;
+
+    t->call = NULL;
+    if (t->holding.ticket && r->status == 403 && strcmp(r->error, "bad_ticket") == 0) {
+        holding_drop_ticket(&t->holding);
+        do_register(t);
+        return;
+    }
+    handle_refusal(t, NULL, "register", r);
+}
+
+static void on_register_failed(void *user, const char *step, int err, const char *reason)
+{
+    struct tunnel *t = user;
+
+    t->call = NULL;
+    handle_failure(t, NULL, step, err, reason);
+}
+
+static const struct register_ops register_ops = {
+    .on_granted = on_granted,
+    .on_refused = on_register_refused,
+    .on_failed = on_register_failed,
+};
+
+/* ---- slots */
+
+static void on_slot_wants(void *user, struct slot *s)
+{
+    admit(user, s);
+}
+
+static void on_slot_up(void *user, struct slot *s)
+{
+    struct tunnel *t = user;
+
+    t->retries = 0;
+    LOG(INFO, "link up", "name=%s attach=%s slot=%u", t->holding.grant.id,
+        t->holding.grant.attach.authority, s->o.slot);
+    terminal_show_url(t->o.terminal, t->holding.grant.url);
+    if (t->state == TUNNEL_HOLDING)
+        holding_renew_in_time(&t->holding);
+    start_slots(t);
+}
+
+/* 401 and 404: the server has forgotten us, or the ticket's time is over: register tells. So it
+ * does about a slot that it does not know any more. */
+static void learn_from_refusal(struct tunnel *t, const struct slot *s, const struct refusal *r)
+{
+    if (s->ticket_no != t->holding.ticket_no)
+        return; /* of a ticket that has a successor already */
+    if (r->status == 401 || r->status == 404 || strcmp(r->error, "bad_link") == 0)
+        holding_forget_grant(&t->holding);
+    if (r->status == 403 && strcmp(r->error, "bad_ticket") == 0)
+        holding_drop_ticket(&t->holding);
+}
+
+static void on_slot_refused(void *user, struct slot *s, const struct refusal *r)
+{
+    struct tunnel *t = user;
+
+    learn_from_refusal(t, s, r);
+    if (r->status == 404)
+        pause_and_retry(t, s, r->retry_after_ms, "attach", "404");
+    else
+        handle_refusal(t, s, "attach", r);
+}
+
+static void stop_renewing_if_down(struct tunnel *t)
+{
+    if (!is_up(t))
+        holding_stop_renewing(&t->holding);
+}
+
+static void on_slot_lost(void *user, struct slot *s, const char *step, int err, const char *reason)
+{
+    struct tunnel *t = user;
+
+    stop_renewing_if_down(t);
+    handle_failure(t, s, step, err, reason);
+}
+
+static void say_taken_over(struct tunnel *t, enum link_farewell why)
+{
+    LOG(ERROR, "name lost", "name=%s reason=%s", t->holding.grant.id,
+        why == LINK_TAKEN_OVER ? "another client took it over with the same ticket"
+                               : "another owner holds it");
+}
+
+static void end_if_idle(struct tunnel *t)
+{
+    if (t->state == TUNNEL_LEAVING && is_idle(t))
+        finish(t, t->code);
+}
+
+static void on_slot_goaway(void *user, struct slot *s, enum link_farewell why, bool brief)
+{
+    struct tunnel *t = user;
+
+    stop_renewing_if_down(t);
+    if (why == LINK_DRAINING) {
+        if (brief)
+            pause_and_retry(t, s, 0, "link", "draining");
+        else
+            slot_want(s);
+        return;
+    }
+    say_taken_over(t, why);
+    begin_leaving(t, EXIT_REFUSED);
+    end_if_idle(t);
+}
+
+static void on_slot_quiet(void *user)
+{
+    end_if_idle(user);
+}
+
+static const struct slot_ops slot_ops = {
+    .on_want = on_slot_wants,
+    .on_up = on_slot_up,
+    .on_refused = on_slot_refused,
+    .on_lost = on_slot_lost,
+    .on_goaway = on_slot_goaway,
+    .on_quiet = on_slot_quiet,
+};
+
+/* ---- for main */
+
+static void run_leave(void *user)
+{
+    struct tunnel *t = user;
+
+    finish(t, t->code);
+}
+
+static int make_instance(char to[static 2 * INSTANCE_OCTETS + 1])
+{
+    unsigned char octets[INSTANCE_OCTETS];
+
+    if (getentropy(octets, sizeof(octets)) < 0)
+        return ERR_IO;
+    for (size_t i = 0; i < sizeof(octets); i++)
+        snprintf(to + 2 * i, 3, "%02x", octets[i]);
+    return 0;
+}
+
+static void make_slots(struct tunnel *t)
+{
+    struct link_options o = {
+        .env = t->o.env,
+        .exchanges = t->o.exchanges,
+        .instance = t->instance,
+        .h2 = t->o.h2,
+    };
+
+    t->slots = xcalloc(t->o.links, sizeof(*t->slots));
+    FOREACH_SLOT (s, t) {
+        slot_init(s, &o, &slot_ops, t);
+        o.slot++;
+    }
+}
+
+struct tunnel *tunnel_new(const struct tunnel_options *o)
+{
+    struct tunnel *t = xcalloc(1, sizeof(*t));
+
+    if (make_instance(t->instance) < 0) {
+        free(t);
+        return NULL;
+    }
+    t->o = *o;
+    struct holding_options holding = {
+        .env = o->env, .server = o->server, .name = o->name, .ticket_file = o->ticket_file};
+    holding_init(&t->holding, &holding);
+    retry_init(&t->retry, o->env->loop, run_register, t);
+    timer_init(&t->leave, o->env->loop, run_leave, t);
+    make_slots(t);
+    return t;
+}
+
+void tunnel_free(struct tunnel *t)
+{
+    if (!t)
+        return;
+    stop_working(t);
+    close_slots(t);
+    holding_deinit(&t->holding);
+    free(t->slots);
+    free(t);
+}
+
+void tunnel_start(struct tunnel *t)
+{
+    slot_want(&t->slots[0]);
+}
+
+void tunnel_leave(struct tunnel *t)
+{
+    if (t->state == TUNNEL_OVER)
+        return;
+    begin_leaving(t, EXIT_STOPPED);
+    timer_arm(&t->leave, t->o.leave_ms);
+    if (exchanges_ordinary(t->o.exchanges) == 0)
+        finish(t, EXIT_STOPPED);
+}
+
+void tunnel_quiet(struct tunnel *t)
+{
+    if (t->state == TUNNEL_LEAVING && t->code == EXIT_STOPPED)
+        finish(t, EXIT_STOPPED);
+}

@@ -1,0 +1,31 @@
+/* pace.h - how much may be queued towards a peer: pure arithmetic over a `now` it is given.
+ *
+ * What is queued is ahead of everything that comes later, so its measure is time: some milliseconds
+ * of what the peer takes, learned from how fast the queue drains while it never runs empty. */
+#ifndef H2MUX_H2_PACE_H
+#define H2MUX_H2_PACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PACE_LEAST = 16 * 1024,   /* a frame: less would cost more than it saves */
+    PACE_MOST = 256 * 1024,   /* from 13 MB/s on */
+    PACE_UNKNOWN = 64 * 1024, /* before anything was learned */
+    PACE_QUEUE_US = 10000
+};
+
+struct pace {
+    uint64_t rate;     /* octets a second; 0: not known */
+    uint64_t since_us; /* of the sample that runs */
+    uint64_t octets;   /* in it */
+};
+
+/* @octets left the queue until @now_us. @backlogged: the queue was never empty since the last call,
+ * so it was the peer that set the rate. */
+void pace_sent(struct pace *p, uint64_t octets, uint64_t now_us, bool backlogged);
+/* Octets that may be queued, in the kernel and as much again before it. */
+size_t pace_queue(const struct pace *p);
+
+#endif

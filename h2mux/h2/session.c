@@ -1,0 +1,334 @@
+/* session.c - one nghttp2 session on one sock: made, fed, flushed once a turn. Its callbacks are in
+ * session_rx.c, its timer in session_time.c, its end in session_end.c.
+ *
+ * Callbacks of nghttp2 only submit and mark. Octets are framed only while the sock has room, so
+ * what comes late and is small does not queue behind bulk. */
+#include "h2mux/h2/session_int.h"
+
+#include <stdlib.h>
+
+#include "h2mux/base/clock.h"
+
+enum { READS_PER_TURN = 4, HEADER_LIST_MAX = 64 * 1024, GLITCH_BURST = 10000, GLITCH_RATE = 330 };
+
+static void run_flush(void *user);
+static const struct sock_ops session_sock_ops;
+
+/* Limits that http-rules 4 and 6 give for what a peer may do to us. */
+static nghttp2_option *library_options(const struct h2_options *o)
+{
+    nghttp2_option *opt;
+    if (nghttp2_option_new(&opt) != 0)
+        abort();
+    nghttp2_option_set_no_auto_window_update(opt, 1);
+    nghttp2_option_set_peer_max_concurrent_streams(opt, 100); /* until its SETTINGS say otherwise */
+    nghttp2_option_set_max_outbound_ack(opt, 100);
+    nghttp2_option_set_max_settings(opt, 32);
+    /* http-rules 4. Ours never needs more than 3 for HEADER_LIST_MAX, but the wire is public and a
+     * role does not tell whose program is at the other end. */
+    nghttp2_option_set_max_continuations(opt, 8);
+    nghttp2_option_set_max_send_header_block_length(opt, HEADER_LIST_MAX);
+    nghttp2_option_set_stream_reset_rate_limit(opt, 100000,
+                                               10000); /* viewers leave by the hundred */
+    nghttp2_option_set_no_closed_streams(opt, 1);
+    for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX;
+         type++) /* or they pass unseen, and uncounted */
+        nghttp2_option_set_user_recv_extension_type(opt, (uint8_t)type);
+    return opt;
+}
+
+/* Each session has a buffer for the longest frame. Heads are framed at its beginning and DATA
+ * passes it by (NO_COPY), so most of it is never written to. */
+static nghttp2_mem library_memory = {NULL, library_malloc, library_free, library_calloc,
+                                     library_realloc};
+
+static void library_open(struct h2_session *s)
+{
+    nghttp2_session_callbacks *callbacks;
+    if (nghttp2_session_callbacks_new(&callbacks) != 0)
+        abort();
+    h2_session_callbacks(callbacks);
+    nghttp2_option *opt = library_options(&s->options);
+    int err = s->role == H2_SERVER
+                  ? nghttp2_session_server_new3(&s->ng, callbacks, s, opt, &library_memory)
+                  : nghttp2_session_client_new3(&s->ng, callbacks, s, opt, &library_memory);
+    if (err != 0)
+        abort();
+    nghttp2_option_del(opt);
+    nghttp2_session_callbacks_del(callbacks);
+}
+
+/* RFC 9113 6.5; the connection window is opened wide at once, for 65,535 octets starve every
+ * transfer but the shortest. */
+static void submit_settings(struct h2_session *s)
+{
+    const nghttp2_settings_entry opener[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_INITIAL},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
+    };
+    const nghttp2_settings_entry server[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, s->options.max_streams},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_INITIAL},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+    if (s->role == H2_OPENER)
+        nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, opener, sizeof opener / sizeof *opener);
+    else
+        nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, server, sizeof server / sizeof *server);
+    nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, WINDOW_CONNECTION);
+}
+
+/* What waits in the kernel is as far ahead as what waits here. */
+static void set_lowat(struct h2_session *s)
+{
+    s->lowat = pace_queue(&s->pace);
+    sock_set_notsent_lowat(s->sock, (int)s->lowat);
+}
+
+struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_role role,
+                                  const struct h2_options *o, const struct h2_session_ops *ops,
+                                  void *user)
+{
+    struct h2_session *s = xcalloc(1, sizeof(*s));
+    uint64_t now = loop_now_us(l);
+    s->loop = l;
+    s->sock = sock;
+    s->role = role;
+    s->options = *o;
+    s->ops = ops;
+    s->user = user;
+    s->created_us = s->last_rx_us = now;
+    s->budget.limit = o->buffer_limit;
+    s->initial = WINDOW_INITIAL;
+    s->share = o->memory;
+    if (s->share != NULL)
+        memory_join(s->share, &s->in_share);
+    list_init(&s->streams);
+    list_init(&s->frozen);
+    schedule_init(&s->schedule);
+    bucket_init(&s->glitches, GLITCH_BURST, GLITCH_RATE, now);
+    bucket_init(&s->resets, o->reset_burst, o->reset_rate, now);
+    task_init(&s->flush, run_flush, s);
+    task_init(&s->end, h2_session_run_end, s);
+    wheel_timer_init(&s->timer, l, h2_session_run_timer, s);
+    library_open(s);
+    submit_settings(s);
+    sock_set_ops(sock, &session_sock_ops, s);
+    set_lowat(s);
+    sock_read_ahead(sock);
+    h2_session_mark(s);
+    h2_session_arm(s);
+    return s;
+}
+
+/* ---- sending */
+
+void h2_session_mark(struct h2_session *s)
+{
+    if (!s->dead)
+        loop_frame(s->loop, &s->flush);
+}
+
+/* Frames until a chunk is full or nothing is left; false on a failure of the library. Control
+ * frames and heads leave nghttp2 by themselves, DATA stream by stream as the schedule says. */
+static bool gather(struct h2_session *s)
+{
+    schedule_preempt(s);
+    while (h2_session_room(s)) {
+        const uint8_t *frames;
+        ssize_t n = nghttp2_session_mem_send(s->ng, &frames);
+        if (n < 0)
+            return false;
+        if (n > 0 && buf_append(s->out, slice_make((const char *)frames, (size_t)n)) < 0)
+            return false;
+        if (n == 0 && h2_session_room(s) && !schedule_next(s))
+            return true;
+    }
+    return true;
+}
+
+bool h2_session_room(const struct h2_session *s)
+{
+    size_t queue = pace_queue(&s->pace);
+    return s->framed + buf_len(s->out) < (queue < H2_OUT_CHUNK ? queue : H2_OUT_CHUNK);
+}
+
+void h2_session_write_out(struct h2_session *s)
+{
+    s->framed += buf_len(s->out);
+    sock_write(s->sock, buf_slice(s->out));
+    buf_truncate(s->out, 0);
+}
+
+static bool finished(const struct h2_session *s)
+{
+    return nghttp2_session_want_read(s->ng) == 0 && nghttp2_session_want_write(s->ng) == 0;
+}
+
+/* The loop's buffer has one user at a time: a session that ends inside another one's callbacks has
+ * its own. */
+bool h2_session_frame(struct h2_session *s, size_t most_queued)
+{
+    bool ok = true, taken = buf_len(loop_out(s->loop)) > 0;
+    struct buf own;
+    buf_init(&own, LOOP_OUT);
+    s->in_library++;
+    s->out = taken ? &own : loop_out(s->loop);
+    while (ok && sock_queued(s->sock) < most_queued) {
+        s->framed = 0;
+        ok = gather(s);
+        bool goodbye = h2_session_say_goodbye(s);
+        if (s->framed + buf_len(s->out) > 0)
+            h2_session_write_out(s);
+        else if (!goodbye)
+            break;
+    }
+    s->out = NULL;
+    s->in_library--;
+    buf_release(&own);
+    return ok;
+}
+
+static void run_flush(void *user)
+{
+    struct h2_session *s = user;
+    if (s->dead)
+        return;
+    memory_tell(s->share);
+    if (!h2_session_frame(s, pace_queue(&s->pace)))
+        h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
+    else if (finished(s) && s->wanted_reason == NULL)
+        h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
+}
+
+/* ---- receiving */
+
+static void feed(struct h2_session *s, const char *data, size_t len)
+{
+    s->last_rx_us = loop_now_us(s->loop);
+    s->in_library++;
+    ssize_t n = nghttp2_session_mem_recv(s->ng, (const uint8_t *)data, len);
+    s->in_library--;
+    h2_session_mark(s);
+    if (n < 0)
+        h2_session_reject(s, n);
+}
+
+/* As many TLS records as fit, none in part, so that a stream's frames are handed on together and
+ * whole. What the last read ended with is in @end. */
+static size_t read_much(struct h2_session *s, ssize_t *end)
+{
+    size_t len = 0;
+    *end = 1;
+    while (LOOP_SCRATCH - len >= SOCK_RECORD_MAX && *end > 0) {
+        *end = sock_read(s->sock, loop_scratch(s->loop) + len, LOOP_SCRATCH - len);
+        len += *end > 0 ? (size_t)*end : 0;
+    }
+    return len;
+}
+
+static void on_readable(void *user)
+{
+    struct h2_session *s = user;
+    ssize_t end = 1;
+    for (int i = 0; i < READS_PER_TURN && end > 0 && !s->dead; i++) {
+        size_t len = read_much(s, &end);
+        if (len > 0)
+            feed(s, loop_scratch(s->loop), len);
+    }
+    if (end == ERR_ABUSE)
+        h2_session_end(s, ERR_ABUSE, 0, "TLS KeyUpdate", false);
+    else if (end <= 0 && end != ERR_AGAIN)
+        h2_session_end(s, end == 0 ? ERR_EOF : (int)end, 0,
+                       end == 0 ? "closed by the peer" : err_text((int)end), false);
+}
+
+static void keep_pace(struct h2_session *s)
+{
+    uint64_t sent = sock_sent(s->sock);
+    pace_sent(&s->pace, sent - s->sent_seen, loop_now_us(s->loop), s->backlogged);
+    s->sent_seen = sent;
+    s->backlogged = sock_queued(s->sock) > 0;
+    size_t queue = pace_queue(&s->pace);
+    if (queue >= 2 * s->lowat || 2 * queue <= s->lowat)
+        set_lowat(s);
+}
+
+static void on_sent(void *user)
+{
+    struct h2_session *s = user;
+    if (!s->dead)
+        keep_pace(s);
+    if (!s->dead && (nghttp2_session_want_write(s->ng) || schedule_waits(&s->schedule) ||
+                     s->goodbye.ptr != NULL))
+        h2_session_mark(s);
+}
+
+static void on_error(void *user, int err, const char *reason)
+{
+    h2_session_end(user, err, 0, reason, false);
+}
+
+static const struct sock_ops session_sock_ops = {
+    .on_readable = on_readable,
+    .on_sent = on_sent,
+    .on_error = on_error,
+};
+
+void h2_session_glitch(struct h2_session *s, const char *kind)
+{
+    if (!bucket_take(&s->glitches, 1, s->last_rx_us))
+        h2_session_end(s, ERR_ABUSE, NGHTTP2_ENHANCE_YOUR_CALM, kind, false);
+}
+
+/* ---- facts */
+
+bool h2_session_can_open(const struct h2_session *s)
+{
+    return !s->dead && s->up && !s->goaway_sent && !s->goaway_received &&
+           nghttp2_session_check_request_allowed(s->ng) != 0;
+}
+
+bool h2_session_ids_low(const struct h2_session *s)
+{
+    return nghttp2_session_get_next_stream_id(s->ng) >= 1u << 30;
+}
+
+bool h2_session_takes_websockets(const struct h2_session *s)
+{
+    return nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) ==
+           1;
+}
+
+uint32_t h2_session_peer_limit(const struct h2_session *s)
+{
+    return nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+uint32_t h2_session_open_streams(const struct h2_session *s)
+{
+    return s->open_streams;
+}
+
+uint32_t h2_session_lost_streams(const struct h2_session *s)
+{
+    return s->lost_streams;
+}
+
+uint64_t h2_session_rtt_us(const struct h2_session *s)
+{
+    return s->rtt_us;
+}
+
+uint64_t h2_session_last_rx_us(const struct h2_session *s)
+{
+    return s->last_rx_us;
+}
+
+struct sock *h2_session_sock(struct h2_session *s)
+{
+    return s->sock;
+}

@@ -1,0 +1,175 @@
+/* session_end.c - how a session comes to its end: GOAWAY, the peer's going, a fault, its owner's
+ * wish.
+ *
+ * Whatever would free the session waits in `end` until the library is off the stack. */
+#include "h2mux/h2/session_int.h"
+
+#include <stdlib.h>
+
+/* ---- goodbye
+ *
+ * Requests that were opened before a GOAWAY must leave before it: a peer that hears it while it has
+ * no stream closes, and what is still on its way is lost. */
+
+static bool heads_wait(const struct h2_session *s)
+{
+    LIST_FOREACH (it, &s->streams)
+        if (!CONTAINER_OF(it, struct h2_stream, node)->headers_sent)
+            return true;
+    return false;
+}
+
+static void submit_goodbye(struct h2_session *s, struct slice debug)
+{
+    int32_t last = nghttp2_session_get_last_proc_stream_id(s->ng);
+    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR,
+                          (const uint8_t *)debug.ptr, debug.len);
+    s->goodbye.ptr = NULL;
+}
+
+/* Whether there is more to frame now. */
+bool h2_session_say_goodbye(struct h2_session *s)
+{
+    if (s->goodbye.ptr == NULL || heads_wait(s))
+        return false;
+    submit_goodbye(s, s->goodbye);
+    return true;
+}
+
+/* ---- the end */
+
+static void session_free(void *object)
+{
+    struct h2_session *s = object;
+    nghttp2_session_del(s->ng);
+    free(s);
+}
+
+static void close_streams(struct h2_session *s, int err)
+{
+    LIST_FOREACH (it, &s->streams) {
+        struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
+        bool unprocessed = s->role == H2_OPENER && !st->headers_sent;
+        struct leg_fault why = h2_fault(err == ERR_OK ? ERR_LINK_LOST : err, 0, unprocessed);
+        why.reason = "link lost";
+        why.err = ERR_LINK_LOST;
+        h2_stream_closed(st, &why);
+    }
+}
+
+/* What the peer should still hear is queued, full or not: it is what streams hold already. Then the
+ * sock is left to finish by itself. */
+static void last_words(struct h2_session *s, uint32_t code)
+{
+    if (s->goodbye.ptr != NULL)
+        submit_goodbye(s, s->goodbye);
+    if (!s->goaway_sent || code != NGHTTP2_NO_ERROR)
+        nghttp2_session_terminate_session(s->ng, code);
+    h2_session_frame(s, SIZE_MAX);
+    sock_finish(s->sock, 1000, SIZE_MAX);
+}
+
+static void leave_share(struct h2_session *s)
+{
+    if (s->share == NULL)
+        return;
+    memory_leave(s->share, &s->in_share);
+    s->share->withheld -= s->withheld;
+    s->withheld = 0;
+    memory_tell(s->share);
+}
+
+static void end_now(struct h2_session *s, int err, uint32_t code, const char *reason, bool silent)
+{
+    s->dead = true;
+    s->lost_streams = s->open_streams;
+    task_cancel(&s->flush);
+    task_cancel(&s->end);
+    wheel_timer_stop(&s->timer);
+    if (err == ERR_TIMEOUT && code == NGHTTP2_NO_ERROR)
+        sock_abort(s->sock); /* a FIN would wait behind what the peer does not acknowledge */
+    else if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT ||
+             err == ERR_TLS || err == ERR_TRUNCATED)
+        sock_close(s->sock);
+    else
+        last_words(s, code);
+    s->sock = NULL;
+    close_streams(s, err);
+    leave_share(s);
+    loop_reap(s->loop, &s->reap, session_free, s);
+    if (!silent)
+        s->ops->on_closed(s->user, err, reason);
+}
+
+void h2_session_run_end(void *user)
+{
+    struct h2_session *s = user;
+    end_now(s, s->wanted_err, s->wanted_code, s->wanted_reason, s->wanted_silent);
+}
+
+void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason,
+                    bool silent)
+{
+    if (s->dead)
+        return;
+    if (s->in_library == 0) {
+        end_now(s, err, h2_code, reason, silent || s->wanted_silent);
+        return;
+    }
+    if (s->wanted_reason == NULL) {
+        s->wanted_err = err;
+        s->wanted_code = h2_code;
+        s->wanted_reason = reason;
+    }
+    s->wanted_silent |= silent;
+    loop_defer(s->loop, &s->end);
+}
+
+/* For a session whose owner is gone while the library is still on the stack. */
+static void mute(void *user)
+{
+    (void)user;
+}
+
+static void mute_goaway(void *user, struct slice debug)
+{
+    (void)user, (void)debug;
+}
+
+static void mute_stream(void *user, struct leg *leg, struct message *m, bool end)
+{
+    struct leg_fault why = h2_fault(ERR_CLOSED, NGHTTP2_REFUSED_STREAM, true);
+    leg->ops->reset(leg, &why);
+}
+
+static void mute_closed(void *user, int err, const char *reason)
+{
+    (void)user, (void)err, (void)reason;
+}
+
+static const struct h2_session_ops mute_ops = {
+    .on_up = mute,
+    .on_stream = mute_stream,
+    .on_goaway = mute_goaway,
+    .on_closed = mute_closed,
+};
+
+void h2_session_close(struct h2_session *s, uint32_t h2_code)
+{
+    s->ops = &mute_ops;
+    h2_session_end(s, ERR_CLOSED, h2_code, "closed here", true);
+}
+
+void h2_session_goaway(struct h2_session *s, struct slice debug)
+{
+    if (s->dead || s->goaway_sent)
+        return;
+    s->goaway_sent = true;
+    if (s->role == H2_SERVER)
+        nghttp2_submit_shutdown_notice(s->ng);
+    if (s->role == H2_OPENER && heads_wait(s))
+        s->goodbye = debug;
+    else
+        submit_goodbye(s, debug);
+    h2_session_mark(s);
+}

@@ -1,0 +1,385 @@
+/* session_rx.c - nghttp2's callbacks: frames in become calls on streams, frames out are gathered.
+ * They submit and mark, nothing else. */
+#include "h2mux/h2/session_int.h"
+#include "h2mux/h2/stream_head.h"
+
+#include <stdlib.h>
+
+enum {
+    SMALL_INCREMENT = 1024,
+    MAX_INTERIM = 8,
+    CREDITS_OF_DATA =
+        2, /* one for the stream, one for the connection: some peers wait for no more */
+    CREDITS_MAX = 20000,   /* a round trip's of small frames, and some */
+    CROSSING_CLOSED = 16,  /* of a stream that ended: a WINDOW_UPDATE or two, a RST_STREAM */
+    CROSSING_OCTETS = 1024 /* of one that we reset: what its window lets the peer have sent */
+};
+
+static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(ng, id);
+}
+
+static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct h2_session *s = user;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id,
+                                             h2_stream_new(s, frame->hd.stream_id));
+    return 0;
+}
+
+/* A field section over our limits: the stream is reset, the link lives (MAX_HEADER_LIST_SIZE is
+ * advice, RFC 9113 6.5.2). */
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
+    if (st == NULL)
+        return 0;
+    nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
+    if (h2_head_take(&st->in, slice_make((const char *)n.base, n.len),
+                     slice_make((const char *)v.base, v.len)) == ERR_OK)
+        return 0;
+    h2_session_glitch(s, "header list too large");
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static void got_headers(struct h2_session *s, nghttp2_session *ng, const nghttp2_frame *frame)
+{
+    struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
+    if (st == NULL)
+        return;
+    bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    bool trailers = st->head_seen;
+    if (!trailers && st->in.status / 100 == 1 && ++st->interim > MAX_INTERIM) {
+        message_deinit(&st->in);
+        message_init(&st->in);
+        h2_session_glitch(s, "too many interim responses");
+        return;
+    }
+    h2_stream_headers(st, trailers, end);
+}
+
+static void got_settings(struct h2_session *s, const nghttp2_frame *frame)
+{
+    if (frame->hd.flags & NGHTTP2_FLAG_ACK) {
+        if (!s->acked && s->ops->on_acked != NULL)
+            s->ops->on_acked(s->user);
+        s->acked = true;
+        return;
+    }
+    if (s->up) {
+        h2_session_glitch(s, "SETTINGS");
+        if (s->ops->on_room != NULL)
+            s->ops->on_room(s->user);
+        return;
+    }
+    s->up = true;
+    h2_session_probe(s, s->options.ping_timeout_ms); /* its answer tells the round trip */
+    s->ops->on_up(s->user);
+}
+
+static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
+{
+    uint64_t sent, now = s->last_rx_us;
+    if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
+        h2_session_glitch(s, "PING");
+        return;
+    }
+    if (s->ping_deadline_us == 0)
+        h2_session_glitch(s, "answer to no PING");
+    memcpy(&sent, frame->ping.opaque_data, sizeof sent);
+    s->ping_deadline_us = 0;
+    if (sent <= now && sent >= s->created_us) {
+        s->rtt_us = now - sent > 0 ? now - sent : 1;
+        if (s->rtt_least_us == 0 || s->rtt_us < s->rtt_least_us)
+            s->rtt_least_us = s->rtt_us;
+    }
+    wheel_timer_stop(&s->timer); /* it waited for this answer */
+    h2_session_arm(s);
+}
+
+static void got_goaway(struct h2_session *s, const nghttp2_frame *frame)
+{
+    struct slice debug =
+        slice_make((const char *)frame->goaway.opaque_data, frame->goaway.opaque_data_len);
+    if (s->goaway_received)
+        h2_session_glitch(s, "GOAWAY");
+    s->goaway_received = true;
+    s->ops->on_goaway(s->user, debug);
+}
+
+/* What answers DATA of ours is as small as that, and it is a viewer that makes it so: no nuisance
+ * of the peer's. */
+static void got_credit(struct h2_session *s, uint32_t octets)
+{
+    if (octets >= SMALL_INCREMENT)
+        return;
+    if (s->credits > 0)
+        s->credits--;
+    else
+        h2_session_glitch(s, "small WINDOW_UPDATE");
+}
+
+static void sent_data(struct h2_session *s, size_t octets)
+{
+    if (octets > 0 && s->credits < CREDITS_MAX)
+        s->credits += CREDITS_OF_DATA;
+}
+
+static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        got_headers(s, ng, frame);
+        break;
+    case NGHTTP2_DATA:
+        if (frame->hd.length > 0 && frame->hd.length == frame->data.padlen &&
+            (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+            h2_session_glitch(s, "DATA of padding");
+        st = stream_of(ng, frame->hd.stream_id);
+        if (st != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+            h2_stream_end(st);
+        break;
+    case NGHTTP2_SETTINGS:
+        got_settings(s, frame);
+        break;
+    case NGHTTP2_PING:
+        got_ping(s, frame);
+        break;
+    case NGHTTP2_GOAWAY:
+        got_goaway(s, frame);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        got_credit(s, (uint32_t)frame->window_update.window_size_increment);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+/* CVE-2025-8671: each makes us reset a stream, so the peer's limit of open ones would not stop it.
+ */
+static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
+{
+    h2_session_glitch(user, "invalid frame");
+    return 0;
+}
+
+/* Of a stream that is over, which nghttp2 ignores and does not tell. PRIORITY may be of any stream
+ * (RFC 9113 6.3) and is counted for itself. */
+static bool is_stray(const struct h2_session *s, const nghttp2_frame_hd *hd)
+{
+    if (hd->stream_id == 0 || hd->type == NGHTTP2_PRIORITY ||
+        stream_of(s->ng, hd->stream_id) != NULL)
+        return false;
+    return s->role == H2_OPENER ||
+           hd->stream_id <= nghttp2_session_get_last_proc_stream_id(s->ng); /* else it begins */
+}
+
+/* It may have been under way when the stream ended. */
+static bool crossed(struct h2_session *s)
+{
+    if (s->crossing == 0)
+        return false;
+    s->crossing--;
+    return true;
+}
+
+/* RFC 9113 6.3; a session without the priorities of RFC 7540 does not look at the frame. */
+static bool is_priority_of_connection(const nghttp2_frame_hd *hd)
+{
+    return hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0;
+}
+
+static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
+{
+    struct h2_session *s = user;
+    if (is_priority_of_connection(hd))
+        nghttp2_session_terminate_session(ng, NGHTTP2_PROTOCOL_ERROR);
+    if (is_stray(s, hd) && !crossed(s))
+        h2_session_glitch(s, "frame of a stream that is over");
+    if (hd->type == NGHTTP2_DATA && hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
+        h2_session_glitch(s, "empty DATA");
+    else if (hd->type == NGHTTP2_PRIORITY || hd->type > NGHTTP2_CONTINUATION)
+        h2_session_glitch(s, hd->type == NGHTTP2_PRIORITY ? "PRIORITY" : "unknown frame");
+    return 0;
+}
+
+/* Connection credit goes back on arrival, so that a stalled stream stops itself only; over either
+ * budget it is kept. */
+static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
+                         size_t len, void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st = stream_of(ng, id);
+    if (budget_spent(&s->budget) || h2_session_starves_others(s, len))
+        h2_session_withhold(s, len);
+    else
+        nghttp2_session_consume_connection(ng, len);
+    if (st != NULL)
+        h2_stream_data(st, slice_make((const char *)data, len));
+    h2_session_measure(s, len);
+    return 0;
+}
+
+/* RFC 9113 4.1: frames of unknown types are ignored; on_begin_frame has counted it. */
+static int on_unpack_extension(nghttp2_session *ng, void **payload, const nghttp2_frame_hd *hd,
+                               void *user)
+{
+    return NGHTTP2_ERR_CANCEL;
+}
+
+/* The peer has said all of it and hears no more: NO_ERROR says so (RFC 9113 8.1), and CANCEL of a
+ * peer that serves, as HAProxy ends a WebSocket. Of one that asks CANCEL takes the request back. */
+static bool has_said_all(const struct h2_stream *st, uint32_t code)
+{
+    return st->rx_ended &&
+           (code == NGHTTP2_NO_ERROR || (code == NGHTTP2_CANCEL && st->session->role == H2_OPENER));
+}
+
+/* Must always return 0 (http-rules 6: nghttp2 1.52 leaks otherwise). */
+static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
+{
+    struct h2_stream *st = stream_of(ng, id);
+    if (st == NULL)
+        return 0;
+    nghttp2_session_set_stream_user_data(ng, id, NULL);
+    st->session->crossing += CROSSING_CLOSED;
+    struct leg_fault why = h2_fault(ERR_RESET, code, code == NGHTTP2_REFUSED_STREAM);
+    bool in_order = st->rx_ended && st->tx_ended && code == NGHTTP2_NO_ERROR;
+    if (has_said_all(st, code))
+        why.err = ERR_CLOSED;
+    h2_stream_closed(st, in_order ? NULL : &why);
+    return 0;
+}
+
+/* nghttp2 ends a session by itself when a frame is wrong: then its owner is to know why. */
+static void sent_goaway(struct h2_session *s, uint32_t code)
+{
+    if (code != NGHTTP2_NO_ERROR)
+        h2_session_end(s, code == NGHTTP2_ENHANCE_YOUR_CALM ? ERR_ABUSE : ERR_PROTOCOL, code,
+                       nghttp2_http2_strerror(code), false);
+}
+
+static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st = NULL;
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA ||
+        frame->hd.type == NGHTTP2_RST_STREAM)
+        st = stream_of(ng, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        sent_goaway(s, frame->goaway.error_code);
+    else if (st != NULL && frame->hd.type == NGHTTP2_RST_STREAM)
+        s->crossing += st->window.size / CROSSING_OCTETS;
+    else if (st != NULL)
+        h2_stream_sent(st, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
+    return 0;
+}
+
+/* A request that nghttp2 would not send has no stream of its own there, so no on_stream_close
+ * follows. */
+static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
+{
+    struct h2_session *s = user;
+    if (frame->hd.type != NGHTTP2_HEADERS || s->role != H2_OPENER ||
+        stream_of(ng, frame->hd.stream_id) != NULL)
+        return 0;
+    LIST_FOREACH (it, &s->streams) {
+        struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
+        if (st->id == frame->hd.stream_id && !st->headers_sent) {
+            struct leg_fault why = h2_fault(ERR_RESET, NGHTTP2_REFUSED_STREAM, true);
+            h2_stream_closed(st, &why);
+            break;
+        }
+    }
+    return 0;
+}
+
+enum { IN_PLACE_MIN = 8 * 1024 };
+
+/* A large frame is written from where its octets are, behind a header that is put in front of them
+ * there: with what SCHEDULE_FRAME allows it is one full TLS record. */
+static int frame_in_place(struct h2_session *s, struct h2_stream *st, struct slice header,
+                          size_t length)
+{
+    if (length < IN_PLACE_MIN || !buf_prepend(&st->tx, header))
+        return ERR_AGAIN;
+    struct slice frame = buf_slice(&st->tx);
+    frame.len = header.len + length;
+    h2_session_write_out(s);
+    sock_write(s->sock, frame);
+    s->framed += frame.len;
+    buf_consume(&st->tx, header.len);
+    return ERR_OK;
+}
+
+static int frame_by_copy(struct h2_session *s, struct h2_stream *st, struct slice header,
+                         size_t length)
+{
+    struct slice body = buf_slice(&st->tx);
+    body.len = length;
+    int err = buf_append(s->out, header);
+    return err < 0 ? err : buf_append(s->out, body);
+}
+
+/* RFC 9113 4.2: SETTINGS_MAX_FRAME_SIZE is 16,384 at least. */
+static ssize_t on_read_length(nghttp2_session *ng, uint8_t type, int32_t id, int32_t connection,
+                              int32_t stream, uint32_t max_frame, void *user)
+{
+    int32_t window = connection < stream ? connection : stream;
+    return window < SCHEDULE_FRAME ? window : SCHEDULE_FRAME;
+}
+
+/* nghttp2 frames on and on as long as there is DATA and window, so a full chunk must stop it here.
+ */
+static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header,
+                        size_t length, nghttp2_data_source *source, void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st = source->ptr;
+    struct slice head = slice_make((const char *)header, FRAME_HEAD);
+    if (!h2_session_room(s))
+        return NGHTTP2_ERR_WOULDBLOCK;
+    if (frame_in_place(s, st, head, length) < 0 && frame_by_copy(s, st, head, length) < 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE; /* never: a chunk and a frame fit */
+    buf_consume(&st->tx, length);
+    st->promised = 0;
+    sent_data(s, length);
+    schedule_framed(s, st, length);
+    if (buf_len(&st->tx) == 0)
+        buf_release(&st->tx);
+    if (length > 0 && st->leg.events != NULL)
+        st->leg.events->on_sent(st->leg.exchange, &st->leg, length);
+    return 0;
+}
+
+void h2_session_reject(struct h2_session *s, ssize_t err)
+{
+    bool flood = err == NGHTTP2_ERR_FLOODED || err == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+    h2_session_end(s, flood ? ERR_ABUSE : ERR_PROTOCOL,
+                   flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR,
+                   nghttp2_strerror((int)err), false);
+}
+
+void h2_session_callbacks(nghttp2_session_callbacks *callbacks)
+{
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
+    nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, on_unpack_extension);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
+    nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, on_read_length);
+}

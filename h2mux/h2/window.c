@@ -1,0 +1,76 @@
+/* window.c - when a stream's receive window grows. RFC 9113 6.9; http-rules 4.
+ *
+ * A round is two measured round trips. An octet's credit comes round in one, but a WINDOW_UPDATE
+ * waits for half a window, so a sender that only the window holds back uses a window in one to one
+ * and a half; one that uses less has room to spare. */
+#include "h2mux/h2/window.h"
+
+#include <stddef.h>
+
+enum { ROUND_TRIPS = 2 };
+
+static void round_begin(struct window *w, uint64_t now_us)
+{
+    w->round_us = now_us;
+    w->round_bytes = 0;
+}
+
+void window_init(struct window *w, uint32_t size)
+{
+    *w = (struct window){.size = size};
+}
+
+/* The credit that begins a round is not counted in it: how long it took to be used is not known. */
+uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint64_t rtt_us,
+                       bool may_grow)
+{
+    if (rtt_us == 0 || w->round_us == 0 || now_us - w->round_us > ROUND_TRIPS * rtt_us) {
+        round_begin(w, now_us);
+        return 0;
+    }
+    w->round_bytes += octets;
+    if (w->round_bytes < w->size || !may_grow || w->size >= WINDOW_MAX)
+        return 0;
+    w->size = w->size > WINDOW_MAX / 2 ? WINDOW_MAX : 2 * w->size;
+    round_begin(w, now_us);
+    return w->size;
+}
+
+/* 2 MiB for the first, 1.5, 3; beyond that the budget itself is the bound. */
+static uint32_t tier(uint64_t requests)
+{
+    static const struct {
+        uint64_t most;
+        uint32_t size;
+    } tiers[] = {{32, WINDOW_INITIAL}, {128, 16 * 1024}, {512, 8 * 1024}, {UINT64_MAX, 4 * 1024}};
+    size_t at = 0;
+    while (requests > tiers[at].most)
+        at++;
+    return tiers[at].size;
+}
+
+uint32_t window_initial(uint32_t now, uint32_t requests)
+{
+    uint32_t size = tier(requests), relaxed = tier(2 * (uint64_t)requests);
+    if (size < now)
+        return size;
+    return relaxed > now ? relaxed : now;
+}
+
+uint64_t window_share(uint64_t bodies, uint64_t budget)
+{
+    return budget / 4 / (bodies + 1);
+}
+
+uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64_t budget)
+{
+    uint64_t share = window_share(bodies, budget), line = rtt_us * WINDOW_LINE / 1000000;
+    uint32_t size = learned > WINDOW_INITIAL ? learned : WINDOW_INITIAL;
+    while (size < line && size < WINDOW_LEARNED_MAX)
+        size *= 2;
+    if (size > WINDOW_LEARNED_MAX)
+        size = WINDOW_LEARNED_MAX;
+    while (size > share)
+        size /= 2;
+    return size;
+}

@@ -1,0 +1,356 @@
+/* fields.c - an HTTP field section and the rules of single fields: tokens, values, hop-by-hop
+ * names.
+ *
+ * The arena is a chain of blocks, so that bytes kept in it stay where they are while it grows. What
+ * a peer sends is bounded by whoever reads it (h1_limits, FIELDS_OCTETS_MAX) before it comes here.
+ */
+#include "h2mux/http/fields.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "h2mux/base/pool.h"
+#include "h2mux/http/bytes.h"
+
+enum {
+    ARENA_BLOCK = 1024 - 64, /* with its head, a pool's block */
+    FIELDS_FIRST = 16,
+    CONNECTION_OPTIONS_MAX = 64 /* each is looked for in every field: more is abuse */
+};
+
+struct arena_block {
+    struct arena_block *next; /* owned: the block filled before this one */
+    size_t used, cap;
+    char data[];
+};
+
+static struct arena_block *block_take(size_t cap)
+{
+    size_t size = sizeof(struct arena_block) + cap;
+    struct arena_block *a = size <= POOL_MAX ? pool_take(size) : xmalloc(size);
+    a->cap = cap;
+    a->used = 0;
+    return a;
+}
+
+static void block_give(struct arena_block *a)
+{
+    size_t size = sizeof(*a) + a->cap;
+    if (size <= POOL_MAX)
+        pool_give(a, size);
+    else
+        free(a);
+}
+
+static struct field *array_take(size_t cap)
+{
+    size_t size = cap * sizeof(struct field);
+    return size <= POOL_MAX ? pool_take(size) : xmalloc(size);
+}
+
+static void array_give(struct field *v, size_t cap)
+{
+    size_t size = cap * sizeof(*v);
+    if (size <= POOL_MAX)
+        pool_give(v, size);
+    else
+        free(v);
+}
+
+void fields_init(struct fields *f)
+{
+    *f = (struct fields){0};
+}
+
+void fields_deinit(struct fields *f)
+{
+    while (f->arena) {
+        struct arena_block *next = f->arena->next;
+        block_give(f->arena);
+        f->arena = next;
+    }
+    array_give(f->v, f->cap);
+    fields_init(f);
+}
+
+static char *arena_take(struct fields *f, size_t len)
+{
+    struct arena_block *a = f->arena;
+    if (!a || a->cap - a->used < len) {
+        a = block_take(len > ARENA_BLOCK ? len : ARENA_BLOCK);
+        a->next = f->arena;
+        f->arena = a;
+    }
+    a->used += len;
+    return a->data + a->used - len;
+}
+
+struct slice fields_keep(struct fields *f, struct slice bytes)
+{
+    if (bytes.len == 0)
+        return SLICE("");
+    char *kept = arena_take(f, bytes.len);
+    memcpy(kept, bytes.ptr, bytes.len);
+    return slice_make(kept, bytes.len);
+}
+
+struct slice fields_keep_lower(struct fields *f, struct slice bytes)
+{
+    if (bytes.len == 0)
+        return SLICE("");
+    char *kept = arena_take(f, bytes.len);
+    memcpy(kept, bytes.ptr, bytes.len);
+    ascii_lower(kept, bytes.len);
+    return slice_make(kept, bytes.len);
+}
+
+static size_t field_octets(const struct field *field)
+{
+    return field->name.len + field->value.len + 32;
+}
+
+void fields_add(struct fields *f, struct slice name, struct slice value)
+{
+    if (f->count == f->cap) {
+        size_t cap = f->cap ? 2 * f->cap : FIELDS_FIRST;
+        struct field *v = array_take(cap);
+        if (f->count > 0)
+            memcpy(v, f->v, f->count * sizeof(*v));
+        array_give(f->v, f->cap);
+        f->v = v;
+        f->cap = cap;
+    }
+    f->v[f->count] = (struct field){name, value};
+    f->octets += field_octets(&f->v[f->count++]);
+}
+
+void fields_add_copy(struct fields *f, struct slice name, struct slice value)
+{
+    struct slice kept = fields_keep(f, name);
+    fields_add(f, kept, fields_keep(f, value));
+}
+
+void fields_add_printf(struct fields *f, struct slice name, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, fmt, args);
+    assert(len >= 0);
+    char *text = arena_take(f, (size_t)len + 1);
+    vsnprintf(text, (size_t)len + 1, fmt, again);
+    va_end(again);
+    va_end(args);
+    fields_add(f, fields_keep(f, name), slice_make(text, (size_t)len));
+}
+
+void fields_copy(struct fields *to, const struct fields *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        fields_add_copy(to, from->v[i].name, from->v[i].value);
+}
+
+const struct field *fields_find(const struct fields *f, struct slice name)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (slice_ieq(f->v[i].name, name))
+            return &f->v[i];
+    return NULL;
+}
+
+size_t fields_count(const struct fields *f, struct slice name)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->count; i++)
+        n += slice_ieq(f->v[i].name, name);
+    return n;
+}
+
+struct slice fields_value(const struct fields *f, struct slice name)
+{
+    const struct field *field = fields_find(f, name);
+    return field ? field->value : SLICE("");
+}
+
+bool fields_has_token(const struct fields *f, struct slice name, struct slice token)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (slice_ieq(f->v[i].name, name) && slice_has_token(f->v[i].value, token))
+            return true;
+    return false;
+}
+
+void fields_remove_if(struct fields *f, bool (*drop)(const struct field *field, void *user),
+                      void *user)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        if (drop(&f->v[i], user))
+            f->octets -= field_octets(&f->v[i]);
+        else
+            f->v[kept++] = f->v[i];
+    }
+    f->count = kept;
+}
+
+static bool is_named(const struct field *field, void *user)
+{
+    const struct slice *name = user;
+    return slice_ieq(field->name, *name);
+}
+
+void fields_remove(struct fields *f, struct slice name)
+{
+    fields_remove_if(f, is_named, &name);
+}
+
+/* Names in lower case, told apart by their length first: most fields are in no set. */
+struct name_set {
+    const struct slice *names;
+    size_t count;
+    uint64_t lengths; /* bit n: a name of n octets is among them */
+};
+
+#define AS_SLICE(name) {(name), sizeof(name) - 1},
+#define AS_LENGTH(name) | (uint64_t)1 << (sizeof(name) - 1)
+#define NAME_SET(set, LIST)                                                                        \
+    static const struct slice set##_names[] = {LIST(AS_SLICE)};                                    \
+    static const struct name_set set = {set##_names, sizeof(set##_names) / sizeof(*set##_names),   \
+                                        0 LIST(AS_LENGTH)}
+
+static bool in_set(const struct name_set *set, struct slice name)
+{
+    if (name.len >= 64 || (set->lengths >> name.len & 1) == 0)
+        return false;
+    for (size_t i = 0; i < set->count; i++)
+        if (slice_ieq(name, set->names[i]))
+            return true;
+    return false;
+}
+
+/* Options of all Connection lines, in order. */
+struct options {
+    struct slice v[CONNECTION_OPTIONS_MAX]; /* borrowed from the section */
+    size_t count;
+};
+
+#define DENIED_OPTIONS(X)                                                                          \
+    X("host") X("content-length") X("transfer-encoding") X("authorization") X("cookie")
+NAME_SET(denied_options, DENIED_OPTIONS);
+
+/* Naming one of these would make us drop what the next hop decides by. */
+static bool option_denied(struct slice option)
+{
+    return in_set(&denied_options, option) || slice_istarts(option, SLICE("x-forwarded-"));
+}
+
+static int options_collect(struct options *o, struct slice list)
+{
+    struct slice option;
+    while (slice_next_token(&list, &option)) {
+        if (o->count == CONNECTION_OPTIONS_MAX || option_denied(option))
+            return ERR_DENIED;
+        o->v[o->count++] = option;
+    }
+    return ERR_OK;
+}
+
+#define HOP_BY_HOP(X)                                                                              \
+    X("connection")                                                                                \
+    X("keep-alive")                                                                                \
+    X("proxy-connection") X("transfer-encoding") X("upgrade") X("http2-settings") X("te")
+NAME_SET(hop_by_hop, HOP_BY_HOP);
+
+static bool is_hop_by_hop(const struct field *field, void *user)
+{
+    const struct options *o = user;
+    for (size_t i = 0; i < o->count; i++)
+        if (slice_ieq(field->name, o->v[i]))
+            return true;
+    return in_set(&hop_by_hop, field->name);
+}
+
+int fields_strip_hop_by_hop(struct fields *f)
+{
+    struct options o = {.count = 0};
+    for (size_t i = 0; i < f->count; i++)
+        if (slice_ieq(f->v[i].name, SLICE("connection")) && options_collect(&o, f->v[i].value) < 0)
+            return ERR_DENIED;
+    fields_remove_if(f, is_hop_by_hop, &o);
+    return ERR_OK;
+}
+
+bool field_name_valid(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!octet_is_token((unsigned char)name.ptr[i]))
+            return false;
+    return name.len > 0;
+}
+
+bool field_value_valid(struct slice value)
+{
+    size_t i = octet_skip_printable(value.ptr, value.len);
+    for (; i < value.len; i++)
+        if (!octet_is_value((unsigned char)value.ptr[i]))
+            return false;
+    return slice_trim(value).len == value.len;
+}
+
+#define SECRETS(X)                                                                                 \
+    X("authorization")                                                                             \
+    X("proxy-authorization")                                                                       \
+    X("cookie")                                                                                    \
+    X("set-cookie")                                                                                \
+    X("x-api-key")                                                                                 \
+    X("x-auth-token")                                                                              \
+    X("x-csrf-token")                                                                              \
+    X("x-xsrf-"                                                                                    \
+      "token")
+NAME_SET(secrets, SECRETS);
+
+bool field_is_secret(struct slice name)
+{
+    return in_set(&secrets, name);
+}
+
+#define NOT_IN_TRAILERS(X)                                                                         \
+    X("content-length")                                                                            \
+    X("transfer-encoding")                                                                         \
+    X("trailer")                                                                                   \
+    X("te")                                                                                        \
+    X("connection")                                                                                \
+    X("keep-alive")                                                                                \
+    X("proxy-connection")                                                                          \
+    X("upgrade")                                                                                   \
+    X("http2-settings")                                                                            \
+    X("host")                                                                                      \
+    X("forwarded")                                                                                 \
+    X("via")                                                                                       \
+    X("x-real-ip")                                                                                 \
+    X("location")                                                                                  \
+    X("authorization")                                                                             \
+    X("proxy-authorization")                                                                       \
+    X("www-authenticate")                                                                          \
+    X("proxy-authenticate")                                                                        \
+    X("authentication-info")                                                                       \
+    X("proxy-authentication-info")                                                                 \
+    X("cookie")                                                                                    \
+    X("set-cookie")                                                                                \
+    X("expect")                                                                                    \
+    X("max-forwards")                                                                              \
+    X("range")                                                                                     \
+    X("cache-control")                                                                             \
+    X("content-type")                                                                              \
+    X("content-encoding")                                                                          \
+    X("content-range")
+NAME_SET(not_in_trailers, NOT_IN_TRAILERS);
+
+/* RFC 9110 6.5.1: framing, routing, authentication, request control and what says how to read the
+ * content. */
+bool field_forbidden_in_trailers(struct slice name)
+{
+    return in_set(&not_in_trailers, name) || slice_istarts(name, SLICE("x-forwarded-"));
+}

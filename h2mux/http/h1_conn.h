@@ -1,0 +1,115 @@
+/* h1_conn.h - one HTTP/1.1 connection end as a leg: reads heads and bodies, writes the other
+ * direction. Either role.
+ *
+ *   rx: HEAD ──▶ BODY ──▶ DONE ──next──▶ HEAD …      RAW after an upgrade; FAILED, ENDED
+ *   tx: IDLE ──▶ BODY ──▶ DONE ──next──▶ IDLE …      RAW likewise
+ *
+ * It keeps messages apart and in order: nothing of the next one is judged before h1_conn_next. Who
+ * may speak, for how long, and what an error is answered with is the owner's policy. Body octets
+ * are decoded from one read of the loop's scratch and handed up without a copy; at most `window` of
+ * them are out without credit. */
+#ifndef H2MUX_HTTP_H1_CONN_H
+#define H2MUX_HTTP_H1_CONN_H
+
+#include "h2mux/http/h1.h"
+#include "h2mux/http/leg.h"
+#include "h2mux/io/sock.h"
+
+struct h1_conn;
+
+enum h1_role { H1_SERVER /* reads requests */, H1_CLIENT /* reads responses */ };
+
+struct h1_conn_ops {
+    void (*on_open)(void *user);       /* dialled: connected and through TLS; may be NULL */
+    void (*on_head_begin)(void *user); /* the first octets of a head, or of the empty line before
+                                          it, came: its time runs; may be NULL. Must not close */
+    /* A complete head. The owner (or the exchange it ties) goes on from here. @m and what it
+     * borrows stay until h1_conn_next or h1_conn_upgrade. Interim responses (1xx but 101) come here
+     * too, with their own call each. */
+    void (*on_head)(void *user, struct message *m, const struct h1_result *r);
+    void (*on_message_end)(
+        void *user); /* the message being read is complete: after the leg's last event of it */
+    void (*on_done)(void *user); /* both directions are complete (or both ended, when raw): from a
+                                    task of its own; may be NULL */
+    void (*on_sent)(
+        void *user); /* something was written, and the queue may be empty now; may be NULL */
+    /* Malformed head or body; given up (ERR_CLOSED) by its exchange's leg.reset or because what is
+     * to be written breaks its promise; the peer's FIN or RST where it does not belong, I/O error.
+     * @err: ERR_EOF with `head_octets` 0 is a keep-alive connection that ended in order. The leg's
+     * exchange was told by on_reset before if a body was open. */
+    void (*on_error)(void *user, int err, const char *reason);
+};
+
+struct h1_conn *h1_conn_new(struct loop *l, struct sock *sock, enum h1_role role,
+                            const struct h1_limits *limits, size_t window,
+                            const struct h1_conn_ops *ops, void *user) MUSTCHECK; /* takes @sock */
+/* What the windows of many connections of a thread have beyond the least, all together. */
+struct h1_windows {
+    size_t least, most;   /* of each; immutable */
+    uint64_t lent, limit; /* lent <= limit */
+};
+/* Its window is the most at once while less than half of @w is lent, else the least; that doubles
+ * whenever four times as much credit has come back, as long as @w has some left: who stands still
+ * keeps the small one. Until h1_conn_next or the end. @w outlives the connection; between messages.
+ */
+void h1_conn_lend_window(struct h1_conn *c, struct h1_windows *w);
+void h1_conn_close(
+    struct h1_conn *c); /* closes the sock at once; no callback follows. NULL is fine */
+void h1_conn_abort(struct h1_conn *c); /* likewise with RST */
+void h1_conn_finish(struct h1_conn *c, uint64_t max_ms,
+                    size_t max_octets); /* likewise by sock_finish */
+
+/* Gives the sock back, unread octets included, and closes the rest: for a connection that goes on
+ * in another protocol. */
+struct sock *h1_conn_release(struct h1_conn *c) MUSTCHECK;
+
+/* Likewise with the head put back too, as if it had not been read: for another reader of the same
+ * protocol. Inside on_head. */
+struct sock *h1_conn_rewind(struct h1_conn *c) MUSTCHECK;
+
+struct leg *h1_conn_leg(struct h1_conn *c);
+struct sock *h1_conn_sock(struct h1_conn *c);
+bool h1_conn_is(const struct leg *leg); /* whether this leg is an h1_conn */
+
+/* SERVER, inside on_head or later: body octets may flow to the tied exchange now (until then none
+ * is read). */
+void h1_conn_start_body(struct h1_conn *c);
+/* Both directions of the exchange are over: the next head may come. What was read ahead is judged
+ * in a task of its own. */
+void h1_conn_next(struct h1_conn *c);
+/* From here on octets are opaque in both directions: on_body / body carry them, `end` is FIN. The
+ * head is gone. */
+void h1_conn_upgrade(struct h1_conn *c);
+
+/* How the next head is framed and what is added to it; set before leg.head is called. */
+struct h1_conn_reply {
+    bool to_head;  /* the answer to HEAD: no body follows whatever the head says */
+    bool peer_1_0; /* no chunks, no 1xx; close-delimited */
+    bool close;    /* Connection: close */
+    bool trailers; /* the peer can take trailers (TE: trailers) */
+    bool upgrade;  /* Connection: upgrade, for a head whose fields name the protocol */
+};
+void h1_conn_set_reply(struct h1_conn *c, const struct h1_conn_reply *r);
+/* CLIENT: the response to be read answers HEAD. */
+void h1_conn_expect_head(struct h1_conn *c, bool to_head);
+
+bool h1_conn_rx_done(const struct h1_conn *c); /* the message being read is complete */
+bool h1_conn_tx_done(
+    const struct h1_conn *c); /* the message being written is complete (queued, maybe not sent) */
+bool h1_conn_tx_until_close(const struct h1_conn *c); /* only the close ends the message written */
+bool h1_conn_tx_close(const struct h1_conn *c);       /* the message written can only end by closing
+                                                         (until-close, or said close) */
+struct slice h1_conn_head_so_far(
+    const struct h1_conn *c); /* of a head that is not complete yet: nothing of it was judged */
+size_t h1_conn_head_octets(const struct h1_conn *c); /* of the head being read, so far */
+bool h1_conn_surplus(
+    const struct h1_conn *c); /* octets are there behind the message that was read */
+bool h1_conn_reading(
+    const struct h1_conn *c); /* a body is open and its window is not used up: the peer's turn */
+uint64_t
+h1_conn_last_io_us(const struct h1_conn *c); /* when an octet last moved in either direction */
+
+/* Octets of @data straight to the peer, outside any message: a WebSocket Close frame of our own. */
+void h1_conn_write_raw(struct h1_conn *c, struct slice data);
+
+#endif

@@ -1,0 +1,314 @@
+/* h1_conn_rx.c - the reading direction: heads are gathered, bodies decoded from the loop's scratch
+ * and handed up as they are. */
+#include "h2mux/http/h1_conn_int.h"
+
+enum {
+    READS_PER_TURN = 4,
+    PLACE_MIN = 32 * 1024 /* of a body: what is shorter is copied */
+};
+
+void h1_conn_fail(struct h1_conn *c, int err, const char *reason)
+{
+    if (c->rx == RX_FAILED)
+        return;
+    c->rx = RX_FAILED;
+    sock_pause(c->sock);
+    const struct leg_events *events = c->leg.events;
+    void *exchange = c->leg.exchange;
+    leg_untie(&c->leg);
+    if (events != NULL) {
+        struct leg_fault why = {.err = err, .reason = reason};
+        events->on_reset(exchange, &c->leg, &why);
+    }
+    if (!h1_conn_closed(c))
+        c->ops->on_error(c->user, err, reason);
+}
+
+static void message_ended(struct h1_conn *c)
+{
+    c->rx = c->rx == RX_RAW ? RX_ENDED : RX_DONE;
+    sock_pause(c->sock);
+    h1_conn_check_over(c);
+    if (c->ops->on_message_end != NULL)
+        c->ops->on_message_end(c->user);
+}
+
+static void give_body(struct h1_conn *c, struct slice data, bool end)
+{
+    if (c->leg.events == NULL)
+        return; /* nobody wants it: read and forgotten, without a window */
+    c->outstanding += data.len;
+    c->leg.events->on_body(c->leg.exchange, &c->leg, data, end);
+}
+
+static int give_trailers(struct h1_conn *c)
+{
+    struct fields trailers;
+    fields_init(&trailers);
+    int err = h1_body_trailers(&c->body, &trailers);
+    if (err == ERR_OK && c->leg.events != NULL)
+        c->leg.events->on_trailers(c->leg.exchange, &c->leg, &trailers);
+    fields_deinit(&trailers);
+    return err;
+}
+
+static bool has_trailers(const struct h1_conn *c)
+{
+    return c->body.framing == H1_CHUNKED &&
+           buf_len(&c->body.trailers) > 2; /* more than the last CRLF */
+}
+
+/* What of @in belongs to the message goes up; how much that was. */
+static size_t feed_body(struct h1_conn *c, struct slice in)
+{
+    size_t used = 0;
+    while (used < in.len && c->rx == RX_BODY && !h1_conn_closed(c)) {
+        struct slice payload = SLICE("");
+        ssize_t n = h1_body_decode(&c->body, slice_skip(in, used), &payload);
+        if (n < 0) {
+            h1_conn_fail(c, (int)n, c->body.reason ? c->body.reason : "malformed body");
+            return used;
+        }
+        used += (size_t)n;
+        bool trailers = c->body.done && has_trailers(c);
+        bool end = c->body.done && !trailers;
+        if (payload.len > 0 || end)
+            give_body(c, payload, end);
+        if (trailers && !h1_conn_closed(c) && give_trailers(c) < 0)
+            h1_conn_fail(c, ERR_SYNTAX, "malformed trailers");
+        if (c->body.done && c->rx == RX_BODY && !h1_conn_closed(c))
+            message_ended(c);
+    }
+    return used;
+}
+
+static size_t feed(struct h1_conn *c, struct slice in)
+{
+    if (c->rx == RX_RAW) {
+        give_body(c, in, false);
+        return in.len;
+    }
+    return feed_body(c, in);
+}
+
+static void keep_rest(struct h1_conn *c, struct slice behind)
+{
+    if (behind.len > 0 && !h1_conn_closed(c) && buf_append(&c->rest, behind) < 0)
+        h1_conn_fail(c, ERR_LIMIT, "too much read ahead");
+}
+
+bool h1_conn_wants_body(const struct h1_conn *c)
+{
+    return !h1_conn_closed(c) && (c->rx == RX_BODY || c->rx == RX_RAW);
+}
+
+static void body_eof(struct h1_conn *c, ssize_t n)
+{
+    if (c->rx == RX_RAW && (n == 0 || n == ERR_TRUNCATED)) {
+        give_body(c, SLICE(""),
+                  true); /* a WebSocket ends by its own Close frame: close_notify adds nothing */
+        if (!h1_conn_closed(c) && c->rx == RX_RAW)
+            message_ended(c);
+    } else if (n == 0 && h1_body_eof(&c->body) == ERR_OK) {
+        give_body(c, SLICE(""), true);
+        if (!h1_conn_closed(c) && c->rx == RX_BODY)
+            message_ended(c);
+    } else {
+        h1_conn_fail(c, n == 0 ? ERR_TRUNCATED : (int)n, "connection ended inside a body");
+    }
+}
+
+/* Much of a body that is handed up as it is goes where it will leave from; all else into the
+ * scratch. Nothing behind the body goes there. */
+static char *place(struct h1_conn *c, size_t *most)
+{
+    char *to = NULL;
+    if (c->rx == RX_BODY && c->body.framing == H1_LENGTH && c->body.left >= PLACE_MIN &&
+        c->leg.events != NULL && c->leg.events->on_place != NULL) {
+        size_t octets = c->body.left < *most ? (size_t)c->body.left : *most;
+        to = c->leg.events->on_place(c->leg.exchange, &c->leg, octets);
+        *most = to != NULL ? octets : *most;
+    }
+    return to != NULL ? to : loop_scratch(c->loop);
+}
+
+/* false: nothing more for now. */
+static bool read_body_once(struct h1_conn *c)
+{
+    size_t room = c->window - c->outstanding;
+    if (room == 0) {
+        sock_pause(c->sock);
+        return false;
+    }
+    if (buf_len(&c->rest) > 0) {
+        struct slice in = buf_slice(&c->rest);
+        in.len = in.len < room ? in.len : room;
+        buf_consume(&c->rest, feed(c, in));
+        if (buf_len(&c->rest) == 0)
+            buf_release(&c->rest);
+        return true;
+    }
+    size_t most = room < LOOP_SCRATCH ? room : LOOP_SCRATCH;
+    char *to = place(c, &most);
+    ssize_t n = sock_read(c->sock, to, most);
+    if (n <= 0 && to != loop_scratch(c->loop))
+        c->leg.events->on_place(c->leg.exchange, &c->leg, 0);
+    if (n == ERR_AGAIN)
+        return false;
+    h1_conn_touch(c);
+    if (n <= 0) {
+        body_eof(c, n);
+        return false;
+    }
+    struct slice in = slice_make(to, (size_t)n);
+    keep_rest(c, slice_skip(in, feed(c, in)));
+    return true;
+}
+
+static void read_body(struct h1_conn *c)
+{
+    for (int i = 0; i < READS_PER_TURN && h1_conn_wants_body(c); i++)
+        if (!read_body_once(c))
+            return;
+    if (h1_conn_wants_body(c))
+        loop_defer(c->loop, &c->task);
+}
+
+/* scan_head has judged the octets. */
+static int parse_head(struct h1_conn *c, struct slice head, struct h1_result *r)
+{
+    message_init(&c->in);
+    if (c->role == H1_SERVER)
+        return h1_parse_request(head, NULL, &c->in, r);
+    return h1_parse_response(head, NULL, c->expect_head_answer, &c->in, r);
+}
+
+static bool is_interim(const struct h1_conn *c)
+{
+    return c->role == H1_CLIENT && c->in.status >= 100 && c->in.status < 200 && c->in.status != 101;
+}
+
+void h1_conn_forget_head(struct h1_conn *c)
+{
+    message_deinit(&c->in);
+    message_init(&c->in);
+    buf_release(&c->head);
+    c->scan = (struct h1_scan){0};
+    c->begun = c->line_skipped = false;
+}
+
+static void head_complete(struct h1_conn *c, size_t length)
+{
+    struct h1_result r = {0};
+    struct slice all = buf_slice(&c->head);
+    keep_rest(c, slice_skip(all, length));
+    if (h1_conn_closed(c) || c->rx == RX_FAILED)
+        return;
+    buf_truncate(&c->head, length);
+    buf_fit(&c->head); /* it may stay for as long as the body, which came along with it */
+    int err = parse_head(c, buf_slice(&c->head), &r);
+    if (err < 0) {
+        h1_conn_fail(c, err, r.reason ? r.reason : "malformed head");
+        return;
+    }
+    if (is_interim(c)) {
+        c->ops->on_head(c->user, &c->in, &r);
+        if (!h1_conn_closed(c))
+            h1_conn_forget_head(c);
+        return;
+    }
+    h1_body_deinit(&c->body);
+    h1_body_init(&c->body, r.framing, c->in.length);
+    bool complete = r.framing == H1_NO_BODY || (r.framing == H1_LENGTH && c->in.length == 0);
+    bool hold = c->role == H1_SERVER || c->in.status == 101;
+    c->rx = complete && c->in.status != 101 ? RX_DONE : hold ? RX_HOLD : RX_BODY;
+    if (c->rx != RX_BODY)
+        sock_pause(c->sock);
+    c->ops->on_head(c->user, &c->in, &r);
+    if (h1_conn_closed(c) || c->rx != RX_DONE)
+        return;
+    h1_conn_check_over(c);
+    if (c->ops->on_message_end != NULL)
+        c->ops->on_message_end(c->user);
+}
+
+/* RFC 9112 2.2: an empty line before a request is skipped; one of them. false: it may be one, the
+ * next octet will tell. */
+static bool skip_empty_line(struct h1_conn *c)
+{
+    struct slice head = buf_slice(&c->head);
+    if (c->role == H1_CLIENT || c->line_skipped || c->scan.offset > 0)
+        return true;
+    if (slice_eq(head, SLICE("\r")))
+        return false;
+    c->line_skipped = true;
+    if (slice_starts(head, SLICE("\r\n")))
+        buf_consume(&c->head, 2);
+    return true;
+}
+
+static void scan_head(struct h1_conn *c)
+{
+    if (!skip_empty_line(c))
+        return;
+    ssize_t n = h1_scan_head(&c->scan, buf_slice(&c->head), c->limits, c->role == H1_SERVER);
+    if (n < 0)
+        h1_conn_fail(c, (int)n, c->scan.reason ? c->scan.reason : "malformed head");
+    else if (n > 0)
+        head_complete(c, (size_t)n);
+}
+
+static void head_eof(struct h1_conn *c, ssize_t n)
+{
+    bool between = buf_len(&c->head) == 0;
+    if (between && (n == 0 || n == ERR_TRUNCATED || n == ERR_RESET))
+        h1_conn_fail(c, n == ERR_RESET ? ERR_RESET : ERR_EOF, "connection closed");
+    else
+        h1_conn_fail(c, n == 0 ? ERR_TRUNCATED : (int)n, "connection ended inside a head");
+}
+
+static void head_begins(struct h1_conn *c)
+{
+    if (!c->begun && c->ops->on_head_begin != NULL)
+        c->ops->on_head_begin(c->user);
+    c->begun = true;
+}
+
+static bool read_head_once(struct h1_conn *c)
+{
+    if (buf_len(&c->rest) > 0) {
+        struct buf behind = c->rest;
+        c->rest = c->head;
+        c->head = behind;
+        buf_release(&c->rest);
+        head_begins(c);
+        scan_head(c);
+        return true;
+    }
+    size_t most = c->window < LOOP_SCRATCH ? c->window : LOOP_SCRATCH; /* a body may come along */
+    ssize_t n = sock_read(c->sock, loop_scratch(c->loop), most);
+    if (n == ERR_AGAIN)
+        return false;
+    h1_conn_touch(c);
+    if (n <= 0) {
+        head_eof(c, n);
+        return false;
+    }
+    head_begins(c);
+    if (buf_append(&c->head, slice_make(loop_scratch(c->loop), (size_t)n)) < 0)
+        h1_conn_fail(c, ERR_LIMIT, "head too large");
+    else
+        scan_head(c);
+    return true;
+}
+
+void h1_conn_read(struct h1_conn *c)
+{
+    for (int i = 0; i < READS_PER_TURN && !h1_conn_closed(c) && c->rx == RX_HEAD; i++)
+        if (!read_head_once(c))
+            return;
+    if (h1_conn_wants_body(c))
+        read_body(c);
+    else if (!h1_conn_closed(c) && c->rx == RX_HEAD)
+        loop_defer(c->loop, &c->task);
+}

@@ -1,0 +1,221 @@
+/* h1_conn_tx.c - the writing direction: the leg's ops. Framing is decided here, by us, for this
+ * connection. */
+#include "h2mux/http/h1_conn_int.h"
+
+#include <assert.h>
+
+enum { HEAD_USUAL = 1024 }; /* one allocation for most */
+
+void h1_conn_report_sent(struct h1_conn *c)
+{
+    size_t queued = sock_queued(c->sock);
+    if (c->tx_unsent <= queued)
+        return;
+    size_t left = c->tx_unsent - queued;
+    c->tx_unsent = queued;
+    if (c->leg.events != NULL)
+        c->leg.events->on_sent(c->leg.exchange, &c->leg, left);
+}
+
+/* Whoever is tied hears it from the task, like the owner: not inside the op that was the reason. */
+enum { GROW_AFTER = 4 };
+
+static void give_up(struct h1_conn *c, const char *reason)
+{
+    c->gave_up = reason;
+    sock_pause(c->sock);
+    loop_defer(c->loop, &c->task);
+}
+
+static bool takes(const struct h1_conn *c)
+{
+    return !h1_conn_closed(c) && c->gave_up == NULL;
+}
+
+static void tx_end(struct h1_conn *c)
+{
+    if (c->tx == TX_RAW) {
+        sock_shutdown(c->sock);
+        c->tx = TX_ENDED;
+    } else {
+        c->tx = TX_DONE;
+    }
+    h1_conn_check_over(c);
+}
+
+static enum h1_framing request_framing(const struct message *m, bool end)
+{
+    if (m->length != MESSAGE_LENGTH_UNKNOWN)
+        return H1_LENGTH;
+    return end ? H1_NO_BODY : H1_CHUNKED;
+}
+
+static enum h1_framing response_framing(const struct h1_conn *c, const struct message *m, bool end)
+{
+    if (m->length != MESSAGE_LENGTH_UNKNOWN || end)
+        return H1_LENGTH;
+    return c->reply.peer_1_0 ? H1_UNTIL_CLOSE : H1_CHUNKED;
+}
+
+/* The head as it will be written: what it says of the body is decided here, by us, for this
+ * connection. */
+static int write_head(struct h1_conn *c, const struct message *m, bool end, struct buf *to)
+{
+    struct message shown = *m;
+    struct h1_write w = {.upgrade = c->reply.upgrade, .close = c->reply.close};
+    if (c->role == H1_CLIENT) {
+        c->tx_framing = w.framing = request_framing(m, end);
+        w.te_trailers = c->reply.trailers;
+        return h1_write_request(to, &shown, &w);
+    }
+    bool body = status_has_body(m->status, c->reply.to_head);
+    c->tx_framing = body ? response_framing(c, m, end) : H1_NO_BODY;
+    w.framing = body ? c->tx_framing : H1_LENGTH;
+    if (body && end && m->length == MESSAGE_LENGTH_UNKNOWN)
+        shown.length = 0;
+    if (m->status < 200 || m->status == 204 || shown.length == MESSAGE_LENGTH_UNKNOWN)
+        w.framing = c->tx_framing;
+    w.close |= c->tx_framing == H1_UNTIL_CLOSE;
+    w.keep_alive = c->reply.peer_1_0 && !w.close;
+    c->tx_close = w.close;
+    return h1_write_response(to, &shown, &w);
+}
+
+static void leg_head(struct leg *leg, const struct message *m, bool end)
+{
+    struct h1_conn *c = h1_conn_of(leg);
+    struct buf head;
+    if (!takes(c))
+        return;
+    assert(c->tx == TX_IDLE);
+    bool interim = m->status >= 100 && m->status < 200 && m->status != 101;
+    if (interim && c->reply.peer_1_0)
+        return;
+    buf_init(&head, 2 * FIELDS_OCTETS_MAX);
+    if (buf_reserve(&head, HEAD_USUAL) == NULL || write_head(c, m, end, &head) < 0) {
+        give_up(c, "head cannot be written");
+    } else if (end && c->tx_framing == H1_LENGTH && m->length > 0) {
+        give_up(c, "head promises a body that does not follow");
+    } else {
+        sock_write(c->sock, buf_slice(&head));
+        if (!interim) {
+            c->tx = TX_BODY;
+            c->tx_left = m->length > 0 ? (uint64_t)m->length : 0;
+            if (end)
+                tx_end(c);
+        }
+    }
+    buf_release(&head);
+}
+
+static void write_chunk(struct h1_conn *c, struct slice data)
+{
+    char size[H1_CHUNK_HEAD_MAX];
+    sock_write(c->sock, slice_make(size, h1_chunk_head(size, data.len)));
+    sock_write(c->sock, data);
+    sock_write(c->sock, SLICE("\r\n"));
+}
+
+/* false: the length that was promised is not kept, so the message must not look complete. */
+static bool write_body(struct h1_conn *c, struct slice data, bool end)
+{
+    if (c->tx == TX_BODY && c->tx_framing == H1_NO_BODY)
+        return true; /* an answer to HEAD: nothing leaves */
+    if (c->tx == TX_BODY && c->tx_framing == H1_LENGTH) {
+        if (data.len > c->tx_left || (end && data.len < c->tx_left))
+            return false;
+        c->tx_left -= data.len;
+    }
+    if (data.len > 0 && c->tx == TX_BODY && c->tx_framing == H1_CHUNKED)
+        write_chunk(c, data);
+    else
+        sock_write(c->sock, data);
+    if (end && c->tx == TX_BODY && c->tx_framing == H1_CHUNKED)
+        sock_write(c->sock, SLICE("0\r\n\r\n"));
+    return true;
+}
+
+static void leg_body(struct leg *leg, struct slice data, bool end)
+{
+    struct h1_conn *c = h1_conn_of(leg);
+    if (!takes(c) || (c->tx != TX_BODY && c->tx != TX_RAW))
+        return;
+    if (!write_body(c, data, end)) {
+        give_up(c, "body does not have the length its head promised");
+        return;
+    }
+    c->tx_unsent += data.len;
+    if (c->tx_framing == H1_NO_BODY)
+        loop_defer(c->loop, &c->task);
+    if (end)
+        tx_end(c);
+}
+
+static void leg_trailers(struct leg *leg, const struct fields *t)
+{
+    struct h1_conn *c = h1_conn_of(leg);
+    if (!takes(c) || c->tx != TX_BODY || c->tx_framing != H1_CHUNKED || !c->reply.trailers) {
+        leg_body(leg, SLICE(""), true);
+        return;
+    }
+    struct buf last;
+    buf_init(&last, 2 * H1_TRAILERS_MAX + FIELDS_OCTETS_MAX);
+    if (h1_write_last_chunk(&last, t) < 0)
+        give_up(c, "trailers cannot be written");
+    else
+        sock_write(c->sock, buf_slice(&last));
+    buf_release(&last);
+    if (c->gave_up == NULL)
+        tx_end(c);
+}
+
+/* The other leg's peer has room for a while that nobody reads from: that alone is no sign. */
+static void grow_window(struct h1_conn *c, size_t octets)
+{
+    const struct h1_windows *w = c->windows;
+    c->credited += octets;
+    if (w == NULL || c->credited < GROW_AFTER * c->window || c->window >= w->most)
+        return;
+    size_t more = c->window > w->most / 2 ? w->most - c->window : c->window;
+    if (more <= w->limit - w->lent)
+        h1_conn_set_window(c, c->window + more);
+}
+
+static void leg_credit(struct leg *leg, size_t octets)
+{
+    struct h1_conn *c = h1_conn_of(leg);
+    bool stopped = c->outstanding >= c->window;
+    c->outstanding -= octets < c->outstanding ? octets : c->outstanding;
+    grow_window(c, octets);
+    if (stopped && c->outstanding < c->window && h1_conn_wants_body(c))
+        h1_conn_resume(c);
+}
+
+static void leg_reset(struct leg *leg, const struct leg_fault *why)
+{
+    struct h1_conn *c = h1_conn_of(leg);
+    leg_untie(leg);
+    if (takes(c))
+        give_up(c, why->reason ? why->reason : err_text(why->err));
+}
+
+static void leg_want_body(struct leg *leg)
+{
+    h1_conn_start_body(h1_conn_of(leg));
+}
+
+static uint64_t leg_taken_by_peer(struct leg *leg)
+{
+    const struct h1_conn *c = CONTAINER_OF(leg, struct h1_conn, leg);
+    return h1_conn_closed(c) ? 0 : sock_taken(c->sock);
+}
+
+const struct leg_ops h1_leg_ops = {
+    .head = leg_head,
+    .body = leg_body,
+    .trailers = leg_trailers,
+    .want_body = leg_want_body,
+    .credit = leg_credit,
+    .reset = leg_reset,
+    .taken = leg_taken_by_peer,
+};

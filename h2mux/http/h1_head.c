@@ -1,0 +1,394 @@
+/* h1_head.c - takes one complete head apart: start line, fields, and what frames the body. RFC 9112
+ * 3, 4, 6; http-rules Q, R.
+ *
+ * A head that can be read in two ways is refused: what frames the message is judged here once,
+ * taken out of the fields, and written anew by h1_write.c. Responses know one error for all that
+ * (502), and another for their size. */
+#include "h2mux/http/h1_int.h"
+
+#include "h2mux/base/inet.h"
+#include "h2mux/http/bytes.h"
+
+enum { PORT_MAX = 65535, PORT_TEXT_MAX = 6, STATUS_MIN = 100, STATUS_MAX = 599 };
+
+/* What is known of the head while its fields are read. */
+struct head {
+    struct message *m;   /* borrowed: the caller's, filled here */
+    struct h1_result *r; /* borrowed: likewise */
+    bool request;
+    struct slice host, coding;
+    size_t hosts, codings;  /* lines of each */
+    bool close, keep_alive; /* options of Connection */
+};
+
+static int fault(struct head *h, int err, const char *reason)
+{
+    h->r->reason = reason;
+    return h->request || err == ERR_LIMIT ? err : ERR_PROTOCOL;
+}
+
+struct slice h1_next_line(struct slice *lines)
+{
+    ptrdiff_t lf = slice_find(*lines, '\n');
+    size_t len = lf < 0 ? lines->len : (size_t)lf;
+    struct slice line = slice_make(lines->ptr, len > 0 ? len - 1 : 0);
+    *lines = slice_skip(*lines, len + 1);
+    return line;
+}
+
+bool h1_next_field(struct slice *lines, struct field *out)
+{
+    struct slice line = h1_next_line(lines);
+    ptrdiff_t colon = slice_find(line, ':');
+    if (colon <= 0)
+        return false;
+    out->name = slice_make(line.ptr, (size_t)colon);
+    out->value = slice_trim(slice_skip(line, (size_t)colon + 1));
+    return true;
+}
+
+/* Takes what stands before the next @c off @text, and @c with it; all of it when there is none. */
+static struct slice take_until(struct slice *text, char c)
+{
+    ptrdiff_t at = slice_find(*text, c);
+    struct slice taken = at < 0 ? *text : slice_make(text->ptr, (size_t)at);
+    *text = slice_skip(*text, taken.len + 1);
+    return taken;
+}
+
+bool h1_method_valid(struct slice method)
+{
+    return method.len <= H1_METHOD_MAX && field_name_valid(method);
+}
+
+bool h1_target_valid(struct slice path)
+{
+    for (size_t i = 0; i < path.len; i++)
+        if (!octet_is_target((unsigned char)path.ptr[i]))
+            return false;
+    return slice_eq(path, SLICE("*")) || slice_starts(path, SLICE("/"));
+}
+
+/* unreserved and sub-delims, RFC 3986 2 */
+static bool is_reg_name_octet(unsigned char c)
+{
+    return octet_is_alpha(c) || octet_is_digit(c) || octet_is_one_of(c, "-._~!$&'()*+,;=");
+}
+
+/* RFC 3986 3.2.2; IPv4 addresses look the same. */
+static bool reg_name_valid(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        const unsigned char *c = (const unsigned char *)name.ptr + i;
+        if (*c == '%' && name.len - i > 2 && octet_hex(c[1]) >= 0 && octet_hex(c[2]) >= 0)
+            i += 2;
+        else if (!is_reg_name_octet(*c))
+            return false;
+    }
+    return name.len > 0;
+}
+
+static bool ipv6_valid(struct slice address)
+{
+    union inet parsed;
+    return inet_parse(AF_INET6, address, &parsed);
+}
+
+/* ":" and the number, ":" alone (RFC 3986 3.2.3), or nothing. */
+static bool port_valid(struct slice port)
+{
+    uint64_t number;
+    if (port.len == 0 || slice_eq(port, SLICE(":")))
+        return true;
+    return port.ptr[0] == ':' && port.len <= PORT_TEXT_MAX &&
+           slice_to_u64(slice_skip(port, 1), PORT_MAX, &number) == 0;
+}
+
+bool h1_authority_valid(struct slice authority)
+{
+    bool bracket = slice_starts(authority, SLICE("["));
+    ptrdiff_t end = slice_find(authority, bracket ? ']' : ':');
+    if (bracket)
+        return end > 0 && ipv6_valid(slice_make(authority.ptr + 1, (size_t)end - 1)) &&
+               port_valid(slice_skip(authority, (size_t)end + 1));
+    size_t host = end < 0 ? authority.len : (size_t)end;
+    return reg_name_valid(slice_make(authority.ptr, host)) &&
+           port_valid(slice_skip(authority, host));
+}
+
+/* h1_scan_head has judged the shape of start lines. */
+static int read_version(struct head *h, struct slice version)
+{
+    const char *digits = version.ptr + sizeof("HTTP/") - 1;
+    if (digits[0] != '1' || digits[2] > '1')
+        return fault(h, ERR_VERSION, "HTTP version is not 1.0 or 1.1");
+    h->m->minor_version = digits[2] - '0';
+    return ERR_OK;
+}
+
+static int read_request_line(struct head *h, struct slice line)
+{
+    struct slice whole = line;
+    h->m->method = take_until(&line, ' ');
+    h->m->path = take_until(&line, ' ');
+    if (slice_eq(whole, SLICE("PRI * HTTP/2.0")))
+        return fault(h, ERR_SYNTAX, "HTTP/2 preface");
+    int err = read_version(h, line);
+    if (err == ERR_OK && slice_eq(h->m->method, SLICE("CONNECT")))
+        return fault(h, ERR_UNSUPPORTED, "CONNECT");
+    return err;
+}
+
+static int read_status_line(struct head *h, struct slice line)
+{
+    uint64_t status;
+    int err = read_version(h, take_until(&line, ' '));
+    if (err < 0)
+        return err;
+    if (slice_to_u64(take_until(&line, ' '), STATUS_MAX, &status) < 0 || status < STATUS_MIN)
+        return fault(h, ERR_PROTOCOL, "status code out of range");
+    h->m->status = (int)status;
+    return ERR_OK;
+}
+
+static int take_length(struct head *h, struct slice text)
+{
+    uint64_t length;
+    if (slice_to_u64(text, INT64_MAX, &length) < 0)
+        return fault(h, ERR_SYNTAX, "malformed content-length");
+    if (h->m->length != MESSAGE_LENGTH_UNKNOWN && (h->request || h->m->length != (int64_t)length))
+        return fault(h, ERR_SYNTAX, "repeated content-length");
+    h->m->length = (int64_t)length;
+    return ERR_OK;
+}
+
+/* Equal lengths may be folded into one (RFC 9110 8.6): we do so in responses (R3), never in
+ * requests (Q22). */
+static int read_length(struct head *h, struct slice value)
+{
+    struct slice element;
+    if (h->request || !slice_next_token(&value, &element))
+        return take_length(h, value);
+    int err;
+    do
+        err = take_length(h, element);
+    while (err == ERR_OK && slice_next_token(&value, &element));
+    return err;
+}
+
+static int read_field(struct head *h, const struct field *field)
+{
+    if (slice_ieq(field->name, SLICE("content-length")))
+        return read_length(h, field->value);
+    if (slice_ieq(field->name, SLICE("host"))) {
+        h->host = field->value;
+        h->hosts++;
+        return ERR_OK;
+    }
+    if (slice_ieq(field->name, SLICE("transfer-encoding"))) {
+        if (h->codings++ == 0)
+            h->coding = field->value;
+        return ERR_OK;
+    }
+    if (slice_ieq(field->name, SLICE("connection"))) {
+        h->close |= slice_has_token(field->value, SLICE("close"));
+        h->keep_alive |= slice_has_token(field->value, SLICE("keep-alive"));
+    }
+    fields_add(&h->m->fields, field->name, field->value);
+    return ERR_OK;
+}
+
+static int read_fields(struct head *h, struct slice lines)
+{
+    struct field field;
+    int err = ERR_OK;
+    while (err == ERR_OK && h1_next_field(&lines, &field))
+        err = read_field(h, &field);
+    return err;
+}
+
+/* An empty port is the default one too, RFC 3986 6.2.3. */
+static struct slice without_port(struct slice authority, struct slice port)
+{
+    if (slice_ends(authority, SLICE(":")))
+        port = SLICE(":");
+    return slice_ends(authority, port) ? slice_make(authority.ptr, authority.len - port.len)
+                                       : authority;
+}
+
+/* What follows the authority of an absolute-form target, as origin-form. RFC 9112 3.2.1, 3.2.4 */
+static int take_origin_form(struct message *m, struct slice rest)
+{
+    struct buf built; /* for "?query": its path needs an octet that the head has not */
+    if (slice_starts(rest, SLICE("/"))) {
+        m->path = rest;
+        return ERR_OK;
+    }
+    if (rest.len == 0) {
+        m->path = slice_eq(m->method, SLICE("OPTIONS")) ? SLICE("*") : SLICE("/");
+        return ERR_OK;
+    }
+    buf_init(&built, rest.len + 1);
+    int err = buf_append(&built, SLICE("/"));
+    if (err == ERR_OK)
+        err = buf_append(&built, rest);
+    m->path = fields_keep(&m->fields, buf_slice(&built));
+    buf_release(&built);
+    return err;
+}
+
+/* http-rules Q9: RFC 9112 3.2.2 would let the URI win over a different Host; two names for one
+ * request are refused here. */
+static int split_absolute_form(struct head *h, size_t scheme_len, struct slice default_port)
+{
+    struct message *m = h->m;
+    struct slice rest = slice_skip(m->path, scheme_len);
+    size_t len = 0;
+    while (len < rest.len && rest.ptr[len] != '/' && rest.ptr[len] != '?')
+        len++;
+    struct slice authority = slice_make(rest.ptr, len);
+    if (!h1_authority_valid(authority))
+        return fault(h, ERR_SYNTAX, "malformed authority in target");
+    if (h->hosts > 0 &&
+        !slice_ieq(without_port(authority, default_port), without_port(m->authority, default_port)))
+        return fault(h, ERR_SYNTAX, "target and host differ");
+    m->authority = authority;
+    return take_origin_form(m, slice_skip(rest, len));
+}
+
+static int judge_host(struct head *h)
+{
+    if (h->hosts > 1)
+        return fault(h, ERR_SYNTAX, "repeated host");
+    if (h->hosts == 0)
+        return h->m->minor_version == 0 ? ERR_OK : fault(h, ERR_SYNTAX, "no host");
+    if (!h1_authority_valid(h->host))
+        return fault(h, ERR_SYNTAX, "malformed host");
+    h->m->authority = h->host;
+    return ERR_OK;
+}
+
+static int judge_target(struct head *h)
+{
+    struct message *m = h->m;
+    if (slice_istarts(m->path, SLICE("http://")))
+        return split_absolute_form(h, sizeof("http://") - 1, SLICE(":80"));
+    if (slice_istarts(m->path, SLICE("https://")))
+        return split_absolute_form(h, sizeof("https://") - 1, SLICE(":443"));
+    if (!h1_target_valid(m->path))
+        return fault(h, ERR_SYNTAX, "target is no path");
+    if (m->path.ptr[0] == '*' && !slice_eq(m->method, SLICE("OPTIONS")))
+        return fault(h, ERR_SYNTAX, "target * without OPTIONS");
+    return ERR_OK;
+}
+
+/* Of a Transfer-Encoding that is not exactly "chunked": the first coding tells whether it is known
+ * (Q24). */
+static int judge_coding(struct head *h)
+{
+    struct slice list = h->coding, element = SLICE("");
+    bool any = slice_next_token(&list, &element);
+    struct slice name = slice_trim(take_until(&element, ';'));
+    if (any && field_name_valid(name) && !slice_ieq(name, SLICE("chunked")))
+        return fault(h, ERR_CODING, "unknown transfer coding");
+    return fault(h, ERR_SYNTAX, "malformed transfer-encoding");
+}
+
+static int judge_framing(struct head *h)
+{
+    if (h->codings == 0) {
+        enum h1_framing unsaid = h->request ? H1_NO_BODY : H1_UNTIL_CLOSE;
+        h->r->framing = h->m->length == MESSAGE_LENGTH_UNKNOWN ? unsaid : H1_LENGTH;
+        return ERR_OK;
+    }
+    if (h->m->length != MESSAGE_LENGTH_UNKNOWN)
+        return fault(h, ERR_SYNTAX, "content-length with transfer-encoding");
+    if (h->m->minor_version == 0)
+        return fault(h, ERR_SYNTAX, "transfer-encoding in HTTP/1.0");
+    if (h->codings > 1 || !slice_ieq(h->coding, SLICE("chunked")))
+        return judge_coding(h);
+    h->r->framing = H1_CHUNKED;
+    return ERR_OK;
+}
+
+static void finish(struct head *h)
+{
+    const struct h1_result *r = h->r;
+    h->m->has_body = r->framing == H1_CHUNKED || r->framing == H1_UNTIL_CLOSE ||
+                     (r->framing == H1_LENGTH && h->m->length > 0);
+    h->r->keep_alive =
+        !h->close && r->framing != H1_UNTIL_CLOSE && (h->m->minor_version == 1 || h->keep_alive);
+}
+
+/* A response without a body, whatever its fields say (RFC 9112 6.3). A 204 that announces one, or a
+ * 205 that does not exclude it, may send octets that belong to no message: such a connection is not
+ * used again (R6, R8). */
+static void drop_body(struct head *h, bool to_head)
+{
+    struct message *m = h->m;
+    enum h1_framing said = h->r->framing;
+    if (!to_head && m->status == 204)
+        h->close |= said == H1_CHUNKED || m->length > 0;
+    if (!to_head && m->status == 205)
+        h->close |= said != H1_LENGTH || m->length > 0;
+    if (m->status == 205)
+        m->length = 0;
+    else if (m->status < 200 || m->status == 204)
+        m->length = MESSAGE_LENGTH_UNKNOWN;
+    h->r->framing = H1_NO_BODY;
+}
+
+/* What follows relies on the head's shape. */
+static int judge_shape(struct head *h, struct slice head, const struct h1_limits *limits)
+{
+    struct h1_scan scan = {0};
+    ssize_t len = h1_scan_head(&scan, head, limits, h->request);
+    if (len < 0)
+        return fault(h, (int)len, scan.reason);
+    if (len == 0 || (size_t)len != head.len)
+        return fault(h, ERR_SYNTAX, "not one complete head");
+    return ERR_OK;
+}
+
+static int read_head(struct head *h, struct slice head, const struct h1_limits *limits)
+{
+    int shape = limits ? judge_shape(h, head, limits) : ERR_OK;
+    if (shape < 0)
+        return shape;
+    struct slice line = h1_next_line(&head);
+    int err = h->request ? read_request_line(h, line) : read_status_line(h, line);
+    return err < 0 ? err : read_fields(h, head);
+}
+
+int h1_parse_request(struct slice head, const struct h1_limits *limits, struct message *m,
+                     struct h1_result *r)
+{
+    struct head h = {.m = m, .r = r, .request = true};
+    *r = (struct h1_result){.framing = H1_NO_BODY};
+    int err = read_head(&h, head, limits);
+    if (err == ERR_OK)
+        err = judge_host(&h);
+    if (err == ERR_OK)
+        err = judge_target(&h);
+    if (err == ERR_OK)
+        err = judge_framing(&h);
+    if (err == ERR_OK)
+        finish(&h);
+    return err;
+}
+
+int h1_parse_response(struct slice head, const struct h1_limits *limits, bool to_head,
+                      struct message *m, struct h1_result *r)
+{
+    struct head h = {.m = m, .r = r, .request = false};
+    *r = (struct h1_result){.framing = H1_NO_BODY};
+    int err = read_head(&h, head, limits);
+    if (err == ERR_OK)
+        err = judge_framing(&h);
+    if (err < 0)
+        return err;
+    if (!status_has_body(m->status, to_head) || m->status == 205)
+        drop_body(&h, to_head);
+    finish(&h);
+    return ERR_OK;
+}

@@ -1,0 +1,95 @@
+/* leg.h - one end of an exchange, whatever wire is behind it: an HTTP/1.1 connection, an HTTP/2
+ * stream.
+ *
+ * An exchange ties two legs and names neither's type. It sends by `ops` and is told by `events`.
+ * Flow control is the only buffer policy, and the same for every wire: a leg hands up at most a
+ * window of body octets (on_body) until credit comes back for them, and reports by on_sent how many
+ * of the octets given to body() have left towards its peer; whoever ties two legs passes on_sent of
+ * the one to credit() of the other. So body() takes everything and nobody's queue grows past a
+ * window.
+ *
+ * Order per direction: [head(1xx)…] head, body…, trailers?; `end` (or trailers) ends that
+ * direction. A leg is finished when both directions have ended or after reset/on_reset; then it
+ * forgets its exchange by itself (events NULL).
+ *
+ * Events may come while an op of the *other* leg is on the stack, never while an op of the same leg
+ * is. */
+#ifndef H2MUX_HTTP_LEG_H
+#define H2MUX_HTTP_LEG_H
+
+#include "h2mux/http/message.h"
+
+struct leg;
+
+/* Why a leg ended before its time. */
+struct leg_fault {
+    int err;            /* enum err */
+    uint32_t h2_code;   /* the RFC 9113 7 code, when the peer gave one; else 0 */
+    bool unprocessed;   /* the peer provably did nothing with it: it may be sent again */
+    const char *reason; /* static text for the log; may be NULL */
+};
+
+struct leg_ops {
+    /* A request or a response, whichever way this leg speaks. @m is borrowed for the call. */
+    void (*head)(struct leg *leg, const struct message *m, bool end);
+    void (*body)(struct leg *leg, struct slice data,
+                 bool end); /* @data is borrowed for the call; all of it is taken */
+    void (*trailers)(struct leg *leg, const struct fields *t); /* ends the direction */
+    void (*want_body)(struct leg *leg); /* its on_body may begin: until then nothing is read. Legs
+                                           that begin by themselves ignore it */
+    void (*credit)(struct leg *leg,
+                   size_t octets); /* octets of its on_body that have left on the other side */
+    void (*reset)(struct leg *leg,
+                  const struct leg_fault *why); /* gives up; no event follows. Idempotent */
+    /* Where the next body()'s octets, up to @octets of them, may be put by whoever has them: then
+     * they need not be copied there. NULL, or no such op: nowhere. Good until the leg is next
+     * called. With 0 it is not needed after all. */
+    char *(*place)(struct leg *leg, size_t octets);
+    /* Octets that the peer itself has taken so far, as they leave; what waits in the kernel is not
+     * among them. NULL: not known. */
+    uint64_t (*taken)(struct leg *leg);
+};
+
+struct leg_events {
+    void (*on_head)(void *exchange, struct leg *leg, struct message *m,
+                    bool end); /* @m is borrowed for the call; its fields may be changed */
+    void (*on_body)(void *exchange, struct leg *leg, struct slice data, bool end);
+    void (*on_trailers)(void *exchange, struct leg *leg, struct fields *t);
+    void (*on_sent)(void *exchange, struct leg *leg, size_t octets);
+    void (*on_reset)(void *exchange, struct leg *leg, const struct leg_fault *why);
+    /* A place for octets that on_body will hand up next: the other leg's, or NULL. May be NULL
+     * itself. */
+    char *(*on_place)(void *exchange, struct leg *leg, size_t octets);
+    /* What the other leg's peer has taken, of whatever: whether it moves at all. May be NULL. */
+    uint64_t (*on_taken)(void *exchange, struct leg *leg);
+};
+
+struct leg {
+    const struct leg_ops *ops;       /* static */
+    const struct leg_events *events; /* static; NULL while no exchange holds this leg */
+    void *exchange;                  /* weak: set and cleared by leg_tie / leg_untie */
+};
+
+static inline void leg_tie(struct leg *leg, const struct leg_events *events, void *exchange)
+{
+    leg->events = events;
+    leg->exchange = exchange;
+}
+
+static inline void leg_untie(struct leg *leg)
+{
+    leg->events = NULL;
+    leg->exchange = NULL;
+}
+
+static inline char *leg_place(struct leg *leg, size_t octets)
+{
+    return leg->ops->place != NULL ? leg->ops->place(leg, octets) : NULL;
+}
+
+static inline uint64_t leg_taken(struct leg *leg)
+{
+    return leg->ops->taken != NULL ? leg->ops->taken(leg) : 0;
+}
+
+#endif

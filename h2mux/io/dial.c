@@ -1,0 +1,317 @@
+/* dial.c - see dial.h.
+ *
+ * Invariants: `query` is set only while RESOLVING; a racer's sock is set while it may still win;
+ * `winner` is set only while HANDSHAKING. The deadline covers all steps together. */
+#include "h2mux/io/dial.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
+struct racer {
+    struct dial *dial; /* borrowed: the racer is embedded in it */
+    struct sock *sock; /* owned; NULL when it lost */
+    struct sockaddr_storage addr;
+    socklen_t addr_len;
+};
+
+struct dial {
+    struct loop *loop;            /* borrowed: outlives every dial */
+    struct resolver *resolver;    /* borrowed: likewise */
+    struct resolver_query *query; /* weak: it ends with its answer */
+    struct dial_target target;
+    const struct dial_ops *ops;
+    void *user; /* borrowed: cancels before it dies */
+    enum dial_step step;
+    struct racer racers[DIAL_ADDRESSES_MAX];
+    size_t count, next;  /* racers known, and the first that has not started */
+    struct sock *winner; /* owned */
+    int err;             /* of the failure seen last */
+    char reason[256];
+    struct task begin;
+    struct timer stagger, deadline;
+    struct reap reap;
+};
+
+const char *dial_step_name(enum dial_step step)
+{
+    switch (step) {
+    case DIAL_DNS:
+        return "DNS";
+    case DIAL_TCP:
+        return "TCP";
+    case DIAL_TLS:
+        return "TLS";
+    }
+    return "?";
+}
+
+static void drop_racers(struct dial *d)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        sock_close(d->racers[i].sock);
+        d->racers[i].sock = NULL;
+    }
+}
+
+void dial_cancel(struct dial *d)
+{
+    if (!d || !d->ops)
+        return;
+    d->ops = NULL;
+    task_cancel(&d->begin);
+    timer_stop(&d->stagger);
+    timer_stop(&d->deadline);
+    resolver_cancel(d->query);
+    d->query = NULL;
+    drop_racers(d);
+    sock_close(d->winner);
+    d->winner = NULL;
+    loop_reap(d->loop, &d->reap, free, d);
+}
+
+static void note(struct dial *d, int err, const char *reason)
+{
+    d->err = err;
+    snprintf(d->reason, sizeof(d->reason), "%s", reason ? reason : err_text(err));
+}
+
+/* Tells the owner last: it may do anything, and the dial is over by then. */
+static void fail(struct dial *d)
+{
+    const struct dial_ops *ops = d->ops;
+
+    dial_cancel(d);
+    ops->on_failed(d->user, d->step, d->err, d->reason);
+}
+
+static void succeed(struct dial *d)
+{
+    const struct dial_ops *ops = d->ops;
+    struct sock *sock = d->winner;
+
+    d->winner = NULL;
+    dial_cancel(d);
+    ops->on_done(d->user, sock);
+}
+
+static void on_winner_open(void *user)
+{
+    succeed(user);
+}
+
+static void on_winner_error(void *user, int err, const char *reason)
+{
+    struct dial *d = user;
+
+    note(d, err, reason);
+    fail(d);
+}
+
+/* Until the owner has taken the sock nothing is read: what arrives stays in it. */
+static void on_nothing(void *user)
+{
+}
+
+static const struct sock_ops winner_ops = {
+    .on_open = on_winner_open,
+    .on_readable = on_nothing,
+    .on_error = on_winner_error,
+};
+
+static void take_winner(struct dial *d, struct racer *r)
+{
+    d->winner = r->sock;
+    r->sock = NULL;
+    drop_racers(d);
+    timer_stop(&d->stagger);
+    if (!d->target.tls) {
+        succeed(d);
+        return;
+    }
+    d->step = DIAL_TLS;
+    sock_set_ops(d->winner, &winner_ops, d);
+    int err = sock_start_tls(d->winner, d->target.tls, d->target.host);
+    if (err < 0) {
+        note(d, err, NULL);
+        fail(d);
+    }
+}
+
+static void on_racer_open(void *user)
+{
+    struct racer *r = user;
+
+    take_winner(r->dial, r);
+}
+
+static bool racing(const struct dial *d)
+{
+    for (size_t i = 0; i < d->next; i++)
+        if (d->racers[i].sock)
+            return true;
+    return false;
+}
+
+static void start_next(struct dial *d);
+
+static void on_racer_error(void *user, int err, const char *reason)
+{
+    struct racer *r = user;
+
+    note(r->dial, err, reason);
+    sock_close(r->sock);
+    r->sock = NULL;
+    start_next(r->dial);
+}
+
+static const struct sock_ops racer_ops = {
+    .on_open = on_racer_open,
+    .on_readable = on_nothing,
+    .on_error = on_racer_error,
+};
+
+static int errno_to_err(int e)
+{
+    return e == ECONNREFUSED || e == ENOENT ? ERR_REFUSED : e == ETIMEDOUT ? ERR_TIMEOUT : ERR_IO;
+}
+
+/* The next address that lets itself be tried at all; with none left and none running, the dial has
+ * failed. */
+static void start_next(struct dial *d)
+{
+    while (d->next < d->count) {
+        struct racer *r = &d->racers[d->next++];
+        r->dial = d;
+        r->sock = sock_connect(d->loop, (const struct sockaddr *)&r->addr, r->addr_len);
+        if (r->sock) {
+            sock_set_ops(r->sock, &racer_ops, r);
+            if (d->next < d->count)
+                timer_arm(&d->stagger, DIAL_STAGGER_MS);
+            return;
+        }
+        note(d, errno_to_err(errno), strerror(errno));
+    }
+    if (!racing(d))
+        fail(d);
+}
+
+static void on_stagger(void *user)
+{
+    start_next(user);
+}
+
+static void on_deadline(void *user)
+{
+    struct dial *d = user;
+
+    note(d, ERR_TIMEOUT, NULL);
+    fail(d);
+}
+
+size_t dial_order(const struct addrinfo *list, const struct addrinfo **out, size_t max)
+{
+    const struct addrinfo *same = list, *other = list;
+    size_t n = 0;
+
+    while (n < max && (same || other)) {
+        while (same && same->ai_family != list->ai_family)
+            same = same->ai_next;
+        if (same) {
+            out[n++] = same;
+            same = same->ai_next;
+        }
+        while (other && other->ai_family == list->ai_family)
+            other = other->ai_next;
+        if (other && n < max) {
+            out[n++] = other;
+            other = other->ai_next;
+        }
+    }
+    return n;
+}
+
+static void add_addresses(struct dial *d, const struct addrinfo *list)
+{
+    const struct addrinfo *ordered[DIAL_ADDRESSES_MAX];
+    size_t n = dial_order(list, ordered, DIAL_ADDRESSES_MAX);
+
+    for (size_t i = 0; i < n; i++) {
+        struct racer *r = &d->racers[d->count];
+        if (ordered[i]->ai_addrlen > sizeof(r->addr))
+            continue;
+        memcpy(&r->addr, ordered[i]->ai_addr, ordered[i]->ai_addrlen);
+        r->addr_len = ordered[i]->ai_addrlen;
+        d->count++;
+    }
+}
+
+static void race(struct dial *d)
+{
+    d->step = DIAL_TCP;
+    note(d, ERR_DNS, "no usable address");
+    start_next(d);
+}
+
+static void on_answer(void *user, const struct addrinfo *list, const char *reason)
+{
+    struct dial *d = user;
+
+    d->query = NULL;
+    if (!list) {
+        note(d, ERR_DNS, reason);
+        fail(d);
+        return;
+    }
+    add_addresses(d, list);
+    race(d);
+}
+
+static void add_unix(struct dial *d)
+{
+    struct racer *r = &d->racers[d->count++];
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+    snprintf(un.sun_path, sizeof(un.sun_path), "%s", d->target.unix_path);
+    memcpy(&r->addr, &un, sizeof(un));
+    r->addr_len = sizeof(un);
+}
+
+static void on_begin(void *user)
+{
+    struct dial *d = user;
+
+    if (d->target.unix_path) {
+        add_unix(d);
+        race(d);
+        return;
+    }
+    struct addrinfo *literal = resolver_literal(d->target.host, d->target.port);
+    if (literal) {
+        add_addresses(d, literal);
+        freeaddrinfo(literal);
+        race(d);
+        return;
+    }
+    d->query = resolver_ask(d->resolver, d->target.host, d->target.port, on_answer, d);
+}
+
+struct dial *dial_start(struct loop *l, struct resolver *r, const struct dial_target *target,
+                        uint64_t timeout_ms, const struct dial_ops *ops, void *user)
+{
+    struct dial *d = xcalloc(1, sizeof(*d));
+
+    d->loop = l;
+    d->resolver = r;
+    d->target = *target;
+    d->ops = ops;
+    d->user = user;
+    d->step = DIAL_DNS;
+    task_init(&d->begin, on_begin, d);
+    timer_init(&d->stagger, l, on_stagger, d);
+    timer_init(&d->deadline, l, on_deadline, d);
+    timer_arm(&d->deadline, timeout_ms);
+    loop_defer(l, &d->begin);
+    return d;
+}

@@ -1,0 +1,57 @@
+/* gather.h - what one sock will send of a loop's scratch in one call, without a copy: slices in
+ * order, and the few octets of its own between them (chunk heads).
+ *
+ * A loop has one. Its owner settles (sends, and copies what the kernel does not take) at turn's
+ * end, before anybody else gathers, and before the scratch is read into again. */
+#ifndef H2MUX_IO_GATHER_H
+#define H2MUX_IO_GATHER_H
+
+#include <sys/uio.h>
+
+#include "h2mux/base/slice.h"
+
+enum { GATHER_SLICES = 32, GATHER_OWN = 256 };
+
+struct gather {
+    void *owner;                 /* weak: clears it when it goes; NULL while nothing is gathered */
+    void (*settle)(void *owner); /* empties it */
+    struct iovec v[1 + GATHER_SLICES]; /* v[0] is the owner's queue, set when it settles */
+    size_t count;                      /* of the others */
+    size_t octets;                     /* in the others */
+    size_t own;                        /* used of text */
+    char text[GATHER_OWN];
+};
+
+static inline void gather_clear(struct gather *g)
+{
+    g->owner = NULL;
+    g->count = g->octets = g->own = 0;
+}
+
+static inline void gather_settle(struct gather *g)
+{
+    if (g->owner != NULL)
+        g->settle(g->owner);
+}
+
+/* @data stays where it is until the owner settles. false: no place is left. */
+static inline bool gather_lend(struct gather *g, struct slice data)
+{
+    if (g->count == GATHER_SLICES)
+        return false;
+    g->v[++g->count] = (struct iovec){(void *)(uintptr_t)data.ptr, data.len};
+    g->octets += data.len;
+    return true;
+}
+
+/* @data is copied; likewise. */
+static inline bool gather_copy(struct gather *g, struct slice data)
+{
+    if (data.len > GATHER_OWN - g->own || g->count == GATHER_SLICES)
+        return false;
+    char *kept = memcpy(g->text + g->own, data.ptr, data.len);
+    g->own += data.len;
+    return gather_lend(g, slice_make(kept, data.len));
+}
+
+#endif

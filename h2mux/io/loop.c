@@ -1,0 +1,349 @@
+/* loop.c - the turn of one event loop over libevent: callbacks, deferred tasks, flushes, reaping.
+ */
+#include "h2mux/io/loop.h"
+
+#include "h2mux/base/clock.h"
+#include "h2mux/io/wheel.h"
+
+struct loop {
+    struct event_base *base; /* owned */
+    struct list_node deferred, dear, flushes, frames, reaped, adopted;
+    struct list_node soon, later; /* of loop_later: since the last tick, before it */
+    struct timer tick;            /* armed while either holds any */
+    unsigned releases;            /* of connections since memory was looked at */
+    struct timer settle;          /* armed once they are many */
+    bool stopping, turning;
+    uint64_t turns;
+    uint64_t now_us; /* 0: to be read; kept only while turning */
+    struct wheel wheel;
+    struct buf out;
+    struct gather gather;
+    char scratch[LOOP_SCRATCH];
+};
+
+enum {
+    TICK_MS = 250,
+    RELEASES_MANY = 256,
+    SETTLE_MS = 5000,
+    DEAR_US = 1000,      /* of a turn */
+    TIMER_SLACK_US = 500 /* an event that comes so early has come */
+};
+
+static void run_tick(void *user);
+static void run_settle(void *user);
+
+struct loop *loop_new(void)
+{
+    struct event_config *config = event_config_new();
+    if (config == NULL)
+        return NULL;
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    if (base == NULL)
+        return NULL;
+    struct loop *l = xcalloc(1, sizeof(*l));
+    l->base = base;
+    list_init(&l->deferred);
+    list_init(&l->dear);
+    list_init(&l->flushes);
+    list_init(&l->frames);
+    buf_init(&l->out, LOOP_OUT);
+    list_init(&l->reaped);
+    list_init(&l->adopted);
+    list_init(&l->soon);
+    list_init(&l->later);
+    timer_init(&l->tick, l, run_tick, l);
+    timer_init(&l->settle, l, run_settle, l);
+    wheel_init(&l->wheel, l);
+    return l;
+}
+
+static void run_tasks(struct list_node *queue)
+{
+    for (struct list_node *n; (n = list_pop(queue)) != NULL;) {
+        struct task *t = CONTAINER_OF(n, struct task, node);
+        t->run(t->user);
+    }
+}
+
+/* One round only: what a deferred task defers waits for the next turn, so that sockets get their
+ * share. */
+static void run_deferred(struct loop *l)
+{
+    struct list_node round;
+    list_init(&round);
+    for (struct list_node *n; (n = list_pop(&l->deferred)) != NULL;)
+        list_push(&round, n);
+    run_tasks(&round);
+}
+
+/* One at least, or they would wait for ever. */
+static void run_dear(struct loop *l)
+{
+    struct list_node *n = list_pop(&l->dear);
+    uint64_t until = n != NULL ? clock_now_us() + DEAR_US : 0;
+    while (n != NULL) {
+        struct task *t = CONTAINER_OF(n, struct task, node);
+        l->now_us = 0;
+        t->run(t->user);
+        n = clock_now_us() < until ? list_pop(&l->dear) : NULL;
+    }
+}
+
+/* Sockets first: what they send gives credit back, which then leaves with everything else. */
+static void run_flushes(struct loop *l)
+{
+    while (!list_empty(&l->flushes) || !list_empty(&l->frames)) {
+        l->now_us = 0;
+        run_tasks(&l->flushes);
+        run_tasks(&l->frames);
+    }
+}
+
+static void run_reaped(struct loop *l)
+{
+    for (struct list_node *n; (n = list_pop(&l->reaped)) != NULL;) {
+        struct reap *r = CONTAINER_OF(n, struct reap, node);
+        r->free(r->object);
+    }
+}
+
+void loop_free(struct loop *l)
+{
+    if (l == NULL)
+        return;
+    while (!list_empty(&l->adopted)) {
+        struct orphan *o = CONTAINER_OF(list_pop(&l->adopted), struct orphan, node);
+        o->close(o->object);
+    }
+    run_reaped(l);
+    timer_stop(&l->tick);
+    timer_stop(&l->settle);
+    wheel_release(&l->wheel);
+    event_base_free(l->base);
+    buf_release(&l->out);
+    free(l);
+}
+
+static void loop_turn(struct loop *l)
+{
+    int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
+    if (!list_empty(&l->deferred) || !list_empty(&l->dear) || !list_empty(&l->flushes) ||
+        !list_empty(&l->frames))
+        flags = EVLOOP_NONBLOCK;
+    l->turning = true;
+    l->turns++;
+    l->now_us = 0; /* the wait is before the callbacks */
+    event_base_loop(l->base, flags);
+    l->now_us = 0;
+    run_deferred(l);
+    run_dear(l);
+    run_flushes(l);
+    run_reaped(l);
+    l->turning = false;
+}
+
+uint64_t loop_turns(const struct loop *l)
+{
+    return l->turns;
+}
+
+void loop_run(struct loop *l)
+{
+    l->stopping = false;
+    while (!l->stopping)
+        loop_turn(l);
+}
+
+void loop_stop(struct loop *l)
+{
+    l->stopping = true;
+}
+
+struct event_base *loop_base(const struct loop *l)
+{
+    return l->base;
+}
+
+/* Ten looks at the clock a request were 3 % of its CPU. */
+uint64_t loop_now_us(struct loop *l)
+{
+    if (!l->turning)
+        return clock_now_us();
+    if (l->now_us == 0)
+        l->now_us = clock_now_us();
+    return l->now_us;
+}
+
+char *loop_scratch(struct loop *l)
+{
+    gather_settle(&l->gather);
+    return l->scratch;
+}
+
+struct wheel *loop_wheel(struct loop *l)
+{
+    return &l->wheel;
+}
+
+struct gather *loop_gather(struct loop *l)
+{
+    return &l->gather;
+}
+
+bool loop_scratch_holds(const struct loop *l, struct slice data)
+{
+    return data.ptr >= l->scratch && data.ptr + data.len <= l->scratch + LOOP_SCRATCH;
+}
+
+struct buf *loop_out(struct loop *l)
+{
+    return &l->out;
+}
+
+void loop_defer(struct loop *l, struct task *t)
+{
+    if (!list_linked(&t->node))
+        list_push(&l->deferred, &t->node);
+}
+
+void loop_defer_dear(struct loop *l, struct task *t)
+{
+    if (!list_linked(&t->node))
+        list_push(&l->dear, &t->node);
+}
+
+void loop_flush(struct loop *l, struct task *t)
+{
+    if (!list_linked(&t->node))
+        list_push(&l->flushes, &t->node);
+}
+
+void loop_frame(struct loop *l, struct task *t)
+{
+    if (!list_linked(&t->node))
+        list_push(&l->frames, &t->node);
+}
+
+static void run_tick(void *user)
+{
+    struct loop *l = user;
+    run_tasks(&l->later);
+    for (struct list_node *n; (n = list_pop(&l->soon)) != NULL;)
+        list_push(&l->later, n);
+    if (!list_empty(&l->later))
+        timer_arm(&l->tick, TICK_MS);
+}
+
+void loop_later(struct loop *l, struct task *t)
+{
+    if (list_linked(&t->node))
+        return;
+    list_push(&l->soon, &t->node);
+    if (!timer_armed(&l->tick))
+        timer_arm(&l->tick, TICK_MS);
+}
+
+void task_cancel(struct task *t)
+{
+    list_remove(&t->node);
+}
+
+void loop_reap(struct loop *l, struct reap *r, void (*free_object)(void *object), void *object)
+{
+    *r = (struct reap){.free = free_object, .object = object};
+    list_push(&l->reaped, &r->node);
+}
+
+void loop_adopt(struct loop *l, struct orphan *o, void (*close_object)(void *object), void *object)
+{
+    *o = (struct orphan){.close = close_object, .object = object};
+    list_push(&l->adopted, &o->node);
+}
+
+bool loop_has_adopted(const struct loop *l)
+{
+    return !list_empty(&l->adopted);
+}
+
+bool loop_is_speaking(const struct loop *l)
+{
+    LIST_FOREACH (it, &l->adopted)
+        if (!CONTAINER_OF(it, struct orphan, node)->listening)
+            return true;
+    return false;
+}
+
+void orphan_leave(struct orphan *o)
+{
+    list_remove(&o->node);
+}
+
+static void run_settle(void *user)
+{
+    struct loop *l = user;
+    l->releases = 0;
+    alloc_settle();
+}
+
+void loop_note_release(struct loop *l)
+{
+    if (++l->releases >= RELEASES_MANY && !timer_armed(&l->settle))
+        timer_arm(&l->settle, SETTLE_MS);
+}
+
+static void timer_add(struct timer *t, uint64_t now_us)
+{
+    uint64_t us = t->due_us > now_us ? t->due_us - now_us : 0;
+    struct timeval tv = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+    t->pending_us = t->due_us;
+    evtimer_add(&t->event, &tv);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct timer *t = arg;
+    uint64_t now = loop_now_us(t->loop);
+    t->pending_us = 0;
+    if (t->due_us == 0)
+        return;
+    if (t->due_us > now + TIMER_SLACK_US) {
+        timer_add(t, now);
+        return;
+    }
+    t->due_us = 0;
+    t->run(t->user);
+}
+
+void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user)
+{
+    *t = (struct timer){.loop = l, .run = run, .user = user};
+    evtimer_assign(&t->event, l->base, on_timer, t);
+}
+
+void timer_arm(struct timer *t, uint64_t after_ms)
+{
+    uint64_t now = loop_now_us(t->loop);
+    t->due_us = now + after_ms * 1000;
+    if (t->pending_us == 0 || t->pending_us > t->due_us)
+        timer_add(t, now);
+}
+
+void timer_rest(struct timer *t)
+{
+    t->due_us = 0;
+}
+
+void timer_stop(struct timer *t)
+{
+    t->due_us = 0;
+    if (t->pending_us != 0)
+        evtimer_del(&t->event);
+    t->pending_us = 0;
+}
+
+bool timer_armed(const struct timer *t)
+{
+    return t->due_us != 0;
+}

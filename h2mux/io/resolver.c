@@ -1,0 +1,225 @@
+/* resolver.c - see resolver.h.
+ *
+ *   ASKED (on r->asked) ──thread──▶ running ──▶ ANSWERED (on r->answered) ──eventfd──▶ told
+ *
+ * The two lists and the flags are guarded by the mutex; `on_answer` belongs to the loop's thread
+ * alone. A resolver that is freed while a lookup hangs is left to its thread, which frees it when
+ * the lookup returns. */
+#include "h2mux/io/resolver.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct resolver_query {
+    struct resolver *resolver; /* borrowed: cancels or answers every query before it dies */
+    struct list_node node; /* on r->asked or r->answered; unlinked while the thread works on it */
+    resolver_on_answer on_answer; /* NULL once cancelled */
+    void *user;                   /* borrowed: cancels before it dies */
+    char *host;                   /* owned */
+    uint16_t port;
+    struct addrinfo *list; /* owned: the answer */
+    int error;             /* EAI_* */
+};
+
+struct resolver {
+    struct event event;
+    int wake; /* eventfd: something is answered */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    struct list_node asked, answered;
+    bool busy, stop;
+};
+
+static void query_free(struct resolver_query *q)
+{
+    if (q->list)
+        freeaddrinfo(q->list);
+    free(q->host);
+    free(q);
+}
+
+static void free_queries(struct list_node *head)
+{
+    LIST_FOREACH (n, head)
+        query_free(CONTAINER_OF(n, struct resolver_query, node));
+    list_init(head);
+}
+
+static void destroy(struct resolver *r)
+{
+    free_queries(&r->asked);
+    free_queries(&r->answered);
+    pthread_cond_destroy(&r->work);
+    pthread_mutex_destroy(&r->lock);
+    close(r->wake);
+    free(r);
+}
+
+static int lookup(const char *host, uint16_t port, int flags, struct addrinfo **out)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
+    char service[8];
+
+    snprintf(service, sizeof(service), "%u", port);
+    return getaddrinfo(host, service, &hints, out);
+}
+
+static void answer(struct resolver *r, struct resolver_query *q)
+{
+    uint64_t one = 1;
+
+    list_push(&r->answered, &q->node);
+    if (write(r->wake, &one, sizeof(one)) <
+        0) /* only EAGAIN is possible: the counter is full, so it is awake */
+        return;
+}
+
+static void *run(void *arg)
+{
+    struct resolver *r = arg;
+
+    pthread_mutex_lock(&r->lock);
+    while (!r->stop) {
+        struct list_node *n = list_pop(&r->asked);
+        if (!n) {
+            pthread_cond_wait(&r->work, &r->lock);
+            continue;
+        }
+        struct resolver_query *q = CONTAINER_OF(n, struct resolver_query, node);
+        r->busy = true;
+        pthread_mutex_unlock(&r->lock);
+        q->error = lookup(q->host, q->port, AI_ADDRCONFIG, &q->list);
+        pthread_mutex_lock(&r->lock);
+        answer(r, q);
+        if (r->stop) { /* orphaned by resolver_free: nobody joins */
+            pthread_mutex_unlock(&r->lock);
+            destroy(r);
+            return NULL;
+        }
+        r->busy = false;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return NULL;
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+    struct resolver *r = arg;
+    uint64_t count;
+
+    if (read(fd, &count, sizeof(count)) < 0)
+        return;
+    pthread_mutex_lock(&r->lock);
+    for (struct list_node *n; (n = list_pop(&r->answered)) != NULL;) {
+        struct resolver_query *q = CONTAINER_OF(n, struct resolver_query, node);
+        pthread_mutex_unlock(&r->lock);
+        if (q->on_answer)
+            q->on_answer(q->user, q->error ? NULL : q->list,
+                         q->error ? gai_strerror(q->error) : NULL);
+        query_free(q);
+        pthread_mutex_lock(&r->lock);
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* The thread takes no signals: they are the loop's. */
+static int start_thread(struct resolver *r)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int err = pthread_create(&r->thread, NULL, run, r);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err;
+}
+
+struct resolver *resolver_new(struct loop *l)
+{
+    struct resolver *r = xcalloc(1, sizeof(*r));
+
+    list_init(&r->asked);
+    list_init(&r->answered);
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->work, NULL);
+    r->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (r->wake < 0)
+        goto fail;
+    if (event_assign(&r->event, loop_base(l), r->wake, EV_READ | EV_PERSIST, on_wake, r) < 0 ||
+        event_add(&r->event, NULL) < 0)
+        goto fail_wake;
+    int err = start_thread(r);
+    if (err == 0)
+        return r;
+    errno = err;
+    event_del(&r->event);
+fail_wake:
+    close(r->wake);
+fail:
+    pthread_cond_destroy(&r->work);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+    return NULL;
+}
+
+void resolver_free(struct resolver *r)
+{
+    if (!r)
+        return;
+    event_del(&r->event);
+    pthread_mutex_lock(&r->lock);
+    r->stop = true;
+    bool orphan = r->busy;
+    if (orphan)
+        pthread_detach(r->thread);
+    pthread_cond_signal(&r->work);
+    pthread_t thread = r->thread;
+    pthread_mutex_unlock(&r->lock);
+    if (orphan)
+        return;
+    pthread_join(thread, NULL);
+    destroy(r);
+}
+
+struct resolver_query *resolver_ask(struct resolver *r, const char *host, uint16_t port,
+                                    resolver_on_answer on_answer, void *user)
+{
+    struct resolver_query *q = xcalloc(1, sizeof(*q));
+
+    q->resolver = r;
+    q->host = xstrdup(host);
+    q->port = port;
+    q->on_answer = on_answer;
+    q->user = user;
+    pthread_mutex_lock(&r->lock);
+    list_push(&r->asked, &q->node);
+    pthread_cond_signal(&r->work);
+    pthread_mutex_unlock(&r->lock);
+    return q;
+}
+
+void resolver_cancel(struct resolver_query *q)
+{
+    if (!q)
+        return;
+    pthread_mutex_lock(&q->resolver->lock);
+    q->on_answer = NULL;
+    bool running = !list_linked(&q->node);
+    list_remove(&q->node);
+    pthread_mutex_unlock(&q->resolver->lock);
+    if (!running)
+        query_free(q); /* nobody waits behind a lookup that nobody wants */
+}
+
+struct addrinfo *resolver_literal(const char *host, uint16_t port)
+{
+    struct addrinfo *list = NULL;
+
+    return lookup(host, port, AI_NUMERICHOST, &list) == 0 ? list : NULL;
+}

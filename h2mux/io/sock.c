@@ -1,0 +1,263 @@
+/* sock.c - one non-blocking byte stream, plain or TLS; TLS runs over a BIO on the raw buffers, so
+ * it never sees the descriptor.
+ *
+ *   peer ─▶ rx (raw) ─▶ [SSL] ─▶ sock_read          sock_write ─▶ [SSL] ─▶ tx (raw) ─▶ peer
+ *
+ * This is what its owner calls: making, reading, writing, closing. What is between it and the peer:
+ * sock_raw.c; what the loop tells: sock_event.c.
+ *
+ * Invariants: rx_ready is false only after the kernel said EAGAIN, so with edge-triggered events no
+ * wake-up is lost; starved is true only after SSL wanted more than rx had. Does not know: HTTP. */
+#include "h2mux/io/sock_int.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { PEEK_CHUNK = 16384 };
+
+const struct sock_ops sock_no_ops;
+
+struct sock *sock_alloc(struct loop *l, int fd)
+{
+    struct sock *s = xcalloc(1, sizeof(*s));
+    s->loop = l;
+    s->fd = fd;
+    s->ops = &sock_no_ops;
+    s->tx_ready = true;
+    buf_init(&s->rx, SOCK_RX_CHUNK + SOCK_PAIR_ROOM);
+    buf_init(&s->tx, SIZE_MAX / 2);
+    buf_init(&s->unread, SOCK_RX_CHUNK + SOCK_PAIR_ROOM);
+    buf_init(&s->early, SIZE_MAX / 2);
+    task_init(&s->ready, sock_run_ready, s);
+    task_init(&s->shake, sock_run_shake, s);
+    task_init(&s->flush, sock_run_flush, s);
+    task_init(&s->check, sock_run_check, s);
+    return s;
+}
+
+struct sock *sock_new(struct loop *l, int fd)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t len = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+        peer.ss_family = AF_UNSPEC;
+    return sock_accepted(l, fd, &peer);
+}
+
+struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer)
+{
+    struct sock *s = sock_alloc(l, fd);
+    s->peer = *peer;
+    s->state = SOCK_OPEN;
+    s->rx_ready = true;
+    sock_watch(s);
+    return s;
+}
+
+struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t len)
+{
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return NULL;
+    if (connect(fd, addr, len) < 0 && errno != EINPROGRESS) {
+        int why = errno;
+        close(fd);
+        errno = why;
+        return NULL;
+    }
+    struct sock *s = sock_alloc(l, fd);
+    memcpy(&s->peer, addr, len);
+    s->state = SOCK_CONNECTING;
+    s->tx_ready = false;
+    sock_watch(s);
+    return s;
+}
+
+static void raw_write(struct sock *s, struct slice data)
+{
+    if (!sock_gather(s, data) && buf_append(&s->tx, data) < 0)
+        abort(); /* the limit is half the address space */
+    loop_flush(s->loop, &s->flush);
+}
+
+int sock_peek(struct sock *s, struct slice *out)
+{
+    if (buf_len(&s->rx) == 0) {
+        ssize_t n = sock_raw_fill(s, PEEK_CHUNK);
+        if (n <= 0) {
+            buf_release(&s->rx);
+            return n == 0 ? ERR_EOF : (int)n;
+        }
+    }
+    *out = buf_slice(&s->rx);
+    return ERR_OK;
+}
+
+static ssize_t plain_read(struct sock *s, void *to, size_t cap)
+{
+    if (buf_len(&s->rx) > 0)
+        return (ssize_t)sock_rx_take(s, to, cap);
+    return sock_raw_recv(s, to, cap);
+}
+
+ssize_t sock_read(struct sock *s, void *to, size_t cap)
+{
+    if (buf_len(&s->unread) > 0)
+        return (ssize_t)sock_buf_take(&s->unread, to, cap);
+    if (s->failed)
+        return s->failed;
+    if (s->state != SOCK_OPEN)
+        return ERR_AGAIN;
+    ssize_t n = s->ssl ? sock_tls_read(s, to, cap) : plain_read(s, to, cap);
+    if (n == 0)
+        s->eof_told = true;
+    else if (n < 0 && n != ERR_AGAIN)
+        s->failed = (int)n;
+    return n;
+}
+
+void sock_unread(struct sock *s, struct slice data)
+{
+    struct slice behind = buf_slice(&s->unread);
+    struct buf joined;
+    buf_init(&joined, s->unread.limit);
+    if (buf_append(&joined, data) < 0 || buf_append(&joined, behind) < 0)
+        abort(); /* a reader holds less than one chunk */
+    buf_release(&s->unread);
+    s->unread = joined;
+    loop_defer(s->loop, &s->ready);
+}
+
+void sock_write(struct sock *s, struct slice data)
+{
+    if (s->shut_tx || s->state == SOCK_CLOSED || data.len == 0)
+        return;
+    if (s->tx_broken)
+        sock_mark_sent(s);
+    else if (s->ssl == NULL)
+        raw_write(s, data);
+    else if (s->state == SOCK_OPEN)
+        sock_tls_write(s, data);
+    else if (buf_append(&s->early, data) < 0)
+        abort(); /* the limit is half the address space */
+}
+
+size_t sock_queued(const struct sock *s)
+{
+    return buf_len(&s->tx) + buf_len(&s->early) + sock_gathered(s);
+}
+
+uint64_t sock_sent(const struct sock *s)
+{
+    return s->tx_total;
+}
+
+uint64_t sock_taken(const struct sock *s)
+{
+    int waiting = 0;
+    if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &waiting) < 0 || (uint64_t)waiting > s->tx_total)
+        return s->tx_total;
+    return s->tx_total - (uint64_t)waiting;
+}
+
+bool sock_unsend(struct sock *s, size_t octets)
+{
+    sock_gather_settle(s);
+    if (s->ssl != NULL || octets > buf_len(&s->tx))
+        return octets == 0;
+    buf_truncate(&s->tx, buf_len(&s->tx) - octets);
+    return true;
+}
+
+void sock_shutdown(struct sock *s)
+{
+    if (s->shut_tx || s->state == SOCK_CLOSED)
+        return;
+    if (s->ssl != NULL && s->state == SOCK_OPEN)
+        sock_tls_shutdown(s);
+    s->shut_tx = true;
+    loop_flush(s->loop, &s->flush);
+}
+
+static void sock_free(void *object)
+{
+    struct sock *s = object;
+    SSL_free(s->ssl);
+    buf_release(&s->rx);
+    buf_release(&s->tx);
+    buf_release(&s->unread);
+    buf_release(&s->early);
+    loop_note_release(s->loop);
+    free(s);
+}
+
+void sock_close(struct sock *s)
+{
+    if (s == NULL || s->state == SOCK_CLOSED)
+        return;
+    s->state = SOCK_CLOSED;
+    task_cancel(&s->ready);
+    task_cancel(&s->shake);
+    task_cancel(&s->flush);
+    task_cancel(&s->check);
+    sock_finish_cancel(s);
+    sock_tail_drop(s);
+    sock_gather_drop(s);
+    sock_pair_leave(s);
+    if (s->fd >= 0) {
+        event_del(&s->event);
+        close(s->fd);
+        s->fd = -1;
+    }
+    loop_reap(s->loop, &s->reap, sock_free, s);
+}
+
+void sock_abort(struct sock *s)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    if (s != NULL && s->fd >= 0)
+        setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    else if (s != NULL)
+        sock_pair_end(s, ERR_RESET);
+    sock_close(s);
+}
+
+void sock_rest(struct sock *s)
+{
+    if (s->drained && !s->hangup && s->fd >= 0)
+        s->rx_ready = false;
+}
+
+bool sock_is_drained(const struct sock *s)
+{
+    return !s->rx_ready && !s->raw_eof && buf_len(&s->rx) == 0 && buf_len(&s->unread) == 0 &&
+           (s->ssl == NULL || s->starved);
+}
+
+int sock_fd(const struct sock *s)
+{
+    return s->fd;
+}
+
+const struct sockaddr_storage *sock_peer(const struct sock *s)
+{
+    return &s->peer;
+}
+
+void sock_set_receive_buffer(struct sock *s, int octets)
+{
+    if (s->fd >= 0)
+        setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
+}
+
+void sock_set_notsent_lowat(struct sock *s, int octets)
+{
+    if (s->fd >= 0)
+        setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &octets, sizeof octets);
+}

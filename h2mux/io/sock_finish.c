@@ -1,0 +1,103 @@
+/* sock_finish.c - a sock's last words: what is queued, FIN, then listening until the peer has read
+ * them too.
+ *
+ *   SAYING ──queue empty, FIN──▶ LISTENING ──peer's FIN, an error, time, octets──▶ closed
+ *      └── nothing leaves for STALL_MS ──────────────────────────────────────────────▲ */
+#include "h2mux/io/sock_int.h"
+
+#include <stdlib.h>
+
+enum {
+    STALL_MS = 60000
+}; /* a slow reader gets all of it; one that takes nothing for so long is none */
+
+/* What sock_finish needs, allocated for it alone. */
+struct finish {
+    struct timer timer;
+    struct orphan orphan;
+    uint64_t max_ms;
+    size_t left;
+    size_t *count; /* borrowed; NULL: nobody counts it */
+};
+
+static void finish_readable(void *user)
+{
+    struct sock *s = user;
+    ssize_t n = sock_read(s, loop_scratch(s->loop), LOOP_SCRATCH);
+    if (n == ERR_AGAIN)
+        return;
+    if (n <= 0 || (size_t)n >= s->finish->left)
+        sock_close(s);
+    else
+        s->finish->left -= (size_t)n;
+}
+
+/* The peer's FIN may have been read before: then the first look ends it. */
+static void finish_listen(struct sock *s)
+{
+    s->finish->orphan.listening = true;
+    timer_arm(&s->finish->timer, s->finish->max_ms);
+    sock_resume(s);
+    finish_readable(s);
+}
+
+static void finish_sent(void *user)
+{
+    struct sock *s = user;
+    if (s->finish->orphan.listening)
+        return;
+    if (sock_queued(s) > 0)
+        timer_arm(&s->finish->timer, STALL_MS);
+    else
+        finish_listen(s);
+}
+
+static void finish_now(void *user)
+{
+    sock_close(user);
+}
+
+static void finish_error(void *user, int err, const char *reason)
+{
+    finish_now(user);
+}
+
+void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets)
+{
+    static const struct sock_ops finish_ops = {
+        .on_readable = finish_readable, .on_sent = finish_sent, .on_error = finish_error};
+    if (s->state != SOCK_OPEN || s->failed) {
+        sock_close(s);
+        return;
+    }
+    s->finish = xcalloc(1, sizeof(*s->finish));
+    s->finish->max_ms = max_ms;
+    s->finish->left = max_octets;
+    timer_init(&s->finish->timer, s->loop, finish_now, s);
+    loop_adopt(s->loop, &s->finish->orphan, finish_now, s);
+    timer_arm(&s->finish->timer, STALL_MS);
+    sock_set_ops(s, &finish_ops, s);
+    sock_pause(s);
+    sock_shutdown(s);
+    sock_mark_sent(s); /* finish_sent looks even if nothing is queued */
+}
+
+void sock_count_finishing(struct sock *s, size_t *count)
+{
+    if (s->finish == NULL || s->finish->count != NULL)
+        return;
+    s->finish->count = count;
+    ++*count;
+}
+
+void sock_finish_cancel(struct sock *s)
+{
+    if (s->finish == NULL)
+        return;
+    if (s->finish->count != NULL)
+        --*s->finish->count;
+    timer_stop(&s->finish->timer);
+    orphan_leave(&s->finish->orphan);
+    free(s->finish);
+    s->finish = NULL;
+}

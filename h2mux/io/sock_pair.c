@@ -1,0 +1,56 @@
+/* sock_pair.c - two ends in memory: what the one flushes the other has raw; FIN and RST are told
+ * like a kernel's. */
+#include "h2mux/io/sock_int.h"
+
+void sock_pair(struct loop *l, struct sock **a, struct sock **b)
+{
+    *a = sock_alloc(l, -1);
+    *b = sock_alloc(l, -1);
+    (*a)->pair = *b;
+    (*b)->pair = *a;
+    (*a)->state = (*b)->state = SOCK_OPEN;
+    (*a)->peer.ss_family = (*b)->peer.ss_family = AF_UNSPEC;
+}
+
+/* The other end of a pair hears this one end: as FIN (0) or as RST. */
+void sock_pair_end(struct sock *s, int end)
+{
+    struct sock *other = s->pair;
+    if (other == NULL || other->raw_eof)
+        return;
+    other->raw_eof = other->hangup = true;
+    other->raw_end = end;
+    other->starved = false;
+    loop_defer(s->loop, &other->ready);
+}
+
+void sock_pair_flush(struct sock *s)
+{
+    if (s->pair == NULL) {
+        if (buf_len(&s->tx) > 0)
+            sock_tx_break(s);
+        return;
+    }
+    struct slice data = buf_slice(&s->tx);
+    size_t held = buf_len(&s->pair->rx);
+    size_t room = held < SOCK_PAIR_ROOM ? SOCK_PAIR_ROOM - held : 0;
+    if (data.len > room)
+        data.len = room;
+    if (data.len == 0 || buf_append(&s->pair->rx, data) < 0)
+        return;
+    buf_consume(&s->tx, data.len);
+    s->tx_total += data.len;
+    s->sent = true;
+    s->pair->starved = false;
+    loop_defer(s->loop, &s->pair->ready);
+}
+
+void sock_pair_leave(struct sock *s)
+{
+    if (s->pair == NULL)
+        return;
+    sock_pair_end(s, 0);
+    loop_flush(s->loop, &s->pair->flush); /* what it has queued vanishes */
+    s->pair->pair = NULL;
+    s->pair = NULL;
+}

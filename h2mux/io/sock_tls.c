@@ -1,0 +1,240 @@
+/* sock_tls.c - TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and never
+ * sees the descriptor.
+ *
+ * A handshake message behind the handshake costs its sender next to nothing and us a new key, and
+ * in TLS 1.2 an alert: what comes of them in a minute is bounded.
+ *
+ * Writing never blocks (the BIO takes everything), so SSL_write is never repeated; reading starves
+ * until raw octets come. */
+#include "h2mux/io/sock_int.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    RECORD_OVERHEAD = 64, /* its head, tag and content type, with room to spare */
+    RECORD_FULL = SOCK_RECORD_MAX + 22,
+    TX_BULK = 320 * 1024,
+    READ_AHEAD = 4 * RECORD_FULL + 3, /* four full records, and what OpenSSL aligns by */
+    REKEYS_MAX = 32,                  /* messages behind the handshake in REKEYS_US; see below */
+    REKEYS_US = 60 * 1000 * 1000
+};
+
+static int bio_write(BIO *bio, const char *data, int len)
+{
+    struct sock *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (len > 0 && !s->tx_broken && buf_append(&s->tx, slice_make(data, (size_t)len)) < 0)
+        return -1;
+    loop_flush(s->loop, &s->flush);
+    return len;
+}
+
+/* Nothing came: not yet, or never more. */
+static int bio_starves(BIO *bio, struct sock *s, ssize_t why)
+{
+    buf_release(&s->rx);
+    if (why == ERR_AGAIN) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    if (why < 0)
+        s->failed = (int)why;
+    s->raw_eof = true;
+    return 0;
+}
+
+/* OpenSSL asks for a record's head and then for its rest, so octets are read ahead for it; unless
+ * it does so by itself: then what it asks for goes where it wants it. Of a record that it has in
+ * part it asks for the rest alone, and so comes back to where records begin. */
+static int bio_read(BIO *bio, char *to, int cap)
+{
+    struct sock *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (s->failed)
+        return -1; /* no more of it is worth decrypting */
+    if (buf_len(&s->rx) > 0)
+        return (int)sock_rx_take(s, to, (size_t)cap);
+    bool direct = s->reads_ahead && s->fd >= 0;
+    ssize_t n = direct ? sock_raw_recv(s, to, (size_t)cap) : sock_raw_fill(s, SOCK_RX_CHUNK);
+    if (n <= 0)
+        return bio_starves(bio, s, n);
+    return direct ? (int)n : (int)sock_rx_take(s, to, (size_t)cap);
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    struct sock *s = BIO_get_data(bio);
+    if (command == BIO_CTRL_FLUSH)
+        return 1;
+    return command == BIO_CTRL_EOF ? s->raw_eof && buf_len(&s->rx) == 0 : 0;
+}
+
+static int bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static BIO_METHOD *bio_method;
+
+static void bio_method_init(void)
+{
+    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sock");
+    if (bio_method == NULL)
+        abort();
+    BIO_meth_set_write(bio_method, bio_write);
+    BIO_meth_set_read(bio_method, bio_read);
+    BIO_meth_set_ctrl(bio_method, bio_ctrl);
+    BIO_meth_set_create(bio_method, bio_create);
+}
+
+__attribute__((destructor)) static void bio_method_free(void)
+{
+    BIO_meth_free(bio_method);
+}
+
+/* What came behind the handshake: KeyUpdate, what a server sends for a later resumption (twice, as
+ * a rule), and in TLS 1.2 what asks to renegotiate, which OpenSSL answers with an alert. */
+static void count_rekey(struct sock *s)
+{
+    uint64_t now = loop_now_us(s->loop);
+    if (s->rekeys == 0 || now - s->rekeys_since_us >= REKEYS_US) {
+        s->rekeys = 0;
+        s->rekeys_since_us = now;
+    }
+    if (++s->rekeys > REKEYS_MAX && s->failed == 0)
+        s->failed = ERR_ABUSE;
+}
+
+static void on_message(int written, int version, int type, const void *octets, size_t len, SSL *ssl,
+                       void *user)
+{
+    struct sock *s = user;
+    if (!written && type == SSL3_RT_HANDSHAKE && s->state == SOCK_OPEN)
+        count_rekey(s);
+}
+
+int sock_start_tls(struct sock *s, struct tls *t, const char *host)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, bio_method_init);
+    SSL *ssl = host ? tls_ssl_client(t, host) : tls_ssl_server(t);
+    if (ssl == NULL)
+        return ERR_TLS;
+    BIO *bio = BIO_new(bio_method);
+    if (bio == NULL)
+        abort();
+    BIO_set_data(bio, s);
+    s->ssl = ssl;
+    SSL_set_bio(s->ssl, bio, bio);
+    SSL_set_msg_callback(s->ssl, on_message);
+    SSL_set_msg_callback_arg(s->ssl, s);
+    s->starved = false;
+    if (s->state == SOCK_OPEN) {
+        s->state = SOCK_HANDSHAKING;
+        loop_defer(s->loop, &s->ready);
+    }
+    return ERR_OK;
+}
+
+void sock_read_ahead(struct sock *s)
+{
+    if (s->ssl == NULL)
+        return;
+    s->reads_ahead = true;
+    SSL_set_read_ahead(s->ssl, 1);
+    SSL_set_default_read_buffer_len(s->ssl, READ_AHEAD);
+}
+
+bool sock_is_tls(const struct sock *s)
+{
+    return s->ssl != NULL;
+}
+
+/* OpenSSL tells its last error from this thread's queue, and to empty that takes longer than to see
+ * that it is empty. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
+void sock_tls_write(struct sock *s, struct slice data)
+{
+    size_t need = data.len + (data.len / SOCK_RECORD_MAX + 1) * RECORD_OVERHEAD;
+    if (buf_room(&s->tx) < need && data.len >= SOCK_RECORD_MAX / 2 && need < TX_BULK)
+        need = TX_BULK; /* more will follow */
+    if (buf_reserve(&s->tx, need) == NULL)
+        abort(); /* the limit is half the address space */
+    while (data.len > 0) {
+        size_t n = 0;
+        forget_errors();
+        if (SSL_write_ex(s->ssl, data.ptr, data.len, &n) != 1) {
+            sock_tx_break(s);
+            return;
+        }
+        data = slice_skip(data, n);
+    }
+}
+
+/* The peer's octets ended where TLS says that they must not. */
+static bool cut_off(void)
+{
+    return ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+}
+
+ssize_t sock_tls_read(struct sock *s, void *to, size_t cap)
+{
+    size_t n = 0;
+    forget_errors();
+    if (SSL_read_ex(s->ssl, to, cap, &n) == 1 && s->failed == 0)
+        return (ssize_t)n;
+    int why = SSL_get_error(s->ssl, 0);
+    s->starved = true;
+    if (why == SSL_ERROR_WANT_READ && s->failed == 0)
+        return ERR_AGAIN;
+    if (why == SSL_ERROR_ZERO_RETURN && s->failed == 0)
+        return 0;
+    if (s->failed == 0)
+        s->failed = cut_off() ? ERR_TRUNCATED : ERR_TLS;
+    ERR_clear_error();
+    return s->failed;
+}
+
+void sock_tls_shutdown(struct sock *s)
+{
+    ERR_clear_error();
+    SSL_shutdown(s->ssl);
+}
+
+static void handshake_failed(struct sock *s)
+{
+    char reason[TLS_REASON_MAX];
+    long verdict = SSL_get_verify_result(s->ssl);
+    if (verdict != X509_V_OK && SSL_get_verify_mode(s->ssl) != SSL_VERIFY_NONE) {
+        sock_fail(s, ERR_CERT, X509_verify_cert_error_string(verdict));
+    } else if (cut_off()) {
+        sock_fail(s, ERR_EOF, "connection closed during the TLS handshake");
+    } else {
+        tls_reason(reason);
+        sock_fail(s, ERR_TLS, reason);
+    }
+}
+
+void sock_handshake(struct sock *s)
+{
+    ERR_clear_error();
+    int done = SSL_do_handshake(s->ssl);
+    loop_flush(s->loop, &s->flush);
+    if (done == 1) {
+        sock_opened(s);
+        return;
+    }
+    if (SSL_get_error(s->ssl, done) != SSL_ERROR_WANT_READ) {
+        sock_push(s); /* the alert that tells the peer why */
+        handshake_failed(s);
+    }
+}

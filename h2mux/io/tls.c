@@ -1,0 +1,226 @@
+/* tls.c - OpenSSL contexts of both sides, and OpenSSL's errors in words. */
+#include "h2mux/io/tls.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "h2mux/io/tls_gcm.h"
+
+struct tls {
+    pthread_mutex_t lock; /* guards `ctx`, which a reload exchanges */
+    SSL_CTX *ctx;         /* owned; each connection has a reference of its own */
+    bool insecure;
+};
+
+/* A client that dials an attach URL speaks HTTP/1.1 first, whatever follows the 101 (contract:
+ * never h2, or nginx would answer in h2). */
+static const unsigned char alpn_http11[] = "\x08http/1.1";
+
+/* The defaults in another order: AES-128 costs a tenth less than AES-256 and is what browsers ask
+ * for first. */
+static const char ciphersuites[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
+void tls_reason(char reason[static TLS_REASON_MAX])
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *text = code ? ERR_reason_error_string(code) : NULL;
+    snprintf(reason, TLS_REASON_MAX, "%s", text ? text : "unknown TLS error");
+    ERR_clear_error();
+}
+
+static void file_reason(char reason[static TLS_REASON_MAX], const char *what, const char *file)
+{
+    unsigned long first = ERR_peek_error(); /* what went wrong, before what that led to */
+    const char *why =
+        ERR_GET_LIB(first) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(first))
+        : ERR_GET_LIB(first) == ERR_LIB_PEM || ERR_GET_LIB(first) == ERR_LIB_OSSL_DECODER
+            ? "it holds no such thing in PEM form, or needs a passphrase"
+            : ERR_reason_error_string(first);
+    snprintf(reason, TLS_REASON_MAX, "cannot use %s %.100s: %.100s", what, file,
+             why ? why : "unknown error");
+    ERR_clear_error();
+}
+
+/* A daemon has nobody to ask. */
+static int no_passphrase(char *to, int cap, int writing, void *user)
+{
+    return -1;
+}
+
+/* No renegotiation, no compression, no early data (a replayed attach would be accepted twice). */
+static SSL_CTX *context_new(const SSL_METHOD *method)
+{
+    SSL_CTX *ctx = SSL_CTX_new_ex(NULL, tls_gcm_properties(), method);
+    if (ctx == NULL)
+        abort();
+    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_ciphersuites(ctx, ciphersuites);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_max_early_data(ctx, 0);
+    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+    return ctx;
+}
+
+static int load_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file,
+                     char reason[static TLS_REASON_MAX])
+{
+    ERR_clear_error();
+    if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
+        file_reason(reason, "certificate", cert_file);
+        return -1;
+    }
+    if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
+        file_reason(reason, "key", key_file);
+        return -1;
+    }
+    return 0;
+}
+
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                   const unsigned char *in, unsigned in_len, void *arg)
+{
+    unsigned char *chosen;
+    if (SSL_select_next_proto(&chosen, out_len, alpn_http11, sizeof alpn_http11 - 1, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2: no_application_protocol */
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static struct tls *tls_wrap(SSL_CTX *ctx)
+{
+    struct tls *t = xcalloc(1, sizeof(*t));
+    pthread_mutex_init(&t->lock, NULL);
+    t->ctx = ctx;
+    return t;
+}
+
+static SSL_CTX *server_context(const char *cert_file, const char *key_file,
+                               char reason[static TLS_REASON_MAX])
+{
+    SSL_CTX *ctx = context_new(TLS_server_method());
+    if (load_pair(ctx, cert_file, key_file, reason) < 0) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+    SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"oneport", 7);
+    return ctx;
+}
+
+struct tls *tls_server_new(const char *cert_file, const char *key_file,
+                           char reason[static TLS_REASON_MAX])
+{
+    SSL_CTX *ctx = server_context(cert_file, key_file, reason);
+    return ctx != NULL ? tls_wrap(ctx) : NULL;
+}
+
+int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file,
+                      char reason[static TLS_REASON_MAX])
+{
+    SSL_CTX *ctx = server_context(cert_file, key_file, reason);
+    if (ctx == NULL)
+        return -1;
+    pthread_mutex_lock(&t->lock);
+    SSL_CTX *old = t->ctx;
+    t->ctx = ctx;
+    pthread_mutex_unlock(&t->lock);
+    SSL_CTX_free(old); /* goes with its last connection */
+    return 0;
+}
+
+static int load_trust(SSL_CTX *ctx, const struct tls_client_options *o,
+                      char reason[static TLS_REASON_MAX])
+{
+    if (o->ca_file == NULL) {
+        if (SSL_CTX_set_default_verify_paths(ctx) == 1)
+            return 0;
+        file_reason(reason, "the system's", "CA certificates");
+        return -1;
+    }
+    if (SSL_CTX_load_verify_locations(ctx, o->ca_file, NULL) == 1)
+        return 0;
+    file_reason(reason, "CA file", o->ca_file);
+    return -1;
+}
+
+struct tls *tls_client_new(const struct tls_client_options *o, char reason[static TLS_REASON_MAX])
+{
+    SSL_CTX *ctx = context_new(TLS_client_method());
+    ERR_clear_error();
+    if (!o->insecure && load_trust(ctx, o, reason) < 0)
+        goto fail;
+    if (o->cert_file != NULL &&
+        load_pair(ctx, o->cert_file, o->key_file ? o->key_file : o->cert_file, reason) < 0)
+        goto fail;
+    SSL_CTX_set_verify(ctx, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_alpn_protos(ctx, alpn_http11, sizeof alpn_http11 - 1);
+    struct tls *t = tls_wrap(ctx);
+    t->insecure = o->insecure;
+    return t;
+fail:
+    SSL_CTX_free(ctx);
+    return NULL;
+}
+
+void tls_free(struct tls *t)
+{
+    if (t == NULL)
+        return;
+    SSL_CTX_free(t->ctx);
+    pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+static SSL *ssl_new(struct tls *t)
+{
+    pthread_mutex_lock(&t->lock);
+    SSL_CTX *ctx = t->ctx;
+    SSL_CTX_up_ref(ctx);
+    pthread_mutex_unlock(&t->lock);
+    SSL *ssl = SSL_new(ctx);
+    SSL_CTX_free(ctx);
+    if (ssl == NULL)
+        abort();
+    return ssl;
+}
+
+SSL *tls_ssl_server(struct tls *t)
+{
+    SSL *ssl = ssl_new(t);
+    SSL_set_accept_state(ssl);
+    return ssl;
+}
+
+/* An address is checked as an address and never sent as SNI (RFC 6066 3). */
+SSL *tls_ssl_client(struct tls *t, const char *host)
+{
+    if (host[0] == '\0')
+        return NULL;
+    SSL *ssl = ssl_new(t);
+    unsigned char address[16];
+    bool numeric =
+        inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+    if (!numeric)
+        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                 (void *)(uintptr_t)host); /* the macro's own cast drops const loudly */
+    if (!t->insecure) {
+        X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        if (numeric)
+            X509_VERIFY_PARAM_set1_ip_asc(param, host);
+        else
+            X509_VERIFY_PARAM_set1_host(param, host, 0);
+    }
+    SSL_set_connect_state(ssl);
+    return ssl;
+}

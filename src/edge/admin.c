@@ -1,0 +1,117 @@
+/* admin.c - looks at the server and says how it is. Changes nothing. */
+#include "src/edge/admin.h"
+
+#include "h2mux/base/log.h"
+#include "src/names/label.h"
+#include "src/tunnels/registry.h"
+#include "src/tunnels/tunnel.h"
+
+enum { DRAINING_RETRY_S = 2, LANDING_MAX = 4096 };
+
+static const char landing_format[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+    "<title>oneport</title>\n"
+    "<style>:root{color-scheme:light dark}body{font:17px/1.5 system-ui,sans-serif;margin:0;"
+    "min-height:100vh;display:grid;place-items:center}main{max-width:34em;padding:2em}"
+    "h1{font-size:2em;margin:0 0 .3em}pre{padding:1em;border:1px solid;border-radius:.5em;"
+    "overflow-x:auto}</style></head>\n"
+    "<body><main><h1>oneport</h1>\n"
+    "<p>What runs on a computer somewhere gets a public address here, as "
+    "<b>NAME.%s</b>, over one connection.</p>\n"
+    "<p>To share the service on port 3000 of yours:</p>\n"
+    "<pre>oneport --host %s 3000</pre></main></body></html>\n";
+
+void admin_landing(struct worker *w, struct answer *a)
+{
+    const struct config *c = w->server->config;
+    struct buf page;
+    if (c->landing) {
+        answer_redirect(a, 302, slice_str(c->landing));
+        return;
+    }
+    answer_init(a, 200);
+    buf_init(&page, LANDING_MAX);
+    if (buf_printf(&page, landing_format, c->domain, c->domain) == 0)
+        answer_html(a, buf_slice(&page));
+    buf_release(&page);
+}
+
+struct sum {
+    const char *name;
+    size_t offset;
+};
+
+static uint64_t sum_of(const struct server *s, size_t offset)
+{
+    uint64_t total = 0;
+    for (unsigned i = 0; i < s->n_workers; i++)
+        total += stat_get(
+            (const struct counter *)(const void *)((const char *)&s->workers[i]->stats + offset));
+    return total;
+}
+
+void admin_status(struct worker *w, struct answer *a)
+{
+    static const struct sum sums[] = {
+        {"links", offsetof(struct worker_stats, links_open)},
+        {"requests", offsetof(struct worker_stats, requests)},
+        {"websockets", offsetof(struct worker_stats, websockets)},
+        {"handoffs", offsetof(struct worker_stats, handoffs)},
+        {"streams_evicted", offsetof(struct worker_stats, streams_evicted)},
+    };
+    const struct server *s = w->server;
+    struct directory_counts c = directory_counts(s->directory);
+    uint64_t uptime_s = (loop_now_us(w->loop) - s->started_us) / 1000000;
+    cJSON *json = cJSON_CreateObject();
+    answer_init(a, 200);
+    cJSON_AddNumberToObject(json, "tunnels", (double)c.names);
+    cJSON_AddNumberToObject(json, "live", (double)c.live);
+    for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++)
+        cJSON_AddNumberToObject(json, sums[i].name, (double)sum_of(s, sums[i].offset));
+    cJSON_AddNumberToObject(json, "buffered_octets", (double)memory_used(&s->memory));
+    cJSON_AddNumberToObject(json, "memory_budget", (double)s->memory.limit);
+    cJSON_AddNumberToObject(json, "log_dropped", (double)log_dropped());
+    cJSON_AddNumberToObject(json, "workers", s->n_workers);
+    cJSON_AddNumberToObject(json, "uptime_s", (double)uptime_s);
+    cJSON_AddStringToObject(json, "version", ONEPORT_VERSION);
+    answer_json(a, json);
+}
+
+static struct tunnel *find_folded(const struct registry *r, struct slice name)
+{
+    char folded[NAME_MAX_LEN];
+    if (name.len > sizeof(folded))
+        return NULL;
+    memcpy(folded, name.ptr, name.len);
+    ascii_lower(folded, name.len);
+    return registry_find(r, slice_make(folded, name.len));
+}
+
+void admin_tunnel_status(struct worker *w, struct slice name, struct answer *a)
+{
+    const struct tunnel *t = find_folded(w->registry, name);
+    if (!t) {
+        answer_refusal(a, 404, "not_found", "There is no tunnel of this name.", 0);
+        return;
+    }
+    cJSON *json = cJSON_CreateObject();
+    answer_init(a, 200);
+    cJSON_AddNumberToObject(json, "connected_sockets", (double)t->n_links);
+    cJSON_AddStringToObject(json, "name", t->name);
+    cJSON_AddStringToObject(json, "state", tunnel_state_name(t->state));
+    cJSON_AddNumberToObject(json, "waiting", (double)t->n_waiters);
+    cJSON_AddNumberToObject(json, "exchanges", (double)t->exchanges);
+    answer_json(a, json);
+}
+
+void admin_health(struct worker *w, struct answer *a)
+{
+    cJSON *json = cJSON_CreateObject();
+    bool draining = w->server->draining;
+    answer_init(a, draining ? 503 : 200);
+    if (draining)
+        fields_add_printf(&a->head.fields, SLICE("Retry-After"), "%d", DRAINING_RETRY_S);
+    cJSON_AddStringToObject(json, "status", draining ? "draining" : "ok");
+    answer_json(a, json);
+}

@@ -1,0 +1,126 @@
+/* gate.c - tells TLS from plain HTTP by the first octet, which stays where it is. */
+#include "src/edge/gate.h"
+
+#include <stdlib.h>
+
+#include "h2mux/base/log.h"
+#include "src/edge/edge.h"
+#include "src/limits/handshakes.h"
+
+enum { TLS_HANDSHAKE_RECORD = 0x16 };
+
+struct gate {
+    struct list_node node; /* in worker->gates */
+    struct worker *worker; /* borrowed: outlives its gates */
+    struct sock *sock;     /* owned until passed on */
+    int handshake;         /* its place, from start_tls on */
+    struct timer timer;
+    struct reap reap;
+};
+
+static void gate_free(void *object)
+{
+    free(object);
+}
+
+static struct sock *gate_leave(struct gate *g)
+{
+    struct sock *sock = g->sock;
+    g->sock = NULL;
+    handshakes_end(g->worker->server->handshakes, g->handshake);
+    timer_stop(&g->timer);
+    list_remove(&g->node);
+    loop_reap(g->worker->loop, &g->reap, gate_free, g);
+    return sock;
+}
+
+static void drop(struct gate *g, const char *reason)
+{
+    char peer[INET6_ADDRSTRLEN];
+    sock_address_text(sock_peer(g->sock), false, peer, sizeof peer);
+    LOG(DEBUG, "connection dropped", "viewer=%s reason=%s", peer, log_value(slice_str(reason)));
+    sock_close(gate_leave(g));
+}
+
+static void pass(void *user)
+{
+    struct gate *g = user;
+    struct worker *w = g->worker;
+    edge_new(w, gate_leave(g));
+}
+
+static void refuse_handshake(struct gate *g)
+{
+    uint64_t suppressed;
+    if (log_limit_pass(&g->worker->handshake_log, loop_now_us(g->worker->loop), &suppressed)) {
+        char peer[INET6_ADDRSTRLEN];
+        sock_address_text(sock_peer(g->sock), false, peer, sizeof peer);
+        LOG(WARN, "handshake refused", "viewer=%s suppressed=%llu", peer,
+            (unsigned long long)suppressed);
+    }
+    drop(g, "too many handshakes");
+}
+
+static void start_tls(struct gate *g)
+{
+    struct server *s = g->worker->server;
+    if (s->tls == NULL) {
+        drop(g, "TLS without a certificate");
+        return;
+    }
+    g->handshake = handshakes_begin(s->handshakes, s->trust, sock_peer(g->sock));
+    if (g->handshake == HANDSHAKE_REFUSED) {
+        refuse_handshake(g);
+        return;
+    }
+    timer_arm(&g->timer, s->config->attach_timeout_ms);
+    if (sock_start_tls(g->sock, s->tls, NULL) < 0)
+        drop(g, "TLS cannot start");
+}
+
+static void on_readable(void *user)
+{
+    struct gate *g = user;
+    struct slice first;
+    if (sock_is_tls(g->sock))
+        return; /* on_open follows */
+    int err = sock_peek(g->sock, &first);
+    if (err == ERR_AGAIN)
+        return;
+    if (err < 0)
+        drop(g, err_text(err));
+    else if ((unsigned char)first.ptr[0] == TLS_HANDSHAKE_RECORD)
+        start_tls(g);
+    else
+        pass(g);
+}
+
+static void on_error(void *user, int err, const char *reason)
+{
+    drop(user, reason);
+}
+
+static void on_timer(void *user)
+{
+    drop(user, "nothing came");
+}
+
+static const struct sock_ops gate_ops = {
+    .on_open = pass, .on_readable = on_readable, .on_error = on_error};
+
+void gate_new(struct worker *w, struct sock *sock)
+{
+    struct gate *g = xcalloc(1, sizeof(*g));
+    g->worker = w;
+    g->sock = sock;
+    g->handshake = HANDSHAKE_UNCOUNTED;
+    timer_init(&g->timer, w->loop, on_timer, g);
+    timer_arm(&g->timer, w->server->config->head_timeout_ms);
+    list_push(&w->gates, &g->node);
+    sock_set_ops(sock, &gate_ops, g);
+}
+
+void gate_stop(struct list_node *node)
+{
+    drop(CONTAINER_OF(node, struct gate, node), "server stops");
+}

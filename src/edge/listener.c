@@ -1,0 +1,252 @@
+/* listener.c - binding, accepting, and not spinning when descriptors run out. */
+#include "src/edge/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "h2mux/base/log.h"
+#include "h2mux/io/sock.h"
+#include "src/edge/gate.h"
+
+enum { BACKLOG = 1024, ACCEPTS_PER_TURN = 64, PAUSE_MS = 100 };
+
+struct listener {
+    struct list_node node; /* in worker->listeners */
+    struct worker *worker; /* borrowed: outlives its listeners */
+    int fd;                /* owned */
+    int reserve; /* owned: given up to answer one who comes when there are no others; -1 */
+    struct event event;
+    struct log_limit pause_log;
+    struct timer pause; /* after EMFILE: level-triggered accept would spin */
+};
+
+/* ---- binding */
+
+/* A socket file that a dead server left answers ECONNREFUSED; a live one accepts, and its address
+ * is in use. */
+static void remove_stale(const struct sockaddr_un *addr)
+{
+    struct stat st;
+    if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 &&
+        errno == ECONNREFUSED)
+        unlink(addr->sun_path);
+    if (fd >= 0)
+        close(fd);
+}
+
+static int bind_to(const struct sockaddr *addr, socklen_t len, bool shared)
+{
+    int one = 1;
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (addr->sa_family != AF_UNIX)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (shared)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    if (bind(fd, addr, len) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+static void address_of(int fd, struct sockaddr_storage *addr)
+{
+    socklen_t len = sizeof *addr;
+    *addr = (struct sockaddr_storage){0};
+    getsockname(fd, (struct sockaddr *)addr, &len);
+}
+
+static void close_all(int *fds, unsigned count)
+{
+    int why = errno;
+    for (unsigned i = 0; i < count; i++)
+        close(fds[i]);
+    errno = why;
+}
+
+/* How many of @count were made. */
+static unsigned bind_shared(const struct sockaddr_storage *addr, socklen_t len, int *fds,
+                            unsigned count)
+{
+    unsigned made = 0;
+    while (made < count && (fds[made] = bind_to((const struct sockaddr *)addr, len, true)) >= 0)
+        made++;
+    return made;
+}
+
+static unsigned duplicate(int first, int *fds, unsigned count)
+{
+    unsigned made = 1;
+    fds[0] = first;
+    while (made < count && (fds[made] = fcntl(first, F_DUPFD_CLOEXEC, 0)) >= 0)
+        made++;
+    return made;
+}
+
+/* The first bind is exclusive: with SO_REUSEPORT alone a port that another process shares would
+ * look free. */
+static unsigned bind_each(struct sockaddr_storage *addr, socklen_t len, int *fds, unsigned count)
+{
+    int first = bind_to((const struct sockaddr *)addr, len, false);
+    if (first < 0)
+        return 0;
+    if (count == 1 || addr->ss_family == AF_UNIX)
+        return duplicate(first, fds, count);
+    address_of(first, addr); /* the port that the system chose */
+    close(first);
+    return bind_shared(addr, len, fds, count);
+}
+
+int listener_bind(const char *text, int *fds, unsigned count,
+                  char reason[static LISTENER_REASON_MAX])
+{
+    struct sockaddr_storage addr = {0};
+    socklen_t len;
+    if (listen_address_parse(text, &addr, &len) < 0) {
+        snprintf(reason, LISTENER_REASON_MAX, "not an address");
+        return -1;
+    }
+    if (addr.ss_family == AF_UNIX)
+        remove_stale((const struct sockaddr_un *)(const void *)&addr);
+    unsigned made = bind_each(&addr, len, fds, count);
+    if (made == count)
+        return 0;
+    close_all(fds, made);
+    snprintf(reason, LISTENER_REASON_MAX, "%s", strerror(errno));
+    return -1;
+}
+
+/* ---- accepting */
+
+static void pause_accepting(struct listener *l, int why)
+{
+    uint64_t suppressed;
+    if (log_limit_pass(&l->pause_log, loop_now_us(l->worker->loop), &suppressed))
+        LOG(ERROR, "accept paused", "error=%s suppressed=%llu", strerror(why),
+            (unsigned long long)suppressed);
+    event_del(&l->event);
+    timer_arm(&l->pause, PAUSE_MS);
+}
+
+static void open_reserve(struct listener *l)
+{
+    if (l->reserve < 0)
+        l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void on_pause_over(void *user)
+{
+    struct listener *l = user;
+    open_reserve(l);
+    event_add(&l->event, NULL);
+}
+
+/* Whatever was asked: unread, it would make a RST of our close, and the answer would be lost. */
+static void answer_busy(int fd)
+{
+    static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\n"
+                               "Content-Length: 0\r\n"
+                               "Cache-Control: no-store\r\n"
+                               "Retry-After: 1\r\n"
+                               "Proxy-Status: oneport; error=connection_limit_reached\r\n"
+                               "Connection: close\r\n\r\n";
+    char asked[16 * 1024];
+    (void)!recv(fd, asked, sizeof asked, MSG_DONTWAIT);
+    (void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    shutdown(fd, SHUT_WR);
+    (void)!recv(fd, asked, sizeof asked, MSG_DONTWAIT);
+    close(fd);
+}
+
+/* Who would wait for a descriptor until others leave is told so at once. */
+static void turn_away(struct listener *l)
+{
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->reserve >= 0; i++) {
+        close(l->reserve);
+        l->reserve = -1;
+        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            answer_busy(fd);
+        open_reserve(l);
+        if (fd < 0)
+            return;
+    }
+}
+
+static bool is_passing(int why)
+{
+    return why == EAGAIN || why == EWOULDBLOCK || why == EINTR || why == ECONNABORTED;
+}
+
+static void on_acceptable(evutil_socket_t listening, short what, void *arg)
+{
+    struct listener *l = arg;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        struct sockaddr_storage peer = {0};
+        socklen_t len = sizeof peer;
+        int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            int why = errno;
+            if (is_passing(why))
+                return;
+            if (why == EMFILE || why == ENFILE)
+                turn_away(l);
+            pause_accepting(l, why);
+            return;
+        }
+        gate_new(l->worker, sock_accepted(l->worker->loop, fd, &peer));
+    }
+}
+
+void listener_announce(int fd)
+{
+    struct sockaddr_storage addr;
+    char text[256];
+    address_of(fd, &addr);
+    if (addr.ss_family == AF_UNIX)
+        snprintf(text, sizeof text, "unix:%s",
+                 ((const struct sockaddr_un *)(const void *)&addr)->sun_path);
+    else
+        sock_address_text(&addr, true, text, sizeof text);
+    LOG(INFO, "listening", "addr=%s", text);
+}
+
+void listener_start(struct worker *w, int fd)
+{
+    struct listener *l = xcalloc(1, sizeof(*l));
+    l->worker = w;
+    l->fd = fd;
+    l->reserve = -1;
+    open_reserve(l);
+    timer_init(&l->pause, w->loop, on_pause_over, l);
+    event_assign(&l->event, loop_base(w->loop), fd, EV_READ | EV_PERSIST, on_acceptable, l);
+    event_add(&l->event, NULL);
+    list_push(&w->listeners, &l->node);
+}
+
+void listener_stop(struct list_node *node)
+{
+    struct listener *l = CONTAINER_OF(node, struct listener, node);
+    struct sockaddr_storage addr;
+    address_of(l->fd, &addr);
+    if (addr.ss_family == AF_UNIX)
+        unlink(((const struct sockaddr_un *)(const void *)&addr)->sun_path);
+    timer_stop(&l->pause);
+    event_del(&l->event);
+    close(l->fd);
+    if (l->reserve >= 0)
+        close(l->reserve);
+    list_remove(&l->node);
+    free(l);
+}

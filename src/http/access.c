@@ -1,0 +1,178 @@
+/* access.c - formats the access log's lines. A viewer chooses most of what stands in them, so every
+ * such text is escaped and has its own bound: the sum fits a pipe's atomic write, and the fields at
+ * the end are never cut off. */
+#include "src/http/access.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cjson/cJSON.h>
+
+#include "h2mux/base/clock.h"
+#include "h2mux/base/log.h"
+
+enum {
+    LINE_MAX_OCTETS = 4095,
+    STATUS_VIEWER_LEFT = 499,
+    METHOD_MAX = 64,
+    HOST_MAX = 256,
+    PATH_MAX_OCTETS = 1400,
+    REFERER_MAX = 640,
+    AGENT_MAX = 400,
+    CLF_TIME_MAX = sizeof "22/Nov/2026:10:00:00 +0000"
+};
+
+#define ELLIPSIS "..."
+
+/* The foreign texts of one entry, fit to be printed. */
+struct texts {
+    char method[METHOD_MAX], host[HOST_MAX], path[PATH_MAX_OCTETS];
+    char referer[REFERER_MAX], agent[AGENT_MAX];
+};
+
+char *access_request_keep(struct access_request *r)
+{
+    struct {
+        struct slice *text;
+        size_t most; /* what is longer is cut in the line too */
+    } parts[] = {{&r->host, HOST_MAX},
+                 {&r->method, METHOD_MAX},
+                 {&r->path, PATH_MAX_OCTETS},
+                 {&r->user_agent, AGENT_MAX},
+                 {&r->referer, REFERER_MAX}};
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].text->len > parts[i].most)
+            parts[i].text->len = parts[i].most;
+        size += parts[i].text->len;
+    }
+    char *kept = xmalloc(size), *to = kept;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t len = parts[i].text->len;
+        if (len > 0)
+            memcpy(to, parts[i].text->ptr, len);
+        *parts[i].text = slice_make(to, len);
+        to += len;
+    }
+    return kept;
+}
+
+/* One octet as it is printed; its length. Only what stands between quotes may hold a space. */
+static size_t escape_octet(char c, bool quoted, char out[static 5])
+{
+    bool plain = c > ' ' && c <= '~' && c != '\\' && c != '"';
+    if (plain || (c == ' ' && quoted)) {
+        out[0] = c;
+        return 1;
+    }
+    return (size_t)snprintf(out, 5, "\\x%02x", (unsigned char)c);
+}
+
+static void escape(struct slice in, bool quoted, char *out, size_t cap)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < in.len; i++) {
+        char octet[5];
+        size_t len = escape_octet(in.ptr[i], quoted, octet);
+        if (at + len + sizeof(ELLIPSIS) > cap) {
+            at += (size_t)snprintf(out + at, cap - at, ELLIPSIS);
+            break;
+        }
+        memcpy(out + at, octet, len);
+        at += len;
+    }
+    if (at == 0)
+        out[at++] = '-';
+    out[at] = '\0';
+}
+
+static void texts_fill(struct texts *t, const struct access_entry *e)
+{
+    const struct access_request *r = &e->request;
+    escape(r->method, false, t->method, sizeof(t->method));
+    escape(r->host, false, t->host, sizeof(t->host));
+    escape(r->path, false, t->path, sizeof(t->path));
+    escape(r->referer, true, t->referer, sizeof(t->referer));
+    escape(r->user_agent, true, t->agent, sizeof(t->agent));
+}
+
+static int entry_status(const struct access_entry *e)
+{
+    return e->status > 0 ? e->status : STATUS_VIEWER_LEFT;
+}
+
+static void clf_time(char out[static CLF_TIME_MAX])
+{
+    time_t now = (time_t)clock_wall_s();
+    struct tm tm;
+    if (!gmtime_r(&now, &tm) || strftime(out, CLF_TIME_MAX, "%d/%b/%Y:%H:%M:%S +0000", &tm) == 0)
+        out[0] = '\0';
+}
+
+static void write_text(struct log_file *f, const struct access_entry *e)
+{
+    struct texts t;
+    char now[CLF_TIME_MAX], line[LINE_MAX_OCTETS];
+    texts_fill(&t, e);
+    clf_time(now);
+    int len = snprintf(line, sizeof(line),
+                       "%s - - [%s] \"%s %s HTTP/1.%d\" %d %llu \"%s\" \"%s\" tunnel=%s host=%s "
+                       "ms=%.3f wait_ms=%.3f rx=%llu%s error=%s%s",
+                       e->viewer, now, t.method, t.path, e->request.minor_version, entry_status(e),
+                       (unsigned long long)e->tx_octets, t.referer, t.agent, e->tunnel, t.host,
+                       (double)e->duration_us / 1000, (double)e->wait_us / 1000,
+                       (unsigned long long)e->rx_octets, e->websocket ? " websocket" : "",
+                       e->error ? e->error : "-", e->aborted ? " aborted" : "");
+    if (len > 0)
+        log_file_line(f,
+                      slice_make(line, len < LINE_MAX_OCTETS ? (size_t)len : LINE_MAX_OCTETS - 1));
+}
+
+static cJSON *entry_json(const struct access_entry *e, const struct texts *t)
+{
+    char now[CLOCK_ISO_MAX], protocol[] = "HTTP/1.x";
+    cJSON *json = cJSON_CreateObject();
+    clock_iso(clock_wall_s(), now);
+    protocol[sizeof(protocol) - 2] = e->request.minor_version == 0 ? '0' : '1';
+    cJSON_AddStringToObject(json, "time", now);
+    cJSON_AddStringToObject(json, "viewer", e->viewer);
+    cJSON_AddStringToObject(json, "tunnel", e->tunnel);
+    cJSON_AddStringToObject(json, "host", t->host);
+    cJSON_AddStringToObject(json, "method", t->method);
+    cJSON_AddStringToObject(json, "path", t->path);
+    cJSON_AddStringToObject(json, "protocol", protocol);
+    cJSON_AddNumberToObject(json, "status", entry_status(e));
+    cJSON_AddNumberToObject(json, "tx_octets", (double)e->tx_octets);
+    cJSON_AddNumberToObject(json, "rx_octets", (double)e->rx_octets);
+    cJSON_AddNumberToObject(json, "ms", (double)e->duration_us / 1000);
+    cJSON_AddNumberToObject(json, "wait_ms", (double)e->wait_us / 1000);
+    cJSON_AddBoolToObject(json, "websocket", e->websocket);
+    cJSON_AddBoolToObject(json, "aborted", e->aborted);
+    if (e->error)
+        cJSON_AddStringToObject(json, "error", e->error);
+    cJSON_AddStringToObject(json, "referer", t->referer);
+    cJSON_AddStringToObject(json, "user_agent", t->agent);
+    return json;
+}
+
+static void write_json(struct log_file *f, const struct access_entry *e)
+{
+    struct texts t;
+    texts_fill(&t, e);
+    cJSON *json = entry_json(e, &t);
+    char *line = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    log_file_line(f, slice_str(line));
+    cJSON_free(line);
+}
+
+void access_write(struct log_file *f, bool json, const struct access_entry *e)
+{
+    if (!f)
+        return;
+    if (json)
+        write_json(f, e);
+    else
+        write_text(f, e);
+}

@@ -1,0 +1,319 @@
+/* answer.c - builds the answers that are ours: one table of failures, one HTML page, JSON through
+ * cJSON.
+ *
+ * Every text of a peer's (names) is escaped for where it goes. Nothing here knows who asked or why.
+ */
+#include "src/http/answer.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum { BODY_MAX = 64 * 1024, Q_ONE = 1000, NAME_HTML_MAX = 512 };
+
+void answer_init(struct answer *a, int status)
+{
+    message_init(&a->head);
+    a->head.status = status;
+    a->head.length = 0;
+    fields_add(&a->head.fields, SLICE("Cache-Control"), SLICE("no-store"));
+    buf_init(&a->body, BODY_MAX);
+}
+
+void answer_deinit(struct answer *a)
+{
+    message_deinit(&a->head);
+    buf_release(&a->body);
+}
+
+/* ---- bodies */
+
+static void set_body(struct answer *a, struct slice type, struct slice body)
+{
+    buf_truncate(&a->body, 0);
+    int err = buf_append(&a->body, body);
+    assert(err == 0); /* everything we say is short */
+    (void)err;
+    fields_add(&a->head.fields, SLICE("Content-Type"), type);
+    a->head.length = (int64_t)body.len;
+    a->head.has_body = body.len > 0;
+}
+
+void answer_json(struct answer *a, cJSON *json)
+{
+    char *text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    set_body(a, SLICE("application/json"), slice_str(text));
+    cJSON_free(text);
+}
+
+/* Our pages load and run nothing; the policy holds even if one of them were tricked into saying so.
+ */
+void answer_html(struct answer *a, struct slice html)
+{
+    fields_add(&a->head.fields, SLICE("Content-Security-Policy"),
+               SLICE("default-src 'none'; style-src 'unsafe-inline'"));
+    set_body(a, SLICE("text/html; charset=utf-8"), html);
+}
+
+void answer_redirect(struct answer *a, int status, struct slice where)
+{
+    answer_init(a, status);
+    fields_add_copy(&a->head.fields, SLICE("Location"), where);
+}
+
+void answer_refusal(struct answer *a, int status, const char *error, const char *message,
+                    unsigned retry_after_s)
+{
+    struct fields *f = &a->head.fields;
+    cJSON *json = cJSON_CreateObject();
+    answer_init(a, status);
+    cJSON_AddStringToObject(json, "error", error);
+    cJSON_AddStringToObject(json, "message", message);
+    if (retry_after_s > 0) {
+        cJSON_AddNumberToObject(json, "retry_after", retry_after_s);
+        fields_add_printf(f, SLICE("Retry-After"), "%u", retry_after_s);
+    }
+    if (status == 401) /* RFC 9110 11.6.1 */
+        fields_add(f, SLICE("WWW-Authenticate"), SLICE("Bearer"));
+    answer_json(a, json);
+}
+
+/* ---- failures */
+
+struct failure_row {
+    int status;
+    unsigned retry_after_s;
+    const char *type;  /* RFC 9209 2.3; "": no Proxy-Status */
+    const char *title; /* in HTML; no name in it */
+    const char *words; /* one sentence or two; for JSON too */
+};
+
+static const struct failure_row failures[] = {
+    [FAIL_BAD_REQUEST] = {400, 0, "http_request_error", "Bad request",
+                          "The request does not follow the rules of HTTP."},
+    [FAIL_METHOD] = {405, 0, "http_request_error", "Method not allowed",
+                     "This method is not available here."},
+    [FAIL_REQUEST_TIMEOUT] = {408, 0, "http_request_error", "Request timeout",
+                              "The request did not arrive in time."},
+    [FAIL_BODY_TOO_LARGE] = {413, 0, "http_request_error", "Content too large",
+                             "The request is larger than this server accepts."},
+    [FAIL_URI_TOO_LONG] = {414, 0, "http_request_error", "Address too long",
+                           "The address is longer than this server accepts."},
+    [FAIL_EXPECTATION] = {417, 0, "http_request_error", "Expectation failed",
+                          "The request expects something that is not known here."},
+    [FAIL_UPGRADE_VERSION] = {426, 0, "http_request_error", "Upgrade required",
+                              "Only version 13 of the WebSocket protocol is supported."},
+    [FAIL_TOO_MANY_ABORTS] = {429, 1, "http_request_error", "Too many requests",
+                              "Too many requests from this address were given up before they "
+                              "were answered. Please try again in a moment."},
+    [FAIL_TOO_MANY_REQUESTS] = {429, 1, "http_request_error", "Too many requests",
+                                "This address asks more often than this server allows. Please try "
+                                "again in a moment."},
+    [FAIL_HEAD_TOO_LARGE] = {431, 0, "http_request_error", "Request header fields too large",
+                             "The request's header is larger than this server accepts."},
+    [FAIL_CODING] = {501, 0, "http_request_error", "Not implemented",
+                     "The request uses a transfer coding that is not known here."},
+    [FAIL_NO_WEBSOCKETS] = {501, 0, "http_upgrade_failed", "No WebSockets here",
+                            "The program that shares this address cannot carry WebSockets."},
+    [FAIL_VERSION] = {505, 0, "http_request_error", "HTTP version not supported",
+                      "Only HTTP/1.1 and HTTP/1.0 are spoken here."},
+    [FAIL_LOOP] = {508, 0, "proxy_loop_detected", "Loop detected",
+                   "The request came back to the server that it had left."},
+    [FAIL_NO_TUNNEL] = {404, 0, "destination_not_found", "Nothing is shared here",
+                        "There is no tunnel of this name. Perhaps it was closed, or the address "
+                        "has a typing mistake."},
+    [FAIL_NOT_FOUND] = {404, 0, "", "Not found", "There is nothing at this address."},
+    [FAIL_AWAY] = {503, 2, "destination_unavailable", "Away for a moment",
+                   "The computer that shares this address is not connected at the moment."},
+    [FAIL_BUSY] = {503, 1, "connection_limit_reached", "Too many requests at once",
+                   "Everything that this tunnel can carry is in use. Please try again."},
+    [FAIL_DRAINING] = {503, 2, "destination_unavailable", "Restarting",
+                       "This server is about to restart. Please try again in a moment."},
+    [FAIL_REFUSED] = {502, 0, "connection_refused", "The service is not running",
+                      "The tunnel is up, but the shared service does not accept connections."},
+    [FAIL_TERMINATED] = {502, 0, "connection_terminated", "The connection broke",
+                         "The connection to the shared service ended before it had answered."},
+    [FAIL_PROTOCOL] = {502, 0, "http_protocol_error", "The service's answer is broken",
+                       "The shared service answered with something that is not valid HTTP."},
+    [FAIL_INCOMPLETE] = {502, 0, "http_response_incomplete", "The service's answer is incomplete",
+                         "The shared service broke off before its answer was complete."},
+    [FAIL_RESPONSE_HEAD] = {502, 0, "http_response_header_section_size",
+                            "The service's answer is too large",
+                            "The header of the shared service's answer is too large."},
+    [FAIL_UPGRADE] = {502, 0, "http_upgrade_failed", "The service refused the upgrade",
+                      "The shared service did not complete the WebSocket handshake."},
+    [FAIL_DNS] = {502, 0, "dns_error", "The service was not found",
+                  "The name of the shared service could not be resolved."},
+    [FAIL_TLS] = {502, 0, "tls_alert_received", "No secure connection to the service",
+                  "The TLS connection to the shared service could not be made."},
+    [FAIL_CONNECT_TIMEOUT] = {504, 0, "connection_timeout", "The service cannot be reached",
+                              "The shared service did not accept the connection in time."},
+    [FAIL_RESPONSE_TIMEOUT] = {504, 0, "http_response_timeout", "The service does not answer",
+                               "The shared service did not answer in time."},
+};
+
+static const struct failure_row *failure_row(enum failure why)
+{
+    assert((size_t)why < sizeof(failures) / sizeof(failures[0]));
+    return &failures[why];
+}
+
+int failure_status(enum failure why)
+{
+    return failure_row(why)->status;
+}
+
+const char *failure_type(enum failure why)
+{
+    return failure_row(why)->type;
+}
+
+enum failure failure_from_client(int status, struct slice type)
+{
+    if (status != 502 && status != 504)
+        return FAIL_PROTOCOL;
+    for (enum failure why = FAIL_REFUSED; why <= FAIL_RESPONSE_TIMEOUT; why++)
+        if (slice_eq(type, slice_str(failure_type(why))))
+            return why;
+    if (slice_starts(type, SLICE("tls_"))) /* RFC 9209 2.3.14 ff. has more of them */
+        return FAIL_TLS;
+    return FAIL_PROTOCOL;
+}
+
+/* ---- what the viewer prefers */
+
+/* "0.85" in thousandths (RFC 9110 12.4.2); what is malformed counts as not wanted. */
+static unsigned parse_q(struct slice text)
+{
+    unsigned q = 0, scale = Q_ONE;
+    if (text.len == 0 || text.len > 5 || (text.len > 1 && text.ptr[1] != '.'))
+        return 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (i == 1)
+            continue;
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return 0;
+        q += (unsigned)(text.ptr[i] - '0') * scale;
+        scale /= 10;
+    }
+    return q > Q_ONE ? 0 : q;
+}
+
+/* Takes "text/html;level=1;q=0.5" apart. */
+static struct slice range_type(struct slice range, unsigned *q)
+{
+    ptrdiff_t semicolon = slice_find(range, ';');
+    struct slice type = range;
+    *q = Q_ONE;
+    if (semicolon < 0)
+        return type;
+    type.len = (size_t)semicolon;
+    while (semicolon >= 0) {
+        range = slice_skip(range, (size_t)semicolon + 1);
+        semicolon = slice_find(range, ';');
+        struct slice param =
+            slice_trim(slice_make(range.ptr, semicolon < 0 ? range.len : (size_t)semicolon));
+        if (slice_istarts(param, SLICE("q=")))
+            *q = parse_q(slice_skip(param, 2));
+    }
+    return slice_trim(type);
+}
+
+/* HTML must be asked for by name: "*" alone is what programs send. The most specific range counts
+ * for JSON. */
+static bool prefers_html(struct slice accept)
+{
+    unsigned html = 0, json = 0;
+    int json_rank = 0; /* 1: any type, 2: application of any kind, 3: itself */
+    for (struct slice range; slice_next_token(&accept, &range);) {
+        unsigned q;
+        struct slice type = range_type(range, &q);
+        int rank = slice_ieq(type, SLICE("application/json")) ? 3
+                   : slice_ieq(type, SLICE("application/*"))  ? 2
+                   : slice_eq(type, SLICE("*/*"))             ? 1
+                                                              : 0;
+        if (slice_ieq(type, SLICE("text/html")) && q > html)
+            html = q;
+        if (rank > json_rank) {
+            json_rank = rank;
+            json = q;
+        }
+    }
+    return html > 0 && html >= json;
+}
+
+/* ---- the page */
+
+static void html_escape(struct slice in, char out[static NAME_HTML_MAX])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < in.len && at + sizeof "&#255;" <= NAME_HTML_MAX; i++) {
+        unsigned char c = (unsigned char)in.ptr[i];
+        if (strchr("<>&\"'", c))
+            at += (size_t)snprintf(out + at, NAME_HTML_MAX - at, "&#%u;", c);
+        else
+            out[at++] = (char)c;
+    }
+    out[at] = '\0';
+}
+
+static const char page_format[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+    "<meta name=\"robots\" content=\"noindex\">%s\n<title>%s</title>\n"
+    "<style>:root{color-scheme:light dark}body{font:17px/1.5 system-ui,sans-serif;margin:0;"
+    "min-height:100vh;display:grid;place-items:center}main{max-width:32em;padding:2em}"
+    "h1{font-size:1.6em;margin:0 0 .4em}p{margin:.4em 0}small{opacity:.6}</style></head>\n"
+    "<body><main><h1>%s</h1>\n%s%s%s<p>%s</p>\n%s<p><small>%d &middot; %s &middot; oneport"
+    "</small></p></main></body></html>\n";
+
+/* What may be over in a moment looks again by itself. */
+static bool reloads(const struct failure_row *row)
+{
+    return row->status >= 502 && row->status <= 504;
+}
+
+static void failure_html(struct answer *a, const struct failure_row *row, struct slice name)
+{
+    char escaped[NAME_HTML_MAX];
+    struct buf page;
+    buf_init(&page, BODY_MAX);
+    html_escape(name, escaped);
+    int err = buf_printf(&page, page_format,
+                         reloads(row) ? "\n<meta http-equiv=\"refresh\" content=\"3\">" : "",
+                         row->title, row->title, name.len > 0 ? "<p><b>" : "", escaped,
+                         name.len > 0 ? "</b></p>\n" : "", row->words,
+                         reloads(row) ? "<p>This page looks again by itself.</p>\n" : "",
+                         row->status, row->type[0] ? row->type : "not_found");
+    assert(err == 0);
+    (void)err;
+    answer_html(a, buf_slice(&page));
+    buf_release(&page);
+}
+
+static void failure_json(struct answer *a, const struct failure_row *row)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "error", row->type[0] ? row->type : "not_found");
+    cJSON_AddStringToObject(json, "message", row->words);
+    answer_json(a, json);
+}
+
+void answer_failure(struct answer *a, enum failure why, struct slice accept, struct slice name)
+{
+    const struct failure_row *row = failure_row(why);
+    struct fields *f = &a->head.fields;
+    answer_init(a, row->status);
+    if (row->type[0])
+        fields_add_printf(f, SLICE("Proxy-Status"), "oneport; error=%s", row->type);
+    if (row->retry_after_s > 0)
+        fields_add_printf(f, SLICE("Retry-After"), "%u", row->retry_after_s);
+    if (why == FAIL_UPGRADE_VERSION) /* RFC 6455 4.4 */
+        fields_add(f, SLICE("Sec-WebSocket-Version"), SLICE("13"));
+    if (why == FAIL_METHOD) /* RFC 9110 15.5.6 */
+        fields_add(f, SLICE("Allow"), SLICE("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+    if (prefers_html(accept))
+        failure_html(a, row, name);
+    else
+        failure_json(a, row);
+}

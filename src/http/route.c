@@ -1,0 +1,196 @@
+/* route.c - Host and path to what they name. No state, no I/O; what it returns borrows from its
+ * arguments.
+ *
+ * Nothing is normalised: a path is compared octet by octet, and only the Host decides which tunnel
+ * is meant. */
+#include "src/http/route.h"
+
+#include "h2mux/base/inet.h"
+
+enum { SEGMENTS_MAX = 4 };
+
+/* ---- by Host */
+
+/* Without port and trailing dot. An address in brackets keeps its brackets. */
+static struct slice authority_host(struct slice authority)
+{
+    struct slice host = authority;
+    ptrdiff_t bracket = slice_rfind(host, ']');
+    ptrdiff_t colon = slice_rfind(host, ':');
+    if (colon > bracket)
+        host.len = (size_t)colon;
+    if (host.len > 1 && host.ptr[host.len - 1] == '.')
+        host.len--;
+    return host;
+}
+
+static bool is_address(struct slice host)
+{
+    union inet address;
+    return inet_parse_host(host, &address) != AF_UNSPEC;
+}
+
+static bool is_label(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '-')
+            return false;
+    }
+    return s.len > 0 && s.len <= NAME_MAX_LEN;
+}
+
+/* What stands before ".<domain>", or nothing. */
+static struct slice label_of(struct slice host, struct slice domain)
+{
+    if (host.len < domain.len + 2)
+        return SLICE("");
+    size_t len = host.len - domain.len - 1;
+    if (host.ptr[len] != '.' || !slice_ieq(slice_skip(host, len + 1), domain))
+        return SLICE("");
+    return slice_make(host.ptr, len);
+}
+
+enum route_kind router_host(struct slice domain, struct slice authority,
+                            char name[static NAME_MAX_LEN + 1])
+{
+    struct slice host = authority_host(authority);
+    name[0] = '\0';
+    if (slice_ieq(host, domain) || slice_ieq(host, SLICE("localhost")) || is_address(host))
+        return ROUTE_BASE;
+    struct slice label = label_of(host, domain);
+    if (!is_label(label))
+        return ROUTE_UNKNOWN;
+    memcpy(name, label.ptr, label.len);
+    name[label.len] = '\0';
+    ascii_lower(name, label.len);
+    return ROUTE_TUNNEL;
+}
+
+/* ---- by path */
+
+struct target {
+    struct slice segment[SEGMENTS_MAX]; /* borrowed */
+    size_t n;                           /* SEGMENTS_MAX + 1: there are more */
+    struct slice query;                 /* borrowed */
+};
+
+/* "/a/b?c": segments a and b. "/" has one empty segment, "/a/" an empty one at its end. */
+static bool target_split(struct slice path, struct target *t)
+{
+    *t = (struct target){.query = SLICE("")};
+    ptrdiff_t mark = slice_find(path, '?');
+    if (mark >= 0) {
+        t->query = slice_skip(path, (size_t)mark + 1);
+        path.len = (size_t)mark;
+    }
+    if (path.len == 0 || path.ptr[0] != '/')
+        return false;
+    while (path.len > 0) {
+        path = slice_skip(path, 1);
+        ptrdiff_t slash = slice_find(path, '/');
+        size_t len = slash < 0 ? path.len : (size_t)slash;
+        if (t->n++ == SEGMENTS_MAX)
+            return true;
+        t->segment[t->n - 1] = slice_make(path.ptr, len);
+        path = slice_skip(path, len);
+    }
+    return true;
+}
+
+/* "new", "new=1", "a=b&new": as localtunnel reads it. */
+static bool query_has_new(struct slice query)
+{
+    while (query.len > 0) {
+        ptrdiff_t amp = slice_find(query, '&');
+        struct slice pair = slice_make(query.ptr, amp < 0 ? query.len : (size_t)amp);
+        ptrdiff_t equals = slice_find(pair, '=');
+        if (equals >= 0)
+            pair.len = (size_t)equals;
+        if (slice_eq(pair, SLICE("new")))
+            return true;
+        query = slice_skip(query, amp < 0 ? query.len : (size_t)amp + 1);
+    }
+    return false;
+}
+
+static bool segment_is(const struct target *t, size_t i, const char *text)
+{
+    return i < t->n && slice_eq(t->segment[i], slice_str(text));
+}
+
+static struct builtin builtin_make(enum builtin_kind kind, struct slice name)
+{
+    return (struct builtin){kind, name};
+}
+
+static struct builtin one_segment(const struct target *t)
+{
+    struct slice only = t->segment[0];
+    if (only.len == 0)
+        return builtin_make(query_has_new(t->query) ? BUILTIN_REGISTER_OLD : BUILTIN_LANDING,
+                            SLICE(""));
+    if (segment_is(t, 0, "register"))
+        return builtin_make(BUILTIN_REGISTER, SLICE(""));
+    if (segment_is(t, 0, "healthz"))
+        return builtin_make(BUILTIN_HEALTH, SLICE(""));
+    return builtin_make(BUILTIN_REGISTER_OLD, only);
+}
+
+static struct builtin two_segments(const struct target *t)
+{
+    struct slice last = t->segment[1];
+    if (segment_is(t, 0, "register")) /* "/register/" is "/register" */
+        return builtin_make(BUILTIN_REGISTER, last);
+    if (segment_is(t, 0, "tunnel") && last.len > 0)
+        return builtin_make(BUILTIN_ATTACH, last);
+    if (segment_is(t, 0, "api") && segment_is(t, 1, "status"))
+        return builtin_make(BUILTIN_STATUS, SLICE(""));
+    return builtin_make(BUILTIN_NONE, SLICE(""));
+}
+
+static struct builtin builtin_by_path(const struct target *t)
+{
+    if (t->n == 1)
+        return one_segment(t);
+    if (t->n == 2)
+        return two_segments(t);
+    if (t->n == 4 && segment_is(t, 0, "api") && segment_is(t, 1, "tunnels") &&
+        segment_is(t, 3, "status"))
+        return builtin_make(BUILTIN_TUNNEL_STATUS, t->segment[2]);
+    return builtin_make(BUILTIN_NONE, SLICE(""));
+}
+
+/* HEAD is GET only where nothing happens: it must not take a name. */
+static bool method_allowed(enum builtin_kind kind, struct slice method)
+{
+    bool get = slice_eq(method, SLICE("GET"));
+    switch (kind) {
+    case BUILTIN_REGISTER:
+        return get || slice_eq(method, SLICE("POST"));
+    case BUILTIN_REGISTER_OLD:
+    case BUILTIN_ATTACH:
+        return get;
+    case BUILTIN_LANDING:
+    case BUILTIN_STATUS:
+    case BUILTIN_TUNNEL_STATUS:
+    case BUILTIN_HEALTH:
+        return get || slice_eq(method, SLICE("HEAD"));
+    case BUILTIN_NONE:
+    case BUILTIN_METHOD:
+        break;
+    }
+    return true;
+}
+
+struct builtin router_builtin(struct slice method, struct slice path)
+{
+    struct target t;
+    if (!target_split(path, &t))
+        return builtin_make(BUILTIN_NONE, SLICE(""));
+    struct builtin b = builtin_by_path(&t);
+    if (!method_allowed(b.kind, method))
+        b.kind = BUILTIN_METHOD;
+    return b;
+}

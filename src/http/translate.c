@@ -1,0 +1,303 @@
+/* translate.c - the HTTP rules of oneportd that need a head and nothing else; see translate.h. */
+#include "src/http/translate.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "h2mux/http/bytes.h"
+#include "h2mux/http/ws.h"
+
+#define VERDICT(why, text)                                                                         \
+    do {                                                                                           \
+        *failure = (why);                                                                          \
+        *reason = (text);                                                                          \
+        return TRANSLATE_FAIL;                                                                     \
+    } while (0)
+
+static bool name_is(const struct field *f, struct slice name)
+{
+    return slice_ieq(f->name, name);
+}
+
+/* ---- requests */
+
+static bool asks_for_websocket(const struct message *m)
+{
+    return fields_has_token(&m->fields, SLICE("upgrade"), SLICE("websocket")) &&
+           fields_has_token(&m->fields, SLICE("connection"), SLICE("upgrade")) &&
+           slice_eq(m->method, SLICE("GET")) && m->minor_version == 1;
+}
+
+/* RFC 6455 4.2.1; rule W1. */
+static enum translate_verdict check_websocket(struct message *m, struct translated *t,
+                                              enum failure *failure, const char **reason)
+{
+    static const struct slice key_name = {"sec-websocket-key", 17},
+                              version_name = {"sec-websocket-version", 21};
+    t->websocket = asks_for_websocket(m);
+    if (!t->websocket)
+        return TRANSLATE_OK;
+    if (m->has_body)
+        VERDICT(FAIL_BAD_REQUEST, "websocket upgrade with a body");
+    t->ws_key = fields_value(&m->fields, key_name);
+    if (fields_count(&m->fields, key_name) != 1 || !ws_key_valid(t->ws_key))
+        VERDICT(FAIL_BAD_REQUEST, "bad Sec-WebSocket-Key");
+    if (fields_count(&m->fields, version_name) != 1 ||
+        !slice_eq(fields_value(&m->fields, version_name), SLICE("13")))
+        VERDICT(FAIL_UPGRADE_VERSION, "Sec-WebSocket-Version is not 13");
+    fields_remove(&m->fields, key_name);
+    m->method = SLICE("CONNECT");
+    m->protocol = SLICE("websocket");
+    m->length = MESSAGE_LENGTH_UNKNOWN;
+    return TRANSLATE_OK;
+}
+
+static enum translate_verdict check_method(struct message *m, enum failure *failure,
+                                           const char **reason)
+{
+    uint64_t forwards;
+    if (slice_eq(m->method, SLICE("TRACE")))
+        VERDICT(FAIL_METHOD, "TRACE");
+    struct slice value = fields_value(&m->fields, SLICE("max-forwards"));
+    if (value.len == 0 || !slice_eq(m->method, SLICE("OPTIONS")) ||
+        slice_to_u64(value, UINT32_MAX, &forwards) < 0)
+        return TRANSLATE_OK;
+    if (forwards == 0)
+        return TRANSLATE_OPTIONS;
+    fields_remove(&m->fields, SLICE("max-forwards"));
+    fields_add_printf(&m->fields, SLICE("max-forwards"), "%llu", (unsigned long long)forwards - 1);
+    return TRANSLATE_OK;
+}
+
+static bool is_expect(const struct field *f, void *user)
+{
+    return name_is(f, SLICE("expect"));
+}
+
+/* RFC 9110 10.1.1; rule H6. A 1.0 viewer's expectation is ignored, one without a body to come has
+ * nothing to wait for. */
+static enum translate_verdict check_expect(struct message *m, struct translated *t,
+                                           enum failure *failure, const char **reason)
+{
+    size_t lines = fields_count(&m->fields, SLICE("expect"));
+    if (lines == 0)
+        return TRANSLATE_OK;
+    bool known = lines == 1 && slice_ieq(slice_trim(fields_value(&m->fields, SLICE("expect"))),
+                                         SLICE("100-continue"));
+    if (!known && m->minor_version == 1)
+        VERDICT(FAIL_EXPECTATION, "unknown expectation");
+    fields_remove_if(&m->fields, is_expect, NULL);
+    t->expects = known && m->minor_version == 1 && m->has_body;
+    if (t->expects)
+        fields_add(&m->fields, SLICE("expect"), SLICE("100-continue"));
+    return TRANSLATE_OK;
+}
+
+/* protocol RWS received-by [RWS comment], RFC 9110 7.6.3 */
+static bool via_names(struct slice via, struct slice node)
+{
+    struct slice element;
+    while (slice_next_token(&via, &element)) {
+        while (element.len > 0 && octet_is_target((unsigned char)*element.ptr))
+            element = slice_skip(element, 1);
+        if (slice_starts(slice_trim(element), node))
+            return true;
+    }
+    return false;
+}
+
+static bool seen_before(const struct fields *f, struct slice node)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (name_is(&f->v[i], SLICE("via")) && via_names(f->v[i].value, node))
+            return true;
+    return false;
+}
+
+static bool request_id_valid(struct slice id)
+{
+    for (size_t i = 0; i < id.len; i++)
+        if (!octet_is_alpha((unsigned char)id.ptr[i]) &&
+            !octet_is_digit((unsigned char)id.ptr[i]) &&
+            !octet_is_one_of((unsigned char)id.ptr[i], "-._~:/+=@"))
+            return false;
+    return id.len <= 128;
+}
+
+static bool is_ours_or_id(const struct field *f, void *user)
+{
+    const struct viewer *v = user;
+    if (slice_istarts(f->name, SLICE("oneport-")))
+        return true;
+    return name_is(f, SLICE("x-request-id")) && (!v->trusted || !request_id_valid(f->value));
+}
+
+/* Te survives as "trailers" alone, and only if Connection lists it (rule H3). */
+static bool te_trailers(const struct fields *f)
+{
+    return fields_has_token(f, SLICE("te"), SLICE("trailers")) &&
+           fields_has_token(f, SLICE("connection"), SLICE("te"));
+}
+
+static void add_via(struct message *m, struct slice node)
+{
+    assert(node.ptr != NULL);
+    char text[64] = "1.1 ";
+    size_t len = 4 + (node.len < sizeof text - 4 ? node.len : sizeof text - 4);
+    text[2] = (char)('0' + m->minor_version);
+    memcpy(text + 4, node.ptr, len - 4);
+    fields_add_copy(&m->fields, SLICE("via"), slice_make(text, len));
+}
+
+enum translate_verdict translate_request(struct message *m, const struct viewer *v,
+                                         const struct peer *peer, const char *node,
+                                         struct translated *t, enum failure *failure,
+                                         const char **reason)
+{
+    *t = (struct translated){.takes_trailers = te_trailers(&m->fields)};
+    enum translate_verdict verdict = check_method(m, failure, reason);
+    if (verdict == TRANSLATE_OK)
+        verdict = check_expect(m, t, failure, reason);
+    if (verdict == TRANSLATE_OK)
+        verdict = check_websocket(m, t, failure, reason);
+    if (verdict != TRANSLATE_OK)
+        return verdict;
+    if (seen_before(&m->fields, slice_str(node)))
+        VERDICT(FAIL_LOOP, "our own name in Via");
+    if (fields_strip_hop_by_hop(&m->fields) < 0)
+        VERDICT(FAIL_BAD_REQUEST, "Connection names a field that is not hop-by-hop");
+    if (t->takes_trailers)
+        fields_add(&m->fields, SLICE("te"), SLICE("trailers"));
+    trust_rewrite(&m->fields, v, peer, m->authority);
+    fields_remove_if(&m->fields, is_ours_or_id, (void *)(uintptr_t)v);
+    add_via(m, slice_str(node));
+    m->scheme = v->https ? SLICE("https") : SLICE("http");
+    if (m->fields.octets + m->path.len + m->authority.len > FIELDS_SUBMIT_MAX)
+        VERDICT(FAIL_HEAD_TOO_LARGE, "head too large for the link");
+    return TRANSLATE_OK;
+}
+
+/* ---- responses */
+
+static bool is_for_the_link(const struct field *f, void *user)
+{
+    return slice_istarts(f->name, SLICE("oneport-")) || name_is(f, SLICE("alt-svc"));
+}
+
+/* Browsers fold other letters and dots than ASCII's into these ("example\u3002com", soft hyphens),
+ * so what is no plain name may be any. */
+static bool is_plain_name(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if (!octet_is_alpha(c) && !octet_is_digit(c) && !octet_is_one_of(c, "-._"))
+            return false;
+    }
+    return true;
+}
+
+/* Whether a cookie for this Domain would reach other tunnels: the base domain or a parent of it
+ * (rule R15a). With a dot at its end as well: it is that of a page whose host was written so, and
+ * such a host routes like any other. */
+static bool domain_is_shared(struct slice value, struct slice domain)
+{
+    if (!is_plain_name(value))
+        return true;
+    if (value.len > 0 && value.ptr[0] == '.')
+        value = slice_skip(value, 1);
+    if (value.len > 0 && value.ptr[value.len - 1] == '.')
+        value.len--;
+    if (value.len == 0 || value.len > domain.len)
+        return false;
+    struct slice tail = slice_skip(domain, domain.len - value.len);
+    bool label = value.len == domain.len || domain.ptr[domain.len - value.len - 1] == '.';
+    return label && slice_ieq(tail, value);
+}
+
+static struct slice next_attribute(struct slice *rest)
+{
+    ptrdiff_t end = slice_find(*rest, ';');
+    struct slice part = end < 0 ? *rest : slice_make(rest->ptr, (size_t)end);
+    *rest = slice_skip(*rest, end < 0 ? rest->len : (size_t)end + 1);
+    return part;
+}
+
+static bool attribute_is_shared(struct slice part, struct slice domain)
+{
+    part = slice_trim(part);
+    ptrdiff_t eq = slice_find(part, '=');
+    return eq > 0 && slice_ieq(slice_trim(slice_make(part.ptr, (size_t)eq)), SLICE("domain")) &&
+           domain_is_shared(slice_trim(slice_skip(part, (size_t)eq + 1)), domain);
+}
+
+/* Set-Cookie without each Domain attribute that is not the tunnel's own. */
+static bool cut_cookie(struct fields *f, struct field *cookie, struct slice domain)
+{
+    struct slice rest = cookie->value, part;
+    struct buf kept;
+    bool cut = false, first = true;
+    buf_init(&kept, FIELDS_OCTETS_MAX);
+    while (rest.len > 0) {
+        part = next_attribute(&rest);
+        if (!first && attribute_is_shared(part, domain)) {
+            cut = true;
+        } else if ((!first && buf_append(&kept, SLICE(";")) < 0) || buf_append(&kept, part) < 0) {
+            cut = false; /* cannot be: it only gets shorter */
+            break;
+        }
+        first = false;
+    }
+    if (cut)
+        cookie->value = fields_keep(f, slice_trim(buf_slice(&kept)));
+    buf_release(&kept);
+    return cut;
+}
+
+static void cut_cookies(struct fields *f, struct slice domain, bool *cookie_cut)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (name_is(&f->v[i], SLICE("set-cookie")) && cut_cookie(f, &f->v[i], domain))
+            *cookie_cut = true;
+}
+
+/* R16: a proxy in front must not gather events. */
+static void unbuffer_events(struct fields *f)
+{
+    struct slice type = fields_value(f, SLICE("content-type"));
+    if (slice_istarts(type, SLICE("text/event-stream")) &&
+        fields_find(f, SLICE("x-accel-buffering")) == NULL)
+        fields_add(f, SLICE("x-accel-buffering"), SLICE("no"));
+}
+
+bool translate_response(struct message *m, struct slice domain, bool *cookie_cut)
+{
+    if (m->status < 100 || m->status > 599 || fields_strip_hop_by_hop(&m->fields) < 0)
+        return false;
+    fields_remove_if(&m->fields, is_for_the_link, NULL);
+    cut_cookies(&m->fields, domain, cookie_cut);
+    if (m->status == 204)
+        m->length = MESSAGE_LENGTH_UNKNOWN;
+    unbuffer_events(&m->fields);
+    return true;
+}
+
+static bool not_in_trailers(const struct field *f, void *user)
+{
+    return field_forbidden_in_trailers(f->name) || slice_istarts(f->name, SLICE("oneport-"));
+}
+
+void translate_trailers(struct fields *t)
+{
+    fields_remove_if(t, not_in_trailers, NULL);
+}
+
+void translate_websocket_opened(struct message *m, struct slice key)
+{
+    char accept[WS_ACCEPT_LEN + 1];
+    ws_accept(key, accept);
+    m->status = 101;
+    m->length = MESSAGE_LENGTH_UNKNOWN;
+    fields_remove(&m->fields, SLICE("sec-websocket-accept"));
+    fields_add(&m->fields, SLICE("upgrade"), SLICE("websocket"));
+    fields_add_copy(&m->fields, SLICE("sec-websocket-accept"), slice_make(accept, WS_ACCEPT_LEN));
+}

@@ -1,0 +1,324 @@
+/* trust.c - networks whose word counts, and what they say of a viewer.
+ *
+ * Every address is kept as IPv6, IPv4 as ::ffff:a.b.c.d, so that one comparison serves both and a
+ * mapped peer is its IPv4 self. The X-Forwarded-For list is walked from its right end: each element
+ * was written by the hop that comes after it, so an element is believed as long as all behind it
+ * are trusted (contract.md 4). */
+#include "src/http/trust.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
+#include "h2mux/base/inet.h"
+
+enum { V4_BITS = 96, LIST_MAX = 65536 };
+
+struct network {
+    struct in6_addr address;
+    unsigned bits;
+};
+
+struct trust {
+    struct network *v; /* owned */
+    size_t n;
+};
+
+/* ---- networks */
+
+static bool network_has(const struct network *net, const struct in6_addr *a)
+{
+    size_t whole = net->bits / 8;
+    if (memcmp(net->address.s6_addr, a->s6_addr, whole) != 0)
+        return false;
+    unsigned rest = net->bits % 8;
+    if (rest == 0)
+        return true;
+    unsigned differ = net->address.s6_addr[whole] ^ a->s6_addr[whole];
+    return (differ >> (8 - rest)) == 0;
+}
+
+static void map_v4(const struct in_addr *v4, struct in6_addr *out)
+{
+    *out = (struct in6_addr){0};
+    out->s6_addr[10] = out->s6_addr[11] = 0xff;
+    memcpy(out->s6_addr + 12, v4, sizeof(*v4));
+}
+
+/* "192.0.2.1" or "2001:db8::1". @bits: how long a prefix of that kind can be. */
+static bool parse_address(struct slice text, struct in6_addr *out, unsigned *bits)
+{
+    union inet a;
+    if (inet_parse(AF_INET6, text, &a)) {
+        *bits = 128;
+        *out = a.v6;
+        return true;
+    }
+    if (!inet_parse(AF_INET, text, &a))
+        return false;
+    *bits = 32;
+    map_v4(&a.v4, out);
+    return true;
+}
+
+struct trust *trust_new(void)
+{
+    struct trust *t = xcalloc(1, sizeof(*t));
+    if (trust_add(t, "127.0.0.0/8") == 0 && trust_add(t, "::1") == 0)
+        return t;
+    trust_free(t);
+    return NULL;
+}
+
+void trust_free(struct trust *t)
+{
+    if (!t)
+        return;
+    free(t->v);
+    free(t);
+}
+
+int trust_add(struct trust *t, const char *cidr)
+{
+    struct slice text = slice_str(cidr), prefix = SLICE("");
+    struct network net;
+    unsigned most;
+    ptrdiff_t slash = slice_find(text, '/');
+    if (slash >= 0) {
+        prefix = slice_skip(text, (size_t)slash + 1);
+        text.len = (size_t)slash;
+    }
+    if (!parse_address(text, &net.address, &most))
+        return ERR_SYNTAX;
+    uint64_t bits = most;
+    if (slash >= 0 && slice_to_u64(prefix, most, &bits) < 0)
+        return ERR_SYNTAX;
+    net.bits = (unsigned)bits + (most == 32 ? V4_BITS : 0);
+    t->v = xrealloc(t->v, (t->n + 1) * sizeof(*t->v));
+    t->v[t->n++] = net;
+    return 0;
+}
+
+static bool trust_has_address(const struct trust *t, const struct in6_addr *a)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (network_has(&t->v[i], a))
+            return true;
+    return false;
+}
+
+/* false: it is no internet address. */
+static bool peer_address(const struct sockaddr_storage *peer, struct in6_addr *out)
+{
+    if (peer->ss_family == AF_INET6) {
+        *out = ((const struct sockaddr_in6 *)peer)->sin6_addr;
+        return true;
+    }
+    if (peer->ss_family != AF_INET)
+        return false;
+    map_v4(&((const struct sockaddr_in *)peer)->sin_addr, out);
+    return true;
+}
+
+bool trust_has(const struct trust *t, const struct sockaddr_storage *peer)
+{
+    struct in6_addr a;
+    if (peer->ss_family == AF_UNIX)
+        return true;
+    return peer_address(peer, &a) && trust_has_address(t, &a);
+}
+
+static void address_text(const struct in6_addr *a, char out[static TRUST_ADDRESS_MAX])
+{
+    if (IN6_IS_ADDR_V4MAPPED(a))
+        inet_ntop(AF_INET, a->s6_addr + 12, out, TRUST_ADDRESS_MAX);
+    else
+        inet_ntop(AF_INET6, a, out, TRUST_ADDRESS_MAX);
+}
+
+/* ---- the X-Forwarded-For walk */
+
+static const struct slice name_for = {"x-forwarded-for", sizeof "x-forwarded-for" - 1};
+
+/* Some proxies write "192.0.2.1:4711" or "[2001:db8::1]:4711"; the port says nothing to us. */
+static struct slice without_port(struct slice element)
+{
+    ptrdiff_t colon = slice_rfind(element, ':');
+    if (element.len > 0 && element.ptr[0] == '[') {
+        ptrdiff_t end = slice_find(element, ']');
+        return end < 0 ? element : slice_make(element.ptr + 1, (size_t)end - 1);
+    }
+    if (colon >= 0 && slice_find(element, ':') == colon)
+        element.len = (size_t)colon;
+    return element;
+}
+
+/* Goes on over one line from its right end; @accepted is what of it is believed. true: the walk
+ * ended here. */
+static bool walk_line(const struct trust *t, struct slice line, struct viewer *out,
+                      struct slice *accepted)
+{
+    const char *end = line.ptr + line.len;
+    *accepted = SLICE("");
+    while (line.len > 0) {
+        ptrdiff_t comma = slice_rfind(line, ',');
+        struct slice element = slice_trim(slice_skip(line, (size_t)(comma + 1)));
+        line.len = comma < 0 ? 0 : (size_t)comma;
+        struct in6_addr a;
+        unsigned bits;
+        if (element.len == 0)
+            continue;
+        if (!parse_address(without_port(element), &a, &bits))
+            return true;
+        address_text(&a, out->address);
+        *accepted = slice_make(element.ptr, (size_t)(end - element.ptr));
+        if (!trust_has_address(t, &a))
+            return true;
+    }
+    return false;
+}
+
+/* Lines are one list, the last line being its right end (RFC 9110 5.3). */
+static void walk_lines(const struct trust *t, const struct fields *f, struct viewer *out)
+{
+    size_t behind = 0;
+    bool ended = false;
+    for (size_t i = f->count; i-- > 0 && !ended;) {
+        struct slice accepted;
+        if (!slice_ieq(f->v[i].name, name_for))
+            continue;
+        ended = walk_line(t, f->v[i].value, out, &accepted);
+        if (accepted.len > 0) {
+            out->accepted_for = accepted;
+            out->accepted_lines = behind;
+        }
+        behind++;
+    }
+}
+
+/* ---- the viewer */
+
+/* A field that stands there twice says nothing. */
+static struct slice only_value(const struct fields *f, struct slice name)
+{
+    const struct field *field = fields_find(f, name);
+    if (field == NULL || fields_count(f, name) != 1)
+        return SLICE("");
+    return slice_trim(field->value);
+}
+
+static void forwarded_read(const struct fields *f, struct viewer *out)
+{
+    struct slice proto = only_value(f, SLICE("x-forwarded-proto"));
+    uint64_t port = 0;
+    if (slice_ieq(proto, SLICE("https")) || slice_ieq(proto, SLICE("http")))
+        out->https = proto.len == sizeof "https" - 1;
+    if (slice_to_u64(only_value(f, SLICE("x-forwarded-port")), UINT16_MAX, &port) == 0)
+        out->forwarded_port = (uint16_t)port;
+}
+
+void trust_peer(const struct trust *t, const struct sockaddr_storage *addr, bool tls,
+                struct peer *out)
+{
+    struct in6_addr a;
+    *out = (struct peer){.trusted = trust_has(t, addr), .tls = tls};
+    out->local = !peer_address(addr, &a);
+    if (!out->local)
+        address_text(&a, out->address);
+}
+
+void trust_viewer(const struct trust *t, const struct peer *peer, const struct fields *f,
+                  struct viewer *out)
+{
+    static const char local[TRUST_ADDRESS_MAX] = "unix";
+    *out = (struct viewer){.trusted = peer->trusted, .https = peer->tls, .accepted_for = SLICE("")};
+    memcpy(out->address, peer->local ? local : peer->address, sizeof(out->address));
+    if (!out->trusted)
+        return;
+    forwarded_read(f, out);
+    out->proxied = fields_find(f, name_for) != NULL;
+    if (out->proxied)
+        walk_lines(t, f, out);
+}
+
+/* ---- what goes upstream */
+
+/* With '_' for '-' as well: servers behind CGI-like interfaces cannot tell them apart (H8).
+ * Frameworks believe others of the family too (-Prefix, -Ssl, -Server): a viewer who is no proxy
+ * has none of them. */
+static bool is_forwarding_field(const struct field *field, void *user)
+{
+    const bool *trusted = user;
+    static const char *const names[] = {"x-forwarded-for",  "x-forwarded-proto", "x-forwarded-host",
+                                        "x-forwarded-port", "x-real-ip",         "forwarded"};
+    char name[sizeof "x-forwarded-proto"];
+    char first = field->name.len > 0 ? (char)(field->name.ptr[0] | 0x20) : '\0';
+    size_t len = field->name.len < sizeof(name) ? field->name.len : sizeof(name);
+    if (first != 'x' && first != 'f')
+        return false;
+    for (size_t i = 0; i < len; i++)
+        name[i] = field->name.ptr[i] == '_' ? '-' : field->name.ptr[i];
+    struct slice dashed = slice_make(name, len);
+    if (!*trusted && slice_istarts(dashed, SLICE("x-forwarded-")))
+        return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (slice_ieq(dashed, slice_str(names[i])))
+            return true;
+    return false;
+}
+
+static void list_add(struct buf *list, struct slice elements)
+{
+    size_t before = buf_len(list);
+    if (elements.len == 0)
+        return;
+    if ((before > 0 && buf_append(list, SLICE(", ")) < 0) || buf_append(list, elements) < 0)
+        buf_truncate(list, before); /* cannot be: a head is at most half of the limit */
+}
+
+/* What was accepted, in its order: the end of one line and the lines behind it. */
+static void list_accepted(struct buf *list, const struct fields *f, const struct viewer *v)
+{
+    if (v->accepted_for.len == 0)
+        return;
+    size_t lines = fields_count(f, name_for), line = 0;
+    assert(lines > v->accepted_lines); /* the fields are those that trust_viewer saw */
+    size_t first = lines - 1 - v->accepted_lines;
+    for (size_t i = 0; i < f->count; i++) {
+        if (!slice_ieq(f->v[i].name, name_for))
+            continue;
+        if (line == first)
+            list_add(list, v->accepted_for);
+        else if (line > first)
+            list_add(list, slice_trim(f->v[i].value));
+        line++;
+    }
+}
+
+/* A unix socket has no address to tell: RFC 7239 6 calls that "unknown". */
+static void list_peer(struct buf *list, const struct peer *peer)
+{
+    if (!peer->local)
+        list_add(list, slice_str(peer->address));
+    else if (buf_len(list) == 0)
+        list_add(list, SLICE("unknown"));
+}
+
+void trust_rewrite(struct fields *f, const struct viewer *v, const struct peer *peer,
+                   struct slice host)
+{
+    struct buf list;
+    buf_init(&list, LIST_MAX);
+    list_accepted(&list, f, v);
+    list_peer(&list, peer);
+    bool trusted = v->trusted;
+    fields_remove_if(f, is_forwarding_field, &trusted);
+    fields_add_copy(f, name_for, buf_slice(&list));
+    fields_add(f, SLICE("x-forwarded-proto"), v->https ? SLICE("https") : SLICE("http"));
+    fields_add_copy(f, SLICE("x-forwarded-host"), host);
+    if (v->forwarded_port > 0)
+        fields_add_printf(f, SLICE("x-forwarded-port"), "%u", (unsigned)v->forwarded_port);
+    buf_release(&list);
+}

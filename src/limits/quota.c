@@ -1,0 +1,70 @@
+/* quota.c - two tables of buckets. Rates are a minute, those of buckets a second: so each costs 60
+ * tokens. */
+#include "src/limits/quota.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "src/limits/address_buckets.h"
+
+enum { COST = 60, BAD_TICKETS = 5, MICRO = 1000000 };
+
+struct quota {
+    pthread_mutex_t lock;
+    uint64_t registers;
+    struct buckets *to_register; /* owned; NULL: no limit */
+    struct buckets *to_be_wrong; /* owned */
+};
+
+struct quota *quota_new(uint64_t seed, uint64_t registers)
+{
+    struct quota *q = xcalloc(1, sizeof(*q));
+    pthread_mutex_init(&q->lock, NULL);
+    q->registers = registers;
+    if (registers > 0)
+        q->to_register = buckets_new(seed, 2 * registers * COST, registers);
+    q->to_be_wrong = buckets_new(seed, (uint64_t)BAD_TICKETS * COST, BAD_TICKETS);
+    return q;
+}
+
+void quota_free(struct quota *q)
+{
+    if (!q)
+        return;
+    buckets_free(q->to_register);
+    buckets_free(q->to_be_wrong);
+    pthread_mutex_destroy(&q->lock);
+    free(q);
+}
+
+/* Until there is enough for one; rounded up, or the one who comes back in time is sent away again.
+ */
+static unsigned seconds_until(uint64_t left, uint64_t rate)
+{
+    uint64_t missing = (uint64_t)COST * MICRO - left;
+    return (unsigned)((missing + rate * MICRO - 1) / (rate * MICRO));
+}
+
+static unsigned take(struct quota *q, struct buckets *b, uint64_t rate, const struct viewer *v,
+                     uint64_t now_us)
+{
+    struct address of;
+    unsigned wait_s = 0;
+    if (b == NULL || !address_of_viewer(v, &of))
+        return 0;
+    pthread_mutex_lock(&q->lock);
+    if (!buckets_take(b, &of, COST, now_us))
+        wait_s = seconds_until(buckets_left(b, &of, now_us), rate);
+    pthread_mutex_unlock(&q->lock);
+    return wait_s;
+}
+
+unsigned quota_register(struct quota *q, const struct viewer *v, uint64_t now_us)
+{
+    return take(q, q->to_register, q->registers, v, now_us);
+}
+
+unsigned quota_bad_ticket(struct quota *q, const struct viewer *v, uint64_t now_us)
+{
+    return take(q, q->to_be_wrong, BAD_TICKETS, v, now_us);
+}

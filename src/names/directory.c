@@ -1,0 +1,230 @@
+/* directory.c - name → worker under one lock. */
+#include "src/names/directory.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "h2mux/base/err.h"
+#include "h2mux/base/map.h"
+
+struct entry {
+    int worker;
+    bool remember;
+    bool counted; /* for `from` */
+    struct address from;
+    struct held_name held;
+};
+
+/* An address with names. */
+struct holder {
+    uint64_t names;
+};
+
+struct directory {
+    pthread_rwlock_t lock; /* guards all below but on_change */
+    struct map names;      /* of struct entry, owned */
+    struct map holders;    /* of struct holder, owned: by the octets of a struct address; none has 0
+                              names, so there are never more than names */
+    uint64_t per_address;  /* 0: no limit, and nothing is counted */
+    size_t live;
+    bool changed;
+    _Atomic size_t waiting; /* needs no lock */
+    void (*on_change)(void *user);
+    void *user; /* borrowed: outlives the directory */
+};
+
+struct directory *directory_new(uint64_t per_address, void (*on_change)(void *user), void *user)
+{
+    struct directory *d = xcalloc(1, sizeof(*d));
+    if (pthread_rwlock_init(&d->lock, NULL) != 0)
+        abort();
+    map_init(&d->names);
+    map_init(&d->holders);
+    d->per_address = per_address;
+    d->on_change = on_change;
+    d->user = user;
+    return d;
+}
+
+static void free_value(struct slice key, void *value, void *user)
+{
+    free(value);
+}
+
+void directory_free(struct directory *d)
+{
+    if (d == NULL)
+        return;
+    map_each(&d->names, free_value, NULL);
+    map_deinit(&d->names);
+    map_each(&d->holders, free_value, NULL);
+    map_deinit(&d->holders);
+    pthread_rwlock_destroy(&d->lock);
+    free(d);
+}
+
+bool directory_wait_begin(struct directory *d, size_t most)
+{
+    if (atomic_fetch_add_explicit(&d->waiting, 1, memory_order_relaxed) < most)
+        return true;
+    directory_wait_end(d);
+    return false;
+}
+
+void directory_wait_end(struct directory *d)
+{
+    size_t before = atomic_fetch_sub_explicit(&d->waiting, 1, memory_order_relaxed);
+    assert(before > 0);
+    (void)before;
+}
+
+int directory_find(struct directory *d, struct slice name)
+{
+    pthread_rwlock_rdlock(&d->lock);
+    const struct entry *e = map_get(&d->names, name);
+    int worker = e != NULL ? e->worker : DIRECTORY_NOBODY;
+    pthread_rwlock_unlock(&d->lock);
+    return worker;
+}
+
+/* ---- names of an address */
+
+static struct slice holder_key(const struct address *a)
+{
+    return slice_make((const char *)a, sizeof(*a));
+}
+
+static bool may_hold_another(const struct directory *d, const struct address *from)
+{
+    if (d->per_address == 0 || from == NULL)
+        return true;
+    const struct holder *h = map_get(&d->holders, holder_key(from));
+    return h == NULL || h->names < d->per_address;
+}
+
+/* Once an entry. */
+static void count_for(struct directory *d, struct entry *e, const struct address *from)
+{
+    if (d->per_address == 0 || from == NULL || e->counted)
+        return;
+    struct holder *h = map_get(&d->holders, holder_key(from));
+    if (h == NULL) {
+        h = xcalloc(1, sizeof(*h));
+        map_set(&d->holders, holder_key(from), h);
+    }
+    h->names++;
+    e->counted = true;
+    e->from = *from;
+}
+
+static void uncount(struct directory *d, const struct entry *e)
+{
+    if (!e->counted)
+        return;
+    struct holder *h = map_get(&d->holders, holder_key(&e->from));
+    if (--h->names == 0)
+        free(map_remove(&d->holders, holder_key(&e->from)));
+}
+
+/* ---- claims */
+
+static int claim_locked(struct directory *d, struct slice name, int worker,
+                        const struct address *from)
+{
+    struct entry *e = map_get(&d->names, name);
+    if (e != NULL && e->worker != worker)
+        return ERR_TAKEN;
+    if (e == NULL && d->names.count >= DIRECTORY_MAX)
+        return ERR_LIMIT;
+    if (e == NULL && !may_hold_another(d, from))
+        return ERR_ABUSE;
+    if (e == NULL) {
+        e = xcalloc(1, sizeof(*e));
+        e->worker = worker;
+        e->held.until = 1; /* not live */
+        map_set(&d->names, name, e);
+    }
+    count_for(d, e, from);
+    return ERR_OK;
+}
+
+int directory_claim(struct directory *d, struct slice name, int worker, const struct address *from)
+{
+    pthread_rwlock_wrlock(&d->lock);
+    int err = claim_locked(d, name, worker, from);
+    pthread_rwlock_unlock(&d->lock);
+    return err;
+}
+
+/* Unlocks, and tells once that something is to be written. */
+static void unlock_changed(struct directory *d)
+{
+    bool first = !d->changed;
+    d->changed = true;
+    pthread_rwlock_unlock(&d->lock);
+    if (first && d->on_change != NULL)
+        d->on_change(d->user);
+}
+
+static bool is_live(const struct entry *e)
+{
+    return e->held.until == 0;
+}
+
+void directory_release(struct directory *d, struct slice name)
+{
+    pthread_rwlock_wrlock(&d->lock);
+    struct entry *e = map_remove(&d->names, name);
+    if (e != NULL) {
+        d->live -= is_live(e);
+        uncount(d, e);
+    }
+    free(e);
+    unlock_changed(d);
+}
+
+void directory_note(struct directory *d, const struct held_name *h, bool remember)
+{
+    pthread_rwlock_wrlock(&d->lock);
+    struct entry *e = map_get(&d->names, slice_str(h->name));
+    if (e != NULL) {
+        d->live -= is_live(e);
+        e->held = *h;
+        e->remember = remember;
+        d->live += is_live(e);
+    }
+    unlock_changed(d);
+}
+
+struct print {
+    struct buf *to;
+    int err;
+};
+
+static void print_entry(struct slice key, void *value, void *user)
+{
+    struct print *p = user;
+    const struct entry *e = value;
+    if (e->remember && p->err == ERR_OK)
+        p->err = state_names_append(p->to, &e->held);
+}
+
+int directory_print(struct directory *d, struct buf *to)
+{
+    struct print p = {.to = to};
+    pthread_rwlock_wrlock(&d->lock);
+    d->changed = false;
+    map_each(&d->names, print_entry, &p);
+    pthread_rwlock_unlock(&d->lock);
+    return p.err;
+}
+
+struct directory_counts directory_counts(struct directory *d)
+{
+    pthread_rwlock_rdlock(&d->lock);
+    struct directory_counts c = {.names = d->names.count, .live = d->live};
+    pthread_rwlock_unlock(&d->lock);
+    return c;
+}

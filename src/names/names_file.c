@@ -1,0 +1,112 @@
+/* names_file.c - rewritten as a whole: at once after the first change, then at most once a second.
+ */
+#include "src/names/names_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "h2mux/base/clock.h"
+#include "h2mux/base/err.h"
+#include "h2mux/base/log.h"
+
+enum { NAMES_FILE_MAX = 16 * 1024 * 1024, WRITE_EVERY_MS = 1000, WRITE_RETRY_MS = 5000 };
+
+struct names_file {
+    const char *state_dir;       /* borrowed */
+    struct directory *directory; /* borrowed */
+    struct timer write;
+    uint64_t written_us;
+};
+
+int names_file_write(struct names_file *f)
+{
+    struct buf text;
+    buf_init(&text, NAMES_FILE_MAX);
+    int err = directory_print(f->directory, &text);
+    errno = EFBIG;
+    err = err < 0 ? ERR_IO : state_write(f->state_dir, STATE_NAMES, buf_slice(&text));
+    buf_release(&text);
+    f->written_us = clock_now_us();
+    return err;
+}
+
+/* false: told to the log. */
+static bool save(struct names_file *f)
+{
+    if (names_file_write(f) == 0)
+        return true;
+    LOG(ERROR, "names file not written", "path=%s/%s error=%s", f->state_dir, STATE_NAMES,
+        log_value(slice_str(strerrordesc_np(errno))));
+    return false;
+}
+
+static void on_write_due(void *user)
+{
+    struct names_file *f = user;
+    if (!save(f))
+        timer_arm(&f->write, WRITE_RETRY_MS);
+}
+
+void names_file_due(struct names_file *f)
+{
+    if (timer_armed(&f->write))
+        return;
+    uint64_t since_ms = (clock_now_us() - f->written_us) / 1000;
+    timer_arm(&f->write, since_ms < WRITE_EVERY_MS ? WRITE_EVERY_MS - since_ms : 0);
+}
+
+struct names_file *names_file_new(struct loop *l, const char *state_dir,
+                                  struct directory *directory)
+{
+    struct names_file *f = xcalloc(1, sizeof(*f));
+    f->state_dir = state_dir;
+    f->directory = directory;
+    timer_init(&f->write, l, on_write_due, f);
+    return f;
+}
+
+void names_file_free(struct names_file *f)
+{
+    if (f == NULL)
+        return;
+    timer_stop(&f->write);
+    save(f);
+    free(f);
+}
+
+static void parse(struct names_file *f, struct slice text,
+                  void (*adopt)(const struct held_name *h, void *user), void *user)
+{
+    size_t broken = 0, first = 0, kept = 0;
+    for (size_t number = 1; text.len > 0; number++) {
+        struct held_name h;
+        ptrdiff_t end = slice_find(text, '\n');
+        size_t len = end < 0 ? text.len : (size_t)end;
+        /* Without its line feed a line may be cut short and still look whole. */
+        if (end >= 0 && state_names_parse(slice_make(text.ptr, len), &h) == 0) {
+            adopt(&h, user);
+            kept++;
+        } else if (broken++ == 0) {
+            first = number;
+        }
+        text = slice_skip(text, len + 1);
+    }
+    if (broken > 0)
+        LOG(ERROR, "names file is broken",
+            "path=%s/%s first_line=%zu lines_ignored=%zu lines_read=%zu", f->state_dir, STATE_NAMES,
+            first, broken, kept);
+}
+
+int names_file_load(struct names_file *f, void (*adopt)(const struct held_name *h, void *user),
+                    void *user)
+{
+    struct buf text;
+    buf_init(&text, NAMES_FILE_MAX);
+    int err = state_read(f->state_dir, STATE_NAMES, &text);
+    if (err == 0)
+        parse(f, buf_slice(&text), adopt, user);
+    buf_release(&text);
+    if (err == ERR_LIMIT)
+        errno = EFBIG;
+    return err == ERR_NOT_FOUND ? 0 : err;
+}

@@ -1,0 +1,39 @@
+/* ticket.h - signed proof of owning a name: base64url(claims) "." base64url(HMAC-SHA256).
+ * contract.md 2 "Ticket". */
+#ifndef SRC_NAMES_TICKET_H
+#define SRC_NAMES_TICKET_H
+
+#include "src/http/route.h"
+
+enum { OWNER_LEN = 16, TICKET_MAX = 1024 };
+
+struct ticket {
+    char name[NAME_MAX_LEN + 1];
+    uint8_t owner[OWNER_LEN]; /* 128 random bits: who holds the name */
+    int64_t since, exp;       /* wall-clock seconds */
+};
+
+struct keyring; /* the keys of the secret file: the first signs, all verify */
+/* Reads STATE-DIR/secret; creates it with one fresh key, mode 0600, when it is not there. NULL:
+ * @reason. */
+struct keyring *keyring_open(const char *state_dir, char *reason, size_t reason_cap) MUSTCHECK;
+void keyring_free(struct keyring *k);
+
+int ticket_owner_new(uint8_t owner[static OWNER_LEN]) MUSTCHECK;
+bool owner_eq(const uint8_t a[static OWNER_LEN],
+              const uint8_t b[static OWNER_LEN]); /* in constant time */
+enum { OWNER_TEXT_MAX = 2 * OWNER_LEN + 1 };
+void owner_text(const uint8_t owner[static OWNER_LEN],
+                char out[static OWNER_TEXT_MAX]);                              /* lower-case hex */
+int owner_parse(struct slice text, uint8_t owner[static OWNER_LEN]) MUSTCHECK; /* ERR_SYNTAX */
+
+/* @domain goes into the claims. ERR_LIMIT never for valid names. */
+int ticket_sign(const struct keyring *k, struct slice domain, const struct ticket *t,
+                char out[static TICKET_MAX]) MUSTCHECK;
+/* ERR_DENIED: signature, version, domain, or a claim that is not known here (the whole `pol` too:
+ * nothing enforces it yet). ERR_EXPIRED: all is well but for exp, and @t is filled. The signature
+ * is compared in constant time, before anything is parsed. */
+int ticket_verify(const struct keyring *k, struct slice domain, struct slice text, int64_t now_s,
+                  struct ticket *t) MUSTCHECK;
+
+#endif

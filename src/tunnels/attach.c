@@ -1,0 +1,136 @@
+/* attach.c - the checks of a PTTH upgrade, in the order in which they cost us. */
+#include "src/tunnels/attach.h"
+
+#include <ctype.h>
+
+#include "h2mux/base/clock.h"
+#include "src/names/label.h"
+#include "src/tunnels/link.h"
+#include "src/tunnels/tunnel.h"
+
+enum { ATTACH_HEAD_MAX = 8 * 1024, ATTACH_FIELDS_MAX = 32 };
+
+static bool refuse(struct answer *a, int status, const char *error, const char *message,
+                   unsigned retry_after_s)
+{
+    answer_refusal(a, status, error, message, retry_after_s);
+    return false;
+}
+
+static bool asks_for_ptth(const struct fields *f)
+{
+    return fields_has_token(f, SLICE("upgrade"), SLICE("ptth")) &&
+           fields_has_token(f, SLICE("connection"), SLICE("upgrade"));
+}
+
+static bool check_head(const struct call *c, size_t head_octets, struct answer *a)
+{
+    const struct fields *f = &c->m->fields;
+    if (!asks_for_ptth(f)) {
+        answer_refusal(a, 426, "upgrade_required", "A tunnel is opened by Upgrade: ptth.", 0);
+        fields_add(&a->head.fields, SLICE("upgrade"), SLICE("ptth"));
+        return false;
+    }
+    if (head_octets > ATTACH_HEAD_MAX || f->count > ATTACH_FIELDS_MAX)
+        return refuse(a, 431, "head_too_large",
+                      "An attach request has at most 8 KiB and 32 fields.", 0);
+    if (c->m->has_body)
+        return refuse(a, 400, "bad_request", "An attach request has no body.", 0);
+    if (!c->secure)
+        return refuse(a, 403, "tls_required", "Attach over https.", 0);
+    if (!fields_has_token(f, SLICE("alpn"), SLICE("h2")))
+        return refuse(a, 400, "bad_alpn", "The ALPN field must offer h2 (RFC 7639).", 0);
+    return true;
+}
+
+static bool hex_only(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!isxdigit((unsigned char)s.ptr[i]))
+            return false;
+    return true;
+}
+
+static bool check_instance(const struct fields *f, uint64_t max_links, struct attach *out,
+                           struct answer *a)
+{
+    struct slice slot = fields_value(f, SLICE("oneport-link"));
+    uint64_t number = 0;
+    struct slice instance = fields_value(f, SLICE("oneport-instance"));
+    if (instance.len != 0 && (instance.len != INSTANCE_LEN || !hex_only(instance)))
+        return refuse(a, 400, "bad_instance", "Oneport-Instance is 32 hexadecimal digits.", 0);
+    if (slot.len != 0 && slice_to_u64(slot, max_links - 1, &number) < 0)
+        return refuse(a, 400, "bad_link", "Oneport-Link is a number below limits.links.", 0);
+    bool pool = slice_eq(fields_value(f, SLICE("oneport-pool")), SLICE("?1"));
+    out->place = (struct place){instance, (unsigned)number, pool};
+    return true;
+}
+
+static bool check_ticket(struct worker *w, const struct call *c, struct slice name,
+                         struct attach *out, struct answer *a)
+{
+    const struct server *s = w->server;
+    struct slice bearer = fields_value(&c->m->fields, SLICE("authorization"));
+    if (!slice_istarts(bearer, SLICE("bearer ")))
+        return refuse(a, 401, "unauthorized", "A ticket is needed: Authorization: Bearer.", 0);
+    struct slice text = slice_trim(slice_skip(bearer, 7));
+    int err =
+        ticket_verify(s->keyring, slice_str(s->config->domain), text, clock_wall_s(), &out->ticket);
+    if (err == ERR_EXPIRED)
+        return refuse(a, 401, "expired", "The ticket has expired: register again with it.", 0);
+    if (err == 0 && slice_ieq(name, slice_str(out->ticket.name)))
+        return true;
+    refuse_ticket(a, w, c->viewer, true, "The ticket is not valid for this name.");
+    return false;
+}
+
+static bool check_place(struct worker *w, const struct viewer *v, struct attach *out,
+                        struct answer *a)
+{
+    struct tunnel *t;
+    struct address from;
+    bool counts = address_of_viewer(v, &from);
+    unsigned retry_after = 0;
+    struct slice name = slice_str(out->ticket.name);
+    int err = registry_claim(w->registry, name, out->ticket.owner, true, counts ? &from : NULL, &t,
+                             &retry_after);
+    if (err == ERR_LIMIT)
+        return refuse(a, 503, "too_many_tunnels", "This server holds as many names as it can.", 10);
+    if (err == ERR_ABUSE) {
+        refuse_another_name(a, w, v);
+        return false;
+    }
+    if (err < 0)
+        return refuse(a, 409, "name_taken", "Another owner holds this name.", retry_after);
+    switch (tunnel_may_join(t, &out->place, w->server->config->max_links, loop_now_us(w->loop),
+                            &retry_after)) {
+    case JOIN_TOO_MANY:
+        return refuse(a, 429, "too_many_links", "This name has as many links as it may have.",
+                      retry_after);
+    case JOIN_FLAPPING:
+        return refuse(a, 409, "flapping", "Two clients keep taking this name from each other.",
+                      retry_after);
+    case JOIN_OK:
+        break;
+    }
+    return true;
+}
+
+bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_octets,
+                   struct attach *out, struct answer *refusal)
+{
+    *out = (struct attach){0};
+    if (w->server->draining)
+        return refuse(refusal, 503, "draining", "The server is stopping.", 2);
+    return check_head(c, head_octets, refusal) &&
+           check_instance(&c->m->fields, w->server->config->max_links, out, refusal) &&
+           check_ticket(w, c, name, out, refusal) && check_place(w, c->viewer, out, refusal);
+}
+
+void attach_response(struct message *m)
+{
+    message_init(m);
+    m->status = 101;
+    fields_add(&m->fields, SLICE("Upgrade"), SLICE("ptth"));
+    fields_add(&m->fields, SLICE("ALPN"), SLICE("h2"));
+}

@@ -1,0 +1,20 @@
+/* attach.h - whether a PTTH upgrade is accepted: head, ticket, name, place. contract.md 3. */
+#ifndef SRC_TUNNELS_ATTACH_H
+#define SRC_TUNNELS_ATTACH_H
+
+#include "src/names/ticket.h"
+#include "src/tunnels/register.h"
+#include "src/tunnels/tunnel.h"
+
+struct attach {
+    struct ticket ticket;
+    struct place place; /* its instance is borrowed from the head */
+};
+
+/* false: @refusal is made and says why. @head_octets: of the request as it came. */
+bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_octets,
+                   struct attach *out, struct answer *refusal) MUSTCHECK;
+/* The 101 that the link's octets follow. */
+void attach_response(struct message *m);
+
+#endif

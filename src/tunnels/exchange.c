@@ -1,0 +1,443 @@
+/* exchange.c - one request and its response between two legs; see exchange.h for the states. */
+#include "src/tunnels/exchange_int.h"
+
+#include <stdlib.h>
+
+#include "h2mux/base/clock.h"
+#include "h2mux/base/pool.h"
+
+enum { QUEUE_MS = 1000, PROBE_AFTER_MS = 5000, PROBE_MS = 5000, LOOK_AGAIN_MS = 1000 };
+
+static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet, uint64_t probe_at);
+static void on_timer(void *user);
+static void on_link(struct waiter *w, struct link *l);
+static void on_gone(struct waiter *w);
+
+const char *exchange_state_name(enum exchange_state s)
+{
+    static const char *const names[] = {"held", "open", "streaming", "upgraded", "dead"};
+    return names[s];
+}
+
+bool exchange_is_websocket(const struct exchange *x)
+{
+    return x->request.translated.websocket;
+}
+
+static struct counter *gauge(struct exchange *x)
+{
+    struct worker_stats *stats = &x->worker->stats;
+    return exchange_is_websocket(x) ? &stats->websockets_open : &stats->exchanges_open;
+}
+
+struct exchange *exchange_new(struct worker *w, struct leg *near, const struct exchange_request *r,
+                              const struct exchange_owner *ops, void *owner)
+{
+    struct exchange *x = pool_take_zeroed(sizeof(*x));
+    x->worker = w;
+    x->near = near;
+    x->request = *r;
+    x->ops = ops;
+    x->owner = owner;
+    x->request_ended = r->end;
+    x->started_us = x->moved_us = loop_now_us(w->loop);
+    x->waiter.websocket = exchange_is_websocket(x);
+    x->waiter.on_link = on_link;
+    x->waiter.on_gone = on_gone;
+    timer_init(&x->timer, w->loop, on_timer, x);
+    list_push(&w->exchanges, &x->node);
+    stat_add(gauge(x), 1);
+    stat_add(&w->stats.requests, 1);
+    if (exchange_is_websocket(x))
+        stat_add(&w->stats.websockets, 1);
+    leg_tie(near, &exchange_near_events, x);
+    return x;
+}
+
+void exchange_moved(struct exchange *x)
+{
+    x->moved_us = loop_now_us(x->worker->loop);
+}
+
+bool exchange_log_pass(struct exchange *x, enum exchange_event event, uint64_t *suppressed)
+{
+    return log_limit_pass(&x->worker->exchange_log[event], loop_now_us(x->worker->loop),
+                          suppressed);
+}
+
+void exchange_log(struct exchange *x, enum exchange_event event)
+{
+    static const char *const names[] = {
+        [EVENT_AWAY] = "tunnel_away",
+        [EVENT_FULL] = "stream_limit",
+        [EVENT_SILENT] = "origin_timeout",
+        [EVENT_IDLE] = "body_idle",
+    };
+    uint64_t suppressed;
+    if (exchange_log_pass(x, event, &suppressed))
+        LOG(INFO, names[event], "name=%s viewer=%s suppressed=%llu", x->name,
+            x->request.viewer->address, (unsigned long long)suppressed);
+}
+
+/* ---- the end */
+
+static uint64_t wait_so_far(const struct exchange *x)
+{
+    return x->state == EXCHANGE_HELD ? loop_now_us(x->worker->loop) - x->started_us : x->wait_us;
+}
+
+static void write_access(const struct exchange *x, bool aborted)
+{
+    const struct server *server = x->worker->server;
+    uint64_t now = loop_now_us(x->worker->loop);
+    struct access_entry e = {
+        .viewer = x->request.viewer->address,
+        .request = *x->request.asked,
+        .tunnel = x->name[0] ? x->name : "-",
+        .status = x->status,
+        .websocket = exchange_is_websocket(x),
+        .rx_octets = x->rx_octets,
+        .tx_octets = x->tx_octets,
+        .duration_us = now - x->started_us,
+        .wait_us = wait_so_far(x),
+        .error = x->error,
+        .aborted = aborted,
+    };
+    if (server->access_log != NULL)
+        access_write(server->access_log,
+                     slice_eq(slice_str(server->config->log_format), SLICE("json")), &e);
+}
+
+static void exchange_free(void *object)
+{
+    pool_give(object, sizeof(struct exchange));
+}
+
+void exchange_leave_far(struct exchange *x, int err)
+{
+    struct leg *far = x->far;
+    x->far = NULL;
+    if (far != NULL) {
+        struct leg_fault why = {.err = err, .reason = "exchange over"};
+        far->ops->reset(far, &why);
+    }
+    if (x->counted_link) {
+        x->counted_link = false;
+        link_stream_done(x->link, exchange_is_websocket(x));
+    }
+    x->link = NULL;
+}
+
+static void leave_tunnel(struct exchange *x)
+{
+    if (x->tunnel == NULL)
+        return;
+    tunnel_unwait(x->tunnel, &x->waiter);
+    x->tunnel = NULL;
+}
+
+/* Both legs may live on. */
+static void cut_ties(struct exchange *x)
+{
+    x->wait_us = wait_so_far(x);
+    stat_add(&x->worker->stats.rx_octets, (int64_t)x->rx_octets);
+    stat_add(&x->worker->stats.tx_octets, (int64_t)x->tx_octets);
+    stat_add(gauge(x), -1);
+    leave_tunnel(x);
+    x->state = EXCHANGE_DEAD;
+    exchange_leave_far(x, ERR_CLOSED);
+    if (x->near->exchange == x)
+        leg_untie(x->near);
+    x->near = NULL;
+    timer_stop(&x->timer);
+    list_remove(&x->node);
+    loop_reap(x->worker->loop, &x->reap, exchange_free, x);
+}
+
+static bool head_was_sent(const struct exchange *x)
+{
+    return x->state == EXCHANGE_STREAMING || x->state == EXCHANGE_UPGRADED;
+}
+
+void exchange_die(struct exchange *x, bool aborted)
+{
+    if (x->state == EXCHANGE_DEAD)
+        return;
+    write_access(x, aborted);
+    cut_ties(x);
+}
+
+/* A definite answer, whatever happened: an error page before the head, a visible cut after it. */
+void exchange_fail(struct exchange *x, enum failure why)
+{
+    const struct exchange_owner *ops = x->ops;
+    void *owner = x->owner;
+    bool sent = head_was_sent(x);
+    if (x->error == NULL)
+        x->error = failure_type(why);
+    if (!sent)
+        x->status = failure_status(why);
+    cut_ties(x);
+    if (sent)
+        ops->on_broken(owner, x->stalled);
+    else
+        x->tx_octets = ops->on_failure(owner, why);
+    write_access(x, sent);
+}
+
+void exchange_restart(struct exchange *x)
+{
+    struct ws_frames frames = x->frames;
+    const struct exchange_owner *ops = x->ops;
+    void *owner = x->owner;
+    exchange_die(x, false);
+    ops->on_restart(owner, &frames);
+}
+
+void exchange_cancel(struct exchange *x, const char *error)
+{
+    if (x->state == EXCHANGE_DEAD)
+        return;
+    x->error = error;
+    exchange_die(x, head_was_sent(x));
+}
+
+void exchange_stop(struct exchange *x)
+{
+    if (x->state == EXCHANGE_UPGRADED)
+        exchange_restart(x);
+    else if (x->state != EXCHANGE_DEAD)
+        exchange_fail(x, FAIL_DRAINING);
+}
+
+/* ---- finding a link */
+
+void exchange_arm(struct exchange *x)
+{
+    const struct config *c = x->worker->server->config;
+    uint64_t ms = 0;
+    switch (x->state) {
+    case EXCHANGE_HELD:
+        ms = x->queued ? QUEUE_MS : c->hold_ms;
+        break;
+    case EXCHANGE_OPEN:
+        ms = next_look_ms(x, 0, PROBE_AFTER_MS);
+        break;
+    case EXCHANGE_STREAMING:
+        ms = c->idle_timeout_ms;
+        break;
+    case EXCHANGE_UPGRADED:
+        ms = c->websocket_timeout_ms;
+        break;
+    case EXCHANGE_DEAD:
+        return;
+    }
+    timer_arm(&x->timer, ms); /* only --hold can be 0: then nothing is held */
+}
+
+/* It has waited enough, or may not wait at all: for a link, or for room on one. */
+static void give_up_waiting(struct exchange *x)
+{
+    exchange_log(x, x->queued ? EVENT_FULL : EVENT_AWAY);
+    exchange_fail(x, x->queued ? FAIL_BUSY : FAIL_AWAY);
+}
+
+static void open_on(struct exchange *x, struct link *l)
+{
+    struct message *m = x->request.head;
+    uint64_t now = loop_now_us(x->worker->loop);
+    x->far = link_open(l, m, x->request.end, &exchange_far_events, x);
+    if (x->far == NULL) {
+        x->queued = true;
+        give_up_waiting(x);
+        return;
+    }
+    x->link = l;
+    x->counted_link = true;
+    x->tunnel = NULL;
+    x->state = EXCHANGE_OPEN;
+    x->wait_us += now - x->moved_us;
+    x->opened_us = x->moved_us = now;
+    x->probed = false;
+    exchange_arm(x);
+    if (!x->request.end && !exchange_is_websocket(x))
+        x->near->ops->want_body(x->near);
+}
+
+static bool link_takes(const struct exchange *x, const struct link *l)
+{
+    return link_can_open(l, exchange_is_websocket(x));
+}
+
+static void on_link(struct waiter *w, struct link *l)
+{
+    struct exchange *x = CONTAINER_OF(w, struct exchange, waiter);
+    if (exchange_is_websocket(x) && !h2_session_takes_websockets(l->session)) {
+        x->tunnel = NULL;
+        exchange_fail(x, FAIL_NO_WEBSOCKETS);
+        return;
+    }
+    if (!link_takes(x, l)) {
+        bool queued_before = x->queued;
+        x->queued = true;
+        if (!tunnel_wait(x->tunnel, w, loop_now_us(x->worker->loop)))
+            give_up_waiting(x);
+        else if (!queued_before)
+            exchange_arm(x); /* its time in the queue runs from the first time it was passed over */
+        return;
+    }
+    open_on(x, l);
+}
+
+static void on_gone(struct waiter *w)
+{
+    struct exchange *x = CONTAINER_OF(w, struct exchange, waiter);
+    x->tunnel = NULL;
+    exchange_fail(x, FAIL_NO_TUNNEL);
+}
+
+static void wait_for_link(struct exchange *x, struct tunnel *t, bool queued)
+{
+    x->state = EXCHANGE_HELD;
+    x->queued = queued;
+    x->tunnel = t;
+    if (!tunnel_wait(t, &x->waiter, loop_now_us(x->worker->loop))) {
+        x->tunnel = NULL;
+        give_up_waiting(x);
+        return;
+    }
+    exchange_arm(x);
+}
+
+void exchange_start(struct exchange *x, struct tunnel *t)
+{
+    memcpy(x->name, t->name, sizeof x->name);
+    struct link *l = tunnel_pick(t, exchange_is_websocket(x));
+    t->exchanges++;
+    exchange_moved(x);
+    if (x->worker->server->draining)
+        exchange_fail(x, FAIL_DRAINING);
+    else if (l == NULL)
+        wait_for_link(x, t, false);
+    else if (exchange_is_websocket(x) && !h2_session_takes_websockets(l->session))
+        exchange_fail(x, FAIL_NO_WEBSOCKETS);
+    else if (!link_takes(x, l))
+        wait_for_link(x, t, true);
+    else
+        open_on(x, l);
+}
+
+/* The near leg hands up body octets: there must be a stream for them. */
+static bool body_runs(const struct exchange *x)
+{
+    return !x->request.end && !exchange_is_websocket(x);
+}
+
+/* The client provably did nothing with it, and nothing of its body is gone: once more, on another
+ * link or, without a body, after a wait. */
+bool exchange_retry(struct exchange *x, const struct leg_fault *why)
+{
+    if (!why->unprocessed || x->retried || x->state != EXCHANGE_OPEN || x->rx_octets > 0 ||
+        (body_runs(x) && x->request_ended))
+        return false;
+    struct tunnel *t = registry_find(x->worker->registry, slice_str(x->name));
+    struct link *l = t != NULL ? tunnel_pick(t, exchange_is_websocket(x)) : NULL;
+    if (t == NULL || (body_runs(x) && (l == NULL || !link_takes(x, l))))
+        return false;
+    x->retried = true;
+    x->state = EXCHANGE_HELD;
+    exchange_start(x, t);
+    return true;
+}
+
+/* ---- time */
+
+/* Milliseconds since something moved, or since the stream was opened. */
+static uint64_t quiet_ms(const struct exchange *x)
+{
+    return (loop_now_us(x->worker->loop) - x->moved_us) / 1000;
+}
+
+/* The upload is not through: more of it is to come, or to leave. */
+static bool uploading(const struct exchange *x)
+{
+    return body_runs(x) && (!x->request_ended || x->rx_octets > x->forwarded);
+}
+
+/* It is the viewer's turn: all that came of its body has left, and more is owed. */
+static bool viewer_owes_body(const struct exchange *x)
+{
+    return !x->request_ended && x->rx_octets == x->forwarded;
+}
+
+/* Until the first of what may be due: the probe, the origin's time, the viewer's. */
+static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet, uint64_t probe_at)
+{
+    const struct config *c = x->worker->server->config;
+    uint64_t due = x->probed ? UINT64_MAX : probe_at;
+    if (c->origin_timeout_ms != 0 && c->origin_timeout_ms < due)
+        due = c->origin_timeout_ms;
+    if (uploading(x) && c->idle_timeout_ms < due)
+        due = c->idle_timeout_ms;
+    if (due == UINT64_MAX)
+        due = c->websocket_timeout_ms; /* nothing limits it: a look now and then */
+    return due > quiet ? due - quiet : LOOK_AGAIN_MS;
+}
+
+static void time_head(struct exchange *x)
+{
+    const struct config *c = x->worker->server->config;
+    uint64_t quiet = quiet_ms(x);
+    if (uploading(x) && quiet >= c->idle_timeout_ms) {
+        exchange_log(x, EVENT_IDLE);
+        exchange_fail(x, viewer_owes_body(x) ? FAIL_REQUEST_TIMEOUT : FAIL_RESPONSE_TIMEOUT);
+        return;
+    }
+    if (c->origin_timeout_ms != 0 && quiet >= c->origin_timeout_ms) {
+        exchange_log(x, EVENT_SILENT);
+        exchange_fail(x, FAIL_RESPONSE_TIMEOUT);
+        return;
+    }
+    uint64_t probe_at = PROBE_AFTER_MS;
+    if (!x->probed && quiet >= PROBE_AFTER_MS) {
+        uint64_t wait = link_probe(x->link, PROBE_AFTER_MS, PROBE_MS);
+        x->probed = wait == 0;
+        probe_at = quiet + wait;
+    }
+    timer_arm(&x->timer, next_look_ms(x, quiet, probe_at));
+}
+
+static void time_idle(struct exchange *x, uint64_t limit_ms)
+{
+    uint64_t quiet = quiet_ms(x);
+    if (quiet >= limit_ms) {
+        exchange_log(x, EVENT_IDLE);
+        x->error = "body_idle";
+        x->state == EXCHANGE_UPGRADED ? exchange_restart(x)
+                                      : exchange_fail(x, FAIL_RESPONSE_TIMEOUT);
+    } else {
+        timer_arm(&x->timer, limit_ms - quiet);
+    }
+}
+
+static void on_timer(void *user)
+{
+    struct exchange *x = user;
+    const struct config *c = x->worker->server->config;
+    switch (x->state) {
+    case EXCHANGE_HELD:
+        give_up_waiting(x);
+        break;
+    case EXCHANGE_OPEN:
+        time_head(x);
+        break;
+    case EXCHANGE_STREAMING:
+        time_idle(x, c->idle_timeout_ms);
+        break;
+    case EXCHANGE_UPGRADED:
+        time_idle(x, c->websocket_timeout_ms);
+        break;
+    case EXCHANGE_DEAD:
+        break;
+    }
+}

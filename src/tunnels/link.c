@@ -1,0 +1,290 @@
+/* link.c - one attached client connection; see link.h for its states. */
+#include "src/tunnels/link.h"
+
+#include <stdlib.h>
+
+#include "h2mux/base/log.h"
+
+enum {
+    PING_TIMEOUT_MS = 10000,
+    REPLACED_PROBE_MS = 2000,
+    BUFFER_LIMIT = 32 * 1024 * 1024,
+    RESET_BURST = 900, /* third parties' libraries take 1,000 and 33 a second (http-rules 4) */
+    RESET_RATE = 30,
+    RESET_BURST_OURS =
+        50000, /* oneport takes 100,000 and 10,000 a second; it alone names its instance */
+    RESET_RATE_OURS = 5000,
+    RESERVED_PERCENT = 5,
+    DEBUG_MAX = 64 /* octets of a peer's farewell that the log repeats */
+};
+
+static const struct h2_session_ops session_ops;
+static void run_wake(void *user);
+
+struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t,
+                      const struct place *p)
+{
+    const struct config *c = w->server->config;
+    bool ours = p->instance.len > 0;
+    struct h2_options o = {
+        .keepalive_ms = c->keepalive_ms,
+        .ping_timeout_ms = PING_TIMEOUT_MS < c->keepalive_ms || c->keepalive_ms == 0
+                               ? PING_TIMEOUT_MS
+                               : c->keepalive_ms,
+        .settings_timeout_ms = c->attach_timeout_ms,
+        .buffer_limit = BUFFER_LIMIT,
+        .memory = &w->memory,
+        .stall_ms = c->stall_ms,
+        .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
+        .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
+    };
+    struct link *l = xcalloc(1, sizeof(*l));
+    l->worker = w;
+    l->slot = p->slot;
+    l->pool = p->pool;
+    l->begun_us = loop_now_us(w->loop);
+    snprintf(l->name, sizeof l->name, "%s", t->name);
+    memcpy(l->owner, t->owner, OWNER_LEN);
+    snprintf(l->instance, sizeof l->instance, "%.*s", SLICE_FMT(p->instance));
+    task_init(&l->wake, run_wake, l);
+    list_push(&w->links, &l->in_worker);
+    stat_add(&w->stats.links_open, 1);
+    l->session = h2_session_new(w->loop, sock, H2_OPENER, &o, &session_ops, l);
+    return l;
+}
+
+static void link_free(void *object)
+{
+    free(object);
+}
+
+static void leave(struct link *l)
+{
+    if (l->tunnel != NULL)
+        tunnel_leave(l->tunnel, l, l->goodbye);
+}
+
+/* The session is gone or going: nothing of it calls back any more. */
+static void forget(struct link *l)
+{
+    if (l->state == LINK_DEAD)
+        return;
+    l->state = LINK_DEAD;
+    l->session = NULL;
+    task_cancel(&l->wake);
+    leave(l);
+    list_remove(&l->in_worker);
+    stat_add(&l->worker->stats.links_open, -1);
+    loop_reap(l->worker->loop, &l->reap, link_free, l);
+}
+
+void link_close(struct link *l, uint32_t h2_code)
+{
+    if (l->state == LINK_DEAD)
+        return;
+    struct h2_session *session = l->session;
+    l->state = LINK_DRAINING; /* streams that end now find no link to go on with */
+    h2_session_close(session, h2_code);
+    forget(l);
+}
+
+/* ---- what the session tells */
+
+/* The name may have gone to another while the client was about to speak HTTP/2. */
+static struct tunnel *claim(struct link *l)
+{
+    struct tunnel *t = NULL;
+    unsigned retry_after;
+    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner, true, NULL, &t,
+                       &retry_after) < 0)
+        return NULL;
+    return t;
+}
+
+static void turn_away(struct link *l, struct slice debug)
+{
+    LOG(WARN, "link comes too late", "name=%s slot=%u reason=%.*s", l->name, l->slot,
+        SLICE_FMT(debug));
+    h2_session_goaway(l->session, debug);
+    link_close(l, 0);
+}
+
+static void on_up(void *user)
+{
+    struct link *l = user;
+    struct tunnel *t = claim(l);
+    char peer[INET6_ADDRSTRLEN + 8];
+    if (t == NULL) {
+        turn_away(l, SLICE("name_lost"));
+        return;
+    }
+    if (tunnel_has_ousted(t, l)) {
+        turn_away(l, SLICE("taken_over"));
+        return;
+    }
+    sock_address_text(sock_peer(h2_session_sock(l->session)), true, peer, sizeof peer);
+    LOG(INFO, "link up", "name=%s peer=%s slot=%u worker=%u", l->name, peer, l->slot,
+        l->worker->index);
+    l->state = LINK_UP;
+    l->up_us = loop_now_us(l->worker->loop);
+    tunnel_join(t, l, l->up_us);
+}
+
+static void close_if_idle(struct link *l)
+{
+    if (l->session != NULL && h2_session_open_streams(l->session) == 0)
+        link_close(l, 0);
+}
+
+/* The client leaves: it takes nothing new, what runs may finish. */
+static void on_goaway(void *user, struct slice debug)
+{
+    struct link *l = user;
+    if (l->state == LINK_UP)
+        LOG(INFO, "client leaves", "name=%s debug=%s streams=%u", l->name,
+            log_value(slice_make(debug.ptr, debug.len < DEBUG_MAX ? debug.len : DEBUG_MAX)),
+            h2_session_open_streams(l->session));
+    if (l->state == LINK_UP)
+        l->goodbye = true; /* an answer to our own GOAWAY is none */
+    l->state = LINK_DRAINING;
+    leave(l);
+}
+
+static void run_wake(void *user)
+{
+    struct link *l = user;
+    if (l->tunnel != NULL && l->tunnel->n_waiters > 0)
+        tunnel_wake(l->tunnel);
+}
+
+/* Only now is the stream off the session's count; an exchange may have been over long before. */
+static void on_room(void *user)
+{
+    struct link *l = user;
+    loop_defer(l->worker->loop, &l->wake);
+}
+
+static void on_idle(void *user)
+{
+    struct link *l = user;
+    if (l->state == LINK_DRAINING || l->replaced)
+        link_close(l, 0);
+}
+
+static void on_closed(void *user, int err, const char *reason)
+{
+    struct link *l = user;
+    LOG(INFO, "link_lost", "name=%s inflight=%u error=%s reason=%s", l->name,
+        h2_session_lost_streams(l->session), err_text(err), log_value(slice_str(reason)));
+    if (err == ERR_ABUSE)
+        LOG(WARN, "tunnel_abuse", "name=%s kind=%s", l->name, log_value(slice_str(reason)));
+    forget(l);
+}
+
+static void on_evicted(void *user, uint64_t stalled_ms, uint64_t octets)
+{
+    struct link *l = user;
+    worker_note_evicted(l->worker, l->name, stalled_ms, octets);
+}
+
+static const struct h2_session_ops session_ops = {
+    .on_up = on_up,
+    .on_goaway = on_goaway,
+    .on_room = on_room,
+    .on_idle = on_idle,
+    .on_evicted = on_evicted,
+    .on_closed = on_closed,
+};
+
+/* ---- streams */
+
+bool link_usable(const struct link *l)
+{
+    return l->state == LINK_UP && !l->replaced && h2_session_can_open(l->session);
+}
+
+/* Of what the client and we allow, some streams are kept so that open WebSockets cannot shut out
+ * plain requests. */
+bool link_can_open(const struct link *l, bool websocket)
+{
+    if (!link_usable(l))
+        return false;
+    uint64_t limit = l->worker->server->config->max_streams;
+    uint32_t peer = h2_session_peer_limit(l->session);
+    if (peer < limit)
+        limit = peer;
+    if (h2_session_open_streams(l->session) >= limit)
+        return false;
+    uint64_t reserved = limit * RESERVED_PERCENT / 100;
+    return !websocket || l->websockets < limit - reserved;
+}
+
+uint32_t link_load(const struct link *l)
+{
+    return l->session != NULL ? h2_session_open_streams(l->session) : 0;
+}
+
+struct leg *link_open(struct link *l, const struct message *m, bool end,
+                      const struct leg_events *events, void *exchange)
+{
+    bool websocket = message_is_websocket(m);
+    struct leg *leg = h2_stream_open(l->session, m, end, events, exchange);
+    if (leg == NULL)
+        return NULL;
+    if (websocket) {
+        l->websockets++;
+        h2_stream_set_class(leg, H2_INTERACTIVE);
+    }
+    if (h2_session_ids_low(l->session))
+        link_drain(l);
+    return leg;
+}
+
+void link_stream_done(struct link *l, bool websocket)
+{
+    if (websocket)
+        l->websockets--;
+}
+
+uint64_t link_probe(struct link *l, uint64_t quiet_ms, uint64_t ms)
+{
+    uint64_t quiet_us = loop_now_us(l->worker->loop) - h2_session_last_rx_us(l->session);
+    if (quiet_us < quiet_ms * 1000)
+        return quiet_ms - quiet_us / 1000;
+    h2_session_probe(l->session, ms);
+    return 0;
+}
+
+/* ---- by the tunnel */
+
+void link_replace(struct link *l)
+{
+    if (l->state == LINK_DEAD || l->replaced)
+        return;
+    l->replaced = true;
+    if (l->state == LINK_UP)
+        h2_session_probe(l->session, REPLACED_PROBE_MS);
+    close_if_idle(l);
+}
+
+static void drain_with(struct link *l, struct slice debug)
+{
+    if (l->state == LINK_DEAD)
+        return;
+    l->state = LINK_DRAINING;
+    h2_session_goaway(l->session, debug);
+    if (l->tunnel != NULL)
+        tunnel_wake(l->tunnel); /* it may have no other: then the name is away */
+    close_if_idle(l);
+}
+
+void link_take_over(struct link *l)
+{
+    LOG(WARN, "taken_over", "name=%s slot=%u", l->name, l->slot);
+    drain_with(l, SLICE("taken_over"));
+}
+
+void link_drain(struct link *l)
+{
+    drain_with(l, SLICE("draining"));
+}

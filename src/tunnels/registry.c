@@ -1,0 +1,154 @@
+/* registry.c - a worker's names. What other workers may know of them is in the directory. */
+#include "src/tunnels/registry.h"
+
+#include <stdlib.h>
+
+#include "h2mux/base/clock.h"
+#include "h2mux/base/err.h"
+#include "h2mux/base/map.h"
+#include "src/tunnels/tunnel.h"
+
+struct registry {
+    struct loop *loop;           /* borrowed: outlives the registry */
+    const struct config *config; /* borrowed: likewise */
+    struct map names;            /* of struct tunnel, owned */
+    struct directory *directory; /* borrowed: likewise */
+    int worker;                  /* whose names these are */
+};
+
+/* ---- what the names file says */
+
+/* A live name has no end yet: it will be graced from the next start on. */
+static int64_t tunnel_until(const struct tunnel *t, uint64_t now_us, int64_t wall_s)
+{
+    if (t->state == TUNNEL_LIVE)
+        return 0;
+    uint64_t left_us = t->held_until_us > now_us ? t->held_until_us - now_us : 0;
+    return wall_s + (int64_t)((left_us + 999999) / 1000000);
+}
+
+void registry_note(struct registry *r, const struct tunnel *t)
+{
+    struct held_name h = {.until = tunnel_until(t, clock_now_us(), clock_wall_s()),
+                          .asked = t->asked};
+    memcpy(h.name, t->name, sizeof(h.name));
+    memcpy(h.owner, t->owner, sizeof(h.owner));
+    directory_note(r->directory, &h, t->asked || !t->left_for_good);
+}
+
+static struct tunnel *registry_add(struct registry *r, struct slice name,
+                                   const uint8_t owner[static OWNER_LEN], bool asked)
+{
+    struct tunnel *t = tunnel_new(r, r->loop, name, owner, asked);
+    map_set(&r->names, name, t);
+    return t;
+}
+
+/* ---- the table */
+
+/* Nobody has attached yet: every name that was held is away from now on, for what is left of its
+ * time. */
+void registry_adopt(struct registry *r, const struct held_name *h)
+{
+    int64_t wall_s = clock_wall_s();
+    uint64_t most_ms = r->config->name_grace_ms, left_ms = most_ms;
+    struct slice name = slice_str(h->name);
+    if (h->until > 0)
+        left_ms = h->until > wall_s ? (uint64_t)(h->until - wall_s) * 1000 : 0;
+    if (left_ms > most_ms) /* the clock was set back, or the option is new */
+        left_ms = most_ms;
+    if (left_ms == 0 || registry_find(r, name) ||
+        directory_claim(r->directory, name, r->worker, NULL) < 0)
+        return;
+    struct tunnel *t = registry_add(r, name, h->owner, h->asked);
+    tunnel_hold(t, TUNNEL_GRACED, left_ms);
+    registry_note(r, t);
+}
+
+static void free_tunnel(struct slice key, void *value, void *user)
+{
+    tunnel_free(value);
+}
+
+/* What waits is told, and may look the name up: the table is empty by then. */
+void registry_free(struct registry *r)
+{
+    if (!r)
+        return;
+    struct map names = r->names;
+    map_init(&r->names);
+    map_each(&names, free_tunnel, NULL);
+    map_deinit(&names);
+    free(r);
+}
+
+struct registry *registry_new(struct loop *l, const struct config *c, struct directory *d,
+                              int worker)
+{
+    struct registry *r = xcalloc(1, sizeof(*r));
+    r->loop = l;
+    r->config = c;
+    r->directory = d;
+    r->worker = worker;
+    map_init(&r->names);
+    return r;
+}
+
+struct tunnel *registry_find(const struct registry *r, struct slice name)
+{
+    return map_get(&r->names, name);
+}
+
+static unsigned seconds_left(const struct registry *r, const struct tunnel *t)
+{
+    uint64_t now_us = loop_now_us(r->loop);
+    if (t->state == TUNNEL_LIVE)
+        return 0;
+    return t->held_until_us > now_us ? (unsigned)((t->held_until_us - now_us) / 1000000) + 1 : 1;
+}
+
+int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
+                   bool asked, const struct address *from, struct tunnel **out,
+                   unsigned *retry_after_s)
+{
+    struct tunnel *t = registry_find(r, name);
+    *retry_after_s = 0;
+    if (t && !owner_eq(t->owner, owner)) {
+        *retry_after_s = seconds_left(r, t);
+        return ERR_TAKEN;
+    }
+    int err = directory_claim(r->directory, name, r->worker, from);
+    if (err < 0)
+        return err;
+    if (!t)
+        t = registry_add(r, name, owner, asked);
+    uint64_t pending_us = r->config->pending_ms * 1000;
+    if (t->state != TUNNEL_LIVE && t->held_until_us < loop_now_us(r->loop) + pending_us)
+        tunnel_hold(t, t->state, r->config->pending_ms);
+    t->left_for_good = false; /* its client is back, if only by this call */
+    registry_note(r, t);
+    *out = t;
+    return 0;
+}
+
+void registry_drop(struct registry *r, struct tunnel *t)
+{
+    map_remove(&r->names, slice_str(t->name));
+    directory_release(r->directory, slice_str(t->name));
+    tunnel_free(t);
+}
+
+const struct config *registry_config(const struct registry *r)
+{
+    return r->config;
+}
+
+bool registry_wait_begin(struct registry *r)
+{
+    return directory_wait_begin(r->directory, WAITERS_MAX);
+}
+
+void registry_wait_end(struct registry *r)
+{
+    directory_wait_end(r->directory);
+}

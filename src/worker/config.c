@@ -1,0 +1,408 @@
+/* config.c - oneportd's options: the table, the checks of single values, and those of values
+ * against each other. */
+#include "src/worker/config.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "h2mux/base/err.h"
+#include "h2mux/base/inet.h"
+#include "src/http/trust.h"
+
+/* RFC 1035 2.3.4; a name and its dot go before the domain. */
+enum { LABEL_MAX = 63, DOMAIN_MAX = 253 - LABEL_MAX - 1 };
+
+#define DEFAULT_ADDRESS "127.0.0.1"
+#define DEFAULT_PORT "3000"
+static const char default_listen[] = DEFAULT_ADDRESS ":" DEFAULT_PORT;
+
+/* ---- single values */
+
+static int parse_port(struct slice text, uint16_t *out)
+{
+    uint64_t port = 0;
+    int err = slice_to_u64(text, UINT16_MAX, &port);
+    *out = (uint16_t)port;
+    return err;
+}
+
+static int parse_unix(const char *path, struct sockaddr_storage *out, socklen_t *len)
+{
+    struct sockaddr_un *un = (struct sockaddr_un *)out;
+    size_t size = strlen(path) + 1;
+    if (path[0] != '/' || size > sizeof(un->sun_path))
+        return ERR_SYNTAX;
+    un->sun_family = AF_UNIX;
+    memcpy(un->sun_path, path, size);
+    *len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
+    return 0;
+}
+
+static int parse_inet(struct slice host, uint16_t port, struct sockaddr_storage *out,
+                      socklen_t *len)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+    union inet a;
+    int family = inet_parse_host(host, &a);
+    if (family == AF_UNSPEC)
+        return ERR_SYNTAX;
+    bool v6 = family == AF_INET6;
+    if (v6)
+        *in6 = (struct sockaddr_in6){
+            .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = a.v6};
+    else
+        *in =
+            (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = a.v4};
+    *len = v6 ? sizeof(*in6) : sizeof(*in);
+    return 0;
+}
+
+int listen_address_parse(const char *text, struct sockaddr_storage *out, socklen_t *len)
+{
+    struct slice s = slice_str(text);
+    uint16_t port;
+    *out = (struct sockaddr_storage){0};
+    if (slice_starts(s, SLICE("unix:")))
+        return parse_unix(text + 5, out, len);
+    ptrdiff_t colon = slice_rfind(s, ':');
+    if (colon <= 0 || parse_port(slice_skip(s, (size_t)colon + 1), &port) < 0)
+        return ERR_SYNTAX;
+    return parse_inet(slice_make(s.ptr, (size_t)colon), port, out, len);
+}
+
+static int check_listen(const char *value)
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    return listen_address_parse(value, &address, &len);
+}
+
+/* The labels of a host name. An address has none that a tunnel's name could stand before. */
+static int check_domain(const char *value)
+{
+    struct slice s = slice_str(value);
+    union inet address;
+    size_t label = 0;
+    if (s.len > 0 && s.ptr[s.len - 1] == '.')
+        s.len--;
+    if (s.len == 0 || s.len > DOMAIN_MAX || inet_parse(AF_INET, s, &address))
+        return ERR_SYNTAX;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool dot = c == '.', dash = c == '-', last = i + 1 == s.len || s.ptr[i + 1] == '.';
+        bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if ((!alnum && !dot && !dash) || (label == 0 && !alnum) || (dash && last))
+            return ERR_SYNTAX;
+        if (!dot && label == LABEL_MAX)
+            return ERR_SYNTAX;
+        label = dot ? 0 : label + 1;
+    }
+    return label > 0 ? 0 : ERR_SYNTAX;
+}
+
+/* A domain name or an address. */
+static int check_host(struct slice host)
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    if (parse_inet(host, 0, &address, &len) == 0)
+        return 0;
+    char *text = slice_dup(host);
+    int err = check_domain(text);
+    free(text);
+    return err;
+}
+
+int base_url_parse(const char *text, struct base_url *out)
+{
+    struct slice rest = slice_str(text);
+    *out = (struct base_url){.https = slice_istarts(rest, SLICE("https://"))};
+    if (!out->https && !slice_istarts(rest, SLICE("http://")))
+        return ERR_SYNTAX;
+    rest = slice_skip(rest, out->https ? 8 : 7);
+    if (slice_ends(rest, SLICE("/")))
+        rest.len--;
+    ptrdiff_t colon = slice_rfind(rest, ':');
+    if (colon > slice_rfind(rest, ']')) {
+        if (parse_port(slice_skip(rest, (size_t)colon + 1), &out->port) < 0 || out->port == 0)
+            return ERR_SYNTAX;
+        rest.len = (size_t)colon;
+    }
+    out->host = rest;
+    return check_host(rest);
+}
+
+static int check_public_url(const char *value)
+{
+    struct base_url url;
+    return base_url_parse(value, &url);
+}
+
+static int check_attach_url(const char *value)
+{
+    struct base_url url;
+    int err = base_url_parse(value, &url);
+    return err == 0 && !url.https ? ERR_SYNTAX : err;
+}
+
+static int check_cidr(const char *value)
+{
+    struct trust *t = trust_new();
+    int err = t ? trust_add(t, value) : ERR_SYNTAX;
+    trust_free(t);
+    return err;
+}
+
+/* It goes into a Location field as it is. */
+static int check_landing(const char *value)
+{
+    struct slice s = slice_str(value);
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] <= ' ' || s.ptr[i] > '~')
+            return ERR_SYNTAX;
+    bool http = slice_istarts(s, SLICE("http://")) && s.len > 7;
+    return http || (slice_istarts(s, SLICE("https://")) && s.len > 8) ? 0 : ERR_SYNTAX;
+}
+
+static int check_log_level(const char *value)
+{
+    enum log_level level;
+    return log_level_parse(slice_str(value), &level) ? 0 : ERR_SYNTAX;
+}
+
+static int check_log_format(const char *value)
+{
+    return strcmp(value, "text") == 0 || strcmp(value, "json") == 0 ? 0 : ERR_SYNTAX;
+}
+
+static int check_early_hints(const char *value)
+{
+    struct slice s = slice_str(value);
+    bool known =
+        slice_eq(s, SLICE("auto")) || slice_eq(s, SLICE("on")) || slice_eq(s, SLICE("off"));
+    return known ? 0 : ERR_SYNTAX;
+}
+
+static int check_port(const char *value)
+{
+    uint16_t port;
+    return parse_port(slice_str(value), &port);
+}
+
+static int check_address(const char *value)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    bool known =
+        inet_pton(AF_INET, value, address) == 1 || inet_pton(AF_INET6, value, address) == 1;
+    return known ? 0 : ERR_SYNTAX;
+}
+
+/* ---- the table */
+
+#define SECOND UINT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define FIELD(name) offsetof(struct config, name)
+
+/* clang-format off */
+static const struct opt rows[] = {
+    {.name = "domain", .letter = 'd', .type = OPT_TEXT, .offset = FIELD(domain), .value = "HOST",
+     .help = "base domain; tunnels are NAME.HOST (required)",
+     .check = check_domain, .wants = "a domain name"},
+    {.name = "listen", .type = OPT_LIST, .offset = FIELD(listen), .fallback = default_listen, .value = "ADDR:PORT|unix:/PATH",
+     .help = "where viewers, register calls and links come in, TLS or plain",
+     .check = check_listen, .wants = "ADDR:PORT, [IPV6]:PORT or unix:/PATH (addresses are numeric)"},
+    {.name = "cert", .type = OPT_TEXT, .offset = FIELD(cert), .value = "FILE",
+     .help = "certificate chain for TLS, PEM; SIGHUP reads it anew", .wants = "a file"},
+    {.name = "key", .type = OPT_TEXT, .offset = FIELD(key), .value = "FILE",
+     .help = "its private key, PEM", .wants = "a file"},
+    {.name = "workers", .type = OPT_UINT, .offset = FIELD(workers), .fallback = "0", .min = 0, .max = 256,
+     .help = "threads, each with its own connections and tunnels; 0: one a core"},
+    {.name = "public-url", .type = OPT_TEXT, .offset = FIELD(public_url), .value = "SCHEME://HOST[:PORT]",
+     .help = "scheme and port of the URLs that are given out; HOST is the domain",
+     .check = check_public_url, .wants = "http://HOST[:PORT] or https://HOST[:PORT]"},
+    {.name = "attach-url", .type = OPT_TEXT, .offset = FIELD(attach_url), .value = "https://HOST[:PORT]",
+     .help = "where clients attach, if not where they register",
+     .check = check_attach_url, .wants = "https://HOST[:PORT]"},
+    {.name = "trusted-proxy", .type = OPT_LIST, .offset = FIELD(trusted_proxy), .value = "CIDR",
+     .help = "whose X-Forwarded-* fields count, besides loopback and unix sockets",
+     .check = check_cidr, .wants = "an address or a network like 10.0.0.0/8"},
+    {.name = "landing", .type = OPT_TEXT, .offset = FIELD(landing), .value = "URL",
+     .help = "where visitors of the base domain are sent; without it they see a page of ours",
+     .check = check_landing, .wants = "an http:// or https:// URL"},
+    {.name = "state-dir", .type = OPT_TEXT, .offset = FIELD(state_dir), .value = "DIR",
+     .help = "secret and names are kept here (default /var/lib/oneport as root, else $XDG_STATE_HOME/oneportd)",
+     .wants = "a folder"},
+    {.name = "ticket-life", .type = OPT_MSEC, .offset = FIELD(ticket_life_ms), .fallback = "30d", .min = SECOND, .max = 3650 * DAY,
+     .help = "how long a ticket proves its owner"},
+    {.name = "name-pending", .type = OPT_MSEC, .offset = FIELD(pending_ms), .fallback = "60s", .min = 1, .max = DAY,
+     .help = "a registered name is held so long for its first link"},
+    {.name = "name-grace", .type = OPT_MSEC, .offset = FIELD(name_grace_ms), .fallback = "10m", .max = 30 * DAY,
+     .help = "a name is held so long after its last link left"},
+    {.name = "hold", .type = OPT_MSEC, .offset = FIELD(hold_ms), .fallback = "4s", .max = 5 * MINUTE,
+     .help = "a request waits so long for a client that is away"},
+    {.name = "keepalive", .type = OPT_MSEC, .offset = FIELD(keepalive_ms), .fallback = "15s", .min = 100, .max = DAY,
+     .help = "a link that is silent so long is asked by PING"},
+    {.name = "drain-timeout", .type = OPT_MSEC, .offset = FIELD(drain_timeout_ms), .fallback = "30s", .max = DAY,
+     .help = "open requests may finish so long after SIGTERM"},
+    {.name = "attach-timeout", .type = OPT_MSEC, .offset = FIELD(attach_timeout_ms), .fallback = "10s", .min = 1, .max = HOUR,
+     .help = "for each of a link's TLS handshake, request and first SETTINGS"},
+    {.name = "head-timeout", .type = OPT_MSEC, .offset = FIELD(head_timeout_ms), .fallback = "15s", .min = 1, .max = HOUR,
+     .help = "a viewer's request head must arrive within"},
+    {.name = "viewer-keepalive", .type = OPT_MSEC, .offset = FIELD(viewer_keepalive_ms), .fallback = "75s", .min = 1, .max = DAY,
+     .help = "a viewer's connection is kept so long between requests"},
+    {.name = "origin-timeout", .type = OPT_MSEC, .offset = FIELD(origin_timeout_ms), .fallback = "10m", .max = 30 * DAY,
+     .help = "a response must begin within; 0: no limit"},
+    {.name = "idle-timeout", .type = OPT_MSEC, .offset = FIELD(idle_timeout_ms), .fallback = "10m", .min = 1, .max = 30 * DAY,
+     .help = "a body that stands still so long is given up"},
+    {.name = "websocket-timeout", .type = OPT_MSEC, .offset = FIELD(websocket_timeout_ms), .fallback = "1h", .min = 1, .max = 30 * DAY,
+     .help = "a WebSocket that is silent so long is closed"},
+    {.name = "max-streams", .type = OPT_UINT, .offset = FIELD(max_streams), .fallback = "20000", .min = 1, .max = 1000000,
+     .help = "requests and WebSockets on one link at a time"},
+    {.name = "max-links", .type = OPT_UINT, .offset = FIELD(max_links), .fallback = "4", .min = 1, .max = 64,
+     .help = "links of one name at a time"},
+    {.name = "max-tunnels-per-address", .type = OPT_UINT, .offset = FIELD(max_tunnels), .fallback = "50", .max = 20000,
+     .help = "names that an address holds at a time; 0: no limit"},
+    {.name = "viewer-rate", .type = OPT_UINT, .offset = FIELD(viewer_rate), .fallback = "0", .max = 1000000,
+     .help = "requests a second of a viewer's address to a tunnel, ten times as many at once; 0: no limit"},
+    {.name = "register-rate", .type = OPT_UINT, .offset = FIELD(register_rate), .fallback = "60", .max = 1000000,
+     .help = "new names that an address may ask for a minute, twice as many at once; 0: no limit"},
+    {.name = "max-handshakes-per-address", .type = OPT_UINT, .offset = FIELD(max_handshakes), .fallback = "64", .max = 512,
+     .help = "TLS handshakes under way of an address; 0: no limit"},
+    {.name = "max-body", .type = OPT_SIZE, .offset = FIELD(max_body), .fallback = "0", .max = INT64_MAX,
+     .help = "largest request body; 0: no limit"},
+    {.name = "memory-budget", .type = OPT_SIZE, .offset = FIELD(memory_budget), .fallback = "512m", .min = 1 << 20, .max = INT64_MAX / 4,
+     .help = "bodies under way from all clients; 32m of it a link"},
+    {.name = "stall-timeout", .type = OPT_MSEC, .offset = FIELD(stall_ms), .fallback = "10s", .min = 1, .max = DAY,
+     .help = "over 3/4 of a budget, who has taken nothing for so long is cut, the longest first"},
+    {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",
+     .help = "103 responses: auto drops them towards proxies, many of which take one for the answer",
+     .check = check_early_hints, .wants = "auto, on or off"},
+    {.name = "log-level", .type = OPT_TEXT, .offset = FIELD(log_level), .fallback = "info", .value = "LEVEL",
+     .help = "error, warn, info or debug", .check = check_log_level, .wants = "error, warn, info or debug"},
+    {.name = "log-format", .type = OPT_TEXT, .offset = FIELD(log_format), .fallback = "text", .value = "text|json",
+     .help = "of both logs", .check = check_log_format, .wants = "text or json"},
+    {.name = "access-log", .type = OPT_TEXT, .offset = FIELD(access_log), .fallback = "-", .value = "FILE|-|off",
+     .help = "one line a request; - is standard output; SIGUSR1 opens it anew", .wants = "a file, - or off"},
+    {.name = "port", .letter = 'p', .type = OPT_TEXT, .offset = FIELD(port), .value = "PORT",
+     .help = "localtunnel's name for the port of --listen", .check = check_port, .wants = "a port"},
+    {.name = "address", .type = OPT_TEXT, .offset = FIELD(address), .value = "ADDR",
+     .help = "localtunnel's name for the address of --listen", .check = check_address, .wants = "a numeric address"},
+    {.name = "secure", .type = OPT_FLAG, .offset = FIELD(secure),
+     .help = "localtunnel's way to have https in URLs"},
+    {.name = "max-sockets", .type = OPT_UINT, .offset = FIELD(max_sockets), .fallback = "10", .min = 1, .max = 1000000,
+     .help = "what localtunnel's clients are told as max_conn_count"},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static const struct opt_program program = {
+    .name = "oneportd",
+    .env_prefix = "ONEPORTD_",
+    .usage = "oneportd --domain HOST [OPTIONS]",
+    .about = "Public server of oneport: shares what runs on people's machines under NAME.HOST.",
+    .rows = rows,
+};
+
+/* ---- values against each other */
+
+static bool refuse(const char *message)
+{
+    fprintf(stderr, "%s: %s\n", program.name, message);
+    return false;
+}
+
+static void fold_domain(struct config *c)
+{
+    c->owned[0] = xstrdup(c->domain);
+    size_t len = strlen(c->owned[0]);
+    if (c->owned[0][len - 1] == '.')
+        c->owned[0][--len] = '\0';
+    ascii_lower(c->owned[0], len);
+    c->domain = c->owned[0];
+}
+
+/* --port and --address make one more listener, which stands in for the default one. */
+static bool fold_listen(struct config *c)
+{
+    struct opt_list *l = &c->listen;
+    if (!c->port && !c->address)
+        return true;
+    if (l->count == 1 && l->item[0] == default_listen)
+        l->count = 0;
+    if (l->count == OPT_LIST_MAX)
+        return refuse("--port: too many listeners");
+    const char *address = c->address ? c->address : DEFAULT_ADDRESS;
+    c->owned[1] = xasprintf(strchr(address, ':') ? "[%s]:%s" : "%s:%s", address,
+                            c->port ? c->port : DEFAULT_PORT);
+    l->item[l->count++] = c->owned[1];
+    return true;
+}
+
+static bool fold_state_dir(struct config *c)
+{
+    if (c->state_dir)
+        return true;
+    if (geteuid() == 0) {
+        c->state_dir = "/var/lib/oneport";
+        return true;
+    }
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    bool have_state = state && state[0] == '/'; /* the XDG specification: others are ignored */
+    if (!have_state && (!home || home[0] != '/'))
+        return refuse("--state-dir is required, as HOME is not set");
+    c->owned[2] =
+        have_state ? xasprintf("%s/oneportd", state) : xasprintf("%s/.local/state/oneportd", home);
+    c->state_dir = c->owned[2];
+    return true;
+}
+
+static bool check_public_host(const struct config *c)
+{
+    struct base_url url;
+    if (!c->public_url)
+        return true;
+    if (base_url_parse(c->public_url, &url) < 0)
+        return false; /* its row has refused it already */
+    if (url.host.ptr[url.host.len - 1] == '.')
+        url.host.len--;
+    if (slice_ieq(url.host, slice_str(c->domain)))
+        return true;
+    fprintf(stderr, "%s: --public-url: its host '%.*s' is not the --domain '%s'\n", program.name,
+            SLICE_FMT(url.host), c->domain);
+    return false;
+}
+
+static bool config_fold(struct config *c)
+{
+    if (!c->domain)
+        return refuse("--domain is required (see --help)");
+    if (c->cert && !c->key)
+        return refuse("--cert needs --key");
+    if (c->key && !c->cert)
+        return refuse("--key needs --cert");
+    fold_domain(c);
+    return check_public_host(c) && fold_listen(c) && fold_state_dir(c);
+}
+
+enum opt_result config_parse(int argc, char **argv, struct config *c)
+{
+    *c = (struct config){0};
+    enum opt_result result = opt_parse(&program, argc, argv, c, NULL, 0, NULL);
+    if (result == OPT_RUN && !config_fold(c))
+        result = OPT_WRONG;
+    return result;
+}
+
+void config_deinit(struct config *c)
+{
+    for (size_t i = 0; i < sizeof(c->owned) / sizeof(c->owned[0]); i++)
+        free(c->owned[i]);
+    *c = (struct config){0};
+}

@@ -1,0 +1,73 @@
+/* mailbox.c - messages between workers. */
+#include "src/worker/mailbox.h"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct mailbox {
+    pthread_mutex_t lock; /* guards `mails` */
+    struct list_node mails;
+    void *reader; /* borrowed: the worker */
+    int fd;       /* owned; readable when mails came */
+    struct event event;
+};
+
+static void deliver_all(struct mailbox *m)
+{
+    struct list_node taken;
+    list_init(&taken);
+    pthread_mutex_lock(&m->lock);
+    for (struct list_node *n; (n = list_pop(&m->mails)) != NULL;)
+        list_push(&taken, n);
+    pthread_mutex_unlock(&m->lock);
+    for (struct list_node *n; (n = list_pop(&taken)) != NULL;) {
+        struct mail *mail = CONTAINER_OF(n, struct mail, node);
+        mail->deliver(mail, m->reader);
+    }
+}
+
+static void on_mail(evutil_socket_t fd, short what, void *arg)
+{
+    uint64_t count;
+    if (read(fd, &count, sizeof count) < 0)
+        return; /* woken twice for one */
+    deliver_all(arg);
+}
+
+struct mailbox *mailbox_new(struct loop *l, void *reader)
+{
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    struct mailbox *m = xcalloc(1, sizeof(*m));
+    m->reader = reader;
+    m->fd = fd;
+    list_init(&m->mails);
+    pthread_mutex_init(&m->lock, NULL);
+    event_assign(&m->event, loop_base(l), fd, EV_READ | EV_PERSIST, on_mail, m);
+    event_add(&m->event, NULL);
+    return m;
+}
+
+void mailbox_free(struct mailbox *m)
+{
+    if (m == NULL)
+        return;
+    deliver_all(m);
+    event_del(&m->event);
+    close(m->fd);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}
+
+void mailbox_post(struct mailbox *m, struct mail *mail)
+{
+    uint64_t one = 1;
+    pthread_mutex_lock(&m->lock);
+    bool was_empty = list_empty(&m->mails);
+    list_push(&m->mails, &mail->node);
+    pthread_mutex_unlock(&m->lock);
+    if (was_empty && write(m->fd, &one, sizeof one) < 0)
+        abort(); /* an eventfd takes 2^64 - 2 of these */
+}

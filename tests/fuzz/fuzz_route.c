@@ -1,0 +1,37 @@
+/* fuzz_router.c - any octets as Host (the first line) and as method and path (the second). */
+#include "src/http/route.h"
+#include "src/names/label.h"
+#include "tests/fuzz/fuzz.h"
+
+static void check_host(struct slice authority)
+{
+    char name[NAME_MAX_LEN + 1];
+    memset(name, 'x', sizeof(name));
+    enum route_kind kind = router_host(SLICE("example.com"), authority, name);
+    assert(memchr(name, '\0', sizeof(name)));
+    assert((kind == ROUTE_TUNNEL) == (name[0] != '\0'));
+    for (const char *c = name; *c; c++)
+        assert((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-');
+}
+
+static void check_path(struct slice line)
+{
+    ptrdiff_t space = slice_find(line, ' ');
+    struct slice method = slice_make(line.ptr, space < 0 ? 0 : (size_t)space);
+    struct slice path = slice_skip(line, space < 0 ? 0 : (size_t)space + 1);
+    struct builtin b = router_builtin(method, path);
+    assert(fuzz_within(b.name, path));
+    assert(slice_find(b.name, '/') < 0 && slice_find(b.name, '?') < 0);
+    if (b.kind == BUILTIN_ATTACH)
+        assert(b.name.len > 0 && slice_eq(method, SLICE("GET")));
+    (void)name_valid(b.name);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice input = fuzz_input(data, size);
+    struct slice host = fuzz_line(&input);
+    check_host(host);
+    check_path(input.len == 0 ? host : input);
+    return 0;
+}

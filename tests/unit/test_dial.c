@@ -1,0 +1,227 @@
+/* test_client_dial.c - the order of addresses, and real dials on loopback: first wins, failures,
+ * deadline. RFC 8305. */
+#include "h2mux/io/dial.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static void test_order(void **state)
+{
+    static const struct {
+        const char *in, *want; /* a digit is IPv6, a letter IPv4 */
+    } rows[] = {
+        {"", ""},       {"1", "1"},       {"a", "a"},     {"12ab", "1a2b"},
+        {"ab1", "a1b"}, {"123a", "1a23"}, {"abc", "abc"}, {"1a2b3c4d", "1a2b3c"},
+    };
+    struct addrinfo list[8];
+    const struct addrinfo *out[6];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        size_t n = strlen(rows[i].in), max = 6;
+        for (size_t k = 0; k < n; k++)
+            list[k] = (struct addrinfo){
+                .ai_family = rows[i].in[k] < 'a' ? AF_INET6 : AF_INET,
+                .ai_next = k + 1 < n ? &list[k + 1] : NULL,
+            };
+        size_t got = dial_order(n ? list : NULL, out, max);
+        assert_int_equal(got, strlen(rows[i].want));
+        for (size_t k = 0; k < got; k++)
+            assert_int_equal(rows[i].in[out[k] - list], rows[i].want[k]);
+    }
+}
+
+/* What a dial came to. */
+struct outcome {
+    struct loop *loop;
+    bool done;
+    struct sock *sock;
+    enum dial_step step;
+    int err;
+};
+
+static void on_done(void *user, struct sock *sock)
+{
+    struct outcome *o = user;
+
+    o->done = true;
+    o->sock = sock;
+    loop_stop(o->loop);
+}
+
+static void on_failed(void *user, enum dial_step step, int err, const char *reason)
+{
+    struct outcome *o = user;
+
+    o->done = true;
+    o->step = step;
+    o->err = err;
+    assert_non_null(reason);
+    loop_stop(o->loop);
+}
+
+static const struct dial_ops ops = {.on_done = on_done, .on_failed = on_failed};
+
+static struct outcome dial(const struct dial_target *target, uint64_t timeout_ms)
+{
+    struct outcome o = {.loop = loop_new()};
+    struct resolver *r = resolver_new(o.loop);
+
+    assert_non_null(r);
+    struct dial *d = dial_start(o.loop, r, target, timeout_ms, &ops, &o);
+    assert_non_null(d);
+    assert_false(o.done); /* never inside the call */
+    loop_run(o.loop);
+    sock_close(o.sock);
+    resolver_free(r);
+    loop_free(o.loop);
+    return o;
+}
+
+static int listen_on(uint16_t *port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    *port = ntohs(a.sin_port);
+    return fd;
+}
+
+static void test_first_that_connects_wins(void **state)
+{
+    struct dial_target target = {
+        .host = "localhost"}; /* ::1 first on many systems, where nobody listens */
+    int fd = listen_on(&target.port);
+    struct outcome o = dial(&target, 5000);
+
+    assert_non_null(o.sock);
+    close(fd);
+}
+
+static void test_literal_needs_no_thread(void **state)
+{
+    struct dial_target target = {.host = "127.0.0.1"};
+    int fd = listen_on(&target.port);
+    struct outcome o = dial(&target, 5000);
+
+    assert_non_null(o.sock);
+    close(fd);
+}
+
+/* D10 */
+static void test_refused(void **state)
+{
+    struct dial_target target = {.host = "127.0.0.1"};
+    close(listen_on(&target.port));
+    struct outcome o = dial(&target, 5000);
+
+    assert_null(o.sock);
+    assert_int_equal(o.step, DIAL_TCP);
+    assert_int_equal(o.err, ERR_REFUSED);
+}
+
+/* D10 */
+static void test_unknown_name(void **state)
+{
+    struct dial_target target = {.host = "nobody.invalid", .port = 80};
+    struct outcome o = dial(&target, 5000);
+
+    assert_int_equal(o.step, DIAL_DNS);
+    assert_true(o.err == ERR_DNS || o.err == ERR_TIMEOUT);
+}
+
+/* D10: a TLS peer that never speaks. */
+static void test_deadline_names_the_step(void **state)
+{
+    char reason[TLS_REASON_MAX];
+    struct tls_client_options options = {.insecure = true};
+    struct tls *tls = tls_client_new(&options, reason);
+    struct dial_target target = {.host = "127.0.0.1", .tls = tls};
+    int fd = listen_on(&target.port);
+    struct outcome o = dial(&target, 50);
+
+    assert_int_equal(o.step, DIAL_TLS);
+    assert_int_equal(o.err, ERR_TIMEOUT);
+    close(fd);
+    tls_free(tls);
+}
+
+static void test_unix(void **state)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(a.sun_path, sizeof(a.sun_path), "/tmp/test_client_dial.%d", (int)getpid());
+    struct dial_target target = {.host = "localhost", .unix_path = a.sun_path};
+    struct outcome o = dial(&target, 5000);
+    assert_int_equal(o.err, ERR_REFUSED); /* no such file */
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    o = dial(&target, 5000);
+    assert_non_null(o.sock);
+    unlink(a.sun_path);
+    close(fd);
+}
+
+static void test_cancel_at_once(void **state)
+{
+    struct loop *l = loop_new();
+    struct resolver *r = resolver_new(l);
+    struct dial_target target = {.host = "localhost", .port = 1};
+    struct dial *d = dial_start(l, r, &target, 5000, &ops, NULL);
+
+    dial_cancel(d);
+    dial_cancel(NULL);
+    resolver_free(r);
+    loop_free(l);
+}
+
+/* The thread may be inside getaddrinfo when its resolver goes. */
+static void never(void *user, const struct addrinfo *list, const char *reason)
+{
+    fail();
+}
+
+static void test_resolver_goes_first(void **state)
+{
+    for (int i = 0; i < 50; i++) {
+        struct loop *l = loop_new();
+        struct resolver *r = resolver_new(l);
+        struct resolver_query *a = resolver_ask(r, "localhost", 1, never, NULL);
+        struct resolver_query *b = resolver_ask(r, "localhost", 2, never, NULL);
+        resolver_cancel(b);
+        resolver_cancel(a);
+        resolver_free(r);
+        loop_free(l);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_first_that_connects_wins),
+        cmocka_unit_test(test_literal_needs_no_thread),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_unknown_name),
+        cmocka_unit_test(test_deadline_names_the_step),
+        cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_cancel_at_once),
+        cmocka_unit_test(test_resolver_goes_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,85 @@
+/* test_names.c - the grammar of names and the random ones: contract.md 1. */
+#include "src/names/label.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "h2mux/base/err.h"
+
+#define LABEL_63 "a23456789012345678901234567890123456789012345678901234567890123"
+
+static const struct {
+    const char *name;
+    bool want;
+} rows[] = {
+    {"abc", true},          {"my-app", true},    {"a-1", true},         {"123", true},
+    {"a--b", true},         {LABEL_63, true},    {LABEL_63 "4", false}, {"", false},
+    {"ab", false},          {"-abc", false},     {"abc-", false},       {"a_b", false},
+    {"a.b", false},         {"Abc", false},      {"a b", false},        {"ab\xc3\xa9", false},
+    {"www", false},         {"api", false},      {"register", false},   {"tunnel", false},
+    {"status", false},      {"metrics", false},  {"admin", false},      {"oneport", false},
+    {"favicon.ico", false}, {"register2", true}, {"wwww", true},
+};
+
+static void test_valid(void **state)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (name_valid(slice_str(rows[i].name)) != rows[i].want)
+            fail_msg("%s", rows[i].name);
+    assert_false(name_valid(slice_make("a\0c", 3)));
+}
+
+static bool never(struct slice name, void *user)
+{
+    return false;
+}
+
+static bool always(struct slice name, void *user)
+{
+    ++*(size_t *)user;
+    return true;
+}
+
+static bool first_three(struct slice name, void *user)
+{
+    return ++*(size_t *)user <= 3;
+}
+
+/* Adjective, animal and two digits: three parts, no more. */
+static void test_random(void **state)
+{
+    for (int i = 0; i < 2000; i++) {
+        char name[NAME_MAX_LEN + 1];
+        assert_int_equal(name_random(never, NULL, name), 0);
+        struct slice s = slice_str(name);
+        assert_true(name_valid(s));
+        ptrdiff_t first = slice_find(s, '-'), last = slice_rfind(s, '-');
+        assert_true(first > 1 && last > first + 2);
+        assert_int_equal(s.len - (size_t)last, 3);
+    }
+}
+
+static void test_random_taken(void **state)
+{
+    char name[NAME_MAX_LEN + 1];
+    size_t asked = 0;
+    assert_int_equal(name_random(first_three, &asked, name), 0);
+    assert_int_equal(asked, 4);
+    asked = 0;
+    assert_int_equal(name_random(always, &asked, name), ERR_LIMIT);
+    assert_in_range(asked, 10, 10000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_valid),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_random_taken),
+    };
+    return cmocka_run_group_tests_name("names", tests, NULL, NULL);
+}
