@@ -15,21 +15,18 @@ static int check_subdomain(const char *value)
 {
     static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
     size_t len = strlen(value);
-
     return len > 0 && len <= 63 && strspn(value, fit) == len ? 0 : ERR_SYNTAX;
 }
 
 static int check_host_header(const char *value)
 {
     struct rewrite w;
-
     return rewrite_parse(value, &w);
 }
 
 static int check_log_level(const char *value)
 {
     enum log_level level;
-
     return log_level_parse(slice_str(value), &level) ? 0 : ERR_SYNTAX;
 }
 
@@ -139,13 +136,12 @@ static enum opt_result judge_origin(struct config *c, const char *operand)
 {
     const char *reason = NULL;
     char port[8];
-
     if (operand && c->port != 0)
         return REFUSE("both --port and \"%s\" say what to share; give one\n", operand);
     if (!operand && c->port == 0)
         return REFUSE("nothing to share: give PORT, HOST:PORT, http(s)://HOST[:PORT] or "
                       "unix:/PATH\n");
-    snprintf(port, sizeof(port), "%u", (unsigned)c->port);
+    snprintf(port, sizeof port, "%u", (unsigned)c->port);
     if (origin_address_parse(operand ? operand : port, c->local_host, c->local_https, &c->origin,
                              &reason) < 0)
         return REFUSE("\"%s\": %s\n", operand ? operand : port, reason);
@@ -156,7 +152,6 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
 {
     const char *operand = NULL;
     size_t n_operands = 0;
-
     *c = (struct config){.port = 0};
     enum opt_result result = opt_parse(&program, argc, argv, c, &operand, 1, &n_operands);
     if (result != OPT_RUN)

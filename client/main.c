@@ -52,7 +52,6 @@ static enum exit_code complain(const char *what, const char *reason)
 static void on_exit_code(void *user, enum exit_code code)
 {
     struct program *p = user;
-
     p->code = code;
     p->over = true;
     loop_stop(p->loop);
@@ -61,7 +60,6 @@ static void on_exit_code(void *user, enum exit_code code)
 static void on_signal(evutil_socket_t number, short what, void *user)
 {
     struct program *p = user;
-
     if (p->leaving) {
         on_exit_code(p, EXIT_STOPPED);
         return;
@@ -75,14 +73,12 @@ static void on_signal(evutil_socket_t number, short what, void *user)
 static void on_quiet(void *user)
 {
     struct program *p = user;
-
     tunnel_quiet(p->tunnel);
 }
 
 static void watch_signals(struct program *p)
 {
     struct event_base *base = loop_base(p->loop);
-
     evsignal_assign(&p->sigint, base, SIGINT, on_signal, p);
     evsignal_assign(&p->sigterm, base, SIGTERM, on_signal, p);
     evsignal_add(&p->sigint, NULL);
@@ -96,7 +92,6 @@ static void raise_descriptors(const struct config *c)
 {
     struct rlimit limit;
     uint64_t streams = c->links * c->max_streams;
-
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
     limit.rlim_cur = limit.rlim_max;
@@ -124,7 +119,6 @@ static bool make_tls(struct program *p)
         .insecure = c->allow_invalid_cert,
     };
     char reason[TLS_REASON_MAX];
-
     tell_unused(c);
     p->server_tls = tls_client_new(&server, reason);
     if (p->server_tls && c->origin.url.https)
@@ -161,7 +155,6 @@ static void make_exchanges(struct program *p)
         .finishing = &p->finishing,
         .idle_ms = c->origin_idle_ms,
     };
-
     p->origin = origin_new(&origin);
     struct exchanges_options exchanges = {
         .loop = p->loop,
@@ -183,14 +176,12 @@ static void make_exchanges(struct program *p)
 static uint64_t ping_timeout_ms(const struct config *c)
 {
     bool sooner = c->keepalive_ms != 0 && c->keepalive_ms < PING_TIMEOUT_MS;
-
     return sooner ? c->keepalive_ms : PING_TIMEOUT_MS;
 }
 
 static bool make_tunnel(struct program *p)
 {
     const struct config *c = &p->config;
-
     p->ticket_file = c->ticket_file ? xstrdup(c->ticket_file) : tickets_default_path();
     p->name = c->subdomain ? xstrdup(c->subdomain) : NULL;
     if (p->name)
@@ -225,7 +216,7 @@ static bool make_tunnel(struct program *p)
     p->tunnel = tunnel_new(&tunnel);
     if (!p->tunnel)
         complain("cannot start", strerror(errno));
-    return p->tunnel != NULL;
+    return p->tunnel;
 }
 
 /* ---- taking it apart */
@@ -234,7 +225,6 @@ static void poll_last_words(void *user)
 {
     struct program *p = user;
     bool late = loop_now_us(p->loop) - p->ended_us > (uint64_t)LAST_WORDS_MS * 1000;
-
     if (late || !loop_has_adopted(p->loop))
         loop_stop(p->loop);
     else
@@ -255,7 +245,7 @@ static void take_apart(struct program *p)
     tunnel_free(p->tunnel);
     exchanges_free(p->exchanges);
     origin_free(p->origin);
-    if (p->memory_share.loop != NULL)
+    if (p->memory_share.loop)
         memory_share_deinit(&p->memory_share);
     terminal_free(p->terminal);
     resolver_free(p->resolver);
@@ -291,7 +281,6 @@ static enum exit_code run(struct program *p)
 int main(int argc, char **argv)
 {
     static struct program program;
-
     alloc_tune();
     signal(SIGPIPE, SIG_IGN);
     switch (config_load(argc, argv, &program.config)) {

@@ -18,8 +18,7 @@ struct terminal {
 
 struct terminal *terminal_new(bool print_requests, bool open_browser)
 {
-    struct terminal *t = xcalloc(1, sizeof(*t));
-
+    struct terminal *t = xcalloc(1, sizeof *t);
     t->out = log_file_open("-");
     if (!t->out) {
         free(t);
@@ -46,7 +45,6 @@ static int spawn_quietly(char *const argv[])
     posix_spawnattr_t attr;
     sigset_t none, standard;
     pid_t pid;
-
     sigemptyset(&none);
     sigemptyset(&standard);
     sigaddset(&standard, SIGPIPE);
@@ -69,7 +67,6 @@ static void open_in_browser(char *url)
 {
     char program[] = "xdg-open";
     char *argv[] = {program, url, NULL};
-
     signal(SIGCHLD, SIG_IGN); /* the kernel reaps it */
     int err = spawn_quietly(argv);
     if (err != 0)
@@ -87,7 +84,6 @@ void terminal_show_url(struct terminal *t, const char *url)
 {
     struct buf line;
     bool first = !t->url;
-
     if (!first && strcmp(t->url, url) == 0)
         return;
     free(t->url);
@@ -101,14 +97,13 @@ void terminal_show_url(struct terminal *t, const char *url)
 
 bool terminal_has_url(const struct terminal *t)
 {
-    return t->url != NULL;
+    return t->url;
 }
 
 void terminal_show_request(struct terminal *t, struct slice method, struct slice path, int status,
                            uint64_t ms)
 {
     struct buf line;
-
     if (!t->print_requests)
         return;
     buf_init(&line, 4096);

@@ -98,7 +98,7 @@ static void obey(struct mail *m, void *reader)
 void drain_order(struct server *s, bool at_once)
 {
     for (unsigned i = 0; i < s->n_workers; i++) {
-        struct order *o = xcalloc(1, sizeof(*o));
+        struct order *o = xcalloc(1, sizeof *o);
         o->mail.deliver = obey;
         o->at_once = at_once;
         mailbox_post(s->workers[i]->mailbox, &o->mail);
@@ -126,7 +126,7 @@ void drain_watch_signals(struct drain *d)
 
 struct drain *drain_new(struct worker *w)
 {
-    struct drain *d = xcalloc(1, sizeof(*d));
+    struct drain *d = xcalloc(1, sizeof *d);
     d->worker = w;
     timer_init(&d->timer, w->loop, on_timer, d);
     return d;

@@ -59,7 +59,7 @@ static int open_access_log(struct server *s)
     if (strcmp(path, "off") == 0)
         return 0;
     s->access_log = log_file_open(path);
-    return s->access_log != NULL ? 0 : complain(path, strerror(errno));
+    return s->access_log ? 0 : complain(path, strerror(errno));
 }
 
 static int open_trust(struct server *s)
@@ -75,10 +75,10 @@ static int open_tls(struct server *s)
 {
     char reason[TLS_REASON_MAX];
     s->handshakes = handshakes_new(s->config->max_handshakes);
-    if (s->config->cert == NULL)
+    if (!s->config->cert)
         return 0;
     s->tls = tls_server_new(s->config->cert, s->config->key, reason);
-    return s->tls != NULL ? 0 : complain("TLS", reason);
+    return s->tls ? 0 : complain("TLS", reason);
 }
 
 static int open_state(struct server *s)
@@ -88,7 +88,7 @@ static int open_state(struct server *s)
     if (state_prepare(dir) < 0)
         return complain(dir, strerror(errno));
     s->keyring = keyring_open(dir, reason, sizeof reason);
-    if (s->keyring == NULL || state_node(dir, s->node, reason, sizeof reason) < 0)
+    if (!s->keyring || state_node(dir, s->node, reason, sizeof reason) < 0)
         return complain("--state-dir", reason);
     return 0;
 }
@@ -128,7 +128,7 @@ static int open_workers(struct server *s)
     s->workers = xcalloc(count_workers(s->config), sizeof(struct worker *));
     for (unsigned i = 0; i < count_workers(s->config); i++) {
         s->workers[i] = worker_new(s, i);
-        if (s->workers[i] == NULL)
+        if (!s->workers[i])
             return complain("worker", strerror(errno));
         s->n_workers++;
     }
@@ -149,7 +149,7 @@ static int listen_at(struct server *s, const char *address, int *fds)
 static int start_listening(struct server *s)
 {
     const struct opt_list *addresses = &s->config->listen;
-    int *fds = xcalloc(s->n_workers, sizeof(*fds));
+    int *fds = xcalloc(s->n_workers, sizeof *fds);
     int status = 0;
     for (size_t i = 0; i < addresses->count && status == 0; i++)
         status = listen_at(s, addresses->item[i], fds);
@@ -207,7 +207,7 @@ static void deliver_due(struct mail *m, void *reader)
 static void on_names_change(void *user)
 {
     struct server *s = user;
-    struct due *d = xcalloc(1, sizeof(*d));
+    struct due *d = xcalloc(1, sizeof *d);
     d->mail.deliver = deliver_due;
     d->file = s->names_file;
     mailbox_post(s->workers[0]->mailbox, &d->mail);

@@ -32,7 +32,7 @@ void reload_hold_signals(void)
 static void reload_certificate(struct server *s)
 {
     char reason[TLS_REASON_MAX];
-    if (s->tls == NULL)
+    if (!s->tls)
         return;
     if (tls_server_reload(s->tls, s->config->cert, s->config->key, reason) < 0)
         LOG(ERROR, "certificate not reloaded, the old one stays", "reason=%s",
@@ -43,7 +43,7 @@ static void reload_certificate(struct server *s)
 
 static void reopen_logs(struct server *s)
 {
-    if (s->access_log != NULL)
+    if (s->access_log)
         log_file_reopen(s->access_log);
 }
 
@@ -58,7 +58,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 
 struct reload *reload_new(struct worker *w)
 {
-    struct reload *r = xcalloc(1, sizeof(*r));
+    struct reload *r = xcalloc(1, sizeof *r);
     r->server = w->server;
     evsignal_assign(&r->hup, loop_base(w->loop), SIGHUP, on_signal, r);
     evsignal_assign(&r->usr1, loop_base(w->loop), SIGUSR1, on_signal, r);

@@ -10,7 +10,6 @@ enum { INTERIM_MAX = 8, INTERIM_OCTETS_MAX = 16 * 1024, SMALL_ANSWER = 16 * 1024
 static bool is_interactive(const struct message *m, bool end)
 {
     struct slice type = fields_value(&m->fields, SLICE("content-type"));
-
     return end || (m->length >= 0 && m->length <= SMALL_ANSWER) ||
            slice_istarts(type, SLICE("text/event-stream"));
 }
@@ -24,7 +23,6 @@ static void answer_broken(struct exchange *x, const char *reason)
 static void pass_interim(struct exchange *x, struct message *m)
 {
     bool wanted = m->status != 100 || x->wants_continue;
-
     if (!wanted || x->websocket || x->interim++ >= INTERIM_MAX)
         return;
     if (translate_response(m) < 0 ||
@@ -57,7 +55,6 @@ static void pass_answer(struct exchange *x, struct message *m, const struct h1_r
 {
     bool empty = r->framing == H1_NO_BODY || (r->framing == H1_LENGTH && m->length == 0);
     bool cut = m->status == 205 && !empty;
-
     x->state = EXCHANGE_RELAYING;
     exchange_touch(x);
     pass_head(x, m, empty || cut);
@@ -89,7 +86,6 @@ static void open_websocket(struct exchange *x, struct message *m)
 static void answer_upgrade(struct exchange *x, struct message *m, const struct h1_result *r)
 {
     const char *reason = NULL;
-
     switch (upgrade_answer(&x->request, m, &reason)) {
     case UPGRADE_OPEN:
         open_websocket(x, m);

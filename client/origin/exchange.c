@@ -47,7 +47,6 @@ static uint64_t patience_ms(const struct exchange *x)
 void exchange_arm(struct exchange *x)
 {
     uint64_t ms = patience_ms(x);
-
     if (ms == 0)
         timer_stop(&x->timer);
     else
@@ -70,12 +69,11 @@ void exchange_forget_request(struct exchange *x)
 static void exchange_free(void *object)
 {
     struct exchange *x = object;
-
     message_deinit(&x->request);
     fields_deinit(&x->trailers);
     buf_release(&x->early);
     free(x->kept);
-    pool_give(x, sizeof(*x));
+    pool_give(x, sizeof *x);
 }
 
 /* Lets the origin's connection go: into the pool if everything on it is complete. */
@@ -110,7 +108,6 @@ static void reset_near(struct exchange *x, uint32_t code, const char *reason)
 {
     struct leg_fault why = {.err = ERR_PROTOCOL, .h2_code = code, .reason = reason};
     struct leg *near = x->near;
-
     x->near = NULL;
     if (near)
         near->ops->reset(near, &why);
@@ -119,7 +116,6 @@ static void reset_near(struct exchange *x, uint32_t code, const char *reason)
 static void log_failure(struct exchange *x, const char *type, const char *step, const char *reason)
 {
     uint64_t suppressed = 0;
-
     if (!log_limit_pass(&x->all->failures, loop_now_us(x->all->o.loop), &suppressed))
         return;
     LOG(WARN, "exchange failed",
@@ -156,7 +152,6 @@ void exchange_run_timer(void *user)
     struct exchange *x = user;
     uint64_t ms = patience_ms(x);
     uint64_t age_ms = (loop_now_us(x->all->o.loop) - x->progress_us) / 1000;
-
     if (ms == 0)
         return;
     if (age_ms < ms) {
@@ -205,7 +200,6 @@ void exchange_let_near_go(struct exchange *x)
 static void near_body(void *exchange, struct leg *leg, struct slice data, bool end)
 {
     struct exchange *x = exchange;
-
     x->request_ended |= end;
     if (x->state == EXCHANGE_SENDING)
         return; /* answered: its window stays closed */
@@ -223,14 +217,12 @@ static void near_body(void *exchange, struct leg *leg, struct slice data, bool e
 static char *near_place(void *exchange, struct leg *leg, size_t octets)
 {
     struct exchange *x = exchange;
-
     return far_takes_body(x) ? leg_place(x->far, octets) : NULL;
 }
 
 static void near_trailers(void *exchange, struct leg *leg, struct fields *t)
 {
     struct exchange *x = exchange;
-
     x->request_ended = true;
     if (x->state == EXCHANGE_SENDING)
         return;
@@ -250,7 +242,6 @@ static void near_trailers(void *exchange, struct leg *leg, struct fields *t)
 static void near_sent(void *exchange, struct leg *leg, size_t octets)
 {
     struct exchange *x = exchange;
-
     exchange_touch(x);
     x->unsent -= octets;
     if (x->far)
@@ -264,7 +255,6 @@ static void near_sent(void *exchange, struct leg *leg, size_t octets)
 static void near_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
 {
     struct exchange *x = exchange;
-
     LOG(DEBUG, "stream reset", "code=%u reason=%s path=%s", why->h2_code,
         log_value(slice_str(why->reason ? why->reason : "")), log_value(x->path));
     x->near = NULL;
@@ -279,7 +269,6 @@ static void near_head(void *exchange, struct leg *leg, struct message *m, bool e
 static uint64_t near_taken(void *exchange, struct leg *leg)
 {
     struct exchange *x = exchange;
-
     return x->far ? leg_taken(x->far) : 0;
 }
 
@@ -297,7 +286,6 @@ const struct leg_events exchange_near_events = {
 void exchange_flush_early(struct exchange *x)
 {
     bool with_trailers = x->request_ended && x->trailers.count > 0;
-
     if (buf_len(&x->early) > 0 || (x->request_ended && !x->bodyless && !with_trailers))
         give_far(x, buf_slice(&x->early), x->request_ended && !with_trailers);
     buf_release(&x->early);
@@ -310,7 +298,6 @@ void exchange_flush_early(struct exchange *x)
 static void far_body(void *exchange, struct leg *leg, struct slice data, bool end)
 {
     struct exchange *x = exchange;
-
     exchange_touch(x);
     x->answer_ended |= end;
     if (x->near) {
@@ -323,14 +310,12 @@ static void far_body(void *exchange, struct leg *leg, struct slice data, bool en
 static char *far_place(void *exchange, struct leg *leg, size_t octets)
 {
     struct exchange *x = exchange;
-
     return x->near ? leg_place(x->near, octets) : NULL;
 }
 
 static void far_trailers(void *exchange, struct leg *leg, struct fields *t)
 {
     struct exchange *x = exchange;
-
     exchange_touch(x);
     x->answer_ended = true;
     if (x->near)
@@ -341,7 +326,6 @@ static void far_trailers(void *exchange, struct leg *leg, struct fields *t)
 static void far_sent(void *exchange, struct leg *leg, size_t octets)
 {
     struct exchange *x = exchange;
-
     exchange_touch(x);
     x->sent += octets;
     if (x->near)
@@ -377,7 +361,6 @@ static void origin_head(void *user, struct message *m, const struct h1_result *r
 static void origin_message_end(void *user)
 {
     struct exchange *x = user;
-
     if (x->state != EXCHANGE_RELAYING)
         return;
     if (x->unsent == 0) {
@@ -394,7 +377,6 @@ static void origin_done(void *user)
 {
     struct exchange *x = user;
     bool queued = sock_queued(h1_conn_sock(origin_h1(x->conn))) > 0;
-
     exchange_close(x, queued ? ORIGIN_FLUSH : ORIGIN_CLOSE);
 }
 
@@ -416,7 +398,6 @@ static bool is_loss(int err)
 static void origin_error(void *user, int err, const char *reason)
 {
     struct exchange *x = user;
-
     if (is_loss(err) && may_retry(x)) {
         x->retried = true;
         origin_discard(x->conn, ORIGIN_CLOSE);
@@ -432,7 +413,6 @@ static void origin_error(void *user, int err, const char *reason)
 static void origin_failed(void *user, enum dial_step step, int err, const char *reason)
 {
     struct exchange *x = user;
-
     x->conn = NULL;
     exchange_fail(x, failure_of_dial(step, err), dial_step_name(step), reason);
 }
@@ -443,7 +423,6 @@ static void origin_ready(void *user)
     struct exchange *x = user;
     struct h1_conn *h1 = origin_h1(x->conn);
     struct h1_conn_reply how = {.upgrade = x->websocket, .trailers = x->wants_trailers};
-
     x->state = EXCHANGE_WAITING;
     exchange_touch(x);
     x->far = h1_conn_leg(h1);
@@ -472,7 +451,6 @@ static const struct origin_ops origin_ops = {
 void exchange_run_connect(void *user)
 {
     struct exchange *x = user;
-
     x->conn = origin_acquire(x->all->o.origin, x->fresh, &origin_ops, x);
     if (origin_h1(x->conn))
         origin_ready(x);

@@ -10,7 +10,6 @@
 static void run_quiet(void *user)
 {
     struct exchanges *all = user;
-
     if (all->ordinary == 0 && all->o.on_quiet)
         all->o.on_quiet(all->o.user);
 }
@@ -19,7 +18,6 @@ static void run_quiet(void *user)
 void exchanges_remove(struct exchange *x)
 {
     struct exchanges *all = x->all;
-
     list_remove(&x->node);
     if (x->websocket)
         all->websockets--;
@@ -31,7 +29,6 @@ void exchanges_remove(struct exchange *x)
 static void keep_request(struct exchange *x, struct message *m)
 {
     const struct message *r = &x->request;
-
     x->request = *m;
     message_init(m);
     x->method = message_is_websocket(r) ? SLICE("GET") : r->method; /* as the viewer said it */
@@ -43,8 +40,7 @@ static void keep_request(struct exchange *x, struct message *m)
 static struct exchange *exchange_new(struct exchanges *all, struct leg *near, struct message *m,
                                      bool end)
 {
-    struct exchange *x = pool_take_zeroed(sizeof(*x));
-
+    struct exchange *x = pool_take_zeroed(sizeof *x);
     x->all = all;
     x->near = near;
     keep_request(x, m);
@@ -110,8 +106,7 @@ void exchange_start(struct exchanges *all, struct leg *near, struct message *m, 
 
 struct exchanges *exchanges_new(const struct exchanges_options *o)
 {
-    struct exchanges *all = xcalloc(1, sizeof(*all));
-
+    struct exchanges *all = xcalloc(1, sizeof *all);
     all->o = *o;
     list_init(&all->list);
     task_init(&all->quiet, run_quiet, all);

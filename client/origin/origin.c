@@ -83,7 +83,6 @@ static void condemn(struct origin_conn *c)
 static void finish(struct origin_conn *c)
 {
     struct sock *sock = h1_conn_sock(c->h1);
-
     h1_conn_finish(c->h1, LINGER_MS, LINGER_OCTETS);
     if (c->origin->o.finishing)
         sock_count_finishing(sock, c->origin->o.finishing);
@@ -113,7 +112,6 @@ static void sweep(void *user)
 {
     struct origin *o = user;
     uint64_t now = loop_now_us(o->o.loop);
-
     LIST_FOREACH (n, &o->idle) {
         struct origin_conn *c = CONTAINER_OF(n, struct origin_conn, node);
         uint64_t age_ms = (now - c->idle_since_us) / 1000;
@@ -128,7 +126,6 @@ static void sweep(void *user)
 static void into_pool(struct origin_conn *c)
 {
     struct origin *o = c->origin;
-
     if (o->idle_count >= POOL_MAX)
         origin_discard(CONTAINER_OF(o->idle.next, struct origin_conn, node), ORIGIN_CLOSE);
     list_remove(&c->node);
@@ -151,7 +148,6 @@ static bool is_quiet(const struct origin_conn *c)
 {
     char octet;
     struct sock *sock = h1_conn_sock(c->h1);
-
     if (h1_conn_surplus(c->h1) || h1_conn_head_octets(c->h1) > 0)
         return false;
     if (c->idle_turn != loop_turns(c->origin->o.loop) && sock_is_drained(sock))
@@ -178,7 +174,6 @@ static struct origin_conn *from_pool(struct origin *o)
 static void on_head(void *user, struct message *m, const struct h1_result *r)
 {
     struct origin_conn *c = user;
-
     if (!c->ops) {
         LOG(WARN, "origin speaks unasked", "origin=%s", c->origin->o.address->text);
         origin_discard(c, ORIGIN_CLOSE);
@@ -191,7 +186,6 @@ static void on_head(void *user, struct message *m, const struct h1_result *r)
 static void on_message_end(void *user)
 {
     struct origin_conn *c = user;
-
     if (c->ops)
         c->ops->on_message_end(c->user);
 }
@@ -200,7 +194,6 @@ static void on_message_end(void *user)
 static void on_done(void *user)
 {
     struct origin_conn *c = user;
-
     if (c->ops)
         c->ops->on_done(c->user);
     else if (c->keep_alive && !h1_conn_surplus(c->h1) && sock_queued(h1_conn_sock(c->h1)) == 0)
@@ -212,7 +205,6 @@ static void on_done(void *user)
 static void on_error(void *user, int err, const char *reason)
 {
     struct origin_conn *c = user;
-
     if (c->ops)
         c->ops->on_error(c->user, err, reason);
     else
@@ -235,7 +227,6 @@ static const struct h1_limits head_limits = {
 static void on_dialled(void *user, struct sock *sock)
 {
     struct origin_conn *c = user;
-
     struct origin *o = c->origin;
     c->dial = NULL;
     if (o->windows.lent >= o->windows.limit / 2)
@@ -249,7 +240,6 @@ static void on_dial_failed(void *user, enum dial_step step, int err, const char 
 {
     struct origin_conn *c = user;
     const struct origin_ops *ops = c->ops;
-
     c->dial = NULL;
     condemn(c);
     ops->on_failed(c->user, step, err, reason);
@@ -259,7 +249,7 @@ static const struct dial_ops dial_ops = {.on_done = on_dialled, .on_failed = on_
 
 static struct origin_conn *dial_one(struct origin *o)
 {
-    struct origin_conn *c = xcalloc(1, sizeof(*c));
+    struct origin_conn *c = xcalloc(1, sizeof *c);
     const struct origin_address *a = o->o.address;
     struct dial_target target = {
         .host = a->url.host,
@@ -267,7 +257,6 @@ static struct origin_conn *dial_one(struct origin *o)
         .unix_path = a->unix_path[0] != '\0' ? a->unix_path : NULL,
         .tls = o->o.tls,
     };
-
     c->origin = o;
     c->dial = dial_start(o->o.loop, o->o.resolver, &target, o->o.connect_ms, &dial_ops, c);
     return c;
@@ -277,7 +266,6 @@ struct origin_conn *origin_acquire(struct origin *o, bool fresh, const struct or
                                    void *user)
 {
     struct origin_conn *c = fresh ? NULL : from_pool(o);
-
     if (c)
         h1_conn_lend_window(c->h1, &o->windows);
     else
@@ -300,8 +288,7 @@ void origin_release(struct origin_conn *c)
 
 struct origin *origin_new(const struct origin_options *options)
 {
-    struct origin *o = xcalloc(1, sizeof(*o));
-
+    struct origin *o = xcalloc(1, sizeof *o);
     o->o = *options;
     o->windows = (struct h1_windows){.least = WINDOW_LEAST, .most = WINDOW, .limit = WINDOWS_LENT};
     list_init(&o->idle);

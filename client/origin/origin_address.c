@@ -15,7 +15,7 @@ static int parse_unix(struct slice path, struct origin_address *out, const char 
 {
     if (path.len == 0 || path.ptr[0] != '/')
         return wrong(reason, "a unix socket is given by an absolute path: unix:/PATH");
-    if (path.len >= sizeof(out->unix_path))
+    if (path.len >= sizeof out->unix_path)
         return wrong(reason, "the path of the unix socket is too long");
     memcpy(out->unix_path, path.ptr, path.len);
     out->unix_path[path.len] = '\0';
@@ -35,7 +35,6 @@ static int parse_port(struct slice text, const char *local_host, struct origin_a
                       const char **reason)
 {
     uint64_t port;
-
     if (slice_to_u64(text, UINT16_MAX, &port) < 0 || port == 0)
         return wrong(reason, "a port is a number from 1 to 65535");
     if (url_set_host(&out->url, slice_str(local_host), (uint16_t)port) < 0)
@@ -69,7 +68,7 @@ static int parse_any(struct slice s, const char *local_host, struct origin_addre
         return parse_unix(slice_skip(s, 5), out, reason);
     if (all_digits(s))
         return parse_port(s, local_host, out, reason);
-    if (memmem(s.ptr, s.len, "://", 3) != NULL) {
+    if (memmem(s.ptr, s.len, "://", 3)) {
         if (out->url.https && slice_istarts(s, SLICE("http://")))
             return wrong(reason, "http:// contradicts --local-https");
         return parse_url(s, out, reason);
@@ -81,12 +80,11 @@ static int parse_any(struct slice s, const char *local_host, struct origin_addre
 
 static void write_text(struct origin_address *a)
 {
-    bool v6 = strchr(a->url.host, ':') != NULL;
-
+    bool v6 = strchr(a->url.host, ':');
     if (a->unix_path[0] != '\0')
-        snprintf(a->text, sizeof(a->text), "unix:%s", a->unix_path);
+        snprintf(a->text, sizeof a->text, "unix:%s", a->unix_path);
     else
-        snprintf(a->text, sizeof(a->text), v6 ? "[%s]:%u" : "%s:%u", a->url.host, a->url.port);
+        snprintf(a->text, sizeof a->text, v6 ? "[%s]:%u" : "%s:%u", a->url.host, a->url.port);
 }
 
 int origin_address_parse(const char *text, const char *local_host, bool https,

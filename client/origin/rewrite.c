@@ -35,7 +35,6 @@ static struct base origin_base(const struct rewrite *w)
 static struct slice without_default_port(struct slice scheme, struct slice authority)
 {
     struct slice port = slice_ieq(scheme, SLICE("https")) ? SLICE(":443") : SLICE(":80");
-
     if (slice_ends(authority, SLICE(":")))
         port = SLICE(":");
     if (slice_ends(authority, port))
@@ -47,7 +46,6 @@ static struct slice without_default_port(struct slice scheme, struct slice autho
 static size_t authority_length(struct slice s)
 {
     size_t n = 0;
-
     while (n < s.len && s.ptr[n] != '/' && s.ptr[n] != '?' && s.ptr[n] != '#')
         n++;
     return n;
@@ -78,7 +76,6 @@ static void set_value(struct fields *f, struct field *field, struct slice value)
 static struct slice join(struct fields *f, const struct slice *parts, size_t n)
 {
     struct buf b;
-
     buf_init(&b, 2 * (size_t)FIELDS_OCTETS_MAX);
     for (size_t i = 0; i < n; i++)
         if (buf_append(&b, parts[i]) < 0)
@@ -92,7 +89,6 @@ static void swap_base(struct fields *f, struct field *field, const struct base *
                       const struct base *to)
 {
     struct slice rest;
-
     if (!behind_base(field->value, from, &rest))
         return;
     const struct slice parts[] = {to->scheme, SLICE("://"), to->authority, rest};
@@ -137,7 +133,6 @@ void rewrite_request(const struct rewrite *w, struct message *m)
 static struct slice host_of(struct slice authority)
 {
     ptrdiff_t colon = slice_rfind(authority, ':'), bracket = slice_rfind(authority, ']');
-
     return colon > bracket ? slice_make(authority.ptr, (size_t)colon) : authority;
 }
 
@@ -146,7 +141,6 @@ static struct slice host_of(struct slice authority)
 static bool find_domain(struct slice cookie, struct slice *domain)
 {
     ptrdiff_t semicolon;
-
     while ((semicolon = slice_find(cookie, ';')) >= 0) {
         cookie = slice_skip(cookie, (size_t)semicolon + 1);
         ptrdiff_t end = slice_find(cookie, ';');
@@ -165,7 +159,6 @@ static void swap_cookie_domain(struct fields *f, struct field *field, struct sli
                                struct slice to)
 {
     struct slice domain, bare;
-
     if (!find_domain(field->value, &domain))
         return;
     bare = slice_starts(domain, SLICE(".")) ? slice_skip(domain, 1) : domain;

@@ -59,7 +59,6 @@ static bool is_forbidden_trailer(const struct field *f, void *user)
 int translate_trailers(struct fields *t)
 {
     int err = check_fields(t);
-
     if (err == 0)
         fields_remove_if(t, is_forbidden_trailer, NULL);
     return err;

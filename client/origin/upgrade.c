@@ -7,7 +7,6 @@
 int upgrade_request(struct message *m)
 {
     char key[WS_KEY_LEN + 1];
-
     int err = ws_key_new(key);
     if (err < 0)
         return err;
@@ -28,7 +27,6 @@ int upgrade_request(struct message *m)
 static struct slice offer_name(struct slice offer)
 {
     ptrdiff_t semicolon = slice_find(offer, ';');
-
     return slice_trim(semicolon < 0 ? offer : slice_make(offer.ptr, (size_t)semicolon));
 }
 
@@ -64,7 +62,6 @@ static const char *what_is_wrong(const struct fields *request, const struct fiel
 {
     const struct slice protocol = SLICE("sec-websocket-protocol");
     char accept[WS_ACCEPT_LEN + 1];
-
     ws_accept(fields_value(request, SLICE("sec-websocket-key")), accept);
     if (!fields_has_token(f, SLICE("upgrade"), SLICE("websocket")))
         return "101 without Upgrade: websocket";

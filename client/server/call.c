@@ -25,7 +25,6 @@ struct call {
 static void call_free(void *object)
 {
     struct call *c = object;
-
     message_deinit(&c->request);
     buf_release(&c->body);
     free(c);
@@ -47,7 +46,6 @@ void call_cancel(struct call *c)
 static void fail(struct call *c, const char *step, int err, const char *reason)
 {
     const struct call_ops *ops = c->ops;
-
     call_cancel(c);
     ops->on_failed(c->user, step, err, reason);
 }
@@ -60,7 +58,6 @@ static void on_deadline(void *user)
 static void on_body(void *exchange, struct leg *leg, struct slice data, bool end)
 {
     struct call *c = exchange;
-
     if (c->ops && buf_append(&c->body, data) < 0)
         fail(c, NULL, ERR_LIMIT, "the answer is too large");
 }
@@ -94,7 +91,6 @@ static void hand_over(struct call *c)
 {
     const struct call_ops *ops = c->ops;
     struct sock *sock = h1_conn_release(c->h1);
-
     c->h1 = NULL;
     call_cancel(c);
     ops->on_upgraded(c->user, sock);
@@ -133,7 +129,6 @@ static void on_head(void *user, struct message *m, const struct h1_result *r)
         .alpn = fields_value(&c->request.fields, SLICE("alpn")),
     };
     const char *reason;
-
     switch (call_judge(&wish, m, &reason)) {
     case CALL_INTERIM:
         return;
@@ -153,7 +148,6 @@ static void on_message_end(void *user)
 {
     struct call *c = user;
     const struct call_ops *ops = c->ops;
-
     if (!c->answer)
         return;
     struct call_answer a = {
@@ -180,10 +174,8 @@ static const struct h1_conn_ops conn_ops = {
 
 static void ask(struct call *c)
 {
-    struct h1_conn_reply how = {.upgrade = c->ops->on_upgraded != NULL,
-                                .close = c->ops->on_upgraded == NULL};
+    struct h1_conn_reply how = {.upgrade = c->ops->on_upgraded, .close = !c->ops->on_upgraded};
     struct leg *leg = h1_conn_leg(c->h1);
-
     h1_conn_set_reply(c->h1, &how);
     leg_tie(leg, &call_events, c);
     leg->ops->head(leg, &c->request, true);
@@ -192,7 +184,6 @@ static void ask(struct call *c)
 static void on_dialled(void *user, struct sock *sock)
 {
     struct call *c = user;
-
     c->dial = NULL;
     c->h1 = h1_conn_new(c->env->loop, sock, H1_CLIENT, &h1_default_limits,
                         2 * (size_t)CALL_BODY_MAX, &conn_ops, c);
@@ -202,7 +193,6 @@ static void on_dialled(void *user, struct sock *sock)
 static void on_dial_failed(void *user, enum dial_step step, int err, const char *reason)
 {
     struct call *c = user;
-
     c->dial = NULL;
     fail(c, dial_step_name(step), err, reason);
 }
@@ -212,8 +202,7 @@ static const struct dial_ops dial_ops = {.on_done = on_dialled, .on_failed = on_
 struct call *call_start(const struct call_env *env, const struct url *url, struct message *request,
                         const struct call_ops *ops, void *user)
 {
-    struct call *c = xcalloc(1, sizeof(*c));
-
+    struct call *c = xcalloc(1, sizeof *c);
     c->env = env;
     c->ops = ops;
     c->user = user;

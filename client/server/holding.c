@@ -42,7 +42,7 @@ struct register_ask holding_ask(const struct holding *h)
                 : h->grant.id[0] != '\0' ? h->grant.id
                                          : NULL,
         .ticket = h->ticket,
-        .exact = h->o.name != NULL,
+        .exact = h->o.name,
     };
 }
 
@@ -58,14 +58,12 @@ static int64_t half_life_from_now(const struct holding *h)
 {
     int64_t now = clock_wall_s();
     int64_t left = h->grant.expires_s - now;
-
     return now + (left > 0 ? left / 2 : RENEW_EXPIRED_S);
 }
 
 void holding_renew_in_time(struct holding *h)
 {
     int64_t wait_s = h->renew_at_s - clock_wall_s();
-
     if (h->grant.expires_s == 0 || h->renewal)
         return;
     timer_arm(&h->renew, (uint64_t)(wait_s > RENEW_SOONEST_S ? wait_s : RENEW_SOONEST_S) * 1000);
@@ -81,7 +79,6 @@ void holding_stop_renewing(struct holding *h)
 static void on_renewed(void *user, const struct grant *g)
 {
     struct holding *h = user;
-
     h->renewal = NULL;
     holding_take(h, g);
     holding_renew_in_time(h);
@@ -119,7 +116,6 @@ static void run_renew(void *user)
 {
     struct holding *h = user;
     struct register_ask ask = holding_ask(h);
-
     ask.exact = true;
     h->renewal = register_start(h->o.env, h->o.server, &ask, &renewal_ops, h);
 }

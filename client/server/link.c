@@ -52,7 +52,6 @@ void link_close(struct link *l)
 static void go_down(struct link *l, const char *step, int err, const char *reason)
 {
     const struct link_ops *ops = l->ops;
-
     link_close(l);
     ops->on_down(l->user, l, step, err, reason);
 }
@@ -73,21 +72,18 @@ static void note(struct link *l, bool *what)
 static void on_acked(void *user)
 {
     struct link *l = user;
-
     note(l, &l->acked);
 }
 
 static void on_stream(void *user, struct leg *leg, struct message *m, bool end)
 {
     struct link *l = user;
-
     exchange_start(l->o.exchanges, leg, m, end);
 }
 
 static void on_goaway(void *user, struct slice debug)
 {
     struct link *l = user;
-
     if (slice_eq(debug, SLICE("taken_over")))
         l->farewell = LINK_TAKEN_OVER;
     else if (slice_eq(debug, SLICE("name_lost")))
@@ -100,7 +96,6 @@ static void on_goaway(void *user, struct slice debug)
 static void on_idle(void *user)
 {
     struct link *l = user;
-
     note(l, &l->idle);
 }
 
@@ -108,7 +103,6 @@ static void on_evicted(void *user, uint64_t stalled_ms, uint64_t octets)
 {
     struct link *l = user;
     uint64_t suppressed;
-
     if (log_limit_pass(&l->evictions, loop_now_us(l->o.env->loop), &suppressed))
         LOG(WARN, "stream_evicted", "stalled_ms=%llu octets=%llu suppressed=%llu",
             (unsigned long long)stalled_ms, (unsigned long long)octets,
@@ -119,7 +113,6 @@ static void on_closed(void *user, int err, const char *reason)
 {
     struct link *l = user;
     bool goaway_untold = l->goaway;
-
     l->session = NULL;
     if (goaway_untold) { /* it came with the last octets: why matters more than that */
         l->goaway = false;
@@ -150,7 +143,6 @@ static void come_up(struct link *l)
 static void run_tell(void *user)
 {
     struct link *l = user;
-
     if (l->acked && l->state == LINK_SETTLING)
         come_up(l);
     if (l->goaway && l->state != LINK_DEAD) {
@@ -174,7 +166,6 @@ static void run_settle(void *user)
 static void on_upgraded(void *user, struct sock *sock)
 {
     struct link *l = user;
-
     l->call = NULL;
     l->state = LINK_SETTLING;
     l->session = h2_session_new(l->o.env->loop, sock, H2_SERVER, &l->o.h2, &session_ops, l);
@@ -185,7 +176,6 @@ static void on_answer(void *user, const struct call_answer *a)
 {
     struct link *l = user;
     struct refusal r;
-
     l->call = NULL;
     refusal_from_answer(&r, a);
     link_close(l);
@@ -195,7 +185,6 @@ static void on_answer(void *user, const struct call_answer *a)
 static void on_failed(void *user, const char *step, int err, const char *reason)
 {
     struct link *l = user;
-
     l->call = NULL;
     go_down(l, step ? step : "attach", err, reason);
 }
@@ -209,9 +198,8 @@ static const struct call_ops call_ops = {
 struct link *link_open(const struct link_options *o, const struct url *attach, const char *ticket,
                        const struct link_ops *ops, void *user)
 {
-    struct link *l = xcalloc(1, sizeof(*l));
+    struct link *l = xcalloc(1, sizeof *l);
     struct message m;
-
     l->o = *o;
     l->ops = ops;
     l->user = user;

@@ -27,7 +27,6 @@ static bool take_text(const cJSON *object, const char *name, char *to, size_t ca
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
     size_t len = text ? strlen(text) : 0;
-
     if (len == 0 || len >= cap)
         return false;
     for (size_t i = 0; i < len; i++)
@@ -40,7 +39,6 @@ static bool take_text(const cJSON *object, const char *name, char *to, size_t ca
 static int64_t parse_time(const char *text)
 {
     struct tm tm = {0};
-
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     return end && *end == '\0' ? timegm(&tm) : 0;
 }
@@ -49,7 +47,6 @@ static unsigned parse_links(const cJSON *o)
 {
     const cJSON *limits = cJSON_GetObjectItemCaseSensitive(o, "limits");
     double links = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(limits, "links"));
-
     if (!(links >= 1)) /* which NaN is not either */
         return 1;
     return links < UINT16_MAX ? (unsigned)links : UINT16_MAX;
@@ -59,19 +56,18 @@ static int parse_members(const cJSON *o, struct grant *g, const char **reason)
 {
     char attach[REGISTER_URL_MAX], expires[64];
     struct url url;
-
-    if (!take_text(o, "id", g->id, sizeof(g->id)) || !take_text(o, "url", g->url, sizeof(g->url)) ||
+    if (!take_text(o, "id", g->id, sizeof g->id) || !take_text(o, "url", g->url, sizeof g->url) ||
         !strstr(g->url, "://") || url_parse(slice_str(g->url), &url) < 0)
         return wrong(reason, "the answer is not one of a tunnel server");
-    if (!take_text(o, "ticket", g->ticket, sizeof(g->ticket)) ||
-        !take_text(o, "attach", attach, sizeof(attach)))
+    if (!take_text(o, "ticket", g->ticket, sizeof g->ticket) ||
+        !take_text(o, "attach", attach, sizeof attach))
         return wrong(
             reason,
             "the server grants no ticket: not an oneportd, or it takes this call for insecure");
     if (!slice_istarts(slice_str(attach), SLICE("https://")) ||
         url_parse(slice_str(attach), &g->attach) < 0)
         return wrong(reason, "the attach address is not an https URL");
-    g->expires_s = take_text(o, "expires", expires, sizeof(expires)) ? parse_time(expires) : 0;
+    g->expires_s = take_text(o, "expires", expires, sizeof expires) ? parse_time(expires) : 0;
     g->links = parse_links(o);
     return 0;
 }
@@ -79,7 +75,6 @@ static int parse_members(const cJSON *o, struct grant *g, const char **reason)
 int register_parse(struct slice body, struct grant *g, const char **reason)
 {
     cJSON *o = cJSON_ParseWithLength(body.ptr, body.len);
-
     *g = (struct grant){.expires_s = 0};
     int err =
         cJSON_IsObject(o) ? parse_members(o, g, reason) : wrong(reason, "the answer is not JSON");
@@ -101,7 +96,6 @@ void register_cancel(struct register_call *c)
 static const struct register_ops *finish(struct register_call *c)
 {
     const struct register_ops *ops = c->ops;
-
     c->call = NULL;
     register_cancel(c);
     return ops;
@@ -114,13 +108,12 @@ static void on_answer(void *user, const struct call_answer *a)
     struct grant g;
     struct refusal r;
     const char *reason = NULL;
-
     if (a->status != 200) {
         refusal_from_answer(&r, a);
         ops->on_refused(c->user, &r);
     } else if (register_parse(a->body, &g, &reason) < 0) {
         r = (struct refusal){.status = a->status, .error = "bad_answer"};
-        snprintf(r.message, sizeof(r.message), "%s", reason);
+        snprintf(r.message, sizeof r.message, "%s", reason);
         ops->on_refused(c->user, &r);
     } else {
         ops->on_granted(c->user, &g);
@@ -130,7 +123,6 @@ static void on_answer(void *user, const struct call_answer *a)
 static void on_failed(void *user, const char *step, int err, const char *reason)
 {
     struct register_call *c = user;
-
     finish(c)->on_failed(c->user, step ? step : "register", err, reason);
 }
 
@@ -140,15 +132,14 @@ struct register_call *register_start(const struct call_env *env, const struct ur
                                      const struct register_ask *ask, const struct register_ops *ops,
                                      void *user)
 {
-    struct register_call *c = xcalloc(1, sizeof(*c));
+    struct register_call *c = xcalloc(1, sizeof *c);
     struct message m;
     char path[32 + URL_HOST_MAX];
-
     c->loop = env->loop;
     c->ops = ops;
     c->user = user;
     message_init(&m);
-    snprintf(path, sizeof(path), ask->name ? "/register/%s" : "/register",
+    snprintf(path, sizeof path, ask->name ? "/register/%s" : "/register",
              ask->name ? ask->name : "");
     m.path = fields_keep(&m.fields, slice_str(path));
     if (ask->ticket)

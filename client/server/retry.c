@@ -6,8 +6,7 @@
 static uint32_t roll_dice(void)
 {
     uint32_t dice = 0;
-
-    if (getentropy(&dice, sizeof(dice)) < 0)
+    if (getentropy(&dice, sizeof dice) < 0)
         return UINT32_MAX / 2;
     return dice;
 }
@@ -31,7 +30,6 @@ bool retry_skip(struct retry *r)
 uint64_t retry_later(struct retry *r, uint64_t at_least_ms)
 {
     uint64_t ms = backoff_next_ms(&r->backoff, loop_now_us(r->timer.loop), roll_dice());
-
     ms = ms > at_least_ms ? ms : at_least_ms;
     timer_arm(&r->timer, ms);
     return ms;

@@ -32,7 +32,6 @@ static void close_current(struct slot *s)
 static void set_aside(struct slot *s)
 {
     size_t i = 0;
-
     while (i < SLOT_OLD_MAX - 1 && s->old[i])
         i++;
     link_close(s->old[i]);
@@ -55,7 +54,6 @@ static void close_idle_links(struct slot *s)
 static void on_link_up(void *user, struct link *l)
 {
     struct slot *s = user;
-
     if (l != s->link)
         return; /* the server let it go before it was up */
     s->state = SLOT_UP;
@@ -67,7 +65,6 @@ static void on_link_up(void *user, struct link *l)
 static void on_link_refused(void *user, struct link *l, const struct refusal *r)
 {
     struct slot *s = user;
-
     forget_link(s, l);
     s->state = SLOT_RESTING;
     s->ops->on_refused(s->user, s, r);
@@ -76,7 +73,6 @@ static void on_link_refused(void *user, struct link *l, const struct refusal *r)
 static void on_link_goaway(void *user, struct link *l)
 {
     struct slot *s = user;
-
     if (s->state == SLOT_LEAVING || l != s->link)
         return;
     set_aside(s);
@@ -87,7 +83,6 @@ static void on_link_goaway(void *user, struct link *l)
 static void on_link_idle(void *user, struct link *l)
 {
     struct slot *s = user;
-
     if (s->state == SLOT_LEAVING)
         s->ops->on_quiet(s->user);
     else if (s->state == SLOT_UP)
@@ -98,7 +93,6 @@ static void on_link_down(void *user, struct link *l, const char *step, int err, 
 {
     struct slot *s = user;
     bool current = l == s->link;
-
     forget_link(s, l);
     if (s->state == SLOT_LEAVING) {
         s->ops->on_quiet(s->user);
@@ -151,7 +145,6 @@ uint64_t slot_pause(struct slot *s, uint64_t at_least_ms)
 static void run_retry(void *user)
 {
     struct slot *s = user;
-
     s->state = SLOT_RESTING;
     slot_want(s);
 }

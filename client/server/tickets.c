@@ -19,7 +19,6 @@ char *tickets_default_path(void)
 {
     const char *state = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
-
     if (state && state[0] == '/')
         return xasprintf("%s/oneport/tickets.json", state);
     if (home && home[0] == '/')
@@ -31,7 +30,6 @@ char *tickets_default_path(void)
 static void close_to_others(int fd, const char *path)
 {
     struct stat st;
-
     if (fstat(fd, &st) == 0 && (st.st_mode & 077) != 0 && fchmod(fd, 0600) == 0)
         LOG(WARN, "ticket file was open to others", "path=%s now=0600", log_value(slice_str(path)));
 }
@@ -41,7 +39,6 @@ static int load(const char *path, cJSON **out)
 {
     struct buf text;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-
     *out = NULL;
     if (fd < 0) {
         *out = errno == ENOENT ? cJSON_CreateObject() : NULL;
@@ -67,7 +64,6 @@ char *tickets_get(const char *path, const char *server, const char *name)
 {
     cJSON *all;
     int err = load(path, &all);
-
     if (err < 0) {
         LOG(WARN, "ticket file not usable", "path=%s reason=%s", log_value(slice_str(path)),
             log_value(slice_str(err_text(err))));
@@ -85,7 +81,6 @@ static int make_directories(const char *path)
 {
     char *copy = xstrdup(path);
     int err = 0;
-
     for (char *slash = strchr(copy + 1, '/'); slash && err == 0; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(copy, 0700) < 0 && errno != EEXIST)
@@ -100,7 +95,6 @@ static int make_directories(const char *path)
 static int replace(const char *path, const char *temporary, struct slice text)
 {
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
     if (fd < 0)
         return ERR_IO;
     int err = fchmod(fd, 0600) < 0 ? ERR_IO : file_write_all(fd, text);
@@ -119,7 +113,6 @@ static int save(const char *path, const cJSON *all)
     char *text = cJSON_Print(all);
     char *temporary = xasprintf("%s.new", path); /* one writer at a time: the lock is held */
     int err = text ? replace(path, temporary, slice_str(text)) : ERR_LIMIT;
-
     free(temporary);
     cJSON_free(text);
     return err;
@@ -128,7 +121,6 @@ static int save(const char *path, const cJSON *all)
 static void change(cJSON *all, const char *server, const char *name, const char *ticket)
 {
     cJSON *names = cJSON_GetObjectItemCaseSensitive(all, server);
-
     if (!cJSON_IsObject(names)) {
         cJSON_DeleteItemFromObjectCaseSensitive(all, server);
         names = cJSON_AddObjectToObject(all, server);
@@ -144,7 +136,6 @@ static int put_locked(const char *path, const char *server, const char *name, co
 {
     cJSON *all;
     int err = load(path, &all);
-
     if (err < 0)
         return err;
     change(all, server, name, ticket);

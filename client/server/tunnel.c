@@ -113,7 +113,6 @@ static void begin_leaving(struct tunnel *t, enum exit_code code)
 static void do_register(struct tunnel *t)
 {
     struct register_ask ask = holding_ask(&t->holding);
-
     ask.exact = ask.exact || is_up(t);
     holding_stop_renewing(&t->holding);
     t->state = TUNNEL_REGISTERING;
@@ -197,7 +196,6 @@ static bool is_passing(const struct refusal *r)
 static void log_refusal(const struct tunnel *t, const char *step, const struct refusal *r)
 {
     const char *name = t->o.name ? t->o.name : "-";
-
     if (refusal_is_redirect(r))
         LOG(ERROR, "server redirects, which is not followed",
             "server=%s step=%s status=%d location=%s", t->holding.server, step, r->status,
@@ -212,13 +210,12 @@ static void handle_refusal(struct tunnel *t, struct slot *s, const char *step,
                            const struct refusal *r)
 {
     char reason[128];
-
     if (!is_passing(r) && !terminal_has_url(t->o.terminal)) {
         log_refusal(t, step, r);
         finish(t, EXIT_REFUSED);
         return;
     }
-    snprintf(reason, sizeof(reason), "%d %s", r->status, r->error);
+    snprintf(reason, sizeof reason, "%d %s", r->status, r->error);
     pause_and_retry(t, s, r->retry_after_ms, step, reason);
 }
 
@@ -227,7 +224,6 @@ static void handle_refusal(struct tunnel *t, struct slot *s, const char *step,
 static void log_limit(struct tunnel *t)
 {
     unsigned links = t->holding.grant.links;
-
     if (links >= t->o.links || links == t->links_said)
         return;
     t->links_said = links;
@@ -249,7 +245,6 @@ static void start_slots(struct tunnel *t)
 static void on_granted(void *user, const struct grant *g)
 {
     struct tunnel *t = user;
-
     t->call = NULL;
     t->state = TUNNEL_HOLDING;
     retry_worked(&t->retry);
@@ -264,7 +259,6 @@ static void on_granted(void *user, const struct grant *g)
 static void on_register_refused(void *user, const struct refusal *r)
 {
     struct tunnel *t = user;
-
     t->call = NULL;
     if (t->holding.ticket && r->status == 403 && strcmp(r->error, "bad_ticket") == 0) {
         holding_drop_ticket(&t->holding);
@@ -277,7 +271,6 @@ static void on_register_refused(void *user, const struct refusal *r)
 static void on_register_failed(void *user, const char *step, int err, const char *reason)
 {
     struct tunnel *t = user;
-
     t->call = NULL;
     handle_failure(t, NULL, step, err, reason);
 }
@@ -298,7 +291,6 @@ static void on_slot_wants(void *user, struct slot *s)
 static void on_slot_up(void *user, struct slot *s)
 {
     struct tunnel *t = user;
-
     t->retries = 0;
     LOG(INFO, "link up", "name=%s attach=%s slot=%u", t->holding.grant.id,
         t->holding.grant.attach.authority, s->o.slot);
@@ -323,7 +315,6 @@ static void learn_from_refusal(struct tunnel *t, const struct slot *s, const str
 static void on_slot_refused(void *user, struct slot *s, const struct refusal *r)
 {
     struct tunnel *t = user;
-
     learn_from_refusal(t, s, r);
     if (r->status == 404)
         pause_and_retry(t, s, r->retry_after_ms, "attach", "404");
@@ -340,7 +331,6 @@ static void stop_renewing_if_down(struct tunnel *t)
 static void on_slot_lost(void *user, struct slot *s, const char *step, int err, const char *reason)
 {
     struct tunnel *t = user;
-
     stop_renewing_if_down(t);
     handle_failure(t, s, step, err, reason);
 }
@@ -361,7 +351,6 @@ static void end_if_idle(struct tunnel *t)
 static void on_slot_goaway(void *user, struct slot *s, enum link_farewell why, bool brief)
 {
     struct tunnel *t = user;
-
     stop_renewing_if_down(t);
     if (why == LINK_DRAINING) {
         if (brief)
@@ -394,17 +383,15 @@ static const struct slot_ops slot_ops = {
 static void run_leave(void *user)
 {
     struct tunnel *t = user;
-
     finish(t, t->code);
 }
 
 static int make_instance(char to[static 2 * INSTANCE_OCTETS + 1])
 {
     unsigned char octets[INSTANCE_OCTETS];
-
-    if (getentropy(octets, sizeof(octets)) < 0)
+    if (getentropy(octets, sizeof octets) < 0)
         return ERR_IO;
-    for (size_t i = 0; i < sizeof(octets); i++)
+    for (size_t i = 0; i < sizeof octets; i++)
         snprintf(to + 2 * i, 3, "%02x", octets[i]);
     return 0;
 }
@@ -417,8 +404,7 @@ static void make_slots(struct tunnel *t)
         .instance = t->instance,
         .h2 = t->o.h2,
     };
-
-    t->slots = xcalloc(t->o.links, sizeof(*t->slots));
+    t->slots = xcalloc(t->o.links, sizeof *t->slots);
     FOREACH_SLOT (s, t) {
         slot_init(s, &o, &slot_ops, t);
         o.slot++;
@@ -427,8 +413,7 @@ static void make_slots(struct tunnel *t)
 
 struct tunnel *tunnel_new(const struct tunnel_options *o)
 {
-    struct tunnel *t = xcalloc(1, sizeof(*t));
-
+    struct tunnel *t = xcalloc(1, sizeof *t);
     if (make_instance(t->instance) < 0) {
         free(t);
         return NULL;

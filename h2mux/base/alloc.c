@@ -16,7 +16,7 @@
 static _Noreturn void die_out_of_memory(void)
 {
     static const char text[] = "out of memory\n";
-    ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
     (void)ignored;
     abort();
 }
@@ -42,9 +42,9 @@ static size_t resident(void)
 {
     char line[128] = "", *at = line;
     FILE *statm = fopen("/proc/self/statm", "re");
-    if (statm == NULL)
+    if (!statm)
         return 0;
-    if (fgets(line, sizeof line, statm) == NULL)
+    if (!fgets(line, sizeof line, statm))
         line[0] = '\0';
     fclose(statm);
     strtoul(at, &at, 10); /* what is mapped, whether it is there or not */
@@ -118,7 +118,7 @@ static void *untouched(char *ptr, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t before = -(uintptr_t)ptr % page; /* octets in front of the first page within */
-    if (ptr != NULL && size >= before + page)
+    if (ptr && size >= before + page)
         madvise(ptr + before, (size - before) / page * page, MADV_DONTNEED);
     return ptr;
 }
@@ -140,5 +140,5 @@ void *library_calloc(size_t n, size_t size, void *unused)
 
 void *library_realloc(void *ptr, size_t size, void *unused)
 {
-    return ptr == NULL ? library_malloc(size, NULL) : realloc(ptr, size);
+    return !ptr ? library_malloc(size, NULL) : realloc(ptr, size);
 }

@@ -54,7 +54,7 @@ static bool slide_saves_growth(const struct buf *b, size_t len)
 static void buf_slide(struct buf *b, size_t len)
 {
     bool headroom = buf_len(b) == 0;
-    if (b->start == 0 || b->ptr == NULL)
+    if (b->start == 0 || !b->ptr)
         return;
     if ((headroom || (b->start < buf_len(b) && !slide_saves_growth(b, len))) &&
         len <= b->limit - b->end)
@@ -77,11 +77,11 @@ static size_t rounded(const struct buf *b, size_t need)
 static void buf_grow(struct buf *b, size_t need)
 {
     size_t cap = rounded(b, need);
-    if (b->ptr != NULL && !is_pooled(b->cap)) {
+    if (b->ptr && !is_pooled(b->cap)) {
         b->ptr = xrealloc(b->ptr, cap + 1);
     } else {
         char *grown = is_pooled(cap) ? pool_take(cap + 1) : xmalloc(cap + 1);
-        if (b->ptr != NULL)
+        if (b->ptr)
             memcpy(grown, b->ptr, b->end);
         memory_give(b->ptr, b->cap);
         b->ptr = grown;

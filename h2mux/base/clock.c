@@ -22,7 +22,7 @@ int64_t clock_wall_s(void)
 static bool to_utc(int64_t wall_s, struct tm *tm)
 {
     time_t when = (time_t)wall_s;
-    return gmtime_r(&when, tm) != NULL;
+    return gmtime_r(&when, tm);
 }
 
 void clock_iso(int64_t wall_s, char out[static CLOCK_ISO_MAX])

@@ -6,7 +6,7 @@
 bool inet_parse(int family, struct slice text, union inet *out)
 {
     char copy[INET6_ADDRSTRLEN];
-    if (text.len == 0 || text.len >= sizeof copy || memchr(text.ptr, '\0', text.len) != NULL)
+    if (text.len == 0 || text.len >= sizeof copy || memchr(text.ptr, '\0', text.len))
         return false;
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';

@@ -19,7 +19,7 @@ static inline void list_init(struct list_node *head)
 
 static inline bool list_linked(const struct list_node *n)
 {
-    return n->next != NULL && n->next != n;
+    return n->next && n->next != n;
 }
 
 static inline bool list_empty(const struct list_node *head)
@@ -42,7 +42,7 @@ static inline void list_push(struct list_node *head, struct list_node *n) /* at 
 
 static inline void list_remove(struct list_node *n) /* fine on a node outside any list */
 {
-    if (n->next != NULL) {
+    if (n->next) {
         n->prev->next = n->next;
         n->next->prev = n->prev;
     }

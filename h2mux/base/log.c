@@ -122,7 +122,7 @@ static bool log_file_put(struct log_file *f, struct slice line)
 
 struct log_file *log_file_open(const char *path)
 {
-    struct log_file *f = xcalloc(1, sizeof(*f));
+    struct log_file *f = xcalloc(1, sizeof *f);
     pthread_mutex_init(&f->lock, NULL);
     if (log_file_switch(f, path) == 0)
         return f;
@@ -182,7 +182,7 @@ void log_close(void)
 
 bool log_level_parse(struct slice text, enum log_level *out)
 {
-    for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++)
+    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++)
         if (slice_eq(text, slice_str(level_names[i]))) {
             *out = (enum log_level)i;
             return true;
@@ -230,7 +230,7 @@ const char *log_value(struct slice s)
     for (size_t i = 0; i < s.len; i++)
         to = escape_octet(to, s.ptr[i]);
     if (cut)
-        to = mempcpy(to, ELLIPSIS, sizeof(ELLIPSIS) - 1);
+        to = mempcpy(to, ELLIPSIS, sizeof ELLIPSIS - 1);
     if (!plain)
         *to++ = '"';
     *to = '\0';
@@ -326,7 +326,7 @@ static void json_add_fields(cJSON *object, struct slice fields)
         char key[64] = "detail", value[FIELDS_MAX + SUFFIX_MAX];
         size_t span = key_span(fields);
         if (span > 0)
-            snprintf(key, sizeof(key), "%.*s", (int)(span - 1), fields.ptr);
+            snprintf(key, sizeof key, "%.*s", (int)(span - 1), fields.ptr);
         fields = slice_skip(fields, span);
         bool quoted = fields.len > 0 && fields.ptr[0] == '"';
         size_t len = quoted ? take_quoted(&fields, value) : take_bare(&fields, value);
@@ -380,7 +380,7 @@ static size_t fields_finish(char *fields, int len, uint64_t lost)
     size_t end = len < 0 ? 0 : (size_t)len;
     if (end >= FIELDS_MAX) {
         end = FIELDS_MAX - 1;
-        memcpy(fields + end - (sizeof(ELLIPSIS) - 1), ELLIPSIS, sizeof(ELLIPSIS) - 1);
+        memcpy(fields + end - (sizeof ELLIPSIS - 1), ELLIPSIS, sizeof ELLIPSIS - 1);
     }
     for (size_t i = 0; i < end; i++)
         if (iscntrl((unsigned char)fields[i]))

@@ -26,7 +26,7 @@ static int node_cmp(const void *left, const void *right)
 
 static struct node *node_new(struct slice key, void *value)
 {
-    struct node *n = xcalloc(1, sizeof(*n) + key.len);
+    struct node *n = xcalloc(1, sizeof *n + key.len);
     if (key.len > 0)
         memcpy(n->copy, key.ptr, key.len);
     n->key = slice_make(n->copy, key.len);

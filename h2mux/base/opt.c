@@ -214,8 +214,8 @@ static enum opt_result refuse_range(const struct opt_program *p, const char *lab
     char min[32], max[32];
     if (row->type == OPT_LIST)
         return refuse(p, "%s: more than %d values", label, OPT_LIST_MAX);
-    format_number(row->type, row->min, min, sizeof(min));
-    format_number(row->type, row->max, max, sizeof(max));
+    format_number(row->type, row->min, min, sizeof min);
+    format_number(row->type, row->max, max, sizeof max);
     if (row->max > 0)
         return refuse(p, "%s: '%s' is out of range (%s to %s)", label, text, min, max);
     if (row->min > 0)
@@ -287,7 +287,7 @@ static enum opt_result parse_long(struct parse *ps, const char *arg)
     if (!row)
         return parse_built_in(ps->program, arg);
     char label[LABEL_MAX];
-    snprintf(label, sizeof(label), "--%s", row->name);
+    snprintf(label, sizeof label, "--%s", row->name);
     if (row->type == OPT_FLAG)
         return value ? refuse(ps->program, "%s takes no value", label)
                      : take_value(ps, row, label, "1");
@@ -303,7 +303,7 @@ static enum opt_result parse_short(struct parse *ps, const char *arg)
             return *at == 'h' ? show_help(ps->program)
                               : refuse(ps->program, "unknown option -%c (see --help)", *at);
         char label[LABEL_MAX];
-        snprintf(label, sizeof(label), "--%s", row->name);
+        snprintf(label, sizeof label, "--%s", row->name);
         if (row->type != OPT_FLAG)
             return at[1] ? take_value(ps, row, label, at + 1) : take_next(ps, row, label);
         enum opt_result result = take_value(ps, row, label, "1");
@@ -459,7 +459,7 @@ static int format_left(const struct opt *row, char *out, size_t size)
 static void help_row_print(const struct opt *row, int width, FILE *out)
 {
     char left[2 * LABEL_MAX];
-    format_left(row, left, sizeof(left));
+    format_left(row, left, sizeof left);
     fprintf(out, "%-*s  %s", width, left, row->help);
     bool repeats = row->type == OPT_LIST;
     const char *fallback = row->type == OPT_FLAG ? NULL : row->fallback;

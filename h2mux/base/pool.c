@@ -34,7 +34,7 @@ void *pool_take(size_t size)
 {
     size_t c = class_of(size);
     struct block *b = classes[c].free;
-    if (!POOLED || b == NULL)
+    if (!POOLED || !b)
         return xmalloc((c + 1) * STEP);
     classes[c].free = b->next;
     classes[c].count--;
@@ -50,7 +50,7 @@ void pool_give(void *block, size_t size)
 {
     size_t c = class_of(size);
     struct block *b = block;
-    if (b == NULL)
+    if (!b)
         return;
     if (!POOLED || classes[c].count >= KEPT / ((c + 1) * STEP)) {
         free(b);
@@ -64,7 +64,7 @@ void pool_give(void *block, size_t size)
 void pool_drain(void)
 {
     for (size_t c = 0; c < CLASSES; c++) {
-        for (struct block *b; (b = classes[c].free) != NULL;) {
+        for (struct block *b; (b = classes[c].free);) {
             classes[c].free = b->next;
             free(b);
         }

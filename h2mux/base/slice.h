@@ -14,7 +14,7 @@ struct slice {
     size_t len;
 };
 
-#define SLICE(literal) ((struct slice){(literal), sizeof(literal) - 1})
+#define SLICE(literal) ((struct slice){(literal), sizeof literal - 1})
 #define SLICE_FMT(s) (int)(s).len, (s).ptr /* for "%.*s" */
 
 static inline struct slice slice_make(const char *ptr, size_t len)

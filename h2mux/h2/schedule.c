@@ -37,7 +37,7 @@ void schedule_ready(struct h2_session *s, struct h2_stream *st)
 /* Nobody would come before it. */
 static bool is_next(const struct schedule *q, const struct h2_stream *st)
 {
-    return q->turn == NULL && list_empty(&q->urgent) && (list_empty(&q->bulk) || is_urgent(st)) &&
+    return !q->turn && list_empty(&q->urgent) && (list_empty(&q->bulk) || is_urgent(st)) &&
            (q->ahead < SCHEDULE_AHEAD || list_empty(&q->bulk));
 }
 
@@ -51,7 +51,7 @@ static void begin_turn(struct schedule *q, struct h2_stream *st)
 size_t schedule_share(struct h2_session *s, struct h2_stream *st, size_t have)
 {
     struct schedule *q = &s->schedule;
-    assert(st != NULL); /* no turn at all is not its turn */
+    assert(st); /* no turn at all is not its turn */
     if (is_next(q, st))
         begin_turn(q, st);
     if (q->turn == st && q->run > 0)
@@ -78,7 +78,7 @@ static struct h2_stream *take_next(struct schedule *q)
     struct list_node *n = list_pop(bulk ? &q->bulk : &q->urgent);
     if (bulk)
         q->ahead = 0;
-    return n != NULL ? CONTAINER_OF(n, struct h2_stream, waiting) : NULL;
+    return n ? CONTAINER_OF(n, struct h2_stream, waiting) : NULL;
 }
 
 /* Who has no DATA in nghttp2 yet (its head has not left), or lacks window, sends nothing now;
@@ -88,7 +88,7 @@ bool schedule_next(struct h2_session *s)
     struct schedule *q = &s->schedule;
     q->turn = NULL;
     struct h2_stream *st = nghttp2_session_get_remote_window_size(s->ng) > 0 ? take_next(q) : NULL;
-    if (st == NULL)
+    if (!st)
         return false;
     begin_turn(q, st);
     nghttp2_session_resume_data(s->ng, st->id);
@@ -103,7 +103,7 @@ bool schedule_waits(const struct schedule *q)
 void schedule_preempt(struct h2_session *s)
 {
     struct schedule *q = &s->schedule;
-    if (q->turn != NULL && !list_empty(&q->urgent))
+    if (q->turn && !list_empty(&q->urgent))
         q->run = 0;
 }
 

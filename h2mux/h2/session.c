@@ -92,7 +92,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
                                   const struct h2_options *o, const struct h2_session_ops *ops,
                                   void *user)
 {
-    struct h2_session *s = xcalloc(1, sizeof(*s));
+    struct h2_session *s = xcalloc(1, sizeof *s);
     uint64_t now = loop_now_us(l);
     s->loop = l;
     s->sock = sock;
@@ -104,7 +104,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     s->budget.limit = o->buffer_limit;
     s->initial = WINDOW_INITIAL;
     s->share = o->memory;
-    if (s->share != NULL)
+    if (s->share)
         memory_join(s->share, &s->in_share);
     list_init(&s->streams);
     list_init(&s->frozen);
@@ -200,7 +200,7 @@ static void run_flush(void *user)
     memory_tell(s->share);
     if (!h2_session_frame(s, pace_queue(&s->pace)))
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
-    else if (finished(s) && s->wanted_reason == NULL)
+    else if (finished(s) && !s->wanted_reason)
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
 }
 
@@ -262,8 +262,8 @@ static void on_sent(void *user)
     struct h2_session *s = user;
     if (!s->dead)
         keep_pace(s);
-    if (!s->dead && (nghttp2_session_want_write(s->ng) || schedule_waits(&s->schedule) ||
-                     s->goodbye.ptr != NULL))
+    if (!s->dead &&
+        (nghttp2_session_want_write(s->ng) || schedule_waits(&s->schedule) || s->goodbye.ptr))
         h2_session_mark(s);
 }
 

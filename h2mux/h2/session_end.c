@@ -30,7 +30,7 @@ static void submit_goodbye(struct h2_session *s, struct slice debug)
 /* Whether there is more to frame now. */
 bool h2_session_say_goodbye(struct h2_session *s)
 {
-    if (s->goodbye.ptr == NULL || heads_wait(s))
+    if (!s->goodbye.ptr || heads_wait(s))
         return false;
     submit_goodbye(s, s->goodbye);
     return true;
@@ -61,7 +61,7 @@ static void close_streams(struct h2_session *s, int err)
  * sock is left to finish by itself. */
 static void last_words(struct h2_session *s, uint32_t code)
 {
-    if (s->goodbye.ptr != NULL)
+    if (s->goodbye.ptr)
         submit_goodbye(s, s->goodbye);
     if (!s->goaway_sent || code != NGHTTP2_NO_ERROR)
         nghttp2_session_terminate_session(s->ng, code);
@@ -71,7 +71,7 @@ static void last_words(struct h2_session *s, uint32_t code)
 
 static void leave_share(struct h2_session *s)
 {
-    if (s->share == NULL)
+    if (!s->share)
         return;
     memory_leave(s->share, &s->in_share);
     s->share->withheld -= s->withheld;
@@ -116,7 +116,7 @@ void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char 
         end_now(s, err, h2_code, reason, silent || s->wanted_silent);
         return;
     }
-    if (s->wanted_reason == NULL) {
+    if (!s->wanted_reason) {
         s->wanted_err = err;
         s->wanted_code = h2_code;
         s->wanted_reason = reason;

@@ -36,7 +36,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
 {
     struct h2_session *s = user;
     struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
-    if (st == NULL)
+    if (!st)
         return 0;
     nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
     if (h2_head_take(&st->in, slice_make((const char *)n.base, n.len),
@@ -49,7 +49,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
 static void got_headers(struct h2_session *s, nghttp2_session *ng, const nghttp2_frame *frame)
 {
     struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
-    if (st == NULL)
+    if (!st)
         return;
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     bool trailers = st->head_seen;
@@ -65,14 +65,14 @@ static void got_headers(struct h2_session *s, nghttp2_session *ng, const nghttp2
 static void got_settings(struct h2_session *s, const nghttp2_frame *frame)
 {
     if (frame->hd.flags & NGHTTP2_FLAG_ACK) {
-        if (!s->acked && s->ops->on_acked != NULL)
+        if (!s->acked && s->ops->on_acked)
             s->ops->on_acked(s->user);
         s->acked = true;
         return;
     }
     if (s->up) {
         h2_session_glitch(s, "SETTINGS");
-        if (s->ops->on_room != NULL)
+        if (s->ops->on_room)
             s->ops->on_room(s->user);
         return;
     }
@@ -142,7 +142,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
             (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
             h2_session_glitch(s, "DATA of padding");
         st = stream_of(ng, frame->hd.stream_id);
-        if (st != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        if (st && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
             h2_stream_end(st);
         break;
     case NGHTTP2_SETTINGS:
@@ -175,8 +175,7 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
  * (RFC 9113 6.3) and is counted for itself. */
 static bool is_stray(const struct h2_session *s, const nghttp2_frame_hd *hd)
 {
-    if (hd->stream_id == 0 || hd->type == NGHTTP2_PRIORITY ||
-        stream_of(s->ng, hd->stream_id) != NULL)
+    if (hd->stream_id == 0 || hd->type == NGHTTP2_PRIORITY || stream_of(s->ng, hd->stream_id))
         return false;
     return s->role == H2_OPENER ||
            hd->stream_id <= nghttp2_session_get_last_proc_stream_id(s->ng); /* else it begins */
@@ -222,7 +221,7 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
         h2_session_withhold(s, len);
     else
         nghttp2_session_consume_connection(ng, len);
-    if (st != NULL)
+    if (st)
         h2_stream_data(st, slice_make((const char *)data, len));
     h2_session_measure(s, len);
     return 0;
@@ -247,7 +246,7 @@ static bool has_said_all(const struct h2_stream *st, uint32_t code)
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
 {
     struct h2_stream *st = stream_of(ng, id);
-    if (st == NULL)
+    if (!st)
         return 0;
     nghttp2_session_set_stream_user_data(ng, id, NULL);
     st->session->crossing += CROSSING_CLOSED;
@@ -276,9 +275,9 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         st = stream_of(ng, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_GOAWAY)
         sent_goaway(s, frame->goaway.error_code);
-    else if (st != NULL && frame->hd.type == NGHTTP2_RST_STREAM)
+    else if (st && frame->hd.type == NGHTTP2_RST_STREAM)
         s->crossing += st->window.size / CROSSING_OCTETS;
-    else if (st != NULL)
+    else if (st)
         h2_stream_sent(st, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
     return 0;
 }
@@ -289,7 +288,7 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
 {
     struct h2_session *s = user;
     if (frame->hd.type != NGHTTP2_HEADERS || s->role != H2_OPENER ||
-        stream_of(ng, frame->hd.stream_id) != NULL)
+        stream_of(ng, frame->hd.stream_id))
         return 0;
     LIST_FOREACH (it, &s->streams) {
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
@@ -355,7 +354,7 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     schedule_framed(s, st, length);
     if (buf_len(&st->tx) == 0)
         buf_release(&st->tx);
-    if (length > 0 && st->leg.events != NULL)
+    if (length > 0 && st->leg.events)
         st->leg.events->on_sent(st->leg.exchange, &st->leg, length);
     return 0;
 }

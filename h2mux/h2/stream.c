@@ -26,7 +26,7 @@ struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
 
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
 {
-    struct h2_stream *st = pool_take_zeroed(sizeof(*st));
+    struct h2_stream *st = pool_take_zeroed(sizeof *st);
     st->leg.ops = &stream_leg_ops;
     st->session = s;
     st->id = id;
@@ -45,10 +45,10 @@ static void stream_free(void *object)
     struct h2_stream *st = object;
     message_deinit(&st->in);
     buf_release(&st->tx);
-    if (st->trailers != NULL)
+    if (st->trailers)
         fields_deinit(st->trailers);
     free(st->trailers);
-    pool_give(st, sizeof(*st));
+    pool_give(st, sizeof *st);
 }
 
 /* ---- receiving */
@@ -59,7 +59,7 @@ static void fail_stream(struct h2_stream *st, uint32_t code)
     const struct leg_events *events = st->leg.events;
     void *exchange = st->leg.exchange;
     st->leg.ops->reset(&st->leg, &why);
-    if (events != NULL)
+    if (events)
         events->on_reset(exchange, &st->leg, &why);
 }
 
@@ -84,7 +84,7 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
     if (!end && st->head_seen && m->protocol.len == 0)
         h2_stream_open_window(st, m);
     if (s->role == H2_OPENER) {
-        if (st->leg.events != NULL)
+        if (st->leg.events)
             st->leg.events->on_head(st->leg.exchange, &st->leg, m, end);
         return;
     }
@@ -105,7 +105,7 @@ void h2_stream_headers(struct h2_stream *st, bool trailers, bool end)
     bool interim = m.status >= 100 && m.status < 200;
     if (trailers) {
         st->rx_ended = true;
-        if (st->leg.events != NULL)
+        if (st->leg.events)
             st->leg.events->on_trailers(st->leg.exchange, &st->leg, &m.fields);
     } else {
         st->head_seen = !interim;
@@ -121,7 +121,7 @@ void h2_stream_end(struct h2_stream *st)
     if (st->rx_ended)
         return;
     st->rx_ended = true;
-    if (st->leg.events != NULL)
+    if (st->leg.events)
         st->leg.events->on_body(st->leg.exchange, &st->leg, SLICE(""), true);
     over_if_both(st);
 }
@@ -140,11 +140,11 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     s->open_streams--;
     st->reset_sent = true; /* nothing can be submitted any more */
     loop_reap(s->loop, &st->reap, stream_free, st);
-    if (events != NULL && why != NULL)
+    if (events && why)
         events->on_reset(exchange, &st->leg, why);
-    if (!s->dead && s->ops->on_room != NULL)
+    if (!s->dead && s->ops->on_room)
         s->ops->on_room(s->user);
-    if (s->open_streams == 0 && !s->dead && s->ops->on_idle != NULL)
+    if (s->open_streams == 0 && !s->dead && s->ops->on_idle)
         s->ops->on_idle(s->user);
 }
 
@@ -188,7 +188,7 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t ca
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (n == have && st->tx_ended) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (st->trailers != NULL && st->trailers->count > 0) {
+        if (st->trailers && st->trailers->count > 0) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
             if (submit_trailers(st) != 0)
                 return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -234,7 +234,7 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
     struct h2_stream *st = h2_stream_of(leg);
     if (!may_send(st) || st->tx_ended)
         return;
-    if (data.len > 0 && st->tx.ptr != NULL && data.ptr == st->tx.ptr + st->tx.end)
+    if (data.len > 0 && st->tx.ptr && data.ptr == st->tx.ptr + st->tx.end)
         buf_commit(&st->tx, data.len); /* it was put there: stream_place */
     else if (buf_append(&st->tx, data) < 0)
         abort(); /* the limit is half the address space */
@@ -248,7 +248,7 @@ enum { PLACE_MUCH = 64 * 1024, PLACE_ROOM = 512 * 1024 };
 /* A body of which much is read at once will want more: growing by and by would copy what waits. */
 static void make_room(struct h2_stream *st, size_t octets)
 {
-    if (st->tx.cap == 0 && octets >= PLACE_MUCH && buf_reserve(&st->tx, PLACE_ROOM) == NULL)
+    if (st->tx.cap == 0 && octets >= PLACE_MUCH && !buf_reserve(&st->tx, PLACE_ROOM))
         abort(); /* the limit is half the address space */
     if (buf_len(&st->tx) == 0)
         buf_headroom(&st->tx, FRAME_HEAD);
@@ -270,7 +270,7 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
     struct h2_stream *st = h2_stream_of(leg);
     if (!may_send(st) || st->tx_ended)
         return;
-    st->trailers = xcalloc(1, sizeof(*st->trailers));
+    st->trailers = xcalloc(1, sizeof *st->trailers);
     fields_init(st->trailers);
     fields_copy(st->trailers, t);
     leg_body(leg, SLICE(""), true);

@@ -114,7 +114,7 @@ static bool process_has_room(const struct h2_session *s)
 void h2_session_withhold(struct h2_session *s, size_t octets)
 {
     s->withheld += octets;
-    if (s->share != NULL)
+    if (s->share)
         memory_withhold(s->share, octets);
 }
 
@@ -123,7 +123,7 @@ void h2_session_release_withheld(struct h2_session *s)
     if (s->withheld == 0 || s->dead || budget_tight(&s->budget) || !process_has_room(s))
         return;
     nghttp2_session_consume_connection(s->ng, s->withheld);
-    if (s->share != NULL)
+    if (s->share)
         s->share->withheld -= s->withheld;
     s->withheld = 0;
     h2_session_mark(s);
@@ -144,7 +144,7 @@ void h2_stream_give_back(struct h2_stream *st, uint64_t octets)
 void h2_stream_data(struct h2_stream *st, struct slice data)
 {
     struct h2_session *s = st->session;
-    if (st->leg.events == NULL || data.len == 0)
+    if (!st->leg.events || data.len == 0)
         return; /* given up: its window stays closed */
     if (!st->body_counted)
         count_body(st);

@@ -40,7 +40,7 @@ int h2_head_take(struct message *m, struct slice name, struct slice value)
     }
     if (name.len > 0 && name.ptr[0] == ':') {
         struct slice *to = pseudo_field(m, name);
-        if (to != NULL)
+        if (to)
             *to = fields_keep(&m->fields, value);
         return ERR_OK;
     }
@@ -56,7 +56,7 @@ int h2_head_take(struct message *m, struct slice name, struct slice value)
 bool h2_head_settle_authority(struct message *m)
 {
     const struct field *host = fields_find(&m->fields, SLICE("host"));
-    if (host == NULL)
+    if (!host)
         return true;
     struct slice value = host->value;
     if (fields_count(&m->fields, SLICE("host")) > 1 ||

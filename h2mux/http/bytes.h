@@ -19,7 +19,7 @@ static inline bool octet_is_alpha(unsigned char c)
 
 static inline bool octet_is_one_of(unsigned char c, const char *set)
 {
-    return c != '\0' && strchr(set, c) != NULL;
+    return c != '\0' && strchr(set, c);
 }
 
 /* The value of a hexadecimal digit, or -1. */

@@ -37,7 +37,7 @@ static struct arena_block *block_take(size_t cap)
 
 static void block_give(struct arena_block *a)
 {
-    size_t size = sizeof(*a) + a->cap;
+    size_t size = sizeof *a + a->cap;
     if (size <= POOL_MAX)
         pool_give(a, size);
     else
@@ -52,7 +52,7 @@ static struct field *array_take(size_t cap)
 
 static void array_give(struct field *v, size_t cap)
 {
-    size_t size = cap * sizeof(*v);
+    size_t size = cap * sizeof *v;
     if (size <= POOL_MAX)
         pool_give(v, size);
     else
@@ -117,7 +117,7 @@ void fields_add(struct fields *f, struct slice name, struct slice value)
         size_t cap = f->cap ? 2 * f->cap : FIELDS_FIRST;
         struct field *v = array_take(cap);
         if (f->count > 0)
-            memcpy(v, f->v, f->count * sizeof(*v));
+            memcpy(v, f->v, f->count * sizeof *v);
         array_give(f->v, f->cap);
         f->v = v;
         f->cap = cap;
@@ -213,8 +213,8 @@ struct name_set {
     uint64_t lengths; /* bit n: a name of n octets is among them */
 };
 
-#define AS_SLICE(name) {(name), sizeof(name) - 1},
-#define AS_LENGTH(name) | (uint64_t)1 << (sizeof(name) - 1)
+#define AS_SLICE(name) {(name), sizeof name - 1},
+#define AS_LENGTH(name) | (uint64_t)1 << (sizeof name - 1)
 #define NAME_SET(set, LIST)                                                                        \
     static const struct slice set##_names[] = {LIST(AS_SLICE)};                                    \
     static const struct name_set set = {set##_names, sizeof(set##_names) / sizeof(*set##_names),   \

@@ -35,14 +35,14 @@ void h1_conn_resume(struct h1_conn *c)
 static void run_task(void *user)
 {
     struct h1_conn *c = user;
-    if (c->gave_up != NULL) {
+    if (c->gave_up) {
         h1_conn_fail(c, ERR_CLOSED, c->gave_up);
         return;
     }
     h1_conn_report_sent(c);
     if (!h1_conn_closed(c) && h1_conn_both_over(c) && !c->done_told) {
         c->done_told = true;
-        if (c->ops->on_done != NULL)
+        if (c->ops->on_done)
             c->ops->on_done(c->user);
     }
     if (!h1_conn_closed(c) && (c->rx == RX_HEAD || h1_conn_wants_body(c)))
@@ -52,7 +52,7 @@ static void run_task(void *user)
 static void on_open(void *user)
 {
     struct h1_conn *c = user;
-    if (c->ops->on_open != NULL)
+    if (c->ops->on_open)
         c->ops->on_open(c->user);
 }
 
@@ -70,7 +70,7 @@ static void on_sent(void *user)
     struct h1_conn *c = user;
     h1_conn_touch(c);
     h1_conn_report_sent(c);
-    if (!h1_conn_closed(c) && c->ops->on_sent != NULL)
+    if (!h1_conn_closed(c) && c->ops->on_sent)
         c->ops->on_sent(c->user);
 }
 
@@ -108,7 +108,7 @@ void h1_conn_set_window(struct h1_conn *c, size_t octets)
 
 void h1_conn_lend_window(struct h1_conn *c, struct h1_windows *w)
 {
-    assert(c->outstanding == 0 && c->windows == NULL);
+    assert(c->outstanding == 0 && !c->windows);
     c->windows = w;
     c->window = w->least;
     h1_conn_set_window(c, w->lent < w->limit / 2 ? w->most : w->least);
@@ -116,7 +116,7 @@ void h1_conn_lend_window(struct h1_conn *c, struct h1_windows *w)
 
 static void return_window(struct h1_conn *c)
 {
-    if (c->windows == NULL)
+    if (!c->windows)
         return;
     h1_conn_set_window(c, c->windows->least);
     c->windows = NULL;
@@ -126,7 +126,7 @@ struct h1_conn *h1_conn_new(struct loop *l, struct sock *sock, enum h1_role role
                             const struct h1_limits *limits, size_t window,
                             const struct h1_conn_ops *ops, void *user)
 {
-    struct h1_conn *c = xcalloc(1, sizeof(*c));
+    struct h1_conn *c = xcalloc(1, sizeof *c);
     c->leg.ops = &h1_leg_ops;
     c->loop = l;
     c->sock = sock;
@@ -169,19 +169,19 @@ static struct sock *let_go(struct h1_conn *c)
 
 void h1_conn_close(struct h1_conn *c)
 {
-    if (c != NULL && !h1_conn_closed(c))
+    if (c && !h1_conn_closed(c))
         sock_close(let_go(c));
 }
 
 void h1_conn_abort(struct h1_conn *c)
 {
-    if (c != NULL && !h1_conn_closed(c))
+    if (c && !h1_conn_closed(c))
         sock_abort(let_go(c));
 }
 
 void h1_conn_finish(struct h1_conn *c, uint64_t max_ms, size_t max_octets)
 {
-    if (c != NULL && !h1_conn_closed(c))
+    if (c && !h1_conn_closed(c))
         sock_finish(let_go(c), max_ms, max_octets);
 }
 

@@ -59,7 +59,7 @@ static inline struct h1_conn *h1_conn_of(struct leg *leg)
 
 static inline bool h1_conn_closed(const struct h1_conn *c)
 {
-    return c->sock == NULL;
+    return !c->sock;
 }
 
 static inline void h1_conn_touch(struct h1_conn *c)

@@ -16,7 +16,7 @@ void h1_conn_fail(struct h1_conn *c, int err, const char *reason)
     const struct leg_events *events = c->leg.events;
     void *exchange = c->leg.exchange;
     leg_untie(&c->leg);
-    if (events != NULL) {
+    if (events) {
         struct leg_fault why = {.err = err, .reason = reason};
         events->on_reset(exchange, &c->leg, &why);
     }
@@ -29,13 +29,13 @@ static void message_ended(struct h1_conn *c)
     c->rx = c->rx == RX_RAW ? RX_ENDED : RX_DONE;
     sock_pause(c->sock);
     h1_conn_check_over(c);
-    if (c->ops->on_message_end != NULL)
+    if (c->ops->on_message_end)
         c->ops->on_message_end(c->user);
 }
 
 static void give_body(struct h1_conn *c, struct slice data, bool end)
 {
-    if (c->leg.events == NULL)
+    if (!c->leg.events)
         return; /* nobody wants it: read and forgotten, without a window */
     c->outstanding += data.len;
     c->leg.events->on_body(c->leg.exchange, &c->leg, data, end);
@@ -46,7 +46,7 @@ static int give_trailers(struct h1_conn *c)
     struct fields trailers;
     fields_init(&trailers);
     int err = h1_body_trailers(&c->body, &trailers);
-    if (err == ERR_OK && c->leg.events != NULL)
+    if (err == ERR_OK && c->leg.events)
         c->leg.events->on_trailers(c->leg.exchange, &c->leg, &trailers);
     fields_deinit(&trailers);
     return err;
@@ -124,12 +124,12 @@ static char *place(struct h1_conn *c, size_t *most)
 {
     char *to = NULL;
     if (c->rx == RX_BODY && c->body.framing == H1_LENGTH && c->body.left >= PLACE_MIN &&
-        c->leg.events != NULL && c->leg.events->on_place != NULL) {
+        c->leg.events && c->leg.events->on_place) {
         size_t octets = c->body.left < *most ? (size_t)c->body.left : *most;
         to = c->leg.events->on_place(c->leg.exchange, &c->leg, octets);
-        *most = to != NULL ? octets : *most;
+        *most = to ? octets : *most;
     }
-    return to != NULL ? to : loop_scratch(c->loop);
+    return to ? to : loop_scratch(c->loop);
 }
 
 /* false: nothing more for now. */
@@ -228,7 +228,7 @@ static void head_complete(struct h1_conn *c, size_t length)
     if (h1_conn_closed(c) || c->rx != RX_DONE)
         return;
     h1_conn_check_over(c);
-    if (c->ops->on_message_end != NULL)
+    if (c->ops->on_message_end)
         c->ops->on_message_end(c->user);
 }
 
@@ -269,7 +269,7 @@ static void head_eof(struct h1_conn *c, ssize_t n)
 
 static void head_begins(struct h1_conn *c)
 {
-    if (!c->begun && c->ops->on_head_begin != NULL)
+    if (!c->begun && c->ops->on_head_begin)
         c->ops->on_head_begin(c->user);
     c->begun = true;
 }

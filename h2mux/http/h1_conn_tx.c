@@ -13,7 +13,7 @@ void h1_conn_report_sent(struct h1_conn *c)
         return;
     size_t left = c->tx_unsent - queued;
     c->tx_unsent = queued;
-    if (c->leg.events != NULL)
+    if (c->leg.events)
         c->leg.events->on_sent(c->leg.exchange, &c->leg, left);
 }
 
@@ -29,7 +29,7 @@ static void give_up(struct h1_conn *c, const char *reason)
 
 static bool takes(const struct h1_conn *c)
 {
-    return !h1_conn_closed(c) && c->gave_up == NULL;
+    return !h1_conn_closed(c) && !c->gave_up;
 }
 
 static void tx_end(struct h1_conn *c)
@@ -92,7 +92,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
     if (interim && c->reply.peer_1_0)
         return;
     buf_init(&head, 2 * FIELDS_OCTETS_MAX);
-    if (buf_reserve(&head, HEAD_USUAL) == NULL || write_head(c, m, end, &head) < 0) {
+    if (!buf_reserve(&head, HEAD_USUAL) || write_head(c, m, end, &head) < 0) {
         give_up(c, "head cannot be written");
     } else if (end && c->tx_framing == H1_LENGTH && m->length > 0) {
         give_up(c, "head promises a body that does not follow");
@@ -165,7 +165,7 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
     else
         sock_write(c->sock, buf_slice(&last));
     buf_release(&last);
-    if (c->gave_up == NULL)
+    if (!c->gave_up)
         tx_end(c);
 }
 
@@ -174,7 +174,7 @@ static void grow_window(struct h1_conn *c, size_t octets)
 {
     const struct h1_windows *w = c->windows;
     c->credited += octets;
-    if (w == NULL || c->credited < GROW_AFTER * c->window || c->window >= w->most)
+    if (!w || c->credited < GROW_AFTER * c->window || c->window >= w->most)
         return;
     size_t more = c->window > w->most / 2 ? w->most - c->window : c->window;
     if (more <= w->limit - w->lent)

@@ -31,7 +31,7 @@ enum scan_part {
 };
 
 static const char version_shape[] = "HTTP/d.d"; /* d: a digit */
-enum { VERSION_LEN = sizeof(version_shape) - 1 };
+enum { VERSION_LEN = sizeof version_shape - 1 };
 
 static int fault(struct h1_scan *s, int err, const char *reason)
 {

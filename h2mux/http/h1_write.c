@@ -13,7 +13,7 @@ static int append_all(struct buf *to, const struct slice *parts, size_t count)
     for (size_t i = 0; i < count; i++)
         len += parts[i].len;
     char *at = buf_reserve(to, len);
-    if (at == NULL)
+    if (!at)
         return ERR_LIMIT;
     for (size_t i = 0; i < count; i++) {
         memcpy(at, parts[i].ptr, parts[i].len);
@@ -88,7 +88,7 @@ static int write_length(struct buf *to, uint64_t length)
     char digits[SLICE_U64_MAX];
     const struct slice line[] = {SLICE("Content-Length: "), slice_from_u64(length, digits),
                                  SLICE("\r\n")};
-    return append_all(to, line, sizeof(line) / sizeof(*line));
+    return append_all(to, line, sizeof line / sizeof *line);
 }
 
 static int write_framing(struct buf *to, const struct message *m, const struct h1_write *w)
@@ -111,7 +111,7 @@ static int write_connection(struct buf *to, const struct h1_write *w)
                    {w->te_trailers, "TE"}};
     const char *before = "Connection: ";
     int err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < sizeof(options) / sizeof(*options); i++) {
+    for (size_t i = 0; err == ERR_OK && i < sizeof options / sizeof *options; i++) {
         if (!options[i].on)
             continue;
         err = buf_printf(to, "%s%s", before, options[i].option);
@@ -140,7 +140,7 @@ int h1_write_request(struct buf *to, const struct message *m, const struct h1_wr
     if (!h1_method_valid(m->method) || !h1_target_valid(m->path) || m->authority.len == 0)
         return ERR_SYNTAX;
     const struct slice line[] = {m->method, SLICE(" "), m->path, SLICE(" HTTP/1.1\r\n")};
-    int err = append_all(to, line, sizeof(line) / sizeof(*line));
+    int err = append_all(to, line, sizeof line / sizeof *line);
     if (err == ERR_OK)
         err = write_line(to, SLICE("Host"), m->authority);
     if (err == ERR_OK)
@@ -161,7 +161,7 @@ int h1_write_response(struct buf *to, const struct message *m, const struct h1_w
                            (char)('0' + m->status % 10)};
     const struct slice line[] = {SLICE("HTTP/1.1 "), slice_make(digits, sizeof digits), SLICE(" "),
                                  slice_str(status_phrase(m->status)), SLICE("\r\n")};
-    int err = append_all(to, line, sizeof(line) / sizeof(*line));
+    int err = append_all(to, line, sizeof line / sizeof *line);
     if (err == ERR_OK)
         err = write_response_fields(to, &m->fields);
     if (err == ERR_OK && m->status >= 200 && m->status != 204) /* RFC 9112 6.1, RFC 9110 8.6 */
@@ -174,7 +174,7 @@ int h1_write_response(struct buf *to, const struct message *m, const struct h1_w
 size_t h1_chunk_head(char to[static H1_CHUNK_HEAD_MAX], size_t len)
 {
     char text[H1_CHUNK_HEAD_MAX + 1];
-    int n = snprintf(text, sizeof(text), "%zx\r\n", len);
+    int n = snprintf(text, sizeof text, "%zx\r\n", len);
     memcpy(to, text, (size_t)n);
     return (size_t)n;
 }

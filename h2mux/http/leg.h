@@ -84,12 +84,12 @@ static inline void leg_untie(struct leg *leg)
 
 static inline char *leg_place(struct leg *leg, size_t octets)
 {
-    return leg->ops->place != NULL ? leg->ops->place(leg, octets) : NULL;
+    return leg->ops->place ? leg->ops->place(leg, octets) : NULL;
 }
 
 static inline uint64_t leg_taken(struct leg *leg)
 {
-    return leg->ops->taken != NULL ? leg->ops->taken(leg) : 0;
+    return leg->ops->taken ? leg->ops->taken(leg) : 0;
 }
 
 #endif

@@ -16,7 +16,7 @@ void message_deinit(struct message *m)
 bool method_is_idempotent(struct slice method)
 {
     static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
-    for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (slice_eq(method, slice_str(methods[i])))
             return true;
     return false;
@@ -89,7 +89,7 @@ static const char *const phrases[] = {
 
 const char *status_phrase(int status)
 {
-    bool known = status >= 0 && (size_t)status < sizeof(phrases) / sizeof(*phrases);
+    bool known = status >= 0 && (size_t)status < sizeof phrases / sizeof *phrases;
     return known && phrases[status] ? phrases[status] : "Unknown";
 }
 

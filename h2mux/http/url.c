@@ -14,7 +14,7 @@ static uint16_t default_port(bool https)
 
 int url_set_host(struct url *u, struct slice host, uint16_t port)
 {
-    if (host.len == 0 || host.len >= sizeof(u->host))
+    if (host.len == 0 || host.len >= sizeof u->host)
         return ERR_LIMIT;
     memcpy(u->host, host.ptr, host.len);
     u->host[host.len] = '\0';
@@ -22,9 +22,9 @@ int url_set_host(struct url *u, struct slice host, uint16_t port)
     u->port = port;
 
     bool v6 = slice_find(host, ':') >= 0;
-    int n = snprintf(u->authority, sizeof(u->authority), v6 ? "[%s]" : "%s", u->host);
+    int n = snprintf(u->authority, sizeof u->authority, v6 ? "[%s]" : "%s", u->host);
     if (port != 0 && port != default_port(u->https))
-        snprintf(u->authority + n, sizeof(u->authority) - (size_t)n, ":%u", port);
+        snprintf(u->authority + n, sizeof u->authority - (size_t)n, ":%u", port);
     return 0;
 }
 
@@ -35,7 +35,6 @@ int url_parse_authority(struct slice text, struct url *out)
     bool bracketed = text.len > 0 && text.ptr[0] == '[';
     ptrdiff_t colon = slice_rfind(text, ':');
     ptrdiff_t bracket = slice_rfind(text, ']');
-
     if (!h1_authority_valid(text))
         return ERR_SYNTAX;
     if (colon >= 0 && colon > bracket) {
@@ -53,14 +52,13 @@ int url_parse_authority(struct slice text, struct url *out)
 static int parse_scheme(struct slice *text, bool *https)
 {
     struct slice secure = SLICE("https://"), plain = SLICE("http://");
-
     *https = true;
     if (slice_istarts(*text, secure)) {
         *text = slice_skip(*text, secure.len);
     } else if (slice_istarts(*text, plain)) {
         *text = slice_skip(*text, plain.len);
         *https = false;
-    } else if (memmem(text->ptr, text->len, "://", 3) != NULL) {
+    } else if (memmem(text->ptr, text->len, "://", 3)) {
         return ERR_UNSUPPORTED;
     }
     return 0;
@@ -103,7 +101,6 @@ bool url_is_loopback(const struct url *u)
     struct slice host = slice_str(u->host);
     struct in_addr v4;
     struct in6_addr v6;
-
     if (slice_eq(host, SLICE("localhost")) || slice_ends(host, SLICE(".localhost")))
         return true;
     if (inet_pton(AF_INET, u->host, &v4) == 1)

@@ -23,15 +23,15 @@ bool ws_key_valid(struct slice key)
     if (key.len != WS_KEY_LEN || slice_find(key, '=') != WS_KEY_LEN - 2 ||
         key.ptr[WS_KEY_LEN - 1] != '=')
         return false;
-    return EVP_DecodeBlock(nonce, (const unsigned char *)key.ptr, WS_KEY_LEN) == (int)sizeof(nonce);
+    return EVP_DecodeBlock(nonce, (const unsigned char *)key.ptr, WS_KEY_LEN) == (int)sizeof nonce;
 }
 
 int ws_key_new(char out[static WS_KEY_LEN + 1])
 {
     unsigned char nonce[WS_NONCE_LEN];
-    if (RAND_bytes(nonce, sizeof(nonce)) != 1)
+    if (RAND_bytes(nonce, sizeof nonce) != 1)
         return ERR_IO;
-    EVP_EncodeBlock((unsigned char *)out, nonce, sizeof(nonce));
+    EVP_EncodeBlock((unsigned char *)out, nonce, sizeof nonce);
     return ERR_OK;
 }
 
@@ -45,7 +45,7 @@ void ws_accept(struct slice key, char out[static WS_ACCEPT_LEN + 1])
         EVP_DigestUpdate(md, guid.ptr, guid.len) != 1 || EVP_DigestFinal_ex(md, sha1, NULL) != 1)
         abort(); /* as when memory is gone: a SHA-1 of 60 octets fails for no other reason */
     EVP_MD_CTX_free(md);
-    EVP_EncodeBlock((unsigned char *)out, sha1, sizeof(sha1));
+    EVP_EncodeBlock((unsigned char *)out, sha1, sizeof sha1);
 }
 
 void ws_frames_init(struct ws_frames *f)

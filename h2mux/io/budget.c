@@ -45,7 +45,7 @@ void memory_join(struct memory_share *s, struct list_node *in_share)
 
 void memory_leave(struct memory_share *s, struct list_node *in_share)
 {
-    if (in_share->next == NULL)
+    if (!in_share->next)
         return;
     list_remove(in_share);
     atomic_fetch_sub_explicit(&s->memory->sessions, 1, memory_order_relaxed);
@@ -87,7 +87,7 @@ struct victims {
 static bool peer_moves(struct h2_stream *st, uint64_t now)
 {
     const struct leg_events *e = st->leg.events;
-    if (e == NULL || e->on_taken == NULL)
+    if (!e || !e->on_taken)
         return false;
     uint64_t taken = e->on_taken(st->leg.exchange, &st->leg);
     bool moves = st->taken_us != 0 && taken != st->taken;
@@ -135,11 +135,11 @@ static void give_up(struct h2_stream *st, uint64_t now)
     struct leg_fault why = h2_fault(ERR_STALLED, NGHTTP2_CANCEL, false);
     const struct leg_events *events = st->leg.events;
     void *exchange = st->leg.exchange;
-    if (s->ops->on_evicted != NULL)
+    if (s->ops->on_evicted)
         s->ops->on_evicted(s->user, (now - st->moved_us) / 1000, st->held);
     st->leg.ops->reset(&st->leg, &why);
     h2_stream_give_back(st, st->held); /* also of one that had said all */
-    if (events != NULL)
+    if (events)
         events->on_reset(exchange, &st->leg, &why);
 }
 
@@ -150,7 +150,7 @@ static bool give_up_some(const struct victims *v, struct memory_share *share,
     for (size_t i = 0; i < v->count; i++) {
         memory_tell(share);
         struct budget process = memory_budget(share);
-        if (!budget_tight(link != NULL ? link : &process))
+        if (!budget_tight(link ? link : &process))
             return false;
         if (v->of[i]->held > 0 && !v->of[i]->session->dead)
             give_up(v->of[i], now);

@@ -54,14 +54,14 @@ uint64_t memory_fair(const struct memory_share *s);
 /* Octets came or left. @s NULL: no budget but the links'. */
 static inline void memory_add(struct memory_share *s, int64_t octets)
 {
-    if (s != NULL)
+    if (s)
         s->held += (uint64_t)octets;
 }
 void memory_tell_now(struct memory_share *s);
 /* Cheap when nothing has changed: for every turn. */
 static inline void memory_tell(struct memory_share *s)
 {
-    if (s != NULL && s->held != s->told)
+    if (s && s->held != s->told)
         memory_tell_now(s);
 }
 
@@ -75,8 +75,8 @@ void memory_withhold(struct memory_share *s, uint64_t octets); /* of connection 
 /* How full the process is; as struct budget has it for a link. */
 static inline struct budget memory_budget(const struct memory_share *s)
 {
-    return s == NULL ? (struct budget){.used = 0, .limit = UINT64_MAX / 4}
-                     : (struct budget){.used = memory_used(s->memory), .limit = s->memory->limit};
+    return !s ? (struct budget){.used = 0, .limit = UINT64_MAX / 4}
+              : (struct budget){.used = memory_used(s->memory), .limit = s->memory->limit};
 }
 
 #endif

@@ -74,14 +74,13 @@ void dial_cancel(struct dial *d)
 static void note(struct dial *d, int err, const char *reason)
 {
     d->err = err;
-    snprintf(d->reason, sizeof(d->reason), "%s", reason ? reason : err_text(err));
+    snprintf(d->reason, sizeof d->reason, "%s", reason ? reason : err_text(err));
 }
 
 /* Tells the owner last: it may do anything, and the dial is over by then. */
 static void fail(struct dial *d)
 {
     const struct dial_ops *ops = d->ops;
-
     dial_cancel(d);
     ops->on_failed(d->user, d->step, d->err, d->reason);
 }
@@ -90,7 +89,6 @@ static void succeed(struct dial *d)
 {
     const struct dial_ops *ops = d->ops;
     struct sock *sock = d->winner;
-
     d->winner = NULL;
     dial_cancel(d);
     ops->on_done(d->user, sock);
@@ -104,7 +102,6 @@ static void on_winner_open(void *user)
 static void on_winner_error(void *user, int err, const char *reason)
 {
     struct dial *d = user;
-
     note(d, err, reason);
     fail(d);
 }
@@ -142,7 +139,6 @@ static void take_winner(struct dial *d, struct racer *r)
 static void on_racer_open(void *user)
 {
     struct racer *r = user;
-
     take_winner(r->dial, r);
 }
 
@@ -159,7 +155,6 @@ static void start_next(struct dial *d);
 static void on_racer_error(void *user, int err, const char *reason)
 {
     struct racer *r = user;
-
     note(r->dial, err, reason);
     sock_close(r->sock);
     r->sock = NULL;
@@ -205,7 +200,6 @@ static void on_stagger(void *user)
 static void on_deadline(void *user)
 {
     struct dial *d = user;
-
     note(d, ERR_TIMEOUT, NULL);
     fail(d);
 }
@@ -214,7 +208,6 @@ size_t dial_order(const struct addrinfo *list, const struct addrinfo **out, size
 {
     const struct addrinfo *same = list, *other = list;
     size_t n = 0;
-
     while (n < max && (same || other)) {
         while (same && same->ai_family != list->ai_family)
             same = same->ai_next;
@@ -236,10 +229,9 @@ static void add_addresses(struct dial *d, const struct addrinfo *list)
 {
     const struct addrinfo *ordered[DIAL_ADDRESSES_MAX];
     size_t n = dial_order(list, ordered, DIAL_ADDRESSES_MAX);
-
     for (size_t i = 0; i < n; i++) {
         struct racer *r = &d->racers[d->count];
-        if (ordered[i]->ai_addrlen > sizeof(r->addr))
+        if (ordered[i]->ai_addrlen > sizeof r->addr)
             continue;
         memcpy(&r->addr, ordered[i]->ai_addr, ordered[i]->ai_addrlen);
         r->addr_len = ordered[i]->ai_addrlen;
@@ -257,7 +249,6 @@ static void race(struct dial *d)
 static void on_answer(void *user, const struct addrinfo *list, const char *reason)
 {
     struct dial *d = user;
-
     d->query = NULL;
     if (!list) {
         note(d, ERR_DNS, reason);
@@ -272,16 +263,14 @@ static void add_unix(struct dial *d)
 {
     struct racer *r = &d->racers[d->count++];
     struct sockaddr_un un = {.sun_family = AF_UNIX};
-
-    snprintf(un.sun_path, sizeof(un.sun_path), "%s", d->target.unix_path);
-    memcpy(&r->addr, &un, sizeof(un));
-    r->addr_len = sizeof(un);
+    snprintf(un.sun_path, sizeof un.sun_path, "%s", d->target.unix_path);
+    memcpy(&r->addr, &un, sizeof un);
+    r->addr_len = sizeof un;
 }
 
 static void on_begin(void *user)
 {
     struct dial *d = user;
-
     if (d->target.unix_path) {
         add_unix(d);
         race(d);
@@ -300,8 +289,7 @@ static void on_begin(void *user)
 struct dial *dial_start(struct loop *l, struct resolver *r, const struct dial_target *target,
                         uint64_t timeout_ms, const struct dial_ops *ops, void *user)
 {
-    struct dial *d = xcalloc(1, sizeof(*d));
-
+    struct dial *d = xcalloc(1, sizeof *d);
     d->loop = l;
     d->resolver = r;
     d->target = *target;

@@ -30,7 +30,7 @@ static inline void gather_clear(struct gather *g)
 
 static inline void gather_settle(struct gather *g)
 {
-    if (g->owner != NULL)
+    if (g->owner)
         g->settle(g->owner);
 }
 

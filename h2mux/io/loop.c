@@ -35,14 +35,14 @@ static void run_settle(void *user);
 struct loop *loop_new(void)
 {
     struct event_config *config = event_config_new();
-    if (config == NULL)
+    if (!config)
         return NULL;
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     struct event_base *base = event_base_new_with_config(config);
     event_config_free(config);
-    if (base == NULL)
+    if (!base)
         return NULL;
-    struct loop *l = xcalloc(1, sizeof(*l));
+    struct loop *l = xcalloc(1, sizeof *l);
     l->base = base;
     list_init(&l->deferred);
     list_init(&l->dear);
@@ -61,7 +61,7 @@ struct loop *loop_new(void)
 
 static void run_tasks(struct list_node *queue)
 {
-    for (struct list_node *n; (n = list_pop(queue)) != NULL;) {
+    for (struct list_node *n; (n = list_pop(queue));) {
         struct task *t = CONTAINER_OF(n, struct task, node);
         t->run(t->user);
     }
@@ -73,7 +73,7 @@ static void run_deferred(struct loop *l)
 {
     struct list_node round;
     list_init(&round);
-    for (struct list_node *n; (n = list_pop(&l->deferred)) != NULL;)
+    for (struct list_node *n; (n = list_pop(&l->deferred));)
         list_push(&round, n);
     run_tasks(&round);
 }
@@ -82,8 +82,8 @@ static void run_deferred(struct loop *l)
 static void run_dear(struct loop *l)
 {
     struct list_node *n = list_pop(&l->dear);
-    uint64_t until = n != NULL ? clock_now_us() + DEAR_US : 0;
-    while (n != NULL) {
+    uint64_t until = n ? clock_now_us() + DEAR_US : 0;
+    while (n) {
         struct task *t = CONTAINER_OF(n, struct task, node);
         l->now_us = 0;
         t->run(t->user);
@@ -103,7 +103,7 @@ static void run_flushes(struct loop *l)
 
 static void run_reaped(struct loop *l)
 {
-    for (struct list_node *n; (n = list_pop(&l->reaped)) != NULL;) {
+    for (struct list_node *n; (n = list_pop(&l->reaped));) {
         struct reap *r = CONTAINER_OF(n, struct reap, node);
         r->free(r->object);
     }
@@ -111,7 +111,7 @@ static void run_reaped(struct loop *l)
 
 void loop_free(struct loop *l)
 {
-    if (l == NULL)
+    if (!l)
         return;
     while (!list_empty(&l->adopted)) {
         struct orphan *o = CONTAINER_OF(list_pop(&l->adopted), struct orphan, node);
@@ -230,7 +230,7 @@ static void run_tick(void *user)
 {
     struct loop *l = user;
     run_tasks(&l->later);
-    for (struct list_node *n; (n = list_pop(&l->soon)) != NULL;)
+    for (struct list_node *n; (n = list_pop(&l->soon));)
         list_push(&l->later, n);
     if (!list_empty(&l->later))
         timer_arm(&l->tick, TICK_MS);

@@ -65,17 +65,15 @@ static int lookup(const char *host, uint16_t port, int flags, struct addrinfo **
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
     char service[8];
-
-    snprintf(service, sizeof(service), "%u", port);
+    snprintf(service, sizeof service, "%u", port);
     return getaddrinfo(host, service, &hints, out);
 }
 
 static void answer(struct resolver *r, struct resolver_query *q)
 {
     uint64_t one = 1;
-
     list_push(&r->answered, &q->node);
-    if (write(r->wake, &one, sizeof(one)) <
+    if (write(r->wake, &one, sizeof one) <
         0) /* only EAGAIN is possible: the counter is full, so it is awake */
         return;
 }
@@ -83,7 +81,6 @@ static void answer(struct resolver *r, struct resolver_query *q)
 static void *run(void *arg)
 {
     struct resolver *r = arg;
-
     pthread_mutex_lock(&r->lock);
     while (!r->stop) {
         struct list_node *n = list_pop(&r->asked);
@@ -112,11 +109,10 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct resolver *r = arg;
     uint64_t count;
-
-    if (read(fd, &count, sizeof(count)) < 0)
+    if (read(fd, &count, sizeof count) < 0)
         return;
     pthread_mutex_lock(&r->lock);
-    for (struct list_node *n; (n = list_pop(&r->answered)) != NULL;) {
+    for (struct list_node *n; (n = list_pop(&r->answered));) {
         struct resolver_query *q = CONTAINER_OF(n, struct resolver_query, node);
         pthread_mutex_unlock(&r->lock);
         if (q->on_answer)
@@ -132,7 +128,6 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 static int start_thread(struct resolver *r)
 {
     sigset_t all, before;
-
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int err = pthread_create(&r->thread, NULL, run, r);
@@ -142,8 +137,7 @@ static int start_thread(struct resolver *r)
 
 struct resolver *resolver_new(struct loop *l)
 {
-    struct resolver *r = xcalloc(1, sizeof(*r));
-
+    struct resolver *r = xcalloc(1, sizeof *r);
     list_init(&r->asked);
     list_init(&r->answered);
     pthread_mutex_init(&r->lock, NULL);
@@ -190,8 +184,7 @@ void resolver_free(struct resolver *r)
 struct resolver_query *resolver_ask(struct resolver *r, const char *host, uint16_t port,
                                     resolver_on_answer on_answer, void *user)
 {
-    struct resolver_query *q = xcalloc(1, sizeof(*q));
-
+    struct resolver_query *q = xcalloc(1, sizeof *q);
     q->resolver = r;
     q->host = xstrdup(host);
     q->port = port;
@@ -220,6 +213,5 @@ void resolver_cancel(struct resolver_query *q)
 struct addrinfo *resolver_literal(const char *host, uint16_t port)
 {
     struct addrinfo *list = NULL;
-
     return lookup(host, port, AI_NUMERICHOST, &list) == 0 ? list : NULL;
 }

@@ -25,7 +25,7 @@ const struct sock_ops sock_no_ops;
 
 struct sock *sock_alloc(struct loop *l, int fd)
 {
-    struct sock *s = xcalloc(1, sizeof(*s));
+    struct sock *s = xcalloc(1, sizeof *s);
     s->loop = l;
     s->fd = fd;
     s->ops = &sock_no_ops;
@@ -140,7 +140,7 @@ void sock_write(struct sock *s, struct slice data)
         return;
     if (s->tx_broken)
         sock_mark_sent(s);
-    else if (s->ssl == NULL)
+    else if (!s->ssl)
         raw_write(s, data);
     else if (s->state == SOCK_OPEN)
         sock_tls_write(s, data);
@@ -169,7 +169,7 @@ uint64_t sock_taken(const struct sock *s)
 bool sock_unsend(struct sock *s, size_t octets)
 {
     sock_gather_settle(s);
-    if (s->ssl != NULL || octets > buf_len(&s->tx))
+    if (s->ssl || octets > buf_len(&s->tx))
         return octets == 0;
     buf_truncate(&s->tx, buf_len(&s->tx) - octets);
     return true;
@@ -179,7 +179,7 @@ void sock_shutdown(struct sock *s)
 {
     if (s->shut_tx || s->state == SOCK_CLOSED)
         return;
-    if (s->ssl != NULL && s->state == SOCK_OPEN)
+    if (s->ssl && s->state == SOCK_OPEN)
         sock_tls_shutdown(s);
     s->shut_tx = true;
     loop_flush(s->loop, &s->flush);
@@ -199,7 +199,7 @@ static void sock_free(void *object)
 
 void sock_close(struct sock *s)
 {
-    if (s == NULL || s->state == SOCK_CLOSED)
+    if (!s || s->state == SOCK_CLOSED)
         return;
     s->state = SOCK_CLOSED;
     task_cancel(&s->ready);
@@ -221,9 +221,9 @@ void sock_close(struct sock *s)
 void sock_abort(struct sock *s)
 {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
-    if (s != NULL && s->fd >= 0)
+    if (s && s->fd >= 0)
         setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    else if (s != NULL)
+    else if (s)
         sock_pair_end(s, ERR_RESET);
     sock_close(s);
 }
@@ -237,7 +237,7 @@ void sock_rest(struct sock *s)
 bool sock_is_drained(const struct sock *s)
 {
     return !s->rx_ready && !s->raw_eof && buf_len(&s->rx) == 0 && buf_len(&s->unread) == 0 &&
-           (s->ssl == NULL || s->starved);
+           (!s->ssl || s->starved);
 }
 
 int sock_fd(const struct sock *s)

@@ -20,7 +20,7 @@ static bool alive(const struct sock *s)
 void sock_fail(struct sock *s, int err, const char *reason)
 {
     s->failed = err;
-    if (s->ops->on_error != NULL)
+    if (s->ops->on_error)
         s->ops->on_error(s->user, err, reason);
 }
 
@@ -31,11 +31,11 @@ void sock_opened(struct sock *s)
         sock_tls_write(s, buf_slice(&s->early));
         buf_release(&s->early);
     }
-    if (s->shut_tx && s->ssl != NULL)
+    if (s->shut_tx && s->ssl)
         sock_tls_shutdown(s);
     loop_flush(s->loop, &s->flush);
     loop_defer(s->loop, &s->ready);
-    if (s->ops->on_open != NULL)
+    if (s->ops->on_open)
         s->ops->on_open(s->user);
 }
 
@@ -48,7 +48,7 @@ static void connected(struct sock *s)
         sock_fail(s, sock_errno(why), strerror(why));
         return;
     }
-    if (s->ssl != NULL) {
+    if (s->ssl) {
         s->state = SOCK_HANDSHAKING;
         sock_handshake(s);
     } else {
@@ -62,7 +62,7 @@ static bool may_read(const struct sock *s)
         return true;
     if (s->eof_told || s->failed)
         return false;
-    if (s->ssl != NULL)
+    if (s->ssl)
         return !s->starved;
     return s->rx_ready || s->raw_eof || buf_len(&s->rx) > 0;
 }
@@ -79,7 +79,7 @@ static bool peer_left(struct sock *s)
 
 static void tell_hangup(struct sock *s)
 {
-    if (s->hangup && s->ops->on_hangup != NULL)
+    if (s->hangup && s->ops->on_hangup)
         s->ops->on_hangup(s->user);
 }
 
@@ -98,7 +98,7 @@ static void tell_readable(struct sock *s)
         tell_hangup(s);
         return;
     }
-    if (!may_read(s) || s->ops->on_readable == NULL)
+    if (!may_read(s) || !s->ops->on_readable)
         return;
     s->ops->on_readable(s->user);
     if (alive(s) && !s->paused && may_read(s))
@@ -136,7 +136,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
             loop_flush(s->loop, &s->flush);
     }
     s->drained = false;
-    if (s->paused && !s->hangup && s->ops->on_hangup != NULL)
+    if (s->paused && !s->hangup && s->ops->on_hangup)
         loop_later(s->loop, &s->check); /* octets of the next message, or an RST */
     if (s->state == SOCK_CONNECTING && !s->failed)
         connected(s);
@@ -171,7 +171,7 @@ void sock_pause(struct sock *s)
     s->paused = true;
     if (s->hangup)
         loop_defer(s->loop, &s->ready);
-    else if (s->ops->on_hangup != NULL)
+    else if (s->ops->on_hangup)
         loop_later(s->loop, &s->check);
 }
 

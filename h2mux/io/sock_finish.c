@@ -70,7 +70,7 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets)
         sock_close(s);
         return;
     }
-    s->finish = xcalloc(1, sizeof(*s->finish));
+    s->finish = xcalloc(1, sizeof *s->finish);
     s->finish->max_ms = max_ms;
     s->finish->left = max_octets;
     timer_init(&s->finish->timer, s->loop, finish_now, s);
@@ -84,7 +84,7 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets)
 
 void sock_count_finishing(struct sock *s, size_t *count)
 {
-    if (s->finish == NULL || s->finish->count != NULL)
+    if (!s->finish || s->finish->count)
         return;
     s->finish->count = count;
     ++*count;
@@ -92,9 +92,9 @@ void sock_count_finishing(struct sock *s, size_t *count)
 
 void sock_finish_cancel(struct sock *s)
 {
-    if (s->finish == NULL)
+    if (!s->finish)
         return;
-    if (s->finish->count != NULL)
+    if (s->finish->count)
         --*s->finish->count;
     timer_stop(&s->finish->timer);
     orphan_leave(&s->finish->orphan);

@@ -16,7 +16,7 @@ void sock_pair(struct loop *l, struct sock **a, struct sock **b)
 void sock_pair_end(struct sock *s, int end)
 {
     struct sock *other = s->pair;
-    if (other == NULL || other->raw_eof)
+    if (!other || other->raw_eof)
         return;
     other->raw_eof = other->hangup = true;
     other->raw_end = end;
@@ -26,7 +26,7 @@ void sock_pair_end(struct sock *s, int end)
 
 void sock_pair_flush(struct sock *s)
 {
-    if (s->pair == NULL) {
+    if (!s->pair) {
         if (buf_len(&s->tx) > 0)
             sock_tx_break(s);
         return;
@@ -47,7 +47,7 @@ void sock_pair_flush(struct sock *s)
 
 void sock_pair_leave(struct sock *s)
 {
-    if (s->pair == NULL)
+    if (!s->pair)
         return;
     sock_pair_end(s, 0);
     loop_flush(s->loop, &s->pair->flush); /* what it has queued vanishes */

@@ -52,7 +52,7 @@ ssize_t sock_raw_fill(struct sock *s, size_t chunk)
     if (s->fd < 0)
         return s->raw_eof ? s->raw_end : ERR_AGAIN;
     char *to = buf_reserve(&s->rx, chunk);
-    if (to == NULL)
+    if (!to)
         return ERR_AGAIN;
     ssize_t n = sock_raw_recv(s, to, chunk);
     if (n > 0)
@@ -75,7 +75,7 @@ size_t sock_buf_take(struct buf *b, void *to, size_t cap)
 size_t sock_rx_take(struct sock *s, void *to, size_t cap)
 {
     size_t n = sock_buf_take(&s->rx, to, cap);
-    if (s->pair != NULL && buf_len(&s->pair->tx) > 0)
+    if (s->pair && buf_len(&s->pair->tx) > 0)
         loop_flush(s->loop, &s->pair->flush);
     return n;
 }
@@ -155,11 +155,11 @@ void sock_run_flush(void *user)
 {
     struct sock *s = user;
     sock_push(s);
-    if (s->tail_of != NULL)
+    if (s->tail_of)
         sock_tail_look(s);
     if (s->sent) {
         s->sent = false;
-        if (s->ops->on_sent != NULL)
+        if (s->ops->on_sent)
             s->ops->on_sent(s->user);
     }
 }

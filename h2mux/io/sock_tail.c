@@ -19,7 +19,7 @@ struct tail {
 void sock_tail_drop(struct sock *s)
 {
     struct tail *t = s->tail;
-    if (t != NULL) {
+    if (t) {
         memory_add(s->tail_of, -(int64_t)t->octets);
         memory_tell(s->tail_of);
         list_remove(&t->node);
@@ -31,7 +31,7 @@ void sock_tail_drop(struct sock *s)
 
 static void begin(struct sock *s, size_t octets)
 {
-    struct tail *t = xcalloc(1, sizeof(*t));
+    struct tail *t = xcalloc(1, sizeof *t);
     t->sock = s;
     t->octets = octets;
     t->taken = sock_taken(s);
@@ -43,11 +43,11 @@ static void begin(struct sock *s, size_t octets)
 
 void sock_count_tail(struct sock *s, struct memory_share *share)
 {
-    size_t queued = s != NULL ? sock_queued(s) : 0;
+    size_t queued = s ? sock_queued(s) : 0;
     if (queued == 0 || s->state == SOCK_CLOSED)
         return;
     s->tail_of = share;
-    if (s->tail != NULL && queued > s->tail->octets) { /* another answer behind one that waits */
+    if (s->tail && queued > s->tail->octets) { /* another answer behind one that waits */
         memory_add(share, (int64_t)(queued - s->tail->octets));
         s->tail->octets = queued;
     }
@@ -62,7 +62,7 @@ void sock_tail_look(struct sock *s)
         sock_tail_drop(s);
         return;
     }
-    if (s->tail == NULL) {
+    if (!s->tail) {
         begin(s, queued);
     } else if (queued < s->tail->octets) {
         memory_add(s->tail_of, -(int64_t)(s->tail->octets - queued));
@@ -86,9 +86,9 @@ static bool stands_still(struct tail *t, uint64_t now, uint64_t stall_us)
 static void cut(struct tail *t, uint64_t now, const struct memory_share *share)
 {
     struct sock *s = t->sock;
-    if (share->on_tail != NULL)
+    if (share->on_tail)
         share->on_tail(share->user, (now - t->moved_us) / 1000, t->octets);
-    if (s->finish != NULL)
+    if (s->finish)
         sock_abort(s);
     else
         sock_fail(s, ERR_STALLED, "takes nothing, and memory is short");

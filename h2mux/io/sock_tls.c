@@ -83,7 +83,7 @@ static BIO_METHOD *bio_method;
 static void bio_method_init(void)
 {
     bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sock");
-    if (bio_method == NULL)
+    if (!bio_method)
         abort();
     BIO_meth_set_write(bio_method, bio_write);
     BIO_meth_set_read(bio_method, bio_read);
@@ -122,10 +122,10 @@ int sock_start_tls(struct sock *s, struct tls *t, const char *host)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, bio_method_init);
     SSL *ssl = host ? tls_ssl_client(t, host) : tls_ssl_server(t);
-    if (ssl == NULL)
+    if (!ssl)
         return ERR_TLS;
     BIO *bio = BIO_new(bio_method);
-    if (bio == NULL)
+    if (!bio)
         abort();
     BIO_set_data(bio, s);
     s->ssl = ssl;
@@ -142,7 +142,7 @@ int sock_start_tls(struct sock *s, struct tls *t, const char *host)
 
 void sock_read_ahead(struct sock *s)
 {
-    if (s->ssl == NULL)
+    if (!s->ssl)
         return;
     s->reads_ahead = true;
     SSL_set_read_ahead(s->ssl, 1);
@@ -151,7 +151,7 @@ void sock_read_ahead(struct sock *s)
 
 bool sock_is_tls(const struct sock *s)
 {
-    return s->ssl != NULL;
+    return s->ssl;
 }
 
 /* OpenSSL tells its last error from this thread's queue, and to empty that takes longer than to see
@@ -167,7 +167,7 @@ void sock_tls_write(struct sock *s, struct slice data)
     size_t need = data.len + (data.len / SOCK_RECORD_MAX + 1) * RECORD_OVERHEAD;
     if (buf_room(&s->tx) < need && data.len >= SOCK_RECORD_MAX / 2 && need < TX_BULK)
         need = TX_BULK; /* more will follow */
-    if (buf_reserve(&s->tx, need) == NULL)
+    if (!buf_reserve(&s->tx, need))
         abort(); /* the limit is half the address space */
     while (data.len > 0) {
         size_t n = 0;

@@ -57,7 +57,7 @@ static int no_passphrase(char *to, int cap, int writing, void *user)
 static SSL_CTX *context_new(const SSL_METHOD *method)
 {
     SSL_CTX *ctx = SSL_CTX_new_ex(NULL, tls_gcm_properties(), method);
-    if (ctx == NULL)
+    if (!ctx)
         abort();
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     SSL_CTX_set_ciphersuites(ctx, ciphersuites);
@@ -98,7 +98,7 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 
 static struct tls *tls_wrap(SSL_CTX *ctx)
 {
-    struct tls *t = xcalloc(1, sizeof(*t));
+    struct tls *t = xcalloc(1, sizeof *t);
     pthread_mutex_init(&t->lock, NULL);
     t->ctx = ctx;
     return t;
@@ -121,14 +121,14 @@ struct tls *tls_server_new(const char *cert_file, const char *key_file,
                            char reason[static TLS_REASON_MAX])
 {
     SSL_CTX *ctx = server_context(cert_file, key_file, reason);
-    return ctx != NULL ? tls_wrap(ctx) : NULL;
+    return ctx ? tls_wrap(ctx) : NULL;
 }
 
 int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file,
                       char reason[static TLS_REASON_MAX])
 {
     SSL_CTX *ctx = server_context(cert_file, key_file, reason);
-    if (ctx == NULL)
+    if (!ctx)
         return -1;
     pthread_mutex_lock(&t->lock);
     SSL_CTX *old = t->ctx;
@@ -141,7 +141,7 @@ int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file
 static int load_trust(SSL_CTX *ctx, const struct tls_client_options *o,
                       char reason[static TLS_REASON_MAX])
 {
-    if (o->ca_file == NULL) {
+    if (!o->ca_file) {
         if (SSL_CTX_set_default_verify_paths(ctx) == 1)
             return 0;
         file_reason(reason, "the system's", "CA certificates");
@@ -159,7 +159,7 @@ struct tls *tls_client_new(const struct tls_client_options *o, char reason[stati
     ERR_clear_error();
     if (!o->insecure && load_trust(ctx, o, reason) < 0)
         goto fail;
-    if (o->cert_file != NULL &&
+    if (o->cert_file &&
         load_pair(ctx, o->cert_file, o->key_file ? o->key_file : o->cert_file, reason) < 0)
         goto fail;
     SSL_CTX_set_verify(ctx, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
@@ -174,7 +174,7 @@ fail:
 
 void tls_free(struct tls *t)
 {
-    if (t == NULL)
+    if (!t)
         return;
     SSL_CTX_free(t->ctx);
     pthread_mutex_destroy(&t->lock);
@@ -189,7 +189,7 @@ static SSL *ssl_new(struct tls *t)
     pthread_mutex_unlock(&t->lock);
     SSL *ssl = SSL_new(ctx);
     SSL_CTX_free(ctx);
-    if (ssl == NULL)
+    if (!ssl)
         abort();
     return ssl;
 }

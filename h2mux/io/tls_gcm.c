@@ -61,7 +61,7 @@ struct cipher {
 static void *cipher_new(const struct aes *aes)
 {
     struct cipher *c = aligned_alloc(_Alignof(struct cipher), sizeof *c);
-    if (c == NULL)
+    if (!c)
         return NULL;
     memset(c, 0, sizeof *c);
     c->aes = aes;
@@ -81,7 +81,7 @@ static void *new_256(void *provider)
 static void cipher_free(void *of)
 {
     struct cipher *c = of;
-    if (c == NULL)
+    if (!c)
         return;
     EVP_CIPHER_CTX_free(c->old);
     OPENSSL_cleanse(c, sizeof *c);
@@ -106,9 +106,8 @@ static int describe(OSSL_PARAM params[], const struct aes *aes)
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         OSSL_PARAM *p = OSSL_PARAM_locate(params, known[i].key);
-        if (p != NULL &&
-            !(p->data_type == OSSL_PARAM_INTEGER ? OSSL_PARAM_set_int(p, (int)known[i].value)
-                                                 : OSSL_PARAM_set_size_t(p, known[i].value)))
+        if (p && !(p->data_type == OSSL_PARAM_INTEGER ? OSSL_PARAM_set_int(p, (int)known[i].value)
+                                                      : OSSL_PARAM_set_size_t(p, known[i].value)))
             return 0;
     }
     return 1;
@@ -139,7 +138,7 @@ static int get_ctx_params(void *of, OSSL_PARAM params[])
 {
     const struct cipher *c = of;
     int ok = 1;
-    for (OSSL_PARAM *p = params; ok && p->key != NULL; p++) {
+    for (OSSL_PARAM *p = params; ok && p->key; p++) {
         if (is(p, OSSL_CIPHER_PARAM_IVLEN))
             ok = OSSL_PARAM_set_size_t(p, NONCE);
         else if (is(p, OSSL_CIPHER_PARAM_AEAD_TAG))
@@ -160,7 +159,7 @@ static int become_old(struct cipher *c, const OSSL_PARAM *fixed)
     EVP_CIPHER *own = EVP_CIPHER_fetch(NULL, c->aes->own_name, "provider!=" PROVIDER);
     EVP_CIPHER_CTX_free(c->old);
     c->old = EVP_CIPHER_CTX_new();
-    bool ok = c->has_key && own != NULL && c->old != NULL &&
+    bool ok = c->has_key && own && c->old &&
               EVP_CipherInit_ex(c->old, own, NULL, c->raw_key, NULL, c->encrypts) > 0 &&
               EVP_CIPHER_CTX_ctrl(c->old, EVP_CTRL_GCM_SET_IV_FIXED, (int)fixed->data_size,
                                   fixed->data) > 0;
@@ -170,7 +169,7 @@ static int become_old(struct cipher *c, const OSSL_PARAM *fixed)
 
 static int old_record(struct cipher *c, const OSSL_PARAM *aad)
 {
-    if (c->old == NULL)
+    if (!c->old)
         return 0;
     c->old_pad =
         EVP_CIPHER_CTX_ctrl(c->old, EVP_CTRL_AEAD_TLS1_AAD, (int)aad->data_size, aad->data);
@@ -181,7 +180,7 @@ static int take_tag(struct cipher *c, const OSSL_PARAM *p)
 {
     if (p->data_size != TAG)
         return 0;
-    if (p->data == NULL) /* its length alone */
+    if (!p->data) /* its length alone */
         return 1;
     if (c->encrypts)
         return 0;
@@ -200,7 +199,7 @@ static int set_ctx_params(void *of, const OSSL_PARAM params[])
 {
     struct cipher *c = of;
     int ok = 1;
-    for (const OSSL_PARAM *p = params; p != NULL && ok && p->key != NULL; p++) {
+    for (const OSSL_PARAM *p = params; p && ok && p->key; p++) {
         if (is(p, OSSL_CIPHER_PARAM_AEAD_TAG))
             ok = take_tag(c, p);
         else if (is(p, OSSL_CIPHER_PARAM_AEAD_IVLEN))
@@ -271,8 +270,8 @@ static int init(struct cipher *c, bool encrypts, const unsigned char *key, size_
                 const unsigned char *nonce, size_t nonce_len, const OSSL_PARAM params[])
 {
     c->encrypts = encrypts;
-    return (key == NULL || set_key(c, key, key_len)) &&
-           (nonce == NULL || set_nonce(c, nonce, nonce_len)) && set_ctx_params(c, params);
+    return (!key || set_key(c, key, key_len)) && (!nonce || set_nonce(c, nonce, nonce_len)) &&
+           set_ctx_params(c, params);
 }
 
 static int init_encrypt(void *of, const unsigned char *key, size_t key_len,
@@ -316,12 +315,12 @@ static int update(void *of, unsigned char *out, size_t *out_len, size_t cap,
                   const unsigned char *in, size_t len)
 {
     struct cipher *c = of;
-    if (c->old != NULL)
+    if (c->old)
         return update_old(c, out, out_len, in, len);
     if (!c->has_key || !c->has_nonce)
         return 0;
     *out_len = len;
-    if (out == NULL)
+    if (!out)
         return take_aad(c, in, len);
     if (cap < len)
         return 0;
@@ -337,7 +336,7 @@ static int final(void *of, unsigned char *out, size_t *out_len, size_t cap)
     struct cipher *c = of;
     unsigned char tag[TAG];
     *out_len = 0;
-    if (c->old != NULL || !c->has_key || !c->has_nonce)
+    if (c->old || !c->has_key || !c->has_nonce)
         return 0;
     begin(c);
     c->aes->finish[c->encrypts](&c->key, &c->state, tag, TAG);
@@ -401,7 +400,7 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
 static bool find_functions(void)
 {
     IMB_MGR *m = alloc_mb_mgr(0);
-    if (m == NULL)
+    if (!m)
         return false;
     init_mb_mgr_auto(m, NULL);
     bool able = imb_get_errno(m) == 0 && (m->features & NEEDED) == NEEDED;
@@ -433,7 +432,7 @@ static void set_up(void)
 {
     if (find_functions() && OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init))
         loaded = OSSL_PROVIDER_try_load(NULL, PROVIDER, 1);
-    if (loaded != NULL)
+    if (loaded)
         OPENSSL_atexit(unload);
 }
 
@@ -441,7 +440,7 @@ const char *tls_gcm_properties(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, set_up);
-    return loaded != NULL ? "?" QUERY : NULL;
+    return loaded ? "?" QUERY : NULL;
 }
 
 #endif

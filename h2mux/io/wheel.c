@@ -54,14 +54,14 @@ static void wait_for_next(struct wheel *w)
 
 static void take_slot(struct wheel *w, unsigned slot, struct list_node *taken)
 {
-    for (struct list_node *n; (n = list_pop(&w->slots[slot])) != NULL;)
+    for (struct list_node *n; (n = list_pop(&w->slots[slot]));)
         list_push(taken, n);
 }
 
 /* What runs may arm and stop others, those that were taken with it too. */
 static void run_taken(struct wheel *w, struct list_node *taken)
 {
-    for (struct list_node *n; (n = list_pop(taken)) != NULL;) {
+    for (struct list_node *n; (n = list_pop(taken));) {
         struct wheel_timer *t = CONTAINER_OF(n, struct wheel_timer, node);
         if (t->due <= w->ran) {
             t->run(t->user);

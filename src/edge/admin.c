@@ -67,7 +67,7 @@ void admin_status(struct worker *w, struct answer *a)
     answer_init(a, 200);
     cJSON_AddNumberToObject(json, "tunnels", (double)c.names);
     cJSON_AddNumberToObject(json, "live", (double)c.live);
-    for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++)
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
         cJSON_AddNumberToObject(json, sums[i].name, (double)sum_of(s, sums[i].offset));
     cJSON_AddNumberToObject(json, "buffered_octets", (double)memory_used(&s->memory));
     cJSON_AddNumberToObject(json, "memory_budget", (double)s->memory.limit);
@@ -81,7 +81,7 @@ void admin_status(struct worker *w, struct answer *a)
 static struct tunnel *find_folded(const struct registry *r, struct slice name)
 {
     char folded[NAME_MAX_LEN];
-    if (name.len > sizeof(folded))
+    if (name.len > sizeof folded)
         return NULL;
     memcpy(folded, name.ptr, name.len);
     ascii_lower(folded, name.len);

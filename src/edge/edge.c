@@ -28,7 +28,7 @@ static void edge_free(void *object)
 /* The caller has closed, finished, aborted or released the connection. */
 void edge_forget(struct edge *e)
 {
-    if (e->exchange != NULL)
+    if (e->exchange)
         exchange_cancel(e->exchange, "closed");
     e->exchange = NULL;
     e->state = EDGE_DEAD;
@@ -88,7 +88,7 @@ static bool asks_too_often(struct edge *e)
 {
     struct address of;
     struct buckets *requests = e->worker->requests;
-    return requests != NULL && address_of_viewer(&e->viewer, &of) &&
+    return requests && address_of_viewer(&e->viewer, &of) &&
            !buckets_take(requests, &of, 1, e->head_us);
 }
 
@@ -110,7 +110,7 @@ static void to_tunnel(struct edge *e, struct message *m, struct slice name)
     }
     struct tunnel *t = registry_find(e->worker->registry, name);
     uint64_t max = edge_server(e)->config->max_body;
-    if (t == NULL) {
+    if (!t) {
         no_tunnel(e, name);
         return;
     }
@@ -400,7 +400,7 @@ static const struct h1_conn_ops conn_ops = {
 
 void edge_new(struct worker *w, struct sock *sock)
 {
-    struct edge *e = xcalloc(1, sizeof(*e));
+    struct edge *e = xcalloc(1, sizeof *e);
     e->worker = w;
     trust_peer(w->server->trust, sock_peer(sock), sock_is_tls(sock), &e->peer);
     e->conn = h1_conn_new(w->loop, sock, H1_SERVER, &h1_default_limits, EDGE_WINDOW, &conn_ops, e);
@@ -429,7 +429,7 @@ void edge_stop(struct list_node *node)
     struct edge *e = CONTAINER_OF(node, struct edge, node);
     if (!alive(e))
         return;
-    if (e->exchange != NULL)
+    if (e->exchange)
         exchange_stop(e->exchange);
     if (alive(e))
         edge_close(e);

@@ -39,7 +39,7 @@ void edge_log_answer(struct edge *e, int status, const char *error, size_t octet
         .error = error,
     };
     bool json = slice_eq(slice_str(edge_server(e)->config->log_format), SLICE("json"));
-    if (edge_server(e)->access_log != NULL)
+    if (edge_server(e)->access_log)
         access_write(edge_server(e)->access_log, json, &entry);
 }
 

@@ -64,7 +64,7 @@ static void refuse_handshake(struct gate *g)
 static void start_tls(struct gate *g)
 {
     struct server *s = g->worker->server;
-    if (s->tls == NULL) {
+    if (!s->tls) {
         drop(g, "TLS without a certificate");
         return;
     }
@@ -110,7 +110,7 @@ static const struct sock_ops gate_ops = {
 
 void gate_new(struct worker *w, struct sock *sock)
 {
-    struct gate *g = xcalloc(1, sizeof(*g));
+    struct gate *g = xcalloc(1, sizeof *g);
     g->worker = w;
     g->sock = sock;
     g->handshake = HANDSHAKE_UNCOUNTED;

@@ -49,7 +49,7 @@ static void give_up(void *user)
 void handoff_send(struct worker *from, unsigned to, struct sock *sock)
 {
     static const struct sock_ops nobody;
-    struct handoff *h = xcalloc(1, sizeof(*h));
+    struct handoff *h = xcalloc(1, sizeof *h);
     h->mail.deliver = deliver;
     h->sock = sock;
     h->to = from->server->workers[to]->mailbox;

@@ -224,7 +224,7 @@ void listener_announce(int fd)
 
 void listener_start(struct worker *w, int fd)
 {
-    struct listener *l = xcalloc(1, sizeof(*l));
+    struct listener *l = xcalloc(1, sizeof *l);
     l->worker = w;
     l->fd = fd;
     l->reserve = -1;

@@ -75,7 +75,7 @@ static void escape(struct slice in, bool quoted, char *out, size_t cap)
     for (size_t i = 0; i < in.len; i++) {
         char octet[5];
         size_t len = escape_octet(in.ptr[i], quoted, octet);
-        if (at + len + sizeof(ELLIPSIS) > cap) {
+        if (at + len + sizeof ELLIPSIS > cap) {
             at += (size_t)snprintf(out + at, cap - at, ELLIPSIS);
             break;
         }
@@ -90,11 +90,11 @@ static void escape(struct slice in, bool quoted, char *out, size_t cap)
 static void texts_fill(struct texts *t, const struct access_entry *e)
 {
     const struct access_request *r = &e->request;
-    escape(r->method, false, t->method, sizeof(t->method));
-    escape(r->host, false, t->host, sizeof(t->host));
-    escape(r->path, false, t->path, sizeof(t->path));
-    escape(r->referer, true, t->referer, sizeof(t->referer));
-    escape(r->user_agent, true, t->agent, sizeof(t->agent));
+    escape(r->method, false, t->method, sizeof t->method);
+    escape(r->host, false, t->host, sizeof t->host);
+    escape(r->path, false, t->path, sizeof t->path);
+    escape(r->referer, true, t->referer, sizeof t->referer);
+    escape(r->user_agent, true, t->agent, sizeof t->agent);
 }
 
 static int entry_status(const struct access_entry *e)
@@ -116,7 +116,7 @@ static void write_text(struct log_file *f, const struct access_entry *e)
     char now[CLF_TIME_MAX], line[LINE_MAX_OCTETS];
     texts_fill(&t, e);
     clf_time(now);
-    int len = snprintf(line, sizeof(line),
+    int len = snprintf(line, sizeof line,
                        "%s - - [%s] \"%s %s HTTP/1.%d\" %d %llu \"%s\" \"%s\" tunnel=%s host=%s "
                        "ms=%.3f wait_ms=%.3f rx=%llu%s error=%s%s",
                        e->viewer, now, t.method, t.path, e->request.minor_version, entry_status(e),
@@ -134,7 +134,7 @@ static cJSON *entry_json(const struct access_entry *e, const struct texts *t)
     char now[CLOCK_ISO_MAX], protocol[] = "HTTP/1.x";
     cJSON *json = cJSON_CreateObject();
     clock_iso(clock_wall_s(), now);
-    protocol[sizeof(protocol) - 2] = e->request.minor_version == 0 ? '0' : '1';
+    protocol[sizeof protocol - 2] = e->request.minor_version == 0 ? '0' : '1';
     cJSON_AddStringToObject(json, "time", now);
     cJSON_AddStringToObject(json, "viewer", e->viewer);
     cJSON_AddStringToObject(json, "tunnel", e->tunnel);

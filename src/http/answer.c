@@ -154,7 +154,7 @@ static const struct failure_row failures[] = {
 
 static const struct failure_row *failure_row(enum failure why)
 {
-    assert((size_t)why < sizeof(failures) / sizeof(failures[0]));
+    assert((size_t)why < sizeof failures / sizeof failures[0]);
     return &failures[why];
 }
 

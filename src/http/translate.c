@@ -141,7 +141,7 @@ static bool te_trailers(const struct fields *f)
 
 static void add_via(struct message *m, struct slice node)
 {
-    assert(node.ptr != NULL);
+    assert(node.ptr);
     char text[64] = "1.1 ";
     size_t len = 4 + (node.len < sizeof text - 4 ? node.len : sizeof text - 4);
     text[2] = (char)('0' + m->minor_version);
@@ -265,7 +265,7 @@ static void unbuffer_events(struct fields *f)
 {
     struct slice type = fields_value(f, SLICE("content-type"));
     if (slice_istarts(type, SLICE("text/event-stream")) &&
-        fields_find(f, SLICE("x-accel-buffering")) == NULL)
+        !fields_find(f, SLICE("x-accel-buffering")))
         fields_add(f, SLICE("x-accel-buffering"), SLICE("no"));
 }
 

@@ -44,7 +44,7 @@ static void map_v4(const struct in_addr *v4, struct in6_addr *out)
 {
     *out = (struct in6_addr){0};
     out->s6_addr[10] = out->s6_addr[11] = 0xff;
-    memcpy(out->s6_addr + 12, v4, sizeof(*v4));
+    memcpy(out->s6_addr + 12, v4, sizeof *v4);
 }
 
 /* "192.0.2.1" or "2001:db8::1". @bits: how long a prefix of that kind can be. */
@@ -65,7 +65,7 @@ static bool parse_address(struct slice text, struct in6_addr *out, unsigned *bit
 
 struct trust *trust_new(void)
 {
-    struct trust *t = xcalloc(1, sizeof(*t));
+    struct trust *t = xcalloc(1, sizeof *t);
     if (trust_add(t, "127.0.0.0/8") == 0 && trust_add(t, "::1") == 0)
         return t;
     trust_free(t);
@@ -96,7 +96,7 @@ int trust_add(struct trust *t, const char *cidr)
     if (slash >= 0 && slice_to_u64(prefix, most, &bits) < 0)
         return ERR_SYNTAX;
     net.bits = (unsigned)bits + (most == 32 ? V4_BITS : 0);
-    t->v = xrealloc(t->v, (t->n + 1) * sizeof(*t->v));
+    t->v = xrealloc(t->v, (t->n + 1) * sizeof *t->v);
     t->v[t->n++] = net;
     return 0;
 }
@@ -204,7 +204,7 @@ static void walk_lines(const struct trust *t, const struct fields *f, struct vie
 static struct slice only_value(const struct fields *f, struct slice name)
 {
     const struct field *field = fields_find(f, name);
-    if (field == NULL || fields_count(f, name) != 1)
+    if (!field || fields_count(f, name) != 1)
         return SLICE("");
     return slice_trim(field->value);
 }
@@ -234,11 +234,11 @@ void trust_viewer(const struct trust *t, const struct peer *peer, const struct f
 {
     static const char local[TRUST_ADDRESS_MAX] = "unix";
     *out = (struct viewer){.trusted = peer->trusted, .https = peer->tls, .accepted_for = SLICE("")};
-    memcpy(out->address, peer->local ? local : peer->address, sizeof(out->address));
+    memcpy(out->address, peer->local ? local : peer->address, sizeof out->address);
     if (!out->trusted)
         return;
     forwarded_read(f, out);
-    out->proxied = fields_find(f, name_for) != NULL;
+    out->proxied = fields_find(f, name_for);
     if (out->proxied)
         walk_lines(t, f, out);
 }
@@ -255,7 +255,7 @@ static bool is_forwarding_field(const struct field *field, void *user)
                                         "x-forwarded-port", "x-real-ip",         "forwarded"};
     char name[sizeof "x-forwarded-proto"];
     char first = field->name.len > 0 ? (char)(field->name.ptr[0] | 0x20) : '\0';
-    size_t len = field->name.len < sizeof(name) ? field->name.len : sizeof(name);
+    size_t len = field->name.len < sizeof name ? field->name.len : sizeof name;
     if (first != 'x' && first != 'f')
         return false;
     for (size_t i = 0; i < len; i++)
@@ -263,7 +263,7 @@ static bool is_forwarding_field(const struct field *field, void *user)
     struct slice dashed = slice_make(name, len);
     if (!*trusted && slice_istarts(dashed, SLICE("x-forwarded-")))
         return true;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (slice_ieq(dashed, slice_str(names[i])))
             return true;
     return false;

@@ -16,7 +16,7 @@ struct abuse {
 
 struct abuse *abuse_new(uint64_t seed)
 {
-    struct abuse *a = xcalloc(1, sizeof(*a));
+    struct abuse *a = xcalloc(1, sizeof *a);
     a->aborts = buckets_new(seed, BURST + DEBT, RATE);
     return a;
 }

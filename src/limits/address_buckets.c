@@ -24,7 +24,7 @@ struct buckets {
 
 struct buckets *buckets_new(uint64_t seed, uint64_t burst, uint64_t rate)
 {
-    struct buckets *b = xcalloc(1, sizeof(*b));
+    struct buckets *b = xcalloc(1, sizeof *b);
     b->seed = seed;
     b->burst = burst;
     b->rate = rate;
@@ -81,7 +81,7 @@ static struct place *place_for(struct buckets *b, const struct address *of, uint
 
 static void forget_if_quiet(struct buckets *b, uint64_t now_us)
 {
-    if (b->sets == NULL || now_us < b->taken_us + b->burst / b->rate * SECOND_US + SECOND_US)
+    if (!b->sets || now_us < b->taken_us + b->burst / b->rate * SECOND_US + SECOND_US)
         return;
     free(b->sets);
     b->sets = NULL;
@@ -89,17 +89,17 @@ static void forget_if_quiet(struct buckets *b, uint64_t now_us)
 
 bool buckets_full(const struct buckets *b)
 {
-    return b->sets == NULL;
+    return !b->sets;
 }
 
 bool buckets_take(struct buckets *b, const struct address *of, uint64_t tokens, uint64_t now_us)
 {
     forget_if_quiet(b, now_us);
-    if (b->sets == NULL)
-        b->sets = xcalloc(SETS, sizeof(*b->sets));
+    if (!b->sets)
+        b->sets = xcalloc(SETS, sizeof *b->sets);
     b->taken_us = now_us;
     struct place *p = find(b, of);
-    if (p == NULL)
+    if (!p)
         p = place_for(b, of, now_us);
     return bucket_take(&p->bucket, tokens, now_us);
 }
@@ -107,6 +107,6 @@ bool buckets_take(struct buckets *b, const struct address *of, uint64_t tokens, 
 uint64_t buckets_left(struct buckets *b, const struct address *of, uint64_t now_us)
 {
     forget_if_quiet(b, now_us);
-    struct place *p = b->sets != NULL ? find(b, of) : NULL;
-    return p != NULL ? left(p, now_us) : b->burst * MICRO;
+    struct place *p = b->sets ? find(b, of) : NULL;
+    return p ? left(p, now_us) : b->burst * MICRO;
 }

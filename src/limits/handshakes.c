@@ -18,7 +18,7 @@ struct handshakes {
 
 struct handshakes *handshakes_new(uint64_t per_address)
 {
-    struct handshakes *h = xcalloc(1, sizeof(*h));
+    struct handshakes *h = xcalloc(1, sizeof *h);
     pthread_mutex_init(&h->lock, NULL);
     h->per_address = per_address;
     for (size_t i = 0; i < HANDSHAKES_MAX; i++) {

@@ -18,7 +18,7 @@ struct quota {
 
 struct quota *quota_new(uint64_t seed, uint64_t registers)
 {
-    struct quota *q = xcalloc(1, sizeof(*q));
+    struct quota *q = xcalloc(1, sizeof *q);
     pthread_mutex_init(&q->lock, NULL);
     q->registers = registers;
     if (registers > 0)
@@ -50,7 +50,7 @@ static unsigned take(struct quota *q, struct buckets *b, uint64_t rate, const st
 {
     struct address of;
     unsigned wait_s = 0;
-    if (b == NULL || !address_of_viewer(v, &of))
+    if (!b || !address_of_viewer(v, &of))
         return 0;
     pthread_mutex_lock(&q->lock);
     if (!buckets_take(b, &of, COST, now_us))

@@ -37,7 +37,7 @@ struct directory {
 
 struct directory *directory_new(uint64_t per_address, void (*on_change)(void *user), void *user)
 {
-    struct directory *d = xcalloc(1, sizeof(*d));
+    struct directory *d = xcalloc(1, sizeof *d);
     if (pthread_rwlock_init(&d->lock, NULL) != 0)
         abort();
     map_init(&d->names);
@@ -55,7 +55,7 @@ static void free_value(struct slice key, void *value, void *user)
 
 void directory_free(struct directory *d)
 {
-    if (d == NULL)
+    if (!d)
         return;
     map_each(&d->names, free_value, NULL);
     map_deinit(&d->names);
@@ -84,7 +84,7 @@ int directory_find(struct directory *d, struct slice name)
 {
     pthread_rwlock_rdlock(&d->lock);
     const struct entry *e = map_get(&d->names, name);
-    int worker = e != NULL ? e->worker : DIRECTORY_NOBODY;
+    int worker = e ? e->worker : DIRECTORY_NOBODY;
     pthread_rwlock_unlock(&d->lock);
     return worker;
 }
@@ -93,25 +93,25 @@ int directory_find(struct directory *d, struct slice name)
 
 static struct slice holder_key(const struct address *a)
 {
-    return slice_make((const char *)a, sizeof(*a));
+    return slice_make((const char *)a, sizeof *a);
 }
 
 static bool may_hold_another(const struct directory *d, const struct address *from)
 {
-    if (d->per_address == 0 || from == NULL)
+    if (d->per_address == 0 || !from)
         return true;
     const struct holder *h = map_get(&d->holders, holder_key(from));
-    return h == NULL || h->names < d->per_address;
+    return !h || h->names < d->per_address;
 }
 
 /* Once an entry. */
 static void count_for(struct directory *d, struct entry *e, const struct address *from)
 {
-    if (d->per_address == 0 || from == NULL || e->counted)
+    if (d->per_address == 0 || !from || e->counted)
         return;
     struct holder *h = map_get(&d->holders, holder_key(from));
-    if (h == NULL) {
-        h = xcalloc(1, sizeof(*h));
+    if (!h) {
+        h = xcalloc(1, sizeof *h);
         map_set(&d->holders, holder_key(from), h);
     }
     h->names++;
@@ -134,14 +134,14 @@ static int claim_locked(struct directory *d, struct slice name, int worker,
                         const struct address *from)
 {
     struct entry *e = map_get(&d->names, name);
-    if (e != NULL && e->worker != worker)
+    if (e && e->worker != worker)
         return ERR_TAKEN;
-    if (e == NULL && d->names.count >= DIRECTORY_MAX)
+    if (!e && d->names.count >= DIRECTORY_MAX)
         return ERR_LIMIT;
-    if (e == NULL && !may_hold_another(d, from))
+    if (!e && !may_hold_another(d, from))
         return ERR_ABUSE;
-    if (e == NULL) {
-        e = xcalloc(1, sizeof(*e));
+    if (!e) {
+        e = xcalloc(1, sizeof *e);
         e->worker = worker;
         e->held.until = 1; /* not live */
         map_set(&d->names, name, e);
@@ -164,7 +164,7 @@ static void unlock_changed(struct directory *d)
     bool first = !d->changed;
     d->changed = true;
     pthread_rwlock_unlock(&d->lock);
-    if (first && d->on_change != NULL)
+    if (first && d->on_change)
         d->on_change(d->user);
 }
 
@@ -177,7 +177,7 @@ void directory_release(struct directory *d, struct slice name)
 {
     pthread_rwlock_wrlock(&d->lock);
     struct entry *e = map_remove(&d->names, name);
-    if (e != NULL) {
+    if (e) {
         d->live -= is_live(e);
         uncount(d, e);
     }
@@ -189,7 +189,7 @@ void directory_note(struct directory *d, const struct held_name *h, bool remembe
 {
     pthread_rwlock_wrlock(&d->lock);
     struct entry *e = map_get(&d->names, slice_str(h->name));
-    if (e != NULL) {
+    if (e) {
         d->live -= is_live(e);
         e->held = *h;
         e->remember = remember;

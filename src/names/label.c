@@ -41,7 +41,7 @@ static bool is_alnum(char c)
 
 bool name_reserved(struct slice name)
 {
-    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (slice_eq(name, slice_str(reserved[i])))
             return true;
     return false;
@@ -67,8 +67,8 @@ int name_random(bool (*taken)(struct slice name, void *user), void *user,
 {
     for (int i = 0; i < TRIES; i++) {
         snprintf(out, NAME_MAX_LEN + 1, "%s-%s-%u",
-                 pick_word(adjectives, sizeof(adjectives) / sizeof(adjectives[0])),
-                 pick_word(animals, sizeof(animals) / sizeof(animals[0])),
+                 pick_word(adjectives, sizeof adjectives / sizeof adjectives[0]),
+                 pick_word(animals, sizeof animals / sizeof animals[0]),
                  10 + arc4random_uniform(90));
         if (!taken(slice_str(out), user))
             return 0;

@@ -58,7 +58,7 @@ void names_file_due(struct names_file *f)
 struct names_file *names_file_new(struct loop *l, const char *state_dir,
                                   struct directory *directory)
 {
-    struct names_file *f = xcalloc(1, sizeof(*f));
+    struct names_file *f = xcalloc(1, sizeof *f);
     f->state_dir = state_dir;
     f->directory = directory;
     timer_init(&f->write, l, on_write_due, f);
@@ -67,7 +67,7 @@ struct names_file *names_file_new(struct loop *l, const char *state_dir,
 
 void names_file_free(struct names_file *f)
 {
-    if (f == NULL)
+    if (!f)
         return;
     timer_stop(&f->write);
     save(f);

@@ -113,7 +113,7 @@ bool state_is_exposed(const char *dir, const char *file)
 static bool node_valid(struct slice text)
 {
     char node[STATE_NODE_MAX];
-    snprintf(node, sizeof(node), "%.*s", SLICE_FMT(text));
+    snprintf(node, sizeof node, "%.*s", SLICE_FMT(text));
     return text.len == NODE_LEN && slice_starts(text, SLICE("oneport-")) &&
            strspn(node + sizeof "oneport-" - 1, "0123456789abcdef") == 8;
 }
@@ -146,7 +146,7 @@ int state_node(const char *dir, char node[static STATE_NODE_MAX], char *reason, 
         err = node_read(dir, node);
     if (err == ERR_NOT_FOUND) {
         char fresh[STATE_NODE_MAX];
-        int len = snprintf(fresh, sizeof(fresh), "oneport-%08x\n", (unsigned)arc4random());
+        int len = snprintf(fresh, sizeof fresh, "oneport-%08x\n", (unsigned)arc4random());
         err = state_create(dir, STATE_NODE, slice_make(fresh, (size_t)len));
         if (err == 0 || err == ERR_TAKEN)
             err = node_read(dir, node);

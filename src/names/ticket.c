@@ -97,12 +97,12 @@ static int key_parse(struct slice line, struct key *k)
     struct slice secret = slice_trim(slice_skip(line, (size_t)space));
     while (secret.len > 0 && secret.ptr[secret.len - 1] == '=')
         secret.len--;
-    if (secret.len > sizeof(text))
+    if (secret.len > sizeof text)
         return ERR_SYNTAX;
     memcpy(text, secret.ptr, secret.len);
     translate(text, secret.len, plain_alphabet, url_alphabet);
     ssize_t len = base64url_decode(slice_make(text, secret.len), k->secret, KEY_MAX);
-    OPENSSL_cleanse(text, sizeof(text));
+    OPENSSL_cleanse(text, sizeof text);
     if (len < KEY_MIN)
         return ERR_SYNTAX;
     memcpy(k->kid, line.ptr, (size_t)space);
@@ -130,9 +130,9 @@ static size_t keyring_parse(struct keyring *k, struct slice text)
             continue;
         if (key_parse(line, &key) < 0)
             return number;
-        k->keys = xrealloc(k->keys, (k->n + 1) * sizeof(*k->keys));
+        k->keys = xrealloc(k->keys, (k->n + 1) * sizeof *k->keys);
         k->keys[k->n++] = key;
-        OPENSSL_cleanse(&key, sizeof(key));
+        OPENSSL_cleanse(&key, sizeof key);
     }
     return 0;
 }
@@ -142,15 +142,15 @@ static int secret_create(const char *dir)
 {
     uint8_t id[4], secret[KEY_NEW];
     char text[2 * KEY_MAX + KID_MAX], encoded[2 * KEY_NEW];
-    if (RAND_bytes(id, sizeof(id)) != 1 || RAND_bytes(secret, sizeof(secret)) != 1)
+    if (RAND_bytes(id, sizeof id) != 1 || RAND_bytes(secret, sizeof secret) != 1)
         return ERR_IO;
-    EVP_EncodeBlock((unsigned char *)encoded, secret, sizeof(secret));
+    EVP_EncodeBlock((unsigned char *)encoded, secret, sizeof secret);
     int len =
-        snprintf(text, sizeof(text), "k%02x%02x%02x%02x %s\n", id[0], id[1], id[2], id[3], encoded);
+        snprintf(text, sizeof text, "k%02x%02x%02x%02x %s\n", id[0], id[1], id[2], id[3], encoded);
     int err = state_create(dir, STATE_SECRET, slice_make(text, (size_t)len));
-    OPENSSL_cleanse(secret, sizeof(secret));
-    OPENSSL_cleanse(encoded, sizeof(encoded));
-    OPENSSL_cleanse(text, sizeof(text));
+    OPENSSL_cleanse(secret, sizeof secret);
+    OPENSSL_cleanse(encoded, sizeof encoded);
+    OPENSSL_cleanse(text, sizeof text);
     return err;
 }
 
@@ -169,7 +169,7 @@ static int secret_read(const char *dir, struct buf *out)
 
 struct keyring *keyring_open(const char *state_dir, char *reason, size_t reason_cap)
 {
-    struct keyring *k = xcalloc(1, sizeof(*k));
+    struct keyring *k = xcalloc(1, sizeof *k);
     struct buf text;
     buf_init(&text, SECRET_FILE_MAX);
     int err = secret_read(state_dir, &text);
@@ -198,7 +198,7 @@ void keyring_free(struct keyring *k)
     if (!k)
         return;
     if (k->keys)
-        OPENSSL_cleanse(k->keys, k->n * sizeof(*k->keys));
+        OPENSSL_cleanse(k->keys, k->n * sizeof *k->keys);
     free(k->keys);
     free(k);
 }
@@ -317,7 +317,7 @@ static bool claim_read(const cJSON *item, const struct expected *e, struct ticke
 {
     static const char *const names[] = {"v", "kid", "dom", "name", "owner", "since", "exp"};
     size_t i = 0;
-    while (i < sizeof(names) / sizeof(names[0]) && strcmp(names[i], item->string) != 0)
+    while (i < sizeof names / sizeof names[0] && strcmp(names[i], item->string) != 0)
         i++;
     if (*seen & (1U << i))
         return false;
@@ -380,7 +380,7 @@ int ticket_verify(const struct keyring *k, struct slice domain, struct slice tex
     if (dot < 0 || text.len >= TICKET_MAX ||
         base64url_decode(slice_skip(text, (size_t)dot + 1), mac, MAC_LEN) != MAC_LEN)
         return ERR_DENIED;
-    ssize_t len = base64url_decode(slice_make(text.ptr, (size_t)dot), octets, sizeof(octets));
+    ssize_t len = base64url_decode(slice_make(text.ptr, (size_t)dot), octets, sizeof octets);
     if (len < 0)
         return ERR_DENIED;
     int err = claims_verify(k, domain, slice_make((const char *)octets, (size_t)len), mac, t);

@@ -33,7 +33,7 @@ static struct counter *gauge(struct exchange *x)
 struct exchange *exchange_new(struct worker *w, struct leg *near, const struct exchange_request *r,
                               const struct exchange_owner *ops, void *owner)
 {
-    struct exchange *x = pool_take_zeroed(sizeof(*x));
+    struct exchange *x = pool_take_zeroed(sizeof *x);
     x->worker = w;
     x->near = near;
     x->request = *r;
@@ -103,7 +103,7 @@ static void write_access(const struct exchange *x, bool aborted)
         .error = x->error,
         .aborted = aborted,
     };
-    if (server->access_log != NULL)
+    if (server->access_log)
         access_write(server->access_log,
                      slice_eq(slice_str(server->config->log_format), SLICE("json")), &e);
 }
@@ -117,7 +117,7 @@ void exchange_leave_far(struct exchange *x, int err)
 {
     struct leg *far = x->far;
     x->far = NULL;
-    if (far != NULL) {
+    if (far) {
         struct leg_fault why = {.err = err, .reason = "exchange over"};
         far->ops->reset(far, &why);
     }
@@ -130,7 +130,7 @@ void exchange_leave_far(struct exchange *x, int err)
 
 static void leave_tunnel(struct exchange *x)
 {
-    if (x->tunnel == NULL)
+    if (!x->tunnel)
         return;
     tunnel_unwait(x->tunnel, &x->waiter);
     x->tunnel = NULL;
@@ -173,7 +173,7 @@ void exchange_fail(struct exchange *x, enum failure why)
     const struct exchange_owner *ops = x->ops;
     void *owner = x->owner;
     bool sent = head_was_sent(x);
-    if (x->error == NULL)
+    if (!x->error)
         x->error = failure_type(why);
     if (!sent)
         x->status = failure_status(why);
@@ -247,7 +247,7 @@ static void open_on(struct exchange *x, struct link *l)
     struct message *m = x->request.head;
     uint64_t now = loop_now_us(x->worker->loop);
     x->far = link_open(l, m, x->request.end, &exchange_far_events, x);
-    if (x->far == NULL) {
+    if (!x->far) {
         x->queued = true;
         give_up_waiting(x);
         return;
@@ -317,7 +317,7 @@ void exchange_start(struct exchange *x, struct tunnel *t)
     exchange_moved(x);
     if (x->worker->server->draining)
         exchange_fail(x, FAIL_DRAINING);
-    else if (l == NULL)
+    else if (!l)
         wait_for_link(x, t, false);
     else if (exchange_is_websocket(x) && !h2_session_takes_websockets(l->session))
         exchange_fail(x, FAIL_NO_WEBSOCKETS);
@@ -341,8 +341,8 @@ bool exchange_retry(struct exchange *x, const struct leg_fault *why)
         (body_runs(x) && x->request_ended))
         return false;
     struct tunnel *t = registry_find(x->worker->registry, slice_str(x->name));
-    struct link *l = t != NULL ? tunnel_pick(t, exchange_is_websocket(x)) : NULL;
-    if (t == NULL || (body_runs(x) && (l == NULL || !link_takes(x, l))))
+    struct link *l = t ? tunnel_pick(t, exchange_is_websocket(x)) : NULL;
+    if (!t || (body_runs(x) && (!l || !link_takes(x, l))))
         return false;
     x->retried = true;
     x->state = EXCHANGE_HELD;

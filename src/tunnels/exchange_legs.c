@@ -21,7 +21,7 @@ static void near_body(void *user, struct leg *leg, struct slice data, bool end)
         exchange_fail(x, FAIL_BODY_TOO_LARGE);
         return;
     }
-    assert(x->far != NULL); /* no body is asked for while there is no stream, and none is retried
+    assert(x->far); /* no body is asked for while there is no stream, and none is retried
                                that cannot have one at once */
     x->far->ops->body(x->far, data, end);
     end_if_over(x);
@@ -30,7 +30,7 @@ static void near_body(void *user, struct leg *leg, struct slice data, bool end)
 static char *near_place(void *user, struct leg *leg, size_t octets)
 {
     struct exchange *x = user;
-    return x->far != NULL ? leg_place(x->far, octets) : NULL;
+    return x->far ? leg_place(x->far, octets) : NULL;
 }
 
 static void near_trailers(void *user, struct leg *leg, struct fields *t)
@@ -45,7 +45,7 @@ static void near_sent(void *user, struct leg *leg, size_t octets)
 {
     struct exchange *x = user;
     exchange_moved(x);
-    if (x->far != NULL)
+    if (x->far)
         x->far->ops->credit(x->far, octets);
 }
 
@@ -61,7 +61,7 @@ static const char *why_near_ended(int err)
 /* Leaving costs a stream's reset, which a viewer could have us send without end. */
 static void note_abort(const struct exchange *x)
 {
-    if (x->far != NULL)
+    if (x->far)
         abuse_note(x->worker->abuse, x->request.viewer, loop_now_us(x->worker->loop));
 }
 
@@ -85,7 +85,7 @@ const struct leg_events exchange_near_events = {
 /* Nothing more is expected of the stream; what it still has queued may leave. */
 static void far_is_over(struct exchange *x)
 {
-    if (x->far != NULL && x->far->exchange == x)
+    if (x->far && x->far->exchange == x)
         leg_untie(x->far);
     x->far = NULL;
     exchange_leave_far(x, ERR_OK);
@@ -96,7 +96,7 @@ static void response_ended(struct exchange *x)
 {
     const struct exchange_owner *ops = x->ops;
     void *owner = x->owner;
-    if (x->far != NULL && x->request_ended)
+    if (x->far && x->request_ended)
         far_is_over(x);
     exchange_die(x, false);
     ops->on_end(owner);
@@ -141,7 +141,7 @@ static void interim(struct exchange *x, struct message *m)
 
 static bool client_failed(const struct message *m)
 {
-    return fields_find(&m->fields, SLICE("oneport-error")) != NULL;
+    return fields_find(&m->fields, SLICE("oneport-error"));
 }
 
 static void client_failure(struct exchange *x, struct message *m, bool end)
@@ -162,7 +162,7 @@ static void client_failure(struct exchange *x, struct message *m, bool end)
 static void warn_cookie(struct exchange *x)
 {
     struct tunnel *t = registry_find(x->worker->registry, slice_str(x->name));
-    if (t == NULL || t->cookie_warned)
+    if (!t || t->cookie_warned)
         return;
     t->cookie_warned = true;
     LOG(WARN, "cookie for the base domain confined to its tunnel", "name=%s", x->name);
@@ -282,9 +282,9 @@ static enum failure failure_of(const struct leg_fault *why)
  * them. What must not be done twice is then not asked for again. */
 static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
 {
-    bool their_word = why->err == ERR_RESET && x->link != NULL && x->link->instance[0] == '\0';
+    bool their_word = why->err == ERR_RESET && x->link && x->link->instance[0] == '\0';
     return !their_word || exchange_is_websocket(x) ||
-           (x->request.head != NULL && method_is_idempotent(x->request.head->method));
+           (x->request.head && method_is_idempotent(x->request.head->method));
 }
 
 static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)

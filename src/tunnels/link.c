@@ -38,7 +38,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
         .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
         .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
     };
-    struct link *l = xcalloc(1, sizeof(*l));
+    struct link *l = xcalloc(1, sizeof *l);
     l->worker = w;
     l->slot = p->slot;
     l->pool = p->pool;
@@ -60,7 +60,7 @@ static void link_free(void *object)
 
 static void leave(struct link *l)
 {
-    if (l->tunnel != NULL)
+    if (l->tunnel)
         tunnel_leave(l->tunnel, l, l->goodbye);
 }
 
@@ -114,7 +114,7 @@ static void on_up(void *user)
     struct link *l = user;
     struct tunnel *t = claim(l);
     char peer[INET6_ADDRSTRLEN + 8];
-    if (t == NULL) {
+    if (!t) {
         turn_away(l, SLICE("name_lost"));
         return;
     }
@@ -132,7 +132,7 @@ static void on_up(void *user)
 
 static void close_if_idle(struct link *l)
 {
-    if (l->session != NULL && h2_session_open_streams(l->session) == 0)
+    if (l->session && h2_session_open_streams(l->session) == 0)
         link_close(l, 0);
 }
 
@@ -153,7 +153,7 @@ static void on_goaway(void *user, struct slice debug)
 static void run_wake(void *user)
 {
     struct link *l = user;
-    if (l->tunnel != NULL && l->tunnel->n_waiters > 0)
+    if (l->tunnel && l->tunnel->n_waiters > 0)
         tunnel_wake(l->tunnel);
 }
 
@@ -221,7 +221,7 @@ bool link_can_open(const struct link *l, bool websocket)
 
 uint32_t link_load(const struct link *l)
 {
-    return l->session != NULL ? h2_session_open_streams(l->session) : 0;
+    return l->session ? h2_session_open_streams(l->session) : 0;
 }
 
 struct leg *link_open(struct link *l, const struct message *m, bool end,
@@ -229,7 +229,7 @@ struct leg *link_open(struct link *l, const struct message *m, bool end,
 {
     bool websocket = message_is_websocket(m);
     struct leg *leg = h2_stream_open(l->session, m, end, events, exchange);
-    if (leg == NULL)
+    if (!leg)
         return NULL;
     if (websocket) {
         l->websockets++;
@@ -273,7 +273,7 @@ static void drain_with(struct link *l, struct slice debug)
         return;
     l->state = LINK_DRAINING;
     h2_session_goaway(l->session, debug);
-    if (l->tunnel != NULL)
+    if (l->tunnel)
         tunnel_wake(l->tunnel); /* it may have no other: then the name is away */
     close_if_idle(l);
 }

@@ -98,7 +98,7 @@ static bool wish_ticket(struct wish *w, const struct call *c, const struct worke
     if (!name_valid(slice_str(w->ticket.name)))
         return false;
     if (w->name[0] == '\0') /* a random name is resumed by its ticket alone */
-        memcpy(w->name, w->ticket.name, sizeof(w->name));
+        memcpy(w->name, w->ticket.name, sizeof w->name);
     w->renewal = strcmp(w->name, w->ticket.name) == 0;
     return w->renewal;
 }
@@ -222,7 +222,7 @@ static void url_print(char out[static URL_MAX], const struct base_url *b, const 
 {
     char port[8] = "";
     if (b->port != default_port(b->https))
-        snprintf(port, sizeof(port), ":%u", (unsigned)b->port);
+        snprintf(port, sizeof port, ":%u", (unsigned)b->port);
     snprintf(out, URL_MAX, "%s://%s%s%.*s%s%s", b->https ? "https" : "http", label,
              label[0] ? "." : "", SLICE_FMT(b->host), port, path);
 }
@@ -243,12 +243,12 @@ static int add_ticket(cJSON *json, const struct server *s, struct wish *w,
 {
     char text[TICKET_MAX], url[URL_MAX], path[sizeof "/tunnel/" + NAME_MAX_LEN];
     char expires[CLOCK_ISO_MAX];
-    memcpy(w->ticket.name, w->name, sizeof(w->name));
+    memcpy(w->ticket.name, w->name, sizeof w->name);
     w->ticket.exp = clock_wall_s() + (int64_t)(s->config->ticket_life_ms / 1000);
     int err = ticket_sign(s->keyring, slice_str(s->config->domain), &w->ticket, text);
     if (err < 0)
         return err;
-    snprintf(path, sizeof(path), "/tunnel/%s", w->name);
+    snprintf(path, sizeof path, "/tunnel/%s", w->name);
     url_print(url, attach, "", path);
     clock_iso(w->ticket.exp, expires);
     cJSON_AddStringToObject(json, "ticket", text);
@@ -341,7 +341,7 @@ bool register_resumes(const struct server *s, const struct message *m,
     int err = ticket_verify(s->keyring, slice_str(s->config->domain), text, clock_wall_s(), &t);
     if (text.len == 0 || (err < 0 && err != ERR_EXPIRED))
         return false;
-    memcpy(name, t.name, sizeof(t.name));
+    memcpy(name, t.name, sizeof t.name);
     return true;
 }
 

@@ -31,8 +31,8 @@ void registry_note(struct registry *r, const struct tunnel *t)
 {
     struct held_name h = {.until = tunnel_until(t, clock_now_us(), clock_wall_s()),
                           .asked = t->asked};
-    memcpy(h.name, t->name, sizeof(h.name));
-    memcpy(h.owner, t->owner, sizeof(h.owner));
+    memcpy(h.name, t->name, sizeof h.name);
+    memcpy(h.owner, t->owner, sizeof h.owner);
     directory_note(r->directory, &h, t->asked || !t->left_for_good);
 }
 
@@ -85,7 +85,7 @@ void registry_free(struct registry *r)
 struct registry *registry_new(struct loop *l, const struct config *c, struct directory *d,
                               int worker)
 {
-    struct registry *r = xcalloc(1, sizeof(*r));
+    struct registry *r = xcalloc(1, sizeof *r);
     r->loop = l;
     r->config = c;
     r->directory = d;

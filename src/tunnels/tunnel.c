@@ -66,7 +66,7 @@ void tunnel_hold(struct tunnel *t, enum tunnel_state s, uint64_t for_ms)
 struct tunnel *tunnel_new(struct registry *r, struct loop *l, struct slice name,
                           const uint8_t owner[static OWNER_LEN], bool asked)
 {
-    struct tunnel *t = xcalloc(1, sizeof(*t));
+    struct tunnel *t = xcalloc(1, sizeof *t);
     assert(name.len <= NAME_MAX_LEN);
     memcpy(t->name, name.ptr, name.len);
     memcpy(t->owner, owner, OWNER_LEN);
@@ -94,9 +94,9 @@ void tunnel_free(struct tunnel *t)
     if (!t)
         return;
     timer_stop(&t->expiry);
-    for (struct list_node *node; (node = list_pop(&t->links)) != NULL;)
+    for (struct list_node *node; (node = list_pop(&t->links));)
         link_at(node)->tunnel = NULL;
-    for (struct waiter *w; (w = waiter_pop(t)) != NULL;)
+    for (struct waiter *w; (w = waiter_pop(t));)
         w->on_gone(w);
     free(t);
 }
@@ -221,7 +221,7 @@ bool tunnel_has_ousted(const struct tunnel *t, const struct link *l)
 {
     struct place p = place_of(l);
     return same_instance(l, &p) && slice_eq(slice_str(t->ousted), p.instance) &&
-           l->begun_us <= t->ousted_us && find_rival(t, &p) != NULL;
+           l->begun_us <= t->ousted_us && find_rival(t, &p);
 }
 
 static void oust(struct tunnel *t, struct link *old)
@@ -252,7 +252,7 @@ static void make_way(struct tunnel *t, const struct link *l)
 {
     struct link *old, *last = NULL;
     struct place p = place_of(l);
-    while ((old = find_in_the_way(t, l)) != NULL && old != last) {
+    while ((old = find_in_the_way(t, l)) && old != last) {
         last = old;
         if (side_by_side(old, &p))
             link_replace(old);

@@ -34,7 +34,7 @@ static int parse_unix(const char *path, struct sockaddr_storage *out, socklen_t 
 {
     struct sockaddr_un *un = (struct sockaddr_un *)out;
     size_t size = strlen(path) + 1;
-    if (path[0] != '/' || size > sizeof(un->sun_path))
+    if (path[0] != '/' || size > sizeof un->sun_path)
         return ERR_SYNTAX;
     un->sun_family = AF_UNIX;
     memcpy(un->sun_path, path, size);
@@ -58,7 +58,7 @@ static int parse_inet(struct slice host, uint16_t port, struct sockaddr_storage 
     else
         *in =
             (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = a.v4};
-    *len = v6 ? sizeof(*in6) : sizeof(*in);
+    *len = v6 ? sizeof *in6 : sizeof *in;
     return 0;
 }
 
@@ -402,7 +402,7 @@ enum opt_result config_parse(int argc, char **argv, struct config *c)
 
 void config_deinit(struct config *c)
 {
-    for (size_t i = 0; i < sizeof(c->owned) / sizeof(c->owned[0]); i++)
+    for (size_t i = 0; i < sizeof c->owned / sizeof c->owned[0]; i++)
         free(c->owned[i]);
     *c = (struct config){0};
 }

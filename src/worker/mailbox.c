@@ -18,10 +18,10 @@ static void deliver_all(struct mailbox *m)
     struct list_node taken;
     list_init(&taken);
     pthread_mutex_lock(&m->lock);
-    for (struct list_node *n; (n = list_pop(&m->mails)) != NULL;)
+    for (struct list_node *n; (n = list_pop(&m->mails));)
         list_push(&taken, n);
     pthread_mutex_unlock(&m->lock);
-    for (struct list_node *n; (n = list_pop(&taken)) != NULL;) {
+    for (struct list_node *n; (n = list_pop(&taken));) {
         struct mail *mail = CONTAINER_OF(n, struct mail, node);
         mail->deliver(mail, m->reader);
     }
@@ -40,7 +40,7 @@ struct mailbox *mailbox_new(struct loop *l, void *reader)
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0)
         return NULL;
-    struct mailbox *m = xcalloc(1, sizeof(*m));
+    struct mailbox *m = xcalloc(1, sizeof *m);
     m->reader = reader;
     m->fd = fd;
     list_init(&m->mails);
@@ -52,7 +52,7 @@ struct mailbox *mailbox_new(struct loop *l, void *reader)
 
 void mailbox_free(struct mailbox *m)
 {
-    if (m == NULL)
+    if (!m)
         return;
     deliver_all(m);
     event_del(&m->event);

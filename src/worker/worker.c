@@ -46,7 +46,7 @@ static void on_tail(void *user, uint64_t stalled_ms, uint64_t octets)
 
 struct worker *worker_new(struct server *s, unsigned index)
 {
-    struct worker *w = xcalloc(1, sizeof(*w));
+    struct worker *w = xcalloc(1, sizeof *w);
     w->server = s;
     w->index = index;
     list_init(&w->listeners);
@@ -55,10 +55,10 @@ struct worker *worker_new(struct server *s, unsigned index)
     list_init(&w->links);
     list_init(&w->exchanges);
     w->loop = loop_new();
-    if (w->loop == NULL)
+    if (!w->loop)
         goto fail;
     w->mailbox = mailbox_new(w->loop, w);
-    if (w->mailbox == NULL)
+    if (!w->mailbox)
         goto fail_loop;
     w->registry = registry_new(w->loop, s->config, s->directory, (int)index);
     w->drain = drain_new(w);
@@ -157,7 +157,7 @@ void worker_stop(struct worker *w)
 
 void worker_free(struct worker *w)
 {
-    if (w == NULL)
+    if (!w)
         return;
     w->stopped = true;
     mailbox_free(w->mailbox);

@@ -50,7 +50,6 @@ static void count(struct carrier *c, size_t octets)
 static void ask(struct carrier *c)
 {
     struct load *l = c->bulk->load;
-
     c->asked = true;
     c->to_send = l->upload ? l->size : 0;
     load_ask(l, &c->viewer, load_turn(l, c->number, c->transfers), c->to_send, "");
@@ -68,7 +67,6 @@ static void on_room(struct viewer *v)
     struct carrier *c = of(v);
     size_t taken =
         conn_push(&v->conn, slice_make(block, c->to_send < BLOCK ? (size_t)c->to_send : BLOCK));
-
     c->to_send -= taken;
     count(c, taken);
     if (c->to_send == 0)
@@ -84,7 +82,6 @@ static void on_body(struct viewer *v, struct slice octets)
 static void finish(struct carrier *c)
 {
     struct bulk *b = c->bulk;
-
     c->finished_us = clock_now_us();
     if (++b->finished == b->load->connections)
         load_stop(b->load);
@@ -95,7 +92,6 @@ static void on_answer(struct viewer *v)
 {
     struct carrier *c = of(v);
     uint64_t wanted = c->bulk->load->transfers;
-
     c->asked = false;
     if (v->status != 200 || c->to_send > 0) {
         fprintf(stderr, "load: status %d\n", v->status);
@@ -115,7 +111,6 @@ static void on_answer(struct viewer *v)
 static void on_broken(struct viewer *v, const char *why)
 {
     struct carrier *c = of(v);
-
     if (!c->asked && v->state == VIEWER_IDLE)
         return;
     fprintf(stderr, "load: a transfer failed: %s\n", why);
@@ -132,7 +127,6 @@ static const struct viewer_ops carrier_ops = {.on_ready = on_ready,
 static void on_warm(evutil_socket_t fd, short what, void *user)
 {
     struct bulk *b = user;
-
     b->counting = true;
     b->warm_us = clock_now_us();
 }
@@ -147,7 +141,6 @@ static void arm(struct event *timer, struct load *l, event_callback_fn run, stru
 {
     struct timeval after = {.tv_sec = (time_t)(after_ms / 1000),
                             .tv_usec = (suseconds_t)(after_ms % 1000 * 1000)};
-
     evtimer_assign(timer, l->base, run, b);
     evtimer_add(timer, &after);
 }
@@ -155,8 +148,7 @@ static void arm(struct event *timer, struct load *l, event_callback_fn run, stru
 static void dial_all(struct bulk *b, const struct viewer_ops *ops)
 {
     struct load *l = b->load;
-
-    b->carriers = xcalloc(l->connections, sizeof(*b->carriers));
+    b->carriers = xcalloc(l->connections, sizeof *b->carriers);
     for (size_t i = 0; i < l->connections; i++) {
         struct carrier *c = &b->carriers[i];
         *c = (struct carrier){.bulk = b, .number = i, .viewer.conn.fd = -1};
@@ -178,7 +170,6 @@ static void print(const struct bulk *b)
 {
     uint64_t counted = 0, transfers = 0, end = clock_now_us();
     double seconds = (double)(end - b->warm_us) / 1e6;
-
     for (size_t i = 0; i < b->load->connections; i++) {
         counted += b->carriers[i].counted;
         transfers += b->carriers[i].transfers;
@@ -197,7 +188,6 @@ static void print(const struct bulk *b)
 int bulk_run(struct load *l)
 {
     struct bulk b = {.load = l};
-
     dial_all(&b, &carrier_ops);
     if (l->warmup_ms)
         arm(&b.warm, l, on_warm, &b, l->warmup_ms);
@@ -219,7 +209,6 @@ int bulk_run(struct load *l)
 static void on_stalled_head(struct viewer *v)
 {
     struct bulk *b = of(v)->bulk;
-
     conn_stop_reading(&v->conn);
     if (++b->opened == b->load->connections) {
         printf("{\"stalled\": %llu, \"errors\": %llu}\n", (unsigned long long)b->opened,
@@ -231,8 +220,7 @@ static void on_stalled_head(struct viewer *v)
 static void on_stalled_ready(struct viewer *v)
 {
     static const int window = STALL_WINDOW;
-
-    setsockopt(v->conn.fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
+    setsockopt(v->conn.fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
     ask(of(v));
 }
 
@@ -251,7 +239,6 @@ int stall_run(struct load *l)
 {
     struct bulk b = {.load = l};
     struct control control;
-
     dial_all(&b, &stalled_ops);
     control_open(&control, l->base, on_command, l);
     if (b.finished < l->connections)

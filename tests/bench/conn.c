@@ -28,7 +28,6 @@ static struct sockaddr_in loopback(uint32_t host, uint16_t port)
 void conn_prepare_process(void)
 {
     struct rlimit files;
-
     signal(SIGPIPE, SIG_IGN);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
@@ -40,12 +39,11 @@ int conn_listen(uint16_t *port)
 {
     static const int on = 1;
     struct sockaddr_in address = loopback(0, *port);
-    socklen_t len = sizeof(address);
+    socklen_t len = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
     if (fd < 0)
         return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0 ||
         getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
         close(fd);
@@ -58,8 +56,7 @@ int conn_listen(uint16_t *port)
 static void on_readable(evutil_socket_t fd, short what, void *user)
 {
     struct conn *c = user;
-    ssize_t got = recv(fd, scratch, sizeof(scratch), 0);
-
+    ssize_t got = recv(fd, scratch, sizeof scratch, 0);
     if (got > 0) {
         c->ops->on_octets(c, slice_make(scratch, (size_t)got));
         return;
@@ -74,8 +71,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
 static void opened(struct conn *c)
 {
     int error = 0;
-    socklen_t len = sizeof(error);
-
+    socklen_t len = sizeof error;
     c->dialling = false;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len);
     if (error) {
@@ -92,7 +88,6 @@ static void opened(struct conn *c)
 static void flush(struct conn *c)
 {
     size_t taken = conn_push(c, buf_slice(&c->tx));
-
     buf_consume(&c->tx, taken);
     if (buf_len(&c->tx) > 0)
         return;
@@ -104,7 +99,6 @@ static void flush(struct conn *c)
 static void on_writable(evutil_socket_t fd, short what, void *user)
 {
     struct conn *c = user;
-
     if (c->dialling)
         opened(c);
     else if (buf_len(&c->tx) > 0)
@@ -116,10 +110,9 @@ static void on_writable(evutil_socket_t fd, short what, void *user)
 void conn_adopt(struct conn *c, struct event_base *base, const struct conn_ops *ops, int fd)
 {
     static const int on = 1;
-
     *c = (struct conn){.ops = ops, .fd = fd};
     buf_init(&c->tx, TX_LIMIT);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     event_assign(&c->reader, base, fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->writer, base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
     event_add(&c->reader, NULL);
@@ -131,22 +124,20 @@ static void choose_source(int fd, size_t number)
 {
     static const int on = 1;
     struct sockaddr_in from = loopback((uint32_t)(1 + number / PORTS_AN_ADDRESS), 0);
-
-    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-    bind(fd, (struct sockaddr *)&from, sizeof(from));
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    bind(fd, (struct sockaddr *)&from, sizeof from);
 }
 
 int conn_connect(uint16_t port, size_t number, void (*prepare)(int fd))
 {
     struct sockaddr_in to = loopback(0, port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
     if (fd < 0)
         return -1;
     choose_source(fd, number);
     if (prepare)
         prepare(fd);
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS) {
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS) {
         close(fd);
         return -1;
     }
@@ -157,7 +148,6 @@ int conn_dial(struct conn *c, struct event_base *base, const struct conn_ops *op
               size_t number)
 {
     int fd = conn_connect(port, number, NULL);
-
     if (fd < 0)
         return ERR_IO;
     conn_adopt(c, base, ops, fd);
@@ -182,7 +172,6 @@ void conn_close(struct conn *c)
 size_t conn_push(struct conn *c, struct slice octets)
 {
     ssize_t taken = send(c->fd, octets.ptr, octets.len, MSG_NOSIGNAL);
-
     return taken > 0 ? (size_t)taken : 0;
 }
 

@@ -9,7 +9,6 @@ enum { LINE_LIMIT = 4096 };
 static void take_lines(struct control *c)
 {
     ptrdiff_t end;
-
     while ((end = slice_find(buf_slice(&c->line), '\n')) >= 0) {
         char *line = slice_dup(slice_make(buf_slice(&c->line).ptr, (size_t)end));
         buf_consume(&c->line, (size_t)end + 1);
@@ -22,8 +21,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
 {
     struct control *c = user;
     char octets[512];
-    ssize_t got = read(fd, octets, sizeof(octets));
-
+    ssize_t got = read(fd, octets, sizeof octets);
     if (got > 0 && buf_append(&c->line, slice_make(octets, (size_t)got)) == 0) {
         take_lines(c);
         return;

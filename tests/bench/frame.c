@@ -6,7 +6,6 @@ enum { FIN = 0x80, MASKED = 0x80, LEN16 = 126, LEN64 = 127, MASK_LEN = 4 };
 static uint64_t big_endian(const char *ptr, size_t octets)
 {
     uint64_t value = 0;
-
     for (size_t i = 0; i < octets; i++)
         value = value << 8 | (uint8_t)ptr[i];
     return value;
@@ -36,7 +35,6 @@ size_t frame_write_head(char out[static FRAME_HEAD_MAX], unsigned opcode, size_t
 {
     size_t extra = len > UINT16_MAX ? 8 : len >= LEN16 ? 2 : 0, head = 2 + extra;
     unsigned code = extra == 8 ? LEN64 : extra == 2 ? LEN16 : (unsigned)len;
-
     out[0] = (char)(FIN | opcode);
     out[1] = (char)(code | (masked ? MASKED : 0));
     for (size_t i = 0; i < extra; i++)

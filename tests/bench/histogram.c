@@ -34,7 +34,6 @@ void histogram_add(struct histogram *h, uint64_t us)
 uint64_t histogram_percentile_us(const struct histogram *h, double share)
 {
     uint64_t want = (uint64_t)(share * (double)h->count + 0.999999), seen = 0;
-
     for (size_t at = 0; at < HISTOGRAM_BUCKETS && h->count > 0; at++) {
         seen += h->bucket[at];
         if (seen >= want)

@@ -33,7 +33,6 @@ static int link_index = -1; /* where an SSL keeps its link */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
     struct link *l = SSL_get_ex_data(ssl, link_index);
-
     SSL_SESSION_free(l->session);
     l->session = session;
     return 1; /* ours now */
@@ -43,14 +42,13 @@ SSL_CTX *link_tls_new(const char *ca)
 {
     static const unsigned char alpn[] = "\x08http/1.1";
     SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
-
     link_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     if (!tls || SSL_CTX_load_verify_locations(tls, ca, NULL) != 1) {
         SSL_CTX_free(tls);
         return NULL;
     }
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_alpn_protos(tls, alpn, sizeof(alpn) - 1);
+    SSL_CTX_set_alpn_protos(tls, alpn, sizeof alpn - 1);
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -75,7 +73,6 @@ static void queue(struct link *l, struct slice octets)
 static void flush(struct link *l)
 {
     int taken = 1;
-
     while (buf_len(&l->tx) > 0 && taken > 0) {
         taken = SSL_write(l->ssl, buf_slice(&l->tx).ptr, (int)buf_len(&l->tx));
         if (taken > 0)
@@ -101,8 +98,7 @@ static void queue_frame(struct link *l, uint8_t type, uint8_t flags, uint32_t st
                                       (uint8_t)(stream >> 16),
                                       (uint8_t)(stream >> 8),
                                       (uint8_t)stream};
-
-    queue(l, slice_make((const char *)head, sizeof(head)));
+    queue(l, slice_make((const char *)head, sizeof head));
     queue(l, body);
 }
 
@@ -123,20 +119,18 @@ static void queue_attach(struct link *l)
 static void answer(struct link *l, uint32_t stream)
 {
     char body[BODY_LEN] = "";
-
-    snprintf(body, sizeof(body), "%s.", l->name);
+    snprintf(body, sizeof body, "%s.", l->name);
     l->env->requests++;
     queue_frame(l, HEADERS, END_HEADERS, stream,
                 SLICE("\x88\x0f\x0d\x03"
                       "200"));
-    queue_frame(l, DATA, END_STREAM, stream, slice_make(body, sizeof(body)));
+    queue_frame(l, DATA, END_STREAM, stream, slice_make(body, sizeof body));
 }
 
 static void take_frame(struct link *l, uint8_t type, uint8_t flags, uint32_t stream,
                        struct slice body)
 {
     bool ack = (flags & FLAG_ACK) != 0;
-
     if (type == HEADERS && (flags & END_STREAM))
         answer(l, stream);
     else if (type == PING && !ack)
@@ -158,7 +152,6 @@ static uint32_t number24(const uint8_t *at)
 static size_t take_http2(struct link *l, struct slice octets)
 {
     const uint8_t *at = (const uint8_t *)octets.ptr;
-
     if (!l->greeted) {
         l->greeted = octets.len >= PREFACE_LEN;
         return l->greeted ? PREFACE_LEN : 0;
@@ -176,7 +169,6 @@ static size_t take_attach(struct link *l, struct slice octets)
 {
     static const char connect_protocol[] = {0, 8, 0, 0, 0, 1};
     const char *end = memmem(octets.ptr, octets.len, "\r\n\r\n", 4);
-
     if (!end)
         return 0;
     if (!slice_starts(octets, SLICE("HTTP/1.1 101 "))) {
@@ -184,7 +176,7 @@ static size_t take_attach(struct link *l, struct slice octets)
         return SIZE_MAX;
     }
     l->state = LINK_GREETING;
-    queue_frame(l, SETTINGS, 0, 0, slice_make(connect_protocol, sizeof(connect_protocol)));
+    queue_frame(l, SETTINGS, 0, 0, slice_make(connect_protocol, sizeof connect_protocol));
     return (size_t)(end - octets.ptr) + 4;
 }
 
@@ -192,7 +184,6 @@ static size_t take_attach(struct link *l, struct slice octets)
 static bool take(struct link *l)
 {
     size_t used = 1;
-
     while (used > 0 && buf_len(&l->rx) > 0) {
         used = l->state == LINK_ATTACHING ? take_attach(l, buf_slice(&l->rx))
                                           : take_http2(l, buf_slice(&l->rx));
@@ -211,9 +202,8 @@ static bool take(struct link *l)
 static const char *read_all(struct link *l)
 {
     int got;
-
     ERR_clear_error();
-    while ((got = SSL_read(l->ssl, scratch, sizeof(scratch))) > 0) {
+    while ((got = SSL_read(l->ssl, scratch, sizeof scratch)) > 0) {
         if (buf_append(&l->rx, slice_make(scratch, (size_t)got)) < 0 || !take(l))
             return "refused, or a frame that is too long";
     }
@@ -243,7 +233,6 @@ static bool shake_hands(struct link *l)
 static void on_event(evutil_socket_t fd, short what, void *user)
 {
     struct link *l = user;
-
     if (l->state == LINK_HANDSHAKE && !shake_hands(l))
         return;
     const char *why = read_all(l);
@@ -256,7 +245,6 @@ static void on_event(evutil_socket_t fd, short what, void *user)
 void link_dial(struct link *l)
 {
     static char host[] = "localhost"; /* the macro below drops const */
-
     l->fd = conn_connect(l->env->port, l->number, NULL);
     l->ssl = l->fd < 0 ? NULL : SSL_new(l->env->tls);
     if (!l->ssl) {

@@ -84,7 +84,6 @@ static const struct viewer_ops clerk_ops;
 static void register_next(struct clerk *c)
 {
     struct fleet *f = c->fleet;
-
     if (f->next == f->count)
         return;
     c->link = &f->links[f->next++];
@@ -95,7 +94,6 @@ static void register_next(struct clerk *c)
 static void registered(struct clerk *c, bool ok)
 {
     struct fleet *f = c->fleet;
-
     f->failed += !ok;
     if (++f->settled == f->count)
         say(f, "registered", f->settled - f->failed);
@@ -106,17 +104,15 @@ static void on_ready(struct viewer *v)
     struct clerk *c = CONTAINER_OF(v, struct clerk, viewer);
     char request[REQUEST_LIMIT];
     int len =
-        snprintf(request, sizeof(request),
+        snprintf(request, sizeof request,
                  "GET /register/%s HTTP/1.1\r\nHost: localhost:%u\r\nOneport-Exact: ?1\r\n\r\n",
                  c->link->name, (unsigned)c->fleet->port);
-
     viewer_ask(v, slice_make(request, (size_t)len));
 }
 
 static void on_body(struct viewer *v, struct slice octets)
 {
     struct clerk *c = CONTAINER_OF(v, struct clerk, viewer);
-
     if (buf_append(&c->answer, octets) < 0)
         abort();
 }
@@ -126,7 +122,6 @@ static void on_answer(struct viewer *v)
     struct clerk *c = CONTAINER_OF(v, struct clerk, viewer);
     cJSON *json = cJSON_ParseWithLength(buf_slice(&c->answer).ptr, buf_len(&c->answer));
     const char *ticket = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "ticket"));
-
     if (!ticket)
         fprintf(stderr, "links: no ticket: %.*s\n", SLICE_FMT(buf_slice(&c->answer)));
     else
@@ -134,14 +129,13 @@ static void on_answer(struct viewer *v)
     cJSON_Delete(json);
     buf_release(&c->answer);
     viewer_close(v);
-    registered(c, ticket != NULL);
+    registered(c, ticket);
     register_next(c);
 }
 
 static void on_broken(struct viewer *v, const char *why)
 {
     struct clerk *c = CONTAINER_OF(v, struct clerk, viewer);
-
     fprintf(stderr, "links: register: %s\n", why);
     buf_release(&c->answer);
     registered(c, false);
@@ -190,7 +184,6 @@ static void settle(struct fleet *f)
 static void on_up(struct link *l)
 {
     struct fleet *f = l->env->user;
-
     f->up++;
     settle(f);
 }
@@ -198,7 +191,6 @@ static void on_up(struct link *l)
 static void on_lost(struct link *l, const char *why)
 {
     struct fleet *f = l->env->user;
-
     fprintf(stderr, "links: %s: %s\n", l->name, why);
     f->failed++;
     if (f->attaching)
@@ -226,7 +218,6 @@ static void drop_all(struct fleet *f)
 static void on_command(void *user, char *line)
 {
     struct fleet *f = user;
-
     if (!line)
         event_base_loopbreak(f->env.base);
     else if (strcmp(line, "attach") == 0 && !f->attaching && f->up == 0)
@@ -241,7 +232,7 @@ static void on_command(void *user, char *line)
 
 static void make_links(struct fleet *f)
 {
-    f->links = xcalloc(f->count, sizeof(*f->links));
+    f->links = xcalloc(f->count, sizeof *f->links);
     for (size_t i = 0; i < f->count; i++)
         f->links[i] =
             (struct link){.env = &f->env, .number = i, .name = xasprintf("%s%zu", f->prefix, i)};
@@ -266,7 +257,6 @@ int main(int argc, char **argv)
     static struct fleet f;
     size_t none = 0;
     enum opt_result parsed = opt_parse(&program, argc, argv, &f, NULL, 0, &none);
-
     if (parsed != OPT_RUN)
         return parsed == OPT_SHOWN ? 0 : 1;
     if (f.port == 0 || !f.ca) {

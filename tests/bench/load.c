@@ -67,7 +67,7 @@ static const struct mode {
 
 static int run(struct load *l, const char *name)
 {
-    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(name, modes[i].name) == 0)
             return modes[i].run(l);
     }
@@ -81,7 +81,6 @@ int main(int argc, char **argv)
     const char *mode = NULL;
     size_t modes_given = 0;
     enum opt_result parsed = opt_parse(&program, argc, argv, &l, &mode, 1, &modes_given);
-
     if (parsed != OPT_RUN)
         return parsed == OPT_SHOWN ? 0 : 1;
     if (modes_given != 1 || l.port == 0) {

@@ -47,9 +47,8 @@ static void client_free(struct client *c)
 static void say(struct client *c, const char *status, const char *fields, uint64_t length)
 {
     char head[256];
-    int len = snprintf(head, sizeof(head), "HTTP/1.1 %s\r\n%sContent-Length: %llu\r\n\r\n", status,
+    int len = snprintf(head, sizeof head, "HTTP/1.1 %s\r\n%sContent-Length: %llu\r\n\r\n", status,
                        fields, (unsigned long long)length);
-
     conn_send(&c->conn, slice_make(head, (size_t)len));
 }
 
@@ -59,7 +58,6 @@ static void say(struct client *c, const char *status, const char *fields, uint64
 static struct slice field(struct slice head, struct slice name)
 {
     ptrdiff_t end;
-
     for (; (end = slice_find(head, '\n')) >= 0; head = slice_skip(head, (size_t)end + 1)) {
         struct slice line = slice_make(head.ptr, (size_t)end);
         if (line.len > name.len + 1 && slice_istarts(line, name) && line.ptr[name.len] == ':')
@@ -72,13 +70,12 @@ static struct slice field(struct slice head, struct slice name)
 static void upgrade(struct client *c, struct slice key)
 {
     unsigned char input[128], digest[EVP_MAX_MD_SIZE], accept[2 * EVP_MAX_MD_SIZE];
-    int len = snprintf((char *)input, sizeof(input), "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+    int len = snprintf((char *)input, sizeof input, "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
                        SLICE_FMT(key));
     char head[256];
-
     EVP_Digest(input, (size_t)len, digest, NULL, EVP_sha1(), NULL);
     EVP_EncodeBlock(accept, digest, SHA1_LEN);
-    len = snprintf(head, sizeof(head),
+    len = snprintf(head, sizeof head,
                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
                    "Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
                    (const char *)accept);
@@ -89,7 +86,6 @@ static void upgrade(struct client *c, struct slice key)
 static void send_octets(struct client *c, struct slice target)
 {
     ptrdiff_t end = slice_find(target, ' ');
-
     if (end < 0 || slice_to_u64(slice_make(target.ptr, (size_t)end), INT64_MAX, &c->left) < 0) {
         say(c, "404 Not Found", "", 0);
         return;
@@ -111,7 +107,6 @@ static void answer(struct client *c, struct slice head)
 {
     static const struct slice octets = {"GET /octets/", sizeof("GET /octets/") - 1};
     struct slice key = field(head, SLICE("Sec-WebSocket-Key"));
-
     if (slice_starts(head, octets))
         send_octets(c, slice_skip(head, octets.len));
     else if (key.len > 0 && key.len <= 64)
@@ -127,7 +122,7 @@ static void answer(struct client *c, struct slice head)
 static void unmask(char *out, const struct frame *f)
 {
     for (size_t i = 0; i < f->body.len; i++)
-        out[i] = (char)(f->body.ptr[i] ^ f->mask[i % sizeof(f->mask)]);
+        out[i] = (char)(f->body.ptr[i] ^ f->mask[i % sizeof f->mask]);
 }
 
 static void echo(struct client *c, const struct frame *f)
@@ -135,8 +130,7 @@ static void echo(struct client *c, const struct frame *f)
     static char out[FRAME_MAX];
     size_t head =
         frame_write_head(out, f->opcode == FRAME_PING ? FRAME_PONG : f->opcode, f->body.len, false);
-
-    if (head + f->body.len > sizeof(out))
+    if (head + f->body.len > sizeof out)
         return;
     unmask(out + head, f);
     conn_send(&c->conn, slice_make(out, head + f->body.len));
@@ -149,7 +143,6 @@ static size_t take_step(struct client *c, struct slice octets)
 {
     struct frame f;
     const char *end;
-
     switch (c->state) {
     case CLIENT_HEAD:
         end = memmem(octets.ptr, octets.len, "\r\n\r\n", 4);
@@ -175,7 +168,6 @@ static size_t take_step(struct client *c, struct slice octets)
 static struct slice take(struct client *c, struct slice octets)
 {
     size_t used = 1;
-
     while (octets.len > 0 && used > 0) {
         used = take_step(c, octets);
         octets = slice_skip(octets, used);
@@ -190,7 +182,6 @@ static struct slice take(struct client *c, struct slice octets)
 static void take_kept(struct client *c)
 {
     size_t had = buf_len(&c->rx);
-
     buf_consume(&c->rx, had - take(c, buf_slice(&c->rx)).len);
     if (buf_len(&c->rx) == 0)
         buf_release(&c->rx);
@@ -200,7 +191,6 @@ static void on_octets(struct conn *conn, struct slice octets)
 {
     struct client *c = of(conn);
     bool kept = buf_len(&c->rx) > 0;
-
     if (!kept)
         octets = take(c, octets);
     if (buf_append(&c->rx, octets) < 0)
@@ -212,7 +202,6 @@ static void on_octets(struct conn *conn, struct slice octets)
 static void on_room(struct conn *conn)
 {
     struct client *c = of(conn);
-
     c->left -= conn_push(conn, slice_make(block, c->left < BLOCK ? (size_t)c->left : BLOCK));
     if (c->left > 0)
         return;
@@ -234,7 +223,7 @@ static void on_connection(evutil_socket_t listener, short what, void *user)
         int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return;
-        struct client *c = xcalloc(1, sizeof(*c));
+        struct client *c = xcalloc(1, sizeof *c);
         buf_init(&c->rx, RX_LIMIT);
         conn_adopt(&c->conn, base, &ops, fd);
     }
@@ -251,7 +240,6 @@ int main(int argc, char **argv)
     uint64_t asked = 0;
     struct event accepting;
     struct control control;
-
     if (argc != 2 || slice_to_u64(slice_str(argv[1]), UINT16_MAX, &asked) < 0)
         return 1;
     conn_prepare_process();

@@ -46,7 +46,6 @@ static bool fire(void *user, uint64_t due_us)
 {
     struct rate *r = user;
     struct list_node *node = list_pop(&r->idle);
-
     if (!node)
         return false;
     struct asker *a = CONTAINER_OF(node, struct asker, idle);
@@ -60,7 +59,6 @@ static bool fire(void *user, uint64_t due_us)
 static void on_over(void *user)
 {
     struct rate *r = user;
-
     r->over = true;
     end_when_answered(r);
 }
@@ -76,7 +74,6 @@ static void on_ready(struct viewer *v)
 {
     struct asker *a = CONTAINER_OF(v, struct asker, viewer);
     struct rate *r = a->rate;
-
     list_push(&r->idle, &a->idle);
     if (++r->ready == r->load->connections)
         schedule_start(&r->schedule, r->load->base, (double)r->load->rate, load_seconds(r->load));
@@ -88,7 +85,6 @@ static void on_answer(struct viewer *v)
 {
     struct asker *a = CONTAINER_OF(v, struct asker, viewer);
     struct rate *r = a->rate;
-
     if (v->status == 200) {
         r->ok++;
         histogram_add(&r->latency, clock_now_us() - a->due_us);
@@ -113,7 +109,6 @@ static void on_broken(struct viewer *v, const char *why)
 {
     struct asker *a = CONTAINER_OF(v, struct asker, viewer);
     struct rate *r = a->rate;
-
     if (a->due_us || v->state == VIEWER_DIALLING)
         fprintf(stderr, "load: a request failed: %s\n", why);
     r->failed += a->due_us != 0;
@@ -142,15 +137,13 @@ static void arm_end(struct rate *r)
 {
     struct timeval after = {
         .tv_sec = (time_t)((r->load->milliseconds * 1000 + 2 * SCHEDULE_GRACE_US) / 1000000)};
-
     event_base_loopexit(r->load->base, &after);
 }
 
 int rate_run(struct load *l)
 {
     struct rate r = {.load = l, .schedule = {.fire = fire, .over = on_over, .user = &r}};
-
-    r.askers = xcalloc(l->connections, sizeof(*r.askers));
+    r.askers = xcalloc(l->connections, sizeof *r.askers);
     list_init(&r.idle);
     for (size_t i = 0; i < l->connections; i++) {
         r.askers[i] = (struct asker){.rate = &r, .number = i};

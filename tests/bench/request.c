@@ -10,11 +10,10 @@ enum { ORDER_LIMIT = 1 << 20 };
 static int append_ordered(struct load *l, struct slice digits)
 {
     uint64_t number;
-
     if (slice_to_u64(digits, UINT32_MAX, &number) < 0)
         return ERR_SYNTAX;
     l->hosts++;
-    return buf_append(&l->ordered, slice_make((const char *)&number, sizeof(number)));
+    return buf_append(&l->ordered, slice_make((const char *)&number, sizeof number));
 }
 
 int load_prepare(struct load *l)
@@ -22,7 +21,6 @@ int load_prepare(struct load *l)
     struct slice left = l->order ? slice_str(l->order) : SLICE("");
     ptrdiff_t comma;
     int err = 0;
-
     buf_init(&l->request, LOAD_REQUEST_LIMIT);
     buf_init(&l->ordered, ORDER_LIMIT);
     if (!l->order)
@@ -42,9 +40,8 @@ int load_prepare(struct load *l)
 static uint64_t host_number(const struct load *l, uint64_t number)
 {
     uint64_t place = number % l->hosts;
-
     if (buf_len(&l->ordered) > 0)
-        memcpy(&place, buf_slice(&l->ordered).ptr + place * sizeof(place), sizeof(place));
+        memcpy(&place, buf_slice(&l->ordered).ptr + place * sizeof place, sizeof place);
     return place;
 }
 
@@ -52,7 +49,6 @@ static uint64_t host_number(const struct load *l, uint64_t number)
 static int print_host(const struct load *l, uint64_t number, char *to, size_t size)
 {
     const char *sign = strchr(l->host, '%');
-
     if (!sign)
         return snprintf(to, size, "%s", l->host);
     return snprintf(to, size, "%.*s%llu%s", (int)(sign - l->host), l->host,
@@ -62,19 +58,17 @@ static int print_host(const struct load *l, uint64_t number, char *to, size_t si
 static struct slice first_label(struct slice host)
 {
     ptrdiff_t dot = slice_find(host, '.');
-
     return slice_make(host.ptr, dot < 0 ? host.len : (size_t)dot + 1);
 }
 
 void load_ask(struct load *l, struct viewer *v, uint64_t number, uint64_t body, const char *fields)
 {
     char text[LOAD_HOST_MAX], length[64] = "";
-    int len = print_host(l, number, text, sizeof(text));
-
-    if (len < 0 || (size_t)len >= sizeof(text))
+    int len = print_host(l, number, text, sizeof text);
+    if (len < 0 || (size_t)len >= sizeof text)
         abort(); /* options longer than that: opt has no such limit */
     if (body)
-        snprintf(length, sizeof(length), "Content-Length: %llu\r\n", (unsigned long long)body);
+        snprintf(length, sizeof length, "Content-Length: %llu\r\n", (unsigned long long)body);
     buf_truncate(&l->request, 0);
     if (buf_printf(&l->request, "%s %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", body ? "POST" : "GET",
                    l->path, text, length, fields) < 0)

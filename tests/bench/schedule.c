@@ -13,7 +13,6 @@ static void arm(struct schedule *s, uint64_t at_us)
     uint64_t now = clock_now_us(), wait = at_us > now ? at_us - now : 0;
     struct timeval after = {.tv_sec = (time_t)(wait / 1000000),
                             .tv_usec = (suseconds_t)(wait % 1000000)};
-
     event_add(&s->timer, &after);
 }
 
@@ -29,7 +28,6 @@ static void turn(struct schedule *s)
 {
     uint64_t now = clock_now_us();
     bool taken = true;
-
     s->firing = true;
     while (s->next < s->count && due_us(s, s->next) <= now &&
            (taken = s->fire(s->user, due_us(s, s->next))))
@@ -75,7 +73,6 @@ struct event_base *schedule_base_new(void)
 {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
-
     if (config) {
         event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
         base = event_base_new_with_config(config);

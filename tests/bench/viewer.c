@@ -32,7 +32,6 @@ static bool is_expected(struct viewer *v, struct slice octets)
 {
     size_t left = v->expected_len - v->matched, len = octets.len < left ? octets.len : left;
     bool same = memcmp(v->expected + v->matched, octets.ptr, len) == 0;
-
     v->matched += len;
     return same;
 }
@@ -55,7 +54,6 @@ static int content_length(struct slice head, uint64_t *out)
 {
     static const struct slice name = {"content-length:", sizeof("content-length:") - 1};
     ptrdiff_t end;
-
     for (; (end = slice_find(head, '\n')) >= 0; head = slice_skip(head, (size_t)end + 1)) {
         struct slice line = slice_make(head.ptr, (size_t)end);
         if (slice_istarts(line, name) && line.ptr[line.len - 1] == '\r')
@@ -70,7 +68,6 @@ static int content_length(struct slice head, uint64_t *out)
 static int read_head(struct viewer *v, struct slice head)
 {
     uint64_t status;
-
     if (!slice_starts(head, SLICE("HTTP/1.1 ")) ||
         slice_to_u64(slice_make(head.ptr + 9, 3), 999, &status) < 0)
         return ERR_SYNTAX;
@@ -101,7 +98,6 @@ static void take_head(struct viewer *v, struct slice octets)
 {
     struct buf kept = v->head;
     struct slice all = octets;
-
     buf_init(&v->head, HEAD_LIMIT);
     if (buf_len(&kept) > 0 || !memmem(octets.ptr, octets.len, "\r\n\r\n", 4)) {
         int err = buf_append(&kept, octets);
@@ -123,7 +119,6 @@ static void take_head(struct viewer *v, struct slice octets)
 static void on_octets(struct conn *c, struct slice octets)
 {
     struct viewer *v = of(c);
-
     switch (v->state) {
     case VIEWER_HEAD:
         take_head(v, octets);
@@ -180,7 +175,7 @@ void viewer_ask(struct viewer *v, struct slice request)
 
 void viewer_expect(struct viewer *v, struct slice start)
 {
-    assert(start.len <= sizeof(v->expected));
+    assert(start.len <= sizeof v->expected);
     memcpy(v->expected, start.ptr, start.len);
     v->expected_len = start.len;
 }

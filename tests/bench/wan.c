@@ -58,10 +58,9 @@ static struct wan {
 static void shape(int fd)
 {
     static const int on = 1, size = SOCKET_BUFFER; /* the kernel doubles it */
-
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
 static void flow_init(struct flow *f, int from, int to)
@@ -73,7 +72,6 @@ static void flow_init(struct flow *f, int from, int to)
 static void flow_deinit(struct flow *f)
 {
     struct list_node *node;
-
     while ((node = list_pop(&f->pieces)))
         free(CONTAINER_OF(node, struct piece, node));
 }
@@ -83,7 +81,7 @@ static bool flow_read(struct relay *r, struct flow *f, double *tokens, uint64_t 
 {
     if (f->read_end || *tokens < 1 || f->queued > wan.capacity + SLACK)
         return false;
-    struct piece *p = xcalloc(1, sizeof(*p));
+    struct piece *p = xcalloc(1, sizeof *p);
     ssize_t got = recv(f->from, p->octets, *tokens < PIECE ? (size_t)*tokens : PIECE, 0);
     if (got < 0) {
         free(p);
@@ -141,7 +139,6 @@ static void relay_free(struct relay *r)
 static void read_all(uint64_t now)
 {
     bool more = true;
-
     while (more) {
         more = false;
         LIST_FOREACH (node, &wan.relays) {
@@ -155,7 +152,6 @@ static void read_all(uint64_t now)
 static void refill(double *tokens, uint64_t passed_us)
 {
     double most = wan.octets_per_us * TICK_US * BURST_TICKS;
-
     *tokens += wan.octets_per_us * (double)passed_us;
     if (*tokens > most)
         *tokens = most;
@@ -164,7 +160,6 @@ static void refill(double *tokens, uint64_t passed_us)
 static void on_tick(evutil_socket_t fd, short what, void *user)
 {
     uint64_t now = clock_now_us(), passed_us = now - wan.ticked_us;
-
     wan.ticked_us = now;
     refill(&wan.up_tokens, passed_us);
     refill(&wan.down_tokens, passed_us);
@@ -182,13 +177,12 @@ static void on_connection(evutil_socket_t listener, short what, void *user)
 {
     int near = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     int far = near < 0 ? -1 : conn_connect(wan.target, 0, shape);
-
     if (far < 0) {
         if (near >= 0)
             close(near);
         return;
     }
-    struct relay *r = xcalloc(1, sizeof(*r));
+    struct relay *r = xcalloc(1, sizeof *r);
     *r = (struct relay){.near = near, .far = far};
     flow_init(&r->up, near, far);
     flow_init(&r->down, far, near);
@@ -206,7 +200,6 @@ static int run(int listener)
     static const struct timeval tick = {.tv_usec = TICK_US};
     struct event accepting, ticking;
     struct control control;
-
     event_assign(&accepting, wan.base, listener, EV_READ | EV_PERSIST, on_connection, NULL);
     event_add(&accepting, NULL);
     event_assign(&ticking, wan.base, -1, EV_PERSIST, on_tick, NULL);
@@ -219,7 +212,6 @@ int main(int argc, char **argv)
 {
     uint64_t target = 0, rtt_ms = 0, kbit = 0;
     uint16_t port = 0;
-
     if (argc != 4 || slice_to_u64(slice_str(argv[1]), UINT16_MAX, &target) < 0 ||
         slice_to_u64(slice_str(argv[2]), 10000, &rtt_ms) < 0 ||
         slice_to_u64(slice_str(argv[3]), 10000000, &kbit) < 0)

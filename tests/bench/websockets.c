@@ -72,7 +72,6 @@ static void on_patience_over(evutil_socket_t fd, short what, void *user)
 static void dial_next(struct crowd *c)
 {
     static const struct timeval patience = {.tv_sec = PATIENCE_S};
-
     if (c->said || c->dialled == c->load->connections)
         return;
     evtimer_add(&c->patience, &patience);
@@ -95,14 +94,12 @@ static void settled(struct crowd *c)
 static void on_ready(struct viewer *v)
 {
     struct crowd *c = of(v)->crowd;
-
     load_ask(c->load, v, (uint64_t)(of(v) - c->sockets), 0, upgrade);
 }
 
 static void on_head(struct viewer *v)
 {
     struct crowd *c = of(v)->crowd;
-
     if (v->status != 101)
         return;
     c->open[c->opened++] = of(v);
@@ -120,7 +117,6 @@ static void on_refused(struct viewer *v)
 static void on_broken(struct viewer *v, const char *why)
 {
     struct crowd *c = of(v)->crowd;
-
     fprintf(stderr, "load: a WebSocket broke: %s\n", why);
     buf_release(&of(v)->rx);
     if (v->state == VIEWER_SWITCHED) {
@@ -150,7 +146,6 @@ static void print_echo(struct crowd *c)
 static void on_grace_over(evutil_socket_t fd, short what, void *user)
 {
     struct crowd *c = user;
-
     if (c->echoing && c->over)
         print_echo(c);
 }
@@ -159,11 +154,10 @@ static bool fire(void *user, uint64_t due_us)
 {
     struct crowd *c = user;
     struct socket *s = c->open[c->sent++ % c->opened];
-
     if (s->viewer.conn.fd < 0)
         return true;
     size_t head = frame_write_head(c->frame, FRAME_BINARY, c->size, true);
-    memcpy(c->frame + head, &due_us, sizeof(due_us));
+    memcpy(c->frame + head, &due_us, sizeof due_us);
     conn_send(&s->viewer.conn, slice_make(c->frame, head + c->size));
     return true;
 }
@@ -172,7 +166,6 @@ static void on_over(void *user)
 {
     static const struct timeval grace = {.tv_sec = SCHEDULE_GRACE_US / 1000000};
     struct crowd *c = user;
-
     c->over = true;
     if (c->ok >= c->sent)
         print_echo(c);
@@ -184,10 +177,9 @@ static void take_echo(struct socket *s, const struct frame *f)
 {
     struct crowd *c = s->crowd;
     uint64_t due_us;
-
-    if (f->opcode != FRAME_BINARY || f->body.len < sizeof(due_us) || !c->echoing)
+    if (f->opcode != FRAME_BINARY || f->body.len < sizeof due_us || !c->echoing)
         return;
-    memcpy(&due_us, f->body.ptr, sizeof(due_us));
+    memcpy(&due_us, f->body.ptr, sizeof due_us);
     if (due_us < c->schedule.start_us)
         return; /* an earlier command's, too late for it */
     c->answered += s->echoed_us < c->schedule.start_us;
@@ -204,7 +196,6 @@ static void on_octets(struct viewer *v, struct slice octets)
     struct socket *s = of(v);
     struct frame f;
     bool kept = buf_len(&s->rx) > 0;
-
     if (kept && buf_append(&s->rx, octets) < 0) {
         viewer_close(v);
         on_broken(v, "a frame that is too long");
@@ -238,7 +229,6 @@ static void on_command(void *user, char *line)
 {
     struct crowd *c = user;
     unsigned rate, ms, size;
-
     if (!line)
         load_stop(c->load);
     else if (!c->echoing && c->opened > 0 &&
@@ -268,12 +258,11 @@ static void close_all(struct crowd *c)
 
 int websockets_run(struct load *l)
 {
-    struct crowd *c = xcalloc(1, sizeof(*c));
-
+    struct crowd *c = xcalloc(1, sizeof *c);
     c->load = l;
     c->schedule = (struct schedule){.fire = fire, .over = on_over, .user = c};
     c->started_us = clock_now_us();
-    c->sockets = xcalloc(l->connections, sizeof(*c->sockets));
+    c->sockets = xcalloc(l->connections, sizeof *c->sockets);
     c->open = xcalloc(l->connections, sizeof(struct socket *));
     evtimer_assign(&c->grace, l->base, on_grace_over, c);
     evtimer_assign(&c->patience, l->base, on_patience_over, c);

@@ -120,7 +120,7 @@ static void check_listen(const char *text)
         return;
     assert(address.ss_family == AF_INET || address.ss_family == AF_INET6 ||
            address.ss_family == AF_UNIX);
-    assert(len > sizeof(sa_family_t) && len <= sizeof(address));
+    assert(len > sizeof(sa_family_t) && len <= sizeof address);
     if (address.ss_family == AF_UNIX)
         assert(strcmp(((struct sockaddr_un *)&address)->sun_path, text + sizeof "unix:" - 1) == 0);
 }

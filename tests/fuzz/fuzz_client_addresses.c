@@ -48,7 +48,7 @@ static void check_origin(const char *text, const char *local_host, bool https)
     }
     assert(a.url.host[0] && strcmp(a.url.path, "/") == 0);
     assert(a.unix_path[0] ? a.unix_path[0] == '/' : a.url.port != 0);
-    assert(memchr(a.text, '\0', sizeof(a.text)));
+    assert(memchr(a.text, '\0', sizeof a.text));
     bool named_unix = !a.unix_path[0] && slice_starts(slice_str(a.text), SLICE("unix:"));
     if (!named_unix && h1_authority_valid(slice_str(a.url.authority))) { /* no zone */
         assert(origin_address_parse(a.text, "localhost", a.url.https, &again, &reason) == 0);

@@ -37,8 +37,8 @@ static void check_grant(const struct grant *g)
     struct grant again;
     struct url url;
     const char *reason = NULL;
-    assert(is_visible(g->id, sizeof(g->id)) && is_visible(g->url, sizeof(g->url)));
-    assert(is_visible(g->ticket, sizeof(g->ticket)));
+    assert(is_visible(g->id, sizeof g->id) && is_visible(g->url, sizeof g->url));
+    assert(is_visible(g->ticket, sizeof g->ticket));
     assert(g->attach.https && g->attach.port != 0 && g->attach.host[0]);
     assert(h1_target_valid(slice_str(g->attach.path)) && g->links >= 1 && g->links <= UINT16_MAX);
     assert(url_parse(slice_str(g->url), &url) == 0);
@@ -66,8 +66,8 @@ static void check_refusal(const struct message *m, struct slice body)
     struct refusal r;
     struct call_answer a = {.status = m->status, .fields = &m->fields, .body = body};
     refusal_from_answer(&r, &a);
-    assert(memchr(r.error, '\0', sizeof(r.error)) && memchr(r.message, '\0', sizeof(r.message)));
-    assert(memchr(r.location, '\0', sizeof(r.location)));
+    assert(memchr(r.error, '\0', sizeof r.error) && memchr(r.message, '\0', sizeof r.message));
+    assert(memchr(r.location, '\0', sizeof r.location));
     assert(r.retry_after_ms <= REFUSAL_RETRY_MAX_MS && r.status == m->status);
     assert(!refusal_is_redirect(&r) || (m->status >= 300 && m->status < 400));
 }
@@ -84,7 +84,7 @@ static void check_head(const struct message *m, struct slice body, bool register
         assert(slice_eq(fields_value(&m->fields, SLICE("alpn")), SLICE("h2")));
         return;
     case CALL_WRONG:
-        assert(m->status == 101 && reason != NULL);
+        assert(m->status == 101 && reason);
         return;
     case CALL_INTERIM:
         assert(m->status < 200 && m->status != 101);

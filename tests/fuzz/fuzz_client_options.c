@@ -16,14 +16,14 @@ static void check_again(const struct config *c)
         xasprintf("--links=%llu", (unsigned long long)c->links),
         c->origin.unix_path[0] ? xasprintf("unix:%s", c->origin.unix_path)
                                : xasprintf("%s://%s", u->https ? "https" : "http", u->authority)};
-    enum opt_result result = config_load(sizeof(argv) / sizeof(argv[0]), argv, &again);
+    enum opt_result result = config_load(sizeof argv / sizeof argv[0], argv, &again);
     assert(result == OPT_RUN);
     assert(strcmp(again.server.authority, c->server.authority) == 0);
     assert(again.server.port == c->server.port && again.server.https == c->server.https);
     assert(strcmp(again.origin.text, c->origin.text) == 0 && again.links == c->links);
     assert(strcmp(again.origin.unix_path, c->origin.unix_path) == 0);
     assert(again.keepalive_ms == c->keepalive_ms);
-    for (size_t i = 0; i < sizeof(argv) / sizeof(argv[0]); i++)
+    for (size_t i = 0; i < sizeof argv / sizeof argv[0]; i++)
         free(argv[i]);
 }
 

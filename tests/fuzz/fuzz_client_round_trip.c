@@ -68,7 +68,7 @@ static struct slice text(struct dice *d, struct fields *keep, const char *alphab
 }
 
 /* @alphabet is an array. */
-#define TEXT(d, keep, alphabet, least) text(d, keep, alphabet, sizeof(alphabet) - 1, least)
+#define TEXT(d, keep, alphabet, least) text(d, keep, alphabet, sizeof alphabet - 1, least)
 
 /* Names that are hop-by-hop, framing or ours are others' business: with "x-" before it none is. */
 static struct slice field_name(struct dice *d, struct fields *f)
@@ -76,9 +76,9 @@ static struct slice field_name(struct dice *d, struct fields *f)
     static const char *const known[] = {"accept", "cookie", "cookie", "authorization", "via"};
     char name[TEXT_MAX + sizeof "x-"];
     if (roll(d, 3) == 0)
-        return slice_str(known[roll(d, sizeof(known) / sizeof(*known))]);
+        return slice_str(known[roll(d, sizeof known / sizeof *known)]);
     struct slice rest = TEXT(d, f, tokens, 1);
-    snprintf(name, sizeof(name), "x-%.*s", SLICE_FMT(rest));
+    snprintf(name, sizeof name, "x-%.*s", SLICE_FMT(rest));
     return fields_keep(f, slice_str(name));
 }
 
@@ -101,7 +101,7 @@ static void add_trailers(struct dice *d, struct fields *f)
 static void add_body(struct dice *d, struct buf *b)
 {
     static const size_t sizes[] = {0, 1, 17, 4096, 16384, 16385, 65535, 70000, 150000};
-    size_t size = sizes[roll(d, sizeof(sizes) / sizeof(*sizes))];
+    size_t size = sizes[roll(d, sizeof sizes / sizeof *sizes)];
     char *at = buf_reserve(b, size);
     char octet = (char)roll(d, 256);
     for (size_t i = 0; i < size; i++)
@@ -113,7 +113,7 @@ static void make_request(struct dice *d, struct exchange *x)
 {
     static const char *const methods[] = {"GET", "PUT", "POST", "OPTIONS", "M-SEARCH", "delete"};
     struct message *m = &x->request;
-    unsigned method = roll(d, sizeof(methods) / sizeof(*methods));
+    unsigned method = roll(d, sizeof methods / sizeof *methods);
     m->method = slice_str(methods[method]);
     m->scheme = roll(d, 2) ? SLICE("http") : SLICE("https");
     m->authority = TEXT(d, &m->fields, hosts, 1);
@@ -136,7 +136,7 @@ static void make_answer(struct dice *d, struct exchange *x)
 {
     static const int statuses[] = {200, 206, 301, 404, 500, 599, 418};
     struct message *m = &x->answer;
-    m->status = statuses[roll(d, sizeof(statuses) / sizeof(*statuses))];
+    m->status = statuses[roll(d, sizeof statuses / sizeof *statuses)];
     add_fields(d, &m->fields);
     add_body(d, &x->answer_body);
     if (roll(d, 2))
@@ -515,7 +515,7 @@ static void open_sessions(struct trip *t)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct trip *t = xcalloc(1, sizeof(*t));
+    struct trip *t = xcalloc(1, sizeof *t);
     t->dice.in = fuzz_input(data, size);
     t->n = 1 + roll(&t->dice, EXCHANGES);
     t->loop = loop_new();

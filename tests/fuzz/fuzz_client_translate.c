@@ -37,7 +37,7 @@ static void add_line(struct message *m, struct slice line)
     ptrdiff_t colon = slice_find(line.len ? slice_skip(line, 1) : line, ':') + 1;
     struct slice name = slice_make(line.ptr, colon > 0 ? (size_t)colon : line.len);
     struct slice value = unescape(&m->fields, slice_skip(line, name.len + 1));
-    for (size_t i = 0; i < sizeof(pseudo) / sizeof(*pseudo); i++) {
+    for (size_t i = 0; i < sizeof pseudo / sizeof *pseudo; i++) {
         if (!slice_eq(name, slice_str(pseudo[i].name)))
             continue;
         if (pseudo[i].to)

@@ -91,13 +91,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t cut = in.len ? data[1] % (in.len + 1) : 0;
     struct outcome ways[] = {decode(in, data[0], in.len, 1), decode(in, data[0], cut, in.len + 1),
                              decode(in, data[0], 0, 1)};
-    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         assert(ways[i].err == ways[0].err && ways[i].eof == ways[0].eof);
         assert(ways[i].err < 0 || ways[i].used == ways[0].used);
         assert(ways[i].trailers == ways[0].trailers);
         assert(slice_eq(buf_slice(&ways[i].payload), buf_slice(&ways[0].payload)));
     }
-    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++)
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         buf_release(&ways[i].payload);
     return 0;
 }

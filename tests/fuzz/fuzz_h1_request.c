@@ -17,7 +17,7 @@ static ssize_t scan_by_octets(struct slice in, const struct h1_limits *limits)
 
 static void check_taken(const struct message *m, const struct h1_result *r, struct slice head)
 {
-    assert(r->reason == NULL && r->framing != H1_UNTIL_CLOSE);
+    assert(!r->reason && r->framing != H1_UNTIL_CLOSE);
     assert(h1_method_valid(m->method) && h1_target_valid(m->path));
     assert(m->authority.len == 0 || h1_authority_valid(m->authority));
     assert((r->framing == H1_LENGTH) == (m->length >= 0));

@@ -18,7 +18,7 @@ static ssize_t scan_by_octets(struct slice in, const struct h1_limits *limits)
 static void check_taken(const struct message *m, const struct h1_result *r, bool to_head,
                         struct slice head)
 {
-    assert(r->reason == NULL && m->status >= 100 && m->status <= 599);
+    assert(!r->reason && m->status >= 100 && m->status <= 599);
     assert(status_has_body(m->status, to_head) || (r->framing == H1_NO_BODY && !m->has_body));
     assert(r->framing != H1_LENGTH || m->length >= 0);
     assert(r->framing != H1_CHUNKED || m->length < 0);

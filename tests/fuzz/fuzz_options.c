@@ -29,12 +29,12 @@ static const struct {
     {"max-links", FIELD(max_links), ""},
     {"max-body", FIELD(max_body), ""},
 };
-enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };
+enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 
 static uint64_t number(const struct config *c, size_t i)
 {
     uint64_t n;
-    memcpy(&n, (const char *)c + numbers[i].offset, sizeof(n));
+    memcpy(&n, (const char *)c + numbers[i].offset, sizeof n);
     return n;
 }
 
@@ -51,7 +51,7 @@ static void check_addresses(const struct config *c)
         assert(trust_add(t, c->trusted_proxy.item[i]) == 0);
     assert(c->domain[0] && c->domain[strlen(c->domain) - 1] != '.' && c->state_dir[0]);
     assert(inet_pton(AF_INET, c->domain, &v4) != 1);
-    assert((c->cert == NULL) == (c->key == NULL));
+    assert((!c->cert) == (!c->key));
     trust_free(t);
 }
 

@@ -56,7 +56,7 @@ static void judge(struct fuzz_server *x, const struct message *m, uint8_t how)
     if (b.kind != BUILTIN_REGISTER && b.kind != BUILTIN_REGISTER_OLD)
         return;
     if (register_resumes(&x->server, m, resumed))
-        assert(memchr(resumed, '\0', sizeof(resumed)));
+        assert(memchr(resumed, '\0', sizeof resumed));
     x->server.draining = how & DRAINING;
     x->config.public_url = how & OPTIONS ? "http://" FUZZ_DOMAIN ":8080" : NULL;
     x->config.attach_url = how & OPTIONS ? "https://attach.example.org:8443" : NULL;

@@ -6,9 +6,9 @@
 static void check_host(struct slice authority)
 {
     char name[NAME_MAX_LEN + 1];
-    memset(name, 'x', sizeof(name));
+    memset(name, 'x', sizeof name);
     enum route_kind kind = router_host(SLICE("example.com"), authority, name);
-    assert(memchr(name, '\0', sizeof(name)));
+    assert(memchr(name, '\0', sizeof name));
     assert((kind == ROUTE_TUNNEL) == (name[0] != '\0'));
     for (const char *c = name; *c; c++)
         assert((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-');

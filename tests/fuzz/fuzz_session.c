@@ -54,13 +54,13 @@ static void reset(struct end *e)
     struct leg_fault why = {.err = ERR_CLOSED};
     struct leg *leg = e->leg;
     e->leg = NULL;
-    if (leg != NULL)
+    if (leg)
         leg->ops->reset(leg, &why);
 }
 
 static void heard(struct end *e, bool end)
 {
-    assert(e->leg != NULL && !e->heard);
+    assert(e->leg && !e->heard);
     e->heard = end;
     forget_if_over(e);
 }
@@ -77,7 +77,7 @@ static void on_body(void *exchange, struct leg *leg, struct slice data, bool end
     if ((e->f->how & HOLD_CREDIT) == 0)
         leg->ops->credit(leg, data.len);
     heard(e, end);
-    if (e->leg != NULL && (e->f->how & RESET_EARLY))
+    if (e->leg && (e->f->how & RESET_EARLY))
         reset(e);
 }
 
@@ -135,7 +135,7 @@ static void ask(struct fuzz *f, const char *method, bool end)
     e->said = end;
     e->leg = h2_stream_open(f->session, &m, end, &events, e);
     message_deinit(&m);
-    if (e->leg != NULL && !end)
+    if (e->leg && !end)
         say(e, slice_eq(slice_str(method), SLICE("PUT")));
 }
 
@@ -173,7 +173,7 @@ static void on_stream(void *user, struct leg *leg, struct message *m, bool end)
 {
     struct leg_fault why = {.err = ERR_CLOSED};
     struct end *e = end_new(user);
-    if (e == NULL) {
+    if (!e) {
         leg->ops->reset(leg, &why);
         return;
     }
@@ -193,10 +193,10 @@ static void on_goaway(void *user, struct slice debug)
 static void on_closed(void *user, int err, const char *reason)
 {
     struct fuzz *f = user;
-    assert(f->session != NULL);
+    assert(f->session);
     f->session = NULL;
     for (size_t i = 0; i < f->n_ends; i++)
-        assert(f->ends[i].leg == NULL);
+        assert(!f->ends[i].leg);
 }
 
 static const struct h2_session_ops session_ops = {
@@ -225,7 +225,7 @@ static void on_turn(void *user)
 {
     struct fuzz *f = user;
     feed(f);
-    if (f->turns++ == TURNS / 2 && f->session != NULL && (f->how & GOAWAY_MIDWAY))
+    if (f->turns++ == TURNS / 2 && f->session && (f->how & GOAWAY_MIDWAY))
         h2_session_goaway(f->session, SLICE("bye"));
     if (f->turns < TURNS || f->input.len > 0)
         loop_defer(f->loop, &f->turn);
@@ -261,7 +261,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     if (size == 0)
         return 0;
-    struct fuzz *f = xcalloc(1, sizeof(*f));
+    struct fuzz *f = xcalloc(1, sizeof *f);
     struct sock *ours;
     f->how = data[0];
     f->input = slice_make((const char *)data + 1, size - 1);
@@ -276,7 +276,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run_turns(f);
     struct h2_session *left = f->session;
     f->session = NULL;
-    if (left != NULL)
+    if (left)
         h2_session_close(left, 0);
     sock_close(f->peer);
     run_turns(f);

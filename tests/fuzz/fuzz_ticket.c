@@ -24,11 +24,11 @@ static size_t base64url(const void *in, size_t len, char *out)
 static size_t sign_claims(const uint8_t *data, size_t size, char out[static 2 * CLAIMS_MAX])
 {
     uint8_t mac[32];
-    unsigned mac_len = sizeof(mac);
+    unsigned mac_len = sizeof mac;
     size_t len = base64url(data, size, out);
     HMAC(EVP_sha256(), FUZZ_KEY, 32, data, size, mac, &mac_len);
     out[len++] = '.';
-    return len + base64url(mac, sizeof(mac), out + len);
+    return len + base64url(mac, sizeof mac, out + len);
 }
 
 static void verify(const struct keyring *k, struct slice text)

@@ -17,7 +17,7 @@ static void check_stripped(const struct fields *f)
 {
     static const char *const gone[] = {"connection",        "keep-alive", "proxy-connection",
                                        "transfer-encoding", "upgrade",    "http2-settings"};
-    for (size_t i = 0; i < sizeof(gone) / sizeof(*gone); i++)
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         assert(!fields_find(f, slice_str(gone[i])));
     for (size_t i = 0; i < f->count; i++)
         assert(!slice_istarts(f->v[i].name, SLICE("oneport-")));

@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ws_frames_feed(&single, slice_make(in.ptr + i, 1));
     assert(whole.tail == single.tail && whole.payload == single.payload && whole.tail <= size);
     assert(whole.broken == single.broken && whole.close_seen == single.close_seen);
-    assert(whole.header_len <= sizeof(whole.header));
+    assert(whole.header_len <= sizeof whole.header);
     check_close(whole, in);
     check_key(in);
     return 0;

@@ -82,11 +82,11 @@ static inline void fuzz_check_numbers(struct slice in)
     char *text = slice_dup(in), again[32];
     uint64_t n, same;
     if (opt_parse_msec(text, &n) == 0) {
-        snprintf(again, sizeof(again), "%llums", (unsigned long long)n);
+        snprintf(again, sizeof again, "%llums", (unsigned long long)n);
         assert(opt_parse_msec(again, &same) == 0 && same == n);
     }
     if (opt_parse_size(text, &n) == 0) {
-        snprintf(again, sizeof(again), "%llu", (unsigned long long)n);
+        snprintf(again, sizeof again, "%llu", (unsigned long long)n);
         assert(opt_parse_size(again, &same) == 0 && same == n);
     }
     free(text);

@@ -31,7 +31,7 @@ static int replay_directory(const char *path)
     int files = 0;
     if (!dir)
         return -1;
-    for (const struct dirent *e; files >= 0 && (e = readdir(dir)) != NULL;) {
+    for (const struct dirent *e; files >= 0 && (e = readdir(dir));) {
         if (e->d_name[0] == '.')
             continue;
         char *inside = xasprintf("%s/%s", path, e->d_name);

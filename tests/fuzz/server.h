@@ -29,9 +29,9 @@ static inline struct keyring *fuzz_keyring(struct slice content)
     char dir[] = "/tmp/fuzz.XXXXXX", path[64], reason[200];
     if (!mkdtemp(dir) || state_write(dir, STATE_SECRET, content) < 0)
         abort();
-    struct keyring *k = keyring_open(dir, reason, sizeof(reason));
-    assert(k != NULL || reason[0] != '\0');
-    snprintf(path, sizeof(path), "%s/%s", dir, STATE_SECRET);
+    struct keyring *k = keyring_open(dir, reason, sizeof reason);
+    assert(k || reason[0] != '\0');
+    snprintf(path, sizeof path, "%s/%s", dir, STATE_SECRET);
     unlink(path);
     rmdir(dir);
     return k;
@@ -40,7 +40,7 @@ static inline struct keyring *fuzz_keyring(struct slice content)
 static inline struct fuzz_server *fuzz_server_new(void)
 {
     static const uint8_t other[OWNER_LEN] = {0xff};
-    struct fuzz_server *x = xcalloc(1, sizeof(*x));
+    struct fuzz_server *x = xcalloc(1, sizeof *x);
     struct tunnel *t;
     unsigned ignored;
     log_threshold = LOG_ERROR;
@@ -77,7 +77,7 @@ static inline struct fuzz_server *fuzz_server(bool full)
         return *x;
     *x = fuzz_server_new();
     for (unsigned i = 1; full && i < DIRECTORY_MAX; i++) {
-        snprintf(name, sizeof(name), "elsewhere-%u", i);
+        snprintf(name, sizeof name, "elsewhere-%u", i);
         int err = directory_claim((*x)->server.directory, slice_str(name), 1, NULL);
         assert(err == 0);
         (void)err;

@@ -21,7 +21,7 @@ __attribute__((constructor)) static void map(void)
 {
     const char *path = getenv("WALL_CLOCK");
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    void *at = fd >= 0 ? mmap(NULL, sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    void *at = fd >= 0 ? mmap(NULL, sizeof *offset, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     if (at == MAP_FAILED)
         abort(); /* a test with the true time would say nothing */
     offset = at;
@@ -31,7 +31,7 @@ __attribute__((constructor)) static void map(void)
 static int now(clockid_t clock, struct timespec *out)
 {
     static int (*real)(clockid_t, struct timespec *);
-    if (real == NULL)
+    if (!real)
         *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
     int err = real(clock, out);
     if (err == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
@@ -59,7 +59,7 @@ time_t time(time_t *out)
     struct timespec t;
     if (now(CLOCK_REALTIME_COARSE, &t) < 0)
         return -1;
-    if (out != NULL)
+    if (out)
         *out = t.tv_sec;
     return t.tv_sec;
 }

@@ -92,7 +92,7 @@ static inline void near_body(struct leg *leg, struct slice data, bool end)
     struct near *n = near_of(leg);
     assert_int_equal(buf_append(&n->body, data), 0);
     n->ended |= end;
-    if (!n->hold_sent && data.len > 0 && leg->events != NULL)
+    if (!n->hold_sent && data.len > 0 && leg->events)
         leg->events->on_sent(leg->exchange, leg, data.len);
     if (end)
         tell(n, "fin ");
@@ -302,7 +302,7 @@ static inline void answer(struct far *f, int status, const char *name, const cha
     struct message m;
     message_init(&m);
     m.status = status;
-    if (name != NULL)
+    if (name)
         fields_add(&m.fields, slice_str(name), slice_str(value));
     f->leg->ops->head(f->leg, &m, end);
     message_deinit(&m);
@@ -324,7 +324,7 @@ static inline int setup(void **state)
     unsigned retry;
     *state = x;
     snprintf(x->dir, sizeof x->dir, "/tmp/test_exchange.XXXXXX");
-    if (mkdtemp(x->dir) == NULL)
+    if (!mkdtemp(x->dir))
         return -1;
     log_threshold = LOG_ERROR;
     x->config = (struct config){.domain = "example.com",
@@ -368,14 +368,14 @@ static inline int teardown(void **state)
     struct fixture *x = *state;
     char command[128];
     for (size_t i = 0; i < EXCHANGES_MAX; i++)
-        if (x->near[i].exchange != NULL)
+        if (x->near[i].exchange)
             exchange_cancel(x->near[i].exchange, "test over");
     assert_true(list_empty(&x->worker->exchanges));
     assert_int_equal(stat_get(&x->worker->stats.exchanges_open) +
                          stat_get(&x->worker->stats.websockets_open),
                      0);
     for (size_t i = 0; i < x->n_peers; i++)
-        if (x->peers[i] != NULL)
+        if (x->peers[i])
             h2_session_close(x->peers[i], 0);
     while (!list_empty(&x->worker->links))
         link_close(CONTAINER_OF(x->worker->links.next, struct link, in_worker), 0);

@@ -17,9 +17,9 @@
 
 #define IN(text)                                                                                   \
     {                                                                                              \
-        (text), sizeof(text) - 1                                                                   \
+        (text), sizeof text - 1                                                                    \
     }
-#define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
+#define COUNT(rows) (sizeof rows / sizeof(*(rows)))
 #define HOST "Host: a.example\r\n"
 
 enum side { REQUEST, RESPONSE, TO_HEAD };

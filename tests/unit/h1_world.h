@@ -173,7 +173,7 @@ static inline void on_error(void *user, int err, const char *reason)
 {
     struct world *w = user;
     tell(w, "error:%d", err);
-    assert_true(reason != NULL && reason[0] != '\0');
+    assert_true(reason && reason[0] != '\0');
     if (w->linger)
         return;
     h1_conn_close(w->conn);

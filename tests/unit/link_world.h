@@ -64,7 +64,7 @@ static inline void relay_cut(struct relay *r)
 static inline void relay_pass(struct relay *r, int from)
 {
     char chunk[256];
-    while (r->ends[from] != NULL) {
+    while (r->ends[from]) {
         ssize_t n =
             sock_read(r->ends[from], chunk, r->left < sizeof chunk ? r->left : sizeof chunk);
         if (n == ERR_AGAIN)
@@ -273,7 +273,7 @@ static inline void upload(struct world *w)
 static inline bool has(const struct viewer_end *v, const char *text)
 {
     struct slice got = buf_slice(&v->got);
-    return memmem(got.ptr, got.len, text, strlen(text)) != NULL;
+    return memmem(got.ptr, got.len, text, strlen(text));
 }
 
 static inline bool viewer_done(void *user)
@@ -330,7 +330,7 @@ static inline void world_free(struct world *w)
     worker_stop(w->worker);
     viewer_leave(w);
     relay_cut(&w->relay);
-    if (w->client != NULL)
+    if (w->client)
         h2_session_close(w->client, 0);
     settle(w);
     assert_int_equal(stat_get(&w->worker->stats.exchanges_open), 0);

@@ -205,7 +205,7 @@ static inline bool mux_last_is_open(void *user)
 {
     const struct mux *m = user;
     const struct mux_stream *s = &m->streams[m->n_streams - 1];
-    return s->tx != NULL && s->rx != NULL;
+    return s->tx && s->rx;
 }
 
 /* The next letter. Both ends are there, nothing was sent yet, its window is large. */
@@ -249,7 +249,7 @@ static inline void mux_credit(struct mux_stream *s)
     size_t held = s->held;
     s->held = 0;
     s->hold = false;
-    if (s->rx != NULL)
+    if (s->rx)
         s->rx->ops->credit(s->rx, held);
 }
 

@@ -33,10 +33,10 @@ struct fixture {
 
 static inline int setup(void **state)
 {
-    struct fixture *x = xcalloc(1, sizeof(*x));
+    struct fixture *x = xcalloc(1, sizeof *x);
     char reason[200] = "";
     *state = x;
-    snprintf(x->dir, sizeof(x->dir), "/tmp/test_register.XXXXXX");
+    snprintf(x->dir, sizeof x->dir, "/tmp/test_register.XXXXXX");
     if (!mkdtemp(x->dir))
         return -1;
     log_threshold = LOG_ERROR;
@@ -52,7 +52,7 @@ static inline int setup(void **state)
     x->worker.loop = loop_new();
     x->worker.server = &x->server;
     x->server.config = &x->config;
-    x->server.keyring = keyring_open(x->dir, reason, sizeof(reason));
+    x->server.keyring = keyring_open(x->dir, reason, sizeof reason);
     x->server.directory = directory_new(x->config.max_tunnels, NULL, NULL);
     x->server.quota = quota_new(1, x->config.register_rate);
     x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
@@ -68,7 +68,7 @@ static inline int teardown(void **state)
     quota_free(x->server.quota);
     keyring_free(x->server.keyring);
     loop_free(x->worker.loop);
-    snprintf(command, sizeof(command), "rm -rf %s", x->dir);
+    snprintf(command, sizeof command, "rm -rf %s", x->dir);
     free(x);
     return system(command);
 }

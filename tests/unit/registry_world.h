@@ -86,9 +86,9 @@ static inline void open_registry(struct fixture *x)
 
 static inline int setup(void **state)
 {
-    struct fixture *x = xcalloc(1, sizeof(*x));
+    struct fixture *x = xcalloc(1, sizeof *x);
     *state = x;
-    snprintf(x->dir, sizeof(x->dir), "/tmp/test_registry.XXXXXX");
+    snprintf(x->dir, sizeof x->dir, "/tmp/test_registry.XXXXXX");
     if (!mkdtemp(x->dir))
         return -1;
     log_threshold = LOG_ERROR;
@@ -124,7 +124,7 @@ static inline int teardown(void **state)
     x->server.names_file = NULL;
     worker_free(x->worker);
     directory_free(x->server.directory);
-    snprintf(command, sizeof(command), "rm -rf %s", x->dir);
+    snprintf(command, sizeof command, "rm -rf %s", x->dir);
     free(x);
     return system(command);
 }
@@ -204,7 +204,7 @@ static inline struct link *begin(struct fixture *x, const char *name, struct sli
 {
     struct ticket t = {0};
     struct sock *ours;
-    snprintf(t.name, sizeof(t.name), "%s", name);
+    snprintf(t.name, sizeof t.name, "%s", name);
     memcpy(t.owner, alice, OWNER_LEN);
     sock_pair(x->worker->loop, &ours, theirs);
     return link_new(x->worker, ours, &t, &(struct place){instance, slot, false});

@@ -34,9 +34,9 @@ static inline void write_pem(const char *file, X509 *cert, EVP_PKEY *key)
 {
     FILE *f = fopen(path(file), "w");
     assert_non_null(f);
-    if (cert != NULL)
+    if (cert)
         assert_int_equal(PEM_write_X509(f, cert), 1);
-    if (key != NULL)
+    if (key)
         assert_int_equal(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
     assert_int_equal(fclose(f), 0);
 }
@@ -65,9 +65,9 @@ static inline X509 *make_cert(const char *name, EVP_PKEY *key, const struct auth
     X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
                                (const unsigned char *)name, -1, -1, 0);
     X509_set_issuer_name(cert, X509_get_subject_name(by ? by->cert : cert));
-    if (by == NULL)
+    if (!by)
         add_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
-    if (san != NULL)
+    if (san)
         add_extension(cert, NID_subject_alt_name, san);
     assert_true(X509_sign(cert, by ? by->key : key, EVP_sha256()) > 0);
     return cert;
@@ -94,7 +94,7 @@ static inline void make_leaf(const char *file, const struct authority *by, const
 static inline int make_certificates(void **state)
 {
     static const char names[] = "DNS:tunnel.test,DNS:*.wild.test,IP:127.0.0.1,IP:::1";
-    if (mkdtemp(dir) == NULL)
+    if (!mkdtemp(dir))
         return -1;
     struct authority good = make_authority("good", "ca.pem"),
                      other = make_authority("other", "other-ca.pem");

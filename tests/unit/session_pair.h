@@ -199,9 +199,9 @@ static inline bool never_wait(void *user)
 
 static inline void close_world(struct world *w)
 {
-    if (w->opener != NULL)
+    if (w->opener)
         h2_session_close(w->opener, 0);
-    if (w->server != NULL)
+    if (w->server)
         h2_session_close(w->server, 0);
     turns_until(w->loop, never_wait, w);
     loop_free(w->loop);
@@ -226,7 +226,7 @@ static inline struct leg *request(struct world *w, const char *method, const cha
 
 static inline bool far_here(void *user)
 {
-    return ((struct world *)user)->far.leg != NULL;
+    return ((struct world *)user)->far.leg;
 }
 
 static inline bool near_ended(void *user)

@@ -76,7 +76,7 @@ static inline void side_close(struct side *s)
 {
     struct h2_session *session = s->session;
     s->session = NULL;
-    if (session != NULL)
+    if (session)
         h2_session_close(session, 0);
 }
 
@@ -85,7 +85,7 @@ static inline void end_reset(struct end *e)
     struct leg_fault why = {.err = ERR_CLOSED};
     struct leg *leg = e->leg;
     e->leg = NULL;
-    if (leg != NULL)
+    if (leg)
         leg->ops->reset(leg, &why);
 }
 
@@ -99,7 +99,7 @@ static inline void side_reset(struct side *s)
 static inline void act(struct side *s, enum moment m)
 {
     struct world *w = s->world;
-    if (w->done || w->moment != m || (w->actor != NULL && w->actor != s))
+    if (w->done || w->moment != m || (w->actor && w->actor != s))
         return;
     w->done = true;
     switch (w->deed) {
@@ -117,7 +117,7 @@ static inline void act(struct side *s, enum moment m)
         side_reset(s);
         break;
     case GOAWAY:
-        if (s->session != NULL)
+        if (s->session)
             h2_session_goaway(s->session, SLICE("bye"));
         break;
     case DEEDS:
@@ -306,7 +306,7 @@ static inline void world_free(struct world *w)
 static inline struct end *ask(struct world *w, const char *path, bool end)
 {
     struct message m;
-    if (w->opener.session == NULL || !h2_session_can_open(w->opener.session))
+    if (!w->opener.session || !h2_session_can_open(w->opener.session))
         return NULL;
     message_init(&m);
     m.method = SLICE("POST");
@@ -326,7 +326,7 @@ static inline void tell(struct end *e, struct slice data, bool end)
     struct leg *leg = e->leg;
     e->said = end;
     forget_if_over(e);
-    if (leg != NULL)
+    if (leg)
         leg->ops->body(leg, data, end);
 }
 

@@ -22,7 +22,7 @@ static char path[64];
 
 static int make_path(void **state)
 {
-    snprintf(path, sizeof(path), "/tmp/test_access.XXXXXX");
+    snprintf(path, sizeof path, "/tmp/test_access.XXXXXX");
     int fd = mkstemp(path);
     return fd < 0 ? -1 : close(fd);
 }
@@ -42,7 +42,7 @@ static const char *written(bool json, const struct access_entry *e)
     access_write(f, json, e);
     log_file_close(f);
     FILE *in = fopen(path, "r");
-    text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
+    text[fread(text, 1, sizeof text - 1, in)] = '\0';
     fclose(in);
     return text;
 }

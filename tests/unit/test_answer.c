@@ -12,7 +12,7 @@
 static bool body_has(const struct answer *a, const char *text)
 {
     struct slice body = buf_slice(&a->body);
-    return memmem(body.ptr, body.len, text, strlen(text)) != NULL;
+    return memmem(body.ptr, body.len, text, strlen(text));
 }
 
 static bool field_is(const struct answer *a, const char *name, const char *value)
@@ -70,8 +70,8 @@ static void check_json(const struct answer *a, const char *type)
 
 static void test_failures(void **state)
 {
-    assert_int_equal(sizeof(rows) / sizeof(rows[0]), FAIL_RESPONSE_TIMEOUT + 1);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    assert_int_equal(sizeof rows / sizeof rows[0], FAIL_RESPONSE_TIMEOUT + 1);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (int html = 0; html < 2; html++) {
             struct answer a;
             char status[80];
@@ -81,7 +81,7 @@ static void test_failures(void **state)
             assert_string_equal(failure_type(rows[i].why), rows[i].type);
             assert_int_equal(a.head.length, buf_len(&a.body));
             assert_true(field_is(&a, "cache-control", "no-store"));
-            snprintf(status, sizeof(status), "oneport; error=%s", rows[i].type);
+            snprintf(status, sizeof status, "oneport; error=%s", rows[i].type);
             assert_true(rows[i].type[0] ? field_is(&a, "proxy-status", status)
                                         : !fields_find(&a.head.fields, SLICE("proxy-status")));
             assert_true(rows[i].retry_after ? field_is(&a, "retry-after", rows[i].retry_after)
@@ -130,7 +130,7 @@ static const struct {
 
 static void test_accept(void **state)
 {
-    for (size_t i = 0; i < sizeof(accepts) / sizeof(accepts[0]); i++) {
+    for (size_t i = 0; i < sizeof accepts / sizeof accepts[0]; i++) {
         struct answer a;
         answer_failure(&a, FAIL_AWAY, slice_str(accepts[i].accept), SLICE(""));
         if (field_is(&a, "content-type", "text/html; charset=utf-8") != accepts[i].html)
@@ -158,8 +158,8 @@ static void test_name_is_escaped(void **state)
     assert_false(body_has(&a, "<script>"));
     assert_true(body_has(&a, "&#60;script&#62;&#34;&#39;&#38;"));
     answer_deinit(&a);
-    memset(many, '<', sizeof(many));
-    answer_failure(&a, FAIL_NO_TUNNEL, SLICE("text/html"), slice_make(many, sizeof(many)));
+    memset(many, '<', sizeof many);
+    answer_failure(&a, FAIL_NO_TUNNEL, SLICE("text/html"), slice_make(many, sizeof many));
     assert_true(buf_len(&a.body) < 4096);
     answer_deinit(&a);
 }
@@ -215,7 +215,7 @@ static const struct {
 
 static void test_from_client(void **state)
 {
-    for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
+    for (size_t i = 0; i < sizeof reports / sizeof reports[0]; i++)
         if (failure_from_client(reports[i].status, slice_str(reports[i].type)) != reports[i].want)
             fail_msg("%d %s", reports[i].status, reports[i].type);
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 #define SECOND UINT64_C(1000000)
 
 /* Each row goes on from the one before: burst 5, rate 10 a second, created at 1 s. */

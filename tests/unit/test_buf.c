@@ -9,7 +9,7 @@
 
 #include "h2mux/base/err.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
 static char filler[4096];
 static char pattern[1 << 17]; /* octets that show where they were */
@@ -64,7 +64,7 @@ static void test_limit(void **state)
         int err = buf_append(&b, slice_make(filler, rows[i].more));
         if (err != rows[i].want || buf_len(&b) != rows[i].held + (err ? 0 : rows[i].more))
             fail_msg("%s: err %d, len %zu", rows[i].name, err, buf_len(&b));
-        assert_true((buf_reserve(&b, b.limit - buf_len(&b) + 1)) == NULL);
+        assert_true(!(buf_reserve(&b, b.limit - buf_len(&b) + 1)));
         buf_release(&b);
     }
 }
@@ -251,7 +251,7 @@ static void test_reserve_commit(void **state)
     buf_commit(&b, 4);
     assert_true(slice_eq(buf_slice(&b), SLICE("0123")));
     assert_non_null(buf_reserve(&b, 60));
-    assert_true(buf_reserve(&b, 61) == NULL);
+    assert_true(!buf_reserve(&b, 61));
     assert_true(slice_eq(buf_slice(&b), SLICE("0123")));
     buf_release(&b);
     to = buf_reserve(&b, 0);
@@ -355,8 +355,8 @@ int main(void)
         cmocka_unit_test(test_printf),         cmocka_unit_test(test_printf_grows),
         cmocka_unit_test(test_truncate),       cmocka_unit_test(test_fit),
     };
-    memset(filler, 'f', sizeof(filler));
-    for (size_t i = 0; i < sizeof(pattern); i++)
+    memset(filler, 'f', sizeof filler);
+    for (size_t i = 0; i < sizeof pattern; i++)
         pattern[i] = (char)(i * 31 + (i >> 8) * 7);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,8 +17,7 @@ enum { S = 1000000 };
 static void test_first_retry_is_soon(void **state)
 {
     static const uint32_t dice[] = {0, 1, UINT32_MAX / 2, UINT32_MAX};
-
-    for (size_t i = 0; i < sizeof(dice) / sizeof(*dice); i++) {
+    for (size_t i = 0; i < sizeof dice / sizeof *dice; i++) {
         struct backoff b = {0};
         uint64_t ms = backoff_next_ms(&b, 0, dice[i]);
         assert_in_range(ms, 1, BACKOFF_FIRST_MS);
@@ -29,7 +28,6 @@ static void test_bounds_grow_to_the_cap(void **state)
 {
     struct backoff b = {0};
     uint64_t before = 0;
-
     for (int i = 0; i < 100; i++) {
         uint64_t ms = backoff_next_ms(&b, 0, UINT32_MAX);
         assert_true(ms >= before);
@@ -45,7 +43,6 @@ static void test_gaps_follow_the_outage(void **state)
 {
     struct backoff b = {0};
     uint64_t elapsed = 0, ms;
-
     while (elapsed < 10 * 1000) {
         ms = backoff_next_ms(&b, 0, UINT32_MAX);
         assert_true(ms <= BACKOFF_FIRST_MS + elapsed);
@@ -67,7 +64,7 @@ static void test_reset_needs_a_steady_link(void **state)
         {"hours", (uint64_t)7200 * S, true},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct backoff b = {0};
         for (int k = 0; k < 5; k++)
             backoff_next_ms(&b, S, UINT32_MAX);
@@ -84,7 +81,6 @@ static void test_a_brief_life_lowers_the_bound(void **state)
 {
     struct backoff b = {0};
     uint64_t now = S;
-
     for (int k = 0; k < 100; k++)
         backoff_next_ms(&b, now, UINT32_MAX);
     for (int k = 0; k < 100; k++) {
@@ -99,7 +95,6 @@ static void test_brief_lives_are_not_hammered(void **state)
 {
     struct backoff b = {0};
     uint64_t now = S, spent = 0;
-
     for (int k = 0; k < 30; k++) {
         backoff_up(&b, now += S);
         spent += backoff_next_ms(&b, now, UINT32_MAX / 2);
@@ -111,7 +106,6 @@ static void test_brief_lives_are_not_hammered(void **state)
 static void test_only_what_lasted_is_followed_at_once(void **state)
 {
     struct backoff b = {0};
-
     assert_false(backoff_skip(&b, S));
     for (int k = 0; k < 100; k++)
         backoff_next_ms(&b, S, UINT32_MAX);
@@ -125,7 +119,6 @@ static void test_only_what_lasted_is_followed_at_once(void **state)
 static void test_jitter_is_full(void **state)
 {
     struct backoff low = {0}, high = {0};
-
     for (int k = 0; k < 30; k++) {
         backoff_next_ms(&low, 0, 0);
         backoff_next_ms(&high, 0, 0);

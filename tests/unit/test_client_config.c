@@ -62,7 +62,6 @@ static enum opt_result load(const char *const args[], struct config *c)
     char program[] = "oneport";
     char *argv[ARGS_MAX + 2] = {program};
     int argc = 1;
-
     for (; args[argc - 1]; argc++)
         argv[argc] = strdup(args[argc - 1]);
     enum opt_result result = config_load(argc, argv, c);
@@ -74,7 +73,7 @@ static enum opt_result load(const char *const args[], struct config *c)
 
 static void test_rows(void **state)
 {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct config c;
         print_message("%s\n", rows[i].name);
         assert_int_equal(load(rows[i].args, &c), rows[i].want);
@@ -84,7 +83,6 @@ static void test_rows(void **state)
 static void test_defaults(void **state)
 {
     struct config c;
-
     assert_int_equal(load(rows[0].args, &c), OPT_RUN);
     assert_true(c.server.https);
     assert_string_equal(c.server.authority, "example.com");

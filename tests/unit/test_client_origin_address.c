@@ -51,7 +51,7 @@ static const struct {
 
 static void test_parse(void **state)
 {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct origin_address a;
         const char *reason = NULL;
         print_message("%s\n", rows[i].in);
@@ -74,9 +74,8 @@ static void test_long_socket_path(void **state)
     char text[512] = "unix:/";
     struct origin_address a;
     const char *reason;
-
-    memset(text + 6, 'a', sizeof(text) - 7);
-    text[sizeof(text) - 1] = '\0';
+    memset(text + 6, 'a', sizeof text - 7);
+    text[sizeof text - 1] = '\0';
     assert_true(origin_address_parse(text, "localhost", false, &a, &reason) < 0);
     text[5 + ORIGIN_UNIX_MAX - 1] = '\0';
     assert_int_equal(origin_address_parse(text, "localhost", false, &a, &reason), 0);
@@ -91,13 +90,13 @@ static void test_local_host(void **state)
     } hosts[] = {{"db", true},       {"::1", true},     {"fe80::1%eth0", true}, {"", false},
                  {"a b", false},     {"a\r\nb", false}, {"u@db", false},        {"[::1]", false},
                  {"db/path", false}, {"d\x80", false}};
-    for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         struct origin_address a;
         const char *reason = NULL;
         print_message("%s\n", hosts[i].host);
         int err = origin_address_parse("3000", hosts[i].host, false, &a, &reason);
         assert_int_equal(err == 0, hosts[i].ok);
-        assert_int_equal(reason == NULL, hosts[i].ok);
+        assert_int_equal(!reason, hosts[i].ok);
     }
 }
 

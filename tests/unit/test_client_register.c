@@ -53,13 +53,13 @@ static const struct {
 
 static void test_answers(void **state)
 {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct grant g;
         const char *reason = NULL;
         print_message("%s\n", rows[i].name);
         int err = register_parse(slice_str(rows[i].body), &g, &reason);
         assert_int_equal(err == 0, rows[i].ok);
-        assert_int_equal(reason == NULL, rows[i].ok);
+        assert_int_equal(!reason, rows[i].ok);
     }
 }
 
@@ -67,7 +67,6 @@ static void test_members(void **state)
 {
     struct grant g;
     const char *reason;
-
     assert_int_equal(register_parse(slice_str(rows[0].body), &g, &reason), 0);
     assert_string_equal(g.id, "my-app");
     assert_string_equal(g.url, "https://my-app.example.com");
@@ -99,11 +98,11 @@ static void test_limits(void **state)
         {",\"limits\":null", 1},
     };
 
-    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         char body[512];
         struct grant g;
         const char *reason;
-        snprintf(body, sizeof(body), "{" GOOD "%s}", limits[i].limits);
+        snprintf(body, sizeof body, "{" GOOD "%s}", limits[i].limits);
         assert_int_equal(register_parse(slice_str(body), &g, &reason), 0);
         if (g.links != limits[i].links)
             fail_msg("%s: %u", limits[i].limits, g.links);
@@ -114,7 +113,6 @@ static void test_refusals(void **state)
 {
     struct fields f;
     struct refusal r;
-
     fields_init(&f);
     fields_add(&f, SLICE("Retry-After"), SLICE("3"));
     fields_add(&f, SLICE("Location"), SLICE("https://else.test/"));
@@ -135,7 +133,7 @@ static void test_refusals_of_others(void **state)
 
     fields_init(&f);
     fields_add(&f, SLICE("retry-after"), SLICE("Wed, 21 Oct 2026 07:28:00 GMT"));
-    for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         struct call_answer a = {502, &f, slice_str(bodies[i])};
         struct refusal r;
         refusal_from_answer(&r, &a);
@@ -150,7 +148,6 @@ static void test_patience_has_an_end(void **state)
 {
     struct fields f;
     struct refusal r;
-
     fields_init(&f);
     fields_add(&f, SLICE("retry-after"), SLICE("86400"));
     struct call_answer a = {503, &f, SLICE("")};

@@ -16,7 +16,6 @@ static struct url origin_of(const char *text)
 {
     struct origin_address a;
     const char *reason;
-
     assert_int_equal(origin_address_parse(text, "localhost", false, &a, &reason), 0);
     return a.url;
 }
@@ -39,7 +38,7 @@ static void test_modes(void **state)
         {"h:65536", 0, 0},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct rewrite w;
         assert_int_equal(rewrite_parse(rows[i].in, &w) == 0, rows[i].ok);
         if (rows[i].ok)
@@ -50,8 +49,7 @@ static void test_modes(void **state)
 static void expect_slice(struct slice got, const char *want)
 {
     char text[512];
-
-    snprintf(text, sizeof(text), "%.*s", SLICE_FMT(got));
+    snprintf(text, sizeof text, "%.*s", SLICE_FMT(got));
     assert_string_equal(text, want);
 }
 
@@ -76,7 +74,7 @@ static const struct {
 /* R15 */
 static void test_towards_the_origin(void **state)
 {
-    for (size_t i = 0; i < sizeof(up) / sizeof(*up); i++) {
+    for (size_t i = 0; i < sizeof up / sizeof *up; i++) {
         struct url origin = origin_of(up[i].origin);
         struct rewrite w = {.mode = REWRITE_ALL, .origin = &origin};
         struct message m;
@@ -120,7 +118,7 @@ static const struct {
 /* R15 */
 static void test_back_to_the_viewer(void **state)
 {
-    for (size_t i = 0; i < sizeof(down) / sizeof(*down); i++) {
+    for (size_t i = 0; i < sizeof down / sizeof *down; i++) {
         struct url origin = origin_of(down[i].origin);
         struct rewrite w = {.mode = REWRITE_ALL, .origin = &origin};
         struct message m;
@@ -144,7 +142,6 @@ static void test_others_touch_host_only(void **state)
         {.mode = REWRITE_KEEP, .origin = &origin},
         {.mode = REWRITE_VALUE, .value = "inner.test", .origin = &origin},
     };
-
     for (size_t i = 0; i < 2; i++) {
         struct message m;
         message_init(&m);

@@ -33,7 +33,6 @@ struct fixture {
 static void on_want(void *user, struct slot *s)
 {
     struct fixture *x = user;
-
     assert_int_equal(s->state, SLOT_WANTING);
     x->wants++;
     loop_stop(x->loop);
@@ -52,10 +51,9 @@ static void on_refused(void *user, struct slot *s, const struct refusal *r)
 static void on_lost(void *user, struct slot *s, const char *step, int err, const char *reason)
 {
     struct fixture *x = user;
-
     assert_int_equal(s->state, SLOT_RESTING);
     assert_null(s->link);
-    snprintf(x->step, sizeof(x->step), "%s", step);
+    snprintf(x->step, sizeof x->step, "%s", step);
     x->losses++;
     loop_stop(x->loop);
 }
@@ -85,23 +83,21 @@ static const struct slot_ops ops = {
 static void find_nowhere(struct url *url)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof(a);
+    socklen_t len = sizeof a;
     char text[64];
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-
     assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
     close(fd);
-    snprintf(text, sizeof(text), "https://127.0.0.1:%u/tunnel/app", ntohs(a.sin_port));
+    snprintf(text, sizeof text, "https://127.0.0.1:%u/tunnel/app", ntohs(a.sin_port));
     assert_int_equal(url_parse(slice_str(text), url), 0);
 }
 
 static int setup(void **state)
 {
-    struct fixture *x = xcalloc(1, sizeof(*x));
+    struct fixture *x = xcalloc(1, sizeof *x);
     struct tls_client_options tls = {.insecure = true};
     char reason[TLS_REASON_MAX];
-
     *state = x;
     x->loop = loop_new();
     x->resolver = resolver_new(x->loop);
@@ -117,7 +113,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *x = *state;
-
     slot_close(&x->slot);
     resolver_free(x->resolver);
     loop_free(x->loop);
@@ -135,7 +130,6 @@ static void on_turned(void *user)
 static void turn(struct fixture *x, uint64_t ms)
 {
     struct timer t;
-
     timer_init(&t, x->loop, on_turned, x->loop);
     timer_arm(&t, ms);
     loop_run(x->loop);
@@ -147,7 +141,6 @@ static void turn(struct fixture *x, uint64_t ms)
 static void test_wants_once(void **state)
 {
     struct fixture *x = *state;
-
     slot_want(&x->slot);
     slot_want(&x->slot);
     assert_int_equal(x->wants, 1);
@@ -162,7 +155,6 @@ static void test_wants_once(void **state)
 static void test_a_try_fails_and_another_comes(void **state)
 {
     struct fixture *x = *state;
-
     for (size_t i = 1; i <= 3; i++) {
         slot_want(&x->slot);
         assert_int_equal(x->wants, i);
@@ -186,7 +178,6 @@ static void test_a_try_fails_and_another_comes(void **state)
 static void test_the_server_says_how_long(void **state)
 {
     struct fixture *x = *state;
-
     assert_int_equal(slot_pause(&x->slot, 60000), 60000);
 }
 
@@ -196,7 +187,7 @@ static void test_ends_in_silence(void **state)
     static void (*const ends[])(struct slot *) = {slot_leave, slot_close};
     struct fixture *x = *state;
 
-    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         slot_pause(&x->slot, 0);
         ends[i](&x->slot);
         turn(x, SOON_MS);
@@ -216,7 +207,6 @@ static void test_ends_in_silence(void **state)
 static void test_leaving_is_for_good(void **state)
 {
     struct fixture *x = *state;
-
     slot_leave(&x->slot);
     slot_leave(&x->slot);
     slot_want(&x->slot);

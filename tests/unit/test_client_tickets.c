@@ -23,25 +23,23 @@ static char directory[64], path[128];
 
 static int make_directory(void **state)
 {
-    snprintf(directory, sizeof(directory), "/tmp/test_client_tickets.XXXXXX");
+    snprintf(directory, sizeof directory, "/tmp/test_client_tickets.XXXXXX");
     if (!mkdtemp(directory))
         return -1;
-    snprintf(path, sizeof(path), "%s/state/oneport/tickets.json", directory);
+    snprintf(path, sizeof path, "%s/state/oneport/tickets.json", directory);
     return 0;
 }
 
 static int remove_directory(void **state)
 {
     char command[128];
-
-    snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
     return system(command);
 }
 
 static void expect(const char *at, const char *name, const char *want)
 {
     char *got = tickets_get(path, at, name);
-
     if (want)
         assert_string_equal(got, want);
     else
@@ -52,7 +50,6 @@ static void expect(const char *at, const char *name, const char *want)
 static void write_file(const char *text)
 {
     FILE *f = fopen(path, "w");
-
     assert_non_null(f);
     fputs(text, f);
     fclose(f);
@@ -80,13 +77,12 @@ static void test_put_get_forget(void **state)
 static void test_is_for_us_alone(void **state)
 {
     struct stat st;
-
     umask(0);
     assert_int_equal(tickets_put(path, server, "a", "secret"), 0);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     char parent[160];
-    snprintf(parent, sizeof(parent), "%s/state/oneport", directory);
+    snprintf(parent, sizeof parent, "%s/state/oneport", directory);
     assert_int_equal(stat(parent, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
     assert_int_equal(chmod(path, 0644), 0);
@@ -100,13 +96,13 @@ static void test_foreign_files_stay(void **state)
     static const char *const texts[] = {"", "not json", "[1,2]", "\"x\"", "{\"a\":"};
 
     assert_int_equal(tickets_put(path, server, "a", "one"), 0);
-    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char back[64] = "";
         write_file(texts[i]);
         expect(server, "a", NULL);
         assert_int_equal(tickets_put(path, server, "a", "one"), ERR_SYNTAX);
         FILE *f = fopen(path, "r");
-        size_t n = fread(back, 1, sizeof(back) - 1, f);
+        size_t n = fread(back, 1, sizeof back - 1, f);
         fclose(f);
         assert_int_equal(n, strlen(texts[i]));
         assert_string_equal(back, texts[i]);
@@ -142,7 +138,7 @@ static void test_writers_do_not_lose_each_other(void **state)
             continue;
         for (int i = 0; i < CHANGES; i++) {
             char name[32];
-            snprintf(name, sizeof(name), "n-%d-%d", w, i);
+            snprintf(name, sizeof name, "n-%d-%d", w, i);
             if (tickets_put(path, server, name, name) < 0)
                 _exit(1);
         }
@@ -156,7 +152,7 @@ static void test_writers_do_not_lose_each_other(void **state)
     for (int w = 0; w < WRITERS; w++)
         for (int i = 0; i < CHANGES; i++) {
             char name[32];
-            snprintf(name, sizeof(name), "n-%d-%d", w, i);
+            snprintf(name, sizeof name, "n-%d-%d", w, i);
             expect(server, name, name);
         }
 }
@@ -164,7 +160,6 @@ static void test_writers_do_not_lose_each_other(void **state)
 static void test_default_path(void **state)
 {
     char *got;
-
     setenv("XDG_STATE_HOME", "/s", 1);
     setenv("HOME", "/h", 1);
     got = tickets_default_path();

@@ -50,7 +50,7 @@ static const struct {
 
 static void test_requests(void **state)
 {
-    for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
         struct message m;
         const char *reason = NULL;
         bool wants_trailers;
@@ -63,7 +63,7 @@ static void test_requests(void **state)
         fields_add(&m.fields, slice_str(requests[i].field), slice_str(requests[i].value));
         int err = translate_request(&m, &wants_trailers, &reason);
         assert_int_equal(err == 0, requests[i].ok);
-        assert_int_equal(reason == NULL, requests[i].ok);
+        assert_int_equal(!reason, requests[i].ok);
         message_deinit(&m);
     }
 }
@@ -74,7 +74,6 @@ static void test_nul_in_value(void **state)
     struct message m;
     const char *reason = NULL;
     bool wants_trailers;
-
     fill(&m);
     fields_add(&m.fields, SLICE("x"), slice_make("a\0b", 3));
     assert_true(translate_request(&m, &wants_trailers, &reason) < 0);
@@ -87,7 +86,6 @@ static void test_hop_by_hop_goes(void **state)
     struct message m;
     const char *reason = NULL;
     bool wants_trailers = false;
-
     fill(&m);
     fields_add(&m.fields, SLICE("te"), SLICE("gzip, trailers"));
     fields_add(&m.fields, SLICE("upgrade"), SLICE("h2c"));
@@ -103,7 +101,6 @@ static void test_hop_by_hop_goes(void **state)
 static void test_trailers(void **state)
 {
     struct fields t;
-
     fields_init(&t);
     fields_add(&t, SLICE("x-sum"), SLICE("1"));
     fields_add(&t, SLICE("content-length"), SLICE("1"));
@@ -128,7 +125,7 @@ static const struct {
 
 static void test_response_lengths(void **state)
 {
-    for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         struct message m;
         print_message("%s\n", lengths[i].name);
         message_init(&m);
@@ -152,13 +149,13 @@ static void test_response_fields(void **state)
 
     message_init(&m);
     m.status = 200;
-    for (size_t i = 0; i < sizeof(gone) / sizeof(*gone); i++)
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         fields_add(&m.fields, slice_str(gone[i]), i == 3 ? SLICE("close, x-hop") : SLICE("v"));
-    for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         fields_add(&m.fields, slice_str(kept[i]), SLICE("v"));
     assert_int_equal(translate_response(&m), 0);
-    assert_int_equal(m.fields.count, sizeof(kept) / sizeof(*kept));
-    for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+    assert_int_equal(m.fields.count, sizeof kept / sizeof *kept);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         assert_non_null(fields_find(&m.fields, slice_str(kept[i])));
     message_deinit(&m);
 }
@@ -167,7 +164,6 @@ static void test_response_fields(void **state)
 static void test_response_connection_abuse(void **state)
 {
     struct message m;
-
     message_init(&m);
     m.status = 200;
     fields_add(&m.fields, SLICE("connection"), SLICE("content-length"));

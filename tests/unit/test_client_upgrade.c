@@ -33,7 +33,6 @@ static void make_request(struct message *m, const char *protocol, const char *ex
 static void test_request(void **state)
 {
     struct message a, b;
-
     make_request(&a, NULL, NULL);
     make_request(&b, NULL, NULL);
     assert_true(slice_eq(a.method, SLICE("GET")));
@@ -91,7 +90,7 @@ static const struct {
 
 static void test_answers(void **state)
 {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct message request, m;
         const char *reason = NULL;
         char accept[WS_ACCEPT_LEN + 1];
@@ -110,7 +109,7 @@ static void test_answers(void **state)
         if (rows[i].extensions)
             fields_add(&m.fields, SLICE("sec-websocket-extensions"), slice_str(rows[i].extensions));
         assert_int_equal(upgrade_answer(&request, &m, &reason), rows[i].want);
-        assert_int_equal(reason != NULL, rows[i].want == UPGRADE_BROKEN);
+        assert_int_equal(!reason, rows[i].want != UPGRADE_BROKEN);
         if (rows[i].want == UPGRADE_OPEN) {
             assert_int_equal(m.status, 200);
             assert_null(fields_find(&m.fields, SLICE("sec-websocket-accept")));

@@ -40,7 +40,7 @@ static enum opt_result parse(const char *const *args, struct config *c)
     close(err);
     close(out);
     rewind(file);
-    said[fread(said, 1, sizeof(said) - 1, file)] = '\0';
+    said[fread(said, 1, sizeof said - 1, file)] = '\0';
     fclose(file);
     return result;
 }
@@ -97,7 +97,7 @@ static const struct {
 
 static void test_wrong(void **state)
 {
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct config c;
         enum opt_result result = parse(wrong[i].args, &c);
         char *end = strchr(said, '\n');
@@ -161,7 +161,7 @@ static const struct {
 
 static void test_listen(void **state)
 {
-    for (size_t i = 0; i < sizeof(listens) / sizeof(listens[0]); i++) {
+    for (size_t i = 0; i < sizeof listens / sizeof listens[0]; i++) {
         struct config c;
         assert_int_equal(parse(listens[i].args, &c), OPT_RUN);
         size_t n = 0;
@@ -221,7 +221,7 @@ static const struct {
 
 static void test_base_url(void **state)
 {
-    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
         struct base_url u;
         int got = base_url_parse(urls[i].text, &u);
         if (got != urls[i].want)
@@ -283,7 +283,7 @@ static void test_help(void **state)
                                         "--hold",   "--name-grace", "--trusted-proxy", "--secure"};
     struct config c;
     assert_int_equal(parse(args, &c), OPT_SHOWN);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(strstr(said, names[i]));
     config_deinit(&c);
 }

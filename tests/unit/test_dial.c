@@ -27,7 +27,7 @@ static void test_order(void **state)
     struct addrinfo list[8];
     const struct addrinfo *out[6];
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t n = strlen(rows[i].in), max = 6;
         for (size_t k = 0; k < n; k++)
             list[k] = (struct addrinfo){
@@ -53,7 +53,6 @@ struct outcome {
 static void on_done(void *user, struct sock *sock)
 {
     struct outcome *o = user;
-
     o->done = true;
     o->sock = sock;
     loop_stop(o->loop);
@@ -62,7 +61,6 @@ static void on_done(void *user, struct sock *sock)
 static void on_failed(void *user, enum dial_step step, int err, const char *reason)
 {
     struct outcome *o = user;
-
     o->done = true;
     o->step = step;
     o->err = err;
@@ -76,7 +74,6 @@ static struct outcome dial(const struct dial_target *target, uint64_t timeout_ms
 {
     struct outcome o = {.loop = loop_new()};
     struct resolver *r = resolver_new(o.loop);
-
     assert_non_null(r);
     struct dial *d = dial_start(o.loop, r, target, timeout_ms, &ops, &o);
     assert_non_null(d);
@@ -92,8 +89,7 @@ static int listen_on(uint16_t *port)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-
+    socklen_t len = sizeof a;
     assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
     assert_int_equal(listen(fd, 8), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
@@ -107,7 +103,6 @@ static void test_first_that_connects_wins(void **state)
         .host = "localhost"}; /* ::1 first on many systems, where nobody listens */
     int fd = listen_on(&target.port);
     struct outcome o = dial(&target, 5000);
-
     assert_non_null(o.sock);
     close(fd);
 }
@@ -117,7 +112,6 @@ static void test_literal_needs_no_thread(void **state)
     struct dial_target target = {.host = "127.0.0.1"};
     int fd = listen_on(&target.port);
     struct outcome o = dial(&target, 5000);
-
     assert_non_null(o.sock);
     close(fd);
 }
@@ -139,7 +133,6 @@ static void test_unknown_name(void **state)
 {
     struct dial_target target = {.host = "nobody.invalid", .port = 80};
     struct outcome o = dial(&target, 5000);
-
     assert_int_equal(o.step, DIAL_DNS);
     assert_true(o.err == ERR_DNS || o.err == ERR_TIMEOUT);
 }
@@ -153,7 +146,6 @@ static void test_deadline_names_the_step(void **state)
     struct dial_target target = {.host = "127.0.0.1", .tls = tls};
     int fd = listen_on(&target.port);
     struct outcome o = dial(&target, 50);
-
     assert_int_equal(o.step, DIAL_TLS);
     assert_int_equal(o.err, ERR_TIMEOUT);
     close(fd);
@@ -164,12 +156,11 @@ static void test_unix(void **state)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    snprintf(a.sun_path, sizeof(a.sun_path), "/tmp/test_client_dial.%d", (int)getpid());
+    snprintf(a.sun_path, sizeof a.sun_path, "/tmp/test_client_dial.%d", (int)getpid());
     struct dial_target target = {.host = "localhost", .unix_path = a.sun_path};
     struct outcome o = dial(&target, 5000);
     assert_int_equal(o.err, ERR_REFUSED); /* no such file */
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
     assert_int_equal(listen(fd, 1), 0);
     o = dial(&target, 5000);
     assert_non_null(o.sock);
@@ -183,7 +174,6 @@ static void test_cancel_at_once(void **state)
     struct resolver *r = resolver_new(l);
     struct dial_target target = {.host = "localhost", .port = 1};
     struct dial *d = dial_start(l, r, &target, 5000, &ops, NULL);
-
     dial_cancel(d);
     dial_cancel(NULL);
     resolver_free(r);

@@ -14,9 +14,9 @@
 
 #define IN(text)                                                                                   \
     {                                                                                              \
-        (text), sizeof(text) - 1                                                                   \
+        (text), sizeof text - 1                                                                    \
     }
-#define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
+#define COUNT(rows) (sizeof rows / sizeof(*(rows)))
 
 /* "name=value|…" into @f and back. */
 static void fields_from(struct fields *f, const char *text)
@@ -37,7 +37,7 @@ static void check_fields(const char *id, const struct fields *f, const char *wan
     int n = 0;
     size_t octets = 0;
     for (size_t i = 0; i < f->count; i++) {
-        n += snprintf(got + n, sizeof(got) - (size_t)n, "%.*s=%.*s|", SLICE_FMT(f->v[i].name),
+        n += snprintf(got + n, sizeof got - (size_t)n, "%.*s=%.*s|", SLICE_FMT(f->v[i].name),
                       SLICE_FMT(f->v[i].value));
         octets += f->v[i].name.len + f->v[i].value.len + 32;
     }
@@ -148,9 +148,9 @@ static void printable_octets_are_skipped_among(char others)
 {
     char text[24];
     for (unsigned c = 0; c < 256; c++)
-        for (size_t at = 0; at < sizeof(text); at++)
-            for (size_t len = 0; len <= sizeof(text); len++) {
-                memset(text, others, sizeof(text));
+        for (size_t at = 0; at < sizeof text; at++)
+            for (size_t len = 0; len <= sizeof text; len++) {
+                memset(text, others, sizeof text);
                 text[at] = (char)c;
                 bool plain = octet_is_value((unsigned char)c) && c != '\t';
                 size_t stop = plain || at >= len ? len : at;
@@ -231,14 +231,14 @@ static void kept_bytes_stay(void **state)
     char text[2048];
     fields_init(&f);
     for (int i = 0; i < 200; i++) {
-        size_t len = (size_t)snprintf(text, sizeof(text), "%d%*s", i, i * 10, "");
+        size_t len = (size_t)snprintf(text, sizeof text, "%d%*s", i, i * 10, "");
         fields_add_copy(&f, SLICE("n"), slice_make(text, len));
     }
     fields_init(&copy);
     fields_copy(&copy, &f);
     fields_deinit(&f);
     for (int i = 0; i < 200; i++) {
-        size_t len = (size_t)snprintf(text, sizeof(text), "%d%*s", i, i * 10, "");
+        size_t len = (size_t)snprintf(text, sizeof text, "%d%*s", i, i * 10, "");
         assert_true(slice_eq(copy.v[i].value, slice_make(text, len)));
     }
     fields_deinit(&copy);

@@ -14,9 +14,9 @@
 
 #define IN(text)                                                                                   \
     {                                                                                              \
-        (text), sizeof(text) - 1                                                                   \
+        (text), sizeof text - 1                                                                    \
     }
-#define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
+#define COUNT(rows) (sizeof rows / sizeof(*(rows)))
 
 /* Everything one body came to. */
 struct outcome {
@@ -179,7 +179,7 @@ static void check_outcome(const struct row *row, struct cut cut, struct h1_body 
     if (!slice_eq(buf_slice(&o->payload), slice_str(row->payload)))
         fail_msg("%s: cut at %zu, seed %u: payload \"%.*s\"", row->id, cut.at, cut.seed,
                  SLICE_FMT(buf_slice(&o->payload)));
-    assert_int_equal(row->err < 0, b->reason != NULL);
+    assert_int_equal(row->err < 0, !!b->reason);
     if (row->err < 0)
         return;
     if (o->used != row->in.len - row->left || o->eof != row->eof)
@@ -187,7 +187,7 @@ static void check_outcome(const struct row *row, struct cut cut, struct h1_body 
                  o->eof);
     assert_int_equal(b->done, row->eof == ERR_OK);
     if (b->done)
-        trailers_of(b, trailers, sizeof(trailers));
+        trailers_of(b, trailers, sizeof trailers);
     if (strcmp(trailers, row->trailers) != 0)
         fail_msg("%s: cut at %zu, seed %u: trailers %s", row->id, cut.at, cut.seed, trailers);
 }

@@ -254,7 +254,7 @@ static void test_broken_promises(void **state)
         leg_tie(w->leg, &exchange_events, w);
         send_head(w, w->role == H1_SERVER ? 200 : 0, broken_promises[i].length,
                   broken_promises[i].end);
-        if (broken_promises[i].body != NULL)
+        if (broken_promises[i].body)
             w->leg->ops->body(w->leg, slice_str(broken_promises[i].body), broken_promises[i].last);
         check_told_now(w, broken_promises[i].what, "");
         w->leg->ops->body(w->leg, SLICE("more"), true);

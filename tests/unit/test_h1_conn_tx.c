@@ -211,7 +211,7 @@ static void write_body(struct world *w, const struct writing *r)
 {
     struct fields t;
     size_t len = strlen(r->body);
-    bool trailers = r->trailer != NULL;
+    bool trailers = r->trailer;
     for (size_t i = 0; i < len; i++)
         w->leg->ops->body(w->leg, slice_make(r->body + i, 1), !trailers && i + 1 == len);
     if (len == 0 && !trailers)
@@ -233,7 +233,7 @@ static void run_writing(const struct writing *r)
     h1_conn_set_reply(w->conn, &r->reply);
     leg_tie(w->leg, &exchange_events, w);
     send_head(w, r->status, r->length, r->end);
-    if (r->body != NULL)
+    if (r->body)
         write_body(w, r);
     settle(w);
     struct slice got = buf_slice(&w->wire.b.got);

@@ -42,8 +42,8 @@ static void check_parse(const struct parse_row *row, enum side side)
                   : h1_parse_response(head, &h1_default_limits, side == TO_HEAD, &m, &r);
     if (err != row->want)
         fail_msg("%s: %d (%s), want %d", row->id, err, r.reason ? r.reason : "-", row->want);
-    assert_int_equal(err == ERR_OK, r.reason == NULL);
-    describe(&m, &r, got, sizeof(got));
+    assert_int_equal(err == ERR_OK, !r.reason);
+    describe(&m, &r, got, sizeof got);
     if (err == ERR_OK && strcmp(got, row->as) != 0)
         fail_msg("%s: \"%s\", want \"%s\"", row->id, got, row->as);
     free(exact);

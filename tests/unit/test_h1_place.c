@@ -5,7 +5,7 @@
 
 #include "h2mux/http/h1_conn.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
 enum { KIB = 1024, LEAST = 32 * KIB /* of a body that is left */, WINDOW = 256 * KIB };
 
@@ -58,8 +58,8 @@ static char *on_place(void *exchange, struct leg *leg, size_t octets)
 static void on_body(void *exchange, struct leg *leg, struct slice data, bool end)
 {
     struct world *w = exchange;
-    bool in_place = w->place != NULL && data.ptr == w->place;
-    assert_int_equal(in_place, w->place != NULL);
+    bool in_place = w->place && data.ptr == w->place;
+    assert_int_equal(in_place, !!w->place);
     assert_int_equal(buf_append(&w->got, data), 0);
     if (in_place) {
         assert_in_range(data.len, 1, w->room);
@@ -191,7 +191,7 @@ static void settle(struct world *w)
 static bool all_came(void *user)
 {
     const struct world *w = user;
-    return w->conn == NULL || (w->ended && buf_len(&w->got) == w->length);
+    return !w->conn || (w->ended && buf_len(&w->got) == w->length);
 }
 
 static bool next_came(void *user)

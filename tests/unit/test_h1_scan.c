@@ -151,7 +151,7 @@ static void scan_keeps_limits(void **state)
 static void scan_keeps_the_limit_of_heads(void **state)
 {
     static const char head[] = "GET / HTTP/1.1\r\nA: b\r\n\r\n";
-    const size_t len = sizeof(head) - 1;
+    const size_t len = sizeof head - 1;
     for (size_t max = 1; max <= len + 1; max++) {
         struct h1_limits l = {.head = max, .fields = 100, .field = 100, .target = 100};
         struct h1_scan s = {0};

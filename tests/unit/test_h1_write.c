@@ -9,7 +9,7 @@
 
 #include "h2mux/http/h1.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
+#define COUNT(rows) (sizeof rows / sizeof(*(rows)))
 
 static const struct row {
     const char *id;

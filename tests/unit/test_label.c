@@ -27,7 +27,7 @@ static const struct {
 
 static void test_valid(void **state)
 {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (name_valid(slice_str(rows[i].name)) != rows[i].want)
             fail_msg("%s", rows[i].name);
     assert_false(name_valid(slice_make("a\0c", 3)));

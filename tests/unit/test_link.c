@@ -33,7 +33,7 @@ static void test_probe(void **state)
 
 static bool client_gone(void *user)
 {
-    return ((struct world *)user)->client == NULL;
+    return !((struct world *)user)->client;
 }
 
 static void ask_once(struct world *w)

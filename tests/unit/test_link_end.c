@@ -92,7 +92,7 @@ static void end_by(struct world *w, struct link *l, enum end how)
         link_replace(l);
         break;
     case CLIENT_LEAVES:
-        if (w->client != NULL)
+        if (w->client)
             h2_session_goaway(w->client, SLICE(""));
         break;
     case VIEWER_LEAVES:
@@ -115,7 +115,7 @@ static void test_every_end_at_every_stage(void **state)
         for (int how = 0; how < ENDS; how++) {
             struct world *w = world_new("4s");
             struct link *l = reach(w, (enum stage)stage);
-            if (l != NULL || how == WORKER_STOPS || how == VIEWER_LEAVES)
+            if (l || how == WORKER_STOPS || how == VIEWER_LEAVES)
                 end_by(w, l, (enum end)how);
             settle(w);
             world_free(w);

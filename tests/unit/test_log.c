@@ -19,7 +19,7 @@
 
 #include "h2mux/base/err.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 #define ELLIPSIS "\xe2\x80\xa6"
 
 static char dir[] = "/tmp/test_log.XXXXXX";
@@ -30,8 +30,8 @@ static int make_dir(void **state)
 {
     if (!mkdtemp(dir))
         return -1;
-    snprintf(path, sizeof(path), "%s/log", dir);
-    snprintf(moved, sizeof(moved), "%s/log.1", dir);
+    snprintf(path, sizeof path, "%s/log", dir);
+    snprintf(moved, sizeof moved, "%s/log.1", dir);
     signal(SIGPIPE, SIG_IGN);
     return 0;
 }
@@ -48,7 +48,7 @@ static const char *read_file(const char *from)
 {
     FILE *f = fopen(from, "r");
     assert_non_null(f);
-    content[fread(content, 1, sizeof(content) - 1, f)] = '\0';
+    content[fread(content, 1, sizeof content - 1, f)] = '\0';
     fclose(f);
     return content;
 }
@@ -111,7 +111,7 @@ static void test_value_cut(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         memset(text, rows[i].c, rows[i].len);
         const char *out = log_value(slice_make(text, rows[i].len));
-        if (strlen(out) != rows[i].want_len || (strstr(out, ELLIPSIS) != NULL) != rows[i].cut)
+        if (strlen(out) != rows[i].want_len || !strstr(out, ELLIPSIS) == rows[i].cut)
             fail_msg("%s: %s", rows[i].name, out);
     }
 }
@@ -200,7 +200,7 @@ static void test_json_line(void **state)
         char want[256];
         log_event(LOG_WARN, "it said \"x\"", "%s", rows[i].fields);
         const char *line = take_log();
-        snprintf(want, sizeof(want), "\",\"level\":\"warn\",\"msg\":\"it said \\\"x\\\"\"%s%s}\n",
+        snprintf(want, sizeof want, "\",\"level\":\"warn\",\"msg\":\"it said \\\"x\\\"\"%s%s}\n",
                  rows[i].want[0] ? "," : "", rows[i].want);
         assert_memory_equal(line, "{\"time\":\"", 9);
         assert_time(line + 9);
@@ -227,8 +227,8 @@ static void test_json_round_trip(void **state)
 static void test_long_fields(void **state)
 {
     static char big[8000];
-    memset(big, 'a', sizeof(big) - 1);
-    for (size_t i = 20; i + 40 < sizeof(big); i += 7)
+    memset(big, 'a', sizeof big - 1);
+    for (size_t i = 20; i + 40 < sizeof big; i += 7)
         big[i] = '\\'; /* each doubles in JSON */
     for (int json = 0; json < 2; json++) {
         assert_int_equal(log_open(path, LOG_INFO, json), 0);
@@ -238,7 +238,7 @@ static void test_long_fields(void **state)
         assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
         assert_non_null(strstr(line, ELLIPSIS));
         cJSON *object = json ? cJSON_Parse(line) : NULL;
-        assert_int_equal(object != NULL, json);
+        assert_int_equal(!object, !json);
         cJSON_Delete(object);
     }
 }
@@ -320,12 +320,12 @@ static void test_full_pipe_drops(void **state)
         LOG(INFO, "line", "i=%d", i);
     lost = log_dropped() - before;
     int flags = fcntl(STDERR_FILENO, F_GETFL);
-    while (read(ends[0], content, sizeof(content)) == 4096 && lost == 0)
+    while (read(ends[0], content, sizeof content) == 4096 && lost == 0)
         ;
     LOG(INFO, "room", "i=%d", 1);
-    ssize_t n = read(ends[0], content, sizeof(content) - 1);
+    ssize_t n = read(ends[0], content, sizeof content - 1);
     LOG(INFO, "quiet", "i=%d", 2);
-    ssize_t m = read(ends[0], content + n, sizeof(content) - 1 - (size_t)n);
+    ssize_t m = read(ends[0], content + n, sizeof content - 1 - (size_t)n);
     content[n + m] = '\0';
     dup2(saved, STDERR_FILENO);
     close(saved);
@@ -334,7 +334,7 @@ static void test_full_pipe_drops(void **state)
 
     assert_true(lost > 0 && lost < 1000);
     assert_false(flags & O_NONBLOCK); /* not ours to set */
-    snprintf(text, sizeof(text), "room i=1 dropped=%llu\n", (unsigned long long)lost);
+    snprintf(text, sizeof text, "room i=1 dropped=%llu\n", (unsigned long long)lost);
     assert_non_null(strstr(content, text));
     assert_non_null(strstr(content, "quiet i=2\n")); /* told once */
 }
@@ -362,14 +362,14 @@ static void test_reader_gone(void **state)
 static void test_pipe_line_cut(void **state)
 {
     static char big[3 * PIPE_BUF];
-    memset(big, 'b', sizeof(big));
+    memset(big, 'b', sizeof big);
     assert_int_equal(mkfifo(moved, 0600), 0);
     assert_null(log_file_open(moved)); /* no reader: refused, not waited for */
     int reader = open(moved, O_RDONLY | O_NONBLOCK);
     struct log_file *f = log_file_open(moved);
     assert_non_null(f);
-    log_file_line(f, slice_make(big, sizeof(big)));
-    ssize_t n = read(reader, content, sizeof(content));
+    log_file_line(f, slice_make(big, sizeof big));
+    ssize_t n = read(reader, content, sizeof content);
     assert_int_equal(n, PIPE_BUF);
     assert_int_equal(content[n - 1], '\n');
     log_file_close(f);
@@ -377,9 +377,9 @@ static void test_pipe_line_cut(void **state)
     unlink(moved);
 
     f = log_file_open(path); /* a file takes it whole */
-    log_file_line(f, slice_make(big, sizeof(big)));
+    log_file_line(f, slice_make(big, sizeof big));
     log_file_close(f);
-    assert_int_equal(strlen(take_log()), sizeof(big) + 1);
+    assert_int_equal(strlen(take_log()), sizeof big + 1);
 }
 
 enum { THREADS = 4, LINES = 200 };

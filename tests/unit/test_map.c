@@ -9,7 +9,7 @@
 
 #include "h2mux/base/buf.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
 static int v1, v2, v3;
 
@@ -114,16 +114,16 @@ static void test_many(void **state)
     struct map m;
     map_init(&m);
     for (int i = 0; i < MANY; i++) {
-        snprintf(key, sizeof(key), "key-%d", i * 7919 % MANY);
+        snprintf(key, sizeof key, "key-%d", i * 7919 % MANY);
         assert_null(map_set(&m, slice_str(key), &v1));
     }
     for (int i = 0; i < MANY; i += 2) {
-        snprintf(key, sizeof(key), "key-%d", i);
+        snprintf(key, sizeof key, "key-%d", i);
         assert_ptr_equal(map_remove(&m, slice_str(key)), &v1);
     }
     for (int i = 0; i < MANY; i++) {
-        snprintf(key, sizeof(key), "key-%d", i);
-        assert_int_equal(map_get(&m, slice_str(key)) != NULL, i % 2);
+        snprintf(key, sizeof key, "key-%d", i);
+        assert_int_equal(!!map_get(&m, slice_str(key)), i % 2);
     }
     map_each(&m, count_one, &seen);
     assert_int_equal(seen, MANY / 2);

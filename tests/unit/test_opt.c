@@ -10,7 +10,7 @@
 
 #include "h2mux/base/err.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
 static struct options {
     bool verbose, quick;
@@ -71,13 +71,13 @@ static enum opt_result parse(const struct opt_program *p, const char *line)
     static char text[512];
     static char *argv[16];
     int argc = 1, saved_out, saved_err;
-    snprintf(text, sizeof(text), "%s", line);
-    argv[0] = text + sizeof(text) - 1;
-    for (char *rest = text[0] ? text : NULL, *arg; (arg = strsep(&rest, "|")) != NULL;)
+    snprintf(text, sizeof text, "%s", line);
+    argv[0] = text + sizeof text - 1;
+    for (char *rest = text[0] ? text : NULL, *arg; (arg = strsep(&rest, "|"));)
         argv[argc++] = arg;
     FILE *out = tmpfile();
     assert_non_null(out);
-    memset(&options, 0xee, sizeof(options)); /* nothing may be left as it was */
+    memset(&options, 0xee, sizeof options); /* nothing may be left as it was */
     capture(STDOUT_FILENO, &saved_out, out);
     capture(STDERR_FILENO, &saved_err, out);
     enum opt_result result =
@@ -85,7 +85,7 @@ static enum opt_result parse(const struct opt_program *p, const char *line)
     restore(STDERR_FILENO, saved_err);
     restore(STDOUT_FILENO, saved_out);
     rewind(out);
-    printed[fread(printed, 1, sizeof(printed) - 1, out)] = '\0';
+    printed[fread(printed, 1, sizeof printed - 1, out)] = '\0';
     fclose(out);
     return result;
 }
@@ -132,7 +132,7 @@ static void test_forms(void **state)
         assert_int_equal(options.quick, table[i].quick);
         assert_int_equal(options.workers, table[i].workers);
         assert_int_equal(n_operands, table[i].operands);
-        assert_int_equal(options.cert == NULL, table[i].cert == NULL);
+        assert_int_equal(!options.cert, !table[i].cert);
         if (table[i].cert)
             assert_string_equal(options.cert, table[i].cert);
     }
@@ -190,7 +190,7 @@ static void test_environment(void **state)
                                         "QUICK",   "LISTEN",   "CERT"};
     for (size_t i = 0; i < COUNT(names); i++) {
         char name[32];
-        snprintf(name, sizeof(name), "ONEPORTD_%s", names[i]);
+        snprintf(name, sizeof name, "ONEPORTD_%s", names[i]);
         unsetenv(name);
     }
 }
@@ -285,7 +285,7 @@ static void test_help_rows(void **state)
     }
     for (const struct opt *row = rows; row->name; row++) {
         char line[128];
-        snprintf(line, sizeof(line), " --%s", row->name);
+        snprintf(line, sizeof line, " --%s", row->name);
         const char *at = strstr(printed, line);
         assert_non_null(at);
         assert_non_null(strstr(at, row->help));
@@ -304,7 +304,7 @@ static void test_rows_win_over_built_in(void **state)
     FILE *out = tmpfile();
     opt_help(&program_with_h, out);
     rewind(out);
-    printed[fread(printed, 1, sizeof(printed) - 1, out)] = '\0';
+    printed[fread(printed, 1, sizeof printed - 1, out)] = '\0';
     fclose(out);
     assert_non_null(strstr(printed, "own help"));
     assert_null(strstr(printed, "-h, --help"));

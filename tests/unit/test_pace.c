@@ -9,7 +9,7 @@
 
 #include "h2mux/h2/pace.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
 enum { KIB = 1024, MS = 1000, START = 5000000 };
 

@@ -112,7 +112,7 @@ static const struct {
 static void test_urls(void **state)
 {
     struct fixture *x = *state;
-    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
         x->config.public_url = urls[i].public_url;
         x->config.attach_url = urls[i].attach_url;
         x->config.secure = urls[i].secure;
@@ -156,7 +156,7 @@ static const struct {
 /* O13 */
 static void test_secure(void **state)
 {
-    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
         if (call_is_secure(&calls[i].viewer, calls[i].tls, calls[i].local) != calls[i].want)
             fail_msg("%s", calls[i].what);
 }
@@ -189,7 +189,7 @@ static const struct {
 static void test_refusals(void **state)
 {
     struct fixture *x = *state;
-    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct reply r = ask(x, &refusals[i].request);
         if (r.status != refusals[i].status || strcmp(text_of(&r, "error"), refusals[i].error) != 0)
             fail_msg("%s: %d %s", refusals[i].what, r.status, text_of(&r, "error"));

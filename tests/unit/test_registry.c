@@ -93,14 +93,14 @@ static const struct {
 static void test_leaving(void **state)
 {
     struct fixture *x = *state;
-    for (size_t i = 0; i < sizeof(leavings) / sizeof(leavings[0]); i++) {
+    for (size_t i = 0; i < sizeof leavings / sizeof leavings[0]; i++) {
         struct tunnel *t = claim(x, "app", leavings[i].asked);
         struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
         l->goodbye = leavings[i].goodbye;
         link_close(l, 0);
         assert_int_equal(t->state, TUNNEL_GRACED);
         turn(x, 20);
-        if ((find(x, "app") != NULL) != leavings[i].held)
+        if (!find(x, "app") == leavings[i].held)
             fail_msg("row %zu", i);
         if (leavings[i].held)
             registry_drop(registry_of(x), t);
@@ -178,7 +178,7 @@ static const struct {
 static void test_take_over(void **state)
 {
     struct fixture *x = *state;
-    for (size_t i = 0; i < sizeof(rivals) / sizeof(rivals[0]); i++) {
+    for (size_t i = 0; i < sizeof rivals / sizeof rivals[0]; i++) {
         struct tunnel *t = claim(x, "app", true);
         attach(x, "app", rivals[i].first, 0, 10);
         if (rivals[i].first.len > 0)

@@ -52,7 +52,7 @@ static void test_names_of_live(void **state)
     claim(x, "app", true);
     attach(x, "app", INSTANCE_A, 0, 10);
     close_names(x);
-    read_names(x, text, sizeof(text));
+    read_names(x, text, sizeof text);
     open_registry(x);
     assert_string_equal(text, "app 616c6963652d69732d616e2d6f776e65 0 1\n");
 }
@@ -65,14 +65,14 @@ static void test_names_written_once(void **state)
     char text[8192];
     for (int i = 0; i < 50; i++) {
         char name[16];
-        snprintf(name, sizeof(name), "app-%d", i);
+        snprintf(name, sizeof name, "app-%d", i);
         claim(x, name, true);
     }
     turn(x, 5);
-    read_names(x, text, sizeof(text));
+    read_names(x, text, sizeof text);
     assert_string_equal(text, "");
     turn(x, 1050);
-    read_names(x, text, sizeof(text));
+    read_names(x, text, sizeof text);
     assert_non_null(strstr(text, "app-0 "));
     assert_non_null(strstr(text, "app-49 "));
 }

@@ -54,7 +54,7 @@ static const struct {
 /* Q19, Q20 */
 static void test_host(void **state)
 {
-    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         char name[NAME_MAX_LEN + 1];
         enum route_kind got =
             router_host(slice_str(hosts[i].domain), slice_str(hosts[i].authority), name);
@@ -115,7 +115,7 @@ static const struct {
 
 static void test_path(void **state)
 {
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct builtin b = router_builtin(slice_str(paths[i].method), slice_str(paths[i].path));
         bool named = b.kind == BUILTIN_NONE || slice_eq(b.name, slice_str(paths[i].name));
         if (b.kind != paths[i].want || !named)

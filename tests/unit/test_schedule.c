@@ -2,7 +2,7 @@
  * nobody held up and nobody forgotten. In both roles. schedule.h. */
 #include "mux.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
 enum { KIB = 1024, BULK = 4 * SCHEDULE_RUN, WORD = 100 };
 

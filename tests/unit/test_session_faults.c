@@ -15,15 +15,15 @@ static void let_go_at(enum moment moment, enum deed deed, bool server_acts)
     settle(w);
     for (int i = 0; i < 3; i++) {
         struct end *e = ask(w, "/answer", false);
-        if (e != NULL)
+        if (e)
             tell(e, SLICE("question"), i > 0);
     }
     settle(w);
     side_reset(&w->opener);
     settle(w);
-    if (w->opener.session != NULL)
+    if (w->opener.session)
         h2_session_goaway(w->opener.session, SLICE("draining"));
-    if (w->server.session != NULL)
+    if (w->server.session)
         h2_session_goaway(w->server.session, SLICE("draining"));
     settle(w);
     world_free(w);

@@ -98,12 +98,12 @@ static void test_hosts(void **state)
         m.authority = slice_str(hosts[i].authority);
         m.path = SLICE("/");
         fields_add(&m.fields, SLICE("host"), slice_str(hosts[i].host));
-        if (hosts[i].other_host != NULL)
+        if (hosts[i].other_host)
             fields_add(&m.fields, SLICE("host"), slice_str(hosts[i].other_host));
         w->near.leg = h2_stream_open(w->opener, &m, true, &near_events, &w->near);
         message_deinit(&m);
         turns_until(w->loop, far_here_or_near_reset, w);
-        if (hosts[i].want == NULL)
+        if (!hosts[i].want)
             assert_int_equal(w->near.fault.h2_code, 1 /* PROTOCOL_ERROR */);
         else
             assert_string_equal(w->far.authority, hosts[i].want);

@@ -9,7 +9,7 @@
 
 #include "h2mux/base/err.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
 static void test_compare(void **state)
 {

@@ -12,7 +12,7 @@ enum { LONG_MS = 600000, SHORT_MS = 30 };
 /* The other end of a pair knows when this one is closed. */
 static bool a_closed(void *user)
 {
-    return ((struct wire *)user)->b.sock->pair == NULL;
+    return !((struct wire *)user)->b.sock->pair;
 }
 
 static void finish_a(struct wire *w, uint64_t ms, size_t octets)

@@ -7,7 +7,7 @@
 
 #include "h2mux/io/sock_int.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
 enum { LENT = 512, SHORT = 3, LONG = 128, OVER = 300, KEPT_MAX = 1 << 22 };
 

@@ -2,7 +2,7 @@
  * there: the same at the other end as those that were copied. In both roles. stream.c, leg.h. */
 #include "mux.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
 enum { KIB = 1024 };
 

@@ -10,7 +10,7 @@
 
 #include "h2mux/h2/stream_head.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
+#define COUNT(rows) (sizeof rows / sizeof(*(rows)))
 
 static struct slice text(const char *s)
 {
@@ -145,9 +145,9 @@ static void host_and_authority_are_one(void **state)
     for (size_t i = 0; i < COUNT(authorities); i++) {
         struct message m;
         message_init(&m);
-        if (authorities[i].authority != NULL)
+        if (authorities[i].authority)
             assert_int_equal(take(&m, ":authority", authorities[i].authority), ERR_OK);
-        for (int n = 0; n < 2 && authorities[i].hosts[n] != NULL; n++)
+        for (int n = 0; n < 2 && authorities[i].hosts[n]; n++)
             assert_int_equal(take(&m, "host", authorities[i].hosts[n]), ERR_OK);
         assert_int_equal(h2_head_settle_authority(&m), authorities[i].want);
         assert_slice(m.authority, authorities[i].settled);

@@ -29,14 +29,14 @@ static char dir[64];
 
 static int make_dir(void **state)
 {
-    snprintf(dir, sizeof(dir), "/tmp/test_ticket.XXXXXX");
+    snprintf(dir, sizeof dir, "/tmp/test_ticket.XXXXXX");
     return mkdtemp(dir) ? 0 : -1;
 }
 
 static int remove_dir(void **state)
 {
     char command[128];
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    snprintf(command, sizeof command, "rm -rf %s", dir);
     return system(command);
 }
 
@@ -44,7 +44,7 @@ static struct keyring *keyring_make(const char *text)
 {
     char reason[200] = "";
     assert_int_equal(state_write(dir, STATE_SECRET, slice_str(text)), 0);
-    struct keyring *k = keyring_open(dir, reason, sizeof(reason));
+    struct keyring *k = keyring_open(dir, reason, sizeof reason);
     if (!k)
         fail_msg("%s", reason);
     return k;
@@ -91,7 +91,7 @@ static void test_each_octet(void **state)
     for (size_t i = 0; i < len; i++) {
         static const char others[] = "ABw_.=+ \n";
         char was = text[i];
-        for (size_t j = 0; j < sizeof(others); j++) {
+        for (size_t j = 0; j < sizeof others; j++) {
             text[i] = others[j];
             if (others[j] != was)
                 assert_int_equal(ticket_verify(k, DOMAIN, slice_make(text, len), NOW, &out),
@@ -110,7 +110,7 @@ static void test_keys(void **state)
 {
     char both[200], text_a[TICKET_MAX], text_b[TICKET_MAX];
     struct ticket t = ticket_make(), out;
-    snprintf(both, sizeof(both), "# rotated\n\n%s%s", secret_b, secret_a);
+    snprintf(both, sizeof both, "# rotated\n\n%s%s", secret_b, secret_a);
     struct keyring *a = keyring_make(secret_a), *ba = keyring_make(both);
     assert_int_equal(ticket_sign(a, DOMAIN, &t, text_a), 0);
     assert_int_equal(ticket_sign(ba, DOMAIN, &t, text_b), 0);
@@ -128,8 +128,8 @@ static void test_same_secret_twice(void **state)
     char files[2][200], text[TICKET_MAX];
     struct keyring *k[2];
     struct ticket t = ticket_make(), out;
-    snprintf(files[0], sizeof(files[0]), "%s%s", secret_a, second);
-    snprintf(files[1], sizeof(files[1]), "%s%s", second, secret_a);
+    snprintf(files[0], sizeof files[0], "%s%s", secret_a, second);
+    snprintf(files[1], sizeof files[1], "%s%s", second, secret_a);
     for (size_t i = 0; i < 2; i++)
         k[i] = keyring_make(files[i]);
     for (size_t i = 0; i < 4; i++) {
@@ -155,11 +155,11 @@ static size_t base64url(const void *in, size_t len, char *out)
 static void forge(const char *claims, char out[static 4096])
 {
     uint8_t mac[32];
-    unsigned mac_len = sizeof(mac);
+    unsigned mac_len = sizeof mac;
     size_t len = base64url(claims, strlen(claims), out);
     HMAC(EVP_sha256(), key_text, 32, (const unsigned char *)claims, strlen(claims), mac, &mac_len);
     out[len++] = '.';
-    len += base64url(mac, sizeof(mac), out + len);
+    len += base64url(mac, sizeof mac, out + len);
     out[len] = '\0';
 }
 
@@ -216,7 +216,7 @@ static const struct {
 static void test_claims(void **state)
 {
     struct keyring *k = keyring_make(secret_a);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[4096];
         struct ticket t;
         forge(rows[i].claims, text);
@@ -232,7 +232,7 @@ static void test_nonsense(void **state)
     static const char *const texts[] = {"", ".", "a.b", "..", "e30.", ".e30", "e30.e30", "e30"};
     struct keyring *k = keyring_make(secret_a);
     struct ticket t;
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         assert_int_equal(ticket_verify(k, DOMAIN, slice_str(texts[i]), NOW, &t), ERR_DENIED);
     char *large = calloc(1, 100000);
     memset(large, 'A', 99999);
@@ -248,7 +248,7 @@ static void test_longest(void **state)
     char domain[190], text[TICKET_MAX];
     struct ticket t = ticket_make(), out;
     struct keyring *k = keyring_make(secret_a);
-    memset(domain, 'd', sizeof(domain));
+    memset(domain, 'd', sizeof domain);
     memset(t.name, 'n', NAME_MAX_LEN);
     t.since = t.exp = INT64_C(1) << 52;
     assert_int_equal(ticket_sign(k, slice_make(domain, 189), &t, text), 0);
@@ -262,15 +262,15 @@ static void test_secret_created(void **state)
     char fresh[128], path[160], reason[200], text[TICKET_MAX];
     struct ticket t = ticket_make(), out;
     struct stat st;
-    snprintf(fresh, sizeof(fresh), "%s/a/b", dir);
-    snprintf(path, sizeof(path), "%s/secret", fresh);
-    struct keyring *first = keyring_open(fresh, reason, sizeof(reason));
+    snprintf(fresh, sizeof fresh, "%s/a/b", dir);
+    snprintf(path, sizeof path, "%s/secret", fresh);
+    struct keyring *first = keyring_open(fresh, reason, sizeof reason);
     assert_non_null(first);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
     assert_int_equal(stat(fresh, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0700);
-    struct keyring *second = keyring_open(fresh, reason, sizeof(reason));
+    struct keyring *second = keyring_open(fresh, reason, sizeof reason);
     assert_int_equal(ticket_sign(first, DOMAIN, &t, text), 0);
     assert_int_equal(ticket_verify(second, DOMAIN, slice_str(text), NOW, &out), 0);
     keyring_free(first);
@@ -291,15 +291,15 @@ static const struct {
 
 static void test_secret_broken(void **state)
 {
-    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
         char reason[200] = "";
         assert_int_equal(state_write(dir, STATE_SECRET, slice_str(secrets[i].text)), 0);
-        assert_null(keyring_open(dir, reason, sizeof(reason)));
+        assert_null(keyring_open(dir, reason, sizeof reason));
         if (!strstr(reason, secrets[i].reason))
             fail_msg("%s: %s", secrets[i].what, reason);
     }
     char reason[200] = "";
-    assert_null(keyring_open("/dev/null/x", reason, sizeof(reason)));
+    assert_null(keyring_open("/dev/null/x", reason, sizeof reason));
     assert_non_null(strstr(reason, "/dev/null/x/secret: "));
 }
 
@@ -322,13 +322,13 @@ static void test_owner(void **state)
 static void test_node(void **state)
 {
     char node[STATE_NODE_MAX], again[STATE_NODE_MAX], reason[200] = "";
-    assert_int_equal(state_node(dir, node, reason, sizeof(reason)), 0);
+    assert_int_equal(state_node(dir, node, reason, sizeof reason), 0);
     assert_int_equal(strlen(node), 16);
     assert_int_equal(strspn(node + 8, "0123456789abcdef"), 8);
-    assert_int_equal(state_node(dir, again, reason, sizeof(reason)), 0);
+    assert_int_equal(state_node(dir, again, reason, sizeof reason), 0);
     assert_string_equal(node, again);
     assert_int_equal(state_write(dir, STATE_NODE, SLICE("me\n")), 0);
-    assert_int_equal(state_node(dir, node, reason, sizeof(reason)), ERR_SYNTAX);
+    assert_int_equal(state_node(dir, node, reason, sizeof reason), ERR_SYNTAX);
     assert_non_null(strstr(reason, "/node: is not"));
 }
 

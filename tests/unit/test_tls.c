@@ -38,7 +38,7 @@ static void check_accepted(struct wire *w, const char *what)
 
 static void check_refused(struct wire *w, const char *what, const char *refusal)
 {
-    if (w->a.opened > 0 || w->a.error != ERR_CERT || strstr(w->a.reason, refusal) == NULL)
+    if (w->a.opened > 0 || w->a.error != ERR_CERT || !strstr(w->a.reason, refusal))
         fail_msg("%s: opened %d, error %d, reason '%s'", what, w->a.opened, w->a.error,
                  w->a.reason);
     assert_int_equal(w->a.errors, 1);
@@ -66,7 +66,7 @@ static void test_who_is_believed(void **state)
             struct secure s = secure_open(kind, &peers[i].p);
             sock_write(s.w->a.sock, SLICE("ticket"));
             wire_until(s.w, both_settled);
-            if (peers[i].refusal == NULL)
+            if (!peers[i].refusal)
                 check_accepted(s.w, peers[i].what);
             else
                 check_refused(s.w, peers[i].what, peers[i].refusal);
@@ -142,7 +142,7 @@ static void test_files(void **state)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         reason[0] = '\0';
         assert_null(tls_server_new(path(files[i].cert), path(files[i].key), reason));
-        if (strstr(reason, files[i].reason) == NULL)
+        if (!strstr(reason, files[i].reason))
             fail_msg("%s: %s", files[i].what, reason);
     }
     struct tls_client_options o = {.ca_file = path("none.pem")};

@@ -22,7 +22,7 @@ static unsigned char key[32], nonce[NONCE], aad[AAD_MAX], text[TEXT_MAX];
 
 static bool absent(void)
 {
-    if (tls_gcm_properties() == NULL) {
+    if (!tls_gcm_properties()) {
         print_message("no ipsec-mb, or a processor without VAES and AVX-512\n");
         return true;
     }

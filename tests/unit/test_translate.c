@@ -412,7 +412,7 @@ static void test_refusals(void **state)
         const char *reason;
         struct message m;
         run_request(&refusals[i].r, &m, &verdict, &failure, &reason);
-        if (verdict != TRANSLATE_FAIL || failure != refusals[i].want || reason == NULL)
+        if (verdict != TRANSLATE_FAIL || failure != refusals[i].want || !reason)
             fail_msg("%s: verdict %d, status %d", refusals[i].r.what, verdict,
                      failure_status(failure));
         message_deinit(&m);

@@ -69,7 +69,7 @@ static const struct {
 static void test_has(void **state)
 {
     struct trust *t = trust_make();
-    for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+    for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++) {
         struct sockaddr_storage peer = peer_make(peers[i].peer);
         if (trust_has(t, &peer) != peers[i].want)
             fail_msg("%s", peers[i].peer);
@@ -101,7 +101,7 @@ static const struct {
 
 static void test_cidr(void **state)
 {
-    for (size_t i = 0; i < sizeof(cidrs) / sizeof(cidrs[0]); i++) {
+    for (size_t i = 0; i < sizeof cidrs / sizeof cidrs[0]; i++) {
         struct trust *t = trust_new();
         if (trust_add(t, cidrs[i].cidr) != cidrs[i].want)
             fail_msg("'%s'", cidrs[i].cidr);
@@ -195,7 +195,7 @@ static const struct {
 static void test_viewer(void **state)
 {
     struct trust *t = trust_make();
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct peer peer = peer_of(t, rows[i].peer, rows[i].tls);
         struct fields f;
         struct viewer v;

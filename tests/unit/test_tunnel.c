@@ -178,11 +178,11 @@ static void test_away_too_long(void **state)
 static void test_wait_limits(void **state)
 {
     struct fixture *x = *state;
-    struct held *all = xcalloc(WAITERS_MAX, sizeof(*all)), one = held_make(NULL);
+    struct held *all = xcalloc(WAITERS_MAX, sizeof *all), one = held_make(NULL);
     size_t n = 0;
     for (int i = 0; i < WAITERS_MAX / TUNNEL_WAITERS_MAX; i++) {
         char name[16];
-        snprintf(name, sizeof(name), "app-%d", i);
+        snprintf(name, sizeof name, "app-%d", i);
         struct tunnel *t = claim(x, name, true);
         for (int j = 0; j < TUNNEL_WAITERS_MAX; j++, n++) {
             all[n] = held_make(t);
@@ -211,7 +211,7 @@ static void test_process_limit(void **state)
     unsigned retry;
     for (int i = 0; i < DIRECTORY_MAX; i++) {
         char name[16];
-        snprintf(name, sizeof(name), "app-%d", i);
+        snprintf(name, sizeof name, "app-%d", i);
         claim(x, name, true);
     }
     assert_int_equal(

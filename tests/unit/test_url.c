@@ -47,7 +47,7 @@ static const struct {
 
 static void test_parse(void **state)
 {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct url u = {0};
         print_message("%s\n", rows[i].in);
         assert_int_equal(url_parse(slice_str(rows[i].in), &u), rows[i].want);
@@ -65,8 +65,7 @@ static void test_too_long(void **state)
 {
     static char text[4096];
     struct url u;
-
-    memset(text, 'a', sizeof(text) - 1);
+    memset(text, 'a', sizeof text - 1);
     assert_true(url_parse(slice_str(text), &u) < 0);
     memcpy(text, "https://h/", 10);
     assert_true(url_parse(slice_str(text), &u) < 0);
@@ -84,7 +83,7 @@ static void test_loopback(void **state)
         {"[::2]", false},
     };
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct url u;
         print_message("%s\n", names[i].in);
         assert_int_equal(url_parse(slice_str(names[i].in), &u), 0);

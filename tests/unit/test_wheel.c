@@ -61,9 +61,9 @@ static void run_one(void *user)
     assert_true(clock_now_us() >= o->earliest_us);
     o->ran++;
     o->turn = loop_turns(w->loop);
-    if (o->stops != NULL)
+    if (o->stops)
         wheel_timer_stop(&o->stops->timer);
-    if (o->arms != NULL)
+    if (o->arms)
         arm(o->arms, 0);
     if (--w->left == 0)
         loop_stop(w->loop);

@@ -10,7 +10,7 @@
 
 #include "h2mux/h2/window.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
+#define COUNT(rows) (sizeof rows / sizeof(*(rows)))
 
 enum { KIB = 1024, MS = 1000, START = 5000000 };
 

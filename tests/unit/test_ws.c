@@ -13,9 +13,9 @@
 
 #define IN(text)                                                                                   \
     {                                                                                              \
-        (text), sizeof(text) - 1                                                                   \
+        (text), sizeof text - 1                                                                    \
     }
-#define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
+#define COUNT(rows) (sizeof rows / sizeof(*(rows)))
 
 static const struct {
     const char *id;
@@ -186,8 +186,8 @@ static void close_frames_are_written(void **state)
 static void close_frames_keep_their_limit(void **state)
 {
     char reason[200], out[WS_CLOSE_MAX];
-    memset(reason, 'x', sizeof(reason));
-    for (size_t len = 0; len <= sizeof(reason); len++) {
+    memset(reason, 'x', sizeof reason);
+    for (size_t len = 0; len <= sizeof reason; len++) {
         struct ws_frames f;
         size_t n = ws_close_frame(WS_SERVICE_RESTART, slice_make(reason, len), out);
         assert_int_equal(n, 4 + (len < 123 ? len : 123));

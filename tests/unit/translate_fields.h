@@ -30,7 +30,7 @@ static inline void read_fields(struct fields *f, const char *text)
 {
     while (*text != '\0') {
         const char *colon = strstr(text, ": "), *bar = strchr(text, '|');
-        assert_true(colon != NULL && bar > colon);
+        assert_true(colon && bar > colon);
         fields_add(f, slice_make(text, (size_t)(colon - text)),
                    slice_make(colon + 2, (size_t)(bar - colon) - 2));
         text = bar + 1;
