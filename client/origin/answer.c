@@ -4,7 +4,7 @@
 #include "client/origin/translate.h"
 #include "client/origin/upgrade.h"
 
-enum { INTERIM_MAX = 8, INTERIM_OCTETS_MAX = 16 * 1024, SMALL_ANSWER = 16 * 1024 };
+enum { INTERIM_MAX = 8, INTERIM_BYTES_MAX = 16 * 1024, SMALL_ANSWER = 16 * 1024 };
 
 /* Short answers and event streams go before bulk on the link. */
 static bool is_interactive(const struct message *m, bool end)
@@ -25,10 +25,9 @@ static void pass_interim(struct exchange *x, struct message *m)
     bool wanted = m->status != 100 || x->wants_continue;
     if (!wanted || x->websocket || x->interim++ >= INTERIM_MAX)
         return;
-    if (translate_response(m) < 0 ||
-        x->interim_octets + m->fields.octets > (size_t)INTERIM_OCTETS_MAX)
+    if (translate_response(m) < 0 || x->interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
         return;
-    x->interim_octets += m->fields.octets;
+    x->interim_bytes += m->fields.bytes;
     x->near->ops->head(x->near, m, false);
 }
 
@@ -39,7 +38,7 @@ static void pass_head(struct exchange *x, struct message *m, bool end)
         return;
     }
     rewrite_response(x->all->o.rewrite, m, x->scheme, x->authority);
-    if (m->fields.octets > FIELDS_SUBMIT_MAX) {
+    if (m->fields.bytes > FIELDS_SUBMIT_MAX) {
         exchange_fail(x, &failure_head_size, "response head", "too large for the link");
         return;
     }

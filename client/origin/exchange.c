@@ -1,6 +1,6 @@
 /* exchange.c - one exchange: ties the two legs, keeps its time, ends it. States: exchange_int.h.
  *
- * near is the link's stream, far the origin's connection. Octets taken from one are credited when
+ * near is the link's stream, far the origin's connection. Bytes taken from one are credited when
  * they have left by the other, so a side that stalls stops the other after one window. The stream
  * itself says RST(NO_ERROR) when an answer is complete before its upload (D12).
  *
@@ -175,7 +175,7 @@ static void give_far(struct exchange *x, struct slice data, bool end)
     x->far->ops->body(x->far, data, end);
 }
 
-/* The origin takes body octets now; a WebSocket's only once it is open. */
+/* The origin takes body bytes now; a WebSocket's only once it is open. */
 static bool far_takes_body(const struct exchange *x)
 {
     return x->far && (!x->websocket || x->state == EXCHANGE_OPEN);
@@ -214,10 +214,10 @@ static void near_body(void *exchange, struct leg *leg, struct slice data, bool e
     exchange_let_near_go(x);
 }
 
-static char *near_place(void *exchange, struct leg *leg, size_t octets)
+static char *near_place(void *exchange, struct leg *leg, size_t bytes)
 {
     struct exchange *x = exchange;
-    return far_takes_body(x) ? leg_place(x->far, octets) : NULL;
+    return far_takes_body(x) ? leg_place(x->far, bytes) : NULL;
 }
 
 static void near_trailers(void *exchange, struct leg *leg, struct fields *t)
@@ -239,13 +239,13 @@ static void near_trailers(void *exchange, struct leg *leg, struct fields *t)
     exchange_let_near_go(x);
 }
 
-static void near_sent(void *exchange, struct leg *leg, size_t octets)
+static void near_sent(void *exchange, struct leg *leg, size_t bytes)
 {
     struct exchange *x = exchange;
     exchange_touch(x);
-    x->unsent -= octets;
+    x->unsent -= bytes;
     if (x->far)
-        x->far->ops->credit(x->far, octets);
+        x->far->ops->credit(x->far, bytes);
     if (x->state == EXCHANGE_SENDING && x->unsent == 0)
         exchange_close(x, ORIGIN_CLOSE);
     else
@@ -307,10 +307,10 @@ static void far_body(void *exchange, struct leg *leg, struct slice data, bool en
     exchange_let_near_go(x);
 }
 
-static char *far_place(void *exchange, struct leg *leg, size_t octets)
+static char *far_place(void *exchange, struct leg *leg, size_t bytes)
 {
     struct exchange *x = exchange;
-    return x->near ? leg_place(x->near, octets) : NULL;
+    return x->near ? leg_place(x->near, bytes) : NULL;
 }
 
 static void far_trailers(void *exchange, struct leg *leg, struct fields *t)
@@ -323,13 +323,13 @@ static void far_trailers(void *exchange, struct leg *leg, struct fields *t)
     exchange_let_near_go(x);
 }
 
-static void far_sent(void *exchange, struct leg *leg, size_t octets)
+static void far_sent(void *exchange, struct leg *leg, size_t bytes)
 {
     struct exchange *x = exchange;
     exchange_touch(x);
-    x->sent += octets;
+    x->sent += bytes;
     if (x->near)
-        x->near->ops->credit(x->near, octets);
+        x->near->ops->credit(x->near, bytes);
     await_answer(x);
 }
 
@@ -372,7 +372,7 @@ static void origin_message_end(void *user)
     exchange_arm(x);
 }
 
-/* A WebSocket has ended in both directions; its last octets may still be queued. */
+/* A WebSocket has ended in both directions; its last bytes may still be queued. */
 static void origin_done(void *user)
 {
     struct exchange *x = user;
@@ -386,7 +386,7 @@ static void origin_done(void *user)
 static bool may_retry(const struct exchange *x)
 {
     return x->state == EXCHANGE_WAITING && !x->retried && origin_was_used(x->conn) &&
-           (x->bodyless || x->websocket) && h1_conn_head_octets(origin_h1(x->conn)) == 0 &&
+           (x->bodyless || x->websocket) && h1_conn_head_bytes(origin_h1(x->conn)) == 0 &&
            x->interim == 0 && method_is_idempotent(x->request.method);
 }
 
@@ -405,7 +405,7 @@ static void origin_error(void *user, int err, const char *reason)
         exchange_connect(x, true);
         return;
     }
-    bool began = x->status != 0 || h1_conn_head_octets(origin_h1(x->conn)) > 0;
+    bool began = x->status != 0 || h1_conn_head_bytes(origin_h1(x->conn)) > 0;
     exchange_fail(x, failure_of_answer(err, began),
                   x->status == 0 ? "response head" : "response body", reason);
 }

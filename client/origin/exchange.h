@@ -20,7 +20,7 @@ struct exchanges_options { /* all pointers are borrowed and outlive the exchange
     const size_t *finishing; /* what origin_options.finishing counts */
     uint64_t max;            /* of exchanges and of those; more are refused unprocessed */
     uint64_t origin_ms; /* for the whole response head, from the end of the upload; 0: for ever */
-    uint64_t idle_ms;   /* a body without an octet in either direction; 0: for ever */
+    uint64_t idle_ms;   /* a body without a byte in either direction; 0: for ever */
     uint64_t websocket_ms;        /* a WebSocket likewise */
     void (*on_quiet)(void *user); /* the last exchange that is not a WebSocket has ended; from a
                                      task of its own */

@@ -41,7 +41,7 @@ struct exchange {
     struct slice scheme, authority, path, method; /* of the viewer, in the request's arena; OPEN:
                                                      path in `kept`, the others empty or static */
     char *kept;             /* owned: what is still told of an OPEN one's request; NULL before */
-    struct buf early;       /* body octets that came before far could take them */
+    struct buf early;       /* body bytes that came before far could take them */
     struct fields trailers; /* owned: likewise */
     bool websocket, wants_trailers, wants_continue;
     bool bodyless;      /* the request was complete with its head */
@@ -51,12 +51,12 @@ struct exchange {
     bool fresh; /* no connection out of the pool will do */
     struct task connect;
     unsigned interim;
-    size_t interim_octets; /* of the heads that were passed on */
-    int status;            /* what the viewer was told; 0: nothing yet */
-    uint64_t given, sent;  /* body octets given to far, and gone by it */
-    uint64_t unsent;       /* body octets given to near that have not gone */
+    size_t interim_bytes; /* of the heads that were passed on */
+    int status;           /* what the viewer was told; 0: nothing yet */
+    uint64_t given, sent; /* body bytes given to far, and gone by it */
+    uint64_t unsent;      /* body bytes given to near that have not gone */
     uint64_t started_us;
-    uint64_t progress_us; /* when an octet last moved */
+    uint64_t progress_us; /* when a byte last moved */
     struct timer timer;
     struct reap reap;
 };
@@ -64,11 +64,11 @@ struct exchange {
 /* exchange.c */
 void exchange_connect(struct exchange *x, bool fresh); /* behind this turn's callbacks */
 void exchange_run_connect(void *exchange);
-void exchange_touch(struct exchange *x);          /* an octet moved */
+void exchange_touch(struct exchange *x);          /* a byte moved */
 void exchange_forget_request(struct exchange *x); /* but for its path: it opened, maybe for hours */
 void exchange_run_timer(void *exchange);
 void exchange_arm(struct exchange *x);         /* the timer, for the present state */
-void exchange_flush_early(struct exchange *x); /* far takes body octets from now on */
+void exchange_flush_early(struct exchange *x); /* far takes body bytes from now on */
 void exchange_let_near_go(struct exchange *x); /* if both of its directions are complete and gone */
 /* A definite answer while there is none yet, else the answer is cut so that the viewer can tell.
  * Ends the exchange. */

@@ -19,7 +19,7 @@ extern const struct failure failure_internal;    /* our own fault */
 extern const struct failure failure_unsupported; /* a request that we cannot carry */
 
 const struct failure *failure_of_dial(enum dial_step step, int err);
-/* @began: some octets of the response head had come. */
+/* @began: some bytes of the response head had come. */
 const struct failure *failure_of_answer(int err, bool began);
 
 /* The head of the answer (contract 4): deinit it. oneportd puts its own page in place of it. */

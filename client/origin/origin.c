@@ -13,11 +13,11 @@
 
 enum {
     POOL_MAX = 100,
-    WINDOW = 128 * 1024,            /* octets of one answer that wait for the link */
+    WINDOW = 128 * 1024,            /* bytes of one answer that wait for the link */
     WINDOW_LEAST = 16 * 1024 - 16,  /* the same in a crowd: with a frame's head in 16 KiB */
     WINDOWS_LENT = 8 * 1024 * 1024, /* what all have beyond the least: the first 37 start large */
     LINGER_MS = 2000, /* for what is still queued when a WebSocket has ended both ways */
-    LINGER_OCTETS = 65536
+    LINGER_BYTES = 65536
 };
 
 struct origin {
@@ -83,7 +83,7 @@ static void condemn(struct origin_conn *c)
 static void finish(struct origin_conn *c)
 {
     struct sock *sock = h1_conn_sock(c->h1);
-    h1_conn_finish(c->h1, LINGER_MS, LINGER_OCTETS);
+    h1_conn_finish(c->h1, LINGER_MS, LINGER_BYTES);
     if (c->origin->o.finishing)
         sock_count_finishing(sock, c->origin->o.finishing);
 }
@@ -146,13 +146,13 @@ static void into_pool(struct origin_conn *c)
  * session ticket; then a good connection is lost, and nothing else. */
 static bool is_quiet(const struct origin_conn *c)
 {
-    char octet;
+    char byte;
     struct sock *sock = h1_conn_sock(c->h1);
-    if (h1_conn_surplus(c->h1) || h1_conn_head_octets(c->h1) > 0)
+    if (h1_conn_surplus(c->h1) || h1_conn_head_bytes(c->h1) > 0)
         return false;
     if (c->idle_turn != loop_turns(c->origin->o.loop) && sock_is_drained(sock))
         return true;
-    return recv(sock_fd(sock), &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+    return recv(sock_fd(sock), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 

@@ -8,7 +8,7 @@
  *                     on_failed     on_error, origin_discard
  *                         └─────────▶ gone ◀────┘
  *
- * A connection goes back only after a whole answer, a whole request, and not one octet more: what
+ * A connection goes back only after a whole answer, a whole request, and not one byte more: what
  * an origin sends unasked must never be taken for the answer to somebody else's request. */
 #ifndef CLIENT_ORIGIN_ORIGIN_H
 #define CLIENT_ORIGIN_ORIGIN_H

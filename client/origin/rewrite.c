@@ -68,7 +68,7 @@ static bool behind_base(struct slice value, const struct base *from, struct slic
 
 static void set_value(struct fields *f, struct field *field, struct slice value)
 {
-    f->octets += value.len - field->value.len;
+    f->bytes += value.len - field->value.len;
     field->value = value;
 }
 
@@ -76,7 +76,7 @@ static void set_value(struct fields *f, struct field *field, struct slice value)
 static struct slice join(struct fields *f, const struct slice *parts, size_t n)
 {
     struct buf b;
-    buf_init(&b, 2 * (size_t)FIELDS_OCTETS_MAX);
+    buf_init(&b, 2 * (size_t)FIELDS_BYTES_MAX);
     for (size_t i = 0; i < n; i++)
         if (buf_append(&b, parts[i]) < 0)
             break; /* cannot be: a head is smaller */

@@ -1,6 +1,6 @@
 /* upgrade.c - see upgrade.h.
  *
- * Only a complete, correct handshake opens the stream: a 426 or 200 that is followed by raw octets
+ * Only a complete, correct handshake opens the stream: a 426 or 200 that is followed by raw bytes
  * would smuggle them past whoever believes that a WebSocket is open. */
 #include "client/origin/upgrade.h"
 

@@ -70,7 +70,7 @@ static void ignore_trailers(void *exchange, struct leg *leg, struct fields *t)
 {
 }
 
-static void ignore_sent(void *exchange, struct leg *leg, size_t octets)
+static void ignore_sent(void *exchange, struct leg *leg, size_t bytes)
 {
 }
 

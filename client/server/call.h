@@ -32,7 +32,7 @@ struct call_answer { /* borrowed for the callback */
 
 struct call_ops {
     void (*on_answer)(void *user, const struct call_answer *a);
-    void (*on_upgraded)(void *user, struct sock *sock); /* takes @sock, whose next octet is the one
+    void (*on_upgraded)(void *user, struct sock *sock); /* takes @sock, whose next byte is the one
                                                            behind the head; NULL: none is wanted */
     void (*on_failed)(
         void *user, const char *step, int err,

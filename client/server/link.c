@@ -99,13 +99,13 @@ static void on_idle(void *user)
     note(l, &l->idle);
 }
 
-static void on_evicted(void *user, uint64_t stalled_ms, uint64_t octets)
+static void on_evicted(void *user, uint64_t stalled_ms, uint64_t bytes)
 {
     struct link *l = user;
     uint64_t suppressed;
     if (log_limit_pass(&l->evictions, loop_now_us(l->o.env->loop), &suppressed))
         LOG(WARN, "stream_evicted", "stalled_ms=%llu octets=%llu suppressed=%llu",
-            (unsigned long long)stalled_ms, (unsigned long long)octets,
+            (unsigned long long)stalled_ms, (unsigned long long)bytes,
             (unsigned long long)suppressed);
 }
 
@@ -114,7 +114,7 @@ static void on_closed(void *user, int err, const char *reason)
     struct link *l = user;
     bool goaway_untold = l->goaway;
     l->session = NULL;
-    if (goaway_untold) { /* it came with the last octets: why matters more than that */
+    if (goaway_untold) { /* it came with the last bytes: why matters more than that */
         l->goaway = false;
         l->ops->on_goaway(l->user, l);
     }

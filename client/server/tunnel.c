@@ -24,7 +24,7 @@
 #include "client/server/slot.h"
 #include "h2mux/base/log.h"
 
-enum { INSTANCE_OCTETS = 16 };
+enum { INSTANCE_BYTES = 16 };
 
 enum tunnel_state {
     TUNNEL_START,
@@ -39,7 +39,7 @@ struct tunnel {
     struct tunnel_options o;
     enum tunnel_state state;
     enum exit_code code; /* of LEAVING */
-    char instance[2 * INSTANCE_OCTETS + 1];
+    char instance[2 * INSTANCE_BYTES + 1];
     struct holding holding;
     struct register_call *call; /* weak: it ends with its answer */
     struct slot *slots;         /* owned: o.links of them */
@@ -386,13 +386,13 @@ static void run_leave(void *user)
     finish(t, t->code);
 }
 
-static int make_instance(char to[static 2 * INSTANCE_OCTETS + 1])
+static int make_instance(char to[static 2 * INSTANCE_BYTES + 1])
 {
-    unsigned char octets[INSTANCE_OCTETS];
-    if (getentropy(octets, sizeof octets) < 0)
+    unsigned char bytes[INSTANCE_BYTES];
+    if (getentropy(bytes, sizeof bytes) < 0)
         return ERR_IO;
-    for (size_t i = 0; i < sizeof octets; i++)
-        snprintf(to + 2 * i, 3, "%02x", octets[i]);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(to + 2 * i, 3, "%02x", bytes[i]);
     return 0;
 }
 

@@ -31,7 +31,7 @@ struct tunnel_options { /* all pointers are borrowed and outlive the tunnel */
     void *user;
 };
 
-struct tunnel *tunnel_new(const struct tunnel_options *o) MUSTCHECK; /* NULL: no random octets */
+struct tunnel *tunnel_new(const struct tunnel_options *o) MUSTCHECK; /* NULL: no random bytes */
 void tunnel_free(struct tunnel *t); /* links are closed. NULL is fine */
 
 void tunnel_start(struct tunnel *t);

@@ -36,7 +36,7 @@ void alloc_tune(void)
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 }
 
-/* Octets of the process's own memory, without what is mapped from files. 0 where the kernel does
+/* Bytes of the process's own memory, without what is mapped from files. 0 where the kernel does
  * not say. */
 static size_t resident(void)
 {
@@ -117,7 +117,7 @@ char *xasprintf(const char *fmt, ...)
 static void *untouched(char *ptr, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t before = -(uintptr_t)ptr % page; /* octets in front of the first page within */
+    size_t before = -(uintptr_t)ptr % page; /* bytes in front of the first page within */
     if (ptr && size >= before + page)
         madvise(ptr + before, (size - before) / page * page, MADV_DONTNEED);
     return ptr;

@@ -1,7 +1,7 @@
 /* buf.c - growing bytes under a limit. Appended at the end, consumed from the front.
  *
  * Invariants: start <= end <= cap <= limit; an empty buf has start == end, 0 but for headroom; ptr
- * == NULL iff cap == 0 and nothing was ever reserved. One octet more than cap is allocated: room
+ * == NULL iff cap == 0 and nothing was ever reserved. One byte more than cap is allocated: room
  * for the trailing zero that vsnprintf insists on. Small memory is the pool's, large is malloc's.
  */
 #include "h2mux/base/buf.h"

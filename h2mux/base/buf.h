@@ -10,10 +10,10 @@
 
 struct buf {
     char *ptr;    /* owned; NULL while nothing is allocated */
-    size_t start; /* first unconsumed octet */
-    size_t end;   /* one past the last octet */
+    size_t start; /* first unconsumed byte */
+    size_t end;   /* one past the last byte */
     size_t cap;
-    size_t limit; /* most octets held at one time */
+    size_t limit; /* most bytes held at one time */
 };
 
 void buf_init(struct buf *b, size_t limit);
@@ -39,17 +39,17 @@ static inline struct slice buf_slice(const struct buf *b)
 int buf_append(struct buf *b, struct slice s) MUSTCHECK;
 int buf_printf(struct buf *b, const char *fmt, ...) MUSTCHECK PRINTF_LIKE(2, 3);
 
-/* Room for @len more octets behind the content, to be written by the caller, then buf_commit. NULL:
+/* Room for @len more bytes behind the content, to be written by the caller, then buf_commit. NULL:
  * over the limit. */
 char *buf_reserve(struct buf *b, size_t len) MUSTCHECK;
 void buf_commit(struct buf *b, size_t len);
 
 void buf_consume(struct buf *b, size_t len);
-/* While it is empty: content will begin behind room for @len octets, which buf_prepend can use.
+/* While it is empty: content will begin behind room for @len bytes, which buf_prepend can use.
  * What was consumed leaves such room too. */
 void buf_headroom(struct buf *b, size_t len);
 bool buf_prepend(struct buf *b, struct slice s) MUSTCHECK; /* false: no room in front */
-void buf_truncate(struct buf *b, size_t len); /* cuts from the end down to @len octets */
+void buf_truncate(struct buf *b, size_t len); /* cuts from the end down to @len bytes */
 /* Gives back memory that is much larger than the content; what is in it moves. */
 void buf_fit(struct buf *b);
 

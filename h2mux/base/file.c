@@ -8,7 +8,7 @@
 
 enum { READ_STEP = 16384 };
 
-/* A full buffer asks for one octet more: only that tells the end from too much. */
+/* A full buffer asks for one byte more: only that tells the end from too much. */
 int file_read_all(int fd, struct buf *to)
 {
     for (;;) {

@@ -1,7 +1,7 @@
 /* log.c - the event log and the access log's file: formats one line, writes it with one system
  * call, drops it when that could block.
  *
- * Invariants: a line for a pipe, terminal or socket is at most PIPE_BUF octets, so that a
+ * Invariants: a line for a pipe, terminal or socket is at most PIPE_BUF bytes, so that a
  * descriptor which polls writable takes it whole. O_NONBLOCK is set only on what we opened: 1 and 2
  * share their description with whoever started us. What was dropped is reported by the next event
  * that gets through. */
@@ -198,7 +198,7 @@ static bool value_is_plain(struct slice s)
     return s.len > 0;
 }
 
-static char *escape_octet(char *to, char c)
+static char *escape_byte(char *to, char c)
 {
     static const char hex[] = "0123456789abcdef";
     unsigned char u = (unsigned char)c;
@@ -228,7 +228,7 @@ const char *log_value(struct slice s)
     if (!plain)
         *to++ = '"';
     for (size_t i = 0; i < s.len; i++)
-        to = escape_octet(to, s.ptr[i]);
+        to = escape_byte(to, s.ptr[i]);
     if (cut)
         to = mempcpy(to, ELLIPSIS, sizeof ELLIPSIS - 1);
     if (!plain)
@@ -255,7 +255,7 @@ static size_t utf8_span(const unsigned char *s, size_t len)
     return n;
 }
 
-/* cJSON prints octets as they are: one that is no UTF-8 would spoil the whole line for its reader.
+/* cJSON prints bytes as they are: one that is no UTF-8 would spoil the whole line for its reader.
  */
 static void utf8_clean(char *text, size_t len)
 {
@@ -272,8 +272,8 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Undoes escape_octet for the front of @s; how many octets that took. */
-static size_t unescape_octet(struct slice s, char *out)
+/* Undoes escape_byte for the front of @s; how many bytes that took. */
+static size_t unescape_byte(struct slice s, char *out)
 {
     *out = s.ptr[0];
     if (s.ptr[0] != '\\' || s.len < 2)
@@ -301,7 +301,7 @@ static size_t take_quoted(struct slice *s, char *out)
     size_t len = 0;
     *s = slice_skip(*s, 1);
     while (s->len > 0 && s->ptr[0] != '"')
-        *s = slice_skip(*s, unescape_octet(*s, &out[len++]));
+        *s = slice_skip(*s, unescape_byte(*s, &out[len++]));
     *s = slice_skip(*s, 1);
     return len;
 }

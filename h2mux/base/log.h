@@ -32,7 +32,7 @@ extern enum log_level log_threshold;
 void log_event(enum log_level level, const char *message, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* @s as one log value: bare when it is plain, else double-quoted with \xNN and \" escapes; cut at
- * 256 octets with "…". The result lives in one of 8 rotating thread-local buffers. */
+ * 256 bytes with "…". The result lives in one of 8 rotating thread-local buffers. */
 const char *log_value(struct slice s);
 
 /* A second output with its own path, for the access log: same rules of writing, one preformatted

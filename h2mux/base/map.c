@@ -1,4 +1,4 @@
-/* map.c - ordered map on tsearch. Keys compare as octets, a prefix before what it is a prefix of.
+/* map.c - ordered map on tsearch. Keys compare as bytes, a prefix before what it is a prefix of.
  *
  * Invariants: count is the number of nodes; no node holds a NULL value. The tree stores pointers to
  * `struct node`; look-ups pass a node on the stack whose key points at the caller's bytes. */

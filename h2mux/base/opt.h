@@ -18,7 +18,7 @@ enum opt_type {
     OPT_FLAG, /* bool */
     OPT_UINT, /* uint64_t, min..max */
     OPT_MSEC, /* uint64_t milliseconds: 500ms 4s 10m 24h 30d; bare 0 allowed; min..max in ms */
-    OPT_SIZE, /* uint64_t octets: 512 64k 16m 2g */
+    OPT_SIZE, /* uint64_t bytes: 512 64k 16m 2g */
     OPT_TEXT, /* const char *: borrowed from argv or the environment; validated by `check` */
     OPT_LIST  /* struct opt_list: repeatable; commas separate in the environment; the default holds
                  only when none is given */

@@ -1,6 +1,6 @@
 /* pool.c - see pool.h. A free block's first word points to the next one.
  *
- * Invariant: a class keeps at most KEPT octets of free blocks, so that a burst does not stay. */
+ * Invariant: a class keeps at most KEPT bytes of free blocks, so that a burst does not stay. */
 #include "h2mux/base/pool.h"
 
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 
 #include "h2mux/base/alloc.h"
 
-enum { POOL_MAX = 2048 }; /* octets; what is larger is malloc's business */
+enum { POOL_MAX = 2048 }; /* bytes; what is larger is malloc's business */
 
 void *pool_take(size_t size) MUSTCHECK; /* @size <= POOL_MAX; aborts when memory is gone */
 void *pool_take_zeroed(size_t size) MUSTCHECK;

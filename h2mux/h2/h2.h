@@ -32,13 +32,13 @@ enum h2_role {
 struct h2_options {
     uint32_t max_streams;  /* SERVER: announced and enforced; work that outlives its stream is the
                               owner's  to count and to refuse */
-    uint64_t keepalive_ms; /* PING after that long without incoming octets; 0: never */
-    uint64_t ping_timeout_ms;     /* then dead after that long without any octet: 10 s */
+    uint64_t keepalive_ms; /* PING after that long without incoming bytes; 0: never */
+    uint64_t ping_timeout_ms;     /* then dead after that long without any byte: 10 s */
     uint64_t settings_timeout_ms; /* dead without the peer's SETTINGS: 10 s */
     uint64_t buffer_limit;        /* the link's memory budget: 32 MiB */
     struct memory_share *memory;  /* borrowed, outlives the session: the same rules for the whole
                                      process; NULL: none */
-    uint64_t stall_ms; /* over 3/4 of either budget, a stream of which no octet was taken for so
+    uint64_t stall_ms; /* over 3/4 of either budget, a stream of which no byte was taken for so
                           long is reset, the longest first: 10 s */
     uint64_t reset_burst, reset_rate; /* OPENER: RST_STREAM frames sent; 0: not limited */
 };
@@ -54,9 +54,9 @@ struct h2_session_ops {
     void (*on_room)(void *user); /* one more may be opened: a stream has closed, or the peer's
                                     limits are others; may be NULL */
     void (*on_idle)(void *user); /* the last open stream has closed; may be NULL */
-    /* Memory is short: a stream goes that has stood still for @stalled_ms and held @octets; may be
+    /* Memory is short: a stream goes that has stood still for @stalled_ms and held @bytes; may be
      * NULL. */
-    void (*on_evicted)(void *user, uint64_t stalled_ms, uint64_t octets);
+    void (*on_evicted)(void *user, uint64_t stalled_ms, uint64_t bytes);
     /* Over; every stream had its on_reset before. The owner drops its pointer: the session frees
      * itself. */
     void (*on_closed)(void *user, int err, const char *reason);
@@ -84,7 +84,7 @@ uint32_t h2_session_lost_streams(const struct h2_session *s); /* those that its 
 uint64_t h2_session_rtt_us(const struct h2_session *s);       /* 0: not measured yet */
 uint64_t h2_session_last_rx_us(const struct h2_session *s);
 
-/* PING now; dead if not one octet arrives within @ms. A probe that runs is only ever shortened. */
+/* PING now; dead if not one byte arrives within @ms. A probe that runs is only ever shortened. */
 void h2_session_probe(struct h2_session *s, uint64_t ms);
 
 /* GOAWAY(NO_ERROR) with @debug, a static text; a SERVER sends the shutdown notice before it. Open

@@ -1,7 +1,7 @@
 /* pace.c - see pace.h. */
 #include "h2mux/h2/pace.h"
 
-enum { SAMPLE_US = 5000, SAMPLE_OCTETS = 1024 * 1024 };
+enum { SAMPLE_US = 5000, SAMPLE_BYTES = 1024 * 1024 };
 
 /* Of what is known already three quarters stay: a burst into an empty buffer is no rate. */
 static void learn(struct pace *p, uint64_t rate)
@@ -9,28 +9,28 @@ static void learn(struct pace *p, uint64_t rate)
     p->rate = p->rate == 0 ? rate : (3 * p->rate + rate) / 4;
 }
 
-void pace_sent(struct pace *p, uint64_t octets, uint64_t now_us, bool backlogged)
+void pace_sent(struct pace *p, uint64_t bytes, uint64_t now_us, bool backlogged)
 {
     if (!backlogged) {
         p->since_us = now_us;
-        p->octets = 0;
+        p->bytes = 0;
         return;
     }
-    p->octets += octets;
+    p->bytes += bytes;
     uint64_t us = now_us - p->since_us;
-    if (us == 0 || (us < SAMPLE_US && p->octets < SAMPLE_OCTETS))
+    if (us == 0 || (us < SAMPLE_US && p->bytes < SAMPLE_BYTES))
         return;
-    learn(p, p->octets * 1000000 / us);
+    learn(p, p->bytes * 1000000 / us);
     p->since_us = now_us;
-    p->octets = 0;
+    p->bytes = 0;
 }
 
 size_t pace_queue(const struct pace *p)
 {
-    uint64_t octets = p->rate * PACE_QUEUE_US / 1000000;
+    uint64_t bytes = p->rate * PACE_QUEUE_US / 1000000;
     if (p->rate == 0)
         return PACE_UNKNOWN;
-    if (octets < PACE_LEAST)
+    if (bytes < PACE_LEAST)
         return PACE_LEAST;
-    return octets < PACE_MOST ? (size_t)octets : PACE_MOST;
+    return bytes < PACE_MOST ? (size_t)bytes : PACE_MOST;
 }

@@ -17,15 +17,15 @@ enum {
 };
 
 struct pace {
-    uint64_t rate;     /* octets a second; 0: not known */
+    uint64_t rate;     /* bytes a second; 0: not known */
     uint64_t since_us; /* of the sample that runs */
-    uint64_t octets;   /* in it */
+    uint64_t bytes;    /* in it */
 };
 
-/* @octets left the queue until @now_us. @backlogged: the queue was never empty since the last call,
+/* @bytes left the queue until @now_us. @backlogged: the queue was never empty since the last call,
  * so it was the peer that set the rate. */
-void pace_sent(struct pace *p, uint64_t octets, uint64_t now_us, bool backlogged);
-/* Octets that may be queued, in the kernel and as much again before it. */
+void pace_sent(struct pace *p, uint64_t bytes, uint64_t now_us, bool backlogged);
+/* Bytes that may be queued, in the kernel and as much again before it. */
 size_t pace_queue(const struct pace *p);
 
 #endif

@@ -62,14 +62,14 @@ size_t schedule_share(struct h2_session *s, struct h2_stream *st, size_t have)
     return 0;
 }
 
-void schedule_framed(struct h2_session *s, struct h2_stream *st, size_t octets)
+void schedule_framed(struct h2_session *s, struct h2_stream *st, size_t bytes)
 {
     struct schedule *q = &s->schedule;
     if (q->turn == st)
-        q->run -= octets < q->run ? octets : q->run;
+        q->run -= bytes < q->run ? bytes : q->run;
     if (!list_empty(&q->bulk))
-        q->ahead += octets;
-    st->framed = st->framed + octets > SCHEDULE_SHORT ? SCHEDULE_SHORT : st->framed + octets;
+        q->ahead += bytes;
+    st->framed = st->framed + bytes > SCHEDULE_SHORT ? SCHEDULE_SHORT : st->framed + bytes;
 }
 
 static struct h2_stream *take_next(struct schedule *q)
@@ -82,7 +82,7 @@ static struct h2_stream *take_next(struct schedule *q)
 }
 
 /* Who has no DATA in nghttp2 yet (its head has not left), or lacks window, sends nothing now;
- * nghttp2 asks for its octets when that has changed, and then it waits again. */
+ * nghttp2 asks for its bytes when that has changed, and then it waits again. */
 bool schedule_next(struct h2_session *s)
 {
     struct schedule *q = &s->schedule;

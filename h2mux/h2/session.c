@@ -1,7 +1,7 @@
 /* session.c - one nghttp2 session on one sock: made, fed, flushed once a turn. Its callbacks are in
  * session_rx.c, its timer in session_time.c, its end in session_end.c.
  *
- * Callbacks of nghttp2 only submit and mark. Octets are framed only while the sock has room, so
+ * Callbacks of nghttp2 only submit and mark. Bytes are framed only while the sock has room, so
  * what comes late and is small does not queue behind bulk. */
 #include "h2mux/h2/session_int.h"
 
@@ -58,7 +58,7 @@ static void library_open(struct h2_session *s)
     nghttp2_session_callbacks_del(callbacks);
 }
 
-/* RFC 9113 6.5; the connection window is opened wide at once, for 65,535 octets starve every
+/* RFC 9113 6.5; the connection window is opened wide at once, for 65,535 bytes starve every
  * transfer but the shortest. */
 static void submit_settings(struct h2_session *s)
 {

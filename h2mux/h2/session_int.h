@@ -33,7 +33,7 @@ struct h2_session {
     struct list_node frozen; /* streams whose RST_STREAM waits for a token; still counted */
     uint32_t open_streams, open_bodies, lost_streams;
     uint32_t requests;     /* of the open streams, those that are no WebSockets */
-    uint64_t still_held;   /* octets held for readers that have taken nothing for a while */
+    uint64_t still_held;   /* bytes held for readers that have taken nothing for a while */
     uint32_t still_bodies; /* open bodies of such readers */
     uint64_t announced_us; /* when `initial` changed last */
     uint32_t initial;      /* what a new stream's window begins with, as it was announced */
@@ -46,7 +46,7 @@ struct h2_session {
     const char *wanted_reason;
     bool wanted_silent; /* the owner closes: no on_closed */
     struct buf *out;    /* borrowed from the loop while frames are gathered; NULL otherwise */
-    size_t framed;      /* octets of this chunk that were written past `out` */
+    size_t framed;      /* bytes of this chunk that were written past `out` */
     struct schedule schedule;
     struct pace pace;
     uint64_t sent_seen; /* of sock_sent: told to pace */
@@ -90,13 +90,13 @@ struct h2_stream {
     unsigned interim;
     uint32_t reset_code;
     struct message in;       /* the head or trailers being received */
-    struct buf tx;           /* body octets not framed yet */
-    size_t framed;           /* of its octets, up to SCHEDULE_SHORT */
+    struct buf tx;           /* body bytes not framed yet */
+    size_t framed;           /* of its bytes, up to SCHEDULE_SHORT */
     size_t promised;         /* of them: the length of a DATA frame that is made and has not left */
     struct fields *trailers; /* owned: to be sent behind the body; NULL */
     struct window window;
-    uint64_t still;    /* octets of it that count in still_held; 0: it moves */
-    uint64_t held;     /* octets handed up without credit */
+    uint64_t still;    /* bytes of it that count in still_held; 0: it moves */
+    uint64_t held;     /* bytes handed up without credit */
     uint64_t moved_us; /* when credit last came, or `taken` was seen to have changed */
     uint64_t taken;    /* by the other leg's peer, when last looked at: memory.c */
     uint64_t taken_us; /* since when it has been so much; 0: never looked at */
@@ -124,7 +124,7 @@ bool h2_session_say_goodbye(struct h2_session *s); /* as soon as it may: there i
 /* session_time.c */
 void h2_session_arm(struct h2_session *s); /* the timer, for whatever is due first */
 void h2_session_run_timer(void *session);
-void h2_session_measure(struct h2_session *s, size_t octets); /* of DATA came: is a PING due? */
+void h2_session_measure(struct h2_session *s, size_t bytes); /* of DATA came: is a PING due? */
 
 /* session_rx.c: nghttp2's callbacks, and the end when it takes no more (@err: its own). */
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
@@ -134,16 +134,15 @@ void h2_session_reject(struct h2_session *s, ssize_t err);
 void h2_session_evict(struct h2_session *s, uint64_t now); /* over 3/4 of the link's budget */
 
 /* stream_credit.c */
-/* The process is out of memory, and with @octets this session would hold more than its part. */
-bool h2_session_starves_others(const struct h2_session *s, size_t octets);
-void h2_session_withhold(struct h2_session *s, size_t octets); /* of connection credit */
-void h2_session_release_withheld(struct h2_session *s);        /* unless memory is short */
+/* The process is out of memory, and with @bytes this session would hold more than its part. */
+bool h2_session_starves_others(const struct h2_session *s, size_t bytes);
+void h2_session_withhold(struct h2_session *s, size_t bytes); /* of connection credit */
+void h2_session_release_withheld(struct h2_session *s);       /* unless memory is short */
 void h2_stream_data(struct h2_stream *st, struct slice data);
-void h2_stream_credit(struct leg *leg, size_t octets); /* leg_ops.credit */
-void h2_stream_give_back(struct h2_stream *st,
-                         uint64_t octets);          /* of what is held, to the budget */
-void h2_stream_count_request(struct h2_stream *st); /* once it is known what it is */
-void h2_stream_uncount(struct h2_stream *st);       /* it is over */
+void h2_stream_credit(struct leg *leg, size_t bytes);           /* leg_ops.credit */
+void h2_stream_give_back(struct h2_stream *st, uint64_t bytes); /* of what is held, to the budget */
+void h2_stream_count_request(struct h2_stream *st);             /* once it is known what it is */
+void h2_stream_uncount(struct h2_stream *st);                   /* it is over */
 void h2_session_count_still(struct h2_session *s, uint64_t now_us); /* from time to time */
 bool h2_session_has_still(const struct h2_session *s); /* some may be: count them each second */
 void h2_stream_open_window(struct h2_stream *st,

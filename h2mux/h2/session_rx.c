@@ -10,9 +10,9 @@ enum {
     MAX_INTERIM = 8,
     CREDITS_OF_DATA =
         2, /* one for the stream, one for the connection: some peers wait for no more */
-    CREDITS_MAX = 20000,   /* a round trip's of small frames, and some */
-    CROSSING_CLOSED = 16,  /* of a stream that ended: a WINDOW_UPDATE or two, a RST_STREAM */
-    CROSSING_OCTETS = 1024 /* of one that we reset: what its window lets the peer have sent */
+    CREDITS_MAX = 20000,  /* a round trip's of small frames, and some */
+    CROSSING_CLOSED = 16, /* of a stream that ended: a WINDOW_UPDATE or two, a RST_STREAM */
+    CROSSING_BYTES = 1024 /* of one that we reset: what its window lets the peer have sent */
 };
 
 static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
@@ -113,9 +113,9 @@ static void got_goaway(struct h2_session *s, const nghttp2_frame *frame)
 
 /* What answers DATA of ours is as small as that, and it is a viewer that makes it so: no nuisance
  * of the peer's. */
-static void got_credit(struct h2_session *s, uint32_t octets)
+static void got_credit(struct h2_session *s, uint32_t bytes)
 {
-    if (octets >= SMALL_INCREMENT)
+    if (bytes >= SMALL_INCREMENT)
         return;
     if (s->credits > 0)
         s->credits--;
@@ -123,9 +123,9 @@ static void got_credit(struct h2_session *s, uint32_t octets)
         h2_session_glitch(s, "small WINDOW_UPDATE");
 }
 
-static void sent_data(struct h2_session *s, size_t octets)
+static void sent_data(struct h2_session *s, size_t bytes)
 {
-    if (octets > 0 && s->credits < CREDITS_MAX)
+    if (bytes > 0 && s->credits < CREDITS_MAX)
         s->credits += CREDITS_OF_DATA;
 }
 
@@ -276,7 +276,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     if (frame->hd.type == NGHTTP2_GOAWAY)
         sent_goaway(s, frame->goaway.error_code);
     else if (st && frame->hd.type == NGHTTP2_RST_STREAM)
-        s->crossing += st->window.size / CROSSING_OCTETS;
+        s->crossing += st->window.size / CROSSING_BYTES;
     else if (st)
         h2_stream_sent(st, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
     return 0;
@@ -303,7 +303,7 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
 
 enum { IN_PLACE_MIN = 8 * 1024 };
 
-/* A large frame is written from where its octets are, behind a header that is put in front of them
+/* A large frame is written from where its bytes are, behind a header that is put in front of them
  * there: with what SCHEDULE_FRAME allows it is one full TLS record. */
 static int frame_in_place(struct h2_session *s, struct h2_stream *st, struct slice header,
                           size_t length)

@@ -89,9 +89,9 @@ void h2_session_probe(struct h2_session *s, uint64_t ms)
 }
 
 /* The round trip that counts for windows is that of a busy link, not the one it had when idle. */
-void h2_session_measure(struct h2_session *s, size_t octets)
+void h2_session_measure(struct h2_session *s, size_t bytes)
 {
-    s->rx_since_ping += octets;
+    s->rx_since_ping += bytes;
     if (s->rx_since_ping < MEASURE_EVERY || s->last_rx_us - s->ping_sent_us < MEASURE_EVERY_US)
         return;
     s->rx_since_ping = 0;

@@ -1,7 +1,7 @@
 /* stream.c - one HTTP/2 stream as a leg: heads to and from nghttp2 (their fields: stream_head.c), a
  * queue upward, credit downward, reset.
  *
- * Octets handed up are `held` until credit comes; credit is what nghttp2 consumes, so the stream's
+ * Bytes handed up are `held` until credit comes; credit is what nghttp2 consumes, so the stream's
  * window is the bound of all that lies between the two sockets. Invariant: after h2_stream_closed
  * nghttp2 knows no pointer to it. */
 #include "h2mux/h2/session_int.h"
@@ -169,7 +169,7 @@ static bool may_send(const struct h2_stream *st)
     return !st->session->dead && !given_up(st);
 }
 
-/* What nghttp2 may frame now; the octets themselves go by on_send_data, maybe much later. What was
+/* What nghttp2 may frame now; the bytes themselves go by on_send_data, maybe much later. What was
  * given up ends by its RST_STREAM, never in order. */
 static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t cap, uint32_t *flags,
                          nghttp2_data_source *source, void *user)
@@ -246,23 +246,23 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
 enum { PLACE_MUCH = 64 * 1024, PLACE_ROOM = 512 * 1024 };
 
 /* A body of which much is read at once will want more: growing by and by would copy what waits. */
-static void make_room(struct h2_stream *st, size_t octets)
+static void make_room(struct h2_stream *st, size_t bytes)
 {
-    if (st->tx.cap == 0 && octets >= PLACE_MUCH && !buf_reserve(&st->tx, PLACE_ROOM))
+    if (st->tx.cap == 0 && bytes >= PLACE_MUCH && !buf_reserve(&st->tx, PLACE_ROOM))
         abort(); /* the limit is half the address space */
     if (buf_len(&st->tx) == 0)
         buf_headroom(&st->tx, FRAME_HEAD);
 }
 
-static char *stream_place(struct leg *leg, size_t octets)
+static char *stream_place(struct leg *leg, size_t bytes)
 {
     struct h2_stream *st = h2_stream_of(leg);
-    if (octets == 0 && buf_len(&st->tx) == 0)
+    if (bytes == 0 && buf_len(&st->tx) == 0)
         buf_release(&st->tx);
-    if (!may_send(st) || st->tx_ended || octets == 0)
+    if (!may_send(st) || st->tx_ended || bytes == 0)
         return NULL;
-    make_room(st, octets);
-    return buf_reserve(&st->tx, octets);
+    make_room(st, bytes);
+    return buf_reserve(&st->tx, bytes);
 }
 
 static void leg_trailers(struct leg *leg, const struct fields *t)

@@ -98,10 +98,10 @@ static uint32_t moving(const struct h2_session *s)
     return s->open_bodies - s->still_bodies;
 }
 
-bool h2_session_starves_others(const struct h2_session *s, size_t octets)
+bool h2_session_starves_others(const struct h2_session *s, size_t bytes)
 {
     struct budget process = memory_budget(s->share);
-    return budget_spent(&process) && s->budget.used + octets > memory_fair(s->share);
+    return budget_spent(&process) && s->budget.used + bytes > memory_fair(s->share);
 }
 
 /* Half of its part and less it may always have. */
@@ -111,11 +111,11 @@ static bool process_has_room(const struct h2_session *s)
     return !budget_tight(&process) || s->budget.used <= memory_fair(s->share) / 2;
 }
 
-void h2_session_withhold(struct h2_session *s, size_t octets)
+void h2_session_withhold(struct h2_session *s, size_t bytes)
 {
-    s->withheld += octets;
+    s->withheld += bytes;
     if (s->share)
-        memory_withhold(s->share, octets);
+        memory_withhold(s->share, bytes);
 }
 
 void h2_session_release_withheld(struct h2_session *s)
@@ -129,14 +129,14 @@ void h2_session_release_withheld(struct h2_session *s)
     h2_session_mark(s);
 }
 
-void h2_stream_give_back(struct h2_stream *st, uint64_t octets)
+void h2_stream_give_back(struct h2_stream *st, uint64_t bytes)
 {
     struct h2_session *s = st->session;
-    if (octets > st->held)
-        octets = st->held;
-    st->held -= octets;
-    s->budget.used -= octets;
-    memory_add(s->share, -(int64_t)octets);
+    if (bytes > st->held)
+        bytes = st->held;
+    st->held -= bytes;
+    s->budget.used -= bytes;
+    memory_add(s->share, -(int64_t)bytes);
     if (s->withheld > 0)
         h2_session_release_withheld(s);
 }
@@ -236,22 +236,22 @@ static void set_window(struct h2_stream *st, uint32_t size)
         st->session->learned = size;
 }
 
-void h2_stream_credit(struct leg *leg, size_t octets)
+void h2_stream_credit(struct leg *leg, size_t bytes)
 {
     struct h2_stream *st = h2_stream_of(leg);
     struct h2_session *s = st->session;
     uint64_t now = loop_now_us(s->loop);
-    h2_stream_give_back(st, octets);
+    h2_stream_give_back(st, bytes);
     st->moved_us = now;
     moves(st);
     if (s->dead || st->reset_sent)
         return;
-    uint32_t grown = window_credit(&st->window, octets, now, round_trip(st), may_double(st));
+    uint32_t grown = window_credit(&st->window, bytes, now, round_trip(st), may_double(st));
     if (grown == 0 && (grown = common_window(st, moving(s))) > 0)
         window_init(&st->window, grown);
     if (grown > 0)
         set_window(st, grown);
-    nghttp2_session_consume_stream(s->ng, st->id, octets);
+    nghttp2_session_consume_stream(s->ng, st->id, bytes);
     h2_session_mark(s);
 }
 

@@ -30,7 +30,7 @@ int h2_head_take(struct message *m, struct slice name, struct slice value)
 {
     uint64_t number;
     if (m->fields.count >= FIELDS_HEAD_MAX ||
-        m->fields.octets + name.len + value.len + 32 > FIELDS_OCTETS_MAX)
+        m->fields.bytes + name.len + value.len + 32 > FIELDS_BYTES_MAX)
         return ERR_LIMIT;
     if (slice_eq(name, SLICE(":status"))) {
         if (slice_to_u64(value, 999, &number) < 0)

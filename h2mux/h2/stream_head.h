@@ -22,7 +22,7 @@ bool h2_head_settle_authority(struct message *m) MUSTCHECK;
 
 enum { H2_HEAD_FEW = 64 };
 
-/* On the caller's stack: most heads fit. Borrows the message's octets; nghttp2 copies them, so it
+/* On the caller's stack: most heads fit. Borrows the message's bytes; nghttp2 copies them, so it
  * lives for one call only. */
 struct h2_head {
     nghttp2_nv *v; /* `few`, or owned when they are many */

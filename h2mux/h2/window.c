@@ -1,6 +1,6 @@
 /* window.c - when a stream's receive window grows. RFC 9113 6.9; http-rules 4.
  *
- * A round is two measured round trips. An octet's credit comes round in one, but a WINDOW_UPDATE
+ * A round is two measured round trips. A byte's credit comes round in one, but a WINDOW_UPDATE
  * waits for half a window, so a sender that only the window holds back uses a window in one to one
  * and a half; one that uses less has room to spare. */
 #include "h2mux/h2/window.h"
@@ -21,14 +21,14 @@ void window_init(struct window *w, uint32_t size)
 }
 
 /* The credit that begins a round is not counted in it: how long it took to be used is not known. */
-uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint64_t rtt_us,
+uint32_t window_credit(struct window *w, uint64_t bytes, uint64_t now_us, uint64_t rtt_us,
                        bool may_grow)
 {
     if (rtt_us == 0 || w->round_us == 0 || now_us - w->round_us > ROUND_TRIPS * rtt_us) {
         round_begin(w, now_us);
         return 0;
     }
-    w->round_bytes += octets;
+    w->round_bytes += bytes;
     if (w->round_bytes < w->size || !may_grow || w->size >= WINDOW_MAX)
         return 0;
     w->size = w->size > WINDOW_MAX / 2 ? WINDOW_MAX : 2 * w->size;

@@ -13,8 +13,8 @@ enum {
     WINDOW_INITIAL = 64 * 1024,
     WINDOW_MAX = 8 * 1024 * 1024,
     WINDOW_LEARNED_MAX = 1024 * 1024, /* what a new body starts with at most */
-    WINDOW_LINE = 2500000,            /* octets a second: less is not expected of a line */
-    WINDOW_LINE_BEST = 1250,   /* octets a microsecond: more is not expected of one, 10 Gbit/s */
+    WINDOW_LINE = 2500000,            /* bytes a second: less is not expected of a line */
+    WINDOW_LINE_BEST = 1250,   /* bytes a microsecond: more is not expected of one, 10 Gbit/s */
     WINDOW_BUSY = 1024 * 1024, /* all of them, where only a busy peer asks for more */
     WINDOW_CONNECTION = 16 * 1024 * 1024
 };
@@ -26,9 +26,9 @@ struct window {
 };
 
 void window_init(struct window *w, uint32_t size);
-/* @octets of credit go back at @now_us on a link with this round trip. The new size when it should
+/* @bytes of credit go back at @now_us on a link with this round trip. The new size when it should
  * grow, else 0. */
-uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint64_t rtt_us,
+uint32_t window_credit(struct window *w, uint64_t bytes, uint64_t now_us, uint64_t rtt_us,
                        bool may_grow);
 
 /* What a stream begins with while @requests are open: the more there are, the less, so that all of
@@ -36,7 +36,7 @@ uint32_t window_credit(struct window *w, uint64_t octets, uint64_t now_us, uint6
  * when there are half as many as it is for. @now: what it is now. */
 uint32_t window_initial(uint32_t now, uint32_t requests);
 
-/* Octets of window for each of @bodies and one more: no window grows past it, so that all have the
+/* Bytes of window for each of @bodies and one more: no window grows past it, so that all have the
  * same. */
 uint64_t window_share(uint64_t bodies, uint64_t budget);
 /* What a new body's window starts with where others have grown to @learned, and where one round
@@ -44,7 +44,7 @@ uint64_t window_share(uint64_t bodies, uint64_t budget);
  * no more than a quarter of the budget. */
 uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64_t budget);
 
-/* What a link holds of octets that arrived and did not leave. */
+/* What a link holds of bytes that arrived and did not leave. */
 struct budget {
     uint64_t used, limit; /* limit: 32 MiB a link */
 };

@@ -1,8 +1,8 @@
-/* bytes.c - the class table: every octet's OCTET_TOKEN, OCTET_VALUE and OCTET_TARGET bits, 32 a row
+/* bytes.c - the class table: every byte's BYTE_TOKEN, BYTE_VALUE and BYTE_TARGET bits, 32 a row
  * from 0x00 on. */
 #include "h2mux/http/bytes.h"
 
-const unsigned char octet_classes[256] = {
+const unsigned char byte_classes[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     2, 7, 6, 3, 7, 7, 7, 7, 6, 6, 7, 7, 6, 7, 7, 6, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 6, 6, 6, 6, 6,
     6, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 6, 6, 7, 7,

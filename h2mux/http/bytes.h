@@ -1,4 +1,4 @@
-/* bytes.h - the classes of octets that HTTP's grammar knows. RFC 9110 5, RFC 9112 3.2. */
+/* bytes.h - the classes of bytes that HTTP's grammar knows. RFC 9110 5, RFC 9112 3.2. */
 #ifndef H2MUX_HTTP_BYTES_H
 #define H2MUX_HTTP_BYTES_H
 
@@ -7,57 +7,57 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline bool octet_is_digit(unsigned char c)
+static inline bool byte_is_digit(unsigned char c)
 {
     return c >= '0' && c <= '9';
 }
 
-static inline bool octet_is_alpha(unsigned char c)
+static inline bool byte_is_alpha(unsigned char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static inline bool octet_is_one_of(unsigned char c, const char *set)
+static inline bool byte_is_one_of(unsigned char c, const char *set)
 {
     return c != '\0' && strchr(set, c);
 }
 
 /* The value of a hexadecimal digit, or -1. */
-static inline int octet_hex(unsigned char c)
+static inline int byte_hex(unsigned char c)
 {
-    if (octet_is_digit(c))
+    if (byte_is_digit(c))
         return c - '0';
     if (c >= 'a' && c <= 'f')
         return c - 'a' + 10;
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Bits of octet_classes. */
+/* Bits of byte_classes. */
 enum {
-    OCTET_TOKEN = 1, /* tchar, RFC 9110 5.6.2 */
-    OCTET_VALUE = 2, /* inside a field value: VCHAR, obs-text, SP, HTAB; RFC 9110 5.5 */
-    OCTET_TARGET = 4 /* inside a request target: VCHAR, but no fragment; http-rules Q12, Q13 */
+    BYTE_TOKEN = 1, /* tchar, RFC 9110 5.6.2 */
+    BYTE_VALUE = 2, /* inside a field value: VCHAR, obs-text, SP, HTAB; RFC 9110 5.5 */
+    BYTE_TARGET = 4 /* inside a request target: VCHAR, but no fragment; http-rules Q12, Q13 */
 };
-extern const unsigned char octet_classes[256];
+extern const unsigned char byte_classes[256];
 
-static inline bool octet_is_token(unsigned char c)
+static inline bool byte_is_token(unsigned char c)
 {
-    return (octet_classes[c] & OCTET_TOKEN) != 0;
+    return (byte_classes[c] & BYTE_TOKEN) != 0;
 }
 
-static inline bool octet_is_value(unsigned char c)
+static inline bool byte_is_value(unsigned char c)
 {
-    return (octet_classes[c] & OCTET_VALUE) != 0;
+    return (byte_classes[c] & BYTE_VALUE) != 0;
 }
 
-static inline bool octet_is_target(unsigned char c)
+static inline bool byte_is_target(unsigned char c)
 {
-    return (octet_classes[c] & OCTET_TARGET) != 0;
+    return (byte_classes[c] & BYTE_TARGET) != 0;
 }
 
-/* How many octets at the beginning of @text are surely neither CTL nor DEL, eight at a time: then
+/* How many bytes at the beginning of @text are surely neither CTL nor DEL, eight at a time: then
  * what is left is to be looked at one by one. */
-static inline size_t octet_skip_printable(const char *text, size_t len)
+static inline size_t byte_skip_printable(const char *text, size_t len)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     size_t i = 0;

@@ -2,7 +2,7 @@
  * names.
  *
  * The arena is a chain of blocks, so that bytes kept in it stay where they are while it grows. What
- * a peer sends is bounded by whoever reads it (h1_limits, FIELDS_OCTETS_MAX) before it comes here.
+ * a peer sends is bounded by whoever reads it (h1_limits, FIELDS_BYTES_MAX) before it comes here.
  */
 #include "h2mux/http/fields.h"
 
@@ -106,7 +106,7 @@ struct slice fields_keep_lower(struct fields *f, struct slice bytes)
     return slice_make(kept, bytes.len);
 }
 
-static size_t field_octets(const struct field *field)
+static size_t field_bytes(const struct field *field)
 {
     return field->name.len + field->value.len + 32;
 }
@@ -123,7 +123,7 @@ void fields_add(struct fields *f, struct slice name, struct slice value)
         f->cap = cap;
     }
     f->v[f->count] = (struct field){name, value};
-    f->octets += field_octets(&f->v[f->count++]);
+    f->bytes += field_bytes(&f->v[f->count++]);
 }
 
 void fields_add_copy(struct fields *f, struct slice name, struct slice value)
@@ -188,7 +188,7 @@ void fields_remove_if(struct fields *f, bool (*drop)(const struct field *field, 
     size_t kept = 0;
     for (size_t i = 0; i < f->count; i++) {
         if (drop(&f->v[i], user))
-            f->octets -= field_octets(&f->v[i]);
+            f->bytes -= field_bytes(&f->v[i]);
         else
             f->v[kept++] = f->v[i];
     }
@@ -210,7 +210,7 @@ void fields_remove(struct fields *f, struct slice name)
 struct name_set {
     const struct slice *names;
     size_t count;
-    uint64_t lengths; /* bit n: a name of n octets is among them */
+    uint64_t lengths; /* bit n: a name of n bytes is among them */
 };
 
 #define AS_SLICE(name) {(name), sizeof name - 1},
@@ -285,16 +285,16 @@ int fields_strip_hop_by_hop(struct fields *f)
 bool field_name_valid(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++)
-        if (!octet_is_token((unsigned char)name.ptr[i]))
+        if (!byte_is_token((unsigned char)name.ptr[i]))
             return false;
     return name.len > 0;
 }
 
 bool field_value_valid(struct slice value)
 {
-    size_t i = octet_skip_printable(value.ptr, value.len);
+    size_t i = byte_skip_printable(value.ptr, value.len);
     for (; i < value.len; i++)
-        if (!octet_is_value((unsigned char)value.ptr[i]))
+        if (!byte_is_value((unsigned char)value.ptr[i]))
             return false;
     return slice_trim(value).len == value.len;
 }

@@ -17,16 +17,16 @@ struct arena_block;
 struct fields {
     struct field *v; /* owned */
     size_t count, cap;
-    size_t octets;             /* names + values + 32 each, as RFC 9113 10.5.1 counts */
+    size_t bytes;              /* names + values + 32 each, as RFC 9113 10.5.1 counts */
     struct arena_block *arena; /* owned */
 };
 
 /* What http-rules allow of one head. */
 enum {
-    FIELDS_HEAD_MAX = 128,     /* fields of a head from HTTP/2 */
-    FIELDS_OCTETS_MAX = 65536, /* and their octets */
+    FIELDS_HEAD_MAX = 128,    /* fields of a head from HTTP/2 */
+    FIELDS_BYTES_MAX = 65536, /* and their bytes */
     FIELDS_SUBMIT_MAX =
-        60 * 1024 /* octets of a head that we send: nghttp2 takes more and never sends it */
+        60 * 1024 /* bytes of a head that we send: nghttp2 takes more and never sends it */
 };
 
 void fields_init(struct fields *f);

@@ -2,7 +2,7 @@
  * http-rules Q, R.
  *
  * Bare LF, bare CR, obs-fold, NUL and other CTL, space before a colon, and every ambiguous framing
- * are errors, as soon as the octet that proves it has arrived. */
+ * are errors, as soon as the byte that proves it has arrived. */
 #ifndef H2MUX_HTTP_H1_H
 #define H2MUX_HTTP_H1_H
 
@@ -13,25 +13,25 @@
 #include "h2mux/http/message.h"
 
 struct h1_limits {
-    size_t head;   /* octets of a head, 32 KiB for viewers */
+    size_t head;   /* bytes of a head, 32 KiB for viewers */
     size_t fields; /* 100 */
     size_t field;  /* one field line, 16 KiB */
     size_t target; /* 8 KiB */
 };
 extern const struct h1_limits h1_default_limits; /* 32 KiB, 100, 16 KiB, 8 KiB: http-rules 4 */
 
-/* Looks for the end of a head in bytes that arrive bit by bit; keeps where it was, so no octet is
+/* Looks for the end of a head in bytes that arrive bit by bit; keeps where it was, so no byte is
  * looked at twice. */
 struct h1_scan {
-    size_t offset; /* octets judged so far, from the first octet of the head */
+    size_t offset; /* bytes judged so far, from the first byte of the head */
     size_t line_start;
     size_t lines;       /* complete lines */
-    bool cr;            /* the last octet was CR */
+    bool cr;            /* the last byte was CR */
     int part;           /* of the line: method, target, version, name, value… */
-    size_t part_start;  /* its first octet */
+    size_t part_start;  /* its first byte */
     const char *reason; /* static; what was wrong */
 };
-/* @head is all that has arrived of it, from its first octet (one leading CRLF before a request was
+/* @head is all that has arrived of it, from its first byte (one leading CRLF before a request was
  * skipped by the caller). > 0: the head's length with its empty line. 0: more is needed.
  * ERR_SYNTAX, ERR_LIMIT (431), ERR_URI_TOO_LONG (414). */
 ssize_t h1_scan_head(struct h1_scan *s, struct slice head, const struct h1_limits *limits,
@@ -50,8 +50,8 @@ struct h1_result {
     bool keep_alive;    /* what version and Connection say */
     const char *reason; /* NULL on success */
 };
-/* @limits NULL: h1_scan_head has judged these very octets and found their end; else they are
- * scanned here, so any octets will do. */
+/* @limits NULL: h1_scan_head has judged these very bytes and found their end; else they are
+ * scanned here, so any bytes will do. */
 int h1_parse_request(struct slice head, const struct h1_limits *limits, struct message *m,
                      struct h1_result *r) MUSTCHECK;
 int h1_parse_response(struct slice head, const struct h1_limits *limits, bool to_head,
@@ -62,7 +62,7 @@ struct h1_body {
     enum h1_framing framing;
     uint64_t left; /* of the length, or of the current chunk */
     int state;
-    size_t line;         /* octets of the current chunk-size line or extension */
+    size_t line;         /* bytes of the current chunk-size line or extension */
     size_t extensions;   /* of this body in all: at most 4 KiB */
     bool done;           /* the message is complete, trailers included */
     struct buf trailers; /* owned: the raw trailer section while it arrives */
@@ -73,10 +73,10 @@ enum { H1_CHUNK_EXT_MAX = 256, H1_BODY_EXT_MAX = 4096, H1_TRAILERS_MAX = 8192 };
 void h1_body_init(struct h1_body *b, enum h1_framing framing, int64_t length);
 void h1_body_deinit(struct h1_body *b);
 /* Consumes from @in and shows at most one run of payload in @out (a slice of @in; empty for framing
- * octets). > 0: octets consumed; call again with the rest until @in is used up or b->done.
+ * bytes). > 0: bytes consumed; call again with the rest until @in is used up or b->done.
  * ERR_SYNTAX, ERR_LIMIT. */
 ssize_t h1_body_decode(struct h1_body *b, struct slice in, struct slice *out) MUSTCHECK;
-/* The peer ended its direction: ERR_OK if that completes the message, ERR_TRUNCATED if octets are
+/* The peer ended its direction: ERR_OK if that completes the message, ERR_TRUNCATED if bytes are
  * missing. */
 int h1_body_eof(struct h1_body *b) MUSTCHECK;
 /* After done: trailer fields, borrowed from b. Names that are forbidden there are dropped.
@@ -106,6 +106,6 @@ int h1_write_last_chunk(struct buf *to, const struct fields *trailers) MUSTCHECK
 bool h1_target_valid(struct slice path); /* '/'-led (or "*"), no CTL, SP, DEL, '#', >= 0x80 */
 bool h1_authority_valid(
     struct slice authority); /* reg-name, IPv4 or [IPv6], optional port <= 65535; no userinfo */
-bool h1_method_valid(struct slice method); /* token, at most 32 octets */
+bool h1_method_valid(struct slice method); /* token, at most 32 bytes */
 
 #endif

@@ -1,10 +1,10 @@
-/* h1_body.c - finds the payload of one message body among its framing octets. RFC 9112 6.3, 7.1;
+/* h1_body.c - finds the payload of one message body among its framing bytes. RFC 9112 6.3, 7.1;
  * http-rules Q27-Q29.
  *
  *   SIZE ──;──▶ EXTENSION ──CR──▶ SIZE_LF ──▶ DATA ──▶ DATA_CR ──▶ DATA_LF ──▶ SIZE …
  *     └────────────CR────────────────▲ └─ last chunk ──▶ TRAILERS ──empty line──▶ done
  *
- * Invariant: no octet changes anything once it was refused. Payload is never copied; trailers are,
+ * Invariant: no byte changes anything once it was refused. Payload is never copied; trailers are,
  * a line at a time. */
 #include "h2mux/http/h1_int.h"
 
@@ -56,7 +56,7 @@ static int on_extension(struct h1_body *b, unsigned char c)
 {
     if (c == '\r')
         return go(b, BODY_SIZE_LF);
-    if (!octet_is_value(c))
+    if (!byte_is_value(c))
         return fault(b, ERR_SYNTAX, "control octet in chunk extension");
     if (b->line >= H1_CHUNK_EXT_MAX || b->extensions >= H1_BODY_EXT_MAX)
         return fault(b, ERR_LIMIT, "chunk extensions too long");
@@ -67,7 +67,7 @@ static int on_extension(struct h1_body *b, unsigned char c)
 
 static int on_size(struct h1_body *b, unsigned char c)
 {
-    int digit = octet_hex(c);
+    int digit = byte_hex(c);
     if (digit >= 0 && b->line < CHUNK_DIGITS_MAX) {
         b->left = b->left << 4 | (unsigned)digit;
         b->line++;
@@ -81,7 +81,7 @@ static int on_size(struct h1_body *b, unsigned char c)
     return c == '\r' ? ERR_OK : on_extension(b, c);
 }
 
-static int on_octet(struct h1_body *b, unsigned char c)
+static int on_byte(struct h1_body *b, unsigned char c)
 {
     switch ((enum body_state)b->state) {
     case BODY_SIZE:
@@ -134,7 +134,7 @@ static ssize_t take_framing(struct h1_body *b, struct slice in)
 {
     if (b->state == BODY_TRAILERS)
         return take_trailers(b, in);
-    int err = on_octet(b, (unsigned char)*in.ptr);
+    int err = on_byte(b, (unsigned char)*in.ptr);
     return err < 0 ? err : 1;
 }
 

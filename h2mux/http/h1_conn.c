@@ -1,7 +1,7 @@
 /* h1_conn.c - one HTTP/1.1 connection end as a leg: its life, and what its owner may ask; h1_conn.h
  * has the two state machines.
  *
- * Octets come from one read of the loop's scratch; what was read beyond the current message waits
+ * Bytes come from one read of the loop's scratch; what was read beyond the current message waits
  * in `rest`. Invariants: outstanding <= window; rx HOLD and DONE read nothing; the sock is paused
  * iff nothing is wanted from it. */
 #include "h2mux/http/h1_conn_int.h"
@@ -98,11 +98,11 @@ static const struct sock_ops h1_sock_ops = {
 
 /* ---- for the owner */
 
-void h1_conn_set_window(struct h1_conn *c, size_t octets)
+void h1_conn_set_window(struct h1_conn *c, size_t bytes)
 {
-    c->windows->lent += octets;
+    c->windows->lent += bytes;
     c->windows->lent -= c->window;
-    c->window = octets;
+    c->window = bytes;
     c->credited = 0;
 }
 
@@ -179,10 +179,10 @@ void h1_conn_abort(struct h1_conn *c)
         sock_abort(let_go(c));
 }
 
-void h1_conn_finish(struct h1_conn *c, uint64_t max_ms, size_t max_octets)
+void h1_conn_finish(struct h1_conn *c, uint64_t max_ms, size_t max_bytes)
 {
     if (c && !h1_conn_closed(c))
-        sock_finish(let_go(c), max_ms, max_octets);
+        sock_finish(let_go(c), max_ms, max_bytes);
 }
 
 struct sock *h1_conn_release(struct h1_conn *c)
@@ -290,7 +290,7 @@ struct slice h1_conn_head_so_far(const struct h1_conn *c)
     return buf_slice(&c->head);
 }
 
-size_t h1_conn_head_octets(const struct h1_conn *c)
+size_t h1_conn_head_bytes(const struct h1_conn *c)
 {
     return buf_len(&c->head);
 }

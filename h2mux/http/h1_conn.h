@@ -5,7 +5,7 @@
  *   tx: IDLE ──▶ BODY ──▶ DONE ──next──▶ IDLE …      RAW likewise
  *
  * It keeps messages apart and in order: nothing of the next one is judged before h1_conn_next. Who
- * may speak, for how long, and what an error is answered with is the owner's policy. Body octets
+ * may speak, for how long, and what an error is answered with is the owner's policy. Body bytes
  * are decoded from one read of the loop's scratch and handed up without a copy; at most `window` of
  * them are out without credit. */
 #ifndef H2MUX_HTTP_H1_CONN_H
@@ -21,7 +21,7 @@ enum h1_role { H1_SERVER /* reads requests */, H1_CLIENT /* reads responses */ }
 
 struct h1_conn_ops {
     void (*on_open)(void *user);       /* dialled: connected and through TLS; may be NULL */
-    void (*on_head_begin)(void *user); /* the first octets of a head, or of the empty line before
+    void (*on_head_begin)(void *user); /* the first bytes of a head, or of the empty line before
                                           it, came: its time runs; may be NULL. Must not close */
     /* A complete head. The owner (or the exchange it ties) goes on from here. @m and what it
      * borrows stay until h1_conn_next or h1_conn_upgrade. Interim responses (1xx but 101) come here
@@ -35,7 +35,7 @@ struct h1_conn_ops {
         void *user); /* something was written, and the queue may be empty now; may be NULL */
     /* Malformed head or body; given up (ERR_CLOSED) by its exchange's leg.reset or because what is
      * to be written breaks its promise; the peer's FIN or RST where it does not belong, I/O error.
-     * @err: ERR_EOF with `head_octets` 0 is a keep-alive connection that ended in order. The leg's
+     * @err: ERR_EOF with `head_bytes` 0 is a keep-alive connection that ended in order. The leg's
      * exchange was told by on_reset before if a body was open. */
     void (*on_error)(void *user, int err, const char *reason);
 };
@@ -57,9 +57,9 @@ void h1_conn_close(
     struct h1_conn *c); /* closes the sock at once; no callback follows. NULL is fine */
 void h1_conn_abort(struct h1_conn *c); /* likewise with RST */
 void h1_conn_finish(struct h1_conn *c, uint64_t max_ms,
-                    size_t max_octets); /* likewise by sock_finish */
+                    size_t max_bytes); /* likewise by sock_finish */
 
-/* Gives the sock back, unread octets included, and closes the rest: for a connection that goes on
+/* Gives the sock back, unread bytes included, and closes the rest: for a connection that goes on
  * in another protocol. */
 struct sock *h1_conn_release(struct h1_conn *c) MUSTCHECK;
 
@@ -71,13 +71,13 @@ struct leg *h1_conn_leg(struct h1_conn *c);
 struct sock *h1_conn_sock(struct h1_conn *c);
 bool h1_conn_is(const struct leg *leg); /* whether this leg is an h1_conn */
 
-/* SERVER, inside on_head or later: body octets may flow to the tied exchange now (until then none
+/* SERVER, inside on_head or later: body bytes may flow to the tied exchange now (until then none
  * is read). */
 void h1_conn_start_body(struct h1_conn *c);
 /* Both directions of the exchange are over: the next head may come. What was read ahead is judged
  * in a task of its own. */
 void h1_conn_next(struct h1_conn *c);
-/* From here on octets are opaque in both directions: on_body / body carry them, `end` is FIN. The
+/* From here on bytes are opaque in both directions: on_body / body carry them, `end` is FIN. The
  * head is gone. */
 void h1_conn_upgrade(struct h1_conn *c);
 
@@ -101,15 +101,15 @@ bool h1_conn_tx_close(const struct h1_conn *c);       /* the message written can
                                                          (until-close, or said close) */
 struct slice h1_conn_head_so_far(
     const struct h1_conn *c); /* of a head that is not complete yet: nothing of it was judged */
-size_t h1_conn_head_octets(const struct h1_conn *c); /* of the head being read, so far */
+size_t h1_conn_head_bytes(const struct h1_conn *c); /* of the head being read, so far */
 bool h1_conn_surplus(
-    const struct h1_conn *c); /* octets are there behind the message that was read */
+    const struct h1_conn *c); /* bytes are there behind the message that was read */
 bool h1_conn_reading(
     const struct h1_conn *c); /* a body is open and its window is not used up: the peer's turn */
 uint64_t
-h1_conn_last_io_us(const struct h1_conn *c); /* when an octet last moved in either direction */
+h1_conn_last_io_us(const struct h1_conn *c); /* when a byte last moved in either direction */
 
-/* Octets of @data straight to the peer, outside any message: a WebSocket Close frame of our own. */
+/* Bytes of @data straight to the peer, outside any message: a WebSocket Close frame of our own. */
 void h1_conn_write_raw(struct h1_conn *c, struct slice data);
 
 #endif

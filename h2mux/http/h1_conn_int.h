@@ -40,8 +40,8 @@ struct h1_conn {
     struct h1_conn_reply reply;
     enum h1_framing tx_framing;
     bool tx_close;
-    uint64_t tx_left; /* H1_LENGTH: octets still owed */
-    size_t tx_unsent; /* body octets taken and not reported by on_sent */
+    uint64_t tx_left; /* H1_LENGTH: bytes still owed */
+    size_t tx_unsent; /* body bytes taken and not reported by on_sent */
     bool done_told;
     const char *gave_up; /* by leg.reset, or what was promised is not kept: why. Nothing is written
                             from here on */
@@ -68,12 +68,11 @@ static inline void h1_conn_touch(struct h1_conn *c)
 }
 
 /* h1_conn.c */
-void h1_conn_set_window(struct h1_conn *c,
-                        size_t octets); /* settles what is lent; windows is set */
+void h1_conn_set_window(struct h1_conn *c, size_t bytes); /* settles what is lent; windows is set */
 
 /* h1_conn_rx.c */
 void h1_conn_read(struct h1_conn *c);             /* as much as a turn allows of what is wanted */
-bool h1_conn_wants_body(const struct h1_conn *c); /* body or raw octets are to be read */
+bool h1_conn_wants_body(const struct h1_conn *c); /* body or raw bytes are to be read */
 void h1_conn_forget_head(struct h1_conn *c);
 void h1_conn_fail(struct h1_conn *c, int err,
                   const char *reason); /* the exchange, then the owner are told */

@@ -125,9 +125,9 @@ static char *place(struct h1_conn *c, size_t *most)
     char *to = NULL;
     if (c->rx == RX_BODY && c->body.framing == H1_LENGTH && c->body.left >= PLACE_MIN &&
         c->leg.events && c->leg.events->on_place) {
-        size_t octets = c->body.left < *most ? (size_t)c->body.left : *most;
-        to = c->leg.events->on_place(c->leg.exchange, &c->leg, octets);
-        *most = to ? octets : *most;
+        size_t bytes = c->body.left < *most ? (size_t)c->body.left : *most;
+        to = c->leg.events->on_place(c->leg.exchange, &c->leg, bytes);
+        *most = to ? bytes : *most;
     }
     return to ? to : loop_scratch(c->loop);
 }
@@ -174,7 +174,7 @@ static void read_body(struct h1_conn *c)
         loop_defer(c->loop, &c->task);
 }
 
-/* scan_head has judged the octets. */
+/* scan_head has judged the bytes. */
 static int parse_head(struct h1_conn *c, struct slice head, struct h1_result *r)
 {
     message_init(&c->in);
@@ -233,7 +233,7 @@ static void head_complete(struct h1_conn *c, size_t length)
 }
 
 /* RFC 9112 2.2: an empty line before a request is skipped; one of them. false: it may be one, the
- * next octet will tell. */
+ * next byte will tell. */
 static bool skip_empty_line(struct h1_conn *c)
 {
     struct slice head = buf_slice(&c->head);

@@ -91,7 +91,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
     bool interim = m->status >= 100 && m->status < 200 && m->status != 101;
     if (interim && c->reply.peer_1_0)
         return;
-    buf_init(&head, 2 * FIELDS_OCTETS_MAX);
+    buf_init(&head, 2 * FIELDS_BYTES_MAX);
     if (!buf_reserve(&head, HEAD_USUAL) || write_head(c, m, end, &head) < 0) {
         give_up(c, "head cannot be written");
     } else if (end && c->tx_framing == H1_LENGTH && m->length > 0) {
@@ -159,7 +159,7 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
         return;
     }
     struct buf last;
-    buf_init(&last, 2 * H1_TRAILERS_MAX + FIELDS_OCTETS_MAX);
+    buf_init(&last, 2 * H1_TRAILERS_MAX + FIELDS_BYTES_MAX);
     if (h1_write_last_chunk(&last, t) < 0)
         give_up(c, "trailers cannot be written");
     else
@@ -170,10 +170,10 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
 }
 
 /* The other leg's peer has room for a while that nobody reads from: that alone is no sign. */
-static void grow_window(struct h1_conn *c, size_t octets)
+static void grow_window(struct h1_conn *c, size_t bytes)
 {
     const struct h1_windows *w = c->windows;
-    c->credited += octets;
+    c->credited += bytes;
     if (!w || c->credited < GROW_AFTER * c->window || c->window >= w->most)
         return;
     size_t more = c->window > w->most / 2 ? w->most - c->window : c->window;
@@ -181,12 +181,12 @@ static void grow_window(struct h1_conn *c, size_t octets)
         h1_conn_set_window(c, c->window + more);
 }
 
-static void leg_credit(struct leg *leg, size_t octets)
+static void leg_credit(struct leg *leg, size_t bytes)
 {
     struct h1_conn *c = h1_conn_of(leg);
     bool stopped = c->outstanding >= c->window;
-    c->outstanding -= octets < c->outstanding ? octets : c->outstanding;
-    grow_window(c, octets);
+    c->outstanding -= bytes < c->outstanding ? bytes : c->outstanding;
+    grow_window(c, bytes);
     if (stopped && c->outstanding < c->window && h1_conn_wants_body(c))
         h1_conn_resume(c);
 }

@@ -64,15 +64,15 @@ bool h1_method_valid(struct slice method)
 bool h1_target_valid(struct slice path)
 {
     for (size_t i = 0; i < path.len; i++)
-        if (!octet_is_target((unsigned char)path.ptr[i]))
+        if (!byte_is_target((unsigned char)path.ptr[i]))
             return false;
     return slice_eq(path, SLICE("*")) || slice_starts(path, SLICE("/"));
 }
 
 /* unreserved and sub-delims, RFC 3986 2 */
-static bool is_reg_name_octet(unsigned char c)
+static bool is_reg_name_byte(unsigned char c)
 {
-    return octet_is_alpha(c) || octet_is_digit(c) || octet_is_one_of(c, "-._~!$&'()*+,;=");
+    return byte_is_alpha(c) || byte_is_digit(c) || byte_is_one_of(c, "-._~!$&'()*+,;=");
 }
 
 /* RFC 3986 3.2.2; IPv4 addresses look the same. */
@@ -80,9 +80,9 @@ static bool reg_name_valid(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++) {
         const unsigned char *c = (const unsigned char *)name.ptr + i;
-        if (*c == '%' && name.len - i > 2 && octet_hex(c[1]) >= 0 && octet_hex(c[2]) >= 0)
+        if (*c == '%' && name.len - i > 2 && byte_hex(c[1]) >= 0 && byte_hex(c[2]) >= 0)
             i += 2;
-        else if (!is_reg_name_octet(*c))
+        else if (!is_reg_name_byte(*c))
             return false;
     }
     return name.len > 0;
@@ -219,7 +219,7 @@ static struct slice without_port(struct slice authority, struct slice port)
 /* What follows the authority of an absolute-form target, as origin-form. RFC 9112 3.2.1, 3.2.4 */
 static int take_origin_form(struct message *m, struct slice rest)
 {
-    struct buf built; /* for "?query": its path needs an octet that the head has not */
+    struct buf built; /* for "?query": its path needs a byte that the head has not */
     if (slice_starts(rest, SLICE("/"))) {
         m->path = rest;
         return ERR_OK;
@@ -321,7 +321,7 @@ static void finish(struct head *h)
 }
 
 /* A response without a body, whatever its fields say (RFC 9112 6.3). A 204 that announces one, or a
- * 205 that does not exclude it, may send octets that belong to no message: such a connection is not
+ * 205 that does not exclude it, may send bytes that belong to no message: such a connection is not
  * used again (R6, R8). */
 static void drop_body(struct head *h, bool to_head)
 {

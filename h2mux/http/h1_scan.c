@@ -1,4 +1,4 @@
-/* h1_scan.c - judges a head's octets one by one as they arrive, and finds its end. RFC 9112 2.2, 3,
+/* h1_scan.c - judges a head's bytes one by one as they arrive, and finds its end. RFC 9112 2.2, 3,
  * 4, 5.
  *
  *   request line: METHOD ─SP─▶ TARGET ─SP─▶ VERSION ─CRLF─▶ START
@@ -6,8 +6,8 @@
  * may be missing) field line:   NAME ─:─▶ VALUE ─CRLF─▶ START                          an empty
  * line ends the head
  *
- * Invariant: no octet changes anything once it was refused, so a head cut anywhere is judged as in
- * one piece. What an octet cannot show by itself (versions, hosts, lengths) is left to h1_head.c.
+ * Invariant: no byte changes anything once it was refused, so a head cut anywhere is judged as in
+ * one piece. What a byte cannot show by itself (versions, hosts, lengths) is left to h1_head.c.
  */
 #include "h2mux/http/h1_int.h"
 
@@ -19,7 +19,7 @@ const struct h1_limits h1_default_limits = {
 enum { STATUS_DIGITS = 3 };
 
 enum scan_part {
-    SCAN_START, /* of a line: none of its octets has come */
+    SCAN_START, /* of a line: none of its bytes has come */
     SCAN_METHOD,
     SCAN_TARGET,
     SCAN_VERSION,
@@ -44,7 +44,7 @@ static size_t part_len(const struct h1_scan *s)
     return s->offset - s->part_start;
 }
 
-/* The octet judged now ends the part. */
+/* The byte judged now ends the part. */
 static int end_part(struct h1_scan *s, enum scan_part next)
 {
     s->part = (int)next;
@@ -69,7 +69,7 @@ static int scan_method(struct h1_scan *s, unsigned char c)
 {
     if (c == ' ' && part_len(s) > 0)
         return end_part(s, SCAN_TARGET);
-    if (!octet_is_token(c))
+    if (!byte_is_token(c))
         return fault(s, ERR_SYNTAX, "method is not a token");
     if (part_len(s) >= H1_METHOD_MAX)
         return fault(s, ERR_SYNTAX, "method too long");
@@ -80,7 +80,7 @@ static int scan_target(struct h1_scan *s, unsigned char c, const struct h1_limit
 {
     if (c == ' ' && part_len(s) > 0)
         return end_part(s, SCAN_VERSION);
-    if (!octet_is_target(c))
+    if (!byte_is_target(c))
         return fault(s, ERR_SYNTAX, "forbidden octet in target");
     if (part_len(s) >= limits->target)
         return fault(s, ERR_URI_TOO_LONG, "target too long");
@@ -93,7 +93,7 @@ static int scan_version(struct h1_scan *s, unsigned char c)
     if (at == VERSION_LEN && c == ' ' && s->part == SCAN_PROTOCOL)
         return end_part(s, SCAN_STATUS);
     if (at < VERSION_LEN &&
-        (version_shape[at] == 'd' ? octet_is_digit(c) : c == (unsigned char)version_shape[at]))
+        (version_shape[at] == 'd' ? byte_is_digit(c) : c == (unsigned char)version_shape[at]))
         return ERR_OK;
     return fault(s, ERR_SYNTAX, "malformed HTTP version");
 }
@@ -102,7 +102,7 @@ static int scan_status(struct h1_scan *s, unsigned char c)
 {
     if (part_len(s) == STATUS_DIGITS && c == ' ')
         return end_part(s, SCAN_REASON);
-    if (part_len(s) < STATUS_DIGITS && octet_is_digit(c))
+    if (part_len(s) < STATUS_DIGITS && byte_is_digit(c))
         return ERR_OK;
     return fault(s, ERR_SYNTAX, "malformed status code");
 }
@@ -111,7 +111,7 @@ static int scan_name(struct h1_scan *s, unsigned char c)
 {
     if (c == ':' && part_len(s) > 0)
         return end_part(s, SCAN_VALUE);
-    if (octet_is_token(c))
+    if (byte_is_token(c))
         return ERR_OK;
     if (part_len(s) == 0)
         return fault(s, ERR_SYNTAX,
@@ -121,7 +121,7 @@ static int scan_name(struct h1_scan *s, unsigned char c)
 
 static int scan_text(struct h1_scan *s, unsigned char c)
 {
-    if (octet_is_value(c))
+    if (byte_is_value(c))
         return ERR_OK;
     return fault(s, ERR_SYNTAX, c == '\n' ? "bare LF" : "control octet in field value");
 }
@@ -179,8 +179,8 @@ static int scan_cr(struct h1_scan *s)
     return ERR_OK;
 }
 
-static int scan_octet(struct h1_scan *s, unsigned char c, const struct h1_limits *limits,
-                      bool request)
+static int scan_byte(struct h1_scan *s, unsigned char c, const struct h1_limits *limits,
+                     bool request)
 {
     if (s->cr)
         return c == '\n' ? ERR_OK : fault(s, ERR_SYNTAX, "bare CR");
@@ -211,7 +211,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* What an octet in the middle of a part may be without changing anything but the offset; 0: each is
+/* What a byte in the middle of a part may be without changing anything but the offset; 0: each is
  * to be looked at. */
 static unsigned char plain_class(const struct h1_scan *s)
 {
@@ -219,12 +219,12 @@ static unsigned char plain_class(const struct h1_scan *s)
         return 0;
     switch ((enum scan_part)s->part) {
     case SCAN_NAME:
-        return OCTET_TOKEN;
+        return BYTE_TOKEN;
     case SCAN_REASON:
     case SCAN_VALUE:
-        return OCTET_VALUE;
+        return BYTE_VALUE;
     case SCAN_TARGET:
-        return OCTET_TARGET;
+        return BYTE_TARGET;
     case SCAN_START:
     case SCAN_METHOD:
     case SCAN_VERSION:
@@ -235,7 +235,7 @@ static unsigned char plain_class(const struct h1_scan *s)
     return 0;
 }
 
-/* Most octets of a head are plain: they are passed over in one loop, up to where a limit would be
+/* Most bytes of a head are plain: they are passed over in one loop, up to where a limit would be
  * looked at. */
 static void skip_plain(struct h1_scan *s, struct slice head, const struct h1_limits *limits)
 {
@@ -244,11 +244,11 @@ static void skip_plain(struct h1_scan *s, struct slice head, const struct h1_lim
     size_t at = s->offset;
     if (class == 0)
         return;
-    stop = smaller(stop, class == OCTET_TARGET ? s->part_start + limits->target
-                                               : s->line_start + limits->field);
-    if (class == OCTET_VALUE && at < stop)
-        at += octet_skip_printable(head.ptr + at, stop - at);
-    while (at < stop && (octet_classes[(unsigned char)head.ptr[at]] & class) != 0)
+    stop = smaller(stop, class == BYTE_TARGET ? s->part_start + limits->target
+                                              : s->line_start + limits->field);
+    if (class == BYTE_VALUE && at < stop)
+        at += byte_skip_printable(head.ptr + at, stop - at);
+    while (at < stop && (byte_classes[(unsigned char)head.ptr[at]] & class) != 0)
         at++;
     s->offset = at;
 }
@@ -261,7 +261,7 @@ ssize_t h1_scan_head(struct h1_scan *s, struct slice head, const struct h1_limit
         if (s->offset >= head.len)
             return 0;
         bool cr = s->cr;
-        int err = scan_octet(s, (unsigned char)head.ptr[s->offset], limits, request);
+        int err = scan_byte(s, (unsigned char)head.ptr[s->offset], limits, request);
         if (err < 0)
             return err;
         s->offset++;

@@ -124,7 +124,7 @@ static int write_connection(struct buf *to, const struct h1_write *w)
     return err;
 }
 
-/* What ends every head, or what undoes one that could not be written: @before octets were there. */
+/* What ends every head, or what undoes one that could not be written: @before bytes were there. */
 static int finish(struct buf *to, size_t before, int err)
 {
     if (err == ERR_OK)

@@ -3,8 +3,8 @@
  *
  * An exchange ties two legs and names neither's type. It sends by `ops` and is told by `events`.
  * Flow control is the only buffer policy, and the same for every wire: a leg hands up at most a
- * window of body octets (on_body) until credit comes back for them, and reports by on_sent how many
- * of the octets given to body() have left towards its peer; whoever ties two legs passes on_sent of
+ * window of body bytes (on_body) until credit comes back for them, and reports by on_sent how many
+ * of the bytes given to body() have left towards its peer; whoever ties two legs passes on_sent of
  * the one to credit() of the other. So body() takes everything and nobody's queue grows past a
  * window.
  *
@@ -38,14 +38,14 @@ struct leg_ops {
     void (*want_body)(struct leg *leg); /* its on_body may begin: until then nothing is read. Legs
                                            that begin by themselves ignore it */
     void (*credit)(struct leg *leg,
-                   size_t octets); /* octets of its on_body that have left on the other side */
+                   size_t bytes); /* bytes of its on_body that have left on the other side */
     void (*reset)(struct leg *leg,
                   const struct leg_fault *why); /* gives up; no event follows. Idempotent */
-    /* Where the next body()'s octets, up to @octets of them, may be put by whoever has them: then
+    /* Where the next body()'s bytes, up to @bytes of them, may be put by whoever has them: then
      * they need not be copied there. NULL, or no such op: nowhere. Good until the leg is next
      * called. With 0 it is not needed after all. */
-    char *(*place)(struct leg *leg, size_t octets);
-    /* Octets that the peer itself has taken so far, as they leave; what waits in the kernel is not
+    char *(*place)(struct leg *leg, size_t bytes);
+    /* Bytes that the peer itself has taken so far, as they leave; what waits in the kernel is not
      * among them. NULL: not known. */
     uint64_t (*taken)(struct leg *leg);
 };
@@ -55,11 +55,11 @@ struct leg_events {
                     bool end); /* @m is borrowed for the call; its fields may be changed */
     void (*on_body)(void *exchange, struct leg *leg, struct slice data, bool end);
     void (*on_trailers)(void *exchange, struct leg *leg, struct fields *t);
-    void (*on_sent)(void *exchange, struct leg *leg, size_t octets);
+    void (*on_sent)(void *exchange, struct leg *leg, size_t bytes);
     void (*on_reset)(void *exchange, struct leg *leg, const struct leg_fault *why);
-    /* A place for octets that on_body will hand up next: the other leg's, or NULL. May be NULL
+    /* A place for bytes that on_body will hand up next: the other leg's, or NULL. May be NULL
      * itself. */
-    char *(*on_place)(void *exchange, struct leg *leg, size_t octets);
+    char *(*on_place)(void *exchange, struct leg *leg, size_t bytes);
     /* What the other leg's peer has taken, of whatever: whether it moves at all. May be NULL. */
     uint64_t (*on_taken)(void *exchange, struct leg *leg);
 };
@@ -82,9 +82,9 @@ static inline void leg_untie(struct leg *leg)
     leg->exchange = NULL;
 }
 
-static inline char *leg_place(struct leg *leg, size_t octets)
+static inline char *leg_place(struct leg *leg, size_t bytes)
 {
-    return leg->ops->place ? leg->ops->place(leg, octets) : NULL;
+    return leg->ops->place ? leg->ops->place(leg, bytes) : NULL;
 }
 
 static inline uint64_t leg_taken(struct leg *leg)

@@ -16,7 +16,7 @@ struct message {
     /* both; content-length and host are not among the fields: they are length and authority */
     struct fields fields;
     int64_t length; /* Content-Length, or MESSAGE_LENGTH_UNKNOWN */
-    bool has_body;  /* more than the head will follow (body octets, maybe none, or trailers) */
+    bool has_body;  /* more than the head will follow (body bytes, maybe none, or trailers) */
     /* as it came over HTTP/1: 0 or 1; HTTP/2 leaves 1 */
     int minor_version;
 };

@@ -43,7 +43,7 @@ void ws_accept(struct slice key, char out[static WS_ACCEPT_LEN + 1])
     if (!md || EVP_DigestInit_ex(md, EVP_sha1(), NULL) != 1 ||
         EVP_DigestUpdate(md, key.ptr, key.len) != 1 ||
         EVP_DigestUpdate(md, guid.ptr, guid.len) != 1 || EVP_DigestFinal_ex(md, sha1, NULL) != 1)
-        abort(); /* as when memory is gone: a SHA-1 of 60 octets fails for no other reason */
+        abort(); /* as when memory is gone: a SHA-1 of 60 bytes fails for no other reason */
     EVP_MD_CTX_free(md);
     EVP_EncodeBlock((unsigned char *)out, sha1, sizeof sha1);
 }
@@ -53,7 +53,7 @@ void ws_frames_init(struct ws_frames *f)
     *f = (struct ws_frames){.header_len = 0};
 }
 
-/* RFC 6455 5.2: how long the header is, as far as its second octet has come. */
+/* RFC 6455 5.2: how long the header is, as far as its second byte has come. */
 static size_t header_size(const struct ws_frames *f)
 {
     if (f->header_len < 2)
@@ -74,7 +74,7 @@ static uint64_t header_payload(const struct ws_frames *f)
     return n;
 }
 
-/* Opcodes 3-7 and 11-15 are reserved; control frames have at most 125 octets, RFC 6455 5.5. */
+/* Opcodes 3-7 and 11-15 are reserved; control frames have at most 125 bytes, RFC 6455 5.5. */
 static bool header_broken(const struct ws_frames *f)
 {
     unsigned opcode = f->header[0] & (unsigned)WS_OPCODE;
@@ -89,9 +89,9 @@ static void end_of_frame(struct ws_frames *f)
     f->tail = 0;
 }
 
-static void feed_header(struct ws_frames *f, uint8_t octet)
+static void feed_header(struct ws_frames *f, uint8_t byte)
 {
-    f->header[f->header_len++] = octet;
+    f->header[f->header_len++] = byte;
     f->broken = header_broken(f);
     if (f->broken)
         return;

@@ -66,11 +66,11 @@ void memory_tell_now(struct memory_share *s)
         timer_arm(&s->look, s->withheld > 0 ? LOOK_SHORT_MS : LOOK_MS);
 }
 
-void memory_withhold(struct memory_share *s, uint64_t octets)
+void memory_withhold(struct memory_share *s, uint64_t bytes)
 {
     if (s->withheld == 0)
         timer_arm(&s->look, LOOK_SHORT_MS);
-    s->withheld += octets;
+    s->withheld += bytes;
 }
 
 /* ---- what stands still */

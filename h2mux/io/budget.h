@@ -1,8 +1,8 @@
-/* budget.h - the budget of a process for octets of bodies that arrived by links and did not leave
+/* budget.h - the budget of a process for bytes of bodies that arrived by links and did not leave
  * yet: one sum for all threads, a share of it for each thread's sessions and for what is left of
  * answers whose streams are over. http-rules 4.
  *
- * A session tells its share of every octet; the share tells the process once a session's turn, and
+ * A session tells its share of every byte; the share tells the process once a session's turn, and
  * only of what did not leave again within it. While a thread holds anything it looks once a second
  * whether it must give something up. */
 #ifndef H2MUX_IO_BUDGET_H
@@ -15,7 +15,7 @@
 
 /* Shared by all threads; outlives every share. */
 struct memory {
-    uint64_t limit;            /* octets; immutable */
+    uint64_t limit;            /* bytes; immutable */
     _Atomic uint64_t used;     /* what the shares have told */
     _Atomic uint32_t sessions; /* of all shares */
 };
@@ -31,7 +31,7 @@ struct memory_share {
     struct timer look;         /* armed while there is anything to look after */
     struct list_node tails;    /* of socks whose queue nothing else counts: sock_tail.c */
     uint64_t stall_ms;         /* for those: the owner's to set, like the next two */
-    void (*on_tail)(void *user, uint64_t stalled_ms, uint64_t octets); /* one was given up; NULL */
+    void (*on_tail)(void *user, uint64_t stalled_ms, uint64_t bytes); /* one was given up; NULL */
     void *user;
 };
 
@@ -51,11 +51,11 @@ void memory_leave(struct memory_share *s, struct list_node *in_share); /* fine o
  * a stream at least, so that none can stop them all. */
 uint64_t memory_fair(const struct memory_share *s);
 
-/* Octets came or left. @s NULL: no budget but the links'. */
-static inline void memory_add(struct memory_share *s, int64_t octets)
+/* Bytes came or left. @s NULL: no budget but the links'. */
+static inline void memory_add(struct memory_share *s, int64_t bytes)
 {
     if (s)
-        s->held += (uint64_t)octets;
+        s->held += (uint64_t)bytes;
 }
 void memory_tell_now(struct memory_share *s);
 /* Cheap when nothing has changed: for every turn. */
@@ -70,7 +70,7 @@ void sock_tails_evict(struct memory_share *s,
                       uint64_t now_us); /* who stands still, until there is room */
 void sock_tails_forget(struct memory_share *s);
 
-void memory_withhold(struct memory_share *s, uint64_t octets); /* of connection credit */
+void memory_withhold(struct memory_share *s, uint64_t bytes); /* of connection credit */
 
 /* How full the process is; as struct budget has it for a link. */
 static inline struct budget memory_budget(const struct memory_share *s)

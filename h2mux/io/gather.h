@@ -1,5 +1,5 @@
 /* gather.h - what one sock will send of a loop's scratch in one call, without a copy: slices in
- * order, and the few octets of its own between them (chunk heads).
+ * order, and the few bytes of its own between them (chunk heads).
  *
  * A loop has one. Its owner settles (sends, and copies what the kernel does not take) at turn's
  * end, before anybody else gathers, and before the scratch is read into again. */
@@ -17,7 +17,7 @@ struct gather {
     void (*settle)(void *owner); /* empties it */
     struct iovec v[1 + GATHER_SLICES]; /* v[0] is the owner's queue, set when it settles */
     size_t count;                      /* of the others */
-    size_t octets;                     /* in the others */
+    size_t bytes;                      /* in the others */
     size_t own;                        /* used of text */
     char text[GATHER_OWN];
 };
@@ -25,7 +25,7 @@ struct gather {
 static inline void gather_clear(struct gather *g)
 {
     g->owner = NULL;
-    g->count = g->octets = g->own = 0;
+    g->count = g->bytes = g->own = 0;
 }
 
 static inline void gather_settle(struct gather *g)
@@ -40,7 +40,7 @@ static inline bool gather_lend(struct gather *g, struct slice data)
     if (g->count == GATHER_SLICES)
         return false;
     g->v[++g->count] = (struct iovec){(void *)(uintptr_t)data.ptr, data.len};
-    g->octets += data.len;
+    g->bytes += data.len;
     return true;
 }
 

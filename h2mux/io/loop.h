@@ -73,13 +73,13 @@ struct event_base *loop_base(const struct loop *l);
  * round of flushes), so it may be late by as long as that part has run. */
 uint64_t loop_now_us(struct loop *l);
 
-/* LOOP_SCRATCH octets for one read, borrowed until the next call: what still waits to be sent from
+/* LOOP_SCRATCH bytes for one read, borrowed until the next call: what still waits to be sent from
  * it is sent or copied then. No other reader may run meanwhile. */
 char *loop_scratch(struct loop *l);
 bool loop_scratch_holds(const struct loop *l, struct slice data);
 struct wheel *loop_wheel(struct loop *l);   /* its timing wheel, for wheel_timer_arm: wheel.h */
 struct gather *loop_gather(struct loop *l); /* what waits to be sent from the scratch */
-/* An empty buf of up to LOOP_OUT octets for what is composed and written within one call; borrowed
+/* An empty buf of up to LOOP_OUT bytes for what is composed and written within one call; borrowed
  * and emptied by whoever fills it. Its memory stays, so that nothing is allocated for a message. */
 struct buf *loop_out(struct loop *l);
 

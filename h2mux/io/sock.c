@@ -166,12 +166,12 @@ uint64_t sock_taken(const struct sock *s)
     return s->tx_total - (uint64_t)waiting;
 }
 
-bool sock_unsend(struct sock *s, size_t octets)
+bool sock_unsend(struct sock *s, size_t bytes)
 {
     sock_gather_settle(s);
-    if (s->ssl || octets > buf_len(&s->tx))
-        return octets == 0;
-    buf_truncate(&s->tx, buf_len(&s->tx) - octets);
+    if (s->ssl || bytes > buf_len(&s->tx))
+        return bytes == 0;
+    buf_truncate(&s->tx, buf_len(&s->tx) - bytes);
     return true;
 }
 
@@ -250,14 +250,14 @@ const struct sockaddr_storage *sock_peer(const struct sock *s)
     return &s->peer;
 }
 
-void sock_set_receive_buffer(struct sock *s, int octets)
+void sock_set_receive_buffer(struct sock *s, int bytes)
 {
     if (s->fd >= 0)
-        setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
+        setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 
-void sock_set_notsent_lowat(struct sock *s, int octets)
+void sock_set_notsent_lowat(struct sock *s, int bytes)
 {
     if (s->fd >= 0)
-        setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &octets, sizeof octets);
+        setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }

@@ -27,8 +27,8 @@ struct sock;
 struct sock_ops {
     void (*on_open)(
         void *user); /* connected, and through the handshake if TLS was started; may be NULL */
-    void (*on_readable)(void *user); /* sock_read has something: octets, the end, or an error */
-    void (*on_sent)(void *user);     /* octets left the queue since the last call; may be NULL */
+    void (*on_readable)(void *user); /* sock_read has something: bytes, the end, or an error */
+    void (*on_sent)(void *user);     /* bytes left the queue since the last call; may be NULL */
     void (*on_hangup)(void *user); /* reading is paused and the peer has sent FIN or RST, before or
                                       since; may be NULL */
     void (*on_error)(
@@ -49,7 +49,7 @@ void sock_pair(struct loop *l, struct sock **a, struct sock **b);
 /* @user is borrowed and outlives the sock or closes it. */
 void sock_set_ops(struct sock *s, const struct sock_ops *ops, void *user);
 
-/* What has arrived raw and was not read, at least one octet; ERR_AGAIN, ERR_EOF, ERR_IO. Before TLS
+/* What has arrived raw and was not read, at least one byte; ERR_AGAIN, ERR_EOF, ERR_IO. Before TLS
  * only. */
 int sock_peek(struct sock *s, struct slice *out) MUSTCHECK;
 
@@ -60,7 +60,7 @@ bool sock_is_tls(const struct sock *s);
  * connection that carries much; nothing on a plain one. */
 void sock_read_ahead(struct sock *s);
 
-/* > 0 octets; 0: the peer ended its direction in order; ERR_AGAIN; ERR_TRUNCATED (TLS without
+/* > 0 bytes; 0: the peer ended its direction in order; ERR_AGAIN; ERR_TRUNCATED (TLS without
  * close_notify), ERR_RESET, ERR_IO, ERR_TLS; ERR_ABUSE: TLS without end, more than 32 KeyUpdates
  * (or attempts to renegotiate) in a minute. */
 ssize_t sock_read(struct sock *s, void *to, size_t cap) MUSTCHECK;
@@ -71,19 +71,19 @@ enum { SOCK_RECORD_MAX = 16384 };
 /* All of @data is taken: written or copied. Nothing happens on a sock that failed or was shut for
  * writing. */
 void sock_write(struct sock *s, struct slice data);
-size_t sock_queued(const struct sock *s); /* octets taken that have not left (as they will leave:
+size_t sock_queued(const struct sock *s); /* bytes taken that have not left (as they will leave:
                                              records when TLS) */
 
-uint64_t sock_sent(const struct sock *s); /* octets that have left so far, likewise */
+uint64_t sock_sent(const struct sock *s); /* bytes that have left so far, likewise */
 /* Of them, those that the peer's system has acknowledged. Asks the kernel. */
 uint64_t sock_taken(const struct sock *s);
 
 /* Puts @data back in front of what will be read: for whoever takes the sock over from a reader that
  * read ahead. */
 void sock_unread(struct sock *s, struct slice data);
-/* Cuts the last @octets off the queue, if they are still there and are not records: false
+/* Cuts the last @bytes off the queue, if they are still there and are not records: false
  * otherwise. */
-bool sock_unsend(struct sock *s, size_t octets);
+bool sock_unsend(struct sock *s, size_t bytes);
 
 /* While paused on_readable is not called. on_readable runs again after a resume if anything may be
  * there. */
@@ -102,10 +102,10 @@ void sock_close(struct sock *s);    /* at once; what is queued is dropped. NULL 
 void sock_abort(struct sock *s);    /* at once, with RST, so that the peer can tell */
 
 /* Takes @s from its owner: sends what is queued, however slowly the peer takes it (given up when
- * nothing leaves for a minute), then FIN; from then on reads and forgets up to @max_octets for at
+ * nothing leaves for a minute), then FIN; from then on reads and forgets up to @max_bytes for at
  * most @max_ms or until the peer's FIN, then closes: so the peer reads our last words instead of a
  * RST (RFC 9112 9.6). */
-void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets);
+void sock_finish(struct sock *s, uint64_t max_ms, size_t max_bytes);
 
 /* In the turn of sock_finish: @count is one more until @s is closed. Borrowed: outlives the loop.
  */
@@ -126,11 +126,11 @@ void sock_enter(struct sock *s, struct loop *l);
 int sock_fd(const struct sock *s); /* -1 in memory */
 /* What the kernel takes from the peer before we do, from now on (SO_RCVBUF, socket(7)); by itself
  * it goes up to some MiB, and so does what the peer's kernel holds. */
-void sock_set_receive_buffer(struct sock *s, int octets);
+void sock_set_receive_buffer(struct sock *s, int bytes);
 /* The peer's address, AF_UNSPEC for pairs, AF_UNIX for unix sockets. */
 const struct sockaddr_storage *sock_peer(const struct sock *s);
 void sock_set_notsent_lowat(struct sock *s,
-                            int octets); /* links: what waits in the kernel stays short */
+                            int bytes); /* links: what waits in the kernel stays short */
 void sock_address_text(const struct sockaddr_storage *a, bool with_port, char *to,
                        size_t cap); /* "192.0.2.1", "[2001:db8::1]:443", "unix" */
 

@@ -83,7 +83,7 @@ static void tell_hangup(struct sock *s)
         s->ops->on_hangup(s->user);
 }
 
-/* A pause that lasts: did an RST come in the event that brought the last octets? Asking at every
+/* A pause that lasts: did an RST come in the event that brought the last bytes? Asking at every
  * pause would cost a system call a request. */
 void sock_run_check(void *user)
 {
@@ -137,7 +137,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     }
     s->drained = false;
     if (s->paused && !s->hangup && s->ops->on_hangup)
-        loop_later(s->loop, &s->check); /* octets of the next message, or an RST */
+        loop_later(s->loop, &s->check); /* bytes of the next message, or an RST */
     if (s->state == SOCK_CONNECTING && !s->failed)
         connected(s);
     else if (what & (EV_READ | EV_CLOSED))

@@ -1,7 +1,7 @@
 /* sock_finish.c - a sock's last words: what is queued, FIN, then listening until the peer has read
  * them too.
  *
- *   SAYING ──queue empty, FIN──▶ LISTENING ──peer's FIN, an error, time, octets──▶ closed
+ *   SAYING ──queue empty, FIN──▶ LISTENING ──peer's FIN, an error, time, bytes──▶ closed
  *      └── nothing leaves for STALL_MS ──────────────────────────────────────────────▲ */
 #include "h2mux/io/sock_int.h"
 
@@ -62,7 +62,7 @@ static void finish_error(void *user, int err, const char *reason)
     finish_now(user);
 }
 
-void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets)
+void sock_finish(struct sock *s, uint64_t max_ms, size_t max_bytes)
 {
     static const struct sock_ops finish_ops = {
         .on_readable = finish_readable, .on_sent = finish_sent, .on_error = finish_error};
@@ -72,7 +72,7 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_octets)
     }
     s->finish = xcalloc(1, sizeof *s->finish);
     s->finish->max_ms = max_ms;
-    s->finish->left = max_octets;
+    s->finish->left = max_bytes;
     timer_init(&s->finish->timer, s->loop, finish_now, s);
     loop_adopt(s->loop, &s->finish->orphan, finish_now, s);
     timer_arm(&s->finish->timer, STALL_MS);

@@ -1,7 +1,7 @@
 /* sock_gather.c - writing out of the loop's scratch: what one read brought for this sock leaves in
  * one sendmsg, from where it was read to.
  *
- * Only for plain sockets that the kernel takes octets for; everything else is queued. */
+ * Only for plain sockets that the kernel takes bytes for; everything else is queued. */
 #include "h2mux/io/sock_int.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@ static bool owns(const struct sock *s)
 
 size_t sock_gathered(const struct sock *s)
 {
-    return owns(s) ? loop_gather(s->loop)->octets : 0;
+    return owns(s) ? loop_gather(s->loop)->bytes : 0;
 }
 
 void sock_gather_drop(struct sock *s)

@@ -22,17 +22,17 @@ struct sock {
     struct loop *loop; /* borrowed: outlives its socks */
     int fd;            /* owned; -1 in memory */
     enum sock_state state;
-    bool rx_ready, tx_ready; /* the kernel may have octets, room */
+    bool rx_ready, tx_ready; /* the kernel may have bytes, room */
     bool hangup;             /* the peer sent FIN or RST: the reads behind what came end */
     bool drained;            /* the last read was short, and no event came since */
     bool raw_eof, eof_told;
     int raw_end; /* what reads end with at raw_eof: 0 for FIN, or an error */
     bool paused;
     bool reads_ahead; /* TLS: OpenSSL does */
-    bool starved;     /* TLS: nothing more can be decrypted until raw octets come */
+    bool starved;     /* TLS: nothing more can be decrypted until raw bytes come */
     bool shut_tx, fin_sent;
     bool tx_broken; /* a write failed: what is written vanishes */
-    bool sent;      /* octets left since on_sent was called */
+    bool sent;      /* bytes left since on_sent was called */
     uint64_t tx_total;
     unsigned rekeys; /* TLS: handshake messages behind the handshake, since: */
     uint64_t rekeys_since_us;
@@ -40,7 +40,7 @@ struct sock {
     struct event event;
     const struct sock_ops *ops;             /* static */
     void *user;                             /* borrowed */
-    struct buf rx, tx;                      /* raw octets */
+    struct buf rx, tx;                      /* raw bytes */
     struct buf unread;                      /* put back by a reader */
     struct buf early;                       /* written before the handshake was through */
     SSL *ssl;                               /* owned; NULL: plain */
@@ -59,9 +59,9 @@ struct sock *sock_alloc(struct loop *l, int fd) MUSTCHECK;
 
 /* sock_raw.c */
 int sock_errno(int e); /* as enum err */
-/* Raw octets into rx: > 0, 0 at the peer's FIN, or an error. */
+/* Raw bytes into rx: > 0, 0 at the peer's FIN, or an error. */
 ssize_t sock_raw_fill(struct sock *s, size_t chunk);
-/* Raw octets past it, likewise. */
+/* Raw bytes past it, likewise. */
 ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap);
 /* Out of @b, which gives its memory back with the last. */
 size_t sock_buf_take(struct buf *b, void *to, size_t cap);
@@ -85,7 +85,7 @@ void sock_run_check(void *sock);
 bool sock_gather(struct sock *s, struct slice data) MUSTCHECK; /* false: it is to be queued */
 void sock_gather_settle(struct sock *s);                       /* sent, or queued, at once */
 void sock_gather_drop(struct sock *s);
-size_t sock_gathered(const struct sock *s); /* octets, not in the queue */
+size_t sock_gathered(const struct sock *s); /* bytes, not in the queue */
 
 /* sock_pair.c */
 void sock_pair_end(struct sock *s, int end); /* the other end hears FIN (0) or RST (ERR_RESET) */

@@ -1,4 +1,4 @@
-/* sock_raw.c - a sock's octets as its peer sends and takes them: below TLS, from and to the kernel
+/* sock_raw.c - a sock's bytes as its peer sends and takes them: below TLS, from and to the kernel
  * or the other end of a pair. */
 #include "h2mux/io/sock_int.h"
 
@@ -46,7 +46,7 @@ ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap)
                  event */
 }
 
-/* Raw octets into rx; likewise. */
+/* Raw bytes into rx; likewise. */
 ssize_t sock_raw_fill(struct sock *s, size_t chunk)
 {
     if (s->fd < 0)

@@ -3,7 +3,7 @@
  * is short and the peer stands still.
  *
  * Most answers have left by the end of their turn: nothing is allocated for those. Invariant: a
- * tail is in its share's list, and its octets are in the share's sum. */
+ * tail is in its share's list, and its bytes are in the share's sum. */
 #include "h2mux/io/sock_int.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 struct tail {
     struct list_node node; /* in share->tails */
     struct sock *sock;     /* borrowed: drops it before it dies */
-    uint64_t octets;       /* as the share knows them */
+    uint64_t bytes;        /* as the share knows them */
     uint64_t taken;        /* by the peer, when last looked at */
     uint64_t moved_us;     /* when that had changed */
 };
@@ -20,7 +20,7 @@ void sock_tail_drop(struct sock *s)
 {
     struct tail *t = s->tail;
     if (t) {
-        memory_add(s->tail_of, -(int64_t)t->octets);
+        memory_add(s->tail_of, -(int64_t)t->bytes);
         memory_tell(s->tail_of);
         list_remove(&t->node);
         free(t);
@@ -29,16 +29,16 @@ void sock_tail_drop(struct sock *s)
     s->tail_of = NULL;
 }
 
-static void begin(struct sock *s, size_t octets)
+static void begin(struct sock *s, size_t bytes)
 {
     struct tail *t = xcalloc(1, sizeof *t);
     t->sock = s;
-    t->octets = octets;
+    t->bytes = bytes;
     t->taken = sock_taken(s);
     t->moved_us = loop_now_us(s->loop);
     s->tail = t;
     list_push(&s->tail_of->tails, &t->node);
-    memory_add(s->tail_of, (int64_t)octets);
+    memory_add(s->tail_of, (int64_t)bytes);
 }
 
 void sock_count_tail(struct sock *s, struct memory_share *share)
@@ -47,9 +47,9 @@ void sock_count_tail(struct sock *s, struct memory_share *share)
     if (queued == 0 || s->state == SOCK_CLOSED)
         return;
     s->tail_of = share;
-    if (s->tail && queued > s->tail->octets) { /* another answer behind one that waits */
-        memory_add(share, (int64_t)(queued - s->tail->octets));
-        s->tail->octets = queued;
+    if (s->tail && queued > s->tail->bytes) { /* another answer behind one that waits */
+        memory_add(share, (int64_t)(queued - s->tail->bytes));
+        s->tail->bytes = queued;
     }
     loop_flush(s->loop, &s->flush);
 }
@@ -64,9 +64,9 @@ void sock_tail_look(struct sock *s)
     }
     if (!s->tail) {
         begin(s, queued);
-    } else if (queued < s->tail->octets) {
-        memory_add(s->tail_of, -(int64_t)(s->tail->octets - queued));
-        s->tail->octets = queued;
+    } else if (queued < s->tail->bytes) {
+        memory_add(s->tail_of, -(int64_t)(s->tail->bytes - queued));
+        s->tail->bytes = queued;
     }
     memory_tell(s->tail_of);
 }
@@ -87,7 +87,7 @@ static void cut(struct tail *t, uint64_t now, const struct memory_share *share)
 {
     struct sock *s = t->sock;
     if (share->on_tail)
-        share->on_tail(share->user, (now - t->moved_us) / 1000, t->octets);
+        share->on_tail(share->user, (now - t->moved_us) / 1000, t->bytes);
     if (s->finish)
         sock_abort(s);
     else

@@ -5,7 +5,7 @@
  * in TLS 1.2 an alert: what comes of them in a minute is bounded.
  *
  * Writing never blocks (the BIO takes everything), so SSL_write is never repeated; reading starves
- * until raw octets come. */
+ * until raw bytes come. */
 #include "h2mux/io/sock_int.h"
 
 #include <openssl/err.h>
@@ -46,7 +46,7 @@ static int bio_starves(BIO *bio, struct sock *s, ssize_t why)
     return 0;
 }
 
-/* OpenSSL asks for a record's head and then for its rest, so octets are read ahead for it; unless
+/* OpenSSL asks for a record's head and then for its rest, so bytes are read ahead for it; unless
  * it does so by itself: then what it asks for goes where it wants it. Of a record that it has in
  * part it asks for the rest alone, and so comes back to where records begin. */
 static int bio_read(BIO *bio, char *to, int cap)
@@ -109,7 +109,7 @@ static void count_rekey(struct sock *s)
         s->failed = ERR_ABUSE;
 }
 
-static void on_message(int written, int version, int type, const void *octets, size_t len, SSL *ssl,
+static void on_message(int written, int version, int type, const void *bytes, size_t len, SSL *ssl,
                        void *user)
 {
     struct sock *s = user;
@@ -180,7 +180,7 @@ void sock_tls_write(struct sock *s, struct slice data)
     }
 }
 
-/* The peer's octets ended where TLS says that they must not. */
+/* The peer's bytes ended where TLS says that they must not. */
 static bool cut_off(void)
 {
     return ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;

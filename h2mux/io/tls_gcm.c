@@ -1,6 +1,6 @@
 /* tls_gcm.c - an OpenSSL provider of two ciphers, AES-128-GCM and AES-256-GCM, over ipsec-mb.
  *
- * It serves what TLS 1.3 asks for: a nonce of 12 octets for each record, its head as additional
+ * It serves what TLS 1.3 asks for: a nonce of 12 bytes for each record, its head as additional
  * data, a tag of 16. TLS 1.2 has a mode of its own, with nonces that the cipher itself makes up:
  * that is left to OpenSSL's cipher, which takes over when it is asked for (`old`). */
 #include "h2mux/io/tls_gcm.h"

@@ -50,10 +50,10 @@ static void edge_abort(struct edge *e)
     edge_forget(e);
 }
 
-void edge_finish(struct edge *e, uint64_t ms, size_t octets)
+void edge_finish(struct edge *e, uint64_t ms, size_t bytes)
 {
     sock_count_tail(h1_conn_sock(e->conn), &e->worker->memory);
-    h1_conn_finish(e->conn, ms, octets);
+    h1_conn_finish(e->conn, ms, bytes);
     edge_forget(e);
 }
 
@@ -211,9 +211,9 @@ static size_t on_failure(void *owner, enum failure why)
     struct answer a;
     answer_failure(&a, why, e->accept, slice_str(e->exchange->name));
     e->exchange = NULL;
-    size_t octets = buf_len(&a.body);
+    size_t bytes = buf_len(&a.body);
     edge_send_answer(e, &a, false);
-    return octets;
+    return bytes;
 }
 
 /* RFC 9112 8: an unterminated body and a close say it; where the close itself ends the body only a
@@ -226,7 +226,7 @@ static void on_broken(void *owner, bool stalled)
     if (stalled || e->state == EDGE_RAW || h1_conn_tx_until_close(e->conn))
         edge_abort(e);
     else
-        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_OCTETS);
+        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_BYTES);
 }
 
 /* Rule W8: what of a frame has not left is cut; a frame that has left in part cannot be followed by
@@ -249,7 +249,7 @@ static void on_end(void *owner)
     struct edge *e = owner;
     e->exchange = NULL;
     if (!h1_conn_rx_done(e->conn))
-        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_OCTETS);
+        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_BYTES);
     else
         sock_count_tail(h1_conn_sock(e->conn), &e->worker->memory);
 }
@@ -300,7 +300,7 @@ static void on_done(void *user)
     struct edge *e = user;
     if (e->state == EDGE_RAW || e->close_after || h1_conn_tx_close(e->conn) ||
         edge_server(e)->draining) {
-        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_OCTETS);
+        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_BYTES);
         return;
     }
     e->state = EDGE_IDLE;
@@ -362,7 +362,7 @@ static void on_error(void *user, int err, const char *reason)
     else if (e->state == EDGE_IDLE || e->state == EDGE_HEAD ||
              (err == ERR_EOF && e->responding && h1_conn_tx_done(e->conn)))
         edge_finish(e, EDGE_LINGER_MS,
-                    EDGE_LINGER_OCTETS); /* it said all it had to say, and still listens */
+                    EDGE_LINGER_BYTES); /* it said all it had to say, and still listens */
     else
         edge_close(e);
 }
@@ -421,7 +421,7 @@ void edge_drain(struct list_node *node)
 {
     struct edge *e = CONTAINER_OF(node, struct edge, node);
     if (alive(e) && e->state == EDGE_IDLE)
-        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_OCTETS);
+        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_BYTES);
 }
 
 void edge_stop(struct list_node *node)

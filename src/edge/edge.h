@@ -1,7 +1,7 @@
 /* edge.h - one public HTTP/1.1 connection: its requests in order, each to a tunnel or to a
  * built-in. http-rules 2.1, 2.5.
  *
- *   IDLE ──first octet──▶ HEAD ──complete──▶ BUSY ──answered──▶ IDLE      BUSY ──101──▶ RAW ──both
+ *   IDLE ──first byte──▶ HEAD ──complete──▶ BUSY ──answered──▶ IDLE      BUSY ──101──▶ RAW ──both
  * ends──▶ DEAD │ keep-alive over     │ too slow: 408    │ broken, or the answer said close
  *     └─────────────────────┴──────────────────┴──────────────▶ DEAD */
 #ifndef SRC_EDGE_EDGE_H

@@ -27,14 +27,14 @@ bool edge_must_close(const struct edge *e)
     return !e->keep_alive || edge_server(e)->draining;
 }
 
-void edge_log_answer(struct edge *e, int status, const char *error, size_t octets)
+void edge_log_answer(struct edge *e, int status, const char *error, size_t bytes)
 {
     struct access_entry entry = {
         .viewer = e->viewer.address,
         .request = e->asked,
         .tunnel = "-",
         .status = status,
-        .tx_octets = octets,
+        .tx_bytes = bytes,
         .duration_us = loop_now_us(e->worker->loop) - e->head_us,
         .error = error,
     };
@@ -56,7 +56,7 @@ void edge_send_answer(struct edge *e, struct answer *a, bool close)
         leg->ops->body(leg, buf_slice(&a->body), true);
     answer_deinit(a);
     if (close)
-        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_OCTETS);
+        edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_BYTES);
 }
 
 /* For requests that never became an exchange, which logs by itself. */

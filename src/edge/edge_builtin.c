@@ -55,7 +55,7 @@ static void attach(struct edge *e, const struct call *c, struct slice name)
 {
     struct attach at;
     struct answer refusal;
-    if (attach_accept(e->worker, c, name, h1_conn_head_octets(e->conn), &at, &refusal)) {
+    if (attach_accept(e->worker, c, name, h1_conn_head_bytes(e->conn), &at, &refusal)) {
         become_link(e, &at);
         return;
     }

@@ -32,14 +32,14 @@ static inline const struct server *edge_server(const struct edge *e)
 }
 
 enum {
-    EDGE_LINGER_MS = 1000,                /* rule R18: so that the viewer reads our answer */
-    EDGE_LINGER_OCTETS = 64 * 1024 * 1024 /* a viewer that uploads at full speed is to see it too */
+    EDGE_LINGER_MS = 1000,               /* rule R18: so that the viewer reads our answer */
+    EDGE_LINGER_BYTES = 64 * 1024 * 1024 /* a viewer that uploads at full speed is to see it too */
 };
 
 /* edge.c */
 void edge_forget(
     struct edge *e); /* the caller has closed, finished, aborted or released the connection */
-void edge_finish(struct edge *e, uint64_t ms, size_t octets); /* sock_finish, and forgets it */
+void edge_finish(struct edge *e, uint64_t ms, size_t bytes); /* sock_finish, and forgets it */
 
 /* edge_answer.c */
 bool edge_must_close(const struct edge *e); /* behind an answer, whatever it is */
@@ -50,7 +50,7 @@ void edge_send_answer(struct edge *e, struct answer *a, bool close); /* writes @
 void edge_refuse(struct edge *e, enum failure why, struct slice name, bool close);
 /* A malformed one: counted, logged, refused, and the connection closes. */
 void edge_bad_request(struct edge *e, enum failure why, const char *reason);
-void edge_log_answer(struct edge *e, int status, const char *error, size_t octets);
+void edge_log_answer(struct edge *e, int status, const char *error, size_t bytes);
 
 /* edge_builtin.c: a request of the base domain. */
 void edge_builtin(struct edge *e, const struct message *m);

@@ -1,4 +1,4 @@
-/* gate.c - tells TLS from plain HTTP by the first octet, which stays where it is. */
+/* gate.c - tells TLS from plain HTTP by the first byte, which stays where it is. */
 #include "src/edge/gate.h"
 
 #include <stdlib.h>

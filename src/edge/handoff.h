@@ -1,5 +1,5 @@
 /* handoff.h - moves a viewer's connection to the worker that has the name it asks for: descriptor,
- * TLS state, unread octets.
+ * TLS state, unread bytes.
  *
  * Between exchanges only. The head is put back unread and parsed again there, so nothing but the
  * sock crosses threads. */

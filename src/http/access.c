@@ -13,11 +13,11 @@
 #include "h2mux/base/log.h"
 
 enum {
-    LINE_MAX_OCTETS = 4095,
+    LINE_MAX_BYTES = 4095,
     STATUS_VIEWER_LEFT = 499,
     METHOD_MAX = 64,
     HOST_MAX = 256,
-    PATH_MAX_OCTETS = 1400,
+    PATH_MAX_BYTES = 1400,
     REFERER_MAX = 640,
     AGENT_MAX = 400,
     CLF_TIME_MAX = sizeof "22/Nov/2026:10:00:00 +0000"
@@ -27,7 +27,7 @@ enum {
 
 /* The foreign texts of one entry, fit to be printed. */
 struct texts {
-    char method[METHOD_MAX], host[HOST_MAX], path[PATH_MAX_OCTETS];
+    char method[METHOD_MAX], host[HOST_MAX], path[PATH_MAX_BYTES];
     char referer[REFERER_MAX], agent[AGENT_MAX];
 };
 
@@ -38,7 +38,7 @@ char *access_request_keep(struct access_request *r)
         size_t most; /* what is longer is cut in the line too */
     } parts[] = {{&r->host, HOST_MAX},
                  {&r->method, METHOD_MAX},
-                 {&r->path, PATH_MAX_OCTETS},
+                 {&r->path, PATH_MAX_BYTES},
                  {&r->user_agent, AGENT_MAX},
                  {&r->referer, REFERER_MAX}};
     size_t size = 0;
@@ -58,8 +58,8 @@ char *access_request_keep(struct access_request *r)
     return kept;
 }
 
-/* One octet as it is printed; its length. Only what stands between quotes may hold a space. */
-static size_t escape_octet(char c, bool quoted, char out[static 5])
+/* One byte as it is printed; its length. Only what stands between quotes may hold a space. */
+static size_t escape_byte(char c, bool quoted, char out[static 5])
 {
     bool plain = c > ' ' && c <= '~' && c != '\\' && c != '"';
     if (plain || (c == ' ' && quoted)) {
@@ -73,13 +73,13 @@ static void escape(struct slice in, bool quoted, char *out, size_t cap)
 {
     size_t at = 0;
     for (size_t i = 0; i < in.len; i++) {
-        char octet[5];
-        size_t len = escape_octet(in.ptr[i], quoted, octet);
+        char byte[5];
+        size_t len = escape_byte(in.ptr[i], quoted, byte);
         if (at + len + sizeof ELLIPSIS > cap) {
             at += (size_t)snprintf(out + at, cap - at, ELLIPSIS);
             break;
         }
-        memcpy(out + at, octet, len);
+        memcpy(out + at, byte, len);
         at += len;
     }
     if (at == 0)
@@ -113,20 +113,19 @@ static void clf_time(char out[static CLF_TIME_MAX])
 static void write_text(struct log_file *f, const struct access_entry *e)
 {
     struct texts t;
-    char now[CLF_TIME_MAX], line[LINE_MAX_OCTETS];
+    char now[CLF_TIME_MAX], line[LINE_MAX_BYTES];
     texts_fill(&t, e);
     clf_time(now);
     int len = snprintf(line, sizeof line,
                        "%s - - [%s] \"%s %s HTTP/1.%d\" %d %llu \"%s\" \"%s\" tunnel=%s host=%s "
                        "ms=%.3f wait_ms=%.3f rx=%llu%s error=%s%s",
                        e->viewer, now, t.method, t.path, e->request.minor_version, entry_status(e),
-                       (unsigned long long)e->tx_octets, t.referer, t.agent, e->tunnel, t.host,
+                       (unsigned long long)e->tx_bytes, t.referer, t.agent, e->tunnel, t.host,
                        (double)e->duration_us / 1000, (double)e->wait_us / 1000,
-                       (unsigned long long)e->rx_octets, e->websocket ? " websocket" : "",
+                       (unsigned long long)e->rx_bytes, e->websocket ? " websocket" : "",
                        e->error ? e->error : "-", e->aborted ? " aborted" : "");
     if (len > 0)
-        log_file_line(f,
-                      slice_make(line, len < LINE_MAX_OCTETS ? (size_t)len : LINE_MAX_OCTETS - 1));
+        log_file_line(f, slice_make(line, len < LINE_MAX_BYTES ? (size_t)len : LINE_MAX_BYTES - 1));
 }
 
 static cJSON *entry_json(const struct access_entry *e, const struct texts *t)
@@ -143,8 +142,8 @@ static cJSON *entry_json(const struct access_entry *e, const struct texts *t)
     cJSON_AddStringToObject(json, "path", t->path);
     cJSON_AddStringToObject(json, "protocol", protocol);
     cJSON_AddNumberToObject(json, "status", entry_status(e));
-    cJSON_AddNumberToObject(json, "tx_octets", (double)e->tx_octets);
-    cJSON_AddNumberToObject(json, "rx_octets", (double)e->rx_octets);
+    cJSON_AddNumberToObject(json, "tx_octets", (double)e->tx_bytes);
+    cJSON_AddNumberToObject(json, "rx_octets", (double)e->rx_bytes);
     cJSON_AddNumberToObject(json, "ms", (double)e->duration_us / 1000);
     cJSON_AddNumberToObject(json, "wait_ms", (double)e->wait_us / 1000);
     cJSON_AddBoolToObject(json, "websocket", e->websocket);

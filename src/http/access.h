@@ -7,7 +7,7 @@
 
 struct log_file;
 
-/* What was asked for, as it came: any octets. Borrowed from the request's head, or from what
+/* What was asked for, as it came: any bytes. Borrowed from the request's head, or from what
  * access_request_keep made. */
 struct access_request {
     struct slice host, method, path, user_agent, referer;
@@ -24,12 +24,12 @@ struct access_entry {
     const char *tunnel; /* name or "-" */
     int status;         /* 0: none was sent (the viewer left first): printed as 499 */
     bool websocket;
-    uint64_t rx_octets, tx_octets; /* bodies from and to the viewer */
+    uint64_t rx_bytes, tx_bytes;   /* bodies from and to the viewer */
     uint64_t duration_us, wait_us; /* until the end; held before a link took it */
     const char *error;             /* RFC 9209 type or our event; NULL: none */
     bool aborted;                  /* cut off after the head */
 };
-/* Text: combined-like `viewer - - [time] "METHOD path HTTP/1.1" status octets "referer" "agent"
+/* Text: combined-like `viewer - - [time] "METHOD path HTTP/1.1" status bytes "referer" "agent"
  * tunnel=… host=… ms=… …`, every foreign value escaped. */
 void access_write(struct log_file *f, bool json, const struct access_entry *e);
 

@@ -1,7 +1,7 @@
 /* route.c - Host and path to what they name. No state, no I/O; what it returns borrows from its
  * arguments.
  *
- * Nothing is normalised: a path is compared octet by octet, and only the Host decides which tunnel
+ * Nothing is normalised: a path is compared byte by byte, and only the Host decides which tunnel
  * is meant. */
 #include "src/http/route.h"
 

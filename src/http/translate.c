@@ -98,7 +98,7 @@ static bool via_names(struct slice via, struct slice node)
 {
     struct slice element;
     while (slice_next_token(&via, &element)) {
-        while (element.len > 0 && octet_is_target((unsigned char)*element.ptr))
+        while (element.len > 0 && byte_is_target((unsigned char)*element.ptr))
             element = slice_skip(element, 1);
         if (slice_starts(slice_trim(element), node))
             return true;
@@ -117,9 +117,8 @@ static bool seen_before(const struct fields *f, struct slice node)
 static bool request_id_valid(struct slice id)
 {
     for (size_t i = 0; i < id.len; i++)
-        if (!octet_is_alpha((unsigned char)id.ptr[i]) &&
-            !octet_is_digit((unsigned char)id.ptr[i]) &&
-            !octet_is_one_of((unsigned char)id.ptr[i], "-._~:/+=@"))
+        if (!byte_is_alpha((unsigned char)id.ptr[i]) && !byte_is_digit((unsigned char)id.ptr[i]) &&
+            !byte_is_one_of((unsigned char)id.ptr[i], "-._~:/+=@"))
             return false;
     return id.len <= 128;
 }
@@ -172,7 +171,7 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
     fields_remove_if(&m->fields, is_ours_or_id, (void *)(uintptr_t)v);
     add_via(m, slice_str(node));
     m->scheme = v->https ? SLICE("https") : SLICE("http");
-    if (m->fields.octets + m->path.len + m->authority.len > FIELDS_SUBMIT_MAX)
+    if (m->fields.bytes + m->path.len + m->authority.len > FIELDS_SUBMIT_MAX)
         VERDICT(FAIL_HEAD_TOO_LARGE, "head too large for the link");
     return TRANSLATE_OK;
 }
@@ -190,7 +189,7 @@ static bool is_plain_name(struct slice value)
 {
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.ptr[i];
-        if (!octet_is_alpha(c) && !octet_is_digit(c) && !octet_is_one_of(c, "-._"))
+        if (!byte_is_alpha(c) && !byte_is_digit(c) && !byte_is_one_of(c, "-._"))
             return false;
     }
     return true;
@@ -236,7 +235,7 @@ static bool cut_cookie(struct fields *f, struct field *cookie, struct slice doma
     struct slice rest = cookie->value, part;
     struct buf kept;
     bool cut = false, first = true;
-    buf_init(&kept, FIELDS_OCTETS_MAX);
+    buf_init(&kept, FIELDS_BYTES_MAX);
     while (rest.len > 0) {
         part = next_attribute(&rest);
         if (!first && attribute_is_shared(part, domain)) {

@@ -5,7 +5,7 @@
 
 #include "src/http/trust.h"
 
-/* Two are equal iff all their octets are; there is no padding. */
+/* Two are equal iff all their bytes are; there is no padding. */
 struct address {
     uint64_t network, host; /* of IPv6; its host part counts for mapped IPv4 only */
 };

@@ -25,7 +25,7 @@ struct holder {
 struct directory {
     pthread_rwlock_t lock; /* guards all below but on_change */
     struct map names;      /* of struct entry, owned */
-    struct map holders;    /* of struct holder, owned: by the octets of a struct address; none has 0
+    struct map holders;    /* of struct holder, owned: by the bytes of a struct address; none has 0
                               names, so there are never more than names */
     uint64_t per_address;  /* 0: no limit, and nothing is counted */
     size_t live;

@@ -1,6 +1,6 @@
 /* ticket.c - signs and verifies tickets; the only place here that knows OpenSSL.
  *
- * The signature is over the claims' octets. A ticket is tried with every key before anything in it
+ * The signature is over the claims' bytes. A ticket is tried with every key before anything in it
  * is read; after that its claims must be exactly those known here: what guards a tunnel may not be
  * lost because a node is older. */
 #include "src/names/ticket.h"
@@ -53,7 +53,7 @@ static void translate(char *text, size_t len, const char from[static 2], const c
             text[i] = text[i] == from[0] ? to[0] : to[1];
 }
 
-/* RFC 4648 5 without padding; @out has room for 4 octets a started 3, and a zero. */
+/* RFC 4648 5 without padding; @out has room for 4 bytes a started 3, and a zero. */
 static size_t base64url_encode(const void *in, size_t len, char *out)
 {
     int n = EVP_EncodeBlock((unsigned char *)out, in, (int)len);
@@ -63,12 +63,12 @@ static size_t base64url_encode(const void *in, size_t len, char *out)
     return (size_t)n;
 }
 
-/* Strict: no padding, no foreign octet, no second spelling of the same octets. The length, or
+/* Strict: no padding, no foreign byte, no second spelling of the same bytes. The length, or
  * ERR_SYNTAX. */
 static ssize_t base64url_decode(struct slice in, uint8_t *out, size_t cap)
 {
     char text[TICKET_MAX + 4], again[TICKET_MAX + 4];
-    uint8_t octets[TICKET_MAX];
+    uint8_t bytes[TICKET_MAX];
     if (in.len == 0 || in.len > TICKET_MAX || in.len % 4 == 1)
         return ERR_SYNTAX;
     memcpy(text, in.ptr, in.len);
@@ -76,13 +76,13 @@ static ssize_t base64url_decode(struct slice in, uint8_t *out, size_t cap)
     size_t padded = in.len;
     while (padded % 4 != 0)
         text[padded++] = '=';
-    int n = EVP_DecodeBlock(octets, (const unsigned char *)text, (int)padded);
+    int n = EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)padded);
     if (n < 0 || (size_t)n < padded - in.len)
         return ERR_SYNTAX;
     size_t len = (size_t)n - (padded - in.len);
-    if (len > cap || !slice_eq(in, slice_make(again, base64url_encode(octets, len, again))))
+    if (len > cap || !slice_eq(in, slice_make(again, base64url_encode(bytes, len, again))))
         return ERR_SYNTAX;
-    memcpy(out, octets, len);
+    memcpy(out, bytes, len);
     return (ssize_t)len;
 }
 
@@ -226,8 +226,8 @@ int owner_parse(struct slice text, uint8_t owner[static OWNER_LEN])
     if (text.len != (size_t)2 * OWNER_LEN)
         return ERR_SYNTAX;
     for (size_t i = 0; i < OWNER_LEN; i++) {
-        int high = octet_hex((unsigned char)text.ptr[2 * i]),
-            low = octet_hex((unsigned char)text.ptr[2 * i + 1]);
+        int high = byte_hex((unsigned char)text.ptr[2 * i]),
+            low = byte_hex((unsigned char)text.ptr[2 * i + 1]);
         if (high < 0 || low < 0)
             return ERR_SYNTAX;
         owner[i] = (uint8_t)(high << 4 | low);
@@ -375,14 +375,14 @@ static int claims_verify(const struct keyring *k, struct slice domain, struct sl
 int ticket_verify(const struct keyring *k, struct slice domain, struct slice text, int64_t now_s,
                   struct ticket *t)
 {
-    uint8_t octets[TICKET_MAX], mac[MAC_LEN];
+    uint8_t bytes[TICKET_MAX], mac[MAC_LEN];
     ptrdiff_t dot = slice_find(text, '.');
     if (dot < 0 || text.len >= TICKET_MAX ||
         base64url_decode(slice_skip(text, (size_t)dot + 1), mac, MAC_LEN) != MAC_LEN)
         return ERR_DENIED;
-    ssize_t len = base64url_decode(slice_make(text.ptr, (size_t)dot), octets, sizeof octets);
+    ssize_t len = base64url_decode(slice_make(text.ptr, (size_t)dot), bytes, sizeof bytes);
     if (len < 0)
         return ERR_DENIED;
-    int err = claims_verify(k, domain, slice_make((const char *)octets, (size_t)len), mac, t);
+    int err = claims_verify(k, domain, slice_make((const char *)bytes, (size_t)len), mac, t);
     return err < 0 ? err : t->exp <= now_s ? ERR_EXPIRED : 0;
 }

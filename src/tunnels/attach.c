@@ -23,7 +23,7 @@ static bool asks_for_ptth(const struct fields *f)
            fields_has_token(f, SLICE("connection"), SLICE("upgrade"));
 }
 
-static bool check_head(const struct call *c, size_t head_octets, struct answer *a)
+static bool check_head(const struct call *c, size_t head_bytes, struct answer *a)
 {
     const struct fields *f = &c->m->fields;
     if (!asks_for_ptth(f)) {
@@ -31,7 +31,7 @@ static bool check_head(const struct call *c, size_t head_octets, struct answer *
         fields_add(&a->head.fields, SLICE("upgrade"), SLICE("ptth"));
         return false;
     }
-    if (head_octets > ATTACH_HEAD_MAX || f->count > ATTACH_FIELDS_MAX)
+    if (head_bytes > ATTACH_HEAD_MAX || f->count > ATTACH_FIELDS_MAX)
         return refuse(a, 431, "head_too_large",
                       "An attach request has at most 8 KiB and 32 fields.", 0);
     if (c->m->has_body)
@@ -116,13 +116,13 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
     return true;
 }
 
-bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_octets,
+bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_bytes,
                    struct attach *out, struct answer *refusal)
 {
     *out = (struct attach){0};
     if (w->server->draining)
         return refuse(refusal, 503, "draining", "The server is stopping.", 2);
-    return check_head(c, head_octets, refusal) &&
+    return check_head(c, head_bytes, refusal) &&
            check_instance(&c->m->fields, w->server->config->max_links, out, refusal) &&
            check_ticket(w, c, name, out, refusal) && check_place(w, c->viewer, out, refusal);
 }

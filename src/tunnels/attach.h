@@ -11,10 +11,10 @@ struct attach {
     struct place place; /* its instance is borrowed from the head */
 };
 
-/* false: @refusal is made and says why. @head_octets: of the request as it came. */
-bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_octets,
+/* false: @refusal is made and says why. @head_bytes: of the request as it came. */
+bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_bytes,
                    struct attach *out, struct answer *refusal) MUSTCHECK;
-/* The 101 that the link's octets follow. */
+/* The 101 that the link's bytes follow. */
 void attach_response(struct message *m);
 
 #endif

@@ -96,8 +96,8 @@ static void write_access(const struct exchange *x, bool aborted)
         .tunnel = x->name[0] ? x->name : "-",
         .status = x->status,
         .websocket = exchange_is_websocket(x),
-        .rx_octets = x->rx_octets,
-        .tx_octets = x->tx_octets,
+        .rx_bytes = x->rx_bytes,
+        .tx_bytes = x->tx_bytes,
         .duration_us = now - x->started_us,
         .wait_us = wait_so_far(x),
         .error = x->error,
@@ -140,8 +140,8 @@ static void leave_tunnel(struct exchange *x)
 static void cut_ties(struct exchange *x)
 {
     x->wait_us = wait_so_far(x);
-    stat_add(&x->worker->stats.rx_octets, (int64_t)x->rx_octets);
-    stat_add(&x->worker->stats.tx_octets, (int64_t)x->tx_octets);
+    stat_add(&x->worker->stats.rx_bytes, (int64_t)x->rx_bytes);
+    stat_add(&x->worker->stats.tx_bytes, (int64_t)x->tx_bytes);
     stat_add(gauge(x), -1);
     leave_tunnel(x);
     x->state = EXCHANGE_DEAD;
@@ -181,7 +181,7 @@ void exchange_fail(struct exchange *x, enum failure why)
     if (sent)
         ops->on_broken(owner, x->stalled);
     else
-        x->tx_octets = ops->on_failure(owner, why);
+        x->tx_bytes = ops->on_failure(owner, why);
     write_access(x, sent);
 }
 
@@ -327,7 +327,7 @@ void exchange_start(struct exchange *x, struct tunnel *t)
         open_on(x, l);
 }
 
-/* The near leg hands up body octets: there must be a stream for them. */
+/* The near leg hands up body bytes: there must be a stream for them. */
 static bool body_runs(const struct exchange *x)
 {
     return !x->request.end && !exchange_is_websocket(x);
@@ -337,7 +337,7 @@ static bool body_runs(const struct exchange *x)
  * link or, without a body, after a wait. */
 bool exchange_retry(struct exchange *x, const struct leg_fault *why)
 {
-    if (!why->unprocessed || x->retried || x->state != EXCHANGE_OPEN || x->rx_octets > 0 ||
+    if (!why->unprocessed || x->retried || x->state != EXCHANGE_OPEN || x->rx_bytes > 0 ||
         (body_runs(x) && x->request_ended))
         return false;
     struct tunnel *t = registry_find(x->worker->registry, slice_str(x->name));
@@ -361,13 +361,13 @@ static uint64_t quiet_ms(const struct exchange *x)
 /* The upload is not through: more of it is to come, or to leave. */
 static bool uploading(const struct exchange *x)
 {
-    return body_runs(x) && (!x->request_ended || x->rx_octets > x->forwarded);
+    return body_runs(x) && (!x->request_ended || x->rx_bytes > x->forwarded);
 }
 
 /* It is the viewer's turn: all that came of its body has left, and more is owed. */
 static bool viewer_owes_body(const struct exchange *x)
 {
-    return !x->request_ended && x->rx_octets == x->forwarded;
+    return !x->request_ended && x->rx_bytes == x->forwarded;
 }
 
 /* Until the first of what may be due: the probe, the origin's time, the viewer's. */

@@ -33,7 +33,7 @@ struct exchange_owner {
      * WebSocket is in @m already. */
     void (*on_response)(void *owner, const struct message *m, bool end);
     void (*on_upgraded)(void *owner); /* the 101 was written; nobody needs the head any more */
-    /* No response head was sent: @why is what the viewer should be told. How many octets of body
+    /* No response head was sent: @why is what the viewer should be told. How many bytes of body
      * that took, for the log. */
     size_t (*on_failure)(void *owner, enum failure why);
     /* A head was sent and the rest will not come: what was sent must not look complete. */
@@ -76,9 +76,9 @@ struct exchange {
     struct ws_frames frames;                  /* UPGRADED: the direction towards the viewer */
     uint64_t started_us, opened_us, moved_us; /* monotonic */
     uint64_t wait_us;                         /* spent HELD */
-    uint64_t rx_octets, tx_octets;            /* bodies from and to the viewer */
-    size_t interim_octets;                    /* of heads before the final one, passed on */
-    uint64_t forwarded;                       /* of rx_octets: what has left towards the client */
+    uint64_t rx_bytes, tx_bytes;              /* bodies from and to the viewer */
+    size_t interim_bytes;                     /* of heads before the final one, passed on */
+    uint64_t forwarded;                       /* of rx_bytes: what has left towards the client */
     const char *error;                        /* static: for the log */
     struct timer timer;
     struct reap reap;

@@ -25,7 +25,7 @@ void exchange_log(struct exchange *x, enum exchange_event event);
 bool exchange_log_pass(struct exchange *x, enum exchange_event event, uint64_t *suppressed);
 
 bool exchange_is_websocket(const struct exchange *x);
-void exchange_moved(struct exchange *x); /* an octet did, in either direction */
+void exchange_moved(struct exchange *x); /* a byte did, in either direction */
 void exchange_arm(struct exchange *x);   /* the timer, for the state it is in */
 /* A definite answer, whatever happened: an error page before the head, a visible cut after it. */
 void exchange_fail(struct exchange *x, enum failure why);

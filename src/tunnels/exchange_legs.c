@@ -1,4 +1,4 @@
-/* exchange_legs.c - what the two legs of an exchange tell: octets and credit pass through, heads
+/* exchange_legs.c - what the two legs of an exchange tell: bytes and credit pass through, heads
  * are judged, ends are noted. */
 #include "src/tunnels/exchange_int.h"
 
@@ -14,10 +14,10 @@ static void near_body(void *user, struct leg *leg, struct slice data, bool end)
 {
     struct exchange *x = user;
     exchange_moved(x);
-    x->rx_octets += data.len;
+    x->rx_bytes += data.len;
     x->request_ended |= end;
     uint64_t max = x->worker->server->config->max_body;
-    if (max != 0 && x->rx_octets > max && x->state != EXCHANGE_UPGRADED) {
+    if (max != 0 && x->rx_bytes > max && x->state != EXCHANGE_UPGRADED) {
         exchange_fail(x, FAIL_BODY_TOO_LARGE);
         return;
     }
@@ -27,10 +27,10 @@ static void near_body(void *user, struct leg *leg, struct slice data, bool end)
     end_if_over(x);
 }
 
-static char *near_place(void *user, struct leg *leg, size_t octets)
+static char *near_place(void *user, struct leg *leg, size_t bytes)
 {
     struct exchange *x = user;
-    return x->far ? leg_place(x->far, octets) : NULL;
+    return x->far ? leg_place(x->far, bytes) : NULL;
 }
 
 static void near_trailers(void *user, struct leg *leg, struct fields *t)
@@ -41,12 +41,12 @@ static void near_trailers(void *user, struct leg *leg, struct fields *t)
     x->far->ops->trailers(x->far, t);
 }
 
-static void near_sent(void *user, struct leg *leg, size_t octets)
+static void near_sent(void *user, struct leg *leg, size_t bytes)
 {
     struct exchange *x = user;
     exchange_moved(x);
     if (x->far)
-        x->far->ops->credit(x->far, octets);
+        x->far->ops->credit(x->far, bytes);
 }
 
 static const char *why_near_ended(int err)
@@ -109,7 +109,7 @@ static void end_if_over(struct exchange *x)
         response_ended(x);
 }
 
-enum { INTERIM_OCTETS_MAX = 16 * 1024 }; /* rule R4; their number is bounded by the session */
+enum { INTERIM_BYTES_MAX = 16 * 1024 }; /* rule R4; their number is bounded by the session */
 
 /* nginx before 1.29 takes any interim head but 100 and 101 for the final answer (N11). */
 static bool wants_hints(const struct exchange *x)
@@ -133,9 +133,9 @@ static void interim(struct exchange *x, struct message *m)
     bool cut = false;
     if (!wants_interim(x, m->status) ||
         !translate_response(m, slice_str(x->worker->server->config->domain), &cut) ||
-        x->interim_octets + m->fields.octets > (size_t)INTERIM_OCTETS_MAX)
+        x->interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
         return;
-    x->interim_octets += m->fields.octets;
+    x->interim_bytes += m->fields.bytes;
     x->near->ops->head(x->near, m, false);
 }
 
@@ -236,7 +236,7 @@ static void far_body(void *user, struct leg *leg, struct slice data, bool end)
 {
     struct exchange *x = user;
     exchange_moved(x);
-    x->tx_octets += data.len;
+    x->tx_bytes += data.len;
     if (x->state == EXCHANGE_UPGRADED)
         ws_frames_feed(&x->frames, data);
     x->near->ops->body(x->near, data, end);
@@ -247,10 +247,10 @@ static void far_body(void *user, struct leg *leg, struct slice data, bool end)
         end_if_over(x);
 }
 
-static char *far_place(void *user, struct leg *leg, size_t octets)
+static char *far_place(void *user, struct leg *leg, size_t bytes)
 {
     struct exchange *x = user;
-    return leg_place(x->near, octets);
+    return leg_place(x->near, bytes);
 }
 
 static void far_trailers(void *user, struct leg *leg, struct fields *t)
@@ -261,12 +261,12 @@ static void far_trailers(void *user, struct leg *leg, struct fields *t)
     response_ended(x);
 }
 
-static void far_sent(void *user, struct leg *leg, size_t octets)
+static void far_sent(void *user, struct leg *leg, size_t bytes)
 {
     struct exchange *x = user;
     exchange_moved(x);
-    x->forwarded += octets;
-    x->near->ops->credit(x->near, octets);
+    x->forwarded += bytes;
+    x->near->ops->credit(x->near, bytes);
 }
 
 static enum failure failure_of(const struct leg_fault *why)

@@ -15,7 +15,7 @@ enum {
         50000, /* oneport takes 100,000 and 10,000 a second; it alone names its instance */
     RESET_RATE_OURS = 5000,
     RESERVED_PERCENT = 5,
-    DEBUG_MAX = 64 /* octets of a peer's farewell that the log repeats */
+    DEBUG_MAX = 64 /* bytes of a peer's farewell that the log repeats */
 };
 
 static const struct h2_session_ops session_ops;
@@ -181,10 +181,10 @@ static void on_closed(void *user, int err, const char *reason)
     forget(l);
 }
 
-static void on_evicted(void *user, uint64_t stalled_ms, uint64_t octets)
+static void on_evicted(void *user, uint64_t stalled_ms, uint64_t bytes)
 {
     struct link *l = user;
-    worker_note_evicted(l->worker, l->name, stalled_ms, octets);
+    worker_note_evicted(l->worker, l->name, stalled_ms, bytes);
 }
 
 static const struct h2_session_ops session_ops = {

@@ -51,13 +51,13 @@ struct leg *link_open(struct link *l, const struct message *m, bool end,
 
 /* A stream of link_open is over, whatever way. */
 void link_stream_done(struct link *l, bool websocket);
-/* A request waits. Has no octet come from the client for @quiet_ms, it is to show within @ms that
+/* A request waits. Has no byte come from the client for @quiet_ms, it is to show within @ms that
  * it is alive: 0. Else in how many milliseconds that may be so. */
 uint64_t link_probe(struct link *l, uint64_t quiet_ms, uint64_t ms) MUSTCHECK;
 
 /* By tunnel_join. */
 void link_replace(struct link *l); /* its slot has a newcomer: pinged at once, dead after 2 s
-                                      without an octet unless draining */
+                                      without a byte unless draining */
 void link_take_over(
     struct link *l);             /* another instance came: GOAWAY with debug data "taken_over" */
 void link_drain(struct link *l); /* GOAWAY "draining" */

@@ -26,7 +26,7 @@ struct config {
     uint64_t max_handshakes;       /* --max-handshakes-per-address: 64; 0: no limit */
     uint64_t origin_timeout_ms;    /* no response head: 504; 0: off */
     uint64_t idle_timeout_ms;      /* a body that stalls */
-    uint64_t websocket_timeout_ms; /* --websocket-timeout: no octet either way: 1h */
+    uint64_t websocket_timeout_ms; /* --websocket-timeout: no byte either way: 1h */
     uint64_t head_timeout_ms;      /* --head-timeout: a viewer's head: 15s */
     uint64_t viewer_keepalive_ms;  /* --viewer-keepalive: between requests: 75s */
     uint64_t attach_timeout_ms; /* --attach-timeout: TLS handshake, PTTH head, first SETTINGS: 10s

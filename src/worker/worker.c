@@ -26,22 +26,22 @@ static uint64_t random_seed(void)
     return seed;
 }
 
-void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms, uint64_t octets)
+void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms, uint64_t bytes)
 {
     uint64_t suppressed;
     stat_add(&w->stats.streams_evicted, 1);
     if (log_limit_pass(&w->evicted_log, loop_now_us(w->loop), &suppressed))
         LOG(WARN, "stream_evicted",
             "name=%s stalled_ms=%llu octets=%llu held=%llu budget=%llu suppressed=%llu", name,
-            (unsigned long long)stalled_ms, (unsigned long long)octets,
+            (unsigned long long)stalled_ms, (unsigned long long)bytes,
             (unsigned long long)memory_used(&w->server->memory),
             (unsigned long long)w->server->memory.limit, (unsigned long long)suppressed);
 }
 
 /* Of an answer that was complete: its tunnel is not known any more. */
-static void on_tail(void *user, uint64_t stalled_ms, uint64_t octets)
+static void on_tail(void *user, uint64_t stalled_ms, uint64_t bytes)
 {
-    worker_note_evicted(user, "-", stalled_ms, octets);
+    worker_note_evicted(user, "-", stalled_ms, bytes);
 }
 
 struct worker *worker_new(struct server *s, unsigned index)

@@ -56,7 +56,7 @@ struct worker_stats {
     struct counter requests, websockets, bad_requests, register_calls, handoffs;
     struct counter streams_evicted; /* memory was short and their viewers took nothing */
     struct counter edges_open, links_open, exchanges_open, websockets_open;
-    struct counter rx_octets, tx_octets; /* bodies, as viewers see them */
+    struct counter rx_bytes, tx_bytes; /* bodies, as viewers see them */
 };
 
 /* One writer, so no locked instruction is needed; readers may be a moment behind. */
@@ -103,7 +103,7 @@ bool worker_is_answering(
     const struct worker *w); /* ordinary exchanges run, or what they answered is still being sent */
 void worker_stop(struct worker *w); /* everything ends: WebSockets by 1012, the rest cut */
 /* A count, and a line a second at most: memory was short, and a viewer of @name took nothing. */
-void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms, uint64_t octets);
+void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms, uint64_t bytes);
 void worker_free(struct worker *w); /* stopped and its loop no longer running */
 
 #endif

@@ -1,7 +1,7 @@
 /* bulk.c - modes `bulk` and `stall`: parallel bodies down or up, again and again, and what each
  * connection got; and viewers that ask for a body and then stop reading.
  *
- * Octets are counted between warm-up and end, so neither full socket buffers nor a slow start are
+ * Bytes are counted between warm-up and end, so neither full socket buffers nor a slow start are
  * taken for a rate. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct carrier {
     struct viewer viewer;
     struct bulk *bulk; /* borrowed: outlives it */
     size_t number;
-    uint64_t counted;     /* octets since the warm-up ended */
+    uint64_t counted;     /* bytes since the warm-up ended */
     uint64_t to_send;     /* of the upload under way */
     uint64_t transfers;   /* complete */
     uint64_t finished_us; /* when the last of --transfers was */
@@ -40,11 +40,11 @@ static struct carrier *of(struct viewer *v)
     return CONTAINER_OF(v, struct carrier, viewer);
 }
 
-static void count(struct carrier *c, size_t octets)
+static void count(struct carrier *c, size_t bytes)
 {
-    c->bulk->total += octets;
+    c->bulk->total += bytes;
     if (c->bulk->counting)
-        c->counted += octets;
+        c->counted += bytes;
 }
 
 static void ask(struct carrier *c)
@@ -73,10 +73,10 @@ static void on_room(struct viewer *v)
         conn_fill(&v->conn, false);
 }
 
-static void on_body(struct viewer *v, struct slice octets)
+static void on_body(struct viewer *v, struct slice bytes)
 {
     if (!of(v)->bulk->load->upload)
-        count(of(v), octets.len);
+        count(of(v), bytes.len);
 }
 
 static void finish(struct carrier *c)

@@ -58,7 +58,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
     struct conn *c = user;
     ssize_t got = recv(fd, scratch, sizeof scratch, 0);
     if (got > 0) {
-        c->ops->on_octets(c, slice_make(scratch, (size_t)got));
+        c->ops->on_bytes(c, slice_make(scratch, (size_t)got));
         return;
     }
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -169,19 +169,19 @@ void conn_close(struct conn *c)
 }
 
 /* An error is left to the reader, which hears it as well. */
-size_t conn_push(struct conn *c, struct slice octets)
+size_t conn_push(struct conn *c, struct slice bytes)
 {
-    ssize_t taken = send(c->fd, octets.ptr, octets.len, MSG_NOSIGNAL);
+    ssize_t taken = send(c->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
     return taken > 0 ? (size_t)taken : 0;
 }
 
-void conn_send(struct conn *c, struct slice octets)
+void conn_send(struct conn *c, struct slice bytes)
 {
     if (buf_len(&c->tx) == 0)
-        octets = slice_skip(octets, conn_push(c, octets));
-    if (octets.len == 0)
+        bytes = slice_skip(bytes, conn_push(c, bytes));
+    if (bytes.len == 0)
         return;
-    if (buf_append(&c->tx, octets) < 0) {
+    if (buf_append(&c->tx, bytes) < 0) {
         shutdown(c->fd, SHUT_RDWR); /* a peer that takes nothing: the reader hears of the end */
         return;
     }

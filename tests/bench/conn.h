@@ -14,9 +14,9 @@
 struct conn;
 
 struct conn_ops {
-    void (*on_open)(struct conn *c);                        /* dialled connections only */
-    void (*on_octets)(struct conn *c, struct slice octets); /* borrowed for the call */
-    void (*on_room)(struct conn *c); /* the socket takes octets; after conn_fill(c, true) only */
+    void (*on_open)(struct conn *c);                      /* dialled connections only */
+    void (*on_bytes)(struct conn *c, struct slice bytes); /* borrowed for the call */
+    void (*on_room)(struct conn *c); /* the socket takes bytes; after conn_fill(c, true) only */
     void (*on_end)(struct conn *c,
                    const char *why); /* the peer closed or the socket broke; closed already */
 };
@@ -47,10 +47,9 @@ int conn_dial(struct conn *c, struct event_base *base, const struct conn_ops *op
 void conn_adopt(struct conn *c, struct event_base *base, const struct conn_ops *ops, int fd);
 void conn_close(struct conn *c); /* idempotent; no callback runs after it */
 
-void conn_send(struct conn *c, struct slice octets); /* copies what does not go out at once */
-size_t
-conn_push(struct conn *c,
-          struct slice octets); /* as much as goes out at once, nothing is kept; for bodies */
+void conn_send(struct conn *c, struct slice bytes); /* copies what does not go out at once */
+size_t conn_push(struct conn *c,
+                 struct slice bytes); /* as much as goes out at once, nothing is kept; for bodies */
 void conn_fill(struct conn *c, bool on); /* whether on_room is wanted */
 void conn_stop_reading(struct conn *c);
 

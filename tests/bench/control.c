@@ -20,9 +20,9 @@ static void take_lines(struct control *c)
 static void on_readable(evutil_socket_t fd, short what, void *user)
 {
     struct control *c = user;
-    char octets[512];
-    ssize_t got = read(fd, octets, sizeof octets);
-    if (got > 0 && buf_append(&c->line, slice_make(octets, (size_t)got)) == 0) {
+    char bytes[512];
+    ssize_t got = read(fd, bytes, sizeof bytes);
+    if (got > 0 && buf_append(&c->line, slice_make(bytes, (size_t)got)) == 0) {
         take_lines(c);
         return;
     }

@@ -3,31 +3,31 @@
 
 enum { FIN = 0x80, MASKED = 0x80, LEN16 = 126, LEN64 = 127, MASK_LEN = 4 };
 
-static uint64_t big_endian(const char *ptr, size_t octets)
+static uint64_t big_endian(const char *ptr, size_t bytes)
 {
     uint64_t value = 0;
-    for (size_t i = 0; i < octets; i++)
+    for (size_t i = 0; i < bytes; i++)
         value = value << 8 | (uint8_t)ptr[i];
     return value;
 }
 
-bool frame_read(struct slice octets, struct frame *f)
+bool frame_read(struct slice bytes, struct frame *f)
 {
-    if (octets.len < 2)
+    if (bytes.len < 2)
         return false;
-    uint8_t second = (uint8_t)octets.ptr[1];
+    uint8_t second = (uint8_t)bytes.ptr[1];
     unsigned code = second & 0x7f;
     size_t extra = code == LEN64 ? 8 : code == LEN16 ? 2 : 0, mask = second & MASKED ? MASK_LEN : 0;
     size_t head = 2 + extra + mask;
-    if (octets.len < head)
+    if (bytes.len < head)
         return false;
-    uint64_t len = extra ? big_endian(octets.ptr + 2, extra) : code;
-    if (len > octets.len - head)
+    uint64_t len = extra ? big_endian(bytes.ptr + 2, extra) : code;
+    if (len > bytes.len - head)
         return false;
-    *f = (struct frame){.opcode = (uint8_t)octets.ptr[0] & 0x0f,
-                        .body = {octets.ptr + head, (size_t)len},
+    *f = (struct frame){.opcode = (uint8_t)bytes.ptr[0] & 0x0f,
+                        .body = {bytes.ptr + head, (size_t)len},
                         .len = head + (size_t)len};
-    memcpy(f->mask, octets.ptr + 2 + extra, mask);
+    memcpy(f->mask, bytes.ptr + 2 + extra, mask);
     return true;
 }
 

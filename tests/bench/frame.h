@@ -21,10 +21,10 @@ struct frame {
     size_t len;        /* of the whole frame */
 };
 
-/* Whether @octets begin with a whole frame. */
-bool frame_read(struct slice octets, struct frame *f);
+/* Whether @bytes begin with a whole frame. */
+bool frame_read(struct slice bytes, struct frame *f);
 
-/* Writes the head of a frame whose body of @len octets follows. @masked: with the mask of zeros,
+/* Writes the head of a frame whose body of @len bytes follows. @masked: with the mask of zeros,
  * which is legal and free. */
 size_t frame_write_head(char out[static FRAME_HEAD_MAX], unsigned opcode, size_t len, bool masked);
 

@@ -64,9 +64,9 @@ static void lose(struct link *l, const char *why)
 
 /* ---- sending */
 
-static void queue(struct link *l, struct slice octets)
+static void queue(struct link *l, struct slice bytes)
 {
-    if (buf_append(&l->tx, octets) < 0)
+    if (buf_append(&l->tx, bytes) < 0)
         abort(); /* a server that asks and never reads */
 }
 
@@ -148,36 +148,36 @@ static uint32_t number24(const uint8_t *at)
     return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
 }
 
-/* How many octets were used; 0: more are needed. */
-static size_t take_http2(struct link *l, struct slice octets)
+/* How many bytes were used; 0: more are needed. */
+static size_t take_http2(struct link *l, struct slice bytes)
 {
-    const uint8_t *at = (const uint8_t *)octets.ptr;
+    const uint8_t *at = (const uint8_t *)bytes.ptr;
     if (!l->greeted) {
-        l->greeted = octets.len >= PREFACE_LEN;
+        l->greeted = bytes.len >= PREFACE_LEN;
         return l->greeted ? PREFACE_LEN : 0;
     }
-    if (octets.len < FRAME_HEAD || octets.len < FRAME_HEAD + number24(at))
+    if (bytes.len < FRAME_HEAD || bytes.len < FRAME_HEAD + number24(at))
         return 0;
     size_t len = number24(at);
     uint32_t stream = (uint32_t)(at[5] & 0x7f) << 24 | number24(at + 6);
-    take_frame(l, at[3], at[4], stream, slice_make(octets.ptr + FRAME_HEAD, len));
+    take_frame(l, at[3], at[4], stream, slice_make(bytes.ptr + FRAME_HEAD, len));
     return FRAME_HEAD + len;
 }
 
 /* The 101 and what follows it. RFC 8441 3: extended CONNECT is announced, as oneport does. */
-static size_t take_attach(struct link *l, struct slice octets)
+static size_t take_attach(struct link *l, struct slice bytes)
 {
     static const char connect_protocol[] = {0, 8, 0, 0, 0, 1};
-    const char *end = memmem(octets.ptr, octets.len, "\r\n\r\n", 4);
+    const char *end = memmem(bytes.ptr, bytes.len, "\r\n\r\n", 4);
     if (!end)
         return 0;
-    if (!slice_starts(octets, SLICE("HTTP/1.1 101 "))) {
-        fprintf(stderr, "links: refused: %.*s\n", (int)(end - octets.ptr), octets.ptr);
+    if (!slice_starts(bytes, SLICE("HTTP/1.1 101 "))) {
+        fprintf(stderr, "links: refused: %.*s\n", (int)(end - bytes.ptr), bytes.ptr);
         return SIZE_MAX;
     }
     l->state = LINK_GREETING;
     queue_frame(l, SETTINGS, 0, 0, slice_make(connect_protocol, sizeof connect_protocol));
-    return (size_t)(end - octets.ptr) + 4;
+    return (size_t)(end - bytes.ptr) + 4;
 }
 
 /* false: the link was refused. */

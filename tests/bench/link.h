@@ -4,7 +4,7 @@
  *   DOWN ──link_dial──▶ HANDSHAKE ──▶ ATTACHING ──101──▶ GREETING ──our SETTINGS acknowledged──▶ UP
  * ──▶ DOWN
  *
- * Every request is answered with 200 octets, whatever its fields say; they begin with the name and
+ * Every request is answered with 200 bytes, whatever its fields say; they begin with the name and
  * a dot, so that a viewer can see whose answer it got. The TLS session is kept over link_drop and
  * resumed. */
 #ifndef TESTS_BENCH_LINK_H

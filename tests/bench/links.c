@@ -110,10 +110,10 @@ static void on_ready(struct viewer *v)
     viewer_ask(v, slice_make(request, (size_t)len));
 }
 
-static void on_body(struct viewer *v, struct slice octets)
+static void on_body(struct viewer *v, struct slice bytes)
 {
     struct clerk *c = CONTAINER_OF(v, struct clerk, viewer);
-    if (buf_append(&c->answer, octets) < 0)
+    if (buf_append(&c->answer, bytes) < 0)
         abort();
 }
 

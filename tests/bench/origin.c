@@ -1,7 +1,7 @@
 /* origin.c - the origin that nginx cannot be: bodies of any length, a sink for uploads, and a
  * WebSocket echo.
  *
- *   HEAD ──GET /octets/N──▶ SENDING ──▶ HEAD      HEAD ──POST──▶ TAKING ──whole──▶ HEAD      HEAD
+ *   HEAD ──GET /bytes/N──▶ SENDING ──▶ HEAD      HEAD ──POST──▶ TAKING ──whole──▶ HEAD      HEAD
  * ──Upgrade──▶ ECHOING
  *
  * `origin PORT` (0: any) prints the port and serves until standard input ends. One request at a
@@ -83,7 +83,7 @@ static void upgrade(struct client *c, struct slice key)
     c->state = CLIENT_ECHOING;
 }
 
-static void send_octets(struct client *c, struct slice target)
+static void send_bytes(struct client *c, struct slice target)
 {
     ptrdiff_t end = slice_find(target, ' ');
     if (end < 0 || slice_to_u64(slice_make(target.ptr, (size_t)end), INT64_MAX, &c->left) < 0) {
@@ -105,10 +105,10 @@ static void take_upload(struct client *c, struct slice head)
 
 static void answer(struct client *c, struct slice head)
 {
-    static const struct slice octets = {"GET /octets/", sizeof("GET /octets/") - 1};
+    static const struct slice bytes = {"GET /octets/", sizeof("GET /octets/") - 1};
     struct slice key = field(head, SLICE("Sec-WebSocket-Key"));
-    if (slice_starts(head, octets))
-        send_octets(c, slice_skip(head, octets.len));
+    if (slice_starts(head, bytes))
+        send_bytes(c, slice_skip(head, bytes.len));
     else if (key.len > 0 && key.len <= 64)
         upgrade(c, key);
     else if (slice_starts(head, SLICE("POST ")))
@@ -136,26 +136,26 @@ static void echo(struct client *c, const struct frame *f)
     conn_send(&c->conn, slice_make(out, head + f->body.len));
 }
 
-/* ---- octets */
+/* ---- bytes */
 
-/* How many of @octets were used; 0: more are needed. */
-static size_t take_step(struct client *c, struct slice octets)
+/* How many of @bytes were used; 0: more are needed. */
+static size_t take_step(struct client *c, struct slice bytes)
 {
     struct frame f;
     const char *end;
     switch (c->state) {
     case CLIENT_HEAD:
-        end = memmem(octets.ptr, octets.len, "\r\n\r\n", 4);
+        end = memmem(bytes.ptr, bytes.len, "\r\n\r\n", 4);
         if (!end)
             return 0;
-        answer(c, slice_make(octets.ptr, (size_t)(end - octets.ptr) + 4));
-        return (size_t)(end - octets.ptr) + 4;
+        answer(c, slice_make(bytes.ptr, (size_t)(end - bytes.ptr) + 4));
+        return (size_t)(end - bytes.ptr) + 4;
     case CLIENT_TAKING:
-        octets.len = octets.len < c->left ? octets.len : (size_t)c->left;
-        c->left -= octets.len;
-        return octets.len;
+        bytes.len = bytes.len < c->left ? bytes.len : (size_t)c->left;
+        c->left -= bytes.len;
+        return bytes.len;
     case CLIENT_ECHOING:
-        if (!frame_read(octets, &f))
+        if (!frame_read(bytes, &f))
             return 0;
         echo(c, &f);
         return f.len;
@@ -165,18 +165,18 @@ static size_t take_step(struct client *c, struct slice octets)
     return 0;
 }
 
-static struct slice take(struct client *c, struct slice octets)
+static struct slice take(struct client *c, struct slice bytes)
 {
     size_t used = 1;
-    while (octets.len > 0 && used > 0) {
-        used = take_step(c, octets);
-        octets = slice_skip(octets, used);
+    while (bytes.len > 0 && used > 0) {
+        used = take_step(c, bytes);
+        bytes = slice_skip(bytes, used);
         if (c->state == CLIENT_TAKING && c->left == 0) {
             say(c, "200 OK", "", 0);
             c->state = CLIENT_HEAD;
         }
     }
-    return octets;
+    return bytes;
 }
 
 static void take_kept(struct client *c)
@@ -187,13 +187,13 @@ static void take_kept(struct client *c)
         buf_release(&c->rx);
 }
 
-static void on_octets(struct conn *conn, struct slice octets)
+static void on_bytes(struct conn *conn, struct slice bytes)
 {
     struct client *c = of(conn);
     bool kept = buf_len(&c->rx) > 0;
     if (!kept)
-        octets = take(c, octets);
-    if (buf_append(&c->rx, octets) < 0)
+        bytes = take(c, bytes);
+    if (buf_append(&c->rx, bytes) < 0)
         client_free(c);
     else if (kept)
         take_kept(c);
@@ -215,7 +215,7 @@ static void on_end(struct conn *conn, const char *why)
     client_free(of(conn));
 }
 
-static const struct conn_ops ops = {.on_octets = on_octets, .on_room = on_room, .on_end = on_end};
+static const struct conn_ops ops = {.on_bytes = on_bytes, .on_room = on_room, .on_end = on_end};
 
 static void on_connection(evutil_socket_t listener, short what, void *user)
 {

@@ -28,23 +28,23 @@ static void complete(struct viewer *v)
     v->ops->on_answer(v);
 }
 
-static bool is_expected(struct viewer *v, struct slice octets)
+static bool is_expected(struct viewer *v, struct slice bytes)
 {
-    size_t left = v->expected_len - v->matched, len = octets.len < left ? octets.len : left;
-    bool same = memcmp(v->expected + v->matched, octets.ptr, len) == 0;
+    size_t left = v->expected_len - v->matched, len = bytes.len < left ? bytes.len : left;
+    bool same = memcmp(v->expected + v->matched, bytes.ptr, len) == 0;
     v->matched += len;
     return same;
 }
 
-static void take_body(struct viewer *v, struct slice octets)
+static void take_body(struct viewer *v, struct slice bytes)
 {
-    if (octets.len > v->left || !is_expected(v, octets)) {
-        fail(v, octets.len > v->left ? "octets behind the answer" : "the answer of another");
+    if (bytes.len > v->left || !is_expected(v, bytes)) {
+        fail(v, bytes.len > v->left ? "octets behind the answer" : "the answer of another");
         return;
     }
-    v->left -= octets.len;
-    if (v->ops->on_body && octets.len > 0)
-        v->ops->on_body(v, octets);
+    v->left -= bytes.len;
+    if (v->ops->on_body && bytes.len > 0)
+        v->ops->on_body(v, bytes);
     if (v->left == 0 && v->conn.fd >= 0)
         complete(v);
 }
@@ -87,20 +87,20 @@ static void begin_body(struct viewer *v, struct slice rest)
     if (v->conn.fd < 0)
         return;
     if (v->state == VIEWER_SWITCHED && rest.len > 0)
-        v->ops->on_octets(v, rest);
+        v->ops->on_bytes(v, rest);
     else if (v->state == VIEWER_BODY)
         take_body(v, rest);
 }
 
 /* What is kept is taken off the viewer first: a callback may ask again, and so keep anew. A head
  * that came whole, as nearly all do, is read where it lies. */
-static void take_head(struct viewer *v, struct slice octets)
+static void take_head(struct viewer *v, struct slice bytes)
 {
     struct buf kept = v->head;
-    struct slice all = octets;
+    struct slice all = bytes;
     buf_init(&v->head, HEAD_LIMIT);
-    if (buf_len(&kept) > 0 || !memmem(octets.ptr, octets.len, "\r\n\r\n", 4)) {
-        int err = buf_append(&kept, octets);
+    if (buf_len(&kept) > 0 || !memmem(bytes.ptr, bytes.len, "\r\n\r\n", 4)) {
+        int err = buf_append(&kept, bytes);
         all = err < 0 ? SLICE("") : buf_slice(&kept);
     }
     const char *end = memmem(all.ptr, all.len, "\r\n\r\n", 4);
@@ -116,18 +116,18 @@ static void take_head(struct viewer *v, struct slice octets)
     buf_release(&kept);
 }
 
-static void on_octets(struct conn *c, struct slice octets)
+static void on_bytes(struct conn *c, struct slice bytes)
 {
     struct viewer *v = of(c);
     switch (v->state) {
     case VIEWER_HEAD:
-        take_head(v, octets);
+        take_head(v, bytes);
         break;
     case VIEWER_BODY:
-        take_body(v, octets);
+        take_body(v, bytes);
         break;
     case VIEWER_SWITCHED:
-        v->ops->on_octets(v, octets);
+        v->ops->on_bytes(v, bytes);
         break;
     case VIEWER_DIALLING:
     case VIEWER_IDLE:
@@ -153,7 +153,7 @@ static void on_end(struct conn *c, const char *why)
 }
 
 static const struct conn_ops ops = {
-    .on_open = on_open, .on_octets = on_octets, .on_room = on_room, .on_end = on_end};
+    .on_open = on_open, .on_bytes = on_bytes, .on_room = on_room, .on_end = on_end};
 
 int viewer_dial(struct viewer *v, struct event_base *base, const struct viewer_ops *viewer_ops,
                 uint16_t port, size_t number)

@@ -22,13 +22,13 @@
 
 enum { TICK_US = 1000, PIECE = 4096, SOCKET_BUFFER = 16384, BURST_TICKS = 20, SLACK = 65536 };
 
-/* Octets that have been taken off one end and wait for their time at the other. len 0: the end of
+/* Bytes that have been taken off one end and wait for their time at the other. len 0: the end of
  * the stream. */
 struct piece {
     struct list_node node;
     uint64_t due_us;
     size_t len, at;
-    char octets[PIECE];
+    char bytes[PIECE];
 };
 
 struct flow {
@@ -49,8 +49,8 @@ static struct wan {
     struct event_base *base;
     struct list_node relays;
     uint64_t delay_us, ticked_us;
-    double octets_per_us, up_tokens, down_tokens;
-    size_t capacity; /* octets that are under way when the line is full */
+    double bytes_per_us, up_tokens, down_tokens;
+    size_t capacity; /* bytes that are under way when the line is full */
     uint16_t target;
 } wan;
 
@@ -82,7 +82,7 @@ static bool flow_read(struct relay *r, struct flow *f, double *tokens, uint64_t 
     if (f->read_end || *tokens < 1 || f->queued > wan.capacity + SLACK)
         return false;
     struct piece *p = xcalloc(1, sizeof *p);
-    ssize_t got = recv(f->from, p->octets, *tokens < PIECE ? (size_t)*tokens : PIECE, 0);
+    ssize_t got = recv(f->from, p->bytes, *tokens < PIECE ? (size_t)*tokens : PIECE, 0);
     if (got < 0) {
         free(p);
         r->broken |= errno != EAGAIN && errno != EINTR;
@@ -105,7 +105,7 @@ static bool piece_send(struct relay *r, struct flow *f, struct piece *p)
         f->sent_end = true;
         return true;
     }
-    ssize_t taken = send(f->to, p->octets + p->at, p->len - p->at, MSG_NOSIGNAL);
+    ssize_t taken = send(f->to, p->bytes + p->at, p->len - p->at, MSG_NOSIGNAL);
     if (taken < 0)
         r->broken |= errno != EAGAIN && errno != EINTR;
     else
@@ -151,8 +151,8 @@ static void read_all(uint64_t now)
 
 static void refill(double *tokens, uint64_t passed_us)
 {
-    double most = wan.octets_per_us * TICK_US * BURST_TICKS;
-    *tokens += wan.octets_per_us * (double)passed_us;
+    double most = wan.bytes_per_us * TICK_US * BURST_TICKS;
+    *tokens += wan.bytes_per_us * (double)passed_us;
     if (*tokens > most)
         *tokens = most;
 }
@@ -227,8 +227,8 @@ int main(int argc, char **argv)
     list_init(&wan.relays);
     wan.target = (uint16_t)target;
     wan.delay_us = rtt_ms * 500;
-    wan.octets_per_us = (double)kbit / 8000;
-    wan.capacity = (size_t)(wan.octets_per_us * (double)wan.delay_us);
+    wan.bytes_per_us = (double)kbit / 8000;
+    wan.capacity = (size_t)(wan.bytes_per_us * (double)wan.delay_us);
     wan.ticked_us = clock_now_us();
     printf("listening on %u\n", (unsigned)port);
     fflush(stdout);

@@ -191,17 +191,17 @@ static void take_echo(struct socket *s, const struct frame *f)
     }
 }
 
-static void on_octets(struct viewer *v, struct slice octets)
+static void on_bytes(struct viewer *v, struct slice bytes)
 {
     struct socket *s = of(v);
     struct frame f;
     bool kept = buf_len(&s->rx) > 0;
-    if (kept && buf_append(&s->rx, octets) < 0) {
+    if (kept && buf_append(&s->rx, bytes) < 0) {
         viewer_close(v);
         on_broken(v, "a frame that is too long");
         return;
     }
-    struct slice all = kept ? buf_slice(&s->rx) : octets;
+    struct slice all = kept ? buf_slice(&s->rx) : bytes;
     size_t used = 0;
     while (frame_read(slice_skip(all, used), &f)) {
         used += f.len;
@@ -209,8 +209,8 @@ static void on_octets(struct viewer *v, struct slice octets)
     }
     if (kept)
         buf_consume(&s->rx, used);
-    else if (buf_append(&s->rx, slice_skip(octets, used)) < 0)
-        used = octets.len; /* cannot be: one read is below the limit */
+    else if (buf_append(&s->rx, slice_skip(bytes, used)) < 0)
+        used = bytes.len; /* cannot be: one read is below the limit */
     if (buf_len(&s->rx) == 0)
         buf_release(&s->rx);
 }
@@ -243,7 +243,7 @@ static void on_command(void *user, char *line)
 static const struct viewer_ops socket_ops = {.on_ready = on_ready,
                                              .on_head = on_head,
                                              .on_answer = on_refused,
-                                             .on_octets = on_octets,
+                                             .on_bytes = on_bytes,
                                              .on_broken = on_broken};
 
 static void close_all(struct crowd *c)

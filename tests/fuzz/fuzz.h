@@ -34,13 +34,13 @@ static inline bool fuzz_within(struct slice part, struct slice whole)
 /* A head's fields: well formed, counted as RFC 9113 10.5.1 does, and nowhere but in @head. */
 static inline void fuzz_check_fields(const struct fields *f, struct slice head)
 {
-    size_t octets = 0;
+    size_t bytes = 0;
     for (size_t i = 0; i < f->count; i++) {
         assert(field_name_valid(f->v[i].name) && field_value_valid(f->v[i].value));
         assert(fuzz_within(f->v[i].name, head) && fuzz_within(f->v[i].value, head));
-        octets += f->v[i].name.len + f->v[i].value.len + 32;
+        bytes += f->v[i].name.len + f->v[i].value.len + 32;
     }
-    assert(octets == f->octets);
+    assert(bytes == f->bytes);
 }
 
 /* What a program says on its standard streams is of no interest: from here to fuzz_loud() it goes

@@ -1,5 +1,5 @@
-/* fuzz_addresses.c - any octets as what oneportd knows of addresses: the first line a network, the
- * second the peer (its first octet says of what kind), the third a Host, the others X-Forwarded-*
+/* fuzz_addresses.c - any bytes as what oneportd knows of addresses: the first line a network, the
+ * second the peer (its first byte says of what kind), the third a Host, the others X-Forwarded-*
  * fields. Whoever is not trusted decides nothing, and what goes upstream tells the next hop the
  * same viewer. */
 #include <arpa/inet.h>

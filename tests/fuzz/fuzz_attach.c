@@ -1,4 +1,4 @@
-/* fuzz_attach.c - any octets as the head of an attach request; the first one says over what it
+/* fuzz_attach.c - any bytes as the head of an attach request; the first one says over what it
  * came. What is let in had to have everything that contract.md 3 asks for; what is not gets an
  * answer that says why. */
 #include <ctype.h>
@@ -38,7 +38,7 @@ static void check_accepted(const struct fuzz_server *x, const struct call *c, st
     message_deinit(&answer);
 }
 
-static void judge(struct fuzz_server *x, const struct message *m, size_t octets, uint8_t how)
+static void judge(struct fuzz_server *x, const struct message *m, size_t bytes, uint8_t how)
 {
     struct viewer viewer = {.https = how & SECURE};
     struct call c = {m, &viewer, how & SECURE, call_is_secure(&viewer, how & SECURE, false)};
@@ -48,7 +48,7 @@ static void judge(struct fuzz_server *x, const struct message *m, size_t octets,
     if (b.kind != BUILTIN_ATTACH)
         return;
     x->server.draining = how & DRAINING;
-    if (attach_accept(&x->worker, &c, b.name, octets, &at, &refusal)) {
+    if (attach_accept(&x->worker, &c, b.name, bytes, &at, &refusal)) {
         check_accepted(x, &c, b.name, &at);
     } else {
         check_refusal(&refusal);

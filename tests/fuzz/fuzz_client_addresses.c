@@ -1,4 +1,4 @@
-/* fuzz_client_addresses.c - any octets as a URL, an authority, an origin (the second line its
+/* fuzz_client_addresses.c - any bytes as a URL, an authority, an origin (the second line its
  * --local-host) and a --host-header. What is accepted is well formed, and written out it is
  * accepted as the same. */
 #include "client/origin/origin_address.h"

@@ -1,5 +1,5 @@
-/* fuzz_client_answers.c - any octets as the server's answer, head and body, to an attach request
- * or, by the first octet, to a register call; and the octets alone as the JSON of one. What is
+/* fuzz_client_answers.c - any bytes as the server's answer, head and body, to an attach request
+ * or, by the first byte, to a register call; and the bytes alone as the JSON of one. What is
  * granted is fit for a terminal, a header field and the place it is sent to, and told again in
  * plain JSON it grants the same. */
 #include <cjson/cJSON.h>

@@ -1,4 +1,4 @@
-/* fuzz_client_options.c - any octets as oneport's command line and environment (options.h). What is
+/* fuzz_client_options.c - any bytes as oneport's command line and environment (options.h). What is
  * accepted names a server by https or on loopback and an origin, and typed out again it names the
  * same. */
 #include "client/config.h"

@@ -1,4 +1,4 @@
-/* fuzz_client_round_trip.c - any octets as dice for a valid request, or an answer, that goes all
+/* fuzz_client_round_trip.c - any bytes as dice for a valid request, or an answer, that goes all
  * its way: HTTP/2 over two sessions of ours, oneport's rules, HTTP/1.1 written, and parsed again.
  * What arrives is what was sent: head, body and trailers.
  *
@@ -35,7 +35,7 @@ struct exchange {
     struct buf request_body, answer_body;
     struct leg *opener, *server; /* NULL once over */
     struct buf wire, back; /* HTTP/1.1 towards the origin; what the opener got of the answer */
-    size_t cut;            /* the request's body goes in pieces of so many octets */
+    size_t cut;            /* the request's body goes in pieces of so many bytes */
     bool chunked, wire_done, back_done, answered;
     bool early; /* answered before the upload had ended */
 };
@@ -103,9 +103,9 @@ static void add_body(struct dice *d, struct buf *b)
     static const size_t sizes[] = {0, 1, 17, 4096, 16384, 16385, 65535, 70000, 150000};
     size_t size = sizes[roll(d, sizeof sizes / sizeof *sizes)];
     char *at = buf_reserve(b, size);
-    char octet = (char)roll(d, 256);
+    char byte = (char)roll(d, 256);
     for (size_t i = 0; i < size; i++)
-        at[i] = (char)(octet + (char)(i * 7 + i / 251));
+        at[i] = (char)(byte + (char)(i * 7 + i / 251));
     buf_commit(b, size);
 }
 
@@ -365,7 +365,7 @@ static void opener_trailers(void *user, struct leg *leg, struct fields *t)
     x->back_done = true;
 }
 
-static void sent(void *user, struct leg *leg, size_t octets)
+static void sent(void *user, struct leg *leg, size_t bytes)
 {
 }
 

@@ -1,5 +1,5 @@
-/* fuzz_h1_body.c - any octets as a body: whole, in two and octet by octet, the same payload, end
- * and verdict. The first octet chooses the framing and, by its upper bits, a length; the second
+/* fuzz_h1_body.c - any bytes as a body: whole, in two and byte by byte, the same payload, end
+ * and verdict. The first byte chooses the framing and, by its upper bits, a length; the second
  * where the body is cut. */
 #include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
@@ -8,7 +8,7 @@ struct outcome {
     int err, eof;
     size_t used;
     struct buf payload;
-    size_t trailers; /* octets of the trailer fields */
+    size_t trailers; /* bytes of the trailer fields */
 };
 
 static void feed(struct h1_body *b, struct slice rest, struct outcome *o)
@@ -48,14 +48,13 @@ static void check_last_chunk(const struct fields *trailers)
         in = slice_skip(in, (size_t)n);
     }
     if (buf_len(&out) <= H1_TRAILERS_MAX)
-        assert(b.done && h1_body_trailers(&b, &again) == ERR_OK &&
-               again.octets == trailers->octets);
+        assert(b.done && h1_body_trailers(&b, &again) == ERR_OK && again.bytes == trailers->bytes);
     fields_deinit(&again);
     h1_body_deinit(&b);
     buf_release(&out);
 }
 
-/* The first @cut octets in one piece, then pieces of @step. */
+/* The first @cut bytes in one piece, then pieces of @step. */
 static struct outcome decode(struct slice in, uint8_t kind, size_t cut, size_t step)
 {
     static const enum h1_framing framings[] = {H1_CHUNKED, H1_LENGTH, H1_UNTIL_CLOSE, H1_NO_BODY};
@@ -77,7 +76,7 @@ static struct outcome decode(struct slice in, uint8_t kind, size_t cut, size_t s
     fuzz_check_fields(&f, buf_slice(&b.trailers));
     if (err == ERR_OK && framing == H1_CHUNKED)
         check_last_chunk(&f);
-    o.trailers = f.octets;
+    o.trailers = f.bytes;
     fields_deinit(&f);
     h1_body_deinit(&b);
     return o;

@@ -1,12 +1,12 @@
-/* fuzz_h1_response.c - any octets as a response head, to HEAD or not by the first octet's lowest
+/* fuzz_h1_response.c - any bytes as a response head, to HEAD or not by the first byte's lowest
  * bit. */
 #include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
-/* So that inputs of a few hundred octets reach every limit. */
+/* So that inputs of a few hundred bytes reach every limit. */
 static const struct h1_limits tight = {.head = 512, .fields = 8, .field = 128, .target = 64};
 
-static ssize_t scan_by_octets(struct slice in, const struct h1_limits *limits)
+static ssize_t scan_by_bytes(struct slice in, const struct h1_limits *limits)
 {
     struct h1_scan s = {0};
     ssize_t n = 0;
@@ -52,7 +52,7 @@ static void check_tight(struct slice in)
     struct message m;
     struct h1_result r;
     ssize_t n = h1_scan_head(&s, in, &tight, false);
-    assert(n == scan_by_octets(in, &tight) && n <= (ssize_t)tight.head);
+    assert(n == scan_by_bytes(in, &tight) && n <= (ssize_t)tight.head);
     message_init(&m);
     int err = h1_parse_response(in, &tight, false, &m, &r);
     assert(err < 0 || (n == (ssize_t)in.len && m.fields.count <= tight.fields));
@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct h1_result r;
     check_tight(in);
     ssize_t n = h1_scan_head(&s, in, &h1_default_limits, false);
-    assert(n == scan_by_octets(in, &h1_default_limits) && n <= (ssize_t)in.len);
+    assert(n == scan_by_bytes(in, &h1_default_limits) && n <= (ssize_t)in.len);
     message_init(&m);
     int err = h1_parse_response(n > 0 ? slice_make(in.ptr, (size_t)n) : in, &h1_default_limits,
                                 to_head, &m, &r);

@@ -1,4 +1,4 @@
-/* fuzz_options.c - any octets as oneportd's command line and environment (options.h). What is
+/* fuzz_options.c - any bytes as oneportd's command line and environment (options.h). What is
  * accepted is in range, each address of it can be read, and all of it typed out again means the
  * same. */
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* fuzz_register.c - any octets as the head of a register call; the first one says over what it
+/* fuzz_register.c - any bytes as the head of a register call; the first one says over what it
  * came. There is always an answer, in JSON. A ticket leaves over secure ways only, and is good for
  * the name that the answer tells; a name that is somebody else's is never given. */
 #include "h2mux/base/clock.h"

@@ -1,4 +1,4 @@
-/* fuzz_router.c - any octets as Host (the first line) and as method and path (the second). */
+/* fuzz_router.c - any bytes as Host (the first line) and as method and path (the second). */
 #include "src/http/route.h"
 #include "src/names/label.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,4 +1,4 @@
-/* fuzz_session.c - any octets as the other end of an HTTP/2 session. The first octet says who we
+/* fuzz_session.c - any bytes as the other end of an HTTP/2 session. The first byte says who we
  * are (OPENER or SERVER), whether the peer begins in order, in what pieces it speaks, and how we
  * treat its streams. Time stands still: only turns of the loop pass.
  *
@@ -86,9 +86,9 @@ static void on_trailers(void *exchange, struct leg *leg, struct fields *t)
     heard(exchange, true);
 }
 
-static void on_sent(void *exchange, struct leg *leg, size_t octets)
+static void on_sent(void *exchange, struct leg *leg, size_t bytes)
 {
-    assert(octets > 0 && octets <= BODY);
+    assert(bytes > 0 && bytes <= BODY);
 }
 
 static void on_reset(void *exchange, struct leg *leg, const struct leg_fault *why)

@@ -1,5 +1,5 @@
-/* fuzz_translate.c - any octets as a viewer's request on its way into a link or, by the first
- * octet, as a response on its way out. What goes on has nothing of one connection in it, tells the
+/* fuzz_translate.c - any bytes as a viewer's request on its way into a link or, by the first
+ * byte, as a response on its way out. What goes on has nothing of one connection in it, tells the
  * truth about the viewer, and can be written and read again; no cookie is for more than its tunnel.
  */
 #include "h2mux/http/h1.h"
@@ -32,7 +32,7 @@ static void check_request(const struct message *m, const struct translated *t, u
     assert(fields_count(f, SLICE("expect")) == t->expects);
     assert(fields_has_token(f, SLICE("via"), SLICE("1.1 oneport-00000001")) ||
            fields_has_token(f, SLICE("via"), SLICE("1.0 oneport-00000001")));
-    assert(f->octets + m->path.len + m->authority.len <= FIELDS_SUBMIT_MAX);
+    assert(f->bytes + m->path.len + m->authority.len <= FIELDS_SUBMIT_MAX);
     assert((how & TRUSTED) || slice_eq(m->scheme, how & TLS ? SLICE("https") : SLICE("http")));
     assert((how & TRUSTED) || !fields_find(f, SLICE("x-request-id")));
     if (t->websocket)

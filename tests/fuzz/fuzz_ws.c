@@ -1,4 +1,4 @@
-/* fuzz_ws.c - any octets as WebSocket frames: whole and octet by octet, the same boundaries; and as
+/* fuzz_ws.c - any bytes as WebSocket frames: whole and byte by byte, the same boundaries; and as
  * a key. */
 #include "h2mux/http/ws.h"
 #include "tests/fuzz/fuzz.h"

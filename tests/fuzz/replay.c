@@ -17,7 +17,7 @@ static int replay_file(const char *path, size_t size)
     FILE *in = fopen(path, "rb");
     if (!in)
         return -1;
-    uint8_t *data = xcalloc(1, size ? size : 1); /* not one octet more: what reads beyond is seen */
+    uint8_t *data = xcalloc(1, size ? size : 1); /* not one byte more: what reads beyond is seen */
     size_t len = fread(data, 1, size, in);
     fclose(in);
     LLVMFuzzerTestOneInput(data, len);

@@ -1,7 +1,7 @@
 /* wall_clock.c - preloaded into a program: its wall clock is as far from the true one as a file
  * says, at every moment anew. The monotonic clock stays true.
  *
- * WALL_CLOCK names a file of 8 octets, a number of seconds in the machine's own order; whoever
+ * WALL_CLOCK names a file of 8 bytes, a number of seconds in the machine's own order; whoever
  * writes it moves the clock of all programs that have it mapped. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -108,9 +108,9 @@ static inline void near_want_body(struct leg *leg)
     near_of(leg)->wanted = true;
 }
 
-static inline void near_credit(struct leg *leg, size_t octets)
+static inline void near_credit(struct leg *leg, size_t bytes)
 {
-    near_of(leg)->credited += octets;
+    near_of(leg)->credited += bytes;
 }
 
 static inline void near_reset(struct leg *leg, const struct leg_fault *why)
@@ -239,9 +239,9 @@ static inline void far_trailers(void *exchange, struct leg *leg, struct fields *
     f->ended = true;
 }
 
-static inline void far_sent(void *exchange, struct leg *leg, size_t octets)
+static inline void far_sent(void *exchange, struct leg *leg, size_t bytes)
 {
-    ((struct far *)exchange)->sent += octets;
+    ((struct far *)exchange)->sent += bytes;
 }
 
 static inline void far_reset(void *exchange, struct leg *leg, const struct leg_fault *why)

@@ -24,7 +24,7 @@
 
 enum side { REQUEST, RESPONSE, TO_HEAD };
 
-/* Scans the first @len octets after the first @cut alone, from memory that ends with them. */
+/* Scans the first @len bytes after the first @cut alone, from memory that ends with them. */
 static inline ssize_t scan_cut(struct slice in, size_t cut, size_t len, bool request)
 {
     struct h1_scan s = {0};
@@ -39,7 +39,7 @@ static inline ssize_t scan_cut(struct slice in, size_t cut, size_t len, bool req
     return n;
 }
 
-static inline ssize_t scan_by_octets(struct slice in, bool request)
+static inline ssize_t scan_by_bytes(struct slice in, bool request)
 {
     struct h1_scan s = {0};
     ssize_t n = 0;
@@ -63,7 +63,7 @@ static inline ssize_t scan_in_pieces(struct slice in, uint32_t seed, bool reques
     return n;
 }
 
-/* Whole, in two at each octet (of long heads, at some), octet by octet, and in random pieces:
+/* Whole, in two at each byte (of long heads, at some), byte by byte, and in random pieces:
  * always @want. */
 static inline void check_scan(const char *id, struct slice in, bool request, ssize_t want)
 {
@@ -72,8 +72,8 @@ static inline void check_scan(const char *id, struct slice in, bool request, ssi
         if (scan_cut(in, cut, in.len, request) != want)
             fail_msg("%s: cut at %zu: %zd, want %zd", id, cut, scan_cut(in, cut, in.len, request),
                      want);
-    if (scan_by_octets(in, request) != want)
-        fail_msg("%s: by octets: %zd, want %zd", id, scan_by_octets(in, request), want);
+    if (scan_by_bytes(in, request) != want)
+        fail_msg("%s: by octets: %zd, want %zd", id, scan_by_bytes(in, request), want);
     for (uint32_t seed = 1; seed <= (in.len > 4096 ? 1 : PIECES_ROUNDS); seed++)
         if (scan_in_pieces(in, seed, request) != want)
             fail_msg("%s: in pieces of seed %u: %zd, want %zd", id, seed,

@@ -19,7 +19,7 @@ struct world {
     struct leg *leg;
     enum h1_role role;
     struct buf told;
-    bool in_body;      /* the last words are body octets: what follows of it is joined */
+    bool in_body;      /* the last words are body bytes: what follows of it is joined */
     bool hold_credit;  /* no credit is given by itself */
     bool keep;         /* SERVER: no answer by itself */
     bool no_next;      /* on_done is noted and that is all */
@@ -82,9 +82,9 @@ static inline void on_leg_trailers(void *exchange, struct leg *leg, struct field
         tell(exchange, "%.*s=%.*s", SLICE_FMT(t->v[i].name), SLICE_FMT(t->v[i].value));
 }
 
-static inline void on_leg_sent(void *exchange, struct leg *leg, size_t octets)
+static inline void on_leg_sent(void *exchange, struct leg *leg, size_t bytes)
 {
-    ((struct world *)exchange)->sent += octets;
+    ((struct world *)exchange)->sent += bytes;
 }
 
 static inline void on_leg_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
@@ -226,9 +226,9 @@ static inline void settle(struct world *w)
         turns_until(w->wire.loop, wire_always, w);
 }
 
-static inline void say(struct world *w, const char *octets)
+static inline void say(struct world *w, const char *bytes)
 {
-    sock_write(w->wire.b.sock, slice_str(octets));
+    sock_write(w->wire.b.sock, slice_str(bytes));
     settle(w);
 }
 

@@ -1,5 +1,5 @@
 /* link_world.h - a viewer and a client, all in memory, around one worker. The client is an
- * H2_SERVER session behind a relay that stops after a given number of octets. For tests of link.h
+ * H2_SERVER session behind a relay that stops after a given number of bytes. For tests of link.h
  * and edge.h. */
 #ifndef TESTS_UNIT_LINK_WORLD_H
 #define TESTS_UNIT_LINK_WORLD_H
@@ -16,11 +16,11 @@ static const uint8_t alice[OWNER_LEN] = "alice-is-an-owne";
 
 enum { ENOUGH = 1 << 20, UPLOAD = 700, ANSWER = 900 };
 
-/* Passes octets between two socks, one of them the client's, until it has had enough; then both are
+/* Passes bytes between two socks, one of them the client's, until it has had enough; then both are
  * gone. */
 struct relay {
     struct sock *ends[2]; /* NULL once cut */
-    size_t left;          /* octets until the cut, both directions counted */
+    size_t left;          /* bytes until the cut, both directions counted */
     bool by_reset;
 };
 
@@ -43,7 +43,7 @@ struct world {
     struct relay relay;
     struct viewer_end viewer;
     enum manner manner;
-    size_t heard; /* octets of requests' bodies */
+    size_t heard; /* bytes of requests' bodies */
     int streams, goaways, streams_at_goaway;
 };
 
@@ -109,10 +109,10 @@ static const struct sock_ops relay_ops[2] = {
     {.on_readable = relay_second, .on_sent = relay_second}};
 
 /* The two outer ends: the server's and the client's. */
-static inline void relay_open(struct relay *r, struct loop *l, size_t octets, bool by_reset,
+static inline void relay_open(struct relay *r, struct loop *l, size_t bytes, bool by_reset,
                               struct sock *outer[static 2])
 {
-    *r = (struct relay){.left = octets, .by_reset = by_reset};
+    *r = (struct relay){.left = bytes, .by_reset = by_reset};
     for (int i = 0; i < 2; i++) {
         sock_pair(l, &outer[i], &r->ends[i]);
         sock_set_ops(r->ends[i], &relay_ops[i], r);
@@ -150,7 +150,7 @@ static inline void far_trailers(void *user, struct leg *leg, struct fields *t)
 {
 }
 
-static inline void far_sent(void *user, struct leg *leg, size_t octets)
+static inline void far_sent(void *user, struct leg *leg, size_t bytes)
 {
 }
 
@@ -200,8 +200,8 @@ static inline void on_closed(void *user, int err, const char *reason)
 static const struct h2_session_ops client_ops = {
     .on_up = on_up, .on_stream = on_stream, .on_goaway = on_goaway, .on_closed = on_closed};
 
-/* A link to a new client, cut after @octets. */
-static inline struct link *attach(struct world *w, size_t octets, bool by_reset)
+/* A link to a new client, cut after @bytes. */
+static inline struct link *attach(struct world *w, size_t bytes, bool by_reset)
 {
     static const struct h2_options o = {.max_streams = 100,
                                         .ping_timeout_ms = 5000,
@@ -212,7 +212,7 @@ static inline struct link *attach(struct world *w, size_t octets, bool by_reset)
     struct place place = {.slot = 0};
     struct sock *outer[2];
     memcpy(ticket.owner, alice, OWNER_LEN);
-    relay_open(&w->relay, w->worker->loop, octets, by_reset, outer);
+    relay_open(&w->relay, w->worker->loop, bytes, by_reset, outer);
     w->client = h2_session_new(w->worker->loop, outer[1], H2_SERVER, &o, &client_ops, w);
     return link_new(w->worker, outer[0], &ticket, &place);
 }
@@ -317,7 +317,7 @@ static inline bool after_turns(void *user)
     return --*(int *)user == 0;
 }
 
-/* Long enough for octets to pass every pair there and back. */
+/* Long enough for bytes to pass every pair there and back. */
 static inline void settle(struct world *w)
 {
     int turns = 40;

@@ -15,7 +15,7 @@ struct mux_stream {
     struct leg *tx, *rx; /* NULL once reset */
     struct buf got;
     size_t written, sent, held;
-    size_t refill; /* so many octets more whenever octets have left */
+    size_t refill; /* so many bytes more whenever bytes have left */
     bool hold;     /* no credit is given */
     bool ended, trailers, tx_reset, rx_reset;
 };
@@ -28,34 +28,34 @@ struct mux {
     bool up, acked;
     struct mux_stream streams[MUX_STREAMS];
     size_t n_streams;
-    /* Octets of one stream, without others' between them, as they came. */
+    /* Bytes of one stream, without others' between them, as they came. */
     struct {
         const struct mux_stream *of;
-        size_t octets;
+        size_t bytes;
     } runs[MUX_RUNS];
     size_t n_runs;
 };
 
 /* ---- what streams are told */
 
-static void mux_write(struct mux_stream *s, size_t octets, bool end)
+static void mux_write(struct mux_stream *s, size_t bytes, bool end)
 {
-    char *data = xcalloc(1, octets + 1);
-    for (size_t i = 0; i < octets; i++)
-        data[i] = wire_octet(s->written + i);
-    s->written += octets;
-    s->tx->ops->body(s->tx, slice_make(data, octets), end);
+    char *data = xcalloc(1, bytes + 1);
+    for (size_t i = 0; i < bytes; i++)
+        data[i] = wire_byte(s->written + i);
+    s->written += bytes;
+    s->tx->ops->body(s->tx, slice_make(data, bytes), end);
     free(data);
 }
 
-static void mux_note(struct mux_stream *s, size_t octets)
+static void mux_note(struct mux_stream *s, size_t bytes)
 {
     struct mux *m = s->mux;
     if (m->n_runs == 0 || m->runs[m->n_runs - 1].of != s) {
         assert_true(m->n_runs < MUX_RUNS);
         m->runs[m->n_runs++].of = s;
     }
-    m->runs[m->n_runs - 1].octets += octets;
+    m->runs[m->n_runs - 1].bytes += bytes;
 }
 
 static void mux_on_head(void *x, struct leg *leg, struct message *m, bool end)
@@ -84,10 +84,10 @@ static void mux_on_trailers(void *x, struct leg *leg, struct fields *t)
     s->trailers = s->ended = true;
 }
 
-static void mux_on_sent(void *x, struct leg *leg, size_t octets)
+static void mux_on_sent(void *x, struct leg *leg, size_t bytes)
 {
     struct mux_stream *s = x;
-    s->sent += octets;
+    s->sent += bytes;
     if (s->refill > 0)
         mux_write(s, s->refill, false);
 }
@@ -277,7 +277,7 @@ static inline void mux_check_runs(const struct mux *m, const char *what, const c
     size_t at = 0;
     for (size_t i = 0; i < m->n_runs && at < strlen(want); i++)
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%c%zu", i > 0 ? " " : "",
-                               (char)('A' + (m->runs[i].of - m->streams)), m->runs[i].octets);
+                               (char)('A' + (m->runs[i].of - m->streams)), m->runs[i].bytes);
     if (strcmp(text, want) != 0)
         fail_msg("%s:\n came '%s'\n want '%s'", what, text, want);
 }

@@ -1,4 +1,4 @@
-/* pieces.h - cuts octets into pieces of random length, the same ones in every run. */
+/* pieces.h - cuts bytes into pieces of random length, the same ones in every run. */
 #ifndef TESTS_UNIT_PIECES_H
 #define TESTS_UNIT_PIECES_H
 
@@ -7,7 +7,7 @@
 
 enum { PIECES_ROUNDS = 16 }; /* so many ways to cut a row */
 
-/* The length of the next piece of @left octets, 1 at least; mostly short ones. xorshift32 */
+/* The length of the next piece of @left bytes, 1 at least; mostly short ones. xorshift32 */
 static inline size_t next_piece(uint32_t *seed, size_t left)
 {
     uint32_t x = *seed;

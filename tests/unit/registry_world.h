@@ -157,7 +157,7 @@ static inline void on_leg_trailers(void *exchange, struct leg *leg, struct field
 {
 }
 
-static inline void on_leg_sent(void *exchange, struct leg *leg, size_t octets)
+static inline void on_leg_sent(void *exchange, struct leg *leg, size_t bytes)
 {
 }
 

@@ -200,7 +200,7 @@ static inline struct secure secure_up(enum wire_kind kind)
     wire_until(s.w, both_settled);
     assert_int_equal(s.w->a.opened, 1);
     assert_int_equal(s.w->b.opened, 1);
-    sock_write(s.w->b.sock, SLICE("!")); /* behind the session tickets: no unread octet is left to
+    sock_write(s.w->b.sock, SLICE("!")); /* behind the session tickets: no unread byte is left to
                                             make an RST of a close */
     wire_until(s.w, a_got);
     buf_truncate(&s.w->a.got, 0);

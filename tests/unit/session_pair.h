@@ -68,10 +68,10 @@ static inline void on_trailers(void *x, struct leg *leg, struct fields *t)
     e->ended = true;
 }
 
-static inline void on_sent(void *x, struct leg *leg, size_t octets)
+static inline void on_sent(void *x, struct leg *leg, size_t bytes)
 {
     struct end *e = x;
-    e->sent += octets;
+    e->sent += bytes;
 }
 
 static inline void on_reset(void *x, struct leg *leg, const struct leg_fault *why)

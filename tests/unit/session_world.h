@@ -156,7 +156,7 @@ static inline void on_trailers(void *x, struct leg *leg, struct fields *t)
     act(e->side, ON_TRAILERS);
 }
 
-static inline void on_sent(void *x, struct leg *leg, size_t octets)
+static inline void on_sent(void *x, struct leg *leg, size_t bytes)
 {
     act(((struct end *)x)->side, ON_SENT);
 }

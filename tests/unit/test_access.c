@@ -59,8 +59,8 @@ static struct access_entry entry_make(void)
                     .minor_version = 1},
         .tunnel = "my-app",
         .status = 200,
-        .rx_octets = 5,
-        .tx_octets = 1234,
+        .rx_bytes = 5,
+        .tx_bytes = 1234,
         .duration_us = 12345,
         .wait_us = 678,
     };

@@ -12,17 +12,17 @@ struct process {
     struct memory_share share[2];
     struct mux *mux[2];
     int evicted;
-    uint64_t stalled_ms, octets;
+    uint64_t stalled_ms, bytes;
 };
 
 static struct process *process; /* for on_evicted: a session's user is its mux */
 
-static void on_evicted(void *user, uint64_t stalled_ms, uint64_t octets)
+static void on_evicted(void *user, uint64_t stalled_ms, uint64_t bytes)
 {
     (void)user;
     process->evicted++;
     process->stalled_ms = stalled_ms;
-    process->octets = octets;
+    process->bytes = bytes;
 }
 
 static struct h2_session_ops reader_ops;
@@ -72,17 +72,17 @@ static void process_free(struct process *p, uint64_t others)
     free(p);
 }
 
-static void others_hold(struct process *p, uint64_t octets)
+static void others_hold(struct process *p, uint64_t bytes)
 {
-    atomic_store(&p->memory.used, octets);
+    atomic_store(&p->memory.used, bytes);
 }
 
-/* @octets come and stay. */
-static struct mux_stream *hold(struct mux *m, size_t octets)
+/* @bytes come and stay. */
+static struct mux_stream *hold(struct mux *m, size_t bytes)
 {
     struct mux_stream *s = mux_open(m, H2_BULK);
     s->hold = true;
-    mux_write(s, octets, false);
+    mux_write(s, bytes, false);
     turns_until(m->loop, mux_all_came, m);
     return s;
 }
@@ -135,7 +135,7 @@ static void test_three_quarters(void **state)
     assert_int_equal(memory_used(&p->memory), 3 * HELD);
     turns_until(p->mux[0]->loop, first_is_reset, p->mux[0]);
     assert_int_equal(p->evicted, 1);
-    assert_int_equal(p->octets, HELD);
+    assert_int_equal(p->bytes, HELD);
     assert_true(p->stalled_ms >= STALL_MS);
     assert_false(p->mux[0]->streams[1].rx_reset);
     look_on(p->mux[0]);

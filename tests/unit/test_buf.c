@@ -12,7 +12,7 @@
 #define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
 static char filler[4096];
-static char pattern[1 << 17]; /* octets that show where they were */
+static char pattern[1 << 17]; /* bytes that show where they were */
 
 static void fill(struct buf *b, size_t len)
 {
@@ -182,7 +182,7 @@ static void test_growth_past_the_pool(void **state)
         }
         if (b.cap != rows[i].cap)
             fail_msg("%s: cap %zu", rows[i].name, b.cap);
-        b.ptr[b.cap] = '\0'; /* vsnprintf's octet is there */
+        b.ptr[b.cap] = '\0'; /* vsnprintf's byte is there */
         buf_release(&b);
     }
 }

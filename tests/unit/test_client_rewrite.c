@@ -126,10 +126,10 @@ static void test_back_to_the_viewer(void **state)
         message_init(&m);
         m.status = 200;
         fields_add_copy(&m.fields, slice_str(down[i].name), slice_str(down[i].value));
-        size_t octets = m.fields.octets - strlen(down[i].value) + strlen(down[i].want);
+        size_t bytes = m.fields.bytes - strlen(down[i].value) + strlen(down[i].want);
         rewrite_response(&w, &m, SLICE("https"), SLICE("app.example.com"));
         expect_slice(m.fields.v[0].value, down[i].want);
-        assert_int_equal(m.fields.octets, octets);
+        assert_int_equal(m.fields.bytes, bytes);
         message_deinit(&m);
     }
 }

@@ -26,7 +26,7 @@ static void test_get(void **state)
     turns_until(x->worker->loop, link_is_idle, l);
     assert_false(f->was_reset);
     assert_int_equal(stat_get(&x->worker->stats.requests), 1);
-    assert_int_equal(stat_get(&x->worker->stats.tx_octets), 9);
+    assert_int_equal(stat_get(&x->worker->stats.tx_bytes), 9);
     assert_int_equal(x->tunnel->exchanges, 1);
 }
 
@@ -64,10 +64,10 @@ static void test_upload_and_trailers(void **state)
     check_told(x, "response:200 trailers:1 end ");
     turns_until(x->worker->loop, link_is_idle, l);
     assert_false(f->was_reset);
-    assert_int_equal(stat_get(&x->worker->stats.rx_octets), 5);
+    assert_int_equal(stat_get(&x->worker->stats.rx_bytes), 5);
 }
 
-/* The viewer's pace is the stream's: credit goes back as octets leave, and not before. */
+/* The viewer's pace is the stream's: credit goes back as bytes leave, and not before. */
 static void test_slow_viewer(void **state)
 {
     const size_t total = 1 << 20, window = 64 * 1024;
@@ -166,7 +166,7 @@ static void test_interim(void **state)
 }
 
 /* R4: of all interim heads together so much, and no more. */
-static void test_interim_octets(void **state)
+static void test_interim_bytes(void **state)
 {
     struct fixture *x = *state;
     char hint[9 * 1024 + 1] = "";
@@ -435,7 +435,7 @@ int main(void)
         TEST(test_slow_origin),
         TEST(test_early_answer),
         TEST(test_interim),
-        TEST(test_interim_octets),
+        TEST(test_interim_bytes),
         TEST(test_cookie_of_the_base_domain),
         TEST(test_client_failures),
         TEST(test_origin_timeout),

@@ -35,15 +35,15 @@ static void check_fields(const char *id, const struct fields *f, const char *wan
 {
     char got[1024] = "";
     int n = 0;
-    size_t octets = 0;
+    size_t bytes = 0;
     for (size_t i = 0; i < f->count; i++) {
         n += snprintf(got + n, sizeof got - (size_t)n, "%.*s=%.*s|", SLICE_FMT(f->v[i].name),
                       SLICE_FMT(f->v[i].value));
-        octets += f->v[i].name.len + f->v[i].value.len + 32;
+        bytes += f->v[i].name.len + f->v[i].value.len + 32;
     }
     if (strcmp(got, want) != 0)
         fail_msg("%s: \"%s\", want \"%s\"", id, got, want);
-    assert_int_equal(f->octets, octets);
+    assert_int_equal(f->bytes, bytes);
 }
 
 static const struct {
@@ -142,9 +142,9 @@ static void names_and_values_are_judged(void **state)
             fail_msg("%s", values[i].id);
 }
 
-/* Every octet at every place: what is skipped is whole words of octets that are values, and only a
+/* Every byte at every place: what is skipped is whole words of bytes that are values, and only a
  * word with one that may be none ends it (HTAB is looked at by itself). RFC 9110 5.5. */
-static void printable_octets_are_skipped_among(char others)
+static void printable_bytes_are_skipped_among(char others)
 {
     char text[24];
     for (unsigned c = 0; c < 256; c++)
@@ -152,18 +152,18 @@ static void printable_octets_are_skipped_among(char others)
             for (size_t len = 0; len <= sizeof text; len++) {
                 memset(text, others, sizeof text);
                 text[at] = (char)c;
-                bool plain = octet_is_value((unsigned char)c) && c != '\t';
+                bool plain = byte_is_value((unsigned char)c) && c != '\t';
                 size_t stop = plain || at >= len ? len : at;
-                if (octet_skip_printable(text, len) != stop / 8 * 8)
+                if (byte_skip_printable(text, len) != stop / 8 * 8)
                     fail_msg("0x%02x at %zu of %zu", c, at, len);
             }
 }
 
-static void printable_octets_are_skipped(void **state)
+static void printable_bytes_are_skipped(void **state)
 {
     static const char others[] = {'a', ' ', '~', '\x80', '\xff'};
     for (size_t i = 0; i < COUNT(others); i++)
-        printable_octets_are_skipped_among(others[i]);
+        printable_bytes_are_skipped_among(others[i]);
 }
 
 static const struct {
@@ -261,7 +261,7 @@ int main(void)
         cmocka_unit_test(hop_by_hop_fields_go),
         cmocka_unit_test(connection_options_are_bounded),
         cmocka_unit_test(names_and_values_are_judged),
-        cmocka_unit_test(printable_octets_are_skipped),
+        cmocka_unit_test(printable_bytes_are_skipped),
         cmocka_unit_test(names_are_classed),
         cmocka_unit_test(fields_are_found_and_removed),
         cmocka_unit_test(kept_bytes_stay),

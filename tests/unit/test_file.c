@@ -1,4 +1,4 @@
-/* test_file.c - whole files: what fits, what is one octet too much, and where there is nothing to
+/* test_file.c - whole files: what fits, what is one byte too much, and where there is nothing to
  * read or write. */
 #include "h2mux/base/file.h"
 
@@ -16,7 +16,7 @@
 
 static const struct {
     const char *name;
-    size_t octets, limit;
+    size_t bytes, limit;
     int want;
 } rows[] = {
     {"empty", 0, 10, 0},
@@ -32,13 +32,13 @@ static void test_read_what_was_written(void **state)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         FILE *f = tmpfile();
-        char *data = xcalloc(1, rows[i].octets + 1);
-        size_t most = rows[i].octets < rows[i].limit ? rows[i].octets : rows[i].limit;
+        char *data = xcalloc(1, rows[i].bytes + 1);
+        size_t most = rows[i].bytes < rows[i].limit ? rows[i].bytes : rows[i].limit;
         struct buf got;
         assert_non_null(f);
-        for (size_t at = 0; at < rows[i].octets; at++)
+        for (size_t at = 0; at < rows[i].bytes; at++)
             data[at] = (char)(at % 251);
-        assert_int_equal(file_write_all(fileno(f), slice_make(data, rows[i].octets)), 0);
+        assert_int_equal(file_write_all(fileno(f), slice_make(data, rows[i].bytes)), 0);
         assert_int_equal(lseek(fileno(f), 0, SEEK_SET), 0);
         buf_init(&got, rows[i].limit);
         if (file_read_all(fileno(f), &got) != rows[i].want)

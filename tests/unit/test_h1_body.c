@@ -1,4 +1,4 @@
-/* test_h1_body.c - h1_body.c: bodies of every framing, whole, cut at each octet and in random
+/* test_h1_body.c - h1_body.c: bodies of every framing, whole, cut at each byte and in random
  * pieces. RFC 9112 6.3, 7.1; Q27-Q29. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +49,7 @@ static void feed(struct h1_body *b, struct slice piece, struct outcome *o)
 /* How a body is cut: in two at `at`, or in pieces of random length. */
 struct cut {
     size_t at;
-    uint32_t seed; /* 0: in two; 1: octet by octet */
+    uint32_t seed; /* 0: in two; 1: byte by byte */
 };
 
 static size_t piece_len(struct cut *cut, size_t done, size_t left)
@@ -93,7 +93,7 @@ static const struct row {
     int64_t length;
     struct slice in;
     int err;             /* of decoding */
-    size_t left;         /* octets of `in` that belong to what follows */
+    size_t left;         /* bytes of `in` that belong to what follows */
     const char *payload; /* before the error, too */
     const char *trailers;
     int eof; /* when the peer ends after `in`; of rows without error */

@@ -70,7 +70,7 @@ static void take(struct world *w, size_t total)
     assert_int_equal(w->body, total);
 }
 
-/* Both framings, raw octets too: `window` octets without credit and not one more. */
+/* Both framings, raw bytes too: `window` bytes without credit and not one more. */
 static void test_window(void **state)
 {
     static const char *const heads[] = {
@@ -110,12 +110,12 @@ static void test_window(void **state)
     free(data);
 }
 
-/* A body of which all credit comes back at once, until @window is reached or @octets have gone. */
-static size_t window_after(struct world *w, size_t octets, char *data)
+/* A body of which all credit comes back at once, until @window is reached or @bytes have gone. */
+static size_t window_after(struct world *w, size_t bytes, char *data)
 {
     size_t gone = 0;
-    while (gone < octets) {
-        size_t step = octets - gone < 100 ? octets - gone : 100;
+    while (gone < bytes) {
+        size_t step = bytes - gone < 100 ? bytes - gone : 100;
         sock_write(w->wire.b.sock, slice_make(data, step));
         take(w, w->body + step);
         w->leg->ops->credit(w->leg, step);
@@ -191,7 +191,7 @@ static bool all_sent(void *user)
     return w->sent >= w->wire.want;
 }
 
-/* on_sent counts body octets as they leave, never more than were given. */
+/* on_sent counts body bytes as they leave, never more than were given. */
 static void test_sent(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
@@ -229,7 +229,7 @@ static const struct {
     bool end; /* with the head */
     const char *body;
     bool last;
-    const char *want; /* octets */
+    const char *want; /* bytes */
 } broken_promises[] = {
     {"longer", H1_SERVER, 3, false, "hello", false, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"},
     {"longer at the end", H1_SERVER, 3, false, "hello", true,
@@ -377,7 +377,7 @@ static void test_hangup_behind_answer(void **state)
 static const char upgrade_request[] =
     "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
 
-/* W6, W7: what the viewer sent early waits until it is wanted; then both directions are octets,
+/* W6, W7: what the viewer sent early waits until it is wanted; then both directions are bytes,
  * each with its own end. */
 static void test_upgrade(void **state)
 {
@@ -390,9 +390,9 @@ static void test_upgrade(void **state)
         check_told(w, "request", "GET/ .");
         h1_conn_set_reply(w->conn, &reply);
         send_head(w, 101, MESSAGE_LENGTH_UNKNOWN, false);
-        assert_int_not_equal(h1_conn_head_octets(w->conn), 0);
+        assert_int_not_equal(h1_conn_head_bytes(w->conn), 0);
         h1_conn_upgrade(w->conn);
-        assert_int_equal(h1_conn_head_octets(w->conn), 0); /* nothing of it is kept */
+        assert_int_equal(h1_conn_head_bytes(w->conn), 0); /* nothing of it is kept */
         settle(w);
         say(w, " late");
         w->leg->ops->body(w->leg, SLICE("raw"), false);

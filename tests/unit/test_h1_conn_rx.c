@@ -1,4 +1,4 @@
-/* test_h1_conn_rx.c - what a connection makes of the octets that come, however they are cut.
+/* test_h1_conn_rx.c - what a connection makes of the bytes that come, however they are cut.
  * h1_conn_rx.c; RFC 9112. */
 #include "h1_world.h"
 
@@ -171,7 +171,7 @@ static void run_reading_in_packets(const struct reading *r, uint32_t seed)
     close_world(w);
 }
 
-/* Every octet in a packet of its own, and packets of random length. */
+/* Every byte in a packet of its own, and packets of random length. */
 static void test_reading_packets(void **state)
 {
     for (size_t i = 0; i < sizeof readings / sizeof *readings; i++)
@@ -179,7 +179,7 @@ static void test_reading_packets(void **state)
             run_reading_in_packets(&readings[i], seed);
 }
 
-/* The head's time begins with its first octet, once a request: empty lines do not prolong it. */
+/* The head's time begins with its first byte, once a request: empty lines do not prolong it. */
 static void test_head_begin(void **state)
 {
     struct world *w = open_world(H1_SERVER);
@@ -192,7 +192,7 @@ static void test_head_begin(void **state)
     assert_int_equal(w->begun, 1);
     say(w, "Host: h\r\n\r\nGET");
     assert_int_equal(w->begun, 2);
-    assert_int_equal(h1_conn_head_octets(w->conn), 3);
+    assert_int_equal(h1_conn_head_bytes(w->conn), 3);
     close_world(w);
 }
 

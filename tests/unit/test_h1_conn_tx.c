@@ -8,7 +8,7 @@ static const struct writing {
     int status;
     int64_t length;
     bool end;
-    const char *body;    /* NULL: none; given octet by octet */
+    const char *body;    /* NULL: none; given byte by byte */
     const char *trailer; /* NULL: the body ends it */
     const char *want;
     bool tx_close;
@@ -251,7 +251,7 @@ static void test_writing(void **state)
         run_writing(&writings[i]);
 }
 
-/* HEAD again: the octets that are not written are reported as gone, so that their source goes on.
+/* HEAD again: the bytes that are not written are reported as gone, so that their source goes on.
  */
 static void test_unwritten_body_is_credited(void **state)
 {

@@ -16,7 +16,7 @@ struct world {
     struct h1_conn *conn;
     struct leg *leg;
     struct buf got;
-    char *place; /* owned: as large as was asked for, so that ASan sees one octet more */
+    char *place; /* owned: as large as was asked for, so that ASan sees one byte more */
     size_t room, length, window;
     int asked, given_back, used, heads, ended, resets;
     int close_at; /* in the so manieth on_body; 0: never */
@@ -35,10 +35,10 @@ static void forget_place(struct world *w)
     w->place = NULL;
 }
 
-static char *on_place(void *exchange, struct leg *leg, size_t octets)
+static char *on_place(void *exchange, struct leg *leg, size_t bytes)
 {
     struct world *w = exchange;
-    if (octets == 0) {
+    if (bytes == 0) {
         assert_non_null(w->place);
         forget_place(w);
         w->given_back++;
@@ -48,10 +48,10 @@ static char *on_place(void *exchange, struct leg *leg, size_t octets)
     assert_null(w->place); /* used or given back */
     assert_false(w->chunked);
     assert_true(left >= LEAST);
-    assert_in_range(octets, 1, left < w->window ? left : w->window);
+    assert_in_range(bytes, 1, left < w->window ? left : w->window);
     w->asked++;
-    w->room = octets;
-    w->place = w->offer == ALWAYS ? xmalloc(octets) : NULL;
+    w->room = bytes;
+    w->place = w->offer == ALWAYS ? xmalloc(bytes) : NULL;
     return w->place;
 }
 
@@ -92,7 +92,7 @@ static void on_trailers(void *exchange, struct leg *leg, struct fields *t)
 {
 }
 
-static void on_leg_sent(void *exchange, struct leg *leg, size_t octets)
+static void on_leg_sent(void *exchange, struct leg *leg, size_t bytes)
 {
 }
 
@@ -214,13 +214,12 @@ static void say_head(struct world *w, size_t length)
 }
 
 /* The body, in pieces with a moment between them. */
-static void say_body(struct world *w, size_t octets, size_t piece)
+static void say_body(struct world *w, size_t bytes, size_t piece)
 {
-    char *data = wire_pattern(octets);
-    for (size_t at = 0; at < octets; at += piece) {
-        sock_write(w->wire.b.sock,
-                   slice_make(data + at, at + piece < octets ? piece : octets - at));
-        if (piece < octets)
+    char *data = wire_pattern(bytes);
+    for (size_t at = 0; at < bytes; at += piece) {
+        sock_write(w->wire.b.sock, slice_make(data + at, at + piece < bytes ? piece : bytes - at));
+        if (piece < bytes)
             turns_until(w->wire.loop, wire_always, w);
     }
     free(data);
@@ -263,7 +262,7 @@ static void say_message(struct world *w, size_t row, size_t piece)
     sock_write(w->wire.b.sock, SLICE("\r\n0\r\n\r\n"));
 }
 
-/* All of the body and nothing else, however it is cut; the next head comes in the same octets and
+/* All of the body and nothing else, however it is cut; the next head comes in the same bytes and
  * is where it belongs. */
 static void test_bodies(void **state)
 {

@@ -2,7 +2,7 @@
  * does. RFC 9112 2-6; http-rules Q, R. */
 #include "h1_scan_cut.h"
 
-/* Each text ends with the octet that proves the fault: one octet less is not judged yet. */
+/* Each text ends with the byte that proves the fault: one byte less is not judged yet. */
 static const struct {
     const char *id;
     struct slice in;
@@ -97,7 +97,7 @@ static void scan_finds_faults_of_responses(void **state)
     }
 }
 
-/* @before, then @fill @times, then @after. `ends`: the fault shows with the last octet, no sooner.
+/* @before, then @fill @times, then @after. `ends`: the fault shows with the last byte, no sooner.
  */
 static const struct {
     const char *id, *before, *fill;

@@ -1,4 +1,4 @@
-/* test_h1_write.c - h1_write.c: heads and chunk framing as octets. RFC 9112 3-7; http-rules D. */
+/* test_h1_write.c - h1_write.c: heads and chunk framing as bytes. RFC 9112 3-7; http-rules D. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

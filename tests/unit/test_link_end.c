@@ -1,9 +1,9 @@
-/* test_link_end.c - a link that is cut at any octet, and ends at any stage. http-rules "Failure ->
+/* test_link_end.c - a link that is cut at any byte, and ends at any stage. http-rules "Failure ->
  * viewer", property test. */
 #include "link_world.h"
 
-/* How many octets a whole upload and its answer take on the link. */
-static size_t octets_of_an_exchange(void)
+/* How many bytes a whole upload and its answer take on the link. */
+static size_t bytes_of_an_exchange(void)
 {
     struct world *w = world_new("0");
     viewer_connect(w);
@@ -14,9 +14,9 @@ static size_t octets_of_an_exchange(void)
     assert_true(has(&w->viewer, "HTTP/1.1 200 OK\r\n"));
     assert_int_equal(w->heard, UPLOAD);
     settle(w);
-    size_t octets = ENOUGH - w->relay.left;
+    size_t bytes = ENOUGH - w->relay.left;
     world_free(w);
-    return octets;
+    return bytes;
 }
 
 /* Whole or visibly not: a 200 has its last chunk only behind all of the body. */
@@ -31,15 +31,15 @@ static void check_verdict(struct world *w, size_t cut)
         fail_msg("cut after %zu: no answer but %.*s", cut, SLICE_FMT(got));
 }
 
-static void cut_after(size_t octets, bool by_reset)
+static void cut_after(size_t bytes, bool by_reset)
 {
     struct world *w = world_new("0");
     viewer_connect(w);
-    attach(w, octets, by_reset);
+    attach(w, bytes, by_reset);
     settle(w);
     upload(w);
     turns_until(w->worker->loop, viewer_done, w);
-    check_verdict(w, octets);
+    check_verdict(w, bytes);
     viewer_leave(w);
     relay_cut(&w->relay);
     settle(w);
@@ -54,11 +54,11 @@ static void cut_after(size_t octets, bool by_reset)
 }
 
 /* F4, F5, H12 */
-static void test_link_cut_after_any_octet(void **state)
+static void test_link_cut_after_any_byte(void **state)
 {
-    size_t all = octets_of_an_exchange();
-    for (size_t octets = 1; octets < all; octets += octets < 600 || octets + 200 > all ? 1 : 17)
-        cut_after(octets, octets % 2 == 0);
+    size_t all = bytes_of_an_exchange();
+    for (size_t bytes = 1; bytes < all; bytes += bytes < 600 || bytes + 200 > all ? 1 : 17)
+        cut_after(bytes, bytes % 2 == 0);
 }
 
 enum end {
@@ -141,7 +141,7 @@ static void test_websocket_of_a_cut_link_gets_1012(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_link_cut_after_any_octet),
+        cmocka_unit_test(test_link_cut_after_any_byte),
         cmocka_unit_test(test_every_end_at_every_stage),
         cmocka_unit_test(test_websocket_of_a_cut_link_gets_1012),
     };

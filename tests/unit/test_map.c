@@ -65,7 +65,7 @@ static void test_key_is_copied(void **state)
     map_deinit(&m);
 }
 
-static void test_key_octets(void **state)
+static void test_key_bytes(void **state)
 {
     struct map m;
     map_init(&m);
@@ -134,8 +134,8 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steps),      cmocka_unit_test(test_key_is_copied),
-        cmocka_unit_test(test_key_octets), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_steps),     cmocka_unit_test(test_key_is_copied),
+        cmocka_unit_test(test_key_bytes), cmocka_unit_test(test_order),
         cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

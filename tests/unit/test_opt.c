@@ -350,7 +350,7 @@ static void test_size(void **state)
     static const struct {
         const char *in;
         int want;
-        uint64_t octets;
+        uint64_t bytes;
     } table[] = {
         {"0", 0, 0},
         {"512", 0, 512},
@@ -367,9 +367,9 @@ static void test_size(void **state)
         {"17179869183g", 0, UINT64_C(17179869183) << 30},
     };
     for (size_t i = 0; i < COUNT(table); i++) {
-        uint64_t octets = 0;
-        if (opt_parse_size(table[i].in, &octets) != table[i].want || octets != table[i].octets)
-            fail_msg("'%s': %llu", table[i].in, (unsigned long long)octets);
+        uint64_t bytes = 0;
+        if (opt_parse_size(table[i].in, &bytes) != table[i].want || bytes != table[i].bytes)
+            fail_msg("'%s': %llu", table[i].in, (unsigned long long)bytes);
     }
 }
 

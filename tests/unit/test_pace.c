@@ -37,13 +37,13 @@ static void queues_are_some_milliseconds(void **state)
     }
 }
 
-/* The first call finds an empty queue; then @octets leave @times, @every_us apart. */
+/* The first call finds an empty queue; then @bytes leave @times, @every_us apart. */
 static const struct {
     const char *name;
-    uint64_t octets, every_us;
+    uint64_t bytes, every_us;
     int times;
     bool backlogged;
-    uint64_t want; /* octets a second */
+    uint64_t want; /* bytes a second */
 } samples[] = {
     {"too short", 10 * KIB, 1 * MS, 4, true, 0},
     {"5 ms", 10 * KIB, 1 * MS, 5, true, 10 * KIB * 1000},
@@ -63,7 +63,7 @@ static void rates_are_measured_over_a_while(void **state)
         uint64_t now_us = START;
         pace_sent(&p, 123456, now_us, false);
         for (int n = 0; n < samples[i].times; n++)
-            pace_sent(&p, samples[i].octets, now_us += samples[i].every_us, samples[i].backlogged);
+            pace_sent(&p, samples[i].bytes, now_us += samples[i].every_us, samples[i].backlogged);
         if (p.rate != samples[i].want)
             fail_msg("%s: %llu", samples[i].name, (unsigned long long)p.rate);
     }

@@ -31,7 +31,7 @@ static int reset(void **state)
     return 0;
 }
 
-/* Every octet that was asked for may be written, and none is another block's. */
+/* Every byte that was asked for may be written, and none is another block's. */
 static void test_sizes(void **state)
 {
     static const size_t sizes[] = {0, 1, 63, 64, 65, 127, 128, 129, 1984, 1985, 2047, POOL_MAX};

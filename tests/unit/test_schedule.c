@@ -1,4 +1,4 @@
-/* test_schedule.c - whose octets come first at the other end: short before bulk, bulk in turns,
+/* test_schedule.c - whose bytes come first at the other end: short before bulk, bulk in turns,
  * nobody held up and nobody forgotten. In both roles. schedule.h. */
 #include "mux.h"
 
@@ -60,9 +60,9 @@ static void test_latecomer(void **state)
         mux_go_on_reading(m);
         turns_until(m->loop, mux_all_came, m);
         assert_ptr_equal(m->runs[1].of, b);
-        assert_in_range(m->runs[0].octets, sent, sent + SCHEDULE_RUN);
-        assert_int_equal(m->runs[1].octets, SCHEDULE_RUN);
-        assert_int_equal(m->runs[2].octets, SCHEDULE_RUN);
+        assert_in_range(m->runs[0].bytes, sent, sent + SCHEDULE_RUN);
+        assert_int_equal(m->runs[1].bytes, SCHEDULE_RUN);
+        assert_int_equal(m->runs[2].bytes, SCHEDULE_RUN);
         finish(m);
     }
 }
@@ -72,7 +72,7 @@ static void test_latecomer(void **state)
 static const struct {
     const char *name;
     enum h2_class class;
-    size_t before, octets; /* sent before; written while bulk is queued */
+    size_t before, bytes; /* sent before; written while bulk is queued */
     bool first;
 } shorts[] = {
     {"interactive", H2_INTERACTIVE, 0, WORD, true},
@@ -98,12 +98,12 @@ static void check_short(struct mux *m, size_t row)
     mux_write(b, BULK, false);
     mux_settle(m);
     size_t framed = a->sent + b->sent;
-    mux_write(c, shorts[row].octets, false);
+    mux_write(c, shorts[row].bytes, false);
     mux_go_on_reading(m);
     turns_until(m->loop, mux_all_came, m);
     size_t before = 0;
     for (size_t i = 0; m->runs[i].of != c; i++)
-        before += m->runs[i].octets;
+        before += m->runs[i].bytes;
     /* one frame may have been made already */
     if ((before <= framed + SCHEDULE_FRAME) != shorts[row].first)
         fail_msg("%s: %zu octets before it, %zu were framed", shorts[row].name, before, framed);
@@ -127,15 +127,15 @@ static bool a_came(void *user)
     return buf_len(&m->streams[0].got) == m->streams[0].written;
 }
 
-/* Octets of others between those of @a, beside the @under_way that were framed before it had any.
+/* Bytes of others between those of @a, beside the @under_way that were framed before it had any.
  */
 static size_t longest_wait(const struct mux *m, const struct mux_stream *a, size_t under_way)
 {
     size_t others = 0, most = 0;
     for (size_t i = 0, came = 0; came < a->written; i++) {
         bool own = m->runs[i].of == a;
-        came += own ? m->runs[i].octets : 0;
-        others = own ? 0 : others + m->runs[i].octets;
+        came += own ? m->runs[i].bytes : 0;
+        others = own ? 0 : others + m->runs[i].bytes;
         most = others > most + under_way ? others - under_way : most;
         under_way = own ? 0 : under_way;
     }
@@ -234,7 +234,7 @@ static void test_connection_without_window(void **state)
     }
 }
 
-/* A's frames fill the sock's queue to the octet and are all it has, so the library wants nothing
+/* A's frames fill the sock's queue to the byte and are all it has, so the library wants nothing
  * when they have left; that B waits only the schedule knows. No credit comes that would wake the
  * session. */
 static void test_full_queue_goes_on(void **state)
@@ -316,7 +316,7 @@ static void test_end_in_a_turn(void **state)
             }
 }
 
-/* ---- ends without octets */
+/* ---- ends without bytes */
 
 static bool all_ended(void *user)
 {

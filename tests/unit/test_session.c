@@ -48,7 +48,7 @@ static void test_goaway_lets_streams_finish(void **state)
     close_world(w);
 }
 
-/* A peer that takes octets and answers none is dead within the probe's time. */
+/* A peer that takes bytes and answers none is dead within the probe's time. */
 static void test_probe_finds_dead_peer(void **state)
 {
     struct world *w = open_world(&defaults);

@@ -10,7 +10,7 @@ static bool echoed(void *user)
     return w->near.body == big && w->near.ended;
 }
 
-/* More than any window, both ways at once, with every octet's credit returned. */
+/* More than any window, both ways at once, with every byte's credit returned. */
 static void test_echo(void **state)
 {
     struct world *w = open_world(&defaults);
@@ -37,7 +37,7 @@ static bool second_done(void *user)
     return w->near.ended && w->near.heads == 1;
 }
 
-/* A stream whose octets do not leave stops at its own window; another one is not slowed (the link's
+/* A stream whose bytes do not leave stops at its own window; another one is not slowed (the link's
  * credit came back). */
 static void test_stalled_stream_stops_alone(void **state)
 {

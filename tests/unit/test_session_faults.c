@@ -75,7 +75,7 @@ static void reset_while_stuck(const struct h2_options *o, bool complete)
     world_free(w);
 }
 
-/* The frame's length was promised before the stream was given up: its octets are still there to be
+/* The frame's length was promised before the stream was given up: its bytes are still there to be
  * sent. */
 static void test_reset_of_a_frame_that_cannot_leave(void **state)
 {

@@ -7,7 +7,7 @@
 struct peer {
     struct world w; /* the opener's side is used, or the server's */
     struct sock *sock;
-    size_t heard, known; /* octets from the session; when a test looked last */
+    size_t heard, known; /* bytes from the session; when a test looked last */
 };
 
 static void swallow(void *user)
@@ -77,7 +77,7 @@ static bool is_over(void *user)
     return p->w.opener.closed || p->w.server.closed;
 }
 
-/* POST / to "a", by the static table: a request of six octets whose body is to come. */
+/* POST / to "a", by the static table: a request of six bytes whose body is to come. */
 static void send_request(struct peer *p, uint32_t id)
 {
     send_frame(p, FRAME_HEADERS, 4, id, SLICE("\x83\x87\x84\x41\x01\x61"));
@@ -146,7 +146,7 @@ static void test_frames_of_a_stream_that_is_over(void **state)
     }
 }
 
-/* Some stacks return credit for each DATA frame, so who sends an octet at a time, a viewer, makes
+/* Some stacks return credit for each DATA frame, so who sends a byte at a time, a viewer, makes
  * them small: that is not theirs. What answers no DATA is. */
 static void test_credit_for_small_data_is_no_nuisance(void **state)
 {
@@ -205,7 +205,7 @@ static void test_raised_limit_is_told(void **state)
     peer_free(p);
 }
 
-/* A probe that any octet answered is over: the next one asks anew and has its own time. */
+/* A probe that any byte answered is over: the next one asks anew and has its own time. */
 static void test_probe_after_an_answered_probe(void **state)
 {
     struct h2_options o = defaults;

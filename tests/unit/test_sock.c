@@ -1,4 +1,4 @@
-/* test_sock.c - socks in memory and over TCP on the loopback: octets, order, queues, both
+/* test_sock.c - socks in memory and over TCP on the loopback: bytes, order, queues, both
  * half-closes, hang-ups, resets, connecting. sock.h. */
 #include "wire.h"
 
@@ -8,7 +8,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/io/sock_int.h"
 
-/* ---- octets */
+/* ---- bytes */
 
 /* Writes of every size up to three reads, both ways at once. */
 static void test_order(void **state)

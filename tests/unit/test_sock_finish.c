@@ -15,9 +15,9 @@ static bool a_closed(void *user)
     return !((struct wire *)user)->b.sock->pair;
 }
 
-static void finish_a(struct wire *w, uint64_t ms, size_t octets)
+static void finish_a(struct wire *w, uint64_t ms, size_t bytes)
 {
-    sock_finish(w->a.sock, ms, octets);
+    sock_finish(w->a.sock, ms, bytes);
     w->a.sock = NULL;
 }
 
@@ -98,7 +98,7 @@ static void test_finish_time(void **state)
     wire_close(w);
 }
 
-static void test_finish_octets(void **state)
+static void test_finish_bytes(void **state)
 {
     struct wire *w = wire_open(WIRE_MEMORY);
     char *data = wire_pattern(1001);
@@ -167,7 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finish),           cmocka_unit_test(test_finish_slow_reader),
         cmocka_unit_test(test_finish_after_fin), cmocka_unit_test(test_finish_ends_with_peers_fin),
-        cmocka_unit_test(test_finish_time),      cmocka_unit_test(test_finish_octets),
+        cmocka_unit_test(test_finish_time),      cmocka_unit_test(test_finish_bytes),
         cmocka_unit_test(test_finish_odd_ends),  cmocka_unit_test(test_finish_peer_vanishes),
     };
     return cmocka_run_group_tests_name("sock_finish", tests, NULL, NULL);

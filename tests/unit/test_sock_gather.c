@@ -24,7 +24,7 @@ struct world {
     struct loop *loop;
     struct end a, b;
     char *scratch; /* of the loop, as it was borrowed last */
-    size_t at;     /* octets written so far, to either */
+    size_t at;     /* bytes written so far, to either */
 };
 
 static void on_sent(void *user)
@@ -63,13 +63,13 @@ static void turn(struct world *w)
     turns_until(w->loop, wire_always, w);
 }
 
-/* Everything lent before is settled; what the scratch has now goes on where the last octet written
+/* Everything lent before is settled; what the scratch has now goes on where the last byte written
  * was. */
 static void borrow(struct world *w)
 {
     w->scratch = loop_scratch(w->loop);
     for (size_t i = 0; i < LOOP_SCRATCH; i++)
-        w->scratch[i] = wire_octet(w->at + i);
+        w->scratch[i] = wire_byte(w->at + i);
 }
 
 static struct world *open_world(enum kind kind)
@@ -91,7 +91,7 @@ static void close_world(struct world *w)
     free(w);
 }
 
-/* The next octets, out of the scratch as they are there. */
+/* The next bytes, out of the scratch as they are there. */
 static void lend(struct world *w, struct end *e, size_t from, size_t len)
 {
     sock_write(e->sock, slice_make(w->scratch + from, len));

@@ -12,15 +12,15 @@ struct tails {
     struct memory memory;
     struct memory_share share;
     int cut;
-    uint64_t stalled_ms, octets;
+    uint64_t stalled_ms, bytes;
 };
 
-static void on_tail(void *user, uint64_t stalled_ms, uint64_t octets)
+static void on_tail(void *user, uint64_t stalled_ms, uint64_t bytes)
 {
     struct tails *t = user;
     t->cut++;
     t->stalled_ms = stalled_ms;
-    t->octets = octets;
+    t->bytes = bytes;
 }
 
 /* b reads nothing; of what was written to a, something waits. */
@@ -97,7 +97,7 @@ static void test_tail_is_cut(void **state)
         uint64_t held = memory_used(&t.memory);
         look_at_tails(w, &t, 10);
         assert_int_equal(t.cut, 1);
-        assert_int_equal(t.octets, held);
+        assert_int_equal(t.bytes, held);
         assert_true(t.stalled_ms >= TAIL_STALL_MS);
         if (!finishing)
             assert_int_equal(w->a.error, ERR_STALLED);

@@ -1,4 +1,4 @@
-/* test_stream.c - octets that are put where they will leave from, and the frames made of them
+/* test_stream.c - bytes that are put where they will leave from, and the frames made of them
  * there: the same at the other end as those that were copied. In both roles. stream.c, leg.h. */
 #include "mux.h"
 
@@ -11,16 +11,16 @@ static struct h2_stream *stream_of(struct leg *leg)
     return CONTAINER_OF(leg, struct h2_stream, leg);
 }
 
-/* Puts @octets of the @room that was asked for. */
-static void put(struct mux_stream *s, size_t room, size_t octets, bool end)
+/* Puts @bytes of the @room that was asked for. */
+static void put(struct mux_stream *s, size_t room, size_t bytes, bool end)
 {
     char *to = leg_place(s->tx, room);
     assert_non_null(to);
     memset(to, '?', room); /* all of it may be used */
-    for (size_t i = 0; i < octets; i++)
-        to[i] = wire_octet(s->written + i);
-    s->written += octets;
-    s->tx->ops->body(s->tx, slice_make(to, octets), end);
+    for (size_t i = 0; i < bytes; i++)
+        to[i] = wire_byte(s->written + i);
+    s->written += bytes;
+    s->tx->ops->body(s->tx, slice_make(to, bytes), end);
 }
 
 static bool all_came(void *user)
@@ -59,12 +59,12 @@ static const size_t sizes[] = {1,
 
 enum way { PUT, PUT_WITH_ROOM_LEFT, WRITE, WAYS };
 
-static void give(struct mux_stream *s, enum way way, size_t octets)
+static void give(struct mux_stream *s, enum way way, size_t bytes)
 {
     if (way == WRITE)
-        mux_write(s, octets, false);
+        mux_write(s, bytes, false);
     else
-        put(s, way == PUT ? octets : octets + 1000, octets, false);
+        put(s, way == PUT ? bytes : bytes + 1000, bytes, false);
 }
 
 /* Each size three times: alone, behind what waits, and alone again in memory that is used. */
@@ -103,7 +103,7 @@ static void test_ways_and_sizes_mixed(void **state)
         }
 }
 
-/* Others' frames between them: each header before its own octets. */
+/* Others' frames between them: each header before its own bytes. */
 static void test_two_streams(void **state)
 {
     for (int role = H2_OPENER; role <= H2_SERVER; role++) {
@@ -159,7 +159,7 @@ static void test_place_behind_what_waits(void **state)
     finish(m);
 }
 
-static void test_last_octets_in_place(void **state)
+static void test_last_bytes_in_place(void **state)
 {
     for (int role = H2_OPENER; role <= H2_SERVER; role++)
         for (size_t i = 0; i < COUNT(sizes); i++) {
@@ -200,7 +200,7 @@ int main(void)
         cmocka_unit_test(test_two_streams),
         cmocka_unit_test(test_place_has_room_in_front),
         cmocka_unit_test(test_place_behind_what_waits),
-        cmocka_unit_test(test_last_octets_in_place),
+        cmocka_unit_test(test_last_bytes_in_place),
         cmocka_unit_test(test_no_place),
     };
     return cmocka_run_group_tests_name("stream", tests, NULL, NULL);

@@ -113,12 +113,12 @@ static void a_head_is_bounded(void **state)
     assert_int_equal(take(&m, ":path", "/"), ERR_LIMIT);
     message_deinit(&m);
 
-    char *long_value = malloc(FIELDS_OCTETS_MAX + 1);
-    memset(long_value, 'a', FIELDS_OCTETS_MAX);
-    long_value[FIELDS_OCTETS_MAX] = 0;
+    char *long_value = malloc(FIELDS_BYTES_MAX + 1);
+    memset(long_value, 'a', FIELDS_BYTES_MAX);
+    long_value[FIELDS_BYTES_MAX] = 0;
     message_init(&m);
     assert_int_equal(take(&m, "x", long_value), ERR_LIMIT);
-    long_value[FIELDS_OCTETS_MAX - 33] = 0; /* 32 a field count too: RFC 9113 6.5.2 */
+    long_value[FIELDS_BYTES_MAX - 33] = 0; /* 32 a field count too: RFC 9113 6.5.2 */
     assert_int_equal(take(&m, "x", long_value), ERR_OK);
     assert_int_equal(take(&m, "x", ""), ERR_LIMIT);
     message_deinit(&m);

@@ -80,8 +80,8 @@ static void test_round_trip(void **state)
     keyring_free(k);
 }
 
-/* O15: no octet of it can be another one, none can be missing, none added. */
-static void test_each_octet(void **state)
+/* O15: no byte of it can be another one, none can be missing, none added. */
+static void test_each_byte(void **state)
 {
     struct keyring *k = keyring_make(secret_a);
     struct ticket t = ticket_make(), out;
@@ -335,7 +335,7 @@ static void test_node(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_each_octet),
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_each_byte),
         cmocka_unit_test(test_keys),          cmocka_unit_test(test_same_secret_twice),
         cmocka_unit_test(test_claims),        cmocka_unit_test(test_nonsense),
         cmocka_unit_test(test_longest),       cmocka_unit_test(test_secret_created),

@@ -1,4 +1,4 @@
-/* test_tls.c - TLS between two socks: who is believed, octets in every size, and the end. tls.h,
+/* test_tls.c - TLS between two socks: who is believed, bytes in every size, and the end. tls.h,
  * sock_tls.c; RFC 8446, RFC 7301. */
 #include "secure.h"
 
@@ -153,7 +153,7 @@ static void test_files(void **state)
     tls_free(NULL);
 }
 
-/* ---- octets */
+/* ---- bytes */
 
 static void test_large(void **state)
 {
@@ -194,16 +194,16 @@ static void test_pause(void **state)
     }
 }
 
-/* A reader that takes one octet of a record at a time is called again for the rest of it. */
+/* A reader that takes one byte of a record at a time is called again for the rest of it. */
 static void read_one(void *user)
 {
     struct wire_end *e = user;
-    char octet;
-    if (sock_read(e->sock, &octet, 1) == 1)
-        assert_int_equal(buf_append(&e->got, slice_make(&octet, 1)), 0);
+    char byte;
+    if (sock_read(e->sock, &byte, 1) == 1)
+        assert_int_equal(buf_append(&e->got, slice_make(&byte, 1)), 0);
 }
 
-static void test_octet_by_octet(void **state)
+static void test_byte_by_byte(void **state)
 {
     static const struct sock_ops slow = {.on_readable = read_one};
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
@@ -240,7 +240,7 @@ static void test_early(void **state)
     }
 }
 
-/* TLS asked for before TCP is there, and a server that looked at the first octet. */
+/* TLS asked for before TCP is there, and a server that looked at the first byte. */
 static void test_connect_and_peek(void **state)
 {
     struct secure s = {.w = wire_new()};
@@ -343,7 +343,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_pause),
-        cmocka_unit_test(test_octet_by_octet),
+        cmocka_unit_test(test_byte_by_byte),
         cmocka_unit_test(test_early),
         cmocka_unit_test(test_connect_and_peek),
         cmocka_unit_test(test_ends),

@@ -3,7 +3,7 @@
 
 enum { REKEYS = 32 }; /* a minute */
 
-/* One more from @from, with an octet behind it: the sender learns nothing of it. */
+/* One more from @from, with a byte behind it: the sender learns nothing of it. */
 static void rekey(struct sock *from, int how)
 {
     assert_int_equal(SSL_key_update(from->ssl, how), 1);

@@ -5,13 +5,13 @@ struct relay_end {
     struct relay *relay;
     struct sock *sock; /* NULL once cut */
     struct relay_end *to;
-    size_t passed, cut_at; /* octets from this end to the other */
+    size_t passed, cut_at; /* bytes from this end to the other */
     size_t spoil_at;
 };
 
 struct relay {
     struct relay_end left, right; /* towards the client, the server */
-    size_t step;                  /* octets passed on at a time */
+    size_t step;                  /* bytes passed on at a time */
 };
 
 static void relay_cut(struct relay *r)
@@ -24,11 +24,10 @@ static void relay_cut(struct relay *r)
 static void relay_readable(void *user)
 {
     struct relay_end *e = user;
-    char octets[4096];
+    char bytes[4096];
     size_t room = e->cut_at - e->passed;
     size_t step = e->relay->step < room ? e->relay->step : room;
-    ssize_t n =
-        step > 0 ? sock_read(e->sock, octets, step < sizeof octets ? step : sizeof octets) : 0;
+    ssize_t n = step > 0 ? sock_read(e->sock, bytes, step < sizeof bytes ? step : sizeof bytes) : 0;
     if (n == ERR_AGAIN)
         return;
     if (n <= 0 && room > 0) {
@@ -36,9 +35,9 @@ static void relay_readable(void *user)
         return;
     }
     if (e->spoil_at >= e->passed && e->spoil_at < e->passed + (size_t)n)
-        octets[e->spoil_at - e->passed] ^= 0x55;
+        bytes[e->spoil_at - e->passed] ^= 0x55;
     e->passed += (size_t)n;
-    sock_write(e->to->sock, slice_make(octets, (size_t)n));
+    sock_write(e->to->sock, slice_make(bytes, (size_t)n));
     sock_push(e->to->sock);
     if (e->passed == e->cut_at)
         relay_cut(e->relay);
@@ -74,7 +73,7 @@ static struct secure relayed(struct relay *r, size_t step, const struct pairing 
     return s;
 }
 
-/* Each octet of the handshake, the data and the end comes by itself. */
+/* Each byte of the handshake, the data and the end comes by itself. */
 static void test_split(void **state)
 {
     struct relay r;
@@ -112,7 +111,7 @@ static bool both_over(void *user)
     return (w->a.errors > 0 || w->a.ended) && (w->b.errors > 0 || w->b.ended);
 }
 
-/* Cut behind octets all over either direction: both ends know at once, and none calls it a bad
+/* Cut behind bytes all over either direction: both ends know at once, and none calls it a bad
  * certificate, a good end or data. */
 static void test_cut(void **state)
 {
@@ -125,7 +124,7 @@ static void test_cut(void **state)
     size_t total[2] = {r.left.passed, r.right.passed};
     for (int side = 0; side < 2; side++)
         for (size_t at = 0; at < total[side] - 8;
-             at += CUT_STEP) { /* a signature may be some octets shorter the next time */
+             at += CUT_STEP) { /* a signature may be some bytes shorter the next time */
             relay_cut(&r);
             wire_close(s.w);
             relay_open(&s, &r, 4096, &blind);

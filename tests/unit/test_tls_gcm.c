@@ -1,5 +1,5 @@
-/* test_tls_gcm.c - the provider's AES-GCM beside OpenSSL's own: the same octets whatever the sizes
- * and cuts, no octet taken that was changed, and TLS of both versions between contexts with and
+/* test_tls_gcm.c - the provider's AES-GCM beside OpenSSL's own: the same bytes whatever the sizes
+ * and cuts, no byte taken that was changed, and TLS of both versions between contexts with and
  * without it. tls_gcm.h. */
 #include "secure.h"
 

@@ -14,11 +14,11 @@
 
 enum { KIB = 1024, MS = 1000, START = 5000000 };
 
-/* Credit of @octets comes @times, @every_us apart. */
+/* Credit of @bytes comes @times, @every_us apart. */
 static const struct {
     const char *id;
     uint32_t size;
-    uint64_t rtt_us, octets, every_us;
+    uint64_t rtt_us, bytes, every_us;
     int times;
     bool may_grow;
     uint32_t want; /* the size afterwards */
@@ -47,7 +47,7 @@ static void windows_grow_when_they_were_the_limit(void **state)
         for (int n = 0; n < rows[i].times; n++) {
             uint64_t now_us = START + (uint64_t)n * rows[i].every_us;
             uint32_t grown =
-                window_credit(&w, rows[i].octets, now_us, rows[i].rtt_us, rows[i].may_grow);
+                window_credit(&w, rows[i].bytes, now_us, rows[i].rtt_us, rows[i].may_grow);
             assert_true(grown == 0 || grown > size);
             size = grown ? grown : size;
         }

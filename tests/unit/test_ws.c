@@ -82,7 +82,7 @@ static void accepts_are_computed(void **state)
 static const struct {
     const char *id;
     struct slice in;
-    uint64_t tail; /* octets behind the last boundary */
+    uint64_t tail; /* bytes behind the last boundary */
     bool close_seen, broken;
 } frames[] = {
     {"5.2 nothing", IN(""), 0, false, false},
@@ -182,7 +182,7 @@ static void close_frames_are_written(void **state)
     }
 }
 
-/* RFC 6455 5.5: at most 125 octets, code included; what we write is one whole frame. */
+/* RFC 6455 5.5: at most 125 bytes, code included; what we write is one whole frame. */
 static void close_frames_keep_their_limit(void **state)
 {
     char reason[200], out[WS_CLOSE_MAX];

@@ -213,9 +213,9 @@ static inline void wire_settle(struct wire *w)
         wire_until(w, wire_always);
 }
 
-/* ---- octets that show where they were */
+/* ---- bytes that show where they were */
 
-static inline char wire_octet(size_t at)
+static inline char wire_byte(size_t at)
 {
     return (char)(at * 31 + (at >> 8) * 7 + (at >> 16));
 }
@@ -224,7 +224,7 @@ static inline char *wire_pattern(size_t len)
 {
     char *data = xcalloc(1, len);
     for (size_t i = 0; i < len; i++)
-        data[i] = wire_octet(i);
+        data[i] = wire_byte(i);
     return data;
 }
 
@@ -233,7 +233,7 @@ static inline void wire_check_pattern(const struct buf *got, size_t len)
     struct slice s = buf_slice(got);
     assert_int_equal(s.len, len);
     for (size_t i = 0; i < len; i++)
-        if (s.ptr[i] != wire_octet(i))
+        if (s.ptr[i] != wire_byte(i))
             fail_msg("octet %zu of %zu is wrong", i, len);
 }
 
@@ -244,7 +244,7 @@ static inline void wire_check_text(const struct buf *got, const char *want)
         fail_msg("got '%.*s', want '%s'", SLICE_FMT(s), want);
 }
 
-/* a writes @len of these octets to b, which does not read. */
+/* a writes @len of these bytes to b, which does not read. */
 static inline void wire_fill(struct wire *w, size_t len)
 {
     char *data = wire_pattern(len);
@@ -253,7 +253,7 @@ static inline void wire_fill(struct wire *w, size_t len)
     free(data); /* borrowed for the call only */
 }
 
-/* b reads on: @len of these octets, then the end. */
+/* b reads on: @len of these bytes, then the end. */
 static inline void wire_drain(struct wire *w, size_t len)
 {
     sock_resume(w->b.sock);
