@@ -19,8 +19,13 @@ class Held:
     def __init__(self, directory, tool, *arguments):
         self.name = tool
         self.errors = open(directory / f"{tool}.err", "ab+")
-        self.process = subprocess.Popen([str(TOOLS / tool), *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors, env=clean_environment())
+        self.process = subprocess.Popen(
+            [str(TOOLS / tool), *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env=clean_environment(),
+        )
         self.pending = b""
 
     def __enter__(self):
@@ -47,10 +52,14 @@ class Held:
     def line(self, deadline_s=60.0):
         end = time.monotonic() + deadline_s
         while b"\n" not in self.pending:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            ready, _, _ = select.select(
+                [self.process.stdout], [], [], max(0, end - time.monotonic())
+            )
             more = os.read(self.process.stdout.fileno(), 65536) if ready else b""
             if not more:
-                raise Failed(f"{self.name} {'ended' if ready else 'was silent'}: {self.complaint()}")
+                raise Failed(
+                    f"{self.name} {'ended' if ready else 'was silent'}: {self.complaint()}"
+                )
             self.pending += more
         line, self.pending = self.pending.split(b"\n", 1)
         return line.decode()

@@ -45,8 +45,14 @@ def _finished(process, what):
 
 
 def _start(mode, path, keywords):
-    return subprocess.Popen([str(TOOLS / "load"), mode, *_options(path, keywords)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, env=clean_environment())
+    return subprocess.Popen(
+        [str(TOOLS / "load"), mode, *_options(path, keywords)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_environment(),
+    )
 
 
 def several(count, mode, path, target, **keywords):
@@ -69,7 +75,11 @@ def rate(path, target, **keywords):
 def typical(slices, measure):
     """Each figure of @measure(), the median over so many calls: one hiccup of the machine is no tail of a program."""
     taken = [measure() for _ in range(slices)]
-    return {key: statistics.median(one[key] for one in taken) for key, value in taken[0].items() if isinstance(value, (int, float))}
+    return {
+        key: statistics.median(one[key] for one in taken)
+        for key, value in taken[0].items()
+        if isinstance(value, (int, float))
+    }
 
 
 def bulk(path, target, **keywords):
@@ -94,7 +104,9 @@ class WebSockets(Held):
     """@count WebSockets that stay open for a `with` block; with @least, as many as there can be."""
 
     def __init__(self, directory, path, count, least=None):
-        super().__init__(directory, "load", "websockets", *_options(path, {"path": "/ws", "connections": count}))
+        super().__init__(
+            directory, "load", "websockets", *_options(path, {"path": "/ws", "connections": count})
+        )
         said = self.answer(OPEN_S)
         self.opened, self.open_s = said["opened"] - said["lost"], said["seconds"]
         if self.opened < (count if least is None else least):
@@ -111,7 +123,9 @@ class WebSockets(Held):
         """Latencies of messages on a constant schedule."""
         result = self._echo(rate, seconds, size)
         if result["errors"]:
-            raise Failed(f"{result['errors']} of {result['sent']} messages did not come back: {self.complaint()}")
+            raise Failed(
+                f"{result['errors']} of {result['sent']} messages did not come back: {self.complaint()}"
+            )
         return result
 
     def _echo(self, rate, seconds, size):
@@ -122,16 +136,27 @@ class Stalled(Held):
     """@count viewers that ask for @target and read no further than its head."""
 
     def __init__(self, directory, path, target, count):
-        super().__init__(directory, "load", "stall", *_options(path, {"path": target, "connections": count}))
+        super().__init__(
+            directory, "load", "stall", *_options(path, {"path": target, "connections": count})
+        )
         self.answer()
 
 
 def wrk(path, target, seconds, connections=64):
     """As many requests as one thread gets through on @connections: (requests, requests a second)."""
     program = shutil.which("wrk") or "wrk"
-    argv = [program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-H", f"Host: {path.host}",
-            f"http://127.0.0.1:{path.port}{target}"]
-    result = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 60, env=clean_environment())
+    argv = [
+        program,
+        "-t1",
+        f"-c{connections}",
+        f"-d{max(1, round(seconds))}s",
+        "-H",
+        f"Host: {path.host}",
+        f"http://127.0.0.1:{path.port}{target}",
+    ]
+    result = subprocess.run(
+        argv, capture_output=True, text=True, timeout=seconds + 60, env=clean_environment()
+    )
     bad = re.search(r"(Socket errors|Non-2xx).*", result.stdout)
     total = re.search(r"(\d+) requests in", result.stdout)
     speed = re.search(r"Requests/sec:\s*([\d.]+)", result.stdout)

@@ -19,7 +19,11 @@ def requests(bench, kind):
         warm_up(bench, path)
         with Used(path.pids()) as used:
             count, speed = loads.wrk(path, "/200", sizes.load_s)
-        return {"requests_per_s": speed, "cpu_s_per_10k": used.cpu_s / count * 1e4, **path.between()}
+        return {
+            "requests_per_s": speed,
+            "cpu_s_per_10k": used.cpu_s / count * 1e4,
+            **path.between(),
+        }
 
 
 def warm_up(bench, path):
@@ -35,8 +39,16 @@ def latency(bench, kind):
     with kind(bench, bench.origins.web_port) as path:
         load = {"connections": 64, "rate": sizes.latency_rate}
         warm_up(bench, path)
-        got = loads.typical(sizes.slices, lambda: loads.rate(path, "/200", time=milliseconds(sizes.load_s / 2), **load))
-        return {"p50_ms": got["p50_ms"], "p99_ms": got["p99_ms"], "p99_9_ms": got["p99_9_ms"], "unsent": got["unsent"]}
+        got = loads.typical(
+            sizes.slices,
+            lambda: loads.rate(path, "/200", time=milliseconds(sizes.load_s / 2), **load),
+        )
+        return {
+            "p50_ms": got["p50_ms"],
+            "p99_ms": got["p99_ms"],
+            "p99_9_ms": got["p99_9_ms"],
+            "unsent": got["unsent"],
+        }
 
 
 def bulk(bench, kind):
@@ -45,14 +57,25 @@ def bulk(bench, kind):
         down = _bulk(bench, path, "/1m")
     with kind(bench, bench.origins.app_port) as path:
         up = _bulk(bench, path, "/sink", upload=True, size="1m")
-    return {"down_mb_per_s": down[0], "down_cpu_s_per_gb": down[1], "up_mb_per_s": up[0], "up_cpu_s_per_gb": up[1]}
+    return {
+        "down_mb_per_s": down[0],
+        "down_cpu_s_per_gb": down[1],
+        "up_mb_per_s": up[0],
+        "up_cpu_s_per_gb": up[1],
+    }
 
 
 def _bulk(bench, path, target, **options):
     """(MB/s, CPU seconds a GB)"""
     with Used(path.pids()) as used:
-        got = loads.bulk(path, target, connections=8, warmup=milliseconds(bench.sizes.warm_s), time=milliseconds(bench.sizes.load_s),
-                         **options)
+        got = loads.bulk(
+            path,
+            target,
+            connections=8,
+            warmup=milliseconds(bench.sizes.warm_s),
+            time=milliseconds(bench.sizes.load_s),
+            **options,
+        )
     return got["mb_per_s"], used.cpu_s / got["total_octets"] * 1e9
 
 
@@ -64,7 +87,11 @@ def fair(bench, kind):
         alone = _share(bench, path, bench.sizes.load_s)
         costs = [_beside_stalled(bench, path) for _ in range(bench.sizes.slices)]
     shares = alone["connections"]
-    return {"max_over_min": max(shares) / max(1, min(shares)), "mb_per_s": alone["mb_per_s"], "beside_stalled": statistics.median(costs)}
+    return {
+        "max_over_min": max(shares) / max(1, min(shares)),
+        "mb_per_s": alone["mb_per_s"],
+        "beside_stalled": statistics.median(costs),
+    }
 
 
 def _beside_stalled(bench, path):
@@ -77,4 +104,10 @@ def _beside_stalled(bench, path):
 
 
 def _share(bench, path, seconds):
-    return loads.bulk(path, LONG_BODY, connections=DOWNLOADS, warmup=milliseconds(bench.sizes.warm_s / 2), time=milliseconds(seconds))
+    return loads.bulk(
+        path,
+        LONG_BODY,
+        connections=DOWNLOADS,
+        warmup=milliseconds(bench.sizes.warm_s / 2),
+        time=milliseconds(seconds),
+    )

@@ -19,28 +19,47 @@ RUNS = ((1, "stay"), (1, "move"), (2, "stay"), (2, "move"), (2, "one"))
 
 def cores(bench, kind):
     """Many tunnels, a link each, on one worker and on two: requests/s and CPU a request with viewers that keep to a tunnel, and
-    with viewers whose every request is for another worker's tunnel. One worker gets both too: what is left is the hand-over."""
+    with viewers whose every request is for another worker's tunnel. One worker gets both too: what is left is the hand-over.
+    """
     count = bench.sizes.links
     with Fleet(bench, count, workers=1) as one, Fleet(bench, count, workers=2) as two:
         for fleet in (one, two):
             fleet.attach()
         homes = _homes(two, count)
-        orders = {"stay": (_pairs(homes), STAY), "move": (_pairs(homes), MOVE), "one": (homes[0], STAY)}
-        runs = {load: {(workers, way): load(bench, (one, two)[workers - 1], *orders[way]) for workers, way in RUNS} for load in (Full, Calm)}
+        orders = {
+            "stay": (_pairs(homes), STAY),
+            "move": (_pairs(homes), MOVE),
+            "one": (homes[0], STAY),
+        }
+        runs = {
+            load: {
+                (workers, way): load(bench, (one, two)[workers - 1], *orders[way])
+                for workers, way in RUNS
+            }
+            for load in (Full, Calm)
+        }
         slices = bench.sizes.slices
         for seconds in (bench.sizes.warm_s / slices, *[bench.sizes.load_s / slices] * slices):
             for run in (run for load in runs.values() for run in load.values()):
                 run.go(seconds)
     figures = {"rate_2_over_1": runs[Full][2, "stay"].speed / runs[Full][1, "stay"].speed}
-    figures.update({f"workers_{workers}_{way}_per_s": run.speed for (workers, way), run in runs[Full].items()})
+    figures.update(
+        {f"workers_{workers}_{way}_per_s": run.speed for (workers, way), run in runs[Full].items()}
+    )
     figures.update({name: value for load in runs.values() for name, value in _costs(load)})
-    return {**figures, "links": count, "links_max_over_min": max(map(len, homes)) / min(map(len, homes))}
+    return {
+        **figures,
+        "links": count,
+        "links_max_over_min": max(map(len, homes)) / min(map(len, homes)),
+    }
 
 
 def _homes(fleet, count):
     """The numbers of the tunnels of each worker, as the server's log tells it."""
     homes = ([], [])
-    for number, worker in re.findall(r"link up.* name=bench-(\d+) .*worker=(\d+)", fleet.server.log):
+    for number, worker in re.findall(
+        r"link up.* name=bench-(\d+) .*worker=(\d+)", fleet.server.log
+    ):
         homes[int(worker)].append(int(number))
     if sum(map(len, homes)) != count or not all(homes):
         raise Failed(f"{list(map(len, homes))} of {count} links are on the two workers")
@@ -49,7 +68,11 @@ def _homes(fleet, count):
 
 def _pairs(homes):
     """A viewer gets a pair: one tunnel of either worker. If it stays it keeps the first, which is of either worker in turn."""
-    return [number for place, pair in enumerate(zip(*homes)) for number in (pair if place % 2 else reversed(pair))]
+    return [
+        number
+        for place, pair in enumerate(zip(*homes))
+        for number in (pair if place % 2 else reversed(pair))
+    ]
 
 
 class Run:
@@ -72,7 +95,9 @@ class Run:
 
     def _handoffs(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.fleet.port, timeout=10)
-        connection.request("GET", "/api/status", headers={"Host": "localhost", "Connection": "close"})
+        connection.request(
+            "GET", "/api/status", headers={"Host": "localhost", "Connection": "close"}
+        )
         return json.loads(connection.getresponse().read())["handoffs"]
 
     def _total(self, column):
@@ -99,7 +124,15 @@ class Full(Run):
     name = "full"
 
     def load(self, seconds):
-        got = loads.several(2, "bulk", self.fleet, "/", time=milliseconds(seconds), connections=CONNECTIONS // 2, **self.options)
+        got = loads.several(
+            2,
+            "bulk",
+            self.fleet,
+            "/",
+            time=milliseconds(seconds),
+            connections=CONNECTIONS // 2,
+            **self.options,
+        )
         return sum(one["transfers"] for one in got), max(one["seconds"] for one in got)
 
 
@@ -109,7 +142,14 @@ class Calm(Run):
     name = "calm"
 
     def load(self, seconds):
-        got = loads.rate(self.fleet, "/", time=milliseconds(seconds), connections=CONNECTIONS, rate=self.bench.sizes.calm_rate, **self.options)
+        got = loads.rate(
+            self.fleet,
+            "/",
+            time=milliseconds(seconds),
+            connections=CONNECTIONS,
+            rate=self.bench.sizes.calm_rate,
+            **self.options,
+        )
         return got["ok"], seconds
 
 

@@ -31,8 +31,18 @@ class Fleet:
             self.empty = memory(self.pids)
             self.port = self.server.port
             self.host = f"bench-%.localhost:{self.port}"
-            self.links = self.stack.enter_context(Held(self.directory, "links", "--port", self.port, "--ca", self.server.certificate.ca,
-                                                       "--count", self.count))
+            self.links = self.stack.enter_context(
+                Held(
+                    self.directory,
+                    "links",
+                    "--port",
+                    self.port,
+                    "--ca",
+                    self.server.certificate.ca,
+                    "--count",
+                    self.count,
+                )
+            )
             self.registered = self._whole(self.links.answer(ATTACH_S))
             guard.pop_all()
         return self
@@ -42,7 +52,9 @@ class Fleet:
 
     def _whole(self, answer):
         if answer["failed"]:
-            raise Failed(f"{answer['failed']} of {self.count} links failed: {self.links.complaint()}")
+            raise Failed(
+                f"{answer['failed']} of {self.count} links failed: {self.links.complaint()}"
+            )
         return answer
 
     def attach(self):
@@ -67,10 +79,17 @@ def tunnels(bench, kind):
         fleet.drop()
         time.sleep(SETTLE_S)
         again = fleet.attach()
-    return {"links": count, "link_rss_kib": (now[0] - fleet.empty[0]) / count / 1024, "link_pss_kib": (now[1] - fleet.empty[1]) / count / 1024,
-            "register_per_s": count / max(fleet.registered["seconds"], 1e-3), "attach_per_s": count / max(first["seconds"], 1e-3),
-            "attach_per_cpu_s": count / first["cpu_s"], "attach_resumed_per_cpu_s": count / again["cpu_s"],
-            "resumed_share": again["resumed"] / count, "idle_cpu_percent": 100 * idle.cpu_s / bench.sizes.idle_s}
+    return {
+        "links": count,
+        "link_rss_kib": (now[0] - fleet.empty[0]) / count / 1024,
+        "link_pss_kib": (now[1] - fleet.empty[1]) / count / 1024,
+        "register_per_s": count / max(fleet.registered["seconds"], 1e-3),
+        "attach_per_s": count / max(first["seconds"], 1e-3),
+        "attach_per_cpu_s": count / first["cpu_s"],
+        "attach_resumed_per_cpu_s": count / again["cpu_s"],
+        "resumed_share": again["resumed"] / count,
+        "idle_cpu_percent": 100 * idle.cpu_s / bench.sizes.idle_s,
+    }
 
 
 def scale(bench, kind):
@@ -81,8 +100,13 @@ def scale(bench, kind):
     with Oneport(bench, bench.origins.app_port) as path, Fleet(bench, 1) as fleet:
         fleet.attach()
         for count in bench.sizes.scale:
-            for name, measured in (("streams", _beside_streams(bench, count, Cost(path, path.pids()))),
-                                   ("tunnels", _over_tunnels(bench, count, Cost(fleet, fleet.pids, hosts=1, check=True)))):
+            for name, measured in (
+                ("streams", _beside_streams(bench, count, Cost(path, path.pids()))),
+                (
+                    "tunnels",
+                    _over_tunnels(bench, count, Cost(fleet, fleet.pids, hosts=1, check=True)),
+                ),
+            ):
                 figures.update({f"{name}_{count}_{key}": value for key, value in measured.items()})
     return figures
 
@@ -103,7 +127,10 @@ def _over_tunnels(bench, count, alone):
         fleet.attach()
         time.sleep(SETTLE_S)
         kib = (memory(fleet.pids)[0] - fleet.empty[0]) / count / 1024
-        return {**_in_turn(bench, Cost(fleet, fleet.pids, hosts=count, check=True), alone), "kib": kib}
+        return {
+            **_in_turn(bench, Cost(fleet, fleet.pids, hosts=count, check=True), alone),
+            "kib": kib,
+        }
 
 
 def _in_turn(bench, cost, alone):
@@ -111,7 +138,10 @@ def _in_turn(bench, cost, alone):
     for seconds in (bench.sizes.warm_s / slices, *[bench.sizes.scale_s / slices] * slices):
         cost.go(bench, seconds)
         alone.go(bench, seconds)
-    return {"cpu_s_per_10k": cost.of_10k(slices), "over_alone": cost.of_10k(slices) / alone.of_10k(slices)}
+    return {
+        "cpu_s_per_10k": cost.of_10k(slices),
+        "over_alone": cost.of_10k(slices) / alone.of_10k(slices),
+    }
 
 
 class Cost:
@@ -124,9 +154,20 @@ class Cost:
     def go(self, bench, seconds):
         rate = min(SCALE_RATE, bench.sizes.latency_rate)
         with Used(self.pids) as used:
-            got = loads.rate(self.path, "/octets/200", connections=32, rate=rate, time=milliseconds(seconds), **self.options)
+            got = loads.rate(
+                self.path,
+                "/octets/200",
+                connections=32,
+                rate=rate,
+                time=milliseconds(seconds),
+                **self.options,
+            )
         self.slices.append((got["ok"], used.cpu_s))
 
     def of_10k(self, last):
         """Over the @last slices."""
-        return sum(cpu_s for _, cpu_s in self.slices[-last:]) / sum(requests for requests, _ in self.slices[-last:]) * 1e4
+        return (
+            sum(cpu_s for _, cpu_s in self.slices[-last:])
+            / sum(requests for requests, _ in self.slices[-last:])
+            * 1e4
+        )

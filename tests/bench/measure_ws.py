@@ -18,7 +18,9 @@ def viewers(bench, kind):
     """Many WebSockets: memory and descriptors of each end for an idle one, then echoes over all of them in turn. Then the large
     crowd, and how many of it the path can hold: what opened and echoed, up to the crowd's size."""
     sizes = bench.sizes
-    least = sizes.viewers if kind.one_link else 1  # it has to hold that many; what another holds is a figure
+    least = (
+        sizes.viewers if kind.one_link else 1
+    )  # it has to hold that many; what another holds is a figure
     figures = _crowd(bench, kind, sizes.viewers, least)
     most = figures["echoed"]
     if most == sizes.viewers:
@@ -30,25 +32,45 @@ def viewers(bench, kind):
 
 def _crowd(bench, kind, count, least):
     with kind(bench, bench.origins.app_port) as path:
-        loads.rate(path, "/octets/200", connections=8, rate=200, time=milliseconds(bench.sizes.warm_s))
+        loads.rate(
+            path, "/octets/200", connections=8, rate=200, time=milliseconds(bench.sizes.warm_s)
+        )
         before = {end: _held_by(path, end) for end in path.ends}
         with loads.WebSockets(path.directory, path, count, least) as crowd:
             time.sleep(SETTLE_S)
-            figures = {"opened": crowd.opened, "open_per_s": crowd.opened / max(crowd.open_s, 1e-3), **path.between()}
+            figures = {
+                "opened": crowd.opened,
+                "open_per_s": crowd.opened / max(crowd.open_s, 1e-3),
+                **path.between(),
+            }
             for end, held in before.items():
-                figures.update({f"{end}_{key}": (value - held[key]) / crowd.opened for key, value in _held_by(path, end).items()})
+                figures.update(
+                    {
+                        f"{end}_{key}": (value - held[key]) / crowd.opened
+                        for key, value in _held_by(path, end).items()
+                    }
+                )
             figures["echoed"] = crowd.sweep(bench.sizes.load_s, MESSAGE)
             if figures["echoed"] == count:
-                echo = loads.typical(bench.sizes.slices, lambda: crowd.echo(bench.sizes.echo_rate, bench.sizes.load_s / 2, MESSAGE))
+                echo = loads.typical(
+                    bench.sizes.slices,
+                    lambda: crowd.echo(bench.sizes.echo_rate, bench.sizes.load_s / 2, MESSAGE),
+                )
                 figures.update({"echo_p50_ms": echo["p50_ms"], "echo_p99_ms": echo["p99_ms"]})
             elif figures["echoed"] < least:
-                raise Failed(f"only {figures['echoed']} of {count} WebSockets echo: {crowd.complaint()}")
+                raise Failed(
+                    f"only {figures['echoed']} of {count} WebSockets echo: {crowd.complaint()}"
+                )
         return figures
 
 
 def _held_by(path, end):
     resident, proportional = memory(path.pids(end))
-    return {"rss_kib": resident / 1024, "pss_kib": proportional / 1024, "descriptors": descriptors(path.pids(end))}
+    return {
+        "rss_kib": resident / 1024,
+        "pss_kib": proportional / 1024,
+        "descriptors": descriptors(path.pids(end)),
+    }
 
 
 def interactive(bench, kind):
@@ -58,17 +80,27 @@ def interactive(bench, kind):
 
 def _saturated(bench, kind):
     sizes, got = bench.sizes, {}
-    with kind(bench, bench.origins.app_port) as path, loads.WebSockets(path.directory, path, 4) as crowd:
+    with kind(bench, bench.origins.app_port) as path, loads.WebSockets(
+        path.directory, path, 4
+    ) as crowd:
         crowd.echo(sizes.echo_rate, sizes.warm_s, MESSAGE)
-        calm = loads.typical(sizes.slices, lambda: crowd.echo(sizes.echo_rate, sizes.load_s / 2, MESSAGE))
+        calm = loads.typical(
+            sizes.slices, lambda: crowd.echo(sizes.echo_rate, sizes.load_s / 2, MESSAGE)
+        )
         length = milliseconds(sizes.slices * sizes.load_s / 2 + sizes.warm_s + 1)
         with loads.bulk_meanwhile(path, LONG_BODY, got, time=length) as process:
             time.sleep(sizes.warm_s)
-            busy = loads.typical(sizes.slices, lambda: crowd.echo(sizes.echo_rate, sizes.load_s / 2, MESSAGE))
+            busy = loads.typical(
+                sizes.slices, lambda: crowd.echo(sizes.echo_rate, sizes.load_s / 2, MESSAGE)
+            )
             _still_running(process, "the download")
             process.wait()
-    return {"calm_p99_ms": calm["p99_ms"], "busy_p99_ms": busy["p99_ms"], "busy_over_calm": busy["p99_ms"] / calm["p99_ms"],
-            "busy_mb_per_s": got["mb_per_s"]}
+    return {
+        "calm_p99_ms": calm["p99_ms"],
+        "busy_p99_ms": busy["p99_ms"],
+        "busy_over_calm": busy["p99_ms"] / calm["p99_ms"],
+        "busy_mb_per_s": got["mb_per_s"],
+    }
 
 
 def _still_running(process, what):
@@ -103,7 +135,11 @@ def _calls_behind(bench, path, crowd, direction):
 
 def transfer(bench, direction):
     octets = bench.sizes.line_mb * 1000000
-    return ("/sink", {"upload": True, "size": octets}) if direction == "up" else (f"/octets/{octets}", {})
+    return (
+        ("/sink", {"upload": True, "size": octets})
+        if direction == "up"
+        else (f"/octets/{octets}", {})
+    )
 
 
 def plain_rate(bench, direction):
@@ -111,7 +147,9 @@ def plain_rate(bench, direction):
     if direction not in bench.plain_rates:
         target, options = transfer(bench, direction)
         with LongLine(bench) as line, Direct(bench, bench.origins.app_port, line) as path:
-            bench.plain_rates[direction] = loads.bulk(path, target, transfers=1, time="120s", **options)["mb_per_s"]
+            bench.plain_rates[direction] = loads.bulk(
+                path, target, transfers=1, time="120s", **options
+            )["mb_per_s"]
     return bench.plain_rates[direction]
 
 
@@ -131,5 +169,9 @@ class LongLine:
 
     def __call__(self, port):
         sizes = self.bench.sizes
-        self.lines.append(Listener(self.bench.new_directory("wan"), "wan", port, sizes.line_rtt_ms, sizes.line_kbit))
+        self.lines.append(
+            Listener(
+                self.bench.new_directory("wan"), "wan", port, sizes.line_rtt_ms, sizes.line_kbit
+            )
+        )
         return self.lines[-1].port

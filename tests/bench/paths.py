@@ -62,7 +62,8 @@ class Path:
 
     def between(self):
         """How many connections the two ends have made of the viewers': one is multiplexing, one a viewer is not. It shows a
-        peer that is set up for less than it can do. Nothing where an end's connections are its children's, as sshd's are."""
+        peer that is set up for less than it can do. Nothing where an end's connections are its children's, as sshd's are.
+        """
         if len(self.ends) < 2:
             return {}
         count = self.ends["server"].established(self.ends["client"])
@@ -98,7 +99,10 @@ class NginxHop(Path):
 
     def start(self):
         self.port = free_port()
-        conf = nginx_conf(self.directory, self.bench.workers, f"""
+        conf = nginx_conf(
+            self.directory,
+            self.bench.workers,
+            f"""
     map $http_upgrade $connection_field {{ default upgrade; "" ""; }}
     upstream origin {{ server 127.0.0.1:{self.line(self.origin_port)}; keepalive 256; keepalive_requests 1000000000; }}
     server {{
@@ -112,8 +116,19 @@ class NginxHop(Path):
             proxy_request_buffering off;
             proxy_max_temp_file_size 0;
         }}
-    }}""")
-        self.run("server", NGINX or "nginx", "-c", conf, "-p", self.directory, "-g", "daemon off;", port=self.port)
+    }}""",
+        )
+        self.run(
+            "server",
+            NGINX or "nginx",
+            "-c",
+            conf,
+            "-p",
+            self.directory,
+            "-g",
+            "daemon off;",
+            port=self.port,
+        )
 
 
 class Oneport(Path):
@@ -125,7 +140,13 @@ class Oneport(Path):
     def start(self):
         server = new_server(self.bench, self.directory, self.bench.workers)
         self.stack.callback(server.stop)
-        client = Client(server, str(self.origin_port), self.directory, name="bench", url=f"https://localhost:{self.line(server.port)}")
+        client = Client(
+            server,
+            str(self.origin_port),
+            self.directory,
+            name="bench",
+            url=f"https://localhost:{self.line(server.port)}",
+        )
         self.stack.callback(client.stop)
         self.ends = {"server": server.program, "client": client.program}
         self.port = server.port
@@ -134,7 +155,9 @@ class Oneport(Path):
 
 def new_server(bench, directory, workers):
     """No access log: none of the peers writes one."""
-    return Server(directory, bench.certificate, "--workers", workers, "--access-log", "off", drain="100ms")
+    return Server(
+        directory, bench.certificate, "--workers", workers, "--access-log", "off", drain="100ms"
+    )
 
 
 def nginx_conf(directory, workers, body):
@@ -144,7 +167,8 @@ def nginx_conf(directory, workers, body):
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     places = " ".join(f"{kind}_temp_path {directory / kind};" for kind in kinds)
     conf = directory / "nginx.conf"
-    conf.write_text(f"""{"user root;" if os.getuid() == 0 else ""}
+    conf.write_text(
+        f"""{"user root;" if os.getuid() == 0 else ""}
 worker_processes {workers};
 pid {directory / "nginx.pid"};
 error_log stderr error;
@@ -155,7 +179,8 @@ http {{
     {places}
     {body}
 }}
-""")
+"""
+    )
     return conf
 
 
@@ -166,12 +191,20 @@ class Origins:
         self.directory = bench.new_directory("origins")
         self._write_files(self.directory / "www")
         self.web_port = free_port()
-        conf = nginx_conf(self.directory, 1, f"""
+        conf = nginx_conf(
+            self.directory,
+            1,
+            f"""
     open_file_cache max=10;
-    server {{ listen 127.0.0.1:{self.web_port} backlog=4096; root {self.directory / "www"}; }}""")
-        self.nginx = Program([NGINX, "-c", conf, "-p", self.directory, "-g", "daemon off;"], self.directory, "nginx")
+    server {{ listen 127.0.0.1:{self.web_port} backlog=4096; root {self.directory / "www"}; }}""",
+        )
+        self.nginx = Program(
+            [NGINX, "-c", conf, "-p", self.directory, "-g", "daemon off;"], self.directory, "nginx"
+        )
         bench.stack.callback(finish, self.nginx)
-        wait_until(lambda: not self.nginx.running or listens(self.web_port), what="the origin to listen")
+        wait_until(
+            lambda: not self.nginx.running or listens(self.web_port), what="the origin to listen"
+        )
         self.app = bench.stack.enter_context(Listener(self.directory, "origin", 0))
         self.app_port = self.app.port
 

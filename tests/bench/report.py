@@ -42,7 +42,9 @@ class Results:
         self.rounds.setdefault(test, {}).setdefault(path, []).append({"round": number, **figures})
 
     def remark(self, test, path, number, what, why):
-        self.remarks.append({"test": test, "path": path, "round": number, "what": what, "why": str(why)})
+        self.remarks.append(
+            {"test": test, "path": path, "round": number, "what": what, "why": str(why)}
+        )
 
     @property
     def failed(self):
@@ -54,7 +56,11 @@ class Results:
     def metrics(self, test, path):
         """What every round has a figure for."""
         rounds = self.rounds[test][path]
-        return [name for name in rounds[0] if name != "round" and all(name in figures for figures in rounds)]
+        return [
+            name
+            for name in rounds[0]
+            if name != "round" and all(name in figures for figures in rounds)
+        ]
 
     def median(self, test, path, metric):
         """LookupError when it was not measured."""
@@ -63,19 +69,41 @@ class Results:
     def ratio(self, test, path, metric, reference):
         """The median of the ratios of rounds that ran side by side: the machine's moods cancel out. LookupError if there are none."""
         theirs = {figures["round"]: figures[metric] for figures in self.rounds[test][reference]}
-        ratios = [mine[metric] / theirs[mine["round"]] for mine in self.rounds[test][path] if theirs.get(mine["round"])]
+        ratios = [
+            mine[metric] / theirs[mine["round"]]
+            for mine in self.rounds[test][path]
+            if theirs.get(mine["round"])
+        ]
         if not ratios:
             raise LookupError(metric)
         return statistics.median(ratios)
 
     def as_json(self):
-        medians = {test: {path: {metric: self.median(test, path, metric) for metric in self.metrics(test, path)} for path in paths}
-                   for test, paths in self.rounds.items()}
-        return {"settings": self.settings, "medians": medians, "rounds": self.rounds, "remarks": self.remarks}
+        medians = {
+            test: {
+                path: {
+                    metric: self.median(test, path, metric) for metric in self.metrics(test, path)
+                }
+                for path in paths
+            }
+            for test, paths in self.rounds.items()
+        }
+        return {
+            "settings": self.settings,
+            "medians": medians,
+            "rounds": self.rounds,
+            "remarks": self.remarks,
+        }
 
 
 def _table(head, rows):
-    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows)])
+    return "\n".join(
+        [
+            "| " + " | ".join(head) + " |",
+            "|" + "---|" * len(head),
+            *("| " + " | ".join(row) + " |" for row in rows),
+        ]
+    )
 
 
 def _cells(columns, figure, say=svg.number):
@@ -91,7 +119,11 @@ def _cells(columns, figure, say=svg.number):
 
 def _measured(results, columns):
     """Those that some path has a figure for."""
-    return [column for column in columns if any(column[1] in results.metrics(column[0], path) for path in results.paths(column[0]))]
+    return [
+        column
+        for column in columns
+        if any(column[1] in results.metrics(column[0], path) for path in results.paths(column[0]))
+    ]
 
 
 def _titles(results, columns):
@@ -102,7 +134,14 @@ def _path_table(results, paths, head, columns, figure, more=(), more_cells=lambd
     """A row a path; figure(path, test, metric)."""
     if not (columns := _measured(results, columns)):
         return ""
-    rows = [[path, *_cells(columns, lambda test, metric, path=path: figure(path, test, metric)), *more_cells(path)] for path in paths]
+    rows = [
+        [
+            path,
+            *_cells(columns, lambda test, metric, path=path: figure(path, test, metric)),
+            *more_cells(path),
+        ]
+        for path in paths
+    ]
     return _table([head, *_titles(results, columns), *_titles(results, more)], rows)
 
 
@@ -112,8 +151,13 @@ def main_table(results, paths):
 
     def most(path):
         """What opened; nobody tried for more than the crowd."""
-        return _cells([MOST], lambda test, metric: results.median(test, path, metric),
-                      lambda value: f"≥ {value:,.0f}" if value >= results.settings["crowd"] else f"{value:,.0f}")
+        return _cells(
+            [MOST],
+            lambda test, metric: results.median(test, path, metric),
+            lambda value: f"≥ {value:,.0f}"
+            if value >= results.settings["crowd"]
+            else f"{value:,.0f}",
+        )
 
     if _measured(results, [MOST]):
         return _path_table(results, paths, "path", MAIN, median, [MOST], most)
@@ -121,18 +165,37 @@ def main_table(results, paths):
 
 
 def more_table(results, paths):
-    return _path_table(results, paths, "path", MORE, lambda path, test, metric: results.median(test, path, metric))
+    return _path_table(
+        results, paths, "path", MORE, lambda path, test, metric: results.median(test, path, metric)
+    )
 
 
 def ratio_table(results, paths, reference):
-    return _path_table(results, paths, f"of {reference}", MAIN + MORE, lambda path, test, metric: results.ratio(test, path, metric, reference))
+    return _path_table(
+        results,
+        paths,
+        f"of {reference}",
+        MAIN + MORE,
+        lambda path, test, metric: results.ratio(test, path, metric, reference),
+    )
 
 
 def details(results):
     """Every figure of every test that has more than the tables above show."""
     for test, paths in results.rounds.items():
         names = list(dict.fromkeys(name for path in paths for name in results.metrics(test, path)))
-        rows = [[name, *(_cells([(test, name, "")], lambda t, m, path=path: results.median(t, path, m))[0] for path in paths)] for name in names]
+        rows = [
+            [
+                name,
+                *(
+                    _cells([(test, name, "")], lambda t, m, path=path: results.median(t, path, m))[
+                        0
+                    ]
+                    for path in paths
+                ),
+            ]
+            for name in names
+        ]
         yield test, _table(["figure", *paths], rows)
 
 
@@ -148,23 +211,35 @@ def goal_table(results):
 def text(results, paths):
     """A page for people: the main table first, and where to find what it means."""
     settings = results.settings
-    parts = ["# Performance",
-             f"oneport {settings['commit']}, {settings['date']}, on {settings['machine']}. {settings['rounds']} interleaved rounds, medians; "
-             f"{settings['workers']} worker(s) each{', each end on processors of its own' if settings['apart'] else ''}. Load on the machine before: {settings['load_before']}. Made by `make bench`; "
-             "`tests/bench/README.md` says what is measured and how to read it.",
-             settings["versions"], main_table(results, paths)]
-    parts += [ratio_table(results, paths, reference) for reference in REFERENCES if reference in paths and len(paths) > 1]
+    parts = [
+        "# Performance",
+        f"oneport {settings['commit']}, {settings['date']}, on {settings['machine']}. {settings['rounds']} interleaved rounds, medians; "
+        f"{settings['workers']} worker(s) each{', each end on processors of its own' if settings['apart'] else ''}. Load on the machine before: {settings['load_before']}. Made by `make bench`; "
+        "`tests/bench/README.md` says what is measured and how to read it.",
+        settings["versions"],
+        main_table(results, paths),
+    ]
+    parts += [
+        ratio_table(results, paths, reference)
+        for reference in REFERENCES
+        if reference in paths and len(paths) > 1
+    ]
     if more := more_table(results, paths):
         parts += ["## More", more]
     if goals := goal_table(results):
         parts += ["## Goals", goals]
     if results.paths("cores") and settings["cores"] < FREE_CORES:
-        parts.append(f"One worker against two: the machine has {settings['cores']} cores, for which servers, load generators and clients compete. "
-                     "What a second worker brings cannot be seen there; what it costs can.")
+        parts.append(
+            f"One worker against two: the machine has {settings['cores']} cores, for which servers, load generators and clients compete. "
+            "What a second worker brings cannot be seen there; what it costs can."
+        )
     if curves := [(name, title) for name, title, _ in _curve_charts(results)]:
         parts += ["## Cost against size", *(f"![{title}]({name})" for name, title in curves)]
     parts += [f"## {test}\n\n{table}" for test, table in details(results)]
-    parts += [f"{remark['what']}: {remark['test']}, {remark['path']}: {' '.join(remark['why'].split())}" for remark in results.remarks]
+    parts += [
+        f"{remark['what']}: {remark['test']}, {remark['path']}: {' '.join(remark['why'].split())}"
+        for remark in results.remarks
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -174,26 +249,43 @@ def _curves(results, ending, least):
     for kind in ("streams", "tunnels"):
         for count in results.settings["scale"]:
             name = f"{kind}_{count}_{ending}"
-            if count >= least and "oneport" in results.paths("scale") and name in results.metrics("scale", "oneport"):
-                curves.setdefault(kind, []).append((count, results.median("scale", "oneport", name)))
+            if (
+                count >= least
+                and "oneport" in results.paths("scale")
+                and name in results.metrics("scale", "oneport")
+            ):
+                curves.setdefault(kind, []).append(
+                    (count, results.median("scale", "oneport", name))
+                )
     return curves
 
 
 def _curve_charts(results):
     """(file name, title, SVG text)"""
-    for ending, least, title in (("over_alone", 1, "CPU a request, of that without other streams or tunnels"),
-                                 ("cpu_s_per_10k", 1, "CPU seconds per 10,000 requests, both ends beside streams, server over tunnels"),
-                                 ("kib", SCALE_LEAST, "KiB per open stream, both ends, and per tunnel, server")):
+    for ending, least, title in (
+        ("over_alone", 1, "CPU a request, of that without other streams or tunnels"),
+        (
+            "cpu_s_per_10k",
+            1,
+            "CPU seconds per 10,000 requests, both ends beside streams, server over tunnels",
+        ),
+        ("kib", SCALE_LEAST, "KiB per open stream, both ends, and per tunnel, server"),
+    ):
         if curves := _curves(results, ending, least):
-            yield f"scale-{ending}.svg".replace("_", "-"), title, svg.lines(title, "open streams on one link, or tunnels", curves)
+            yield f"scale-{ending}.svg".replace("_", "-"), title, svg.lines(
+                title, "open streams on one link, or tunnels", curves
+            )
 
 
 def charts(results, paths):
     """(file name, SVG text) of each chart that has something to show."""
     columns = _measured(results, MAIN + MORE)
     for (test, metric, _), title in zip(columns, _titles(results, columns)):
-        values = {path: results.median(test, path, metric) for path in paths
-                  if path in results.paths(test) and metric in results.metrics(test, path)}
+        values = {
+            path: results.median(test, path, metric)
+            for path in paths
+            if path in results.paths(test) and metric in results.metrics(test, path)
+        }
         yield f"{test}-{metric}.svg".replace("_", "-"), svg.bars(title, values)
     for name, _, chart in _curve_charts(results):
         yield name, chart
@@ -206,7 +298,9 @@ def write(results, paths, directory):
         shutil.rmtree(before, ignore_errors=True)
         directory.rename(before)
     directory.mkdir(parents=True)
-    (directory / "results.json").write_text(json.dumps(results.as_json(), indent=1, ensure_ascii=False) + "\n")
+    (directory / "results.json").write_text(
+        json.dumps(results.as_json(), indent=1, ensure_ascii=False) + "\n"
+    )
     (directory / "results.md").write_text(text(results, paths))
     for name, content in charts(results, paths):
         (directory / name).write_text(content)

@@ -23,7 +23,39 @@ class Sizes:
     scale_s: float
 
 
-FULL = Sizes(warm_s=1, load_s=4, latency_rate=4000, viewers=2000, crowd=10000, echo_rate=500, tunnels=10000, links=400, calm_rate=8000,
-             slices=4, idle_s=30, line_mb=20, line_rtt_ms=150, line_kbit=20000, scale=(1, 10, 100, 1000, 10000), scale_s=3)
-SMOKE = Sizes(warm_s=0.1, load_s=0.2, latency_rate=500, viewers=20, crowd=40, echo_rate=100, tunnels=20, links=40, calm_rate=500,
-              slices=1, idle_s=0.2, line_mb=1, line_rtt_ms=20, line_kbit=20000, scale=(10,), scale_s=0.2)
+FULL = Sizes(
+    warm_s=1,
+    load_s=4,
+    latency_rate=4000,
+    viewers=2000,
+    crowd=10000,
+    echo_rate=500,
+    tunnels=10000,
+    links=400,
+    calm_rate=8000,
+    slices=4,
+    idle_s=30,
+    line_mb=20,
+    line_rtt_ms=150,
+    line_kbit=20000,
+    scale=(1, 10, 100, 1000, 10000),
+    scale_s=3,
+)
+SMOKE = Sizes(
+    warm_s=0.1,
+    load_s=0.2,
+    latency_rate=500,
+    viewers=20,
+    crowd=40,
+    echo_rate=100,
+    tunnels=20,
+    links=40,
+    calm_rate=500,
+    slices=1,
+    idle_s=0.2,
+    line_mb=1,
+    line_rtt_ms=20,
+    line_kbit=20000,
+    scale=(10,),
+    scale_s=0.2,
+)

@@ -19,8 +19,12 @@ names = (f"t{number}-name" for number in itertools.count(1))
 
 
 def pytest_addoption(parser):
-    parser.addoption("--client", choices=("oneport", *other_clients.KINDS), default="oneport",
-                     help="who shares the origins: with another client than oneport, only the tests that use one run")
+    parser.addoption(
+        "--client",
+        choices=("oneport", *other_clients.KINDS),
+        default="oneport",
+        help="who shares the origins: with another client than oneport, only the tests that use one run",
+    )
 
 
 def pytest_collection_modifyitems(config, items):
@@ -59,7 +63,9 @@ def lock_directory(tmp_path_factory):
 def quiet(request, lock_directory):
     """A test marked `alone` waits for the others and keeps them waiting. The first lock is a turnstile, so that it gets its turn."""
     alone = request.node.get_closest_marker("alone") is not None
-    with open(lock_directory / "turnstile", "w") as turnstile, open(lock_directory / "running", "w") as running:
+    with open(lock_directory / "turnstile", "w") as turnstile, open(
+        lock_directory / "running", "w"
+    ) as running:
         fcntl.flock(turnstile, fcntl.LOCK_EX)
         fcntl.flock(running, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         if not alone:
@@ -116,20 +122,28 @@ def http_origin(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def websocket_origin(tmp_path_factory):
-    with stopping(OriginProgram("websocket_origin", tmp_path_factory.mktemp("websocket-origin"))) as running:
+    with stopping(
+        OriginProgram("websocket_origin", tmp_path_factory.mktemp("websocket-origin"))
+    ) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def tunnel(server, http_origin, tmp_path_factory, make_client):
     """A client of the file's server that shares the origin which answers by path."""
-    with stopping(make_client(server, http_origin.port, tmp_path_factory.mktemp("tunnel"), name=next(names))) as running:
+    with stopping(
+        make_client(server, http_origin.port, tmp_path_factory.mktemp("tunnel"), name=next(names))
+    ) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def websocket_tunnel(server, websocket_origin, tmp_path_factory, make_client):
-    with stopping(make_client(server, websocket_origin.port, tmp_path_factory.mktemp("tunnel"), name=next(names))) as running:
+    with stopping(
+        make_client(
+            server, websocket_origin.port, tmp_path_factory.mktemp("tunnel"), name=next(names)
+        )
+    ) as running:
         yield running
 
 
@@ -149,7 +163,9 @@ def ended():
 @pytest.fixture
 def new_server(ended, tmp_path_factory, certificate):
     def start(*options, **keywords):
-        return ended.enter_context(stopping(Server(tmp_path_factory.mktemp("server"), certificate, *options, **keywords)))
+        return ended.enter_context(
+            stopping(Server(tmp_path_factory.mktemp("server"), certificate, *options, **keywords))
+        )
 
     return start
 
@@ -161,7 +177,11 @@ def new_client(ended, tmp_path_factory, request, make_client):
     def start(origin, *options, server=None, **keywords):
         server = server or request.getfixturevalue("server")
         keywords.setdefault("name", next(names))
-        return ended.enter_context(stopping(make_client(server, origin, tmp_path_factory.mktemp("client"), *options, **keywords)))
+        return ended.enter_context(
+            stopping(
+                make_client(server, origin, tmp_path_factory.mktemp("client"), *options, **keywords)
+            )
+        )
 
     return start
 
@@ -177,12 +197,16 @@ def new_origin(ended, tmp_path_factory):
 @pytest.fixture
 def scripted(ended):
     """A scripted origin: scripted(serve) runs serve(connection) for each connection."""
-    return lambda *given, **keywords: ended.enter_context(contextlib.closing(ScriptedOrigin(*given, **keywords)))
+    return lambda *given, **keywords: ended.enter_context(
+        contextlib.closing(ScriptedOrigin(*given, **keywords))
+    )
 
 
 @pytest.fixture
 def new_proxy(ended):
-    return lambda *given, **keywords: ended.enter_context(contextlib.closing(FaultProxy(*given, **keywords)))
+    return lambda *given, **keywords: ended.enter_context(
+        contextlib.closing(FaultProxy(*given, **keywords))
+    )
 
 
 @pytest.fixture
@@ -202,7 +226,9 @@ def shared(new_client, scripted):
 def stage(server, tmp_path_factory, make_client):
     """A client of the file's server, and its scripted origin, which is .origin."""
     with contextlib.closing(ScriptedOrigin(None)) as origin:
-        with stopping(make_client(server, origin.port, tmp_path_factory.mktemp("stage"), name=next(names))) as client:
+        with stopping(
+            make_client(server, origin.port, tmp_path_factory.mktemp("stage"), name=next(names))
+        ) as client:
             client.origin = origin
             yield client
 

@@ -23,7 +23,10 @@ DEADLINE_S = 900
 def known():
     """{case: reason}; a line is `case | reason`."""
     lines = (HERE / "h2spec-known.txt").read_text().splitlines()
-    return {case.strip(): reason.strip() for case, _, reason in (line.partition("|") for line in lines if line and line[0] != "#")}
+    return {
+        case.strip(): reason.strip()
+        for case, _, reason in (line.partition("|") for line in lines if line and line[0] != "#")
+    }
 
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
@@ -35,16 +38,37 @@ def cases(report):
     for suite in xml.fromstring(text.encode()).iter("testsuite"):
         for case in suite.iter("testcase"):
             name = f"{case.get('package', '')} {case.get('classname', '')}".strip()
-            yield name, case.find("failure") is not None or case.find("error") is not None, case.find("skipped") is not None
+            yield name, case.find("failure") is not None or case.find(
+                "error"
+            ) is not None, case.find("skipped") is not None
 
 
 def run(h2spec, directory):
-    certificate = Authority(directory / "ca").issue("server", "localhost", "*.localhost", "IP:127.0.0.1")
+    certificate = Authority(directory / "ca").issue(
+        "server", "localhost", "*.localhost", "IP:127.0.0.1"
+    )
     report = directory / "report.xml"
     origin = OriginProgram("http_origin", directory / "origin")
-    with contextlib.closing(H2Door(certificate, directory / "door", origin.port, filtered=WithoutPings)) as door:
-        subprocess.run([h2spec, "-h", "127.0.0.1", "-p", str(door.port), "-P", "/bytes/1000", "-o", "5", "-j", str(report)],
-                       timeout=DEADLINE_S, stdout=subprocess.DEVNULL)
+    with contextlib.closing(
+        H2Door(certificate, directory / "door", origin.port, filtered=WithoutPings)
+    ) as door:
+        subprocess.run(
+            [
+                h2spec,
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(door.port),
+                "-P",
+                "/bytes/1000",
+                "-o",
+                "5",
+                "-j",
+                str(report),
+            ],
+            timeout=DEADLINE_S,
+            stdout=subprocess.DEVNULL,
+        )
     origin.stop()
     return list(cases(report))
 

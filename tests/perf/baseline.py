@@ -18,16 +18,24 @@ PASSED, FAILED, SKIPPED = 0, 1, 77
 
 def circumstances(program):
     """What figures depend on besides our source and our Makefile. The compiler is the one that built @program."""
-    return {"compiler": _compiler(program), "libnghttp2": _version("libnghttp2-14"), "architecture": platform.machine()}
+    return {
+        "compiler": _compiler(program),
+        "libnghttp2": _version("libnghttp2-14"),
+        "architecture": platform.machine(),
+    }
 
 
 def _compiler(program):
-    listed = subprocess.run(["readelf", "-p", ".comment", str(program)], capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        ["readelf", "-p", ".comment", str(program)], capture_output=True, text=True
+    ).stdout
     return "; ".join(re.findall(r"^\s*\[\s*[0-9a-f]+\]\s+(.*)$", listed, re.M)) or "unknown"
 
 
 def _version(package):
-    asked = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True)
+    asked = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True
+    )
     return asked.stdout.strip() or "unknown"
 
 
@@ -43,7 +51,11 @@ def judge(figures, where, baseline):
     """(PASSED, FAILED or SKIPPED, what there is to say)."""
     if not baseline:
         return SKIPPED, ["skipped: there is no baseline: make perf-baseline"]
-    if changed := [f"{key} is {value}, the baseline's {baseline.get(key)}" for key, value in where.items() if value != baseline.get(key)]:
+    if changed := [
+        f"{key} is {value}, the baseline's {baseline.get(key)}"
+        for key, value in where.items()
+        if value != baseline.get(key)
+    ]:
         return SKIPPED, [f"skipped: not to be compared: {'; '.join(changed)}"]
     status, said = PASSED, []
     for program, objects in figures.items():
@@ -52,9 +64,13 @@ def judge(figures, where, baseline):
         costs = f"{program} needs {now:,.0f} instructions a request, the baseline is {before:,.0f} ({change * 100:+.1f} %)"
         if change > TOLERANCE:
             status = FAILED
-            said.append(f"FAILED: {costs}; {TOLERANCE * 100:.0f} % more are allowed. If it is worth that: make perf-baseline, and commit {NAME}")
+            said.append(
+                f"FAILED: {costs}; {TOLERANCE * 100:.0f} % more are allowed. If it is worth that: make perf-baseline, and commit {NAME}"
+            )
         elif change < -TOLERANCE:
-            said.append(f"lower the baseline: {costs}. So that it stays: make perf-baseline, and commit {NAME}")
+            said.append(
+                f"lower the baseline: {costs}. So that it stays: make perf-baseline, and commit {NAME}"
+            )
         else:
             said.append(f"passed: {costs}")
     return status, said

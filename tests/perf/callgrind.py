@@ -19,14 +19,25 @@ def check():
     """Raises Unavailable unless a program runs under callgrind here."""
     if missing := [name for name in ("valgrind", "vgdb") if not shutil.which(name)]:
         raise Unavailable(f"{missing[0]} is not installed")
-    tried = _call("valgrind", "-q", "--tool=callgrind", "--vgdb=no", "--callgrind-out-file=/dev/null", "true")
+    tried = _call(
+        "valgrind", "-q", "--tool=callgrind", "--vgdb=no", "--callgrind-out-file=/dev/null", "true"
+    )
     if tried.returncode:
-        raise Unavailable(f"valgrind does not run: {tried.stderr.strip()[-300:] or tried.returncode}")
+        raise Unavailable(
+            f"valgrind does not run: {tried.stderr.strip()[-300:] or tried.returncode}"
+        )
 
 
 def _call(*argv):
     try:
-        return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ANSWER_S, env=clean_environment())
+        return subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_S,
+            env=clean_environment(),
+        )
     except subprocess.TimeoutExpired:
         raise Unavailable(f"{argv[0]} has no answer after {ANSWER_S:.0f} s") from None
 
@@ -37,7 +48,14 @@ class Counted:
     def __init__(self, argv, directory, name, env=None):
         self.out = pathlib.Path(directory) / f"{name}.callgrind"
         self.door = f"--vgdb-prefix={directory}/vgdb"
-        wrapped = ["valgrind", "-q", "--tool=callgrind", self.door, f"--callgrind-out-file={self.out}", *argv]
+        wrapped = [
+            "valgrind",
+            "-q",
+            "--tool=callgrind",
+            self.door,
+            f"--callgrind-out-file={self.out}",
+            *argv,
+        ]
         self.program = Program(wrapped, directory, name, env)
 
     def wait_output(self, pattern, stream="log"):
@@ -54,7 +72,9 @@ class Counted:
     def _tell(self, command):
         said = _call("vgdb", self.door, f"--pid={self.program.pid}", command)
         if said.returncode:
-            raise Unavailable(f"vgdb cannot reach {self.program.name}: {said.stderr.strip()[-300:]}")
+            raise Unavailable(
+                f"vgdb cannot reach {self.program.name}: {said.stderr.strip()[-300:]}"
+            )
 
     def stop(self):
         self.program.stop(deadline_s=START_S)
@@ -64,7 +84,8 @@ def self_costs(text):
     """{(object, function): instructions} out of callgrind's file: what each function spent itself, not what it called.
 
     The format: https://valgrind.org/docs/manual/cl-format.html. Names are given once with a number, then by number; a line of
-    costs is `LINE COSTS`, with LINE perhaps relative or `*`; the line behind calls= is the cost of the called."""
+    costs is `LINE COSTS`, with LINE perhaps relative or `*`; the line behind calls= is the cost of the called.
+    """
     names, costs = {}, collections.Counter()
     holder = function = ""
     called = False

@@ -11,9 +11,18 @@ from support.octets import Octets
 
 BODY = 200
 PATIENCE_S = 60.0
-RESPONSE = b"\r\n".join([
-    b"HTTP/1.1 200 OK", b"Server: origin", b"Date: Sun, 22 Nov 2026 10:00:00 GMT", b"Content-Type: application/octet-stream",
-    b"Content-Length: %d" % BODY, b"Cache-Control: no-store", b"", b"o" * BODY])
+RESPONSE = b"\r\n".join(
+    [
+        b"HTTP/1.1 200 OK",
+        b"Server: origin",
+        b"Date: Sun, 22 Nov 2026 10:00:00 GMT",
+        b"Content-Type: application/octet-stream",
+        b"Content-Length: %d" % BODY,
+        b"Cache-Control: no-store",
+        b"",
+        b"o" * BODY,
+    ]
+)
 
 
 class Lockstep:
@@ -25,8 +34,10 @@ class Lockstep:
 
     def connect(self, port, host):
         """Where viewers come in, and for which tunnel."""
-        self.request = (f"GET /small HTTP/1.1\r\nHost: {host}\r\nUser-Agent: lockstep\r\nAccept: */*\r\n"
-                        "Accept-Encoding: gzip, br\r\n\r\n").encode()
+        self.request = (
+            f"GET /small HTTP/1.1\r\nHost: {host}\r\nUser-Agent: lockstep\r\nAccept: */*\r\n"
+            "Accept-Encoding: gzip, br\r\n\r\n"
+        ).encode()
         self.viewer = Octets(socket.create_connection(("127.0.0.1", port), PATIENCE_S))
 
     def exchange(self, count, pids):
@@ -63,4 +74,7 @@ def wait_idle(pids):
 
 def _sleeps(pid):
     """Whether all threads of a process do: the state is what follows the name, which may hold anything."""
-    return all(stat.read_text().rpartition(")")[2].split()[0] == "S" for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
+    return all(
+        stat.read_text().rpartition(")")[2].split()[0] == "S"
+        for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")
+    )

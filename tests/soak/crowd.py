@@ -53,7 +53,11 @@ class Person:
             kind(self)
             self.tally.count(kind.__name__)
         except TimeoutError:
-            self.fault("hang", kind, f"no octet came for {DEADLINE_S} s, until {time.strftime('%H:%M:%S', time.gmtime())}")
+            self.fault(
+                "hang",
+                kind,
+                f"no octet came for {DEADLINE_S} s, until {time.strftime('%H:%M:%S', time.gmtime())}",
+            )
         except Wrong as error:
             self.fault("wrong", kind, error)
         except (Broken, EOFError, OSError) as error:
@@ -112,9 +116,14 @@ def small(person):
 
 
 def download(person):
-    size, framing = person.dice.choices(SIZES, CHANCES)[0], person.dice.choice(("", "?chunked=1", "?close=1"))
+    size, framing = person.dice.choices(SIZES, CHANCES)[0], person.dice.choice(
+        ("", "?chunked=1", "?close=1")
+    )
     response = person.get(f"/bytes/{size}{framing}")
-    check(response.status == 200 and len(response.body) == size, f"{response.status}, {len(response.body)} of {size} octets")
+    check(
+        response.status == 200 and len(response.body) == size,
+        f"{response.status}, {len(response.body)} of {size} octets",
+    )
     check(hashlib.sha256(response.body).hexdigest() == digest(size), f"{size} other octets")
 
 
@@ -124,14 +133,23 @@ def upload(person):
     if person.dice.random() < 0.5:
         got = person.get("/upload", method="POST", body=body)
     else:
-        chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pattern.pieces(size, person.dice.randrange(1, 70000)))
+        chunks = b"".join(
+            b"%x\r\n%b\r\n" % (len(piece), piece)
+            for piece in pattern.pieces(size, person.dice.randrange(1, 70000))
+        )
         person.leave()
         person.viewer = person.connect()
-        person.viewer.send(head("POST", "/upload", person.tunnel.host, "Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n")
+        person.viewer.send(
+            head("POST", "/upload", person.tunnel.host, "Transfer-Encoding: chunked")
+            + chunks
+            + b"0\r\n\r\n"
+        )
         got = person.of_origin(person.viewer.response("POST"))
     check(got.status == 200, got)
     said = json.loads(got.body)
-    check((said["length"], said["sha256"]) == (size, digest(size)), f"the origin got {said} of {size}")
+    check(
+        (said["length"], said["sha256"]) == (size, digest(size)), f"the origin got {said} of {size}"
+    )
 
 
 def only_head(person):
@@ -141,33 +159,56 @@ def only_head(person):
 
 def trailers(person):
     response = person.get("/trailers", "TE: trailers", "Connection: TE")
-    check(response.body == b"hello" and response.trailers == [("x-sum", "42")], f"{response} {response.trailers}")
+    check(
+        response.body == b"hello" and response.trailers == [("x-sum", "42")],
+        f"{response} {response.trailers}",
+    )
 
 
 def echo(person):
     mark = f"{person.dice.getrandbits(64):x}"
     said = person.get(f"/echo?{mark}", f"X-Mark: {mark}").json()
-    check(said["target"] == f"/echo?{mark}" and ["x-mark", mark] in [[name.lower(), value] for name, value in said["fields"]], said)
+    check(
+        said["target"] == f"/echo?{mark}"
+        and ["x-mark", mark] in [[name.lower(), value] for name, value in said["fields"]],
+        said,
+    )
 
 
 def pipelined(person):
     sizes = [person.dice.randrange(SMALL) for _ in range(5)]
     person.leave()
     person.viewer = person.connect()
-    person.viewer.send(b"".join(head("GET", f"/bytes/{size}", person.tunnel.host) for size in sizes))
+    person.viewer.send(
+        b"".join(head("GET", f"/bytes/{size}", person.tunnel.host) for size in sizes)
+    )
     for size in sizes:
         response = person.of_origin(person.viewer.response())
-        check(response.body == pattern.pattern(size), f"{response.status}, {len(response.body)} of {size} octets")
+        check(
+            response.body == pattern.pattern(size),
+            f"{response.status}, {len(response.body)} of {size} octets",
+        )
 
 
 def unknown_name(person):
-    got = fetch(person.tunnel.server.port, f"nobody-{person.dice.randrange(1000)}.localhost", timeout_s=DEADLINE_S, tls=person.tls)
+    got = fetch(
+        person.tunnel.server.port,
+        f"nobody-{person.dice.randrange(1000)}.localhost",
+        timeout_s=DEADLINE_S,
+        tls=person.tls,
+    )
     check(got.status == 404, got)
 
 
 def malformed(person):
-    raw = person.dice.choice((b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", b"GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n", b"G\r\n\r\n",
-                              b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
+    raw = person.dice.choice(
+        (
+            b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+            b"GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"G\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        )
+    )
     with person.connect() as viewer:
         viewer.send(raw)
         check(viewer.response().status == 400, raw)
@@ -181,7 +222,10 @@ def leaves(person):
             for _ in range(person.dice.randrange(6)):
                 viewer.some()
         else:
-            viewer.send(head("POST", "/upload", person.tunnel.host, "Content-Length: 300000") + pattern.pattern(person.dice.randrange(300000)))
+            viewer.send(
+                head("POST", "/upload", person.tunnel.host, "Content-Length: 300000")
+                + pattern.pattern(person.dice.randrange(300000))
+            )
         if person.dice.random() < 0.5:
             viewer.reset()
 
@@ -194,7 +238,10 @@ def stalls(person):
         if person.stop.wait(person.dice.uniform(*STALL_S)) or person.dice.random() < 0.5:
             return
         response = person.of_origin(viewer.response())
-        check(hashlib.sha256(response.body).hexdigest() == digest(size), f"{len(response.body)} octets of {size}")
+        check(
+            hashlib.sha256(response.body).hexdigest() == digest(size),
+            f"{len(response.body)} octets of {size}",
+        )
 
 
 def reads_slowly(person):
@@ -206,8 +253,23 @@ def reads_slowly(person):
         while len(body) < size and not person.stop.is_set():
             body += viewer.some(20000)
             person.stop.wait(0.05)
-        check(response.status == 200 and body == pattern.pattern(size)[: len(body)], f"{response.status}, other octets")
+        check(
+            response.status == 200 and body == pattern.pattern(size)[: len(body)],
+            f"{response.status}, other octets",
+        )
 
 
-KINDS = {small: 30, download: 20, upload: 15, only_head: 4, trailers: 4, echo: 10, pipelined: 5, unknown_name: 3, malformed: 3, leaves: 10,
-         stalls: 3, reads_slowly: 3}
+KINDS = {
+    small: 30,
+    download: 20,
+    upload: 15,
+    only_head: 4,
+    trailers: 4,
+    echo: 10,
+    pipelined: 5,
+    unknown_name: 3,
+    malformed: 3,
+    leaves: 10,
+    stalls: 3,
+    reads_slowly: 3,
+}

@@ -24,7 +24,12 @@ class Sockets:
         self.thread = threading.Thread(target=lambda: asyncio.run(self._all()), name="websockets")
 
     async def _all(self):
-        await asyncio.gather(*(self._live(number, *self.tunnels[number % len(self.tunnels)]) for number in range(self.count)))
+        await asyncio.gather(
+            *(
+                self._live(number, *self.tunnels[number % len(self.tunnels)])
+                for number in range(self.count)
+            )
+        )
 
     async def _live(self, number, tunnel, life):
         dice = random.Random(number)
@@ -41,7 +46,11 @@ class Sockets:
 
     def _lost(self, number, tunnel, life, error):
         other = isinstance(error, websockets.InvalidStatusCode) and error.status_code not in AWAY
-        if life.was_killed(self.heard[number]) and not other and not isinstance(error, websockets.ProtocolError):
+        if (
+            life.was_killed(self.heard[number])
+            and not other
+            and not isinstance(error, websockets.ProtocolError)
+        ):
             self.tally.count("WebSocket lost while the client was killed")
         else:
             self.tally.fault("failed", f"WebSocket {number} through {tunnel.name}: {error!r}")
@@ -55,7 +64,9 @@ class Sockets:
                 await socket.send(message)
                 got = await asyncio.wait_for(socket.recv(), ANSWER_S)
                 if got != message:
-                    self.tally.fault("wrong", f"WebSocket {number}: {got[:40]!r} for {message[:40]!r}")
+                    self.tally.fault(
+                        "wrong", f"WebSocket {number}: {got[:40]!r} for {message[:40]!r}"
+                    )
                 self.tally.count("WebSocket echo")
                 self.heard[number] = time.monotonic()
                 sent += 1

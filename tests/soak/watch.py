@@ -27,7 +27,11 @@ class Watch:
     def slope(self, name):
         """MiB an hour, or None for a run that is too short to say."""
         points = lows(self.samples[name])
-        return theil_sen(points) * 3600 / 1024 if points and points[-1][0] - points[0][0] >= JUDGED_S - SETTLED_S - 2 * WINDOW_S else None
+        return (
+            theil_sen(points) * 3600 / 1024
+            if points and points[-1][0] - points[0][0] >= JUDGED_S - SETTLED_S - 2 * WINDOW_S
+            else None
+        )
 
 
 def resident_kib(pid):
@@ -49,4 +53,6 @@ def lows(samples):
 
 def theil_sen(points):
     """The median of the slopes of all pairs: one odd window does not tilt it."""
-    return statistics.median((y2 - y1) / (x2 - x1) for i, (x1, y1) in enumerate(points) for x2, y2 in points[i + 1 :])
+    return statistics.median(
+        (y2 - y1) / (x2 - x1) for i, (x1, y1) in enumerate(points) for x2, y2 in points[i + 1 :]
+    )

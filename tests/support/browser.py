@@ -8,8 +8,19 @@ import urllib.request
 from .programs import Program
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--no-proxy-server", "--window-size=1000,700"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--no-proxy-server",
+    "--window-size=1000,700",
+]
 
 
 class Browser:
@@ -17,16 +28,22 @@ class Browser:
 
     def __init__(self, directory):
         directory = pathlib.Path(directory)
-        self.driver = Program([DRIVER, "--port=0"], directory, "chromedriver", env={"HOME": directory})
+        self.driver = Program(
+            [DRIVER, "--port=0"], directory, "chromedriver", env={"HOME": directory}
+        )
         port = self.driver.wait_output(r"started successfully on port (\d+)", 20, "stdout").group(1)
         self.base = f"http://127.0.0.1:{port}/session"
         options = {"binary": CHROMIUM, "args": [*FLAGS, f"--user-data-dir={directory / 'profile'}"]}
-        session = self._call("POST", "", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}})
+        session = self._call(
+            "POST", "", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
+        )
         self.base += f"/{session['sessionId']}"
 
     def _call(self, method, path, body=None):
         data = json.dumps(body).encode() if body is not None else None
-        call = urllib.request.Request(self.base + path, data, {"Content-Type": "application/json"}, method=method)
+        call = urllib.request.Request(
+            self.base + path, data, {"Content-Type": "application/json"}, method=method
+        )
         with urllib.request.urlopen(call, timeout=60) as answer:
             return json.load(answer)["value"]
 

@@ -15,7 +15,19 @@ class Authority:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.cert = self.directory / "ca.crt"
         self.key = self.directory / "ca.key"
-        _openssl("req", "-x509", *KEY, "-days", "2", "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.cert)
+        _openssl(
+            "req",
+            "-x509",
+            *KEY,
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            self.key,
+            "-out",
+            self.cert,
+        )
 
     def issue(self, label, *names, at=None):
         """A Certificate for DNS names and addresses ("IP:127.0.0.1"), good for two days from now on, or from @at on ("-5d")."""
@@ -26,8 +38,24 @@ class Authority:
         extensions.write_text(f"subjectAltName={alternatives}\n")
         subject = "/CN=" + names[0].rpartition(":")[2]
         _openssl("req", *KEY, "-subj", subject, "-keyout", key, "-out", request)
-        _openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", "2",
-                 "-extfile", extensions, "-out", cert, before=["faketime", "-f", at] if at else [])
+        _openssl(
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            self.cert,
+            "-CAkey",
+            self.key,
+            "-CAcreateserial",
+            "-days",
+            "2",
+            "-extfile",
+            extensions,
+            "-out",
+            cert,
+            before=["faketime", "-f", at] if at else [],
+        )
         return Certificate(cert, key, self.cert)
 
 
@@ -49,5 +77,7 @@ class Certificate:
 
 
 def _openssl(*arguments, before=()):
-    result = subprocess.run([*before, "openssl", *map(str, arguments)], capture_output=True, text=True)
+    result = subprocess.run(
+        [*before, "openssl", *map(str, arguments)], capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr

@@ -49,7 +49,12 @@ class Room:
 
     async def join(self, connection, viewer):
         self.viewers[viewer] = self.viewers.get(viewer, 0) + 1
-        hello = {"kind": "hello", "you": viewer, "strokes": list(self.strokes), "chat": list(self.chat)}
+        hello = {
+            "kind": "hello",
+            "you": viewer,
+            "strokes": list(self.strokes),
+            "chat": list(self.chat),
+        }
         await connection.send(json.dumps(hello))
         self.connections.add(connection)
         self.tell_count()
@@ -68,11 +73,19 @@ class Room:
         """One message of a viewer. What is malformed is ignored: the page never sends it."""
         kind = message.get("kind")
         if kind == "stroke" and is_stroke(message):
-            stroke = {"kind": "stroke", **{key: message[key] for key in ("points", "colour", "width")}}
+            stroke = {
+                "kind": "stroke",
+                **{key: message[key] for key in ("points", "colour", "width")},
+            }
             self.strokes.append(stroke)
             self.send_all(stroke)
         elif kind == "say" and isinstance(message.get("text"), str) and message["text"].strip():
-            line = {"kind": "say", "from": nickname(viewer), "colour": colour(viewer), "text": message["text"].strip()[:300]}
+            line = {
+                "kind": "say",
+                "from": nickname(viewer),
+                "colour": colour(viewer),
+                "text": message["text"].strip()[:300],
+            }
             self.chat.append(line)
             self.send_all(line)
         elif kind == "clear":
@@ -90,7 +103,9 @@ def is_stroke(message):
     if isinstance(width, bool) or not (isinstance(width, (int, float)) and 0 < width <= 64):
         return False
     return all(
-        isinstance(point, list) and len(point) == 2 and all(isinstance(c, (int, float)) and 0 <= c <= 1 for c in point)
+        isinstance(point, list)
+        and len(point) == 2
+        and all(isinstance(c, (int, float)) and 0 <= c <= 1 for c in point)
         for point in points
     )
 
@@ -116,7 +131,11 @@ async def serve_page(path, headers):
     if route == "/ws":
         return None
     if route == "/":
-        return http.HTTPStatus.OK, {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"}, PAGE.read_bytes()
+        return (
+            http.HTTPStatus.OK,
+            {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"},
+            PAGE.read_bytes(),
+        )
     if route == "/favicon.ico":
         return http.HTTPStatus.NO_CONTENT, {}, b""
     return http.HTTPStatus.NOT_FOUND, {"Content-Type": "text/plain"}, b"not here\n"
@@ -141,15 +160,21 @@ async def main(port):
         finally:
             room.leave(connection, viewer)
 
-    async with websockets.serve(talk, "127.0.0.1", port, process_request=serve_page, max_size=64 * 1024) as server:
+    async with websockets.serve(
+        talk, "127.0.0.1", port, process_request=serve_page, max_size=64 * 1024
+    ) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.Future()
 
 
 if __name__ == "__main__":
-    logging.getLogger("websockets.server").setLevel(logging.CRITICAL)  # a probe that is no WebSocket is no news
+    logging.getLogger("websockets.server").setLevel(
+        logging.CRITICAL
+    )  # a probe that is no WebSocket is no news
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 picks a free one")
+    options.add_argument(
+        "--port", type=int, default=0, help="port on 127.0.0.1; 0 picks a free one"
+    )
     try:
         asyncio.run(main(options.parse_args().port))
     except KeyboardInterrupt:

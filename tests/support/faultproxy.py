@@ -64,7 +64,9 @@ class FaultProxy:
             relay.start()
 
     def wait_relays(self, count, deadline_s=10.0):
-        wait_until(lambda: len(self.relays) >= count, deadline_s, f"{count} connections through the proxy")
+        wait_until(
+            lambda: len(self.relays) >= count, deadline_s, f"{count} connections through the proxy"
+        )
 
     def shape(self, *directions, **how):
         for direction in directions or (UP, DOWN):
@@ -121,7 +123,9 @@ class Relay:
         self.limit = {UP: None, DOWN: None}  # (octets passed, kind)
         for end in (near, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            end.settimeout(0.05)  # a call that is in the kernel would hold the socket open behind close()
+            end.settimeout(
+                0.05
+            )  # a call that is in the kernel would hold the socket open behind close()
 
     def start(self):
         for ends in ((self.near, self.far, UP), (self.far, self.near, DOWN)):

@@ -21,7 +21,9 @@ def call(server, path="/register", *fields, method="GET", host=None, secure=True
     """One request to the base domain, over TLS unless told otherwise."""
     tls = server.certificate.client_context() if secure else None
     with Viewer(server.port, tls) as viewer:
-        return viewer.get(host or f"localhost:{server.port}", path, "Connection: close", *fields, method=method)
+        return viewer.get(
+            host or f"localhost:{server.port}", path, "Connection: close", *fields, method=method
+        )
 
 
 def proxied(scheme):
@@ -41,9 +43,13 @@ ATTACH = ["Connection: upgrade", "Upgrade: ptth", "ALPN: h2"]
 
 def attach(server, name, ticket, *fields, base=ATTACH, behind=b"", secure=True):
     """The attach request: (connection, response). @behind is sent right after the head."""
-    viewer = Viewer(server.port, server.certificate.client_context(["http/1.1"]) if secure else None)
+    viewer = Viewer(
+        server.port, server.certificate.client_context(["http/1.1"]) if secure else None
+    )
     bearer = [f"Authorization: Bearer {ticket}"] if ticket else []
-    viewer.send(head("GET", f"/tunnel/{name}", f"localhost:{server.port}", *base, *bearer, *fields) + behind)
+    viewer.send(
+        head("GET", f"/tunnel/{name}", f"localhost:{server.port}", *base, *bearer, *fields) + behind
+    )
     return viewer, viewer.response()
 
 
@@ -84,7 +90,9 @@ class ForeignLink:
 
     def start(self):
         """Says hello in HTTP/2: only then the link is up."""
-        config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8", validate_outbound_headers=False)
+        config = h2.config.H2Configuration(
+            client_side=False, header_encoding="utf-8", validate_outbound_headers=False
+        )
         self.h2 = h2.connection.H2Connection(config)
         self.h2.local_settings = Settings(client=False, initial_values=self.settings)
         self.h2.initiate_connection()

@@ -13,7 +13,12 @@ from .origins import ScriptedOrigin, reply
 from .wait import wait_until
 
 NAME = "foreign"
-PSEUDO = [(":method", "GET"), (":scheme", "https"), (":authority", f"{NAME}.localhost"), (":path", "/")]
+PSEUDO = [
+    (":method", "GET"),
+    (":scheme", "https"),
+    (":authority", f"{NAME}.localhost"),
+    (":path", "/"),
+]
 
 
 class ForeignServer:
@@ -31,13 +36,31 @@ class ForeignServer:
     def _serve(self, connection):
         line, _ = connection.request()
         if "/register" in line:
-            grant = {"id": NAME, "url": f"https://{NAME}.localhost:{self.port}", "port": self.port, "max_conn_count": 10,
-                     "ticket": "a.b", "attach": f"{self.url}/tunnel/{NAME}"}
-            connection.send(reply(json.dumps(grant).encode(), "Content-Type: application/json", "Connection: close"))
+            grant = {
+                "id": NAME,
+                "url": f"https://{NAME}.localhost:{self.port}",
+                "port": self.port,
+                "max_conn_count": 10,
+                "ticket": "a.b",
+                "attach": f"{self.url}/tunnel/{NAME}",
+            }
+            connection.send(
+                reply(
+                    json.dumps(grant).encode(),
+                    "Content-Type: application/json",
+                    "Connection: close",
+                )
+            )
             return
-        connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n")
-        config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8", validate_outbound_headers=False,
-                                           normalize_outbound_headers=False)
+        connection.send(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n"
+        )
+        config = h2.config.H2Configuration(
+            client_side=True,
+            header_encoding="utf-8",
+            validate_outbound_headers=False,
+            normalize_outbound_headers=False,
+        )
         self.h2 = h2.connection.H2Connection(config)
         self.connection = connection
         self.h2.initiate_connection()
@@ -79,7 +102,11 @@ class ForeignServer:
         with self.lock:
             number = self.h2.get_next_available_stream_id()
             answer = self.streams[number] = Answer(self, number)
-            self.h2.send_headers(number, [(name, value) for name, value in head if value is not None] + list(fields), end_stream=end)
+            self.h2.send_headers(
+                number,
+                [(name, value) for name, value in head if value is not None] + list(fields),
+                end_stream=end,
+            )
             self.flush()
         return answer
 
@@ -111,7 +138,11 @@ class Answer:
 
     def wait(self, deadline_s=10.0):
         """Until the stream is over in the direction back to us."""
-        wait_until(lambda: self.ended or self.reset is not None, deadline_s, f"the end of stream {self.number}")
+        wait_until(
+            lambda: self.ended or self.reset is not None,
+            deadline_s,
+            f"the end of stream {self.number}",
+        )
         return self
 
     def wait_reset(self, deadline_s=10.0):

@@ -14,14 +14,33 @@ from .octets import Octets
 from .origins import shut
 from .wait import wait_until
 
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+(
+    DATA,
+    HEADERS,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    PUSH_PROMISE,
+    PING,
+    GOAWAY,
+    WINDOW_UPDATE,
+    CONTINUATION,
+) = range(10)
 END_STREAM = ACK = 0x1
 END_HEADERS = 0x4
 PADDED = 0x8
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR, SETTINGS_TIMEOUT, STREAM_CLOSED, FRAME_SIZE_ERROR = range(7)
+(
+    NO_ERROR,
+    PROTOCOL_ERROR,
+    INTERNAL_ERROR,
+    FLOW_CONTROL_ERROR,
+    SETTINGS_TIMEOUT,
+    STREAM_CLOSED,
+    FRAME_SIZE_ERROR,
+) = range(7)
 REFUSED_STREAM, CANCEL, COMPRESSION_ERROR = 7, 8, 9
 ENHANCE_YOUR_CALM = 11
 
@@ -29,11 +48,18 @@ SETTING_MAX_STREAMS, SETTING_INITIAL_WINDOW, SETTING_CONNECT = 3, 4, 8
 
 
 def frame(kind, flags=0, stream=0, payload=b""):
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+    return (
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+    )
 
 
 def settings(values=(), flags=0):
-    return frame(SETTINGS, flags, 0, b"".join(struct.pack(">HI", key, value) for key, value in dict(values).items()))
+    return frame(
+        SETTINGS,
+        flags,
+        0,
+        b"".join(struct.pack(">HI", key, value) for key, value in dict(values).items()),
+    )
 
 
 def window_update(stream, increment):
@@ -50,6 +76,7 @@ def goaway(last, code, debug=b""):
 
 def block(*fields):
     """A field section that uses and changes no table, so that it may be sent at any time."""
+
     def text(value):
         raw = value if isinstance(value, bytes) else value.encode("latin-1")
         return hpack.hpack.encode_integer(len(raw), 7) + raw
@@ -66,7 +93,9 @@ def long_headers(stream, *fields):
     whole = block(*fields)
     pieces = [whole[at : at + 16_384] for at in range(0, len(whole), 16_384)]
     return frame(HEADERS, END_STREAM, stream, pieces[0]) + b"".join(
-        frame(CONTINUATION, END_HEADERS if piece is pieces[-1] else 0, stream, piece) for piece in pieces[1:])
+        frame(CONTINUATION, END_HEADERS if piece is pieces[-1] else 0, stream, piece)
+        for piece in pieces[1:]
+    )
 
 
 def response(stream, status, body=None):
@@ -75,8 +104,18 @@ def response(stream, status, body=None):
     return head + (frame(DATA, END_STREAM, stream, body) if body else b"")
 
 
-def request(stream, method="GET", path="/", authority="a.localhost", scheme="http", extra=(), end=True):
-    return headers(stream, (":method", method), (":scheme", scheme), (":authority", authority), (":path", path), *extra, end=end)
+def request(
+    stream, method="GET", path="/", authority="a.localhost", scheme="http", extra=(), end=True
+):
+    return headers(
+        stream,
+        (":method", method),
+        (":scheme", scheme),
+        (":authority", authority),
+        (":path", path),
+        *extra,
+        end=end,
+    )
 
 
 class RawPeer:
@@ -155,13 +194,23 @@ class RawPeer:
 
     def wait_reset(self, stream, deadline_s=10.0):
         """The code that the stream was reset with."""
-        wait_until(lambda: stream in self.resets or self.ended.is_set(), deadline_s, f"RST_STREAM of stream {stream}")
+        wait_until(
+            lambda: stream in self.resets or self.ended.is_set(),
+            deadline_s,
+            f"RST_STREAM of stream {stream}",
+        )
         return self.resets.get(stream)
 
     def wait_answer(self, stream, deadline_s=10.0):
         """The status and the body of the answer on a stream of ours."""
-        wait_until(lambda: stream in self.over or stream in self.resets or self.ended.is_set(), deadline_s, f"stream {stream}")
-        assert stream in self.over, f"stream {stream} was not answered: {self.resets}, {self.goaways}"
+        wait_until(
+            lambda: stream in self.over or stream in self.resets or self.ended.is_set(),
+            deadline_s,
+            f"stream {stream}",
+        )
+        assert (
+            stream in self.over
+        ), f"stream {stream} was not answered: {self.resets}, {self.goaways}"
         return int(dict(self.heads[stream])[b":status"]), self.bodies.get(stream, b"")
 
     def settle(self, deadline_s=10.0):
@@ -169,7 +218,11 @@ class RawPeer:
         before = self.counts[PING]
         if not self.send(frame(PING, 0, 0, b"settled?")):
             return False
-        wait_until(lambda: self.counts[PING] > before or self.ended.is_set(), deadline_s, "the answer to a PING")
+        wait_until(
+            lambda: self.counts[PING] > before or self.ended.is_set(),
+            deadline_s,
+            "the answer to a PING",
+        )
         return not self.ended.is_set()
 
     def close(self):
@@ -214,19 +267,26 @@ class RawServer:
                 if line.startswith("GET /tunnel/"):
                     break
                 connection.send(self._registered())
-            connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n")
+            connection.send(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n"
+            )
             self._run(connection)
         except (EOFError, OSError):
             accepted.close()
 
     def _registered(self):
-        body = (f'{{"id":"{self.name}","url":"https://{self.name}.localhost:{self.port}","port":{self.port},"max_conn_count":10,'
-                f'"ticket":"e30.e30","attach":"{self.url}/tunnel/{self.name}","expires":"2099-01-01T00:00:00Z",'
-                '"limits":{"streams":20000,"links":4,"hold_ms":4000}}')
+        body = (
+            f'{{"id":"{self.name}","url":"https://{self.name}.localhost:{self.port}","port":{self.port},"max_conn_count":10,'
+            f'"ticket":"e30.e30","attach":"{self.url}/tunnel/{self.name}","expires":"2099-01-01T00:00:00Z",'
+            '"limits":{"streams":20000,"links":4,"hold_ms":4000}}'
+        )
         return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
 
     def _run(self, connection):
-        peer = RawPeer(connection, PREFACE + settings({2: 0, SETTING_INITIAL_WINDOW: 1 << 20}) + window_update(0, 1 << 24))
+        peer = RawPeer(
+            connection,
+            PREFACE + settings({2: 0, SETTING_INITIAL_WINDOW: 1 << 20}) + window_update(0, 1 << 24),
+        )
         self.peers.append(peer)
         try:
             self.serve(peer)

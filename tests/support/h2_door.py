@@ -32,10 +32,16 @@ class LinkServer(RawServer):
 class H2Door:
     """.port takes HTTP/2 without TLS, with prior knowledge; what oneport shares is @origin.
 
-    @filtered makes, for each link, what its octets go through on their way to the driver: a WithoutPings, or nothing."""
+    @filtered makes, for each link, what its octets go through on their way to the driver: a WithoutPings, or nothing.
+    """
 
     def __init__(self, certificate, directory, origin, *options, filtered=None):
-        self.certificate, self.directory, self.origin, self.options = certificate, directory, origin, options
+        self.certificate, self.directory, self.origin, self.options = (
+            certificate,
+            directory,
+            origin,
+            options,
+        )
         self.filtered = filtered or (lambda: bytes)
         self.errors = []
         self.clients = []
@@ -53,7 +59,9 @@ class H2Door:
 
     def _serve(self, driver):
         server = LinkServer(self.certificate)
-        client = Client(server, self.origin, self.directory / str(driver.fileno()), *self.options, wait=False)
+        client = Client(
+            server, self.origin, self.directory / str(driver.fileno()), *self.options, wait=False
+        )
         self.clients.append(client)
         try:
             link = server.links.get(timeout=ATTACH_S)
@@ -74,7 +82,8 @@ class H2Door:
 
 class WithoutPings:
     """Called with a link's octets, gives them back without the PINGs in them that ask (RFC 9113 6.7), for drivers that take any PING
-    for the answer to theirs. Nobody answers those: oneport then knows no round trip, and waits for --ping-timeout or longer."""
+    for the answer to theirs. Nobody answers those: oneport then knows no round trip, and waits for --ping-timeout or longer.
+    """
 
     def __init__(self):
         self.pending = b""

@@ -49,7 +49,11 @@ class HaproxyClient(OtherClient):
     def start(self):
         self.door = free_port()
         configuration = self.directory / "haproxy.cfg"
-        configuration.write_text(CONFIGURATION.format(port=self.door, origin=self.origin, streams=self.max_streams or 2000))
+        configuration.write_text(
+            CONFIGURATION.format(
+                port=self.door, origin=self.origin, streams=self.max_streams or 2000
+            )
+        )
         self.program = Program([PROGRAM, "-db", "-f", configuration], self.directory, "haproxy")
         self.leaving = threading.Event()
         self.ends = ()
@@ -60,7 +64,9 @@ class HaproxyClient(OtherClient):
     def _carry(self):
         """One link after the other, until it leaves."""
         while not self.leaving.is_set():
-            with contextlib.suppress(OSError, EOFError, ValueError, AssertionError):  # closed by stop(), or the server is away
+            with contextlib.suppress(
+                OSError, EOFError, ValueError, AssertionError
+            ):  # closed by stop(), or the server is away
                 self._one_link()
             self.leaving.wait(0.05)
 

@@ -33,7 +33,9 @@ class Stage:
         self.links = queue.Queue()
         self.seen = seen or Seen()
         self.origin = stack.enter_context(contextlib.closing(ScriptedOrigin(self.seen)))
-        self.server = stack.enter_context(contextlib.closing(RawServer(certificate, self.links.put)))
+        self.server = stack.enter_context(
+            contextlib.closing(RawServer(certificate, self.links.put))
+        )
         self.client = Client(self.server, self.origin.port, directory, *options)
         stack.callback(self.client.stop)
         stack.callback(self.server.close)  # first: a client says goodbye to a server that is there

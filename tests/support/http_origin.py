@@ -25,7 +25,9 @@ import urllib.parse
 from . import pattern
 
 LIMIT = 1 << 18
-SEND_BUFFER = 1 << 18  # a thousand that stand still would otherwise have the kernel's memory for TCP, and slow everybody
+SEND_BUFFER = (
+    1 << 18
+)  # a thousand that stand still would otherwise have the kernel's memory for TCP, and slow everybody
 
 
 class Request:
@@ -75,7 +77,9 @@ class Connection:
 
     async def exchange(self):
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
-        fields = [(name, value.strip()) for name, _, value in (line.partition(":") for line in head[1:])]
+        fields = [
+            (name, value.strip()) for name, _, value in (line.partition(":") for line in head[1:])
+        ]
         request = Request(head[0], fields)
         self.number += 1
         if (request.get("expect") or "").lower() == "100-continue":
@@ -119,7 +123,13 @@ class Connection:
 async def send_bytes(connection, request):
     size = int(request.path.split("/")[2])
     chunked, close = "chunked" in request.query, "close" in request.query
-    framing = "Transfer-Encoding: chunked" if chunked else "Connection: close" if close else f"Content-Length: {size}"
+    framing = (
+        "Transfer-Encoding: chunked"
+        if chunked
+        else "Connection: close"
+        if close
+        else f"Content-Length: {size}"
+    )
     connection.head(200, framing, "Content-Type: application/octet-stream")
     if request.method == "HEAD":
         return close
@@ -132,21 +142,38 @@ async def send_bytes(connection, request):
 
 
 async def upload(connection, request):
-    await connection.answer_json(request, {"length": request.length, "sha256": request.sha256.hexdigest(),
-                                           "framing": request.framing, "trailers": request.trailers})
+    await connection.answer_json(
+        request,
+        {
+            "length": request.length,
+            "sha256": request.sha256.hexdigest(),
+            "framing": request.framing,
+            "trailers": request.trailers,
+        },
+    )
 
 
 async def echo(connection, request):
-    await connection.answer_json(request, {
-        "line": request.line, "method": request.method, "target": request.target, "fields": request.fields,
-        "body": request.kept.decode("latin-1"), "trailers": request.trailers, "framing": request.framing,
-        "connection": connection.id, "number": connection.number})
+    await connection.answer_json(
+        request,
+        {
+            "line": request.line,
+            "method": request.method,
+            "target": request.target,
+            "fields": request.fields,
+            "body": request.kept.decode("latin-1"),
+            "trailers": request.trailers,
+            "framing": request.framing,
+            "connection": connection.id,
+            "number": connection.number,
+        },
+    )
 
 
 async def status(connection, request):
     code = int(request.path.split("/")[2])
     if code in (204, 304):
-        connection.head(code, *(["ETag: \"x\"", "Content-Length: 1234"] if code == 304 else []))
+        connection.head(code, *(['ETag: "x"', "Content-Length: 1234"] if code == 304 else []))
     else:
         await connection.answer(request, f"status {code}".encode(), status=code)
 
@@ -177,12 +204,19 @@ async def early103(connection, request):
 
 
 async def cookies(connection, request):
-    await connection.answer(request, b"ok", "Set-Cookie: a=1; Path=/", "Set-Cookie: b=2, 3; HttpOnly",
-                            "Set-Cookie: c=3; Domain=localhost; Path=/")
+    await connection.answer(
+        request,
+        b"ok",
+        "Set-Cookie: a=1; Path=/",
+        "Set-Cookie: b=2, 3; HttpOnly",
+        "Set-Cookie: c=3; Domain=localhost; Path=/",
+    )
 
 
 async def repeated(connection, request):
-    await connection.answer(request, b"ok", "X-Twice: one", "Vary: Accept", "X-Twice: two", "Vary: Origin")
+    await connection.answer(
+        request, b"ok", "X-Twice: one", "Vary: Accept", "X-Twice: two", "Vary: Origin"
+    )
 
 
 async def redirect(connection, request):
@@ -198,9 +232,20 @@ async def missing(connection, request):
     await connection.answer(request, b"no such path here", status=404)
 
 
-ROUTES = {"bytes": send_bytes, "upload": upload, "echo": echo, "status": status, "delay": delay, "sse": events,
-          "trailers": trailers, "early103": early103, "cookies": cookies, "repeated": repeated, "redirect": redirect,
-          "hang": hang}
+ROUTES = {
+    "bytes": send_bytes,
+    "upload": upload,
+    "echo": echo,
+    "status": status,
+    "delay": delay,
+    "sse": events,
+    "trailers": trailers,
+    "early103": early103,
+    "cookies": cookies,
+    "repeated": repeated,
+    "redirect": redirect,
+    "hang": hang,
+}
 
 
 async def main(port):

@@ -20,7 +20,12 @@ from .wait import wait_until
 CLIENT, CLIENT6 = "10.77.1.2", "2001:db8:1::2"
 SERVER, SERVER6 = "10.77.2.2", "2001:db8:2::2"
 OTHER = "10.77.2.3"  # the server's second address
-DEAD, DEAD_TOO, DEAD6, DEAD6_TOO = "10.77.9.2", "10.77.9.3", "2001:db8:9::2", "2001:db8:9::3"  # the router loses what goes there
+DEAD, DEAD_TOO, DEAD6, DEAD6_TOO = (
+    "10.77.9.2",
+    "10.77.9.3",
+    "2001:db8:9::2",
+    "2001:db8:9::3",
+)  # the router loses what goes there
 
 TO_SERVER, TO_CLIENT = (SERVER, OTHER), (CLIENT,)
 
@@ -44,8 +49,13 @@ def missing():
 
 class Namespace:
     def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.PIPE, text=True)
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self.path = pathlib.Path(f"/proc/{self.holder.pid}/ns/net")
         try:
             wait_until(self._is_apart, what="a network namespace")
@@ -91,7 +101,9 @@ class Network:
         self.lost = []
         self.spaces = contextlib.ExitStack()
         try:
-            self.client, self.router, self.server = (self.spaces.enter_context(contextlib.closing(Namespace())) for _ in range(3))
+            self.client, self.router, self.server = (
+                self.spaces.enter_context(contextlib.closing(Namespace())) for _ in range(3)
+            )
             self._join(self.client, "left", "10.77.1", "2001:db8:1")
             self._join(self.server, "right", "10.77.2", "2001:db8:2")
             self.server.ip(f"addr add {OTHER}/24 dev eth0")
@@ -115,7 +127,11 @@ class Network:
         space.ip(f"-6 route add default via {net6}::1")
 
     def _shrink(self, mtu):
-        for space, devices in ((self.client, ("lo", "eth0")), (self.router, ("left", "right")), (self.server, ("lo", "eth0"))):
+        for space, devices in (
+            (self.client, ("lo", "eth0")),
+            (self.router, ("left", "right")),
+            (self.server, ("lo", "eth0")),
+        ):
             for device in devices:
                 space.ip(f"link set {device} mtu {mtu} gso_max_segs 1")
 
@@ -133,7 +149,11 @@ class Network:
     def passed(self):
         """Packets that the client has sent and received."""
         with self.client.inside():
-            device = next(line for line in pathlib.Path("/proc/thread-self/net/dev").read_text().splitlines() if "eth0:" in line)
+            device = next(
+                line
+                for line in pathlib.Path("/proc/thread-self/net/dev").read_text().splitlines()
+                if "eth0:" in line
+            )
         counts = device.partition(":")[2].split()
         return int(counts[1]) + int(counts[9])
 

@@ -28,11 +28,17 @@ class Nginx:
         self.start()
 
     def substituted(self, text):
-        for old, new in (("listen 443", f"listen 127.0.0.1:{self.port}"), ("listen 80", f"listen 127.0.0.1:{self.plain_port}"),
-                         ("127.0.0.1:3000", f"127.0.0.1:{self.server.port}"), ("example.com", "localhost"),
-                         ("/var/log/nginx/error.log warn", "stderr warn"), ("/run/nginx.pid", str(self.directory / "nginx.pid")),
-                         ("user www-data;", ""), ("worker_processes auto", "worker_processes 1"),
-                         ("access_log off;", "access_log off;" + self.temporary_paths())):
+        for old, new in (
+            ("listen 443", f"listen 127.0.0.1:{self.port}"),
+            ("listen 80", f"listen 127.0.0.1:{self.plain_port}"),
+            ("127.0.0.1:3000", f"127.0.0.1:{self.server.port}"),
+            ("example.com", "localhost"),
+            ("/var/log/nginx/error.log warn", "stderr warn"),
+            ("/run/nginx.pid", str(self.directory / "nginx.pid")),
+            ("user www-data;", ""),
+            ("worker_processes auto", "worker_processes 1"),
+            ("access_log off;", "access_log off;" + self.temporary_paths()),
+        ):
             assert old in text, f"{old!r} is not in {SHIPPED}"
             text = text.replace(old, new)
         return text
@@ -44,7 +50,10 @@ class Nginx:
     def start(self):
         argv = [PROGRAM, "-c", self.conf, "-p", self.directory, "-g", "daemon off;"]
         self.program = Program(argv, self.directory, "nginx")
-        wait_until(lambda: self.program.running and (self.directory / "nginx.pid").exists(), what="nginx to be up")
+        wait_until(
+            lambda: self.program.running and (self.directory / "nginx.pid").exists(),
+            what="nginx to be up",
+        )
 
     def reload(self):
         """New worker processes; the old ones go when their last connection does, or at worker_shutdown_timeout."""
@@ -52,7 +61,9 @@ class Nginx:
 
     def check(self):
         """What `nginx -t` says of the file: (exit code, text)."""
-        result = subprocess.run([PROGRAM, "-t", "-c", self.conf, "-p", self.directory], capture_output=True, text=True)
+        result = subprocess.run(
+            [PROGRAM, "-t", "-c", self.conf, "-p", self.directory], capture_output=True, text=True
+        )
         return result.returncode, result.stderr
 
     @property

@@ -108,7 +108,9 @@ class ScriptedOrigin:
             self.serve = serve
 
     def wait_connections(self, count, deadline_s=10.0):
-        wait_until(lambda: len(self.connections) >= count, deadline_s, f"{count} origin connections")
+        wait_until(
+            lambda: len(self.connections) >= count, deadline_s, f"{count} origin connections"
+        )
 
     def close(self):
         shut(self.listener)
@@ -171,5 +173,10 @@ def accept_websocket(connection, *fields):
 def answer_upgrade(connection, *fields):
     """The 101 to a request that was read."""
     value = websockets.utils.accept_key(connection.get("Sec-WebSocket-Key"))
-    lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {value}"]
+    lines = [
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Accept: {value}",
+    ]
     connection.send("\r\n".join([*lines, *fields, "", ""]))

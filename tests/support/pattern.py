@@ -3,7 +3,9 @@
 import hashlib
 import random
 
-_BLOCK = random.Random(20261122).randbytes((1 << 20) - 7)  # no power of two, so that it never lines up with buffers
+_BLOCK = random.Random(20261122).randbytes(
+    (1 << 20) - 7
+)  # no power of two, so that it never lines up with buffers
 
 
 def pieces(size, piece=1 << 16):

@@ -8,13 +8,32 @@ from .programs import VARIANT
 
 def missing():
     """Why nothing can be preloaded; None when it can."""
-    return None if VARIANT in ("release", "asan") else f"nothing can be preloaded with VARIANT={VARIANT}"
+    return (
+        None
+        if VARIANT in ("release", "asan")
+        else f"nothing can be preloaded with VARIANT={VARIANT}"
+    )
 
 
 def build(source, directory):
     library = pathlib.Path(directory) / f"{pathlib.Path(source).stem}.so"
-    done = subprocess.run(["cc", "-std=gnu11", "-O2", "-shared", "-fPIC", "-Wall", "-Werror", source, "-o", library, "-ldl"],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            "cc",
+            "-std=gnu11",
+            "-O2",
+            "-shared",
+            "-fPIC",
+            "-Wall",
+            "-Werror",
+            source,
+            "-o",
+            library,
+            "-ldl",
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     return library
 
@@ -23,6 +42,8 @@ def environment(library, **variables):
     """For the program that shall have it. AddressSanitizer insists on being first."""
     libraries = [str(library)]
     if VARIANT == "asan":
-        found = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
+        found = subprocess.run(
+            ["cc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+        ).stdout.strip()
         libraries.insert(0, str(pathlib.Path(found).resolve()))
     return {"LD_PRELOAD": " ".join(libraries), **variables}

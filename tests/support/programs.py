@@ -17,7 +17,9 @@ SLOW = 1 if VARIANT == "release" else 4  # how much longer a sanitized program m
 STOP_S = 15 * SLOW
 
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer|ThreadSanitizer")
-started = []  # every Program of this worker that the running test can see: what is shown when it fails
+started = (
+    []
+)  # every Program of this worker that the running test can see: what is shown when it fails
 
 
 class Program:
@@ -32,8 +34,14 @@ class Program:
         self.stderr_path = directory / f"{name}.{run}.err"
         self.argv = [str(word) for word in argv]
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
-            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                            env=clean_environment(env), start_new_session=True)
+            self.process = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=clean_environment(env),
+                start_new_session=True,
+            )
         self.judged = False
         started.append(self)
 
@@ -61,7 +69,9 @@ class Program:
             found = list(re.finditer(pattern, getattr(self, stream), re.M))
             if len(found) >= count:
                 return found[count - 1]
-            assert alive, f"{self.name} ended with {self.process.returncode} before {pattern!r}:\n{self.tail()}"
+            assert (
+                alive
+            ), f"{self.name} ended with {self.process.returncode} before {pattern!r}:\n{self.tail()}"
             return None
 
         return wait_until(search, deadline_s * SLOW, f"{pattern!r} from {self.name}")
@@ -115,7 +125,9 @@ class Program:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(10)
-            raise AssertionError(f"{self.name} did not stop within {deadline_s} s:\n{self.tail()}") from None
+            raise AssertionError(
+                f"{self.name} did not stop within {deadline_s} s:\n{self.tail()}"
+            ) from None
         self._no_sanitizer_report()
         assert actual == code, f"{self.name} ended with {actual}, not {code}:\n{self.tail()}"
 
@@ -175,10 +187,24 @@ class Server(Kept):
         self.start()
 
     def start(self):
-        argv = [BIN / "oneportd", "--domain", "localhost", "--listen", f"127.0.0.1:{self.port}",
-                "--cert", self.certificate.cert, "--key", self.certificate.key,
-                "--state-dir", self.directory / "state", "--access-log", self.directory / "access.log",
-                "--drain-timeout", self.drain, *self.options]
+        argv = [
+            BIN / "oneportd",
+            "--domain",
+            "localhost",
+            "--listen",
+            f"127.0.0.1:{self.port}",
+            "--cert",
+            self.certificate.cert,
+            "--key",
+            self.certificate.key,
+            "--state-dir",
+            self.directory / "state",
+            "--access-log",
+            self.directory / "access.log",
+            "--drain-timeout",
+            self.drain,
+            *self.options,
+        ]
         self.program = Program(argv, self.directory, "oneportd", env=self.env)
         self.port = int(self.program.wait_output(r"listening.*addr=\S*?:(\d+)").group(1))
         return self
@@ -216,7 +242,19 @@ class AnyClient(Kept):
 class Client(AnyClient):
     """oneport sharing @origin (anything its last argument may be; None when an option says it) with @server. Its tickets outlive restarts of it."""
 
-    def __init__(self, server, origin, directory, *options, name=None, url=None, wait=True, state=None, env=None, within=()):
+    def __init__(
+        self,
+        server,
+        origin,
+        directory,
+        *options,
+        name=None,
+        url=None,
+        wait=True,
+        state=None,
+        env=None,
+        within=(),
+    ):
         """@state is another Client's state, that is its tickets; by default it has its own. @within: words of a command that
         becomes the program that follows it."""
         self.server = server
@@ -224,7 +262,14 @@ class Client(AnyClient):
         self.state = state or self.directory / "client-state"
         where = ["-h", url or server.url, "--ca", server.certificate.ca]
         asked = ["-s", name] if name else []
-        self.argv = [*within, BIN / "oneport", *where, *asked, *options, *([] if origin is None else [origin])]
+        self.argv = [
+            *within,
+            BIN / "oneport",
+            *where,
+            *asked,
+            *options,
+            *([] if origin is None else [origin]),
+        ]
         self.env = {"XDG_STATE_HOME": self.state, **(env or {})}
         self.program = None
         self.name = name
@@ -244,16 +289,25 @@ class Client(AnyClient):
 
 def run(program, *arguments, env=None, deadline_s=10.0):
     """Runs a program under test to its end: (exit code, standard output, standard error)."""
-    result = subprocess.run([str(BIN / program), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
-                            text=True, timeout=deadline_s * SLOW, env=clean_environment(env))
+    result = subprocess.run(
+        [str(BIN / program), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=deadline_s * SLOW,
+        env=clean_environment(env),
+    )
     assert not SANITIZER.search(result.stderr), result.stderr
     return result.returncode, result.stdout, result.stderr
 
 
 def clean_environment(extra=None):
     """The environment without what would configure the programs or send them elsewhere."""
-    kept = {key: value for key, value in os.environ.items()
-            if not key.startswith(("ONEPORT", "XDG_")) and not key.lower().endswith("_proxy")}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("ONEPORT", "XDG_")) and not key.lower().endswith("_proxy")
+    }
     kept.update({key: str(value) for key, value in (extra or {}).items()})
     return kept
 
@@ -279,7 +333,9 @@ def stable(measure, deadline_s=10.0, still_s=0.3):
 
 def peers(program):
     """Addresses (IPv4) that a Program is connected to."""
-    remote = (int(end.partition(":")[0], 16) for _, end in _established(program.pid) if len(end) == 13)
+    remote = (
+        int(end.partition(":")[0], 16) for _, end in _established(program.pid) if len(end) == 13
+    )
     return {socket.inet_ntoa(address.to_bytes(4, "little")) for address in remote}
 
 

@@ -9,9 +9,21 @@ from .octets import value_of
 from .origins import reply
 
 LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([/*][\x21-\x7e]*) HTTP/1\.1")
-FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)")
+FIELD = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)"
+)
 SIZE = re.compile(rb"[0-9a-fA-F]{1,15}\r\n")
-NOT_IN_TRAILERS = {"host", "content-length", "transfer-encoding", "connection", "trailer", "te", "upgrade", "authorization", "cookie"}
+NOT_IN_TRAILERS = {
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "trailer",
+    "te",
+    "upgrade",
+    "authorization",
+    "cookie",
+}
 ANSWER = b"answer to "
 
 
@@ -85,10 +97,14 @@ class RecordingOrigin:
         with self.lock:
             self.whole.setdefault(request.target, []).append(request)
         body = ANSWER + request.target.encode()
-        connection.send(reply(b"", f"X-Length: {len(body)}") if request.method == "HEAD" else reply(body))
+        connection.send(
+            reply(b"", f"X-Length: {len(body)}") if request.method == "HEAD" else reply(body)
+        )
 
     def _body(self, connection, request):
-        lengths, codings = all_of(request.fields, "content-length"), all_of(request.fields, "transfer-encoding")
+        lengths, codings = all_of(request.fields, "content-length"), all_of(
+            request.fields, "transfer-encoding"
+        )
         need(len(all_of(request.fields, "host")) == 1, f"hosts of {request}")
         need(len(lengths) + len(codings) <= 1, f"framing of {request}")
         if all_of(request.fields, "expect"):

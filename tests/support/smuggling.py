@@ -46,7 +46,15 @@ def case(number, head, body, host):
 
     text = filled(body.text)
     whole = len(text) + len(behind)
-    top = head.text.format(target=target, host=host, number=number, nobody=NOBODY, length=len(text), all=whole, beyond=whole + 10)
+    top = head.text.format(
+        target=target,
+        host=host,
+        number=number,
+        nobody=NOBODY,
+        length=len(text),
+        all=whole,
+        beyond=whole + 10,
+    )
     rest = (text + behind).encode("latin-1")
     end = {BODY: len(text), ALL: whole, BEYOND: whole + 10}.get(head.end, head.end)
     strict, surplus, endless, content = head.strict, True, False, None
@@ -57,10 +65,21 @@ def case(number, head, body, host):
         surplus, endless = end < len(rest), end > len(rest)
         content = None if endless else rest[:end]
     intent = None if content is None else (head.method, target, content)
-    return Case(number, head, body, top.encode("latin-1") + rest, intent, strict and intent is not None, surplus, endless)
+    return Case(
+        number,
+        head,
+        body,
+        top.encode("latin-1") + rest,
+        intent,
+        strict and intent is not None,
+        surplus,
+        endless,
+    )
 
 
 def cases(host):
     """Every head with every body that makes a difference behind it, for a tunnel whose viewers say this Host."""
-    pairs = [(head, body) for head in HEADS for body in BODIES if body.everywhere or head.end == CHUNKED]
+    pairs = [
+        (head, body) for head in HEADS for body in BODIES if body.everywhere or head.end == CHUNKED
+    ]
     return [case(number, head, body, host) for number, (head, body) in enumerate(pairs)]

@@ -36,7 +36,12 @@ BODIES = [
     good("chunks", "zeros and capitals", "00A\r\n0123456789\r\n000\r\n\r\n", "0123456789"),
     good("chunks", "chunks within", "f\r\n" + HELLO + "\r\n0\r\n\r\n", HELLO),
     good("trailers", "one", "5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n", "hello"),
-    good("trailers", "framing and Host", "5\r\nhello\r\n0\r\nContent-Length: 99\r\nTransfer-Encoding: x\r\nHost: evil\r\n\r\n", "hello"),
+    good(
+        "trailers",
+        "framing and Host",
+        "5\r\nhello\r\n0\r\nContent-Length: 99\r\nTransfer-Encoding: x\r\nHost: evil\r\n\r\n",
+        "hello",
+    ),
     bad("trailers", "folded", "0\r\nX-Sum: 1\r\n 2\r\n\r\n", ""),
     bad("trailers", "LF", "0\r\nX-Sum: 1\n\r\n", ""),
     bad("trailers", "no name", "0\r\n: 1\r\n\r\n", ""),
@@ -47,10 +52,17 @@ BODIES = [
     good("extensions", "name", "5;a\r\nhello\r\n0\r\n\r\n", "hello"),
     good("extensions", "value", "5;a=b;c=d\r\nhello\r\n0;e\r\n\r\n", "hello"),
     good("extensions", "quoted", '5;a="b;c"\r\nhello\r\n0\r\n\r\n', "hello"),
-    good("extensions", "quote left open", '5;a="\r\nhello\r\n0\r\n\r\n"', "hello"),  # skipped: nobody ends that line later
+    good(
+        "extensions", "quote left open", '5;a="\r\nhello\r\n0\r\n\r\n"', "hello"
+    ),  # skipped: nobody ends that line later
     bad("extensions", "space before", "5 ;a\r\nhello\r\n0\r\n\r\n", "hello"),
     bad("extensions", "LF within", "5;a\nhello\r\n0\r\n\r\n", "hello", everywhere=True),
-    bad("extensions", "LF and a size within", "2;\nxx\r\n{inner}\r\n0\r\n\r\n{smuggled}\r\n0\r\n\r\n", "xx0\r\n\r\n{smuggled}"),
+    bad(
+        "extensions",
+        "LF and a size within",
+        "2;\nxx\r\n{inner}\r\n0\r\n\r\n{smuggled}\r\n0\r\n\r\n",
+        "xx0\r\n\r\n{smuggled}",
+    ),
     bad("extensions", "CR within", "5;a\rb\r\nhello\r\n0\r\n\r\n", "hello"),
     bad("extensions", "CR CR LF", "5;a\r\r\nhello\r\n0\r\n\r\n", "hello"),
     bad("extensions", "NUL", "5;\0\r\nhello\r\n0\r\n\r\n", "hello"),
@@ -75,10 +87,21 @@ BODIES = [
     bad("lines", "two octets behind the data", "5\r\nhelloXX0\r\n\r\n"),
     bad("lines", "LF behind the data", "5\r\nhello\n0\r\n\r\n", "hello"),
     bad("lines", "LF behind the last size", "0\n\r\n", ""),
-    good("requests", "in a chunk", "{size}\r\n{smuggled}\r\n0\r\n\r\n", "{smuggled}", everywhere=True),
+    good(
+        "requests", "in a chunk", "{size}\r\n{smuggled}\r\n0\r\n\r\n", "{smuggled}", everywhere=True
+    ),
     good("requests", "behind the last chunk", "0\r\n\r\n{smuggled}", "", everywhere=True),
     bad("requests", "at once", "{smuggled}", everywhere=True),
-    bad("requests", "a head that swallows one", "GET /swallow HTTP/1.1\r\nX-Swallow: ", everywhere=True),
-    bad("requests", "a body that swallows one", "POST /swallow HTTP/1.1\r\nHost: {nobody}\r\nContent-Length: 20\r\n\r\n"),
+    bad(
+        "requests",
+        "a head that swallows one",
+        "GET /swallow HTTP/1.1\r\nX-Swallow: ",
+        everywhere=True,
+    ),
+    bad(
+        "requests",
+        "a body that swallows one",
+        "POST /swallow HTTP/1.1\r\nHost: {nobody}\r\nContent-Length: 20\r\n\r\n",
+    ),
     bad("requests", "PRI", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
 ]

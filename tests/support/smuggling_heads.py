@@ -24,7 +24,9 @@ FIELDS = "Host: {host}\r\nX-Case: {number}\r\n"
 TOP = "POST {target} HTTP/1.1\r\n" + FIELDS
 TE = "Transfer-Encoding: chunked\r\n"
 CL = "Content-Length: {length}\r\n"
-UPGRADE = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+UPGRADE = (
+    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+)
 WEBSOCKET = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 
@@ -88,9 +90,26 @@ CODINGS = [
     bad("CL and TE", "coding first", NEVER, TOP, TE, CL),
     bad("CL and TE", "0", NEVER, TOP, "Content-Length: 0\r\n", TE),
     bad("CL and TE", "identity", NEVER, TOP, CL, "Transfer-Encoding: identity\r\n"),
-    bad("CL and TE", "coding that Connection names", NEVER, TOP, CL, TE, "Connection: Transfer-Encoding\r\n"),
-    bad("CL and TE", "length that Connection names", BODY, TOP, "Connection: Content-Length\r\n", CL),
-    bad("CL and TE", "chunked that Connection names", CHUNKED, TOP, "Connection: keep-alive, transfer-encoding\r\n", TE),
+    bad(
+        "CL and TE",
+        "coding that Connection names",
+        NEVER,
+        TOP,
+        CL,
+        TE,
+        "Connection: Transfer-Encoding\r\n",
+    ),
+    bad(
+        "CL and TE", "length that Connection names", BODY, TOP, "Connection: Content-Length\r\n", CL
+    ),
+    bad(
+        "CL and TE",
+        "chunked that Connection names",
+        CHUNKED,
+        TOP,
+        "Connection: keep-alive, transfer-encoding\r\n",
+        TE,
+    ),
 ]
 
 LINES = [
@@ -113,7 +132,14 @@ LINES = [
     bad("whitespace", "tab", NEVER, top("POST\t{target}\tHTTP/1.1"), CL),
     bad("whitespace", "space behind the version", BODY, top("POST {target} HTTP/1.1 "), CL),
     bad("whitespace", "space in the target", NEVER, top("POST {target} /smuggled HTTP/1.1"), CL),
-    bad("whitespace", "field that begins with a space", NEVER, "POST {target} HTTP/1.1\r\n Host: {host}\r\n", TOP.split("\r\n", 1)[1], CL),
+    bad(
+        "whitespace",
+        "field that begins with a space",
+        NEVER,
+        "POST {target} HTTP/1.1\r\n Host: {host}\r\n",
+        TOP.split("\r\n", 1)[1],
+        CL,
+    ),
     good("whitespace", "none behind the colon", BODY, TOP, "Content-Length:{length}\r\n"),
     good("whitespace", "around the length", BODY, TOP, "Content-Length: \t{length} \t\r\n"),
 ]
@@ -134,9 +160,19 @@ DUPLICATES = [
 FORMS = [
     good("forms", "absolute", BODY, top("POST http://{host}{target} HTTP/1.1"), CL),
     good("forms", "absolute, chunked", CHUNKED, top("POST http://{host}{target} HTTP/1.1"), TE),
-    bad("forms", "absolute of another host", BODY, top("POST http://{nobody}{target} HTTP/1.1"), CL),
-    bad("forms", "absolute with another Host", BODY, top("POST http://{host}{target} HTTP/1.1", "{nobody}"), CL),
-    bad("forms", "absolute with credentials", BODY, top("POST http://a@{host}{target} HTTP/1.1"), CL),
+    bad(
+        "forms", "absolute of another host", BODY, top("POST http://{nobody}{target} HTTP/1.1"), CL
+    ),
+    bad(
+        "forms",
+        "absolute with another Host",
+        BODY,
+        top("POST http://{host}{target} HTTP/1.1", "{nobody}"),
+        CL,
+    ),
+    bad(
+        "forms", "absolute with credentials", BODY, top("POST http://a@{host}{target} HTTP/1.1"), CL
+    ),
     bad("forms", "absolute of another scheme", BODY, top("POST ftp://{host}{target} HTTP/1.1"), CL),
     bad("forms", "authority", NEVER, top("POST {host} HTTP/1.1"), CL),
     bad("forms", "asterisk", NEVER, top("POST * HTTP/1.1"), CL),
@@ -150,7 +186,14 @@ FORMS = [
     bad("versions", "small letters", NEVER, top("POST {target} http/1.1"), CL),
     bad("versions", "PRI", NEVER, "PRI * HTTP/2.0\r\n\r\nSM\r\n"),
     good("versions", "1.0", BODY, top("POST {target} HTTP/1.0"), CL),
-    good("versions", "1.0, to be kept", BODY, top("POST {target} HTTP/1.0"), CL, "Connection: keep-alive\r\n"),
+    good(
+        "versions",
+        "1.0, to be kept",
+        BODY,
+        top("POST {target} HTTP/1.0"),
+        CL,
+        "Connection: keep-alive\r\n",
+    ),
     good("versions", "1.0 without a length", 0, top("POST {target} HTTP/1.0")),
 ]
 
@@ -160,17 +203,54 @@ UPGRADES = [
     good("upgrade", "h2c with GET", 0, top("GET {target} HTTP/1.1"), UPGRADE, method="GET"),
     good("upgrade", "ptth", BODY, TOP, "Connection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n", CL),
     good("upgrade", "TLS", BODY, TOP, "Connection: upgrade\r\nUpgrade: TLS/1.2\r\n", CL),
-    good("upgrade", "websocket that is refused", 0, top("GET {target} HTTP/1.1"), WEBSOCKET, method="GET"),
+    good(
+        "upgrade",
+        "websocket that is refused",
+        0,
+        top("GET {target} HTTP/1.1"),
+        WEBSOCKET,
+        method="GET",
+    ),
     good("upgrade", "websocket with POST", BODY, TOP, WEBSOCKET, CL),
-    bad("upgrade", "websocket with a length", 1, top("GET {target} HTTP/1.1"), WEBSOCKET, "Content-Length: 1\r\n", method="GET"),
-    bad("upgrade", "websocket, chunked", CHUNKED, top("GET {target} HTTP/1.1"), WEBSOCKET, TE, method="GET"),
-    bad("upgrade", "websocket of version 777", 0, top("GET {target} HTTP/1.1"), WEBSOCKET.replace("13", "777"), method="GET"),
+    bad(
+        "upgrade",
+        "websocket with a length",
+        1,
+        top("GET {target} HTTP/1.1"),
+        WEBSOCKET,
+        "Content-Length: 1\r\n",
+        method="GET",
+    ),
+    bad(
+        "upgrade",
+        "websocket, chunked",
+        CHUNKED,
+        top("GET {target} HTTP/1.1"),
+        WEBSOCKET,
+        TE,
+        method="GET",
+    ),
+    bad(
+        "upgrade",
+        "websocket of version 777",
+        0,
+        top("GET {target} HTTP/1.1"),
+        WEBSOCKET.replace("13", "777"),
+        method="GET",
+    ),
     good("expect", "continue", BODY, TOP, CL, "Expect: 100-continue\r\n"),
     good("expect", "continue, chunked", CHUNKED, TOP, TE, "Expect: 100-continue\r\n"),
     good("expect", "continue without a body", 0, TOP, "Expect: 100-continue\r\n"),
     bad("expect", "another", BODY, TOP, CL, "Expect: 200-ok\r\n"),
     bad("connection", "names Host", BODY, TOP, "Connection: host\r\n", CL),
-    good("connection", "names what is not there", BODY, TOP, "Connection: x-absent, keep-alive\r\n", CL),
+    good(
+        "connection",
+        "names what is not there",
+        BODY,
+        TOP,
+        "Connection: x-absent, keep-alive\r\n",
+        CL,
+    ),
     good("connection", "Proxy-Connection", BODY, TOP, "Proxy-Connection: close\r\n", CL),
     good("connection", "Keep-Alive", CHUNKED, TOP, "Keep-Alive: timeout=5\r\n", TE),
 ]

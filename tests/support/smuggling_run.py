@@ -8,7 +8,9 @@ from .smuggling import NOBODY
 from .viewer import Broken, head
 from .wait import wait_until
 
-PROBE = head("GET", "/probe", NOBODY, "Connection: close")  # ends a connection that nothing is left on
+PROBE = head(
+    "GET", "/probe", NOBODY, "Connection: close"
+)  # ends a connection that nothing is left on
 NO_HEAD = "0.9"  # has no status to refuse it with
 CANARY_LASTS = 500  # requests; proxies end connections after so many and more
 
@@ -24,7 +26,8 @@ class Outcome:
 class Run:
     def __init__(self, recorder, connect, host, strictly, piece=None):
         """@connect() makes a Viewer whose requests for @host come to @recorder. @strictly: there is no proxy before oneportd that
-        may repair what is not right in every letter, so that it must be refused. @piece: octets that are sent at a time."""
+        may repair what is not right in every letter, so that it must be refused. @piece: octets that are sent at a time.
+        """
         self.piece = piece
         self.strictly = strictly
         self.recorder, self.connect, self.host = recorder, connect, host
@@ -37,7 +40,10 @@ class Run:
             try:
                 self._send(viewer, case.octets)
                 if case.endless:
-                    wait_until(lambda: case.target in self.recorder.begun or answered(viewer), what=f"something of {case}")
+                    wait_until(
+                        lambda: case.target in self.recorder.begun or answered(viewer),
+                        what=f"something of {case}",
+                    )
                 if not case.endless or case.target not in self.recorder.begun:
                     self._answers(viewer, case, outcome)
             except (EOFError, ConnectionError, Broken):
@@ -72,7 +78,10 @@ class Run:
         self.songs += 1
         target = f"/canary/{number}"
         got = self.canary.get(self.host, target)
-        assert (got.status, got.body) == (200, ANSWER + target.encode()), f"behind case {number}: {got}"
+        assert (got.status, got.body) == (
+            200,
+            ANSWER + target.encode(),
+        ), f"behind case {number}: {got}"
 
     def close(self):
         if self.canary:
@@ -94,20 +103,33 @@ class Run:
             return f"was taken as {whole[0]}"
         if whole and (whole[0].method, whole[0].target, whole[0].body) != case.intent:
             return f"became {whole[0]}"
-        if whole and (self._host(whole[0].get("Host")), whole[0].get("X-Case")) != (self._host(self.host), str(case.number)):
+        if whole and (self._host(whole[0].get("Host")), whole[0].get("X-Case")) != (
+            self._host(self.host),
+            str(case.number),
+        ):
             return f"has other fields: {whole[0]}"
-        refused = case.endless or (statuses and statuses[0] >= 400) or (not statuses and case.head.name == NO_HEAD and not self.strictly)
+        refused = (
+            case.endless
+            or (statuses and statuses[0] >= 400)
+            or (not statuses and case.head.name == NO_HEAD and not self.strictly)
+        )
         if not whole and not refused:
             return f"was answered {statuses}, and the origin has not seen it"
         if any(status < 400 for status in statuses[1:]):
             return f"got more than one answer: {statuses}"
         if whole and not case.surplus and len(statuses) != 1 + outcome.probed:
-            return f"had {'the probe' if outcome.probed else 'nothing'} behind it, and got {statuses}"
+            return (
+                f"had {'the probe' if outcome.probed else 'nothing'} behind it, and got {statuses}"
+            )
         return None
 
     def leaked(self):
         """What the origin has seen besides the cases and canaries, and what it could not read."""
-        return self.recorder.faults + sorted(target for target in self.recorder.begun if not target.startswith(("/case/", "/canary/")))
+        return self.recorder.faults + sorted(
+            target
+            for target in self.recorder.begun
+            if not target.startswith(("/case/", "/canary/"))
+        )
 
 
 def answered(viewer):

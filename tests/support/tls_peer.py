@@ -19,15 +19,26 @@ def _load():
     lib = ctypes.CDLL(ctypes.util.find_library("ssl"))
     pointer, number, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
     for name, result, arguments in (
-            ("TLS_client_method", pointer, []), ("TLS_server_method", pointer, []), ("SSL_CTX_new", pointer, [pointer]),
-            ("SSL_CTX_free", None, [pointer]), ("SSL_CTX_ctrl", ctypes.c_long, [pointer, number, ctypes.c_long, pointer]),
-            ("SSL_CTX_use_certificate_chain_file", number, [pointer, text]),
-            ("SSL_CTX_use_PrivateKey_file", number, [pointer, text, number]), ("SSL_new", pointer, [pointer]),
-            ("SSL_free", None, [pointer]), ("SSL_set_fd", number, [pointer, number]), ("SSL_connect", number, [pointer]),
-            ("SSL_accept", number, [pointer]), ("SSL_read", number, [pointer, pointer, number]),
-            ("SSL_write", number, [pointer, pointer, number]), ("SSL_pending", number, [pointer]),
-            ("SSL_get_error", number, [pointer, number]), ("SSL_key_update", number, [pointer, number]),
-            ("SSL_renegotiate", number, [pointer]), ("SSL_do_handshake", number, [pointer])):
+        ("TLS_client_method", pointer, []),
+        ("TLS_server_method", pointer, []),
+        ("SSL_CTX_new", pointer, [pointer]),
+        ("SSL_CTX_free", None, [pointer]),
+        ("SSL_CTX_ctrl", ctypes.c_long, [pointer, number, ctypes.c_long, pointer]),
+        ("SSL_CTX_use_certificate_chain_file", number, [pointer, text]),
+        ("SSL_CTX_use_PrivateKey_file", number, [pointer, text, number]),
+        ("SSL_new", pointer, [pointer]),
+        ("SSL_free", None, [pointer]),
+        ("SSL_set_fd", number, [pointer, number]),
+        ("SSL_connect", number, [pointer]),
+        ("SSL_accept", number, [pointer]),
+        ("SSL_read", number, [pointer, pointer, number]),
+        ("SSL_write", number, [pointer, pointer, number]),
+        ("SSL_pending", number, [pointer]),
+        ("SSL_get_error", number, [pointer, number]),
+        ("SSL_key_update", number, [pointer, number]),
+        ("SSL_renegotiate", number, [pointer]),
+        ("SSL_do_handshake", number, [pointer]),
+    ):
         function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments
     return lib
@@ -40,9 +51,14 @@ class Context:
     """A client that believes anybody, or a server with @certificate."""
 
     def __init__(self, certificate=None, version=None):
-        self.ctx = _lib.SSL_CTX_new(_lib.TLS_server_method() if certificate else _lib.TLS_client_method())
+        self.ctx = _lib.SSL_CTX_new(
+            _lib.TLS_server_method() if certificate else _lib.TLS_client_method()
+        )
         if certificate:
-            assert _lib.SSL_CTX_use_certificate_chain_file(self.ctx, str(certificate.cert).encode()) == 1
+            assert (
+                _lib.SSL_CTX_use_certificate_chain_file(self.ctx, str(certificate.cert).encode())
+                == 1
+            )
             assert _lib.SSL_CTX_use_PrivateKey_file(self.ctx, str(certificate.key).encode(), 1) == 1
         if version:
             assert _lib.SSL_CTX_ctrl(self.ctx, _SET_MAX_PROTO_VERSION, version, None) == 1
@@ -87,7 +103,12 @@ class TlsPeer:
             if why not in (_ERROR_WANT_READ, _ERROR_WANT_WRITE):
                 raise ConnectionError(f"OpenSSL's error {why}")
             reading = why == _ERROR_WANT_READ
-            ready = select.select([self.socket] if reading else [], [] if reading else [self.socket], [], self.timeout_s)
+            ready = select.select(
+                [self.socket] if reading else [],
+                [] if reading else [self.socket],
+                [],
+                self.timeout_s,
+            )
             if not any(ready):
                 raise TimeoutError
 
@@ -107,7 +128,9 @@ class TlsPeer:
         """A KeyUpdate record leaves; @answer: the peer is to change its key too."""
         with self.lock:
             if _lib.SSL_key_update(self.ssl, 1 if answer else 0) != 1:
-                raise ConnectionError("no KeyUpdate: the connection is over")  # a reader has found out
+                raise ConnectionError(
+                    "no KeyUpdate: the connection is over"
+                )  # a reader has found out
         self._until_done(_lib.SSL_do_handshake)
 
     def renegotiate(self):

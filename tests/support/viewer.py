@@ -39,7 +39,15 @@ class Response:
 class Viewer(Octets):
     """One connection to oneportd (or to anything that speaks HTTP/1.1)."""
 
-    def __init__(self, port, tls=None, server_hostname="localhost", receive_buffer=None, timeout_s=20.0, address="127.0.0.1"):
+    def __init__(
+        self,
+        port,
+        tls=None,
+        server_hostname="localhost",
+        receive_buffer=None,
+        timeout_s=20.0,
+        address="127.0.0.1",
+    ):
         raw = socket.socket()
         if receive_buffer:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -91,14 +99,18 @@ class Viewer(Octets):
             else:
                 parts.append(self.rest())
         except (EOFError, ConnectionError) as error:
-            raise Broken(f"body cut after {sum(map(len, parts))} octets: {error!r}", response) from None
+            raise Broken(
+                f"body cut after {sum(map(len, parts))} octets: {error!r}", response
+            ) from None
         finally:
             response.body = b"".join(parts)
 
 
 def head(method, path, host, *fields):
     """A request head as bytes."""
-    return "".join(f"{line}\r\n" for line in (f"{method} {path} HTTP/1.1", f"Host: {host}", *fields, "")).encode("latin-1")
+    return "".join(
+        f"{line}\r\n" for line in (f"{method} {path} HTTP/1.1", f"Host: {host}", *fields, "")
+    ).encode("latin-1")
 
 
 def fetch(port, host, path="/", *fields, method="GET", body=b"", timeout_s=20.0, tls=None):

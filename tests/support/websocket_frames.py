@@ -19,14 +19,19 @@ def frame(opcode, payload=b"", mask=None, flags=FIN):
 def _masked(payload, mask):
     """The whole payload as one number: 16 MiB take no loop over octets."""
     key = (mask * (len(payload) // 4 + 1))[: len(payload)]
-    return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(len(payload), "big")
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(
+        len(payload), "big"
+    )
 
 
 def fragments(opcode, payload, size, mask=None, between=b""):
     """A message in frames of @size octets each; @between stands between any two of them."""
     pieces = [payload[at : at + size] for at in range(0, len(payload), size)] or [b""]
     last = len(pieces) - 1
-    return between.join(frame(CONTINUED if n else opcode, piece, mask, FIN if n == last else 0) for n, piece in enumerate(pieces))
+    return between.join(
+        frame(CONTINUED if n else opcode, piece, mask, FIN if n == last else 0)
+        for n, piece in enumerate(pieces)
+    )
 
 
 def close(code=None, reason=b"", mask=None):

@@ -29,7 +29,12 @@ async def serve(connection):
 
 
 async def main(port):
-    options = {"subprotocols": ["chat.v2", "chat.v1"], "max_size": 8 << 20, "ping_interval": None, "backlog": 2048}
+    options = {
+        "subprotocols": ["chat.v2", "chat.v1"],
+        "max_size": 8 << 20,
+        "ping_interval": None,
+        "backlog": 2048,
+    }
     async with websockets.serve(serve, "127.0.0.1", port, **options) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.Future()

@@ -17,7 +17,9 @@ async def first_message(url, ca):
     if parts.scheme == "wss":
         secure = {"ssl": ssl.create_default_context(cafile=ca), "server_hostname": parts.hostname}
     port = parts.port or (443 if secure else 80)
-    async with websockets.connect(url, host="127.0.0.1", port=port, open_timeout=20, **secure) as connection:
+    async with websockets.connect(
+        url, host="127.0.0.1", port=port, open_timeout=20, **secure
+    ) as connection:
         return await asyncio.wait_for(connection.recv(), 20)
 
 

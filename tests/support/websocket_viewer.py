@@ -8,7 +8,12 @@ from .programs import SLOW
 
 
 # A handshake by hand: the sample key of RFC 6455 1.3 and what a server must make of it.
-HANDSHAKE = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+HANDSHAKE = [
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+]
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
@@ -16,8 +21,14 @@ def connect(tunnel, path="/", **options):
     options.setdefault("compression", None)
     options.setdefault("open_timeout", 30 * SLOW)
     options.setdefault("close_timeout", 10)
-    return websockets.connect(f"ws://{tunnel.host}{path}", host="127.0.0.1", port=tunnel.server.port, max_size=8 << 20,
-                              ping_interval=None, **options)
+    return websockets.connect(
+        f"ws://{tunnel.host}{path}",
+        host="127.0.0.1",
+        port=tunnel.server.port,
+        max_size=8 << 20,
+        ping_interval=None,
+        **options,
+    )
 
 
 async def connect_many(tunnel, count, path="/"):

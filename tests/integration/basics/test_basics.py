@@ -16,7 +16,9 @@ MIB = 1 << 20
 
 # ---- one exchange ----
 @pytest.mark.rule("Q1", "Q5")
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "PROPFIND", "M-SEARCH"])
+@pytest.mark.parametrize(
+    "method", ["GET", "POST", "PUT", "DELETE", "PATCH", "PROPFIND", "M-SEARCH"]
+)
 def test_methods_arrive_as_sent(server, tunnel, method):
     body = b"some body" if method in ("POST", "PUT", "PATCH") else b""
     got = fetch(server.port, tunnel.host, "/echo?q=1", method=method, body=body)
@@ -30,21 +32,33 @@ def test_head_keeps_the_length_and_has_no_body(server, tunnel):
     with Viewer(server.port) as viewer:
         got = viewer.get(tunnel.host, "/bytes/12345", method="HEAD")
         assert (got.status, got.get("Content-Length")) == (200, "12345")
-        assert viewer.get(tunnel.host, "/bytes/5").body == pattern.pattern(5)  # nothing was left between the two
+        assert viewer.get(tunnel.host, "/bytes/5").body == pattern.pattern(
+            5
+        )  # nothing was left between the two
 
 
 @pytest.mark.rule("R6", "R7")
 def test_204_and_304_have_no_body(server, tunnel):
     with Viewer(server.port) as viewer:
         empty = viewer.get(tunnel.host, "/status/204")
-        assert empty.status == 204 and empty.get("Content-Length") is None and empty.get("Transfer-Encoding") is None
+        assert (
+            empty.status == 204
+            and empty.get("Content-Length") is None
+            and empty.get("Transfer-Encoding") is None
+        )
         unchanged = viewer.get(tunnel.host, "/status/304")
-        assert (unchanged.status, unchanged.get("ETag"), unchanged.get("Content-Length")) == (304, '"x"', "1234")
+        assert (unchanged.status, unchanged.get("ETag"), unchanged.get("Content-Length")) == (
+            304,
+            '"x"',
+            "1234",
+        )
         assert viewer.get(tunnel.host, "/bytes/5").body == pattern.pattern(5)
 
 
 @pytest.mark.rule("R1")
-@pytest.mark.parametrize("code", [200, 201, 206, 301, 400, 401, 403, 404, 409, 418, 429, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize(
+    "code", [200, 201, 206, 301, 400, 401, 403, 404, 409, 418, 429, 500, 502, 503, 504, 599]
+)
 def test_any_status_of_the_origin_passes_with_its_body(server, tunnel, code):
     got = fetch(server.port, tunnel.host, f"/status/{code}")
     assert (got.status, got.body) == (code, f"status {code}".encode())
@@ -60,7 +74,9 @@ def test_over_tls_as_in_plain(server, tunnel, certificate):
 
 
 def test_curl_sees_the_page(server, tunnel):
-    got = subprocess.run(["curl", "-sS", "-m", "10", f"http://{tunnel.host}/bytes/1000"], capture_output=True)
+    got = subprocess.run(
+        ["curl", "-sS", "-m", "10", f"http://{tunnel.host}/bytes/1000"], capture_output=True
+    )
     assert got.stdout == pattern.pattern(1000), got.stderr
 
 
@@ -81,7 +97,13 @@ def test_forwarded_fields(server, tunnel):
 
 @pytest.mark.rule("H5", "H7")
 def test_a_trusted_proxy_names_the_viewer(server, tunnel):
-    got = fetch(server.port, tunnel.host, "/echo", "X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https")
+    got = fetch(
+        server.port,
+        tunnel.host,
+        "/echo",
+        "X-Forwarded-For: 198.51.100.7",
+        "X-Forwarded-Proto: https",
+    )
     fields = dict(titled(got.json()["fields"]))
     assert fields["X-Forwarded-For"].startswith("198.51.100.7")
     assert fields["X-Forwarded-Proto"] == "https"
@@ -90,7 +112,13 @@ def test_a_trusted_proxy_names_the_viewer(server, tunnel):
 @pytest.mark.rule("H5")
 @pytest.mark.parametrize("forged", ["ftp", "https, http", "javascript"])
 def test_a_forwarded_scheme_that_is_none_is_not_believed(server, tunnel, forged):
-    got = fetch(server.port, tunnel.host, "/echo", "X-Forwarded-For: 198.51.100.7", f"X-Forwarded-Proto: {forged}")
+    got = fetch(
+        server.port,
+        tunnel.host,
+        "/echo",
+        "X-Forwarded-For: 198.51.100.7",
+        f"X-Forwarded-Proto: {forged}",
+    )
     assert dict(titled(got.json()["fields"]))["X-Forwarded-Proto"] == "http"
 
 
@@ -114,7 +142,12 @@ def test_10000_small_requests_on_one_connection(server, tunnel):
     batch = 50
     with Viewer(server.port) as viewer:
         for start in range(0, 10_000, batch):
-            viewer.send(b"".join(head("GET", f"/echo/{number}", tunnel.host) for number in range(start, start + batch)))
+            viewer.send(
+                b"".join(
+                    head("GET", f"/echo/{number}", tunnel.host)
+                    for number in range(start, start + batch)
+                )
+            )
             for number in range(start, start + batch):
                 got = viewer.response()
                 assert (got.status, got.json()["target"]) == (200, f"/echo/{number}")
@@ -144,13 +177,21 @@ def test_http_1_0_is_answered_and_closed_without_chunks(server, tunnel):
 
 
 # ---- large bodies ----
-SIZES = [pytest.param(size, id=label) for size, label in ((0, "0"), (1, "1B"), (65_536, "64KiB"), (200 * MIB, "200MiB"))]
+SIZES = [
+    pytest.param(size, id=label)
+    for size, label in ((0, "0"), (1, "1B"), (65_536, "64KiB"), (200 * MIB, "200MiB"))
+]
 
 
-@pytest.mark.parametrize("framing", ["", "?chunked=1", "?close=1"], ids=["length", "chunked", "until-close"])
+@pytest.mark.parametrize(
+    "framing", ["", "?chunked=1", "?close=1"], ids=["length", "chunked", "until-close"]
+)
 @pytest.mark.parametrize("size", SIZES)
 def test_download(server, tunnel, size, framing):
-    curl = subprocess.Popen(["curl", "-sSf", "-m", "100", f"http://{tunnel.host}/bytes/{size}{framing}"], stdout=subprocess.PIPE)
+    curl = subprocess.Popen(
+        ["curl", "-sSf", "-m", "100", f"http://{tunnel.host}/bytes/{size}{framing}"],
+        stdout=subprocess.PIPE,
+    )
     total, count = hashlib.sha256(), 0
     while data := curl.stdout.read(1 << 20):
         total.update(data)
@@ -163,7 +204,14 @@ def test_download(server, tunnel, size, framing):
 @pytest.mark.parametrize("size", SIZES)
 def test_upload(server, tunnel, size, chunked):
     with Viewer(server.port, timeout_s=60) as viewer:
-        viewer.send(head("POST", "/upload", tunnel.host, "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"))
+        viewer.send(
+            head(
+                "POST",
+                "/upload",
+                tunnel.host,
+                "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}",
+            )
+        )
         for piece in pattern.pieces(size, 1 << 18):
             viewer.send(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
         if chunked:
@@ -199,7 +247,9 @@ def test_health_and_status(server, tunnel):
     assert everything.status == 200 and everything.json()["tunnels"] >= 1
     one = built_in(fetch(server.port, "localhost", f"/api/tunnels/{tunnel.name}/status"))
     assert one.status == 200 and one.json()["connected_sockets"] == 1
-    assert built_in(fetch(server.port, "localhost", "/api/tunnels/nobody-here/status")).status == 404
+    assert (
+        built_in(fetch(server.port, "localhost", "/api/tunnels/nobody-here/status")).status == 404
+    )
 
 
 @pytest.mark.parametrize("path", ["/a/b", "/api/nothing", "/tunnel/a/b/c"])
@@ -208,7 +258,9 @@ def test_longer_paths_of_the_base_domain_are_unknown(server, path):
 
 
 @pytest.mark.rule("Q20", "F1")
-@pytest.mark.parametrize("host", ["nobody-here.localhost", "a.b.localhost", "example.org", "nobody-here.localhost:1"])
+@pytest.mark.parametrize(
+    "host", ["nobody-here.localhost", "a.b.localhost", "example.org", "nobody-here.localhost:1"]
+)
 def test_unknown_name_as_json(server, host):
     got = built_in(fetch(server.port, host, "/"))
     assert got.status == 404
@@ -225,7 +277,9 @@ def test_unknown_name_as_html_for_browsers(server):
 
 
 @pytest.mark.rule("Q19")
-@pytest.mark.parametrize("host", ["{name}.LOCALHOST", "{upper}.localhost", "{name}.localhost.", "{name}.localhost:1234"])
+@pytest.mark.parametrize(
+    "host", ["{name}.LOCALHOST", "{upper}.localhost", "{name}.localhost.", "{name}.localhost:1234"]
+)
 def test_names_are_found_however_they_are_written(server, tunnel, host):
     host = host.format(name=tunnel.name, upper=tunnel.name.upper())
     got = fetch(server.port, host, "/echo")
@@ -235,7 +289,10 @@ def test_names_are_found_however_they_are_written(server, tunnel, host):
 
 @pytest.mark.rule("Q20", "H7")
 def test_x_forwarded_host_never_routes(server, tunnel):
-    assert fetch(server.port, "nobody-here.localhost", "/", f"X-Forwarded-Host: {tunnel.host}").status == 404
+    assert (
+        fetch(server.port, "nobody-here.localhost", "/", f"X-Forwarded-Host: {tunnel.host}").status
+        == 404
+    )
 
 
 # ---- errors that viewers see ----
@@ -310,7 +367,13 @@ def test_each_exchange_has_one_access_line(server, tunnel):
 
 
 def test_no_secret_in_logs(server, tunnel):
-    fetch(server.port, tunnel.host, "/echo", "Authorization: Bearer viewers-own-secret", "Cookie: sid=viewers-own-cookie")
+    fetch(
+        server.port,
+        tunnel.host,
+        "/echo",
+        "Authorization: Bearer viewers-own-secret",
+        "Cookie: sid=viewers-own-cookie",
+    )
     assert "viewers-own" not in server.log + server.access_log + tunnel.log + tunnel.program.stdout
 
 

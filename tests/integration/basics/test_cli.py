@@ -62,15 +62,28 @@ def test_server_needs_a_domain(tmp_path):
     assert "--domain" in wrong("oneportd", "--state-dir", tmp_path)
 
 
-@pytest.mark.parametrize("listen", ["127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1", "nonsense:1", ""])
+@pytest.mark.parametrize(
+    "listen", ["127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1", "nonsense:1", ""]
+)
 def test_server_with_a_bad_listener(usual, listen):
     assert "listen" in wrong("oneportd", *usual, "--listen", listen)
 
 
-@pytest.mark.parametrize("option,value", [("--hold", "4"), ("--hold", "4x"), ("--hold", "-1s"), ("--max-streams", "many"),
-                                          ("--public-url", "http://elsewhere.example"), ("--public-url", "localhost"),
-                                          ("--attach-url", "http://localhost"), ("--trusted-proxy", "10.0.0.0/33"),
-                                          ("--domain", "not a name"), ("--log-level", "loud")])
+@pytest.mark.parametrize(
+    "option,value",
+    [
+        ("--hold", "4"),
+        ("--hold", "4x"),
+        ("--hold", "-1s"),
+        ("--max-streams", "many"),
+        ("--public-url", "http://elsewhere.example"),
+        ("--public-url", "localhost"),
+        ("--attach-url", "http://localhost"),
+        ("--trusted-proxy", "10.0.0.0/33"),
+        ("--domain", "not a name"),
+        ("--log-level", "loud"),
+    ],
+)
 def test_server_with_a_malformed_value(usual, option, value):
     line = wrong("oneportd", *usual, "--listen", "127.0.0.1:0", option, value)
     assert option.lstrip("-") in line
@@ -89,23 +102,46 @@ def test_server_beside_a_server(server, usual):
 
 def test_unreadable_certificate(usual, tmp_path, certificate):
     absent = tmp_path / "absent.crt"
-    assert str(absent) in wrong("oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", absent, "--key", certificate.key)
+    assert str(absent) in wrong(
+        "oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", absent, "--key", certificate.key
+    )
     absent.write_text("no certificate at all\n")
-    assert str(absent) in wrong("oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", absent, "--key", certificate.key)
+    assert str(absent) in wrong(
+        "oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", absent, "--key", certificate.key
+    )
 
 
 def test_key_of_another_certificate(usual, certificate, authority):
     other = authority.issue("other", "localhost")
-    assert str(other.key) in wrong("oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", certificate.cert, "--key", other.key)
+    assert str(other.key) in wrong(
+        "oneportd",
+        *usual,
+        "--listen",
+        "127.0.0.1:0",
+        "--cert",
+        certificate.cert,
+        "--key",
+        other.key,
+    )
 
 
 def test_certificate_without_key(usual, certificate):
-    assert "--key" in wrong("oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", certificate.cert)
+    assert "--key" in wrong(
+        "oneportd", *usual, "--listen", "127.0.0.1:0", "--cert", certificate.cert
+    )
 
 
 def test_state_directory_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    assert "state" in wrong("oneportd", "--domain", "localhost", "--listen", "127.0.0.1:0", "--state-dir", tmp_path / "file" / "state")
+    assert "state" in wrong(
+        "oneportd",
+        "--domain",
+        "localhost",
+        "--listen",
+        "127.0.0.1:0",
+        "--state-dir",
+        tmp_path / "file" / "state",
+    )
 
 
 def test_values_come_from_the_environment_too(usual):
@@ -123,47 +159,109 @@ def test_no_origin():
     assert "PORT" in line or "port" in line
 
 
-@pytest.mark.parametrize("origin", ["0", "65536", "80x", "-5", "http://", "ftp://localhost", "http://h:99999", "http://u@h", "a b"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "0",
+        "65536",
+        "80x",
+        "-5",
+        "http://",
+        "ftp://localhost",
+        "http://h:99999",
+        "http://u@h",
+        "a b",
+    ],
+)
 def test_bad_origin(origin):
     assert origin in wrong("oneport", "--host", "https://localhost:1", "--", origin)
 
 
-@pytest.mark.parametrize("host", ["http://example.org", "ftp://localhost", "https://", "https://h:x"])
+@pytest.mark.parametrize(
+    "host", ["http://example.org", "ftp://localhost", "https://", "https://h:x"]
+)
 def test_bad_host(host):
     assert host.split("//")[1] in wrong("oneport", "--host", host, "8080")
 
 
 @pytest.mark.parametrize("name", ["ab", "Not_A_Name", "-x-", "www"])
 def test_name_that_is_none(server, name, tmp_path):
-    line = wrong("oneport", "-h", server.url, "--ca", server.certificate.ca, "-s", name, "8080", code=REFUSED,
-                 env={"XDG_STATE_HOME": tmp_path})
+    line = wrong(
+        "oneport",
+        "-h",
+        server.url,
+        "--ca",
+        server.certificate.ca,
+        "-s",
+        name,
+        "8080",
+        code=REFUSED,
+        env={"XDG_STATE_HOME": tmp_path},
+    )
     assert name.lower() in line
 
 
 @pytest.mark.rule("O16")
 def test_name_that_is_taken(server, name, tmp_path):
     register(server, name)
-    line = wrong("oneport", "-h", server.url, "--ca", server.certificate.ca, "-s", name, "8080", code=REFUSED,
-                 env={"XDG_STATE_HOME": tmp_path})
+    line = wrong(
+        "oneport",
+        "-h",
+        server.url,
+        "--ca",
+        server.certificate.ca,
+        "-s",
+        name,
+        "8080",
+        code=REFUSED,
+        env={"XDG_STATE_HOME": tmp_path},
+    )
     assert name in line and "taken" in line
 
 
 def test_refused_connection(certificate, tmp_path):
     port = free_port()
-    code, out, err = run("oneport", "-h", f"https://localhost:{port}", "--ca", certificate.ca, "--max-retries", "1", "8080",
-                         env={"XDG_STATE_HOME": tmp_path})
+    code, out, err = run(
+        "oneport",
+        "-h",
+        f"https://localhost:{port}",
+        "--ca",
+        certificate.ca,
+        "--max-retries",
+        "1",
+        "8080",
+        env={"XDG_STATE_HOME": tmp_path},
+    )
     assert (code, out) == (RETRIES, "")
     assert "refused" in err.lower() and str(port) in err
 
 
 def test_name_that_does_not_resolve(certificate, tmp_path):
-    code, _, err = run("oneport", "-h", "https://no-such-host.invalid", "--ca", certificate.ca, "--max-retries", "1", "8080",
-                       env={"XDG_STATE_HOME": tmp_path}, deadline_s=30)
+    code, _, err = run(
+        "oneport",
+        "-h",
+        "https://no-such-host.invalid",
+        "--ca",
+        certificate.ca,
+        "--max-retries",
+        "1",
+        "8080",
+        env={"XDG_STATE_HOME": tmp_path},
+        deadline_s=30,
+    )
     assert code == RETRIES and "dns" in err.lower() and "no-such-host.invalid" in err
 
 
 def refused_certificate(server, *options, tmp_path):
-    return wrong("oneport", "-h", server.url, *options, "8080", code=CERTIFICATE, env={"XDG_STATE_HOME": tmp_path}).lower()
+    return wrong(
+        "oneport",
+        "-h",
+        server.url,
+        *options,
+        "8080",
+        code=CERTIFICATE,
+        env={"XDG_STATE_HOME": tmp_path},
+    ).lower()
 
 
 def test_certificate_of_an_unknown_authority(server, tmp_path):
@@ -187,15 +285,28 @@ def test_certificate_for_another_name(tmp_path_factory, authority, tmp_path):
 def test_nothing_is_sent_to_a_server_that_is_not_verified(certificate, scripted, tmp_path):
     """The TLS handshake fails before the register call."""
     got = []
-    impostor = scripted(lambda connection: got.append(connection.some()), tls=certificate.server_context())
-    wrong("oneport", "-h", f"https://localhost:{impostor.port}", "8080", code=CERTIFICATE, env={"XDG_STATE_HOME": tmp_path})
+    impostor = scripted(
+        lambda connection: got.append(connection.some()), tls=certificate.server_context()
+    )
+    wrong(
+        "oneport",
+        "-h",
+        f"https://localhost:{impostor.port}",
+        "8080",
+        code=CERTIFICATE,
+        env={"XDG_STATE_HOME": tmp_path},
+    )
     impostor.wait_connections(1)
     assert got == []
 
 
 def test_insecure_is_possible_when_asked_for(server, http_origin, tmp_path, ended):
-    client = Program([BIN / "oneport", "-h", server.url, "--insecure", http_origin.port], tmp_path, "oneport",
-                     env={"XDG_STATE_HOME": tmp_path})
+    client = Program(
+        [BIN / "oneport", "-h", server.url, "--insecure", http_origin.port],
+        tmp_path,
+        "oneport",
+        env={"XDG_STATE_HOME": tmp_path},
+    )
     ended.callback(client.stop)
     client.wait_output(r"\Ayour url is: https://\S+$", stream="stdout")
 
@@ -206,14 +317,34 @@ def test_unreadable_ca(server, tmp_path):
 
 
 def test_a_redirect_is_not_followed(scripted, tmp_path):
-    origin = scripted(lambda c: (c.request(), c.send(reply(b"", "Location: https://elsewhere.example/", status=302))))
-    line = wrong("oneport", "-h", f"http://127.0.0.1:{origin.port}", "8080", code=REFUSED, env={"XDG_STATE_HOME": tmp_path})
+    origin = scripted(
+        lambda c: (
+            c.request(),
+            c.send(reply(b"", "Location: https://elsewhere.example/", status=302)),
+        )
+    )
+    line = wrong(
+        "oneport",
+        "-h",
+        f"http://127.0.0.1:{origin.port}",
+        "8080",
+        code=REFUSED,
+        env={"XDG_STATE_HOME": tmp_path},
+    )
     assert "https://elsewhere.example/" in line
 
 
 def test_something_that_is_no_oneport_server(scripted, tmp_path):
     origin = scripted(lambda c: (c.request(), c.send(reply(b"<html>hello"))))
-    code, out, err = run("oneport", "-h", f"http://127.0.0.1:{origin.port}", "--max-retries", "1", "8080", env={"XDG_STATE_HOME": tmp_path})
+    code, out, err = run(
+        "oneport",
+        "-h",
+        f"http://127.0.0.1:{origin.port}",
+        "--max-retries",
+        "1",
+        "8080",
+        env={"XDG_STATE_HOME": tmp_path},
+    )
     assert code in (REFUSED, RETRIES) and out == "" and "register" in err
 
 
@@ -261,7 +392,16 @@ def test_a_name_is_ones_own_in_any_case(server, new_client, http_origin):
     assert again.name == "cased-name"
 
 
-@pytest.mark.parametrize("form", ["{port}", "127.0.0.1:{port}", "localhost:{port}", "http://127.0.0.1:{port}", "http://localhost:{port}"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{port}",
+        "127.0.0.1:{port}",
+        "localhost:{port}",
+        "http://127.0.0.1:{port}",
+        "http://localhost:{port}",
+    ],
+)
 def test_forms_of_an_origin(server, new_client, http_origin, form):
     client = new_client(form.format(port=http_origin.port))
     assert fetch(server.port, client.host, "/echo").status == 200
@@ -281,7 +421,10 @@ def test_unix_origin(server, new_client, scripted, tmp_path):
 
 def test_https_origin(server, new_client, certificate, scripted):
     origin = f"https://localhost:{scripted(answering(reply(b'over tls')), tls=certificate.server_context()).port}"
-    assert fetch(server.port, new_client(origin, "--local-ca", certificate.ca).host).body == b"over tls"
+    assert (
+        fetch(server.port, new_client(origin, "--local-ca", certificate.ca).host).body
+        == b"over tls"
+    )
     assert fetch(server.port, new_client(origin, "--allow-invalid-cert").host).body == b"over tls"
     refused = fetch(server.port, new_client(origin).host)
     assert refused.status == 502 and "tls" in refused.get("Proxy-Status")
@@ -308,7 +451,10 @@ def test_host_header_rewrite(server, new_client, http_origin):
     client = new_client(http_origin.port, "--host-header", "rewrite")
     seen = fetch(server.port, client.host, "/echo", f"Origin: http://{client.host}").json()
     fields = {name.lower(): value for name, value in seen["fields"]}
-    assert fields["host"] == f"localhost:{http_origin.port}" and fields["origin"] == f"http://localhost:{http_origin.port}"
+    assert (
+        fields["host"] == f"localhost:{http_origin.port}"
+        and fields["origin"] == f"http://localhost:{http_origin.port}"
+    )
 
 
 @pytest.mark.rule("Q19")

@@ -18,7 +18,10 @@ def crowd(tmp_path_factory, certificate):
     """A server with more workers than cores, and more tunnels than workers."""
     server = Server(tmp_path_factory.mktemp("server"), certificate, "--workers", WORKERS)
     origin = OriginProgram("http_origin", tmp_path_factory.mktemp("origin"))
-    clients = [Client(server, origin.port, tmp_path_factory.mktemp("client"), name=f"w{number}-name") for number in range(TUNNELS)]
+    clients = [
+        Client(server, origin.port, tmp_path_factory.mktemp("client"), name=f"w{number}-name")
+        for number in range(TUNNELS)
+    ]
     yield server, [client.host for client in clients]
     for thing in (*clients, origin, server):
         thing.stop()
@@ -46,10 +49,16 @@ def test_a_connection_follows_the_names(crowd):
 def test_pipelined_requests_are_answered_in_order(crowd):
     server, hosts = crowd
     with Viewer(server.port) as viewer:
-        viewer.send(b"".join(head("GET", f"/echo?n={number}", hosts[number % TUNNELS]) for number in range(60)))
+        viewer.send(
+            b"".join(
+                head("GET", f"/echo?n={number}", hosts[number % TUNNELS]) for number in range(60)
+            )
+        )
         for number in range(60):
             answer = viewer.response()
-            assert answer.status == 200 and f"n={number}\"".encode() in answer.body.replace(b" ", b"")
+            assert answer.status == 200 and f'n={number}"'.encode() in answer.body.replace(
+                b" ", b""
+            )
 
 
 def test_so_does_one_over_tls(crowd, certificate):

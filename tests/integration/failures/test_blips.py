@@ -64,7 +64,11 @@ def test_the_close_is_followed_by_fin_not_by_reset(server, shared):
         assert viewer.get(client.host, "/", *HANDSHAKE).status == 101
         client.kill9()
         frame = viewer.rest()
-    assert frame[:1] == b"\x88" and frame[2:4] == GONE.to_bytes(2, "big") and len(frame) == 2 + frame[1]
+    assert (
+        frame[:1] == b"\x88"
+        and frame[2:4] == GONE.to_bytes(2, "big")
+        and len(frame) == 2 + frame[1]
+    )
 
 
 @pytest.mark.rule("W8")
@@ -90,10 +94,22 @@ def test_parked_requests_are_answered_by_the_client_that_returns(server, new_cli
     wait_until(lambda: links(server, client.name) == 0, what="the link's end")
     with ThreadPoolExecutor() as pool:
         gets = [pool.submit(fetch, server.port, client.host, f"/echo/{n}") for n in range(20)]
-        posts = [pool.submit(fetch, server.port, client.host, "/upload", method="POST", body=pattern.pattern(100_000)) for _ in range(5)]
+        posts = [
+            pool.submit(
+                fetch,
+                server.port,
+                client.host,
+                "/upload",
+                method="POST",
+                body=pattern.pattern(100_000),
+            )
+            for _ in range(5)
+        ]
         client.start()
         assert client.url == url
-        assert [answer.result().json()["target"] for answer in gets] == [f"/echo/{n}" for n in range(20)]
+        assert [answer.result().json()["target"] for answer in gets] == [
+            f"/echo/{n}" for n in range(20)
+        ]
         assert {answer.result().json()["sha256"] for answer in posts} == {pattern.digest(100_000)}
 
 
@@ -147,7 +163,9 @@ def test_the_client_that_is_stopped_finishes_what_runs(server, hangs):
     client.program.expect_exit(0)
 
 
-def test_the_client_that_is_stopped_closes_its_sockets_in_order(server, new_client, websocket_origin):
+def test_the_client_that_is_stopped_closes_its_sockets_in_order(
+    server, new_client, websocket_origin
+):
     client = new_client(websocket_origin.port)
 
     async def run():
@@ -191,7 +209,10 @@ def time_to_save_the_names(server):
     wait_until(lambda: saved.exists() and saved.stat().st_size > 0, 5, "the names to be saved")
 
 
-@pytest.mark.parametrize("rounds,seconds", [(3, 2), pytest.param(20, 5, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
+@pytest.mark.parametrize(
+    "rounds,seconds",
+    [(3, 2), pytest.param(20, 5, marks=[pytest.mark.full, pytest.mark.timeout(300)])],
+)
 def test_the_client_is_back_soon_each_time(new_server, new_client, http_origin, rounds, seconds):
     """Each link lives the second after which the client's next delay is a first one again."""
     server = new_server()
@@ -309,7 +330,9 @@ def test_wifi_change(server, behind, websocket_origin):
         sockets = await connect_many(client, 10)
         client.proxy.abandon()
         start = time.monotonic()
-        server.wait_link(client.name, 2)  # what is asked for before it may be a 502: it may have been served
+        server.wait_link(
+            client.name, 2
+        )  # what is asked for before it may be a 502: it may have been served
         assert time.monotonic() - start < 2 * SLOW
         async with connect(client) as fresh:  # on the new link
             await echoes(fresh)
@@ -332,11 +355,19 @@ def test_wifi_change_with_a_half_sent_response(server, behind, http_origin):
             viewer.exactly(100_000_000)
 
 
-def test_a_link_that_dies_without_a_word_is_noticed(new_server, new_client, new_proxy, websocket_origin):
+def test_a_link_that_dies_without_a_word_is_noticed(
+    new_server, new_client, new_proxy, websocket_origin
+):
     """Nothing passes any more, in either direction. Both sides ping after 500 ms of silence and wait ten seconds."""
     server = new_server("--keepalive", "500ms")
     proxy = new_proxy(server.port)
-    client = new_client(websocket_origin.port, "--keepalive", "500ms", server=server, url=f"https://localhost:{proxy.port}")
+    client = new_client(
+        websocket_origin.port,
+        "--keepalive",
+        "500ms",
+        server=server,
+        url=f"https://localhost:{proxy.port}",
+    )
 
     async def run():
         sockets = await connect_many(client, 5)
@@ -365,7 +396,9 @@ def test_one_octet_segments(server, behind, http_origin, websocket_origin):
     client = behind(http_origin.port, piece=1)
     assert fetch(server.port, client.host, "/bytes/20000").body == pattern.pattern(20_000)
     body = pattern.pattern(5000)
-    assert fetch(server.port, client.host, "/upload", method="POST", body=body).json()["sha256"] == pattern.digest(5000)
+    assert fetch(server.port, client.host, "/upload", method="POST", body=body).json()[
+        "sha256"
+    ] == pattern.digest(5000)
     assert fetch(server.port, client.host, "/trailers").body == b"hello"
 
     sockets_client = behind(websocket_origin.port, piece=1)
@@ -383,7 +416,9 @@ def test_a_cut_at_any_octet_is_seen(server, behind, http_origin, direction, octe
     client.proxy.open_relays[-1].cut_after(direction, octets)
     try:
         with Viewer(server.port) as viewer:
-            viewer.send(head("POST", f"/bytes/{size}", client.host, f"Content-Length: {size}") + bytes(size))
+            viewer.send(
+                head("POST", f"/bytes/{size}", client.host, f"Content-Length: {size}") + bytes(size)
+            )
             got = viewer.response()
             if got.status == 200:
                 assert got.body == pattern.pattern(size)
@@ -397,12 +432,20 @@ def test_a_cut_at_any_octet_is_seen(server, behind, http_origin, direction, octe
 
 # ---- two clients, one name ----
 @pytest.mark.rule("O9", "O20")
-def test_two_clients_with_one_ticket_do_not_throw_each_other_out_for_ever(new_server, new_client, scripted):
+def test_two_clients_with_one_ticket_do_not_throw_each_other_out_for_ever(
+    new_server, new_client, scripted
+):
     """The newcomer has the name; the first one says so and leaves."""
     server = new_server()
-    first = new_client(scripted(lambda c: (c.request(), c.send(reply(b"first")))).port, server=server)
-    second = new_client(scripted(lambda c: (c.request(), c.send(reply(b"second")))).port, server=server,
-                        name=first.name, state=first.state)
+    first = new_client(
+        scripted(lambda c: (c.request(), c.send(reply(b"first")))).port, server=server
+    )
+    second = new_client(
+        scripted(lambda c: (c.request(), c.send(reply(b"second")))).port,
+        server=server,
+        name=first.name,
+        state=first.state,
+    )
     assert second.url == first.url
     first.program.expect_exit(2, 15)
     assert "taken" in first.log
@@ -415,7 +458,12 @@ def test_what_runs_on_the_first_may_finish(new_server, hangs, new_client, script
     server = new_server()
     first = hangs(server=server)
     with begun(server, first) as viewer:
-        new_client(scripted(lambda c: (c.request(), c.send(reply(b"second")))).port, server=server, name=first.name, state=first.state)
+        new_client(
+            scripted(lambda c: (c.request(), c.send(reply(b"second")))).port,
+            server=server,
+            name=first.name,
+            state=first.state,
+        )
         first.go.set()
         assert viewer.exactly(2) == b"lf"
     first.program.expect_exit(2, 15)

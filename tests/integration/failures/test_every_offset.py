@@ -27,7 +27,16 @@ IN_TIME_S = 4 * SLOW  # all timers below together, and the way of an abort
 BLIND_S = 0.3  # of a viewer whose own direction stands still: it could not see anything
 
 # Short, so that what stands still is found out; not so short that a busy machine is taken for a broken one.
-SERVER_TIMES = ["--head-timeout", "600ms", "--idle-timeout", "600ms", "--viewer-keepalive", "600ms", "--origin-timeout", "900ms"]
+SERVER_TIMES = [
+    "--head-timeout",
+    "600ms",
+    "--idle-timeout",
+    "600ms",
+    "--viewer-keepalive",
+    "600ms",
+    "--origin-timeout",
+    "900ms",
+]
 CLIENT_TIMES = ["--origin-timeout", "600ms", "--idle-timeout", "600ms"]
 LINK_TIMES = ["--keepalive", "400ms"]
 
@@ -40,7 +49,9 @@ def serve(connection):
         target = line.split(" ")[1]
         if target == "/first":
             assert body == UPLOAD, body
-            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n%b\r\n" % FIRST[:9])
+            connection.send(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n%b\r\n" % FIRST[:9]
+            )
             connection.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(FIRST) - 9, FIRST[9:]))
         else:
             connection.send(reply(SECOND if target == "/second" else b"fresh"))
@@ -128,7 +139,9 @@ class OriginLane(Lane):
     def __init__(self, server, directory, stack, origin, client):
         super().__init__(server, directory)
         self.proxy = stack.enter_context(contextlib.closing(FaultProxy(origin.port)))
-        self.client = Client(server, self.proxy.port, directory, *CLIENT_TIMES, name=f"{directory.name}-name")
+        self.client = Client(
+            server, self.proxy.port, directory, *CLIENT_TIMES, name=f"{directory.name}-name"
+        )
         stack.callback(self.client.stop)
         self.port = server.port
 
@@ -154,8 +167,14 @@ class LinkLane(Lane):
     def arm(self, direction, octet, kind):
         self.close()
         self.proxy.forget()
-        self.client = Client(self.server, self.origin.port, self.directory, *CLIENT_TIMES, *LINK_TIMES,
-                             url=f"https://localhost:{self.proxy.port}")
+        self.client = Client(
+            self.server,
+            self.origin.port,
+            self.directory,
+            *CLIENT_TIMES,
+            *LINK_TIMES,
+            url=f"https://localhost:{self.proxy.port}",
+        )
         self.relay = self.proxy.open_relays[-1]
         self.started = dict(self.relay.passed)
         self.relay.fault_after(direction, octet, kind)
@@ -172,7 +191,10 @@ class LinkLane(Lane):
         self.client = None
 
     def passed(self):
-        return {direction: self.relay.passed[direction] - self.started[direction] for direction in (UP, DOWN)}
+        return {
+            direction: self.relay.passed[direction] - self.started[direction]
+            for direction in (UP, DOWN)
+        }
 
 
 HOPS = {"viewer": ViewerLane, "link": LinkLane, "origin": OriginLane}
@@ -182,13 +204,20 @@ class Hop:
     """A server, an origin and the lanes through one hop; `length` is how many octets a whole exchange has there."""
 
     def __init__(self, name, directory, certificate, stack):
-        self.server = Server(directory / "server", certificate, *SERVER_TIMES, *(LINK_TIMES if name == "link" else []))
+        self.server = Server(
+            directory / "server",
+            certificate,
+            *SERVER_TIMES,
+            *(LINK_TIMES if name == "link" else []),
+        )
         stack.callback(self.server.stop)
         self.origin = stack.enter_context(contextlib.closing(ScriptedOrigin(serve)))
         client = Client(self.server, self.origin.port, directory / "client", *CLIENT_TIMES)
         stack.callback(client.stop)
-        self.lanes = [HOPS[name](self.server, directory / f"lane{number:02}", stack, self.origin, client)
-                      for number in range(LANES)]
+        self.lanes = [
+            HOPS[name](self.server, directory / f"lane{number:02}", stack, self.origin, client)
+            for number in range(LANES)
+        ]
         for lane in self.lanes:
             stack.callback(lane.close)
         self.length = self.measure()
@@ -234,10 +263,15 @@ def hop(request, tmp_path_factory, certificate):
 
 def octets(length, kind, step):
     """Behind the last octet an end can still come; what stands still there breaks no exchange of these."""
-    return range(FAULTS.index(kind) * step // len(FAULTS), length + (kind not in (STALL, HOLE)), step)
+    return range(
+        FAULTS.index(kind) * step // len(FAULTS), length + (kind not in (STALL, HOLE)), step
+    )
 
 
-STEPS = [pytest.param(STEP, id="some"), pytest.param(1, id="every", marks=[pytest.mark.full, pytest.mark.timeout(3600)])]
+STEPS = [
+    pytest.param(STEP, id="some"),
+    pytest.param(1, id="every", marks=[pytest.mark.full, pytest.mark.timeout(3600)]),
+]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -245,9 +279,13 @@ STEPS = [pytest.param(STEP, id="some"), pytest.param(1, id="every", marks=[pytes
 @pytest.mark.parametrize("hop", HOPS, indirect=True)
 def test_a_fault_at_an_octet(hop, kind, step):
     cases = itertools.chain.from_iterable(
-        [(direction, octet, kind) for octet in octets(hop.length[direction], kind, step)] for direction in (UP, DOWN))
+        [(direction, octet, kind) for octet in octets(hop.length[direction], kind, step)]
+        for direction in (UP, DOWN)
+    )
     assert not hop.run(cases)
     assert not hop.origin.errors
     for lane in hop.lanes:
         lane.proxy.forget()
-    wait_until(lambda: hop.server.fds() <= hop.fds + LANES, 10 * SLOW, "the descriptors of what was broken")
+    wait_until(
+        lambda: hop.server.fds() <= hop.fds + LANES, 10 * SLOW, "the descriptors of what was broken"
+    )

@@ -16,7 +16,9 @@ from support.wait import wait_until
 @pytest.fixture
 def foreign(ended, server):
     """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it registers."""
-    return lambda name, *given, to=server, **keywords: ended.enter_context(contextlib.closing(linked(to, name, *given, **keywords)))
+    return lambda name, *given, to=server, **keywords: ended.enter_context(
+        contextlib.closing(linked(to, name, *given, **keywords))
+    )
 
 
 def typed(got):
@@ -52,7 +54,9 @@ def test_unknown_names_do_not_fill_the_log(server):
     before = server.log.count("no_tunnel")
     with Viewer(server.port) as viewer:
         start = time.monotonic()
-        viewer.send(b"".join(head("GET", "/", f"nobody-{number}.localhost") for number in range(200)))
+        viewer.send(
+            b"".join(head("GET", "/", f"nobody-{number}.localhost") for number in range(200))
+        )
         assert {viewer.response().status for _ in range(200)} == {404}
     assert server.log.count("no_tunnel") - before <= 1 + (time.monotonic() - start)
 
@@ -65,7 +69,14 @@ def test_a_client_that_is_away(new_server, name, method):
     register(server, name)
     with Viewer(server.port) as viewer:
         start = time.monotonic()
-        viewer.send(head(method, "/", f"{name}.localhost", *(["Content-Length: 100000"] if method == "POST" else [])))
+        viewer.send(
+            head(
+                method,
+                "/",
+                f"{name}.localhost",
+                *(["Content-Length: 100000"] if method == "POST" else []),
+            )
+        )
         got = viewer.response()
         assert 0.29 <= time.monotonic() - start < 0.3 + 0.7 * SLOW
         refused(got, 503, "destination_unavailable")
@@ -77,7 +88,9 @@ def test_a_client_that_is_away(new_server, name, method):
 def test_a_body_is_not_read_while_its_client_is_away(new_server, name, ended):
     """What the kernel takes is all that leaves the viewer; with the client there all of it does."""
     server, size, sent = new_server("--hold", "30s"), 16 << 20, 0
-    link = ForeignLink(server, name, register(server, name)["ticket"], start=False, serve=lambda stream: None)
+    link = ForeignLink(
+        server, name, register(server, name)["ticket"], start=False, serve=lambda stream: None
+    )
     ended.callback(link.close)
     viewer = ended.enter_context(Viewer(server.port))
     before = server.rss()
@@ -187,8 +200,16 @@ def told_of(server, host, line):
 
 
 @pytest.mark.rule("F6")
-@pytest.mark.parametrize("event,serve", [("stream_reset", lambda stream: stream.reset(2)),
-                                         ("origin failed", lambda stream: stream.answer(502, b"", ("oneport-error", "connection_refused")))])
+@pytest.mark.parametrize(
+    "event,serve",
+    [
+        ("stream_reset", lambda stream: stream.reset(2)),
+        (
+            "origin failed",
+            lambda stream: stream.answer(502, b"", ("oneport-error", "connection_refused")),
+        ),
+    ],
+)
 def test_failing_requests_do_not_fill_the_log(server, name, foreign, event, serve):
     """A viewer repeats them at will. How many there were is told a second later."""
     foreign(name, serve=serve)
@@ -198,14 +219,27 @@ def test_failing_requests_do_not_fill_the_log(server, name, foreign, event, serv
 
     def told():
         fetch(server.port, host)
-        return sum(int(count) for count in re.findall(rf"{event} name={name} .*suppressed=(\d+)", server.log)) >= 90
+        return (
+            sum(
+                int(count)
+                for count in re.findall(rf"{event} name={name} .*suppressed=(\d+)", server.log)
+            )
+            >= 90
+        )
 
     wait_until(told, 5 * SLOW, "the count of what was left out")
 
 
 @pytest.mark.rule("F6")
-@pytest.mark.parametrize("code,status,kind,asked", [(7, 503, "connection_limit_reached", 2), (1, 502, "http_protocol_error", 1),
-                                                    (2, 502, "connection_terminated", 1), (8, 502, "connection_terminated", 1)])
+@pytest.mark.parametrize(
+    "code,status,kind,asked",
+    [
+        (7, 503, "connection_limit_reached", 2),
+        (1, 502, "http_protocol_error", 1),
+        (2, 502, "connection_terminated", 1),
+        (8, 502, "connection_terminated", 1),
+    ],
+)
 def test_a_reset_before_the_head(server, name, foreign, code, status, kind, asked):
     """What was refused unprocessed is asked for once more."""
     link = foreign(name, serve=lambda stream: stream.reset(code))
@@ -232,7 +266,9 @@ def test_a_reset_in_the_body(server, name, foreign):
 # ---- time ----
 @pytest.fixture
 def impatient(new_server):
-    return new_server("--origin-timeout", "400ms", "--idle-timeout", "400ms", "--keepalive", "200ms")
+    return new_server(
+        "--origin-timeout", "400ms", "--idle-timeout", "400ms", "--keepalive", "200ms"
+    )
 
 
 @pytest.mark.rule("F7")
@@ -247,7 +283,9 @@ def test_a_client_that_says_nothing_of_its_origin(impatient, name, foreign):
 
 @pytest.mark.rule("F7")
 def test_a_client_that_reports_it_is_the_same_event(server, new_client, scripted):
-    client = new_client(scripted(lambda connection: connection.ended()).port, "--origin-timeout", "300ms")
+    client = new_client(
+        scripted(lambda connection: connection.ended()).port, "--origin-timeout", "300ms"
+    )
     refused(fetch(server.port, client.host), 504, "http_response_timeout")
     server.wait_log(f"origin_timeout name={client.name} ")
 

@@ -8,7 +8,18 @@ import time
 
 import pytest
 from support import netns, pattern
-from support.netns import CLIENT, DEAD, DEAD6, DEAD6_TOO, DEAD_TOO, OTHER, SERVER, TO_CLIENT, TO_SERVER, Network
+from support.netns import (
+    CLIENT,
+    DEAD,
+    DEAD6,
+    DEAD6_TOO,
+    DEAD_TOO,
+    OTHER,
+    SERVER,
+    TO_CLIENT,
+    TO_SERVER,
+    Network,
+)
 from support.programs import SLOW, peers
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
@@ -36,7 +47,9 @@ class Apart:
         self.resolve_to(SERVER)
 
     def resolve_to(self, *addresses):
-        self.hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {NAME}\n" for address in addresses))
+        self.hosts.write_text(
+            "127.0.0.1 localhost\n" + "".join(f"{address} {NAME}\n" for address in addresses)
+        )
 
     @property
     def within(self):
@@ -64,10 +77,21 @@ def apart(ended, new_server, new_client, new_origin, tmp_path):
         apart = Apart(ended.enter_context(contextlib.closing(Network(mtu))), tmp_path)
         apart.resolve_to(*addresses)
         with apart.net.server.inside():
-            apart.server = new_server("--domain", NAME, "--listen", f"{SERVER}:{PORT}", "--listen", f"{OTHER}:{PORT}", *both, *of_server)
+            apart.server = new_server(
+                "--domain",
+                NAME,
+                "--listen",
+                f"{SERVER}:{PORT}",
+                "--listen",
+                f"{OTHER}:{PORT}",
+                *both,
+                *of_server,
+            )
         with apart.net.client.inside():
             url = f"https://{NAME}:{PORT}"
-            apart.client = new_client(new_origin().port, *both, server=apart.server, url=url, within=apart.within)
+            apart.client = new_client(
+                new_origin().port, *both, server=apart.server, url=url, within=apart.within
+            )
         return apart
 
     return start
@@ -97,10 +121,16 @@ def part(apart, lost, load, server_s, client_s, longer_s=0.0):
     assert noticed["server"] <= server_s and noticed["client"] <= client_s
     assert back <= 5 * SLOW
     assert apart.status() == 200
-    assert apart.client.program.stdout == f"your url is: {apart.client.url}\n"  # the one URL, said once
+    assert (
+        apart.client.program.stdout == f"your url is: {apart.client.url}\n"
+    )  # the one URL, said once
 
 
-EACH = {"both ways": (*TO_SERVER, *TO_CLIENT), "to the client": TO_CLIENT, "to the server": TO_SERVER}
+EACH = {
+    "both ways": (*TO_SERVER, *TO_CLIENT),
+    "to the client": TO_CLIENT,
+    "to the server": TO_SERVER,
+}
 
 
 @pytest.mark.parametrize("lost,load", [("both ways", True), ("to the client", False)])
@@ -111,7 +141,13 @@ def test_row_2_a_network_that_loses_everything(apart, lost, load):
 def test_row_2_who_notices_tells_the_other(apart):
     """Only what goes to the server is lost: the server's last word arrives, and the client need not find out by itself. A FIN would wait
     behind the PING that nobody acknowledges."""
-    part(apart(of_server=("--keepalive", "500ms")), EACH["to the server"], False, 2.0 * SLOW, 2.0 * SLOW)
+    part(
+        apart(of_server=("--keepalive", "500ms")),
+        EACH["to the server"],
+        False,
+        2.0 * SLOW,
+        2.0 * SLOW,
+    )
 
 
 @pytest.mark.full
@@ -142,7 +178,9 @@ def test_row_30_an_address_that_has_changed_is_found(apart):
     start = time.monotonic()
     apart.server.wait_link(apart.client.name, 2, 10)
     took = time.monotonic() - start
-    assert took <= (1.0 + 0.25 + 1.0) * SLOW, took  # keepalive and PING, the dead address, the pause before a try
+    assert (
+        took <= (1.0 + 0.25 + 1.0) * SLOW
+    ), took  # keepalive and PING, the dead address, the pause before a try
     wait_until(lambda: peers(apart.client.program) == {OTHER}, what="the new address alone")
     assert apart.status() == 200
 
@@ -161,8 +199,17 @@ def test_row_28_small_segments(apart):
 
 
 # ---- whom nobody trusts ----
-FORGED = ["X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.example", "X-Forwarded-Port: 666",
-          "X-Real-IP: 6.6.6.6", "Forwarded: for=6.6.6.6", "X_Forwarded_For: 6.6.6.6", "X-Request-Id: forged", "Via: 1.1 theirs"]
+FORGED = [
+    "X-Forwarded-For: 6.6.6.6",
+    "X-Forwarded-Proto: https",
+    "X-Forwarded-Host: evil.example",
+    "X-Forwarded-Port: 666",
+    "X-Real-IP: 6.6.6.6",
+    "Forwarded: for=6.6.6.6",
+    "X_Forwarded_For: 6.6.6.6",
+    "X-Request-Id: forged",
+    "Via: 1.1 theirs",
+]
 
 
 @pytest.mark.rule("H5", "H7", "H8", "H10", "O13")
@@ -175,19 +222,28 @@ def test_what_a_viewer_says_of_itself_counts_if_it_is_trusted(apart, trusted):
         with Viewer(PORT, address=SERVER) as viewer:
             lines = viewer.get(host, "/echo", *FORGED).json()["fields"]
         with Viewer(PORT, address=SERVER) as viewer:
-            grant = viewer.get(NAME, "/register", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https").json()
+            grant = viewer.get(
+                NAME, "/register", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https"
+            ).json()
     seen = {}
     for key, value in lines:
         seen.setdefault(key.lower(), []).append(value)
     assert ("ticket" in grant) == trusted
     assert not {"x-real-ip", "forwarded", "x_forwarded_for"} & set(seen)
     if trusted:
-        assert seen["x-forwarded-for"] == [f"6.6.6.6, {CLIENT}"] and seen["x-forwarded-proto"] == ["https"]
+        assert seen["x-forwarded-for"] == [f"6.6.6.6, {CLIENT}"] and seen["x-forwarded-proto"] == [
+            "https"
+        ]
         assert seen["x-request-id"] == ["forged"]
     else:
         assert seen["x-forwarded-for"] == [CLIENT] and seen["x-forwarded-proto"] == ["http"]
         assert seen["x-forwarded-host"] == [host] and "x-request-id" not in seen
-        assert not [value for values in seen.values() for value in values if "6.6.6.6" in value or "evil" in value or "666" in value]
+        assert not [
+            value
+            for values in seen.values()
+            for value in values
+            if "6.6.6.6" in value or "evil" in value or "666" in value
+        ]
 
 
 # ---- row 19 ----
@@ -214,11 +270,15 @@ def test_row_19_handshakes_that_are_not_finished(apart):
             Viewer(PORT, certificate.client_context(), server_hostname=NAME, address=SERVER)
         with Viewer(PORT, address=SERVER) as plain:
             assert plain.get(host, "/echo").status == 200
-        with apart.net.server.inside(), Viewer(apart.server.port, certificate.client_context(), server_hostname=NAME) as viewer:
+        with apart.net.server.inside(), Viewer(
+            apart.server.port, certificate.client_context(), server_hostname=NAME
+        ) as viewer:
             assert viewer.get(host, "/echo").status == 200
         assert len(closed()) == 36 and time.monotonic() - start < 3
         wait_until(lambda: len(closed()) == len(crowd), 3 + 2 * SLOW, "the end of the others")
-        with Viewer(PORT, certificate.client_context(), server_hostname=NAME, address=SERVER) as viewer:
+        with Viewer(
+            PORT, certificate.client_context(), server_hostname=NAME, address=SERVER
+        ) as viewer:
             assert viewer.get(host, "/echo").status == 200
     apart.server.wait_log(f"handshake refused viewer={CLIENT} ")
     assert apart.server.log.count("handshake refused") <= 4  # a line a second

@@ -49,7 +49,10 @@ def test_requests_whose_answers_nobody_reads_are_not_read_either(new_server):
 def test_pipelined_requests_are_all_answered_once_their_answers_are_read(server):
     count = 3000
     with Viewer(server.port, receive_buffer=16 << 10) as viewer:
-        asking = threading.Thread(target=viewer.send, args=(head("GET", "/api/health", f"localhost:{server.port}") * count,))
+        asking = threading.Thread(
+            target=viewer.send,
+            args=(head("GET", "/api/health", f"localhost:{server.port}") * count,),
+        )
         asking.start()
         for _ in range(count):
             assert viewer.response().status in (200, 404)
@@ -80,11 +83,15 @@ def test_without_hold_the_answer_comes_at_once(new_server, name):
 @pytest.fixture
 def foreign(server, ended):
     """foreign(name, serve, ...): a link by python3-h2 to the file's server, under a name that it registers."""
-    return lambda name, serve, **keywords: ended.enter_context(contextlib.closing(linked(server, name, serve=serve, **keywords)))
+    return lambda name, serve, **keywords: ended.enter_context(
+        contextlib.closing(linked(server, name, serve=serve, **keywords))
+    )
 
 
 @pytest.mark.parametrize("code", [0, 8], ids=["NO_ERROR", "CANCEL"])
-def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(server, name, foreign, code):
+def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(
+    server, name, foreign, code
+):
     """Libraries that hold no stream half-closed reset it with NO_ERROR behind END_STREAM, HAProxy with CANCEL: what was said stays
     said, also what the viewer has not read yet."""
     said = b"\x82\x7e\x0f\xa0" + bytes(4000)
@@ -94,7 +101,9 @@ def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(
         with stream.link.lock:
             for _ in range(15):
                 stream.link.h2.send_data(stream.number, said)
-            stream.link.h2.send_data(stream.number, b"\x88\x02\x03\xe8", end_stream=True)  # Close, 1000
+            stream.link.h2.send_data(
+                stream.number, b"\x88\x02\x03\xe8", end_stream=True
+            )  # Close, 1000
             stream.reset(code)
 
     foreign(name, serve)

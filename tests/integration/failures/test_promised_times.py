@@ -17,15 +17,21 @@ MIB = 1 << 20
 
 
 # ---- row 1 ----
-@pytest.mark.parametrize("rounds", [8, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
-def test_row_1_a_client_that_is_killed_in_the_middle_of_answers(new_server, new_client, http_origin, rounds):
+@pytest.mark.parametrize(
+    "rounds", [8, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(900)])]
+)
+def test_row_1_a_client_that_is_killed_in_the_middle_of_answers(
+    new_server, new_client, http_origin, rounds
+):
     """Every viewer's answer breaks off within a second, the name is kept, and no descriptor is left behind."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     fds = None
     for number in range(rounds):
         with contextlib.ExitStack() as stack:
-            viewers = [stack.enter_context(Viewer(server.port, receive_buffer=64 << 10)) for _ in range(4)]
+            viewers = [
+                stack.enter_context(Viewer(server.port, receive_buffer=64 << 10)) for _ in range(4)
+            ]
             for viewer in viewers:
                 viewer.send(head("GET", f"/bytes/{64 * MIB}", client.host))
                 viewer.exactly(random.Random(number).randrange(300, 100_000))
@@ -52,7 +58,9 @@ def goes_on(server, client):
     assert fetch(server.port, client.host, "/echo").status == 200
 
 
-def test_row_3_a_client_that_is_stopped_is_dropped_and_comes_back(new_server, new_client, http_origin):
+def test_row_3_a_client_that_is_stopped_is_dropped_and_comes_back(
+    new_server, new_client, http_origin
+):
     """Without an answer to PING the link is dropped; the client that goes on sees it and is back within a second."""
     server = new_server("--keepalive", "500ms", "--hold", "200ms")
     client = new_client(http_origin.port, server=server)
@@ -158,8 +166,12 @@ def slowest_of_100(port, host, seconds, between=lambda: None):
 FIGURE = [pytest.mark.full, pytest.mark.alone, pytest.mark.release_only]
 
 
-@pytest.mark.parametrize("count,timeout_s,later_s", [(400, 2, 0.1 * SLOW), pytest.param(2000, 15, 0.02, marks=FIGURE)])
-def test_row_12_half_heads_are_given_up_and_hold_nobody_up(new_server, new_client, http_origin, count, timeout_s, later_s):
+@pytest.mark.parametrize(
+    "count,timeout_s,later_s", [(400, 2, 0.1 * SLOW), pytest.param(2000, 15, 0.02, marks=FIGURE)]
+)
+def test_row_12_half_heads_are_given_up_and_hold_nobody_up(
+    new_server, new_client, http_origin, count, timeout_s, later_s
+):
     """Viewers that send an octet now and then: 408 at --head-timeout of the whole head, and others do not feel them: 99 of 100 requests
     are answered no more than so much later than without them."""
     server = new_server("--head-timeout", f"{timeout_s}s")
@@ -170,7 +182,12 @@ def test_row_12_half_heads_are_given_up_and_hold_nobody_up(new_server, new_clien
         start = time.monotonic()
         for viewer in slow:
             viewer.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
-        beside_s = slowest_of_100(server.port, client.host, 0.75 * timeout_s, lambda: [viewer.send(b"X") for viewer in slow[::20]])
+        beside_s = slowest_of_100(
+            server.port,
+            client.host,
+            0.75 * timeout_s,
+            lambda: [viewer.send(b"X") for viewer in slow[::20]],
+        )
         assert beside_s - alone_s < later_s, (beside_s, alone_s)
         assert {viewer.response().status for viewer in slow} == {408}
     assert 0.9 * timeout_s < time.monotonic() - start < 2 * timeout_s * SLOW
@@ -200,7 +217,9 @@ def test_row_20_without_descriptors_viewers_are_told_so(new_server, new_client, 
         answers = [viewer.response() for viewer in told]
         refused = [got for got in answers if got.status == 503]
         assert len(refused) > 150 and {got.status for got in answers} <= {200, 503}
-        assert "connection_limit_reached" in refused[0].get("Proxy-Status") and refused[0].get("Retry-After")
+        assert "connection_limit_reached" in refused[0].get("Proxy-Status") and refused[0].get(
+            "Retry-After"
+        )
         before = server.program.cpu_s()
         time.sleep(1)  # a rate
         assert server.program.cpu_s() - before < 0.05 * SLOW
@@ -211,7 +230,9 @@ def test_row_20_without_descriptors_viewers_are_told_so(new_server, new_client, 
 
 
 # ---- row 22 ----
-def test_row_22_a_log_that_nobody_reads_stops_nothing(new_server, new_client, http_origin, tmp_path):
+def test_row_22_a_log_that_nobody_reads_stops_nothing(
+    new_server, new_client, http_origin, tmp_path
+):
     """The access log is a pipe whose reader is stuck: lines are dropped, requests are not."""
     pipe = tmp_path / "access.pipe"
     os.mkfifo(pipe)

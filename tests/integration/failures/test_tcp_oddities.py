@@ -23,7 +23,9 @@ def both_ways(port, host, size, tls=None):
         for query in ("", "?chunked=1"):
             got = viewer.get(host, f"/bytes/{size}{query}")
             assert (got.status, hashlib.sha256(got.body).hexdigest()) == (200, pattern.digest(size))
-        assert viewer.get(host, "/upload", method="POST", body=pattern.pattern(size)).json()["sha256"] == pattern.digest(size)
+        assert viewer.get(host, "/upload", method="POST", body=pattern.pattern(size)).json()[
+            "sha256"
+        ] == pattern.digest(size)
         viewer.send(head("POST", "/upload", host, "Transfer-Encoding: chunked"))
         for piece in pattern.pieces(size, 7001):
             viewer.send(b"%x\r\n%b\r\n" % (len(piece), piece))
@@ -39,8 +41,12 @@ def library(tmp_path_factory):
     return oddities.build(tmp_path_factory.mktemp("oddities"))
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 12))])
-def test_row_28_short_interrupted_and_refused_calls(library, new_server, new_client, http_origin, websocket_origin, certificate, seed):
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 12))]
+)
+def test_row_28_short_interrupted_and_refused_calls(
+    library, new_server, new_client, http_origin, websocket_origin, certificate, seed
+):
     """Both programs' reads and writes are short, interrupted or told to wait, three of four times or so."""
     server = new_server(env=oddities.environment(library, seed))
     plagued = oddities.environment(library, seed + 1000)
@@ -63,7 +69,9 @@ def test_row_28_short_interrupted_and_refused_calls(library, new_server, new_cli
 def test_row_28_one_octet_a_segment(new_server, new_client, new_proxy, http_origin, certificate):
     """On every hop: viewer, link and origin."""
     server = new_server()
-    link, origin, viewers = (new_proxy(port, piece=1) for port in (server.port, http_origin.port, server.port))
+    link, origin, viewers = (
+        new_proxy(port, piece=1) for port in (server.port, http_origin.port, server.port)
+    )
     client = new_client(origin.port, server=server, url=f"https://localhost:{link.port}")
     link_is_slow = len(link.relays)
     both_ways(viewers.port, client.host, 8 * KIB)
@@ -78,7 +86,8 @@ def test_row_28_an_origin_that_resets_behind_its_fin(server, shared, framing):
     body = pattern.pattern(20 * KIB)
     answers = {
         "length": b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body),
-        "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body),
+        "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+        % (len(body), body),
         "close": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body,
     }
 
@@ -101,8 +110,16 @@ def test_row_28_viewers_that_reset_behind_their_fin(new_server, new_client, http
     assert fetch(server.port, client.host, "/echo").status == 200
     fds = stable(server.fds)
     request = head("GET", f"/bytes/{MIB}", client.host)
-    upload = head("POST", "/upload", client.host, f"Content-Length: {MIB}") + pattern.pattern(100 * KIB)
-    for sent, read in ((request[:20], 0), (request, 0), (request, 1), (request, 200 * KIB), (upload, 0)):
+    upload = head("POST", "/upload", client.host, f"Content-Length: {MIB}") + pattern.pattern(
+        100 * KIB
+    )
+    for sent, read in (
+        (request[:20], 0),
+        (request, 0),
+        (request, 1),
+        (request, 200 * KIB),
+        (upload, 0),
+    ):
         for _ in range(5):
             with contextlib.closing(Viewer(server.port)) as viewer:
                 viewer.send(sent)

@@ -74,7 +74,8 @@ def ask_and_leave(port, host, path, *fields):
 
 def test_a_crowd_that_asks_and_leaves(server, new_client, ended):
     """As fast as four threads can for two seconds, from many addresses. A slot is free when the origin's connection is done, so the
-    origin never has more at a time than the client allows streams; a second after the last one it has none."""
+    origin never has more at a time than the client allows streams; a second after the last one it has none.
+    """
     streams = 100
     origin = Idle()
     ended.callback(origin.close)
@@ -85,18 +86,28 @@ def test_a_crowd_that_asks_and_leaves(server, new_client, ended):
     def crowd(number):
         count = 0
         while time.monotonic() < until:
-            ask_and_leave(server.port, client.host, "/gone", f"X-Forwarded-For: 198.51.{number}.{count % 250}")
+            ask_and_leave(
+                server.port, client.host, "/gone", f"X-Forwarded-For: 198.51.{number}.{count % 250}"
+            )
             count += 1
         return count
 
     with ThreadPoolExecutor(4) as pool:
         left = sum(pool.map(crowd, range(4)))
-    wait_until(lambda: len(origin.open) <= 1, 1 + 2 * SLOW, "the end of the origin's work")  # one may be kept for the next request
+    wait_until(
+        lambda: len(origin.open) <= 1, 1 + 2 * SLOW, "the end of the origin's work"
+    )  # one may be kept for the next request
     # what oneportd has not looked at yet may come behind such a moment, and take the slots once more
-    wait_until(lambda: fetch(server.port, client.host, "/well").body == b"well", 1 + 2 * SLOW, "an answer to who stays")
+    wait_until(
+        lambda: fetch(server.port, client.host, "/well").body == b"well",
+        1 + 2 * SLOW,
+        "an answer to who stays",
+    )
     assert left > 500 and origin.most <= streams, (left, origin.most)
     assert f"link_lost name={client.name}" not in server.log
-    assert "\nunix - - " not in server.access_log  # whoever was gone before he was looked at has an address all the same
+    assert (
+        "\nunix - - " not in server.access_log
+    )  # whoever was gone before he was looked at has an address all the same
 
 
 def test_resets_to_a_third_party_are_paced(server, name):
@@ -139,7 +150,9 @@ def test_who_only_asks_and_leaves_gets_429(server, new_client, ended):
         return answer if answer.status == 429 else None
 
     refusal = wait_until(spent, 10 * SLOW, "429")
-    assert int(refusal.get("Retry-After")) >= 1 and "http_request_error" in refusal.get("Proxy-Status")
+    assert int(refusal.get("Retry-After")) >= 1 and "http_request_error" in refusal.get(
+        "Proxy-Status"
+    )
     assert ask("X-Forwarded-For: 203.0.113.10").status == 200
     assert ask().status == 200  # of nobody known
 
@@ -164,7 +177,11 @@ def test_who_asks_too_often_gets_429(new_server, new_client, http_origin):
     served = [answer.status for answer in answers].count(200)
     assert 20 <= served <= 20 + 2 * (time.monotonic() - start) and answers[0].status == 200
     refused = next(answer for answer in answers if answer.status != 200)
-    assert refused.status == 429 and int(refused.get("Retry-After")) >= 1 and "http_request_error" in refused.get("Proxy-Status")
+    assert (
+        refused.status == 429
+        and int(refused.get("Retry-After")) >= 1
+        and "http_request_error" in refused.get("Proxy-Status")
+    )
     assert ask("X-Forwarded-For: 203.0.113.21").status == 200
     assert ask().status == 200  # of nobody known
     wait_until(lambda: ask(eager).status == 200, 4 * SLOW, "its next request")
@@ -183,7 +200,12 @@ def test_five_thousand_aborts_a_second(server, new_client, ended):
     start = time.monotonic()
     lead = 0
     for count in range(5000 * seconds):
-        ask_and_leave(server.port, client.host, "/gone", f"X-Forwarded-For: 198.{count % 40}.100.{count % 250}")
+        ask_and_leave(
+            server.port,
+            client.host,
+            "/gone",
+            f"X-Forwarded-For: 198.{count % 40}.100.{count % 250}",
+        )
         lead = start + count / 5000 - time.monotonic()
         if lead > 0.01:
             time.sleep(lead)  # no faster than the figure

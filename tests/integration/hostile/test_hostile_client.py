@@ -10,11 +10,44 @@ import time
 import hpack
 import pytest
 from support.foreign import attach, register
-from support.frames import (ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
-                            FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS, INTERNAL_ERROR, PADDED, PING, PREFACE, PRIORITY,
-                            PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTING_CONNECT, SETTING_INITIAL_WINDOW,
-                            SETTING_MAX_STREAMS, SETTINGS, WINDOW_UPDATE, RawPeer, block, frame, goaway, headers,
-                            request, reset, response, settings, window_update)
+from support.frames import (
+    ACK,
+    CANCEL,
+    COMPRESSION_ERROR,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    ENHANCE_YOUR_CALM,
+    FLOW_CONTROL_ERROR,
+    FRAME_SIZE_ERROR,
+    GOAWAY,
+    HEADERS,
+    INTERNAL_ERROR,
+    PADDED,
+    PING,
+    PREFACE,
+    PRIORITY,
+    PROTOCOL_ERROR,
+    PUSH_PROMISE,
+    REFUSED_STREAM,
+    RST_STREAM,
+    SETTING_CONNECT,
+    SETTING_INITIAL_WINDOW,
+    SETTING_MAX_STREAMS,
+    SETTINGS,
+    WINDOW_UPDATE,
+    RawPeer,
+    block,
+    frame,
+    goaway,
+    headers,
+    request,
+    reset,
+    response,
+    settings,
+    window_update,
+)
 from support.programs import SLOW, VARIANT
 from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
@@ -40,12 +73,16 @@ class Asking:
 
     def __init__(self, server, name, method="GET", body=b""):
         self.got = None
-        self.thread = threading.Thread(target=self._run, args=(server, name, method, body), daemon=True)
+        self.thread = threading.Thread(
+            target=self._run, args=(server, name, method, body), daemon=True
+        )
         self.thread.start()
 
     def _run(self, server, name, method, body):
         try:
-            self.got = fetch(server.port, f"{name}.localhost", method=method, body=body, timeout_s=30).status
+            self.got = fetch(
+                server.port, f"{name}.localhost", method=method, body=body, timeout_s=30
+            ).status
         except (Broken, EOFError, ConnectionError):
             self.got = "aborted"
         except TimeoutError:
@@ -105,9 +142,13 @@ def harmless(server, tunnel):
 
 
 # ---- what ends the link ----
-BOMB = hpack.Encoder()  # of one session: what its first block puts into the table its second one repeats
+BOMB = (
+    hpack.Encoder()
+)  # of one session: what its first block puts into the table its second one repeats
 BOMB_FIRST = BOMB.encode([(":status", "103"), ("x", "y" * 4000)])
-BOMB_NEXT = b"\x88" + b"\xbe" * 100  # :status 200, then the newest entry again and again: 400 KB of fields in 101 octets
+BOMB_NEXT = (
+    b"\x88" + b"\xbe" * 100
+)  # :status 200, then the newest entry again and again: 400 KB of fields in 101 octets
 
 STREAM_ID = STREAM.to_bytes(4, "big")
 OPENED = response(STREAM, 200)
@@ -117,36 +158,86 @@ FLOODS = [
     ("PING", b"", frame(PING, 0, 0, b"12345678"), ENHANCE_YOUR_CALM),
     ("answers to no PING", b"", frame(PING, ACK, 0, b"12345678"), ENHANCE_YOUR_CALM),
     ("SETTINGS", b"", settings(), ENHANCE_YOUR_CALM),
-    ("SETTINGS that change the window", b"", settings({SETTING_INITIAL_WINDOW: 1}) + settings({SETTING_INITIAL_WINDOW: 99}),
-     ENHANCE_YOUR_CALM),
+    (
+        "SETTINGS that change the window",
+        b"",
+        settings({SETTING_INITIAL_WINDOW: 1}) + settings({SETTING_INITIAL_WINDOW: 99}),
+        ENHANCE_YOUR_CALM,
+    ),
     ("SETTINGS acknowledged twice", settings(flags=ACK) * 3, b"", PROTOCOL_ERROR),
-    ("SETTINGS with 33 entries", frame(SETTINGS, 0, 0, b"\x00\x42\x00\x00\x00\x00" * 33), b"", ENHANCE_YOUR_CALM),
+    (
+        "SETTINGS with 33 entries",
+        frame(SETTINGS, 0, 0, b"\x00\x42\x00\x00\x00\x00" * 33),
+        b"",
+        ENHANCE_YOUR_CALM,
+    ),
     ("empty DATA", OPENED, frame(DATA, 0, STREAM), ENHANCE_YOUR_CALM),
-    ("DATA of padding", OPENED, frame(DATA, PADDED, STREAM, b"\x03\x00\x00\x00"), ENHANCE_YOUR_CALM),
+    (
+        "DATA of padding",
+        OPENED,
+        frame(DATA, PADDED, STREAM, b"\x03\x00\x00\x00"),
+        ENHANCE_YOUR_CALM,
+    ),
     ("PRIORITY", b"", frame(PRIORITY, 0, STREAM, b"\x00\x00\x00\x00\x10"), ENHANCE_YOUR_CALM),
-    ("PRIORITY of idle streams", b"", frame(PRIORITY, 0, 4711, b"\x00\x00\x00\x00\x10"), ENHANCE_YOUR_CALM),
+    (
+        "PRIORITY of idle streams",
+        b"",
+        frame(PRIORITY, 0, 4711, b"\x00\x00\x00\x00\x10"),
+        ENHANCE_YOUR_CALM,
+    ),
     ("unknown frames", b"", frame(0x42, 0, STREAM, b"what"), ENHANCE_YOUR_CALM),
-    ("unknown frames of the connection", b"", frame(0x10, 0, 0, STREAM_ID + b"u=1"), ENHANCE_YOUR_CALM),
+    (
+        "unknown frames of the connection",
+        b"",
+        frame(0x10, 0, 0, STREAM_ID + b"u=1"),
+        ENHANCE_YOUR_CALM,
+    ),
     ("tiny WINDOW_UPDATE of the connection", b"", window_update(0, 1), ENHANCE_YOUR_CALM),
     ("tiny WINDOW_UPDATE of a stream", b"", window_update(STREAM, 1), ENHANCE_YOUR_CALM),
     ("1xx", b"", headers(STREAM, (":status", "103"), ("link", "</a>")), ENHANCE_YOUR_CALM),
     ("GOAWAY", b"", goaway(STREAM, 0), ENHANCE_YOUR_CALM),
-    ("RST_STREAM of a stream that is over", reset(STREAM, CANCEL), reset(STREAM, CANCEL), ENHANCE_YOUR_CALM),
-    ("HEADERS of a stream that is over", response(STREAM, 200, b""), response(STREAM, 200), ENHANCE_YOUR_CALM),
+    (
+        "RST_STREAM of a stream that is over",
+        reset(STREAM, CANCEL),
+        reset(STREAM, CANCEL),
+        ENHANCE_YOUR_CALM,
+    ),
+    (
+        "HEADERS of a stream that is over",
+        response(STREAM, 200, b""),
+        response(STREAM, 200),
+        ENHANCE_YOUR_CALM,
+    ),
     ("field sections that are too large", b"", None, ENHANCE_YOUR_CALM),
 ]
 
 # (what, octets, the code of GOAWAY)
 WRONG = [
-    ("CONTINUATION without end", frame(HEADERS, 0, STREAM, block((":status", "200"))) + frame(CONTINUATION, 0, STREAM, b"") * 20,
-     ENHANCE_YOUR_CALM),
+    (
+        "CONTINUATION without end",
+        frame(HEADERS, 0, STREAM, block((":status", "200")))
+        + frame(CONTINUATION, 0, STREAM, b"") * 20,
+        ENHANCE_YOUR_CALM,
+    ),
     ("CONTINUATION without HEADERS", frame(CONTINUATION, END_HEADERS, STREAM, b""), PROTOCOL_ERROR),
-    ("something between HEADERS and CONTINUATION", frame(HEADERS, 0, STREAM, block((":status", "200"))) + settings(), PROTOCOL_ERROR),
-    ("PUSH_PROMISE", frame(PUSH_PROMISE, END_HEADERS, STREAM, b"\x00\x00\x00\x02" + block((":method", "GET"))), PROTOCOL_ERROR),
+    (
+        "something between HEADERS and CONTINUATION",
+        frame(HEADERS, 0, STREAM, block((":status", "200"))) + settings(),
+        PROTOCOL_ERROR,
+    ),
+    (
+        "PUSH_PROMISE",
+        frame(PUSH_PROMISE, END_HEADERS, STREAM, b"\x00\x00\x00\x02" + block((":method", "GET"))),
+        PROTOCOL_ERROR,
+    ),
     ("a request", request(2), PROTOCOL_ERROR),
     ("a request of our numbers", request(99), PROTOCOL_ERROR),
     ("DATA of the connection", frame(DATA, 0, 0, b"x"), PROTOCOL_ERROR),
-    ("HEADERS of the connection", frame(HEADERS, END_HEADERS, 0, block((":status", "200"))), PROTOCOL_ERROR),
+    (
+        "HEADERS of the connection",
+        frame(HEADERS, END_HEADERS, 0, block((":status", "200"))),
+        PROTOCOL_ERROR,
+    ),
     ("RST_STREAM of the connection", reset(0, CANCEL), PROTOCOL_ERROR),
     ("PRIORITY of the connection", frame(PRIORITY, 0, 0, b"\x00\x00\x00\x00\x10"), PROTOCOL_ERROR),
     ("PING of a stream", frame(PING, 0, STREAM, b"12345678"), PROTOCOL_ERROR),
@@ -159,15 +250,35 @@ WRONG = [
     ("WINDOW_UPDATE of nothing for a stream", window_update(STREAM, 0), PROTOCOL_ERROR),
     ("DATA before its head", frame(DATA, 0, STREAM, b"x"), PROTOCOL_ERROR),
     ("WINDOW_UPDATE over 2^31", window_update(0, 0x7FFFFFFF) * 2, FLOW_CONTROL_ERROR),
-    ("INITIAL_WINDOW_SIZE over 2^31", settings({SETTING_INITIAL_WINDOW: 1 << 31}), FLOW_CONTROL_ERROR),
+    (
+        "INITIAL_WINDOW_SIZE over 2^31",
+        settings({SETTING_INITIAL_WINDOW: 1 << 31}),
+        FLOW_CONTROL_ERROR,
+    ),
     ("SETTINGS of 5 octets", frame(SETTINGS, 0, 0, b"\x00\x03\x00\x00\x00"), FRAME_SIZE_ERROR),
-    ("SETTINGS acknowledged with something", frame(SETTINGS, ACK, 0, b"\x00\x03\x00\x00\x00\x01"), FRAME_SIZE_ERROR),
+    (
+        "SETTINGS acknowledged with something",
+        frame(SETTINGS, ACK, 0, b"\x00\x03\x00\x00\x00\x01"),
+        FRAME_SIZE_ERROR,
+    ),
     ("PING of 7 octets", frame(PING, 0, 0, b"1234567"), FRAME_SIZE_ERROR),
     ("RST_STREAM of 3 octets", frame(RST_STREAM, 0, STREAM, b"\x00\x00\x00"), FRAME_SIZE_ERROR),
-    ("WINDOW_UPDATE of 5 octets", frame(WINDOW_UPDATE, 0, 0, b"\x00\x00\x00\x01\x00"), FRAME_SIZE_ERROR),
+    (
+        "WINDOW_UPDATE of 5 octets",
+        frame(WINDOW_UPDATE, 0, 0, b"\x00\x00\x00\x01\x00"),
+        FRAME_SIZE_ERROR,
+    ),
     ("a frame of 16,385 octets", frame(DATA, 0, STREAM, bytes(16_385)), FRAME_SIZE_ERROR),
-    ("a field section that is none", frame(HEADERS, END_HEADERS, STREAM, b"\xff\xff\xff\xff\xff\xff\xff"), COMPRESSION_ERROR),
-    ("a table that is too large", frame(HEADERS, END_HEADERS, STREAM, b"\x3f\xff\xff\xff\x0f\x88"), COMPRESSION_ERROR),
+    (
+        "a field section that is none",
+        frame(HEADERS, END_HEADERS, STREAM, b"\xff\xff\xff\xff\xff\xff\xff"),
+        COMPRESSION_ERROR,
+    ),
+    (
+        "a table that is too large",
+        frame(HEADERS, END_HEADERS, STREAM, b"\x3f\xff\xff\xff\x0f\x88"),
+        COMPRESSION_ERROR,
+    ),
     ("more padding than frame", frame(DATA, PADDED, STREAM, b"\x09\x00\x00"), PROTOCOL_ERROR),
 ]
 
@@ -183,7 +294,9 @@ def test_a_flood_ends_the_link(server, tunnel, name, once, again, code):
     viewer = Asking(server, name)
     assert peer.next_request() == STREAM
     if again is None:
-        once, again = frame(HEADERS, END_HEADERS, STREAM, BOMB_FIRST), frame(HEADERS, END_HEADERS, STREAM, BOMB_NEXT)
+        once, again = frame(HEADERS, END_HEADERS, STREAM, BOMB_FIRST), frame(
+            HEADERS, END_HEADERS, STREAM, BOMB_NEXT
+        )
     with harmless(server, tunnel):
         alive = peer.send(once)
         for _ in range(FLOOD // 100 if again else 0):
@@ -211,7 +324,14 @@ def test_what_is_wrong_ends_the_link(server, tunnel, name, octets, code):
     peer.close()
 
 
-CHEAP = ["PING", "SETTINGS", "empty DATA", "PRIORITY", "unknown frames", "tiny WINDOW_UPDATE of a stream"]
+CHEAP = [
+    "PING",
+    "SETTINGS",
+    "empty DATA",
+    "PRIORITY",
+    "unknown frames",
+    "tiny WINDOW_UPDATE of a stream",
+]
 RATE = 300  # a second, below what the budget gets back
 
 
@@ -244,44 +364,128 @@ def answered(status, body=b"", *fields):
 # (what, octets, the codes that RST_STREAM may have, what the viewer may get)
 BROKEN = [
     ("a bomb of fields", None, {INTERNAL_ERROR}, {502}),
-    ("129 fields", headers(STREAM, (":status", "200"), *[("x", "y")] * 129), {INTERNAL_ERROR}, {502}),
+    (
+        "129 fields",
+        headers(STREAM, (":status", "200"), *[("x", "y")] * 129),
+        {INTERNAL_ERROR},
+        {502},
+    ),
     ("no :status", headers(STREAM, ("x", "y")), {PROTOCOL_ERROR}, {502}),
     (":status 101", headers(STREAM, (":status", "101")), {PROTOCOL_ERROR}, {502}),
     (":status 2x0", headers(STREAM, (":status", "2x0")), {PROTOCOL_ERROR}, {502}),
     (":status 099", answered("099"), {CANCEL, PROTOCOL_ERROR}, {502}),
     (":status 600", answered("600"), {CANCEL, PROTOCOL_ERROR}, {502}),
-    (":status twice", headers(STREAM, (":status", "200"), (":status", "404")), {PROTOCOL_ERROR}, {502}),
-    ("a request's pseudo-field", headers(STREAM, (":status", "200"), (":path", "/")), {PROTOCOL_ERROR}, {502}),
-    ("a name in capitals", headers(STREAM, (":status", "200"), ("X-Y", "z")), {PROTOCOL_ERROR}, {502}),
-    ("a line in a value", headers(STREAM, (":status", "200"), ("x", "y\r\nz: forged")), {PROTOCOL_ERROR}, {502}),
-    ("connection", headers(STREAM, (":status", "200"), ("connection", "close")), {PROTOCOL_ERROR}, {502}),
-    ("two lengths", headers(STREAM, (":status", "200"), ("content-length", "1"), ("content-length", "2")), {PROTOCOL_ERROR}, {502}),
-    ("a length with a sign", headers(STREAM, (":status", "200"), ("content-length", "+5")), {PROTOCOL_ERROR}, {502}),
-    ("a length of two", headers(STREAM, (":status", "200"), ("content-length", "5,5")), {PROTOCOL_ERROR}, {502}),
-    ("a length of nothing", headers(STREAM, (":status", "200"), ("content-length", "")), {PROTOCOL_ERROR}, {502}),
+    (
+        ":status twice",
+        headers(STREAM, (":status", "200"), (":status", "404")),
+        {PROTOCOL_ERROR},
+        {502},
+    ),
+    (
+        "a request's pseudo-field",
+        headers(STREAM, (":status", "200"), (":path", "/")),
+        {PROTOCOL_ERROR},
+        {502},
+    ),
+    (
+        "a name in capitals",
+        headers(STREAM, (":status", "200"), ("X-Y", "z")),
+        {PROTOCOL_ERROR},
+        {502},
+    ),
+    (
+        "a line in a value",
+        headers(STREAM, (":status", "200"), ("x", "y\r\nz: forged")),
+        {PROTOCOL_ERROR},
+        {502},
+    ),
+    (
+        "connection",
+        headers(STREAM, (":status", "200"), ("connection", "close")),
+        {PROTOCOL_ERROR},
+        {502},
+    ),
+    (
+        "two lengths",
+        headers(STREAM, (":status", "200"), ("content-length", "1"), ("content-length", "2")),
+        {PROTOCOL_ERROR},
+        {502},
+    ),
+    (
+        "a length with a sign",
+        headers(STREAM, (":status", "200"), ("content-length", "+5")),
+        {PROTOCOL_ERROR},
+        {502},
+    ),
+    (
+        "a length of two",
+        headers(STREAM, (":status", "200"), ("content-length", "5,5")),
+        {PROTOCOL_ERROR},
+        {502},
+    ),
+    (
+        "a length of nothing",
+        headers(STREAM, (":status", "200"), ("content-length", "")),
+        {PROTOCOL_ERROR},
+        {502},
+    ),
     ("a length with 204", answered("204", b"", ("content-length", "5")), {PROTOCOL_ERROR}, {502}),
-    ("transfer-encoding", headers(STREAM, (":status", "200"), ("transfer-encoding", "chunked")), {PROTOCOL_ERROR}, {502}),
+    (
+        "transfer-encoding",
+        headers(STREAM, (":status", "200"), ("transfer-encoding", "chunked")),
+        {PROTOCOL_ERROR},
+        {502},
+    ),
     ("te", headers(STREAM, (":status", "200"), ("te", "gzip")), {PROTOCOL_ERROR}, {502}),
-    ("a length behind the body", OPENED + headers(STREAM, ("content-length", "5"), end=True), {PROTOCOL_ERROR}, {"aborted"}),
-    ("transfer-encoding behind the body", OPENED + headers(STREAM, ("transfer-encoding", "chunked"), end=True), {PROTOCOL_ERROR}, {"aborted"}),
-    ("less than the length", answered("200", b"four", ("content-length", "5")), {PROTOCOL_ERROR}, {"aborted"}),
-    ("more than the length", answered("200", b"sixsix", ("content-length", "5")), {PROTOCOL_ERROR}, {"aborted"}),
+    (
+        "a length behind the body",
+        OPENED + headers(STREAM, ("content-length", "5"), end=True),
+        {PROTOCOL_ERROR},
+        {"aborted"},
+    ),
+    (
+        "transfer-encoding behind the body",
+        OPENED + headers(STREAM, ("transfer-encoding", "chunked"), end=True),
+        {PROTOCOL_ERROR},
+        {"aborted"},
+    ),
+    (
+        "less than the length",
+        answered("200", b"four", ("content-length", "5")),
+        {PROTOCOL_ERROR},
+        {"aborted"},
+    ),
+    (
+        "more than the length",
+        answered("200", b"sixsix", ("content-length", "5")),
+        {PROTOCOL_ERROR},
+        {"aborted"},
+    ),
     ("a second head", OPENED + OPENED, {PROTOCOL_ERROR}, {"aborted"}),
-    ("pseudo-fields behind the body", OPENED + headers(STREAM, (":status", "200"), end=True), {PROTOCOL_ERROR}, {"aborted"}),
+    (
+        "pseudo-fields behind the body",
+        OPENED + headers(STREAM, (":status", "200"), end=True),
+        {PROTOCOL_ERROR},
+        {"aborted"},
+    ),
     ("WINDOW_UPDATE over 2^31", window_update(STREAM, 0x7FFFFFFF), {FLOW_CONTROL_ERROR}, {502}),
     ("reset", reset(STREAM, INTERNAL_ERROR), {None}, {502}),
     ("cancelled behind the head", OPENED + reset(STREAM, CANCEL), {None}, {"aborted"}),
 ]
 
 
-@pytest.mark.parametrize("octets,codes,seen", [pytest.param(*row, id=what) for what, *row in BROKEN])
+@pytest.mark.parametrize(
+    "octets,codes,seen", [pytest.param(*row, id=what) for what, *row in BROKEN]
+)
 def test_what_is_wrong_with_an_answer_ends_its_stream(server, tunnel, name, octets, codes, seen):
     """The link goes on, and the next request of its viewers gets what the client says."""
     peer = hostile(server, name)
     viewer = Asking(server, name)
     assert peer.next_request() == STREAM
     if octets is None:
-        octets = frame(HEADERS, END_HEADERS, STREAM, BOMB_FIRST) + frame(HEADERS, END_HEADERS, STREAM, BOMB_NEXT)
+        octets = frame(HEADERS, END_HEADERS, STREAM, BOMB_FIRST) + frame(
+            HEADERS, END_HEADERS, STREAM, BOMB_NEXT
+        )
     with harmless(server, tunnel):
         peer.send(octets)
         assert viewer.end() in seen
@@ -373,10 +577,13 @@ def test_a_client_that_sends_beyond_the_window(server, tunnel, name):
     peer.close()
 
 
-@pytest.mark.parametrize("octets", [
-    pytest.param(frame(DATA, 0, STREAM, b"x"), id="DATA of one octet"),
-    pytest.param(window_update(0, 1024), id="WINDOW_UPDATE"),
-])
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(frame(DATA, 0, STREAM, b"x"), id="DATA of one octet"),
+        pytest.param(window_update(0, 1024), id="WINDOW_UPDATE"),
+    ],
+)
 def test_small_things_are_served_and_hurt_nobody(server, tunnel, name, octets):
     """Nothing is wrong with them, so they are carried; the others do not feel it."""
     peer = hostile(server, name)
@@ -414,12 +621,19 @@ def test_windows_of_a_burst_fit_into_the_process(new_server, budget, grow):
     peer = hostile(server, "burst", polite=False)
     wait_until(lambda: peer.pings, what="a PING that measures the line")
     time.sleep(LINE_S)
-    peer.send(settings(flags=ACK) + b"".join(frame(PING, ACK, 0, payload) for payload in peer.pings))
+    peer.send(
+        settings(flags=ACK) + b"".join(frame(PING, ACK, 0, payload) for payload in peer.pings)
+    )
     viewers = [Asking(server, "burst") for _ in range(8)]
     streams = [peer.next_request() for _ in viewers]
     assert peer.settle()
     before = peer.counts[WINDOW_UPDATE]
-    peer.send(b"".join(headers(stream, (":status", "200"), ("content-length", str(1 << 30))) for stream in streams))
+    peer.send(
+        b"".join(
+            headers(stream, (":status", "200"), ("content-length", str(1 << 30)))
+            for stream in streams
+        )
+    )
     assert peer.settle()
     assert (peer.counts[WINDOW_UPDATE] > before) == grow
     peer.close()

@@ -11,10 +11,41 @@ import time
 
 import pytest
 from support.foreign_server import ForeignServer
-from support.frames import (ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
-                            FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS, INTERNAL_ERROR, PADDED, PING,
-                            PRIORITY, PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTING_INITIAL_WINDOW,
-                            SETTINGS, WINDOW_UPDATE, RawServer, block, frame, goaway, headers, long_headers, request, reset, settings, window_update)
+from support.frames import (
+    ACK,
+    CANCEL,
+    COMPRESSION_ERROR,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    ENHANCE_YOUR_CALM,
+    FLOW_CONTROL_ERROR,
+    FRAME_SIZE_ERROR,
+    GOAWAY,
+    HEADERS,
+    INTERNAL_ERROR,
+    PADDED,
+    PING,
+    PRIORITY,
+    PROTOCOL_ERROR,
+    PUSH_PROMISE,
+    REFUSED_STREAM,
+    RST_STREAM,
+    SETTING_INITIAL_WINDOW,
+    SETTINGS,
+    WINDOW_UPDATE,
+    RawServer,
+    block,
+    frame,
+    goaway,
+    headers,
+    long_headers,
+    request,
+    reset,
+    settings,
+    window_update,
+)
 from support.hostile import Stage
 from support.origins import ScriptedOrigin, answer_upgrade, reply
 from support.programs import SLOW, VARIANT, Client
@@ -38,7 +69,9 @@ def harmless(stage):
     before = stage.client.rss()
     yield
     if VARIANT == "release":
-        assert stage.client.rss() - before <= 4 * MIB, f"{(stage.client.rss() - before) >> 10} KiB more"
+        assert (
+            stage.client.rss() - before <= 4 * MIB
+        ), f"{(stage.client.rss() - before) >> 10} KiB more"
 
 
 # ---- requests that must not reach the origin: D1, D2, D9 ----
@@ -63,7 +96,10 @@ def without(name):
 
 REQUESTS = [
     ("D1 host differs", raw(*LINE, ("host", "b.localhost"))),
-    ("D1 host twice", raw(*without(":authority"), ("host", "a.localhost"), ("host", "a.localhost"))),
+    (
+        "D1 host twice",
+        raw(*without(":authority"), ("host", "a.localhost"), ("host", "a.localhost")),
+    ),
     ("D1 nobody", raw(*without(":authority"))),
     ("D2 :path of a request line", bad(path="/bad HTTP/1.1\r\nX: y")),
     ("D2 :path with a space", bad(path="/bad x")),
@@ -105,7 +141,10 @@ REQUESTS = [
     ("D9 :scheme ftp", bad(scheme="ftp")),
     ("D9 :scheme with a line", bad(scheme="http\r\n")),
     ("D9 no :scheme", raw(*without(":scheme"))),
-    ("CONNECT to somewhere", raw((":method", "CONNECT"), (":authority", "b.localhost:443"), end=False)),
+    (
+        "CONNECT to somewhere",
+        raw((":method", "CONNECT"), (":authority", "b.localhost:443"), end=False),
+    ),
     (":protocol without CONNECT", raw(*LINE, (":protocol", "websocket"))),
     ("129 fields", bad(extra=[("x", "y")] * 129)),
     ("fields of 66 KiB", lambda number: long_headers(number, *LINE, *[("x", "y" * 6000)] * 11)),
@@ -119,8 +158,14 @@ def test_a_bad_request_never_reaches_the_origin(stage, make):
     before = len(stage.seen.lines)
     with harmless(stage):
         peer.send(make(number))
-        wait_until(lambda: number in peer.resets or number in peer.over or peer.ended.is_set(), what="an end of the stream")
-    assert peer.resets.get(number) in (PROTOCOL_ERROR, INTERNAL_ERROR), (peer.heads.get(number), peer.goaways)
+        wait_until(
+            lambda: number in peer.resets or number in peer.over or peer.ended.is_set(),
+            what="an end of the stream",
+        )
+    assert peer.resets.get(number) in (PROTOCOL_ERROR, INTERNAL_ERROR), (
+        peer.heads.get(number),
+        peer.goaways,
+    )
     assert stage.ask("/next") == (200, b"well")
     assert [seen for seen in stage.seen.lines[before:] if "/next" not in seen] == []
 
@@ -142,13 +187,28 @@ def test_authority_never_picks_the_target(stage):
     with socket.create_server(("127.0.0.1", 0)) as other:
         other.settimeout(0)
         port = other.getsockname()[1]
-        for authority in (f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}", f"0x7f000001:{port}", "metadata.internal", "169.254.169.254"):
+        for authority in (
+            f"127.0.0.1:{port}",
+            f"localhost:{port}",
+            f"[::1]:{port}",
+            f"0x7f000001:{port}",
+            "metadata.internal",
+            "169.254.169.254",
+        ):
             before = len(stage.seen.lines)
             assert stage.ask(authority=authority, scheme="https") == (200, b"well")
             assert len(stage.seen.lines) == before + 1
-            assert ("Host", authority) in [(name.title(), value) for name, value in stage.seen.heads[-1]]
+            assert ("Host", authority) in [
+                (name.title(), value) for name, value in stage.seen.heads[-1]
+            ]
         peer, number = stage.link(), stage.next_stream()
-        websocket = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":authority", f"127.0.0.1:{port}"), (":path", "/")]
+        websocket = [
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", "http"),
+            (":authority", f"127.0.0.1:{port}"),
+            (":path", "/"),
+        ]
         peer.send(headers(number, *websocket, ("sec-websocket-version", "13")))
         assert peer.wait_answer(number)[0] == 502  # this origin opens none
         with pytest.raises(BlockingIOError):
@@ -160,14 +220,26 @@ FLOODS = [
     ("PING", b"", frame(PING, 0, 0, b"12345678")),
     ("answers to no PING", b"", frame(PING, ACK, 0, b"12345678")),
     ("SETTINGS", b"", settings()),
-    ("SETTINGS that change the window", b"", settings({SETTING_INITIAL_WINDOW: 1}) + settings({SETTING_INITIAL_WINDOW: 99})),
+    (
+        "SETTINGS that change the window",
+        b"",
+        settings({SETTING_INITIAL_WINDOW: 1}) + settings({SETTING_INITIAL_WINDOW: 99}),
+    ),
     ("SETTINGS with 33 entries", frame(SETTINGS, 0, 0, b"\x00\x42\x00\x00\x00\x00" * 33), b""),
     ("empty DATA", request(1, "POST", "/flood", end=False), frame(DATA, 0, 1)),
-    ("DATA of padding", request(1, "POST", "/flood", end=False), frame(DATA, PADDED, 1, b"\x03\x00\x00\x00")),
+    (
+        "DATA of padding",
+        request(1, "POST", "/flood", end=False),
+        frame(DATA, PADDED, 1, b"\x03\x00\x00\x00"),
+    ),
     ("PRIORITY", b"", frame(PRIORITY, 0, 1, b"\x00\x00\x00\x00\x10")),
     ("unknown frames", b"", frame(0x42, 0, 0, b"what")),
     ("tiny WINDOW_UPDATE of the connection", b"", window_update(0, 1)),
-    ("tiny WINDOW_UPDATE of a stream", request(1, "POST", "/flood", end=False), window_update(1, 1)),
+    (
+        "tiny WINDOW_UPDATE of a stream",
+        request(1, "POST", "/flood", end=False),
+        window_update(1, 1),
+    ),
     ("GOAWAY", request(1, "POST", "/flood", end=False), goaway(0, 0)),
     ("RST_STREAM of a stream that is over", request(1) + reset(1, CANCEL), reset(1, CANCEL)),
     ("CONTINUATION", frame(HEADERS, 0, 1, block(*LINE)), frame(CONTINUATION, 0, 1)),
@@ -175,8 +247,17 @@ FLOODS = [
 
 WRONG = [
     ("CONTINUATION without HEADERS", frame(CONTINUATION, END_HEADERS, 1, b""), PROTOCOL_ERROR),
-    ("something between HEADERS and CONTINUATION", frame(HEADERS, 0, 1, block(*LINE)) + settings(), PROTOCOL_ERROR),
-    ("PUSH_PROMISE", request(1, "POST", "/bad", end=False) + frame(PUSH_PROMISE, END_HEADERS, 1, b"\x00\x00\x00\x02" + block(*LINE)), PROTOCOL_ERROR),
+    (
+        "something between HEADERS and CONTINUATION",
+        frame(HEADERS, 0, 1, block(*LINE)) + settings(),
+        PROTOCOL_ERROR,
+    ),
+    (
+        "PUSH_PROMISE",
+        request(1, "POST", "/bad", end=False)
+        + frame(PUSH_PROMISE, END_HEADERS, 1, b"\x00\x00\x00\x02" + block(*LINE)),
+        PROTOCOL_ERROR,
+    ),
     ("a stream of even number", request(2), PROTOCOL_ERROR),
     ("DATA of the connection", frame(DATA, 0, 0, b"x"), PROTOCOL_ERROR),
     ("HEADERS of the connection", frame(HEADERS, END_HEADERS, 0, block(*LINE)), PROTOCOL_ERROR),
@@ -190,16 +271,40 @@ WRONG = [
     ("WINDOW_UPDATE of an idle stream", window_update(99, 5000), PROTOCOL_ERROR),
     ("WINDOW_UPDATE of nothing", window_update(0, 0), PROTOCOL_ERROR),
     ("WINDOW_UPDATE over 2^31", window_update(0, 0x7FFFFFFF) * 2, FLOW_CONTROL_ERROR),
-    ("INITIAL_WINDOW_SIZE over 2^31", settings({SETTING_INITIAL_WINDOW: 1 << 31}), FLOW_CONTROL_ERROR),
+    (
+        "INITIAL_WINDOW_SIZE over 2^31",
+        settings({SETTING_INITIAL_WINDOW: 1 << 31}),
+        FLOW_CONTROL_ERROR,
+    ),
     ("ENABLE_PUSH 2", settings({2: 2}), PROTOCOL_ERROR),
     ("SETTINGS of 5 octets", frame(SETTINGS, 0, 0, b"\x00\x03\x00\x00\x00"), FRAME_SIZE_ERROR),
-    ("SETTINGS acknowledged with something", frame(SETTINGS, ACK, 0, b"\x00\x03\x00\x00\x00\x01"), FRAME_SIZE_ERROR),
+    (
+        "SETTINGS acknowledged with something",
+        frame(SETTINGS, ACK, 0, b"\x00\x03\x00\x00\x00\x01"),
+        FRAME_SIZE_ERROR,
+    ),
     ("PING of 7 octets", frame(PING, 0, 0, b"1234567"), FRAME_SIZE_ERROR),
-    ("RST_STREAM of 3 octets", request(1, "POST", "/bad", end=False) + frame(RST_STREAM, 0, 1, b"\x00\x00\x00"), FRAME_SIZE_ERROR),
-    ("WINDOW_UPDATE of 5 octets", frame(WINDOW_UPDATE, 0, 0, b"\x00\x00\x00\x01\x00"), FRAME_SIZE_ERROR),
+    (
+        "RST_STREAM of 3 octets",
+        request(1, "POST", "/bad", end=False) + frame(RST_STREAM, 0, 1, b"\x00\x00\x00"),
+        FRAME_SIZE_ERROR,
+    ),
+    (
+        "WINDOW_UPDATE of 5 octets",
+        frame(WINDOW_UPDATE, 0, 0, b"\x00\x00\x00\x01\x00"),
+        FRAME_SIZE_ERROR,
+    ),
     ("a frame of 16,385 octets", frame(HEADERS, 0, 1, bytes(16_385)), FRAME_SIZE_ERROR),
-    ("a field section that is none", frame(HEADERS, END_HEADERS, 1, b"\xff\xff\xff\xff\xff\xff\xff"), COMPRESSION_ERROR),
-    ("a table that is too large", frame(HEADERS, END_HEADERS, 1, b"\x3f\xff\xff\xff\x0f\x88"), COMPRESSION_ERROR),
+    (
+        "a field section that is none",
+        frame(HEADERS, END_HEADERS, 1, b"\xff\xff\xff\xff\xff\xff\xff"),
+        COMPRESSION_ERROR,
+    ),
+    (
+        "a table that is too large",
+        frame(HEADERS, END_HEADERS, 1, b"\x3f\xff\xff\xff\x0f\x88"),
+        COMPRESSION_ERROR,
+    ),
 ]
 
 
@@ -271,7 +376,10 @@ def push_until_stuck(server, answer):
     still_since = time.monotonic()
     while time.monotonic() - still_since < 0.5:
         with server.lock:
-            room = min(server.h2.local_flow_control_window(answer.number), server.h2.max_outbound_frame_size)
+            room = min(
+                server.h2.local_flow_control_window(answer.number),
+                server.h2.max_outbound_frame_size,
+            )
             if room > 0:
                 answer.send(bytes(room))
                 still_since = time.monotonic()
@@ -290,7 +398,15 @@ def test_a_slot_is_free_when_the_origin_is_done(certificate, tmp_path, ended):
     client = Client(server, origin.port, tmp_path, "--max-streams", "2")
     ended.callback(client.stop)
     for _ in range(2):
-        push_until_stuck(server, server.ask((":protocol", "websocket"), ("sec-websocket-version", "13"), method="CONNECT", end=False))
+        push_until_stuck(
+            server,
+            server.ask(
+                (":protocol", "websocket"),
+                ("sec-websocket-version", "13"),
+                method="CONNECT",
+                end=False,
+            ),
+        )
     assert server.ask().wait_reset() == REFUSED_STREAM
     assert len(origin.connections) == 2
     stuck.go.set()
@@ -312,9 +428,15 @@ def floods_of_resets(count):
         before, seen = client.fds(), []
         for first in range(0, count, streams):
             batch = [2 * number + 1 for number in range(first, first + streams)]
-            assert peer.send(b"".join(request(number, "POST", "/held", end=False) for number in batch)) and peer.settle(), peer.goaways
+            assert (
+                peer.send(b"".join(request(number, "POST", "/held", end=False) for number in batch))
+                and peer.settle()
+            ), peer.goaways
             seen.append(client.fds() - before)
-            assert peer.send(b"".join(window_update(number, 0x7FFFFFFF) for number in batch)) and peer.settle(), peer.goaways
+            assert (
+                peer.send(b"".join(window_update(number, 0x7FFFFFFF) for number in batch))
+                and peer.settle()
+            ), peer.goaways
         assert set(peer.resets.values()) == {FLOW_CONTROL_ERROR} and len(peer.resets) == count
         assert 0 < max(seen) <= streams, max(seen)
         wait_until(lambda: client.fds() <= before, 5 * SLOW, "the end of the origin's connections")

@@ -21,7 +21,9 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a.localhost\r\n\r\n"
 @pytest.fixture(scope="module")
 def stage(certificate, tmp_path_factory):
     with contextlib.ExitStack() as stack:
-        made = Stage(certificate, tmp_path_factory.mktemp("injection"), stack, seen=RecordingOrigin())
+        made = Stage(
+            certificate, tmp_path_factory.mktemp("injection"), stack, seen=RecordingOrigin()
+        )
         made.number_of_next = itertools.count(1)
         well(made)
         yield made
@@ -32,7 +34,9 @@ def well(stage):
     path = f"/next/{next(stage.number_of_next)}"
     assert stage.ask(path) == (200, ANSWER + path.encode())
     assert stage.seen.faults == []
-    assert [target for target in stage.seen.begun if not target.startswith(("/next/", BAD, "/good"))] == []
+    assert [
+        target for target in stage.seen.begun if not target.startswith(("/next/", BAD, "/good"))
+    ] == []
 
 
 def line(**changed):
@@ -42,6 +46,7 @@ def line(**changed):
 
 def asked(*extra, end=True, body=None, **changed):
     """Frames of a request, by its stream's number."""
+
     def make(number):
         head = headers(number, *line(**changed), *extra, end=end and body is None)
         return head + (frame(DATA, END_STREAM, number, body) if body is not None else b"")
@@ -50,46 +55,148 @@ def asked(*extra, end=True, body=None, **changed):
 
 
 # ---- what cannot be said ----
-TWICE = [(f"{name} twice", asked((name, value))) for name, value in
-         [(":method", "POST"), (":scheme", "http"), (":authority", "a.localhost"), (":path", BAD), (":path", "/smuggled")]]
+TWICE = [
+    (f"{name} twice", asked((name, value)))
+    for name, value in [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":authority", "a.localhost"),
+        (":path", BAD),
+        (":path", "/smuggled"),
+    ]
+]
 
 # Octets that end a line, a field or a word for one reader or another, wherever text stands.
-OCTETS = {"CR LF": "\r\n", "LF": "\n", "CR": "\r", "NUL": "\0", "DEL": "\x7f", "vertical tab": "\x0b"}
-PSEUDO = [(f":{name} with {what}", asked(**{name: value + octets + "GET"}))
-          for name, value in [("method", "POST"), ("scheme", "http"), ("authority", "a.localhost"), ("path", BAD)]
-          for what, octets in [*OCTETS.items(), ("space", " "), ("tab", "\t")]]
-NAMES = [(f"name with {what}", asked((f"x{octets}y", "z"))) for what, octets in [*OCTETS.items(), ("space", " "), ("colon", ":"), ("0x80", "\x80")]]
-VALUES = [(f"{name} with {what}", asked((name, f"a{octets}b")))
-          for name in ("x", "cookie", "referer", "content-type", "te") for what, octets in OCTETS.items() if name != "te" or what == "CR LF"]
-EDGES = [(f"value that {where} {what}", asked(("x", value)))
-         for what, octet in [("space", " "), ("tab", "\t"), ("CR", "\r"), ("LF", "\n")]
-         for where, value in [("begins with", octet + "a"), ("ends with", "a" + octet)]]
+OCTETS = {
+    "CR LF": "\r\n",
+    "LF": "\n",
+    "CR": "\r",
+    "NUL": "\0",
+    "DEL": "\x7f",
+    "vertical tab": "\x0b",
+}
+PSEUDO = [
+    (f":{name} with {what}", asked(**{name: value + octets + "GET"}))
+    for name, value in [
+        ("method", "POST"),
+        ("scheme", "http"),
+        ("authority", "a.localhost"),
+        ("path", BAD),
+    ]
+    for what, octets in [*OCTETS.items(), ("space", " "), ("tab", "\t")]
+]
+NAMES = [
+    (f"name with {what}", asked((f"x{octets}y", "z")))
+    for what, octets in [*OCTETS.items(), ("space", " "), ("colon", ":"), ("0x80", "\x80")]
+]
+VALUES = [
+    (f"{name} with {what}", asked((name, f"a{octets}b")))
+    for name in ("x", "cookie", "referer", "content-type", "te")
+    for what, octets in OCTETS.items()
+    if name != "te" or what == "CR LF"
+]
+EDGES = [
+    (f"value that {where} {what}", asked(("x", value)))
+    for what, octet in [("space", " "), ("tab", "\t"), ("CR", "\r"), ("LF", "\n")]
+    for where, value in [("begins with", octet + "a"), ("ends with", "a" + octet)]
+]
 
-CODINGS = [(f"{name}: {value!r}", asked((name, value), body=b"0\r\n\r\n" + SMUGGLED)) for name, value in [
-    ("transfer-encoding", "chunked"), ("transfer-encoding", "identity"), ("transfer-encoding", ""), ("Transfer-Encoding", "chunked"),
-    ("transfer-encoding ", "chunked"), ("transfer-encoding:", "chunked"), (" transfer-encoding", "chunked"), ("x: y\r\ntransfer-encoding", "chunked"),
-    ("x", "y\r\ntransfer-encoding: chunked"), ("te", "chunked"), ("te", "trailers, chunked"),
-    ("connection", "keep-alive"), ("connection", "content-length"), ("keep-alive", "timeout=5"), ("proxy-connection", "close"), ("upgrade", "websocket")]]
-LENGTHS = [(f"content-length: {value!r}", asked(("content-length", value), body=SMUGGLED)) for value in [
-    "", "+44", "-1", "0x2c", "44, 44", "44 44", "44.0", " 44", "44 ", "44\t", "\x0b44", "44\r\nx: y", "18446744073709551660", "4\0"]]
-LENGTHS += [(f"content-length twice, {what}", asked(("content-length", "44"), ("content-length", value), body=SMUGGLED))
-            for what, value in [("alike", "44"), ("0", "0")]]
+CODINGS = [
+    (f"{name}: {value!r}", asked((name, value), body=b"0\r\n\r\n" + SMUGGLED))
+    for name, value in [
+        ("transfer-encoding", "chunked"),
+        ("transfer-encoding", "identity"),
+        ("transfer-encoding", ""),
+        ("Transfer-Encoding", "chunked"),
+        ("transfer-encoding ", "chunked"),
+        ("transfer-encoding:", "chunked"),
+        (" transfer-encoding", "chunked"),
+        ("x: y\r\ntransfer-encoding", "chunked"),
+        ("x", "y\r\ntransfer-encoding: chunked"),
+        ("te", "chunked"),
+        ("te", "trailers, chunked"),
+        ("connection", "keep-alive"),
+        ("connection", "content-length"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-connection", "close"),
+        ("upgrade", "websocket"),
+    ]
+]
+LENGTHS = [
+    (f"content-length: {value!r}", asked(("content-length", value), body=SMUGGLED))
+    for value in [
+        "",
+        "+44",
+        "-1",
+        "0x2c",
+        "44, 44",
+        "44 44",
+        "44.0",
+        " 44",
+        "44 ",
+        "44\t",
+        "\x0b44",
+        "44\r\nx: y",
+        "18446744073709551660",
+        "4\0",
+    ]
+]
+LENGTHS += [
+    (
+        f"content-length twice, {what}",
+        asked(("content-length", "44"), ("content-length", value), body=SMUGGLED),
+    )
+    for what, value in [("alike", "44"), ("0", "0")]
+]
 
-WEBSOCKETS = [(f"websocket, {what}", lambda number, fields=fields: headers(number, *fields)) for what, fields in [
-    ("path with CR LF", [(":method", "CONNECT"), (":protocol", "websocket"), *line(path="/bad\r\nX: y")[1:]]),
-    ("protocol with CR LF", [(":method", "CONNECT"), (":protocol", "websocket\r\nX: y"), *line()[1:]]),
-    ("field with CR LF", [(":method", "CONNECT"), (":protocol", "websocket"), *line()[1:], ("sec-websocket-protocol", "a\r\nX: y")]),
-    ("origin with LF", [(":method", "CONNECT"), (":protocol", "websocket"), *line()[1:], ("origin", "a\nX: y")]),
-]]
+WEBSOCKETS = [
+    (f"websocket, {what}", lambda number, fields=fields: headers(number, *fields))
+    for what, fields in [
+        (
+            "path with CR LF",
+            [(":method", "CONNECT"), (":protocol", "websocket"), *line(path="/bad\r\nX: y")[1:]],
+        ),
+        (
+            "protocol with CR LF",
+            [(":method", "CONNECT"), (":protocol", "websocket\r\nX: y"), *line()[1:]],
+        ),
+        (
+            "field with CR LF",
+            [
+                (":method", "CONNECT"),
+                (":protocol", "websocket"),
+                *line()[1:],
+                ("sec-websocket-protocol", "a\r\nX: y"),
+            ],
+        ),
+        (
+            "origin with LF",
+            [
+                (":method", "CONNECT"),
+                (":protocol", "websocket"),
+                *line()[1:],
+                ("origin", "a\nX: y"),
+            ],
+        ),
+    ]
+]
 
 
 @pytest.mark.rule("D2")
-@pytest.mark.parametrize("make", [pytest.param(make, id=what) for what, make in
-                                  TWICE + PSEUDO + NAMES + VALUES + EDGES + CODINGS + LENGTHS + WEBSOCKETS])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make, id=what)
+        for what, make in TWICE + PSEUDO + NAMES + VALUES + EDGES + CODINGS + LENGTHS + WEBSOCKETS
+    ],
+)
 def test_nothing_of_it_is_written(stage, make):
     peer, number = stage.link(), stage.next_stream()
     peer.send(make(number))
-    wait_until(lambda: number in peer.resets or number in peer.over or peer.ended.is_set(), what="an end of the stream")
+    wait_until(
+        lambda: number in peer.resets or number in peer.over or peer.ended.is_set(),
+        what="an end of the stream",
+    )
     assert peer.resets.get(number) == PROTOCOL_ERROR, (peer.heads.get(number), peer.goaways)
     well(stage)
     assert BAD not in stage.seen.begun
@@ -109,16 +216,44 @@ BROKEN = [
     ("a length and no body", lambda n: [post(n, len(SMUGGLED), end=True)]),
     ("a length and an empty body", lambda n: [post(n, len(SMUGGLED), data(n, b""))]),
     ("less than its length", lambda n: [post(n, len(SMUGGLED) + 4, data(n, b"four"))]),
-    ("less than its length, later", lambda n: [post(n, 8), data(n, b"four", end=False), data(n, b"")]),
-    ("less than its length, and trailers", lambda n: [post(n, 8, data(n, b"four", end=False), headers(n, ("x-sum", "1"), end=True))]),
+    (
+        "less than its length, later",
+        lambda n: [post(n, 8), data(n, b"four", end=False), data(n, b"")],
+    ),
+    (
+        "less than its length, and trailers",
+        lambda n: [post(n, 8, data(n, b"four", end=False), headers(n, ("x-sum", "1"), end=True))],
+    ),
     ("more than its length", lambda n: [post(n, 4, data(n, b"four" + SMUGGLED))]),
     ("a second head", lambda n: [headers(n, *line()), headers(n, *line(), end=True)]),
     ("trailers that do not end it", lambda n: [headers(n, *line()), headers(n, ("x-sum", "1"))]),
-    ("trailers with a pseudo-field", lambda n: [headers(n, *line()), headers(n, (":path", "/smuggled"), end=True)]),
-    *((f"trailer with {what} in its {where}", lambda n, field=field: [headers(n, *line()), data(n, b"four", end=False), headers(n, field, end=True)])
-      for what, octets in OCTETS.items() for where, field in [("name", (f"x{octets}y", "z")), ("value", ("x", f"a{octets}b"))]),
-    *((f"trailer {name}", lambda n, name=name, value=value: [headers(n, *line()), data(n, b"four", end=False), headers(n, (name, value), end=True)])
-      for name, value in [("transfer-encoding", "chunked"), ("connection", "close"), ("", "z")]),
+    (
+        "trailers with a pseudo-field",
+        lambda n: [headers(n, *line()), headers(n, (":path", "/smuggled"), end=True)],
+    ),
+    *(
+        (
+            f"trailer with {what} in its {where}",
+            lambda n, field=field: [
+                headers(n, *line()),
+                data(n, b"four", end=False),
+                headers(n, field, end=True),
+            ],
+        )
+        for what, octets in OCTETS.items()
+        for where, field in [("name", (f"x{octets}y", "z")), ("value", ("x", f"a{octets}b"))]
+    ),
+    *(
+        (
+            f"trailer {name}",
+            lambda n, name=name, value=value: [
+                headers(n, *line()),
+                data(n, b"four", end=False),
+                headers(n, (name, value), end=True),
+            ],
+        )
+        for name, value in [("transfer-encoding", "chunked"), ("connection", "close"), ("", "z")]
+    ),
 ]
 
 
@@ -139,7 +274,11 @@ def test_it_never_comes_to_an_end(stage, make):
 
 @pytest.mark.rule("D4")
 @pytest.mark.parametrize("length", [0, 4])
-@pytest.mark.parametrize("surplus", [b"G", SMUGGLED, b"0\r\n\r\n" + SMUGGLED], ids=["an octet", "a request", "an end of chunks"])
+@pytest.mark.parametrize(
+    "surplus",
+    [b"G", SMUGGLED, b"0\r\n\r\n" + SMUGGLED],
+    ids=["an octet", "a request", "an end of chunks"],
+)
 def test_what_comes_behind_the_length_goes_nowhere(stage, length, surplus):
     """Too late to refuse it: the origin has had what was promised, and may have answered."""
     peer, number = stage.link(), stage.next_stream()
@@ -181,13 +320,24 @@ def test_a_body_stays_a_body(stage, body, length, split):
     well(stage)
 
 
-TRAILERS = [("host", "evil"), ("content-length", "4"), ("authorization", "evil"), ("cookie", "evil=1"), ("te", "trailers"), ("x-sum", "1")]
+TRAILERS = [
+    ("host", "evil"),
+    ("content-length", "4"),
+    ("authorization", "evil"),
+    ("cookie", "evil=1"),
+    ("te", "trailers"),
+    ("x-sum", "1"),
+]
 
 
 @pytest.mark.rule("D6")
 def test_trailers_that_would_be_taken_for_a_head_are_left_out(stage):
     peer, number = stage.link(), stage.next_stream()
-    peer.send(request(number, "POST", f"/good/{number}", end=False) + data(number, b"body", end=False) + headers(number, *TRAILERS, end=True))
+    peer.send(
+        request(number, "POST", f"/good/{number}", end=False)
+        + data(number, b"body", end=False)
+        + headers(number, *TRAILERS, end=True)
+    )
     assert peer.wait_answer(number)[0] == 200
     assert stage.seen.whole[f"/good/{number}"][0].trailers == [("x-sum", "1")]
     well(stage)
@@ -203,7 +353,8 @@ def state(program):
 
 def stopped_asleep(program, sockets):
     """Stops @program where it waits for events, with nothing to read. Amid a turn it would find the request in that turn and the
-    answer in the next: no later than an answer that comes after the request was written, and as little to be told from a true one."""
+    answer in the next: no later than an answer that comes after the request was written, and as little to be told from a true one.
+    """
     if state(program) != "S" or any(unread(each) for each in sockets):
         return False
     program.signal(signal.SIGSTOP)
@@ -215,8 +366,11 @@ def stopped_asleep(program, sockets):
 
 
 @pytest.mark.rule("D7")
-def test_an_answer_that_came_before_the_request_was_written_is_not_its_answer(certificate, tmp_path, ended):
+def test_an_answer_that_came_before_the_request_was_written_is_not_its_answer(
+    certificate, tmp_path, ended
+):
     """oneport finds both at once: a request on the link, and octets on the idle connection that it would use."""
+
     def serve(connection):
         while True:
             connection.request()
@@ -227,9 +381,17 @@ def test_an_answer_that_came_before_the_request_was_written_is_not_its_answer(ce
     program, peer = stage.client.program, stage.link()
     for request_first in (True, False) * 3:
         poisoned, number = stage.origin.connections[-1], stage.next_stream()
-        sends = [(peer.connection.socket, lambda number=number: peer.send(request(number, path="/victim"))),
-                 (poisoned.socket, lambda poisoned=poisoned: poisoned.send(FORGED))]
-        wait_until(lambda: stopped_asleep(program, [socket for socket, _ in sends]), what="oneport to be stopped in its sleep")
+        sends = [
+            (
+                peer.connection.socket,
+                lambda number=number: peer.send(request(number, path="/victim")),
+            ),
+            (poisoned.socket, lambda poisoned=poisoned: poisoned.send(FORGED)),
+        ]
+        wait_until(
+            lambda: stopped_asleep(program, [socket for socket, _ in sends]),
+            what="oneport to be stopped in its sleep",
+        )
         for socket, send in sends if request_first else reversed(sends):
             send()
             wait_until(lambda socket=socket: unread(socket) > 0, what="octets to wait")

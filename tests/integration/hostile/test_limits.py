@@ -33,8 +33,12 @@ def ticket_of(server, address, name):
 def error(got):
     """What is wrong, where something is; a 429 says when to come back, in both places."""
     if got.status == 429:
-        assert got.json()["message"] and got.json()["retry_after"] == int(got.get("Retry-After")) > 0
-        assert got.get("Content-Type") == "application/json" and got.get("Cache-Control") == "no-store"
+        assert (
+            got.json()["message"] and got.json()["retry_after"] == int(got.get("Retry-After")) > 0
+        )
+        assert (
+            got.get("Content-Type") == "application/json" and got.get("Cache-Control") == "no-store"
+        )
     return (got.status, got.json()["error"]) if got.status != 200 else 200
 
 
@@ -51,8 +55,17 @@ def link(ended):
 
     def start(server, address, name, ticket=None):
         ticket = ticket or ticket_of(server, address, name)
-        up = ended.enter_context(contextlib.closing(
-            ForeignLink(server, name, ticket, *by_proxy(address), serve=lambda stream: stream.answer(200, b"served"))))
+        up = ended.enter_context(
+            contextlib.closing(
+                ForeignLink(
+                    server,
+                    name,
+                    ticket,
+                    *by_proxy(address),
+                    serve=lambda stream: stream.answer(200, b"served"),
+                )
+            )
+        )
         up.ticket = ticket
         server.wait_link(name, 1)
         return up
@@ -81,13 +94,24 @@ def test_registers_of_an_address(new_server, name, link, ended):
     assert 120 <= count <= 121 + time.monotonic() - start
     exact = f"/register/{name}-2"
     for path in ("/register", exact, "/?new", f"/{name}-2"):
-        wait_until(lambda path=path: error(ask(server, HERE, path)) == (429, REGISTERS), 2, "to be refused")
+        wait_until(
+            lambda path=path: error(ask(server, HERE, path)) == (429, REGISTERS), 2, "to be refused"
+        )
     for _ in range(5):
-        assert ask(server, HERE, f"/register/{name}", f"Oneport-Ticket: {own.ticket}").json()["id"] == name
+        assert (
+            ask(server, HERE, f"/register/{name}", f"Oneport-Ticket: {own.ticket}").json()["id"]
+            == name
+        )
     assert ask(server, THERE).status == 200 and register(server)["id"]  # by loopback
     assert served(server, name) and links(server, name) == 1
-    assert wait_until(lambda: ask(server, HERE, exact).status == 200, 5 * SLOW, "a register to be back")
-    assert 1 <= server.log.count(f"address refused viewer={HERE} reason={REGISTERS}") <= 2 * (2 + time.monotonic() - start)  # a second and worker
+    assert wait_until(
+        lambda: ask(server, HERE, exact).status == 200, 5 * SLOW, "a register to be back"
+    )
+    assert (
+        1
+        <= server.log.count(f"address refused viewer={HERE} reason={REGISTERS}")
+        <= 2 * (2 + time.monotonic() - start)
+    )  # a second and worker
 
 
 @pytest.mark.rule("O23")
@@ -137,10 +161,12 @@ BAD, TOO_MANY_BAD = (403, "bad_ticket"), (429, "too_many_bad_tickets")
 
 def bad_tries(server, address, name, foreign_ticket):
     """One of each kind that is not ours, another name's and made up, at register and at attach: what each is told."""
-    return [error(ask(server, address, f"/register/{name}", "Oneport-Ticket: made.up")),
-            error(ask(server, address, f"/register/{name}", f"Oneport-Ticket: {foreign_ticket}")),
-            attached(server, address, name, "made.up"),
-            attached(server, address, name, foreign_ticket)]
+    return [
+        error(ask(server, address, f"/register/{name}", "Oneport-Ticket: made.up")),
+        error(ask(server, address, f"/register/{name}", f"Oneport-Ticket: {foreign_ticket}")),
+        attached(server, address, name, "made.up"),
+        attached(server, address, name, foreign_ticket),
+    ]
 
 
 @pytest.mark.rule("O15", "O24")
@@ -166,7 +192,9 @@ def test_a_bad_ticket_is_told_so_again_after_its_time(new_server, name):
     other = ticket_of(server, HERE, name)
     for _ in range(2):
         bad_tries(server, HERE, f"{name}-2", other)
-    wait_s = int(ask(server, HERE, f"/register/{name}-2", "Oneport-Ticket: made.up").get("Retry-After"))
+    wait_s = int(
+        ask(server, HERE, f"/register/{name}-2", "Oneport-Ticket: made.up").get("Retry-After")
+    )
     assert 10 <= wait_s <= 12
     time.sleep(wait_s)
     assert bad_tries(server, HERE, f"{name}-2", other) == [BAD, *[TOO_MANY_BAD] * 3]

@@ -48,7 +48,9 @@ def recording(recorder):
 
 
 # Each 5th case comes to each body with one head or another: 365 of them.
-SOME = pytest.mark.parametrize("step", [pytest.param(5, id="each 5th"), pytest.param(1, id="all", marks=pytest.mark.full)])
+SOME = pytest.mark.parametrize(
+    "step", [pytest.param(5, id="each 5th"), pytest.param(1, id="all", marks=pytest.mark.full)]
+)
 
 
 def judged(run, step=1):
@@ -61,12 +63,40 @@ def judged(run, step=1):
     return outcomes
 
 
-@pytest.mark.rule("Q21", "Q22", "Q23", "Q24", "Q25", "Q26", "Q27", "Q28", "Q31", "Q32", "Q33", "Q34", "Q35", "Q38", "W2", "D7")
-@pytest.mark.parametrize("piece", [None, pytest.param(1, marks=pytest.mark.full), pytest.param(7, marks=pytest.mark.full)])
-def test_oneportd_takes_what_is_right_in_every_letter_and_nothing_else(server, recorder, recording, new_client, piece):
+@pytest.mark.rule(
+    "Q21",
+    "Q22",
+    "Q23",
+    "Q24",
+    "Q25",
+    "Q26",
+    "Q27",
+    "Q28",
+    "Q31",
+    "Q32",
+    "Q33",
+    "Q34",
+    "Q35",
+    "Q38",
+    "W2",
+    "D7",
+)
+@pytest.mark.parametrize(
+    "piece",
+    [None, pytest.param(1, marks=pytest.mark.full), pytest.param(7, marks=pytest.mark.full)],
+)
+def test_oneportd_takes_what_is_right_in_every_letter_and_nothing_else(
+    server, recorder, recording, new_client, piece
+):
     client = new_client(recording.port)
-    outcomes = judged(Run(recorder, lambda: Viewer(server.port), client.host, strictly=True, piece=piece))
-    refused = [str(outcome.case) for outcome in outcomes if outcome.case.strict and outcome.case.target not in recorder.whole]
+    outcomes = judged(
+        Run(recorder, lambda: Viewer(server.port), client.host, strictly=True, piece=piece)
+    )
+    refused = [
+        str(outcome.case)
+        for outcome in outcomes
+        if outcome.case.strict and outcome.case.target not in recorder.whole
+    ]
     assert refused == []
 
 
@@ -90,28 +120,46 @@ OWN = {"sec-websocket-key"}  # each makes one
 
 def equivalent(request, host):
     """What must be alike of a request, whoever carried it: the order only of fields that have one name."""
-    fields = [(name.lower(), value.replace(host, "HOST")) for name, value in request.fields if name.lower() not in OWN]
-    return request.method, request.target, sorted(fields, key=lambda field: field[0]), request.body, request.trailers
+    fields = [
+        (name.lower(), value.replace(host, "HOST"))
+        for name, value in request.fields
+        if name.lower() not in OWN
+    ]
+    return (
+        request.method,
+        request.target,
+        sorted(fields, key=lambda field: field[0]),
+        request.body,
+        request.trailers,
+    )
 
 
 @SOME
 @pytest.mark.skipif(not haproxy.PROGRAM, reason="haproxy is not installed")
 @pytest.mark.rule("D1", "D5", "D6")
-def test_oneport_writes_what_haproxy_would(step, server, recorder, recording, new_client, ended, tmp_path, name):
+def test_oneport_writes_what_haproxy_would(
+    step, server, recorder, recording, new_client, ended, tmp_path, name
+):
     """HAProxy is the other end of a link to the same oneportd. What both carry is alike; what is not stands above."""
     theirs = RecordingOrigin()
     origin = ended.enter_context(contextlib.closing(ScriptedOrigin(theirs)))
     other = HaproxyClient(server, origin.port, tmp_path, name)
     ended.callback(other.stop)
     ours = new_client(recording.port)
-    outcomes = [judged(Run(at, lambda: Viewer(server.port), client.host, strictly=True), step)
-                for at, client in ((recorder, ours), (theirs, other))]
+    outcomes = [
+        judged(Run(at, lambda: Viewer(server.port), client.host, strictly=True), step)
+        for at, client in ((recorder, ours), (theirs, other))
+    ]
     differ = set()
     for mine, their in zip(*outcomes):
-        carried = [[equivalent(request, client.host) for request in at.whole.get(mine.case.target, [])]
-                   for at, client in ((recorder, ours), (theirs, other))]
+        carried = [
+            [equivalent(request, client.host) for request in at.whole.get(mine.case.target, [])]
+            for at, client in ((recorder, ours), (theirs, other))
+        ]
         if carried[0] != carried[1] or mine.statuses != their.statuses:
-            assert mine.case.kind in KNOWN, f"{mine.case}: {mine.statuses} and {carried[0]}, HAProxy: {their.statuses} and {carried[1]}"
+            assert (
+                mine.case.kind in KNOWN
+            ), f"{mine.case}: {mine.statuses} and {carried[0]}, HAProxy: {their.statuses} and {carried[1]}"
             differ.add(mine.case.kind)
     assert differ == set(KNOWN)
 
@@ -130,10 +178,22 @@ ANSWERS = [
     ("HEAD without length", "HEAD", b"HTTP/1.1 200 OK\r\n\r\n", 200, b""),
     ("HEAD of chunks", "HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, b""),
     ("204", "GET", b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
-    ("204 with a length", "GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 50\r\n\r\n", 204, b""),
+    (
+        "204 with a length",
+        "GET",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 50\r\n\r\n",
+        204,
+        b"",
+    ),
     ("205", "GET", b"HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n", 205, b""),
     ("304", "GET", b"HTTP/1.1 304 Not Modified\r\n\r\n", 304, b""),
-    ("304 with a length", "GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n", 304, b""),
+    (
+        "304 with a length",
+        "GET",
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n",
+        304,
+        b"",
+    ),
     ("error", "GET", reply(b"mine", status=500), 500, b"mine"),
 ]
 SURPLUS = {
@@ -148,9 +208,15 @@ SURPLUS = {
 
 @pytest.mark.rule("D7", "R5", "R6", "R7")
 @pytest.mark.parametrize("when", ["at once", "behind a pause", "when it is idle"])
-@pytest.mark.parametrize("surplus", [pytest.param(surplus, id=what) for what, surplus in SURPLUS.items()])
-@pytest.mark.parametrize("method,answer,status,body", [pytest.param(*rest, id=what) for what, *rest in ANSWERS])
-def test_what_an_origin_says_too_much_is_nobodys(server, played, method, answer, status, body, surplus, when):
+@pytest.mark.parametrize(
+    "surplus", [pytest.param(surplus, id=what) for what, surplus in SURPLUS.items()]
+)
+@pytest.mark.parametrize(
+    "method,answer,status,body", [pytest.param(*rest, id=what) for what, *rest in ANSWERS]
+)
+def test_what_an_origin_says_too_much_is_nobodys(
+    server, played, method, answer, status, body, surplus, when
+):
     """The viewer gets its answer, the next ones get theirs, on another connection."""
     told, go = [], threading.Event()
 
@@ -163,9 +229,17 @@ def test_what_an_origin_says_too_much_is_nobodys(server, played, method, answer,
             if not first:
                 connection.send(reply(b"clean"))
                 continue
-            connection.send(answer + surplus if when == "at once" else answer[:-1] if when == "behind a pause" else answer)
+            connection.send(
+                answer + surplus
+                if when == "at once"
+                else answer[:-1]
+                if when == "behind a pause"
+                else answer
+            )
             if when == "behind a pause":
-                wait_until(lambda: unread(connection.socket) == 0, what="the answer's beginning to be read")
+                wait_until(
+                    lambda: unread(connection.socket) == 0, what="the answer's beginning to be read"
+                )
                 connection.send(answer[-1:] + surplus)
             elif when == "when it is idle":
                 go.wait(10)
@@ -181,7 +255,9 @@ def test_what_an_origin_says_too_much_is_nobodys(server, played, method, answer,
         assert sent.wait(10)
     for _ in range(2):
         assert fetch(server.port, client.host).body == b"clean"
-    assert len(told) == (2 if client.keeps_origins else 3)  # the one with the surplus, and the next, which was kept
+    assert len(told) == (
+        2 if client.keeps_origins else 3
+    )  # the one with the surplus, and the next, which was kept
 
 
 # ---- an upgrade that does not come about ----
@@ -192,18 +268,36 @@ REFUSALS = [
     ("403", reply(b"no", status=403), 403),
     ("426", reply(b"no", "Upgrade: websocket", "Connection: upgrade", status=426), 426),
     ("500", reply(b"no", status=500), 500),
-    ("101 with another key's answer", "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-     "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n", 502),
+    (
+        "101 with another key's answer",
+        "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+        "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
+        502,
+    ),
     ("101 to h2c", "HTTP/1.1 101 Go\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n", 502),
 ]
-BEHIND = ["GET /behind HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
+BEHIND = [
+    "GET /behind HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+]
 
 
 @pytest.mark.rule("W5", "W6")
-@pytest.mark.parametrize("front", [False, pytest.param(True, marks=pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed"))],
-                         ids=["alone", "nginx"], indirect=True)
+@pytest.mark.parametrize(
+    "front",
+    [
+        False,
+        pytest.param(
+            True, marks=pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")
+        ),
+    ],
+    ids=["alone", "nginx"],
+    indirect=True,
+)
 @pytest.mark.parametrize("behind", BEHIND, ids=["a request", "a preface"])
-@pytest.mark.parametrize("answer,status", [pytest.param(*rest, id=what) for what, *rest in REFUSALS])
+@pytest.mark.parametrize(
+    "answer,status", [pytest.param(*rest, id=what) for what, *rest in REFUSALS]
+)
 def test_behind_a_refused_websocket_nothing_is_relayed(played, front, answer, status, behind):
     """What the viewer sends behind its handshake is a request like any other, or none: never octets for the origin to read."""
     raw, asked = [], []
@@ -220,7 +314,10 @@ def test_behind_a_refused_websocket_nothing_is_relayed(played, front, answer, st
     client = played(serve)
     port, tls = front
     with Viewer(port, tls) as viewer:
-        viewer.send(head("GET", "/socket", client.host, *HANDSHAKE) + behind.format(host=client.host).encode())
+        viewer.send(
+            head("GET", "/socket", client.host, *HANDSHAKE)
+            + behind.format(host=client.host).encode()
+        )
         assert viewer.response().status == status
         with contextlib.suppress(EOFError, ConnectionError):
             assert (viewer.response().status < 400) == bool(asked)

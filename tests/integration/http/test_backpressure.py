@@ -29,7 +29,9 @@ def test_a_stalled_viewer_does_not_slow_the_others(new_server, new_client, http_
     server = new_server()
     client = new_client(http_origin.port, server=server)
     size = 64 * MIB
-    download_rate(server.port, client.host, 2, size)  # warm: windows have grown, memory is what work needs
+    download_rate(
+        server.port, client.host, 2, size
+    )  # warm: windows have grown, memory is what work needs
     before = server.rss(), client.rss()
     ratios = []
     for _ in range(3):
@@ -105,7 +107,9 @@ def test_many_stalled_viewers_fit_into_the_links_budget(new_server, new_client, 
     try:
         stable(server.rss)  # whatever could be buffered is
         assert server.rss() - before < 40 * MIB
-        assert fetch(server.port, client.host, f"/bytes/{MIB}", timeout_s=10).body == pattern.pattern(MIB)
+        assert fetch(
+            server.port, client.host, f"/bytes/{MIB}", timeout_s=10
+        ).body == pattern.pattern(MIB)
     finally:
         for viewer in stalled:
             viewer.close()

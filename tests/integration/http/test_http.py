@@ -41,7 +41,11 @@ REFUSED = [
     ("Q17 Host twice", GET + HOST + "\r\n", 400),
     ("Q18 Host chars", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
     ("Q18 Host port", "GET / HTTP/1.1\r\nHost: {name}.localhost:65536\r\n\r\n", 400),
-    ("Q21 CL and TE", GET + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    (
+        "Q21 CL and TE",
+        GET + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
     ("Q22 CL list", GET + "Content-Length: 5,5\r\n\r\nhello", 400),
     ("Q22 CL twice", GET + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 400),
     ("Q23 CL plus", GET + "Content-Length: +5\r\n\r\nhello", 400),
@@ -56,7 +60,11 @@ REFUSED = [
     ("Q24 TE parameter", GET + "Transfer-Encoding: chunked;a\r\n\r\n0\r\n\r\n", 400),
     ("Q24 TE empty", GET + "Transfer-Encoding:\r\n\r\n", 400),
     ("Q24 TE vertical tab", GET + "Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", 400),
-    ("Q25 TE in 1.0", "POST / HTTP/1.0\r\n" + HOST + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    (
+        "Q25 TE in 1.0",
+        "POST / HTTP/1.0\r\n" + HOST + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
     ("Q31 bare LF", "GET / HTTP/1.1\n" + HOST + "\r\n", 400),
     ("Q31 bare LF in a field", GET + "X-A: b\nX-C: d\r\n\r\n", 400),
     ("Q32 bare CR", GET + "X-A: b\rc\r\n\r\n", 400),
@@ -71,20 +79,42 @@ REFUSED = [
     ("Q36 fields", GET + "".join(f"X-{n}: a\r\n" for n in range(101)) + "\r\n", 431),
     ("Q36 head", GET + "".join(f"X-{n}: {'a' * 8000}\r\n" for n in range(5)) + "\r\n", 431),
     ("H2 Connection names host", GET + "Connection: host\r\n\r\n", 400),
-    ("H2 Connection names a length", GET + "Connection: content-length\r\nContent-Length: 0\r\n\r\n", 400),
-    ("H2 Connection names a coding", GET + "Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    (
+        "H2 Connection names a length",
+        GET + "Connection: content-length\r\nContent-Length: 0\r\n\r\n",
+        400,
+    ),
+    (
+        "H2 Connection names a coding",
+        GET + "Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
     ("H2 Connection names cookie", GET + "Connection: cookie\r\nCookie: a=b\r\n\r\n", 400),
-    ("H2 Connection names authorization", GET + "Connection: close, Authorization\r\nAuthorization: x\r\n\r\n", 400),
+    (
+        "H2 Connection names authorization",
+        GET + "Connection: close, Authorization\r\nAuthorization: x\r\n\r\n",
+        400,
+    ),
     ("H2 Connection names forwarded", GET + "Connection: x-forwarded-for\r\n\r\n", 400),
     ("H6 expectation", GET + "Expect: 200-maybe\r\n\r\n", 417),
-    ("W1 version", GET + "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 12\r\n"
-     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 426),
-    ("W1 key", GET + "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
-     "Sec-WebSocket-Key: short\r\n\r\n", 400),
+    (
+        "W1 version",
+        GET + "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 12\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        426,
+    ),
+    (
+        "W1 key",
+        GET + "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: short\r\n\r\n",
+        400,
+    ),
 ]
 
 
-@pytest.mark.parametrize("raw,status", [pytest.param(raw, status, id=rule) for rule, raw, status in REFUSED])
+@pytest.mark.parametrize(
+    "raw,status", [pytest.param(raw, status, id=rule) for rule, raw, status in REFUSED]
+)
 def test_refused(server, tunnel, raw, status):
     with Viewer(server.port) as viewer:
         viewer.send(raw.format(host=tunnel.host, name=tunnel.name))
@@ -116,7 +146,10 @@ BODIES_REFUSED = [
 @pytest.mark.parametrize("rule,body", BODIES_REFUSED, ids=[rule for rule, _ in BODIES_REFUSED])
 def test_refused_bodies(server, tunnel, rule, body):
     with Viewer(server.port) as viewer:
-        viewer.send(head("POST", "/upload", tunnel.host, "Transfer-Encoding: chunked") + body.encode("latin-1"))
+        viewer.send(
+            head("POST", "/upload", tunnel.host, "Transfer-Encoding: chunked")
+            + body.encode("latin-1")
+        )
         got = viewer.response()
         assert got.status == (431 if "too long" in rule else 400)
         viewer.ended()
@@ -132,8 +165,21 @@ def as_seen(got):
     return seen["method"], seen["target"], fields
 
 
-TARGETS = ["//a//b", "/../x", "/%2e%2e/x", "/a%2Fb", "/a;b=c", "/a\\b", "/a%00b", "/?", "/a?b?c=d&e", "/?" + "q" * 8000,
-           "/a?x=%23&y=%zz", "/[::1]", "/~|{}^`\"<>"]
+TARGETS = [
+    "//a//b",
+    "/../x",
+    "/%2e%2e/x",
+    "/a%2Fb",
+    "/a;b=c",
+    "/a\\b",
+    "/a%00b",
+    "/?",
+    "/a?b?c=d&e",
+    "/?" + "q" * 8000,
+    "/a?x=%23&y=%zz",
+    "/[::1]",
+    '/~|{}^`"<>',
+]
 
 
 @pytest.mark.rule("Q14")
@@ -170,7 +216,9 @@ def test_q8_options_of_everything(server, shared):
 
 @pytest.mark.rule("Q9")
 def test_q9_absolute_form_of_the_same_authority(server, tunnel):
-    method, target, fields = as_seen(fetch(server.port, tunnel.host, f"http://{tunnel.host}/echo?a"))
+    method, target, fields = as_seen(
+        fetch(server.port, tunnel.host, f"http://{tunnel.host}/echo?a")
+    )
     assert (method, target, fields["host"]) == ("GET", "/echo?a", [tunnel.host])
 
 
@@ -202,7 +250,11 @@ def test_q38_pipelined_requests_are_answered_in_order(server, tunnel):
 @pytest.mark.rule("Q38")
 def test_q38_pipelined_requests_may_name_different_hosts(server, tunnel):
     with Viewer(server.port) as viewer:
-        viewer.send(head("GET", "/echo", tunnel.host) + head("GET", "/", "nobody-here.localhost") + head("GET", "/healthz", "localhost"))
+        viewer.send(
+            head("GET", "/echo", tunnel.host)
+            + head("GET", "/", "nobody-here.localhost")
+            + head("GET", "/healthz", "localhost")
+        )
         assert [viewer.response().status for _ in range(3)] == [200, 404, 200]
 
 
@@ -228,23 +280,52 @@ def test_q39_a_body_that_stops_coming(new_server, new_client, http_origin):
 
 @pytest.mark.rule("H1")
 def test_h1_repeated_fields_stay_apart_and_in_order(server, tunnel):
-    got = fetch(server.port, tunnel.host, "/echo", "X-A: 1", "X-B: 2", "X-A: 3", "Accept: text/a", "Accept: text/b")
+    got = fetch(
+        server.port,
+        tunnel.host,
+        "/echo",
+        "X-A: 1",
+        "X-B: 2",
+        "X-A: 3",
+        "Accept: text/a",
+        "Accept: text/b",
+    )
     _, _, fields = as_seen(got)
     assert fields["x-a"] == ["1", "3"] and fields["accept"] == ["text/a", "text/b"]
 
 
 @pytest.mark.rule("D3")
 def test_d3_cookies_arrive_as_one_line(server, tunnel):
-    _, _, fields = as_seen(fetch(server.port, tunnel.host, "/echo", "Cookie: a=1; b=2", "Cookie: c=3"))
+    _, _, fields = as_seen(
+        fetch(server.port, tunnel.host, "/echo", "Cookie: a=1; b=2", "Cookie: c=3")
+    )
     assert fields["cookie"] == ["a=1; b=2; c=3"]
 
 
 @pytest.mark.rule("H2", "H3", "H8", "H10")
 def test_h2_h3_h8_h10_what_never_reaches_the_origin(server, tunnel):
-    got = fetch(server.port, tunnel.host, "/echo", "Keep-Alive: timeout=5", "Proxy-Connection: keep-alive", "HTTP2-Settings: AAA",
-                "TE: gzip, trailers", "X_Forwarded_For: 6.6.6.6", "Oneport-Error: forged", "Oneport-Ticket: forged")
+    got = fetch(
+        server.port,
+        tunnel.host,
+        "/echo",
+        "Keep-Alive: timeout=5",
+        "Proxy-Connection: keep-alive",
+        "HTTP2-Settings: AAA",
+        "TE: gzip, trailers",
+        "X_Forwarded_For: 6.6.6.6",
+        "Oneport-Error: forged",
+        "Oneport-Ticket: forged",
+    )
     _, _, fields = as_seen(got)
-    gone = {"keep-alive", "proxy-connection", "http2-settings", "x_forwarded_for", "oneport-error", "oneport-ticket", "upgrade"}
+    gone = {
+        "keep-alive",
+        "proxy-connection",
+        "http2-settings",
+        "x_forwarded_for",
+        "oneport-error",
+        "oneport-ticket",
+        "upgrade",
+    }
     assert not gone & set(fields)
     assert fields.get("te", ["trailers"]) == ["trailers"]
 
@@ -252,14 +333,24 @@ def test_h2_h3_h8_h10_what_never_reaches_the_origin(server, tunnel):
 @pytest.mark.rule("H2")
 def test_h2_fields_that_connection_names_are_dropped(server, tunnel):
     with Viewer(server.port) as viewer:
-        _, _, fields = as_seen(viewer.get(tunnel.host, "/echo", "Connection: X-Hop, keep-alive", "X-Hop: 1", "X-Stays: 2"))
+        _, _, fields = as_seen(
+            viewer.get(
+                tunnel.host, "/echo", "Connection: X-Hop, keep-alive", "X-Hop: 1", "X-Stays: 2"
+            )
+        )
     assert "x-hop" not in fields and fields["x-stays"] == ["2"]
 
 
 @pytest.mark.rule("W2")
 def test_w2_other_upgrades_become_plain_requests(server, tunnel):
     with Viewer(server.port) as viewer:
-        got = viewer.get(tunnel.host, "/echo", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABk")
+        got = viewer.get(
+            tunnel.host,
+            "/echo",
+            "Upgrade: h2c",
+            "Connection: Upgrade, HTTP2-Settings",
+            "HTTP2-Settings: AAMAAABk",
+        )
         _, _, fields = as_seen(got)
     assert got.status == 200
     assert "upgrade" not in fields and "http2-settings" not in fields
@@ -267,7 +358,10 @@ def test_w2_other_upgrades_become_plain_requests(server, tunnel):
 
 @pytest.mark.rule("H14")
 def test_h14_get_with_a_body(server, tunnel):
-    assert fetch(server.port, tunnel.host, "/echo", method="GET", body=b"query").json()["body"] == "query"
+    assert (
+        fetch(server.port, tunnel.host, "/echo", method="GET", body=b"query").json()["body"]
+        == "query"
+    )
 
 
 def test_h15_a_head_that_fits_http1_but_not_the_link(server, tunnel):
@@ -280,8 +374,12 @@ def test_h15_a_head_that_fits_http1_but_not_the_link(server, tunnel):
 @pytest.mark.rule("D5", "Q29")
 def test_d5_q29_chunked_with_trailers(server, tunnel):
     with Viewer(server.port) as viewer:
-        viewer.send(head("POST", "/upload", tunnel.host, "Transfer-Encoding: CHUNKED", "Trailer: X-Sum"))
-        viewer.send("5;ext=1\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 42\r\nContent-Length: 6\r\nHost: evil\r\n\r\n")
+        viewer.send(
+            head("POST", "/upload", tunnel.host, "Transfer-Encoding: CHUNKED", "Trailer: X-Sum")
+        )
+        viewer.send(
+            "5;ext=1\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 42\r\nContent-Length: 6\r\nHost: evil\r\n\r\n"
+        )
         got = viewer.response().json()
     assert (got["length"], got["framing"]) == (6, "chunked")
     names = [name.lower() for name, _ in got["trailers"]]
@@ -323,7 +421,9 @@ def test_h12_a_chunked_upload_cut_in_the_middle_is_never_completed(server, share
 
     client = shared(serve)
     with Viewer(server.port) as viewer:
-        viewer.send(head("POST", "/", client.host, "Transfer-Encoding: chunked") + b"5\r\nhello\r\n")
+        viewer.send(
+            head("POST", "/", client.host, "Transfer-Encoding: chunked") + b"5\r\nhello\r\n"
+        )
         client.origin.wait_connections(1)
     wait_until(lambda: outcome, 3, "the origin to notice")
     assert outcome == ["cut"]
@@ -333,7 +433,9 @@ def test_h12_a_chunked_upload_cut_in_the_middle_is_never_completed(server, share
 @pytest.mark.rule("H6", "R4")
 def test_h6_the_origins_100_is_relayed(server, tunnel):
     with Viewer(server.port) as viewer:
-        viewer.send(head("POST", "/upload", tunnel.host, "Content-Length: 5", "Expect: 100-continue"))
+        viewer.send(
+            head("POST", "/upload", tunnel.host, "Content-Length: 5", "Expect: 100-continue")
+        )
         assert viewer.response_head().status == 100
         viewer.send("hello")
         got = viewer.response()
@@ -347,7 +449,9 @@ def test_h6_a_refusal_instead_of_100(server, shared):
         connection.send(reply(b"too big", status=413))
 
     with Viewer(server.port) as viewer:
-        viewer.send(head("POST", "/", shared(serve).host, "Content-Length: 5", "Expect: 100-continue"))
+        viewer.send(
+            head("POST", "/", shared(serve).host, "Content-Length: 5", "Expect: 100-continue")
+        )
         got = viewer.response()
         assert (got.status, got.body, got.interim) == (413, b"too big", [])
 
@@ -412,12 +516,25 @@ def test_repeated_response_fields(server, tunnel):
 
 @pytest.mark.rule("R14")
 def test_r14_hop_by_hop_fields_of_the_origin_are_dropped(server, shared):
-    fields = ["Connection: X-Hop, keep-alive", "X-Hop: 1", "Keep-Alive: timeout=5", "Upgrade: h2c", "Alt-Svc: h3=\":443\"",
-              "Oneport-Error: forged", "Strict-Transport-Security: max-age=1", "Server: mine", "Date: today"]
+    fields = [
+        "Connection: X-Hop, keep-alive",
+        "X-Hop: 1",
+        "Keep-Alive: timeout=5",
+        "Upgrade: h2c",
+        'Alt-Svc: h3=":443"',
+        "Oneport-Error: forged",
+        "Strict-Transport-Security: max-age=1",
+        "Server: mine",
+        "Date: today",
+    ]
     got = fetch(server.port, shared(answering(reply(b"ok", *fields))).host)
     names = {name.lower() for name, _ in got.fields}
     assert not names & {"x-hop", "keep-alive", "upgrade", "alt-svc", "oneport-error"}
-    assert (got.get("Strict-Transport-Security"), got.get("Server"), got.get("Date")) == ("max-age=1", "mine", "today")
+    assert (got.get("Strict-Transport-Security"), got.get("Server"), got.get("Date")) == (
+        "max-age=1",
+        "mine",
+        "today",
+    )
 
 
 @pytest.mark.rule("R15")
@@ -428,7 +545,9 @@ def test_r15_location_is_untouched(server, tunnel):
 
 @pytest.mark.rule("R8")
 def test_r8_205_has_length_0(server, shared):
-    got = fetch(server.port, shared(answering(b"HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n")).host)
+    got = fetch(
+        server.port, shared(answering(b"HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n")).host
+    )
     assert (got.status, got.get("Content-Length")) == (205, "0")
 
 
@@ -437,7 +556,9 @@ def test_r12_without_length_it_is_chunked(server, tunnel):
     with Viewer(server.port) as viewer:
         got = viewer.get(tunnel.host, "/bytes/70000?close=1")
         assert got.get("Transfer-Encoding") == "chunked" and got.body == pattern.pattern(70_000)
-        assert viewer.get(tunnel.host, "/echo").status == 200  # the viewer's connection is not the origin's
+        assert (
+            viewer.get(tunnel.host, "/echo").status == 200
+        )  # the viewer's connection is not the origin's
 
 
 NONSENSE = [
@@ -447,16 +568,25 @@ NONSENSE = [
     ("R1 status 600", b"HTTP/1.1 600 No\r\nContent-Length: 0\r\n\r\n"),
     ("R1 status 20", b"HTTP/1.1 20 No\r\nContent-Length: 0\r\n\r\n"),
     ("R1 HTTP/2", b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"),
-    ("R2 fields", b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: a\r\n" % n for n in range(101)) + b"\r\n"),
+    (
+        "R2 fields",
+        b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: a\r\n" % n for n in range(101)) + b"\r\n",
+    ),
     ("R2 head", b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"a" * 40_000 + b"\r\n\r\n"),
     ("R3 NUL", b"HTTP/1.1 200 OK\r\nX-A: a\x00b\r\nContent-Length: 0\r\n\r\n"),
     ("R3 name", b"HTTP/1.1 200 OK\r\nX(A: a\r\nContent-Length: 0\r\n\r\n"),
     ("R3 space before colon", b"HTTP/1.1 200 OK\r\nX-A : a\r\nContent-Length: 0\r\n\r\n"),
     ("R3 obs-fold", b"HTTP/1.1 200 OK\r\nX-A: a\r\n b\r\nContent-Length: 0\r\n\r\n"),
-    ("R3 CL and TE", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    (
+        "R3 CL and TE",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
     ("R3 CL unequal", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
     ("R3 TE", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc"),
-    ("R4 unasked 101", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"),
+    (
+        "R4 unasked 101",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+    ),
     ("R9 half a head", b"HTTP/1.1 200 OK\r\nContent-Le"),
     ("R9 nothing", b""),
 ]
@@ -507,16 +637,34 @@ def test_r12_a_cut_response_to_http_1_0_is_reset(server, shared):
 
 
 SURPLUS = [
-    ("after the length", reply(b"mine") + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged", "GET"),
+    (
+        "after the length",
+        reply(b"mine") + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged",
+        "GET",
+    ),
     ("after HEAD", reply(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"), "HEAD"),
-    ("after 204", b"HTTP/1.1 204 No\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged", "GET"),
-    ("after 304", b"HTTP/1.1 304 No\r\nContent-Length: 4\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged", "GET"),
-    ("after the last chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + reply(b"forged"), "GET"),
+    (
+        "after 204",
+        b"HTTP/1.1 204 No\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged",
+        "GET",
+    ),
+    (
+        "after 304",
+        b"HTTP/1.1 304 No\r\nContent-Length: 4\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged",
+        "GET",
+    ),
+    (
+        "after the last chunk",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + reply(b"forged"),
+        "GET",
+    ),
 ]
 
 
 @pytest.mark.rule("D7", "R5")
-@pytest.mark.parametrize("raw,method", [pytest.param(raw, method, id=rule) for rule, raw, method in SURPLUS])
+@pytest.mark.parametrize(
+    "raw,method", [pytest.param(raw, method, id=rule) for rule, raw, method in SURPLUS]
+)
 def test_surplus_never_reaches_the_next_viewer(server, shared, raw, method):
     def serve(connection):
         first = len(client.origin.connections) == 1
@@ -597,5 +745,7 @@ def test_d8_a_post_is_not_sent_twice(server, shared):
 
 
 def test_head_field_names_may_be_anything_that_is_a_token(server, tunnel):
-    _, _, fields = as_seen(fetch(server.port, tunnel.host, "/echo", "!#$%&'*+-.^`|~9z: odd", "X-Empty:"))
+    _, _, fields = as_seen(
+        fetch(server.port, tunnel.host, "/echo", "!#$%&'*+-.^`|~9z: odd", "X-Empty:")
+    )
     assert fields["!#$%&'*+-.^`|~9z"] == ["odd"] and fields["x-empty"] == [""]

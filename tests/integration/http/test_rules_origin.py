@@ -35,7 +35,9 @@ def keeping(seen, answer=reply()):
     def serve(connection):
         while True:
             line, fields = connection.request()
-            seen.append((line, [(name.lower(), value) for name, value in fields], connection.body()))
+            seen.append(
+                (line, [(name.lower(), value) for name, value in fields], connection.body())
+            )
             connection.send(answer)
 
     return serve
@@ -43,8 +45,11 @@ def keeping(seen, answer=reply()):
 
 # ---- what leaves ----
 @pytest.mark.rule("D1")
-@pytest.mark.parametrize("named,host", [("a.example", None), ("a.example", "A.example"), (None, "a.example")],
-                         ids=["authority", "both alike", "host alone"])
+@pytest.mark.parametrize(
+    "named,host",
+    [("a.example", None), ("a.example", "A.example"), (None, "a.example")],
+    ids=["authority", "both alike", "host alone"],
+)
 def test_there_is_one_host(ask, played, named, host):
     seen = []
     played(keeping(seen))
@@ -56,7 +61,12 @@ def test_there_is_one_host(ask, played, named, host):
 def test_cookies_become_one_line(ask, played):
     seen = []
     played(keeping(seen))
-    assert ask(("cookie", "a=1"), ("x-between", "1"), ("cookie", "b=2"), ("cookie", "c=3; d=4")).wait().status == 200
+    assert (
+        ask(("cookie", "a=1"), ("x-between", "1"), ("cookie", "b=2"), ("cookie", "c=3; d=4"))
+        .wait()
+        .status
+        == 200
+    )
     assert [value for name, value in seen[0][1] if name == "cookie"] == ["a=1; b=2; c=3; d=4"]
 
 
@@ -70,8 +80,13 @@ def test_how_bodies_are_framed(ask, played):
     without.send(b"hello")
     without.send_trailers(("x-sum", "42"), ("authorization", "x"))
     assert with_length.wait().status == without.wait().status == 200
-    framing = [{name: value for name, value in fields if name in ("content-length", "transfer-encoding")} for _, fields, _ in seen]
-    assert sorted(map(str, framing)) == sorted(map(str, [{"content-length": "5"}, {"transfer-encoding": "chunked"}]))
+    framing = [
+        {name: value for name, value in fields if name in ("content-length", "transfer-encoding")}
+        for _, fields, _ in seen
+    ]
+    assert sorted(map(str, framing)) == sorted(
+        map(str, [{"content-length": "5"}, {"transfer-encoding": "chunked"}])
+    )
     assert [body for _, _, body in seen] == [b"hello"] * 2
 
 
@@ -98,7 +113,9 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize("fields,pseudo", [pytest.param(fields, pseudo, id=rule) for rule, fields, pseudo in MALFORMED])
+@pytest.mark.parametrize(
+    "fields,pseudo", [pytest.param(fields, pseudo, id=rule) for rule, fields, pseudo in MALFORMED]
+)
 def test_nothing_of_a_malformed_request_is_written(ask, played, fields, pseudo):
     """Its stream is reset, and the next one is served."""
     seen = []
@@ -139,8 +156,16 @@ def test_an_upload_that_is_cut_costs_the_connection(ask, played):
 
 
 @pytest.mark.rule("D7")
-@pytest.mark.parametrize("answer,used", [(reply(), 1), (reply(b"ok", "Connection: close"), 2), (reply() + b"HTTP/1.1 200 OK\r\n", 2),
-                                         (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", 2)], ids=["kept", "close", "surplus", "1.0"])
+@pytest.mark.parametrize(
+    "answer,used",
+    [
+        (reply(), 1),
+        (reply(b"ok", "Connection: close"), 2),
+        (reply() + b"HTTP/1.1 200 OK\r\n", 2),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", 2),
+    ],
+    ids=["kept", "close", "surplus", "1.0"],
+)
 def test_which_connections_are_used_again(ask, played, answer, used):
     client = played(keeping([], answer))
     for _ in range(2):
@@ -169,7 +194,10 @@ def test_an_idle_connection_is_let_go(ended, certificate, tmp_path):
 
 
 @pytest.mark.rule("D8")
-@pytest.mark.parametrize("method,body,again", [("GET", None, True), ("PUT", None, True), ("POST", None, False), ("PUT", b"x", False)])
+@pytest.mark.parametrize(
+    "method,body,again",
+    [("GET", None, True), ("PUT", None, True), ("POST", None, False), ("PUT", b"x", False)],
+)
 def test_what_is_asked_again_on_a_fresh_connection(ask, played, method, body, again):
     """The first one answers once and dies with the second request; the next answers."""
     lines = []
@@ -185,7 +213,9 @@ def test_what_is_asked_again_on_a_fresh_connection(ask, played, method, body, ag
 
     played(serve)
     assert ask().wait().status == 200
-    asked = ask(*([("content-length", str(len(body)))] if body else []), method=method, end=not body)
+    asked = ask(
+        *([("content-length", str(len(body)))] if body else []), method=method, end=not body
+    )
     if body:
         asked.send(body, end=True)
     assert asked.wait().status == (200 if again else 502)
@@ -227,8 +257,11 @@ class Upload:
             with self.server.lock:
                 if self.asked.reset is not None:
                     return self.sent
-                room = min(self.server.h2.local_flow_control_window(self.asked.number), self.server.h2.max_outbound_frame_size,
-                           self.size - self.sent)
+                room = min(
+                    self.server.h2.local_flow_control_window(self.asked.number),
+                    self.server.h2.max_outbound_frame_size,
+                    self.size - self.sent,
+                )
                 if room <= 0:
                     return self.sent
                 self.sent += room
@@ -272,7 +305,11 @@ def test_an_origin_that_does_not_read_is_given_up(ended, certificate, tmp_path, 
     ended.callback(client.stop)
     ended.callback(go.set)
     upload = Upload(server, 64 << 20)
-    wait_until(lambda: upload.push() and (upload.asked.status == 504 or upload.asked.reset is not None), 10 * SLOW, "an end")
+    wait_until(
+        lambda: upload.push() and (upload.asked.status == 504 or upload.asked.reset is not None),
+        10 * SLOW,
+        "an end",
+    )
     if begun:
         assert upload.asked.wait_reset() == CANCEL and upload.asked.status == 200
     else:
@@ -298,13 +335,27 @@ def real(tmp_path_factory, certificate):
 
 
 NOWHERE = [
-    ("D10 refused", lambda ended: f"127.0.0.1:{free_port()}", 502, "connection_refused", "[Rr]efused"),
+    (
+        "D10 refused",
+        lambda ended: f"127.0.0.1:{free_port()}",
+        502,
+        "connection_refused",
+        "[Rr]efused",
+    ),
     ("D10 no such name", lambda ended: "nobody.invalid:80", 502, "dns_error", ""),
-    ("D10 no answer to connect", lambda ended: f"127.0.0.1:{full_listener(ended)}", 504, "connection_timeout", "step=TCP"),
+    (
+        "D10 no answer to connect",
+        lambda ended: f"127.0.0.1:{full_listener(ended)}",
+        504,
+        "connection_timeout",
+        "step=TCP",
+    ),
 ]
 
 
-@pytest.mark.parametrize("origin,status,kind,words", [pytest.param(*rest, id=rule) for rule, *rest in NOWHERE])
+@pytest.mark.parametrize(
+    "origin,status,kind,words", [pytest.param(*rest, id=rule) for rule, *rest in NOWHERE]
+)
 def test_no_origin(real, new_client, ended, origin, status, kind, words):
     where = origin(ended)
     client = new_client(where, "--connect-timeout", "500ms", server=real)
@@ -319,7 +370,10 @@ def test_an_origin_that_speaks_no_tls(real, new_client, scripted):
     origin = scripted(lambda connection: connection.send(b"HTTP/1.1 400 This is not TLS\r\n\r\n"))
     client = new_client(f"https://127.0.0.1:{origin.port}", server=real)
     got = fetch(real.port, client.host)
-    assert (got.status, got.get("Proxy-Status").partition("error=")[2]) == (502, "tls_alert_received")
+    assert (got.status, got.get("Proxy-Status").partition("error=")[2]) == (
+        502,
+        "tls_alert_received",
+    )
 
 
 # ---- what goes back ----
@@ -335,7 +389,10 @@ BROKEN = [
     # rule, what comes of an answer before its origin leaves
     ("R9 length", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsome"),
     ("R10 chunks", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n"),
-    ("R10 nonsense for a chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\nxyz\r\n"),
+    (
+        "R10 nonsense for a chunk",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\nxyz\r\n",
+    ),
 ]
 
 

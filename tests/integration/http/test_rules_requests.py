@@ -17,7 +17,9 @@ from support.wait import wait_until
 @pytest.fixture
 def foreign(ended, server):
     """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it registers."""
-    return lambda name, *given, to=server, **keywords: ended.enter_context(contextlib.closing(linked(to, name, *given, **keywords)))
+    return lambda name, *given, to=server, **keywords: ended.enter_context(
+        contextlib.closing(linked(to, name, *given, **keywords))
+    )
 
 
 def on_the_link(foreign, server, name, *fields, **keywords):
@@ -48,10 +50,16 @@ def test_what_follows_a_request_without_body_is_the_next(server, tunnel):
 
 
 @pytest.mark.rule("Q38")
-@pytest.mark.parametrize("bad", [b"GET /\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"], ids=["line", "length"])
+@pytest.mark.parametrize(
+    "bad",
+    [b"GET /\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"],
+    ids=["line", "length"],
+)
 def test_a_malformed_request_is_the_last_and_waits_for_its_turn(server, tunnel, bad):
     with Viewer(server.port) as viewer:
-        viewer.send(head("GET", "/delay?s=0.2", tunnel.host) + bad + head("GET", "/echo/never", tunnel.host))
+        viewer.send(
+            head("GET", "/delay?s=0.2", tunnel.host) + bad + head("GET", "/echo/never", tunnel.host)
+        )
         assert viewer.response().body == b"here at last"
         assert viewer.response().status == 400
         assert viewer.rest() == b""
@@ -62,11 +70,19 @@ def test_a_malformed_request_is_the_last_and_waits_for_its_turn(server, tunnel, 
 def test_http_1_0_may_keep_the_connection(server, tunnel):
     with Viewer(server.port) as viewer:
         for path in ("/bytes/10", "/bytes/20"):
-            viewer.send(f"GET {path} HTTP/1.0\r\nHost: {tunnel.host}\r\nConnection: keep-alive\r\n\r\n")
+            viewer.send(
+                f"GET {path} HTTP/1.0\r\nHost: {tunnel.host}\r\nConnection: keep-alive\r\n\r\n"
+            )
             assert viewer.response().get("Connection").lower() == "keep-alive"
-        viewer.send(f"GET /bytes/30?chunked=1 HTTP/1.0\r\nHost: {tunnel.host}\r\nConnection: keep-alive\r\n\r\n")
+        viewer.send(
+            f"GET /bytes/30?chunked=1 HTTP/1.0\r\nHost: {tunnel.host}\r\nConnection: keep-alive\r\n\r\n"
+        )
         got = viewer.response()  # its end can only be the connection's
-        assert (got.get("Transfer-Encoding"), got.get("Connection"), got.body) == (None, "close", pattern.pattern(30))
+        assert (got.get("Transfer-Encoding"), got.get("Connection"), got.body) == (
+            None,
+            "close",
+            pattern.pattern(30),
+        )
 
 
 def test_a_connection_that_asks_nothing_more_is_closed(new_server, new_client, http_origin):
@@ -117,7 +133,9 @@ def test_a_body_that_says_it_is_too_long_is_not_read(narrow):
 @pytest.mark.rule("Q30")
 def test_a_body_that_becomes_too_long_is_cut(narrow):
     with Viewer(narrow.port) as viewer:
-        viewer.send(head("POST", "/", narrow.host, "Transfer-Encoding: chunked") + b"5\r\nhello\r\n")
+        viewer.send(
+            head("POST", "/", narrow.host, "Transfer-Encoding: chunked") + b"5\r\nhello\r\n"
+        )
         wait_until(lambda: narrow.link.requests, what="the request")
         viewer.send(b"1\r\n!\r\n")
         assert viewer.response().status == 413
@@ -138,13 +156,18 @@ def test_the_head_on_the_link(server, name, foreign):
     names = [key for key, _ in fields]
     assert names[:4] == [":method", ":scheme", ":authority", ":path"] and "host" not in names
     assert all(key == key.lower() for key in names)
-    assert [value for key, value in fields if key == "x-b"] == ["1", "2"] and ("x-upper", "Kept") in fields
+    assert [value for key, value in fields if key == "x-b"] == ["1", "2"] and (
+        "x-upper",
+        "Kept",
+    ) in fields
     assert [value for key, value in fields if key == "te"] == ["trailers"]
     assert link.ended_with_head == [True]
 
 
 @pytest.mark.rule("H3")
-@pytest.mark.parametrize("lines", [["TE: trailers"], ["TE: gzip", "Connection: TE"]], ids=["not listed", "another"])
+@pytest.mark.parametrize(
+    "lines", [["TE: trailers"], ["TE: gzip", "Connection: TE"]], ids=["not listed", "another"]
+)
 def test_te_is_dropped(server, name, foreign, lines):
     assert "te" not in dict(on_the_link(foreign, server, name, *lines))
 
@@ -165,11 +188,18 @@ def test_a_trusted_proxys_request_id_passes_if_it_is_one(server, name, foreign):
 
 @pytest.mark.rule("H5", "H7")
 def test_what_a_trusted_proxy_says_and_what_it_passes_through(server, name, foreign):
-    lines = ["X-Forwarded-For: 6.6.6.6, 198.51.100.7", "X-Forwarded-Proto: https", "X-Real-IP: 6.6.6.6", "Forwarded: for=6.6.6.6",
-             "X_Forwarded_For: 6.6.6.6"]
+    lines = [
+        "X-Forwarded-For: 6.6.6.6, 198.51.100.7",
+        "X-Forwarded-Proto: https",
+        "X-Real-IP: 6.6.6.6",
+        "Forwarded: for=6.6.6.6",
+        "X_Forwarded_For: 6.6.6.6",
+    ]
     fields = on_the_link(foreign, server, name, *lines)
     assert dict(fields)[":scheme"] == dict(fields)["x-forwarded-proto"] == "https"
-    assert [value for key, value in fields if key == "x-forwarded-for"] == ["198.51.100.7, 127.0.0.1"]
+    assert [value for key, value in fields if key == "x-forwarded-for"] == [
+        "198.51.100.7, 127.0.0.1"
+    ]
     assert "6.6.6.6" not in str(fields)
 
 
@@ -191,16 +221,25 @@ def test_the_nodes_name_outlives_the_server(new_server, new_client, http_origin)
 
 @pytest.mark.rule("H11")
 def test_secrets_stay_out_of_the_table_that_viewers_share(server, name, foreign):
-    secrets = ["Authorization: Bearer " + "a" * 40, "Cookie: sid=" + "c" * 40, "X-Api-Key: " + "k" * 40]
+    secrets = [
+        "Authorization: Bearer " + "a" * 40,
+        "Cookie: sid=" + "c" * 40,
+        "X-Api-Key: " + "k" * 40,
+    ]
     link = foreign(name)
-    assert fetch(server.port, f"{name}.localhost", "/a", "X-Known: " + "n" * 40, *secrets).status == 200
+    assert (
+        fetch(server.port, f"{name}.localhost", "/a", "X-Known: " + "n" * 40, *secrets).status
+        == 200
+    )
     table = [key for key, _ in link.h2.decoder.header_table.dynamic_entries]
     assert b"x-known" in table
     assert not {b"authorization", b"cookie", b"x-api-key"} & set(table)
 
 
 @pytest.mark.rule("H11")
-@pytest.mark.parametrize("field", ["Cookie", "Authorization", "Proxy-Authorization", "X-Api-Key", "X-Known"])
+@pytest.mark.parametrize(
+    "field", ["Cookie", "Authorization", "Proxy-Authorization", "X-Api-Key", "X-Known"]
+)
 def test_the_size_of_a_head_does_not_tell_a_good_guess_from_a_bad_one(server, name, field):
     """Who sees the octets of the link, and asks on it too, learns nothing of another viewer's secrets; the last field is no secret and
     shows that the difference would be seen."""
@@ -231,7 +270,10 @@ def test_the_size_of_a_head_does_not_tell_a_good_guess_from_a_bad_one(server, na
 def test_a_viewer_that_leaves_resets_its_stream(server, name, foreign, framing):
     link = foreign(name, serve=lambda stream: None)
     with Viewer(server.port) as viewer:
-        viewer.send(head("POST", "/", f"{name}.localhost", framing) + b"5\r\nhello\r\n"[: 5 if "Length" in framing else None])
+        viewer.send(
+            head("POST", "/", f"{name}.localhost", framing)
+            + b"5\r\nhello\r\n"[: 5 if "Length" in framing else None]
+        )
         wait_until(lambda: link.requests, what="the request")
     assert link.resets.get(timeout=5) == 8  # CANCEL, never END_STREAM
     assert not link.ended_with_data
@@ -249,7 +291,14 @@ def test_the_largest_head_that_is_taken_fits_the_link(server, tunnel):
     big = [f"X-{number}: {'a' * 7900}" for number in range(4)]
     got = fetch(server.port, tunnel.host, "/echo", *big)
     assert got.status == 200
-    assert sum(len(value) for key, value in got.json()["fields"] if key.startswith(("X-", "x-")) and set(value) == {"a"}) == 4 * 7900
+    assert (
+        sum(
+            len(value)
+            for key, value in got.json()["fields"]
+            if key.startswith(("X-", "x-")) and set(value) == {"a"}
+        )
+        == 4 * 7900
+    )
 
 
 @pytest.mark.rule("Q29", "D6")
@@ -258,11 +307,17 @@ def test_request_trailers_reach_the_origin(server, shared):
 
     def serve(connection):
         connection.request()
-        seen.append((connection.body(), [(key.lower(), value) for key, value in connection.trailer_fields]))
+        seen.append(
+            (connection.body(), [(key.lower(), value) for key, value in connection.trailer_fields])
+        )
         connection.send(reply())
 
     with Viewer(server.port) as viewer:
-        viewer.send(head("POST", "/", shared(serve).host, "Transfer-Encoding: chunked", "Trailer: X-Sum"))
-        viewer.send("5\r\nhello\r\n0\r\nX-Sum: 42\r\nHost: evil\r\nAuthorization: x\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n")
+        viewer.send(
+            head("POST", "/", shared(serve).host, "Transfer-Encoding: chunked", "Trailer: X-Sum")
+        )
+        viewer.send(
+            "5\r\nhello\r\n0\r\nX-Sum: 42\r\nHost: evil\r\nAuthorization: x\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n"
+        )
         assert viewer.response().status == 200
     assert seen == [(b"hello", [("x-sum", "42")])]

@@ -13,7 +13,9 @@ from support.wait import wait_until
 
 def hints(count, octets=0):
     link = b"Link: </" + b"x" * octets + b">\r\n"
-    return b"".join(b"HTTP/1.1 103 Early Hints\r\nX-N: %d\r\n%b\r\n" % (number, link) for number in range(count))
+    return b"".join(
+        b"HTTP/1.1 103 Early Hints\r\nX-N: %d\r\n%b\r\n" % (number, link) for number in range(count)
+    )
 
 
 def typed(got):
@@ -25,25 +27,53 @@ def typed(got):
 @pytest.mark.rule("R1")
 @pytest.mark.parametrize("line", ["HTTP/1.1 200 Teapot", "HTTP/1.0 200", "HTTP/1.1 200 "])
 def test_the_reason_phrase_is_ours(server, played, line):
-    got = fetch(server.port, played(answering(f"{line}\r\nContent-Length: 2\r\n\r\nok".encode())).host)
+    got = fetch(
+        server.port, played(answering(f"{line}\r\nContent-Length: 2\r\n\r\nok".encode())).host
+    )
     assert (got.status, got.reason, got.body) == (200, "OK", b"ok")
 
 
 BROKEN = [
-    ("R2 fields", b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: a\r\n" % n for n in range(101)) + b"\r\n", "http_response_header_section_size"),
-    ("R2 octets", b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 33_000 + b"\r\n\r\n", "http_response_header_section_size"),
+    (
+        "R2 fields",
+        b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: a\r\n" % n for n in range(101)) + b"\r\n",
+        "http_response_header_section_size",
+    ),
+    (
+        "R2 octets",
+        b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 33_000 + b"\r\n\r\n",
+        "http_response_header_section_size",
+    ),
     ("R1 status", b"HTTP/1.1 600 No\r\n\r\n", "http_protocol_error"),
     ("R3 NUL", b"HTTP/1.1 200 OK\r\nX-A: a\x00b\r\n\r\n", "http_protocol_error"),
-    ("R3 CL and TE", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "http_protocol_error"),
-    ("R3 coding", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", "http_protocol_error"),
-    ("R3 Connection names a length", b"HTTP/1.1 200 OK\r\nConnection: content-length\r\nContent-Length: 0\r\n\r\n", "http_protocol_error"),
-    ("R4 101 unasked", b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nraw", "http_protocol_error"),
+    (
+        "R3 CL and TE",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "http_protocol_error",
+    ),
+    (
+        "R3 coding",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
+        "http_protocol_error",
+    ),
+    (
+        "R3 Connection names a length",
+        b"HTTP/1.1 200 OK\r\nConnection: content-length\r\nContent-Length: 0\r\n\r\n",
+        "http_protocol_error",
+    ),
+    (
+        "R4 101 unasked",
+        b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nraw",
+        "http_protocol_error",
+    ),
     ("R9 half a head", b"HTTP/1.1 200 OK\r\nContent-Le", "http_response_incomplete"),
     ("R9 nothing", b"", "connection_terminated"),
 ]
 
 
-@pytest.mark.parametrize("raw,kind", [pytest.param(raw, kind, id=rule) for rule, raw, kind in BROKEN])
+@pytest.mark.parametrize(
+    "raw,kind", [pytest.param(raw, kind, id=rule) for rule, raw, kind in BROKEN]
+)
 def test_a_broken_head_is_502_by_its_name(server, played, raw, kind):
     """And the connection that it came on is not used again."""
     client = played(answering(raw))
@@ -57,7 +87,10 @@ def test_a_broken_head_is_502_by_its_name(server, played, raw, kind):
 @pytest.mark.rule("R4")
 def test_eight_hints_pass_and_no_more(server, played):
     got = fetch(server.port, played(answering(hints(20) + reply())).host)
-    assert (got.status, [hint.get("X-N") for hint in got.interim]) == (200, [str(number) for number in range(8)])
+    assert (got.status, [hint.get("X-N") for hint in got.interim]) == (
+        200,
+        [str(number) for number in range(8)],
+    )
 
 
 @pytest.mark.rule("R4")
@@ -88,7 +121,13 @@ BARE = [
     ("R5 with a body", "HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "5"),
     ("R5 chunked", "HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, None),
     ("R6 with a length", "GET", b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello", 204, None),
-    ("R6 chunked", "GET", b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 204, None),
+    (
+        "R6 chunked",
+        "GET",
+        b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        204,
+        None,
+    ),
     ("R7 with a length", "GET", b"HTTP/1.1 304 No\r\nContent-Length: 1234\r\n\r\n", 304, "1234"),
     ("R7 with a body", "GET", b"HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\nhello", 304, "5"),
     ("R8 with a body", "GET", b"HTTP/1.1 205 Reset\r\nContent-Length: 5\r\n\r\nhello", 205, "0"),
@@ -96,19 +135,32 @@ BARE = [
 ]
 
 
-@pytest.mark.parametrize("method,raw,status,length", [pytest.param(*rest, id=rule) for rule, *rest in BARE])
+@pytest.mark.parametrize(
+    "method,raw,status,length", [pytest.param(*rest, id=rule) for rule, *rest in BARE]
+)
 def test_no_body_whatever_the_origin_sends(server, played, tunnel, method, raw, status, length):
     with Viewer(server.port) as viewer:
         got = viewer.get(played(answering(raw)).host, "/", method=method)
-        assert (got.status, got.get("Content-Length"), got.get("Transfer-Encoding"), got.body) == (status, length, None, b"")
-        assert viewer.get(tunnel.host, "/bytes/7").body == pattern.pattern(7)  # nothing was left between the two
+        assert (got.status, got.get("Content-Length"), got.get("Transfer-Encoding"), got.body) == (
+            status,
+            length,
+            None,
+            b"",
+        )
+        assert viewer.get(tunnel.host, "/bytes/7").body == pattern.pattern(
+            7
+        )  # nothing was left between the two
 
 
 # ---- bodies ----
 @pytest.mark.rule("R9", "R12")
 def test_a_length_stays_a_length(server, tunnel):
     got = fetch(server.port, tunnel.host, "/bytes/70000")
-    assert (got.get("Content-Length"), got.get("Transfer-Encoding"), got.body) == ("70000", None, pattern.pattern(70_000))
+    assert (got.get("Content-Length"), got.get("Transfer-Encoding"), got.body) == (
+        "70000",
+        None,
+        pattern.pattern(70_000),
+    )
 
 
 @pytest.mark.rule("R11")
@@ -139,15 +191,23 @@ def test_until_close_rst_breaks_it(server, played, version):
         assert viewer.response_head().status == 200
         assert viewer.until(b"not all")
         seen.set()
-        with pytest.raises((EOFError, ConnectionError) if version == "1.1" else ConnectionResetError):
+        with pytest.raises(
+            (EOFError, ConnectionError) if version == "1.1" else ConnectionResetError
+        ):
             viewer.until(b"0\r\n\r\n")
 
 
 CUTS = [
     ("R9 length", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly"),
     ("R10 chunks", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\n"),
-    ("R10 nonsense for a chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\nxyz\r\n"),
-    ("R10 no end of trailers", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\n0\r\nX: y\r\n"),
+    (
+        "R10 nonsense for a chunk",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\nxyz\r\n",
+    ),
+    (
+        "R10 no end of trailers",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\n0\r\nX: y\r\n",
+    ),
 ]
 
 
@@ -167,17 +227,42 @@ def test_a_cut_body_never_looks_complete(server, played, raw, version):
 @pytest.mark.rule("R13")
 def test_trailers_without_what_they_must_not_say(server, played):
     chunks = b"5\r\nhello\r\n0\r\nX-Sum: 42\r\n" + b"".join(
-        line + b": x\r\n" for line in (b"Host", b"Content-Length", b"Set-Cookie", b"TE", b"Authorization", b"X-Forwarded-For", b"Oneport-Error"))
-    client = played(answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"\r\n"))
+        line + b": x\r\n"
+        for line in (
+            b"Host",
+            b"Content-Length",
+            b"Set-Cookie",
+            b"TE",
+            b"Authorization",
+            b"X-Forwarded-For",
+            b"Oneport-Error",
+        )
+    )
+    client = played(
+        answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"\r\n")
+    )
     with Viewer(server.port) as viewer:
         got = viewer.get(client.host, "/", "TE: trailers", "Connection: TE")
-    assert (got.body, [(name.lower(), value) for name, value in got.trailers]) == (b"hello", [("x-sum", "42")])
+    assert (got.body, [(name.lower(), value) for name, value in got.trailers]) == (
+        b"hello",
+        [("x-sum", "42")],
+    )
 
 
 @pytest.mark.rule("R14")
 def test_what_the_origin_says_of_itself_stays(server, played):
-    said = ["Server: own/1", "Date: Thu, 01 Jan 1970 00:00:00 GMT", "Strict-Transport-Security: max-age=1", "X-Powered-By: y"]
-    got = fetch(server.port, played(answering(reply(b"ok", *said, "Alt-Svc: h3=\":443\"", "Connection: X-Gone", "X-Gone: 1"))).host)
+    said = [
+        "Server: own/1",
+        "Date: Thu, 01 Jan 1970 00:00:00 GMT",
+        "Strict-Transport-Security: max-age=1",
+        "X-Powered-By: y",
+    ]
+    got = fetch(
+        server.port,
+        played(
+            answering(reply(b"ok", *said, 'Alt-Svc: h3=":443"', "Connection: X-Gone", "X-Gone: 1"))
+        ).host,
+    )
     for line in said:
         assert got.get(line.split(": ")[0]) == line.split(": ")[1]
     assert got.get("Alt-Svc") is None and got.get("X-Gone") is None
@@ -192,19 +277,32 @@ def test_rewriting_is_one_switch(server, shared, rewrite):
         connection.request()
         seen.update({name: connection.get(name) for name in ("Host", "Origin", "Referer")})
         own = f"http://localhost:{client.origin.port}"
-        connection.send(reply(b"", f"Location: {own}/x", f"Access-Control-Allow-Origin: {own}", "Set-Cookie: a=b; Domain=localhost"))
+        connection.send(
+            reply(
+                b"",
+                f"Location: {own}/x",
+                f"Access-Control-Allow-Origin: {own}",
+                "Set-Cookie: a=b; Domain=localhost",
+            )
+        )
 
     client = shared(serve, *(["--host-header", "rewrite"] if rewrite else []))
     theirs, own = f"http://{client.host}", f"http://localhost:{client.origin.port}"
     got = fetch(server.port, client.host, "/", f"Origin: {theirs}", f"Referer: {theirs}/page")
     there, back = (own, theirs) if rewrite else (theirs, own)
-    assert seen == {"Host": there.removeprefix("http://"), "Origin": there, "Referer": f"{there}/page"}
+    assert seen == {
+        "Host": there.removeprefix("http://"),
+        "Origin": there,
+        "Referer": f"{there}/page",
+    }
     assert (got.get("Location"), got.get("Access-Control-Allow-Origin")) == (f"{back}/x", back)
 
 
 @pytest.mark.rule("R15a")
 def test_a_cookie_for_the_base_domain_is_confined_and_that_is_said_once(server, played):
-    client = played(answering(reply(b"", "Set-Cookie: a=1; Domain=LOCALHOST; Path=/", "Connection: close")))
+    client = played(
+        answering(reply(b"", "Set-Cookie: a=1; Domain=LOCALHOST; Path=/", "Connection: close"))
+    )
     for _ in range(3):
         assert fetch(server.port, client.host).get("Set-Cookie") == "a=1; Path=/"
     assert server.log.count(f"confined to its tunnel name={client.name}") == 1
@@ -256,7 +354,9 @@ def test_an_early_answer_can_be_read_behind_an_upload_in_full_flight(server, pla
 
     with Viewer(server.port) as viewer:
         viewer.send(head("POST", "/", played(serve).host, framing))
-        piece = b"%x\r\n%b\r\n" % (1 << 16, bytes(1 << 16)) if "chunked" in framing else bytes(1 << 16)
+        piece = (
+            b"%x\r\n%b\r\n" % (1 << 16, bytes(1 << 16)) if "chunked" in framing else bytes(1 << 16)
+        )
         sent = 0
         try:
             while sent < 8 << 20:

@@ -28,7 +28,9 @@ def told_by(commands, opening):
 def test_each_event_reaches_curl_before_the_next_is_sent(server, shared):
     commands = queue.Queue()
     client = shared(told_by(commands, STREAM))
-    curl = subprocess.Popen(["curl", "-sSN", "-m", "60", f"http://{client.host}/"], stdout=subprocess.PIPE)
+    curl = subprocess.Popen(
+        ["curl", "-sSN", "-m", "60", f"http://{client.host}/"], stdout=subprocess.PIPE
+    )
     for number in range(20):
         commands.put(EVENT % number)
         assert curl.stdout.read(len(EVENT % number)) == EVENT % number
@@ -125,7 +127,9 @@ def test_both_directions_at_once(server, shared):
         assert viewer.chunk() == b""
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(90, marks=[pytest.mark.full, pytest.mark.timeout(150)])])
+@pytest.mark.parametrize(
+    "seconds", [5, pytest.param(90, marks=[pytest.mark.full, pytest.mark.timeout(150)])]
+)
 def test_a_long_poll(server, tunnel, seconds):
     got = fetch(server.port, tunnel.host, f"/delay?s={seconds}", timeout_s=seconds + 20)
     assert (got.status, got.body) == (200, b"here at last")

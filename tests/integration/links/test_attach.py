@@ -10,14 +10,25 @@ import time
 
 import pytest
 from h2.settings import SettingCodes
-from support.foreign import EMPTY_SETTINGS, PREFACE, ForeignLink, attach, call, proxied, refusal, register
+from support.foreign import (
+    EMPTY_SETTINGS,
+    PREFACE,
+    ForeignLink,
+    attach,
+    call,
+    proxied,
+    refusal,
+    register,
+)
 from support.programs import SLOW, stable
 from support.viewer import Viewer, fetch, head, links
 from support.wait import wait_until
 from support.websocket_viewer import HANDSHAKE
 
 OLD_FIELDS = {"id", "url", "port", "max_conn_count"}
-INVALID = "Invalid subdomain. Subdomains must be lowercase and between 4 and 63 alphanumeric characters."
+INVALID = (
+    "Invalid subdomain. Subdomains must be lowercase and between 4 and 63 alphanumeric characters."
+)
 
 
 @pytest.fixture
@@ -31,11 +42,16 @@ def foreign(ended, server):
 
 
 # ---- register ----
-@pytest.mark.parametrize("method,path", [("GET", "/register"), ("POST", "/register"), ("GET", "/?new")])
+@pytest.mark.parametrize(
+    "method,path", [("GET", "/register"), ("POST", "/register"), ("GET", "/?new")]
+)
 def test_random_names(server, method, path):
     got = call(server, path, method=method)
     assert got.status == 200
-    assert got.get("Content-Type").startswith("application/json") and got.get("Cache-Control") == "no-store"
+    assert (
+        got.get("Content-Type").startswith("application/json")
+        and got.get("Cache-Control") == "no-store"
+    )
     answer = got.json()
     assert re.fullmatch(r"[a-z]+-[a-z]+-[0-9]+", answer["id"])
     assert answer["url"] == f"https://{answer['id']}.localhost:{server.port}"
@@ -46,7 +62,9 @@ def test_random_names_differ(server):
     assert len({register(server)["id"] for _ in range(50)}) == 50
 
 
-@pytest.mark.parametrize("method,prefix", [("GET", "/register/"), ("POST", "/register/"), ("GET", "/")])
+@pytest.mark.parametrize(
+    "method,prefix", [("GET", "/register/"), ("POST", "/register/"), ("GET", "/")]
+)
 def test_names_asked_for(server, name, method, prefix):
     got = call(server, prefix + name, method=method)
     assert (got.status, got.json()["id"]) == (200, name)
@@ -77,7 +95,21 @@ def test_the_secret_is_nobody_elses(server):
     assert stat.S_IMODE(mode) == 0o600
 
 
-BAD_NAMES = ["ab", "-abc", "abc-", "a_b_c", "a" * 64, "a.b.c", "abc%20d", "www", "api", "register", "tunnel", "admin", "oneport"]
+BAD_NAMES = [
+    "ab",
+    "-abc",
+    "abc-",
+    "a_b_c",
+    "a" * 64,
+    "a.b.c",
+    "abc%20d",
+    "www",
+    "api",
+    "register",
+    "tunnel",
+    "admin",
+    "oneport",
+]
 
 
 @pytest.mark.parametrize("bad", BAD_NAMES)
@@ -104,14 +136,18 @@ def test_default_ports_are_not_printed(server, name):
 
 
 def test_base_urls_are_what_was_configured(new_server, name):
-    server = new_server("--public-url", "http://localhost:8080", "--attach-url", "https://localhost:8443")
+    server = new_server(
+        "--public-url", "http://localhost:8080", "--attach-url", "https://localhost:8443"
+    )
     answer = register(server, name)
     assert answer["url"] == f"http://{name}.localhost:8080"
     assert (answer["attach"], answer["port"]) == (f"https://localhost:8443/tunnel/{name}", 8443)
 
 
 def test_behind_a_proxy_the_scheme_is_the_proxys(server, name):
-    answer = call(server, f"/register/{name}", *proxied("https"), secure=False, host="localhost").json()
+    answer = call(
+        server, f"/register/{name}", *proxied("https"), secure=False, host="localhost"
+    ).json()
     assert answer["url"] == f"https://{name}.localhost" and answer["ticket"]
 
 
@@ -149,7 +185,10 @@ def test_a_ticket_keeps_its_name_and_owner(server, name):
     first = register(server, name)
     again = register(server, name, f"Oneport-Ticket: {first['ticket']}", "Oneport-Exact: ?1")
     assert again["id"] == name
-    owners = [json.loads(base64.urlsafe_b64decode(answer["ticket"].split(".")[0] + "==")) for answer in (first, again)]
+    owners = [
+        json.loads(base64.urlsafe_b64decode(answer["ticket"].split(".")[0] + "=="))
+        for answer in (first, again)
+    ]
     assert owners[0]["owner"] == owners[1]["owner"] and owners[0]["since"] == owners[1]["since"]
 
 
@@ -196,12 +235,14 @@ def test_a_name_that_was_given_up_belongs_to_the_next(new_server, name, foreign)
     server = new_server("--name-grace", "200ms")
     first = register(server, name)
     held = foreign(name, first["ticket"], to=server)
-    wait_until(lambda: links(server, name) == 1) # before that it is pending, which is longer
+    wait_until(lambda: links(server, name) == 1)  # before that it is pending, which is longer
     held.close()
     second = wait_until(lambda: exactly(server, name), 5, "the name to be free")
     link = foreign(name, second["ticket"], to=server)
     assert refusal(server, name, first["ticket"]).json()["error"] == "name_taken"
-    taken = call(server, f"/register/{name}", f"Oneport-Ticket: {first['ticket']}", "Oneport-Exact: ?1")
+    taken = call(
+        server, f"/register/{name}", f"Oneport-Ticket: {first['ticket']}", "Oneport-Exact: ?1"
+    )
     assert (taken.status, taken.json()["error"]) == (409, "name_taken")
     wait_until(lambda: links(server, name) == 1)
     assert fetch(server.port, f"{name}.localhost").status == 200
@@ -263,7 +304,9 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize("fields,status", REFUSALS, ids=["no ALPN", "no h2", "no upgrade", "no Upgrade", "websocket"])
+@pytest.mark.parametrize(
+    "fields,status", REFUSALS, ids=["no ALPN", "no h2", "no upgrade", "no Upgrade", "websocket"]
+)
 def test_attach_in_the_wrong_words(server, name, fields, status):
     got = refusal(server, name, register(server, name)["ticket"], base=fields)
     assert got.status == status
@@ -271,8 +314,12 @@ def test_attach_in_the_wrong_words(server, name, fields, status):
 
 
 def test_a_list_of_protocols_may_be_offered(server, name):
-    viewer, got = attach(server, name, register(server, name)["ticket"],
-                         base=["Connection: upgrade", "Upgrade: ptth", "ALPN: http%2F1.1, h2"])
+    viewer, got = attach(
+        server,
+        name,
+        register(server, name)["ticket"],
+        base=["Connection: upgrade", "Upgrade: ptth", "ALPN: http%2F1.1, h2"],
+    )
     viewer.close()
     assert (got.status, got.get("ALPN")) == (101, "h2")
 
@@ -298,13 +345,17 @@ def test_attach_elsewhere(server, path):
     assert refusal(server, path, register(server)["ticket"]).status == 404
 
 
-@pytest.mark.parametrize("fields", [[f"X-{n}: a" for n in range(40)], ["X-A: " + "a" * 9000]], ids=["fields", "octets"])
+@pytest.mark.parametrize(
+    "fields", [[f"X-{n}: a" for n in range(40)], ["X-A: " + "a" * 9000]], ids=["fields", "octets"]
+)
 def test_the_head_of_an_attach_is_small(server, name, fields):
     got = refusal(server, name, register(server, name)["ticket"], *fields)
     assert (got.status, got.json()["error"]) == (431, "head_too_large")
 
 
-@pytest.mark.parametrize("begun", [b"", bytes([0x16, 3, 1, 2, 0, 1])], ids=["nothing", "half a record"])
+@pytest.mark.parametrize(
+    "begun", [b"", bytes([0x16, 3, 1, 2, 0, 1])], ids=["nothing", "half a record"]
+)
 def test_a_handshake_that_is_not_finished_is_given_up(new_server, begun):
     """With its descriptor, at --attach-timeout; who has not even begun has --head-timeout."""
     server = new_server("--attach-timeout", "400ms", "--head-timeout", "600ms")
@@ -332,14 +383,18 @@ def test_half_an_attach_request_has_less_time_than_a_viewers(new_server, name):
         slow.send(f"z HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n")
         assert slow.response().status == 200
         for one in (viewer, caller):
-            assert one.response().status == 408 and 1.25 < time.monotonic() - start < 1.3 + 1.2 * SLOW
+            assert (
+                one.response().status == 408 and 1.25 < time.monotonic() - start < 1.3 + 1.2 * SLOW
+            )
 
 
 def test_octets_behind_the_head_belong_to_http2(server, name):
     viewer, got = attach(server, name, register(server, name)["ticket"], behind=EMPTY_SETTINGS)
     with viewer:
         assert got.status == 101
-        wait_until(lambda: links(server, name) == 1, what="the link, by the SETTINGS that came early")
+        wait_until(
+            lambda: links(server, name) == 1, what="the link, by the SETTINGS that came early"
+        )
 
 
 def test_a_link_is_up_with_its_first_settings(server, name, foreign):
@@ -351,7 +406,10 @@ def test_a_link_is_up_with_its_first_settings(server, name, foreign):
         assert viewer.response().body == b"hello from a stranger"
 
 
-@pytest.mark.parametrize("options,seconds", [(["--attach-timeout", "500ms"], 0.5), pytest.param([], 10, marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "options,seconds",
+    [(["--attach-timeout", "500ms"], 0.5), pytest.param([], 10, marks=pytest.mark.full)],
+)
 def test_a_link_without_settings_is_closed(new_server, name, foreign, options, seconds):
     server = new_server(*options)
     start = time.monotonic()
@@ -379,23 +437,37 @@ def test_the_request_as_http2(server, name, foreign):
 @pytest.mark.rule("W3")
 def test_a_websocket_as_http2(server, name, foreign):
     def echo(stream):
-        stream.on_data = lambda data: (stream.link.h2.send_data(stream.number, data), stream.link.flush())
+        stream.on_data = lambda data: (
+            stream.link.h2.send_data(stream.number, data),
+            stream.link.flush(),
+        )
         stream.link.h2.send_headers(stream.number, [(":status", "200")])
 
     link = foreign(name, register(server, name)["ticket"], serve=echo)
     with Viewer(server.port) as viewer:
-        assert viewer.get(f"{name}.localhost", "/ws", *HANDSHAKE, "Sec-WebSocket-Protocol: chat").status == 101
+        assert (
+            viewer.get(
+                f"{name}.localhost", "/ws", *HANDSHAKE, "Sec-WebSocket-Protocol: chat"
+            ).status
+            == 101
+        )
         viewer.send(b"any octets")
         assert viewer.exactly(10) == b"any octets"
     request = link.requests[0]
-    assert (request[":method"], request[":protocol"], request[":path"]) == ("CONNECT", "websocket", "/ws")
+    assert (request[":method"], request[":protocol"], request[":path"]) == (
+        "CONNECT",
+        "websocket",
+        "/ws",
+    )
     assert request["sec-websocket-protocol"] == "chat" and request["sec-websocket-version"] == "13"
     assert not {"sec-websocket-key", "upgrade", "connection"} & set(request)
 
 
 @pytest.mark.rule("W4")
 def test_w4_a_stranger_without_websockets(server, name, foreign):
-    link = foreign(name, register(server, name)["ticket"], settings={SettingCodes.ENABLE_CONNECT_PROTOCOL: 0})
+    link = foreign(
+        name, register(server, name)["ticket"], settings={SettingCodes.ENABLE_CONNECT_PROTOCOL: 0}
+    )
     wait_until(lambda: links(server, name) == 1)
     with Viewer(server.port) as viewer:
         assert viewer.get(f"{name}.localhost", "/ws", *HANDSHAKE).status == 501
@@ -420,8 +492,12 @@ def test_another_reset_is_502(server, name, foreign):
 def test_more_requests_than_the_link_takes(server, name, foreign):
     """Two streams at most, both kept busy: the third waits a second and is told, nobody hangs."""
     held = []
-    foreign(name, register(server, name)["ticket"], serve=held.append,
-            settings={SettingCodes.MAX_CONCURRENT_STREAMS: 2})
+    foreign(
+        name,
+        register(server, name)["ticket"],
+        serve=held.append,
+        settings={SettingCodes.MAX_CONCURRENT_STREAMS: 2},
+    )
     with Viewer(server.port) as one, Viewer(server.port) as two:
         for viewer in (one, two):
             viewer.send(head("GET", "/", f"{name}.localhost"))
@@ -435,8 +511,15 @@ def test_more_requests_than_the_link_takes(server, name, foreign):
 
 
 def test_failures_that_a_client_reports_become_our_page(server, name, foreign):
-    fields = [("proxy-status", "oneport; error=connection_refused"), ("oneport-error", "connection_refused")]
-    foreign(name, register(server, name)["ticket"], serve=lambda stream: stream.answer(502, b"", *fields))
+    fields = [
+        ("proxy-status", "oneport; error=connection_refused"),
+        ("oneport-error", "connection_refused"),
+    ]
+    foreign(
+        name,
+        register(server, name)["ticket"],
+        serve=lambda stream: stream.answer(502, b"", *fields),
+    )
     got = fetch(server.port, f"{name}.localhost", "/", "Accept: text/html")
     assert got.status == 502 and got.get("Content-Type").startswith("text/html")
     assert "connection_refused" in got.get("Proxy-Status") and got.get("Oneport-Error") is None
@@ -455,7 +538,9 @@ def says(word):
 def test_another_instance_takes_over(server, name, foreign):
     ticket = register(server, name)["ticket"]
     first = foreign(name, ticket, *instance(1), serve=says(b"first"))
-    wait_until(lambda: fetch(server.port, f"{name}.localhost").body == b"first", what="the first one")
+    wait_until(
+        lambda: fetch(server.port, f"{name}.localhost").body == b"first", what="the first one"
+    )
     foreign(name, ticket, *instance(2), serve=says(b"second"))
     assert first.goaways.get(timeout=5) == b"taken_over"
     assert {fetch(server.port, f"{name}.localhost").body for _ in range(5)} == {b"second"}
@@ -487,9 +572,13 @@ def test_the_same_slot_replaces(server, name, foreign):
     """New streams go to the newcomer; the silent old one is dead after two seconds."""
     ticket = register(server, name)["ticket"]
     first = foreign(name, ticket, *instance(1), serve=says(b"first"))
-    wait_until(lambda: fetch(server.port, f"{name}.localhost").body == b"first", what="the first one")
+    wait_until(
+        lambda: fetch(server.port, f"{name}.localhost").body == b"first", what="the first one"
+    )
     foreign(name, ticket, *instance(1), serve=says(b"second"))
-    wait_until(lambda: fetch(server.port, f"{name}.localhost").body == b"second", 5, "the second one")
+    wait_until(
+        lambda: fetch(server.port, f"{name}.localhost").body == b"second", 5, "the second one"
+    )
     seen = len(first.requests)
     assert {fetch(server.port, f"{name}.localhost").body for _ in range(5)} == {b"second"}
     assert len(first.requests) == seen

@@ -25,7 +25,9 @@ SETTINGS_ACK = b"\x00\x00\x00\x04\x01\x00\x00\x00\x00"
 @pytest.fixture
 def foreign(ended):
     """foreign(server, name, ticket, ...): a link by python3-h2."""
-    return lambda *given, **keywords: ended.enter_context(contextlib.closing(ForeignLink(*given, **keywords)))
+    return lambda *given, **keywords: ended.enter_context(
+        contextlib.closing(ForeignLink(*given, **keywords))
+    )
 
 
 @pytest.fixture
@@ -35,7 +37,9 @@ def behind(server, new_proxy, new_client):
     def start(origin, *options, **keywords):
         to = keywords.pop("server", server)
         proxy = new_proxy(to.port)
-        client = new_client(origin, *options, server=to, url=f"https://localhost:{proxy.port}", **keywords)
+        client = new_client(
+            origin, *options, server=to, url=f"https://localhost:{proxy.port}", **keywords
+        )
         client.proxy = proxy
         return client
 
@@ -62,7 +66,9 @@ def begun(ended, client):
 
 
 def all_up(client, count, deadline_s=10.0):
-    wait_until(lambda: links(client.server, client.name) == count, deadline_s * SLOW, f"{count} links")
+    wait_until(
+        lambda: links(client.server, client.name) == count, deadline_s * SLOW, f"{count} links"
+    )
 
 
 def slots(server, name):
@@ -86,7 +92,9 @@ def test_how_many_is_a_small_number(value):
 
 
 def test_the_environment_says_it_too():
-    code, out, err = run("oneport", "--host", "https://localhost:1", "8080", env={"ONEPORT_LINKS": "17"})
+    code, out, err = run(
+        "oneport", "--host", "https://localhost:1", "8080", env={"ONEPORT_LINKS": "17"}
+    )
     assert (code, out) == (1, "") and "ONEPORT_LINKS" in err
 
 
@@ -101,7 +109,9 @@ def test_one_is_the_default(server, new_client, http_origin):
 def test_each_link_has_a_slot_and_a_descriptor(server, new_client, http_origin, count):
     client = new_client(http_origin.port, "--links", count)
     all_up(client, count)
-    wait_until(lambda: client.program.established(server.program) == count, 10 * SLOW, "a descriptor each")
+    wait_until(
+        lambda: client.program.established(server.program) == count, 10 * SLOW, "a descriptor each"
+    )
     assert sorted(slots(server, client.name)) == list(range(count))
     assert client.program.stdout.count("your url is:") == 1
     assert client.log.count("name granted") == 1
@@ -189,22 +199,41 @@ class StandIn:
         if "/register" in line:
             self.registered += 1
             self.tickets.append(connection.get("Oneport-Ticket"))
-            connection.send(reply(json.dumps(self.grant()).encode(), "Content-Type: application/json", "Connection: close"))
+            connection.send(
+                reply(
+                    json.dumps(self.grant()).encode(),
+                    "Content-Type: application/json",
+                    "Connection: close",
+                )
+            )
             return
         slot = int(connection.get("Oneport-Link"))
         self.instances.add(connection.get("Oneport-Instance"))
         self.tries[slot] = self.tries.get(slot, 0) + 1
         if status := self.refuse(slot, self.tries[slot]):
-            connection.send(reply(b'{"error":"too_many_links"}', "Connection: close", status=status))
+            connection.send(
+                reply(b'{"error":"too_many_links"}', "Connection: close", status=status)
+            )
             return
-        connection.send("".join(f"{line}\r\n" for line in ("HTTP/1.1 101 Switching Protocols", *self.upgraded, "")))
+        connection.send(
+            "".join(
+                f"{line}\r\n" for line in ("HTTP/1.1 101 Switching Protocols", *self.upgraded, "")
+            )
+        )
         connection.send(PREFACE + EMPTY_SETTINGS + SETTINGS_ACK + self.first_words)
         self.open[slot] = connection
         connection.ended()
 
     def grant(self):
-        return {"id": "standin", "url": f"https://standin.localhost:{self.port}", "port": self.port, "max_conn_count": 10,
-                "ticket": "a.b", "attach": f"{self.url}/tunnel/standin", "limits": {"links": self.limit}}
+        return {
+            "id": "standin",
+            "url": f"https://standin.localhost:{self.port}",
+            "port": self.port,
+            "max_conn_count": 10,
+            "ticket": "a.b",
+            "attach": f"{self.url}/tunnel/standin",
+            "limits": {"links": self.limit},
+        }
 
     def say_goodbye(self, slot, debug):
         self.open[slot].send(goodbye(debug))
@@ -213,7 +242,9 @@ class StandIn:
 @pytest.mark.parametrize("status", [429, 503, 409, 403])
 def test_a_slot_that_is_refused_tries_again(scripted, certificate, new_client, status):
     """Whatever the reason: the first link stands, the name is not asked for anew, and the program goes on."""
-    standin = StandIn(scripted, certificate, lambda slot, attempt: status if slot == 1 and attempt <= 3 else None)
+    standin = StandIn(
+        scripted, certificate, lambda slot, attempt: status if slot == 1 and attempt <= 3 else None
+    )
     client = new_client(1, "--links", "2", server=standin)
     wait_until(lambda: 1 in standin.open, 20 * SLOW, "the second link")
     assert standin.tries == {0: 1, 1: 4} and len(standin.instances) == 1 and standin.registered == 1
@@ -251,7 +282,9 @@ def test_a_name_that_is_lost_is_lost_for_all_links(scripted, certificate, new_cl
 
 @pytest.mark.rule("O21")
 @pytest.mark.parametrize("status", [401, 404])
-def test_a_link_that_is_told_401_or_404_registers_again_with_its_ticket(scripted, certificate, new_client, status):
+def test_a_link_that_is_told_401_or_404_registers_again_with_its_ticket(
+    scripted, certificate, new_client, status
+):
     """The server has forgotten the ticket's life or the name, not the owner: the same name comes back, and the URL is not said twice."""
     standin = StandIn(scripted, certificate, lambda slot, attempt: status if attempt == 2 else None)
     client = new_client(1, server=standin)
@@ -262,13 +295,17 @@ def test_a_link_that_is_told_401_or_404_registers_again_with_its_ticket(scripted
     assert client.program.running and client.program.stdout.count("your url is:") == 1
 
 
-@pytest.mark.parametrize("upgraded,what", [
-    (["Upgrade: ptth", "ALPN: h2"], "101 without Connection: upgrade"),
-    (["Connection: upgrade", "ALPN: h2"], "101 with another Upgrade"),
-    (["Connection: upgrade", "Upgrade: websocket", "ALPN: h2"], "101 with another Upgrade"),
-    (["Connection: upgrade", "Upgrade: ptth"], "101 with another ALPN"),
-    (["Connection: upgrade", "Upgrade: ptth", "ALPN: http%2F1.1"], "101 with another ALPN"),
-    (["Connection: upgrade", "Upgrade: ptth", "ALPN: h2", "ALPN: h2"], "101 with another ALPN")])
+@pytest.mark.parametrize(
+    "upgraded,what",
+    [
+        (["Upgrade: ptth", "ALPN: h2"], "101 without Connection: upgrade"),
+        (["Connection: upgrade", "ALPN: h2"], "101 with another Upgrade"),
+        (["Connection: upgrade", "Upgrade: websocket", "ALPN: h2"], "101 with another Upgrade"),
+        (["Connection: upgrade", "Upgrade: ptth"], "101 with another ALPN"),
+        (["Connection: upgrade", "Upgrade: ptth", "ALPN: http%2F1.1"], "101 with another ALPN"),
+        (["Connection: upgrade", "Upgrade: ptth", "ALPN: h2", "ALPN: h2"], "101 with another ALPN"),
+    ],
+)
 def test_a_101_that_is_not_what_was_asked_for(scripted, certificate, new_client, upgraded, what):
     """Nothing is believed behind it, and the log says what was wrong."""
     standin = StandIn(scripted, certificate, lambda slot, attempt: None)
@@ -292,8 +329,15 @@ def test_a_server_that_always_drains_is_not_hammered(scripted, certificate, new_
     standin = StandIn(scripted, certificate, lambda slot, attempt: None)
     standin.first_words = goodbye(b"draining")
     client = new_client(1, server=standin, wait=False)
-    tries = [int(client.program.wait_output(r"step=link reason=draining in_ms=(\d+)", count=number).group(1)) for number in range(1, 5)]
-    assert all(10 <= ms <= 200 * 1.6 ** number for number, ms in enumerate(tries))
+    tries = [
+        int(
+            client.program.wait_output(
+                r"step=link reason=draining in_ms=(\d+)", count=number
+            ).group(1)
+        )
+        for number in range(1, 5)
+    ]
+    assert all(10 <= ms <= 200 * 1.6**number for number, ms in enumerate(tries))
     assert standin.tries[0] <= 5 and client.program.running
 
 
@@ -326,7 +370,14 @@ def test_a_full_link_is_passed_over(server, name, foreign, ended):
     """It has room for one stream, and fewer than the other has: the other takes them all, nobody waits."""
     held = [[], []]
     ticket = register(server, name)["ticket"]
-    foreign(server, name, ticket, *instance(1, 0), serve=held[0].append, settings={SettingCodes.MAX_CONCURRENT_STREAMS: 1})
+    foreign(
+        server,
+        name,
+        ticket,
+        *instance(1, 0),
+        serve=held[0].append,
+        settings={SettingCodes.MAX_CONCURRENT_STREAMS: 1},
+    )
     foreign(server, name, ticket, *instance(1, 1), serve=held[1].append)
     wait_until(lambda: links(server, name) == 2, what="both links")
     for count in range(1, 7):
@@ -358,8 +409,11 @@ def test_bodies_come_on_all_links(server, behind, ended, scripted):
         assert viewer.exactly(size) == bytes(size)
     relays = client.proxy.relays[1:]  # the first one was to register
     assert len(relays) == 4
-    wait_until(lambda: all(size < relay.passed[UP] < 1.5 * size for relay in relays), 5,  # counted when it has passed
-               f"{[relay.passed[UP] for relay in relays]} octets to be a body each")
+    wait_until(
+        lambda: all(size < relay.passed[UP] < 1.5 * size for relay in relays),
+        5,  # counted when it has passed
+        f"{[relay.passed[UP] for relay in relays]} octets to be a body each",
+    )
 
 
 # ---- one is lost ----
@@ -371,7 +425,12 @@ def test_the_others_serve_while_one_is_away(server, behind, http_origin):
     last.reset()
     wait_until(lambda: links(server, client.name) == 2, what="the loss")
     with ThreadPoolExecutor() as pool:
-        got = list(pool.map(lambda n: fetch(server.port, client.host, f"/echo/{n}", timeout_s=5).status, range(20)))
+        got = list(
+            pool.map(
+                lambda n: fetch(server.port, client.host, f"/echo/{n}", timeout_s=5).status,
+                range(20),
+            )
+        )
     assert got == [200] * 20
     assert links(server, client.name) == 2
     narrow.thaw()
@@ -401,7 +460,9 @@ async def first_closed(sockets, count):
     """Those of them that are closed when @count are."""
     waits = {asyncio.ensure_future(socket.wait_closed()) for socket in sockets}
     while sum(socket.closed for socket in sockets) < count:
-        done, waits = await asyncio.wait(waits, timeout=5 * SLOW, return_when=asyncio.FIRST_COMPLETED)
+        done, waits = await asyncio.wait(
+            waits, timeout=5 * SLOW, return_when=asyncio.FIRST_COMPLETED
+        )
         assert done, "not closed in time"
     return [socket for socket in sockets if socket.closed]
 
@@ -457,10 +518,14 @@ def test_a_restarted_server_gets_all_links_again(new_server, new_client, http_or
     all_up(client, 3, 20)
     assert sorted(slots(server, client.name)) == [0, 1, 2]
     assert fetch(server.port, client.host, "/echo").status == 200
-    assert client.program.stdout.count("your url is:") == 1 and client.log.count("name granted") == 1
+    assert (
+        client.program.stdout.count("your url is:") == 1 and client.log.count("name granted") == 1
+    )
 
 
-def test_a_new_server_takes_over_all_links_while_the_old_one_drains(new_server, new_client, halves, ended):
+def test_a_new_server_takes_over_all_links_while_the_old_one_drains(
+    new_server, new_client, halves, ended
+):
     """Each slot attaches to the new one before it lets the old one go."""
     server = new_server(drain="30s")
     client = new_client(halves.port, "--links", "3", server=server)
@@ -493,10 +558,21 @@ def test_retries_are_counted_while_no_link_is_up(new_server, new_client, http_or
 # ---- the client goes ----
 def test_another_process_takes_over_all_links(new_server, new_client, scripted):
     server = new_server()
-    first = new_client(scripted(lambda c: (c.request(), c.send(reply(b"first")))).port, "--links", "4", server=server)
+    first = new_client(
+        scripted(lambda c: (c.request(), c.send(reply(b"first")))).port,
+        "--links",
+        "4",
+        server=server,
+    )
     all_up(first, 4)
-    second = new_client(scripted(lambda c: (c.request(), c.send(reply(b"second")))).port, "--links", "4", server=server,
-                        name=first.name, state=first.state)
+    second = new_client(
+        scripted(lambda c: (c.request(), c.send(reply(b"second")))).port,
+        "--links",
+        "4",
+        server=server,
+        name=first.name,
+        state=first.state,
+    )
     first.program.expect_exit(2, 15)
     assert first.log.count("name lost") == 1 and "took it over" in first.log
     all_up(second, 4)
@@ -516,7 +592,11 @@ def test_leaving_says_goodbye_on_all_links(server, new_client, halves, ended, nu
     halves.go.set()
     assert [viewer.exactly(2) for viewer in viewers] == [b"lf"] * 3
     client.program.expect_exit(0)
-    wait_until(lambda: call(server, f"/register/{client.name}", "Oneport-Exact: ?1").status == 200, 5, "the name to be free")
+    wait_until(
+        lambda: call(server, f"/register/{client.name}", "Oneport-Exact: ?1").status == 200,
+        5,
+        "the name to be free",
+    )
 
 
 def test_leaving_while_some_links_are_still_to_come(server, new_proxy, new_client, http_origin):

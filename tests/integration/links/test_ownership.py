@@ -21,7 +21,9 @@ def foreign(ended):
 
     def start(server, name, ticket, *given, **keywords):
         up = server.log.count(f"link up name={name} ")
-        link = ended.enter_context(contextlib.closing(ForeignLink(server, name, ticket, *given, **keywords)))
+        link = ended.enter_context(
+            contextlib.closing(ForeignLink(server, name, ticket, *given, **keywords))
+        )
         server.wait_link(name, up + 1)
         return link
 
@@ -83,7 +85,9 @@ def test_behind_the_grace_an_old_ticket_is_as_good_as_none(new_server, name, for
     server = new_server("--name-grace", "200ms")
     old = register(server, name)["ticket"]
     foreign(server, name, old).close()
-    wait_until(lambda: taken(server, name) is None, 5 * SLOW, "the name to be free")  # that was the second one's wish
+    wait_until(
+        lambda: taken(server, name) is None, 5 * SLOW, "the name to be free"
+    )  # that was the second one's wish
     assert taken(server, name, f"Oneport-Ticket: {old}") == "name_taken"
     assert refusal(server, name, old).json()["error"] == "name_taken"
 
@@ -130,7 +134,9 @@ def test_without_the_names_a_ticket_is_honoured_for_what_nobody_holds(without_na
 def test_without_the_names_nobody_live_is_thrown_out_by_a_ticket(without_names, name, foreign):
     ticket = register(without_names, name)["ticket"]
     without_names.restart_without(name)
-    second = foreign(without_names, name, register(without_names, name)["ticket"], serve=says(b"second"))
+    second = foreign(
+        without_names, name, register(without_names, name)["ticket"], serve=says(b"second")
+    )
     assert refusal(without_names, name, ticket).json()["error"] == "name_taken"
     assert taken(without_names, name, f"Oneport-Ticket: {ticket}") == "name_taken"
     assert body(without_names, name) == b"second" and second.goaways.empty()
@@ -214,7 +220,15 @@ def test_replaced_links_are_not_piled_up(server, name, foreign, ended):
 def answer_frames(stream, content):
     """200 and its body, by hand: python3-h2 says nothing more behind a GOAWAY."""
     number = stream.to_bytes(4, "big")
-    return b"\0\0\1\1\4" + number + b"\x88" + len(content).to_bytes(3, "big") + b"\0\1" + number + content
+    return (
+        b"\0\0\1\1\4"
+        + number
+        + b"\x88"
+        + len(content).to_bytes(3, "big")
+        + b"\0\1"
+        + number
+        + content
+    )
 
 
 @pytest.mark.rule("O9")
@@ -240,8 +254,12 @@ def test_flapping_is_one_line_that_names_both(server, name, foreign):
         foreign(server, name, ticket, *at((A, B)[number % 2]))
     for _ in range(3):
         got = refusal(server, name, ticket, *at(A))
-        assert (got.status, got.json()["error"]) == (409, "flapping") and 0 < int(got.get("Retry-After")) <= 60
-    lines = [line for line in server.log.splitlines() if "flapping" in line and f"name={name} " in line]
+        assert (got.status, got.json()["error"]) == (409, "flapping") and 0 < int(
+            got.get("Retry-After")
+        ) <= 60
+    lines = [
+        line for line in server.log.splitlines() if "flapping" in line and f"name={name} " in line
+    ]
     assert len(lines) == 1 and f"holder={B}" in lines[0] and f"newcomer={A}" in lines[0]
     assert fetch(server.port, f"{name}.localhost").status == 200
 
@@ -270,7 +288,11 @@ def test_an_expired_ticket_is_worth_nothing_once_its_owner_lost_the_name(new_ser
         return got.status == 401
 
     wait_until(expired, 5 * SLOW, "the ticket to expire")
-    wait_until(lambda: fetch(server.port, f"{name}.localhost", timeout_s=20).status == 404, 10 * SLOW, "the name to be free")
+    wait_until(
+        lambda: fetch(server.port, f"{name}.localhost", timeout_s=20).status == 404,
+        10 * SLOW,
+        "the name to be free",
+    )
     assert taken(server, name, f"Oneport-Ticket: {old}") == "bad_ticket"
 
 
@@ -289,8 +311,14 @@ def test_the_client_that_lost_its_name_finishes_and_says_so(new_server, new_clie
     with Viewer(server.port) as viewer:
         viewer.send(head("GET", "/", first.host))
         wait_until(lambda: server.log.count("link up") == 1, what="the link")
-        second = new_client(scripted(lambda connection: (connection.request(), connection.send(reply(b"second")))).port,
-                            server=server, name=first.name, state=first.state)
+        second = new_client(
+            scripted(
+                lambda connection: (connection.request(), connection.send(reply(b"second")))
+            ).port,
+            server=server,
+            name=first.name,
+            state=first.state,
+        )
         assert fetch(server.port, second.host).body == b"second"
         assert first.program.running
         go.set()
@@ -301,7 +329,9 @@ def test_the_client_that_lost_its_name_finishes_and_says_so(new_server, new_clie
 
 
 @pytest.mark.rule("O15", "O21")
-def test_the_client_whose_ticket_is_refused_registers_without_it(new_server, new_client, http_origin):
+def test_the_client_whose_ticket_is_refused_registers_without_it(
+    new_server, new_client, http_origin
+):
     """The server has lost its secret and its names: nobody's ticket means anything there."""
     server = new_server()
     client = new_client(http_origin.port, server=server)

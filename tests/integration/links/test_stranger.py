@@ -22,8 +22,12 @@ def stranger(server, name, tmp_path, ended):
 
         def __init__(self):
             self.server, self.host = server, f"{name}.localhost:{server.port}"
-            self.program = Program([NODE, SCRIPT, server.url, name, server.certificate.ca], tmp_path, "stranger")
-            self.program.wait_output(rf"\Ahttps://{name}\.localhost:{server.port}$", stream="stdout")
+            self.program = Program(
+                [NODE, SCRIPT, server.url, name, server.certificate.ca], tmp_path, "stranger"
+            )
+            self.program.wait_output(
+                rf"\Ahttps://{name}\.localhost:{server.port}$", stream="stdout"
+            )
 
     stranger = Stranger()
     ended.callback(stranger.program.kill9)
@@ -57,5 +61,10 @@ def test_websocket(server, stranger):
 
 def test_its_death_is_noticed(server, stranger, name):
     stranger.program.kill9()
-    wait_until(lambda: fetch(server.port, "localhost", f"/api/tunnels/{name}/status").body.find(b'"connected_sockets":1') < 0,
-               what="the link's end")
+    wait_until(
+        lambda: fetch(server.port, "localhost", f"/api/tunnels/{name}/status").body.find(
+            b'"connected_sockets":1'
+        )
+        < 0,
+        what="the link's end",
+    )

@@ -24,11 +24,17 @@ class Level:
 
     def check(self, memory=MEMORY, deadline_s=10.0):
         for program, fds, rss in zip(self.programs, self.fds, self.rss):
-            wait_until(lambda program=program, fds=fds: program.fds() <= fds, deadline_s,
-                       f"{type(program).__name__}: {program.fds()} descriptors down to {fds}")
+            wait_until(
+                lambda program=program, fds=fds: program.fds() <= fds,
+                deadline_s,
+                f"{type(program).__name__}: {program.fds()} descriptors down to {fds}",
+            )
             if VARIANT == "release":  # what a burst needed stays with malloc for some seconds
-                wait_until(lambda program=program, rss=rss: program.rss() - rss < memory, deadline_s,
-                           f"{type(program).__name__}: {(program.rss() - rss) >> 10} KiB more down to {memory >> 10}")
+                wait_until(
+                    lambda program=program, rss=rss: program.rss() - rss < memory,
+                    deadline_s,
+                    f"{type(program).__name__}: {(program.rss() - rss) >> 10} KiB more down to {memory >> 10}",
+                )
 
 
 def cycle(server, name, ticket):
@@ -68,11 +74,17 @@ def test_names_that_come_and_go(new_server, cycles):
     level = Level(server)
     for _ in range(cycles):
         once()
-    wait_until(lambda: fetch(server.port, "localhost", "/api/status").json()["tunnels"] == 0, 15, "all names to end")
+    wait_until(
+        lambda: fetch(server.port, "localhost", "/api/status").json()["tunnels"] == 0,
+        15,
+        "all names to end",
+    )
     level.check()
 
 
-@pytest.mark.parametrize("cycles", [10, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize(
+    "cycles", [10, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])]
+)
 def test_whole_clients(new_server, http_origin, tmp_path, cycles):
     """Our own client, killed or stopped, with a request each time."""
     server = new_server()
@@ -90,8 +102,12 @@ def test_whole_clients(new_server, http_origin, tmp_path, cycles):
     level.check()
 
 
-@pytest.mark.parametrize("cycles", [4, pytest.param(12, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
-def test_a_client_that_attaches_again_and_again(new_server, new_client, new_proxy, http_origin, cycles):
+@pytest.mark.parametrize(
+    "cycles", [4, pytest.param(12, marks=[pytest.mark.full, pytest.mark.timeout(600)])]
+)
+def test_a_client_that_attaches_again_and_again(
+    new_server, new_client, new_proxy, http_origin, cycles
+):
     """Few cycles: a client whose links never live long waits longer each time, up to 30 s."""
     server = new_server()
     proxy = new_proxy(server.port)
@@ -110,7 +126,9 @@ def test_a_client_that_attaches_again_and_again(new_server, new_client, new_prox
     level.check()
 
 
-@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(1200)])])
+@pytest.mark.parametrize(
+    "count", [500, pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(1200)])]
+)
 def test_half_read_responses(new_server, new_client, http_origin, count):
     """Credit that leaks would freeze the link: many responses left in the middle, then a whole one."""
     server = new_server()
@@ -138,14 +156,19 @@ def test_half_sent_uploads(new_server, new_client, http_origin):
 
     def half():
         with Viewer(server.port) as viewer:
-            viewer.send(head("POST", "/upload", client.host, "Content-Length: 1000000") + bytes(100_000))
+            viewer.send(
+                head("POST", "/upload", client.host, "Content-Length: 1000000") + bytes(100_000)
+            )
 
     for _ in range(50):
         half()
     level = Level(server, client)
     for _ in range(300):
         half()
-    assert fetch(server.port, client.host, "/upload", method="POST", body=bytes(MIB)).json()["length"] == MIB
+    assert (
+        fetch(server.port, client.host, "/upload", method="POST", body=bytes(MIB)).json()["length"]
+        == MIB
+    )
     level.check(8 * MIB)
 
 

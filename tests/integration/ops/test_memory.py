@@ -66,7 +66,9 @@ class Slow(threading.Thread):
         self.join(5)
 
 
-def test_who_takes_nothing_goes_and_who_takes_little_stays(new_server, new_client, http_origin, ended):
+def test_who_takes_nothing_goes_and_who_takes_little_stays(
+    new_server, new_client, http_origin, ended
+):
     """A budget of 1 MiB, one of 1 s for standing still. The line in the log and the count agree with what viewers see. Who goes takes
     what is queued for them along: their descriptors are back without a word of theirs."""
     server = new_server("--memory-budget", BUDGET, "--stall-timeout", "1s")
@@ -81,12 +83,23 @@ def test_who_takes_nothing_goes_and_who_takes_little_stays(new_server, new_clien
     stalled = [begin(server.port, client.host) for _ in range(100)]
     for viewer in stalled:
         ended.callback(viewer.close)
-    seen = server.wait_log(rf"stream_evicted.* name={client.name} stalled_ms=(\d+) octets=(\d+) held=(\d+) budget={BUDGET}", 20)
-    assert int(seen.group(1)) >= STALL_S * 1000 and 0 < int(seen.group(2)) <= 64 << 10 and int(seen.group(3)) >= BUDGET * 3 / 4
+    seen = server.wait_log(
+        rf"stream_evicted.* name={client.name} stalled_ms=(\d+) octets=(\d+) held=(\d+) budget={BUDGET}",
+        20,
+    )
+    assert (
+        int(seen.group(1)) >= STALL_S * 1000
+        and 0 < int(seen.group(2)) <= 64 << 10
+        and int(seen.group(3)) >= BUDGET * 3 / 4
+    )
     wait_until(lambda: status(server)["buffered_octets"] < BUDGET * 3 / 4, 20, "room")
     evicted = status(server)["streams_evicted"]
     assert 0 < evicted < len(stalled), "no more go than need to"
-    wait_until(lambda: server.fds() <= descriptors + len(stalled) - evicted, 10, "the descriptors of those that went")
+    wait_until(
+        lambda: server.fds() <= descriptors + len(stalled) - evicted,
+        10,
+        "the descriptors of those that went",
+    )
     until = time.monotonic() + 3 * STALL_S
     before = list(slow.taken)
     while time.monotonic() < until:
@@ -99,11 +112,15 @@ def test_who_takes_nothing_goes_and_who_takes_little_stays(new_server, new_clien
     wait_until(lambda: status(server)["buffered_octets"] == 0, 10, "nothing held")
 
 
-def test_what_waits_of_whole_answers_is_counted_too(new_server, new_client, http_origin, ended, tmp_path):
+def test_what_waits_of_whole_answers_is_counted_too(
+    new_server, new_client, http_origin, ended, tmp_path
+):
     """The origin is through, the stream is over, and the viewer reads nothing: what waits for it is held by the process all the same. The
     kernel takes less for a unix socket than the answer has, so the rest is oneportd's."""
     path = tmp_path / "s"
-    server = new_server("--memory-budget", BUDGET, "--stall-timeout", "1s", "--listen", f"unix:{path}")
+    server = new_server(
+        "--memory-budget", BUDGET, "--stall-timeout", "1s", "--listen", f"unix:{path}"
+    )
     client = new_client(http_origin.port, server=server)
     descriptors = stable(server.fds)
 
@@ -115,7 +132,9 @@ def test_what_waits_of_whole_answers_is_counted_too(new_server, new_client, http
         return viewer
 
     kept = [ask(), ask("Connection: close")]
-    wait_until(lambda: server.access_log.count(" 200 250000 ") == 2, 10, "two answers that are over")
+    wait_until(
+        lambda: server.access_log.count(" 200 250000 ") == 2, 10, "two answers that are over"
+    )
     wait_until(lambda: status(server)["buffered_octets"] > 32 << 10, 10, "what waits of them")
     crowd = [ask(*fields) for fields in [[], ["Connection: close"]] * 60]
     seen = server.wait_log(r"stream_evicted name=- stalled_ms=(\d+) octets=(\d+)", 20)
@@ -124,7 +143,10 @@ def test_what_waits_of_whole_answers_is_counted_too(new_server, new_client, http
     def gone():
         evicted = status(server)["streams_evicted"]
         assert evicted < len(kept + crowd), "no more go than need to"
-        return server.fds() <= descriptors + len(kept + crowd) - evicted and status(server)["buffered_octets"] < BUDGET * 3 / 4
+        return (
+            server.fds() <= descriptors + len(kept + crowd) - evicted
+            and status(server)["buffered_octets"] < BUDGET * 3 / 4
+        )
 
     wait_until(gone, 20, "room, and the descriptors of those that went")
     for viewer in kept + crowd:
@@ -191,7 +213,9 @@ def test_a_slow_one_holds_its_streams_window(new_server, new_client, http_origin
     ended.callback(viewer.close)
     slow = Slow([viewer], 102)
     ended.callback(slow.stop)
-    wait_until(lambda: status(server)["buffered_octets"] > 0 and slow.taken[0] > 0, 10, "its first octets")
+    wait_until(
+        lambda: status(server)["buffered_octets"] > 0 and slow.taken[0] > 0, 10, "its first octets"
+    )
     rss, until, held = stable(server.rss), time.monotonic() + 2, []
     while time.monotonic() < until:
         held.append(status(server)["buffered_octets"])

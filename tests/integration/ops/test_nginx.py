@@ -66,23 +66,47 @@ def test_register_answers_with_nginxs_port(front):
 
 def test_viewers_and_tunnel_share_the_port(front, tunnel, server, tls):
     assert tunnel.url == f"https://{tunnel.name}.localhost:{front.port}"
-    assert tunnel.program.established(front.program) == 0  # the link is with a worker process of nginx, not with oneportd
+    assert (
+        tunnel.program.established(front.program) == 0
+    )  # the link is with a worker process of nginx, not with oneportd
     assert tunnel.program.established(server.program) == 0
     got = fetch(front.port, tunnel.host, "/echo", tls=tls)
     fields = {name.lower(): value for name, value in got.json()["fields"]}
     assert fields["host"] == tunnel.host
-    assert (fields["x-forwarded-for"].split(",")[0], fields["x-forwarded-proto"]) == ("127.0.0.1", "https")
+    assert (fields["x-forwarded-for"].split(",")[0], fields["x-forwarded-proto"]) == (
+        "127.0.0.1",
+        "https",
+    )
 
 
 def test_browsers_speak_http2_to_nginx(front, tunnel):
     """--insecure, because curl takes no wildcard for a top-level name."""
-    got = subprocess.run(["curl", "-sS", "-m", "10", "--http2", "--insecure", "-w", "%{http_version}",
-                          f"https://{tunnel.host}/bytes/1000"], capture_output=True)
+    got = subprocess.run(
+        [
+            "curl",
+            "-sS",
+            "-m",
+            "10",
+            "--http2",
+            "--insecure",
+            "-w",
+            "%{http_version}",
+            f"https://{tunnel.host}/bytes/1000",
+        ],
+        capture_output=True,
+    )
     assert got.stdout == pattern.pattern(1000) + b"2", got.stderr
 
 
 def test_a_forged_forwarded_for_does_not_pass(front, tunnel, tls):
-    got = fetch(front.port, tunnel.host, "/echo", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil", tls=tls)
+    got = fetch(
+        front.port,
+        tunnel.host,
+        "/echo",
+        "X-Forwarded-For: 6.6.6.6",
+        "X-Forwarded-Host: evil",
+        tls=tls,
+    )
     assert "6.6.6.6" not in got.body.decode() and "evil" not in got.body.decode()
 
 
@@ -107,7 +131,9 @@ def test_events_are_not_buffered(front, scripted, new_client, tls):
     def serve(connection):
         connection.request()
         steps.append(connection)
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         connection.ended()
 
     client = new_client(scripted(serve).port, server=front)
@@ -138,7 +164,9 @@ def test_an_upload_is_not_buffered(front, scripted, new_client, tls):
 def test_websockets(front, websocket_tunnel, tls):
     async def run():
         url = f"wss://{websocket_tunnel.host}/"
-        async with websockets.connect(url, host="127.0.0.1", port=front.port, ssl=tls, max_size=8 << 20) as socket:
+        async with websockets.connect(
+            url, host="127.0.0.1", port=front.port, ssl=tls, max_size=8 << 20
+        ) as socket:
             for size in (1, 65_536, 1 << 20):
                 await socket.send(pattern.pattern(size))
                 assert await socket.recv() == pattern.pattern(size)
@@ -154,7 +182,9 @@ def test_an_early_hint_does_not_become_the_answer(front, tunnel, tls):
 @pytest.mark.parametrize("upgrade", ["h2c", "ptth", "TLS/1.2"])
 def test_no_other_upgrade_passes_for_viewers(front, tunnel, tls, upgrade):
     with Viewer(front.port, tls) as viewer:
-        got = viewer.get(tunnel.host, "/echo", f"Upgrade: {upgrade}", "Connection: upgrade", "ALPN: h2")
+        got = viewer.get(
+            tunnel.host, "/echo", f"Upgrade: {upgrade}", "Connection: upgrade", "ALPN: h2"
+        )
     assert got.status == 200
     assert "upgrade" not in [name.lower() for name, _ in got.json()["fields"]]
 
@@ -181,21 +211,27 @@ def test_plain_http_is_redirected(front, tunnel):
     assert (got.status, got.get("Location")) == (308, f"https://{tunnel.name}.localhost/a?b")
 
 
-def test_the_client_is_stopped_and_comes_back_through_nginx(front, new_client, http_origin, server, tls):
+def test_the_client_is_stopped_and_comes_back_through_nginx(
+    front, new_client, http_origin, server, tls
+):
     client = new_client(http_origin.port, server=front)
     client.restart()
     assert fetch(front.port, client.host, "/echo", tls=tls).status == 200
     assert links(server, client.name) == 1
 
 
-@pytest.mark.parametrize("seconds", [4, pytest.param(90, marks=[pytest.mark.full, pytest.mark.timeout(240)])])
+@pytest.mark.parametrize(
+    "seconds", [4, pytest.param(90, marks=[pytest.mark.full, pytest.mark.timeout(240)])]
+)
 def test_the_tunnel_lives_through_silence(front, tunnel, websocket_tunnel, server, tls, seconds):
     """Nobody asks for anything meanwhile: link and WebSocket are the same afterwards."""
     before = server.log.count("link up")
 
     async def run():
         url = f"wss://{websocket_tunnel.host}/"
-        async with websockets.connect(url, host="127.0.0.1", port=front.port, ssl=tls, ping_interval=None) as socket:
+        async with websockets.connect(
+            url, host="127.0.0.1", port=front.port, ssl=tls, ping_interval=None
+        ) as socket:
             await asyncio.sleep(seconds)
             await socket.send("still here")
             assert await socket.recv() == "still here"

@@ -22,8 +22,15 @@ class Pair:
     """The files that the server was told, and what is put there. What Server wants of a certificate."""
 
     def __init__(self, directory, authority):
-        self.cert, self.key, self.ca = directory / "used.crt", directory / "used.key", authority.cert
-        self.pairs = [authority.issue(label, "localhost", "*.localhost", "IP:127.0.0.1") for label in ("one", "two")]
+        self.cert, self.key, self.ca = (
+            directory / "used.crt",
+            directory / "used.key",
+            authority.cert,
+        )
+        self.pairs = [
+            authority.issue(label, "localhost", "*.localhost", "IP:127.0.0.1")
+            for label in ("one", "two")
+        ]
         self.put(0)
 
     def put(self, number, key=None):
@@ -63,7 +70,9 @@ def hup(server, rounds=None):
     server.wait_log("reloaded signal=1", count=done + 1)
 
 
-def test_row_23_new_connections_see_the_new_certificate_on_all_workers(reloading, pair, new_client, http_origin):
+def test_row_23_new_connections_see_the_new_certificate_on_all_workers(
+    reloading, pair, new_client, http_origin
+):
     client = new_client(http_origin.port, server=reloading)
     with Viewer(reloading.port, pair.client_context()) as old:
         assert old.get(client.host, "/echo").status == 200
@@ -73,7 +82,9 @@ def test_row_23_new_connections_see_the_new_certificate_on_all_workers(reloading
         wait_until(lambda: shown(reloading) == pair.octets(1), 1.0 * SLOW, "the new certificate")
         assert time.monotonic() - start < 1.0 * SLOW
         assert {shown(reloading) for _ in range(20)} == {pair.octets(1)}
-        assert old.get(client.host, "/echo").status == 200  # on the connection, and over the link, of before
+        assert (
+            old.get(client.host, "/echo").status == 200
+        )  # on the connection, and over the link, of before
     assert "link_lost" not in reloading.log
 
 
@@ -102,9 +113,16 @@ def half_a_key(pair):
     pair.key.write_bytes(pair.key.read_bytes()[:100])
 
 
-@pytest.mark.parametrize("spoil,what", [(mismatch, r"key \S*used\.key: key values mismatch"), (garbage, r"certificate \S*used\.crt: it holds no"),
-                                        (no_key, r"key \S*used\.key: No such file"), (a_directory, r"certificate \S*used\.crt: "),
-                                        (half_a_key, r"key \S*used\.key: it holds no")])
+@pytest.mark.parametrize(
+    "spoil,what",
+    [
+        (mismatch, r"key \S*used\.key: key values mismatch"),
+        (garbage, r"certificate \S*used\.crt: it holds no"),
+        (no_key, r"key \S*used\.key: No such file"),
+        (a_directory, r"certificate \S*used\.crt: "),
+        (half_a_key, r"key \S*used\.key: it holds no"),
+    ],
+)
 def test_row_23_a_bad_pair_keeps_the_old_one(reloading, pair, spoil, what):
     """One line says which file, and what is wrong with it; the next good pair is taken."""
     spoil(pair)
@@ -125,7 +143,10 @@ class Load:
     def __init__(self, server, client):
         self.server, self.client = server, client
         self.done, self.bad, self.stopping = 0, [], threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(work,)) for work in (self.kept, self.kept, self.fresh, self.fresh)]
+        self.threads = [
+            threading.Thread(target=self.run, args=(work,))
+            for work in (self.kept, self.kept, self.fresh, self.fresh)
+        ]
 
     def run(self, work):
         try:
@@ -159,8 +180,12 @@ class Load:
             thread.join(30)
 
 
-@pytest.mark.parametrize("times", [100, pytest.param(1000, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
-def test_row_23_many_times_under_load(reloading, pair, new_client, http_origin, websocket_origin, times):
+@pytest.mark.parametrize(
+    "times", [100, pytest.param(1000, marks=[pytest.mark.full, pytest.mark.timeout(900)])]
+)
+def test_row_23_many_times_under_load(
+    reloading, pair, new_client, http_origin, websocket_origin, times
+):
     """Good and bad pairs in turn: no request fails, no link and no WebSocket is lost, nothing is left behind."""
     client = new_client(http_origin.port, server=reloading)
     sockets = new_client(websocket_origin.port, server=reloading)
@@ -182,7 +207,10 @@ def test_row_23_many_times_under_load(reloading, pair, new_client, http_origin, 
     load = asyncio.run(run())
     assert load.bad == [] and load.done > times
     assert "link_lost" not in reloading.log
-    assert reloading.log.count(f"{TAKEN} ") == times // 2 and reloading.log.count(f"{KEPT} ") == times // 2
+    assert (
+        reloading.log.count(f"{TAKEN} ") == times // 2
+        and reloading.log.count(f"{KEPT} ") == times // 2
+    )
     wait_until(lambda: reloading.fds() <= fds, 10, "the descriptors of before")
     if VARIANT == "release":
         assert reloading.rss() - settled < 2 * MIB

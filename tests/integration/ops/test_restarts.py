@@ -31,7 +31,7 @@ def trickling(parts, pause_s, total):
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % total)
         data = pattern.pattern(total)
         for part in range(parts):
-            connection.send(data[part * total // parts: (part + 1) * total // parts])
+            connection.send(data[part * total // parts : (part + 1) * total // parts])
             time.sleep(pause_s)
 
     return serve
@@ -52,7 +52,10 @@ def test_row_4_running_downloads_finish(new_server, shared, seconds):
         start = time.monotonic()
         server.program.signal(signal.SIGTERM)
         client.program.wait_output("server says goodbye reason=draining", 1)
-        whole = sum(answer.exception() is None and answer.result().body == pattern.pattern(total) for answer in answers)
+        whole = sum(
+            answer.exception() is None and answer.result().body == pattern.pattern(total)
+            for answer in answers
+        )
         server.program.expect_exit(0, seconds + 5)
     assert whole == 50 and time.monotonic() - start < (seconds + 3) * SLOW
 
@@ -100,12 +103,22 @@ def times_back(server, names, deadline_s):
     return list(back.values())
 
 
-@pytest.mark.parametrize("rounds,count,seconds", [
-    (2, 12, 10),
-    pytest.param(20, 100, 10, marks=[pytest.mark.full, pytest.mark.timeout(1800)]),
-    pytest.param(20, 1000, 30, marks=[pytest.mark.full, pytest.mark.release_only, pytest.mark.timeout(1800)]),
-])
-def test_row_5_kill_9_and_the_same_urls_again(new_server, new_client, http_origin, rounds, count, seconds):
+@pytest.mark.parametrize(
+    "rounds,count,seconds",
+    [
+        (2, 12, 10),
+        pytest.param(20, 100, 10, marks=[pytest.mark.full, pytest.mark.timeout(1800)]),
+        pytest.param(
+            20,
+            1000,
+            30,
+            marks=[pytest.mark.full, pytest.mark.release_only, pytest.mark.timeout(1800)],
+        ),
+    ],
+)
+def test_row_5_kill_9_and_the_same_urls_again(
+    new_server, new_client, http_origin, rounds, count, seconds
+):
     """Each client is back under its URL in time; no name is lost, whenever the server died. A thousand are a thousand programs too: what they
     do after a loss is half of the promise."""
     server = new_server()
@@ -115,15 +128,24 @@ def test_row_5_kill_9_and_the_same_urls_again(new_server, new_client, http_origi
     urls = {client.url for client in clients}
     names = {client.name for client in clients}
     file = server.directory / "state" / "names"
-    wait_until(lambda: all(f"{name} " in file.read_text() for name in names), what="all names in the file")
+    wait_until(
+        lambda: all(f"{name} " in file.read_text() for name in names), what="all names in the file"
+    )
     for number in range(rounds):
-        time.sleep(STEADY_S)  # a server that dies sooner than that is one that flaps, which is asked less and less
+        time.sleep(
+            STEADY_S
+        )  # a server that dies sooner than that is one that flaps, which is asked less and less
         server.restart()
         back = times_back(server, names, 3 * seconds * SLOW)
         assert len(names) == count and percentile(back, 0.99) < seconds * SLOW
-        print(f"{count} clients, round {number}: p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s")
+        print(
+            f"{count} clients, round {number}: p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s"
+        )
         assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
-    assert all(client.program.running and client.program.stdout.count("your url is:") == 1 for client in clients)
+    assert all(
+        client.program.running and client.program.stdout.count("your url is:") == 1
+        for client in clients
+    )
     assert {client.url for client in clients} == urls
 
 
@@ -145,7 +167,9 @@ def test_row_5_a_server_that_dies_young_again_and_again(new_server, new_client, 
         attaches += len(names_up(server))
     server.restart()
     back = times_back(server, names, 60 * SLOW)
-    print(f"{attaches / count / lives:.2f} links a client and life; p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s")
+    print(
+        f"{attaches / count / lives:.2f} links a client and life; p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s"
+    )
     assert len(names) == count and percentile(back, 0.99) < 10 * SLOW
     assert attaches < count * lives * 2 / 3  # who is sent away again and again comes less and less
     assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
@@ -192,33 +216,49 @@ class Asking:
 
 
 @pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")
-@pytest.mark.parametrize("times", [5, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize(
+    "times", [5, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(900)])]
+)
 def test_row_33_nginx_is_reloaded(new_server, new_client, http_origin, ended, tmp_path, times):
     """New workers take the port, old ones finish. The tunnel through nginx comes back within two seconds, the one beside it is not touched."""
     server = new_server()
     front = Nginx(server, tmp_path / "nginx", "worker_shutdown_timeout 200ms;")
     ended.callback(front.stop)
-    through, beside = new_client(http_origin.port, server=front), new_client(http_origin.port, server=server)
+    through, beside = new_client(http_origin.port, server=front), new_client(
+        http_origin.port, server=server
+    )
     tls = front.certificate.client_context(["http/1.1"])
-    viewers = [Asking(front.port, client.host, tls, client is through) for client in (through, beside, through, beside)]
+    viewers = [
+        Asking(front.port, client.host, tls, client is through)
+        for client in (through, beside, through, beside)
+    ]
     back = []
     try:
         for number in range(times):
-            time.sleep(STEADY_S)  # reloads that follow each other sooner are a server that flaps, which is asked less and less
+            time.sleep(
+                STEADY_S
+            )  # reloads that follow each other sooner are a server that flaps, which is asked less and less
             start = time.monotonic()
             front.reload()
             server.wait_link(through.name, number + 2, 4)
             back.append(time.monotonic() - start)
             assert back[-1] < (0.2 + 2.0) * SLOW
         before = [viewer.done for viewer in viewers]
-        wait_until(lambda: all(viewer.done > count for viewer, count in zip(viewers, before)), what="answers after the last")
+        wait_until(
+            lambda: all(viewer.done > count for viewer, count in zip(viewers, before)),
+            what="answers after the last",
+        )
     finally:
         for viewer in viewers:
             viewer.stop()
-    print(f"{times} reloads: back after {max(back):.2f} s at most; {sum(viewer.cut for viewer in viewers)} of "
-          f"{sum(viewer.done for viewer in viewers)} requests were cut and asked again, the longest took {max(viewer.longest for viewer in viewers):.2f} s")
+    print(
+        f"{times} reloads: back after {max(back):.2f} s at most; {sum(viewer.cut for viewer in viewers)} of "
+        f"{sum(viewer.done for viewer in viewers)} requests were cut and asked again, the longest took {max(viewer.longest for viewer in viewers):.2f} s"
+    )
     assert [viewer.bad for viewer in viewers] == [[]] * 4
-    assert sum(viewer.cut for viewer in viewers) <= 4 * times  # one a viewer and reload: what was under way
+    assert (
+        sum(viewer.cut for viewer in viewers) <= 4 * times
+    )  # one a viewer and reload: what was under way
     assert max(viewer.longest for viewer in viewers) < 4 * SLOW
     assert server.log.count(f"link up name={beside.name} ") == 1
 
@@ -230,14 +270,25 @@ class Posts:
     def __init__(self, server, name, count, body):
         self.got = {}
         self.body = body
-        self.threads = [threading.Thread(target=self.run, args=(server, name, number), daemon=True) for number in range(count)]
+        self.threads = [
+            threading.Thread(target=self.run, args=(server, name, number), daemon=True)
+            for number in range(count)
+        ]
         for thread in self.threads:
             thread.start()
 
     def run(self, server, name, number):
         try:
             fields = [] if self.body else ["Content-Length: 0"]
-            self.got[number] = fetch(server.port, f"{name}.localhost", f"/{number}", *fields, method="POST", body=self.body, timeout_s=30).status
+            self.got[number] = fetch(
+                server.port,
+                f"{name}.localhost",
+                f"/{number}",
+                *fields,
+                method="POST",
+                body=self.body,
+                timeout_s=30,
+            ).status
         except CUT:
             self.got[number] = "cut"
 
@@ -250,7 +301,9 @@ class Posts:
 def raw_link(server, grant, slot, first=()):
     """A link of one and the same instance, frame by frame."""
     name = grant["id"]
-    connection, got = attach(server, name, grant["ticket"], f"Oneport-Instance: {27:032x}", f"Oneport-Link: {slot}")
+    connection, got = attach(
+        server, name, grant["ticket"], f"Oneport-Instance: {27:032x}", f"Oneport-Link: {slot}"
+    )
     assert got.status == 101 and connection.exactly(len(PREFACE)) == PREFACE
     peer = RawPeer(connection, frames.settings({frames.SETTING_CONNECT: 1, **dict(first)}))
     server.wait_log(rf"link up name={name} \S+ slot={slot} ")
@@ -272,7 +325,10 @@ def test_row_27_what_goaway_leaves_out_is_asked_elsewhere_once(server, name, end
     posts = Posts(server, name, 20, body)
     streams = sorted(first.next_request() for _ in range(20))
     if body:
-        wait_until(lambda: all(len(first.bodies.get(stream, b"")) == len(body) for stream in streams), what="the bodies")
+        wait_until(
+            lambda: all(len(first.bodies.get(stream, b"")) == len(body) for stream in streams),
+            what="the bodies",
+        )
     second = raw_link(server, grant, 1)
     ended.callback(second.close)
     done = collections.Counter()
@@ -313,15 +369,27 @@ def test_row_27_settings_change_under_way(server, name, ended):
     def sizes():
         return {len(peer.bodies.get(stream, b"")) for stream in streams}
 
-    for window, reached in ((10_000, 10_000), (0, 10_000), (150_000, 150_000), (50_000, 150_000), (150_000, 150_000), (200_000, 200_000)):
+    for window, reached in (
+        (10_000, 10_000),
+        (0, 10_000),
+        (150_000, 150_000),
+        (50_000, 150_000),
+        (150_000, 150_000),
+        (200_000, 200_000),
+    ):
         peer.send(frames.settings({frames.SETTING_INITIAL_WINDOW: window}))
-        wait_until(lambda reached=reached: sizes() == {reached}, what=f"{reached} octets of each at a window of {window}")
+        wait_until(
+            lambda reached=reached: sizes() == {reached},
+            what=f"{reached} octets of each at a window of {window}",
+        )
         assert peer.settle() and sizes() == {reached}
     peer.send(frames.settings({frames.SETTING_MAX_STREAMS: 1}))
     assert peer.settle()
     fifth = Posts(server, name, 1, b"")
     assert fifth.wait() == {0: 503}  # after a second in the queue; the four go on
-    peer.send(frames.settings({frames.SETTING_MAX_STREAMS: 100, frames.SETTING_INITIAL_WINDOW: size}))
+    peer.send(
+        frames.settings({frames.SETTING_MAX_STREAMS: 100, frames.SETTING_INITIAL_WINDOW: size})
+    )
     wait_until(lambda: set(streams) <= peer.over, what="the uploads")
     assert all(peer.bodies[stream] == pattern.pattern(size) for stream in streams)
     for stream in streams:

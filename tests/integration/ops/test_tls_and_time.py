@@ -30,42 +30,84 @@ def impostors(authority, tmp_path_factory):
         "expired": authority.issue("expired", *names, at="-5d"),
         "not yet valid": authority.issue("early", *names, at="+5d"),
         "another host's": authority.issue("elsewhere", "elsewhere.example"),
-        "another authority's": Authority(tmp_path_factory.mktemp("unknown-ca"), "a CA that nobody knows").issue("unknown", *names),
+        "another authority's": Authority(
+            tmp_path_factory.mktemp("unknown-ca"), "a CA that nobody knows"
+        ).issue("unknown", *names),
     }
 
 
-REASONS = {"expired": "expired", "not yet valid": "not yet valid", "another host's": "mismatch", "another authority's": "issuer"}
+REASONS = {
+    "expired": "expired",
+    "not yet valid": "not yet valid",
+    "another host's": "mismatch",
+    "another authority's": "issuer",
+}
 
 
 @pytest.mark.parametrize("kind", REASONS)
-def test_row_24_a_server_that_is_not_to_be_believed(authority, impostors, server, new_client, http_origin, scripted, tmp_path, kind):
+def test_row_24_a_server_that_is_not_to_be_believed(
+    authority, impostors, server, new_client, http_origin, scripted, tmp_path, kind
+):
     """Exit code 3 with the reason, and not one octet of the ticket that is kept for that very server. The port is the impostor's
     by then."""
     got = []
-    impostor = scripted(lambda connection: got.append(connection.some()), tls=impostors[kind].server_context())
+    impostor = scripted(
+        lambda connection: got.append(connection.some()), tls=impostors[kind].server_context()
+    )
     tickets = tmp_path / "oneport" / "tickets.json"
     tickets.parent.mkdir()
     tickets.write_text(f'{{"https://localhost:{impostor.port}":{{"my-name":"e30.e30"}}}}')
     tickets.chmod(0o600)
-    code, out, err = run("oneport", "-h", f"https://localhost:{impostor.port}", "--ca", authority.cert, "-s", "my-name", "8080",
-                         env={"XDG_STATE_HOME": tmp_path})
+    code, out, err = run(
+        "oneport",
+        "-h",
+        f"https://localhost:{impostor.port}",
+        "--ca",
+        authority.cert,
+        "-s",
+        "my-name",
+        "8080",
+        env={"XDG_STATE_HOME": tmp_path},
+    )
     assert (code, out) == (CERTIFICATE, "")
-    assert re.search(rf'server certificate refused step=TLS server=https://localhost:{impostor.port} reason=".*{REASONS[kind]}', err), err
+    assert re.search(
+        rf'server certificate refused step=TLS server=https://localhost:{impostor.port} reason=".*{REASONS[kind]}',
+        err,
+    ), err
     impostor.wait_connections(1)
     assert got == []
 
 
-def test_row_24_where_to_attach_is_judged_too(certificate, impostors, authority, scripted, tmp_path):
+def test_row_24_where_to_attach_is_judged_too(
+    certificate, impostors, authority, scripted, tmp_path
+):
     """The ticket of a server that is believed does not go to the one that it names."""
     got = []
-    impostor = scripted(lambda connection: got.append(connection.some()), tls=impostors["another host's"].server_context())
-    granted = ('{"id":"my-name","url":"https://my-name.localhost","port":443,"max_conn_count":10,"ticket":"e30.e30",'
-               f'"attach":"https://localhost:{impostor.port}/tunnel/my-name","expires":"2099-01-01T00:00:00Z",'
-               '"limits":{"streams":20000,"links":4,"hold_ms":4000}}').encode()
-    believed = scripted(lambda connection: (connection.request(), connection.send(reply(granted, "Content-Type: application/json"))),
-                        tls=certificate.server_context())
-    code, out, err = run("oneport", "-h", f"https://localhost:{believed.port}", "--ca", authority.cert, "8080",
-                         env={"XDG_STATE_HOME": tmp_path})
+    impostor = scripted(
+        lambda connection: got.append(connection.some()),
+        tls=impostors["another host's"].server_context(),
+    )
+    granted = (
+        '{"id":"my-name","url":"https://my-name.localhost","port":443,"max_conn_count":10,"ticket":"e30.e30",'
+        f'"attach":"https://localhost:{impostor.port}/tunnel/my-name","expires":"2099-01-01T00:00:00Z",'
+        '"limits":{"streams":20000,"links":4,"hold_ms":4000}}'
+    ).encode()
+    believed = scripted(
+        lambda connection: (
+            connection.request(),
+            connection.send(reply(granted, "Content-Type: application/json")),
+        ),
+        tls=certificate.server_context(),
+    )
+    code, out, err = run(
+        "oneport",
+        "-h",
+        f"https://localhost:{believed.port}",
+        "--ca",
+        authority.cert,
+        "8080",
+        env={"XDG_STATE_HOME": tmp_path},
+    )
     assert (code, out) == (CERTIFICATE, "") and "mismatch" in err
     impostor.wait_connections(1)
     assert got == []
@@ -119,7 +161,9 @@ def test_row_29_a_server_that_changes_keys(ended, certificate, new_client):
 
     server = ended.enter_context(contextlib.closing(RawServer(PeerCertificate(certificate), serve)))
     client = new_client(8080, server=server, wait=False, name=None)
-    client.program.wait_output('not connected, trying again .*step=link reason="TLS KeyUpdate"', count=2)
+    client.program.wait_output(
+        'not connected, trying again .*step=link reason="TLS KeyUpdate"', count=2
+    )
     assert server.errors == []
 
 
@@ -148,7 +192,10 @@ def offset(server, host):
     """How far the clock in the access log is from the true one."""
     path = f"/echo/{time.monotonic_ns()}"
     assert fetch(server.port, host, path).status == 200
-    line = wait_until(lambda: re.search(rf"\[(\S+) \S+\] \"GET {path} ", server.access_log), what="the line in the access log")
+    line = wait_until(
+        lambda: re.search(rf"\[(\S+) \S+\] \"GET {path} ", server.access_log),
+        what="the line in the access log",
+    )
     return calendar.timegm(time.strptime(line.group(1), "%d/%b/%Y:%H:%M:%S")) - time.time()
 
 
@@ -156,7 +203,9 @@ def test_row_25_a_clock_that_jumps(new_server, new_client, http_origin, clock):
     """The wall clock of both programs goes forward and back while a link is up and requests run: no deadline comes early or late,
     and nothing is lost."""
     server = new_server("--keepalive", "500ms", "--origin-timeout", "2s", env=clock.environment)
-    client = new_client(http_origin.port, "--keepalive", "500ms", server=server, env=clock.environment)
+    client = new_client(
+        http_origin.port, "--keepalive", "500ms", server=server, env=clock.environment
+    )
     with contextlib.ExitStack() as stack:
         slow, silent = (stack.enter_context(Viewer(server.port)) for _ in range(2))
         start = time.monotonic()

@@ -26,14 +26,24 @@ UPGRADES = [
     ("W1 no version", without("sec-websocket-version"), 426),
     ("W1 another version", without("sec-websocket-version") + ["Sec-WebSocket-Version: 8"], 426),
     ("W1 with a body", [*HANDSHAKE, "Content-Length: 1"], 400),
-    ("W1 lists and cases", ["upgrade: h2c, WebSocket", "connection: keep-alive, UPGRADE", *HANDSHAKE[2:]], 101),
-    ("W2 h2c", ["Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABk"], 200),
+    (
+        "W1 lists and cases",
+        ["upgrade: h2c, WebSocket", "connection: keep-alive, UPGRADE", *HANDSHAKE[2:]],
+        101,
+    ),
+    (
+        "W2 h2c",
+        ["Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABk"],
+        200,
+    ),
     ("W2 ptth", ["Upgrade: PTTH/1.0", "Connection: Upgrade"], 200),
     ("W2 not in Connection", without("connection"), 200),
 ]
 
 
-@pytest.mark.parametrize("fields,status", [pytest.param(fields, status, id=rule) for rule, fields, status in UPGRADES])
+@pytest.mark.parametrize(
+    "fields,status", [pytest.param(fields, status, id=rule) for rule, fields, status in UPGRADES]
+)
 def test_what_is_an_upgrade(server, played, fields, status):
     """Where it is none, the origin is asked plainly or not at all."""
     asked = []
@@ -54,8 +64,16 @@ def test_what_is_an_upgrade(server, played, fields, status):
 
 
 @pytest.mark.rule("W5")
-@pytest.mark.parametrize("head_line", ["HTTP/1.1 200 OK\r\nContent-Length: 0", "HTTP/1.1 204 No", "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade",
-                                       "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: " + ACCEPT])
+@pytest.mark.parametrize(
+    "head_line",
+    [
+        "HTTP/1.1 200 OK\r\nContent-Length: 0",
+        "HTTP/1.1 204 No",
+        "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade",
+        "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: "
+        + ACCEPT,
+    ],
+)
 def test_no_octet_passes_behind_half_a_handshake(server, played, head_line):
     """The last one answers the viewer's key: the origin was asked with another."""
     heard = []
@@ -66,7 +84,9 @@ def test_no_octet_passes_behind_half_a_handshake(server, played, head_line):
         heard.append(connection.rest())
 
     with Viewer(server.port) as viewer:
-        viewer.send(head("GET", "/", played(serve).host, *HANDSHAKE) + b"GET /smuggled HTTP/1.1\r\n\r\n")
+        viewer.send(
+            head("GET", "/", played(serve).host, *HANDSHAKE) + b"GET /smuggled HTTP/1.1\r\n\r\n"
+        )
         got = viewer.response()
         assert (got.status, got.get("Proxy-Status")) == (502, "oneport; error=http_upgrade_failed")
         assert b"forged" not in viewer.rest()
@@ -91,7 +111,9 @@ def test_what_a_viewer_sends_early_waits_for_the_101(server, played, octets):
 
     client = played(serve)
     with Viewer(server.port) as viewer:
-        sending = threading.Thread(target=viewer.send, args=(head("GET", "/", client.host, *HANDSHAKE) + early,))
+        sending = threading.Thread(
+            target=viewer.send, args=(head("GET", "/", client.host, *HANDSHAKE) + early,)
+        )
         sending.start()
         client.origin.wait_connections(1)
         go.set()
@@ -118,7 +140,9 @@ def test_what_a_viewer_sends_early_waits_with_the_viewer(new_server, shared):
                 sent += viewer.socket.send(bytes(1 << 16))
         grown = server.rss() - before
         print(sent, grown)
-        assert grown <= (64 + 128) << 10 or VARIANT != "release", grown  # and what is read at a time
+        assert (
+            grown <= (64 + 128) << 10 or VARIANT != "release"
+        ), grown  # and what is read at a time
     go.set()
 
 
@@ -157,7 +181,9 @@ def test_after_the_close_the_viewer_may_finish_its_sentence(server, shared, open
     viewer = opened(client)
     client.kill9()
     found, rest = frames(viewer.exactly(2) + viewer.rest())
-    assert rest == b"" and [(first, payload[:2]) for first, payload in found] == [(0x88, CLOSE_1012)]
+    assert rest == b"" and [(first, payload[:2]) for first, payload in found] == [
+        (0x88, CLOSE_1012)
+    ]
     for _ in range(3):
         viewer.send(b"\x81\x80\0\0\0\0\x88\x80\0\0\0\0")
     assert viewer.ended()
@@ -201,7 +227,9 @@ def test_of_what_has_not_left_only_whole_frames_do(server, shared, opened):
     client.program.judged = True
     found, rest = frames(viewer.rest())
     closes = [payload[:2] for first, payload in found if first == 0x88]
-    assert [len(payload) for first, payload in found if first == 0x82] == [5000] * (len(found) - len(closes)) and found
+    assert [len(payload) for first, payload in found if first == 0x82] == [5000] * (
+        len(found) - len(closes)
+    ) and found
     assert (closes, rest) == ([CLOSE_1012], b"") or (closes == [] and rest)
 
 
@@ -209,7 +237,9 @@ def test_of_what_has_not_left_only_whole_frames_do(server, shared, opened):
 @pytest.mark.rule("W9", "F8")
 def test_a_silent_socket_is_closed_in_order(new_server, shared, opened):
     """PINGs keep the link and count for nothing on the socket; octets in one direction do count."""
-    steps, server = threading.Event(), new_server("--websocket-timeout", "600ms", "--keepalive", "200ms")
+    steps, server = threading.Event(), new_server(
+        "--websocket-timeout", "600ms", "--keepalive", "200ms"
+    )
 
     def serve(connection):
         accept_websocket(connection)

@@ -40,7 +40,13 @@ def test_echo(websocket_tunnel, compression):
 def test_echo_over_tls(server, websocket_tunnel, certificate):
     async def run():
         url = f"wss://{websocket_tunnel.host}/"
-        async with websockets.connect(url, host="127.0.0.1", port=server.port, ssl=certificate.client_context(), max_size=8 << 20) as socket:
+        async with websockets.connect(
+            url,
+            host="127.0.0.1",
+            port=server.port,
+            ssl=certificate.client_context(),
+            max_size=8 << 20,
+        ) as socket:
             for size in SIZES:
                 await socket.send(pattern.pattern(size))
                 assert await socket.recv() == pattern.pattern(size)
@@ -65,8 +71,13 @@ def test_many_at_once_on_one_connection(server, websocket_tunnel, count):
             program, peer = server.program, websocket_tunnel.program
             if websocket_tunnel.holds_link:
                 assert (program.established(peer), peer.established(program)) == (1, 1)
-            assert server.fds() >= count and websocket_tunnel.fds() >= count  # they are all really open
-            small = [[dice.choice([1, 125, 126, 1000, 65_535, 65_536]) for _ in range(3)] for _ in sockets]
+            assert (
+                server.fds() >= count and websocket_tunnel.fds() >= count
+            )  # they are all really open
+            small = [
+                [dice.choice([1, 125, 126, 1000, 65_535, 65_536]) for _ in range(3)]
+                for _ in sockets
+            ]
             await asyncio.gather(*(talk(socket, sizes) for socket, sizes in zip(sockets, small)))
             large = random.Random(count).sample(sockets, 20)
             await asyncio.gather(*(talk(socket, [1 << 20]) for socket in large))
@@ -83,7 +94,10 @@ def test_requests_beside_sockets(server, websocket_tunnel, tunnel):
     async def run():
         sockets = await connect_many(websocket_tunnel, 200)
         loop = asyncio.get_running_loop()
-        requests = [loop.run_in_executor(None, fetch, server.port, tunnel.host, f"/echo/{n}") for n in range(100)]
+        requests = [
+            loop.run_in_executor(None, fetch, server.port, tunnel.host, f"/echo/{n}")
+            for n in range(100)
+        ]
         for socket in sockets:
             await socket.send("still here")
         assert [await socket.recv() for socket in sockets] == ["still here"] * 200
@@ -107,7 +121,9 @@ def test_subprotocol(websocket_tunnel):
 def test_what_the_origin_is_told(websocket_tunnel):
     async def run():
         extra = {"Cookie": "sid=1", "X-Own": "2"}
-        async with connect(websocket_tunnel, "/fields?a=b", origin="http://page.example", extra_headers=extra) as socket:
+        async with connect(
+            websocket_tunnel, "/fields?a=b", origin="http://page.example", extra_headers=extra
+        ) as socket:
             return {name.lower(): value for name, value in json.loads(await socket.recv())}
 
     seen = asyncio.run(run())
@@ -146,10 +162,14 @@ def fetch_upgrade(server, host, path="/", *fields):
         return viewer.response()
 
 
-@pytest.mark.parametrize("code,reason", [(1000, ""), (1001, "going"), (3000, "registered"), (4999, "own " + "x" * 119)])
+@pytest.mark.parametrize(
+    "code,reason", [(1000, ""), (1001, "going"), (3000, "registered"), (4999, "own " + "x" * 119)]
+)
 def test_close_codes_of_the_origin_arrive(websocket_tunnel, code, reason):
     async def run():
-        async with connect(websocket_tunnel, f"/close?code={code}&reason={reason.replace(' ', '%20')}") as socket:
+        async with connect(
+            websocket_tunnel, f"/close?code={code}&reason={reason.replace(' ', '%20')}"
+        ) as socket:
             with pytest.raises(websockets.ConnectionClosed):
                 await socket.recv()
             return socket.close_code, socket.close_reason
@@ -174,7 +194,9 @@ def test_close_code_of_the_viewer_reaches_the_origin(server, shared):
     asyncio.run(run())
     frame = frames[0]
     assert frame[:2] == b"\x88\x82"
-    assert bytes(octet ^ frame[2 + n % 4] for n, octet in enumerate(frame[6:])) == (4001).to_bytes(2, "big")
+    assert bytes(octet ^ frame[2 + n % 4] for n, octet in enumerate(frame[6:])) == (4001).to_bytes(
+        2, "big"
+    )
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["closed", "link-lost"])
@@ -195,9 +217,19 @@ def test_what_was_asked_for_is_told_at_the_end(server, new_client, websocket_ori
         await socket.close()
 
     asyncio.run(run())
-    line = wait_until(lambda: [line for line in server.access_log.splitlines() if path in line], what="the access line")[0]
-    assert f'"GET {path} HTTP/1.1" 101 ' in line and ' "https://example.com/from" "Agent/1.0 (of a test)" ' in line
-    assert f" host={client.host}" in line and f" tunnel={client.name} " in line and " websocket " in line
+    line = wait_until(
+        lambda: [line for line in server.access_log.splitlines() if path in line],
+        what="the access line",
+    )[0]
+    assert (
+        f'"GET {path} HTTP/1.1" 101 ' in line
+        and ' "https://example.com/from" "Agent/1.0 (of a test)" ' in line
+    )
+    assert (
+        f" host={client.host}" in line
+        and f" tunnel={client.name} " in line
+        and " websocket " in line
+    )
     if lost:
         assert " error=link_lost" in line
     else:
@@ -205,7 +237,7 @@ def test_what_was_asked_for_is_told_at_the_end(server, new_client, websocket_ori
 
 
 REFUSALS = [
-    (401, ["WWW-Authenticate: Basic realm=\"x\""], b"who are you"),
+    (401, ['WWW-Authenticate: Basic realm="x"'], b"who are you"),
     (302, ["Location: /login"], b""),
     (404, ["Content-Type: text/plain", "X-Own: 1"], b"no socket here, only " + b"x" * 100_000),
     (500, [], b"broken"),
@@ -228,9 +260,18 @@ def test_refusals_reach_the_viewer_unchanged(server, shared, status, fields, bod
 
 
 SMUGGLED = [
-    ("wrong accept", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n"),
-    ("no accept", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"),
-    ("other upgrade", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"),
+    (
+        "wrong accept",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n",
+    ),
+    (
+        "no accept",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    ),
+    (
+        "other upgrade",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    ),
     ("200", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
     ("204", b"HTTP/1.1 204 No Content\r\n\r\n"),
 ]
@@ -250,7 +291,9 @@ def test_no_raw_relay_for_anything_but_a_real_accept(server, shared, raw):
 
 @pytest.mark.rule("W5")
 def test_a_protocol_that_was_not_offered_is_refused(server, shared):
-    client = shared(lambda connection: accept_websocket(connection, "Sec-WebSocket-Protocol: forged"))
+    client = shared(
+        lambda connection: accept_websocket(connection, "Sec-WebSocket-Protocol: forged")
+    )
     assert fetch_upgrade(server, client.host, "/", "Sec-WebSocket-Protocol: chat").status == 502
 
 
@@ -285,6 +328,7 @@ def test_octets_right_behind_the_handshake_arrive(server, shared):
 @pytest.mark.rule("W7")
 def test_fin_is_passed_on_as_fin_each_way(server, shared):
     """Half-close: one direction ends, the other goes on."""
+
     def serve(connection):
         accept_websocket(connection)
         connection.rest()  # until the viewer's FIN
@@ -389,6 +433,6 @@ def test_deflate_is_the_ends_own_business(server, shared):
         offers.append(connection.get("Sec-WebSocket-Extensions"))
         connection.send(reply(b"", status=400))
 
-    offer = "permessage-deflate; client_max_window_bits=12, x-own; a=\"b, c\""
+    offer = 'permessage-deflate; client_max_window_bits=12, x-own; a="b, c"'
     fetch_upgrade(server, shared(serve).host, "/", f"Sec-WebSocket-Extensions: {offer}")
     assert [re.sub(r"\s*([;,])\s*", r"\1 ", seen) for seen in offers] == [offer]

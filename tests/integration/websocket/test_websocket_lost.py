@@ -25,14 +25,19 @@ def positions(length):
     return range(length + 1) if length < 140 else [*range(13), 100, length // 2, length - 1, length]
 
 
-FRAMES = [frame(BINARY, pattern(size)) for size in (0, 5, 125, 126, 300)] + [close(1000, b"bye"), close()]
+FRAMES = [frame(BINARY, pattern(size)) for size in (0, 5, 125, 126, 300)] + [
+    close(1000, b"bye"),
+    close(),
+]
 CASES = [(whole, at) for whole in FRAMES for at in positions(len(whole))]
 CASES += [(frame(BINARY, pattern(65_536)), at) for at in (*range(13), 5000, QUANTUM, 50_000)]
 
 
 def is_1012(data):
     found, rest = split(data)
-    return rest == b"" and [(first, payload[:2]) for first, payload in found] == [(0x88, (1012).to_bytes(2, "big"))]
+    return rest == b"" and [(first, payload[:2]) for first, payload in found] == [
+        (0x88, (1012).to_bytes(2, "big"))
+    ]
 
 
 def judge(behind, whole, at):
@@ -46,7 +51,11 @@ def foreign(server, name, ended):
     """foreign(serve): a link by hand; its .host is what viewers ask for."""
 
     def start(serve):
-        link = ended.enter_context(contextlib.closing(ForeignLink(server, name, register(server, name)["ticket"], serve=serve)))
+        link = ended.enter_context(
+            contextlib.closing(
+                ForeignLink(server, name, register(server, name)["ticket"], serve=serve)
+            )
+        )
         link.host = f"{name}.localhost:{server.port}"
         return link
 
@@ -80,7 +89,9 @@ def drop(link, how):
     """RST by connecting to nowhere: close() would wait until the link's thread leaves its recv()."""
     if how == RST:
         nowhere = bytes(16)  # AF_UNSPEC
-        assert ctypes.CDLL(None).connect(link.connection.socket.fileno(), nowhere, len(nowhere)) == 0
+        assert (
+            ctypes.CDLL(None).connect(link.connection.socket.fileno(), nowhere, len(nowhere)) == 0
+        )
     else:
         link.close()
 
@@ -113,7 +124,11 @@ def test_lost_at_every_position(foreign, sockets, how, read):
             assert judge(got, whole, at), (len(whole), at, got[:40])
         else:
             same = got[: len(sent)] == sent and judge(got[len(sent) :], whole, at)
-            assert same or whole_frames_and_1012(got, sent) or sent.startswith(got), (len(whole), at, got[-40:])
+            assert same or whole_frames_and_1012(got, sent) or sent.startswith(got), (
+                len(whole),
+                at,
+                got[-40:],
+            )
 
 
 def whole_frames_and_1012(got, sent):
@@ -123,7 +138,21 @@ def whole_frames_and_1012(got, sent):
     return rest == b"" and is_1012(got[len(body) :]) and sent.startswith(body)
 
 
-QUEUED = [(frame(BINARY, pattern(size)), at) for size, at in [(0, 1), (5, 1), (5, 2), (5, 6), (126, 3), (300, 4), (300, 200), (300, 303), (65_536, 9), (65_536, 11)]]
+QUEUED = [
+    (frame(BINARY, pattern(size)), at)
+    for size, at in [
+        (0, 1),
+        (5, 1),
+        (5, 2),
+        (5, 6),
+        (126, 3),
+        (300, 4),
+        (300, 200),
+        (300, 303),
+        (65_536, 9),
+        (65_536, 11),
+    ]
+]
 
 
 @pytest.mark.rule("W8")
@@ -169,12 +198,16 @@ def test_what_still_waits_is_cut_to_whole_frames(foreign, sockets, how):
         behind = got[len(sent) :]
         cut += is_1012(behind)
         assert is_1012(behind) or behind == whole[:at], (number, behind)
-    assert cut >= len(QUEUED) // 2  # the kernel may have taken a viewer's last octets meanwhile, then nothing may follow them
+    assert (
+        cut >= len(QUEUED) // 2
+    )  # the kernel may have taken a viewer's last octets meanwhile, then nothing may follow them
 
 
 @pytest.mark.rule("W8")
 @pytest.mark.parametrize("how", [CUT, RST])
-def test_the_origin_is_never_told_what_no_viewer_said(server, new_client, scripted, new_proxy, sockets, how):
+def test_the_origin_is_never_told_what_no_viewer_said(
+    server, new_client, scripted, new_proxy, sockets, how
+):
     """The link is lost while viewers are inside a frame: each origin connection has its viewer's octets, and ends."""
     whole = frame(BINARY, pattern(300), b"\x9c\x01\xfe\x7b")
     cuts = [*range(14), 150, len(whole) - 1, len(whole)]

@@ -10,7 +10,19 @@ from support.pattern import pattern
 from support.programs import SLOW
 from support.viewer import Viewer, head
 from support.wait import wait_until
-from support.websocket_frames import BINARY, CLOSE, CONTINUED, FIN, PING, PONG, RSV1, TEXT, close, fragments, frame
+from support.websocket_frames import (
+    BINARY,
+    CLOSE,
+    CONTINUED,
+    FIN,
+    PING,
+    PONG,
+    RSV1,
+    TEXT,
+    close,
+    fragments,
+    frame,
+)
 from support.websocket_viewer import HANDSHAKE
 
 MASK = b"\x9c\x01\xfe\x7b"
@@ -34,20 +46,40 @@ def both(build):
 
 def flood(mask):
     """Pings and pongs of the same number in turn, among them a message: order is what is looked at."""
-    return b"".join(frame(PING, b"%d" % n, mask) + frame(PONG, b"%d" % n, mask) for n in range(5000)) + frame(TEXT, b"end", mask)
+    return b"".join(
+        frame(PING, b"%d" % n, mask) + frame(PONG, b"%d" % n, mask) for n in range(5000)
+    ) + frame(TEXT, b"end", mask)
 
 
 CODES = [*range(1000, 1016), 2999, 3000, 4999, 0, 65_535]
 ROWS = {
     "sizes": both(lambda mask: b"".join(frame(BINARY, pattern(size), mask) for size in SIZES)),
     "one-octet-fragments": both(lambda mask: fragments(TEXT, pattern(3000), 1, mask)),
-    "empty-fragments": both(lambda mask: frame(TEXT, b"", mask, 0) + frame(CONTINUED, b"", mask, 0) * 300 + frame(CONTINUED, b"", mask)),
+    "empty-fragments": both(
+        lambda mask: frame(TEXT, b"", mask, 0)
+        + frame(CONTINUED, b"", mask, 0) * 300
+        + frame(CONTINUED, b"", mask)
+    ),
     "many-fragments": both(lambda mask: fragments(BINARY, pattern(400_000), 127, mask)),
-    "control-between": both(lambda mask: fragments(BINARY, pattern(50_000), 997, mask, frame(PING, b"p" * 125, mask) + frame(PONG, b"", mask))),
-    "deflate": both(lambda mask: deflated([pattern(size) * 2 for size in (0, 1, 1000, 70_000, 1000)], mask)),
+    "control-between": both(
+        lambda mask: fragments(
+            BINARY,
+            pattern(50_000),
+            997,
+            mask,
+            frame(PING, b"p" * 125, mask) + frame(PONG, b"", mask),
+        )
+    ),
+    "deflate": both(
+        lambda mask: deflated([pattern(size) * 2 for size in (0, 1, 1000, 70_000, 1000)], mask)
+    ),
     "ping-flood": both(flood),
     "not-utf8": both(lambda mask: frame(TEXT, b"\xff\xfe\xc0", mask)),
-    "reserved": both(lambda mask: frame(3, b"three", mask) + frame(BINARY, b"rsv", mask, FIN | 0x30) + frame(11, b"b", mask)),
+    "reserved": both(
+        lambda mask: frame(3, b"three", mask)
+        + frame(BINARY, b"rsv", mask, FIN | 0x30)
+        + frame(11, b"b", mask)
+    ),
     "no-frames": both(lambda mask: bytes(range(256)) * 40),
     "16-MiB": both(lambda mask: frame(BINARY, pattern(LARGE), mask)),
     "16-MiB-fragments": both(lambda mask: fragments(BINARY, pattern(LARGE), 65_537, mask)),
@@ -59,7 +91,9 @@ def opened(server, played, ended):
     """opened(serve): a viewer whose WebSocket is open; serve(connection) goes on behind the origin's 101."""
 
     def start(serve, *fields):
-        client = played(lambda connection: (accept_websocket(connection, *fields), serve(connection)))
+        client = played(
+            lambda connection: (accept_websocket(connection, *fields), serve(connection))
+        )
         viewer = ended.enter_context(Viewer(server.port, timeout_s=60))
         viewer.send(head("GET", "/", client.host, *HANDSHAKE, *fields))
         assert viewer.response().status == 101
@@ -104,7 +138,9 @@ def same(heard, sent):
     """Not by assert: nobody wants to read the difference of two times 16 MiB."""
     if heard != sent:
         at = len(os.path.commonprefix([heard, sent]))
-        pytest.fail(f"{len(heard)} octets for {len(sent)}, another one at {at}: {heard[at:at + 16]!r} for {sent[at:at + 16]!r}")
+        pytest.fail(
+            f"{len(heard)} octets for {len(sent)}, another one at {at}: {heard[at:at + 16]!r} for {sent[at:at + 16]!r}"
+        )
 
 
 @pytest.mark.rule("W7", "W10")
@@ -116,10 +152,16 @@ def test_octets_are_the_same(opened, row):
 
 
 @pytest.mark.rule("W7")
-@pytest.mark.parametrize("sizes", [(1,), (1, 2, 3, 5, 7, 13), (1447, 1, 1449), (16_383, 2)], ids=str)
+@pytest.mark.parametrize(
+    "sizes", [(1,), (1, 2, 3, 5, 7, 13), (1447, 1, 1449), (16_383, 2)], ids=str
+)
 def test_segments_are_no_frames(opened, sizes):
     """Headers and masks cut anywhere."""
-    up, down = both(lambda mask: b"".join(frame(BINARY, pattern(size), mask) for size in (0, 5, 125, 126, 300, 65_536)))
+    up, down = both(
+        lambda mask: b"".join(
+            frame(BINARY, pattern(size), mask) for size in (0, 5, 125, 126, 300, 65_536)
+        )
+    )
     for heard, sent in zip(exchange(opened, up, down, sizes), (up, down)):
         same(heard, sent)
 
@@ -144,7 +186,10 @@ def test_every_close_code(server, played):
     for number, (up, down) in enumerate(wanted):
         for who in range(3):  # the viewer first, the origin first, both
             with Viewer(server.port) as viewer:
-                viewer.send(head("GET", f"/{number}-{who}", client.host, *HANDSHAKE) + (up if who == 2 else b""))
+                viewer.send(
+                    head("GET", f"/{number}-{who}", client.host, *HANDSHAKE)
+                    + (up if who == 2 else b"")
+                )
                 assert viewer.response().status == 101
                 if who == 0:
                     viewer.send(up)
