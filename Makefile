@@ -179,6 +179,13 @@ install: all ## install the programs under $(prefix)
 	install -D -m 0755 build/oneportd $(DESTDIR)$(prefix)/sbin/oneportd
 	install -D -m 0755 build/oneport $(DESTDIR)$(prefix)/bin/oneport
 
+dist: ## pack the last commit into build/dist/oneport-VERSION.tar.gz
+	$(Q)tests/support/dist.sh pack $(VERSION)
+
+dist-check: dist ## unpack that, build both programs with -Werror and compare their --version
+	$(Q)tests/support/deps.sh build
+	$(Q)tests/support/dist.sh check $(VERSION)
+
 clean: ## remove what was built
 	rm -rf build compile_commands.json
 
@@ -187,6 +194,6 @@ help: ## list targets
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: rules all soak interop bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz coverage lint layers \
-        format install clean help \
+        format install dist dist-check clean help \
         perf-smoke perf-baseline
 .SECONDARY:
