@@ -7,7 +7,7 @@ ifeq ($(VARIANT)/$(origin CC),fuzz/default)
 CC      := clang
 endif
 Q       := $(if $(V),,@)
-VERSION := 0.1.0
+VERSION := 0.2.0
 prefix  ?= /usr/local
 
 # The programs are optimised as a whole (6 % fewer instructions a request); tests link the same objects as they are. gcc alone:
