@@ -7,7 +7,7 @@ ifeq ($(VARIANT)/$(origin CC),fuzz/default)
 CC      := clang
 endif
 Q       := $(if $(V),,@)
-VERSION := 0.1.0
+VERSION := 0.2.0
 prefix  ?= /usr/local
 
 # The programs are optimised as a whole (6 % fewer instructions a request); tests link the same objects as they are. gcc alone:
@@ -158,7 +158,7 @@ perf-baseline: ## make the counts of this build the baseline: tests/perf/README.
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all
 	$(Q)tests/perf/run baseline
 
-lint: layers ## banned functions, format, clang-tidy, both compilers with -Werror
+lint: layers ## banned functions, license lines, commit subjects, format, clang-tidy, both compilers with -Werror
 	$(Q)tests/support/deps.sh build test lint
 	$(Q)tests/lint.sh
 
@@ -179,6 +179,13 @@ install: all ## install the programs under $(prefix)
 	install -D -m 0755 build/oneportd $(DESTDIR)$(prefix)/sbin/oneportd
 	install -D -m 0755 build/oneport $(DESTDIR)$(prefix)/bin/oneport
 
+dist: ## pack the last commit into build/dist/oneport-VERSION.tar.gz
+	$(Q)tests/support/dist.sh pack $(VERSION)
+
+dist-check: dist ## unpack that, build both programs with -Werror and compare their --version
+	$(Q)tests/support/deps.sh build
+	$(Q)tests/support/dist.sh check $(VERSION)
+
 clean: ## remove what was built
 	rm -rf build compile_commands.json
 
@@ -187,6 +194,6 @@ help: ## list targets
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: rules all soak interop bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz coverage lint layers \
-        format install clean help \
+        format install dist dist-check clean help \
         perf-smoke perf-baseline
 .SECONDARY:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a reviewer should not have to look for.
-#   lint.sh           everything          lint.sh banned     the greps alone (part of `make test`)
+#   lint.sh           everything          lint.sh banned     the greps and license lines alone (part of `make test`)
 set -u
 cd "$(dirname "$0")/.."
 status=0
@@ -13,6 +13,7 @@ banned() {
     [ -z "$found" ] || { echo "bare allocation (alloc.h and buf.h are there):"; echo "$found"; status=1; }
     found=$(git grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -- '*.[ch]' '*.sh' '*.py' Makefile | grep -v '^tests/lint.sh:')
     [ -z "$found" ] || { echo "unfinished:"; echo "$found"; status=1; }
+    tests/spdx || status=1
 }
 
 format() {
@@ -33,6 +34,7 @@ tidy() {
 
 banned
 if [ "${1-}" != banned ]; then
+    tests/commits || status=1
     format
     compilers
     tidy

@@ -35,7 +35,8 @@ def stranger(server, name, tmp_path, ended):
 
 
 def test_it_is_short():
-    assert len(SCRIPT.read_text().splitlines()) <= 60
+    lines = [line for line in SCRIPT.read_text().splitlines() if "SPDX-License-Identifier" not in line]
+    assert len(lines) <= 60
 
 
 def test_get(server, stranger):
