@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # oneport: `make help` lists what there is. Objects of a variant live under build/<variant>/, the release programs are build/oneportd and build/oneport.
 PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson
 VARIANT ?= release

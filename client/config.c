@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c - see config.h. A row of the table is the only place where an option exists. */
 #include "client/config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.h - what the command line and the environment say, judged. Immutable after start.
  * contract 6. */
 #ifndef CLIENT_CONFIG_H

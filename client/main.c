@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* main.c - oneport, the client: builds the parts, runs the loop, takes them apart.
  *
  * SIGINT and SIGTERM leave in order, a second one at once. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* terminal.h - what the person at the keyboard sees on standard output: the URL, and a line a
  * request if asked for. */
 #ifndef CLIENT_TERMINAL_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # oneport. Build from the top of the repository: docker build -f docker/client.dockerfile -t oneport .
 # Use: docker run --rm --network host oneport --host https://tunnels.example.org 8080
 ARG BASE=debian:bookworm-slim

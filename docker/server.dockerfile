@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # oneportd. Build from the top of the repository: docker build -f docker/server.dockerfile .
 ARG BASE=debian:bookworm-slim
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* drain.c - a worker's way out; see drain.h for the states. */
 #include "src/drain.h"
 

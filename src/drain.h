@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* drain.h - the stop of one worker: graceful first, at once when asked again. contract.md 3
  * "Leaving".
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* main.c - oneportd: options → what the process shares → a worker → signals → the way back down. */
 #include <errno.h>
 #include <signal.h>

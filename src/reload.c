@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* reload.c - what SIGHUP and SIGUSR1 do; see reload.h.
  *
  * The files are read on worker 0's loop: two small ones, now and then. The other workers wait for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* reload.h - SIGHUP and SIGUSR1: what is read again, or opened again, while everything goes on.
  *
  * SIGHUP reads certificate and key anew and opens the access log anew; SIGUSR1 does the latter

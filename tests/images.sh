@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What `make test-images` runs: builds the three images of docker/ and sends one request and one WebSocket through their programs.
 #
 # No engine and no ready-made image: the base comes from debootstrap, the images from buildah, and the programs run chrooted in

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The tree is the architecture: fails on an #include, or a word, that crosses a layer (see README.md, "How it works").
 #   src/ ──▶ h2mux/ ◀── client/        h2mux/*.c ──▶ h2mux/base/ ──▶ libc, libevent
 set -u

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What a reviewer should not have to look for.
 #   lint.sh           everything          lint.sh banned     the greps and license lines alone (part of `make test`)
 set -u

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Builds and tests each VARIANT given, and ends with one line: N passed, N failed[, N skipped].
 #   run.sh release asan        FULL=1: also the tests marked full, every offset, documented defaults
 # Per variant: unit tests, the fuzzers' corpora, then the integration tests with the real programs. Release alone: instructions are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* answer.c - the origin's response heads: what is passed on, what is refused, and when a WebSocket
  * is open. http-rules R1-R8, W5. */
 #include "client/origin/exchange_int.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* exchange.c - one exchange: ties the two legs, keeps its time, ends it. States: exchange_int.h.
  *
  * near is the link's stream, far the origin's connection. Bytes taken from one are credited when

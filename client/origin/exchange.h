@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* exchange.h - one request of a viewer and its answer: ties a stream of the link to a connection of
  * the origin.
  *

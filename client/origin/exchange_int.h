@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* exchange_int.h - what exchange.c, answer.c and exchanges.c share; nobody else includes it. */
 #ifndef CLIENT_ORIGIN_EXCHANGE_INT_H
 #define CLIENT_ORIGIN_EXCHANGE_INT_H

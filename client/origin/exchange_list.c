@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* exchange_list.c - all exchanges of this process: how one begins, how many run. See exchange.h. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* failure.c - see failure.h. */
 #include "client/origin/failure.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* failure.h - what a viewer is told when the origin, or we, fail: status and RFC 9209 error type.
  * http-rules D10, R1-R3, W5. Pure. */
 #ifndef CLIENT_ORIGIN_FAILURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* origin.c - see origin.h.
  *
  * Invariants: ops is set iff leased; the node is linked iff not leased; dial is set only while

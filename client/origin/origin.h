@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* origin.h - the shared service: a pool of HTTP/1.1 connections to it, opened on demand and kept
  * for a while.
  *

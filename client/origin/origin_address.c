@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* origin_address.c - see origin_address.h. */
 #include "client/origin/origin_address.h"
 

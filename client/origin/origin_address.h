@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* origin_address.h - where the shared service is: PORT | HOST:PORT | http(s)://HOST[:PORT] |
  * unix:/PATH. Pure. */
 #ifndef CLIENT_ORIGIN_ORIGIN_ADDRESS_H

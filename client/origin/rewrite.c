@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rewrite.c - see rewrite.h. Two bases, "scheme://authority" of the viewer's side and of the
  * origin, take each other's place where a value is one of them or begins with it. */
 #include "client/origin/rewrite.h"

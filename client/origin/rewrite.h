@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rewrite.h - --host-header: what the origin is told its name is, and its answers put right for the
  * viewer. http-rules R15. Pure.
  *

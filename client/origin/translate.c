@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* translate.c - see translate.h. */
 #include "client/origin/translate.h"
 

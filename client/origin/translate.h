@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* translate.h - what changes between HTTP/2 on the link and HTTP/1.1 at the origin: http-rules D2,
  * D9, R4-R8, R14. Pure.
  *

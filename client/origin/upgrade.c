@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* upgrade.c - see upgrade.h.
  *
  * Only a complete, correct handshake opens the stream: a 426 or 200 that is followed by raw bytes

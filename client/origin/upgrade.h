@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* upgrade.h - a WebSocket towards the origin: extended CONNECT becomes a GET with a key of ours.
  * RFC 6455 4, RFC 8441 5; rules W5, W7. Pure. */
 #ifndef CLIENT_ORIGIN_UPGRADE_H

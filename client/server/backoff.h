@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* backoff.h - how long to wait before the next try: exponential, full jitter, never beyond a cap.
  *
  * Pure: time and randomness are arguments. What was up only briefly does not reset it, so a server

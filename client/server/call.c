@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* call.c - see call.h.
  *
  * Invariants: exactly one of `dial` and `h1` is set until the call is over; ops is NULL from then

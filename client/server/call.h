@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* call.h - one small request of our own to the server, and its small answer: register and attach
  * are calls.
  *

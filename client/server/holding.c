@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* holding.c - see holding.h.
  *
  * Invariants: the renew timer is armed, or a renewal runs, only between holding_renew_in_time and

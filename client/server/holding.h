@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* holding.h - the name we hold at the server: the newest grant and its ticket, kept in the ticket
  * file and renewed in time. */
 #ifndef CLIENT_SERVER_HOLDING_H

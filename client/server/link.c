@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* link.c - see link.h.
  *
  *   ATTACHING ──101──▶ SETTLING ──SETTINGS acked──▶ UP ──GOAWAY──▶ (draining) ──▶ DEAD

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* link.h - one attached connection to the server: attach call, HTTP/2 session, its end. contract 3.
  */
 #ifndef CLIENT_SERVER_LINK_H

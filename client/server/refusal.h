@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* refusal.h - an answer of the server that is not what was asked for: its status, and what its body
  * and fields say. */
 #ifndef CLIENT_SERVER_REFUSAL_H

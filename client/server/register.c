@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* register.c - see register.h. What the server says is checked before anything else sees it: the
  * URL goes to a terminal and a browser, the ticket into a header field, and `attach` decides where
  * the ticket is sent. */

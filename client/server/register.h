@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* register.h - the register call: asks the server for a name, or to keep one, and reads what it
  * grants. contract 2. */
 #ifndef CLIENT_SERVER_REGISTER_H

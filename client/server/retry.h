@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* retry.h - when to try again: a backoff with the clock, the dice and the timer that it needs. */
 #ifndef CLIENT_SERVER_RETRY_H
 #define CLIENT_SERVER_RETRY_H

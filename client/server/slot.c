@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* slot.c - see slot.h.
  *
  * Invariants: link is set iff ATTACHING or UP, or it was UP when we began to leave; the retry timer

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* slot.h - one of this client's places at its tunnel (Oneport-Link): the link that has it, the ones
  * that drain behind that, and when to try again. contract 3.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tickets.c - see tickets.h. */
 #include "client/server/tickets.h"
 

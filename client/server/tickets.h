@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tickets.h - the tickets that outlive the process: one JSON file of mode 0600, by server and name.
  *
  *   {"https://example.com": {"my-app": "<ticket>"}}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tunnel.c - see tunnel.h.
  *
  *   START ──a slot wants to attach, no ticket──▶ REGISTERING ──granted──▶ HOLDING

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tunnel.h - the name that we share: registers it, keeps its links attached, renews the ticket,
  * leaves. contract 2, 3. */
 #ifndef CLIENT_SERVER_TUNNEL_H

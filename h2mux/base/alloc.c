@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* alloc.c - allocation that ends the process when memory is gone: the only file that calls libc's
  * allocator for fixed-size objects. It holds no state. */
 #include "h2mux/base/alloc.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* alloc.h - allocation that cannot fail: fixed-size objects abort the process when memory is gone.
  * Sizes that a peer can choose never come here but through `struct buf` with a limit. */
 #ifndef H2MUX_BASE_ALLOC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bucket.c - token bucket in millionths: rate (tokens a second) times microseconds needs no
  * division, so nothing is lost by rounding however often it is asked. Invariant: micro <= burst in
  * millionths. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bucket.h - token bucket over a `now` it is given: a burst, refilled at a steady rate. */
 #ifndef H2MUX_BASE_BUCKET_H
 #define H2MUX_BASE_BUCKET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* buf.c - growing bytes under a limit. Appended at the end, consumed from the front.
  *
  * Invariants: start <= end <= cap <= limit; an empty buf has start == end, 0 but for headroom; ptr

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* buf.h - owned bytes that grow up to a limit fixed at init and are consumed from the front.
  *
  * Memory comes with the first byte and goes with the last (buf_consume to empty keeps it;

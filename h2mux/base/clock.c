@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* clock.c - the two clocks and the two date formats. A time that no calendar holds gives an empty
  * text. */
 #include "h2mux/base/clock.h"

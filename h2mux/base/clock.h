@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* clock.h - monotonic time for every timer, wall-clock time for dates that people and peers read.
  */
 #ifndef H2MUX_BASE_CLOCK_H

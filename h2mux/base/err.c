@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* err.c - texts of the error codes, expanded from the table in err.h. */
 #include "h2mux/base/err.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* err.h - the one table of error codes: 0 is success, errors are negative. */
 #ifndef H2MUX_BASE_ERR_H
 #define H2MUX_BASE_ERR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* file.c - see file.h. */
 #include "h2mux/base/file.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* file.h - whole files through a descriptor, however the kernel cuts them. errno says why after
  * ERR_IO. */
 #ifndef H2MUX_BASE_FILE_H

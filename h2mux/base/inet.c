@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* inet.c - see inet.h. */
 #include "h2mux/base/inet.h"
 

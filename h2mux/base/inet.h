@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* inet.h - addresses in numbers, out of text that need not end with a zero. */
 #ifndef H2MUX_BASE_INET_H
 #define H2MUX_BASE_INET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* list.h - intrusive doubly linked list, circular around its head. A node outside any list points
  * to itself or is zeroed. */
 #ifndef H2MUX_BASE_LIST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* log.c - the event log and the access log's file: formats one line, writes it with one system
  * call, drops it when that could block.
  *

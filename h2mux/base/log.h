@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* log.h - one line an event: time, level, a constant message, then key=value. Text or JSON.
  *
  *   LOG(INFO, "link up", "name=%s worker=%u", name, index);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* map.c - ordered map on tsearch. Keys compare as bytes, a prefix before what it is a prefix of.
  *
  * Invariants: count is the number of nodes; no node holds a NULL value. The tree stores pointers to

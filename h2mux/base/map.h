@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* map.h - ordered map from text keys to pointers, on libc's balanced tree (tsearch): no hash to
  * flood. */
 #ifndef H2MUX_BASE_MAP_H

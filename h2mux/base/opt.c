@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* opt.c - fills an options struct from a table of rows: the command line first, then the
  * environment for what it did not give, then the defaults. Also prints the table as --help.
  *

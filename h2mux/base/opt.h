@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* opt.h - command line and environment from one table: a row is the only place where an option
  * exists.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pool.c - see pool.h. A free block's first word points to the next one.
  *
  * Invariant: a class keeps at most KEPT bytes of free blocks, so that a burst does not stay. */

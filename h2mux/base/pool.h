@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pool.h - small blocks that come and go with every message: free lists by size, one set a thread.
  *
  * A block may be given back on another thread than it was taken on. The content of a block is

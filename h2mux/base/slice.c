@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* slice.c - comparing, searching, splitting and reading borrowed bytes. Pure; ASCII only, no
  * locale. */
 #include "h2mux/base/slice.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* slice.h - borrowed bytes: pointer and length, passed by value; no trailing zero is promised. */
 #ifndef H2MUX_BASE_SLICE_H
 #define H2MUX_BASE_SLICE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h2.h - HTTP/2 sessions and streams over a sock that is given: the mux's public face. RFC 9113,
  * RFC 8441.
  *

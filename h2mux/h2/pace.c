@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pace.c - see pace.h. */
 #include "h2mux/h2/pace.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pace.h - how much may be queued towards a peer: pure arithmetic over a `now` it is given.
  *
  * What is queued is ahead of everything that comes later, so its measure is time: some milliseconds

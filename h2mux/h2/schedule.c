@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* schedule.c - see schedule.h.
  *
  * Invariants: a stream is in at most one queue; the one whose turn it is, is in none. Nothing here

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* schedule.h - whose DATA is framed next: short and interactive before bulk, each in turn. For
  * session.c and stream.c alone, the same in both roles; RFC 9218 leaves the order to the sender.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session.c - one nghttp2 session on one sock: made, fed, flushed once a turn. Its callbacks are in
  * session_rx.c, its timer in session_time.c, its end in session_end.c.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session_end.c - how a session comes to its end: GOAWAY, the peer's going, a fault, its owner's
  * wish.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session_int.h - what session.c, session_rx.c and stream.c share; nobody else includes it. */
 #ifndef H2MUX_H2_SESSION_INT_H
 #define H2MUX_H2_SESSION_INT_H

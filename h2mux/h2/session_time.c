@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session_time.c - a session's one timer: the peer's SETTINGS, signs of life, the round trip,
  * resets that wait for a token, readers that have stopped.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stream.c - one HTTP/2 stream as a leg: heads to and from nghttp2 (their fields: stream_head.c), a
  * queue upward, credit downward, reset.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stream_credit.c - what a stream may have under way, and what the link holds of all of them:
  * windows, credit, the memory budget. RFC 9113 6.9; http-rules 4.
  *

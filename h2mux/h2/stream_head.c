@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stream_head.c - pseudo-fields and fields of a message, to and from nghttp2. */
 #include "h2mux/h2/stream_head.h"
 

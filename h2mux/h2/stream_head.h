@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stream_head.h - a message's head as HTTP/2 has it: pseudo-fields, then fields in lower case (RFC
  * 9113 8.3). Pure translation; syntax is nghttp2's to validate, and which fields may pass is the
  * programs' to say. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* window.c - when a stream's receive window grows. RFC 9113 6.9; http-rules 4.
  *
  * A round is two measured round trips. A byte's credit comes round in one, but a WINDOW_UPDATE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* window.h - how large a stream's receive window should be: pure arithmetic over a `now` it is
  * given. RFC 9113 6.9.
  *

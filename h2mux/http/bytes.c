@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bytes.c - the class table: every byte's BYTE_TOKEN, BYTE_VALUE and BYTE_TARGET bits, 32 a row
  * from 0x00 on. */
 #include "h2mux/http/bytes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bytes.h - the classes of bytes that HTTP's grammar knows. RFC 9110 5, RFC 9112 3.2. */
 #ifndef H2MUX_HTTP_BYTES_H
 #define H2MUX_HTTP_BYTES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fields.c - an HTTP field section and the rules of single fields: tokens, values, hop-by-hop
  * names.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fields.h - an HTTP field section: names and values as slices, in order, repeated ones apart. RFC
  * 9110 5. */
 #ifndef H2MUX_HTTP_FIELDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1.h - HTTP/1.1 on the wire, strict: heads and bodies in both directions, no I/O. RFC 9112;
  * http-rules Q, R.
  *

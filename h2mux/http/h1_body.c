@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_body.c - finds the payload of one message body among its framing bytes. RFC 9112 6.3, 7.1;
  * http-rules Q27-Q29.
  *

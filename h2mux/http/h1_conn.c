@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_conn.c - one HTTP/1.1 connection end as a leg: its life, and what its owner may ask; h1_conn.h
  * has the two state machines.
  *

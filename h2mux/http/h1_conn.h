@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_conn.h - one HTTP/1.1 connection end as a leg: reads heads and bodies, writes the other
  * direction. Either role.
  *

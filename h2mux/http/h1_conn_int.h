@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_conn_int.h - what h1_conn.c and its two directions share; nobody else includes it. */
 #ifndef H2MUX_HTTP_H1_CONN_INT_H
 #define H2MUX_HTTP_H1_CONN_INT_H

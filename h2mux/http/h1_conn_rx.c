@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_conn_rx.c - the reading direction: heads are gathered, bodies decoded from the loop's scratch
  * and handed up as they are. */
 #include "h2mux/http/h1_conn_int.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_conn_tx.c - the writing direction: the leg's ops. Framing is decided here, by us, for this
  * connection. */
 #include "h2mux/http/h1_conn_int.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_head.c - takes one complete head apart: start line, fields, and what frames the body. RFC 9112
  * 3, 4, 6; http-rules Q, R.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_int.h - what h1_scan.c, h1_head.c and h1_body.c share. */
 #ifndef H2MUX_HTTP_H1_INT_H
 #define H2MUX_HTTP_H1_INT_H

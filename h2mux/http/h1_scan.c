@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_scan.c - judges a head's bytes one by one as they arrive, and finds its end. RFC 9112 2.2, 3,
  * 4, 5.
  *

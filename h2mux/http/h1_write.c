@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_write.c - writes heads and chunk framing. RFC 9112 3, 4, 6, 7.
  *
  * What frames the message comes from struct h1_write and the message alone: fields of that kind

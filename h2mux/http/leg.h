@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* leg.h - one end of an exchange, whatever wire is behind it: an HTTP/1.1 connection, an HTTP/2
  * stream.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* message.c - what HTTP says of methods and status codes, whatever the wire. RFC 9110 9, 15. */
 #include "h2mux/http/message.h"
 

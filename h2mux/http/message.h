@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* message.h - the head of one request or response, in the terms that HTTP/1.1 and HTTP/2 share. RFC
  * 9110 6. */
 #ifndef H2MUX_HTTP_MESSAGE_H

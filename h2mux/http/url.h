@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* url.h - "scheme://host[:port][/path]" taken apart: the parts by which a server may be named.
  *
  * http and https only; no userinfo, query or fragment. Pure. RFC 3986. */

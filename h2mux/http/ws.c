@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ws.c - the WebSocket handshake's arithmetic and its frame boundaries. RFC 6455 4, 5. */
 #include "h2mux/http/ws.h"
 

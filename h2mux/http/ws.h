@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ws.h - the WebSocket handshake's arithmetic and its frame boundaries. RFC 6455 4, 5. Payload is
  * never looked at. */
 #ifndef H2MUX_HTTP_WS_H

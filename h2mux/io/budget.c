@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* budget.c - the budget of a process: telling, looking, giving up what stands still. See memory.h.
  *
  * Whom to give up is found in one pass over a thread's streams, some at a time: with thousands that

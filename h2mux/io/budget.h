@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* budget.h - the budget of a process for bytes of bodies that arrived by links and did not leave
  * yet: one sum for all threads, a share of it for each thread's sessions and for what is left of
  * answers whose streams are over. http-rules 4.

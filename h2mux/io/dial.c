@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dial.c - see dial.h.
  *
  * Invariants: `query` is set only while RESOLVING; a racer's sock is set while it may still win;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dial.h - one outgoing connection: name → addresses → TCP → TLS, or a unix socket.
  *
  *   RESOLVING ──▶ CONNECTING ──first connected──▶ [HANDSHAKING] ──▶ on_done

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gather.h - what one sock will send of a loop's scratch in one call, without a copy: slices in
  * order, and the few bytes of its own between them (chunk heads).
  *

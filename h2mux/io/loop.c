@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* loop.c - the turn of one event loop over libevent: callbacks, deferred tasks, flushes, reaping.
  */
 #include "h2mux/io/loop.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* loop.h - one event loop and the order of a turn: callbacks, deferred tasks, flushes, reaping.
  *
  * Callbacks feed, mark and close. What must not run on top of them (or of nghttp2) is a task:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* resolver.c - see resolver.h.
  *
  *   ASKED (on r->asked) ──thread──▶ running ──▶ ANSWERED (on r->answered) ──eventfd──▶ told

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* resolver.h - names to addresses by getaddrinfo (the system's idea of DNS, VPN and mDNS) in one
  * helper thread.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock.c - one non-blocking byte stream, plain or TLS; TLS runs over a BIO on the raw buffers, so
  * it never sees the descriptor.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock.h - one non-blocking byte stream: TCP or unix socket, TLS over it, or one half of a pair in
  * memory.
  *

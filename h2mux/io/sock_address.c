@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock_address.c - socket addresses in words. */
 #include "h2mux/io/sock.h"
 

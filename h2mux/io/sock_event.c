@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock_event.c - what happens to a sock, from the loop to its owner: connected, through the
  * handshake, readable, paused and left, failed.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock_finish.c - a sock's last words: what is queued, FIN, then listening until the peer has read
  * them too.
  *

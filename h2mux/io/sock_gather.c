@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock_gather.c - writing out of the loop's scratch: what one read brought for this sock leaves in
  * one sendmsg, from where it was read to.
  *

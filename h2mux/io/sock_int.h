@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock_int.h - what the files of a sock share; nobody else includes it. */
 #ifndef H2MUX_IO_SOCK_INT_H
 #define H2MUX_IO_SOCK_INT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock_move.c - a sock on its way from one loop to another. */
 #include "h2mux/io/sock_int.h"
 

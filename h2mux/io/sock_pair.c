@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock_pair.c - two ends in memory: what the one flushes the other has raw; FIN and RST are told
  * like a kernel's. */
 #include "h2mux/io/sock_int.h"

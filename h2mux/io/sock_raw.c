@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock_raw.c - a sock's bytes as its peer sends and takes them: below TLS, from and to the kernel
  * or the other end of a pair. */
 #include "h2mux/io/sock_int.h"

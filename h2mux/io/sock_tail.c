@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock_tail.c - what waits in a sock for a peer that takes it slowly or not at all, while nothing
  * else remembers it any more: counted with what the process holds (memory.h), given up when memory
  * is short and the peer stands still.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sock_tls.c - TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and never
  * sees the descriptor.
  *

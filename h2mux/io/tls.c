@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tls.c - OpenSSL contexts of both sides, and OpenSSL's errors in words. */
 #include "h2mux/io/tls.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tls.h - OpenSSL contexts: TLS 1.2 and up, ALPN, verification. RFC 8446, RFC 7301.
  *
  * A context is shared by its connections, on any thread, and freed by its owner after them. */

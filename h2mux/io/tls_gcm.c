@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tls_gcm.c - an OpenSSL provider of two ciphers, AES-128-GCM and AES-256-GCM, over ipsec-mb.
  *
  * It serves what TLS 1.3 asks for: a nonce of 12 bytes for each record, its head as additional

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tls_gcm.h - AES-GCM for TLS records by wide vector instructions, as an OpenSSL provider.
  *
  * OpenSSL 3.0 ciphers with AES-NI, a block an instruction; ipsec-mb does four blocks with VAES and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wheel.c - slots of timers, a bit for each that may hold any, and one event for the first of them.
  */
 #include "h2mux/io/wheel.h"

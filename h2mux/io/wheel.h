@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wheel.h - a timing wheel: many timers that may come a tick late.
  *
  * Keepalives are armed by the ten thousand and all wait for seconds. On a wheel (Varghese and Lauck

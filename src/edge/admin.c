@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* admin.c - looks at the server and says how it is. Changes nothing. */
 #include "src/edge/admin.h"
 

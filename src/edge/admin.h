@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* admin.h - read-only built-ins of the base domain: landing page, status, health. */
 #ifndef SRC_EDGE_ADMIN_H
 #define SRC_EDGE_ADMIN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* edge.c - one public HTTP/1.1 connection; see edge.h for its states. Policy only: the wire is
  * h1_conn's, the way to an origin the exchange's, the words of an answer answer.c's. */
 #include "src/edge/edge_int.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* edge.h - one public HTTP/1.1 connection: its requests in order, each to a tunnel or to a
  * built-in. http-rules 2.1, 2.5.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* edge_answer.c - what a viewer is told by the server itself: errors and built-ins, in the words of
  * answer.c; how the connection goes on behind any answer. */
 #include "src/edge/edge_int.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* edge_builtin.c - requests of the base domain: register, attach, status, the landing page. */
 #include "src/edge/edge_int.h"
 

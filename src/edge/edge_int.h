@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* edge_int.h - what the files of an edge share; nobody else includes it. */
 #ifndef SRC_EDGE_EDGE_INT_H
 #define SRC_EDGE_EDGE_INT_H

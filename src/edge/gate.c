@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gate.c - tells TLS from plain HTTP by the first byte, which stays where it is. */
 #include "src/edge/gate.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gate.h - a fresh connection until it is known what it is: TLS (first byte 0x16, RFC 8446 5.1) or
  * plain HTTP. */
 #ifndef SRC_EDGE_GATE_H

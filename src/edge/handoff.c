@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handoff.c - whose request it is, and a sock in a mail. */
 #include "src/edge/handoff.h"
 

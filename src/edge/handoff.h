@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handoff.h - moves a viewer's connection to the worker that has the name it asks for: descriptor,
  * TLS state, unread bytes.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* listener.c - binding, accepting, and not spinning when descriptors run out. */
 #include "src/edge/listener.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* listener.h - one listening socket: made by main, polled by a worker, each connection given to a
  * gate. */
 #ifndef SRC_EDGE_LISTENER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* access.c - formats the access log's lines. A viewer chooses most of what stands in them, so every
  * such text is escaped and has its own bound: the sum fits a pipe's atomic write, and the fields at
  * the end are never cut off. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* access.h - one line an exchange, at its end: who asked for what, what it got, from where, how
  * long. Text or JSON. */
 #ifndef SRC_HTTP_ACCESS_H

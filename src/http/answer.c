@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* answer.c - builds the answers that are ours: one table of failures, one HTML page, JSON through
  * cJSON.
  *

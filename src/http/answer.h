@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* answer.h - what oneportd answers itself: error pages, JSON, redirects. Every one has
  * Cache-Control: no-store. contract.md 5. */
 #ifndef SRC_HTTP_ANSWER_H

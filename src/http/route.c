@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* route.c - Host and path to what they name. No state, no I/O; what it returns borrows from its
  * arguments.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* route.h - which tunnel or built-in a request is for: by Host, then by path. Pure. contract.md
  * 1, 2. */
 #ifndef SRC_HTTP_ROUTE_H

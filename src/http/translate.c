@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* translate.c - the HTTP rules of oneportd that need a head and nothing else; see translate.h. */
 #include "src/http/translate.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* translate.h - what a request becomes on its way into a link, and a response on its way out. Pure.
  * http-rules 2.2, 2.4, 2.5. */
 #ifndef SRC_HTTP_TRANSLATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* trust.c - networks whose word counts, and what they say of a viewer.
  *
  * Every address is kept as IPv6, IPv4 as ::ffff:a.b.c.d, so that one comparison serves both and a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* trust.h - who the viewer is: the peer, or what a trusted proxy says of it. contract.md 4 "Trust",
  * http-rules H7. */
 #ifndef SRC_HTTP_TRUST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* abuse.c - a bucket of aborts for each address that has aborted lately.
  *
  * Many requests are let in before the first of their aborts is seen, so a bucket is deeper than the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* abuse.h - viewers that ask and leave, again and again: how many aborts an address has left.
  * http-rules 4: 100 a second, burst 1,000; IPv6 by /64.
  *

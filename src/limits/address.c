@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* address.c - sockaddr or text to what is counted. */
 #include "src/limits/address.h"
 

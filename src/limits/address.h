@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* address.h - whose address something counts for: IPv4 as a whole, IPv6 by /64, which is what one
  * household has. contract.md 4. */
 #ifndef SRC_LIMITS_ADDRESS_H

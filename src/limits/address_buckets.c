@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* address_buckets.c - sets of a few places each, found by a keyed hash; where a set is full, the
  * address with the most tokens left gives its place to the newcomer. What is full again is as good
  * as not there, so the whole table goes when nobody has taken anything for as long as an empty

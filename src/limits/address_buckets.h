@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* address_buckets.h - a token bucket for each address that has taken something lately. One table,
  * bounded; while nobody takes anything it does not exist and asking costs a comparison. Not locked.
  * Time is an argument. */

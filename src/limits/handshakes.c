@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handshakes.c - a list of addresses, one a handshake. Invariant: the first `count` of `order` are
  * the places that are taken. */
 #include "src/limits/handshakes.h"

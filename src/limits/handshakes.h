@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handshakes.h - TLS handshakes that are not through yet, of each address and in all. http-rules 4:
  * 512, of which one address may have 64; IPv6 by /64. Addresses that are trusted, loopback among
  * them, do not count: whose handshakes a proxy makes is not known.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* quota.c - two tables of buckets. Rates are a minute, those of buckets a second: so each costs 60
  * tokens. */
 #include "src/limits/quota.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* quota.h - how often an address may register, and be wrong about a ticket. http-rules 4 and row
  * 19; contract.md 2 and 3: 429.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* directory.c - name → worker under one lock. */
 #include "src/names/directory.h"
 

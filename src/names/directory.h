@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* directory.h - the one table that workers share: name → the worker that has it, and what the names
  * file says of it.
  *

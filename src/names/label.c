@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* label.c - the grammar of tunnel names and the word lists of random ones. */
 #include "src/names/label.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* label.h - what may be a tunnel's name, and readable random ones. Pure but for randomness.
  * contract.md 1. */
 #ifndef SRC_NAMES_LABEL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* names_file.c - rewritten as a whole: at once after the first change, then at most once a second.
  */
 #include "src/names/names_file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* names_file.h - the names file over the process's life: read at start, rewritten at most once a
  * second. contract.md 1. */
 #ifndef SRC_NAMES_NAMES_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* state.c - reads, replaces and creates the files of the state directory; knows the form of the two
  * small ones. */
 #include "src/names/state.h"

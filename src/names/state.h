@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* state.h - the files of the state directory: small, mode 0600, replaced as a whole or not at all.
  *
  *   secret   the keys that sign tickets, one a line (ticket.c reads them)

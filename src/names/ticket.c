@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ticket.c - signs and verifies tickets; the only place here that knows OpenSSL.
  *
  * The signature is over the claims' bytes. A ticket is tried with every key before anything in it

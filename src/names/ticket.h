@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ticket.h - signed proof of owning a name: base64url(claims) "." base64url(HMAC-SHA256).
  * contract.md 2 "Ticket". */
 #ifndef SRC_NAMES_TICKET_H

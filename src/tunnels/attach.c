@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* attach.c - the checks of a PTTH upgrade, in the order in which they cost us. */
 #include "src/tunnels/attach.h"
 

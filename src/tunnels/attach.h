@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* attach.h - whether a PTTH upgrade is accepted: head, ticket, name, place. contract.md 3. */
 #ifndef SRC_TUNNELS_ATTACH_H
 #define SRC_TUNNELS_ATTACH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* exchange.c - one request and its response between two legs; see exchange.h for the states. */
 #include "src/tunnels/exchange_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* exchange.h - one request and its response between two legs, from the routed head to the
  * access-log line.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* exchange_int.h - what exchange.c and exchange_legs.c share; nobody else includes it. */
 #ifndef SRC_TUNNELS_EXCHANGE_INT_H
 #define SRC_TUNNELS_EXCHANGE_INT_H

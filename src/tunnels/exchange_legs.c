@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* exchange_legs.c - what the two legs of an exchange tell: bytes and credit pass through, heads
  * are judged, ends are noted. */
 #include "src/tunnels/exchange_int.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* link.c - one attached client connection; see link.h for its states. */
 #include "src/tunnels/link.h"
 

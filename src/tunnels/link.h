@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* link.h - one attached client connection: its session, its slot in a tunnel, its end.
  * contract.md 3.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* register.c - answers a register call: judges the ticket, claims a name, writes down where the
  * tunnel is. JSON stays here, the table in registry.c. A call that is refused holds no name. */
 #include "src/tunnels/register.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* register.h - the register call: a name, a URL and a ticket as JSON. contract.md 2. */
 #ifndef SRC_TUNNELS_REGISTER_H
 #define SRC_TUNNELS_REGISTER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* registry.c - a worker's names. What other workers may know of them is in the directory. */
 #include "src/tunnels/registry.h"
 

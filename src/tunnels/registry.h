@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* registry.h - the names of one worker: name → tunnel, and who holds it. contract.md 1 "Held
  * names".
  *

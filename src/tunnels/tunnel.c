@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tunnel.c - who may attach to a name, which link takes the next stream, and who waits for one.
  *
  * The state follows from the links: tunnel_refresh() looks at them all (a handful) whenever one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tunnel.h - one name: its owner, its links, and the requests that wait for one. contract.md 3,
  * http-rules "Failure → viewer".
  *

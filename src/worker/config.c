@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c - oneportd's options: the table, the checks of single values, and those of values
  * against each other. */
 #include "src/worker/config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.h - oneportd's options: one table (config.c), one struct, immutable after start.
  * contract.md 6. */
 #ifndef SRC_WORKER_CONFIG_H

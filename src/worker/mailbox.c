@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* mailbox.c - messages between workers. */
 #include "src/worker/mailbox.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* mailbox.h - messages to a worker from any thread: a list under a lock, and an eventfd that wakes
  * the loop when the list was empty. */
 #ifndef SRC_WORKER_MAILBOX_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* worker.c - one loop's worth of the server: made empty, run, emptied. */
 #include "src/worker/worker.h"
 

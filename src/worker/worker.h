@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* worker.h - one thread with one event loop and all that lives on it, and what its process shares.
  * Only its own thread touches a worker; others post to its mailbox. */
 #ifndef SRC_WORKER_WORKER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bulk.c - modes `bulk` and `stall`: parallel bodies down or up, again and again, and what each
  * connection got; and viewers that ask for a body and then stop reading.
  *

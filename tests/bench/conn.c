@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conn.c - see conn.h. */
 #include "tests/bench/conn.h"
 

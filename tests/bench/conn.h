@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conn.h - one non-blocking TCP connection on loopback, dialled or accepted; what both the loads
  * and the origin are built on.
  *

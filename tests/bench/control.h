@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* control.h - commands on standard input, a line each: how the benchmark tells a program that holds
  * connections what comes next. The end of the input is the end of the program. */
 #ifndef TESTS_BENCH_CONTROL_H

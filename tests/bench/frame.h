@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* frame.h - WebSocket frames as both ends of the benchmark need them (RFC 6455 5.2): no fragments,
  * bodies up to FRAME_MAX. */
 #ifndef TESTS_BENCH_FRAME_H

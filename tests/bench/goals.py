@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the project has set itself, as rows: a sentence, the figure, and the limit. Judged against the same run's peers."""
 
 import dataclasses

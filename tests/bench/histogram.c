@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* histogram.c - see histogram.h. Bucket: position of the highest bit, then the HISTOGRAM_SUB_BITS
  * bits below it. */
 #include "tests/bench/histogram.h"

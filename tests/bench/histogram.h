@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* histogram.h - latencies in buckets that grow with the value: exact to 1.6 %, of fixed size, from
  * 1 us to 70 minutes. */
 #ifndef TESTS_BENCH_HISTOGRAM_H

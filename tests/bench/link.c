@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* link.c - see link.h. HTTP/2 by hand (RFC 9113 4.1, 6.5, 6.7), because 10,000 sessions of a
  * library would be the load's memory, not the server's. It never needs to read a field: it has one
  * answer. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* link.h - one attached link as light as can be: TLS, the attach request, and just enough HTTP/2 to
  * stay and to answer.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* links.c - many clients in one program: registers --count names, then attaches, drops and attaches
  * them as it is told.
  *

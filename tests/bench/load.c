@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* load.c - the benchmark's load generator: `load MODE --port N [OPTIONS]`, against 127.0.0.1 only,
  * bounded in count and time.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* load.h - what every mode of the load generator gets: its options, the loop, and its requests. */
 #ifndef TESTS_BENCH_LOAD_H
 #define TESTS_BENCH_LOAD_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The loads as calls: wrk for throughput, our own generator for everything that waits, holds or shares."""
 
 import contextlib

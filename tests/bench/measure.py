@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Requests, latency, bulk and fairness: what plain HTTP through a path costs. Each function takes (bench, kind of path) and
 returns its figures by name; lower is better but for *_per_s and opened."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a second worker brings, and what it costs when a viewer's connection has to move between the two."""
 
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What grows with the number of links and streams, and what must not. Only oneport has links: the peers have nothing to compare."""
 
 import contextlib

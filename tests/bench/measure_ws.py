@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """WebSockets: what one costs while it is idle, and whether it is still quick when the path is full."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What processes used: CPU time, memory and descriptors, with the children that some of them do their work in."""
 
 import contextlib

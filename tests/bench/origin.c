@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* origin.c - the origin that nginx cannot be: bodies of any length, a sink for uploads, and a
  * WebSocket echo.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ways from viewers to an origin: direct, through nginx, and through oneport. The other peers are in peers.py.
 
 A path is a context: it is up inside of `with`, and none of its processes is left behind it."""

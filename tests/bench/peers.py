@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The peers that do the same work without the reverse dial: a viewer-side proxy, one encrypted connection, an origin-side proxy.
 
 Each gets as many threads an end as oneportd has workers; everything else is its default unless the path's name, or a comment here,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rate.c - mode `rate`: requests on a constant schedule over a fixed set of keep-alive connections.
  *
  * The n-th request belongs to the moment start + n / rate. It is sent by any viewer that is idle;

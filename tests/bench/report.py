@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The figures of a run: medians over rounds, ratios within a round, tables in Markdown, results.json and the charts."""
 
 import json

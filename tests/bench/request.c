@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* request.c - who asks whom for what, and what else the load's modes share: see load.h. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* schedule.h - a constant rate that does not wait for anyone: the n-th firing is due at start + n /
  * rate, and what cannot be taken then stays due. Latency counted from the due time therefore holds
  * the waiting (no coordinated omission). */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How much of everything: the full benchmark, and a smoke run that only shows that every part of it works."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Charts as SVG text: horizontal bars, and lines over a logarithmic axis. No library: two shapes and some words."""
 
 import math

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* viewer.h - one viewer: an HTTP/1.1 keep-alive connection that asks, counts the answer's bytes
  * and throws them away.
  *

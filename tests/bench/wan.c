@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wan.c - a long thin line in user space: `wan TARGET-PORT RTT-MS KBIT-PER-S` relays TCP with half
  * the round trip of delay and one rate for all connections, each way. Prints its port; serves until
  * standard input ends.

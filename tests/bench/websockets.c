@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* websockets.c - mode `websockets`: opens --connections WebSockets, says so, holds them until
  * standard input ends.
  *

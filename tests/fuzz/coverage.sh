@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Replays every corpus with gcc's counters and prints how many lines of each parser are reached. Fails below 95 % of any. A line whose
 # comment says that it "cannot be" is not counted.
 #   coverage.sh            the table        coverage.sh -v     and each line that is not reached

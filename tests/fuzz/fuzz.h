@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz.h - what fuzz targets share: an input cut into lines, and what holds of every slice and
  * field that comes out of one. */
 #ifndef TESTS_FUZZ_H

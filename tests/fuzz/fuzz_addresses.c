@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_addresses.c - any bytes as what oneportd knows of addresses: the first line a network, the
  * second the peer (its first byte says of what kind), the third a Host, the others X-Forwarded-*
  * fields. Whoever is not trusted decides nothing, and what goes upstream tells the next hop the

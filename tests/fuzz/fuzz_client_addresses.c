@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_client_addresses.c - any bytes as a URL, an authority, an origin (the second line its
  * --local-host) and a --host-header. What is accepted is well formed, and written out it is
  * accepted as the same. */

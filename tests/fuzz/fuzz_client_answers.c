@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_client_answers.c - any bytes as the server's answer, head and body, to an attach request
  * or, by the first byte, to a register call; and the bytes alone as the JSON of one. What is
  * granted is fit for a terminal, a header field and the place it is sent to, and told again in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_client_options.c - any bytes as oneport's command line and environment (options.h). What is
  * accepted names a server by https or on loopback and an origin, and typed out again it names the
  * same. */

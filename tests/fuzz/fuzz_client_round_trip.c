@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_client_round_trip.c - any bytes as dice for a valid request, or an answer, that goes all
  * its way: HTTP/2 over two sessions of ours, oneport's rules, HTTP/1.1 written, and parsed again.
  * What arrives is what was sent: head, body and trailers.

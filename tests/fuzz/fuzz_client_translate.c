@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_client_translate.c - any bytes as the head of a stream, ":method: GET" a line and as
  * malformed as they like, then after an empty line the origin's answer. A request that is let
  * through reads at the origin as one request and the same; nothing else of it can be written. A

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_h1_body.c - any bytes as a body: whole, in two and byte by byte, the same payload, end
  * and verdict. The first byte chooses the framing and, by its upper bits, a length; the second
  * where the body is cut. */

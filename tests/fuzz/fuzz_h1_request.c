@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_h1_request.c - any bytes as a request head: cut anywhere it is judged alike, and what is
  * taken can be written and taken again with the same meaning, whole or not at all. */
 #include "h2mux/http/h1.h"

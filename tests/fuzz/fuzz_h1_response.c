@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_h1_response.c - any bytes as a response head, to HEAD or not by the first byte's lowest
  * bit. */
 #include "h2mux/http/h1.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_options.c - any bytes as oneportd's command line and environment (options.h). What is
  * accepted is in range, each address of it can be read, and all of it typed out again means the
  * same. */

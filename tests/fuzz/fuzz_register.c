@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_register.c - any bytes as the head of a register call; the first one says over what it
  * came. There is always an answer, in JSON. A ticket leaves over secure ways only, and is good for
  * the name that the answer tells; a name that is somebody else's is never given. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_router.c - any bytes as Host (the first line) and as method and path (the second). */
 #include "src/http/route.h"
 #include "src/names/label.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_session.c - any bytes as the other end of an HTTP/2 session. The first byte says who we
  * are (OPENER or SERVER), whether the peer begins in order, in what pieces it speaks, and how we
  * treat its streams. Time stands still: only turns of the loop pass.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_ticket.c - any bytes as a ticket. The input is tried as it is and, signed with the known
  * key, as claims: so what lies behind the signature is reached too. What is accepted must come out
  * again when it is signed anew. What begins with '#' is a secret file as well: its keys, if it has

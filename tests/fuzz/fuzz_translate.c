@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_translate.c - any bytes as a viewer's request on its way into a link or, by the first
  * byte, as a response on its way out. What goes on has nothing of one connection in it, tells the
  * truth about the viewer, and can be written and read again; no cookie is for more than its tunnel.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz_ws.c - any bytes as WebSocket frames: whole and byte by byte, the same boundaries; and as
  * a key. */
 #include "h2mux/http/ws.h"

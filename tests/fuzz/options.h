@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* options.h - an input as a command line and an environment: one argument a line up to an empty
  * one, then NAME=VALUE a line. */
 #ifndef TESTS_FUZZ_OPTIONS_H

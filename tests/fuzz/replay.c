@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* replay.c - runs a fuzz target over the files and directories that are its arguments, so that a
  * corpus needs no fuzzer. */
 #include <dirent.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Runs fuzzers on their corpora: run.sh SECONDS [NAME...], without a name all of them, each SECONDS long.
 #   FUZZ_JOBS=1    fuzzers at a time; default: one a core
 # A line for each that ends, its output in build/fuzz/log-NAME. What it finds new is kept in build/fuzz/corpus-NAME. A crash leaves its

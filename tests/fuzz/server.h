@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* server.h - a server without listeners, for targets that ask one something: its keys are known, so
  * an input can have tickets that it could not sign itself. */
 #ifndef TESTS_FUZZ_SERVER_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fixtures. What is expensive and harmless to share (a server, a tunnel to an origin that answers by path) lives as long as
 its test file; what a test breaks it starts itself with new_server, new_client and scripted.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """pytest --client haproxy|node: the tests of HTTP and WebSockets with another author's client at the end of the link, and what is
 not the same with it."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The tests of HTTP and WebSockets with HAProxy and with Node's http2 at the end of the link, in place of oneport. What must fail with
 # them and what is left out stands in tests/integration/other_clients.py; it is told by name, and what is left out counts as skipped.
 set -u

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs h2spec (the argument) through a door to oneport and judges its JUnit report: a case that fails must be listed, with its
 reason, in h2spec-known.txt, and one that is listed must fail."""
 

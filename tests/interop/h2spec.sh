@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # h2spec against oneport's HTTP/2 side. Needs a Go toolchain and its module proxy; without them it says so and counts as skipped.
 set -u
 cd "$(dirname "$0")/../.."

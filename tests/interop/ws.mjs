@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // npm `ws` at both ends of a tunnel. One process is both the origin and the viewers; what is between them is real.
 //   ws.mjs origin             serves, prints its port
 //   ws.mjs viewer HOST PORT   plays the matrix against HOST, prints a line a row and then "N passed, N failed"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The WebSocket matrix with npm `ws` at both ends. Last line: N passed, N failed, N skipped. Run from the repository's root.
 set -eu
 version=8.18.0

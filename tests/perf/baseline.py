@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a request cost when baseline.json was written, and the judgement of what it costs now.
 
 Figures are {program: {object: instructions a request}}. They hold for one compiler, libnghttp2 and architecture: under others

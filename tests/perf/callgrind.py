@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A program under valgrind's callgrind, and how many instructions each function of it spent between two moments."""
 
 import collections

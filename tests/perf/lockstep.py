@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A viewer and an origin in one thread, that pass one small request and its response through a tunnel at a time.
 
 Never more than one of them is under way, each is one write, and none is written before the programs between have done all

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Viewers that ask for all sorts of things, one after the other, and check what they get to the last octet."""
 
 import functools

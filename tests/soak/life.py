@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """When a client was killed, and so what may be cut."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """WebSockets that stay, talk now and then, and come back when their tunnel's client was killed."""
 
 import asyncio

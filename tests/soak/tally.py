@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What happened: how often, and what must not have."""
 
 import collections

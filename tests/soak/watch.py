@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Memory and descriptors of long-lived programs over time, and whether they grow."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Headless Chromium by WebDriver: Debian's chromedriver and plain HTTP calls."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A throw-away certificate authority and the certificates that it signs, made with the openssl program."""
 
 import pathlib

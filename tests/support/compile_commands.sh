@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # compile_commands.json for clang-tidy and editors: compile_commands.sh FLAG... -- FILE...
 quoted() { local text=${1//\\/\\\\}; printf '"%s",' "${text//\"/\\\"}"; }
 

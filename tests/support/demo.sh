@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What `make demo` runs after building: a throw-away certificate, the sample app, oneportd and oneport on loopback, until Ctrl-C.
 # One listener serves everything: viewers in plain HTTP, the register call and the tunnel over TLS, on the same port.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sample app of `make demo`: one page, one WebSocket, everyone sees the same thing.
 
 The page (demo_page.html) shows how many viewers are looking, a drawing that all of them share, and a small chat. It is an

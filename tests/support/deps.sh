@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Installs the Debian packages that a target needs and that are missing; says which; touches nothing when all are there.
 #   deps.sh build|demo|test|fuzz|bench|peers|lint...
 set -eu

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A TCP relay in user space that misbehaves on command, between any two of viewer, oneportd, oneport and origin.
 
 UP is towards the target, DOWN is back. `freeze`, `abandon`, `reset` hit the connections there are at the time, new ones pass

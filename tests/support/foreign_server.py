@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A server that is not ours: grants a name, takes the link, and asks by python3-h2 whatever a test says, malformed or not."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """HTTP/2 at the level of frames, for peers that do what no library would let them: any frame, in any number, at any time.
 
 `RawPeer` is one end of a link, on either side: it writes the octets it is given and notes what comes back."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A door to the HTTP/2 side of oneport for programs that dial: nghttp, h2load, curl, h2spec.
 
 A oneport is started for each connection to the door, registers and attaches at a server of its own that does no more than that, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A server that oneport trusts and should not, on stage with the client and its origin."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An HTTP/1.1 origin whose answer is chosen by the path. Runs as a program of its own: python3 -m support.http_origin [--port N]
 
     /bytes/N            N octets of the pattern, with Content-Length; ?chunked=1 chunked, ?close=1 ended by closing

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A network of three namespaces: client, router and server. The router loses packets on command, as a cable that is pulled does: neither
 end is told. Nothing of it touches the machine's own network.
 

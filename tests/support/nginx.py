@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The shipped nginx.conf, running: the same file with this machine's ports and paths put in."""
 
 import pathlib

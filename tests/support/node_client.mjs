@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A tunnel client of Node's own http2 and http: HTTP/2 on the socket that stranger.mjs dials, HTTP/1.1 to a port of this machine.
 //     node node_client.mjs https://localhost:PORT NAME TICKET CA_FILE ORIGIN_PORT [MAX_STREAMS]
 // A link that ends, or is asked to, is followed by another one.

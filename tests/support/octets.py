@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reading a socket octet by octet, line by line, chunk by chunk: what both ends of an HTTP/1.1 connection need."""
 
 import select

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* oddities.c - preloaded into a program: its sockets do what the kernel's may do on a bad day, all
  * the time. Reads and writes are short, interrupted (EINTR) or have to wait (EAGAIN).
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """oddities.c, compiled and ready to be preloaded into a program: short, interrupted and refused socket calls."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Origins for tests: programs that answer by path, and scripted ones that do what a function says, octet by octet."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clients of other authors in place of oneport."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Libraries of ours that are preloaded into the programs under test."""
 
 import pathlib

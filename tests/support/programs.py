@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The two programs under test as objects: started on free loopback ports, watched, stopped, and judged when they are stopped."""
 
 import os

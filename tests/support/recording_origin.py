@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An origin that keeps all that comes and takes only what every reader would read alike: what two of them could split in two ways
 is a fault, and so is anything behind a request that is not the next one."""
 

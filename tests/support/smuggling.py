@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A corpus of requests that two readers might split in two ways: heads with bodies behind them, and behind each one request more.
 
 The one behind names a host that nobody shares, so it can reach an origin only as octets that were carried over as they are, and a

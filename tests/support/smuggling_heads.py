@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The heads of the corpus, in families, each with the one place where its request ends."""
 
 from dataclasses import dataclass

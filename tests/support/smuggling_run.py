@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sends the corpus of smuggling.py, one viewer for each case, and judges what came of it at a RecordingOrigin."""
 
 import contextlib

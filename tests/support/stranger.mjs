@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A tunnel client in 60 lines of Node, with nothing of ours: register, attach, HTTP/2 on the dialled socket.
 //     node stranger.mjs https://localhost:PORT NAME CA_FILE
 // Answers GET with a line, a POST with its body, and echoes WebSocket messages (of up to 125 octets).

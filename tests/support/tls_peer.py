@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A TLS end that can do what Python's cannot: KeyUpdate and renegotiation, over OpenSSL's library by its C interface.
 
 A Context stands in for an ssl.SSLContext where a test passes one (`wrap_socket`); what it gives stands in for a socket, beside

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A viewer at the level of bytes: sends exactly what it is told and reads responses strictly."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Waiting on events: every wait of the suite has a deadline and says what it waited for."""
 
 import time

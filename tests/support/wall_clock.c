@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wall_clock.c - preloaded into a program: its wall clock is as far from the true one as a file
  * says, at every moment anew. The monotonic clock stays true.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A wall clock that a test moves while programs run: wall_clock.c, preloaded. The monotonic clock stays true."""
 
 import pathlib

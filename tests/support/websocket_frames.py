@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """WebSocket frames as octets, RFC 6455 5.2: built as no library would, and taken apart without judging them."""
 
 FIN, RSV1 = 0x80, 0x40

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A WebSocket origin by another author (python3-websockets). Runs as a program: python3 -m support.websocket_origin [--port N]
 
     /close?code=N&reason=R    closes so at once

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Viewers' WebSockets by another author: python3-websockets, aimed at a tunnel of a Server."""
 
 import asyncio

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* exchange_world.h - exchanges between a near leg made here and real links, over pairs in memory,
  * to clients made here: what each side is told, in words. For tests of exchange.h. */
 #ifndef TESTS_UNIT_EXCHANGE_WORLD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_scan_cut.h - scans a head whole and however it is cut. For tests of h1_scan.c and h1_head.c.
  */
 #ifndef TESTS_UNIT_H1_SCAN_CUT_H

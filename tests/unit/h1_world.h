@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* h1_world.h - one HTTP/1.1 connection of either role over a wire: its peer, an exchange and an
  * owner made here, and what these were told, in words. For tests of h1_conn.h. */
 #ifndef TESTS_UNIT_H1_WORLD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* link_world.h - a viewer and a client, all in memory, around one worker. The client is an
  * H2_SERVER session behind a relay that stops after a given number of bytes. For tests of link.h
  * and edge.h. */

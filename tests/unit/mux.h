@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* mux.h - two sessions tied together in memory, and streams that send one way over them: what came
  * of each at the other end, and in which order. For tests of what sessions frame. */
 #ifndef TESTS_UNIT_MUX_H

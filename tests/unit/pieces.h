@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pieces.h - cuts bytes into pieces of random length, the same ones in every run. */
 #ifndef TESTS_UNIT_PIECES_H
 #define TESTS_UNIT_PIECES_H

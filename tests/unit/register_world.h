@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* register_world.h - a worker of a server with nobody on it, and the register call to it. For tests
  * of the built-ins. */
 #ifndef TESTS_UNIT_REGISTER_WORLD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* registry_world.h - a registry with its names file, real links over pairs in memory, and clients'
  * ends that answer nothing. For tests of registry.h, names_file.h and tunnel.h. */
 #ifndef TESTS_UNIT_REGISTRY_WORLD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* secure.h - certificates made here, and two ends of a wire with TLS between them. For tests of
  * what TLS makes of a sock. */
 #ifndef TESTS_UNIT_SECURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session_pair.h - two sessions over a pair in memory, and the one stream between them that a test
  * looks at. For tests of what sessions do for each other; session_world.h has owners that
  * misbehave. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session_world.h - two sessions, and an owner that lets go of something inside one chosen
  * callback; or one of them against whoever has the other end. For tests of what can go wrong around
  * a session. */

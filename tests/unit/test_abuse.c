@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_abuse.c - aborts an address has left: http-rules 4. */
 #include "src/limits/abuse.h"
 

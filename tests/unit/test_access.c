@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_access.c - access log lines: every field there, nothing of a viewer's unescaped, a bound on
  * the whole. */
 #include "src/http/access.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_admin.c - status, landing page and health: what they say of the table of names. admin.h */
 #include "register_world.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_alloc.c - memory for libraries: what of a large block is resident. */
 #include "h2mux/base/alloc.h"
 

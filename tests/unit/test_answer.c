@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_answer.c - our own answers: status, fields, HTML or JSON. contract.md 5. */
 #include "src/http/answer.h"
 

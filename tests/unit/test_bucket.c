@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_bucket.c - token bucket: burst, refill, no time lost, no overflow. */
 #include "h2mux/base/bucket.h"
 

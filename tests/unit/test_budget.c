@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_memory.c - the budget that all sessions of a process share: what happens at half, at three
  * quarters and at all of it, to whom, and that nothing of it is lost. http-rules 4. */
 #include "mux.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_buf.c - growing bytes: the limit, the doubling, the sliding, room in front, consuming from
  * both ends. */
 #include "h2mux/base/buf.h"

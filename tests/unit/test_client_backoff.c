@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_client_backoff.c - delays: bounds, growth, cap, and when a failure counts as the first one
  * again. */
 #include "client/server/backoff.h"

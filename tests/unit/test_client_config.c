@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_client_config.c - the command line, judged: what runs, what is refused with one line.
  * contract 6. */
 #include "client/config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_client_origin_address.c - PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH. contract 6.
  */
 #include "client/origin/origin_address.h"

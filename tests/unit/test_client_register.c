@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_client_register.c - what a server answers to register, and to what it refuses. contract 2.
  */
 #include "client/server/register.h"

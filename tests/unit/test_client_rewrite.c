@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_client_rewrite.c - --host-header: keep, rewrite, VALUE. http-rules R15. */
 #include "client/origin/rewrite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_client_slot.c - a place at the tunnel: what it wants when, who is told what, and that
  * nothing is told any more once it was closed or is leaving. Its tries go to a port where nobody
  * listens. */

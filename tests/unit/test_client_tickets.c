@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_client_tickets.c - the ticket file: by server and name, for us alone, never half written,
  * never overwritten when it is not ours. */
 #include "client/server/tickets.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_clock.c - clocks go forward, dates have the two fixed forms; error texts, as they have no
  * logic of their own. */
 #include "h2mux/base/clock.h"

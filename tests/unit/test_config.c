@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_config.c - oneportd's command line: what is accepted, what is said of the rest.
  * contract.md 6. */
 #include "src/worker/config.h"

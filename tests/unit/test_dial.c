@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_client_dial.c - the order of addresses, and real dials on loopback: first wins, failures,
  * deadline. RFC 8305. */
 #include "h2mux/io/dial.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table that workers share, and their mail: one at a time, and from many threads at once. */
 #include "turns.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_edge.c - what a viewer who says no more is still given. edge.h. */
 #include "link_world.h"
 

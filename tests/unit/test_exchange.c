@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_exchange.c - what both sides of an exchange are told when all goes well, when one of them is
  * late, owes or breaks something, and when it is stopped. http-rules "Failure → viewer". */
 #include "exchange_world.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_exchange_links.c - an exchange and the links of its tunnel: it waits for one, is refused,
  * goes to another, and is told when its own is lost. */
 #include "exchange_world.h"

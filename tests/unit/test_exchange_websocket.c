@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_exchange_websocket.c - exchanges that become WebSockets: accepted, refused, half-closed, cut
  * off, idle. */
 #include "exchange_world.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_fields.c - fields.c: the section as a container, and the rules of names and values. RFC 9110
  * 5, 7.6.1. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_file.c - whole files: what fits, what is one byte too much, and where there is nothing to
  * read or write. */
 #include "h2mux/base/file.h"

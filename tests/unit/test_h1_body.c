@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_h1_body.c - h1_body.c: bodies of every framing, whole, cut at each byte and in random
  * pieces. RFC 9112 6.3, 7.1; Q27-Q29. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_h1_conn.c - one HTTP/1.1 connection as a leg: order, windows, promises that are not kept,
  * hang-ups, upgrades, and its sock handed on. h1_conn.h; RFC 9112. */
 #include "h1_world.h"

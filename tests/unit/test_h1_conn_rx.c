@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_h1_conn_rx.c - what a connection makes of the bytes that come, however they are cut.
  * h1_conn_rx.c; RFC 9112. */
 #include "h1_world.h"

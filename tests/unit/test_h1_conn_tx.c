@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_h1_conn_tx.c - what a connection writes of what it is given. h1_conn_tx.c; RFC 9112. */
 #include "h1_world.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_h1_head.c - h1_head.c: one row per rule of heads. RFC 9112 2-6; http-rules Q, R. */
 #include "h1_scan_cut.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_h1_place.c - long bodies that are read straight into the place their exchange offers: what
  * goes there, what never does, and that a place is given back when nothing came. h1_conn_rx.c,
  * leg.h. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_h1_scan.c - h1_scan.c: where a head ends, and a row for each fault that shows before it
  * does. RFC 9112 2-6; http-rules Q, R. */
 #include "h1_scan_cut.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_h1_write.c - h1_write.c: heads and chunk framing as bytes. RFC 9112 3-7; http-rules D. */
 #include <setjmp.h>
 #include <stdarg.h>

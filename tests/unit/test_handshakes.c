@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_handshakes.c - how many TLS handshakes an address may have under way: http-rules 4. */
 #include "src/limits/handshakes.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_inet.c - which text is an address, and of which family. */
 #include "h2mux/base/inet.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_names.c - the grammar of names and the random ones: contract.md 1. */
 #include "src/names/label.h"
 

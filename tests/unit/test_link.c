@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_link.c - a link that is asked whether it lives, and one that has used up its
  * streams' ids. */
 #include "link_world.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_link_end.c - a link that is cut at any byte, and ends at any stage. http-rules "Failure ->
  * viewer", property test. */
 #include "link_world.h"

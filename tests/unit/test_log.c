@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_log.c - log lines: their two formats, quoting, levels, files, and dropping instead of
  * blocking. */
 #include "h2mux/base/log.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_loop.c - the order of a loop's turn, and what may be cancelled, repeated or left behind in
  * it. loop.h. */
 #include "turns.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_map.c - ordered map: set, replace, remove, order, keys that are no C strings. */
 #include "h2mux/base/map.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_message.c - message.c: methods and status codes. RFC 9110 9, 15; RFC 9112 6.3. */
 #include <setjmp.h>
 #include <stdarg.h>

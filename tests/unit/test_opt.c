@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_opt.c - options: every way to give one, precedence, error lines, help for each row. */
 #include "h2mux/base/opt.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_pace.c - pace.c: how much may be queued follows the rate at which a queue drains that never
  * runs empty. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_pool.c - small blocks: their sizes, reuse, threads, how many are kept. What is asked of the
  * allocator itself, and reuse, is left out where a sanitizer has its own. pool.h. */
 #include "h2mux/base/pool.h"

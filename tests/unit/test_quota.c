@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_quota.c - registers and bad tickets that an address has left: http-rules 4 and row 19. */
 #include "src/limits/quota.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_register.c - the register call: names, tickets, URLs, refusals. contract.md 2, row by row.
  */
 #include "register_world.h"

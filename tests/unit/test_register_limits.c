@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_register_limits.c - register calls that an address has had enough of: 429. contract.md 2,
  * http-rules 4. */
 #include "register_world.h"

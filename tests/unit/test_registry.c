@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_registry.c - names and the links behind them: who has a name and for how long, and who may
  * attach. registry.h; contract.md 1 "Held names", 3 "Who may attach". */
 #include "registry_world.h"

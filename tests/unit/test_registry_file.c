@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_registry_file.c - the names that a restart finds again. */
 #include "registry_world.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_router.c - Host and path to tunnel or built-in: contract.md 1, 2. */
 #include "src/http/route.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_schedule.c - whose bytes come first at the other end: short before bulk, bulk in turns,
  * nobody held up and nobody forgotten. In both roles. schedule.h. */
 #include "mux.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_session.c - how a session ends: its link is lost, GOAWAY lets streams finish, a peer says
  * nothing. RFC 9113. */
 #include "session_pair.h"

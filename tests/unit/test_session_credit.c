@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_session_credit.c - bodies larger than any window: credit comes back, is held, and is not
  * lost. RFC 9113 5.2. */
 #include "session_pair.h"

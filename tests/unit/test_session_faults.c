@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_session_faults.c - what can go wrong between two sessions of ours: owners that let go inside
  * any callback, resets at the worst moment. */
 #include "session_world.h"

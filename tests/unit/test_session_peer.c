@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_session_peer.c - a session and a peer that speaks frames by hand: nuisance, frames of
  * streams that are over, limits that change. */
 #include "session_world.h"

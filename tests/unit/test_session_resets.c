@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_session_resets.c - streams that end before their time: who is told what, and how fast. RFC
  * 9113 8.1. */
 #include "session_pair.h"

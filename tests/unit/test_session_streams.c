@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_session_streams.c - heads, trailers and ends of streams between two sessions. RFC 9113, RFC
  * 8441. */
 #include "session_pair.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_slice.c - slices: comparing, splitting, numbers. */
 #include "h2mux/base/slice.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_sock.c - socks in memory and over TCP on the loopback: bytes, order, queues, both
  * half-closes, hang-ups, resets, connecting. sock.h. */
 #include "wire.h"

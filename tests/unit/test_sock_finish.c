@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_sock_finish.c - last words: all of them arrive, and who does not take them or goes on
  * talking is left in the end. sock_finish.c. */
 #include "wire.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_sock_gather.c - writing out of the loop's scratch: in order, in one go at turn's end, and
  * nothing lost whoever comes between. A peer of packets shows each call of the kernel by itself.
  * sock_gather.c, gather.h. */

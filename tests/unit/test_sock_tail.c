@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_sock_tail.c - what waits of answers that are over is counted, leaves, or is cut when memory
  * is short. sock_tail.c. */
 #include "wire.h"

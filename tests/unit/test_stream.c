@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_stream.c - bytes that are put where they will leave from, and the frames made of them
  * there: the same at the other end as those that were copied. In both roles. stream.c, leg.h. */
 #include "mux.h"

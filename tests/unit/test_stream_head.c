@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_stream_head.c - heads between messages and HTTP/2's field lists: what is taken, what is
  * refused, what goes out in which order. stream_head.h. */
 #include <setjmp.h>

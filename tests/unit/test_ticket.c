@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_ticket.c - what a ticket proves and what is refused: contract.md 2 "Ticket". */
 #include "src/names/ticket.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_tls.c - TLS between two socks: who is believed, bytes in every size, and the end. tls.h,
  * sock_tls.c; RFC 8446, RFC 7301. */
 #include "secure.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_tls_abuse.c - what a peer may do behind the handshake, and how often. */
 #include "secure.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_tls_faults.c - TLS over a wire that splits, cuts and spoils it. */
 #include "secure.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_tls_gcm.c - the provider's AES-GCM beside OpenSSL's own: the same bytes whatever the sizes
  * and cuts, no byte taken that was changed, and TLS of both versions between contexts with and
  * without it. tls_gcm.h. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_tunnel.c - a tunnel's links and who waits for one: which is picked, in which order, how many
  * may wait, and for how long. tunnel.h; http-rules "Failure → viewer". */
 #include "registry_world.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_client_url.c - what a server or an origin may be named by. RFC 3986. */
 #include "h2mux/http/url.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_wheel.c - timers on the wheel: never early, one turn for a tick, stopped and armed from
  * within each other, later rounds. wheel.h. */
 #include "turns.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_window.c - window.c: when a receive window grows, and what it starts
  * with. http-rules 4, RFC 9113 6.9. */
 #include <setjmp.h>

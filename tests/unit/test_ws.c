@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_ws.c - ws.c: keys, accepts, and where frames end. RFC 6455 4, 5; http-rules W. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* translate_fields.h - fields as text, "name: value|" each. For tests of translate.h. */
 #ifndef TESTS_UNIT_TRANSLATE_FIELDS_H
 #define TESTS_UNIT_TRANSLATE_FIELDS_H

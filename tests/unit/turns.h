@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* turns.h - runs a loop until a condition holds, with a deadline: what tests of event-driven
  * modules wait by. */
 #ifndef TESTS_UNIT_TURNS_H

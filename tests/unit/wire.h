@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wire.h - two socks tied together, in memory or by TCP over the loopback, and what each end saw:
  * for tests of sock.c and TLS. */
 #ifndef TESTS_UNIT_WIRE_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ordinary: requests, bodies, built-in answers, errors that viewers see."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sample app in a real browser through one tunnel: twelve tabs, and a blip that none of them shows."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Wrong use and refusals: one clear line on standard error, the documented exit code, nothing else."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several workers: a viewer's connection follows the names it asks for, whatever worker has them."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Short absences of the client, the server, the network and the origin: what viewers may notice of them."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The promise behind all others: whatever breaks, wherever, a viewer sees a whole answer, a final status or a visible abort, in
 time, and the next request on a fresh connection works.
 

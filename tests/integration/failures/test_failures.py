@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The failure table: what a viewer sees of each, when, and the line that the operator finds in the log."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One side does the unexpected: leaves off in the middle, never reads, ends half of something, comes back under load."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Faults of http-rules 3 with the figures that are promised for them, where no other file asks: rows 1, 3, 9, 10, 12, 20, 22, 31."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """oneportd distrusts the link: a client that attaches and then sends frames to hurt. A row for each way (http-rules 3 row 15, 6).
 
 Whatever it sends, its link ends with the right GOAWAY within a second of the budget's end, or the stream is reset; what hangs on it

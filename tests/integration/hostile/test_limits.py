@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What an address has had enough of (O22 to O24 of rules.md): names, registers, bad tickets. The addresses are those that a trusted proxy on
 loopback tells; loopback itself is not limited."""
 

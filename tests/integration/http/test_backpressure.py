@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One side that stops reading stops its own stream and nothing else, and costs its stream's window, not the body."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The HTTP rules, end to end. The letters are those of the rules' table: Q request line and framing, H request fields,
 D towards the origin, R responses."""
 

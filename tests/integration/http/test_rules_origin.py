@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What oneport writes to its origin, and what it refuses to: asked by a server that is not ours, well and badly."""
 
 import contextlib

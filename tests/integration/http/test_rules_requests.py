@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Rules of requests that only the whole path can show: what becomes of a connection, what the link carries, what the origin sees."""
 
 import contextlib

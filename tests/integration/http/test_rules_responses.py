@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Rules of responses that only the whole path can show: an origin that says this, a viewer that sees that."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What comes bit by bit arrives bit by bit: nothing waits for what follows it."""
 
 import queue

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Register and attach as the wire contract has them, asked by hand and with python3-h2: names, tickets, refusals, takeovers."""
 
 import base64

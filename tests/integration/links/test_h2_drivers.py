@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """nghttp, h2load and curl drive the HTTP/2 side of oneport themselves, by prior knowledge through a door (support/h2_door.py)."""
 
 import contextlib

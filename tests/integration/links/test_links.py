@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several links of one client (--links): how they come, share the requests, get lost, return, and leave."""
 
 import asyncio

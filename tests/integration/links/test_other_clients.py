@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Some of the tests of HTTP and WebSockets with HAProxy and with Node at the end of the link, in place of oneport. All of them run
 by tests/interop/clients.sh (pytest --client); what is not the same with them stands in other_clients.py."""
 

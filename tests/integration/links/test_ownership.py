@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who owns a name (O of rules.md): strangers, graces, restarts with and without the names, slots, takeovers, expired tickets."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A client of another author, on another HTTP/2 library: nothing on the wire is private to us."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Everything that comes and goes leaves descriptors and memory where they were."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One port for everything: the real nginx with the shipped configuration carries viewers, register calls and tunnels."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether tests/perf reads callgrind's file and judges its figures rightly."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Row 23: SIGHUP takes a new certificate, and keeps the old one when the new pair is bad; SIGHUP and SIGUSR1 open the access log anew."""
 
 import asyncio

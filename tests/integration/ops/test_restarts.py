@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Rows 4, 5, 27 and 33: oneportd is stopped, killed or asks for fresh links, nginx is reloaded; what comes through, and how soon."""
 
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Certificates that are not to be believed, clocks that jump, and TLS peers that are a nuisance: rows 24, 25 and 29 of http-rules 3."""
 
 import calendar

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Rules of WebSockets that only the whole path can show: which upgrades are one, what waits, how they end."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """WebSockets through the tunnel, with python3-websockets at both ends."""
 
 import asyncio

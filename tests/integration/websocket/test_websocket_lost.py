@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A link that is lost at every position inside a WebSocket's frame, rule W8: whole frames and then Close 1012, or a part of one
 and then FIN; never octets that would be read as another frame. A client made by hand says how far a frame has come."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """WebSockets octet by octet: whatever one end writes the other one reads, both ways at once. No library at either end."""
 
 import os
