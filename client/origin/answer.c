@@ -45,7 +45,7 @@ static void pass_head(struct exchange *x, struct message *m, bool end)
     }
     x->status = m->status;
     x->answer_ended = end;
-    h2_stream_set_class(x->near, x->websocket || is_interactive(m, end) ? H2_INTERACTIVE : H2_BULK);
+    leg_hint(x->near, x->websocket || is_interactive(m, end) ? LEG_INTERACTIVE : LEG_BULK);
     x->near->ops->head(x->near, m, end);
     exchange_let_near_go(x);
 }
@@ -77,7 +77,7 @@ static void open_websocket(struct exchange *x, struct message *m)
         return;
     x->state = EXCHANGE_OPEN;
     x->status = 101; /* what the viewer sees */
-    h1_conn_upgrade(origin_h1(x->conn));
+    leg_upgrade(x->far);
     exchange_forget_request(x);
     exchange_flush_early(x);
     exchange_arm(x);

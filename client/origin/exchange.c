@@ -422,21 +422,15 @@ static void origin_failed(void *user, enum dial_step step, int err, const char *
 static void origin_ready(void *user)
 {
     struct exchange *x = user;
-    struct h1_conn *h1 = origin_h1(x->conn);
-    struct h1_conn_reply how = {.upgrade = x->websocket, .trailers = x->wants_trailers};
+    struct leg_reply how = {.upgrade = x->websocket, .trailers = x->wants_trailers};
     x->state = EXCHANGE_WAITING;
     exchange_touch(x);
-    x->far = h1_conn_leg(h1);
+    x->far = h1_conn_leg(origin_h1(x->conn));
     leg_tie(x->far, &far_events, x);
-    h1_conn_set_reply(h1, &how);
-    h1_conn_expect_head(h1, slice_eq(x->request.method, SLICE("HEAD")));
+    leg_reply(x->far, &how);
     x->far->ops->head(x->far, &x->request, x->bodyless || x->websocket);
-    if (!x->websocket) {
-        how.trailers =
-            true; /* of the request: an origin that takes chunks takes what is behind them */
-        h1_conn_set_reply(h1, &how);
+    if (!x->websocket)
         exchange_flush_early(x);
-    }
     exchange_arm(x);
 }
 

@@ -175,9 +175,9 @@ static const struct h1_conn_ops conn_ops = {
 
 static void ask(struct call *c)
 {
-    struct h1_conn_reply how = {.upgrade = c->ops->on_upgraded, .close = !c->ops->on_upgraded};
+    struct leg_reply how = {.upgrade = c->ops->on_upgraded, .close = !c->ops->on_upgraded};
     struct leg *leg = h1_conn_leg(c->h1);
-    h1_conn_set_reply(c->h1, &how);
+    leg_reply(leg, &how);
     leg_tie(leg, &call_events, c);
     leg->ops->head(leg, &c->request, true);
 }

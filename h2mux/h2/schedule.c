@@ -20,7 +20,7 @@ static bool is_urgent(const struct h2_stream *st)
 {
     if (buf_len(&st->tx) > SCHEDULE_SHORT)
         return false;
-    return st->class == H2_INTERACTIVE || st->framed < SCHEDULE_SHORT;
+    return st->hint == LEG_INTERACTIVE || st->framed < SCHEDULE_SHORT;
 }
 
 static void wait_in_queue(struct schedule *q, struct h2_stream *st)

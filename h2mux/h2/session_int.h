@@ -3,6 +3,7 @@
 #ifndef H2MUX_H2_SESSION_INT_H
 #define H2MUX_H2_SESSION_INT_H
 
+#include <assert.h>
 #include <nghttp2/nghttp2.h>
 
 #include "h2mux/base/bucket.h"
@@ -79,7 +80,7 @@ struct h2_stream {
     struct list_node frozen;    /* linked iff its RST_STREAM waits */
     struct list_node waiting;   /* linked iff it waits for its turn to be framed: schedule.c */
     int32_t id;
-    enum h2_class class;
+    enum leg_hint hint;
     bool connect;            /* extended CONNECT: both directions end on their own */
     bool head_seen;          /* the final head was received */
     bool rx_ended, tx_ended; /* tx: END_STREAM is queued */
@@ -150,8 +151,10 @@ void h2_stream_open_window(struct h2_stream *st,
                            const struct message *m); /* of a body that begins */
 
 /* stream.c */
+extern const struct leg_ops h2_leg_ops;
 static inline struct h2_stream *h2_stream_of(struct leg *leg)
 {
+    assert(leg->ops == &h2_leg_ops); /* in release too: it guards memory */
     return CONTAINER_OF(leg, struct h2_stream, leg);
 }
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id);

@@ -13,8 +13,6 @@
 
 #include "h2mux/base/pool.h"
 
-static const struct leg_ops stream_leg_ops;
-
 struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
 {
     return (struct leg_fault){
@@ -28,10 +26,10 @@ struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
 {
     struct h2_stream *st = pool_take_zeroed(sizeof *st);
-    st->leg.ops = &stream_leg_ops;
+    st->leg.ops = &h2_leg_ops;
     st->session = s;
     st->id = id;
-    st->class = H2_BULK;
+    st->hint = LEG_BULK;
     st->moved_us = s->last_rx_us;
     message_init(&st->in);
     buf_init(&st->tx, SIZE_MAX / 2); /* its source is bounded by its own window */
@@ -351,7 +349,13 @@ static void leg_want_body(struct leg *leg)
     (void)leg; /* the stream's window bounds what comes unasked */
 }
 
-static const struct leg_ops stream_leg_ops = {
+/* What is interactive is framed before bulk while little of it is queued: schedule.h. */
+static void set_hint(struct leg *leg, enum leg_hint hint)
+{
+    h2_stream_of(leg)->hint = hint;
+}
+
+const struct leg_ops h2_leg_ops = {
     .head = leg_head,
     .body = leg_body,
     .place = stream_place,
@@ -359,6 +363,7 @@ static const struct leg_ops stream_leg_ops = {
     .want_body = leg_want_body,
     .credit = h2_stream_credit,
     .reset = leg_reset,
+    .hint = set_hint,
 };
 
 struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool end,
@@ -383,9 +388,4 @@ struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool e
     leg_tie(&st->leg, events, exchange);
     h2_session_mark(s);
     return &st->leg;
-}
-
-void h2_stream_set_class(struct leg *leg, enum h2_class c)
-{
-    h2_stream_of(leg)->class = c;
 }

@@ -25,7 +25,7 @@ struct h1_conn_ops {
     void (*on_head_begin)(void *user); /* the first bytes of a head, or of the empty line before
                                           it, came: its time runs; may be NULL. Must not close */
     /* A complete head. The owner (or the exchange it ties) goes on from here. @m and what it
-     * borrows stay until h1_conn_next or h1_conn_upgrade. Interim responses (1xx but 101) come here
+     * borrows stay until h1_conn_next or leg_upgrade. Interim responses (1xx but 101) come here
      * too, with their own call each. */
     void (*on_head)(void *user, struct message *m, const struct h1_result *r);
     void (*on_message_end)(
@@ -78,21 +78,6 @@ void h1_conn_start_body(struct h1_conn *c);
 /* Both directions of the exchange are over: the next head may come. What was read ahead is judged
  * in a task of its own. */
 void h1_conn_next(struct h1_conn *c);
-/* From here on bytes are opaque in both directions: on_body / body carry them, `end` is FIN. The
- * head is gone. */
-void h1_conn_upgrade(struct h1_conn *c);
-
-/* How the next head is framed and what is added to it; set before leg.head is called. */
-struct h1_conn_reply {
-    bool to_head;  /* the answer to HEAD: no body follows whatever the head says */
-    bool peer_1_0; /* no chunks, no 1xx; close-delimited */
-    bool close;    /* Connection: close */
-    bool trailers; /* the peer can take trailers (TE: trailers) */
-    bool upgrade;  /* Connection: upgrade, for a head whose fields name the protocol */
-};
-void h1_conn_set_reply(struct h1_conn *c, const struct h1_conn_reply *r);
-/* CLIENT: the response to be read answers HEAD. */
-void h1_conn_expect_head(struct h1_conn *c, bool to_head);
 
 bool h1_conn_rx_done(const struct h1_conn *c); /* the message being read is complete */
 bool h1_conn_tx_done(

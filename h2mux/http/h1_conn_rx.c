@@ -181,7 +181,7 @@ static int parse_head(struct h1_conn *c, struct slice head, struct h1_result *r)
     message_init(&c->in);
     if (c->role == H1_SERVER)
         return h1_parse_request(head, NULL, &c->in, r);
-    return h1_parse_response(head, NULL, c->expect_head_answer, &c->in, r);
+    return h1_parse_response(head, NULL, c->answers_head, &c->in, r);
 }
 
 static bool is_interim(const struct h1_conn *c)

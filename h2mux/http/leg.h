@@ -30,6 +30,22 @@ struct leg_fault {
     const char *reason; /* static text for the log; may be NULL */
 };
 
+/* How soon what a leg is given is due, beside what others on the same wire are given. */
+enum leg_hint {
+    LEG_INTERACTIVE, /* small or awaited: before bulk */
+    LEG_BULK
+};
+
+/* How the next head that a leg is given is framed, and what is added to it. */
+struct leg_reply {
+    bool to_head;  /* the answer to HEAD: no body follows whatever the head says */
+    bool peer_1_0; /* no chunks, no 1xx; close-delimited */
+    bool close;    /* Connection: close */
+    bool trailers; /* trailers are welcome: in this answer, or (TE: trailers) in the one to come */
+    bool upgrade;  /* Connection: upgrade, for a head whose fields name the protocol */
+};
+
+/* Every op checks that the leg is of its own kind. */
 struct leg_ops {
     /* A request or a response, whichever way this leg speaks. @m is borrowed for the call. */
     void (*head)(struct leg *leg, const struct message *m, bool end);
@@ -49,6 +65,10 @@ struct leg_ops {
     /* Bytes that the peer itself has taken so far, as they leave; what waits in the kernel is not
      * among them. NULL: not known. */
     uint64_t (*taken)(struct leg *leg);
+    /* The three that a wire may have no use for, NULL then: call them by the functions below. */
+    void (*hint)(struct leg *leg, enum leg_hint hint);
+    void (*reply)(struct leg *leg, const struct leg_reply *how);
+    void (*upgrade)(struct leg *leg);
 };
 
 struct leg_events {
@@ -91,6 +111,28 @@ static inline char *leg_place(struct leg *leg, size_t bytes)
 static inline uint64_t leg_taken(struct leg *leg)
 {
     return leg->ops->taken ? leg->ops->taken(leg) : 0;
+}
+
+/* What the leg is given from here on is as urgent as @hint says. */
+static inline void leg_hint(struct leg *leg, enum leg_hint hint)
+{
+    if (leg->ops->hint)
+        leg->ops->hint(leg, hint);
+}
+
+/* Says how the next head is framed. Holds until the next message begins. */
+static inline void leg_reply(struct leg *leg, const struct leg_reply *how)
+{
+    if (leg->ops->reply)
+        leg->ops->reply(leg, how);
+}
+
+/* From here on the bytes are opaque in both directions: on_body and body carry them, `end` is the
+ * end of one direction. Nobody may look at the head any more. */
+static inline void leg_upgrade(struct leg *leg)
+{
+    if (leg->ops->upgrade)
+        leg->ops->upgrade(leg);
 }
 
 #endif

@@ -203,7 +203,7 @@ static void on_upgraded(void *owner)
     e->state = EDGE_RAW;
     e->kept = access_request_keep(&e->asked);
     e->accept = e->viewer.accepted_for = SLICE("");
-    h1_conn_upgrade(e->conn);
+    leg_upgrade(h1_conn_leg(e->conn));
 }
 
 static size_t on_failure(void *owner, enum failure why)

@@ -5,14 +5,14 @@
 
 void edge_prepare_reply(struct edge *e, bool close, bool trailers, bool upgrade)
 {
-    struct h1_conn_reply r = {
+    struct leg_reply r = {
         .to_head = e->to_head,
         .peer_1_0 = e->asked.minor_version == 0,
         .close = close,
         .trailers = trailers,
         .upgrade = upgrade,
     };
-    h1_conn_set_reply(e->conn, &r);
+    leg_reply(h1_conn_leg(e->conn), &r);
 }
 
 /* For the final head; interim ones go by what remember() prepared. */

@@ -234,7 +234,7 @@ struct leg *link_open(struct link *l, const struct message *m, bool end,
         return NULL;
     if (websocket) {
         l->websockets++;
-        h2_stream_set_class(leg, H2_INTERACTIVE);
+        leg_hint(leg, LEG_INTERACTIVE);
     }
     if (h2_session_ids_low(l->session))
         link_drain(l);

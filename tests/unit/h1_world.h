@@ -150,7 +150,6 @@ static inline void on_message_end(void *user)
 static inline void ask(struct world *w)
 {
     leg_tie(w->leg, &exchange_events, w);
-    h1_conn_expect_head(w->conn, w->to_head);
     send_head(w, 0, MESSAGE_LENGTH_UNKNOWN, true);
 }
 
