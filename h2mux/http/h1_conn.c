@@ -49,13 +49,6 @@ static void run_task(void *user)
         h1_conn_read(c);
 }
 
-static void on_open(void *user)
-{
-    struct h1_conn *c = user;
-    if (c->ops->on_open)
-        c->ops->on_open(c->user);
-}
-
 static void on_readable(void *user)
 {
     struct h1_conn *c = user;
@@ -89,7 +82,6 @@ static void on_error(void *user, int err, const char *reason)
 }
 
 static const struct sock_ops h1_sock_ops = {
-    .on_open = on_open,
     .on_readable = on_readable,
     .on_sent = on_sent,
     .on_hangup = on_hangup,
@@ -245,6 +237,11 @@ void h1_conn_next(struct h1_conn *c)
     c->answers_head = false;
     sock_rest(c->sock);
     h1_conn_resume(c);
+}
+
+bool h1_conn_keeps_alive(const struct h1_conn *c)
+{
+    return c->keep_alive;
 }
 
 bool h1_conn_rx_done(const struct h1_conn *c)

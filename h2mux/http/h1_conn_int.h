@@ -31,6 +31,7 @@ struct h1_conn {
 
     struct buf head; /* the head being read, then kept for the message that borrows from it */
     struct buf rest; /* read ahead, behind the head or the message */
+    bool keep_alive; /* what the head that was read says */
     bool begun, line_skipped; /* of the head: on_head_begin was told; its one empty line has gone */
     struct h1_scan scan;
     struct message in;

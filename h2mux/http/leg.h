@@ -27,6 +27,7 @@ struct leg_fault {
     int err;            /* enum err */
     uint32_t h2_code;   /* the RFC 9113 7 code, when the peer gave one; else 0 */
     bool unprocessed;   /* the peer provably did nothing with it: it may be sent again */
+    bool begun;         /* HTTP/1.1: bytes of the head that is waited for had come */
     const char *reason; /* static text for the log; may be NULL */
 };
 
@@ -72,8 +73,10 @@ struct leg_ops {
 };
 
 struct leg_events {
-    void (*on_head)(void *exchange, struct leg *leg, struct message *m,
-                    bool end); /* @m is borrowed for the call; its fields may be changed */
+    /* The head of a response, interim ones too, each with its own call; @end: no body follows. @m
+     * is borrowed for the call; its fields may be changed. A request's leg is handed over with its
+     * head (h1_conn_ops.on_head, h2_session_ops.on_stream): NULL where it is tied to that. */
+    void (*on_head)(void *exchange, struct leg *leg, struct message *m, bool end);
     void (*on_body)(void *exchange, struct leg *leg, struct slice data, bool end);
     void (*on_trailers)(void *exchange, struct leg *leg, struct fields *t);
     void (*on_sent)(void *exchange, struct leg *leg, size_t bytes);

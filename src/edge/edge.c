@@ -132,11 +132,11 @@ static void to_tunnel(struct edge *e, struct message *m, struct slice name)
     exchange_start(e->exchange, t);
 }
 
-static void remember(struct edge *e, const struct message *m, const struct h1_result *r)
+static void remember(struct edge *e, const struct message *m)
 {
     e->state = EDGE_BUSY;
     e->head_us = loop_now_us(e->worker->loop);
-    e->keep_alive = r->keep_alive;
+    e->keep_alive = h1_conn_keeps_alive(e->conn);
     e->to_head = slice_eq(m->method, SLICE("HEAD"));
     e->responding = false;
     e->accept = fields_value(&m->fields, SLICE("accept"));
@@ -160,7 +160,7 @@ static void move(struct edge *e, unsigned home)
     edge_forget(e);
 }
 
-static void on_head(void *user, struct message *m, const struct h1_result *r)
+static void on_head(void *user, struct message *m, bool end)
 {
     struct edge *e = user;
     char name[NAME_MAX_LEN + 1] = "";
@@ -171,7 +171,7 @@ static void on_head(void *user, struct message *m, const struct h1_result *r)
         move(e, (unsigned)home);
         return;
     }
-    remember(e, m, r);
+    remember(e, m);
     switch (kind) {
     case ROUTE_BASE:
         edge_builtin(e, m);
