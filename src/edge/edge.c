@@ -9,6 +9,7 @@
 #include "src/http/access.h"
 #include "src/limits/abuse.h"
 #include "src/limits/address_buckets.h"
+#include "src/tunnels/registry.h"
 
 enum {
     EDGE_WINDOW = 256 * 1024,

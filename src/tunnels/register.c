@@ -80,7 +80,7 @@ static bool wish_name(struct wish *w, struct slice name)
 static bool holds_name(const struct registry *r, const struct ticket *t)
 {
     const struct tunnel *held = registry_find(r, slice_str(t->name));
-    return held && owner_eq(held->owner, t->owner);
+    return held && owner_eq(held->owner_id, t->owner);
 }
 
 /* false: the ticket is bad; @forged if it is more than that it has expired. No ticket is fine. */

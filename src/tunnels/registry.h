@@ -17,6 +17,8 @@
 #include "src/names/ticket.h"
 #include "src/worker/config.h"
 
+enum { WAITERS_MAX = 4096 /* requests that wait for any name of the process */ };
+
 struct registry;
 struct tunnel;
 
@@ -43,13 +45,5 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
                    unsigned *retry_after_s) MUSTCHECK;
 /* Frees the name at once. */
 void registry_drop(struct registry *r, struct tunnel *t);
-void registry_note(struct registry *r,
-                   const struct tunnel *t); /* something of it changed that the names file tells */
-
-/* For tunnel.c. */
-const struct config *registry_config(const struct registry *r);
-bool registry_wait_begin(
-    struct registry *r); /* one more request waits; false: WAITERS_MAX of all names do already */
-void registry_wait_end(struct registry *r);
 
 #endif
