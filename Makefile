@@ -166,7 +166,7 @@ lint: layers ## banned functions, license lines, commit subjects, format, clang-
 layers: ## check that #include lines follow the architecture
 	$(Q)tests/layers.sh
 
-rules: ## print every rule of the wire with the tests that cover it; fails on a gap
+rules: ## print every rule of docs/http-rules.md with the tests that cover it; fails on a gap
 	$(Q)tests/support/deps.sh test
 	$(Q)tests/rules
 
