@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel.h - one name: its owner, its links, and the requests that wait for one. contract.md 3,
- * http-rules "Failure → viewer".
+/* tunnel.h - one name: its owner, its links, and the requests that wait for one.
+ * protocol.md#who-may-attach; http-rules.md#failures
  *
  * Invariants: LIVE iff a link that takes new streams is joined; waiters only while none can open
  * one. It is freed by the registry from the loop only (expiry, registry_drop): no function below
@@ -66,7 +66,7 @@ struct place {
     bool pool; /* Oneport-Pool: ?1: shares the name with other instances that say so too */
 };
 
-/* Who may attach (contract.md 3). */
+/* Who may attach: protocol.md#who-may-attach */
 enum join_verdict { JOIN_OK, JOIN_TOO_MANY, JOIN_FLAPPING };
 enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_t max_links,
                                   uint64_t now_us, unsigned *retry_after_s) MUSTCHECK;
