@@ -159,7 +159,7 @@ perf-baseline: ## make the counts of this build the baseline: tests/perf/README.
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all
 	$(Q)tests/perf/run baseline
 
-lint: layers ## banned functions, license lines, commit subjects, format, clang-tidy, both compilers with -Werror
+lint: layers ## banned functions, references, license lines, commit subjects, format, clang-tidy, both compilers with -Werror
 	$(Q)tests/support/deps.sh build test lint
 	$(Q)tests/lint.sh
 
