@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* slot.h - one of this client's places at its tunnel (Oneport-Link): the link that has it, the ones
- * that drain behind that, and when to try again. contract 3.
+ * that drain behind that, and when to try again. protocol.md#who-may-attach
  *
  *   RESTING ──slot_want──▶ WANTING ──slot_attach──▶ ATTACHING ──acked──▶ UP
  *    ▲   │                  │   ▲                        │                │

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* edge.h - one public HTTP/1.1 connection: its requests in order, each to a tunnel or to a
- * built-in. http-rules 2.1, 2.5.
+ * built-in. http-rules.md#requests-line-and-framing and http-rules.md#websockets
  *
  *   IDLE ──first byte──▶ HEAD ──complete──▶ BUSY ──answered──▶ IDLE      BUSY ──101──▶ RAW ──both
  * ends──▶ DEAD │ keep-alive over     │ too slow: 408    │ broken, or the answer said close

@@ -114,7 +114,7 @@ static void end_if_over(struct exchange *x)
 
 enum { INTERIM_BYTES_MAX = 16 * 1024 }; /* rule R4; their number is bounded by the session */
 
-/* nginx before 1.29 takes any interim head but 100 and 101 for the final answer (N11). */
+/* nginx before 1.29 takes an interim head other than 101 for the final answer (N11). */
 static bool wants_hints(const struct exchange *x)
 {
     struct slice mode = slice_str(x->worker->server->config->early_hints);

@@ -12,7 +12,7 @@ enum {
     PING_TIMEOUT_MS = 10000,
     REPLACED_PROBE_MS = 2000,
     BUFFER_LIMIT = 32 * 1024 * 1024,
-    RESET_BURST = 900, /* third parties' libraries take 1,000 and 33 a second (http-rules 4) */
+    RESET_BURST = 900, /* third parties' libraries take 1,000 and 33 a second (G3) */
     RESET_RATE = 30,
     RESET_BURST_OURS =
         50000, /* oneport takes 100,000 and 10,000 a second; it alone names its instance */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* link.h - one attached client connection: its session, its slot in a tunnel, its end.
- * contract.md 3.
+ * protocol.md#attach
  *
  *   ATTACHING ──first SETTINGS──▶ UP ──replaced, taken over, GOAWAY, SIGTERM──▶ DRAINING ──last
  * stream──▶ DEAD │ 10 s                     │ keepalive lost, I/O error                     │ ▲

@@ -75,8 +75,8 @@ static bool wish_name(struct wish *w, struct slice name)
     return name.len == 0 || label_valid(slice_str(w->name));
 }
 
-/* An expired ticket still proves who the owner is, as long as the name is that owner's (contract.md
- * 2). */
+/* An expired ticket still proves who the owner is, as long as the name is that owner's (rule
+ * O14). */
 static bool holds_name(const struct registry *r, const struct ticket *t)
 {
     const struct tunnel *held = registry_find(r, slice_str(t->name));

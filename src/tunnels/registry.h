@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* registry.h - the names of one worker: name → tunnel, and who holds it. contract.md 1 "Held
- * names".
+/* registry.h - the names of one worker: name → tunnel, and who holds it. protocol.md#held-names
  *
  *   (absent) ──register──▶ PENDING ──link up──▶ LIVE ──last link left──▶ GRACED ──link up──▶ LIVE
  *       ▲                     │ 60 s                                        │ --name-grace

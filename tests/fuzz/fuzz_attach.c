@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_attach.c - any bytes as the head of an attach request; the first one says over what it
- * came. What is let in had to have everything that contract.md 3 asks for; what is not gets an
+/* fuzz_attach.c - any bytes as the head of an attach request; the first one says over what it came.
+ * What is let in had to have everything that protocol.md#attach asks for; what is not gets an
  * answer that says why. */
 #include <ctype.h>
 

@@ -47,9 +47,8 @@ static void ask_once(struct world *w)
     viewer_leave(w);
 }
 
-/* contract 3, row 27: the stream that takes the last id below 2^30 is answered where it is, the
- * link is asked to make room, and what comes then waits for the next link. Each POST arrives once.
- */
+/* Row 27: the stream that takes the last id below 2^30 is answered where it is, the link is asked
+ * to make room, and what comes then waits for the next link. Each POST arrives once. */
 static void test_ids_run_out(void **state)
 {
     struct world *w = world_new("4s");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_link_end.c - a link that is cut at any byte, and ends at any stage. http-rules "Failure ->
- * viewer", property test. */
+/* test_link_end.c - a link that is cut at any byte, and ends at any stage.
+ * http-rules.md#failures */
 #include "link_world.h"
 
 /* How many bytes a whole upload and its answer take on the link. */

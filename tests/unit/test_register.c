@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_register.c - the register call: names, tickets, URLs, refusals. contract.md 2, row by row.
- */
+/* test_register.c - the register call: names, tickets, URLs, refusals. protocol.md#register */
 #include "register_world.h"
 
 /* ---- the answer */

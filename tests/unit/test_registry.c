@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_registry.c - names and the links behind them: who has a name and for how long, and who may
- * attach. registry.h; contract.md 1 "Held names", 3 "Who may attach". */
+ * attach. registry.h; protocol.md#held-names and protocol.md#who-may-attach */
 #include "registry_world.h"
 
 /* ---- names */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_tunnel.c - a tunnel's links and who waits for one: which is picked, in which order, how many
- * may wait, and for how long. tunnel.h; http-rules "Failure → viewer". */
+ * may wait, and for how long. tunnel.h; http-rules.md#failures */
 #include "registry_world.h"
 
 static struct leg *open_stream(struct link *l)
