@@ -2,12 +2,14 @@
 /* drain.h - the stop of one worker: graceful first, at once when asked again. contract.md 3
  * "Leaving".
  *
- *   RUNNING ──start──▶ DRAINING ──no ordinary exchange left, or --drain-timeout──▶ CLOSING ──▶ loop
- * stopped └────────────────── now ─────────────────────────────────────────▶ loop stopped
- *
  * DRAINING: no listeners, GOAWAY on each link, running exchanges go on. CLOSING: WebSockets get
  * 1012 and up to 2 s for their own Close. Worker 0 has the signals and ends last, so that a second
  * one reaches everybody. */
+
+/* draw: the stop of a worker
+ *
+ *   RUNNING ──start──▶ DRAINING ──no ordinary exchange, --drain-timeout──▶ CLOSING ──▶ STOPPED
+ *                        └─────────────────────────── now ───────────────────────────▲ */
 #ifndef SRC_DRAIN_H
 #define SRC_DRAIN_H
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What a reviewer should not have to look for.
-#   lint.sh           everything          lint.sh banned     the greps and license lines alone (part of `make test`)
+#   lint.sh           everything          lint.sh banned     the greps, license lines and drawings alone (part of `make test`)
 set -u
 cd "$(dirname "$0")/.."
 status=0
@@ -15,6 +15,7 @@ banned() {
     found=$(git grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -- '*.[ch]' '*.sh' '*.py' Makefile | grep -v '^tests/lint.sh:')
     [ -z "$found" ] || { echo "unfinished:"; echo "$found"; status=1; }
     tests/spdx || status=1
+    tests/drawings || status=1
 }
 
 format() {
