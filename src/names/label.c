@@ -40,7 +40,7 @@ static bool is_alnum(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-bool name_reserved(struct slice name)
+bool label_reserved(struct slice name)
 {
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (slice_eq(name, slice_str(reserved[i])))
@@ -48,14 +48,14 @@ bool name_reserved(struct slice name)
     return false;
 }
 
-bool name_valid(struct slice name)
+bool label_valid(struct slice name)
 {
     if (name.len < NAME_MIN_LEN || name.len > NAME_MAX_LEN)
         return false;
     for (size_t i = 0; i < name.len; i++)
         if (!is_alnum(name.ptr[i]) && name.ptr[i] != '-')
             return false;
-    return is_alnum(name.ptr[0]) && is_alnum(name.ptr[name.len - 1]) && !name_reserved(name);
+    return is_alnum(name.ptr[0]) && is_alnum(name.ptr[name.len - 1]) && !label_reserved(name);
 }
 
 static const char *pick_word(const char *const *words, size_t n)
@@ -63,7 +63,7 @@ static const char *pick_word(const char *const *words, size_t n)
     return words[arc4random_uniform((uint32_t)n)];
 }
 
-int name_random(bool (*taken)(struct slice name, void *user), void *user,
+int label_random(bool (*taken)(struct slice name, void *user), void *user,
                 char out[static NAME_MAX_LEN + 1])
 {
     for (int i = 0; i < TRIES; i++) {

@@ -181,7 +181,7 @@ int state_names_parse(struct slice line, struct held_name *out)
     struct slice until = take_word(&line), asked = take_word(&line);
     uint64_t seconds = 0, flag = 0;
     *out = (struct held_name){0};
-    if (line.len > 0 || !name_valid(name) || owner_parse(owner, out->owner) < 0 ||
+    if (line.len > 0 || !label_valid(name) || owner_parse(owner, out->owner) < 0 ||
         slice_to_u64(until, INT64_MAX, &seconds) < 0 || slice_to_u64(asked, 1, &flag) < 0)
         return ERR_SYNTAX;
     memcpy(out->name, name.ptr, name.len);

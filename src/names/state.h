@@ -9,7 +9,8 @@
 #define SRC_NAMES_STATE_H
 
 #include "h2mux/base/buf.h"
-#include "src/names/ticket.h"
+#include "src/http/route.h"
+#include "src/names/owner.h"
 
 enum { STATE_NODE_MAX = 24 };
 

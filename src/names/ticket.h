@@ -5,8 +5,9 @@
 #define SRC_NAMES_TICKET_H
 
 #include "src/http/route.h"
+#include "src/names/owner.h"
 
-enum { OWNER_LEN = 16, TICKET_MAX = 1024 };
+enum { TICKET_MAX = 1024 };
 
 struct ticket {
     char name[NAME_MAX_LEN + 1];
@@ -19,14 +20,6 @@ struct keyring; /* the keys of the secret file: the first signs, all verify */
  * @reason. */
 struct keyring *keyring_open(const char *state_dir, char *reason, size_t reason_cap) MUSTCHECK;
 void keyring_free(struct keyring *k);
-
-int ticket_owner_new(uint8_t owner[static OWNER_LEN]) MUSTCHECK;
-bool owner_eq(const uint8_t a[static OWNER_LEN],
-              const uint8_t b[static OWNER_LEN]); /* in constant time */
-enum { OWNER_TEXT_MAX = 2 * OWNER_LEN + 1 };
-void owner_text(const uint8_t owner[static OWNER_LEN],
-                char out[static OWNER_TEXT_MAX]);                              /* lower-case hex */
-int owner_parse(struct slice text, uint8_t owner[static OWNER_LEN]) MUSTCHECK; /* ERR_SYNTAX */
 
 /* @domain goes into the claims. ERR_LIMIT never for valid names. */
 int ticket_sign(const struct keyring *k, struct slice domain, const struct ticket *t,

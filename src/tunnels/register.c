@@ -72,7 +72,7 @@ static bool wish_name(struct wish *w, struct slice name)
     memcpy(w->name, name.ptr, name.len);
     w->name[name.len] = '\0';
     ascii_lower(w->name, name.len);
-    return name.len == 0 || name_valid(slice_str(w->name));
+    return name.len == 0 || label_valid(slice_str(w->name));
 }
 
 /* An expired ticket still proves who the owner is, as long as the name is that owner's (contract.md
@@ -96,7 +96,7 @@ static bool wish_ticket(struct wish *w, const struct call *c, const struct worke
     *forged = n > 1 || err != ERR_EXPIRED;
     if (n > 1 || (err < 0 && !(err == ERR_EXPIRED && holds_name(worker->registry, &w->ticket))))
         return false;
-    if (!name_valid(slice_str(w->ticket.name)))
+    if (!label_valid(slice_str(w->ticket.name)))
         return false;
     if (w->name[0] == '\0') /* a random name is resumed by its ticket alone */
         memcpy(w->name, w->ticket.name, sizeof w->name);
@@ -121,7 +121,7 @@ static int new_owner(struct wish *w, const struct worker *worker, unsigned *retr
     }
     w->renewal = false;
     w->ticket.since = clock_wall_s();
-    return ticket_owner_new(w->ticket.owner);
+    return owner_new(w->ticket.owner);
 }
 
 static int claim(struct wish *w, const struct worker *worker, bool asked, unsigned *retry_after_s)
@@ -138,7 +138,7 @@ static int draw_name(struct wish *w, const struct worker *worker)
     unsigned ignored;
     int err = ERR_OK;
     for (int i = 0; i < RANDOM_TRIES && err == 0; i++) {
-        err = name_random(is_held, worker->server->directory, w->name);
+        err = label_random(is_held, worker->server->directory, w->name);
         if (err == 0)
             err = claim(w, worker, false, &ignored);
         if (err != ERR_TAKEN)

@@ -22,7 +22,7 @@ static void check_granted(struct fuzz_server *x, const struct call *c, const cJS
     const struct tunnel *held = registry_find(x->worker.registry, id);
     struct base_url url;
     struct ticket t;
-    assert(name_valid(id) && !slice_eq(id, SLICE("taken-app")) && held);
+    assert(label_valid(id) && !slice_eq(id, SLICE("taken-app")) && held);
     assert(base_url_parse(text_of(json, "url"), &url) == 0);
     assert(slice_starts(url.host, id) && slice_ends(url.host, SLICE("." FUZZ_DOMAIN)));
     assert((ticket.len > 0) == c->secure && (attach.len > 0) == c->secure);

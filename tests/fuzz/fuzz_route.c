@@ -25,7 +25,7 @@ static void check_path(struct slice line)
     assert(slice_find(b.name, '/') < 0 && slice_find(b.name, '?') < 0);
     if (b.kind == BUILTIN_ATTACH)
         assert(b.name.len > 0 && slice_eq(method, SLICE("GET")));
-    (void)name_valid(b.name);
+    (void)label_valid(b.name);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -29,9 +29,9 @@ static const struct {
 static void test_valid(void **state)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (name_valid(slice_str(rows[i].name)) != rows[i].want)
+        if (label_valid(slice_str(rows[i].name)) != rows[i].want)
             fail_msg("%s", rows[i].name);
-    assert_false(name_valid(slice_make("a\0c", 3)));
+    assert_false(label_valid(slice_make("a\0c", 3)));
 }
 
 static bool never(struct slice name, void *user)
@@ -55,9 +55,9 @@ static void test_random(void **state)
 {
     for (int i = 0; i < 2000; i++) {
         char name[NAME_MAX_LEN + 1];
-        assert_int_equal(name_random(never, NULL, name), 0);
+        assert_int_equal(label_random(never, NULL, name), 0);
         struct slice s = slice_str(name);
-        assert_true(name_valid(s));
+        assert_true(label_valid(s));
         ptrdiff_t first = slice_find(s, '-'), last = slice_rfind(s, '-');
         assert_true(first > 1 && last > first + 2);
         assert_int_equal(s.len - (size_t)last, 3);
@@ -68,10 +68,10 @@ static void test_random_taken(void **state)
 {
     char name[NAME_MAX_LEN + 1];
     size_t asked = 0;
-    assert_int_equal(name_random(first_three, &asked, name), 0);
+    assert_int_equal(label_random(first_three, &asked, name), 0);
     assert_int_equal(asked, 4);
     asked = 0;
-    assert_int_equal(name_random(always, &asked, name), ERR_LIMIT);
+    assert_int_equal(label_random(always, &asked, name), ERR_LIMIT);
     assert_in_range(asked, 10, 10000);
 }
 

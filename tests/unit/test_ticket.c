@@ -308,8 +308,8 @@ static void test_owner(void **state)
 {
     uint8_t a[OWNER_LEN], b[OWNER_LEN];
     char text[OWNER_TEXT_MAX];
-    assert_int_equal(ticket_owner_new(a), 0);
-    assert_int_equal(ticket_owner_new(b), 0);
+    assert_int_equal(owner_new(a), 0);
+    assert_int_equal(owner_new(b), 0);
     assert_false(owner_eq(a, b));
     owner_text(a, text);
     assert_int_equal(owner_parse(slice_str(text), b), 0);
