@@ -1,62 +1,72 @@
 /* SPDX-License-Identifier: MIT */
-/* drain.c - a worker's way out; see drain.h for the states. */
+/* drain.c - the stop of the workers; see drain.h for the states. */
 #include "src/drain.h"
 
 #include <signal.h>
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
+#include "src/crew.h"
 #include "src/worker/mailbox.h"
 
 enum { LOOK_MS = 20, CLOSE_HANDSHAKE_MS = 2100 /* sock_finish gives a WebSocket 2 s */ };
 
 enum drain_state { DRAIN_RUNNING, DRAIN_DRAINING, DRAIN_CLOSING };
 
-struct drain {
+/* The stop of one worker; touched by its thread alone. */
+struct worker_drain {
     struct worker *worker; /* borrowed: outlives this */
     enum drain_state state;
-    uint64_t since_us;
-    bool watching;
-    bool websockets; /* CLOSING: their close handshakes are waited for */
-    struct event term, interrupt;
+    uint64_t since_us; /* when the state was entered, monotonic */
+    bool websockets;   /* CLOSING: close handshakes are waited for */
     struct timer timer;
 };
 
-static void enter_closing(struct drain *d)
+struct drain {
+    struct server *server; /* borrowed */
+    bool watching;         /* the signals are taken */
+    struct event term, interrupt;
+    struct worker_drain workers[]; /* server->n_workers of them */
+};
+
+/* ---- one worker */
+
+static void enter_closing(struct worker_drain *d)
 {
+    struct worker_stats *stats = &d->worker->stats;
     LOG(INFO, "closing", "worker=%u exchanges=%llu websockets=%llu", d->worker->index,
-        (unsigned long long)stat_get(&d->worker->stats.exchanges_open),
-        (unsigned long long)stat_get(&d->worker->stats.websockets_open));
+        (unsigned long long)stat_get(&stats->exchanges_open),
+        (unsigned long long)stat_get(&stats->websockets_open));
     d->state = DRAIN_CLOSING;
-    d->websockets = stat_get(&d->worker->stats.websockets_open) > 0;
+    d->websockets = stat_get(&stats->websockets_open) > 0;
     d->since_us = loop_now_us(d->worker->loop);
-    worker_stop(d->worker);
+    crew_stop(d->worker);
     timer_arm(&d->timer, LOOK_MS);
 }
 
-/* A few looks a second are cheaper than a hook in every exchange's end. */
-static void look_at_exchanges(struct drain *d, uint64_t waited_ms)
+/* A few looks a second cost less than a hook in the end of every exchange. */
+static void look_at_exchanges(struct worker_drain *d, uint64_t waited_ms)
 {
-    if (!worker_is_answering(d->worker) || waited_ms >= d->worker->server->config->drain_timeout_ms)
+    if (!crew_is_answering(d->worker) || waited_ms >= d->worker->server->config->drain_timeout_ms)
         enter_closing(d);
     else
         timer_arm(&d->timer, LOOK_MS);
 }
 
-static void look_at_last_words(struct drain *d, uint64_t waited_ms)
+static void look_at_last_words(struct worker_drain *d, uint64_t waited_ms)
 {
+    struct loop *loop = d->worker->loop;
     bool others = d->worker->index == 0 && d->worker->server->running > 1;
-    bool speaking =
-        d->websockets ? loop_has_adopted(d->worker->loop) : loop_is_speaking(d->worker->loop);
+    bool speaking = d->websockets ? loop_has_adopted(loop) : loop_is_speaking(loop);
     if (!others && (!speaking || waited_ms >= CLOSE_HANDSHAKE_MS))
-        loop_stop(d->worker->loop);
+        loop_stop(loop);
     else
         timer_arm(&d->timer, LOOK_MS);
 }
 
 static void on_timer(void *user)
 {
-    struct drain *d = user;
+    struct worker_drain *d = user;
     uint64_t waited_ms = (loop_now_us(d->worker->loop) - d->since_us) / 1000;
     if (d->state == DRAIN_DRAINING)
         look_at_exchanges(d, waited_ms);
@@ -64,78 +74,91 @@ static void on_timer(void *user)
         look_at_last_words(d, waited_ms);
 }
 
-static void start(struct drain *d)
+static void start(struct worker_drain *d)
 {
     d->state = DRAIN_DRAINING;
     d->since_us = loop_now_us(d->worker->loop);
-    worker_drain(d->worker);
+    crew_drain(d->worker);
     timer_arm(&d->timer, LOOK_MS);
 }
 
-static void stop_now(struct drain *d)
+static void stop_now(struct worker_drain *d)
 {
-    worker_stop(d->worker);
+    crew_stop(d->worker);
     loop_stop(d->worker->loop);
 }
 
-/* ---- orders from worker 0 */
+/* ---- all workers */
 
 struct order {
     struct mail mail;
+    struct worker_drain *drain; /* borrowed: mailboxes are empty before it goes */
     bool at_once;
 };
 
 static void obey(struct mail *m, void *reader)
 {
     struct order *o = CONTAINER_OF(m, struct order, mail);
-    struct worker *w = reader;
     if (o->at_once)
-        stop_now(w->drain);
-    else if (w->drain->state == DRAIN_RUNNING)
-        start(w->drain);
+        stop_now(o->drain);
+    else if (o->drain->state == DRAIN_RUNNING)
+        start(o->drain);
     free(o);
 }
 
-void drain_order(struct server *s, bool at_once)
+/* Posts a drain (or an immediate stop) to every worker. */
+static void post_orders(struct drain *d, bool at_once)
 {
-    for (unsigned i = 0; i < s->n_workers; i++) {
+    for (unsigned i = 0; i < d->server->n_workers; i++) {
         struct order *o = xcalloc(1, sizeof *o);
         o->mail.deliver = obey;
+        o->drain = &d->workers[i];
         o->at_once = at_once;
-        mailbox_post(s->workers[i]->mailbox, &o->mail);
+        mailbox_post(d->workers[i].worker->mailbox, &o->mail);
     }
+}
+
+void drain_stop_now(struct drain *d)
+{
+    post_orders(d, true);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
     struct drain *d = arg;
-    struct server *s = d->worker->server;
-    bool again = s->draining;
-    s->draining = true;
+    bool again = d->server->draining;
+    d->server->draining = true;
     LOG(INFO, again ? "stopping at once" : "draining", "signal=%d", (int)number);
-    drain_order(s, again);
+    post_orders(d, again);
 }
 
 void drain_watch_signals(struct drain *d)
 {
-    evsignal_assign(&d->term, loop_base(d->worker->loop), SIGTERM, on_signal, d);
-    evsignal_assign(&d->interrupt, loop_base(d->worker->loop), SIGINT, on_signal, d);
+    struct event_base *base = loop_base(d->server->workers[0]->loop);
+    evsignal_assign(&d->term, base, SIGTERM, on_signal, d);
+    evsignal_assign(&d->interrupt, base, SIGINT, on_signal, d);
     evsignal_add(&d->term, NULL);
     evsignal_add(&d->interrupt, NULL);
     d->watching = true;
 }
 
-struct drain *drain_new(struct worker *w)
+struct drain *drain_new(struct server *s)
 {
-    struct drain *d = xcalloc(1, sizeof *d);
-    d->worker = w;
-    timer_init(&d->timer, w->loop, on_timer, d);
+    struct drain *d = xcalloc(1, sizeof *d + s->n_workers * sizeof *d->workers);
+    d->server = s;
+    for (unsigned i = 0; i < s->n_workers; i++) {
+        d->workers[i].worker = s->workers[i];
+        timer_init(&d->workers[i].timer, s->workers[i]->loop, on_timer, &d->workers[i]);
+    }
     return d;
 }
 
 void drain_free(struct drain *d)
 {
-    timer_stop(&d->timer);
+    if (!d)
+        return;
+    for (unsigned i = 0; i < d->server->n_workers; i++)
+        timer_stop(&d->workers[i].timer);
     if (d->watching) {
         evsignal_del(&d->term);
         evsignal_del(&d->interrupt);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/clock.h"
+#include "src/crew.h"
 #include "src/drain.h"
 #include "src/edge/listener.h"
 #include "src/limits/handshakes.h"
@@ -118,24 +119,6 @@ static int open_names(struct server *s, struct names_file *f)
     return complain(path, strerror(errno));
 }
 
-static unsigned count_workers(const struct config *c)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return c->workers > 0 ? (unsigned)c->workers : cores > 0 ? (unsigned)cores : 1;
-}
-
-static int open_workers(struct server *s)
-{
-    s->workers = xcalloc(count_workers(s->config), sizeof(struct worker *));
-    for (unsigned i = 0; i < count_workers(s->config); i++) {
-        s->workers[i] = worker_new(s, i);
-        if (!s->workers[i])
-            return complain("worker", strerror(errno));
-        s->n_workers++;
-    }
-    return 0;
-}
-
 static int listen_at(struct server *s, const char *address, int *fds)
 {
     char reason[LISTENER_REASON_MAX];
@@ -161,35 +144,30 @@ static int start_listening(struct server *s)
 /* Worker 0 runs here and alone sees signals; it ends last. */
 static int run_workers(struct server *s)
 {
+    struct drain *drain = drain_new(s);
     sigset_t all, before;
     unsigned started = 1;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     s->running = s->n_workers;
-    while (started < s->n_workers && worker_start(s->workers[started]) == 0)
+    while (started < s->n_workers && worker_start(s->workers[started], crew_run) == 0)
         started++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (started < s->n_workers) {
         LOG(ERROR, "threads cannot be started", "started=%u wanted=%u", started, s->n_workers);
-        drain_order(s, true);
+        drain_stop_now(drain);
         s->running = started;
     }
-    drain_watch_signals(s->workers[0]->drain);
+    drain_watch_signals(drain);
     struct reload *reload = reload_new(s->workers[0]);
-    worker_run(s->workers[0]);
+    crew_run(s->workers[0]);
     reload_free(reload);
     for (unsigned i = 1; i < started; i++)
         worker_join(s->workers[i]);
+    for (unsigned i = 0; i < s->n_workers; i++)
+        mailbox_deliver(s->workers[i]->mailbox); /* orders to a worker whose loop had ended */
+    drain_free(drain);
     return started == s->n_workers ? 0 : EXIT_INTERNAL;
-}
-
-static void close_workers(struct server *s)
-{
-    for (unsigned i = 0; i < s->n_workers; i++)
-        worker_stop(s->workers[i]);
-    for (unsigned i = 0; i < s->n_workers; i++)
-        worker_free(s->workers[i]);
-    free(s->workers);
 }
 
 struct due {
@@ -217,7 +195,7 @@ static void on_names_change(void *user)
 static int serve(struct server *s)
 {
     s->directory = directory_new(s->config->max_tunnels, on_names_change, s);
-    int status = open_workers(s);
+    int status = crew_open(s) < 0 ? complain("worker", strerror(errno)) : 0;
     if (status == 0) {
         s->names_file = names_file_new(s->workers[0]->loop, s->config->state_dir, s->directory);
         status = open_names(s, s->names_file);
@@ -229,7 +207,7 @@ static int serve(struct server *s)
         status = run_workers(s);
     }
     names_file_free(s->names_file);
-    close_workers(s);
+    crew_close(s);
     directory_free(s->directory);
     return status;
 }

@@ -88,9 +88,9 @@ static void no_tunnel(struct edge *e, struct slice name)
 static bool asks_too_often(struct edge *e)
 {
     struct address of;
-    struct buckets *requests = e->worker->requests;
+    struct address_buckets *requests = e->worker->requests;
     return requests && address_of_viewer(&e->viewer, &of) &&
-           !buckets_take(requests, &of, 1, e->head_us);
+           !address_buckets_take(requests, &of, 1, e->head_us);
 }
 
 static void to_tunnel(struct edge *e, struct message *m, struct slice name)

@@ -12,13 +12,13 @@
 enum { BURST = 1000, RATE = 100, DEBT = 1000, ONE_TOKEN = 1000000 };
 
 struct abuse {
-    struct buckets *aborts; /* owned */
+    struct address_buckets *aborts; /* owned */
 };
 
 struct abuse *abuse_new(uint64_t seed)
 {
     struct abuse *a = xcalloc(1, sizeof *a);
-    a->aborts = buckets_new(seed, BURST + DEBT, RATE);
+    a->aborts = address_buckets_new(seed, BURST + DEBT, RATE);
     return a;
 }
 
@@ -26,7 +26,7 @@ void abuse_free(struct abuse *a)
 {
     if (!a)
         return;
-    buckets_free(a->aborts);
+    address_buckets_free(a->aborts);
     free(a);
 }
 
@@ -34,12 +34,12 @@ void abuse_note(struct abuse *a, const struct viewer *v, uint64_t now_us)
 {
     struct address of;
     if (address_of_viewer(v, &of))
-        (void)buckets_take(a->aborts, &of, 1, now_us); /* with none left, no more is owed */
+        (void)address_buckets_take(a->aborts, &of, 1, now_us); /* with none left, no more is owed */
 }
 
 bool abuse_blocks(struct abuse *a, const struct viewer *v, uint64_t now_us)
 {
     struct address of;
-    return !buckets_full(a->aborts) && address_of_viewer(v, &of) &&
-           buckets_left(a->aborts, &of, now_us) < (uint64_t)(DEBT + 1) * ONE_TOKEN;
+    return !address_buckets_full(a->aborts) && address_of_viewer(v, &of) &&
+           address_buckets_left(a->aborts, &of, now_us) < (uint64_t)(DEBT + 1) * ONE_TOKEN;
 }

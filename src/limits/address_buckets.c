@@ -17,22 +17,22 @@ struct place {
     struct bucket bucket;
 };
 
-struct buckets {
+struct address_buckets {
     uint64_t seed, burst, rate;
     uint64_t taken_us;            /* the last time */
     struct place (*sets)[PLACES]; /* owned; NULL while nobody takes */
 };
 
-struct buckets *buckets_new(uint64_t seed, uint64_t burst, uint64_t rate)
+struct address_buckets *address_buckets_new(uint64_t seed, uint64_t burst, uint64_t rate)
 {
-    struct buckets *b = xcalloc(1, sizeof *b);
+    struct address_buckets *b = xcalloc(1, sizeof *b);
     b->seed = seed;
     b->burst = burst;
     b->rate = rate;
     return b;
 }
 
-void buckets_free(struct buckets *b)
+void address_buckets_free(struct address_buckets *b)
 {
     if (!b)
         return;
@@ -48,12 +48,12 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static struct place *set_of(struct buckets *b, const struct address *of)
+static struct place *set_of(struct address_buckets *b, const struct address *of)
 {
     return b->sets[mix(mix(of->network ^ b->seed) + of->host) % SETS];
 }
 
-static struct place *find(struct buckets *b, const struct address *of)
+static struct place *find(struct address_buckets *b, const struct address *of)
 {
     struct place *set = set_of(b, of);
     for (size_t i = 0; i < PLACES; i++)
@@ -69,7 +69,7 @@ static uint64_t left(struct place *p, uint64_t now_us)
 }
 
 /* A place for @of: a free one, else that of the least guilty. */
-static struct place *place_for(struct buckets *b, const struct address *of, uint64_t now_us)
+static struct place *place_for(struct address_buckets *b, const struct address *of, uint64_t now_us)
 {
     struct place *set = set_of(b, of), *best = &set[0];
     for (size_t i = 0; i < PLACES && best->used; i++)
@@ -80,7 +80,7 @@ static struct place *place_for(struct buckets *b, const struct address *of, uint
     return best;
 }
 
-static void forget_if_quiet(struct buckets *b, uint64_t now_us)
+static void forget_if_quiet(struct address_buckets *b, uint64_t now_us)
 {
     if (!b->sets || now_us < b->taken_us + b->burst / b->rate * SECOND_US + SECOND_US)
         return;
@@ -88,12 +88,13 @@ static void forget_if_quiet(struct buckets *b, uint64_t now_us)
     b->sets = NULL;
 }
 
-bool buckets_full(const struct buckets *b)
+bool address_buckets_full(const struct address_buckets *b)
 {
     return !b->sets;
 }
 
-bool buckets_take(struct buckets *b, const struct address *of, uint64_t tokens, uint64_t now_us)
+bool address_buckets_take(struct address_buckets *b, const struct address *of, uint64_t tokens,
+                          uint64_t now_us)
 {
     forget_if_quiet(b, now_us);
     if (!b->sets)
@@ -105,7 +106,7 @@ bool buckets_take(struct buckets *b, const struct address *of, uint64_t tokens, 
     return bucket_take(&p->bucket, tokens, now_us);
 }
 
-uint64_t buckets_left(struct buckets *b, const struct address *of, uint64_t now_us)
+uint64_t address_buckets_left(struct address_buckets *b, const struct address *of, uint64_t now_us)
 {
     forget_if_quiet(b, now_us);
     struct place *p = b->sets ? find(b, of) : NULL;

@@ -7,16 +7,18 @@
 
 #include "src/limits/address.h"
 
-struct buckets;
+struct address_buckets;
 /* All alike: @burst tokens at first and at most, @rate of them a second come back (not 0). @seed:
  * not to be guessed by those who are counted. */
-struct buckets *buckets_new(uint64_t seed, uint64_t burst, uint64_t rate) MUSTCHECK;
-void buckets_free(struct buckets *b);
+struct address_buckets *address_buckets_new(uint64_t seed, uint64_t burst, uint64_t rate) MUSTCHECK;
+void address_buckets_free(struct address_buckets *b);
 
-bool buckets_full(const struct buckets *b); /* everybody's, for all that is remembered */
+bool address_buckets_full(
+    const struct address_buckets *b); /* everybody's, for all that is remembered */
 /* false: there are not so many; nothing is taken. */
-bool buckets_take(struct buckets *b, const struct address *of, uint64_t tokens, uint64_t now_us);
+bool address_buckets_take(struct address_buckets *b, const struct address *of, uint64_t tokens,
+                          uint64_t now_us);
 /* What is there, in millionths of a token. */
-uint64_t buckets_left(struct buckets *b, const struct address *of, uint64_t now_us);
+uint64_t address_buckets_left(struct address_buckets *b, const struct address *of, uint64_t now_us);
 
 #endif

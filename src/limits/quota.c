@@ -13,8 +13,8 @@ enum { COST = 60, BAD_TICKETS = 5, MICRO = 1000000 };
 struct quota {
     pthread_mutex_t lock;
     uint64_t registers;
-    struct buckets *to_register; /* owned; NULL: no limit */
-    struct buckets *to_be_wrong; /* owned */
+    struct address_buckets *to_register; /* owned; NULL: no limit */
+    struct address_buckets *to_be_wrong; /* owned */
 };
 
 struct quota *quota_new(uint64_t seed, uint64_t registers)
@@ -23,8 +23,8 @@ struct quota *quota_new(uint64_t seed, uint64_t registers)
     pthread_mutex_init(&q->lock, NULL);
     q->registers = registers;
     if (registers > 0)
-        q->to_register = buckets_new(seed, 2 * registers * COST, registers);
-    q->to_be_wrong = buckets_new(seed, (uint64_t)BAD_TICKETS * COST, BAD_TICKETS);
+        q->to_register = address_buckets_new(seed, 2 * registers * COST, registers);
+    q->to_be_wrong = address_buckets_new(seed, (uint64_t)BAD_TICKETS * COST, BAD_TICKETS);
     return q;
 }
 
@@ -32,8 +32,8 @@ void quota_free(struct quota *q)
 {
     if (!q)
         return;
-    buckets_free(q->to_register);
-    buckets_free(q->to_be_wrong);
+    address_buckets_free(q->to_register);
+    address_buckets_free(q->to_be_wrong);
     pthread_mutex_destroy(&q->lock);
     free(q);
 }
@@ -46,16 +46,16 @@ static unsigned seconds_until(uint64_t left, uint64_t rate)
     return (unsigned)((missing + rate * MICRO - 1) / (rate * MICRO));
 }
 
-static unsigned take(struct quota *q, struct buckets *b, uint64_t rate, const struct viewer *v,
-                     uint64_t now_us)
+static unsigned take(struct quota *q, struct address_buckets *b, uint64_t rate,
+                     const struct viewer *v, uint64_t now_us)
 {
     struct address of;
     unsigned wait_s = 0;
     if (!b || !address_of_viewer(v, &of))
         return 0;
     pthread_mutex_lock(&q->lock);
-    if (!buckets_take(b, &of, COST, now_us))
-        wait_s = seconds_until(buckets_left(b, &of, now_us), rate);
+    if (!address_buckets_take(b, &of, COST, now_us))
+        wait_s = seconds_until(address_buckets_left(b, &of, now_us), rate);
     pthread_mutex_unlock(&q->lock);
     return wait_s;
 }

@@ -64,7 +64,7 @@ static const char *pick_word(const char *const *words, size_t n)
 }
 
 int label_random(bool (*taken)(struct slice name, void *user), void *user,
-                char out[static NAME_MAX_LEN + 1])
+                 char out[static NAME_MAX_LEN + 1])
 {
     for (int i = 0; i < TRIES; i++) {
         snprintf(out, NAME_MAX_LEN + 1, "%s-%s-%u",

@@ -12,6 +12,6 @@ bool label_valid(struct slice name);
 bool label_reserved(struct slice name);
 /* adjective-animal-NN for which @taken is false. ERR_LIMIT after many tries. */
 int label_random(bool (*taken)(struct slice name, void *user), void *user,
-                char out[static NAME_MAX_LEN + 1]) MUSTCHECK;
+                 char out[static NAME_MAX_LEN + 1]) MUSTCHECK;
 
 #endif

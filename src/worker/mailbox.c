@@ -14,7 +14,7 @@ struct mailbox {
     struct event event;
 };
 
-static void deliver_all(struct mailbox *m)
+void mailbox_deliver(struct mailbox *m)
 {
     struct list_node taken;
     list_init(&taken);
@@ -33,7 +33,7 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
     uint64_t count;
     if (read(fd, &count, sizeof count) < 0)
         return; /* woken twice for one */
-    deliver_all(arg);
+    mailbox_deliver(arg);
 }
 
 struct mailbox *mailbox_new(struct loop *l, void *reader)
@@ -55,7 +55,7 @@ void mailbox_free(struct mailbox *m)
 {
     if (!m)
         return;
-    deliver_all(m);
+    mailbox_deliver(m);
     event_del(&m->event);
     close(m->fd);
     pthread_mutex_destroy(&m->lock);

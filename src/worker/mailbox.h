@@ -16,6 +16,7 @@ struct mail {
 struct mailbox;
 struct mailbox *mailbox_new(struct loop *l, void *reader) MUSTCHECK; /* NULL: errno says why */
 void mailbox_free(struct mailbox *m);                                /* delivers what is left */
+void mailbox_deliver(struct mailbox *m); /* delivers what is left; the reader's loop does not run */
 void mailbox_post(struct mailbox *m, struct mail *mail); /* from any thread; takes @mail */
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/clock.h"
+#include "src/crew.h"
 #include "src/names/state.h"
 #include "src/tunnels/exchange.h"
 
@@ -345,7 +346,7 @@ static inline int setup(void **state)
     x->server.config = &x->config;
     x->server.directory = directory_new(0, NULL, NULL);
     memory_init(&x->server.memory, 1 << 30);
-    x->worker = worker_new(&x->server, 0);
+    x->worker = crew_worker_new(&x->server, 0);
     for (size_t i = 0; i < STREAMS_MAX; i++)
         buf_init(&x->far[i].body, 16 << 20);
     for (size_t i = 0; i < EXCHANGES_MAX; i++)
@@ -381,7 +382,7 @@ static inline int teardown(void **state)
     while (!list_empty(&x->worker->links))
         link_close(CONTAINER_OF(x->worker->links.next, struct link, in_worker), 0);
     settle(x);
-    worker_free(x->worker);
+    crew_worker_free(x->worker);
     directory_free(x->server.directory);
     for (size_t i = 0; i < STREAMS_MAX; i++)
         buf_release(&x->far[i].body);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "src/crew.h"
 #include "src/edge/edge.h"
 #include "src/tunnels/link.h"
 
@@ -304,7 +305,7 @@ static inline struct world *world_new(const char *hold)
     w->server.trust = trust_new();
     w->server.directory = directory_new(0, NULL, NULL);
     memory_init(&w->server.memory, 1 << 30);
-    w->worker = worker_new(&w->server, 0);
+    w->worker = crew_worker_new(&w->server, 0);
     w->server.workers = &w->worker;
     w->server.n_workers = 1;
     assert_int_equal(registry_claim(w->worker->registry, SLICE("app"), alice, true, NULL,
@@ -328,7 +329,7 @@ static inline void settle(struct world *w)
 static inline void world_free(struct world *w)
 {
     char command[128];
-    worker_stop(w->worker);
+    crew_stop(w->worker);
     viewer_leave(w);
     relay_cut(&w->relay);
     if (w->client)
@@ -338,7 +339,7 @@ static inline void world_free(struct world *w)
     assert_int_equal(stat_get(&w->worker->stats.websockets_open), 0);
     assert_int_equal(stat_get(&w->worker->stats.edges_open), 0);
     assert_int_equal(stat_get(&w->worker->stats.links_open), 0);
-    worker_free(w->worker);
+    crew_worker_free(w->worker);
     directory_free(w->server.directory);
     trust_free(w->server.trust);
     config_deinit(&w->config);

@@ -19,6 +19,7 @@
 
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
+#include "src/crew.h"
 #include "src/names/names_file.h"
 #include "src/names/state.h"
 #include "src/tunnels/link.h"
@@ -104,7 +105,7 @@ static inline int setup(void **state)
     x->server.config = &x->config;
     x->server.directory = directory_new(0, on_change, x);
     memory_init(&x->server.memory, 1 << 30);
-    x->worker = worker_new(&x->server, 0);
+    x->worker = crew_worker_new(&x->server, 0);
     open_names(x);
     return 0;
 }
@@ -123,7 +124,7 @@ static inline int teardown(void **state)
     turn(x, 1);
     names_file_free(x->server.names_file);
     x->server.names_file = NULL;
-    worker_free(x->worker);
+    crew_worker_free(x->worker);
     directory_free(x->server.directory);
     snprintf(command, sizeof command, "rm -rf %s", x->dir);
     free(x);

@@ -78,7 +78,7 @@ static void end_by(struct world *w, struct link *l, enum end how)
 {
     switch (how) {
     case WORKER_STOPS:
-        worker_stop(w->worker);
+        crew_stop(w->worker);
         break;
     case LINK_CLOSES:
         link_close(l, 0);

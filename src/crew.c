@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* crew.c - makes the workers, walks what lives on them, empties them; see crew.h. */
+#include "src/crew.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "h2mux/base/clock.h"
+#include "src/edge/edge.h"
+#include "src/edge/gate.h"
+#include "src/edge/listener.h"
+#include "src/limits/abuse.h"
+#include "src/limits/address_buckets.h"
+#include "src/tunnels/link.h"
+#include "src/tunnels/registry.h"
+
+enum { VIEWER_BURST_S = 10 /* seconds of --viewer-rate that an address may spend at once */ };
+
+/* ---- making and freeing */
+
+/* Early in a system's life there is no randomness yet; the time of the start is used then, which
+ * viewers cannot know exactly. */
+static uint64_t random_seed(void)
+{
+    uint64_t seed = clock_now_us();
+    (void)!getrandom(&seed, sizeof seed, GRND_NONBLOCK);
+    return seed;
+}
+
+struct worker *crew_worker_new(struct server *s, unsigned index)
+{
+    struct worker *w = worker_new(s, index);
+    if (!w)
+        return NULL;
+    w->registry = registry_new(w->loop, s->config, s->directory, (int)index);
+    w->abuse = abuse_new(random_seed());
+    uint64_t rate = s->config->viewer_rate;
+    if (rate > 0)
+        w->requests = address_buckets_new(random_seed(), VIEWER_BURST_S * rate, rate);
+    return w;
+}
+
+void crew_worker_free(struct worker *w)
+{
+    if (!w)
+        return;
+    w->stopped = true;
+    crew_stop(w);
+    registry_free(w->registry);
+    abuse_free(w->abuse);
+    address_buckets_free(w->requests);
+    worker_free(w);
+}
+
+static unsigned count_workers(const struct config *c)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (c->workers > 0)
+        return (unsigned)c->workers;
+    return cores > 0 ? (unsigned)cores : 1;
+}
+
+int crew_open(struct server *s)
+{
+    unsigned count = count_workers(s->config);
+    s->workers = xcalloc(count, sizeof *s->workers);
+    for (unsigned i = 0; i < count; i++) {
+        s->workers[i] = crew_worker_new(s, i);
+        if (!s->workers[i])
+            return ERR_LIMIT;
+        s->n_workers++;
+    }
+    return 0;
+}
+
+void crew_close(struct server *s)
+{
+    for (unsigned i = 0; i < s->n_workers; i++)
+        crew_stop(s->workers[i]);
+    for (unsigned i = 0; i < s->n_workers; i++)
+        crew_worker_free(s->workers[i]);
+    free(s->workers);
+}
+
+void crew_run(struct worker *w)
+{
+    loop_run(w->loop);
+    crew_stop(w);
+    atomic_fetch_sub(&w->server->running, 1);
+}
+
+/* ---- what lives on a worker */
+
+static void each(struct list_node *head, void (*act)(struct list_node *node))
+{
+    LIST_FOREACH (it, head)
+        act(it);
+}
+
+/* Calls @act, which takes the node off its list, until the list is empty. A node may take others
+ * of its list with it. */
+static void empty(struct list_node *head, void (*act)(struct list_node *node))
+{
+    while (!list_empty(head))
+        act(head->next);
+}
+
+static void drain_link(struct list_node *node)
+{
+    link_drain(CONTAINER_OF(node, struct link, in_worker));
+}
+
+static void close_link(struct list_node *node)
+{
+    link_close(CONTAINER_OF(node, struct link, in_worker), 0);
+}
+
+void crew_stop_listening(struct worker *w)
+{
+    empty(&w->listeners, listener_stop);
+}
+
+void crew_drain(struct worker *w)
+{
+    crew_stop_listening(w);
+    empty(&w->gates, gate_stop);
+    each(&w->edges, edge_drain);
+    each(&w->links, drain_link);
+}
+
+bool crew_is_answering(const struct worker *w)
+{
+    LIST_FOREACH (it, &w->edges)
+        if (edge_is_busy(it))
+            return true;
+    return stat_get(&w->stats.exchanges_open) > 0 || loop_is_speaking(w->loop);
+}
+
+void crew_stop(struct worker *w)
+{
+    w->stopped = true;
+    crew_stop_listening(w);
+    empty(&w->gates, gate_stop);
+    empty(&w->edges, edge_stop);
+    empty(&w->links, close_link);
+}
