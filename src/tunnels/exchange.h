@@ -2,13 +2,17 @@
 /* exchange.h - one request and its response between two legs, from the routed head to the
  * access-log line.
  *
- *   HELD ──link──▶ OPEN ──final head──▶ STREAMING ──both ends──▶ DEAD          2xx to a WebSocket:
- * UPGRADED │ hold, queue   │ origin timeout       │ idle, reset                         (a stream
- * that was refused unprocessed goes └───────────────┴──────────────────────┴──────────────▶ failure
- * ▶ DEAD        back to HELD, once)
- *
  * Invariant: not DEAD → near is tied to this. Knows legs, tunnels and links; nothing of sockets or
  * of either leg's type. */
+
+/* draw: an exchange
+ *
+ *   HELD ──link──▶ OPEN ──final head──▶ STREAMING ──both ends──▶ DEAD
+ *     │ hold, queue  │ origin timeout       │ idle, reset
+ *     └──────────────┴──────────────────────┴──▶ failure ──▶ DEAD
+ *
+ *   OPEN ──2xx to a WebSocket──▶ UPGRADED ──both ends──▶ DEAD
+ *   OPEN ──stream refused unprocessed, the first time──▶ HELD */
 #ifndef SRC_TUNNELS_EXCHANGE_H
 #define SRC_TUNNELS_EXCHANGE_H
 

@@ -2,12 +2,14 @@
 /* link.h - one attached client connection: its session, its slot in a tunnel, its end.
  * protocol.md#attach
  *
- *   ATTACHING ──first SETTINGS──▶ UP ──replaced, taken over, GOAWAY, SIGTERM──▶ DRAINING ──last
- * stream──▶ DEAD │ 10 s                     │ keepalive lost, I/O error                     │ ▲
- *       └──────────────────────────┴───────────────────────────────────────────────┴────────────────────────┘
- *
  * Invariant: joined to its tunnel iff UP or DRAINING. Only its own worker touches it. Does not
  * know: HTTP/1.1, other names. */
+
+/* draw: a link
+ *
+ *   ATTACHING ──first SETTINGS──▶ UP ──replaced, taken over, GOAWAY, SIGTERM──▶ DRAINING
+ *       │ --attach-timeout        │ keepalive lost, I/O error                   │ last stream
+ *       └─────────────────────────┴─────────────────────────────────────────────┴──▶ DEAD */
 #ifndef SRC_TUNNELS_LINK_H
 #define SRC_TUNNELS_LINK_H
 

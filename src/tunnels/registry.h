@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* registry.h - the names of one worker: name → tunnel, and who holds it. protocol.md#held-names
  *
- *   (absent) ──register──▶ PENDING ──link up──▶ LIVE ──last link left──▶ GRACED ──link up──▶ LIVE
- *       ▲                     │ 60 s                                        │ --name-grace
- *       └─────────────────────┴─────────────────────────────────────────────┘   (random names: at
- * once)
- *
  * A name is on one worker, all that happens to it happens there, and nothing here is locked: the
  * directory tells which. */
+
+/* draw: a name
+ *
+ *   (none) ──register──▶ PENDING ──link up──▶ LIVE ──last link left──▶ GRACED ──link up──▶ LIVE
+ *     ▲                    │ --name-pending                              │ --name-grace,
+ *     │                    │                                             │ random: at once
+ *     └────────────────────┴─────────────────────────────────────────────┘ */
 #ifndef SRC_TUNNELS_REGISTRY_H
 #define SRC_TUNNELS_REGISTRY_H
 
