@@ -20,9 +20,11 @@ enum {
     FRAME_HEAD = 9 /* RFC 9113 4.1 */
 };
 
-/*   STARTING ──peer's SETTINGS──▶ UP ──GOAWAY either way──▶ (draining) ──last stream──▶ DEAD
+/* draw: a session
  *
- * Invariant: `streams` holds every h2_stream that nghttp2 has not closed; DEAD has none. */
+ *   STARTING ──peer's SETTINGS──▶ UP ──GOAWAY either way──▶ (draining) ──last stream──▶ DEAD */
+
+/* Invariant: `streams` holds every h2_stream that nghttp2 has not closed; DEAD has none. */
 struct h2_session {
     struct loop *loop; /* borrowed: outlives its sessions */
     struct sock *sock; /* owned until DEAD */
