@@ -88,6 +88,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
     if (!takes(c))
         return;
     assert(c->tx == TX_IDLE);
+    end |= c->role == H1_CLIENT && c->reply.upgrade; /* what follows it waits for the 101 */
     bool interim = m->status >= 100 && m->status < 200 && m->status != 101;
     if (interim && c->reply.peer_1_0)
         return;
