@@ -79,8 +79,7 @@ static void no_tunnel(struct edge *e, struct slice name)
 {
     uint64_t suppressed;
     if (log_limit_pass(&e->worker->no_tunnel_log, loop_now_us(e->worker->loop), &suppressed))
-        LOG(INFO, "no_tunnel", "host=%s suppressed=%llu", log_value(e->asked.host),
-            (unsigned long long)suppressed);
+        LOG(INFO, "no_tunnel", LOG_S("host", e->asked.host), LOG_U("suppressed", suppressed));
     edge_refuse(e, FAIL_NO_TUNNEL, name, false);
 }
 

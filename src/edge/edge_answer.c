@@ -74,8 +74,7 @@ void edge_bad_request(struct edge *e, enum failure why, const char *reason)
     stat_add(&e->worker->stats.bad_requests, 1);
     uint64_t suppressed;
     if (log_limit_pass(&e->worker->bad_request_log, loop_now_us(e->worker->loop), &suppressed))
-        LOG(INFO, "bad_request", "reason=%s status=%d viewer=%s suppressed=%llu",
-            log_value(slice_str(reason)), failure_status(why), e->viewer.address,
-            (unsigned long long)suppressed);
+        LOG(INFO, "bad_request", LOG_STR("reason", reason), LOG_I("status", failure_status(why)),
+            LOG_STR("viewer", e->viewer.address), LOG_U("suppressed", suppressed));
     edge_refuse(e, why, SLICE(""), true);
 }

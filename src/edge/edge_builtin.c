@@ -48,7 +48,7 @@ static void become_link(struct edge *e, const struct attach *at)
     edge_log_answer(e, 101, NULL, 0);
     struct sock *sock = h1_conn_release(e->conn);
     struct link *l = link_new(e->worker, sock, &ticket, &place);
-    LOG(DEBUG, "attach accepted", "name=%s slot=%u", l->name, l->slot);
+    LOG(DEBUG, "attach_accepted", LOG_STR("name", l->name), LOG_U("slot", l->slot));
     edge_forget(e);
 }
 
@@ -60,8 +60,8 @@ static void attach(struct edge *e, const struct call *c, struct slice name)
         become_link(e, &at);
         return;
     }
-    LOG(INFO, "attach refused", "name=%s status=%d viewer=%s", log_value(name), refusal.head.status,
-        e->viewer.address);
+    LOG(INFO, "attach_refused", LOG_S("name", name), LOG_I("status", refusal.head.status),
+        LOG_STR("viewer", e->viewer.address));
     edge_log_answer(e, refusal.head.status, "attach_refused", buf_len(&refusal.body));
     edge_send_answer(e, &refusal, true);
 }

@@ -277,8 +277,8 @@ static int answer_claimed(const struct server *s, const struct call *c, struct w
     }
     answer_init(a, 200);
     answer_json(a, json);
-    LOG(INFO, "registered", "name=%s viewer=%s renewal=%d asked=%d secure=%d", w->name,
-        c->viewer->address, w->renewal, w->tunnel->asked, c->secure);
+    LOG(INFO, "registered", LOG_STR("name", w->name), LOG_STR("viewer", c->viewer->address),
+        LOG_B("renewal", w->renewal), LOG_B("asked", w->tunnel->asked), LOG_B("secure", c->secure));
     return 0;
 }
 
@@ -288,8 +288,8 @@ static void refuse_address(struct answer *a, struct worker *w, const struct view
 {
     uint64_t suppressed;
     if (log_limit_pass(&w->quota_log, loop_now_us(w->loop), &suppressed))
-        LOG(WARN, "address refused", "viewer=%s reason=%s suppressed=%llu", v->address, error,
-            (unsigned long long)suppressed);
+        LOG(WARN, "address_refused", LOG_STR("viewer", v->address), LOG_STR("reason", error),
+            LOG_U("suppressed", suppressed));
     answer_refusal(a, 429, error, message, retry_after_s);
 }
 

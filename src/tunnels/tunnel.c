@@ -46,10 +46,19 @@ static uint64_t tunnel_now_us(const struct tunnel *t)
 
 /* ---- life */
 
+/* Returns whether a random name's last client left for good, so that nobody will come back to it.
+ */
+static bool is_dispensable(const struct tunnel *t)
+{
+    return t->left_for_good && !t->asked && list_empty(&t->links);
+}
+
 static void on_expiry(void *user)
 {
     struct tunnel *t = user;
-    LOG(INFO, "name free", "name=%s was=%s", t->name, tunnel_state_name(t->state));
+    if (!is_dispensable(t)) /* else client_leaves has said all */
+        LOG(INFO, "name_free", LOG_STR("name", t->name),
+            LOG_STR("was", tunnel_state_name(t->state)));
     registry_drop(t->registry, t);
 }
 
@@ -197,9 +206,10 @@ static enum join_verdict may_take_over(struct tunnel *t, const struct link *riva
         return JOIN_OK;
     if (now_us >= t->flapping_until_us) {
         t->flapping_until_us = now_us + FLAP_PENALTY_US;
-        LOG(WARN, "name flapping", "name=%s holder=%s newcomer=%s takeovers=%zu", t->name,
-            rival->instance[0] ? log_value(slice_str(rival->instance)) : "-",
-            p->instance.len > 0 ? log_value(p->instance) : "-", t->n_takeovers);
+        LOG(WARN, "name_flapping", LOG_STR("name", t->name),
+            LOG_STR("holder", rival->instance[0] ? rival->instance : "-"),
+            LOG_S("newcomer", p->instance.len > 0 ? p->instance : SLICE("-")),
+            LOG_U("takeovers", t->n_takeovers));
     }
     *retry_after_s = (unsigned)((t->flapping_until_us - now_us + 999999) / 1000000);
     return JOIN_FLAPPING;
@@ -281,7 +291,7 @@ static void end_outdated(struct tunnel *t)
     }
     if (count <= TUNNEL_OUTDATED_MAX)
         return;
-    LOG(WARN, "too many outdated links", "name=%s", t->name);
+    LOG(WARN, "too_many_outdated_links", LOG_STR("name", t->name));
     link_close(oldest, H2_ENHANCE_YOUR_CALM);
 }
 
@@ -317,7 +327,7 @@ void tunnel_leave(struct tunnel *t, struct link *l, bool goodbye)
     tunnel_refresh(t);
     if (goodbye && t->state != TUNNEL_LIVE)
         t->left_for_good = true;
-    if (t->left_for_good && !t->asked && list_empty(&t->links))
+    if (is_dispensable(t))
         free_soon(t);
 }
 
