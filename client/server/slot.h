@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* slot.h - one of this client's places at its tunnel (Oneport-Link): the link that has it, the ones
- * that drain behind that, and when to try again. contract 3.
+ * that drain behind that, and when to try again. protocol.md#who-may-attach
  *
  * A link that the server lets go is set aside: it finishes beside its successor, which is attached
  * first (make before break). Does not know: other slots, names, what a refusal is worth. */

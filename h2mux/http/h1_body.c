@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* h1_body.c - finds the payload of one message body among its framing bytes. RFC 9112 6.3, 7.1;
- * http-rules Q27-Q29.
+ * rules Q27-Q29.
  *
  * Invariant: no byte changes anything once it was refused. Payload is never copied; trailers are,
  * a line at a time. */

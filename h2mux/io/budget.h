@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* budget.h - the budget of a process for bytes of bodies that arrived by links and did not leave
  * yet: one sum for all threads, a share of it for each thread's sessions and for what is left of
- * answers whose streams are over. http-rules 4.
+ * answers whose streams are over. http-rules.md#memory
  *
  * A session tells its share of every byte; the share tells the process once a session's turn, and
  * only of what did not leave again within it. While a thread holds anything it looks once a second

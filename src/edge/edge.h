@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* edge.h - one public HTTP/1.1 connection: its requests in order, each to a tunnel or to a
- * built-in. http-rules 2.1, 2.5. */
+ * built-in. http-rules.md#requests-line-and-framing and http-rules.md#websockets */
 
 /* draw: a connection
  *

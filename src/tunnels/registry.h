@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* registry.h - the names of one worker: name → tunnel, and who holds it. contract.md 1 "Held
- * names".
+/* registry.h - the names of one worker: name → tunnel, and who holds it. protocol.md#held-names
  *
  * A name is on one worker, all that happens to it happens there, and nothing here is locked: the
  * directory tells which. */
@@ -18,6 +17,8 @@
 #include "src/names/directory.h"
 #include "src/names/ticket.h"
 #include "src/worker/config.h"
+
+enum { WAITERS_MAX = 4096 /* requests that wait for any name of the process */ };
 
 struct registry;
 struct tunnel;
@@ -45,13 +46,5 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
                    unsigned *retry_after_s) MUSTCHECK;
 /* Frees the name at once. */
 void registry_drop(struct registry *r, struct tunnel *t);
-void registry_note(struct registry *r,
-                   const struct tunnel *t); /* something of it changed that the names file tells */
-
-/* For tunnel.c. */
-const struct config *registry_config(const struct registry *r);
-bool registry_wait_begin(
-    struct registry *r); /* one more request waits; false: WAITERS_MAX of all names do already */
-void registry_wait_end(struct registry *r);
 
 #endif
