@@ -17,8 +17,8 @@ static enum builtin_verdict attach(struct worker *w, struct call *c, size_t head
 {
     if (attach_accept(w, c, head_bytes, &out->attach, &out->answer))
         return BUILTIN_ATTACHES;
-    LOG(INFO, "attach refused", "name=%s status=%d viewer=%s", log_value(c->route.builtin.name),
-        out->answer.head.status, c->viewer->address);
+    LOG(INFO, "attach_refused", LOG_S("name", c->route.builtin.name),
+        LOG_I("status", out->answer.head.status), LOG_STR("viewer", c->viewer->address));
     out->error = "attach_refused";
     out->close = true;
     return BUILTIN_ANSWER;

@@ -125,9 +125,8 @@ void request_refuse_malformed(struct request *r, enum failure why, const char *r
     uint64_t suppressed;
     stat_add(&r->worker->stats.bad_requests, 1);
     if (log_limit_pass(&r->worker->bad_request_log, now_of(r), &suppressed))
-        LOG(INFO, "bad_request", "reason=%s status=%d viewer=%s suppressed=%llu",
-            log_value(slice_str(reason)), failure_status(why), r->viewer.address,
-            (unsigned long long)suppressed);
+        LOG(INFO, "bad_request", LOG_STR("reason", reason), LOG_I("status", failure_status(why)),
+            LOG_STR("viewer", r->viewer.address), LOG_U("suppressed", suppressed));
     request_refuse(r, why, SLICE(""), true);
 }
 
@@ -135,8 +134,7 @@ static void refuse_unknown(struct request *r, struct slice name)
 {
     uint64_t suppressed;
     if (log_limit_pass(&r->worker->no_tunnel_log, now_of(r), &suppressed))
-        LOG(INFO, "no_tunnel", "host=%s suppressed=%llu", log_value(r->asked.host),
-            (unsigned long long)suppressed);
+        LOG(INFO, "no_tunnel", LOG_S("host", r->asked.host), LOG_U("suppressed", suppressed));
     request_refuse(r, FAIL_NO_TUNNEL, name, false);
 }
 
@@ -227,7 +225,7 @@ static void become_link(struct request *r, const struct attach *at)
     message_deinit(&m);
     log_answer(r, 101, NULL, 0);
     struct link *l = link_new(w, r->host->release(r->conn), &at->ticket, &place);
-    LOG(DEBUG, "attach accepted", "name=%s slot=%u", l->name, l->backend.slot);
+    LOG(DEBUG, "attach_accepted", LOG_STR("name", l->name), LOG_U("slot", l->backend.slot));
 }
 
 static void serve_builtin(struct request *r, struct call *c, size_t head_bytes)

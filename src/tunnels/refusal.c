@@ -12,8 +12,8 @@ static void refuse_address(struct answer *a, struct worker *w, const struct view
 {
     uint64_t suppressed;
     if (log_limit_pass(&w->quota_log, loop_now_us(w->loop), &suppressed))
-        LOG(WARN, "address refused", "viewer=%s reason=%s suppressed=%llu", v->address, error,
-            (unsigned long long)suppressed);
+        LOG(WARN, "address_refused", LOG_STR("viewer", v->address), LOG_STR("reason", error),
+            LOG_U("suppressed", suppressed));
     answer_refusal(a, 429, error, message, retry_after_s);
 }
 

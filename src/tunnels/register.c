@@ -270,8 +270,8 @@ static int answer_claimed(const struct server *s, const struct call *c, struct w
     }
     answer_init(a, 200);
     answer_json(a, json);
-    LOG(INFO, "registered", "name=%s viewer=%s renewal=%d asked=%d secure=%d", w->name,
-        c->viewer->address, w->renewal, w->tunnel->asked, c->secure);
+    LOG(INFO, "registered", LOG_STR("name", w->name), LOG_STR("viewer", c->viewer->address),
+        LOG_B("renewal", w->renewal), LOG_B("asked", w->tunnel->asked), LOG_B("secure", c->secure));
     return 0;
 }
 
