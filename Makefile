@@ -2,7 +2,10 @@
 # oneport: `make help` lists what there is. Objects of a variant live under build/<variant>/, the release programs are build/oneportd and build/oneport.
 PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson
 VARIANT ?= release
-BUILD   := build/$(VARIANT)
+# CHECK=1 compiles the checks of invariants in (h2mux/base/check.h). What differs from a variant's own way is built apart from it.
+CHECK_DEFAULT := $(if $(filter asan tsan fuzz,$(VARIANT)),1,0)
+CHECK   ?= $(CHECK_DEFAULT)
+BUILD   := build/$(VARIANT)$(if $(filter-out $(CHECK_DEFAULT),$(CHECK)),-check$(CHECK))
 CC      ?= cc
 ifeq ($(VARIANT)/$(origin CC),fuzz/default)
 CC      := clang
@@ -36,7 +39,7 @@ $(error VARIANT is release, asan, tsan, cov or fuzz, not '$(VARIANT)')
 endif
 
 ALL  = -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -fPIE -pthread -DONEPORT_VERSION='"$(VERSION)"' $(WARN) $(if $(WERROR),-Werror) \
-       $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
+       $(if $(filter-out 0,$(CHECK)),-DCHECK=1) $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
 LIBS = $(LINK_$(VARIANT)) $(LDFLAGS) $(PKG_LIBS) -pthread
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -57,7 +60,7 @@ fuzzers  := $(replays:$(BUILD)/replay/%=$(BUILD)/fuzz/%)
 bench_bin := $(addprefix $(BUILD)/bench/,load origin links wan)
 bench_o  := $(filter-out $(bench_bin:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.o),$(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)))
 sources  := $(wildcard h2mux/*/*.[ch] src/*.[ch] src/*/*.[ch] client/*.[ch] client/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/support/*.[ch])
-BIN      := $(if $(filter release,$(VARIANT)),build,$(BUILD))
+BIN      := $(if $(filter build/release,$(BUILD)),build,$(BUILD))
 T        := $(or $(FUZZ_SECONDS),60)
 NAME     :=
 
