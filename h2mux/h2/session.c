@@ -114,7 +114,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     bucket_init(&s->resets, o->reset_burst, o->reset_rate, now);
     task_init(&s->flush, run_flush, s);
     task_init(&s->end, h2_session_run_end, s);
-    wheel_timer_init(&s->timer, l, h2_session_run_timer, s);
+    wheel_timer_init(&s->timer, h2_session_run_timer, s);
     library_open(s);
     submit_settings(s);
     sock_set_ops(sock, &session_sock_ops, s);

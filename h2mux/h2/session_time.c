@@ -58,7 +58,7 @@ void h2_session_arm(struct h2_session *s)
     if (due == UINT64_MAX || s->dead || (wheel_timer_armed(&s->timer) && s->timer_due_us <= due))
         return;
     s->timer_due_us = due;
-    wheel_timer_arm(&s->timer, due > now ? (due - now + 999) / 1000 : 0);
+    loop_arm_on_wheel(s->loop, &s->timer, due > now ? (due - now + 999) / 1000 : 0);
 }
 
 /* The time is the payload, so the answer tells the round trip. */
