@@ -102,11 +102,13 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     s->ops = ops;
     s->user = user;
     s->created_us = s->last_rx_us = now;
-    s->budget.limit = o->buffer_limit;
+    s->fill.limit = o->buffer_limit;
     s->initial = WINDOW_INITIAL;
-    s->share = o->memory;
-    if (s->share)
-        memory_join(s->share, &s->in_share);
+    s->evictor = o->evictor;
+    s->share = s->evictor ? &s->evictor->share : NULL;
+    evict_group_init(&s->readers, &h2_stream_evict_ops, o->stall_ms);
+    if (s->evictor)
+        evictor_join(s->evictor, &s->readers);
     list_init(&s->streams);
     list_init(&s->frozen);
     schedule_init(&s->schedule);
@@ -198,7 +200,7 @@ static void run_flush(void *user)
     struct h2_session *s = user;
     if (s->dead)
         return;
-    memory_tell(s->share);
+    budget_tell(s->share);
     if (!h2_session_frame(s, pace_queue(&s->pace)))
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
     else if (finished(s) && !s->wanted_reason)

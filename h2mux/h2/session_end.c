@@ -70,14 +70,14 @@ static void last_words(struct h2_session *s, uint32_t code)
     sock_finish(s->sock, 1000, SIZE_MAX);
 }
 
-static void leave_share(struct h2_session *s)
+static void leave_budget(struct h2_session *s)
 {
-    if (!s->share)
+    if (!s->evictor)
         return;
-    memory_leave(s->share, &s->in_share);
-    s->share->withheld -= s->withheld;
+    evictor_leave(s->evictor, &s->readers);
+    budget_restore(s->share, s->withheld);
     s->withheld = 0;
-    memory_tell(s->share);
+    budget_tell(s->share);
 }
 
 static void end_now(struct h2_session *s, int err, uint32_t code, const char *reason, bool silent)
@@ -96,7 +96,7 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
         last_words(s, code);
     s->sock = NULL;
     close_streams(s, err);
-    leave_share(s);
+    leave_budget(s);
     loop_reap(s->loop, &s->reap, session_free, s);
     if (!silent)
         s->ops->on_closed(s->user, err, reason);

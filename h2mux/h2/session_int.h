@@ -7,6 +7,7 @@
 
 #include "h2mux/base/bucket.h"
 #include "h2mux/base/log.h"
+#include "h2mux/h2/evict.h"
 #include "h2mux/h2/h2.h"
 #include "h2mux/h2/pace.h"
 #include "h2mux/h2/schedule.h"
@@ -59,10 +60,11 @@ struct h2_session {
     uint64_t created_us, last_rx_us;
     uint64_t rtt_us, rtt_least_us;           /* the last round trip, the shortest; 0: none yet */
     uint64_t ping_sent_us, ping_deadline_us; /* 0: no PING is out */
-    struct budget budget;
-    struct memory_share *share; /* borrowed; NULL: none */
-    struct list_node in_share;  /* in share->sessions until DEAD */
-    uint32_t learned;           /* the largest window that a stream has grown to */
+    struct fill fill;                        /* what all streams hold of the link's budget */
+    struct evictor *evictor;                 /* borrowed; NULL: none */
+    struct budget_share *share;              /* the evictor's; NULL: none */
+    struct evict_group readers;              /* in the evictor until DEAD */
+    uint32_t learned;                        /* the largest window that a stream has grown to */
     uint64_t rx_since_ping;
     uint64_t withheld; /* connection credit kept back while the budget is spent */
     struct bucket glitches, resets;
@@ -96,11 +98,8 @@ struct h2_stream {
     size_t promised;         /* of them: the length of a DATA frame that is made and has not left */
     struct fields *trailers; /* owned: to be sent behind the body; NULL */
     struct window window;
-    uint64_t still;    /* bytes of it that count in still_held; 0: it moves */
-    uint64_t held;     /* bytes handed up without credit */
-    uint64_t moved_us; /* when credit last came, or `taken` was seen to have changed */
-    uint64_t taken;    /* by the other leg's peer, when last looked at: memory.c */
-    uint64_t taken_us; /* since when it has been so much; 0: never looked at */
+    uint64_t still;             /* bytes of it that count in still_held; 0: it moves */
+    struct evict_reader reader; /* what was handed up without credit */
     struct reap reap;
 };
 
@@ -131,10 +130,8 @@ void h2_session_measure(struct h2_session *s, size_t bytes); /* of DATA came: is
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
 void h2_session_reject(struct h2_session *s, ssize_t err);
 
-/* memory.c */
-void h2_session_evict(struct h2_session *s, uint64_t now); /* over 3/4 of the link's budget */
-
 /* stream_credit.c */
+extern const struct evict_ops h2_stream_evict_ops;
 /* The process is out of memory, and with @bytes this session would hold more than its part. */
 bool h2_session_starves_others(const struct h2_session *s, size_t bytes);
 void h2_session_withhold(struct h2_session *s, size_t bytes); /* of connection credit */

@@ -218,7 +218,7 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
 {
     struct h2_session *s = user;
     struct h2_stream *st = stream_of(ng, id);
-    if (budget_spent(&s->budget) || h2_session_starves_others(s, len))
+    if (fill_is_spent(&s->fill) || h2_session_starves_others(s, len))
         h2_session_withhold(s, len);
     else
         nghttp2_session_consume_connection(ng, len);

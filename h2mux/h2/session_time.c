@@ -45,7 +45,7 @@ static uint64_t next_due(const struct h2_session *s, uint64_t now)
         due = earlier(due, s->last_rx_us + quiet_us(s));
     if (!list_empty(&s->frozen))
         due = earlier(due, now + THAW_US);
-    if (budget_tight(&s->budget) || h2_session_has_still(s))
+    if (fill_is_tight(&s->fill) || h2_session_has_still(s))
         due = earlier(due, now + TICK_US);
     return due;
 }
@@ -132,6 +132,6 @@ void h2_session_run_timer(void *user)
         return;
     thaw(s, now);
     h2_session_count_still(s, now);
-    h2_session_evict(s, now);
+    evict_group_relieve(&s->readers, &s->fill, s->share, now);
     h2_session_arm(s);
 }

@@ -32,7 +32,6 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     st->session = s;
     st->id = id;
     st->class = H2_BULK;
-    st->moved_us = s->last_rx_us;
     message_init(&st->in);
     buf_init(&st->tx, SIZE_MAX / 2); /* its source is bounded by its own window */
     window_init(&st->window, s->initial);
@@ -136,7 +135,7 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     list_remove(&st->node);
     list_remove(&st->frozen);
     schedule_leave(s, st);
-    h2_stream_give_back(st, st->held);
+    h2_stream_give_back(st, st->reader.held);
     h2_stream_uncount(st);
     s->open_streams--;
     st->reset_sent = true; /* nothing can be submitted any more */
@@ -339,7 +338,7 @@ static void leg_reset(struct leg *leg, const struct leg_fault *why)
                      : st->session->role == H2_OPENER ? (uint32_t)NGHTTP2_CANCEL
                                                       : (uint32_t)NGHTTP2_INTERNAL_ERROR;
     forget_tx(st);
-    h2_stream_give_back(st, st->held);
+    h2_stream_give_back(st, st->reader.held);
     if (st->session->role == H2_OPENER)
         reset_paced(st);
     else

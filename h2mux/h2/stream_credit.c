@@ -2,8 +2,8 @@
 /* stream_credit.c - what a stream may have under way, and what the link holds of all of them:
  * windows, credit, the memory budget. RFC 9113 6.9; http-rules 4.
  *
- * Invariants: held is what was handed up and not credited; budget.used is the sum of all held, and
- * the share's that of all its sessions. */
+ * Invariants: reader.held is what was handed up and not credited; fill.used is the sum of all held,
+ * and the share's that of all its sessions. */
 #include "h2mux/h2/session_int.h"
 
 enum {
@@ -85,10 +85,10 @@ void h2_session_count_still(struct h2_session *s, uint64_t now)
         return;
     LIST_FOREACH (it, &s->streams) {
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
-        bool still = st->request_counted && st->body_counted && st->held > 0 &&
-                     now - st->moved_us >= STILL_US;
+        bool still = st->request_counted && st->body_counted && st->reader.held > 0 &&
+                     now - st->reader.moved_us >= STILL_US;
         moves(st);
-        st->still = still ? st->held : 0;
+        st->still = still ? st->reader.held : 0;
         s->still_bodies += still;
         s->still_held += st->still;
     }
@@ -101,31 +101,31 @@ static uint32_t moving(const struct h2_session *s)
 
 bool h2_session_starves_others(const struct h2_session *s, size_t bytes)
 {
-    struct budget process = memory_budget(s->share);
-    return budget_spent(&process) && s->budget.used + bytes > memory_fair(s->share);
+    struct fill process = budget_fill(s->share);
+    return fill_is_spent(&process) && s->fill.used + bytes > budget_fair(s->share, WINDOW_INITIAL);
 }
 
 /* Half of its part and less it may always have. */
 static bool process_has_room(const struct h2_session *s)
 {
-    struct budget process = memory_budget(s->share);
-    return !budget_tight(&process) || s->budget.used <= memory_fair(s->share) / 2;
+    struct fill process = budget_fill(s->share);
+    return !fill_is_tight(&process) || s->fill.used <= budget_fair(s->share, WINDOW_INITIAL) / 2;
 }
 
 void h2_session_withhold(struct h2_session *s, size_t bytes)
 {
     s->withheld += bytes;
     if (s->share)
-        memory_withhold(s->share, bytes);
+        budget_withhold(s->share, bytes);
 }
 
 void h2_session_release_withheld(struct h2_session *s)
 {
-    if (s->withheld == 0 || s->dead || budget_tight(&s->budget) || !process_has_room(s))
+    if (s->withheld == 0 || s->dead || fill_is_tight(&s->fill) || !process_has_room(s))
         return;
     nghttp2_session_consume_connection(s->ng, s->withheld);
     if (s->share)
-        s->share->withheld -= s->withheld;
+        budget_restore(s->share, s->withheld);
     s->withheld = 0;
     h2_session_mark(s);
 }
@@ -133,11 +133,11 @@ void h2_session_release_withheld(struct h2_session *s)
 void h2_stream_give_back(struct h2_stream *st, uint64_t bytes)
 {
     struct h2_session *s = st->session;
-    if (bytes > st->held)
-        bytes = st->held;
-    st->held -= bytes;
-    s->budget.used -= bytes;
-    memory_add(s->share, -(int64_t)bytes);
+    if (bytes > st->reader.held)
+        bytes = st->reader.held;
+    evict_reader_release(&st->reader, bytes);
+    s->fill.used -= bytes;
+    budget_add(s->share, -(int64_t)bytes);
     if (s->withheld > 0)
         h2_session_release_withheld(s);
 }
@@ -149,12 +149,10 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
         return; /* given up: its window stays closed */
     if (!st->body_counted)
         count_body(st);
-    if (st->held == 0)
-        st->moved_us = s->last_rx_us;
-    st->held += data.len;
-    s->budget.used += data.len;
-    memory_add(s->share, (int64_t)data.len);
-    if (budget_tight(&s->budget))
+    evict_reader_hold(&s->readers, &st->reader, data.len, s->last_rx_us);
+    s->fill.used += data.len;
+    budget_add(s->share, (int64_t)data.len);
+    if (fill_is_tight(&s->fill))
         h2_session_arm(s);
     st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
 }
@@ -172,24 +170,24 @@ static uint64_t round_trip(const struct h2_stream *st)
 
 /* What is left for those that move: with what stands still together never more than the three
  * quarters that somebody has to go for. */
-static struct budget of_moving(const struct h2_session *s)
+static struct fill of_moving(const struct h2_session *s)
 {
     uint64_t off = s->still_held / 3 * 4;
-    uint64_t left = s->budget.limit > off ? s->budget.limit - off : 0;
-    return (struct budget){.used = s->budget.used - s->still_held, .limit = left};
+    uint64_t left = s->fill.limit > off ? s->fill.limit - off : 0;
+    return (struct fill){.used = s->fill.used - s->still_held, .limit = left};
 }
 
 static bool windows_may_grow(const struct h2_session *s)
 {
-    struct budget process = memory_budget(s->share), link = of_moving(s);
-    return budget_may_grow(&link) && budget_may_grow(&process);
+    struct fill process = budget_fill(s->share), link = of_moving(s);
+    return fill_may_grow(&link) && fill_may_grow(&process);
 }
 
 /* What bodies may share. Of the process it is all: how much of it other links need is not known,
  * and shows in windows_may_grow only when it has come. */
 static uint64_t shared(const struct h2_session *s)
 {
-    uint64_t link = of_moving(s).limit, process = memory_budget(s->share).limit;
+    uint64_t link = of_moving(s).limit, process = budget_fill(s->share).limit;
     return process < link ? process : link;
 }
 
@@ -243,7 +241,7 @@ void h2_stream_credit(struct leg *leg, size_t bytes)
     struct h2_session *s = st->session;
     uint64_t now = loop_now_us(s->loop);
     h2_stream_give_back(st, bytes);
-    st->moved_us = now;
+    st->reader.moved_us = now;
     moves(st);
     if (s->dead || st->reset_sent)
         return;
@@ -262,11 +260,56 @@ void h2_stream_open_window(struct h2_stream *st, const struct message *m)
 {
     const struct h2_session *s = st->session;
     bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->window.size;
-    struct budget link = of_moving(s);
-    bool room = budget_may_start_large(&link);
+    struct fill link = of_moving(s);
+    bool room = fill_may_start_large(&link);
     uint32_t size = large && room ? common_window(st, s->requests - s->still_bodies) : 0;
     if (size == 0)
         return;
     window_init(&st->window, size);
     set_window(st, size);
 }
+
+/* ---- for evict.h */
+
+static struct h2_stream *stream_of(struct evict_reader *r)
+{
+    return CONTAINER_OF(r, struct h2_stream, reader);
+}
+
+static bool reader_taken(struct evict_reader *r, uint64_t *bytes)
+{
+    struct h2_stream *st = stream_of(r);
+    const struct leg_events *e = st->leg.events;
+    if (!e || !e->on_taken)
+        return false;
+    *bytes = e->on_taken(st->leg.exchange, &st->leg);
+    return true;
+}
+
+/* A stream that had said all holds its bytes until they are given back here: its reset sends
+ * nothing. */
+static void reader_give_up(struct evict_reader *r, uint64_t stalled_ms)
+{
+    struct h2_stream *st = stream_of(r);
+    struct h2_session *s = st->session;
+    struct leg_fault why = h2_fault(ERR_STALLED, NGHTTP2_CANCEL, false);
+    const struct leg_events *events = st->leg.events;
+    void *exchange = st->leg.exchange;
+    if (s->ops->on_evicted)
+        s->ops->on_evicted(s->user, stalled_ms, r->held);
+    st->leg.ops->reset(&st->leg, &why);
+    h2_stream_give_back(st, r->held);
+    if (events)
+        events->on_reset(exchange, &st->leg, &why);
+}
+
+static void restore_group(struct evict_group *g)
+{
+    h2_session_release_withheld(CONTAINER_OF(g, struct h2_session, readers));
+}
+
+const struct evict_ops h2_stream_evict_ops = {
+    .taken = reader_taken,
+    .give_up = reader_give_up,
+    .restore = restore_group,
+};

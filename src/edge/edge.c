@@ -53,7 +53,7 @@ static void edge_abort(struct edge *e)
 
 void edge_finish(struct edge *e, uint64_t ms, size_t bytes)
 {
-    sock_count_tail(h1_conn_sock(e->conn), &e->worker->memory);
+    sock_count_tail(h1_conn_sock(e->conn), &e->worker->evictor.tails);
     h1_conn_finish(e->conn, ms, bytes);
     edge_forget(e);
 }
@@ -252,7 +252,7 @@ static void on_end(void *owner)
     if (!h1_conn_rx_done(e->conn))
         edge_finish(e, EDGE_LINGER_MS, EDGE_LINGER_BYTES);
     else
-        sock_count_tail(h1_conn_sock(e->conn), &e->worker->memory);
+        sock_count_tail(h1_conn_sock(e->conn), &e->worker->evictor.tails);
 }
 
 static const struct exchange_owner owner_ops = {
@@ -408,7 +408,7 @@ void edge_new(struct worker *w, struct sock *sock)
     timer_init(&e->timer, w->loop, on_timer, e);
     timer_arm(&e->timer, w->server->config->head_timeout_ms);
     list_push(&w->edges, &e->node);
-    sock_count_tail(sock, &w->memory); /* from another worker: of an answer before */
+    sock_count_tail(sock, &w->evictor.tails); /* from another worker: of an answer before */
     stat_add(&w->stats.edges_open, 1);
 }
 
