@@ -135,11 +135,27 @@ void h2_session_mark(struct h2_session *s)
         loop_frame(s->loop, &s->flush);
 }
 
+/* Lets nghttp2 see the stream whose turn is next. A stream that has no DATA in nghttp2 yet (its
+ * head has not left), or lacks window, sends nothing now; nghttp2 asks for its bytes when that has
+ * changed, and then it waits again. Returns false if none waits, or if the connection's window is
+ * used up. */
+static bool next_turn(struct h2_session *s)
+{
+    struct schedule_entry *e = NULL;
+    if (nghttp2_session_get_remote_window_size(s->ng) > 0)
+        e = schedule_next(&s->schedule);
+    else
+        schedule_end_turn(&s->schedule);
+    if (e)
+        nghttp2_session_resume_data(s->ng, CONTAINER_OF(e, struct h2_stream, schedule)->id);
+    return e;
+}
+
 /* Frames until a chunk is full or nothing is left; false on a failure of the library. Control
  * frames and heads leave nghttp2 by themselves, DATA stream by stream as the schedule says. */
 static bool gather(struct h2_session *s)
 {
-    schedule_preempt(s);
+    schedule_preempt(&s->schedule);
     while (h2_session_room(s)) {
         const uint8_t *frames;
         ssize_t n = nghttp2_session_mem_send(s->ng, &frames);
@@ -147,7 +163,7 @@ static bool gather(struct h2_session *s)
             return false;
         if (n > 0 && buf_append(s->out, slice_make((const char *)frames, (size_t)n)) < 0)
             return false;
-        if (n == 0 && h2_session_room(s) && !schedule_next(s))
+        if (n == 0 && h2_session_room(s) && !next_turn(s))
             return true;
     }
     return true;

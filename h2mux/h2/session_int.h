@@ -79,9 +79,8 @@ struct h2_stream {
     struct h2_session *session; /* borrowed: outlives its streams */
     struct list_node node;      /* in session->streams */
     struct list_node frozen;    /* linked iff its RST_STREAM waits */
-    struct list_node waiting;   /* linked iff it waits for its turn to be framed: schedule.c */
+    struct schedule_entry schedule;
     int32_t id;
-    enum h2_class class;
     bool connect;            /* extended CONNECT: both directions end on their own */
     bool head_seen;          /* the final head was received */
     bool rx_ended, tx_ended; /* tx: END_STREAM is queued */
@@ -94,7 +93,6 @@ struct h2_stream {
     uint32_t reset_code;
     struct message in;       /* the head or trailers being received */
     struct buf tx;           /* body bytes not framed yet */
-    size_t framed;           /* of its bytes, up to SCHEDULE_SHORT */
     size_t promised;         /* of them: the length of a DATA frame that is made and has not left */
     struct fields *trailers; /* owned: to be sent behind the body; NULL */
     struct window window;

@@ -352,7 +352,7 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     buf_consume(&st->tx, length);
     st->promised = 0;
     sent_data(s, length);
-    schedule_framed(s, st, length);
+    schedule_framed(&s->schedule, &st->schedule, length);
     if (buf_len(&st->tx) == 0)
         buf_release(&st->tx);
     if (length > 0 && st->leg.events)

@@ -31,7 +31,6 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     st->leg.ops = &stream_leg_ops;
     st->session = s;
     st->id = id;
-    st->class = H2_BULK;
     message_init(&st->in);
     buf_init(&st->tx, SIZE_MAX / 2); /* its source is bounded by its own window */
     window_init(&st->window, s->initial);
@@ -134,7 +133,7 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     leg_untie(&st->leg);
     list_remove(&st->node);
     list_remove(&st->frozen);
-    schedule_leave(s, st);
+    schedule_leave(&s->schedule, &st->schedule);
     h2_stream_give_back(st, st->reader.held);
     h2_stream_uncount(st);
     s->open_streams--;
@@ -178,10 +177,10 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t ca
     struct h2_session *s = st->session;
     size_t have = buf_len(&st->tx);
     if (given_up(st) || (have == 0 && !st->tx_ended)) {
-        schedule_leave(s, st);
+        schedule_leave(&s->schedule, &st->schedule);
         return NGHTTP2_ERR_DEFERRED;
     }
-    size_t n = have > 0 ? schedule_share(s, st, have < cap ? have : cap) : 0;
+    size_t n = have > 0 ? schedule_share(&s->schedule, &st->schedule, have, cap) : 0;
     if (n == 0 && have > 0)
         return NGHTTP2_ERR_DEFERRED;
     st->promised = n;
@@ -225,7 +224,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
 
 static void wake_provider(struct h2_stream *st)
 {
-    schedule_ready(st->session, st);
+    schedule_ready(&st->session->schedule, &st->schedule, buf_len(&st->tx));
     h2_session_mark(st->session);
 }
 
@@ -284,7 +283,7 @@ void h2_stream_sent(struct h2_stream *st, bool end)
     if (!end)
         return;
     st->end_sent = true;
-    schedule_leave(st->session, st);
+    schedule_leave(&st->session->schedule, &st->schedule);
     over_if_both(st);
     if (st->session->role == H2_SERVER && !st->connect && !st->rx_ended && !st->reset_sent) {
         st->reset_sent = true;
@@ -386,5 +385,5 @@ struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool e
 
 void h2_stream_set_class(struct leg *leg, enum h2_class c)
 {
-    h2_stream_of(leg)->class = c;
+    h2_stream_of(leg)->schedule.interactive = c == H2_INTERACTIVE;
 }
