@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* session.c - one nghttp2 session on one sock: made, fed, flushed once a turn. Its callbacks are in
- * session_rx.c, its timer in session_time.c, its end in session_end.c.
+ * session_library.c, its timer in session_time.c, its end in session_end.c.
  *
  * Callbacks of nghttp2 only submit and mark. Bytes are framed only while the sock has room, so
  * what comes late and is small does not queue behind bulk. */

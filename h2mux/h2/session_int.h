@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* session_int.h - what session.c, session_rx.c and stream.c share; nobody else includes it. */
+/* session_int.h - what session.c, session_library.c and stream.c share; nobody else includes it. */
 #ifndef H2MUX_H2_SESSION_INT_H
 #define H2MUX_H2_SESSION_INT_H
 
@@ -69,8 +69,8 @@ struct h2_session {
     uint64_t withheld; /* connection credit kept back while the budget is spent */
     struct bucket glitches, resets;
     struct log_limit refusals; /* a line a second of what the peer can repeat at will */
-    uint64_t crossing; /* frames that may still come of streams that are over: session_rx.c */
-    unsigned credits;  /* WINDOW_UPDATEs that our DATA may still bring about: session_rx.c */
+    uint64_t crossing; /* frames that may still come of streams that are over: session_library.c */
+    unsigned credits;  /* WINDOW_UPDATEs that our DATA may still bring about: session_library.c */
     struct reap reap;
 };
 
@@ -124,7 +124,7 @@ void h2_session_arm(struct h2_session *s); /* the timer, for whatever is due fir
 void h2_session_run_timer(void *session);
 void h2_session_measure(struct h2_session *s, size_t bytes); /* of DATA came: is a PING due? */
 
-/* session_rx.c: nghttp2's callbacks, and the end when it takes no more (@err: its own). */
+/* session_library.c: nghttp2's callbacks, and the end when it takes no more (@err: its own). */
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
 void h2_session_reject(struct h2_session *s, ssize_t err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* session_rx.c - nghttp2's callbacks: frames in become calls on streams, frames out are gathered.
+/* session_library.c - nghttp2's callbacks: frames in become calls on streams, frames out are gathered.
  * They submit and mark, nothing else. */
 #include "h2mux/h2/session_int.h"
 #include "h2mux/h2/stream_head.h"
