@@ -32,10 +32,10 @@ static void join(struct process *p, int i)
 {
     struct h2_session *rx = p->mux[i]->rx;
     evictor_init(&p->evictor[i], &p->budget, p->mux[i]->loop);
-    rx->evictor = &p->evictor[i];
-    rx->share = &p->evictor[i].share;
+    rx->host.flow.evictor = &p->evictor[i];
+    rx->host.flow.share = &p->evictor[i].share;
     rx->ops = &reader_ops;
-    evictor_join(&p->evictor[i], &rx->readers);
+    evictor_join(&p->evictor[i], &rx->host.flow.readers);
 }
 
 static struct process *process_new(uint64_t limit)
@@ -101,13 +101,13 @@ static void look_on(struct mux *m)
     uint64_t until = loop_now_us(m->loop) + 4 * STALL_MS * 1000;
     while (loop_now_us(m->loop) < until) {
         mux_settle(m);
-        rx->evictor->look.run(rx->evictor->look.user);
+        rx->host.flow.evictor->look.run(rx->host.flow.evictor->look.user);
     }
 }
 
 static uint32_t window_of(struct mux_stream *s)
 {
-    return h2_stream_of(s->rx)->window.size;
+    return h2_stream_of(s->rx)->flow.window.size;
 }
 
 static void test_half(void **state)
@@ -192,7 +192,7 @@ static void test_kernel_still_feeds(void **state)
 
 static bool nothing_is_withheld(void *user)
 {
-    return ((struct mux *)user)->rx->withheld == 0;
+    return ((struct mux *)user)->rx->host.flow.withheld == 0;
 }
 
 /* Connection credit is kept from all of it on where a session holds its part, and given when others
@@ -201,15 +201,15 @@ static void test_all_of_it(void **state)
 {
     struct process *p = process_new(16 * HELD); /* 4 for each of two */
     struct mux *m = p->mux[0];
-    m->rx->readers.stall_us = UINT64_C(600000000);
+    m->rx->host.flow.readers.stall_us = UINT64_C(600000000);
     others_hold(p, 16 * HELD);
     for (int i = 0; i < 5; i++)
         hold(m, HELD);
     mux_settle(m);
-    assert_int_equal(m->rx->withheld, HELD);
+    assert_int_equal(m->rx->host.flow.withheld, HELD);
     atomic_fetch_sub(&p->budget.used, 8 * HELD);
     look_on(m);
-    assert_int_equal(m->rx->withheld, HELD);
+    assert_int_equal(m->rx->host.flow.withheld, HELD);
     atomic_fetch_sub(&p->budget.used, 2 * HELD);
     turns_until(m->loop, nothing_is_withheld, m);
     process_free(p, 6 * HELD);
@@ -220,23 +220,23 @@ static void test_others_hold_all_of_it(void **state)
 {
     struct process *p = process_new(16 * HELD);
     struct mux *m = p->mux[0];
-    m->rx->readers.stall_us = UINT64_C(600000000);
+    m->rx->host.flow.readers.stall_us = UINT64_C(600000000);
     others_hold(p, 16 * HELD);
     struct mux_stream *s = hold(m, HELD);
     for (int i = 0; i < 20; i++) {
         mux_credit(s);
         mux_write(s, HELD, false);
         turns_until(m->loop, mux_all_came, m);
-        assert_int_equal(m->rx->withheld, 0);
+        assert_int_equal(m->rx->host.flow.withheld, 0);
     }
     for (int i = 0; i < 5; i++)
         hold(m, HELD);
-    assert_int_equal(m->rx->withheld, HELD);
+    assert_int_equal(m->rx->host.flow.withheld, HELD);
     mux_credit(&m->streams[1]);
     mux_credit(&m->streams[2]);
-    assert_int_equal(m->rx->withheld, HELD);
+    assert_int_equal(m->rx->host.flow.withheld, HELD);
     mux_credit(&m->streams[3]);
-    assert_int_equal(m->rx->withheld, 0); /* half of its part is left */
+    assert_int_equal(m->rx->host.flow.withheld, 0); /* half of its part is left */
     process_free(p, 16 * HELD);
 }
 
