@@ -162,14 +162,14 @@ perf-baseline: ## make the counts of this build the baseline: tests/perf/README.
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all
 	$(Q)tests/perf/run baseline
 
-lint: layers ## banned functions, license lines, commit subjects, format, clang-tidy, both compilers with -Werror
+lint: layers ## banned functions, references, license lines, commit subjects, format, clang-tidy, both compilers with -Werror
 	$(Q)tests/support/deps.sh build test lint
 	$(Q)tests/lint.sh
 
 layers: ## check that #include lines follow the architecture
 	$(Q)tests/layers.sh
 
-rules: ## print every rule of the wire with the tests that cover it; fails on a gap
+rules: ## print every rule of docs/http-rules.md with the tests that cover it; fails on a gap
 	$(Q)tests/support/deps.sh test
 	$(Q)tests/rules
 

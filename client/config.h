@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config.h - what the command line and the environment say, judged. Immutable after start.
- * contract 6. */
+/* config.h - what the command line and the environment say, judged. Immutable after start. */
 #ifndef CLIENT_CONFIG_H
 #define CLIENT_CONFIG_H
 

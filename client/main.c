@@ -15,7 +15,7 @@
 #include "h2mux/h2/evict.h"
 
 enum {
-    BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules 4 */
+    BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules.md#memory */
     PING_TIMEOUT_MS = 10 * 1000,
     LAST_WORDS_MS = 1500, /* sockets that are finishing end themselves in less */
     LAST_WORDS_POLL_MS = 5

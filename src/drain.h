@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* drain.h - the stop of the server: graceful at first, at once when it is asked for again.
- * protocol.md#leaving. Each worker goes through these states: */
+ * protocol.md#the-server-lets-go. Each worker goes through these states: */
 /* draw: the states of a worker's stop
  *
  *   RUNNING ──start──▶ DRAINING ──no ordinary exchange left, or --drain-timeout──▶ CLOSING

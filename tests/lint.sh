@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What a reviewer should not have to look for.
-#   lint.sh           everything          lint.sh banned     the greps and license lines alone (part of `make test`)
+#   lint.sh           everything          lint.sh banned     the greps, license lines, references and drawings alone (part of `make test`)
 set -u
 cd "$(dirname "$0")/.."
 status=0
@@ -15,6 +15,9 @@ banned() {
     found=$(git grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -- '*.[ch]' '*.sh' '*.py' Makefile | grep -v '^tests/lint.sh:')
     [ -z "$found" ] || { echo "unfinished:"; echo "$found"; status=1; }
     tests/spdx || status=1
+    tests/refs --self-test || status=1
+    tests/refs || status=1
+    tests/drawings || status=1
 }
 
 format() {

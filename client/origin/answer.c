@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* answer.c - the origin's response heads: what is passed on, what is refused, and when a WebSocket
- * is open. http-rules R1-R8, W5. */
+ * is open. Rules R1-R8, W5. */
 #include "client/origin/exchange_int.h"
 #include "client/origin/translate.h"
 #include "client/origin/upgrade.h"

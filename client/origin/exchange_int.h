@@ -7,11 +7,14 @@
 #include "client/origin/failure.h"
 #include "h2mux/base/log.h"
 
-/*   CONNECTING ──origin there──▶ WAITING ──head──▶ RELAYING ──all read──▶ SENDING ──all left──┐
- *        ▲                          │  │                                                      ▼
- *        └── stale pool connection ─┘  └──101──▶ OPEN (opaque both ways) ──both FIN─────────▶ DEAD
- *                                                                                             ▲
- *   any state: near reset, failure of the origin, a timer ────────────────────────────────────┘ */
+/* draw: an exchange
+ *
+ *   CONNECTING ──origin there──▶ WAITING ──head──▶ RELAYING ──all read──▶ SENDING ──all left──┐
+ *        ▲                         │  │                                                       │
+ *        └─ stale pool connection ─┘  └──101──▶ OPEN (opaque both ways) ──both FIN──▶ DEAD ◀──┤
+ *                                                                                             │
+ *   any state: near reset, failure of the origin, a timer ────────────────────────────────────┘
+ */
 enum exchange_state {
     EXCHANGE_CONNECTING,
     EXCHANGE_WAITING,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* failure.h - what a viewer is told when the origin, or we, fail: status and RFC 9209 error type.
- * http-rules D10, R1-R3, W5. Pure. */
+ * Rules D10, R1-R3, W5. Pure. */
 #ifndef CLIENT_ORIGIN_FAILURE_H
 #define CLIENT_ORIGIN_FAILURE_H
 
@@ -23,7 +23,8 @@ const struct failure *failure_of_dial(enum dial_step step, int err);
 /* @began: some bytes of the response head had come. */
 const struct failure *failure_of_answer(int err, bool began);
 
-/* The head of the answer (contract 4): deinit it. oneportd puts its own page in place of it. */
+/* The head of the answer (protocol.md#whose-failure): deinit it. oneportd puts its own page in
+ * place of it. */
 void failure_answer(const struct failure *f, struct message *m);
 
 #endif

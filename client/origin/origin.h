@@ -2,15 +2,16 @@
 /* origin.h - the shared service: a pool of HTTP/1.1 connections to it, opened on demand and kept
  * for a while.
  *
- * A lease is one connection while an exchange has it:
+ * A lease is one connection while an exchange has it. A connection goes back only after a whole
+ * answer, a whole request, and not one byte more: what an origin sends unasked must never be taken
+ * for the answer to somebody else's request. */
+
+/* draw: a connection to the origin
  *
  *   origin_acquire ──▶ DIALLING ──on_ready──▶ LEASED ──origin_release──▶ [pool] ──▶ LEASED …
  *                         │                     │
  *                     on_failed     on_error, origin_discard
- *                         └─────────▶ gone ◀────┘
- *
- * A connection goes back only after a whole answer, a whole request, and not one byte more: what
- * an origin sends unasked must never be taken for the answer to somebody else's request. */
+ *                         └─────────▶ gone ◀────┘ */
 #ifndef CLIENT_ORIGIN_ORIGIN_H
 #define CLIENT_ORIGIN_ORIGIN_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rewrite.h - --host-header: what the origin is told its name is, and its answers put right for the
- * viewer. http-rules R15. Pure.
+ * viewer. Rule R15. Pure.
  *
  *   keep     the viewer's Host; nothing else is touched (default)
  *   rewrite  Host, Origin and Referer name the origin; Location, Set-Cookie's Domain and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* translate.h - what changes between HTTP/2 on the link and HTTP/1.1 at the origin: http-rules D2,
- * D9, R4-R8, R14. Pure.
+/* translate.h - what changes between HTTP/2 on the link and HTTP/1.1 at the origin: rules D2, D9,
+ * R4-R8, R14. Pure.
  *
  * One authority (D1) is the stream's business, one cookie line (D3) the writer's. */
 #ifndef CLIENT_ORIGIN_TRANSLATE_H

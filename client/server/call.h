@@ -2,12 +2,14 @@
 /* call.h - one small request of our own to the server, and its small answer: register and attach
  * are calls.
  *
- *   DIALLING ──▶ ASKING ──▶ ANSWERING ──▶ on_answer
- *       │           ├──101──────────────▶ on_upgraded
- *       └───────────┴── failure, deadline ▶ on_failed
- *
  * Each callback comes once, from the loop, and is the call's end: it frees itself. No redirect is
  * followed. */
+
+/* draw: a call
+ *
+ *   DIALLING ──▶ ASKING ──▶ ANSWERING ──▶ on_answer
+ *       │           ├──101──────────────▶ on_upgraded
+ *       └───────────┴── failure, deadline ▶ on_failed */
 #ifndef CLIENT_SERVER_CALL_H
 #define CLIENT_SERVER_CALL_H
 

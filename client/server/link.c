@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* link.c - see link.h.
  *
- *   ATTACHING ──101──▶ SETTLING ──SETTINGS acked──▶ UP ──GOAWAY──▶ (draining) ──▶ DEAD
- *       └─ refused, failed ─┴── timeout, connection lost ──┴─────────────┴────────▲
- *
  * What the session tells comes from inside nghttp2, so it is noted here and told to the owner by a
  * task. Invariants: call is set iff ATTACHING; session is set iff SETTLING or UP. Does not know:
  * names, tickets' worth, other links. */
+
+/* draw: a link
+ *
+ *   ATTACHING ──101──▶ SETTLING ──SETTINGS acked──▶ UP ──GOAWAY──▶ (draining) ──▶ DEAD
+ *       └─ refused, failed ─┴── timeout, connection lost ──┴─────────────┴────────▲ */
 #include "client/server/link.h"
 
 #include <stdlib.h>

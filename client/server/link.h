@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* link.h - one attached connection to the server: attach call, HTTP/2 session, its end. contract 3.
- */
+/* link.h - one attached connection to the server: attach call, HTTP/2 session, its end.
+ * protocol.md#attach */
 #ifndef CLIENT_SERVER_LINK_H
 #define CLIENT_SERVER_LINK_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* register.h - the register call: asks the server for a name, or to keep one, and reads what it
- * grants. contract 2. */
+ * grants. protocol.md#register */
 #ifndef CLIENT_SERVER_REGISTER_H
 #define CLIENT_SERVER_REGISTER_H
 

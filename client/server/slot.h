@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* slot.h - one of this client's places at its tunnel (Oneport-Link): the link that has it, the ones
- * that drain behind that, and when to try again. contract 3.
+ * that drain behind that, and when to try again. protocol.md#who-may-attach
+ *
+ * A link that the server lets go is set aside: it finishes beside its successor, which is attached
+ * first (make before break). Does not know: other slots, names, what a refusal is worth. */
+
+/* draw: a slot
  *
  *   RESTING ──slot_want──▶ WANTING ──slot_attach──▶ ATTACHING ──acked──▶ UP
  *    ▲   │                  │   ▲                        │                │
  *    │   └─slot_pause─▶ PAUSING─┘                        │ refused,       │ lost,
  *    └──────────────────────┴────────────────────────────┴ failed ────────┴ GOAWAY
  *
- *   any ──slot_leave──▶ LEAVING ──slot_close──▶ RESTING
- *
- * A link that the server lets go is set aside: it finishes beside its successor, which is attached
- * first (make before break). Does not know: other slots, names, what a refusal is worth. */
+ *   any ──slot_leave──▶ LEAVING ──slot_close──▶ RESTING */
 #ifndef CLIENT_SERVER_SLOT_H
 #define CLIENT_SERVER_SLOT_H
 

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tunnel.c - see tunnel.h.
  *
- *   START ──a slot wants to attach, no ticket──▶ REGISTERING ──granted──▶ HOLDING
- *                                                │  ▲   ▲                  │
- *                                         failed ▼  │   └─401, 404, bad────┘
- *                                              PAUSING    ticket: a slot wants again
- *
- *   any ──tunnel_leave──▶ LEAVING ──▶ OVER      any ──taken over──▶ LEAVING ──streams done──▶ OVER
- *
  * Each slot lives its own life (slot.h) on the one name; it waits here while that is being
  * registered. The first slot goes first: the others begin when a link is up. The tunnel is up as
  * long as one of them is. Until a URL was shown, what cannot get better ends the program; from then
@@ -15,6 +8,16 @@
  *
  * Invariants: `call` is set iff REGISTERING; the retry timer is armed iff PAUSING; the ticket is
  * renewed only while HOLDING with a link up. */
+
+/* draw: the tunnel
+ *
+ *   START ──a slot wants to attach, no ticket──▶ REGISTERING ──granted──▶ HOLDING
+ *                                                │  ▲   ▲                  │
+ *                                         failed ▼  │   └─401, 404, bad────┘
+ *                                              PAUSING    ticket: a slot wants again
+ *
+ *   any ──tunnel_leave──▶ LEAVING ──▶ OVER
+ *   any ──taken over──▶ LEAVING ──streams done──▶ OVER */
 #include "client/server/tunnel.h"
 
 #include <stdio.h>

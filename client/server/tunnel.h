@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tunnel.h - the name that we share: registers it, keeps its links attached, renews the ticket,
- * leaves. contract 2, 3. */
+ * leaves. protocol.md#register, protocol.md#attach */
 #ifndef CLIENT_SERVER_TUNNEL_H
 #define CLIENT_SERVER_TUNNEL_H
 
@@ -8,7 +8,7 @@
 
 struct tunnel;
 
-enum exit_code { /* contract 6 */
+enum exit_code { /* protocol.md#exit-codes */
                  EXIT_STOPPED = 0,
                  EXIT_USAGE = 1,
                  EXIT_REFUSED = 2,

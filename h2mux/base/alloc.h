@@ -9,6 +9,8 @@
 #define MUSTCHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define CONST_CONTAINER_OF(ptr, type, member)                                                      \
+    ((const type *)(const void *)((const char *)(ptr)-offsetof(type, member)))
 
 /* First thing in main: what a burst needed is kept for the next one, up to a few MiB, rather than
  * given to the kernel and asked back page by page. */

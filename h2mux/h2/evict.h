@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* evict.h - takes room back from readers that stand still when a budget is short: of one link or of
- * the process. http-rules 4.
+ * the process. http-rules.md#memory
  *
  * A budget is short from three quarters on. Then the readers that have taken nothing for the time
  * of their link are given up, the longest first, until there is room again. While a thread holds

@@ -16,7 +16,8 @@ static void run_frame(void *user);
 static const struct sock_ops session_sock_ops;
 static const struct stream_host_ops host_ops;
 
-/* Limits that http-rules 4 and 6 give for what a peer may do to us. */
+/* Sets the limits of what a peer may do to us: http-rules.md#links and
+ * http-rules.md#nghttp2-152. */
 static nghttp2_option *library_options(const struct h2_options *o)
 {
     nghttp2_option *opt;
@@ -26,8 +27,8 @@ static nghttp2_option *library_options(const struct h2_options *o)
     nghttp2_option_set_peer_max_concurrent_streams(opt, 100); /* until its SETTINGS say otherwise */
     nghttp2_option_set_max_outbound_ack(opt, 100);
     nghttp2_option_set_max_settings(opt, 32);
-    /* http-rules 4. Ours never needs more than 3 for HEADER_LIST_MAX, but the wire is public and a
-     * role does not tell whose program is at the other end. */
+    /* Fact G4. Ours never needs more than 3 for HEADER_LIST_MAX, but the wire is public and a role
+     * does not tell whose program is at the other end. */
     nghttp2_option_set_max_continuations(opt, 8);
     nghttp2_option_set_max_send_header_block_length(opt, HEADER_LIST_MAX);
     nghttp2_option_set_stream_reset_rate_limit(opt, 100000,

@@ -243,7 +243,7 @@ static bool has_said_all(const struct h2_stream *st, uint32_t code)
            (code == NGHTTP2_NO_ERROR || (code == NGHTTP2_CANCEL && st->host->role == H2_OPENER));
 }
 
-/* Must always return 0 (http-rules 6: nghttp2 1.52 leaks otherwise). */
+/* Must always return 0: nghttp2 1.52 leaks otherwise (G2). */
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
 {
     struct h2_stream *st = stream_of(ng, id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* stream_credit.c - what a stream may have under way, and what the link holds of all of them:
- * windows, credit, the memory budget. RFC 9113 6.9; http-rules 4.
+ * windows, credit, the memory budget. RFC 9113 6.9; http-rules.md#memory
  *
  * Invariants: reader.held is what was handed up and not credited; fill.used is the sum of all held,
  * and the share's that of all its sessions. */

@@ -15,8 +15,8 @@
  * the message calls them, all others as they are. ERR_LIMIT: more than a head may have; ERR_SYNTAX:
  * a status that is none. */
 int h2_head_take(struct message *m, struct slice name, struct slice value) MUSTCHECK;
-/* Host stands in for a missing :authority, and is gone then (RFC 9113 8.3.1, http-rules D1). false:
- * the two differ, or there are several. */
+/* Host stands in for a missing :authority, and is gone then (RFC 9113 8.3.1, rule D1). false: the
+ * two differ, or there are several. */
 bool h2_head_settle_authority(struct message *m) MUSTCHECK;
 
 /* ---- to be sent */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* window.c - when a stream's receive window grows. RFC 9113 6.9; http-rules 4.
+/* window.c - when a stream's receive window grows. RFC 9113 6.9; http-rules.md#memory
  *
  * A round is two measured round trips. A byte's credit comes round in one, but a WINDOW_UPDATE
  * waits for half a window, so a sender that only the window holds back uses a window in one to one

@@ -3,7 +3,7 @@
  * given. RFC 9113 6.9.
  *
  * A window that was used up within one round trip was the limit, so it doubles; never beyond its
- * maximum, and not while the link's memory budget is half used (http-rules 4). */
+ * maximum, and not while the link's memory budget is half used (http-rules.md#memory). */
 #ifndef H2MUX_H2_WINDOW_H
 #define H2MUX_H2_WINDOW_H
 

@@ -37,7 +37,7 @@ static inline int byte_hex(unsigned char c)
 enum {
     BYTE_TOKEN = 1, /* tchar, RFC 9110 5.6.2 */
     BYTE_VALUE = 2, /* inside a field value: VCHAR, obs-text, SP, HTAB; RFC 9110 5.5 */
-    BYTE_TARGET = 4 /* inside a request target: VCHAR, but no fragment; http-rules Q12, Q13 */
+    BYTE_TARGET = 4 /* inside a request target: VCHAR, but no fragment; rules Q12, Q13 */
 };
 extern const unsigned char byte_classes[256];
 

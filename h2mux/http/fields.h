@@ -22,7 +22,7 @@ struct fields {
     struct arena_block *arena; /* owned */
 };
 
-/* What http-rules allow of one head. */
+/* The limits of one head: http-rules.md#links */
 enum {
     FIELDS_HEAD_MAX = 128,    /* fields of a head from HTTP/2 */
     FIELDS_BYTES_MAX = 65536, /* and their bytes */
@@ -54,8 +54,8 @@ void fields_remove(struct fields *f, struct slice name);
 void fields_remove_if(struct fields *f, bool (*drop)(const struct field *field, void *user),
                       void *user);
 
-/* Removes what is meant for one connection only (RFC 9110 7.6.1, RFC 9113 8.2.2; http-rules H2,
- * R14): connection and what it names, keep-alive, proxy-connection, transfer-encoding, upgrade,
+/* Removes what is meant for one connection only (RFC 9110 7.6.1, RFC 9113 8.2.2; rules H2, R14):
+ * connection and what it names, keep-alive, proxy-connection, transfer-encoding, upgrade,
  * http2-settings, te. ERR_DENIED when Connection names a field that it must not (host,
  * content-length, transfer-encoding, authorization, cookie, x-forwarded-*); the section is then as
  * it was. */
@@ -66,6 +66,6 @@ bool field_value_valid(
     struct slice value); /* no CTL but HTAB; >= 0x80 allowed; no space or tab at the ends */
 bool field_is_secret(struct slice name); /* authorization, proxy-authorization, cookie, set-cookie…:
                                             never indexed (RFC 7541 7.1.3) */
-bool field_forbidden_in_trailers(struct slice name); /* http-rules R13, Q29 */
+bool field_forbidden_in_trailers(struct slice name); /* rules R13, Q29 */
 
 #endif

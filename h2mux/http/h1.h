@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* h1.h - HTTP/1.1 on the wire, strict: heads and bodies in both directions, no I/O. RFC 9112;
- * http-rules Q, R.
+ * http-rules.md#requests-line-and-framing and http-rules.md#responses
  *
  * Bare LF, bare CR, obs-fold, NUL and other CTL, space before a colon, and every ambiguous framing
  * are errors, as soon as the byte that proves it has arrived. */
@@ -19,7 +19,7 @@ struct h1_limits {
     size_t field;  /* one field line, 16 KiB */
     size_t target; /* 8 KiB */
 };
-extern const struct h1_limits h1_default_limits; /* 32 KiB, 100, 16 KiB, 8 KiB: http-rules 4 */
+extern const struct h1_limits h1_default_limits; /* 32 KiB, 100, 16 KiB, 8 KiB: rules Q15, Q36 */
 
 /* Looks for the end of a head in bytes that arrive bit by bit; keeps where it was, so no byte is
  * looked at twice. */
@@ -42,7 +42,7 @@ ssize_t h1_scan_head(struct h1_scan *s, struct slice head, const struct h1_limit
  * from @head. What frames the body is judged and taken out: content-length → length,
  * transfer-encoding → @framing, host → authority. @reason: static text that names the fault, for
  * the log. Request: ERR_SYNTAX (400), ERR_VERSION (505), ERR_CODING (501), ERR_LIMIT (431). scheme
- * stays empty; an absolute-form target is split (http-rules Q9) and its authority must equal Host.
+ * stays empty; an absolute-form target is split (rule Q9) and its authority must equal Host.
  * `OPTIONS *` has path "*". CONNECT: ERR_UNSUPPORTED (405). Response: ERR_PROTOCOL for all that
  * rules R1-R3 call 502; @to_head: it answers HEAD. */
 enum h1_framing { H1_NO_BODY, H1_LENGTH, H1_CHUNKED, H1_UNTIL_CLOSE };
@@ -102,8 +102,7 @@ size_t h1_chunk_head(char to[static H1_CHUNK_HEAD_MAX], size_t len);
 /* "0\r\n" trailers "\r\n". */
 int h1_write_last_chunk(struct buf *to, const struct fields *trailers) MUSTCHECK;
 
-/* The rules of one target and one authority, used again on what comes out of HTTP/2 (http-rules
- * D2). */
+/* The rules of one target and one authority, used again on what comes out of HTTP/2 (rule D2). */
 bool h1_target_valid(struct slice path); /* '/'-led (or "*"), no CTL, SP, DEL, '#', >= 0x80 */
 bool h1_authority_valid(
     struct slice authority); /* reg-name, IPv4 or [IPv6], optional port <= 65535; no userinfo */

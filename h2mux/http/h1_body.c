@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* h1_body.c - finds the payload of one message body among its framing bytes. RFC 9112 6.3, 7.1;
- * http-rules Q27-Q29.
- *
- *   SIZE ──;──▶ EXTENSION ──CR──▶ SIZE_LF ──▶ DATA ──▶ DATA_CR ──▶ DATA_LF ──▶ SIZE …
- *     └────────────CR────────────────▲ └─ last chunk ──▶ TRAILERS ──empty line──▶ done
+ * rules Q27-Q29.
  *
  * Invariant: no byte changes anything once it was refused. Payload is never copied; trailers are,
  * a line at a time. */
+
+/* draw: a chunked body
+ *
+ *   SIZE ──;──▶ EXTENSION ──CR──▶ SIZE_LF ──▶ DATA ──▶ DATA_CR ──▶ DATA_LF ──▶ SIZE …
+ *     └────────────CR────────────────▲ └─ last chunk ──▶ TRAILERS ──empty line──▶ done */
 #include "h2mux/http/h1_int.h"
 
 #include <assert.h>

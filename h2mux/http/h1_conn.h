@@ -2,13 +2,15 @@
 /* h1_conn.h - one HTTP/1.1 connection end as a leg: reads heads and bodies, writes the other
  * direction. Either role.
  *
- *   rx: HEAD ──▶ BODY ──▶ DONE ──next──▶ HEAD …      RAW after an upgrade; FAILED, ENDED
- *   tx: IDLE ──▶ BODY ──▶ DONE ──next──▶ IDLE …      RAW likewise
- *
  * It keeps messages apart and in order: nothing of the next one is judged before h1_conn_next. Who
  * may speak, for how long, and what an error is answered with is the owner's policy. Body bytes
  * are decoded from one read of the loop's scratch and handed up without a copy; at most `window` of
  * them are out without credit. */
+
+/* draw: the two directions of a connection
+ *
+ *   rx: HEAD ──▶ BODY ──▶ DONE ──next──▶ HEAD …      RAW after an upgrade; FAILED, ENDED
+ *   tx: IDLE ──▶ BODY ──▶ DONE ──next──▶ IDLE …      RAW likewise */
 #ifndef H2MUX_HTTP_H1_CONN_H
 #define H2MUX_HTTP_H1_CONN_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* h1_head.c - takes one complete head apart: start line, fields, and what frames the body. RFC 9112
- * 3, 4, 6; http-rules Q, R.
+ * 3, 4, 6; http-rules.md#requests-line-and-framing and http-rules.md#responses
  *
  * A head that can be read in two ways is refused: what frames the message is judged here once,
  * taken out of the fields, and written anew by h1_write.c. Responses know one error for all that
@@ -238,8 +238,8 @@ static int take_origin_form(struct message *m, struct slice rest)
     return err;
 }
 
-/* http-rules Q9: RFC 9112 3.2.2 would let the URI win over a different Host; two names for one
- * request are refused here. */
+/* Rule Q9: RFC 9112 3.2.2 would let the URI win over a different Host; two names for one request
+ * are refused here. */
 static int split_absolute_form(struct head *h, size_t scheme_len, struct slice default_port)
 {
     struct message *m = h->m;

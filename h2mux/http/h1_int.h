@@ -5,7 +5,7 @@
 
 #include "h2mux/http/h1.h"
 
-enum { H1_METHOD_MAX = 32 }; /* http-rules Q4 */
+enum { H1_METHOD_MAX = 32 }; /* rule Q4 */
 
 /* Where h1_scan_head begins when no start line comes before the fields: a trailer section. */
 #define H1_SCAN_TRAILERS ((struct h1_scan){.lines = 1})

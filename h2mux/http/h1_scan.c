@@ -2,13 +2,15 @@
 /* h1_scan.c - judges a head's bytes one by one as they arrive, and finds its end. RFC 9112 2.2, 3,
  * 4, 5.
  *
- *   request line: METHOD ─SP─▶ TARGET ─SP─▶ VERSION ─CRLF─▶ START
- *   status line:  PROTOCOL ─SP─▶ STATUS ─SP─▶ REASON ─CRLF─▶ START       (the reason and its space
- * may be missing) field line:   NAME ─:─▶ VALUE ─CRLF─▶ START                          an empty
- * line ends the head
- *
  * Invariant: no byte changes anything once it was refused, so a head cut anywhere is judged as in
  * one piece. What a byte cannot show by itself (versions, hosts, lengths) is left to h1_head.c.
+ */
+
+/* draw: a head
+ *
+ *   request line: METHOD ─SP─▶ TARGET ─SP─▶ VERSION ─CRLF─▶ START
+ *   status line:  PROTOCOL ─SP─▶ STATUS ─SP─▶ REASON ─CRLF─▶ START   (or no SP and no REASON)
+ *   field line:   NAME ─:─▶ VALUE ─CRLF─▶ START                      (an empty line: the end)
  */
 #include "h2mux/http/h1_int.h"
 

@@ -42,8 +42,8 @@ static bool is_cookie(struct slice name)
     return slice_ieq(name, SLICE("cookie"));
 }
 
-/* HTTP/2 may split cookies into several fields; HTTP/1.1 wants one line. RFC 9113 8.2.3, http-rules
- * D3 */
+/* HTTP/2 may split cookies into several fields; HTTP/1.1 wants one line. RFC 9113 8.2.3, rule
+ * D3. */
 static int write_cookies(struct buf *to, const struct fields *f)
 {
     int err = buf_append(to, SLICE("cookie: "));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* budget.h - counts the bytes of bodies that a process holds: one sum for all threads, and a share
- * of it for each thread. http-rules 4.
+ * of it for each thread. http-rules.md#memory
  *
  * A link tells its thread's share of every byte that arrives and leaves; the share tells the
  * process once a turn, and only of what did not leave again within it. Budgets only count: what is

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* dial.h - one outgoing connection: name → addresses → TCP → TLS, or a unix socket.
  *
- *   RESOLVING ──▶ CONNECTING ──first connected──▶ [HANDSHAKING] ──▶ on_done
- *       │      (addresses race)                          │
- *       └──────────────┴───── failure, deadline ─────────┴──────▶ on_failed
- *
  * After either callback, or dial_cancel, the dial frees itself. Callbacks come from the loop, never
  * inside a call. */
+
+/* draw: a dial
+ *
+ *   RESOLVING ──▶ CONNECTING ──first connected──▶ [HANDSHAKING] ──▶ on_done
+ *       │      (addresses race)                          │
+ *       └──────────────┴───── failure, deadline ─────────┴──────▶ on_failed */
 #ifndef H2MUX_IO_DIAL_H
 #define H2MUX_IO_DIAL_H
 

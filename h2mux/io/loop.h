@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* loop.h - one event loop and the order of a turn: callbacks, deferred tasks, flushes, reaping.
  *
- * Callbacks feed, mark and close. What must not run on top of them (or of nghttp2) is a task:
- *
- *   loop_defer    runs once after this turn's callbacks; what it defers itself runs in the next
- * turn loop_flush    runs once after all deferred tasks: sockets write what was queued loop_frame
- * runs once after those: sessions frame, for what has left gives credit to be sent; what they queue
- * is flushed behind them loop_reap     frees what was closed, when nothing of this turn can hold it
- * any more
+ * Callbacks feed, mark and close. What must not run on top of them (or of nghttp2) is a task.
  *
  * A loop belongs to one thread. */
+
+/* draw: the order of a turn
+ *
+ *   loop_defer   once after the callbacks of this turn; what a task defers runs in the next
+ *   loop_flush   once after all deferred tasks: socks write what was queued
+ *   loop_frame   once after those: sessions frame, for what has left gives credit to be sent;
+ *                what they queue is flushed behind them
+ *   loop_reap    last: frees what was closed, when nothing of this turn can hold it any more */
 #ifndef H2MUX_IO_LOOP_H
 #define H2MUX_IO_LOOP_H
 
@@ -80,7 +82,8 @@ char *loop_scratch(struct loop *l);
 bool loop_scratch_holds(const struct loop *l, struct slice data);
 struct gather *loop_gather(struct loop *l); /* what waits to be sent from the scratch */
 /* An empty buf of up to LOOP_OUT bytes for what is composed and written within one call; borrowed
- * and emptied by whoever fills it. Its memory stays, so that nothing is allocated for a message. */
+ * and emptied by whoever fills it. Its memory stays, so that nothing is allocated for a message.
+ */
 struct buf *loop_out(struct loop *l);
 
 static inline void task_init(struct task *t, void (*run)(void *user), void *user)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* resolver.c - see resolver.h.
  *
- *   ASKED (on r->asked) ──thread──▶ running ──▶ ANSWERED (on r->answered) ──eventfd──▶ told
- *
  * The two lists and the flags are guarded by the mutex; `on_answer` belongs to the loop's thread
  * alone. A resolver that is freed while a lookup hangs is left to its thread, which frees it when
  * the lookup returns. */
+
+/* draw: a lookup
+ *
+ *   ASKED (on r->asked) ──thread──▶ running ──▶ ANSWERED (on r->answered) ──eventfd──▶ told */
 #include "h2mux/io/resolver.h"
 
 #include <errno.h>

@@ -2,13 +2,15 @@
 /* sock.c - one non-blocking byte stream, plain or TLS; TLS runs over a BIO on the raw buffers, so
  * it never sees the descriptor.
  *
- *   peer ─▶ rx (raw) ─▶ [SSL] ─▶ sock_read          sock_write ─▶ [SSL] ─▶ tx (raw) ─▶ peer
- *
  * This is what its owner calls: making, reading, writing, closing. What is between it and the peer:
  * sock_raw.c; what the loop tells: sock_event.c.
  *
  * Invariants: rx_ready is false only after the kernel said EAGAIN, so with edge-triggered events no
  * wake-up is lost; starved is true only after SSL wanted more than rx had. Does not know: HTTP. */
+
+/* draw: the way of the bytes
+ *
+ *   peer ─▶ rx (raw) ─▶ [SSL] ─▶ sock_read          sock_write ─▶ [SSL] ─▶ tx (raw) ─▶ peer */
 #include "h2mux/io/sock_int.h"
 
 #include <errno.h>

@@ -2,8 +2,6 @@
 /* sock.h - one non-blocking byte stream: TCP or unix socket, TLS over it, or one half of a pair in
  * memory.
  *
- *   CONNECTING ──▶ HANDSHAKING ──▶ OPEN ──▶ (shut_tx, shut_rx) ──▶ closed
- *
  * Reads are pulled (sock_read), writes are queued and leave in one gathered write at turn's end; a
  * large one goes at once. The queue has no limit of its own: its source looks at sock_queued() and
  * is told by on_sent. The descriptor is registered once, edge-triggered, for both directions.
@@ -12,6 +10,10 @@
  *
  * Callbacks never run inside the calls below, only from the loop. After sock_close no callback
  * runs. */
+
+/* draw: a sock
+ *
+ *   CONNECTING ──▶ HANDSHAKING ──▶ OPEN ──▶ (shut_tx, shut_rx) ──▶ closed */
 #ifndef H2MUX_IO_SOCK_H
 #define H2MUX_IO_SOCK_H
 

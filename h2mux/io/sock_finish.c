@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* sock_finish.c - a sock's last words: what is queued, FIN, then listening until the peer has read
- * them too.
+ * them too. */
+
+/* draw: the end of a sock
  *
  *   SAYING ──queue empty, FIN──▶ LISTENING ──peer's FIN, an error, time, bytes──▶ closed
  *      └── nothing leaves for STALL_MS ──────────────────────────────────────────────▲ */

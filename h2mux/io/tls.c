@@ -18,8 +18,8 @@ struct tls {
     bool insecure;
 };
 
-/* A client that dials an attach URL speaks HTTP/1.1 first, whatever follows the 101 (contract:
- * never h2, or nginx would answer in h2). */
+/* A client that dials an attach URL speaks HTTP/1.1 first, whatever follows the 101
+ * (protocol.md#attach: never h2, or nginx would answer in h2). */
 static const unsigned char alpn_http11[] = "\x08http/1.1";
 
 /* The defaults in another order: AES-128 costs a tenth less than AES-256 and is what browsers ask

@@ -9,6 +9,7 @@
 #include "src/http/access.h"
 #include "src/limits/abuse.h"
 #include "src/limits/address_buckets.h"
+#include "src/tunnels/registry.h"
 
 enum {
     EDGE_WINDOW = 256 * 1024,
@@ -266,8 +267,8 @@ static const struct exchange_owner owner_ops = {
 
 /* ---- what the connection and the clock tell */
 
-/* A link's head has less time than a viewer's (contract.md 3): a look at what there is of it when
- * that is over tells which it is, by the request line alone. */
+/* A link's head has less time than a viewer's (http-rules.md#viewers): a look at what there is of
+ * it when that is over tells which it is, by the request line alone. */
 static void on_head_begin(void *user)
 {
     struct edge *e = user;

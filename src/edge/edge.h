@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* edge.h - one public HTTP/1.1 connection: its requests in order, each to a tunnel or to a
- * built-in. http-rules 2.1, 2.5.
+ * built-in. http-rules.md#requests-line-and-framing and http-rules.md#websockets */
+
+/* draw: a connection
  *
- *   IDLE ──first byte──▶ HEAD ──complete──▶ BUSY ──answered──▶ IDLE      BUSY ──101──▶ RAW ──both
- * ends──▶ DEAD │ keep-alive over     │ too slow: 408    │ broken, or the answer said close
- *     └─────────────────────┴──────────────────┴──────────────▶ DEAD */
+ *   IDLE ──first byte──▶ HEAD ──complete──▶ BUSY ──answered──▶ IDLE
+ *     │ keep-alive over    │ too slow: 408    │ broken, or the answer says close
+ *     └────────────────────┴──────────────────┴──────────────▶ DEAD
+ *
+ *   BUSY ──101──▶ RAW ──both ends──▶ DEAD */
 #ifndef SRC_EDGE_EDGE_H
 #define SRC_EDGE_EDGE_H
 

@@ -4,6 +4,7 @@
 
 #include "src/edge/admin.h"
 #include "src/tunnels/attach.h"
+#include "src/tunnels/link.h"
 
 /* ---- built-ins of the base domain */
 
@@ -48,7 +49,7 @@ static void become_link(struct edge *e, const struct attach *at)
     edge_log_answer(e, 101, NULL, 0);
     struct sock *sock = h1_conn_release(e->conn);
     struct link *l = link_new(e->worker, sock, &ticket, &place);
-    LOG(DEBUG, "attach accepted", "name=%s slot=%u", l->name, l->slot);
+    LOG(DEBUG, "attach accepted", "name=%s slot=%u", l->name, l->backend.slot);
     edge_forget(e);
 }
 

@@ -8,8 +8,10 @@
 #include "src/tunnels/register.h"
 #include "src/worker/mailbox.h"
 
-/* LEAVING (a task of the old loop: its callbacks may still be on the stack) ──▶ MAILED ──▶
- * delivered */
+/* draw: a sock between two workers
+ *
+ *   LEAVING (a task of the old loop, whose callbacks may be running) ──▶ MAILED ──▶ delivered
+ */
 struct handoff {
     struct mail mail;
     struct task leave;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* answer.h - what oneportd answers itself: error pages, JSON, redirects. Every one has
- * Cache-Control: no-store. contract.md 5. */
+ * Cache-Control: no-store. protocol.md#errors-that-viewers-see */
 #ifndef SRC_HTTP_ANSWER_H
 #define SRC_HTTP_ANSWER_H
 

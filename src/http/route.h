@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* route.h - which tunnel or built-in a request is for: by Host, then by path. Pure. contract.md
- * 1, 2. */
+/* route.h - which tunnel or built-in a request is for: by Host, then by path. Pure.
+ * protocol.md#names and protocol.md#register */
 #ifndef SRC_HTTP_ROUTE_H
 #define SRC_HTTP_ROUTE_H
 

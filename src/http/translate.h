@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* translate.h - what a request becomes on its way into a link, and a response on its way out. Pure.
- * http-rules 2.2, 2.4, 2.5. */
+ * http-rules.md#requests-fields-on-the-link, http-rules.md#responses and
+ * http-rules.md#websockets */
 #ifndef SRC_HTTP_TRANSLATE_H
 #define SRC_HTTP_TRANSLATE_H
 

@@ -4,7 +4,7 @@
  * Every address is kept as IPv6, IPv4 as ::ffff:a.b.c.d, so that one comparison serves both and a
  * mapped peer is its IPv4 self. The X-Forwarded-For list is walked from its right end: each element
  * was written by the hop that comes after it, so an element is believed as long as all behind it
- * are trusted (contract.md 4). */
+ * are trusted (protocol.md#trust). */
 #include "src/http/trust.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* trust.h - who the viewer is: the peer, or what a trusted proxy says of it. contract.md 4 "Trust",
- * http-rules H7. */
+/* trust.h - who the viewer is: the peer, or what a trusted proxy says of it. Rule H7,
+ * protocol.md#trust */
 #ifndef SRC_HTTP_TRUST_H
 #define SRC_HTTP_TRUST_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* abuse.h - viewers that ask and leave, again and again: how many aborts an address has left.
- * http-rules 4: 100 a second, burst 1,000; IPv6 by /64.
+ * http-rules.md#addresses: 100 a second, burst 1,000; IPv6 by /64.
  *
  * Each abort costs a RST_STREAM, and those are paced, for peers limit the ones they take. One table
  * a worker, bounded; while nobody aborts it does not exist and asking costs a comparison. Time is

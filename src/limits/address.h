@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* address.h - whose address something counts for: IPv4 as a whole, IPv6 by /64, which is what one
- * household has. contract.md 4. */
+ * household has. protocol.md#trust */
 #ifndef SRC_LIMITS_ADDRESS_H
 #define SRC_LIMITS_ADDRESS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* handshakes.h - TLS handshakes that are not through yet, of each address and in all. http-rules 4:
- * 512, of which one address may have 64; IPv6 by /64. Addresses that are trusted, loopback among
- * them, do not count: whose handshakes a proxy makes is not known.
+/* handshakes.h - TLS handshakes that are not through yet, of each address and in all.
+ * http-rules.md#addresses: 512, of which one address may have 64; IPv6 by /64. Addresses that are
+ * trusted, loopback among them, do not count: whose handshakes a proxy makes is not known.
  *
  * One table a process, bounded, under its own lock: a handshake costs thousands of times as much as
  * a look at it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* quota.h - how often an address may register, and be wrong about a ticket. http-rules 4 and row
- * 19; contract.md 2 and 3: 429.
+/* quota.h - how often an address may register, and be wrong about a ticket: 429. Rules O23, O24,
+ * row 19.
  *
  * - A register costs one where it makes a new owner: a name that was asked for without a ticket, or
  *   any random one. Who renews (a good ticket, and the name is that owner's or nobody's) costs

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* label.h - what may be a tunnel's name, and readable random ones. Pure but for randomness.
- * contract.md 1. */
+ * protocol.md#names */
 #ifndef SRC_NAMES_LABEL_H
 #define SRC_NAMES_LABEL_H
 

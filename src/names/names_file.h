@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* names_file.h - the names file over the process's life: read at start, rewritten at most once a
- * second. contract.md 1. */
+ * second. protocol.md#names-file */
 #ifndef SRC_NAMES_NAMES_FILE_H
 #define SRC_NAMES_NAMES_FILE_H
 

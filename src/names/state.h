@@ -2,9 +2,9 @@
 /* state.h - the files of the state directory: small, mode 0600, replaced as a whole or not at all.
  *
  *   secret   the keys that sign tickets, one a line (ticket.c reads them)
- *   node     our name in Via, made once (http-rules H9)
- *   names    the held names, one a line: `name owner-in-hex until asked` (contract.md 1 "Held
- * names") */
+ *   node     our name in Via, made once (rule H9)
+ *   names    the held names, one a line: `name owner-in-hex until asked` (protocol.md#names-file)
+ */
 #ifndef SRC_NAMES_STATE_H
 #define SRC_NAMES_STATE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ticket.h - signed proof of owning a name: base64url(claims) "." base64url(HMAC-SHA256).
- * contract.md 2 "Ticket". */
+ * protocol.md#tickets */
 #ifndef SRC_NAMES_TICKET_H
 #define SRC_NAMES_TICKET_H
 

@@ -5,8 +5,9 @@
 #include <ctype.h>
 
 #include "h2mux/base/clock.h"
+#include "src/limits/address.h"
 #include "src/names/label.h"
-#include "src/tunnels/link.h"
+#include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
 
 enum { ATTACH_HEAD_MAX = 8 * 1024, ATTACH_FIELDS_MAX = 32 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* attach.h - whether a PTTH upgrade is accepted: head, ticket, name, place. contract.md 3. */
+/* attach.h - whether a PTTH upgrade is accepted: head, ticket, name, place. protocol.md#attach */
 #ifndef SRC_TUNNELS_ATTACH_H
 #define SRC_TUNNELS_ATTACH_H
 

@@ -6,12 +6,13 @@
 
 #include "h2mux/base/clock.h"
 #include "h2mux/base/pool.h"
+#include "src/tunnels/registry.h"
 
 enum { QUEUE_MS = 1000, PROBE_AFTER_MS = 5000, PROBE_MS = 5000, LOOK_AGAIN_MS = 1000 };
 
 static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet, uint64_t probe_at);
 static void on_timer(void *user);
-static void on_link(struct waiter *w, struct link *l);
+static void on_backend(struct waiter *w, struct backend *b);
 static void on_gone(struct waiter *w);
 
 const char *exchange_state_name(enum exchange_state s)
@@ -23,6 +24,11 @@ const char *exchange_state_name(enum exchange_state s)
 bool exchange_is_websocket(const struct exchange *x)
 {
     return x->request.translated.websocket;
+}
+
+static enum stream_kind exchange_kind(const struct exchange *x)
+{
+    return exchange_is_websocket(x) ? STREAM_WEBSOCKET : STREAM_REQUEST;
 }
 
 static struct counter *gauge(struct exchange *x)
@@ -42,8 +48,8 @@ struct exchange *exchange_new(struct worker *w, struct leg *near, const struct e
     x->owner = owner;
     x->request_ended = r->end;
     x->started_us = x->moved_us = loop_now_us(w->loop);
-    x->waiter.websocket = exchange_is_websocket(x);
-    x->waiter.on_link = on_link;
+    x->waiter.kind = exchange_kind(x);
+    x->waiter.on_backend = on_backend;
     x->waiter.on_gone = on_gone;
     timer_init(&x->timer, w->loop, on_timer, x);
     list_push(&w->exchanges, &x->node);
@@ -122,11 +128,11 @@ void exchange_leave_far(struct exchange *x, int err)
         struct leg_fault why = {.err = err, .reason = "exchange over"};
         far->ops->reset(far, &why);
     }
-    if (x->counted_link) {
-        x->counted_link = false;
-        link_stream_done(x->link, exchange_is_websocket(x));
+    if (x->counted) {
+        x->counted = false;
+        x->backend->ops->done(x->backend, exchange_kind(x));
     }
-    x->link = NULL;
+    x->backend = NULL;
 }
 
 static void leave_tunnel(struct exchange *x)
@@ -211,7 +217,7 @@ void exchange_stop(struct exchange *x)
         exchange_fail(x, FAIL_DRAINING);
 }
 
-/* ---- finding a link */
+/* ---- finding a backend */
 
 void exchange_arm(struct exchange *x)
 {
@@ -243,18 +249,18 @@ static void give_up_waiting(struct exchange *x)
     exchange_fail(x, x->queued ? FAIL_BUSY : FAIL_AWAY);
 }
 
-static void open_on(struct exchange *x, struct link *l)
+static void open_on(struct exchange *x, struct backend *b)
 {
     struct message *m = x->request.head;
     uint64_t now = loop_now_us(x->worker->loop);
-    x->far = link_open(l, m, x->request.end, &exchange_far_events, x);
+    x->far = b->ops->open(b, m, x->request.end, &exchange_far_events, x);
     if (!x->far) {
         x->queued = true;
         give_up_waiting(x);
         return;
     }
-    x->link = l;
-    x->counted_link = true;
+    x->backend = b;
+    x->counted = true;
     x->tunnel = NULL;
     x->state = EXCHANGE_OPEN;
     x->wait_us += now - x->moved_us;
@@ -265,29 +271,38 @@ static void open_on(struct exchange *x, struct link *l)
         x->near->ops->want_body(x->near);
 }
 
-static bool link_takes(const struct exchange *x, const struct link *l)
+static enum fitness fitness_for(const struct exchange *x, const struct backend *b)
 {
-    return link_can_open(l, exchange_is_websocket(x));
+    return b->ops->fitness(b, exchange_kind(x));
 }
 
-static void on_link(struct waiter *w, struct link *l)
+/* Waits again. The time in the queue runs from the first time that the request was passed over. */
+static void wait_again(struct exchange *x)
+{
+    bool queued_before = x->queued;
+    x->queued = true;
+    if (!tunnel_wait(x->tunnel, &x->waiter, loop_now_us(x->worker->loop)))
+        give_up_waiting(x);
+    else if (!queued_before)
+        exchange_arm(x);
+}
+
+static void on_backend(struct waiter *w, struct backend *b)
 {
     struct exchange *x = CONTAINER_OF(w, struct exchange, waiter);
-    if (exchange_is_websocket(x) && !h2_session_takes_websockets(l->session)) {
+    switch (fitness_for(x, b)) {
+    case FITNESS_NO_WEBSOCKETS:
         x->tunnel = NULL;
         exchange_fail(x, FAIL_NO_WEBSOCKETS);
-        return;
+        break;
+    case FITNESS_ROOM:
+        open_on(x, b);
+        break;
+    case FITNESS_NONE:
+    case FITNESS_FULL:
+        wait_again(x);
+        break;
     }
-    if (!link_takes(x, l)) {
-        bool queued_before = x->queued;
-        x->queued = true;
-        if (!tunnel_wait(x->tunnel, w, loop_now_us(x->worker->loop)))
-            give_up_waiting(x);
-        else if (!queued_before)
-            exchange_arm(x); /* its time in the queue runs from the first time it was passed over */
-        return;
-    }
-    open_on(x, l);
 }
 
 static void on_gone(struct waiter *w)
@@ -297,7 +312,7 @@ static void on_gone(struct waiter *w)
     exchange_fail(x, FAIL_NO_TUNNEL);
 }
 
-static void wait_for_link(struct exchange *x, struct tunnel *t, bool queued)
+static void wait_for_backend(struct exchange *x, struct tunnel *t, bool queued)
 {
     x->state = EXCHANGE_HELD;
     x->queued = queued;
@@ -310,22 +325,34 @@ static void wait_for_link(struct exchange *x, struct tunnel *t, bool queued)
     exchange_arm(x);
 }
 
+static void start_on(struct exchange *x, struct tunnel *t, struct backend *b)
+{
+    switch (fitness_for(x, b)) {
+    case FITNESS_NO_WEBSOCKETS:
+        exchange_fail(x, FAIL_NO_WEBSOCKETS);
+        break;
+    case FITNESS_ROOM:
+        open_on(x, b);
+        break;
+    case FITNESS_NONE:
+    case FITNESS_FULL:
+        wait_for_backend(x, t, true);
+        break;
+    }
+}
+
 void exchange_start(struct exchange *x, struct tunnel *t)
 {
     memcpy(x->name, t->name, sizeof x->name);
-    struct link *l = tunnel_pick(t, exchange_is_websocket(x));
+    struct backend *b = tunnel_pick(t, exchange_kind(x));
     t->exchanges++;
     exchange_moved(x);
     if (x->worker->server->draining)
         exchange_fail(x, FAIL_DRAINING);
-    else if (!l)
-        wait_for_link(x, t, false);
-    else if (exchange_is_websocket(x) && !h2_session_takes_websockets(l->session))
-        exchange_fail(x, FAIL_NO_WEBSOCKETS);
-    else if (!link_takes(x, l))
-        wait_for_link(x, t, true);
+    else if (b)
+        start_on(x, t, b);
     else
-        open_on(x, l);
+        wait_for_backend(x, t, false);
 }
 
 /* The near leg hands up body bytes: there must be a stream for them. */
@@ -342,8 +369,8 @@ bool exchange_retry(struct exchange *x, const struct leg_fault *why)
         (body_runs(x) && x->request_ended))
         return false;
     struct tunnel *t = registry_find(x->worker->registry, slice_str(x->name));
-    struct link *l = t ? tunnel_pick(t, exchange_is_websocket(x)) : NULL;
-    if (!t || (body_runs(x) && (!l || !link_takes(x, l))))
+    struct backend *b = t ? tunnel_pick(t, exchange_kind(x)) : NULL;
+    if (!t || (body_runs(x) && (!b || fitness_for(x, b) != FITNESS_ROOM)))
         return false;
     x->retried = true;
     x->state = EXCHANGE_HELD;
@@ -401,7 +428,7 @@ static void time_head(struct exchange *x)
     }
     uint64_t probe_at = PROBE_AFTER_MS;
     if (!x->probed && quiet >= PROBE_AFTER_MS) {
-        uint64_t wait = link_probe(x->link, PROBE_AFTER_MS, PROBE_MS);
+        uint64_t wait = x->backend->ops->probe(x->backend, PROBE_AFTER_MS, PROBE_MS);
         x->probed = wait == 0;
         probe_at = quiet + wait;
     }

@@ -2,13 +2,17 @@
 /* exchange.h - one request and its response between two legs, from the routed head to the
  * access-log line.
  *
- *   HELD ──link──▶ OPEN ──final head──▶ STREAMING ──both ends──▶ DEAD          2xx to a WebSocket:
- * UPGRADED │ hold, queue   │ origin timeout       │ idle, reset                         (a stream
- * that was refused unprocessed goes └───────────────┴──────────────────────┴──────────────▶ failure
- * ▶ DEAD        back to HELD, once)
- *
  * Invariant: not DEAD → near is tied to this. Knows legs, tunnels and links; nothing of sockets or
  * of either leg's type. */
+
+/* draw: an exchange
+ *
+ *   HELD ──link──▶ OPEN ──final head──▶ STREAMING ──both ends──▶ DEAD
+ *     │ hold, queue  │ origin timeout       │ idle, reset
+ *     └──────────────┴──────────────────────┴──▶ failure ──▶ DEAD
+ *
+ *   OPEN ──2xx to a WebSocket──▶ UPGRADED ──both ends──▶ DEAD
+ *   OPEN ──stream refused unprocessed, the first time──▶ HELD */
 #ifndef SRC_TUNNELS_EXCHANGE_H
 #define SRC_TUNNELS_EXCHANGE_H
 
@@ -16,7 +20,8 @@
 #include "src/http/access.h"
 #include "src/http/answer.h"
 #include "src/http/translate.h"
-#include "src/tunnels/link.h"
+#include "src/tunnels/tunnel.h"
+#include "src/worker/worker.h"
 
 enum exchange_state {
     EXCHANGE_HELD,
@@ -57,13 +62,12 @@ struct exchange_request {
 };
 
 struct exchange {
-    struct worker *worker; /* borrowed: outlives its exchanges */
-    struct list_node node; /* in worker->exchanges until DEAD */
-    struct leg *near;      /* weak: NULL once DEAD */
-    struct leg *far;       /* weak: NULL before OPEN and once its stream is over */
-    struct link
-        *link; /* weak: set with far; the stream's on_reset comes before its link is freed */
-    struct tunnel *tunnel; /* weak: set while HELD (a waiter) */
+    struct worker *worker;   /* borrowed: outlives its exchanges */
+    struct list_node node;   /* in worker->exchanges until DEAD */
+    struct leg *near;        /* weak: NULL once DEAD */
+    struct leg *far;         /* weak: NULL before OPEN and once its stream is over */
+    struct backend *backend; /* weak: set with far; far resets before its backend is freed */
+    struct tunnel *tunnel;   /* weak: set while HELD (a waiter) */
     char name[NAME_MAX_LEN + 1];
     enum exchange_state state;
     const struct exchange_owner *ops; /* static */
@@ -72,7 +76,7 @@ struct exchange {
     struct waiter waiter;
     bool queued; /* HELD for a free stream, not for a link */
     bool retried, probed, stalled;
-    bool request_ended, response_ended, counted_link;
+    bool request_ended, response_ended, counted;
     int status;
     struct ws_frames frames;                  /* UPGRADED: the direction towards the viewer */
     uint64_t started_us, opened_us, moved_us; /* monotonic */

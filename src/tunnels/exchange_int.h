@@ -9,8 +9,7 @@
 
 extern const struct leg_events exchange_near_events, exchange_far_events; /* exchange_legs.c */
 
-/* What an operator counts (http-rules "Failure → viewer → operator"): at most a line a second of
- * each. */
+/* What an operator counts (http-rules.md#failures): at most a line a second of each. */
 enum exchange_event {
     EVENT_AWAY,
     EVENT_FULL,

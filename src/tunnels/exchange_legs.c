@@ -5,7 +5,9 @@
 
 #include <assert.h>
 
+#include "h2mux/h2/h2.h"
 #include "src/limits/abuse.h"
+#include "src/tunnels/registry.h"
 
 /* ---- the request's way: near → far */
 
@@ -112,7 +114,7 @@ static void end_if_over(struct exchange *x)
 
 enum { INTERIM_BYTES_MAX = 16 * 1024 }; /* rule R4; their number is bounded by the session */
 
-/* nginx before 1.29 takes any interim head but 100 and 101 for the final answer (N11). */
+/* nginx before 1.29 takes an interim head other than 101 for the final answer (N11). */
 static bool wants_hints(const struct exchange *x)
 {
     struct slice mode = slice_str(x->worker->server->config->early_hints);
@@ -283,7 +285,7 @@ static enum failure failure_of(const struct leg_fault *why)
  * them. What must not be done twice is then not asked for again. */
 static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
 {
-    bool their_word = why->err == ERR_RESET && x->link && x->link->instance[0] == '\0';
+    bool their_word = why->err == ERR_RESET && x->backend && !x->backend->ours;
     return !their_word || exchange_is_websocket(x) ||
            (x->request.head && method_is_idempotent(x->request.head->method));
 }

@@ -2,15 +2,17 @@
 /* link.c - one attached client connection; see link.h for its states. */
 #include "src/tunnels/link.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
+#include "src/tunnels/registry.h"
 
 enum {
     PING_TIMEOUT_MS = 10000,
     REPLACED_PROBE_MS = 2000,
     BUFFER_LIMIT = 32 * 1024 * 1024,
-    RESET_BURST = 900, /* third parties' libraries take 1,000 and 33 a second (http-rules 4) */
+    RESET_BURST = 900, /* third parties' libraries take 1,000 and 33 a second (G3) */
     RESET_RATE = 30,
     RESET_BURST_OURS =
         50000, /* oneport takes 100,000 and 10,000 a second; it alone names its instance */
@@ -20,6 +22,7 @@ enum {
 };
 
 static const struct h2_session_ops session_ops;
+static const struct backend_ops link_backend;
 static void run_wake(void *user);
 
 struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t,
@@ -41,17 +44,20 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     };
     struct link *l = xcalloc(1, sizeof *l);
     l->worker = w;
-    l->slot = p->slot;
-    l->pool = p->pool;
-    l->begun_us = loop_now_us(w->loop);
+    backend_init(&l->backend, &link_backend, p, loop_now_us(w->loop));
     snprintf(l->name, sizeof l->name, "%s", t->name);
-    memcpy(l->owner, t->owner, OWNER_LEN);
-    snprintf(l->instance, sizeof l->instance, "%.*s", SLICE_FMT(p->instance));
+    memcpy(l->owner_id, t->owner, OWNER_LEN);
     task_init(&l->wake, run_wake, l);
     list_push(&w->links, &l->in_worker);
     stat_add(&w->stats.links_open, 1);
     l->session = h2_session_new(w->loop, sock, H2_OPENER, &o, &session_ops, l);
     return l;
+}
+
+static void enter(struct link *l, enum link_state s)
+{
+    l->state = s;
+    l->backend.up = s == LINK_UP;
 }
 
 static void link_free(void *object)
@@ -61,8 +67,8 @@ static void link_free(void *object)
 
 static void leave(struct link *l)
 {
-    if (l->tunnel)
-        tunnel_leave(l->tunnel, l, l->goodbye);
+    if (l->backend.tunnel)
+        tunnel_leave(l->backend.tunnel, &l->backend, l->goodbye);
 }
 
 /* The session is gone or going: nothing of it calls back any more. */
@@ -70,7 +76,7 @@ static void forget(struct link *l)
 {
     if (l->state == LINK_DEAD)
         return;
-    l->state = LINK_DEAD;
+    enter(l, LINK_DEAD);
     l->session = NULL;
     task_cancel(&l->wake);
     leave(l);
@@ -84,7 +90,7 @@ void link_close(struct link *l, uint32_t h2_code)
     if (l->state == LINK_DEAD)
         return;
     struct h2_session *session = l->session;
-    l->state = LINK_DRAINING; /* streams that end now find no link to go on with */
+    enter(l, LINK_DRAINING); /* streams that end now find no link to go on with */
     h2_session_close(session, h2_code);
     forget(l);
 }
@@ -96,7 +102,7 @@ static struct tunnel *claim(struct link *l)
 {
     struct tunnel *t = NULL;
     unsigned retry_after;
-    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner, true, NULL, &t,
+    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner_id, true, NULL, &t,
                        &retry_after) < 0)
         return NULL;
     return t;
@@ -104,7 +110,7 @@ static struct tunnel *claim(struct link *l)
 
 static void turn_away(struct link *l, struct slice debug)
 {
-    LOG(WARN, "link comes too late", "name=%s slot=%u reason=%.*s", l->name, l->slot,
+    LOG(WARN, "link comes too late", "name=%s slot=%u reason=%.*s", l->name, l->backend.slot,
         SLICE_FMT(debug));
     h2_session_goaway(l->session, debug);
     link_close(l, 0);
@@ -119,16 +125,16 @@ static void on_up(void *user)
         turn_away(l, SLICE("name_lost"));
         return;
     }
-    if (tunnel_has_ousted(t, l)) {
+    if (tunnel_has_ousted(t, &l->backend)) {
         turn_away(l, SLICE("taken_over"));
         return;
     }
     sock_address_text(sock_peer(h2_session_sock(l->session)), true, peer, sizeof peer);
-    LOG(INFO, "link up", "name=%s peer=%s slot=%u worker=%u", l->name, peer, l->slot,
+    LOG(INFO, "link up", "name=%s peer=%s slot=%u worker=%u", l->name, peer, l->backend.slot,
         l->worker->index);
-    l->state = LINK_UP;
+    enter(l, LINK_UP);
     l->up_us = loop_now_us(l->worker->loop);
-    tunnel_join(t, l, l->up_us);
+    tunnel_join(t, &l->backend, l->up_us);
 }
 
 static void close_if_idle(struct link *l)
@@ -147,15 +153,15 @@ static void on_goaway(void *user, struct slice debug)
             h2_session_open_streams(l->session));
     if (l->state == LINK_UP)
         l->goodbye = true; /* an answer to our own GOAWAY is none */
-    l->state = LINK_DRAINING;
+    enter(l, LINK_DRAINING);
     leave(l);
 }
 
 static void run_wake(void *user)
 {
     struct link *l = user;
-    if (l->tunnel && l->tunnel->n_waiters > 0)
-        tunnel_wake(l->tunnel);
+    if (l->backend.tunnel && l->backend.tunnel->n_waiters > 0)
+        tunnel_wake(l->backend.tunnel);
 }
 
 /* Only now is the stream off the session's count; an exchange may have been over long before. */
@@ -168,7 +174,7 @@ static void on_room(void *user)
 static void on_idle(void *user)
 {
     struct link *l = user;
-    if (l->state == LINK_DRAINING || l->replaced)
+    if (l->state == LINK_DRAINING || l->backend.replaced)
         link_close(l, 0);
 }
 
@@ -199,17 +205,22 @@ static const struct h2_session_ops session_ops = {
 
 /* ---- streams */
 
-bool link_usable(const struct link *l)
+static struct link *link_of(struct backend *b)
 {
-    return l->state == LINK_UP && !l->replaced && h2_session_can_open(l->session);
+    assert(b->ops == &link_backend);
+    return CONTAINER_OF(b, struct link, backend);
 }
 
-/* Of what the client and we allow, some streams are kept so that open WebSockets cannot shut out
- * plain requests. */
-bool link_can_open(const struct link *l, bool websocket)
+static const struct link *const_link_of(const struct backend *b)
 {
-    if (!link_usable(l))
-        return false;
+    assert(b->ops == &link_backend);
+    return CONST_CONTAINER_OF(b, struct link, backend);
+}
+
+/* Of the streams that the client and the server allow, some are kept so that open WebSockets cannot
+ * shut out plain requests. */
+static bool has_room(const struct link *l, enum stream_kind kind)
+{
     uint64_t limit = l->worker->server->config->max_streams;
     uint32_t peer = h2_session_peer_limit(l->session);
     if (peer < limit)
@@ -217,22 +228,33 @@ bool link_can_open(const struct link *l, bool websocket)
     if (h2_session_open_streams(l->session) >= limit)
         return false;
     uint64_t reserved = limit * RESERVED_PERCENT / 100;
-    return !websocket || l->websockets < limit - reserved;
+    return kind != STREAM_WEBSOCKET || l->websockets < limit - reserved;
 }
 
-uint32_t link_load(const struct link *l)
+static enum fitness link_fitness(const struct backend *b, enum stream_kind kind)
 {
+    const struct link *l = const_link_of(b);
+    if (!b->up || b->replaced || !h2_session_can_open(l->session))
+        return FITNESS_NONE;
+    if (kind == STREAM_WEBSOCKET && !h2_session_takes_websockets(l->session))
+        return FITNESS_NO_WEBSOCKETS;
+    return has_room(l, kind) ? FITNESS_ROOM : FITNESS_FULL;
+}
+
+static uint32_t link_load(const struct backend *b)
+{
+    const struct link *l = const_link_of(b);
     return l->session ? h2_session_open_streams(l->session) : 0;
 }
 
-struct leg *link_open(struct link *l, const struct message *m, bool end,
-                      const struct leg_events *events, void *exchange)
+static struct leg *link_open(struct backend *b, const struct message *m, bool end,
+                             const struct leg_events *events, void *exchange)
 {
-    bool websocket = message_is_websocket(m);
+    struct link *l = link_of(b);
     struct leg *leg = h2_stream_open(l->session, m, end, events, exchange);
     if (!leg)
         return NULL;
-    if (websocket) {
+    if (message_is_websocket(m)) {
         l->websockets++;
         h2_stream_set_class(leg, H2_INTERACTIVE);
     }
@@ -241,14 +263,15 @@ struct leg *link_open(struct link *l, const struct message *m, bool end,
     return leg;
 }
 
-void link_stream_done(struct link *l, bool websocket)
+static void link_done(struct backend *b, enum stream_kind kind)
 {
-    if (websocket)
-        l->websockets--;
+    if (kind == STREAM_WEBSOCKET)
+        link_of(b)->websockets--;
 }
 
-uint64_t link_probe(struct link *l, uint64_t quiet_ms, uint64_t ms)
+static uint64_t link_probe(struct backend *b, uint64_t quiet_ms, uint64_t ms)
 {
+    struct link *l = link_of(b);
     uint64_t quiet_us = loop_now_us(l->worker->loop) - h2_session_last_rx_us(l->session);
     if (quiet_us < quiet_ms * 1000)
         return quiet_ms - quiet_us / 1000;
@@ -256,13 +279,13 @@ uint64_t link_probe(struct link *l, uint64_t quiet_ms, uint64_t ms)
     return 0;
 }
 
-/* ---- by the tunnel */
+/* ---- given up by the tunnel */
 
-void link_replace(struct link *l)
+static void replace(struct link *l)
 {
-    if (l->state == LINK_DEAD || l->replaced)
+    if (l->state == LINK_DEAD || l->backend.replaced)
         return;
-    l->replaced = true;
+    l->backend.replaced = true;
     if (l->state == LINK_UP)
         h2_session_probe(l->session, REPLACED_PROBE_MS);
     close_if_idle(l);
@@ -272,20 +295,46 @@ static void drain_with(struct link *l, struct slice debug)
 {
     if (l->state == LINK_DEAD)
         return;
-    l->state = LINK_DRAINING;
+    enter(l, LINK_DRAINING);
     h2_session_goaway(l->session, debug);
-    if (l->tunnel)
-        tunnel_wake(l->tunnel); /* it may have no other: then the name is away */
+    if (l->backend.tunnel)
+        tunnel_wake(l->backend.tunnel); /* it may have no other: then the name is away */
     close_if_idle(l);
 }
 
-void link_take_over(struct link *l)
+static void link_retire(struct backend *b, enum retire_reason why)
 {
-    LOG(WARN, "taken_over", "name=%s slot=%u", l->name, l->slot);
-    drain_with(l, SLICE("taken_over"));
+    struct link *l = link_of(b);
+    switch (why) {
+    case RETIRE_REPLACED:
+        replace(l);
+        break;
+    case RETIRE_TAKEN_OVER:
+        LOG(WARN, "taken_over", "name=%s slot=%u", l->name, b->slot);
+        drain_with(l, SLICE("taken_over"));
+        break;
+    case RETIRE_DRAINING:
+        drain_with(l, SLICE("draining"));
+        break;
+    }
 }
 
 void link_drain(struct link *l)
 {
     drain_with(l, SLICE("draining"));
 }
+
+static void link_close_backend(struct backend *b, uint32_t h2_code)
+{
+    link_close(link_of(b), h2_code);
+}
+
+static const struct backend_ops link_backend = {
+    .fitness = link_fitness,
+    .load = link_load,
+    .open = link_open,
+    .done = link_done,
+    .probe = link_probe,
+    .retire = link_retire,
+    .close = link_close_backend,
+};

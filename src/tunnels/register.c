@@ -75,12 +75,12 @@ static bool wish_name(struct wish *w, struct slice name)
     return name.len == 0 || label_valid(slice_str(w->name));
 }
 
-/* An expired ticket still proves who the owner is, as long as the name is that owner's (contract.md
- * 2). */
+/* An expired ticket still proves who the owner is, as long as the name is that owner's (rule
+ * O14). */
 static bool holds_name(const struct registry *r, const struct ticket *t)
 {
     const struct tunnel *held = registry_find(r, slice_str(t->name));
-    return held && owner_eq(held->owner, t->owner);
+    return held && owner_eq(held->owner_id, t->owner);
 }
 
 /* false: the ticket is bad; @forged if it is more than that it has expired. No ticket is fine. */

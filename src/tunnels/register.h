@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* register.h - the register call: a name, a URL and a ticket as JSON. contract.md 2. */
+/* register.h - the register call: a name, a URL and a ticket as JSON. protocol.md#register */
 #ifndef SRC_TUNNELS_REGISTER_H
 #define SRC_TUNNELS_REGISTER_H
 
@@ -12,7 +12,7 @@ struct call {
     const struct message *m;     /* borrowed: the request, fields as they came */
     const struct viewer *viewer; /* borrowed */
     bool tls;                    /* our own TLS */
-    bool secure;                 /* contract.md 2 "Secure calls" */
+    bool secure;                 /* protocol.md#secure-calls */
 };
 /* Filled by the caller's facts: TLS, loopback or unix peer that is no proxied request, or a trusted
  * proxy that says https. */

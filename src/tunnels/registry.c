@@ -10,8 +10,8 @@
 #include "src/tunnels/tunnel.h"
 
 struct registry {
-    struct loop *loop;           /* borrowed: outlives the registry */
-    const struct config *config; /* borrowed: likewise */
+    struct tunnel_owner owner;   /* what the tunnels are handed */
+    const struct config *config; /* borrowed: outlives the registry */
     struct map names;            /* of struct tunnel, owned */
     struct directory *directory; /* borrowed: likewise */
     int worker;                  /* whose names these are */
@@ -24,23 +24,25 @@ static int64_t tunnel_until(const struct tunnel *t, uint64_t now_us, int64_t wal
 {
     if (t->state == TUNNEL_LIVE)
         return 0;
-    uint64_t left_us = t->held_until_us > now_us ? t->held_until_us - now_us : 0;
+    uint64_t left_us = t->hold.until_us > now_us ? t->hold.until_us - now_us : 0;
     return wall_s + (int64_t)((left_us + 999999) / 1000000);
 }
 
-void registry_note(struct registry *r, const struct tunnel *t)
+/* Tells the directory what the names file is to say of @t. */
+static void note(void *registry, const struct tunnel *t)
 {
+    struct registry *r = registry;
     struct held_name h = {.until = tunnel_until(t, clock_now_us(), clock_wall_s()),
                           .asked = t->asked};
     memcpy(h.name, t->name, sizeof h.name);
-    memcpy(h.owner, t->owner, sizeof h.owner);
+    memcpy(h.owner, t->owner_id, sizeof h.owner);
     directory_note(r->directory, &h, t->asked || !t->left_for_good);
 }
 
 static struct tunnel *registry_add(struct registry *r, struct slice name,
                                    const uint8_t owner[static OWNER_LEN], bool asked)
 {
-    struct tunnel *t = tunnel_new(r, r->loop, name, owner, asked);
+    struct tunnel *t = tunnel_new(&r->owner, name, owner, asked);
     map_set(&r->names, name, t);
     return t;
 }
@@ -63,7 +65,7 @@ void registry_adopt(struct registry *r, const struct held_name *h)
         return;
     struct tunnel *t = registry_add(r, name, h->owner, h->asked);
     tunnel_hold(t, TUNNEL_GRACED, left_ms);
-    registry_note(r, t);
+    note(r, t);
 }
 
 static void free_tunnel(struct slice key, void *value, void *user)
@@ -83,11 +85,37 @@ void registry_free(struct registry *r)
     free(r);
 }
 
+static void on_expired(void *registry, struct tunnel *t)
+{
+    registry_drop(registry, t);
+}
+
+static bool wait_begin(void *registry)
+{
+    struct registry *r = registry;
+    return directory_wait_begin(r->directory, WAITERS_MAX);
+}
+
+static void wait_end(void *registry)
+{
+    struct registry *r = registry;
+    directory_wait_end(r->directory);
+}
+
 struct registry *registry_new(struct loop *l, const struct config *c, struct directory *d,
                               int worker)
 {
     struct registry *r = xcalloc(1, sizeof *r);
-    r->loop = l;
+    r->owner = (struct tunnel_owner){
+        .loop = l,
+        .pending_ms = c->pending_ms,
+        .name_grace_ms = c->name_grace_ms,
+        .on_change = note,
+        .on_expired = on_expired,
+        .wait_begin = wait_begin,
+        .wait_end = wait_end,
+        .user = r,
+    };
     r->config = c;
     r->directory = d;
     r->worker = worker;
@@ -102,10 +130,10 @@ struct tunnel *registry_find(const struct registry *r, struct slice name)
 
 static unsigned seconds_left(const struct registry *r, const struct tunnel *t)
 {
-    uint64_t now_us = loop_now_us(r->loop);
+    uint64_t now_us = loop_now_us(r->owner.loop);
     if (t->state == TUNNEL_LIVE)
         return 0;
-    return t->held_until_us > now_us ? (unsigned)((t->held_until_us - now_us) / 1000000) + 1 : 1;
+    return t->hold.until_us > now_us ? (unsigned)((t->hold.until_us - now_us) / 1000000) + 1 : 1;
 }
 
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
@@ -114,7 +142,7 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
 {
     struct tunnel *t = registry_find(r, name);
     *retry_after_s = 0;
-    if (t && !owner_eq(t->owner, owner)) {
+    if (t && !owner_eq(t->owner_id, owner)) {
         *retry_after_s = seconds_left(r, t);
         return ERR_TAKEN;
     }
@@ -124,10 +152,10 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
     if (!t)
         t = registry_add(r, name, owner, asked);
     uint64_t pending_us = r->config->pending_ms * 1000;
-    if (t->state != TUNNEL_LIVE && t->held_until_us < loop_now_us(r->loop) + pending_us)
+    if (t->state != TUNNEL_LIVE && t->hold.until_us < loop_now_us(r->owner.loop) + pending_us)
         tunnel_hold(t, t->state, r->config->pending_ms);
     t->left_for_good = false; /* its client is back, if only by this call */
-    registry_note(r, t);
+    note(r, t);
     *out = t;
     return 0;
 }
@@ -137,19 +165,4 @@ void registry_drop(struct registry *r, struct tunnel *t)
     map_remove(&r->names, slice_str(t->name));
     directory_release(r->directory, slice_str(t->name));
     tunnel_free(t);
-}
-
-const struct config *registry_config(const struct registry *r)
-{
-    return r->config;
-}
-
-bool registry_wait_begin(struct registry *r)
-{
-    return directory_wait_begin(r->directory, WAITERS_MAX);
-}
-
-void registry_wait_end(struct registry *r)
-{
-    directory_wait_end(r->directory);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* registry.h - the names of one worker: name → tunnel, and who holds it. contract.md 1 "Held
- * names".
- *
- *   (absent) ──register──▶ PENDING ──link up──▶ LIVE ──last link left──▶ GRACED ──link up──▶ LIVE
- *       ▲                     │ 60 s                                        │ --name-grace
- *       └─────────────────────┴─────────────────────────────────────────────┘   (random names: at
- * once)
+/* registry.h - the names of one worker: name → tunnel, and who holds it. protocol.md#held-names
  *
  * A name is on one worker, all that happens to it happens there, and nothing here is locked: the
  * directory tells which. */
+
+/* draw: a name
+ *
+ *   (none) ──register──▶ PENDING ──link up──▶ LIVE ──last link left──▶ GRACED ──link up──▶ LIVE
+ *     ▲                    │ --name-pending                              │ --name-grace,
+ *     │                    │                                             │ random: at once
+ *     └────────────────────┴─────────────────────────────────────────────┘ */
 #ifndef SRC_TUNNELS_REGISTRY_H
 #define SRC_TUNNELS_REGISTRY_H
 
@@ -16,6 +17,8 @@
 #include "src/names/directory.h"
 #include "src/names/ticket.h"
 #include "src/worker/config.h"
+
+enum { WAITERS_MAX = 4096 /* requests that wait for any name of the process */ };
 
 struct registry;
 struct tunnel;
@@ -43,13 +46,5 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
                    unsigned *retry_after_s) MUSTCHECK;
 /* Frees the name at once. */
 void registry_drop(struct registry *r, struct tunnel *t);
-void registry_note(struct registry *r,
-                   const struct tunnel *t); /* something of it changed that the names file tells */
-
-/* For tunnel.c. */
-const struct config *registry_config(const struct registry *r);
-bool registry_wait_begin(
-    struct registry *r); /* one more request waits; false: WAITERS_MAX of all names do already */
-void registry_wait_end(struct registry *r);
 
 #endif

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel.c - who may attach to a name, which link takes the next stream, and who waits for one.
+/* tunnel.c - who may attach to a name, which backend takes the next stream, and who waits for one.
  *
- * The state follows from the links: tunnel_refresh() looks at them all (a handful) whenever one
- * comes, goes or changes, so no count can go astray. A link's death may come in the middle of
- * anything here; a tunnel's cannot. */
+ * The state follows from the backends: refresh() looks at all of them (a handful) whenever one
+ * comes, goes or changes, so no count can go astray. A backend may leave in the middle of anything
+ * here; a tunnel cannot go. */
 #include "src/tunnels/tunnel.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
-#include "src/tunnels/link.h"
 
 enum {
-    AWAY_MAX_US = 30 * 1000000, /* so long a request is worth holding */
+    AWAY_MAX_US = 30 * 1000000, /* a request is not held for a name that was away longer */
     FLAP_WINDOW_US = 60 * 1000000,
     FLAP_PENALTY_US = 60 * 1000000,
-    FLAP_MAX = 5, /* takeovers in a window */
-    RING = sizeof((struct tunnel){0}.takeovers_us) / sizeof(uint64_t)
+    FLAP_MAX = 5,           /* takeovers in a window */
+    ENHANCE_YOUR_CALM = 0xb /* RFC 9113 7 */
 };
 
 const char *tunnel_state_name(enum tunnel_state s)
@@ -34,49 +32,64 @@ const char *tunnel_state_name(enum tunnel_state s)
     return "unknown";
 }
 
-static struct link *link_at(struct list_node *node)
+static struct backend *backend_at(struct list_node *node)
 {
-    return CONTAINER_OF(node, struct link, in_tunnel);
+    return CONTAINER_OF(node, struct backend, in_tunnel);
 }
 
-static uint64_t tunnel_now_us(const struct tunnel *t)
+static enum fitness fitness_of(const struct backend *b, enum stream_kind kind)
 {
-    return loop_now_us(t->expiry.loop);
+    return b->ops->fitness(b, kind);
+}
+
+static bool takes_streams(const struct backend *b)
+{
+    return fitness_of(b, STREAM_REQUEST) > FITNESS_NONE;
+}
+
+static uint64_t now_of(const struct tunnel *t)
+{
+    return loop_now_us(t->owner->loop);
+}
+
+static void note_change(const struct tunnel *t)
+{
+    t->owner->on_change(t->owner->user, t);
 }
 
 /* ---- life */
 
-static void on_expiry(void *user)
+static void on_hold_over(void *user)
 {
     struct tunnel *t = user;
     LOG(INFO, "name free", "name=%s was=%s", t->name, tunnel_state_name(t->state));
-    registry_drop(t->registry, t);
+    t->owner->on_expired(t->owner->user, t);
 }
 
 void tunnel_hold(struct tunnel *t, enum tunnel_state s, uint64_t for_ms)
 {
     assert(s != TUNNEL_LIVE);
-    uint64_t now_us = tunnel_now_us(t);
+    uint64_t now_us = now_of(t);
     t->state = s;
-    t->held_until_us = now_us + for_ms * 1000;
-    if (t->away_since_us == 0)
-        t->away_since_us = now_us;
-    timer_arm(&t->expiry, for_ms);
+    t->hold.until_us = now_us + for_ms * 1000;
+    if (t->hold.away_since_us == 0)
+        t->hold.away_since_us = now_us;
+    timer_arm(&t->hold.timer, for_ms);
 }
 
-struct tunnel *tunnel_new(struct registry *r, struct loop *l, struct slice name,
-                          const uint8_t owner[static OWNER_LEN], bool asked)
+struct tunnel *tunnel_new(const struct tunnel_owner *owner, struct slice name,
+                          const uint8_t owner_id[static OWNER_LEN], bool asked)
 {
     struct tunnel *t = xcalloc(1, sizeof *t);
     assert(name.len <= NAME_MAX_LEN);
     memcpy(t->name, name.ptr, name.len);
-    memcpy(t->owner, owner, OWNER_LEN);
+    memcpy(t->owner_id, owner_id, OWNER_LEN);
     t->asked = asked;
-    t->registry = r;
-    list_init(&t->links);
+    t->owner = owner;
+    list_init(&t->backends);
     list_init(&t->waiters);
-    timer_init(&t->expiry, l, on_expiry, t);
-    tunnel_hold(t, TUNNEL_PENDING, registry_config(r)->pending_ms);
+    timer_init(&t->hold.timer, owner->loop, on_hold_over, t);
+    tunnel_hold(t, TUNNEL_PENDING, owner->pending_ms);
     return t;
 }
 
@@ -86,7 +99,7 @@ static struct waiter *waiter_pop(struct tunnel *t)
     if (!node)
         return NULL;
     t->n_waiters--;
-    registry_wait_end(t->registry);
+    t->owner->wait_end(t->owner->user);
     return CONTAINER_OF(node, struct waiter, node);
 }
 
@@ -94,9 +107,9 @@ void tunnel_free(struct tunnel *t)
 {
     if (!t)
         return;
-    timer_stop(&t->expiry);
-    for (struct list_node *node; (node = list_pop(&t->links));)
-        link_at(node)->tunnel = NULL;
+    timer_stop(&t->hold.timer);
+    for (struct list_node *node; (node = list_pop(&t->backends));)
+        backend_at(node)->tunnel = NULL;
     for (struct waiter *w; (w = waiter_pop(t));)
         w->on_gone(w);
     free(t);
@@ -104,72 +117,67 @@ void tunnel_free(struct tunnel *t)
 
 /* ---- state */
 
-static bool counts_towards_limit(const struct link *l)
+static bool counts_towards_limit(const struct backend *b)
 {
-    return l->state == LINK_UP && !l->replaced;
+    return b->up && !b->replaced;
 }
 
-static void tunnel_enter_live(struct tunnel *t)
+static void enter_live(struct tunnel *t)
 {
-    timer_stop(&t->expiry);
+    timer_stop(&t->hold.timer);
     t->state = TUNNEL_LIVE;
-    t->away_since_us = t->held_until_us = 0;
+    t->hold.away_since_us = t->hold.until_us = 0;
     t->left_for_good = false;
-    registry_note(t->registry, t);
+    note_change(t);
 }
 
-static void tunnel_enter_graced(struct tunnel *t)
+static void enter_graced(struct tunnel *t)
 {
-    tunnel_hold(t, TUNNEL_GRACED, registry_config(t->registry)->name_grace_ms);
-    registry_note(t->registry, t);
+    tunnel_hold(t, TUNNEL_GRACED, t->owner->name_grace_ms);
+    note_change(t);
 }
 
-static void tunnel_refresh(struct tunnel *t)
+static void refresh(struct tunnel *t)
 {
-    bool usable = false;
+    bool live = false;
     t->n_links = 0;
-    LIST_FOREACH (node, &t->links) {
-        t->n_links += counts_towards_limit(link_at(node));
-        usable = usable || link_usable(link_at(node));
+    LIST_FOREACH (node, &t->backends) {
+        t->n_links += counts_towards_limit(backend_at(node));
+        live = live || takes_streams(backend_at(node));
     }
-    if (usable && t->state != TUNNEL_LIVE)
-        tunnel_enter_live(t);
-    else if (!usable && t->state == TUNNEL_LIVE)
-        tunnel_enter_graced(t);
+    if (live && t->state != TUNNEL_LIVE)
+        enter_live(t);
+    else if (!live && t->state == TUNNEL_LIVE)
+        enter_graced(t);
 }
 
 /* ---- who may attach */
 
-/* No instance is like no other, itself included. */
-static bool same_instance(const struct link *l, const struct place *p)
+/* A client that names no instance is a new instance each time: it equals nothing. */
+static bool same_instance(const struct backend *b, const struct place *p)
 {
-    return p->instance.len > 0 && slice_eq(slice_str(l->instance), p->instance);
+    return p->instance.len > 0 && slice_eq(slice_str(b->instance), p->instance);
 }
 
-static bool side_by_side(const struct link *l, const struct place *p)
+static bool side_by_side(const struct backend *b, const struct place *p)
 {
-    return same_instance(l, p) || (l->pool && p->pool);
+    return same_instance(b, p) || (b->pool && p->pool);
 }
 
-static struct place place_of(const struct link *l)
+/* Returns a backend that a newcomer at @p would throw out, or NULL. */
+static const struct backend *find_rival(const struct tunnel *t, const struct place *p)
 {
-    return (struct place){slice_str(l->instance), l->slot, l->pool};
-}
-
-/* One that a newcomer at @p would throw out; NULL: nobody is. */
-static const struct link *find_rival(const struct tunnel *t, const struct place *p)
-{
-    LIST_FOREACH (node, &t->links)
-        if (link_usable(link_at(node)) && !side_by_side(link_at(node), p))
-            return link_at(node);
+    LIST_FOREACH (node, &t->backends)
+        if (takes_streams(backend_at(node)) && !side_by_side(backend_at(node), p))
+            return backend_at(node);
     return NULL;
 }
 
 static bool slot_taken(const struct tunnel *t, const struct place *p)
 {
-    LIST_FOREACH (node, &t->links) {
-        const struct link *l = link_at(node);
-        if (counts_towards_limit(l) && same_instance(l, p) && l->slot == p->slot)
+    LIST_FOREACH (node, &t->backends) {
+        const struct backend *b = backend_at(node);
+        if (counts_towards_limit(b) && same_instance(b, p) && b->slot == p->slot)
             return true;
     }
     return false;
@@ -178,30 +186,31 @@ static bool slot_taken(const struct tunnel *t, const struct place *p)
 static size_t recent_takeovers(const struct tunnel *t, uint64_t now_us)
 {
     size_t n = 0;
-    for (size_t i = 0; i < RING && i < t->n_takeovers; i++)
-        n += now_us - t->takeovers_us[i] < FLAP_WINDOW_US;
+    for (size_t i = 0; i < TUNNEL_TAKEOVERS && i < t->takeover.count; i++)
+        n += now_us - t->takeover.at_us[i] < FLAP_WINDOW_US;
     return n;
 }
 
 static void note_takeover(struct tunnel *t, uint64_t now_us)
 {
-    t->takeovers_us[t->n_takeovers++ % RING] = now_us;
+    t->takeover.at_us[t->takeover.count++ % TUNNEL_TAKEOVERS] = now_us;
 }
 
-/* Two that throw each other out: from now on the one that is here stays. */
-static enum join_verdict may_take_over(struct tunnel *t, const struct link *rival,
+/* Two instances that keep throwing each other out: from now on the one that is here stays. */
+static enum join_verdict may_take_over(struct tunnel *t, const struct backend *rival,
                                        const struct place *p, uint64_t now_us,
                                        unsigned *retry_after_s)
 {
-    if (now_us >= t->flapping_until_us && recent_takeovers(t, now_us) < FLAP_MAX)
+    bool penalty_over = now_us >= t->takeover.flapping_until_us;
+    if (penalty_over && recent_takeovers(t, now_us) < FLAP_MAX)
         return JOIN_OK;
-    if (now_us >= t->flapping_until_us) {
-        t->flapping_until_us = now_us + FLAP_PENALTY_US;
+    if (penalty_over) {
+        t->takeover.flapping_until_us = now_us + FLAP_PENALTY_US;
         LOG(WARN, "name flapping", "name=%s holder=%s newcomer=%s takeovers=%zu", t->name,
             rival->instance[0] ? log_value(slice_str(rival->instance)) : "-",
-            p->instance.len > 0 ? log_value(p->instance) : "-", t->n_takeovers);
+            p->instance.len > 0 ? log_value(p->instance) : "-", t->takeover.count);
     }
-    *retry_after_s = (unsigned)((t->flapping_until_us - now_us + 999999) / 1000000);
+    *retry_after_s = (unsigned)((t->takeover.flapping_until_us - now_us + 999999) / 1000000);
     return JOIN_FLAPPING;
 }
 
@@ -209,8 +218,8 @@ enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_
                                   uint64_t now_us, unsigned *retry_after_s)
 {
     *retry_after_s = 0;
-    tunnel_refresh(t);
-    const struct link *rival = find_rival(t, p);
+    refresh(t);
+    const struct backend *rival = find_rival(t, p);
     if (rival)
         return may_take_over(t, rival, p, now_us, retry_after_s);
     if (slot_taken(t, p) || t->n_links < max_links)
@@ -218,133 +227,118 @@ enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_
     return JOIN_TOO_MANY;
 }
 
-bool tunnel_has_ousted(const struct tunnel *t, const struct link *l)
+bool tunnel_has_ousted(const struct tunnel *t, const struct backend *b)
 {
-    struct place p = place_of(l);
-    return same_instance(l, &p) && slice_eq(slice_str(t->ousted), p.instance) &&
-           l->begun_us <= t->ousted_us && find_rival(t, &p);
+    struct place p = backend_place(b);
+    return same_instance(b, &p) && slice_eq(slice_str(t->takeover.ousted), p.instance) &&
+           b->begun_us <= t->takeover.ousted_us && find_rival(t, &p);
 }
 
-static void oust(struct tunnel *t, struct link *old)
+static void oust(struct tunnel *t, struct backend *old)
 {
-    memcpy(t->ousted, old->instance, sizeof t->ousted);
-    t->ousted_us = tunnel_now_us(t);
-    link_take_over(old);
+    memcpy(t->takeover.ousted, old->instance, sizeof t->takeover.ousted);
+    t->takeover.ousted_us = now_of(t);
+    old->ops->retire(old, RETIRE_TAKEN_OVER);
 }
 
-static bool is_in_the_way(const struct link *old, const struct link *l)
+static bool is_in_the_way(const struct backend *old, const struct backend *b)
 {
-    struct place p = place_of(l);
+    struct place p = backend_place(b);
     if (!side_by_side(old, &p))
-        return old->state == LINK_UP;
-    return same_instance(old, &p) && old->slot == l->slot && !old->replaced;
+        return old->up;
+    return same_instance(old, &p) && old->slot == b->slot && !old->replaced;
 }
 
-static struct link *find_in_the_way(const struct tunnel *t, const struct link *l)
+static struct backend *find_in_the_way(const struct tunnel *t, const struct backend *b)
 {
-    LIST_FOREACH (node, &t->links)
-        if (link_at(node) != l && is_in_the_way(link_at(node), l))
-            return link_at(node);
+    LIST_FOREACH (node, &t->backends)
+        if (backend_at(node) != b && is_in_the_way(backend_at(node), b))
+            return backend_at(node);
     return NULL;
 }
 
-/* Looked for anew each time: what a link does when it is told may take others off the list. */
-static void make_way(struct tunnel *t, const struct link *l)
+/* Looks anew each time: what a backend does when it is retired may take others off the list. */
+static void make_way(struct tunnel *t, const struct backend *b)
 {
-    struct link *old, *last = NULL;
-    struct place p = place_of(l);
-    while ((old = find_in_the_way(t, l)) && old != last) {
+    struct backend *old, *last = NULL;
+    struct place p = backend_place(b);
+    while ((old = find_in_the_way(t, b)) && old != last) {
         last = old;
         if (side_by_side(old, &p))
-            link_replace(old);
+            old->ops->retire(old, RETIRE_REPLACED);
         else
             oust(t, old);
     }
     assert(!old);
 }
 
-static bool is_outdated(const struct link *l)
+static bool is_outdated(const struct backend *b)
 {
-    return l->state != LINK_UP || l->replaced;
+    return !b->up || b->replaced;
 }
 
-/* One open stream keeps a link that gets nothing new, and who attaches again and again could pile
- * them up: beyond a number the oldest ends. */
+/* One open stream keeps a backend that gets nothing new, and a client that attaches again and again
+ * could pile them up: beyond a number the oldest ends. */
 static void end_outdated(struct tunnel *t)
 {
-    struct link *oldest = NULL;
+    struct backend *oldest = NULL;
     size_t count = 0;
-    LIST_FOREACH (node, &t->links) {
-        struct link *l = link_at(node);
-        if (is_outdated(l) && count++ == 0)
-            oldest = l;
-    }
+    LIST_FOREACH (node, &t->backends)
+        if (is_outdated(backend_at(node)) && count++ == 0)
+            oldest = backend_at(node);
     if (count <= TUNNEL_OUTDATED_MAX)
         return;
     LOG(WARN, "too many outdated links", "name=%s", t->name);
-    link_close(oldest, H2_ENHANCE_YOUR_CALM);
+    oldest->ops->close(oldest, ENHANCE_YOUR_CALM);
 }
 
 /* The newcomer is joined before the others go, so that the name is never away between the two. */
-void tunnel_join(struct tunnel *t, struct link *l, uint64_t now_us)
+void tunnel_join(struct tunnel *t, struct backend *b, uint64_t now_us)
 {
-    struct place p = place_of(l);
-    assert(!l->tunnel && !list_linked(&l->in_tunnel));
+    struct place p = backend_place(b);
+    assert(!b->tunnel && !list_linked(&b->in_tunnel));
     if (find_rival(t, &p))
         note_takeover(t, now_us);
-    l->tunnel = t;
-    list_push(&t->links, &l->in_tunnel);
-    tunnel_refresh(t);
-    make_way(t, l);
+    b->tunnel = t;
+    list_push(&t->backends, &b->in_tunnel);
+    refresh(t);
+    make_way(t, b);
     end_outdated(t);
     tunnel_wake(t);
 }
 
-/* A random name whose client has left for good is nobody's wish any more. It goes from the loop:
- * callers hold @t. */
+/* Frees a random name whose client has left for good. The loop does it, since callers hold @t. */
 static void free_soon(struct tunnel *t)
 {
     tunnel_hold(t, TUNNEL_GRACED, 0);
-    registry_note(t->registry, t);
+    note_change(t);
 }
 
-void tunnel_leave(struct tunnel *t, struct link *l, bool goodbye)
+void tunnel_leave(struct tunnel *t, struct backend *b, bool goodbye)
 {
-    if (l->tunnel != t)
+    if (b->tunnel != t)
         return;
-    list_remove(&l->in_tunnel);
-    l->tunnel = NULL;
-    tunnel_refresh(t);
+    list_remove(&b->in_tunnel);
+    b->tunnel = NULL;
+    refresh(t);
     if (goodbye && t->state != TUNNEL_LIVE)
         t->left_for_good = true;
-    if (t->left_for_good && !t->asked && list_empty(&t->links))
+    if (t->left_for_good && !t->asked && list_empty(&t->backends))
         free_soon(t);
 }
 
-/* ---- streams */
+/* ---- requests */
 
-/* For a request of one kind, the best last. */
-enum fitness { FITNESS_NONE, FITNESS_NO_WEBSOCKETS, FITNESS_FULL, FITNESS_ROOM };
-
-static enum fitness fitness_of(const struct link *l, bool websocket)
+struct backend *tunnel_pick(const struct tunnel *t, enum stream_kind kind)
 {
-    if (!link_usable(l))
-        return FITNESS_NONE;
-    if (websocket && !h2_session_takes_websockets(l->session))
-        return FITNESS_NO_WEBSOCKETS;
-    return link_can_open(l, websocket) ? FITNESS_ROOM : FITNESS_FULL;
-}
-
-struct link *tunnel_pick(const struct tunnel *t, bool websocket)
-{
-    struct link *best = NULL;
+    struct backend *best = NULL;
     enum fitness best_fitness = FITNESS_NONE;
-    LIST_FOREACH (node, &t->links) {
-        struct link *l = link_at(node);
-        enum fitness fitness = fitness_of(l, websocket);
+    LIST_FOREACH (node, &t->backends) {
+        struct backend *b = backend_at(node);
+        enum fitness fitness = fitness_of(b, kind);
         if (fitness > best_fitness ||
-            (best && fitness == best_fitness && link_load(l) < link_load(best))) {
-            best = l;
+            (best && fitness == best_fitness && b->ops->load(b) < best->ops->load(best))) {
+            best = b;
             best_fitness = fitness;
         }
     }
@@ -353,29 +347,30 @@ struct link *tunnel_pick(const struct tunnel *t, bool websocket)
 
 static bool has_room(const struct tunnel *t)
 {
-    const struct link *l = tunnel_pick(t, false);
-    return l && link_can_open(l, false);
+    const struct backend *b = tunnel_pick(t, STREAM_REQUEST);
+    return b && fitness_of(b, STREAM_REQUEST) == FITNESS_ROOM;
 }
 
-/* As many as wait now, not more: one that has to wait again goes to the end of the queue. */
+/* Serves as many as wait now and no more: a request that has to wait again goes to the end. */
 void tunnel_wake(struct tunnel *t)
 {
-    tunnel_refresh(t);
+    refresh(t);
     for (size_t n = t->n_waiters; n > 0 && has_room(t); n--) {
         struct waiter *w = waiter_pop(t);
         if (!w)
             return;
-        w->on_link(w, tunnel_pick(t, w->websocket));
+        w->on_backend(w, tunnel_pick(t, w->kind));
     }
 }
 
 bool tunnel_wait(struct tunnel *t, struct waiter *w, uint64_t now_us)
 {
     bool away = t->state != TUNNEL_LIVE;
+    uint64_t since_us = t->hold.away_since_us;
     assert(!list_linked(&w->node));
-    if (away && now_us > t->away_since_us && now_us - t->away_since_us > AWAY_MAX_US)
+    if (away && now_us > since_us && now_us - since_us > AWAY_MAX_US)
         return false;
-    if (t->n_waiters >= TUNNEL_WAITERS_MAX || !registry_wait_begin(t->registry))
+    if (t->n_waiters >= TUNNEL_WAITERS_MAX || !t->owner->wait_begin(t->owner->user))
         return false;
     list_push(&t->waiters, &w->node);
     t->n_waiters++;
@@ -388,5 +383,5 @@ void tunnel_unwait(struct tunnel *t, struct waiter *w)
         return;
     list_remove(&w->node);
     t->n_waiters--;
-    registry_wait_end(t->registry);
+    t->owner->wait_end(t->owner->user);
 }

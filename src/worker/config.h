@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config.h - oneportd's options: one table (config.c), one struct, immutable after start.
- * contract.md 6. */
+/* config.h - oneportd's options: one table (config.c), one struct, immutable after start. */
 #ifndef SRC_WORKER_CONFIG_H
 #define SRC_WORKER_CONFIG_H
 

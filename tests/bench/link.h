@@ -2,12 +2,15 @@
 /* link.h - one attached link as light as can be: TLS, the attach request, and just enough HTTP/2 to
  * stay and to answer.
  *
- *   DOWN ──link_dial──▶ HANDSHAKE ──▶ ATTACHING ──101──▶ GREETING ──our SETTINGS acknowledged──▶ UP
- * ──▶ DOWN
- *
  * Every request is answered with 200 bytes, whatever its fields say; they begin with the name and
  * a dot, so that a viewer can see whose answer it got. The TLS session is kept over link_drop and
  * resumed. */
+
+/* draw: a link
+ *
+ *   DOWN ──link_dial──▶ HANDSHAKE ──▶ ATTACHING ──101──▶ GREETING ──SETTINGS acknowledged──▶ UP
+ *
+ *   any ──failed, link_drop──▶ DOWN */
 #ifndef TESTS_BENCH_LINK_H
 #define TESTS_BENCH_LINK_H
 

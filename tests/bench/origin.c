@@ -2,11 +2,14 @@
 /* origin.c - the origin that nginx cannot be: bodies of any length, a sink for uploads, and a
  * WebSocket echo.
  *
- *   HEAD ──GET /bytes/N──▶ SENDING ──▶ HEAD      HEAD ──POST──▶ TAKING ──whole──▶ HEAD      HEAD
- * ──Upgrade──▶ ECHOING
- *
  * `origin PORT` (0: any) prints the port and serves until standard input ends. One request at a
  * time on a connection. */
+
+/* draw: a client of the origin
+ *
+ *   HEAD ──GET /bytes/N──▶ SENDING ──▶ HEAD
+ *   HEAD ──POST──▶ TAKING ──whole──▶ HEAD
+ *   HEAD ──Upgrade──▶ ECHOING */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,9 +2,12 @@
 /* viewer.h - one viewer: an HTTP/1.1 keep-alive connection that asks, counts the answer's bytes
  * and throws them away.
  *
- *   DIALLING ──▶ IDLE ──viewer_ask──▶ HEAD ──▶ BODY ──whole──▶ IDLE ...
- *                                      └─101──▶ SWITCHED: bytes are on_bytes' from then on
  * Answers need a Content-Length: every origin here gives one. */
+
+/* draw: a viewer
+ *
+ *   DIALLING ──▶ IDLE ──viewer_ask──▶ HEAD ──▶ BODY ──whole──▶ IDLE ...
+ *                                      └─101──▶ SWITCHED: bytes are on_bytes' from then on */
 #ifndef TESTS_BENCH_VIEWER_H
 #define TESTS_BENCH_VIEWER_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_attach.c - any bytes as the head of an attach request; the first one says over what it
- * came. What is let in had to have everything that contract.md 3 asks for; what is not gets an
+/* fuzz_attach.c - any bytes as the head of an attach request; the first one says over what it came.
+ * What is let in had to have everything that protocol.md#attach asks for; what is not gets an
  * answer that says why. */
 #include <ctype.h>
 
@@ -32,7 +32,7 @@ static void check_accepted(const struct fuzz_server *x, const struct call *c, st
     for (size_t i = 0; i < at->place.instance.len; i++)
         assert(isxdigit((unsigned char)at->place.instance.ptr[i]));
     const struct tunnel *t = registry_find(x->worker.registry, slice_str(at->ticket.name));
-    assert(t && owner_eq(t->owner, at->ticket.owner));
+    assert(t && owner_eq(t->owner_id, at->ticket.owner));
     struct message answer;
     attach_response(&answer);
     assert(answer.status == 101 && fields_has_token(&answer.fields, SLICE("alpn"), SLICE("h2")));

@@ -30,7 +30,7 @@ static void check_granted(struct fuzz_server *x, const struct call *c, const cJS
         return;
     assert(slice_starts(attach, SLICE("https://")) && slice_ends(attach, id));
     int err = ticket_verify(x->server.keyring, SLICE(FUZZ_DOMAIN), ticket, clock_wall_s(), &t);
-    assert(err == 0 && slice_eq(slice_str(t.name), id) && owner_eq(t.owner, held->owner));
+    assert(err == 0 && slice_eq(slice_str(t.name), id) && owner_eq(t.owner, held->owner_id));
 }
 
 static void check_answer(struct fuzz_server *x, const struct call *c, struct answer *a)

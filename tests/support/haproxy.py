@@ -27,7 +27,8 @@ defaults
     timeout connect 5s
     timeout client 60s
     timeout server 60s
-    # what is an error of its own is said as the contract has it, so that viewers get the server's page
+    # what is an error of its own is said as protocol.md#whose-failure has it, so that viewers get
+    # the server's page
     http-error status 502 hdr oneport-error http_protocol_error
     http-error status 503 hdr oneport-error connection_refused
     http-error status 504 hdr oneport-error http_response_timeout

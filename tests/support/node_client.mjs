@@ -130,7 +130,7 @@ function answer(stream, request, response) {
   response.pipe(stream);
 }
 
-// A failure of ours, said as the contract has it: the server puts its own page in place.
+// A failure of ours, said as protocol.md#whose-failure has it: the server puts its own page in place.
 function fail(stream, kind) {
   if (stream.headersSent) return stream.close(NGHTTP2_INTERNAL_ERROR);
   if (!stream.destroyed) stream.respond({ ":status": 502, "oneport-error": kind }, { endStream: true });

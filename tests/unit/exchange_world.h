@@ -13,6 +13,8 @@
 #include "src/crew.h"
 #include "src/names/state.h"
 #include "src/tunnels/exchange.h"
+#include "src/tunnels/link.h"
+#include "src/tunnels/registry.h"
 
 enum { STREAMS_MAX = 32, PEERS_MAX = 4, EXCHANGES_MAX = 2, TEXT_MAX = 512 };
 
@@ -482,7 +484,8 @@ static inline void check_text(const struct buf *b, const char *want)
 
 static inline bool link_is_idle(void *user)
 {
-    return link_load(user) == 0;
+    const struct link *l = user;
+    return l->backend.ops->load(&l->backend) == 0;
 }
 
 static inline void lose_link(struct fixture *x)

@@ -13,6 +13,7 @@
 #include "src/crew.h"
 #include "src/edge/edge.h"
 #include "src/tunnels/link.h"
+#include "src/tunnels/registry.h"
 
 static const uint8_t alice[OWNER_LEN] = "alice-is-an-owne";
 

@@ -235,7 +235,7 @@ static inline struct link *attach(struct fixture *x, const char *name, struct sl
     for (int i = 0; i < WAIT_MS && l->state == LINK_ATTACHING; i++)
         turn(x, 1);
     assert_int_equal(l->state, LINK_UP);
-    assert_non_null(l->tunnel);
+    assert_non_null(l->backend.tunnel);
     return l;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_abuse.c - aborts an address has left: http-rules 4. */
+/* test_abuse.c - aborts an address has left: http-rules.md#addresses */
 #include "src/limits/abuse.h"
 
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_answer.c - our own answers: status, fields, HTML or JSON. contract.md 5. */
+/* test_answer.c - our own answers: status, fields, HTML or JSON.
+ * protocol.md#errors-that-viewers-see */
 #include "src/http/answer.h"
 
 #include <setjmp.h>

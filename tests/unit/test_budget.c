@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_budget.c - what a process and its threads hold: sums, marks, the part of one link. budget.h;
- * http-rules 4. */
+ * http-rules.md#memory */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

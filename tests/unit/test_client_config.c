@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_config.c - the command line, judged: what runs, what is refused with one line.
- * contract 6. */
+/* test_client_config.c - the command line, judged: what runs, what is refused with one line. */
 #include "client/config.h"
 
 #include <setjmp.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_origin_address.c - PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH. contract 6.
- */
+/* test_client_origin_address.c - PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH. */
 #include "client/origin/origin_address.h"
 
 #include <setjmp.h>

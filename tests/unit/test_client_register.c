@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_register.c - what a server answers to register, and to what it refuses. contract 2.
- */
+/* test_client_register.c - what a server answers to register, and to what it refuses.
+ * protocol.md#register */
 #include "client/server/register.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_rewrite.c - --host-header: keep, rewrite, VALUE. http-rules R15. */
+/* test_client_rewrite.c - --host-header: keep, rewrite, VALUE. Rule R15. */
 #include "client/origin/rewrite.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_translate.c - requests judged again, answers made fit for the link. http-rules D2,
- * D9, R6, R8, R14. */
+/* test_client_translate.c - requests judged again, answers made fit for the link. Rules D2, D9, R6,
+ * R8, R14. */
 #include "client/origin/translate.h"
 
 #include <setjmp.h>

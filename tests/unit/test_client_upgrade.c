@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_upgrade.c - the WebSocket handshake with an origin. RFC 6455 4.1, RFC 8441 5;
- * http-rules W5. */
+/* test_client_upgrade.c - the WebSocket handshake with an origin. RFC 6455 4.1, RFC 8441 5; rule
+ * W5. */
 #include "client/origin/upgrade.h"
 
 #include <setjmp.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_config.c - oneportd's command line: what is accepted, what is said of the rest.
- * contract.md 6. */
+/* test_config.c - oneportd's command line: what is accepted, what is said of the rest. */
 #include "src/worker/config.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_evict.c - the budget that all sessions of a process share: what happens at half, at three
- * quarters and at all of it, to whom, and that nothing of it is lost. http-rules 4. */
+ * quarters and at all of it, to whom, and that nothing of it is lost. http-rules.md#memory */
 #include "mux.h"
 
 #include "h2mux/h2/evict.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_exchange.c - what both sides of an exchange are told when all goes well, when one of them is
- * late, owes or breaks something, and when it is stopped. http-rules "Failure → viewer". */
+ * late, owes or breaks something, and when it is stopped. http-rules.md#failures */
 #include "exchange_world.h"
 
 /* ---- all goes well */

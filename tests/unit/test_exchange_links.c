@@ -50,7 +50,7 @@ static void test_no_hold(void **state)
 static void test_away_too_long(void **state)
 {
     struct fixture *x = *state;
-    x->tunnel->away_since_us = clock_now_us() - 31 * 1000000ULL;
+    x->tunnel->hold.away_since_us = clock_now_us() - 31 * 1000000ULL;
     run(x, GET);
     assert_string_equal(x->near[0].told, "failure:503:destination_unavailable ");
 }
@@ -140,10 +140,10 @@ static void test_another_link_has_room(void **state)
     exchange_start(n->exchange, x->tunnel);
     assert_int_equal(n->exchange->state, EXCHANGE_HELD);
     struct link *other = attach(x, 20);
-    assert_ptr_equal(n->exchange->link, other);
+    assert_ptr_equal(n->exchange->backend, &other->backend);
     struct near *second = start(x, 1, WEBSOCKET);
     exchange_start(second->exchange, x->tunnel);
-    assert_ptr_equal(second->exchange->link, other); /* which is the busier one */
+    assert_ptr_equal(second->exchange->backend, &other->backend); /* which is the busier one */
     full->websockets = 0;
 }
 

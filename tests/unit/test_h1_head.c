@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_h1_head.c - h1_head.c: one row per rule of heads. RFC 9112 2-6; http-rules Q, R. */
+/* test_h1_head.c - h1_head.c: one row per rule of heads. RFC 9112 2-6;
+ * http-rules.md#requests-line-and-framing and http-rules.md#responses */
 #include "h1_scan_cut.h"
 
 /* "METHOD authority path framing length" or "status framing length", then what Connection says,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_h1_scan.c - h1_scan.c: where a head ends, and a row for each fault that shows before it
- * does. RFC 9112 2-6; http-rules Q, R. */
+ * does. RFC 9112 2-6; http-rules.md#requests-line-and-framing and http-rules.md#responses */
 #include "h1_scan_cut.h"
 
 /* Each text ends with the byte that proves the fault: one byte less is not judged yet. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_h1_write.c - h1_write.c: heads and chunk framing as bytes. RFC 9112 3-7; http-rules D. */
+/* test_h1_write.c - h1_write.c: heads and chunk framing as bytes. RFC 9112 3-7;
+ * http-rules.md#requests-towards-the-origin */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_handshakes.c - how many TLS handshakes an address may have under way: http-rules 4. */
+/* test_handshakes.c - how many TLS handshakes an address may have under way:
+ * http-rules.md#addresses */
 #include "src/limits/handshakes.h"
 
 #include <arpa/inet.h>

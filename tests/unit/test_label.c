@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_names.c - the grammar of names and the random ones: contract.md 1. */
+/* test_names.c - the grammar of names and the random ones: protocol.md#names */
 #include "src/names/label.h"
 
 #include <setjmp.h>

@@ -16,17 +16,17 @@ static void test_probe(void **state)
 {
     struct world *w = world_new("4s");
     struct link *l = reach(w, OPEN);
-    uint64_t wait = link_probe(l, 60000, 50);
+    uint64_t wait = l->backend.ops->probe(&l->backend, 60000, 50);
     assert_in_range(wait, 1, 60000);
     settle(w);
     assert_false(no_links(w));
-    assert_int_equal(link_probe(l, 0, 1000), 0); /* the client answers that */
+    assert_int_equal(l->backend.ops->probe(&l->backend, 0, 1000), 0); /* the client answers that */
     settle(w);
     assert_false(no_links(w));
     for (int i = 0; i < 2; i++)
         sock_pause(w->relay.ends[i]);
     uint64_t start = clock_now_us();
-    assert_int_equal(link_probe(l, 0, 50), 0);
+    assert_int_equal(l->backend.ops->probe(&l->backend, 0, 50), 0);
     turns_until(w->worker->loop, no_links, w);
     assert_true(clock_now_us() - start >= 50 * 1000);
     world_free(w);
@@ -47,9 +47,8 @@ static void ask_once(struct world *w)
     viewer_leave(w);
 }
 
-/* contract 3, row 27: the stream that takes the last id below 2^30 is answered where it is, the
- * link is asked to make room, and what comes then waits for the next link. Each POST arrives once.
- */
+/* Row 27: the stream that takes the last id below 2^30 is answered where it is, the link is asked
+ * to make room, and what comes then waits for the next link. Each POST arrives once. */
 static void test_ids_run_out(void **state)
 {
     struct world *w = world_new("4s");

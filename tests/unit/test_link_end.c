@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_link_end.c - a link that is cut at any byte, and ends at any stage. http-rules "Failure ->
- * viewer", property test. */
+/* test_link_end.c - a link that is cut at any byte, and ends at any stage.
+ * http-rules.md#failures */
 #include "link_world.h"
 
 /* How many bytes a whole upload and its answer take on the link. */
@@ -87,10 +87,10 @@ static void end_by(struct world *w, struct link *l, enum end how)
         link_drain(l);
         break;
     case LINK_TAKEN_OVER:
-        link_take_over(l);
+        l->backend.ops->retire(&l->backend, RETIRE_TAKEN_OVER);
         break;
     case LINK_REPLACED:
-        link_replace(l);
+        l->backend.ops->retire(&l->backend, RETIRE_REPLACED);
         break;
     case CLIENT_LEAVES:
         if (w->client)

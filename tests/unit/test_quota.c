@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_quota.c - registers and bad tickets that an address has left: http-rules 4 and row 19. */
+/* test_quota.c - registers and bad tickets that an address has left: rules O23, O24, row 19. */
 #include "src/limits/quota.h"
 
 #include <setjmp.h>

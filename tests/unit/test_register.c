@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_register.c - the register call: names, tickets, URLs, refusals. contract.md 2, row by row.
- */
+/* test_register.c - the register call: names, tickets, URLs, refusals. protocol.md#register */
 #include "register_world.h"
 
 /* ---- the answer */
@@ -27,7 +26,7 @@ static void test_secure_answer(void **state)
     assert_int_equal(strlen(text_of(&r, "expires")), sizeof "2026-12-22T10:00:00Z" - 1);
     struct tunnel *held = find(x, "my-app");
     assert_non_null(held);
-    assert_memory_equal(held->owner, t.owner, OWNER_LEN);
+    assert_memory_equal(held->owner_id, t.owner, OWNER_LEN);
     assert_true(held->asked);
     assert_int_equal(stat_get(&x->worker.stats.register_calls), 1);
     cJSON_Delete(r.json);
@@ -328,7 +327,7 @@ static void test_ticket_without_hold(void **state)
     sign(x, DOMAIN, &t, text);
     struct reply r = ask(x, &(struct request){.name = "app", .exact = "?1", .ticket = text});
     assert_int_equal(r.status, 200);
-    assert_memory_equal(find(x, "app")->owner, t.owner, OWNER_LEN);
+    assert_memory_equal(find(x, "app")->owner_id, t.owner, OWNER_LEN);
     assert_int_equal(ticket_of(x, &r).since, 5);
     cJSON_Delete(r.json);
     memcpy(t.owner, "and-another-one", 16);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_register_limits.c - register calls that an address has had enough of: 429. contract.md 2,
- * http-rules 4. */
+/* test_register_limits.c - register calls that an address has had enough of: 429. Rules O22,
+ * O23. */
 #include "register_world.h"
 
 static const struct viewer far = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_registry.c - names and the links behind them: who has a name and for how long, and who may
- * attach. registry.h; contract.md 1 "Held names", 3 "Who may attach". */
+ * attach. registry.h; protocol.md#held-names and protocol.md#who-may-attach */
 #include "registry_world.h"
 
 /* ---- names */
@@ -32,6 +32,8 @@ static void test_pending_expires(void **state)
 {
     struct fixture *x = *state;
     x->config.pending_ms = 30;
+    close_names(x);
+    open_registry(x);
     claim(x, "app", true);
     turn(x, 10);
     assert_non_null(find(x, "app"));
@@ -47,8 +49,8 @@ static void test_live_and_graced(void **state)
     unsigned retry = 99;
     struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
     assert_int_equal(t->state, TUNNEL_LIVE);
-    assert_int_equal(t->away_since_us, 0);
-    assert_false(timer_armed(&t->expiry));
+    assert_int_equal(t->hold.away_since_us, 0);
+    assert_false(timer_armed(&t->hold.timer));
     assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, NULL, &other, &retry),
                      ERR_TAKEN);
     assert_int_equal(retry, 0);
@@ -58,7 +60,7 @@ static void test_live_and_graced(void **state)
     assert_int_equal(stat_get(&x->worker->stats.links_open), 1);
     link_close(l, 0);
     assert_int_equal(t->state, TUNNEL_GRACED);
-    assert_int_not_equal(t->away_since_us, 0);
+    assert_int_not_equal(t->hold.away_since_us, 0);
     assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, NULL, &other, &retry),
                      ERR_TAKEN);
     assert_in_range(retry, 599, 601);
@@ -74,10 +76,10 @@ static void test_claim_prolongs(void **state)
     tunnel_hold(t, TUNNEL_GRACED, 1000);
     claim(x, "app", true);
     assert_int_equal(t->state, TUNNEL_GRACED);
-    assert_true(t->held_until_us > clock_now_us() + 50 * 1000000);
+    assert_true(t->hold.until_us > clock_now_us() + 50 * 1000000);
     tunnel_hold(t, TUNNEL_GRACED, 600000);
     claim(x, "app", true);
-    assert_true(t->held_until_us > clock_now_us() + 500 * 1000000);
+    assert_true(t->hold.until_us > clock_now_us() + 500 * 1000000);
 }
 
 /* Who left, how; what becomes of the name. */
@@ -115,7 +117,7 @@ static void test_drop_live(void **state)
     struct tunnel *t = claim(x, "app", true);
     struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
     registry_drop(registry_of(x), t);
-    assert_null(l->tunnel);
+    assert_null(l->backend.tunnel);
     assert_int_equal(l->state, LINK_UP);
     link_close(l, 0);
 }
@@ -141,7 +143,7 @@ static void test_slots(void **state)
     assert_int_equal(
         tunnel_may_join(t, &(struct place){INSTANCE_A, 2, false}, 4, clock_now_us(), &retry),
         JOIN_OK);
-    struct link *first = CONTAINER_OF(t->links.next, struct link, in_tunnel);
+    struct link *first = CONTAINER_OF(t->backends.next, struct link, backend.in_tunnel);
     link_drain(first); /* one that drains does not count */
     assert_int_equal(t->n_links, 3);
     assert_int_equal(
@@ -159,9 +161,10 @@ static void test_replace(void **state)
     struct link *newcomer = attach(x, "app", INSTANCE_A, 0, 10);
     assert_int_equal(t->n_links, 2);
     assert_int_equal(t->state, TUNNEL_LIVE);
-    assert_true(link_usable(beside));
-    assert_true(link_usable(newcomer));
-    assert_int_equal(t->n_takeovers, 0);
+    assert_true((beside->backend.ops->fitness(&beside->backend, STREAM_REQUEST) > FITNESS_NONE));
+    assert_true(
+        (newcomer->backend.ops->fitness(&newcomer->backend, STREAM_REQUEST) > FITNESS_NONE));
+    assert_int_equal(t->takeover.count, 0);
 }
 
 static const struct {
@@ -185,7 +188,8 @@ static void test_take_over(void **state)
         if (rivals[i].first.len > 0)
             attach(x, "app", rivals[i].first, 1, 10);
         struct link *newcomer = attach(x, "app", rivals[i].second, 0, 10);
-        if (t->n_links != 1 || t->n_takeovers != 1 || tunnel_pick(t, false) != newcomer)
+        if (t->n_links != 1 || t->takeover.count != 1 ||
+            tunnel_pick(t, STREAM_REQUEST) != &newcomer->backend)
             fail_msg("%s: %zu links", rivals[i].what, t->n_links);
         assert_int_equal(t->state, TUNNEL_LIVE);
         registry_drop(registry_of(x), t);
@@ -214,17 +218,17 @@ static void test_too_late_to_take_over(void **state)
     await_links(x, 3); /* a's first is gone, two are on their way */
     greet(x, first, 10);
     await_links(x, 2);
-    assert_int_equal(t->n_takeovers, 1);
-    assert_ptr_equal(tunnel_pick(t, false), b);
+    assert_int_equal(t->takeover.count, 1);
+    assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &b->backend);
     link_close(b, 0);
     greet(x, second, 10);
     for (int i = 0; i < WAIT_MS && patient->state == LINK_ATTACHING; i++)
         turn(x, 1);
-    assert_ptr_equal(tunnel_pick(t, false), patient);
+    assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &patient->backend);
     attach(x, "app", INSTANCE_B, 0, 10);
     turn(x, 2);
     attach(x, "app", INSTANCE_A, 0, 10);
-    assert_int_equal(t->n_takeovers, 3);
+    assert_int_equal(t->takeover.count, 3);
 }
 
 /* O12 */
@@ -236,7 +240,7 @@ static void test_flapping(void **state)
     unsigned retry = 0;
     struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
     for (size_t i = 0; i < 5; i++)
-        t->takeovers_us[t->n_takeovers++] = now + i;
+        t->takeover.at_us[t->takeover.count++] = now + i;
     now += 1000000;
     assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry),
                      JOIN_FLAPPING);
@@ -255,7 +259,7 @@ static void test_flapping(void **state)
         tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now + MINUTE_US, &retry),
         JOIN_OK);
     /* and where nobody is, nobody is thrown out. */
-    t->flapping_until_us = now + MINUTE_US;
+    t->takeover.flapping_until_us = now + MINUTE_US;
     assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry),
                      JOIN_FLAPPING);
     link_close(l, 0);
@@ -272,9 +276,9 @@ static void test_pool(void **state)
     unsigned retry;
     struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
     const struct place alone = {INSTANCE_B, 0, false}, pool = {INSTANCE_B, 0, true};
-    t->flapping_until_us = now + MINUTE_US; /* nobody may take over */
+    t->takeover.flapping_until_us = now + MINUTE_US; /* nobody may take over */
     assert_int_equal(tunnel_may_join(t, &pool, 4, now, &retry), JOIN_FLAPPING);
-    l->pool = true;
+    l->backend.pool = true;
     assert_int_equal(tunnel_may_join(t, &alone, 4, now, &retry), JOIN_FLAPPING);
     assert_int_equal(tunnel_may_join(t, &pool, 4, now, &retry), JOIN_OK);
     assert_int_equal(tunnel_may_join(t, &pool, 1, now, &retry), JOIN_TOO_MANY);
@@ -289,7 +293,7 @@ static void test_few_takeovers(void **state)
     unsigned retry;
     attach(x, "app", INSTANCE_A, 0, 10);
     for (size_t i = 0; i < 9; i++) /* the ring went round; four of them are recent */
-        t->takeovers_us[t->n_takeovers++ % 6] = i < 5 ? now - 2ULL * MINUTE_US : now;
+        t->takeover.at_us[t->takeover.count++ % 6] = i < 5 ? now - 2ULL * MINUTE_US : now;
     assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false}, 4, now, &retry),
                      JOIN_OK);
 }

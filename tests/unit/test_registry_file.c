@@ -36,12 +36,12 @@ static void test_names_survive(void **state)
     assert_non_null(t);
     assert_int_equal(t->state, TUNNEL_GRACED);
     assert_true(t->asked);
-    assert_memory_equal(t->owner, alice, OWNER_LEN);
-    assert_true(clock_now_us() - t->away_since_us < 10 * 1000000);
+    assert_memory_equal(t->owner_id, alice, OWNER_LEN);
+    assert_true(clock_now_us() - t->hold.away_since_us < 10 * 1000000);
     t = find(x, "random");
     assert_non_null(t);
     assert_false(t->asked);
-    assert_true(t->held_until_us < clock_now_us() + 61 * 1000000ULL);
+    assert_true(t->hold.until_us < clock_now_us() + 61 * 1000000ULL);
 }
 
 /* O5: a live name's line has no end: it is graced from the next start on, however long that takes.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_router.c - Host and path to tunnel or built-in: contract.md 1, 2. */
+/* test_router.c - Host and path to tunnel or built-in: protocol.md#names and
+ * protocol.md#register */
 #include "src/http/route.h"
 
 #include <setjmp.h>

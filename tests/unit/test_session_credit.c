@@ -61,8 +61,8 @@ static void test_stalled_stream_stops_alone(void **state)
     close_world(w);
 }
 
-/* http-rules 4: over three quarters of the budget the stream that has taken nothing for longest
- * goes. */
+/* http-rules.md#memory: over three quarters of the budget the stream that has taken nothing for
+ * longest goes. */
 static void test_budget_resets_the_stalled(void **state)
 {
     struct h2_options o = defaults;
@@ -80,7 +80,7 @@ static void test_budget_resets_the_stalled(void **state)
 }
 
 /* More resets with half-read bodies than the connection window holds; then a transfer must still
- * get through (style.md 9.9). */
+ * get through. */
 static void test_credit_does_not_leak(void **state)
 {
     struct h2_options o = defaults;

@@ -84,8 +84,7 @@ static void send_request(struct peer *p, uint32_t id)
     send_frame(p, FRAME_HEADERS, 4, id, SLICE("\x83\x87\x84\x41\x01\x61"));
 }
 
-/* F9: more of what costs us and says nothing than any honest peer sends (http-rules 4, glitch
- * budget). */
+/* F9: more of what costs us and says nothing than any honest peer sends (G6). */
 static void test_nuisance_costs_the_link(void **state)
 {
     static const struct {

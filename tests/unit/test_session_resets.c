@@ -88,8 +88,8 @@ static bool no_streams(void *user)
     return h2_session_open_streams(w->opener) == 0;
 }
 
-/* Over the burst a reset waits for its token; the stream counts until it went (http-rules 4, "RST
- * sent by oneportd"). */
+/* Over the burst a reset waits for its token; the stream counts until it went
+ * (http-rules.md#links). */
 static void test_resets_are_paced(void **state)
 {
     struct world *w = open_world(&defaults);

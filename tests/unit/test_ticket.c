@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ticket.c - what a ticket proves and what is refused: contract.md 2 "Ticket". */
+/* test_ticket.c - what a ticket proves and what is refused: protocol.md#tickets */
 #include "src/names/ticket.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_translate.c - what oneportd makes of a request's head: http-rules H2-H10, W1, W2, Q6, Q7. */
+/* test_translate.c - what oneportd makes of a request's head: rules H2-H10, W1, W2, Q6, Q7. */
 #include "translate_fields.h"
 
 static struct sockaddr_storage stranger(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_translate_response.c - what oneportd makes of a response's head and of trailers: http-rules
- * R8, R13, R14, R15a, R16. */
+/* test_translate_response.c - what oneportd makes of a response's head and of trailers: rules R8,
+ * R13, R14, R15a, R16. */
 #include "translate_fields.h"
 
 static const struct {

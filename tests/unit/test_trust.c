@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_trust.c - who the viewer is, and what goes upstream of it: contract.md 4, http-rules H7, H8.
- */
+/* test_trust.c - who the viewer is, and what goes upstream of it: protocol.md#trust; rules H7,
+ * H8. */
 #include "src/http/trust.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_tunnel.c - a tunnel's links and who waits for one: which is picked, in which order, how many
- * may wait, and for how long. tunnel.h; http-rules "Failure → viewer". */
+ * may wait, and for how long. tunnel.h; http-rules.md#failures */
 #include "registry_world.h"
 
 static struct leg *open_stream(struct link *l)
@@ -11,34 +11,39 @@ static struct leg *open_stream(struct link *l)
     m.scheme = SLICE("http");
     m.authority = SLICE("app.example.com");
     m.path = SLICE("/");
-    struct leg *leg = link_open(l, &m, true, &silent, NULL);
+    struct leg *leg = l->backend.ops->open(&l->backend, &m, true, &silent, NULL);
     message_deinit(&m);
     return leg;
+}
+
+static enum fitness fitness(const struct backend *b, enum stream_kind kind)
+{
+    return b->ops->fitness(b, kind);
 }
 
 static void close_stream(struct link *l, struct leg *leg)
 {
     struct leg_fault why = {.err = ERR_CLOSED};
     leg->ops->reset(leg, &why);
-    link_stream_done(l, false);
+    l->backend.ops->done(&l->backend, STREAM_REQUEST);
 }
 
 static void test_pick(void **state)
 {
     struct fixture *x = *state;
     struct tunnel *t = claim(x, "app", true);
-    assert_null(tunnel_pick(t, false));
+    assert_null(tunnel_pick(t, STREAM_REQUEST));
     struct link *a = attach(x, "app", INSTANCE_A, 0, 10);
     struct link *b = attach(x, "app", INSTANCE_A, 1, 1);
-    assert_ptr_equal(tunnel_pick(t, false), a);
+    assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &a->backend);
     assert_non_null(open_stream(a));
-    assert_ptr_equal(tunnel_pick(t, false), b);
+    assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &b->backend);
     assert_non_null(open_stream(b)); /* b is full now */
     assert_non_null(open_stream(a));
-    assert_ptr_equal(tunnel_pick(t, false), a);
+    assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &a->backend);
     link_close(a, 0);
-    assert_ptr_equal(tunnel_pick(t, false), b); /* full, but there */
-    assert_false(link_can_open(tunnel_pick(t, false), false));
+    assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &b->backend); /* full, but there */
+    assert_int_equal(fitness(tunnel_pick(t, STREAM_REQUEST), STREAM_REQUEST), FITNESS_FULL);
 }
 
 /* Each link keeps streams for what is no WebSocket: one that is full for the one kind has room for
@@ -51,29 +56,30 @@ static void test_pick_by_kind(void **state)
     struct link *b = attach(x, "app", INSTANCE_A, 1, 20);
     assert_non_null(open_stream(b));
     a->websockets = 19;
-    assert_ptr_equal(tunnel_pick(t, false), a);
-    assert_ptr_equal(tunnel_pick(t, true), b);
+    assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &a->backend);
+    assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &b->backend);
     b->websockets = 19;
-    assert_ptr_equal(tunnel_pick(t, true), a); /* there is none: the least busy that is up */
-    assert_false(link_can_open(tunnel_pick(t, true), true));
+    assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET),
+                     &a->backend); /* there is none: the least busy that is up */
+    assert_int_equal(fitness(tunnel_pick(t, STREAM_WEBSOCKET), STREAM_WEBSOCKET), FITNESS_FULL);
     a->websockets = b->websockets = 0;
-    assert_ptr_equal(tunnel_pick(t, true), a);
+    assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &a->backend);
     link_drain(a);
-    assert_ptr_equal(tunnel_pick(t, true), b);
+    assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &b->backend);
 }
 
 struct held {
     struct waiter waiter;
     struct tunnel *tunnel;
-    struct link *got;
+    struct backend *got;
     size_t links, gone, rewaits;
 };
 
-static void held_on_link(struct waiter *w, struct link *l)
+static void held_on_backend(struct waiter *w, struct backend *b)
 {
     struct held *h = CONTAINER_OF(w, struct held, waiter);
     h->links++;
-    h->got = l;
+    h->got = b;
     assert_false(list_linked(&w->node));
     if (h->rewaits > 0) {
         h->rewaits--;
@@ -89,7 +95,8 @@ static void held_on_gone(struct waiter *w)
 
 static struct held held_make(struct tunnel *t)
 {
-    return (struct held){.waiter = {.on_link = held_on_link, .on_gone = held_on_gone}, .tunnel = t};
+    return (struct held){.waiter = {.on_backend = held_on_backend, .on_gone = held_on_gone},
+                         .tunnel = t};
 }
 
 /* F2 */
@@ -107,7 +114,7 @@ static void test_wait(void **state)
     tunnel_wake(t);
     assert_int_equal(a.links, 0);
     struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
-    assert_ptr_equal(a.got, l);
+    assert_ptr_equal(a.got, &l->backend);
     assert_int_equal(a.links, 1);
     assert_int_equal(b.links, 0);
     assert_int_equal(c.links, 1);
@@ -154,6 +161,8 @@ static void test_gone(void **state)
 {
     struct fixture *x = *state;
     x->config.pending_ms = 20;
+    close_names(x);
+    open_registry(x);
     struct tunnel *t = claim(x, "app", true);
     struct held a = held_make(t), b = held_make(t);
     assert_true(tunnel_wait(t, &a.waiter, clock_now_us()));
@@ -170,8 +179,8 @@ static void test_away_too_long(void **state)
     struct fixture *x = *state;
     struct tunnel *t = claim(x, "app", true);
     struct held a = held_make(t);
-    assert_false(tunnel_wait(t, &a.waiter, t->away_since_us + 30000001));
-    assert_true(tunnel_wait(t, &a.waiter, t->away_since_us + 29999999));
+    assert_false(tunnel_wait(t, &a.waiter, t->hold.away_since_us + 30000001));
+    assert_true(tunnel_wait(t, &a.waiter, t->hold.away_since_us + 29999999));
     tunnel_unwait(t, &a.waiter);
 }
 

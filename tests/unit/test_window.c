@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_window.c - window.c: when a receive window grows, and what it starts
- * with. http-rules 4, RFC 9113 6.9. */
+/* test_window.c - window.c: when a receive window grows, and what it starts with. RFC 9113 6.9;
+ * http-rules.md#memory */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ws.c - ws.c: keys, accepts, and where frames end. RFC 6455 4, 5; http-rules W. */
+/* test_ws.c - ws.c: keys, accepts, and where frames end. RFC 6455 4, 5; http-rules.md#websockets */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

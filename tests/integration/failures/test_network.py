@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A network that fails without a word: rows 2, 19 and 30 of http-rules 3, and the small segments of row 28; and viewers from where nobody is
-trusted. The programs live in namespaces of their own, between them a router that loses what it is told to lose."""
+"""A network that fails without a word: rows 2, 19 and 30, and the small segments of row 28; and
+viewers from where nobody is trusted. The programs live in namespaces of their own, between them
+a router that loses what it is told to lose."""
 
 import contextlib
 import hashlib

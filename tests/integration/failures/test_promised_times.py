@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Faults of http-rules 3 with the figures that are promised for them, where no other file asks: rows 1, 3, 9, 10, 12, 20, 22, 31."""
+"""Faults with the figures that http-rules.md#fault-table promises for them, where no other file
+asks: rows 1, 3, 9, 10, 12, 20, 22, 31."""
 
 import contextlib
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What TCP and its system calls may do on a bad day (row 28 of http-rules 3): bodies arrive as they were sent, both ways, on every hop.
-Small packets are in test_71."""
+"""What TCP and its system calls may do on a bad day (row 28): bodies arrive as they were sent, both
+ways, on every hop. Small packets are in test_network."""
 
 import asyncio
 import contextlib

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Viewers that ask and leave: the link lives, the origin's work is bounded, resets are paced, and who does nothing else gets 429
-(http-rules 3 rows 13 and 14, 4)."""
+"""Viewers that ask and leave: the link lives, the origin's work is bounded, resets are paced, and
+who does nothing else gets 429 (rows 13 and 14, http-rules.md#addresses)."""
 
 import selectors
 import socket

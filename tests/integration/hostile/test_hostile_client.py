@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""oneportd distrusts the link: a client that attaches and then sends frames to hurt. A row for each way (http-rules 3 row 15, 6).
+"""oneportd distrusts the link: a client that attaches and then sends frames to hurt. A row for each
+way (row 15, http-rules.md#nghttp2-152).
 
-Whatever it sends, its link ends with the right GOAWAY within a second of the budget's end, or the stream is reset; what hangs on it
-has a definite end; other tunnels are served meanwhile and memory stays."""
+Whatever it sends, its link ends with the right GOAWAY within a second of the budget's end, or the
+stream is reset; what hangs on it has a definite end; other tunnels are served meanwhile and memory
+stays."""
 
 import contextlib
 import threading

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""oneport distrusts the link as well: a server that it registered with and attached to sends frames to hurt (http-rules 3 row 16).
+"""oneport distrusts the link as well: a server that it registered with and attached to sends frames
+to hurt (row 16).
 
-A bad request is reset before one octet of it reaches the origin; a flood ends the link with the right GOAWAY within a second, and
-oneport comes back; nothing but the configured origin is ever connected to."""
+A bad request is reset before one octet of it reaches the origin; a flood ends the link with the
+right GOAWAY within a second, and oneport comes back; nothing but the configured origin is ever
+connected to."""
 
 import contextlib
 import queue

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/2 that would become another HTTP/1.1 (http-rules 3 row 17): a server asks oneport for what no HTTP/1.1 request can say, and
-promises other bodies than it sends. An origin that takes only what all readers take alike sees nothing of it, or just what was meant."""
+"""HTTP/2 that would become another HTTP/1.1 (row 17): a server asks oneport for what no HTTP/1.1
+request can say, and promises other bodies than it sends. An origin that takes only what all
+readers take alike sees nothing of it, or just what was meant."""
 
 import contextlib
 import itertools

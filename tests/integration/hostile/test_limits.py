@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What an address has had enough of (O22 to O24 of rules.md): names, registers, bad tickets. The addresses are those that a trusted proxy on
+"""What an address has had enough of (rules O22 to O24): names, registers, bad tickets. The addresses are those that a trusted proxy on
 loopback tells; loopback itself is not limited."""
 
 import contextlib

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Octets beyond a request never become another's (http-rules 3 rows 17, 18): 1,824 requests that two readers might split in two
-ways, each refused or seen by the origin exactly once and as it was meant, with nothing else on its connection."""
+"""Octets beyond a request never become another's (rows 17, 18): 1,824 requests that two readers
+might split in two ways, each refused or seen by the origin exactly once and as it was meant,
+with nothing else on its connection."""
 
 import contextlib
 import threading

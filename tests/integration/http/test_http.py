@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The HTTP rules, end to end. The letters are those of the rules' table: Q request line and framing, H request fields,
-D towards the origin, R responses."""
+"""The HTTP rules, end to end. The letters are those of docs/http-rules.md: Q request line and
+framing, H request fields, D towards the origin, R responses."""
 
 import re
 import time

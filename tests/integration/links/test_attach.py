@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Register and attach as the wire contract has them, asked by hand and with python3-h2: names, tickets, refusals, takeovers."""
+"""Register and attach as protocol.md#register and protocol.md#attach have them, asked by hand and
+with python3-h2: names, tickets, refusals, takeovers."""
 
 import base64
 import contextlib

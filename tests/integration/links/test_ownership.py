@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who owns a name (O of rules.md): strangers, graces, restarts with and without the names, slots, takeovers, expired tickets."""
+"""Who owns a name (the O rules): strangers, graces, restarts with and without the names, slots, takeovers, expired tickets."""
 
 import contextlib
 import threading

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Memory is bounded by design: a budget for each link and for the process. Over three quarters of it who takes nothing goes, the longest
-first, with a log line and a count; who takes little stays; others keep their rate (http-rules 3 row 8, 4)."""
+"""Memory is bounded by design: a budget for each link and for the process. Over three quarters of
+it who takes nothing goes, the longest first, with a log line and a count; who takes little
+stays; others keep their rate (row 8, http-rules.md#memory)."""
 
 import selectors
 import socket

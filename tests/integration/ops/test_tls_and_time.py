@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Certificates that are not to be believed, clocks that jump, and TLS peers that are a nuisance: rows 24, 25 and 29 of http-rules 3."""
+"""Certificates that are not to be believed, clocks that jump, and TLS peers that are a nuisance:
+rows 24, 25 and 29."""
 
 import calendar
 import contextlib
