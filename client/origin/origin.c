@@ -201,7 +201,7 @@ static void on_error(void *user, int err, const char *reason)
         return;
     }
     if (err == ERR_PROTOCOL)
-        LOG(WARN, "origin speaks unasked", "origin=%s", c->origin->o.address->text);
+        LOG(WARN, "origin_speaks_unasked", LOG_STR("origin", c->origin->o.address->text));
     origin_discard(c, ORIGIN_CLOSE);
 }
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "src/crew.h"
-#include "src/edge/edge.h"
+#include "src/edge/edge_h1.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/registry.h"
 
@@ -246,7 +246,7 @@ static inline void viewer_connect(struct world *w)
     w->viewer.ended = false;
     sock_pair(w->worker->loop, &w->viewer.sock, &edge);
     sock_set_ops(w->viewer.sock, &viewer_ops, &w->viewer);
-    edge_new(w->worker, edge);
+    edge_h1_new(w->worker, edge);
 }
 
 static inline void viewer_leave(struct world *w)
@@ -305,7 +305,7 @@ static inline struct world *world_new(const char *hold)
     w->server = (struct server){.config = &w->config, .node = "oneport-00000000"};
     w->server.trust = trust_new();
     w->server.directory = directory_new(0, NULL, NULL);
-    memory_init(&w->server.memory, 1 << 30);
+    budget_init(&w->server.budget, 1 << 30);
     w->worker = crew_worker_new(&w->server, 0);
     w->server.workers = &w->worker;
     w->server.n_workers = 1;
