@@ -4,8 +4,8 @@
  * What arrives is what was sent: head, body and trailers.
  *
  * The link is a pair of socks in memory; one input is a handful of exchanges on it. The request
- * goes opener → server → translate_request → h1_write → h1_parse; the answer is written as an
- * origin would, parsed, and goes translate_response → server → opener. */
+ * goes opener → server → translate_to_origin → h1_write → h1_parse; the answer is written as an
+ * origin would, parsed, and goes translate_from_origin → server → opener. */
 #include "client/origin/translate.h"
 #include "h2mux/h2/h2.h"
 #include "h2mux/http/h1.h"
@@ -262,7 +262,7 @@ static void wire_head(struct exchange *x, struct message *m, bool end)
 {
     const char *reason = NULL;
     bool wants_trailers;
-    int err = translate_request(m, &wants_trailers, &reason);
+    int err = translate_to_origin(m, &wants_trailers, &reason);
     assert(err == 0);
     x->chunked = !end && m->length == MESSAGE_LENGTH_UNKNOWN;
     const struct h1_write w = {.framing = x->chunked       ? H1_CHUNKED
@@ -304,7 +304,7 @@ static void answer(struct exchange *x)
     buf_init(&wire, 1 << 20);
     assert(h1_write_response(&wire, &x->answer, &w) == ERR_OK);
     assert(h1_parse_response(buf_slice(&wire), &wide, false, &m, &r) == ERR_OK);
-    assert(translate_response(&m) == 0 && r.framing == w.framing);
+    assert(translate_from_origin(&m) == 0 && r.framing == w.framing);
     leg->ops->head(leg, &m, false);
     if (x->wire_done) /* both directions end: it forgets us */
         x->server = NULL;
@@ -337,7 +337,7 @@ static void server_body(void *user, struct leg *leg, struct slice data, bool end
 static void server_trailers(void *user, struct leg *leg, struct fields *t)
 {
     struct exchange *x = user;
-    assert(translate_trailers(t) == 0);
+    assert(translate_trailers_to_origin(t) == 0);
     wire_body(x, SLICE(""), true, t);
     server_over(x);
 }
