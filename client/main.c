@@ -11,6 +11,7 @@
 #include "client/config.h"
 #include "client/server/tickets.h"
 #include "client/server/tunnel.h"
+#include "client/terminal.h"
 #include "h2mux/base/log.h"
 #include "h2mux/h2/evict.h"
 
@@ -31,7 +32,7 @@ struct program {
     struct resolver *resolver;
     struct terminal *terminal;
     struct origin *origin;
-    struct exchanges *exchanges;
+    struct exchange_list *exchanges;
     struct call_env env;
     struct tunnel *tunnel;
     char *ticket_file; /* owned: the default's place */
@@ -68,9 +69,21 @@ static void on_signal(evutil_socket_t number, short what, void *user)
     }
     p->leaving = true;
     LOG(INFO, "leaving", LOG_I("signal", number),
-        LOG_U("exchanges", exchanges_ordinary(p->exchanges)),
-        LOG_U("websockets", exchanges_websockets(p->exchanges)));
+        LOG_U("exchanges", exchange_list_ordinary(p->exchanges)),
+        LOG_U("websockets", exchange_list_websockets(p->exchanges)));
     tunnel_leave(p->tunnel);
+}
+
+static void on_url(void *user, const char *url)
+{
+    struct program *p = user;
+    terminal_show_url(p->terminal, url);
+}
+
+static void on_finished(void *user, const struct exchange_report *r)
+{
+    struct program *p = user;
+    terminal_show_request(p->terminal, r->method, r->path, r->status, r->ms);
 }
 
 static void on_quiet(void *user)
@@ -158,20 +171,20 @@ static void make_exchanges(struct program *p)
         .idle_ms = c->origin_idle_ms,
     };
     p->origin = origin_new(&origin);
-    struct exchanges_options exchanges = {
+    struct exchange_list_options exchanges = {
         .loop = p->loop,
         .origin = p->origin,
-        .terminal = p->terminal,
         .rewrite = &c->rewrite,
         .finishing = &p->finishing,
         .max = c->max_streams * c->links,
-        .origin_ms = c->origin_ms,
-        .idle_ms = c->idle_ms,
-        .websocket_ms = c->websocket_ms,
+        .times = {.origin_ms = c->origin_ms,
+                  .idle_ms = c->idle_ms,
+                  .websocket_ms = c->websocket_ms},
+        .on_finished = on_finished,
         .on_quiet = on_quiet,
         .user = p,
     };
-    p->exchanges = exchanges_new(&exchanges);
+    p->exchanges = exchange_list_new(&exchanges);
 }
 
 /* A keepalive below its default is asked for by who wants to know sooner. */
@@ -198,7 +211,6 @@ static bool make_tunnel(struct program *p)
     struct tunnel_options tunnel = {
         .env = &p->env,
         .exchanges = p->exchanges,
-        .terminal = p->terminal,
         .server = &c->server,
         .name = p->name,
         .ticket_file = p->ticket_file,
@@ -212,6 +224,7 @@ static bool make_tunnel(struct program *p)
                .stall_ms = c->stall_ms},
         .max_retries = c->max_retries,
         .leave_ms = c->leave_ms,
+        .on_url = on_url,
         .on_exit = on_exit_code,
         .user = p,
     };
@@ -245,7 +258,7 @@ static void hear_last_words(struct program *p)
 static void take_apart(struct program *p)
 {
     tunnel_free(p->tunnel);
-    exchanges_free(p->exchanges);
+    exchange_list_free(p->exchanges);
     origin_free(p->origin);
     if (p->evictor.loop)
         evictor_deinit(&p->evictor);

@@ -81,7 +81,7 @@ static void on_acked(void *user)
 static void on_stream(void *user, struct leg *leg, struct message *m, bool end)
 {
     struct link *l = user;
-    exchange_start(l->o.exchanges, leg, m, end);
+    exchange_list_take(l->o.exchanges, leg, m, end);
 }
 
 static void on_goaway(void *user, struct slice debug)

@@ -4,14 +4,15 @@
 #ifndef CLIENT_SERVER_LINK_H
 #define CLIENT_SERVER_LINK_H
 
-#include "client/origin/exchange.h"
+#include "client/origin/exchange_list.h"
 #include "client/server/refusal.h"
+#include "h2mux/h2/h2.h"
 
 struct link;
 
 struct link_options {
-    const struct call_env *env;  /* borrowed: outlives the link */
-    struct exchanges *exchanges; /* borrowed: likewise */
+    const struct call_env *env;      /* borrowed: outlives the link */
+    struct exchange_list *exchanges; /* borrowed: likewise */
     const char *instance; /* borrowed: likewise; 128 random bits in hex, one for the process */
     unsigned slot;        /* Oneport-Link: its place among the links of this process */
     struct h2_options h2;

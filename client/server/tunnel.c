@@ -50,6 +50,7 @@ struct tunnel {
     unsigned links_said;        /* the server's limit that was logged */
     struct retry retry;         /* of registering */
     uint64_t retries;           /* since a link was last up */
+    bool url_told;              /* viewers may know it: what goes wrong is tried again */
     struct timer leave;
 };
 
@@ -183,7 +184,7 @@ static void pause_and_retry(struct tunnel *t, struct slot *s, uint64_t at_least_
 static void handle_failure(struct tunnel *t, struct slot *s, const char *step, int err,
                            const char *reason)
 {
-    if (err == ERR_CERT && !terminal_has_url(t->o.terminal)) {
+    if (err == ERR_CERT && !t->url_told) {
         LOG(ERROR, "server_certificate_refused", LOG_STR("step", step),
             LOG_STR("server", t->holding.server), LOG_STR("reason", reason));
         finish(t, EXIT_CERTIFICATE);
@@ -213,7 +214,7 @@ static void handle_refusal(struct tunnel *t, struct slot *s, const char *step,
                            const struct refusal *r)
 {
     char reason[128];
-    if (!is_passing(r) && !terminal_has_url(t->o.terminal)) {
+    if (!is_passing(r) && !t->url_told) {
         log_refusal(t, step, r);
         finish(t, EXIT_REFUSED);
         return;
@@ -297,7 +298,8 @@ static void on_slot_up(void *user, struct slot *s)
     t->retries = 0;
     LOG(INFO, "link_up", LOG_STR("name", t->holding.grant.id),
         LOG_STR("attach", t->holding.grant.attach.authority), LOG_U("slot", s->o.slot));
-    terminal_show_url(t->o.terminal, t->holding.grant.url);
+    t->url_told = true;
+    t->o.on_url(t->o.user, t->holding.grant.url);
     if (t->state == TUNNEL_HOLDING)
         holding_renew_in_time(&t->holding);
     start_slots(t);
@@ -454,7 +456,7 @@ void tunnel_leave(struct tunnel *t)
         return;
     begin_leaving(t, EXIT_STOPPED);
     timer_arm(&t->leave, t->o.leave_ms);
-    if (exchanges_ordinary(t->o.exchanges) == 0)
+    if (exchange_list_ordinary(t->o.exchanges) == 0)
         finish(t, EXIT_STOPPED);
 }
 

@@ -19,8 +19,7 @@ enum exit_code { /* protocol.md#exit-codes */
 
 struct tunnel_options { /* all pointers are borrowed and outlive the tunnel */
     const struct call_env *env;
-    struct exchanges *exchanges;
-    struct terminal *terminal;
+    struct exchange_list *exchanges;
     const struct url *server;
     const char *name;        /* asked for by the user; NULL: any */
     const char *ticket_file; /* NULL: tickets live in memory */
@@ -28,6 +27,7 @@ struct tunnel_options { /* all pointers are borrowed and outlive the tunnel */
     struct h2_options h2;    /* of each */
     uint64_t max_retries;    /* in a row while no link is up; 0: for ever */
     uint64_t leave_ms;       /* for running exchanges when we leave */
+    void (*on_url)(void *user, const char *url); /* viewers are served under @url, from now on */
     void (*on_exit)(void *user, enum exit_code code); /* once; the tunnel does nothing more */
     void *user;
 };
