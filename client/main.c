@@ -71,7 +71,7 @@ static void on_signal(evutil_socket_t number, short what, void *user)
     LOG(INFO, "leaving", LOG_I("signal", number),
         LOG_U("exchanges", exchange_list_ordinary(p->exchanges)),
         LOG_U("websockets", exchange_list_websockets(p->exchanges)));
-    tunnel_leave(p->tunnel);
+    client_tunnel_leave(p->tunnel);
 }
 
 static void on_url(void *user, const char *url)
@@ -89,7 +89,7 @@ static void on_finished(void *user, const struct exchange_report *r)
 static void on_quiet(void *user)
 {
     struct program *p = user;
-    tunnel_quiet(p->tunnel);
+    client_tunnel_quiet(p->tunnel);
 }
 
 static void watch_signals(struct program *p)
@@ -228,7 +228,7 @@ static bool make_tunnel(struct program *p)
         .on_exit = on_exit_code,
         .user = p,
     };
-    p->tunnel = tunnel_new(&tunnel);
+    p->tunnel = client_tunnel_new(&tunnel);
     if (!p->tunnel)
         complain("cannot start", strerror(errno));
     return p->tunnel;
@@ -257,7 +257,7 @@ static void hear_last_words(struct program *p)
 
 static void take_apart(struct program *p)
 {
-    tunnel_free(p->tunnel);
+    client_tunnel_free(p->tunnel);
     exchange_list_free(p->exchanges);
     origin_free(p->origin);
     if (p->evictor.loop)
@@ -288,7 +288,7 @@ static enum exit_code run(struct program *p)
     if (!make_tunnel(p))
         return EXIT_INTERNAL;
     watch_signals(p);
-    tunnel_start(p->tunnel);
+    client_tunnel_start(p->tunnel);
     loop_run(p->loop);
     return p->code;
 }

@@ -16,7 +16,7 @@
  *                                         failed ▼  │   └─401, 404, bad────┘
  *                                              PAUSING    ticket: a slot wants again
  *
- *   any ──tunnel_leave──▶ LEAVING ──▶ OVER
+ *   any ──client_tunnel_leave──▶ LEAVING ──▶ OVER
  *   any ──taken over──▶ LEAVING ──streams done──▶ OVER */
 #include "client/server/tunnel.h"
 
@@ -417,7 +417,7 @@ static void make_slots(struct tunnel *t)
     }
 }
 
-struct tunnel *tunnel_new(const struct tunnel_options *o)
+struct tunnel *client_tunnel_new(const struct tunnel_options *o)
 {
     struct tunnel *t = xcalloc(1, sizeof *t);
     if (make_instance(t->instance) < 0) {
@@ -434,7 +434,7 @@ struct tunnel *tunnel_new(const struct tunnel_options *o)
     return t;
 }
 
-void tunnel_free(struct tunnel *t)
+void client_tunnel_free(struct tunnel *t)
 {
     if (!t)
         return;
@@ -445,12 +445,12 @@ void tunnel_free(struct tunnel *t)
     free(t);
 }
 
-void tunnel_start(struct tunnel *t)
+void client_tunnel_start(struct tunnel *t)
 {
     slot_want(&t->slots[0]);
 }
 
-void tunnel_leave(struct tunnel *t)
+void client_tunnel_leave(struct tunnel *t)
 {
     if (t->state == TUNNEL_OVER)
         return;
@@ -460,7 +460,7 @@ void tunnel_leave(struct tunnel *t)
         finish(t, EXIT_STOPPED);
 }
 
-void tunnel_quiet(struct tunnel *t)
+void client_tunnel_quiet(struct tunnel *t)
 {
     if (t->state == TUNNEL_LEAVING && t->code == EXIT_STOPPED)
         finish(t, EXIT_STOPPED);

@@ -32,12 +32,13 @@ struct tunnel_options { /* all pointers are borrowed and outlive the tunnel */
     void *user;
 };
 
-struct tunnel *tunnel_new(const struct tunnel_options *o) MUSTCHECK; /* NULL: no random bytes */
-void tunnel_free(struct tunnel *t); /* links are closed. NULL is fine */
+struct tunnel *
+client_tunnel_new(const struct tunnel_options *o) MUSTCHECK; /* NULL: no random bytes */
+void client_tunnel_free(struct tunnel *t);                   /* links are closed. NULL is fine */
 
-void tunnel_start(struct tunnel *t);
-void tunnel_leave(
+void client_tunnel_start(struct tunnel *t);
+void client_tunnel_leave(
     struct tunnel *t); /* GOAWAY, running exchanges get their time, then on_exit(EXIT_STOPPED) */
-void tunnel_quiet(struct tunnel *t); /* no ordinary exchange runs any more */
+void client_tunnel_quiet(struct tunnel *t); /* no ordinary exchange runs any more */
 
 #endif
