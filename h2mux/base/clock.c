@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.c - the two clocks and the two date formats. A time that no calendar holds gives an empty
- * text. */
+/* clock.c - see clock.h. */
 #include "h2mux/base/clock.h"
 
 #include <stdbool.h>
@@ -18,8 +17,8 @@ int64_t clock_wall_s(void)
     return (int64_t)time(NULL);
 }
 
-/* strftime's day and month names are the C locale's, as RFC 9110 wants them: nothing here calls
- * setlocale. */
+/* Converts to calendar time for strftime. Its names of days and months are those that RFC 9110 asks
+ * for as long as no part of the process calls setlocale, and none does. */
 static bool to_utc(int64_t wall_s, struct tm *tm)
 {
     time_t when = (time_t)wall_s;

@@ -181,7 +181,8 @@ static const char *value_wanted(const struct opt *row)
     return row->wants ? row->wants : "valid";
 }
 
-/* @label says where the value came from: "--hold" or "ONEPORTD_HOLD". */
+/* Sets the field of @row from @text. @label says where the value came from: "--hold" or
+ * "ONEPORTD_HOLD". */
 static enum opt_result take_value(struct parse *ps, const struct opt *row, const char *label,
                                   const char *text)
 {
