@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
-#include "src/edge/edge.h"
+#include "src/edge/edge_h1.h"
 #include "src/limits/handshakes.h"
 
 enum { TLS_HANDSHAKE_RECORD = 0x16 };
@@ -47,7 +47,7 @@ static void pass(void *user)
 {
     struct gate *g = user;
     struct worker *w = g->worker;
-    edge_new(w, gate_leave(g));
+    edge_h1_new(w, gate_leave(g));
 }
 
 static void refuse_handshake(struct gate *g)

@@ -68,11 +68,14 @@ static void note_abort(const struct exchange *x)
         abuse_note(x->worker->abuse, x->request.viewer, loop_now_us(x->worker->loop));
 }
 
-/* The owner hears of it by itself; it only needs the exchange gone. */
 static void near_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
-    note_abort(user);
-    exchange_cancel(user, why_near_ended(why->err));
+    struct exchange *x = user;
+    const struct exchange_owner *ops = x->ops;
+    void *owner = x->owner;
+    note_abort(x);
+    exchange_cancel(x, why_near_ended(why->err));
+    ops->on_gone(owner);
 }
 
 const struct leg_events exchange_near_events = {

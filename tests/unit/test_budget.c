@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_memory.c - the budget that all sessions of a process share: what happens at half, at three
+/* test_budget.c - the budget that all sessions of a process share: what happens at half, at three
  * quarters and at all of it, to whom, and that nothing of it is lost. http-rules.md#memory */
 #include "mux.h"
 
