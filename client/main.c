@@ -12,6 +12,7 @@
 #include "client/server/tickets.h"
 #include "client/server/tunnel.h"
 #include "h2mux/base/log.h"
+#include "h2mux/h2/evict.h"
 
 enum {
     BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules.md#memory */
@@ -24,8 +25,8 @@ struct program {
     struct config config;
     struct loop *loop;
     size_t finishing;     /* connections of the origin without an exchange */
-    struct memory memory; /* what uploads hold */
-    struct memory_share memory_share;
+    struct budget budget; /* what uploads hold */
+    struct evictor evictor;
     struct tls *server_tls, *origin_tls;
     struct resolver *resolver;
     struct terminal *terminal;
@@ -136,8 +137,8 @@ static bool make_base(struct program *p)
     p->resolver = p->loop ? resolver_new(p->loop) : NULL;
     p->terminal = p->resolver ? terminal_new(p->config.print_requests, p->config.open) : NULL;
     if (p->terminal) {
-        memory_init(&p->memory, p->config.memory_budget);
-        memory_share_init(&p->memory_share, &p->memory, p->loop);
+        budget_init(&p->budget, p->config.memory_budget);
+        evictor_init(&p->evictor, &p->budget, p->loop);
         return true;
     }
     complain("cannot start", strerror(errno));
@@ -207,7 +208,7 @@ static bool make_tunnel(struct program *p)
                .ping_timeout_ms = ping_timeout_ms(c),
                .settings_timeout_ms = c->server_ms,
                .buffer_limit = BUFFER_LIMIT,
-               .memory = &p->memory_share,
+               .evictor = &p->evictor,
                .stall_ms = c->stall_ms},
         .max_retries = c->max_retries,
         .leave_ms = c->leave_ms,
@@ -246,8 +247,8 @@ static void take_apart(struct program *p)
     tunnel_free(p->tunnel);
     exchanges_free(p->exchanges);
     origin_free(p->origin);
-    if (p->memory_share.loop)
-        memory_share_deinit(&p->memory_share);
+    if (p->evictor.loop)
+        evictor_deinit(&p->evictor);
     terminal_free(p->terminal);
     resolver_free(p->resolver);
     if (p->over) {

@@ -226,7 +226,7 @@ static int run(const struct config *c)
 {
     struct server s = {.config = c, .started_us = clock_now_us()};
     s.quota = quota_new((uint64_t)arc4random() << 32 | arc4random(), c->register_rate);
-    memory_init(&s.memory, c->memory_budget);
+    budget_init(&s.budget, c->memory_budget);
     int status = open_log(c);
     if (status == 0)
         status = open_access_log(&s);

@@ -9,9 +9,9 @@
 #define H2MUX_H2_H2_H
 
 #include "h2mux/http/leg.h"
-#include "h2mux/io/budget.h"
 #include "h2mux/io/sock.h"
 
+struct evictor;
 struct h2_session;
 struct h2_stream;
 
@@ -36,8 +36,8 @@ struct h2_options {
     uint64_t keepalive_ms; /* PING after that long without incoming bytes; 0: never */
     uint64_t ping_timeout_ms;     /* then dead after that long without any byte: 10 s */
     uint64_t settings_timeout_ms; /* dead without the peer's SETTINGS: 10 s */
-    uint64_t buffer_limit;        /* the link's memory budget: 32 MiB */
-    struct memory_share *memory;  /* borrowed, outlives the session: the same rules for the whole
+    uint64_t buffer_limit;        /* the link's budget: 32 MiB */
+    struct evictor *evictor;      /* borrowed, outlives the session: the same rules for the whole
                                      process; NULL: none */
     uint64_t stall_ms; /* over 3/4 of either budget, a stream of which no byte was taken for so
                           long is reset, the longest first: 10 s */
@@ -55,7 +55,7 @@ struct h2_session_ops {
     void (*on_room)(void *user); /* one more may be opened: a stream has closed, or the peer's
                                     limits are others; may be NULL */
     void (*on_idle)(void *user); /* the last open stream has closed; may be NULL */
-    /* Memory is short: a stream goes that has stood still for @stalled_ms and held @bytes; may be
+    /* A budget is short: a stream goes that has stood still for @stalled_ms and held @bytes; may be
      * NULL. */
     void (*on_evicted)(void *user, uint64_t stalled_ms, uint64_t bytes);
     /* Over; every stream had its on_reset before. The owner drops its pointer: the session frees

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.c - see schedule.h.
+/* schedule.c - two queues and a turn. See schedule.h.
  *
- * Invariants: a stream is in at most one queue; the one whose turn it is, is in none. Nothing here
+ * Invariants: an entry is in at most one queue; the one whose turn it is, is in none. Nothing here
  * walks a queue. */
-#include "h2mux/h2/session_int.h"
+#include "h2mux/h2/schedule.h"
 
 #include <assert.h>
 
@@ -16,84 +16,81 @@ void schedule_init(struct schedule *q)
 
 /* A WebSocket, events and answers known to be small go first as long as they are; so does the
  * beginning of everything, since most of what is small says so only by ending. */
-static bool is_urgent(const struct h2_stream *st)
+static bool is_urgent(const struct schedule_entry *e, size_t queued)
 {
-    if (buf_len(&st->tx) > SCHEDULE_SHORT)
+    if (queued > SCHEDULE_SHORT)
         return false;
-    return st->class == H2_INTERACTIVE || st->framed < SCHEDULE_SHORT;
+    return e->interactive || e->framed < SCHEDULE_SHORT;
 }
 
-static void wait_in_queue(struct schedule *q, struct h2_stream *st)
+static void wait_in_queue(struct schedule *q, struct schedule_entry *e, size_t queued)
 {
-    if (!list_linked(&st->waiting))
-        list_push(is_urgent(st) ? &q->urgent : &q->bulk, &st->waiting);
+    if (!list_linked(&e->node))
+        list_push(is_urgent(e, queued) ? &q->urgent : &q->bulk, &e->node);
 }
 
-void schedule_ready(struct h2_session *s, struct h2_stream *st)
+void schedule_ready(struct schedule *q, struct schedule_entry *e, size_t queued)
 {
-    if (s->schedule.turn != st)
-        wait_in_queue(&s->schedule, st);
+    if (q->turn != e)
+        wait_in_queue(q, e, queued);
 }
 
-/* Nobody would come before it. */
-static bool is_next(const struct schedule *q, const struct h2_stream *st)
+/* Returns whether nobody would come before @e. */
+static bool is_next(const struct schedule *q, const struct schedule_entry *e, size_t queued)
 {
-    return !q->turn && list_empty(&q->urgent) && (list_empty(&q->bulk) || is_urgent(st)) &&
+    return !q->turn && list_empty(&q->urgent) && (list_empty(&q->bulk) || is_urgent(e, queued)) &&
            (q->ahead < SCHEDULE_AHEAD || list_empty(&q->bulk));
 }
 
-static void begin_turn(struct schedule *q, struct h2_stream *st)
+static void begin_turn(struct schedule *q, struct schedule_entry *e)
 {
-    list_remove(&st->waiting);
-    q->turn = st;
+    list_remove(&e->node);
+    q->turn = e;
     q->run = SCHEDULE_RUN;
 }
 
-size_t schedule_share(struct h2_session *s, struct h2_stream *st, size_t have)
+static size_t least(size_t a, size_t b)
 {
-    struct schedule *q = &s->schedule;
-    assert(st); /* no turn at all is not its turn */
-    if (is_next(q, st))
-        begin_turn(q, st);
-    if (q->turn == st && q->run > 0)
-        return have < q->run ? have : q->run;
-    if (q->turn == st)
+    return a < b ? a : b;
+}
+
+size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queued, size_t most)
+{
+    assert(e); /* no turn at all is not its turn */
+    if (is_next(q, e, queued))
+        begin_turn(q, e);
+    if (q->turn == e && q->run > 0)
+        return least(least(queued, most), q->run);
+    if (q->turn == e)
         q->turn = NULL;
-    wait_in_queue(q, st);
+    wait_in_queue(q, e, queued);
     return 0;
 }
 
-void schedule_framed(struct h2_session *s, struct h2_stream *st, size_t bytes)
+void schedule_framed(struct schedule *q, struct schedule_entry *e, size_t bytes)
 {
-    struct schedule *q = &s->schedule;
-    if (q->turn == st)
-        q->run -= bytes < q->run ? bytes : q->run;
+    if (q->turn == e)
+        q->run -= least(bytes, q->run);
     if (!list_empty(&q->bulk))
         q->ahead += bytes;
-    st->framed = st->framed + bytes > SCHEDULE_SHORT ? SCHEDULE_SHORT : st->framed + bytes;
+    e->framed = least(e->framed + bytes, SCHEDULE_SHORT);
 }
 
-static struct h2_stream *take_next(struct schedule *q)
+struct schedule_entry *schedule_next(struct schedule *q)
 {
     bool bulk = list_empty(&q->urgent) || (q->ahead >= SCHEDULE_AHEAD && !list_empty(&q->bulk));
     struct list_node *n = list_pop(bulk ? &q->bulk : &q->urgent);
     if (bulk)
         q->ahead = 0;
-    return n ? CONTAINER_OF(n, struct h2_stream, waiting) : NULL;
+    q->turn = NULL;
+    if (n)
+        begin_turn(q, CONTAINER_OF(n, struct schedule_entry, node));
+    return q->turn;
 }
 
-/* Who has no DATA in nghttp2 yet (its head has not left), or lacks window, sends nothing now;
- * nghttp2 asks for its bytes when that has changed, and then it waits again. */
-bool schedule_next(struct h2_session *s)
+void schedule_end_turn(struct schedule *q)
 {
-    struct schedule *q = &s->schedule;
     q->turn = NULL;
-    struct h2_stream *st = nghttp2_session_get_remote_window_size(s->ng) > 0 ? take_next(q) : NULL;
-    if (!st)
-        return false;
-    begin_turn(q, st);
-    nghttp2_session_resume_data(s->ng, st->id);
-    return true;
 }
 
 bool schedule_waits(const struct schedule *q)
@@ -101,16 +98,15 @@ bool schedule_waits(const struct schedule *q)
     return !list_empty(&q->urgent) || !list_empty(&q->bulk);
 }
 
-void schedule_preempt(struct h2_session *s)
+void schedule_preempt(struct schedule *q)
 {
-    struct schedule *q = &s->schedule;
     if (q->turn && !list_empty(&q->urgent))
         q->run = 0;
 }
 
-void schedule_leave(struct h2_session *s, struct h2_stream *st)
+void schedule_leave(struct schedule *q, struct schedule_entry *e)
 {
-    list_remove(&st->waiting);
-    if (s->schedule.turn == st)
-        s->schedule.turn = NULL;
+    list_remove(&e->node);
+    if (q->turn == e)
+        q->turn = NULL;
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.h - whose DATA is framed next: short and interactive before bulk, each in turn. For
- * session.c and stream.c alone, the same in both roles; RFC 9218 leaves the order to the sender.
+/* schedule.h - decides whose DATA is framed next: short and interactive before bulk, each in turn.
+ * The same in both roles; RFC 9218 leaves the order to the sender.
  *
  * nghttp2 is let see one stream at a time: all others stay deferred in it. A stream with bytes to
- * send waits here until its turn, has a run of DATA frames, and goes to the end of its queue. */
+ * send waits here until its turn, has a run of DATA frames, and goes to the end of its queue.
+ *
+ * The schedule works on entries that are embedded in streams; it knows neither streams nor
+ * nghttp2. */
 #ifndef H2MUX_H2_SCHEDULE_H
 #define H2MUX_H2_SCHEDULE_H
 
 #include "h2mux/base/list.h"
-
-struct h2_session;
-struct h2_stream;
 
 enum {
     SCHEDULE_FRAME = 16 * 1024 - 9,    /* of DATA: with its header a full TLS record */
@@ -19,25 +19,43 @@ enum {
     SCHEDULE_AHEAD = 256 * 1024 /* bytes of short streams while bulk waits for one turn */
 };
 
+/* One stream's place. Embedded in it; must leave before that is freed. */
+struct schedule_entry {
+    struct list_node node; /* in one of the queues; linked iff it waits for its turn */
+    size_t framed;         /* its bytes that were framed, up to SCHEDULE_SHORT */
+    bool interactive;      /* goes before bulk however much it has sent */
+};
+
 struct schedule {
-    struct list_node urgent, bulk; /* of h2_stream.waiting */
-    struct h2_stream *turn;        /* weak: who may be framed now; NULL */
+    struct list_node urgent, bulk; /* of schedule_entry.node */
+    struct schedule_entry *turn;   /* weak: may be framed now; NULL: nobody's turn */
     size_t run;                    /* bytes left of its turn */
-    size_t ahead;                  /* framed of others while bulk waits, since it had its turn */
+    size_t ahead; /* bytes framed of others while bulk waits, since bulk had its last turn */
 };
 
 void schedule_init(struct schedule *q);
-/* @st has something to send: bytes, or its end. */
-void schedule_ready(struct h2_session *s, struct h2_stream *st);
-/* How many of the @have bytes @st may frame now. 0: it waits, and is to be deferred. */
-size_t schedule_share(struct h2_session *s, struct h2_stream *st, size_t have);
-void schedule_framed(struct h2_session *s, struct h2_stream *st, size_t bytes);
-/* Gives the next one its turn; false: nobody waits, or the connection's window is used up. */
-bool schedule_next(struct h2_session *s);
-bool schedule_waits(const struct schedule *q); /* somebody does: nghttp2 does not know it */
-/* Bulk that is in the middle of its turn steps back for who came meanwhile. */
-void schedule_preempt(struct h2_session *s);
-/* @st has nothing to send, now or any more. */
-void schedule_leave(struct h2_session *s, struct h2_stream *st);
+
+/* @e has something to send: @queued bytes, or its end. */
+void schedule_ready(struct schedule *q, struct schedule_entry *e, size_t queued);
+
+/* Returns how many of the @queued bytes of @e may be framed now, at most @most. Returns 0 if it is
+ * not the turn of @e: then @e waits, and nghttp2 is to defer it. */
+size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queued, size_t most);
+
+/* @bytes of @e were framed. */
+void schedule_framed(struct schedule *q, struct schedule_entry *e, size_t bytes);
+
+/* Ends the turn that runs and gives the next entry its turn. Returns NULL if none waits. */
+struct schedule_entry *schedule_next(struct schedule *q);
+void schedule_end_turn(struct schedule *q);
+
+/* Returns whether an entry waits, of which nghttp2 knows nothing. */
+bool schedule_waits(const struct schedule *q);
+
+/* Makes bulk that is in the middle of its turn step back for urgent entries that came meanwhile. */
+void schedule_preempt(struct schedule *q);
+
+/* @e has nothing to send, now or any more. */
+void schedule_leave(struct schedule *q, struct schedule_entry *e);
 
 #endif

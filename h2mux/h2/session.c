@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* session.c - one nghttp2 session on one sock: made, fed, flushed once a turn. Its callbacks are in
- * session_rx.c, its timer in session_time.c, its end in session_end.c.
+ * session_library.c, its timer in session_time.c, its end in session_end.c.
  *
  * Callbacks of nghttp2 only submit and mark. Bytes are framed only while the sock has room, so
  * what comes late and is small does not queue behind bulk. */
@@ -12,8 +12,9 @@
 
 enum { READS_PER_TURN = 4, HEADER_LIST_MAX = 64 * 1024, GLITCH_BURST = 10000, GLITCH_RATE = 330 };
 
-static void run_flush(void *user);
+static void run_frame(void *user);
 static const struct sock_ops session_sock_ops;
+static const struct stream_host_ops host_ops;
 
 /* Sets the limits of what a peer may do to us: http-rules.md#links and
  * http-rules.md#nghttp2-152. */
@@ -51,9 +52,9 @@ static void library_open(struct h2_session *s)
         abort();
     h2_session_callbacks(callbacks);
     nghttp2_option *opt = library_options(&s->options);
-    int err = s->role == H2_SERVER
-                  ? nghttp2_session_server_new3(&s->ng, callbacks, s, opt, &library_memory)
-                  : nghttp2_session_client_new3(&s->ng, callbacks, s, opt, &library_memory);
+    int err = s->host.role == H2_SERVER
+                  ? nghttp2_session_server_new3(&s->host.ng, callbacks, s, opt, &library_memory)
+                  : nghttp2_session_client_new3(&s->host.ng, callbacks, s, opt, &library_memory);
     if (err != 0)
         abort();
     nghttp2_option_del(opt);
@@ -76,18 +77,20 @@ static void submit_settings(struct h2_session *s)
         {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
-    if (s->role == H2_OPENER)
-        nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, opener, sizeof opener / sizeof *opener);
+    if (s->host.role == H2_OPENER)
+        nghttp2_submit_settings(s->host.ng, NGHTTP2_FLAG_NONE, opener,
+                                sizeof opener / sizeof *opener);
     else
-        nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, server, sizeof server / sizeof *server);
-    nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, WINDOW_CONNECTION);
+        nghttp2_submit_settings(s->host.ng, NGHTTP2_FLAG_NONE, server,
+                                sizeof server / sizeof *server);
+    nghttp2_session_set_local_window_size(s->host.ng, NGHTTP2_FLAG_NONE, 0, WINDOW_CONNECTION);
 }
 
 /* What waits in the kernel is as far ahead as what waits here. */
 static void set_lowat(struct h2_session *s)
 {
-    s->lowat = pace_queue(&s->pace);
-    sock_set_notsent_lowat(s->sock, (int)s->lowat);
+    s->tx.lowat = pace_queue(&s->tx.pace);
+    sock_set_notsent_lowat(s->sock, (int)s->tx.lowat);
 }
 
 struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_role role,
@@ -95,58 +98,57 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
                                   void *user)
 {
     struct h2_session *s = xcalloc(1, sizeof *s);
-    uint64_t now = loop_now_us(l);
-    s->loop = l;
+    stream_host_init(&s->host, l, role, o, &host_ops);
     s->sock = sock;
-    s->role = role;
     s->options = *o;
     s->ops = ops;
     s->user = user;
-    s->created_us = s->last_rx_us = now;
-    s->budget.limit = o->buffer_limit;
-    s->initial = WINDOW_INITIAL;
-    s->share = o->memory;
-    if (s->share)
-        memory_join(s->share, &s->in_share);
-    list_init(&s->streams);
-    list_init(&s->frozen);
-    schedule_init(&s->schedule);
-    bucket_init(&s->glitches, GLITCH_BURST, GLITCH_RATE, now);
-    bucket_init(&s->resets, o->reset_burst, o->reset_rate, now);
-    task_init(&s->flush, run_flush, s);
-    task_init(&s->end, h2_session_run_end, s);
-    wheel_timer_init(&s->timer, l, h2_session_run_timer, s);
+    s->keepalive.created_us = s->host.last_rx_us;
+    bucket_init(&s->nuisance.glitches, GLITCH_BURST, GLITCH_RATE, s->keepalive.created_us);
+    task_init(&s->host.frame, run_frame, s);
+    task_init(&s->closing.task, h2_session_run_end, s);
+    wheel_timer_init(&s->keepalive.timer, h2_session_run_timer, s);
     library_open(s);
     submit_settings(s);
     sock_set_ops(sock, &session_sock_ops, s);
     set_lowat(s);
     sock_read_ahead(sock);
-    h2_session_mark(s);
+    stream_host_mark(&s->host);
     h2_session_arm(s);
     return s;
 }
 
 /* ---- sending */
 
-void h2_session_mark(struct h2_session *s)
+/* Lets nghttp2 see the stream whose turn is next. A stream that has no DATA in nghttp2 yet (its
+ * head has not left), or lacks window, sends nothing now; nghttp2 asks for its bytes when that has
+ * changed, and then it waits again. Returns false if none waits, or if the connection's window is
+ * used up. */
+static bool next_turn(struct h2_session *s)
 {
-    if (!s->dead)
-        loop_frame(s->loop, &s->flush);
+    struct schedule_entry *e = NULL;
+    if (nghttp2_session_get_remote_window_size(s->host.ng) > 0)
+        e = schedule_next(&s->host.schedule);
+    else
+        schedule_end_turn(&s->host.schedule);
+    if (e)
+        nghttp2_session_resume_data(s->host.ng, CONTAINER_OF(e, struct h2_stream, schedule)->id);
+    return e;
 }
 
 /* Frames until a chunk is full or nothing is left; false on a failure of the library. Control
  * frames and heads leave nghttp2 by themselves, DATA stream by stream as the schedule says. */
 static bool gather(struct h2_session *s)
 {
-    schedule_preempt(s);
+    schedule_preempt(&s->host.schedule);
     while (h2_session_room(s)) {
         const uint8_t *frames;
-        ssize_t n = nghttp2_session_mem_send(s->ng, &frames);
+        ssize_t n = nghttp2_session_mem_send(s->host.ng, &frames);
         if (n < 0)
             return false;
-        if (n > 0 && buf_append(s->out, slice_make((const char *)frames, (size_t)n)) < 0)
+        if (n > 0 && buf_append(s->tx.out, slice_make((const char *)frames, (size_t)n)) < 0)
             return false;
-        if (n == 0 && h2_session_room(s) && !schedule_next(s))
+        if (n == 0 && h2_session_room(s) && !next_turn(s))
             return true;
     }
     return true;
@@ -154,55 +156,56 @@ static bool gather(struct h2_session *s)
 
 bool h2_session_room(const struct h2_session *s)
 {
-    size_t queue = pace_queue(&s->pace);
-    return s->framed + buf_len(s->out) < (queue < H2_OUT_CHUNK ? queue : H2_OUT_CHUNK);
+    size_t queue = pace_queue(&s->tx.pace);
+    return s->tx.framed + buf_len(s->tx.out) < (queue < H2_OUT_CHUNK ? queue : H2_OUT_CHUNK);
 }
 
 void h2_session_write_out(struct h2_session *s)
 {
-    s->framed += buf_len(s->out);
-    sock_write(s->sock, buf_slice(s->out));
-    buf_truncate(s->out, 0);
+    s->tx.framed += buf_len(s->tx.out);
+    sock_write(s->sock, buf_slice(s->tx.out));
+    buf_truncate(s->tx.out, 0);
 }
 
 static bool finished(const struct h2_session *s)
 {
-    return nghttp2_session_want_read(s->ng) == 0 && nghttp2_session_want_write(s->ng) == 0;
+    return nghttp2_session_want_read(s->host.ng) == 0 &&
+           nghttp2_session_want_write(s->host.ng) == 0;
 }
 
 /* The loop's buffer has one user at a time: a session that ends inside another one's callbacks has
  * its own. */
 bool h2_session_frame(struct h2_session *s, size_t most_queued)
 {
-    bool ok = true, taken = buf_len(loop_out(s->loop)) > 0;
+    bool ok = true, taken = buf_len(loop_out(s->host.loop)) > 0;
     struct buf own;
     buf_init(&own, LOOP_OUT);
-    s->in_library++;
-    s->out = taken ? &own : loop_out(s->loop);
+    s->closing.in_library++;
+    s->tx.out = taken ? &own : loop_out(s->host.loop);
     while (ok && sock_queued(s->sock) < most_queued) {
-        s->framed = 0;
+        s->tx.framed = 0;
         ok = gather(s);
         bool goodbye = h2_session_say_goodbye(s);
-        if (s->framed + buf_len(s->out) > 0)
+        if (s->tx.framed + buf_len(s->tx.out) > 0)
             h2_session_write_out(s);
         else if (!goodbye)
             break;
     }
-    s->out = NULL;
-    s->in_library--;
+    s->tx.out = NULL;
+    s->closing.in_library--;
     buf_release(&own);
     return ok;
 }
 
-static void run_flush(void *user)
+static void run_frame(void *user)
 {
     struct h2_session *s = user;
-    if (s->dead)
+    if (s->host.over)
         return;
-    memory_tell(s->share);
-    if (!h2_session_frame(s, pace_queue(&s->pace)))
+    budget_tell(s->host.flow.share);
+    if (!h2_session_frame(s, pace_queue(&s->tx.pace)))
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
-    else if (finished(s) && !s->wanted_reason)
+    else if (finished(s) && !s->closing.reason)
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
 }
 
@@ -210,11 +213,11 @@ static void run_flush(void *user)
 
 static void feed(struct h2_session *s, const char *data, size_t len)
 {
-    s->last_rx_us = loop_now_us(s->loop);
-    s->in_library++;
-    ssize_t n = nghttp2_session_mem_recv(s->ng, (const uint8_t *)data, len);
-    s->in_library--;
-    h2_session_mark(s);
+    s->host.last_rx_us = loop_now_us(s->host.loop);
+    s->closing.in_library++;
+    ssize_t n = nghttp2_session_mem_recv(s->host.ng, (const uint8_t *)data, len);
+    s->closing.in_library--;
+    stream_host_mark(&s->host);
     if (n < 0)
         h2_session_reject(s, n);
 }
@@ -226,7 +229,7 @@ static size_t read_much(struct h2_session *s, ssize_t *end)
     size_t len = 0;
     *end = 1;
     while (LOOP_SCRATCH - len >= SOCK_RECORD_MAX && *end > 0) {
-        *end = sock_read(s->sock, loop_scratch(s->loop) + len, LOOP_SCRATCH - len);
+        *end = sock_read(s->sock, loop_scratch(s->host.loop) + len, LOOP_SCRATCH - len);
         len += *end > 0 ? (size_t)*end : 0;
     }
     return len;
@@ -236,10 +239,10 @@ static void on_readable(void *user)
 {
     struct h2_session *s = user;
     ssize_t end = 1;
-    for (int i = 0; i < READS_PER_TURN && end > 0 && !s->dead; i++) {
+    for (int i = 0; i < READS_PER_TURN && end > 0 && !s->host.over; i++) {
         size_t len = read_much(s, &end);
         if (len > 0)
-            feed(s, loop_scratch(s->loop), len);
+            feed(s, loop_scratch(s->host.loop), len);
     }
     if (end == ERR_ABUSE)
         h2_session_end(s, ERR_ABUSE, 0, "TLS KeyUpdate", false);
@@ -251,22 +254,22 @@ static void on_readable(void *user)
 static void keep_pace(struct h2_session *s)
 {
     uint64_t sent = sock_sent(s->sock);
-    pace_sent(&s->pace, sent - s->sent_seen, loop_now_us(s->loop), s->backlogged);
-    s->sent_seen = sent;
-    s->backlogged = sock_queued(s->sock) > 0;
-    size_t queue = pace_queue(&s->pace);
-    if (queue >= 2 * s->lowat || 2 * queue <= s->lowat)
+    pace_sent(&s->tx.pace, sent - s->tx.seen, loop_now_us(s->host.loop), s->tx.backlogged);
+    s->tx.seen = sent;
+    s->tx.backlogged = sock_queued(s->sock) > 0;
+    size_t queue = pace_queue(&s->tx.pace);
+    if (queue >= 2 * s->tx.lowat || 2 * queue <= s->tx.lowat)
         set_lowat(s);
 }
 
 static void on_sent(void *user)
 {
     struct h2_session *s = user;
-    if (!s->dead)
+    if (!s->host.over)
         keep_pace(s);
-    if (!s->dead &&
-        (nghttp2_session_want_write(s->ng) || schedule_waits(&s->schedule) || s->goodbye.ptr))
-        h2_session_mark(s);
+    if (!s->host.over && (nghttp2_session_want_write(s->host.ng) ||
+                          schedule_waits(&s->host.schedule) || s->goaway.farewell.ptr))
+        stream_host_mark(&s->host);
 }
 
 static void on_error(void *user, int err, const char *reason)
@@ -282,52 +285,97 @@ static const struct sock_ops session_sock_ops = {
 
 void h2_session_glitch(struct h2_session *s, const char *kind)
 {
-    if (!bucket_take(&s->glitches, 1, s->last_rx_us))
+    if (!bucket_take(&s->nuisance.glitches, 1, s->host.last_rx_us))
         h2_session_end(s, ERR_ABUSE, NGHTTP2_ENHANCE_YOUR_CALM, kind, false);
+}
+
+/* ---- for its streams */
+
+static void on_stream(struct stream_host *h, struct leg *leg, struct message *m, bool end)
+{
+    struct h2_session *s = h2_session_of(h);
+    s->ops->on_stream(s->user, leg, m, end);
+}
+
+static void on_left(struct stream_host *h)
+{
+    struct h2_session *s = h2_session_of(h);
+    if (s->ops->on_room)
+        s->ops->on_room(s->user);
+    if (h->open == 0 && !h->over && s->ops->on_idle)
+        s->ops->on_idle(s->user);
+}
+
+static void on_evicted(struct stream_host *h, uint64_t stalled_ms, uint64_t bytes)
+{
+    struct h2_session *s = h2_session_of(h);
+    if (s->ops->on_evicted)
+        s->ops->on_evicted(s->user, stalled_ms, bytes);
+}
+
+static void arm(struct stream_host *h)
+{
+    h2_session_arm(h2_session_of(h));
+}
+
+static const struct stream_host_ops host_ops = {
+    .on_stream = on_stream,
+    .on_left = on_left,
+    .on_evicted = on_evicted,
+    .arm = arm,
+};
+
+struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool end,
+                           const struct leg_events *events, void *exchange)
+{
+    if (!h2_session_can_open(s))
+        return NULL;
+    struct h2_stream *st = h2_stream_request(&s->host, m, end, events, exchange);
+    return st ? &st->leg : NULL;
 }
 
 /* ---- facts */
 
 bool h2_session_can_open(const struct h2_session *s)
 {
-    return !s->dead && s->up && !s->goaway_sent && !s->goaway_received &&
-           nghttp2_session_check_request_allowed(s->ng) != 0;
+    return !s->host.over && s->settings.up && !s->goaway.sent && !s->goaway.received &&
+           nghttp2_session_check_request_allowed(s->host.ng) != 0;
 }
 
 bool h2_session_ids_low(const struct h2_session *s)
 {
-    return nghttp2_session_get_next_stream_id(s->ng) >= 1u << 30;
+    return nghttp2_session_get_next_stream_id(s->host.ng) >= 1u << 30;
 }
 
 bool h2_session_takes_websockets(const struct h2_session *s)
 {
-    return nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) ==
-           1;
+    return nghttp2_session_get_remote_settings(s->host.ng,
+                                               NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 uint32_t h2_session_peer_limit(const struct h2_session *s)
 {
-    return nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return nghttp2_session_get_remote_settings(s->host.ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 uint32_t h2_session_open_streams(const struct h2_session *s)
 {
-    return s->open_streams;
+    return s->host.open;
 }
 
 uint32_t h2_session_lost_streams(const struct h2_session *s)
 {
-    return s->lost_streams;
+    return s->closing.lost;
 }
 
 uint64_t h2_session_rtt_us(const struct h2_session *s)
 {
-    return s->rtt_us;
+    return s->host.flow.rtt_us;
 }
 
 uint64_t h2_session_last_rx_us(const struct h2_session *s)
 {
-    return s->last_rx_us;
+    return s->host.last_rx_us;
 }
 
 struct sock *h2_session_sock(struct h2_session *s)

@@ -14,26 +14,26 @@
 
 static bool heads_wait(const struct h2_session *s)
 {
-    LIST_FOREACH (it, &s->streams)
-        if (!CONTAINER_OF(it, struct h2_stream, node)->headers_sent)
+    LIST_FOREACH (it, &s->host.streams)
+        if (!CONTAINER_OF(it, struct h2_stream, node)->tx.head_sent)
             return true;
     return false;
 }
 
 static void submit_goodbye(struct h2_session *s, struct slice debug)
 {
-    int32_t last = nghttp2_session_get_last_proc_stream_id(s->ng);
-    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR,
+    int32_t last = nghttp2_session_get_last_proc_stream_id(s->host.ng);
+    nghttp2_submit_goaway(s->host.ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR,
                           (const uint8_t *)debug.ptr, debug.len);
-    s->goodbye.ptr = NULL;
+    s->goaway.farewell.ptr = NULL;
 }
 
 /* Whether there is more to frame now. */
 bool h2_session_say_goodbye(struct h2_session *s)
 {
-    if (!s->goodbye.ptr || heads_wait(s))
+    if (!s->goaway.farewell.ptr || heads_wait(s))
         return false;
-    submit_goodbye(s, s->goodbye);
+    submit_goodbye(s, s->goaway.farewell);
     return true;
 }
 
@@ -42,15 +42,15 @@ bool h2_session_say_goodbye(struct h2_session *s)
 static void session_free(void *object)
 {
     struct h2_session *s = object;
-    nghttp2_session_del(s->ng);
+    nghttp2_session_del(s->host.ng);
     free(s);
 }
 
 static void close_streams(struct h2_session *s, int err)
 {
-    LIST_FOREACH (it, &s->streams) {
+    LIST_FOREACH (it, &s->host.streams) {
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
-        bool unprocessed = s->role == H2_OPENER && !st->headers_sent;
+        bool unprocessed = s->host.role == H2_OPENER && !st->tx.head_sent;
         struct leg_fault why = h2_fault(err == ERR_OK ? ERR_LINK_LOST : err, 0, unprocessed);
         why.reason = "link lost";
         why.err = ERR_LINK_LOST;
@@ -62,31 +62,21 @@ static void close_streams(struct h2_session *s, int err)
  * sock is left to finish by itself. */
 static void last_words(struct h2_session *s, uint32_t code)
 {
-    if (s->goodbye.ptr)
-        submit_goodbye(s, s->goodbye);
-    if (!s->goaway_sent || code != NGHTTP2_NO_ERROR)
-        nghttp2_session_terminate_session(s->ng, code);
+    if (s->goaway.farewell.ptr)
+        submit_goodbye(s, s->goaway.farewell);
+    if (!s->goaway.sent || code != NGHTTP2_NO_ERROR)
+        nghttp2_session_terminate_session(s->host.ng, code);
     h2_session_frame(s, SIZE_MAX);
     sock_finish(s->sock, 1000, SIZE_MAX);
 }
 
-static void leave_share(struct h2_session *s)
-{
-    if (!s->share)
-        return;
-    memory_leave(s->share, &s->in_share);
-    s->share->withheld -= s->withheld;
-    s->withheld = 0;
-    memory_tell(s->share);
-}
-
 static void end_now(struct h2_session *s, int err, uint32_t code, const char *reason, bool silent)
 {
-    s->dead = true;
-    s->lost_streams = s->open_streams;
-    task_cancel(&s->flush);
-    task_cancel(&s->end);
-    wheel_timer_stop(&s->timer);
+    s->host.over = true;
+    s->closing.lost = s->host.open;
+    task_cancel(&s->host.frame);
+    task_cancel(&s->closing.task);
+    wheel_timer_stop(&s->keepalive.timer);
     if (err == ERR_TIMEOUT && code == NGHTTP2_NO_ERROR)
         sock_abort(s->sock); /* a FIN would wait behind what the peer does not acknowledge */
     else if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT ||
@@ -96,8 +86,8 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
         last_words(s, code);
     s->sock = NULL;
     close_streams(s, err);
-    leave_share(s);
-    loop_reap(s->loop, &s->reap, session_free, s);
+    stream_host_leave_budget(&s->host);
+    loop_reap(s->host.loop, &s->reap, session_free, s);
     if (!silent)
         s->ops->on_closed(s->user, err, reason);
 }
@@ -105,25 +95,25 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
 void h2_session_run_end(void *user)
 {
     struct h2_session *s = user;
-    end_now(s, s->wanted_err, s->wanted_code, s->wanted_reason, s->wanted_silent);
+    end_now(s, s->closing.err, s->closing.code, s->closing.reason, s->closing.silent);
 }
 
 void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason,
                     bool silent)
 {
-    if (s->dead)
+    if (s->host.over)
         return;
-    if (s->in_library == 0) {
-        end_now(s, err, h2_code, reason, silent || s->wanted_silent);
+    if (s->closing.in_library == 0) {
+        end_now(s, err, h2_code, reason, silent || s->closing.silent);
         return;
     }
-    if (!s->wanted_reason) {
-        s->wanted_err = err;
-        s->wanted_code = h2_code;
-        s->wanted_reason = reason;
+    if (!s->closing.reason) {
+        s->closing.err = err;
+        s->closing.code = h2_code;
+        s->closing.reason = reason;
     }
-    s->wanted_silent |= silent;
-    loop_defer(s->loop, &s->end);
+    s->closing.silent |= silent;
+    loop_defer(s->host.loop, &s->closing.task);
 }
 
 /* For a session whose owner is gone while the library is still on the stack. */
@@ -163,14 +153,14 @@ void h2_session_close(struct h2_session *s, uint32_t h2_code)
 
 void h2_session_goaway(struct h2_session *s, struct slice debug)
 {
-    if (s->dead || s->goaway_sent)
+    if (s->host.over || s->goaway.sent)
         return;
-    s->goaway_sent = true;
-    if (s->role == H2_SERVER)
-        nghttp2_submit_shutdown_notice(s->ng);
-    if (s->role == H2_OPENER && heads_wait(s))
-        s->goodbye = debug;
+    s->goaway.sent = true;
+    if (s->host.role == H2_SERVER)
+        nghttp2_submit_shutdown_notice(s->host.ng);
+    if (s->host.role == H2_OPENER && heads_wait(s))
+        s->goaway.farewell = debug;
     else
         submit_goodbye(s, debug);
-    h2_session_mark(s);
+    stream_host_mark(&s->host);
 }

@@ -25,27 +25,27 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t quiet_us(const struct h2_session *s)
 {
     uint64_t us = s->options.keepalive_ms * 1000, part = us / 16;
-    uint64_t own = s->created_us % (part + 1);
-    return s->role == H2_OPENER ? us + own : us + part + own;
+    uint64_t own = s->keepalive.created_us % (part + 1);
+    return s->host.role == H2_OPENER ? us + own : us + part + own;
 }
 
 static bool is_quiet(const struct h2_session *s, uint64_t now)
 {
-    return s->options.keepalive_ms != 0 && now >= s->last_rx_us + quiet_us(s);
+    return s->options.keepalive_ms != 0 && now >= s->host.last_rx_us + quiet_us(s);
 }
 
 static uint64_t next_due(const struct h2_session *s, uint64_t now)
 {
     uint64_t due = UINT64_MAX;
-    if (!s->up)
-        due = earlier(due, s->created_us + s->options.settings_timeout_ms * 1000);
-    if (s->ping_deadline_us != 0)
-        due = earlier(due, s->ping_deadline_us);
+    if (!s->settings.up)
+        due = earlier(due, s->keepalive.created_us + s->options.settings_timeout_ms * 1000);
+    if (s->keepalive.ping_deadline_us != 0)
+        due = earlier(due, s->keepalive.ping_deadline_us);
     else if (s->options.keepalive_ms != 0)
-        due = earlier(due, s->last_rx_us + quiet_us(s));
-    if (!list_empty(&s->frozen))
+        due = earlier(due, s->host.last_rx_us + quiet_us(s));
+    if (!list_empty(&s->host.resets.frozen))
         due = earlier(due, now + THAW_US);
-    if (budget_tight(&s->budget) || h2_session_has_still(s))
+    if (fill_is_tight(&s->host.flow.fill) || stream_host_has_still(&s->host))
         due = earlier(due, now + TICK_US);
     return due;
 }
@@ -53,12 +53,13 @@ static uint64_t next_due(const struct h2_session *s, uint64_t now)
 /* Lazily: an armed timer that is early enough is left alone; it will look again. */
 void h2_session_arm(struct h2_session *s)
 {
-    uint64_t now = loop_now_us(s->loop);
+    uint64_t now = loop_now_us(s->host.loop);
     uint64_t due = next_due(s, now);
-    if (due == UINT64_MAX || s->dead || (wheel_timer_armed(&s->timer) && s->timer_due_us <= due))
+    if (due == UINT64_MAX || s->host.over ||
+        (wheel_timer_armed(&s->keepalive.timer) && s->keepalive.due_us <= due))
         return;
-    s->timer_due_us = due;
-    wheel_timer_arm(&s->timer, due > now ? (due - now + 999) / 1000 : 0);
+    s->keepalive.due_us = due;
+    loop_arm_on_wheel(s->host.loop, &s->keepalive.timer, due > now ? (due - now + 999) / 1000 : 0);
 }
 
 /* The time is the payload, so the answer tells the round trip. */
@@ -66,25 +67,26 @@ static void submit_ping(struct h2_session *s, uint64_t now)
 {
     uint8_t opaque[8];
     memcpy(opaque, &now, sizeof opaque);
-    nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, opaque);
-    h2_session_mark(s);
+    nghttp2_submit_ping(s->host.ng, NGHTTP2_FLAG_NONE, opaque);
+    stream_host_mark(&s->host);
 }
 
 static void forget_answered_ping(struct h2_session *s)
 {
-    if (s->last_rx_us > s->ping_sent_us)
-        s->ping_deadline_us = 0;
+    if (s->host.last_rx_us > s->keepalive.ping_sent_us)
+        s->keepalive.ping_deadline_us = 0;
 }
 
 void h2_session_probe(struct h2_session *s, uint64_t ms)
 {
-    uint64_t now = loop_now_us(s->loop);
+    uint64_t now = loop_now_us(s->host.loop);
     uint64_t deadline = now + ms * 1000;
     forget_answered_ping(s);
-    if (s->dead || (s->ping_deadline_us != 0 && s->ping_deadline_us <= deadline))
+    if (s->host.over ||
+        (s->keepalive.ping_deadline_us != 0 && s->keepalive.ping_deadline_us <= deadline))
         return;
-    s->ping_sent_us = now;
-    s->ping_deadline_us = deadline;
+    s->keepalive.ping_sent_us = now;
+    s->keepalive.ping_deadline_us = deadline;
     submit_ping(s, now);
     h2_session_arm(s);
 }
@@ -92,46 +94,48 @@ void h2_session_probe(struct h2_session *s, uint64_t ms)
 /* The round trip that counts for windows is that of a busy link, not the one it had when idle. */
 void h2_session_measure(struct h2_session *s, size_t bytes)
 {
-    s->rx_since_ping += bytes;
-    if (s->rx_since_ping < MEASURE_EVERY || s->last_rx_us - s->ping_sent_us < MEASURE_EVERY_US)
+    s->keepalive.rx_since_ping += bytes;
+    if (s->keepalive.rx_since_ping < MEASURE_EVERY ||
+        s->host.last_rx_us - s->keepalive.ping_sent_us < MEASURE_EVERY_US)
         return;
-    s->rx_since_ping = 0;
+    s->keepalive.rx_since_ping = 0;
     h2_session_probe(s, s->options.ping_timeout_ms);
 }
 
 static void check_ping(struct h2_session *s, uint64_t now, bool late)
 {
     forget_answered_ping(s);
-    if (s->ping_deadline_us != 0 && late)
-        s->ping_deadline_us = now + s->options.ping_timeout_ms * 1000;
-    if (s->ping_deadline_us != 0 && now >= s->ping_deadline_us)
+    if (s->keepalive.ping_deadline_us != 0 && late)
+        s->keepalive.ping_deadline_us = now + s->options.ping_timeout_ms * 1000;
+    if (s->keepalive.ping_deadline_us != 0 && now >= s->keepalive.ping_deadline_us)
         h2_session_end(s, ERR_TIMEOUT, NGHTTP2_NO_ERROR, "no answer to PING", false);
-    else if (s->ping_deadline_us == 0 && is_quiet(s, now))
+    else if (s->keepalive.ping_deadline_us == 0 && is_quiet(s, now))
         h2_session_probe(s, s->options.ping_timeout_ms);
 }
 
 static void thaw(struct h2_session *s, uint64_t now)
 {
-    while (!list_empty(&s->frozen) && bucket_take(&s->resets, 1, now))
-        h2_stream_thaw(CONTAINER_OF(s->frozen.next, struct h2_stream, frozen));
+    while (!list_empty(&s->host.resets.frozen) && bucket_take(&s->host.resets.bucket, 1, now))
+        h2_stream_thaw(CONTAINER_OF(s->host.resets.frozen.next, struct h2_stream, reset.frozen));
 }
 
 void h2_session_run_timer(void *user)
 {
     struct h2_session *s = user;
-    uint64_t now = loop_now_us(s->loop);
-    bool late = now > s->timer_due_us + LATE_US;
-    if (!s->up && !late && now >= s->created_us + s->options.settings_timeout_ms * 1000) {
+    uint64_t now = loop_now_us(s->host.loop);
+    bool late = now > s->keepalive.due_us + LATE_US;
+    if (!s->settings.up && !late &&
+        now >= s->keepalive.created_us + s->options.settings_timeout_ms * 1000) {
         h2_session_end(s, ERR_TIMEOUT, NGHTTP2_SETTINGS_TIMEOUT, "no SETTINGS came", false);
         return;
     }
-    if (!s->up && late)
-        s->created_us = now;
+    if (!s->settings.up && late)
+        s->keepalive.created_us = now;
     check_ping(s, now, late);
-    if (s->dead)
+    if (s->host.over)
         return;
     thaw(s, now);
-    h2_session_count_still(s, now);
-    h2_session_evict(s, now);
+    stream_host_count_still(&s->host, now);
+    evict_group_relieve(&s->host.flow.readers, &s->host.flow.fill, s->host.flow.share, now);
     h2_session_arm(s);
 }

@@ -5,8 +5,8 @@
  * Bytes handed up are `held` until credit comes; credit is what nghttp2 consumes, so the stream's
  * window is the bound of all that lies between the two sockets. Invariant: after h2_stream_closed
  * nghttp2 knows no pointer to it. */
-#include "h2mux/h2/session_int.h"
 #include "h2mux/h2/stream_head.h"
+#include "h2mux/h2/stream_int.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -25,30 +25,28 @@ struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
     };
 }
 
-struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
+struct h2_stream *h2_stream_new(struct stream_host *h, int32_t id)
 {
     struct h2_stream *st = pool_take_zeroed(sizeof *st);
     st->leg.ops = &stream_leg_ops;
-    st->session = s;
+    st->host = h;
     st->id = id;
-    st->class = H2_BULK;
-    st->moved_us = s->last_rx_us;
-    message_init(&st->in);
-    buf_init(&st->tx, SIZE_MAX / 2); /* its source is bounded by its own window */
-    window_init(&st->window, s->initial);
-    list_push(&s->streams, &st->node);
-    s->open_streams++;
+    message_init(&st->rx.head);
+    buf_init(&st->tx.queue, SIZE_MAX / 2); /* its source is bounded by its own window */
+    window_init(&st->flow.window, h->flow.initial);
+    list_push(&h->streams, &st->node);
+    h->open++;
     return st;
 }
 
 static void stream_free(void *object)
 {
     struct h2_stream *st = object;
-    message_deinit(&st->in);
-    buf_release(&st->tx);
-    if (st->trailers)
-        fields_deinit(st->trailers);
-    free(st->trailers);
+    message_deinit(&st->rx.head);
+    buf_release(&st->tx.queue);
+    if (st->tx.trailers)
+        fields_deinit(st->tx.trailers);
+    free(st->tx.trailers);
     pool_give(st, sizeof *st);
 }
 
@@ -66,51 +64,51 @@ static void fail_stream(struct h2_stream *st, uint32_t code)
 
 static void over_if_both(struct h2_stream *st)
 {
-    if (st->rx_ended && st->tx_ended && buf_len(&st->tx) == 0)
+    if (st->rx.ended && st->tx.ended && buf_len(&st->tx.queue) == 0)
         leg_untie(&st->leg);
 }
 
-static void log_refusal(struct h2_session *s, const struct message *m, const char *reason)
+static void log_refusal(struct stream_host *h, const struct message *m, const char *reason)
 {
     uint64_t suppressed;
-    if (log_limit_pass(&s->refusals, loop_now_us(s->loop), &suppressed))
+    if (log_limit_pass(&h->refusals, loop_now_us(h->loop), &suppressed))
         LOG(WARN, "request_refused", LOG_STR("reason", reason), LOG_S("authority", m->authority),
             LOG_U("suppressed", suppressed));
 }
 
 static void give_head(struct h2_stream *st, struct message *m, bool end)
 {
-    struct h2_session *s = st->session;
+    struct stream_host *h = st->host;
     m->has_body = !end;
-    if (!end && st->head_seen && m->protocol.len == 0)
+    if (!end && st->rx.head_seen && m->protocol.len == 0)
         h2_stream_open_window(st, m);
-    if (s->role == H2_OPENER) {
+    if (h->role == H2_OPENER) {
         if (st->leg.events)
             st->leg.events->on_head(st->leg.exchange, &st->leg, m, end);
         return;
     }
     if (!h2_head_settle_authority(m)) {
-        log_refusal(s, m, "host is not :authority");
+        log_refusal(h, m, "host is not :authority");
         fail_stream(st, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
     st->connect = slice_eq(m->method, SLICE("CONNECT"));
     h2_stream_count_request(st);
-    s->ops->on_stream(s->user, &st->leg, m, end);
+    h->ops->on_stream(h, &st->leg, m, end);
 }
 
 void h2_stream_headers(struct h2_stream *st, bool trailers, bool end)
 {
-    struct message m = st->in;
-    message_init(&st->in); /* the next section starts empty whatever the callbacks do */
+    struct message m = st->rx.head;
+    message_init(&st->rx.head); /* the next section starts empty whatever the callbacks do */
     bool interim = m.status >= 100 && m.status < 200;
     if (trailers) {
-        st->rx_ended = true;
+        st->rx.ended = true;
         if (st->leg.events)
             st->leg.events->on_trailers(st->leg.exchange, &st->leg, &m.fields);
     } else {
-        st->head_seen = !interim;
-        st->rx_ended = end;
+        st->rx.head_seen = !interim;
+        st->rx.ended = end;
         give_head(st, &m, end);
     }
     message_deinit(&m);
@@ -119,9 +117,9 @@ void h2_stream_headers(struct h2_stream *st, bool trailers, bool end)
 
 void h2_stream_end(struct h2_stream *st)
 {
-    if (st->rx_ended)
+    if (st->rx.ended)
         return;
-    st->rx_ended = true;
+    st->rx.ended = true;
     if (st->leg.events)
         st->leg.events->on_body(st->leg.exchange, &st->leg, SLICE(""), true);
     over_if_both(st);
@@ -129,24 +127,22 @@ void h2_stream_end(struct h2_stream *st)
 
 void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
 {
-    struct h2_session *s = st->session;
+    struct stream_host *h = st->host;
     const struct leg_events *events = st->leg.events;
     void *exchange = st->leg.exchange;
     leg_untie(&st->leg);
     list_remove(&st->node);
-    list_remove(&st->frozen);
-    schedule_leave(s, st);
-    h2_stream_give_back(st, st->held);
+    list_remove(&st->reset.frozen);
+    schedule_leave(&h->schedule, &st->schedule);
+    h2_stream_give_back(st, st->reader.held);
     h2_stream_uncount(st);
-    s->open_streams--;
-    st->reset_sent = true; /* nothing can be submitted any more */
-    loop_reap(s->loop, &st->reap, stream_free, st);
+    h->open--;
+    st->reset.sent = true; /* nothing can be submitted any more */
+    loop_reap(h->loop, &st->reap, stream_free, st);
     if (events && why)
         events->on_reset(exchange, &st->leg, why);
-    if (!s->dead && s->ops->on_room)
-        s->ops->on_room(s->user);
-    if (s->open_streams == 0 && !s->dead && s->ops->on_idle)
-        s->ops->on_idle(s->user);
+    if (!h->over)
+        h->ops->on_left(h);
 }
 
 /* ---- sending */
@@ -154,20 +150,20 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
 static int submit_trailers(struct h2_stream *st)
 {
     struct h2_head l;
-    h2_head_of_trailers(&l, st->trailers);
-    int err = nghttp2_submit_trailer(st->session->ng, st->id, l.v, l.count);
+    h2_head_of_trailers(&l, st->tx.trailers);
+    int err = nghttp2_submit_trailer(st->host->ng, st->id, l.v, l.count);
     h2_head_release(&l);
     return err;
 }
 
 static bool given_up(const struct h2_stream *st)
 {
-    return st->reset_sent || list_linked(&st->frozen);
+    return st->reset.sent || list_linked(&st->reset.frozen);
 }
 
 static bool may_send(const struct h2_stream *st)
 {
-    return !st->session->dead && !given_up(st);
+    return !st->host->over && !given_up(st);
 }
 
 /* What nghttp2 may frame now; the bytes themselves go by on_send_data, maybe much later. What was
@@ -176,20 +172,20 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t ca
                          nghttp2_data_source *source, void *user)
 {
     struct h2_stream *st = source->ptr;
-    struct h2_session *s = st->session;
-    size_t have = buf_len(&st->tx);
-    if (given_up(st) || (have == 0 && !st->tx_ended)) {
-        schedule_leave(s, st);
+    struct stream_host *h = st->host;
+    size_t have = buf_len(&st->tx.queue);
+    if (given_up(st) || (have == 0 && !st->tx.ended)) {
+        schedule_leave(&h->schedule, &st->schedule);
         return NGHTTP2_ERR_DEFERRED;
     }
-    size_t n = have > 0 ? schedule_share(s, st, have < cap ? have : cap) : 0;
+    size_t n = have > 0 ? schedule_share(&h->schedule, &st->schedule, have, cap) : 0;
     if (n == 0 && have > 0)
         return NGHTTP2_ERR_DEFERRED;
-    st->promised = n;
+    st->tx.promised = n;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (n == have && st->tx_ended) {
+    if (n == have && st->tx.ended) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (st->trailers && st->trailers->count > 0) {
+        if (st->tx.trailers && st->tx.trailers->count > 0) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
             if (submit_trailers(st) != 0)
                 return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -208,38 +204,37 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
     struct h2_stream *st = h2_stream_of(leg);
     if (!may_send(st))
         return;
-    nghttp2_session *ng = st->session->ng;
+    nghttp2_session *ng = st->host->ng;
     struct h2_head l;
     h2_head_of(&l, m);
     if (m->status >= 100 && m->status < 200) {
         nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, st->id, NULL, l.v, l.count, NULL);
     } else {
         nghttp2_data_provider body = provider(st);
-        st->tx_open = !end;
-        st->tx_ended = end;
+        st->tx.ended = end;
         nghttp2_submit_response(ng, st->id, l.v, l.count, end ? NULL : &body);
     }
     h2_head_release(&l);
-    h2_session_mark(st->session);
+    stream_host_mark(st->host);
     over_if_both(st);
 }
 
 static void wake_provider(struct h2_stream *st)
 {
-    schedule_ready(st->session, st);
-    h2_session_mark(st->session);
+    schedule_ready(&st->host->schedule, &st->schedule, buf_len(&st->tx.queue));
+    stream_host_mark(st->host);
 }
 
 static void leg_body(struct leg *leg, struct slice data, bool end)
 {
     struct h2_stream *st = h2_stream_of(leg);
-    if (!may_send(st) || st->tx_ended)
+    if (!may_send(st) || st->tx.ended)
         return;
-    if (data.len > 0 && st->tx.ptr && data.ptr == st->tx.ptr + st->tx.end)
-        buf_commit(&st->tx, data.len); /* it was put there: stream_place */
-    else if (buf_append(&st->tx, data) < 0)
+    if (data.len > 0 && st->tx.queue.ptr && data.ptr == st->tx.queue.ptr + st->tx.queue.end)
+        buf_commit(&st->tx.queue, data.len); /* it was put there: stream_place */
+    else if (buf_append(&st->tx.queue, data) < 0)
         abort(); /* the limit is half the address space */
-    st->tx_ended = end;
+    st->tx.ended = end;
     wake_provider(st);
     over_if_both(st);
 }
@@ -249,31 +244,31 @@ enum { PLACE_MUCH = 64 * 1024, PLACE_ROOM = 512 * 1024 };
 /* A body of which much is read at once will want more: growing by and by would copy what waits. */
 static void make_room(struct h2_stream *st, size_t bytes)
 {
-    if (st->tx.cap == 0 && bytes >= PLACE_MUCH && !buf_reserve(&st->tx, PLACE_ROOM))
+    if (st->tx.queue.cap == 0 && bytes >= PLACE_MUCH && !buf_reserve(&st->tx.queue, PLACE_ROOM))
         abort(); /* the limit is half the address space */
-    if (buf_len(&st->tx) == 0)
-        buf_headroom(&st->tx, FRAME_HEAD);
+    if (buf_len(&st->tx.queue) == 0)
+        buf_headroom(&st->tx.queue, FRAME_HEAD);
 }
 
 static char *stream_place(struct leg *leg, size_t bytes)
 {
     struct h2_stream *st = h2_stream_of(leg);
-    if (bytes == 0 && buf_len(&st->tx) == 0)
-        buf_release(&st->tx);
-    if (!may_send(st) || st->tx_ended || bytes == 0)
+    if (bytes == 0 && buf_len(&st->tx.queue) == 0)
+        buf_release(&st->tx.queue);
+    if (!may_send(st) || st->tx.ended || bytes == 0)
         return NULL;
     make_room(st, bytes);
-    return buf_reserve(&st->tx, bytes);
+    return buf_reserve(&st->tx.queue, bytes);
 }
 
 static void leg_trailers(struct leg *leg, const struct fields *t)
 {
     struct h2_stream *st = h2_stream_of(leg);
-    if (!may_send(st) || st->tx_ended)
+    if (!may_send(st) || st->tx.ended)
         return;
-    st->trailers = xcalloc(1, sizeof *st->trailers);
-    fields_init(st->trailers);
-    fields_copy(st->trailers, t);
+    st->tx.trailers = xcalloc(1, sizeof *st->tx.trailers);
+    fields_init(st->tx.trailers);
+    fields_copy(st->tx.trailers, t);
     leg_body(leg, SLICE(""), true);
 }
 
@@ -281,28 +276,27 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
  * or the peer sends the rest. */
 void h2_stream_sent(struct h2_stream *st, bool end)
 {
-    st->headers_sent = true;
+    st->tx.head_sent = true;
     if (!end)
         return;
-    st->end_sent = true;
-    schedule_leave(st->session, st);
+    schedule_leave(&st->host->schedule, &st->schedule);
     over_if_both(st);
-    if (st->session->role == H2_SERVER && !st->connect && !st->rx_ended && !st->reset_sent) {
-        st->reset_sent = true;
-        nghttp2_submit_rst_stream(st->session->ng, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
+    if (st->host->role == H2_SERVER && !st->connect && !st->rx.ended && !st->reset.sent) {
+        st->reset.sent = true;
+        nghttp2_submit_rst_stream(st->host->ng, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
     }
 }
 
 static void submit_reset(struct h2_stream *st)
 {
-    st->reset_sent = true;
-    nghttp2_submit_rst_stream(st->session->ng, NGHTTP2_FLAG_NONE, st->id, st->reset_code);
-    h2_session_mark(st->session);
+    st->reset.sent = true;
+    nghttp2_submit_rst_stream(st->host->ng, NGHTTP2_FLAG_NONE, st->id, st->reset.code);
+    stream_host_mark(st->host);
 }
 
 void h2_stream_thaw(struct h2_stream *st)
 {
-    list_remove(&st->frozen);
+    list_remove(&st->reset.frozen);
     submit_reset(st);
 }
 
@@ -310,21 +304,21 @@ void h2_stream_thaw(struct h2_stream *st)
  * counted, until a token is there. */
 static void reset_paced(struct h2_stream *st)
 {
-    struct h2_session *s = st->session;
-    if (s->options.reset_rate == 0 || bucket_take(&s->resets, 1, loop_now_us(s->loop))) {
+    struct stream_host *h = st->host;
+    if (!h->resets.paced || bucket_take(&h->resets.bucket, 1, loop_now_us(h->loop))) {
         submit_reset(st);
         return;
     }
-    list_push(&s->frozen, &st->frozen);
-    h2_session_arm(s);
+    list_push(&h->resets.frozen, &st->reset.frozen);
+    h->ops->arm(h);
 }
 
 /* But for what a frame that nghttp2 has made still takes from it. */
 static void forget_tx(struct h2_stream *st)
 {
-    buf_truncate(&st->tx, st->promised);
-    if (st->promised == 0)
-        buf_release(&st->tx);
+    buf_truncate(&st->tx.queue, st->tx.promised);
+    if (st->tx.promised == 0)
+        buf_release(&st->tx.queue);
 }
 
 static void leg_reset(struct leg *leg, const struct leg_fault *why)
@@ -333,14 +327,14 @@ static void leg_reset(struct leg *leg, const struct leg_fault *why)
     leg_untie(leg);
     if (!may_send(st))
         return;
-    if (st->tx_ended && (why->err == ERR_OK || (st->rx_ended && buf_len(&st->tx) == 0)))
+    if (st->tx.ended && (why->err == ERR_OK || (st->rx.ended && buf_len(&st->tx.queue) == 0)))
         return; /* complete, or answered: then h2_stream_sent stops the upload */
-    st->reset_code = why->h2_code                     ? why->h2_code
-                     : st->session->role == H2_OPENER ? (uint32_t)NGHTTP2_CANCEL
-                                                      : (uint32_t)NGHTTP2_INTERNAL_ERROR;
+    st->reset.code = why->h2_code                  ? why->h2_code
+                     : st->host->role == H2_OPENER ? (uint32_t)NGHTTP2_CANCEL
+                                                   : (uint32_t)NGHTTP2_INTERNAL_ERROR;
     forget_tx(st);
-    h2_stream_give_back(st, st->held);
-    if (st->session->role == H2_OPENER)
+    h2_stream_give_back(st, st->reader.held);
+    if (st->host->role == H2_OPENER)
         reset_paced(st);
     else
         submit_reset(st);
@@ -361,31 +355,28 @@ static const struct leg_ops stream_leg_ops = {
     .reset = leg_reset,
 };
 
-struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool end,
-                           const struct leg_events *events, void *exchange)
+struct h2_stream *h2_stream_request(struct stream_host *h, const struct message *m, bool end,
+                                    const struct leg_events *events, void *exchange)
 {
-    if (!h2_session_can_open(s))
-        return NULL;
-    struct h2_stream *st = h2_stream_new(s, 0);
+    struct h2_stream *st = h2_stream_new(h, 0);
     struct h2_head l;
     h2_head_of(&l, m);
     nghttp2_data_provider body = provider(st);
     st->connect = m->protocol.len > 0;
     h2_stream_count_request(st);
-    st->tx_open = !end;
-    st->tx_ended = end;
-    st->id = nghttp2_submit_request(s->ng, NULL, l.v, l.count, end ? NULL : &body, st);
+    st->tx.ended = end;
+    st->id = nghttp2_submit_request(h->ng, NULL, l.v, l.count, end ? NULL : &body, st);
     h2_head_release(&l);
     if (st->id < 0) {
         h2_stream_closed(st, NULL);
         return NULL;
     }
     leg_tie(&st->leg, events, exchange);
-    h2_session_mark(s);
-    return &st->leg;
+    stream_host_mark(h);
+    return st;
 }
 
 void h2_stream_set_class(struct leg *leg, enum h2_class c)
 {
-    h2_stream_of(leg)->class = c;
+    h2_stream_of(leg)->schedule.interactive = c == H2_INTERACTIVE;
 }

@@ -2,9 +2,9 @@
 /* stream_credit.c - what a stream may have under way, and what the link holds of all of them:
  * windows, credit, the memory budget. RFC 9113 6.9; http-rules.md#memory
  *
- * Invariants: held is what was handed up and not credited; budget.used is the sum of all held, and
- * the share's that of all its sessions. */
-#include "h2mux/h2/session_int.h"
+ * Invariants: reader.held is what was handed up and not credited; fill.used is the sum of all held,
+ * and the share's that of all its sessions. */
+#include "h2mux/h2/stream_int.h"
 
 enum {
     STILL_US = 1000000,
@@ -16,146 +16,147 @@ enum {
 
 /* The peer changes the windows of all streams by as much (RFC 9113 6.9.2), and what they can grow
  * by is measured against what they are. */
-static void announce(struct h2_session *s, uint32_t initial)
+static void announce(struct stream_host *h, uint32_t initial)
 {
-    int64_t step = (int64_t)initial - s->initial;
+    int64_t step = (int64_t)initial - h->flow.initial;
     nghttp2_settings_entry e = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, initial};
-    LIST_FOREACH (it, &s->streams) {
+    LIST_FOREACH (it, &h->streams) {
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
-        int64_t size = st->window.size + step;
-        st->window.size = size > initial ? (uint32_t)size : initial;
+        int64_t size = st->flow.window.size + step;
+        st->flow.window.size = size > initial ? (uint32_t)size : initial;
     }
-    s->initial = initial;
-    s->announced_us = loop_now_us(s->loop);
-    nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, &e, 1);
-    h2_session_mark(s);
+    h->flow.initial = initial;
+    h->flow.announced_us = loop_now_us(h->loop);
+    nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, &e, 1);
+    stream_host_mark(h);
 }
 
-static void count_request(struct h2_session *s, int step)
+static void count_request(struct stream_host *h, int step)
 {
-    s->requests = (uint32_t)((int64_t)s->requests + step);
-    uint32_t initial = window_initial(s->initial, s->requests);
-    bool raise = initial > s->initial && loop_now_us(s->loop) - s->announced_us >= RAISE_US;
-    if ((initial < s->initial || raise) && !s->dead)
-        announce(s, initial);
+    h->flow.requests = (uint32_t)((int64_t)h->flow.requests + step);
+    uint32_t initial = window_initial(h->flow.initial, h->flow.requests);
+    bool raise =
+        initial > h->flow.initial && loop_now_us(h->loop) - h->flow.announced_us >= RAISE_US;
+    if ((initial < h->flow.initial || raise) && !h->over)
+        announce(h, initial);
 }
 
 void h2_stream_count_request(struct h2_stream *st)
 {
-    st->request_counted = !st->connect;
-    if (st->request_counted)
-        count_request(st->session, +1);
+    st->flow.request_counted = !st->connect;
+    if (st->flow.request_counted)
+        count_request(st->host, +1);
 }
 
-bool h2_session_has_still(const struct h2_session *s)
+bool stream_host_has_still(const struct stream_host *h)
 {
-    return s->open_bodies > STILL_FROM;
+    return h->flow.bodies > STILL_FROM;
 }
 
 static void count_body(struct h2_stream *st)
 {
-    struct h2_session *s = st->session;
-    st->body_counted = true;
-    s->open_bodies++;
-    if (s->open_bodies == STILL_FROM + 1)
-        h2_session_arm(s);
+    struct stream_host *h = st->host;
+    st->flow.body_counted = true;
+    h->flow.bodies++;
+    if (h->flow.bodies == STILL_FROM + 1)
+        h->ops->arm(h);
 }
 
 static void moves(struct h2_stream *st)
 {
-    st->session->still_bodies -= st->still > 0;
-    st->session->still_held -= st->still;
-    st->still = 0;
+    st->host->flow.still_bodies -= st->flow.still > 0;
+    st->host->flow.still_held -= st->flow.still;
+    st->flow.still = 0;
 }
 
 void h2_stream_uncount(struct h2_stream *st)
 {
     moves(st);
-    if (st->body_counted)
-        st->session->open_bodies--;
-    if (st->request_counted)
-        count_request(st->session, -1);
-    st->body_counted = st->request_counted = false;
+    if (st->flow.body_counted)
+        st->host->flow.bodies--;
+    if (st->flow.request_counted)
+        count_request(st->host, -1);
+    st->flow.body_counted = st->flow.request_counted = false;
 }
 
 /* What stands still needs no room to grow: those that move share it. */
-void h2_session_count_still(struct h2_session *s, uint64_t now)
+void stream_host_count_still(struct stream_host *h, uint64_t now)
 {
-    if (!h2_session_has_still(s))
+    if (!stream_host_has_still(h))
         return;
-    LIST_FOREACH (it, &s->streams) {
+    LIST_FOREACH (it, &h->streams) {
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
-        bool still = st->request_counted && st->body_counted && st->held > 0 &&
-                     now - st->moved_us >= STILL_US;
+        bool still = st->flow.request_counted && st->flow.body_counted && st->reader.held > 0 &&
+                     now - st->reader.moved_us >= STILL_US;
         moves(st);
-        st->still = still ? st->held : 0;
-        s->still_bodies += still;
-        s->still_held += st->still;
+        st->flow.still = still ? st->reader.held : 0;
+        h->flow.still_bodies += still;
+        h->flow.still_held += st->flow.still;
     }
 }
 
-static uint32_t moving(const struct h2_session *s)
+static uint32_t moving(const struct stream_host *h)
 {
-    return s->open_bodies - s->still_bodies;
+    return h->flow.bodies - h->flow.still_bodies;
 }
 
-bool h2_session_starves_others(const struct h2_session *s, size_t bytes)
+bool stream_host_starves_others(const struct stream_host *h, size_t bytes)
 {
-    struct budget process = memory_budget(s->share);
-    return budget_spent(&process) && s->budget.used + bytes > memory_fair(s->share);
+    struct fill process = budget_fill(h->flow.share);
+    return fill_is_spent(&process) &&
+           h->flow.fill.used + bytes > budget_fair(h->flow.share, WINDOW_INITIAL);
 }
 
 /* Half of its part and less it may always have. */
-static bool process_has_room(const struct h2_session *s)
+static bool process_has_room(const struct stream_host *h)
 {
-    struct budget process = memory_budget(s->share);
-    return !budget_tight(&process) || s->budget.used <= memory_fair(s->share) / 2;
+    struct fill process = budget_fill(h->flow.share);
+    return !fill_is_tight(&process) ||
+           h->flow.fill.used <= budget_fair(h->flow.share, WINDOW_INITIAL) / 2;
 }
 
-void h2_session_withhold(struct h2_session *s, size_t bytes)
+void stream_host_withhold(struct stream_host *h, size_t bytes)
 {
-    s->withheld += bytes;
-    if (s->share)
-        memory_withhold(s->share, bytes);
+    h->flow.withheld += bytes;
+    if (h->flow.share)
+        budget_withhold(h->flow.share, bytes);
 }
 
-void h2_session_release_withheld(struct h2_session *s)
+void stream_host_restore(struct stream_host *h)
 {
-    if (s->withheld == 0 || s->dead || budget_tight(&s->budget) || !process_has_room(s))
+    if (h->flow.withheld == 0 || h->over || fill_is_tight(&h->flow.fill) || !process_has_room(h))
         return;
-    nghttp2_session_consume_connection(s->ng, s->withheld);
-    if (s->share)
-        s->share->withheld -= s->withheld;
-    s->withheld = 0;
-    h2_session_mark(s);
+    nghttp2_session_consume_connection(h->ng, h->flow.withheld);
+    if (h->flow.share)
+        budget_restore(h->flow.share, h->flow.withheld);
+    h->flow.withheld = 0;
+    stream_host_mark(h);
 }
 
 void h2_stream_give_back(struct h2_stream *st, uint64_t bytes)
 {
-    struct h2_session *s = st->session;
-    if (bytes > st->held)
-        bytes = st->held;
-    st->held -= bytes;
-    s->budget.used -= bytes;
-    memory_add(s->share, -(int64_t)bytes);
-    if (s->withheld > 0)
-        h2_session_release_withheld(s);
+    struct stream_host *h = st->host;
+    if (bytes > st->reader.held)
+        bytes = st->reader.held;
+    evict_reader_release(&st->reader, bytes);
+    h->flow.fill.used -= bytes;
+    budget_add(h->flow.share, -(int64_t)bytes);
+    if (h->flow.withheld > 0)
+        stream_host_restore(h);
 }
 
 void h2_stream_data(struct h2_stream *st, struct slice data)
 {
-    struct h2_session *s = st->session;
+    struct stream_host *h = st->host;
     if (!st->leg.events || data.len == 0)
         return; /* given up: its window stays closed */
-    if (!st->body_counted)
+    if (!st->flow.body_counted)
         count_body(st);
-    if (st->held == 0)
-        st->moved_us = s->last_rx_us;
-    st->held += data.len;
-    s->budget.used += data.len;
-    memory_add(s->share, (int64_t)data.len);
-    if (budget_tight(&s->budget))
-        h2_session_arm(s);
+    evict_reader_hold(&h->flow.readers, &st->reader, data.len, h->last_rx_us);
+    h->flow.fill.used += data.len;
+    budget_add(h->flow.share, (int64_t)data.len);
+    if (fill_is_tight(&h->flow.fill))
+        h->ops->arm(h);
     st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
 }
 
@@ -164,109 +165,108 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
  * that saves WINDOW_UPDATEs, and what is under way stays short all the same. */
 static uint64_t round_trip(const struct h2_stream *st)
 {
-    const struct h2_session *s = st->session;
-    bool small =
-        st->window.size < TURNS || (uint64_t)st->window.size * (moving(s) + 1) <= WINDOW_BUSY;
-    return small ? s->rtt_us : s->rtt_least_us;
+    const struct stream_host *h = st->host;
+    bool small = st->flow.window.size < TURNS ||
+                 (uint64_t)st->flow.window.size * (moving(h) + 1) <= WINDOW_BUSY;
+    return small ? h->flow.rtt_us : h->flow.rtt_least_us;
 }
 
 /* What is left for those that move: with what stands still together never more than the three
  * quarters that somebody has to go for. */
-static struct budget of_moving(const struct h2_session *s)
+static struct fill of_moving(const struct stream_host *h)
 {
-    uint64_t off = s->still_held / 3 * 4;
-    uint64_t left = s->budget.limit > off ? s->budget.limit - off : 0;
-    return (struct budget){.used = s->budget.used - s->still_held, .limit = left};
+    uint64_t off = h->flow.still_held / 3 * 4;
+    uint64_t left = h->flow.fill.limit > off ? h->flow.fill.limit - off : 0;
+    return (struct fill){.used = h->flow.fill.used - h->flow.still_held, .limit = left};
 }
 
-static bool windows_may_grow(const struct h2_session *s)
+static bool windows_may_grow(const struct stream_host *h)
 {
-    struct budget process = memory_budget(s->share), link = of_moving(s);
-    return budget_may_grow(&link) && budget_may_grow(&process);
+    struct fill process = budget_fill(h->flow.share), link = of_moving(h);
+    return fill_may_grow(&link) && fill_may_grow(&process);
 }
 
 /* What bodies may share. Of the process it is all: how much of it other links need is not known,
  * and shows in windows_may_grow only when it has come. */
-static uint64_t shared(const struct h2_session *s)
+static uint64_t shared(const struct stream_host *h)
 {
-    uint64_t link = of_moving(s).limit, process = memory_budget(s->share).limit;
+    uint64_t link = of_moving(h).limit, process = budget_fill(h->flow.share).limit;
     return process < link ? process : link;
 }
 
 /* What a body may need beside others. More than the line can take shows only that its peer was
  * busy for a moment, or that it was alone. */
-static uint64_t useful_window(const struct h2_session *s)
+static uint64_t useful_window(const struct stream_host *h)
 {
-    uint64_t most = s->rtt_least_us * WINDOW_LINE_BEST;
-    uint64_t busy = WINDOW_BUSY / (moving(s) + 1);
+    uint64_t most = h->flow.rtt_least_us * WINDOW_LINE_BEST;
+    uint64_t busy = WINDOW_BUSY / (moving(h) + 1);
     most = most > busy ? most : busy;
     return most > TURNS ? most : TURNS;
 }
 
 /* What others have found out. */
-static uint32_t known_window(const struct h2_session *s)
+static uint32_t known_window(const struct stream_host *h)
 {
-    uint64_t most = useful_window(s);
-    return s->learned < most ? s->learned : (uint32_t)most;
+    uint64_t most = useful_window(h);
+    return h->flow.learned < most ? h->flow.learned : (uint32_t)most;
 }
 
 /* It serves this body too, as long as there is room for all: a stream whose window is smaller than
  * those of others has a smaller share. 0: it has that already. */
 static uint32_t common_window(const struct h2_stream *st, uint32_t bodies)
 {
-    const struct h2_session *s = st->session;
-    if (!windows_may_grow(s))
+    const struct stream_host *h = st->host;
+    if (!windows_may_grow(h))
         return 0;
-    uint32_t size = window_start(known_window(s), s->rtt_least_us, bodies, shared(s));
-    return size > st->window.size ? size : 0;
+    uint32_t size = window_start(known_window(h), h->flow.rtt_least_us, bodies, shared(h));
+    return size > st->flow.window.size ? size : 0;
 }
 
 static bool may_double(const struct h2_stream *st)
 {
-    const struct h2_session *s = st->session;
-    uint64_t share = window_share(moving(s) > 0 ? moving(s) - 1 : 0, shared(s));
-    bool useful = moving(s) <= 1 || st->window.size < useful_window(s);
-    return useful && windows_may_grow(s) && 2 * (uint64_t)st->window.size <= share;
+    const struct stream_host *h = st->host;
+    uint64_t share = window_share(moving(h) > 0 ? moving(h) - 1 : 0, shared(h));
+    bool useful = moving(h) <= 1 || st->flow.window.size < useful_window(h);
+    return useful && windows_may_grow(h) && 2 * (uint64_t)st->flow.window.size <= share;
 }
 
 static void set_window(struct h2_stream *st, uint32_t size)
 {
-    nghttp2_session_set_local_window_size(st->session->ng, NGHTTP2_FLAG_NONE, st->id,
-                                          (int32_t)size);
-    if (size > st->session->learned)
-        st->session->learned = size;
+    nghttp2_session_set_local_window_size(st->host->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)size);
+    if (size > st->host->flow.learned)
+        st->host->flow.learned = size;
 }
 
 void h2_stream_credit(struct leg *leg, size_t bytes)
 {
     struct h2_stream *st = h2_stream_of(leg);
-    struct h2_session *s = st->session;
-    uint64_t now = loop_now_us(s->loop);
+    struct stream_host *h = st->host;
+    uint64_t now = loop_now_us(h->loop);
     h2_stream_give_back(st, bytes);
-    st->moved_us = now;
+    st->reader.moved_us = now;
     moves(st);
-    if (s->dead || st->reset_sent)
+    if (h->over || st->reset.sent)
         return;
-    uint32_t grown = window_credit(&st->window, bytes, now, round_trip(st), may_double(st));
-    if (grown == 0 && (grown = common_window(st, moving(s))) > 0)
-        window_init(&st->window, grown);
+    uint32_t grown = window_credit(&st->flow.window, bytes, now, round_trip(st), may_double(st));
+    if (grown == 0 && (grown = common_window(st, moving(h))) > 0)
+        window_init(&st->flow.window, grown);
     if (grown > 0)
         set_window(st, grown);
-    nghttp2_session_consume_stream(s->ng, st->id, bytes);
-    h2_session_mark(s);
+    nghttp2_session_consume_stream(h->ng, st->id, bytes);
+    stream_host_mark(h);
 }
 
 /* A body that is longer than its window, or may be, need not find out for itself; whoever else has
  * asked may be about to get one as well. */
 void h2_stream_open_window(struct h2_stream *st, const struct message *m)
 {
-    const struct h2_session *s = st->session;
-    bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->window.size;
-    struct budget link = of_moving(s);
-    bool room = budget_may_start_large(&link);
-    uint32_t size = large && room ? common_window(st, s->requests - s->still_bodies) : 0;
+    const struct stream_host *h = st->host;
+    bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->flow.window.size;
+    struct fill link = of_moving(h);
+    bool room = fill_may_start_large(&link);
+    uint32_t size = large && room ? common_window(st, h->flow.requests - h->flow.still_bodies) : 0;
     if (size == 0)
         return;
-    window_init(&st->window, size);
+    window_init(&st->flow.window, size);
     set_window(st, size);
 }

@@ -45,27 +45,4 @@ uint64_t window_share(uint64_t bodies, uint64_t budget);
  * no more than a quarter of the budget. */
 uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64_t budget);
 
-/* What a link holds of bytes that arrived and did not leave. */
-struct budget {
-    uint64_t used, limit; /* limit: 32 MiB a link */
-};
-/* What is granted ahead may all come and stay, so large windows end before what they add up to is
- * the whole. */
-static inline bool budget_may_start_large(const struct budget *b)
-{
-    return b->used * 8 < b->limit;
-}
-static inline bool budget_may_grow(const struct budget *b)
-{
-    return b->used * 2 < b->limit;
-}
-static inline bool budget_tight(const struct budget *b)
-{
-    return b->used * 4 >= b->limit * 3;
-}
-static inline bool budget_spent(const struct budget *b)
-{
-    return b->used >= b->limit;
-}
-
 #endif

@@ -1,83 +1,109 @@
 /* SPDX-License-Identifier: MIT */
-/* budget.h - the budget of a process for bytes of bodies that arrived by links and did not leave
- * yet: one sum for all threads, a share of it for each thread's sessions and for what is left of
- * answers whose streams are over. http-rules.md#memory
+/* budget.h - counts the bytes of bodies that a process holds: one sum for all threads, and a share
+ * of it for each thread. http-rules.md#memory
  *
- * A session tells its share of every byte; the share tells the process once a session's turn, and
- * only of what did not leave again within it. While a thread holds anything it looks once a second
- * whether it must give something up. */
+ * A link tells its thread's share of every byte that arrives and leaves; the share tells the
+ * process once a turn, and only of what did not leave again within it. Budgets only count: what is
+ * given up when one is short is evict.h's to say.
+ *
+ * Invariants: budget.used is the sum of `told` of all shares, budget.links the sum of `links`. */
 #ifndef H2MUX_IO_BUDGET_H
 #define H2MUX_IO_BUDGET_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "h2mux/h2/window.h"
-#include "h2mux/io/loop.h"
-
-/* Shared by all threads; outlives every share. */
-struct memory {
-    uint64_t limit;            /* bytes; immutable */
-    _Atomic uint64_t used;     /* what the shares have told */
-    _Atomic uint32_t sessions; /* of all shares */
+/* How full something is: a link, a process. */
+struct fill {
+    uint64_t used, limit; /* bytes */
 };
 
-/* One thread's; touched by that thread alone. */
-struct memory_share {
-    struct memory *memory;     /* borrowed */
-    struct loop *loop;         /* borrowed: outlives the share */
-    uint64_t held;             /* by the sessions of this thread */
-    uint64_t told;             /* of it: what memory->used has */
-    uint64_t withheld;         /* connection credit that they keep back */
-    struct list_node sessions; /* of h2_session.in_share */
-    struct timer look;         /* armed while there is anything to look after */
-    struct list_node tails;    /* of socks whose queue nothing else counts: sock_tail.c */
-    uint64_t stall_ms;         /* for those: the owner's to set, like the next two */
-    void (*on_tail)(void *user, uint64_t stalled_ms, uint64_t bytes); /* one was given up; NULL */
-    void *user;
-};
-
-void memory_init(struct memory *m, uint64_t limit);
-static inline uint64_t memory_used(const struct memory *m)
+/* The four marks of a budget. Window sizes that are granted ahead may all be used and stay, so
+ * large ones end long before their sum is the whole. */
+static inline bool fill_may_start_large(const struct fill *f)
 {
-    return atomic_load_explicit(&m->used, memory_order_relaxed);
+    return f->used * 8 < f->limit;
+}
+static inline bool fill_may_grow(const struct fill *f)
+{
+    return f->used * 2 < f->limit;
+}
+static inline bool fill_is_tight(const struct fill *f)
+{
+    return f->used * 4 >= f->limit * 3;
+}
+static inline bool fill_is_spent(const struct fill *f)
+{
+    return f->used >= f->limit;
 }
 
-void memory_share_init(struct memory_share *s, struct memory *m, struct loop *l);
-void memory_share_deinit(struct memory_share *s); /* its sessions are over */
+/* The budget of a process. All threads share it; it outlives every share. */
+struct budget {
+    uint64_t limit;         /* bytes; immutable */
+    _Atomic uint64_t used;  /* bytes that the shares have told */
+    _Atomic uint32_t links; /* of all shares */
+};
 
-void memory_join(struct memory_share *s, struct list_node *in_share);  /* a session's node */
-void memory_leave(struct memory_share *s, struct list_node *in_share); /* fine once more */
+/* The share of one thread; only that thread touches it. */
+struct budget_share {
+    struct budget *budget; /* borrowed */
+    uint64_t held;         /* bytes that this thread holds */
+    uint64_t told;         /* of them: what budget->used includes */
+    uint64_t withheld;     /* connection credit that the links of this thread keep back */
+    uint32_t links;        /* of this thread */
+    /* Runs when the share tells the process that it holds something, and with @short_of_room when
+     * the first credit is kept back. May be NULL. */
+    void (*on_held)(void *user, bool short_of_room);
+    void *user; /* borrowed */
+};
 
-/* What a session may hold though all is spent, by others: a part of half the budget, and room for
- * a stream at least, so that none can stop them all. */
-uint64_t memory_fair(const struct memory_share *s);
+void budget_init(struct budget *b, uint64_t limit);
 
-/* Bytes came or left. @s NULL: no budget but the links'. */
-static inline void memory_add(struct memory_share *s, int64_t bytes)
+static inline uint64_t budget_used(const struct budget *b)
+{
+    return atomic_load_explicit(&b->used, memory_order_relaxed);
+}
+
+void budget_share_init(struct budget_share *s, struct budget *b);
+/* Tells what is left to be told. Everything that the share counted must have left before. */
+void budget_share_deinit(struct budget_share *s);
+
+/* Counts a link of this thread, and counts it no more. */
+void budget_add_link(struct budget_share *s);
+void budget_drop_link(struct budget_share *s);
+
+/* Returns how many bytes one link may hold when all links together have spent the budget: its part
+ * of one half of the budget, and @least bytes at least, so that no link can stop all others. */
+uint64_t budget_fair(const struct budget_share *s, uint64_t least);
+
+/* Counts @bytes that came, or left if negative. Without a share (@s NULL) nothing is counted. */
+static inline void budget_add(struct budget_share *s, int64_t bytes)
 {
     if (s)
         s->held += (uint64_t)bytes;
 }
-void memory_tell_now(struct memory_share *s);
-/* Cheap when nothing has changed: for every turn. */
-static inline void memory_tell(struct memory_share *s)
+
+/* Tells the process what has changed since the last call. */
+void budget_tell_now(struct budget_share *s);
+
+/* Likewise, and cheap when nothing has changed: for every turn. */
+static inline void budget_tell(struct budget_share *s)
 {
     if (s && s->held != s->told)
-        memory_tell_now(s);
+        budget_tell_now(s);
 }
 
-/* sock_tail.c */
-void sock_tails_evict(struct memory_share *s,
-                      uint64_t now_us); /* who stands still, until there is room */
-void sock_tails_forget(struct memory_share *s);
+/* Counts @bytes of connection credit that a link keeps back, and those that it gives after all. */
+void budget_withhold(struct budget_share *s, uint64_t bytes);
+void budget_restore(struct budget_share *s, uint64_t bytes);
 
-void memory_withhold(struct memory_share *s, uint64_t bytes); /* of connection credit */
-
-/* How full the process is; as struct budget has it for a link. */
-static inline struct budget memory_budget(const struct memory_share *s)
+/* Returns how full the process is. Without a share nothing ever fills it. */
+static inline struct fill budget_fill(const struct budget_share *s)
 {
-    return !s ? (struct budget){.used = 0, .limit = UINT64_MAX / 4}
-              : (struct budget){.used = memory_used(s->memory), .limit = s->memory->limit};
+    return !s ? (struct fill){.used = 0, .limit = UINT64_MAX / 4}
+              : (struct fill){.used = budget_used(s->budget), .limit = s->budget->limit};
 }
 
 #endif

@@ -17,6 +17,7 @@ struct loop {
     uint64_t turns;
     uint64_t now_us; /* 0: to be read; kept only while turning */
     struct wheel wheel;
+    struct timer wake; /* armed while the wheel holds any timer */
     struct buf out;
     struct gather gather;
     char scratch[LOOP_SCRATCH];
@@ -32,6 +33,7 @@ enum {
 
 static void run_tick(void *user);
 static void run_settle(void *user);
+static void run_wheel(void *user);
 
 struct loop *loop_new(void)
 {
@@ -56,7 +58,8 @@ struct loop *loop_new(void)
     list_init(&l->later);
     timer_init(&l->tick, l, run_tick, l);
     timer_init(&l->settle, l, run_settle, l);
-    wheel_init(&l->wheel, l);
+    timer_init(&l->wake, l, run_wheel, l);
+    wheel_init(&l->wheel);
     return l;
 }
 
@@ -121,7 +124,7 @@ void loop_free(struct loop *l)
     run_reaped(l);
     timer_stop(&l->tick);
     timer_stop(&l->settle);
-    wheel_release(&l->wheel);
+    timer_stop(&l->wake);
     event_base_free(l->base);
     buf_release(&l->out);
     free(l);
@@ -181,11 +184,6 @@ char *loop_scratch(struct loop *l)
 {
     gather_settle(&l->gather);
     return l->scratch;
-}
-
-struct wheel *loop_wheel(struct loop *l)
-{
-    return &l->wheel;
 }
 
 struct gather *loop_gather(struct loop *l)
@@ -347,4 +345,26 @@ void timer_stop(struct timer *t)
 bool timer_armed(const struct timer *t)
 {
     return t->due_us != 0;
+}
+
+/* ---- the wheel */
+
+static void wake_for_wheel(struct loop *l)
+{
+    uint64_t now = loop_now_us(l), at = wheel_wake_us(&l->wheel);
+    if (at != 0)
+        timer_arm(&l->wake, at > now ? (at - now + 999) / 1000 : 0);
+}
+
+static void run_wheel(void *user)
+{
+    struct loop *l = user;
+    wheel_run(&l->wheel, loop_now_us(l));
+    wake_for_wheel(l);
+}
+
+void loop_arm_on_wheel(struct loop *l, struct wheel_timer *t, uint64_t after_ms)
+{
+    if (wheel_timer_arm(&l->wheel, t, after_ms, loop_now_us(l)))
+        wake_for_wheel(l);
 }

@@ -26,7 +26,7 @@
 #include "h2mux/io/gather.h"
 
 struct loop;
-struct wheel;
+struct wheel_timer;
 
 /* Embedded in the object it serves; must be cancelled before that is freed. */
 struct task {
@@ -80,7 +80,6 @@ uint64_t loop_now_us(struct loop *l);
  * it is sent or copied then. No other reader may run meanwhile. */
 char *loop_scratch(struct loop *l);
 bool loop_scratch_holds(const struct loop *l, struct slice data);
-struct wheel *loop_wheel(struct loop *l);   /* its timing wheel, for wheel_timer_arm: wheel.h */
 struct gather *loop_gather(struct loop *l); /* what waits to be sent from the scratch */
 /* An empty buf of up to LOOP_OUT bytes for what is composed and written within one call; borrowed
  * and emptied by whoever fills it. Its memory stays, so that nothing is allocated for a message.
@@ -118,5 +117,9 @@ void timer_arm(struct timer *t, uint64_t after_ms); /* replaces what was armed *
 void timer_rest(struct timer *t);                   /* not armed any more, but maybe soon again */
 void timer_stop(struct timer *t); /* likewise, and nothing of it is left: before it is freed */
 bool timer_armed(const struct timer *t);
+
+/* Arms @t on the loop's timing wheel (wheel.h): it comes @after_ms from now, never earlier and up
+ * to a tick later. For timers by the thousand. */
+void loop_arm_on_wheel(struct loop *l, struct wheel_timer *t, uint64_t after_ms);
 
 #endif

@@ -114,11 +114,12 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_bytes);
  */
 void sock_count_finishing(struct sock *s, size_t *count);
 
-struct memory_share;
-/* What waits in @s is nobody else's to count any more: it is counted in @share until it has left,
- * and when memory is short and the peer takes nothing for share->stall_ms, @s is cut:
- * on_error(ERR_STALLED), or closed if it is finishing. Borrowed: outlives @s, or forgets it. */
-void sock_count_tail(struct sock *s, struct memory_share *share);
+struct sock_tails;
+/* Counts what waits in @s among @tails until it has left: nobody else counts it any more. When the
+ * budget is short and the peer has taken nothing for tails->stall_ms, @s is cut: its owner gets
+ * on_error(ERR_STALLED), or @s is closed if it is finishing. @tails is borrowed: it outlives @s, or
+ * forgets it. NULL is fine. */
+void sock_count_tail(struct sock *s, struct sock_tails *tails);
 
 /* From one loop to another, maybe on another thread: between the two nobody may touch it. No reader
  * is set (sock_set_ops NULL is done here); what is queued, read ahead and agreed by TLS goes along.

@@ -5,7 +5,6 @@
 
 #include <openssl/ssl.h>
 
-#include "h2mux/io/budget.h"
 #include "h2mux/io/sock.h"
 
 enum {
@@ -47,7 +46,7 @@ struct sock {
     SSL *ssl;                               /* owned; NULL: plain */
     struct sock *pair;                      /* weak: the other end in memory */
     struct finish *finish;                  /* owned; set by sock_finish */
-    struct memory_share *tail_of;           /* borrowed; what waits is to be counted there */
+    struct sock_tails *tail_of;             /* borrowed; what waits is to be counted there */
     struct tail *tail;                      /* owned; NULL: nothing of it is counted yet */
     struct task ready, shake, flush, check; /* shake: the handshake goes on */
     struct sockaddr_storage peer;

@@ -1,28 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tail.c - what waits in a sock for a peer that takes it slowly or not at all, while nothing
- * else remembers it any more: counted with what the process holds (memory.h), given up when memory
- * is short and the peer stands still.
+/* sock_tail.c - the tails of one thread's socks. See sock_tail.h.
  *
- * Most answers have left by the end of their turn: nothing is allocated for those. Invariant: a
- * tail is in its share's list, and its bytes are in the share's sum. */
-#include "h2mux/io/sock_int.h"
+ * Invariant: a tail is in the list of its sock_tails, and its bytes are in the share's sum. */
+#include "h2mux/io/sock_tail.h"
 
 #include <stdlib.h>
 
+#include "h2mux/io/sock_int.h"
+
 struct tail {
-    struct list_node node; /* in share->tails */
+    struct list_node node; /* in sock_tails.list */
     struct sock *sock;     /* borrowed: drops it before it dies */
-    uint64_t bytes;        /* as the share knows them */
+    uint64_t bytes;        /* as the share counts them */
     uint64_t taken;        /* by the peer, when last looked at */
     uint64_t moved_us;     /* when that had changed */
 };
+
+void sock_tails_init(struct sock_tails *t, struct budget_share *share)
+{
+    *t = (struct sock_tails){.share = share};
+    list_init(&t->list);
+}
 
 void sock_tail_drop(struct sock *s)
 {
     struct tail *t = s->tail;
     if (t) {
-        memory_add(s->tail_of, -(int64_t)t->bytes);
-        memory_tell(s->tail_of);
+        budget_add(s->tail_of->share, -(int64_t)t->bytes);
+        budget_tell(s->tail_of->share);
         list_remove(&t->node);
         free(t);
     }
@@ -38,24 +43,24 @@ static void begin(struct sock *s, size_t bytes)
     t->taken = sock_taken(s);
     t->moved_us = loop_now_us(s->loop);
     s->tail = t;
-    list_push(&s->tail_of->tails, &t->node);
-    memory_add(s->tail_of, (int64_t)bytes);
+    list_push(&s->tail_of->list, &t->node);
+    budget_add(s->tail_of->share, (int64_t)bytes);
 }
 
-void sock_count_tail(struct sock *s, struct memory_share *share)
+void sock_count_tail(struct sock *s, struct sock_tails *tails)
 {
     size_t queued = s ? sock_queued(s) : 0;
     if (queued == 0 || s->state == SOCK_CLOSED)
         return;
-    s->tail_of = share;
+    s->tail_of = tails;
     if (s->tail && queued > s->tail->bytes) { /* another answer behind one that waits */
-        memory_add(share, (int64_t)(queued - s->tail->bytes));
+        budget_add(tails->share, (int64_t)(queued - s->tail->bytes));
         s->tail->bytes = queued;
     }
     loop_flush(s->loop, &s->flush);
 }
 
-/* What is written behind it meanwhile is somebody else's to count: it only gets shorter. */
+/* A tail only gets shorter: what is written behind it meanwhile is somebody else's to count. */
 void sock_tail_look(struct sock *s)
 {
     size_t queued = sock_queued(s);
@@ -66,10 +71,10 @@ void sock_tail_look(struct sock *s)
     if (!s->tail) {
         begin(s, queued);
     } else if (queued < s->tail->bytes) {
-        memory_add(s->tail_of, -(int64_t)(s->tail->bytes - queued));
+        budget_add(s->tail_of->share, -(int64_t)(s->tail->bytes - queued));
         s->tail->bytes = queued;
     }
-    memory_tell(s->tail_of);
+    budget_tell(s->tail_of->share);
 }
 
 static bool stands_still(struct tail *t, uint64_t now, uint64_t stall_us)
@@ -83,32 +88,32 @@ static bool stands_still(struct tail *t, uint64_t now, uint64_t stall_us)
     return now - t->moved_us >= stall_us;
 }
 
-/* With RST: what has left must not look like all of it. */
-static void cut(struct tail *t, uint64_t now, const struct memory_share *share)
+/* Ends the sock with RST: what has left must not look like all of it. */
+static void cut(struct tail *t, uint64_t now, const struct sock_tails *of)
 {
     struct sock *s = t->sock;
-    if (share->on_tail)
-        share->on_tail(share->user, (now - t->moved_us) / 1000, t->bytes);
+    if (of->on_cut)
+        of->on_cut(of->user, (now - t->moved_us) / 1000, t->bytes);
     if (s->finish)
         sock_abort(s);
     else
         sock_fail(s, ERR_STALLED, "takes nothing, and memory is short");
 }
 
-void sock_tails_evict(struct memory_share *share, uint64_t now)
+void sock_tails_evict(struct sock_tails *tails, uint64_t now)
 {
-    LIST_FOREACH (it, &share->tails) {
+    LIST_FOREACH (it, &tails->list) {
         struct tail *t = CONTAINER_OF(it, struct tail, node);
-        struct budget b = memory_budget(share);
-        if (!budget_tight(&b))
+        struct fill process = budget_fill(tails->share);
+        if (!fill_is_tight(&process))
             return;
-        if (stands_still(t, now, share->stall_ms * 1000))
-            cut(t, now, share);
+        if (stands_still(t, now, tails->stall_ms * 1000))
+            cut(t, now, tails);
     }
 }
 
-void sock_tails_forget(struct memory_share *share)
+void sock_tails_forget(struct sock_tails *tails)
 {
-    LIST_FOREACH (it, &share->tails)
+    LIST_FOREACH (it, &tails->list)
         sock_tail_drop(CONTAINER_OF(it, struct tail, node)->sock);
 }

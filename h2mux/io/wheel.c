@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wheel.c - slots of timers, a bit for each that may hold any, and one event for the first of them.
- */
+/* wheel.c - slots of timers, a bit for each slot that may hold any, and the first tick to wake up
+ * for. See wheel.h. */
 #include "h2mux/io/wheel.h"
 
 enum { TICK_US = WHEEL_TICK_MS * 1000 };
@@ -15,7 +15,8 @@ static void mark(struct wheel *w, unsigned slot)
     w->filled[slot / 64] |= UINT64_C(1) << slot % 64;
 }
 
-/* The first slot from @slot on, in the wheel's order, whose bit is set; WHEEL_SLOTS: none. */
+/* Returns the first slot from @slot on, in the wheel's order, whose bit is set, or WHEEL_SLOTS if
+ * there is none. */
 static unsigned first_marked(const struct wheel *w, unsigned slot)
 {
     uint64_t here = w->filled[slot / 64] & ~UINT64_C(0) << slot % 64;
@@ -28,7 +29,8 @@ static unsigned first_marked(const struct wheel *w, unsigned slot)
     return WHEEL_SLOTS;
 }
 
-/* A timer that was stopped leaves its slot's bit behind: it goes when it is come upon. */
+/* Returns the first slot from @slot on that holds a timer, or WHEEL_SLOTS. A stopped timer leaves
+ * the bit of its slot behind; this function clears the bits of empty slots that it meets. */
 static unsigned first_filled(struct wheel *w, unsigned slot)
 {
     for (;;) {
@@ -39,18 +41,11 @@ static unsigned first_filled(struct wheel *w, unsigned slot)
     }
 }
 
-static void wait_for(struct wheel *w, uint64_t tick)
-{
-    uint64_t now = loop_now_us(w->timer.loop), at = tick * TICK_US;
-    w->next = tick;
-    timer_arm(&w->timer, at > now ? (at - now + 999) / 1000 : 0);
-}
-
-static void wait_for_next(struct wheel *w)
+static void wait_for_first(struct wheel *w)
 {
     unsigned from = slot_of(w->ran + 1), slot = first_filled(w, from);
-    if (slot < WHEEL_SLOTS)
-        wait_for(w, w->ran + 1 + (slot + WHEEL_SLOTS - from) % WHEEL_SLOTS);
+    bool any = slot < WHEEL_SLOTS;
+    w->next = any ? w->ran + 1 + (slot + WHEEL_SLOTS - from) % WHEEL_SLOTS : 0;
 }
 
 static void take_slot(struct wheel *w, unsigned slot, struct list_node *taken)
@@ -59,27 +54,27 @@ static void take_slot(struct wheel *w, unsigned slot, struct list_node *taken)
         list_push(taken, n);
 }
 
-/* What runs may arm and stop others, those that were taken with it too. */
+/* Runs the timers in @taken that are due and puts back those of a later round. A timer that runs
+ * may arm and stop others, also those in @taken. */
 static void run_taken(struct wheel *w, struct list_node *taken)
 {
     for (struct list_node *n; (n = list_pop(taken));) {
         struct wheel_timer *t = CONTAINER_OF(n, struct wheel_timer, node);
         if (t->due <= w->ran) {
             t->run(t->user);
-        } else { /* of a later round */
+        } else {
             list_push(&w->slots[slot_of(t->due)], n);
             mark(w, slot_of(t->due));
         }
     }
 }
 
-static void run_due(void *user)
+void wheel_run(struct wheel *w, uint64_t now_us)
 {
-    struct wheel *w = user;
-    uint64_t tick = loop_now_us(w->timer.loop) / TICK_US, first = w->ran + 1;
+    uint64_t tick = now_us / TICK_US, first = w->ran + 1;
     struct list_node taken;
     list_init(&taken);
-    if (tick >= first + WHEEL_SLOTS) /* a loop that stood still: each slot once */
+    if (tick >= first + WHEEL_SLOTS) /* the owner stood still for long: each slot once */
         first = tick - WHEEL_SLOTS + 1;
     for (; first <= tick; first++)
         take_slot(w, slot_of(first), &taken);
@@ -88,41 +83,41 @@ static void run_due(void *user)
     w->running = true;
     run_taken(w, &taken);
     w->running = false;
-    wait_for_next(w);
+    wait_for_first(w);
 }
 
-void wheel_init(struct wheel *w, struct loop *l)
+uint64_t wheel_wake_us(const struct wheel *w)
+{
+    return w->next * TICK_US;
+}
+
+void wheel_init(struct wheel *w)
 {
     *w = (struct wheel){0};
-    timer_init(&w->timer, l, run_due, w);
     for (unsigned i = 0; i < WHEEL_SLOTS; i++)
         list_init(&w->slots[i]);
 }
 
-void wheel_release(struct wheel *w)
+void wheel_timer_init(struct wheel_timer *t, void (*run)(void *user), void *user)
 {
-    timer_stop(&w->timer);
+    *t = (struct wheel_timer){.run = run, .user = user};
 }
 
-void wheel_timer_init(struct wheel_timer *t, struct loop *l, void (*run)(void *user), void *user)
+/* A wheel that rests holds no timer, so it may be taken to have run up to now. */
+bool wheel_timer_arm(struct wheel *w, struct wheel_timer *t, uint64_t after_ms, uint64_t now_us)
 {
-    *t = (struct wheel_timer){.loop = l, .run = run, .user = user};
-}
-
-/* While the wheel stands still nothing is on it, so it may be taken to have run up to now. */
-void wheel_timer_arm(struct wheel_timer *t, uint64_t after_ms)
-{
-    struct wheel *w = loop_wheel(t->loop);
-    uint64_t now = loop_now_us(t->loop), tick = (now + after_ms * 1000 + TICK_US - 1) / TICK_US;
-    bool still = !w->running && !timer_armed(&w->timer);
+    uint64_t tick = (now_us + after_ms * 1000 + TICK_US - 1) / TICK_US;
+    bool rests = !w->running && w->next == 0;
     list_remove(&t->node);
-    if (still && w->ran < now / TICK_US)
-        w->ran = now / TICK_US;
+    if (rests && w->ran < now_us / TICK_US)
+        w->ran = now_us / TICK_US;
     t->due = tick > w->ran ? tick : w->ran + 1;
     list_push(&w->slots[slot_of(t->due)], &t->node);
     mark(w, slot_of(t->due));
-    if (still || (!w->running && t->due < w->next))
-        wait_for(w, t->due);
+    if (w->running || (!rests && t->due >= w->next))
+        return false;
+    w->next = t->due;
+    return true;
 }
 
 void wheel_timer_stop(struct wheel_timer *t)

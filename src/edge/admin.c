@@ -70,8 +70,8 @@ void admin_status(struct worker *w, struct answer *a)
     cJSON_AddNumberToObject(json, "live", (double)c.live);
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
         cJSON_AddNumberToObject(json, sums[i].name, (double)sum_of(s, sums[i].offset));
-    cJSON_AddNumberToObject(json, "buffered_octets", (double)memory_used(&s->memory));
-    cJSON_AddNumberToObject(json, "memory_budget", (double)s->memory.limit);
+    cJSON_AddNumberToObject(json, "buffered_octets", (double)budget_used(&s->budget));
+    cJSON_AddNumberToObject(json, "memory_budget", (double)s->budget.limit);
     cJSON_AddNumberToObject(json, "log_dropped", (double)log_dropped());
     cJSON_AddNumberToObject(json, "workers", s->n_workers);
     cJSON_AddNumberToObject(json, "uptime_s", (double)uptime_s);

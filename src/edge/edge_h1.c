@@ -84,7 +84,7 @@ static void cut(struct edge_h1 *e)
 /* Closes politely: what is queued leaves, and up to @bytes are read and dropped for up to @ms. */
 static void finish(struct edge_h1 *e, uint64_t ms, size_t bytes)
 {
-    sock_count_tail(h1_conn_sock(e->conn), &e->worker->memory);
+    sock_count_tail(h1_conn_sock(e->conn), &e->worker->evictor.tails);
     h1_conn_finish(e->conn, ms, bytes);
     forget(e);
 }
@@ -153,7 +153,7 @@ static void over(void *conn, enum request_end how, const struct ws_frames *frame
     struct edge_h1 *e = conn;
     switch (how) {
     case REQUEST_ANSWERED:
-        sock_count_tail(h1_conn_sock(e->conn), &e->worker->memory);
+        sock_count_tail(h1_conn_sock(e->conn), &e->worker->evictor.tails);
         break;
     case REQUEST_CLOSE:
         linger(e);
@@ -374,7 +374,7 @@ void edge_h1_new(struct worker *w, struct sock *sock)
     timer_init(&e->timer, w->loop, on_timer, e);
     timer_arm(&e->timer, w->server->config->head_timeout_ms);
     list_push(&w->edges, &e->node);
-    sock_count_tail(sock, &w->memory); /* an answer of another worker may still be leaving */
+    sock_count_tail(sock, &w->evictor.tails); /* an answer of another worker may still be leaving */
     stat_add(&w->stats.edges_open, 1);
 }
 

@@ -37,7 +37,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
                                : c->keepalive_ms,
         .settings_timeout_ms = c->attach_timeout_ms,
         .buffer_limit = BUFFER_LIMIT,
-        .memory = &w->memory,
+        .evictor = &w->evictor,
         .stall_ms = c->stall_ms,
         .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
         .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,

@@ -34,7 +34,7 @@ struct server {
     unsigned n_workers;
     char node[24]; /* our name in Via: "oneport-" and 8 hex digits */
     uint64_t started_us;
-    struct memory memory;     /* what all links hold of bodies; atomic */
+    struct budget budget;     /* what all links hold of bodies; atomic */
     _Atomic bool draining;    /* a stop was asked for */
     _Atomic unsigned running; /* workers whose loop has not ended */
 };

@@ -13,12 +13,12 @@ void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms
     stat_add(&w->stats.streams_evicted, 1);
     if (log_limit_pass(&w->evicted_log, loop_now_us(w->loop), &suppressed))
         LOG(WARN, "stream_evicted", LOG_STR("name", name), LOG_U("stalled_ms", stalled_ms),
-            LOG_U("octets", bytes), LOG_U("held", memory_used(&w->server->memory)),
-            LOG_U("budget", w->server->memory.limit), LOG_U("suppressed", suppressed));
+            LOG_U("octets", bytes), LOG_U("held", budget_used(&w->server->budget)),
+            LOG_U("budget", w->server->budget.limit), LOG_U("suppressed", suppressed));
 }
 
 /* The rest of a complete answer was dropped; its tunnel is not known any more. */
-static void on_tail(void *user, uint64_t stalled_ms, uint64_t bytes)
+static void on_cut(void *user, uint64_t stalled_ms, uint64_t bytes)
 {
     worker_note_evicted(user, "-", stalled_ms, bytes);
 }
@@ -44,10 +44,10 @@ struct worker *worker_new(struct server *s, unsigned index)
     w->mailbox = mailbox_new(w->loop, w);
     if (!w->mailbox)
         goto fail_loop;
-    memory_share_init(&w->memory, &s->memory, w->loop);
-    w->memory.stall_ms = s->config->stall_ms;
-    w->memory.on_tail = on_tail;
-    w->memory.user = w;
+    evictor_init(&w->evictor, &s->budget, w->loop);
+    w->evictor.tails.stall_ms = s->config->stall_ms;
+    w->evictor.tails.on_cut = on_cut;
+    w->evictor.tails.user = w;
     return w;
 fail_loop:
     loop_free(w->loop);
@@ -61,7 +61,7 @@ void worker_free(struct worker *w)
     if (!w)
         return;
     mailbox_free(w->mailbox);
-    memory_share_deinit(&w->memory);
+    evictor_deinit(&w->evictor);
     loop_free(w->loop);
     free(w);
 }

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "h2mux/h2/evict.h"
 #include "h2mux/io/loop.h"
 #include "src/worker/server.h"
 #include "src/worker/stats.h"
@@ -27,7 +28,7 @@ struct worker {
     unsigned index;
     pthread_t thread; /* set by worker_start */
     struct worker_stats stats;
-    struct memory_share memory; /* this worker's part of server->memory */
+    struct evictor evictor; /* this worker's share of server->budget */
 
     /* Set by the crew, which owns them. */
     struct registry *registry;        /* the names that live here */

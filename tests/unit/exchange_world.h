@@ -353,7 +353,7 @@ static inline int setup(void **state)
                                 .max_links = 4};
     x->server.config = &x->config;
     x->server.directory = directory_new(0, NULL, NULL);
-    memory_init(&x->server.memory, 1 << 30);
+    budget_init(&x->server.budget, 1 << 30);
     x->worker = crew_worker_new(&x->server, 0);
     for (size_t i = 0; i < STREAMS_MAX; i++)
         buf_init(&x->far[i].body, 16 << 20);

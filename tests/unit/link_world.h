@@ -305,7 +305,7 @@ static inline struct world *world_new(const char *hold)
     w->server = (struct server){.config = &w->config, .node = "oneport-00000000"};
     w->server.trust = trust_new();
     w->server.directory = directory_new(0, NULL, NULL);
-    memory_init(&w->server.memory, 1 << 30);
+    budget_init(&w->server.budget, 1 << 30);
     w->worker = crew_worker_new(&w->server, 0);
     w->server.workers = &w->worker;
     w->server.n_workers = 1;

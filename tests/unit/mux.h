@@ -186,7 +186,7 @@ static inline struct mux *mux_new(enum h2_role sender, const struct h2_options *
     m->server = h2_session_new(m->loop, b, H2_SERVER, o, &mux_server_ops, m);
     m->tx = sender == H2_OPENER ? m->opener : m->server;
     m->rx = sender == H2_OPENER ? m->server : m->opener;
-    m->rx->learned = MUX_WINDOW; /* streams may send so much from the start */
+    m->rx->host.flow.learned = MUX_WINDOW; /* streams may send so much from the start */
     turns_until(m->loop, mux_is_up, m);
     return m;
 }

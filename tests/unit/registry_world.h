@@ -104,7 +104,7 @@ static inline int setup(void **state)
                                 .max_links = 4};
     x->server.config = &x->config;
     x->server.directory = directory_new(0, on_change, x);
-    memory_init(&x->server.memory, 1 << 30);
+    budget_init(&x->server.budget, 1 << 30);
     x->worker = crew_worker_new(&x->server, 0);
     open_names(x);
     return 0;

@@ -1,264 +1,143 @@
 /* SPDX-License-Identifier: MIT */
-/* test_budget.c - the budget that all sessions of a process share: what happens at half, at three
- * quarters and at all of it, to whom, and that nothing of it is lost. http-rules.md#memory */
-#include "mux.h"
+/* test_budget.c - what a process and its threads hold: sums, marks, the part of one link. budget.h;
+ * http-rules.md#memory */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include "h2mux/io/budget.h"
 
-enum { STALL_MS = 60, HELD = 64 * 1024 };
+#define COUNT(rows) (sizeof rows / sizeof(*(rows)))
 
-/* Two threads' worth: each mux has its loop, and its reader a share of the one budget. */
-struct process {
-    struct memory memory;
-    struct memory_share share[2];
-    struct mux *mux[2];
-    int evicted;
-    uint64_t stalled_ms, bytes;
+static const struct {
+    uint64_t used;
+    bool may_start_large, may_grow, tight, spent;
+} fills[] = {
+    {0, true, true, false, false},    {12, true, true, false, false},
+    {13, false, true, false, false},  {49, false, true, false, false},
+    {50, false, false, false, false}, {74, false, false, false, false},
+    {75, false, false, true, false},  {99, false, false, true, false},
+    {100, false, false, true, true},  {101, false, false, true, true},
 };
 
-static struct process *process; /* for on_evicted: a session's user is its mux */
-
-static void on_evicted(void *user, uint64_t stalled_ms, uint64_t bytes)
+static void test_marks(void **state)
 {
-    (void)user;
-    process->evicted++;
-    process->stalled_ms = stalled_ms;
-    process->bytes = bytes;
-}
-
-static struct h2_session_ops reader_ops;
-
-static void join(struct process *p, int i)
-{
-    struct h2_session *rx = p->mux[i]->rx;
-    memory_share_init(&p->share[i], &p->memory, p->mux[i]->loop);
-    rx->share = &p->share[i];
-    rx->ops = &reader_ops;
-    memory_join(&p->share[i], &rx->in_share);
-}
-
-static struct process *process_new(uint64_t limit)
-{
-    struct process *p = xcalloc(1, sizeof *p);
-    struct h2_options o = mux_options;
-    o.stall_ms = STALL_MS;
-    reader_ops = mux_opener_ops;
-    reader_ops.on_evicted = on_evicted;
-    memory_init(&p->memory, limit);
-    for (int i = 0; i < 2; i++) {
-        p->mux[i] = mux_new(H2_SERVER, &o);
-        join(p, i);
-    }
-    process = p;
-    return p;
-}
-
-/* Whatever came to pass, the sum is what it was. */
-static void process_free(struct process *p, uint64_t others)
-{
-    for (int i = 0; i < 2; i++) {
-        struct loop *l = p->mux[i]->loop;
-        h2_session_close(p->mux[i]->opener, 0);
-        h2_session_close(p->mux[i]->server, 0);
-        mux_settle(p->mux[i]);
-        assert_int_equal(p->share[i].held, 0);
-        assert_int_equal(p->share[i].withheld, 0);
-        memory_share_deinit(&p->share[i]);
-        loop_free(l);
-        for (size_t k = 0; k < p->mux[i]->n_streams; k++)
-            buf_release(&p->mux[i]->streams[k].got);
-        free(p->mux[i]);
-    }
-    assert_int_equal(memory_used(&p->memory), others);
-    free(p);
-}
-
-static void others_hold(struct process *p, uint64_t bytes)
-{
-    atomic_store(&p->memory.used, bytes);
-}
-
-/* @bytes come and stay. */
-static struct mux_stream *hold(struct mux *m, size_t bytes)
-{
-    struct mux_stream *s = mux_open(m, H2_BULK);
-    s->hold = true;
-    mux_write(s, bytes, false);
-    turns_until(m->loop, mux_all_came, m);
-    return s;
-}
-
-static bool first_is_reset(void *user)
-{
-    return ((struct mux *)user)->streams[0].rx_reset;
-}
-
-/* Long enough for several looks: nothing of it is waited for. */
-static void look_on(struct mux *m)
-{
-    struct h2_session *rx = m->rx;
-    uint64_t until = loop_now_us(m->loop) + 4 * STALL_MS * 1000;
-    while (loop_now_us(m->loop) < until) {
-        mux_settle(m);
-        rx->share->look.run(rx->share->look.user);
+    for (size_t i = 0; i < COUNT(fills); i++) {
+        struct fill f = {.used = fills[i].used, .limit = 100};
+        assert_int_equal(fill_may_start_large(&f), fills[i].may_start_large);
+        assert_int_equal(fill_may_grow(&f), fills[i].may_grow);
+        assert_int_equal(fill_is_tight(&f), fills[i].tight);
+        assert_int_equal(fill_is_spent(&f), fills[i].spent);
     }
 }
 
-static uint32_t window_of(struct mux_stream *s)
+struct told {
+    unsigned held, short_of_room;
+};
+
+static void on_held(void *user, bool short_of_room)
 {
-    return h2_stream_of(s->rx)->window.size;
+    struct told *t = user;
+    t->held += !short_of_room;
+    t->short_of_room += short_of_room;
 }
 
-static void test_half(void **state)
+/* The process hears of what is told, and of nothing twice. */
+static void test_shares_add_up(void **state)
 {
-    struct process *p = process_new(100 << 20);
-    others_hold(p, 49 << 20);
-    mux_credit(hold(p->mux[0], 1));
-    assert_true(window_of(&p->mux[0]->streams[0]) > WINDOW_INITIAL);
-    mux_settle(p->mux[0]);
-    others_hold(p, 50 << 20);
-    mux_credit(hold(p->mux[0], 1));
-    assert_int_equal(window_of(&p->mux[0]->streams[1]), WINDOW_INITIAL);
-    process_free(p, 50 << 20);
-}
-
-/* What another thread holds counts; each looks after its own. The longest first, and no more than
- * is needed. */
-static void test_three_quarters(void **state)
-{
-    struct process *p = process_new(4 * HELD);
-    hold(p->mux[0], HELD);
-    hold(p->mux[0], HELD - 1);
-    look_on(p->mux[0]);
-    assert_int_equal(p->evicted, 0); /* half of it */
-    hold(p->mux[1], HELD);
-    hold(p->mux[1], 1);
-    assert_int_equal(memory_used(&p->memory), 3 * HELD);
-    turns_until(p->mux[0]->loop, first_is_reset, p->mux[0]);
-    assert_int_equal(p->evicted, 1);
-    assert_int_equal(p->bytes, HELD);
-    assert_true(p->stalled_ms >= STALL_MS);
-    assert_false(p->mux[0]->streams[1].rx_reset);
-    look_on(p->mux[0]);
-    look_on(p->mux[1]);
-    assert_int_equal(p->evicted, 1);
-    process_free(p, 0);
-}
-
-/* A little credit now and then is enough. */
-static void test_slow_but_moving(void **state)
-{
-    struct process *p = process_new(HELD);
-    struct mux *m = p->mux[0];
-    struct mux_stream *s = hold(m, HELD);
-    for (int i = 0; i < 8; i++) {
-        uint64_t until = loop_now_us(m->loop) + STALL_MS * 1000 / 2;
-        while (loop_now_us(m->loop) < until) {
-            mux_settle(m);
-            p->share[0].look.run(p->share[0].look.user);
-        }
-        s->rx->ops->credit(s->rx, 1);
+    struct budget b;
+    struct budget_share s[2];
+    struct told told = {0};
+    budget_init(&b, 1000);
+    for (size_t i = 0; i < 2; i++) {
+        budget_share_init(&s[i], &b);
+        s[i].on_held = on_held;
+        s[i].user = &told;
     }
-    assert_int_equal(p->evicted, 0);
-    turns_until(m->loop, first_is_reset, m);
-    process_free(p, 0);
+    budget_add(&s[0], 300);
+    assert_int_equal(budget_used(&b), 0);
+    budget_tell(&s[0]);
+    budget_tell(&s[0]);
+    assert_int_equal(told.held, 1);
+    budget_add(&s[1], 500);
+    budget_add(&s[1], -100);
+    budget_tell(&s[1]);
+    assert_int_equal(told.held, 2);
+    assert_int_equal(budget_used(&b), 700);
+    assert_int_equal(budget_fill(&s[0]).used, 700);
+    assert_int_equal(budget_fill(&s[0]).limit, 1000);
+    budget_add(&s[1], 7);
+    budget_add(&s[1], -7);
+    budget_tell(&s[1]); /* what came and left is no news */
+    assert_int_equal(told.held, 2);
+    budget_add(&s[0], -300);
+    budget_add(&s[1], -400);
+    budget_share_deinit(&s[0]);
+    budget_share_deinit(&s[1]);
+    assert_int_equal(budget_used(&b), 0);
 }
 
-static uint64_t kernel_sent, kernel_step;
-
-static uint64_t taken(void *exchange, struct leg *leg)
+static void test_withheld(void **state)
 {
-    return kernel_sent += kernel_step;
+    struct budget b;
+    struct budget_share s;
+    struct told told = {0};
+    budget_init(&b, 1000);
+    budget_share_init(&s, &b);
+    budget_withhold(&s, 1); /* nobody listens */
+    budget_restore(&s, 1);
+    s.on_held = on_held;
+    s.user = &told;
+    budget_withhold(&s, 10);
+    budget_withhold(&s, 20); /* the first alone is news */
+    assert_int_equal(told.short_of_room, 1);
+    assert_int_equal(s.withheld, 30);
+    budget_restore(&s, 30);
+    budget_withhold(&s, 5);
+    assert_int_equal(told.short_of_room, 2);
+    budget_restore(&s, 5);
+    assert_int_equal(s.withheld, 0);
+    budget_share_deinit(&s);
 }
 
-/* No credit comes, for the kernel had taken all, but the peer still reads that. */
-static void test_kernel_still_feeds(void **state)
+/* Links of all threads share one half; none has less than was said. */
+static void test_part_of_a_link(void **state)
 {
-    struct process *p = process_new(HELD);
-    struct mux *m = p->mux[0];
-    struct leg_events asked = mux_events;
-    struct mux_stream *s = hold(m, HELD);
-    asked.on_taken = taken;
-    leg_tie(s->rx, &asked, s);
-    kernel_step = 1;
-    look_on(m);
-    look_on(m);
-    assert_int_equal(p->evicted, 0);
-    kernel_step = 0;
-    turns_until(m->loop, first_is_reset, m);
-    process_free(p, 0);
-}
-
-static bool nothing_is_withheld(void *user)
-{
-    return ((struct mux *)user)->rx->withheld == 0;
-}
-
-/* Connection credit is kept from all of it on where a session holds its part, and given when others
- * have left three quarters. */
-static void test_all_of_it(void **state)
-{
-    struct process *p = process_new(16 * HELD); /* 4 for each of two */
-    struct mux *m = p->mux[0];
-    m->rx->options.stall_ms = 600000;
-    others_hold(p, 16 * HELD);
-    for (int i = 0; i < 5; i++)
-        hold(m, HELD);
-    mux_settle(m);
-    assert_int_equal(m->rx->withheld, HELD);
-    atomic_fetch_sub(&p->memory.used, 8 * HELD);
-    look_on(m);
-    assert_int_equal(m->rx->withheld, HELD);
-    atomic_fetch_sub(&p->memory.used, 2 * HELD);
-    turns_until(m->loop, nothing_is_withheld, m);
-    process_free(p, 6 * HELD);
-}
-
-/* Others hold all there is, for ever; who holds little gets on. */
-static void test_others_hold_all_of_it(void **state)
-{
-    struct process *p = process_new(16 * HELD);
-    struct mux *m = p->mux[0];
-    m->rx->options.stall_ms = 600000;
-    others_hold(p, 16 * HELD);
-    struct mux_stream *s = hold(m, HELD);
-    for (int i = 0; i < 20; i++) {
-        mux_credit(s);
-        mux_write(s, HELD, false);
-        turns_until(m->loop, mux_all_came, m);
-        assert_int_equal(m->rx->withheld, 0);
+    static const uint64_t parts[] = {500, 500, 250, 166, 125, 100, 100};
+    struct budget b;
+    struct budget_share s[2];
+    budget_init(&b, 1000);
+    budget_share_init(&s[0], &b);
+    budget_share_init(&s[1], &b);
+    for (size_t links = 0; links < COUNT(parts); links++) {
+        assert_int_equal(budget_fair(&s[0], 100), parts[links]);
+        budget_add_link(&s[links % 2]);
     }
-    for (int i = 0; i < 5; i++)
-        hold(m, HELD);
-    assert_int_equal(m->rx->withheld, HELD);
-    mux_credit(&m->streams[1]);
-    mux_credit(&m->streams[2]);
-    assert_int_equal(m->rx->withheld, HELD);
-    mux_credit(&m->streams[3]);
-    assert_int_equal(m->rx->withheld, 0); /* half of its part is left */
-    process_free(p, 16 * HELD);
+    for (size_t links = COUNT(parts); links > 0; links--) {
+        budget_drop_link(&s[(links - 1) % 2]);
+        assert_int_equal(budget_fair(&s[1], 100), parts[links - 1]);
+    }
+    assert_int_equal(s[0].links + s[1].links, 0);
 }
 
-/* What a session that ends keeps back and holds is nobody's any more. */
-static void test_end_of_a_session(void **state)
+static void test_without_a_share(void **state)
 {
-    struct process *p = process_new(HELD);
-    hold(p->mux[0], HELD);
-    hold(p->mux[0], 100);
-    assert_true(p->share[0].withheld > 0);
-    process_free(p, 0);
+    struct fill f = budget_fill(NULL);
+    budget_add(NULL, 5);
+    budget_tell(NULL);
+    assert_true(fill_may_start_large(&f));
+    assert_false(fill_is_tight(&f));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),
-        cmocka_unit_test(test_three_quarters),
-        cmocka_unit_test(test_slow_but_moving),
-        cmocka_unit_test(test_kernel_still_feeds),
-        cmocka_unit_test(test_all_of_it),
-        cmocka_unit_test(test_others_hold_all_of_it),
-        cmocka_unit_test(test_end_of_a_session),
+        cmocka_unit_test(test_marks),           cmocka_unit_test(test_shares_add_up),
+        cmocka_unit_test(test_withheld),        cmocka_unit_test(test_part_of_a_link),
+        cmocka_unit_test(test_without_a_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

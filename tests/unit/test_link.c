@@ -54,7 +54,7 @@ static void test_ids_run_out(void **state)
     struct world *w = world_new("4s");
     struct link *l = attach(w, ENOUGH, false);
     turns_until(w->worker->loop, is_live, w);
-    assert_int_equal(nghttp2_session_set_next_stream_id(l->session->ng, (1 << 30) - 3), 0);
+    assert_int_equal(nghttp2_session_set_next_stream_id(l->session->host.ng, (1 << 30) - 3), 0);
     ask_once(w);
     assert_int_equal(w->goaways, 0);
     ask_once(w);

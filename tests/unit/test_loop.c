@@ -8,6 +8,7 @@
 
 #include "h2mux/base/alloc.h"
 #include "h2mux/base/clock.h"
+#include "h2mux/io/wheel.h"
 
 enum { TASKS = 4 };
 
@@ -511,6 +512,41 @@ static void test_timers_are_lazy(void **state)
     }
 }
 
+struct on_wheel {
+    struct wheel_timer timer;
+    struct loop *loop;
+    bool last;
+    uint64_t at_us;
+};
+
+static void run_on_wheel(void *user)
+{
+    struct on_wheel *o = user;
+    o->at_us = clock_now_us();
+    if (o->last)
+        loop_stop(o->loop);
+}
+
+/* The loop wakes its wheel for the first timer, also when that is armed after a later one. */
+static void test_wheel(void **state)
+{
+    struct world *w = open_world();
+    struct on_wheel later = {.loop = w->loop, .last = true}, sooner = {.loop = w->loop};
+    wheel_timer_init(&later.timer, run_on_wheel, &later);
+    wheel_timer_init(&sooner.timer, run_on_wheel, &sooner);
+    for (int i = 0; i < 2; i++) { /* again, after the wheel has rested */
+        uint64_t begun = clock_now_us();
+        later.at_us = sooner.at_us = 0;
+        loop_arm_on_wheel(w->loop, &later.timer, 90);
+        loop_arm_on_wheel(w->loop, &sooner.timer, 10);
+        loop_run(w->loop);
+        assert_in_range(sooner.at_us - begun, 10000, 2000000);
+        assert_in_range(later.at_us - begun, 90000, 2000000);
+        assert_true(sooner.at_us <= later.at_us);
+    }
+    close_world(w);
+}
+
 /* ---- what is left when the loop goes */
 
 static void close_orphan(void *object)
@@ -562,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_time_stands_still_in_each_part_of_a_turn),
         cmocka_unit_test(test_timers),
         cmocka_unit_test(test_timers_are_lazy),
+        cmocka_unit_test(test_wheel),
         cmocka_unit_test(test_adopt),
         cmocka_unit_test(test_scratch),
     };

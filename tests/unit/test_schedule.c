@@ -116,7 +116,7 @@ static void test_short_comes_first(void **state)
         for (size_t row = 0; row < COUNT(shorts); row++)
             for (uint64_t rate = 0; rate < 2; rate++) {
                 struct mux *m = open_mux(role);
-                m->tx->pace.rate = rate; /* slow: A is stopped in the middle of its turn */
+                m->tx->tx.pace.rate = rate; /* slow: A is stopped in the middle of its turn */
                 check_short(m, row);
                 finish(m);
             }
@@ -151,7 +151,7 @@ static void test_bulk_is_not_starved(void **state)
         for (uint64_t rate = 0; rate < 2; rate++) {
             struct mux *m = open_mux(role);
             struct mux_stream *a = mux_open(m, H2_BULK);
-            m->tx->pace.rate = rate;
+            m->tx->tx.pace.rate = rate;
             for (int i = 0; i < 3; i++) {
                 struct mux_stream *s = mux_open(m, H2_INTERACTIVE);
                 s->refill = SCHEDULE_SHORT / 2;
@@ -199,7 +199,7 @@ static void test_stream_without_window(void **state)
 static bool connection_is_used_up(void *user)
 {
     const struct mux *m = user;
-    return nghttp2_session_get_remote_window_size(m->tx->ng) == 0;
+    return nghttp2_session_get_remote_window_size(m->tx->host.ng) == 0;
 }
 
 /* Over its budget the reader keeps the connection's credit: then even what is short waits; when it
@@ -214,8 +214,8 @@ static void test_connection_without_window(void **state)
                           *c = mux_open(m, H2_INTERACTIVE);
         for (struct mux_stream *s = a; s <= b; s++) {
             int32_t id = CONTAINER_OF(s->rx, struct h2_stream, leg)->id;
-            nghttp2_session_set_local_window_size(m->rx->ng, 0, id, WINDOW_CONNECTION);
-            h2_session_mark(m->rx);
+            nghttp2_session_set_local_window_size(m->rx->host.ng, 0, id, WINDOW_CONNECTION);
+            stream_host_mark(&m->rx->host);
             s->hold = true;
         }
         mux_settle(m);
@@ -244,8 +244,8 @@ static void test_full_queue_goes_on(void **state)
         struct mux *m = open_mux(role);
         struct mux_stream *a = mux_open(m, H2_BULK), *b = mux_open(m, H2_BULK);
         a->hold = b->hold = true;
-        m->tx->pace.rate = 0;
-        assert_int_equal(pace_queue(&m->tx->pace), H2_OUT_CHUNK);
+        m->tx->tx.pace.rate = 0;
+        assert_int_equal(pace_queue(&m->tx->tx.pace), H2_OUT_CHUNK);
         mux_write(a, H2_OUT_CHUNK / (SCHEDULE_FRAME + FRAME_HEAD) * SCHEDULE_FRAME, false);
         mux_write(b, SCHEDULE_SHORT + 1, false);
         mux_settle(m);
@@ -301,7 +301,7 @@ static void end_in_a_turn(int role, enum ending how, bool waiting, size_t writte
     wire_check_pattern(&other->got, other->written);
     wire_check_pattern(&c->got, c->written);
     assert_true(other->ended && c->ended);
-    assert_false(schedule_waits(&m->tx->schedule));
+    assert_false(schedule_waits(&m->tx->host.schedule));
     mux_free(m);
 }
 
@@ -359,7 +359,7 @@ static void test_ends_behind_bodies(void **state)
             turns_until(m->loop, all_ended, m);
             for (size_t i = 0; i < m->n_streams; i++)
                 assert_int_equal(m->streams[i].trailers, i % 2 == 0);
-            assert_false(schedule_waits(&m->tx->schedule));
+            assert_false(schedule_waits(&m->tx->host.schedule));
             finish(m);
         }
 }

@@ -4,19 +4,20 @@
 #include "wire.h"
 
 #include "h2mux/base/clock.h"
-#include "h2mux/io/budget.h"
 #include "h2mux/io/sock_int.h"
+#include "h2mux/io/sock_tail.h"
 
 enum { LONG_MS = 600000, TAIL = 12 << 20, TAIL_STALL_MS = 30 };
 
 struct tails {
-    struct memory memory;
-    struct memory_share share;
+    struct budget budget;
+    struct budget_share share;
+    struct sock_tails of;
     int cut;
     uint64_t stalled_ms, bytes;
 };
 
-static void on_tail(void *user, uint64_t stalled_ms, uint64_t bytes)
+static void on_cut(void *user, uint64_t stalled_ms, uint64_t bytes)
 {
     struct tails *t = user;
     t->cut++;
@@ -29,23 +30,25 @@ static struct wire *tails_open(struct tails *t, enum wire_kind kind, uint64_t li
 {
     struct wire *w = wire_open(kind);
     *t = (struct tails){.cut = 0};
-    memory_init(&t->memory, limit);
-    memory_share_init(&t->share, &t->memory, w->loop);
-    t->share.stall_ms = TAIL_STALL_MS;
-    t->share.on_tail = on_tail;
-    t->share.user = t;
+    budget_init(&t->budget, limit);
+    budget_share_init(&t->share, &t->budget);
+    sock_tails_init(&t->of, &t->share);
+    t->of.stall_ms = TAIL_STALL_MS;
+    t->of.on_cut = on_cut;
+    t->of.user = t;
     wire_fill(w, TAIL);
-    sock_count_tail(w->a.sock, &t->share);
+    sock_count_tail(w->a.sock, &t->of);
     wire_settle(w);
     assert_true(sock_queued(w->a.sock) > 0);
-    assert_int_equal(memory_used(&t->memory), sock_queued(w->a.sock));
+    assert_int_equal(budget_used(&t->budget), sock_queued(w->a.sock));
     return w;
 }
 
 static void tails_close(struct tails *t, struct wire *w)
 {
-    memory_share_deinit(&t->share);
-    assert_int_equal(memory_used(&t->memory), 0);
+    sock_tails_forget(&t->of);
+    budget_share_deinit(&t->share);
+    assert_int_equal(budget_used(&t->budget), 0);
     wire_close(w);
 }
 
@@ -55,18 +58,18 @@ static void test_tail_leaves(void **state)
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
         struct tails t;
         struct wire *w = tails_open(&t, kind, 1 << 30);
-        uint64_t before = memory_used(&t.memory);
+        uint64_t before = budget_used(&t.budget);
         sock_write(w->a.sock, SLICE("more"));
         wire_settle(w);
-        assert_int_equal(memory_used(&t.memory), before);
-        sock_count_tail(w->a.sock, &t.share);
+        assert_int_equal(budget_used(&t.budget), before);
+        sock_count_tail(w->a.sock, &t.of);
         wire_settle(w);
-        assert_int_equal(memory_used(&t.memory), sock_queued(w->a.sock));
+        assert_int_equal(budget_used(&t.budget), sock_queued(w->a.sock));
         sock_resume(w->b.sock);
         w->want = TAIL + 4;
         wire_until(w, wire_b_got);
         wire_settle(w);
-        assert_int_equal(memory_used(&t.memory), 0);
+        assert_int_equal(budget_used(&t.budget), 0);
         assert_null(w->a.sock->tail_of);
         tails_close(&t, w);
     }
@@ -78,7 +81,7 @@ static void look_at_tails(struct wire *w, struct tails *t, int turns)
         uint64_t until = clock_now_us() + 2 * TAIL_STALL_MS * 1000;
         while (clock_now_us() < until)
             wire_until(w, wire_always);
-        t->share.look.run(t->share.look.user);
+        sock_tails_evict(&t->of, loop_now_us(w->loop));
     }
 }
 
@@ -94,8 +97,8 @@ static void test_tail_is_cut(void **state)
         }
         look_at_tails(w, &t, 3);
         assert_int_equal(t.cut, 0);
-        t.memory.limit = memory_used(&t.memory);
-        uint64_t held = memory_used(&t.memory);
+        t.budget.limit = budget_used(&t.budget);
+        uint64_t held = budget_used(&t.budget);
         look_at_tails(w, &t, 10);
         assert_int_equal(t.cut, 1);
         assert_int_equal(t.bytes, held);
@@ -103,7 +106,7 @@ static void test_tail_is_cut(void **state)
         if (!finishing)
             assert_int_equal(w->a.error, ERR_STALLED);
         else
-            assert_int_equal(memory_used(&t.memory), 0);
+            assert_int_equal(budget_used(&t.budget), 0);
         tails_close(&t, w);
     }
 }

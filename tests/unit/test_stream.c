@@ -132,9 +132,9 @@ static void test_place_has_room_in_front(void **state)
     struct h2_stream *st = stream_of(s->tx);
     for (size_t i = 0; i < COUNT(sizes); i++) {
         char *to = leg_place(s->tx, sizes[i]);
-        assert_ptr_equal(to, st->tx.ptr + FRAME_HEAD);
+        assert_ptr_equal(to, st->tx.queue.ptr + FRAME_HEAD);
         assert_null(leg_place(s->tx, 0));
-        assert_null(st->tx.ptr); /* nothing came: no memory is kept for it */
+        assert_null(st->tx.queue.ptr); /* nothing came: no memory is kept for it */
     }
     finish(m);
 }
@@ -148,7 +148,7 @@ static void test_place_behind_what_waits(void **state)
     mux_stop_reading(m);
     mux_write(s, 400 * KIB, false);
     mux_settle(m);
-    assert_true(buf_len(&stream_of(s->tx)->tx) > 0);
+    assert_true(buf_len(&stream_of(s->tx)->tx.queue) > 0);
     assert_non_null(leg_place(s->tx, 64 * KIB));
     assert_null(leg_place(s->tx, 0));
     assert_non_null(leg_place(s->tx, 1000 * KIB));

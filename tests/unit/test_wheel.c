@@ -1,57 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-/* test_wheel.c - timers on the wheel: never early, one turn for a tick, stopped and armed from
- * within each other, later rounds. wheel.h. */
-#include "turns.h"
-
+/* test_wheel.c - timers on the wheel: never early, one call for a tick, stopped and armed from
+ * within each other, later rounds. The clock is the test's own. wheel.h. */
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
-#include "h2mux/base/alloc.h"
-#include "h2mux/base/clock.h"
+#include <cmocka.h>
+
 #include "h2mux/io/wheel.h"
 
 enum { TICK_US = WHEEL_TICK_MS * 1000, CROWD = 500 };
 
 struct world {
-    struct loop *loop;
-    unsigned left; /* the loop stops when as many have run */
-    bool stuck;
-    struct timer deadline;
+    struct wheel wheel;
+    uint64_t now_us;
+    unsigned calls; /* of wheel_run */
+    unsigned ran;   /* timers, of all */
 };
 
 struct one {
     struct wheel_timer timer;
     struct world *world;
-    uint64_t earliest_us, turn;
-    unsigned ran;
+    uint64_t earliest_us;
+    unsigned ran, call;
     struct one *stops, *arms; /* what its run does to others; NULL: nothing */
 };
-
-static void give_up(void *user)
-{
-    struct world *w = user;
-    w->stuck = true;
-    loop_stop(w->loop);
-}
 
 static struct world *open_world(void)
 {
     struct world *w = xcalloc(1, sizeof *w);
-    w->loop = loop_new();
-    timer_init(&w->deadline, w->loop, give_up, w);
+    w->now_us = 12345678901;
+    wheel_init(&w->wheel);
+    assert_int_equal(wheel_wake_us(&w->wheel), 0);
     return w;
 }
 
 static void close_world(struct world *w)
 {
-    timer_stop(&w->deadline);
-    loop_free(w->loop);
     free(w);
 }
 
 static void arm(struct one *o, uint64_t ms)
 {
-    o->earliest_us = clock_now_us() + ms * 1000;
-    wheel_timer_arm(&o->timer, ms);
+    struct world *w = o->world;
+    uint64_t before = wheel_wake_us(&w->wheel);
+    o->earliest_us = w->now_us + ms * 1000;
+    bool moved = wheel_timer_arm(&w->wheel, &o->timer, ms, w->now_us);
+    assert_int_equal(moved, wheel_wake_us(&w->wheel) != before);
 }
 
 static void run_one(void *user)
@@ -59,30 +54,38 @@ static void run_one(void *user)
     struct one *o = user;
     struct world *w = o->world;
     assert_false(wheel_timer_armed(&o->timer));
-    assert_true(clock_now_us() >= o->earliest_us);
+    assert_true(w->now_us >= o->earliest_us);
     o->ran++;
-    o->turn = loop_turns(w->loop);
+    o->call = w->calls;
+    w->ran++;
     if (o->stops)
         wheel_timer_stop(&o->stops->timer);
     if (o->arms)
         arm(o->arms, 0);
-    if (--w->left == 0)
-        loop_stop(w->loop);
 }
 
 static void init(struct world *w, struct one *o)
 {
     *o = (struct one){.world = w};
-    wheel_timer_init(&o->timer, w->loop, run_one, o);
+    wheel_timer_init(&o->timer, run_one, o);
+}
+
+/* Runs the wheel at @late_us past each of its times until @runs timers have run. */
+static void run_late(struct world *w, unsigned runs, uint64_t late_us)
+{
+    for (w->ran = 0; w->ran < runs; w->calls++) {
+        uint64_t at = wheel_wake_us(&w->wheel);
+        assert_true(at > 0);
+        assert_true(at + TICK_US > w->now_us);
+        w->now_us = (at > w->now_us ? at : w->now_us) + late_us;
+        wheel_run(&w->wheel, w->now_us);
+    }
+    assert_int_equal(w->ran, runs);
 }
 
 static void run_until(struct world *w, unsigned runs)
 {
-    w->left = runs;
-    timer_arm(&w->deadline, 20000);
-    loop_run(w->loop);
-    timer_stop(&w->deadline);
-    assert_false(w->stuck);
+    run_late(w, runs, 0);
 }
 
 /* Up to a tick later, whatever was asked for. */
@@ -93,11 +96,10 @@ static void test_due(void **state)
     struct one o;
     init(w, &o);
     for (size_t i = 0; i < sizeof ms / sizeof *ms; i++) {
-        uint64_t before = clock_now_us();
-        wheel_timer_arm(&o.timer, ms[i]);
-        uint64_t asked = ms[i] * 1000;
+        uint64_t asked = w->now_us + ms[i] * 1000;
+        arm(&o, ms[i]);
         assert_true(wheel_timer_armed(&o.timer));
-        assert_in_range(o.timer.due * TICK_US, before + asked, clock_now_us() + asked + TICK_US);
+        assert_in_range(o.timer.due * TICK_US, asked, asked + TICK_US);
         wheel_timer_stop(&o.timer);
         assert_false(wheel_timer_armed(&o.timer));
     }
@@ -115,13 +117,10 @@ static void test_one_turn(void **state)
     first.arms = &third;
     arm(&first, 30);
     arm(&second, 30);
-    second.timer.due = first.timer.due; /* whatever the clock said between the two */
-    list_remove(&second.timer.node);
-    list_insert_before(&first.timer.node, &second.timer.node);
     run_until(w, 3);
     assert_int_equal(first.ran + second.ran + third.ran, 3);
-    assert_true(first.turn == second.turn);
-    assert_true(third.turn > first.turn);
+    assert_int_equal(first.call, second.call);
+    assert_true(third.call > first.call);
     close_world(w);
 }
 
@@ -136,9 +135,6 @@ static void test_stopped_by_neighbour(void **state)
     arm(&first, 5);
     arm(&second, 5);
     arm(&last, 60);
-    second.timer.due = first.timer.due;
-    list_remove(&second.timer.node);
-    list_insert_before(first.timer.node.next, &second.timer.node);
     run_until(w, 2);
     assert_int_equal(first.ran, 1);
     assert_int_equal(second.ran, 0);
@@ -173,8 +169,8 @@ static void test_later_round(void **state)
     init(w, &now);
     init(w, &next_round);
     arm(&now, 10);
-    arm(&next_round, 10);
-    next_round.timer.due = now.timer.due + WHEEL_SLOTS;
+    arm(&next_round, 10 + WHEEL_SLOTS * WHEEL_TICK_MS);
+    assert_int_equal(next_round.timer.due, now.timer.due + WHEEL_SLOTS);
     run_until(w, 1);
     assert_int_equal(now.ran, 1);
     assert_int_equal(next_round.ran, 0);
@@ -182,12 +178,13 @@ static void test_later_round(void **state)
     arm(&now, 10); /* the wheel still turns for others */
     run_until(w, 1);
     assert_int_equal(next_round.ran, 0);
-    wheel_timer_stop(&next_round.timer);
+    run_until(w, 1);
+    assert_int_equal(next_round.ran, 1);
     close_world(w);
 }
 
-/* The turn of a loop that stood still for longer than a round runs all that is due, once. */
-static void test_loop_stood_still(void **state)
+/* A call that comes rounds too late runs all that is due, once. */
+static void test_called_late(void **state)
 {
     struct world *w = open_world();
     struct one o[3];
@@ -195,14 +192,14 @@ static void test_loop_stood_still(void **state)
         init(w, &o[i]);
         arm(&o[i], 10 + i * 300);
     }
-    loop_wheel(w->loop)->ran -= 3 * WHEEL_SLOTS;
-    run_until(w, 3);
+    run_late(w, 3, 3 * WHEEL_SLOTS * TICK_US);
+    assert_int_equal(w->calls, 1);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(o[i].ran, 1);
     close_world(w);
 }
 
-/* With nothing armed it lets the loop sleep. */
+/* With nothing armed it asks for no call. */
 static void test_rests(void **state)
 {
     struct world *w = open_world();
@@ -213,10 +210,12 @@ static void test_rests(void **state)
     arm(&other, 10);
     wheel_timer_stop(&o.timer);
     run_until(w, 1);
-    assert_false(timer_armed(&loop_wheel(w->loop)->timer));
+    assert_int_equal(wheel_wake_us(&w->wheel), 0);
+    w->now_us += 3600 * UINT64_C(1000000); /* it has nothing to make up for */
     arm(&o, 3);
-    assert_true(timer_armed(&loop_wheel(w->loop)->timer));
+    assert_in_range(wheel_wake_us(&w->wheel), o.earliest_us, o.earliest_us + TICK_US);
     run_until(w, 1);
+    assert_int_equal(wheel_wake_us(&w->wheel), 0);
     close_world(w);
 }
 
@@ -254,7 +253,7 @@ int main(void)
         cmocka_unit_test(test_stopped_by_neighbour),
         cmocka_unit_test(test_moved),
         cmocka_unit_test(test_later_round),
-        cmocka_unit_test(test_loop_stood_still),
+        cmocka_unit_test(test_called_late),
         cmocka_unit_test(test_rests),
         cmocka_unit_test(test_crowd),
     };

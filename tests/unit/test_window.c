@@ -113,25 +113,6 @@ static void windows_start_with_what_others_have_learned(void **state)
     }
 }
 
-static const struct {
-    uint64_t used;
-    bool may_grow, tight, spent;
-} budgets[] = {
-    {0, true, false, false},   {49, true, false, false}, {50, false, false, false},
-    {74, false, false, false}, {75, false, true, false}, {99, false, true, false},
-    {100, false, true, true},  {101, false, true, true},
-};
-
-static void budgets_have_three_marks(void **state)
-{
-    for (size_t i = 0; i < COUNT(budgets); i++) {
-        struct budget b = {.used = budgets[i].used, .limit = 100};
-        assert_int_equal(budget_may_grow(&b), budgets[i].may_grow);
-        assert_int_equal(budget_tight(&b), budgets[i].tight);
-        assert_int_equal(budget_spent(&b), budgets[i].spent);
-    }
-}
-
 /* What a stream begins with by how many requests are open: less at once, more again at half. */
 static void windows_begin_smaller_in_a_crowd(void **state)
 {
@@ -158,7 +139,6 @@ int main(void)
         cmocka_unit_test(growth_waits_for_the_budget),
         cmocka_unit_test(windows_start_with_what_others_have_learned),
         cmocka_unit_test(windows_begin_smaller_in_a_crowd),
-        cmocka_unit_test(budgets_have_three_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* session_rx.c - nghttp2's callbacks: frames in become calls on streams, frames out are gathered.
- * They submit and mark, nothing else. */
+/* session_library.c - nghttp2's callbacks: frames in become calls on streams, frames out are
+ * gathered. They submit and mark, nothing else. */
 #include "h2mux/h2/session_int.h"
 #include "h2mux/h2/stream_head.h"
 
@@ -26,7 +26,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     struct h2_session *s = user;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
         nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id,
-                                             h2_stream_new(s, frame->hd.stream_id));
+                                             h2_stream_new(&s->host, frame->hd.stream_id));
     return 0;
 }
 
@@ -40,7 +40,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
     if (!st)
         return 0;
     nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
-    if (h2_head_take(&st->in, slice_make((const char *)n.base, n.len),
+    if (h2_head_take(&st->rx.head, slice_make((const char *)n.base, n.len),
                      slice_make((const char *)v.base, v.len)) == ERR_OK)
         return 0;
     h2_session_glitch(s, "header list too large");
@@ -53,10 +53,10 @@ static void got_headers(struct h2_session *s, nghttp2_session *ng, const nghttp2
     if (!st)
         return;
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    bool trailers = st->head_seen;
-    if (!trailers && st->in.status / 100 == 1 && ++st->interim > MAX_INTERIM) {
-        message_deinit(&st->in);
-        message_init(&st->in);
+    bool trailers = st->rx.head_seen;
+    if (!trailers && st->rx.head.status / 100 == 1 && ++st->rx.interim > MAX_INTERIM) {
+        message_deinit(&st->rx.head);
+        message_init(&st->rx.head);
         h2_session_glitch(s, "too many interim responses");
         return;
     }
@@ -66,39 +66,39 @@ static void got_headers(struct h2_session *s, nghttp2_session *ng, const nghttp2
 static void got_settings(struct h2_session *s, const nghttp2_frame *frame)
 {
     if (frame->hd.flags & NGHTTP2_FLAG_ACK) {
-        if (!s->acked && s->ops->on_acked)
+        if (!s->settings.acked && s->ops->on_acked)
             s->ops->on_acked(s->user);
-        s->acked = true;
+        s->settings.acked = true;
         return;
     }
-    if (s->up) {
+    if (s->settings.up) {
         h2_session_glitch(s, "SETTINGS");
         if (s->ops->on_room)
             s->ops->on_room(s->user);
         return;
     }
-    s->up = true;
+    s->settings.up = true;
     h2_session_probe(s, s->options.ping_timeout_ms); /* its answer tells the round trip */
     s->ops->on_up(s->user);
 }
 
 static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
 {
-    uint64_t sent, now = s->last_rx_us;
+    uint64_t sent, now = s->host.last_rx_us;
     if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
         h2_session_glitch(s, "PING");
         return;
     }
-    if (s->ping_deadline_us == 0)
+    if (s->keepalive.ping_deadline_us == 0)
         h2_session_glitch(s, "answer to no PING");
     memcpy(&sent, frame->ping.opaque_data, sizeof sent);
-    s->ping_deadline_us = 0;
-    if (sent <= now && sent >= s->created_us) {
-        s->rtt_us = now - sent > 0 ? now - sent : 1;
-        if (s->rtt_least_us == 0 || s->rtt_us < s->rtt_least_us)
-            s->rtt_least_us = s->rtt_us;
+    s->keepalive.ping_deadline_us = 0;
+    if (sent <= now && sent >= s->keepalive.created_us) {
+        s->host.flow.rtt_us = now - sent > 0 ? now - sent : 1;
+        if (s->host.flow.rtt_least_us == 0 || s->host.flow.rtt_us < s->host.flow.rtt_least_us)
+            s->host.flow.rtt_least_us = s->host.flow.rtt_us;
     }
-    wheel_timer_stop(&s->timer); /* it waited for this answer */
+    wheel_timer_stop(&s->keepalive.timer); /* it waited for this answer */
     h2_session_arm(s);
 }
 
@@ -106,9 +106,9 @@ static void got_goaway(struct h2_session *s, const nghttp2_frame *frame)
 {
     struct slice debug =
         slice_make((const char *)frame->goaway.opaque_data, frame->goaway.opaque_data_len);
-    if (s->goaway_received)
+    if (s->goaway.received)
         h2_session_glitch(s, "GOAWAY");
-    s->goaway_received = true;
+    s->goaway.received = true;
     s->ops->on_goaway(s->user, debug);
 }
 
@@ -118,16 +118,16 @@ static void got_credit(struct h2_session *s, uint32_t bytes)
 {
     if (bytes >= SMALL_INCREMENT)
         return;
-    if (s->credits > 0)
-        s->credits--;
+    if (s->nuisance.credits > 0)
+        s->nuisance.credits--;
     else
         h2_session_glitch(s, "small WINDOW_UPDATE");
 }
 
 static void sent_data(struct h2_session *s, size_t bytes)
 {
-    if (bytes > 0 && s->credits < CREDITS_MAX)
-        s->credits += CREDITS_OF_DATA;
+    if (bytes > 0 && s->nuisance.credits < CREDITS_MAX)
+        s->nuisance.credits += CREDITS_OF_DATA;
 }
 
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
@@ -176,18 +176,18 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
  * (RFC 9113 6.3) and is counted for itself. */
 static bool is_stray(const struct h2_session *s, const nghttp2_frame_hd *hd)
 {
-    if (hd->stream_id == 0 || hd->type == NGHTTP2_PRIORITY || stream_of(s->ng, hd->stream_id))
+    if (hd->stream_id == 0 || hd->type == NGHTTP2_PRIORITY || stream_of(s->host.ng, hd->stream_id))
         return false;
-    return s->role == H2_OPENER ||
-           hd->stream_id <= nghttp2_session_get_last_proc_stream_id(s->ng); /* else it begins */
+    return s->host.role == H2_OPENER || hd->stream_id <= nghttp2_session_get_last_proc_stream_id(
+                                                             s->host.ng); /* else it begins */
 }
 
 /* It may have been under way when the stream ended. */
 static bool crossed(struct h2_session *s)
 {
-    if (s->crossing == 0)
+    if (s->nuisance.crossing == 0)
         return false;
-    s->crossing--;
+    s->nuisance.crossing--;
     return true;
 }
 
@@ -218,8 +218,8 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
 {
     struct h2_session *s = user;
     struct h2_stream *st = stream_of(ng, id);
-    if (budget_spent(&s->budget) || h2_session_starves_others(s, len))
-        h2_session_withhold(s, len);
+    if (fill_is_spent(&s->host.flow.fill) || stream_host_starves_others(&s->host, len))
+        stream_host_withhold(&s->host, len);
     else
         nghttp2_session_consume_connection(ng, len);
     if (st)
@@ -239,8 +239,8 @@ static int on_unpack_extension(nghttp2_session *ng, void **payload, const nghttp
  * peer that serves, as HAProxy ends a WebSocket. Of one that asks CANCEL takes the request back. */
 static bool has_said_all(const struct h2_stream *st, uint32_t code)
 {
-    return st->rx_ended &&
-           (code == NGHTTP2_NO_ERROR || (code == NGHTTP2_CANCEL && st->session->role == H2_OPENER));
+    return st->rx.ended &&
+           (code == NGHTTP2_NO_ERROR || (code == NGHTTP2_CANCEL && st->host->role == H2_OPENER));
 }
 
 /* Must always return 0: nghttp2 1.52 leaks otherwise (G2). */
@@ -250,9 +250,9 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     if (!st)
         return 0;
     nghttp2_session_set_stream_user_data(ng, id, NULL);
-    st->session->crossing += CROSSING_CLOSED;
+    h2_session_of(st->host)->nuisance.crossing += CROSSING_CLOSED;
     struct leg_fault why = h2_fault(ERR_RESET, code, code == NGHTTP2_REFUSED_STREAM);
-    bool in_order = st->rx_ended && st->tx_ended && code == NGHTTP2_NO_ERROR;
+    bool in_order = st->rx.ended && st->tx.ended && code == NGHTTP2_NO_ERROR;
     if (has_said_all(st, code))
         why.err = ERR_CLOSED;
     h2_stream_closed(st, in_order ? NULL : &why);
@@ -277,7 +277,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     if (frame->hd.type == NGHTTP2_GOAWAY)
         sent_goaway(s, frame->goaway.error_code);
     else if (st && frame->hd.type == NGHTTP2_RST_STREAM)
-        s->crossing += st->window.size / CROSSING_BYTES;
+        s->nuisance.crossing += st->flow.window.size / CROSSING_BYTES;
     else if (st)
         h2_stream_sent(st, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
     return 0;
@@ -288,12 +288,12 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
 {
     struct h2_session *s = user;
-    if (frame->hd.type != NGHTTP2_HEADERS || s->role != H2_OPENER ||
+    if (frame->hd.type != NGHTTP2_HEADERS || s->host.role != H2_OPENER ||
         stream_of(ng, frame->hd.stream_id))
         return 0;
-    LIST_FOREACH (it, &s->streams) {
+    LIST_FOREACH (it, &s->host.streams) {
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
-        if (st->id == frame->hd.stream_id && !st->headers_sent) {
+        if (st->id == frame->hd.stream_id && !st->tx.head_sent) {
             struct leg_fault why = h2_fault(ERR_RESET, NGHTTP2_REFUSED_STREAM, true);
             h2_stream_closed(st, &why);
             break;
@@ -309,24 +309,24 @@ enum { IN_PLACE_MIN = 8 * 1024 };
 static int frame_in_place(struct h2_session *s, struct h2_stream *st, struct slice header,
                           size_t length)
 {
-    if (length < IN_PLACE_MIN || !buf_prepend(&st->tx, header))
+    if (length < IN_PLACE_MIN || !buf_prepend(&st->tx.queue, header))
         return ERR_AGAIN;
-    struct slice frame = buf_slice(&st->tx);
+    struct slice frame = buf_slice(&st->tx.queue);
     frame.len = header.len + length;
     h2_session_write_out(s);
     sock_write(s->sock, frame);
-    s->framed += frame.len;
-    buf_consume(&st->tx, header.len);
+    s->tx.framed += frame.len;
+    buf_consume(&st->tx.queue, header.len);
     return ERR_OK;
 }
 
 static int frame_by_copy(struct h2_session *s, struct h2_stream *st, struct slice header,
                          size_t length)
 {
-    struct slice body = buf_slice(&st->tx);
+    struct slice body = buf_slice(&st->tx.queue);
     body.len = length;
-    int err = buf_append(s->out, header);
-    return err < 0 ? err : buf_append(s->out, body);
+    int err = buf_append(s->tx.out, header);
+    return err < 0 ? err : buf_append(s->tx.out, body);
 }
 
 /* RFC 9113 4.2: SETTINGS_MAX_FRAME_SIZE is 16,384 at least. */
@@ -349,12 +349,12 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
         return NGHTTP2_ERR_WOULDBLOCK;
     if (frame_in_place(s, st, head, length) < 0 && frame_by_copy(s, st, head, length) < 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE; /* never: a chunk and a frame fit */
-    buf_consume(&st->tx, length);
-    st->promised = 0;
+    buf_consume(&st->tx.queue, length);
+    st->tx.promised = 0;
     sent_data(s, length);
-    schedule_framed(s, st, length);
-    if (buf_len(&st->tx) == 0)
-        buf_release(&st->tx);
+    schedule_framed(&s->host.schedule, &st->schedule, length);
+    if (buf_len(&st->tx.queue) == 0)
+        buf_release(&st->tx.queue);
     if (length > 0 && st->leg.events)
         st->leg.events->on_sent(st->leg.exchange, &st->leg, length);
     return 0;

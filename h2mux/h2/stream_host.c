@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* stream_host.c - makes what the streams of a session share. See stream_host.h. */
+#include "h2mux/h2/stream_host.h"
+
+#include "h2mux/h2/stream_int.h"
+
+static void flow_init(struct stream_flow *f, const struct h2_options *o)
+{
+    f->fill.limit = o->buffer_limit;
+    f->initial = WINDOW_INITIAL;
+    f->evictor = o->evictor;
+    f->share = f->evictor ? &f->evictor->share : NULL;
+    evict_group_init(&f->readers, &h2_stream_evict_ops, o->stall_ms);
+    if (f->evictor)
+        evictor_join(f->evictor, &f->readers);
+}
+
+void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
+                      const struct h2_options *o, const struct stream_host_ops *ops)
+{
+    uint64_t now = loop_now_us(l);
+    *h = (struct stream_host){.ops = ops, .loop = l, .role = role, .last_rx_us = now};
+    list_init(&h->streams);
+    schedule_init(&h->schedule);
+    flow_init(&h->flow, o);
+    list_init(&h->resets.frozen);
+    h->resets.paced = o->reset_rate != 0;
+    bucket_init(&h->resets.bucket, o->reset_burst, o->reset_rate, now);
+}
+
+void stream_host_leave_budget(struct stream_host *h)
+{
+    struct stream_flow *f = &h->flow;
+    if (!f->evictor)
+        return;
+    evictor_leave(f->evictor, &f->readers);
+    budget_restore(f->share, f->withheld);
+    f->withheld = 0;
+    budget_tell(f->share);
+}
