@@ -2,7 +2,6 @@
 /* clock.c - see clock.h. */
 #include "h2mux/base/clock.h"
 
-#include <stdbool.h>
 #include <time.h>
 
 uint64_t clock_now_us(void)
@@ -17,24 +16,10 @@ int64_t clock_wall_s(void)
     return (int64_t)time(NULL);
 }
 
-/* Converts to calendar time for strftime. Its names of days and months are those that RFC 9110 asks
- * for as long as no part of the process calls setlocale, and none does. */
-static bool to_utc(int64_t wall_s, struct tm *tm)
-{
-    time_t when = (time_t)wall_s;
-    return gmtime_r(&when, tm);
-}
-
 void clock_iso(int64_t wall_s, char out[static CLOCK_ISO_MAX])
 {
     struct tm tm;
-    if (!to_utc(wall_s, &tm) || !strftime(out, CLOCK_ISO_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm))
-        out[0] = '\0';
-}
-
-void clock_http(int64_t wall_s, char out[static CLOCK_HTTP_MAX])
-{
-    struct tm tm;
-    if (!to_utc(wall_s, &tm) || !strftime(out, CLOCK_HTTP_MAX, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+    time_t when = (time_t)wall_s;
+    if (!gmtime_r(&when, &tm) || !strftime(out, CLOCK_ISO_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm))
         out[0] = '\0';
 }

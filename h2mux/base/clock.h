@@ -11,14 +11,9 @@ uint64_t clock_now_us(void);
 /* Returns the seconds since the epoch. */
 int64_t clock_wall_s(void);
 
-enum {
-    CLOCK_ISO_MAX = sizeof "2026-12-22T10:00:00.000Z",
-    CLOCK_HTTP_MAX = sizeof "Sun, 06 Nov 1994 08:49:37 GMT"
-};
-/* Both write a date in UTC and end the text with a zero byte; a time that no calendar holds gives
- * an empty text. clock_iso writes 2026-12-22T10:00:00Z, clock_http the IMF-fixdate of RFC
- * 9110 5.6.7. */
+/* Writes a date in UTC, as 2026-12-22T10:00:00Z, and a zero byte. A time that no calendar holds
+ * gives an empty text. */
+enum { CLOCK_ISO_MAX = sizeof "2026-12-22T10:00:00.000Z" };
 void clock_iso(int64_t wall_s, char out[static CLOCK_ISO_MAX]);
-void clock_http(int64_t wall_s, char out[static CLOCK_HTTP_MAX]);
 
 #endif
