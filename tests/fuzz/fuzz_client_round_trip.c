@@ -89,8 +89,8 @@ static void add_fields(struct dice *d, struct fields *f)
     for (unsigned n = roll(d, 8); n > 0; n--) {
         struct slice name = field_name(d, f), value = slice_trim(TEXT(d, f, values, 0));
         if (slice_eq(name, SLICE("cookie")) && value.len == 0)
-            value =
-                SLICE("a=b"); /* not empty: of an empty cookie only the separator would be left */
+            /* Not empty: of an empty cookie only the separator would be left. */
+            value = SLICE("a=b");
         fields_add(f, name, value);
     }
 }

@@ -66,8 +66,8 @@ static void check_secret(struct slice content)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct keyring
-        *k; /* made once: otherwise most of the time would go into reading a file */
+    /* Made once: otherwise most of the time would go into reading a file. */
+    static struct keyring *k;
     struct slice in = fuzz_input(data, size);
     char text[2 * CLAIMS_MAX];
     log_threshold = LOG_ERROR;

@@ -18,8 +18,8 @@ static int replay_file(const char *path, size_t size)
     FILE *in = fopen(path, "rb");
     if (!in)
         return -1;
-    uint8_t *data = xcalloc(
-        1, size ? size : 1); /* exactly the size, so that a sanitizer finds a read beyond it */
+    /* Exactly the size, so that a sanitizer finds a read beyond it. */
+    uint8_t *data = xcalloc(1, size ? size : 1);
     size_t len = fread(data, 1, size, in);
     fclose(in);
     LLVMFuzzerTestOneInput(data, len);
