@@ -69,7 +69,7 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_bytes)
 {
     static const struct sock_ops finish_ops = {
         .on_readable = finish_readable, .on_sent = finish_sent, .on_error = finish_error};
-    if (s->state != SOCK_OPEN || s->failed) {
+    if (s->state != SOCK_OPEN || s->rx.state == SOCK_RX_FAILED) {
         sock_close(s);
         return;
     }

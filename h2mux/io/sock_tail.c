@@ -24,15 +24,15 @@ void sock_tails_init(struct sock_tails *t, struct budget_share *share)
 
 void sock_tail_drop(struct sock *s)
 {
-    struct tail *t = s->tail;
+    struct tail *t = s->tail.waits;
     if (t) {
-        budget_add(s->tail_of->share, -(int64_t)t->bytes);
-        budget_tell(s->tail_of->share);
+        budget_add(s->tail.of->share, -(int64_t)t->bytes);
+        budget_tell(s->tail.of->share);
         list_remove(&t->node);
         free(t);
     }
-    s->tail = NULL;
-    s->tail_of = NULL;
+    s->tail.waits = NULL;
+    s->tail.of = NULL;
 }
 
 static void begin(struct sock *s, size_t bytes)
@@ -42,9 +42,9 @@ static void begin(struct sock *s, size_t bytes)
     t->bytes = bytes;
     t->taken = sock_taken(s);
     t->moved_us = loop_now_us(s->loop);
-    s->tail = t;
-    list_push(&s->tail_of->list, &t->node);
-    budget_add(s->tail_of->share, (int64_t)bytes);
+    s->tail.waits = t;
+    list_push(&s->tail.of->list, &t->node);
+    budget_add(s->tail.of->share, (int64_t)bytes);
 }
 
 void sock_count_tail(struct sock *s, struct sock_tails *tails)
@@ -52,12 +52,12 @@ void sock_count_tail(struct sock *s, struct sock_tails *tails)
     size_t queued = s ? sock_queued(s) : 0;
     if (queued == 0 || s->state == SOCK_CLOSED)
         return;
-    s->tail_of = tails;
-    if (s->tail && queued > s->tail->bytes) { /* another answer behind one that waits */
-        budget_add(tails->share, (int64_t)(queued - s->tail->bytes));
-        s->tail->bytes = queued;
+    s->tail.of = tails;
+    if (s->tail.waits && queued > s->tail.waits->bytes) { /* another answer behind one that waits */
+        budget_add(tails->share, (int64_t)(queued - s->tail.waits->bytes));
+        s->tail.waits->bytes = queued;
     }
-    loop_flush(s->loop, &s->flush);
+    loop_flush(s->loop, &s->tasks.flush);
 }
 
 /* A tail only gets shorter: what is written behind it meanwhile is somebody else's to count. */
@@ -68,13 +68,13 @@ void sock_tail_look(struct sock *s)
         sock_tail_drop(s);
         return;
     }
-    if (!s->tail) {
+    if (!s->tail.waits) {
         begin(s, queued);
-    } else if (queued < s->tail->bytes) {
-        budget_add(s->tail_of->share, -(int64_t)(s->tail->bytes - queued));
-        s->tail->bytes = queued;
+    } else if (queued < s->tail.waits->bytes) {
+        budget_add(s->tail.of->share, -(int64_t)(s->tail.waits->bytes - queued));
+        s->tail.waits->bytes = queued;
     }
-    budget_tell(s->tail_of->share);
+    budget_tell(s->tail.of->share);
 }
 
 static bool stands_still(struct tail *t, uint64_t now, uint64_t stall_us)
