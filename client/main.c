@@ -67,8 +67,9 @@ static void on_signal(evutil_socket_t number, short what, void *user)
         return;
     }
     p->leaving = true;
-    LOG(INFO, "leaving", "signal=%d exchanges=%zu websockets=%zu", (int)number,
-        exchanges_ordinary(p->exchanges), exchanges_websockets(p->exchanges));
+    LOG(INFO, "leaving", LOG_I("signal", number),
+        LOG_U("exchanges", exchanges_ordinary(p->exchanges)),
+        LOG_U("websockets", exchanges_websockets(p->exchanges)));
     tunnel_leave(p->tunnel);
 }
 
@@ -98,16 +99,15 @@ static void raise_descriptors(const struct config *c)
         return;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < streams)
-        LOG(WARN, "few descriptors for so many streams", "limit=%llu max_streams=%llu",
-            (unsigned long long)limit.rlim_cur, (unsigned long long)streams);
+        LOG(WARN, "few_descriptors", LOG_U("limit", limit.rlim_cur), LOG_U("max_streams", streams));
 }
 
 /* Not refused: in the environment they may be meant for other shares. */
 static void tell_unused(const struct config *c)
 {
     if (!c->origin.url.https && (c->local_cert || c->local_key || c->local_ca))
-        LOG(WARN, "certificates for the local service are not used: it is asked without TLS",
-            "origin=%s want=https://HOST[:PORT]", c->origin.text);
+        LOG(WARN, "local_tls_options_unused", LOG_STR("origin", c->origin.text),
+            LOG_STR("want", "https://HOST[:PORT]"));
 }
 
 static bool make_tls(struct program *p)

@@ -71,8 +71,8 @@ static void open_in_browser(char *url)
     signal(SIGCHLD, SIG_IGN); /* the kernel reaps it */
     int err = spawn_quietly(argv);
     if (err != 0)
-        LOG(WARN, "browser not opened", "program=%s reason=%s", program,
-            log_value(slice_str(strerror(err))));
+        LOG(WARN, "browser_not_opened", LOG_STR("program", program),
+            LOG_STR("reason", strerror(err)));
 }
 
 static void print(struct terminal *t, struct buf *line)
@@ -104,11 +104,14 @@ bool terminal_has_url(const struct terminal *t)
 void terminal_show_request(struct terminal *t, struct slice method, struct slice path, int status,
                            uint64_t ms)
 {
+    char quoted_method[LOG_QUOTED_MAX], quoted_path[LOG_QUOTED_MAX];
     struct buf line;
     if (!t->print_requests)
         return;
+    log_quote(method, quoted_method);
+    log_quote(path, quoted_path);
     buf_init(&line, 4096);
-    if (buf_printf(&line, "%s %s %d %llu", log_value(method), log_value(path), status,
+    if (buf_printf(&line, "%s %s %d %llu", quoted_method, quoted_path, status,
                    (unsigned long long)ms) == 0)
         print(t, &line);
 }

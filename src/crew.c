@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/clock.h"
-#include "src/edge/edge.h"
+#include "src/edge/edge_h1.h"
 #include "src/edge/gate.h"
 #include "src/edge/listener.h"
 #include "src/limits/abuse.h"
@@ -125,14 +125,14 @@ void crew_drain(struct worker *w)
 {
     crew_stop_listening(w);
     empty(&w->gates, gate_stop);
-    each(&w->edges, edge_drain);
+    each(&w->edges, edge_h1_drain);
     each(&w->links, drain_link);
 }
 
 bool crew_is_answering(const struct worker *w)
 {
     LIST_FOREACH (it, &w->edges)
-        if (edge_is_busy(it))
+        if (edge_h1_is_busy(it))
             return true;
     return stat_get(&w->stats.exchanges_open) > 0 || loop_is_speaking(w->loop);
 }
@@ -142,6 +142,6 @@ void crew_stop(struct worker *w)
     w->stopped = true;
     crew_stop_listening(w);
     empty(&w->gates, gate_stop);
-    empty(&w->edges, edge_stop);
+    empty(&w->edges, edge_h1_stop);
     empty(&w->links, close_link);
 }

@@ -34,9 +34,9 @@ struct drain {
 static void enter_closing(struct worker_drain *d)
 {
     struct worker_stats *stats = &d->worker->stats;
-    LOG(INFO, "closing", "worker=%u exchanges=%llu websockets=%llu", d->worker->index,
-        (unsigned long long)stat_get(&stats->exchanges_open),
-        (unsigned long long)stat_get(&stats->websockets_open));
+    LOG(INFO, "closing", LOG_U("worker", d->worker->index),
+        LOG_U("exchanges", stat_get(&stats->exchanges_open)),
+        LOG_U("websockets", stat_get(&stats->websockets_open)));
     d->state = DRAIN_CLOSING;
     d->websockets = stat_get(&stats->websockets_open) > 0;
     d->since_us = loop_now_us(d->worker->loop);
@@ -128,7 +128,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     struct drain *d = arg;
     bool again = d->server->draining;
     d->server->draining = true;
-    LOG(INFO, again ? "stopping at once" : "draining", "signal=%d", (int)number);
+    LOG(INFO, again ? "stopping_at_once" : "draining", LOG_I("signal", number));
     post_orders(d, again);
 }
 

@@ -42,8 +42,8 @@ static void raise_descriptor_limit(const struct config *c)
     setrlimit(RLIMIT_NOFILE, &r);
     getrlimit(RLIMIT_NOFILE, &r);
     if (r.rlim_cur < 2 * c->max_streams)
-        LOG(WARN, "few descriptors", "limit=%llu wanted=%llu", (unsigned long long)r.rlim_cur,
-            (unsigned long long)(2 * c->max_streams));
+        LOG(WARN, "few_descriptors", LOG_U("limit", r.rlim_cur),
+            LOG_U("wanted", 2 * c->max_streams));
 }
 
 static int open_log(const struct config *c)
@@ -154,7 +154,7 @@ static int run_workers(struct server *s)
         started++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (started < s->n_workers) {
-        LOG(ERROR, "threads cannot be started", "started=%u wanted=%u", started, s->n_workers);
+        LOG(ERROR, "threads_not_started", LOG_U("started", started), LOG_U("wanted", s->n_workers));
         drain_stop_now(drain);
         s->running = started;
     }

@@ -36,10 +36,9 @@ static void reload_certificate(struct server *s)
     if (!s->tls)
         return;
     if (tls_server_reload(s->tls, s->config->cert, s->config->key, reason) < 0)
-        LOG(ERROR, "certificate not reloaded, the old one stays", "reason=%s",
-            log_value(slice_str(reason)));
+        LOG(ERROR, "certificate_not_reloaded", LOG_STR("reason", reason));
     else
-        LOG(INFO, "certificate reloaded", "cert=%s", log_value(slice_str(s->config->cert)));
+        LOG(INFO, "certificate_reloaded", LOG_STR("cert", s->config->cert));
 }
 
 static void reopen_logs(struct server *s)
@@ -54,7 +53,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     if ((int)number == SIGHUP)
         reload_certificate(r->server);
     reopen_logs(r->server);
-    LOG(INFO, (int)number == SIGHUP ? "reloaded" : "logs reopened", "signal=%d", (int)number);
+    LOG(INFO, (int)number == SIGHUP ? "reloaded" : "logs_reopened", LOG_I("signal", number));
 }
 
 struct reload *reload_new(struct worker *w)

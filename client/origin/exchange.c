@@ -119,10 +119,9 @@ static void log_failure(struct exchange *x, const char *type, const char *step, 
     uint64_t suppressed = 0;
     if (!log_limit_pass(&x->all->failures, loop_now_us(x->all->o.loop), &suppressed))
         return;
-    LOG(WARN, "exchange failed",
-        "error=%s step=%s reason=%s origin=%s method=%s path=%s suppressed=%llu", type, step,
-        log_value(slice_str(reason)), origin_address(x->all->o.origin)->text, log_value(x->method),
-        log_value(x->path), (unsigned long long)suppressed);
+    LOG(WARN, "exchange_failed", LOG_STR("error", type), LOG_STR("step", step),
+        LOG_STR("reason", reason), LOG_STR("origin", origin_address(x->all->o.origin)->text),
+        LOG_S("method", x->method), LOG_S("path", x->path), LOG_U("suppressed", suppressed));
 }
 
 void exchange_fail(struct exchange *x, const struct failure *f, const char *step,
@@ -256,8 +255,8 @@ static void near_sent(void *exchange, struct leg *leg, size_t bytes)
 static void near_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
 {
     struct exchange *x = exchange;
-    LOG(DEBUG, "stream reset", "code=%u reason=%s path=%s", why->h2_code,
-        log_value(slice_str(why->reason ? why->reason : "")), log_value(x->path));
+    LOG(DEBUG, "stream_reset", LOG_U("code", why->h2_code), LOG_STR("reason", why->reason),
+        LOG_S("path", x->path));
     x->near = NULL;
     exchange_close(x, x->websocket ? ORIGIN_ABORT : ORIGIN_CLOSE);
 }

@@ -176,7 +176,7 @@ static void on_head(void *user, struct message *m, const struct h1_result *r)
 {
     struct origin_conn *c = user;
     if (!c->ops) {
-        LOG(WARN, "origin speaks unasked", "origin=%s", c->origin->o.address->text);
+        LOG(WARN, "origin_speaks_unasked", LOG_STR("origin", c->origin->o.address->text));
         origin_discard(c, ORIGIN_CLOSE);
         return;
     }

@@ -32,8 +32,8 @@ static void set_ticket(struct holding *h, const char *ticket)
         return;
     int err = tickets_put(h->o.ticket_file, h->server, h->o.name, h->ticket);
     if (err < 0)
-        LOG(WARN, "ticket not kept", "path=%s reason=%s", log_value(slice_str(h->o.ticket_file)),
-            log_value(slice_str(err == ERR_IO ? strerror(errno) : err_text(err))));
+        LOG(WARN, "ticket_not_kept", LOG_STR("path", h->o.ticket_file),
+            LOG_STR("reason", err == ERR_IO ? strerror(errno) : err_text(err)));
 }
 
 struct register_ask holding_ask(const struct holding *h)
@@ -83,7 +83,7 @@ static void on_renewed(void *user, const struct grant *g)
     h->renewal = NULL;
     holding_take(h, g);
     holding_renew_in_time(h);
-    LOG(INFO, "ticket renewed", "name=%s", g->id);
+    LOG(INFO, "ticket_renewed", LOG_STR("name", g->id));
 }
 
 static void try_again_later(struct holding *h)
@@ -95,14 +95,14 @@ static void try_again_later(struct holding *h)
 
 static void on_refused(void *user, const struct refusal *r)
 {
-    LOG(WARN, "ticket not renewed", "step=register status=%d error=%s", r->status,
-        log_value(slice_str(r->error)));
+    LOG(WARN, "ticket_not_renewed", LOG_STR("step", "register"), LOG_I("status", r->status),
+        LOG_STR("error", r->error));
     try_again_later(user);
 }
 
 static void on_failed(void *user, const char *step, int err, const char *reason)
 {
-    LOG(WARN, "ticket not renewed", "step=%s reason=%s", step, log_value(slice_str(reason)));
+    LOG(WARN, "ticket_not_renewed", LOG_STR("step", step), LOG_STR("reason", reason));
     try_again_later(user);
 }
 
@@ -138,7 +138,7 @@ void holding_forget_grant(struct holding *h)
 
 void holding_drop_ticket(struct holding *h)
 {
-    LOG(WARN, "ticket dropped", "server=%s reason=%s", h->server, "bad_ticket");
+    LOG(WARN, "ticket_dropped", LOG_STR("server", h->server), LOG_STR("reason", "bad_ticket"));
     set_ticket(h, NULL);
 }
 

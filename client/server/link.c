@@ -92,7 +92,7 @@ static void on_goaway(void *user, struct slice debug)
     else if (slice_eq(debug, SLICE("name_lost")))
         l->farewell = LINK_NAME_LOST;
     /* else: a plain GOAWAY, which may also be the last word behind one of those */
-    LOG(INFO, "server says goodbye", "reason=%s", log_value(debug));
+    LOG(DEBUG, "server_says_goodbye", LOG_S("reason", debug));
     note(l, &l->goaway);
 }
 
@@ -107,9 +107,8 @@ static void on_evicted(void *user, uint64_t stalled_ms, uint64_t bytes)
     struct link *l = user;
     uint64_t suppressed;
     if (log_limit_pass(&l->evictions, loop_now_us(l->o.env->loop), &suppressed))
-        LOG(WARN, "stream_evicted", "stalled_ms=%llu octets=%llu suppressed=%llu",
-            (unsigned long long)stalled_ms, (unsigned long long)bytes,
-            (unsigned long long)suppressed);
+        LOG(WARN, "stream_evicted", LOG_U("stalled_ms", stalled_ms), LOG_U("octets", bytes),
+            LOG_U("suppressed", suppressed));
 }
 
 static void on_closed(void *user, int err, const char *reason)

@@ -101,7 +101,7 @@ static void on_link_down(void *user, struct link *l, const char *step, int err, 
         s->state = SLOT_RESTING;
         s->ops->on_lost(s->user, s, step, err, reason);
     } else {
-        LOG(INFO, "old link ended", "slot=%u reason=%s", s->o.slot, log_value(slice_str(reason)));
+        LOG(DEBUG, "old_link_ended", LOG_U("slot", s->o.slot), LOG_STR("reason", reason));
     }
 }
 

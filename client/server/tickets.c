@@ -32,7 +32,7 @@ static void close_to_others(int fd, const char *path)
 {
     struct stat st;
     if (fstat(fd, &st) == 0 && (st.st_mode & 077) != 0 && fchmod(fd, 0600) == 0)
-        LOG(WARN, "ticket file was open to others", "path=%s now=0600", log_value(slice_str(path)));
+        LOG(WARN, "ticket_file_was_open", LOG_STR("path", path), LOG_STR("now", "0600"));
 }
 
 /* The whole file as an object; an empty one when there is no file yet. */
@@ -66,8 +66,8 @@ char *tickets_get(const char *path, const char *server, const char *name)
     cJSON *all;
     int err = load(path, &all);
     if (err < 0) {
-        LOG(WARN, "ticket file not usable", "path=%s reason=%s", log_value(slice_str(path)),
-            log_value(slice_str(err_text(err))));
+        LOG(WARN, "ticket_file_not_usable", LOG_STR("path", path),
+            LOG_STR("reason", err_text(err)));
         return NULL;
     }
     const cJSON *names = cJSON_GetObjectItemCaseSensitive(all, server);

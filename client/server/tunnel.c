@@ -157,8 +157,8 @@ static bool counts(const struct tunnel *t, const struct slot *s)
 
 static void give_up(struct tunnel *t, const char *step, const char *reason)
 {
-    LOG(ERROR, "giving up", "server=%s step=%s reason=%s retries=%llu", t->holding.server, step,
-        log_value(slice_str(reason)), (unsigned long long)t->retries);
+    LOG(ERROR, "giving_up", LOG_STR("server", t->holding.server), LOG_STR("step", step),
+        LOG_STR("reason", reason), LOG_U("retries", t->retries));
     finish(t, EXIT_RETRIES);
 }
 
@@ -174,9 +174,9 @@ static void pause_and_retry(struct tunnel *t, struct slot *s, uint64_t at_least_
     if (!s)
         t->state = TUNNEL_PAUSING;
     uint64_t ms = s ? slot_pause(s, at_least_ms) : retry_later(&t->retry, at_least_ms);
-    LOG(WARN, is_up(t) ? "link missing, trying again" : "not connected, trying again",
-        "server=%s slot=%u step=%s reason=%s in_ms=%llu", t->holding.server, s ? s->o.slot : 0,
-        step, log_value(slice_str(reason)), (unsigned long long)ms);
+    LOG(WARN, is_up(t) ? "link_missing" : "not_connected", LOG_STR("server", t->holding.server),
+        LOG_U("slot", s ? s->o.slot : 0), LOG_STR("step", step), LOG_STR("reason", reason),
+        LOG_U("in_ms", ms));
 }
 
 /* A failure of network or TLS. */
@@ -184,8 +184,8 @@ static void handle_failure(struct tunnel *t, struct slot *s, const char *step, i
                            const char *reason)
 {
     if (err == ERR_CERT && !terminal_has_url(t->o.terminal)) {
-        LOG(ERROR, "server certificate refused", "step=%s server=%s reason=%s", step,
-            t->holding.server, log_value(slice_str(reason)));
+        LOG(ERROR, "server_certificate_refused", LOG_STR("step", step),
+            LOG_STR("server", t->holding.server), LOG_STR("reason", reason));
         finish(t, EXIT_CERTIFICATE);
         return;
     }
@@ -201,13 +201,12 @@ static void log_refusal(const struct tunnel *t, const char *step, const struct r
 {
     const char *name = t->o.name ? t->o.name : "-";
     if (refusal_is_redirect(r))
-        LOG(ERROR, "server redirects, which is not followed",
-            "server=%s step=%s status=%d location=%s", t->holding.server, step, r->status,
-            log_value(slice_str(r->location)));
+        LOG(ERROR, "server_redirects", LOG_STR("server", t->holding.server), LOG_STR("step", step),
+            LOG_I("status", r->status), LOG_STR("location", r->location));
     else
-        LOG(ERROR, "server refuses", "name=%s server=%s step=%s status=%d error=%s message=%s",
-            name, t->holding.server, step, r->status, log_value(slice_str(r->error)),
-            log_value(slice_str(r->message)));
+        LOG(ERROR, "server_refuses", LOG_STR("name", name), LOG_STR("server", t->holding.server),
+            LOG_STR("step", step), LOG_I("status", r->status), LOG_STR("error", r->error),
+            LOG_STR("message", r->message));
 }
 
 static void handle_refusal(struct tunnel *t, struct slot *s, const char *step,
@@ -231,8 +230,8 @@ static void log_limit(struct tunnel *t)
     if (links >= t->o.links || links == t->links_said)
         return;
     t->links_said = links;
-    LOG(WARN, "the server allows fewer links", "server=%s links=%u asked=%u", t->holding.server,
-        links, t->o.links);
+    LOG(WARN, "fewer_links_allowed", LOG_STR("server", t->holding.server), LOG_U("links", links),
+        LOG_U("asked", t->o.links));
 }
 
 /* Those that waited for the name, and with a link up those that had no place or were not begun. */
@@ -253,7 +252,7 @@ static void on_granted(void *user, const struct grant *g)
     t->state = TUNNEL_HOLDING;
     retry_worked(&t->retry);
     holding_take(&t->holding, g);
-    LOG(INFO, "name granted", "name=%s server=%s", g->id, t->holding.server);
+    LOG(INFO, "name_granted", LOG_STR("name", g->id), LOG_STR("server", t->holding.server));
     log_limit(t);
     if (is_up(t))
         holding_renew_in_time(&t->holding);
@@ -296,8 +295,8 @@ static void on_slot_up(void *user, struct slot *s)
 {
     struct tunnel *t = user;
     t->retries = 0;
-    LOG(INFO, "link up", "name=%s attach=%s slot=%u", t->holding.grant.id,
-        t->holding.grant.attach.authority, s->o.slot);
+    LOG(INFO, "link_up", LOG_STR("name", t->holding.grant.id),
+        LOG_STR("attach", t->holding.grant.attach.authority), LOG_U("slot", s->o.slot));
     terminal_show_url(t->o.terminal, t->holding.grant.url);
     if (t->state == TUNNEL_HOLDING)
         holding_renew_in_time(&t->holding);
@@ -341,9 +340,10 @@ static void on_slot_lost(void *user, struct slot *s, const char *step, int err, 
 
 static void say_taken_over(struct tunnel *t, enum link_farewell why)
 {
-    LOG(ERROR, "name lost", "name=%s reason=%s", t->holding.grant.id,
-        why == LINK_TAKEN_OVER ? "another client took it over with the same ticket"
-                               : "another owner holds it");
+    LOG(ERROR, "name_lost", LOG_STR("name", t->holding.grant.id),
+        LOG_STR("reason", why == LINK_TAKEN_OVER
+                              ? "another client took it over with the same ticket"
+                              : "another owner holds it"));
 }
 
 static void end_if_idle(struct tunnel *t)

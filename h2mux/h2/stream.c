@@ -72,8 +72,8 @@ static void log_refusal(struct stream_host *h, const struct message *m, const ch
 {
     uint64_t suppressed;
     if (log_limit_pass(&h->refusals, loop_now_us(h->loop), &suppressed))
-        LOG(WARN, "request refused", "reason=%s authority=%s suppressed=%llu",
-            log_value(slice_str(reason)), log_value(m->authority), (unsigned long long)suppressed);
+        LOG(WARN, "request_refused", LOG_STR("reason", reason), LOG_S("authority", m->authority),
+            LOG_U("suppressed", suppressed));
 }
 
 static void give_head(struct h2_stream *st, struct message *m, bool end)

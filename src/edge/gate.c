@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
-#include "src/edge/edge.h"
+#include "src/edge/edge_h1.h"
 #include "src/limits/handshakes.h"
 
 enum { TLS_HANDSHAKE_RECORD = 0x16 };
@@ -39,7 +39,7 @@ static void drop(struct gate *g, const char *reason)
 {
     char peer[INET6_ADDRSTRLEN];
     sock_address_text(sock_peer(g->sock), false, peer, sizeof peer);
-    LOG(DEBUG, "connection dropped", "viewer=%s reason=%s", peer, log_value(slice_str(reason)));
+    LOG(DEBUG, "connection_dropped", LOG_STR("viewer", peer), LOG_STR("reason", reason));
     sock_close(gate_leave(g));
 }
 
@@ -47,7 +47,7 @@ static void pass(void *user)
 {
     struct gate *g = user;
     struct worker *w = g->worker;
-    edge_new(w, gate_leave(g));
+    edge_h1_new(w, gate_leave(g));
 }
 
 static void refuse_handshake(struct gate *g)
@@ -56,8 +56,7 @@ static void refuse_handshake(struct gate *g)
     if (log_limit_pass(&g->worker->handshake_log, loop_now_us(g->worker->loop), &suppressed)) {
         char peer[INET6_ADDRSTRLEN];
         sock_address_text(sock_peer(g->sock), false, peer, sizeof peer);
-        LOG(WARN, "handshake refused", "viewer=%s suppressed=%llu", peer,
-            (unsigned long long)suppressed);
+        LOG(WARN, "handshake_refused", LOG_STR("viewer", peer), LOG_U("suppressed", suppressed));
     }
     drop(g, "too many handshakes");
 }

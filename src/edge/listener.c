@@ -134,8 +134,8 @@ static void pause_accepting(struct listener *l, int why)
 {
     uint64_t suppressed;
     if (log_limit_pass(&l->pause_log, loop_now_us(l->worker->loop), &suppressed))
-        LOG(ERROR, "accept paused", "error=%s suppressed=%llu", strerror(why),
-            (unsigned long long)suppressed);
+        LOG(ERROR, "accept_paused", LOG_STR("error", strerror(why)),
+            LOG_U("suppressed", suppressed));
     event_del(&l->event);
     timer_arm(&l->pause, PAUSE_MS);
 }
@@ -220,7 +220,7 @@ void listener_announce(int fd)
                  ((const struct sockaddr_un *)(const void *)&addr)->sun_path);
     else
         sock_address_text(&addr, true, text, sizeof text);
-    LOG(INFO, "listening", "addr=%s", text);
+    LOG(INFO, "listening", LOG_STR("addr", text));
 }
 
 void listener_start(struct worker *w, int fd)

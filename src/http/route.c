@@ -53,8 +53,8 @@ static struct slice label_of(struct slice host, struct slice domain)
     return slice_make(host.ptr, len);
 }
 
-enum route_kind router_host(struct slice domain, struct slice authority,
-                            char name[static NAME_MAX_LEN + 1])
+enum route_kind route_host(struct slice domain, struct slice authority,
+                           char name[static NAME_MAX_LEN + 1])
 {
     struct slice host = authority_host(authority);
     name[0] = '\0';
@@ -185,7 +185,7 @@ static bool method_allowed(enum builtin_kind kind, struct slice method)
     return true;
 }
 
-struct builtin router_builtin(struct slice method, struct slice path)
+struct builtin route_builtin(struct slice method, struct slice path)
 {
     struct target t;
     if (!target_split(path, &t))
@@ -194,4 +194,26 @@ struct builtin router_builtin(struct slice method, struct slice path)
     if (!method_allowed(b.kind, method))
         b.kind = BUILTIN_METHOD;
     return b;
+}
+
+/* ---- both */
+
+static void fold_name(struct slice name, char out[static NAME_MAX_LEN + 1])
+{
+    out[0] = '\0';
+    if (name.len == 0 || name.len > NAME_MAX_LEN)
+        return;
+    memcpy(out, name.ptr, name.len);
+    out[name.len] = '\0';
+    ascii_lower(out, name.len);
+}
+
+void route_find(struct slice domain, const struct message *m, struct route *out)
+{
+    out->builtin = builtin_make(BUILTIN_NONE, SLICE(""));
+    out->kind = route_host(domain, m->authority, out->name);
+    if (out->kind != ROUTE_BASE)
+        return;
+    out->builtin = route_builtin(m->method, m->path);
+    fold_name(out->builtin.name, out->name);
 }

@@ -36,8 +36,8 @@ static bool save(struct names_file *f)
 {
     if (names_file_write(f) == 0)
         return true;
-    LOG(ERROR, "names file not written", "path=%s/%s error=%s", f->state_dir, STATE_NAMES,
-        log_value(slice_str(strerrordesc_np(errno))));
+    LOG(ERROR, "names_file_not_written", LOG_STR("dir", f->state_dir), LOG_STR("file", STATE_NAMES),
+        LOG_STR("error", strerrordesc_np(errno)));
     return false;
 }
 
@@ -93,9 +93,8 @@ static void parse(struct names_file *f, struct slice text,
         text = slice_skip(text, len + 1);
     }
     if (broken > 0)
-        LOG(ERROR, "names file is broken",
-            "path=%s/%s first_line=%zu lines_ignored=%zu lines_read=%zu", f->state_dir, STATE_NAMES,
-            first, broken, kept);
+        LOG(ERROR, "names_file_broken", LOG_STR("dir", f->state_dir), LOG_STR("file", STATE_NAMES),
+            LOG_U("first_line", first), LOG_U("lines_ignored", broken), LOG_U("lines_read", kept));
 }
 
 int names_file_load(struct names_file *f, void (*adopt)(const struct held_name *h, void *user),

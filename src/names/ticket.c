@@ -184,7 +184,7 @@ struct keyring *keyring_open(const char *state_dir, char *reason, size_t reason_
     else if (k->n == 0)
         snprintf(reason, reason_cap, "%s/%s: holds no key", state_dir, STATE_SECRET);
     else if (state_is_exposed(state_dir, STATE_SECRET))
-        LOG(WARN, "secret file can be read by others", "path=%s/%s", state_dir, STATE_SECRET);
+        LOG(WARN, "secret_file_readable", LOG_STR("dir", state_dir), LOG_STR("file", STATE_SECRET));
     if (text.ptr)
         OPENSSL_cleanse(text.ptr, text.cap);
     buf_release(&text);

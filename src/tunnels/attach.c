@@ -3,14 +3,14 @@
 #include "src/tunnels/attach.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
-#include "h2mux/base/clock.h"
 #include "src/limits/address.h"
-#include "src/names/label.h"
+#include "src/tunnels/refusal.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
 
-enum { ATTACH_HEAD_MAX = 8 * 1024, ATTACH_FIELDS_MAX = 32 };
+enum { ATTACH_HEAD_MAX = 8 * 1024, ATTACH_FIELDS_MAX = 32, FULL_RETRY_S = 10 };
 
 static bool refuse(struct answer *a, int status, const char *error, const char *message,
                    unsigned retry_after_s)
@@ -64,24 +64,29 @@ static bool check_instance(const struct fields *f, uint64_t max_links, struct at
     if (slot.len != 0 && slice_to_u64(slot, max_links - 1, &number) < 0)
         return refuse(a, 400, "bad_link", "Oneport-Link is a number below limits.links.", 0);
     bool pool = slice_eq(fields_value(f, SLICE("oneport-pool")), SLICE("?1"));
-    out->place = (struct place){instance, (unsigned)number, pool};
+    snprintf(out->instance, sizeof out->instance, "%.*s", SLICE_FMT(instance));
+    out->slot = (unsigned)number;
+    out->pool = pool;
     return true;
 }
 
-static bool check_ticket(struct worker *w, const struct call *c, struct slice name,
-                         struct attach *out, struct answer *a)
+static bool check_ticket(struct worker *w, struct call *c, struct attach *out, struct answer *a)
 {
-    const struct server *s = w->server;
-    struct slice bearer = fields_value(&c->m->fields, SLICE("authorization"));
-    if (!slice_istarts(bearer, SLICE("bearer ")))
+    struct call_judge judge = server_judge(w->server);
+    switch (call_ticket(c, &judge)) {
+    case TICKET_NONE:
         return refuse(a, 401, "unauthorized", "A ticket is needed: Authorization: Bearer.", 0);
-    struct slice text = slice_trim(slice_skip(bearer, 7));
-    int err =
-        ticket_verify(s->keyring, slice_str(s->config->domain), text, clock_wall_s(), &out->ticket);
-    if (err == ERR_EXPIRED)
+    case TICKET_EXPIRED:
         return refuse(a, 401, "expired", "The ticket has expired: register again with it.", 0);
-    if (err == 0 && slice_ieq(name, slice_str(out->ticket.name)))
-        return true;
+    case TICKET_GOOD:
+        if (slice_ieq(c->route.builtin.name, slice_str(c->judged.ticket.name))) {
+            out->ticket = c->judged.ticket;
+            return true;
+        }
+        break;
+    case TICKET_BAD:
+        break;
+    }
     refuse_ticket(a, w, c->viewer, true, "The ticket is not valid for this name.");
     return false;
 }
@@ -93,18 +98,21 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
     struct address from;
     bool counts = address_of_viewer(v, &from);
     unsigned retry_after = 0;
+    struct place place = attach_place(out);
     struct slice name = slice_str(out->ticket.name);
     int err = registry_claim(w->registry, name, out->ticket.owner, true, counts ? &from : NULL, &t,
                              &retry_after);
-    if (err == ERR_LIMIT)
-        return refuse(a, 503, "too_many_tunnels", "This server holds as many names as it can.", 10);
+    if (err == ERR_LIMIT) {
+        refuse_full(a, FULL_RETRY_S);
+        return false;
+    }
     if (err == ERR_ABUSE) {
         refuse_another_name(a, w, v);
         return false;
     }
     if (err < 0)
         return refuse(a, 409, "name_taken", "Another owner holds this name.", retry_after);
-    switch (tunnel_may_join(t, &out->place, w->server->config->max_links, loop_now_us(w->loop),
+    switch (tunnel_may_join(t, &place, w->server->config->max_links, loop_now_us(w->loop),
                             &retry_after)) {
     case JOIN_TOO_MANY:
         return refuse(a, 429, "too_many_links", "This name has as many links as it may have.",
@@ -118,15 +126,20 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
     return true;
 }
 
-bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_bytes,
-                   struct attach *out, struct answer *refusal)
+bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct attach *out,
+                   struct answer *refusal)
 {
     *out = (struct attach){0};
     if (w->server->draining)
         return refuse(refusal, 503, "draining", "The server is stopping.", 2);
     return check_head(c, head_bytes, refusal) &&
            check_instance(&c->m->fields, w->server->config->max_links, out, refusal) &&
-           check_ticket(w, c, name, out, refusal) && check_place(w, c->viewer, out, refusal);
+           check_ticket(w, c, out, refusal) && check_place(w, c->viewer, out, refusal);
+}
+
+struct place attach_place(const struct attach *at)
+{
+    return (struct place){slice_str(at->instance), at->slot, at->pool};
 }
 
 void attach_response(struct message *m)

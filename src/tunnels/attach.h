@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* attach.h - whether a PTTH upgrade is accepted: head, ticket, name, place. protocol.md#attach */
+/* attach.h - judges a request to attach a link (PTTH upgrade): its head, ticket, name and place.
+ * protocol.md#attach */
 #ifndef SRC_TUNNELS_ATTACH_H
 #define SRC_TUNNELS_ATTACH_H
 
-#include "src/names/ticket.h"
-#include "src/tunnels/register.h"
-#include "src/tunnels/tunnel.h"
+#include "src/http/answer.h"
+#include "src/names/call.h"
+#include "src/tunnels/backend.h"
+#include "src/worker/worker.h"
 
+/* An attach request that was accepted. */
 struct attach {
     struct ticket ticket;
-    struct place place; /* its instance is borrowed from the head */
+    char instance[INSTANCE_LEN + 1]; /* Oneport-Instance; empty: none was sent */
+    unsigned slot;                   /* Oneport-Link */
+    bool pool;                       /* Oneport-Pool */
 };
 
-/* false: @refusal is made and says why. @head_bytes: of the request as it came. */
-bool attach_accept(struct worker *w, const struct call *c, struct slice name, size_t head_bytes,
-                   struct attach *out, struct answer *refusal) MUSTCHECK;
-/* The 101 that the link's bytes follow. */
+/* Judges the attach call @c, whose viewer is set. @head_bytes: the length of its head as it came.
+ * Returns true and fills @out; otherwise makes @refusal, which says why. */
+bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct attach *out,
+                   struct answer *refusal) MUSTCHECK;
+
+/* Returns the place that was asked for; it borrows from @at. */
+struct place attach_place(const struct attach *at);
+
+/* Makes the head of the 101, which HTTP/2 follows. The caller deinits it. */
 void attach_response(struct message *m);
 
 #endif

@@ -82,8 +82,8 @@ void exchange_log(struct exchange *x, enum exchange_event event)
     };
     uint64_t suppressed;
     if (exchange_log_pass(x, event, &suppressed))
-        LOG(INFO, names[event], "name=%s viewer=%s suppressed=%llu", x->name,
-            x->request.viewer->address, (unsigned long long)suppressed);
+        LOG(INFO, names[event], LOG_STR("name", x->name),
+            LOG_STR("viewer", x->request.viewer->address), LOG_U("suppressed", suppressed));
 }
 
 /* ---- the end */

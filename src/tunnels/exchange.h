@@ -48,7 +48,8 @@ struct exchange_owner {
     /* The WebSocket lost its link, or the server stops: RFC 6455 close code 1012, if @frames says
      * that a frame may begin. */
     void (*on_restart)(void *owner, const struct ws_frames *frames);
-    void (*on_end)(void *owner); /* the response is complete; the request may still be coming */
+    void (*on_end)(void *owner);  /* the response is complete; the request may still be coming */
+    void (*on_gone)(void *owner); /* the near leg ended: the viewer left, or its message is bad */
 };
 
 /* What is known of the viewer and the request; all borrowed as long as the near leg lives, but for

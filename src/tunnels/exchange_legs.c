@@ -68,11 +68,14 @@ static void note_abort(const struct exchange *x)
         abuse_note(x->worker->abuse, x->request.viewer, loop_now_us(x->worker->loop));
 }
 
-/* The owner hears of it by itself; it only needs the exchange gone. */
 static void near_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
-    note_abort(user);
-    exchange_cancel(user, why_near_ended(why->err));
+    struct exchange *x = user;
+    const struct exchange_owner *ops = x->ops;
+    void *owner = x->owner;
+    note_abort(x);
+    exchange_cancel(x, why_near_ended(why->err));
+    ops->on_gone(owner);
 }
 
 const struct leg_events exchange_near_events = {
@@ -155,8 +158,8 @@ static void client_failure(struct exchange *x, struct message *m, bool end)
     if (why == FAIL_RESPONSE_TIMEOUT)
         exchange_log(x, EVENT_SILENT);
     else if (exchange_log_pass(x, EVENT_ORIGIN, &suppressed))
-        LOG(INFO, "origin failed", "name=%s error=%s suppressed=%llu", x->name, log_value(type),
-            (unsigned long long)suppressed);
+        LOG(INFO, "origin_failed", LOG_STR("name", x->name), LOG_S("error", type),
+            LOG_U("suppressed", suppressed));
     if (end && x->request_ended)
         far_is_over(x);
     exchange_fail(x, why);
@@ -168,7 +171,7 @@ static void warn_cookie(struct exchange *x)
     if (!t || t->cookie_warned)
         return;
     t->cookie_warned = true;
-    LOG(WARN, "cookie for the base domain confined to its tunnel", "name=%s", x->name);
+    LOG(WARN, "cookie_confined", LOG_STR("name", x->name));
 }
 
 /* Neither of the two has a body, so it is an answer: a client that passes on how its origin
@@ -311,8 +314,8 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
         return;
     }
     if (why->h2_code != 0 && exchange_log_pass(x, EVENT_RESET, &suppressed))
-        LOG(INFO, "stream_reset", "name=%s code=%u reason=%s suppressed=%llu", x->name,
-            why->h2_code, why->reason, (unsigned long long)suppressed);
+        LOG(INFO, "stream_reset", LOG_STR("name", x->name), LOG_U("code", why->h2_code),
+            LOG_STR("reason", why->reason), LOG_U("suppressed", suppressed));
     exchange_fail(x, failure_of(why));
 }
 

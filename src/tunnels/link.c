@@ -110,8 +110,8 @@ static struct tunnel *claim(struct link *l)
 
 static void turn_away(struct link *l, struct slice debug)
 {
-    LOG(WARN, "link comes too late", "name=%s slot=%u reason=%.*s", l->name, l->backend.slot,
-        SLICE_FMT(debug));
+    LOG(WARN, "link_too_late", LOG_STR("name", l->name), LOG_U("slot", l->backend.slot),
+        LOG_S("reason", debug));
     h2_session_goaway(l->session, debug);
     link_close(l, 0);
 }
@@ -130,8 +130,8 @@ static void on_up(void *user)
         return;
     }
     sock_address_text(sock_peer(h2_session_sock(l->session)), true, peer, sizeof peer);
-    LOG(INFO, "link up", "name=%s peer=%s slot=%u worker=%u", l->name, peer, l->backend.slot,
-        l->worker->index);
+    LOG(INFO, "link_up", LOG_STR("name", l->name), LOG_STR("peer", peer),
+        LOG_U("slot", l->backend.slot), LOG_U("worker", l->worker->index));
     enter(l, LINK_UP);
     l->up_us = loop_now_us(l->worker->loop);
     tunnel_join(t, &l->backend, l->up_us);
@@ -148,9 +148,9 @@ static void on_goaway(void *user, struct slice debug)
 {
     struct link *l = user;
     if (l->state == LINK_UP)
-        LOG(INFO, "client leaves", "name=%s debug=%s streams=%u", l->name,
-            log_value(slice_make(debug.ptr, debug.len < DEBUG_MAX ? debug.len : DEBUG_MAX)),
-            h2_session_open_streams(l->session));
+        LOG(INFO, "client_leaves", LOG_STR("name", l->name), LOG_U("slot", l->backend.slot),
+            LOG_S("debug", slice_make(debug.ptr, debug.len < DEBUG_MAX ? debug.len : DEBUG_MAX)),
+            LOG_U("streams", h2_session_open_streams(l->session)));
     if (l->state == LINK_UP)
         l->goodbye = true; /* an answer to our own GOAWAY is none */
     enter(l, LINK_DRAINING);
@@ -181,10 +181,13 @@ static void on_idle(void *user)
 static void on_closed(void *user, int err, const char *reason)
 {
     struct link *l = user;
-    LOG(INFO, "link_lost", "name=%s inflight=%u error=%s reason=%s", l->name,
-        h2_session_lost_streams(l->session), err_text(err), log_value(slice_str(reason)));
+    bool as_announced = l->goodbye && err == ERR_EOF && h2_session_lost_streams(l->session) == 0;
+    if (!as_announced) /* else client_leaves has said all */
+        LOG(INFO, "link_lost", LOG_STR("name", l->name),
+            LOG_U("inflight", h2_session_lost_streams(l->session)), LOG_STR("error", err_text(err)),
+            LOG_STR("reason", reason));
     if (err == ERR_ABUSE)
-        LOG(WARN, "tunnel_abuse", "name=%s kind=%s", l->name, log_value(slice_str(reason)));
+        LOG(WARN, "tunnel_abuse", LOG_STR("name", l->name), LOG_STR("kind", reason));
     forget(l);
 }
 
@@ -310,7 +313,7 @@ static void link_retire(struct backend *b, enum retire_reason why)
         replace(l);
         break;
     case RETIRE_TAKEN_OVER:
-        LOG(WARN, "taken_over", "name=%s slot=%u", l->name, b->slot);
+        LOG(WARN, "taken_over", LOG_STR("name", l->name), LOG_U("slot", b->slot));
         drain_with(l, SLICE("taken_over"));
         break;
     case RETIRE_DRAINING:

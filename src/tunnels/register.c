@@ -10,6 +10,7 @@
 #include "src/limits/quota.h"
 #include "src/names/label.h"
 #include "src/names/ticket.h"
+#include "src/tunnels/refusal.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
 
@@ -31,13 +32,6 @@ struct wish {
     const struct viewer *viewer; /* borrowed from the call */
     struct tunnel *tunnel;       /* borrowed from the registry for the call */
 };
-
-bool call_is_secure(const struct viewer *v, bool tls, bool peer_local)
-{
-    if (v->proxied)
-        return v->https;
-    return tls || peer_local || (v->trusted && v->https);
-}
 
 /* ---- what was asked */
 
@@ -83,20 +77,19 @@ static bool holds_name(const struct registry *r, const struct ticket *t)
     return held && owner_eq(held->owner_id, t->owner);
 }
 
-/* false: the ticket is bad; @forged if it is more than that it has expired. No ticket is fine. */
-static bool wish_ticket(struct wish *w, const struct call *c, const struct worker *worker,
-                        bool *forged)
+/* Takes the ticket of the call, if it carries one. Returns false when it must be refused; @forged
+ * is then set unless it has merely expired. */
+static bool wish_ticket(struct wish *w, struct call *c, const struct worker *worker, bool *forged)
 {
-    const struct server *s = worker->server;
-    size_t n = fields_count(&c->m->fields, SLICE("oneport-ticket"));
-    if (n == 0)
+    struct call_judge judge = server_judge(worker->server);
+    enum ticket_verdict verdict = call_ticket(c, &judge);
+    if (verdict == TICKET_NONE)
         return true;
-    int err = ticket_verify(s->keyring, slice_str(s->config->domain), field(c, "oneport-ticket"),
-                            clock_wall_s(), &w->ticket);
-    *forged = n > 1 || err != ERR_EXPIRED;
-    if (n > 1 || (err < 0 && !(err == ERR_EXPIRED && holds_name(worker->registry, &w->ticket))))
-        return false;
-    if (!label_valid(slice_str(w->ticket.name)))
+    *forged = verdict != TICKET_EXPIRED;
+    w->ticket = c->judged.ticket;
+    if (verdict == TICKET_BAD ||
+        (verdict == TICKET_EXPIRED && !holds_name(worker->registry, &w->ticket)) ||
+        !label_valid(slice_str(w->ticket.name)))
         return false;
     if (w->name[0] == '\0') /* a random name is resumed by its ticket alone */
         memcpy(w->name, w->ticket.name, sizeof w->name);
@@ -277,44 +270,9 @@ static int answer_claimed(const struct server *s, const struct call *c, struct w
     }
     answer_init(a, 200);
     answer_json(a, json);
-    LOG(INFO, "registered", "name=%s viewer=%s renewal=%d asked=%d secure=%d", w->name,
-        c->viewer->address, w->renewal, w->tunnel->asked, c->secure);
+    LOG(INFO, "registered", LOG_STR("name", w->name), LOG_STR("viewer", c->viewer->address),
+        LOG_B("renewal", w->renewal), LOG_B("asked", w->tunnel->asked), LOG_B("secure", c->secure));
     return 0;
-}
-
-/* What an address has had enough of: a line a second at most. */
-static void refuse_address(struct answer *a, struct worker *w, const struct viewer *v,
-                           const char *error, const char *message, unsigned retry_after_s)
-{
-    uint64_t suppressed;
-    if (log_limit_pass(&w->quota_log, loop_now_us(w->loop), &suppressed))
-        LOG(WARN, "address refused", "viewer=%s reason=%s suppressed=%llu", v->address, error,
-            (unsigned long long)suppressed);
-    answer_refusal(a, 429, error, message, retry_after_s);
-}
-
-void refuse_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
-                   const char *message)
-{
-    unsigned wait_s = forged ? quota_bad_ticket(w->server->quota, v, loop_now_us(w->loop)) : 0;
-    if (wait_s == 0)
-        answer_refusal(a, 403, "bad_ticket", message, 0);
-    else
-        refuse_address(a, w, v, "too_many_bad_tickets",
-                       "Your address has come with bad tickets too often: wait a little.", wait_s);
-}
-
-void refuse_another_name(struct answer *a, struct worker *w, const struct viewer *v)
-{
-    refuse_address(a, w, v, "too_many_names", "Your address holds as many names as it may.",
-                   REGISTER_RETRY_S);
-}
-
-static void refuse_register(struct answer *a, struct worker *w, const struct viewer *v,
-                            unsigned retry_after_s)
-{
-    refuse_address(a, w, v, "too_many_registers",
-                   "Your address has registered too often: wait a little.", retry_after_s);
 }
 
 static void answer_error(struct answer *a, struct worker *w, const struct viewer *v, int err,
@@ -324,8 +282,7 @@ static void answer_error(struct answer *a, struct worker *w, const struct viewer
         answer_refusal(a, 409, "name_taken", "This name is in use by somebody else.",
                        retry_after_s);
     else if (err == ERR_LIMIT)
-        answer_refusal(a, 503, "too_many_tunnels", "This server holds as many names as it can.",
-                       REGISTER_RETRY_S);
+        refuse_full(a, REGISTER_RETRY_S);
     else if (err == ERR_ABUSE)
         refuse_another_name(a, w, v);
     else if (err == ERR_AGAIN)
@@ -334,20 +291,7 @@ static void answer_error(struct answer *a, struct worker *w, const struct viewer
         answer_refusal(a, 500, "internal", "The server could not make a ticket.", 0);
 }
 
-bool register_resumes(const struct server *s, const struct message *m,
-                      char name[static NAME_MAX_LEN + 1])
-{
-    struct ticket t;
-    struct slice text = fields_value(&m->fields, SLICE("oneport-ticket"));
-    int err = ticket_verify(s->keyring, slice_str(s->config->domain), text, clock_wall_s(), &t);
-    if (text.len == 0 || (err < 0 && err != ERR_EXPIRED))
-        return false;
-    memcpy(name, t.name, sizeof t.name);
-    return true;
-}
-
-void register_answer(struct worker *w, const struct call *c, struct slice name, bool old,
-                     struct answer *a)
+void register_answer(struct worker *w, struct call *c, struct answer *a)
 {
     const struct server *s = w->server;
     struct wish wish = {.exact = slice_eq(field(c, "oneport-exact"), SLICE("?1")),
@@ -363,8 +307,8 @@ void register_answer(struct worker *w, const struct call *c, struct slice name, 
         answer_refusal(a, 503, "draining", "This server is about to restart.", 2);
         return;
     }
-    if (!wish_name(&wish, name)) {
-        refuse_name(a, old);
+    if (!wish_name(&wish, c->route.builtin.name)) {
+        refuse_name(a, c->route.builtin.kind == BUILTIN_REGISTER_OLD);
         return;
     }
     if (!wish_ticket(&wish, c, w, &forged)) {

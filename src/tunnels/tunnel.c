@@ -59,10 +59,18 @@ static void note_change(const struct tunnel *t)
 
 /* ---- life */
 
+/* Returns whether a random name's last client left for good, so that nobody will return to it. */
+static bool is_dispensable(const struct tunnel *t)
+{
+    return t->left_for_good && !t->asked && list_empty(&t->backends);
+}
+
 static void on_hold_over(void *user)
 {
     struct tunnel *t = user;
-    LOG(INFO, "name free", "name=%s was=%s", t->name, tunnel_state_name(t->state));
+    if (!is_dispensable(t)) /* else client_leaves has said all */
+        LOG(INFO, "name_free", LOG_STR("name", t->name),
+            LOG_STR("was", tunnel_state_name(t->state)));
     t->owner->on_expired(t->owner->user, t);
 }
 
@@ -206,9 +214,10 @@ static enum join_verdict may_take_over(struct tunnel *t, const struct backend *r
         return JOIN_OK;
     if (penalty_over) {
         t->takeover.flapping_until_us = now_us + FLAP_PENALTY_US;
-        LOG(WARN, "name flapping", "name=%s holder=%s newcomer=%s takeovers=%zu", t->name,
-            rival->instance[0] ? log_value(slice_str(rival->instance)) : "-",
-            p->instance.len > 0 ? log_value(p->instance) : "-", t->takeover.count);
+        LOG(WARN, "name_flapping", LOG_STR("name", t->name),
+            LOG_STR("holder", rival->instance[0] ? rival->instance : "-"),
+            LOG_S("newcomer", p->instance.len > 0 ? p->instance : SLICE("-")),
+            LOG_U("takeovers", t->takeover.count));
     }
     *retry_after_s = (unsigned)((t->takeover.flapping_until_us - now_us + 999999) / 1000000);
     return JOIN_FLAPPING;
@@ -288,7 +297,7 @@ static void end_outdated(struct tunnel *t)
             oldest = backend_at(node);
     if (count <= TUNNEL_OUTDATED_MAX)
         return;
-    LOG(WARN, "too many outdated links", "name=%s", t->name);
+    LOG(WARN, "too_many_outdated_links", LOG_STR("name", t->name));
     oldest->ops->close(oldest, ENHANCE_YOUR_CALM);
 }
 
@@ -323,7 +332,7 @@ void tunnel_leave(struct tunnel *t, struct backend *b, bool goodbye)
     refresh(t);
     if (goodbye && t->state != TUNNEL_LIVE)
         t->left_for_good = true;
-    if (t->left_for_good && !t->asked && list_empty(&t->backends))
+    if (is_dispensable(t))
         free_soon(t);
 }
 

@@ -9,6 +9,7 @@
 #include "h2mux/io/budget.h"
 #include "h2mux/io/tls.h"
 #include "src/http/trust.h"
+#include "src/names/call.h"
 #include "src/worker/config.h"
 
 struct directory;
@@ -37,5 +38,11 @@ struct server {
     _Atomic bool draining;    /* a stop was asked for */
     _Atomic unsigned running; /* workers whose loop has not ended */
 };
+
+/* Returns what the server judges tickets by. */
+static inline struct call_judge server_judge(const struct server *s)
+{
+    return (struct call_judge){s->keyring, slice_str(s->config->domain)};
+}
 
 #endif

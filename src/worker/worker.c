@@ -12,11 +12,9 @@ void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms
     uint64_t suppressed;
     stat_add(&w->stats.streams_evicted, 1);
     if (log_limit_pass(&w->evicted_log, loop_now_us(w->loop), &suppressed))
-        LOG(WARN, "stream_evicted",
-            "name=%s stalled_ms=%llu octets=%llu held=%llu budget=%llu suppressed=%llu", name,
-            (unsigned long long)stalled_ms, (unsigned long long)bytes,
-            (unsigned long long)budget_used(&w->server->budget),
-            (unsigned long long)w->server->budget.limit, (unsigned long long)suppressed);
+        LOG(WARN, "stream_evicted", LOG_STR("name", name), LOG_U("stalled_ms", stalled_ms),
+            LOG_U("octets", bytes), LOG_U("held", budget_used(&w->server->budget)),
+            LOG_U("budget", w->server->budget.limit), LOG_U("suppressed", suppressed));
 }
 
 /* The rest of a complete answer was dropped; its tunnel is not known any more. */

@@ -59,7 +59,7 @@ def _homes(fleet, count):
     """The numbers of the tunnels of each worker, as the server's log tells it."""
     homes = ([], [])
     for number, worker in re.findall(
-        r"link up.* name=bench-(\d+) .*worker=(\d+)", fleet.server.log
+        r"link_up.* name=bench-(\d+) .*worker=(\d+)", fleet.server.log
     ):
         homes[int(worker)].append(int(number))
     if sum(map(len, homes)) != count or not all(homes):

@@ -143,7 +143,7 @@ static void check_base_url(const char *text)
 static void check_authority(struct slice authority)
 {
     char name[NAME_MAX_LEN + 1], again[NAME_MAX_LEN + 1];
-    enum route_kind kind = router_host(SLICE("example.com"), authority, name);
+    enum route_kind kind = route_host(SLICE("example.com"), authority, name);
     if (!h1_authority_valid(authority))
         return;
     char *upper = xasprintf("%.*s%s", SLICE_FMT(authority),
@@ -151,7 +151,7 @@ static void check_authority(struct slice authority)
     for (char *c = upper; *c; c++)
         *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
     assert(h1_authority_valid(slice_str(upper)));
-    assert(router_host(SLICE("example.com"), slice_str(upper), again) == kind);
+    assert(route_host(SLICE("example.com"), slice_str(upper), again) == kind);
     assert(strcmp(name, again) == 0);
     free(upper);
 }

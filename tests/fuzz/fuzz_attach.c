@@ -27,10 +27,11 @@ static void check_accepted(const struct fuzz_server *x, const struct call *c, st
     assert(fields_has_token(f, SLICE("connection"), SLICE("upgrade")));
     assert(fields_has_token(f, SLICE("alpn"), SLICE("h2")));
     assert(slice_ieq(name, slice_str(at->ticket.name)));
-    assert(at->place.slot < x->config.max_links);
-    assert(at->place.instance.len == 0 || at->place.instance.len == INSTANCE_LEN);
-    for (size_t i = 0; i < at->place.instance.len; i++)
-        assert(isxdigit((unsigned char)at->place.instance.ptr[i]));
+    assert(at->slot < x->config.max_links);
+    size_t len = strlen(at->instance);
+    assert(len == 0 || len == INSTANCE_LEN);
+    for (size_t i = 0; i < len; i++)
+        assert(isxdigit((unsigned char)at->instance[i]));
     const struct tunnel *t = registry_find(x->worker.registry, slice_str(at->ticket.name));
     assert(t && owner_eq(t->owner_id, at->ticket.owner));
     struct message answer;
@@ -42,15 +43,17 @@ static void check_accepted(const struct fuzz_server *x, const struct call *c, st
 static void judge(struct fuzz_server *x, const struct message *m, size_t bytes, uint8_t how)
 {
     struct viewer viewer = {.https = how & SECURE};
-    struct call c = {m, &viewer, how & SECURE, call_is_secure(&viewer, how & SECURE, false)};
-    struct builtin b = router_builtin(m->method, m->path);
+    struct call c = {.m = m};
+    c.route.kind = ROUTE_BASE; /* whatever the Host says */
+    c.route.builtin = route_builtin(m->method, m->path);
+    call_set_viewer(&c, &viewer, how & SECURE, false);
     struct attach at;
     struct answer refusal;
-    if (b.kind != BUILTIN_ATTACH)
+    if (c.route.builtin.kind != BUILTIN_ATTACH)
         return;
     x->server.draining = how & DRAINING;
-    if (attach_accept(&x->worker, &c, b.name, bytes, &at, &refusal)) {
-        check_accepted(x, &c, b.name, &at);
+    if (attach_accept(&x->worker, &c, bytes, &at, &refusal)) {
+        check_accepted(x, &c, c.route.builtin.name, &at);
     } else {
         check_refusal(&refusal);
         answer_deinit(&refusal);

@@ -46,22 +46,25 @@ static void check_answer(struct fuzz_server *x, const struct call *c, struct ans
     cJSON_Delete(json);
 }
 
-static void judge(struct fuzz_server *x, const struct message *m, uint8_t how)
+static void ask(struct fuzz_server *x, const struct message *m, uint8_t how)
 {
     struct viewer v = {.trusted = how & TRUSTED, .proxied = (how & TRUSTED) && (how & PROXIED)};
-    struct builtin b = router_builtin(m->method, m->path);
     struct answer a;
-    char resumed[NAME_MAX_LEN + 1];
     v.https = how & (v.trusted ? HTTPS : TLS);
-    struct call c = {m, &v, how & TLS, call_is_secure(&v, how & TLS, false)};
-    if (b.kind != BUILTIN_REGISTER && b.kind != BUILTIN_REGISTER_OLD)
+    struct call_judge judge = server_judge(&x->server);
+    struct call c = {.m = m};
+    c.route.kind = ROUTE_BASE; /* whatever the Host says */
+    c.route.builtin = route_builtin(m->method, m->path);
+    enum builtin_kind kind = c.route.builtin.kind;
+    call_set_viewer(&c, &v, how & TLS, false);
+    if (kind != BUILTIN_REGISTER && kind != BUILTIN_REGISTER_OLD)
         return;
-    if (register_resumes(&x->server, m, resumed))
-        assert(memchr(resumed, '\0', sizeof resumed));
+    int home = call_home(&c, &judge, x->server.directory);
+    assert(home == DIRECTORY_NOBODY || home == 0);
     x->server.draining = how & DRAINING;
     x->config.public_url = how & OPTIONS ? "http://" FUZZ_DOMAIN ":8080" : NULL;
     x->config.attach_url = how & OPTIONS ? "https://attach.example.org:8443" : NULL;
-    register_answer(&x->worker, &c, b.name, b.kind == BUILTIN_REGISTER_OLD, &a);
+    register_answer(&x->worker, &c, &a);
     check_answer(x, &c, &a);
     answer_deinit(&a);
     x->server.draining = false;
@@ -78,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (h1_parse_request(slice_skip(fuzz_input(data, size), 1), &h1_default_limits, &m, &r) ==
         ERR_OK) {
         fuzz_sign_tickets(x, &m);
-        judge(x, &m, data[0]);
+        ask(x, &m, data[0]);
     }
     message_deinit(&m);
     return 0;

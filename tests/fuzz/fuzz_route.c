@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_router.c - any bytes as Host (the first line) and as method and path (the second). */
+/* fuzz_route.c - any bytes as Host (the first line) and as method and path (the second). */
 #include "src/http/route.h"
 #include "src/names/label.h"
 #include "tests/fuzz/fuzz.h"
@@ -8,7 +8,7 @@ static void check_host(struct slice authority)
 {
     char name[NAME_MAX_LEN + 1];
     memset(name, 'x', sizeof name);
-    enum route_kind kind = router_host(SLICE("example.com"), authority, name);
+    enum route_kind kind = route_host(SLICE("example.com"), authority, name);
     assert(memchr(name, '\0', sizeof name));
     assert((kind == ROUTE_TUNNEL) == (name[0] != '\0'));
     for (const char *c = name; *c; c++)
@@ -20,7 +20,7 @@ static void check_path(struct slice line)
     ptrdiff_t space = slice_find(line, ' ');
     struct slice method = slice_make(line.ptr, space < 0 ? 0 : (size_t)space);
     struct slice path = slice_skip(line, space < 0 ? 0 : (size_t)space + 1);
-    struct builtin b = router_builtin(method, path);
+    struct builtin b = route_builtin(method, path);
     assert(fuzz_within(b.name, path));
     assert(slice_find(b.name, '/') < 0 && slice_find(b.name, '?') < 0);
     if (b.kind == BUILTIN_ATTACH)

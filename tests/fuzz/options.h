@@ -65,8 +65,8 @@ static inline bool fuzz_is_argument(const struct fuzz_command *c, const char *te
     return false;
 }
 
-/* opt.c keeps its copy of a list from the environment for as long as the process lives, which here
- * is once an input. The copy begins where the blanks and commas before its first item do. */
+/* opt_parse.c keeps its copy of a list from the environment for as long as the process lives, which
+ * here is once an input. The copy begins where the blanks and commas before its first item do. */
 static inline void fuzz_free_list(const struct fuzz_command *c, const struct opt_list *l,
                                   const char *variable)
 {

@@ -225,7 +225,7 @@ class Server(Kept):
 
     def wait_link(self, name, count, deadline_s=10.0):
         """Waits for the @count-th link that this run has seen of a name."""
-        self.wait_log(rf"link up.*name={name} ", deadline_s, count)
+        self.wait_log(rf"link_up.*name={name} ", deadline_s, count)
 
 
 class AnyClient(Kept):

@@ -171,8 +171,14 @@ static inline void on_end(void *owner)
     over(owner);
 }
 
-static const struct exchange_owner owner_ops = {on_response, on_upgraded, on_failure,
-                                                on_broken,   on_restart,  on_end};
+static inline void on_gone(void *owner)
+{
+    tell(owner, "gone ");
+    over(owner);
+}
+
+static const struct exchange_owner owner_ops = {on_response, on_upgraded, on_failure, on_broken,
+                                                on_restart,  on_end,      on_gone};
 
 enum kind { GET, POST, WEBSOCKET };
 

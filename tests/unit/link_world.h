@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "src/crew.h"
-#include "src/edge/edge.h"
+#include "src/edge/edge_h1.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/registry.h"
 
@@ -246,7 +246,7 @@ static inline void viewer_connect(struct world *w)
     w->viewer.ended = false;
     sock_pair(w->worker->loop, &w->viewer.sock, &edge);
     sock_set_ops(w->viewer.sock, &viewer_ops, &w->viewer);
-    edge_new(w->worker, edge);
+    edge_h1_new(w->worker, edge);
 }
 
 static inline void viewer_leave(struct world *w)

@@ -102,8 +102,14 @@ static inline struct reply ask(struct fixture *x, const struct request *r)
         fields_add(&m.fields, SLICE("oneport-exact"), slice_str(r->exact));
     struct viewer viewer = r->viewer;
     viewer.https = viewer.https || (r->tls && !viewer.proxied);
-    struct call c = {&m, &viewer, r->tls, call_is_secure(&viewer, r->tls, !r->remote)};
-    register_answer(&x->worker, &c, slice_str(r->name ? r->name : ""), r->old, &a);
+    struct call c = {
+        .m = &m,
+        .route = {.kind = ROUTE_BASE,
+                  .builtin = {r->old ? BUILTIN_REGISTER_OLD : BUILTIN_REGISTER,
+                              slice_str(r->name ? r->name : "")}},
+    };
+    call_set_viewer(&c, &viewer, r->tls, !r->remote);
+    register_answer(&x->worker, &c, &a);
     assert_true(slice_eq(fields_value(&a.head.fields, SLICE("cache-control")), SLICE("no-store")));
     assert_true(
         slice_eq(fields_value(&a.head.fields, SLICE("content-type")), SLICE("application/json")));

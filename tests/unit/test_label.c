@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_names.c - the grammar of names and the random ones: protocol.md#names */
+/* test_label.c - the grammar of names and the random ones: protocol.md#names */
 #include "src/names/label.h"
 
 #include <setjmp.h>

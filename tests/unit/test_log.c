@@ -72,7 +72,7 @@ static void assert_time(const char *text)
             fail_msg("not a time: %.30s", text);
 }
 
-static void test_value(void **state)
+static void test_quote(void **state)
 {
     static const struct {
         const char *name;
@@ -92,11 +92,14 @@ static void test_value(void **state)
         {"delete", {"\x7f", 1}, "\"\\x7f\""},
         {"not ASCII", {"\xc3\xa4", 2}, "\"\\xc3\\xa4\""},
     };
-    for (size_t i = 0; i < COUNT(rows); i++)
-        assert_string_equal(log_value(rows[i].in), rows[i].want);
+    char out[LOG_QUOTED_MAX];
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(log_quote(rows[i].in, out), strlen(rows[i].want));
+        assert_string_equal(out, rows[i].want);
+    }
 }
 
-static void test_value_cut(void **state)
+static void test_quote_cut(void **state)
 {
     static const struct {
         const char *name;
@@ -106,27 +109,16 @@ static void test_value_cut(void **state)
     } rows[] = {
         {"longest", 'a', 256, 256, false},
         {"plain and cut", 'a', 257, 256 + 3, true},
-        {"escaped and cut", '\n', 5000, 4 * 256 + 3 + 2, true},
+        {"escaped and cut", '\n', 5000, LOG_QUOTED_MAX - 1, true},
     };
     static char text[5000];
+    char out[LOG_QUOTED_MAX];
     for (size_t i = 0; i < COUNT(rows); i++) {
         memset(text, rows[i].c, rows[i].len);
-        const char *out = log_value(slice_make(text, rows[i].len));
-        if (strlen(out) != rows[i].want_len || !strstr(out, ELLIPSIS) == rows[i].cut)
+        size_t len = log_quote(slice_make(text, rows[i].len), out);
+        if (len != strlen(out) || len != rows[i].want_len || !strstr(out, ELLIPSIS) == rows[i].cut)
             fail_msg("%s: %s", rows[i].name, out);
     }
-}
-
-static void test_value_slots(void **state)
-{
-    const char *out[8];
-    char digit[] = "0";
-    for (size_t i = 0; i < COUNT(out); i++) {
-        digit[0] = (char)('0' + i);
-        out[i] = log_value(slice_str(digit));
-    }
-    for (size_t i = 0; i < COUNT(out); i++)
-        assert_int_equal(out[i][0], '0' + (int)i);
 }
 
 static void test_level_parse(void **state)
@@ -152,64 +144,86 @@ static void test_text_line(void **state)
     static const struct {
         const char *name;
         enum log_level level;
-        const char *message, *fields, *want;
+        struct log_pair pair;
+        const char *want;
     } rows[] = {
-        {"info", LOG_INFO, "link up", "name=demo", " info  link up name=demo\n"},
-        {"error", LOG_ERROR, "x", "a=1 b=2", " error x a=1 b=2\n"},
-        {"warn", LOG_WARN, "x", "a=1", " warn  x a=1\n"},
-        {"debug", LOG_DEBUG, "x", "a=1", " debug x a=1\n"},
-        {"message alone", LOG_INFO, "ready", "", " info  ready\n"},
-        {"forged line", LOG_INFO, "x", "a=1\nb\r\t\x7f", " info  x a=1?b???\n"},
+        {"text", LOG_INFO, {"name", LOG_TEXT, {{"demo", 4}}}, " info  x name=demo\n"},
+        {"quoted", LOG_ERROR, {"path", LOG_TEXT, {{"/a b", 4}}}, " error x path=\"/a b\"\n"},
+        {"empty", LOG_WARN, {"ua", LOG_TEXT, {{NULL, 0}}}, " warn  x ua=\"\"\n"},
+        {"pair in a value", LOG_DEBUG, {"a", LOG_TEXT, {{"b=c", 3}}}, " debug x a=b=c\n"},
+        {"forged line",
+         LOG_INFO,
+         {"a", LOG_TEXT, {{"1\nb\r", 4}}},
+         " info  x a=\"1\\x0ab\\x0d\"\n"},
+        {"number",
+         LOG_INFO,
+         {"n", LOG_UNSIGNED, {.u = UINT64_MAX}},
+         " info  x n=18446744073709551615\n"},
+        {"zero", LOG_INFO, {"n", LOG_UNSIGNED, {.u = 0}}, " info  x n=0\n"},
+        {"negative", LOG_INFO, {"n", LOG_SIGNED, {.i = -7}}, " info  x n=-7\n"},
+        {"least",
+         LOG_INFO,
+         {"n", LOG_SIGNED, {.i = INT64_MIN}},
+         " info  x n=-9223372036854775808\n"},
+        {"true", LOG_INFO, {"b", LOG_BOOL, {.b = true}}, " info  x b=true\n"},
+        {"false", LOG_INFO, {"b", LOG_BOOL, {.b = false}}, " info  x b=false\n"},
     };
     assert_int_equal(log_open(path, LOG_DEBUG, false), 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        log_event(rows[i].level, rows[i].message, "%s", rows[i].fields);
+        log_event(rows[i].level, "x", &rows[i].pair, 1);
         const char *line = take_log();
         assert_time(line);
         assert_string_equal(line + TIME_LEN, rows[i].want);
     }
+    LOG(INFO, "ready");
+    assert_string_equal(take_log() + TIME_LEN, " info  ready\n");
+    LOG(INFO, "link_up", LOG_STR("name", "demo"), LOG_U("slot", 3), LOG_I("status", -1),
+        LOG_B("secure", true), LOG_S("host", SLICE("a b")));
+    assert_string_equal(take_log() + TIME_LEN,
+                        " info  link_up name=demo slot=3 status=-1 secure=true host=\"a b\"\n");
 }
 
 static void test_json_line(void **state)
 {
     static const struct {
-        const char *name, *fields, *want; /* behind time, level and msg */
+        const char *name;
+        struct log_pair pair;
+        const char *want; /* behind time, level and event */
     } rows[] = {
-        {"pairs", "name=demo worker=0", "\"name\":\"demo\",\"worker\":\"0\""},
-        {"none", "", ""},
-        {"quoted", "path=\"/a b\" n=1", "\"path\":\"/a b\",\"n\":\"1\""},
-        {"empty value", "ua=\"\" ref= n=1", "\"ua\":\"\",\"ref\":\"\",\"n\":\"1\""},
-        {"quote and backslash", "a=\"x\\\"y\\\\z\"", "\"a\":\"x\\\"y\\\\z\""},
-        {"control", "a=\"x\\x0ay\"", "\"a\":\"x\\ny\""},
-        {"zero", "a=\"x\\x00y\"", "\"a\":\"x?y\""},
-        {"escaped backslash before x", "a=\"\\\\x41\"", "\"a\":\"\\\\x41\""},
-        {"UTF-8", "a=\"\\xc3\\xa4\"", "\"a\":\"\xc3\xa4\""},
-        {"four octets", "a=\"\\xf0\\x9f\\x98\\x80\"", "\"a\":\"\xf0\x9f\x98\x80\""},
-        {"broken UTF-8", "a=\"\\xc3(\"", "\"a\":\"?(\""},
-        {"overlong", "a=\"\\xc0\\xaf \\xe0\\x80\\xaf\"", "\"a\":\"?? ???\""},
-        {"surrogate", "a=\"\\xed\\xa0\\x80\"", "\"a\":\"???\""},
-        {"cut short", "a=\"\\xe2\\x80\"", "\"a\":\"??\""},
-        {"pair in quotes", "a=\"b=c d=e\" f=g", "\"a\":\"b=c d=e\",\"f\":\"g\""},
-        {"equals in value", "target=/a?b=c n=1", "\"target\":\"/a?b=c\",\"n\":\"1\""},
-        {"words", "error=No such file path=/x", "\"error\":\"No such file\",\"path\":\"/x\""},
-        {"no key", "just words", "\"detail\":\"just words\""},
-        {"no closing quote", "a=\"b c", "\"a\":\"b c\""},
-        {"ends in backslash", "a=\"b\\", "\"a\":\"b\\\\\""},
+        {"text", {"a", LOG_TEXT, {{"demo", 4}}}, "\"demo\""},
+        {"digits stay text", {"a", LOG_TEXT, {{"7", 1}}}, "\"7\""},
+        {"empty", {"a", LOG_TEXT, {{NULL, 0}}}, "\"\""},
+        {"quote and backslash", {"a", LOG_TEXT, {{"x\"y\\z", 5}}}, "\"x\\\"y\\\\z\""},
+        {"control", {"a", LOG_TEXT, {{"x\ny\x01", 4}}}, "\"x\\u000ay\\u0001\""},
+        {"zero", {"a", LOG_TEXT, {{"x\0y", 3}}}, "\"x?y\""},
+        {"UTF-8", {"a", LOG_TEXT, {{"\xc3\xa4", 2}}}, "\"\xc3\xa4\""},
+        {"four bytes", {"a", LOG_TEXT, {{"\xf0\x9f\x98\x80", 4}}}, "\"\xf0\x9f\x98\x80\""},
+        {"broken UTF-8", {"a", LOG_TEXT, {{"\xc3(", 2}}}, "\"?(\""},
+        {"overlong", {"a", LOG_TEXT, {{"\xc0\xaf \xe0\x80\xaf", 6}}}, "\"?? ???\""},
+        {"surrogate", {"a", LOG_TEXT, {{"\xed\xa0\x80", 3}}}, "\"???\""},
+        {"cut short", {"a", LOG_TEXT, {{"\xe2\x80", 2}}}, "\"??\""},
+        {"pair in a value", {"a", LOG_TEXT, {{"b=c d=e", 7}}}, "\"b=c d=e\""},
+        {"number", {"a", LOG_UNSIGNED, {.u = UINT64_MAX}}, "18446744073709551615"},
+        {"negative", {"a", LOG_SIGNED, {.i = -7}}, "-7"},
+        {"true", {"a", LOG_BOOL, {.b = true}}, "true"},
+        {"false", {"a", LOG_BOOL, {.b = false}}, "false"},
     };
     assert_int_equal(log_open(path, LOG_DEBUG, true), 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
         char want[256];
-        log_event(LOG_WARN, "it said \"x\"", "%s", rows[i].fields);
+        log_event(LOG_WARN, "it_said", &rows[i].pair, 1);
         const char *line = take_log();
-        snprintf(want, sizeof want, "\",\"level\":\"warn\",\"msg\":\"it said \\\"x\\\"\"%s%s}\n",
-                 rows[i].want[0] ? "," : "", rows[i].want);
+        snprintf(want, sizeof want, "\",\"level\":\"warn\",\"event\":\"it_said\",\"a\":%s}\n",
+                 rows[i].want);
         assert_memory_equal(line, "{\"time\":\"", 9);
         assert_time(line + 9);
         assert_string_equal(line + 9 + TIME_LEN, want);
     }
+    LOG(INFO, "ready");
+    assert_string_equal(take_log() + 9 + TIME_LEN, "\",\"level\":\"info\",\"event\":\"ready\"}\n");
 }
 
-/* What log_value made comes out of the JSON as it went in. */
+/* A text value comes out of the JSON as it went in. */
 static void test_json_round_trip(void **state)
 {
     char in[128];
@@ -217,60 +231,86 @@ static void test_json_round_trip(void **state)
         in[i] = (char)(i + 1);
     in[127] = '\0';
     assert_int_equal(log_open(path, LOG_DEBUG, true), 0);
-    LOG(INFO, "x", "first=%s last=%d", log_value(slice_str(in)), 1);
+    LOG(INFO, "x", LOG_STR("first", in), LOG_I("last", 1));
     cJSON *object = cJSON_Parse(take_log());
     assert_non_null(object);
     assert_string_equal(cJSON_GetObjectItem(object, "first")->valuestring, in);
-    assert_string_equal(cJSON_GetObjectItem(object, "last")->valuestring, "1");
+    assert_true(cJSON_IsNumber(cJSON_GetObjectItem(object, "last")));
     cJSON_Delete(object);
 }
 
-static void test_long_fields(void **state)
+/* JSON cuts a long value too, between two characters. */
+static void test_json_cut(void **state)
 {
-    static char big[8000];
-    memset(big, 'a', sizeof big - 1);
-    for (size_t i = 20; i + 40 < sizeof big; i += 7)
-        big[i] = '\\'; /* each doubles in JSON */
+    static char text[400];
+    for (size_t i = 0; i + 3 <= sizeof text; i += 3)
+        memcpy(text + i, "\xe2\x82\xac", 3); /* 256 is in the middle of one */
+    assert_int_equal(log_open(path, LOG_DEBUG, true), 0);
+    LOG(INFO, "x", LOG_S("a", slice_make(text, sizeof text)));
+    cJSON *object = cJSON_Parse(take_log());
+    const char *cut = cJSON_GetStringValue(cJSON_GetObjectItem(object, "a"));
+    assert_int_equal(strlen(cut), 255 + 3);
+    assert_memory_equal(cut, text, 255);
+    assert_string_equal(cut + 255, ELLIPSIS);
+    cJSON_Delete(object);
+}
+
+/* Pairs that find no room are left out whole, and counted; later ones that fit are there. */
+static void test_long_lines(void **state)
+{
+    static char big[300];
+    memset(big, '\x01', sizeof big); /* four bytes each in text, six in JSON */
+    struct slice s = slice_make(big, sizeof big);
     for (int json = 0; json < 2; json++) {
         assert_int_equal(log_open(path, LOG_INFO, json), 0);
-        LOG(INFO, "big", "a=%s", big);
+        LOG(INFO, "big", LOG_S("a", s), LOG_S("b", s), LOG_S("c", s), LOG_S("d", s), LOG_S("e", s),
+            LOG_I("last", 9));
         const char *line = take_log();
         assert_true(strlen(line) <= PIPE_BUF);
         assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
-        assert_non_null(strstr(line, ELLIPSIS));
+        assert_non_null(
+            strstr(line, json ? "\",\"last\":9,\"omitted\":3}\n" : "\" last=9 omitted=2\n"));
         cJSON *object = json ? cJSON_Parse(line) : NULL;
         assert_int_equal(!object, !json);
         cJSON_Delete(object);
     }
 }
 
+static int evaluated;
+
+static uint64_t evaluate(void)
+{
+    return (uint64_t)++evaluated;
+}
+
 static void test_threshold(void **state)
 {
     assert_int_equal(log_open(path, LOG_WARN, false), 0);
-    LOG(INFO, "hidden", "a=%d", 1);
-    LOG(WARN, "shown", "a=%d", 2);
-    LOG(ERROR, "shown too", "a=%d", 3);
+    LOG(INFO, "hidden", LOG_U("a", evaluate()));
+    assert_int_equal(evaluated, 0);
+    LOG(WARN, "shown", LOG_U("a", evaluate()));
+    LOG(ERROR, "shown_too", LOG_U("a", evaluate()));
     const char *text = take_log();
     assert_null(strstr(text, "hidden"));
-    assert_non_null(strstr(text, "warn  shown a=2\n"));
-    assert_non_null(strstr(text, "error shown too a=3\n"));
+    assert_non_null(strstr(text, "warn  shown a=1\n"));
+    assert_non_null(strstr(text, "error shown_too a=2\n"));
 }
 
 static void test_errno_is_kept(void **state)
 {
     assert_int_equal(log_open(path, LOG_INFO, false), 0);
     errno = ENOENT;
-    LOG(INFO, "x", "error=%m");
+    LOG(INFO, "x", LOG_STR("error", strerrordesc_np(errno)));
     assert_int_equal(errno, ENOENT);
-    assert_non_null(strstr(take_log(), "error=No such file or directory\n"));
+    assert_non_null(strstr(take_log(), "error=\"No such file or directory\"\n"));
 }
 
 static void test_open_fails(void **state)
 {
     assert_int_equal(log_open(path, LOG_INFO, false), 0);
     assert_int_equal(log_open("/nonexistent/log", LOG_DEBUG, true), ERR_IO);
-    LOG(INFO, "still here", "a=%d", 1); /* the open one stays, and its level and format */
-    assert_non_null(strstr(take_log(), "info  still here a=1\n"));
+    LOG(INFO, "still_here", LOG_I("a", 1)); /* the open one stays, and its level and format */
+    assert_non_null(strstr(take_log(), "info  still_here a=1\n"));
     assert_int_equal(log_threshold, LOG_INFO);
     assert_null(log_file_open("/nonexistent/log"));
     assert_int_equal(errno, ENOENT);
@@ -318,14 +358,14 @@ static void test_full_pipe_drops(void **state)
     assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
     assert_int_equal(log_open(NULL, LOG_INFO, false), 0);
     for (int i = 0; i < 1000; i++)
-        LOG(INFO, "line", "i=%d", i);
+        LOG(INFO, "line", LOG_I("i", i));
     lost = log_dropped() - before;
     int flags = fcntl(STDERR_FILENO, F_GETFL);
     while (read(ends[0], content, sizeof content) == 4096 && lost == 0)
         ;
-    LOG(INFO, "room", "i=%d", 1);
+    LOG(INFO, "room", LOG_I("i", 1));
     ssize_t n = read(ends[0], content, sizeof content - 1);
-    LOG(INFO, "quiet", "i=%d", 2);
+    LOG(INFO, "quiet", LOG_I("i", 2));
     ssize_t m = read(ends[0], content + n, sizeof content - 1 - (size_t)n);
     content[n + m] = '\0';
     dup2(saved, STDERR_FILENO);
@@ -350,12 +390,12 @@ static void test_reader_gone(void **state)
     close(ends[0]);
     close(ends[1]);
     assert_int_equal(log_open("-", LOG_INFO, false), 0);
-    LOG(INFO, "nobody", "i=%d", 1);
+    LOG(INFO, "nobody", LOG_I("i", 1));
     dup2(saved, STDOUT_FILENO);
     close(saved);
     assert_int_equal(log_dropped() - before, 1);
     assert_int_equal(log_open(path, LOG_INFO, false), 0);
-    LOG(INFO, "elsewhere", "i=%d", 2);
+    LOG(INFO, "elsewhere", LOG_I("i", 2));
     assert_non_null(strstr(take_log(), "elsewhere i=2 dropped=1\n"));
 }
 
@@ -388,7 +428,7 @@ enum { THREADS = 4, LINES = 200 };
 static void *write_lines(void *arg)
 {
     for (int i = 0; i < LINES; i++)
-        LOG(INFO, "thread", "value=%s", log_value(slice_str(arg)));
+        LOG(INFO, "thread", LOG_STR("value", arg));
     return NULL;
 }
 
@@ -438,15 +478,15 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_value),           cmocka_unit_test(test_value_cut),
-        cmocka_unit_test(test_value_slots),     cmocka_unit_test(test_level_parse),
-        cmocka_unit_test(test_text_line),       cmocka_unit_test(test_json_line),
-        cmocka_unit_test(test_json_round_trip), cmocka_unit_test(test_long_fields),
-        cmocka_unit_test(test_threshold),       cmocka_unit_test(test_errno_is_kept),
-        cmocka_unit_test(test_open_fails),      cmocka_unit_test(test_file_reopen),
-        cmocka_unit_test(test_file_appends),    cmocka_unit_test(test_full_pipe_drops),
-        cmocka_unit_test(test_reader_gone),     cmocka_unit_test(test_pipe_line_cut),
-        cmocka_unit_test(test_threads),         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_quote),        cmocka_unit_test(test_quote_cut),
+        cmocka_unit_test(test_level_parse),  cmocka_unit_test(test_text_line),
+        cmocka_unit_test(test_json_line),    cmocka_unit_test(test_json_round_trip),
+        cmocka_unit_test(test_json_cut),     cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_threshold),    cmocka_unit_test(test_errno_is_kept),
+        cmocka_unit_test(test_open_fails),   cmocka_unit_test(test_file_reopen),
+        cmocka_unit_test(test_file_appends), cmocka_unit_test(test_full_pipe_drops),
+        cmocka_unit_test(test_reader_gone),  cmocka_unit_test(test_pipe_line_cut),
+        cmocka_unit_test(test_threads),      cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -312,6 +312,74 @@ static void test_rows_win_over_built_in(void **state)
     assert_null(strstr(printed, "show this and exit"));
 }
 
+/* What a reader of the table sees: each row once, with what the type says where the row does not.
+ */
+static void test_rows_for_readers(void **state)
+{
+    static const struct {
+        const char *name, *metavar, *unit, *fallback, *env;
+        bool repeats, built_in;
+    } want[] = {
+        {"verbose", "", "", NULL, "ONEPORTD_VERBOSE", false, false},
+        {"quick", "", "", NULL, "ONEPORTD_QUICK", false, false},
+        {"workers", "N", "", "1", "ONEPORTD_WORKERS", false, false},
+        {"hold", "TIME", "ms", "4s", "ONEPORTD_HOLD", false, false},
+        {"max-body", "SIZE", "bytes", "16m", "ONEPORTD_MAX_BODY", false, false},
+        {"cert", "FILE", "", NULL, "ONEPORTD_CERT", false, false},
+        {"listen", "ADDR:PORT", "", "127.0.0.1:80", "ONEPORTD_LISTEN", true, false},
+        {"help", "", "", NULL, "ONEPORTD_HELP", false, true},
+        {"version", "", "", NULL, "ONEPORTD_VERSION", false, true},
+    };
+    struct opt_row row;
+    size_t at = 0;
+    for (size_t i = 0; i < COUNT(want); i++) {
+        char env[OPT_LABEL_MAX];
+        assert_true(opt_next(&program, &at, &row));
+        assert_string_equal(row.opt->name, want[i].name);
+        assert_string_equal(row.metavar, want[i].metavar);
+        assert_string_equal(row.unit, want[i].unit);
+        assert_int_equal(!row.fallback, !want[i].fallback);
+        if (row.fallback)
+            assert_string_equal(row.fallback, want[i].fallback);
+        assert_int_equal(row.repeats, want[i].repeats);
+        assert_int_equal(row.built_in, want[i].built_in);
+        opt_env_name(&program, row.opt, env);
+        assert_string_equal(env, want[i].env);
+    }
+    assert_false(opt_next(&program, &at, &row));
+    at = 0;
+    size_t rows_seen = 0;
+    while (opt_next(&program_with_h, &at, &row))
+        rows_seen++;
+    assert_int_equal(rows_seen, 3); /* its own --help, no built-in one */
+}
+
+/* Values are printed as they would be typed, and cut where there is no room. */
+static void test_value_text(void **state)
+{
+    static const struct {
+        const char *line, *want[7];
+    } table[] = {
+        {"", {"0", "0", "1", "4s", "16m", "", "127.0.0.1:80"}},
+        {"-vw0|--hold=90s|--max-body=1025|-ca.pem|-la:1|-lb:2",
+         {"1", "0", "0", "90s", "1025", "a.pem", "a:1,b:2"}},
+        {"--hold=60000ms|--max-body=0", {"0", "0", "1", "1m", "0", "", "127.0.0.1:80"}},
+    };
+    char text[64], little[4];
+    for (size_t i = 0; i < COUNT(table); i++) {
+        assert_int_equal(parse(&program, table[i].line), OPT_RUN);
+        for (size_t at = 0; at < COUNT(table[i].want); at++) {
+            const char *field = (const char *)&options + rows[at].offset;
+            size_t len = opt_value_text(&rows[at], field, text, sizeof text);
+            assert_string_equal(text, table[i].want[at]);
+            assert_int_equal(len, strlen(text));
+            assert_int_equal(opt_value_text(&rows[at], field, little, sizeof little), len);
+            assert_int_equal(strncmp(little, text, 3), 0);
+            assert_int_equal(strlen(little), len < 3 ? len : 3);
+        }
+    }
+}
+
 static void test_msec(void **state)
 {
     static const struct {
@@ -387,6 +455,8 @@ int main(void)
         cmocka_unit_test(test_list_too_long),
         cmocka_unit_test(test_help_rows),
         cmocka_unit_test(test_rows_win_over_built_in),
+        cmocka_unit_test(test_rows_for_readers),
+        cmocka_unit_test(test_value_text),
         cmocka_unit_test(test_msec),
         cmocka_unit_test(test_size),
     };

@@ -156,9 +156,12 @@ static const struct {
 /* O13 */
 static void test_secure(void **state)
 {
-    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
-        if (call_is_secure(&calls[i].viewer, calls[i].tls, calls[i].local) != calls[i].want)
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        struct call c = {0};
+        call_set_viewer(&c, &calls[i].viewer, calls[i].tls, calls[i].local);
+        if (c.secure != calls[i].want)
             fail_msg("%s", calls[i].what);
+    }
 }
 
 /* ---- refusals that need no other owner */

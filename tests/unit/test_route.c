@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_router.c - Host and path to tunnel or built-in: protocol.md#names and
+/* test_route.c - Host and path to tunnel or built-in: protocol.md#names and
  * protocol.md#register */
 #include "src/http/route.h"
 
@@ -59,7 +59,7 @@ static void test_host(void **state)
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         char name[NAME_MAX_LEN + 1];
         enum route_kind got =
-            router_host(slice_str(hosts[i].domain), slice_str(hosts[i].authority), name);
+            route_host(slice_str(hosts[i].domain), slice_str(hosts[i].authority), name);
         if (got != hosts[i].want || strcmp(name, hosts[i].name) != 0)
             fail_msg("%s: kind %d, name '%s'", hosts[i].authority, (int)got, name);
     }
@@ -118,7 +118,7 @@ static const struct {
 static void test_path(void **state)
 {
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        struct builtin b = router_builtin(slice_str(paths[i].method), slice_str(paths[i].path));
+        struct builtin b = route_builtin(slice_str(paths[i].method), slice_str(paths[i].path));
         bool named = b.kind == BUILTIN_NONE || slice_eq(b.name, slice_str(paths[i].name));
         if (b.kind != paths[i].want || !named)
             fail_msg("%s %s: kind %d, name '%.*s'", paths[i].method, paths[i].path, (int)b.kind,

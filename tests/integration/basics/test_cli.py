@@ -18,7 +18,7 @@ USAGE, REFUSED, CERTIFICATE, RETRIES = 1, 2, 3, 4
 
 def one_line(text):
     """The only line of @text; a warning about the machine's descriptor limit is not about the wrong use."""
-    lines = [line for line in text.strip().splitlines() if "few descriptors" not in line]
+    lines = [line for line in text.strip().splitlines() if "few_descriptors" not in line]
     assert len(lines) == 1, text
     return lines[0]
 
@@ -436,15 +436,15 @@ def test_ends_when_its_goodbye_was_heard(server, new_client, http_origin):
     client = new_client(http_origin.port)
     assert fetch(server.port, client.host, "/echo").status == 200
     client.program.stop(deadline_s=1.2 * SLOW)
-    server.wait_log(f"client leaves name={client.name} ")
+    server.wait_log(f"client_leaves name={client.name} ")
 
 
 def test_certificates_for_an_origin_without_tls(server, new_client, http_origin, certificate):
     """They do nothing, and that is said."""
     client = new_client(http_origin.port, "--local-ca", certificate.ca)
     assert fetch(server.port, client.host, "/echo").status == 200
-    assert f"it is asked without TLS origin=localhost:{http_origin.port}" in client.log
-    assert "without TLS" not in new_client(http_origin.port).log
+    assert f"local_tls_options_unused origin=localhost:{http_origin.port}" in client.log
+    assert "local_tls_options_unused" not in new_client(http_origin.port).log
 
 
 @pytest.mark.rule("R15")

@@ -449,7 +449,7 @@ def test_two_clients_with_one_ticket_do_not_throw_each_other_out_for_ever(
     )
     assert second.url == first.url
     first.program.expect_exit(2, 15)
-    assert "taken" in first.log
+    assert "took it over" in first.log
     assert {fetch(server.port, second.host).body for _ in range(5)} == {b"second"}
     assert second.program.running and links(server, second.name) == 1
 

@@ -206,7 +206,7 @@ def told_of(server, host, line):
     [
         ("stream_reset", lambda stream: stream.reset(2)),
         (
-            "origin failed",
+            "origin_failed",
             lambda stream: stream.answer(502, b"", ("oneport-error", "connection_refused")),
         ),
     ],

@@ -110,7 +110,7 @@ def test_registers_of_an_address(new_server, name, link, ended):
     )
     assert (
         1
-        <= server.log.count(f"address refused viewer={HERE} reason={REGISTERS}")
+        <= server.log.count(f"address_refused viewer={HERE} reason={REGISTERS}")
         <= 2 * (2 + time.monotonic() - start)
     )  # a second and worker
 

@@ -129,7 +129,7 @@ def test_nothing_of_a_malformed_request_is_written(ask, played, fields, pseudo):
 @pytest.mark.rule("D1")
 def test_a_host_that_differs_is_in_the_log(ask, stage):
     assert ask(("host", "other.example")).wait_reset() == PROTOCOL_ERROR
-    stage.program.wait_output("request refused .*host")
+    stage.program.wait_output("request_refused .*host")
 
 
 # ---- the origin's connection ----
@@ -362,7 +362,7 @@ def test_no_origin(real, new_client, ended, origin, status, kind, words):
     client = new_client(where, "--connect-timeout", "500ms", server=real)
     got = fetch(real.port, client.host, timeout_s=6)
     assert (got.status, got.get("Proxy-Status").partition("error=")[2]) == (status, kind)
-    line = client.program.wait_output(f"exchange failed.*error={kind}.*").group(0)
+    line = client.program.wait_output(f"exchange_failed.*error={kind}.*").group(0)
     assert f"origin={where} " in line and re.search(words, line)
 
 

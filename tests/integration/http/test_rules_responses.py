@@ -306,7 +306,7 @@ def test_a_cookie_for_the_base_domain_is_confined_and_that_is_said_once(server, 
     )
     for _ in range(3):
         assert fetch(server.port, client.host).get("Set-Cookie") == "a=1; Path=/"
-    assert server.log.count(f"confined to its tunnel name={client.name}") == 1
+    assert server.log.count(f"cookie_confined name={client.name}") == 1
 
 
 @pytest.mark.rule("R16")

@@ -74,7 +74,7 @@ def all_up(client, count, deadline_s=10.0):
 
 def slots(server, name):
     """Of the links that this run of the server has seen come up."""
-    return [int(slot) for slot in re.findall(rf"link up.*name={name} .*slot=(\d+)", server.log)]
+    return [int(slot) for slot in re.findall(rf"link_up.*name={name} .*slot=(\d+)", server.log)]
 
 
 def lost(server, name):
@@ -115,7 +115,7 @@ def test_each_link_has_a_slot_and_a_descriptor(server, new_client, http_origin, 
     )
     assert sorted(slots(server, client.name)) == list(range(count))
     assert client.program.stdout.count("your url is:") == 1
-    assert client.log.count("name granted") == 1
+    assert client.log.count("name_granted") == 1
     assert fetch(server.port, client.host, "/echo").status == 200
 
 
@@ -156,8 +156,8 @@ def test_the_server_may_allow_fewer(new_server, new_client, http_origin):
     server.restart()
     all_up(client, 2, 20)
     assert set(slots(server, client.name)) == {0, 1}
-    assert client.log.count("the server allows fewer links") == 1
-    assert re.search(r"fewer links.* links=2 asked=4", client.log)
+    assert client.log.count("fewer_links_allowed") == 1
+    assert re.search(r"fewer_links_allowed.* links=2 asked=4", client.log)
 
 
 def test_the_server_may_come_back_with_fewer(new_server, new_client, http_origin):
@@ -167,7 +167,7 @@ def test_the_server_may_come_back_with_fewer(new_server, new_client, http_origin
     all_up(client, 4)
     server.options = ("--max-links", "2")
     server.restart()
-    client.program.wait_output(r"fewer links.* links=2 asked=4", 30)
+    client.program.wait_output(r"fewer_links_allowed.* links=2 asked=4", 30)
     all_up(client, 2, 20)
     assert set(slots(server, client.name)) == {0, 1}
     assert fetch(server.port, client.host, "/echo").status == 200
@@ -249,7 +249,7 @@ def test_a_slot_that_is_refused_tries_again(scripted, certificate, new_client, s
     client = new_client(1, "--links", "2", server=standin)
     wait_until(lambda: 1 in standin.open, 20 * SLOW, "the second link")
     assert standin.tries == {0: 1, 1: 4} and len(standin.instances) == 1 and standin.registered == 1
-    assert client.log.count("link missing, trying again") == 3
+    assert client.log.count("link_missing") == 3
     assert client.program.stdout.count("your url is:") == 1
 
 
@@ -277,7 +277,7 @@ def test_a_name_that_is_lost_is_lost_for_all_links(scripted, certificate, new_cl
     wait_until(lambda: len(standin.open) == 2, 10 * SLOW, "both links")
     standin.say_goodbye(slot, reason.encode())
     client.program.expect_exit(2)
-    assert client.log.count("name lost") == 1
+    assert client.log.count("name_lost") == 1
     assert standin.tries == {0: 1, 1: 1}
 
 
@@ -520,7 +520,7 @@ def test_a_restarted_server_gets_all_links_again(new_server, new_client, http_or
     assert sorted(slots(server, client.name)) == [0, 1, 2]
     assert fetch(server.port, client.host, "/echo").status == 200
     assert (
-        client.program.stdout.count("your url is:") == 1 and client.log.count("name granted") == 1
+        client.program.stdout.count("your url is:") == 1 and client.log.count("name_granted") == 1
     )
 
 
@@ -534,7 +534,7 @@ def test_a_new_server_takes_over_all_links_while_the_old_one_drains(
     viewers = [begun(ended, client) for _ in range(3)]
     old = server.program
     old.signal(signal.SIGTERM)
-    client.program.wait_output("server says goodbye", count=3)
+    client.program.wait_output("(link_missing|not_connected) .*reason=draining", count=3)
     server.start()
     all_up(client, 3, 20)
     assert old.running
@@ -552,8 +552,8 @@ def test_retries_are_counted_while_no_link_is_up(new_server, new_client, http_or
     all_up(client, 4)
     server.kill9()
     client.program.expect_exit(4, 30)
-    assert client.log.count("giving up") == 1 and "retries=3" in client.log
-    assert len(re.findall(r"not connected, trying again.* slot=0 ", client.log)) == 3
+    assert client.log.count("giving_up") == 1 and "retries=3" in client.log
+    assert len(re.findall(r"not_connected.* slot=0 ", client.log)) == 3
 
 
 # ---- the client goes ----
@@ -575,7 +575,7 @@ def test_another_process_takes_over_all_links(new_server, new_client, scripted):
         state=first.state,
     )
     first.program.expect_exit(2, 15)
-    assert first.log.count("name lost") == 1 and "took it over" in first.log
+    assert first.log.count("name_lost") == 1 and "took it over" in first.log
     all_up(second, 4)
     assert {fetch(server.port, second.host).body for _ in range(8)} == {b"second"}
     assert second.program.running and second.url == first.url
@@ -588,7 +588,7 @@ def test_leaving_says_goodbye_on_all_links(server, new_client, halves, ended, nu
     all_up(client, 3)
     viewers = [begun(ended, client) for _ in range(3)]
     client.program.signal(number)
-    server.wait_log(rf"client leaves.*name={client.name} ", count=3)
+    server.wait_log(rf"client_leaves.*name={client.name} ", count=3)
     assert client.program.running
     halves.go.set()
     assert [viewer.exactly(2) for viewer in viewers] == [b"lf"] * 3
@@ -607,4 +607,4 @@ def test_leaving_while_some_links_are_still_to_come(server, new_proxy, new_clien
     proxy.wait_relays(5)
     client.program.signal(signal.SIGINT)
     client.program.expect_exit(0)
-    server.wait_log(rf"client leaves.*name={client.name} ")
+    server.wait_log(rf"client_leaves.*name={client.name} ")

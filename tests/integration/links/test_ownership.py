@@ -21,7 +21,7 @@ def foreign(ended):
     """foreign(server, name, ticket, ...): a link by python3-h2 that is up."""
 
     def start(server, name, ticket, *given, **keywords):
-        up = server.log.count(f"link up name={name} ")
+        up = server.log.count(f"link_up name={name} ")
         link = ended.enter_context(
             contextlib.closing(ForeignLink(server, name, ticket, *given, **keywords))
         )
@@ -259,7 +259,9 @@ def test_flapping_is_one_line_that_names_both(server, name, foreign):
             got.get("Retry-After")
         ) <= 60
     lines = [
-        line for line in server.log.splitlines() if "flapping" in line and f"name={name} " in line
+        line
+        for line in server.log.splitlines()
+        if "name_flapping" in line and f"name={name} " in line
     ]
     assert len(lines) == 1 and f"holder={B}" in lines[0] and f"newcomer={A}" in lines[0]
     assert fetch(server.port, f"{name}.localhost").status == 200
@@ -311,7 +313,7 @@ def test_the_client_that_lost_its_name_finishes_and_says_so(new_server, new_clie
     first = new_client(scripted(serve).port, server=server)
     with Viewer(server.port) as viewer:
         viewer.send(head("GET", "/", first.host))
-        wait_until(lambda: server.log.count("link up") == 1, what="the link")
+        wait_until(lambda: server.log.count("link_up") == 1, what="the link")
         second = new_client(
             scripted(
                 lambda connection: (connection.request(), connection.send(reply(b"second")))
@@ -325,7 +327,7 @@ def test_the_client_that_lost_its_name_finishes_and_says_so(new_server, new_clie
         go.set()
         assert viewer.response().body == b"finished"
     first.program.expect_exit(2)
-    assert first.log.count("name lost") == 1 and "taken_over" in first.log
+    assert first.log.count("name_lost") == 1 and "took it over" in first.log
     assert second.program.running
 
 
@@ -342,5 +344,5 @@ def test_the_client_whose_ticket_is_refused_registers_without_it(
         (server.directory / "state" / lost).unlink()
     server.start()
     wait_until(lambda: links(server, client.name) == 1, 20 * SLOW, "the client's return")
-    assert "ticket dropped" in client.log and client.program.stdout.count("your url is:") == 1
+    assert "ticket_dropped" in client.log and client.program.stdout.count("your url is:") == 1
     assert fetch(server.port, client.host, "/echo").status == 200

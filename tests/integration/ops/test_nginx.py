@@ -226,7 +226,7 @@ def test_the_client_is_stopped_and_comes_back_through_nginx(
 )
 def test_the_tunnel_lives_through_silence(front, tunnel, websocket_tunnel, server, tls, seconds):
     """Nobody asks for anything meanwhile: link and WebSocket are the same afterwards."""
-    before = server.log.count("link up")
+    before = server.log.count("link_up")
 
     async def run():
         url = f"wss://{websocket_tunnel.host}/"
@@ -239,4 +239,4 @@ def test_the_tunnel_lives_through_silence(front, tunnel, websocket_tunnel, serve
 
     asyncio.run(run())
     assert fetch(front.port, tunnel.host, "/echo", tls=tls).status == 200
-    assert server.log.count("link up") == before
+    assert server.log.count("link_up") == before

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* builtin.h - serves requests of the base domain: register, attach, status, health, landing page.
+ * protocol.md#other-calls */
+#ifndef SRC_EDGE_BUILTIN_H
+#define SRC_EDGE_BUILTIN_H
+
+#include "src/http/answer.h"
+#include "src/names/call.h"
+#include "src/tunnels/attach.h"
+#include "src/worker/worker.h"
+
+enum builtin_verdict {
+    BUILTIN_ANSWER,  /* `answer` is made */
+    BUILTIN_FAILURE, /* `failure` is to be answered */
+    BUILTIN_ATTACHES /* `attach` is filled: the connection becomes a link */
+};
+
+struct builtin_result {
+    struct answer answer;
+    const char *error; /* for the access log; NULL: none */
+    bool close;        /* the connection closes behind the answer */
+    enum failure failure;
+    struct attach attach;
+};
+
+/* Serves the call @c, whose viewer is set. @head_bytes: the length of its head as it came. */
+enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head_bytes,
+                                   struct builtin_result *out) MUSTCHECK;
+
+#endif

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/* edge_h1.c - one viewer's HTTP/1.1 connection; see edge_h1.h for its states. It reads heads in
+ * order, hands each to a request, and does what the request's end asks of the connection. The wire
+ * is h1_conn's. */
+#include "src/edge/edge_h1.h"
+
+#include <stdlib.h>
+
+#include "h2mux/http/h1_conn.h"
+#include "src/edge/request.h"
+#include "src/worker/handoff.h"
+
+enum {
+    EDGE_WINDOW = 256 * 1024,
+    ANSWERS_HIGH = 64 * 1024,           /* more that is not taken holds up the next request */
+    CLOSE_HANDSHAKE_MS = 2000,          /* rule W8 */
+    LINGER_MS = 1000,                   /* rule R18: the viewer gets to read our answer */
+    LINGER_BYTES_MAX = 64 * 1024 * 1024 /* also one that uploads at full speed meanwhile */
+};
+
+enum edge_state { EDGE_IDLE, EDGE_HEAD, EDGE_BUSY, EDGE_RAW, EDGE_DEAD };
+
+struct edge_h1 {
+    struct list_node node; /* in worker->edges until DEAD */
+    struct worker *worker; /* borrowed: outlives its connections */
+    struct h1_conn *conn;  /* owned until DEAD */
+    enum edge_state state;
+    bool to_head;        /* the request is a HEAD */
+    bool close_after;    /* the answer says that the connection closes behind it */
+    bool head_looked_at; /* HEAD: what there is of it is no attach request */
+    struct peer peer;
+    struct request request; /* the one under way, or the last one */
+    struct timer timer;
+    struct reap reap;
+};
+
+static const struct server *server_of(const struct edge_h1 *e)
+{
+    return e->worker->server;
+}
+
+static const struct config *config_of(const struct edge_h1 *e)
+{
+    return server_of(e)->config;
+}
+
+static bool is_alive(const struct edge_h1 *e)
+{
+    return e->state != EDGE_DEAD;
+}
+
+/* ---- the end */
+
+static void edge_free(void *object)
+{
+    struct edge_h1 *e = object;
+    request_deinit(&e->request);
+    free(e);
+}
+
+/* Enters DEAD. The caller has closed, finished, aborted or released the connection. */
+static void forget(struct edge_h1 *e)
+{
+    request_cancel(&e->request);
+    e->state = EDGE_DEAD;
+    timer_stop(&e->timer);
+    list_remove(&e->node);
+    stat_add(&e->worker->stats.edges_open, -1);
+    loop_reap(e->worker->loop, &e->reap, edge_free, e);
+}
+
+static void close_now(struct edge_h1 *e)
+{
+    h1_conn_close(e->conn);
+    forget(e);
+}
+
+static void cut(struct edge_h1 *e)
+{
+    h1_conn_abort(e->conn);
+    forget(e);
+}
+
+/* Closes politely: what is queued leaves, and up to @bytes are read and dropped for up to @ms. */
+static void finish(struct edge_h1 *e, uint64_t ms, size_t bytes)
+{
+    sock_count_tail(h1_conn_sock(e->conn), &e->worker->evictor.tails);
+    h1_conn_finish(e->conn, ms, bytes);
+    forget(e);
+}
+
+static void linger(struct edge_h1 *e)
+{
+    finish(e, LINGER_MS, LINGER_BYTES_MAX);
+}
+
+/* ---- what a request asks of its connection */
+
+static bool is_whole(const void *conn)
+{
+    const struct edge_h1 *e = conn;
+    return h1_conn_rx_done(e->conn);
+}
+
+static void set_reply(void *conn, const struct request_reply *r)
+{
+    struct edge_h1 *e = conn;
+    struct h1_conn_reply reply = {
+        .to_head = e->to_head,
+        .peer_1_0 = e->request.asked.minor_version == 0,
+        .close = r->close,
+        .trailers = r->trailers,
+        .upgrade = r->upgrade,
+    };
+    if (r->final)
+        e->close_after = r->close;
+    h1_conn_set_reply(e->conn, &reply);
+}
+
+static void upgraded(void *conn)
+{
+    struct edge_h1 *e = conn;
+    e->state = EDGE_RAW;
+    h1_conn_upgrade(e->conn);
+}
+
+/* RFC 9112 8: an unterminated body and a close tell the viewer; where the close itself ends the
+ * body only a RST does (rule R12). */
+static void break_off(struct edge_h1 *e)
+{
+    if (e->state == EDGE_RAW || h1_conn_tx_until_close(e->conn))
+        cut(e);
+    else
+        linger(e);
+}
+
+/* Rule W8: what of a frame has not left is cut; a frame that has left in part cannot be followed by
+ * another. */
+static void restart_websocket(struct edge_h1 *e, const struct ws_frames *frames)
+{
+    char close_frame[WS_CLOSE_MAX];
+    if (!frames->broken && !frames->close_seen &&
+        sock_unsend(h1_conn_sock(e->conn), frames->tail)) {
+        size_t len = ws_close_frame(WS_SERVICE_RESTART, SLICE("tunnel restarting"), close_frame);
+        h1_conn_write_raw(e->conn, slice_make(close_frame, len));
+    }
+    finish(e, CLOSE_HANDSHAKE_MS, SIZE_MAX);
+}
+
+/* After REQUEST_ANSWERED on_done follows; after REQUEST_GONE on_error does. */
+static void over(void *conn, enum request_end how, const struct ws_frames *frames)
+{
+    struct edge_h1 *e = conn;
+    switch (how) {
+    case REQUEST_ANSWERED:
+        sock_count_tail(h1_conn_sock(e->conn), &e->worker->evictor.tails);
+        break;
+    case REQUEST_CLOSE:
+        linger(e);
+        break;
+    case REQUEST_BROKEN:
+        break_off(e);
+        break;
+    case REQUEST_STALLED:
+        cut(e);
+        break;
+    case REQUEST_RESTART:
+        restart_websocket(e, frames);
+        break;
+    case REQUEST_GONE:
+        break;
+    }
+}
+
+static struct sock *release(void *conn)
+{
+    struct edge_h1 *e = conn;
+    struct sock *sock = h1_conn_release(e->conn);
+    forget(e);
+    return sock;
+}
+
+static const struct request_host request_host = {
+    .is_whole = is_whole,
+    .set_reply = set_reply,
+    .upgraded = upgraded,
+    .over = over,
+    .release = release,
+};
+
+/* ---- what the connection and the clock tell */
+
+/* A link's head has less time than a viewer's (protocol.md#attach): a look at what there is of it
+ * when that is over tells by the request line alone which it is. */
+static void on_head_begin(void *user)
+{
+    struct edge_h1 *e = user;
+    const struct config *c = config_of(e);
+    bool viewers_have_more = c->attach_timeout_ms < c->head_timeout_ms;
+    e->state = EDGE_HEAD;
+    e->head_looked_at = !viewers_have_more;
+    timer_arm(&e->timer, viewers_have_more ? c->attach_timeout_ms : c->head_timeout_ms);
+}
+
+/* Returns whether the head is a viewer's that has some time left. */
+static bool is_viewers_head(struct edge_h1 *e)
+{
+    const struct config *c = config_of(e);
+    if (e->head_looked_at || slice_starts(h1_conn_head_so_far(e->conn), SLICE("GET /tunnel/")))
+        return false;
+    e->head_looked_at = true;
+    timer_arm(&e->timer, c->head_timeout_ms - c->attach_timeout_ms);
+    return true;
+}
+
+static bool peer_is_loopback(const struct sockaddr_storage *peer)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)peer;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)peer;
+    if (peer->ss_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    if (peer->ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+    return peer->ss_family == AF_UNIX;
+}
+
+/* Returns whether the connection moved to the worker that has the name; there the request is
+ * parsed again. */
+static bool moved(struct edge_h1 *e, struct call *c)
+{
+    struct server *s = e->worker->server;
+    struct call_judge judge = server_judge(s);
+    int home = s->n_workers > 1 ? call_home(c, &judge, s->directory) : DIRECTORY_NOBODY;
+    if (home == DIRECTORY_NOBODY || home == (int)e->worker->index)
+        return false;
+    handoff_send(e->worker, (unsigned)home, h1_conn_rewind(e->conn), edge_h1_new);
+    forget(e);
+    return true;
+}
+
+static void on_head(void *user, struct message *m, const struct h1_result *r)
+{
+    struct edge_h1 *e = user;
+    struct sock *sock = h1_conn_sock(e->conn);
+    struct call call;
+    call_init(&call, slice_str(config_of(e)->domain), m);
+    if (moved(e, &call))
+        return;
+    e->state = EDGE_BUSY;
+    e->to_head = slice_eq(m->method, SLICE("HEAD"));
+    request_begin(&e->request, m, r->keep_alive);
+    timer_rest(&e->timer);
+    call_set_viewer(&call, &e->request.viewer, sock_is_tls(sock),
+                    peer_is_loopback(sock_peer(sock)));
+    request_serve(&e->request, &call, m, h1_conn_head_bytes(e->conn));
+}
+
+/* A viewer that asks and asks and takes no answer is not read from. */
+static void next_request(struct edge_h1 *e)
+{
+    if (sock_queued(h1_conn_sock(e->conn)) < ANSWERS_HIGH)
+        h1_conn_next(e->conn);
+}
+
+static void on_done(void *user)
+{
+    struct edge_h1 *e = user;
+    if (e->state == EDGE_RAW || e->close_after || h1_conn_tx_close(e->conn) ||
+        server_of(e)->draining) {
+        linger(e);
+        return;
+    }
+    e->state = EDGE_IDLE;
+    timer_arm(&e->timer, config_of(e)->viewer_keepalive_ms);
+    next_request(e);
+}
+
+static void on_sent(void *user)
+{
+    struct edge_h1 *e = user;
+    if (e->state == EDGE_IDLE && h1_conn_tx_done(e->conn))
+        next_request(e);
+}
+
+static bool failure_of(int err, enum failure *why)
+{
+    static const struct {
+        int err;
+        enum failure why;
+    } table[] = {
+        {ERR_SYNTAX, FAIL_BAD_REQUEST},
+        {ERR_LIMIT, FAIL_HEAD_TOO_LARGE},
+        {ERR_URI_TOO_LONG, FAIL_URI_TOO_LONG},
+        {ERR_VERSION, FAIL_VERSION},
+        {ERR_CODING, FAIL_CODING},
+        {ERR_UNSUPPORTED, FAIL_METHOD},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].err == err) {
+            *why = table[i].why;
+            return true;
+        }
+    return false;
+}
+
+static void forget_head(struct edge_h1 *e)
+{
+    e->to_head = false;
+    request_forget(&e->request);
+}
+
+/* A peer that ended between requests, or behind a complete answer, has said all it had to say and
+ * still listens. */
+static bool ended_in_order(const struct edge_h1 *e, int err)
+{
+    return e->state == EDGE_IDLE || e->state == EDGE_HEAD ||
+           (err == ERR_EOF && e->request.responding && h1_conn_tx_done(e->conn));
+}
+
+static void on_error(void *user, int err, const char *reason)
+{
+    struct edge_h1 *e = user;
+    enum failure why;
+    if (e->state != EDGE_BUSY)
+        forget_head(e);
+    if (err == ERR_CLOSED || err == ERR_STALLED)
+        cut(e);
+    else if (!e->request.responding && failure_of(err, &why))
+        request_refuse_malformed(&e->request, why, reason);
+    else if (ended_in_order(e, err))
+        linger(e);
+    else
+        close_now(e);
+}
+
+/* A slow reader is not idle; one that takes nothing is. */
+static bool still_reads(const struct edge_h1 *e)
+{
+    uint64_t quiet_us = loop_now_us(e->worker->loop) - h1_conn_last_io_us(e->conn);
+    return sock_queued(h1_conn_sock(e->conn)) > 0 &&
+           quiet_us < config_of(e)->idle_timeout_ms * 1000;
+}
+
+static void on_timer(void *user)
+{
+    struct edge_h1 *e = user;
+    if (e->state == EDGE_HEAD && !is_viewers_head(e)) {
+        forget_head(e);
+        request_refuse_malformed(&e->request, FAIL_REQUEST_TIMEOUT, "head incomplete");
+    } else if (e->state == EDGE_IDLE && still_reads(e)) {
+        timer_arm(&e->timer, config_of(e)->viewer_keepalive_ms);
+    } else if (e->state == EDGE_IDLE) {
+        close_now(e);
+    }
+}
+
+static const struct h1_conn_ops conn_ops = {
+    .on_head_begin = on_head_begin,
+    .on_head = on_head,
+    .on_done = on_done,
+    .on_sent = on_sent,
+    .on_error = on_error,
+};
+
+/* ---- from outside */
+
+void edge_h1_new(struct worker *w, struct sock *sock)
+{
+    struct edge_h1 *e = xcalloc(1, sizeof *e);
+    e->worker = w;
+    trust_peer(w->server->trust, sock_peer(sock), sock_is_tls(sock), &e->peer);
+    e->conn = h1_conn_new(w->loop, sock, H1_SERVER, &h1_default_limits, EDGE_WINDOW, &conn_ops, e);
+    request_init(&e->request, w, h1_conn_leg(e->conn), &e->peer, &request_host, e);
+    timer_init(&e->timer, w->loop, on_timer, e);
+    timer_arm(&e->timer, w->server->config->head_timeout_ms);
+    list_push(&w->edges, &e->node);
+    sock_count_tail(sock, &w->evictor.tails); /* an answer of another worker may still be leaving */
+    stat_add(&w->stats.edges_open, 1);
+}
+
+bool edge_h1_is_busy(const struct list_node *node)
+{
+    return CONST_CONTAINER_OF(node, struct edge_h1, node)->state == EDGE_BUSY;
+}
+
+void edge_h1_drain(struct list_node *node)
+{
+    struct edge_h1 *e = CONTAINER_OF(node, struct edge_h1, node);
+    if (e->state == EDGE_IDLE)
+        linger(e);
+}
+
+void edge_h1_stop(struct list_node *node)
+{
+    struct edge_h1 *e = CONTAINER_OF(node, struct edge_h1, node);
+    if (!is_alive(e))
+        return;
+    request_stop(&e->request);
+    if (is_alive(e))
+        close_now(e);
+}

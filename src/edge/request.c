@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/* request.c - serves one request of a viewer; see request.h. Policy only: the wire is the
+ * connection's, the way to an origin the exchange's, the words of an answer are answer.c's. */
+#include "src/edge/request.h"
+
+#include <stdlib.h>
+
+#include "src/edge/builtin.h"
+#include "src/limits/abuse.h"
+#include "src/limits/address_buckets.h"
+#include "src/tunnels/link.h"
+#include "src/tunnels/registry.h"
+
+static const struct exchange_owner owner_ops;
+
+static const struct server *server_of(const struct request *r)
+{
+    return r->worker->server;
+}
+
+static uint64_t now_of(const struct request *r)
+{
+    return loop_now_us(r->worker->loop);
+}
+
+/* ---- life */
+
+void request_init(struct request *r, struct worker *w, struct leg *near, const struct peer *peer,
+                  const struct request_host *host, void *conn)
+{
+    *r = (struct request){.host = host, .conn = conn, .worker = w, .near = near, .peer = peer};
+}
+
+void request_deinit(struct request *r)
+{
+    free(r->kept);
+    r->kept = NULL;
+}
+
+static void set_reply(struct request *r, bool final, bool close, bool trailers, bool upgrade)
+{
+    struct request_reply reply = {final, close, trailers, upgrade};
+    r->responding |= final;
+    r->host->set_reply(r->conn, &reply);
+}
+
+void request_begin(struct request *r, const struct message *m, bool keep_alive)
+{
+    r->begun_us = now_of(r);
+    r->keep_alive = keep_alive;
+    r->responding = false;
+    r->accept = fields_value(&m->fields, SLICE("accept"));
+    r->asked = (struct access_request){
+        .host = m->authority,
+        .method = m->method,
+        .path = m->path,
+        .user_agent = fields_value(&m->fields, SLICE("user-agent")),
+        .referer = fields_value(&m->fields, SLICE("referer")),
+        .minor_version = m->minor_version,
+    };
+    trust_viewer(server_of(r)->trust, r->peer, &m->fields, &r->viewer);
+    set_reply(r, false, false, false, false);
+}
+
+void request_forget(struct request *r)
+{
+    static const struct fields none;
+    trust_viewer(server_of(r)->trust, r->peer, &none, &r->viewer);
+    r->accept = SLICE("");
+    r->asked = (struct access_request){.minor_version = 1};
+    r->keep_alive = r->responding = false;
+    r->begun_us = now_of(r);
+}
+
+/* ---- answers of ours */
+
+/* Behind an answer, whatever it is, the connection closes when the viewer or the stop wants it. */
+static bool must_close(const struct request *r)
+{
+    return !r->keep_alive || server_of(r)->draining;
+}
+
+static void log_answer(struct request *r, int status, const char *error, size_t bytes)
+{
+    const struct server *s = server_of(r);
+    struct access_entry entry = {
+        .viewer = r->viewer.address,
+        .request = r->asked,
+        .tunnel = "-",
+        .status = status,
+        .tx_bytes = bytes,
+        .duration_us = now_of(r) - r->begun_us,
+        .error = error,
+    };
+    if (s->access_log)
+        access_write(s->access_log, slice_eq(slice_str(s->config->log_format), SLICE("json")),
+                     &entry);
+}
+
+/* Writes @a and releases it. A request that was not read to its end costs the connection (rules
+ * Q38, R18). RFC 9110 7.8: the Upgrade field of a 426 is listed in Connection. */
+static void send_answer(struct request *r, struct answer *a, bool close)
+{
+    struct leg *near = r->near;
+    close |= must_close(r) || !r->host->is_whole(r->conn);
+    set_reply(r, true, close, false, a->head.status == 426);
+    near->ops->head(near, &a->head, buf_len(&a->body) == 0);
+    if (buf_len(&a->body) > 0)
+        near->ops->body(near, buf_slice(&a->body), true);
+    answer_deinit(a);
+    if (close)
+        r->host->over(r->conn, REQUEST_CLOSE, NULL);
+}
+
+void request_refuse(struct request *r, enum failure why, struct slice name, bool close)
+{
+    struct answer a;
+    answer_failure(&a, why, r->accept, name);
+    log_answer(r, failure_status(why), failure_type(why), buf_len(&a.body));
+    send_answer(r, &a, close);
+}
+
+void request_refuse_malformed(struct request *r, enum failure why, const char *reason)
+{
+    uint64_t suppressed;
+    stat_add(&r->worker->stats.bad_requests, 1);
+    if (log_limit_pass(&r->worker->bad_request_log, now_of(r), &suppressed))
+        LOG(INFO, "bad_request", LOG_STR("reason", reason), LOG_I("status", failure_status(why)),
+            LOG_STR("viewer", r->viewer.address), LOG_U("suppressed", suppressed));
+    request_refuse(r, why, SLICE(""), true);
+}
+
+static void refuse_unknown(struct request *r, struct slice name)
+{
+    uint64_t suppressed;
+    if (log_limit_pass(&r->worker->no_tunnel_log, now_of(r), &suppressed))
+        LOG(INFO, "no_tunnel", LOG_S("host", r->asked.host), LOG_U("suppressed", suppressed));
+    request_refuse(r, FAIL_NO_TUNNEL, name, false);
+}
+
+/* OPTIONS with Max-Forwards: 0, rule Q7. */
+static void answer_options(struct request *r)
+{
+    struct answer a;
+    answer_init(&a, 204);
+    fields_add(&a.head.fields, SLICE("allow"),
+               SLICE("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+    log_answer(r, 204, NULL, 0);
+    send_answer(r, &a, false);
+}
+
+/* ---- for a tunnel */
+
+/* Takes one of --viewer-rate from the viewer's address. All requests of a tunnel come to this
+ * worker. */
+static bool asks_too_often(struct request *r)
+{
+    struct address of;
+    struct address_buckets *requests = r->worker->requests;
+    return requests && address_of_viewer(&r->viewer, &of) &&
+           !address_buckets_take(requests, &of, 1, r->begun_us);
+}
+
+static bool is_too_large(const struct request *r, const struct message *m)
+{
+    uint64_t max = server_of(r)->config->max_body;
+    return max != 0 && m->length != MESSAGE_LENGTH_UNKNOWN && (uint64_t)m->length > max;
+}
+
+/* Hands the request to the tunnel of @name, unless it is refused for its own sake. */
+static void start_exchange(struct request *r, struct exchange_request *x, struct slice name)
+{
+    struct tunnel *t = registry_find(r->worker->registry, name);
+    if (!t) {
+        refuse_unknown(r, name);
+        return;
+    }
+    if (is_too_large(r, x->head)) {
+        request_refuse(r, FAIL_BODY_TOO_LARGE, name, true);
+        return;
+    }
+    if (abuse_blocks(r->worker->abuse, &r->viewer, r->begun_us)) {
+        request_refuse(r, FAIL_TOO_MANY_ABORTS, name, false);
+        return;
+    }
+    if (asks_too_often(r)) {
+        request_refuse(r, FAIL_TOO_MANY_REQUESTS, name, false);
+        return;
+    }
+    x->end = r->host->is_whole(r->conn) && !x->translated.websocket;
+    r->exchange = exchange_new(r->worker, r->near, x, &owner_ops, r);
+    exchange_start(r->exchange, t);
+}
+
+static void serve_tunnel(struct request *r, struct message *m, struct slice name)
+{
+    struct exchange_request x = {.head = m, .viewer = &r->viewer, .asked = &r->asked};
+    enum failure why = FAIL_BAD_REQUEST;
+    const char *reason = "";
+    switch (translate_request(m, &r->viewer, r->peer, server_of(r)->node, &x.translated, &why,
+                              &reason)) {
+    case TRANSLATE_FAIL:
+        request_refuse_malformed(r, why, reason);
+        break;
+    case TRANSLATE_OPTIONS:
+        answer_options(r);
+        break;
+    case TRANSLATE_OK:
+        start_exchange(r, &x, name);
+        break;
+    }
+}
+
+/* ---- for the base domain */
+
+/* The connection goes on as a link: what follows the 101 is HTTP/2. */
+static void become_link(struct request *r, const struct attach *at)
+{
+    struct message m;
+    struct worker *w = r->worker;
+    struct place place = attach_place(at);
+    attach_response(&m);
+    set_reply(r, true, false, false, true);
+    r->near->ops->head(r->near, &m, false);
+    message_deinit(&m);
+    log_answer(r, 101, NULL, 0);
+    struct link *l = link_new(w, r->host->release(r->conn), &at->ticket, &place);
+    LOG(DEBUG, "attach_accepted", LOG_STR("name", l->name), LOG_U("slot", l->backend.slot));
+}
+
+static void serve_builtin(struct request *r, struct call *c, size_t head_bytes)
+{
+    struct builtin_result result;
+    switch (builtin_serve(r->worker, c, head_bytes, &result)) {
+    case BUILTIN_ANSWER:
+        log_answer(r, result.answer.head.status, result.error, buf_len(&result.answer.body));
+        send_answer(r, &result.answer, result.close);
+        break;
+    case BUILTIN_FAILURE:
+        request_refuse(r, result.failure, SLICE(""), false);
+        break;
+    case BUILTIN_ATTACHES:
+        if (r->host->release)
+            become_link(r, &result.attach);
+        else
+            request_refuse(r, FAIL_VERSION, SLICE(""), false);
+        break;
+    }
+}
+
+void request_serve(struct request *r, struct call *c, struct message *m, size_t head_bytes)
+{
+    switch (c->route.kind) {
+    case ROUTE_BASE:
+        serve_builtin(r, c, head_bytes);
+        break;
+    case ROUTE_TUNNEL:
+        serve_tunnel(r, m, slice_str(c->route.name));
+        break;
+    case ROUTE_UNKNOWN:
+        refuse_unknown(r, SLICE(""));
+        break;
+    }
+}
+
+/* ---- what the exchange tells */
+
+/* An answer that comes before the request was read to its end costs the connection, and says so
+ * (RFC 9112 9.6). */
+static void on_response(void *owner, const struct message *m, bool end)
+{
+    struct request *r = owner;
+    bool early = end && !r->host->is_whole(r->conn);
+    set_reply(r, true, must_close(r) || early, r->exchange->request.translated.takes_trailers,
+              m->status == 101);
+}
+
+static void on_upgraded(void *owner)
+{
+    struct request *r = owner;
+    r->kept = access_request_keep(&r->asked);
+    r->accept = r->viewer.accepted_for = SLICE("");
+    r->host->upgraded(r->conn);
+}
+
+static size_t on_failure(void *owner, enum failure why)
+{
+    struct request *r = owner;
+    struct answer a;
+    answer_failure(&a, why, r->accept, slice_str(r->exchange->name));
+    size_t bytes = buf_len(&a.body);
+    r->exchange = NULL;
+    send_answer(r, &a, false);
+    return bytes;
+}
+
+static void on_broken(void *owner, bool stalled)
+{
+    struct request *r = owner;
+    r->exchange = NULL;
+    r->host->over(r->conn, stalled ? REQUEST_STALLED : REQUEST_BROKEN, NULL);
+}
+
+static void on_restart(void *owner, const struct ws_frames *frames)
+{
+    struct request *r = owner;
+    r->exchange = NULL;
+    r->host->over(r->conn, REQUEST_RESTART, frames);
+}
+
+static void on_end(void *owner)
+{
+    struct request *r = owner;
+    r->exchange = NULL;
+    r->host->over(r->conn, r->host->is_whole(r->conn) ? REQUEST_ANSWERED : REQUEST_CLOSE, NULL);
+}
+
+static void on_gone(void *owner)
+{
+    struct request *r = owner;
+    r->exchange = NULL;
+    r->host->over(r->conn, REQUEST_GONE, NULL);
+}
+
+static const struct exchange_owner owner_ops = {
+    .on_response = on_response,
+    .on_upgraded = on_upgraded,
+    .on_failure = on_failure,
+    .on_broken = on_broken,
+    .on_restart = on_restart,
+    .on_end = on_end,
+    .on_gone = on_gone,
+};
+
+/* ---- from the connection */
+
+void request_cancel(struct request *r)
+{
+    struct exchange *x = r->exchange;
+    r->exchange = NULL;
+    if (x)
+        exchange_cancel(x, "closed");
+}
+
+void request_stop(struct request *r)
+{
+    if (r->exchange)
+        exchange_stop(r->exchange);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* call.c - where a request goes, and what its ticket is worth; see call.h. */
+#include "src/names/call.h"
+
+#include "h2mux/base/clock.h"
+#include "h2mux/base/err.h"
+
+void call_init(struct call *c, struct slice domain, const struct message *m)
+{
+    *c = (struct call){.m = m};
+    route_find(domain, m, &c->route);
+}
+
+static bool is_secure(const struct viewer *v, bool tls, bool peer_local)
+{
+    if (v->proxied)
+        return v->https;
+    return tls || peer_local || (v->trusted && v->https);
+}
+
+void call_set_viewer(struct call *c, const struct viewer *v, bool tls, bool peer_local)
+{
+    c->viewer = v;
+    c->tls = tls;
+    c->secure = is_secure(v, tls, peer_local);
+}
+
+/* ---- the ticket */
+
+static enum ticket_verdict verify(struct call *c, const struct call_judge *j, struct slice text)
+{
+    int err = ticket_verify(j->keyring, j->domain, text, clock_wall_s(), &c->judged.ticket);
+    if (err == 0)
+        return TICKET_GOOD;
+    return err == ERR_EXPIRED ? TICKET_EXPIRED : TICKET_BAD;
+}
+
+static enum ticket_verdict judge_register(struct call *c, const struct call_judge *j)
+{
+    const struct fields *f = &c->m->fields;
+    size_t n = fields_count(f, SLICE("oneport-ticket"));
+    if (n == 0)
+        return TICKET_NONE;
+    if (n > 1)
+        return TICKET_BAD;
+    return verify(c, j, slice_trim(fields_value(f, SLICE("oneport-ticket"))));
+}
+
+static enum ticket_verdict judge_attach(struct call *c, const struct call_judge *j)
+{
+    static const struct slice scheme = {"bearer ", sizeof "bearer " - 1};
+    struct slice bearer = fields_value(&c->m->fields, SLICE("authorization"));
+    if (!slice_istarts(bearer, scheme))
+        return TICKET_NONE;
+    return verify(c, j, slice_trim(slice_skip(bearer, scheme.len)));
+}
+
+enum ticket_verdict call_ticket(struct call *c, const struct call_judge *j)
+{
+    if (c->judged.done)
+        return c->judged.verdict;
+    c->judged.done = true;
+    if (c->route.builtin.kind == BUILTIN_ATTACH)
+        c->judged.verdict = judge_attach(c, j);
+    else
+        c->judged.verdict = judge_register(c, j);
+    return c->judged.verdict;
+}
+
+/* ---- whose worker */
+
+static int home_of_name(const struct call *c, struct directory *d)
+{
+    if (c->route.name[0] == '\0')
+        return DIRECTORY_NOBODY;
+    return directory_find(d, slice_str(c->route.name));
+}
+
+/* A register call without a name resumes the name of its ticket. */
+static int home_of_register(struct call *c, const struct call_judge *j, struct directory *d)
+{
+    if (c->route.builtin.name.len > 0)
+        return home_of_name(c, d);
+    enum ticket_verdict verdict = call_ticket(c, j);
+    if (verdict != TICKET_GOOD && verdict != TICKET_EXPIRED)
+        return DIRECTORY_NOBODY;
+    return directory_find(d, slice_str(c->judged.ticket.name));
+}
+
+static int home_of_builtin(struct call *c, const struct call_judge *j, struct directory *d)
+{
+    switch (c->route.builtin.kind) {
+    case BUILTIN_REGISTER:
+    case BUILTIN_REGISTER_OLD:
+        return home_of_register(c, j, d);
+    case BUILTIN_ATTACH:
+    case BUILTIN_TUNNEL_STATUS:
+        return home_of_name(c, d);
+    case BUILTIN_NONE:
+    case BUILTIN_LANDING:
+    case BUILTIN_STATUS:
+    case BUILTIN_HEALTH:
+    case BUILTIN_METHOD:
+        break;
+    }
+    return DIRECTORY_NOBODY;
+}
+
+int call_home(struct call *c, const struct call_judge *j, struct directory *d)
+{
+    switch (c->route.kind) {
+    case ROUTE_TUNNEL:
+        return home_of_name(c, d);
+    case ROUTE_BASE:
+        return home_of_builtin(c, j, d);
+    case ROUTE_UNKNOWN:
+        break;
+    }
+    return DIRECTORY_NOBODY;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* refusal.c - what register and attach refuse alike; see refusal.h. */
+#include "src/tunnels/refusal.h"
+
+#include "src/limits/quota.h"
+
+enum { NAMES_RETRY_S = 60 };
+
+/* What an address has had enough of: a line a second at most. */
+static void refuse_address(struct answer *a, struct worker *w, const struct viewer *v,
+                           const char *error, const char *message, unsigned retry_after_s)
+{
+    uint64_t suppressed;
+    if (log_limit_pass(&w->quota_log, loop_now_us(w->loop), &suppressed))
+        LOG(WARN, "address_refused", LOG_STR("viewer", v->address), LOG_STR("reason", error),
+            LOG_U("suppressed", suppressed));
+    answer_refusal(a, 429, error, message, retry_after_s);
+}
+
+void refuse_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
+                   const char *message)
+{
+    unsigned wait_s = forged ? quota_bad_ticket(w->server->quota, v, loop_now_us(w->loop)) : 0;
+    if (wait_s == 0)
+        answer_refusal(a, 403, "bad_ticket", message, 0);
+    else
+        refuse_address(a, w, v, "too_many_bad_tickets",
+                       "Your address has come with bad tickets too often: wait a little.", wait_s);
+}
+
+void refuse_another_name(struct answer *a, struct worker *w, const struct viewer *v)
+{
+    refuse_address(a, w, v, "too_many_names", "Your address holds as many names as it may.",
+                   NAMES_RETRY_S);
+}
+
+void refuse_register(struct answer *a, struct worker *w, const struct viewer *v,
+                     unsigned retry_after_s)
+{
+    refuse_address(a, w, v, "too_many_registers",
+                   "Your address has registered too often: wait a little.", retry_after_s);
+}
+
+void refuse_full(struct answer *a, unsigned retry_after_s)
+{
+    answer_refusal(a, 503, "too_many_tunnels", "This server holds as many names as it can.",
+                   retry_after_s);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* handoff.c - a sock in a mail; see handoff.h. */
+#include "src/worker/handoff.h"
+
+#include <stdlib.h>
+
+#include "src/worker/mailbox.h"
+
+/* draw: a handoff
+ *
+ *   LEAVING (a task of the old loop waits for its callbacks) ──▶ MAILED ──▶ delivered */
+struct handoff {
+    struct mail mail;
+    struct task leave;
+    struct orphan orphan; /* LEAVING: closed with the loop if it stops now */
+    struct sock *sock;    /* owned; between loops while MAILED */
+    struct mailbox *to;   /* borrowed: outlives every mail */
+    void (*deliver)(struct worker *w, struct sock *sock);
+};
+
+static void arrive(struct mail *m, void *reader)
+{
+    struct handoff *h = CONTAINER_OF(m, struct handoff, mail);
+    struct worker *w = reader;
+    sock_enter(h->sock, w->loop);
+    if (w->stopped)
+        sock_close(h->sock);
+    else
+        h->deliver(w, h->sock);
+    free(h);
+}
+
+static void leave(void *user)
+{
+    struct handoff *h = user;
+    orphan_leave(&h->orphan);
+    sock_leave(h->sock);
+    mailbox_post(h->to, &h->mail);
+}
+
+static void give_up(void *user)
+{
+    struct handoff *h = user;
+    orphan_leave(&h->orphan);
+    task_cancel(&h->leave);
+    sock_close(h->sock);
+    free(h);
+}
+
+void handoff_send(struct worker *from, unsigned to, struct sock *sock,
+                  void (*deliver)(struct worker *w, struct sock *sock))
+{
+    static const struct sock_ops nobody;
+    struct handoff *h = xcalloc(1, sizeof *h);
+    h->mail.deliver = arrive;
+    h->deliver = deliver;
+    h->sock = sock;
+    h->to = from->server->workers[to]->mailbox;
+    task_init(&h->leave, leave, h);
+    loop_adopt(from->loop, &h->orphan, give_up, h);
+    sock_set_ops(sock, &nobody, NULL);
+    stat_add(&from->stats.handoffs, 1);
+    loop_defer(from->loop, &h->leave);
+}
