@@ -60,6 +60,15 @@ list_pop(struct list_node *head) /* the first, unlinked; NULL when empty */
     return n;
 }
 
+/* Counts the nodes of a list, for checks: callers that need the number often keep one. */
+static inline size_t list_length(const struct list_node *head)
+{
+    size_t n = 0;
+    for (const struct list_node *it = head->next; it != head; it = it->next)
+        n++;
+    return n;
+}
+
 /* @it may be removed from the list in the body; no other node may. */
 #define LIST_FOREACH(it, head)                                                                     \
     for (struct list_node *it = (head)->next, *it##_next = it->next; it != (head);                 \

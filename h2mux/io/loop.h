@@ -112,6 +112,13 @@ void orphan_leave(struct orphan *o); /* it closed by itself; fine on one that wa
 /* A connection's memory was given back: some seconds behind many of them, alloc_settle. */
 void loop_note_release(struct loop *l);
 
+/* Checks the invariants of a loop between two turns, and those of a timer: check.h. */
+void loop_check(const struct loop *l);
+void timer_check(const struct timer *t);
+/* Checks that the caller may touch what is on @l: while the loop runs, the thread that runs it
+ * alone. */
+void loop_check_thread(const struct loop *l);
+
 void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user);
 void timer_arm(struct timer *t, uint64_t after_ms); /* replaces what was armed */
 void timer_rest(struct timer *t);                   /* not armed any more, but maybe soon again */

@@ -21,6 +21,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "h2mux/base/check.h"
+
 enum { PEEK_CHUNK = 16384 };
 
 const struct sock_ops sock_no_ops;
@@ -110,6 +112,8 @@ static ssize_t plain_read(struct sock *s, void *to, size_t cap)
 
 ssize_t sock_read(struct sock *s, void *to, size_t cap)
 {
+    if (CHECKING)
+        sock_check(s);
     if (buf_len(&s->rx.unread) > 0)
         return (ssize_t)sock_buf_take(&s->rx.unread, to, cap);
     if (s->rx.state == SOCK_RX_FAILED)
@@ -138,6 +142,8 @@ void sock_unread(struct sock *s, struct slice data)
 
 void sock_write(struct sock *s, struct slice data)
 {
+    if (CHECKING)
+        sock_check(s);
     if (sock_tx_is_shut(s) || s->state == SOCK_CLOSED || data.len == 0)
         return;
     if (s->tx.state == SOCK_TX_BROKEN)
@@ -218,6 +224,8 @@ void sock_close(struct sock *s)
         s->fd = -1;
     }
     loop_reap(s->loop, &s->reap, sock_free, s);
+    if (CHECKING)
+        sock_check(s);
 }
 
 void sock_abort(struct sock *s)

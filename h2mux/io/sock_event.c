@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "h2mux/base/check.h"
+
 static bool alive(const struct sock *s)
 {
     return s->state != SOCK_CLOSED;
@@ -150,6 +152,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         connected(s);
     else if (what & (EV_READ | EV_CLOSED))
         sock_run_ready(s);
+    if (CHECKING)
+        sock_check(s);
 }
 
 /* One registration for the descriptor's life: with edge triggering no epoll_ctl follows. */
@@ -174,6 +178,8 @@ void sock_set_ops(struct sock *s, const struct sock_ops *ops, void *user)
 /* A peer that has left already is told as one that leaves while it lasts. */
 void sock_pause(struct sock *s)
 {
+    if (CHECKING)
+        sock_check(s);
     if (s->rx.paused)
         return;
     s->rx.paused = true;
@@ -185,6 +191,8 @@ void sock_pause(struct sock *s)
 
 void sock_resume(struct sock *s)
 {
+    if (CHECKING)
+        sock_check(s);
     s->rx.paused = false;
     task_cancel(&s->tasks.check);
     if (may_read(s))

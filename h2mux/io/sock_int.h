@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_int.h - the struct and the states of a sock, for the files of the noun sock alone. */
+/* sock_int.h - the struct and the states of a sock, for the files of the noun sock alone.
+ *
+ * Invariants: a closed sock has no descriptor, pair, tail or last words, and no task of it waits. rx
+ * is HELD or NOTIFIED only with TLS, READY or SHORT only on a descriptor, FAILED iff there is an
+ * error. Behind FIN and on a broken sock nothing is queued. Only TLS before it is open has early
+ * bytes. */
 
 /* draw: what can be read (sock.rx.state)
  *
@@ -158,6 +163,9 @@ void sock_tx_full(struct sock *s);
 /* The owner has said all; FIN is sent. */
 void sock_tx_shut(struct sock *s);
 void sock_tx_ended(struct sock *s);
+
+/* Checks the invariants of a sock: check.h. */
+void sock_check(const struct sock *s);
 
 /* ---- sock.c */
 

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "h2mux/base/check.h"
+
 int sock_errno(int e)
 {
     if (e == EAGAIN || e == EWOULDBLOCK)
@@ -161,4 +163,6 @@ void sock_run_flush(void *user)
         if (s->ops->on_sent)
             s->ops->on_sent(s->user);
     }
+    if (CHECKING)
+        sock_check(s);
 }

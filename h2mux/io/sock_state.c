@@ -6,6 +6,8 @@
  * took a short read for that), so with edge-triggered events no wake-up is lost. */
 #include "h2mux/io/sock_int.h"
 
+#include "h2mux/base/check.h"
+
 const char *sock_rx_name(enum sock_rx_state state)
 {
     static const char *const names[] = {"empty", "held",  "ready", "short", "notified",
@@ -111,4 +113,56 @@ void sock_tx_shut(struct sock *s)
 void sock_tx_ended(struct sock *s)
 {
     s->tx.state = SOCK_TX_ENDED;
+}
+
+/* ---- invariants */
+
+/* Names both states where one contradicts the rest. */
+static void check_state(const struct sock *s, bool holds, const char *what)
+{
+    if (!holds)
+        fprintf(stderr, "sock: rx %s, tx %s, %s: %s\n", sock_rx_name(s->rx.state),
+                sock_tx_name(s->tx.state), s->tls.ssl ? "TLS" : "plain", what);
+    CHECK_THAT(holds);
+}
+
+static void check_rx(const struct sock *s)
+{
+    bool of_kernel = s->rx.state == SOCK_RX_READY || s->rx.state == SOCK_RX_SHORT;
+    bool of_tls = s->rx.state == SOCK_RX_HELD || s->rx.state == SOCK_RX_NOTIFIED;
+    check_state(s, s->fd >= 0 || !of_kernel, "only a kernel has bytes ready");
+    check_state(s, s->tls.ssl || !of_tls, "only OpenSSL holds bytes");
+    check_state(s, (s->rx.failed != 0) == (s->rx.state == SOCK_RX_FAILED), "an error is FAILED");
+}
+
+static void check_tx(const struct sock *s)
+{
+    bool over = s->tx.state == SOCK_TX_ENDED || s->tx.state == SOCK_TX_BROKEN;
+    bool early = s->tls.ssl && s->state != SOCK_OPEN;
+    check_state(s, !over || buf_len(&s->tx.raw) == 0, "nothing leaves any more");
+    check_state(s, early || buf_len(&s->tx.early) == 0, "only before TLS is open");
+    check_state(s, s->state != SOCK_HANDSHAKING || s->tls.ssl, "only TLS shakes hands");
+    check_state(s, s->tail.of || !s->tail.waits, "a tail is counted somewhere");
+    check_state(s, !s->finish || s->state == SOCK_OPEN, "last words are said while open");
+}
+
+static void check_closed(const struct sock *s)
+{
+    CHECK_THAT(s->fd == -1);
+    CHECK_THAT(!s->pair && !s->finish && !s->tail.waits);
+    CHECK_THAT(loop_gather(s->loop)->owner != s);
+    CHECK_THAT(!list_linked(&s->tasks.ready.node) && !list_linked(&s->tasks.shake.node));
+    CHECK_THAT(!list_linked(&s->tasks.flush.node) && !list_linked(&s->tasks.check.node));
+}
+
+void sock_check(const struct sock *s)
+{
+    loop_check_thread(s->loop);
+    if (s->state == SOCK_CLOSED) {
+        check_closed(s);
+        return;
+    }
+    CHECK_THAT(!s->pair || (s->pair->pair == s && s->pair->loop == s->loop && s->fd == -1));
+    check_rx(s);
+    check_tx(s);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tail.c - the tails of one thread's socks. See sock_tail.h.
- *
- * Invariant: a tail is in the list of its sock_tails, and its bytes are in the share's sum. */
+/* sock_tail.c - the tails of one thread's socks. See sock_tail.h. */
 #include "h2mux/io/sock_tail.h"
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/io/sock_int.h"
 
 struct tail {
@@ -116,4 +115,18 @@ void sock_tails_forget(struct sock_tails *tails)
 {
     LIST_FOREACH (it, &tails->list)
         sock_tail_drop(CONTAINER_OF(it, struct tail, node)->sock);
+}
+
+uint64_t sock_tails_check(const struct sock_tails *tails)
+{
+    uint64_t bytes = 0;
+    LIST_FOREACH (it, &tails->list) {
+        const struct tail *t = CONTAINER_OF(it, struct tail, node);
+        CHECK_THAT(t->sock->tail.waits == t);
+        CHECK_THAT(t->sock->tail.of == tails);
+        CHECK_THAT(t->sock->state != SOCK_CLOSED);
+        bytes += t->bytes;
+    }
+    CHECK_THAT(tails->share->held >= bytes);
+    return bytes;
 }
