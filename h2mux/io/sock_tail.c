@@ -73,6 +73,7 @@ void sock_tail_look(struct sock *s)
         budget_add(s->tail.of->share, -(int64_t)(s->tail.waits->bytes - queued));
         s->tail.waits->bytes = queued;
     }
+    CHECK_THAT(list_linked(&s->tail.waits->node));
     budget_tell(s->tail.of->share);
 }
 
@@ -113,6 +114,8 @@ void sock_tails_evict(struct sock_tails *tails, uint64_t now)
 
 void sock_tails_forget(struct sock_tails *tails)
 {
+    if (CHECKING)
+        sock_tails_check(tails);
     LIST_FOREACH (it, &tails->list)
         sock_tail_drop(CONTAINER_OF(it, struct tail, node)->sock);
 }
