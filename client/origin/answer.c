@@ -45,19 +45,18 @@ static void pass_head(struct exchange *x, struct message *m, bool end)
     }
     x->status = m->status;
     x->answer_ended = end;
-    h2_stream_set_class(x->near, x->websocket || is_interactive(m, end) ? H2_INTERACTIVE : H2_BULK);
+    leg_hint(x->near, x->websocket || is_interactive(m, end) ? LEG_INTERACTIVE : LEG_BULK);
     x->near->ops->head(x->near, m, end);
     exchange_let_near_go(x);
 }
 
 /* R8: a 205 has no body; what an origin sends behind one is not read. */
-static void pass_answer(struct exchange *x, struct message *m, const struct h1_result *r)
+static void pass_answer(struct exchange *x, struct message *m, bool end)
 {
-    bool empty = r->framing == H1_NO_BODY || (r->framing == H1_LENGTH && m->length == 0);
-    bool cut = m->status == 205 && !empty;
+    bool cut = m->status == 205 && !end;
     x->state = EXCHANGE_RELAYING;
     exchange_touch(x);
-    pass_head(x, m, empty || cut);
+    pass_head(x, m, end || cut);
     if (x->state == EXCHANGE_DEAD)
         return;
     if (cut) {
@@ -77,13 +76,13 @@ static void open_websocket(struct exchange *x, struct message *m)
         return;
     x->state = EXCHANGE_OPEN;
     x->status = 101; /* what the viewer sees */
-    h1_conn_upgrade(origin_h1(x->conn));
+    leg_upgrade(x->far);
     exchange_forget_request(x);
     exchange_flush_early(x);
     exchange_arm(x);
 }
 
-static void answer_upgrade(struct exchange *x, struct message *m, const struct h1_result *r)
+static void answer_upgrade(struct exchange *x, struct message *m, bool end)
 {
     const char *reason = NULL;
     switch (upgrade_answer(&x->request, m, &reason)) {
@@ -91,7 +90,7 @@ static void answer_upgrade(struct exchange *x, struct message *m, const struct h
         open_websocket(x, m);
         return;
     case UPGRADE_REFUSED:
-        pass_answer(x, m, r);
+        pass_answer(x, m, end);
         return;
     case UPGRADE_BROKEN:
         exchange_fail(x, &failure_upgrade, "upgrade", reason);
@@ -99,14 +98,14 @@ static void answer_upgrade(struct exchange *x, struct message *m, const struct h
     }
 }
 
-void answer_head(struct exchange *x, struct message *m, const struct h1_result *r)
+void answer_head(struct exchange *x, struct message *m, bool end)
 {
     if (m->status < 200 && m->status != 101)
         pass_interim(x, m);
     else if (x->websocket)
-        answer_upgrade(x, m, r);
+        answer_upgrade(x, m, end);
     else if (m->status == 101)
         answer_broken(x, "101 was not asked for");
     else
-        pass_answer(x, m, r);
+        pass_answer(x, m, end);
 }

@@ -261,11 +261,6 @@ static void near_reset(void *exchange, struct leg *leg, const struct leg_fault *
     exchange_close(x, x->websocket ? ORIGIN_ABORT : ORIGIN_CLOSE);
 }
 
-static void near_head(void *exchange, struct leg *leg, struct message *m, bool end)
-{
-    /* a stream of ours is handed over with its head: none follows */
-}
-
 static uint64_t near_taken(void *exchange, struct leg *leg)
 {
     struct exchange *x = exchange;
@@ -273,7 +268,6 @@ static uint64_t near_taken(void *exchange, struct leg *leg)
 }
 
 const struct leg_events exchange_near_events = {
-    .on_head = near_head,
     .on_body = near_body,
     .on_place = near_place,
     .on_trailers = near_trailers,
@@ -335,13 +329,10 @@ static void far_sent(void *exchange, struct leg *leg, size_t bytes)
 
 static void far_head(void *exchange, struct leg *leg, struct message *m, bool end)
 {
-    /* heads come by the lease: origin_head */
+    answer_head(exchange, m, end);
 }
 
-static void far_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
-{
-    /* the lease's origin_error follows and knows more */
-}
+static void far_reset(void *exchange, struct leg *leg, const struct leg_fault *why);
 
 static const struct leg_events far_events = {
     .on_head = far_head,
@@ -351,11 +342,6 @@ static const struct leg_events far_events = {
     .on_sent = far_sent,
     .on_reset = far_reset,
 };
-
-static void origin_head(void *user, struct message *m, const struct h1_result *r)
-{
-    answer_head(user, m, r);
-}
 
 /* The connection is free for others; the exchange is not over before its tail has gone. */
 static void origin_message_end(void *user)
@@ -386,8 +372,8 @@ static void origin_done(void *user)
 static bool may_retry(const struct exchange *x)
 {
     return x->state == EXCHANGE_WAITING && !x->retried && origin_was_used(x->conn) &&
-           (x->bodyless || x->websocket) && h1_conn_head_bytes(origin_h1(x->conn)) == 0 &&
-           x->interim == 0 && method_is_idempotent(x->request.method);
+           (x->bodyless || x->websocket) && x->interim == 0 &&
+           method_is_idempotent(x->request.method);
 }
 
 static bool is_loss(int err)
@@ -395,19 +381,18 @@ static bool is_loss(int err)
     return err == ERR_EOF || err == ERR_RESET || err == ERR_TRUNCATED || err == ERR_IO;
 }
 
-static void origin_error(void *user, int err, const char *reason)
+static void far_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
 {
-    struct exchange *x = user;
-    if (is_loss(err) && may_retry(x)) {
+    struct exchange *x = exchange;
+    if (is_loss(why->err) && !why->begun && may_retry(x)) {
         x->retried = true;
         origin_discard(x->conn, ORIGIN_CLOSE);
         x->far = NULL;
         exchange_connect(x, true);
         return;
     }
-    bool began = x->status != 0 || h1_conn_head_bytes(origin_h1(x->conn)) > 0;
-    exchange_fail(x, failure_of_answer(err, began),
-                  x->status == 0 ? "response head" : "response body", reason);
+    exchange_fail(x, failure_of_answer(why->err, x->status != 0 || why->begun),
+                  x->status == 0 ? "response head" : "response body", why->reason);
 }
 
 static void origin_failed(void *user, enum dial_step step, int err, const char *reason)
@@ -421,31 +406,23 @@ static void origin_failed(void *user, enum dial_step step, int err, const char *
 static void origin_ready(void *user)
 {
     struct exchange *x = user;
-    struct h1_conn *h1 = origin_h1(x->conn);
-    struct h1_conn_reply how = {.upgrade = x->websocket, .trailers = x->wants_trailers};
+    struct leg_reply how = {.upgrade = x->websocket, .trailers = x->wants_trailers};
     x->state = EXCHANGE_WAITING;
     exchange_touch(x);
-    x->far = h1_conn_leg(h1);
+    x->far = h1_conn_leg(origin_h1(x->conn));
     leg_tie(x->far, &far_events, x);
-    h1_conn_set_reply(h1, &how);
-    h1_conn_expect_head(h1, slice_eq(x->request.method, SLICE("HEAD")));
+    leg_reply(x->far, &how);
     x->far->ops->head(x->far, &x->request, x->bodyless || x->websocket);
-    if (!x->websocket) {
-        how.trailers =
-            true; /* of the request: an origin that takes chunks takes what is behind them */
-        h1_conn_set_reply(h1, &how);
+    if (!x->websocket)
         exchange_flush_early(x);
-    }
     exchange_arm(x);
 }
 
 static const struct origin_ops origin_ops = {
     .on_ready = origin_ready,
     .on_failed = origin_failed,
-    .on_head = origin_head,
     .on_message_end = origin_message_end,
     .on_done = origin_done,
-    .on_error = origin_error,
 };
 
 void exchange_run_connect(void *user)

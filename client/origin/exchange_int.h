@@ -84,7 +84,7 @@ void exchange_close(struct exchange *x, enum origin_end how);
 extern const struct leg_events exchange_near_events;
 
 /* answer.c: a head from the origin. May end the exchange. */
-void answer_head(struct exchange *x, struct message *m, const struct h1_result *r);
+void answer_head(struct exchange *x, struct message *m, bool end);
 
 /* exchanges.c */
 void exchanges_remove(struct exchange *x);

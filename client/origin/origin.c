@@ -41,7 +41,6 @@ struct origin_conn {
     uint64_t idle_turn; /* of the loop, when it came into the pool */
     bool idle;          /* in the pool */
     bool used;          /* an exchange was served */
-    bool keep_alive;    /* what the last answer said */
     bool over;          /* condemned */
     struct reap reap;
 };
@@ -172,18 +171,6 @@ static struct origin_conn *from_pool(struct origin *o)
 
 /* ---- what the connection tells */
 
-static void on_head(void *user, struct message *m, const struct h1_result *r)
-{
-    struct origin_conn *c = user;
-    if (!c->ops) {
-        LOG(WARN, "origin_speaks_unasked", LOG_STR("origin", c->origin->o.address->text));
-        origin_discard(c, ORIGIN_CLOSE);
-        return;
-    }
-    c->keep_alive = r->keep_alive && r->framing != H1_UNTIL_CLOSE && m->status != 101;
-    c->ops->on_head(c->user, m, r);
-}
-
 static void on_message_end(void *user)
 {
     struct origin_conn *c = user;
@@ -197,23 +184,28 @@ static void on_done(void *user)
     struct origin_conn *c = user;
     if (c->ops)
         c->ops->on_done(c->user);
-    else if (c->keep_alive && !h1_conn_surplus(c->h1) && sock_queued(h1_conn_sock(c->h1)) == 0)
+    else if (h1_conn_keeps_alive(c->h1) && !h1_conn_surplus(c->h1) &&
+             sock_queued(h1_conn_sock(c->h1)) == 0)
         into_pool(c);
     else
         origin_discard(c, ORIGIN_CLOSE);
 }
 
+/* Of a connection in the pool. Whoever leases one was told by its leg and has discarded it; only a
+ * WebSocket that has ended in both directions is not tied any more, and has nothing to lose. */
 static void on_error(void *user, int err, const char *reason)
 {
     struct origin_conn *c = user;
-    if (c->ops)
-        c->ops->on_error(c->user, err, reason);
-    else
-        origin_discard(c, ORIGIN_CLOSE);
+    if (c->ops) {
+        c->ops->on_done(c->user);
+        return;
+    }
+    if (err == ERR_PROTOCOL)
+        LOG(WARN, "origin_speaks_unasked", LOG_STR("origin", c->origin->o.address->text));
+    origin_discard(c, ORIGIN_CLOSE);
 }
 
 static const struct h1_conn_ops conn_ops = {
-    .on_head = on_head,
     .on_message_end = on_message_end,
     .on_done = on_done,
     .on_error = on_error,
@@ -282,7 +274,7 @@ void origin_release(struct origin_conn *c)
     c->used = true;
     leg_untie(h1_conn_leg(c->h1));
     list_push(&c->origin->parting, &c->node);
-    if (!c->keep_alive || !h1_conn_rx_done(c->h1) || !h1_conn_tx_done(c->h1))
+    if (!h1_conn_keeps_alive(c->h1) || !h1_conn_rx_done(c->h1) || !h1_conn_tx_done(c->h1))
         origin_discard(c, ORIGIN_CLOSE);
     /* else on_done decides, once it is known what was read behind the answer */
 }

@@ -10,7 +10,7 @@
  *
  *   origin_acquire ──▶ DIALLING ──on_ready──▶ LEASED ──origin_release──▶ [pool] ──▶ LEASED …
  *                         │                     │
- *                     on_failed     on_error, origin_discard
+ *                     on_failed     on_reset, origin_discard
  *                         └─────────▶ gone ◀────┘ */
 #ifndef CLIENT_ORIGIN_ORIGIN_H
 #define CLIENT_ORIGIN_ORIGIN_H
@@ -37,11 +37,10 @@ struct origin_ops {
     void (*on_ready)(void *user);
     void (*on_failed)(void *user, enum dial_step step, int err,
                       const char *reason); /* the lease is over */
-    /* As in h1_conn_ops. After on_error the lease is still the user's to discard. */
-    void (*on_head)(void *user, struct message *m, const struct h1_result *r);
+    /* As in h1_conn_ops. What goes wrong is told by the leg's on_reset; the lease is still the
+     * user's to discard then. */
     void (*on_message_end)(void *user);
     void (*on_done)(void *user);
-    void (*on_error)(void *user, int err, const char *reason);
 };
 
 struct origin *origin_new(const struct origin_options *o) MUSTCHECK;

@@ -15,9 +15,9 @@ struct call {
     void *user;                 /* borrowed: cancels before it dies */
     struct message request;     /* owned */
     struct url url;
-    struct dial *dial;      /* owned until it has answered */
-    struct h1_conn *h1;     /* owned */
-    struct message *answer; /* borrowed from h1; NULL until the final head is there */
+    struct dial *dial;     /* owned until it has answered */
+    struct h1_conn *h1;    /* owned */
+    struct message answer; /* owned: status 0 until the final head is there */
     struct buf body;
     struct timer deadline;
     struct reap reap;
@@ -27,6 +27,7 @@ static void call_free(void *object)
 {
     struct call *c = object;
     message_deinit(&c->request);
+    message_deinit(&c->answer);
     buf_release(&c->body);
     free(c);
 }
@@ -56,15 +57,13 @@ static void on_deadline(void *user)
     fail(user, NULL, ERR_TIMEOUT, "no answer in time");
 }
 
+static void on_head(void *exchange, struct leg *leg, struct message *m, bool end);
+
 static void on_body(void *exchange, struct leg *leg, struct slice data, bool end)
 {
     struct call *c = exchange;
     if (c->ops && buf_append(&c->body, data) < 0)
         fail(c, NULL, ERR_LIMIT, "the answer is too large");
-}
-
-static void ignore_head(void *exchange, struct leg *leg, struct message *m, bool end)
-{
 }
 
 static void ignore_trailers(void *exchange, struct leg *leg, struct fields *t)
@@ -75,17 +74,17 @@ static void ignore_sent(void *exchange, struct leg *leg, size_t bytes)
 {
 }
 
-static void ignore_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
+static void on_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
 {
-    /* on_error of the connection follows */
+    fail(exchange, NULL, why->err, why->reason);
 }
 
 static const struct leg_events call_events = {
-    .on_head = ignore_head,
+    .on_head = on_head,
     .on_body = on_body,
     .on_trailers = ignore_trailers,
     .on_sent = ignore_sent,
-    .on_reset = ignore_reset,
+    .on_reset = on_reset,
 };
 
 static void hand_over(struct call *c)
@@ -122,9 +121,9 @@ enum call_head call_judge(const struct call_wish *wish, const struct message *m,
     return *reason ? CALL_WRONG : CALL_UPGRADED;
 }
 
-static void on_head(void *user, struct message *m, const struct h1_result *r)
+static void on_head(void *exchange, struct leg *leg, struct message *m, bool end)
 {
-    struct call *c = user;
+    struct call *c = exchange;
     const struct call_wish wish = {
         .upgrade = fields_value(&c->request.fields, SLICE("upgrade")),
         .alpn = fields_value(&c->request.fields, SLICE("alpn")),
@@ -140,7 +139,8 @@ static void on_head(void *user, struct message *m, const struct h1_result *r)
         fail(c, NULL, ERR_PROTOCOL, reason);
         return;
     case CALL_FINAL:
-        c->answer = m;
+        c->answer.status = m->status;
+        fields_copy(&c->answer.fields, &m->fields);
         return;
     }
 }
@@ -149,11 +149,11 @@ static void on_message_end(void *user)
 {
     struct call *c = user;
     const struct call_ops *ops = c->ops;
-    if (!c->answer)
+    if (c->answer.status == 0)
         return;
     struct call_answer a = {
-        .status = c->answer->status,
-        .fields = &c->answer->fields,
+        .status = c->answer.status,
+        .fields = &c->answer.fields,
         .body = buf_slice(&c->body),
     };
     c->ops = NULL; /* nothing that the owner does now may end the call a second time */
@@ -168,16 +168,15 @@ static void on_error(void *user, int err, const char *reason)
 }
 
 static const struct h1_conn_ops conn_ops = {
-    .on_head = on_head,
     .on_message_end = on_message_end,
     .on_error = on_error,
 };
 
 static void ask(struct call *c)
 {
-    struct h1_conn_reply how = {.upgrade = c->ops->on_upgraded, .close = !c->ops->on_upgraded};
+    struct leg_reply how = {.upgrade = c->ops->on_upgraded, .close = !c->ops->on_upgraded};
     struct leg *leg = h1_conn_leg(c->h1);
-    h1_conn_set_reply(c->h1, &how);
+    leg_reply(leg, &how);
     leg_tie(leg, &call_events, c);
     leg->ops->head(leg, &c->request, true);
 }
@@ -210,6 +209,7 @@ struct call *call_start(const struct call_env *env, const struct url *url, struc
     c->url = *url;
     c->request = *request;
     message_init(request);
+    message_init(&c->answer);
     c->request.method = SLICE("GET");
     c->request.authority = slice_str(c->url.authority);
     fields_add(&c->request.fields, SLICE("User-Agent"), SLICE("oneport/" ONEPORT_VERSION));

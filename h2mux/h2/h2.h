@@ -95,9 +95,4 @@ void h2_session_goaway(struct h2_session *s, struct slice debug);
 void h2_session_close(struct h2_session *s, uint32_t h2_code);
 struct sock *h2_session_sock(struct h2_session *s);
 
-/* Small and interactive before bulk: what the stream carries. What a stream has queued is framed
- * before bulk while it is short (schedule.h). */
-enum h2_class { H2_INTERACTIVE, H2_BULK };
-void h2_stream_set_class(struct leg *leg, enum h2_class c);
-
 #endif

@@ -13,8 +13,6 @@
 #include "h2mux/base/check.h"
 #include "h2mux/base/pool.h"
 
-static const struct leg_ops stream_leg_ops;
-
 struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
 {
     return (struct leg_fault){
@@ -28,7 +26,7 @@ struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
 struct h2_stream *h2_stream_new(struct stream_host *h, int32_t id)
 {
     struct h2_stream *st = pool_take_zeroed(sizeof *st);
-    st->leg.ops = &stream_leg_ops;
+    st->leg.ops = &h2_leg_ops;
     st->host = h;
     st->id = id;
     message_init(&st->rx.head);
@@ -345,7 +343,13 @@ static void leg_want_body(struct leg *leg)
     (void)leg; /* the stream's window bounds what comes unasked */
 }
 
-static const struct leg_ops stream_leg_ops = {
+/* What is interactive is framed before bulk while little of it is queued: schedule.h. */
+static void set_hint(struct leg *leg, enum leg_hint hint)
+{
+    h2_stream_of(leg)->schedule.interactive = hint == LEG_INTERACTIVE;
+}
+
+const struct leg_ops h2_leg_ops = {
     .head = leg_head,
     .body = leg_body,
     .place = stream_place,
@@ -353,6 +357,7 @@ static const struct leg_ops stream_leg_ops = {
     .want_body = leg_want_body,
     .credit = h2_stream_credit,
     .reset = leg_reset,
+    .hint = set_hint,
 };
 
 struct h2_stream *h2_stream_request(struct stream_host *h, const struct message *m, bool end,
@@ -374,11 +379,6 @@ struct h2_stream *h2_stream_request(struct stream_host *h, const struct message 
     leg_tie(&st->leg, events, exchange);
     stream_host_mark(h);
     return st;
-}
-
-void h2_stream_set_class(struct leg *leg, enum h2_class c)
-{
-    h2_stream_of(leg)->schedule.interactive = c == H2_INTERACTIVE;
 }
 
 /* Before its HEADERS has left nghttp2 does not know an OPENER's stream. */

@@ -8,6 +8,8 @@
 #ifndef H2MUX_H2_STREAM_INT_H
 #define H2MUX_H2_STREAM_INT_H
 
+#include <assert.h>
+
 #include "h2mux/h2/stream_host.h"
 #include "h2mux/h2/window.h"
 
@@ -47,8 +49,12 @@ struct h2_stream {
     struct reap reap;
 };
 
+extern const struct leg_ops h2_leg_ops; /* stream.c */
+
+/* Returns the stream of @leg, which must be one's: the check guards memory in release, too. */
 static inline struct h2_stream *h2_stream_of(struct leg *leg)
 {
+    assert(leg->ops == &h2_leg_ops);
     return CONTAINER_OF(leg, struct h2_stream, leg);
 }
 

@@ -7,7 +7,6 @@
  * iff nothing is wanted from it. */
 #include "h2mux/http/h1_conn_int.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 bool h1_conn_both_over(const struct h1_conn *c)
@@ -50,13 +49,6 @@ static void run_task(void *user)
         h1_conn_read(c);
 }
 
-static void on_open(void *user)
-{
-    struct h1_conn *c = user;
-    if (c->ops->on_open)
-        c->ops->on_open(c->user);
-}
-
 static void on_readable(void *user)
 {
     struct h1_conn *c = user;
@@ -90,7 +82,6 @@ static void on_error(void *user, int err, const char *reason)
 }
 
 static const struct sock_ops h1_sock_ops = {
-    .on_open = on_open,
     .on_readable = on_readable,
     .on_sent = on_sent,
     .on_hangup = on_hangup,
@@ -242,28 +233,15 @@ void h1_conn_next(struct h1_conn *c)
     c->outstanding = 0;
     return_window(c);
     c->done_told = false;
-    c->reply = (struct h1_conn_reply){0};
-    c->expect_head_answer = false;
+    c->reply = (struct leg_reply){0};
+    c->answers_head = false;
     sock_rest(c->sock);
     h1_conn_resume(c);
 }
 
-void h1_conn_upgrade(struct h1_conn *c)
+bool h1_conn_keeps_alive(const struct h1_conn *c)
 {
-    h1_conn_forget_head(c);
-    c->rx = RX_RAW;
-    c->tx = TX_RAW;
-    h1_conn_resume(c);
-}
-
-void h1_conn_set_reply(struct h1_conn *c, const struct h1_conn_reply *r)
-{
-    c->reply = *r;
-}
-
-void h1_conn_expect_head(struct h1_conn *c, bool to_head)
-{
-    c->expect_head_answer = to_head;
+    return c->keep_alive;
 }
 
 bool h1_conn_rx_done(const struct h1_conn *c)

@@ -23,13 +23,12 @@ struct h1_conn;
 enum h1_role { H1_SERVER /* reads requests */, H1_CLIENT /* reads responses */ };
 
 struct h1_conn_ops {
-    void (*on_open)(void *user);       /* dialled: connected and through TLS; may be NULL */
     void (*on_head_begin)(void *user); /* the first bytes of a head, or of the empty line before
                                           it, came: its time runs; may be NULL. Must not close */
-    /* A complete head. The owner (or the exchange it ties) goes on from here. @m and what it
-     * borrows stay until h1_conn_next or h1_conn_upgrade. Interim responses (1xx but 101) come here
-     * too, with their own call each. */
-    void (*on_head)(void *user, struct message *m, const struct h1_result *r);
+    /* SERVER: a request's head is complete, and no exchange has it yet: the owner goes on from
+     * here. @end: no body follows. @m and what it borrows stay until h1_conn_next or leg_upgrade.
+     * A CLIENT's heads come by the leg's on_head. */
+    void (*on_head)(void *user, struct message *m, bool end);
     void (*on_message_end)(
         void *user); /* the message being read is complete: after the leg's last event of it */
     void (*on_done)(void *user); /* both directions are complete (or both ended, when raw): from a
@@ -38,8 +37,9 @@ struct h1_conn_ops {
         void *user); /* something was written, and the queue may be empty now; may be NULL */
     /* Malformed head or body; given up (ERR_CLOSED) by its exchange's leg.reset or because what is
      * to be written breaks its promise; the peer's FIN or RST where it does not belong, I/O error.
-     * @err: ERR_EOF with `head_bytes` 0 is a keep-alive connection that ended in order. The leg's
-     * exchange was told by on_reset before if a body was open. */
+     * CLIENT: an answer that no exchange waits for (ERR_PROTOCOL). ERR_EOF with `head_bytes` 0 is a
+     * keep-alive connection that ended in order. The exchange that is tied to the leg was told by
+     * on_reset before; if that closed the connection nothing comes here. */
     void (*on_error)(void *user, int err, const char *reason);
 };
 
@@ -80,22 +80,9 @@ void h1_conn_start_body(struct h1_conn *c);
 /* Both directions of the exchange are over: the next head may come. What was read ahead is judged
  * in a task of its own. */
 void h1_conn_next(struct h1_conn *c);
-/* From here on bytes are opaque in both directions: on_body / body carry them, `end` is FIN. The
- * head is gone. */
-void h1_conn_upgrade(struct h1_conn *c);
 
-/* How the next head is framed and what is added to it; set before leg.head is called. */
-struct h1_conn_reply {
-    bool to_head;  /* the answer to HEAD: no body follows whatever the head says */
-    bool peer_1_0; /* no chunks, no 1xx; close-delimited */
-    bool close;    /* Connection: close */
-    bool trailers; /* the peer can take trailers (TE: trailers) */
-    bool upgrade;  /* Connection: upgrade, for a head whose fields name the protocol */
-};
-void h1_conn_set_reply(struct h1_conn *c, const struct h1_conn_reply *r);
-/* CLIENT: the response to be read answers HEAD. */
-void h1_conn_expect_head(struct h1_conn *c, bool to_head);
-
+/* What the message being read says: the connection may serve another behind it. */
+bool h1_conn_keeps_alive(const struct h1_conn *c);
 bool h1_conn_rx_done(const struct h1_conn *c); /* the message being read is complete */
 bool h1_conn_tx_done(
     const struct h1_conn *c); /* the message being written is complete (queued, maybe not sent) */

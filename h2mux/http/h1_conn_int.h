@@ -3,6 +3,8 @@
 #ifndef H2MUX_HTTP_H1_CONN_INT_H
 #define H2MUX_HTTP_H1_CONN_INT_H
 
+#include <assert.h>
+
 #include "h2mux/http/h1_conn.h"
 
 enum rx_state {
@@ -29,16 +31,17 @@ struct h1_conn {
 
     struct buf head; /* the head being read, then kept for the message that borrows from it */
     struct buf rest; /* read ahead, behind the head or the message */
+    bool keep_alive; /* what the head that was read says */
     bool begun, line_skipped; /* of the head: on_head_begin was told; its one empty line has gone */
     struct h1_scan scan;
     struct message in;
     struct h1_body body;
-    bool expect_head_answer; /* CLIENT: the response answers HEAD */
+    bool answers_head; /* CLIENT: the request was HEAD */
     size_t window, outstanding;
     struct h1_windows *windows; /* borrowed: what `window` has beyond its least is lent; or NULL */
     size_t credited;            /* what came back since it last grew */
 
-    struct h1_conn_reply reply;
+    struct leg_reply reply;
     enum h1_framing tx_framing;
     bool tx_close;
     uint64_t tx_left; /* H1_LENGTH: bytes still owed */
@@ -55,6 +58,7 @@ extern const struct leg_ops h1_leg_ops;
 
 static inline struct h1_conn *h1_conn_of(struct leg *leg)
 {
+    assert(leg->ops == &h1_leg_ops); /* in release too: it guards memory */
     return CONTAINER_OF(leg, struct h1_conn, leg);
 }
 

@@ -18,7 +18,7 @@ void h1_conn_fail(struct h1_conn *c, int err, const char *reason)
     void *exchange = c->leg.exchange;
     leg_untie(&c->leg);
     if (events) {
-        struct leg_fault why = {.err = err, .reason = reason};
+        struct leg_fault why = {.err = err, .reason = reason, .begun = buf_len(&c->head) > 0};
         events->on_reset(exchange, &c->leg, &why);
     }
     if (!h1_conn_closed(c))
@@ -181,7 +181,7 @@ static int parse_head(struct h1_conn *c, struct slice head, struct h1_result *r)
     message_init(&c->in);
     if (c->role == H1_SERVER)
         return h1_parse_request(head, NULL, &c->in, r);
-    return h1_parse_response(head, NULL, c->expect_head_answer, &c->in, r);
+    return h1_parse_response(head, NULL, c->answers_head, &c->in, r);
 }
 
 static bool is_interim(const struct h1_conn *c)
@@ -196,6 +196,17 @@ void h1_conn_forget_head(struct h1_conn *c)
     buf_release(&c->head);
     c->scan = (struct h1_scan){0};
     c->begun = c->line_skipped = false;
+}
+
+/* A request goes to the owner, a response to the exchange that asked for it. */
+static void give_head(struct h1_conn *c, bool end)
+{
+    if (c->role == H1_SERVER)
+        c->ops->on_head(c->user, &c->in, end);
+    else if (c->leg.events)
+        c->leg.events->on_head(c->leg.exchange, &c->leg, &c->in, end);
+    else
+        h1_conn_fail(c, ERR_PROTOCOL, "an answer that nobody waits for");
 }
 
 static void head_complete(struct h1_conn *c, size_t length)
@@ -213,7 +224,7 @@ static void head_complete(struct h1_conn *c, size_t length)
         return;
     }
     if (is_interim(c)) {
-        c->ops->on_head(c->user, &c->in, &r);
+        give_head(c, false);
         if (!h1_conn_closed(c))
             h1_conn_forget_head(c);
         return;
@@ -222,10 +233,11 @@ static void head_complete(struct h1_conn *c, size_t length)
     h1_body_init(&c->body, r.framing, c->in.length);
     bool complete = r.framing == H1_NO_BODY || (r.framing == H1_LENGTH && c->in.length == 0);
     bool hold = c->role == H1_SERVER || c->in.status == 101;
+    c->keep_alive = r.keep_alive && r.framing != H1_UNTIL_CLOSE;
     c->rx = complete && c->in.status != 101 ? RX_DONE : hold ? RX_HOLD : RX_BODY;
     if (c->rx != RX_BODY)
         sock_pause(c->sock);
-    c->ops->on_head(c->user, &c->in, &r);
+    give_head(c, c->rx == RX_DONE);
     if (h1_conn_closed(c) || c->rx != RX_DONE)
         return;
     h1_conn_check_over(c);

@@ -3,8 +3,6 @@
  * connection. */
 #include "h2mux/http/h1_conn_int.h"
 
-#include <assert.h>
-
 enum { HEAD_USUAL = 1024 }; /* one allocation for most */
 
 void h1_conn_report_sent(struct h1_conn *c)
@@ -65,6 +63,7 @@ static int write_head(struct h1_conn *c, const struct message *m, bool end, stru
     struct message shown = *m;
     struct h1_write w = {.upgrade = c->reply.upgrade, .close = c->reply.close};
     if (c->role == H1_CLIENT) {
+        c->answers_head = slice_eq(m->method, SLICE("HEAD"));
         c->tx_framing = w.framing = request_framing(m, end);
         w.te_trailers = c->reply.trailers;
         return h1_write_request(to, &shown, &w);
@@ -89,6 +88,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
     if (!takes(c))
         return;
     assert(c->tx == TX_IDLE);
+    end |= c->role == H1_CLIENT && c->reply.upgrade; /* what follows it waits for the 101 */
     bool interim = m->status >= 100 && m->status < 200 && m->status != 101;
     if (interim && c->reply.peer_1_0)
         return;
@@ -152,10 +152,17 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
         tx_end(c);
 }
 
+/* Whoever takes chunks of a request takes what is behind them; a viewer has to say so. */
+static bool takes_trailers(const struct h1_conn *c)
+{
+    return c->tx == TX_BODY && c->tx_framing == H1_CHUNKED &&
+           (c->role == H1_CLIENT || c->reply.trailers);
+}
+
 static void leg_trailers(struct leg *leg, const struct fields *t)
 {
     struct h1_conn *c = h1_conn_of(leg);
-    if (!takes(c) || c->tx != TX_BODY || c->tx_framing != H1_CHUNKED || !c->reply.trailers) {
+    if (!takes(c) || !takes_trailers(c)) {
         leg_body(leg, SLICE(""), true);
         return;
     }
@@ -207,8 +214,24 @@ static void leg_want_body(struct leg *leg)
 
 static uint64_t leg_taken_by_peer(struct leg *leg)
 {
-    const struct h1_conn *c = CONTAINER_OF(leg, struct h1_conn, leg);
+    const struct h1_conn *c = h1_conn_of(leg);
     return h1_conn_closed(c) ? 0 : sock_taken(c->sock);
+}
+
+static void set_reply(struct leg *leg, const struct leg_reply *how)
+{
+    h1_conn_of(leg)->reply = *how;
+}
+
+static void upgrade(struct leg *leg)
+{
+    struct h1_conn *c = h1_conn_of(leg);
+    if (h1_conn_closed(c))
+        return;
+    h1_conn_forget_head(c);
+    c->rx = RX_RAW;
+    c->tx = TX_RAW;
+    h1_conn_resume(c);
 }
 
 const struct leg_ops h1_leg_ops = {
@@ -219,4 +242,6 @@ const struct leg_ops h1_leg_ops = {
     .credit = leg_credit,
     .reset = leg_reset,
     .taken = leg_taken_by_peer,
+    .reply = set_reply,
+    .upgrade = upgrade,
 };

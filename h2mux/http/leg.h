@@ -27,9 +27,26 @@ struct leg_fault {
     int err;            /* enum err */
     uint32_t h2_code;   /* the RFC 9113 7 code, when the peer gave one; else 0 */
     bool unprocessed;   /* the peer provably did nothing with it: it may be sent again */
+    bool begun;         /* HTTP/1.1: bytes of the head that is waited for had come */
     const char *reason; /* static text for the log; may be NULL */
 };
 
+/* How soon what a leg is given is due, beside what others on the same wire are given. */
+enum leg_hint {
+    LEG_INTERACTIVE, /* small or awaited: before bulk */
+    LEG_BULK
+};
+
+/* How the next head that a leg is given is framed, and what is added to it. */
+struct leg_reply {
+    bool to_head;  /* the answer to HEAD: no body follows whatever the head says */
+    bool peer_1_0; /* no chunks, no 1xx; close-delimited */
+    bool close;    /* Connection: close */
+    bool trailers; /* trailers are welcome: in this answer, or (TE: trailers) in the one to come */
+    bool upgrade;  /* Connection: upgrade, for a head whose fields name the protocol */
+};
+
+/* Every op checks that the leg is of its own kind. */
 struct leg_ops {
     /* A request or a response, whichever way this leg speaks. @m is borrowed for the call. */
     void (*head)(struct leg *leg, const struct message *m, bool end);
@@ -49,11 +66,17 @@ struct leg_ops {
     /* Bytes that the peer itself has taken so far, as they leave; what waits in the kernel is not
      * among them. NULL: not known. */
     uint64_t (*taken)(struct leg *leg);
+    /* The three that a wire may have no use for, NULL then: call them by the functions below. */
+    void (*hint)(struct leg *leg, enum leg_hint hint);
+    void (*reply)(struct leg *leg, const struct leg_reply *how);
+    void (*upgrade)(struct leg *leg);
 };
 
 struct leg_events {
-    void (*on_head)(void *exchange, struct leg *leg, struct message *m,
-                    bool end); /* @m is borrowed for the call; its fields may be changed */
+    /* The head of a response, interim ones too, each with its own call; @end: no body follows. @m
+     * is borrowed for the call; its fields may be changed. A request's leg is handed over with its
+     * head (h1_conn_ops.on_head, h2_session_ops.on_stream): NULL where it is tied to that. */
+    void (*on_head)(void *exchange, struct leg *leg, struct message *m, bool end);
     void (*on_body)(void *exchange, struct leg *leg, struct slice data, bool end);
     void (*on_trailers)(void *exchange, struct leg *leg, struct fields *t);
     void (*on_sent)(void *exchange, struct leg *leg, size_t bytes);
@@ -91,6 +114,28 @@ static inline char *leg_place(struct leg *leg, size_t bytes)
 static inline uint64_t leg_taken(struct leg *leg)
 {
     return leg->ops->taken ? leg->ops->taken(leg) : 0;
+}
+
+/* What the leg is given from here on is as urgent as @hint says. */
+static inline void leg_hint(struct leg *leg, enum leg_hint hint)
+{
+    if (leg->ops->hint)
+        leg->ops->hint(leg, hint);
+}
+
+/* Says how the next head is framed. Holds until the next message begins. */
+static inline void leg_reply(struct leg *leg, const struct leg_reply *how)
+{
+    if (leg->ops->reply)
+        leg->ops->reply(leg, how);
+}
+
+/* From here on the bytes are opaque in both directions: on_body and body carry them, `end` is the
+ * end of one direction. Nobody may look at the head any more. */
+static inline void leg_upgrade(struct leg *leg)
+{
+    if (leg->ops->upgrade)
+        leg->ops->upgrade(leg);
 }
 
 #endif

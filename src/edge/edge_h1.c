@@ -25,8 +25,6 @@ struct edge_h1 {
     struct worker *worker; /* borrowed: outlives its connections */
     struct h1_conn *conn;  /* owned until DEAD */
     enum edge_state state;
-    bool to_head;        /* the request is a HEAD */
-    bool close_after;    /* the answer says that the connection closes behind it */
     bool head_looked_at; /* HEAD: what there is of it is no attach request */
     struct peer peer;
     struct request request; /* the one under way, or the last one */
@@ -102,26 +100,10 @@ static bool is_whole(const void *conn)
     return h1_conn_rx_done(e->conn);
 }
 
-static void set_reply(void *conn, const struct request_reply *r)
-{
-    struct edge_h1 *e = conn;
-    struct h1_conn_reply reply = {
-        .to_head = e->to_head,
-        .peer_1_0 = e->request.asked.minor_version == 0,
-        .close = r->close,
-        .trailers = r->trailers,
-        .upgrade = r->upgrade,
-    };
-    if (r->final)
-        e->close_after = r->close;
-    h1_conn_set_reply(e->conn, &reply);
-}
-
 static void upgraded(void *conn)
 {
     struct edge_h1 *e = conn;
     e->state = EDGE_RAW;
-    h1_conn_upgrade(e->conn);
 }
 
 /* RFC 9112 8: an unterminated body and a close tell the viewer; where the close itself ends the
@@ -182,7 +164,6 @@ static struct sock *release(void *conn)
 
 static const struct request_host request_host = {
     .is_whole = is_whole,
-    .set_reply = set_reply,
     .upgraded = upgraded,
     .over = over,
     .release = release,
@@ -238,7 +219,7 @@ static bool moved(struct edge_h1 *e, struct call *c)
     return true;
 }
 
-static void on_head(void *user, struct message *m, const struct h1_result *r)
+static void on_head(void *user, struct message *m, bool end)
 {
     struct edge_h1 *e = user;
     struct sock *sock = h1_conn_sock(e->conn);
@@ -247,8 +228,7 @@ static void on_head(void *user, struct message *m, const struct h1_result *r)
     if (moved(e, &call))
         return;
     e->state = EDGE_BUSY;
-    e->to_head = slice_eq(m->method, SLICE("HEAD"));
-    request_begin(&e->request, m, r->keep_alive);
+    request_begin(&e->request, m, h1_conn_keeps_alive(e->conn));
     timer_rest(&e->timer);
     call_set_viewer(&call, &e->request.viewer, sock_is_tls(sock),
                     peer_is_loopback(sock_peer(sock)));
@@ -265,8 +245,7 @@ static void next_request(struct edge_h1 *e)
 static void on_done(void *user)
 {
     struct edge_h1 *e = user;
-    if (e->state == EDGE_RAW || e->close_after || h1_conn_tx_close(e->conn) ||
-        server_of(e)->draining) {
+    if (e->state == EDGE_RAW || h1_conn_tx_close(e->conn) || server_of(e)->draining) {
         linger(e);
         return;
     }
@@ -303,12 +282,6 @@ static bool failure_of(int err, enum failure *why)
     return false;
 }
 
-static void forget_head(struct edge_h1 *e)
-{
-    e->to_head = false;
-    request_forget(&e->request);
-}
-
 /* A peer that ended between requests, or behind a complete answer, has said all it had to say and
  * still listens. */
 static bool ended_in_order(const struct edge_h1 *e, int err)
@@ -322,7 +295,7 @@ static void on_error(void *user, int err, const char *reason)
     struct edge_h1 *e = user;
     enum failure why;
     if (e->state != EDGE_BUSY)
-        forget_head(e);
+        request_forget(&e->request);
     if (err == ERR_CLOSED || err == ERR_STALLED)
         cut(e);
     else if (!e->request.responding && failure_of(err, &why))
@@ -345,7 +318,7 @@ static void on_timer(void *user)
 {
     struct edge_h1 *e = user;
     if (e->state == EDGE_HEAD && !is_viewers_head(e)) {
-        forget_head(e);
+        request_forget(&e->request);
         request_refuse_malformed(&e->request, FAIL_REQUEST_TIMEOUT, "head incomplete");
     } else if (e->state == EDGE_IDLE && still_reads(e)) {
         timer_arm(&e->timer, config_of(e)->viewer_keepalive_ms);

@@ -37,17 +37,31 @@ void request_deinit(struct request *r)
     r->kept = NULL;
 }
 
-static void set_reply(struct request *r, bool final, bool close, bool trailers, bool upgrade)
+/* Says how the next head towards the viewer is framed. */
+static void set_reply(struct request *r, bool close, bool trailers, bool upgrade)
 {
-    struct request_reply reply = {final, close, trailers, upgrade};
-    r->responding |= final;
-    r->host->set_reply(r->conn, &reply);
+    struct leg_reply how = {
+        .to_head = r->to_head,
+        .peer_1_0 = r->asked.minor_version == 0,
+        .close = close,
+        .trailers = trailers,
+        .upgrade = upgrade,
+    };
+    leg_reply(r->near, &how);
+}
+
+/* Likewise, for the final head. */
+static void set_final_reply(struct request *r, bool close, bool trailers, bool upgrade)
+{
+    r->responding = true;
+    set_reply(r, close, trailers, upgrade);
 }
 
 void request_begin(struct request *r, const struct message *m, bool keep_alive)
 {
     r->begun_us = now_of(r);
     r->keep_alive = keep_alive;
+    r->to_head = slice_eq(m->method, SLICE("HEAD"));
     r->responding = false;
     r->accept = fields_value(&m->fields, SLICE("accept"));
     r->asked = (struct access_request){
@@ -59,7 +73,7 @@ void request_begin(struct request *r, const struct message *m, bool keep_alive)
         .minor_version = m->minor_version,
     };
     trust_viewer(server_of(r)->trust, r->peer, &m->fields, &r->viewer);
-    set_reply(r, false, false, false, false);
+    set_reply(r, false, false, false);
 }
 
 void request_forget(struct request *r)
@@ -68,7 +82,7 @@ void request_forget(struct request *r)
     trust_viewer(server_of(r)->trust, r->peer, &none, &r->viewer);
     r->accept = SLICE("");
     r->asked = (struct access_request){.minor_version = 1};
-    r->keep_alive = r->responding = false;
+    r->keep_alive = r->to_head = r->responding = false;
     r->begun_us = now_of(r);
 }
 
@@ -103,7 +117,7 @@ static void send_answer(struct request *r, struct answer *a, bool close)
 {
     struct leg *near = r->near;
     close |= must_close(r) || !r->host->is_whole(r->conn);
-    set_reply(r, true, close, false, a->head.status == 426);
+    set_final_reply(r, close, false, a->head.status == 426);
     near->ops->head(near, &a->head, buf_len(&a->body) == 0);
     if (buf_len(&a->body) > 0)
         near->ops->body(near, buf_slice(&a->body), true);
@@ -220,7 +234,7 @@ static void become_link(struct request *r, const struct attach *at)
     struct worker *w = r->worker;
     struct place place = attach_place(at);
     attach_response(&m);
-    set_reply(r, true, false, false, true);
+    set_final_reply(r, false, false, true);
     r->near->ops->head(r->near, &m, false);
     message_deinit(&m);
     log_answer(r, 101, NULL, 0);
@@ -271,8 +285,8 @@ static void on_response(void *owner, const struct message *m, bool end)
 {
     struct request *r = owner;
     bool early = end && !r->host->is_whole(r->conn);
-    set_reply(r, true, must_close(r) || early, r->exchange->request.translated.takes_trailers,
-              m->status == 101);
+    set_final_reply(r, must_close(r) || early, r->exchange->request.translated.takes_trailers,
+                    m->status == 101);
 }
 
 static void on_upgraded(void *owner)
@@ -280,6 +294,7 @@ static void on_upgraded(void *owner)
     struct request *r = owner;
     r->kept = access_request_keep(&r->asked);
     r->accept = r->viewer.accepted_for = SLICE("");
+    leg_upgrade(r->near);
     r->host->upgraded(r->conn);
 }
 

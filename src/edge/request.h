@@ -30,21 +30,10 @@ enum request_end {
     REQUEST_GONE      /* the viewer's leg ended by itself; nothing more can be said */
 };
 
-/* How the next head towards the viewer is framed. */
-struct request_reply {
-    bool final;    /* a final head, not an interim one */
-    bool close;    /* the connection closes behind this answer */
-    bool trailers; /* the viewer takes trailers */
-    bool upgrade;  /* the head names the protocol that follows */
-};
-
 /* What a kind of connection does for its requests. @conn is the connection. */
 struct request_host {
     /* Returns whether the request was read to its end. */
     bool (*is_whole)(const void *conn);
-
-    /* Sets how the next head is framed. */
-    void (*set_reply)(void *conn, const struct request_reply *r);
 
     /* A WebSocket opened: the head is gone, and opaque bytes follow both ways. */
     void (*upgraded)(void *conn);
@@ -66,6 +55,7 @@ struct request {
     struct exchange *exchange;       /* weak: NULL unless it runs */
     uint64_t begun_us;               /* monotonic: when its head was complete */
     bool keep_alive;                 /* the viewer lets the connection go on */
+    bool to_head;                    /* it is a HEAD */
     bool responding;                 /* a final head was given to the leg */
     struct viewer viewer;
     struct slice accept;         /* borrowed from the head; empty when that is gone */

@@ -259,7 +259,7 @@ static struct leg *link_open(struct backend *b, const struct message *m, bool en
         return NULL;
     if (message_is_websocket(m)) {
         l->websockets++;
-        h2_stream_set_class(leg, H2_INTERACTIVE);
+        leg_hint(leg, LEG_INTERACTIVE);
     }
     if (h2_session_ids_low(l->session))
         link_drain(l);

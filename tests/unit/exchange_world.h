@@ -122,8 +122,14 @@ static inline void near_reset(struct leg *leg, const struct leg_fault *why)
     tell(near_of(leg), "near-reset ");
 }
 
-static const struct leg_ops near_ops = {near_head,   near_body,  near_trailers, near_want_body,
-                                        near_credit, near_reset, NULL,          NULL};
+static const struct leg_ops near_ops = {
+    .head = near_head,
+    .body = near_body,
+    .trailers = near_trailers,
+    .want_body = near_want_body,
+    .credit = near_credit,
+    .reset = near_reset,
+};
 
 static inline void on_response(void *owner, const struct message *m, bool end)
 {

@@ -210,7 +210,7 @@ static inline bool mux_last_is_open(void *user)
 }
 
 /* The next letter. Both ends are there, nothing was sent yet, its window is large. */
-static inline struct mux_stream *mux_open(struct mux *m, enum h2_class class)
+static inline struct mux_stream *mux_open(struct mux *m, enum leg_hint hint)
 {
     struct mux_stream *s = &m->streams[m->n_streams];
     char path[] = {'/', (char)('A' + m->n_streams), '\0'};
@@ -230,7 +230,7 @@ static inline struct mux_stream *mux_open(struct mux *m, enum h2_class class)
     *(m->sender == H2_OPENER ? &s->tx : &s->rx) = leg;
     turns_until(m->loop, mux_last_is_open, m);
     mux_settle(m);
-    h2_stream_set_class(s->tx, class);
+    leg_hint(s->tx, hint);
     return s;
 }
 

@@ -82,7 +82,7 @@ static void others_hold(struct process *p, uint64_t bytes)
 /* @bytes come and stay. */
 static struct mux_stream *hold(struct mux *m, size_t bytes)
 {
-    struct mux_stream *s = mux_open(m, H2_BULK);
+    struct mux_stream *s = mux_open(m, LEG_BULK);
     s->hold = true;
     mux_write(s, bytes, false);
     turns_until(m->loop, mux_all_came, m);

@@ -87,7 +87,7 @@ static void test_window(void **state)
             say(w, heads[i]);
             check_told(w, heads[i], i == 2 ? "GET/ ." : "POST/");
             if (i == 2)
-                h1_conn_upgrade(w->conn);
+                leg_upgrade(w->leg);
             else
                 h1_conn_start_body(w->conn);
             for (size_t at = 0; at < 5000; at += 700)
@@ -270,12 +270,12 @@ static void test_unwritable(void **state)
 {
     for (int trailers = 0; trailers < 2; trailers++) {
         struct world *w = open_world(H1_SERVER);
-        struct h1_conn_reply reply = {.trailers = true};
+        struct leg_reply reply = {.trailers = true};
         struct message m;
         w->linger = w->keep = w->no_next = true;
         say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
         buf_truncate(&w->told, 0);
-        h1_conn_set_reply(w->conn, &reply);
+        leg_reply(w->leg, &reply);
         message_init(&m);
         m.status = 200;
         fields_add(&m.fields, SLICE("x-a"), SLICE("split\r\nx-b: 1"));
@@ -384,15 +384,15 @@ static void test_upgrade(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
         struct world *w = open_over(H1_SERVER, kind);
-        struct h1_conn_reply reply = {.upgrade = true};
+        struct leg_reply reply = {.upgrade = true};
         w->keep = w->no_next = true;
         sock_write(w->wire.b.sock, slice_str(upgrade_request));
         say(w, "early");
         check_told(w, "request", "GET/ .");
-        h1_conn_set_reply(w->conn, &reply);
+        leg_reply(w->leg, &reply);
         send_head(w, 101, MESSAGE_LENGTH_UNKNOWN, false);
         assert_int_not_equal(h1_conn_head_bytes(w->conn), 0);
-        h1_conn_upgrade(w->conn);
+        leg_upgrade(w->leg);
         assert_int_equal(h1_conn_head_bytes(w->conn), 0); /* nothing of it is kept */
         settle(w);
         say(w, " late");
@@ -420,7 +420,7 @@ static void test_upgrade_half_close(void **state)
     w->keep = w->no_next = true;
     say(w, upgrade_request);
     send_head(w, 101, MESSAGE_LENGTH_UNKNOWN, false);
-    h1_conn_upgrade(w->conn);
+    leg_upgrade(w->leg);
     say(w, "bye");
     sock_shutdown(w->wire.b.sock);
     settle(w);
@@ -443,7 +443,7 @@ static void test_upgrade_reset(void **state)
         w->keep = true;
         say(w, upgrade_request);
         check_told(w, "request", "GET/ .");
-        h1_conn_upgrade(w->conn);
+        leg_upgrade(w->leg);
         say(w, "x");
         sock_abort(w->wire.b.sock);
         w->wire.b.sock = NULL;
@@ -461,7 +461,7 @@ static void test_client_upgrade(void **state)
     say(w, "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\nearly");
     check_told(w, "101", "101");
     assert_true(h1_conn_surplus(w->conn));
-    h1_conn_upgrade(w->conn);
+    leg_upgrade(w->leg);
     leg_tie(w->leg, &exchange_events, w);
     settle(w);
     w->leg->ops->body(w->leg, SLICE("raw"), true);

@@ -69,7 +69,7 @@ static const struct reading {
     /* responses: each is the answer to a GET or HEAD */
     {"length", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", STAYS,
      "200 'hello' end . done", false},
-    {"length 0", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", STAYS, "200 . done",
+    {"length 0", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", STAYS, "200. . done",
      false},
     {"chunked", H1_CLIENT,
      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", STAYS,
@@ -79,14 +79,14 @@ static const struct reading {
      "200 trailers x-sum=1 . done", false},
     {"R6 204 whatever it says", H1_CLIENT,
      "HTTP/1.1 204 None\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
-     STAYS, "204 . done 200 'x' end . done", false},
+     STAYS, "204. . done 200 'x' end . done", false},
     {"R7 304", H1_CLIENT,
      "HTTP/1.1 304 Same\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
-     STAYS, "304 . done 200 'x' end . done", false},
+     STAYS, "304. . done 200 'x' end . done", false},
     {"R5 HEAD", H1_CLIENT,
      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
      "chunked\r\n\r\n",
-     STAYS, "200 . done 200 . done", true},
+     STAYS, "200. . done 200. . done", true},
     {"interim", H1_CLIENT,
      "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 103 "
      "Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
@@ -213,13 +213,57 @@ static void test_head_limit(void **state)
     close_world(w);
 }
 
+/* A connection that nobody has tied asked for nothing: what its peer says is no answer. */
+static void test_unasked_answer(void **state)
+{
+    static const char *const heads[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+        "HTTP/1.1 408 Slow\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 100 Go\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        struct world *w = open_world(H1_CLIENT);
+        say(w, heads[i]);
+        check_told(w, heads[i], "error:-13");
+        close_world(w);
+    }
+}
+
+static const struct {
+    const char *what;
+    enum h1_role role;
+    const char *in;
+    bool keeps_alive;
+} lives[] = {
+    {"request", H1_SERVER, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", true},
+    {"request, close", H1_SERVER, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", false},
+    {"request of 1.0", H1_SERVER, "GET / HTTP/1.0\r\nHost: h\r\n\r\n", false},
+    {"response", H1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true},
+    {"response, close", H1_CLIENT,
+     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", false},
+    {"response until the close", H1_CLIENT, "HTTP/1.1 200 OK\r\n\r\n", false},
+};
+
+static void test_keeps_alive(void **state)
+{
+    for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
+        struct world *w = open_world(lives[i].role);
+        w->keep = w->no_next = true;
+        if (lives[i].role == H1_CLIENT)
+            ask(w);
+        say(w, lives[i].in);
+        if (h1_conn_keeps_alive(w->conn) != lives[i].keeps_alive)
+            fail_msg("%s", lives[i].what);
+        close_world(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reading),
-        cmocka_unit_test(test_reading_packets),
-        cmocka_unit_test(test_head_begin),
-        cmocka_unit_test(test_head_limit),
+        cmocka_unit_test(test_reading),        cmocka_unit_test(test_reading_packets),
+        cmocka_unit_test(test_head_begin),     cmocka_unit_test(test_head_limit),
+        cmocka_unit_test(test_unasked_answer), cmocka_unit_test(test_keeps_alive),
     };
     return cmocka_run_group_tests_name("h1_conn, reading", tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 static const struct writing {
     const char *what;
     enum h1_role role;
-    struct h1_conn_reply reply;
+    struct leg_reply reply;
     int status;
     int64_t length;
     bool end;
@@ -231,7 +231,7 @@ static void run_writing(const struct writing *r)
     w->keep = w->no_next = true;
     if (r->role == H1_SERVER)
         say(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    h1_conn_set_reply(w->conn, &r->reply);
+    leg_reply(w->leg, &r->reply);
     leg_tie(w->leg, &exchange_events, w);
     send_head(w, r->status, r->length, r->end);
     if (r->body)
@@ -257,10 +257,10 @@ static void test_writing(void **state)
 static void test_unwritten_body_is_credited(void **state)
 {
     struct world *w = open_world(H1_SERVER);
-    struct h1_conn_reply reply = {.to_head = true};
+    struct leg_reply reply = {.to_head = true};
     w->keep = true;
     say(w, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
-    h1_conn_set_reply(w->conn, &reply);
+    leg_reply(w->leg, &reply);
     send_head(w, 200, 1000, false);
     settle(w);
     w->leg->ops->body(w->leg, SLICE("hello"), false);
@@ -273,10 +273,10 @@ static void test_interim(void **state)
 {
     for (int old = 0; old < 2; old++) {
         struct world *w = open_world(H1_SERVER);
-        struct h1_conn_reply reply = {.peer_1_0 = old == 1};
+        struct leg_reply reply = {.peer_1_0 = old == 1};
         w->keep = true;
         say(w, "GET / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n\r\n");
-        h1_conn_set_reply(w->conn, &reply);
+        leg_reply(w->leg, &reply);
         send_head(w, 100, MESSAGE_LENGTH_UNKNOWN, false);
         send_head(w, 103, MESSAGE_LENGTH_UNKNOWN, false);
         assert_false(h1_conn_tx_done(w->conn));

@@ -35,8 +35,8 @@ static void test_bulk_in_turns(void **state)
              run, run, run, run, run, run);
     for (int role = H2_OPENER; role <= H2_SERVER; role++) {
         struct mux *m = open_mux(role);
-        struct mux_stream *a = mux_open(m, H2_BULK), *b = mux_open(m, H2_BULK),
-                          *c = mux_open(m, H2_BULK);
+        struct mux_stream *a = mux_open(m, LEG_BULK), *b = mux_open(m, LEG_BULK),
+                          *c = mux_open(m, LEG_BULK);
         mux_write(a, BULK, false);
         mux_write(b, 2 * SCHEDULE_RUN + 1, false);
         mux_write(c, BULK, true);
@@ -51,7 +51,7 @@ static void test_latecomer(void **state)
 {
     for (int role = H2_OPENER; role <= H2_SERVER; role++) {
         struct mux *m = open_mux(role);
-        struct mux_stream *a = mux_open(m, H2_BULK), *b = mux_open(m, H2_BULK);
+        struct mux_stream *a = mux_open(m, LEG_BULK), *b = mux_open(m, LEG_BULK);
         mux_stop_reading(m);
         mux_write(a, 3 * BULK, false);
         mux_settle(m);
@@ -72,25 +72,25 @@ static void test_latecomer(void **state)
 
 static const struct {
     const char *name;
-    enum h2_class class;
+    enum leg_hint hint;
     size_t before, bytes; /* sent before; written while bulk is queued */
     bool first;
 } shorts[] = {
-    {"interactive", H2_INTERACTIVE, 0, WORD, true},
-    {"interactive for long", H2_INTERACTIVE, 10 * SCHEDULE_SHORT, WORD, true},
-    {"interactive, still short", H2_INTERACTIVE, 0, SCHEDULE_SHORT, true},
-    {"interactive, too much at once", H2_INTERACTIVE, 0, SCHEDULE_SHORT + 1, false},
-    {"the beginning of bulk", H2_BULK, 0, WORD, true},
-    {"bulk that has just sent little", H2_BULK, SCHEDULE_SHORT - 1, WORD, true},
-    {"bulk that has sent more", H2_BULK, SCHEDULE_SHORT, WORD, false},
-    {"bulk from the start", H2_BULK, 0, SCHEDULE_SHORT + 1, false},
+    {"interactive", LEG_INTERACTIVE, 0, WORD, true},
+    {"interactive for long", LEG_INTERACTIVE, 10 * SCHEDULE_SHORT, WORD, true},
+    {"interactive, still short", LEG_INTERACTIVE, 0, SCHEDULE_SHORT, true},
+    {"interactive, too much at once", LEG_INTERACTIVE, 0, SCHEDULE_SHORT + 1, false},
+    {"the beginning of bulk", LEG_BULK, 0, WORD, true},
+    {"bulk that has just sent little", LEG_BULK, SCHEDULE_SHORT - 1, WORD, true},
+    {"bulk that has sent more", LEG_BULK, SCHEDULE_SHORT, WORD, false},
+    {"bulk from the start", LEG_BULK, 0, SCHEDULE_SHORT + 1, false},
 };
 
 /* A is bulk in the middle of a turn, B waits for its own. */
 static void check_short(struct mux *m, size_t row)
 {
-    struct mux_stream *a = mux_open(m, H2_BULK), *b = mux_open(m, H2_BULK);
-    struct mux_stream *c = mux_open(m, shorts[row].class);
+    struct mux_stream *a = mux_open(m, LEG_BULK), *b = mux_open(m, LEG_BULK);
+    struct mux_stream *c = mux_open(m, shorts[row].hint);
     mux_write(c, shorts[row].before, false);
     turns_until(m->loop, mux_all_came, m);
     mux_forget_runs(m);
@@ -150,10 +150,10 @@ static void test_bulk_is_not_starved(void **state)
     for (int role = H2_OPENER; role <= H2_SERVER; role++)
         for (uint64_t rate = 0; rate < 2; rate++) {
             struct mux *m = open_mux(role);
-            struct mux_stream *a = mux_open(m, H2_BULK);
+            struct mux_stream *a = mux_open(m, LEG_BULK);
             m->tx->tx.pace.rate = rate;
             for (int i = 0; i < 3; i++) {
-                struct mux_stream *s = mux_open(m, H2_INTERACTIVE);
+                struct mux_stream *s = mux_open(m, LEG_INTERACTIVE);
                 s->refill = SCHEDULE_SHORT / 2;
                 mux_write(s, SCHEDULE_SHORT / 2, false);
             }
@@ -180,8 +180,8 @@ static void test_stream_without_window(void **state)
 {
     for (int role = H2_OPENER; role <= H2_SERVER; role++) {
         struct mux *m = open_mux(role);
-        struct mux_stream *a = mux_open(m, H2_BULK), *b = mux_open(m, H2_BULK),
-                          *c = mux_open(m, H2_INTERACTIVE);
+        struct mux_stream *a = mux_open(m, LEG_BULK), *b = mux_open(m, LEG_BULK),
+                          *c = mux_open(m, LEG_INTERACTIVE);
         a->hold = true;
         mux_write(a, MUX_WINDOW + BULK, false);
         mux_settle(m);
@@ -210,8 +210,8 @@ static void test_connection_without_window(void **state)
         struct h2_options o = mux_options;
         o.buffer_limit = MUX_WINDOW;
         struct mux *m = mux_new((enum h2_role)role, &o);
-        struct mux_stream *a = mux_open(m, H2_BULK), *b = mux_open(m, H2_BULK),
-                          *c = mux_open(m, H2_INTERACTIVE);
+        struct mux_stream *a = mux_open(m, LEG_BULK), *b = mux_open(m, LEG_BULK),
+                          *c = mux_open(m, LEG_INTERACTIVE);
         for (struct mux_stream *s = a; s <= b; s++) {
             int32_t id = CONTAINER_OF(s->rx, struct h2_stream, leg)->id;
             nghttp2_session_set_local_window_size(m->rx->host.ng, 0, id, WINDOW_CONNECTION);
@@ -242,7 +242,7 @@ static void test_full_queue_goes_on(void **state)
 {
     for (int role = H2_OPENER; role <= H2_SERVER; role++) {
         struct mux *m = open_mux(role);
-        struct mux_stream *a = mux_open(m, H2_BULK), *b = mux_open(m, H2_BULK);
+        struct mux_stream *a = mux_open(m, LEG_BULK), *b = mux_open(m, LEG_BULK);
         a->hold = b->hold = true;
         m->tx->tx.pace.rate = 0;
         assert_int_equal(pace_queue(&m->tx->tx.pace), H2_OUT_CHUNK);
@@ -281,8 +281,8 @@ static void end_stream(struct mux_stream *s, enum ending how)
 static void end_in_a_turn(int role, enum ending how, bool waiting, size_t written)
 {
     struct mux *m = open_mux(role);
-    struct mux_stream *a = mux_open(m, H2_BULK), *b = mux_open(m, H2_BULK),
-                      *c = mux_open(m, H2_INTERACTIVE);
+    struct mux_stream *a = mux_open(m, LEG_BULK), *b = mux_open(m, LEG_BULK),
+                      *c = mux_open(m, LEG_INTERACTIVE);
     struct mux_stream *over = waiting ? b : a, *other = waiting ? a : b;
     mux_stop_reading(m);
     mux_write(a, written, false);
@@ -346,7 +346,7 @@ static void test_ends_behind_bodies(void **state)
         for (int later = 0; later < 2; later++) {
             struct mux *m = open_mux(role);
             for (size_t i = 0; i < 2 * COUNT(bodies); i++)
-                mux_open(m, i % 3 == 0 ? H2_INTERACTIVE : H2_BULK);
+                mux_open(m, i % 3 == 0 ? LEG_INTERACTIVE : LEG_BULK);
             for (size_t i = 0; i < m->n_streams; i++)
                 mux_write(&m->streams[i], bodies[i / 2], false);
             if (later)

@@ -75,7 +75,7 @@ static void test_sizes(void **state)
         for (int way = 0; way < WAYS; way++)
             for (size_t i = 0; i < COUNT(sizes); i++) {
                 struct mux *m = mux_new((enum h2_role)role, &mux_options);
-                struct mux_stream *s = mux_open(m, H2_BULK);
+                struct mux_stream *s = mux_open(m, LEG_BULK);
                 give(s, (enum way)way, sizes[i]);
                 give(s, (enum way)way, sizes[i]);
                 turns_until(m->loop, mux_all_came, m);
@@ -91,7 +91,7 @@ static void test_ways_and_sizes_mixed(void **state)
     for (int role = H2_OPENER; role <= H2_SERVER; role++)
         for (int full = 0; full < 2; full++) {
             struct mux *m = mux_new((enum h2_role)role, &mux_options);
-            struct mux_stream *s = mux_open(m, H2_BULK);
+            struct mux_stream *s = mux_open(m, LEG_BULK);
             if (full)
                 mux_stop_reading(m);
             for (size_t i = 0; i < 4 * COUNT(sizes); i++) {
@@ -109,7 +109,7 @@ static void test_two_streams(void **state)
 {
     for (int role = H2_OPENER; role <= H2_SERVER; role++) {
         struct mux *m = mux_new((enum h2_role)role, &mux_options);
-        struct mux_stream *a = mux_open(m, H2_BULK), *b = mux_open(m, H2_INTERACTIVE);
+        struct mux_stream *a = mux_open(m, LEG_BULK), *b = mux_open(m, LEG_INTERACTIVE);
         for (size_t i = 0; i < 3 * COUNT(sizes); i++) {
             put(a, sizes[i % COUNT(sizes)], sizes[i % COUNT(sizes)], false);
             put(b, 100, i, false);
@@ -128,7 +128,7 @@ static void test_two_streams(void **state)
 static void test_place_has_room_in_front(void **state)
 {
     struct mux *m = mux_new(H2_OPENER, &mux_options);
-    struct mux_stream *s = mux_open(m, H2_BULK);
+    struct mux_stream *s = mux_open(m, LEG_BULK);
     struct h2_stream *st = stream_of(s->tx);
     for (size_t i = 0; i < COUNT(sizes); i++) {
         char *to = leg_place(s->tx, sizes[i]);
@@ -144,7 +144,7 @@ static void test_place_has_room_in_front(void **state)
 static void test_place_behind_what_waits(void **state)
 {
     struct mux *m = mux_new(H2_SERVER, &mux_options);
-    struct mux_stream *s = mux_open(m, H2_BULK);
+    struct mux_stream *s = mux_open(m, LEG_BULK);
     mux_stop_reading(m);
     mux_write(s, 400 * KIB, false);
     mux_settle(m);
@@ -165,7 +165,7 @@ static void test_last_bytes_in_place(void **state)
     for (int role = H2_OPENER; role <= H2_SERVER; role++)
         for (size_t i = 0; i < COUNT(sizes); i++) {
             struct mux *m = mux_new((enum h2_role)role, &mux_options);
-            struct mux_stream *s = mux_open(m, H2_BULK);
+            struct mux_stream *s = mux_open(m, LEG_BULK);
             put(s, sizes[i], sizes[i], true);
             assert_null(leg_place(s->tx, 1000)); /* nothing may follow */
             turns_until(m->loop, all_came, m);
@@ -180,7 +180,7 @@ static void test_no_place(void **state)
     struct leg_fault why = {.err = ERR_CLOSED, .h2_code = H2_CANCEL};
     for (int role = H2_OPENER; role <= H2_SERVER; role++) {
         struct mux *m = mux_new((enum h2_role)role, &mux_options);
-        struct mux_stream *s = mux_open(m, H2_BULK);
+        struct mux_stream *s = mux_open(m, LEG_BULK);
         struct leg *leg = s->tx;
         put(s, 64 * KIB, 20 * KIB, false);
         leg->ops->reset(leg, &why);

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* relay.c - see relay.h. The two directions are one code: `from` is the end that something comes
+ * from, `to` the other one. */
+#include "h2mux/http/relay.h"
+
+#include <assert.h>
+
+#include "h2mux/base/check.h"
+#include "h2mux/io/loop.h"
+
+static const struct leg_events near_events;
+
+static struct relay_end *end_of(struct relay *r, enum relay_side side)
+{
+    return side == RELAY_NEAR ? &r->near : &r->far;
+}
+
+static struct relay_end *other_end(struct relay *r, enum relay_side side)
+{
+    return side == RELAY_NEAR ? &r->far : &r->near;
+}
+
+/* A leg that has ended by itself is tied to nobody; it is never tied to another exchange while the
+ * relay has it. */
+static void check_end(const struct relay *r, const struct relay_end *e)
+{
+    CHECK_THAT(e->left <= e->came);
+    CHECK_THAT(!e->leg || !e->leg->events || e->leg->exchange == r);
+    CHECK_THAT(!e->leg || e->leg->ops);
+}
+
+static void relay_check(const struct relay *r)
+{
+    check_end(r, &r->near);
+    check_end(r, &r->far);
+    CHECK_THAT(!r->near.leg || r->near.leg != r->far.leg);
+}
+
+void relay_touch(struct relay *r)
+{
+    r->moved_us = loop_now_us(r->loop);
+}
+
+/* ---- what the observer sees */
+
+static void show_end(struct relay *r, enum relay_side from)
+{
+    if (r->observer && r->observer->on_end)
+        r->observer->on_end(r->observer_user, from);
+}
+
+static void show_body(struct relay *r, enum relay_side from, struct slice data, bool end)
+{
+    if (!r->observer)
+        return;
+    if (data.len > 0 && r->observer->on_body)
+        r->observer->on_body(r->observer_user, from, data);
+    if (end)
+        show_end(r, from);
+}
+
+static void show_reset(struct relay *r, enum relay_side side, const struct leg_fault *why)
+{
+    if (r->observer && r->observer->on_reset)
+        r->observer->on_reset(r->observer_user, side, why);
+}
+
+void relay_show_head(struct relay *r, enum relay_side from, const struct message *m, bool end)
+{
+    if (r->observer && r->observer->on_head)
+        r->observer->on_head(r->observer_user, from, m);
+    if (end)
+        show_end(r, from);
+}
+
+/* ---- legs come and go */
+
+void relay_init(struct relay *r, struct loop *l, struct leg *near, bool end,
+                const struct relay_ops *ops)
+{
+    *r = (struct relay){.near = {.leg = near, .ended = end}, .ops = ops, .loop = l};
+    relay_touch(r);
+    leg_tie(near, &near_events, r);
+}
+
+void relay_observe(struct relay *r, const struct relay_observer *observer, void *user)
+{
+    r->observer = observer;
+    r->observer_user = user;
+}
+
+void relay_join(struct relay *r, struct leg *far)
+{
+    assert(!r->far.leg && far != r->near.leg);
+    r->far.leg = far;
+    leg_tie(far, &relay_far_events, r);
+}
+
+void relay_let_go(struct relay *r, enum relay_side side)
+{
+    struct relay_end *e = end_of(r, side);
+    if (e->leg && e->leg->exchange == r)
+        leg_untie(e->leg);
+    e->leg = NULL;
+}
+
+void relay_reset(struct relay *r, enum relay_side side, const struct leg_fault *why)
+{
+    struct relay_end *e = end_of(r, side);
+    struct leg *leg = e->leg;
+    e->leg = NULL;
+    if (!leg)
+        return;
+    show_reset(r, side, why);
+    leg->ops->reset(leg, why);
+}
+
+void relay_close(struct relay *r)
+{
+    const struct relay_observer *observer = r->observer;
+    relay_let_go(r, RELAY_NEAR);
+    relay_let_go(r, RELAY_FAR);
+    r->observer = NULL;
+    if (observer && observer->on_close)
+        observer->on_close(r->observer_user, r);
+}
+
+/* A leg of which both directions are complete and empty may be gone soon. */
+static void let_go_if_over(struct relay *r)
+{
+    if (!r->near.ended || !r->far.ended)
+        return;
+    if (relay_waiting(&r->far) == 0)
+        relay_let_go(r, RELAY_NEAR);
+    if (relay_waiting(&r->near) == 0)
+        relay_let_go(r, RELAY_FAR);
+}
+
+/* ---- passing on */
+
+void relay_hold(struct relay *r)
+{
+    r->near.held = true;
+}
+
+void relay_let_pass(struct relay *r)
+{
+    r->near.held = false;
+}
+
+void relay_head(struct relay *r, enum relay_side from, const struct message *m, bool end)
+{
+    struct leg *to = other_end(r, from)->leg;
+    end_of(r, from)->ended |= end;
+    relay_show_head(r, from, m, end);
+    if (to)
+        to->ops->head(to, m, end);
+    let_go_if_over(r);
+}
+
+void relay_body(struct relay *r, enum relay_side from, struct slice data, bool end)
+{
+    struct leg *to = other_end(r, from)->leg;
+    show_body(r, from, data, end);
+    if (to)
+        to->ops->body(to, data, end);
+}
+
+void relay_trailers(struct relay *r, enum relay_side from, const struct fields *t)
+{
+    struct leg *to = other_end(r, from)->leg;
+    if (r->observer && r->observer->on_trailers)
+        r->observer->on_trailers(r->observer_user, from, t);
+    show_end(r, from);
+    if (to)
+        to->ops->trailers(to, t);
+}
+
+static void tell_end(struct relay *r, enum relay_side from)
+{
+    r->ops->on_end(r, from);
+    let_go_if_over(r);
+}
+
+/* ---- what a leg tells */
+
+static void body_came(struct relay *r, enum relay_side from, struct slice data, bool end)
+{
+    struct relay_end *e = end_of(r, from);
+    if (CHECKING)
+        relay_check(r);
+    e->came += data.len;
+    e->ended |= end;
+    if (r->ops->on_body && !r->ops->on_body(r, from, data, end))
+        return;
+    assert(!e->held); /* or the other leg gets bytes before its head */
+    relay_touch(r);
+    relay_body(r, from, data, end);
+    if (end)
+        tell_end(r, from);
+}
+
+static void trailers_came(struct relay *r, enum relay_side from, struct fields *t)
+{
+    struct relay_end *e = end_of(r, from);
+    if (CHECKING)
+        relay_check(r);
+    e->ended = true;
+    if (r->ops->on_trailers && !r->ops->on_trailers(r, from, t))
+        return;
+    assert(!e->held);
+    relay_touch(r);
+    relay_trailers(r, from, t);
+    tell_end(r, from);
+}
+
+/* @from: the side that the bytes came from; the other one has sent them. */
+static void bytes_left(struct relay *r, enum relay_side from, size_t bytes)
+{
+    struct relay_end *e = end_of(r, from);
+    e->left += bytes;
+    if (CHECKING)
+        relay_check(r);
+    relay_touch(r);
+    if (e->leg)
+        e->leg->ops->credit(e->leg, bytes);
+    if (r->ops->on_left)
+        r->ops->on_left(r, from);
+    let_go_if_over(r);
+}
+
+static void leg_ended(struct relay *r, enum relay_side side, const struct leg_fault *why)
+{
+    end_of(r, side)->leg = NULL;
+    if (CHECKING)
+        relay_check(r);
+    show_reset(r, side, why);
+    r->ops->on_reset(r, side, why);
+}
+
+static char *place_for(struct relay *r, enum relay_side from, size_t bytes)
+{
+    struct leg *to = other_end(r, from)->leg;
+    return to && !end_of(r, from)->held ? leg_place(to, bytes) : NULL;
+}
+
+static uint64_t taken_of(struct relay *r, enum relay_side from)
+{
+    struct leg *to = other_end(r, from)->leg;
+    return to ? leg_taken(to) : 0;
+}
+
+static void near_body(void *relay, struct leg *leg, struct slice data, bool end)
+{
+    body_came(relay, RELAY_NEAR, data, end);
+}
+
+static void near_trailers(void *relay, struct leg *leg, struct fields *t)
+{
+    trailers_came(relay, RELAY_NEAR, t);
+}
+
+static void near_sent(void *relay, struct leg *leg, size_t bytes)
+{
+    bytes_left(relay, RELAY_FAR, bytes);
+}
+
+static void near_reset(void *relay, struct leg *leg, const struct leg_fault *why)
+{
+    leg_ended(relay, RELAY_NEAR, why);
+}
+
+static char *near_place(void *relay, struct leg *leg, size_t bytes)
+{
+    return place_for(relay, RELAY_NEAR, bytes);
+}
+
+static uint64_t near_taken(void *relay, struct leg *leg)
+{
+    return taken_of(relay, RELAY_NEAR);
+}
+
+static const struct leg_events near_events = {
+    .on_body = near_body,
+    .on_trailers = near_trailers,
+    .on_sent = near_sent,
+    .on_reset = near_reset,
+    .on_place = near_place,
+    .on_taken = near_taken,
+};
+
+static void far_head(void *relay, struct leg *leg, struct message *m, bool end)
+{
+    struct relay *r = relay;
+    if (CHECKING)
+        relay_check(r);
+    r->ops->on_head(r, m, end);
+}
+
+static void far_body(void *relay, struct leg *leg, struct slice data, bool end)
+{
+    body_came(relay, RELAY_FAR, data, end);
+}
+
+static void far_trailers(void *relay, struct leg *leg, struct fields *t)
+{
+    trailers_came(relay, RELAY_FAR, t);
+}
+
+static void far_sent(void *relay, struct leg *leg, size_t bytes)
+{
+    bytes_left(relay, RELAY_NEAR, bytes);
+}
+
+static void far_reset(void *relay, struct leg *leg, const struct leg_fault *why)
+{
+    leg_ended(relay, RELAY_FAR, why);
+}
+
+static char *far_place(void *relay, struct leg *leg, size_t bytes)
+{
+    return place_for(relay, RELAY_FAR, bytes);
+}
+
+static uint64_t far_taken(void *relay, struct leg *leg)
+{
+    return taken_of(relay, RELAY_FAR);
+}
+
+const struct leg_events relay_far_events = {
+    .on_head = far_head,
+    .on_body = far_body,
+    .on_trailers = far_trailers,
+    .on_sent = far_sent,
+    .on_reset = far_reset,
+    .on_place = far_place,
+    .on_taken = far_taken,
+};

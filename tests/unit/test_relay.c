@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: MIT */
+/* test_relay.c - what comes from one leg goes to the other, in order and counted; what the owner
+ * and the observer are told of it; how each side may end. relay.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "h2mux/http/relay.h"
+#include "h2mux/io/loop.h"
+
+enum { TEXT_MAX = 1024 };
+
+/* A leg that does nothing but write down what it is given. */
+struct scripted {
+    struct leg leg;
+    struct world *world;
+    const char *name; /* "near" or "far" */
+    char place[16];
+};
+
+struct world {
+    struct relay relay;
+    struct scripted near, far, other;
+    struct loop *loop;
+    char told[TEXT_MAX]; /* what legs and owner were told, in words */
+    char seen[TEXT_MAX]; /* what the observer saw */
+    bool refuse;         /* on_body and on_trailers return false */
+    bool close;          /* on_body closes the relay */
+};
+
+static void add(char *to, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void add(char *to, const char *fmt, ...)
+{
+    size_t at = strlen(to);
+    va_list args;
+    va_start(args, fmt);
+    int len = vsnprintf(to + at, TEXT_MAX - at, fmt, args);
+    va_end(args);
+    assert_in_range(len, 0, TEXT_MAX - at - 1);
+}
+
+static void check(char *text, const char *want)
+{
+    size_t len = strlen(text);
+    text[len > 0 ? len - 1 : 0] = '\0'; /* the last blank */
+    assert_string_equal(text, want);
+    text[0] = '\0';
+}
+
+static const char *side_name(enum relay_side side)
+{
+    return side == RELAY_NEAR ? "near" : "far";
+}
+
+/* ---- the legs */
+
+static struct scripted *of(struct leg *leg)
+{
+    return CONTAINER_OF(leg, struct scripted, leg);
+}
+
+static void take_head(struct leg *leg, const struct message *m, bool end)
+{
+    add(of(leg)->world->told, "%s:%d%s ", of(leg)->name, m->status, end ? "." : "");
+}
+
+static void take_body(struct leg *leg, struct slice data, bool end)
+{
+    add(of(leg)->world->told, "%s:'%.*s'%s ", of(leg)->name, SLICE_FMT(data), end ? "." : "");
+}
+
+static void take_trailers(struct leg *leg, const struct fields *t)
+{
+    add(of(leg)->world->told, "%s:trailers%zu ", of(leg)->name, t->count);
+}
+
+static void take_credit(struct leg *leg, size_t bytes)
+{
+    add(of(leg)->world->told, "%s:credit%zu ", of(leg)->name, bytes);
+}
+
+static void take_reset(struct leg *leg, const struct leg_fault *why)
+{
+    leg_untie(leg);
+    add(of(leg)->world->told, "%s:reset%d ", of(leg)->name, why->err);
+}
+
+static char *give_place(struct leg *leg, size_t bytes)
+{
+    return bytes <= sizeof of(leg)->place ? of(leg)->place : NULL;
+}
+
+static uint64_t tell_taken(struct leg *leg)
+{
+    return of(leg) == &of(leg)->world->near ? 11 : 22;
+}
+
+static const struct leg_ops scripted_ops = {
+    .head = take_head,
+    .body = take_body,
+    .trailers = take_trailers,
+    .credit = take_credit,
+    .reset = take_reset,
+    .place = give_place,
+    .taken = tell_taken,
+};
+
+/* ---- what they say */
+
+static void say_head(struct scripted *s, int status, bool end)
+{
+    struct message m;
+    message_init(&m);
+    m.status = status;
+    s->leg.events->on_head(s->leg.exchange, &s->leg, &m, end);
+    message_deinit(&m);
+}
+
+static void say(struct scripted *s, const char *data, bool end)
+{
+    s->leg.events->on_body(s->leg.exchange, &s->leg, slice_str(data), end);
+}
+
+static void say_trailers(struct scripted *s)
+{
+    struct fields t;
+    fields_init(&t);
+    fields_add(&t, SLICE("x-a"), SLICE("1"));
+    s->leg.events->on_trailers(s->leg.exchange, &s->leg, &t);
+    fields_deinit(&t);
+}
+
+static void say_sent(struct scripted *s, size_t bytes)
+{
+    s->leg.events->on_sent(s->leg.exchange, &s->leg, bytes);
+}
+
+static void say_reset(struct scripted *s, int err)
+{
+    struct leg_fault why = {.err = err, .reason = "test"};
+    const struct leg_events *events = s->leg.events;
+    void *exchange = s->leg.exchange;
+    leg_untie(&s->leg);
+    events->on_reset(exchange, &s->leg, &why);
+}
+
+/* ---- the owner */
+
+static struct world *owner(struct relay *r)
+{
+    return CONTAINER_OF(r, struct world, relay);
+}
+
+static void on_head(struct relay *r, struct message *m, bool end)
+{
+    add(owner(r)->told, "head%d ", m->status);
+    relay_head(r, RELAY_FAR, m, end);
+}
+
+static bool on_body(struct relay *r, enum relay_side from, struct slice data, bool end)
+{
+    if (owner(r)->close)
+        relay_close(r);
+    return !owner(r)->refuse && !owner(r)->close;
+}
+
+static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
+{
+    return !owner(r)->refuse;
+}
+
+static void on_end(struct relay *r, enum relay_side from)
+{
+    add(owner(r)->told, "end-of-%s ", side_name(from));
+}
+
+static void on_left(struct relay *r, enum relay_side from)
+{
+    add(owner(r)->told, "left-of-%s ", side_name(from));
+}
+
+static void on_reset(struct relay *r, enum relay_side side, const struct leg_fault *why)
+{
+    const struct relay_end *e = side == RELAY_NEAR ? &r->near : &r->far;
+    assert_null(e->leg);
+    add(owner(r)->told, "reset-of-%s%d ", side_name(side), why->err);
+}
+
+static const struct relay_ops ops = {.on_head = on_head,
+                                     .on_body = on_body,
+                                     .on_trailers = on_trailers,
+                                     .on_end = on_end,
+                                     .on_left = on_left,
+                                     .on_reset = on_reset};
+
+/* An owner that lets everything pass. */
+static const struct relay_ops plain_ops = {
+    .on_head = on_head, .on_end = on_end, .on_reset = on_reset};
+
+/* ---- the observer */
+
+static void see_head(void *user, enum relay_side from, const struct message *m)
+{
+    add(((struct world *)user)->seen, "%s:%d ", side_name(from), m->status);
+}
+
+static void see_body(void *user, enum relay_side from, struct slice data)
+{
+    add(((struct world *)user)->seen, "%s:'%.*s' ", side_name(from), SLICE_FMT(data));
+}
+
+static void see_trailers(void *user, enum relay_side from, const struct fields *t)
+{
+    add(((struct world *)user)->seen, "%s:trailers%zu ", side_name(from), t->count);
+}
+
+static void see_end(void *user, enum relay_side from)
+{
+    add(((struct world *)user)->seen, "%s. ", side_name(from));
+}
+
+static void see_reset(void *user, enum relay_side side, const struct leg_fault *why)
+{
+    add(((struct world *)user)->seen, "%s:reset%d ", side_name(side), why->err);
+}
+
+static void see_close(void *user, const struct relay *r)
+{
+    add(((struct world *)user)->seen, "closed:%d/%d ", (int)r->near.came, (int)r->far.came);
+}
+
+static const struct relay_observer observer = {.on_head = see_head,
+                                               .on_body = see_body,
+                                               .on_trailers = see_trailers,
+                                               .on_end = see_end,
+                                               .on_reset = see_reset,
+                                               .on_close = see_close};
+static const struct relay_observer blind = {.on_head = NULL};
+
+/* ---- the world around them */
+
+static void make_leg(struct world *w, struct scripted *s, const char *name)
+{
+    s->leg.ops = &scripted_ops;
+    s->world = w;
+    s->name = name;
+}
+
+static int setup(void **state)
+{
+    struct world *w = xcalloc(1, sizeof *w);
+    *state = w;
+    w->loop = loop_new();
+    make_leg(w, &w->near, "near");
+    make_leg(w, &w->far, "far");
+    make_leg(w, &w->other, "other");
+    return w->loop ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    relay_close(&w->relay);
+    assert_null(w->near.leg.events);
+    assert_null(w->far.leg.events);
+    assert_null(w->other.leg.events);
+    loop_free(w->loop);
+    free(w);
+    return 0;
+}
+
+/* A request whose head has come, towards a far leg that is there. @end: it has no body. */
+static void begin(struct world *w, bool end)
+{
+    struct message m;
+    relay_init(&w->relay, w->loop, &w->near.leg, end, &ops);
+    relay_observe(&w->relay, &observer, w);
+    relay_join(&w->relay, &w->far.leg);
+    message_init(&m);
+    relay_head(&w->relay, RELAY_NEAR, &m, end);
+    message_deinit(&m);
+}
+
+static void close_relay(struct world *w)
+{
+    relay_close(&w->relay);
+}
+
+/* ---- in order */
+
+static void test_order(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    say(&w->near, "he", false);
+    say(&w->near, "llo", false);
+    say_trailers(&w->near);
+    say_head(&w->far, 103, false);
+    say_head(&w->far, 200, false);
+    say(&w->far, "wor", false);
+    say(&w->far, "ld", true);
+    check(w->told, "far:0 far:'he' far:'llo' far:trailers1 end-of-near head103 near:103 head200 "
+                   "near:200 near:'wor' near:'ld'. end-of-far");
+    close_relay(w);
+    check(w->seen, "near:0 near:'he' near:'llo' near:trailers1 near. far:103 far:200 far:'wor' "
+                   "far:'ld' far. closed:5/5");
+}
+
+static void test_without_bodies(void **state)
+{
+    struct world *w = *state;
+    begin(w, true);
+    say_head(&w->far, 204, true);
+    check(w->told, "far:0. head204 near:204.");
+    assert_null(w->near.leg.events); /* all is said: both legs go on alone */
+    assert_null(w->far.leg.events);
+    close_relay(w);
+    check(w->seen, "near:0 near. far:204 far. closed:0/0");
+}
+
+static void test_empty_last_piece(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    say(&w->near, "x", false);
+    say(&w->near, "", true);
+    check(w->told, "far:0 far:'x' far:''. end-of-near");
+    check(w->seen, "near:0 near:'x' near.");
+}
+
+/* An owner without opinions, and an observer without interests. */
+static void test_plain(void **state)
+{
+    struct world *w = *state;
+    relay_init(&w->relay, w->loop, &w->near.leg, false, &plain_ops);
+    relay_observe(&w->relay, &blind, w);
+    relay_join(&w->relay, &w->far.leg);
+    say(&w->near, "x", false);
+    say_trailers(&w->near);
+    say_head(&w->far, 200, false);
+    say(&w->far, "y", false);
+    say_sent(&w->near, 1);
+    say_trailers(&w->far);
+    check(w->told, "far:'x' far:trailers1 end-of-near head200 near:200 near:'y' far:credit1 "
+                   "near:trailers1 end-of-far");
+    say_sent(&w->far, 1);
+    check(w->told, ""); /* near has said and heard all: it was let go of */
+    relay_close(&w->relay);
+    assert_string_equal(w->seen, "");
+}
+
+/* ---- counts, credit, places */
+
+static void test_counts(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    say(&w->near, "hello", false);
+    assert_int_equal(w->relay.near.came, 5);
+    assert_int_equal(relay_waiting(&w->relay.near), 5);
+    say_sent(&w->far, 2);
+    assert_int_equal(w->relay.near.left, 2);
+    assert_int_equal(relay_waiting(&w->relay.near), 3);
+    say_head(&w->far, 200, false);
+    say(&w->far, "abc", false);
+    say_sent(&w->near, 3);
+    assert_int_equal(w->relay.far.came, 3);
+    assert_int_equal(relay_waiting(&w->relay.far), 0);
+    check(w->told, "far:0 far:'hello' near:credit2 left-of-near head200 near:200 near:'abc' "
+                   "far:credit3 left-of-far");
+}
+
+static void test_time(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    uint64_t began = w->relay.moved_us;
+    while (loop_now_us(w->loop) == began)
+        ;
+    say_head(&w->far, 103, false); /* heads are the owner's to count */
+    assert_int_equal(w->relay.moved_us, began);
+    say(&w->near, "x", false);
+    assert_true(w->relay.moved_us > began);
+    began = w->relay.moved_us;
+    while (loop_now_us(w->loop) == began)
+        ;
+    say_sent(&w->far, 1);
+    assert_true(w->relay.moved_us > began);
+}
+
+static char *place_at(struct scripted *s, size_t bytes)
+{
+    return s->leg.events->on_place(s->leg.exchange, &s->leg, bytes);
+}
+
+static void test_places(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    assert_ptr_equal(place_at(&w->near, 8), w->far.place);
+    assert_null(place_at(&w->near, 17)); /* it has no room for so many */
+    assert_ptr_equal(place_at(&w->far, 8), w->near.place);
+    relay_hold(&w->relay);
+    assert_null(place_at(&w->near, 8));
+    assert_ptr_equal(place_at(&w->far, 8), w->near.place);
+    relay_let_pass(&w->relay);
+    relay_let_go(&w->relay, RELAY_FAR);
+    assert_null(place_at(&w->near, 8));
+}
+
+static void test_taken(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    assert_int_equal(w->near.leg.events->on_taken(w->near.leg.exchange, &w->near.leg), 22);
+    assert_int_equal(w->far.leg.events->on_taken(w->far.leg.exchange, &w->far.leg), 11);
+    relay_let_go(&w->relay, RELAY_FAR);
+    assert_int_equal(w->near.leg.events->on_taken(w->near.leg.exchange, &w->near.leg), 0);
+}
+
+/* ---- the owner decides */
+
+/* What came before the far leg could take it is passed on behind the head. */
+static void test_kept(void **state)
+{
+    struct world *w = *state;
+    struct message m;
+    relay_init(&w->relay, w->loop, &w->near.leg, false, &ops);
+    relay_observe(&w->relay, &observer, w);
+    relay_hold(&w->relay);
+    w->refuse = true;
+    say(&w->near, "early", false);
+    say_trailers(&w->near);
+    check(w->told, "");
+    check(w->seen, "");
+    assert_true(w->relay.near.ended);
+    assert_int_equal(w->relay.near.came, 5);
+    relay_join(&w->relay, &w->far.leg);
+    message_init(&m);
+    relay_head(&w->relay, RELAY_NEAR, &m, false);
+    relay_let_pass(&w->relay);
+    relay_body(&w->relay, RELAY_NEAR, SLICE("early"), false);
+    relay_trailers(&w->relay, RELAY_NEAR, &m.fields);
+    message_deinit(&m);
+    assert_int_equal(w->relay.near.came, 5);
+    check(w->told, "far:0 far:'early' far:trailers0");
+    check(w->seen, "near:0 near:'early' near:trailers0 near.");
+}
+
+static void test_refused(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    w->refuse = true;
+    say(&w->near, "too much", true);
+    say(&w->far, "too", false);
+    say_trailers(&w->far);
+    check(w->told, "far:0");
+    check(w->seen, "near:0");
+    assert_true(w->relay.near.ended && w->relay.far.ended);
+}
+
+static void test_closed_inside(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    w->close = true;
+    say(&w->near, "too much", true);
+    check(w->told, "far:0");
+    assert_null(w->near.leg.events);
+    assert_null(w->far.leg.events);
+    close_relay(w); /* again: nothing */
+    check(w->seen, "near:0 closed:8/0");
+}
+
+/* A head that another leg was made with is only shown. */
+static void test_shown_head(void **state)
+{
+    struct world *w = *state;
+    struct message m;
+    relay_init(&w->relay, w->loop, &w->near.leg, true, &ops);
+    relay_observe(&w->relay, &observer, w);
+    message_init(&m);
+    relay_show_head(&w->relay, RELAY_NEAR, &m, true);
+    message_deinit(&m);
+    relay_join(&w->relay, &w->far.leg);
+    check(w->told, "");
+    check(w->seen, "near:0 near.");
+}
+
+/* ---- ends */
+
+/* A WebSocket: one direction ends, the other goes on, and both legs are let go of behind the last
+ * byte. */
+static void test_half_close(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    say_head(&w->far, 101, false);
+    say(&w->near, "bye", true);
+    say_sent(&w->far, 3);
+    assert_non_null(w->near.leg.events);
+    assert_non_null(w->far.leg.events);
+    say(&w->far, "still here", false);
+    say(&w->far, "", true);
+    assert_null(w->far.leg.events); /* it has all that near had to say */
+    assert_non_null(w->near.leg.events);
+    say_sent(&w->near, 9);
+    assert_non_null(w->near.leg.events);
+    say_sent(&w->near, 1);
+    assert_null(w->near.leg.events);
+    check(w->told, "far:0 head101 near:101 far:'bye'. end-of-near near:credit3 left-of-near "
+                   "near:'still here' near:''. end-of-far left-of-far left-of-far");
+}
+
+static void test_near_is_reset(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    say_reset(&w->near, ERR_RESET);
+    check(w->told, "far:0 reset-of-near-12");
+    say_head(&w->far, 200, false); /* goes nowhere */
+    say(&w->far, "x", false);
+    check(w->told, "head200");
+    check(w->seen, "near:0 near:reset-12 far:200 far:'x'");
+}
+
+static void test_far_is_reset(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    say_head(&w->far, 200, false);
+    say_reset(&w->far, ERR_TRUNCATED);
+    say(&w->near, "x", false);
+    check(w->told, "far:0 head200 near:200 reset-of-far-7");
+    check(w->seen, "near:0 far:200 far:reset-7 near:'x'");
+}
+
+/* The far leg is gone before it said anything: another takes its place. */
+static void test_another_far(void **state)
+{
+    struct world *w = *state;
+    struct message m;
+    begin(w, true);
+    say_reset(&w->far, ERR_EOF);
+    relay_join(&w->relay, &w->other.leg);
+    message_init(&m);
+    relay_head(&w->relay, RELAY_NEAR, &m, true);
+    message_deinit(&m);
+    say_head(&w->other, 200, true);
+    check(w->told, "far:0. reset-of-far-6 other:0. head200 near:200.");
+    check(w->seen, "near:0 near. far:reset-6 near:0 near. far:200 far.");
+}
+
+/* The owner gives a leg up: that leg alone hears it, and the observer. */
+static void test_reset_by_the_owner(void **state)
+{
+    struct world *w = *state;
+    struct leg_fault why = {.err = ERR_PROTOCOL};
+    begin(w, false);
+    relay_reset(&w->relay, RELAY_NEAR, &why);
+    relay_reset(&w->relay, RELAY_NEAR, &why);
+    relay_reset(&w->relay, RELAY_FAR, &why);
+    check(w->told, "far:0 near:reset-13 far:reset-13");
+    check(w->seen, "near:0 near:reset-13 far:reset-13");
+    assert_null(w->relay.near.leg);
+}
+
+/* A leg that has ended by itself and belongs to somebody else is left alone. */
+static void test_legs_of_others(void **state)
+{
+    struct world *w = *state;
+    int somebody;
+    begin(w, true);
+    leg_tie(&w->near.leg, &relay_far_events, &somebody);
+    leg_untie(&w->far.leg);
+    relay_let_go(&w->relay, RELAY_NEAR);
+    relay_let_go(&w->relay, RELAY_FAR);
+    assert_ptr_equal(w->near.leg.exchange, &somebody);
+    leg_untie(&w->near.leg);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_order),
+        TEST(test_without_bodies),
+        TEST(test_empty_last_piece),
+        TEST(test_plain),
+        TEST(test_counts),
+        TEST(test_time),
+        TEST(test_places),
+        TEST(test_taken),
+        TEST(test_kept),
+        TEST(test_refused),
+        TEST(test_closed_inside),
+        TEST(test_shown_head),
+        TEST(test_half_close),
+        TEST(test_near_is_reset),
+        TEST(test_far_is_reset),
+        TEST(test_another_far),
+        TEST(test_reset_by_the_owner),
+        TEST(test_legs_of_others),
+    };
+    return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
+}
