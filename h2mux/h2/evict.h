@@ -6,8 +6,8 @@
  * of their link are given up, the longest first, until there is room again. While a thread holds
  * anything its evictor looks once a second whether the process is short.
  *
- * Invariants: a reader is in its group's list iff it holds anything, and a thread's share is the sum
- * of what its readers and its tails hold.
+ * Invariants: a reader is in its group's list iff it holds anything, and a thread's share is the
+ * sum of what its readers and its tails hold.
  *
  * This module works on its own parts of streams and links (readers, groups) and knows neither: what
  * giving up means is said by evict_ops. */

@@ -6,8 +6,8 @@
  * process once a turn, and only of what did not leave again within it. Budgets only count: what is
  * given up when one is short is evict.h's to say.
  *
- * Invariants: budget.used is the sum of `told` of all shares, budget.links the sum of `links`; no sum
- * ever falls below 0. */
+ * Invariants: budget.used is the sum of `told` of all shares, budget.links the sum of `links`; no
+ * sum ever falls below 0. */
 #ifndef H2MUX_IO_BUDGET_H
 #define H2MUX_IO_BUDGET_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.c - the turn of one event loop over libevent: callbacks, deferred tasks, flushes, reaping.
- */
+/* loop.c - the queues of a loop, its timers, and the turn that serves them. See loop.h. */
 #include "h2mux/io/loop.h"
 
 #include <pthread.h>
@@ -12,10 +11,10 @@
 struct loop {
     struct event_base *base; /* owned */
     struct list_node deferred, dear, flushes, frames, reaped, adopted;
-    struct list_node soon, later; /* of loop_later: since the last tick, before it */
-    struct timer tick;            /* armed while either holds any */
-    unsigned releases;            /* of connections since memory was looked at */
-    struct timer settle;          /* armed once they are many */
+    struct list_node soon, later; /* tasks of loop_later: queued since the last tick, before it */
+    struct timer tick;            /* armed while either list holds any */
+    unsigned releases;            /* loop_note_release since the last alloc_settle */
+    struct timer settle;          /* armed once the releases are many */
     bool stopping, turning;
     bool running;     /* loop_run is on the stack */
     pthread_t runner; /* of its thread, meanwhile */
@@ -76,8 +75,8 @@ static void run_tasks(struct list_node *queue)
     }
 }
 
-/* One round only: what a deferred task defers waits for the next turn, so that sockets get their
- * share. */
+/* Runs the tasks that were deferred so far. What they defer themselves waits for the next turn, so
+ * that sockets get their share. */
 static void run_deferred(struct loop *l)
 {
     struct list_node round;
@@ -87,7 +86,7 @@ static void run_deferred(struct loop *l)
     run_tasks(&round);
 }
 
-/* One at least, or they would wait for ever. */
+/* Runs dear tasks until their time is over; one at least, or they would wait for ever. */
 static void run_dear(struct loop *l)
 {
     struct list_node *n = list_pop(&l->dear);
@@ -100,7 +99,7 @@ static void run_dear(struct loop *l)
     }
 }
 
-/* Sockets first: what they send gives credit back, which then leaves with everything else. */
+/* Socks flush first: what they send gives credit back, which then leaves with all other frames. */
 static void run_flushes(struct loop *l)
 {
     while (!list_empty(&l->flushes) || !list_empty(&l->frames)) {
@@ -185,7 +184,7 @@ struct event_base *loop_base(const struct loop *l)
     return l->base;
 }
 
-/* Ten looks at the clock a request were 3 % of its CPU. */
+/* Without this copy the clock was read ten times a request, which took 3 % of the CPU. */
 uint64_t loop_now_us(struct loop *l)
 {
     if (!l->turning)

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock.c - one non-blocking byte stream, plain or TLS; TLS runs over a BIO on the raw buffers, so
- * it never sees the descriptor.
- *
- * This is what its owner calls: making, reading, writing, closing. What is between it and the peer:
- * sock_raw.c; what the loop tells: sock_event.c.
- *
- * Does not know: HTTP. */
+/* sock.c - what the owner of a sock calls: making, reading, writing, closing. sock_raw.c is between
+ * a sock and its peer, sock_event.c between the loop and the owner. See sock.h. */
 
 /* draw: the way of the bytes
  *

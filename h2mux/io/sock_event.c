@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_event.c - what happens to a sock, from the loop to its owner: connected, through the
- * handshake, readable, paused and left, failed.
+/* sock_event.c - takes the loop's events and tells the owner of a sock: it is connected, through
+ * the handshake, readable, left by the peer while paused, failed.
  *
- * Invariant: the owner is told outside of its own calls, and not while it pauses; a resume tells
- * again what may be there. */
+ * Invariant: the owner is told outside of its own calls, and of bytes not while it pauses; a resume
+ * tells again what may be there. */
 #include "h2mux/io/sock_int.h"
 
 #include <fcntl.h>
@@ -80,8 +80,8 @@ static bool may_read(const struct sock *s)
     return false;
 }
 
-/* To libevent an RST is readable and writable, like data; asking the kernel this way leaves the
- * error for the reader. */
+/* Returns whether the peer has sent FIN or RST. To libevent an RST is readable and writable, like
+ * data, so the kernel is asked; asking this way leaves the error for the reader. */
 static bool peer_left(struct sock *s)
 {
     struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
@@ -96,8 +96,8 @@ static void tell_hangup(struct sock *s)
         s->ops->on_hangup(s->user);
 }
 
-/* A pause that lasts: did an RST come in the event that brought the last bytes? Asking at every
- * pause would cost a system call a request. */
+/* Looks, during a pause that lasts, for an RST that came in the event of the last bytes. Looking at
+ * every pause would cost a system call a request. */
 void sock_run_check(void *user)
 {
     struct sock *s = user;
@@ -147,7 +147,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
             loop_flush(s->loop, &s->tasks.flush);
     }
     if (s->rx.paused && !sock_has_left(s) && s->ops->on_hangup)
-        loop_later(s->loop, &s->tasks.check); /* bytes of the next message, or an RST */
+        loop_later(s->loop, &s->tasks.check); /* the next message's bytes, or an RST */
     if (s->state == SOCK_CONNECTING && s->rx.state != SOCK_RX_FAILED)
         connected(s);
     else if (what & (EV_READ | EV_CLOSED))
@@ -156,7 +156,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         sock_check(s);
 }
 
-/* One registration for the descriptor's life: with edge triggering no epoll_ctl follows. */
+/* Registers the descriptor for its whole life: with edge triggering no epoll_ctl follows. */
 void sock_watch(struct sock *s)
 {
     int one = 1;
@@ -175,7 +175,7 @@ void sock_set_ops(struct sock *s, const struct sock_ops *ops, void *user)
     loop_defer(s->loop, &s->tasks.ready);
 }
 
-/* A peer that has left already is told as one that leaves while it lasts. */
+/* A peer that has left already is told like one that leaves during the pause. */
 void sock_pause(struct sock *s)
 {
     if (CHECKING)

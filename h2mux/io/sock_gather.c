@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_gather.c - writing out of the loop's scratch: what one read brought for this sock leaves in
- * one sendmsg, from where it was read to.
+/* sock_gather.c - writes out of the loop's scratch: what one read brought for this sock leaves in
+ * one sendmsg, from where it was read to. See gather.h.
  *
- * Only for plain sockets that the kernel takes bytes for; everything else is queued. */
+ * Only bytes for plain sockets whose kernel takes them go this way; all others are queued. */
 #include "h2mux/io/sock_int.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ void sock_gather_drop(struct sock *s)
         gather_clear(loop_gather(s->loop));
 }
 
-/* What the kernel did not take goes behind the queue. */
+/* Queues the gathered bytes behind the first @sent of them. */
 static void keep(struct sock *s, const struct gather *g, size_t sent)
 {
     for (size_t i = 1; i <= g->count; i++) {
@@ -72,7 +72,6 @@ static void settle(void *owner)
     sock_gather_settle(owner);
 }
 
-/* false: @data is to be queued, behind what was gathered. */
 bool sock_gather(struct sock *s, struct slice data)
 {
     struct gather *g = loop_gather(s->loop);
@@ -87,5 +86,5 @@ bool sock_gather(struct sock *s, struct slice data)
     if (lent ? gather_lend(g, data) : gather_copy(g, data))
         return true;
     sock_gather_settle(s);
-    return s->tx.state == SOCK_TX_BROKEN; /* then it has vanished like the rest */
+    return s->tx.state == SOCK_TX_BROKEN; /* then @data has vanished like the rest */
 }

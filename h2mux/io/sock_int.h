@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* sock_int.h - the struct and the states of a sock, for the files of the noun sock alone.
  *
- * Invariants: a closed sock has no descriptor, pair, tail or last words, and no task of it waits. rx
- * is HELD or NOTIFIED only with TLS, READY or SHORT only on a descriptor, FAILED iff there is an
+ * Invariants: a closed sock has no descriptor, pair, tail or last words, and no task of it waits.
+ * rx is HELD or NOTIFIED only with TLS, READY or SHORT only on a descriptor, FAILED iff there is an
  * error. Behind FIN and on a broken sock nothing is queued. Only TLS before it is open has early
  * bytes. */
 
@@ -20,7 +20,7 @@
 
 /* draw: what can be written (sock.tx.state)
  *
- *   FULL ◀──▶ READY                    the kernel takes nothing more; an event says that it does
+ *   FULL ◀──▶ READY                   the kernel takes nothing more; an event says that it does
  *     │         │  sock_shutdown
  *     ▼         ▼
  *   FULL_FIN ◀──▶ READY_FIN ──queue is empty, FIN is sent──▶ ENDED

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_move.c - a sock on its way from one loop to another. */
+/* sock_move.c - moves a sock from one loop to another. */
 #include "h2mux/io/sock_int.h"
 
 void sock_leave(struct sock *s)
@@ -15,7 +15,7 @@ void sock_leave(struct sock *s)
     s->user = NULL;
 }
 
-/* A fresh registration tells at once what is ready, so nothing can have been missed. */
+/* A fresh registration tells at once what is ready, so no event of the way is missed. */
 void sock_enter(struct sock *s, struct loop *l)
 {
     s->loop = l;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_pair.c - two ends in memory: what the one flushes the other has raw; FIN and RST are told
- * like a kernel's. */
+/* sock_pair.c - ties two socks in memory: what one end flushes becomes the other end's raw bytes.
+ * FIN and RST are told like a kernel's. */
 #include "h2mux/io/sock_int.h"
 
 void sock_pair(struct loop *l, struct sock **a, struct sock **b)
@@ -13,7 +13,6 @@ void sock_pair(struct loop *l, struct sock **a, struct sock **b)
     (*a)->peer.ss_family = (*b)->peer.ss_family = AF_UNSPEC;
 }
 
-/* The other end of a pair hears this one end: as FIN (0) or as RST. */
 void sock_pair_end(struct sock *s, int end)
 {
     struct sock *other = s->pair;
@@ -49,7 +48,7 @@ void sock_pair_leave(struct sock *s)
     if (!s->pair)
         return;
     sock_pair_end(s, 0);
-    loop_flush(s->loop, &s->pair->tasks.flush); /* what it has queued vanishes */
+    loop_flush(s->loop, &s->pair->tasks.flush); /* what the other end has queued vanishes */
     s->pair->pair = NULL;
     s->pair = NULL;
 }

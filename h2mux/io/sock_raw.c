@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_raw.c - a sock's bytes as its peer sends and takes them: below TLS, from and to the kernel
- * or the other end of a pair. */
+/* sock_raw.c - moves a sock's bytes below TLS, as the peer sends and takes them: from and to the
+ * kernel, or the other end of a pair. */
 #include "h2mux/io/sock_int.h"
 
 #include <errno.h>
@@ -42,11 +42,9 @@ ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap)
         return sock_errno(errno);
     }
     sock_rx_got(s, (size_t)n, cap);
-    return n; /* a short read is no sign that nothing follows: an RST may have come in the same
-                 event */
+    return n;
 }
 
-/* Raw bytes into rx; likewise. */
 ssize_t sock_raw_fill(struct sock *s, size_t chunk)
 {
     if (s->fd < 0)
@@ -71,7 +69,7 @@ size_t sock_buf_take(struct buf *b, void *to, size_t cap)
     return n;
 }
 
-/* A pair's reader made room: the other end may flush again. */
+/* With what a pair's reader takes there is room for the other end. */
 size_t sock_rx_take(struct sock *s, void *to, size_t cap)
 {
     size_t n = sock_buf_take(&s->rx.raw, to, cap);
@@ -97,8 +95,8 @@ void sock_tx_break(struct sock *s)
     loop_defer(s->loop, &s->tasks.ready);
 }
 
-/* The kernel tells an error once, and then reads end as after a FIN. EPIPE is no news: the error
- * was told or a FIN came before it. */
+/* The kernel tells an error once, and then reads end as after a FIN: so a reader is to hear the
+ * error from here. EPIPE says nothing new: the error was told, or a FIN came before. */
 bool sock_send_failed(struct sock *s, int why)
 {
     sock_tx_full(s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_state.c - the states of a sock's two directions: every change of them, and their names. The
+/* sock_state.c - changes the states of a sock's two directions, names them and checks them. The
  * drawings are in sock_int.h.
  *
  * Invariant: rx is EMPTY or HELD only after the kernel said that nothing is there (or sock_rest
@@ -38,6 +38,7 @@ void sock_rx_left(struct sock *s)
         s->rx.state = SOCK_RX_LEFT;
 }
 
+/* A short read does not prove that the kernel is empty: an RST may have come in the same event. */
 void sock_rx_got(struct sock *s, size_t n, size_t cap)
 {
     if (s->rx.state < SOCK_RX_NOTIFIED)
@@ -117,7 +118,7 @@ void sock_tx_ended(struct sock *s)
 
 /* ---- invariants */
 
-/* Names both states where one contradicts the rest. */
+/* Aborts unless @holds, and names both states first: one of them contradicts the rest. */
 static void check_state(const struct sock *s, bool holds, const char *what)
 {
     if (!holds)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tls.c - TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and never
- * sees the descriptor.
+/* sock_tls.c - runs TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and
+ * never sees the descriptor.
  *
- * A handshake message behind the handshake costs its sender next to nothing and us a new key, and
- * in TLS 1.2 an alert: what comes of them in a minute is bounded.
- *
- * Writing never blocks (the BIO takes everything), so SSL_write is never repeated; reading starves
- * until raw bytes come. */
+ * Writing never blocks (the BIO takes everything), so SSL_write is never repeated. A read that
+ * starves waits until raw bytes come. A handshake message behind the handshake costs its sender
+ * next to nothing, and us a new key or, in TLS 1.2, an alert: their number in a minute is bounded.
+ */
 #include "h2mux/io/sock_int.h"
 
 #include <openssl/err.h>
@@ -15,11 +14,11 @@
 #include <stdlib.h>
 
 enum {
-    RECORD_OVERHEAD = 64, /* its head, tag and content type, with room to spare */
+    RECORD_OVERHEAD = 64, /* a record's head, tag and content type, with room to spare */
     RECORD_FULL = SOCK_RECORD_MAX + 22,
     TX_BULK = 320 * 1024,
-    READ_AHEAD = 4 * RECORD_FULL + 3, /* four full records, and what OpenSSL aligns by */
-    REKEYS_MAX = 32,                  /* messages behind the handshake in REKEYS_US; see below */
+    READ_AHEAD = 4 * RECORD_FULL + 3, /* four full records, and OpenSSL's alignment */
+    REKEYS_MAX = 32,                  /* in REKEYS_US: count_rekey */
     REKEYS_US = 60 * 1000 * 1000
 };
 
@@ -34,7 +33,7 @@ static int bio_write(BIO *bio, const char *data, int len)
     return len;
 }
 
-/* Nothing came: not yet, or never more. */
+/* Answers OpenSSL that nothing came: not yet, or (@why is 0 or an error) never more. */
 static int bio_starves(BIO *bio, struct sock *s, ssize_t why)
 {
     buf_release(&s->rx.raw);
@@ -47,15 +46,16 @@ static int bio_starves(BIO *bio, struct sock *s, ssize_t why)
     return 0;
 }
 
-/* OpenSSL asks for a record's head and then for its rest, so bytes are read ahead for it; unless
- * it does so by itself: then what it asks for goes where it wants it. Of a record that it has in
- * part it asks for the rest alone, and so comes back to where records begin. */
+/* Gives OpenSSL raw bytes. OpenSSL asks for a record's head and then for its rest, so this function
+ * reads ahead into rx.raw, unless OpenSSL does so itself (sock_read_ahead): then the bytes go where
+ * OpenSSL wants them. Of a record that OpenSSL has in part it asks for the rest alone, and so comes
+ * back to where records begin. */
 static int bio_read(BIO *bio, char *to, int cap)
 {
     struct sock *s = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     if (s->rx.state == SOCK_RX_FAILED)
-        return -1; /* no more of it is worth decrypting */
+        return -1; /* no more of the stream is worth decrypting */
     if (buf_len(&s->rx.raw) > 0)
         return (int)sock_rx_take(s, to, (size_t)cap);
     bool direct = s->tls.reads_ahead && s->fd >= 0;
@@ -97,8 +97,9 @@ __attribute__((destructor)) static void bio_method_free(void)
     BIO_meth_free(bio_method);
 }
 
-/* What came behind the handshake: KeyUpdate, what a server sends for a later resumption (twice, as
- * a rule), and in TLS 1.2 what asks to renegotiate, which OpenSSL answers with an alert. */
+/* Counts a message that came behind the handshake, and fails the sock when there were too many in a
+ * minute. Such messages are KeyUpdate, what a server sends for a later resumption (twice, as a
+ * rule), and in TLS 1.2 those that ask to renegotiate, which OpenSSL answers with an alert. */
 static void count_rekey(struct sock *s)
 {
     uint64_t now = loop_now_us(s->loop);
@@ -155,8 +156,8 @@ bool sock_is_tls(const struct sock *s)
     return s->tls.ssl;
 }
 
-/* OpenSSL tells its last error from this thread's queue, and to empty that takes longer than to see
- * that it is empty. */
+/* Empties this thread's queue of OpenSSL errors, from which the next error will be told. Emptying
+ * the queue takes longer than seeing that it is empty. */
 static void forget_errors(void)
 {
     if (ERR_peek_error() != 0)
@@ -181,7 +182,8 @@ void sock_tls_write(struct sock *s, struct slice data)
     }
 }
 
-/* The peer's bytes ended where TLS says that they must not. */
+/* Returns whether OpenSSL failed because the peer's bytes ended where TLS says that they must not.
+ */
 static bool cut_off(void)
 {
     return ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
@@ -240,7 +242,7 @@ void sock_handshake(struct sock *s)
         return;
     }
     if (SSL_get_error(s->tls.ssl, done) != SSL_ERROR_WANT_READ) {
-        sock_push(s); /* the alert that tells the peer why */
+        sock_push(s); /* sends the alert that tells the peer why */
         handshake_failed(s);
     }
 }
