@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock.h - one non-blocking byte stream: TCP or unix socket, TLS over it, or one end of a pair in
- * memory.
+/* sock.h - reads and writes one non-blocking byte stream: a TCP or unix socket, TLS over it, or one
+ * end of a pair in memory.
  *
  * Reads are pulled (sock_read). Writes are queued and leave in one gathered write at the end of the
  * turn. The queue has no limit of its own: its source looks at sock_queued() and is told by
