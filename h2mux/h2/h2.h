@@ -92,8 +92,6 @@ uint32_t h2_session_peer_limit(const struct h2_session *s);
 uint32_t h2_session_open_streams(const struct h2_session *s);
 /* Returns how many streams the end of the session has cut. */
 uint32_t h2_session_lost_streams(const struct h2_session *s);
-/* Returns the last round trip, or 0 if none was measured yet. */
-uint64_t h2_session_rtt_us(const struct h2_session *s);
 /* Returns when bytes came last. */
 uint64_t h2_session_last_rx_us(const struct h2_session *s);
 

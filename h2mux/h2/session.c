@@ -373,11 +373,6 @@ uint32_t h2_session_lost_streams(const struct h2_session *s)
     return s->closing.lost;
 }
 
-uint64_t h2_session_rtt_us(const struct h2_session *s)
-{
-    return s->host.flow.rtt_us;
-}
-
 uint64_t h2_session_last_rx_us(const struct h2_session *s)
 {
     return s->host.last_rx_us;

@@ -40,15 +40,6 @@ struct sock *sock_alloc(struct loop *l, int fd)
     return s;
 }
 
-struct sock *sock_new(struct loop *l, int fd)
-{
-    struct sockaddr_storage peer = {0};
-    socklen_t len = sizeof peer;
-    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
-        peer.ss_family = AF_UNSPEC;
-    return sock_accepted(l, fd, &peer);
-}
-
 struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer)
 {
     struct sock *s = sock_alloc(l, fd);

@@ -44,11 +44,8 @@ struct sock_ops {
 
 /* ---- making and closing */
 
-/* Makes a sock of @fd, owns it and makes it non-blocking. Asks the kernel who the peer is. */
-struct sock *sock_new(struct loop *l, int fd) MUSTCHECK;
-
-/* Likewise, with the peer as accept() gave it: of a peer that has reset meanwhile the kernel knows
- * no more. */
+/* Makes a sock of @fd, owns it and makes it non-blocking. @peer is as accept() gave it: of a peer
+ * that has reset meanwhile the kernel knows no more. */
 struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer) MUSTCHECK;
 
 /* Begins to connect to @addr. Returns NULL if that fails at once (errno says why); later failures
