@@ -13,7 +13,7 @@ enum {
     VICTIMS_MAX = 16
 };
 
-/* The longest first. */
+/* The readers to give up, the one that has stood still for longest first. */
 struct victims {
     struct {
         struct evict_reader *reader;
@@ -135,8 +135,8 @@ static void look_at(struct victims *v, const struct evict_group *g, uint64_t now
 /* ---- giving up */
 
 /* Gives up victims until the budget is not tight any more: @link, or that of the process if @link
- * is NULL. Returns whether there may be more victims to be found. One that is given up may take
- * others with it: those hold nothing any more. */
+ * is NULL. Returns whether there may be more victims to be found. A stream that is given up may end
+ * others, which hold nothing then. */
 static bool give_up_some(const struct victims *v, const struct fill *link,
                          struct budget_share *share, uint64_t now)
 {
