@@ -209,7 +209,7 @@ static void print_entry(struct slice key, void *value, void *user)
     struct print *p = user;
     const struct entry *e = value;
     if (e->remember && p->err == ERR_OK)
-        p->err = state_names_append(p->to, &e->held);
+        p->err = held_name_print(p->to, &e->held);
 }
 
 int directory_print(struct directory *d, struct buf *to)

@@ -9,6 +9,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/log.h"
+#include "src/names/state.h"
 
 enum { NAMES_FILE_MAX = 16 * 1024 * 1024, WRITE_EVERY_MS = 1000, WRITE_RETRY_MS = 5000 };
 
@@ -84,7 +85,7 @@ static void parse(struct names_file *f, struct slice text,
         ptrdiff_t end = slice_find(text, '\n');
         size_t len = end < 0 ? text.len : (size_t)end;
         /* Without its line feed a line may be cut short and still look whole. */
-        if (end >= 0 && state_names_parse(slice_make(text.ptr, len), &h) == 0) {
+        if (end >= 0 && held_name_parse(slice_make(text.ptr, len), &h) == 0) {
             adopt(&h, user);
             kept++;
         } else if (broken++ == 0) {

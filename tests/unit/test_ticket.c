@@ -273,20 +273,6 @@ static void test_owner(void **state)
     assert_int_equal(owner_parse(SLICE("00"), b), ERR_SYNTAX);
 }
 
-/* H9 */
-static void test_node(void **state)
-{
-    char node[STATE_NODE_MAX], again[STATE_NODE_MAX], reason[200] = "";
-    assert_int_equal(state_node(dir, node, reason, sizeof reason), 0);
-    assert_int_equal(strlen(node), 16);
-    assert_int_equal(strspn(node + 8, "0123456789abcdef"), 8);
-    assert_int_equal(state_node(dir, again, reason, sizeof reason), 0);
-    assert_string_equal(node, again);
-    assert_int_equal(state_write(dir, STATE_NODE, SLICE("me\n")), 0);
-    assert_int_equal(state_node(dir, node, reason, sizeof reason), ERR_SYNTAX);
-    assert_non_null(strstr(reason, "/node: is not"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,7 +280,6 @@ int main(void)
         cmocka_unit_test(test_keys),       cmocka_unit_test(test_same_secret_twice),
         cmocka_unit_test(test_claims),     cmocka_unit_test(test_nonsense),
         cmocka_unit_test(test_longest),    cmocka_unit_test(test_owner),
-        cmocka_unit_test(test_node),
     };
     return cmocka_run_group_tests_name("ticket", tests, make_dir, remove_dir);
 }
