@@ -178,7 +178,7 @@ struct due {
 static void deliver_due(struct mail *m, void *reader)
 {
     struct due *d = CONTAINER_OF(m, struct due, mail);
-    names_file_due(d->file);
+    names_file_write_soon(d->file);
     free(d);
 }
 

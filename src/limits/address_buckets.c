@@ -88,7 +88,7 @@ static void forget_if_quiet(struct address_buckets *b, uint64_t now_us)
     b->sets = NULL;
 }
 
-bool address_buckets_full(const struct address_buckets *b)
+bool address_buckets_all_full(const struct address_buckets *b)
 {
     return !b->sets;
 }

@@ -60,12 +60,12 @@ static unsigned take(struct quota *q, struct address_buckets *b, uint64_t rate,
     return wait_s;
 }
 
-unsigned quota_register(struct quota *q, const struct viewer *v, uint64_t now_us)
+unsigned quota_take_register(struct quota *q, const struct viewer *v, uint64_t now_us)
 {
     return take(q, q->to_register, q->registers, v, now_us);
 }
 
-unsigned quota_bad_ticket(struct quota *q, const struct viewer *v, uint64_t now_us)
+unsigned quota_take_bad_ticket(struct quota *q, const struct viewer *v, uint64_t now_us)
 {
     return take(q, q->to_be_wrong, BAD_TICKETS, v, now_us);
 }

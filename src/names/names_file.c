@@ -49,7 +49,7 @@ static void on_write_due(void *user)
         timer_arm(&f->write, WRITE_RETRY_MS);
 }
 
-void names_file_due(struct names_file *f)
+void names_file_write_soon(struct names_file *f)
 {
     if (timer_armed(&f->write))
         return;
