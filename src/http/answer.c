@@ -9,7 +9,17 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "h2mux/base/check.h"
+
 enum { BODY_MAX = 64 * 1024, Q_ONE = 1000, NAME_HTML_MAX = 512 };
+
+static void answer_check(const struct answer *a)
+{
+    CHECK_THAT(a->head.status >= 200 && a->head.status <= 599);
+    CHECK_THAT(a->head.length == (int64_t)buf_len(&a->body));
+    CHECK_THAT(a->head.has_body == (a->head.length > 0));
+    CHECK_THAT(fields_count(&a->head.fields, SLICE("cache-control")) == 1);
+}
 
 void answer_init(struct answer *a, int status)
 {
@@ -18,6 +28,8 @@ void answer_init(struct answer *a, int status)
     a->head.length = 0;
     fields_add(&a->head.fields, SLICE("Cache-Control"), SLICE("no-store"));
     buf_init(&a->body, BODY_MAX);
+    if (CHECKING)
+        answer_check(a);
 }
 
 void answer_deinit(struct answer *a)
@@ -37,6 +49,8 @@ static void set_body(struct answer *a, struct slice type, struct slice body)
     fields_add(&a->head.fields, SLICE("Content-Type"), type);
     a->head.length = (int64_t)body.len;
     a->head.has_body = body.len > 0;
+    if (CHECKING)
+        answer_check(a);
 }
 
 void answer_json(struct answer *a, cJSON *json)

@@ -2,12 +2,15 @@
 /* held_name.c - prints and reads one line of the names file; see held_name.h. */
 #include "src/names/held_name.h"
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/err.h"
 #include "src/names/label.h"
 
 int held_name_print(struct buf *to, const struct held_name *h)
 {
     char owner[OWNER_TEXT_MAX];
+    CHECK_THAT(label_valid(slice_str(h->name))); /* or the line could not be read again */
+    CHECK_THAT(h->until >= 0);
     owner_text(h->owner, owner);
     return buf_printf(to, "%s %s %lld %d\n", h->name, owner, (long long)h->until, h->asked);
 }
