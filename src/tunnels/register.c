@@ -107,7 +107,8 @@ static bool is_held(struct slice name, void *user)
 /* One more owner: has its address one left? ERR_AGAIN: in @retry_after_s. */
 static int new_owner(struct wish *w, const struct worker *worker, unsigned *retry_after_s)
 {
-    unsigned wait_s = quota_register(worker->server->quota, w->viewer, loop_now_us(worker->loop));
+    unsigned wait_s =
+        quota_take_register(worker->server->quota, w->viewer, loop_now_us(worker->loop));
     if (wait_s > 0) {
         *retry_after_s = wait_s;
         return ERR_AGAIN;

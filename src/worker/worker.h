@@ -26,7 +26,8 @@ struct worker {
     struct mailbox *mailbox; /* owned */
     struct server *server;   /* borrowed: outlives its workers */
     unsigned index;
-    pthread_t thread; /* set by worker_start */
+    pthread_t thread;       /* set by worker_start */
+    pthread_t owner_thread; /* the one thread that may touch the worker now: worker_check */
     struct worker_stats stats;
     struct evictor evictor; /* this worker's share of server->budget */
 
@@ -55,6 +56,11 @@ int worker_start(struct worker *w, void (*run)(struct worker *w)) MUSTCHECK;
 
 /* Waits until the thread of worker_start has ended. */
 void worker_join(struct worker *w);
+
+/* Aborts, where checks are compiled in (check.h), unless the calling thread may touch @w: the one
+ * that made the worker until worker_start, the worker's own, and from worker_join on the one that
+ * called that. */
+void worker_check(const struct worker *w);
 
 /* Counts a stream that was reset because memory was short and its viewer took nothing, and logs it
  * at most once a second. @name: the tunnel's, or "-" where it is not known any more. */
