@@ -28,6 +28,15 @@ static inline bool list_empty(const struct list_node *head)
     return head->next == head;
 }
 
+/* Returns how many nodes the list has, by walking it. */
+static inline size_t list_count(const struct list_node *head)
+{
+    size_t n = 0;
+    for (const struct list_node *it = head->next; it != head; it = it->next)
+        n++;
+    return n;
+}
+
 static inline void list_insert_before(struct list_node *at, struct list_node *n)
 {
     n->prev = at->prev;

@@ -67,6 +67,9 @@ struct request {
 void request_init(struct request *r, struct worker *w, struct leg *near, const struct peer *peer,
                   const struct request_host *host, void *conn);
 
+/* Checks what holds while no exchange is ending. */
+void request_check(const struct request *r);
+
 /* Frees what the request owns; no exchange runs any more. */
 void request_deinit(struct request *r);
 

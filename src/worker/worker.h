@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/io/loop.h"
 #include "src/worker/server.h"
@@ -26,7 +27,9 @@ struct worker {
     struct mailbox *mailbox; /* owned */
     struct server *server;   /* borrowed: outlives its workers */
     unsigned index;
-    pthread_t thread; /* set by worker_start */
+    pthread_t thread;      /* set by worker_start */
+    pthread_t loop_thread; /* the thread that runs the loop, while `looping` */
+    bool looping;          /* set by crew_run on that thread */
     struct worker_stats stats;
     struct evictor evictor; /* this worker's share of server->budget */
 
@@ -52,6 +55,12 @@ void worker_free(struct worker *w);
 
 /* Calls @run(@w) on a thread of its own. Returns 0, or ERR_LIMIT when no thread can be made. */
 int worker_start(struct worker *w, void (*run)(struct worker *w)) MUSTCHECK;
+
+/* Checks that the calling thread may touch @w: while the loop runs, only its thread may. */
+static inline void worker_check(const struct worker *w)
+{
+    CHECK_THAT(!w->looping || pthread_equal(w->loop_thread, pthread_self()));
+}
 
 /* Waits until the thread of worker_start has ended. */
 void worker_join(struct worker *w);
