@@ -134,14 +134,14 @@ static void close_link(struct list_node *node)
     link_close(CONTAINER_OF(node, struct link, in_worker), 0);
 }
 
-void crew_stop_listening(struct worker *w)
+static void stop_listening(struct worker *w)
 {
     empty(&w->listeners, listener_stop);
 }
 
 void crew_drain(struct worker *w)
 {
-    crew_stop_listening(w);
+    stop_listening(w);
     empty(&w->gates, gate_stop);
     each(&w->edges, edge_h1_drain);
     each(&w->links, drain_link);
@@ -162,7 +162,7 @@ bool crew_is_answering(const struct worker *w)
 void crew_stop(struct worker *w)
 {
     w->stopped = true;
-    crew_stop_listening(w);
+    stop_listening(w);
     empty(&w->gates, gate_stop);
     empty(&w->edges, edge_h1_stop);
     empty(&w->links, close_link);

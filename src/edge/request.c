@@ -142,7 +142,7 @@ static void send_answer(struct request *r, struct answer *a, bool close)
         r->host->over(r->conn, REQUEST_CLOSE, NULL);
 }
 
-void request_refuse(struct request *r, enum failure why, struct slice name, bool close)
+static void refuse(struct request *r, enum failure why, struct slice name, bool close)
 {
     struct answer a;
     answer_failure(&a, why, r->accept, name);
@@ -157,7 +157,7 @@ void request_refuse_malformed(struct request *r, enum failure why, const char *r
     if (log_limit_pass(&r->worker->bad_request_log, now_of(r), &suppressed))
         LOG(INFO, "bad_request", LOG_STR("reason", reason), LOG_I("status", failure_status(why)),
             LOG_STR("viewer", r->viewer.address), LOG_U("suppressed", suppressed));
-    request_refuse(r, why, SLICE(""), true);
+    refuse(r, why, SLICE(""), true);
 }
 
 static void refuse_unknown(struct request *r, struct slice name)
@@ -165,7 +165,7 @@ static void refuse_unknown(struct request *r, struct slice name)
     uint64_t suppressed;
     if (log_limit_pass(&r->worker->no_tunnel_log, now_of(r), &suppressed))
         LOG(INFO, "no_tunnel", LOG_S("host", r->asked.host), LOG_U("suppressed", suppressed));
-    request_refuse(r, FAIL_NO_TUNNEL, name, false);
+    refuse(r, FAIL_NO_TUNNEL, name, false);
 }
 
 /* OPTIONS with Max-Forwards: 0, rule Q7. */
@@ -206,15 +206,15 @@ static void start_exchange(struct request *r, struct exchange_request *x, struct
         return;
     }
     if (is_too_large(r, x->head)) {
-        request_refuse(r, FAIL_BODY_TOO_LARGE, name, true);
+        refuse(r, FAIL_BODY_TOO_LARGE, name, true);
         return;
     }
     if (abuse_blocks(r->worker->abuse, &r->viewer, r->begun_us)) {
-        request_refuse(r, FAIL_TOO_MANY_ABORTS, name, false);
+        refuse(r, FAIL_TOO_MANY_ABORTS, name, false);
         return;
     }
     if (asks_too_often(r)) {
-        request_refuse(r, FAIL_TOO_MANY_REQUESTS, name, false);
+        refuse(r, FAIL_TOO_MANY_REQUESTS, name, false);
         return;
     }
     x->end = r->host->is_whole(r->conn) && !x->translated.websocket;
@@ -269,13 +269,13 @@ static void serve_builtin(struct request *r, struct call *c, size_t head_bytes)
         send_answer(r, &result.answer, result.close);
         break;
     case BUILTIN_FAILURE:
-        request_refuse(r, result.failure, SLICE(""), false);
+        refuse(r, result.failure, SLICE(""), false);
         break;
     case BUILTIN_ATTACHES:
         if (r->host->release)
             become_link(r, &result.attach);
         else
-            request_refuse(r, FAIL_VERSION, SLICE(""), false);
+            refuse(r, FAIL_VERSION, SLICE(""), false);
         break;
     }
 }

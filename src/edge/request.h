@@ -84,10 +84,6 @@ void request_forget(struct request *r);
  * it came. The request may be over before this returns. */
 void request_serve(struct request *r, struct call *c, struct message *m, size_t head_bytes);
 
-/* Answers an error of ours, counts and logs it; @name: the tunnel's, may be empty; @close: the
- * connection closes behind it. */
-void request_refuse(struct request *r, enum failure why, struct slice name, bool close);
-
 /* Answers a malformed request, counts and logs it; the connection closes behind it. @reason: for
  * the log. */
 void request_refuse_malformed(struct request *r, enum failure why, const char *reason);
