@@ -223,7 +223,7 @@ void evictor_check(const struct evictor *e)
     LIST_FOREACH (it, &e->groups)
         held += evict_group_check(CONTAINER_OF(it, struct evict_group, node));
     loop_check_thread(e->loop);
-    CHECK_THAT(e->share.links == list_length(&e->groups));
+    CHECK_THAT(e->share.links == list_count(&e->groups));
     CHECK_THAT(e->share.held == held);
     budget_share_check(&e->share);
 }

@@ -48,7 +48,7 @@ static void check_host(const struct stream_host *h)
         add(&sum, st);
     }
     CHECK_THAT(h->open == sum.streams);
-    CHECK_THAT(list_length(&h->resets.frozen) == sum.frozen);
+    CHECK_THAT(list_count(&h->resets.frozen) == sum.frozen);
     check_flow(&h->flow, &sum);
     schedule_check(&h->schedule);
 }

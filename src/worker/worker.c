@@ -8,12 +8,6 @@
 #include "h2mux/base/pool.h"
 #include "src/worker/mailbox.h"
 
-void worker_check(const struct worker *w)
-{
-    CHECK_THAT(pthread_equal(w->owner_thread, pthread_self()));
-    CHECK_THAT(w->loop && w->mailbox && w->server);
-}
-
 void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms, uint64_t bytes)
 {
     uint64_t suppressed;

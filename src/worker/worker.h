@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/io/loop.h"
 #include "src/worker/server.h"
@@ -60,7 +61,10 @@ void worker_join(struct worker *w);
 /* Aborts, where checks are compiled in (check.h), unless the calling thread may touch @w: the one
  * that made the worker until worker_start, the worker's own, and from worker_join on the one that
  * called that. */
-void worker_check(const struct worker *w);
+static inline void worker_check(const struct worker *w)
+{
+    CHECK_THAT(pthread_equal(w->owner_thread, pthread_self()));
+}
 
 /* Counts a stream that was reset because memory was short and its viewer took nothing, and logs it
  * at most once a second. @name: the tunnel's, or "-" where it is not known any more. */
