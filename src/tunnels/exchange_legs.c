@@ -20,7 +20,7 @@ static struct exchange *exchange_of(struct relay *r)
  * go on at once. */
 static bool request_body(struct exchange *x)
 {
-    uint64_t max = x->worker->server->config->max_body;
+    uint64_t max = x->worker->server->config->limits.body;
     if (max != 0 && x->relay.near.came > max && x->state != EXCHANGE_UPGRADED) {
         exchange_fail(x, FAIL_BODY_TOO_LARGE);
         return false;

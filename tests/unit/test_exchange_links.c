@@ -29,7 +29,7 @@ static void test_hold_then_link(void **state)
 static void test_hold_timeout(void **state)
 {
     struct fixture *x = *state;
-    x->config.hold_ms = 20;
+    x->config.names.hold_ms = 20;
     uint64_t begun = clock_now_us();
     run(x, GET);
     check_told(x, "failure:503:destination_unavailable ");
@@ -41,7 +41,7 @@ static void test_hold_timeout(void **state)
 static void test_no_hold(void **state)
 {
     struct fixture *x = *state;
-    x->config.hold_ms = 0;
+    x->config.names.hold_ms = 0;
     run(x, GET);
     check_told(x, "failure:503:destination_unavailable ");
 }
