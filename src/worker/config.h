@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config.h - oneportd's options: one table (config.c), one struct, immutable after start. */
+/* config.h - the options of oneportd: one table (config.c) and one struct, which does not change
+ * after the start. */
 #ifndef SRC_WORKER_CONFIG_H
 #define SRC_WORKER_CONFIG_H
 
@@ -63,11 +64,12 @@ struct config {
     char *owned[3]; /* owned: what config_parse made of domain, listen and state_dir */
 };
 
-/* Everything checked, files not yet opened. OPT_RUN: go on. */
+/* Reads and checks all options; opens no file. The caller goes on if the result is OPT_RUN. */
 enum opt_result config_parse(int argc, char **argv, struct config *c) MUSTCHECK;
-void config_deinit(struct config *c); /* after any result of config_parse */
+void config_deinit(struct config *c); /* called after any result of config_parse */
 
-/* SCHEME://HOST[:PORT], nothing behind it but one '/'. ERR_SYNTAX. */
+/* A URL of the form SCHEME://HOST[:PORT]; one '/' may follow. base_url_parse fails with ERR_SYNTAX.
+ */
 struct base_url {
     bool https;
     struct slice host; /* borrowed from the text */
@@ -75,8 +77,8 @@ struct base_url {
 };
 int base_url_parse(const char *text, struct base_url *out) MUSTCHECK;
 
-/* What --listen takes: numeric ADDR:PORT, [IPV6]:PORT, unix:/PATH (then out is a sockaddr_un).
- * ERR_SYNTAX. */
+/* Parses a value of --listen: ADDR:PORT or [IPV6]:PORT with a numeric address, or unix:/PATH, which
+ * makes @out a sockaddr_un. Fails with ERR_SYNTAX. */
 int listen_address_parse(const char *text, struct sockaddr_storage *out, socklen_t *len) MUSTCHECK;
 
 #endif

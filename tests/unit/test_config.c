@@ -19,7 +19,7 @@
 
 enum { ARGS_MAX = 8 };
 
-static char said[4096]; /* on standard error, by the last parse */
+static char said[8192]; /* on standard error, by the last parse */
 
 /* Runs config_parse with standard error and output in a file. */
 static enum opt_result parse(const char *const *args, struct config *c)
