@@ -137,7 +137,7 @@ static void write_access(const struct exchange *x, uint64_t tx_bytes, bool abort
     };
     if (server->access_log)
         access_write(server->access_log,
-                     slice_eq(slice_str(server->config->log_format), SLICE("json")), &e);
+                     slice_eq(slice_str(server->config->log.format), SLICE("json")), &e);
 }
 
 static void exchange_free(void *object)

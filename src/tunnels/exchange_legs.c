@@ -30,7 +30,7 @@ static bool keep_early(struct exchange *x, struct slice data, bool end)
 
 static bool request_body(struct exchange *x, struct slice data, bool end)
 {
-    uint64_t max = x->worker->server->config->max_body;
+    uint64_t max = x->worker->server->config->limits.body;
     if (max != 0 && x->relay.near.came > max && x->state != EXCHANGE_UPGRADED) {
         exchange_fail(x, FAIL_BODY_TOO_LARGE);
         return false;

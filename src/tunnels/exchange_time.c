@@ -27,12 +27,12 @@ static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet, uint64_t 
 {
     const struct config *c = x->worker->server->config;
     uint64_t due = x->stream.probed ? UINT64_MAX : probe_at;
-    if (c->origin_timeout_ms != 0 && c->origin_timeout_ms < due)
-        due = c->origin_timeout_ms;
-    if (uploading(x) && c->idle_timeout_ms < due)
-        due = c->idle_timeout_ms;
+    if (c->timeouts.origin_ms != 0 && c->timeouts.origin_ms < due)
+        due = c->timeouts.origin_ms;
+    if (uploading(x) && c->timeouts.idle_ms < due)
+        due = c->timeouts.idle_ms;
     if (due == UINT64_MAX)
-        due = c->websocket_timeout_ms; /* nothing limits it: a look now and then */
+        due = c->timeouts.websocket_ms; /* nothing limits it: a look now and then */
     return due > quiet ? due - quiet : LOOK_AGAIN_MS;
 }
 
@@ -42,16 +42,16 @@ void exchange_arm(struct exchange *x)
     uint64_t ms = 0;
     switch (x->state) {
     case EXCHANGE_HELD:
-        ms = x->wait.queued ? QUEUE_MS : c->hold_ms;
+        ms = x->wait.queued ? QUEUE_MS : c->names.hold_ms;
         break;
     case EXCHANGE_OPEN:
         ms = next_look_ms(x, 0, PROBE_AFTER_MS);
         break;
     case EXCHANGE_STREAMING:
-        ms = c->idle_timeout_ms;
+        ms = c->timeouts.idle_ms;
         break;
     case EXCHANGE_UPGRADED:
-        ms = c->websocket_timeout_ms;
+        ms = c->timeouts.websocket_ms;
         break;
     case EXCHANGE_DEAD:
         return;
@@ -63,12 +63,12 @@ static void time_head(struct exchange *x)
 {
     const struct config *c = x->worker->server->config;
     uint64_t quiet = quiet_ms(x);
-    if (uploading(x) && quiet >= c->idle_timeout_ms) {
+    if (uploading(x) && quiet >= c->timeouts.idle_ms) {
         exchange_log(x, EVENT_IDLE);
         exchange_fail(x, viewer_owes_body(x) ? FAIL_REQUEST_TIMEOUT : FAIL_RESPONSE_TIMEOUT);
         return;
     }
-    if (c->origin_timeout_ms != 0 && quiet >= c->origin_timeout_ms) {
+    if (c->timeouts.origin_ms != 0 && quiet >= c->timeouts.origin_ms) {
         exchange_log(x, EVENT_SILENT);
         exchange_fail(x, FAIL_RESPONSE_TIMEOUT);
         return;
@@ -107,10 +107,10 @@ void exchange_run_timer(void *user)
         time_head(x);
         break;
     case EXCHANGE_STREAMING:
-        time_idle(x, c->idle_timeout_ms);
+        time_idle(x, c->timeouts.idle_ms);
         break;
     case EXCHANGE_UPGRADED:
-        time_idle(x, c->websocket_timeout_ms);
+        time_idle(x, c->timeouts.websocket_ms);
         break;
     case EXCHANGE_DEAD:
         break;

@@ -49,7 +49,7 @@ struct worker *worker_new(struct server *s, unsigned index)
     if (!w->mailbox)
         goto fail_loop;
     evictor_init(&w->evictor, &s->budget, w->loop);
-    w->evictor.tails.stall_ms = s->config->stall_ms;
+    w->evictor.tails.stall_ms = s->config->timeouts.stall_ms;
     w->evictor.tails.on_cut = on_cut;
     w->evictor.tails.user = w;
     return w;

@@ -47,7 +47,7 @@ static void test_body_while_held(void **state)
 static void test_body_while_held_is_bounded(void **state)
 {
     struct fixture *x = *state;
-    x->config.max_body = 8;
+    x->config.limits.body = 8;
     struct near *n = run(x, POST);
     give(n, "12345678", false);
     assert_int_equal(n->exchange->state, EXCHANGE_HELD);
@@ -71,7 +71,7 @@ static void test_left_while_held(void **state)
 static void test_hold_timeout(void **state)
 {
     struct fixture *x = *state;
-    x->config.hold_ms = 20;
+    x->config.names.hold_ms = 20;
     uint64_t begun = clock_now_us();
     run(x, GET);
     check_told(x, "failure:503:destination_unavailable ");
@@ -83,7 +83,7 @@ static void test_hold_timeout(void **state)
 static void test_no_hold(void **state)
 {
     struct fixture *x = *state;
-    x->config.hold_ms = 0;
+    x->config.names.hold_ms = 0;
     run(x, GET);
     check_told(x, "failure:503:destination_unavailable ");
 }

@@ -31,7 +31,7 @@ static void test_claim(void **state)
 static void test_pending_expires(void **state)
 {
     struct fixture *x = *state;
-    x->config.pending_ms = 30;
+    x->config.names.pending_ms = 30;
     close_names(x);
     open_registry(x);
     claim(x, "app", true);

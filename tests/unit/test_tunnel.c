@@ -169,7 +169,7 @@ static void test_wait_for_stream(void **state)
 static void test_gone(void **state)
 {
     struct fixture *x = *state;
-    x->config.pending_ms = 20;
+    x->config.names.pending_ms = 20;
     close_names(x);
     open_registry(x);
     struct tunnel *t = claim(x, "app", true);
