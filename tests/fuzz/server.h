@@ -8,6 +8,7 @@
 
 #include "h2mux/http/h1.h"
 #include "src/limits/quota.h"
+#include "src/names/keyring.h"
 #include "src/names/state.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
