@@ -15,9 +15,9 @@
 #include "src/limits/handshakes.h"
 #include "src/limits/quota.h"
 #include "src/names/directory.h"
+#include "src/names/keyring.h"
 #include "src/names/names_file.h"
 #include "src/names/state.h"
-#include "src/names/ticket.h"
 #include "src/reload.h"
 #include "src/tunnels/registry.h"
 #include "src/worker/config.h"
@@ -178,7 +178,7 @@ struct due {
 static void deliver_due(struct mail *m, void *reader)
 {
     struct due *d = CONTAINER_OF(m, struct due, mail);
-    names_file_due(d->file);
+    names_file_write_soon(d->file);
     free(d);
 }
 

@@ -87,7 +87,7 @@ static bool check_ticket(struct worker *w, struct call *c, struct attach *out, s
     case TICKET_BAD:
         break;
     }
-    refuse_ticket(a, w, c->viewer, true, "The ticket is not valid for this name.");
+    refusal_bad_ticket(a, w, c->viewer, true, "The ticket is not valid for this name.");
     return false;
 }
 
@@ -103,11 +103,11 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
     int err = registry_claim(w->registry, name, out->ticket.owner, true, counts ? &from : NULL, &t,
                              &retry_after);
     if (err == ERR_LIMIT) {
-        refuse_full(a, FULL_RETRY_S);
+        refusal_full(a, FULL_RETRY_S);
         return false;
     }
     if (err == ERR_ABUSE) {
-        refuse_another_name(a, w, v);
+        refusal_too_many_names(a, w, v);
         return false;
     }
     if (err < 0)

@@ -107,7 +107,8 @@ static bool is_held(struct slice name, void *user)
 /* One more owner: has its address one left? ERR_AGAIN: in @retry_after_s. */
 static int new_owner(struct wish *w, const struct worker *worker, unsigned *retry_after_s)
 {
-    unsigned wait_s = quota_register(worker->server->quota, w->viewer, loop_now_us(worker->loop));
+    unsigned wait_s =
+        quota_take_register(worker->server->quota, w->viewer, loop_now_us(worker->loop));
     if (wait_s > 0) {
         *retry_after_s = wait_s;
         return ERR_AGAIN;
@@ -282,11 +283,11 @@ static void answer_error(struct answer *a, struct worker *w, const struct viewer
         answer_refusal(a, 409, "name_taken", "This name is in use by somebody else.",
                        retry_after_s);
     else if (err == ERR_LIMIT)
-        refuse_full(a, REGISTER_RETRY_S);
+        refusal_full(a, REGISTER_RETRY_S);
     else if (err == ERR_ABUSE)
-        refuse_another_name(a, w, v);
+        refusal_too_many_names(a, w, v);
     else if (err == ERR_AGAIN)
-        refuse_register(a, w, v, retry_after_s);
+        refusal_too_many_registers(a, w, v, retry_after_s);
     else
         answer_refusal(a, 500, "internal", "The server could not make a ticket.", 0);
 }
@@ -312,7 +313,8 @@ void register_answer(struct worker *w, struct call *c, struct answer *a)
         return;
     }
     if (!wish_ticket(&wish, c, w, &forged)) {
-        refuse_ticket(a, w, c->viewer, forged, "The ticket is not for this name on this server.");
+        refusal_bad_ticket(a, w, c->viewer, forged,
+                           "The ticket is not for this name on this server.");
         return;
     }
     int err = claim_name(&wish, w, &retry_after_s);

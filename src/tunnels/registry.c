@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/map.h"
@@ -16,6 +17,30 @@ struct registry {
     struct directory *directory; /* borrowed: likewise */
     int worker;                  /* whose names these are */
 };
+
+/* ---- checks */
+
+/* Checks one name: the table finds its tunnel, and the directory this worker. */
+static void check_name(const struct registry *r, const struct tunnel *t)
+{
+    struct slice name = slice_str(t->name);
+    CHECK_THAT(map_get(&r->names, name) == t);
+    CHECK_THAT(t->owner == &r->owner);
+    CHECK_THAT(directory_find(r->directory, name) == r->worker);
+}
+
+static void check_entry(struct slice key, void *tunnel, void *registry)
+{
+    const struct tunnel *t = tunnel;
+    CHECK_THAT(slice_eq(key, slice_str(t->name)));
+    check_name(registry, t);
+}
+
+/* Checks all names. */
+static void registry_check(struct registry *r)
+{
+    map_each(&r->names, check_entry, r);
+}
 
 /* ---- what the names file says */
 
@@ -36,6 +61,8 @@ static void note(void *registry, const struct tunnel *t)
                           .asked = t->asked};
     memcpy(h.name, t->name, sizeof h.name);
     memcpy(h.owner, t->owner_id, sizeof h.owner);
+    if (CHECKING)
+        check_name(r, t);
     directory_note(r->directory, &h, t->asked || !t->left_for_good);
 }
 
@@ -78,6 +105,8 @@ void registry_free(struct registry *r)
 {
     if (!r)
         return;
+    if (CHECKING)
+        registry_check(r);
     struct map names = r->names;
     map_init(&r->names);
     map_each(&names, free_tunnel, NULL);
@@ -162,6 +191,8 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
 
 void registry_drop(struct registry *r, struct tunnel *t)
 {
+    if (CHECKING)
+        check_name(r, t);
     map_remove(&r->names, slice_str(t->name));
     directory_release(r->directory, slice_str(t->name));
     tunnel_free(t);

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 least=95 build=build/cov status=0
 # FILE [FUNCTION...]: the functions named do no parsing: a file of the operator's, the call around an answer, the table of names.
 parsers=(h2mux/http/h1_scan.c h2mux/http/h1_head.c h2mux/http/h1_body.c h2mux/http/h1_write.c h2mux/http/ws.c h2mux/http/fields.c h2mux/base/slice.c h2mux/base/opt_parse.c h2mux/base/opt_table.c
-    src/http/route.c "src/names/ticket.c secret_create secret_read keyring_open" "src/tunnels/attach.c check_place" src/tunnels/register.c src/http/trust.c src/http/translate.c
+    src/http/route.c src/names/ticket.c src/names/base64url.c "src/names/keyring.c secret_create secret_read keyring_open" "src/tunnels/attach.c check_place" src/tunnels/register.c src/http/trust.c src/http/translate.c
     "src/worker/config.c fold_state_dir"
     "client/server/register.c register_cancel finish on_answer on_failed register_start" client/server/refusal.c h2mux/http/url.c client/origin/origin_address.c
     client/origin/translate.c client/origin/upgrade.c client/origin/rewrite.c client/config.c)

@@ -18,6 +18,7 @@
 #include "h2mux/base/clock.h"
 #include "src/edge/admin.h"
 #include "src/limits/quota.h"
+#include "src/names/keyring.h"
 #include "src/names/state.h"
 #include "src/names/ticket.h"
 #include "src/tunnels/registry.h"

@@ -57,7 +57,7 @@ static inline void on_change(void *user)
 {
     struct fixture *x = user;
     if (x->server.names_file)
-        names_file_due(x->server.names_file);
+        names_file_write_soon(x->server.names_file);
 }
 
 /* As main does it at start. */

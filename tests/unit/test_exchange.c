@@ -301,7 +301,7 @@ static void test_nobody_owes_a_body(void **state)
     x->config.origin_timeout_ms = 0;
     for (enum kind kind = GET; kind <= WEBSOCKET; kind += WEBSOCKET - GET) {
         struct near *n = run(x, kind);
-        n->exchange->probed = true;
+        n->exchange->stream.probed = true;
         timer_arm(&n->exchange->timer, 0); /* the look that it would take in some seconds */
         struct far *f = await_far(x, x->n_far + 1);
         uint64_t until = clock_now_us() + 50000;
