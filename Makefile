@@ -166,8 +166,8 @@ lint: layers ## banned functions, references, license lines, commit subjects, fo
 	$(Q)tests/support/deps.sh build test lint
 	$(Q)tests/lint.sh
 
-layers: ## check that #include lines follow the architecture
-	$(Q)tests/layers.sh
+layers: ## check that #include lines follow the architecture; tests/layers --draw prints it
+	$(Q)tests/layers
 
 rules: ## print every rule of docs/http-rules.md with the tests that cover it; fails on a gap
 	$(Q)tests/support/deps.sh test

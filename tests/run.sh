@@ -128,7 +128,7 @@ run_variant() { # VARIANT [NEXT TARGET]: a variant and a target that are wanted 
 
 mkdir -p "$logs"
 started=$SECONDS
-check layers tests/layers.sh
+check layers tests/layers
 check banned tests/lint.sh banned
 check rules tests/rules
 while [ $# -gt 0 ]; do

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the project has set itself, as rows: a sentence, the figure, and the limit. Judged against the same run's peers."""
+"""What the project has set itself, as rows: a sentence, the figure, and the limit. Judged against
+the same run's peers."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,7 +12,8 @@ FREE_CORES = 5  # two workers, two load generators and the clients
 @dataclasses.dataclass(frozen=True)
 class Goal:
     text: str
-    measured: Callable  # of Results: the figure; raises LookupError when something it needs was not measured
+    # of Results: the figure; raises LookupError when something it needs was not measured
+    measured: Callable
     limit: float
     at_least: bool = False
     cores: int = (
@@ -46,7 +48,8 @@ def value(test, metric):
 
 
 def late(direction):
-    """How far a call behind a transfer is above 1.3 round trips, in milliseconds; the unloaded call is the round trip."""
+    """How far a call behind a transfer is above 1.3 round trips, in milliseconds; the unloaded call
+    is the round trip."""
     return lambda results: (
         results.median("interactive", "oneport", f"line_{direction}_busy_ms")
         - 1.3 * results.median("interactive", "oneport", f"line_{direction}_calm_ms")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A helper program that is told what to do line by line and ends with its standard input: it cannot outlive the benchmark."""
+"""A helper program that is told what to do line by line and ends with its standard input: it cannot
+outlive the benchmark."""
 
 import json
 import os

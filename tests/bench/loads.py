@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The loads as calls: wrk for throughput, our own generator for everything that waits, holds or shares."""
+"""The loads as calls: wrk for throughput, our own generator for everything that waits, holds or
+shares."""
 
 import contextlib
 import json
@@ -57,7 +58,8 @@ def _start(mode, path, keywords):
 
 
 def several(count, mode, path, target, **keywords):
-    """The same load from @count processes at a time, for servers that one process cannot keep busy: their results."""
+    """The same load from @count processes at a time, for servers that one process cannot keep busy:
+    their results."""
     processes = [_start(mode, path, {"path": target, **keywords}) for _ in range(count)]
     try:
         return [_finished(process, mode) for process in processes]
@@ -74,7 +76,8 @@ def rate(path, target, **keywords):
 
 
 def typical(slices, measure):
-    """Each figure of @measure(), the median over so many calls: one hiccup of the machine is no tail of a program."""
+    """Each figure of @measure(), the median over so many calls: one hiccup of the machine is no
+    tail of a program."""
     taken = [measure() for _ in range(slices)]
     return {
         key: statistics.median(one[key] for one in taken)
@@ -125,7 +128,8 @@ class WebSockets(Held):
         result = self._echo(rate, seconds, size)
         if result["errors"]:
             raise Failed(
-                f"{result['errors']} of {result['sent']} messages did not come back: {self.complaint()}"
+                f"{result['errors']} of {result['sent']} messages did not come back:"
+                f" {self.complaint()}"
             )
         return result
 
@@ -144,7 +148,8 @@ class Stalled(Held):
 
 
 def wrk(path, target, seconds, connections=64):
-    """As many requests as one thread gets through on @connections: (requests, requests a second)."""
+    """As many requests as one thread gets through on @connections: (requests, requests a
+    second)."""
     program = shutil.which("wrk") or "wrk"
     argv = [
         program,

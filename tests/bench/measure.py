@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Requests, latency, bulk and fairness: what plain HTTP through a path costs. Each function takes (bench, kind of path) and
-returns its figures by name; lower is better but for *_per_s and opened."""
+"""Requests, latency, bulk and fairness: what plain HTTP through a path costs. Each function takes
+(bench, kind of path) and returns its figures by name; lower is better but for *_per_s and
+opened."""
 
 import statistics
 
@@ -81,7 +82,8 @@ def _bulk(bench, path, target, **options):
 
 
 def fair(bench, kind):
-    """20 downloads at a time: the largest share over the smallest, and what one viewer that stopped reading costs the others."""
+    """20 downloads at a time: the largest share over the smallest, and what one viewer that stopped
+    reading costs the others."""
     if kind.at_once <= DOWNLOADS:
         raise Skipped(f"it does {kind.at_once} at a time")
     with kind(bench, bench.origins.app_port) as path:
@@ -96,7 +98,8 @@ def fair(bench, kind):
 
 
 def _beside_stalled(bench, path):
-    """What the downloads get beside a viewer that stopped reading, of what they get before and behind it."""
+    """What the downloads get beside a viewer that stopped reading, of what they get before and
+    behind it."""
     seconds = bench.sizes.load_s / 2
     before = _share(bench, path, seconds)["mb_per_s"]
     with loads.Stalled(path.directory, path, LONG_BODY, 1):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a second worker brings, and what it costs when a viewer's connection has to move between the two."""
+"""What a second worker brings, and what it costs when a viewer's connection has to move between the
+two."""
 
 import http.client
 import json
@@ -14,14 +15,15 @@ from .meter import Used
 CONNECTIONS = 64
 SELDOM = 100  # requests between two moves of a connection that is used for more than one tunnel
 STAY, MOVE = 1000000000, 1  # requests until a viewer's connection goes to its other tunnel
-# (workers, what viewers do): `one` is `stay` with tunnels of the first worker only, while the second has nothing to do.
+# (workers, what viewers do): `one` is `stay` with tunnels of the first worker only, while the
+# second has nothing to do.
 RUNS = ((1, "stay"), (1, "move"), (2, "stay"), (2, "move"), (2, "one"))
 
 
 def cores(bench, kind):
-    """Many tunnels, a link each, on one worker and on two: requests/s and CPU a request with viewers that keep to a tunnel, and
-    with viewers whose every request is for another worker's tunnel. One worker gets both too: what is left is the hand-over.
-    """
+    """Many tunnels, a link each, on one worker and on two: requests/s and CPU a request with
+    viewers that keep to a tunnel, and with viewers whose every request is for another worker's
+    tunnel. One worker gets both too: what is left is the hand-over."""
     count = bench.sizes.links
     with Fleet(bench, count, workers=1) as one, Fleet(bench, count, workers=2) as two:
         for fleet in (one, two):
@@ -68,7 +70,8 @@ def _homes(fleet, count):
 
 
 def _pairs(homes):
-    """A viewer gets a pair: one tunnel of either worker. If it stays it keeps the first, which is of either worker in turn."""
+    """A viewer gets a pair: one tunnel of either worker. If it stays it keeps the first, which is
+    of either worker in turn."""
     return [
         number
         for place, pair in enumerate(zip(*homes))
@@ -120,7 +123,8 @@ class Run:
 
 
 class Full(Run):
-    """As many requests as are answered. Two generators, so that none of them is the limit where there are cores for them."""
+    """As many requests as are answered. Two generators, so that none of them is the limit where
+    there are cores for them."""
 
     name = "full"
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What grows with the number of links and streams, and what must not. Only oneport has links: the peers have nothing to compare."""
+"""What grows with the number of links and streams, and what must not. Only oneport has links: the
+peers have nothing to compare."""
 
 import contextlib
 import time
@@ -16,7 +17,8 @@ ATTACH_S = 120
 
 
 class Fleet:
-    """oneportd alone, with @count links of clients that are not ours. A path as far as loads are concerned."""
+    """oneportd alone, with @count links of clients that are not ours. A path as far as loads are
+    concerned."""
 
     def __init__(self, bench, count, workers=None):
         self.bench, self.count, self.workers = bench, count, workers or bench.workers
@@ -69,7 +71,8 @@ class Fleet:
 
 
 def tunnels(bench, kind):
-    """Idle links: memory and CPU of each, and how fast they attach, with full TLS handshakes and with resumed ones."""
+    """Idle links: memory and CPU of each, and how fast they attach, with full TLS handshakes and
+    with resumed ones."""
     count = bench.sizes.tunnels
     with Fleet(bench, count) as fleet:
         first = fleet.attach()
@@ -94,9 +97,9 @@ def tunnels(bench, kind):
 
 
 def scale(bench, kind):
-    """CPU a request and memory a stream beside 1 to 10,000 open streams of one link; CPU a request and memory a tunnel over 1 to
-    10,000 tunnels. `over_alone` is against a second server, without streams or with one tunnel, that has the same load in turn: the
-    machine's moods meet both."""
+    """CPU a request and memory a stream beside 1 to 10,000 open streams of one link; CPU a request
+    and memory a tunnel over 1 to 10,000 tunnels. `over_alone` is against a second server, without
+    streams or with one tunnel, that has the same load in turn: the machine's moods meet both."""
     figures = {}
     with Oneport(bench, bench.origins.app_port) as path, Fleet(bench, 1) as fleet:
         fleet.attach()

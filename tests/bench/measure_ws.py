@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""WebSockets: what one costs while it is idle, and whether it is still quick when the path is full."""
+"""WebSockets: what one costs while it is idle, and whether it is still quick when the path is
+full."""
 
 import time
 
@@ -16,8 +17,9 @@ MESSAGE = 100
 
 
 def viewers(bench, kind):
-    """Many WebSockets: memory and descriptors of each end for an idle one, then echoes over all of them in turn. Then the large
-    crowd, and how many of it the path can hold: what opened and echoed, up to the crowd's size."""
+    """Many WebSockets: memory and descriptors of each end for an idle one, then echoes over all of
+    them in turn. Then the large crowd, and how many of it the path can hold: what opened and
+    echoed, up to the crowd's size."""
     sizes = bench.sizes
     least = (
         sizes.viewers if kind.one_link else 1
@@ -75,7 +77,8 @@ def _held_by(path, end):
 
 
 def interactive(bench, kind):
-    """Echoes while a download takes all that the path can carry, and on a long line behind a transfer each way."""
+    """Echoes while a download takes all that the path can carry, and on a long line behind a
+    transfer each way."""
     return {**_saturated(bench, kind), **(_long_line(bench, kind) if kind.has_line else {})}
 
 
@@ -110,7 +113,8 @@ def _still_running(process, what):
 
 
 def _long_line(bench, kind):
-    """The figures of a long thin line: its emulator is between the two ends, and stands for the network."""
+    """The figures of a long thin line: its emulator is between the two ends, and stands for the
+    network."""
     figures = {}
     for direction in ("down", "up"):
         with LongLine(bench) as line, kind(bench, bench.origins.app_port, line) as path:
@@ -129,7 +133,7 @@ def _calls_behind(bench, path, crowd, direction):
     got = {}
     seconds = bench.sizes.line_mb * 8000 / bench.sizes.line_kbit
     target, options = transfer(bench, direction)
-    with loads.bulk_meanwhile(path, target, got, transfers=1, time="120s", **options) as process:
+    with loads.bulk_meanwhile(path, target, got, transfers=1, time="120s", **options):
         busy = crowd.echo(CALLS_A_SECOND, seconds * 0.8, MESSAGE)
     return busy, got["mb_per_s"]
 
@@ -144,7 +148,8 @@ def transfer(bench, direction):
 
 
 def plain_rate(bench, direction):
-    """MB/s of the same transfer on one plain TCP connection over the same line: measured once, the line is the limit."""
+    """MB/s of the same transfer on one plain TCP connection over the same line: measured once, the
+    line is the limit."""
     if direction not in bench.plain_rates:
         target, options = transfer(bench, direction)
         with LongLine(bench) as line, Direct(bench, bench.origins.app_port, line) as path:
@@ -155,7 +160,8 @@ def plain_rate(bench, direction):
 
 
 class LongLine:
-    """A factory of lines for Path: `with LongLine(bench) as line`, then line(port) is the port of a long line to @port."""
+    """A factory of lines for Path: `with LongLine(bench) as line`, then line(port) is the port of a
+    long line to @port."""
 
     def __init__(self, bench):
         self.bench = bench

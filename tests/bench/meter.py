@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What processes used: CPU time, memory and descriptors, with the children that some of them do their work in."""
+"""What processes used: CPU time, memory and descriptors, with the children that some of them do
+their work in."""
 
 import contextlib
 import ctypes
@@ -11,7 +12,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def _stat(pid):
-    """The fields behind the command's name, which may hold spaces and brackets; None when the process is gone."""
+    """The fields behind the command's name, which may hold spaces and brackets; None when the
+    process is gone."""
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -39,7 +41,8 @@ def keep_to(pids, cpus):
 
 
 def _own_seconds(pid):
-    """CPU time of a process by its own clock: /proc counts in ticks of 10 ms, which is more than a short load takes."""
+    """CPU time of a process by its own clock: /proc counts in ticks of 10 ms, which is more than a
+    short load takes."""
     clock = ctypes.c_int()
     if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)) != 0:
         return 0

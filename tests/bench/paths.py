@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The ways from viewers to an origin: direct, through nginx, and through oneport. The other peers are in peers.py.
+"""The ways from viewers to an origin: direct, through nginx, and through oneport. The other peers
+are in peers.py.
 
 A path is a context: it is up inside of `with`, and none of its processes is left behind it."""
 
@@ -22,7 +23,8 @@ class Skipped(Exception):
 
 
 class Path:
-    """@line(port), if given, is the port of a long line to @port: what a path of two ends has between them."""
+    """@line(port), if given, is the port of a long line to @port: what a path of two ends has
+    between them."""
 
     name = ""
     host = "localhost"
@@ -54,7 +56,8 @@ class Path:
         raise NotImplementedError
 
     def _keep_apart(self):
-        """Each end on processors of its own, as if it were on a machine of its own; what forks later stays there."""
+        """Each end on processors of its own, as if it were on a machine of its own; what forks
+        later stays there."""
         for end, cpus in self.bench.cpus.items():
             keep_to(self.pids(end), cpus)
 
@@ -62,9 +65,9 @@ class Path:
         return [program.pid for key, program in self.ends.items() if end in (None, key)]
 
     def between(self):
-        """How many connections the two ends have made of the viewers': one is multiplexing, one a viewer is not. It shows a
-        peer that is set up for less than it can do. Nothing where an end's connections are its children's, as sshd's are.
-        """
+        """How many connections the two ends have made of the viewers': one is multiplexing, one a
+        viewer is not. It shows a peer that is set up for less than it can do. Nothing where an
+        end's connections are its children's, as sshd's are."""
         if len(self.ends) < 2:
             return {}
         count = self.ends["server"].established(self.ends["client"])
@@ -105,7 +108,11 @@ class NginxHop(Path):
             self.bench.workers,
             f"""
     map $http_upgrade $connection_field {{ default upgrade; "" ""; }}
-    upstream origin {{ server 127.0.0.1:{self.line(self.origin_port)}; keepalive 256; keepalive_requests 1000000000; }}
+    upstream origin {{
+        server 127.0.0.1:{self.line(self.origin_port)};
+        keepalive 256;
+        keepalive_requests 1000000000;
+    }}
     server {{
         listen 127.0.0.1:{self.port} backlog=4096;
         location / {{
@@ -162,8 +169,8 @@ def new_server(bench, directory, workers):
 
 
 def nginx_conf(directory, workers, body):
-    """nginx for the benchmark: nothing logged, keep-alive for ever, as many connections as it may have descriptors, all its files
-    in @directory."""
+    """nginx for the benchmark: nothing logged, keep-alive for ever, as many connections as it may
+    have descriptors, all its files in @directory."""
     descriptors = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 40000)
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     places = " ".join(f"{kind}_temp_path {directory / kind};" for kind in kinds)
@@ -176,7 +183,8 @@ error_log stderr error;
 worker_rlimit_nofile {descriptors};
 events {{ worker_connections {descriptors}; }}
 http {{
-    access_log off; sendfile on; tcp_nopush on; keepalive_timeout 300s; keepalive_requests 1000000000; client_max_body_size 0;
+    access_log off; sendfile on; tcp_nopush on; client_max_body_size 0;
+    keepalive_timeout 300s; keepalive_requests 1000000000;
     {places}
     {body}
 }}
@@ -186,7 +194,8 @@ http {{
 
 
 class Origins:
-    """What is behind every path: nginx with small files, and our own for bodies of any length, uploads and WebSockets."""
+    """What is behind every path: nginx with small files, and our own for bodies of any length,
+    uploads and WebSockets."""
 
     def __init__(self, bench):
         self.directory = bench.new_directory("origins")
@@ -225,7 +234,8 @@ def listens(port):
 
 
 def finish(program):
-    """Ends a program and its family, with no opinion on how it took it: peers have ways of their own."""
+    """Ends a program and its family, with no opinion on how it took it: peers have ways of their
+    own."""
     program.judged = True
     left = family([program.pid]) - {program.pid}
     program.process.terminate()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The peers that do the same work without the reverse dial: a viewer-side proxy, one encrypted connection, an origin-side proxy.
+"""The peers that do the same work without the reverse dial: a viewer-side proxy, one encrypted
+connection, an origin-side proxy.
 
-Each gets as many threads an end as oneportd has workers; everything else is its default unless the path's name, or a comment here,
-says otherwise. A peer that is set up badly flatters us: whoever changes this file compares `requests` before and after."""
+Each gets as many threads an end as oneportd has workers; everything else is its default unless the
+path's name, or a comment here, says otherwise. A peer that is set up badly flatters us: whoever
+changes this file compares `requests` before and after."""
 
 import getpass
 import os
@@ -18,9 +20,9 @@ from .paths import Direct, NginxHop, Oneport, Path, Skipped
 class Haproxy(Path):
     """HAProxy, HTTP/1.1 to TLS with HTTP/2, HAProxy, HTTP/1.1.
 
-    Not its default: `http-reuse always`. With `safe` each viewer's connection gets an HTTP/2 connection of its own, nothing is
-    multiplexed, and a request costs HAProxy two to three times the CPU: another job than the one that is compared.
-    """
+    Not its default: `http-reuse always`. With `safe` each viewer's connection gets an HTTP/2
+    connection of its own, nothing is multiplexed, and a request costs HAProxy two to three times
+    the CPU: another job than the one that is compared."""
 
     name = "haproxy"
     tuning = ""
@@ -35,7 +37,10 @@ class Haproxy(Path):
             "server",
             self.port,
             "",
-            f"127.0.0.1:{self.line(middle)} ssl verify required ca-file {tls.ca} sni str(localhost) alpn h2 ws h2",
+            (
+                f"127.0.0.1:{self.line(middle)} ssl verify required ca-file {tls.ca} sni"
+                " str(localhost) alpn h2 ws h2"
+            ),
         )
 
     def _run(self, end, port, bind, server):
@@ -192,7 +197,8 @@ class Chisel(Path):
 
 
 class Frp(Path):
-    """frps and frpc with a TCP proxy: TLS and yamux, a stream a viewer's connection; both are its defaults."""
+    """frps and frpc with a TCP proxy: TLS and yamux, a stream a viewer's connection; both are its
+    defaults."""
 
     name = "frp"
     one_link = True
@@ -202,18 +208,21 @@ class Frp(Path):
         self.port, middle = free_port(), free_port()
         server, client = self.directory / "frps.toml", self.directory / "frpc.toml"
         server.write_text(
-            f'bindAddr = "127.0.0.1"\nbindPort = {middle}\nproxyBindAddr = "127.0.0.1"\nlog.level = "warn"\n'
+            f'bindAddr = "127.0.0.1"\nbindPort = {middle}\nproxyBindAddr = "127.0.0.1"\nlog.level ='
+            ' "warn"\n'
         )
         client.write_text(
-            f'serverAddr = "127.0.0.1"\nserverPort = {self.line(middle)}\nlog.level = "warn"\n[[proxies]]\nname = "bench"\n'
-            f'type = "tcp"\nlocalIP = "127.0.0.1"\nlocalPort = {self.origin_port}\nremotePort = {self.port}\n'
+            f'serverAddr = "127.0.0.1"\nserverPort = {self.line(middle)}\nlog.level ='
+            ' "warn"\n[[proxies]]\nname = "bench"\ntype = "tcp"\nlocalIP = "127.0.0.1"\nlocalPort'
+            f" = {self.origin_port}\nremotePort = {self.port}\n"
         )
         self.run("server", "frps", "-c", server, port=middle)
         self.run("client", "frpc", "-c", client, port=self.port)
 
 
 class Localtunnel(Path):
-    """localtunnel's server and client: ten plain TCP connections to a port that the server chooses."""
+    """localtunnel's server and client: ten plain TCP connections to a port that the server
+    chooses."""
 
     name = "localtunnel"
     at_once = 10

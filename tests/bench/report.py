@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The figures of a run: medians over rounds, ratios within a round, tables in Markdown, results.json and the charts."""
+"""The figures of a run: medians over rounds, ratios within a round, tables in Markdown,
+results.json and the charts."""
 
 import json
 import shutil
@@ -68,7 +69,8 @@ class Results:
         return statistics.median(figures[metric] for figures in self.rounds[test][path])
 
     def ratio(self, test, path, metric, reference):
-        """The median of the ratios of rounds that ran side by side: the machine's moods cancel out. LookupError if there are none."""
+        """The median of the ratios of rounds that ran side by side: the machine's moods cancel out.
+        LookupError if there are none."""
         theirs = {figures["round"]: figures[metric] for figures in self.rounds[test][reference]}
         ratios = [
             mine[metric] / theirs[mine["round"]]
@@ -155,9 +157,9 @@ def main_table(results, paths):
         return _cells(
             [MOST],
             lambda test, metric: results.median(test, path, metric),
-            lambda value: f"≥ {value:,.0f}"
-            if value >= results.settings["crowd"]
-            else f"{value:,.0f}",
+            lambda value: (
+                f"≥ {value:,.0f}" if value >= results.settings["crowd"] else f"{value:,.0f}"
+            ),
         )
 
     if _measured(results, [MOST]):
@@ -214,9 +216,13 @@ def text(results, paths):
     settings = results.settings
     parts = [
         "# Performance",
-        f"oneport {settings['commit']}, {settings['date']}, on {settings['machine']}. {settings['rounds']} interleaved rounds, medians; "
-        f"{settings['workers']} worker(s) each{', each end on processors of its own' if settings['apart'] else ''}. Load on the machine before: {settings['load_before']}. Made by `make bench`; "
-        "`tests/bench/README.md` says what is measured and how to read it.",
+        (
+            f"oneport {settings['commit']}, {settings['date']}, on {settings['machine']}."
+            f" {settings['rounds']} interleaved rounds, medians; {settings['workers']} worker(s)"
+            f" each{', each end on processors of its own' if settings['apart'] else ''}. Load on"
+            f" the machine before: {settings['load_before']}. Made by `make bench`;"
+            " `tests/bench/README.md` says what is measured and how to read it."
+        ),
         settings["versions"],
         main_table(results, paths),
     ]
@@ -231,8 +237,9 @@ def text(results, paths):
         parts += ["## Goals", goals]
     if results.paths("cores") and settings["cores"] < FREE_CORES:
         parts.append(
-            f"One worker against two: the machine has {settings['cores']} cores, for which servers, load generators and clients compete. "
-            "What a second worker brings cannot be seen there; what it costs can."
+            f"One worker against two: the machine has {settings['cores']} cores, for which servers,"
+            " load generators and clients compete. What a second worker brings cannot be seen"
+            " there; what it costs can."
         )
     if curves := [(name, title) for name, title, _ in _curve_charts(results)]:
         parts += ["## Cost against size", *(f"![{title}]({name})" for name, title in curves)]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How much of everything: the full benchmark, and a smoke run that only shows that every part of it works."""
+"""How much of everything: the full benchmark, and a smoke run that only shows that every part of it
+works."""
 
 import dataclasses
 
@@ -15,7 +16,9 @@ class Sizes:
     tunnels: int
     links: int  # of each server where one worker is compared to two
     calm_rate: int  # requests a second there
-    slices: int  # of loads that are compared, taken in turn so that the machine's moods meet all of them; and of which a median is taken
+    # of loads that are compared, taken in turn so that the machine's moods meet all of them; and
+    # of which a median is taken
+    slices: int
     idle_s: float  # must be longer than the server's keepalive to count it
     line_mb: int  # of one transfer over the long line
     line_rtt_ms: int

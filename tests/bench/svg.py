@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Charts as SVG text: horizontal bars, and lines over a logarithmic axis. No library: two shapes and some words."""
+"""Charts as SVG text: horizontal bars, and lines over a logarithmic axis. No library: two shapes
+and some words."""
 
 import math
 from xml.sax.saxutils import escape
@@ -10,15 +11,16 @@ COLOURS = ("#3366cc", "#dc7a2e", "#3a9d5d", "#8e5bb0", "#b5423c", "#708090")
 
 def _text(x, y, words, anchor="start", size=13, weight="normal"):
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" font-weight="{weight}" '
-        f'font-family="sans-serif" fill="#222">{escape(str(words))}</text>'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"'
+        f' font-weight="{weight}" font-family="sans-serif" fill="#222">{escape(str(words))}</text>'
     )
 
 
 def _page(height, shapes):
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
-        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(shapes)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
+        f' height="{height}"><rect width="100%" height="100%"'
+        f' fill="#fff"/>{"".join(shapes)}</svg>\n'
     )
 
 
@@ -53,7 +55,10 @@ def lines(title, x_title, series):
     step = _step(max(y for _, y in points))
     most = step * math.ceil(max(y for _, y in points) * 1.05 / step)
     decades = max(1, math.ceil(math.log10(max(x for x, _ in points))))
-    place = lambda x, y: (left + math.log10(x) / decades * width, top + height - y / most * height)
+
+    def place(x, y):
+        return left + math.log10(x) / decades * width, top + height - y / most * height
+
     shapes = [
         _text(10, 24, title, size=15, weight="bold"),
         _text(left + width / 2, top + height + 42, x_title, "middle"),

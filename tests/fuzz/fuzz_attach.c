@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_attach.c - any bytes as the head of an attach request; the first one says over what it came.
- * What is let in had to have everything that protocol.md#attach asks for; what is not gets an
- * answer that says why. */
+/* fuzz_attach.c - the head of an attach request. The first byte of an input selects the kind of
+ * connection.
+ *
+ * Checks that an accepted request has all that protocol.md#attach asks for, and that a refused one
+ * gets an answer with the reason. */
 #include <ctype.h>
 
 #include "src/tunnels/attach.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_options.c - any bytes as oneportd's command line and environment (options.h). What is
- * accepted is in range, each address of it can be read, and all of it typed out again means the
- * same. */
+/* fuzz_options.c - the command line and environment of oneportd (options.h).
+ *
+ * Checks that accepted values are in range, that their addresses can be read, and that they mean
+ * the same when they are typed again. */
 #include <arpa/inet.h>
 #include <stddef.h>
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_register.c - any bytes as the head of a register call; the first one says over what it
- * came. There is always an answer, in JSON. A ticket leaves over secure ways only, and is good for
- * the name that the answer tells; a name that is somebody else's is never given. */
+/* fuzz_register.c - the head of a register call. The first byte of an input selects the kind of
+ * connection.
+ *
+ * Checks that there is always an answer in JSON, that a ticket is sent over secure connections only
+ * and is valid for the name in the answer, and that nobody gets a name of somebody else. */
 #include "h2mux/base/clock.h"
 #include "src/names/label.h"
 #include "src/tunnels/register.h"

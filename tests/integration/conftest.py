@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures. What is expensive and harmless to share (a server, a tunnel to an origin that answers by path) lives as long as
-its test file; what a test breaks it starts itself with new_server, new_client and scripted.
+"""Fixtures. What is expensive and harmless to share (a server, a tunnel to an origin that answers
+by path) lives as long as its test file; what a test breaks it starts itself with new_server,
+new_client and scripted.
 
-Whoever ends is judged: a program that stops with the wrong code or leaves a sanitizer's report fails the test or the file."""
+Whoever ends is judged: a program that stops with the wrong code or leaves a sanitizer's report
+fails the test or the file."""
 
 import contextlib
 import fcntl
@@ -24,7 +26,10 @@ def pytest_addoption(parser):
         "--client",
         choices=("oneport", *other_clients.KINDS),
         default="oneport",
-        help="who shares the origins: with another client than oneport, only the tests that use one run",
+        help=(
+            "who shares the origins: with another client than oneport, only the tests that use"
+            " one run"
+        ),
     )
 
 
@@ -62,7 +67,8 @@ def lock_directory(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def quiet(request, lock_directory):
-    """A test marked `alone` waits for the others and keeps them waiting. The first lock is a turnstile, so that it gets its turn."""
+    """A test marked `alone` waits for the others and keeps them waiting. The first lock is a
+    turnstile, so that it gets its turn."""
     alone = request.node.get_closest_marker("alone") is not None
     with open(lock_directory / "turnstile", "w") as turnstile, open(
         lock_directory / "running", "w"
@@ -156,7 +162,8 @@ def name():
 
 @pytest.fixture
 def ended():
-    """Stops and closes what a test started, the last first; all of it, even if one of them fails."""
+    """Stops and closes what a test started, the last first; all of it, even if one of them
+    fails."""
     with contextlib.ExitStack() as stack:
         yield stack
 
@@ -236,7 +243,8 @@ def stage(server, tmp_path_factory, make_client):
 
 @pytest.fixture
 def played(stage):
-    """played(serve): like shared(), without a client of its own. What is tried must leave the client as it was."""
+    """played(serve): like shared(), without a client of its own. What is tried must leave the
+    client as it was."""
 
     def start(serve):
         stage.origin.play(serve)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Runs h2spec (the argument) through a door to oneport and judges its JUnit report: a case that fails must be listed, with its
-reason, in h2spec-known.txt, and one that is listed must fail."""
+"""Runs h2spec (the argument) through a door to oneport and judges its JUnit report: a case that
+fails must be listed, with its reason, in h2spec-known.txt, and one that is listed must fail."""
 
 import contextlib
 import pathlib
@@ -34,7 +34,8 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
 
 
 def cases(report):
-    """(case, whether it failed, whether it was skipped) of a JUnit report, in which octets of frames may stand as they were."""
+    """(case, whether it failed, whether it was skipped) of a JUnit report, in which octets of
+    frames may stand as they were."""
     text = NOT_XML.sub("?", report.read_text(errors="replace"))
     for suite in xml.fromstring(text.encode()).iter("testsuite"):
         for case in suite.iter("testcase"):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a request cost when baseline.json was written, and the judgement of what it costs now.
 
-Figures are {program: {object: instructions a request}}. They hold for one compiler, libnghttp2 and architecture: under others
-they are no measure."""
+Figures are {program: {object: instructions a request}}. They hold for one compiler, libnghttp2 and
+architecture: under others they are no measure."""
 
 import json
 import pathlib
@@ -18,7 +18,8 @@ PASSED, FAILED, SKIPPED = 0, 1, 77
 
 
 def circumstances(program):
-    """What figures depend on besides our source and our Makefile. The compiler is the one that built @program."""
+    """What figures depend on besides our source and our Makefile. The compiler is the one that
+    built @program."""
     return {
         "compiler": _compiler(program),
         "libnghttp2": _version("libnghttp2-14"),
@@ -62,15 +63,20 @@ def judge(figures, where, baseline):
     for program, objects in figures.items():
         now, before = sum(objects.values()), sum(baseline["instructions"][program].values())
         change = now / before - 1
-        costs = f"{program} needs {now:,.0f} instructions a request, the baseline is {before:,.0f} ({change * 100:+.1f} %)"
+        costs = (
+            f"{program} needs {now:,.0f} instructions a request, the baseline is"
+            f" {before:,.0f} ({change * 100:+.1f} %)"
+        )
         if change > TOLERANCE:
             status = FAILED
             said.append(
-                f"FAILED: {costs}; {TOLERANCE * 100:.0f} % more are allowed. If it is worth that: make perf-baseline, and commit {NAME}"
+                f"FAILED: {costs}; {TOLERANCE * 100:.0f} % more are allowed. If it is worth that:"
+                f" make perf-baseline, and commit {NAME}"
             )
         elif change < -TOLERANCE:
             said.append(
-                f"lower the baseline: {costs}. So that it stays: make perf-baseline, and commit {NAME}"
+                f"lower the baseline: {costs}. So that it stays: make perf-baseline, and commit"
+                f" {NAME}"
             )
         else:
             said.append(f"passed: {costs}")

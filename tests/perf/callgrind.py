@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A program under valgrind's callgrind, and how many instructions each function of it spent between two moments."""
+"""A program under valgrind's callgrind, and how many instructions each function of it spent between
+two moments."""
 
 import collections
 import pathlib
@@ -82,11 +83,12 @@ class Counted:
 
 
 def self_costs(text):
-    """{(object, function): instructions} out of callgrind's file: what each function spent itself, not what it called.
+    """{(object, function): instructions} out of callgrind's file: what each function spent itself,
+    not what it called.
 
-    The format: https://valgrind.org/docs/manual/cl-format.html. Names are given once with a number, then by number; a line of
-    costs is `LINE COSTS`, with LINE perhaps relative or `*`; the line behind calls= is the cost of the called.
-    """
+    The format: https://valgrind.org/docs/manual/cl-format.html. Names are given once with a number,
+    then by number; a line of costs is `LINE COSTS`, with LINE perhaps relative or `*`; the line
+    behind calls= is the cost of the called."""
     names, costs = {}, collections.Counter()
     holder = function = ""
     called = False

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A viewer and an origin in one thread, that pass one small request and its response through a tunnel at a time.
+"""A viewer and an origin in one thread, that pass one small request and its response through a
+tunnel at a time.
 
-Never more than one of them is under way, each is one write, and none is written before the programs between have done all
-that came of the last one: what they have to do is the same each time, however slow they are."""
+Never more than one of them is under way, each is one write, and none is written before the programs
+between have done all that came of the last one: what they have to do is the same each time, however
+slow they are."""
 
 import pathlib
 import socket
@@ -66,7 +68,8 @@ class Lockstep:
 
 
 def wait_idle(pids):
-    """Until all of @pids wait for something to come, none of them for what another one is about to send."""
+    """Until all of @pids wait for something to come, none of them for what another one is about to
+    send."""
     end = time.monotonic() + PATIENCE_S
     while not all(_sleeps(pid) for pid in (*pids, *pids)):
         assert time.monotonic() < end, f"processes {pids} do not come to rest"
@@ -74,7 +77,8 @@ def wait_idle(pids):
 
 
 def _sleeps(pid):
-    """Whether all threads of a process do: the state is what follows the name, which may hold anything."""
+    """Whether all threads of a process do: the state is what follows the name, which may hold
+    anything."""
     return all(
         stat.read_text().rpartition(")")[2].split()[0] == "S"
         for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Viewers that ask for all sorts of things, one after the other, and check what they get to the last octet."""
+"""Viewers that ask for all sorts of things, one after the other, and check what they get to the
+last octet."""
 
 import functools
 import hashlib
@@ -33,7 +34,8 @@ def check(good, what):
 
 
 class Person:
-    """One viewer with a connection that is kept as long as it lasts. @life (mortal.py) knows when its tunnel's client was killed."""
+    """One viewer with a connection that is kept as long as it lasts. @life (mortal.py) knows when
+    its tunnel's client was killed."""
 
     def __init__(self, number, tunnel, life, tls, tally, stop):
         self.dice = random.Random(number)
@@ -57,7 +59,10 @@ class Person:
             self.fault(
                 "hang",
                 kind,
-                f"no octet came for {DEADLINE_S} s, until {time.strftime('%H:%M:%S', time.gmtime())}",
+                (
+                    f"no octet came for {DEADLINE_S} s, until"
+                    f" {time.strftime('%H:%M:%S', time.gmtime())}"
+                ),
             )
         except Wrong as error:
             self.fault("wrong", kind, error)
@@ -88,8 +93,9 @@ class Person:
         return Viewer(self.tunnel.server.port, self.tls, timeout_s=DEADLINE_S, **options)
 
     def get(self, path, *fields, **options):
-        """An answer of the origin; EOFError instead of one that tells that the client is away. A kept connection may have been
-        closed meanwhile: then, as browsers do, it is asked again on a fresh one."""
+        """An answer of the origin; EOFError instead of one that tells that the client is away. A
+        kept connection may have been closed meanwhile: then, as browsers do, it is asked again on a
+        fresh one."""
         kept, self.viewer = self.viewer, self.viewer or self.connect()
         try:
             response = self.viewer.get(self.tunnel.host, path, *fields, **options)
@@ -207,7 +213,10 @@ def malformed(person):
             b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
             b"GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
             b"G\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            (
+                b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding:"
+                b" chunked\r\n\r\n0\r\n\r\n"
+            ),
         )
     )
     with person.connect() as viewer:

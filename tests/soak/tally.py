@@ -19,7 +19,8 @@ class Tally:
             self.counts[what] += 1
 
     def fault(self, sort, what):
-        """@sort: hang (a deadline passed), wrong (octets that nobody sent), failed (no answer where nobody was killed)."""
+        """@sort: hang (a deadline passed), wrong (octets that nobody sent), failed (no answer where
+        nobody was killed)."""
         with self.lock:
             self.fault_counts[sort] += 1
             if len(self.faults[sort]) < KEPT:

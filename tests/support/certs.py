@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A throw-away certificate authority and the certificates that it signs, made with the openssl program."""
+"""A throw-away certificate authority and the certificates that it signs, made with the openssl
+program."""
 
 import pathlib
 import ssl
@@ -31,7 +32,8 @@ class Authority:
         )
 
     def issue(self, label, *names, at=None):
-        """A Certificate for DNS names and addresses ("IP:127.0.0.1"), good for two days from now on, or from @at on ("-5d")."""
+        """A Certificate for DNS names and addresses ("IP:127.0.0.1"), good for two days from now
+        on, or from @at on ("-5d")."""
         stem = self.directory / label
         request, extensions = stem.with_suffix(".csr"), stem.with_suffix(".ext")
         cert, key = stem.with_suffix(".crt"), stem.with_suffix(".key")

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
 """The sample app of `make demo`: one page, one WebSocket, everyone sees the same thing.
 
-The page (demo_page.html) shows how many viewers are looking, a drawing that all of them share, and a small chat. It is an
-ordinary local service that knows nothing of tunnels: run it alone and open http://localhost:PORT.
+The page (demo_page.html) shows how many viewers are looking, a drawing that all of them share, and
+a small chat. It is an ordinary local service that knows nothing of tunnels: run it alone and open
+http://localhost:PORT.
 
-    demo_app.py [--port N]        0, the default, picks a free port; the first line printed is the port
+    demo_app.py [--port N]        0, the default, picks a free port; the first line printed is the
+                                  port
 
 Messages are JSON objects, told apart by "kind":
     page → app   stroke {points, colour, width} · say {text} · clear
-    app → page   hello {you, strokes, chat} · viewers {count} · stroke · say {from, colour, text} · clear
-A page that comes back after a lost connection names its old id in the query (?id=…), so that a blip of the connection is
+    app → page   hello {you, strokes, chat} · viewers {count} · stroke · say {from, colour, text} ·
+                 clear
+A page that comes back after a lost connection names its old id in the query (?id=…), so that a blip
+of the connection is
 not shown to the others as one viewer leaving and another one coming.
 """
 
@@ -95,7 +99,8 @@ class Room:
 
 
 def is_stroke(message):
-    """True for a line of at most 256 points inside the unit square; the page scales them to its own canvas."""
+    """True for a line of at most 256 points inside the unit square; the page scales them to its own
+    canvas."""
     points, tint, width = message.get("points"), message.get("colour"), message.get("width")
     if not (isinstance(points, list) and 0 < len(points) <= 256):
         return False

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A TCP relay in user space that misbehaves on command, between any two of viewer, oneportd, oneport and origin.
+"""A TCP relay in user space that misbehaves on command, between any two of viewer, oneportd,
+oneport and origin.
 
-UP is towards the target, DOWN is back. `freeze`, `abandon`, `reset` hit the connections there are at the time, new ones pass
-unharmed. `Relay.fault_after` breaks one connection after so many octets of one direction, `fault_next` the connection that
-comes next. `shape` (octets a segment, delay, rate) holds for all of them."""
+UP is towards the target, DOWN is back. `freeze`, `abandon`, `reset` hit the connections there are
+at the time, new ones pass unharmed. `Relay.fault_after` breaks one connection after so many octets
+of one direction, `fault_next` the connection that comes next. `shape` (octets a segment, delay,
+rate) holds for all of them."""
 
 import socket
 import threading
@@ -18,7 +20,8 @@ UP, DOWN = "up", "down"
 CUT = "cut"  # both ends hear FIN, and nothing of what either still sends passes
 RST = "rst"  # both ends hear RST
 HALF = "half"  # FIN in this direction; the other one goes on
-STALL = "stall"  # this direction stands still: the relay reads no more of it, and passes not even its end
+# this direction stands still: the relay reads no more of it, and passes not even its end
+STALL = "stall"
 HOLE = "hole"  # so do both
 FAULTS = (CUT, RST, HALF, STALL, HOLE)
 
@@ -151,7 +154,8 @@ class Relay:
             self.close()
 
     def _swallow(self, source):
-        """What is sent into a direction that has ended disappears; closing would make a RST of the FIN that was sent."""
+        """What is sent into a direction that has ended disappears; closing would make a RST of the
+        FIN that was sent."""
         try:
             while self._patiently(source.recv, 65536):
                 pass

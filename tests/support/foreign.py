@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A tunnel client that is not ours: register and attach by hand over raw TLS, HTTP/2 by python3-h2. Serves what a function says."""
+"""A tunnel client that is not ours: register and attach by hand over raw TLS, HTTP/2 by python3-h2.
+Serves what a function says."""
 
 import contextlib
 import queue

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A server that is not ours: grants a name, takes the link, and asks by python3-h2 whatever a test says, malformed or not."""
+"""A server that is not ours: grants a name, takes the link, and asks by python3-h2 whatever a test
+says, malformed or not."""
 
 import contextlib
 import json
@@ -54,7 +55,8 @@ class ForeignServer:
             )
             return
         connection.send(
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n"
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN:"
+            " h2\r\n\r\n"
         )
         config = h2.config.H2Configuration(
             client_side=True,
@@ -97,7 +99,8 @@ class ForeignServer:
             self.connection.send(data)
 
     def ask(self, *fields, end=True, **pseudo):
-        """A request of @fields behind the usual pseudo-fields, of which @pseudo replaces some (method, scheme, authority, path)."""
+        """A request of @fields behind the usual pseudo-fields, of which @pseudo replaces some
+        (method, scheme, authority, path)."""
         wait_until(lambda: self.connection, what="the link")
         head = [(name, pseudo.get(name[1:], value)) for name, value in PSEUDO]
         with self.lock:

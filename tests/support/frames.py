@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/2 at the level of frames, for peers that do what no library would let them: any frame, in any number, at any time.
+"""HTTP/2 at the level of frames, for peers that do what no library would let them: any frame, in
+any number, at any time.
 
-`RawPeer` is one end of a link, on either side: it writes the octets it is given and notes what comes back."""
+`RawPeer` is one end of a link, on either side: it writes the octets it is given and notes what
+comes back."""
 
 import contextlib
 import queue
@@ -123,7 +125,8 @@ class RawPeer:
     """Reads frames in a thread of its own and keeps what they say; writes whatever it is told."""
 
     def __init__(self, connection, first, polite=True):
-        """@first: what is said before anything is read. @polite: SETTINGS and PING are answered, and stream 0's window never closes."""
+        """@first: what is said before anything is read. @polite: SETTINGS and PING are answered,
+        and stream 0's window never closes."""
         self.connection, self.polite = connection, polite
         self.ended = threading.Event()
         self.goaways = []  # (code, debug data)
@@ -215,7 +218,8 @@ class RawPeer:
         return int(dict(self.heads[stream])[b":status"]), self.bodies.get(stream, b"")
 
     def settle(self, deadline_s=10.0):
-        """Until everything sent so far was looked at: its answer to a PING comes behind it. False: it has closed instead."""
+        """Until everything sent so far was looked at: its answer to a PING comes behind it. False:
+        it has closed instead."""
         before = self.counts[PING]
         if not self.send(frame(PING, 0, 0, b"settled?")):
             return False
@@ -233,7 +237,8 @@ class RawPeer:
 
 
 class RawServer:
-    """A server that oneport can register with and attach to, and nothing more: @serve(peer) runs in a thread for each link.
+    """A server that oneport can register with and attach to, and nothing more: @serve(peer) runs in
+    a thread for each link.
 
     It stands in for a Server where a Client is started."""
 
@@ -269,7 +274,8 @@ class RawServer:
                     break
                 connection.send(self._registered())
             connection.send(
-                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n"
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN:"
+                " h2\r\n\r\n"
             )
             self._run(connection)
         except (EOFError, OSError):
@@ -277,11 +283,15 @@ class RawServer:
 
     def _registered(self):
         body = (
-            f'{{"id":"{self.name}","url":"https://{self.name}.localhost:{self.port}","port":{self.port},"max_conn_count":10,'
-            f'"ticket":"e30.e30","attach":"{self.url}/tunnel/{self.name}","expires":"2099-01-01T00:00:00Z",'
+            f'{{"id":"{self.name}","url":"https://{self.name}.localhost:{self.port}",'
+            f'"port":{self.port},"max_conn_count":10,"ticket":"e30.e30",'
+            f'"attach":"{self.url}/tunnel/{self.name}","expires":"2099-01-01T00:00:00Z",'
             '"limits":{"streams":20000,"links":4,"hold_ms":4000}}'
         )
-        return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        return (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:"
+            f" {len(body)}\r\n\r\n{body}"
+        )
 
     def _run(self, connection):
         peer = RawPeer(

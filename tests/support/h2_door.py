@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A door to the HTTP/2 side of oneport for programs that dial: nghttp, h2load, curl, h2spec.
 
-A oneport is started for each connection to the door, registers and attaches at a server of its own that does no more than that, and
-from then on the connection and its link are one: what is said to the door is said to oneport, octet by octet."""
+A oneport is started for each connection to the door, registers and attaches at a server of its own
+that does no more than that, and from then on the connection and its link are one: what is said to
+the door is said to oneport, octet by octet."""
 
 import queue
 import select
@@ -33,8 +34,8 @@ class LinkServer(RawServer):
 class H2Door:
     """.port takes HTTP/2 without TLS, with prior knowledge; what oneport shares is @origin.
 
-    @filtered makes, for each link, what its octets go through on their way to the driver: a WithoutPings, or nothing.
-    """
+    @filtered makes, for each link, what its octets go through on their way to the driver: a
+    WithoutPings, or nothing."""
 
     def __init__(self, certificate, directory, origin, *options, filtered=None):
         self.certificate, self.directory, self.origin, self.options = (
@@ -82,9 +83,9 @@ class H2Door:
 
 
 class WithoutPings:
-    """Called with a link's octets, gives them back without the PINGs in them that ask (RFC 9113 6.7), for drivers that take any PING
-    for the answer to theirs. Nobody answers those: oneport then knows no round trip, and waits for --ping-timeout or longer.
-    """
+    """Called with a link's octets, gives them back without the PINGs in them that ask (RFC 9113
+    6.7), for drivers that take any PING for the answer to theirs. Nobody answers those: oneport
+    then knows no round trip, and waits for --ping-timeout or longer."""
 
     def __init__(self):
         self.pending = b""
@@ -103,7 +104,8 @@ class WithoutPings:
 
 
 def splice(driver, link, filtered=bytes, idle_s=60 * SLOW):
-    """Copies both ways until one of them ends. In one thread: a TLS connection is no thing for two. @link is TLS."""
+    """Copies both ways until one of them ends. In one thread: a TLS connection is no thing for two.
+    @link is TLS."""
     driver.setblocking(False)
     link.setblocking(False)
     ends = {driver: link, link: driver}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""HAProxy as a tunnel's client: it takes HTTP/2 and asks an origin in HTTP/1.1, and a splice attaches and dials it."""
+"""HAProxy as a tunnel's client: it takes HTTP/2 and asks an origin in HTTP/1.1, and a splice
+attaches and dials it."""
 
 import contextlib
 import shutil

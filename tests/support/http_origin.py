@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""An HTTP/1.1 origin whose answer is chosen by the path. Runs as a program of its own: python3 -m support.http_origin [--port N]
+"""An HTTP/1.1 origin whose answer is chosen by the path. Runs as a program of its own: python3 -m
+support.http_origin [--port N]
 
-    /bytes/N            N octets of the pattern, with Content-Length; ?chunked=1 chunked, ?close=1 ended by closing
+    /bytes/N            N octets of the pattern, with Content-Length; ?chunked=1 chunked, ?close=1
+                        ended by closing
     /upload             JSON about the request body: length, sha256, framing, trailers
-    /echo…              JSON of what arrived: line, fields, body, trailers, connection, number (of the request on it)
-    /status/N           status N with the body "status N"; 204 and 304 without; 304 has an ETag and a Content-Length
+    /echo…              JSON of what arrived: line, fields, body, trailers, connection, number (of
+                        the request on it)
+    /status/N           status N with the body "status N"; 204 and 304 without; 304 has an ETag and
+                        a Content-Length
     /delay?s=S          answers after S seconds
     /sse?n=N&gap=S      N events, S seconds apart
-    /trailers           chunked, with the trailer X-Sum, and with Set-Cookie, which must not pass there
+    /trailers           chunked, with the trailer X-Sum, and with Set-Cookie, which must not pass
+                        there
     /early103           a 103 with a Link, then 200
     /cookies            three Set-Cookie lines
     /repeated           a field twice
@@ -26,9 +31,9 @@ import urllib.parse
 from . import pattern
 
 LIMIT = 1 << 18
-SEND_BUFFER = (
-    1 << 18
-)  # a thousand that stand still would otherwise have the kernel's memory for TCP, and slow everybody
+# A thousand connections that stand still would otherwise have the kernel's memory for TCP, and slow
+# everybody.
+SEND_BUFFER = 1 << 18
 
 
 class Request:

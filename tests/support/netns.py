@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A network of three namespaces: client, router and server. The router loses packets on command, as a cable that is pulled does: neither
-end is told. Nothing of it touches the machine's own network.
+"""A network of three namespaces: client, router and server. The router loses packets on command, as
+a cable that is pulled does: neither end is told. Nothing of it touches the machine's own network.
 
-A namespace is held by a process that reads our pipe, so it ends with us however we end. Needs root; `missing()` says what is
-not there. What is started `inside()` a namespace, or connected from there, stays in it:
+A namespace is held by a process that reads our pipe, so it ends with us however we end. Needs root;
+`missing()` says what is not there. What is started `inside()` a namespace, or connected from there,
+stays in it:
 
     with net.server.inside():
         server = new_server("--listen", f"{SERVER}:0")

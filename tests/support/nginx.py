@@ -14,7 +14,8 @@ PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
 
 
 class Nginx:
-    """nginx for `localhost` in front of @server. .port is the TLS port, .plain_port the one that redirects. @more stands at the top of the file."""
+    """nginx for `localhost` in front of @server. .port is the TLS port, .plain_port the one that
+    redirects. @more stands at the top of the file."""
 
     def __init__(self, server, directory, more=""):
         self.server = server
@@ -57,7 +58,8 @@ class Nginx:
         )
 
     def reload(self):
-        """New worker processes; the old ones go when their last connection does, or at worker_shutdown_timeout."""
+        """New worker processes; the old ones go when their last connection does, or at
+        worker_shutdown_timeout."""
         self.program.signal(signal.SIGHUP)
 
     def check(self):

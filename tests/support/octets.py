@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Reading a socket octet by octet, line by line, chunk by chunk: what both ends of an HTTP/1.1 connection need."""
+"""Reading a socket octet by octet, line by line, chunk by chunk: what both ends of an HTTP/1.1
+connection need."""
 
 import select
 import socket
@@ -38,8 +39,8 @@ class Octets:
         return taken
 
     def some_beside(self, lock):
-        """Likewise of a TLS connection that other threads write to while they hold @lock. One thread at a time may use it, so it is
-        waited for outside of the lock."""
+        """Likewise of a TLS connection that other threads write to while they hold @lock. One
+        thread at a time may use it, so it is waited for outside of the lock."""
         while not self.pending:
             with lock:
                 buffered = self.socket.pending()
@@ -76,7 +77,8 @@ class Octets:
         return b"".join(parts)
 
     def head(self):
-        """(first line, [(name, value), ...]) of a message; fails on anything that no strict parser takes."""
+        """(first line, [(name, value), ...]) of a message; fails on anything that no strict parser
+        takes."""
         first, *lines = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")[:-2]
         return first, [self._field(line) for line in lines]
 
@@ -102,7 +104,8 @@ class Octets:
         return name, value.strip(" \t")
 
     def ended(self):
-        """True when the other side closes in order (FIN), False for a reset; what still comes is thrown away."""
+        """True when the other side closes in order (FIN), False for a reset; what still comes is
+        thrown away."""
         try:
             self.rest()
             return True

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""oddities.c, compiled and ready to be preloaded into a program: short, interrupted and refused socket calls."""
+"""oddities.c, compiled and ready to be preloaded into a program: short, interrupted and refused
+socket calls."""
 
 import pathlib
 

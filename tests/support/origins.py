@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Origins for tests: programs that answer by path, and scripted ones that do what a function says, octet by octet."""
+"""Origins for tests: programs that answer by path, and scripted ones that do what a function says,
+octet by octet."""
 
 import signal
 import socket
@@ -14,7 +15,8 @@ from .wait import wait_until
 
 
 class OriginProgram:
-    """An origin module of this package in a process of its own, which comes back on the same port after a restart."""
+    """An origin module of this package in a process of its own, which comes back on the same port
+    after a restart."""
 
     def __init__(self, module, directory):
         self.module, self.directory = module, directory
@@ -55,10 +57,12 @@ class OriginConnection(Octets):
 
 
 class ScriptedOrigin:
-    """Runs @serve(connection) in a thread for each connection; the connection is closed when it returns.
+    """Runs @serve(connection) in a thread for each connection; the connection is closed when it
+    returns.
 
-    What goes wrong in a script is kept and fails the test when the origin is closed; a connection that the other side cuts is
-    no failure. @tls is a server context; @path makes it a unix socket."""
+    What goes wrong in a script is kept and fails the test when the origin is closed; a connection
+    that the other side cuts is no failure. @tls is a server context; @path makes it a unix
+    socket."""
 
     def __init__(self, serve, tls=None, path=None):
         self.serve, self.tls = serve, tls
@@ -124,7 +128,8 @@ class ScriptedOrigin:
 
 
 def wake(any_socket):
-    """Whoever is blocked in it finds it ended. Closing it is left to them: its number would at once be another's, whom they would wait for."""
+    """Whoever is blocked in it finds it ended. Closing it is left to them: its number would at once
+    be another's, whom they would wait for."""
     try:
         any_socket.shutdown(socket.SHUT_RDWR)
     except OSError:

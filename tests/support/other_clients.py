@@ -16,10 +16,11 @@ SCRIPT = TOP / "tests" / "support" / "node_client.mjs"
 
 
 class OtherClient(AnyClient):
-    """One process under a name. Its requests come to @origin, a port of this machine. @url: the way to @server, if it is another.
+    """One process under a name. Its requests come to @origin, a port of this machine. @url: the way
+    to @server, if it is another.
 
-    What is started stays attached: a link that ends is followed by another one, with the same ticket.
-    """
+    What is started stays attached: a link that ends is followed by another one, with the same
+    ticket."""
 
     code = -15  # neither has an ending of its own
 
@@ -45,8 +46,9 @@ class OtherClient(AnyClient):
 
 
 class NodeClient(OtherClient):
-    """Node's http2 on the dialled socket, its http towards the origin. Each request has a connection to the origin of its own: what an
-    origin says too much, Node's http takes for the beginning of the next answer."""
+    """Node's http2 on the dialled socket, its http towards the origin. Each request has a
+    connection to the origin of its own: what an origin says too much, Node's http takes for the
+    beginning of the next answer."""
 
     keeps_origins = False
 

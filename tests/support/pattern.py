@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Bodies that anyone can make again: octet i of the pattern is always the same, and a shifted or reordered piece shows."""
+"""Bodies that anyone can make again: octet i of the pattern is always the same, and a shifted or
+reordered piece shows."""
 
 import hashlib
 import random

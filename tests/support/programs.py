@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The two programs under test as objects: started on free loopback ports, watched, stopped, and judged when they are stopped."""
+"""The two programs under test as objects: started on free loopback ports, watched, stopped, and
+judged when they are stopped."""
 
 import os
 import pathlib
@@ -63,16 +64,18 @@ class Program:
         return self.stderr_path.read_text(errors="replace")
 
     def wait_output(self, pattern, deadline_s=10.0, stream="log", count=1):
-        """The @count-th match of @pattern in the log or the standard output. Fails at once when the program has ended."""
+        """The @count-th match of @pattern in the log or the standard output. Fails at once when the
+        program has ended."""
 
         def search():
             alive = self.running
             found = list(re.finditer(pattern, getattr(self, stream), re.M))
             if len(found) >= count:
                 return found[count - 1]
-            assert (
-                alive
-            ), f"{self.name} ended with {self.process.returncode} before {pattern!r}:\n{self.tail()}"
+            assert alive, (
+                f"{self.name} ended with {self.process.returncode} before"
+                f" {pattern!r}:\n{self.tail()}"
+            )
             return None
 
         return wait_until(search, deadline_s * SLOW, f"{pattern!r} from {self.name}")
@@ -96,7 +99,8 @@ class Program:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def established(self, peer):
-        """The number of this program's established TCP descriptors whose other end belongs to Program @peer."""
+        """The number of this program's established TCP descriptors whose other end belongs to
+        Program @peer."""
         mine, theirs = _established(self.pid), _established(peer.pid)
         ends = {(local, remote) for local, remote in theirs}
         return sum(1 for local, remote in mine if (remote, local) in ends)
@@ -116,7 +120,8 @@ class Program:
         self._no_sanitizer_report()
 
     def stop(self, code=0, deadline_s=STOP_S):
-        """SIGTERM, then the judgement of how it ended. Fails when it ended earlier than this with another code."""
+        """SIGTERM, then the judgement of how it ended. Fails when it ended earlier than this with
+        another code."""
         if self.judged:
             return
         self.judged = True
@@ -149,7 +154,8 @@ class Program:
 
 
 class Kept:
-    """What stays when its Program is killed and another one takes its place: start() puts each into .program."""
+    """What stays when its Program is killed and another one takes its place: start() puts each into
+    .program."""
 
     code = 0  # what its programs end with when they are asked to
 
@@ -176,7 +182,8 @@ class Kept:
 
 
 class Server(Kept):
-    """oneportd for the base domain `localhost`, one listener that does everything. The port stays the same over restarts."""
+    """oneportd for the base domain `localhost`, one listener that does everything. The port stays
+    the same over restarts."""
 
     def __init__(self, directory, certificate, *options, drain="2s", env=None):
         self.directory = pathlib.Path(directory)
@@ -241,7 +248,8 @@ class AnyClient(Kept):
 
 
 class Client(AnyClient):
-    """oneport sharing @origin (anything its last argument may be; None when an option says it) with @server. Its tickets outlive restarts of it."""
+    """oneport sharing @origin (anything its last argument may be; None when an option says it) with
+    @server. Its tickets outlive restarts of it."""
 
     def __init__(
         self,
@@ -256,8 +264,8 @@ class Client(AnyClient):
         env=None,
         within=(),
     ):
-        """@state is another Client's state, that is its tickets; by default it has its own. @within: words of a command that
-        becomes the program that follows it."""
+        """@state is another Client's state, that is its tickets; by default it has its own.
+        @within: words of a command that becomes the program that follows it."""
         self.server = server
         self.directory = pathlib.Path(directory)
         self.state = state or self.directory / "client-state"
@@ -321,7 +329,8 @@ def free_port():
 
 
 def stable(measure, deadline_s=10.0, still_s=0.3):
-    """@measure() once it has not changed for a while: descriptors and memory settle after the last connection is gone."""
+    """@measure() once it has not changed for a while: descriptors and memory settle after the last
+    connection is gone."""
     end = time.monotonic() + deadline_s
     value, since = measure(), time.monotonic()
     while time.monotonic() - since < still_s and time.monotonic() < end:
@@ -341,7 +350,8 @@ def peers(program):
 
 
 def _established(pid):
-    """(local, remote) of each established TCP descriptor of a process, as the kernel prints them."""
+    """(local, remote) of each established TCP descriptor of a process, as the kernel prints
+    them."""
     inodes = set()
     for entry in os.scandir(f"/proc/{pid}/fd"):
         try:

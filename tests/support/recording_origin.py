@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""An origin that keeps all that comes and takes only what every reader would read alike: what two of them could split in two ways
-is a fault, and so is anything behind a request that is not the next one."""
+"""An origin that keeps all that comes and takes only what every reader would read alike: what two
+of them could split in two ways is a fault, and so is anything behind a request that is not the next
+one."""
 
 import re
 import threading
@@ -11,7 +12,8 @@ from .origins import reply
 
 LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([/*][\x21-\x7e]*) HTTP/1\.1")
 FIELD = re.compile(
-    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)"
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):"
+    rb" ?((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)"
 )
 SIZE = re.compile(rb"[0-9a-fA-F]{1,15}\r\n")
 NOT_IN_TRAILERS = {
@@ -64,7 +66,8 @@ def all_of(fields, name):
 
 
 class RecordingOrigin:
-    """For ScriptedOrigin: recorder(connection). Each request is answered with its own target, so that nobody takes another's for it."""
+    """For ScriptedOrigin: recorder(connection). Each request is answered with its own target, so
+    that nobody takes another's for it."""
 
     def __init__(self):
         self.lock = threading.Lock()

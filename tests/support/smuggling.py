@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A corpus of requests that two readers might split in two ways: heads with bodies behind them, and behind each one request more.
+"""A corpus of requests that two readers might split in two ways: heads with bodies behind them, and
+behind each one request more.
 
-The one behind names a host that nobody shares, so it can reach an origin only as octets that were carried over as they are, and a
-proxy that takes a body's octets for a request gives itself away by one answer too many. Each case has a target of its own."""
+The one behind names a host that nobody shares, so it can reach an origin only as octets that were
+carried over as they are, and a proxy that takes a body's octets for a request gives itself away by
+one answer too many. Each case has a target of its own."""
 
 from dataclasses import dataclass
 
@@ -79,7 +81,8 @@ def case(number, head, body, host):
 
 
 def cases(host):
-    """Every head with every body that makes a difference behind it, for a tunnel whose viewers say this Host."""
+    """Every head with every body that makes a difference behind it, for a tunnel whose viewers say
+    this Host."""
     pairs = [
         (head, body) for head in HEADS for body in BODIES if body.everywhere or head.end == CHUNKED
     ]

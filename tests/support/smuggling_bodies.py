@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What stands behind the heads of the corpus: chunks, what nearly looks like them, and the beginnings of other requests."""
+"""What stands behind the heads of the corpus: chunks, what nearly looks like them, and the
+beginnings of other requests."""
 
 from dataclasses import dataclass
 

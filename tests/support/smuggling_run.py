@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Sends the corpus of smuggling.py, one viewer for each case, and judges what came of it at a RecordingOrigin."""
+"""Sends the corpus of smuggling.py, one viewer for each case, and judges what came of it at a
+RecordingOrigin."""
 
 import contextlib
 from dataclasses import dataclass, field
@@ -26,9 +27,9 @@ class Outcome:
 
 class Run:
     def __init__(self, recorder, connect, host, strictly, piece=None):
-        """@connect() makes a Viewer whose requests for @host come to @recorder. @strictly: there is no proxy before oneportd that
-        may repair what is not right in every letter, so that it must be refused. @piece: octets that are sent at a time.
-        """
+        """@connect() makes a Viewer whose requests for @host come to @recorder. @strictly: there is
+        no proxy before oneportd that may repair what is not right in every letter, so that it must
+        be refused. @piece: octets that are sent at a time."""
         self.piece = piece
         self.strictly = strictly
         self.recorder, self.connect, self.host = recorder, connect, host
@@ -72,7 +73,8 @@ class Run:
             outcome.statuses.append(viewer.response().status)
 
     def sing(self, number):
-        """A viewer that has done nothing wrong gets its own answer, on whatever connections the case has left."""
+        """A viewer that has done nothing wrong gets its own answer, on whatever connections the
+        case has left."""
         if self.songs % CANARY_LASTS == 0:
             self.close()
             self.canary = self.connect()

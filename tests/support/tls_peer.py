@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A TLS end that can do what Python's cannot: KeyUpdate and renegotiation, over OpenSSL's library by its C interface.
+"""A TLS end that can do what Python's cannot: KeyUpdate and renegotiation, over OpenSSL's library
+by its C interface.
 
-A Context stands in for an ssl.SSLContext where a test passes one (`wrap_socket`); what it gives stands in for a socket, beside
-which it has `key_update` and `renegotiate`. One thread at a time may use it, apart from `recv` waiting."""
+A Context stands in for an ssl.SSLContext where a test passes one (`wrap_socket`); what it gives
+stands in for a socket, beside which it has `key_update` and `renegotiate`. One thread at a time may
+use it, apart from `recv` waiting."""
 
 import ctypes
 import ctypes.util
@@ -92,7 +94,8 @@ class TlsPeer:
         self._until_done(_lib.SSL_accept if server_side else _lib.SSL_connect)
 
     def _until_done(self, call, *arguments):
-        """The result of an OpenSSL call, repeated as long as it waits for the socket; 0 at the peer's end."""
+        """The result of an OpenSSL call, repeated as long as it waits for the socket; 0 at the
+        peer's end."""
         while True:
             with self.lock:
                 done = call(self.ssl, *arguments)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """How much of what was sent over loopback the other program has not read yet.
 
-The kernel is asked about one socket (sock_diag(7)): /proc/net/tcp lists them all, and after a crowd of short connections that
-takes longer than what is waited for.
+The kernel is asked about one socket (sock_diag(7)): /proc/net/tcp lists them all, and after a crowd
+of short connections that takes longer than what is waited for.
 """
 
 import socket

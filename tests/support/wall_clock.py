@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A wall clock that a test moves while programs run: wall_clock.c, preloaded. The monotonic clock stays true."""
+"""A wall clock that a test moves while programs run: wall_clock.c, preloaded. The monotonic clock
+stays true."""
 
 import pathlib
 import sys

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""WebSocket frames as octets, RFC 6455 5.2: built as no library would, and taken apart without judging them."""
+"""WebSocket frames as octets, RFC 6455 5.2: built as no library would, and taken apart without
+judging them."""
 
 FIN, RSV1 = 0x80, 0x40
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A WebSocket origin by another author (python3-websockets). Runs as a program: python3 -m support.websocket_origin [--port N]
+"""A WebSocket origin by another author (python3-websockets). Runs as a program: python3 -m
+support.websocket_origin [--port N]
 
     /close?code=N&reason=R    closes so at once
     /fields                   sends the handshake's fields as JSON, then echoes
-    anything else             echoes every message; subprotocols chat.v2 and chat.v1, permessage-deflate when asked for
+    anything else             echoes every message; subprotocols chat.v2 and chat.v1,
+                              permessage-deflate when asked for
 """
 
 import argparse

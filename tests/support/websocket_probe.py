@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Opens one WebSocket on this machine's loopback, whatever the URL's host, and prints the first message it gets.
+"""Opens one WebSocket on this machine's loopback, whatever the URL's host, and prints the first
+message it gets.
 
     websocket_probe.py wss://demo.example.com/ws --ca ca.crt
 """

@@ -33,7 +33,8 @@ def connect(tunnel, path="/", **options):
 
 
 async def connect_many(tunnel, count, path="/"):
-    """@count open sockets; a hundred at a time, because all at once would only test the listener's backlog."""
+    """@count open sockets; a hundred at a time, because all at once would only test the listener's
+    backlog."""
     gate = asyncio.Semaphore(100)
 
     async def opened():
@@ -49,7 +50,8 @@ async def echoes(socket, message="still here"):
 
 
 async def close_codes(sockets, deadline_s):
-    """The code each one is closed with within the deadline: 1006 when there was no Close, None when it is still open."""
+    """The code each one is closed with within the deadline: 1006 when there was no Close, None when
+    it is still open."""
     waits = [asyncio.ensure_future(socket.wait_closed()) for socket in sockets]
     await asyncio.wait(waits, timeout=deadline_s)
     return [socket.close_code for socket in sockets]

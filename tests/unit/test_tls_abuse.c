@@ -117,8 +117,8 @@ static void test_early_data_are_never_read(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
         struct secure s = secure_up(kind);
-        SSL_SESSION *session =
-            SSL_SESSION_dup(SSL_get_session(s.w->a.sock->ssl)); /* the close spoils its own */
+        /* The close spoils its own. */
+        SSL_SESSION *session = SSL_SESSION_dup(SSL_get_session(s.w->a.sock->ssl));
         assert_true(SSL_SESSION_is_resumable(session));
         assert_int_equal(SSL_SESSION_get_max_early_data(session), 0);
         wire_close(s.w);

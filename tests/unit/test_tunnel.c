@@ -59,8 +59,8 @@ static void test_pick_by_kind(void **state)
     assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &a->backend);
     assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &b->backend);
     b->websockets = 19;
-    assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET),
-                     &a->backend); /* there is none: the least busy that is up */
+    /* There is none: the least busy that is up. */
+    assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &a->backend);
     assert_int_equal(fitness(tunnel_pick(t, STREAM_WEBSOCKET), STREAM_WEBSOCKET), FITNESS_FULL);
     a->websockets = b->websockets = 0;
     assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &a->backend);

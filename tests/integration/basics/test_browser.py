@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The sample app in a real browser through one tunnel: twelve tabs, and a blip that none of them shows."""
+"""The sample app in a real browser through one tunnel: twelve tabs, and a blip that none of them
+shows."""
 
 import pytest
 from support import browser

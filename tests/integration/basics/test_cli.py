@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Wrong use and refusals: one clear line on standard error, the documented exit code, nothing else."""
+"""Wrong use and refusals: one clear line on standard error, the documented exit code, nothing
+else."""
 
 import os
 import re
@@ -17,7 +18,8 @@ USAGE, REFUSED, CERTIFICATE, RETRIES = 1, 2, 3, 4
 
 
 def one_line(text):
-    """The only line of @text; a warning about the machine's descriptor limit is not about the wrong use."""
+    """The only line of @text; a warning about the machine's descriptor limit is not about the wrong
+    use."""
     lines = [line for line in text.strip().splitlines() if "few_descriptors" not in line]
     assert len(lines) == 1, text
     return lines[0]
@@ -385,7 +387,8 @@ def test_tickets_are_kept_for_names_asked_for(server, new_client, http_origin):
 
 
 def test_a_name_is_ones_own_in_any_case(server, new_client, http_origin):
-    """Names have no case, and neither have their tickets: who writes theirs in another way has it all the same."""
+    """Names have no case, and neither have their tickets: who writes theirs in another way has it
+    all the same."""
     client = new_client(http_origin.port, server=server, name="Cased-Name")
     assert client.name == "cased-name"
     client.kill9()
@@ -421,7 +424,8 @@ def test_unix_origin(server, new_client, scripted, tmp_path):
 
 
 def test_https_origin(server, new_client, certificate, scripted):
-    origin = f"https://localhost:{scripted(answering(reply(b'over tls')), tls=certificate.server_context()).port}"
+    served = scripted(answering(reply(b"over tls")), tls=certificate.server_context())
+    origin = f"https://localhost:{served.port}"
     assert (
         fetch(server.port, new_client(origin, "--local-ca", certificate.ca).host).body
         == b"over tls"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Several workers: a viewer's connection follows the names it asks for, whatever worker has them."""
+"""Several workers: a viewer's connection follows the names it asks for, whatever worker has
+them."""
 
 import json
 import ssl

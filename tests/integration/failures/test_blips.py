@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Short absences of the client, the server, the network and the origin: what viewers may notice of them."""
+"""Short absences of the client, the server, the network and the origin: what viewers may notice of
+them."""
 
 import asyncio
 import os
@@ -250,7 +251,8 @@ def test_sigterm_lets_a_running_download_finish(new_server, hangs):
 
 
 def refuses(port):
-    """A handshake that meets one of several closing listeners may be dropped without a word; asked again, the kernel refuses."""
+    """A handshake that meets one of several closing listeners may be dropped without a word; asked
+    again, the kernel refuses."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
         return False
@@ -312,7 +314,8 @@ def test_a_new_server_takes_over_while_the_old_one_drains(new_server, hangs):
 # ---- the network goes ----
 @pytest.fixture
 def behind(server, new_client, new_proxy):
-    """behind(origin port): a client that reaches the server through a fault proxy, which is .proxy."""
+    """behind(origin port): a client that reaches the server through a fault proxy, which is
+    .proxy."""
 
     def start(origin, *options, piece=0):
         proxy = new_proxy(server.port, piece)
@@ -324,7 +327,8 @@ def behind(server, new_client, new_proxy):
 
 
 def test_wifi_change(server, behind, websocket_origin):
-    """The client's end of the connection breaks, the server's hears nothing: the same process attaches anew."""
+    """The client's end of the connection breaks, the server's hears nothing: the same process
+    attaches anew."""
     client = behind(websocket_origin.port)
 
     async def run():
@@ -359,7 +363,8 @@ def test_wifi_change_with_a_half_sent_response(server, behind, http_origin):
 def test_a_link_that_dies_without_a_word_is_noticed(
     new_server, new_client, new_proxy, websocket_origin
 ):
-    """Nothing passes any more, in either direction. Both sides ping after 500 ms of silence and wait ten seconds."""
+    """Nothing passes any more, in either direction. Both sides ping after 500 ms of silence and
+    wait ten seconds."""
     server = new_server("--keepalive", "500ms")
     proxy = new_proxy(server.port)
     client = new_client(
@@ -410,7 +415,8 @@ def test_one_octet_segments(server, behind, http_origin, websocket_origin):
 @pytest.mark.parametrize("direction", [UP, DOWN])
 @pytest.mark.parametrize("octets", [1, 10, 40, 100, 300, 1000, 5000, 20_000])
 def test_a_cut_at_any_octet_is_seen(server, behind, http_origin, direction, octets):
-    """A definite answer or a broken connection, never 200 with another body; the next request finds the tunnel well."""
+    """A definite answer or a broken connection, never 200 with another body; the next request finds
+    the tunnel well."""
     client = behind(http_origin.port)
     wait_until(lambda: links(server, client.name) == 1, what="the link")
     size = 30_000

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The promise behind all others: whatever breaks, wherever, a viewer sees a whole answer, a final status or a visible abort, in
-time, and the next request on a fresh connection works.
+"""The promise behind all others: whatever breaks, wherever, a viewer sees a whole answer, a final
+status or a visible abort, in time, and the next request on a fresh connection works.
 
-An exchange of three messages (a request with a body, its answer, a second request and its answer on the same connection) runs
-through a fault proxy that breaks one hop at one octet. The normal suite takes every k-th octet, `-m full` each one."""
+An exchange of three messages (a request with a body, its answer, a second request and its answer on
+the same connection) runs through a fault proxy that breaks one hop at one octet. The normal suite
+takes every k-th octet, `-m full` each one."""
 
 import contextlib
 import itertools
@@ -27,7 +28,8 @@ LANES = 12  # exchanges at a time
 IN_TIME_S = 4 * SLOW  # all timers below together, and the way of an abort
 BLIND_S = 0.3  # of a viewer whose own direction stands still: it could not see anything
 
-# Short, so that what stands still is found out; not so short that a busy machine is taken for a broken one.
+# Short, so that what stands still is found out; not so short that a busy machine is taken for a
+# broken one.
 SERVER_TIMES = [
     "--head-timeout",
     "600ms",
@@ -43,7 +45,8 @@ LINK_TIMES = ["--keepalive", "400ms"]
 
 
 def serve(connection):
-    """What is incomplete is not answered; a body of another length would be an error of the products."""
+    """What is incomplete is not answered; a body of another length would be an error of the
+    products."""
     while True:
         line, _ = connection.request()
         body = connection.body()
@@ -63,7 +66,8 @@ class Wrong(AssertionError):
 
 
 def exchange(port, host, patience_s):
-    """Runs the messages; how it ended, in one word: whole, the status of a failure, aborted, or nothing."""
+    """Runs the messages; how it ended, in one word: whole, the status of a failure, aborted, or
+    nothing."""
     try:
         with Viewer(port, timeout_s=patience_s) as viewer:
             for method, path, body, wanted in MESSAGES:
@@ -135,7 +139,8 @@ class ViewerLane(Lane):
 
 
 class OriginLane(Lane):
-    """oneport ──fault── origin. The client is the lane's own, and its name as long as that of any other lane."""
+    """oneport ──fault── origin. The client is the lane's own, and its name as long as that of any
+    other lane."""
 
     def __init__(self, server, directory, stack, origin, client):
         super().__init__(server, directory)
@@ -155,8 +160,8 @@ class OriginLane(Lane):
 
 
 class LinkLane(Lane):
-    """oneportd ──fault── oneport, at octets of TLS behind the attach. Each time a new client: one that has lost a link or two
-    waits before it dials again, and that is not what is asked here."""
+    """oneportd ──fault── oneport, at octets of TLS behind the attach. Each time a new client: one
+    that has lost a link or two waits before it dials again, and that is not what is asked here."""
 
     def __init__(self, server, directory, stack, origin, client):
         super().__init__(server, directory)
@@ -181,7 +186,8 @@ class LinkLane(Lane):
         self.relay.fault_after(direction, octet, kind)
 
     def check_next(self):
-        """Held while the client returns; what it is told before the break is found out is a failure of that time."""
+        """Held while the client returns; what it is told before the break is found out is a failure
+        of that time."""
         got = status_soon(self.server.port, self.client.host, 200, "/fresh", deadline_s=IN_TIME_S)
         if got != 200:
             raise Wrong(f"the next request got {got}")
@@ -202,7 +208,8 @@ HOPS = {"viewer": ViewerLane, "link": LinkLane, "origin": OriginLane}
 
 
 class Hop:
-    """A server, an origin and the lanes through one hop; `length` is how many octets a whole exchange has there."""
+    """A server, an origin and the lanes through one hop; `length` is how many octets a whole
+    exchange has there."""
 
     def __init__(self, name, directory, certificate, stack):
         self.server = Server(
@@ -263,7 +270,8 @@ def hop(request, tmp_path_factory, certificate):
 
 
 def octets(length, kind, step):
-    """Behind the last octet an end can still come; what stands still there breaks no exchange of these."""
+    """Behind the last octet an end can still come; what stands still there breaks no exchange of
+    these."""
     return range(
         FAULTS.index(kind) * step // len(FAULTS), length + (kind not in (STALL, HOLE)), step
     )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The failure table: what a viewer sees of each, when, and the line that the operator finds in the log."""
+"""The failure table: what a viewer sees of each, when, and the line that the operator finds in the
+log."""
 
 import contextlib
 import re
@@ -16,7 +17,8 @@ from support.wait import wait_until
 
 @pytest.fixture
 def foreign(ended, server):
-    """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it registers."""
+    """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it
+    registers."""
     return lambda name, *given, to=server, **keywords: ended.enter_context(
         contextlib.closing(linked(to, name, *given, **keywords))
     )

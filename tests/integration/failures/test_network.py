@@ -39,7 +39,8 @@ def certificate(authority):
 
 
 class Apart:
-    """A server and a client with the network between them. The client finds the server by a name, whose addresses are the test's."""
+    """A server and a client with the network between them. The client finds the server by a name,
+    whose addresses are the test's."""
 
     def __init__(self, net, directory):
         self.net = net
@@ -56,7 +57,10 @@ class Apart:
     @property
     def within(self):
         """A file system in which these are the files of /etc, for one program."""
-        mount = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/host.conf && shift 2 && exec "$@"'
+        mount = (
+            'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/host.conf && shift 2 && exec'
+            ' "$@"'
+        )
         return ("unshare", "--mount", "sh", "-c", mount, "sh", self.hosts, self.multi)
 
     def viewer(self, path="/echo"):
@@ -101,7 +105,8 @@ def apart(ended, new_server, new_client, new_origin, tmp_path):
 
 # ---- row 2 ----
 def part(apart, lost, load, server_s, client_s, longer_s=0.0):
-    """Both ends notice in time that nothing arrives any more, and find each other soon after it does again."""
+    """Both ends notice in time that nothing arrives any more, and find each other soon after it
+    does again."""
     with contextlib.ExitStack() as stack:
         if load:
             stack.enter_context(apart.viewer("/hang"))
@@ -141,8 +146,8 @@ def test_row_2_a_network_that_loses_everything(apart, lost, load):
 
 
 def test_row_2_who_notices_tells_the_other(apart):
-    """Only what goes to the server is lost: the server's last word arrives, and the client need not find out by itself. A FIN would wait
-    behind the PING that nobody acknowledges."""
+    """Only what goes to the server is lost: the server's last word arrives, and the client need not
+    find out by itself. A FIN would wait behind the PING that nobody acknowledges."""
     part(
         apart(of_server=("--keepalive", "500ms")),
         EACH["to the server"],
@@ -172,7 +177,8 @@ def test_row_30_every_address_of_the_server_is_tried(apart):
 
 
 def test_row_30_an_address_that_has_changed_is_found(apart):
-    """The name is looked up anew at each try: the server that has moved is found as soon as the old link is dead."""
+    """The name is looked up anew at each try: the server that has moved is found as soon as the old
+    link is dead."""
     apart = apart("--keepalive", "500ms")
     assert peers(apart.client.program) == {SERVER}
     apart.resolve_to(DEAD6, OTHER)
@@ -217,7 +223,8 @@ FORGED = [
 @pytest.mark.rule("H5", "H7", "H8", "H10", "O13")
 @pytest.mark.parametrize("trusted", [False, True])
 def test_what_a_viewer_says_of_itself_counts_if_it_is_trusted(apart, trusted):
-    """From another address than loopback, plain: nothing of it, unless --trusted-proxy names that address. Likewise whether a call is secure."""
+    """From another address than loopback, plain: nothing of it, unless --trusted-proxy names that
+    address. Likewise whether a call is secure."""
     apart = apart(of_server=("--trusted-proxy", CLIENT) if trusted else ())
     host = f"{apart.client.name}.{NAME}"
     with apart.net.client.inside():
@@ -254,8 +261,8 @@ HALF_A_RECORD = bytes([0x16, 3, 1, 2, 0, 1])
 
 
 def test_row_19_handshakes_that_are_not_finished(apart):
-    """An address has so many; more are closed at once. Who comes from elsewhere and the tunnel itself feel nothing, and when the first are given
-    up there is room again."""
+    """An address has so many; more are closed at once. Who comes from elsewhere and the tunnel
+    itself feel nothing, and when the first are given up there is room again."""
     apart = apart(of_server=("--attach-timeout", "3s"))
     host, certificate = f"{apart.client.name}.{NAME}", apart.server.certificate
     with contextlib.ExitStack() as stack, apart.net.client.inside():

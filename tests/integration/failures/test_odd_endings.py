@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""One side does the unexpected: leaves off in the middle, never reads, ends half of something, comes back under load."""
+"""One side does the unexpected: leaves off in the middle, never reads, ends half of something,
+comes back under load."""
 
 import contextlib
 import queue
 import signal
-import socket
 import threading
 import time
 
@@ -24,7 +24,8 @@ MIB = 1 << 20
 
 # ---- viewers that do not read ----
 def push(viewer, data, limit):
-    """Sends @data again and again until the socket takes no more for a second, or @limit octets went; how many."""
+    """Sends @data again and again until the socket takes no more for a second, or @limit octets
+    went; how many."""
     viewer.socket.settimeout(1)
     sent = 0
     try:
@@ -38,7 +39,8 @@ def push(viewer, data, limit):
 
 @pytest.mark.release_only
 def test_requests_whose_answers_nobody_reads_are_not_read_either(new_server):
-    """An answer is larger than its request: without a bound a viewer that only asks would fill the memory."""
+    """An answer is larger than its request: without a bound a viewer that only asks would fill the
+    memory."""
     server = new_server()
     before = stable(server.rss)
     with Viewer(server.port, receive_buffer=16 << 10) as viewer:
@@ -83,7 +85,8 @@ def test_without_hold_the_answer_comes_at_once(new_server, name):
 # ---- clients of other makes ----
 @pytest.fixture
 def foreign(server, ended):
-    """foreign(name, serve, ...): a link by python3-h2 to the file's server, under a name that it registers."""
+    """foreign(name, serve, ...): a link by python3-h2 to the file's server, under a name that it
+    registers."""
     return lambda name, serve, **keywords: ended.enter_context(
         contextlib.closing(linked(server, name, serve=serve, **keywords))
     )
@@ -93,8 +96,8 @@ def foreign(server, ended):
 def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(
     server, name, foreign, code
 ):
-    """Libraries that hold no stream half-closed reset it with NO_ERROR behind END_STREAM, HAProxy with CANCEL: what was said stays
-    said, also what the viewer has not read yet."""
+    """Libraries that hold no stream half-closed reset it with NO_ERROR behind END_STREAM, HAProxy
+    with CANCEL: what was said stays said, also what the viewer has not read yet."""
     said = b"\x82\x7e\x0f\xa0" + bytes(4000)
 
     def serve(stream):
@@ -118,7 +121,8 @@ WINDOW, TAIL = MIB, 100_000  # of the server's stream; what oneport takes from a
 
 
 def test_the_client_that_is_stopped_sends_the_tail(certificate, tmp_path, ended):
-    """The origin has said all of it and its reader has not taken it: the last of it is still in the client when it is told to stop."""
+    """The origin has said all of it and its reader has not taken it: the last of it is still in the
+    client when it is told to stop."""
     said, links = threading.Event(), queue.Queue()
 
     def serve(connection):

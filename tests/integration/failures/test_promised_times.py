@@ -25,7 +25,8 @@ MIB = 1 << 20
 def test_row_1_a_client_that_is_killed_in_the_middle_of_answers(
     new_server, new_client, http_origin, rounds
 ):
-    """Every viewer's answer breaks off within a second, the name is kept, and no descriptor is left behind."""
+    """Every viewer's answer breaks off within a second, the name is kept, and no descriptor is left
+    behind."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     fds = None
@@ -63,7 +64,8 @@ def goes_on(server, client):
 def test_row_3_a_client_that_is_stopped_is_dropped_and_comes_back(
     new_server, new_client, http_origin
 ):
-    """Without an answer to PING the link is dropped; the client that goes on sees it and is back within a second."""
+    """Without an answer to PING the link is dropped; the client that goes on sees it and is back
+    within a second."""
     server = new_server("--keepalive", "500ms", "--hold", "200ms")
     client = new_client(http_origin.port, server=server)
     client.program.signal(signal.SIGSTOP)
@@ -104,7 +106,8 @@ def test_row_3_with_the_documented_times(new_server, new_client, http_origin):
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seconds,lost", [(20, False), (40, True)])
 def test_row_31_with_the_documented_times(new_server, new_client, http_origin, seconds, lost):
-    """Clients bear 25 s of silence: stopped for less oneportd loses none, and for longer all are back."""
+    """Clients bear 25 s of silence: stopped for less oneportd loses none, and for longer all are
+    back."""
     server = new_server()
     clients = [new_client(http_origin.port, server=server) for _ in range(5)]
     server.program.signal(signal.SIGSTOP)
@@ -134,12 +137,15 @@ def test_row_9_an_origin_that_sends_its_head_octet_by_octet(shared, new_server):
     assert 0.9 < time.monotonic() - start < 1.0 + 1.0 * SLOW
 
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding:"
+    b" chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+)
 
 
 def test_row_10_an_origin_that_leaves_after_any_octet(server, shared):
-    """Before the whole head it is 502, behind the last octet the answer is whole. Between, it is cut, or 502 where its head had not
-    gone on yet."""
+    """Before the whole head it is 502, behind the last octet the answer is whole. Between, it is
+    cut, or 502 where its head had not gone on yet."""
     cuts = iter(range(len(ANSWER) + 1))
     client = shared(lambda connection: answering(ANSWER[: next(cuts)])(connection))
     body_at = ANSWER.index(b"\r\n\r\n") + 4
@@ -174,8 +180,9 @@ FIGURE = [pytest.mark.full, pytest.mark.alone, pytest.mark.release_only]
 def test_row_12_half_heads_are_given_up_and_hold_nobody_up(
     new_server, new_client, http_origin, count, timeout_s, later_s
 ):
-    """Viewers that send an octet now and then: 408 at --head-timeout of the whole head, and others do not feel them: 99 of 100 requests
-    are answered no more than so much later than without them."""
+    """Viewers that send an octet now and then: 408 at --head-timeout of the whole head, and others
+    do not feel them: 99 of 100 requests are answered no more than so much later than without
+    them."""
     server = new_server("--head-timeout", f"{timeout_s}s")
     client = new_client(http_origin.port, server=server)
     alone_s = slowest_of_100(server.port, client.host, 0.5)
@@ -201,7 +208,8 @@ def limit_descriptors(program, count):
 
 
 def test_row_20_without_descriptors_viewers_are_told_so(new_server, new_client, http_origin):
-    """Those who come then get 503 and not silence, the loop does not spin, and all is well within a second of the end."""
+    """Those who come then get 503 and not silence, the loop does not spin, and all is well within a
+    second of the end."""
     server = new_server("--workers", "1")
     client = new_client(http_origin.port, server=server)
     assert fetch(server.port, client.host, "/echo").status == 200
@@ -253,7 +261,8 @@ def test_row_22_a_log_that_nobody_reads_stops_nothing(
 
 
 def test_row_22_a_full_disk_stops_nothing(new_server, new_client, http_origin):
-    """Neither line of the access log nor request is waited for where nothing can be written; that is said by the next event."""
+    """Neither line of the access log nor request is waited for where nothing can be written; that
+    is said by the next event."""
     server = new_server("--access-log", "/dev/full")
     client = new_client(http_origin.port, server=server)
     with Viewer(server.port) as viewer:

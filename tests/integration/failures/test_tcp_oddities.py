@@ -48,7 +48,8 @@ def library(tmp_path_factory):
 def test_row_28_short_interrupted_and_refused_calls(
     library, new_server, new_client, http_origin, websocket_origin, certificate, seed
 ):
-    """Both programs' reads and writes are short, interrupted or told to wait, three of four times or so."""
+    """Both programs' reads and writes are short, interrupted or told to wait, three of four times
+    or so."""
     server = new_server(env=oddities.environment(library, seed))
     plagued = oddities.environment(library, seed + 1000)
     client = new_client(http_origin.port, server=server, env=plagued)
@@ -105,7 +106,8 @@ def test_row_28_an_origin_that_resets_behind_its_fin(server, shared, framing):
 
 
 def test_row_28_viewers_that_reset_behind_their_fin(new_server, new_client, http_origin):
-    """At any point of a request, an answer and an upload; nothing is left of them, and others are served."""
+    """At any point of a request, an answer and an upload; nothing is left of them, and others are
+    served."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     assert fetch(server.port, client.host, "/echo").status == 200

@@ -74,9 +74,9 @@ def ask_and_leave(port, host, path, *fields):
 
 
 def test_a_crowd_that_asks_and_leaves(server, new_client, ended):
-    """As fast as four threads can for two seconds, from many addresses. A slot is free when the origin's connection is done, so the
-    origin never has more at a time than the client allows streams; a second after the last one it has none.
-    """
+    """As fast as four threads can for two seconds, from many addresses. A slot is free when the
+    origin's connection is done, so the origin never has more at a time than the client allows
+    streams; a second after the last one it has none."""
     streams = 100
     origin = Idle()
     ended.callback(origin.close)
@@ -98,7 +98,8 @@ def test_a_crowd_that_asks_and_leaves(server, new_client, ended):
     wait_until(
         lambda: len(origin.open) <= 1, 1 + 2 * SLOW, "the end of the origin's work"
     )  # one may be kept for the next request
-    # what oneportd has not looked at yet may come behind such a moment, and take the slots once more
+    # what oneportd has not looked at yet may come behind such a moment, and take the slots once
+    # more
     wait_until(
         lambda: fetch(server.port, client.host, "/well").body == b"well",
         1 + 2 * SLOW,
@@ -112,7 +113,8 @@ def test_a_crowd_that_asks_and_leaves(server, new_client, ended):
 
 
 def test_resets_to_a_third_party_are_paced(server, name):
-    """900 at once, then 30 a second, as their libraries allow; the streams that wait for theirs are still counted."""
+    """900 at once, then 30 a second, as their libraries allow; the streams that wait for theirs are
+    still counted."""
     connection, got = attach(server, name, register(server, name)["ticket"])
     assert got.status == 101 and connection.exactly(len(PREFACE)) == PREFACE
     peer = RawPeer(connection, settings({SETTING_CONNECT: 1}))
@@ -132,7 +134,8 @@ def test_resets_to_a_third_party_are_paced(server, name):
 
 
 def test_who_only_asks_and_leaves_gets_429(server, new_client, ended):
-    """An address has 1,000 aborts and gets back 100 a second; whoever asks from it then is told to wait. Others are served."""
+    """An address has 1,000 aborts and gets back 100 a second; whoever asks from it then is told to
+    wait. Others are served."""
     guilty = "X-Forwarded-For: 203.0.113.9"
     origin = Idle()
     ended.callback(origin.close)
@@ -165,7 +168,8 @@ def test_who_only_asks_and_leaves_gets_429(server, new_client, ended):
 
 
 def test_who_asks_too_often_gets_429(new_server, new_client, http_origin):
-    """--viewer-rate: so many a second, ten times as many at once, of each address; WebSockets and other addresses' requests as well."""
+    """--viewer-rate: so many a second, ten times as many at once, of each address; WebSockets and
+    other addresses' requests as well."""
     server = new_server("--viewer-rate", 2)
     client = new_client(http_origin.port, server=server)
     eager = "X-Forwarded-For: 203.0.113.20"
@@ -192,7 +196,8 @@ def test_who_asks_too_often_gets_429(new_server, new_client, http_origin):
 @pytest.mark.alone
 @pytest.mark.release_only
 def test_five_thousand_aborts_a_second(server, new_client, ended):
-    """Row 13 at its figure, for three seconds, or as fast as this machine can: the tunnel stays up and the origin comes to rest."""
+    """Row 13 at its figure, for three seconds, or as fast as this machine can: the tunnel stays up
+    and the origin comes to rest."""
     streams, seconds = 1000, 3
     origin = Idle()
     ended.callback(origin.close)

@@ -340,7 +340,8 @@ RATE = 300  # a second, below what the budget gets back
 
 @pytest.mark.release_only
 def test_what_the_budget_allows_costs_little(server, name):
-    """As much nuisance as a link may send for ever, of several kinds at once: 5 % of a core, and the link lives on."""
+    """As much nuisance as a link may send for ever, of several kinds at once: 5 % of a core, and
+    the link lives on."""
     peer = hostile(server, name)
     viewer = Asking(server, name)
     assert peer.next_request() == STREAM
@@ -543,7 +544,8 @@ def test_a_client_that_takes_no_streams(server, tunnel, name):
 
 
 def test_a_client_that_takes_no_octet(new_server, new_client, http_origin, name):
-    """Its window is 0 for ever: uploads wait, and only for --idle-timeout; the viewers' octets are not piled up."""
+    """Its window is 0 for ever: uploads wait, and only for --idle-timeout; the viewers' octets are
+    not piled up."""
     server = new_server("--idle-timeout", "1s")
     tunnel = new_client(http_origin.port, server=server)
     for _ in range(3):
@@ -564,7 +566,8 @@ def test_a_client_that_takes_no_octet(new_server, new_client, http_origin, name)
 
 
 def test_a_client_that_sends_beyond_the_window(server, tunnel, name):
-    """The viewer reads nothing, so the window stays closed: the stream goes, and memory is not used up before."""
+    """The viewer reads nothing, so the window stays closed: the stream goes, and memory is not used
+    up before."""
     peer = hostile(server, name)
     with harmless(server, tunnel), Viewer(server.port, receive_buffer=16 << 10) as viewer:
         viewer.send(head("GET", "/", f"{name}.localhost"))
@@ -603,7 +606,8 @@ def test_small_things_are_served_and_hurt_nobody(server, tunnel, name, octets):
 
 
 def test_cve_2025_8671_resets_that_we_were_made_to_send(server, tunnel, name):
-    """Viewers ask, and each answer makes us reset its stream: what waits is bounded, and the link ends when its budget is spent."""
+    """Viewers ask, and each answer makes us reset its stream: what waits is bounded, and the link
+    ends when its budget is spent."""
     peer = hostile(server, name)
     with harmless(server, tunnel), Viewer(server.port) as viewer:
         for _ in range(200):
@@ -619,7 +623,8 @@ LINE_S = 0.2  # a long one, whose windows must be large
 
 @pytest.mark.parametrize("budget,grow", [(1 << 20, False), (64 << 20, True)])
 def test_windows_of_a_burst_fit_into_the_process(new_server, budget, grow):
-    """Heads of long answers, and not an octet of their bodies: what the windows promise counts, though nothing is held yet."""
+    """Heads of long answers, and not an octet of their bodies: what the windows promise counts,
+    though nothing is held yet."""
     server = new_server("--memory-budget", budget)
     peer = hostile(server, "burst", polite=False)
     wait_until(lambda: peer.pings, what="a PING that measures the line")

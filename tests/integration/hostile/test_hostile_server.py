@@ -186,7 +186,8 @@ def test_d4_a_body_of_another_length_never_looks_complete_to_the_origin(stage, l
 
 # ---- only the configured origin ----
 def test_authority_never_picks_the_target(stage):
-    """Neither a name nor an address nor another port of this machine: all of it goes to the one origin, or nowhere."""
+    """Neither a name nor an address nor another port of this machine: all of it goes to the one
+    origin, or nowhere."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         other.settimeout(0)
         port = other.getsockname()[1]
@@ -359,7 +360,8 @@ def test_the_limit_of_streams_holds(certificate, tmp_path, ended):
 
 
 class Stuck:
-    """Takes WebSockets, says at once that it has no more to say, and reads nothing until it is let go."""
+    """Takes WebSockets, says at once that it has no more to say, and reads nothing until it is let
+    go."""
 
     def __init__(self):
         self.go = threading.Event()
@@ -393,7 +395,8 @@ def push_until_stuck(server, answer):
 
 
 def test_a_slot_is_free_when_the_origin_is_done(certificate, tmp_path, ended):
-    """A WebSocket over in both directions, whose last octets the origin does not read: its stream is gone, its connection is not."""
+    """A WebSocket over in both directions, whose last octets the origin does not read: its stream
+    is gone, its connection is not."""
     stuck = Stuck()
     origin = ended.enter_context(contextlib.closing(ScriptedOrigin(stuck)))
     ended.callback(stuck.go.set)

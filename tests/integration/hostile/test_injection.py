@@ -32,7 +32,8 @@ def stage(certificate, tmp_path_factory):
 
 
 def well(stage):
-    """Another request is served, on whatever connections there are, and nothing that was not meant has come to the origin."""
+    """Another request is served, on whatever connections there are, and nothing that was not meant
+    has come to the origin."""
     path = f"/next/{next(stage.number_of_next)}"
     assert stage.ask(path) == (200, ANSWER + path.encode())
     assert stage.seen.faults == []
@@ -262,7 +263,8 @@ BROKEN = [
 @pytest.mark.rule("D2", "D4", "D7")
 @pytest.mark.parametrize("make", [pytest.param(make, id=what) for what, make in BROKEN])
 def test_it_never_comes_to_an_end(stage, make):
-    """Its head may be there already when the fault comes; then the origin's connection ends with it."""
+    """Its head may be there already when the fault comes; then the origin's connection ends with
+    it."""
     peer, number = stage.link(), stage.next_stream()
     before = len(stage.seen.whole.get(BAD, []))
     for octets in make(number):
@@ -354,9 +356,9 @@ def state(program):
 
 
 def stopped_asleep(program, sockets):
-    """Stops @program where it waits for events, with nothing to read. Amid a turn it would find the request in that turn and the
-    answer in the next: no later than an answer that comes after the request was written, and as little to be told from a true one.
-    """
+    """Stops @program where it waits for events, with nothing to read. Amid a turn it would find the
+    request in that turn and the answer in the next: no later than an answer that comes after the
+    request was written, and as little to be told from a true one."""
     if state(program) != "S" or any(unread(each) for each in sockets):
         return False
     program.signal(signal.SIGSTOP)
@@ -371,7 +373,8 @@ def stopped_asleep(program, sockets):
 def test_an_answer_that_came_before_the_request_was_written_is_not_its_answer(
     certificate, tmp_path, ended
 ):
-    """oneport finds both at once: a request on the link, and octets on the idle connection that it would use."""
+    """oneport finds both at once: a request on the link, and octets on the idle connection that it
+    would use."""
 
     def serve(connection):
         while True:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What an address has had enough of (rules O22 to O24): names, registers, bad tickets. The addresses are those that a trusted proxy on
-loopback tells; loopback itself is not limited."""
+"""What an address has had enough of (rules O22 to O24): names, registers, bad tickets. The
+addresses are those that a trusted proxy on loopback tells; loopback itself is not limited."""
 
 import contextlib
 import itertools
@@ -52,7 +52,8 @@ def attached(server, address, name, ticket):
 
 @pytest.fixture
 def link(ended):
-    """link(server, address, name): a tunnel that is registered and attached from there, and serves; its ticket is .ticket."""
+    """link(server, address, name): a tunnel that is registered and attached from there, and serves;
+    its ticket is .ticket."""
 
     def start(server, address, name, ticket=None):
         ticket = ticket or ticket_of(server, address, name)
@@ -83,7 +84,8 @@ REGISTERS = "too_many_registers"
 
 @pytest.mark.rule("O23")
 def test_registers_of_an_address(new_server, name, link, ended):
-    """120 at once, one more a second, whatever worker is asked. Nobody else is touched, and a renewal is no register."""
+    """120 at once, one more a second, whatever worker is asked. Nobody else is touched, and a
+    renewal is no register."""
     server = new_server("--max-tunnels-per-address", "0", "--workers", "2")
     start, count = time.monotonic(), 1
     own = link(server, HERE, name)
@@ -126,7 +128,8 @@ def test_a_network_of_ipv6_is_one_address(new_server):
 
 @pytest.mark.rule("O22")
 def test_names_of_an_address(new_server, name, link):
-    """Two at a time, from the register to the end of the grace; a ticket for what was free meanwhile needs a place as well."""
+    """Two at a time, from the register to the end of the grace; a ticket for what was free
+    meanwhile needs a place as well."""
     server = new_server("--max-tunnels-per-address", "2", "--name-grace", "1s")
     first, full = link(server, HERE, f"{name}-1"), (429, "too_many_names")
     assert error(ask(server, HERE)) == 200
@@ -144,7 +147,8 @@ def test_names_of_an_address(new_server, name, link):
 
 @pytest.mark.rule("O5", "O22")
 def test_names_of_an_address_over_a_restart(new_server, name, link):
-    """Whose the names of the file were is not known until their owners are back, who are let in though it is more than the address may have."""
+    """Whose the names of the file were is not known until their owners are back, who are let in
+    though it is more than the address may have."""
     server = new_server("--max-tunnels-per-address", "2")
     old, path = [f"{name}-1", f"{name}-2"], server.directory / "state" / "names"
     tickets = [ticket_of(server, HERE, one) for one in old]
@@ -161,7 +165,8 @@ BAD, TOO_MANY_BAD = (403, "bad_ticket"), (429, "too_many_bad_tickets")
 
 
 def bad_tries(server, address, name, foreign_ticket):
-    """One of each kind that is not ours, another name's and made up, at register and at attach: what each is told."""
+    """One of each kind that is not ours, another name's and made up, at register and at attach:
+    what each is told."""
     return [
         error(ask(server, address, f"/register/{name}", "Oneport-Ticket: made.up")),
         error(ask(server, address, f"/register/{name}", f"Oneport-Ticket: {foreign_ticket}")),

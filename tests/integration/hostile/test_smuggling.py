@@ -106,7 +106,8 @@ def test_oneportd_takes_what_is_right_in_every_letter_and_nothing_else(
 @pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")
 @pytest.mark.parametrize("front", [True], ids=["nginx"], indirect=True)
 def test_through_nginx(step, front, behind_nginx, recorder, recording, new_client):
-    """nginx repairs some of it before oneportd sees it; what it makes of it must be what was meant."""
+    """nginx repairs some of it before oneportd sees it; what it makes of it must be what was
+    meant."""
     client = new_client(recording.port, server=behind_nginx)
     outcomes = judged(Run(recorder, lambda: Viewer(*front), client.host, strictly=False), step)
     assert len(recorder.whole) > len(outcomes) / 5
@@ -115,13 +116,16 @@ def test_through_nginx(step, front, behind_nginx, recorder, recording, new_clien
 # ---- beside HAProxy ----
 KNOWN = {
     # what differs, and why
-    "upgrade: websocket that is refused": "HAProxy 2.6 takes the origin's 200 for an open WebSocket; oneport says 502 (W5)",
+    "upgrade: websocket that is refused": (
+        "HAProxy 2.6 takes the origin's 200 for an open WebSocket; oneport says 502 (W5)"
+    ),
 }
 OWN = {"sec-websocket-key"}  # each makes one
 
 
 def equivalent(request, host):
-    """What must be alike of a request, whoever carried it: the order only of fields that have one name."""
+    """What must be alike of a request, whoever carried it: the order only of fields that have one
+    name."""
     fields = [
         (name.lower(), value.replace(host, "HOST"))
         for name, value in request.fields
@@ -142,7 +146,8 @@ def equivalent(request, host):
 def test_oneport_writes_what_haproxy_would(
     step, server, recorder, recording, new_client, ended, tmp_path, name
 ):
-    """HAProxy is the other end of a link to the same oneportd. What both carry is alike; what is not stands above."""
+    """HAProxy is the other end of a link to the same oneportd. What both carry is alike; what is
+    not stands above."""
     theirs = RecordingOrigin()
     origin = ended.enter_context(contextlib.closing(ScriptedOrigin(theirs)))
     other = HaproxyClient(server, origin.port, tmp_path, name)
@@ -159,9 +164,10 @@ def test_oneport_writes_what_haproxy_would(
             for at, client in ((recorder, ours), (theirs, other))
         ]
         if carried[0] != carried[1] or mine.statuses != their.statuses:
-            assert (
-                mine.case.kind in KNOWN
-            ), f"{mine.case}: {mine.statuses} and {carried[0]}, HAProxy: {their.statuses} and {carried[1]}"
+            assert mine.case.kind in KNOWN, (
+                f"{mine.case}: {mine.statuses} and {carried[0]}, HAProxy: {their.statuses} and"
+                f" {carried[1]}"
+            )
             differ.add(mine.case.kind)
     assert differ == set(KNOWN)
 
@@ -272,8 +278,10 @@ REFUSALS = [
     ("500", reply(b"no", status=500), 500),
     (
         "101 with another key's answer",
-        "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-        "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
+        (
+            "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+            "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n"
+        ),
         502,
     ),
     ("101 to h2c", "HTTP/1.1 101 Go\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n", 502),
@@ -301,7 +309,8 @@ BEHIND = [
     "answer,status", [pytest.param(*rest, id=what) for what, *rest in REFUSALS]
 )
 def test_behind_a_refused_websocket_nothing_is_relayed(played, front, answer, status, behind):
-    """What the viewer sends behind its handshake is a request like any other, or none: never octets for the origin to read."""
+    """What the viewer sends behind its handshake is a request like any other, or none: never octets
+    for the origin to read."""
     raw, asked = [], []
 
     def serve(connection):

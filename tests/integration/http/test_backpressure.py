@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One side that stops reading stops its own stream and nothing else, and costs its stream's window, not the body."""
+"""One side that stops reading stops its own stream and nothing else, and costs its stream's window,
+not the body."""
 
 
 import threading
@@ -26,7 +27,8 @@ def stall(port, host, path="/bytes/1073741824"):
 
 @pytest.mark.alone
 def test_a_stalled_viewer_does_not_slow_the_others(new_server, new_client, http_origin):
-    """A ratio within one run, best of three: what the others get beside a viewer that stopped, and without it."""
+    """A ratio within one run, best of three: what the others get beside a viewer that stopped, and
+    without it."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     size = 64 * MIB
@@ -59,7 +61,8 @@ def test_a_stalled_viewer_goes_on_where_it_stopped(server, tunnel):
 
 @pytest.mark.rule("D11")
 def test_a_stalled_origin_stops_the_upload(server, tunnel, shared):
-    """Its window stays closed: neither program takes in what the origin does not read, and others are served."""
+    """Its window stays closed: neither program takes in what the origin does not read, and others
+    are served."""
     go = threading.Event()
 
     def serve(connection):
@@ -100,7 +103,8 @@ def push_until_stuck(viewer):
 
 
 def test_many_stalled_viewers_fit_into_the_links_budget(new_server, new_client, http_origin):
-    """64 viewers that read nothing: memory stays within the link's 32 MiB and another viewer is served at once."""
+    """64 viewers that read nothing: memory stays within the link's 32 MiB and another viewer is
+    served at once."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     before = server.rss()

@@ -366,7 +366,8 @@ def test_h14_get_with_a_body(server, tunnel):
 
 
 def test_h15_a_head_that_fits_http1_but_not_the_link(server, tunnel):
-    """Close to the limit of the head: it either passes whole or is refused with 431, and the tunnel lives on."""
+    """Close to the limit of the head: it either passes whole or is refused with 431, and the tunnel
+    lives on."""
     big = fetch(server.port, tunnel.host, "/echo", *[f"X-{n}: {'a' * 7900}" for n in range(4)])
     assert big.status in (200, 431)
     assert fetch(server.port, tunnel.host, "/echo").status == 200
@@ -379,7 +380,8 @@ def test_d5_q29_chunked_with_trailers(server, tunnel):
             head("POST", "/upload", tunnel.host, "Transfer-Encoding: CHUNKED", "Trailer: X-Sum")
         )
         viewer.send(
-            "5;ext=1\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 42\r\nContent-Length: 6\r\nHost: evil\r\n\r\n"
+            "5;ext=1\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 42\r\nContent-Length: 6\r\nHost:"
+            " evil\r\n\r\n"
         )
         got = viewer.response().json()
     assert (got["length"], got["framing"]) == (6, "chunked")
@@ -610,7 +612,8 @@ CUT = [
 
 @pytest.mark.parametrize("raw", [pytest.param(raw, id=rule) for rule, raw in CUT])
 def test_a_cut_response_looks_cut(server, shared, raw):
-    """Never a complete response with the wrong body: the viewer's connection breaks, or (nothing sent yet) it is a 502."""
+    """Never a complete response with the wrong body: the viewer's connection breaks, or (nothing
+    sent yet) it is a 502."""
     client = shared(answering(raw))
     with Viewer(server.port) as viewer:
         viewer.send(head("GET", "/", client.host))
@@ -651,7 +654,10 @@ SURPLUS = [
     ),
     (
         "after 304",
-        b"HTTP/1.1 304 No\r\nContent-Length: 4\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged",
+        (
+            b"HTTP/1.1 304 No\r\nContent-Length: 4\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length:"
+            b" 6\r\n\r\nforged"
+        ),
         "GET",
     ),
     (
@@ -713,7 +719,8 @@ def test_r17_a_viewer_that_leaves_frees_the_origin(server, shared):
 
 @pytest.mark.rule("D8")
 def test_d8_a_reused_connection_that_died_is_replaced_unseen(server, shared):
-    """The origin closes an idle connection just as the next request comes: once more, on a new one."""
+    """The origin closes an idle connection just as the next request comes: once more, on a new
+    one."""
 
     def serve(connection):
         connection.request()

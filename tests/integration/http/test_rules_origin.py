@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What oneport writes to its origin, and what it refuses to: asked by a server that is not ours, well and badly."""
+"""What oneport writes to its origin, and what it refuses to: asked by a server that is not ours,
+well and badly."""
 
 import contextlib
 import re
@@ -31,7 +32,8 @@ def ask(server, stage):
 
 
 def keeping(seen, answer=reply()):
-    """A script that keeps what it is asked: (line, fields, body), and answers as often as it is asked."""
+    """A script that keeps what it is asked: (line, fields, body), and answers as often as it is
+    asked."""
 
     def serve(connection):
         while True:
@@ -399,7 +401,8 @@ BROKEN = [
 
 @pytest.mark.parametrize("raw", [pytest.param(raw, id=rule) for rule, raw in BROKEN])
 def test_an_answer_that_breaks_off_is_reset_as_our_fault(ask, played, raw):
-    """Its stream never ends in order: RST(INTERNAL_ERROR). Before a head is whole the stream is answered instead."""
+    """Its stream never ends in order: RST(INTERNAL_ERROR). Before a head is whole the stream is
+    answered instead."""
     told = threading.Event()
 
     def serve(connection):
@@ -419,7 +422,10 @@ def test_an_answer_that_breaks_off_is_reset_as_our_fault(ask, played, raw):
 
 @pytest.mark.rule("R13")
 def test_trailers_go_back(ask, played):
-    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 42\r\nSet-Cookie: a=b\r\n\r\n"
+    chunked = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum:"
+        b" 42\r\nSet-Cookie: a=b\r\n\r\n"
+    )
     played(keeping([], chunked))
     got = ask(("te", "trailers")).wait()
     assert (got.body, got.trailers) == (b"hello", {"x-sum": "42"})

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rules of requests that only the whole path can show: what becomes of a connection, what the link carries, what the origin sees."""
+"""Rules of requests that only the whole path can show: what becomes of a connection, what the link
+carries, what the origin sees."""
 
 import contextlib
 import re
@@ -17,7 +18,8 @@ from support.wait import wait_until
 
 @pytest.fixture
 def foreign(ended, server):
-    """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it registers."""
+    """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it
+    registers."""
     return lambda name, *given, to=server, **keywords: ended.enter_context(
         contextlib.closing(linked(to, name, *given, **keywords))
     )
@@ -76,7 +78,8 @@ def test_http_1_0_may_keep_the_connection(server, tunnel):
             )
             assert viewer.response().get("Connection").lower() == "keep-alive"
         viewer.send(
-            f"GET /bytes/30?chunked=1 HTTP/1.0\r\nHost: {tunnel.host}\r\nConnection: keep-alive\r\n\r\n"
+            f"GET /bytes/30?chunked=1 HTTP/1.0\r\nHost: {tunnel.host}\r\nConnection:"
+            " keep-alive\r\n\r\n"
         )
         got = viewer.response()  # its end can only be the connection's
         assert (got.get("Transfer-Encoding"), got.get("Connection"), got.body) == (
@@ -242,8 +245,8 @@ def test_secrets_stay_out_of_the_table_that_viewers_share(server, name, foreign)
     "field", ["Cookie", "Authorization", "Proxy-Authorization", "X-Api-Key", "X-Known"]
 )
 def test_the_size_of_a_head_does_not_tell_a_good_guess_from_a_bad_one(server, name, field):
-    """Who sees the octets of the link, and asks on it too, learns nothing of another viewer's secrets; the last field is no secret and
-    shows that the difference would be seen."""
+    """Who sees the octets of the link, and asks on it too, learns nothing of another viewer's
+    secrets; the last field is no secret and shows that the difference would be seen."""
     connection, got = attach(server, name, register(server, name)["ticket"])
     assert got.status == 101 and connection.exactly(len(PREFACE)) == PREFACE
     peer = RawPeer(connection, settings({SETTING_CONNECT: 1}))
@@ -318,7 +321,8 @@ def test_request_trailers_reach_the_origin(server, shared):
             head("POST", "/", shared(serve).host, "Transfer-Encoding: chunked", "Trailer: X-Sum")
         )
         viewer.send(
-            "5\r\nhello\r\n0\r\nX-Sum: 42\r\nHost: evil\r\nAuthorization: x\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n"
+            "5\r\nhello\r\n0\r\nX-Sum: 42\r\nHost: evil\r\nAuthorization: x\r\nX-Forwarded-For:"
+            " 6.6.6.6\r\n\r\n"
         )
         assert viewer.response().status == 200
     assert seen == [(b"hello", [("x-sum", "42")])]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rules of responses that only the whole path can show: an origin that says this, a viewer that sees that."""
+"""Rules of responses that only the whole path can show: an origin that says this, a viewer that
+sees that."""
 
 import threading
 import time
@@ -346,7 +347,8 @@ def test_a_viewer_that_leaves_frees_the_origin_at_once(server, played, begun):
 @pytest.mark.rule("D12", "R18")
 @pytest.mark.parametrize("framing", ["Content-Length: 50000000", "Transfer-Encoding: chunked"])
 def test_an_early_answer_can_be_read_behind_an_upload_in_full_flight(server, played, framing):
-    """The viewer reads only when it can send no more: the answer is still there, and no reset has thrown it away."""
+    """The viewer reads only when it can send no more: the answer is still there, and no reset has
+    thrown it away."""
 
     def serve(connection):
         connection.request()

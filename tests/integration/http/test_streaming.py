@@ -13,7 +13,8 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encodi
 
 
 def told_by(commands, opening):
-    """A script: @opening as soon as the request is there, then one chunk for each item of the queue, None being the end."""
+    """A script: @opening as soon as the request is there, then one chunk for each item of the
+    queue, None being the end."""
 
     def serve(connection):
         connection.request()

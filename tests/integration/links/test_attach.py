@@ -371,7 +371,8 @@ def test_a_handshake_that_is_not_finished_is_given_up(new_server, begun):
 
 
 def test_half_an_attach_request_has_less_time_than_a_viewers(new_server, name):
-    """--attach-timeout; --head-timeout is the viewers', who have all of it, on the base domain too. A whole head in time is none of both."""
+    """--attach-timeout; --head-timeout is the viewers', who have all of it, on the base domain too.
+    A whole head in time is none of both."""
     server = new_server("--attach-timeout", "500ms", "--head-timeout", "1300ms")
     start, half = time.monotonic(), f"Host: localhost:{server.port}\r\nConnection: upg"
     with contextlib.ExitStack() as stack:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""nghttp, h2load and curl drive the HTTP/2 side of oneport themselves, by prior knowledge through a door (support/h2_door.py)."""
+"""nghttp, h2load and curl drive the HTTP/2 side of oneport themselves, by prior knowledge through a
+door (support/h2_door.py)."""
 
 import contextlib
 import hashlib
@@ -180,8 +181,8 @@ def test_h2load(door, options):
     said = run("h2load", "-c", 1, *options, f"http://127.0.0.1:{door.port}/bytes/2000").decode()
     count = options[1]
     assert (
-        f"{count} total, {count} started, {count} done, {count} succeeded, 0 failed, 0 errored, 0 timeout"
-        in said
+        f"{count} total, {count} started, {count} done, {count} succeeded, 0 failed, 0 errored, 0"
+        " timeout" in said
     )
     assert f"status codes: {count} 2xx, 0 3xx, 0 4xx, 0 5xx" in said
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Several links of one client (--links): how they come, share the requests, get lost, return, and leave."""
+"""Several links of one client (--links): how they come, share the requests, get lost, return, and
+leave."""
 
 import asyncio
 import contextlib
@@ -33,7 +34,8 @@ def foreign(ended):
 
 @pytest.fixture
 def behind(server, new_proxy, new_client):
-    """behind(origin port, ...): a client that reaches the server through a fault proxy, which is .proxy."""
+    """behind(origin port, ...): a client that reaches the server through a fault proxy, which is
+    .proxy."""
 
     def start(origin, *options, **keywords):
         to = keywords.pop("server", server)
@@ -181,7 +183,8 @@ def goodbye(debug):
 
 
 class StandIn:
-    """Registers, and attaches or refuses a link as @refuse(slot, try) says: None, or the status of a refusal."""
+    """Registers, and attaches or refuses a link as @refuse(slot, try) says: None, or the status of
+    a refusal."""
 
     def __init__(self, scripted, certificate, refuse, limit=2):
         self.refuse, self.limit = refuse, limit
@@ -242,7 +245,8 @@ class StandIn:
 
 @pytest.mark.parametrize("status", [429, 503, 409, 403])
 def test_a_slot_that_is_refused_tries_again(scripted, certificate, new_client, status):
-    """Whatever the reason: the first link stands, the name is not asked for anew, and the program goes on."""
+    """Whatever the reason: the first link stands, the name is not asked for anew, and the program
+    goes on."""
     standin = StandIn(
         scripted, certificate, lambda slot, attempt: status if slot == 1 and attempt <= 3 else None
     )
@@ -286,7 +290,8 @@ def test_a_name_that_is_lost_is_lost_for_all_links(scripted, certificate, new_cl
 def test_a_link_that_is_told_401_or_404_registers_again_with_its_ticket(
     scripted, certificate, new_client, status
 ):
-    """The server has forgotten the ticket's life or the name, not the owner: the same name comes back, and the URL is not said twice."""
+    """The server has forgotten the ticket's life or the name, not the owner: the same name comes
+    back, and the URL is not said twice."""
     standin = StandIn(scripted, certificate, lambda slot, attempt: status if attempt == 2 else None)
     client = new_client(1, server=standin)
     assert standin.registered == 1
@@ -326,7 +331,8 @@ def test_one_that_drains_is_replaced_alone(scripted, certificate, new_client):
 
 
 def test_a_server_that_always_drains_is_not_hammered(scripted, certificate, new_client):
-    """Each link is told to go when it has come up. The first one's successor may come at once, those behind it wait as after a loss."""
+    """Each link is told to go when it has come up. The first one's successor may come at once,
+    those behind it wait as after a loss."""
     standin = StandIn(scripted, certificate, lambda slot, attempt: None)
     standin.first_words = goodbye(b"draining")
     client = new_client(1, server=standin, wait=False)
@@ -368,7 +374,8 @@ def test_requests_go_to_the_least_busy(server, name, foreign, ended):
 
 
 def test_a_full_link_is_passed_over(server, name, foreign, ended):
-    """It has room for one stream, and fewer than the other has: the other takes them all, nobody waits."""
+    """It has room for one stream, and fewer than the other has: the other takes them all, nobody
+    waits."""
     held = [[], []]
     ticket = register(server, name)["ticket"]
     foreign(
@@ -489,7 +496,8 @@ def test_its_sockets_are_closed_in_order_and_the_others_are_not(server, behind, 
 
 
 def test_all_are_lost_at_once(server, behind, http_origin):
-    """A Wi-Fi change: the server's ends hear nothing; each slot's newcomer replaces its old link."""
+    """A Wi-Fi change: the server's ends hear nothing; each slot's newcomer replaces its old
+    link."""
     client = behind(http_origin.port, "--links", "4")
     all_up(client, 4)
     client.proxy.abandon()
@@ -583,7 +591,8 @@ def test_another_process_takes_over_all_links(new_server, new_client, scripted):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_leaving_says_goodbye_on_all_links(server, new_client, halves, ended, number):
-    """What runs on each may finish; then a random name is free at once, as no link of it is left."""
+    """What runs on each may finish; then a random name is free at once, as no link of it is
+    left."""
     client = new_client(halves.port, "--links", "3", name=None)
     all_up(client, 3)
     viewers = [begun(ended, client) for _ in range(3)]

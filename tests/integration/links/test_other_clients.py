@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Some of the tests of HTTP and WebSockets with HAProxy and with Node at the end of the link, in place of oneport. All of them run
-by tests/interop/clients.sh (pytest --client); what is not the same with them stands in other_clients.py."""
+"""Some of the tests of HTTP and WebSockets with HAProxy and with Node at the end of the link, in
+place of oneport. All of them run by tests/interop/clients.sh (pytest --client); what is not the
+same with them stands in other_clients.py."""
 
 import other_clients
 import pytest
-from test_basics import (
+from test_basics import (  # noqa: F401
     test_204_and_304_have_no_body,
     test_head_keeps_the_length_and_has_no_body,
     test_methods_arrive_as_sent,
     test_over_tls_as_in_plain,
     test_via_is_appended_and_names_the_node,
 )
-from test_http import (
+from test_http import (  # noqa: F401
     test_d5_q29_chunked_with_trailers,
     test_h6_a_refusal_instead_of_100,
     test_h6_the_origins_100_is_relayed,
@@ -22,8 +23,11 @@ from test_http import (
     test_r17_a_viewer_that_leaves_frees_the_origin,
     test_repeated_response_fields,
 )
-from test_streaming import test_both_directions_at_once, test_the_head_does_not_wait_for_the_body
-from test_websocket import (
+from test_streaming import (  # noqa: F401
+    test_both_directions_at_once,
+    test_the_head_does_not_wait_for_the_body,
+)
+from test_websocket import (  # noqa: F401
     test_close_code_of_the_viewer_reaches_the_origin,
     test_close_codes_of_the_origin_arrive,
     test_echo,

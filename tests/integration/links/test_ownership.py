@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Who owns a name (the O rules): strangers, graces, restarts with and without the names, slots, takeovers, expired tickets."""
+"""Who owns a name (the O rules): strangers, graces, restarts with and without the names, slots,
+takeovers, expired tickets."""
 
 import contextlib
 import threading
@@ -169,7 +170,8 @@ def test_links_of_a_pool_up_to_the_limit(new_server, name, foreign):
 
 @pytest.mark.rule("O8")
 def test_a_replaced_link_that_is_silent_is_gone_soon(server, name, foreign):
-    """The old one has a request under way and answers no PING: it was dead, and nobody had noticed."""
+    """The old one has a request under way and answers no PING: it was dead, and nobody had
+    noticed."""
     ticket = register(server, name)["ticket"]
     over = threading.Event()
     old = foreign(server, name, ticket, *at(A), serve=lambda stream: over.wait(10))

@@ -36,7 +36,9 @@ def stranger(server, name, tmp_path, ended):
 
 
 def test_it_is_short():
-    lines = [line for line in SCRIPT.read_text().splitlines() if "SPDX-License-Identifier" not in line]
+    lines = [
+        line for line in SCRIPT.read_text().splitlines() if "SPDX-License-Identifier" not in line
+    ]
     assert len(lines) <= 60
 
 

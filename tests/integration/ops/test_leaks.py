@@ -34,7 +34,10 @@ class Level:
                 wait_until(
                     lambda program=program, rss=rss: program.rss() - rss < memory,
                     deadline_s,
-                    f"{type(program).__name__}: {(program.rss() - rss) >> 10} KiB more down to {memory >> 10}",
+                    (
+                        f"{type(program).__name__}: {(program.rss() - rss) >> 10} KiB more down to"
+                        f" {memory >> 10}"
+                    ),
                 )
 
 
@@ -63,7 +66,8 @@ def test_one_name_attaching_and_leaving(new_server, name, cycles):
 
 @pytest.mark.parametrize("cycles", CYCLES)
 def test_names_that_come_and_go(new_server, cycles):
-    """Register, attach, leave, each time under a name of its own; the grace is short so that names end too."""
+    """Register, attach, leave, each time under a name of its own; the grace is short so that names
+    end too."""
     server = new_server("--name-grace", "100ms")
 
     def once():
@@ -131,7 +135,8 @@ def test_a_client_that_attaches_again_and_again(
     "count", [500, pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(1200)])]
 )
 def test_half_read_responses(new_server, new_client, http_origin, count):
-    """Credit that leaks would freeze the link: many responses left in the middle, then a whole one."""
+    """Credit that leaks would freeze the link: many responses left in the middle, then a whole
+    one."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
 
@@ -147,7 +152,8 @@ def test_half_read_responses(new_server, new_client, http_origin, count):
     for _ in range(count):
         half()
     assert len(fetch(server.port, client.host, f"/bytes/{32 * MIB}", timeout_s=30).body) == 32 * MIB
-    # Windows of the last ones may still be there; resets beyond a burst of 900 go out at 30 a second.
+    # Windows of the last ones may still be there; resets beyond a burst of 900 go out at 30 a
+    # second.
     level.check(16 * MIB, 10 + max(0, count - 800) / 25)
 
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from support.programs import VARIANT, stable
-from support.viewer import Viewer, download_rate, fetch, head
+from support.viewer import download_rate, fetch, head
 from support.wait import wait_until
 
 MIB = 1 << 20
@@ -26,7 +26,8 @@ def status(server):
 
 
 def begin(port, host):
-    """A viewer that has asked for much and reads nothing by itself. Its socket takes little, in segments as of a real line."""
+    """A viewer that has asked for much and reads nothing by itself. Its socket takes little, in
+    segments as of a real line."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 10)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
@@ -71,8 +72,9 @@ class Slow(threading.Thread):
 def test_who_takes_nothing_goes_and_who_takes_little_stays(
     new_server, new_client, http_origin, ended
 ):
-    """A budget of 1 MiB, one of 1 s for standing still. The line in the log and the count agree with what viewers see. Who goes takes
-    what is queued for them along: their descriptors are back without a word of theirs."""
+    """A budget of 1 MiB, one of 1 s for standing still. The line in the log and the count agree
+    with what viewers see. Who goes takes what is queued for them along: their descriptors are back
+    without a word of theirs."""
     server = new_server("--memory-budget", BUDGET, "--stall-timeout", "1s")
     client = new_client(http_origin.port, server=server)
     viewers = [begin(server.port, client.host) for _ in range(3)]
@@ -81,12 +83,16 @@ def test_who_takes_nothing_goes_and_who_takes_little_stays(
     slow = Slow(viewers, 2048)
     ended.callback(slow.stop)
     descriptors = stable(server.fds)
-    # 16 KiB each at least, of which up to half is the kernel's and not counted: that must be more than three quarters.
+    # 16 KiB each at least, of which up to half is the kernel's and not counted: that must be more
+    # than three quarters.
     stalled = [begin(server.port, client.host) for _ in range(100)]
     for viewer in stalled:
         ended.callback(viewer.close)
     seen = server.wait_log(
-        rf"stream_evicted.* name={client.name} stalled_ms=(\d+) octets=(\d+) held=(\d+) budget={BUDGET}",
+        (
+            rf"stream_evicted.* name={client.name} stalled_ms=(\d+) octets=(\d+) held=(\d+)"
+            rf" budget={BUDGET}"
+        ),
         20,
     )
     assert (
@@ -117,8 +123,9 @@ def test_who_takes_nothing_goes_and_who_takes_little_stays(
 def test_what_waits_of_whole_answers_is_counted_too(
     new_server, new_client, http_origin, ended, tmp_path
 ):
-    """The origin is through, the stream is over, and the viewer reads nothing: what waits for it is held by the process all the same. The
-    kernel takes less for a unix socket than the answer has, so the rest is oneportd's."""
+    """The origin is through, the stream is over, and the viewer reads nothing: what waits for it is
+    held by the process all the same. The kernel takes less for a unix socket than the answer has,
+    so the rest is oneportd's."""
     path = tmp_path / "s"
     server = new_server(
         "--memory-budget", BUDGET, "--stall-timeout", "1s", "--listen", f"unix:{path}"
@@ -157,8 +164,8 @@ def test_what_waits_of_whole_answers_is_counted_too(
 
 
 def beside(server, host, make, viewers, share, room):
-    """The ratio of what @viewers get beside those that @make gives and without them, best of three, is @share at least; what the server
-    grows by is below @room."""
+    """The ratio of what @viewers get beside those that @make gives and without them, best of three,
+    is @share at least; what the server grows by is below @room."""
     download_rate(server.port, host, viewers, SIZE)  # windows have grown, memory is what work needs
     rss, ratios = server.rss(), []
     for _ in range(3):
@@ -180,9 +187,10 @@ def beside(server, host, make, viewers, share, room):
 @pytest.mark.alone
 @pytest.mark.release_only
 def test_a_thousand_that_stand_still(new_server, new_client, http_origin):
-    """On the innocent one's own tunnel: it keeps half of its rate, once they are known to stand still. Their octets are bounded by the
-    link's 32 MiB; 8 KiB each is what a connection costs besides. The client has 16 KiB and a connection for each of them, and 8 MiB of larger
-    windows, in bufs that may be four times as large as those (measured 37 MiB in all)."""
+    """On the innocent one's own tunnel: it keeps half of its rate, once they are known to stand
+    still. Their octets are bounded by the link's 32 MiB; 8 KiB each is what a connection costs
+    besides. The client has 16 KiB and a connection for each of them, and 8 MiB of larger windows,
+    in bufs that may be four times as large as those (measured 37 MiB in all)."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
 
@@ -208,7 +216,8 @@ def all_have_begun(viewers):
 
 
 def test_a_slow_one_holds_its_streams_window(new_server, new_client, http_origin, ended):
-    """Row 7: 1 KiB a second of a gigabyte. What oneportd holds for it is what its stream may have on the way, 64 KiB, all the time."""
+    """Row 7: 1 KiB a second of a gigabyte. What oneportd holds for it is what its stream may have
+    on the way, 64 KiB, all the time."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     viewer = begin(server.port, client.host)
@@ -230,7 +239,8 @@ def test_a_slow_one_holds_its_streams_window(new_server, new_client, http_origin
 @pytest.mark.alone
 @pytest.mark.release_only
 def test_a_slow_one_beside_twenty_fast(new_server, new_client, http_origin):
-    """1 KiB a second of a huge download, row 7: what it costs is a stream's window of 64 KiB and a connection; the fast keep 90 %."""
+    """1 KiB a second of a huge download, row 7: what it costs is a stream's window of 64 KiB and a
+    connection; the fast keep 90 %."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One port for everything: the real nginx with the shipped configuration carries viewers, register calls and tunnels."""
+"""One port for everything: the real nginx with the shipped configuration carries viewers, register
+calls and tunnels."""
 
 import asyncio
 import subprocess
@@ -133,7 +134,8 @@ def test_events_are_not_buffered(front, scripted, new_client, tls):
         connection.request()
         steps.append(connection)
         connection.send(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding:"
+            b" chunked\r\n\r\n"
         )
         connection.ended()
 

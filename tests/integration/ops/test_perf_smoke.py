@@ -14,7 +14,8 @@ BEFORE = {
     },
 }
 
-# Two objects; names by number, positions that are relative, a function inlined from another file, a line with no cost.
+# Two objects; names by number, positions that are relative, a function inlined from another file, a
+# line with no cost.
 CALLGRIND = """\
 # callgrind format
 version: 1

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Row 23: SIGHUP takes a new certificate, and keeps the old one when the new pair is bad; SIGHUP and SIGUSR1 open the access log anew."""
+"""Row 23: SIGHUP takes a new certificate, and keeps the old one when the new pair is bad; SIGHUP
+and SIGUSR1 open the access log anew."""
 
 import asyncio
 import contextlib
@@ -20,7 +21,8 @@ KEPT, TAKEN = "certificate_not_reloaded", "certificate_reloaded"
 
 
 class Pair:
-    """The files that the server was told, and what is put there. What Server wants of a certificate."""
+    """The files that the server was told, and what is put there. What Server wants of a
+    certificate."""
 
     def __init__(self, directory, authority):
         self.cert, self.key, self.ca = (
@@ -187,7 +189,8 @@ class Load:
 def test_row_23_many_times_under_load(
     reloading, pair, new_client, http_origin, websocket_origin, times
 ):
-    """Good and bad pairs in turn: no request fails, no link and no WebSocket is lost, nothing is left behind."""
+    """Good and bad pairs in turn: no request fails, no link and no WebSocket is lost, nothing is
+    left behind."""
     client = new_client(http_origin.port, server=reloading)
     sockets = new_client(websocket_origin.port, server=reloading)
     assert fetch(reloading.port, client.host, "/echo").status == 200

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rows 4, 5, 27 and 33: oneportd is stopped, killed or asks for fresh links, nginx is reloaded; what comes through, and how soon."""
+"""Rows 4, 5, 27 and 33: oneportd is stopped, killed or asks for fresh links, nginx is reloaded;
+what comes through, and how soon."""
 
 import collections
 import contextlib
@@ -40,7 +41,8 @@ def trickling(parts, pause_s, total):
 
 @pytest.mark.parametrize("seconds", [1.5, pytest.param(9.5, marks=pytest.mark.full)])
 def test_row_4_running_downloads_finish(new_server, shared, seconds):
-    """Fifty of them. The client hears GOAWAY at once, none is cut, and the server is gone as soon as the last is through."""
+    """Fifty of them. The client hears GOAWAY at once, none is cut, and the server is gone as soon
+    as the last is through."""
     server = new_server(drain="30s")
     total = 200_000
     client = shared(trickling(10, seconds / 10, total), server=server)
@@ -120,8 +122,8 @@ def times_back(server, names, deadline_s):
 def test_row_5_kill_9_and_the_same_urls_again(
     new_server, new_client, http_origin, rounds, count, seconds
 ):
-    """Each client is back under its URL in time; no name is lost, whenever the server died. A thousand are a thousand programs too: what they
-    do after a loss is half of the promise."""
+    """Each client is back under its URL in time; no name is lost, whenever the server died. A
+    thousand are a thousand programs too: what they do after a loss is half of the promise."""
     server = new_server()
     clients = [new_client(http_origin.port, server=server, wait=False) for _ in range(count)]
     for client in clients:
@@ -140,7 +142,8 @@ def test_row_5_kill_9_and_the_same_urls_again(
         back = times_back(server, names, 3 * seconds * SLOW)
         assert len(names) == count and percentile(back, 0.99) < seconds * SLOW
         print(
-            f"{count} clients, round {number}: p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s"
+            f"{count} clients, round {number}: p99 {percentile(back, 0.99):.2f} s, last"
+            f" {max(back):.2f} s"
         )
         assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
     assert all(
@@ -154,8 +157,8 @@ def test_row_5_kill_9_and_the_same_urls_again(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("count", [12, 100])
 def test_row_5_a_server_that_dies_young_again_and_again(new_server, new_client, http_origin, count):
-    """Thirty lives of less than a second each: nobody's link lasts. When at last the server stays, all are back in the time that one death may
-    cost, though each client has seen many failures."""
+    """Thirty lives of less than a second each: nobody's link lasts. When at last the server stays,
+    all are back in the time that one death may cost, though each client has seen many failures."""
     server = new_server()
     clients = [new_client(http_origin.port, server=server, wait=False) for _ in range(count)]
     for client in clients:
@@ -169,7 +172,8 @@ def test_row_5_a_server_that_dies_young_again_and_again(new_server, new_client, 
     server.restart()
     back = times_back(server, names, 60 * SLOW)
     print(
-        f"{attaches / count / lives:.2f} links a client and life; p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s"
+        f"{attaches / count / lives:.2f} links a client and life; p99"
+        f" {percentile(back, 0.99):.2f} s, last {max(back):.2f} s"
     )
     assert len(names) == count and percentile(back, 0.99) < 10 * SLOW
     assert attaches < count * lives * 2 / 3  # who is sent away again and again comes less and less
@@ -178,8 +182,8 @@ def test_row_5_a_server_that_dies_young_again_and_again(new_server, new_client, 
 
 # ---- row 33 ----
 class Asking:
-    """A viewer that asks without pause, and once more where its connection was cut, or where 502 says that the link was if @lossy. What else
-    goes wrong is in .bad."""
+    """A viewer that asks without pause, and once more where its connection was cut, or where 502
+    says that the link was if @lossy. What else goes wrong is in .bad."""
 
     def __init__(self, port, host, tls=None, lossy=False):
         self.lossy = lossy
@@ -221,7 +225,8 @@ class Asking:
     "times", [5, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(900)])]
 )
 def test_row_33_nginx_is_reloaded(new_server, new_client, http_origin, ended, tmp_path, times):
-    """New workers take the port, old ones finish. The tunnel through nginx comes back within two seconds, the one beside it is not touched."""
+    """New workers take the port, old ones finish. The tunnel through nginx comes back within two
+    seconds, the one beside it is not touched."""
     server = new_server()
     front = Nginx(server, tmp_path / "nginx", "worker_shutdown_timeout 200ms;")
     ended.callback(front.stop)
@@ -236,9 +241,9 @@ def test_row_33_nginx_is_reloaded(new_server, new_client, http_origin, ended, tm
     back = []
     try:
         for number in range(times):
-            time.sleep(
-                STEADY_S
-            )  # reloads that follow each other sooner are a server that flaps, which is asked less and less
+            # Reloads that follow each other sooner are a server that flaps, which the client asks
+            # less and less often.
+            time.sleep(STEADY_S)
             start = time.monotonic()
             front.reload()
             server.wait_link(through.name, number + 2, 4)
@@ -253,8 +258,10 @@ def test_row_33_nginx_is_reloaded(new_server, new_client, http_origin, ended, tm
         for viewer in viewers:
             viewer.stop()
     print(
-        f"{times} reloads: back after {max(back):.2f} s at most; {sum(viewer.cut for viewer in viewers)} of "
-        f"{sum(viewer.done for viewer in viewers)} requests were cut and asked again, the longest took {max(viewer.longest for viewer in viewers):.2f} s"
+        f"{times} reloads: back after {max(back):.2f} s at most;"
+        f" {sum(viewer.cut for viewer in viewers)} of"
+        f" {sum(viewer.done for viewer in viewers)} requests were cut and asked again, the longest"
+        f" took {max(viewer.longest for viewer in viewers):.2f} s"
     )
     assert [viewer.bad for viewer in viewers] == [[]] * 4
     assert (
@@ -318,8 +325,9 @@ def path_of(peer, stream):
 @pytest.mark.parametrize("body", [b"", b"x" * 1000], ids=["empty", "body"])
 @pytest.mark.parametrize("taken", [0, 7, 20])
 def test_row_27_what_goaway_leaves_out_is_asked_elsewhere_once(server, name, ended, taken, body):
-    """Twenty POSTs are on their way when the client says up to which one it has got. Those are answered; the others come to the other link,
-    or their viewers are told. None is done twice, and whoever was told 200 was heard."""
+    """Twenty POSTs are on their way when the client says up to which one it has got. Those are
+    answered; the others come to the other link, or their viewers are told. None is done twice, and
+    whoever was told 200 was heard."""
     grant = register(server, name)
     first = raw_link(server, grant, 0)
     ended.callback(first.close)
@@ -358,7 +366,8 @@ def test_row_27_what_goaway_leaves_out_is_asked_elsewhere_once(server, name, end
 
 
 def test_row_27_settings_change_under_way(server, name, ended):
-    """The streams' window falls below zero and rises again, and fewer streams are allowed than are open: each upload comes whole, once."""
+    """The streams' window falls below zero and rises again, and fewer streams are allowed than are
+    open: each upload comes whole, once."""
     size, count = 300_000, 4
     grant = register(server, name)
     peer = raw_link(server, grant, 0, {frames.SETTING_INITIAL_WINDOW: 10_000})

@@ -50,8 +50,8 @@ REASONS = {
 def test_row_24_a_server_that_is_not_to_be_believed(
     authority, impostors, server, new_client, http_origin, scripted, tmp_path, kind
 ):
-    """Exit code 3 with the reason, and not one octet of the ticket that is kept for that very server. The port is the impostor's
-    by then."""
+    """Exit code 3 with the reason, and not one octet of the ticket that is kept for that very
+    server. The port is the impostor's by then."""
     got = []
     impostor = scripted(
         lambda connection: got.append(connection.some()), tls=impostors[kind].server_context()
@@ -73,7 +73,10 @@ def test_row_24_a_server_that_is_not_to_be_believed(
     )
     assert (code, out) == (CERTIFICATE, "")
     assert re.search(
-        rf'server_certificate_refused step=TLS server=https://localhost:{impostor.port} reason=".*{REASONS[kind]}',
+        (
+            r"server_certificate_refused step=TLS"
+            rf' server=https://localhost:{impostor.port} reason=".*{REASONS[kind]}'
+        ),
         err,
     ), err
     impostor.wait_connections(1)
@@ -90,8 +93,9 @@ def test_row_24_where_to_attach_is_judged_too(
         tls=impostors["another host's"].server_context(),
     )
     granted = (
-        '{"id":"my-name","url":"https://my-name.localhost","port":443,"max_conn_count":10,"ticket":"e30.e30",'
-        f'"attach":"https://localhost:{impostor.port}/tunnel/my-name","expires":"2099-01-01T00:00:00Z",'
+        '{"id":"my-name","url":"https://my-name.localhost","port":443,"max_conn_count":10,'
+        f'"ticket":"e30.e30","attach":"https://localhost:{impostor.port}/tunnel/my-name",'
+        '"expires":"2099-01-01T00:00:00Z",'
         '"limits":{"streams":20000,"links":4,"hold_ms":4000}}'
     ).encode()
     believed = scripted(
@@ -126,7 +130,8 @@ def flood(peer, answer=False):
 
 @pytest.mark.parametrize("answer", [False, True], ids=["one way", "with an answer"])
 def test_row_29_a_viewer_that_changes_keys(server, tunnel, answer):
-    """So often as it may nothing is felt; after that the connection is closed, and nobody else's."""
+    """So often as it may nothing is felt; after that the connection is closed, and nobody
+    else's."""
     with Viewer(server.port, Context()) as viewer:
         for _ in range(KEY_UPDATES):
             viewer.socket.key_update()
@@ -200,8 +205,8 @@ def offset(server, host):
 
 
 def test_row_25_a_clock_that_jumps(new_server, new_client, http_origin, clock):
-    """The wall clock of both programs goes forward and back while a link is up and requests run: no deadline comes early or late,
-    and nothing is lost."""
+    """The wall clock of both programs goes forward and back while a link is up and requests run: no
+    deadline comes early or late, and nothing is lost."""
     server = new_server("--keepalive", "500ms", "--origin-timeout", "2s", env=clock.environment)
     client = new_client(
         http_origin.port, "--keepalive", "500ms", server=server, env=clock.environment
@@ -228,7 +233,8 @@ def test_row_25_a_clock_that_jumps(new_server, new_client, http_origin, clock):
 
 @pytest.mark.parametrize("ahead", [300, DAY])
 def test_row_25_a_ticket_from_the_future(new_server, new_client, http_origin, clock, ahead):
-    """It was signed while the server's clock was fast: it stays good when that has been put right."""
+    """It was signed while the server's clock was fast: it stays good when that has been put
+    right."""
     clock.set(ahead)
     server = new_server("--hold", "5s", env=clock.environment)
     client = new_client(http_origin.port, server=server)

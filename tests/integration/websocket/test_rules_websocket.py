@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rules of WebSockets that only the whole path can show: which upgrades are one, what waits, how they end."""
+"""Rules of WebSockets that only the whole path can show: which upgrades are one, what waits, how
+they end."""
 
 import signal
 import threading
@@ -127,7 +128,8 @@ def test_what_a_viewer_sends_early_waits_for_the_101(server, played, octets):
 
 @pytest.mark.rule("W6")
 def test_what_a_viewer_sends_early_waits_with_the_viewer(new_server, shared):
-    """But for 64 KiB at most, whatever the kernel takes besides: oneportd grows by no more, and the viewer is held up."""
+    """But for 64 KiB at most, whatever the kernel takes besides: oneportd grows by no more, and the
+    viewer is held up."""
     go, size, sent = threading.Event(), 16 << 20, 0
     server = new_server()
     client = shared(lambda connection: (connection.request(), go.wait(20)), server=server)
@@ -206,7 +208,8 @@ def test_nothing_is_added_behind_the_origins_own_close(server, shared, opened):
 
 @pytest.mark.rule("W8")
 def test_of_what_has_not_left_only_whole_frames_do(server, shared, opened):
-    """A viewer that does not read: what it reads later is whole frames and a Close, or ends inside one and has none."""
+    """A viewer that does not read: what it reads later is whole frames and a Close, or ends inside
+    one and has none."""
     full = threading.Event()
     frame = b"\x82\x7e" + (5000).to_bytes(2, "big") + bytes(5000)
 

@@ -57,7 +57,8 @@ def test_echo_over_tls(server, websocket_tunnel, certificate):
 
 @pytest.mark.parametrize("count", [pytest.param(1000, marks=pytest.mark.release_only), 100])
 def test_many_at_once_on_one_connection(server, websocket_tunnel, count):
-    """Every one of them echoes, and between the two programs there is one descriptor on each side."""
+    """Every one of them echoes, and between the two programs there is one descriptor on each
+    side."""
     dice = random.Random(count)
 
     async def talk(socket, sizes):
@@ -202,7 +203,8 @@ def test_close_code_of_the_viewer_reaches_the_origin(server, shared):
 
 @pytest.mark.parametrize("lost", [False, True], ids=["closed", "link-lost"])
 def test_what_was_asked_for_is_told_at_the_end(server, new_client, websocket_origin, lost):
-    """The access line, and the client's own, of a request whose head is gone and whose memory others have used since."""
+    """The access line, and the client's own, of a request whose head is gone and whose memory
+    others have used since."""
     client = new_client(websocket_origin.port, "--print-requests")
     path = f"/told/{client.name}?" + "q" * 100
     fields = {"User-Agent": "Agent/1.0 (of a test)", "Referer": "https://example.com/from"}
@@ -263,7 +265,10 @@ def test_refusals_reach_the_viewer_unchanged(server, shared, status, fields, bod
 SMUGGLED = [
     (
         "wrong accept",
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n",
+        (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection:"
+            b" Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n"
+        ),
     ),
     (
         "no accept",
@@ -344,8 +349,8 @@ def test_fin_is_passed_on_as_fin_each_way(server, shared):
 
 @pytest.mark.rule("W7")
 def test_what_is_said_behind_a_fin_may_be_long(server, shared):
-    """More than a window comes behind the viewer's FIN, and the origin's own FIN right behind it: the stream is over before the
-    connection is, and is not touched again."""
+    """More than a window comes behind the viewer's FIN, and the origin's own FIN right behind it:
+    the stream is over before the connection is, and is not touched again."""
     last = pattern.pattern(400000)
 
     def serve(connection):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A link that is lost at every position inside a WebSocket's frame, rule W8: whole frames and then Close 1012, or a part of one
-and then FIN; never octets that would be read as another frame. A client made by hand says how far a frame has come."""
+"""A link that is lost at every position inside a WebSocket's frame, rule W8: whole frames and then
+Close 1012, or a part of one and then FIN; never octets that would be read as another frame. A
+client made by hand says how far a frame has come."""
 
 import contextlib
 import ctypes
@@ -87,7 +88,8 @@ def say(stream, data):
 
 
 def drop(link, how):
-    """RST by connecting to nowhere: close() would wait until the link's thread leaves its recv()."""
+    """RST by connecting to nowhere: close() would wait until the link's thread leaves its
+    recv()."""
     if how == RST:
         nowhere = bytes(16)  # AF_UNSPEC
         assert (
@@ -101,7 +103,8 @@ def drop(link, how):
 @pytest.mark.parametrize("how", [CUT, RST])
 @pytest.mark.parametrize("read", [True, False], ids=["has-left", "on-the-way"])
 def test_lost_at_every_position(foreign, sockets, how, read):
-    """One socket for each position, all on one link. What was on the way may be cut earlier, but is judged alike."""
+    """One socket for each position, all on one link. What was on the way may be cut earlier, but is
+    judged alike."""
     count = len(CASES)
     answered = threading.Semaphore(0)
 
@@ -133,7 +136,8 @@ def test_lost_at_every_position(foreign, sockets, how, read):
 
 
 def whole_frames_and_1012(got, sent):
-    """The link's octets were overtaken by its end, or an unsent part of a frame was cut: still nothing but whole frames."""
+    """The link's octets were overtaken by its end, or an unsent part of a frame was cut: still
+    nothing but whole frames."""
     found, rest = split(got)
     body = got[: len(got) - len(found[-1][1]) - 2] if found else b""
     return rest == b"" and is_1012(got[len(body) :]) and sent.startswith(body)
@@ -159,7 +163,8 @@ QUEUED = [
 @pytest.mark.rule("W8")
 @pytest.mark.parametrize("how", [CUT, RST])
 def test_what_still_waits_is_cut_to_whole_frames(foreign, sockets, how):
-    """Viewers that read nothing: a frame's part that still waits in oneportd never leaves, and a Close does."""
+    """Viewers that read nothing: a frame's part that still waits in oneportd never leaves, and a
+    Close does."""
     streams, filler = {}, frame(BINARY, pattern(1000)) * 16
 
     def serve(stream):
@@ -186,7 +191,8 @@ def test_what_still_waits_is_cut_to_whole_frames(foreign, sockets, how):
     with link.lock:
         for number, (whole, at) in enumerate(QUEUED):
             say(streams[number], whole[:at])
-    # a last request on the same link, answered behind all of it: oneportd has read everything that was said before
+    # a last request on the same link, answered behind all of it: oneportd has read everything that
+    # was said before
     with link.lock:
         link.serve = lambda stream: stream.answer(200, b"behind")
     with Viewer(viewers[0].socket.getpeername()[1]) as other:
@@ -209,7 +215,8 @@ def test_what_still_waits_is_cut_to_whole_frames(foreign, sockets, how):
 def test_the_origin_is_never_told_what_no_viewer_said(
     server, new_client, scripted, new_proxy, sockets, how
 ):
-    """The link is lost while viewers are inside a frame: each origin connection has its viewer's octets, and ends."""
+    """The link is lost while viewers are inside a frame: each origin connection has its viewer's
+    octets, and ends."""
     whole = frame(BINARY, pattern(300), b"\x9c\x01\xfe\x7b")
     cuts = [*range(14), 150, len(whole) - 1, len(whole)]
     heard, reached = {}, threading.Semaphore(0)

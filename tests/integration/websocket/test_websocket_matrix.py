@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""WebSockets octet by octet: whatever one end writes the other one reads, both ways at once. No library at either end."""
+"""WebSockets octet by octet: whatever one end writes the other one reads, both ways at once. No
+library at either end."""
 
 import os
 import threading
@@ -13,7 +14,6 @@ from support.viewer import Viewer, head
 from support.wait import wait_until
 from support.websocket_frames import (
     BINARY,
-    CLOSE,
     CONTINUED,
     FIN,
     PING,
@@ -32,7 +32,8 @@ LARGE = 16 << 20
 
 
 def deflated(messages, mask):
-    """Frames with RSV1, RFC 7692: one compressor for all of them, so that each needs the ones before it."""
+    """Frames with RSV1, RFC 7692: one compressor for all of them, so that each needs the ones
+    before it."""
     compressor, frames = zlib.compressobj(wbits=-15), []
     for message in messages:
         data = compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH)
@@ -46,7 +47,8 @@ def both(build):
 
 
 def flood(mask):
-    """Pings and pongs of the same number in turn, among them a message: order is what is looked at."""
+    """Pings and pongs of the same number in turn, among them a message: order is what is looked
+    at."""
     return b"".join(
         frame(PING, b"%d" % n, mask) + frame(PONG, b"%d" % n, mask) for n in range(5000)
     ) + frame(TEXT, b"end", mask)
@@ -89,7 +91,8 @@ ROWS = {
 
 @pytest.fixture
 def opened(server, played, ended):
-    """opened(serve): a viewer whose WebSocket is open; serve(connection) goes on behind the origin's 101."""
+    """opened(serve): a viewer whose WebSocket is open; serve(connection) goes on behind the
+    origin's 101."""
 
     def start(serve, *fields):
         client = played(
@@ -104,7 +107,8 @@ def opened(server, played, ended):
 
 
 def send_cut(end, data, sizes):
-    """@data in segments of these sizes in turn; all the rest of it at once when they would be too many."""
+    """@data in segments of these sizes in turn; all the rest of it at once when they would be too
+    many."""
     for number in range(500 if sizes else 0):
         size = sizes[number % len(sizes)]
         end.send(data[:size])
@@ -113,7 +117,8 @@ def send_cut(end, data, sizes):
 
 
 def exchange(opened, up, down, sizes=(), fields=()):
-    """Both ends write at once, read all of it, and then each says FIN. What each one read, to the end."""
+    """Both ends write at once, read all of it, and then each says FIN. What each one read, to the
+    end."""
     heard = []
 
     def serve(connection):
@@ -140,7 +145,8 @@ def same(heard, sent):
     if heard != sent:
         at = len(os.path.commonprefix([heard, sent]))
         pytest.fail(
-            f"{len(heard)} octets for {len(sent)}, another one at {at}: {heard[at:at + 16]!r} for {sent[at:at + 16]!r}"
+            f"{len(heard)} octets for {len(sent)}, another one at {at}: {heard[at:at + 16]!r} for"
+            f" {sent[at:at + 16]!r}"
         )
 
 
@@ -169,7 +175,8 @@ def test_segments_are_no_frames(opened, sizes):
 
 @pytest.mark.rule("W7")
 def test_every_close_code(server, played):
-    """Such as may not be on the wire too: they are the ends' business. From one end, from the other, from both at once."""
+    """Such as may not be on the wire too: they are the ends' business. From one end, from the
+    other, from both at once."""
     cases = [(code, reason) for code in CODES for reason in (b"", b"r" * 123)] + [(None, b"")]
     wanted = [(close(code, reason, MASK), close(code, reason)) for code, reason in cases]
     heard = {}
