@@ -99,7 +99,9 @@ fuzzers: $(fuzzers) # VARIANT=fuzz alone
 
 lint-objects: $(mux_o) $(server_o) $(client_o) # every object, nothing linked
 
-unit: $(unit_bin) ## run the unit tests of this VARIANT
+unit-bin: $(unit_bin)
+
+unit: unit-bin ## run the unit tests of this VARIANT; those of clang: make unit CC=clang BUILD=build/clang
 	$(Q)set -e; for t in $(unit_bin); do $$t; done
 
 deps: ## install the Debian packages that building needs
@@ -117,6 +119,10 @@ test: ## build and run every test, release and ASan, under 10 minutes (installs 
 test-full: ## the same with documented defaults, long waits and TSan
 	$(Q)tests/support/deps.sh build demo test fuzz
 	$(Q)FULL=1 tests/run.sh release asan tsan
+
+ci: ## make test, make lint and the unit tests as clang builds them, counted in one line; under 20 minutes
+	$(Q)tests/support/deps.sh build demo test fuzz lint
+	$(Q)LINT=1 CLANG=1 tests/run.sh release asan
 
 interop: ## other authors' programs from the registries of npm and Go, as far as they can be reached: tests/interop/README.md
 	$(Q)tests/support/deps.sh build demo test
@@ -162,7 +168,7 @@ perf-baseline: ## make the counts of this build the baseline: tests/perf/README.
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all
 	$(Q)tests/perf/run baseline
 
-lint: layers ## banned functions, references, license lines, commit subjects, format, clang-tidy, both compilers with -Werror
+lint: ## banned functions, license lines, references, commit subjects, drawings, dialect, layers, formats, unused functions, clang-tidy, -Werror
 	$(Q)tests/support/deps.sh build test lint
 	$(Q)tests/lint.sh
 
@@ -197,7 +203,7 @@ help: ## list targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: rules all soak interop bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz coverage lint layers \
+.PHONY: rules all soak interop bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit unit-bin ci deps demo test test-full test-images fuzz coverage lint layers \
         format install dist dist-check clean help \
         perf-smoke perf-baseline
 .SECONDARY:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Builds and tests each VARIANT given, and ends with one line: N passed, N failed[, N skipped].
 #   run.sh release asan        FULL=1: also the tests marked full, every offset, documented defaults
+#                              LINT=1: also each part of `make lint`        CLANG=1: also the unit tests as clang builds them
 # Per variant: unit tests, the fuzzers' corpora, then the integration tests with the real programs. Release alone: instructions are
 # counted, and the benchmark has a smoke run; the sanitized ones have a short soak. At the end each fuzzer runs for FUZZ_SMOKE=10 seconds (0: none).
 set -u
@@ -126,11 +127,20 @@ run_variant() { # VARIANT [NEXT TARGET]: a variant and a target that are wanted 
     [ "$variant" = release ] || check "$variant-soak-smoke" env ONEPORT_BIN="$bin" ONEPORT_VARIANT="$variant" tests/soak/run 8
 }
 
+run_clang() { # the unit tests as clang compiles them
+    say "clang: unit tests"
+    local make=(make --no-print-directory -j"$jobs" CC=clang BUILD=build/clang WERROR=1)
+    check clang-build "${make[@]}" unit-bin
+    for test in build/clang/unit/test_*; do [ -x "$test" ] && run_unit clang "$test"; done
+}
+
 mkdir -p "$logs"
 started=$SECONDS
-check layers tests/layers
-check banned tests/lint.sh banned
+parts="banned spdx refs drawings dialect layers" # those of `make lint` that take no time
+[ -z "${LINT-}" ] || parts=$(tests/lint.sh --list)
+for part in $parts; do check "lint-$part" tests/lint.sh "$part"; done
 check rules tests/rules
+[ -z "${CLANG-}" ] || run_clang
 while [ $# -gt 0 ]; do
     next=()
     if [ $# -gt 1 ]; then

@@ -67,6 +67,15 @@ static inline struct list_node *list_pop(struct list_node *head)
     return n;
 }
 
+/* Counts the nodes of a list, for checks: callers that need the number often keep one. */
+static inline size_t list_length(const struct list_node *head)
+{
+    size_t n = 0;
+    for (const struct list_node *it = head->next; it != head; it = it->next)
+        n++;
+    return n;
+}
+
 /* Visits each node. The body may remove @it from the list, and no other node. */
 #define LIST_FOREACH(it, head)                                                                     \
     for (struct list_node *it = (head)->next, *it##_next = it->next; it != (head);                 \

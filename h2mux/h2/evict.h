@@ -6,6 +6,9 @@
  * of their link are given up, the longest first, until there is room again. While a thread holds
  * anything its evictor looks once a second whether the process is short.
  *
+ * Invariants: a reader is in its group's list iff it holds anything, and a thread's share is the
+ * sum of what its readers and its tails hold.
+ *
  * This module works on its own parts of streams and links (readers, groups) and knows neither: what
  * giving up means is said by evict_ops. */
 #ifndef H2MUX_H2_EVICT_H
@@ -67,6 +70,11 @@ void evict_group_init(struct evict_group *g, const struct evict_ops *ops, uint64
  * or NULL. */
 void evict_group_relieve(struct evict_group *g, const struct fill *link, struct budget_share *share,
                          uint64_t now_us);
+
+/* Check the invariants: check.h. They look at every reader; evict_group_check returns what all of
+ * them hold. */
+void evictor_check(const struct evictor *e);
+uint64_t evict_group_check(const struct evict_group *g);
 
 /* @bytes were handed to @r, or given back by @r; the caller counts them. */
 void evict_reader_hold(struct evict_group *g, struct evict_reader *r, uint64_t bytes,

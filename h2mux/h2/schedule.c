@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.c - two queues and a turn. See schedule.h.
- *
- * Invariants: an entry is in at most one queue; the one whose turn it is, is in none. Nothing here
- * walks a queue. */
+/* schedule.c - two queues and a turn. See schedule.h. Only schedule_check walks a queue. */
 #include "h2mux/h2/schedule.h"
 
-#include <assert.h>
+#include "h2mux/base/check.h"
 
 void schedule_init(struct schedule *q)
 {
@@ -56,7 +53,6 @@ static size_t least(size_t a, size_t b)
 
 size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queued, size_t most)
 {
-    assert(e); /* no turn at all is not its turn */
     if (is_next(q, e, queued))
         begin_turn(q, e);
     if (q->turn == e && q->run > 0)
@@ -109,4 +105,22 @@ void schedule_leave(struct schedule *q, struct schedule_entry *e)
     list_remove(&e->node);
     if (q->turn == e)
         q->turn = NULL;
+}
+
+static void check_queue(const struct list_node *queue, const struct schedule_entry *turn)
+{
+    LIST_FOREACH (it, queue) {
+        const struct schedule_entry *e = CONTAINER_OF(it, struct schedule_entry, node);
+        CHECK_THAT(e != turn);
+        CHECK_THAT(e->framed <= SCHEDULE_SHORT);
+        CHECK_THAT(it->next->prev == it && it->prev->next == it);
+    }
+}
+
+void schedule_check(const struct schedule *q)
+{
+    CHECK_THAT(!q->turn || !list_linked(&q->turn->node));
+    CHECK_THAT(q->run <= SCHEDULE_RUN);
+    check_queue(&q->urgent, q->turn);
+    check_queue(&q->bulk, q->turn);
 }

@@ -6,7 +6,10 @@
  * send waits here until its turn, has a run of DATA frames, and goes to the end of its queue.
  *
  * The schedule works on entries that are embedded in streams; it knows neither streams nor
- * nghttp2. */
+ * nghttp2.
+ *
+ * Invariants: an entry is in one queue at most; the entry whose turn it is, is in none. A turn is
+ * never longer than SCHEDULE_RUN. */
 #ifndef H2MUX_H2_SCHEDULE_H
 #define H2MUX_H2_SCHEDULE_H
 
@@ -54,6 +57,9 @@ bool schedule_waits(const struct schedule *q);
 
 /* Makes bulk that is in the middle of its turn step back for urgent entries that came meanwhile. */
 void schedule_preempt(struct schedule *q);
+
+/* Checks the invariants: check.h. Looks at every entry. */
+void schedule_check(const struct schedule *q);
 
 /* @e has nothing to send, now or any more. */
 void schedule_leave(struct schedule *q, struct schedule_entry *e);

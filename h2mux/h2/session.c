@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
 
 enum { READS_PER_TURN = 4, HEADER_LIST_MAX = 64 * 1024, GLITCH_BURST = 10000, GLITCH_RATE = 330 };
@@ -207,6 +208,8 @@ static void run_frame(void *user)
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
     else if (finished(s) && !s->closing.reason)
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
+    if (CHECKING)
+        h2_session_check(s);
 }
 
 /* ---- receiving */
@@ -249,6 +252,8 @@ static void on_readable(void *user)
     else if (end <= 0 && end != ERR_AGAIN)
         h2_session_end(s, end == 0 ? ERR_EOF : (int)end, 0,
                        end == 0 ? "closed by the peer" : err_text((int)end), false);
+    if (CHECKING)
+        h2_session_check(s);
 }
 
 static void keep_pace(struct h2_session *s)

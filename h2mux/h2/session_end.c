@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
+
 /* ---- goodbye
  *
  * Requests that were opened before a GOAWAY must leave before it: a peer that hears it while it has
@@ -88,6 +90,8 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
     close_streams(s, err);
     stream_host_leave_budget(&s->host);
     loop_reap(s->host.loop, &s->reap, session_free, s);
+    if (CHECKING)
+        h2_session_check(s);
     if (!silent)
         s->ops->on_closed(s->user, err, reason);
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* session_int.h - one nghttp2 session on one sock, for the files of the noun session alone. */
+/* session_int.h - one nghttp2 session on one sock, for the files of the noun session alone.
+ *
+ * Invariants: a session that is over (DEAD) has no sock and no streams, keeps no credit back and
+ * waits for nothing; `out` is set only while nghttp2 is on the stack; a GOAWAY that waits for heads
+ * is an OPENER's; an end that was decided inside nghttp2 has its task queued. */
 
 /* draw: a session
  *
@@ -81,6 +85,11 @@ bool h2_session_room(const struct h2_session *s);
 
 /* Writes what is gathered in `out` to the sock, before what follows. */
 void h2_session_write_out(struct h2_session *s);
+
+/* ---- session_check.c */
+
+/* Checks the invariants of @s and of its streams between two turns: check.h. */
+void h2_session_check(const struct h2_session *s);
 
 /* ---- session_end.c */
 

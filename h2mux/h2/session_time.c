@@ -4,6 +4,7 @@
  *
  * Whatever is due first arms it; an armed timer that is early enough is left alone. A loop that was
  * late itself calls nobody dead. */
+#include "h2mux/base/check.h"
 #include "h2mux/h2/session_int.h"
 
 enum {
@@ -138,4 +139,6 @@ void h2_session_run_timer(void *user)
     stream_host_count_still(&s->host, now);
     evict_group_relieve(&s->host.flow.readers, &s->host.flow.fill, s->host.flow.share, now);
     h2_session_arm(s);
+    if (CHECKING)
+        h2_session_check(s);
 }

@@ -8,9 +8,9 @@
 #include "h2mux/h2/stream_head.h"
 #include "h2mux/h2/stream_int.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/pool.h"
 
 struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
@@ -379,4 +379,26 @@ struct h2_stream *h2_stream_request(struct stream_host *h, const struct message 
     leg_tie(&st->leg, events, exchange);
     stream_host_mark(h);
     return st;
+}
+
+/* Before its HEADERS has left nghttp2 does not know an OPENER's stream. */
+static bool library_knows(const struct h2_stream *st)
+{
+    bool told = st->host->role == H2_SERVER || st->tx.head_sent;
+    return !told || nghttp2_session_get_stream_user_data(st->host->ng, st->id) == st;
+}
+
+void h2_stream_check(const struct h2_stream *st)
+{
+    const struct stream_host *h = st->host;
+    bool frozen = list_linked(&st->reset.frozen);
+    CHECK_THAT(list_linked(&st->node));
+    CHECK_THAT(library_knows(st));
+    CHECK_THAT(!(frozen && st->reset.sent));
+    CHECK_THAT(!frozen || (h->role == H2_OPENER && h->resets.paced));
+    CHECK_THAT(list_linked(&st->reader.node) == (st->reader.held > 0));
+    CHECK_THAT(st->flow.still <= st->reader.held);
+    CHECK_THAT(st->tx.promised <= buf_len(&st->tx.queue));
+    CHECK_THAT(!st->flow.request_counted || !st->connect);
+    CHECK_THAT(!(list_linked(&st->schedule.node) && h->schedule.turn == &st->schedule));
 }

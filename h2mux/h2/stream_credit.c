@@ -138,6 +138,7 @@ void h2_stream_give_back(struct h2_stream *st, uint64_t bytes)
     struct stream_host *h = st->host;
     if (bytes > st->reader.held)
         bytes = st->reader.held;
+    moves(st);
     evict_reader_release(&st->reader, bytes);
     h->flow.fill.used -= bytes;
     budget_add(h->flow.share, -(int64_t)bytes);
@@ -244,7 +245,6 @@ void h2_stream_credit(struct leg *leg, size_t bytes)
     uint64_t now = loop_now_us(h->loop);
     h2_stream_give_back(st, bytes);
     st->reader.moved_us = now;
-    moves(st);
     if (h->over || st->reset.sent)
         return;
     uint32_t grown = window_credit(&st->flow.window, bytes, now, round_trip(st), may_double(st));

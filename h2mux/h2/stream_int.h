@@ -3,7 +3,8 @@
  *
  * Invariants: a stream is in host->streams until nghttp2 has closed it, and nghttp2 knows no
  * pointer to it afterwards. Its RST_STREAM waits (reset.frozen is linked) or was submitted
- * (reset.sent), never both. */
+ * (reset.sent), never both; only an OPENER's waits. It is in a list of readers iff it holds
+ * anything, and counts no more as still than it holds. What is promised to nghttp2 is queued. */
 #ifndef H2MUX_H2_STREAM_INT_H
 #define H2MUX_H2_STREAM_INT_H
 
@@ -79,6 +80,9 @@ void h2_stream_sent(struct h2_stream *st, bool end);
 
 /* A token is there: submits the RST_STREAM that waited for it. */
 void h2_stream_thaw(struct h2_stream *st);
+
+/* Checks the invariants of one stream: check.h. */
+void h2_stream_check(const struct h2_stream *st);
 
 /* Returns a fault whose reason is the name of @h2_code, if that is not 0. */
 struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed);

@@ -2,6 +2,8 @@
 /* budget.c - the sums of a process and of a thread. See budget.h. */
 #include "h2mux/io/budget.h"
 
+#include "h2mux/base/check.h"
+
 void budget_init(struct budget *b, uint64_t limit)
 {
     b->limit = limit;
@@ -43,6 +45,8 @@ void budget_tell_now(struct budget_share *s)
 {
     atomic_fetch_add_explicit(&s->budget->used, s->held - s->told, memory_order_relaxed);
     s->told = s->held;
+    if (CHECKING)
+        budget_share_check(s);
     if (s->held > 0 && s->on_held)
         s->on_held(s->user, false);
 }
@@ -57,4 +61,14 @@ void budget_withhold(struct budget_share *s, uint64_t bytes)
 void budget_restore(struct budget_share *s, uint64_t bytes)
 {
     s->withheld -= bytes;
+}
+
+/* Of the sums of all threads only a part can be looked at from one thread: each is at least what
+ * this share has told. */
+void budget_share_check(const struct budget_share *s)
+{
+    CHECK_THAT(s->held <= INT64_MAX);
+    CHECK_THAT(s->withheld <= INT64_MAX);
+    CHECK_THAT(budget_used(s->budget) <= INT64_MAX && budget_used(s->budget) >= s->told);
+    CHECK_THAT(atomic_load(&s->budget->links) >= s->links);
 }

@@ -6,7 +6,8 @@
  * process once a turn, and only of what did not leave again within it. Budgets only count: what is
  * given up when one is short is evict.h's to say.
  *
- * Invariants: budget.used is the sum of `told` of all shares, budget.links the sum of `links`. */
+ * Invariants: budget.used is the sum of `told` of all shares, budget.links the sum of `links`; no
+ * sum ever falls below 0. */
 #ifndef H2MUX_IO_BUDGET_H
 #define H2MUX_IO_BUDGET_H
 
@@ -94,6 +95,9 @@ static inline void budget_tell(struct budget_share *s)
     if (s && s->held != s->told)
         budget_tell_now(s);
 }
+
+/* Checks the invariants of one share: check.h. */
+void budget_share_check(const struct budget_share *s);
 
 /* Counts @bytes of connection credit that a link keeps back, and those that it gives after all. */
 void budget_withhold(struct budget_share *s, uint64_t bytes);

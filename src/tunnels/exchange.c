@@ -42,12 +42,11 @@ struct exchange *exchange_new(struct worker *w, struct leg *near, const struct e
 {
     struct exchange *x = pool_take_zeroed(sizeof *x);
     x->worker = w;
-    x->near = near;
     x->request = *r;
     x->ops = ops;
     x->owner = owner;
-    x->request_ended = r->end;
-    x->started_us = x->moved_us = loop_now_us(w->loop);
+    relay_init(&x->relay, w->loop, near, r->end, &exchange_relay_ops);
+    x->started_us = x->relay.moved_us;
     x->waiter.kind = exchange_kind(x);
     x->waiter.on_backend = on_backend;
     x->waiter.on_gone = on_gone;
@@ -57,13 +56,7 @@ struct exchange *exchange_new(struct worker *w, struct leg *near, const struct e
     stat_add(&w->stats.requests, 1);
     if (exchange_is_websocket(x))
         stat_add(&w->stats.websockets, 1);
-    leg_tie(near, &exchange_near_events, x);
     return x;
-}
-
-void exchange_moved(struct exchange *x)
-{
-    x->moved_us = loop_now_us(x->worker->loop);
 }
 
 bool exchange_log_pass(struct exchange *x, enum exchange_event event, uint64_t *suppressed)
@@ -93,7 +86,7 @@ static uint64_t wait_so_far(const struct exchange *x)
     return x->state == EXCHANGE_HELD ? loop_now_us(x->worker->loop) - x->started_us : x->wait_us;
 }
 
-static void write_access(const struct exchange *x, bool aborted)
+static void write_access(const struct exchange *x, uint64_t tx_bytes, bool aborted)
 {
     const struct server *server = x->worker->server;
     uint64_t now = loop_now_us(x->worker->loop);
@@ -103,8 +96,8 @@ static void write_access(const struct exchange *x, bool aborted)
         .tunnel = x->name[0] ? x->name : "-",
         .status = x->status,
         .websocket = exchange_is_websocket(x),
-        .rx_bytes = x->rx_bytes,
-        .tx_bytes = x->tx_bytes,
+        .rx_bytes = x->relay.near.came,
+        .tx_bytes = tx_bytes,
         .duration_us = now - x->started_us,
         .wait_us = wait_so_far(x),
         .error = x->error,
@@ -122,12 +115,8 @@ static void exchange_free(void *object)
 
 void exchange_leave_far(struct exchange *x, int err)
 {
-    struct leg *far = x->far;
-    x->far = NULL;
-    if (far) {
-        struct leg_fault why = {.err = err, .reason = "exchange over"};
-        far->ops->reset(far, &why);
-    }
+    struct leg_fault why = {.err = err, .reason = "exchange over"};
+    relay_reset(&x->relay, RELAY_FAR, &why);
     if (x->counted) {
         x->counted = false;
         x->backend->ops->done(x->backend, exchange_kind(x));
@@ -147,15 +136,13 @@ static void leave_tunnel(struct exchange *x)
 static void cut_ties(struct exchange *x)
 {
     x->wait_us = wait_so_far(x);
-    stat_add(&x->worker->stats.rx_bytes, (int64_t)x->rx_bytes);
-    stat_add(&x->worker->stats.tx_bytes, (int64_t)x->tx_bytes);
+    stat_add(&x->worker->stats.rx_bytes, (int64_t)x->relay.near.came);
+    stat_add(&x->worker->stats.tx_bytes, (int64_t)x->relay.far.came);
     stat_add(gauge(x), -1);
     leave_tunnel(x);
     x->state = EXCHANGE_DEAD;
     exchange_leave_far(x, ERR_CLOSED);
-    if (x->near->exchange == x)
-        leg_untie(x->near);
-    x->near = NULL;
+    relay_close(&x->relay);
     timer_stop(&x->timer);
     list_remove(&x->node);
     loop_reap(x->worker->loop, &x->reap, exchange_free, x);
@@ -170,7 +157,7 @@ void exchange_die(struct exchange *x, bool aborted)
 {
     if (x->state == EXCHANGE_DEAD)
         return;
-    write_access(x, aborted);
+    write_access(x, x->relay.far.came, aborted);
     cut_ties(x);
 }
 
@@ -179,6 +166,7 @@ void exchange_fail(struct exchange *x, enum failure why)
 {
     const struct exchange_owner *ops = x->ops;
     void *owner = x->owner;
+    uint64_t tx_bytes = x->relay.far.came;
     bool sent = head_was_sent(x);
     if (!x->error)
         x->error = failure_type(why);
@@ -188,8 +176,8 @@ void exchange_fail(struct exchange *x, enum failure why)
     if (sent)
         ops->on_broken(owner, x->stalled);
     else
-        x->tx_bytes = ops->on_failure(owner, why);
-    write_access(x, sent);
+        tx_bytes = ops->on_failure(owner, why);
+    write_access(x, tx_bytes, sent);
 }
 
 void exchange_restart(struct exchange *x)
@@ -253,22 +241,24 @@ static void open_on(struct exchange *x, struct backend *b)
 {
     struct message *m = x->request.head;
     uint64_t now = loop_now_us(x->worker->loop);
-    x->far = b->ops->open(b, m, x->request.end, &exchange_far_events, x);
-    if (!x->far) {
+    struct leg *far = b->ops->open(b, m, x->request.end, &relay_far_events, &x->relay);
+    if (!far) {
         x->queued = true;
         give_up_waiting(x);
         return;
     }
+    relay_join(&x->relay, far);
+    relay_show_head(&x->relay, RELAY_NEAR, m, x->request.end);
     x->backend = b;
     x->counted = true;
     x->tunnel = NULL;
     x->state = EXCHANGE_OPEN;
-    x->wait_us += now - x->moved_us;
-    x->opened_us = x->moved_us = now;
+    x->wait_us += now - x->relay.moved_us;
+    x->relay.moved_us = now;
     x->probed = false;
     exchange_arm(x);
     if (!x->request.end && !exchange_is_websocket(x))
-        x->near->ops->want_body(x->near);
+        x->relay.near.leg->ops->want_body(x->relay.near.leg);
 }
 
 static enum fitness fitness_for(const struct exchange *x, const struct backend *b)
@@ -346,7 +336,7 @@ void exchange_start(struct exchange *x, struct tunnel *t)
     memcpy(x->name, t->name, sizeof x->name);
     struct backend *b = tunnel_pick(t, exchange_kind(x));
     t->exchanges++;
-    exchange_moved(x);
+    relay_touch(&x->relay);
     if (x->worker->server->draining)
         exchange_fail(x, FAIL_DRAINING);
     else if (b)
@@ -365,8 +355,8 @@ static bool body_runs(const struct exchange *x)
  * link or, without a body, after a wait. */
 bool exchange_retry(struct exchange *x, const struct leg_fault *why)
 {
-    if (!why->unprocessed || x->retried || x->state != EXCHANGE_OPEN || x->rx_bytes > 0 ||
-        (body_runs(x) && x->request_ended))
+    if (!why->unprocessed || x->retried || x->state != EXCHANGE_OPEN || x->relay.near.came > 0 ||
+        (body_runs(x) && x->relay.near.ended))
         return false;
     struct tunnel *t = registry_find(x->worker->registry, slice_str(x->name));
     struct backend *b = t ? tunnel_pick(t, exchange_kind(x)) : NULL;
@@ -383,19 +373,19 @@ bool exchange_retry(struct exchange *x, const struct leg_fault *why)
 /* Milliseconds since something moved, or since the stream was opened. */
 static uint64_t quiet_ms(const struct exchange *x)
 {
-    return (loop_now_us(x->worker->loop) - x->moved_us) / 1000;
+    return (loop_now_us(x->worker->loop) - x->relay.moved_us) / 1000;
 }
 
 /* The upload is not through: more of it is to come, or to leave. */
 static bool uploading(const struct exchange *x)
 {
-    return body_runs(x) && (!x->request_ended || x->rx_bytes > x->forwarded);
+    return body_runs(x) && (!x->relay.near.ended || relay_waiting(&x->relay.near) > 0);
 }
 
 /* It is the viewer's turn: all that came of its body has left, and more is owed. */
 static bool viewer_owes_body(const struct exchange *x)
 {
-    return !x->request_ended && x->rx_bytes == x->forwarded;
+    return !x->relay.near.ended && relay_waiting(&x->relay.near) == 0;
 }
 
 /* Until the first of what may be due: the probe, the origin's time, the viewer's. */

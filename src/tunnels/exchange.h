@@ -2,8 +2,9 @@
 /* exchange.h - one request and its response between two legs, from the routed head to the
  * access-log line.
  *
- * Invariant: not DEAD → near is tied to this. Knows legs, tunnels and links; nothing of sockets or
- * of either leg's type. */
+ * The relay passes what the legs say; here heads are judged, a backend is found, time is kept.
+ * Invariant: not DEAD → the relay has the near leg. Knows legs, tunnels and backends; nothing of
+ * sockets or of either leg's type. */
 
 /* draw: an exchange
  *
@@ -16,6 +17,7 @@
 #ifndef SRC_TUNNELS_EXCHANGE_H
 #define SRC_TUNNELS_EXCHANGE_H
 
+#include "h2mux/http/relay.h"
 #include "h2mux/http/ws.h"
 #include "src/http/access.h"
 #include "src/http/answer.h"
@@ -63,10 +65,9 @@ struct exchange_request {
 };
 
 struct exchange {
-    struct worker *worker;   /* borrowed: outlives its exchanges */
-    struct list_node node;   /* in worker->exchanges until DEAD */
-    struct leg *near;        /* weak: NULL once DEAD */
-    struct leg *far;         /* weak: NULL before OPEN and once its stream is over */
+    struct worker *worker; /* borrowed: outlives its exchanges */
+    struct list_node node; /* in worker->exchanges until DEAD */
+    struct relay relay;    /* near: the viewer's leg; far: the stream, from OPEN until it is over */
     struct backend *backend; /* weak: set with far; far resets before its backend is freed */
     struct tunnel *tunnel;   /* weak: set while HELD (a waiter) */
     char name[NAME_MAX_LEN + 1];
@@ -77,15 +78,13 @@ struct exchange {
     struct waiter waiter;
     bool queued; /* HELD for a free stream, not for a link */
     bool retried, probed, stalled;
-    bool request_ended, response_ended, counted;
+    bool counted;
     int status;
-    struct ws_frames frames;                  /* UPGRADED: the direction towards the viewer */
-    uint64_t started_us, opened_us, moved_us; /* monotonic */
-    uint64_t wait_us;                         /* spent HELD */
-    uint64_t rx_bytes, tx_bytes;              /* bodies from and to the viewer */
-    size_t interim_bytes;                     /* of heads before the final one, passed on */
-    uint64_t forwarded;                       /* of rx_bytes: what has left towards the client */
-    const char *error;                        /* static: for the log */
+    struct ws_frames frames; /* UPGRADED: the direction towards the viewer */
+    uint64_t started_us;     /* monotonic */
+    uint64_t wait_us;        /* spent HELD */
+    size_t interim_bytes;    /* of heads before the final one, passed on */
+    const char *error;       /* static: for the log */
     struct timer timer;
     struct reap reap;
 };

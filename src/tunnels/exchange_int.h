@@ -7,7 +7,7 @@
 
 #include "src/tunnels/exchange.h"
 
-extern const struct leg_events exchange_near_events, exchange_far_events; /* exchange_legs.c */
+extern const struct relay_ops exchange_relay_ops; /* exchange_legs.c */
 
 /* What an operator counts (http-rules.md#failures): at most a line a second of each. */
 enum exchange_event {
@@ -25,8 +25,7 @@ void exchange_log(struct exchange *x, enum exchange_event event);
 bool exchange_log_pass(struct exchange *x, enum exchange_event event, uint64_t *suppressed);
 
 bool exchange_is_websocket(const struct exchange *x);
-void exchange_moved(struct exchange *x); /* a byte did, in either direction */
-void exchange_arm(struct exchange *x);   /* the timer, for the state it is in */
+void exchange_arm(struct exchange *x); /* the timer, for the state it is in */
 /* A definite answer, whatever happened: an error page before the head, a visible cut after it. */
 void exchange_fail(struct exchange *x, enum failure why);
 void exchange_restart(struct exchange *x);            /* a WebSocket whose link is gone: 1012 */

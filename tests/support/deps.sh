@@ -11,7 +11,7 @@ declare -A packages=(
     [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
     [peers]="haproxy nghttp2-proxy openssh-client openssh-server"
-    [lint]="clang clang-format clang-tidy"
+    [lint]="clang clang-format clang-tidy black flake8"
 )
 [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || packages[build]+=" libipsec-mb-dev" # elsewhere it does not exist
 # CVE-2026-27135 is fixed from this version on.

@@ -291,7 +291,7 @@ static void test_full_kernel(void **state)
         turn(w);
         assert_in_range(sock_queued(w->a.sock), 1, w->at - 1);
         assert_int_equal(sock_queued(w->a.sock) + sock_sent(w->a.sock), w->at);
-        assert_false(w->a.sock->tx_ready);
+        assert_false(sock_tx_is_ready(w->a.sock));
         turns_until(w->loop, b_has_all, w);
         wire_check_pattern(&w->a.got, w->at);
         assert_int_equal(sock_queued(w->a.sock), 0);
