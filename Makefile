@@ -3,8 +3,8 @@
 # programs are build/oneportd and build/oneport.
 PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson
 VARIANT ?= release
-# CHECK=1 compiles the checks of invariants in (h2mux/base/check.h). A build whose CHECK differs from
-# the default of its variant has a folder of its own.
+# CHECK=1 compiles the checks of invariants in (h2mux/base/check.h). A build whose CHECK differs
+# from the default of its variant has a folder of its own.
 CHECK_DEFAULT := $(if $(filter asan tsan fuzz,$(VARIANT)),1,0)
 CHECK   ?= $(CHECK_DEFAULT)
 BUILD   := build/$(VARIANT)$(if $(filter-out $(CHECK_DEFAULT),$(CHECK)),-check$(CHECK))
@@ -81,8 +81,8 @@ $(BUILD)/%.o: %.c
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL) -c $< -o $@
 
 # A unit test or a fuzz target links the library and one program without its main(): test_client_*
-# and fuzz_client_* link the client, the others the server. A target in replay/ reads files, a target
-# in fuzz/ runs under libFuzzer.
+# and fuzz_client_* link the client, the others the server. A target in replay/ reads files, a
+# target in fuzz/ runs under libFuzzer.
 $(BUILD)/unit/test_client_%: $(BUILD)/tests/unit/test_client_%.o $(mux_o) $(filter-out %/main.o,$(client_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(mux_o) $(filter-out %/main.o,$(server_o))
