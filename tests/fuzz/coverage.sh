@@ -12,7 +12,7 @@ least=95 build=build/cov status=0
 parsers=(
     h2mux/base/slice.c
     h2mux/base/opt_parse.c
-    h2mux/base/opt_table.c
+    "h2mux/base/opt_table.c list_text opt_value_text"
     h2mux/http/fields.c
     h2mux/http/h1_scan.c
     h2mux/http/h1_head.c
@@ -26,7 +26,7 @@ parsers=(
     "src/names/ticket.c secret_create secret_read keyring_open"
     "src/worker/config.c fold_state_dir"
     "src/tunnels/attach.c check_place"
-    src/tunnels/register.c
+    "src/tunnels/register.c new_owner draw_name answer_error"
     client/origin/origin_address.c
     client/origin/rewrite.c
     client/origin/translate.c
