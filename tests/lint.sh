@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What a reviewer should not have to look for. Each part prints its faults.
-#   lint.sh            every part, and fails if one does
-#   lint.sh PART...    some of them       lint.sh --list    their names
+# Finds faults that no reviewer should have to look for. Each part prints its faults.
+#   lint.sh            runs every part; fails if one fails
+#   lint.sh PART...    runs some parts
+#   lint.sh --list     prints the names of the parts
 set -u
 cd "$(dirname "$0")/.."
 parts=(banned spdx refs commits drawings dialect layers format python compilers unused tidy)
 
-# Functions that a safer one replaces, allocation that bypasses ours, and work that is not done.
+# Finds functions that have a safer replacement, allocation that bypasses alloc.h, unfinished work.
 part_banned() {
     local found status=0
-    found=$(grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|alloca|gets)\(' -r h2mux src client --include='*.[ch]')
+    local unsafe='\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|alloca|gets)\('
+    found=$(grep -nE "$unsafe" -r h2mux src client --include='*.[ch]')
     [ -z "$found" ] || { echo "banned functions:"; echo "$found"; status=1; }
-    found=$(grep -nE '\b(malloc|calloc|realloc)\(' -r h2mux src client --include='*.[ch]' | grep -v '^h2mux/base/alloc\.c:')
-    [ -z "$found" ] || { echo "bare allocation (alloc.h and buf.h are there):"; echo "$found"; status=1; }
+    found=$(grep -nE '\b(malloc|calloc|realloc)\(' -r h2mux src client --include='*.[ch]' |
+        grep -v '^h2mux/base/alloc\.c:')
+    [ -z "$found" ] || { echo "allocation without alloc.h or buf.h:"; echo "$found"; status=1; }
     found=$(git grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -- '*.[ch]' '*.sh' '*.py' Makefile | grep -v '^tests/lint.sh:')
     [ -z "$found" ] || { echo "unfinished:"; echo "$found"; status=1; }
     return $status
@@ -28,7 +31,7 @@ part_layers() { tests/layers; }
 
 part_format() { clang-format --dry-run --Werror $(git ls-files '*.[ch]'); }
 
-# Every tracked Python file, those without a suffix too.
+# Prints every tracked Python file, also those without a suffix.
 python_files() {
     git ls-files '*.py'
     git ls-files .ci tests ':!tests/fuzz/corpus' | grep -vE '\.[^/]*$' | xargs grep -lE '^#!.*\bpython3?$'
@@ -41,7 +44,7 @@ part_python() {
     return $status
 }
 
-# Both compilers with -Werror. clang's objects are those of its unit tests (.ci/run).
+# Compiles with both compilers and -Werror. The unit tests of .ci/run use clang's objects.
 part_compilers() {
     local status=0
     make --no-print-directory -j"$(nproc)" BUILD=build/lint-gcc CC=gcc WERROR=1 lint-objects || status=1
@@ -50,7 +53,8 @@ part_compilers() {
 }
 
 part_unused() {
-    make --no-print-directory -j"$(nproc)" BUILD=build/lint-gcc CC=gcc WERROR=1 lint-objects && tests/unused build/lint-gcc
+    make --no-print-directory -j"$(nproc)" BUILD=build/lint-gcc CC=gcc WERROR=1 lint-objects &&
+        tests/unused build/lint-gcc
 }
 
 part_tidy() {

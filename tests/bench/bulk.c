@@ -176,7 +176,7 @@ static void print(const struct bulk *b)
         counted += b->carriers[i].counted;
         transfers += b->carriers[i].transfers;
     }
-    printf("{\"seconds\": %.6f, \"octets\": %llu, \"total_octets\": %llu, \"mb_per_s\": %.3f, "
+    printf("{\"seconds\": %.6f, \"bytes\": %llu, \"total_bytes\": %llu, \"mb_per_s\": %.3f, "
            "\"transfers\": %llu, \"errors\": %llu, "
            "\"connections\": [",
            seconds, (unsigned long long)counted, (unsigned long long)b->total,

@@ -109,7 +109,7 @@ static void take_upload(struct client *c, struct slice head)
 
 static void answer(struct client *c, struct slice head)
 {
-    static const struct slice bytes = {"GET /octets/", sizeof("GET /octets/") - 1};
+    static const struct slice bytes = {"GET /bytes/", sizeof("GET /bytes/") - 1};
     struct slice key = field(head, SLICE("Sec-WebSocket-Key"));
     if (slice_starts(head, bytes))
         send_bytes(c, slice_skip(head, bytes.len));

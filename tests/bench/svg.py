@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Charts as SVG text: horizontal bars, and lines over a logarithmic axis. No library: two shapes
-and some words."""
+"""Draws charts as SVG text: horizontal bars, and lines over a logarithmic axis."""
 
 import math
 from xml.sax.saxutils import escape
@@ -25,7 +24,7 @@ def _page(height, shapes):
 
 
 def number(value):
-    """Three significant digits, thousands apart."""
+    """Formats a number with three significant digits and a comma between thousands."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
@@ -33,7 +32,7 @@ def number(value):
 
 
 def bars(title, values, marked="oneport"):
-    """@values: {label: number}. One bar each, @marked in another colour."""
+    """Draws one bar for each of @values ({label: number}). The bar @marked has another colour."""
     most = max(values.values()) or 1
     shapes = [_text(10, 24, title, size=15, weight="bold")]
     for row, (label, value) in enumerate(values.items()):
@@ -49,7 +48,8 @@ def bars(title, values, marked="oneport"):
 
 
 def lines(title, x_title, series):
-    """@series: {label: [(x, y), ...]}; x is logarithmic, y begins at 0 so that flat looks flat."""
+    """Draws one line for each of @series ({label: [(x, y), ...]}). The x axis is logarithmic; the y
+    axis begins at 0, so that a flat line looks flat."""
     left, top, width, height = 70, 50, WIDTH - 250, 260
     points = [point for line in series.values() for point in line]
     step = _step(max(y for _, y in points))
@@ -76,7 +76,7 @@ def lines(title, x_title, series):
 
 
 def _step(most):
-    """A round number that @most is four to ten of."""
+    """Returns a round number that fits four to ten times into @most."""
     power = 10 ** math.floor(math.log10(most / 4 if most > 0 else 1))
     return next(step * power for step in (5, 2, 1) if step * power * 4 <= most or step == 1)
 

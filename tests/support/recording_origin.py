@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""An origin that keeps all that comes and takes only what every reader would read alike: what two
-of them could split in two ways is a fault, and so is anything behind a request that is not the next
-one."""
+"""An origin that records all requests and accepts only what every parser reads alike. A request
+that two parsers could split differently is a fault, and so are bytes after a request that are not
+the next one."""
 
 import re
 import threading
@@ -31,7 +31,7 @@ ANSWER = b"answer to "
 
 
 class Ambiguous(Exception):
-    """Octets that no single request explains."""
+    """Bytes that are not one unambiguous request."""
 
 
 @dataclass
@@ -66,14 +66,14 @@ def all_of(fields, name):
 
 
 class RecordingOrigin:
-    """For ScriptedOrigin: recorder(connection). Each request is answered with its own target, so
-    that nobody takes another's for it."""
+    """A script for ScriptedOrigin. It answers each request with that request's target, so that an
+    answer cannot be taken for another one."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.count = 0
-        self.whole = {}  # target → requests that came to their end
-        self.begun = set()  # targets of those that have a head
+        self.whole = {}  # target → requests that were complete
+        self.begun = set()  # targets of requests whose head was complete
         self.faults = []
 
     def __call__(self, connection):
