@@ -147,7 +147,6 @@ static void test_response_fields(void **state)
     static const char *const kept[] = {"Server", "Date", "Set-Cookie", "Strict-Transport-Security",
                                        "X-Other"};
     struct message m;
-
     message_init(&m);
     m.status = 200;
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
