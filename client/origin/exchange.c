@@ -28,7 +28,7 @@ static void exchange_check(const struct exchange *x)
     CHECK_THAT(x->state != EXCHANGE_SENDING || (!x->conn && !far && x->relay.far.ended));
     CHECK_THAT(!far || x->conn);
     CHECK_THAT(!far || far == h1_conn_leg(origin_h1(x->conn)));
-    CHECK_THAT(x->relay.near.held || buf_len(&x->early.body) == 0);
+    CHECK_THAT(x->relay.near.held || !x->early);
     CHECK_THAT(x->state != EXCHANGE_OPEN || (x->asked.websocket && x->request.kept));
     CHECK_THAT((x->state == EXCHANGE_DEAD) == !list_linked(&x->node));
     CHECK_THAT(x->state != EXCHANGE_DEAD || (!x->conn && !far && !x->relay.near.leg));
@@ -84,8 +84,7 @@ static void exchange_free(void *object)
 {
     struct exchange *x = object;
     message_deinit(&x->request.head);
-    fields_deinit(&x->early.trailers);
-    buf_release(&x->early.body);
+    early_free(&x->early);
     free(x->request.kept);
     pool_give(x, sizeof *x);
 }
@@ -217,7 +216,7 @@ static bool on_body(struct relay *r, enum relay_side from, struct slice data, bo
     if (x->state == EXCHANGE_SENDING)
         return false;
     relay_touch(r);
-    if (buf_append(&x->early.body, data) < 0)
+    if (early_keep_body(&x->early, WINDOW_MAX, data, end) < 0)
         fail(x, &failure_internal, "request body", "more than a window came early");
     else
         await_answer(x);
@@ -238,7 +237,7 @@ static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
     if (!r->near.held)
         return true;
     relay_touch(r);
-    fields_copy(&x->early.trailers, t);
+    early_keep_trailers(&x->early, t);
     await_answer(x);
     return false;
 }
@@ -256,19 +255,6 @@ static void on_left(struct relay *r, enum relay_side from)
         await_answer(x);
     else if (x->state == EXCHANGE_SENDING && relay_waiting(&r->far) == 0)
         client_exchange_close(x, ORIGIN_CLOSE);
-}
-
-/* Lets the request's body pass: first what came early. */
-static void let_body_pass(struct exchange *x)
-{
-    struct relay *r = &x->relay;
-    bool with_trailers = r->near.ended && x->early.trailers.count > 0;
-    relay_let_pass(r);
-    if (buf_len(&x->early.body) > 0 || (r->near.ended && !x->request.bodyless && !with_trailers))
-        relay_body(r, RELAY_NEAR, buf_slice(&x->early.body), r->near.ended && !with_trailers);
-    buf_release(&x->early.body);
-    if (with_trailers)
-        relay_trailers(r, RELAY_NEAR, &x->early.trailers);
 }
 
 /* ---- what the relay tells: the answer */
@@ -307,7 +293,7 @@ static void open_websocket(struct exchange *x, struct message *m, const struct r
     x->answer.status = 101; /* what the viewer sees */
     leg_upgrade(x->relay.far.leg);
     forget_request(x);
-    let_body_pass(x);
+    early_pass(&x->early, &x->relay);
     enter(x, EXCHANGE_OPEN);
 }
 
@@ -429,7 +415,7 @@ static void on_ready(void *user)
     leg_reply(far, &how);
     relay_head(&x->relay, RELAY_NEAR, &x->request.head, x->request.bodyless);
     if (!x->asked.websocket)
-        let_body_pass(x);
+        early_pass(&x->early, &x->relay);
     enter(x, EXCHANGE_WAITING);
 }
 
@@ -481,8 +467,6 @@ struct exchange *client_exchange_new(struct exchange_env *env, struct leg *near,
     x->env = env;
     keep_request(x, m);
     x->request.bodyless = end;
-    buf_init(&x->early.body, WINDOW_MAX);
-    fields_init(&x->early.trailers);
     timer_init(&x->timer, env->loop, on_timer, x);
     task_init(&x->connect.task, run_connect, x);
     relay_init(&x->relay, env->loop, near, end, &relay_ops);
@@ -495,7 +479,6 @@ void client_exchange_start(struct exchange *x)
 {
     struct message *m = &x->request.head;
     const char *reason = NULL;
-
     if (translate_to_origin(m, &x->request.wants_trailers, &reason) < 0) {
         refuse(x, "request head", reason);
         return;

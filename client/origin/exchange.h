@@ -28,6 +28,7 @@
 #include "client/origin/origin.h"
 #include "client/origin/response.h"
 #include "h2mux/base/log.h"
+#include "h2mux/http/early.h"
 #include "h2mux/http/relay.h"
 
 struct exchange;
@@ -83,10 +84,7 @@ struct exchange {
         bool wants_trailers; /* the viewer takes trailers */
     } request;
     struct response_asked asked; /* what the origin's answers are judged by */
-    struct {
-        struct buf body;        /* what came before the origin could take it */
-        struct fields trailers; /* owned: likewise */
-    } early;
+    struct early *early;         /* owned: what came before the origin could take it; or NULL */
     struct {
         int status; /* what the viewer was told; 0: nothing yet */
         struct response_interim interim;

@@ -81,12 +81,6 @@ void relay_init(struct relay *r, struct loop *l, struct leg *near, bool end,
     leg_tie(near, &near_events, r);
 }
 
-void relay_observe(struct relay *r, const struct relay_observer *observer, void *user)
-{
-    r->observer = observer;
-    r->observer_user = user;
-}
-
 void relay_join(struct relay *r, struct leg *far)
 {
     assert(!r->far.leg && far != r->near.leg);
