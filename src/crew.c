@@ -50,7 +50,7 @@ struct worker *crew_worker_new(struct server *s, unsigned index)
         return NULL;
     w->registry = registry_new(w->loop, s->config, s->directory, (int)index);
     w->abuse = abuse_new(random_seed());
-    uint64_t rate = s->config->viewer_rate;
+    uint64_t rate = s->config->limits.viewer_rate;
     if (rate > 0)
         w->requests = address_buckets_new(random_seed(), VIEWER_BURST_S * rate, rate);
     return w;
@@ -99,11 +99,8 @@ void crew_close(struct server *s)
 
 void crew_run(struct worker *w)
 {
-    w->loop_thread = pthread_self();
-    w->looping = true;
     loop_run(w->loop);
     crew_stop(w);
-    w->looping = false;
     atomic_fetch_sub(&w->server->running, 1);
 }
 

@@ -62,7 +62,7 @@ static void enter_closing(struct worker_drain *d)
  * a second, which costs less than a callback at the end of every exchange. */
 static void look_at_exchanges(struct worker_drain *d, uint64_t waited_ms)
 {
-    if (!crew_is_answering(d->worker) || waited_ms >= d->worker->server->config->drain_timeout_ms)
+    if (!crew_is_answering(d->worker) || waited_ms >= d->worker->server->config->timeouts.drain_ms)
         enter_closing(d);
     else
         timer_arm(&d->timer, LOOK_MS);

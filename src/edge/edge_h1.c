@@ -201,11 +201,11 @@ static void on_head_begin(void *user)
 {
     struct edge_h1 *e = user;
     const struct config *c = config_of(e);
-    bool viewers_have_more = c->attach_timeout_ms < c->head_timeout_ms;
+    bool viewers_have_more = c->timeouts.attach_ms < c->timeouts.head_ms;
     CHECK_THAT(e->state == EDGE_IDLE);
     e->state = EDGE_HEAD;
     e->head_looked_at = !viewers_have_more;
-    timer_arm(&e->timer, viewers_have_more ? c->attach_timeout_ms : c->head_timeout_ms);
+    timer_arm(&e->timer, viewers_have_more ? c->timeouts.attach_ms : c->timeouts.head_ms);
     if (CHECKING)
         edge_h1_check(e);
 }
@@ -219,7 +219,7 @@ static bool is_viewers_head(struct edge_h1 *e)
     if (e->head_looked_at || slice_starts(h1_conn_head_so_far(e->conn), SLICE("GET /tunnel/")))
         return false;
     e->head_looked_at = true;
-    timer_arm(&e->timer, c->head_timeout_ms - c->attach_timeout_ms);
+    timer_arm(&e->timer, c->timeouts.head_ms - c->timeouts.attach_ms);
     return true;
 }
 
@@ -283,7 +283,7 @@ static void on_done(void *user)
         return;
     }
     e->state = EDGE_IDLE;
-    timer_arm(&e->timer, config_of(e)->viewer_keepalive_ms);
+    timer_arm(&e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
     if (CHECKING)
         edge_h1_check(e);
     next_request(e);
@@ -349,7 +349,7 @@ static bool still_reads(const struct edge_h1 *e)
 {
     uint64_t quiet_us = loop_now_us(e->worker->loop) - h1_conn_last_io_us(e->conn);
     return sock_queued(h1_conn_sock(e->conn)) > 0 &&
-           quiet_us < config_of(e)->idle_timeout_ms * 1000;
+           quiet_us < config_of(e)->timeouts.idle_ms * 1000;
 }
 
 static void on_timer(void *user)
@@ -359,7 +359,7 @@ static void on_timer(void *user)
         request_forget(&e->request);
         request_refuse_malformed(&e->request, FAIL_REQUEST_TIMEOUT, "head incomplete");
     } else if (e->state == EDGE_IDLE && still_reads(e)) {
-        timer_arm(&e->timer, config_of(e)->viewer_keepalive_ms);
+        timer_arm(&e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
     } else if (e->state == EDGE_IDLE) {
         close_now(e);
     }
@@ -383,7 +383,7 @@ void edge_h1_new(struct worker *w, struct sock *sock)
     e->conn = h1_conn_new(w->loop, sock, H1_SERVER, &h1_default_limits, EDGE_WINDOW, &conn_ops, e);
     request_init(&e->request, w, h1_conn_leg(e->conn), &e->peer, &request_host, e);
     timer_init(&e->timer, w->loop, on_timer, e);
-    timer_arm(&e->timer, w->server->config->head_timeout_ms);
+    timer_arm(&e->timer, w->server->config->timeouts.head_ms);
     list_push(&w->edges, &e->node);
     sock_count_tail(sock,
                     &w->evictor.tails); /* another worker's answer may still be in the queue */

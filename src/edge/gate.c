@@ -84,7 +84,7 @@ static void start_tls(struct gate *g)
         refuse_handshake(g);
         return;
     }
-    timer_arm(&g->timer, s->config->attach_timeout_ms);
+    timer_arm(&g->timer, s->config->timeouts.attach_ms);
     if (sock_start_tls(g->sock, s->tls, NULL) < 0)
         drop(g, "TLS cannot start");
 }
@@ -126,7 +126,7 @@ void gate_new(struct worker *w, struct sock *sock)
     g->sock = sock;
     g->handshake = HANDSHAKE_UNCOUNTED;
     timer_init(&g->timer, w->loop, on_timer, g);
-    timer_arm(&g->timer, w->server->config->head_timeout_ms);
+    timer_arm(&g->timer, w->server->config->timeouts.head_ms);
     list_push(&w->gates, &g->node);
     sock_set_ops(sock, &gate_ops, g);
     if (CHECKING)

@@ -124,7 +124,7 @@ static void log_answer(struct request *r, int status, const char *error, size_t 
         .error = error,
     };
     if (s->access_log)
-        access_write(s->access_log, slice_eq(slice_str(s->config->log_format), SLICE("json")),
+        access_write(s->access_log, slice_eq(slice_str(s->config->log.format), SLICE("json")),
                      &entry);
 }
 
@@ -197,7 +197,7 @@ static bool asks_too_often(struct request *r)
 
 static bool is_too_large(const struct request *r, const struct message *m)
 {
-    uint64_t max = server_of(r)->config->max_body;
+    uint64_t max = server_of(r)->config->limits.body;
     return max != 0 && m->length != MESSAGE_LENGTH_UNKNOWN && (uint64_t)m->length > max;
 }
 

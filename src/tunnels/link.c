@@ -46,14 +46,15 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     const struct config *c = w->server->config;
     bool ours = p->instance.len > 0; /* no other client names its instance */
     struct h2_options o = {
-        .keepalive_ms = c->keepalive_ms,
-        .ping_timeout_ms = PING_TIMEOUT_MS < c->keepalive_ms || c->keepalive_ms == 0
-                               ? PING_TIMEOUT_MS
-                               : c->keepalive_ms,
-        .settings_timeout_ms = c->attach_timeout_ms,
+        .keepalive_ms = c->timeouts.keepalive_ms,
+        .ping_timeout_ms =
+            PING_TIMEOUT_MS < c->timeouts.keepalive_ms || c->timeouts.keepalive_ms == 0
+                ? PING_TIMEOUT_MS
+                : c->timeouts.keepalive_ms,
+        .settings_timeout_ms = c->timeouts.attach_ms,
         .buffer_limit = BUFFER_LIMIT,
         .evictor = &w->evictor,
-        .stall_ms = c->stall_ms,
+        .stall_ms = c->timeouts.stall_ms,
         .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
         .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
     };
@@ -251,7 +252,7 @@ static const struct link *const_link_of(const struct backend *b)
  * are kept for plain requests, so that open WebSockets cannot shut them out. */
 static bool has_room(const struct link *l, enum stream_kind kind)
 {
-    uint64_t limit = l->worker->server->config->max_streams;
+    uint64_t limit = l->worker->server->config->limits.streams;
     uint32_t peer = h2_session_peer_limit(l->session);
     if (peer < limit)
         limit = peer;

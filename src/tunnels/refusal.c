@@ -20,7 +20,7 @@ static void refuse_address(struct answer *a, struct worker *w, const struct view
 void refusal_bad_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
                         const char *message)
 {
-    unsigned wait_s = forged ? quota_bad_ticket(w->server->quota, v, loop_now_us(w->loop)) : 0;
+    unsigned wait_s = forged ? quota_take_bad_ticket(w->server->quota, v, loop_now_us(w->loop)) : 0;
     if (wait_s == 0)
         answer_refusal(a, 403, "bad_ticket", message, 0);
     else

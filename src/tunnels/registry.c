@@ -81,7 +81,7 @@ static struct tunnel *registry_add(struct registry *r, struct slice name,
 void registry_adopt(struct registry *r, const struct held_name *h)
 {
     int64_t wall_s = clock_wall_s();
-    uint64_t most_ms = r->config->name_grace_ms, left_ms = most_ms;
+    uint64_t most_ms = r->config->names.grace_ms, left_ms = most_ms;
     struct slice name = slice_str(h->name);
     if (h->until > 0)
         left_ms = h->until > wall_s ? (uint64_t)(h->until - wall_s) * 1000 : 0;
@@ -138,8 +138,8 @@ struct registry *registry_new(struct loop *l, const struct config *c, struct dir
     struct registry *r = xcalloc(1, sizeof *r);
     r->owner = (struct tunnel_owner){
         .loop = l,
-        .pending_ms = c->pending_ms,
-        .name_grace_ms = c->name_grace_ms,
+        .pending_ms = c->names.pending_ms,
+        .name_grace_ms = c->names.grace_ms,
         .on_change = note,
         .on_expired = on_expired,
         .wait_begin = wait_begin,
@@ -181,9 +181,9 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
         return err;
     if (!t)
         t = registry_add(r, name, owner, asked);
-    uint64_t pending_us = r->config->pending_ms * 1000;
+    uint64_t pending_us = r->config->names.pending_ms * 1000;
     if (t->state != TUNNEL_LIVE && t->hold.until_us < loop_now_us(r->owner.loop) + pending_us)
-        tunnel_hold(t, t->state, r->config->pending_ms);
+        tunnel_hold(t, t->state, r->config->names.pending_ms);
     t->left_for_good = false; /* the client is back, and will attach */
     note(r, t);
     *out = t;

@@ -59,8 +59,8 @@ static void test_pick_by_kind(void **state)
     assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &a->backend);
     assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &b->backend);
     b->websockets = 19;
-    assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET),
-                     &a->backend); /* both are full: the least busy one */
+    /* Both are full: the least busy one. */
+    assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &a->backend);
     assert_int_equal(fitness(tunnel_pick(t, STREAM_WEBSOCKET), STREAM_WEBSOCKET), FITNESS_FULL);
     a->websockets = b->websockets = 0;
     assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &a->backend);
@@ -169,7 +169,7 @@ static void test_wait_for_stream(void **state)
 static void test_gone(void **state)
 {
     struct fixture *x = *state;
-    x->config.pending_ms = 20;
+    x->config.names.pending_ms = 20;
     close_names(x);
     open_registry(x);
     struct tunnel *t = claim(x, "app", true);
