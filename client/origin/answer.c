@@ -26,7 +26,8 @@ static void pass_interim(struct exchange *x, struct message *m)
     bool wanted = m->status != 100 || x->wants_continue;
     if (!wanted || x->websocket || x->interim++ >= INTERIM_MAX)
         return;
-    if (translate_response(m) < 0 || x->interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
+    if (translate_from_origin(m) < 0 ||
+        x->interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
         return;
     x->interim_bytes += m->fields.bytes;
     relay_head(&x->relay, RELAY_FAR, m, false);
@@ -34,7 +35,7 @@ static void pass_interim(struct exchange *x, struct message *m)
 
 static void pass_head(struct exchange *x, struct message *m, bool end)
 {
-    if (translate_response(m) < 0) {
+    if (translate_from_origin(m) < 0) {
         answer_broken(x, "Connection names an end-to-end field");
         return;
     }

@@ -209,7 +209,7 @@ static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
         return true;
     if (x->state == EXCHANGE_SENDING)
         return false;
-    if (translate_trailers(t) < 0) {
+    if (translate_trailers_to_origin(t) < 0) {
         exchange_refuse(x, "request trailers", "malformed field");
         return false;
     }

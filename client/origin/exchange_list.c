@@ -86,7 +86,7 @@ void exchange_start(struct exchanges *all, struct leg *near, struct message *m, 
     struct exchange *x = exchange_new(all, near, m, end);
     const char *reason = NULL;
 
-    if (translate_request(&x->request, &x->wants_trailers, &reason) < 0) {
+    if (translate_to_origin(&x->request, &x->wants_trailers, &reason) < 0) {
         exchange_refuse(x, "request head", reason);
         return;
     }

@@ -29,6 +29,15 @@ static inline bool list_empty(const struct list_node *head)
     return head->next == head;
 }
 
+/* Returns how many nodes the list has, by walking it. */
+static inline size_t list_count(const struct list_node *head)
+{
+    size_t n = 0;
+    for (const struct list_node *it = head->next; it != head; it = it->next)
+        n++;
+    return n;
+}
+
 static inline void list_insert_before(struct list_node *at, struct list_node *n)
 {
     CHECK_THAT(!list_linked(n));
@@ -64,15 +73,6 @@ static inline struct list_node *list_pop(struct list_node *head)
     if (n == head)
         return NULL;
     list_remove(n);
-    return n;
-}
-
-/* Counts the nodes of a list, for checks: callers that need the number often keep one. */
-static inline size_t list_length(const struct list_node *head)
-{
-    size_t n = 0;
-    for (const struct list_node *it = head->next; it != head; it = it->next)
-        n++;
     return n;
 }
 

@@ -13,7 +13,7 @@ enum {
     VICTIMS_MAX = 16
 };
 
-/* The longest first. */
+/* The readers to give up, the one that has stood still for longest first. */
 struct victims {
     struct {
         struct evict_reader *reader;
@@ -135,8 +135,8 @@ static void look_at(struct victims *v, const struct evict_group *g, uint64_t now
 /* ---- giving up */
 
 /* Gives up victims until the budget is not tight any more: @link, or that of the process if @link
- * is NULL. Returns whether there may be more victims to be found. One that is given up may take
- * others with it: those hold nothing any more. */
+ * is NULL. Returns whether there may be more victims to be found. A stream that is given up may end
+ * others, which hold nothing then. */
 static bool give_up_some(const struct victims *v, const struct fill *link,
                          struct budget_share *share, uint64_t now)
 {
@@ -223,7 +223,7 @@ void evictor_check(const struct evictor *e)
     LIST_FOREACH (it, &e->groups)
         held += evict_group_check(CONTAINER_OF(it, struct evict_group, node));
     loop_check_thread(e->loop);
-    CHECK_THAT(e->share.links == list_length(&e->groups));
+    CHECK_THAT(e->share.links == list_count(&e->groups));
     CHECK_THAT(e->share.held == held);
     budget_share_check(&e->share);
 }

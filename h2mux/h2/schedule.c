@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.c - two queues and a turn. See schedule.h. Only schedule_check walks a queue. */
+/* schedule.c - keeps entries in two queues and gives them turns. See schedule.h. Only
+ * schedule_check walks a queue. */
 #include "h2mux/h2/schedule.h"
 
 #include "h2mux/base/check.h"
@@ -11,8 +12,9 @@ void schedule_init(struct schedule *q)
     list_init(&q->bulk);
 }
 
-/* A WebSocket, events and answers known to be small go first as long as they are; so does the
- * beginning of everything, since most of what is small says so only by ending. */
+/* Returns whether @e goes before bulk. A WebSocket, an event stream and an answer known to be small
+ * do as long as little of theirs is queued; so does the beginning of every body, since most short
+ * bodies say so only by ending. */
 static bool is_urgent(const struct schedule_entry *e, size_t queued)
 {
     if (queued > SCHEDULE_SHORT)
@@ -32,7 +34,7 @@ void schedule_ready(struct schedule *q, struct schedule_entry *e, size_t queued)
         wait_in_queue(q, e, queued);
 }
 
-/* Returns whether nobody would come before @e. */
+/* Returns whether no entry would come before @e. */
 static bool is_next(const struct schedule *q, const struct schedule_entry *e, size_t queued)
 {
     return !q->turn && list_empty(&q->urgent) && (list_empty(&q->bulk) || is_urgent(e, queued)) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* budget.c - the sums of a process and of a thread. See budget.h. */
+/* budget.c - adds up what threads hold. See budget.h. */
 #include "h2mux/io/budget.h"
 
 #include "h2mux/base/check.h"
@@ -63,8 +63,7 @@ void budget_restore(struct budget_share *s, uint64_t bytes)
     s->withheld -= bytes;
 }
 
-/* Of the sums of all threads only a part can be looked at from one thread: each is at least what
- * this share has told. */
+/* One thread sees only its own part of the sums of the process: each is at least that. */
 void budget_share_check(const struct budget_share *s)
 {
     CHECK_THAT(s->held <= INT64_MAX);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.h - one event loop over libevent, and the order of what it runs in a turn.
+/* loop.h - runs one event loop over libevent and orders what a turn runs.
  *
  * Callbacks feed, mark and close. What must not run on top of them (or of nghttp2) is a task that
  * they queue. A loop knows neither socks nor sessions.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* resolver.h - looks names up by getaddrinfo (so as the system does: DNS, VPN, mDNS) in one helper
+/* resolver.h - looks names up as the system does (getaddrinfo: DNS, VPN, mDNS) in one helper
  * thread.
  *
  * All functions are called from the loop's thread. Answers come from the loop, never inside a call.

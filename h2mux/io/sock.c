@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock.c - what the owner of a sock calls: making, reading, writing, closing. sock_raw.c is between
- * a sock and its peer, sock_event.c between the loop and the owner. See sock.h. */
+/* sock.c - makes, reads, writes and closes socks for their owners. sock_raw.c is between a sock and
+ * its peer, sock_event.c between the loop and the owner. See sock.h. */
 
 /* draw: the way of the bytes
  *
@@ -38,15 +38,6 @@ struct sock *sock_alloc(struct loop *l, int fd)
     task_init(&s->tasks.flush, sock_run_flush, s);
     task_init(&s->tasks.check, sock_run_check, s);
     return s;
-}
-
-struct sock *sock_new(struct loop *l, int fd)
-{
-    struct sockaddr_storage peer = {0};
-    socklen_t len = sizeof peer;
-    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
-        peer.ss_family = AF_UNSPEC;
-    return sock_accepted(l, fd, &peer);
 }
 
 struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer)

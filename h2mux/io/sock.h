@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock.h - one non-blocking byte stream: TCP or unix socket, TLS over it, or one end of a pair in
- * memory.
+/* sock.h - reads and writes one non-blocking byte stream: a TCP or unix socket, TLS over it, or one
+ * end of a pair in memory.
  *
  * Reads are pulled (sock_read). Writes are queued and leave in one gathered write at the end of the
  * turn. The queue has no limit of its own: its source looks at sock_queued() and is told by
@@ -44,11 +44,8 @@ struct sock_ops {
 
 /* ---- making and closing */
 
-/* Makes a sock of @fd, owns it and makes it non-blocking. Asks the kernel who the peer is. */
-struct sock *sock_new(struct loop *l, int fd) MUSTCHECK;
-
-/* Likewise, with the peer as accept() gave it: of a peer that has reset meanwhile the kernel knows
- * no more. */
+/* Makes a sock of @fd, owns it and makes it non-blocking. @peer is as accept() gave it: of a peer
+ * that has reset meanwhile the kernel knows no more. */
 struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer) MUSTCHECK;
 
 /* Begins to connect to @addr. Returns NULL if that fails at once (errno says why); later failures

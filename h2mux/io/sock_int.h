@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_int.h - the struct and the states of a sock, for the files of the noun sock alone.
+/* sock_int.h - declares a sock, the states of its two directions, and what its files share; for the
+ * files of the noun sock alone.
  *
  * Invariants: a closed sock has no descriptor, pair, tail or last words, and no task of it waits.
  * rx is HELD or NOTIFIED only with TLS, READY or SHORT only on a descriptor, FAILED iff there is an
@@ -43,11 +44,11 @@ enum sock_state { SOCK_CONNECTING, SOCK_HANDSHAKING, SOCK_OPEN, SOCK_CLOSED };
 /* The order counts: from SOCK_RX_LEFT on the peer is known to have sent FIN or RST, or it is of no
  * interest any more. */
 enum sock_rx_state {
-    SOCK_RX_EMPTY,    /* nothing can be read before an event (or the other end of a pair) tells */
-    SOCK_RX_HELD,     /* TLS: likewise of the kernel, but OpenSSL may hold something */
+    SOCK_RX_EMPTY,    /* nothing can be read before an event tells, or a pair's other end */
+    SOCK_RX_HELD,     /* TLS: the kernel has nothing, but OpenSSL may hold something */
     SOCK_RX_READY,    /* the kernel may have bytes */
-    SOCK_RX_SHORT,    /* likewise, but the last read got less than it asked for */
-    SOCK_RX_NOTIFIED, /* TLS: the reader was told of the peer's close_notify; FIN may follow */
+    SOCK_RX_SHORT,    /* the kernel may have bytes, but the last read was short */
+    SOCK_RX_NOTIFIED, /* TLS: the reader was told of close_notify; FIN may follow */
     SOCK_RX_LEFT,     /* the peer has sent FIN or RST; bytes may be there before it */
     SOCK_RX_ENDED,    /* the raw bytes end here, with rx.end */
     SOCK_RX_TOLD,     /* the reader was told of the end */
@@ -55,10 +56,10 @@ enum sock_rx_state {
 };
 
 enum sock_tx_state {
-    SOCK_TX_FULL,      /* the kernel takes nothing until an event tells; before connecting too */
+    SOCK_TX_FULL,      /* the kernel takes nothing until an event tells; at first too */
     SOCK_TX_READY,     /* the kernel may take bytes */
     SOCK_TX_FULL_FIN,  /* the owner has said all: FIN goes behind what is queued */
-    SOCK_TX_READY_FIN, /* likewise */
+    SOCK_TX_READY_FIN, /* likewise, and the kernel may take bytes */
     SOCK_TX_ENDED,     /* FIN has been sent */
     SOCK_TX_BROKEN     /* a write failed: what is written vanishes */
 };
@@ -116,52 +117,56 @@ struct sock {
 const char *sock_rx_name(enum sock_rx_state state);
 const char *sock_tx_name(enum sock_tx_state state);
 
+/* Returns whether the peer is known to have sent FIN or RST, or is of no interest any more. */
 static inline bool sock_has_left(const struct sock *s)
 {
     return s->rx.state >= SOCK_RX_LEFT;
 }
 
-/* The raw bytes have ended, in whatever way. */
+/* Returns whether the raw bytes have ended, in order or by an error. */
 static inline bool sock_has_ended(const struct sock *s)
 {
     return s->rx.state >= SOCK_RX_ENDED;
 }
 
-/* An event says that bytes may be there. */
+/* Notes that bytes may be there: an event says so. */
 void sock_rx_arrived(struct sock *s);
-/* The peer is seen to have sent FIN or RST. */
+/* Notes that the peer has sent FIN or RST. */
 void sock_rx_left(struct sock *s);
-/* A read of the kernel got @n bytes where @cap were asked for. */
+/* Notes that the kernel gave @n bytes where @cap were asked for. */
 void sock_rx_got(struct sock *s, size_t n, size_t cap);
-/* The kernel has nothing more. */
+/* Notes that the kernel has nothing more. */
 void sock_rx_drained(struct sock *s);
-/* TLS: OpenSSL may hold something, and wants more raw bytes after all. */
+/* Notes, with TLS, that OpenSSL may hold something. */
 void sock_rx_held(struct sock *s);
+/* Notes that OpenSSL holds nothing and wants more raw bytes. */
 void sock_rx_starved(struct sock *s);
-/* The raw bytes end here, with @end. */
+/* Notes that the raw bytes end here, with @end. */
 void sock_rx_ended(struct sock *s, int end);
-/* The reader is told that the peer's direction has ended in order. */
+/* Notes that the reader is told of an end in order. */
 void sock_rx_told(struct sock *s);
-/* Reads return @err from now on, or the first such error. */
+/* Makes reads return @err from now on, or the first such error. */
 void sock_rx_fail(struct sock *s, int err);
 
-/* Bytes may be given to the kernel. */
+/* Returns whether the kernel may take bytes. */
 static inline bool sock_tx_is_ready(const struct sock *s)
 {
     return s->tx.state == SOCK_TX_READY || s->tx.state == SOCK_TX_READY_FIN;
 }
 
-/* The owner has said all that it wanted to. */
+/* Returns whether the owner has said all. */
 static inline bool sock_tx_is_shut(const struct sock *s)
 {
     return s->tx.state >= SOCK_TX_FULL_FIN && s->tx.state <= SOCK_TX_ENDED;
 }
 
-/* The kernel takes bytes; takes no more. */
+/* Notes that the kernel takes bytes. */
 void sock_tx_ready(struct sock *s);
+/* Notes that the kernel takes no more. */
 void sock_tx_full(struct sock *s);
-/* The owner has said all; FIN is sent. */
+/* Notes that the owner has said all. */
 void sock_tx_shut(struct sock *s);
+/* Notes that FIN was sent. */
 void sock_tx_ended(struct sock *s);
 
 /* Checks the invariants of a sock: check.h. */
@@ -184,16 +189,16 @@ ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap);
 
 /* Takes up to @cap bytes out of @b, which gives its memory back with the last. */
 size_t sock_buf_take(struct buf *b, void *to, size_t cap);
-/* Takes out of rx.raw; the other end of a pair may flush again. */
+/* Takes up to @cap bytes out of rx.raw; the other end of a pair may flush again. */
 size_t sock_rx_take(struct sock *s, void *to, size_t cap);
 
 /* Makes on_sent due. */
 void sock_mark_sent(struct sock *s);
-/* A write failed: what is queued vanishes, so that its source is not held up; the reading side
- * tells the owner. */
+/* Breaks the sock after a failed write: what is queued vanishes, so that its source is not held up,
+ * and the reading side tells the owner. */
 void sock_tx_break(struct sock *s);
-/* A send failed with errno @why. Returns true if the sock is broken by that, and false if the
- * kernel only takes nothing more now. */
+/* Handles errno @why of a send. Returns true if that breaks the sock, and false if the kernel only
+ * takes nothing more now. */
 bool sock_send_failed(struct sock *s, int why);
 /* Writes what is queued, then FIN if it is due, as far as they go. */
 void sock_push(struct sock *s);

@@ -69,7 +69,7 @@ size_t sock_buf_take(struct buf *b, void *to, size_t cap)
     return n;
 }
 
-/* With what a pair's reader takes there is room for the other end. */
+/* Lets the other end of a pair flush again: the reader has made room. */
 size_t sock_rx_take(struct sock *s, void *to, size_t cap)
 {
     size_t n = sock_buf_take(&s->rx.raw, to, cap);

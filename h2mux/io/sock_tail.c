@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tail.c - the tails of one thread's socks. See sock_tail.h. */
+/* sock_tail.c - begins, shortens and cuts tails. See sock_tail.h. */
 #include "h2mux/io/sock_tail.h"
 
 #include <stdlib.h>
@@ -59,7 +59,8 @@ void sock_count_tail(struct sock *s, struct sock_tails *tails)
     loop_flush(s->loop, &s->tasks.flush);
 }
 
-/* A tail only gets shorter: what is written behind it meanwhile is somebody else's to count. */
+/* Shortens the tail to what still waits. It never gets longer here: bytes that are written behind a
+ * tail are for others to count. */
 void sock_tail_look(struct sock *s)
 {
     size_t queued = sock_queued(s);

@@ -37,7 +37,8 @@ void tls_reason(char reason[static TLS_REASON_MAX])
 
 static void file_reason(char reason[static TLS_REASON_MAX], const char *what, const char *file)
 {
-    unsigned long first = ERR_peek_error(); /* what went wrong, before what that led to */
+    unsigned long first =
+        ERR_peek_error(); /* the first error, before those that followed from it */
     const char *why =
         ERR_GET_LIB(first) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(first))
         : ERR_GET_LIB(first) == ERR_LIB_PEM || ERR_GET_LIB(first) == ERR_LIB_OSSL_DECODER

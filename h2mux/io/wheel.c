@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wheel.c - slots of timers, a bit for each slot that may hold any, and the first tick to wake up
- * for. See wheel.h. */
+/* wheel.c - keeps timers in slots, a bit for each slot that may hold any, and the first tick to
+ * wake up for. See wheel.h. */
 #include "h2mux/io/wheel.h"
 
 #include "h2mux/base/check.h"

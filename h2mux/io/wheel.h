@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wheel.h - a timing wheel: many timers that may come a tick late, over a clock that the caller
- * reads.
+/* wheel.h - keeps many timers that may come a tick late, on a timing wheel, over a clock that the
+ * caller reads.
  *
  * Keepalives are armed by the ten thousand and all wait for seconds. On a wheel (Varghese and Lauck
  * 1987, scheme 6) arming and stopping a timer is a list's push and remove, and all timers that are

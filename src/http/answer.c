@@ -9,7 +9,17 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "h2mux/base/check.h"
+
 enum { BODY_MAX = 64 * 1024, Q_ONE = 1000, NAME_HTML_MAX = 512 };
+
+static void answer_check(const struct answer *a)
+{
+    CHECK_THAT(a->head.status >= 200 && a->head.status <= 599);
+    CHECK_THAT(a->head.length == (int64_t)buf_len(&a->body));
+    CHECK_THAT(a->head.has_body == (a->head.length > 0));
+    CHECK_THAT(fields_count(&a->head.fields, SLICE("cache-control")) == 1);
+}
 
 void answer_init(struct answer *a, int status)
 {
@@ -18,6 +28,8 @@ void answer_init(struct answer *a, int status)
     a->head.length = 0;
     fields_add(&a->head.fields, SLICE("Cache-Control"), SLICE("no-store"));
     buf_init(&a->body, BODY_MAX);
+    if (CHECKING)
+        answer_check(a);
 }
 
 void answer_deinit(struct answer *a)
@@ -37,6 +49,8 @@ static void set_body(struct answer *a, struct slice type, struct slice body)
     fields_add(&a->head.fields, SLICE("Content-Type"), type);
     a->head.length = (int64_t)body.len;
     a->head.has_body = body.len > 0;
+    if (CHECKING)
+        answer_check(a);
 }
 
 void answer_json(struct answer *a, cJSON *json)
@@ -77,108 +91,6 @@ void answer_refusal(struct answer *a, int status, const char *error, const char 
     if (status == 401) /* RFC 9110 11.6.1 */
         fields_add(f, SLICE("WWW-Authenticate"), SLICE("Bearer"));
     answer_json(a, json);
-}
-
-/* ---- failures */
-
-struct failure_row {
-    int status;
-    unsigned retry_after_s;
-    const char *type;  /* RFC 9209 2.3; "": no Proxy-Status */
-    const char *title; /* in HTML; no name in it */
-    const char *words; /* one sentence or two; for JSON too */
-};
-
-static const struct failure_row failures[] = {
-    [FAIL_BAD_REQUEST] = {400, 0, "http_request_error", "Bad request",
-                          "The request does not follow the rules of HTTP."},
-    [FAIL_METHOD] = {405, 0, "http_request_error", "Method not allowed",
-                     "This method is not available here."},
-    [FAIL_REQUEST_TIMEOUT] = {408, 0, "http_request_error", "Request timeout",
-                              "The request did not arrive in time."},
-    [FAIL_BODY_TOO_LARGE] = {413, 0, "http_request_error", "Content too large",
-                             "The request is larger than this server accepts."},
-    [FAIL_URI_TOO_LONG] = {414, 0, "http_request_error", "Address too long",
-                           "The address is longer than this server accepts."},
-    [FAIL_EXPECTATION] = {417, 0, "http_request_error", "Expectation failed",
-                          "The request expects something that is not known here."},
-    [FAIL_UPGRADE_VERSION] = {426, 0, "http_request_error", "Upgrade required",
-                              "Only version 13 of the WebSocket protocol is supported."},
-    [FAIL_TOO_MANY_ABORTS] = {429, 1, "http_request_error", "Too many requests",
-                              "Too many requests from this address were given up before they "
-                              "were answered. Please try again in a moment."},
-    [FAIL_TOO_MANY_REQUESTS] = {429, 1, "http_request_error", "Too many requests",
-                                "This address asks more often than this server allows. Please try "
-                                "again in a moment."},
-    [FAIL_HEAD_TOO_LARGE] = {431, 0, "http_request_error", "Request header fields too large",
-                             "The request's header is larger than this server accepts."},
-    [FAIL_CODING] = {501, 0, "http_request_error", "Not implemented",
-                     "The request uses a transfer coding that is not known here."},
-    [FAIL_NO_WEBSOCKETS] = {501, 0, "http_upgrade_failed", "No WebSockets here",
-                            "The program that shares this address cannot carry WebSockets."},
-    [FAIL_VERSION] = {505, 0, "http_request_error", "HTTP version not supported",
-                      "Only HTTP/1.1 and HTTP/1.0 are spoken here."},
-    [FAIL_LOOP] = {508, 0, "proxy_loop_detected", "Loop detected",
-                   "The request came back to the server that it had left."},
-    [FAIL_NO_TUNNEL] = {404, 0, "destination_not_found", "Nothing is shared here",
-                        "There is no tunnel of this name. Perhaps it was closed, or the address "
-                        "has a typing mistake."},
-    [FAIL_NOT_FOUND] = {404, 0, "", "Not found", "There is nothing at this address."},
-    [FAIL_AWAY] = {503, 2, "destination_unavailable", "Away for a moment",
-                   "The computer that shares this address is not connected at the moment."},
-    [FAIL_BUSY] = {503, 1, "connection_limit_reached", "Too many requests at once",
-                   "Everything that this tunnel can carry is in use. Please try again."},
-    [FAIL_DRAINING] = {503, 2, "destination_unavailable", "Restarting",
-                       "This server is about to restart. Please try again in a moment."},
-    [FAIL_REFUSED] = {502, 0, "connection_refused", "The service is not running",
-                      "The tunnel is up, but the shared service does not accept connections."},
-    [FAIL_TERMINATED] = {502, 0, "connection_terminated", "The connection broke",
-                         "The connection to the shared service ended before it had answered."},
-    [FAIL_PROTOCOL] = {502, 0, "http_protocol_error", "The service's answer is broken",
-                       "The shared service answered with something that is not valid HTTP."},
-    [FAIL_INCOMPLETE] = {502, 0, "http_response_incomplete", "The service's answer is incomplete",
-                         "The shared service broke off before its answer was complete."},
-    [FAIL_RESPONSE_HEAD] = {502, 0, "http_response_header_section_size",
-                            "The service's answer is too large",
-                            "The header of the shared service's answer is too large."},
-    [FAIL_UPGRADE] = {502, 0, "http_upgrade_failed", "The service refused the upgrade",
-                      "The shared service did not complete the WebSocket handshake."},
-    [FAIL_DNS] = {502, 0, "dns_error", "The service was not found",
-                  "The name of the shared service could not be resolved."},
-    [FAIL_TLS] = {502, 0, "tls_alert_received", "No secure connection to the service",
-                  "The TLS connection to the shared service could not be made."},
-    [FAIL_CONNECT_TIMEOUT] = {504, 0, "connection_timeout", "The service cannot be reached",
-                              "The shared service did not accept the connection in time."},
-    [FAIL_RESPONSE_TIMEOUT] = {504, 0, "http_response_timeout", "The service does not answer",
-                               "The shared service did not answer in time."},
-};
-
-static const struct failure_row *failure_row(enum failure why)
-{
-    assert((size_t)why < sizeof failures / sizeof failures[0]);
-    return &failures[why];
-}
-
-int failure_status(enum failure why)
-{
-    return failure_row(why)->status;
-}
-
-const char *failure_type(enum failure why)
-{
-    return failure_row(why)->type;
-}
-
-enum failure failure_from_client(int status, struct slice type)
-{
-    if (status != 502 && status != 504)
-        return FAIL_PROTOCOL;
-    for (enum failure why = FAIL_REFUSED; why <= FAIL_RESPONSE_TIMEOUT; why++)
-        if (slice_eq(type, slice_str(failure_type(why))))
-            return why;
-    if (slice_starts(type, SLICE("tls_"))) /* RFC 9209 2.3.14 ff. has more of them */
-        return FAIL_TLS;
-    return FAIL_PROTOCOL;
 }
 
 /* ---- what the viewer prefers */
@@ -283,7 +195,7 @@ static void failure_html(struct answer *a, const struct failure_row *row, struct
     int err = buf_printf(&page, page_format,
                          reloads(row) ? "\n<meta http-equiv=\"refresh\" content=\"3\">" : "",
                          row->title, row->title, name.len > 0 ? "<p><b>" : "", escaped,
-                         name.len > 0 ? "</b></p>\n" : "", row->words,
+                         name.len > 0 ? "</b></p>\n" : "", row->message,
                          reloads(row) ? "<p>This page looks again by itself.</p>\n" : "",
                          row->status, row->type[0] ? row->type : "not_found");
     assert(err == 0);
@@ -296,7 +208,7 @@ static void failure_json(struct answer *a, const struct failure_row *row)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "error", row->type[0] ? row->type : "not_found");
-    cJSON_AddStringToObject(json, "message", row->words);
+    cJSON_AddStringToObject(json, "message", row->message);
     answer_json(a, json);
 }
 

@@ -6,6 +6,7 @@
  * is meant. */
 #include "src/http/route.h"
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/inet.h"
 
 enum { SEGMENTS_MAX = 4 };
@@ -208,12 +209,24 @@ static void fold_name(struct slice name, char out[static NAME_MAX_LEN + 1])
     ascii_lower(out, name.len);
 }
 
+static void route_check(const struct route *r)
+{
+    size_t len = strnlen(r->name, sizeof r->name);
+    CHECK_THAT(len <= NAME_MAX_LEN);
+    CHECK_THAT((r->kind == ROUTE_TUNNEL) == (len > 0) || r->kind == ROUTE_BASE);
+    CHECK_THAT(r->kind == ROUTE_BASE || r->builtin.kind == BUILTIN_NONE);
+    for (size_t i = 0; i < len; i++)
+        CHECK_THAT(r->name[i] < 'A' || r->name[i] > 'Z');
+}
+
 void route_find(struct slice domain, const struct message *m, struct route *out)
 {
     out->builtin = builtin_make(BUILTIN_NONE, SLICE(""));
     out->kind = route_host(domain, m->authority, out->name);
-    if (out->kind != ROUTE_BASE)
-        return;
-    out->builtin = route_builtin(m->method, m->path);
-    fold_name(out->builtin.name, out->name);
+    if (out->kind == ROUTE_BASE) {
+        out->builtin = route_builtin(m->method, m->path);
+        fold_name(out->builtin.name, out->name);
+    }
+    if (CHECKING)
+        route_check(out);
 }

@@ -5,7 +5,8 @@
 #ifndef SRC_HTTP_TRANSLATE_H
 #define SRC_HTTP_TRANSLATE_H
 
-#include "src/http/answer.h"
+#include "h2mux/http/message.h"
+#include "src/http/failure.h"
 #include "src/http/trust.h"
 
 /* What the edge remembers of a request whose fields are rewritten. */

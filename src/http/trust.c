@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <sys/un.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/inet.h"
 
-enum { V4_BITS = 96, LIST_MAX = 65536 };
+enum { V6_BITS = 128, V4_PREFIX_BITS = 96, LIST_MAX = 65536 };
 
 struct network {
     struct in6_addr address;
@@ -31,6 +32,7 @@ struct trust {
 
 static bool network_has(const struct network *net, const struct in6_addr *a)
 {
+    CHECK_THAT(net->bits <= V6_BITS);
     size_t whole = net->bits / 8;
     if (memcmp(net->address.s6_addr, a->s6_addr, whole) != 0)
         return false;
@@ -53,7 +55,7 @@ static bool parse_address(struct slice text, struct in6_addr *out, unsigned *bit
 {
     union inet a;
     if (inet_parse(AF_INET6, text, &a)) {
-        *bits = 128;
+        *bits = V6_BITS;
         *out = a.v6;
         return true;
     }
@@ -96,7 +98,7 @@ int trust_add(struct trust *t, const char *cidr)
     uint64_t bits = most;
     if (slash >= 0 && slice_to_u64(prefix, most, &bits) < 0)
         return ERR_SYNTAX;
-    net.bits = (unsigned)bits + (most == 32 ? V4_BITS : 0);
+    net.bits = (unsigned)bits + (most == V6_BITS ? 0 : V4_PREFIX_BITS);
     t->v = xrealloc(t->v, (t->n + 1) * sizeof *t->v);
     t->v[t->n++] = net;
     return 0;

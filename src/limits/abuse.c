@@ -40,6 +40,6 @@ void abuse_note(struct abuse *a, const struct viewer *v, uint64_t now_us)
 bool abuse_blocks(struct abuse *a, const struct viewer *v, uint64_t now_us)
 {
     struct address of;
-    return !address_buckets_full(a->aborts) && address_of_viewer(v, &of) &&
+    return !address_buckets_all_full(a->aborts) && address_of_viewer(v, &of) &&
            address_buckets_left(a->aborts, &of, now_us) < (uint64_t)(DEBT + 1) * ONE_TOKEN;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/bucket.h"
+#include "h2mux/base/check.h"
 
 enum { SETS = 512, PLACES = 8, SECOND_US = 1000000, MICRO = 1000000 };
 
@@ -48,9 +49,26 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static struct place *set_of(struct address_buckets *b, const struct address *of)
+static struct place *set_of(const struct address_buckets *b, const struct address *of)
 {
     return b->sets[mix(mix(of->network ^ b->seed) + of->host) % SETS];
+}
+
+/* Looks at the set of @of: an address has one place, in the set that its hash names, and no bucket
+ * has more than its burst. */
+static void address_buckets_check(const struct address_buckets *b, const struct address *of)
+{
+    CHECK_THAT(b->sets);
+    const struct place *set = set_of(b, of);
+    for (size_t i = 0; i < PLACES; i++) {
+        if (!set[i].used)
+            continue;
+        CHECK_THAT(set_of(b, &set[i].of) == set);
+        CHECK_THAT(set[i].bucket.burst == b->burst && set[i].bucket.rate == b->rate);
+        CHECK_THAT(set[i].bucket.micro <= b->burst * MICRO);
+        for (size_t j = 0; j < i; j++)
+            CHECK_THAT(!set[j].used || !address_eq(&set[j].of, &set[i].of));
+    }
 }
 
 static struct place *find(struct address_buckets *b, const struct address *of)
@@ -88,7 +106,7 @@ static void forget_if_quiet(struct address_buckets *b, uint64_t now_us)
     b->sets = NULL;
 }
 
-bool address_buckets_full(const struct address_buckets *b)
+bool address_buckets_all_full(const struct address_buckets *b)
 {
     return !b->sets;
 }
@@ -103,7 +121,10 @@ bool address_buckets_take(struct address_buckets *b, const struct address *of, u
     struct place *p = find(b, of);
     if (!p)
         p = place_for(b, of, now_us);
-    return bucket_take(&p->bucket, tokens, now_us);
+    bool taken = bucket_take(&p->bucket, tokens, now_us);
+    if (CHECKING)
+        address_buckets_check(b, of);
+    return taken;
 }
 
 uint64_t address_buckets_left(struct address_buckets *b, const struct address *of, uint64_t now_us)

@@ -13,7 +13,7 @@ struct address_buckets;
 struct address_buckets *address_buckets_new(uint64_t seed, uint64_t burst, uint64_t rate) MUSTCHECK;
 void address_buckets_free(struct address_buckets *b);
 
-bool address_buckets_full(
+bool address_buckets_all_full(
     const struct address_buckets *b); /* everybody's, for all that is remembered */
 /* false: there are not so many; nothing is taken. */
 bool address_buckets_take(struct address_buckets *b, const struct address *of, uint64_t tokens,

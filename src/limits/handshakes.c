@@ -3,9 +3,11 @@
  * the places that are taken. */
 #include "src/limits/handshakes.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "src/limits/address.h"
 
 struct handshakes {
@@ -37,12 +39,28 @@ void handshakes_free(struct handshakes *h)
     free(h);
 }
 
-static bool has_room(const struct handshakes *h, const struct address *key)
+static uint64_t count_of(const struct handshakes *h, const struct address *key)
 {
     uint64_t own = 0;
     for (size_t i = 0; i < h->count; i++)
         own += address_eq(&h->address[h->order[i]], key);
-    return h->count < HANDSHAKES_MAX && own < h->per_address;
+    return own;
+}
+
+/* The lock is held. @key: an address whose handshakes are counted. */
+static void handshakes_check(const struct handshakes *h, const struct address *key)
+{
+    CHECK_THAT(h->count <= HANDSHAKES_MAX);
+    for (size_t i = 0; i < HANDSHAKES_MAX; i++) {
+        CHECK_THAT(h->order[i] >= 0 && h->order[i] < HANDSHAKES_MAX);
+        CHECK_THAT(h->index[h->order[i]] == i);
+    }
+    CHECK_THAT(count_of(h, key) <= h->per_address);
+}
+
+static bool has_room(const struct handshakes *h, const struct address *key)
+{
+    return h->count < HANDSHAKES_MAX && count_of(h, key) < h->per_address;
 }
 
 int handshakes_begin(struct handshakes *h, const struct trust *t,
@@ -57,6 +75,8 @@ int handshakes_begin(struct handshakes *h, const struct trust *t,
         place = h->order[h->count++];
         h->address[place] = key;
     }
+    if (CHECKING)
+        handshakes_check(h, &key);
     pthread_mutex_unlock(&h->lock);
     return place;
 }
@@ -66,11 +86,15 @@ void handshakes_end(struct handshakes *h, int place)
     if (place < 0)
         return;
     pthread_mutex_lock(&h->lock);
+    assert(place < HANDSHAKES_MAX);
     size_t at = h->index[place];
+    assert(at < h->count);
     int last = h->order[--h->count];
     h->order[at] = last;
     h->index[last] = at;
     h->order[h->count] = place;
     h->index[place] = h->count;
+    if (CHECKING)
+        handshakes_check(h, &h->address[place]);
     pthread_mutex_unlock(&h->lock);
 }

@@ -6,34 +6,41 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "src/limits/address_buckets.h"
 
 enum { COST = 60, BAD_TICKETS = 5, MICRO = 1000000 };
 
 struct quota {
     pthread_mutex_t lock;
-    uint64_t registers;
-    struct address_buckets *to_register; /* owned; NULL: no limit */
-    struct address_buckets *to_be_wrong; /* owned */
+    uint64_t registers_a_minute;
+    struct address_buckets *register_buckets;   /* owned; NULL: no limit */
+    struct address_buckets *bad_ticket_buckets; /* owned */
 };
 
 struct quota *quota_new(uint64_t seed, uint64_t registers)
 {
     struct quota *q = xcalloc(1, sizeof *q);
     pthread_mutex_init(&q->lock, NULL);
-    q->registers = registers;
+    q->registers_a_minute = registers;
     if (registers > 0)
-        q->to_register = address_buckets_new(seed, 2 * registers * COST, registers);
-    q->to_be_wrong = address_buckets_new(seed, (uint64_t)BAD_TICKETS * COST, BAD_TICKETS);
+        q->register_buckets = address_buckets_new(seed, 2 * registers * COST, registers);
+    q->bad_ticket_buckets = address_buckets_new(seed, (uint64_t)BAD_TICKETS * COST, BAD_TICKETS);
     return q;
+}
+
+static void quota_check(const struct quota *q)
+{
+    CHECK_THAT(!q->register_buckets == (q->registers_a_minute == 0));
+    CHECK_THAT(q->bad_ticket_buckets);
 }
 
 void quota_free(struct quota *q)
 {
     if (!q)
         return;
-    address_buckets_free(q->to_register);
-    address_buckets_free(q->to_be_wrong);
+    address_buckets_free(q->register_buckets);
+    address_buckets_free(q->bad_ticket_buckets);
     pthread_mutex_destroy(&q->lock);
     free(q);
 }
@@ -42,6 +49,7 @@ void quota_free(struct quota *q)
  */
 static unsigned seconds_until(uint64_t left, uint64_t rate)
 {
+    CHECK_THAT(rate > 0 && left < (uint64_t)COST * MICRO);
     uint64_t missing = (uint64_t)COST * MICRO - left;
     return (unsigned)((missing + rate * MICRO - 1) / (rate * MICRO));
 }
@@ -51,6 +59,8 @@ static unsigned take(struct quota *q, struct address_buckets *b, uint64_t rate,
 {
     struct address of;
     unsigned wait_s = 0;
+    if (CHECKING)
+        quota_check(q);
     if (!b || !address_of_viewer(v, &of))
         return 0;
     pthread_mutex_lock(&q->lock);
@@ -60,12 +70,12 @@ static unsigned take(struct quota *q, struct address_buckets *b, uint64_t rate,
     return wait_s;
 }
 
-unsigned quota_register(struct quota *q, const struct viewer *v, uint64_t now_us)
+unsigned quota_take_register(struct quota *q, const struct viewer *v, uint64_t now_us)
 {
-    return take(q, q->to_register, q->registers, v, now_us);
+    return take(q, q->register_buckets, q->registers_a_minute, v, now_us);
 }
 
-unsigned quota_bad_ticket(struct quota *q, const struct viewer *v, uint64_t now_us)
+unsigned quota_take_bad_ticket(struct quota *q, const struct viewer *v, uint64_t now_us)
 {
-    return take(q, q->to_be_wrong, BAD_TICKETS, v, now_us);
+    return take(q, q->bad_ticket_buckets, BAD_TICKETS, v, now_us);
 }

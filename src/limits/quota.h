@@ -30,9 +30,9 @@ struct quota *quota_new(uint64_t seed, uint64_t registers) MUSTCHECK;
 void quota_free(struct quota *q);
 
 /* @v makes a new owner. 0: it may; else in how many seconds, which is for Retry-After. */
-unsigned quota_register(struct quota *q, const struct viewer *v, uint64_t now_us) MUSTCHECK;
+unsigned quota_take_register(struct quota *q, const struct viewer *v, uint64_t now_us) MUSTCHECK;
 /* @v came with a bad ticket. 0: tell it so; else it has been wrong too often, and in how many
  * seconds it will be told again. */
-unsigned quota_bad_ticket(struct quota *q, const struct viewer *v, uint64_t now_us) MUSTCHECK;
+unsigned quota_take_bad_ticket(struct quota *q, const struct viewer *v, uint64_t now_us) MUSTCHECK;
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/map.h"
 
@@ -21,7 +22,11 @@ struct entry {
 /* An address with names. */
 struct holder {
     uint64_t names;
+    uint64_t seen; /* scratch of directory_check */
 };
+
+/* With more names than this directory_check walks over all of them now and then only. */
+enum { CHECK_ALL_MAX = 256 };
 
 struct directory {
     pthread_rwlock_t lock; /* guards all below but on_change */
@@ -58,6 +63,7 @@ void directory_free(struct directory *d)
 {
     if (!d)
         return;
+    CHECK_THAT(d->waiting == 0);
     map_each(&d->names, free_value, NULL);
     map_deinit(&d->names);
     map_each(&d->holders, free_value, NULL);
@@ -65,6 +71,76 @@ void directory_free(struct directory *d)
     pthread_rwlock_destroy(&d->lock);
     free(d);
 }
+
+/* ---- checks */
+
+static struct slice holder_key(const struct address *a)
+{
+    return slice_make((const char *)a, sizeof *a);
+}
+
+static bool is_live(const struct entry *e)
+{
+    return e->held.until == 0;
+}
+
+static void forget_seen(struct slice key, void *value, void *user)
+{
+    struct holder *h = value;
+    h->seen = 0;
+}
+
+struct check_walk {
+    const struct directory *directory;
+    size_t live;
+};
+
+static void check_entry(struct slice key, void *value, void *user)
+{
+    const struct entry *e = value;
+    struct check_walk *walk = user;
+    bool noted = e->held.name[0] != '\0';
+    walk->live += is_live(e);
+    CHECK_THAT(!noted || slice_eq(key, slice_str(e->held.name)));
+    CHECK_THAT(noted || !e->remember);
+    if (!e->counted)
+        return;
+    struct holder *h = map_get(&walk->directory->holders, holder_key(&e->from));
+    CHECK_THAT(h);
+    h->seen++;
+}
+
+static void check_holder(struct slice key, void *value, void *user)
+{
+    const struct holder *h = value;
+    CHECK_THAT(h->names > 0);
+    CHECK_THAT(h->names == h->seen);
+}
+
+/* The lock is held for writing. */
+static void directory_check(const struct directory *d)
+{
+    struct check_walk walk = {.directory = d};
+    CHECK_THAT(d->names.count <= DIRECTORY_MAX);
+    CHECK_THAT(d->live <= d->names.count);
+    CHECK_THAT(d->holders.count <= d->names.count);
+    CHECK_THAT(d->per_address > 0 || d->holders.count == 0);
+    if (d->names.count > CHECK_ALL_MAX && d->names.count % CHECK_ALL_MAX != 0)
+        return;
+    map_each(&d->holders, forget_seen, NULL);
+    map_each(&d->names, check_entry, &walk);
+    map_each(&d->holders, check_holder, NULL);
+    CHECK_THAT(walk.live == d->live);
+}
+
+static void unlock_written(struct directory *d)
+{
+    if (CHECKING)
+        directory_check(d);
+    pthread_rwlock_unlock(&d->lock);
+}
+
+/* ---- requests that wait */
 
 bool directory_wait_begin(struct directory *d, size_t most)
 {
@@ -81,6 +157,8 @@ void directory_wait_end(struct directory *d)
     (void)before;
 }
 
+/* ---- look-up */
+
 int directory_find(struct directory *d, struct slice name)
 {
     pthread_rwlock_rdlock(&d->lock);
@@ -91,11 +169,6 @@ int directory_find(struct directory *d, struct slice name)
 }
 
 /* ---- names of an address */
-
-static struct slice holder_key(const struct address *a)
-{
-    return slice_make((const char *)a, sizeof *a);
-}
 
 static bool may_hold_another(const struct directory *d, const struct address *from)
 {
@@ -155,7 +228,7 @@ int directory_claim(struct directory *d, struct slice name, int worker, const st
 {
     pthread_rwlock_wrlock(&d->lock);
     int err = claim_locked(d, name, worker, from);
-    pthread_rwlock_unlock(&d->lock);
+    unlock_written(d);
     return err;
 }
 
@@ -164,14 +237,9 @@ static void unlock_changed(struct directory *d)
 {
     bool first = !d->changed;
     d->changed = true;
-    pthread_rwlock_unlock(&d->lock);
+    unlock_written(d);
     if (first && d->on_change)
         d->on_change(d->user);
-}
-
-static bool is_live(const struct entry *e)
-{
-    return e->held.until == 0;
 }
 
 void directory_release(struct directory *d, struct slice name)
@@ -209,7 +277,7 @@ static void print_entry(struct slice key, void *value, void *user)
     struct print *p = user;
     const struct entry *e = value;
     if (e->remember && p->err == ERR_OK)
-        p->err = state_names_append(p->to, &e->held);
+        p->err = held_name_print(p->to, &e->held);
 }
 
 int directory_print(struct directory *d, struct buf *to)
@@ -218,7 +286,7 @@ int directory_print(struct directory *d, struct buf *to)
     pthread_rwlock_wrlock(&d->lock);
     d->changed = false;
     map_each(&d->names, print_entry, &p);
-    pthread_rwlock_unlock(&d->lock);
+    unlock_written(d);
     return p.err;
 }
 

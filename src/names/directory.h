@@ -9,7 +9,7 @@
 #define SRC_NAMES_DIRECTORY_H
 
 #include "src/limits/address.h"
-#include "src/names/state.h"
+#include "src/names/held_name.h"
 
 /* Names held by a process at most. */
 enum { DIRECTORY_MAX = 20000, DIRECTORY_NOBODY = -1 };

@@ -40,7 +40,7 @@ static bool is_alnum(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-bool label_reserved(struct slice name)
+static bool is_reserved(struct slice name)
 {
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (slice_eq(name, slice_str(reserved[i])))
@@ -55,7 +55,7 @@ bool label_valid(struct slice name)
     for (size_t i = 0; i < name.len; i++)
         if (!is_alnum(name.ptr[i]) && name.ptr[i] != '-')
             return false;
-    return is_alnum(name.ptr[0]) && is_alnum(name.ptr[name.len - 1]) && !label_reserved(name);
+    return is_alnum(name.ptr[0]) && is_alnum(name.ptr[name.len - 1]) && !is_reserved(name);
 }
 
 static const char *pick_word(const char *const *words, size_t n)

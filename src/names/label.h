@@ -9,7 +9,6 @@
 /* [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?, 3 to 63 characters, not reserved. Upper case is folded by the
  * caller. */
 bool label_valid(struct slice name);
-bool label_reserved(struct slice name);
 /* adjective-animal-NN for which @taken is false. ERR_LIMIT after many tries. */
 int label_random(bool (*taken)(struct slice name, void *user), void *user,
                  char out[static NAME_MAX_LEN + 1]) MUSTCHECK;

@@ -4,11 +4,14 @@
 #include "src/names/names_file.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/log.h"
+#include "src/names/state.h"
 
 enum { NAMES_FILE_MAX = 16 * 1024 * 1024, WRITE_EVERY_MS = 1000, WRITE_RETRY_MS = 5000 };
 
@@ -17,11 +20,21 @@ struct names_file {
     struct directory *directory; /* borrowed */
     struct timer write;
     uint64_t written_us;
+    pthread_t thread; /* the one that made it, and that runs its loop */
 };
+
+static void names_file_check(const struct names_file *f)
+{
+    CHECK_THAT(pthread_equal(f->thread, pthread_self()));
+    CHECK_THAT(f->state_dir && f->directory);
+    CHECK_THAT(f->written_us <= clock_now_us());
+}
 
 int names_file_write(struct names_file *f)
 {
     struct buf text;
+    if (CHECKING)
+        names_file_check(f);
     buf_init(&text, NAMES_FILE_MAX);
     int err = directory_print(f->directory, &text);
     errno = EFBIG;
@@ -48,12 +61,15 @@ static void on_write_due(void *user)
         timer_arm(&f->write, WRITE_RETRY_MS);
 }
 
-void names_file_due(struct names_file *f)
+void names_file_write_soon(struct names_file *f)
 {
+    if (CHECKING)
+        names_file_check(f);
     if (timer_armed(&f->write))
         return;
     uint64_t since_ms = (clock_now_us() - f->written_us) / 1000;
     timer_arm(&f->write, since_ms < WRITE_EVERY_MS ? WRITE_EVERY_MS - since_ms : 0);
+    CHECK_THAT(timer_armed(&f->write));
 }
 
 struct names_file *names_file_new(struct loop *l, const char *state_dir,
@@ -62,6 +78,7 @@ struct names_file *names_file_new(struct loop *l, const char *state_dir,
     struct names_file *f = xcalloc(1, sizeof *f);
     f->state_dir = state_dir;
     f->directory = directory;
+    f->thread = pthread_self();
     timer_init(&f->write, l, on_write_due, f);
     return f;
 }
@@ -84,7 +101,7 @@ static void parse(struct names_file *f, struct slice text,
         ptrdiff_t end = slice_find(text, '\n');
         size_t len = end < 0 ? text.len : (size_t)end;
         /* Without its line feed a line may be cut short and still look whole. */
-        if (end >= 0 && state_names_parse(slice_make(text.ptr, len), &h) == 0) {
+        if (end >= 0 && held_name_parse(slice_make(text.ptr, len), &h) == 0) {
             adopt(&h, user);
             kept++;
         } else if (broken++ == 0) {
@@ -101,6 +118,8 @@ int names_file_load(struct names_file *f, void (*adopt)(const struct held_name *
                     void *user)
 {
     struct buf text;
+    if (CHECKING)
+        names_file_check(f);
     buf_init(&text, NAMES_FILE_MAX);
     int err = state_read(f->state_dir, STATE_NAMES, &text);
     if (err == 0)

@@ -19,6 +19,6 @@ void names_file_free(struct names_file *f); /* writes it once more */
 int names_file_load(struct names_file *f, void (*adopt)(const struct held_name *h, void *user),
                     void *user) MUSTCHECK;
 int names_file_write(struct names_file *f) MUSTCHECK; /* ERR_IO: errno says why */
-void names_file_due(struct names_file *f);            /* something changed; on @l's thread */
+void names_file_write_soon(struct names_file *f);     /* something changed; on @l's thread */
 
 #endif

@@ -12,7 +12,6 @@
 
 #include "h2mux/base/err.h"
 #include "h2mux/base/file.h"
-#include "src/names/label.h"
 
 enum { NODE_FILE_MAX = 256, NODE_LEN = sizeof "oneport-" - 1 + 8 };
 
@@ -156,36 +155,4 @@ int state_node(const char *dir, char node[static STATE_NODE_MAX], char *reason, 
         snprintf(reason, reason_cap, "%s/%s: %s", dir, STATE_NODE,
                  err == ERR_IO ? strerrordesc_np(errno) : "is not \"oneport-\" and 8 hex digits");
     return err;
-}
-
-/* ---- names */
-
-int state_names_append(struct buf *to, const struct held_name *h)
-{
-    char owner[OWNER_TEXT_MAX];
-    owner_text(h->owner, owner);
-    return buf_printf(to, "%s %s %lld %d\n", h->name, owner, (long long)h->until, h->asked);
-}
-
-static struct slice take_word(struct slice *line)
-{
-    ptrdiff_t space = slice_find(*line, ' ');
-    struct slice word = slice_make(line->ptr, space < 0 ? line->len : (size_t)space);
-    *line = slice_skip(*line, space < 0 ? line->len : (size_t)space + 1);
-    return word;
-}
-
-int state_names_parse(struct slice line, struct held_name *out)
-{
-    struct slice name = take_word(&line), owner = take_word(&line);
-    struct slice until = take_word(&line), asked = take_word(&line);
-    uint64_t seconds = 0, flag = 0;
-    *out = (struct held_name){0};
-    if (line.len > 0 || !label_valid(name) || owner_parse(owner, out->owner) < 0 ||
-        slice_to_u64(until, INT64_MAX, &seconds) < 0 || slice_to_u64(asked, 1, &flag) < 0)
-        return ERR_SYNTAX;
-    memcpy(out->name, name.ptr, name.len);
-    out->until = (int64_t)seconds;
-    out->asked = flag == 1;
-    return 0;
 }

@@ -9,8 +9,6 @@
 #define SRC_NAMES_STATE_H
 
 #include "h2mux/base/buf.h"
-#include "src/http/route.h"
-#include "src/names/owner.h"
 
 enum { STATE_NODE_MAX = 24 };
 
@@ -36,15 +34,5 @@ bool state_is_exposed(const char *dir, const char *file);
 /* "oneport-" and 8 hex digits: from DIR/node, which is made when it is not there. */
 int state_node(const char *dir, char node[static STATE_NODE_MAX], char *reason,
                size_t reason_cap) MUSTCHECK;
-
-/* One line of the names file. */
-struct held_name {
-    char name[NAME_MAX_LEN + 1];
-    uint8_t owner[OWNER_LEN];
-    int64_t until; /* wall-clock seconds; 0: it was live, so nobody can say */
-    bool asked;
-};
-int state_names_append(struct buf *to, const struct held_name *h) MUSTCHECK; /* ERR_LIMIT */
-int state_names_parse(struct slice line, struct held_name *out) MUSTCHECK;   /* ERR_SYNTAX */
 
 #endif

@@ -6,221 +6,27 @@
  * lost because a node is older. */
 #include "src/names/ticket.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <cjson/cJSON.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
 
 #include "h2mux/base/err.h"
-#include "h2mux/base/log.h"
-#include "h2mux/http/bytes.h"
-#include "src/names/state.h"
+#include "src/names/base64url.h"
+#include "src/names/keyring.h"
 
-enum {
-    VERSION = 1,
-    KID_MAX = 32,
-    KEY_MIN = 16,
-    KEY_MAX = 64,
-    KEY_NEW = 32,
-    MAC_LEN = 32,
-    SECRET_FILE_MAX = 65536,
-    EXACT_BITS = 53 /* of a JSON number */
-};
-
-struct key {
-    char kid[KID_MAX + 1];
-    uint8_t secret[KEY_MAX];
-    size_t len;
-};
-
-struct keyring {
-    struct key *keys; /* owned; at least one */
-    size_t n;
-};
-
-/* ---- base64 */
-
-static const char url_alphabet[] = "-_", plain_alphabet[] = "+/";
-
-static void translate(char *text, size_t len, const char from[static 2], const char to[static 2])
-{
-    for (size_t i = 0; i < len; i++)
-        if (text[i] == from[0] || text[i] == from[1])
-            text[i] = text[i] == from[0] ? to[0] : to[1];
-}
-
-/* RFC 4648 5 without padding; @out has room for 4 bytes a started 3, and a zero. */
-static size_t base64url_encode(const void *in, size_t len, char *out)
-{
-    int n = EVP_EncodeBlock((unsigned char *)out, in, (int)len);
-    while (n > 0 && out[n - 1] == '=')
-        out[--n] = '\0';
-    translate(out, (size_t)n, plain_alphabet, url_alphabet);
-    return (size_t)n;
-}
-
-/* Strict: no padding, no foreign byte, no second spelling of the same bytes. The length, or
- * ERR_SYNTAX. */
-static ssize_t base64url_decode(struct slice in, uint8_t *out, size_t cap)
-{
-    char text[TICKET_MAX + 4], again[TICKET_MAX + 4];
-    uint8_t bytes[TICKET_MAX];
-    if (in.len == 0 || in.len > TICKET_MAX || in.len % 4 == 1)
-        return ERR_SYNTAX;
-    memcpy(text, in.ptr, in.len);
-    translate(text, in.len, url_alphabet, plain_alphabet);
-    size_t padded = in.len;
-    while (padded % 4 != 0)
-        text[padded++] = '=';
-    int n = EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)padded);
-    if (n < 0 || (size_t)n < padded - in.len)
-        return ERR_SYNTAX;
-    size_t len = (size_t)n - (padded - in.len);
-    if (len > cap || !slice_eq(in, slice_make(again, base64url_encode(bytes, len, again))))
-        return ERR_SYNTAX;
-    memcpy(out, bytes, len);
-    return (ssize_t)len;
-}
-
-/* ---- keys */
-
-static int key_parse(struct slice line, struct key *k)
-{
-    char text[2 * KEY_MAX];
-    ptrdiff_t space = slice_find(line, ' ');
-    if (space <= 0 || space > KID_MAX)
-        return ERR_SYNTAX;
-    struct slice secret = slice_trim(slice_skip(line, (size_t)space));
-    while (secret.len > 0 && secret.ptr[secret.len - 1] == '=')
-        secret.len--;
-    if (secret.len > sizeof text)
-        return ERR_SYNTAX;
-    memcpy(text, secret.ptr, secret.len);
-    translate(text, secret.len, plain_alphabet, url_alphabet);
-    ssize_t len = base64url_decode(slice_make(text, secret.len), k->secret, KEY_MAX);
-    OPENSSL_cleanse(text, sizeof text);
-    if (len < KEY_MIN)
-        return ERR_SYNTAX;
-    memcpy(k->kid, line.ptr, (size_t)space);
-    k->len = (size_t)len;
-    return 0;
-}
-
-static struct slice take_line(struct slice *text)
-{
-    ptrdiff_t end = slice_find(*text, '\n');
-    struct slice line = slice_make(text->ptr, end < 0 ? text->len : (size_t)end);
-    *text = slice_skip(*text, end < 0 ? text->len : (size_t)end + 1);
-    if (line.len > 0 && line.ptr[line.len - 1] == '\r')
-        line.len--;
-    return slice_trim(line);
-}
-
-/* The number of the line that is wrong; 0: none is, but there may be no key at all. */
-static size_t keyring_parse(struct keyring *k, struct slice text)
-{
-    for (size_t number = 1; text.len > 0; number++) {
-        struct slice line = take_line(&text);
-        struct key key = {0};
-        if (line.len == 0 || line.ptr[0] == '#')
-            continue;
-        if (key_parse(line, &key) < 0)
-            return number;
-        k->keys = xrealloc(k->keys, (k->n + 1) * sizeof *k->keys);
-        k->keys[k->n++] = key;
-        OPENSSL_cleanse(&key, sizeof key);
-    }
-    return 0;
-}
-
-/* One fresh key. ERR_TAKEN: another process was quicker, and its key is as good. */
-static int secret_create(const char *dir)
-{
-    uint8_t id[4], secret[KEY_NEW];
-    char text[2 * KEY_MAX + KID_MAX], encoded[2 * KEY_NEW];
-    if (RAND_bytes(id, sizeof id) != 1 || RAND_bytes(secret, sizeof secret) != 1)
-        return ERR_IO;
-    EVP_EncodeBlock((unsigned char *)encoded, secret, sizeof secret);
-    int len =
-        snprintf(text, sizeof text, "k%02x%02x%02x%02x %s\n", id[0], id[1], id[2], id[3], encoded);
-    int err = state_create(dir, STATE_SECRET, slice_make(text, (size_t)len));
-    OPENSSL_cleanse(secret, sizeof secret);
-    OPENSSL_cleanse(encoded, sizeof encoded);
-    OPENSSL_cleanse(text, sizeof text);
-    return err;
-}
-
-static int secret_read(const char *dir, struct buf *out)
-{
-    int err = state_prepare(dir);
-    if (err == 0)
-        err = state_read(dir, STATE_SECRET, out);
-    if (err == ERR_NOT_FOUND) {
-        err = secret_create(dir);
-        if (err == 0 || err == ERR_TAKEN)
-            err = state_read(dir, STATE_SECRET, out);
-    }
-    return err;
-}
-
-struct keyring *keyring_open(const char *state_dir, char *reason, size_t reason_cap)
-{
-    struct keyring *k = xcalloc(1, sizeof *k);
-    struct buf text;
-    buf_init(&text, SECRET_FILE_MAX);
-    int err = secret_read(state_dir, &text);
-    size_t wrong = err < 0 ? 0 : keyring_parse(k, buf_slice(&text));
-    if (err < 0)
-        snprintf(reason, reason_cap, "%s/%s: %s", state_dir, STATE_SECRET,
-                 err == ERR_IO ? strerrordesc_np(errno) : err_text(err));
-    else if (wrong > 0)
-        snprintf(reason, reason_cap, "%s/%s: line %zu is not a key (kid, space, base64)", state_dir,
-                 STATE_SECRET, wrong);
-    else if (k->n == 0)
-        snprintf(reason, reason_cap, "%s/%s: holds no key", state_dir, STATE_SECRET);
-    else if (state_is_exposed(state_dir, STATE_SECRET))
-        LOG(WARN, "secret_file_readable", LOG_STR("dir", state_dir), LOG_STR("file", STATE_SECRET));
-    if (text.ptr)
-        OPENSSL_cleanse(text.ptr, text.cap);
-    buf_release(&text);
-    if (err == 0 && wrong == 0 && k->n > 0)
-        return k;
-    keyring_free(k);
-    return NULL;
-}
-
-void keyring_free(struct keyring *k)
-{
-    if (!k)
-        return;
-    if (k->keys)
-        OPENSSL_cleanse(k->keys, k->n * sizeof *k->keys);
-    free(k->keys);
-    free(k);
-}
+enum { VERSION = 1, EXACT_BITS = 53 /* of a JSON number */ };
+_Static_assert((int)TICKET_MAX <= (int)BASE64URL_MAX, "a ticket's parts can be decoded");
 
 /* ---- signing */
 
-static int sign(const struct key *k, struct slice claims, uint8_t mac[static MAC_LEN])
-{
-    unsigned len = 0;
-    bool ok = HMAC(EVP_sha256(), k->secret, (int)k->len, (const unsigned char *)claims.ptr,
-                   claims.len, mac, &len);
-    return ok && len == MAC_LEN ? 0 : ERR_IO;
-}
-
-static char *claims_print(const struct key *k, struct slice domain, const struct ticket *t)
+static char *claims_print(const char *key_id, struct slice domain, const struct ticket *t)
 {
     char owner[OWNER_TEXT_MAX], *dom = slice_dup(domain);
     cJSON *json = cJSON_CreateObject();
     owner_text(t->owner, owner);
     cJSON_AddNumberToObject(json, "v", VERSION);
-    cJSON_AddStringToObject(json, "kid", k->kid);
+    cJSON_AddStringToObject(json, "kid", key_id);
     cJSON_AddStringToObject(json, "dom", dom);
     cJSON_AddStringToObject(json, "name", t->name);
     cJSON_AddStringToObject(json, "owner", owner);
@@ -235,17 +41,17 @@ static char *claims_print(const struct key *k, struct slice domain, const struct
 int ticket_sign(const struct keyring *k, struct slice domain, const struct ticket *t,
                 char out[static TICKET_MAX])
 {
-    char *claims = claims_print(&k->keys[0], domain, t);
+    char *claims = claims_print(keyring_id(k, 0), domain, t);
     struct slice text = slice_str(claims);
-    uint8_t mac[MAC_LEN];
+    uint8_t mac[KEYRING_MAC_LEN];
     int err = ERR_LIMIT;
-    size_t encoded = (text.len + 2) / 3 * 4 + 1 + (MAC_LEN + (size_t)2) / 3 * 4 + 1;
+    size_t encoded = (text.len + 2) / 3 * 4 + 1 + (KEYRING_MAC_LEN + (size_t)2) / 3 * 4 + 1;
     if (claims && encoded <= TICKET_MAX)
-        err = sign(&k->keys[0], text, mac);
+        err = keyring_sign(k, 0, text, mac);
     if (err == 0) {
         size_t len = base64url_encode(text.ptr, text.len, out);
         out[len++] = '.';
-        base64url_encode(mac, MAC_LEN, out + len);
+        base64url_encode(mac, sizeof mac, out + len);
     }
     cJSON_free(claims);
     return err;
@@ -327,14 +133,14 @@ static int claims_parse(struct slice claims, const struct expected *e, struct ti
 /* Every key is tried, whichever it is; two of them may hold the same secret, and then the claims
  * tell by which name they were signed. */
 static int claims_verify(const struct keyring *k, struct slice domain, struct slice claims,
-                         const uint8_t mac[static MAC_LEN], struct ticket *t)
+                         const uint8_t mac[static KEYRING_MAC_LEN], struct ticket *t)
 {
     int verdict = ERR_DENIED;
-    for (size_t i = 0; i < k->n; i++) {
-        uint8_t want[MAC_LEN];
-        struct expected e = {domain, slice_str(k->keys[i].kid)};
+    for (size_t i = 0; i < keyring_count(k); i++) {
+        uint8_t want[KEYRING_MAC_LEN];
+        struct expected e = {domain, slice_str(keyring_id(k, i))};
         bool signer =
-            sign(&k->keys[i], claims, want) == 0 && CRYPTO_memcmp(want, mac, MAC_LEN) == 0;
+            keyring_sign(k, i, claims, want) == 0 && CRYPTO_memcmp(want, mac, sizeof want) == 0;
         if (signer && verdict < 0)
             verdict = claims_parse(claims, &e, t);
     }
@@ -344,10 +150,11 @@ static int claims_verify(const struct keyring *k, struct slice domain, struct sl
 int ticket_verify(const struct keyring *k, struct slice domain, struct slice text, int64_t now_s,
                   struct ticket *t)
 {
-    uint8_t bytes[TICKET_MAX], mac[MAC_LEN];
+    uint8_t bytes[TICKET_MAX], mac[KEYRING_MAC_LEN];
     ptrdiff_t dot = slice_find(text, '.');
     if (dot < 0 || text.len >= TICKET_MAX ||
-        base64url_decode(slice_skip(text, (size_t)dot + 1), mac, MAC_LEN) != MAC_LEN)
+        base64url_decode(slice_skip(text, (size_t)dot + 1), mac, KEYRING_MAC_LEN) !=
+            KEYRING_MAC_LEN)
         return ERR_DENIED;
     ssize_t len = base64url_decode(slice_make(text.ptr, (size_t)dot), bytes, sizeof bytes);
     if (len < 0)

@@ -7,6 +7,8 @@
 #include "src/http/route.h"
 #include "src/names/owner.h"
 
+struct keyring;
+
 enum { TICKET_MAX = 1024 };
 
 struct ticket {
@@ -14,12 +16,6 @@ struct ticket {
     uint8_t owner[OWNER_LEN]; /* 128 random bits: who holds the name */
     int64_t since, exp;       /* wall-clock seconds */
 };
-
-struct keyring; /* the keys of the secret file: the first signs, all verify */
-/* Reads STATE-DIR/secret; creates it with one fresh key, mode 0600, when it is not there. NULL:
- * @reason. */
-struct keyring *keyring_open(const char *state_dir, char *reason, size_t reason_cap) MUSTCHECK;
-void keyring_free(struct keyring *k);
 
 /* @domain goes into the claims. ERR_LIMIT never for valid names. */
 int ticket_sign(const struct keyring *k, struct slice domain, const struct ticket *t,

@@ -6,8 +6,11 @@
 #include <assert.h>
 
 #include "h2mux/h2/h2.h"
+#include "h2mux/h2/window.h"
 #include "src/limits/abuse.h"
 #include "src/tunnels/registry.h"
+
+enum { EARLY_MAX = WINDOW_MAX /* more than any leg hands up without credit */ };
 
 static struct exchange *exchange_of(struct relay *r)
 {
@@ -16,15 +19,24 @@ static struct exchange *exchange_of(struct relay *r)
 
 /* ---- bodies */
 
-/* No body is asked for while there is no stream, and no request is sent again whose body could not
- * go on at once. */
-static bool request_body(struct exchange *x)
+/* A leg that begins by itself may hand up body while there is no stream, or before a WebSocket is
+ * open: that is kept. */
+static bool keep_early(struct exchange *x, struct slice data, bool end)
 {
-    uint64_t max = x->worker->server->config->max_body;
+    if (early_keep_body(&x->early, EARLY_MAX, data, end) < 0)
+        exchange_fail(x, FAIL_BODY_TOO_LARGE);
+    return false;
+}
+
+static bool request_body(struct exchange *x, struct slice data, bool end)
+{
+    uint64_t max = x->worker->server->config->limits.body;
     if (max != 0 && x->relay.near.came > max && x->state != EXCHANGE_UPGRADED) {
         exchange_fail(x, FAIL_BODY_TOO_LARGE);
         return false;
     }
+    if (x->relay.near.held)
+        return keep_early(x, data, end);
     assert(x->relay.far.leg);
     return true;
 }
@@ -33,16 +45,20 @@ static bool on_body(struct relay *r, enum relay_side from, struct slice data, bo
 {
     struct exchange *x = exchange_of(r);
     if (from == RELAY_NEAR)
-        return request_body(x);
+        return request_body(x, data, end);
     if (x->state == EXCHANGE_UPGRADED)
-        ws_frames_feed(&x->frames, data);
+        ws_frames_feed(&x->response.frames, data);
     return true;
 }
 
 static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
 {
+    struct exchange *x = exchange_of(r);
     translate_trailers(t);
-    return true;
+    if (from == RELAY_FAR || !r->near.held)
+        return true;
+    early_keep_trailers(&x->early, t);
+    return false;
 }
 
 /* ---- ends */
@@ -99,9 +115,9 @@ static void interim(struct exchange *x, struct message *m)
     bool cut = false;
     if (!wants_interim(x, m->status) ||
         !translate_response(m, slice_str(x->worker->server->config->domain), &cut) ||
-        x->interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
+        x->response.interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
         return;
-    x->interim_bytes += m->fields.bytes;
+    x->response.interim_bytes += m->fields.bytes;
     relay_head(&x->relay, RELAY_FAR, m, false);
 }
 
@@ -145,23 +161,25 @@ static bool opens_websocket(const struct message *m, bool end)
 static void upgrade(struct exchange *x, struct message *m)
 {
     translate_websocket_opened(m, x->request.translated.ws_key);
-    x->status = 101;
+    x->response.status = 101;
     x->ops->on_response(x->owner, m, false);
     relay_head(&x->relay, RELAY_FAR, m, false);
-    x->state = EXCHANGE_UPGRADED;
-    ws_frames_init(&x->frames);
+    exchange_enter(x, EXCHANGE_UPGRADED);
+    ws_frames_init(&x->response.frames);
     x->request.head = NULL;
     x->request.translated.ws_key = SLICE("");
     x->ops->on_upgraded(x->owner);
-    exchange_arm(x);
+    early_pass(&x->early, &x->relay);
+    if (x->state != EXCHANGE_DEAD)
+        exchange_arm(x);
 }
 
 static void respond(struct exchange *x, struct message *m, bool end)
 {
-    x->status = m->status;
+    x->response.status = m->status;
     x->ops->on_response(x->owner, m, end);
     relay_head(&x->relay, RELAY_FAR, m, end);
-    x->state = EXCHANGE_STREAMING;
+    exchange_enter(x, EXCHANGE_STREAMING);
     if (end)
         response_ended(x);
     else
@@ -238,7 +256,7 @@ static enum failure failure_of(const struct leg_fault *why)
  * them. What must not be done twice is then not asked for again. */
 static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
 {
-    bool their_word = why->err == ERR_RESET && x->backend && !x->backend->ours;
+    bool their_word = why->err == ERR_RESET && x->stream.backend && !x->stream.backend->ours;
     return !their_word || exchange_is_websocket(x) ||
            (x->request.head && method_is_idempotent(x->request.head->method));
 }
@@ -247,7 +265,7 @@ static void far_reset(struct exchange *x, const struct leg_fault *why)
 {
     uint64_t suppressed;
     bool again = may_ask_again(x, why);
-    x->stalled = why->err == ERR_STALLED;
+    x->response.stalled = why->err == ERR_STALLED;
     exchange_leave_far(x, ERR_OK);
     if (again && exchange_retry(x, why))
         return;
@@ -257,7 +275,7 @@ static void far_reset(struct exchange *x, const struct leg_fault *why)
         return;
     }
     if (why->err == ERR_LINK_LOST && x->state == EXCHANGE_UPGRADED) {
-        x->error = "link_lost";
+        x->response.error = "link_lost";
         exchange_restart(x);
         return;
     }

@@ -2,8 +2,10 @@
 /* handoff.c - a sock in a mail; see handoff.h. */
 #include "src/worker/handoff.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "src/worker/mailbox.h"
 
 /* draw: a handoff
@@ -22,6 +24,8 @@ static void arrive(struct mail *m, void *reader)
 {
     struct handoff *h = CONTAINER_OF(m, struct handoff, mail);
     struct worker *w = reader;
+    if (CHECKING)
+        worker_check(w);
     sock_enter(h->sock, w->loop);
     if (w->stopped)
         sock_close(h->sock);
@@ -52,6 +56,9 @@ void handoff_send(struct worker *from, unsigned to, struct sock *sock,
 {
     static const struct sock_ops nobody;
     struct handoff *h = xcalloc(1, sizeof *h);
+    if (CHECKING)
+        worker_check(from);
+    assert(to < from->server->n_workers);
     h->mail.deliver = arrive;
     h->deliver = deliver;
     h->sock = sock;

@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "h2mux/base/check.h"
+
 struct mailbox {
     pthread_mutex_t lock; /* guards `mails` */
     struct list_node mails;
@@ -14,11 +16,25 @@ struct mailbox {
     struct event event;
 };
 
+/* The lock is held. */
+static void mailbox_check(const struct mailbox *m)
+{
+    const struct list_node *before = &m->mails;
+    LIST_FOREACH (it, &m->mails) {
+        CHECK_THAT(it->prev == before);
+        CHECK_THAT(CONTAINER_OF(it, struct mail, node)->deliver);
+        before = it;
+    }
+    CHECK_THAT(m->mails.prev == before);
+}
+
 void mailbox_deliver(struct mailbox *m)
 {
     struct list_node taken;
     list_init(&taken);
     pthread_mutex_lock(&m->lock);
+    if (CHECKING)
+        mailbox_check(m);
     for (struct list_node *n; (n = list_pop(&m->mails));)
         list_push(&taken, n);
     pthread_mutex_unlock(&m->lock);
@@ -56,6 +72,7 @@ void mailbox_free(struct mailbox *m)
     if (!m)
         return;
     mailbox_deliver(m);
+    CHECK_THAT(list_empty(&m->mails));
     event_del(&m->event);
     close(m->fd);
     pthread_mutex_destroy(&m->lock);
@@ -65,6 +82,7 @@ void mailbox_free(struct mailbox *m)
 void mailbox_post(struct mailbox *m, struct mail *mail)
 {
     uint64_t one = 1;
+    CHECK_THAT(mail->deliver && !list_linked(&mail->node));
     pthread_mutex_lock(&m->lock);
     bool was_empty = list_empty(&m->mails);
     list_push(&m->mails, &mail->node);

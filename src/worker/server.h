@@ -10,6 +10,7 @@
 #include "h2mux/io/tls.h"
 #include "src/http/trust.h"
 #include "src/names/call.h"
+#include "src/names/state.h"
 #include "src/worker/config.h"
 
 struct directory;
@@ -32,7 +33,7 @@ struct server {
     struct names_file *names_file; /* touched by worker 0 alone */
     struct worker **workers;       /* n_workers of them, made by the crew */
     unsigned n_workers;
-    char node[24]; /* our name in Via: "oneport-" and 8 hex digits */
+    char node[STATE_NODE_MAX]; /* our name in Via: "oneport-" and 8 hex digits */
     uint64_t started_us;
     struct budget budget;     /* what all links hold of bodies; atomic */
     _Atomic bool draining;    /* a stop was asked for */

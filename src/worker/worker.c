@@ -4,12 +4,15 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/pool.h"
 #include "src/worker/mailbox.h"
 
 void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms, uint64_t bytes)
 {
     uint64_t suppressed;
+    if (CHECKING)
+        worker_check(w);
     stat_add(&w->stats.streams_evicted, 1);
     if (log_limit_pass(&w->evicted_log, loop_now_us(w->loop), &suppressed))
         LOG(WARN, "stream_evicted", LOG_STR("name", name), LOG_U("stalled_ms", stalled_ms),
@@ -37,6 +40,7 @@ struct worker *worker_new(struct server *s, unsigned index)
     struct worker *w = xcalloc(1, sizeof *w);
     w->server = s;
     w->index = index;
+    w->owner_thread = pthread_self();
     init_lists(w);
     w->loop = loop_new();
     if (!w->loop)
@@ -45,7 +49,7 @@ struct worker *worker_new(struct server *s, unsigned index)
     if (!w->mailbox)
         goto fail_loop;
     evictor_init(&w->evictor, &s->budget, w->loop);
-    w->evictor.tails.stall_ms = s->config->stall_ms;
+    w->evictor.tails.stall_ms = s->config->timeouts.stall_ms;
     w->evictor.tails.on_cut = on_cut;
     w->evictor.tails.user = w;
     return w;
@@ -60,6 +64,10 @@ void worker_free(struct worker *w)
 {
     if (!w)
         return;
+    if (CHECKING)
+        worker_check(w);
+    CHECK_THAT(list_empty(&w->listeners) && list_empty(&w->gates) && list_empty(&w->edges));
+    CHECK_THAT(list_empty(&w->links) && list_empty(&w->exchanges));
     mailbox_free(w->mailbox);
     evictor_deinit(&w->evictor);
     loop_free(w->loop);
@@ -76,6 +84,7 @@ static void *thread_main(void *arg)
 {
     struct start start = *(struct start *)arg;
     free(arg);
+    start.worker->owner_thread = pthread_self();
     start.run(start.worker);
     pool_drain();
     return NULL;
@@ -94,4 +103,5 @@ int worker_start(struct worker *w, void (*run)(struct worker *w))
 void worker_join(struct worker *w)
 {
     pthread_join(w->thread, NULL);
+    w->owner_thread = pthread_self();
 }

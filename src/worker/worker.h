@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/io/loop.h"
 #include "src/worker/server.h"
@@ -26,7 +27,8 @@ struct worker {
     struct mailbox *mailbox; /* owned */
     struct server *server;   /* borrowed: outlives its workers */
     unsigned index;
-    pthread_t thread; /* set by worker_start */
+    pthread_t thread;       /* set by worker_start */
+    pthread_t owner_thread; /* the one thread that may touch the worker now: worker_check */
     struct worker_stats stats;
     struct evictor evictor; /* this worker's share of server->budget */
 
@@ -55,6 +57,14 @@ int worker_start(struct worker *w, void (*run)(struct worker *w)) MUSTCHECK;
 
 /* Waits until the thread of worker_start has ended. */
 void worker_join(struct worker *w);
+
+/* Aborts, where checks are compiled in (check.h), unless the calling thread may touch @w: the one
+ * that made the worker until worker_start, the worker's own, and from worker_join on the one that
+ * called that. */
+static inline void worker_check(const struct worker *w)
+{
+    CHECK_THAT(pthread_equal(w->owner_thread, pthread_self()));
+}
 
 /* Counts a stream that was reset because memory was short and its viewer took nothing, and logs it
  * at most once a second. @name: the tunnel's, or "-" where it is not known any more. */

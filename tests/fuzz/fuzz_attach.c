@@ -29,7 +29,7 @@ static void check_accepted(const struct fuzz_server *x, const struct call *c, st
     assert(fields_has_token(f, SLICE("connection"), SLICE("upgrade")));
     assert(fields_has_token(f, SLICE("alpn"), SLICE("h2")));
     assert(slice_ieq(name, slice_str(at->ticket.name)));
-    assert(at->slot < x->config.max_links);
+    assert(at->slot < x->config.limits.links);
     size_t len = strlen(at->instance);
     assert(len == 0 || len == INSTANCE_LEN);
     for (size_t i = 0; i < len; i++)

@@ -4,8 +4,8 @@
  *
  * The link is a pair of socks in memory with an HTTP/2 session at each end; one input is a few
  * exchanges on it. A request goes from the opener's session to the server's, through
- * translate_request and h1_write, and is parsed again. An answer is written as an origin would
- * write it, parsed, and goes through translate_response and the two sessions back. */
+ * translate_to_origin and h1_write, and is parsed again. An answer is written as an origin would
+ * write it, parsed, and goes through translate_from_origin and the two sessions back. */
 #include "client/origin/translate.h"
 #include "h2mux/h2/h2.h"
 #include "h2mux/http/h1.h"
@@ -264,7 +264,7 @@ static void wire_head(struct exchange *x, struct message *m, bool end)
 {
     const char *reason = NULL;
     bool wants_trailers;
-    int err = translate_request(m, &wants_trailers, &reason);
+    int err = translate_to_origin(m, &wants_trailers, &reason);
     assert(err == 0);
     x->chunked = !end && m->length == MESSAGE_LENGTH_UNKNOWN;
     const struct h1_write w = {.framing = x->chunked       ? H1_CHUNKED
@@ -306,7 +306,7 @@ static void answer(struct exchange *x)
     buf_init(&wire, 1 << 20);
     assert(h1_write_response(&wire, &x->answer, &w) == ERR_OK);
     assert(h1_parse_response(buf_slice(&wire), &wide, false, &m, &r) == ERR_OK);
-    assert(translate_response(&m) == 0 && r.framing == w.framing);
+    assert(translate_from_origin(&m) == 0 && r.framing == w.framing);
     leg->ops->head(leg, &m, false);
     if (x->wire_done) /* both directions end: the leg is done with the exchange */
         x->server = NULL;
@@ -339,7 +339,7 @@ static void server_body(void *user, struct leg *leg, struct slice data, bool end
 static void server_trailers(void *user, struct leg *leg, struct fields *t)
 {
     struct exchange *x = user;
-    assert(translate_trailers(t) == 0);
+    assert(translate_trailers_to_origin(t) == 0);
     wire_body(x, SLICE(""), true, t);
     server_over(x);
 }

@@ -153,7 +153,7 @@ static void check_answer(struct message *request, struct slice in)
     if (h1_parse_response(in, &h1_default_limits, false, &m, &r) == ERR_OK) {
         if (message_is_websocket(request))
             check_upgrade(request, &m);
-        if (translate_response(&m) == 0) {
+        if (translate_from_origin(&m) == 0) {
             assert(!fields_find(&m.fields, SLICE("connection")));
             assert((m.status >= 200 && m.status != 204) || m.length == MESSAGE_LENGTH_UNKNOWN);
             for (size_t i = 0; i < m.fields.count; i++)
@@ -170,7 +170,7 @@ static void check_trailers(const struct fields *f)
     fields_init(&t);
     fields_copy(&t, f);
     buf_init(&out, 1 << 20);
-    if (translate_trailers(&t) == 0)
+    if (translate_trailers_to_origin(&t) == 0)
         assert(h1_write_last_chunk(&out, &t) == ERR_OK);
     buf_release(&out);
     fields_deinit(&t);
@@ -186,7 +186,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while ((line = fuzz_line(&in)).len > 0 && m.fields.count < FIELDS_HEAD_MAX)
         add_line(&m, line);
     check_trailers(&m.fields);
-    if (translate_request(&m, &wants_trailers, &reason) == 0) {
+    if (translate_to_origin(&m, &wants_trailers, &reason) == 0) {
         check_origin_reads(&m);
         check_rewrites(&m);
         check_answer(&m, in);

@@ -64,8 +64,8 @@ static void ask(struct fuzz_server *x, const struct message *m, uint8_t how)
     int home = call_home(&c, &judge, x->server.directory);
     assert(home == DIRECTORY_NOBODY || home == 0);
     x->server.draining = how & DRAINING;
-    x->config.public_url = how & OPTIONS ? "http://" FUZZ_DOMAIN ":8080" : NULL;
-    x->config.attach_url = how & OPTIONS ? "https://attach.example.org:8443" : NULL;
+    x->config.urls.public = how & OPTIONS ? "http://" FUZZ_DOMAIN ":8080" : NULL;
+    x->config.urls.attach = how & OPTIONS ? "https://attach.example.org:8443" : NULL;
     register_answer(&x->worker, &c, &a);
     check_answer(x, &c, &a);
     answer_deinit(&a);

@@ -8,6 +8,7 @@
 
 #include "h2mux/http/h1.h"
 #include "src/limits/quota.h"
+#include "src/names/keyring.h"
 #include "src/names/state.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
@@ -46,19 +47,19 @@ static inline struct fuzz_server *fuzz_server_new(void)
     unsigned ignored;
     log_threshold = LOG_ERROR;
     x->config = (struct config){.domain = FUZZ_DOMAIN,
-                                .pending_ms = 60000,
-                                .name_grace_ms = 600000,
-                                .hold_ms = 4000,
-                                .ticket_life_ms = 3600000,
-                                .max_streams = 20000,
-                                .max_links = 4,
-                                .max_sockets = 10};
+                                .names.pending_ms = 60000,
+                                .names.grace_ms = 600000,
+                                .names.hold_ms = 4000,
+                                .names.ticket_life_ms = 3600000,
+                                .limits.streams = 20000,
+                                .limits.links = 4,
+                                .localtunnel.max_sockets = 10};
     x->worker.loop = loop_new();
     x->worker.server = &x->server;
     x->server.config = &x->config;
     x->server.keyring = fuzz_keyring(SLICE(FUZZ_SECRET));
-    x->server.directory = directory_new(x->config.max_tunnels, NULL, NULL);
-    x->server.quota = quota_new(1, x->config.register_rate);
+    x->server.directory = directory_new(x->config.limits.tunnels, NULL, NULL);
+    x->server.quota = quota_new(1, x->config.limits.register_rate);
     x->server.trust = trust_new();
     x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
     int err =

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "h2mux/base/clock.h"
-#include "src/names/state.h"
+#include "src/names/keyring.h"
 
 #define DOMAIN SLICE("example.com")
 #define COUNT(rows) (sizeof rows / sizeof *rows)

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The table that workers share, and their mail: one at a time, and from many threads at once. */
-#include "turns.h"
+#include "src/names/directory.h"
 
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <cmocka.h>
+
 #include "h2mux/base/err.h"
-#include "src/names/directory.h"
-#include "src/worker/mailbox.h"
 
 static struct held_name held(const char *name, int64_t until)
 {
@@ -210,84 +214,6 @@ static void test_race(void **state)
     directory_free(d);
 }
 
-/* ---- mail */
-
-enum { MAILS = 2000 };
-
-struct letter {
-    struct mail mail;
-    int sender, number;
-};
-
-struct reader {
-    int next[THREADS], received;
-    bool disorder;
-};
-
-static void read_letter(struct mail *m, void *user)
-{
-    struct letter *l = CONTAINER_OF(m, struct letter, mail);
-    struct reader *r = user;
-    r->disorder |= l->number != r->next[l->sender]++;
-    r->received++;
-    free(l);
-}
-
-struct sender {
-    pthread_t thread;
-    struct mailbox *to;
-    int index;
-};
-
-static void *send_letters(void *arg)
-{
-    struct sender *s = arg;
-    for (int i = 0; i < MAILS; i++) {
-        struct letter *l = calloc(1, sizeof *l);
-        *l = (struct letter){.mail.deliver = read_letter, .sender = s->index, .number = i};
-        mailbox_post(s->to, &l->mail);
-    }
-    return NULL;
-}
-
-static bool all_received(void *user)
-{
-    return ((struct reader *)user)->received == THREADS * MAILS;
-}
-
-/* Nothing is lost, and each sender's letters come in order. */
-static void test_mail(void **state)
-{
-    struct loop *loop = loop_new();
-    struct reader reader = {.received = 0};
-    struct mailbox *box = mailbox_new(loop, &reader);
-    struct sender senders[THREADS];
-    for (int i = 0; i < THREADS; i++) {
-        senders[i] = (struct sender){.to = box, .index = i};
-        assert_int_equal(pthread_create(&senders[i].thread, NULL, send_letters, &senders[i]), 0);
-    }
-    turns_until(loop, all_received, &reader);
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(senders[i].thread, NULL);
-    assert_false(reader.disorder);
-    mailbox_free(box);
-    loop_free(loop);
-}
-
-/* What was posted when the loop had ended is delivered all the same: it may own something. */
-static void test_mail_after_the_end(void **state)
-{
-    struct loop *loop = loop_new();
-    struct reader reader = {.received = 0};
-    struct mailbox *box = mailbox_new(loop, &reader);
-    struct letter *l = calloc(1, sizeof *l);
-    l->mail.deliver = read_letter;
-    mailbox_post(box, &l->mail);
-    mailbox_free(box);
-    assert_int_equal(reader.received, 1);
-    loop_free(loop);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,8 +225,6 @@ int main(void)
         cmocka_unit_test(test_taken_comes_before_too_many),
         cmocka_unit_test(test_change_is_told_once),
         cmocka_unit_test(test_race),
-        cmocka_unit_test(test_mail),
-        cmocka_unit_test(test_mail_after_the_end),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("directory", tests, NULL, NULL);
 }

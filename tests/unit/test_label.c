@@ -82,5 +82,5 @@ int main(void)
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_random_taken),
     };
-    return cmocka_run_group_tests_name("names", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("label", tests, NULL, NULL);
 }

@@ -23,13 +23,13 @@ static struct viewer viewer_of(const char *address)
 static unsigned registers(struct quota *q, const char *address, uint64_t now_us)
 {
     struct viewer v = viewer_of(address);
-    return quota_register(q, &v, now_us);
+    return quota_take_register(q, &v, now_us);
 }
 
 static unsigned is_wrong(struct quota *q, const char *address, uint64_t now_us)
 {
     struct viewer v = viewer_of(address);
-    return quota_bad_ticket(q, &v, now_us);
+    return quota_take_bad_ticket(q, &v, now_us);
 }
 
 /* O23: each row goes on from the one before. */
@@ -150,9 +150,9 @@ static void test_who_does_not_count(void **state)
         struct quota *q = quota_new(SEED, 1), *off = quota_new(SEED, 0);
         unsigned waits = 0, waits_off = 0, wrong = 0;
         for (int n = 0; n <= BAD_TICKETS; n++) {
-            waits += quota_register(q, &rows[i].viewer, SECOND);
-            waits_off += quota_register(off, &rows[i].viewer, SECOND);
-            wrong += quota_bad_ticket(q, &rows[i].viewer, SECOND);
+            waits += quota_take_register(q, &rows[i].viewer, SECOND);
+            waits_off += quota_take_register(off, &rows[i].viewer, SECOND);
+            wrong += quota_take_bad_ticket(q, &rows[i].viewer, SECOND);
         }
         if ((waits > 0) != rows[i].counts || (wrong > 0) != rows[i].counts || waits_off > 0)
             fail_msg("%s", rows[i].name);

@@ -132,5 +132,5 @@ int main(void)
         cmocka_unit_test(test_host),
         cmocka_unit_test(test_path),
     };
-    return cmocka_run_group_tests_name("router", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("route", tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static void end_open(struct end *e, struct loop *l, enum kind kind)
             socketpair(AF_UNIX, kind == PACKETS ? SOCK_SEQPACKET : SOCK_STREAM, 0, fds), 0);
     if (kind != PACKETS)
         setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    e->sock = sock_new(l, fds[0]);
+    e->sock = wire_sock(l, fds[0]);
     e->peer = fds[1];
     buf_init(&e->got, KEPT_MAX);
     sock_set_ops(e->sock, &ops, e);

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,6 +15,7 @@
 #include <openssl/hmac.h>
 
 #include "h2mux/base/err.h"
+#include "src/names/keyring.h"
 #include "src/names/state.h"
 
 #define DOMAIN SLICE("example.com")
@@ -258,52 +258,6 @@ static void test_longest(void **state)
     keyring_free(k);
 }
 
-static void test_secret_created(void **state)
-{
-    char fresh[128], path[160], reason[200], text[TICKET_MAX];
-    struct ticket t = ticket_make(), out;
-    struct stat st;
-    snprintf(fresh, sizeof fresh, "%s/a/b", dir);
-    snprintf(path, sizeof path, "%s/secret", fresh);
-    struct keyring *first = keyring_open(fresh, reason, sizeof reason);
-    assert_non_null(first);
-    assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_mode & 07777, 0600);
-    assert_int_equal(stat(fresh, &st), 0);
-    assert_int_equal(st.st_mode & 07777, 0700);
-    struct keyring *second = keyring_open(fresh, reason, sizeof reason);
-    assert_int_equal(ticket_sign(first, DOMAIN, &t, text), 0);
-    assert_int_equal(ticket_verify(second, DOMAIN, slice_str(text), NOW, &out), 0);
-    keyring_free(first);
-    keyring_free(second);
-}
-
-static const struct {
-    const char *what, *text, *reason;
-} secrets[] = {
-    {"empty", "", "holds no key"},
-    {"comments only", "# nothing\n\n", "holds no key"},
-    {"one word", "ka\n", "line 1"},
-    {"short key", "ka MDEyMw==\n", "line 1"},
-    {"not base64", "# x\nka !!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!\n", "line 2"},
-    {"long kid", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3\n",
-     "line 1"},
-};
-
-static void test_secret_broken(void **state)
-{
-    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
-        char reason[200] = "";
-        assert_int_equal(state_write(dir, STATE_SECRET, slice_str(secrets[i].text)), 0);
-        assert_null(keyring_open(dir, reason, sizeof reason));
-        if (!strstr(reason, secrets[i].reason))
-            fail_msg("%s: %s", secrets[i].what, reason);
-    }
-    char reason[200] = "";
-    assert_null(keyring_open("/dev/null/x", reason, sizeof reason));
-    assert_non_null(strstr(reason, "/dev/null/x/secret: "));
-}
-
 static void test_owner(void **state)
 {
     uint8_t a[OWNER_LEN], b[OWNER_LEN];
@@ -319,29 +273,13 @@ static void test_owner(void **state)
     assert_int_equal(owner_parse(SLICE("00"), b), ERR_SYNTAX);
 }
 
-/* H9 */
-static void test_node(void **state)
-{
-    char node[STATE_NODE_MAX], again[STATE_NODE_MAX], reason[200] = "";
-    assert_int_equal(state_node(dir, node, reason, sizeof reason), 0);
-    assert_int_equal(strlen(node), 16);
-    assert_int_equal(strspn(node + 8, "0123456789abcdef"), 8);
-    assert_int_equal(state_node(dir, again, reason, sizeof reason), 0);
-    assert_string_equal(node, again);
-    assert_int_equal(state_write(dir, STATE_NODE, SLICE("me\n")), 0);
-    assert_int_equal(state_node(dir, node, reason, sizeof reason), ERR_SYNTAX);
-    assert_non_null(strstr(reason, "/node: is not"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_each_byte),
-        cmocka_unit_test(test_keys),          cmocka_unit_test(test_same_secret_twice),
-        cmocka_unit_test(test_claims),        cmocka_unit_test(test_nonsense),
-        cmocka_unit_test(test_longest),       cmocka_unit_test(test_secret_created),
-        cmocka_unit_test(test_secret_broken), cmocka_unit_test(test_owner),
-        cmocka_unit_test(test_node),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_each_byte),
+        cmocka_unit_test(test_keys),       cmocka_unit_test(test_same_secret_twice),
+        cmocka_unit_test(test_claims),     cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_longest),    cmocka_unit_test(test_owner),
     };
     return cmocka_run_group_tests_name("ticket", tests, make_dir, remove_dir);
 }

@@ -253,7 +253,7 @@ static void test_connect_and_peek(void **state)
     s.client = client_context("ca.pem", false);
     s.server = server_context("good.pem");
     assert_int_equal(sock_start_tls(s.w->a.sock, s.client, "127.0.0.1"), 0);
-    wire_take(&s.w->b, sock_new(s.w->loop, accept(listener, NULL, NULL)));
+    wire_take(&s.w->b, wire_sock(s.w->loop, accept(listener, NULL, NULL)));
     s.w->b.lazy = true;
     wire_until(s.w, wire_b_readable);
     while (sock_peek(s.w->b.sock, &first) == ERR_AGAIN)

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* failure.h - the reasons why oneportd answers a viewer's request with an error, one row each:
+ * status, error type and words. answer.h makes the answer of a row.
+ * protocol.md#errors-that-viewers-see */
+#ifndef SRC_HTTP_FAILURE_H
+#define SRC_HTTP_FAILURE_H
+
+#include "h2mux/base/slice.h"
+
+/* Status and error type of each stand beside it. failure_from_client looks from FAIL_REFUSED on. */
+enum failure {
+    FAIL_BAD_REQUEST,       /* 400 http_request_error */
+    FAIL_METHOD,            /* 405 */
+    FAIL_REQUEST_TIMEOUT,   /* 408 */
+    FAIL_BODY_TOO_LARGE,    /* 413 */
+    FAIL_URI_TOO_LONG,      /* 414 */
+    FAIL_EXPECTATION,       /* 417 */
+    FAIL_UPGRADE_VERSION,   /* 426 + Sec-WebSocket-Version: 13 */
+    FAIL_TOO_MANY_ABORTS,   /* 429, Retry-After: 1 */
+    FAIL_TOO_MANY_REQUESTS, /* likewise */
+    FAIL_HEAD_TOO_LARGE,    /* 431 */
+    FAIL_CODING,            /* 501 */
+    FAIL_NO_WEBSOCKETS,     /* 501: the tunnel's client cannot */
+    FAIL_VERSION,           /* 505 */
+    FAIL_LOOP,              /* 508 proxy_loop_detected */
+    FAIL_NO_TUNNEL,         /* 404 destination_not_found */
+    FAIL_NOT_FOUND,         /* 404 for a path of the base domain; no Proxy-Status */
+    FAIL_AWAY,              /* 503 destination_unavailable, Retry-After: 2 */
+    FAIL_BUSY,              /* 503 connection_limit_reached, Retry-After: 1 */
+    FAIL_DRAINING,          /* 503 destination_unavailable, Retry-After: 2 */
+    FAIL_REFUSED,           /* 502 connection_refused */
+    FAIL_TERMINATED,        /* 502 connection_terminated */
+    FAIL_PROTOCOL,          /* 502 http_protocol_error */
+    FAIL_INCOMPLETE,        /* 502 http_response_incomplete */
+    FAIL_RESPONSE_HEAD,     /* 502 http_response_header_section_size */
+    FAIL_UPGRADE,           /* 502 http_upgrade_failed */
+    FAIL_DNS,               /* 502 dns_error */
+    FAIL_TLS,               /* 502 tls_alert_received */
+    FAIL_CONNECT_TIMEOUT,   /* 504 connection_timeout */
+    FAIL_RESPONSE_TIMEOUT   /* 504 http_response_timeout */
+};
+
+struct failure_row {
+    int status;
+    unsigned retry_after_s; /* 0: no Retry-After */
+    const char *type;       /* the error type of RFC 9209 2.3; "": no Proxy-Status */
+    const char *title;      /* the heading of the HTML page */
+    const char *message;    /* one sentence or two, for HTML and JSON */
+};
+
+/* Returns the row of @why, which is never NULL. */
+const struct failure_row *failure_row(enum failure why);
+
+int failure_status(enum failure why);
+
+/* Returns the error type, or "". */
+const char *failure_type(enum failure why);
+
+/* Returns the failure that a client reports by `oneport-error: @type` in a response with @status.
+ * Returns FAIL_PROTOCOL when the type is not known, and for statuses other than 502 and 504. */
+enum failure failure_from_client(int status, struct slice type);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* held_name.c - prints and reads one line of the names file; see held_name.h. */
+#include "src/names/held_name.h"
+
+#include "h2mux/base/check.h"
+#include "h2mux/base/err.h"
+#include "src/names/label.h"
+
+int held_name_print(struct buf *to, const struct held_name *h)
+{
+    char owner[OWNER_TEXT_MAX];
+    CHECK_THAT(label_valid(slice_str(h->name))); /* or the line could not be read again */
+    CHECK_THAT(h->until >= 0);
+    owner_text(h->owner, owner);
+    return buf_printf(to, "%s %s %lld %d\n", h->name, owner, (long long)h->until, h->asked);
+}
+
+static struct slice take_word(struct slice *line)
+{
+    ptrdiff_t space = slice_find(*line, ' ');
+    struct slice word = slice_make(line->ptr, space < 0 ? line->len : (size_t)space);
+    *line = slice_skip(*line, space < 0 ? line->len : (size_t)space + 1);
+    return word;
+}
+
+int held_name_parse(struct slice line, struct held_name *out)
+{
+    struct slice name = take_word(&line), owner = take_word(&line);
+    struct slice until = take_word(&line), asked = take_word(&line);
+    uint64_t seconds = 0, flag = 0;
+    *out = (struct held_name){0};
+    if (line.len > 0 || !label_valid(name) || owner_parse(owner, out->owner) < 0 ||
+        slice_to_u64(until, INT64_MAX, &seconds) < 0 || slice_to_u64(asked, 1, &flag) < 0)
+        return ERR_SYNTAX;
+    memcpy(out->name, name.ptr, name.len);
+    out->until = (int64_t)seconds;
+    out->asked = flag == 1;
+    return 0;
+}
