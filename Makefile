@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-# oneport: `make help` lists what there is. Objects of a variant live under build/<variant>/, the release programs are build/oneportd and build/oneport.
+# `make help` lists the targets. The objects of a variant are under build/VARIANT/, the release
+# programs are build/oneportd and build/oneport.
 PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson
 VARIANT ?= release
-# CHECK=1 compiles the checks of invariants in (h2mux/base/check.h). What differs from a variant's own way is built apart from it.
+# CHECK=1 compiles the checks of invariants in (h2mux/base/check.h). A build whose CHECK differs
+# from the default of its variant has a folder of its own.
 CHECK_DEFAULT := $(if $(filter asan tsan fuzz,$(VARIANT)),1,0)
 CHECK   ?= $(CHECK_DEFAULT)
 BUILD   := build/$(VARIANT)$(if $(filter-out $(CHECK_DEFAULT),$(CHECK)),-check$(CHECK))
@@ -14,8 +16,8 @@ Q       := $(if $(V),,@)
 VERSION := 0.2.0
 prefix  ?= /usr/local
 
-# The programs are optimised as a whole (6 % fewer instructions a request); tests link the same objects as they are. gcc alone:
-# clang has no objects that serve both.
+# Link-time optimisation makes requests 6 % cheaper. Tests link the same objects without it, which
+# only gcc's objects allow.
 ifeq ($(shell $(CC) --version 2>/dev/null | grep -ci clang),0)
 LTO_OBJECTS := -flto=auto -ffat-lto-objects
 LTO_release := -O2 -flto=auto
@@ -28,7 +30,8 @@ FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong $(LTO_OBJEC
 FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_cov     := -O0 -g --coverage
-FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+                 -fno-omit-frame-pointer
 LINK_release  := -pie -Wl,-z,relro,-z,now
 LINK_asan     := -fsanitize=address,undefined
 LINK_tsan     := -fsanitize=thread
@@ -38,13 +41,15 @@ ifeq ($(FLAGS_$(VARIANT)),)
 $(error VARIANT is release, asan, tsan, cov or fuzz, not '$(VARIANT)')
 endif
 
-ALL  = -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -fPIE -pthread -DONEPORT_VERSION='"$(VERSION)"' $(WARN) $(if $(WERROR),-Werror) \
-       $(if $(filter-out 0,$(CHECK)),-DCHECK=1) $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
+ALL  = -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -fPIE -pthread -DONEPORT_VERSION='"$(VERSION)"' \
+       $(WARN) $(if $(WERROR),-Werror) $(if $(filter-out 0,$(CHECK)),-DCHECK=1) \
+       $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
 LIBS = $(LINK_$(VARIANT)) $(LDFLAGS) $(PKG_LIBS) -pthread
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
-# Where ipsec-mb is (amd64), TLS records are ciphered by it: h2mux/io/tls_gcm.h. IPSEC_MB= builds without.
+# Where ipsec-mb is installed (amd64), it encrypts TLS records: h2mux/io/tls_gcm.h. IPSEC_MB= builds
+# without it.
 IPSEC_MB ?= $(shell printf '\043include <intel-ipsec-mb.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 ifneq ($(IPSEC_MB),)
 PKG_CFLAGS += -DHAVE_IPSEC_MB
@@ -58,8 +63,10 @@ unit_bin := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test
 replays  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzzers  := $(replays:$(BUILD)/replay/%=$(BUILD)/fuzz/%)
 bench_bin := $(addprefix $(BUILD)/bench/,load origin links wan)
-bench_o  := $(filter-out $(bench_bin:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.o),$(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)))
-sources  := $(wildcard h2mux/*/*.[ch] src/*.[ch] src/*/*.[ch] client/*.[ch] client/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/support/*.[ch])
+bench_o  := $(filter-out $(bench_bin:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.o), \
+              $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)))
+sources  := $(wildcard h2mux/*/*.[ch] src/*.[ch] src/*/*.[ch] client/*.[ch] client/*/*.[ch] \
+              $(patsubst %,tests/%/*.[ch],unit fuzz bench support))
 BIN      := $(if $(filter build/release,$(BUILD)),build,$(BUILD))
 T        := $(or $(FUZZ_SECONDS),60)
 NAME     :=
@@ -73,13 +80,15 @@ $(BIN)/oneport: $(client_o) $(mux_o)
 $(BUILD)/%.o: %.c
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL) -c $< -o $@
 
-# A unit test or a fuzz target links the library and one program, all but its main(): test_client_* and fuzz_client_* the client, the
-# others the server. replay/ runs a target over files, fuzz/ is it under libFuzzer.
+# A unit test or a fuzz target links the library and one program without its main(): test_client_*
+# and fuzz_client_* link the client, the others the server. A target in replay/ reads files, a
+# target in fuzz/ runs under libFuzzer.
 $(BUILD)/unit/test_client_%: $(BUILD)/tests/unit/test_client_%.o $(mux_o) $(filter-out %/main.o,$(client_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(mux_o) $(filter-out %/main.o,$(server_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS) -lcmocka
-$(BUILD)/replay/client_%: $(BUILD)/tests/fuzz/fuzz_client_%.o $(BUILD)/tests/fuzz/replay.o $(mux_o) $(filter-out %/main.o,$(client_o))
+$(BUILD)/replay/client_%: $(BUILD)/tests/fuzz/fuzz_client_%.o $(BUILD)/tests/fuzz/replay.o $(mux_o) \
+                          $(filter-out %/main.o,$(client_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
 $(BUILD)/replay/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(mux_o) $(filter-out %/main.o,$(server_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
@@ -91,113 +100,119 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(mux_o) $(filter-out %/main.o,$(s
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(bench_o) $(filter $(BUILD)/h2mux/base/%,$(mux_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
 
-check-bin: $(unit_bin) $(replays) all # what the tests of this VARIANT run
+check-bin: $(unit_bin) $(replays) all # everything that the tests of this VARIANT run
 
-replays: $(replays) # what runs a corpus without a fuzzer
+replays: $(replays) # the programs that run a corpus without a fuzzer
 
-fuzzers: $(fuzzers) # VARIANT=fuzz alone
+fuzzers: $(fuzzers) # the fuzzers, with VARIANT=fuzz only
 
-lint-objects: $(mux_o) $(server_o) $(client_o) # every object, nothing linked
+lint-objects: $(mux_o) $(server_o) $(client_o) # all objects, without linking
 
-unit: $(unit_bin) ## run the unit tests of this VARIANT
+unit-bin: $(unit_bin)
+
+unit: unit-bin ## run the unit tests of this VARIANT; with clang: make unit CC=clang BUILD=build/clang
 	$(Q)set -e; for t in $(unit_bin); do $$t; done
 
 deps: ## install the Debian packages that building needs
 	$(Q)tests/support/deps.sh build
 
-demo: ## build, share a sample app on http://demo.localhost:8080 until Ctrl-C (installs what is missing)
+demo: ## install what is missing, build, share a sample app on http://demo.localhost:8080 until Ctrl-C
 	$(Q)tests/support/deps.sh build demo
 	$(Q)$(MAKE) --no-print-directory -j2 all
 	$(Q)tests/support/demo.sh
 
-test: ## build and run every test, release and ASan, under 10 minutes (installs what is missing)
+test: ## install what is missing, build and run every test, release and ASan, in under 10 minutes
 	$(Q)tests/support/deps.sh build demo test fuzz
 	$(Q)tests/run.sh release asan
 
-test-full: ## the same with documented defaults, long waits and TSan
+test-full: ## make test with the documented default times, long waits and TSan
 	$(Q)tests/support/deps.sh build demo test fuzz
 	$(Q)FULL=1 tests/run.sh release asan tsan
 
-interop: ## other authors' programs from the registries of npm and Go, as far as they can be reached: tests/interop/README.md
+ci: ## make test, make lint and the unit tests built by clang, with one count, in under 20 minutes
+	$(Q)tests/support/deps.sh build demo test fuzz lint
+	$(Q)LINT=1 CLANG=1 tests/run.sh release asan
+
+interop: ## test with programs from npm and Go, where these can be reached: tests/interop/README.md
 	$(Q)tests/support/deps.sh build demo test
 	$(Q)$(MAKE) --no-print-directory -j2 all
 	$(Q)tests/interop/run
 
-test-images: ## build the images of docker/ and send a request and a WebSocket through them (root, Debian mirror)
+test-images: ## build the images of docker/, send a request and a WebSocket through them (as root)
 	$(Q)tests/support/deps.sh build demo test
 	$(Q)tests/images.sh
 
-fuzz: ## run each fuzzer, or NAME alone, for T=60 seconds (clang): tests/fuzz/README.md
+fuzz: ## run each fuzzer, or NAME alone, for T=60 seconds, with clang: tests/fuzz/README.md
 	$(Q)tests/support/deps.sh build fuzz
 	$(Q)tests/fuzz/run.sh $(T) $(NAME)
 
-soak: ## everything at once for T=1800 seconds, clients killed all the time; judges answers, memory and descriptors: tests/soak/README.md
+soak: ## put mixed load on both programs for T=1800 seconds and kill clients: tests/soak/README.md
 	$(Q)tests/support/deps.sh build demo test
 	$(Q)$(MAKE) --no-print-directory -j2 all
 	$(Q)ONEPORT_BIN=$(BIN) ONEPORT_VARIANT=$(VARIANT) tests/soak/run $(if $(filter command line,$(origin T)),$(T),1800)
 
-coverage: ## replay the fuzzers' corpora and print the lines of each parser that they reach
+coverage: ## replay the fuzzers' corpora and print how many lines of each parser they reach
 	$(Q)tests/support/deps.sh build
 	$(Q)tests/fuzz/coverage.sh
 
-bench: ## measure against nginx, HAProxy, nghttpx and ssh: tests/bench/README.md (PATHS= TESTS= ROUNDS= APART=no; installs what is missing)
+bench: ## measure beside nginx, HAProxy, nghttpx and ssh (PATHS= TESTS= ROUNDS=): tests/bench/README.md
 	$(Q)tests/support/deps.sh build demo test bench peers
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all bench-bin
 	$(Q)tests/bench/run
 
-bench-smoke: ## whether everything that the benchmark does works, in 20 s; judges no figures
+bench-smoke: ## check in 20 s that every part of the benchmark works; judges no figures
 	$(Q)tests/support/deps.sh build demo test bench
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all bench-bin
 	$(Q)tests/bench/run smoke
 
 bench-bin: $(bench_bin)
 
-perf-smoke: ## count both programs' instructions for a small request; more than 5 % above the baseline fails (part of make test)
+perf-smoke: ## count the instructions of a small request; over 5 % above the baseline fails
 	$(Q)tests/support/deps.sh build demo test
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all
 	$(Q)tests/perf/run || [ $$? = 77 ]
 
-perf-baseline: ## make the counts of this build the baseline: tests/perf/README.md
+perf-baseline: ## write the counts of this build as the baseline: tests/perf/README.md
 	$(Q)tests/support/deps.sh build demo test
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all
 	$(Q)tests/perf/run baseline
 
-lint: layers ## banned functions, references, license lines, commit subjects, format, clang-tidy, both compilers with -Werror
+lint: ## check style, references, licenses, layers, warnings of both compilers and more: tests/lint.sh
 	$(Q)tests/support/deps.sh build test lint
 	$(Q)tests/lint.sh
 
-layers: ## check that #include lines follow the architecture
-	$(Q)tests/layers.sh
+layers: ## check that #include lines follow the architecture; tests/layers --draw prints them
+	$(Q)tests/layers
 
-rules: ## print every rule of docs/http-rules.md with the tests that cover it; fails on a gap
+rules: ## print every rule of docs/http-rules.md with its tests; fails when one is missing
 	$(Q)tests/support/deps.sh test
 	$(Q)tests/rules
 
-format: ## clang-format everything in place
+format: ## format all C files in place with clang-format
 	$(Q)clang-format -i $(sources)
 
 compile_commands.json: Makefile
 	$(Q)tests/support/compile_commands.sh $(filter-out -MMD -MP $(LTO_OBJECTS),$(ALL)) -- $(filter %.c,$(sources)) > $@
 
-install: all ## install the programs under $(prefix)
+install: all ## install the programs under prefix=/usr/local
 	install -D -m 0755 build/oneportd $(DESTDIR)$(prefix)/sbin/oneportd
 	install -D -m 0755 build/oneport $(DESTDIR)$(prefix)/bin/oneport
 
 dist: ## pack the last commit into build/dist/oneport-VERSION.tar.gz
 	$(Q)tests/support/dist.sh pack $(VERSION)
 
-dist-check: dist ## unpack that, build both programs with -Werror and compare their --version
+dist-check: dist ## unpack that file, build both programs with -Werror, compare their --version
 	$(Q)tests/support/deps.sh build
 	$(Q)tests/support/dist.sh check $(VERSION)
 
-clean: ## remove what was built
+clean: ## remove everything that was built
 	rm -rf build compile_commands.json
 
-help: ## list targets
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: rules all soak interop bench bench-bin bench-smoke check-bin replays fuzzers lint-objects unit deps demo test test-full test-images fuzz coverage lint layers \
-        format install dist dist-check clean help \
-        perf-smoke perf-baseline
+.PHONY: all bench bench-bin bench-smoke check-bin ci clean coverage demo deps dist dist-check format fuzz fuzzers \
+        help install interop layers lint lint-objects perf-baseline perf-smoke replays rules soak test test-full \
+        test-images unit unit-bin
 .SECONDARY:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-# oneport. Build from the top of the repository: docker build -f docker/client.dockerfile -t oneport .
-# Use: docker run --rm --network host oneport --host https://tunnels.example.org 8080
+# Makes the image of oneport. Build it from the top of the repository:
+#   docker build -f docker/client.dockerfile -t oneport .
+# Use it:
+#   docker run --rm --network host oneport --host https://tunnels.example.org 8080
 ARG BASE=debian:bookworm-slim
 
 FROM $BASE AS build

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# nginx with the shipped configuration, its upstream being the service `oneportd` of docker-compose.yml.
-# Build from the top of the repository: docker build -f docker/nginx.dockerfile --build-arg DOMAIN=tunnels.example.org .
+# Makes an image of nginx with the shipped configuration. Its upstream is the service `oneportd` of
+# docker-compose.yml. Build it from the top of the repository:
+#   docker build -f docker/nginx.dockerfile --build-arg DOMAIN=tunnels.example.org .
 ARG BASE=debian:bookworm-slim
 
 FROM $BASE

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# oneportd. Build from the top of the repository: docker build -f docker/server.dockerfile .
+# Makes the image of oneportd. Build it from the top of the repository:
+#   docker build -f docker/server.dockerfile .
 ARG BASE=debian:bookworm-slim
 
 FROM $BASE AS build

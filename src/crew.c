@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
 #include "src/edge/edge_h1.h"
 #include "src/edge/gate.h"
@@ -16,6 +17,21 @@
 #include "src/tunnels/registry.h"
 
 enum { VIEWER_BURST_S = 10 /* seconds of --viewer-rate that an address may spend at once */ };
+
+/* Checks that the gauges tell how long the lists are, and that a stopped worker has nothing on it.
+ */
+static void crew_check(const struct worker *w)
+{
+    const struct worker_stats *s = &w->stats;
+    worker_check(w);
+    CHECK_THAT(list_count(&w->edges) == stat_get(&s->edges_open));
+    CHECK_THAT(list_count(&w->links) == stat_get(&s->links_open));
+    CHECK_THAT(list_count(&w->exchanges) ==
+               stat_get(&s->exchanges_open) + stat_get(&s->websockets_open));
+    CHECK_THAT(!w->stopped || (list_empty(&w->listeners) && list_empty(&w->gates)));
+    CHECK_THAT(!w->stopped || (list_empty(&w->edges) && list_empty(&w->links)));
+    CHECK_THAT(!w->stopped || list_empty(&w->exchanges));
+}
 
 /* ---- making and freeing */
 
@@ -35,7 +51,7 @@ struct worker *crew_worker_new(struct server *s, unsigned index)
         return NULL;
     w->registry = registry_new(w->loop, s->config, s->directory, (int)index);
     w->abuse = abuse_new(random_seed());
-    uint64_t rate = s->config->viewer_rate;
+    uint64_t rate = s->config->limits.viewer_rate;
     if (rate > 0)
         w->requests = address_buckets_new(random_seed(), VIEWER_BURST_S * rate, rate);
     return w;
@@ -45,7 +61,6 @@ void crew_worker_free(struct worker *w)
 {
     if (!w)
         return;
-    w->stopped = true;
     crew_stop(w);
     registry_free(w->registry);
     abuse_free(w->abuse);
@@ -116,21 +131,25 @@ static void close_link(struct list_node *node)
     link_close(CONTAINER_OF(node, struct link, in_worker), 0);
 }
 
-void crew_stop_listening(struct worker *w)
+static void stop_listening(struct worker *w)
 {
     empty(&w->listeners, listener_stop);
 }
 
 void crew_drain(struct worker *w)
 {
-    crew_stop_listening(w);
+    stop_listening(w);
     empty(&w->gates, gate_stop);
     each(&w->edges, edge_h1_drain);
     each(&w->links, drain_link);
+    if (CHECKING)
+        crew_check(w);
 }
 
 bool crew_is_answering(const struct worker *w)
 {
+    if (CHECKING)
+        crew_check(w);
     LIST_FOREACH (it, &w->edges)
         if (edge_h1_is_busy(it))
             return true;
@@ -140,8 +159,10 @@ bool crew_is_answering(const struct worker *w)
 void crew_stop(struct worker *w)
 {
     w->stopped = true;
-    crew_stop_listening(w);
+    stop_listening(w);
     empty(&w->gates, gate_stop);
     empty(&w->edges, edge_h1_stop);
     empty(&w->links, close_link);
+    if (CHECKING)
+        crew_check(w);
 }

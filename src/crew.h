@@ -23,9 +23,6 @@ void crew_run(struct worker *w);
 
 /* All below act on one worker and are called on its thread, or while it does not run. */
 
-/* Closes its listening sockets. */
-void crew_stop_listening(struct worker *w);
-
 /* Closes listeners and idle connections and sends GOAWAY on each link; what runs goes on. */
 void crew_drain(struct worker *w);
 

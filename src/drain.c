@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 #include "src/crew.h"
 #include "src/worker/mailbox.h"
@@ -31,6 +32,17 @@ struct drain {
 
 /* ---- one worker */
 
+/* Checks what each state promises: see drain.h. */
+static void drain_check(const struct worker_drain *d)
+{
+    const struct worker *w = d->worker;
+    worker_check(w);
+    CHECK_THAT((d->state == DRAIN_RUNNING) == (d->since_us == 0));
+    CHECK_THAT(d->state != DRAIN_DRAINING || w->server->draining);
+    CHECK_THAT(d->state == DRAIN_RUNNING || (list_empty(&w->listeners) && list_empty(&w->gates)));
+    CHECK_THAT(d->state != DRAIN_CLOSING || w->stopped);
+}
+
 static void enter_closing(struct worker_drain *d)
 {
     struct worker_stats *stats = &d->worker->stats;
@@ -42,12 +54,14 @@ static void enter_closing(struct worker_drain *d)
     d->since_us = loop_now_us(d->worker->loop);
     crew_stop(d->worker);
     timer_arm(&d->timer, LOOK_MS);
+    if (CHECKING)
+        drain_check(d);
 }
 
 /* A few looks a second cost less than a hook in the end of every exchange. */
 static void look_at_exchanges(struct worker_drain *d, uint64_t waited_ms)
 {
-    if (!crew_is_answering(d->worker) || waited_ms >= d->worker->server->config->drain_timeout_ms)
+    if (!crew_is_answering(d->worker) || waited_ms >= d->worker->server->config->timeouts.drain_ms)
         enter_closing(d);
     else
         timer_arm(&d->timer, LOOK_MS);
@@ -68,6 +82,9 @@ static void on_timer(void *user)
 {
     struct worker_drain *d = user;
     uint64_t waited_ms = (loop_now_us(d->worker->loop) - d->since_us) / 1000;
+    CHECK_THAT(d->state != DRAIN_RUNNING);
+    if (CHECKING)
+        drain_check(d);
     if (d->state == DRAIN_DRAINING)
         look_at_exchanges(d, waited_ms);
     else
@@ -80,6 +97,8 @@ static void start(struct worker_drain *d)
     d->since_us = loop_now_us(d->worker->loop);
     crew_drain(d->worker);
     timer_arm(&d->timer, LOOK_MS);
+    if (CHECKING)
+        drain_check(d);
 }
 
 static void stop_now(struct worker_drain *d)
@@ -99,6 +118,8 @@ struct order {
 static void obey(struct mail *m, void *reader)
 {
     struct order *o = CONTAINER_OF(m, struct order, mail);
+    if (CHECKING)
+        drain_check(o->drain);
     if (o->at_once)
         stop_now(o->drain);
     else if (o->drain->state == DRAIN_RUNNING)

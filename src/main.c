@@ -41,23 +41,23 @@ static void raise_descriptor_limit(const struct config *c)
     r.rlim_cur = r.rlim_max;
     setrlimit(RLIMIT_NOFILE, &r);
     getrlimit(RLIMIT_NOFILE, &r);
-    if (r.rlim_cur < 2 * c->max_streams)
+    if (r.rlim_cur < 2 * c->limits.streams)
         LOG(WARN, "few_descriptors", LOG_U("limit", r.rlim_cur),
-            LOG_U("wanted", 2 * c->max_streams));
+            LOG_U("wanted", 2 * c->limits.streams));
 }
 
 static int open_log(const struct config *c)
 {
     enum log_level level = LOG_INFO;
-    if (!log_level_parse(slice_str(c->log_level), &level) ||
-        log_open(NULL, level, strcmp(c->log_format, "json") == 0) < 0)
+    if (!log_level_parse(slice_str(c->log.level), &level) ||
+        log_open(NULL, level, strcmp(c->log.format, "json") == 0) < 0)
         return complain("--log-level", "not a level");
     return 0;
 }
 
 static int open_access_log(struct server *s)
 {
-    const char *path = s->config->access_log;
+    const char *path = s->config->log.access;
     if (strcmp(path, "off") == 0)
         return 0;
     s->access_log = log_file_open(path);
@@ -67,26 +67,26 @@ static int open_access_log(struct server *s)
 static int open_trust(struct server *s)
 {
     s->trust = trust_new();
-    for (size_t i = 0; i < s->config->trusted_proxy.count; i++)
-        if (trust_add(s->trust, s->config->trusted_proxy.item[i]) < 0)
-            return complain("--trusted-proxy", s->config->trusted_proxy.item[i]);
+    for (size_t i = 0; i < s->config->listen.trusted_proxy.count; i++)
+        if (trust_add(s->trust, s->config->listen.trusted_proxy.item[i]) < 0)
+            return complain("--trusted-proxy", s->config->listen.trusted_proxy.item[i]);
     return 0;
 }
 
 static int open_tls(struct server *s)
 {
     char reason[TLS_REASON_MAX];
-    s->handshakes = handshakes_new(s->config->max_handshakes);
-    if (!s->config->cert)
+    s->handshakes = handshakes_new(s->config->limits.handshakes);
+    if (!s->config->listen.cert)
         return 0;
-    s->tls = tls_server_new(s->config->cert, s->config->key, reason);
+    s->tls = tls_server_new(s->config->listen.cert, s->config->listen.key, reason);
     return s->tls ? 0 : complain("TLS", reason);
 }
 
 static int open_state(struct server *s)
 {
     char reason[REASON_MAX];
-    const char *dir = s->config->state_dir;
+    const char *dir = s->config->names.state_dir;
     if (state_prepare(dir) < 0)
         return complain(dir, strerror(errno));
     s->keyring = keyring_open(dir, reason, sizeof reason);
@@ -115,7 +115,7 @@ static int open_names(struct server *s, struct names_file *f)
     struct deal deal = {.server = s};
     if (names_file_load(f, deal_name, &deal) == 0 && names_file_write(f) == 0)
         return 0;
-    snprintf(path, sizeof path, "%s/%s", s->config->state_dir, STATE_NAMES);
+    snprintf(path, sizeof path, "%s/%s", s->config->names.state_dir, STATE_NAMES);
     return complain(path, strerror(errno));
 }
 
@@ -132,7 +132,7 @@ static int listen_at(struct server *s, const char *address, int *fds)
 
 static int start_listening(struct server *s)
 {
-    const struct opt_list *addresses = &s->config->listen;
+    const struct opt_list *addresses = &s->config->listen.addresses;
     int *fds = xcalloc(s->n_workers, sizeof *fds);
     int status = 0;
     for (size_t i = 0; i < addresses->count && status == 0; i++)
@@ -194,10 +194,11 @@ static void on_names_change(void *user)
 
 static int serve(struct server *s)
 {
-    s->directory = directory_new(s->config->max_tunnels, on_names_change, s);
+    s->directory = directory_new(s->config->limits.tunnels, on_names_change, s);
     int status = crew_open(s) < 0 ? complain("worker", strerror(errno)) : 0;
     if (status == 0) {
-        s->names_file = names_file_new(s->workers[0]->loop, s->config->state_dir, s->directory);
+        s->names_file =
+            names_file_new(s->workers[0]->loop, s->config->names.state_dir, s->directory);
         status = open_names(s, s->names_file);
     }
     if (status == 0)
@@ -225,8 +226,8 @@ static void server_close(struct server *s)
 static int run(const struct config *c)
 {
     struct server s = {.config = c, .started_us = clock_now_us()};
-    s.quota = quota_new((uint64_t)arc4random() << 32 | arc4random(), c->register_rate);
-    budget_init(&s.budget, c->memory_budget);
+    s.quota = quota_new((uint64_t)arc4random() << 32 | arc4random(), c->limits.register_rate);
+    budget_init(&s.budget, c->limits.memory);
     int status = open_log(c);
     if (status == 0)
         status = open_access_log(&s);

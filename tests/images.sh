@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What `make test-images` runs: builds the three images of docker/ and sends one request and one WebSocket through their programs.
+# Builds the three images of docker/ and sends one request and one WebSocket through their programs
+# (`make test-images`).
 #
-# No engine and no ready-made image: the base comes from debootstrap, the images from buildah, and the programs run chrooted in
-# the built root filesystems, as the images' own users, in a network namespace of their own (so 80, 443 and 3000 are free).
-# Needs root, and Debian's package mirror. Everything lies under build/images; the base is kept there for the next run.
+# No container engine and no ready-made image is used: debootstrap makes the base, buildah the
+# images, and the programs run chrooted in the root filesystems of the images, as the images' own
+# users. They have a network namespace of their own, so that ports 80, 443 and 3000 are free. The
+# script needs root and Debian's package mirror. All files are in build/images; the base stays there
+# for later runs.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 work=$top/build/images
@@ -21,15 +24,18 @@ install_tools() {
     apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# A minimal Debian as the image that the dockerfiles start from.
+# Makes a minimal Debian, the image that the dockerfiles start from.
 make_base() {
     [ -e "$work/base.done" ] && return
     say "making the base"
     rm -rf "$work/base" "$work/store"
     debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base" >"$work/debootstrap.log" 2>&1 ||
         { tail -n 5 "$work/debootstrap.log"; return 1; }
-    [ ! -e /etc/apt/sources.list.d/debian.sources ] || # with its security updates
-        { cp /etc/apt/sources.list.d/debian.sources "$work/base/etc/apt/sources.list.d/"; : >"$work/base/etc/apt/sources.list"; }
+    local sources=/etc/apt/sources.list.d
+    if [ -e $sources/debian.sources ]; then # includes security updates
+        cp $sources/debian.sources "$work/base$sources/"
+        : >"$work/base/etc/apt/sources.list"
+    fi
     local container
     container=$(build from scratch)
     build add --quiet "$container" "$work/base" / >/dev/null
@@ -39,14 +45,14 @@ make_base() {
     touch "$work/base.done"
 }
 
-# Without layers of the driver's own, every container and image is a whole copy: only the base stays.
+# Removes all images but the base. With this storage driver each image is a complete copy.
 forget_images() {
     build rm --all >/dev/null
     build rmi --force localhost/oneport-{nginx,server,client} >/dev/null 2>&1 || true
     build rmi --prune --force >/dev/null
 }
 
-# Builds docker/$1.dockerfile and prints where its root filesystem is.
+# Builds docker/$1.dockerfile and prints the path of its root filesystem.
 make_image() {
     build build --isolation chroot --build-arg BASE=localhost/oneport-base --layers=false \
         -f "$top/docker/$1.dockerfile" -t "localhost/oneport-$1" "$top" >"$work/$1.log" 2>&1 ||
@@ -60,7 +66,8 @@ make_certificate() { # into $work/tls
         -keyout "$work/tls/ca.key" -out "$work/tls/ca.crt" 2>/dev/null
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$domain" \
         -keyout "$work/tls/server.key" -out "$work/tls/server.csr" 2>/dev/null
-    openssl x509 -req -in "$work/tls/server.csr" -CA "$work/tls/ca.crt" -CAkey "$work/tls/ca.key" -CAcreateserial -days 2 \
+    openssl x509 -req -in "$work/tls/server.csr" -days 2 \
+        -CA "$work/tls/ca.crt" -CAkey "$work/tls/ca.key" -CAcreateserial \
         -extfile <(echo "subjectAltName=DNS:$domain,DNS:*.$domain") -out "$work/tls/server.crt" 2>/dev/null
 }
 
@@ -71,7 +78,7 @@ clean_up() {
     wait
 }
 
-# start NAME USER COMMAND...: in the root filesystem of image NAME.
+# start NAME USER COMMAND...: starts a command in the root filesystem of image NAME.
 start() {
     local name=$1 user=$2 root
     root=$(cat "$work/$name.root")
@@ -97,7 +104,7 @@ await() { # NAME FILE PATTERN
     done
 }
 
-# The second half, alone in a network and a mount namespace.
+# The second half of the script, which runs in a network and a mount namespace of its own.
 run_through() {
     trap clean_up EXIT
     mount --make-rprivate /
@@ -112,13 +119,15 @@ run_through() {
     start server oneport oneportd --listen 0.0.0.0:3000 --state-dir /var/lib/oneport --domain "$domain"
     await oneportd server.err 'listening.*addr='
     start nginx root nginx -g "daemon off;"
-    start client oneport oneport --host "https://$domain" --ca /etc/oneport-ca.crt -s demo "$(head -n 1 "$work/app.out")"
+    start client oneport oneport --host "https://$domain" --ca /etc/oneport-ca.crt -s demo \
+        "$(head -n 1 "$work/app.out")"
     await oneport client.out "^your url is: https://demo.$domain\$"
 
     curl -sSf --cacert "$work/tls/ca.crt" --resolve "demo.$domain:443:127.0.0.1" "https://demo.$domain/" |
         grep -q "<title>oneport demo</title>"
     say "one request went through"
-    /usr/bin/python3 "$top/tests/support/websocket_probe.py" "wss://demo.$domain/ws" --ca "$work/tls/ca.crt" | grep -q '"kind": "hello"'
+    /usr/bin/python3 "$top/tests/support/websocket_probe.py" "wss://demo.$domain/ws" --ca "$work/tls/ca.crt" |
+        grep -q '"kind": "hello"'
     say "one WebSocket went through"
 }
 

@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds and tests each VARIANT given, and ends with one line: N passed, N failed[, N skipped].
-#   run.sh release asan        FULL=1: also the tests marked full, every offset, documented defaults
-# Per variant: unit tests, the fuzzers' corpora, then the integration tests with the real programs. Release alone: instructions are
-# counted, and the benchmark has a smoke run; the sanitized ones have a short soak. At the end each fuzzer runs for FUZZ_SMOKE=10 seconds (0: none).
+# Builds and tests each VARIANT. The last line is: N passed, N failed[, N skipped].
+#   run.sh VARIANT...       as in run.sh release asan
+#   FULL=1                  adds the tests marked `full`: every offset, documented default times
+#   LINT=1                  adds each part of `make lint`
+#   CLANG=1                 adds the unit tests built by clang
+#   FUZZ_SMOKE=10           the seconds that each fuzzer runs at the end; 0: none runs
+# Each variant runs the unit tests, the fuzzers' corpora and the integration tests. The release
+# build also counts instructions and has a smoke run of the benchmark; a sanitized one has a short
+# soak.
 set -u
 cd "$(dirname "$0")/.."
 passed=0 failed=0 skipped=0
 logs=build/test-logs
 jobs=$(nproc)
-workers=$((jobs + 1)) # most tests wait for something
+workers=$((jobs + 1)) # one more than cores, because most tests wait for something
 export CMOCKA_MESSAGE_OUTPUT=stdout
 
 say() { echo "== $*"; }
@@ -18,7 +23,7 @@ count() { # PASSED FAILED SKIPPED
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
-check() { # NAME COMMAND...: one pass or one failure, its output only when it fails
+check() { # NAME COMMAND...: counts one pass or one failure; prints the output only of a failure
     local name=$1 log=$logs/$1.log
     shift
     if "$@" >"$log" 2>&1; then
@@ -36,7 +41,7 @@ run_unit() { # VARIANT BINARY
     local status=$?
     good=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
     bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
-    if [ $status -ne 0 ] && [ "${bad:-0}" = 0 ]; then bad=1; fi # a sanitizer's report, a crash, a time-out
+    if [ $status -ne 0 ] && [ "${bad:-0}" = 0 ]; then bad=1; fi # sanitizer, crash, timeout
     count "${good:-0}" "${bad:-0}" 0
     [ "${bad:-0}" = 0 ] || { say "FAILED: $1 $(basename "$2")"; grep -vE '^\[ +(OK|RUN)' "$log" | tail -n 60; }
 }
@@ -47,25 +52,25 @@ run_corpus() { # VARIANT REPLAY
     check "$1-corpus-$name" "$2" "tests/fuzz/corpus/$name"
 }
 
-run_perf() { # one pass, failure or skip, and what is to be said of it: the log's last paragraph
+run_perf() { # counts a pass, a failure or a skip; prints the log's last paragraph
     local log=$logs/perf-smoke.log
     tests/perf/run >"$log" 2>&1
     case $? in
     0) count 1 0 0 ;;
     77) count 0 0 1 ;;
-    *) count 0 1 0; say "FAILED: perf-smoke; $log tells where it went" ;;
+    *) count 0 1 0; say "FAILED: perf-smoke; $log lists the functions" ;;
     esac
     tac "$log" | sed -n '/^$/q;p' | tac
 }
 
-run_fuzzers() { # SECONDS: a pass or a failure each; one skip where there is no libFuzzer
+run_fuzzers() { # SECONDS: counts a pass or a failure of each, or one skip without libFuzzer
     local log=$logs/fuzz.log bad status
     tests/fuzz/run.sh "$1" >"$log" 2>&1
     status=$?
     bad=$(grep -c '^FAILED ' "$log")
     if [ $status = 77 ]; then
         count 0 0 1
-    elif [ $status -ne 0 ] && [ "$bad" = 0 ]; then # it could not be built
+    elif [ $status -ne 0 ] && [ "$bad" = 0 ]; then # the build failed
         count 0 1 0
     else
         count "$(grep -c '^ok ' "$log")" "$bad" 0
@@ -77,7 +82,8 @@ run_integration() { # VARIANT BIN
     local log=$logs/$1-integration.log marks=(-m "not full")
     [ -z "${FULL-}" ] || marks=(-m "")
     (cd tests/integration &&
-        ONEPORT_BIN="$PWD/../../$2" ONEPORT_VARIANT=$1 /usr/bin/python3 -m pytest -q -n "$workers" "${marks[@]}" -rsfE) 2>&1 |
+        ONEPORT_BIN="$PWD/../../$2" ONEPORT_VARIANT=$1 \
+            /usr/bin/python3 -m pytest -q -n "$workers" "${marks[@]}" -rsfE) 2>&1 |
         tee "$log" | grep -vE '^\.|^$|^SKIPPED.*full'
     local last
     last=$(tail -n 1 "$log")
@@ -87,28 +93,30 @@ run_integration() { # VARIANT BIN
     count "$(number passed)" "$bad" "$(number skipped)"
 }
 
-# What is built next is built while tests run: most of those wait, and niceness leaves them the cores.
+# The next variant is built while tests of this one run. Most tests wait for something, and niceness
+# leaves the cores to the others.
 ahead=
 build_ahead() { # VARIANT TARGET
     nice -n 19 make --no-print-directory -j"$jobs" VARIANT="$1" WERROR=1 "$2" >"$logs/$1-ahead.log" 2>&1 &
     ahead=$!
 }
 
-await_ahead() { # what failed there is built again, and told, where it is needed
+await_ahead() { # ignores a failure: run_variant() builds the same again and reports it
     [ -z "$ahead" ] || wait "$ahead"
     ahead=
 }
 
-run_variant() { # VARIANT [NEXT TARGET]: a variant and a target that are wanted behind this one
+run_variant() { # VARIANT [NEXT TARGET]: the variant and the target to build meanwhile
     local variant=$1 bin=build/$1
     shift
     [ "$variant" != release ] || bin=build
     say "$variant: building"
     await_ahead
-    if ! make --no-print-directory -j"$jobs" VARIANT="$variant" WERROR=1 check-bin >"$logs/$variant-build.log" 2>&1; then
+    local log=$logs/$variant-build.log
+    if ! make --no-print-directory -j"$jobs" VARIANT="$variant" WERROR=1 check-bin >"$log" 2>&1; then
         count 0 1 0
         say "FAILED: build of $variant"
-        tail -n 40 "$logs/$variant-build.log"
+        tail -n 40 "$log"
         return
     fi
     count 1 0 0
@@ -117,20 +125,32 @@ run_variant() { # VARIANT [NEXT TARGET]: a variant and a target that are wanted 
     for test in "build/$variant"/unit/test_*; do [ -x "$test" ] && run_unit "$variant" "$test"; done
     for replay in "build/$variant"/replay/*; do [ -x "$replay" ] && run_corpus "$variant" "$replay"; done
     if [ "$variant" = release ]; then
-        say "$variant: instructions a request"
+        say "$variant: instructions per request"
         run_perf
     fi
     say "$variant: integration tests"
     run_integration "$variant" "$bin"
-    [ "$variant" != release ] || check bench-smoke make --no-print-directory bench-smoke # whether it works; judges no figures
-    [ "$variant" = release ] || check "$variant-soak-smoke" env ONEPORT_BIN="$bin" ONEPORT_VARIANT="$variant" tests/soak/run 8
+    if [ "$variant" = release ]; then
+        check bench-smoke make --no-print-directory bench-smoke
+    else
+        check "$variant-soak-smoke" env ONEPORT_BIN="$bin" ONEPORT_VARIANT="$variant" tests/soak/run 8
+    fi
+}
+
+run_clang() { # the unit tests built by clang
+    say "clang: unit tests"
+    local make=(make --no-print-directory -j"$jobs" CC=clang BUILD=build/clang WERROR=1)
+    check clang-build "${make[@]}" unit-bin
+    for test in build/clang/unit/test_*; do [ -x "$test" ] && run_unit clang "$test"; done
 }
 
 mkdir -p "$logs"
 started=$SECONDS
-check layers tests/layers.sh
-check banned tests/lint.sh banned
+parts="banned spdx refs drawings dialect layers" # the parts of `make lint` that take no time
+[ -z "${LINT-}" ] || parts=$(tests/lint.sh --list)
+for part in $parts; do check "lint-$part" tests/lint.sh "$part"; done
 check rules tests/rules
+[ -z "${CLANG-}" ] || run_clang
 while [ $# -gt 0 ]; do
     next=()
     if [ $# -gt 1 ]; then

@@ -26,15 +26,16 @@ static void pass_interim(struct exchange *x, struct message *m)
     bool wanted = m->status != 100 || x->wants_continue;
     if (!wanted || x->websocket || x->interim++ >= INTERIM_MAX)
         return;
-    if (translate_response(m) < 0 || x->interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
+    if (translate_from_origin(m) < 0 ||
+        x->interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
         return;
     x->interim_bytes += m->fields.bytes;
-    x->near->ops->head(x->near, m, false);
+    relay_head(&x->relay, RELAY_FAR, m, false);
 }
 
 static void pass_head(struct exchange *x, struct message *m, bool end)
 {
-    if (translate_response(m) < 0) {
+    if (translate_from_origin(m) < 0) {
         answer_broken(x, "Connection names an end-to-end field");
         return;
     }
@@ -44,10 +45,9 @@ static void pass_head(struct exchange *x, struct message *m, bool end)
         return;
     }
     x->status = m->status;
-    x->answer_ended = end;
-    leg_hint(x->near, x->websocket || is_interactive(m, end) ? LEG_INTERACTIVE : LEG_BULK);
-    x->near->ops->head(x->near, m, end);
-    exchange_let_near_go(x);
+    leg_hint(x->relay.near.leg,
+             x->websocket || is_interactive(m, end) ? LEG_INTERACTIVE : LEG_BULK);
+    relay_head(&x->relay, RELAY_FAR, m, end);
 }
 
 /* R8: a 205 has no body; what an origin sends behind one is not read. */
@@ -55,7 +55,7 @@ static void pass_answer(struct exchange *x, struct message *m, bool end)
 {
     bool cut = m->status == 205 && !end;
     x->state = EXCHANGE_RELAYING;
-    exchange_touch(x);
+    relay_touch(&x->relay);
     pass_head(x, m, end || cut);
     if (x->state == EXCHANGE_DEAD)
         return;
@@ -70,13 +70,13 @@ static void pass_answer(struct exchange *x, struct message *m, bool end)
 
 static void open_websocket(struct exchange *x, struct message *m)
 {
-    exchange_touch(x);
+    relay_touch(&x->relay);
     pass_head(x, m, false);
     if (x->state == EXCHANGE_DEAD)
         return;
     x->state = EXCHANGE_OPEN;
     x->status = 101; /* what the viewer sees */
-    leg_upgrade(x->far);
+    leg_upgrade(x->relay.far.leg);
     exchange_forget_request(x);
     exchange_flush_early(x);
     exchange_arm(x);

@@ -16,14 +16,9 @@
 
 /* ---- time */
 
-void exchange_touch(struct exchange *x)
-{
-    x->progress_us = loop_now_us(x->all->o.loop);
-}
-
 static bool uploading(const struct exchange *x)
 {
-    return !x->request_ended || x->sent < x->given;
+    return !x->relay.near.ended || relay_waiting(&x->relay.near) > 0;
 }
 
 /* How long without progress the present state may last. While the upload runs, the origin's silence
@@ -77,15 +72,23 @@ static void exchange_free(void *object)
     pool_give(x, sizeof *x);
 }
 
+static void discard_origin(struct exchange *x, enum origin_end how)
+{
+    relay_let_go(&x->relay, RELAY_FAR);
+    origin_discard(x->conn, how);
+    x->conn = NULL;
+}
+
 /* Lets the origin's connection go: into the pool if everything on it is complete. */
 static void let_origin_go(struct exchange *x, enum origin_end how)
 {
-    if (x->conn && x->answer_ended && !x->websocket)
+    if (x->conn && x->relay.far.ended && !x->websocket) {
+        relay_let_go(&x->relay, RELAY_FAR);
         origin_release(x->conn);
-    else
-        origin_discard(x->conn, how);
-    x->conn = NULL;
-    x->far = NULL;
+        x->conn = NULL;
+    } else {
+        discard_origin(x, how);
+    }
 }
 
 void exchange_close(struct exchange *x, enum origin_end how)
@@ -98,9 +101,7 @@ void exchange_close(struct exchange *x, enum origin_end how)
     timer_stop(&x->timer);
     task_cancel(&x->connect);
     let_origin_go(x, how);
-    if (x->near)
-        leg_untie(x->near); /* what it still holds leaves without us */
-    x->near = NULL;
+    relay_close(&x->relay); /* what near still holds leaves without us */
     exchanges_remove(x);
     loop_reap(x->all->o.loop, &x->reap, exchange_free, x);
 }
@@ -108,10 +109,7 @@ void exchange_close(struct exchange *x, enum origin_end how)
 static void reset_near(struct exchange *x, uint32_t code, const char *reason)
 {
     struct leg_fault why = {.err = ERR_PROTOCOL, .h2_code = code, .reason = reason};
-    struct leg *near = x->near;
-    x->near = NULL;
-    if (near)
-        near->ops->reset(near, &why);
+    relay_reset(&x->relay, RELAY_NEAR, &why);
 }
 
 static void log_failure(struct exchange *x, const char *type, const char *step, const char *reason)
@@ -128,11 +126,12 @@ void exchange_fail(struct exchange *x, const struct failure *f, const char *step
                    const char *reason)
 {
     log_failure(x, f->type, step, reason);
-    if (x->near && x->status == 0) {
+    discard_origin(x, ORIGIN_CLOSE); /* the answer that follows is not its own */
+    if (x->relay.near.leg && x->status == 0) {
         struct message m;
         failure_answer(f, &m);
         x->status = m.status;
-        x->near->ops->head(x->near, &m, true);
+        relay_head(&x->relay, RELAY_FAR, &m, true);
         message_deinit(&m);
     } else {
         reset_near(x, x->state == EXCHANGE_OPEN ? H2_CANCEL : H2_INTERNAL_ERROR, reason);
@@ -151,7 +150,7 @@ void exchange_run_timer(void *user)
 {
     struct exchange *x = user;
     uint64_t ms = patience_ms(x);
-    uint64_t age_ms = (loop_now_us(x->all->o.loop) - x->progress_us) / 1000;
+    uint64_t age_ms = (loop_now_us(x->all->o.loop) - x->relay.moved_us) / 1000;
     if (ms == 0)
         return;
     if (age_ms < ms) {
@@ -167,18 +166,11 @@ void exchange_run_timer(void *user)
     exchange_close(x, ORIGIN_ABORT);
 }
 
-/* ---- upward: the viewer's request */
+/* ---- what the relay tells */
 
-static void give_far(struct exchange *x, struct slice data, bool end)
+static struct exchange *exchange_of(struct relay *r)
 {
-    x->given += data.len;
-    x->far->ops->body(x->far, data, end);
-}
-
-/* The origin takes body bytes now; a WebSocket's only once it is open. */
-static bool far_takes_body(const struct exchange *x)
-{
-    return x->far && (!x->websocket || x->state == EXCHANGE_OPEN);
+    return CONTAINER_OF(r, struct exchange, relay);
 }
 
 /* The request is complete: from here on the origin owes an answer. */
@@ -188,160 +180,81 @@ static void await_answer(struct exchange *x)
         exchange_arm(x);
 }
 
-/* All has been said on the stream in both directions; it ends by itself and tells nobody. */
-void exchange_let_near_go(struct exchange *x)
+static void on_head(struct relay *r, struct message *m, bool end)
 {
-    if (!x->near || !x->request_ended || !x->answer_ended || x->unsent > 0)
-        return;
-    leg_untie(x->near);
-    x->near = NULL;
+    answer_head(exchange_of(r), m, end);
 }
 
-static void near_body(void *exchange, struct leg *leg, struct slice data, bool end)
+/* What comes before the origin can take it is kept; what comes behind the answer is not wanted, and
+ * the stream's window stays closed. */
+static bool on_body(struct relay *r, enum relay_side from, struct slice data, bool end)
 {
-    struct exchange *x = exchange;
-    x->request_ended |= end;
+    struct exchange *x = exchange_of(r);
+    if (from == RELAY_FAR || (!r->near.held && x->state != EXCHANGE_SENDING))
+        return true;
     if (x->state == EXCHANGE_SENDING)
-        return; /* answered: its window stays closed */
-    exchange_touch(x);
-    if (far_takes_body(x)) {
-        give_far(x, data, end);
-    } else if (buf_append(&x->early, data) < 0) {
+        return false;
+    relay_touch(r);
+    if (buf_append(&x->early, data) < 0)
         exchange_fail(x, &failure_internal, "request body", "more than a window came early");
-        return;
-    }
-    await_answer(x);
-    exchange_let_near_go(x);
+    else
+        await_answer(x);
+    return false;
 }
 
-static char *near_place(void *exchange, struct leg *leg, size_t bytes)
+static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
 {
-    struct exchange *x = exchange;
-    return far_takes_body(x) ? leg_place(x->far, bytes) : NULL;
-}
-
-static void near_trailers(void *exchange, struct leg *leg, struct fields *t)
-{
-    struct exchange *x = exchange;
-    x->request_ended = true;
+    struct exchange *x = exchange_of(r);
+    if (from == RELAY_FAR)
+        return true;
     if (x->state == EXCHANGE_SENDING)
-        return;
-    exchange_touch(x);
-    if (translate_trailers(t) < 0) {
+        return false;
+    if (translate_trailers_to_origin(t) < 0) {
         exchange_refuse(x, "request trailers", "malformed field");
-        return;
+        return false;
     }
-    if (far_takes_body(x))
-        x->far->ops->trailers(x->far, t);
-    else
-        fields_copy(&x->trailers, t);
+    if (!r->near.held)
+        return true;
+    relay_touch(r);
+    fields_copy(&x->trailers, t);
     await_answer(x);
-    exchange_let_near_go(x);
+    return false;
 }
 
-static void near_sent(void *exchange, struct leg *leg, size_t bytes)
+static void on_end(struct relay *r, enum relay_side from)
 {
-    struct exchange *x = exchange;
-    exchange_touch(x);
-    x->unsent -= bytes;
-    if (x->far)
-        x->far->ops->credit(x->far, bytes);
-    if (x->state == EXCHANGE_SENDING && x->unsent == 0)
+    if (from == RELAY_NEAR)
+        await_answer(exchange_of(r));
+}
+
+static void on_left(struct relay *r, enum relay_side from)
+{
+    struct exchange *x = exchange_of(r);
+    if (from == RELAY_NEAR)
+        await_answer(x);
+    else if (x->state == EXCHANGE_SENDING && relay_waiting(&r->far) == 0)
         exchange_close(x, ORIGIN_CLOSE);
-    else
-        exchange_let_near_go(x); /* the stream may be gone before a WebSocket's origin is */
 }
-
-static void near_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
-{
-    struct exchange *x = exchange;
-    LOG(DEBUG, "stream_reset", LOG_U("code", why->h2_code), LOG_STR("reason", why->reason),
-        LOG_S("path", x->path));
-    x->near = NULL;
-    exchange_close(x, x->websocket ? ORIGIN_ABORT : ORIGIN_CLOSE);
-}
-
-static uint64_t near_taken(void *exchange, struct leg *leg)
-{
-    struct exchange *x = exchange;
-    return x->far ? leg_taken(x->far) : 0;
-}
-
-const struct leg_events exchange_near_events = {
-    .on_body = near_body,
-    .on_place = near_place,
-    .on_trailers = near_trailers,
-    .on_sent = near_sent,
-    .on_reset = near_reset,
-    .on_taken = near_taken,
-};
 
 /* Behind the head, what came of the body meanwhile. */
 void exchange_flush_early(struct exchange *x)
 {
-    bool with_trailers = x->request_ended && x->trailers.count > 0;
-    if (buf_len(&x->early) > 0 || (x->request_ended && !x->bodyless && !with_trailers))
-        give_far(x, buf_slice(&x->early), x->request_ended && !with_trailers);
+    struct relay *r = &x->relay;
+    bool with_trailers = r->near.ended && x->trailers.count > 0;
+    relay_let_pass(r);
+    if (buf_len(&x->early) > 0 || (r->near.ended && !x->bodyless && !with_trailers))
+        relay_body(r, RELAY_NEAR, buf_slice(&x->early), r->near.ended && !with_trailers);
     buf_release(&x->early);
     if (with_trailers)
-        x->far->ops->trailers(x->far, &x->trailers);
+        relay_trailers(r, RELAY_NEAR, &x->trailers);
 }
 
-/* ---- downward: the origin's answer */
-
-static void far_body(void *exchange, struct leg *leg, struct slice data, bool end)
+static void near_ended(struct exchange *x, const struct leg_fault *why)
 {
-    struct exchange *x = exchange;
-    exchange_touch(x);
-    x->answer_ended |= end;
-    if (x->near) {
-        x->unsent += data.len;
-        x->near->ops->body(x->near, data, end);
-    }
-    exchange_let_near_go(x);
+    LOG(DEBUG, "stream_reset", LOG_U("code", why->h2_code), LOG_STR("reason", why->reason),
+        LOG_S("path", x->path));
+    exchange_close(x, x->websocket ? ORIGIN_ABORT : ORIGIN_CLOSE);
 }
-
-static char *far_place(void *exchange, struct leg *leg, size_t bytes)
-{
-    struct exchange *x = exchange;
-    return x->near ? leg_place(x->near, bytes) : NULL;
-}
-
-static void far_trailers(void *exchange, struct leg *leg, struct fields *t)
-{
-    struct exchange *x = exchange;
-    exchange_touch(x);
-    x->answer_ended = true;
-    if (x->near)
-        x->near->ops->trailers(x->near, t);
-    exchange_let_near_go(x);
-}
-
-static void far_sent(void *exchange, struct leg *leg, size_t bytes)
-{
-    struct exchange *x = exchange;
-    exchange_touch(x);
-    x->sent += bytes;
-    if (x->near)
-        x->near->ops->credit(x->near, bytes);
-    await_answer(x);
-}
-
-static void far_head(void *exchange, struct leg *leg, struct message *m, bool end)
-{
-    answer_head(exchange, m, end);
-}
-
-static void far_reset(void *exchange, struct leg *leg, const struct leg_fault *why);
-
-static const struct leg_events far_events = {
-    .on_head = far_head,
-    .on_body = far_body,
-    .on_place = far_place,
-    .on_trailers = far_trailers,
-    .on_sent = far_sent,
-    .on_reset = far_reset,
-};
 
 /* The connection is free for others; the exchange is not over before its tail has gone. */
 static void origin_message_end(void *user)
@@ -349,7 +262,7 @@ static void origin_message_end(void *user)
     struct exchange *x = user;
     if (x->state != EXCHANGE_RELAYING)
         return;
-    if (x->unsent == 0) {
+    if (relay_waiting(&x->relay.far) == 0) {
         exchange_close(x, ORIGIN_CLOSE);
         return;
     }
@@ -381,19 +294,34 @@ static bool is_loss(int err)
     return err == ERR_EOF || err == ERR_RESET || err == ERR_TRUNCATED || err == ERR_IO;
 }
 
-static void far_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
+static void far_ended(struct exchange *x, const struct leg_fault *why)
 {
-    struct exchange *x = exchange;
     if (is_loss(why->err) && !why->begun && may_retry(x)) {
         x->retried = true;
         origin_discard(x->conn, ORIGIN_CLOSE);
-        x->far = NULL;
         exchange_connect(x, true);
         return;
     }
     exchange_fail(x, failure_of_answer(why->err, x->status != 0 || why->begun),
                   x->status == 0 ? "response head" : "response body", why->reason);
 }
+
+static void on_reset(struct relay *r, enum relay_side side, const struct leg_fault *why)
+{
+    if (side == RELAY_NEAR)
+        near_ended(exchange_of(r), why);
+    else
+        far_ended(exchange_of(r), why);
+}
+
+const struct relay_ops exchange_relay_ops = {
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_trailers = on_trailers,
+    .on_end = on_end,
+    .on_left = on_left,
+    .on_reset = on_reset,
+};
 
 static void origin_failed(void *user, enum dial_step step, int err, const char *reason)
 {
@@ -407,12 +335,12 @@ static void origin_ready(void *user)
 {
     struct exchange *x = user;
     struct leg_reply how = {.upgrade = x->websocket, .trailers = x->wants_trailers};
+    struct leg *far = h1_conn_leg(origin_h1(x->conn));
     x->state = EXCHANGE_WAITING;
-    exchange_touch(x);
-    x->far = h1_conn_leg(origin_h1(x->conn));
-    leg_tie(x->far, &far_events, x);
-    leg_reply(x->far, &how);
-    x->far->ops->head(x->far, &x->request, x->bodyless || x->websocket);
+    relay_touch(&x->relay);
+    relay_join(&x->relay, far);
+    leg_reply(far, &how);
+    relay_head(&x->relay, RELAY_NEAR, &x->request, x->bodyless);
     if (!x->websocket)
         exchange_flush_early(x);
     exchange_arm(x);

@@ -6,6 +6,7 @@
 #include "client/origin/exchange.h"
 #include "client/origin/failure.h"
 #include "h2mux/base/log.h"
+#include "h2mux/http/relay.h"
 
 /* draw: an exchange
  *
@@ -35,9 +36,7 @@ struct exchanges {
 struct exchange {
     struct exchanges *all; /* borrowed: outlives every exchange */
     struct list_node node; /* in all->list until DEAD */
-    struct leg *near;      /* weak: the stream; NULL once it is reset or let go */
-    struct leg
-        *far; /* weak: the leg of conn; NULL before the request is written and after the lease */
+    struct relay relay;    /* near: the stream; far: conn's leg, from when the request is written */
     struct origin_conn *conn; /* borrowed: leased from the origin */
     enum exchange_state state;
     struct message request; /* owned: as it goes to the origin, all strings in its arena; empty when
@@ -48,19 +47,14 @@ struct exchange {
     struct buf early;       /* body bytes that came before far could take them */
     struct fields trailers; /* owned: likewise */
     bool websocket, wants_trailers, wants_continue;
-    bool bodyless;      /* the request was complete with its head */
-    bool request_ended; /* all of it has come */
-    bool answer_ended;  /* all of the answer was passed on */
+    bool bodyless; /* the request was complete with its head */
     bool retried;
     bool fresh; /* no connection out of the pool will do */
     struct task connect;
     unsigned interim;
     size_t interim_bytes; /* of the heads that were passed on */
     int status;           /* what the viewer was told; 0: nothing yet */
-    uint64_t given, sent; /* body bytes given to far, and gone by it */
-    uint64_t unsent;      /* body bytes given to near that have not gone */
     uint64_t started_us;
-    uint64_t progress_us; /* when a byte last moved */
     struct timer timer;
     struct reap reap;
 };
@@ -68,12 +62,10 @@ struct exchange {
 /* exchange.c */
 void exchange_connect(struct exchange *x, bool fresh); /* behind this turn's callbacks */
 void exchange_run_connect(void *exchange);
-void exchange_touch(struct exchange *x);          /* a byte moved */
 void exchange_forget_request(struct exchange *x); /* but for its path: it opened, maybe for hours */
 void exchange_run_timer(void *exchange);
 void exchange_arm(struct exchange *x);         /* the timer, for the present state */
 void exchange_flush_early(struct exchange *x); /* far takes body bytes from now on */
-void exchange_let_near_go(struct exchange *x); /* if both of its directions are complete and gone */
 /* A definite answer while there is none yet, else the answer is cut so that the viewer can tell.
  * Ends the exchange. */
 void exchange_fail(struct exchange *x, const struct failure *f, const char *step,
@@ -81,7 +73,7 @@ void exchange_fail(struct exchange *x, const struct failure *f, const char *step
 void exchange_refuse(struct exchange *x, const char *step,
                      const char *reason); /* RST_STREAM(PROTOCOL_ERROR); ends it */
 void exchange_close(struct exchange *x, enum origin_end how);
-extern const struct leg_events exchange_near_events;
+extern const struct relay_ops exchange_relay_ops;
 
 /* answer.c: a head from the origin. May end the exchange. */
 void answer_head(struct exchange *x, struct message *m, bool end);

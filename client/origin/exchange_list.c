@@ -43,22 +43,21 @@ static struct exchange *exchange_new(struct exchanges *all, struct leg *near, st
 {
     struct exchange *x = pool_take_zeroed(sizeof *x);
     x->all = all;
-    x->near = near;
     keep_request(x, m);
     x->websocket = message_is_websocket(&x->request);
-    x->bodyless = x->request_ended = end;
+    x->bodyless = end;
     buf_init(&x->early, WINDOW_MAX);
     fields_init(&x->trailers);
     timer_init(&x->timer, all->o.loop, exchange_run_timer, x);
     task_init(&x->connect, exchange_run_connect, x);
-    exchange_touch(x);
-    x->started_us = x->progress_us;
+    relay_init(&x->relay, all->o.loop, near, end, &exchange_relay_ops);
+    relay_hold(&x->relay);
+    x->started_us = x->relay.moved_us;
     list_push(&all->list, &x->node);
     if (x->websocket)
         all->websockets++;
     else
         all->ordinary++;
-    leg_tie(near, &exchange_near_events, x);
     return x;
 }
 
@@ -87,7 +86,7 @@ void exchange_start(struct exchanges *all, struct leg *near, struct message *m, 
     struct exchange *x = exchange_new(all, near, m, end);
     const char *reason = NULL;
 
-    if (translate_request(&x->request, &x->wants_trailers, &reason) < 0) {
+    if (translate_to_origin(&x->request, &x->wants_trailers, &reason) < 0) {
         exchange_refuse(x, "request head", reason);
         return;
     }

@@ -39,7 +39,7 @@ static int check_line(const struct message *m, const char **reason)
     return 0;
 }
 
-int translate_request(struct message *m, bool *wants_trailers, const char **reason)
+int translate_to_origin(struct message *m, bool *wants_trailers, const char **reason)
 {
     int err = check_line(m, reason);
     if (err < 0)
@@ -57,7 +57,7 @@ static bool is_forbidden_trailer(const struct field *f, void *user)
     return field_forbidden_in_trailers(f->name);
 }
 
-int translate_trailers(struct fields *t)
+int translate_trailers_to_origin(struct fields *t)
 {
     int err = check_fields(t);
     if (err == 0)
@@ -70,7 +70,7 @@ static bool is_ours_or_dead(const struct field *f, void *user)
     return slice_istarts(f->name, SLICE("oneport-")) || slice_ieq(f->name, SLICE("alt-svc"));
 }
 
-int translate_response(struct message *m)
+int translate_from_origin(struct message *m)
 {
     if (fields_strip_hop_by_hop(&m->fields) < 0)
         return ERR_PROTOCOL;

@@ -11,13 +11,13 @@
 /* Judges a request from the link again, as if nobody had before (nghttp2 lets pass what HTTP/1.1
  * cannot carry), and takes its hop-by-hop fields out. @wants_trailers: the viewer takes trailers.
  * ERR_PROTOCOL: @reason is static text. */
-int translate_request(struct message *m, bool *wants_trailers, const char **reason) MUSTCHECK;
+int translate_to_origin(struct message *m, bool *wants_trailers, const char **reason) MUSTCHECK;
 
 /* Trailers of a request: the forbidden ones go. ERR_PROTOCOL: a name or value is malformed. */
-int translate_trailers(struct fields *t) MUSTCHECK;
+int translate_trailers_to_origin(struct fields *t) MUSTCHECK;
 
 /* An answer of the origin, interim ones too: hop-by-hop and oneport-* fields and alt-svc go.
  * ERR_PROTOCOL: its Connection field names what it must not. */
-int translate_response(struct message *m) MUSTCHECK;
+int translate_from_origin(struct message *m) MUSTCHECK;
 
 #endif

@@ -16,7 +16,7 @@ enum upgrade_verdict {
     UPGRADE_REFUSED, /* the origin's refusal: goes on as it is */
     UPGRADE_BROKEN   /* neither: 502 */
 };
-/* @request: as upgrade_request left it. @m: the origin's answer, before translate_response.
+/* @request: as upgrade_request left it. @m: the origin's answer, before translate_from_origin.
  * @reason: static text, for BROKEN. */
 enum upgrade_verdict upgrade_answer(const struct message *request, struct message *m,
                                     const char **reason) MUSTCHECK;

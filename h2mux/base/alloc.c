@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* alloc.c - allocation that ends the process when memory is gone: the only file that calls libc's
- * allocator for fixed-size objects. It holds no state. */
+/* alloc.c - see alloc.h. No other file calls libc's allocator for objects of a fixed size. */
 #include "h2mux/base/alloc.h"
 
 #include <malloc.h>
@@ -13,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* No stdio here: it may want memory itself. */
+/* Uses no stdio, which may need memory itself. */
 static _Noreturn void die_out_of_memory(void)
 {
     static const char text[] = "out of memory\n";
@@ -37,8 +36,8 @@ void alloc_tune(void)
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 }
 
-/* Bytes of the process's own memory, without what is mapped from files. 0 where the kernel does
- * not say. */
+/* Returns the resident bytes of the process without those mapped from files, or 0 if the kernel
+ * does not tell. */
 static size_t resident(void)
 {
     char line[128] = "", *at = line;
@@ -48,13 +47,13 @@ static size_t resident(void)
     if (!fgets(line, sizeof line, statm))
         line[0] = '\0';
     fclose(statm);
-    strtoul(at, &at, 10); /* what is mapped, whether it is there or not */
+    strtoul(at, &at, 10); /* the size of all mappings, which is not needed */
     size_t pages = strtoul(at, &at, 10);
     size_t of_files = strtoul(at, &at, 10);
     return pages < of_files ? 0 : (pages - of_files) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* What the allocator calls free may have gone to the kernel already, so residence is asked for. */
+/* Compares resident memory with used memory: free memory may be back at the kernel already. */
 void alloc_settle(void)
 {
     struct mallinfo2 m = mallinfo2();
@@ -71,7 +70,8 @@ void *xmalloc(size_t size)
     return ptr;
 }
 
-/* glibc's calloc passes the thread's cache of small blocks by. */
+/* Returns zeroed memory. Unlike calloc, glibc's malloc takes small blocks from a cache of the
+ * thread. */
 static void *zeroed(size_t size)
 {
     return memset(xmalloc(size), 0, size);
@@ -88,7 +88,7 @@ void *xcalloc(size_t n, size_t size)
 
 void *xrealloc(void *ptr, size_t size)
 {
-    /* realloc(ptr, 0) frees, and its NULL would read as failure. */
+    /* realloc(ptr, 0) frees and returns NULL, which would read as a failure. */
     void *moved = realloc(ptr, size ? size : 1);
     if (!moved)
         die_out_of_memory();
@@ -113,12 +113,12 @@ char *xasprintf(const char *fmt, ...)
     return out;
 }
 
-/* The allocator hands out what others have used and freed, and that is resident. Its own notes lie
- * outside of the block. */
+/* Makes the whole pages of a block not resident: the block may have been used and freed before.
+ * What the allocator notes about it lies outside. */
 static void *untouched(char *ptr, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t before = -(uintptr_t)ptr % page; /* bytes in front of the first page within */
+    size_t before = -(uintptr_t)ptr % page; /* bytes in front of the first whole page */
     if (ptr && size >= before + page)
         madvise(ptr + before, (size - before) / page * page, MADV_DONTNEED);
     return ptr;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* bucket.c - token bucket in millionths: rate (tokens a second) times microseconds needs no
- * division, so nothing is lost by rounding however often it is asked. Invariant: micro <= burst in
- * millionths. */
+/* bucket.c - counts tokens in millionths, since the rate (tokens a second) times microseconds gives
+ * millionths without a division. So nothing is lost by rounding, however often tokens are taken.
+ *
+ * Invariant: micro <= burst in millionths. */
 #include "h2mux/base/bucket.h"
+
+#include "h2mux/base/check.h"
 
 enum { MICRO = 1000000 };
 
@@ -26,11 +29,12 @@ static void bucket_refill(struct bucket *b, uint64_t now_us)
     b->updated_us = now_us;
     if (b->rate == 0)
         return;
-    /* Compared by division: the product of a long pause and a high rate may not fit. */
+    /* A division, because the product of a long pause and a high rate may overflow. */
     if (elapsed_us > missing / b->rate)
         b->micro += missing;
     else
         b->micro += elapsed_us * b->rate;
+    CHECK_THAT(b->micro <= to_micro(b->burst));
 }
 
 bool bucket_take(struct bucket *b, uint64_t tokens, uint64_t now_us)

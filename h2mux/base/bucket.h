@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bucket.h - token bucket over a `now` it is given: a burst, refilled at a steady rate. */
+/* bucket.h - a token bucket: holds a burst of tokens and is refilled at a steady rate. The caller
+ * passes the time. */
 #ifndef H2MUX_BASE_BUCKET_H
 #define H2MUX_BASE_BUCKET_H
 
@@ -13,9 +14,9 @@ struct bucket {
     uint64_t updated_us; /* monotonic */
 };
 
-void bucket_init(struct bucket *b, uint64_t burst, uint64_t rate,
-                 uint64_t now_us); /* starts full */
-bool bucket_take(struct bucket *b, uint64_t tokens,
-                 uint64_t now_us); /* false: not enough; nothing taken */
+/* Fills the bucket. */
+void bucket_init(struct bucket *b, uint64_t burst, uint64_t rate, uint64_t now_us);
+/* Takes @tokens. Returns false, and takes none, if there are fewer. */
+bool bucket_take(struct bucket *b, uint64_t tokens, uint64_t now_us);
 
 #endif

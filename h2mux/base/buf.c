@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* buf.c - growing bytes under a limit. Appended at the end, consumed from the front.
+/* buf.c - see buf.h. Memory of less than POOL_MAX bytes comes from the pool, larger memory from
+ * malloc. One byte more than `cap` is allocated: vsnprintf always writes a zero byte at the end.
  *
- * Invariants: start <= end <= cap <= limit; an empty buf has start == end, 0 but for headroom; ptr
- * == NULL iff cap == 0 and nothing was ever reserved. One byte more than cap is allocated: room
- * for the trailing zero that vsnprintf insists on. Small memory is the pool's, large is malloc's.
- */
+ * Invariants: start <= end <= cap <= limit; without memory (ptr is NULL) cap is 0. */
 #include "h2mux/base/buf.h"
 
 #include <assert.h>
@@ -12,11 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/pool.h"
 
 enum { BUF_FIRST = 256, BUF_FIT_FROM = 4096 };
 enum { BUF_KEEP_FROM = 8 * 1024, BUF_KEEP_TO = 32 * 1024 }; /* see slide_saves_growth */
+
+void buf_check(const struct buf *b)
+{
+    CHECK_THAT(b->start <= b->end);
+    CHECK_THAT(b->end <= b->cap);
+    CHECK_THAT(b->cap <= b->limit);
+    CHECK_THAT(b->ptr || b->cap == 0);
+}
 
 void buf_init(struct buf *b, size_t limit)
 {
@@ -42,16 +49,17 @@ void buf_release(struct buf *b)
     buf_init(b, b->limit);
 }
 
-/* Some KiB are moved rather than held in twice the memory, if an eighth of them was consumed: what
- * waits for a reader who is slow, or stands still, often is one such buf a stream. */
+/* Returns whether moving the content makes room for @len bytes where growing would double the
+ * memory. A buf of some KiB is moved if an eighth of the content was consumed: each stream with a
+ * slow reader has one such buf. */
 static bool slide_saves_growth(const struct buf *b, size_t len)
 {
     return b->cap >= BUF_KEEP_FROM && b->cap <= BUF_KEEP_TO && buf_len(b) / 8 < b->start &&
            b->cap - buf_len(b) >= len;
 }
 
-/* Moving what is left costs no more than was consumed, and takes no room in front that was asked
- * for, unless there is no other way to make room. */
+/* Moves the content to the front if that costs less than what was consumed, and if no headroom was
+ * asked for. Always moves it if there is no other way to make room for @len bytes. */
 static void buf_slide(struct buf *b, size_t len)
 {
     bool headroom = buf_len(b) == 0;
@@ -88,6 +96,8 @@ static void buf_grow(struct buf *b, size_t need)
         b->ptr = grown;
     }
     b->cap = cap;
+    if (CHECKING)
+        buf_check(b);
 }
 
 char *buf_reserve(struct buf *b, size_t len)
@@ -105,6 +115,8 @@ void buf_commit(struct buf *b, size_t len)
 {
     assert(len <= b->cap - b->end);
     b->end += len;
+    if (CHECKING)
+        buf_check(b);
 }
 
 int buf_append(struct buf *b, struct slice s)
@@ -119,7 +131,7 @@ int buf_append(struct buf *b, struct slice s)
     return 0;
 }
 
-/* Tries the room there is first: most texts fit and are formatted once. */
+/* Formats into the room that is there. Only a text that does not fit is formatted a second time. */
 static int buf_vprintf(struct buf *b, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 
 static int buf_vprintf(struct buf *b, const char *fmt, va_list args)
@@ -154,6 +166,8 @@ void buf_consume(struct buf *b, size_t len)
     b->start += len;
     if (b->start == b->end)
         b->start = b->end = 0;
+    if (CHECKING)
+        buf_check(b);
 }
 
 void buf_headroom(struct buf *b, size_t len)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.c - the two clocks and the two date formats. A time that no calendar holds gives an empty
- * text. */
+/* clock.c - see clock.h. */
 #include "h2mux/base/clock.h"
 
-#include <stdbool.h>
 #include <time.h>
 
 uint64_t clock_now_us(void)
@@ -18,24 +16,10 @@ int64_t clock_wall_s(void)
     return (int64_t)time(NULL);
 }
 
-/* strftime's day and month names are the C locale's, as RFC 9110 wants them: nothing here calls
- * setlocale. */
-static bool to_utc(int64_t wall_s, struct tm *tm)
-{
-    time_t when = (time_t)wall_s;
-    return gmtime_r(&when, tm);
-}
-
 void clock_iso(int64_t wall_s, char out[static CLOCK_ISO_MAX])
 {
     struct tm tm;
-    if (!to_utc(wall_s, &tm) || !strftime(out, CLOCK_ISO_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm))
-        out[0] = '\0';
-}
-
-void clock_http(int64_t wall_s, char out[static CLOCK_HTTP_MAX])
-{
-    struct tm tm;
-    if (!to_utc(wall_s, &tm) || !strftime(out, CLOCK_HTTP_MAX, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+    time_t when = (time_t)wall_s;
+    if (!gmtime_r(&when, &tm) || !strftime(out, CLOCK_ISO_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm))
         out[0] = '\0';
 }

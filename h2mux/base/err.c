@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* err.c - texts of the error codes, expanded from the table in err.h. */
+/* err.c - returns the texts of the error codes, which the table in err.h holds. */
 #include "h2mux/base/err.h"
 
 #define ERR_CASE(name, value, text)                                                                \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* err.h - the one table of error codes: 0 is success, errors are negative. */
+/* err.h - lists the error codes of all functions: 0 is success, errors are negative. */
 #ifndef H2MUX_BASE_ERR_H
 #define H2MUX_BASE_ERR_H
 
@@ -34,6 +34,7 @@
 enum err { ERR_OK = 0, ERR_TABLE(ERR_ENUM) };
 #undef ERR_ENUM
 
+/* Returns the text of @err, in lower case and without a full stop; static. */
 const char *err_text(int err);
 
 #endif

@@ -9,7 +9,8 @@
 
 enum { READ_STEP = 16384 };
 
-/* A full buffer asks for one byte more: only that tells the end from too much. */
+/* With a full buffer, one byte more is read: only that tells the end of the file from a file that
+ * is too large. */
 int file_read_all(int fd, struct buf *to)
 {
     for (;;) {

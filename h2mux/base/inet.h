@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inet.h - addresses in numbers, out of text that need not end with a zero. */
+/* inet.h - parses numeric IP addresses. The text need not end with a zero byte. */
 #ifndef H2MUX_BASE_INET_H
 #define H2MUX_BASE_INET_H
 
@@ -12,12 +12,12 @@ union inet {
     struct in6_addr v6;
 };
 
-/* @family AF_INET: "192.0.2.1" into @out's v4; AF_INET6: "2001:db8::1" into v6. false: it is
- * neither, and @out is undefined. */
+/* Parses an address of @family: with AF_INET "192.0.2.1" into @out's v4, with AF_INET6
+ * "2001:db8::1" into v6. Returns false, and leaves @out undefined, if @text is no such address. */
 bool inet_parse(int family, struct slice text, union inet *out) MUSTCHECK;
 
-/* A host as it stands in a URL, IPv6 in brackets (RFC 3986 3.2.2): its family, or AF_UNSPEC for
- * what is no address. */
+/* Parses the address in the host of a URL, where IPv6 has brackets (RFC 3986 3.2.2). Returns the
+ * family, or AF_UNSPEC if @host is no address. */
 int inet_parse_host(struct slice host, union inet *out) MUSTCHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* list.h - intrusive doubly linked list, circular around its head. A node outside any list points
- * to itself or is zeroed. */
+/* list.h - a doubly linked list, circular around its head; the nodes are members of the listed
+ * structs. A node outside of any list is zeroed or points to itself. */
 #ifndef H2MUX_BASE_LIST_H
 #define H2MUX_BASE_LIST_H
 
@@ -8,9 +8,10 @@
 #include <stddef.h>
 
 #include "h2mux/base/alloc.h"
+#include "h2mux/base/check.h"
 
 struct list_node {
-    struct list_node *prev, *next; /* weak: the neighbours unlink themselves */
+    struct list_node *prev, *next; /* weak: each node unlinks itself */
 };
 
 static inline void list_init(struct list_node *head)
@@ -28,30 +29,45 @@ static inline bool list_empty(const struct list_node *head)
     return head->next == head;
 }
 
+/* Returns how many nodes the list has, by walking it. */
+static inline size_t list_count(const struct list_node *head)
+{
+    size_t n = 0;
+    for (const struct list_node *it = head->next; it != head; it = it->next)
+        n++;
+    return n;
+}
+
 static inline void list_insert_before(struct list_node *at, struct list_node *n)
 {
+    CHECK_THAT(!list_linked(n));
+    CHECK_THAT(at->prev->next == at);
     n->prev = at->prev;
     n->next = at;
     at->prev->next = n;
     at->prev = n;
 }
 
-static inline void list_push(struct list_node *head, struct list_node *n) /* at the end */
+/* Appends @n. */
+static inline void list_push(struct list_node *head, struct list_node *n)
 {
     list_insert_before(head, n);
 }
 
-static inline void list_remove(struct list_node *n) /* fine on a node outside any list */
+/* Unlinks @n, which need not be in a list. */
+static inline void list_remove(struct list_node *n)
 {
     if (n->next) {
+        CHECK_THAT(n->prev->next == n);
+        CHECK_THAT(n->next->prev == n);
         n->prev->next = n->next;
         n->next->prev = n->prev;
     }
     n->prev = n->next = NULL;
 }
 
-static inline struct list_node *
-list_pop(struct list_node *head) /* the first, unlinked; NULL when empty */
+/* Unlinks the first node and returns it, or NULL if the list is empty. */
+static inline struct list_node *list_pop(struct list_node *head)
 {
     struct list_node *n = head->next;
     if (n == head)
@@ -60,7 +76,7 @@ list_pop(struct list_node *head) /* the first, unlinked; NULL when empty */
     return n;
 }
 
-/* @it may be removed from the list in the body; no other node may. */
+/* Visits each node. The body may remove @it from the list, and no other node. */
 #define LIST_FOREACH(it, head)                                                                     \
     for (struct list_node *it = (head)->next, *it##_next = it->next; it != (head);                 \
          it = it##_next, it##_next = it->next)

@@ -33,7 +33,7 @@ static struct log_file events = {
     .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .may_block = true};
 static atomic_bool events_json;
 static _Atomic uint64_t dropped;    /* since the start */
-static _Atomic uint64_t unreported; /* of those, not yet told in a line */
+static _Atomic uint64_t unreported; /* of those, the ones that no line has told yet */
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -52,8 +52,8 @@ static int path_open(const char *path)
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
-/* Points @f at @path; on failure it stays where it was. The swap is under the lock, so no line is
- * torn or lost. */
+/* Points @f at @path. Fails with ERR_IO and leaves @f as it was. The lock is held during the
+ * change, so that no line is torn or lost. */
 static int log_file_switch(struct log_file *f, const char *path)
 {
     int fd = path_open(path);
@@ -83,7 +83,9 @@ static bool log_file_ready(const struct log_file *f)
     return !f->may_block || (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT));
 }
 
-/* One line and its newline in one system call. The cut keeps the front, which says who and when. */
+/* Writes a line and its newline with one system call. Returns false, and counts the line as
+ * dropped, if that failed. A line that is too long loses its end: the front has the time and the
+ * event. */
 static bool log_file_put(struct log_file *f, struct slice line)
 {
     pthread_mutex_lock(&f->lock);
@@ -124,8 +126,7 @@ void log_file_line(struct log_file *f, struct slice line)
 
 void log_file_reopen(struct log_file *f)
 {
-    /* Only the owner reopens and closes: its path cannot change meanwhile. Failing keeps the old
-     * file. */
+    /* The path cannot change meanwhile, since only the owner reopens and closes. */
     if (path_is_file(f->path) && log_file_switch(f, f->path) < 0)
         LOG(WARN, "log_file_not_reopened", LOG_STR("path", f->path),
             LOG_STR("error", strerrordesc_np(errno)));
@@ -152,7 +153,7 @@ int log_open(const char *path, enum log_level level, bool json)
     if (log_file_switch(&events, path) < 0)
         return ERR_IO;
     atomic_store(&events_json, json);
-    /* Written only when it changes: workers read it without a lock while a reload comes by. */
+    /* Written only if it changes: workers read it without a lock. */
     if (log_threshold != level)
         log_threshold = level;
     return 0;

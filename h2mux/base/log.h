@@ -32,6 +32,8 @@ int log_open(const char *path, enum log_level level, bool json) MUSTCHECK;
 void log_close(void);
 /* Reads error, warn, info or debug. Returns false for any other text. */
 bool log_level_parse(struct slice text, enum log_level *out);
+
+/* The most detailed level that is logged. LOG reads it, log_open sets it. */
 extern enum log_level log_threshold;
 
 enum log_type { LOG_TEXT, LOG_UNSIGNED, LOG_SIGNED, LOG_BOOL };
@@ -72,7 +74,7 @@ size_t log_quote(struct slice s, char out[static LOG_QUOTED_MAX]);
  * line each call. log_file_open returns NULL if the file cannot be opened; errno says why. */
 struct log_file;
 struct log_file *log_file_open(const char *path) MUSTCHECK;
-void log_file_line(struct log_file *f, struct slice line); /* adds the newline */
+void log_file_line(struct log_file *f, struct slice line); /* appends the newline */
 void log_file_reopen(struct log_file *f);
 void log_file_close(struct log_file *f);
 /* Returns how many lines were dropped since the start, of both outputs. */

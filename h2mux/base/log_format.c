@@ -17,7 +17,7 @@ enum {
 };
 #define ELLIPSIS "\xe2\x80\xa6"
 
-/* Appends to a line. What does not fit sets `full` and is not written. */
+/* Appends to a line. A piece that does not fit is not written and sets `full`. */
 struct writer {
     char *at, *end;
     bool full;
@@ -128,7 +128,7 @@ static void put_text_pair(struct writer *w, const struct log_pair *p)
 
 /* ---- JSON */
 
-/* The length of a well-formed UTF-8 character at the front, or 0 (RFC 3629 4). */
+/* Returns the length of the UTF-8 character at the front, or 0 if it is malformed (RFC 3629 4). */
 static size_t utf8_span(const unsigned char *s, size_t len)
 {
     if (s[0] < 0x80)
@@ -233,7 +233,7 @@ static void put_pairs(struct writer *w, const struct log_line *l, put_pair_fn *p
     put_count(w, put_pair, "dropped", l->dropped);
 }
 
-/* An id of small letters, digits and `_` needs no escape in either format. */
+/* Returns whether a name has small letters, digits and `_` alone, which neither format escapes. */
 static bool is_id(const char *name)
 {
     return name[0] && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* map.c - ordered map on tsearch. Keys compare as bytes, a prefix before what it is a prefix of.
+/* map.c - see map.h. The tree stores pointers to `struct node`; a look-up passes a node on the
+ * stack whose key points to the caller's bytes. Keys compare as bytes, and a prefix comes first.
  *
- * Invariants: count is the number of nodes; no node holds a NULL value. The tree stores pointers to
- * `struct node`; look-ups pass a node on the stack whose key points at the caller's bytes. */
+ * Invariants: count is the number of nodes; each node has a value, and a key that points to its own
+ * copy; keys rise from node to node. */
 #include "h2mux/base/map.h"
 
 #include <assert.h>
 #include <search.h>
 #include <stdlib.h>
+
+#include "h2mux/base/check.h"
 
 struct node {
     struct slice key; /* of a stored node: points at its own `copy` */
@@ -53,6 +56,13 @@ void map_deinit(struct map *m)
     map_init(m);
 }
 
+/* Maps of thousands are checked only when their owner asks: each check visits every node. */
+static void check_if_small(const struct map *m)
+{
+    if (CHECKING && m->count <= 256)
+        map_check(m);
+}
+
 void *map_get(const struct map *m, struct slice key)
 {
     struct node *n = map_find(m, key);
@@ -71,6 +81,7 @@ void *map_set(struct map *m, struct slice key, void *value)
     if (!tsearch(node_new(key, value), &m->root, node_cmp))
         abort(); /* out of memory, as in alloc.c */
     m->count++;
+    check_if_small(m);
     return NULL;
 }
 
@@ -83,6 +94,7 @@ void *map_remove(struct map *m, struct slice key)
     tdelete(n, &m->root, node_cmp);
     free(n);
     m->count--;
+    check_if_small(m);
     return value;
 }
 
@@ -95,8 +107,8 @@ static void walk_node(const void *slot, VISIT which, void *closure)
 {
     const struct node *n = *(struct node *const *)slot;
     const struct walk *w = closure;
-    /* An inner node is met three times; its turn in key order is the second, which <search.h> calls
-     * postorder. */
+    /* An inner node is met three times. Its turn in the order of keys is the second, which
+     * <search.h> calls postorder. */
     if (which == postorder || which == leaf)
         w->visit(n->key, n->value, w->user);
 }
@@ -106,4 +118,29 @@ void map_each(const struct map *m, void (*visit)(struct slice key, void *value, 
 {
     struct walk w = {visit, user};
     twalk_r(m->root, walk_node, &w);
+}
+
+struct check_walk {
+    const struct node *before; /* NULL: at the first */
+    size_t count;
+};
+
+static void check_node(const void *slot, VISIT which, void *closure)
+{
+    const struct node *n = *(struct node *const *)slot;
+    struct check_walk *w = closure;
+    if (which != postorder && which != leaf)
+        return;
+    CHECK_THAT(n->value);
+    CHECK_THAT(n->key.ptr == n->copy);
+    CHECK_THAT(!w->before || node_cmp(w->before, n) < 0);
+    w->before = n;
+    w->count++;
+}
+
+void map_check(const struct map *m)
+{
+    struct check_walk w = {0};
+    twalk_r(m->root, check_node, &w);
+    CHECK_THAT(w.count == m->count);
 }

@@ -1,27 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* map.h - ordered map from text keys to pointers, on libc's balanced tree (tsearch): no hash to
- * flood. */
+/* map.h - an ordered map from text keys to pointers, on libc's balanced tree (tsearch). Without a
+ * hash, no choice of keys makes look-ups slow. */
 #ifndef H2MUX_BASE_MAP_H
 #define H2MUX_BASE_MAP_H
 
 #include "h2mux/base/slice.h"
 
 struct map {
-    void *root; /* owned nodes; values are borrowed */
+    void *root; /* owns the nodes; the values are borrowed */
     size_t count;
 };
 
 void map_init(struct map *m);
-void map_deinit(struct map *m); /* frees the nodes; the values are the caller's */
+/* Frees the nodes and leaves an empty map. The values are the caller's. */
+void map_deinit(struct map *m);
 
-void *map_get(const struct map *m, struct slice key); /* NULL: absent */
-
-/* The key is copied. The value that stood there before, or NULL. @value is never NULL. */
+/* Returns the value of @key, or NULL. */
+void *map_get(const struct map *m, struct slice key);
+/* Sets the value of @key, which is copied. Returns the value that @key had before, or NULL. @value
+ * is not NULL. */
 void *map_set(struct map *m, struct slice key, void *value);
-void *map_remove(struct map *m, struct slice key); /* the removed value, or NULL */
+/* Removes @key. Returns the value that it had, or NULL. */
+void *map_remove(struct map *m, struct slice key);
 
-/* In key order. @visit must not change the map. */
+/* Calls @visit for each pair, in the order of the keys. @visit does not change the map. */
 void map_each(const struct map *m, void (*visit)(struct slice key, void *value, void *user),
               void *user);
+
+/* Checks the invariants of map.c (check.h). */
+void map_check(const struct map *m);
 
 #endif

@@ -75,8 +75,9 @@ int opt_parse_size(const char *text, uint64_t *out)
 static int set_number(const struct opt *row, uint64_t *field, const char *text)
 {
     uint64_t n = 0;
-    int err = row->type == OPT_MSEC ? opt_parse_msec(text, &n)
-                                    : parse_scaled(text, opt_type_info(row->type)->units, &n);
+    int err = row->type == OPT_MSEC   ? opt_parse_msec(text, &n)
+              : row->type == OPT_SIZE ? opt_parse_size(text, &n)
+                                      : slice_to_u64(slice_str(text), UINT64_MAX, &n);
     if (err < 0)
         return err;
     if (n < row->min || (row->max > 0 && n > row->max))
@@ -181,7 +182,8 @@ static const char *value_wanted(const struct opt *row)
     return row->wants ? row->wants : "valid";
 }
 
-/* @label says where the value came from: "--hold" or "ONEPORTD_HOLD". */
+/* Sets the field of @row from @text. @label says where the value came from: "--hold" or
+ * "ONEPORTD_HOLD". */
 static enum opt_result take_value(struct parse *ps, const struct opt *row, const char *label,
                                   const char *text)
 {

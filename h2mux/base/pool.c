@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* pool.c - see pool.h. A free block's first word points to the next one.
+/* pool.c - see pool.h. The first word of a free block points to the next one.
  *
- * Invariant: a class keeps at most KEPT bytes of free blocks, so that a burst does not stay. */
+ * Invariants: a class keeps at most KEPT bytes of free blocks, so that the memory of a burst goes
+ * back; its count is the length of its list. */
 #include "h2mux/base/pool.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "h2mux/base/check.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define POOLED 0
 #elif defined(__has_feature)
-#define POOLED !__has_feature(address_sanitizer) /* clang's way to say it */
+#define POOLED !__has_feature(address_sanitizer) /* clang */
 #else
 #define POOLED 1
 #endif
@@ -31,9 +34,18 @@ static size_t class_of(size_t size)
     return size == 0 ? 0 : (size - 1) / STEP;
 }
 
+static void class_check(size_t c)
+{
+    CHECK_THAT(c < CLASSES);
+    CHECK_THAT(!classes[c].free == (classes[c].count == 0));
+    CHECK_THAT(classes[c].count <= KEPT / ((c + 1) * STEP));
+}
+
 void *pool_take(size_t size)
 {
     size_t c = class_of(size);
+    if (CHECKING)
+        class_check(c);
     struct block *b = classes[c].free;
     if (!POOLED || !b)
         return xmalloc((c + 1) * STEP);
@@ -60,15 +72,17 @@ void pool_give(void *block, size_t size)
     b->next = classes[c].free;
     classes[c].free = b;
     classes[c].count++;
+    if (CHECKING)
+        class_check(c);
 }
 
 void pool_drain(void)
 {
     for (size_t c = 0; c < CLASSES; c++) {
-        for (struct block *b; (b = classes[c].free);) {
+        for (struct block *b; (b = classes[c].free); classes[c].count--) {
             classes[c].free = b->next;
             free(b);
         }
-        classes[c].count = 0;
+        CHECK_THAT(classes[c].count == 0);
     }
 }

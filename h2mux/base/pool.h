@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* pool.h - small blocks that come and go with every message: free lists by size, one set a thread.
+/* pool.h - allocates small blocks from free lists, one set of lists for each thread: such blocks
+ * come and go with every message.
  *
- * A block may be given back on another thread than it was taken on. The content of a block is
- * whatever was there. Under AddressSanitizer every block is malloc's own, so that its use after the
- * end is seen. */
+ * A block may be given back on another thread than it was taken on. Under AddressSanitizer each
+ * block comes from malloc, so that a use after its end is found. */
 #ifndef H2MUX_BASE_POOL_H
 #define H2MUX_BASE_POOL_H
 
@@ -11,11 +11,15 @@
 
 #include "h2mux/base/alloc.h"
 
-enum { POOL_MAX = 2048 }; /* bytes; what is larger is malloc's business */
+enum { POOL_MAX = 2048 }; /* bytes; larger memory comes from malloc */
 
-void *pool_take(size_t size) MUSTCHECK; /* @size <= POOL_MAX; aborts when memory is gone */
+/* Both return a block of @size bytes, at most POOL_MAX, and abort if there is no memory. pool_take
+ * leaves in the block what was there before. */
+void *pool_take(size_t size) MUSTCHECK;
 void *pool_take_zeroed(size_t size) MUSTCHECK;
-void pool_give(void *block, size_t size); /* @size as it was taken; NULL is fine */
-void pool_drain(void);                    /* this thread's free blocks go: before it ends */
+/* Gives a block back. @size is the size that it was taken with; @block may be NULL. */
+void pool_give(void *block, size_t size);
+/* Frees the free blocks of this thread. A thread calls it before it ends. */
+void pool_drain(void);
 
 #endif

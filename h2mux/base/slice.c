@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* slice.c - comparing, searching, splitting and reading borrowed bytes. Pure; ASCII only, no
- * locale. */
+/* slice.c - compares, searches, splits and reads borrowed bytes. Letters are those of ASCII; no
+ * locale matters. */
 #include "h2mux/base/slice.h"
 
 #include "h2mux/base/err.h"
@@ -91,7 +91,7 @@ int slice_to_u64(struct slice s, uint64_t max, uint64_t *out)
         if (s.ptr[i] < '0' || s.ptr[i] > '9')
             return ERR_SYNTAX;
         uint64_t digit = (uint64_t)(s.ptr[i] - '0');
-        /* Goes on to the end: a long text with a letter in it is malformed, not large. */
+        /* The loop goes on to the end: a long text with a letter in it is malformed, not large. */
         over = over || digit > max || value > (max - digit) / 10;
         value = value * 10 + digit;
     }

@@ -5,13 +5,15 @@
  * where thousands stand still. */
 #include "h2mux/h2/evict.h"
 
+#include "h2mux/base/check.h"
+
 enum {
     LOOK_MS = 1000,
     LOOK_SHORT_MS = 100, /* while credit is kept back, or one look did not give up enough */
     VICTIMS_MAX = 16
 };
 
-/* The longest first. */
+/* The readers to give up, the one that has stood still for longest first. */
 struct victims {
     struct {
         struct evict_reader *reader;
@@ -37,6 +39,8 @@ void evictor_init(struct evictor *e, struct budget *b, struct loop *l)
 void evictor_deinit(struct evictor *e)
 {
     sock_tails_forget(&e->tails);
+    if (CHECKING)
+        evictor_check(e);
     budget_share_deinit(&e->share);
     timer_stop(&e->look);
 }
@@ -131,8 +135,8 @@ static void look_at(struct victims *v, const struct evict_group *g, uint64_t now
 /* ---- giving up */
 
 /* Gives up victims until the budget is not tight any more: @link, or that of the process if @link
- * is NULL. Returns whether there may be more victims to be found. One that is given up may take
- * others with it: those hold nothing any more. */
+ * is NULL. Returns whether there may be more victims to be found. A stream that is given up may end
+ * others, which hold nothing then. */
 static bool give_up_some(const struct victims *v, const struct fill *link,
                          struct budget_share *share, uint64_t now)
 {
@@ -177,6 +181,8 @@ static void restore_groups(struct evictor *e)
 static void look(void *user)
 {
     struct evictor *e = user;
+    if (CHECKING)
+        evictor_check(e);
     struct fill process = budget_fill(&e->share);
     bool more = false;
     if (fill_is_tight(&process)) {
@@ -195,4 +201,29 @@ static void on_held(void *user, bool short_of_room)
     struct evictor *e = user;
     if (short_of_room || !timer_armed(&e->look))
         timer_arm(&e->look, e->share.withheld > 0 ? LOOK_SHORT_MS : LOOK_MS);
+}
+
+/* ---- invariants */
+
+uint64_t evict_group_check(const struct evict_group *g)
+{
+    uint64_t held = 0;
+    LIST_FOREACH (it, &g->readers) {
+        const struct evict_reader *r = CONTAINER_OF(it, struct evict_reader, node);
+        CHECK_THAT(r->held > 0 && r->held <= INT64_MAX);
+        CHECK_THAT(r->moved_us > 0);
+        held += r->held;
+    }
+    return held;
+}
+
+void evictor_check(const struct evictor *e)
+{
+    uint64_t held = sock_tails_check(&e->tails);
+    LIST_FOREACH (it, &e->groups)
+        held += evict_group_check(CONTAINER_OF(it, struct evict_group, node));
+    loop_check_thread(e->loop);
+    CHECK_THAT(e->share.links == list_count(&e->groups));
+    CHECK_THAT(e->share.held == held);
+    budget_share_check(&e->share);
 }

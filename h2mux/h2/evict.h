@@ -6,8 +6,11 @@
  * of their link are given up, the longest first, until there is room again. While a thread holds
  * anything its evictor looks once a second whether the process is short.
  *
- * This module works on its own parts of streams and links (readers, groups) and knows neither: what
- * giving up means is said by evict_ops. */
+ * Invariants: a reader is in its group's list iff it holds anything, and a thread's share is the
+ * sum of what its readers and its tails hold.
+ *
+ * This module works on parts that are embedded in streams and links (readers, groups) and knows
+ * neither: evict_ops say what giving up means. */
 #ifndef H2MUX_H2_EVICT_H
 #define H2MUX_H2_EVICT_H
 
@@ -15,13 +18,14 @@
 #include "h2mux/io/loop.h"
 #include "h2mux/io/sock_tail.h"
 
-/* Somebody who was handed bytes and has to give credit for them. Embedded in a stream. */
+/* The reader of one stream, who was handed bytes and has to give credit for them. Embedded in the
+ * stream. */
 struct evict_reader {
-    struct list_node node; /* in group.readers; linked iff it holds anything */
+    struct list_node node; /* in group.readers; linked iff the reader holds anything */
     uint64_t held;         /* bytes handed up without credit */
     uint64_t moved_us;     /* when credit last came, or `taken` was seen to have changed */
     uint64_t taken;        /* bytes taken by the other leg's peer, when last asked */
-    uint64_t taken_us;     /* since when it has been so much; 0: never asked */
+    uint64_t taken_us;     /* since when `taken` has stayed the same; 0: never asked */
 };
 
 struct evict_group;
@@ -35,15 +39,15 @@ struct evict_ops {
     void (*restore)(struct evict_group *g);
 };
 
-/* The readers of one link. Embedded in its session. */
+/* The readers of one link. Embedded in the link's session. */
 struct evict_group {
-    struct list_node node;       /* in evictor.groups; linked iff it has joined one */
+    struct list_node node;       /* in evictor.groups; linked iff the group has joined one */
     struct list_node readers;    /* those that hold anything */
     const struct evict_ops *ops; /* static */
     uint64_t stall_us;           /* a reader that takes nothing for so long stands still */
 };
 
-/* One thread's: what its links and its tails hold of the budget of the process. */
+/* What the links and the tails of one thread hold of the budget of the process. */
 struct evictor {
     struct budget_share share;
     struct sock_tails tails;
@@ -53,24 +57,33 @@ struct evictor {
 };
 
 void evictor_init(struct evictor *e, struct budget *b, struct loop *l);
-/* Its links must be gone; tails are forgotten. */
+/* Forgets the tails and tells the process. All links must have left before. */
 void evictor_deinit(struct evictor *e);
 
-/* @g shares the budget of the process from now on, or does not any more (then nothing of @g may be
- * held). evictor_leave does nothing if @g has left. */
+/* Makes @g share the budget of the process. */
 void evictor_join(struct evictor *e, struct evict_group *g);
+
+/* Takes @g out of that budget; @g may hold nothing any more. Does nothing if @g has left already.
+ */
 void evictor_leave(struct evictor *e, struct evict_group *g);
 
 void evict_group_init(struct evict_group *g, const struct evict_ops *ops, uint64_t stall_ms);
 
-/* Gives up readers of @g that stand still until @link is not tight any more. @share: the thread's,
- * or NULL. */
+/* Gives up readers of @g that stand still until @link is not tight any more. @share is the
+ * thread's, or NULL. */
 void evict_group_relieve(struct evict_group *g, const struct fill *link, struct budget_share *share,
                          uint64_t now_us);
 
-/* @bytes were handed to @r, or given back by @r; the caller counts them. */
+/* Check the invariants: check.h. They look at every reader; evict_group_check returns what all of
+ * them hold. */
+void evictor_check(const struct evictor *e);
+uint64_t evict_group_check(const struct evict_group *g);
+
+/* Notes that @r was handed @bytes. The caller counts them in the budgets. */
 void evict_reader_hold(struct evict_group *g, struct evict_reader *r, uint64_t bytes,
                        uint64_t now_us);
+
+/* Notes that @r holds @bytes less; likewise. */
 void evict_reader_release(struct evict_reader *r, uint64_t bytes);
 
 #endif

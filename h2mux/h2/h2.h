@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* h2.h - HTTP/2 sessions and streams over a sock that is given: the mux's public face. RFC 9113,
- * RFC 8441.
+/* h2.h - runs HTTP/2 sessions and their streams over socks that are given: the mux's public face.
+ * RFC 9113, RFC 8441.
  *
  * Either role runs on either side of a dialled connection. Streams are legs (leg.h). Callbacks
- * submit and mark; each session frames and writes once a loop turn. It knows nothing of names or of
- * who is behind the socket. */
+ * submit and mark; each session frames and writes once in a turn of its loop. A session knows
+ * neither names nor who is behind its sock. */
 #ifndef H2MUX_H2_H2_H
 #define H2MUX_H2_H2_H
 
@@ -13,9 +13,8 @@
 
 struct evictor;
 struct h2_session;
-struct h2_stream;
 
-/* RFC 9113 7: the codes that the programs look at or give. */
+/* The codes of RFC 9113 7 that the programs look at or give. */
 enum {
     H2_NO_ERROR = 0x0,
     H2_PROTOCOL_ERROR = 0x1,
@@ -31,68 +30,83 @@ enum h2_role {
 };
 
 struct h2_options {
-    uint32_t max_streams;  /* SERVER: announced and enforced; work that outlives its stream is the
-                              owner's  to count and to refuse */
-    uint64_t keepalive_ms; /* PING after that long without incoming bytes; 0: never */
-    uint64_t ping_timeout_ms;     /* then dead after that long without any byte: 10 s */
-    uint64_t settings_timeout_ms; /* dead without the peer's SETTINGS: 10 s */
-    uint64_t buffer_limit;        /* the link's budget: 32 MiB */
-    struct evictor *evictor;      /* borrowed, outlives the session: the same rules for the whole
-                                     process; NULL: none */
-    uint64_t stall_ms; /* over 3/4 of either budget, a stream of which no byte was taken for so
-                          long is reset, the longest first: 10 s */
-    uint64_t reset_burst, reset_rate; /* OPENER: RST_STREAM frames sent; 0: not limited */
+    /* SERVER: how many open streams are announced and enforced. Work that outlives its stream is
+     * for the owner to count and to refuse. */
+    uint32_t max_streams;
+    uint64_t keepalive_ms;        /* after so long without a byte a PING is sent; 0: never */
+    uint64_t ping_timeout_ms;     /* then after so long without a byte the peer is dead */
+    uint64_t settings_timeout_ms; /* after so long without SETTINGS the peer is dead */
+    uint64_t buffer_limit;        /* bytes: the budget of the link */
+    struct evictor *evictor;      /* borrowed, outlives the session: the process's budget; NULL */
+    uint64_t stall_ms;            /* a reader that takes nothing for so long may be given up */
+    uint64_t reset_burst;         /* OPENER: so many RST_STREAM frames are sent at once, */
+    uint64_t reset_rate;          /* and then so many a second; 0: not limited */
 };
 
-/* Callbacks run from the loop, never inside a call of this header. @user is the owner. */
+/* What a session tells its owner. The calls come from the loop, never inside a call of this header.
+ * @user is the owner. */
 struct h2_session_ops {
-    void (*on_up)(void *user);    /* the peer's first SETTINGS has arrived: its limits are known */
-    void (*on_acked)(void *user); /* our SETTINGS are acknowledged; may be NULL */
-    /* SERVER: a request. The owner ties the leg at once or resets it. @m as in leg_events.on_head;
-     * `end`: no body. */
+    /* The peer's first SETTINGS has arrived, so its limits are known. */
+    void (*on_up)(void *user);
+    /* The peer has acknowledged our SETTINGS. May be NULL. */
+    void (*on_acked)(void *user);
+    /* SERVER: a request has come. The owner ties the leg at once or resets it. @m is as in
+     * leg_events.on_head; @end: the request has no body. */
     void (*on_stream)(void *user, struct leg *leg, struct message *m, bool end);
-    void (*on_goaway)(void *user, struct slice debug); /* the peer will open or take nothing new */
-    void (*on_room)(void *user); /* one more may be opened: a stream has closed, or the peer's
-                                    limits are others; may be NULL */
-    void (*on_idle)(void *user); /* the last open stream has closed; may be NULL */
-    /* A budget is short: a stream goes that has stood still for @stalled_ms and held @bytes; may be
-     * NULL. */
+    /* The peer will open or take nothing new. */
+    void (*on_goaway)(void *user, struct slice debug);
+    /* One more stream may be opened: a stream has closed, or the peer has changed its limits. May
+     * be NULL. */
+    void (*on_room)(void *user);
+    /* The last open stream has closed. May be NULL. */
+    void (*on_idle)(void *user);
+    /* A budget is short: a stream is given up that has stood still for @stalled_ms and holds
+     * @bytes. May be NULL. */
     void (*on_evicted)(void *user, uint64_t stalled_ms, uint64_t bytes);
-    /* Over; every stream had its on_reset before. The owner drops its pointer: the session frees
-     * itself. */
+    /* The session is over, and every stream has had its on_reset. The owner drops its pointer: the
+     * session frees itself. */
     void (*on_closed)(void *user, int err, const char *reason);
 };
 
-/* Takes @sock (open, handshake done). SETTINGS and windows are queued at once. */
+/* Makes a session on @sock, which is open and through its handshake, and owns it. Queues SETTINGS
+ * and windows at once. */
 struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_role role,
                                   const struct h2_options *o, const struct h2_session_ops *ops,
                                   void *user) MUSTCHECK;
 
-/* OPENER. The leg of a new stream; tied to @events by the caller before it returns to the loop.
- * NULL: the session cannot open any (h2_session_can_open says so before). @m: method … protocol,
- * fields with lower-case names. */
+/* OPENER: opens a stream for the request @m, which has method to protocol and fields with
+ * lower-case names. Returns the stream's leg, tied to @events, or NULL if the session cannot open
+ * any (h2_session_can_open says so before). */
 struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool end,
                            const struct leg_events *events, void *exchange) MUSTCHECK;
-/* Up, not draining on either side, and ids left. */
+
+/* Returns whether the session is up, not draining on either side, and has ids left. */
 bool h2_session_can_open(const struct h2_session *s);
-bool h2_session_ids_low(const struct h2_session *s); /* 2^30 is used: time for a fresh link */
-bool h2_session_takes_websockets(
-    const struct h2_session *s); /* the peer announced ENABLE_CONNECT_PROTOCOL */
-uint32_t h2_session_peer_limit(const struct h2_session *s); /* its MAX_CONCURRENT_STREAMS */
-uint32_t
-h2_session_open_streams(const struct h2_session *s); /* unfinished, waiting resets included */
-uint32_t h2_session_lost_streams(const struct h2_session *s); /* those that its end cut */
-uint64_t h2_session_rtt_us(const struct h2_session *s);       /* 0: not measured yet */
+/* Returns whether half of the ids (2^30) are used: time for a fresh link. */
+bool h2_session_ids_low(const struct h2_session *s);
+/* Returns whether the peer has announced ENABLE_CONNECT_PROTOCOL. */
+bool h2_session_takes_websockets(const struct h2_session *s);
+/* Returns the peer's MAX_CONCURRENT_STREAMS. */
+uint32_t h2_session_peer_limit(const struct h2_session *s);
+/* Returns how many streams are not closed, those included whose reset waits. */
+uint32_t h2_session_open_streams(const struct h2_session *s);
+/* Returns how many streams the end of the session has cut. */
+uint32_t h2_session_lost_streams(const struct h2_session *s);
+/* Returns when bytes came last. */
 uint64_t h2_session_last_rx_us(const struct h2_session *s);
 
-/* PING now; dead if not one byte arrives within @ms. A probe that runs is only ever shortened. */
+/* Sends a PING now, and ends the session if no byte arrives within @ms. A probe that runs can only
+ * be shortened. */
 void h2_session_probe(struct h2_session *s, uint64_t ms);
 
-/* GOAWAY(NO_ERROR) with @debug, a static text; a SERVER sends the shutdown notice before it. Open
- * streams go on; the heads of those that an OPENER has opened leave before it. */
+/* Sends GOAWAY(NO_ERROR) with @debug, a static text; a SERVER sends the shutdown notice before it.
+ * Open streams go on. Requests that an OPENER has opened before leave before the GOAWAY. */
 void h2_session_goaway(struct h2_session *s, struct slice debug);
-/* GOAWAY with what is queued, then gone: streams get on_reset, the owner no on_closed. */
+
+/* Sends GOAWAY with what is queued and ends the session: streams get on_reset, the owner gets no
+ * on_closed. */
 void h2_session_close(struct h2_session *s, uint32_t h2_code);
+
 struct sock *h2_session_sock(struct h2_session *s);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* pace.c - see pace.h. */
+/* pace.c - learns a peer's rate from samples of its queue. See pace.h. */
 #include "h2mux/h2/pace.h"
 
 enum { SAMPLE_US = 5000, SAMPLE_BYTES = 1024 * 1024 };
 
-/* Of what is known already three quarters stay: a burst into an empty buffer is no rate. */
+/* Three quarters of the known rate stay: a burst into an empty buffer says little. */
 static void learn(struct pace *p, uint64_t rate)
 {
     p->rate = p->rate == 0 ? rate : (3 * p->rate + rate) / 4;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* pace.h - how much may be queued towards a peer: pure arithmetic over a `now` it is given.
+/* pace.h - says how much may be queued towards a peer: pure arithmetic over a clock that the caller
+ * reads. docs/flow-control.md#pace
  *
- * What is queued is ahead of everything that comes later, so its measure is time: some milliseconds
- * of what the peer takes, learned from how fast the queue drains while it never runs empty. */
+ * Queued bytes are ahead of everything that comes later, so the queue is measured in time: it holds
+ * some milliseconds of what the peer takes. That rate is learned from how fast the queue drains
+ * while it never runs empty. */
 #ifndef H2MUX_H2_PACE_H
 #define H2MUX_H2_PACE_H
 
@@ -11,8 +13,8 @@
 #include <stdint.h>
 
 enum {
-    PACE_LEAST = 16 * 1024,   /* a frame: less would cost more than it saves */
-    PACE_MOST = 256 * 1024,   /* from 13 MB/s on */
+    PACE_LEAST = 16 * 1024,   /* a frame: a shorter queue costs more than it saves */
+    PACE_MOST = 256 * 1024,   /* from 26 MB/s on */
     PACE_UNKNOWN = 64 * 1024, /* before anything was learned */
     PACE_QUEUE_US = 10000
 };
@@ -23,10 +25,11 @@ struct pace {
     uint64_t bytes;    /* in it */
 };
 
-/* @bytes left the queue until @now_us. @backlogged: the queue was never empty since the last call,
- * so it was the peer that set the rate. */
+/* Counts @bytes that have left the queue until @now_us. @backlogged: the queue was never empty
+ * since the last call, so the peer has set the rate. */
 void pace_sent(struct pace *p, uint64_t bytes, uint64_t now_us, bool backlogged);
-/* Bytes that may be queued, in the kernel and as much again before it. */
+
+/* Returns how many bytes may be queued in the kernel, and as many again before it. */
 size_t pace_queue(const struct pace *p);
 
 #endif

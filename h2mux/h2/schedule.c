@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.c - two queues and a turn. See schedule.h.
- *
- * Invariants: an entry is in at most one queue; the one whose turn it is, is in none. Nothing here
- * walks a queue. */
+/* schedule.c - keeps entries in two queues and gives them turns. See schedule.h. Only
+ * schedule_check walks a queue. */
 #include "h2mux/h2/schedule.h"
 
-#include <assert.h>
+#include "h2mux/base/check.h"
 
 void schedule_init(struct schedule *q)
 {
@@ -14,8 +12,9 @@ void schedule_init(struct schedule *q)
     list_init(&q->bulk);
 }
 
-/* A WebSocket, events and answers known to be small go first as long as they are; so does the
- * beginning of everything, since most of what is small says so only by ending. */
+/* Returns whether @e goes before bulk. A WebSocket, an event stream and an answer known to be small
+ * do as long as little of theirs is queued; so does the beginning of every body, since most short
+ * bodies say so only by ending. */
 static bool is_urgent(const struct schedule_entry *e, size_t queued)
 {
     if (queued > SCHEDULE_SHORT)
@@ -35,7 +34,7 @@ void schedule_ready(struct schedule *q, struct schedule_entry *e, size_t queued)
         wait_in_queue(q, e, queued);
 }
 
-/* Returns whether nobody would come before @e. */
+/* Returns whether no entry would come before @e. */
 static bool is_next(const struct schedule *q, const struct schedule_entry *e, size_t queued)
 {
     return !q->turn && list_empty(&q->urgent) && (list_empty(&q->bulk) || is_urgent(e, queued)) &&
@@ -56,7 +55,6 @@ static size_t least(size_t a, size_t b)
 
 size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queued, size_t most)
 {
-    assert(e); /* no turn at all is not its turn */
     if (is_next(q, e, queued))
         begin_turn(q, e);
     if (q->turn == e && q->run > 0)
@@ -109,4 +107,22 @@ void schedule_leave(struct schedule *q, struct schedule_entry *e)
     list_remove(&e->node);
     if (q->turn == e)
         q->turn = NULL;
+}
+
+static void check_queue(const struct list_node *queue, const struct schedule_entry *turn)
+{
+    LIST_FOREACH (it, queue) {
+        const struct schedule_entry *e = CONTAINER_OF(it, struct schedule_entry, node);
+        CHECK_THAT(e != turn);
+        CHECK_THAT(e->framed <= SCHEDULE_SHORT);
+        CHECK_THAT(it->next->prev == it && it->prev->next == it);
+    }
+}
+
+void schedule_check(const struct schedule *q)
+{
+    CHECK_THAT(!q->turn || !list_linked(&q->turn->node));
+    CHECK_THAT(q->run <= SCHEDULE_RUN);
+    check_queue(&q->urgent, q->turn);
+    check_queue(&q->bulk, q->turn);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* session.c - one nghttp2 session on one sock: made, fed, flushed once a turn. Its callbacks are in
- * session_library.c, its timer in session_time.c, its end in session_end.c.
+/* session.c - makes one nghttp2 session on one sock, feeds it, and frames once a turn. Its
+ * callbacks are in session_library.c, its timer in session_time.c, its end in session_end.c.
  *
- * Callbacks of nghttp2 only submit and mark. Bytes are framed only while the sock has room, so
- * what comes late and is small does not queue behind bulk. */
+ * Bytes are framed only while the sock has room, so that small things that come late do not queue
+ * behind bulk. */
 #include "h2mux/h2/session_int.h"
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
 
 enum { READS_PER_TURN = 4, HEADER_LIST_MAX = 64 * 1024, GLITCH_BURST = 10000, GLITCH_RATE = 330 };
@@ -27,21 +28,21 @@ static nghttp2_option *library_options(const struct h2_options *o)
     nghttp2_option_set_peer_max_concurrent_streams(opt, 100); /* until its SETTINGS say otherwise */
     nghttp2_option_set_max_outbound_ack(opt, 100);
     nghttp2_option_set_max_settings(opt, 32);
-    /* Fact G4. Ours never needs more than 3 for HEADER_LIST_MAX, but the wire is public and a role
-     * does not tell whose program is at the other end. */
+    /* Fact G4. Our own programs never need more than 3 for HEADER_LIST_MAX, but the wire is public
+     * and a role does not tell whose program is at the other end. */
     nghttp2_option_set_max_continuations(opt, 8);
     nghttp2_option_set_max_send_header_block_length(opt, HEADER_LIST_MAX);
-    nghttp2_option_set_stream_reset_rate_limit(opt, 100000,
-                                               10000); /* viewers leave by the hundred */
+    /* Viewers leave by the hundred. */
+    nghttp2_option_set_stream_reset_rate_limit(opt, 100000, 10000);
     nghttp2_option_set_no_closed_streams(opt, 1);
-    for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX;
-         type++) /* or they pass unseen, and uncounted */
+    /* Frames of unknown types come to on_begin_frame only if they are asked for. */
+    for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
         nghttp2_option_set_user_recv_extension_type(opt, (uint8_t)type);
     return opt;
 }
 
-/* Each session has a buffer for the longest frame. Heads are framed at its beginning and DATA
- * passes it by (NO_COPY), so most of it is never written to. */
+/* nghttp2 keeps a buffer for the longest frame in each session. It frames heads at the buffer's
+ * beginning and DATA passes by (NO_COPY), so most of the buffer is never written to. */
 static nghttp2_mem library_memory = {NULL, library_malloc, library_free, library_calloc,
                                      library_realloc};
 
@@ -61,8 +62,8 @@ static void library_open(struct h2_session *s)
     nghttp2_session_callbacks_del(callbacks);
 }
 
-/* RFC 9113 6.5; the connection window is opened wide at once, for 65,535 bytes starve every
- * transfer but the shortest. */
+/* Submits our SETTINGS (RFC 9113 6.5) and opens the connection's window wide: 65,535 bytes would
+ * starve every transfer but the shortest. */
 static void submit_settings(struct h2_session *s)
 {
     const nghttp2_settings_entry opener[] = {
@@ -86,7 +87,7 @@ static void submit_settings(struct h2_session *s)
     nghttp2_session_set_local_window_size(s->host.ng, NGHTTP2_FLAG_NONE, 0, WINDOW_CONNECTION);
 }
 
-/* What waits in the kernel is as far ahead as what waits here. */
+/* Lets as much wait in the kernel as may wait here. */
 static void set_lowat(struct h2_session *s)
 {
     s->tx.lowat = pace_queue(&s->tx.pace);
@@ -136,8 +137,8 @@ static bool next_turn(struct h2_session *s)
     return e;
 }
 
-/* Frames until a chunk is full or nothing is left; false on a failure of the library. Control
- * frames and heads leave nghttp2 by themselves, DATA stream by stream as the schedule says. */
+/* Frames until a chunk is full or nothing is left. Control frames and heads leave nghttp2 by
+ * themselves, DATA stream by stream as the schedule says. Returns false if the library fails. */
 static bool gather(struct h2_session *s)
 {
     schedule_preempt(&s->host.schedule);
@@ -173,8 +174,8 @@ static bool finished(const struct h2_session *s)
            nghttp2_session_want_write(s->host.ng) == 0;
 }
 
-/* The loop's buffer has one user at a time: a session that ends inside another one's callbacks has
- * its own. */
+/* The loop's buffer has one user at a time: a session that ends inside another one's callbacks
+ * frames into a buffer of its own. */
 bool h2_session_frame(struct h2_session *s, size_t most_queued)
 {
     bool ok = true, taken = buf_len(loop_out(s->host.loop)) > 0;
@@ -207,6 +208,8 @@ static void run_frame(void *user)
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
     else if (finished(s) && !s->closing.reason)
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
+    if (CHECKING)
+        h2_session_check(s);
 }
 
 /* ---- receiving */
@@ -222,8 +225,8 @@ static void feed(struct h2_session *s, const char *data, size_t len)
         h2_session_reject(s, n);
 }
 
-/* As many TLS records as fit, none in part, so that a stream's frames are handed on together and
- * whole. What the last read ended with is in @end. */
+/* Reads as many TLS records as fit into the scratch, none in part, so that a stream's frames are
+ * handed on together and whole. Returns the bytes; @end is what the last read returned. */
 static size_t read_much(struct h2_session *s, ssize_t *end)
 {
     size_t len = 0;
@@ -249,6 +252,8 @@ static void on_readable(void *user)
     else if (end <= 0 && end != ERR_AGAIN)
         h2_session_end(s, end == 0 ? ERR_EOF : (int)end, 0,
                        end == 0 ? "closed by the peer" : err_text((int)end), false);
+    if (CHECKING)
+        h2_session_check(s);
 }
 
 static void keep_pace(struct h2_session *s)
@@ -366,11 +371,6 @@ uint32_t h2_session_open_streams(const struct h2_session *s)
 uint32_t h2_session_lost_streams(const struct h2_session *s)
 {
     return s->closing.lost;
-}
-
-uint64_t h2_session_rtt_us(const struct h2_session *s)
-{
-    return s->host.flow.rtt_us;
 }
 
 uint64_t h2_session_last_rx_us(const struct h2_session *s)

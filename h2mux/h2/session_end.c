@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* session_end.c - how a session comes to its end: GOAWAY, the peer's going, a fault, its owner's
- * wish.
+/* session_end.c - ends a session: behind a GOAWAY, when the peer has gone, at a fault, or when its
+ * owner closes.
  *
- * Whatever would free the session waits in `end` until the library is off the stack. */
+ * An end that is decided inside nghttp2 waits for the task of `closing`, until nghttp2 is off the
+ * stack. */
 #include "h2mux/h2/session_int.h"
 
 #include <stdlib.h>
 
-/* ---- goodbye
- *
- * Requests that were opened before a GOAWAY must leave before it: a peer that hears it while it has
- * no stream closes, and what is still on its way is lost. */
+#include "h2mux/base/check.h"
+
+/* ---- goodbye */
+
+/* Returns whether requests were opened that have not left. They must leave before a GOAWAY: a peer
+ * that hears GOAWAY while it has no stream closes, and requests on their way would be lost. */
 
 static bool heads_wait(const struct h2_session *s)
 {
@@ -28,7 +31,6 @@ static void submit_goodbye(struct h2_session *s, struct slice debug)
     s->goaway.farewell.ptr = NULL;
 }
 
-/* Whether there is more to frame now. */
 bool h2_session_say_goodbye(struct h2_session *s)
 {
     if (!s->goaway.farewell.ptr || heads_wait(s))
@@ -58,8 +60,8 @@ static void close_streams(struct h2_session *s, int err)
     }
 }
 
-/* What the peer should still hear is queued, full or not: it is what streams hold already. Then the
- * sock is left to finish by itself. */
+/* Frames what the peer should still hear, without regard to room: streams hold no more than that
+ * already. Then leaves the sock to finish by itself. */
 static void last_words(struct h2_session *s, uint32_t code)
 {
     if (s->goaway.farewell.ptr)
@@ -78,7 +80,7 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
     task_cancel(&s->closing.task);
     wheel_timer_stop(&s->keepalive.timer);
     if (err == ERR_TIMEOUT && code == NGHTTP2_NO_ERROR)
-        sock_abort(s->sock); /* a FIN would wait behind what the peer does not acknowledge */
+        sock_abort(s->sock); /* FIN would wait behind unacknowledged bytes */
     else if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT ||
              err == ERR_TLS || err == ERR_TRUNCATED)
         sock_close(s->sock);
@@ -88,6 +90,8 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
     close_streams(s, err);
     stream_host_leave_budget(&s->host);
     loop_reap(s->host.loop, &s->reap, session_free, s);
+    if (CHECKING)
+        h2_session_check(s);
     if (!silent)
         s->ops->on_closed(s->user, err, reason);
 }
@@ -116,7 +120,7 @@ void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char 
     loop_defer(s->host.loop, &s->closing.task);
 }
 
-/* For a session whose owner is gone while the library is still on the stack. */
+/* These ops are for a session whose owner is gone while nghttp2 is still on the stack. */
 static void mute(void *user)
 {
     (void)user;

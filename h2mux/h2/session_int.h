@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* session_int.h - one nghttp2 session on one sock, for the files of the noun session alone. */
+/* session_int.h - declares a session and what its files share; for the files of the noun session
+ * alone.
+ *
+ * Invariants: a session that is over (DEAD) has no sock and no streams, keeps no credit back and
+ * waits for nothing; `out` is set only while nghttp2 is on the stack; a GOAWAY that waits for heads
+ * is an OPENER's; an end that was decided inside nghttp2 has its task queued. */
 
 /* draw: a session
  *
@@ -12,7 +17,7 @@
 #include "h2mux/io/wheel.h"
 
 enum {
-    H2_OUT_CHUNK = 64 * 1024 /* what is framed before it is looked at again whether there is room */
+    H2_OUT_CHUNK = 64 * 1024 /* bytes that are framed before the room is looked at again */
 };
 
 struct h2_session {
@@ -32,7 +37,7 @@ struct h2_session {
     struct {
         int in_library; /* depth of nghttp2 calls: what must not run inside them is deferred */
         struct task task;
-        int err; /* of an end that was decided inside the library, like the next four */
+        int err; /* of an end that was decided inside nghttp2; so the next three */
         uint32_t code;
         const char *reason; /* NULL: none was decided */
         bool silent;        /* the owner closes: no on_closed */
@@ -82,6 +87,11 @@ bool h2_session_room(const struct h2_session *s);
 /* Writes what is gathered in `out` to the sock, before what follows. */
 void h2_session_write_out(struct h2_session *s);
 
+/* ---- session_check.c */
+
+/* Checks the invariants of @s and of its streams between two turns: check.h. */
+void h2_session_check(const struct h2_session *s);
+
 /* ---- session_end.c */
 
 /* Ends the session: at once, or after the library has returned. @silent: the owner asked for it. */
@@ -94,17 +104,17 @@ bool h2_session_say_goodbye(struct h2_session *s);
 
 /* ---- session_time.c */
 
-void h2_session_arm(struct h2_session *s); /* the timer, for whatever is due first */
+void h2_session_arm(struct h2_session *s); /* arms the timer for what is due first */
 void h2_session_run_timer(void *session);
 
-/* @bytes of DATA came: sends a PING if it is time to measure the round trip. */
+/* Counts @bytes of DATA that came, and sends a PING if it is time to measure the round trip. */
 void h2_session_measure(struct h2_session *s, size_t bytes);
 
 /* ---- session_library.c */
 
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
 
-/* Ends the session because nghttp2 takes no more. @err: its own. */
+/* Ends the session because nghttp2 takes no more. @err is nghttp2's error. */
 void h2_session_reject(struct h2_session *s, ssize_t err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* session_library.c - nghttp2's callbacks: frames in become calls on streams, frames out are
- * gathered. They submit and mark, nothing else. */
+/* session_library.c - serves nghttp2's callbacks: turns frames that come into calls on streams,
+ * gathers DATA that leaves, and counts nuisances. Callbacks submit and mark, nothing else. */
 #include "h2mux/h2/session_int.h"
 #include "h2mux/h2/stream_head.h"
 
@@ -9,11 +9,10 @@
 enum {
     SMALL_INCREMENT = 1024,
     MAX_INTERIM = 8,
-    CREDITS_OF_DATA =
-        2, /* one for the stream, one for the connection: some peers wait for no more */
-    CREDITS_MAX = 20000,  /* a round trip's of small frames, and some */
-    CROSSING_CLOSED = 16, /* of a stream that ended: a WINDOW_UPDATE or two, a RST_STREAM */
-    CROSSING_BYTES = 1024 /* of one that we reset: what its window lets the peer have sent */
+    CREDITS_OF_DATA = 2,  /* WINDOW_UPDATEs that a DATA frame may cause: stream, connection */
+    CREDITS_MAX = 20000,  /* more than the small frames of one round trip */
+    CROSSING_CLOSED = 16, /* frames that may cross the end of a stream: WINDOW_UPDATE, RST_STREAM */
+    CROSSING_BYTES = 1024 /* of a reset stream's window for which one frame more may cross */
 };
 
 static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
@@ -30,8 +29,8 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
-/* A field section over our limits: the stream is reset, the link lives (MAX_HEADER_LIST_SIZE is
- * advice, RFC 9113 6.5.2). */
+/* Takes one field. A section over our limits resets its stream and leaves the link alive
+ * (MAX_HEADER_LIST_SIZE is advice, RFC 9113 6.5.2). */
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                      nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
@@ -98,7 +97,7 @@ static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
         if (s->host.flow.rtt_least_us == 0 || s->host.flow.rtt_us < s->host.flow.rtt_least_us)
             s->host.flow.rtt_least_us = s->host.flow.rtt_us;
     }
-    wheel_timer_stop(&s->keepalive.timer); /* it waited for this answer */
+    wheel_timer_stop(&s->keepalive.timer); /* the timer waited for this answer */
     h2_session_arm(s);
 }
 
@@ -112,8 +111,8 @@ static void got_goaway(struct h2_session *s, const nghttp2_frame *frame)
     s->ops->on_goaway(s->user, debug);
 }
 
-/* What answers DATA of ours is as small as that, and it is a viewer that makes it so: no nuisance
- * of the peer's. */
+/* Counts a small WINDOW_UPDATE, unless it may answer DATA of ours: then a slow viewer has made it
+ * small, and not the peer. */
 static void got_credit(struct h2_session *s, uint32_t bytes)
 {
     if (bytes >= SMALL_INCREMENT)
@@ -164,16 +163,16 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
-/* CVE-2025-8671: each makes us reset a stream, so the peer's limit of open ones would not stop it.
- */
+/* Counts a frame that makes us reset a stream: the limit of open streams would not stop a peer that
+ * sends many of these (CVE-2025-8671). */
 static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
 {
     h2_session_glitch(user, "invalid frame");
     return 0;
 }
 
-/* Of a stream that is over, which nghttp2 ignores and does not tell. PRIORITY may be of any stream
- * (RFC 9113 6.3) and is counted for itself. */
+/* Returns whether a frame is of a stream that is over; nghttp2 ignores such frames and tells
+ * nobody. PRIORITY may be of any stream (RFC 9113 6.3) and is counted for itself. */
 static bool is_stray(const struct h2_session *s, const nghttp2_frame_hd *hd)
 {
     if (hd->stream_id == 0 || hd->type == NGHTTP2_PRIORITY || stream_of(s->host.ng, hd->stream_id))
@@ -182,7 +181,7 @@ static bool is_stray(const struct h2_session *s, const nghttp2_frame_hd *hd)
                                                              s->host.ng); /* else it begins */
 }
 
-/* It may have been under way when the stream ended. */
+/* Returns whether a frame may have been under way when its stream ended. */
 static bool crossed(struct h2_session *s)
 {
     if (s->nuisance.crossing == 0)
@@ -191,7 +190,8 @@ static bool crossed(struct h2_session *s)
     return true;
 }
 
-/* RFC 9113 6.3; a session without the priorities of RFC 7540 does not look at the frame. */
+/* Returns whether a frame breaks RFC 9113 6.3: nghttp2 does not look at PRIORITY without the
+ * priorities of RFC 7540. */
 static bool is_priority_of_connection(const nghttp2_frame_hd *hd)
 {
     return hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0;
@@ -211,8 +211,8 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
     return 0;
 }
 
-/* Connection credit goes back on arrival, so that a stalled stream stops itself only; over either
- * budget it is kept. */
+/* Takes a piece of DATA. Connection credit goes back on arrival, so that a stalled stream stops
+ * only itself; over either budget the credit is kept back. */
 static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
                          size_t len, void *user)
 {
@@ -228,22 +228,23 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
     return 0;
 }
 
-/* RFC 9113 4.1: frames of unknown types are ignored; on_begin_frame has counted it. */
+/* Ignores a frame of unknown type (RFC 9113 4.1), which on_begin_frame has counted. */
 static int on_unpack_extension(nghttp2_session *ng, void **payload, const nghttp2_frame_hd *hd,
                                void *user)
 {
     return NGHTTP2_ERR_CANCEL;
 }
 
-/* The peer has said all of it and hears no more: NO_ERROR says so (RFC 9113 8.1), and CANCEL of a
- * peer that serves, as HAProxy ends a WebSocket. Of one that asks CANCEL takes the request back. */
+/* Returns whether the peer has said all that it had to say and hears no more. NO_ERROR says so (RFC
+ * 9113 8.1), and so does CANCEL of a peer that serves, as HAProxy ends a WebSocket. CANCEL of a
+ * peer that asks takes its request back. */
 static bool has_said_all(const struct h2_stream *st, uint32_t code)
 {
     return st->rx.ended &&
            (code == NGHTTP2_NO_ERROR || (code == NGHTTP2_CANCEL && st->host->role == H2_OPENER));
 }
 
-/* Must always return 0: nghttp2 1.52 leaks otherwise (G2). */
+/* Closes a stream. Must always return 0: nghttp2 1.52 leaks otherwise (G2). */
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
 {
     struct h2_stream *st = stream_of(ng, id);
@@ -259,7 +260,9 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     return 0;
 }
 
-/* nghttp2 ends a session by itself when a frame is wrong: then its owner is to know why. */
+/* Ends our session when nghttp2 has ended its own because of a wrong frame: the owner is to know
+ * why.
+ */
 static void sent_goaway(struct h2_session *s, uint32_t code)
 {
     if (code != NGHTTP2_NO_ERROR)
@@ -283,8 +286,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
-/* A request that nghttp2 would not send has no stream of its own there, so no on_stream_close
- * follows. */
+/* Closes the stream of a request that nghttp2 did not send: it has no stream of its own in nghttp2,
+ * so no on_stream_close follows. */
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
 {
     struct h2_session *s = user;
@@ -304,8 +307,9 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
 
 enum { IN_PLACE_MIN = 8 * 1024 };
 
-/* A large frame is written from where its bytes are, behind a header that is put in front of them
- * there: with what SCHEDULE_FRAME allows it is one full TLS record. */
+/* Writes a large frame from where its bytes are, behind a header that is put in front of them
+ * there. A frame of SCHEDULE_FRAME is one full TLS record. Fails with ERR_AGAIN if the frame is
+ * small or no room is in front. */
 static int frame_in_place(struct h2_session *s, struct h2_stream *st, struct slice header,
                           size_t length)
 {
@@ -329,7 +333,7 @@ static int frame_by_copy(struct h2_session *s, struct h2_stream *st, struct slic
     return err < 0 ? err : buf_append(s->tx.out, body);
 }
 
-/* RFC 9113 4.2: SETTINGS_MAX_FRAME_SIZE is 16,384 at least. */
+/* Returns how long a DATA frame may be. Every peer takes 16,384 bytes (RFC 9113 4.2). */
 static ssize_t on_read_length(nghttp2_session *ng, uint8_t type, int32_t id, int32_t connection,
                               int32_t stream, uint32_t max_frame, void *user)
 {
@@ -337,8 +341,8 @@ static ssize_t on_read_length(nghttp2_session *ng, uint8_t type, int32_t id, int
     return window < SCHEDULE_FRAME ? window : SCHEDULE_FRAME;
 }
 
-/* nghttp2 frames on and on as long as there is DATA and window, so a full chunk must stop it here.
- */
+/* Writes a DATA frame that nghttp2 has made, or stops nghttp2 if the chunk is full: it frames on
+ * and on as long as there is DATA and window. */
 static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header,
                         size_t length, nghttp2_data_source *source, void *user)
 {
@@ -348,7 +352,7 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     if (!h2_session_room(s))
         return NGHTTP2_ERR_WOULDBLOCK;
     if (frame_in_place(s, st, head, length) < 0 && frame_by_copy(s, st, head, length) < 0)
-        return NGHTTP2_ERR_CALLBACK_FAILURE; /* never: a chunk and a frame fit */
+        return NGHTTP2_ERR_CALLBACK_FAILURE; /* cannot be: a chunk and a frame fit */
     buf_consume(&st->tx.queue, length);
     st->tx.promised = 0;
     sent_data(s, length);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* session_time.c - a session's one timer: the peer's SETTINGS, signs of life, the round trip,
- * resets that wait for a token, readers that have stopped.
+/* session_time.c - runs a session's one timer: waits for the peer's SETTINGS and for signs of life,
+ * measures the round trip, sends resets that wait for a token, looks for readers that stand still.
  *
- * Whatever is due first arms it; an armed timer that is early enough is left alone. A loop that was
- * late itself calls nobody dead. */
+ * The timer is armed for whatever is due first; a timer that is armed for an earlier time is left
+ * alone and looks again. A loop that was late itself calls no peer dead. */
+#include "h2mux/base/check.h"
 #include "h2mux/h2/session_int.h"
 
 enum {
-    LATE_US = 2000000, /* a loop that was late so much cannot call a peer dead */
+    LATE_US = 2000000, /* a loop that is so late cannot call a peer dead */
     TICK_US = 1000000,
-    MEASURE_EVERY_US = 200000, /* while DATA comes, the round trip is measured anew */
+    MEASURE_EVERY_US = 200000, /* while DATA comes the round trip is measured again */
     MEASURE_EVERY = 512 * 1024,
     THAW_US = 100000
 };
@@ -19,9 +20,10 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Each session differs by its own part of a sixteenth, so that those which came together do not
- * speak together. The other end asks a sixteenth later than the opener: so it is one of them who
- * asks, and it is the one with many sessions, which asks several in one turn. */
+/* Returns after how long without a byte the session sends a PING. Each session adds its own part of
+ * a sixteenth, so that sessions which came together do not ask together. A SERVER waits a sixteenth
+ * longer than an OPENER, so only one end asks: the one with many sessions, which asks for several
+ * in one turn. */
 static uint64_t quiet_us(const struct h2_session *s)
 {
     uint64_t us = s->options.keepalive_ms * 1000, part = us / 16;
@@ -50,7 +52,6 @@ static uint64_t next_due(const struct h2_session *s, uint64_t now)
     return due;
 }
 
-/* Lazily: an armed timer that is early enough is left alone; it will look again. */
 void h2_session_arm(struct h2_session *s)
 {
     uint64_t now = loop_now_us(s->host.loop);
@@ -62,7 +63,7 @@ void h2_session_arm(struct h2_session *s)
     loop_arm_on_wheel(s->host.loop, &s->keepalive.timer, due > now ? (due - now + 999) / 1000 : 0);
 }
 
-/* The time is the payload, so the answer tells the round trip. */
+/* The payload is the time, so that the answer tells the round trip. */
 static void submit_ping(struct h2_session *s, uint64_t now)
 {
     uint8_t opaque[8];
@@ -91,7 +92,7 @@ void h2_session_probe(struct h2_session *s, uint64_t ms)
     h2_session_arm(s);
 }
 
-/* The round trip that counts for windows is that of a busy link, not the one it had when idle. */
+/* Windows need the round trip of a busy link too, not only that of an idle one. */
 void h2_session_measure(struct h2_session *s, size_t bytes)
 {
     s->keepalive.rx_since_ping += bytes;
@@ -138,4 +139,6 @@ void h2_session_run_timer(void *user)
     stream_host_count_still(&s->host, now);
     evict_group_relieve(&s->host.flow.readers, &s->host.flow.fill, s->host.flow.share, now);
     h2_session_arm(s);
+    if (CHECKING)
+        h2_session_check(s);
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* stream.c - one HTTP/2 stream as a leg: heads to and from nghttp2 (their fields: stream_head.c), a
- * queue upward, credit downward, reset.
+/* stream.c - makes one HTTP/2 stream a leg: submits heads, bodies and resets to nghttp2 and hands
+ * up what comes from it. stream_head.c translates fields, stream_credit.c counts windows and
+ * credit.
  *
- * Bytes handed up are `held` until credit comes; credit is what nghttp2 consumes, so the stream's
- * window is the bound of all that lies between the two sockets. Invariant: after h2_stream_closed
- * nghttp2 knows no pointer to it. */
+ * The owner's bytes wait in a queue until nghttp2 frames them; bytes handed up are held until
+ * credit comes for them, and credit is what nghttp2 consumes. So the stream's window bounds all
+ * that lies between the two sockets. */
 #include "h2mux/h2/stream_head.h"
 #include "h2mux/h2/stream_int.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/pool.h"
 
 struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed)
@@ -98,7 +99,7 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
 void h2_stream_headers(struct h2_stream *st, bool trailers, bool end)
 {
     struct message m = st->rx.head;
-    message_init(&st->rx.head); /* the next section starts empty whatever the callbacks do */
+    message_init(&st->rx.head); /* the next section begins empty, whatever the callbacks do */
     bool interim = m.status >= 100 && m.status < 200;
     if (trailers) {
         st->rx.ended = true;
@@ -164,8 +165,9 @@ static bool may_send(const struct h2_stream *st)
     return !st->host->over && !given_up(st);
 }
 
-/* What nghttp2 may frame now; the bytes themselves go by on_send_data, maybe much later. What was
- * given up ends by its RST_STREAM, never in order. */
+/* Tells nghttp2 how many bytes it may frame now; the bytes themselves go by on_send_data, maybe
+ * much later. Defers the stream if it has none or it is not its turn. A stream that was given up
+ * ends by its RST_STREAM, never in order. */
 static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t cap, uint32_t *flags,
                          nghttp2_data_source *source, void *user)
 {
@@ -229,7 +231,7 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
     if (!may_send(st) || st->tx.ended)
         return;
     if (data.len > 0 && st->tx.queue.ptr && data.ptr == st->tx.queue.ptr + st->tx.queue.end)
-        buf_commit(&st->tx.queue, data.len); /* it was put there: stream_place */
+        buf_commit(&st->tx.queue, data.len); /* @data was put there: stream_place */
     else if (buf_append(&st->tx.queue, data) < 0)
         abort(); /* the limit is half the address space */
     st->tx.ended = end;
@@ -239,7 +241,8 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
 
 enum { PLACE_MUCH = 64 * 1024, PLACE_ROOM = 512 * 1024 };
 
-/* A body of which much is read at once will want more: growing by and by would copy what waits. */
+/* Makes room for @bytes, and for more if that is much: a body of which much is read at once goes on
+ * so, and growing step by step would copy what waits. */
 static void make_room(struct h2_stream *st, size_t bytes)
 {
     if (st->tx.queue.cap == 0 && bytes >= PLACE_MUCH && !buf_reserve(&st->tx.queue, PLACE_ROOM))
@@ -270,8 +273,8 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
     leg_body(leg, SLICE(""), true);
 }
 
-/* RFC 9113 8.1: a complete answer to an upload that still runs is followed by RST_STREAM(NO_ERROR),
- * or the peer sends the rest. */
+/* A complete answer to an upload that still runs is followed by RST_STREAM(NO_ERROR), or the peer
+ * would send the rest (RFC 9113 8.1). */
 void h2_stream_sent(struct h2_stream *st, bool end)
 {
     st->tx.head_sent = true;
@@ -298,8 +301,8 @@ void h2_stream_thaw(struct h2_stream *st)
     submit_reset(st);
 }
 
-/* Peers limit the resets they take, so ours are paced: over the burst a stream stays, frozen and
- * counted, until a token is there. */
+/* Resets the stream, or freezes it until a token is there: peers limit the resets that they take,
+ * so ours are paced. A frozen stream still counts. */
 static void reset_paced(struct h2_stream *st)
 {
     struct stream_host *h = st->host;
@@ -311,7 +314,7 @@ static void reset_paced(struct h2_stream *st)
     h->ops->arm(h);
 }
 
-/* But for what a frame that nghttp2 has made still takes from it. */
+/* Drops the queue, except for the bytes of a DATA frame that nghttp2 has made already. */
 static void forget_tx(struct h2_stream *st)
 {
     buf_truncate(&st->tx.queue, st->tx.promised);
@@ -326,7 +329,7 @@ static void leg_reset(struct leg *leg, const struct leg_fault *why)
     if (!may_send(st))
         return;
     if (st->tx.ended && (why->err == ERR_OK || (st->rx.ended && buf_len(&st->tx.queue) == 0)))
-        return; /* complete, or answered: then h2_stream_sent stops the upload */
+        return; /* the answer is complete: h2_stream_sent stops the upload */
     st->reset.code = why->h2_code                  ? why->h2_code
                      : st->host->role == H2_OPENER ? (uint32_t)NGHTTP2_CANCEL
                                                    : (uint32_t)NGHTTP2_INTERNAL_ERROR;
@@ -343,7 +346,7 @@ static void leg_want_body(struct leg *leg)
     (void)leg; /* the stream's window bounds what comes unasked */
 }
 
-/* What is interactive is framed before bulk while little of it is queued: schedule.h. */
+/* Interactive streams are framed before bulk while little of theirs is queued: schedule.h. */
 static void set_hint(struct leg *leg, enum leg_hint hint)
 {
     h2_stream_of(leg)->schedule.interactive = hint == LEG_INTERACTIVE;
@@ -379,4 +382,27 @@ struct h2_stream *h2_stream_request(struct stream_host *h, const struct message 
     leg_tie(&st->leg, events, exchange);
     stream_host_mark(h);
     return st;
+}
+
+/* Returns whether nghttp2 has the pointer to @st. It does not know an OPENER's stream before the
+ * HEADERS of that has left. */
+static bool library_knows(const struct h2_stream *st)
+{
+    bool told = st->host->role == H2_SERVER || st->tx.head_sent;
+    return !told || nghttp2_session_get_stream_user_data(st->host->ng, st->id) == st;
+}
+
+void h2_stream_check(const struct h2_stream *st)
+{
+    const struct stream_host *h = st->host;
+    bool frozen = list_linked(&st->reset.frozen);
+    CHECK_THAT(list_linked(&st->node));
+    CHECK_THAT(library_knows(st));
+    CHECK_THAT(!(frozen && st->reset.sent));
+    CHECK_THAT(!frozen || (h->role == H2_OPENER && h->resets.paced));
+    CHECK_THAT(list_linked(&st->reader.node) == (st->reader.held > 0));
+    CHECK_THAT(st->flow.still <= st->reader.held);
+    CHECK_THAT(st->tx.promised <= buf_len(&st->tx.queue));
+    CHECK_THAT(!st->flow.request_counted || !st->connect);
+    CHECK_THAT(!(list_linked(&st->schedule.node) && h->schedule.turn == &st->schedule));
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_credit.c - what a stream may have under way, and what the link holds of all of them:
- * windows, credit, the memory budget. RFC 9113 6.9; http-rules.md#memory
+/* stream_credit.c - counts what streams hold, gives credit, and sizes windows. RFC 9113 6.9;
+ * http-rules.md#memory. docs/flow-control.md has the whole policy as one formula.
  *
- * Invariants: reader.held is what was handed up and not credited; fill.used is the sum of all held,
- * and the share's that of all its sessions. */
+ * Invariants: reader.held is what was handed up and not credited; flow.fill.used is the sum of all
+ * held on the link, and share->held that of all links and tails of the thread. */
 #include "h2mux/h2/stream_int.h"
 
 enum {
-    STILL_US = 1000000,
-    STILL_FROM = 8,     /* bodies: fewer share what there is anyway */
-    RAISE_US = 1000000, /* a crowd that comes and goes is no reason for SETTINGS all the time */
-    TURNS = 4 * SCHEDULE_RUN /* a window of so many turns of the schedule: beside others a stream
-                                waits for its turn and not for credit, so all get the same */
+    STILL_US = 1000000, /* a reader that takes nothing for so long stands still */
+    STILL_FROM = 8,     /* bodies: fewer need not be looked at */
+    RAISE_US = 1000000, /* between two raises of the initial window */
+    /* A window of four turns of the schedule: beside others a stream with so much waits for its
+     * turn and not for credit, so all streams get the same. */
+    TURNS = 4 * SCHEDULE_RUN
 };
 
-/* The peer changes the windows of all streams by as much (RFC 9113 6.9.2), and what they can grow
- * by is measured against what they are. */
+/* Announces what new windows begin with. The peer changes the windows of all open streams by the
+ * same amount (RFC 9113 6.9.2), and so do our notes of them. */
 static void announce(struct stream_host *h, uint32_t initial)
 {
     int64_t step = (int64_t)initial - h->flow.initial;
@@ -79,7 +80,7 @@ void h2_stream_uncount(struct h2_stream *st)
     st->flow.body_counted = st->flow.request_counted = false;
 }
 
-/* What stands still needs no room to grow: those that move share it. */
+/* Looks for readers that stand still: they need no room to grow, and the others share it. */
 void stream_host_count_still(struct stream_host *h, uint64_t now)
 {
     if (!stream_host_has_still(h))
@@ -107,7 +108,8 @@ bool stream_host_starves_others(const struct stream_host *h, size_t bytes)
            h->flow.fill.used + bytes > budget_fair(h->flow.share, WINDOW_INITIAL);
 }
 
-/* Half of its part and less it may always have. */
+/* Returns whether the link may have credit as far as the process goes. Half of its fair part it may
+ * always have. */
 static bool process_has_room(const struct stream_host *h)
 {
     struct fill process = budget_fill(h->flow.share);
@@ -138,6 +140,7 @@ void h2_stream_give_back(struct h2_stream *st, uint64_t bytes)
     struct stream_host *h = st->host;
     if (bytes > st->reader.held)
         bytes = st->reader.held;
+    moves(st);
     evict_reader_release(&st->reader, bytes);
     h->flow.fill.used -= bytes;
     budget_add(h->flow.share, -(int64_t)bytes);
@@ -149,7 +152,7 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
 {
     struct stream_host *h = st->host;
     if (!st->leg.events || data.len == 0)
-        return; /* given up: its window stays closed */
+        return; /* the stream was given up: its window stays closed */
     if (!st->flow.body_counted)
         count_body(st);
     evict_reader_hold(&h->flow.readers, &st->reader, data.len, h->last_rx_us);
@@ -160,9 +163,10 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
     st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
 }
 
-/* A long line's window follows from the round trip it has when idle. The time that a busy peer
- * needs counts as well up to some turns of the schedule, and up to WINDOW_BUSY for all together:
- * that saves WINDOW_UPDATEs, and what is under way stays short all the same. */
+/* Returns the round trip that counts for the window of @st. For a large window that is the shortest
+ * one, as the line has it when idle. For a small one the time that a busy peer needs counts as
+ * well: that saves WINDOW_UPDATEs, and the queue on the line stays short all the same. A window is
+ * small up to some turns of the schedule, and up to WINDOW_BUSY for all windows together. */
 static uint64_t round_trip(const struct h2_stream *st)
 {
     const struct stream_host *h = st->host;
@@ -171,8 +175,8 @@ static uint64_t round_trip(const struct h2_stream *st)
     return small ? h->flow.rtt_us : h->flow.rtt_least_us;
 }
 
-/* What is left for those that move: with what stands still together never more than the three
- * quarters that somebody has to go for. */
+/* Returns how full the link is for the readers that move. What stands still is taken off, and a
+ * third more, so that all together stays below the three quarters at which readers are given up. */
 static struct fill of_moving(const struct stream_host *h)
 {
     uint64_t off = h->flow.still_held / 3 * 4;
@@ -186,16 +190,17 @@ static bool windows_may_grow(const struct stream_host *h)
     return fill_may_grow(&link) && fill_may_grow(&process);
 }
 
-/* What bodies may share. Of the process it is all: how much of it other links need is not known,
- * and shows in windows_may_grow only when it has come. */
+/* Returns the bytes that bodies may share: those of the link or of the process, whichever is less.
+ * What other links need of the process is not known before it has come; then windows_may_grow shows
+ * it. */
 static uint64_t shared(const struct stream_host *h)
 {
     uint64_t link = of_moving(h).limit, process = budget_fill(h->flow.share).limit;
     return process < link ? process : link;
 }
 
-/* What a body may need beside others. More than the line can take shows only that its peer was
- * busy for a moment, or that it was alone. */
+/* Returns the window that a body can use beside others. A window that has grown beyond what the
+ * line takes shows only that a peer was busy for a moment, or that a body was alone. */
 static uint64_t useful_window(const struct stream_host *h)
 {
     uint64_t most = h->flow.rtt_least_us * WINDOW_LINE_BEST;
@@ -204,15 +209,16 @@ static uint64_t useful_window(const struct stream_host *h)
     return most > TURNS ? most : TURNS;
 }
 
-/* What others have found out. */
+/* Returns what other streams have found out, as far as it is useful. */
 static uint32_t known_window(const struct stream_host *h)
 {
     uint64_t most = useful_window(h);
     return h->flow.learned < most ? h->flow.learned : (uint32_t)most;
 }
 
-/* It serves this body too, as long as there is room for all: a stream whose window is smaller than
- * those of others has a smaller share. 0: it has that already. */
+/* Returns the window that others have found useful, if there is room for all to have it, or 0 if
+ * @st has as much already. A stream with a smaller window than others would have a smaller share.
+ */
 static uint32_t common_window(const struct h2_stream *st, uint32_t bodies)
 {
     const struct stream_host *h = st->host;
@@ -244,7 +250,6 @@ void h2_stream_credit(struct leg *leg, size_t bytes)
     uint64_t now = loop_now_us(h->loop);
     h2_stream_give_back(st, bytes);
     st->reader.moved_us = now;
-    moves(st);
     if (h->over || st->reset.sent)
         return;
     uint32_t grown = window_credit(&st->flow.window, bytes, now, round_trip(st), may_double(st));
@@ -256,8 +261,8 @@ void h2_stream_credit(struct leg *leg, size_t bytes)
     stream_host_mark(h);
 }
 
-/* A body that is longer than its window, or may be, need not find out for itself; whoever else has
- * asked may be about to get one as well. */
+/* Opens the window as far as others have found useful, for a body that is longer than its window or
+ * may be. Every open request counts as one that may get as much. */
 void h2_stream_open_window(struct h2_stream *st, const struct message *m)
 {
     const struct stream_host *h = st->host;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_evict.c - what evict.h asks of a stream and of its host: how its reader moves, giving it
- * up, giving credit after all. */
+/* stream_evict.c - answers evict.h for a stream and its host: asks what a reader's peer has taken,
+ * gives a stream up, gives kept credit after all. */
 #include "h2mux/h2/stream_int.h"
 
 static struct h2_stream *stream_of(struct evict_reader *r)
@@ -18,8 +18,8 @@ static bool reader_taken(struct evict_reader *r, uint64_t *bytes)
     return true;
 }
 
-/* A stream that had said all holds its bytes until they are given back here: its reset sends
- * nothing. */
+/* Resets the stream and tells its exchange. The reset of a stream that has said all sends nothing
+ * and gives nothing back: so that is done here. */
 static void reader_give_up(struct evict_reader *r, uint64_t stalled_ms)
 {
     struct h2_stream *st = stream_of(r);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_head.c - pseudo-fields and fields of a message, to and from nghttp2. */
+/* stream_head.c - maps pseudo-fields and fields to the members of a message and back. See
+ * stream_head.h. */
 #include "h2mux/h2/stream_head.h"
 
 #include <stdlib.h>

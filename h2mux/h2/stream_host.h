@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_host.h - what the streams of one session share, and the little that they ask of it.
+/* stream_host.h - holds what the streams of one session share, and names the little that they ask
+ * of the session.
  *
  * A session embeds its host and gives it stream_host_ops; streams know the host alone. So calls go
  * from a session down to its streams, and come back up through the ops. For the files of the nouns
@@ -21,7 +22,7 @@
 struct stream_host;
 
 struct stream_host_ops {
-    /* A request has come; as h2_session_ops.on_stream. */
+    /* A request has come: as h2_session_ops.on_stream. */
     void (*on_stream)(struct stream_host *h, struct leg *leg, struct message *m, bool end);
     /* A stream has closed and counts no more; not called once the session is over. */
     void (*on_left)(struct stream_host *h);
@@ -72,10 +73,10 @@ struct stream_host {
 void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
                       const struct h2_options *o, const struct stream_host_ops *ops);
 
-/* The session is over: nothing of it counts in the process any more. */
+/* Takes the host out of the budget of the process: its session is over. */
 void stream_host_leave_budget(struct stream_host *h);
 
-/* Something waits to be framed: it is in this turn. */
+/* Makes the session frame in this turn: something waits for it. */
 static inline void stream_host_mark(struct stream_host *h)
 {
     if (!h->over)
@@ -84,17 +85,17 @@ static inline void stream_host_mark(struct stream_host *h)
 
 /* ---- stream_credit.c */
 
-/* Returns whether the process has spent its budget and @bytes more would be beyond the part of this
- * link. */
+/* Returns whether the process has spent its budget and @bytes more would be beyond the fair part of
+ * this link. */
 bool stream_host_starves_others(const struct stream_host *h, size_t bytes);
 
-/* Keeps @bytes of connection credit back; gives all that was kept back, unless a budget is short.
- */
+/* Keeps @bytes of connection credit back. */
 void stream_host_withhold(struct stream_host *h, size_t bytes);
+/* Gives all connection credit that was kept back, unless a budget is short. */
 void stream_host_restore(struct stream_host *h);
 
-/* Looks which readers have taken nothing for a while. Costs a walk over all streams: from time to
- * time, while stream_host_has_still says that there may be some. */
+/* Finds the readers that have taken nothing for a while. That costs a walk over all streams, so it
+ * is done from time to time, while stream_host_has_still says that there may be some. */
 void stream_host_count_still(struct stream_host *h, uint64_t now_us);
 bool stream_host_has_still(const struct stream_host *h);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_int.h - one HTTP/2 stream, for the files of the nouns session and stream alone.
+/* stream_int.h - declares a stream and what is done with it, for the files of the nouns session and
+ * stream alone.
  *
  * Invariants: a stream is in host->streams until nghttp2 has closed it, and nghttp2 knows no
  * pointer to it afterwards. Its RST_STREAM waits (reset.frozen is linked) or was submitted
- * (reset.sent), never both. */
+ * (reset.sent), never both; only an OPENER's waits. It is in a list of readers iff it holds
+ * anything, and counts no more as still than it holds. What is promised to nghttp2 is queued. */
 #ifndef H2MUX_H2_STREAM_INT_H
 #define H2MUX_H2_STREAM_INT_H
 
@@ -50,7 +52,8 @@ struct h2_stream {
 
 extern const struct leg_ops h2_leg_ops; /* stream.c */
 
-/* Returns the stream of @leg, which must be one's: the check guards memory in release, too. */
+/* Returns the stream of @leg, which must be the leg of a stream: the assert guards memory in
+ * release, too. */
 static inline struct h2_stream *h2_stream_of(struct leg *leg)
 {
     assert(leg->ops == &h2_leg_ops);
@@ -65,20 +68,23 @@ struct h2_stream *h2_stream_new(struct stream_host *h, int32_t id);
 struct h2_stream *h2_stream_request(struct stream_host *h, const struct message *m, bool end,
                                     const struct leg_events *events, void *exchange);
 
-/* nghttp2 is through with @st: it is over, in order if @why is NULL. */
+/* Ends @st, of which nghttp2 knows no more: in order if @why is NULL, otherwise with on_reset. */
 void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why);
 
-/* st->rx.head is complete: a head, or trailers. */
+/* Hands st->rx.head up, which is complete: a head, or trailers. */
 void h2_stream_headers(struct h2_stream *st, bool trailers, bool end);
 
-/* END_STREAM came. */
+/* Hands END_STREAM up. */
 void h2_stream_end(struct h2_stream *st);
 
-/* A HEADERS or DATA frame has left, with END_STREAM if @end. */
+/* Notes that a HEADERS or DATA frame has left, with END_STREAM if @end. */
 void h2_stream_sent(struct h2_stream *st, bool end);
 
-/* A token is there: submits the RST_STREAM that waited for it. */
+/* Submits the RST_STREAM that waited for a token. */
 void h2_stream_thaw(struct h2_stream *st);
+
+/* Checks the invariants of one stream: check.h. */
+void h2_stream_check(const struct h2_stream *st);
 
 /* Returns a fault whose reason is the name of @h2_code, if that is not 0. */
 struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed);
@@ -92,14 +98,15 @@ extern const struct evict_ops h2_stream_evict_ops;
 /* Hands @data up, which counts until credit comes for it. */
 void h2_stream_data(struct h2_stream *st, struct slice data);
 
-/* leg_ops.credit: @bytes have left on the other side. */
+/* Gives credit for @bytes, which have left on the other side (leg_ops.credit). */
 void h2_stream_credit(struct leg *leg, size_t bytes);
 
-/* @bytes of what @st holds, or all if that is less, do not count any more. */
+/* Counts @bytes less of what @st holds, or all if that is less. */
 void h2_stream_give_back(struct h2_stream *st, uint64_t bytes);
 
-/* Counts @st as a request, once it is known whether it is one; counts it no more. */
+/* Counts @st as a request, unless its head is an extended CONNECT. */
 void h2_stream_count_request(struct h2_stream *st);
+/* Counts @st no more, as a request or as a body. */
 void h2_stream_uncount(struct h2_stream *st);
 
 /* Opens the window for the body that @m announces, if that is long and there is room. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* window.c - when a stream's receive window grows. RFC 9113 6.9; http-rules.md#memory
+/* window.c - counts credit in rounds of two round trips. See window.h.
  *
- * A round is two measured round trips. A byte's credit comes round in one, but a WINDOW_UPDATE
- * waits for half a window, so a sender that only the window holds back uses a window in one to one
- * and a half; one that uses less has room to spare. */
+ * A byte's credit comes round in one round trip, but a WINDOW_UPDATE waits for half a window: so a
+ * sender that only the window holds back uses up a window in one to one and a half, and a sender
+ * that uses less has room to spare. */
 #include "h2mux/h2/window.h"
 
 #include <stddef.h>
@@ -21,7 +21,8 @@ void window_init(struct window *w, uint32_t size)
     *w = (struct window){.size = size};
 }
 
-/* The credit that begins a round is not counted in it: how long it took to be used is not known. */
+/* The credit that begins a round does not count in the round: how long its bytes took is not known.
+ */
 uint32_t window_credit(struct window *w, uint64_t bytes, uint64_t now_us, uint64_t rtt_us,
                        bool may_grow)
 {
@@ -37,7 +38,8 @@ uint32_t window_credit(struct window *w, uint64_t bytes, uint64_t now_us, uint64
     return w->size;
 }
 
-/* 2 MiB for the first, 1.5, 3; beyond that the budget itself is the bound. */
+/* Returns the initial window for so many requests. All windows of a tier together are 2 MiB, 2, 4
+ * MiB; in the last tier the budget itself is the bound. */
 static uint32_t tier(uint64_t requests)
 {
     static const struct {

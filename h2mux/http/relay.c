@@ -10,12 +10,12 @@
 
 static const struct leg_events near_events;
 
-static struct relay_end *end_of(struct relay *r, enum relay_side side)
+static inline struct relay_end *end_of(struct relay *r, enum relay_side side)
 {
     return side == RELAY_NEAR ? &r->near : &r->far;
 }
 
-static struct relay_end *other_end(struct relay *r, enum relay_side side)
+static inline struct relay_end *other_end(struct relay *r, enum relay_side side)
 {
     return side == RELAY_NEAR ? &r->far : &r->near;
 }
@@ -51,8 +51,6 @@ static void show_end(struct relay *r, enum relay_side from)
 
 static void show_body(struct relay *r, enum relay_side from, struct slice data, bool end)
 {
-    if (!r->observer)
-        return;
     if (data.len > 0 && r->observer->on_body)
         r->observer->on_body(r->observer_user, from, data);
     if (end)
@@ -125,15 +123,19 @@ void relay_close(struct relay *r)
         observer->on_close(r->observer_user, r);
 }
 
-/* A leg of which both directions are complete and empty may be gone soon. */
-static void let_go_if_over(struct relay *r)
+/* Lets go of a leg that has said its last, and from which all that it was given has left. */
+static void let_go_of_done(struct relay *r)
 {
-    if (!r->near.ended || !r->far.ended)
-        return;
     if (relay_waiting(&r->far) == 0)
         relay_let_go(r, RELAY_NEAR);
     if (relay_waiting(&r->near) == 0)
         relay_let_go(r, RELAY_FAR);
+}
+
+static inline void let_go_if_over(struct relay *r)
+{
+    if (r->near.ended && r->far.ended)
+        let_go_of_done(r);
 }
 
 /* ---- passing on */
@@ -152,18 +154,25 @@ void relay_head(struct relay *r, enum relay_side from, const struct message *m, 
 {
     struct leg *to = other_end(r, from)->leg;
     end_of(r, from)->ended |= end;
-    relay_show_head(r, from, m, end);
+    if (r->observer)
+        relay_show_head(r, from, m, end);
     if (to)
         to->ops->head(to, m, end);
     let_go_if_over(r);
 }
 
-void relay_body(struct relay *r, enum relay_side from, struct slice data, bool end)
+static inline void pass_body(struct relay *r, enum relay_side from, struct slice data, bool end)
 {
     struct leg *to = other_end(r, from)->leg;
-    show_body(r, from, data, end);
+    if (r->observer)
+        show_body(r, from, data, end);
     if (to)
         to->ops->body(to, data, end);
+}
+
+void relay_body(struct relay *r, enum relay_side from, struct slice data, bool end)
+{
+    pass_body(r, from, data, end);
 }
 
 void relay_trailers(struct relay *r, enum relay_side from, const struct fields *t)
@@ -184,7 +193,7 @@ static void tell_end(struct relay *r, enum relay_side from)
 
 /* ---- what a leg tells */
 
-static void body_came(struct relay *r, enum relay_side from, struct slice data, bool end)
+static inline void body_came(struct relay *r, enum relay_side from, struct slice data, bool end)
 {
     struct relay_end *e = end_of(r, from);
     if (CHECKING)
@@ -195,7 +204,7 @@ static void body_came(struct relay *r, enum relay_side from, struct slice data, 
         return;
     assert(!e->held); /* or the other leg gets bytes before its head */
     relay_touch(r);
-    relay_body(r, from, data, end);
+    pass_body(r, from, data, end);
     if (end)
         tell_end(r, from);
 }
@@ -215,7 +224,7 @@ static void trailers_came(struct relay *r, enum relay_side from, struct fields *
 }
 
 /* @from: the side that the bytes came from; the other one has sent them. */
-static void bytes_left(struct relay *r, enum relay_side from, size_t bytes)
+static inline void bytes_left(struct relay *r, enum relay_side from, size_t bytes)
 {
     struct relay_end *e = end_of(r, from);
     e->left += bytes;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* budget.c - the sums of a process and of a thread. See budget.h. */
+/* budget.c - adds up what threads hold. See budget.h. */
 #include "h2mux/io/budget.h"
+
+#include "h2mux/base/check.h"
 
 void budget_init(struct budget *b, uint64_t limit)
 {
@@ -43,6 +45,8 @@ void budget_tell_now(struct budget_share *s)
 {
     atomic_fetch_add_explicit(&s->budget->used, s->held - s->told, memory_order_relaxed);
     s->told = s->held;
+    if (CHECKING)
+        budget_share_check(s);
     if (s->held > 0 && s->on_held)
         s->on_held(s->user, false);
 }
@@ -57,4 +61,13 @@ void budget_withhold(struct budget_share *s, uint64_t bytes)
 void budget_restore(struct budget_share *s, uint64_t bytes)
 {
     s->withheld -= bytes;
+}
+
+/* One thread sees only its own part of the sums of the process: each is at least that. */
+void budget_share_check(const struct budget_share *s)
+{
+    CHECK_THAT(s->held <= INT64_MAX);
+    CHECK_THAT(s->withheld <= INT64_MAX);
+    CHECK_THAT(budget_used(s->budget) <= INT64_MAX && budget_used(s->budget) >= s->told);
+    CHECK_THAT(atomic_load(&s->budget->links) >= s->links);
 }

@@ -3,10 +3,11 @@
  * of it for each thread. http-rules.md#memory
  *
  * A link tells its thread's share of every byte that arrives and leaves; the share tells the
- * process once a turn, and only of what did not leave again within it. Budgets only count: what is
- * given up when one is short is evict.h's to say.
+ * process once a turn, and only of what did not leave again within it. A budget only counts;
+ * evict.h gives readers up when one is short.
  *
- * Invariants: budget.used is the sum of `told` of all shares, budget.links the sum of `links`. */
+ * Invariants: budget.used is the sum of `told` of all shares, budget.links the sum of `links`; no
+ * sum ever falls below 0. */
 #ifndef H2MUX_IO_BUDGET_H
 #define H2MUX_IO_BUDGET_H
 
@@ -15,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How full something is: a link, a process. */
+/* How full a link or a process is. */
 struct fill {
     uint64_t used, limit; /* bytes */
 };
@@ -70,8 +71,9 @@ void budget_share_init(struct budget_share *s, struct budget *b);
 /* Tells what is left to be told. Everything that the share counted must have left before. */
 void budget_share_deinit(struct budget_share *s);
 
-/* Counts a link of this thread, and counts it no more. */
+/* Counts one link more of this thread. */
 void budget_add_link(struct budget_share *s);
+/* Counts one link less. */
 void budget_drop_link(struct budget_share *s);
 
 /* Returns how many bytes one link may hold when all links together have spent the budget: its part
@@ -88,15 +90,19 @@ static inline void budget_add(struct budget_share *s, int64_t bytes)
 /* Tells the process what has changed since the last call. */
 void budget_tell_now(struct budget_share *s);
 
-/* Likewise, and cheap when nothing has changed: for every turn. */
+/* Does the same, and is cheap when nothing has changed: for every turn. */
 static inline void budget_tell(struct budget_share *s)
 {
     if (s && s->held != s->told)
         budget_tell_now(s);
 }
 
-/* Counts @bytes of connection credit that a link keeps back, and those that it gives after all. */
+/* Checks the invariants of one share: check.h. */
+void budget_share_check(const struct budget_share *s);
+
+/* Counts @bytes of connection credit that a link keeps back. */
 void budget_withhold(struct budget_share *s, uint64_t bytes);
+/* Counts @bytes of connection credit that a link gives after all. */
 void budget_restore(struct budget_share *s, uint64_t bytes);
 
 /* Returns how full the process is. Without a share nothing ever fills it. */

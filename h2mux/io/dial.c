@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* dial.c - see dial.h.
+/* dial.c - asks the resolver, races connections to its addresses, and shakes hands. See dial.h.
  *
- * Invariants: `query` is set only while RESOLVING; a racer's sock is set while it may still win;
- * `winner` is set only while HANDSHAKING. The deadline covers all steps together. */
+ * Invariants: `query` is set only while RESOLVING; a racer has a sock while it may still win;
+ * `winner` is set only while HANDSHAKING. One deadline covers all steps together. */
 #include "h2mux/io/dial.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ struct racer {
 struct dial {
     struct loop *loop;            /* borrowed: outlives every dial */
     struct resolver *resolver;    /* borrowed: likewise */
-    struct resolver_query *query; /* weak: it ends with its answer */
+    struct resolver_query *query; /* weak: a query ends with its answer */
     struct dial_target target;
     const struct dial_ops *ops;
     void *user; /* borrowed: cancels before it dies */
@@ -78,7 +78,7 @@ static void note(struct dial *d, int err, const char *reason)
     snprintf(d->reason, sizeof d->reason, "%s", reason ? reason : err_text(err));
 }
 
-/* Tells the owner last: it may do anything, and the dial is over by then. */
+/* Ends the dial before the owner is told, who may do anything. */
 static void fail(struct dial *d)
 {
     const struct dial_ops *ops = d->ops;
@@ -107,7 +107,7 @@ static void on_winner_error(void *user, int err, const char *reason)
     fail(d);
 }
 
-/* Until the owner has taken the sock nothing is read: what arrives stays in it. */
+/* Reads nothing: what arrives stays in the sock until its owner has taken it. */
 static void on_nothing(void *user)
 {
 }
@@ -173,8 +173,8 @@ static int errno_to_err(int e)
     return e == ECONNREFUSED || e == ENOENT ? ERR_REFUSED : e == ETIMEDOUT ? ERR_TIMEOUT : ERR_IO;
 }
 
-/* The next address that lets itself be tried at all; with none left and none running, the dial has
- * failed. */
+/* Tries the next address. Addresses that fail at once are passed over; with none left and no racer
+ * running, the dial has failed. */
 static void start_next(struct dial *d)
 {
     while (d->next < d->count) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* gather.h - what one sock will send of a loop's scratch in one call, without a copy: slices in
- * order, and the few bytes of its own between them (chunk heads).
+/* gather.h - lists what one sock will send of a loop's scratch in one call, without a copy: slices
+ * in order, and the few bytes of its own between them (chunk heads).
  *
- * A loop has one. Its owner settles (sends, and copies what the kernel does not take) at turn's
- * end, before anybody else gathers, and before the scratch is read into again. */
+ * A loop has one gather, and at most one sock owns it. The owner settles (sends, and copies what
+ * the kernel does not take) at the end of the turn, before another sock gathers, and before the
+ * scratch is read into again. */
 #ifndef H2MUX_IO_GATHER_H
 #define H2MUX_IO_GATHER_H
 
@@ -14,8 +15,8 @@
 enum { GATHER_SLICES = 32, GATHER_OWN = 256 };
 
 struct gather {
-    void *owner;                 /* weak: clears it when it goes; NULL while nothing is gathered */
-    void (*settle)(void *owner); /* empties it */
+    void *owner; /* weak: clears the gather when it goes; NULL while nothing is gathered */
+    void (*settle)(void *owner);       /* empties the gather */
     struct iovec v[1 + GATHER_SLICES]; /* v[0] is the owner's queue, set when it settles */
     size_t count;                      /* of the others */
     size_t bytes;                      /* in the others */
@@ -35,7 +36,8 @@ static inline void gather_settle(struct gather *g)
         g->settle(g->owner);
 }
 
-/* @data stays where it is until the owner settles. false: no place is left. */
+/* Adds @data, which stays where it is until the owner settles. Returns false if no place is left.
+ */
 static inline bool gather_lend(struct gather *g, struct slice data)
 {
     if (g->count == GATHER_SLICES)
@@ -45,7 +47,7 @@ static inline bool gather_lend(struct gather *g, struct slice data)
     return true;
 }
 
-/* @data is copied; likewise. */
+/* Adds a copy of @data; returns likewise. */
 static inline bool gather_copy(struct gather *g, struct slice data)
 {
     if (data.len > GATHER_OWN - g->own || g->count == GATHER_SLICES)

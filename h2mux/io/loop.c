@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.c - the turn of one event loop over libevent: callbacks, deferred tasks, flushes, reaping.
- */
+/* loop.c - queues tasks, runs turns and keeps timers over libevent. See loop.h. */
 #include "h2mux/io/loop.h"
 
+#include <pthread.h>
+
+#include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
 #include "h2mux/io/wheel.h"
 
 struct loop {
     struct event_base *base; /* owned */
     struct list_node deferred, dear, flushes, frames, reaped, adopted;
-    struct list_node soon, later; /* of loop_later: since the last tick, before it */
-    struct timer tick;            /* armed while either holds any */
-    unsigned releases;            /* of connections since memory was looked at */
-    struct timer settle;          /* armed once they are many */
+    struct list_node soon, later; /* tasks of loop_later: queued since the last tick, before it */
+    struct timer tick;            /* armed while either list holds any */
+    unsigned releases;            /* loop_note_release since the last alloc_settle */
+    struct timer settle;          /* armed once the releases are many */
     bool stopping, turning;
+    bool running;     /* loop_run is on the stack */
+    pthread_t runner; /* of its thread, meanwhile */
     uint64_t turns;
     uint64_t now_us; /* 0: to be read; kept only while turning */
     struct wheel wheel;
@@ -71,8 +75,8 @@ static void run_tasks(struct list_node *queue)
     }
 }
 
-/* One round only: what a deferred task defers waits for the next turn, so that sockets get their
- * share. */
+/* Runs the tasks that were deferred so far. What they defer themselves waits for the next turn, so
+ * that sockets get their share. */
 static void run_deferred(struct loop *l)
 {
     struct list_node round;
@@ -82,7 +86,7 @@ static void run_deferred(struct loop *l)
     run_tasks(&round);
 }
 
-/* One at least, or they would wait for ever. */
+/* Runs dear tasks until their time is over; one at least, or they would wait for ever. */
 static void run_dear(struct loop *l)
 {
     struct list_node *n = list_pop(&l->dear);
@@ -95,7 +99,7 @@ static void run_dear(struct loop *l)
     }
 }
 
-/* Sockets first: what they send gives credit back, which then leaves with everything else. */
+/* Socks flush first: what they send gives credit back, which then leaves with all other frames. */
 static void run_flushes(struct loop *l)
 {
     while (!list_empty(&l->flushes) || !list_empty(&l->frames)) {
@@ -117,6 +121,8 @@ void loop_free(struct loop *l)
 {
     if (!l)
         return;
+    if (CHECKING)
+        loop_check_thread(l);
     while (!list_empty(&l->adopted)) {
         struct orphan *o = CONTAINER_OF(list_pop(&l->adopted), struct orphan, node);
         o->close(o->object);
@@ -146,6 +152,8 @@ static void loop_turn(struct loop *l)
     run_flushes(l);
     run_reaped(l);
     l->turning = false;
+    if (CHECKING)
+        loop_check(l);
 }
 
 uint64_t loop_turns(const struct loop *l)
@@ -155,9 +163,15 @@ uint64_t loop_turns(const struct loop *l)
 
 void loop_run(struct loop *l)
 {
+    bool nested = l->running;
+    if (CHECKING)
+        loop_check_thread(l);
     l->stopping = false;
+    l->running = true;
+    l->runner = pthread_self();
     while (!l->stopping)
         loop_turn(l);
+    l->running = nested;
 }
 
 void loop_stop(struct loop *l)
@@ -170,7 +184,7 @@ struct event_base *loop_base(const struct loop *l)
     return l->base;
 }
 
-/* Ten looks at the clock a request were 3 % of its CPU. */
+/* Reads the clock once for each part of a turn: ten reads a request took 3 % of the CPU. */
 uint64_t loop_now_us(struct loop *l)
 {
     if (!l->turning)
@@ -203,24 +217,32 @@ struct buf *loop_out(struct loop *l)
 
 void loop_defer(struct loop *l, struct task *t)
 {
+    if (CHECKING)
+        loop_check_thread(l);
     if (!list_linked(&t->node))
         list_push(&l->deferred, &t->node);
 }
 
 void loop_defer_dear(struct loop *l, struct task *t)
 {
+    if (CHECKING)
+        loop_check_thread(l);
     if (!list_linked(&t->node))
         list_push(&l->dear, &t->node);
 }
 
 void loop_flush(struct loop *l, struct task *t)
 {
+    if (CHECKING)
+        loop_check_thread(l);
     if (!list_linked(&t->node))
         list_push(&l->flushes, &t->node);
 }
 
 void loop_frame(struct loop *l, struct task *t)
 {
+    if (CHECKING)
+        loop_check_thread(l);
     if (!list_linked(&t->node))
         list_push(&l->frames, &t->node);
 }
@@ -237,6 +259,8 @@ static void run_tick(void *user)
 
 void loop_later(struct loop *l, struct task *t)
 {
+    if (CHECKING)
+        loop_check_thread(l);
     if (list_linked(&t->node))
         return;
     list_push(&l->soon, &t->node);
@@ -251,12 +275,16 @@ void task_cancel(struct task *t)
 
 void loop_reap(struct loop *l, struct reap *r, void (*free_object)(void *object), void *object)
 {
+    if (CHECKING)
+        loop_check_thread(l);
     *r = (struct reap){.free = free_object, .object = object};
     list_push(&l->reaped, &r->node);
 }
 
 void loop_adopt(struct loop *l, struct orphan *o, void (*close_object)(void *object), void *object)
 {
+    if (CHECKING)
+        loop_check_thread(l);
     *o = (struct orphan){.close = close_object, .object = object};
     list_push(&l->adopted, &o->node);
 }
@@ -323,15 +351,21 @@ void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *
 
 void timer_arm(struct timer *t, uint64_t after_ms)
 {
+    if (CHECKING)
+        loop_check_thread(t->loop);
     uint64_t now = loop_now_us(t->loop);
     t->due_us = now + after_ms * 1000;
     if (t->pending_us == 0 || t->pending_us > t->due_us)
         timer_add(t, now);
+    if (CHECKING)
+        timer_check(t);
 }
 
 void timer_rest(struct timer *t)
 {
     t->due_us = 0;
+    if (CHECKING && t->loop)
+        timer_check(t);
 }
 
 void timer_stop(struct timer *t)
@@ -365,6 +399,40 @@ static void run_wheel(void *user)
 
 void loop_arm_on_wheel(struct loop *l, struct wheel_timer *t, uint64_t after_ms)
 {
+    if (CHECKING)
+        loop_check_thread(l);
     if (wheel_timer_arm(&l->wheel, t, after_ms, loop_now_us(l)))
         wake_for_wheel(l);
+}
+
+/* ---- invariants */
+
+enum { WHEEL_CHECK_TURNS = 64 /* the check looks at all slots: in one of so many turns */ };
+
+void loop_check_thread(const struct loop *l)
+{
+    CHECK_THAT(!l->running || pthread_equal(l->runner, pthread_self()));
+}
+
+/* What the turn was for is done; tasks that are left wait for the next turn or for a timer. */
+void loop_check(const struct loop *l)
+{
+    loop_check_thread(l);
+    CHECK_THAT(list_empty(&l->flushes));
+    CHECK_THAT(list_empty(&l->frames));
+    CHECK_THAT(list_empty(&l->reaped));
+    CHECK_THAT(!l->gather.owner);
+    CHECK_THAT(buf_len(&l->out) == 0);
+    CHECK_THAT(timer_armed(&l->tick) || (list_empty(&l->soon) && list_empty(&l->later)));
+    CHECK_THAT(timer_armed(&l->wake) || wheel_wake_us(&l->wheel) == 0);
+    if (l->turns % WHEEL_CHECK_TURNS == 0)
+        wheel_check(&l->wheel);
+}
+
+void timer_check(const struct timer *t)
+{
+    loop_check_thread(t->loop);
+    CHECK_THAT(t->run);
+    CHECK_THAT(t->due_us == 0 || (t->pending_us != 0 && t->pending_us <= t->due_us));
+    CHECK_THAT((t->pending_us != 0) == (evtimer_pending(&t->event, NULL) != 0));
 }

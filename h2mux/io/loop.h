@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.h - one event loop and the order of a turn: callbacks, deferred tasks, flushes, reaping.
+/* loop.h - runs one event loop over libevent and orders what a turn runs.
  *
- * Callbacks feed, mark and close. What must not run on top of them (or of nghttp2) is a task.
+ * Callbacks feed, mark and close. What must not run on top of them (or of nghttp2) is a task that
+ * they queue. A loop knows neither socks nor sessions.
  *
- * A loop belongs to one thread. */
+ * Invariants: while a loop runs, only its thread touches the loop and what lives on it. At the end
+ * of a turn no flush, no frame task and no condemned object is left, and nothing waits in the
+ * scratch or in `out`. */
 
 /* draw: the order of a turn
  *
@@ -28,7 +31,8 @@
 struct loop;
 struct wheel_timer;
 
-/* Embedded in the object it serves; must be cancelled before that is freed. */
+/* A call that a loop makes later. Embedded in the object that it serves; must be cancelled before
+ * that is freed. */
 struct task {
     struct list_node node;   /* linked iff queued */
     void (*run)(void *user); /* set once at init */
@@ -42,84 +46,124 @@ struct reap {
     void *object;
 };
 
-/* Embedded in an object that nobody owns any more but the loop: loop_free closes what is left of
- * them. */
+/* Embedded in an object that nobody owns any more but the loop. loop_free closes the orphans that
+ * are left. */
 struct orphan {
-    struct list_node node;
+    struct list_node node; /* linked iff adopted */
     void (*close)(void *object);
     void *object;
-    bool listening; /* it has said all, and only waits for its peer to have heard */
+    bool listening; /* it has said all and waits for its peer to have heard */
 };
 
-/* One-shot timer, embedded. Moving it later, and putting it to rest, is nearly free: its event
- * stays where it is in the kernel's queue and is looked at when it comes. */
+/* A one-shot timer, embedded in the object that it serves. Moving a timer to a later time and
+ * putting it to rest are nearly free: its event stays where it is in libevent's queue, and the
+ * timer is looked at when the event comes.
+ *
+ * Invariant: an armed timer has an event, which comes at due_us or before. */
 struct timer {
     struct event event;
-    struct loop *loop; /* borrowed: outlives every timer */
-    uint64_t due_us;   /* 0: not armed */
-    uint64_t
-        pending_us; /* when the event comes, at or before due_us if armed; 0: it is not added */
+    struct loop *loop;   /* borrowed: outlives every timer */
+    uint64_t due_us;     /* 0: not armed */
+    uint64_t pending_us; /* when the event comes; 0: it is not added */
     void (*run)(void *user);
-    void *user;
+    void *user; /* borrowed */
 };
 
 enum { LOOP_SCRATCH = 68 * 1024, LOOP_OUT = 256 * 1024 };
 
-struct loop *loop_new(void) MUSTCHECK; /* NULL: no event base could be made */
-void loop_free(struct loop *l);        /* closes the adopted, runs what is queued to be reaped */
-uint64_t
-loop_turns(const struct loop *l); /* begun so far: tells whether sockets were asked since */
-void loop_run(struct loop *l);    /* turns until loop_stop */
-void loop_stop(struct loop *l);   /* the current turn is finished first */
+/* Makes a loop. Returns NULL if libevent gives no event base. */
+struct loop *loop_new(void) MUSTCHECK;
+
+/* Closes the adopted objects, frees what is condemned, and frees @l. NULL is fine. */
+void loop_free(struct loop *l);
+
+/* Runs turns until loop_stop, which lets the current turn finish. */
+void loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+
+/* Returns how many turns have begun so far, which tells whether sockets were asked since. */
+uint64_t loop_turns(const struct loop *l);
+
 struct event_base *loop_base(const struct loop *l);
-/* Monotonic. Inside a turn it is read once for each of its parts (callbacks, deferred tasks, each
- * round of flushes), so it may be late by as long as that part has run. */
+
+/* Returns the monotonic time. Inside a turn the clock is read once for each part (callbacks,
+ * deferred tasks, each round of flushes), so the result may be late by as long as that part has
+ * run. */
 uint64_t loop_now_us(struct loop *l);
 
-/* LOOP_SCRATCH bytes for one read, borrowed until the next call: what still waits to be sent from
- * it is sent or copied then. No other reader may run meanwhile. */
+/* Returns LOOP_SCRATCH bytes for one read, borrowed until the next call. Sends or copies first what
+ * still waits to be sent from there. No other reader may run meanwhile. */
 char *loop_scratch(struct loop *l);
 bool loop_scratch_holds(const struct loop *l, struct slice data);
-struct gather *loop_gather(struct loop *l); /* what waits to be sent from the scratch */
-/* An empty buf of up to LOOP_OUT bytes for what is composed and written within one call; borrowed
- * and emptied by whoever fills it. Its memory stays, so that nothing is allocated for a message.
- */
+
+/* Returns the list of what waits to be sent from the scratch. */
+struct gather *loop_gather(struct loop *l);
+
+/* Returns an empty buf of up to LOOP_OUT bytes for what is composed and written within one call. It
+ * is borrowed; whoever fills it empties it. Its memory stays, so that nothing is allocated for a
+ * message. */
 struct buf *loop_out(struct loop *l);
 
 static inline void task_init(struct task *t, void (*run)(void *user), void *user)
 {
     *t = (struct task){.run = run, .user = user};
 }
-void loop_defer(struct loop *l, struct task *t); /* nothing when it is queued already */
-/* Likewise, for what takes as long as many requests do (a handshake): a turn runs as many as fit in
- * a millisecond, so that a crowd of them keeps nobody else waiting. */
+
+/* Queue @t for one of the times of a turn (drawn above). They do nothing if @t is queued already.
+ */
+void loop_defer(struct loop *l, struct task *t);
+void loop_flush(struct loop *l, struct task *t);
+void loop_frame(struct loop *l, struct task *t);
+
+/* Defers @t, which takes as long as many requests do (a handshake). A turn runs as many of these as
+ * fit in a millisecond, so that a crowd of them keeps nobody else waiting. */
 void loop_defer_dear(struct loop *l, struct task *t);
-void loop_flush(struct loop *l, struct task *t); /* likewise */
-void loop_frame(struct loop *l, struct task *t); /* likewise */
-/* Runs once, a quarter to half a second from now: for checks that most often turn out not to be
- * needed. Nothing when it is queued. */
+
+/* Runs @t a quarter to half a second from now: for checks that most often turn out not to be
+ * needed. Does nothing if @t is queued already. */
 void loop_later(struct loop *l, struct task *t);
+
+/* Takes @t out of its queue; fine on a task that is in none. */
 void task_cancel(struct task *t);
 
-/* Condemns @object: @free_object(@object) runs at turn's end. Once per object. */
+/* Condemns @object: calls @free_object(@object) at the end of the turn. Once for each object. */
 void loop_reap(struct loop *l, struct reap *r, void (*free_object)(void *object), void *object);
 
+/* Makes the loop the owner of @object until orphan_leave, which is fine on an orphan that was never
+ * adopted. */
 void loop_adopt(struct loop *l, struct orphan *o, void (*close_object)(void *object), void *object);
-bool loop_has_adopted(const struct loop *l);
-bool loop_is_speaking(const struct loop *l); /* last words are still being said */
-void orphan_leave(struct orphan *o); /* it closed by itself; fine on one that was never adopted */
+void orphan_leave(struct orphan *o);
 
-/* A connection's memory was given back: some seconds behind many of them, alloc_settle. */
+/* Return whether the loop owns any object; whether one of those still has something to say. */
+bool loop_has_adopted(const struct loop *l);
+bool loop_is_speaking(const struct loop *l);
+
+/* Notes that a connection gave its memory back. Some seconds behind many of these the loop calls
+ * alloc_settle. */
 void loop_note_release(struct loop *l);
 
 void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user);
-void timer_arm(struct timer *t, uint64_t after_ms); /* replaces what was armed */
-void timer_rest(struct timer *t);                   /* not armed any more, but maybe soon again */
-void timer_stop(struct timer *t); /* likewise, and nothing of it is left: before it is freed */
+
+/* Arms @t to run @after_ms from now; replaces what was armed. */
+void timer_arm(struct timer *t, uint64_t after_ms);
+
+/* Disarms @t, cheaply: its event may stay. For a timer that is soon armed again. */
+void timer_rest(struct timer *t);
+
+/* Disarms @t and removes its event. Needed before @t is freed; fine on a zeroed timer. */
+void timer_stop(struct timer *t);
+
 bool timer_armed(const struct timer *t);
 
-/* Arms @t on the loop's timing wheel (wheel.h): it comes @after_ms from now, never earlier and up
- * to a tick later. For timers by the thousand. */
+/* Arms @t on the loop's timing wheel (wheel.h): it runs @after_ms from now, never earlier and up to
+ * a tick later. For timers by the thousand. */
 void loop_arm_on_wheel(struct loop *l, struct wheel_timer *t, uint64_t after_ms);
+
+/* Check the invariants of a loop between two turns, and those of a timer: check.h. */
+void loop_check(const struct loop *l);
+void timer_check(const struct timer *t);
+
+/* Checks that the caller may touch what lives on @l: while the loop runs, only its thread may. */
+void loop_check_thread(const struct loop *l);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* resolver.c - see resolver.h.
+/* resolver.c - hands queries to a thread and brings its answers back. See resolver.h.
  *
- * The two lists and the flags are guarded by the mutex; `on_answer` belongs to the loop's thread
- * alone. A resolver that is freed while a lookup hangs is left to its thread, which frees it when
+ * The mutex guards the two lists and the flags; `on_answer` belongs to the loop's thread alone. A
+ * resolver that is freed while a lookup hangs is left to its thread, which frees the resolver when
  * the lookup returns. */
 
 /* draw: a lookup
@@ -76,8 +76,8 @@ static void answer(struct resolver *r, struct resolver_query *q)
 {
     uint64_t one = 1;
     list_push(&r->answered, &q->node);
-    if (write(r->wake, &one, sizeof one) <
-        0) /* only EAGAIN is possible: the counter is full, so it is awake */
+    /* Only EAGAIN is possible: then the counter is full, and the loop is awake. */
+    if (write(r->wake, &one, sizeof one) < 0)
         return;
 }
 
@@ -97,7 +97,7 @@ static void *run(void *arg)
         q->error = lookup(q->host, q->port, AI_ADDRCONFIG, &q->list);
         pthread_mutex_lock(&r->lock);
         answer(r, q);
-        if (r->stop) { /* orphaned by resolver_free: nobody joins */
+        if (r->stop) { /* resolver_free did not wait: nobody joins this thread */
             pthread_mutex_unlock(&r->lock);
             destroy(r);
             return NULL;
@@ -127,7 +127,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     pthread_mutex_unlock(&r->lock);
 }
 
-/* The thread takes no signals: they are the loop's. */
+/* Starts a thread that takes no signals: the loop's thread gets them. */
 static int start_thread(struct resolver *r)
 {
     sigset_t all, before;
@@ -210,7 +210,7 @@ void resolver_cancel(struct resolver_query *q)
     list_remove(&q->node);
     pthread_mutex_unlock(&q->resolver->lock);
     if (!running)
-        query_free(q); /* nobody waits behind a lookup that nobody wants */
+        query_free(q); /* others need not wait behind a lookup that nobody wants */
 }
 
 struct addrinfo *resolver_literal(const char *host, uint16_t port)

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock.c - one non-blocking byte stream, plain or TLS; TLS runs over a BIO on the raw buffers, so
- * it never sees the descriptor.
- *
- * This is what its owner calls: making, reading, writing, closing. What is between it and the peer:
- * sock_raw.c; what the loop tells: sock_event.c.
- *
- * Invariants: rx_ready is false only after the kernel said EAGAIN, so with edge-triggered events no
- * wake-up is lost; starved is true only after SSL wanted more than rx had. Does not know: HTTP. */
+/* sock.c - makes, reads, writes and closes socks for their owners. sock_raw.c is between a sock and
+ * its peer, sock_event.c between the loop and the owner. See sock.h. */
 
 /* draw: the way of the bytes
  *
@@ -22,6 +16,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "h2mux/base/check.h"
+
 enum { PEEK_CHUNK = 16384 };
 
 const struct sock_ops sock_no_ops;
@@ -32,25 +28,16 @@ struct sock *sock_alloc(struct loop *l, int fd)
     s->loop = l;
     s->fd = fd;
     s->ops = &sock_no_ops;
-    s->tx_ready = true;
-    buf_init(&s->rx, SOCK_RX_CHUNK + SOCK_PAIR_ROOM);
-    buf_init(&s->tx, SIZE_MAX / 2);
-    buf_init(&s->unread, SOCK_RX_CHUNK + SOCK_PAIR_ROOM);
-    buf_init(&s->early, SIZE_MAX / 2);
-    task_init(&s->ready, sock_run_ready, s);
-    task_init(&s->shake, sock_run_shake, s);
-    task_init(&s->flush, sock_run_flush, s);
-    task_init(&s->check, sock_run_check, s);
+    s->tx.state = SOCK_TX_READY;
+    buf_init(&s->rx.raw, SOCK_RX_CHUNK + SOCK_PAIR_ROOM);
+    buf_init(&s->tx.raw, SIZE_MAX / 2);
+    buf_init(&s->rx.unread, SOCK_RX_CHUNK + SOCK_PAIR_ROOM);
+    buf_init(&s->tx.early, SIZE_MAX / 2);
+    task_init(&s->tasks.ready, sock_run_ready, s);
+    task_init(&s->tasks.shake, sock_run_shake, s);
+    task_init(&s->tasks.flush, sock_run_flush, s);
+    task_init(&s->tasks.check, sock_run_check, s);
     return s;
-}
-
-struct sock *sock_new(struct loop *l, int fd)
-{
-    struct sockaddr_storage peer = {0};
-    socklen_t len = sizeof peer;
-    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
-        peer.ss_family = AF_UNSPEC;
-    return sock_accepted(l, fd, &peer);
 }
 
 struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer)
@@ -58,7 +45,7 @@ struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage
     struct sock *s = sock_alloc(l, fd);
     s->peer = *peer;
     s->state = SOCK_OPEN;
-    s->rx_ready = true;
+    s->rx.state = SOCK_RX_READY;
     sock_watch(s);
     return s;
 }
@@ -77,125 +64,129 @@ struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t
     struct sock *s = sock_alloc(l, fd);
     memcpy(&s->peer, addr, len);
     s->state = SOCK_CONNECTING;
-    s->tx_ready = false;
+    s->tx.state = SOCK_TX_FULL;
     sock_watch(s);
     return s;
 }
 
 static void raw_write(struct sock *s, struct slice data)
 {
-    if (!sock_gather(s, data) && buf_append(&s->tx, data) < 0)
+    if (!sock_gather(s, data) && buf_append(&s->tx.raw, data) < 0)
         abort(); /* the limit is half the address space */
-    loop_flush(s->loop, &s->flush);
+    loop_flush(s->loop, &s->tasks.flush);
 }
 
 int sock_peek(struct sock *s, struct slice *out)
 {
-    if (buf_len(&s->rx) == 0) {
+    if (buf_len(&s->rx.raw) == 0) {
         ssize_t n = sock_raw_fill(s, PEEK_CHUNK);
         if (n <= 0) {
-            buf_release(&s->rx);
+            buf_release(&s->rx.raw);
             return n == 0 ? ERR_EOF : (int)n;
         }
     }
-    *out = buf_slice(&s->rx);
+    *out = buf_slice(&s->rx.raw);
     return ERR_OK;
 }
 
 static ssize_t plain_read(struct sock *s, void *to, size_t cap)
 {
-    if (buf_len(&s->rx) > 0)
+    if (buf_len(&s->rx.raw) > 0)
         return (ssize_t)sock_rx_take(s, to, cap);
     return sock_raw_recv(s, to, cap);
 }
 
 ssize_t sock_read(struct sock *s, void *to, size_t cap)
 {
-    if (buf_len(&s->unread) > 0)
-        return (ssize_t)sock_buf_take(&s->unread, to, cap);
-    if (s->failed)
-        return s->failed;
+    if (CHECKING)
+        sock_check(s);
+    if (buf_len(&s->rx.unread) > 0)
+        return (ssize_t)sock_buf_take(&s->rx.unread, to, cap);
+    if (s->rx.state == SOCK_RX_FAILED)
+        return s->rx.failed;
     if (s->state != SOCK_OPEN)
         return ERR_AGAIN;
-    ssize_t n = s->ssl ? sock_tls_read(s, to, cap) : plain_read(s, to, cap);
+    ssize_t n = s->tls.ssl ? sock_tls_read(s, to, cap) : plain_read(s, to, cap);
     if (n == 0)
-        s->eof_told = true;
+        sock_rx_told(s);
     else if (n < 0 && n != ERR_AGAIN)
-        s->failed = (int)n;
+        sock_rx_fail(s, (int)n);
     return n;
 }
 
 void sock_unread(struct sock *s, struct slice data)
 {
-    struct slice behind = buf_slice(&s->unread);
+    struct slice behind = buf_slice(&s->rx.unread);
     struct buf joined;
-    buf_init(&joined, s->unread.limit);
+    buf_init(&joined, s->rx.unread.limit);
     if (buf_append(&joined, data) < 0 || buf_append(&joined, behind) < 0)
         abort(); /* a reader holds less than one chunk */
-    buf_release(&s->unread);
-    s->unread = joined;
-    loop_defer(s->loop, &s->ready);
+    buf_release(&s->rx.unread);
+    s->rx.unread = joined;
+    loop_defer(s->loop, &s->tasks.ready);
 }
 
 void sock_write(struct sock *s, struct slice data)
 {
-    if (s->shut_tx || s->state == SOCK_CLOSED || data.len == 0)
+    if (CHECKING)
+        sock_check(s);
+    if (sock_tx_is_shut(s) || s->state == SOCK_CLOSED || data.len == 0)
         return;
-    if (s->tx_broken)
+    if (s->tx.state == SOCK_TX_BROKEN)
         sock_mark_sent(s);
-    else if (!s->ssl)
+    else if (!s->tls.ssl)
         raw_write(s, data);
     else if (s->state == SOCK_OPEN)
         sock_tls_write(s, data);
-    else if (buf_append(&s->early, data) < 0)
+    else if (buf_append(&s->tx.early, data) < 0)
         abort(); /* the limit is half the address space */
 }
 
 size_t sock_queued(const struct sock *s)
 {
-    return buf_len(&s->tx) + buf_len(&s->early) + sock_gathered(s);
+    return buf_len(&s->tx.raw) + buf_len(&s->tx.early) + sock_gathered(s);
 }
 
 uint64_t sock_sent(const struct sock *s)
 {
-    return s->tx_total;
+    return s->tx.total;
 }
 
 uint64_t sock_taken(const struct sock *s)
 {
     int waiting = 0;
-    if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &waiting) < 0 || (uint64_t)waiting > s->tx_total)
-        return s->tx_total;
-    return s->tx_total - (uint64_t)waiting;
+    if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &waiting) < 0 || (uint64_t)waiting > s->tx.total)
+        return s->tx.total;
+    return s->tx.total - (uint64_t)waiting;
 }
 
 bool sock_unsend(struct sock *s, size_t bytes)
 {
     sock_gather_settle(s);
-    if (s->ssl || bytes > buf_len(&s->tx))
+    if (s->tls.ssl || bytes > buf_len(&s->tx.raw))
         return bytes == 0;
-    buf_truncate(&s->tx, buf_len(&s->tx) - bytes);
+    buf_truncate(&s->tx.raw, buf_len(&s->tx.raw) - bytes);
     return true;
 }
 
 void sock_shutdown(struct sock *s)
 {
-    if (s->shut_tx || s->state == SOCK_CLOSED)
+    if (sock_tx_is_shut(s) || s->state == SOCK_CLOSED)
         return;
-    if (s->ssl && s->state == SOCK_OPEN)
+    if (s->tls.ssl && s->state == SOCK_OPEN)
         sock_tls_shutdown(s);
-    s->shut_tx = true;
-    loop_flush(s->loop, &s->flush);
+    sock_tx_shut(s);
+    loop_flush(s->loop, &s->tasks.flush);
 }
 
 static void sock_free(void *object)
 {
     struct sock *s = object;
-    SSL_free(s->ssl);
-    buf_release(&s->rx);
-    buf_release(&s->tx);
-    buf_release(&s->unread);
-    buf_release(&s->early);
+    SSL_free(s->tls.ssl);
+    buf_release(&s->rx.raw);
+    buf_release(&s->tx.raw);
+    buf_release(&s->rx.unread);
+    buf_release(&s->tx.early);
     loop_note_release(s->loop);
     free(s);
 }
@@ -205,10 +196,10 @@ void sock_close(struct sock *s)
     if (!s || s->state == SOCK_CLOSED)
         return;
     s->state = SOCK_CLOSED;
-    task_cancel(&s->ready);
-    task_cancel(&s->shake);
-    task_cancel(&s->flush);
-    task_cancel(&s->check);
+    task_cancel(&s->tasks.ready);
+    task_cancel(&s->tasks.shake);
+    task_cancel(&s->tasks.flush);
+    task_cancel(&s->tasks.check);
     sock_finish_cancel(s);
     sock_tail_drop(s);
     sock_gather_drop(s);
@@ -219,6 +210,8 @@ void sock_close(struct sock *s)
         s->fd = -1;
     }
     loop_reap(s->loop, &s->reap, sock_free, s);
+    if (CHECKING)
+        sock_check(s);
 }
 
 void sock_abort(struct sock *s)
@@ -233,14 +226,13 @@ void sock_abort(struct sock *s)
 
 void sock_rest(struct sock *s)
 {
-    if (s->drained && !s->hangup && s->fd >= 0)
-        s->rx_ready = false;
+    if (s->rx.state == SOCK_RX_SHORT)
+        sock_rx_drained(s);
 }
 
 bool sock_is_drained(const struct sock *s)
 {
-    return !s->rx_ready && !s->raw_eof && buf_len(&s->rx) == 0 && buf_len(&s->unread) == 0 &&
-           (!s->ssl || s->starved);
+    return s->rx.state == SOCK_RX_EMPTY && buf_len(&s->rx.raw) == 0 && buf_len(&s->rx.unread) == 0;
 }
 
 int sock_fd(const struct sock *s)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_address.c - socket addresses in words. */
+/* sock_address.c - writes socket addresses as text. */
 #include "h2mux/io/sock.h"
 
 #include <arpa/inet.h>

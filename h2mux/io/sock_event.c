@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_event.c - what happens to a sock, from the loop to its owner: connected, through the
- * handshake, readable, paused and left, failed.
+/* sock_event.c - takes the loop's events and tells the owner of a sock: it is connected, through
+ * the handshake, readable, left by the peer while paused, failed.
  *
- * Invariant: the owner is told outside of its own calls, and not while it pauses; a resume tells
- * again what may be there. */
+ * Invariant: the owner is told outside of its own calls, and of bytes not while it pauses; a resume
+ * tells again what may be there. */
 #include "h2mux/io/sock_int.h"
 
 #include <fcntl.h>
@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "h2mux/base/check.h"
+
 static bool alive(const struct sock *s)
 {
     return s->state != SOCK_CLOSED;
@@ -20,7 +22,7 @@ static bool alive(const struct sock *s)
 
 void sock_fail(struct sock *s, int err, const char *reason)
 {
-    s->failed = err;
+    sock_rx_fail(s, err);
     if (s->ops->on_error)
         s->ops->on_error(s->user, err, reason);
 }
@@ -28,14 +30,14 @@ void sock_fail(struct sock *s, int err, const char *reason)
 void sock_opened(struct sock *s)
 {
     s->state = SOCK_OPEN;
-    if (buf_len(&s->early) > 0) {
-        sock_tls_write(s, buf_slice(&s->early));
-        buf_release(&s->early);
+    if (buf_len(&s->tx.early) > 0) {
+        sock_tls_write(s, buf_slice(&s->tx.early));
+        buf_release(&s->tx.early);
     }
-    if (s->shut_tx && s->ssl)
+    if (sock_tx_is_shut(s) && s->tls.ssl)
         sock_tls_shutdown(s);
-    loop_flush(s->loop, &s->flush);
-    loop_defer(s->loop, &s->ready);
+    loop_flush(s->loop, &s->tasks.flush);
+    loop_defer(s->loop, &s->tasks.ready);
     if (s->ops->on_open)
         s->ops->on_open(s->user);
 }
@@ -49,7 +51,7 @@ static void connected(struct sock *s)
         sock_fail(s, sock_errno(why), strerror(why));
         return;
     }
-    if (s->ssl) {
+    if (s->tls.ssl) {
         s->state = SOCK_HANDSHAKING;
         sock_handshake(s);
     } else {
@@ -59,51 +61,61 @@ static void connected(struct sock *s)
 
 static bool may_read(const struct sock *s)
 {
-    if (buf_len(&s->unread) > 0)
+    if (buf_len(&s->rx.unread) > 0)
         return true;
-    if (s->eof_told || s->failed)
-        return false;
-    if (s->ssl)
-        return !s->starved;
-    return s->rx_ready || s->raw_eof || buf_len(&s->rx) > 0;
+    switch (s->rx.state) {
+    case SOCK_RX_EMPTY:
+        return !s->tls.ssl && buf_len(&s->rx.raw) > 0;
+    case SOCK_RX_HELD:
+    case SOCK_RX_READY:
+    case SOCK_RX_SHORT:
+    case SOCK_RX_LEFT:
+    case SOCK_RX_ENDED:
+        return true;
+    case SOCK_RX_NOTIFIED:
+    case SOCK_RX_TOLD:
+    case SOCK_RX_FAILED:
+        break;
+    }
+    return false;
 }
 
-/* To libevent an RST is readable and writable, like data; asking the kernel this way leaves the
- * error for the reader. */
+/* Returns whether the peer has sent FIN or RST. To libevent an RST is readable and writable, like
+ * data, so the kernel is asked; asking this way leaves the error for the reader. */
 static bool peer_left(struct sock *s)
 {
     struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
-    if (!s->hangup && s->fd >= 0 && poll(&p, 1, 0) > 0)
-        s->hangup = true;
-    return s->hangup;
+    if (!sock_has_left(s) && s->fd >= 0 && poll(&p, 1, 0) > 0)
+        sock_rx_left(s);
+    return sock_has_left(s);
 }
 
 static void tell_hangup(struct sock *s)
 {
-    if (s->hangup && s->ops->on_hangup)
+    if (sock_has_left(s) && s->ops->on_hangup)
         s->ops->on_hangup(s->user);
 }
 
-/* A pause that lasts: did an RST come in the event that brought the last bytes? Asking at every
- * pause would cost a system call a request. */
+/* Looks, during a pause that lasts, for an RST that came in the event of the last bytes. Looking at
+ * every pause would cost a system call a request. */
 void sock_run_check(void *user)
 {
     struct sock *s = user;
-    if (s->paused && s->state == SOCK_OPEN && peer_left(s))
+    if (s->rx.paused && s->state == SOCK_OPEN && peer_left(s))
         tell_hangup(s);
 }
 
 static void tell_readable(struct sock *s)
 {
-    if (s->paused) {
+    if (s->rx.paused) {
         tell_hangup(s);
         return;
     }
     if (!may_read(s) || !s->ops->on_readable)
         return;
     s->ops->on_readable(s->user);
-    if (alive(s) && !s->paused && may_read(s))
-        loop_defer(s->loop, &s->ready);
+    if (alive(s) && !s->rx.paused && may_read(s))
+        loop_defer(s->loop, &s->tasks.ready);
 }
 
 void sock_run_ready(void *user)
@@ -111,41 +123,40 @@ void sock_run_ready(void *user)
     struct sock *s = user;
     if (s->state == SOCK_OPEN)
         tell_readable(s);
-    else if (s->state == SOCK_HANDSHAKING && !s->failed)
-        loop_defer_dear(s->loop, &s->shake);
+    else if (s->state == SOCK_HANDSHAKING && s->rx.state != SOCK_RX_FAILED)
+        loop_defer_dear(s->loop, &s->tasks.shake);
 }
 
 void sock_run_shake(void *user)
 {
     struct sock *s = user;
-    if (s->state == SOCK_HANDSHAKING && !s->failed)
+    if (s->state == SOCK_HANDSHAKING && s->rx.state != SOCK_RX_FAILED)
         sock_handshake(s);
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     struct sock *s = arg;
-    if (what & (EV_READ | EV_CLOSED)) {
-        s->rx_ready = true;
-        s->starved = false;
-    }
+    if ((what & (EV_READ | EV_CLOSED)) || s->rx.state == SOCK_RX_SHORT)
+        sock_rx_arrived(s);
     if (what & EV_CLOSED)
-        s->hangup = true;
+        sock_rx_left(s);
     if (what & EV_WRITE) {
-        s->tx_ready = true;
-        if (buf_len(&s->tx) > 0)
-            loop_flush(s->loop, &s->flush);
+        sock_tx_ready(s);
+        if (buf_len(&s->tx.raw) > 0)
+            loop_flush(s->loop, &s->tasks.flush);
     }
-    s->drained = false;
-    if (s->paused && !s->hangup && s->ops->on_hangup)
-        loop_later(s->loop, &s->check); /* bytes of the next message, or an RST */
-    if (s->state == SOCK_CONNECTING && !s->failed)
+    if (s->rx.paused && !sock_has_left(s) && s->ops->on_hangup)
+        loop_later(s->loop, &s->tasks.check); /* the next message's bytes, or an RST */
+    if (s->state == SOCK_CONNECTING && s->rx.state != SOCK_RX_FAILED)
         connected(s);
     else if (what & (EV_READ | EV_CLOSED))
         sock_run_ready(s);
+    if (CHECKING)
+        sock_check(s);
 }
 
-/* One registration for the descriptor's life: with edge triggering no epoll_ctl follows. */
+/* Registers the descriptor for its whole life: with edge triggering no epoll_ctl follows. */
 void sock_watch(struct sock *s)
 {
     int one = 1;
@@ -161,25 +172,29 @@ void sock_set_ops(struct sock *s, const struct sock_ops *ops, void *user)
 {
     s->ops = ops;
     s->user = user;
-    loop_defer(s->loop, &s->ready);
+    loop_defer(s->loop, &s->tasks.ready);
 }
 
-/* A peer that has left already is told as one that leaves while it lasts. */
+/* A peer that has left already is told like one that leaves during the pause. */
 void sock_pause(struct sock *s)
 {
-    if (s->paused)
+    if (CHECKING)
+        sock_check(s);
+    if (s->rx.paused)
         return;
-    s->paused = true;
-    if (s->hangup)
-        loop_defer(s->loop, &s->ready);
+    s->rx.paused = true;
+    if (sock_has_left(s))
+        loop_defer(s->loop, &s->tasks.ready);
     else if (s->ops->on_hangup)
-        loop_later(s->loop, &s->check);
+        loop_later(s->loop, &s->tasks.check);
 }
 
 void sock_resume(struct sock *s)
 {
-    s->paused = false;
-    task_cancel(&s->check);
+    if (CHECKING)
+        sock_check(s);
+    s->rx.paused = false;
+    task_cancel(&s->tasks.check);
     if (may_read(s))
-        loop_defer(s->loop, &s->ready);
+        loop_defer(s->loop, &s->tasks.ready);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_finish.c - a sock's last words: what is queued, FIN, then listening until the peer has read
- * them too. */
+/* sock_finish.c - lets a sock say its last words without an owner: sends what is queued and FIN,
+ * then listens until the peer has read them too. */
 
 /* draw: the end of a sock
  *
@@ -10,17 +10,16 @@
 
 #include <stdlib.h>
 
-enum {
-    STALL_MS = 60000
-}; /* a slow reader gets all of it; one that takes nothing for so long is none */
+/* A slow reader gets all of it; a peer that takes nothing for so long reads no more. */
+enum { STALL_MS = 60000 };
 
-/* What sock_finish needs, allocated for it alone. */
+/* What a sock needs for its last words; allocated for them alone. */
 struct finish {
-    struct timer timer;
+    struct timer timer; /* of the stall while SAYING, of max_ms while LISTENING */
     struct orphan orphan;
-    uint64_t max_ms;
-    size_t left;
-    size_t *count; /* borrowed; NULL: nobody counts it */
+    uint64_t max_ms; /* how long to listen */
+    size_t left;     /* bytes that may still be read and forgotten */
+    size_t *count;   /* borrowed: sock_count_finishing; NULL */
 };
 
 static void finish_readable(void *user)
@@ -35,7 +34,7 @@ static void finish_readable(void *user)
         s->finish->left -= (size_t)n;
 }
 
-/* The peer's FIN may have been read before: then the first look ends it. */
+/* Begins to listen. If the peer's FIN was read before, the first look ends the sock. */
 static void finish_listen(struct sock *s)
 {
     s->finish->orphan.listening = true;
@@ -69,7 +68,7 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_bytes)
 {
     static const struct sock_ops finish_ops = {
         .on_readable = finish_readable, .on_sent = finish_sent, .on_error = finish_error};
-    if (s->state != SOCK_OPEN || s->failed) {
+    if (s->state != SOCK_OPEN || s->rx.state == SOCK_RX_FAILED) {
         sock_close(s);
         return;
     }
@@ -82,7 +81,7 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_bytes)
     sock_set_ops(s, &finish_ops, s);
     sock_pause(s);
     sock_shutdown(s);
-    sock_mark_sent(s); /* finish_sent looks even if nothing is queued */
+    sock_mark_sent(s); /* so that finish_sent looks even if nothing is queued */
 }
 
 void sock_count_finishing(struct sock *s, size_t *count)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_gather.c - writing out of the loop's scratch: what one read brought for this sock leaves in
- * one sendmsg, from where it was read to.
+/* sock_gather.c - writes out of the loop's scratch: what one read brought for this sock leaves in
+ * one sendmsg, from where it was read to. See gather.h.
  *
- * Only for plain sockets that the kernel takes bytes for; everything else is queued. */
+ * Only bytes for plain sockets whose kernel takes them go this way; all others are queued. */
 #include "h2mux/io/sock_int.h"
 
 #include <errno.h>
@@ -25,21 +25,21 @@ void sock_gather_drop(struct sock *s)
         gather_clear(loop_gather(s->loop));
 }
 
-/* What the kernel did not take goes behind the queue. */
+/* Queues the gathered bytes behind the first @sent of them. */
 static void keep(struct sock *s, const struct gather *g, size_t sent)
 {
     for (size_t i = 1; i <= g->count; i++) {
         struct slice rest = slice_make(g->v[i].iov_base, g->v[i].iov_len);
         size_t gone = sent < rest.len ? sent : rest.len;
         sent -= gone;
-        if (gone < rest.len && buf_append(&s->tx, slice_skip(rest, gone)) < 0)
+        if (gone < rest.len && buf_append(&s->tx.raw, slice_skip(rest, gone)) < 0)
             abort(); /* the limit is half the address space */
     }
 }
 
 static ssize_t send_all(struct sock *s, struct gather *g)
 {
-    struct slice queued = buf_slice(&s->tx);
+    struct slice queued = buf_slice(&s->tx.raw);
     bool queue = queued.len > 0;
     g->v[0] = (struct iovec){(void *)(uintptr_t)queued.ptr, queued.len};
     struct msghdr m = {.msg_iov = g->v + !queue, .msg_iovlen = g->count + queue};
@@ -55,17 +55,15 @@ void sock_gather_settle(struct sock *s)
     struct gather *g = loop_gather(s->loop);
     if (!owns(s))
         return;
-    ssize_t n = s->tx_ready ? send_all(s, g) : 0;
-    if (n < 0)
-        sock_send_failed(s, errno);
-    if (!s->tx_broken) {
+    ssize_t n = sock_tx_is_ready(s) ? send_all(s, g) : 0;
+    if (n >= 0 || !sock_send_failed(s, errno)) {
         size_t sent = n > 0 ? (size_t)n : 0;
-        size_t queued = sent < buf_len(&s->tx) ? sent : buf_len(&s->tx);
-        buf_consume(&s->tx, queued);
+        size_t queued = sent < buf_len(&s->tx.raw) ? sent : buf_len(&s->tx.raw);
+        buf_consume(&s->tx.raw, queued);
         keep(s, g, sent - queued);
     }
-    s->sent |= n > 0;
-    s->tx_total += n > 0 ? (size_t)n : 0;
+    s->tx.told_late |= n > 0;
+    s->tx.total += n > 0 ? (size_t)n : 0;
     gather_clear(g);
 }
 
@@ -74,13 +72,12 @@ static void settle(void *owner)
     sock_gather_settle(owner);
 }
 
-/* false: @data is to be queued, behind what was gathered. */
 bool sock_gather(struct sock *s, struct slice data)
 {
     struct gather *g = loop_gather(s->loop);
     bool lent = loop_scratch_holds(s->loop, data);
     if (!owns(s)) {
-        if (!lent || data.len < GATHER_MIN || s->fd < 0 || !s->tx_ready)
+        if (!lent || data.len < GATHER_MIN || s->fd < 0 || s->tx.state != SOCK_TX_READY)
             return false;
         gather_settle(g);
         g->owner = s;
@@ -89,5 +86,5 @@ bool sock_gather(struct sock *s, struct slice data)
     if (lent ? gather_lend(g, data) : gather_copy(g, data))
         return true;
     sock_gather_settle(s);
-    return s->tx_broken; /* then it has vanished like the rest */
+    return s->tx.state == SOCK_TX_BROKEN; /* then @data has vanished like the rest */
 }

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_move.c - a sock on its way from one loop to another. */
+/* sock_move.c - moves a sock from one loop to another. */
 #include "h2mux/io/sock_int.h"
 
 void sock_leave(struct sock *s)
 {
     sock_gather_settle(s);
-    task_cancel(&s->ready);
-    task_cancel(&s->shake);
-    task_cancel(&s->flush);
-    task_cancel(&s->check);
+    task_cancel(&s->tasks.ready);
+    task_cancel(&s->tasks.shake);
+    task_cancel(&s->tasks.flush);
+    task_cancel(&s->tasks.check);
     sock_tail_drop(s);
     event_del(&s->event);
     s->ops = &sock_no_ops;
     s->user = NULL;
 }
 
-/* A fresh registration tells at once what is ready, so nothing can have been missed. */
+/* A fresh registration tells at once what is ready, so no event of the way is missed. */
 void sock_enter(struct sock *s, struct loop *l)
 {
     s->loop = l;
     sock_watch(s);
-    if (buf_len(&s->tx) > 0)
-        loop_flush(l, &s->flush);
+    if (buf_len(&s->tx.raw) > 0)
+        loop_flush(l, &s->tasks.flush);
     sock_resume(s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_pair.c - two ends in memory: what the one flushes the other has raw; FIN and RST are told
- * like a kernel's. */
+/* sock_pair.c - ties two socks in memory: what one end flushes becomes the other end's raw bytes.
+ * FIN and RST are told like a kernel's. */
 #include "h2mux/io/sock_int.h"
 
 void sock_pair(struct loop *l, struct sock **a, struct sock **b)
@@ -13,37 +13,34 @@ void sock_pair(struct loop *l, struct sock **a, struct sock **b)
     (*a)->peer.ss_family = (*b)->peer.ss_family = AF_UNSPEC;
 }
 
-/* The other end of a pair hears this one end: as FIN (0) or as RST. */
 void sock_pair_end(struct sock *s, int end)
 {
     struct sock *other = s->pair;
-    if (!other || other->raw_eof)
+    if (!other || sock_has_ended(other))
         return;
-    other->raw_eof = other->hangup = true;
-    other->raw_end = end;
-    other->starved = false;
-    loop_defer(s->loop, &other->ready);
+    sock_rx_ended(other, end);
+    loop_defer(s->loop, &other->tasks.ready);
 }
 
 void sock_pair_flush(struct sock *s)
 {
     if (!s->pair) {
-        if (buf_len(&s->tx) > 0)
+        if (buf_len(&s->tx.raw) > 0)
             sock_tx_break(s);
         return;
     }
-    struct slice data = buf_slice(&s->tx);
-    size_t held = buf_len(&s->pair->rx);
+    struct slice data = buf_slice(&s->tx.raw);
+    size_t held = buf_len(&s->pair->rx.raw);
     size_t room = held < SOCK_PAIR_ROOM ? SOCK_PAIR_ROOM - held : 0;
     if (data.len > room)
         data.len = room;
-    if (data.len == 0 || buf_append(&s->pair->rx, data) < 0)
+    if (data.len == 0 || buf_append(&s->pair->rx.raw, data) < 0)
         return;
-    buf_consume(&s->tx, data.len);
-    s->tx_total += data.len;
-    s->sent = true;
-    s->pair->starved = false;
-    loop_defer(s->loop, &s->pair->ready);
+    buf_consume(&s->tx.raw, data.len);
+    s->tx.total += data.len;
+    s->tx.told_late = true;
+    sock_rx_held(s->pair);
+    loop_defer(s->loop, &s->pair->tasks.ready);
 }
 
 void sock_pair_leave(struct sock *s)
@@ -51,7 +48,7 @@ void sock_pair_leave(struct sock *s)
     if (!s->pair)
         return;
     sock_pair_end(s, 0);
-    loop_flush(s->loop, &s->pair->flush); /* what it has queued vanishes */
+    loop_flush(s->loop, &s->pair->tasks.flush); /* what the other end has queued vanishes */
     s->pair->pair = NULL;
     s->pair = NULL;
 }

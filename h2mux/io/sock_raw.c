@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_raw.c - a sock's bytes as its peer sends and takes them: below TLS, from and to the kernel
- * or the other end of a pair. */
+/* sock_raw.c - moves a sock's bytes below TLS, as the peer sends and takes them: from and to the
+ * kernel, or the other end of a pair. */
 #include "h2mux/io/sock_int.h"
 
 #include <errno.h>
 #include <sys/socket.h>
+
+#include "h2mux/base/check.h"
 
 int sock_errno(int e)
 {
@@ -19,45 +21,40 @@ int sock_errno(int e)
     return ERR_IO;
 }
 
-static ssize_t raw_recv_end(struct sock *s)
-{
-    s->raw_eof = true;
-    s->rx_ready = false;
-    return s->raw_end;
-}
-
 ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap)
 {
-    if (s->raw_eof)
-        return s->raw_end;
-    if (s->fd < 0 || !s->rx_ready)
+    if (sock_has_ended(s))
+        return s->rx.state == SOCK_RX_FAILED ? s->rx.failed : s->rx.end;
+    if (s->fd < 0 || s->rx.state == SOCK_RX_EMPTY || s->rx.state == SOCK_RX_HELD) {
+        sock_rx_drained(s);
         return ERR_AGAIN;
+    }
     ssize_t n;
     do
         n = recv(s->fd, to, cap, 0);
     while (n < 0 && errno == EINTR);
-    if (n == 0)
-        return raw_recv_end(s);
+    if (n == 0) {
+        sock_rx_ended(s, s->rx.end);
+        return s->rx.end;
+    }
     if (n < 0) {
-        s->rx_ready = false;
+        sock_rx_drained(s);
         return sock_errno(errno);
     }
-    s->drained = (size_t)n < cap;
-    return n; /* a short read is no sign that nothing follows: an RST may have come in the same
-                 event */
+    sock_rx_got(s, (size_t)n, cap);
+    return n;
 }
 
-/* Raw bytes into rx; likewise. */
 ssize_t sock_raw_fill(struct sock *s, size_t chunk)
 {
     if (s->fd < 0)
-        return s->raw_eof ? s->raw_end : ERR_AGAIN;
-    char *to = buf_reserve(&s->rx, chunk);
+        return sock_raw_recv(s, NULL, 0); /* its other end fills rx.raw */
+    char *to = buf_reserve(&s->rx.raw, chunk);
     if (!to)
         return ERR_AGAIN;
     ssize_t n = sock_raw_recv(s, to, chunk);
     if (n > 0)
-        buf_commit(&s->rx, (size_t)n);
+        buf_commit(&s->rx.raw, (size_t)n);
     return n;
 }
 
@@ -72,49 +69,49 @@ size_t sock_buf_take(struct buf *b, void *to, size_t cap)
     return n;
 }
 
-/* A pair's reader made room: the other end may flush again. */
+/* Lets the other end of a pair flush again: the reader has made room. */
 size_t sock_rx_take(struct sock *s, void *to, size_t cap)
 {
-    size_t n = sock_buf_take(&s->rx, to, cap);
-    if (s->pair && buf_len(&s->pair->tx) > 0)
-        loop_flush(s->loop, &s->pair->flush);
+    size_t n = sock_buf_take(&s->rx.raw, to, cap);
+    if (s->pair && buf_len(&s->pair->tx.raw) > 0)
+        loop_flush(s->loop, &s->pair->tasks.flush);
     return n;
 }
 
 void sock_mark_sent(struct sock *s)
 {
-    s->sent = true;
-    loop_flush(s->loop, &s->flush);
+    s->tx.told_late = true;
+    loop_flush(s->loop, &s->tasks.flush);
 }
 
-/* What is queued vanishes, so that its source is not held up; the reading side tells the owner. */
 void sock_tx_break(struct sock *s)
 {
-    s->tx_broken = true;
-    s->hangup = s->rx_ready = true;
-    s->starved = false;
+    if (!sock_tx_is_shut(s))
+        s->tx.state = SOCK_TX_BROKEN;
+    sock_rx_left(s);
     sock_gather_drop(s);
-    buf_release(&s->tx);
+    buf_release(&s->tx.raw);
     sock_mark_sent(s);
-    loop_defer(s->loop, &s->ready);
+    loop_defer(s->loop, &s->tasks.ready);
 }
 
-/* The kernel tells an error once, and then reads end as after a FIN. EPIPE is no news: the error
- * was told or a FIN came before it. */
-void sock_send_failed(struct sock *s, int why)
+/* The kernel tells an error once, and then reads end as after a FIN: so a reader is to hear the
+ * error from here. EPIPE says nothing new: the error was told, or a FIN came before. */
+bool sock_send_failed(struct sock *s, int why)
 {
-    s->tx_ready = false;
+    sock_tx_full(s);
     if (sock_errno(why) == ERR_AGAIN)
-        return;
+        return false;
     if (why != EPIPE)
-        s->raw_end = sock_errno(why);
+        s->rx.end = sock_errno(why);
     sock_tx_break(s);
+    return true;
 }
 
 static void fd_flush(struct sock *s)
 {
-    while (s->tx_ready && buf_len(&s->tx) > 0) {
-        struct slice data = buf_slice(&s->tx);
+    while (sock_tx_is_ready(s) && buf_len(&s->tx.raw) > 0) {
+        struct slice data = buf_slice(&s->tx.raw);
         ssize_t n = send(s->fd, data.ptr, data.len, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
@@ -122,15 +119,15 @@ static void fd_flush(struct sock *s)
             sock_send_failed(s, errno);
             return;
         }
-        buf_consume(&s->tx, (size_t)n);
-        s->tx_total += (size_t)n;
-        s->sent = true;
+        buf_consume(&s->tx.raw, (size_t)n);
+        s->tx.total += (size_t)n;
+        s->tx.told_late = true;
     }
 }
 
 static void send_fin(struct sock *s)
 {
-    s->fin_sent = true;
+    sock_tx_ended(s);
     if (s->fd >= 0)
         shutdown(s->fd, SHUT_WR);
     else
@@ -146,9 +143,10 @@ void sock_push(struct sock *s)
         fd_flush(s);
     else
         sock_pair_flush(s);
-    if (buf_len(&s->tx) == 0)
-        buf_release(&s->tx);
-    if (s->shut_tx && !s->fin_sent && buf_len(&s->tx) == 0 && s->state == SOCK_OPEN)
+    if (buf_len(&s->tx.raw) == 0)
+        buf_release(&s->tx.raw);
+    bool fin_waits = s->tx.state == SOCK_TX_FULL_FIN || s->tx.state == SOCK_TX_READY_FIN;
+    if (fin_waits && buf_len(&s->tx.raw) == 0 && s->state == SOCK_OPEN)
         send_fin(s);
 }
 
@@ -156,11 +154,13 @@ void sock_run_flush(void *user)
 {
     struct sock *s = user;
     sock_push(s);
-    if (s->tail_of)
+    if (s->tail.of)
         sock_tail_look(s);
-    if (s->sent) {
-        s->sent = false;
+    if (s->tx.told_late) {
+        s->tx.told_late = false;
         if (s->ops->on_sent)
             s->ops->on_sent(s->user);
     }
+    if (CHECKING)
+        sock_check(s);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tail.c - the tails of one thread's socks. See sock_tail.h.
- *
- * Invariant: a tail is in the list of its sock_tails, and its bytes are in the share's sum. */
+/* sock_tail.c - begins, shortens and cuts tails. See sock_tail.h. */
 #include "h2mux/io/sock_tail.h"
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/io/sock_int.h"
 
 struct tail {
@@ -24,15 +23,15 @@ void sock_tails_init(struct sock_tails *t, struct budget_share *share)
 
 void sock_tail_drop(struct sock *s)
 {
-    struct tail *t = s->tail;
+    struct tail *t = s->tail.waits;
     if (t) {
-        budget_add(s->tail_of->share, -(int64_t)t->bytes);
-        budget_tell(s->tail_of->share);
+        budget_add(s->tail.of->share, -(int64_t)t->bytes);
+        budget_tell(s->tail.of->share);
         list_remove(&t->node);
         free(t);
     }
-    s->tail = NULL;
-    s->tail_of = NULL;
+    s->tail.waits = NULL;
+    s->tail.of = NULL;
 }
 
 static void begin(struct sock *s, size_t bytes)
@@ -42,9 +41,9 @@ static void begin(struct sock *s, size_t bytes)
     t->bytes = bytes;
     t->taken = sock_taken(s);
     t->moved_us = loop_now_us(s->loop);
-    s->tail = t;
-    list_push(&s->tail_of->list, &t->node);
-    budget_add(s->tail_of->share, (int64_t)bytes);
+    s->tail.waits = t;
+    list_push(&s->tail.of->list, &t->node);
+    budget_add(s->tail.of->share, (int64_t)bytes);
 }
 
 void sock_count_tail(struct sock *s, struct sock_tails *tails)
@@ -52,15 +51,16 @@ void sock_count_tail(struct sock *s, struct sock_tails *tails)
     size_t queued = s ? sock_queued(s) : 0;
     if (queued == 0 || s->state == SOCK_CLOSED)
         return;
-    s->tail_of = tails;
-    if (s->tail && queued > s->tail->bytes) { /* another answer behind one that waits */
-        budget_add(tails->share, (int64_t)(queued - s->tail->bytes));
-        s->tail->bytes = queued;
+    s->tail.of = tails;
+    if (s->tail.waits && queued > s->tail.waits->bytes) { /* another answer behind one that waits */
+        budget_add(tails->share, (int64_t)(queued - s->tail.waits->bytes));
+        s->tail.waits->bytes = queued;
     }
-    loop_flush(s->loop, &s->flush);
+    loop_flush(s->loop, &s->tasks.flush);
 }
 
-/* A tail only gets shorter: what is written behind it meanwhile is somebody else's to count. */
+/* Shortens the tail to what still waits. It never gets longer here: bytes that are written behind a
+ * tail are for others to count. */
 void sock_tail_look(struct sock *s)
 {
     size_t queued = sock_queued(s);
@@ -68,13 +68,14 @@ void sock_tail_look(struct sock *s)
         sock_tail_drop(s);
         return;
     }
-    if (!s->tail) {
+    if (!s->tail.waits) {
         begin(s, queued);
-    } else if (queued < s->tail->bytes) {
-        budget_add(s->tail_of->share, -(int64_t)(s->tail->bytes - queued));
-        s->tail->bytes = queued;
+    } else if (queued < s->tail.waits->bytes) {
+        budget_add(s->tail.of->share, -(int64_t)(s->tail.waits->bytes - queued));
+        s->tail.waits->bytes = queued;
     }
-    budget_tell(s->tail_of->share);
+    CHECK_THAT(list_linked(&s->tail.waits->node));
+    budget_tell(s->tail.of->share);
 }
 
 static bool stands_still(struct tail *t, uint64_t now, uint64_t stall_us)
@@ -114,6 +115,22 @@ void sock_tails_evict(struct sock_tails *tails, uint64_t now)
 
 void sock_tails_forget(struct sock_tails *tails)
 {
+    if (CHECKING)
+        sock_tails_check(tails);
     LIST_FOREACH (it, &tails->list)
         sock_tail_drop(CONTAINER_OF(it, struct tail, node)->sock);
+}
+
+uint64_t sock_tails_check(const struct sock_tails *tails)
+{
+    uint64_t bytes = 0;
+    LIST_FOREACH (it, &tails->list) {
+        const struct tail *t = CONTAINER_OF(it, struct tail, node);
+        CHECK_THAT(t->sock->tail.waits == t);
+        CHECK_THAT(t->sock->tail.of == tails);
+        CHECK_THAT(t->sock->state != SOCK_CLOSED);
+        bytes += t->bytes;
+    }
+    CHECK_THAT(tails->share->held >= bytes);
+    return bytes;
 }

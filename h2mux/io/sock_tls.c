@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tls.c - TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and never
- * sees the descriptor.
+/* sock_tls.c - runs TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and
+ * never sees the descriptor.
  *
- * A handshake message behind the handshake costs its sender next to nothing and us a new key, and
- * in TLS 1.2 an alert: what comes of them in a minute is bounded.
- *
- * Writing never blocks (the BIO takes everything), so SSL_write is never repeated; reading starves
- * until raw bytes come. */
+ * Writing never blocks (the BIO takes everything), so SSL_write is never repeated. A read that
+ * starves waits until raw bytes come. A handshake message behind the handshake costs its sender
+ * next to nothing, and us a new key or, in TLS 1.2, an alert: their number in a minute is bounded.
+ */
 #include "h2mux/io/sock_int.h"
 
 #include <openssl/err.h>
@@ -15,11 +14,11 @@
 #include <stdlib.h>
 
 enum {
-    RECORD_OVERHEAD = 64, /* its head, tag and content type, with room to spare */
+    RECORD_OVERHEAD = 64, /* a record's head, tag and content type, with room to spare */
     RECORD_FULL = SOCK_RECORD_MAX + 22,
     TX_BULK = 320 * 1024,
-    READ_AHEAD = 4 * RECORD_FULL + 3, /* four full records, and what OpenSSL aligns by */
-    REKEYS_MAX = 32,                  /* messages behind the handshake in REKEYS_US; see below */
+    READ_AHEAD = 4 * RECORD_FULL + 3, /* four full records, and OpenSSL's alignment */
+    REKEYS_MAX = 32,                  /* in REKEYS_US: count_rekey */
     REKEYS_US = 60 * 1000 * 1000
 };
 
@@ -27,38 +26,39 @@ static int bio_write(BIO *bio, const char *data, int len)
 {
     struct sock *s = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    if (len > 0 && !s->tx_broken && buf_append(&s->tx, slice_make(data, (size_t)len)) < 0)
+    bool vanishes = s->tx.state == SOCK_TX_BROKEN || s->tx.state == SOCK_TX_ENDED;
+    if (len > 0 && !vanishes && buf_append(&s->tx.raw, slice_make(data, (size_t)len)) < 0)
         return -1;
-    loop_flush(s->loop, &s->flush);
+    loop_flush(s->loop, &s->tasks.flush);
     return len;
 }
 
-/* Nothing came: not yet, or never more. */
+/* Answers OpenSSL that nothing came: not yet, or (@why is 0 or an error) never more. */
 static int bio_starves(BIO *bio, struct sock *s, ssize_t why)
 {
-    buf_release(&s->rx);
+    buf_release(&s->rx.raw);
     if (why == ERR_AGAIN) {
         BIO_set_retry_read(bio);
         return -1;
     }
     if (why < 0)
-        s->failed = (int)why;
-    s->raw_eof = true;
+        sock_rx_fail(s, (int)why);
     return 0;
 }
 
-/* OpenSSL asks for a record's head and then for its rest, so bytes are read ahead for it; unless
- * it does so by itself: then what it asks for goes where it wants it. Of a record that it has in
- * part it asks for the rest alone, and so comes back to where records begin. */
+/* Gives OpenSSL raw bytes. OpenSSL asks for a record's head and then for its rest, so this function
+ * reads ahead into rx.raw, unless OpenSSL does so itself (sock_read_ahead): then the bytes go where
+ * OpenSSL wants them. Of a record that OpenSSL has in part it asks for the rest alone, and so comes
+ * back to where records begin. */
 static int bio_read(BIO *bio, char *to, int cap)
 {
     struct sock *s = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    if (s->failed)
-        return -1; /* no more of it is worth decrypting */
-    if (buf_len(&s->rx) > 0)
+    if (s->rx.state == SOCK_RX_FAILED)
+        return -1; /* no more of the stream is worth decrypting */
+    if (buf_len(&s->rx.raw) > 0)
         return (int)sock_rx_take(s, to, (size_t)cap);
-    bool direct = s->reads_ahead && s->fd >= 0;
+    bool direct = s->tls.reads_ahead && s->fd >= 0;
     ssize_t n = direct ? sock_raw_recv(s, to, (size_t)cap) : sock_raw_fill(s, SOCK_RX_CHUNK);
     if (n <= 0)
         return bio_starves(bio, s, n);
@@ -70,7 +70,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     struct sock *s = BIO_get_data(bio);
     if (command == BIO_CTRL_FLUSH)
         return 1;
-    return command == BIO_CTRL_EOF ? s->raw_eof && buf_len(&s->rx) == 0 : 0;
+    return command == BIO_CTRL_EOF ? sock_has_ended(s) && buf_len(&s->rx.raw) == 0 : 0;
 }
 
 static int bio_create(BIO *bio)
@@ -97,17 +97,18 @@ __attribute__((destructor)) static void bio_method_free(void)
     BIO_meth_free(bio_method);
 }
 
-/* What came behind the handshake: KeyUpdate, what a server sends for a later resumption (twice, as
- * a rule), and in TLS 1.2 what asks to renegotiate, which OpenSSL answers with an alert. */
+/* Counts a message that came behind the handshake, and fails the sock when there were too many in a
+ * minute. Such messages are KeyUpdate, what a server sends for a later resumption (twice, as a
+ * rule), and in TLS 1.2 those that ask to renegotiate, which OpenSSL answers with an alert. */
 static void count_rekey(struct sock *s)
 {
     uint64_t now = loop_now_us(s->loop);
-    if (s->rekeys == 0 || now - s->rekeys_since_us >= REKEYS_US) {
-        s->rekeys = 0;
-        s->rekeys_since_us = now;
+    if (s->tls.rekeys == 0 || now - s->tls.rekeys_since_us >= REKEYS_US) {
+        s->tls.rekeys = 0;
+        s->tls.rekeys_since_us = now;
     }
-    if (++s->rekeys > REKEYS_MAX && s->failed == 0)
-        s->failed = ERR_ABUSE;
+    if (++s->tls.rekeys > REKEYS_MAX)
+        sock_rx_fail(s, ERR_ABUSE);
 }
 
 static void on_message(int written, int version, int type, const void *bytes, size_t len, SSL *ssl,
@@ -129,34 +130,34 @@ int sock_start_tls(struct sock *s, struct tls *t, const char *host)
     if (!bio)
         abort();
     BIO_set_data(bio, s);
-    s->ssl = ssl;
-    SSL_set_bio(s->ssl, bio, bio);
-    SSL_set_msg_callback(s->ssl, on_message);
-    SSL_set_msg_callback_arg(s->ssl, s);
-    s->starved = false;
+    s->tls.ssl = ssl;
+    SSL_set_bio(s->tls.ssl, bio, bio);
+    SSL_set_msg_callback(s->tls.ssl, on_message);
+    SSL_set_msg_callback_arg(s->tls.ssl, s);
+    sock_rx_held(s);
     if (s->state == SOCK_OPEN) {
         s->state = SOCK_HANDSHAKING;
-        loop_defer(s->loop, &s->ready);
+        loop_defer(s->loop, &s->tasks.ready);
     }
     return ERR_OK;
 }
 
 void sock_read_ahead(struct sock *s)
 {
-    if (!s->ssl)
+    if (!s->tls.ssl)
         return;
-    s->reads_ahead = true;
-    SSL_set_read_ahead(s->ssl, 1);
-    SSL_set_default_read_buffer_len(s->ssl, READ_AHEAD);
+    s->tls.reads_ahead = true;
+    SSL_set_read_ahead(s->tls.ssl, 1);
+    SSL_set_default_read_buffer_len(s->tls.ssl, READ_AHEAD);
 }
 
 bool sock_is_tls(const struct sock *s)
 {
-    return s->ssl;
+    return s->tls.ssl;
 }
 
-/* OpenSSL tells its last error from this thread's queue, and to empty that takes longer than to see
- * that it is empty. */
+/* Empties this thread's queue of OpenSSL errors, from which the next error will be told. Emptying
+ * the queue takes longer than seeing that it is empty. */
 static void forget_errors(void)
 {
     if (ERR_peek_error() != 0)
@@ -166,14 +167,14 @@ static void forget_errors(void)
 void sock_tls_write(struct sock *s, struct slice data)
 {
     size_t need = data.len + (data.len / SOCK_RECORD_MAX + 1) * RECORD_OVERHEAD;
-    if (buf_room(&s->tx) < need && data.len >= SOCK_RECORD_MAX / 2 && need < TX_BULK)
+    if (buf_room(&s->tx.raw) < need && data.len >= SOCK_RECORD_MAX / 2 && need < TX_BULK)
         need = TX_BULK; /* more will follow */
-    if (!buf_reserve(&s->tx, need))
+    if (!buf_reserve(&s->tx.raw, need))
         abort(); /* the limit is half the address space */
     while (data.len > 0) {
         size_t n = 0;
         forget_errors();
-        if (SSL_write_ex(s->ssl, data.ptr, data.len, &n) != 1) {
+        if (SSL_write_ex(s->tls.ssl, data.ptr, data.len, &n) != 1) {
             sock_tx_break(s);
             return;
         }
@@ -181,7 +182,8 @@ void sock_tls_write(struct sock *s, struct slice data)
     }
 }
 
-/* The peer's bytes ended where TLS says that they must not. */
+/* Returns whether OpenSSL failed because the peer's bytes ended where TLS says that they must not.
+ */
 static bool cut_off(void)
 {
     return ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
@@ -191,31 +193,36 @@ ssize_t sock_tls_read(struct sock *s, void *to, size_t cap)
 {
     size_t n = 0;
     forget_errors();
-    if (SSL_read_ex(s->ssl, to, cap, &n) == 1 && s->failed == 0)
+    bool got = SSL_read_ex(s->tls.ssl, to, cap, &n) == 1;
+    if (s->rx.state == SOCK_RX_FAILED) {
+        ERR_clear_error();
+        return s->rx.failed;
+    }
+    if (got)
         return (ssize_t)n;
-    int why = SSL_get_error(s->ssl, 0);
-    s->starved = true;
-    if (why == SSL_ERROR_WANT_READ && s->failed == 0)
-        return ERR_AGAIN;
-    if (why == SSL_ERROR_ZERO_RETURN && s->failed == 0)
+    int why = SSL_get_error(s->tls.ssl, 0);
+    if (why == SSL_ERROR_ZERO_RETURN)
         return 0;
-    if (s->failed == 0)
-        s->failed = cut_off() ? ERR_TRUNCATED : ERR_TLS;
+    if (why == SSL_ERROR_WANT_READ) {
+        sock_rx_starved(s);
+        return ERR_AGAIN;
+    }
+    int err = cut_off() ? ERR_TRUNCATED : ERR_TLS;
     ERR_clear_error();
-    return s->failed;
+    return err;
 }
 
 void sock_tls_shutdown(struct sock *s)
 {
     ERR_clear_error();
-    SSL_shutdown(s->ssl);
+    SSL_shutdown(s->tls.ssl);
 }
 
 static void handshake_failed(struct sock *s)
 {
     char reason[TLS_REASON_MAX];
-    long verdict = SSL_get_verify_result(s->ssl);
-    if (verdict != X509_V_OK && SSL_get_verify_mode(s->ssl) != SSL_VERIFY_NONE) {
+    long verdict = SSL_get_verify_result(s->tls.ssl);
+    if (verdict != X509_V_OK && SSL_get_verify_mode(s->tls.ssl) != SSL_VERIFY_NONE) {
         sock_fail(s, ERR_CERT, X509_verify_cert_error_string(verdict));
     } else if (cut_off()) {
         sock_fail(s, ERR_EOF, "connection closed during the TLS handshake");
@@ -228,14 +235,14 @@ static void handshake_failed(struct sock *s)
 void sock_handshake(struct sock *s)
 {
     ERR_clear_error();
-    int done = SSL_do_handshake(s->ssl);
-    loop_flush(s->loop, &s->flush);
+    int done = SSL_do_handshake(s->tls.ssl);
+    loop_flush(s->loop, &s->tasks.flush);
     if (done == 1) {
         sock_opened(s);
         return;
     }
-    if (SSL_get_error(s->ssl, done) != SSL_ERROR_WANT_READ) {
-        sock_push(s); /* the alert that tells the peer why */
+    if (SSL_get_error(s->tls.ssl, done) != SSL_ERROR_WANT_READ) {
+        sock_push(s); /* sends the alert that tells the peer why */
         handshake_failed(s);
     }
 }

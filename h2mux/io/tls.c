@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tls.c - OpenSSL contexts of both sides, and OpenSSL's errors in words. */
+/* tls.c - sets up OpenSSL contexts of both sides and puts OpenSSL's errors into words. */
 #include "h2mux/io/tls.h"
 
 #include <arpa/inet.h>
@@ -18,12 +18,12 @@ struct tls {
     bool insecure;
 };
 
-/* A client that dials an attach URL speaks HTTP/1.1 first, whatever follows the 101
- * (protocol.md#attach: never h2, or nginx would answer in h2). */
+/* ALPN offers and takes http/1.1 alone: a client that dials an attach URL speaks HTTP/1.1 first,
+ * whatever follows the 101 (protocol.md#attach). If it offered h2, nginx would answer in h2. */
 static const unsigned char alpn_http11[] = "\x08http/1.1";
 
-/* The defaults in another order: AES-128 costs a tenth less than AES-256 and is what browsers ask
- * for first. */
+/* The defaults of OpenSSL in another order: AES-128 costs a tenth less than AES-256, and browsers
+ * ask for AES-128 first. */
 static const char ciphersuites[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
@@ -37,7 +37,8 @@ void tls_reason(char reason[static TLS_REASON_MAX])
 
 static void file_reason(char reason[static TLS_REASON_MAX], const char *what, const char *file)
 {
-    unsigned long first = ERR_peek_error(); /* what went wrong, before what that led to */
+    unsigned long first =
+        ERR_peek_error(); /* the first error, before those that followed from it */
     const char *why =
         ERR_GET_LIB(first) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(first))
         : ERR_GET_LIB(first) == ERR_LIB_PEM || ERR_GET_LIB(first) == ERR_LIB_OSSL_DECODER
@@ -48,13 +49,14 @@ static void file_reason(char reason[static TLS_REASON_MAX], const char *what, co
     ERR_clear_error();
 }
 
-/* A daemon has nobody to ask. */
+/* Refuses a key that needs a passphrase: a daemon has nobody to ask. */
 static int no_passphrase(char *to, int cap, int writing, void *user)
 {
     return -1;
 }
 
-/* No renegotiation, no compression, no early data (a replayed attach would be accepted twice). */
+/* Makes a context without renegotiation, compression and early data (a replayed attach would be
+ * accepted twice). */
 static SSL_CTX *context_new(const SSL_METHOD *method)
 {
     SSL_CTX *ctx = SSL_CTX_new_ex(NULL, tls_gcm_properties(), method);
@@ -202,7 +204,7 @@ SSL *tls_ssl_server(struct tls *t)
     return ssl;
 }
 
-/* An address is checked as an address and never sent as SNI (RFC 6066 3). */
+/* An address is checked as an address and is never sent as SNI (RFC 6066 3). */
 SSL *tls_ssl_client(struct tls *t, const char *host)
 {
     if (host[0] == '\0')

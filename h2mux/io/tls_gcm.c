@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_gcm.c - an OpenSSL provider of two ciphers, AES-128-GCM and AES-256-GCM, over ipsec-mb.
+/* tls_gcm.c - implements an OpenSSL provider of two ciphers, AES-128-GCM and AES-256-GCM, over
+ * ipsec-mb.
  *
- * It serves what TLS 1.3 asks for: a nonce of 12 bytes for each record, its head as additional
- * data, a tag of 16. TLS 1.2 has a mode of its own, with nonces that the cipher itself makes up:
- * that is left to OpenSSL's cipher, which takes over when it is asked for (`old`). */
+ * The provider serves what TLS 1.3 asks for: a nonce of 12 bytes for each record, the record's head
+ * as additional data, a tag of 16 bytes. TLS 1.2 has a mode of its own, in which the cipher makes
+ * up the nonces: when that is asked for, OpenSSL's own cipher takes over (`old`). */
 #include "h2mux/io/tls_gcm.h"
 
 #include <stddef.h>
@@ -34,7 +35,7 @@ const char *tls_gcm_properties(void)
 enum { NONCE = 12, TAG = 16, KEY_MAX = 32, AAD_MAX = 16 /* a record's head has 5 */ };
 enum { NEEDED = IMB_FEATURE_AVX512_SKX | IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ };
 
-/* One key size. Each pair: to decrypt, to encrypt. */
+/* One key size. In each pair of functions the first decrypts and the second encrypts. */
 struct aes {
     size_t key_len;
     const char *own_name; /* OpenSSL's */
@@ -53,7 +54,7 @@ struct cipher {
     struct gcm_context_data state;
     const struct aes *aes;
     EVP_CIPHER_CTX *old; /* owned; NULL: not TLS 1.2 */
-    int old_pad;         /* what a record of it grows by */
+    int old_pad;         /* TLS 1.2: what a record grows by */
     unsigned char raw_key[KEY_MAX], nonce[NONCE], aad[AAD_MAX], tag[TAG];
     size_t aad_len;
     bool encrypts, has_key, has_nonce, begun, has_tag;
@@ -91,7 +92,7 @@ static void cipher_free(void *of)
 
 /* ---- parameters */
 
-/* Of the ciphers themselves. */
+/* Writes the parameters of a cipher that no context changes. */
 static int describe(OSSL_PARAM params[], const struct aes *aes)
 {
     const struct {
@@ -154,7 +155,9 @@ static int get_ctx_params(void *of, OSSL_PARAM params[])
     return ok;
 }
 
-/* TLS 1.2 begins, with the part of the nonce that stays: RFC 5288 3. */
+/* Hands over to OpenSSL's cipher: TLS 1.2 begins, with the part of the nonce that stays (RFC 5288
+ * 3).
+ */
 static int become_old(struct cipher *c, const OSSL_PARAM *fixed)
 {
     EVP_CIPHER *own = EVP_CIPHER_fetch(NULL, c->aes->own_name, "provider!=" PROVIDER);
@@ -181,7 +184,7 @@ static int take_tag(struct cipher *c, const OSSL_PARAM *p)
 {
     if (p->data_size != TAG)
         return 0;
-    if (!p->data) /* its length alone */
+    if (!p->data) /* only the length is set */
         return 1;
     if (c->encrypts)
         return 0;
@@ -331,7 +334,7 @@ static int update(void *of, unsigned char *out, size_t *out_len, size_t cap,
     return 1;
 }
 
-/* A nonce is for one record: the next needs another. */
+/* Ends a record. A nonce is for one record: the next record needs another. */
 static int final(void *of, unsigned char *out, size_t *out_len, size_t cap)
 {
     struct cipher *c = of;
@@ -372,7 +375,7 @@ static int final(void *of, unsigned char *out, size_t *out_len, size_t cap)
 static const OSSL_DISPATCH functions_128[] = CIPHER_FUNCTIONS(128);
 static const OSSL_DISPATCH functions_256[] = CIPHER_FUNCTIONS(256);
 
-/* Under the names that OpenSSL's own have. */
+/* The names are those of OpenSSL's own ciphers. */
 static const OSSL_ALGORITHM ciphers[] = {
     {"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", QUERY, functions_128, NULL},
     {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", QUERY, functions_256, NULL},
@@ -393,11 +396,12 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
         {0, NULL},
     };
     *out = functions;
-    *provider = &aes128; /* there is nothing to know, but NULL means failure */
+    *provider = &aes128; /* nothing needs to be kept, but NULL means failure */
     return 1;
 }
 
-/* The functions need no manager once they are known. */
+/* Takes the functions from a manager of ipsec-mb; they work without it afterwards. Returns whether
+ * the processor has the instructions. */
 static bool find_functions(void)
 {
     IMB_MGR *m = alloc_mb_mgr(0);
@@ -428,7 +432,8 @@ static void unload(void)
     OSSL_PROVIDER_unload(loaded);
 }
 
-/* Kept until OpenSSL cleans up. "retain": its own provider still comes by itself. */
+/* Loads the provider for as long as OpenSSL lives. The last argument ("retain_fallbacks") makes
+ * OpenSSL's own provider still load by itself. */
 static void set_up(void)
 {
     if (find_functions() && OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init))

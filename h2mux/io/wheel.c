@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* wheel.c - slots of timers, a bit for each slot that may hold any, and the first tick to wake up
- * for. See wheel.h. */
+/* wheel.c - keeps timers in slots, a bit for each slot that may hold any, and the first tick to
+ * wake up for. See wheel.h. */
 #include "h2mux/io/wheel.h"
+
+#include "h2mux/base/check.h"
 
 enum { TICK_US = WHEEL_TICK_MS * 1000 };
 
@@ -96,6 +98,24 @@ void wheel_init(struct wheel *w)
     *w = (struct wheel){0};
     for (unsigned i = 0; i < WHEEL_SLOTS; i++)
         list_init(&w->slots[i]);
+}
+
+static void check_timer(const struct wheel *w, const struct wheel_timer *t, unsigned slot)
+{
+    CHECK_THAT(slot_of(t->due) == slot);
+    CHECK_THAT(w->filled[slot / 64] >> slot % 64 & 1);
+    CHECK_THAT(t->due > w->ran);
+    CHECK_THAT(w->next != 0 && w->next <= t->due);
+    CHECK_THAT(t->run);
+}
+
+void wheel_check(const struct wheel *w)
+{
+    CHECK_THAT(!w->running);
+    CHECK_THAT(w->next == 0 || w->next > w->ran);
+    for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++)
+        LIST_FOREACH (it, &w->slots[slot])
+            check_timer(w, CONTAINER_OF(it, struct wheel_timer, node), slot);
 }
 
 void wheel_timer_init(struct wheel_timer *t, void (*run)(void *user), void *user)

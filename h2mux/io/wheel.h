@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* wheel.h - a timing wheel: many timers that may come a tick late, over a clock that the caller
- * reads.
+/* wheel.h - keeps many timers that may come a tick late, on a timing wheel, over a clock that the
+ * caller reads.
  *
  * Keepalives are armed by the ten thousand and all wait for seconds. On a wheel (Varghese and Lauck
  * 1987, scheme 6) arming and stopping a timer is a list's push and remove, and all timers that are
  * due within the same tick run in one call: one wake-up serves all of them.
  *
  * A wheel does not wake itself: its owner (the loop) calls wheel_run at wheel_wake_us. It knows
- * neither the loop nor the system's clock. */
+ * neither the loop nor the system's clock.
+ *
+ * Invariants: an armed timer is in the slot of its tick, the bit of that slot is set, and its tick
+ * is neither past nor before `next`; a wheel that rests holds no timer. */
 #ifndef H2MUX_IO_WHEEL_H
 #define H2MUX_IO_WHEEL_H
 
@@ -44,6 +47,9 @@ void wheel_run(struct wheel *w, uint64_t now_us);
 
 /* Returns when wheel_run is to be called next, or 0 if the wheel rests. */
 uint64_t wheel_wake_us(const struct wheel *w);
+
+/* Checks the invariants: check.h. Looks at every timer. */
+void wheel_check(const struct wheel *w);
 
 void wheel_timer_init(struct wheel_timer *t, void (*run)(void *user), void *user);
 

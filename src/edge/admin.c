@@ -27,8 +27,8 @@ void admin_landing(struct worker *w, struct answer *a)
 {
     const struct config *c = w->server->config;
     struct buf page;
-    if (c->landing) {
-        answer_redirect(a, 302, slice_str(c->landing));
+    if (c->urls.landing) {
+        answer_redirect(a, 302, slice_str(c->urls.landing));
         return;
     }
     answer_init(a, 200);

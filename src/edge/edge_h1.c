@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/http/h1_conn.h"
 #include "src/edge/request.h"
 #include "src/worker/handoff.h"
@@ -47,6 +48,19 @@ static bool is_alive(const struct edge_h1 *e)
     return e->state != EDGE_DEAD;
 }
 
+/* Checks what holds at the entry of each state. */
+static void edge_h1_check(const struct edge_h1 *e)
+{
+    bool waits = e->state == EDGE_IDLE || e->state == EDGE_HEAD;
+    worker_check(e->worker);
+    CHECK_THAT(is_alive(e) == list_linked(&e->node));
+    CHECK_THAT(e->request.conn == e);
+    CHECK_THAT(waits == timer_armed(&e->timer));
+    CHECK_THAT(!e->request.exchange || e->state == EDGE_BUSY || e->state == EDGE_RAW);
+    CHECK_THAT(e->state != EDGE_RAW || e->request.kept);
+    request_check(&e->request);
+}
+
 /* ---- the end */
 
 static void edge_free(void *object)
@@ -64,6 +78,8 @@ static void forget(struct edge_h1 *e)
     timer_stop(&e->timer);
     list_remove(&e->node);
     stat_add(&e->worker->stats.edges_open, -1);
+    if (CHECKING)
+        edge_h1_check(e);
     loop_reap(e->worker->loop, &e->reap, edge_free, e);
 }
 
@@ -97,13 +113,17 @@ static void linger(struct edge_h1 *e)
 static bool is_whole(const void *conn)
 {
     const struct edge_h1 *e = conn;
+    CHECK_THAT(is_alive(e));
     return h1_conn_rx_done(e->conn);
 }
 
 static void upgraded(void *conn)
 {
     struct edge_h1 *e = conn;
+    CHECK_THAT(e->state == EDGE_BUSY);
     e->state = EDGE_RAW;
+    if (CHECKING)
+        edge_h1_check(e);
 }
 
 /* RFC 9112 8: an unterminated body and a close tell the viewer; where the close itself ends the
@@ -133,6 +153,7 @@ static void restart_websocket(struct edge_h1 *e, const struct ws_frames *frames)
 static void over(void *conn, enum request_end how, const struct ws_frames *frames)
 {
     struct edge_h1 *e = conn;
+    CHECK_THAT(is_alive(e));
     switch (how) {
     case REQUEST_ANSWERED:
         sock_count_tail(h1_conn_sock(e->conn), &e->worker->evictor.tails);
@@ -177,10 +198,13 @@ static void on_head_begin(void *user)
 {
     struct edge_h1 *e = user;
     const struct config *c = config_of(e);
-    bool viewers_have_more = c->attach_timeout_ms < c->head_timeout_ms;
+    bool viewers_have_more = c->timeouts.attach_ms < c->timeouts.head_ms;
+    CHECK_THAT(e->state == EDGE_IDLE);
     e->state = EDGE_HEAD;
     e->head_looked_at = !viewers_have_more;
-    timer_arm(&e->timer, viewers_have_more ? c->attach_timeout_ms : c->head_timeout_ms);
+    timer_arm(&e->timer, viewers_have_more ? c->timeouts.attach_ms : c->timeouts.head_ms);
+    if (CHECKING)
+        edge_h1_check(e);
 }
 
 /* Returns whether the head is a viewer's that has some time left. */
@@ -190,7 +214,7 @@ static bool is_viewers_head(struct edge_h1 *e)
     if (e->head_looked_at || slice_starts(h1_conn_head_so_far(e->conn), SLICE("GET /tunnel/")))
         return false;
     e->head_looked_at = true;
-    timer_arm(&e->timer, c->head_timeout_ms - c->attach_timeout_ms);
+    timer_arm(&e->timer, c->timeouts.head_ms - c->timeouts.attach_ms);
     return true;
 }
 
@@ -224,12 +248,15 @@ static void on_head(void *user, struct message *m, bool end)
     struct edge_h1 *e = user;
     struct sock *sock = h1_conn_sock(e->conn);
     struct call call;
+    CHECK_THAT(e->state == EDGE_HEAD);
     call_init(&call, slice_str(config_of(e)->domain), m);
     if (moved(e, &call))
         return;
     e->state = EDGE_BUSY;
     request_begin(&e->request, m, h1_conn_keeps_alive(e->conn));
     timer_rest(&e->timer);
+    if (CHECKING)
+        edge_h1_check(e);
     call_set_viewer(&call, &e->request.viewer, sock_is_tls(sock),
                     peer_is_loopback(sock_peer(sock)));
     request_serve(&e->request, &call, m, h1_conn_head_bytes(e->conn));
@@ -245,12 +272,15 @@ static void next_request(struct edge_h1 *e)
 static void on_done(void *user)
 {
     struct edge_h1 *e = user;
+    CHECK_THAT(!e->request.exchange);
     if (e->state == EDGE_RAW || h1_conn_tx_close(e->conn) || server_of(e)->draining) {
         linger(e);
         return;
     }
     e->state = EDGE_IDLE;
-    timer_arm(&e->timer, config_of(e)->viewer_keepalive_ms);
+    timer_arm(&e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
+    if (CHECKING)
+        edge_h1_check(e);
     next_request(e);
 }
 
@@ -304,6 +334,7 @@ static void on_error(void *user, int err, const char *reason)
         linger(e);
     else
         close_now(e);
+    CHECK_THAT(!is_alive(e));
 }
 
 /* A slow reader is not idle; one that takes nothing is. */
@@ -311,7 +342,7 @@ static bool still_reads(const struct edge_h1 *e)
 {
     uint64_t quiet_us = loop_now_us(e->worker->loop) - h1_conn_last_io_us(e->conn);
     return sock_queued(h1_conn_sock(e->conn)) > 0 &&
-           quiet_us < config_of(e)->idle_timeout_ms * 1000;
+           quiet_us < config_of(e)->timeouts.idle_ms * 1000;
 }
 
 static void on_timer(void *user)
@@ -321,7 +352,7 @@ static void on_timer(void *user)
         request_forget(&e->request);
         request_refuse_malformed(&e->request, FAIL_REQUEST_TIMEOUT, "head incomplete");
     } else if (e->state == EDGE_IDLE && still_reads(e)) {
-        timer_arm(&e->timer, config_of(e)->viewer_keepalive_ms);
+        timer_arm(&e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
     } else if (e->state == EDGE_IDLE) {
         close_now(e);
     }
@@ -345,10 +376,12 @@ void edge_h1_new(struct worker *w, struct sock *sock)
     e->conn = h1_conn_new(w->loop, sock, H1_SERVER, &h1_default_limits, EDGE_WINDOW, &conn_ops, e);
     request_init(&e->request, w, h1_conn_leg(e->conn), &e->peer, &request_host, e);
     timer_init(&e->timer, w->loop, on_timer, e);
-    timer_arm(&e->timer, w->server->config->head_timeout_ms);
+    timer_arm(&e->timer, w->server->config->timeouts.head_ms);
     list_push(&w->edges, &e->node);
     sock_count_tail(sock, &w->evictor.tails); /* an answer of another worker may still be leaving */
     stat_add(&w->stats.edges_open, 1);
+    if (CHECKING)
+        edge_h1_check(e);
 }
 
 bool edge_h1_is_busy(const struct list_node *node)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 #include "src/edge/edge_h1.h"
 #include "src/limits/handshakes.h"
@@ -19,6 +20,13 @@ struct gate {
     struct reap reap;
 };
 
+/* Checks that the gate still has its sock and is on its worker's list. */
+static void gate_check(const struct gate *g)
+{
+    worker_check(g->worker);
+    CHECK_THAT(g->sock && list_linked(&g->node));
+}
+
 static void gate_free(void *object)
 {
     free(object);
@@ -27,6 +35,8 @@ static void gate_free(void *object)
 static struct sock *gate_leave(struct gate *g)
 {
     struct sock *sock = g->sock;
+    if (CHECKING)
+        gate_check(g);
     g->sock = NULL;
     handshakes_end(g->worker->server->handshakes, g->handshake);
     timer_stop(&g->timer);
@@ -73,7 +83,7 @@ static void start_tls(struct gate *g)
         refuse_handshake(g);
         return;
     }
-    timer_arm(&g->timer, s->config->attach_timeout_ms);
+    timer_arm(&g->timer, s->config->timeouts.attach_ms);
     if (sock_start_tls(g->sock, s->tls, NULL) < 0)
         drop(g, "TLS cannot start");
 }
@@ -115,9 +125,11 @@ void gate_new(struct worker *w, struct sock *sock)
     g->sock = sock;
     g->handshake = HANDSHAKE_UNCOUNTED;
     timer_init(&g->timer, w->loop, on_timer, g);
-    timer_arm(&g->timer, w->server->config->head_timeout_ms);
+    timer_arm(&g->timer, w->server->config->timeouts.head_ms);
     list_push(&w->gates, &g->node);
     sock_set_ops(sock, &gate_ops, g);
+    if (CHECKING)
+        gate_check(g);
 }
 
 void gate_stop(struct list_node *node)

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 #include "h2mux/io/sock.h"
 #include "src/edge/gate.h"
@@ -130,6 +131,13 @@ int listener_bind(const char *text, int *fds, unsigned count,
 
 /* ---- accepting */
 
+/* Checks that the socket is polled unless accepting is paused. */
+static void listener_check(const struct listener *l)
+{
+    worker_check(l->worker);
+    CHECK_THAT(timer_armed(&l->pause) != !!event_pending(&l->event, EV_READ, NULL));
+}
+
 static void pause_accepting(struct listener *l, int why)
 {
     uint64_t suppressed;
@@ -138,6 +146,8 @@ static void pause_accepting(struct listener *l, int why)
             LOG_U("suppressed", suppressed));
     event_del(&l->event);
     timer_arm(&l->pause, PAUSE_MS);
+    if (CHECKING)
+        listener_check(l);
 }
 
 static void open_reserve(struct listener *l)
@@ -151,6 +161,8 @@ static void on_pause_over(void *user)
     struct listener *l = user;
     open_reserve(l);
     event_add(&l->event, NULL);
+    if (CHECKING)
+        listener_check(l);
 }
 
 /* Whatever was asked: unread, it would make a RST of our close, and the answer would be lost. */
@@ -233,6 +245,8 @@ void listener_start(struct worker *w, int fd)
     timer_init(&l->pause, w->loop, on_pause_over, l);
     event_assign(&l->event, loop_base(w->loop), fd, EV_READ | EV_PERSIST, on_acceptable, l);
     event_add(&l->event, NULL);
+    if (CHECKING)
+        listener_check(l);
     list_push(&w->listeners, &l->node);
 }
 

@@ -3,8 +3,10 @@
  * connection's, the way to an origin the exchange's, the words of an answer are answer.c's. */
 #include "src/edge/request.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "src/edge/builtin.h"
 #include "src/limits/abuse.h"
 #include "src/limits/address_buckets.h"
@@ -23,16 +25,29 @@ static uint64_t now_of(const struct request *r)
     return loop_now_us(r->worker->loop);
 }
 
+void request_check(const struct request *r)
+{
+    const struct exchange *x = r->exchange;
+    worker_check(r->worker);
+    CHECK_THAT(r->host && r->conn && r->near && r->peer);
+    CHECK_THAT(!x || x->owner == r);
+    CHECK_THAT(!x || x->state != EXCHANGE_DEAD);
+    CHECK_THAT(!r->kept || r->accept.len == 0); /* it would borrow from a head that is gone */
+}
+
 /* ---- life */
 
 void request_init(struct request *r, struct worker *w, struct leg *near, const struct peer *peer,
                   const struct request_host *host, void *conn)
 {
     *r = (struct request){.host = host, .conn = conn, .worker = w, .near = near, .peer = peer};
+    if (CHECKING)
+        request_check(r);
 }
 
 void request_deinit(struct request *r)
 {
+    CHECK_THAT(!r->exchange);
     free(r->kept);
     r->kept = NULL;
 }
@@ -59,6 +74,7 @@ static void set_final_reply(struct request *r, bool close, bool trailers, bool u
 
 void request_begin(struct request *r, const struct message *m, bool keep_alive)
 {
+    assert(!r->exchange); /* its head would be replaced under it */
     r->begun_us = now_of(r);
     r->keep_alive = keep_alive;
     r->to_head = slice_eq(m->method, SLICE("HEAD"));
@@ -107,7 +123,7 @@ static void log_answer(struct request *r, int status, const char *error, size_t 
         .error = error,
     };
     if (s->access_log)
-        access_write(s->access_log, slice_eq(slice_str(s->config->log_format), SLICE("json")),
+        access_write(s->access_log, slice_eq(slice_str(s->config->log.format), SLICE("json")),
                      &entry);
 }
 
@@ -126,7 +142,7 @@ static void send_answer(struct request *r, struct answer *a, bool close)
         r->host->over(r->conn, REQUEST_CLOSE, NULL);
 }
 
-void request_refuse(struct request *r, enum failure why, struct slice name, bool close)
+static void refuse(struct request *r, enum failure why, struct slice name, bool close)
 {
     struct answer a;
     answer_failure(&a, why, r->accept, name);
@@ -141,7 +157,7 @@ void request_refuse_malformed(struct request *r, enum failure why, const char *r
     if (log_limit_pass(&r->worker->bad_request_log, now_of(r), &suppressed))
         LOG(INFO, "bad_request", LOG_STR("reason", reason), LOG_I("status", failure_status(why)),
             LOG_STR("viewer", r->viewer.address), LOG_U("suppressed", suppressed));
-    request_refuse(r, why, SLICE(""), true);
+    refuse(r, why, SLICE(""), true);
 }
 
 static void refuse_unknown(struct request *r, struct slice name)
@@ -149,7 +165,7 @@ static void refuse_unknown(struct request *r, struct slice name)
     uint64_t suppressed;
     if (log_limit_pass(&r->worker->no_tunnel_log, now_of(r), &suppressed))
         LOG(INFO, "no_tunnel", LOG_S("host", r->asked.host), LOG_U("suppressed", suppressed));
-    request_refuse(r, FAIL_NO_TUNNEL, name, false);
+    refuse(r, FAIL_NO_TUNNEL, name, false);
 }
 
 /* OPTIONS with Max-Forwards: 0, rule Q7. */
@@ -177,7 +193,7 @@ static bool asks_too_often(struct request *r)
 
 static bool is_too_large(const struct request *r, const struct message *m)
 {
-    uint64_t max = server_of(r)->config->max_body;
+    uint64_t max = server_of(r)->config->limits.body;
     return max != 0 && m->length != MESSAGE_LENGTH_UNKNOWN && (uint64_t)m->length > max;
 }
 
@@ -190,19 +206,21 @@ static void start_exchange(struct request *r, struct exchange_request *x, struct
         return;
     }
     if (is_too_large(r, x->head)) {
-        request_refuse(r, FAIL_BODY_TOO_LARGE, name, true);
+        refuse(r, FAIL_BODY_TOO_LARGE, name, true);
         return;
     }
     if (abuse_blocks(r->worker->abuse, &r->viewer, r->begun_us)) {
-        request_refuse(r, FAIL_TOO_MANY_ABORTS, name, false);
+        refuse(r, FAIL_TOO_MANY_ABORTS, name, false);
         return;
     }
     if (asks_too_often(r)) {
-        request_refuse(r, FAIL_TOO_MANY_REQUESTS, name, false);
+        refuse(r, FAIL_TOO_MANY_REQUESTS, name, false);
         return;
     }
     x->end = r->host->is_whole(r->conn) && !x->translated.websocket;
     r->exchange = exchange_new(r->worker, r->near, x, &owner_ops, r);
+    if (CHECKING)
+        request_check(r);
     exchange_start(r->exchange, t);
 }
 
@@ -251,13 +269,13 @@ static void serve_builtin(struct request *r, struct call *c, size_t head_bytes)
         send_answer(r, &result.answer, result.close);
         break;
     case BUILTIN_FAILURE:
-        request_refuse(r, result.failure, SLICE(""), false);
+        refuse(r, result.failure, SLICE(""), false);
         break;
     case BUILTIN_ATTACHES:
         if (r->host->release)
             become_link(r, &result.attach);
         else
-            request_refuse(r, FAIL_VERSION, SLICE(""), false);
+            refuse(r, FAIL_VERSION, SLICE(""), false);
         break;
     }
 }
@@ -284,6 +302,8 @@ void request_serve(struct request *r, struct call *c, struct message *m, size_t 
 static void on_response(void *owner, const struct message *m, bool end)
 {
     struct request *r = owner;
+    if (CHECKING)
+        request_check(r);
     bool early = end && !r->host->is_whole(r->conn);
     set_final_reply(r, must_close(r) || early, r->exchange->request.translated.takes_trailers,
                     m->status == 101);
@@ -295,6 +315,8 @@ static void on_upgraded(void *owner)
     r->kept = access_request_keep(&r->asked);
     r->accept = r->viewer.accepted_for = SLICE("");
     leg_upgrade(r->near);
+    if (CHECKING)
+        request_check(r);
     r->host->upgraded(r->conn);
 }
 
@@ -352,6 +374,8 @@ static const struct exchange_owner owner_ops = {
 void request_cancel(struct request *r)
 {
     struct exchange *x = r->exchange;
+    if (CHECKING)
+        request_check(r);
     r->exchange = NULL;
     if (x)
         exchange_cancel(x, "closed");
@@ -359,6 +383,8 @@ void request_cancel(struct request *r)
 
 void request_stop(struct request *r)
 {
+    if (CHECKING)
+        request_check(r);
     if (r->exchange)
         exchange_stop(r->exchange);
 }

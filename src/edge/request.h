@@ -67,6 +67,9 @@ struct request {
 void request_init(struct request *r, struct worker *w, struct leg *near, const struct peer *peer,
                   const struct request_host *host, void *conn);
 
+/* Checks what holds while no exchange is ending. */
+void request_check(const struct request *r);
+
 /* Frees what the request owns; no exchange runs any more. */
 void request_deinit(struct request *r);
 
@@ -80,10 +83,6 @@ void request_forget(struct request *r);
 /* Serves the request of call @c: by an exchange, or at once. @head_bytes: the length of its head as
  * it came. The request may be over before this returns. */
 void request_serve(struct request *r, struct call *c, struct message *m, size_t head_bytes);
-
-/* Answers an error of ours, counts and logs it; @name: the tunnel's, may be empty; @close: the
- * connection closes behind it. */
-void request_refuse(struct request *r, enum failure why, struct slice name, bool close);
 
 /* Answers a malformed request, counts and logs it; the connection closes behind it. @reason: for
  * the log. */

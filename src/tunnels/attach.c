@@ -87,7 +87,7 @@ static bool check_ticket(struct worker *w, struct call *c, struct attach *out, s
     case TICKET_BAD:
         break;
     }
-    refuse_ticket(a, w, c->viewer, true, "The ticket is not valid for this name.");
+    refusal_bad_ticket(a, w, c->viewer, true, "The ticket is not valid for this name.");
     return false;
 }
 
@@ -103,16 +103,16 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
     int err = registry_claim(w->registry, name, out->ticket.owner, true, counts ? &from : NULL, &t,
                              &retry_after);
     if (err == ERR_LIMIT) {
-        refuse_full(a, FULL_RETRY_S);
+        refusal_full(a, FULL_RETRY_S);
         return false;
     }
     if (err == ERR_ABUSE) {
-        refuse_another_name(a, w, v);
+        refusal_too_many_names(a, w, v);
         return false;
     }
     if (err < 0)
         return refuse(a, 409, "name_taken", "Another owner holds this name.", retry_after);
-    switch (tunnel_may_join(t, &place, w->server->config->max_links, loop_now_us(w->loop),
+    switch (tunnel_may_join(t, &place, w->server->config->limits.links, loop_now_us(w->loop),
                             &retry_after)) {
     case JOIN_TOO_MANY:
         return refuse(a, 429, "too_many_links", "This name has as many links as it may have.",
@@ -133,7 +133,7 @@ bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct a
     if (w->server->draining)
         return refuse(refusal, 503, "draining", "The server is stopping.", 2);
     return check_head(c, head_bytes, refusal) &&
-           check_instance(&c->m->fields, w->server->config->max_links, out, refusal) &&
+           check_instance(&c->m->fields, w->server->config->limits.links, out, refusal) &&
            check_ticket(w, c, out, refusal) && check_place(w, c->viewer, out, refusal);
 }
 

@@ -2,8 +2,9 @@
 /* exchange.h - one request and its response between two legs, from the routed head to the
  * access-log line.
  *
- * Invariant: not DEAD → near is tied to this. Knows legs, tunnels and links; nothing of sockets or
- * of either leg's type. */
+ * The relay passes what the legs say; here heads are judged, a backend is found, time is kept.
+ * Invariant: not DEAD → the relay has the near leg. Knows legs, tunnels and backends; nothing of
+ * sockets or of either leg's type. */
 
 /* draw: an exchange
  *
@@ -16,6 +17,8 @@
 #ifndef SRC_TUNNELS_EXCHANGE_H
 #define SRC_TUNNELS_EXCHANGE_H
 
+#include "h2mux/http/early.h"
+#include "h2mux/http/relay.h"
 #include "h2mux/http/ws.h"
 #include "src/http/access.h"
 #include "src/http/answer.h"
@@ -52,8 +55,8 @@ struct exchange_owner {
     void (*on_gone)(void *owner); /* the near leg ended: the viewer left, or its message is bad */
 };
 
-/* What is known of the viewer and the request; all borrowed as long as the near leg lives, but for
- * the head and what borrows from it: they are gone once on_upgraded was called. */
+/* What is known of the viewer and the request. All is borrowed as long as the near leg lives, but
+ * for the head and what borrows from it: they are gone once on_upgraded was called. */
 struct exchange_request {
     struct message *head; /* as translate_request left it; NULL: UPGRADED */
     struct translated translated;
@@ -63,42 +66,56 @@ struct exchange_request {
 };
 
 struct exchange {
-    struct worker *worker;   /* borrowed: outlives its exchanges */
-    struct list_node node;   /* in worker->exchanges until DEAD */
-    struct leg *near;        /* weak: NULL once DEAD */
-    struct leg *far;         /* weak: NULL before OPEN and once its stream is over */
-    struct backend *backend; /* weak: set with far; far resets before its backend is freed */
-    struct tunnel *tunnel;   /* weak: set while HELD (a waiter) */
+    struct worker *worker; /* borrowed: outlives its exchanges */
+    struct list_node node; /* in worker->exchanges until DEAD */
     char name[NAME_MAX_LEN + 1];
     enum exchange_state state;
+    struct relay relay; /* near: the viewer's leg; far: the backend's, from OPEN until it is over */
     const struct exchange_owner *ops; /* static */
-    void *owner;                      /* borrowed: the edge that the near leg belongs to */
+    void *owner;                      /* borrowed: the request that the near leg belongs to */
     struct exchange_request request;
-    struct waiter waiter;
-    bool queued; /* HELD for a free stream, not for a link */
-    bool retried, probed, stalled;
-    bool request_ended, response_ended, counted;
-    int status;
-    struct ws_frames frames;                  /* UPGRADED: the direction towards the viewer */
-    uint64_t started_us, opened_us, moved_us; /* monotonic */
-    uint64_t wait_us;                         /* spent HELD */
-    uint64_t rx_bytes, tx_bytes;              /* bodies from and to the viewer */
-    size_t interim_bytes;                     /* of heads before the final one, passed on */
-    uint64_t forwarded;                       /* of rx_bytes: what has left towards the client */
-    const char *error;                        /* static: for the log */
+    struct early *early; /* owned: body that came while there was no far leg; NULL: none */
+    uint64_t started_us; /* monotonic */
     struct timer timer;
     struct reap reap;
+
+    struct {
+        struct tunnel *tunnel; /* weak: set while HELD */
+        struct waiter waiter;
+        bool queued;       /* HELD for a free stream, not for a backend */
+        uint64_t spent_us; /* in HELD */
+    } wait;
+
+    struct {
+        struct backend
+            *backend; /* weak: set with the far leg, which resets before its backend goes */
+        bool counted; /* backend->ops->done is owed */
+        bool probed;  /* the client was asked for a sign of life */
+        bool retried; /* the request was sent a second time */
+    } stream;
+
+    struct {
+        int status;              /* what the viewer was told; 0: nothing yet */
+        size_t interim_bytes;    /* of heads before the final one that were passed on */
+        struct ws_frames frames; /* UPGRADED: where in a frame the side towards the viewer is */
+        bool stalled;            /* the viewer took nothing, and memory was short */
+        const char *error;       /* static: for the log; NULL: none */
+    } response;
 };
 
-/* Starts at once: may answer, wait, or open a stream before it returns. @owner holds the result
- * until on_failure, on_broken, on_restart or on_end. */
+/* Makes an exchange of the viewer's leg @near. @owner gets what exchange_owner says until
+ * on_failure, on_broken, on_restart, on_end or on_gone. */
 struct exchange *exchange_new(struct worker *w, struct leg *near, const struct exchange_request *r,
                               const struct exchange_owner *ops, void *owner) MUSTCHECK;
+
+/* Starts at once: opens a stream, waits, or fails before it returns. */
 void exchange_start(struct exchange *x, struct tunnel *t);
-/* The viewer left, or its connection broke, or its message was malformed: the stream is reset. No
- * callback. @error: for the log. */
+
+/* Ends the exchange because its owner goes; the stream is reset. The owner is not told. @error: for
+ * the log. */
 void exchange_cancel(struct exchange *x, const char *error);
-/* SIGTERM's deadline: a WebSocket gets its 1012, anything else breaks. */
+
+/* Ends the exchange because the server stops: a WebSocket gets its 1012, anything else breaks. */
 void exchange_stop(struct exchange *x);
 
 #endif

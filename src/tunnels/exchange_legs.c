@@ -1,99 +1,72 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_legs.c - what the two legs of an exchange tell: bytes and credit pass through, heads
- * are judged, ends are noted. */
+/* exchange_legs.c - what the relay of an exchange tells: heads are judged, bodies are bounded,
+ * ends and resets end the exchange. */
 #include "src/tunnels/exchange_int.h"
 
 #include <assert.h>
 
 #include "h2mux/h2/h2.h"
+#include "h2mux/h2/window.h"
 #include "src/limits/abuse.h"
 #include "src/tunnels/registry.h"
 
-/* ---- the request's way: near → far */
+enum { EARLY_MAX = WINDOW_MAX /* more than any leg hands up without credit */ };
 
-static void end_if_over(struct exchange *x);
-
-static void near_body(void *user, struct leg *leg, struct slice data, bool end)
+static struct exchange *exchange_of(struct relay *r)
 {
-    struct exchange *x = user;
-    exchange_moved(x);
-    x->rx_bytes += data.len;
-    x->request_ended |= end;
-    uint64_t max = x->worker->server->config->max_body;
-    if (max != 0 && x->rx_bytes > max && x->state != EXCHANGE_UPGRADED) {
+    return CONTAINER_OF(r, struct exchange, relay);
+}
+
+/* ---- bodies */
+
+/* A leg that begins by itself may hand up body while there is no stream, or before a WebSocket is
+ * open: that is kept. */
+static bool keep_early(struct exchange *x, struct slice data, bool end)
+{
+    if (early_keep_body(&x->early, EARLY_MAX, data, end) < 0)
         exchange_fail(x, FAIL_BODY_TOO_LARGE);
-        return;
+    return false;
+}
+
+static bool request_body(struct exchange *x, struct slice data, bool end)
+{
+    uint64_t max = x->worker->server->config->limits.body;
+    if (max != 0 && x->relay.near.came > max && x->state != EXCHANGE_UPGRADED) {
+        exchange_fail(x, FAIL_BODY_TOO_LARGE);
+        return false;
     }
-    assert(x->far); /* no body is asked for while there is no stream, and none is retried
-                               that cannot have one at once */
-    x->far->ops->body(x->far, data, end);
-    end_if_over(x);
+    if (x->relay.near.held)
+        return keep_early(x, data, end);
+    assert(x->relay.far.leg);
+    return true;
 }
 
-static char *near_place(void *user, struct leg *leg, size_t bytes)
+static bool on_body(struct relay *r, enum relay_side from, struct slice data, bool end)
 {
-    struct exchange *x = user;
-    return x->far ? leg_place(x->far, bytes) : NULL;
+    struct exchange *x = exchange_of(r);
+    if (from == RELAY_NEAR)
+        return request_body(x, data, end);
+    if (x->state == EXCHANGE_UPGRADED)
+        ws_frames_feed(&x->response.frames, data);
+    return true;
 }
 
-static void near_trailers(void *user, struct leg *leg, struct fields *t)
+static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
 {
-    struct exchange *x = user;
-    x->request_ended = true;
+    struct exchange *x = exchange_of(r);
     translate_trailers(t);
-    x->far->ops->trailers(x->far, t);
+    if (from == RELAY_FAR || !r->near.held)
+        return true;
+    early_keep_trailers(&x->early, t);
+    return false;
 }
 
-static void near_sent(void *user, struct leg *leg, size_t bytes)
-{
-    struct exchange *x = user;
-    exchange_moved(x);
-    if (x->far)
-        x->far->ops->credit(x->far, bytes);
-}
-
-static const char *why_near_ended(int err)
-{
-    if (err == ERR_SYNTAX || err == ERR_LIMIT)
-        return "bad_request";
-    return err == ERR_CLOSED
-               ? failure_type(FAIL_PROTOCOL)
-               : "viewer_left"; /* the leg cannot write what it was given; or FIN, RST, I/O */
-}
-
-/* Leaving costs a stream's reset, which a viewer could have us send without end. */
-static void note_abort(const struct exchange *x)
-{
-    if (x->far)
-        abuse_note(x->worker->abuse, x->request.viewer, loop_now_us(x->worker->loop));
-}
-
-static void near_reset(void *user, struct leg *leg, const struct leg_fault *why)
-{
-    struct exchange *x = user;
-    const struct exchange_owner *ops = x->ops;
-    void *owner = x->owner;
-    note_abort(x);
-    exchange_cancel(x, why_near_ended(why->err));
-    ops->on_gone(owner);
-}
-
-const struct leg_events exchange_near_events = {
-    .on_body = near_body,
-    .on_place = near_place,
-    .on_trailers = near_trailers,
-    .on_sent = near_sent,
-    .on_reset = near_reset,
-};
-
-/* ---- the response's way: far → near */
+/* ---- ends */
 
 /* Nothing more is expected of the stream; what it still has queued may leave. */
 static void far_is_over(struct exchange *x)
 {
-    if (x->far && x->far->exchange == x)
-        leg_untie(x->far);
-    x->far = NULL;
+    relay_let_go(&x->relay, RELAY_FAR);
     exchange_leave_far(x, ERR_OK);
 }
 
@@ -102,18 +75,21 @@ static void response_ended(struct exchange *x)
 {
     const struct exchange_owner *ops = x->ops;
     void *owner = x->owner;
-    if (x->far && x->request_ended)
+    if (x->relay.near.ended)
         far_is_over(x);
     exchange_die(x, false);
     ops->on_end(owner);
 }
 
 /* A WebSocket is over when both directions are. */
-static void end_if_over(struct exchange *x)
+static void on_end(struct relay *r, enum relay_side from)
 {
-    if (x->state == EXCHANGE_UPGRADED && x->request_ended && x->response_ended)
+    struct exchange *x = exchange_of(r);
+    if (x->state == EXCHANGE_UPGRADED ? r->near.ended && r->far.ended : from == RELAY_FAR)
         response_ended(x);
 }
+
+/* ---- heads of the response */
 
 enum { INTERIM_BYTES_MAX = 16 * 1024 }; /* rule R4; their number is bounded by the session */
 
@@ -139,10 +115,10 @@ static void interim(struct exchange *x, struct message *m)
     bool cut = false;
     if (!wants_interim(x, m->status) ||
         !translate_response(m, slice_str(x->worker->server->config->domain), &cut) ||
-        x->interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
+        x->response.interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
         return;
-    x->interim_bytes += m->fields.bytes;
-    x->near->ops->head(x->near, m, false);
+    x->response.interim_bytes += m->fields.bytes;
+    relay_head(&x->relay, RELAY_FAR, m, false);
 }
 
 static bool client_failed(const struct message *m)
@@ -160,7 +136,7 @@ static void client_failure(struct exchange *x, struct message *m, bool end)
     else if (exchange_log_pass(x, EVENT_ORIGIN, &suppressed))
         LOG(INFO, "origin_failed", LOG_STR("name", x->name), LOG_S("error", type),
             LOG_U("suppressed", suppressed));
-    if (end && x->request_ended)
+    if (end && x->relay.near.ended)
         far_is_over(x);
     exchange_fail(x, why);
 }
@@ -185,36 +161,38 @@ static bool opens_websocket(const struct message *m, bool end)
 static void upgrade(struct exchange *x, struct message *m)
 {
     translate_websocket_opened(m, x->request.translated.ws_key);
-    x->status = 101;
+    x->response.status = 101;
     x->ops->on_response(x->owner, m, false);
-    x->near->ops->head(x->near, m, false);
-    x->state = EXCHANGE_UPGRADED;
-    ws_frames_init(&x->frames);
+    relay_head(&x->relay, RELAY_FAR, m, false);
+    exchange_enter(x, EXCHANGE_UPGRADED);
+    ws_frames_init(&x->response.frames);
     x->request.head = NULL;
     x->request.translated.ws_key = SLICE("");
     x->ops->on_upgraded(x->owner);
-    exchange_arm(x);
+    early_pass(&x->early, &x->relay);
+    if (x->state != EXCHANGE_DEAD)
+        exchange_arm(x);
 }
 
 static void respond(struct exchange *x, struct message *m, bool end)
 {
-    x->status = m->status;
+    x->response.status = m->status;
     x->ops->on_response(x->owner, m, end);
-    x->near->ops->head(x->near, m, end);
-    x->state = EXCHANGE_STREAMING;
+    relay_head(&x->relay, RELAY_FAR, m, end);
+    exchange_enter(x, EXCHANGE_STREAMING);
     if (end)
         response_ended(x);
     else
         exchange_arm(x);
 }
 
-static void far_head(void *user, struct leg *leg, struct message *m, bool end)
+static void on_head(struct relay *r, struct message *m, bool end)
 {
-    struct exchange *x = user;
+    struct exchange *x = exchange_of(r);
     bool cookie_cut = false;
     if (x->state != EXCHANGE_OPEN)
         return;
-    exchange_moved(x);
+    relay_touch(r);
     if (m->status < 200 && m->status >= 100 && !end) {
         interim(x, m);
         return;
@@ -238,41 +216,31 @@ static void far_head(void *user, struct leg *leg, struct message *m, bool end)
         respond(x, m, end);
 }
 
-static void far_body(void *user, struct leg *leg, struct slice data, bool end)
+/* ---- resets */
+
+static const char *why_near_ended(int err)
 {
-    struct exchange *x = user;
-    exchange_moved(x);
-    x->tx_bytes += data.len;
-    if (x->state == EXCHANGE_UPGRADED)
-        ws_frames_feed(&x->frames, data);
-    x->near->ops->body(x->near, data, end);
-    x->response_ended |= end;
-    if (end && x->state == EXCHANGE_STREAMING)
-        response_ended(x);
-    else
-        end_if_over(x);
+    if (err == ERR_SYNTAX || err == ERR_LIMIT)
+        return "bad_request";
+    return err == ERR_CLOSED
+               ? failure_type(FAIL_PROTOCOL)
+               : "viewer_left"; /* the leg cannot write what it was given; or FIN, RST, I/O */
 }
 
-static char *far_place(void *user, struct leg *leg, size_t bytes)
+/* Leaving costs a stream's reset, which a viewer could have us send without end. */
+static void note_abort(const struct exchange *x)
 {
-    struct exchange *x = user;
-    return leg_place(x->near, bytes);
+    if (x->relay.far.leg)
+        abuse_note(x->worker->abuse, x->request.viewer, loop_now_us(x->worker->loop));
 }
 
-static void far_trailers(void *user, struct leg *leg, struct fields *t)
+static void near_reset(struct exchange *x, const struct leg_fault *why)
 {
-    struct exchange *x = user;
-    translate_trailers(t);
-    x->near->ops->trailers(x->near, t);
-    response_ended(x);
-}
-
-static void far_sent(void *user, struct leg *leg, size_t bytes)
-{
-    struct exchange *x = user;
-    exchange_moved(x);
-    x->forwarded += bytes;
-    x->near->ops->credit(x->near, bytes);
+    const struct exchange_owner *ops = x->ops;
+    void *owner = x->owner;
+    note_abort(x);
+    exchange_cancel(x, why_near_ended(why->err));
+    ops->on_gone(owner);
 }
 
 static enum failure failure_of(const struct leg_fault *why)
@@ -288,28 +256,26 @@ static enum failure failure_of(const struct leg_fault *why)
  * them. What must not be done twice is then not asked for again. */
 static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
 {
-    bool their_word = why->err == ERR_RESET && x->backend && !x->backend->ours;
+    bool their_word = why->err == ERR_RESET && x->stream.backend && !x->stream.backend->ours;
     return !their_word || exchange_is_websocket(x) ||
            (x->request.head && method_is_idempotent(x->request.head->method));
 }
 
-static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
+static void far_reset(struct exchange *x, const struct leg_fault *why)
 {
-    struct exchange *x = user;
     uint64_t suppressed;
     bool again = may_ask_again(x, why);
-    x->far = NULL;
-    x->stalled = why->err == ERR_STALLED;
+    x->response.stalled = why->err == ERR_STALLED;
     exchange_leave_far(x, ERR_OK);
     if (again && exchange_retry(x, why))
         return;
     if (why->err == ERR_CLOSED &&
-        x->response_ended) { /* a WebSocket: the client hears no more of what has been answered */
+        x->relay.far.ended) { /* a WebSocket: the client hears no more of what has been answered */
         response_ended(x);
         return;
     }
     if (why->err == ERR_LINK_LOST && x->state == EXCHANGE_UPGRADED) {
-        x->error = "link_lost";
+        x->response.error = "link_lost";
         exchange_restart(x);
         return;
     }
@@ -319,18 +285,18 @@ static void far_reset(void *user, struct leg *leg, const struct leg_fault *why)
     exchange_fail(x, failure_of(why));
 }
 
-static uint64_t far_taken(void *user, struct leg *leg)
+static void on_reset(struct relay *r, enum relay_side side, const struct leg_fault *why)
 {
-    struct exchange *x = user;
-    return leg_taken(x->near);
+    if (side == RELAY_NEAR)
+        near_reset(exchange_of(r), why);
+    else
+        far_reset(exchange_of(r), why);
 }
 
-const struct leg_events exchange_far_events = {
-    .on_head = far_head,
-    .on_body = far_body,
-    .on_place = far_place,
-    .on_trailers = far_trailers,
-    .on_sent = far_sent,
-    .on_reset = far_reset,
-    .on_taken = far_taken,
+const struct relay_ops exchange_relay_ops = {
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_trailers = on_trailers,
+    .on_end = on_end,
+    .on_reset = on_reset,
 };

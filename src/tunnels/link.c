@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 #include "src/tunnels/registry.h"
 
@@ -25,20 +26,36 @@ static const struct h2_session_ops session_ops;
 static const struct backend_ops link_backend;
 static void run_wake(void *user);
 
+/* Checks what holds whenever the loop is in no function of this file. */
+static void link_check(const struct link *l)
+{
+    const struct backend *b = &l->backend;
+    bool alive = l->state != LINK_DEAD;
+    worker_check(l->worker);
+    CHECK_THAT(alive == list_linked(&l->in_worker));
+    CHECK_THAT(alive == !!l->session);
+    CHECK_THAT(alive || !list_linked(&l->wake.node));
+    CHECK_THAT(b->up == (l->state == LINK_UP));
+    CHECK_THAT(!b->tunnel || l->state == LINK_UP || l->state == LINK_DRAINING);
+    CHECK_THAT(list_linked(&b->in_tunnel) == !!b->tunnel);
+    CHECK_THAT(!alive || l->websockets <= h2_session_open_streams(l->session));
+}
+
 struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t,
                       const struct place *p)
 {
     const struct config *c = w->server->config;
     bool ours = p->instance.len > 0;
     struct h2_options o = {
-        .keepalive_ms = c->keepalive_ms,
-        .ping_timeout_ms = PING_TIMEOUT_MS < c->keepalive_ms || c->keepalive_ms == 0
-                               ? PING_TIMEOUT_MS
-                               : c->keepalive_ms,
-        .settings_timeout_ms = c->attach_timeout_ms,
+        .keepalive_ms = c->timeouts.keepalive_ms,
+        .ping_timeout_ms =
+            PING_TIMEOUT_MS < c->timeouts.keepalive_ms || c->timeouts.keepalive_ms == 0
+                ? PING_TIMEOUT_MS
+                : c->timeouts.keepalive_ms,
+        .settings_timeout_ms = c->timeouts.attach_ms,
         .buffer_limit = BUFFER_LIMIT,
         .evictor = &w->evictor,
-        .stall_ms = c->stall_ms,
+        .stall_ms = c->timeouts.stall_ms,
         .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
         .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
     };
@@ -51,6 +68,8 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     list_push(&w->links, &l->in_worker);
     stat_add(&w->stats.links_open, 1);
     l->session = h2_session_new(w->loop, sock, H2_OPENER, &o, &session_ops, l);
+    if (CHECKING)
+        link_check(l);
     return l;
 }
 
@@ -82,6 +101,8 @@ static void forget(struct link *l)
     leave(l);
     list_remove(&l->in_worker);
     stat_add(&l->worker->stats.links_open, -1);
+    if (CHECKING)
+        link_check(l);
     loop_reap(l->worker->loop, &l->reap, link_free, l);
 }
 
@@ -135,6 +156,8 @@ static void on_up(void *user)
     enter(l, LINK_UP);
     l->up_us = loop_now_us(l->worker->loop);
     tunnel_join(t, &l->backend, l->up_us);
+    if (CHECKING)
+        link_check(l);
 }
 
 static void close_if_idle(struct link *l)
@@ -155,6 +178,8 @@ static void on_goaway(void *user, struct slice debug)
         l->goodbye = true; /* an answer to our own GOAWAY is none */
     enter(l, LINK_DRAINING);
     leave(l);
+    if (CHECKING)
+        link_check(l);
 }
 
 static void run_wake(void *user)
@@ -168,6 +193,8 @@ static void run_wake(void *user)
 static void on_room(void *user)
 {
     struct link *l = user;
+    if (CHECKING)
+        link_check(l);
     loop_defer(l->worker->loop, &l->wake);
 }
 
@@ -224,7 +251,7 @@ static const struct link *const_link_of(const struct backend *b)
  * shut out plain requests. */
 static bool has_room(const struct link *l, enum stream_kind kind)
 {
-    uint64_t limit = l->worker->server->config->max_streams;
+    uint64_t limit = l->worker->server->config->limits.streams;
     uint32_t peer = h2_session_peer_limit(l->session);
     if (peer < limit)
         limit = peer;
@@ -263,13 +290,18 @@ static struct leg *link_open(struct backend *b, const struct message *m, bool en
     }
     if (h2_session_ids_low(l->session))
         link_drain(l);
+    if (CHECKING)
+        link_check(l);
     return leg;
 }
 
 static void link_done(struct backend *b, enum stream_kind kind)
 {
+    struct link *l = link_of(b);
     if (kind == STREAM_WEBSOCKET)
-        link_of(b)->websockets--;
+        l->websockets--;
+    if (CHECKING)
+        link_check(l);
 }
 
 static uint64_t link_probe(struct backend *b, uint64_t quiet_ms, uint64_t ms)
@@ -303,6 +335,8 @@ static void drain_with(struct link *l, struct slice debug)
     if (l->backend.tunnel)
         tunnel_wake(l->backend.tunnel); /* it may have no other: then the name is away */
     close_if_idle(l);
+    if (CHECKING)
+        link_check(l);
 }
 
 static void link_retire(struct backend *b, enum retire_reason why)

@@ -17,8 +17,8 @@ static void refuse_address(struct answer *a, struct worker *w, const struct view
     answer_refusal(a, 429, error, message, retry_after_s);
 }
 
-void refuse_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
-                   const char *message)
+void refusal_bad_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
+                        const char *message)
 {
     unsigned wait_s = forged ? quota_take_bad_ticket(w->server->quota, v, loop_now_us(w->loop)) : 0;
     if (wait_s == 0)
@@ -28,20 +28,20 @@ void refuse_ticket(struct answer *a, struct worker *w, const struct viewer *v, b
                        "Your address has come with bad tickets too often: wait a little.", wait_s);
 }
 
-void refuse_another_name(struct answer *a, struct worker *w, const struct viewer *v)
+void refusal_too_many_names(struct answer *a, struct worker *w, const struct viewer *v)
 {
     refuse_address(a, w, v, "too_many_names", "Your address holds as many names as it may.",
                    NAMES_RETRY_S);
 }
 
-void refuse_register(struct answer *a, struct worker *w, const struct viewer *v,
-                     unsigned retry_after_s)
+void refusal_too_many_registers(struct answer *a, struct worker *w, const struct viewer *v,
+                                unsigned retry_after_s)
 {
     refuse_address(a, w, v, "too_many_registers",
                    "Your address has registered too often: wait a little.", retry_after_s);
 }
 
-void refuse_full(struct answer *a, unsigned retry_after_s)
+void refusal_full(struct answer *a, unsigned retry_after_s)
 {
     answer_refusal(a, 503, "too_many_tunnels", "This server holds as many names as it can.",
                    retry_after_s);

@@ -11,17 +11,17 @@
 
 /* Refuses a bad ticket: 403, or 429 when the address has come with too many. @forged: the ticket is
  * more than merely expired, so it counts against its address. */
-void refuse_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
-                   const char *message);
+void refusal_bad_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
+                        const char *message);
 
 /* Refuses one more name for an address that holds as many as it may: 429. */
-void refuse_another_name(struct answer *a, struct worker *w, const struct viewer *v);
+void refusal_too_many_names(struct answer *a, struct worker *w, const struct viewer *v);
 
 /* Refuses one more registration for an address that has made too many: 429. */
-void refuse_register(struct answer *a, struct worker *w, const struct viewer *v,
-                     unsigned retry_after_s);
+void refusal_too_many_registers(struct answer *a, struct worker *w, const struct viewer *v,
+                                unsigned retry_after_s);
 
 /* Refuses a name because the process holds as many as it can: 503. */
-void refuse_full(struct answer *a, unsigned retry_after_s);
+void refusal_full(struct answer *a, unsigned retry_after_s);
 
 #endif

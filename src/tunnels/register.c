@@ -159,7 +159,7 @@ static int claim_name(struct wish *w, const struct worker *worker, unsigned *ret
     }
     if (err == ERR_TAKEN &&
         *retry_after_s == 0) /* live: free at the earliest when its grace is over */
-        *retry_after_s = (unsigned)(worker->server->config->name_grace_ms / 1000) + 1;
+        *retry_after_s = (unsigned)(worker->server->config->names.grace_ms / 1000) + 1;
     return err;
 }
 
@@ -191,8 +191,8 @@ static bool option_url(const char *text, struct base_url *out)
 static struct base_url public_base(const struct config *config, const struct call *c)
 {
     struct base_url url;
-    if (!option_url(config->public_url, &url)) {
-        url.https = c->viewer->https || config->secure;
+    if (!option_url(config->urls.public, &url)) {
+        url.https = c->viewer->https || config->localtunnel.secure;
         url.port = call_port(c);
     }
     url.host = slice_str(config->domain);
@@ -204,7 +204,7 @@ static struct base_url public_base(const struct config *config, const struct cal
 static struct base_url attach_base(const struct config *config, const struct call *c)
 {
     struct base_url url;
-    if (!option_url(config->attach_url, &url))
+    if (!option_url(config->urls.attach, &url))
         url = (struct base_url){.host = slice_str(config->domain), .port = call_port(c)};
     url.https = true;
     if (url.port == 0)
@@ -227,9 +227,9 @@ static void url_print(char out[static URL_MAX], const struct base_url *b, const 
 static void add_limits(cJSON *json, const struct config *config)
 {
     cJSON *limits = cJSON_AddObjectToObject(json, "limits");
-    cJSON_AddNumberToObject(limits, "streams", (double)config->max_streams);
-    cJSON_AddNumberToObject(limits, "links", (double)config->max_links);
-    cJSON_AddNumberToObject(limits, "hold_ms", (double)config->hold_ms);
+    cJSON_AddNumberToObject(limits, "streams", (double)config->limits.streams);
+    cJSON_AddNumberToObject(limits, "links", (double)config->limits.links);
+    cJSON_AddNumberToObject(limits, "hold_ms", (double)config->names.hold_ms);
 }
 
 /* What only a secure answer carries. */
@@ -239,7 +239,7 @@ static int add_ticket(cJSON *json, const struct server *s, struct wish *w,
     char text[TICKET_MAX], url[URL_MAX], path[sizeof "/tunnel/" + NAME_MAX_LEN];
     char expires[CLOCK_ISO_MAX];
     memcpy(w->ticket.name, w->name, sizeof w->name);
-    w->ticket.exp = clock_wall_s() + (int64_t)(s->config->ticket_life_ms / 1000);
+    w->ticket.exp = clock_wall_s() + (int64_t)(s->config->names.ticket_life_ms / 1000);
     int err = ticket_sign(s->keyring, slice_str(s->config->domain), &w->ticket, text);
     if (err < 0)
         return err;
@@ -263,7 +263,7 @@ static int answer_claimed(const struct server *s, const struct call *c, struct w
     cJSON_AddStringToObject(json, "id", w->name);
     cJSON_AddStringToObject(json, "url", url);
     cJSON_AddNumberToObject(json, "port", attach.port);
-    cJSON_AddNumberToObject(json, "max_conn_count", (double)s->config->max_sockets);
+    cJSON_AddNumberToObject(json, "max_conn_count", (double)s->config->localtunnel.max_sockets);
     int err = c->secure ? add_ticket(json, s, w, &attach) : 0;
     if (err < 0) {
         cJSON_Delete(json);
@@ -283,11 +283,11 @@ static void answer_error(struct answer *a, struct worker *w, const struct viewer
         answer_refusal(a, 409, "name_taken", "This name is in use by somebody else.",
                        retry_after_s);
     else if (err == ERR_LIMIT)
-        refuse_full(a, REGISTER_RETRY_S);
+        refusal_full(a, REGISTER_RETRY_S);
     else if (err == ERR_ABUSE)
-        refuse_another_name(a, w, v);
+        refusal_too_many_names(a, w, v);
     else if (err == ERR_AGAIN)
-        refuse_register(a, w, v, retry_after_s);
+        refusal_too_many_registers(a, w, v, retry_after_s);
     else
         answer_refusal(a, 500, "internal", "The server could not make a ticket.", 0);
 }
@@ -313,7 +313,8 @@ void register_answer(struct worker *w, struct call *c, struct answer *a)
         return;
     }
     if (!wish_ticket(&wish, c, w, &forged)) {
-        refuse_ticket(a, w, c->viewer, forged, "The ticket is not for this name on this server.");
+        refusal_bad_ticket(a, w, c->viewer, forged,
+                           "The ticket is not for this name on this server.");
         return;
     }
     int err = claim_name(&wish, w, &retry_after_s);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/map.h"
@@ -16,6 +17,30 @@ struct registry {
     struct directory *directory; /* borrowed: likewise */
     int worker;                  /* whose names these are */
 };
+
+/* ---- checks */
+
+/* Checks one name: the table finds its tunnel, and the directory this worker. */
+static void check_name(const struct registry *r, const struct tunnel *t)
+{
+    struct slice name = slice_str(t->name);
+    CHECK_THAT(map_get(&r->names, name) == t);
+    CHECK_THAT(t->owner == &r->owner);
+    CHECK_THAT(directory_find(r->directory, name) == r->worker);
+}
+
+static void check_entry(struct slice key, void *tunnel, void *registry)
+{
+    const struct tunnel *t = tunnel;
+    CHECK_THAT(slice_eq(key, slice_str(t->name)));
+    check_name(registry, t);
+}
+
+/* Checks all names. */
+static void registry_check(struct registry *r)
+{
+    map_each(&r->names, check_entry, r);
+}
 
 /* ---- what the names file says */
 
@@ -36,6 +61,8 @@ static void note(void *registry, const struct tunnel *t)
                           .asked = t->asked};
     memcpy(h.name, t->name, sizeof h.name);
     memcpy(h.owner, t->owner_id, sizeof h.owner);
+    if (CHECKING)
+        check_name(r, t);
     directory_note(r->directory, &h, t->asked || !t->left_for_good);
 }
 
@@ -54,7 +81,7 @@ static struct tunnel *registry_add(struct registry *r, struct slice name,
 void registry_adopt(struct registry *r, const struct held_name *h)
 {
     int64_t wall_s = clock_wall_s();
-    uint64_t most_ms = r->config->name_grace_ms, left_ms = most_ms;
+    uint64_t most_ms = r->config->names.grace_ms, left_ms = most_ms;
     struct slice name = slice_str(h->name);
     if (h->until > 0)
         left_ms = h->until > wall_s ? (uint64_t)(h->until - wall_s) * 1000 : 0;
@@ -78,6 +105,8 @@ void registry_free(struct registry *r)
 {
     if (!r)
         return;
+    if (CHECKING)
+        registry_check(r);
     struct map names = r->names;
     map_init(&r->names);
     map_each(&names, free_tunnel, NULL);
@@ -108,8 +137,8 @@ struct registry *registry_new(struct loop *l, const struct config *c, struct dir
     struct registry *r = xcalloc(1, sizeof *r);
     r->owner = (struct tunnel_owner){
         .loop = l,
-        .pending_ms = c->pending_ms,
-        .name_grace_ms = c->name_grace_ms,
+        .pending_ms = c->names.pending_ms,
+        .name_grace_ms = c->names.grace_ms,
         .on_change = note,
         .on_expired = on_expired,
         .wait_begin = wait_begin,
@@ -151,9 +180,9 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
         return err;
     if (!t)
         t = registry_add(r, name, owner, asked);
-    uint64_t pending_us = r->config->pending_ms * 1000;
+    uint64_t pending_us = r->config->names.pending_ms * 1000;
     if (t->state != TUNNEL_LIVE && t->hold.until_us < loop_now_us(r->owner.loop) + pending_us)
-        tunnel_hold(t, t->state, r->config->pending_ms);
+        tunnel_hold(t, t->state, r->config->names.pending_ms);
     t->left_for_good = false; /* its client is back, if only by this call */
     note(r, t);
     *out = t;
@@ -162,6 +191,8 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
 
 void registry_drop(struct registry *r, struct tunnel *t)
 {
+    if (CHECKING)
+        check_name(r, t);
     map_remove(&r->names, slice_str(t->name));
     directory_release(r->directory, slice_str(t->name));
     tunnel_free(t);

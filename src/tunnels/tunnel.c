@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 
 enum {
@@ -55,6 +56,67 @@ static uint64_t now_of(const struct tunnel *t)
 static void note_change(const struct tunnel *t)
 {
     t->owner->on_change(t->owner->user, t);
+}
+
+/* ---- checks */
+
+static bool takes_any(const struct tunnel *t)
+{
+    LIST_FOREACH (node, &t->backends)
+        if (takes_streams(backend_at(node)))
+            return true;
+    return false;
+}
+
+static bool counts_towards_limit(const struct backend *b)
+{
+    return b->up && !b->replaced;
+}
+
+static size_t count_links(const struct tunnel *t)
+{
+    size_t n = 0;
+    LIST_FOREACH (node, &t->backends)
+        n += counts_towards_limit(backend_at(node));
+    return n;
+}
+
+static bool can_open(const struct tunnel *t, enum stream_kind kind)
+{
+    const struct backend *b = tunnel_pick(t, kind);
+    return b && fitness_of(b, kind) == FITNESS_ROOM;
+}
+
+/* Checks what holds at all times. A backend that ceases to take streams tells the tunnel a moment
+ * later, so LIVE without such a backend is no fault here. */
+static void tunnel_check(const struct tunnel *t)
+{
+    bool live = t->state == TUNNEL_LIVE;
+    CHECK_THAT(live || !takes_any(t));
+    CHECK_THAT(live != timer_armed(&t->hold.timer));
+    CHECK_THAT(live == (t->hold.until_us == 0));
+    CHECK_THAT(live == (t->hold.away_since_us == 0));
+    CHECK_THAT(t->n_waiters == list_count(&t->waiters));
+    CHECK_THAT(t->n_waiters <= TUNNEL_WAITERS_MAX);
+    LIST_FOREACH (node, &t->backends)
+        CHECK_THAT(backend_at(node)->tunnel == t);
+}
+
+/* Checks what holds behind a look at the backends. */
+static void tunnel_check_fresh(const struct tunnel *t)
+{
+    tunnel_check(t);
+    CHECK_THAT((t->state == TUNNEL_LIVE) == takes_any(t));
+    CHECK_THAT(t->n_links == count_links(t));
+}
+
+/* Checks that no request waits for what it could have. A stream that closes makes room a moment
+ * before its link wakes the tunnel, so this holds behind tunnel_wake alone. */
+static void tunnel_check_served(const struct tunnel *t)
+{
+    tunnel_check_fresh(t);
+    LIST_FOREACH (node, &t->waiters)
+        CHECK_THAT(!can_open(t, CONTAINER_OF(node, struct waiter, node)->kind));
 }
 
 /* ---- life */
@@ -125,11 +187,6 @@ void tunnel_free(struct tunnel *t)
 
 /* ---- state */
 
-static bool counts_towards_limit(const struct backend *b)
-{
-    return b->up && !b->replaced;
-}
-
 static void enter_live(struct tunnel *t)
 {
     timer_stop(&t->hold.timer);
@@ -147,16 +204,14 @@ static void enter_graced(struct tunnel *t)
 
 static void refresh(struct tunnel *t)
 {
-    bool live = false;
-    t->n_links = 0;
-    LIST_FOREACH (node, &t->backends) {
-        t->n_links += counts_towards_limit(backend_at(node));
-        live = live || takes_streams(backend_at(node));
-    }
+    bool live = takes_any(t);
+    t->n_links = count_links(t);
     if (live && t->state != TUNNEL_LIVE)
         enter_live(t);
     else if (!live && t->state == TUNNEL_LIVE)
         enter_graced(t);
+    if (CHECKING)
+        tunnel_check_fresh(t);
 }
 
 /* ---- who may attach */
@@ -334,6 +389,8 @@ void tunnel_leave(struct tunnel *t, struct backend *b, bool goodbye)
         t->left_for_good = true;
     if (is_dispensable(t))
         free_soon(t);
+    if (CHECKING)
+        tunnel_check_fresh(t);
 }
 
 /* ---- requests */
@@ -354,22 +411,18 @@ struct backend *tunnel_pick(const struct tunnel *t, enum stream_kind kind)
     return best;
 }
 
-static bool has_room(const struct tunnel *t)
-{
-    const struct backend *b = tunnel_pick(t, STREAM_REQUEST);
-    return b && fitness_of(b, STREAM_REQUEST) == FITNESS_ROOM;
-}
-
 /* Serves as many as wait now and no more: a request that has to wait again goes to the end. */
 void tunnel_wake(struct tunnel *t)
 {
     refresh(t);
-    for (size_t n = t->n_waiters; n > 0 && has_room(t); n--) {
+    for (size_t n = t->n_waiters; n > 0 && can_open(t, STREAM_REQUEST); n--) {
         struct waiter *w = waiter_pop(t);
         if (!w)
-            return;
+            break;
         w->on_backend(w, tunnel_pick(t, w->kind));
     }
+    if (CHECKING)
+        tunnel_check_served(t);
 }
 
 bool tunnel_wait(struct tunnel *t, struct waiter *w, uint64_t now_us)
@@ -377,12 +430,15 @@ bool tunnel_wait(struct tunnel *t, struct waiter *w, uint64_t now_us)
     bool away = t->state != TUNNEL_LIVE;
     uint64_t since_us = t->hold.away_since_us;
     assert(!list_linked(&w->node));
+    CHECK_THAT(!can_open(t, w->kind));
     if (away && now_us > since_us && now_us - since_us > AWAY_MAX_US)
         return false;
     if (t->n_waiters >= TUNNEL_WAITERS_MAX || !t->owner->wait_begin(t->owner->user))
         return false;
     list_push(&t->waiters, &w->node);
     t->n_waiters++;
+    if (CHECKING)
+        tunnel_check(t);
     return true;
 }
 
@@ -393,4 +449,6 @@ void tunnel_unwait(struct tunnel *t, struct waiter *w)
     list_remove(&w->node);
     t->n_waiters--;
     t->owner->wait_end(t->owner->user);
+    if (CHECKING)
+        tunnel_check(t);
 }

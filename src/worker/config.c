@@ -214,91 +214,91 @@ static int check_address(const char *value)
 /* clang-format off */
 static const struct opt rows[] = {
     {.name = "domain", .letter = 'd', .type = OPT_TEXT, .offset = FIELD(domain), .value = "HOST",
-     .help = "base domain; tunnels are NAME.HOST (required)",
+     .help = "base domain, required; tunnels are NAME.HOST",
      .check = check_domain, .wants = "a domain name"},
-    {.name = "listen", .type = OPT_LIST, .offset = FIELD(listen), .fallback = default_listen, .value = "ADDR:PORT|unix:/PATH",
-     .help = "where viewers, register calls and links come in, TLS or plain",
+    {.name = "listen", .type = OPT_LIST, .offset = FIELD(listen.addresses), .fallback = default_listen, .value = "ADDR:PORT|unix:/PATH",
+     .help = "accept viewers, register calls and links here, over TLS or plain",
      .check = check_listen, .wants = "ADDR:PORT, [IPV6]:PORT or unix:/PATH (addresses are numeric)"},
-    {.name = "cert", .type = OPT_TEXT, .offset = FIELD(cert), .value = "FILE",
-     .help = "certificate chain for TLS, PEM; SIGHUP reads it anew", .wants = "a file"},
-    {.name = "key", .type = OPT_TEXT, .offset = FIELD(key), .value = "FILE",
-     .help = "its private key, PEM", .wants = "a file"},
+    {.name = "cert", .type = OPT_TEXT, .offset = FIELD(listen.cert), .value = "FILE",
+     .help = "certificate chain for TLS, PEM; read again on SIGHUP", .wants = "a file"},
+    {.name = "key", .type = OPT_TEXT, .offset = FIELD(listen.key), .value = "FILE",
+     .help = "private key of the certificate, PEM", .wants = "a file"},
     {.name = "workers", .type = OPT_UINT, .offset = FIELD(workers), .fallback = "0", .min = 0, .max = 256,
-     .help = "threads, each with its own connections and tunnels; 0: one a core"},
-    {.name = "public-url", .type = OPT_TEXT, .offset = FIELD(public_url), .value = "SCHEME://HOST[:PORT]",
-     .help = "scheme and port of the URLs that are given out; HOST is the domain",
+     .help = "number of threads, each with its own connections and tunnels; 0: one for each core"},
+    {.name = "public-url", .type = OPT_TEXT, .offset = FIELD(urls.public), .value = "SCHEME://HOST[:PORT]",
+     .help = "scheme and port of the URLs that clients get; HOST is the domain",
      .check = check_public_url, .wants = "http://HOST[:PORT] or https://HOST[:PORT]"},
-    {.name = "attach-url", .type = OPT_TEXT, .offset = FIELD(attach_url), .value = "https://HOST[:PORT]",
-     .help = "where clients attach, if not where they register",
+    {.name = "attach-url", .type = OPT_TEXT, .offset = FIELD(urls.attach), .value = "https://HOST[:PORT]",
+     .help = "clients attach here; default: where they register",
      .check = check_attach_url, .wants = "https://HOST[:PORT]"},
-    {.name = "trusted-proxy", .type = OPT_LIST, .offset = FIELD(trusted_proxy), .value = "CIDR",
-     .help = "whose X-Forwarded-* fields count, besides loopback and unix sockets",
+    {.name = "trusted-proxy", .type = OPT_LIST, .offset = FIELD(listen.trusted_proxy), .value = "CIDR",
+     .help = "trust the X-Forwarded-* fields of these addresses, besides loopback and unix sockets",
      .check = check_cidr, .wants = "an address or a network like 10.0.0.0/8"},
-    {.name = "landing", .type = OPT_TEXT, .offset = FIELD(landing), .value = "URL",
-     .help = "where visitors of the base domain are sent; without it they see a page of ours",
+    {.name = "landing", .type = OPT_TEXT, .offset = FIELD(urls.landing), .value = "URL",
+     .help = "redirect visitors of the base domain here; default: a built-in page",
      .check = check_landing, .wants = "an http:// or https:// URL"},
-    {.name = "state-dir", .type = OPT_TEXT, .offset = FIELD(state_dir), .value = "DIR",
-     .help = "secret and names are kept here (default /var/lib/oneport as root, else $XDG_STATE_HOME/oneportd)",
+    {.name = "state-dir", .type = OPT_TEXT, .offset = FIELD(names.state_dir), .value = "DIR",
+     .help = "keep secret and names here (default /var/lib/oneport as root, else $XDG_STATE_HOME/oneportd)",
      .wants = "a folder"},
-    {.name = "ticket-life", .type = OPT_MSEC, .offset = FIELD(ticket_life_ms), .fallback = "30d", .min = SECOND, .max = 3650 * DAY,
-     .help = "how long a ticket proves its owner"},
-    {.name = "name-pending", .type = OPT_MSEC, .offset = FIELD(pending_ms), .fallback = "60s", .min = 1, .max = DAY,
-     .help = "a registered name is held so long for its first link"},
-    {.name = "name-grace", .type = OPT_MSEC, .offset = FIELD(name_grace_ms), .fallback = "10m", .max = 30 * DAY,
-     .help = "a name is held so long after its last link left"},
-    {.name = "hold", .type = OPT_MSEC, .offset = FIELD(hold_ms), .fallback = "4s", .max = 5 * MINUTE,
-     .help = "a request waits so long for a client that is away"},
-    {.name = "keepalive", .type = OPT_MSEC, .offset = FIELD(keepalive_ms), .fallback = "15s", .min = 100, .max = DAY,
-     .help = "a link that is silent so long is asked by PING"},
-    {.name = "drain-timeout", .type = OPT_MSEC, .offset = FIELD(drain_timeout_ms), .fallback = "30s", .max = DAY,
-     .help = "open requests may finish so long after SIGTERM"},
-    {.name = "attach-timeout", .type = OPT_MSEC, .offset = FIELD(attach_timeout_ms), .fallback = "10s", .min = 1, .max = HOUR,
-     .help = "for each of a link's TLS handshake, request and first SETTINGS"},
-    {.name = "head-timeout", .type = OPT_MSEC, .offset = FIELD(head_timeout_ms), .fallback = "15s", .min = 1, .max = HOUR,
-     .help = "a viewer's request head must arrive within"},
-    {.name = "viewer-keepalive", .type = OPT_MSEC, .offset = FIELD(viewer_keepalive_ms), .fallback = "75s", .min = 1, .max = DAY,
-     .help = "a viewer's connection is kept so long between requests"},
-    {.name = "origin-timeout", .type = OPT_MSEC, .offset = FIELD(origin_timeout_ms), .fallback = "10m", .max = 30 * DAY,
-     .help = "a response must begin within; 0: no limit"},
-    {.name = "idle-timeout", .type = OPT_MSEC, .offset = FIELD(idle_timeout_ms), .fallback = "10m", .min = 1, .max = 30 * DAY,
-     .help = "a body that stands still so long is given up"},
-    {.name = "websocket-timeout", .type = OPT_MSEC, .offset = FIELD(websocket_timeout_ms), .fallback = "1h", .min = 1, .max = 30 * DAY,
-     .help = "a WebSocket that is silent so long is closed"},
-    {.name = "max-streams", .type = OPT_UINT, .offset = FIELD(max_streams), .fallback = "20000", .min = 1, .max = 1000000,
-     .help = "requests and WebSockets on one link at a time"},
-    {.name = "max-links", .type = OPT_UINT, .offset = FIELD(max_links), .fallback = "4", .min = 1, .max = 64,
-     .help = "links of one name at a time"},
-    {.name = "max-tunnels-per-address", .type = OPT_UINT, .offset = FIELD(max_tunnels), .fallback = "50", .max = 20000,
-     .help = "names that an address holds at a time; 0: no limit"},
-    {.name = "viewer-rate", .type = OPT_UINT, .offset = FIELD(viewer_rate), .fallback = "0", .max = 1000000,
-     .help = "requests a second of a viewer's address to a tunnel, ten times as many at once; 0: no limit"},
-    {.name = "register-rate", .type = OPT_UINT, .offset = FIELD(register_rate), .fallback = "60", .max = 1000000,
-     .help = "new names that an address may ask for a minute, twice as many at once; 0: no limit"},
-    {.name = "max-handshakes-per-address", .type = OPT_UINT, .offset = FIELD(max_handshakes), .fallback = "64", .max = 512,
-     .help = "TLS handshakes under way of an address; 0: no limit"},
-    {.name = "max-body", .type = OPT_SIZE, .offset = FIELD(max_body), .fallback = "0", .max = INT64_MAX,
+    {.name = "ticket-life", .type = OPT_MSEC, .offset = FIELD(names.ticket_life_ms), .fallback = "30d", .min = SECOND, .max = 3650 * DAY,
+     .help = "how long a ticket is valid"},
+    {.name = "name-pending", .type = OPT_MSEC, .offset = FIELD(names.pending_ms), .fallback = "60s", .min = 1, .max = DAY,
+     .help = "how long a registered name waits for its first link"},
+    {.name = "name-grace", .type = OPT_MSEC, .offset = FIELD(names.grace_ms), .fallback = "10m", .max = 30 * DAY,
+     .help = "how long a name stays with its owner after its last link has left"},
+    {.name = "hold", .type = OPT_MSEC, .offset = FIELD(names.hold_ms), .fallback = "4s", .max = 5 * MINUTE,
+     .help = "how long a request waits for a client that is away"},
+    {.name = "keepalive", .type = OPT_MSEC, .offset = FIELD(timeouts.keepalive_ms), .fallback = "15s", .min = 100, .max = DAY,
+     .help = "send a PING on a link that has been silent for this long"},
+    {.name = "drain-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.drain_ms), .fallback = "30s", .max = DAY,
+     .help = "how long open requests may go on after SIGTERM"},
+    {.name = "attach-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.attach_ms), .fallback = "10s", .min = 1, .max = HOUR,
+     .help = "limit for each of a link's TLS handshake, request and first SETTINGS"},
+    {.name = "head-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.head_ms), .fallback = "15s", .min = 1, .max = HOUR,
+     .help = "limit for the head of a viewer's request"},
+    {.name = "viewer-keepalive", .type = OPT_MSEC, .offset = FIELD(timeouts.viewer_keepalive_ms), .fallback = "75s", .min = 1, .max = DAY,
+     .help = "how long a viewer's connection is kept between requests"},
+    {.name = "origin-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.origin_ms), .fallback = "10m", .max = 30 * DAY,
+     .help = "limit for the head of a response; 0: no limit"},
+    {.name = "idle-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.idle_ms), .fallback = "10m", .min = 1, .max = 30 * DAY,
+     .help = "give up a body that stands still for this long"},
+    {.name = "websocket-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.websocket_ms), .fallback = "1h", .min = 1, .max = 30 * DAY,
+     .help = "close a WebSocket that is silent for this long"},
+    {.name = "max-streams", .type = OPT_UINT, .offset = FIELD(limits.streams), .fallback = "20000", .min = 1, .max = 1000000,
+     .help = "most requests and WebSockets on one link at one time"},
+    {.name = "max-links", .type = OPT_UINT, .offset = FIELD(limits.links), .fallback = "4", .min = 1, .max = 64,
+     .help = "most links of one name at one time"},
+    {.name = "max-tunnels-per-address", .type = OPT_UINT, .offset = FIELD(limits.tunnels), .fallback = "50", .max = 20000,
+     .help = "most names of one address at one time; 0: no limit"},
+    {.name = "viewer-rate", .type = OPT_UINT, .offset = FIELD(limits.viewer_rate), .fallback = "0", .max = 1000000,
+     .help = "most requests per second of a viewer's address to a tunnel, ten times as many at once; 0: no limit"},
+    {.name = "register-rate", .type = OPT_UINT, .offset = FIELD(limits.register_rate), .fallback = "60", .max = 1000000,
+     .help = "most new names per minute for one address, twice as many at once; 0: no limit"},
+    {.name = "max-handshakes-per-address", .type = OPT_UINT, .offset = FIELD(limits.handshakes), .fallback = "64", .max = 512,
+     .help = "most unfinished TLS handshakes of one address; 0: no limit"},
+    {.name = "max-body", .type = OPT_SIZE, .offset = FIELD(limits.body), .fallback = "0", .max = INT64_MAX,
      .help = "largest request body; 0: no limit"},
-    {.name = "memory-budget", .type = OPT_SIZE, .offset = FIELD(memory_budget), .fallback = "512m", .min = 1 << 20, .max = INT64_MAX / 4,
-     .help = "bodies under way from all clients; 32m of it a link"},
-    {.name = "stall-timeout", .type = OPT_MSEC, .offset = FIELD(stall_ms), .fallback = "10s", .min = 1, .max = DAY,
-     .help = "over 3/4 of a budget, who has taken nothing for so long is cut, the longest first"},
+    {.name = "memory-budget", .type = OPT_SIZE, .offset = FIELD(limits.memory), .fallback = "512m", .min = 1 << 20, .max = INT64_MAX / 4,
+     .help = "most memory for bodies of all clients; 32m of it for one link"},
+    {.name = "stall-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.stall_ms), .fallback = "10s", .min = 1, .max = DAY,
+     .help = "when 3/4 of the memory is used, cut streams that have taken nothing for this long, the longest first"},
     {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",
-     .help = "103 responses: auto drops them towards proxies, many of which take one for the answer",
+     .help = "send 103 responses to viewers; auto: not through proxies, many of which take one for the answer",
      .check = check_early_hints, .wants = "auto, on or off"},
-    {.name = "log-level", .type = OPT_TEXT, .offset = FIELD(log_level), .fallback = "info", .value = "LEVEL",
-     .help = "error, warn, info or debug", .check = check_log_level, .wants = "error, warn, info or debug"},
-    {.name = "log-format", .type = OPT_TEXT, .offset = FIELD(log_format), .fallback = "text", .value = "text|json",
-     .help = "of both logs", .check = check_log_format, .wants = "text or json"},
-    {.name = "access-log", .type = OPT_TEXT, .offset = FIELD(access_log), .fallback = "-", .value = "FILE|-|off",
-     .help = "one line a request; - is standard output; SIGUSR1 opens it anew", .wants = "a file, - or off"},
-    {.name = "port", .letter = 'p', .type = OPT_TEXT, .offset = FIELD(port), .value = "PORT",
-     .help = "localtunnel's name for the port of --listen", .check = check_port, .wants = "a port"},
-    {.name = "address", .type = OPT_TEXT, .offset = FIELD(address), .value = "ADDR",
-     .help = "localtunnel's name for the address of --listen", .check = check_address, .wants = "a numeric address"},
-    {.name = "secure", .type = OPT_FLAG, .offset = FIELD(secure),
-     .help = "localtunnel's way to have https in URLs"},
-    {.name = "max-sockets", .type = OPT_UINT, .offset = FIELD(max_sockets), .fallback = "10", .min = 1, .max = 1000000,
-     .help = "what localtunnel's clients are told as max_conn_count"},
+    {.name = "log-level", .type = OPT_TEXT, .offset = FIELD(log.level), .fallback = "info", .value = "LEVEL",
+     .help = "least severe level that is logged: error, warn, info or debug", .check = check_log_level, .wants = "error, warn, info or debug"},
+    {.name = "log-format", .type = OPT_TEXT, .offset = FIELD(log.format), .fallback = "text", .value = "text|json",
+     .help = "format of both logs", .check = check_log_format, .wants = "text or json"},
+    {.name = "access-log", .type = OPT_TEXT, .offset = FIELD(log.access), .fallback = "-", .value = "FILE|-|off",
+     .help = "write a line for each request; -: standard output; opened again on SIGUSR1", .wants = "a file, - or off"},
+    {.name = "port", .letter = 'p', .type = OPT_TEXT, .offset = FIELD(localtunnel.port), .value = "PORT",
+     .help = "port to listen on, as in localtunnel", .check = check_port, .wants = "a port"},
+    {.name = "address", .type = OPT_TEXT, .offset = FIELD(localtunnel.address), .value = "ADDR",
+     .help = "address to listen on, as in localtunnel", .check = check_address, .wants = "a numeric address"},
+    {.name = "secure", .type = OPT_FLAG, .offset = FIELD(localtunnel.secure),
+     .help = "https in URLs, as in localtunnel"},
+    {.name = "max-sockets", .type = OPT_UINT, .offset = FIELD(localtunnel.max_sockets), .fallback = "10", .min = 1, .max = 1000000,
+     .help = "max_conn_count for clients of localtunnel"},
     {.name = NULL},
 };
 /* clang-format on */
@@ -332,26 +332,26 @@ static void fold_domain(struct config *c)
 /* --port and --address make one more listener, which stands in for the default one. */
 static bool fold_listen(struct config *c)
 {
-    struct opt_list *l = &c->listen;
-    if (!c->port && !c->address)
+    struct opt_list *l = &c->listen.addresses;
+    if (!c->localtunnel.port && !c->localtunnel.address)
         return true;
     if (l->count == 1 && l->item[0] == default_listen)
         l->count = 0;
     if (l->count == OPT_LIST_MAX)
         return refuse("--port: too many listeners");
-    const char *address = c->address ? c->address : DEFAULT_ADDRESS;
+    const char *address = c->localtunnel.address ? c->localtunnel.address : DEFAULT_ADDRESS;
     c->owned[1] = xasprintf(strchr(address, ':') ? "[%s]:%s" : "%s:%s", address,
-                            c->port ? c->port : DEFAULT_PORT);
+                            c->localtunnel.port ? c->localtunnel.port : DEFAULT_PORT);
     l->item[l->count++] = c->owned[1];
     return true;
 }
 
 static bool fold_state_dir(struct config *c)
 {
-    if (c->state_dir)
+    if (c->names.state_dir)
         return true;
     if (geteuid() == 0) {
-        c->state_dir = "/var/lib/oneport";
+        c->names.state_dir = "/var/lib/oneport";
         return true;
     }
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -360,16 +360,16 @@ static bool fold_state_dir(struct config *c)
         return refuse("--state-dir is required, as HOME is not set");
     c->owned[2] =
         have_state ? xasprintf("%s/oneportd", state) : xasprintf("%s/.local/state/oneportd", home);
-    c->state_dir = c->owned[2];
+    c->names.state_dir = c->owned[2];
     return true;
 }
 
 static bool check_public_host(const struct config *c)
 {
     struct base_url url;
-    if (!c->public_url)
+    if (!c->urls.public)
         return true;
-    if (base_url_parse(c->public_url, &url) < 0)
+    if (base_url_parse(c->urls.public, &url) < 0)
         return false; /* its row has refused it already */
     if (url.host.ptr[url.host.len - 1] == '.')
         url.host.len--;
@@ -384,9 +384,9 @@ static bool config_fold(struct config *c)
 {
     if (!c->domain)
         return refuse("--domain is required (see --help)");
-    if (c->cert && !c->key)
+    if (c->listen.cert && !c->listen.key)
         return refuse("--cert needs --key");
-    if (c->key && !c->cert)
+    if (c->listen.key && !c->listen.cert)
         return refuse("--key needs --cert");
     fold_domain(c);
     return check_public_host(c) && fold_listen(c) && fold_state_dir(c);

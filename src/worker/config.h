@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config.h - oneportd's options: one table (config.c), one struct, immutable after start. */
+/* config.h - the options of oneportd: one table (config.c) and one struct, which does not change
+ * after the start. */
 #ifndef SRC_WORKER_CONFIG_H
 #define SRC_WORKER_CONFIG_H
 
@@ -8,46 +9,67 @@
 #include "h2mux/base/log.h"
 #include "h2mux/base/opt.h"
 
+/* All times are in milliseconds, all sizes in bytes. A limit of 0 is none. */
 struct config {
-    const char *domain; /* base domain, lower case, no dot at the end */
-    struct opt_list listen;
-    const char *cert, *key;
-    const char *public_url, *attach_url;
-    const char *state_dir;
-    const char *landing;
-    struct opt_list trusted_proxy;
-    uint64_t workers; /* threads; 0: one a core */
-    uint64_t ticket_life_ms, hold_ms, name_grace_ms, drain_timeout_ms, keepalive_ms;
-    uint64_t pending_ms; /* --name-pending: registered, no link yet: 60s */
-    uint64_t max_streams, max_links;
-    uint64_t max_tunnels;          /* --max-tunnels-per-address: 50; 0: no limit */
-    uint64_t viewer_rate;          /* --viewer-rate: requests a second of an address; 0: no limit */
-    uint64_t register_rate;        /* --register-rate: a minute: 60; 0: no limit */
-    uint64_t max_handshakes;       /* --max-handshakes-per-address: 64; 0: no limit */
-    uint64_t origin_timeout_ms;    /* no response head: 504; 0: off */
-    uint64_t idle_timeout_ms;      /* a body that stalls */
-    uint64_t websocket_timeout_ms; /* --websocket-timeout: no byte either way: 1h */
-    uint64_t head_timeout_ms;      /* --head-timeout: a viewer's head: 15s */
-    uint64_t viewer_keepalive_ms;  /* --viewer-keepalive: between requests: 75s */
-    uint64_t attach_timeout_ms; /* --attach-timeout: TLS handshake, PTTH head, first SETTINGS: 10s
-                                   each */
-    uint64_t max_body;          /* --max-body: request body, 0: no limit */
-    uint64_t memory_budget;     /* --memory-budget: bodies under way of all links: 512 MiB */
-    uint64_t stall_ms; /* --stall-timeout: who took nothing for so long may be given up: 10s */
+    const char *domain;      /* base domain, lower case, without a dot at the end */
+    uint64_t workers;        /* threads; 0: one a core */
     const char *early_hints; /* auto, on or off: rule R4 */
-    const char *log_level, *log_format, *access_log;
-    /* localtunnel's aliases, folded into the above by config_parse */
-    const char *port, *address;
-    bool secure;
-    uint64_t max_sockets;
+    struct {
+        struct opt_list addresses; /* --listen */
+        const char *cert, *key;
+        struct opt_list trusted_proxy;
+    } listen;
+    struct {
+        const char *public, *attach; /* --public-url, --attach-url */
+        const char *landing;
+    } urls;
+    struct {
+        const char *state_dir;
+        uint64_t ticket_life_ms;
+        uint64_t pending_ms; /* a registered name waits so long for its first link */
+        uint64_t grace_ms;   /* a name waits so long after its last link */
+        uint64_t hold_ms;    /* a request waits so long for a link */
+    } names;
+    struct {
+        uint64_t keepalive_ms;        /* silence of a link before a PING */
+        uint64_t drain_ms;            /* for open requests after SIGTERM */
+        uint64_t attach_ms;           /* each for TLS handshake, request head and first SETTINGS */
+        uint64_t head_ms;             /* for a viewer's head */
+        uint64_t viewer_keepalive_ms; /* between requests of a viewer */
+        uint64_t origin_ms;           /* for the head of a response; 0: no limit */
+        uint64_t idle_ms;             /* for a body that stands still */
+        uint64_t websocket_ms;        /* for a WebSocket without a byte */
+        uint64_t stall_ms;            /* for a stream that takes nothing while memory is short */
+    } timeouts;
+    struct {
+        uint64_t streams;       /* of a link */
+        uint64_t links;         /* of a name */
+        uint64_t tunnels;       /* names of an address */
+        uint64_t handshakes;    /* of an address, under way */
+        uint64_t viewer_rate;   /* requests of an address in a second */
+        uint64_t register_rate; /* registers of an address in a minute */
+        uint64_t body;          /* of a request */
+        uint64_t memory;        /* of all bodies under way */
+    } limits;
+    struct {
+        const char *level, *format;
+        const char *access; /* --access-log */
+    } log;
+    /* The options of localtunnel. config_parse makes --listen of port and address. */
+    struct {
+        const char *port, *address;
+        bool secure;
+        uint64_t max_sockets;
+    } localtunnel;
     char *owned[3]; /* owned: what config_parse made of domain, listen and state_dir */
 };
 
-/* Everything checked, files not yet opened. OPT_RUN: go on. */
+/* Reads and checks all options; opens no file. The caller goes on if the result is OPT_RUN. */
 enum opt_result config_parse(int argc, char **argv, struct config *c) MUSTCHECK;
-void config_deinit(struct config *c); /* after any result of config_parse */
+void config_deinit(struct config *c); /* called after any result of config_parse */
 
-/* SCHEME://HOST[:PORT], nothing behind it but one '/'. ERR_SYNTAX. */
+/* A URL of the form SCHEME://HOST[:PORT]; one '/' may follow. base_url_parse fails with ERR_SYNTAX.
+ */
 struct base_url {
     bool https;
     struct slice host; /* borrowed from the text */
@@ -55,8 +77,8 @@ struct base_url {
 };
 int base_url_parse(const char *text, struct base_url *out) MUSTCHECK;
 
-/* What --listen takes: numeric ADDR:PORT, [IPV6]:PORT, unix:/PATH (then out is a sockaddr_un).
- * ERR_SYNTAX. */
+/* Parses a value of --listen: ADDR:PORT or [IPV6]:PORT with a numeric address, or unix:/PATH, which
+ * makes @out a sockaddr_un. Fails with ERR_SYNTAX. */
 int listen_address_parse(const char *text, struct sockaddr_storage *out, socklen_t *len) MUSTCHECK;
 
 #endif

@@ -8,12 +8,6 @@
 #include "h2mux/base/pool.h"
 #include "src/worker/mailbox.h"
 
-void worker_check(const struct worker *w)
-{
-    CHECK_THAT(pthread_equal(w->owner_thread, pthread_self()));
-    CHECK_THAT(w->loop && w->mailbox && w->server);
-}
-
 void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms, uint64_t bytes)
 {
     uint64_t suppressed;
@@ -56,7 +50,7 @@ struct worker *worker_new(struct server *s, unsigned index)
     if (!w->mailbox)
         goto fail_loop;
     evictor_init(&w->evictor, &s->budget, w->loop);
-    w->evictor.tails.stall_ms = s->config->stall_ms;
+    w->evictor.tails.stall_ms = s->config->timeouts.stall_ms;
     w->evictor.tails.on_cut = on_cut;
     w->evictor.tails.user = w;
     return w;

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/io/loop.h"
 #include "src/worker/server.h"
@@ -60,7 +61,10 @@ void worker_join(struct worker *w);
 
 /* Checks (check.h) that the calling thread may touch @w. Before worker_start that is the thread
  * that made the worker, then the worker's own, and after worker_join the thread that called it. */
-void worker_check(const struct worker *w);
+static inline void worker_check(const struct worker *w)
+{
+    CHECK_THAT(pthread_equal(w->owner_thread, pthread_self()));
+}
 
 /* Counts a stream that was reset because memory was short and its viewer had taken nothing for
  * @stalled_ms. Logs one such stream a second. @name: the name of its tunnel, or "-" when that is

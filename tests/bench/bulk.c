@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* bulk.c - modes `bulk` and `stall`: parallel bodies down or up, again and again, and what each
- * connection got; and viewers that ask for a body and then stop reading.
+/* bulk.c - the modes `bulk` and `stall` of the load generator. `bulk` transfers bodies down or up
+ * on parallel connections and prints what each connection got. `stall` opens connections that ask
+ * for a body and then stop reading.
  *
- * Bytes are counted between warm-up and end, so neither full socket buffers nor a slow start are
- * taken for a rate. */
+ * Bytes are counted between the end of the warm-up and the end of the run, so that neither full
+ * socket buffers nor a slow start distort the rate. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,11 +19,11 @@ struct carrier {
     struct viewer viewer;
     struct bulk *bulk; /* borrowed: outlives it */
     size_t number;
-    uint64_t counted;     /* bytes since the warm-up ended */
-    uint64_t to_send;     /* of the upload under way */
-    uint64_t transfers;   /* complete */
-    uint64_t finished_us; /* when the last of --transfers was */
-    bool asked;           /* a transfer is under way */
+    uint64_t counted;     /* bytes since the end of the warm-up */
+    uint64_t to_send;     /* bytes left of the current upload */
+    uint64_t transfers;   /* whole transfers */
+    uint64_t finished_us; /* the end of the last of --transfers */
+    bool asked;           /* a transfer is running */
 };
 
 struct bulk {
@@ -34,7 +35,7 @@ struct bulk {
 };
 
 static const struct viewer_ops carrier_ops;
-static const char block[BLOCK]; /* what uploads consist of */
+static const char block[BLOCK]; /* content of uploads */
 
 static struct carrier *of(struct viewer *v)
 {
@@ -88,7 +89,7 @@ static void finish(struct carrier *c)
         load_stop(b->load);
 }
 
-/* An answer before the whole upload was sent is a refusal. */
+/* Counts a transfer. An answer that comes before the end of the upload is a refusal. */
 static void on_answer(struct viewer *v)
 {
     struct carrier *c = of(v);
@@ -108,7 +109,7 @@ static void on_answer(struct viewer *v)
         ask(c);
 }
 
-/* A connection that ends for good leaves the others running: the result names the error. */
+/* Counts the error, which the result shows. The other connections go on. */
 static void on_broken(struct viewer *v, const char *why)
 {
     struct carrier *c = of(v);
@@ -175,7 +176,7 @@ static void print(const struct bulk *b)
         counted += b->carriers[i].counted;
         transfers += b->carriers[i].transfers;
     }
-    printf("{\"seconds\": %.6f, \"octets\": %llu, \"total_octets\": %llu, \"mb_per_s\": %.3f, "
+    printf("{\"seconds\": %.6f, \"bytes\": %llu, \"total_bytes\": %llu, \"mb_per_s\": %.3f, "
            "\"transfers\": %llu, \"errors\": %llu, "
            "\"connections\": [",
            seconds, (unsigned long long)counted, (unsigned long long)b->total,

@@ -16,8 +16,7 @@
 
 enum { BACKLOG = 4096, TX_LIMIT = 1 << 20, SCRATCH = 256 * 1024, PORTS_AN_ADDRESS = 10000 };
 
-static char
-    scratch[SCRATCH]; /* one read of one connection at a time: the programs have one thread */
+static char scratch[SCRATCH]; /* bytes of one read; the programs have one thread */
 
 static struct sockaddr_in loopback(uint32_t host, uint16_t port)
 {
@@ -119,8 +118,8 @@ void conn_adopt(struct conn *c, struct event_base *base, const struct conn_ops *
     event_add(&c->reader, NULL);
 }
 
-/* The kernel picks the port when it knows both ends: without that, a source address has its ports
- * once, not once a target. */
+/* Binds @fd to a source address and leaves the port to connect(). A port that bind() chose could be
+ * used for one target only. */
 static void choose_source(int fd, size_t number)
 {
     static const int on = 1;
@@ -169,7 +168,7 @@ void conn_close(struct conn *c)
     c->fd = -1;
 }
 
-/* An error is left to the reader, which hears it as well. */
+/* An error counts as nothing taken; the next read reports it. */
 size_t conn_push(struct conn *c, struct slice bytes)
 {
     ssize_t taken = send(c->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
@@ -183,7 +182,7 @@ void conn_send(struct conn *c, struct slice bytes)
     if (bytes.len == 0)
         return;
     if (buf_append(&c->tx, bytes) < 0) {
-        shutdown(c->fd, SHUT_RDWR); /* a peer that takes nothing: the reader hears of the end */
+        shutdown(c->fd, SHUT_RDWR); /* the peer takes nothing; the next read reports the end */
         return;
     }
     event_add(&c->writer, NULL);

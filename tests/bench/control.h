@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* control.h - commands on standard input, a line each: how the benchmark tells a program that holds
- * connections what comes next. The end of the input is the end of the program. */
+/* control.h - reads commands from standard input, one on each line. The benchmark steers a program
+ * that holds connections by them; the end of the input ends the program. */
 #ifndef TESTS_BENCH_CONTROL_H
 #define TESTS_BENCH_CONTROL_H
 
@@ -12,7 +12,7 @@
 struct control {
     struct event event;
     struct buf line;
-    void (*on_command)(void *user, char *line); /* NULL: the end */
+    void (*on_command)(void *user, char *line); /* NULL at the end of the input */
     void *user;                                 /* borrowed */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* frame.h - WebSocket frames as both ends of the benchmark need them (RFC 6455 5.2): no fragments,
- * bodies up to FRAME_MAX. */
+/* frame.h - reads and writes WebSocket frames (RFC 6455 5.2) for both ends of the benchmark: no
+ * fragments, bodies of at most FRAME_MAX bytes. */
 #ifndef TESTS_BENCH_FRAME_H
 #define TESTS_BENCH_FRAME_H
 
@@ -18,15 +18,15 @@ enum {
 struct frame {
     unsigned opcode;
     struct slice body; /* borrowed; still masked with `mask` */
-    char mask[4];      /* zeros: none, or one that changes nothing */
+    char mask[4];      /* zeros if there is no mask */
     size_t len;        /* of the whole frame */
 };
 
-/* Whether @bytes begin with a whole frame. */
+/* Reads the frame at the front of @bytes into @f. Returns false if it is not whole yet. */
 bool frame_read(struct slice bytes, struct frame *f);
 
-/* Writes the head of a frame whose body of @len bytes follows. @masked: with the mask of zeros,
- * which is legal and free. */
+/* Writes the head of a frame with a body of @len bytes and returns the length of the head. @masked
+ * adds a mask of zeros, which is legal and leaves the body as it is. */
 size_t frame_write_head(char out[static FRAME_HEAD_MAX], unsigned opcode, size_t len, bool masked);
 
 #endif

@@ -1,25 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""What the project has set itself, as rows: a sentence, the figure, and the limit. Judged against the same run's peers."""
+"""The goals of the project, one per row: a text, the figure and its limit. A goal is judged against
+the peers of the same run."""
 
 import dataclasses
 from collections.abc import Callable
 
-SCALE_LEAST = 100  # streams or tunnels from which on memory is judged: it comes in pages and pools
-FREE_CORES = 5  # two workers, two load generators and the clients
+# Memory is judged from this number of streams or tunnels on: it is allocated in pages and pools.
+SCALE_LEAST = 100
+FREE_CORES = 5  # for two workers, two load generators and the clients
 
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
     text: str
-    measured: Callable  # of Results: the figure; raises LookupError when something it needs was not measured
+    # Takes Results and returns the figure. Raises LookupError when an input was not measured.
+    measured: Callable
     limit: float
     at_least: bool = False
-    cores: int = (
-        1  # a machine with fewer says nothing about it: the figure is reported, and not judged
-    )
+    # On a machine with fewer cores the figure is reported and not judged.
+    cores: int = 1
 
     def judge(self, results):
-        """(figure, "yes" or "no" or why not judged), or None when it was not measured."""
+        """Returns (figure, "yes", "no" or why it was not judged), or None when it was not
+        measured."""
         try:
             value = self.measured(results)
         except (LookupError, ZeroDivisionError):
@@ -37,7 +40,7 @@ def ratio(test, metric, peer):
 
 
 def best(test, metric, *peers):
-    """Against the best of several: all of them have to be there."""
+    """Compares with the best of several peers. Fails with LookupError unless all were measured."""
     return lambda results: max(results.ratio(test, "oneport", metric, peer) for peer in peers)
 
 
@@ -46,7 +49,8 @@ def value(test, metric):
 
 
 def late(direction):
-    """How far a call behind a transfer is above 1.3 round trips, in milliseconds; the unloaded call is the round trip."""
+    """Returns how many milliseconds a call behind a transfer takes above 1.3 round trips. A call
+    without a transfer takes one round trip."""
     return lambda results: (
         results.median("interactive", "oneport", f"line_{direction}_busy_ms")
         - 1.3 * results.median("interactive", "oneport", f"line_{direction}_calm_ms")
@@ -54,7 +58,7 @@ def late(direction):
 
 
 def highest(kind, metric):
-    """The dearest point of a curve."""
+    """Returns the most expensive point of a curve."""
     return lambda results: max(
         results.median("scale", "oneport", f"{kind}_{count}_{metric}")
         for count in results.settings["scale"]
@@ -62,7 +66,8 @@ def highest(kind, metric):
 
 
 def spread(kind, metric, least):
-    """The dearest point of a curve over the cheapest, of those from @least on."""
+    """Returns the most expensive point of a curve divided by the cheapest one, among those from
+    @least on."""
 
     def measured(results):
         points = [
@@ -80,130 +85,140 @@ def spread(kind, metric, least):
 CHAINS = ("haproxy", "haproxy-tuned", "nghttpx")
 
 GOALS = (
-    Goal("CPU a request, of HAProxy's", ratio("requests", "cpu_s_per_10k", "haproxy"), 0.95),
-    Goal("requests/s, of HAProxy's", ratio("requests", "requests_per_s", "haproxy"), 1.05, True),
-    Goal("p99 at a fixed rate, of the best chain's", best("latency", "p99_ms", *CHAINS), 1),
     Goal(
-        "MB/s down, of the tuned HAProxy's",
+        "CPU per request, relative to HAProxy", ratio("requests", "cpu_s_per_10k", "haproxy"), 0.95
+    ),
+    Goal(
+        "requests/s, relative to HAProxy",
+        ratio("requests", "requests_per_s", "haproxy"),
+        1.05,
+        True,
+    ),
+    Goal("p99 at a fixed rate, relative to the best chain", best("latency", "p99_ms", *CHAINS), 1),
+    Goal(
+        "MB/s down, relative to the tuned HAProxy",
         ratio("bulk", "down_mb_per_s", "haproxy-tuned"),
         1.1,
         True,
     ),
     Goal(
-        "MB/s up, of the tuned HAProxy's", ratio("bulk", "up_mb_per_s", "haproxy-tuned"), 1.1, True
+        "MB/s up, relative to the tuned HAProxy",
+        ratio("bulk", "up_mb_per_s", "haproxy-tuned"),
+        1.1,
+        True,
     ),
     Goal(
-        "CPU a GB down, of the tuned HAProxy's",
+        "CPU per GB down, relative to the tuned HAProxy",
         ratio("bulk", "down_cpu_s_per_gb", "haproxy-tuned"),
         0.8,
     ),
     Goal(
-        "CPU a GB up, of the tuned HAProxy's",
+        "CPU per GB up, relative to the tuned HAProxy",
         ratio("bulk", "up_cpu_s_per_gb", "haproxy-tuned"),
         0.8,
     ),
     Goal(
-        "KiB of oneportd for an idle WebSocket, the crowd",
+        "KiB of oneportd per idle WebSocket, in the crowd",
         value("viewers", "crowd_server_rss_kib"),
         4,
     ),
     Goal(
-        "KiB of oneport for an idle WebSocket, the crowd",
+        "KiB of oneport per idle WebSocket, in the crowd",
         value("viewers", "crowd_client_rss_kib"),
         4,
     ),
     Goal("WebSockets through one link that echo", value("viewers", "crowd_echoed"), 10000, True),
     Goal(
-        "connections between the ends for all of them",
+        "connections between the ends for all WebSockets",
         value("viewers", "crowd_connections_between"),
         1,
     ),
     Goal(
-        "descriptors of oneportd for a WebSocket",
+        "descriptors of oneportd per WebSocket",
         value("viewers", "crowd_server_descriptors"),
         1.001,
     ),
     Goal(
-        "descriptors of oneport for a WebSocket",
+        "descriptors of oneport per WebSocket",
         value("viewers", "crowd_client_descriptors"),
         1.001,
     ),
-    Goal("echo p99, of HAProxy's", ratio("viewers", "echo_p99_ms", "haproxy"), 1),
-    Goal("KiB of oneportd for an idle link", value("tunnels", "link_rss_kib"), 40),
+    Goal("echo p99, relative to HAProxy", ratio("viewers", "echo_p99_ms", "haproxy"), 1),
+    Goal("KiB of oneportd per idle link", value("tunnels", "link_rss_kib"), 40),
     Goal(
-        "attaches a CPU second, full handshakes", value("tunnels", "attach_per_cpu_s"), 1000, True
+        "attaches per CPU second, full handshakes", value("tunnels", "attach_per_cpu_s"), 1000, True
     ),
-    Goal("idle CPU with all links, percent", value("tunnels", "idle_cpu_percent"), 1),
+    Goal("CPU with all links idle, percent", value("tunnels", "idle_cpu_percent"), 1),
     Goal("echo p99 beside a download, ms", value("interactive", "busy_p99_ms"), 3),
     Goal(
-        "echo p99 beside a download, of the unloaded one", value("interactive", "busy_over_calm"), 5
+        "echo p99 beside a download, relative to no load", value("interactive", "busy_over_calm"), 5
     ),
     Goal("long line: ms above 1.3 round trips behind a download", late("down"), 50),
     Goal("long line: ms above 1.3 round trips behind an upload", late("up"), 50),
     Goal(
-        "long line: download, of one plain TCP connection",
+        "long line: download, relative to plain TCP",
         value("interactive", "line_down_of_plain_tcp"),
         0.9,
         True,
     ),
     Goal(
-        "long line: upload, of one plain TCP connection",
+        "long line: upload, relative to plain TCP",
         value("interactive", "line_up_of_plain_tcp"),
         0.9,
         True,
     ),
     Goal("20 downloads: largest share over smallest", value("fair", "max_over_min"), 1.3),
     Goal(
-        "20 downloads beside a stalled one, of those without",
+        "rate of 20 downloads beside a stalled one, relative to without it",
         value("fair", "beside_stalled"),
         0.95,
         True,
     ),
     Goal(
-        "CPU a request beside any number of streams, of that alone",
+        "CPU per request beside open streams, at worst, relative to none open",
         highest("streams", "over_alone"),
         1.3,
     ),
     Goal(
-        "CPU a request over any number of tunnels, of that over one",
+        "CPU per request over many tunnels, at worst, relative to one",
         highest("tunnels", "over_alone"),
         1.3,
     ),
     Goal(
-        f"KiB a stream, dearest over cheapest number from {SCALE_LEAST} on",
+        f"KiB per stream, largest over smallest from {SCALE_LEAST} streams on",
         spread("streams", "kib", SCALE_LEAST),
         1.3,
     ),
     Goal(
-        f"KiB a tunnel, dearest over cheapest number from {SCALE_LEAST} on",
+        f"KiB per tunnel, largest over smallest from {SCALE_LEAST} tunnels on",
         spread("tunnels", "kib", SCALE_LEAST),
         1.3,
     ),
     Goal(
-        "requests/s of 2 workers, of 1 worker's",
+        "requests/s of 2 workers, relative to 1",
         value("cores", "rate_2_over_1"),
         1.6,
         True,
         FREE_CORES,
     ),
     Goal(
-        "CPU a request of 2 workers at full load, of 1 worker's",
+        "CPU per request of 2 workers at full load, relative to 1",
         value("cores", "full_cpu_2_over_1"),
         1.03,
         cores=FREE_CORES,
     ),
     Goal(
-        "CPU a request of 2 workers at a fixed rate, of 1 worker's",
+        "CPU per request of 2 workers at a fixed rate, relative to 1",
         value("cores", "calm_cpu_2_over_1"),
         1.03,
     ),
     Goal(
-        "CPU a request with 1 of 2 workers busy, of 1 worker's",
+        "CPU per request with 1 of 2 workers busy, relative to 1",
         value("cores", "full_cpu_one_of_2_over_1"),
         1.03,
     ),
     Goal(
-        "CPU of hand-overs, one in 100 requests, of all",
+        "share of CPU for hand-overs, one in 100 requests",
         value("cores", "full_seldom_handoff_share"),
         0.03,
     ),

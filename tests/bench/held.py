@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A helper program that is told what to do line by line and ends with its standard input: it cannot outlive the benchmark."""
+"""A helper program that takes commands on standard input, one per line. The program ends when its
+standard input ends, so it cannot outlive the benchmark."""
 
 import json
 import os
@@ -13,7 +14,7 @@ TOOLS = TOP / "build" / "release" / "bench"
 
 
 class Failed(Exception):
-    """A measurement that is not worth reporting, and why."""
+    """A measurement gave no figure worth reporting; the text says why."""
 
 
 class Held:
@@ -79,7 +80,7 @@ class Held:
 
 
 class Listener(Held):
-    """One of our servers; .port is where."""
+    """One of our servers. `.port` is the port that it listens on."""
 
     def __init__(self, directory, tool, *arguments):
         super().__init__(directory, tool, *arguments)

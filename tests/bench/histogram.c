@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* histogram.c - see histogram.h. Bucket: position of the highest bit, then the HISTOGRAM_SUB_BITS
- * bits below it. */
+/* histogram.c - see histogram.h. The number of a bucket is the position of a value's highest bit,
+ * then the HISTOGRAM_SUB_BITS bits below. */
 #include "tests/bench/histogram.h"
 
 enum { SUB = 1 << HISTOGRAM_SUB_BITS };
@@ -14,7 +14,7 @@ static size_t bucket_of(uint64_t us)
     return at < HISTOGRAM_BUCKETS ? at : HISTOGRAM_BUCKETS - 1;
 }
 
-/* The largest value of a bucket: a percentile never flatters. */
+/* Returns the largest value of a bucket, so that no percentile is reported too small. */
 static uint64_t bucket_top(size_t at)
 {
     if (at < SUB)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* histogram.h - latencies in buckets that grow with the value: exact to 1.6 %, of fixed size, from
- * 1 us to 70 minutes. */
+/* histogram.h - counts latencies from 1 us to 70 minutes in buckets that grow with the value: a
+ * fixed size, exact to 1.6 %. */
 #ifndef TESTS_BENCH_HISTOGRAM_H
 #define TESTS_BENCH_HISTOGRAM_H
 
@@ -16,10 +16,10 @@ struct histogram {
 
 void histogram_add(struct histogram *h, uint64_t us);
 
-/* The value that @share (0..1) of all are not above; 0 when there are none. */
+/* Returns the percentile at @share (0..1), or 0 if there are no values. */
 uint64_t histogram_percentile_us(const struct histogram *h, double share);
 
-/* The members "p50_ms" .. "max_ms" of a JSON object, without braces. */
+/* Prints the members "p50_ms" to "max_ms" of a JSON object, without braces. */
 void histogram_print(const struct histogram *h, FILE *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* link.c - see link.h. HTTP/2 by hand (RFC 9113 4.1, 6.5, 6.7), because 10,000 sessions of a
- * library would be the load's memory, not the server's. It never needs to read a field: it has one
- * answer. */
+/* link.c - see link.h. HTTP/2 is written by hand (RFC 9113 4.1, 6.5, 6.7), because 10,000 sessions
+ * of a library would need more memory than the server under test. No field is ever read: there is
+ * one answer. */
 #include "tests/bench/link.h"
 
 #include <openssl/err.h>
@@ -29,14 +29,14 @@ enum {
 };
 
 static char scratch[SCRATCH];
-static int link_index = -1; /* where an SSL keeps its link */
+static int link_index = -1; /* index of the link in an SSL */
 
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
     struct link *l = SSL_get_ex_data(ssl, link_index);
     SSL_SESSION_free(l->session);
     l->session = session;
-    return 1; /* ours now */
+    return 1; /* the session is kept */
 }
 
 SSL_CTX *link_tls_new(const char *ca)
@@ -68,7 +68,7 @@ static void lose(struct link *l, const char *why)
 static void queue(struct link *l, struct slice bytes)
 {
     if (buf_append(&l->tx, bytes) < 0)
-        abort(); /* a server that asks and never reads */
+        abort(); /* the server asks and never reads */
 }
 
 static void flush(struct link *l)
@@ -115,8 +115,8 @@ static void queue_attach(struct link *l)
 
 /* ---- HTTP/2 */
 
-/* ":status: 200" (static table, 8) and a literal "content-length: 200" (name 28): RFC
- * 7541 6.1, 6.2.2. */
+/* The header block is ":status: 200" (entry 8 of the static table) and a literal "content-length:
+ * 200" (name 28): RFC 7541 6.1, 6.2.2. */
 static void answer(struct link *l, uint32_t stream)
 {
     char body[BODY_LEN] = "";
@@ -149,7 +149,7 @@ static uint32_t number24(const uint8_t *at)
     return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
 }
 
-/* How many bytes were used; 0: more are needed. */
+/* Returns how many bytes were used; 0 if more are needed. */
 static size_t take_http2(struct link *l, struct slice bytes)
 {
     const uint8_t *at = (const uint8_t *)bytes.ptr;
@@ -165,7 +165,9 @@ static size_t take_http2(struct link *l, struct slice bytes)
     return FRAME_HEAD + len;
 }
 
-/* The 101 and what follows it. RFC 8441 3: extended CONNECT is announced, as oneport does. */
+/* Takes the 101 and sends SETTINGS, which announce extended CONNECT (RFC 8441 3) as those of
+ * oneport do. Returns how many bytes were used, 0 if more are needed, or SIZE_MAX if the link was
+ * refused. */
 static size_t take_attach(struct link *l, struct slice bytes)
 {
     static const char connect_protocol[] = {0, 8, 0, 0, 0, 1};
@@ -181,7 +183,7 @@ static size_t take_attach(struct link *l, struct slice bytes)
     return (size_t)(end - bytes.ptr) + 4;
 }
 
-/* false: the link was refused. */
+/* Returns false if the link was refused. */
 static bool take(struct link *l)
 {
     size_t used = 1;
@@ -199,7 +201,7 @@ static bool take(struct link *l)
 
 /* ---- the socket */
 
-/* NULL: all is read that there is; else why the link is lost. */
+/* Reads until there is nothing left. Returns NULL, or why the link is lost. */
 static const char *read_all(struct link *l)
 {
     int got;
@@ -211,7 +213,7 @@ static const char *read_all(struct link *l)
     return SSL_get_error(l->ssl, got) == SSL_ERROR_WANT_READ ? NULL : "closed by the server";
 }
 
-/* Whether it is done; a failure has been told. */
+/* Goes on with the handshake and returns whether it is complete. A failure has been reported. */
 static bool shake_hands(struct link *l)
 {
     ERR_clear_error();
@@ -245,7 +247,7 @@ static void on_event(evutil_socket_t fd, short what, void *user)
 
 void link_dial(struct link *l)
 {
-    static char host[] = "localhost"; /* the macro below drops const */
+    static char host[] = "localhost"; /* not const: the macro below drops that */
     l->fd = conn_connect(l->env->port, l->number, NULL);
     l->ssl = l->fd < 0 ? NULL : SSL_new(l->env->tls);
     if (!l->ssl) {
@@ -276,7 +278,7 @@ void link_drop(struct link *l)
     event_del(&l->reader);
     event_del(&l->writer);
     SSL_set_quiet_shutdown(l->ssl, 1);
-    SSL_shutdown(l->ssl); /* else its session counts as broken */
+    SSL_shutdown(l->ssl); /* otherwise OpenSSL does not resume the session */
     SSL_free(l->ssl);
     l->ssl = NULL;
     close(l->fd);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* link.h - one attached link as light as can be: TLS, the attach request, and just enough HTTP/2 to
- * stay and to answer.
+/* link.h - an attached link of a client that needs little memory: TLS, the attach request, and as
+ * much HTTP/2 as keeps the link up and answers requests.
  *
- * Every request is answered with 200 bytes, whatever its fields say; they begin with the name and
- * a dot, so that a viewer can see whose answer it got. The TLS session is kept over link_drop and
- * resumed. */
+ * Each request is answered with 200 bytes, which begin with the name and a dot: so a viewer sees
+ * which tunnel has answered. The TLS session outlives link_drop and is resumed. */
 
 /* draw: a link
  *
@@ -30,7 +29,7 @@ struct link_env {
     SSL_CTX *tls;
     uint16_t port;
     void (*on_up)(struct link *l);
-    void (*on_lost)(struct link *l, const char *why); /* DOWN already */
+    void (*on_lost)(struct link *l, const char *why); /* the link is DOWN already */
     void *user;
     uint64_t requests, resumed; /* of all links */
 };
@@ -45,12 +44,12 @@ struct link {
     int fd;
     size_t number;
     enum link_state state;
-    bool greeted; /* the server's preface is behind us */
+    bool greeted; /* the server's preface has come */
 };
 
-SSL_CTX *link_tls_new(const char *ca) MUSTCHECK; /* NULL: the file is no good */
+SSL_CTX *link_tls_new(const char *ca) MUSTCHECK; /* NULL if @ca cannot be used */
 void link_dial(struct link *l);                  /* name and ticket are set */
-void link_drop(struct link *l);                  /* without a word, as when a network is gone */
+void link_drop(struct link *l);                  /* closes without a word, as a lost network does */
 void link_deinit(struct link *l);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* links.c - many clients in one program: registers --count names, then attaches, drops and attaches
- * them as it is told.
+/* links.c - plays many clients: registers --count names, then attaches and drops their links.
  *
- * `links --port PORT --ca FILE --count N`. Prints a JSON object when all names are registered, and
- * one behind each command (standard input; its end is the end): `attach`, `drop`, `count`. The
- * names are PREFIX0, PREFIX1, ... As with clients that know nothing of each other, each name has
- * a connection of its own to be registered, and then one to be attached. */
+ * `links --port PORT --ca FILE --count N` prints a JSON object when all names are registered, and
+ * one after each command on standard input: `attach`, `drop`, `count`. It ends with its input. The
+ * names are PREFIX0, PREFIX1 and so on. Each name is registered on one connection and attached on
+ * another, as independent clients would do it. */
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -26,7 +25,7 @@ enum { AT_ONCE = 64, REQUEST_LIMIT = 1024, ANSWER_LIMIT = 16384, MAX_LINKS = 100
 struct clerk {
     struct viewer viewer;
     struct buf answer;
-    struct link *link; /* borrowed: whose name is being registered */
+    struct link *link; /* borrowed: the link whose name is being registered */
     struct fleet *fleet;
 };
 
@@ -37,7 +36,7 @@ struct fleet {
     struct control control;
     struct link *links;
     struct clerk clerks[AT_ONCE];
-    size_t next, settled, up, failed; /* of the phase that runs */
+    size_t next, settled, up, failed; /* of the current phase */
     uint64_t since_us;
     bool attaching;
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* load.c - the benchmark's load generator: `load MODE --port N [OPTIONS]`, against 127.0.0.1 only,
- * bounded in count and time.
+/* load.c - the load generator of the benchmark, `load MODE --port N [OPTIONS]`. It loads 127.0.0.1
+ * alone and is bounded in count and time.
  *
- * What wrk and its like lack: latency counted from a constant schedule, thousands of WebSockets,
- * uploads, and the share that each connection got. */
+ * It does what wrk and others cannot: it counts latency from a constant schedule, opens thousands
+ * of WebSockets, uploads, and prints the share of each connection. */
 #include "tests/bench/load.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* load.h - what every mode of the load generator gets: its options, the loop, and its requests. */
+/* load.h - what the modes of the load generator share: options, the event loop, and requests. */
 #ifndef TESTS_BENCH_LOAD_H
 #define TESTS_BENCH_LOAD_H
 
@@ -17,28 +17,29 @@ struct load {
         limit_s;
     const char *host, *path, *order;
     bool upload, check;
-    /* for the modes; owned by main */
+    /* for the modes; main owns them */
     struct buf request; /* scratch */
-    struct buf ordered; /* --order as uint64_t, `hosts` of them; empty: 0, 1, 2, ... */
+    struct buf ordered; /* --order as `hosts` numbers of type uint64_t; empty for 0, 1, 2, ... */
 };
 
-/* Reads --order. ERR_SYNTAX: it is no list of numbers. */
+/* Reads --order. Fails with ERR_SYNTAX if it is no list of numbers. */
 int load_prepare(struct load *l) MUSTCHECK;
 
-/* @v asks "GET PATH" or, with @body, "POST PATH" with that Content-Length, and @fields, lines that
- * end with CRLF. A host with "%" is a pattern: the sign becomes the @number-th of the hosts, which
- * are taken in a ring. With --check the answer has to begin with the host's first label and its
- * dot, which says whose it is. */
+/* Makes @v ask for "GET PATH" or, with @body above 0, for "POST PATH" with that Content-Length.
+ * @fields are further lines, each with its CRLF. In a host with "%" the sign becomes the number of
+ * a host, taken from the ring of hosts at @number. With --check the answer has to begin with the
+ * first label of the host and a dot. */
 void load_ask(struct load *l, struct viewer *v, uint64_t number, uint64_t body, const char *fields);
 
-/* The @number for load_ask of @viewer's @request-th request: a viewer keeps one host or, with
- * --every, goes back and forth between two. */
+/* Returns the @number for load_ask when @viewer sends its request number @request. A viewer keeps
+ * one host or, with --every, alternates between two. */
 uint64_t load_turn(const struct load *l, uint64_t viewer, uint64_t request);
 
 double load_seconds(const struct load *l);
-void load_stop(struct load *l); /* ends the loop behind the callback that runs */
+void load_stop(struct load *l); /* ends the loop when the current callback returns */
 
-/* The modes: each prints one JSON object a result on standard output. 0 or an exit code. */
+/* The modes. Each prints its results to standard output as JSON objects and returns the exit code.
+ */
 int rate_run(struct load *l);
 int bulk_run(struct load *l);
 int stall_run(struct load *l);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The loads as calls: wrk for throughput, our own generator for everything that waits, holds or shares."""
+"""Functions that put load on a path. wrk measures throughput; our own generator does every load
+that waits, holds connections or shares."""
 
 import contextlib
 import json
@@ -17,7 +18,8 @@ OPEN_S = 240
 
 
 def _options(path, keywords):
-    """--port, --host and one option per keyword; True is a flag."""
+    """Returns --port, --host and one option per keyword. A keyword with the value True is a
+    flag."""
     argv = ["--port", path.port, "--host", path.host]
     for key, value in keywords.items():
         option = "--" + key
@@ -30,7 +32,7 @@ def milliseconds(seconds):
 
 
 def _finished(process, what):
-    """Its result. Whatever comes between, the process does not stay."""
+    """Waits for a load generator and returns its result. Ends the process, whatever happens."""
     try:
         out, err = process.communicate(timeout=300)
     except BaseException:
@@ -57,7 +59,8 @@ def _start(mode, path, keywords):
 
 
 def several(count, mode, path, target, **keywords):
-    """The same load from @count processes at a time, for servers that one process cannot keep busy: their results."""
+    """Runs the same load from @count processes at a time, for servers that one process cannot keep
+    busy. Returns the result of each."""
     processes = [_start(mode, path, {"path": target, **keywords}) for _ in range(count)]
     try:
         return [_finished(process, mode) for process in processes]
@@ -69,12 +72,13 @@ def several(count, mode, path, target, **keywords):
 
 
 def rate(path, target, **keywords):
-    """Requests on a constant schedule."""
+    """Sends requests on a constant schedule and returns their latencies."""
     return several(1, "rate", path, target, **keywords)[0]
 
 
 def typical(slices, measure):
-    """Each figure of @measure(), the median over so many calls: one hiccup of the machine is no tail of a program."""
+    """Calls @measure() @slices times and returns the median of each figure. A single hiccup of the
+    machine then does not count as a program's tail."""
     taken = [measure() for _ in range(slices)]
     return {
         key: statistics.median(one[key] for one in taken)
@@ -84,13 +88,14 @@ def typical(slices, measure):
 
 
 def bulk(path, target, **keywords):
-    """Bodies, one after the other on each connection."""
+    """Transfers bodies, one after the other on each connection, and returns the rates."""
     return several(1, "bulk", path, target, **keywords)[0]
 
 
 @contextlib.contextmanager
 def bulk_meanwhile(path, target, into, **keywords):
-    """The same while something else is measured; what came of it is put into @into."""
+    """Runs bulk() while the caller measures something else. Puts the result into @into at the
+    end."""
     process = _start("bulk", path, {"path": target, **keywords})
     try:
         yield process
@@ -102,7 +107,8 @@ def bulk_meanwhile(path, target, into, **keywords):
 
 
 class WebSockets(Held):
-    """@count WebSockets that stay open for a `with` block; with @least, as many as there can be."""
+    """Holds @count WebSockets open for a `with` block. Raises Failed if fewer than @least opened;
+    without @least all of them have to."""
 
     def __init__(self, directory, path, count, least=None):
         super().__init__(
@@ -116,16 +122,17 @@ class WebSockets(Held):
             raise Failed(f"only {self.opened} of {count} WebSockets opened: {complaint}")
 
     def sweep(self, seconds, size):
-        """On how many an echo comes back, when each gets a message."""
+        """Sends one message on each WebSocket. Returns how many echoes came back."""
         rate = max(1, round(self.opened / seconds))
         return self._echo(rate, self.opened / rate, size)["answered"]
 
     def echo(self, rate, seconds, size):
-        """Latencies of messages on a constant schedule."""
+        """Sends messages on a constant schedule and returns the latencies of their echoes."""
         result = self._echo(rate, seconds, size)
         if result["errors"]:
             raise Failed(
-                f"{result['errors']} of {result['sent']} messages did not come back: {self.complaint()}"
+                f"{result['errors']} of {result['sent']} messages did not come back:"
+                f" {self.complaint()}"
             )
         return result
 
@@ -134,7 +141,7 @@ class WebSockets(Held):
 
 
 class Stalled(Held):
-    """@count viewers that ask for @target and read no further than its head."""
+    """@count viewers that ask for @target, read its head and then stop reading."""
 
     def __init__(self, directory, path, target, count):
         super().__init__(
@@ -144,7 +151,7 @@ class Stalled(Held):
 
 
 def wrk(path, target, seconds, connections=64):
-    """As many requests as one thread gets through on @connections: (requests, requests a second)."""
+    """Runs wrk with one thread on @connections. Returns (requests, requests per second)."""
     program = shutil.which("wrk") or "wrk"
     argv = [
         program,

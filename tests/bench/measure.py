@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Requests, latency, bulk and fairness: what plain HTTP through a path costs. Each function takes (bench, kind of path) and
-returns its figures by name; lower is better but for *_per_s and opened."""
+"""The tests of plain HTTP through a path: requests, latency, bulk and fairness. Each test takes
+(bench, kind of path) and returns its figures by name. Lower is better, except for *_per_s and
+opened."""
 
 import statistics
 
@@ -10,11 +11,11 @@ from .meter import Used
 from .paths import Skipped
 
 DOWNLOADS = 20
-LONG_BODY = "/octets/1073741824"
+LONG_BODY = "/bytes/1073741824"
 
 
 def requests(bench, kind):
-    """64 connections, 200-octet bodies, as fast as they come."""
+    """Sends requests for bodies of 200 bytes on 64 connections, as fast as they are answered."""
     sizes = bench.sizes
     with kind(bench, bench.origins.web_port) as path:
         warm_up(bench, path)
@@ -28,14 +29,15 @@ def requests(bench, kind):
 
 
 def warm_up(bench, path):
-    """One viewer before the 64: when all come at once to a cold HAProxy, it ends up with one
-    connection onward or with 64, by chance, and its rounds cannot be compared."""
+    """Warms a path up with one viewer before the 64. When all 64 come at once to a cold HAProxy, it
+    ends up with 1 or 64 connections onward by chance, and rounds cannot be compared."""
     loads.bulk(path, "/200", connections=1, time=milliseconds(bench.sizes.warm_s / 4))
     loads.bulk(path, "/200", connections=64, time=milliseconds(bench.sizes.warm_s))
 
 
 def latency(bench, kind):
-    """The same bodies at a fixed rate that every path can do, waiting included."""
+    """Measures the latency of the same bodies at a fixed rate that every path can sustain. Latency
+    includes the time that a request waited to be sent."""
     sizes = bench.sizes
     with kind(bench, bench.origins.web_port) as path:
         load = {"connections": 64, "rate": sizes.latency_rate}
@@ -53,7 +55,7 @@ def latency(bench, kind):
 
 
 def bulk(bench, kind):
-    """1 MiB bodies on 8 connections, down and up."""
+    """Transfers bodies of 1 MiB on 8 connections, down and then up."""
     with kind(bench, bench.origins.web_port) as path:
         down = _bulk(bench, path, "/1m")
     with kind(bench, bench.origins.app_port) as path:
@@ -67,7 +69,7 @@ def bulk(bench, kind):
 
 
 def _bulk(bench, path, target, **options):
-    """(MB/s, CPU seconds a GB)"""
+    """Returns (MB/s, CPU seconds per GB)."""
     with Used(path.pids()) as used:
         got = loads.bulk(
             path,
@@ -77,13 +79,14 @@ def _bulk(bench, path, target, **options):
             time=milliseconds(bench.sizes.load_s),
             **options,
         )
-    return got["mb_per_s"], used.cpu_s / got["total_octets"] * 1e9
+    return got["mb_per_s"], used.cpu_s / got["total_bytes"] * 1e9
 
 
 def fair(bench, kind):
-    """20 downloads at a time: the largest share over the smallest, and what one viewer that stopped reading costs the others."""
+    """Compares the shares of 20 downloads that run at a time, and measures how much one viewer that
+    stopped reading slows the others."""
     if kind.at_once <= DOWNLOADS:
-        raise Skipped(f"it does {kind.at_once} at a time")
+        raise Skipped(f"it takes only {kind.at_once} requests at a time")
     with kind(bench, bench.origins.app_port) as path:
         alone = _share(bench, path, bench.sizes.load_s)
         costs = [_beside_stalled(bench, path) for _ in range(bench.sizes.slices)]
@@ -96,7 +99,8 @@ def fair(bench, kind):
 
 
 def _beside_stalled(bench, path):
-    """What the downloads get beside a viewer that stopped reading, of what they get before and behind it."""
+    """Returns the rate of the downloads beside a viewer that stopped reading, relative to their
+    mean rate before and after."""
     seconds = bench.sizes.load_s / 2
     before = _share(bench, path, seconds)["mb_per_s"]
     with loads.Stalled(path.directory, path, LONG_BODY, 1):

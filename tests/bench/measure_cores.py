@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a second worker brings, and what it costs when a viewer's connection has to move between the two."""
+"""The test of two workers: how much faster they are than one, and what it costs when a viewer's
+connection is handed over from one to the other."""
 
 import http.client
 import json
@@ -13,15 +14,17 @@ from .meter import Used
 
 CONNECTIONS = 64
 SELDOM = 100  # requests between two moves of a connection that is used for more than one tunnel
-STAY, MOVE = 1000000000, 1  # requests until a viewer's connection goes to its other tunnel
-# (workers, what viewers do): `one` is `stay` with tunnels of the first worker only, while the second has nothing to do.
+STAY, MOVE = 1000000000, 1  # requests until a viewer switches to its other tunnel
+# (workers, what viewers do): `one` is `stay` with tunnels of the first worker only, so that the
+# second worker is idle.
 RUNS = ((1, "stay"), (1, "move"), (2, "stay"), (2, "move"), (2, "one"))
 
 
 def cores(bench, kind):
-    """Many tunnels, a link each, on one worker and on two: requests/s and CPU a request with viewers that keep to a tunnel, and
-    with viewers whose every request is for another worker's tunnel. One worker gets both too: what is left is the hand-over.
-    """
+    """Measures requests/s and CPU per request over many tunnels with one link each, on one worker
+    and on two. Viewers either keep to one tunnel, or ask for a tunnel of the other worker with
+    every request. One worker gets both loads as well; what two workers cost beyond that is the
+    hand-over."""
     count = bench.sizes.links
     with Fleet(bench, count, workers=1) as one, Fleet(bench, count, workers=2) as two:
         for fleet in (one, two):
@@ -56,7 +59,7 @@ def cores(bench, kind):
 
 
 def _homes(fleet, count):
-    """The numbers of the tunnels of each worker, as the server's log tells it."""
+    """Returns the numbers of the tunnels of each worker, read from the server's log."""
     homes = ([], [])
     for number, worker in re.findall(
         r"link_up.* name=bench-(\d+) .*worker=(\d+)", fleet.server.log
@@ -68,7 +71,8 @@ def _homes(fleet, count):
 
 
 def _pairs(homes):
-    """A viewer gets a pair: one tunnel of either worker. If it stays it keeps the first, which is of either worker in turn."""
+    """Returns the tunnels in pairs, one of either worker, for one viewer each. A viewer that stays
+    uses the first of its pair; the first is of either worker in turn."""
     return [
         number
         for place, pair in enumerate(zip(*homes))
@@ -77,7 +81,7 @@ def _pairs(homes):
 
 
 class Run:
-    """One load on one server, in slices; the first one warms up."""
+    """One load on one server, taken in slices. The first slice warms up and does not count."""
 
     def __init__(self, bench, fleet, order, every):
         self.bench, self.fleet = bench, fleet
@@ -91,7 +95,7 @@ class Run:
         self.slices.append((requests, seconds, used.cpu_s, self._handoffs() - before))
 
     def load(self, seconds):
-        """(requests, seconds that they took)"""
+        """Puts the load on. Returns (requests, seconds that they took)."""
         raise NotImplementedError
 
     def _handoffs(self):
@@ -110,17 +114,18 @@ class Run:
 
     @property
     def cost_us(self):
-        """CPU of one request."""
+        """The CPU time of one request, in microseconds."""
         return self._total(2) / self._total(0) * 1e6
 
     @property
     def handoffs(self):
-        """Of one request."""
+        """The number of hand-overs per request."""
         return self._total(3) / self._total(0)
 
 
 class Full(Run):
-    """As many requests as are answered. Two generators, so that none of them is the limit where there are cores for them."""
+    """A load of as many requests as are answered. Two generators send it, so that neither is the
+    limit where there are cores for them."""
 
     name = "full"
 
@@ -138,7 +143,8 @@ class Full(Run):
 
 
 class Calm(Run):
-    """A rate that leaves cores free: workers sleep between requests, and have to be woken."""
+    """A load at a rate that leaves cores idle: workers sleep between requests and have to be
+    woken."""
 
     name = "calm"
 
@@ -155,7 +161,7 @@ class Calm(Run):
 
 
 def _costs(runs):
-    """(name, value) of the CPU figures of one load."""
+    """Yields (name, value) of the CPU figures of one load."""
     name = runs[1, "stay"].name
     cost = {key: run.cost_us for key, run in runs.items()}
     for (workers, way), value in cost.items():
@@ -164,7 +170,7 @@ def _costs(runs):
     yield f"{name}_cpu_one_of_2_over_1", cost[2, "one"] / cost[1, "stay"]
     for way in ("stay", "move"):
         yield f"{name}_{way}_handoffs", runs[2, way].handoffs
-    # Going back and forth has a price of its own, between tunnels of one worker too.
+    # Switching between two tunnels has a cost of its own, even on one worker: it is subtracted.
     more = cost[2, "move"] - cost[2, "stay"] - (cost[1, "move"] - cost[1, "stay"])
     handoff_us = more / (runs[2, "move"].handoffs - runs[2, "stay"].handoffs)
     yield f"{name}_handoff_cpu_us", handoff_us

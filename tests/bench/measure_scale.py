@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What grows with the number of links and streams, and what must not. Only oneport has links: the peers have nothing to compare."""
+"""The tests of what grows with the number of links and streams, and what must not. They run oneport
+only, as no peer has links."""
 
 import contextlib
 import time
@@ -11,12 +12,13 @@ from .measure_ws import SETTLE_S
 from .meter import Used, memory
 from .paths import Oneport, new_server
 
-SCALE_RATE = 2000  # requests a second: what is left over pays for nothing
+SCALE_RATE = 2000  # requests a second, well below full load
 ATTACH_S = 120
 
 
 class Fleet:
-    """oneportd alone, with @count links of clients that are not ours. A path as far as loads are concerned."""
+    """oneportd alone, with @count links of a client program of the benchmark. Loads use it as a
+    path."""
 
     def __init__(self, bench, count, workers=None):
         self.bench, self.count, self.workers = bench, count, workers or bench.workers
@@ -59,7 +61,8 @@ class Fleet:
         return answer
 
     def attach(self):
-        """Attaches all: {"attached", "seconds", "resumed"} with the server's "cpu_s"."""
+        """Attaches all links. Returns {"attached", "seconds", "resumed"} and the server's
+        "cpu_s"."""
         with Used(self.pids) as used:
             answer = self._whole(self.links.ask("attach", ATTACH_S))
         return {**answer, "cpu_s": max(used.cpu_s, 0.01)}
@@ -69,7 +72,8 @@ class Fleet:
 
 
 def tunnels(bench, kind):
-    """Idle links: memory and CPU of each, and how fast they attach, with full TLS handshakes and with resumed ones."""
+    """Measures memory and CPU of idle links, and how fast links attach with full and with resumed
+    TLS handshakes."""
     count = bench.sizes.tunnels
     with Fleet(bench, count) as fleet:
         first = fleet.attach()
@@ -94,9 +98,10 @@ def tunnels(bench, kind):
 
 
 def scale(bench, kind):
-    """CPU a request and memory a stream beside 1 to 10,000 open streams of one link; CPU a request and memory a tunnel over 1 to
-    10,000 tunnels. `over_alone` is against a second server, without streams or with one tunnel, that has the same load in turn: the
-    machine's moods meet both."""
+    """Measures CPU per request and memory per stream beside 1 to 10,000 open streams of one link,
+    and the same per tunnel over 1 to 10,000 tunnels. `over_alone` compares with a second server
+    that has no streams, or one tunnel. Both get the same load in turn, so that a disturbance of the
+    machine affects both."""
     figures = {}
     with Oneport(bench, bench.origins.app_port) as path, Fleet(bench, 1) as fleet:
         fleet.attach()
@@ -146,7 +151,7 @@ def _in_turn(bench, cost, alone):
 
 
 class Cost:
-    """CPU seconds per 10,000 requests at a fixed rate."""
+    """The CPU seconds per 10,000 requests of a path at a fixed rate."""
 
     def __init__(self, path, pids, **options):
         self.path, self.pids, self.options = path, pids, options
@@ -157,7 +162,7 @@ class Cost:
         with Used(self.pids) as used:
             got = loads.rate(
                 self.path,
-                "/octets/200",
+                "/bytes/200",
                 connections=32,
                 rate=rate,
                 time=milliseconds(seconds),
@@ -166,7 +171,7 @@ class Cost:
         self.slices.append((got["ok"], used.cpu_s))
 
     def of_10k(self, last):
-        """Over the @last slices."""
+        """Returns the cost over the @last slices."""
         return (
             sum(cpu_s for _, cpu_s in self.slices[-last:])
             / sum(requests for requests, _ in self.slices[-last:])

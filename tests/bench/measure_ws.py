@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""WebSockets: what one costs while it is idle, and whether it is still quick when the path is full."""
+"""The tests of WebSockets: the cost of an idle one, and latency while the path carries a
+transfer."""
 
 import time
 
@@ -10,18 +11,18 @@ from .measure import LONG_BODY
 from .meter import descriptors, memory
 from .paths import Direct
 
-SETTLE_S = 0.5  # buffers are given back behind the handshakes
+SETTLE_S = 0.5  # programs free their buffers after the handshakes
 CALLS_A_SECOND = 5  # over the long line
 MESSAGE = 100
 
 
 def viewers(bench, kind):
-    """Many WebSockets: memory and descriptors of each end for an idle one, then echoes over all of them in turn. Then the large
-    crowd, and how many of it the path can hold: what opened and echoed, up to the crowd's size."""
+    """Opens many WebSockets, measures memory and descriptors of each end per idle one, and echoes a
+    message over each. Then does the same with the large crowd. `most` is the number that opened and
+    echoed, at most the size of the crowd."""
     sizes = bench.sizes
-    least = (
-        sizes.viewers if kind.one_link else 1
-    )  # it has to hold that many; what another holds is a figure
+    # A path of one link must hold that many; for the other paths the number is a figure.
+    least = sizes.viewers if kind.one_link else 1
     figures = _crowd(bench, kind, sizes.viewers, least)
     most = figures["echoed"]
     if most == sizes.viewers:
@@ -34,7 +35,7 @@ def viewers(bench, kind):
 def _crowd(bench, kind, count, least):
     with kind(bench, bench.origins.app_port) as path:
         loads.rate(
-            path, "/octets/200", connections=8, rate=200, time=milliseconds(bench.sizes.warm_s)
+            path, "/bytes/200", connections=8, rate=200, time=milliseconds(bench.sizes.warm_s)
         )
         before = {end: _held_by(path, end) for end in path.ends}
         with loads.WebSockets(path.directory, path, count, least) as crowd:
@@ -75,7 +76,8 @@ def _held_by(path, end):
 
 
 def interactive(bench, kind):
-    """Echoes while a download takes all that the path can carry, and on a long line behind a transfer each way."""
+    """Measures echoes while a download takes all that the path can carry, and on a long line behind
+    a transfer each way."""
     return {**_saturated(bench, kind), **(_long_line(bench, kind) if kind.has_line else {})}
 
 
@@ -106,11 +108,11 @@ def _saturated(bench, kind):
 
 def _still_running(process, what):
     if process.poll() is not None:
-        raise Failed(f"{what} was over before the calls were")
+        raise Failed(f"{what} ended before the calls did")
 
 
 def _long_line(bench, kind):
-    """The figures of a long thin line: its emulator is between the two ends, and stands for the network."""
+    """Measures on a long thin line. An emulator of that line stands between the two ends."""
     figures = {}
     for direction in ("down", "up"):
         with LongLine(bench) as line, kind(bench, bench.origins.app_port, line) as path:
@@ -125,26 +127,26 @@ def _long_line(bench, kind):
 
 
 def _calls_behind(bench, path, crowd, direction):
-    """(latencies of calls that are made while one transfer runs, its MB/s)"""
+    """Makes calls while one transfer runs. Returns (latencies of the calls, MB/s of the
+    transfer)."""
     got = {}
     seconds = bench.sizes.line_mb * 8000 / bench.sizes.line_kbit
     target, options = transfer(bench, direction)
-    with loads.bulk_meanwhile(path, target, got, transfers=1, time="120s", **options) as process:
+    with loads.bulk_meanwhile(path, target, got, transfers=1, time="120s", **options):
         busy = crowd.echo(CALLS_A_SECOND, seconds * 0.8, MESSAGE)
     return busy, got["mb_per_s"]
 
 
 def transfer(bench, direction):
-    octets = bench.sizes.line_mb * 1000000
+    size = bench.sizes.line_mb * 1000000
     return (
-        ("/sink", {"upload": True, "size": octets})
-        if direction == "up"
-        else (f"/octets/{octets}", {})
+        ("/sink", {"upload": True, "size": size}) if direction == "up" else (f"/bytes/{size}", {})
     )
 
 
 def plain_rate(bench, direction):
-    """MB/s of the same transfer on one plain TCP connection over the same line: measured once, the line is the limit."""
+    """Returns the MB/s of the same transfer on one plain TCP connection over the same line.
+    Measures it once, because the line is the limit."""
     if direction not in bench.plain_rates:
         target, options = transfer(bench, direction)
         with LongLine(bench) as line, Direct(bench, bench.origins.app_port, line) as path:
@@ -155,7 +157,8 @@ def plain_rate(bench, direction):
 
 
 class LongLine:
-    """A factory of lines for Path: `with LongLine(bench) as line`, then line(port) is the port of a long line to @port."""
+    """A factory of lines for Path. In `with LongLine(bench) as line`, line(port) returns the port
+    of a new long line that leads to @port."""
 
     def __init__(self, bench):
         self.bench = bench

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What processes used: CPU time, memory and descriptors, with the children that some of them do their work in."""
+"""CPU time, memory and descriptors of processes and their children."""
 
 import contextlib
 import ctypes
@@ -11,7 +11,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def _stat(pid):
-    """The fields behind the command's name, which may hold spaces and brackets; None when the process is gone."""
+    """Returns the fields of /proc/PID/stat after the command's name, which may hold spaces and
+    brackets. Returns None when the process is gone."""
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -19,7 +20,7 @@ def _stat(pid):
 
 
 def family(pids):
-    """@pids and all their descendants."""
+    """Returns @pids and all their descendants."""
     parents = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit() and (fields := _stat(entry)):
@@ -31,7 +32,7 @@ def family(pids):
 
 
 def keep_to(pids, cpus):
-    """Lets all threads of @pids and their families run on @cpus alone."""
+    """Restricts all threads of @pids and their families to @cpus."""
     for pid in family(pids):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with contextlib.suppress(ProcessLookupError):
@@ -39,7 +40,8 @@ def keep_to(pids, cpus):
 
 
 def _own_seconds(pid):
-    """CPU time of a process by its own clock: /proc counts in ticks of 10 ms, which is more than a short load takes."""
+    """Returns the CPU time of a process by its own clock. /proc counts in ticks of 10 ms, which is
+    more than a short load takes."""
     clock = ctypes.c_int()
     if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)) != 0:
         return 0
@@ -47,7 +49,8 @@ def _own_seconds(pid):
 
 
 def cpu_seconds(pids):
-    """User and system time of @pids and their families, those that have ended included."""
+    """Returns user and system time of @pids and their families, children that have ended
+    included."""
     total = 0
     for pid in family(pids):
         with contextlib.suppress(OSError):  # it ended just now
@@ -57,7 +60,7 @@ def cpu_seconds(pids):
 
 
 def descriptors(pids):
-    """How many are open in @pids and their families."""
+    """Returns the number of open descriptors of @pids and their families."""
     total = 0
     for pid in family(pids):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -66,7 +69,7 @@ def descriptors(pids):
 
 
 def memory(pids):
-    """(resident, proportional) octets of @pids and their families."""
+    """Returns (resident, proportional) memory of @pids and their families in bytes."""
     resident = proportional = 0
     for pid in family(pids):
         for line in _rollup(pid).splitlines():
@@ -84,7 +87,7 @@ def _rollup(pid):
 
 
 class Used:
-    """CPU seconds of @pids over a `with` block."""
+    """Measures the CPU seconds of @pids over a `with` block."""
 
     def __init__(self, pids):
         self.pids = pids

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* origin.c - the origin that nginx cannot be: bodies of any length, a sink for uploads, and a
- * WebSocket echo.
+/* origin.c - an origin that does what nginx cannot: sends bodies of any length, takes uploads, and
+ * echoes WebSocket messages.
  *
- * `origin PORT` (0: any) prints the port and serves until standard input ends. One request at a
- * time on a connection. */
+ * `origin PORT` (0: the system chooses one) prints the port and serves until standard input ends. A
+ * connection has one request at a time. */
 
 /* draw: a client of the origin
  *
@@ -29,7 +29,7 @@ enum client_state { CLIENT_HEAD, CLIENT_SENDING, CLIENT_TAKING, CLIENT_ECHOING }
 struct client {
     struct conn conn;
     struct buf rx; /* an incomplete head or frame */
-    uint64_t left; /* of the body under way */
+    uint64_t left; /* bytes left of the current body */
     enum client_state state;
 };
 
@@ -58,7 +58,7 @@ static void say(struct client *c, const char *status, const char *fields, uint64
 
 /* ---- requests */
 
-/* The value of a field, trimmed; empty if there is none. */
+/* Returns the trimmed value of a field, or an empty slice. */
 static struct slice field(struct slice head, struct slice name)
 {
     ptrdiff_t end;
@@ -70,7 +70,7 @@ static struct slice field(struct slice head, struct slice name)
     return SLICE("");
 }
 
-/* RFC 6455 4.2.2: proxies check it. */
+/* Answers 101 with the Sec-WebSocket-Accept that proxies check (RFC 6455 4.2.2). */
 static void upgrade(struct client *c, struct slice key)
 {
     unsigned char input[128], digest[EVP_MAX_MD_SIZE], accept[2 * EVP_MAX_MD_SIZE];
@@ -109,7 +109,7 @@ static void take_upload(struct client *c, struct slice head)
 
 static void answer(struct client *c, struct slice head)
 {
-    static const struct slice bytes = {"GET /octets/", sizeof("GET /octets/") - 1};
+    static const struct slice bytes = {"GET /bytes/", sizeof("GET /bytes/") - 1};
     struct slice key = field(head, SLICE("Sec-WebSocket-Key"));
     if (slice_starts(head, bytes))
         send_bytes(c, slice_skip(head, bytes.len));
@@ -142,7 +142,7 @@ static void echo(struct client *c, const struct frame *f)
 
 /* ---- bytes */
 
-/* How many of @bytes were used; 0: more are needed. */
+/* Returns how many of @bytes were used; 0 if more are needed. */
 static size_t take_step(struct client *c, struct slice bytes)
 {
     struct frame f;

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The ways from viewers to an origin: direct, through nginx, and through oneport. The other peers are in peers.py.
+"""The paths from viewers to an origin that are not peers: direct, through nginx and through
+oneport. peers.py has the others.
 
-A path is a context: it is up inside of `with`, and none of its processes is left behind it."""
+A path is a context manager. Its processes run inside of the `with` block and end with it."""
 
 import contextlib
 import os
@@ -18,24 +19,25 @@ from .meter import family, keep_to
 
 
 class Skipped(Exception):
-    """This machine cannot have that path, and why."""
+    """This machine cannot provide a path; the text says why."""
 
 
 class Path:
-    """@line(port), if given, is the port of a long line to @port: what a path of two ends has between them."""
+    """Base class. @line(port), if given, returns the port of a long line to @port. A path of two
+    ends puts it between them."""
 
     name = ""
     host = "localhost"
-    one_link = False  # whether all viewers share one connection: then thousands of them have to fit
-    at_once = 1000000  # how many requests it can have under way
-    has_line = True  # whether a line can be put between its ends
+    one_link = False  # all viewers share one connection, so it has to hold thousands of them
+    at_once = 1000000  # the number of requests that can be under way
+    has_line = True  # a long line can be put between the ends
 
     def __init__(self, bench, origin_port, line=None):
         self.bench = bench
         self.origin_port = origin_port
         self.line = line or (lambda port: port)
         self.directory = bench.new_directory(self.name)
-        self.ends = {}  # "server", where viewers come in, and "client", next to the origin: Program
+        self.ends = {}  # "server" (viewers connect to it), "client" (beside the origin) -> Program
         self.stack = contextlib.ExitStack()
 
     def __enter__(self):
@@ -50,11 +52,13 @@ class Path:
         self.stack.close()
 
     def start(self):
-        """Sets .port and .ends; what has to be stopped goes on the stack."""
+        """Starts the programs and sets .port and .ends. Everything that has to be stopped goes on
+        the stack."""
         raise NotImplementedError
 
     def _keep_apart(self):
-        """Each end on processors of its own, as if it were on a machine of its own; what forks later stays there."""
+        """Gives each end processors of its own, as if it were a machine of its own. Children that
+        an end forks later stay there."""
         for end, cpus in self.bench.cpus.items():
             keep_to(self.pids(end), cpus)
 
@@ -62,9 +66,9 @@ class Path:
         return [program.pid for key, program in self.ends.items() if end in (None, key)]
 
     def between(self):
-        """How many connections the two ends have made of the viewers': one is multiplexing, one a viewer is not. It shows a
-        peer that is set up for less than it can do. Nothing where an end's connections are its children's, as sshd's are.
-        """
+        """Returns the number of connections that the two ends opened between them for all viewers:
+        1 if they multiplex, one per viewer if not. The figure shows when a peer is set up badly.
+        Returns {} where the connections belong to an end's children, as with sshd."""
         if len(self.ends) < 2:
             return {}
         count = self.ends["server"].established(self.ends["client"])
@@ -85,7 +89,7 @@ class Path:
 
 
 class Direct(Path):
-    """No hop at all: what the origin and the load can do."""
+    """No hop at all. Shows what origin and load can do."""
 
     name = "direct"
 
@@ -94,7 +98,7 @@ class Direct(Path):
 
 
 class NginxHop(Path):
-    """One plain HTTP hop, what everybody has already."""
+    """One hop through nginx in plain HTTP."""
 
     name = "nginx"
 
@@ -105,7 +109,11 @@ class NginxHop(Path):
             self.bench.workers,
             f"""
     map $http_upgrade $connection_field {{ default upgrade; "" ""; }}
-    upstream origin {{ server 127.0.0.1:{self.line(self.origin_port)}; keepalive 256; keepalive_requests 1000000000; }}
+    upstream origin {{
+        server 127.0.0.1:{self.line(self.origin_port)};
+        keepalive 256;
+        keepalive_requests 1000000000;
+    }}
     server {{
         listen 127.0.0.1:{self.port} backlog=4096;
         location / {{
@@ -133,7 +141,7 @@ class NginxHop(Path):
 
 
 class Oneport(Path):
-    """oneportd with one listener, plain to viewers and TLS to the link, and one oneport."""
+    """oneportd and one oneport. The one listener is plain for viewers and TLS for the link."""
 
     name = "oneport"
     one_link = True
@@ -155,15 +163,15 @@ class Oneport(Path):
 
 
 def new_server(bench, directory, workers):
-    """No access log: none of the peers writes one."""
+    """Starts oneportd without an access log, as no peer writes one."""
     return Server(
         directory, bench.certificate, "--workers", workers, "--access-log", "off", drain="100ms"
     )
 
 
 def nginx_conf(directory, workers, body):
-    """nginx for the benchmark: nothing logged, keep-alive for ever, as many connections as it may have descriptors, all its files
-    in @directory."""
+    """Writes nginx.conf for the benchmark: no logs, unlimited keep-alive, as many connections as
+    nginx may have descriptors, all files in @directory. Returns its path."""
     descriptors = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 40000)
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     places = " ".join(f"{kind}_temp_path {directory / kind};" for kind in kinds)
@@ -176,7 +184,8 @@ error_log stderr error;
 worker_rlimit_nofile {descriptors};
 events {{ worker_connections {descriptors}; }}
 http {{
-    access_log off; sendfile on; tcp_nopush on; keepalive_timeout 300s; keepalive_requests 1000000000; client_max_body_size 0;
+    access_log off; sendfile on; tcp_nopush on; client_max_body_size 0;
+    keepalive_timeout 300s; keepalive_requests 1000000000;
     {places}
     {body}
 }}
@@ -186,7 +195,8 @@ http {{
 
 
 class Origins:
-    """What is behind every path: nginx with small files, and our own for bodies of any length, uploads and WebSockets."""
+    """The origins behind every path: nginx for small files, and our own program for bodies of any
+    length, uploads and WebSockets."""
 
     def __init__(self, bench):
         self.directory = bench.new_directory("origins")
@@ -225,7 +235,8 @@ def listens(port):
 
 
 def finish(program):
-    """Ends a program and its family, with no opinion on how it took it: peers have ways of their own."""
+    """Ends a program and its family. The exit code is not judged, because peers have their own
+    ways."""
     program.judged = True
     left = family([program.pid]) - {program.pid}
     program.process.terminate()

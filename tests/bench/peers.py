@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The peers that do the same work without the reverse dial: a viewer-side proxy, one encrypted connection, an origin-side proxy.
+"""The peers that do the same work without the reverse dial: a proxy beside the viewers, one
+encrypted connection, a proxy beside the origin.
 
-Each gets as many threads an end as oneportd has workers; everything else is its default unless the path's name, or a comment here,
-says otherwise. A peer that is set up badly flatters us: whoever changes this file compares `requests` before and after."""
+Each end gets as many threads as oneportd has workers. Everything else has its default, unless the
+path's name or a comment here says otherwise. A peer that is set up badly makes oneport look good,
+so compare `requests` before and after a change of this file."""
 
 import getpass
 import os
@@ -16,11 +18,11 @@ from .paths import Direct, NginxHop, Oneport, Path, Skipped
 
 
 class Haproxy(Path):
-    """HAProxy, HTTP/1.1 to TLS with HTTP/2, HAProxy, HTTP/1.1.
+    """HAProxy at both ends: HTTP/1.1, TLS with HTTP/2, HTTP/1.1.
 
-    Not its default: `http-reuse always`. With `safe` each viewer's connection gets an HTTP/2 connection of its own, nothing is
-    multiplexed, and a request costs HAProxy two to three times the CPU: another job than the one that is compared.
-    """
+    `http-reuse always` is not the default. With the default, `safe`, each viewer's connection gets
+    an HTTP/2 connection of its own, nothing is multiplexed, and a request costs HAProxy two to
+    three times the CPU. That would be another job than the one that is compared."""
 
     name = "haproxy"
     tuning = ""
@@ -35,7 +37,10 @@ class Haproxy(Path):
             "server",
             self.port,
             "",
-            f"127.0.0.1:{self.line(middle)} ssl verify required ca-file {tls.ca} sni str(localhost) alpn h2 ws h2",
+            (
+                f"127.0.0.1:{self.line(middle)} ssl verify required ca-file {tls.ca} sni"
+                " str(localhost) alpn h2 ws h2"
+            ),
         )
 
     def _run(self, end, port, bind, server):
@@ -62,14 +67,14 @@ backend onward
 
 
 class HaproxyTuned(Haproxy):
-    """The same with buffers and windows for bulk."""
+    """HAProxy with larger buffers and windows, for bulk transfers."""
 
     name = "haproxy-tuned"
     tuning = "tune.bufsize 65536\n    tune.h2.initial-window-size 1048576"
 
 
 class Nghttpx(Path):
-    """nghttpx at both ends, likewise."""
+    """nghttpx at both ends: HTTP/1.1, TLS with HTTP/2, HTTP/1.1."""
 
     name = "nghttpx"
 
@@ -102,7 +107,7 @@ class Nghttpx(Path):
 
 
 class Ssh(Path):
-    """ssh -R through an sshd of our own, with keys of our own: nothing of the machine's is read."""
+    """ssh -R through an sshd with keys made for it. Neither reads the machine's own settings."""
 
     name = "ssh"
     one_link = True
@@ -162,7 +167,7 @@ AllowTcpForwarding yes
 
 
 class Chisel(Path):
-    """chisel with a reverse port: SSH in a WebSocket, a channel a viewer's connection."""
+    """chisel with a reverse port: SSH in a WebSocket, one SSH channel per viewer's connection."""
 
     name = "chisel"
     one_link = True
@@ -192,7 +197,8 @@ class Chisel(Path):
 
 
 class Frp(Path):
-    """frps and frpc with a TCP proxy: TLS and yamux, a stream a viewer's connection; both are its defaults."""
+    """frps and frpc with a TCP proxy: TLS and yamux, one stream per viewer's connection. Both are
+    the defaults."""
 
     name = "frp"
     one_link = True
@@ -202,18 +208,21 @@ class Frp(Path):
         self.port, middle = free_port(), free_port()
         server, client = self.directory / "frps.toml", self.directory / "frpc.toml"
         server.write_text(
-            f'bindAddr = "127.0.0.1"\nbindPort = {middle}\nproxyBindAddr = "127.0.0.1"\nlog.level = "warn"\n'
+            f'bindAddr = "127.0.0.1"\nbindPort = {middle}\nproxyBindAddr = "127.0.0.1"\nlog.level ='
+            ' "warn"\n'
         )
         client.write_text(
-            f'serverAddr = "127.0.0.1"\nserverPort = {self.line(middle)}\nlog.level = "warn"\n[[proxies]]\nname = "bench"\n'
-            f'type = "tcp"\nlocalIP = "127.0.0.1"\nlocalPort = {self.origin_port}\nremotePort = {self.port}\n'
+            f'serverAddr = "127.0.0.1"\nserverPort = {self.line(middle)}\nlog.level ='
+            ' "warn"\n[[proxies]]\nname = "bench"\ntype = "tcp"\nlocalIP = "127.0.0.1"\nlocalPort'
+            f" = {self.origin_port}\nremotePort = {self.port}\n"
         )
         self.run("server", "frps", "-c", server, port=middle)
         self.run("client", "frpc", "-c", client, port=self.port)
 
 
 class Localtunnel(Path):
-    """localtunnel's server and client: ten plain TCP connections to a port that the server chooses."""
+    """localtunnel's server and client: ten plain TCP connections to a port that the server
+    chooses."""
 
     name = "localtunnel"
     at_once = 10
@@ -250,17 +259,14 @@ class Localtunnel(Path):
 
 
 def prepare_privilege_separation():
-    """An sshd of root insists on this empty folder, which its service would make at boot."""
+    """Makes the empty folder that an sshd of root needs. Its service would make it at boot."""
     if os.getuid() == 0:
         pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
 
 
 ALWAYS = (Direct, NginxHop, Oneport, Haproxy, HaproxyTuned, Nghttpx, Ssh)
-ON_PATH = (
-    Chisel,
-    Frp,
-    Localtunnel,
-)  # Debian has no packages of them: rows where their programs are found
+# Debian has no packages of these. They are measured where their programs are found on PATH.
+ON_PATH = (Chisel, Frp, Localtunnel)
 ALL = {kind.name: kind for kind in ALWAYS + ON_PATH}
 DEFAULT = [
     kind.name

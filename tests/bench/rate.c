@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* rate.c - mode `rate`: requests on a constant schedule over a fixed set of keep-alive connections.
+/* rate.c - the mode `rate`: sends requests on a constant schedule over a fixed set of keep-alive
+ * connections.
  *
- * The n-th request belongs to the moment start + n / rate. It is sent by any viewer that is idle;
- * if none is, it waits, and its latency counts from its moment all the same. A broken connection is
- * an error and is dialled anew. */
+ * Request n is due at start + n / rate. Any idle viewer sends it; if none is idle it waits, and its
+ * latency counts from the time when it was due. A broken connection is an error and is dialled
+ * again. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,12 +15,12 @@
 #include "tests/bench/schedule.h"
 #include "tests/bench/viewer.h"
 
-enum { ERRORS_MAX = 1000 }; /* something is down: no reason to go on */
+enum { ERRORS_MAX = 1000 }; /* something is down: the run ends */
 
 struct asker {
     struct viewer viewer;
-    struct list_node idle; /* linked iff it can take a request */
-    uint64_t due_us;       /* of the request under way; 0: none */
+    struct list_node idle; /* linked if the viewer can send a request */
+    uint64_t due_us;       /* of the current request; 0: none */
     struct rate *rate;     /* borrowed: outlives it */
     size_t number;
     uint64_t asked;
@@ -105,7 +106,7 @@ static void dial(struct asker *a)
     }
 }
 
-/* A kept connection that was closed while idle cost nobody anything. */
+/* Dials again. A connection that breaks while it is idle is no error. */
 static void on_broken(struct viewer *v, const char *why)
 {
     struct asker *a = CONTAINER_OF(v, struct asker, viewer);
@@ -133,7 +134,7 @@ static void print(const struct rate *r)
     printf("}\n");
 }
 
-/* What is still unanswered SCHEDULE_GRACE_US behind the end is an error. */
+/* Ends the run SCHEDULE_GRACE_US after the schedule. Requests without an answer are errors then. */
 static void arm_end(struct rate *r)
 {
     struct timeval after = {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The figures of a run: medians over rounds, ratios within a round, tables in Markdown, results.json and the charts."""
+"""The report of a run: medians over rounds, ratios within a round, tables in Markdown, results.json
+and charts."""
 
 import json
 import shutil
@@ -10,7 +11,7 @@ from .goals import FREE_CORES, GOALS, SCALE_LEAST
 
 REFERENCES = ("haproxy", "haproxy-tuned")
 
-# (test, figure, title). The table of what matters first, and what more the paths have in common.
+# (test, figure, title) of the columns: MAIN is the first table, MORE the second.
 MAIN = (
     ("requests", "requests_per_s", "requests/s"),
     ("requests", "cpu_s_per_10k", "CPU-s per 10k requests"),
@@ -32,12 +33,12 @@ MORE = (
 
 
 class Results:
-    """What was measured so far: test -> path -> a list of {figure: value}, one a round."""
+    """All figures measured so far: test -> path -> a list of {figure: value}, one per round."""
 
     def __init__(self, settings):
         self.settings = settings
         self.rounds = {}
-        self.remarks = []  # {"test", "path", "round", "what", "why"}: what was skipped or failed
+        self.remarks = []  # {"test", "path", "round", "what", "why"} of what was skipped or failed
 
     def add(self, test, path, number, figures):
         self.rounds.setdefault(test, {}).setdefault(path, []).append({"round": number, **figures})
@@ -55,7 +56,7 @@ class Results:
         return self.rounds.get(test, {})
 
     def metrics(self, test, path):
-        """What every round has a figure for."""
+        """Returns the names of the figures that every round has."""
         rounds = self.rounds[test][path]
         return [
             name
@@ -64,11 +65,13 @@ class Results:
         ]
 
     def median(self, test, path, metric):
-        """LookupError when it was not measured."""
+        """Returns the median over the rounds. Raises LookupError when the figure was not
+        measured."""
         return statistics.median(figures[metric] for figures in self.rounds[test][path])
 
     def ratio(self, test, path, metric, reference):
-        """The median of the ratios of rounds that ran side by side: the machine's moods cancel out. LookupError if there are none."""
+        """Returns the median of the ratios of rounds that ran side by side, so that a disturbance
+        of the machine affects both values. Raises LookupError if there are none."""
         theirs = {figures["round"]: figures[metric] for figures in self.rounds[test][reference]}
         ratios = [
             mine[metric] / theirs[mine["round"]]
@@ -108,7 +111,7 @@ def _table(head, rows):
 
 
 def _cells(columns, figure, say=svg.number):
-    """One row's; a dash where there is no figure."""
+    """Returns the cells of one row, with a dash where there is no figure."""
     cells = []
     for test, metric, _ in columns:
         try:
@@ -119,7 +122,7 @@ def _cells(columns, figure, say=svg.number):
 
 
 def _measured(results, columns):
-    """Those that some path has a figure for."""
+    """Returns the columns that some path has a figure for."""
     return [
         column
         for column in columns
@@ -132,7 +135,7 @@ def _titles(results, columns):
 
 
 def _path_table(results, paths, head, columns, figure, more=(), more_cells=lambda path: []):
-    """A row a path; figure(path, test, metric)."""
+    """Returns a table with one row per path. figure(path, test, metric) returns a cell's value."""
     if not (columns := _measured(results, columns)):
         return ""
     rows = [
@@ -151,13 +154,13 @@ def main_table(results, paths):
         return results.median(test, path, metric)
 
     def most(path):
-        """What opened; nobody tried for more than the crowd."""
+        """Returns the number of WebSockets that opened; the crowd is the most that was tried."""
         return _cells(
             [MOST],
             lambda test, metric: results.median(test, path, metric),
-            lambda value: f"≥ {value:,.0f}"
-            if value >= results.settings["crowd"]
-            else f"{value:,.0f}",
+            lambda value: (
+                f"≥ {value:,.0f}" if value >= results.settings["crowd"] else f"{value:,.0f}"
+            ),
         )
 
     if _measured(results, [MOST]):
@@ -182,7 +185,7 @@ def ratio_table(results, paths, reference):
 
 
 def details(results):
-    """Every figure of every test that has more than the tables above show."""
+    """Yields (test, table) with every figure of each test."""
     for test, paths in results.rounds.items():
         names = list(dict.fromkeys(name for path in paths for name in results.metrics(test, path)))
         rows = [
@@ -210,13 +213,17 @@ def goal_table(results):
 
 
 def text(results, paths):
-    """A page for people: the main table first, and where to find what it means."""
+    """Returns the page for people to read. The main table comes first."""
     settings = results.settings
     parts = [
         "# Performance",
-        f"oneport {settings['commit']}, {settings['date']}, on {settings['machine']}. {settings['rounds']} interleaved rounds, medians; "
-        f"{settings['workers']} worker(s) each{', each end on processors of its own' if settings['apart'] else ''}. Load on the machine before: {settings['load_before']}. Made by `make bench`; "
-        "`tests/bench/README.md` says what is measured and how to read it.",
+        (
+            f"oneport {settings['commit']}, {settings['date']}, on {settings['machine']}."
+            f" {settings['rounds']} interleaved rounds, medians; {settings['workers']} worker(s)"
+            f" each{', each end on processors of its own' if settings['apart'] else ''}. Load on"
+            f" the machine before: {settings['load_before']}. Made by `make bench`;"
+            " `tests/bench/README.md` says what is measured and how to read it."
+        ),
         settings["versions"],
         main_table(results, paths),
     ]
@@ -231,8 +238,9 @@ def text(results, paths):
         parts += ["## Goals", goals]
     if results.paths("cores") and settings["cores"] < FREE_CORES:
         parts.append(
-            f"One worker against two: the machine has {settings['cores']} cores, for which servers, load generators and clients compete. "
-            "What a second worker brings cannot be seen there; what it costs can."
+            f"One worker against two: the machine has {settings['cores']} cores, for which servers,"
+            " load generators and clients compete. What a second worker brings cannot be seen"
+            " there; what it costs can."
         )
     if curves := [(name, title) for name, title, _ in _curve_charts(results)]:
         parts += ["## Cost against size", *(f"![{title}]({name})" for name, title in curves)]
@@ -245,7 +253,7 @@ def text(results, paths):
 
 
 def _curves(results, ending, least):
-    """The lines of the scale test: {"streams": [(count, median)], "tunnels": ...}."""
+    """Returns the curves of the scale test: {"streams": [(count, median)], "tunnels": ...}."""
     curves = {}
     for kind in ("streams", "tunnels"):
         for count in results.settings["scale"]:
@@ -262,15 +270,15 @@ def _curves(results, ending, least):
 
 
 def _curve_charts(results):
-    """(file name, title, SVG text)"""
+    """Yields (file name, title, SVG text) of each curve."""
     for ending, least, title in (
-        ("over_alone", 1, "CPU a request, of that without other streams or tunnels"),
+        ("over_alone", 1, "CPU per request, relative to that without other streams or tunnels"),
         (
             "cpu_s_per_10k",
             1,
-            "CPU seconds per 10,000 requests, both ends beside streams, server over tunnels",
+            "CPU seconds per 10,000 requests: both ends (streams), server (tunnels)",
         ),
-        ("kib", SCALE_LEAST, "KiB per open stream, both ends, and per tunnel, server"),
+        ("kib", SCALE_LEAST, "KiB per open stream (both ends) and per tunnel (server)"),
     ):
         if curves := _curves(results, ending, least):
             yield f"scale-{ending}.svg".replace("_", "-"), title, svg.lines(
@@ -279,7 +287,7 @@ def _curve_charts(results):
 
 
 def charts(results, paths):
-    """(file name, SVG text) of each chart that has something to show."""
+    """Yields (file name, SVG text) of each chart that has figures."""
     columns = _measured(results, MAIN + MORE)
     for (test, metric, _), title in zip(columns, _titles(results, columns)):
         values = {
@@ -293,7 +301,8 @@ def charts(results, paths):
 
 
 def write(results, paths, directory):
-    """What was there is kept beside it: a look at one figure must not cost an hour's run."""
+    """Writes the results into @directory. Renames the results of the run before instead of deleting
+    them, as they may be the result of an hour."""
     before = directory.with_name(directory.name + "-before")
     if directory.exists():
         shutil.rmtree(before, ignore_errors=True)

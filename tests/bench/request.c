@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* request.c - who asks whom for what, and what else the load's modes share: see load.h. */
+/* request.c - writes the requests of the load generator: see load.h. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,7 +46,7 @@ static uint64_t host_number(const struct load *l, uint64_t number)
     return place;
 }
 
-/* Without a number in it when it has no sign. */
+/* Writes the host; a pattern gets the number in place of its sign. */
 static int print_host(const struct load *l, uint64_t number, char *to, size_t size)
 {
     const char *sign = strchr(l->host, '%');
@@ -67,7 +67,7 @@ void load_ask(struct load *l, struct viewer *v, uint64_t number, uint64_t body, 
     char text[LOAD_HOST_MAX], length[64] = "";
     int len = print_host(l, number, text, sizeof text);
     if (len < 0 || (size_t)len >= sizeof text)
-        abort(); /* options longer than that: opt has no such limit */
+        abort(); /* the options are too long for a request */
     if (body)
         snprintf(length, sizeof length, "Content-Length: %llu\r\n", (unsigned long long)body);
     buf_truncate(&l->request, 0);

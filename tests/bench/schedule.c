@@ -23,8 +23,8 @@ static void finish(struct schedule *s)
     s->over(s->user);
 }
 
-/* Takes all that is due; then sleeps until the next one is, or, when nobody takes it, until the
- * grace is up. */
+/* Fires all that is due. Then sleeps until the next firing or, if nobody took the last one, until
+ * the grace is over. */
 static void turn(struct schedule *s)
 {
     uint64_t now = clock_now_us();

@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""How much of everything: the full benchmark, and a smoke run that only shows that every part of it works."""
+"""The sizes of all measurements: those of the full benchmark, and those of a smoke run that only
+shows that every part works."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    warm_s: float  # load before a measurement, so that pools and windows have grown
-    load_s: float  # length of each measured load
+    warm_s: float  # seconds of load before a measurement, to let pools and windows grow
+    load_s: float  # seconds of each measured load
     latency_rate: int  # requests a second
-    viewers: int  # WebSockets that every path gets
-    crowd: int  # WebSockets that only paths of one link get
+    viewers: int  # WebSockets on every path
+    crowd: int  # WebSockets on paths of one link
     echo_rate: int  # messages a second
     tunnels: int
-    links: int  # of each server where one worker is compared to two
-    calm_rate: int  # requests a second there
-    slices: int  # of loads that are compared, taken in turn so that the machine's moods meet all of them; and of which a median is taken
-    idle_s: float  # must be longer than the server's keepalive to count it
-    line_mb: int  # of one transfer over the long line
+    links: int  # links of each server when one worker is compared with two
+    calm_rate: int  # requests a second in that comparison
+    # Loads that are compared are cut into so many slices and run in turn, so that a disturbance of
+    # the machine affects all of them. Other loads are repeated so often for a median.
+    slices: int
+    idle_s: float  # longer than the server's keepalive interval, so that keepalives count
+    line_mb: int  # megabytes of one transfer over the long line
     line_rtt_ms: int
     line_kbit: int
     scale: tuple  # numbers of streams and of tunnels

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Charts as SVG text: horizontal bars, and lines over a logarithmic axis. No library: two shapes and some words."""
+"""Draws charts as SVG text: horizontal bars, and lines over a logarithmic axis."""
 
 import math
 from xml.sax.saxutils import escape
@@ -10,20 +10,21 @@ COLOURS = ("#3366cc", "#dc7a2e", "#3a9d5d", "#8e5bb0", "#b5423c", "#708090")
 
 def _text(x, y, words, anchor="start", size=13, weight="normal"):
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" font-weight="{weight}" '
-        f'font-family="sans-serif" fill="#222">{escape(str(words))}</text>'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"'
+        f' font-weight="{weight}" font-family="sans-serif" fill="#222">{escape(str(words))}</text>'
     )
 
 
 def _page(height, shapes):
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
-        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(shapes)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
+        f' height="{height}"><rect width="100%" height="100%"'
+        f' fill="#fff"/>{"".join(shapes)}</svg>\n'
     )
 
 
 def number(value):
-    """Three significant digits, thousands apart."""
+    """Formats a number with three significant digits and a comma between thousands."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
@@ -31,7 +32,7 @@ def number(value):
 
 
 def bars(title, values, marked="oneport"):
-    """@values: {label: number}. One bar each, @marked in another colour."""
+    """Draws one bar for each of @values ({label: number}). The bar @marked has another colour."""
     most = max(values.values()) or 1
     shapes = [_text(10, 24, title, size=15, weight="bold")]
     for row, (label, value) in enumerate(values.items()):
@@ -47,13 +48,17 @@ def bars(title, values, marked="oneport"):
 
 
 def lines(title, x_title, series):
-    """@series: {label: [(x, y), ...]}; x is logarithmic, y begins at 0 so that flat looks flat."""
+    """Draws one line for each of @series ({label: [(x, y), ...]}). The x axis is logarithmic; the y
+    axis begins at 0, so that a flat line looks flat."""
     left, top, width, height = 70, 50, WIDTH - 250, 260
     points = [point for line in series.values() for point in line]
     step = _step(max(y for _, y in points))
     most = step * math.ceil(max(y for _, y in points) * 1.05 / step)
     decades = max(1, math.ceil(math.log10(max(x for x, _ in points))))
-    place = lambda x, y: (left + math.log10(x) / decades * width, top + height - y / most * height)
+
+    def place(x, y):
+        return left + math.log10(x) / decades * width, top + height - y / most * height
+
     shapes = [
         _text(10, 24, title, size=15, weight="bold"),
         _text(left + width / 2, top + height + 42, x_title, "middle"),
@@ -71,7 +76,7 @@ def lines(title, x_title, series):
 
 
 def _step(most):
-    """A round number that @most is four to ten of."""
+    """Returns a round number that fits four to ten times into @most."""
     power = 10 ** math.floor(math.log10(most / 4 if most > 0 else 1))
     return next(step * power for step in (5, 2, 1) if step * power * 4 <= most or step == 1)
 

@@ -50,7 +50,8 @@ static void take_body(struct viewer *v, struct slice bytes)
         complete(v);
 }
 
-/* The value of Content-Length in a head whose lines end with CRLF. */
+/* Reads Content-Length from a head whose lines end with CRLF. Fails with ERR_NOT_FOUND, ERR_SYNTAX
+ * or ERR_LIMIT. */
 static int content_length(struct slice head, uint64_t *out)
 {
     static const struct slice name = {"content-length:", sizeof("content-length:") - 1};
@@ -65,7 +66,7 @@ static int content_length(struct slice head, uint64_t *out)
     return ERR_NOT_FOUND;
 }
 
-/* Status and length of the answer whose head is complete. */
+/* Reads the status and the length of an answer from its whole head. */
 static int read_head(struct viewer *v, struct slice head)
 {
     uint64_t status;
@@ -79,7 +80,7 @@ static int read_head(struct viewer *v, struct slice head)
     return content_length(head, &v->left);
 }
 
-/* @rest came with the head. */
+/* Starts the body. @rest came in the same read as the head. */
 static void begin_body(struct viewer *v, struct slice rest)
 {
     v->state = v->status == 101 ? VIEWER_SWITCHED : VIEWER_BODY;
@@ -93,8 +94,8 @@ static void begin_body(struct viewer *v, struct slice rest)
         take_body(v, rest);
 }
 
-/* What is kept is taken off the viewer first: a callback may ask again, and so keep anew. A head
- * that came whole, as nearly all do, is read where it lies. */
+/* Takes bytes of a head. A head that came in one read, as nearly all do, is not copied. Kept bytes
+ * are taken off the viewer first, since a callback may start the next request. */
 static void take_head(struct viewer *v, struct slice bytes)
 {
     struct buf kept = v->head;

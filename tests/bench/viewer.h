@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* viewer.h - one viewer: an HTTP/1.1 keep-alive connection that asks, counts the answer's bytes
- * and throws them away.
+/* viewer.h - a viewer: a keep-alive connection of HTTP/1.1 that sends requests, counts the bytes of
+ * the answers and throws them away.
  *
- * Answers need a Content-Length: every origin here gives one. */
+ * Answers need a Content-Length; the origins of the benchmark all send one. */
 
 /* draw: a viewer
  *
@@ -21,11 +21,11 @@ struct viewer_ops {
     void (*on_ready)(struct viewer *v);                    /* dialled */
     void (*on_head)(struct viewer *v);                     /* `status` is known; may be NULL */
     void (*on_body)(struct viewer *v, struct slice bytes); /* may be NULL */
-    void (*on_answer)(struct viewer *v); /* the whole of it is here; ask again if you like */
+    void (*on_answer)(struct viewer *v); /* the answer is complete; may ask again */
     void (*on_room)(struct viewer *v);   /* an upload may go on: conn_fill() was called */
     void (*on_bytes)(struct viewer *v, struct slice bytes); /* after a 101 */
-    void (*on_broken)(struct viewer *v,
-                      const char *why); /* closed; viewer_dial may be called again */
+    /* The connection is closed. May dial again. */
+    void (*on_broken)(struct viewer *v, const char *why);
 };
 
 enum { VIEWER_EXPECTED_MAX = 64 };
@@ -34,10 +34,10 @@ struct viewer {
     struct conn conn;
     const struct viewer_ops *ops;
     struct buf head;
-    uint64_t left; /* bytes of the answer's body still to come */
+    uint64_t left; /* bytes left of the answer's body */
     enum viewer_state state;
     int status;
-    char expected[VIEWER_EXPECTED_MAX]; /* how the body has to begin */
+    char expected[VIEWER_EXPECTED_MAX]; /* expected start of the body */
     size_t expected_len, matched;
 };
 
@@ -45,8 +45,8 @@ int viewer_dial(struct viewer *v, struct event_base *base, const struct viewer_o
                 uint16_t port, size_t number) MUSTCHECK;
 void viewer_ask(struct viewer *v, struct slice request);
 
-/* The body of the answers from now on has to begin with @start, VIEWER_EXPECTED_MAX bytes at most:
- * the connection is broken when one does not. */
+/* Sets how the bodies of later answers begin: with @start, at most VIEWER_EXPECTED_MAX bytes. A
+ * body that begins otherwise breaks the connection. */
 void viewer_expect(struct viewer *v, struct slice start);
 void viewer_close(struct viewer *v);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* wan.c - a long thin line in user space: `wan TARGET-PORT RTT-MS KBIT-PER-S` relays TCP with half
- * the round trip of delay and one rate for all connections, each way. Prints its port; serves until
- * standard input ends.
+/* wan.c - a slow long-distance line in user space. `wan TARGET-PORT RTT-MS KBIT-PER-S` relays TCP,
+ * in each direction with a delay of half the round trip and one rate for all connections. Prints
+ * its port and serves until standard input ends.
  *
- * What a real line's queue would hold is held back at the sender: small socket buffers, and no more
- * is read than the rate allows. So whatever queues in front of the line queues in the program under
- * test, where it can be seen to. */
+ * Socket buffers are small and no more is read than the rate allows, so that bytes which a real
+ * line would queue wait at the sender, the program under test, where the benchmark measures them.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -23,8 +23,8 @@
 
 enum { TICK_US = 1000, PIECE = 4096, SOCKET_BUFFER = 16384, BURST_TICKS = 20, SLACK = 65536 };
 
-/* Bytes that have been taken off one end and wait for their time at the other. len 0: the end of
- * the stream. */
+/* Bytes that one end has sent and that wait for their time to reach the other end. A len of 0 is
+ * the end of the stream. */
 struct piece {
     struct list_node node;
     uint64_t due_us;
@@ -33,7 +33,7 @@ struct piece {
 };
 
 struct flow {
-    int from, to; /* borrowed: the relay's */
+    int from, to; /* borrowed from the relay */
     struct list_node pieces;
     size_t queued;
     bool read_end, sent_end;
@@ -51,11 +51,11 @@ static struct wan {
     struct list_node relays;
     uint64_t delay_us, ticked_us;
     double bytes_per_us, up_tokens, down_tokens;
-    size_t capacity; /* bytes that are under way when the line is full */
+    size_t capacity; /* bytes on the line when it is full */
     uint16_t target;
 } wan;
 
-/* Nagle's delay would be added to the line's. */
+/* Sets small buffers and turns off Nagle's algorithm, whose delay would add to the line's. */
 static void shape(int fd)
 {
     static const int on = 1, size = SOCKET_BUFFER; /* the kernel doubles it */
@@ -77,7 +77,7 @@ static void flow_deinit(struct flow *f)
         free(CONTAINER_OF(node, struct piece, node));
 }
 
-/* Takes one piece off the sender if rate and line have room. Whether it did. */
+/* Reads one piece from the sender if rate and line have room for it. Returns whether it did. */
 static bool flow_read(struct relay *r, struct flow *f, double *tokens, uint64_t now)
 {
     if (f->read_end || *tokens < 1 || f->queued > wan.capacity + SLACK)
@@ -98,7 +98,7 @@ static bool flow_read(struct relay *r, struct flow *f, double *tokens, uint64_t 
     return got > 0;
 }
 
-/* Whether the piece is gone. */
+/* Sends a piece. Returns whether all of it was sent. */
 static bool piece_send(struct relay *r, struct flow *f, struct piece *p)
 {
     if (p->len == 0) {
@@ -136,7 +136,8 @@ static void relay_free(struct relay *r)
     free(r);
 }
 
-/* A piece a relay until nobody has one or the rate is used up: they share it evenly. */
+/* Reads one piece from each relay in turn, until none has any or the rate is used up: relays share
+ * the rate evenly. */
 static void read_all(uint64_t now)
 {
     bool more = true;
@@ -224,7 +225,7 @@ int main(int argc, char **argv)
         perror("wan");
         return 1;
     }
-    shape(listener); /* what is accepted inherits it */
+    shape(listener); /* accepted sockets inherit this */
     list_init(&wan.relays);
     wan.target = (uint16_t)target;
     wan.delay_us = rtt_ms * 500;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* websockets.c - mode `websockets`: opens --connections WebSockets, says so, holds them until
- * standard input ends.
+/* websockets.c - the mode `websockets`: opens --connections WebSockets, prints a line, and holds
+ * them until standard input ends. If none opens within PATIENCE_S, those that are open are taken
+ * for all that the server can hold.
  *
- * A server that leaves them waiting is given up on after PATIENCE_S: what is open then is what it
- * can hold. Commands: `echo RATE MILLISECONDS SIZE` sends messages on a constant schedule over all
- * of them in turn and prints the latencies, and on how many an echo came back. A message begins
- * with the moment it was due, and the origin sends it back: nothing is kept about it here. */
+ * The command `echo RATE MILLISECONDS SIZE` sends messages on a constant schedule, over all
+ * WebSockets in turn, and prints the latencies and how many WebSockets echoed. A message begins
+ * with the time when it was due and the origin sends it back, so nothing about it is kept here. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,29 +17,29 @@
 #include "tests/bench/schedule.h"
 #include "tests/bench/viewer.h"
 
-/* Few at once: buffers that a server needs for a moment only would be taken for what an idle
- * WebSocket costs. */
+/* Few open at once: otherwise buffers that a server needs only for a moment would count as the cost
+ * of an idle WebSocket. */
 enum { AT_ONCE = 32, PATIENCE_S = 5, RX_LIMIT = 2 * FRAME_MAX + 256 * 1024 };
 
 struct socket {
     struct viewer viewer;
     struct buf rx;       /* an incomplete frame */
     struct crowd *crowd; /* borrowed: outlives it */
-    uint64_t echoed_us;  /* when the latest message that came back was due */
+    uint64_t echoed_us;  /* the due time of the latest echo */
 };
 
 struct crowd {
     struct load *load;
     struct socket *sockets;
-    struct socket **open; /* those that are; holes are closed by the last one */
+    struct socket **open; /* the open ones, without gaps */
     struct control control;
     struct schedule schedule;
-    struct event grace;    /* waits for the last echoes */
-    struct event patience; /* waits for the next one to open */
+    struct event grace;    /* ends the wait for the last echoes */
+    struct event patience; /* ends the wait for the next to open */
     struct histogram latency;
     uint64_t started_us, dialled, opened, failed, lost, sent, ok, answered;
     size_t size;
-    char frame[FRAME_MAX]; /* what is sent next */
+    char frame[FRAME_MAX]; /* the next message */
     bool said, echoing, over;
 };
 
@@ -121,7 +121,7 @@ static void on_broken(struct viewer *v, const char *why)
     fprintf(stderr, "load: a WebSocket broke: %s\n", why);
     buf_release(&of(v)->rx);
     if (v->state == VIEWER_SWITCHED) {
-        c->lost++; /* stays in `open`: what is sent on it is lost too, and counted by missing */
+        c->lost++; /* stays in `open`: a message sent on it counts as missing */
         return;
     }
     c->failed++;
@@ -182,7 +182,7 @@ static void take_echo(struct socket *s, const struct frame *f)
         return;
     memcpy(&due_us, f->body.ptr, sizeof due_us);
     if (due_us < c->schedule.start_us)
-        return; /* an earlier command's, too late for it */
+        return; /* a late echo of an earlier command */
     c->answered += s->echoed_us < c->schedule.start_us;
     s->echoed_us = due_us;
     histogram_add(&c->latency, clock_now_us() - due_us);
@@ -211,7 +211,7 @@ static void on_bytes(struct viewer *v, struct slice bytes)
     if (kept)
         buf_consume(&s->rx, used);
     else if (buf_append(&s->rx, slice_skip(bytes, used)) < 0)
-        used = bytes.len; /* cannot be: one read is below the limit */
+        used = bytes.len; /* cannot happen: one read is below the limit */
     if (buf_len(&s->rx) == 0)
         buf_release(&s->rx);
 }

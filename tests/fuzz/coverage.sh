@@ -1,25 +1,53 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Replays every corpus with gcc's counters and prints how many lines of each parser are reached. Fails below 95 % of any. A line whose
-# comment says that it "cannot be" is not counted.
-#   coverage.sh            the table        coverage.sh -v     and each line that is not reached
+# Replays every corpus with gcc's counters and prints how many lines of each parser are reached.
+# Fails if any parser has less than 95 %. Lines whose comment says that they "cannot be" do not
+# count.
+#   coverage.sh            prints the table
+#   coverage.sh -v         also prints each line that is not reached
 set -eu
 cd "$(dirname "$0")/../.."
 least=95 build=build/cov status=0
-# FILE [FUNCTION...]: the functions named do no parsing: a file of the operator's, the call around an answer, the table of names.
-parsers=(h2mux/http/h1_scan.c h2mux/http/h1_head.c h2mux/http/h1_body.c h2mux/http/h1_write.c h2mux/http/ws.c h2mux/http/fields.c h2mux/base/slice.c h2mux/base/opt_parse.c h2mux/base/opt_table.c
-    src/http/route.c src/names/ticket.c src/names/base64url.c "src/names/keyring.c secret_create secret_read keyring_open" "src/tunnels/attach.c check_place" src/tunnels/register.c src/http/trust.c src/http/translate.c
+# FILE [FUNCTION...]: the named functions do not parse and are left out.
+parsers=(
+    h2mux/base/slice.c
+    h2mux/base/opt_parse.c
+    "h2mux/base/opt_table.c list_text opt_value_text"
+    h2mux/http/fields.c
+    h2mux/http/h1_scan.c
+    h2mux/http/h1_head.c
+    h2mux/http/h1_body.c
+    h2mux/http/h1_write.c
+    h2mux/http/url.c
+    h2mux/http/ws.c
+    src/http/route.c
+    src/http/trust.c
+    src/http/translate.c
+    src/names/base64url.c
+    src/names/ticket.c
+    "src/names/keyring.c secret_create secret_read keyring_open"
     "src/worker/config.c fold_state_dir"
-    "client/server/register.c register_cancel finish on_answer on_failed register_start" client/server/refusal.c h2mux/http/url.c client/origin/origin_address.c
-    client/origin/translate.c client/origin/upgrade.c client/origin/rewrite.c client/config.c)
+    "src/tunnels/attach.c check_place"
+    "src/tunnels/register.c new_owner draw_name answer_error"
+    client/origin/origin_address.c
+    client/origin/rewrite.c
+    client/origin/translate.c
+    client/origin/upgrade.c
+    "client/server/register.c register_cancel finish on_answer on_failed register_start"
+    client/server/refusal.c
+    client/config.c
+)
 
 make --no-print-directory -j"$(nproc)" VARIANT=cov replays >/dev/null
 find $build -name '*.gcda' -delete
 for replay in $build/replay/*; do
-    "$replay" "tests/fuzz/corpus/$(basename "$replay")" >/dev/null 2>$build/replay.log || { cat $build/replay.log; exit 1; }
+    "$replay" "tests/fuzz/corpus/$(basename "$replay")" >/dev/null 2>$build/replay.log ||
+        { cat $build/replay.log; exit 1; }
 done
 
-lines_of() { # FILE [FUNCTION...]: its lines as gcov counts them, "COUNT:NUMBER:TEXT", but those of the functions
+# FILE [FUNCTION...]: prints the lines of a file without those functions, as gcov counts them:
+# "COUNT:NUMBER:TEXT".
+lines_of() {
     gcov -t -o "$build/${1%.c}.o" "$1" | awk -v file="$1" -v without="${*:2}" '
         BEGIN { n = split(without, names, " ") }
         { text = $0; sub(/^[^:]*:[^:]*:/, "", text) }
@@ -38,5 +66,5 @@ for parser in "${parsers[@]}"; do
     [ "${1-}" != -v ] || grep '^ *#####' <<<"$lines" || true
     [ "$percent" -ge $least ] || status=1
 done
-[ $status -eq 0 ] || echo "below $least %: each parser has to be reached by its corpus"
+[ $status -eq 0 ] || echo "below $least %: a corpus has to reach more of its parser"
 exit $status

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz.h - what fuzz targets share: an input cut into lines, and what holds of every slice and
- * field that comes out of one. */
+/* fuzz.h - what fuzz targets share: they cut an input into lines and check the slices and fields
+ * that come out of it. */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
 
@@ -18,7 +18,7 @@ static inline struct slice fuzz_input(const uint8_t *data, size_t size)
     return slice_make((const char *)data, size);
 }
 
-/* The next line of @in, without its LF. */
+/* Takes the next line off @in and returns it without its LF. */
 static inline struct slice fuzz_line(struct slice *in)
 {
     ptrdiff_t lf = slice_find(*in, '\n');
@@ -32,7 +32,8 @@ static inline bool fuzz_within(struct slice part, struct slice whole)
     return part.len == 0 || (part.ptr >= whole.ptr && part.ptr + part.len <= whole.ptr + whole.len);
 }
 
-/* A head's fields: well formed, counted as RFC 9113 10.5.1 does, and nowhere but in @head. */
+/* Checks that the fields of a head are well formed, lie within @head and are counted as RFC
+ * 9113 10.5.1 does. */
 static inline void fuzz_check_fields(const struct fields *f, struct slice head)
 {
     size_t bytes = 0;
@@ -44,8 +45,7 @@ static inline void fuzz_check_fields(const struct fields *f, struct slice head)
     assert(bytes == f->bytes);
 }
 
-/* What a program says on its standard streams is of no interest: from here to fuzz_loud() it goes
- * nowhere. */
+/* Sends standard output and standard error to /dev/null until fuzz_loud(). */
 struct fuzz_streams {
     FILE *out, *err;
 };

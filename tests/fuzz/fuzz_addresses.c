@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_addresses.c - any bytes as what oneportd knows of addresses: the first line a network, the
- * second the peer (its first byte says of what kind), the third a Host, the others X-Forwarded-*
- * fields. Whoever is not trusted decides nothing, and what goes upstream tells the next hop the
- * same viewer. */
+/* fuzz_addresses.c - the code of oneportd that reads addresses. The first line of an input is a
+ * network, the second the peer (its first byte selects the kind), the third a Host, and the others
+ * are X-Forwarded-* fields.
+ *
+ * Checks that a peer which is not trusted decides nothing, and that the fields which go upstream
+ * name the same viewer to the next hop. */
 #include <arpa/inet.h>
 #include <sys/un.h>
 
@@ -103,7 +105,7 @@ static void check_network(struct trust *t, const char *text)
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&peer;
     size_t len = strcspn(text, "/");
     char *address = slice_dup(slice_make(text, len));
-    if (trust_add(t, text) == 0) { /* an address is in its own network */
+    if (trust_add(t, text) == 0) { /* an address lies in the network of itself */
         if (inet_pton(AF_INET, address, &v4->sin_addr) == 1)
             v4->sin_family = AF_INET;
         else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1)
@@ -139,7 +141,7 @@ static void check_base_url(const char *text)
     free(plain);
 }
 
-/* An authority that is well formed leads to one name whatever its case and port are. */
+/* Checks that a well-formed authority leads to the same name in any case and with any port. */
 static void check_authority(struct slice authority)
 {
     char name[NAME_MAX_LEN + 1], again[NAME_MAX_LEN + 1];

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_attach.c - any bytes as the head of an attach request; the first one says over what it came.
- * What is let in had to have everything that protocol.md#attach asks for; what is not gets an
- * answer that says why. */
+/* fuzz_attach.c - the head of an attach request. The first byte of an input selects the kind of
+ * connection.
+ *
+ * Checks that an accepted request has all that protocol.md#attach asks for, and that a refused one
+ * gets an answer with the reason. */
 #include <ctype.h>
 
 #include "src/tunnels/attach.h"
@@ -27,7 +29,7 @@ static void check_accepted(const struct fuzz_server *x, const struct call *c, st
     assert(fields_has_token(f, SLICE("connection"), SLICE("upgrade")));
     assert(fields_has_token(f, SLICE("alpn"), SLICE("h2")));
     assert(slice_ieq(name, slice_str(at->ticket.name)));
-    assert(at->slot < x->config.max_links);
+    assert(at->slot < x->config.limits.links);
     size_t len = strlen(at->instance);
     assert(len == 0 || len == INSTANCE_LEN);
     for (size_t i = 0; i < len; i++)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_client_addresses.c - any bytes as a URL, an authority, an origin (the second line its
- * --local-host) and a --host-header. What is accepted is well formed, and written out it is
- * accepted as the same. */
+/* fuzz_client_addresses.c - an input as a URL, an authority, an origin (with its second line as
+ * --local-host) and a --host-header.
+ *
+ * Checks that what is accepted is well formed, and that its printed form is accepted and means the
+ * same. */
 #include "client/origin/origin_address.h"
 #include "client/origin/rewrite.h"
 #include "h2mux/http/h1.h"
@@ -51,7 +53,8 @@ static void check_origin(const char *text, const char *local_host, bool https)
     assert(a.unix_path[0] ? a.unix_path[0] == '/' : a.url.port != 0);
     assert(memchr(a.text, '\0', sizeof a.text));
     bool named_unix = !a.unix_path[0] && slice_starts(slice_str(a.text), SLICE("unix:"));
-    if (!named_unix && h1_authority_valid(slice_str(a.url.authority))) { /* no zone */
+    if (!named_unix && h1_authority_valid(slice_str(
+                           a.url.authority))) { /* an address with a zone is no valid authority */
         assert(origin_address_parse(a.text, "localhost", a.url.https, &again, &reason) == 0);
         check_same(&a.url, &again.url);
         assert(strcmp(a.unix_path, again.unix_path) == 0);

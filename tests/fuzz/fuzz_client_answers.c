@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_client_answers.c - any bytes as the server's answer, head and body, to an attach request
- * or, by the first byte, to a register call; and the bytes alone as the JSON of one. What is
- * granted is fit for a terminal, a header field and the place it is sent to, and told again in
- * plain JSON it grants the same. */
+/* fuzz_client_answers.c - an input as the server's answer, head and body, to an attach request or
+ * to a register call; the first byte selects which. The bytes alone are also read as the JSON of an
+ * answer.
+ *
+ * Checks that a grant can be shown on a terminal, put into a header field and sent where it
+ * belongs, and that its plain JSON grants the same. */
 #include <cjson/cJSON.h>
 
 #include "client/server/register.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_client_options.c - any bytes as oneport's command line and environment (options.h). What is
- * accepted names a server by https or on loopback and an origin, and typed out again it names the
- * same. */
+/* fuzz_client_options.c - the command line and environment of oneport (options.h).
+ *
+ * Checks that accepted options name an origin and a server, by https or on loopback, and that they
+ * name the same when they are typed again. */
 #include "client/config.h"
 #include "h2mux/http/h1.h"
 #include "tests/fuzz/options.h"
@@ -50,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_command_unset(&command);
     if (result == OPT_RUN) {
         check_accepted(&c);
-        if (h1_authority_valid(slice_str(c.origin.url.authority))) /* no zone, as in fe80::1%eth0 */
+        if (h1_authority_valid(slice_str(
+                c.origin.url.authority))) /* otherwise it has a zone, as in fe80::1%eth0 */
             check_again(&c);
     }
     fuzz_command_free(&command);

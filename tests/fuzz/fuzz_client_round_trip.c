@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_client_round_trip.c - any bytes as dice for a valid request, or an answer, that goes all
- * its way: HTTP/2 over two sessions of ours, oneport's rules, HTTP/1.1 written, and parsed again.
- * What arrives is what was sent: head, body and trailers.
+/* fuzz_client_round_trip.c - valid requests and answers, chosen by the bytes of an input, on the
+ * way between server and origin. Checks that head, body and trailers arrive as they were sent.
  *
- * The link is a pair of socks in memory; one input is a handful of exchanges on it. The request
- * goes opener → server → translate_request → h1_write → h1_parse; the answer is written as an
- * origin would, parsed, and goes translate_response → server → opener. */
+ * The link is a pair of socks in memory with an HTTP/2 session at each end; one input is a few
+ * exchanges on it. A request goes from the opener's session to the server's, through
+ * translate_to_origin and h1_write, and is parsed again. An answer is written as an origin would
+ * write it, parsed, and goes through translate_from_origin and the two sessions back. */
 #include "client/origin/translate.h"
 #include "h2mux/h2/h2.h"
 #include "h2mux/http/h1.h"
@@ -28,17 +28,17 @@ static unsigned roll(struct dice *d, unsigned n)
 
 struct trip;
 
-/* One exchange, as it was sent, and what has arrived of it at each end. */
+/* One exchange as it was sent, and the parts that have arrived at each end. */
 struct exchange {
     struct trip *trip;
     struct message request, answer;
     struct fields request_trailers, answer_trailers;
     struct buf request_body, answer_body;
-    struct leg *opener, *server; /* NULL once over */
-    struct buf wire, back; /* HTTP/1.1 towards the origin; what the opener got of the answer */
-    size_t cut;            /* the request's body goes in pieces of so many bytes */
+    struct leg *opener, *server; /* NULL when it is over */
+    struct buf wire, back; /* HTTP/1.1 for the origin; the body that the opener has received */
+    size_t cut;            /* size of the pieces of the request's body */
     bool chunked, wire_done, back_done, answered;
-    bool early; /* answered before the upload had ended */
+    bool early; /* the answer comes before the end of the upload */
 };
 
 struct trip {
@@ -68,10 +68,11 @@ static struct slice text(struct dice *d, struct fields *keep, const char *alphab
     return fields_keep(keep, slice_make(out, len));
 }
 
-/* @alphabet is an array. */
+/* Takes a text from the dice. @alphabet is an array. */
 #define TEXT(d, keep, alphabet, least) text(d, keep, alphabet, sizeof alphabet - 1, least)
 
-/* Names that are hop-by-hop, framing or ours are others' business: with "x-" before it none is. */
+/* Makes the name of a field. The "x-" in front keeps it apart from fields that are hop-by-hop,
+ * frame a body or belong to oneport. */
 static struct slice field_name(struct dice *d, struct fields *f)
 {
     static const char *const known[] = {"accept", "cookie", "cookie", "authorization", "via"};
@@ -88,7 +89,8 @@ static void add_fields(struct dice *d, struct fields *f)
     for (unsigned n = roll(d, 8); n > 0; n--) {
         struct slice name = field_name(d, f), value = slice_trim(TEXT(d, f, values, 0));
         if (slice_eq(name, SLICE("cookie")) && value.len == 0)
-            value = SLICE("a=b"); /* an empty one leaves nothing but a separator behind */
+            /* Not empty: of an empty cookie only the separator would be left. */
+            value = SLICE("a=b");
         fields_add(f, name, value);
     }
 }
@@ -149,8 +151,8 @@ static void make_answer(struct dice *d, struct exchange *x)
 
 /* ---- equal */
 
-/* HTTP/1.1 has one cookie line, HTTP/2 as many as there are: what is left out of both is compared
- * as one text. */
+/* Compares fields. HTTP/1.1 has one cookie line and HTTP/2 may have several, so cookies are joined
+ * and compared as one text. */
 static void check_same_fields(const struct fields *sent, const struct fields *got)
 {
     struct buf a, b;
@@ -182,7 +184,7 @@ static void check_same_fields(const struct fields *sent, const struct fields *go
     buf_release(&b);
 }
 
-/* One HTTP/1.1 body out of @in, in two pieces. */
+/* Decodes an HTTP/1.1 body from @in, in two pieces. */
 static void decode(struct slice in, const struct h1_result *r, int64_t length, struct buf *body,
                    struct fields *trailers, size_t cut)
 {
@@ -262,7 +264,7 @@ static void wire_head(struct exchange *x, struct message *m, bool end)
 {
     const char *reason = NULL;
     bool wants_trailers;
-    int err = translate_request(m, &wants_trailers, &reason);
+    int err = translate_to_origin(m, &wants_trailers, &reason);
     assert(err == 0);
     x->chunked = !end && m->length == MESSAGE_LENGTH_UNKNOWN;
     const struct h1_write w = {.framing = x->chunked       ? H1_CHUNKED
@@ -280,7 +282,7 @@ static void send_body(struct leg *leg, const struct buf *body, const struct fiel
 {
     struct slice rest = buf_slice(body);
     bool has_trailers = trailers->count > 0;
-    cut += rest.len / 64; /* more pieces than that only take time */
+    cut += rest.len / 64; /* more pieces would only take time */
     do {
         size_t n = rest.len < cut ? rest.len : cut;
         struct slice piece = slice_make(rest.ptr, n);
@@ -304,9 +306,9 @@ static void answer(struct exchange *x)
     buf_init(&wire, 1 << 20);
     assert(h1_write_response(&wire, &x->answer, &w) == ERR_OK);
     assert(h1_parse_response(buf_slice(&wire), &wide, false, &m, &r) == ERR_OK);
-    assert(translate_response(&m) == 0 && r.framing == w.framing);
+    assert(translate_from_origin(&m) == 0 && r.framing == w.framing);
     leg->ops->head(leg, &m, false);
-    if (x->wire_done) /* both directions end: it forgets us */
+    if (x->wire_done) /* both directions end: the leg is done with the exchange */
         x->server = NULL;
     send_body(leg, &x->answer_body, &x->answer_trailers, 1 + 4 * x->cut);
     message_deinit(&m);
@@ -337,7 +339,7 @@ static void server_body(void *user, struct leg *leg, struct slice data, bool end
 static void server_trailers(void *user, struct leg *leg, struct fields *t)
 {
     struct exchange *x = user;
-    assert(translate_trailers(t) == 0);
+    assert(translate_trailers_to_origin(t) == 0);
     wire_body(x, SLICE(""), true, t);
     server_over(x);
 }
@@ -370,8 +372,8 @@ static void sent(void *user, struct leg *leg, size_t bytes)
 {
 }
 
-/* An answer before the upload has ended stops that, once it has arrived itself (RFC 9113 8.1);
- * nothing else of a valid exchange is reset. */
+/* Takes a reset. A valid exchange is reset only if its answer was complete before the upload (RFC
+ * 9113 8.1). */
 static void server_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
     struct exchange *x = user;
@@ -396,7 +398,7 @@ static const struct leg_events opener_events = {.on_head = opener_head,
                                                 .on_sent = sent,
                                                 .on_reset = opener_reset};
 
-/* Streams arrive in the order in which they were opened. */
+/* Takes a stream. Streams arrive in the order in which they were opened. */
 static void on_stream(void *user, struct leg *leg, struct message *m, bool end)
 {
     struct trip *t = user;
@@ -440,7 +442,7 @@ static void on_goaway(void *user, struct slice debug)
 
 static void on_closed(void *user, int err, const char *reason)
 {
-    abort(); /* nothing of valid exchanges ends a session */
+    abort(); /* no valid exchange ends a session */
 }
 
 static const struct h2_session_ops opener_ops = {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_client_translate.c - any bytes as the head of a stream, ":method: GET" a line and as
- * malformed as they like, then after an empty line the origin's answer. A request that is let
- * through reads at the origin as one request and the same; nothing else of it can be written. A
- * WebSocket opens only by the answer that its key asks for. */
+/* fuzz_client_translate.c - the head of a stream, one field as ":method: GET" on each line and
+ * possibly malformed, then after an empty line the origin's answer.
+ *
+ * Checks that the origin reads an accepted request as exactly one request with the same meaning,
+ * that a refused one is not written, and that a WebSocket opens only by the answer that its key
+ * asks for. */
 #include "client/origin/rewrite.h"
 #include "client/origin/translate.h"
 #include "client/origin/upgrade.h"
@@ -12,7 +14,7 @@
 static const struct h1_limits wide = {
     .head = 1 << 20, .fields = 200, .field = 1 << 20, .target = 1 << 20};
 
-/* "\\r" and "\\n" stand for what would end the line here. */
+/* Replaces "\\r" and "\\n" by the bytes themselves, which would end the line in an input. */
 static struct slice unescape(struct fields *f, struct slice text)
 {
     struct slice kept = fields_keep(f, text);
@@ -100,7 +102,7 @@ static void check_rewrites(const struct message *m)
     }
 }
 
-/* What is not let through is not written either or, where the writer does not look, is one head. */
+/* Checks that the writer refuses a request that was refused, or writes it as one head. */
 static void check_refused(const struct message *m)
 {
     const struct h1_write w = {.framing = H1_NO_BODY};
@@ -114,7 +116,7 @@ static void check_refused(const struct message *m)
     buf_release(&out);
 }
 
-/* "@accept" stands for what the key asks for, which no input could know. */
+/* Replaces "@accept" by the value that the key asks for, which no input could guess. */
 static void sign_accept(const struct message *request, struct message *answer)
 {
     char accept[WS_ACCEPT_LEN + 1];
@@ -151,7 +153,7 @@ static void check_answer(struct message *request, struct slice in)
     if (h1_parse_response(in, &h1_default_limits, false, &m, &r) == ERR_OK) {
         if (message_is_websocket(request))
             check_upgrade(request, &m);
-        if (translate_response(&m) == 0) {
+        if (translate_from_origin(&m) == 0) {
             assert(!fields_find(&m.fields, SLICE("connection")));
             assert((m.status >= 200 && m.status != 204) || m.length == MESSAGE_LENGTH_UNKNOWN);
             for (size_t i = 0; i < m.fields.count; i++)
@@ -168,7 +170,7 @@ static void check_trailers(const struct fields *f)
     fields_init(&t);
     fields_copy(&t, f);
     buf_init(&out, 1 << 20);
-    if (translate_trailers(&t) == 0)
+    if (translate_trailers_to_origin(&t) == 0)
         assert(h1_write_last_chunk(&out, &t) == ERR_OK);
     buf_release(&out);
     fields_deinit(&t);
@@ -184,7 +186,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while ((line = fuzz_line(&in)).len > 0 && m.fields.count < FIELDS_HEAD_MAX)
         add_line(&m, line);
     check_trailers(&m.fields);
-    if (translate_request(&m, &wants_trailers, &reason) == 0) {
+    if (translate_to_origin(&m, &wants_trailers, &reason) == 0) {
         check_origin_reads(&m);
         check_rewrites(&m);
         check_answer(&m, in);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_h1_body.c - any bytes as a body: whole, in two and byte by byte, the same payload, end
- * and verdict. The first byte chooses the framing and, by its upper bits, a length; the second
- * where the body is cut. */
+/* fuzz_h1_body.c - a body. The first byte of an input selects the framing and, by its upper bits, a
+ * length; the second byte selects where the body is cut.
+ *
+ * Checks that payload, end and verdict are the same if the body comes whole, in two pieces and byte
+ * by byte. */
 #include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -9,7 +11,7 @@ struct outcome {
     int err, eof;
     size_t used;
     struct buf payload;
-    size_t trailers; /* bytes of the trailer fields */
+    size_t trailers; /* size of the trailer fields in bytes */
 };
 
 static void feed(struct h1_body *b, struct slice rest, struct outcome *o)
@@ -31,7 +33,7 @@ static void feed(struct h1_body *b, struct slice rest, struct outcome *o)
     }
 }
 
-/* Trailers written by us are read as the same. */
+/* Checks that trailers which we write are read as the same. */
 static void check_last_chunk(const struct fields *trailers)
 {
     struct slice in, run;
@@ -42,7 +44,8 @@ static void check_last_chunk(const struct fields *trailers)
     assert(h1_write_last_chunk(&out, trailers) == ERR_OK);
     fields_init(&again);
     h1_body_init(&b, H1_CHUNKED, MESSAGE_LENGTH_UNKNOWN);
-    in = buf_len(&out) <= H1_TRAILERS_MAX ? buf_slice(&out) : SLICE(""); /* ": " may be longer */
+    in = buf_len(&out) <= H1_TRAILERS_MAX ? buf_slice(&out)
+                                          : SLICE(""); /* ": " may make them too long */
     while (in.len > 0) {
         ssize_t n = h1_body_decode(&b, in, &run);
         assert(n > 0 && run.len == 0);
@@ -55,7 +58,7 @@ static void check_last_chunk(const struct fields *trailers)
     buf_release(&out);
 }
 
-/* The first @cut bytes in one piece, then pieces of @step. */
+/* Decodes the first @cut bytes in one piece and the rest in pieces of @step bytes. */
 static struct outcome decode(struct slice in, uint8_t kind, size_t cut, size_t step)
 {
     static const enum h1_framing framings[] = {H1_CHUNKED, H1_LENGTH, H1_UNTIL_CLOSE, H1_NO_BODY};

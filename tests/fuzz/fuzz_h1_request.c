@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_h1_request.c - any bytes as a request head: cut anywhere it is judged alike, and what is
- * taken can be written and taken again with the same meaning, whole or not at all. */
+/* fuzz_h1_request.c - the head of a request.
+ *
+ * Checks that it is judged alike wherever it is cut, that an accepted head can be written and is
+ * accepted again with the same meaning, and that it is written whole or not at all. */
 #include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
-/* So that inputs of a few hundred bytes reach every limit. */
+/* Limits that inputs of a few hundred bytes reach. */
 static const struct h1_limits tight = {.head = 512, .fields = 8, .field = 128, .target = 64};
 
 static ssize_t scan_by_bytes(struct slice in, const struct h1_limits *limits)
@@ -29,7 +31,7 @@ static void check_taken(const struct message *m, const struct h1_result *r, stru
 static const struct h1_limits wide = {
     .head = 1 << 20, .fields = 110, .field = 1 << 20, .target = 1 << 20};
 
-/* What of the connection is said in words of ours is understood. */
+/* Checks that the fields about the connection are understood when we write them. */
 static void check_connection(const struct message *m, const struct h1_result *r)
 {
     const struct h1_write w = {.framing = r->framing, .close = true, .te_trailers = true};
@@ -47,7 +49,7 @@ static void check_connection(const struct message *m, const struct h1_result *r)
     message_deinit(&again);
 }
 
-/* Where there is no room for all of it nothing is left behind. */
+/* Checks that nothing is written if there is no room for all of it. */
 static void check_no_room(const struct message *m, const struct h1_result *r, size_t needed)
 {
     const struct h1_write w = {.framing = r->framing};
@@ -59,7 +61,8 @@ static void check_no_room(const struct message *m, const struct h1_result *r, si
     buf_release(&out);
 }
 
-/* HTTP/1.0 may name no host; what we write is HTTP/1.1 and needs one. */
+/* Checks that the written head reads the same. Heads of HTTP/1.0 may have no host; we write
+ * HTTP/1.1, which needs one. */
 static void check_round_trip(struct message *m, const struct h1_result *r)
 {
     const struct h1_write w = {.framing = r->framing};

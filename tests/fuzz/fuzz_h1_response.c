@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_h1_response.c - any bytes as a response head, to HEAD or not by the first byte's lowest
- * bit. */
+/* fuzz_h1_response.c - the head of a response. The lowest bit of the first byte says whether it
+ * answers HEAD. */
 #include "h2mux/http/h1.h"
 #include "tests/fuzz/fuzz.h"
 
-/* So that inputs of a few hundred bytes reach every limit. */
+/* Limits that inputs of a few hundred bytes reach. */
 static const struct h1_limits tight = {.head = 512, .fields = 8, .field = 128, .target = 64};
 
 static ssize_t scan_by_bytes(struct slice in, const struct h1_limits *limits)

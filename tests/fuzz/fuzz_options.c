@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_options.c - any bytes as oneportd's command line and environment (options.h). What is
- * accepted is in range, each address of it can be read, and all of it typed out again means the
- * same. */
+/* fuzz_options.c - the command line and environment of oneportd (options.h).
+ *
+ * Checks that accepted values are in range, that their addresses can be read, and that they mean
+ * the same when they are typed again. */
 #include <arpa/inet.h>
 #include <stddef.h>
 
@@ -17,18 +18,18 @@ static const struct {
     const char *unit;
 } numbers[] = {
     {"workers", FIELD(workers), ""},
-    {"ticket-life", FIELD(ticket_life_ms), "ms"},
-    {"name-pending", FIELD(pending_ms), "ms"},
-    {"name-grace", FIELD(name_grace_ms), "ms"},
-    {"hold", FIELD(hold_ms), "ms"},
-    {"keepalive", FIELD(keepalive_ms), "ms"},
-    {"drain-timeout", FIELD(drain_timeout_ms), "ms"},
-    {"attach-timeout", FIELD(attach_timeout_ms), "ms"},
-    {"head-timeout", FIELD(head_timeout_ms), "ms"},
-    {"idle-timeout", FIELD(idle_timeout_ms), "ms"},
-    {"max-streams", FIELD(max_streams), ""},
-    {"max-links", FIELD(max_links), ""},
-    {"max-body", FIELD(max_body), ""},
+    {"ticket-life", FIELD(names.ticket_life_ms), "ms"},
+    {"name-pending", FIELD(names.pending_ms), "ms"},
+    {"name-grace", FIELD(names.grace_ms), "ms"},
+    {"hold", FIELD(names.hold_ms), "ms"},
+    {"keepalive", FIELD(timeouts.keepalive_ms), "ms"},
+    {"drain-timeout", FIELD(timeouts.drain_ms), "ms"},
+    {"attach-timeout", FIELD(timeouts.attach_ms), "ms"},
+    {"head-timeout", FIELD(timeouts.head_ms), "ms"},
+    {"idle-timeout", FIELD(timeouts.idle_ms), "ms"},
+    {"max-streams", FIELD(limits.streams), ""},
+    {"max-links", FIELD(limits.links), ""},
+    {"max-body", FIELD(limits.body), ""},
 };
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 
@@ -45,28 +46,29 @@ static void check_addresses(const struct config *c)
     socklen_t len;
     struct in_addr v4;
     struct trust *t = trust_new();
-    assert(t && c->listen.count > 0 && c->listen.count <= OPT_LIST_MAX);
-    for (size_t i = 0; i < c->listen.count; i++)
-        assert(listen_address_parse(c->listen.item[i], &address, &len) == 0);
-    for (size_t i = 0; i < c->trusted_proxy.count; i++)
-        assert(trust_add(t, c->trusted_proxy.item[i]) == 0);
-    assert(c->domain[0] && c->domain[strlen(c->domain) - 1] != '.' && c->state_dir[0]);
+    assert(t && c->listen.addresses.count > 0 && c->listen.addresses.count <= OPT_LIST_MAX);
+    for (size_t i = 0; i < c->listen.addresses.count; i++)
+        assert(listen_address_parse(c->listen.addresses.item[i], &address, &len) == 0);
+    for (size_t i = 0; i < c->listen.trusted_proxy.count; i++)
+        assert(trust_add(t, c->listen.trusted_proxy.item[i]) == 0);
+    assert(c->domain[0] && c->domain[strlen(c->domain) - 1] != '.' && c->names.state_dir[0]);
     assert(inet_pton(AF_INET, c->domain, &v4) != 1);
-    assert((!c->cert) == (!c->key));
+    assert((!c->listen.cert) == (!c->listen.key));
     trust_free(t);
 }
 
 static void check_again(const struct config *c)
 {
     char *argv[NUMBERS + 3] = {xasprintf("program"), xasprintf("--domain=%s", c->domain),
-                               xasprintf("--state-dir=%s", c->state_dir)};
+                               xasprintf("--state-dir=%s", c->names.state_dir)};
     struct config again;
     for (size_t i = 0; i < NUMBERS; i++)
         argv[3 + i] = xasprintf("--%s=%llu%s", numbers[i].name, (unsigned long long)number(c, i),
                                 numbers[i].unit);
     enum opt_result result = config_parse(NUMBERS + 3, argv, &again);
     assert(result == OPT_RUN);
-    assert(strcmp(again.domain, c->domain) == 0 && strcmp(again.state_dir, c->state_dir) == 0);
+    assert(strcmp(again.domain, c->domain) == 0 &&
+           strcmp(again.names.state_dir, c->names.state_dir) == 0);
     for (size_t i = 0; i < NUMBERS; i++)
         assert(number(&again, i) == number(c, i));
     config_deinit(&again);
@@ -85,8 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_loud(streams);
     if (result == OPT_RUN)
         check_addresses(&c);
-    fuzz_free_list(&command, &c.listen, "ONEPORTD_LISTEN");
-    fuzz_free_list(&command, &c.trusted_proxy, "ONEPORTD_TRUSTED_PROXY");
+    fuzz_free_list(&command, &c.listen.addresses, "ONEPORTD_LISTEN");
+    fuzz_free_list(&command, &c.listen.trusted_proxy, "ONEPORTD_TRUSTED_PROXY");
     fuzz_command_unset(&command);
     if (result == OPT_RUN)
         check_again(&c);

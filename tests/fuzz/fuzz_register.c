@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_register.c - any bytes as the head of a register call; the first one says over what it
- * came. There is always an answer, in JSON. A ticket leaves over secure ways only, and is good for
- * the name that the answer tells; a name that is somebody else's is never given. */
+/* fuzz_register.c - the head of a register call. The first byte of an input selects the kind of
+ * connection.
+ *
+ * Checks that there is always an answer in JSON, that a ticket is sent over secure connections only
+ * and is valid for the name in the answer, and that nobody gets a name of somebody else. */
 #include "h2mux/base/clock.h"
 #include "src/names/label.h"
 #include "src/tunnels/register.h"
@@ -62,8 +64,8 @@ static void ask(struct fuzz_server *x, const struct message *m, uint8_t how)
     int home = call_home(&c, &judge, x->server.directory);
     assert(home == DIRECTORY_NOBODY || home == 0);
     x->server.draining = how & DRAINING;
-    x->config.public_url = how & OPTIONS ? "http://" FUZZ_DOMAIN ":8080" : NULL;
-    x->config.attach_url = how & OPTIONS ? "https://attach.example.org:8443" : NULL;
+    x->config.urls.public = how & OPTIONS ? "http://" FUZZ_DOMAIN ":8080" : NULL;
+    x->config.urls.attach = how & OPTIONS ? "https://attach.example.org:8443" : NULL;
     register_answer(&x->worker, &c, &a);
     check_answer(x, &c, &a);
     answer_deinit(&a);

@@ -28,11 +28,29 @@ static void check_path(struct slice line)
     (void)label_valid(b.name);
 }
 
+/* Checks that the route of a whole request is that of its parts. */
+static void check_route(struct slice authority, struct slice line)
+{
+    ptrdiff_t space = slice_find(line, ' ');
+    struct message m = {.method = slice_make(line.ptr, space < 0 ? 0 : (size_t)space),
+                        .path = slice_skip(line, space < 0 ? 0 : (size_t)space + 1),
+                        .authority = authority};
+    struct route route;
+    char name[NAME_MAX_LEN + 1];
+    route_find(SLICE("example.com"), &m, &route);
+    assert(route.kind == route_host(SLICE("example.com"), authority, name));
+    if (route.kind == ROUTE_BASE)
+        assert(route.builtin.kind == route_builtin(m.method, m.path).kind);
+    else
+        assert(route.builtin.kind == BUILTIN_NONE && !strcmp(route.name, name));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice input = fuzz_input(data, size);
     struct slice host = fuzz_line(&input);
     check_host(host);
     check_path(input.len == 0 ? host : input);
+    check_route(host, input);
     return 0;
 }

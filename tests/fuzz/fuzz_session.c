@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_session.c - any bytes as the other end of an HTTP/2 session. The first byte says who we
- * are (OPENER or SERVER), whether the peer begins in order, in what pieces it speaks, and how we
- * treat its streams. Time stands still: only turns of the loop pass.
+/* fuzz_session.c - the other end of an HTTP/2 session. The first byte of an input selects our role
+ * (OPENER or SERVER), whether the peer begins in order, the size of its pieces, and how we treat
+ * its streams. Time stands still: only turns of the loop pass. An opener begins with a few streams.
  *
- * An opener has a few streams under way. Judged is what sanitizers see, and that each stream and
- * each session ends once. */
+ * The sanitizers judge; beyond that, each stream and each session has to end exactly once. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -26,7 +25,7 @@ struct fuzz;
 
 struct end {
     struct fuzz *f;
-    struct leg *leg; /* NULL once it is over or was reset */
+    struct leg *leg; /* NULL when it is over or was reset */
     bool said, heard;
 };
 
@@ -95,7 +94,7 @@ static void on_sent(void *exchange, struct leg *leg, size_t bytes)
 static void on_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
 {
     struct end *e = exchange;
-    assert(e->leg == leg || (e->said && e->heard)); /* the tail of what was said is lost */
+    assert(e->leg == leg || (e->said && e->heard)); /* the end of what was sent is lost */
     e->leg = NULL;
 }
 
@@ -212,7 +211,7 @@ static void on_readable(void *user)
 
 static const struct sock_ops peer_ops = {.on_readable = on_readable};
 
-/* The next piece of what the peer says, or all of it. */
+/* Feeds the next piece of the peer's bytes, or all of them. */
 static void feed(struct fuzz *f)
 {
     size_t n = f->how & IN_PIECES ? (f->input.len + 1) / 2 : f->input.len;

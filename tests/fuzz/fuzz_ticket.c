@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_ticket.c - any bytes as a ticket. The input is tried as it is and, signed with the known
- * key, as claims: so what lies behind the signature is reached too. What is accepted must come out
- * again when it is signed anew. What begins with '#' is a secret file as well: its keys, if it has
- * any, sign for themselves. */
+/* fuzz_ticket.c - a ticket. An input is verified as it is and once more as claims that are signed
+ * with the known key, so that the code behind the signature is reached, too. An input that begins
+ * with '#' is also read as a secret file.
+ *
+ * Checks that an accepted ticket reads the same when it is signed again, and that a key of a secret
+ * file accepts its own signatures. */
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -64,7 +66,8 @@ static void check_secret(struct slice content)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct keyring *k; /* made once: reading a file a round would be all the work */
+    /* Made once: otherwise most of the time would go into reading a file. */
+    static struct keyring *k;
     struct slice in = fuzz_input(data, size);
     char text[2 * CLAIMS_MAX];
     log_threshold = LOG_ERROR;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_translate.c - any bytes as a viewer's request on its way into a link or, by the first
- * byte, as a response on its way out. What goes on has nothing of one connection in it, tells the
- * truth about the viewer, and can be written and read again; no cookie is for more than its tunnel.
- */
+/* fuzz_translate.c - a viewer's request on its way into a link or a response on its way out; the
+ * first byte of an input selects which.
+ *
+ * Checks that the translated message has no field of a single connection, tells the truth about the
+ * viewer, and can be written and read again, and that no cookie is valid beyond its tunnel. */
 #include "h2mux/http/h1.h"
 #include "h2mux/http/ws.h"
 #include "src/http/translate.h"
@@ -41,7 +42,7 @@ static void check_request(const struct message *m, const struct translated *t, u
                !fields_find(f, SLICE("sec-websocket-key")));
 }
 
-/* As the origin's side would write it. */
+/* Checks the message in the form in which the origin's side would write it. */
 static void check_written(const struct message *m, const struct translated *t)
 {
     const struct h1_write w = {.framing = m->length >= 0 ? H1_LENGTH
@@ -93,7 +94,8 @@ static void try_request(struct slice in, uint8_t how)
     trust_free(trust);
 }
 
-/* No attribute of it says Domain=example.com or a parent, as RFC 6265 5.2 reads attributes. */
+/* Checks that no attribute of the cookie names example.com or a parent as its Domain, by the rules
+ * of RFC 6265 5.2. */
 static void check_cookie(struct slice cookie)
 {
     while (cookie.len > 0) {

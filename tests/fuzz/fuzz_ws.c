@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_ws.c - any bytes as WebSocket frames: whole and byte by byte, the same boundaries; and as
- * a key. */
+/* fuzz_ws.c - WebSocket frames, and a Sec-WebSocket-Key.
+ *
+ * Checks that frames have the same boundaries if they come whole and byte by byte. */
 #include "h2mux/http/ws.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -15,7 +16,7 @@ static void check_key(struct slice in)
     assert(strlen(accept) == WS_ACCEPT_LEN);
 }
 
-/* A Close of ours, put at a boundary, ends at one. */
+/* Checks that a Close frame of ours, which follows a whole frame, is a whole frame. */
 static void check_close(struct ws_frames f, struct slice reason)
 {
     char out[WS_CLOSE_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* options.h - an input as a command line and an environment: one argument a line up to an empty
- * one, then NAME=VALUE a line. */
+/* options.h - makes a command line and an environment of an input: one argument on each line up to
+ * an empty line, then one NAME=VALUE on each line. */
 #ifndef TESTS_FUZZ_OPTIONS_H
 #define TESTS_FUZZ_OPTIONS_H
 
@@ -12,16 +12,17 @@
 enum { FUZZ_ARGS_MAX = 40, FUZZ_ENV_MAX = 20 };
 
 struct fuzz_command {
-    char *argv[FUZZ_ARGS_MAX + 2]; /* owned but for the first */
+    char *argv[FUZZ_ARGS_MAX + 2]; /* owned, except the first */
     int argc;
-    char *env[FUZZ_ENV_MAX + 2]; /* owned but for the first */
+    char *env[FUZZ_ENV_MAX + 2]; /* owned, except the first */
     size_t n_env;
-    char **testers; /* the environment to go back to */
+    char **testers; /* the environment to restore */
 };
 
 static char fuzz_home[] = "HOME=/nonexistent";
 
-/* Makes the environment that of the input, whose names have @prefix. */
+/* Reads an input and puts its variables, with names that begin with @prefix, into the environment.
+ */
 static inline void fuzz_command_read(struct fuzz_command *c, struct slice in, const char *prefix)
 {
     static char program[] = "program";
@@ -41,7 +42,7 @@ static inline void fuzz_command_read(struct fuzz_command *c, struct slice in, co
     environ = c->env;
 }
 
-/* Its values stay readable until it is freed. */
+/* Restores the environment. The values of @c stay readable until it is freed. */
 static inline void fuzz_command_unset(struct fuzz_command *c)
 {
     static char *bare[] = {fuzz_home, NULL};
@@ -65,8 +66,8 @@ static inline bool fuzz_is_argument(const struct fuzz_command *c, const char *te
     return false;
 }
 
-/* opt_parse.c keeps its copy of a list from the environment for as long as the process lives, which
- * here is once an input. The copy begins where the blanks and commas before its first item do. */
+/* Frees the copy that opt_parse.c keeps of a list from the environment, since here one is made for
+ * each input. The copy begins with the blanks and commas in front of its first item. */
 static inline void fuzz_free_list(const struct fuzz_command *c, const struct opt_list *l,
                                   const char *variable)
 {
@@ -77,7 +78,7 @@ static inline void fuzz_free_list(const struct fuzz_command *c, const struct opt
         free((char *)(uintptr_t)(l->item[0] - skipped));
 }
 
-/* The two scalar grammars: what is read can be written plainly and read again. */
+/* Checks durations and sizes: the number that was read can be written as digits and read again. */
 static inline void fuzz_check_numbers(struct slice in)
 {
     char *text = slice_dup(in), again[32];

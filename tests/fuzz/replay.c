@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* replay.c - runs a fuzz target over the files and directories that are its arguments, so that a
- * corpus needs no fuzzer. */
+/* replay.c - runs a fuzz target on the files and directories of its command line, so that a corpus
+ * can be tested without a fuzzer. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,7 +18,8 @@ static int replay_file(const char *path, size_t size)
     FILE *in = fopen(path, "rb");
     if (!in)
         return -1;
-    uint8_t *data = xcalloc(1, size ? size : 1); /* not one byte more: what reads beyond is seen */
+    /* Exactly the size, so that a sanitizer finds a read beyond it. */
+    uint8_t *data = xcalloc(1, size ? size : 1);
     size_t len = fread(data, 1, size, in);
     fclose(in);
     LLVMFuzzerTestOneInput(data, len);
@@ -44,7 +45,7 @@ static int replay_directory(const char *path)
     return files;
 }
 
-/* How many files were run, or -1. */
+/* Runs @path and what lies below. Returns the number of files, or -1. */
 static int replay(const char *path)
 {
     struct stat st;

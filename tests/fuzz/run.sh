@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs fuzzers on their corpora: run.sh SECONDS [NAME...], without a name all of them, each SECONDS long.
-#   FUZZ_JOBS=1    fuzzers at a time; default: one a core
-# A line for each that ends, its output in build/fuzz/log-NAME. What it finds new is kept in build/fuzz/corpus-NAME. A crash leaves its
-# input as build/fuzz/crash-NAME-* and fails. Ends with 77, and says why, where clang or its libFuzzer is not there.
+# Runs fuzzers on their corpora.
+#   run.sh SECONDS [NAME...]    runs these fuzzers, or all of them, for SECONDS each
+#   FUZZ_JOBS=1                 the number that run at a time; the default is the number of cores
+# Prints a line for each fuzzer; its output is in build/fuzz/log-NAME. New inputs are kept in
+# build/fuzz/corpus-NAME. A crash fails, and its input is kept as build/fuzz/crash-NAME-*. The exit
+# code is 77 where clang or its libFuzzer is missing; a line then says so.
 set -u
 cd "$(dirname "$0")/../.."
 out=build/fuzz jobs=${FUZZ_JOBS:-$(nproc)}
@@ -33,12 +35,14 @@ fi
 seconds=${1:-60}
 shift
 mkdir -p "$out"
-if ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n); int LLVMFuzzerTestOneInput(const char *d, long n) { return 0; }' |
-    clang -fsanitize=fuzzer,address -x c - -o "$out/probe" 2>"$out/probe.log"; then
-    echo "fuzzers not run: clang with libFuzzer is not there (Debian: clang, libclang-rt-14-dev)"
+probe='int LLVMFuzzerTestOneInput(const char *d, long n);
+int LLVMFuzzerTestOneInput(const char *d, long n) { return 0; }'
+if ! echo "$probe" | clang -fsanitize=fuzzer,address -x c - -o "$out/probe" 2>"$out/probe.log"; then
+    echo "fuzzers not run: clang with libFuzzer is missing (Debian: clang, libclang-rt-14-dev)"
     exit 77
 fi
 names=("$@")
 [ $# -gt 0 ] || names=($(basename -a tests/fuzz/fuzz_*.c | sed 's/^fuzz_//; s/\.c$//'))
-make --no-print-directory -j"$jobs" VARIANT=fuzz "${names[@]/#/$out/fuzz/}" >"$out/build.log" 2>&1 || { tail -n 40 "$out/build.log"; exit 1; }
+make --no-print-directory -j"$jobs" VARIANT=fuzz "${names[@]/#/$out/fuzz/}" >"$out/build.log" 2>&1 ||
+    { tail -n 40 "$out/build.log"; exit 1; }
 printf '%s\n' "${names[@]}" | xargs -P "$jobs" -n 1 "$0" --one "$seconds"

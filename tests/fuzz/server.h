@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* server.h - a server without listeners, for targets that ask one something: its keys are known, so
- * an input can have tickets that it could not sign itself. */
+/* server.h - a server without listeners, for targets that send it requests. Its keys are known, so
+ * that an input can hold valid tickets. */
 #ifndef TESTS_FUZZ_SERVER_H
 #define TESTS_FUZZ_SERVER_H
 
@@ -25,7 +25,7 @@ struct fuzz_server {
     struct worker worker;
 };
 
-/* The keys in a secret file of that @content; NULL: it is none. */
+/* Returns the keys of a secret file with @content, or NULL if it is not valid. */
 static inline struct keyring *fuzz_keyring(struct slice content)
 {
     char dir[] = "/tmp/fuzz.XXXXXX", path[64], reason[200];
@@ -47,19 +47,19 @@ static inline struct fuzz_server *fuzz_server_new(void)
     unsigned ignored;
     log_threshold = LOG_ERROR;
     x->config = (struct config){.domain = FUZZ_DOMAIN,
-                                .pending_ms = 60000,
-                                .name_grace_ms = 600000,
-                                .hold_ms = 4000,
-                                .ticket_life_ms = 3600000,
-                                .max_streams = 20000,
-                                .max_links = 4,
-                                .max_sockets = 10};
+                                .names.pending_ms = 60000,
+                                .names.grace_ms = 600000,
+                                .names.hold_ms = 4000,
+                                .names.ticket_life_ms = 3600000,
+                                .limits.streams = 20000,
+                                .limits.links = 4,
+                                .localtunnel.max_sockets = 10};
     x->worker.loop = loop_new();
     x->worker.server = &x->server;
     x->server.config = &x->config;
     x->server.keyring = fuzz_keyring(SLICE(FUZZ_SECRET));
-    x->server.directory = directory_new(x->config.max_tunnels, NULL, NULL);
-    x->server.quota = quota_new(1, x->config.register_rate);
+    x->server.directory = directory_new(x->config.limits.tunnels, NULL, NULL);
+    x->server.quota = quota_new(1, x->config.limits.register_rate);
     x->server.trust = trust_new();
     x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
     int err =
@@ -69,7 +69,8 @@ static inline struct fuzz_server *fuzz_server_new(void)
     return x;
 }
 
-/* Made once. "taken-app" is somebody else's. @full: no other name can be had. */
+/* Returns the server, which is made once. "taken-app" belongs to somebody else. With @full no other
+ * name can be registered. */
 static inline struct fuzz_server *fuzz_server(bool full)
 {
     static struct fuzz_server *empty, *filled;
@@ -87,7 +88,7 @@ static inline struct fuzz_server *fuzz_server(bool full)
     return *x;
 }
 
-/* What @name was claimed for is over: each input finds the server as the first one did. */
+/* Drops @name, so that each input finds the server in the same state. */
 static inline void fuzz_drop(struct fuzz_server *x, struct slice name)
 {
     struct tunnel *t = registry_find(x->worker.registry, name);
@@ -95,7 +96,7 @@ static inline void fuzz_drop(struct fuzz_server *x, struct slice name)
         registry_drop(x->worker.registry, t);
 }
 
-/* "@NAME" stands for a ticket of that name, "!NAME" for one that has expired: in Oneport-Ticket,
+/* Replaces "@NAME" by a ticket of that name and "!NAME" by one that has expired, in Oneport-Ticket
  * and behind "Bearer " in Authorization. */
 static inline void fuzz_sign_tickets(const struct fuzz_server *x, struct message *m)
 {

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures. What is expensive and harmless to share (a server, a tunnel to an origin that answers by path) lives as long as
-its test file; what a test breaks it starts itself with new_server, new_client and scripted.
+"""This module has the fixtures of all tests. A fixture that is expensive and harmless to share (a
+server, or a tunnel to an origin that answers by path) lives as long as its test file. A test that
+breaks a program starts its own with new_server, new_client or scripted.
 
-Whoever ends is judged: a program that stops with the wrong code or leaves a sanitizer's report fails the test or the file."""
+Each program is judged when it stops: a wrong exit code or a sanitizer's report fails the test or
+the file."""
 
 import contextlib
 import fcntl
@@ -24,7 +26,8 @@ def pytest_addoption(parser):
         "--client",
         choices=("oneport", *other_clients.KINDS),
         default="oneport",
-        help="who shares the origins: with another client than oneport, only the tests that use one run",
+        help="the client that shares the origins; with another one than oneport, "
+        "only the tests that use a client run",
     )
 
 
@@ -39,7 +42,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Shows the ends of all programs' output when a test fails."""
+    """Shows the end of each running or recent program's output when a test fails."""
     report = (yield).get_result()
     if report.failed:
         for program in programs.started[-8:]:
@@ -48,7 +51,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_sessionfinish():
-    """What never came up was never handed to anyone who would stop it."""
+    """Kills the programs that no fixture stops, because they never came up."""
     for program in programs.started:
         if program.running:
             program.process.kill()
@@ -56,13 +59,16 @@ def pytest_sessionfinish():
 
 @pytest.fixture(scope="session")
 def lock_directory(tmp_path_factory):
-    """Shared by all workers of one run."""
+    """Returns a directory that all workers of one run share."""
     return tmp_path_factory.getbasetemp().parent
 
 
 @pytest.fixture(autouse=True)
 def quiet(request, lock_directory):
-    """A test marked `alone` waits for the others and keeps them waiting. The first lock is a turnstile, so that it gets its turn."""
+    """Lets a test marked `alone` run while no other test runs.
+
+    Such a test waits until the others are done and keeps new ones waiting. The first lock is a
+    turnstile: without it a waiting test would never get its turn."""
     alone = request.node.get_closest_marker("alone") is not None
     with open(lock_directory / "turnstile", "w") as turnstile, open(
         lock_directory / "running", "w"
@@ -91,13 +97,14 @@ def certificate(authority):
 
 @pytest.fixture(scope="module")
 def client_kind(pytestconfig):
-    """Who shares the origins of this file's tests."""
+    """Names the client program that shares the origins of this file's tests."""
     return pytestconfig.getoption("--client")
 
 
 @pytest.fixture(scope="module")
 def make_client(client_kind):
-    """make_client(server, origin, directory, ...): a Client, or another author's in its place."""
+    """Returns make_client(server, origin, directory, ...), which starts a Client or another
+    author's client in its place."""
     return Client if client_kind == "oneport" else other_clients.maker(client_kind)
 
 
@@ -131,7 +138,7 @@ def websocket_origin(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tunnel(server, http_origin, tmp_path_factory, make_client):
-    """A client of the file's server that shares the origin which answers by path."""
+    """Starts a client of the file's server. The client shares the origin that answers by path."""
     with stopping(
         make_client(server, http_origin.port, tmp_path_factory.mktemp("tunnel"), name=next(names))
     ) as running:
@@ -150,13 +157,13 @@ def websocket_tunnel(server, websocket_origin, tmp_path_factory, make_client):
 
 @pytest.fixture
 def name():
-    """A tunnel name that no other test of this server has had."""
+    """Returns a tunnel name that no other test of this server has had."""
     return next(names)
 
 
 @pytest.fixture
 def ended():
-    """Stops and closes what a test started, the last first; all of it, even if one of them fails."""
+    """Stops and closes what a test started, in reverse order, even if one of the stops fails."""
     with contextlib.ExitStack() as stack:
         yield stack
 
@@ -173,7 +180,8 @@ def new_server(ended, tmp_path_factory, certificate):
 
 @pytest.fixture
 def new_client(ended, tmp_path_factory, request, make_client):
-    """A client with a name of its own, of the file's server unless another one is given."""
+    """Returns a function that starts a client under a name of its own. The client uses the file's
+    server unless the test gives another one."""
 
     def start(origin, *options, server=None, **keywords):
         server = server or request.getfixturevalue("server")
@@ -197,7 +205,8 @@ def new_origin(ended, tmp_path_factory):
 
 @pytest.fixture
 def scripted(ended):
-    """A scripted origin: scripted(serve) runs serve(connection) for each connection."""
+    """Returns scripted(serve), which starts an origin that runs serve(connection) for each
+    connection."""
     return lambda *given, **keywords: ended.enter_context(
         contextlib.closing(ScriptedOrigin(*given, **keywords))
     )
@@ -212,7 +221,8 @@ def new_proxy(ended):
 
 @pytest.fixture
 def shared(new_client, scripted):
-    """shared(serve): a tunnel to a scripted origin, on the file's server. The origin is .origin."""
+    """Returns shared(serve), which starts a client of the file's server that shares a scripted
+    origin. The client has the origin as .origin."""
 
     def start(serve, *options, **keywords):
         origin = scripted(serve)
@@ -225,7 +235,8 @@ def shared(new_client, scripted):
 
 @pytest.fixture(scope="module")
 def stage(server, tmp_path_factory, make_client):
-    """A client of the file's server, and its scripted origin, which is .origin."""
+    """Starts a client of the file's server that shares a scripted origin. The client has the origin
+    as .origin."""
     with contextlib.closing(ScriptedOrigin(None)) as origin:
         with stopping(
             make_client(server, origin.port, tmp_path_factory.mktemp("stage"), name=next(names))
@@ -236,7 +247,9 @@ def stage(server, tmp_path_factory, make_client):
 
 @pytest.fixture
 def played(stage):
-    """played(serve): like shared(), without a client of its own. What is tried must leave the client as it was."""
+    """Returns played(serve), which gives the origin of the stage client another script.
+
+    Unlike shared() it starts no client, so the test must leave the client as it was."""
 
     def start(serve):
         stage.origin.play(serve)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""pytest --client haproxy|node: the tests of HTTP and WebSockets with another author's client at the end of the link, and what is
-not the same with it."""
+"""With `pytest --client haproxy|node` the HTTP and WebSocket tests run with another author's client
+instead of oneport. Two tables list the tests that do not pass with it."""
 
 import fnmatch
 
@@ -28,13 +28,13 @@ SUITE = [
     "test_aborts",
     "test_smuggling",
 ]
-MAKERS = {"new_client", "tunnel", "websocket_tunnel", "stage"}  # fixtures that a client comes from
+MAKERS = {"new_client", "tunnel", "websocket_tunnel", "stage"}  # fixtures that start a client
 
-# {client: {why that is right: [patterns of the ids of tests that must fail]}}
+# {client: {why the difference is right: [patterns of test ids that must fail]}}
 DIFFERENT = {
     "haproxy": {
-        "a body whose end is missing has its end all the same: HAProxy says END_STREAM when a chunked answer breaks off, and when the "
-        "origin resets one without length; nobody behind it can tell": [
+        "HAProxy sends END_STREAM when a chunked answer breaks off, and when the origin resets an "
+        "answer without length: the server cannot tell that the body is cut": [
             "test_http::*cut_response_looks_cut[R10 chunked]",
             "test_http::*cut_response_looks_cut[R10 in a chunk]",
             "test_http::*test_r12_a_cut_response_to_http_1_0_is_reset",
@@ -42,7 +42,8 @@ DIFFERENT = {
             "test_rules_responses::*test_a_cut_body_never_looks_complete[R10 chunks-*]",
             "test_rules_responses::*test_a_cut_body_never_looks_complete[R10 no end of trailers-*]",
         ],
-        "an origin that ends before its answer is REFUSED_STREAM, which says that it was not asked: 503, not 502": [
+        "HAProxy sends REFUSED_STREAM when the origin closes before it answers, as if it had not "
+        "been asked: the viewer gets 503, not 502": [
             "test_basics::*test_origin_that_closes_at_once",
             "test_http::*test_d8_a_post_is_not_sent_twice",
             "test_http::*[R9 half a head]",
@@ -50,8 +51,8 @@ DIFFERENT = {
             "test_rules_responses::*[R9 half a head]",
             "test_rules_responses::*[R9 nothing]",
         ],
-        "heads that oneport refuses are taken: HTTP/2.0, folded lines, a length beside chunks or named by Connection, more and larger "
-        "fields": [
+        "HAProxy takes heads that oneport refuses: HTTP/2.0, folded lines, a length beside chunks, "
+        "a length that Connection names, more and larger fields": [
             "test_http::*[R1 HTTP/2]",
             "test_http::*[R3 obs-fold]",
             "test_http::*[R3 CL and TE]",
@@ -62,44 +63,48 @@ DIFFERENT = {
             "test_http::*[R2 head]",
             "test_rules_responses::*[R2 octets]",
         ],
-        "the length of a 204 is passed on, for which HTTP/2 has none: 502": [
+        "HAProxy passes the length of a 204 on, which HTTP/2 forbids: 502": [
             "test_rules_responses::*[R6 with a length]",
             "test_smuggling::*too_much*[204 with a length-*]",
         ],
-        "the body of a 205 is passed on": [
+        "HAProxy passes the body of a 205 on": [
             "test_rules_responses::*[R8 with a body]",
             "test_rules_responses::*[R8 until close]",
         ],
-        "fields that Connection names are passed on, and Connection itself is not, so that nobody can tell them": [
+        "HAProxy drops Connection and passes the fields on that it names, so that the server "
+        "cannot recognise them": [
             "test_http::*test_r14_hop_by_hop_fields_of_the_origin_are_dropped",
             "test_rules_responses::*test_what_the_origin_says_of_itself_stays",
         ],
-        "trailers are passed on as they are, and a Content-Length or TE among them is malformed (RFC 9113 8.1): 502": [
+        "HAProxy passes all trailers on; a Content-Length or TE among them is malformed "
+        "(RFC 9113 8.1): 502": [
             "test_rules_responses::*test_trailers_without_what_they_must_not_say"
         ],
-        "a Host with an empty port loses its colon": [
-            "test_rules_requests::*test_an_empty_port_is_none"
+        "HAProxy removes the colon of a Host with an empty port": [
+            "test_rules_requests::*test_a_host_with_an_empty_port_is_found"
         ],
-        "an answer to a handshake is taken for an open WebSocket: 200, 101 to another protocol, a protocol that nobody offered": [
+        "HAProxy takes wrong answers to a handshake for an open WebSocket: 200, 101 to another "
+        "protocol, a subprotocol that the viewer did not offer": [
             "test_websocket::*accept[200]",
             "test_websocket::*accept[other upgrade]",
             "test_websocket::*test_a_protocol_that_was_not_offered_is_refused",
             "test_rules_websocket::*half_a_handshake[HTTP/1.1 200 *]",
         ],
-        "a wrong Sec-WebSocket-Accept is an error like any other of the origin": [
+        "HAProxy reports a wrong Sec-WebSocket-Accept as any other error of the origin": [
             "test_rules_websocket::*half_a_handshake[HTTP/1.1 101 *]"
         ],
-        "a WebSocket has no half: the origin's FIN ends both directions, and so does its RST": [
+        "HAProxy ends both directions of a WebSocket at the origin's FIN or RST": [
             "test_websocket::*test_a_viewer_talks_on_behind_the_fin_of_the_origin[*]",
             "test_websocket::*test_reset_of_the_origin_is_no_orderly_end",
         ],
     },
     "node": {
-        "each request has a connection of its own": [
-            "test_basics::*test_reply_helper_is_understood",
+        "Node opens a connection for each request": [
+            "test_basics::*test_a_reply_without_body_keeps_the_origin_connection",
             "test_basics::*test_the_origin_connection_is_used_again",
         ],
-        "heads that oneport refuses are taken: HTTP/2.0, codings, a length that Connection names, more fields": [
+        "Node takes heads that oneport refuses: HTTP/2.0, codings, a length that Connection names, "
+        "more fields": [
             "test_http::*[R1 HTTP/2]",
             "test_http::*[R3 TE]",
             "test_rules_responses::*[R3 coding]",
@@ -107,13 +112,14 @@ DIFFERENT = {
             "test_http::*[R2 fields]",
             "test_rules_responses::*[R2 fields]",
         ],
-        "a request without a body says Content-Length: 0": [
+        "Node adds Content-Length: 0 to a request without body": [
             "test_rules_requests::*test_what_follows_a_request_without_body_is_the_next"
         ],
-        "Node's parser takes a Content-Length among trailers for a second length: the body is cut": [
+        "Node takes a Content-Length among the trailers for a second length: the body is cut": [
             "test_rules_responses::*test_trailers_without_what_they_must_not_say"
         ],
-        "chunks behind an answer are nonsense, which is told before the answer is: the body is cut": [
+        "Node reports an error for chunks after an answer, before it hands out the answer: the "
+        "body is cut": [
             "test_smuggling::*too_much*[length-chunks-at once]",
             "test_smuggling::*too_much*[length of POST-chunks-at once]",
             "test_smuggling::*too_much*[chunks-chunks-at once]",
@@ -124,30 +130,29 @@ DIFFERENT = {
         ],
     },
 }
-# Likewise, of tests that may pass now and then, would wait for what never comes, or mean nothing.
+# This table has the same form. Its tests are skipped, because they pass only now and then, would
+# wait for something that never comes, or mean nothing with that client.
 LEFT_OUT = {
     "haproxy": {
-        "the head behind a 103 now and then has END_STREAM, with its length and without its body: 502": [
-            "*::test_r4_103_*"
-        ],
-        "the origin's connection is used again behind a refused handshake: the script takes the next request for the WebSocket's octets": [
+        "HAProxy sometimes sends the head after a 103 with END_STREAM, with its length but "
+        "without its body: 502": ["*::test_r4_103_*"],
+        "HAProxy uses the origin's connection again after a refused handshake: the script takes "
+        "the next request for the WebSocket's bytes": [
             *(
                 f"test_smuggling::*test_behind_a_refused_websocket_nothing_is_relayed[{said}-*]"
                 for said in (200, 302, 403, 426, 500, "101 to h2c")
             ),
             "test_rules_websocket::*half_a_handshake[HTTP/1.1 204 *]",
         ],
-        "a connection to the origin may be new before the old one's end is seen: one more than streams": [
-            "test_aborts::*test_a_crowd_that_asks_and_leaves"
-        ],
+        "HAProxy may open a connection to the origin before the old one has ended: there is one "
+        "more than there are streams": ["test_aborts::*test_a_crowd_that_asks_and_leaves"],
         "compares oneport with HAProxy": [
             "test_smuggling::*test_oneport_writes_what_haproxy_would[*]"
         ],
     },
     "node": {
-        "where the origin has closed behind its answer, Node's http may fail to write and not read it": [
-            "test_http::*test_d12_r18_an_answer_before_the_upload_ends"
-        ],
+        "When the origin has closed after its answer, Node may fail to write the request and not "
+        "read the answer": ["test_http::*test_d12_r18_an_answer_before_the_upload_ends"],
         "compares oneport with HAProxy": [
             "test_smuggling::*test_oneport_writes_what_haproxy_would[*]"
         ],
@@ -156,31 +161,34 @@ LEFT_OUT = {
 
 
 def maker(kind):
-    """What makes a client of a kind, with a Client's arguments. Options that are oneport's own are not for others."""
+    """Returns a function that starts a client of @kind and takes the arguments of Client. The
+    function skips the test if the test passes options that only oneport has."""
 
     def make(server, origin, directory, *options, **keywords):
         if list(options[:1]) == ["--max-streams"]:
             keywords["max_streams"], options = options[1], options[2:]
         if options or set(keywords) - {"name", "url", "max_streams"} or not isinstance(origin, int):
-            pytest.skip("asks for oneport's own options")
+            pytest.skip("uses options that only oneport has")
         return KINDS[kind](server, origin, directory, **keywords)
 
     return make
 
 
 def kind_of(item, config):
-    """The client of a test: of the run, or of the test's own parameters."""
+    """Returns the kind of client that a test uses: the one of its parameters, or the one of the
+    run."""
     call = getattr(item, "callspec", None)
     return (call and call.params.get("client_kind")) or config.getoption("--client")
 
 
 def matches(name, pattern):
-    """Of a pattern's signs only * and ? mean more than themselves."""
+    """Tells whether @name matches @pattern. Only `*` and `?` have a special meaning in a
+    pattern."""
     return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def listed(table, kind, name):
-    """Why a test of this name is in a table."""
+    """Returns the reasons for which @table lists a test of this name."""
     return [
         why
         for why, patterns in table.get(kind, {}).items()
@@ -193,7 +201,7 @@ def named(item):
 
 
 def refuse_stale(kind, names):
-    """Every row is about a test that is there."""
+    """Fails if a row of a table matches no test."""
     rows = [
         pattern
         for table in (DIFFERENT, LEFT_OUT)
@@ -202,11 +210,12 @@ def refuse_stale(kind, names):
     ]
     stale = [pattern for pattern in rows if not any(matches(name, pattern) for name in names)]
     if stale:
-        raise pytest.UsageError(f"other_clients.py lists for {kind} what is no test: {stale}")
+        raise pytest.UsageError(f"other_clients.py: {kind} has rows that match no test: {stale}")
 
 
 def sort_out(config, items):
-    """Leaves out what is not of the suite or has no client, and marks what must fail."""
+    """Deselects the tests that are outside of the suite or use no client. Marks the tests that must
+    fail or be skipped."""
     kind = config.getoption("--client")
     if kind != "oneport":
         chosen = [

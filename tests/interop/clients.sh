@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The tests of HTTP and WebSockets with HAProxy and with Node's http2 at the end of the link, in place of oneport. What must fail with
-# them and what is left out stands in tests/integration/other_clients.py; it is told by name, and what is left out counts as skipped.
+# Runs the tests of HTTP and WebSockets with HAProxy and with Node's http2 in place of oneport.
+# tests/integration/other_clients.py lists the tests that must fail with them and those that are
+# left out. The script prints the names of both; those that are left out count as skipped.
 set -u
 cd "$(dirname "$0")/../.."
 out=$PWD/build/interop
 passed=0 failed=0 skipped=0
 mkdir -p "$out"
 
-number() { # WORD LINE: of pytest's last line
+number() { # WORD LINE: prints the number before WORD in pytest's last line
     grep -oE "[0-9]+ $1" <<<"$2" | grep -oE '[0-9]+' || echo 0
 }
 

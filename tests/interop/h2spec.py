@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Runs h2spec (the argument) through a door to oneport and judges its JUnit report: a case that fails must be listed, with its
-reason, in h2spec-known.txt, and one that is listed must fail."""
+"""Runs h2spec (the argument) against oneport through a door, and judges its JUnit report. A case
+that fails must be listed in h2spec-known.txt with a reason, and a listed case must fail."""
 
 import contextlib
 import pathlib
@@ -22,7 +22,7 @@ DEADLINE_S = 900
 
 
 def known():
-    """{case: reason}; a line is `case | reason`."""
+    """Returns {case: reason} of the list. Each of its lines is `case | reason`."""
     lines = (HERE / "h2spec-known.txt").read_text().splitlines()
     return {
         case.strip(): reason.strip()
@@ -34,14 +34,14 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
 
 
 def cases(report):
-    """(case, whether it failed, whether it was skipped) of a JUnit report, in which octets of frames may stand as they were."""
+    """Yields (case, whether it failed, whether it was skipped) of a JUnit report. The report may
+    have bytes of frames in it that are not XML."""
     text = NOT_XML.sub("?", report.read_text(errors="replace"))
     for suite in xml.fromstring(text.encode()).iter("testsuite"):
         for case in suite.iter("testcase"):
             name = f"{case.get('package', '')} {case.get('classname', '')}".strip()
-            yield name, case.find("failure") is not None or case.find(
-                "error"
-            ) is not None, case.find("skipped") is not None
+            failed = case.find("failure") is not None or case.find("error") is not None
+            yield name, failed, case.find("skipped") is not None
 
 
 def run(h2spec, directory):
@@ -82,7 +82,7 @@ def main(h2spec):
             if failed and name not in listed:
                 print(f"FAILED: {name}")
             if not failed and not skipped and name in listed:
-                print(f"FAILED: {name} passes, and is listed as: {listed[name]}")
+                print(f"FAILED: {name} passes although it is listed: {listed[name]}")
             wrong = failed != (name in listed) and not skipped
             counts["skipped" if skipped else "failed" if wrong else "passed"] += 1
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")

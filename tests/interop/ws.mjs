@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// npm `ws` at both ends of a tunnel. One process is both the origin and the viewers; what is between them is real.
-//   ws.mjs origin             serves, prints its port
-//   ws.mjs viewer HOST PORT   plays the matrix against HOST, prints a line a row and then "N passed, N failed"
+// The origin and the viewers of ws.sh, both with npm `ws`. The real programs are between them.
+//   ws.mjs origin             prints its port and serves
+//   ws.mjs viewer HOST PORT   runs all rows against HOST; prints a line per row and then
+//                             "N passed, N failed, N skipped"
 import { createRequire } from "node:module";
 import { createHash } from "node:crypto";
 import http from "node:http";
@@ -25,13 +26,14 @@ function pattern(size) {
   return data;
 }
 
-// ---- the origin: what it does is in the path ----
+// ---- the origin: the path says what it does ----
 function origin() {
   const server = http.createServer((_, answer) => answer.end("beside"));
-  const sockets = Object.fromEntries(Object.entries(OFFERS).map(([offer, perMessageDeflate]) => [offer, new WebSocket.Server({
+  const make = (perMessageDeflate) => new WebSocket.Server({
     noServer: true, perMessageDeflate, maxPayload: LARGE + 1024,
     handleProtocols: (offered) => (offered.has("chat.v2") ? "chat.v2" : false),
-  })]));
+  });
+  const sockets = Object.fromEntries(Object.entries(OFFERS).map(([offer, deflate]) => [offer, make(deflate)]));
   server.on("upgrade", (request, socket, early) => {
     const [, offer, act, ...words] = request.url.split("/");
     sockets[offer].handleUpgrade(request, socket, early, (peer) => acts[act](peer, ...words));
@@ -39,10 +41,10 @@ function origin() {
   server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 }
 
-const closes = {}; // what the origin heard, by the viewers' own names
+const closes = {}; // viewer's name -> code and reason of the Close that the origin got
 const acts = {
   echo: (peer) => peer.on("message", (data, binary) => peer.send(data, { binary })),
-  first: (peer) => { peer.send("first"); acts.echo(peer); }, // right behind the 101
+  first: (peer) => { peer.send("first"); acts.echo(peer); }, // sends a message right after the 101
   pieces: (peer, count, size) => {
     const whole = pattern(count * size);
     for (let n = 0; n < count; n++) peer.send(whole.subarray(n * size, (n + 1) * size), { fin: n === count - 1 });
@@ -51,12 +53,19 @@ const acts = {
   close: (peer, code, reason = "") => (code === "none" ? peer.close() : peer.close(Number(code), reason)),
   heard: (peer, name) => peer.on("close", (code, reason) => { closes[name] = `${code} ${reason}`; }),
   tell: (peer, name) => {
-    const look = setInterval(() => { if (closes[name] !== undefined) { clearInterval(look); peer.send(closes[name]); } }, 5);
+    const look = setInterval(() => {
+      if (closes[name] === undefined) return;
+      clearInterval(look);
+      peer.send(closes[name]);
+    }, 5);
     peer.on("close", () => clearInterval(look));
   },
   pings: (peer, count) => {
     let next = 0;
-    peer.on("pong", (data) => { if (Number(data) !== next++) peer.close(4001, "order"); else if (next === Number(count)) peer.send("all"); });
+    peer.on("pong", (data) => {
+      if (Number(data) !== next++) peer.close(4001, "order");
+      else if (next === Number(count)) peer.send("all");
+    });
     for (let n = 0; n < count; n++) peer.ping(String(n));
   },
   terminate: (peer) => peer.terminate(),
@@ -65,7 +74,10 @@ const acts = {
 // ---- viewers ----
 const connect = (where, protocols = [], options = {}) => new WebSocket(`ws://127.0.0.1:${port}/${where}`, protocols, {
   headers: { Host: host }, perMessageDeflate: OFFERS[where.split("/")[0]], maxPayload: LARGE + 1024, ...options });
-const event = (peer, name) => new Promise((done, fail) => { peer.once(name, (...got) => done(got)); if (name !== "error") peer.once("error", fail); });
+const event = (peer, name) => new Promise((done, fail) => {
+  peer.once(name, (...got) => done(got));
+  if (name !== "error") peer.once("error", fail);
+});
 const message = async (peer) => (await event(peer, "message"))[0];
 
 async function open(...given) {
@@ -75,7 +87,8 @@ async function open(...given) {
 }
 
 function same(got, wanted, what) {
-  if (String(got) !== String(wanted)) throw new Error(`${what}: ${String(got).slice(0, 80)}, wanted ${String(wanted).slice(0, 80)}`);
+  if (String(got) === String(wanted)) return;
+  throw new Error(`${what}: ${String(got).slice(0, 80)}, wanted ${String(wanted).slice(0, 80)}`);
 }
 
 const rows = {};
@@ -83,8 +96,9 @@ for (const offer of Object.keys(OFFERS)) {
   rows[`${offer}: negotiated`] = async () => {
     const peer = await open(`${offer}/echo`);
     same(peer.extensions.includes("permessage-deflate"), offer !== "plain", "extension");
-    const agreed = Object.keys(peer._extensions["permessage-deflate"]?.params ?? {}); // no public name for them
-    for (const side of ["server", "client"]) same(agreed.includes(`${side}_no_context_takeover`), offer.endsWith("takeover"), side);
+    const agreed = Object.keys(peer._extensions["permessage-deflate"]?.params ?? {}); // `ws` has no public name
+    for (const side of ["server", "client"])
+      same(agreed.includes(`${side}_no_context_takeover`), offer.endsWith("takeover"), side);
     peer.terminate();
   };
   rows[`${offer}: sizes to 16 MiB both ways`] = async () => {
@@ -130,7 +144,7 @@ for (const code of [...codes, "none"]) {
       code === "none" ? peer.close() : peer.close(code, reason);
       same((await back)[0], wanted.split(" ")[0], "echo of the close");
       const teller = connect(`plain/tell/${name}`);
-      same(await message(teller), wanted, "the origin heard");
+      same(await message(teller), wanted, "the origin got");
       teller.terminate();
     };
   }
@@ -139,10 +153,12 @@ rows["terminate() by the viewer"] = async () => {
   const peer = await open("plain/heard/terminated");
   peer.terminate();
   const teller = connect("plain/tell/terminated");
-  same(await message(teller), "1006 ", "the origin heard");
+  same(await message(teller), "1006 ", "the origin got");
   teller.terminate();
 };
-rows["terminate() by the origin"] = async () => same((await event(connect("plain/terminate"), "close"))[0], 1006, "close");
+rows["terminate() by the origin"] = async () => {
+  same((await event(connect("plain/terminate"), "close"))[0], 1006, "close");
+};
 rows["5,000 pings by the origin"] = async () => {
   const peer = connect("plain/pings/5000");
   same(await message(peer), "all", "pongs");
@@ -152,7 +168,10 @@ rows["5,000 pings by the viewer"] = async () => {
   const peer = await open("plain/echo");
   await new Promise((done, fail) => {
     let next = 0;
-    peer.on("pong", (data) => (Number(data) !== next ? fail(new Error(`pong ${data} for ${next}`)) : ++next === 5000 && done()));
+    peer.on("pong", (data) => {
+      if (Number(data) !== next) fail(new Error(`pong ${data} for ${next}`));
+      else if (++next === 5000) done();
+    });
     peer.on("close", () => fail(new Error("closed")));
     for (let n = 0; n < 5000; n++) peer.ping(String(n));
   });
@@ -174,8 +193,11 @@ rows["a message right behind the 101"] = async () => {
 };
 rows["200 sockets and 100 requests at once"] = async () => {
   const peers = await Promise.all(Array.from({ length: 200 }, (_, n) => open(`${n % 2 ? "deflate" : "plain"}/echo`)));
-  const asked = Array.from({ length: 100 }, () => new Promise((done, fail) => http.get({ host: "127.0.0.1", port, headers: { Host: host } },
-    (answer) => { answer.resume(); answer.on("end", () => done(answer.statusCode)); }).on("error", fail)));
+  const ask = (done, fail) => http.get({ host: "127.0.0.1", port, headers: { Host: host } }, (answer) => {
+    answer.resume();
+    answer.on("end", () => done(answer.statusCode));
+  }).on("error", fail);
+  const asked = Array.from({ length: 100 }, () => new Promise(ask));
   const echoes = peers.map((peer, n) => { peer.send(`${n}`.repeat(500)); return message(peer); });
   (await Promise.all(echoes)).forEach((got, n) => same(got, `${n}`.repeat(500), n));
   (await Promise.all(asked)).forEach((status) => same(status, 200, "status"));

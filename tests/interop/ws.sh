@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The WebSocket matrix with npm `ws` at both ends. Last line: N passed, N failed, N skipped. Run from the repository's root.
+# Runs the WebSocket matrix with npm `ws` at both ends. Has to be started in the repository's root.
+# The last line is: N passed, N failed, N skipped.
 set -eu
 version=8.18.0
 work=$PWD/build/interop/ws
@@ -31,7 +32,7 @@ ended() {
 }
 trap ended EXIT
 
-# waits up to 20 s for a line that matches $2 in file $1, and prints what its group holds
+# Waits up to 20 s for a line in file $1 that matches $2. Prints the text of the pattern's group.
 line() {
     for _ in $(seq 200); do
         found=$(sed -nE "s~$2~\\1~p" "$1" 2>/dev/null | head -n 1)
@@ -44,7 +45,8 @@ line() {
 command -v node >/dev/null || skip "no node"
 command -v npm >/dev/null || skip "no npm"
 if ! grep -qs "\"version\": \"$version\"" "$work/node_modules/ws/package.json"; then
-    npm install --prefix "$work" --no-audit --no-fund --ignore-scripts --fetch-retries=1 --fetch-retry-mintimeout=1000 --silent "ws@$version" >"$work/npm.log" 2>&1 ||
+    npm install --prefix "$work" --no-audit --no-fund --ignore-scripts --silent \
+        --fetch-retries=1 --fetch-retry-mintimeout=1000 "ws@$version" >"$work/npm.log" 2>&1 ||
         skip "npm cannot get ws@$version"
 fi
 export WS_MODULES="$work"
@@ -73,7 +75,7 @@ XDG_STATE_HOME="$work/client-state" build/oneport -h "https://localhost:$port" -
 started="$started $!"
 host=$(line "$work/oneport.out" '^your url is: https?://([^ ]+)$') || broken "oneport did not start"
 
-# not `exec`: the trap ends what was started
+# No `exec` here, so that the trap ends the programs.
 status=0
 node "$here/ws.mjs" viewer "$host" "$port" || status=$?
 exit "$status"

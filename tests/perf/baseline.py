@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a request cost when baseline.json was written, and the judgement of what it costs now.
+"""Keeps what a request cost when baseline.json was written, and judges what it costs now.
 
-Figures are {program: {object: instructions a request}}. They hold for one compiler, libnghttp2 and architecture: under others
-they are no measure."""
+Figures are {program: {object: instructions per request}}. They hold for one compiler, libnghttp2
+and architecture. Under others they cannot be compared."""
 
 import json
 import pathlib
@@ -18,7 +18,8 @@ PASSED, FAILED, SKIPPED = 0, 1, 77
 
 
 def circumstances(program):
-    """What figures depend on besides our source and our Makefile. The compiler is the one that built @program."""
+    """Returns what the figures depend on besides our source and our Makefile. The compiler is the
+    one that built @program."""
     return {
         "compiler": _compiler(program),
         "libnghttp2": _version("libnghttp2-14"),
@@ -49,28 +50,33 @@ def save(figures, where):
 
 
 def judge(figures, where, baseline):
-    """(PASSED, FAILED or SKIPPED, what there is to say)."""
+    """Compares figures with the baseline. Returns (PASSED, FAILED or SKIPPED, lines to print)."""
     if not baseline:
-        return SKIPPED, ["skipped: there is no baseline: make perf-baseline"]
+        return SKIPPED, ["skipped: there is no baseline; make perf-baseline writes one"]
     if changed := [
-        f"{key} is {value}, the baseline's {baseline.get(key)}"
+        f"{key} is {value}, that of the baseline is {baseline.get(key)}"
         for key, value in where.items()
         if value != baseline.get(key)
     ]:
-        return SKIPPED, [f"skipped: not to be compared: {'; '.join(changed)}"]
+        return SKIPPED, [f"skipped: the counts cannot be compared: {'; '.join(changed)}"]
     status, said = PASSED, []
     for program, objects in figures.items():
         now, before = sum(objects.values()), sum(baseline["instructions"][program].values())
         change = now / before - 1
-        costs = f"{program} needs {now:,.0f} instructions a request, the baseline is {before:,.0f} ({change * 100:+.1f} %)"
+        costs = (
+            f"{program} needs {now:,.0f} instructions a request, the baseline is"
+            f" {before:,.0f} ({change * 100:+.1f} %)"
+        )
         if change > TOLERANCE:
             status = FAILED
             said.append(
-                f"FAILED: {costs}; {TOLERANCE * 100:.0f} % more are allowed. If it is worth that: make perf-baseline, and commit {NAME}"
+                f"FAILED: {costs}; {TOLERANCE * 100:.0f} % more are allowed. If the change is"
+                f" worth that, run make perf-baseline and commit {NAME}"
             )
         elif change < -TOLERANCE:
             said.append(
-                f"lower the baseline: {costs}. So that it stays: make perf-baseline, and commit {NAME}"
+                f"lower the baseline: {costs}. To keep the gain, run make perf-baseline and"
+                f" commit {NAME}"
             )
         else:
             said.append(f"passed: {costs}")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A program under valgrind's callgrind, and how many instructions each function of it spent between two moments."""
+"""Runs a program under valgrind's callgrind and counts the instructions that each of its functions
+spends between two moments."""
 
 import collections
 import pathlib
@@ -8,12 +9,12 @@ import subprocess
 
 from support.programs import Program, clean_environment
 
-START_S = 60.0  # to come up under valgrind, on a busy machine too
+START_S = 60.0  # time to start under valgrind, also on a busy machine
 ANSWER_S = 30.0
 
 
 class Unavailable(Exception):
-    """This machine cannot count, and why."""
+    """This machine cannot count instructions; the text says why."""
 
 
 def check():
@@ -40,11 +41,11 @@ def _call(*argv):
             env=clean_environment(),
         )
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{argv[0]} has no answer after {ANSWER_S:.0f} s") from None
+        raise Unavailable(f"{argv[0]} did not answer within {ANSWER_S:.0f} s") from None
 
 
 class Counted:
-    """@argv under callgrind. What it spends before reset() and after counts() is not counted."""
+    """Runs @argv under callgrind. Counts the instructions between reset() and counts()."""
 
     def __init__(self, argv, directory, name, env=None):
         self.out = pathlib.Path(directory) / f"{name}.callgrind"
@@ -66,7 +67,7 @@ class Counted:
         self._tell("zero")
 
     def counts(self):
-        """{(object, function): instructions} since reset(). To be called once."""
+        """Returns {(object, function): instructions} since reset(). May be called once."""
         self._tell("dump")
         return self_costs(pathlib.Path(f"{self.out}.1").read_text())
 
@@ -82,11 +83,12 @@ class Counted:
 
 
 def self_costs(text):
-    """{(object, function): instructions} out of callgrind's file: what each function spent itself, not what it called.
+    """Reads callgrind's file. Returns {(object, function): instructions} that each function spent
+    itself, without the functions that it called.
 
-    The format: https://valgrind.org/docs/manual/cl-format.html. Names are given once with a number, then by number; a line of
-    costs is `LINE COSTS`, with LINE perhaps relative or `*`; the line behind calls= is the cost of the called.
-    """
+    The format is described at https://valgrind.org/docs/manual/cl-format.html. A name is written
+    once with a number, and later as that number alone. A line of costs is `LINE COSTS`, where LINE
+    may be relative or `*`. The line after `calls=` has the costs of the called function."""
     names, costs = {}, collections.Counter()
     holder = function = ""
     called = False

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A viewer and an origin in one thread, that pass one small request and its response through a tunnel at a time.
+"""A viewer and an origin in one thread. They pass small requests and their responses through a
+tunnel, one at a time.
 
-Never more than one of them is under way, each is one write, and none is written before the programs between have done all
-that came of the last one: what they have to do is the same each time, however slow they are."""
+Each message is a single write, and none is written before the programs between have finished their
+work on the one before. So the programs do the same work for each request, however slow they are."""
 
 import pathlib
 import socket
@@ -34,7 +35,7 @@ class Lockstep:
         self.viewer = self.origin = None
 
     def connect(self, port, host):
-        """Where viewers come in, and for which tunnel."""
+        """Connects the viewer to @port. Requests are for the tunnel whose URL has @host."""
         self.request = (
             f"GET /small HTTP/1.1\r\nHost: {host}\r\nUser-Agent: lockstep\r\nAccept: */*\r\n"
             "Accept-Encoding: gzip, br\r\n\r\n"
@@ -42,7 +43,7 @@ class Lockstep:
         self.viewer = Octets(socket.create_connection(("127.0.0.1", port), PATIENCE_S))
 
     def exchange(self, count, pids):
-        """@pids: the programs between."""
+        """Passes @count requests and responses. @pids are the programs between."""
         for _ in range(count):
             self.viewer.send(self.request)
             self.origin = self.origin or self._accept()
@@ -66,15 +67,17 @@ class Lockstep:
 
 
 def wait_idle(pids):
-    """Until all of @pids wait for something to come, none of them for what another one is about to send."""
+    """Waits until every thread of @pids sleeps. Looks at all of them twice, so that none is about
+    to get something from another."""
     end = time.monotonic() + PATIENCE_S
     while not all(_sleeps(pid) for pid in (*pids, *pids)):
-        assert time.monotonic() < end, f"processes {pids} do not come to rest"
+        assert time.monotonic() < end, f"processes {pids} are still busy after {PATIENCE_S:.0f} s"
         time.sleep(0.0001)
 
 
 def _sleeps(pid):
-    """Whether all threads of a process do: the state is what follows the name, which may hold anything."""
+    """Tells whether all threads of a process sleep. The state is what follows the command's name,
+    which may hold any character."""
     return all(
         stat.read_text().rpartition(")")[2].split()[0] == "S"
         for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")

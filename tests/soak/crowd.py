@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Viewers that ask for all sorts of things, one after the other, and check what they get to the last octet."""
+"""Viewers that send requests of many kinds, one after the other, and check every byte of the
+answers."""
 
 import functools
 import hashlib
@@ -12,9 +13,9 @@ from support import pattern
 from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head
 
-DEADLINE_S = 60 * SLOW  # without an octet
+DEADLINE_S = 60 * SLOW  # without a byte
 OPERATION_S = 4 * DEADLINE_S
-PAUSE_S = 0.15  # mean, between two operations of a viewer: the load stays below a core
+PAUSE_S = 0.15  # mean between two operations of a viewer, to keep the load below one core
 SIZES = (0, 1, 200, 4096, 16384, 65535, 65536, 300000, 1 << 20, 3 << 20, 8 << 20)
 CHANCES = (40, 40, 40, 40, 40, 40, 40, 40, 20, 10, 4)
 SMALL = 2000
@@ -24,7 +25,7 @@ digest = functools.cache(pattern.digest)
 
 
 class Wrong(Exception):
-    """An answer that nobody gave."""
+    """An answer differs from what the origin sent."""
 
 
 def check(good, what):
@@ -33,7 +34,8 @@ def check(good, what):
 
 
 class Person:
-    """One viewer with a connection that is kept as long as it lasts. @life (mortal.py) knows when its tunnel's client was killed."""
+    """One viewer. It keeps its connection as long as that lasts. @life (life.py) tells when the
+    client of its tunnel was killed."""
 
     def __init__(self, number, tunnel, life, tls, tally, stop):
         self.dice = random.Random(number)
@@ -57,13 +59,16 @@ class Person:
             self.fault(
                 "hang",
                 kind,
-                f"no octet came for {DEADLINE_S} s, until {time.strftime('%H:%M:%S', time.gmtime())}",
+                (
+                    f"no byte came for {DEADLINE_S} s, until"
+                    f" {time.strftime('%H:%M:%S', time.gmtime())}"
+                ),
             )
         except Wrong as error:
             self.fault("wrong", kind, error)
         except (Broken, EOFError, OSError) as error:
             self.cut(kind, error, begun)
-        except Exception as error:  # noqa: BLE001 an answer that no strict reader takes
+        except Exception as error:  # an answer that a strict reader refuses
             self.fault("wrong", kind, repr(error))
         if time.monotonic() - begun > OPERATION_S:
             self.fault("hang", kind, f"took {time.monotonic() - begun:.0f} s")
@@ -88,8 +93,9 @@ class Person:
         return Viewer(self.tunnel.server.port, self.tls, timeout_s=DEADLINE_S, **options)
 
     def get(self, path, *fields, **options):
-        """An answer of the origin; EOFError instead of one that tells that the client is away. A kept connection may have been
-        closed meanwhile: then, as browsers do, it is asked again on a fresh one."""
+        """Sends a request and returns the origin's answer. Raises EOFError if the answer says that
+        the client is away. If a kept connection was closed meanwhile, asks again on a new one, as
+        browsers do."""
         kept, self.viewer = self.viewer, self.viewer or self.connect()
         try:
             response = self.viewer.get(self.tunnel.host, path, *fields, **options)
@@ -109,7 +115,7 @@ class Person:
         return response
 
 
-# ---- what they do ----
+# ---- kinds of requests ----
 def small(person):
     size = person.dice.randrange(SMALL)
     response = person.get(f"/bytes/{size}")
@@ -123,9 +129,9 @@ def download(person):
     response = person.get(f"/bytes/{size}{framing}")
     check(
         response.status == 200 and len(response.body) == size,
-        f"{response.status}, {len(response.body)} of {size} octets",
+        f"{response.status}, {len(response.body)} of {size} bytes",
     )
-    check(hashlib.sha256(response.body).hexdigest() == digest(size), f"{size} other octets")
+    check(hashlib.sha256(response.body).hexdigest() == digest(size), f"{size} other bytes")
 
 
 def upload(person):
@@ -149,7 +155,8 @@ def upload(person):
     check(got.status == 200, got)
     said = json.loads(got.body)
     check(
-        (said["length"], said["sha256"]) == (size, digest(size)), f"the origin got {said} of {size}"
+        (said["length"], said["sha256"]) == (size, digest(size)),
+        f"the origin got {said}, not {size} bytes",
     )
 
 
@@ -187,7 +194,7 @@ def pipelined(person):
         response = person.of_origin(person.viewer.response())
         check(
             response.body == pattern.pattern(size),
-            f"{response.status}, {len(response.body)} of {size} octets",
+            f"{response.status}, {len(response.body)} of {size} bytes",
         )
 
 
@@ -207,7 +214,10 @@ def malformed(person):
             b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
             b"GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
             b"G\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            (
+                b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding:"
+                b" chunked\r\n\r\n0\r\n\r\n"
+            ),
         )
     )
     with person.connect() as viewer:
@@ -216,7 +226,7 @@ def malformed(person):
 
 
 def leaves(person):
-    """In the middle of an answer or of its own request, by FIN or by RST."""
+    """Leaves in the middle of an answer or of its own request, by FIN or by RST."""
     with person.connect() as viewer:
         if person.dice.random() < 0.5:
             viewer.send(head("GET", "/bytes/3000000", person.tunnel.host))
@@ -232,7 +242,8 @@ def leaves(person):
 
 
 def stalls(person):
-    """Asks for much and reads nothing for long; then all of it, or no more."""
+    """Asks for a large body and does not read it for a long time. Then reads all of it, or
+    leaves."""
     size = 3 << 20
     with person.connect(receive_buffer=16 << 10) as viewer:
         viewer.send(head("GET", f"/bytes/{size}", person.tunnel.host))
@@ -241,7 +252,7 @@ def stalls(person):
         response = person.of_origin(viewer.response())
         check(
             hashlib.sha256(response.body).hexdigest() == digest(size),
-            f"{len(response.body)} octets of {size}",
+            f"{len(response.body)} of {size} bytes, or other ones",
         )
 
 
@@ -256,7 +267,7 @@ def reads_slowly(person):
             person.stop.wait(0.05)
         check(
             response.status == 200 and body == pattern.pattern(size)[: len(body)],
-            f"{response.status}, other octets",
+            f"{response.status}, other bytes",
         )
 
 

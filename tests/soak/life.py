@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""When a client was killed, and so what may be cut."""
+"""Remembers when a client was killed, and so which exchanges may be cut."""
 
 import time
 
-AWAY_S = 6  # it registers, attaches, and viewers are told that it is away
+AWAY_S = 6  # until the client has registered and attached again and no viewer gets an error
 
 
 class Life:
-    """Of one tunnel's client. It lasts unless killed() is called."""
+    """The life of one tunnel's client. The client lasts unless killed() is called."""
 
     def __init__(self):
         self.last_kill = None
@@ -16,5 +16,5 @@ class Life:
         self.last_kill = time.monotonic()
 
     def was_killed(self, since):
-        """Whether what began at @since may have met it."""
+        """Tells whether the last kill may have cut an exchange that began at @since."""
         return self.last_kill is not None and self.last_kill + AWAY_S > since

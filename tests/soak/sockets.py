@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""WebSockets that stay, talk now and then, and come back when their tunnel's client was killed."""
+"""WebSockets that stay open, echo a message now and then, and connect again when the client of
+their tunnel was killed."""
 
 import asyncio
 import random
@@ -17,11 +18,12 @@ AWAY = (502, 503)
 
 
 class Sockets:
-    """@count of them over @tunnels: (tunnel, its client's Life). Runs in a thread of its own."""
+    """@count WebSockets over @tunnels, which are pairs (tunnel, Life of its client). They run in a
+    thread of their own."""
 
     def __init__(self, count, tunnels, tally, stop):
         self.count, self.tunnels, self.tally, self.stop = count, tunnels, tally, stop
-        self.heard = {}  # when each began what it was doing: it was well then
+        self.heard = {}  # when each one last worked
         self.thread = threading.Thread(target=lambda: asyncio.run(self._all()), name="websockets")
 
     async def _all(self):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What happened: how often, and what must not have."""
+"""Counts what happened, and keeps the faults."""
 
 import collections
 import threading
 
-KEPT = 20  # of one sort of fault: the first ones tell most
+KEPT = 20  # faults of one sort; only the first ones are kept
 
 
 class Tally:
@@ -19,7 +19,8 @@ class Tally:
             self.counts[what] += 1
 
     def fault(self, sort, what):
-        """@sort: hang (a deadline passed), wrong (octets that nobody sent), failed (no answer where nobody was killed)."""
+        """Keeps a fault. @sort is hang (a deadline passed), wrong (bytes that nobody sent) or
+        failed (no answer although no client was killed)."""
         with self.lock:
             self.fault_counts[sort] += 1
             if len(self.faults[sort]) < KEPT:

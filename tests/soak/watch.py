@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Memory and descriptors of long-lived programs over time, and whether they grow."""
+"""Samples memory and descriptors of long-lived programs, and computes how fast memory grows."""
 
 import pathlib
 import statistics
 import threading
 
-WINDOW_S = 30  # a window's smallest figure is compared: what is under way comes and goes
+# Of each window only the smallest sample counts, which excludes the memory of running exchanges.
+WINDOW_S = 30
 SETTLED_S = 300
-JUDGED_S = 900  # a shorter run has no slope
+JUDGED_S = 900  # shorter runs are not judged
 
 
 class Watch:
@@ -26,7 +27,7 @@ class Watch:
                     self.samples[name].append((second, resident_kib(program.pid), program.fds()))
 
     def slope(self, name):
-        """MiB an hour, or None for a run that is too short to say."""
+        """Returns the growth in MiB an hour, or None for a run that is too short for a slope."""
         points = lows(self.samples[name])
         return (
             theil_sen(points) * 3600 / 1024
@@ -36,7 +37,7 @@ class Watch:
 
 
 def resident_kib(pid):
-    """Without what is mapped from files: that depends on who else maps it."""
+    """Returns the resident memory without mapped files, whose share depends on other processes."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1])
@@ -44,7 +45,7 @@ def resident_kib(pid):
 
 
 def lows(samples):
-    """(second, KiB): the smallest sample of each window behind the first minutes."""
+    """Returns the smallest sample of each window after the first minutes, as (second, KiB)."""
     windows = {}
     for second, kib, _ in samples:
         if second >= SETTLED_S:
@@ -53,7 +54,7 @@ def lows(samples):
 
 
 def theil_sen(points):
-    """The median of the slopes of all pairs: one odd window does not tilt it."""
+    """Returns the median of the slopes of all pairs of points. One odd point hardly changes it."""
     return statistics.median(
         (y2 - y1) / (x2 - x1) for i, (x1, y1) in enumerate(points) for x2, y2 in points[i + 1 :]
     )

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""What the integration tests are built from: programs under test, certificates, viewers, origins, faults."""
+"""The parts that tests are built from: programs under test, certificates, viewers, origins,
+faults."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Headless Chromium by WebDriver: Debian's chromedriver and plain HTTP calls."""
+"""Drives a headless Chromium by WebDriver, with Debian's chromedriver and plain HTTP calls."""
 
 import json
 import pathlib
@@ -25,7 +25,7 @@ FLAGS = [
 
 
 class Browser:
-    """One browser with a fresh profile; its tabs are told apart by handles."""
+    """One browser with a fresh profile. WebDriver tells its tabs apart by handles."""
 
     def __init__(self, directory):
         directory = pathlib.Path(directory)
@@ -56,7 +56,7 @@ class Browser:
         return tab
 
     def run(self, tab, script):
-        """The value that @script returns in the page of @tab."""
+        """Runs @script in the page of @tab. Returns the script's value."""
         self._to(tab)
         return self._call("POST", "/execute/sync", {"script": script, "args": []})
 
@@ -71,6 +71,6 @@ class Browser:
 
 
 def missing():
-    """Why there can be no browser, or None."""
+    """Returns why no browser can run here, or None when one can."""
     absent = [name for name, path in (("chromium", CHROMIUM), ("chromedriver", DRIVER)) if not path]
     return f"{', '.join(absent)} not installed" if absent else None

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A throw-away certificate authority and the certificates that it signs, made with the openssl program."""
+"""Makes a certificate authority for one run, and certificates that it signs, with the openssl
+program."""
 
 import pathlib
 import ssl
@@ -9,7 +10,7 @@ KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
 
 class Authority:
-    """One CA in a directory of its own."""
+    """One CA with a directory of its own."""
 
     def __init__(self, directory, name="oneport test CA"):
         self.directory = pathlib.Path(directory)
@@ -31,7 +32,8 @@ class Authority:
         )
 
     def issue(self, label, *names, at=None):
-        """A Certificate for DNS names and addresses ("IP:127.0.0.1"), good for two days from now on, or from @at on ("-5d")."""
+        """Returns a Certificate for DNS names and addresses ("IP:127.0.0.1"). The certificate is
+        valid for two days from now on, or from @at on ("-5d")."""
         stem = self.directory / label
         request, extensions = stem.with_suffix(".csr"), stem.with_suffix(".ext")
         cert, key = stem.with_suffix(".crt"), stem.with_suffix(".key")
@@ -65,7 +67,7 @@ class Certificate:
         self.cert, self.key, self.ca = cert, key, ca
 
     def client_context(self, alpn=None):
-        """What a TLS client needs in order to trust this certificate."""
+        """Returns the context of a TLS client that trusts this certificate."""
         context = ssl.create_default_context(cafile=str(self.ca))
         if alpn:
             context.set_alpn_protocols(alpn)

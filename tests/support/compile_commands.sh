@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# compile_commands.json for clang-tidy and editors: compile_commands.sh FLAG... -- FILE...
+# Prints compile_commands.json for clang-tidy and editors: compile_commands.sh FLAG... -- FILE...
 quoted() { local text=${1//\\/\\\\}; printf '"%s",' "${text//\"/\\\"}"; }
 
 flags=
@@ -11,7 +11,8 @@ done
 shift
 separator='['
 for file in "$@"; do
-    printf '%s\n{"directory":%s"file":"%s","arguments":["cc",%s"-c","%s"]}' "$separator" "$(quoted "$PWD")" "$file" "$flags" "$file"
+    printf '%s\n{"directory":%s"file":"%s","arguments":["cc",%s"-c","%s"]}' \
+        "$separator" "$(quoted "$PWD")" "$file" "$flags" "$file"
     separator=','
 done
 printf '\n]\n'

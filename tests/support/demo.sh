@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What `make demo` runs after building: a throw-away certificate, the sample app, oneportd and oneport on loopback, until Ctrl-C.
-# One listener serves everything: viewers in plain HTTP, the register call and the tunnel over TLS, on the same port.
+# The demo of `make demo`: makes a certificate, and runs the sample app, oneportd and oneport on
+# loopback until Ctrl-C. One listener serves everything on the same port: viewers in plain HTTP, the
+# register call and the tunnel over TLS.
 #
-#   DEMO_PORT     the port, 8080 when not given
-#   ONEPORT_BIN   where the two programs are, build/ when not given
+#   DEMO_PORT     the port; the default is 8080
+#   ONEPORT_BIN   the folder of the two programs; the default is build/
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${ONEPORT_BIN:-$here/../../build}
@@ -19,7 +20,8 @@ fail() {
     exit 1
 }
 
-# Stops what this script started, the client first so that the server has nothing left to drain, and removes its directory.
+# Stops the programs that this script started and removes its directory. The client stops first, so
+# that the server has nothing left to drain.
 clean_up() {
     trap - EXIT
     trap '' INT TERM HUP
@@ -41,14 +43,15 @@ stopped_within() { # SECONDS PID
     done
 }
 
-start() { # NAME COMMAND...: runs it with its output in files of that name
+start() { # NAME COMMAND...: runs a command with its output in files of that name
     local name=$1
     shift
     "$@" >"$dir/$name.out" 2>"$dir/$name.log" </dev/null &
     pids[$name]=$!
 }
 
-# Waits until file $2 has a line that matches $3; says what happened if $1 ends or is silent instead.
+# Waits until file $2 has a line that matches $3. Ends the demo with a message if program $1 ends,
+# or if no such line comes.
 await() { # NAME FILE PATTERN
     local deadline=$((SECONDS + 20))
     until grep -qE "$3" "$dir/$2" 2>/dev/null; do
@@ -97,19 +100,21 @@ start app "$python" -u "$here/demo_app.py"
 await app app.out '^[0-9]+$'
 app_port=$(head -n 1 "$dir/app.out")
 
-start oneportd "$bin/oneportd" --domain localhost --listen "127.0.0.1:$port" --cert "$dir/server.crt" --key "$dir/server.key" \
-    --state-dir "$dir/state" --public-url "http://localhost:$port" --attach-url "https://127.0.0.1:$port" --drain-timeout 1s
+start oneportd "$bin/oneportd" --domain localhost --listen "127.0.0.1:$port" \
+    --cert "$dir/server.crt" --key "$dir/server.key" --state-dir "$dir/state" --drain-timeout 1s \
+    --public-url "http://localhost:$port" --attach-url "https://127.0.0.1:$port"
 await oneportd oneportd.log 'listening.*addr='
 
-XDG_STATE_HOME=$dir/client start oneport "$bin/oneport" -h "https://127.0.0.1:$port" --ca "$dir/ca.crt" -s demo "$app_port"
+XDG_STATE_HOME=$dir/client start oneport "$bin/oneport" \
+    -h "https://127.0.0.1:$port" --ca "$dir/ca.crt" -s demo "$app_port"
 await oneport oneport.out "^your url is: $url\$"
 
 cat <<EOF
 
   your url is: $url
 
-  Open it in many tabs: each one counts, and all of them share one drawing and one chat through one tunnel connection.
-  Or look at it from a terminal:
+  Open this URL in many tabs. All of them are counted and share one drawing and one chat through
+  one tunnel connection. Or use a terminal:
 
       curl -i $url/
       curl -s http://localhost:$port/api/status

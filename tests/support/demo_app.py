@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""The sample app of `make demo`: one page, one WebSocket, everyone sees the same thing.
+"""The sample app of `make demo`: one page, whose viewers share a drawing and a chat.
 
-The page (demo_page.html) shows how many viewers are looking, a drawing that all of them share, and a small chat. It is an
-ordinary local service that knows nothing of tunnels: run it alone and open http://localhost:PORT.
+The page (demo_page.html) shows the number of viewers, a drawing that all of them share, and a small
+chat. The app is an ordinary local service and knows nothing of tunnels: it can run alone, at
+http://localhost:PORT.
 
-    demo_app.py [--port N]        0, the default, picks a free port; the first line printed is the port
+    demo_app.py [--port N]      The first line of output is the port. 0, the default, picks a free
+                                one.
 
-Messages are JSON objects, told apart by "kind":
+Messages on the page's WebSocket are JSON objects, told apart by "kind":
+
     page → app   stroke {points, colour, width} · say {text} · clear
-    app → page   hello {you, strokes, chat} · viewers {count} · stroke · say {from, colour, text} · clear
-A page that comes back after a lost connection names its old id in the query (?id=…), so that a blip of the connection is
-not shown to the others as one viewer leaving and another one coming.
+    app → page   hello {you, strokes, chat} · viewers {count} · stroke · say {from, colour, text} ·
+                 clear
+
+A page that connects again after a lost connection repeats its old id in the query (?id=…). So the
+others do not see one viewer leave and another one come.
 """
 
 import argparse
@@ -26,19 +31,19 @@ from collections import deque
 import websockets
 
 PAGE = pathlib.Path(__file__).with_name("demo_page.html")
-STROKES_KEPT = 2000  # the oldest parts of the drawing fade away first
+STROKES_KEPT = 2000  # the oldest strokes disappear first
 CHAT_KEPT = 50
-LEAVE_GRACE_S = 2.0  # a viewer counts this long after its connection went: it may be coming back
+LEAVE_GRACE_S = 2.0  # a viewer without connections still counts this long, as it may come back
 ANIMALS = "otter lynx heron badger gecko tapir marten ibis bison newt puffin quail".split()
 COLOURS = "#e4572e #2e86ab #3bb273 #a23b72 #f0a202 #6c5ce7 #00a8a8 #c0392b".split()
 
 
 class Room:
-    """Everything the viewers share."""
+    """The state that all viewers share."""
 
     def __init__(self):
         self.connections = set()
-        self.viewers = {}  # id -> number of its connections, 0 while it may come back
+        self.viewers = {}  # id -> number of its connections; 0 while it may come back
         self.strokes = deque(maxlen=STROKES_KEPT)
         self.chat = deque(maxlen=CHAT_KEPT)
 
@@ -71,7 +76,7 @@ class Room:
             self.tell_count()
 
     def take(self, viewer, message):
-        """One message of a viewer. What is malformed is ignored: the page never sends it."""
+        """Handles one message of a viewer. Ignores a malformed one, which the page never sends."""
         kind = message.get("kind")
         if kind == "stroke" and is_stroke(message):
             stroke = {
@@ -95,7 +100,8 @@ class Room:
 
 
 def is_stroke(message):
-    """True for a line of at most 256 points inside the unit square; the page scales them to its own canvas."""
+    """Returns True for a line of at most 256 points inside the unit square. The page scales the
+    points to its own canvas."""
     points, tint, width = message.get("points"), message.get("colour"), message.get("width")
     if not (isinstance(points, list) and 0 < len(points) <= 256):
         return False
@@ -121,13 +127,13 @@ def colour(viewer):
 
 
 def viewer_id(path):
-    """The id that the page chose for itself: eight hex digits."""
+    """Returns the id that the page chose for itself: eight hex digits."""
     given = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query).get("id", [""])[0]
     return given if re.fullmatch(r"[0-9a-f]{8}", given) else "0" * 8
 
 
 async def serve_page(path, headers):
-    """The plain HTTP side; None lets a WebSocket handshake go on."""
+    """Answers plain HTTP requests. Returns None to let a WebSocket handshake go on."""
     route = urllib.parse.urlsplit(path).path
     if route == "/ws":
         return None
@@ -157,7 +163,7 @@ async def main(port):
                 if isinstance(message, dict):
                     room.take(viewer, message)
         except websockets.ConnectionClosedError:
-            pass  # the viewer's network went away: an ordinary end
+            pass  # the viewer's network is gone
         finally:
             room.leave(connection, viewer)
 
@@ -169,9 +175,8 @@ async def main(port):
 
 
 if __name__ == "__main__":
-    logging.getLogger("websockets.server").setLevel(
-        logging.CRITICAL
-    )  # a probe that is no WebSocket is no news
+    # Keeps quiet about connections that are not WebSockets.
+    logging.getLogger("websockets.server").setLevel(logging.CRITICAL)
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument(
         "--port", type=int, default=0, help="port on 127.0.0.1; 0 picks a free one"

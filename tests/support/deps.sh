@@ -1,30 +1,36 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that a target needs and that are missing; says which; touches nothing when all are there.
+# Installs the missing Debian packages of some groups and prints their names. Changes nothing when
+# none is missing.
 #   deps.sh build|demo|test|fuzz|bench|peers|lint...
 set -eu
 
 declare -A packages=(
     [build]="gcc make pkg-config libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev"
     [demo]="openssl python3 python3-websockets"
-    [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest python3-pytest-xdist python3-pytest-timeout python3-h2 valgrind iproute2 faketime haproxy nghttp2-client"
+    [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest
+            python3-pytest-xdist python3-pytest-timeout python3-h2 valgrind iproute2 faketime
+            haproxy nghttp2-client"
     [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
     [peers]="haproxy nghttp2-proxy openssh-client openssh-server"
-    [lint]="clang clang-format clang-tidy"
+    [lint]="clang clang-format clang-tidy black flake8"
 )
-[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || packages[build]+=" libipsec-mb-dev" # elsewhere it does not exist
+# libipsec-mb-dev exists on amd64 only.
+[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || packages[build]+=" libipsec-mb-dev"
 # CVE-2026-27135 is fixed from this version on.
 nghttp2_fixed=1.52.0-1+deb12u3
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# nginx has flavours, any of which will do.
+# Any flavour of nginx, any Node and any version of clang's library will do.
 is_there() {
     case $1 in
     nginx-light) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
     nodejs) command -v node >/dev/null ;;
-    libclang-rt-*) compgen -G "$(clang -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*.a" >/dev/null ;; # any version of clang
+    libclang-rt-*)
+        compgen -G "$(clang -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*.a" >/dev/null
+        ;;
     *) is_installed "$1" ;;
     esac
 }
@@ -40,7 +46,10 @@ for group in "$@"; do
     done
 done
 if [ ${#missing[@]} -gt 0 ]; then
-    command -v apt-get >/dev/null || { echo "missing: ${missing[*]} (Debian's names); install them and try again" >&2; exit 1; }
+    if ! command -v apt-get >/dev/null; then
+        echo "missing: ${missing[*]} (Debian's names); install them and try again" >&2
+        exit 1
+    fi
     echo "installing with apt-get: ${missing[*]}"
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
@@ -49,6 +58,7 @@ have=$(dpkg-query -W -f '${Version}' libnghttp2-14 2>/dev/null || true)
 if [ -n "$have" ] && dpkg --compare-versions "$have" lt "$nghttp2_fixed"; then
     echo "upgrading libnghttp2-14 from $have (CVE-2026-27135)"
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --only-upgrade libnghttp2-14 libnghttp2-dev >/dev/null ||
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --only-upgrade libnghttp2-14 libnghttp2-dev >/dev/null ||
         echo "warning: libnghttp2-14 could not be upgraded" >&2
 fi

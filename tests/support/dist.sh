@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Packs the last commit into build/dist/oneport-VERSION.tar.gz, or checks that file.
-#   dist.sh pack VERSION       packs; the same commit gives the same bytes on every machine with the same git and gzip
-#   dist.sh check VERSION      unpacks the file under build/, builds both programs with warnings as errors, compares their --version
+#   dist.sh pack VERSION     packs; one commit gives the same bytes with the same git and gzip
+#   dist.sh check VERSION    unpacks the file under build/, builds both programs with warnings as
+#                            errors and compares their --version
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 command=$1 version=$2
@@ -14,12 +15,15 @@ fail() {
 }
 
 pack() {
-    [ -e .git ] || fail "this tree is no git checkout; only a commit can be packed"
-    git rev-parse --verify --quiet 'HEAD^{commit}' >/dev/null || fail "git finds no commit here; 'git status' may say why"
-    [ "$(git show HEAD:Makefile | sed -n 's/^VERSION := //p')" = "$version" ] || fail "version $version is not committed: see VERSION in the Makefile"
+    [ -e .git ] || fail "this tree is no git checkout, and only a commit can be packed"
+    git rev-parse --verify --quiet 'HEAD^{commit}' >/dev/null ||
+        fail "git finds no commit here; 'git status' may say why"
+    [ "$(git show HEAD:Makefile | sed -n 's/^VERSION := //p')" = "$version" ] ||
+        fail "version $version is not committed: see VERSION in the Makefile"
     [ -z "$(git status --porcelain)" ] || echo "dist: changes that are not committed are left out" >&2
     mkdir -p build/dist
-    git -c tar.umask=0022 -c core.autocrlf=false archive --format=tar --prefix="oneport-$version/" HEAD | gzip -9n >"$file.part"
+    git -c tar.umask=0022 -c core.autocrlf=false \
+        archive --format=tar --prefix="oneport-$version/" HEAD | gzip -9n >"$file.part"
     mv "$file.part" "$file"
     echo "$file"
 }
@@ -29,8 +33,10 @@ check() {
     work=$(mktemp -d "$PWD/build/dist-check.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     tar -xzf "$file" -C "$work"
-    # Options and variables of the make that called are not for this one: it does what a user does.
-    env -u MAKEFLAGS -u MFLAGS make --no-print-directory -C "$work/oneport-$version" -j"$(nproc)" VARIANT=release WERROR=1 all ||
+    # The options and variables of the calling make are dropped, so that this build is a user's
+    # build.
+    env -u MAKEFLAGS -u MFLAGS \
+        make --no-print-directory -C "$work/oneport-$version" -j"$(nproc)" VARIANT=release WERROR=1 all ||
         fail "$file does not build"
     for program in oneportd oneport; do
         said=$("$work/oneport-$version/build/$program" --version)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A TCP relay in user space that misbehaves on command, between any two of viewer, oneportd, oneport and origin.
+"""A TCP relay in user space that causes faults on command. It stands between any two of viewer,
+oneportd, oneport and origin.
 
-UP is towards the target, DOWN is back. `freeze`, `abandon`, `reset` hit the connections there are at the time, new ones pass
-unharmed. `Relay.fault_after` breaks one connection after so many octets of one direction, `fault_next` the connection that
-comes next. `shape` (octets a segment, delay, rate) holds for all of them."""
+UP is the direction to the target, DOWN the direction back. `freeze`, `abandon` and `reset` affect
+the connections that exist at that time; later ones are unharmed. `Relay.fault_after` breaks one
+connection after a number of bytes in one direction, `fault_next` does so to the next connection.
+`shape` (bytes per segment, delay, rate) holds for all connections."""
 
 import socket
 import threading
@@ -15,25 +17,26 @@ from .wait import wait_until
 
 UP, DOWN = "up", "down"
 
-CUT = "cut"  # both ends hear FIN, and nothing of what either still sends passes
-RST = "rst"  # both ends hear RST
-HALF = "half"  # FIN in this direction; the other one goes on
-STALL = "stall"  # this direction stands still: the relay reads no more of it, and passes not even its end
-HOLE = "hole"  # so do both
+CUT = "cut"  # both ends get FIN, and nothing that they still send passes
+RST = "rst"  # both ends get RST
+HALF = "half"  # this direction ends with FIN; the other one goes on
+# The relay stops reading this direction and does not pass its end either.
+STALL = "stall"
+HOLE = "hole"  # a stall of both directions
 FAULTS = (CUT, RST, HALF, STALL, HOLE)
 
 
 class Shape:
-    """How one direction passes octets on."""
+    """How one direction passes bytes on."""
 
     def __init__(self, piece=0, delay_s=0.0, rate=0):
-        self.piece = piece  # octets a segment; 0: as they come
-        self.delay_s = delay_s  # what was read waits so long
-        self.rate = rate  # octets a second; 0: no limit
+        self.piece = piece  # bytes per segment; 0: as they come
+        self.delay_s = delay_s  # bytes wait so long before they are sent
+        self.rate = rate  # bytes a second; 0: no limit
 
 
 class Broken(Exception):
-    """A planned fault has happened: nothing of this direction passes any more."""
+    """A planned fault has happened. Nothing of this direction passes any more."""
 
 
 class FaultProxy:
@@ -73,16 +76,16 @@ class FaultProxy:
         for direction in directions or (UP, DOWN):
             self.shapes[direction] = Shape(**how)
 
-    def fault_next(self, direction, octets, kind):
-        """The connection that comes next breaks once so many octets of @direction have passed."""
-        self.planned = (direction, octets, kind)
+    def fault_next(self, direction, count, kind):
+        """Breaks the next connection once @count bytes of @direction have passed."""
+        self.planned = (direction, count, kind)
 
     @property
     def open_relays(self):
         return [relay for relay in self.relays if not relay.gone]
 
     def freeze(self, *directions):
-        """Nothing passes any more, not even the end: as when the network is gone."""
+        """Lets nothing pass any more, not even the end, as when the network is gone."""
         for relay in self.open_relays:
             relay.frozen.update(directions or (UP, DOWN))
 
@@ -91,7 +94,8 @@ class FaultProxy:
             relay.frozen.clear()
 
     def abandon(self):
-        """A Wi-Fi change: whoever dialled gets an error, the target hears nothing at all."""
+        """Acts like a change of the Wi-Fi: the side that dialled gets an error, the target gets
+        nothing."""
         for relay in self.open_relays:
             relay.frozen.update((UP, DOWN))
             Octets(relay.near).reset()
@@ -101,7 +105,7 @@ class FaultProxy:
             relay.reset()
 
     def forget(self):
-        """Closes every connection there is; the listener stays."""
+        """Closes every connection. The listener stays."""
         for relay in self.relays:
             relay.close()
         self.relays = []
@@ -112,21 +116,20 @@ class FaultProxy:
 
 
 class Relay:
-    """One connection through the proxy: two threads, one a direction."""
+    """One connection through the proxy, with one thread per direction."""
 
     def __init__(self, proxy, near, far):
         self.proxy, self.near, self.far = proxy, near, far
         self.frozen = set()
         self.gone = False
         self.cut = False
-        self.ended = []  # directions that have
+        self.ended = []  # directions that have ended
         self.passed = {UP: 0, DOWN: 0}
-        self.limit = {UP: None, DOWN: None}  # (octets passed, kind)
+        self.limit = {UP: None, DOWN: None}  # (bytes passed, kind)
         for end in (near, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            end.settimeout(
-                0.05
-            )  # a call that is in the kernel would hold the socket open behind close()
+            # A call that blocks in the kernel would keep the socket open after close().
+            end.settimeout(0.05)
 
     def start(self):
         for ends in ((self.near, self.far, UP), (self.far, self.near, DOWN)):
@@ -151,7 +154,8 @@ class Relay:
             self.close()
 
     def _swallow(self, source):
-        """What is sent into a direction that has ended disappears; closing would make a RST of the FIN that was sent."""
+        """Drops what is still sent into a direction that has ended. Closing instead would turn the
+        FIN that was sent into a RST."""
         try:
             while self._patiently(source.recv, 65536):
                 pass
@@ -180,7 +184,7 @@ class Relay:
         if limit is not None:
             room = max(0, limit[0] - self.passed[direction])
             data, behind = data[:room], data[room:]
-        self.passed[direction] += len(data)  # before whoever reads them can ask
+        self.passed[direction] += len(data)  # before sending, so that no reader sees an old count
         piece = shape.piece or len(data) or 1
         for at in range(0, len(data), piece):
             rest = memoryview(data)[at : at + piece]
@@ -200,22 +204,23 @@ class Relay:
         if kind in (STALL, HOLE):
             self.frozen.update((direction,) if kind == STALL else (UP, DOWN))
             self._wait_thaw(direction)
-            return  # it goes on after all
+            return  # thaw() was called
         self.cut = kind == CUT
         for end in (self.near, self.far) if self.cut else (sink,):
             try:
                 end.shutdown(socket.SHUT_WR)
             except OSError:
-                pass  # it has left by itself
+                pass  # that end has closed by itself
         raise Broken
 
-    def fault_after(self, direction, octets, kind):
-        """Breaks once so many more octets have passed: with none, at the next that comes."""
-        self.limit[direction] = (self.passed[direction] + octets, kind)
+    def fault_after(self, direction, count, kind):
+        """Breaks the connection once @count more bytes have passed. With 0 the next bytes break
+        it."""
+        self.limit[direction] = (self.passed[direction] + count, kind)
 
-    def cut_after(self, direction, octets):
-        """Resets both ends once so many more octets have passed."""
-        self.fault_after(direction, octets, RST)
+    def cut_after(self, direction, count):
+        """Resets both ends once @count more bytes have passed."""
+        self.fault_after(direction, count, RST)
 
     def reset(self):
         self.gone = True

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A tunnel client that is not ours: register and attach by hand over raw TLS, HTTP/2 by python3-h2. Serves what a function says."""
+"""A tunnel client without our code: it registers and attaches by hand over raw TLS, and speaks
+HTTP/2 by python3-h2. A function answers its requests."""
 
 import contextlib
 import queue
@@ -19,7 +20,8 @@ EMPTY_SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
 def call(server, path="/register", *fields, method="GET", host=None, secure=True):
-    """One request to the base domain, over TLS unless told otherwise."""
+    """Sends one request to the base domain, over TLS unless told otherwise. Returns the
+    response."""
     tls = server.certificate.client_context() if secure else None
     with Viewer(server.port, tls) as viewer:
         return viewer.get(
@@ -28,12 +30,12 @@ def call(server, path="/register", *fields, method="GET", host=None, secure=True
 
 
 def proxied(scheme):
-    """The fields of a request that came through a trusted proxy."""
+    """Returns the fields that a trusted proxy adds to a request."""
     return ["X-Forwarded-For: 198.51.100.7", f"X-Forwarded-Proto: {scheme}"]
 
 
 def register(server, name=None, *fields):
-    """The register answer's JSON."""
+    """Registers a name, or any if there is none. Returns the answer's JSON."""
     got = call(server, f"/register/{name}" if name else "/register", *fields)
     assert got.status == 200, got
     return got.json()
@@ -43,7 +45,8 @@ ATTACH = ["Connection: upgrade", "Upgrade: ptth", "ALPN: h2"]
 
 
 def attach(server, name, ticket, *fields, base=ATTACH, behind=b"", secure=True):
-    """The attach request: (connection, response). @behind is sent right after the head."""
+    """Sends the attach request. Returns (connection, response). @behind is sent right after the
+    head."""
     viewer = Viewer(
         server.port, server.certificate.client_context(["http/1.1"]) if secure else None
     )
@@ -55,7 +58,7 @@ def attach(server, name, ticket, *fields, base=ATTACH, behind=b"", secure=True):
 
 
 def refusal(server, name, ticket, *fields, **keywords):
-    """The response of an attach that must not succeed."""
+    """Sends an attach request that must fail. Returns the response."""
     viewer, got = attach(server, name, ticket, *fields, **keywords)
     viewer.close()
     assert got.status != 101, got
@@ -63,12 +66,13 @@ def refusal(server, name, ticket, *fields, **keywords):
 
 
 def hello(stream):
-    """The usual thing to serve."""
+    """Answers a request with a line of text."""
     stream.answer(200, b"hello from a stranger")
 
 
 class ForeignLink:
-    """An attached link in a thread of its own. @serve(stream) is called for each request head."""
+    """An attached link with a thread of its own, which calls @serve(stream) for each request
+    head."""
 
     def __init__(self, server, name, ticket, *fields, serve=hello, settings=None, start=True):
         self.connection, got = attach(server, name, ticket, *fields)
@@ -76,8 +80,8 @@ class ForeignLink:
         self.serve = serve
         self.settings = {SettingCodes.ENABLE_CONNECT_PROTOCOL: 1, **(settings or {})}
         self.requests = []  # heads as dictionaries
-        self.heads = []  # likewise as lists of pairs, in order
-        self.ended_with_head = []  # of each request: it had no body
+        self.heads = []  # the same heads as lists of pairs, in order
+        self.ended_with_head = []  # for each request, whether its head ended the stream
         self.ended_with_data = []  # numbers of the streams whose body is complete
         self.resets = queue.Queue()  # codes of RST_STREAM
         self.ended = threading.Event()
@@ -90,7 +94,7 @@ class ForeignLink:
             self.start()
 
     def start(self):
-        """Says hello in HTTP/2: only then the link is up."""
+        """Starts HTTP/2. The server counts the link as up from then on."""
         config = h2.config.H2Configuration(
             client_side=False, header_encoding="utf-8", validate_outbound_headers=False
         )
@@ -114,7 +118,7 @@ class ForeignLink:
                         self._on(event)
                     self.flush()
         except (EOFError, OSError, ValueError, h2.exceptions.ProtocolError):
-            pass  # the end, or what the library makes of frames after a GOAWAY
+            pass  # the end, or an error of the library on frames after a GOAWAY
         finally:
             self.ended.set()
 
@@ -162,7 +166,8 @@ class Stream:
 
 
 def linked(server, name, *fields, **keywords):
-    """A ForeignLink under a name that it registers, once the server has it."""
+    """Registers a name and attaches a ForeignLink to it. Returns the link once the server has
+    it."""
     link = ForeignLink(server, name, register(server, name)["ticket"], *fields, **keywords)
     server.wait_link(name, 1)
     return link

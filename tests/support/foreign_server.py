@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A server that is not ours: grants a name, takes the link, and asks by python3-h2 whatever a test says, malformed or not."""
+"""A server without our code: it grants a name, takes the link, and sends requests by python3-h2,
+malformed ones included."""
 
 import contextlib
 import json
@@ -23,7 +24,8 @@ PSEUDO = [
 
 
 class ForeignServer:
-    """Has what Client wants of a server. One link; asked on it with ask()."""
+    """Stands in for a Server where a Client is started. It has one link; ask() sends requests on
+    it."""
 
     def __init__(self, certificate):
         self.certificate = certificate
@@ -54,7 +56,8 @@ class ForeignServer:
             )
             return
         connection.send(
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n"
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN:"
+            " h2\r\n\r\n"
         )
         config = h2.config.H2Configuration(
             client_side=True,
@@ -97,7 +100,8 @@ class ForeignServer:
             self.connection.send(data)
 
     def ask(self, *fields, end=True, **pseudo):
-        """A request of @fields behind the usual pseudo-fields, of which @pseudo replaces some (method, scheme, authority, path)."""
+        """Sends a request of @fields after the usual pseudo-fields. @pseudo replaces some of these
+        (method, scheme, authority, path). Returns the Answer."""
         wait_until(lambda: self.connection, what="the link")
         head = [(name, pseudo.get(name[1:], value)) for name, value in PSEUDO]
         with self.lock:
@@ -116,7 +120,7 @@ class ForeignServer:
 
 
 class Answer:
-    """What came back on one stream."""
+    """The answer on one stream."""
 
     def __init__(self, server, number):
         self.server, self.number = server, number
@@ -138,7 +142,7 @@ class Answer:
         return int(self.fields[":status"]) if self.fields else None
 
     def wait(self, deadline_s=10.0):
-        """Until the stream is over in the direction back to us."""
+        """Waits until the stream has ended in the direction back to us."""
         wait_until(
             lambda: self.ended or self.reset is not None,
             deadline_s,

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/2 at the level of frames, for peers that do what no library would let them: any frame, in any number, at any time.
+"""HTTP/2 at the level of frames, for peers that send what no library would: any frame, in any
+number, at any time.
 
-`RawPeer` is one end of a link, on either side: it writes the octets it is given and notes what comes back."""
+`RawPeer` is one end of a link, on either side. It writes given bytes and records what comes
+back."""
 
 import contextlib
 import queue
@@ -76,7 +78,8 @@ def goaway(last, code, debug=b""):
 
 
 def block(*fields):
-    """A field section that uses and changes no table, so that it may be sent at any time."""
+    """Encodes a field section that neither uses nor changes the HPACK table, so that it may be sent
+    at any time."""
 
     def text(value):
         raw = value if isinstance(value, bytes) else value.encode("latin-1")
@@ -90,7 +93,7 @@ def headers(stream, *fields, end=False):
 
 
 def long_headers(stream, *fields):
-    """A request's or answer's whole head, in as many frames as it takes."""
+    """Returns the frames of a complete head of any length."""
     whole = block(*fields)
     pieces = [whole[at : at + 16_384] for at in range(0, len(whole), 16_384)]
     return frame(HEADERS, END_STREAM, stream, pieces[0]) + b"".join(
@@ -100,7 +103,7 @@ def long_headers(stream, *fields):
 
 
 def response(stream, status, body=None):
-    """A whole answer, or just its head."""
+    """Returns the frames of a complete answer, or of its head alone."""
     head = headers(stream, (":status", str(status)), end=body == b"")
     return head + (frame(DATA, END_STREAM, stream, body) if body else b"")
 
@@ -120,22 +123,24 @@ def request(
 
 
 class RawPeer:
-    """Reads frames in a thread of its own and keeps what they say; writes whatever it is told."""
+    """One end of a link. Reads frames in a thread of its own and records what they say; writes what
+    it is told."""
 
     def __init__(self, connection, first, polite=True):
-        """@first: what is said before anything is read. @polite: SETTINGS and PING are answered, and stream 0's window never closes."""
+        """@first is sent before anything is read. With @polite the peer answers SETTINGS and PING
+        and keeps the window of stream 0 open."""
         self.connection, self.polite = connection, polite
         self.ended = threading.Event()
         self.goaways = []  # (code, debug data)
         self.resets = {}  # stream → code
-        self.requests = queue.Queue()  # streams whose HEADERS came
-        self.heads = {}  # stream → fields, the last section that came
-        self.section_sizes = {}  # stream → octets of that section as they came
-        self.bodies = {}  # stream → octets
-        self.over = set()  # streams that came to END_STREAM
+        self.requests = queue.Queue()  # streams whose HEADERS arrived
+        self.heads = {}  # stream → fields of the last section
+        self.section_sizes = {}  # stream → encoded length of that section
+        self.bodies = {}  # stream → data
+        self.over = set()  # streams that ended with END_STREAM
         self.settings = {}
         self.counts = [0] * 256  # frames by type
-        self.pings = []  # what came in PINGs that nobody has answered
+        self.pings = []  # payloads of PINGs that were not answered
         self.lock = threading.Lock()
         self.decoder = hpack.Decoder()
         self.send(first)
@@ -143,7 +148,7 @@ class RawPeer:
         self.thread.start()
 
     def send(self, data):
-        """Whether all of it went: the other side may have closed."""
+        """Sends @data. Returns False if the other side has closed."""
         try:
             with self.lock:
                 self.connection.send(data)
@@ -194,7 +199,7 @@ class RawPeer:
         return self.requests.get(timeout=deadline_s)
 
     def wait_reset(self, stream, deadline_s=10.0):
-        """The code that the stream was reset with."""
+        """Waits for a reset of @stream. Returns its code, or None when the link ended instead."""
         wait_until(
             lambda: stream in self.resets or self.ended.is_set(),
             deadline_s,
@@ -203,7 +208,7 @@ class RawPeer:
         return self.resets.get(stream)
 
     def wait_answer(self, stream, deadline_s=10.0):
-        """The status and the body of the answer on a stream of ours."""
+        """Waits for the whole answer on @stream. Returns its status and body."""
         wait_until(
             lambda: stream in self.over or stream in self.resets or self.ended.is_set(),
             deadline_s,
@@ -215,7 +220,8 @@ class RawPeer:
         return int(dict(self.heads[stream])[b":status"]), self.bodies.get(stream, b"")
 
     def settle(self, deadline_s=10.0):
-        """Until everything sent so far was looked at: its answer to a PING comes behind it. False: it has closed instead."""
+        """Waits until the other side has handled all frames sent so far: the answer to a PING comes
+        after them. Returns False if it has closed instead."""
         before = self.counts[PING]
         if not self.send(frame(PING, 0, 0, b"settled?")):
             return False
@@ -233,7 +239,8 @@ class RawPeer:
 
 
 class RawServer:
-    """A server that oneport can register with and attach to, and nothing more: @serve(peer) runs in a thread for each link.
+    """A server that oneport can register with and attach to. @serve(peer) runs in a thread for each
+    link.
 
     It stands in for a Server where a Client is started."""
 
@@ -269,7 +276,8 @@ class RawServer:
                     break
                 connection.send(self._registered())
             connection.send(
-                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n"
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN:"
+                " h2\r\n\r\n"
             )
             self._run(connection)
         except (EOFError, OSError):
@@ -277,11 +285,15 @@ class RawServer:
 
     def _registered(self):
         body = (
-            f'{{"id":"{self.name}","url":"https://{self.name}.localhost:{self.port}","port":{self.port},"max_conn_count":10,'
-            f'"ticket":"e30.e30","attach":"{self.url}/tunnel/{self.name}","expires":"2099-01-01T00:00:00Z",'
+            f'{{"id":"{self.name}","url":"https://{self.name}.localhost:{self.port}",'
+            f'"port":{self.port},"max_conn_count":10,"ticket":"e30.e30",'
+            f'"attach":"{self.url}/tunnel/{self.name}","expires":"2099-01-01T00:00:00Z",'
             '"limits":{"streams":20000,"links":4,"hold_ms":4000}}'
         )
-        return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        return (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:"
+            f" {len(body)}\r\n\r\n{body}"
+        )
 
     def _run(self, connection):
         peer = RawPeer(
@@ -291,7 +303,7 @@ class RawServer:
         self.peers.append(peer)
         try:
             self.serve(peer)
-        except Exception as error:  # reported by the test
+        except Exception as error:  # the test reports it
             self.errors.append(error)
 
     def close(self):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A door to the HTTP/2 side of oneport for programs that dial: nghttp, h2load, curl, h2spec.
+"""Gives programs that dial (nghttp, h2load, curl, h2spec) access to oneport's HTTP/2 side.
 
-A oneport is started for each connection to the door, registers and attaches at a server of its own that does no more than that, and
-from then on the connection and its link are one: what is said to the door is said to oneport, octet by octet."""
+For each connection to the door a oneport is started. It registers with and attaches to a minimal
+server of the door's own. From then on the door copies all bytes between the connection and the
+link."""
 
 import queue
 import select
@@ -20,7 +21,7 @@ ATTACH_S = 20 * SLOW
 
 
 class LinkServer(RawServer):
-    """Hands links over as they are, before the first octet of HTTP/2."""
+    """A minimal server that hands over its links before the first byte of HTTP/2."""
 
     def __init__(self, certificate):
         self.links = queue.Queue()
@@ -31,10 +32,11 @@ class LinkServer(RawServer):
 
 
 class H2Door:
-    """.port takes HTTP/2 without TLS, with prior knowledge; what oneport shares is @origin.
+    """A listener for HTTP/2 without TLS, with prior knowledge, on .port. The oneports behind it
+    share @origin.
 
-    @filtered makes, for each link, what its octets go through on their way to the driver: a WithoutPings, or nothing.
-    """
+    @filtered() makes, for each link, a function through which the link's bytes pass on their way to
+    the program that dialled: a WithoutPings, or nothing."""
 
     def __init__(self, certificate, directory, origin, *options, filtered=None):
         self.certificate, self.directory, self.origin, self.options = (
@@ -69,12 +71,12 @@ class H2Door:
             with driver, link:
                 splice(driver, link, self.filtered())
             client.stop()
-        except Exception as error:  # noqa: BLE001 told by close()
+        except Exception as error:  # close() reports it
             self.errors.append(error)
         server.close()
 
     def close(self):
-        """Every oneport must have ended well."""
+        """Stops all oneports. Fails if one did not end well."""
         shut(self.listener)
         for client in self.clients:
             client.stop()
@@ -82,15 +84,15 @@ class H2Door:
 
 
 class WithoutPings:
-    """Called with a link's octets, gives them back without the PINGs in them that ask (RFC 9113 6.7), for drivers that take any PING
-    for the answer to theirs. Nobody answers those: oneport then knows no round trip, and waits for --ping-timeout or longer.
-    """
+    """Removes PINGs that ask for an answer (RFC 9113 6.7) from a link's bytes, for programs that
+    take any PING for the answer to theirs. Nobody answers the removed ones, so oneport knows no
+    round-trip time and waits for --ping-timeout or longer before it ends the link."""
 
     def __init__(self):
         self.pending = b""
 
-    def __call__(self, octets):
-        self.pending += octets
+    def __call__(self, data):
+        self.pending += data
         out = b""
         while len(self.pending) >= FRAME_HEAD:
             length = FRAME_HEAD + int.from_bytes(self.pending[:3], "big")
@@ -103,11 +105,12 @@ class WithoutPings:
 
 
 def splice(driver, link, filtered=bytes, idle_s=60 * SLOW):
-    """Copies both ways until one of them ends. In one thread: a TLS connection is no thing for two. @link is TLS."""
+    """Copies both ways until one end closes. Runs in one thread, because a TLS connection cannot be
+    used by two. @link is TLS."""
     driver.setblocking(False)
     link.setblocking(False)
     ends = {driver: link, link: driver}
-    waiting = {driver: b"", link: b""}  # to be sent there
+    waiting = {driver: b"", link: b""}  # bytes to send to each end
     while True:
         readers = [end for end, other in ends.items() if len(waiting[other]) < 4 * BLOCK]
         writers = [end for end in ends if waiting[end]]
@@ -127,7 +130,7 @@ def splice(driver, link, filtered=bytes, idle_s=60 * SLOW):
 
 
 def _receive(end):
-    """None: not yet; b"": it has ended."""
+    """Returns the bytes that arrived, None when there are none yet, and b"" at the end."""
     try:
         return end.recv(BLOCK)
     except (BlockingIOError, ssl.SSLWantReadError):
@@ -142,7 +145,7 @@ def _send(end, data):
     except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
         return 0
     except (ConnectionError, ssl.SSLError):
-        return len(data)  # it reads no more: its own end comes next
+        return len(data)  # the end is closed; the next read finds that out
 
 
 def _flush(end, data):

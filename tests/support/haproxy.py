@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""HAProxy as a tunnel's client: it takes HTTP/2 and asks an origin in HTTP/1.1, and a splice attaches and dials it."""
+"""HAProxy as a tunnel's client. HAProxy takes HTTP/2 and asks an origin by HTTP/1.1; a thread
+attaches to the server, dials HAProxy and copies between them."""
 
 import contextlib
 import shutil
@@ -27,7 +28,7 @@ defaults
     timeout connect 5s
     timeout client 60s
     timeout server 60s
-    # what is an error of its own is said as protocol.md#whose-failure has it, so that viewers get
+    # errors of HAProxy itself are marked as protocol.md#whose-failure says, so that viewers get
     # the server's page
     http-error status 502 hdr oneport-error http_protocol_error
     http-error status 503 hdr oneport-error connection_refused
@@ -36,15 +37,15 @@ frontend link
     bind 127.0.0.1:{port} proto h2
     http-after-response set-status 502 if {{ status 503 }} {{ res.hdr(oneport-error) -m found }}
     default_backend origin
-    http-response del-header oneport- -m beg # an origin's own are forged
+    http-response del-header oneport- -m beg # an origin's own would be forged
 backend origin
-    http-response del-header oneport- -m beg # an origin's own are forged
+    http-response del-header oneport- -m beg # an origin's own would be forged
     server origin 127.0.0.1:{origin}
 """
 
 
 class HaproxyClient(OtherClient):
-    """HAProxy and a thread that carries its links."""
+    """HAProxy and the thread that carries its links."""
 
     holds_link = False
 
@@ -64,11 +65,10 @@ class HaproxyClient(OtherClient):
         return self.wait_up()
 
     def _carry(self):
-        """One link after the other, until it leaves."""
+        """Carries one link after the other until the client leaves."""
         while not self.leaving.is_set():
-            with contextlib.suppress(
-                OSError, EOFError, ValueError, AssertionError
-            ):  # closed by stop(), or the server is away
+            # A failure means that stop() has closed the link or that the server is away.
+            with contextlib.suppress(OSError, EOFError, ValueError, AssertionError):
                 self._one_link()
             self.leaving.wait(0.05)
 

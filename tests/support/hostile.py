@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A server that oneport trusts and should not, on stage with the client and its origin."""
+"""A server that attacks the oneport which trusts it, together with that client and its origin."""
 
 import contextlib
 import queue
@@ -10,7 +10,7 @@ from .programs import SLOW, Client
 
 
 class Seen:
-    """An origin that keeps what it was asked and answers all of it."""
+    """An origin that records its requests and answers all of them."""
 
     def __init__(self):
         self.lines = []
@@ -30,7 +30,7 @@ class Stage:
     """A hostile server, the client that trusts it, and the client's origin."""
 
     def __init__(self, certificate, directory, stack, *options, seen=None):
-        """@seen is the origin's script; by default a Seen."""
+        """@seen is the origin's script, a Seen by default."""
         self.links = queue.Queue()
         self.seen = seen or Seen()
         self.origin = stack.enter_context(contextlib.closing(ScriptedOrigin(self.seen)))
@@ -39,11 +39,12 @@ class Stage:
         )
         self.client = Client(self.server, self.origin.port, directory, *options)
         stack.callback(self.client.stop)
-        stack.callback(self.server.close)  # first: a client says goodbye to a server that is there
+        # This runs first, so that the client has no server to say goodbye to.
+        stack.callback(self.server.close)
         self.peer = None
 
     def link(self):
-        """The link there is, or the next one that oneport makes."""
+        """Returns the current link, or waits for the next one that oneport makes."""
         if self.peer is None or self.peer.ended.is_set():
             self.peer = self.links.get(timeout=20 * SLOW)
             self.number = -1
@@ -54,7 +55,7 @@ class Stage:
         return self.number
 
     def ask(self, path="/well", **how):
-        """The status of a good request, which proves that the link works."""
+        """Sends a good request, which proves that the link works. Returns its status."""
         peer, number = self.link(), self.next_stream()
         peer.send(request(number, path=path, **how))
         return peer.wait_answer(number)

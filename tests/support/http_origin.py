@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""An HTTP/1.1 origin whose answer is chosen by the path. Runs as a program of its own: python3 -m support.http_origin [--port N]
+"""An HTTP/1.1 origin whose answer is chosen by the path.
 
-    /bytes/N            N octets of the pattern, with Content-Length; ?chunked=1 chunked, ?close=1 ended by closing
+Runs as a program of its own: python3 -m support.http_origin [--port N]
+
+    /bytes/N            N bytes of the pattern with Content-Length; chunked with ?chunked=1; ended
+                        by closing with ?close=1
     /upload             JSON about the request body: length, sha256, framing, trailers
-    /echo…              JSON of what arrived: line, fields, body, trailers, connection, number (of the request on it)
-    /status/N           status N with the body "status N"; 204 and 304 without; 304 has an ETag and a Content-Length
+    /echo…              JSON of the request: line, fields, body, trailers, connection, and its
+                        number on that connection
+    /status/N           status N with the body "status N"; 204 and 304 have no body; 304 has an ETag
+                        and a Content-Length
     /delay?s=S          answers after S seconds
     /sse?n=N&gap=S      N events, S seconds apart
-    /trailers           chunked, with the trailer X-Sum, and with Set-Cookie, which must not pass there
-    /early103           a 103 with a Link, then 200
+    /trailers           chunked, with the trailers X-Sum and Set-Cookie; oneport must drop the
+                        latter
+    /early103           a 103 with a Link, then a 200
     /cookies            three Set-Cookie lines
-    /repeated           a field twice
-    /redirect           302 to /elsewhere
+    /repeated           two fields that occur twice
+    /redirect           a 302 to /elsewhere
     /hang               never answers
-Each answer carries X-Connection, the number of the origin connection it came on.
+
+Each answer has X-Connection, the number of the origin connection on which it came.
 """
 
 import argparse
@@ -26,9 +33,9 @@ import urllib.parse
 from . import pattern
 
 LIMIT = 1 << 18
-SEND_BUFFER = (
-    1 << 18
-)  # a thousand that stand still would otherwise have the kernel's memory for TCP, and slow everybody
+# With larger buffers, a thousand stalled connections would use up the kernel's memory for TCP and
+# slow all others.
+SEND_BUFFER = 1 << 18
 
 
 class Request:
@@ -72,7 +79,7 @@ class Connection:
             while await self.exchange():
                 pass
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the other side left
+            pass  # the other side has closed
         finally:
             self.writer.close()
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A network of three namespaces: client, router and server. The router loses packets on command, as a cable that is pulled does: neither
-end is told. Nothing of it touches the machine's own network.
+"""A network of three namespaces: client, router and server. On command the router loses packets, as
+a pulled cable does: neither end is told. The machine's own network is not touched.
 
-A namespace is held by a process that reads our pipe, so it ends with us however we end. Needs root; `missing()` says what is
-not there. What is started `inside()` a namespace, or connected from there, stays in it:
+Each namespace is held by a process that reads a pipe of ours, so the namespace ends with this
+program however that ends. Namespaces need root; `missing()` says what is missing. A program that is
+started `inside()` a namespace, or a socket that is connected there, stays in it:
 
     with net.server.inside():
         server = new_server("--listen", f"{SERVER}:0")
@@ -21,12 +22,8 @@ from .wait import wait_until
 CLIENT, CLIENT6 = "10.77.1.2", "2001:db8:1::2"
 SERVER, SERVER6 = "10.77.2.2", "2001:db8:2::2"
 OTHER = "10.77.2.3"  # the server's second address
-DEAD, DEAD_TOO, DEAD6, DEAD6_TOO = (
-    "10.77.9.2",
-    "10.77.9.3",
-    "2001:db8:9::2",
-    "2001:db8:9::3",
-)  # the router loses what goes there
+# The router loses packets to these addresses.
+DEAD, DEAD_TOO, DEAD6, DEAD6_TOO = "10.77.9.2", "10.77.9.3", "2001:db8:9::2", "2001:db8:9::3"
 
 TO_SERVER, TO_CLIENT = (SERVER, OTHER), (CLIENT,)
 
@@ -35,7 +32,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def missing():
-    """Why there can be no namespaces here; None when there can."""
+    """Returns why namespaces cannot be used here, or None when they can."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     for program in ("ip", "unshare"):
@@ -72,7 +69,8 @@ class Namespace:
 
     @contextlib.contextmanager
     def inside(self):
-        """This thread, what it starts and what it connects are in the namespace meanwhile."""
+        """Puts this thread into the namespace for a `with` block, with the programs that it starts
+        and the sockets that it makes."""
         with open("/proc/thread-self/ns/net", "rb") as before, open(self.path, "rb") as here:
             _enter(here)
             try:
@@ -86,7 +84,7 @@ class Namespace:
         assert done.returncode == 0, f"ip {command}: {done.stderr.strip()}"
 
     def set(self, name, value):
-        """A sysctl below net."""
+        """Writes a sysctl below net."""
         with self.inside():
             pathlib.Path("/proc/sys/net", name).write_text(str(value))
 
@@ -98,7 +96,7 @@ class Namespace:
 
 class Network:
     def __init__(self, mtu=None):
-        """@mtu of every interface; a packet is then one packet (no offload)."""
+        """@mtu is set on every interface, and segmentation offload is then turned off."""
         self.lost = []
         self.spaces = contextlib.ExitStack()
         try:
@@ -137,7 +135,7 @@ class Network:
                 space.ip(f"link set {device} mtu {mtu} gso_max_segs 1")
 
     def lose(self, *addresses):
-        """From now on nothing arrives any more that goes there."""
+        """Makes the router lose all packets to @addresses."""
         for address in addresses:
             self.router.ip(f"route add blackhole {address}/32")
         self.lost += addresses
@@ -148,7 +146,7 @@ class Network:
         self.lost = []
 
     def passed(self):
-        """Packets that the client has sent and received."""
+        """Returns how many packets the client has sent and received."""
         with self.client.inside():
             device = next(
                 line

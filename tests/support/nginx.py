@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The shipped nginx.conf, running: the same file with this machine's ports and paths put in."""
+"""Runs nginx with the shipped nginx.conf, in which the ports and paths are replaced."""
 
 import pathlib
 import shutil
@@ -14,7 +14,8 @@ PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
 
 
 class Nginx:
-    """nginx for `localhost` in front of @server. .port is the TLS port, .plain_port the one that redirects. @more stands at the top of the file."""
+    """nginx for `localhost` in front of @server. .port is the TLS port, .plain_port the port that
+    redirects to it. @more is put at the top of the file."""
 
     def __init__(self, server, directory, more=""):
         self.server = server
@@ -57,11 +58,12 @@ class Nginx:
         )
 
     def reload(self):
-        """New worker processes; the old ones go when their last connection does, or at worker_shutdown_timeout."""
+        """Starts new worker processes. The old ones end with their last connection, or at
+        worker_shutdown_timeout."""
         self.program.signal(signal.SIGHUP)
 
     def check(self):
-        """What `nginx -t` says of the file: (exit code, text)."""
+        """Runs `nginx -t` on the file. Returns (exit code, text)."""
         result = subprocess.run(
             [PROGRAM, "-t", "-c", self.conf, "-p", self.directory], capture_output=True, text=True
         )

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A tunnel client of Node's own http2 and http: HTTP/2 on the socket that stranger.mjs dials, HTTP/1.1 to a port of this machine.
+// A tunnel client that uses Node's http2 and http: HTTP/2 on the socket that stranger.mjs dials,
+// HTTP/1.1 to an origin on a port of this machine.
 //     node node_client.mjs https://localhost:PORT NAME TICKET CA_FILE ORIGIN_PORT [MAX_STREAMS]
-// A link that ends, or is asked to, is followed by another one.
+// The client attaches again after a link has ended, or when the server asks it to leave a link.
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import http from "node:http";
@@ -32,10 +33,10 @@ function speakHttp2(socket, again) {
   const replace = () => { if (!replaced) again(); replaced = true; };
   server.on("stream", serve).on("sessionError", () => {});
   server.on("session", session => {
-    session.once("localSettings", () => session.setLocalWindowSize(1 << 24)); // behind our SETTINGS, which must be the first
+    session.once("localSettings", () => session.setLocalWindowSize(1 << 24)); // our SETTINGS have to come first
     session.on("goaway", replace).on("close", replace).on("error", () => {});
   });
-  socket.alpnProtocol = "h2"; // it was http/1.1, which a server of Node's would go by
+  socket.alpnProtocol = "h2"; // it is http/1.1, and Node's server would speak that
   server.emit("connection", socket);
 }
 
@@ -46,7 +47,8 @@ function serve(stream, fields, flags, raw) {
   forward(stream, fields, raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0);
 }
 
-// What the origin is asked with: the fields in their order, cookies in one line (RFC 9113 8.2.3).
+// Returns the header lines of the origin's request: the fields in their order, cookies in one line
+// (RFC 9113 8.2.3).
 function lines(fields, raw, more) {
   const said = ["Host", fields[":authority"]], cookies = [];
   for (let i = 0; i < raw.length; i += 2) {
@@ -57,15 +59,18 @@ function lines(fields, raw, more) {
   return [...said, ...more];
 }
 
-// Pairs as Node takes them for an answer or for trailers, without what is of one connection alone.
+// Returns fields in the form that Node wants for an answer or for trailers, without those that
+// belong to one connection.
 function answerFields(raw, status) {
   const found = status ? { ":status": status } : {}, named = [...hopByHop];
-  if (!status || status === 204 || status === 205) named.push("content-length"); // there is none to say it of
+  if (!status || status === 204 || status === 205) named.push("content-length"); // there is no body
+  const words = text => text.toLowerCase().split(",").map(word => word.trim());
   for (let i = 0; i < raw.length; i += 2)
-    if (raw[i].toLowerCase() === "connection") named.push(...raw[i + 1].toLowerCase().split(",").map(word => word.trim()));
+    if (raw[i].toLowerCase() === "connection") named.push(...words(raw[i + 1]));
   for (let i = 0; i < raw.length; i += 2) {
     const key = raw[i].toLowerCase();
-    if (!named.includes(key) && !key.startsWith("oneport-")) found[key] = key in found ? [].concat(found[key], raw[i + 1]) : raw[i + 1];
+    if (named.includes(key) || key.startsWith("oneport-")) continue;
+    found[key] = key in found ? [].concat(found[key], raw[i + 1]) : raw[i + 1];
   }
   return found;
 }
@@ -76,11 +81,12 @@ function framing(fields, bodiless) {
   return ["GET", "HEAD", "OPTIONS", "DELETE"].includes(fields[":method"]) ? [] : ["Content-Length", "0"];
 }
 
-// A request on a connection of its own (other_clients.py says why), which ends with the stream.
+// Starts a request on a connection of its own (other_clients.py says why), which ends with the
+// stream.
 function ask(stream, method, path, headers) {
   const socket = net.connect({ port: originPort, host: "127.0.0.1", allowHalfOpen: true });
   stream.on("aborted", () => {
-    stream.unpipe(); // or the request would end as if it were whole
+    stream.unpipe(); // otherwise the request would end as if it were complete
     if (socket.connecting) socket.destroy();
     else socket.resetAndDestroy();
   });
@@ -94,7 +100,10 @@ function forward(stream, fields, raw, bodiless) {
     if (open() && (statusCode !== 100 || fields.expect)) stream.additionalHeaders(answerFields(rawHeaders, statusCode));
   });
   request.on("error", error => fail(stream, kindOf(error, request)));
-  request.on("upgrade", (_, socket) => { socket.destroy(); fail(stream, "http_protocol_error"); }); // nobody asked for one
+  request.on("upgrade", (_, socket) => { // the request did not ask for one
+    socket.destroy();
+    fail(stream, "http_protocol_error");
+  });
   request.on("response", response => answer(stream, request, response));
   if (bodiless) return request.end();
   stream.on("trailers", (_, flags, pairs) => request.addTrailers(inPairs(pairs)));
@@ -108,7 +117,8 @@ function inPairs(raw) {
   return pairs;
 }
 
-// END_STREAM waits for trailers, even if there are none: otherwise close() would say it before it resets.
+// Answers so that END_STREAM waits for trailers, even if there are none. Otherwise close() would
+// send END_STREAM before it resets the stream.
 function respond(stream, head, trailers) {
   stream.respond(head, { waitForTrailers: true });
   stream.on("wantTrailers", () => { if (!stream.closed) stream.sendTrailers(trailers()); });
@@ -118,19 +128,21 @@ function answer(stream, request, response) {
   if (stream.destroyed) return response.destroy();
   try {
     respond(stream, answerFields(response.rawHeaders, response.statusCode), () => answerFields(response.rawTrailers));
-  } catch { // a status or a field that Node's http takes and its http2 does not
+  } catch { // Node's http accepts some statuses and fields that its http2 refuses
     response.on("error", () => {});
     request.destroy();
     return fail(stream, "http_protocol_error");
   }
   response.on("error", () => {}).on("aborted", () => stream.close(NGHTTP2_INTERNAL_ERROR));
   response.on("end", () => {
-    if (!request.writableFinished) stream.once("finish", () => stream.close(NGHTTP2_NO_ERROR)); // it has heard enough
+    // The rest of the request is not needed.
+    if (!request.writableFinished) stream.once("finish", () => stream.close(NGHTTP2_NO_ERROR));
   });
   response.pipe(stream);
 }
 
-// A failure of ours, said as protocol.md#whose-failure has it: the server puts its own page in place.
+// Reports a failure of the client as protocol.md#whose-failure says. The server then sends its own
+// page.
 function fail(stream, kind) {
   if (stream.headersSent) return stream.close(NGHTTP2_INTERNAL_ERROR);
   if (!stream.destroyed) stream.respond({ ":status": 502, "oneport-error": kind }, { endStream: true });
@@ -165,8 +177,10 @@ function serveWebSocket(stream, fields, raw) {
 
 function accepted(fields, said, key) {
   const wanted = createHash("sha1").update(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest("base64");
-  const chosen = said["sec-websocket-protocol"], offered = (fields["sec-websocket-protocol"] ?? "").split(",").map(word => word.trim());
-  return said.upgrade?.toLowerCase() === "websocket" && said["sec-websocket-accept"] === wanted && (!chosen || offered.includes(chosen));
+  const chosen = said["sec-websocket-protocol"];
+  const offered = (fields["sec-websocket-protocol"] ?? "").split(",").map(word => word.trim());
+  return said.upgrade?.toLowerCase() === "websocket" && said["sec-websocket-accept"] === wanted &&
+    (!chosen || offered.includes(chosen));
 }
 
 function splice(stream, socket, first) {

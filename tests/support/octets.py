@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Reading a socket octet by octet, line by line, chunk by chunk: what both ends of an HTTP/1.1 connection need."""
+"""Reads a socket byte by byte, line by line or chunk by chunk, as both ends of an HTTP/1.1
+connection need it."""
 
 import select
 import socket
@@ -29,7 +30,7 @@ class Octets:
         self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
 
     def some(self, limit=65536):
-        """At least one octet; EOFError at the end."""
+        """Returns at least one byte and at most @limit. Raises EOFError at the end."""
         if not self.pending:
             self.pending = self.socket.recv(max(limit, 65536))
             if not self.pending:
@@ -38,8 +39,9 @@ class Octets:
         return taken
 
     def some_beside(self, lock):
-        """Likewise of a TLS connection that other threads write to while they hold @lock. One thread at a time may use it, so it is
-        waited for outside of the lock."""
+        """Does what some() does, on a TLS connection that other threads write to while they hold
+        @lock. Only one thread at a time may use such a connection, so this waits outside of the
+        lock."""
         while not self.pending:
             with lock:
                 buffered = self.socket.pending()
@@ -57,7 +59,7 @@ class Octets:
         return b"".join(parts)
 
     def until(self, mark):
-        """Everything up to and including @mark."""
+        """Returns everything up to and including @mark."""
         while (end := self.pending.find(mark)) < 0:
             more = self.socket.recv(65536)
             if not more:
@@ -68,7 +70,7 @@ class Octets:
         return taken
 
     def rest(self):
-        """Everything until the other side's end."""
+        """Returns everything until the other side's end."""
         parts = [self.pending]
         self.pending = b""
         while data := self.socket.recv(65536):
@@ -76,12 +78,14 @@ class Octets:
         return b"".join(parts)
 
     def head(self):
-        """(first line, [(name, value), ...]) of a message; fails on anything that no strict parser takes."""
+        """Returns (first line, [(name, value), ...]) of a message. Fails on anything that a strict
+        parser refuses."""
         first, *lines = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")[:-2]
         return first, [self._field(line) for line in lines]
 
     def chunk(self):
-        """The next chunk's data; b"" for the last one, whose trailers are left to trailers()."""
+        """Returns the next chunk's data, or b"" for the last chunk. trailers() reads what follows
+        that one."""
         size = int(self.until(b"\r\n").split(b";")[0].strip(), 16)
         if not size:
             return b""
@@ -102,7 +106,8 @@ class Octets:
         return name, value.strip(" \t")
 
     def ended(self):
-        """True when the other side closes in order (FIN), False for a reset; what still comes is thrown away."""
+        """Waits for the end. Returns True if the other side closed with FIN and False if it reset.
+        Drops what still arrives."""
         try:
             self.rest()
             return True
@@ -110,7 +115,7 @@ class Octets:
             return False
 
     def silent_for(self, seconds):
-        """True when nothing arrives for so long (time itself is what is tested)."""
+        """Returns whether nothing arrives for @seconds."""
         if self.pending:
             return False
         before = self.socket.gettimeout()
@@ -129,7 +134,7 @@ def all_values(fields, name):
 
 
 def value_of(fields, name):
-    """The only value of @name; None when it is absent."""
+    """Returns the only value of @name, or None when the field is absent."""
     values = all_values(fields, name)
     assert len(values) <= 1, f"{name} came {len(values)} times"
     return values[0] if values else None

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""oddities.c, compiled and ready to be preloaded into a program: short, interrupted and refused socket calls."""
+"""Compiles oddities.c, which is preloaded into a program and makes its socket calls short,
+interrupted or refused."""
 
 import pathlib
 
 from . import preload
-from .preload import missing  # noqa: F401 (for the tests)
+from .preload import missing  # noqa: F401 (tests import it from here)
 
 SOURCE = pathlib.Path(__file__).with_name("oddities.c")
 
@@ -14,5 +15,5 @@ def build(directory):
 
 
 def environment(library, seed):
-    """For a program that is to be plagued."""
+    """Returns the environment for a program whose socket calls become odd in the order of @seed."""
     return preload.environment(library, ODDITIES_SEED=seed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Origins for tests: programs that answer by path, and scripted ones that do what a function says, octet by octet."""
+"""Origins for tests: programs that answer by path, and origins that run a function of the test."""
 
 import signal
 import socket
@@ -14,7 +14,8 @@ from .wait import wait_until
 
 
 class OriginProgram:
-    """An origin module of this package in a process of its own, which comes back on the same port after a restart."""
+    """An origin module of this package in a process of its own. It uses the same port again after a
+    restart."""
 
     def __init__(self, module, directory):
         self.module, self.directory = module, directory
@@ -33,10 +34,10 @@ class OriginProgram:
 
 
 class OriginConnection(Octets):
-    """What a scripted origin sees of one connection from oneport."""
+    """A connection from oneport, as a scripted origin sees it."""
 
     def request(self):
-        """Reads a head and keeps it: (line, fields)."""
+        """Reads a head and keeps it. Returns (line, fields)."""
         self.line, self.fields = self.head()
         return self.line, self.fields
 
@@ -44,7 +45,7 @@ class OriginConnection(Octets):
         return value_of(self.fields, name)
 
     def body(self):
-        """The body of the request that request() read."""
+        """Returns the body of the request that request() read."""
         if self.get("Transfer-Encoding"):
             parts = []
             while data := self.chunk():
@@ -55,10 +56,12 @@ class OriginConnection(Octets):
 
 
 class ScriptedOrigin:
-    """Runs @serve(connection) in a thread for each connection; the connection is closed when it returns.
+    """Runs @serve(connection) in a thread for each connection and closes the connection when the
+    function returns.
 
-    What goes wrong in a script is kept and fails the test when the origin is closed; a connection that the other side cuts is
-    no failure. @tls is a server context; @path makes it a unix socket."""
+    close() raises the first exception of a script, so that the test fails. A connection that the
+    other side cuts is no failure. @tls is a server context. With @path the origin listens on a unix
+    socket."""
 
     def __init__(self, serve, tls=None, path=None):
         self.serve, self.tls = serve, tls
@@ -94,13 +97,13 @@ class ScriptedOrigin:
             self.serve(connection)
         except (EOFError, OSError):
             pass
-        except Exception as error:  # reported by close()
+        except Exception as error:  # close() reports it
             self.errors.append(error)
         finally:
             connection.close()
 
     def play(self, serve):
-        """Another script, for connections to come; those of the last one are closed."""
+        """Changes the script for later connections. Closes those of the script before."""
         with self.lock:
             for connection in self.connections:
                 wake(connection.socket)
@@ -124,7 +127,8 @@ class ScriptedOrigin:
 
 
 def wake(any_socket):
-    """Whoever is blocked in it finds it ended. Closing it is left to them: its number would at once be another's, whom they would wait for."""
+    """Shuts a socket down, so that a thread that is blocked in it returns. Does not close the
+    socket: another one could get its descriptor at once, and the thread would wait for that one."""
     try:
         any_socket.shutdown(socket.SHUT_RDWR)
     except OSError:
@@ -137,13 +141,13 @@ def shut(any_socket):
 
 
 def reply(body=b"ok", *fields, status=200):
-    """A complete response with Content-Length, for scripts."""
+    """Returns a complete response with Content-Length."""
     lines = [f"HTTP/1.1 {status} Scripted", f"Content-Length: {len(body)}", *fields, "", ""]
     return "\r\n".join(lines).encode("latin-1") + body
 
 
 def answering(raw):
-    """A script that answers every request with the same octets and then closes."""
+    """Returns a script that answers every request with @raw and then closes."""
 
     def serve(connection):
         connection.request()
@@ -154,7 +158,7 @@ def answering(raw):
 
 
 def halving(go):
-    """A script that answers half of "half", and the other half when @go is set."""
+    """Returns a script that sends half of the body "half", and the other half when @go is set."""
 
     def serve(connection):
         connection.request()
@@ -166,13 +170,13 @@ def halving(go):
 
 
 def accept_websocket(connection, *fields):
-    """The origin's half of the WebSocket handshake, by hand."""
+    """Does the origin's part of a WebSocket handshake by hand."""
     connection.request()
     answer_upgrade(connection, *fields)
 
 
 def answer_upgrade(connection, *fields):
-    """The 101 to a request that was read."""
+    """Sends the 101 to a request that was read."""
     value = websockets.utils.accept_key(connection.get("Sec-WebSocket-Key"))
     lines = [
         "HTTP/1.1 101 Switching Protocols",

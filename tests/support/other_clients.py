@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients of other authors in place of oneport."""
+"""Clients of other authors that take the place of oneport."""
 
 import pathlib
 import shutil
@@ -16,12 +16,12 @@ SCRIPT = TOP / "tests" / "support" / "node_client.mjs"
 
 
 class OtherClient(AnyClient):
-    """One process under a name. Its requests come to @origin, a port of this machine. @url: the way to @server, if it is another.
+    """A client process that serves one name. Its requests go to @origin, a port of this machine.
+    @url leads to @server if clients have to take another way.
 
-    What is started stays attached: a link that ends is followed by another one, with the same ticket.
-    """
+    The client stays attached: after a link has ended it attaches again, with the same ticket."""
 
-    code = -15  # neither has an ending of its own
+    code = -15  # neither handles SIGTERM
 
     def __init__(self, server, origin, directory, name, url=None, max_streams=None):
         self.server, self.origin, self.name, self.max_streams = server, origin, name, max_streams
@@ -33,7 +33,7 @@ class OtherClient(AnyClient):
         self.start()
 
     def wait_up(self):
-        """Until the server has a link. (@server may be nginx before it.)"""
+        """Waits until the server has a link. @server may be an nginx in front of it."""
         behind = getattr(self.server, "server", self.server)
         wait_until(
             lambda: not self.program.running or links(behind, self.name),
@@ -45,8 +45,8 @@ class OtherClient(AnyClient):
 
 
 class NodeClient(OtherClient):
-    """Node's http2 on the dialled socket, its http towards the origin. Each request has a connection to the origin of its own: what an
-    origin says too much, Node's http takes for the beginning of the next answer."""
+    """A client of Node's http2 and http. Each request has a connection of its own to the origin:
+    bytes that an origin sends after an answer would be taken by Node's http for the next answer."""
 
     keeps_origins = False
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Bodies that anyone can make again: octet i of the pattern is always the same, and a shifted or reordered piece shows."""
+"""Bodies that sender and receiver can make independently. Byte i of the pattern is always the same,
+and a shifted or reordered piece is noticed."""
 
 import hashlib
 import random
 
-_BLOCK = random.Random(20261122).randbytes(
-    (1 << 20) - 7
-)  # no power of two, so that it never lines up with buffers
+# The length is no power of two, so that the block never aligns with buffers.
+_BLOCK = random.Random(20261122).randbytes((1 << 20) - 7)
 
 
 def pieces(size, piece=1 << 16):
-    """The first @size octets, in pieces."""
+    """Yields the first @size bytes of the pattern in pieces."""
     at = 0
     while at < size:
         start = at % len(_BLOCK)

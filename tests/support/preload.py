@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Libraries of ours that are preloaded into the programs under test."""
+"""Compiles libraries that are preloaded into the programs under test."""
 
 import pathlib
 import subprocess
@@ -8,7 +8,7 @@ from .programs import VARIANT
 
 
 def missing():
-    """Why nothing can be preloaded; None when it can."""
+    """Returns why nothing can be preloaded, or None when it can."""
     return (
         None
         if VARIANT in ("release", "asan")
@@ -40,7 +40,8 @@ def build(source, directory):
 
 
 def environment(library, **variables):
-    """For the program that shall have it. AddressSanitizer insists on being first."""
+    """Returns the environment for a program with @library. AddressSanitizer has to be the first
+    library."""
     libraries = [str(library)]
     if VARIANT == "asan":
         found = subprocess.run(

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The two programs under test as objects: started on free loopback ports, watched, stopped, and judged when they are stopped."""
+"""The two programs under test as objects. They are started on free loopback ports, watched,
+stopped, and judged when they have stopped."""
 
 import os
 import pathlib
@@ -14,17 +15,17 @@ from .wait import wait_until
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("ONEPORT_BIN", TOP / "build")).resolve()
 VARIANT = os.environ.get("ONEPORT_VARIANT", "release")
-SLOW = 1 if VARIANT == "release" else 4  # how much longer a sanitized program may take
+SLOW = 1 if VARIANT == "release" else 4  # the factor for the time that a sanitized program may take
 STOP_S = 15 * SLOW
 
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer|ThreadSanitizer")
-started = (
-    []
-)  # every Program of this worker that the running test can see: what is shown when it fails
+# Every Program of this worker that the running test can use. Their output is shown when it fails.
+started = []
 
 
 class Program:
-    """One process. Its output goes to files, so that it can never block on a pipe nobody reads."""
+    """One process. Its output goes to files, so that it never blocks on a pipe that nobody
+    reads."""
 
     def __init__(self, argv, directory, name, env=None):
         self.name = name
@@ -63,16 +64,18 @@ class Program:
         return self.stderr_path.read_text(errors="replace")
 
     def wait_output(self, pattern, deadline_s=10.0, stream="log", count=1):
-        """The @count-th match of @pattern in the log or the standard output. Fails at once when the program has ended."""
+        """Waits for the @count-th match of @pattern in the log or on standard output and returns
+        it. Fails at once when the program has ended."""
 
         def search():
             alive = self.running
             found = list(re.finditer(pattern, getattr(self, stream), re.M))
             if len(found) >= count:
                 return found[count - 1]
-            assert (
-                alive
-            ), f"{self.name} ended with {self.process.returncode} before {pattern!r}:\n{self.tail()}"
+            assert alive, (
+                f"{self.name} ended with {self.process.returncode} before"
+                f" {pattern!r}:\n{self.tail()}"
+            )
             return None
 
         return wait_until(search, deadline_s * SLOW, f"{pattern!r} from {self.name}")
@@ -81,22 +84,23 @@ class Program:
         return "\n".join((self.stdout + self.log).splitlines()[-lines:])
 
     def rss(self):
-        """Resident memory in octets."""
+        """Returns the resident memory in bytes."""
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
-        raise AssertionError(f"{self.name} has no memory: it has ended")
+        raise AssertionError(f"{self.name} has ended and has no memory")
 
     def fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def cpu_s(self):
-        """Processor time that it has used."""
+        """Returns the CPU time that the program has used."""
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def established(self, peer):
-        """The number of this program's established TCP descriptors whose other end belongs to Program @peer."""
+        """Returns the number of this program's established TCP descriptors whose other end belongs
+        to Program @peer."""
         mine, theirs = _established(self.pid), _established(peer.pid)
         ends = {(local, remote) for local, remote in theirs}
         return sum(1 for local, remote in mine if (remote, local) in ends)
@@ -106,17 +110,18 @@ class Program:
             self.process.send_signal(number)
 
     def wait(self, deadline_s=STOP_S):
-        """The exit code; negative for a signal."""
+        """Waits for the end. Returns the exit code, which is negative for a signal."""
         return self.process.wait(deadline_s)
 
     def kill9(self):
-        self.judged = True  # died by our hand: only its memory errors count
+        self.judged = True  # a killed program is judged by its memory errors only
         self.signal(signal.SIGKILL)
         self.process.wait(10)
         self._no_sanitizer_report()
 
     def stop(self, code=0, deadline_s=STOP_S):
-        """SIGTERM, then the judgement of how it ended. Fails when it ended earlier than this with another code."""
+        """Sends SIGTERM, waits for the end and judges it. Fails unless the exit code is @code, also
+        when the program had ended before."""
         if self.judged:
             return
         self.judged = True
@@ -133,7 +138,7 @@ class Program:
         assert actual == code, f"{self.name} ended with {actual}, not {code}:\n{self.tail()}"
 
     def expect_exit(self, code, deadline_s=10.0):
-        """It must end by itself with @code."""
+        """Waits until the program ends by itself. Fails unless the exit code is @code."""
         self.judged = True
         try:
             actual = self.wait(deadline_s * SLOW)
@@ -149,9 +154,10 @@ class Program:
 
 
 class Kept:
-    """What stays when its Program is killed and another one takes its place: start() puts each into .program."""
+    """The parts of a server or a client that stay when its Program is killed and started again.
+    start() puts the new Program into .program."""
 
-    code = 0  # what its programs end with when they are asked to
+    code = 0  # the exit code after SIGTERM
 
     @property
     def log(self):
@@ -161,7 +167,7 @@ class Kept:
         self.program.kill9()
 
     def restart(self, **how):
-        """kill -9, then the same again."""
+        """Kills the program with SIGKILL and starts it again."""
         self.kill9()
         return self.start(**how)
 
@@ -176,7 +182,8 @@ class Kept:
 
 
 class Server(Kept):
-    """oneportd for the base domain `localhost`, one listener that does everything. The port stays the same over restarts."""
+    """oneportd for the base domain `localhost`, with one listener for everything. The port stays
+    the same over restarts."""
 
     def __init__(self, directory, certificate, *options, drain="2s", env=None):
         self.directory = pathlib.Path(directory)
@@ -212,7 +219,7 @@ class Server(Kept):
 
     @property
     def url(self):
-        """Where clients register: over TLS."""
+        """The https URL at which clients register."""
         return f"https://localhost:{self.port}"
 
     @property
@@ -224,24 +231,25 @@ class Server(Kept):
         return self.program.wait_output(pattern, deadline_s, count=count)
 
     def wait_link(self, name, count, deadline_s=10.0):
-        """Waits for the @count-th link that this run has seen of a name."""
+        """Waits for the @count-th link of a name that this run has seen."""
         self.wait_log(rf"link_up.*name={name} ", deadline_s, count)
 
 
 class AnyClient(Kept):
-    """Who shares an origin under .name at .server."""
+    """A client that shares an origin under .name at .server."""
 
-    keeps_origins = True  # connections to the origin are used again
-    holds_link = True  # the link is a descriptor of its program
+    keeps_origins = True  # uses connections to the origin again
+    holds_link = True  # the link is a descriptor of its own program
 
     @property
     def host(self):
-        """What viewers put into Host."""
+        """The value of viewers' Host field."""
         return f"{self.name}.localhost:{self.server.port}"
 
 
 class Client(AnyClient):
-    """oneport sharing @origin (anything its last argument may be; None when an option says it) with @server. Its tickets outlive restarts of it."""
+    """oneport, which shares @origin with @server. @origin is the last argument, or None when an
+    option names the origin. The tickets outlive restarts of the client."""
 
     def __init__(
         self,
@@ -256,8 +264,8 @@ class Client(AnyClient):
         env=None,
         within=(),
     ):
-        """@state is another Client's state, that is its tickets; by default it has its own. @within: words of a command that
-        becomes the program that follows it."""
+        """@state is another Client's state with its tickets; by default the client has its own.
+        @within is a command that executes the program whose words follow it."""
         self.server = server
         self.directory = pathlib.Path(directory)
         self.state = state or self.directory / "client-state"
@@ -283,13 +291,14 @@ class Client(AnyClient):
         return self
 
     def wait_up(self, deadline_s=10.0):
-        """Waits for the first line, which comes when the link is up."""
+        """Waits for the first line of output, which appears when the link is up."""
         self.url = self.program.wait_output(r"\Ayour url is: (\S+)$", deadline_s, "stdout").group(1)
         self.name = re.match(r"https?://([^.]+)\.", self.url).group(1)
 
 
 def run(program, *arguments, env=None, deadline_s=10.0):
-    """Runs a program under test to its end: (exit code, standard output, standard error)."""
+    """Runs a program under test to its end. Returns (exit code, standard output, standard
+    error)."""
     result = subprocess.run(
         [str(BIN / program), *map(str, arguments)],
         stdin=subprocess.DEVNULL,
@@ -303,7 +312,8 @@ def run(program, *arguments, env=None, deadline_s=10.0):
 
 
 def clean_environment(extra=None):
-    """The environment without what would configure the programs or send them elsewhere."""
+    """Returns the environment without variables that would configure the programs or give them a
+    proxy."""
     kept = {
         key: value
         for key, value in os.environ.items()
@@ -314,14 +324,15 @@ def clean_environment(extra=None):
 
 
 def free_port():
-    """A port that was free a moment ago, for programs that cannot take port 0."""
+    """Returns a port that was free a moment ago, for programs that cannot take port 0."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def stable(measure, deadline_s=10.0, still_s=0.3):
-    """@measure() once it has not changed for a while: descriptors and memory settle after the last connection is gone."""
+    """Calls @measure() until its value has not changed for @still_s, and returns the value.
+    Descriptors and memory take a while to settle after the last connection."""
     end = time.monotonic() + deadline_s
     value, since = measure(), time.monotonic()
     while time.monotonic() - since < still_s and time.monotonic() < end:
@@ -333,7 +344,7 @@ def stable(measure, deadline_s=10.0, still_s=0.3):
 
 
 def peers(program):
-    """Addresses (IPv4) that a Program is connected to."""
+    """Returns the IPv4 addresses that a Program is connected to."""
     remote = (
         int(end.partition(":")[0], 16) for _, end in _established(program.pid) if len(end) == 13
     )
@@ -341,13 +352,14 @@ def peers(program):
 
 
 def _established(pid):
-    """(local, remote) of each established TCP descriptor of a process, as the kernel prints them."""
+    """Returns (local, remote) of each established TCP descriptor of a process, as the kernel prints
+    them."""
     inodes = set()
     for entry in os.scandir(f"/proc/{pid}/fd"):
         try:
             target = os.readlink(entry.path)
         except FileNotFoundError:
-            continue  # closed while we looked
+            continue  # it was closed meanwhile
         if target.startswith("socket:["):
             inodes.add(target[8:-1])
     pairs = []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""An origin that keeps all that comes and takes only what every reader would read alike: what two of them could split in two ways
-is a fault, and so is anything behind a request that is not the next one."""
+"""An origin that records all requests and accepts only what every parser reads alike. A request
+that two parsers could split differently is a fault, and so are bytes after a request that are not
+the next one."""
 
 import re
 import threading
@@ -11,7 +12,8 @@ from .origins import reply
 
 LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([/*][\x21-\x7e]*) HTTP/1\.1")
 FIELD = re.compile(
-    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)"
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):"
+    rb" ?((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)"
 )
 SIZE = re.compile(rb"[0-9a-fA-F]{1,15}\r\n")
 NOT_IN_TRAILERS = {
@@ -29,7 +31,7 @@ ANSWER = b"answer to "
 
 
 class Ambiguous(Exception):
-    """Octets that no single request explains."""
+    """Bytes that are not one unambiguous request."""
 
 
 @dataclass
@@ -64,13 +66,14 @@ def all_of(fields, name):
 
 
 class RecordingOrigin:
-    """For ScriptedOrigin: recorder(connection). Each request is answered with its own target, so that nobody takes another's for it."""
+    """A script for ScriptedOrigin. It answers each request with that request's target, so that an
+    answer cannot be taken for another one."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.count = 0
-        self.whole = {}  # target → requests that came to their end
-        self.begun = set()  # targets of those that have a head
+        self.whole = {}  # target → requests that were complete
+        self.begun = set()  # targets of requests whose head was complete
         self.faults = []
 
     def __call__(self, connection):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A corpus of requests that two readers might split in two ways: heads with bodies behind them, and behind each one request more.
+"""A corpus of requests that two parsers might split differently. Each case is a head, a body behind
+it, and one more request behind that.
 
-The one behind names a host that nobody shares, so it can reach an origin only as octets that were carried over as they are, and a
-proxy that takes a body's octets for a request gives itself away by one answer too many. Each case has a target of its own."""
+The request behind names a host that nobody shares. So it can reach an origin only as bytes that
+were copied without being parsed, and a proxy that takes a body's bytes for a request sends one
+answer too many. Each case has a target of its own."""
 
 from dataclasses import dataclass
 
@@ -18,11 +20,11 @@ class Case:
     number: int
     head: Head
     body: Body
-    octets: bytes  # the head, the body and the request behind them
-    intent: object  # (method, target, body); None: nobody may take it, or it does not end
-    strict: bool  # it is right in every letter
-    surplus: bool  # octets are left behind the request
-    endless: bool  # more is promised than comes
+    raw: bytes  # the head, the body and the request behind them
+    intent: object  # (method, target, body); None: no one may accept it, or it never ends
+    strict: bool  # the request conforms in every detail
+    surplus: bool  # bytes are left behind the request
+    endless: bool  # the request promises more bytes than are sent
 
     @property
     def target(self):
@@ -79,7 +81,8 @@ def case(number, head, body, host):
 
 
 def cases(host):
-    """Every head with every body that makes a difference behind it, for a tunnel whose viewers say this Host."""
+    """Returns every head with every body that matters behind it, for a tunnel whose viewers send
+    this Host."""
     pairs = [
         (head, body) for head in HEADS for body in BODIES if body.everywhere or head.end == CHUNKED
     ]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What stands behind the heads of the corpus: chunks, what nearly looks like them, and the beginnings of other requests."""
+"""The bodies of the corpus: chunks, what nearly looks like chunks, and the beginnings of other
+requests."""
 
 from dataclasses import dataclass
 
@@ -9,11 +10,12 @@ class Body:
     family: str
     name: str
     text: str  # {smuggled} is the request that also stands behind each body
-    chunked: object = None  # its content if it is read as chunks; None: it is not, or does not end
-    strict: bool = True  # False: not to be taken as chunks, though some repair it to that content
-    swallows: bool = False  # read as chunks it ends behind the request behind it
-    endless: bool = False  # read as chunks it promises more than comes
-    everywhere: bool = False  # behind every head, not only where chunks are read
+    # The content if the body is read as chunks; None: it is invalid or does not end.
+    chunked: object = None
+    strict: bool = True  # False: invalid as chunks, though some parsers repair it to that content
+    swallows: bool = False  # read as chunks, the body includes the request behind it
+    endless: bool = False  # read as chunks, the body promises more bytes than are sent
+    everywhere: bool = False  # used behind every head, not only those with chunks
 
 
 HELLO = "5\r\nhello\r\n0\r\n\r\n"
@@ -53,9 +55,8 @@ BODIES = [
     good("extensions", "name", "5;a\r\nhello\r\n0\r\n\r\n", "hello"),
     good("extensions", "value", "5;a=b;c=d\r\nhello\r\n0;e\r\n\r\n", "hello"),
     good("extensions", "quoted", '5;a="b;c"\r\nhello\r\n0\r\n\r\n', "hello"),
-    good(
-        "extensions", "quote left open", '5;a="\r\nhello\r\n0\r\n\r\n"', "hello"
-    ),  # skipped: nobody ends that line later
+    # Every parser ends the line at its CRLF, even within quotes.
+    good("extensions", "quote left open", '5;a="\r\nhello\r\n0\r\n\r\n"', "hello"),
     bad("extensions", "space before", "5 ;a\r\nhello\r\n0\r\n\r\n", "hello"),
     bad("extensions", "LF within", "5;a\nhello\r\n0\r\n\r\n", "hello", everywhere=True),
     bad(
@@ -67,7 +68,7 @@ BODIES = [
     bad("extensions", "CR within", "5;a\rb\r\nhello\r\n0\r\n\r\n", "hello"),
     bad("extensions", "CR CR LF", "5;a\r\r\nhello\r\n0\r\n\r\n", "hello"),
     bad("extensions", "NUL", "5;\0\r\nhello\r\n0\r\n\r\n", "hello"),
-    bad("extensions", "300 octets", "5;" + "a" * 300 + "\r\nhello\r\n0\r\n\r\n", "hello"),
+    bad("extensions", "300 bytes", "5;" + "a" * 300 + "\r\nhello\r\n0\r\n\r\n", "hello"),
     bad("sizes", "none", "\r\nhello\r\n0\r\n\r\n"),
     bad("sizes", "no digit", "g\r\nhello\r\n0\r\n\r\n"),
     bad("sizes", "0x", "0x5\r\nhello\r\n0\r\n\r\n"),
@@ -85,7 +86,7 @@ BODIES = [
     bad("lines", "CR CR LF", "5\r\r\nhello\r\n0\r\n\r\n", "hello"),
     bad("lines", "CR alone", "5\rhello\r\n0\r\n\r\n"),
     bad("lines", "nothing behind the data", "5\r\nhello0\r\n\r\n"),
-    bad("lines", "two octets behind the data", "5\r\nhelloXX0\r\n\r\n"),
+    bad("lines", "two bytes behind the data", "5\r\nhelloXX0\r\n\r\n"),
     bad("lines", "LF behind the data", "5\r\nhello\n0\r\n\r\n", "hello"),
     bad("lines", "LF behind the last size", "0\n\r\n", ""),
     good(

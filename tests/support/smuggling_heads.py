@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The heads of the corpus, in families, each with the one place where its request ends."""
+"""The heads of the corpus, in families. Each says at which one place its request ends."""
 
 from dataclasses import dataclass
 
-# The end: a number of octets behind the head, or
+# The end of a request is a number of bytes behind the head, or one of these:
 BODY = "body"  # behind the body
 ALL = "all"  # behind the request that stands behind the body
-BEYOND = "beyond"  # never: more is promised than comes
-CHUNKED = "chunked"  # where the chunks say
-NEVER = "never"  # at no place that all would agree on: nobody may take it
+BEYOND = "beyond"  # nowhere: the head promises more bytes than are sent
+CHUNKED = "chunked"  # where the chunks end
+NEVER = "never"  # parsers would disagree on the place: nobody may accept the request
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Head:
     name: str
     end: object
     text: str
-    strict: bool  # False: not to be taken, though some repair it
+    strict: bool  # False: invalid, though some parsers repair it
     method: str = "POST"
 
 
@@ -28,7 +28,10 @@ CL = "Content-Length: {length}\r\n"
 UPGRADE = (
     "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
 )
-WEBSOCKET = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+WEBSOCKET = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key:"
+    " dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
 
 
 def top(line="POST {target} HTTP/1.1", host="{host}"):
@@ -81,7 +84,7 @@ CODINGS = [
     bad("TE", "empty", NEVER, TOP, "Transfer-Encoding:\r\n"),
     bad("TE", "vertical tab", NEVER, TOP, "Transfer-Encoding: \x0bchunked\r\n"),
     bad("TE", "NUL behind", NEVER, TOP, "Transfer-Encoding: chunked\0\r\n"),
-    bad("TE", "octet above 127", NEVER, TOP, "Transfer-Encoding: \xa0chunked\r\n"),
+    bad("TE", "byte above 127", NEVER, TOP, "Transfer-Encoding: \xa0chunked\r\n"),
     bad("TE", "space before the colon", NEVER, TOP, "Transfer-Encoding : chunked\r\n"),
     bad("TE", "folded", NEVER, TOP, "Transfer-Encoding:\r\n chunked\r\n"),
     bad("TE", "folded field before", NEVER, TOP, "X-Fold: a\r\n Transfer-Encoding: chunked\r\n"),

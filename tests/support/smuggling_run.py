@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Sends the corpus of smuggling.py, one viewer for each case, and judges what came of it at a RecordingOrigin."""
+"""Sends the corpus of smuggling.py to a RecordingOrigin, with one viewer per case, and judges the
+results."""
 
 import contextlib
 from dataclasses import dataclass, field
@@ -9,37 +10,36 @@ from .smuggling import NOBODY
 from .viewer import Broken, head
 from .wait import wait_until
 
-PROBE = head(
-    "GET", "/probe", NOBODY, "Connection: close"
-)  # ends a connection that nothing is left on
-NO_HEAD = "0.9"  # has no status to refuse it with
-CANARY_LASTS = 500  # requests; proxies end connections after so many and more
+# Ends a connection on which no bytes are left.
+PROBE = head("GET", "/probe", NOBODY, "Connection: close")
+NO_HEAD = "0.9"  # the name of a head without a version: its refusal has no status
+CANARY_LASTS = 500  # requests on one connection; proxies close theirs after 1,000 or so
 
 
 @dataclass
 class Outcome:
     case: object
-    statuses: list = field(default_factory=list)  # of the answers, the probe's among them
-    probed: bool = False  # the viewer asked once more
-    hung: bool = False  # neither an answer nor an end came
+    statuses: list = field(default_factory=list)  # of the answers, that of the probe included
+    probed: bool = False  # the viewer sent one more request
+    hung: bool = False  # neither an answer nor the end arrived
 
 
 class Run:
     def __init__(self, recorder, connect, host, strictly, piece=None):
-        """@connect() makes a Viewer whose requests for @host come to @recorder. @strictly: there is no proxy before oneportd that
-        may repair what is not right in every letter, so that it must be refused. @piece: octets that are sent at a time.
-        """
+        """@connect() makes a Viewer whose requests for @host reach @recorder. @strictly means that
+        no proxy in front of oneportd may repair a request, so that one that does not conform must
+        be refused. @piece is the number of bytes that are sent at a time."""
         self.piece = piece
         self.strictly = strictly
         self.recorder, self.connect, self.host = recorder, connect, host
         self.canary, self.songs = None, 0
 
     def sent(self, case):
-        """The Outcome of one case; another viewer is served behind it."""
+        """Sends one case and then a good request of another viewer. Returns the Outcome."""
         outcome = Outcome(case)
         with self.connect() as viewer:
             try:
-                self._send(viewer, case.octets)
+                self._send(viewer, case.raw)
                 if case.endless:
                     wait_until(
                         lambda: case.target in self.recorder.begun or answered(viewer),
@@ -48,18 +48,19 @@ class Run:
                 if not case.endless or case.target not in self.recorder.begun:
                     self._answers(viewer, case, outcome)
             except (EOFError, ConnectionError, Broken):
-                pass  # the end, which may come before the answer
+                pass  # the connection ended, perhaps before the answer
             except TimeoutError:
                 outcome.hung = True
         self.sing(case.number)
         return outcome
 
-    def _send(self, viewer, octets):
-        """In pieces until it is refused: what it says then is still to be read."""
-        step = self.piece or len(octets)
+    def _send(self, viewer, data):
+        """Sends the bytes in pieces until the connection is refused. The answer can still be read
+        then."""
+        step = self.piece or len(data)
         with contextlib.suppress(ConnectionError):
-            for at in range(0, len(octets), step):
-                viewer.send(octets[at : at + step])
+            for at in range(0, len(data), step):
+                viewer.send(data[at : at + step])
 
     @staticmethod
     def _answers(viewer, case, outcome):
@@ -72,7 +73,8 @@ class Run:
             outcome.statuses.append(viewer.response().status)
 
     def sing(self, number):
-        """A viewer that has done nothing wrong gets its own answer, on whatever connections the case has left."""
+        """Sends a good request of another viewer on its kept connection. It must get its own
+        answer, also over the connections that the case has left behind."""
         if self.songs % CANARY_LASTS == 0:
             self.close()
             self.canary = self.connect()
@@ -89,11 +91,12 @@ class Run:
             self.canary.close()
 
     def _host(self, value):
-        """A proxy that takes the host from the target may lose the port."""
+        """Returns the host without its port if a proxy may lose that, by taking the host from the
+        target."""
         return value if self.strictly else value.partition(":")[0]
 
     def complaint(self, outcome):
-        """What is wrong with an Outcome; None: nothing."""
+        """Returns what is wrong with an Outcome, or None."""
         case, statuses = outcome.case, outcome.statuses
         whole = self.recorder.whole.get(case.target, [])
         if outcome.hung:
@@ -125,7 +128,8 @@ class Run:
         return None
 
     def leaked(self):
-        """What the origin has seen besides the cases and canaries, and what it could not read."""
+        """Returns all requests that are neither cases nor canaries, and all faults of the
+        origin."""
         return self.recorder.faults + sorted(
             target
             for target in self.recorder.begun
@@ -134,7 +138,8 @@ class Run:
 
 
 def answered(viewer):
-    """Whether an answer is to be read. TLS has octets of its own, so that only reading shows it."""
+    """Tells whether an answer has arrived. Only reading shows that, because TLS sends bytes of its
+    own."""
     patience = viewer.socket.gettimeout()
     viewer.socket.settimeout(0.01)
     try:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A TLS end that can do what Python's cannot: KeyUpdate and renegotiation, over OpenSSL's library by its C interface.
+"""A TLS end that Python's ssl module cannot be: it sends KeyUpdate and renegotiates. It uses
+OpenSSL's library by its C interface.
 
-A Context stands in for an ssl.SSLContext where a test passes one (`wrap_socket`); what it gives stands in for a socket, beside
-which it has `key_update` and `renegotiate`. One thread at a time may use it, apart from `recv` waiting."""
+A Context stands in for an ssl.SSLContext in tests (`wrap_socket`). The TlsPeer that it returns
+stands in for a socket, and also has `key_update` and `renegotiate`. One thread at a time may use
+it, except that another one may wait in `recv`."""
 
 import ctypes
 import ctypes.util
@@ -49,7 +51,7 @@ _lib = _load()
 
 
 class Context:
-    """A client that believes anybody, or a server with @certificate."""
+    """A client that accepts any certificate, or a server with @certificate."""
 
     def __init__(self, certificate=None, version=None):
         self.ctx = _lib.SSL_CTX_new(
@@ -92,7 +94,8 @@ class TlsPeer:
         self._until_done(_lib.SSL_accept if server_side else _lib.SSL_connect)
 
     def _until_done(self, call, *arguments):
-        """The result of an OpenSSL call, repeated as long as it waits for the socket; 0 at the peer's end."""
+        """Repeats an OpenSSL call as long as it waits for the socket. Returns its result, or 0 at
+        the peer's end."""
         while True:
             with self.lock:
                 done = call(self.ssl, *arguments)
@@ -126,16 +129,15 @@ class TlsPeer:
         return _lib.SSL_pending(self.ssl)
 
     def key_update(self, answer=False):
-        """A KeyUpdate record leaves; @answer: the peer is to change its key too."""
+        """Sends a KeyUpdate record. With @answer the peer is asked to change its key as well."""
         with self.lock:
             if _lib.SSL_key_update(self.ssl, 1 if answer else 0) != 1:
-                raise ConnectionError(
-                    "no KeyUpdate: the connection is over"
-                )  # a reader has found out
+                # Another thread has read the end of the connection.
+                raise ConnectionError("no KeyUpdate: the connection is over")
         self._until_done(_lib.SSL_do_handshake)
 
     def renegotiate(self):
-        """TLS 1.2: a ClientHello, and the handshake that follows if the peer likes."""
+        """TLS 1.2: sends a ClientHello and does the handshake that follows if the peer agrees."""
         with self.lock:
             assert _lib.SSL_renegotiate(self.ssl) == 1
         self._until_done(_lib.SSL_do_handshake)

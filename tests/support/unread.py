@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How much of what was sent over loopback the other program has not read yet.
+"""Tells how many bytes that were sent over loopback the other program has not read yet.
 
-The kernel is asked about one socket (sock_diag(7)): /proc/net/tcp lists them all, and after a crowd of short connections that
-takes longer than what is waited for.
-"""
+The kernel is asked about one socket (sock_diag(7)). /proc/net/tcp would list all sockets, and after
+many short connections that takes longer than the tests may wait."""
 
 import socket
 import struct
@@ -13,19 +12,21 @@ SOCK_DIAG_BY_FAMILY = 20
 NLM_F_REQUEST = 1
 NO_COOKIE = 0xFFFFFFFF
 HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
-QUERY = struct.Struct(
-    "=BBBBI"
-)  # struct inet_diag_req_v2 up to its id: family, protocol, extensions, padding, states
-PORTS = struct.Struct("!HH")  # the id: ports, two addresses of 16 octets, interface, cookie
+# struct inet_diag_req_v2 up to its id: family, protocol, extensions, padding, states.
+QUERY = struct.Struct("=BBBBI")
+# The id: ports, two addresses of 16 bytes, interface, cookie.
+PORTS = struct.Struct("!HH")
 ADDRESS = 16
 REST = struct.Struct("=III")
-STATE = struct.Struct("=BBBB")  # struct inet_diag_msg: this, the id, and then
-QUEUES = struct.Struct("=II")  # expires, rqueue
+# struct inet_diag_msg: STATE, the id, then QUEUES (expires, rqueue).
+STATE = struct.Struct("=BBBB")
+QUEUES = struct.Struct("=II")
 NLMSG_ERROR = 2
 
 
 def unread(connection):
-    """Octets, in the receive buffer of the peer of @connection, a TCP socket over IPv4 loopback."""
+    """Returns the number of bytes in the receive buffer of the peer of @connection, a TCP socket
+    over IPv4 loopback."""
     address, port = connection.getpeername()
     own_address, own_port = connection.getsockname()
     names = b"".join(

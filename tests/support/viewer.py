@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A viewer at the level of bytes: sends exactly what it is told and reads responses strictly."""
+"""A viewer at the level of bytes. It sends exactly what it is told and reads responses strictly."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from .octets import Octets, all_values, value_of
 
 
 class Broken(AssertionError):
-    """The response ended before it was complete. @response has what came."""
+    """The response ended before it was complete. @response has the part that arrived."""
 
     def __init__(self, why, response):
         super().__init__(why)
@@ -58,13 +58,14 @@ class Viewer(Octets):
         super().__init__(tls.wrap_socket(raw, server_hostname=server_hostname) if tls else raw)
 
     def get(self, host, path="/", *fields, method="GET", body=b""):
-        """A whole exchange; @fields are complete lines such as "Accept: text/html"."""
+        """Does a whole exchange and returns the response. @fields are complete lines such as
+        "Accept: text/html"."""
         length = [f"Content-Length: {len(body)}"] if body else []
         self.send(head(method, path, host, *fields, *length) + body)
         return self.response(method)
 
     def response(self, method="GET"):
-        """The next response with its body; interim ones are collected in it."""
+        """Returns the next response with its body. Its .interim has the 1xx responses before it."""
         interim = []
         while True:
             response = self.response_head()
@@ -101,27 +102,27 @@ class Viewer(Octets):
                 parts.append(self.rest())
         except (EOFError, ConnectionError) as error:
             raise Broken(
-                f"body cut after {sum(map(len, parts))} octets: {error!r}", response
+                f"body cut after {sum(map(len, parts))} bytes: {error!r}", response
             ) from None
         finally:
             response.body = b"".join(parts)
 
 
 def head(method, path, host, *fields):
-    """A request head as bytes."""
+    """Returns a request head as bytes."""
     return "".join(
         f"{line}\r\n" for line in (f"{method} {path} HTTP/1.1", f"Host: {host}", *fields, "")
     ).encode("latin-1")
 
 
 def fetch(port, host, path="/", *fields, method="GET", body=b"", timeout_s=20.0, tls=None):
-    """One exchange on a connection of its own."""
+    """Does one exchange on a connection of its own and returns the response."""
     with Viewer(port, tls, timeout_s=timeout_s) as viewer:
         return viewer.get(host, path, "Connection: close", *fields, method=method, body=body)
 
 
 def download(port, host, size):
-    """So many octets, which are thrown away."""
+    """Downloads @size bytes and drops them."""
     with Viewer(port, timeout_s=60) as viewer:
         viewer.send(head("GET", f"/bytes/{size}", host))
         left = int(viewer.response_head().get("Content-Length"))
@@ -131,7 +132,7 @@ def download(port, host, size):
 
 
 def download_rate(port, host, viewers, size):
-    """Octets a second of @viewers downloads at once."""
+    """Returns the bytes a second of @viewers downloads at the same time."""
     with ThreadPoolExecutor(viewers) as threads:
         start = time.monotonic()
         for one in [threads.submit(download, port, host, size) for _ in range(viewers)]:
@@ -140,7 +141,7 @@ def download_rate(port, host, viewers, size):
 
 
 def status_soon(port, host, wanted, path="/", deadline_s=10.0):
-    """Asks again until the answer has status @wanted; what it was at last otherwise."""
+    """Asks again until the answer has status @wanted. Returns the last status."""
     end = time.monotonic() + deadline_s
     while True:
         got = fetch(port, host, path).status
@@ -150,6 +151,7 @@ def status_soon(port, host, wanted, path="/", deadline_s=10.0):
 
 
 def links(server, name):
-    """How many links the server says the tunnel has; 0 when it does not know the name."""
+    """Returns how many links the tunnel has according to the server; 0 when it does not know the
+    name."""
     got = fetch(server.port, "localhost", f"/api/tunnels/{name}/status")
     return got.json()["connected_sockets"] if got.status == 200 else 0

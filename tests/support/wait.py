@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Waiting on events: every wait of the suite has a deadline and says what it waited for."""
+"""Waiting for events. Every wait of the tests has a deadline, and its failure says what was
+awaited."""
 
 import time
 
 
 def wait_until(predicate, deadline_s=10.0, what="the condition"):
-    """Polls @predicate and returns its first true value."""
+    """Polls @predicate until its value is true and returns the value. Fails after @deadline_s."""
     end = time.monotonic() + deadline_s
     pause = 0.002
     while True:

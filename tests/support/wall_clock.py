@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A wall clock that a test moves while programs run: wall_clock.c, preloaded. The monotonic clock stays true."""
+"""A wall clock that a test moves while programs run. wall_clock.c is preloaded; the monotonic clock
+stays correct."""
 
 import pathlib
 import sys
@@ -16,11 +17,11 @@ class Clock:
         self.set(0)
 
     def set(self, seconds):
-        """How far it is from the true time from now on."""
+        """Sets how many seconds the clock differs from the true time from now on."""
         with open(self.path, "r+b" if self.path.exists() else "wb", buffering=0) as file:
             file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
 
     @property
     def environment(self):
-        """For the programs that live by this clock."""
+        """The environment for programs that use this clock."""
         return preload.environment(self.library, WALL_CLOCK=self.path)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""WebSocket frames as octets, RFC 6455 5.2: built as no library would, and taken apart without judging them."""
+"""Builds WebSocket frames (RFC 6455 5.2) from bytes, also ones that no library would build, and
+takes them apart without judging them."""
 
 FIN, RSV1 = 0x80, 0x40
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
 def frame(opcode, payload=b"", mask=None, flags=FIN):
-    """One frame. @mask: four octets, as a viewer's frames have them."""
+    """Returns one frame. @mask is four bytes, as in a viewer's frames."""
     first, masked = bytes([flags | opcode]), 0x80 if mask else 0
     if len(payload) < 126:
         length = bytes([masked | len(payload)])
@@ -18,7 +19,8 @@ def frame(opcode, payload=b"", mask=None, flags=FIN):
 
 
 def _masked(payload, mask):
-    """The whole payload as one number: 16 MiB take no loop over octets."""
+    """Masks the whole payload as one number, because a loop over the bytes of 16 MiB would be
+    slow."""
     key = (mask * (len(payload) // 4 + 1))[: len(payload)]
     return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(
         len(payload), "big"
@@ -26,7 +28,7 @@ def _masked(payload, mask):
 
 
 def fragments(opcode, payload, size, mask=None, between=b""):
-    """A message in frames of @size octets each; @between stands between any two of them."""
+    """Returns a message in frames of @size bytes each, with @between between any two of them."""
     pieces = [payload[at : at + size] for at in range(0, len(payload), size)] or [b""]
     last = len(pieces) - 1
     return between.join(
@@ -40,7 +42,7 @@ def close(code=None, reason=b"", mask=None):
 
 
 def split(data):
-    """([(first octet, payload)] of the unmasked frames, what is left of the last one)."""
+    """Returns ([(first byte, payload)] of the unmasked frames, the incomplete rest)."""
     found, at = [], 0
     while len(data) - at >= 2:
         length, start = data[at + 1] & 0x7F, at + 2

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A WebSocket origin by another author (python3-websockets). Runs as a program: python3 -m support.websocket_origin [--port N]
+"""A WebSocket origin that uses python3-websockets, which is not our code.
 
-    /close?code=N&reason=R    closes so at once
-    /fields                   sends the handshake's fields as JSON, then echoes
-    anything else             echoes every message; subprotocols chat.v2 and chat.v1, permessage-deflate when asked for
+Runs as a program of its own: python3 -m support.websocket_origin [--port N]
+
+    /close?code=N&reason=R    closes at once with that code and reason
+    /fields                   sends the fields of the handshake as JSON, then echoes
+    anything else             echoes every message; knows the subprotocols chat.v2 and chat.v1, and
+                              permessage-deflate if the viewer offers it
 """
 
 import argparse
@@ -26,7 +29,7 @@ async def serve(connection):
         async for message in connection:
             await connection.send(message)
     except websockets.ConnectionClosedError:
-        pass  # the tunnel was cut: what some tests do
+        pass  # some tests cut the tunnel
 
 
 async def main(port):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Opens one WebSocket on this machine's loopback, whatever the URL's host, and prints the first message it gets.
+"""Opens one WebSocket over loopback, whatever host the URL has, and prints its first message.
 
     websocket_probe.py wss://demo.example.com/ws --ca ca.crt
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Viewers' WebSockets by another author: python3-websockets, aimed at a tunnel of a Server."""
+"""Viewers' WebSockets to a tunnel of a Server, by python3-websockets, which is not our code."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ import websockets
 from .programs import SLOW
 
 
-# A handshake by hand: the sample key of RFC 6455 1.3 and what a server must make of it.
+# A handshake by hand: the sample key of RFC 6455 1.3, and the value that a server must answer.
 HANDSHAKE = [
     "Upgrade: websocket",
     "Connection: Upgrade",
@@ -33,7 +33,8 @@ def connect(tunnel, path="/", **options):
 
 
 async def connect_many(tunnel, count, path="/"):
-    """@count open sockets; a hundred at a time, because all at once would only test the listener's backlog."""
+    """Returns @count open sockets. Opens a hundred at a time, because all at once would test only
+    the listener's backlog."""
     gate = asyncio.Semaphore(100)
 
     async def opened():
@@ -49,7 +50,8 @@ async def echoes(socket, message="still here"):
 
 
 async def close_codes(sockets, deadline_s):
-    """The code each one is closed with within the deadline: 1006 when there was no Close, None when it is still open."""
+    """Waits until the deadline at most. Returns the code that each socket was closed with: 1006
+    without a Close, None while it is open."""
     waits = [asyncio.ensure_future(socket.wait_closed()) for socket in sockets]
     await asyncio.wait(waits, timeout=deadline_s)
     return [socket.close_code for socket in sockets]

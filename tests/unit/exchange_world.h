@@ -344,19 +344,19 @@ static inline int setup(void **state)
         return -1;
     log_threshold = LOG_ERROR;
     x->config = (struct config){.domain = "example.com",
-                                .state_dir = x->dir,
-                                .log_format = "text",
+                                .names.state_dir = x->dir,
+                                .log.format = "text",
                                 .early_hints = "auto",
-                                .pending_ms = 60000,
-                                .name_grace_ms = 600000,
-                                .keepalive_ms = 15000,
-                                .attach_timeout_ms = 10000,
-                                .hold_ms = 60000,
-                                .origin_timeout_ms = 60000,
-                                .idle_timeout_ms = 60000,
-                                .websocket_timeout_ms = 60000,
-                                .max_streams = 100,
-                                .max_links = 4};
+                                .names.pending_ms = 60000,
+                                .names.grace_ms = 600000,
+                                .timeouts.keepalive_ms = 15000,
+                                .timeouts.attach_ms = 10000,
+                                .names.hold_ms = 60000,
+                                .timeouts.origin_ms = 60000,
+                                .timeouts.idle_ms = 60000,
+                                .timeouts.websocket_ms = 60000,
+                                .limits.streams = 100,
+                                .limits.links = 4};
     x->server.config = &x->config;
     x->server.directory = directory_new(0, NULL, NULL);
     budget_init(&x->server.budget, 1 << 30);

@@ -43,20 +43,20 @@ static inline int setup(void **state)
         return -1;
     log_threshold = LOG_ERROR;
     x->config = (struct config){.domain = DOMAIN,
-                                .state_dir = x->dir,
-                                .pending_ms = 60000,
-                                .name_grace_ms = 600000,
-                                .hold_ms = 4000,
-                                .ticket_life_ms = 3600000,
-                                .max_streams = 20000,
-                                .max_links = 4,
-                                .max_sockets = 10};
+                                .names.state_dir = x->dir,
+                                .names.pending_ms = 60000,
+                                .names.grace_ms = 600000,
+                                .names.hold_ms = 4000,
+                                .names.ticket_life_ms = 3600000,
+                                .limits.streams = 20000,
+                                .limits.links = 4,
+                                .localtunnel.max_sockets = 10};
     x->worker.loop = loop_new();
     x->worker.server = &x->server;
     x->server.config = &x->config;
     x->server.keyring = keyring_open(x->dir, reason, sizeof reason);
-    x->server.directory = directory_new(x->config.max_tunnels, NULL, NULL);
-    x->server.quota = quota_new(1, x->config.register_rate);
+    x->server.directory = directory_new(x->config.limits.tunnels, NULL, NULL);
+    x->server.quota = quota_new(1, x->config.limits.register_rate);
     x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
     return x->server.keyring ? 0 : -1;
 }

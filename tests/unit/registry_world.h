@@ -95,13 +95,13 @@ static inline int setup(void **state)
         return -1;
     log_threshold = LOG_ERROR;
     x->config = (struct config){.domain = "example.com",
-                                .state_dir = x->dir,
-                                .pending_ms = 60000,
-                                .name_grace_ms = 600000,
-                                .keepalive_ms = 15000,
-                                .attach_timeout_ms = 10000,
-                                .max_streams = 100,
-                                .max_links = 4};
+                                .names.state_dir = x->dir,
+                                .names.pending_ms = 60000,
+                                .names.grace_ms = 600000,
+                                .timeouts.keepalive_ms = 15000,
+                                .timeouts.attach_ms = 10000,
+                                .limits.streams = 100,
+                                .limits.links = 4};
     x->server.config = &x->config;
     x->server.directory = directory_new(0, on_change, x);
     budget_init(&x->server.budget, 1 << 30);

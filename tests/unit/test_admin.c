@@ -57,7 +57,7 @@ static void test_landing(void **state)
     assert_int_equal(a.head.status, 200);
     assert_non_null(memmem(a.body.ptr, buf_len(&a.body), "NAME." DOMAIN, strlen("NAME." DOMAIN)));
     answer_deinit(&a);
-    x->config.landing = "https://about.example.com/";
+    x->config.urls.landing = "https://about.example.com/";
     admin_landing(&x->worker, &a);
     assert_int_equal(a.head.status, 302);
     assert_true(slice_eq(fields_value(&a.head.fields, SLICE("location")),

@@ -104,7 +104,6 @@ static void test_environment(void **state)
 {
     static const char *const args[] = {"3000", NULL};
     struct config c;
-
     setenv("ONEPORT_HOST", "env.example.com", 1);
     assert_int_equal(load(args, &c), OPT_RUN);
     assert_string_equal(c.server.host, "env.example.com");

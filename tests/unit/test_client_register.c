@@ -131,7 +131,6 @@ static void test_refusals_of_others(void **state)
 {
     static const char *const bodies[] = {"", "<html>", "[]", "{\"error\":7}", "null"};
     struct fields f;
-
     fields_init(&f);
     fields_add(&f, SLICE("retry-after"), SLICE("Wed, 21 Oct 2026 07:28:00 GMT"));
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {

@@ -187,7 +187,6 @@ static void test_ends_in_silence(void **state)
 {
     static void (*const ends[])(struct slot *) = {slot_leave, slot_close};
     struct fixture *x = *state;
-
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         slot_pause(&x->slot, 0);
         ends[i](&x->slot);

@@ -95,7 +95,6 @@ static void test_is_for_us_alone(void **state)
 static void test_foreign_files_stay(void **state)
 {
     static const char *const texts[] = {"", "not json", "[1,2]", "\"x\"", "{\"a\":"};
-
     assert_int_equal(tickets_put(path, server, "a", "one"), 0);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char back[64] = "";

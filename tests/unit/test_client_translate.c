@@ -62,7 +62,7 @@ static void test_requests(void **state)
         m.authority = slice_str(requests[i].authority);
         m.path = slice_str(requests[i].path);
         fields_add(&m.fields, slice_str(requests[i].field), slice_str(requests[i].value));
-        int err = translate_request(&m, &wants_trailers, &reason);
+        int err = translate_to_origin(&m, &wants_trailers, &reason);
         assert_int_equal(err == 0, requests[i].ok);
         assert_int_equal(!reason, requests[i].ok);
         message_deinit(&m);
@@ -77,7 +77,7 @@ static void test_nul_in_value(void **state)
     bool wants_trailers;
     fill(&m);
     fields_add(&m.fields, SLICE("x"), slice_make("a\0b", 3));
-    assert_true(translate_request(&m, &wants_trailers, &reason) < 0);
+    assert_true(translate_to_origin(&m, &wants_trailers, &reason) < 0);
     message_deinit(&m);
 }
 
@@ -92,7 +92,7 @@ static void test_hop_by_hop_goes(void **state)
     fields_add(&m.fields, SLICE("upgrade"), SLICE("h2c"));
     fields_add(&m.fields, SLICE("http2-settings"), SLICE("AAMAAABk"));
     fields_add(&m.fields, SLICE("x-forwarded-for"), SLICE("192.0.2.1"));
-    assert_int_equal(translate_request(&m, &wants_trailers, &reason), 0);
+    assert_int_equal(translate_to_origin(&m, &wants_trailers, &reason), 0);
     assert_true(wants_trailers);
     assert_int_equal(m.fields.count, 1);
     message_deinit(&m);
@@ -107,10 +107,10 @@ static void test_trailers(void **state)
     fields_add(&t, SLICE("content-length"), SLICE("1"));
     fields_add(&t, SLICE("host"), SLICE("evil.test"));
     fields_add(&t, SLICE("authorization"), SLICE("Basic eA=="));
-    assert_int_equal(translate_trailers(&t), 0);
+    assert_int_equal(translate_trailers_to_origin(&t), 0);
     assert_int_equal(t.count, 1);
     fields_add(&t, SLICE("x"), SLICE("a\nb"));
-    assert_true(translate_trailers(&t) < 0);
+    assert_true(translate_trailers_to_origin(&t) < 0);
     fields_deinit(&t);
 }
 
@@ -132,7 +132,7 @@ static void test_response_lengths(void **state)
         message_init(&m);
         m.status = lengths[i].status;
         m.length = lengths[i].length;
-        assert_int_equal(translate_response(&m), 0);
+        assert_int_equal(translate_from_origin(&m), 0);
         assert_int_equal(m.length, lengths[i].want_length);
         message_deinit(&m);
     }
@@ -147,14 +147,13 @@ static void test_response_fields(void **state)
     static const char *const kept[] = {"Server", "Date", "Set-Cookie", "Strict-Transport-Security",
                                        "X-Other"};
     struct message m;
-
     message_init(&m);
     m.status = 200;
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         fields_add(&m.fields, slice_str(gone[i]), i == 3 ? SLICE("close, x-hop") : SLICE("v"));
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         fields_add(&m.fields, slice_str(kept[i]), SLICE("v"));
-    assert_int_equal(translate_response(&m), 0);
+    assert_int_equal(translate_from_origin(&m), 0);
     assert_int_equal(m.fields.count, sizeof kept / sizeof *kept);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         assert_non_null(fields_find(&m.fields, slice_str(kept[i])));
@@ -168,7 +167,7 @@ static void test_response_connection_abuse(void **state)
     message_init(&m);
     m.status = 200;
     fields_add(&m.fields, SLICE("connection"), SLICE("content-length"));
-    assert_true(translate_response(&m) < 0);
+    assert_true(translate_from_origin(&m) < 0);
     message_deinit(&m);
 }
 

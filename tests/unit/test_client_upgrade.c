@@ -21,8 +21,8 @@ static void make_request(struct message *m, const char *protocol, const char *ex
     m->authority = SLICE("a.b");
     m->path = SLICE("/ws");
     fields_add(&m->fields, SLICE("sec-websocket-version"), SLICE("13"));
-    fields_add(&m->fields, SLICE("sec-websocket-key"),
-               SLICE("the viewer's")); /* must not get through */
+    /* Must not get through. */
+    fields_add(&m->fields, SLICE("sec-websocket-key"), SLICE("the viewer's"));
     if (protocol)
         fields_add(&m->fields, SLICE("sec-websocket-protocol"), slice_str(protocol));
     if (extensions)

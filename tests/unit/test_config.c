@@ -19,7 +19,7 @@
 
 enum { ARGS_MAX = 8 };
 
-static char said[4096]; /* on standard error, by the last parse */
+static char said[8192]; /* on standard error, by the last parse */
 
 /* Runs config_parse with standard error and output in a file. */
 static enum opt_result parse(const char *const *args, struct config *c)
@@ -115,33 +115,33 @@ static void test_defaults(void **state)
     struct config c;
     assert_int_equal(parse(args, &c), OPT_RUN);
     assert_string_equal(c.domain, "example.com");
-    assert_int_equal(c.listen.count, 1);
-    assert_string_equal(c.listen.item[0], "127.0.0.1:3000");
-    assert_string_equal(c.state_dir, "/s");
+    assert_int_equal(c.listen.addresses.count, 1);
+    assert_string_equal(c.listen.addresses.item[0], "127.0.0.1:3000");
+    assert_string_equal(c.names.state_dir, "/s");
     assert_int_equal(c.workers, 0);
-    assert_int_equal(c.hold_ms, 4000);
-    assert_int_equal(c.name_grace_ms, 600000);
-    assert_int_equal(c.pending_ms, 60000);
-    assert_int_equal(c.ticket_life_ms, INT64_C(30) * 86400000);
-    assert_int_equal(c.drain_timeout_ms, 30000);
-    assert_int_equal(c.keepalive_ms, 15000);
-    assert_int_equal(c.origin_timeout_ms, 600000);
-    assert_int_equal(c.idle_timeout_ms, 600000);
-    assert_int_equal(c.websocket_timeout_ms, 3600000);
-    assert_int_equal(c.head_timeout_ms, 15000);
-    assert_int_equal(c.viewer_keepalive_ms, 75000);
-    assert_int_equal(c.attach_timeout_ms, 10000);
-    assert_int_equal(c.max_streams, 20000);
-    assert_int_equal(c.max_links, 4);
-    assert_int_equal(c.max_handshakes, 64);
-    assert_int_equal(c.max_tunnels, 50);
-    assert_int_equal(c.register_rate, 60);
-    assert_int_equal(c.viewer_rate, 0);
-    assert_int_equal(c.max_sockets, 10);
-    assert_int_equal(c.max_body, 0);
+    assert_int_equal(c.names.hold_ms, 4000);
+    assert_int_equal(c.names.grace_ms, 600000);
+    assert_int_equal(c.names.pending_ms, 60000);
+    assert_int_equal(c.names.ticket_life_ms, INT64_C(30) * 86400000);
+    assert_int_equal(c.timeouts.drain_ms, 30000);
+    assert_int_equal(c.timeouts.keepalive_ms, 15000);
+    assert_int_equal(c.timeouts.origin_ms, 600000);
+    assert_int_equal(c.timeouts.idle_ms, 600000);
+    assert_int_equal(c.timeouts.websocket_ms, 3600000);
+    assert_int_equal(c.timeouts.head_ms, 15000);
+    assert_int_equal(c.timeouts.viewer_keepalive_ms, 75000);
+    assert_int_equal(c.timeouts.attach_ms, 10000);
+    assert_int_equal(c.limits.streams, 20000);
+    assert_int_equal(c.limits.links, 4);
+    assert_int_equal(c.limits.handshakes, 64);
+    assert_int_equal(c.limits.tunnels, 50);
+    assert_int_equal(c.limits.register_rate, 60);
+    assert_int_equal(c.limits.viewer_rate, 0);
+    assert_int_equal(c.localtunnel.max_sockets, 10);
+    assert_int_equal(c.limits.body, 0);
     assert_string_equal(c.early_hints, "auto");
-    assert_string_equal(c.access_log, "-");
-    assert_false(c.secure);
+    assert_string_equal(c.log.access, "-");
+    assert_false(c.localtunnel.secure);
     config_deinit(&c);
 }
 
@@ -168,10 +168,10 @@ static void test_listen(void **state)
         for (; listens[i].listen[n]; n++) {
             struct sockaddr_storage address;
             socklen_t len;
-            assert_string_equal(c.listen.item[n], listens[i].listen[n]);
-            assert_int_equal(listen_address_parse(c.listen.item[n], &address, &len), 0);
+            assert_string_equal(c.listen.addresses.item[n], listens[i].listen[n]);
+            assert_int_equal(listen_address_parse(c.listen.addresses.item[n], &address, &len), 0);
         }
-        assert_int_equal(c.listen.count, n);
+        assert_int_equal(c.listen.addresses.count, n);
         config_deinit(&c);
     }
 }
@@ -243,8 +243,8 @@ static void test_urls(void **state)
                                        NULL};
     struct config c;
     assert_int_equal(parse(args, &c), OPT_RUN);
-    assert_string_equal(c.public_url, "http://X.ORG:8080");
-    assert_string_equal(c.attach_url, "https://127.0.0.1:8443");
+    assert_string_equal(c.urls.public, "http://X.ORG:8080");
+    assert_string_equal(c.urls.attach, "https://127.0.0.1:8443");
     config_deinit(&c);
 }
 
@@ -257,8 +257,8 @@ static void test_environment(void **state)
     setenv("ONEPORTD_NAME_GRACE", "3s", 1);
     assert_int_equal(parse(args, &c), OPT_RUN);
     assert_string_equal(c.domain, "env.org");
-    assert_int_equal(c.hold_ms, 1000);
-    assert_int_equal(c.name_grace_ms, 3000);
+    assert_int_equal(c.names.hold_ms, 1000);
+    assert_int_equal(c.names.grace_ms, 3000);
     config_deinit(&c);
     unsetenv("ONEPORTD_DOMAIN");
     unsetenv("ONEPORTD_HOLD");
@@ -271,7 +271,7 @@ static void test_state_dir(void **state)
     struct config c;
     setenv("XDG_STATE_HOME", "/xdg", 1);
     assert_int_equal(parse(args, &c), OPT_RUN);
-    assert_string_equal(c.state_dir, geteuid() == 0 ? "/var/lib/oneport" : "/xdg/oneportd");
+    assert_string_equal(c.names.state_dir, geteuid() == 0 ? "/var/lib/oneport" : "/xdg/oneportd");
     config_deinit(&c);
     unsetenv("XDG_STATE_HOME");
 }

@@ -27,7 +27,6 @@ static void test_order(void **state)
     };
     struct addrinfo list[8];
     const struct addrinfo *out[6];
-
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t n = strlen(rows[i].in), max = 6;
         for (size_t k = 0; k < n; k++)

@@ -15,8 +15,8 @@ static void test_queued_answers_outlive_the_viewers_fin(void **state)
     viewer_connect(w);
     say(w, ask);
     settle(w);
-    size_t one = buf_len(&w->viewer.got),
-           count = 280 * 1024 / one; /* more than the pair holds, less than what stops the edge */
+    /* More than the pair holds, less than what stops the edge. */
+    size_t one = buf_len(&w->viewer.got), count = 280 * 1024 / one;
     sock_pause(w->viewer.sock);
     for (size_t i = 0; i < count; i++)
         say(w, ask);

@@ -234,7 +234,7 @@ static void test_origin_timeout(void **state)
 {
     struct fixture *x = *state;
     attach(x, 10);
-    x->config.origin_timeout_ms = 20;
+    x->config.timeouts.origin_ms = 20;
     run(x, GET);
     struct far *f = await_far(x, 1);
     check_told(x, "failure:504:http_response_timeout ");
@@ -246,7 +246,7 @@ static void test_idle_body(void **state)
 {
     struct fixture *x = *state;
     attach(x, 10);
-    x->config.idle_timeout_ms = 20;
+    x->config.timeouts.idle_ms = 20;
     run(x, GET);
     struct far *f = await_far(x, 1);
     answer(f, 200, NULL, NULL, false);
@@ -259,7 +259,7 @@ static void test_idle_viewer(void **state)
 {
     struct fixture *x = *state;
     attach(x, 10);
-    x->config.idle_timeout_ms = 20;
+    x->config.timeouts.idle_ms = 20;
     struct near *n = run(x, POST);
     struct far *f = await_far(x, 1);
     give(n, "hal", false);
@@ -273,8 +273,8 @@ static void test_idle_origin(void **state)
 {
     struct fixture *x = *state;
     attach(x, 10);
-    x->config.idle_timeout_ms = 20;
-    x->config.origin_timeout_ms = 0;
+    x->config.timeouts.idle_ms = 20;
+    x->config.timeouts.origin_ms = 0;
     struct near *n = run(x, POST);
     struct far *f = await_far(x, 1);
     char *data = xcalloc(1, 100001);
@@ -297,11 +297,11 @@ static void test_nobody_owes_a_body(void **state)
 {
     struct fixture *x = *state;
     attach(x, 10);
-    x->config.idle_timeout_ms = 20;
-    x->config.origin_timeout_ms = 0;
+    x->config.timeouts.idle_ms = 20;
+    x->config.timeouts.origin_ms = 0;
     for (enum kind kind = GET; kind <= WEBSOCKET; kind += WEBSOCKET - GET) {
         struct near *n = run(x, kind);
-        n->exchange->probed = true;
+        n->exchange->stream.probed = true;
         timer_arm(&n->exchange->timer, 0); /* the look that it would take in some seconds */
         struct far *f = await_far(x, x->n_far + 1);
         uint64_t until = clock_now_us() + 50000;
@@ -323,7 +323,7 @@ static void test_max_body(void **state)
 {
     struct fixture *x = *state;
     attach(x, 10);
-    x->config.max_body = 5;
+    x->config.limits.body = 5;
     struct near *n = run(x, POST);
     struct far *f = await_far(x, 1);
     give(n, "hello", false);

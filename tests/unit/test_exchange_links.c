@@ -17,7 +17,7 @@ static void test_hold_then_link(void **state)
     struct far *f = await_far(x, 1);
     assert_int_equal(n->exchange->state, EXCHANGE_OPEN);
     assert_true(n->wanted);
-    assert_true(n->exchange->wait_us > 0);
+    assert_true(n->exchange->wait.spent_us > 0);
     give(n, "body", true);
     turns_until(x->worker->loop, is_ended, f);
     check_text(&f->body, "body");
@@ -25,11 +25,53 @@ static void test_hold_then_link(void **state)
     check_told(x, "response:200. end ");
 }
 
+/* A leg that begins by itself, such as a stream of HTTP/2, hands up body before there is a link:
+ * the bytes are kept, in order and up to the limit of a body, and go on when one comes. */
+static void test_body_while_held(void **state)
+{
+    struct fixture *x = *state;
+    struct near *n = run(x, POST);
+    assert_int_equal(n->exchange->state, EXCHANGE_HELD);
+    give(n, "first, ", false);
+    give(n, "second", true);
+    attach(x, 10);
+    struct far *f = await_far(x, 1);
+    turns_until(x->worker->loop, is_ended, f);
+    check_text(&f->body, "first, second");
+    assert_null(n->exchange->early);
+    answer(f, 200, NULL, NULL, true);
+    check_told(x, "response:200. end ");
+}
+
+/* Q30 */
+static void test_body_while_held_is_bounded(void **state)
+{
+    struct fixture *x = *state;
+    x->config.limits.body = 8;
+    struct near *n = run(x, POST);
+    give(n, "12345678", false);
+    assert_int_equal(n->exchange->state, EXCHANGE_HELD);
+    give(n, "9", true);
+    check_told(x, "failure:413:http_request_error ");
+}
+
+/* The viewer leaves while its body is kept. */
+static void test_left_while_held(void **state)
+{
+    struct fixture *x = *state;
+    struct near *n = run(x, POST);
+    give(n, "kept", false);
+    exchange_cancel(n->exchange, "viewer_left");
+    n->exchange = NULL;
+    check_told(x, "");
+    message_deinit(&n->head);
+}
+
 /* F2 */
 static void test_hold_timeout(void **state)
 {
     struct fixture *x = *state;
-    x->config.hold_ms = 20;
+    x->config.names.hold_ms = 20;
     uint64_t begun = clock_now_us();
     run(x, GET);
     check_told(x, "failure:503:destination_unavailable ");
@@ -41,7 +83,7 @@ static void test_hold_timeout(void **state)
 static void test_no_hold(void **state)
 {
     struct fixture *x = *state;
-    x->config.hold_ms = 0;
+    x->config.names.hold_ms = 0;
     run(x, GET);
     check_told(x, "failure:503:destination_unavailable ");
 }
@@ -140,10 +182,11 @@ static void test_another_link_has_room(void **state)
     exchange_start(n->exchange, x->tunnel);
     assert_int_equal(n->exchange->state, EXCHANGE_HELD);
     struct link *other = attach(x, 20);
-    assert_ptr_equal(n->exchange->backend, &other->backend);
+    assert_ptr_equal(n->exchange->stream.backend, &other->backend);
     struct near *second = start(x, 1, WEBSOCKET);
     exchange_start(second->exchange, x->tunnel);
-    assert_ptr_equal(second->exchange->backend, &other->backend); /* which is the busier one */
+    assert_ptr_equal(second->exchange->stream.backend,
+                     &other->backend); /* which is the busier one */
     full->websockets = 0;
 }
 
@@ -342,6 +385,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_hold_then_link),
+        TEST(test_body_while_held),
+        TEST(test_body_while_held_is_bounded),
+        TEST(test_left_while_held),
         TEST(test_hold_timeout),
         TEST(test_no_hold),
         TEST(test_away_too_long),

@@ -133,7 +133,7 @@ static void test_websocket_idle(void **state)
 {
     struct fixture *x = *state;
     attach(x, 10);
-    x->config.websocket_timeout_ms = 20;
+    x->config.timeouts.websocket_ms = 20;
     struct far *f = open_websocket(x);
     check_told(x, "restart ");
     check_reset(x, f, H2_CANCEL);
@@ -143,7 +143,7 @@ static void test_websocket_has_no_body_limit(void **state)
 {
     struct fixture *x = *state;
     attach(x, 10);
-    x->config.max_body = 1;
+    x->config.limits.body = 1;
     struct far *f = open_websocket(x);
     give(&x->near[0], "many octets", false);
     settle(x);

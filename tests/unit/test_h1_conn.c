@@ -524,8 +524,8 @@ static void test_ends(void **state)
         else
             h1_conn_abort(w->conn);
         assert_null(h1_conn_sock(w->conn));
-        w->leg->ops->body(w->leg, SLICE("late"),
-                          true); /* whoever still holds the leg in this turn does no harm */
+        /* Whoever still holds the leg in this turn does no harm. */
+        w->leg->ops->body(w->leg, SLICE("late"), true);
         w->leg->ops->credit(w->leg, 1);
         w->conn = NULL;
         turns_until(w->wire.loop, wire_b_ended, &w->wire);

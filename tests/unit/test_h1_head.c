@@ -289,8 +289,8 @@ static void parser_keeps_limits(void **state)
         h1_parse_request(SLICE("GET / HTTP/1.1\r\nA: b\r\nC: d\r\n\r\n"), &small, &m, &r),
         ERR_LIMIT);
     assert_int_equal(h1_parse_response(two, &small, false, &m, &r), ERR_LIMIT); /* R2 */
-    assert_int_equal(h1_parse_request(SLICE(""), &small, &m, &r),
-                     ERR_SYNTAX); /* no head is no complete head */
+    /* No head is no complete head. */
+    assert_int_equal(h1_parse_request(SLICE(""), &small, &m, &r), ERR_SYNTAX);
     assert_int_equal(h1_parse_response(SLICE(""), &small, false, &m, &r), ERR_PROTOCOL);
     assert_int_equal(h1_parse_request(SLICE("GET / HTTP/1.1\r\n"), &small, &m, &r), ERR_SYNTAX);
     assert_int_equal(h1_parse_request(SLICE("GET / HTTP/1.1\r\n\r\nX"), &small, &m, &r),

@@ -149,8 +149,8 @@ static void test_operands(void **state)
 static void test_list(void **state)
 {
     assert_int_equal(parse(&program, "-l|a:1|--listen=b:2,c:3"), OPT_RUN);
-    assert_int_equal(options.listen.count,
-                     2); /* the default is gone; a comma splits only in the environment */
+    /* The default is gone; a comma splits only in the environment. */
+    assert_int_equal(options.listen.count, 2);
     assert_string_equal(options.listen.item[0], "a:1");
     assert_string_equal(options.listen.item[1], "b:2,c:3");
 

@@ -113,9 +113,9 @@ static void test_urls(void **state)
 {
     struct fixture *x = *state;
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
-        x->config.public_url = urls[i].public_url;
-        x->config.attach_url = urls[i].attach_url;
-        x->config.secure = urls[i].secure;
+        x->config.urls.public = urls[i].public_url;
+        x->config.urls.attach = urls[i].attach_url;
+        x->config.localtunnel.secure = urls[i].secure;
         struct reply r = ask(x, &urls[i].request);
         if (r.status != 200 || strcmp(text_of(&r, "url"), urls[i].url) != 0 ||
             strcmp(text_of(&r, "attach"), urls[i].attach) != 0 ||

@@ -407,7 +407,7 @@ static void test_connect(void **state)
     sock_write(s, SLICE("early"));
     sock_shutdown(s);
     wire_until(w, a_opened);
-    wire_take(&w->b, sock_new(w->loop, accept(listener, NULL, NULL)));
+    wire_take(&w->b, wire_sock(w->loop, accept(listener, NULL, NULL)));
     wire_until(w, wire_b_ended);
     wire_check_text(&w->b.got, "early");
     assert_int_equal(((const struct sockaddr_in *)(const void *)sock_peer(s))->sin_port,

@@ -45,7 +45,7 @@ static void end_open(struct end *e, struct loop *l, enum kind kind)
             socketpair(AF_UNIX, kind == PACKETS ? SOCK_SEQPACKET : SOCK_STREAM, 0, fds), 0);
     if (kind != PACKETS)
         setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    e->sock = sock_new(l, fds[0]);
+    e->sock = wire_sock(l, fds[0]);
     e->peer = fds[1];
     buf_init(&e->got, KEPT_MAX);
     sock_set_ops(e->sock, &ops, e);
@@ -291,7 +291,7 @@ static void test_full_kernel(void **state)
         turn(w);
         assert_in_range(sock_queued(w->a.sock), 1, w->at - 1);
         assert_int_equal(sock_queued(w->a.sock) + sock_sent(w->a.sock), w->at);
-        assert_false(w->a.sock->tx_ready);
+        assert_false(sock_tx_is_ready(w->a.sock));
         turns_until(w->loop, b_has_all, w);
         wire_check_pattern(&w->a.got, w->at);
         assert_int_equal(sock_queued(w->a.sock), 0);

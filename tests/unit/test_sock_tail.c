@@ -70,7 +70,7 @@ static void test_tail_leaves(void **state)
         wire_until(w, wire_b_got);
         wire_settle(w);
         assert_int_equal(budget_used(&t.budget), 0);
-        assert_null(w->a.sock->tail_of);
+        assert_null(w->a.sock->tail.of);
         tails_close(&t, w);
     }
 }

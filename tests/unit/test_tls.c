@@ -91,7 +91,8 @@ static void test_alpn(void **state)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
             struct secure s = secure_open(kind, &ordinary);
             struct wire *w = s.w;
-            SSL_set_alpn_protos(w->a.sock->ssl, (const unsigned char *)rows[i].offer, rows[i].len);
+            SSL_set_alpn_protos(w->a.sock->tls.ssl, (const unsigned char *)rows[i].offer,
+                                rows[i].len);
             wire_until(w, both_settled);
             assert_int_equal(w->a.opened, rows[i].accepted);
             assert_int_equal(w->a.error, rows[i].accepted ? 0 : ERR_TLS);
@@ -118,7 +119,7 @@ static void test_alert_before_close(void **state)
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
         struct secure s = secure_open(kind, &ordinary);
         sock_set_ops(s.w->b.sock, &closing, &s.w->b);
-        SSL_set_alpn_protos(s.w->a.sock->ssl, (const unsigned char *)"\x02h2", 3);
+        SSL_set_alpn_protos(s.w->a.sock->tls.ssl, (const unsigned char *)"\x02h2", 3);
         wire_until(s.w, both_settled);
         assert_int_equal(s.w->a.error, ERR_TLS);
         secure_close(&s);
@@ -252,7 +253,7 @@ static void test_connect_and_peek(void **state)
     s.client = client_context("ca.pem", false);
     s.server = server_context("good.pem");
     assert_int_equal(sock_start_tls(s.w->a.sock, s.client, "127.0.0.1"), 0);
-    wire_take(&s.w->b, sock_new(s.w->loop, accept(listener, NULL, NULL)));
+    wire_take(&s.w->b, wire_sock(s.w->loop, accept(listener, NULL, NULL)));
     s.w->b.lazy = true;
     wire_until(s.w, wire_b_readable);
     while (sock_peek(s.w->b.sock, &first) == ERR_AGAIN)

@@ -7,7 +7,7 @@ enum { REKEYS = 32 }; /* a minute */
 /* One more from @from, with a byte behind it: the sender learns nothing of it. */
 static void rekey(struct sock *from, int how)
 {
-    assert_int_equal(SSL_key_update(from->ssl, how), 1);
+    assert_int_equal(SSL_key_update(from->tls.ssl, how), 1);
     sock_write(from, SLICE("k"));
 }
 
@@ -47,7 +47,7 @@ static void test_rekeys_of_another_minute(void **state)
             rekey(s.w->a.sock, SSL_KEY_UPDATE_NOT_REQUESTED);
         s.w->want += REKEYS;
         wire_until(s.w, wire_b_got);
-        s.w->b.sock->rekeys_since_us -= 60 * 1000 * 1000;
+        s.w->b.sock->tls.rekeys_since_us -= 60 * 1000 * 1000;
     }
     assert_false(s.w->b.ended);
     secure_close(&s);
@@ -71,17 +71,17 @@ static void test_rekeys_all_at_once(void **state)
 static struct secure old_version(enum wire_kind kind)
 {
     struct secure s = secure_open(kind, &ordinary);
-    SSL_set_max_proto_version(s.w->a.sock->ssl, TLS1_2_VERSION);
+    SSL_set_max_proto_version(s.w->a.sock->tls.ssl, TLS1_2_VERSION);
     wire_until(s.w, both_settled);
-    assert_int_equal(SSL_version(s.w->b.sock->ssl), TLS1_2_VERSION);
+    assert_int_equal(SSL_version(s.w->b.sock->tls.ssl), TLS1_2_VERSION);
     return s;
 }
 
 static void renegotiate(struct sock *from)
 {
-    SSL_clear_options(from->ssl, SSL_OP_NO_RENEGOTIATION);
-    assert_int_equal(SSL_renegotiate(from->ssl), 1);
-    SSL_do_handshake(from->ssl);
+    SSL_clear_options(from->tls.ssl, SSL_OP_NO_RENEGOTIATION);
+    assert_int_equal(SSL_renegotiate(from->tls.ssl), 1);
+    SSL_do_handshake(from->tls.ssl);
 }
 
 /* OpenSSL's client gives up when it is refused; what it is told is that, and no other keys. */
@@ -92,7 +92,7 @@ static void test_renegotiation_is_refused(void **state)
         renegotiate(s.w->a.sock);
         wire_until(s.w, any_over);
         assert_int_equal(s.w->a.end, ERR_TLS);
-        assert_int_equal(s.w->b.sock->rekeys, 1);
+        assert_int_equal(s.w->b.sock->tls.rekeys, 1);
         secure_close(&s);
     }
 }
@@ -117,14 +117,14 @@ static void test_early_data_are_never_read(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
         struct secure s = secure_up(kind);
-        SSL_SESSION *session =
-            SSL_SESSION_dup(SSL_get_session(s.w->a.sock->ssl)); /* the close spoils its own */
+        /* The close spoils its own. */
+        SSL_SESSION *session = SSL_SESSION_dup(SSL_get_session(s.w->a.sock->tls.ssl));
         assert_true(SSL_SESSION_is_resumable(session));
         assert_int_equal(SSL_SESSION_get_max_early_data(session), 0);
         wire_close(s.w);
         s.w = wire_open(kind);
         start(&s, &ordinary);
-        SSL *ssl = s.w->a.sock->ssl;
+        SSL *ssl = s.w->a.sock->tls.ssl;
         size_t n = 0;
         assert_int_equal(SSL_SESSION_set_max_early_data(session, 16384), 1);
         assert_int_equal(SSL_set_session(ssl, session), 1);

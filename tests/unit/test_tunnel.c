@@ -59,8 +59,8 @@ static void test_pick_by_kind(void **state)
     assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &a->backend);
     assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &b->backend);
     b->websockets = 19;
-    assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET),
-                     &a->backend); /* there is none: the least busy that is up */
+    /* There is none: the least busy that is up. */
+    assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &a->backend);
     assert_int_equal(fitness(tunnel_pick(t, STREAM_WEBSOCKET), STREAM_WEBSOCKET), FITNESS_FULL);
     a->websockets = b->websockets = 0;
     assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &a->backend);
@@ -121,16 +121,25 @@ static void test_wait(void **state)
     assert_int_equal(t->n_waiters, 0);
 }
 
-/* One that cannot use the link waits again: it is asked once a wake, not for ever. */
+/* A request that has no room for its kind waits again: it is asked once a wake, not for ever. */
 static void test_wait_again(void **state)
 {
     struct fixture *x = *state;
     struct tunnel *t = claim(x, "app", true);
     struct held a = held_make(t), b = held_make(t);
+    struct link *l = attach(x, "app", INSTANCE_A, 0, 20);
+    struct leg *leg = NULL;
+    for (int i = 0; i < 20; i++)
+        leg = open_stream(l);
+    l->websockets = 19; /* the last stream is kept for what is no WebSocket */
+    a.waiter.kind = STREAM_WEBSOCKET;
     a.rewaits = 1000;
+    turn(x, 5);
     assert_true(tunnel_wait(t, &a.waiter, clock_now_us()));
     assert_true(tunnel_wait(t, &b.waiter, clock_now_us()));
-    attach(x, "app", INSTANCE_A, 0, 10);
+    close_stream(l, leg);
+    for (int i = 0; i < WAIT_MS && b.links == 0; i++)
+        turn(x, 1);
     assert_int_equal(b.links, 1);
     assert_int_equal(t->n_waiters, 1);
     assert_in_range(a.links, 1, 5);
@@ -160,7 +169,7 @@ static void test_wait_for_stream(void **state)
 static void test_gone(void **state)
 {
     struct fixture *x = *state;
-    x->config.pending_ms = 20;
+    x->config.names.pending_ms = 20;
     close_names(x);
     open_registry(x);
     struct tunnel *t = claim(x, "app", true);

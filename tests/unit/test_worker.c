@@ -99,7 +99,7 @@ static void run(struct worker *w)
 /* The worker belongs to the thread that makes it, then to its own, then to the one that joins. */
 static void test_thread(void **state)
 {
-    struct config config = {.stall_ms = 1000};
+    struct config config = {.timeouts.stall_ms = 1000};
     struct server server = {.config = &config};
     struct worker *w = worker_new(&server, 3);
     assert_non_null(w);

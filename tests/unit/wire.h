@@ -112,6 +112,16 @@ static inline void wire_tcp_pair(int fds[2])
     close(listener);
 }
 
+/* A sock of @fd; the kernel is asked who the peer is. */
+static inline struct sock *wire_sock(struct loop *l, int fd)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t len = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+        peer.ss_family = AF_UNSPEC;
+    return sock_accepted(l, fd, &peer);
+}
+
 static inline void wire_ends(struct loop *l, enum wire_kind kind, struct sock **a, struct sock **b)
 {
     int fds[2];
@@ -120,8 +130,8 @@ static inline void wire_ends(struct loop *l, enum wire_kind kind, struct sock **
         return;
     }
     wire_tcp_pair(fds);
-    *a = sock_new(l, fds[0]);
-    *b = sock_new(l, fds[1]);
+    *a = wire_sock(l, fds[0]);
+    *b = wire_sock(l, fds[1]);
 }
 
 static inline struct wire *wire_new(void)

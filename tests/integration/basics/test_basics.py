@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ordinary: requests, bodies, built-in answers, errors that viewers see."""
+"""Tests ordinary use: requests, bodies, built-in answers and the errors that viewers see."""
 
 import hashlib
 import re
@@ -33,9 +33,8 @@ def test_head_keeps_the_length_and_has_no_body(server, tunnel):
     with Viewer(server.port) as viewer:
         got = viewer.get(tunnel.host, "/bytes/12345", method="HEAD")
         assert (got.status, got.get("Content-Length")) == (200, "12345")
-        assert viewer.get(tunnel.host, "/bytes/5").body == pattern.pattern(
-            5
-        )  # nothing was left between the two
+        # The second answer is right only if the first one had no body.
+        assert viewer.get(tunnel.host, "/bytes/5").body == pattern.pattern(5)
 
 
 @pytest.mark.rule("R6", "R7")
@@ -63,7 +62,7 @@ def test_204_and_304_have_no_body(server, tunnel):
 def test_any_status_of_the_origin_passes_with_its_body(server, tunnel, code):
     got = fetch(server.port, tunnel.host, f"/status/{code}")
     assert (got.status, got.body) == (code, f"status {code}".encode())
-    assert got.get("Proxy-Status") is None  # an answer of the origin, not of ours
+    assert got.get("Proxy-Status") is None  # the origin's answer passes unchanged
 
 
 @pytest.mark.rule("H5")
@@ -112,7 +111,7 @@ def test_a_trusted_proxy_names_the_viewer(server, tunnel):
 
 @pytest.mark.rule("H5")
 @pytest.mark.parametrize("forged", ["ftp", "https, http", "javascript"])
-def test_a_forwarded_scheme_that_is_none_is_not_believed(server, tunnel, forged):
+def test_an_invalid_forwarded_scheme_is_ignored(server, tunnel, forged):
     got = fetch(
         server.port,
         tunnel.host,
@@ -327,12 +326,12 @@ def test_silent_origin(new_server, new_client, http_origin):
 
 @pytest.mark.rule("F7")
 def test_origin_trickling_its_head_is_silent_too(new_server, shared):
-    """The deadline holds for the whole head, not from octet to octet."""
+    """The deadline holds for the whole head. It does not begin anew with each byte."""
 
     def trickle(connection):
         connection.request()
-        for octet in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 200:
-            connection.send(bytes([octet]))
+        for one in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 200:
+            connection.send(bytes([one]))
             if not connection.silent_for(0.1):
                 return
 
@@ -378,8 +377,8 @@ def test_no_secret_in_logs(server, tunnel):
     assert "viewers-own" not in server.log + server.access_log + tunnel.log + tunnel.program.stdout
 
 
-def test_reply_helper_is_understood(server, shared):
-    """A body-less reply, then another on the same origin connection."""
+def test_a_reply_without_body_keeps_the_origin_connection(server, shared):
+    """The origin sends a reply without body, then another one on the same connection."""
 
     def serve(connection):
         for body in (b"", b"second"):

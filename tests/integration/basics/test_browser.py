@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The sample app in a real browser through one tunnel: twelve tabs, and a blip that none of them shows."""
+"""Opens the sample app in twelve tabs of a real browser, through one tunnel. Restarts the client,
+and checks that no tab reloads."""
 
 import pytest
 from support import browser

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Wrong use and refusals: one clear line on standard error, the documented exit code, nothing else."""
+"""Tests wrong usage and refusals: the program prints one clear line on standard error, ends with
+the documented exit code and prints nothing else."""
 
 import os
 import re
@@ -17,14 +18,15 @@ USAGE, REFUSED, CERTIFICATE, RETRIES = 1, 2, 3, 4
 
 
 def one_line(text):
-    """The only line of @text; a warning about the machine's descriptor limit is not about the wrong use."""
+    """Returns the only line of @text. It leaves out the warning about the machine's descriptor
+    limit."""
     lines = [line for line in text.strip().splitlines() if "few_descriptors" not in line]
     assert len(lines) == 1, text
     return lines[0]
 
 
 def wrong(program, *arguments, code=USAGE, env=None):
-    """Runs into an error; the error line."""
+    """Runs a program that must end with an error. Returns its error line."""
     actual, out, err = run(program, *arguments, env=env)
     assert (actual, out) == (code, ""), err
     return one_line(err)
@@ -97,7 +99,7 @@ def test_port_in_use(usual):
     assert str(port) in line and "in use" in line
 
 
-def test_server_beside_a_server(server, usual):
+def test_port_of_a_running_server(server, usual):
     assert str(server.port) in wrong("oneportd", *usual, "--listen", f"127.0.0.1:{server.port}")
 
 
@@ -186,7 +188,7 @@ def test_bad_host(host):
 
 
 @pytest.mark.parametrize("name", ["ab", "Not_A_Name", "-x-", "www"])
-def test_name_that_is_none(server, name, tmp_path):
+def test_name_that_is_malformed(server, name, tmp_path):
     line = wrong(
         "oneport",
         "-h",
@@ -284,7 +286,7 @@ def test_certificate_for_another_name(tmp_path_factory, authority, tmp_path):
 
 
 def test_nothing_is_sent_to_a_server_that_is_not_verified(certificate, scripted, tmp_path):
-    """The TLS handshake fails before the register call."""
+    """The TLS handshake fails before the client sends the register call."""
     got = []
     impostor = scripted(
         lambda connection: got.append(connection.some()), tls=certificate.server_context()
@@ -384,8 +386,9 @@ def test_tickets_are_kept_for_names_asked_for(server, new_client, http_origin):
     assert links(server, client.name) == 1
 
 
-def test_a_name_is_ones_own_in_any_case(server, new_client, http_origin):
-    """Names have no case, and neither have their tickets: who writes theirs in another way has it all the same."""
+def test_a_name_and_its_ticket_ignore_case(server, new_client, http_origin):
+    """Names and their tickets ignore case: the client finds its ticket however the name is
+    written."""
     client = new_client(http_origin.port, server=server, name="Cased-Name")
     assert client.name == "cased-name"
     client.kill9()
@@ -409,7 +412,7 @@ def test_forms_of_an_origin(server, new_client, http_origin, form):
 
 
 def test_localtunnels_client_options(server, new_client, http_origin):
-    """-p and -l are the origin in other words."""
+    """The options -p and -l name the port and the host of the origin."""
     client = new_client(None, "-p", http_origin.port, "-l", "127.0.0.1")
     assert fetch(server.port, client.host, "/echo").status == 200
 
@@ -421,18 +424,18 @@ def test_unix_origin(server, new_client, scripted, tmp_path):
 
 
 def test_https_origin(server, new_client, certificate, scripted):
-    origin = f"https://localhost:{scripted(answering(reply(b'over tls')), tls=certificate.server_context()).port}"
-    assert (
-        fetch(server.port, new_client(origin, "--local-ca", certificate.ca).host).body
-        == b"over tls"
-    )
+    tls = certificate.server_context()
+    origin = f"https://localhost:{scripted(answering(reply(b'over tls')), tls=tls).port}"
+    verified = new_client(origin, "--local-ca", certificate.ca)
+    assert fetch(server.port, verified.host).body == b"over tls"
     assert fetch(server.port, new_client(origin, "--allow-invalid-cert").host).body == b"over tls"
     refused = fetch(server.port, new_client(origin).host)
     assert refused.status == 502 and "tls" in refused.get("Proxy-Status")
 
 
 def test_ends_when_its_goodbye_was_heard(server, new_client, http_origin):
-    """And waits for nothing else, a timer that nobody needs any more for instance."""
+    """The client leaves as soon as the server has read its goodbye. It does not wait for a timer
+    that is no longer needed."""
     client = new_client(http_origin.port)
     assert fetch(server.port, client.host, "/echo").status == 200
     client.program.stop(deadline_s=1.2 * SLOW)
@@ -440,7 +443,7 @@ def test_ends_when_its_goodbye_was_heard(server, new_client, http_origin):
 
 
 def test_certificates_for_an_origin_without_tls(server, new_client, http_origin, certificate):
-    """They do nothing, and that is said."""
+    """The TLS options have no effect on such an origin, and the log says so."""
     client = new_client(http_origin.port, "--local-ca", certificate.ca)
     assert fetch(server.port, client.host, "/echo").status == 200
     assert f"local_tls_options_unused origin=localhost:{http_origin.port}" in client.log
@@ -466,7 +469,7 @@ def test_host_header_value(server, new_client, http_origin):
 
 
 def test_localtunnels_server_options(usual):
-    """--port and --address are --listen in other words."""
+    """The options --port and --address mean the same as --listen."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert str(port) in wrong("oneportd", *usual, "--address", "127.0.0.1", "--port", port)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Several workers: a viewer's connection follows the names it asks for, whatever worker has them."""
+"""Tests several workers: a viewer's connection moves to the worker that has the tunnel it asks
+for."""
 
 import json
 import ssl
@@ -16,7 +17,7 @@ TUNNELS = 6
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory, certificate):
-    """A server with more workers than cores, and more tunnels than workers."""
+    """Starts a server with more workers than cores, and more tunnels than workers."""
     server = Server(tmp_path_factory.mktemp("server"), certificate, "--workers", WORKERS)
     origin = OriginProgram("http_origin", tmp_path_factory.mktemp("origin"))
     clients = [
@@ -62,7 +63,7 @@ def test_pipelined_requests_are_answered_in_order(crowd):
             )
 
 
-def test_so_does_one_over_tls(crowd, certificate):
+def test_a_tls_connection_follows_the_names(crowd, certificate):
     server, hosts = crowd
     context = ssl.create_default_context(cafile=certificate.ca)
     with Viewer(server.port, tls=context) as viewer:

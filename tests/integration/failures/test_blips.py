@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Short absences of the client, the server, the network and the origin: what viewers may notice of them."""
+"""Tests short absences of the client, the server, the network and the origin: what viewers notice
+of them."""
 
 import asyncio
 import os
@@ -18,13 +19,14 @@ from support.viewer import Broken, Viewer, fetch, head, links
 from support.wait import wait_until
 from support.websocket_viewer import HANDSHAKE, close_codes, connect, connect_many, echoes
 
-GONE = 1012  # "service restart": pages come back after it; 1006 would stand for a broken connection
-STEADY_S = 1.1  # a link that lived for a second resets the backoff (client/backoff.h)
+GONE = 1012  # "service restart": pages connect again after it; 1006 would mean a broken connection
+STEADY_S = 1.1  # a link that lived for a second resets the backoff (client/server/backoff.h)
 
 
 @pytest.fixture
 def hangs(shared):
-    """A tunnel whose origin answers half of "half" and the other half when .go is set."""
+    """Returns a function that starts a tunnel. Its origin answers half of "half", and the other
+    half when .go is set."""
     go = threading.Event()
 
     def start(*options, **keywords):
@@ -37,7 +39,7 @@ def hangs(shared):
 
 
 def begun(server, client):
-    """A viewer that has got the first half."""
+    """Opens a viewer that has got the first half of the answer."""
     viewer = Viewer(server.port, timeout_s=30)
     viewer.send(head("GET", "/", client.host))
     assert viewer.response_head().status == 200
@@ -76,7 +78,7 @@ def test_the_close_is_followed_by_fin_not_by_reset(server, shared):
 def test_in_the_middle_of_a_frame_there_is_no_close_only_fin(server, shared):
     def serve(connection):
         accept_websocket(connection)
-        connection.send(b"\x82\x7e\x10\x00begun")  # 4,096 octets announced
+        connection.send(b"\x82\x7e\x10\x00begun")  # announces 4,096 bytes
         connection.ended()
 
     client = shared(serve)
@@ -194,7 +196,7 @@ def test_kill_9_of_the_server_keeps_url_and_holds_viewers(new_server, new_client
     server = new_server()
     client = new_client(http_origin.port, server=server)
     time_to_save_the_names(server)
-    os.kill(client.program.pid, signal.SIGSTOP)  # so that viewers are first
+    os.kill(client.program.pid, signal.SIGSTOP)  # lets the viewers come first
     server.restart()
     with Viewer(server.port) as viewer:
         viewer.send(head("GET", "/echo", client.host))
@@ -205,7 +207,7 @@ def test_kill_9_of_the_server_keeps_url_and_holds_viewers(new_server, new_client
 
 
 def time_to_save_the_names(server):
-    """Names are written at most once a second."""
+    """Waits until the names are saved. The server writes them at most once a second."""
     saved = server.directory / "state" / "names"
     wait_until(lambda: saved.exists() and saved.stat().st_size > 0, 5, "the names to be saved")
 
@@ -215,7 +217,8 @@ def time_to_save_the_names(server):
     [(3, 2), pytest.param(20, 5, marks=[pytest.mark.full, pytest.mark.timeout(300)])],
 )
 def test_the_client_is_back_soon_each_time(new_server, new_client, http_origin, rounds, seconds):
-    """Each link lives the second after which the client's next delay is a first one again."""
+    """Each link lives for a second, so that the client waits only the first delay of its
+    backoff."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     up = time.monotonic()
@@ -250,7 +253,8 @@ def test_sigterm_lets_a_running_download_finish(new_server, hangs):
 
 
 def refuses(port):
-    """A handshake that meets one of several closing listeners may be dropped without a word; asked again, the kernel refuses."""
+    """Tells whether the port refuses a connection. While several listeners close, the kernel may
+    drop a handshake, but it refuses the next one."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
         return False
@@ -274,7 +278,7 @@ def test_a_second_sigterm_ends_at_once(new_server, hangs):
         wait_until(lambda: refuses(server.port), 5, "the listener to close")
         assert server.program.running
         server.program.signal(signal.SIGTERM)
-        server.program.judged = True  # how it ends then is not specified, only that it does
+        server.program.judged = True  # the exit code is not specified here
         server.program.wait(2 * SLOW)
 
 
@@ -292,7 +296,7 @@ def test_sigterm_closes_sockets_in_order(new_server, new_client, websocket_origi
 
 
 def test_a_new_server_takes_over_while_the_old_one_drains(new_server, hangs):
-    """The client attaches to the new one before it lets the old one go."""
+    """The client attaches to the new server before it closes its link to the old one."""
     server = new_server(drain="20s")
     client = hangs(server=server)
     time_to_save_the_names(server)
@@ -312,7 +316,8 @@ def test_a_new_server_takes_over_while_the_old_one_drains(new_server, hangs):
 # ---- the network goes ----
 @pytest.fixture
 def behind(server, new_client, new_proxy):
-    """behind(origin port): a client that reaches the server through a fault proxy, which is .proxy."""
+    """Returns behind(origin port), which starts a client that reaches the server through a fault
+    proxy. The client has the proxy as .proxy."""
 
     def start(origin, *options, piece=0):
         proxy = new_proxy(server.port, piece)
@@ -324,16 +329,16 @@ def behind(server, new_client, new_proxy):
 
 
 def test_wifi_change(server, behind, websocket_origin):
-    """The client's end of the connection breaks, the server's hears nothing: the same process attaches anew."""
+    """The client's end of the connection breaks, and the server's end gets nothing. The same
+    process attaches again."""
     client = behind(websocket_origin.port)
 
     async def run():
         sockets = await connect_many(client, 10)
         client.proxy.abandon()
         start = time.monotonic()
-        server.wait_link(
-            client.name, 2
-        )  # what is asked for before it may be a 502: it may have been served
+        # A request before this may get a 502, because the lost link may have served it.
+        server.wait_link(client.name, 2)
         assert time.monotonic() - start < 2 * SLOW
         async with connect(client) as fresh:  # on the new link
             await echoes(fresh)
@@ -356,10 +361,9 @@ def test_wifi_change_with_a_half_sent_response(server, behind, http_origin):
             viewer.exactly(100_000_000)
 
 
-def test_a_link_that_dies_without_a_word_is_noticed(
-    new_server, new_client, new_proxy, websocket_origin
-):
-    """Nothing passes any more, in either direction. Both sides ping after 500 ms of silence and wait ten seconds."""
+def test_a_link_that_dies_silently_is_noticed(new_server, new_client, new_proxy, websocket_origin):
+    """Nothing passes in either direction. Both sides send a PING after 500 ms of silence and wait
+    ten seconds for its answer."""
     server = new_server("--keepalive", "500ms")
     proxy = new_proxy(server.port)
     client = new_client(
@@ -392,8 +396,8 @@ def test_a_reset_in_between_is_survived(server, behind, http_origin):
     assert client.program.running
 
 
-def test_one_octet_segments(server, behind, http_origin, websocket_origin):
-    """Nobody relies on where a segment ends."""
+def test_one_byte_segments(server, behind, http_origin, websocket_origin):
+    """No program relies on where a segment ends."""
     client = behind(http_origin.port, piece=1)
     assert fetch(server.port, client.host, "/bytes/20000").body == pattern.pattern(20_000)
     body = pattern.pattern(5000)
@@ -408,13 +412,14 @@ def test_one_octet_segments(server, behind, http_origin, websocket_origin):
 
 @pytest.mark.rule("F4", "F5", "H12")
 @pytest.mark.parametrize("direction", [UP, DOWN])
-@pytest.mark.parametrize("octets", [1, 10, 40, 100, 300, 1000, 5000, 20_000])
-def test_a_cut_at_any_octet_is_seen(server, behind, http_origin, direction, octets):
-    """A definite answer or a broken connection, never 200 with another body; the next request finds the tunnel well."""
+@pytest.mark.parametrize("count", [1, 10, 40, 100, 300, 1000, 5000, 20_000])
+def test_a_cut_at_any_byte_is_seen(server, behind, http_origin, direction, count):
+    """The viewer gets a definite answer or a broken connection, never a 200 with another body. The
+    next request is served."""
     client = behind(http_origin.port)
     wait_until(lambda: links(server, client.name) == 1, what="the link")
     size = 30_000
-    client.proxy.open_relays[-1].cut_after(direction, octets)
+    client.proxy.open_relays[-1].cut_after(direction, count)
     try:
         with Viewer(server.port) as viewer:
             viewer.send(
@@ -433,10 +438,10 @@ def test_a_cut_at_any_octet_is_seen(server, behind, http_origin, direction, octe
 
 # ---- two clients, one name ----
 @pytest.mark.rule("O9", "O20")
-def test_two_clients_with_one_ticket_do_not_throw_each_other_out_for_ever(
+def test_two_clients_with_one_ticket_do_not_evict_each_other_for_ever(
     new_server, new_client, scripted
 ):
-    """The newcomer has the name; the first one says so and leaves."""
+    """The second client gets the name. The first one says so and ends."""
     server = new_server()
     first = new_client(
         scripted(lambda c: (c.request(), c.send(reply(b"first")))).port, server=server

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The promise behind all others: whatever breaks, wherever, a viewer sees a whole answer, a final status or a visible abort, in
-time, and the next request on a fresh connection works.
+"""Tests the promise behind all others. Whatever breaks at any place, a viewer gets a whole answer,
+a final error status or a visible abort in time, and the next request on a new connection is served.
 
-An exchange of three messages (a request with a body, its answer, a second request and its answer on the same connection) runs
-through a fault proxy that breaks one hop at one octet. The normal suite takes every k-th octet, `-m full` each one."""
+An exchange runs through a fault proxy that breaks one hop at one byte. It is a request with a body,
+its answer, and a second request and answer on the same connection. The normal suite takes every
+k-th byte, `-m full` takes each one."""
 
 import contextlib
 import itertools
@@ -22,12 +23,13 @@ FIRST = b"the first answer, in two chunks"
 SECOND = b"the second answer has a length"
 MESSAGES = [("POST", "/first", UPLOAD, FIRST), ("GET", "/second", b"", SECOND)]
 
-STEP = 23  # of the normal suite: prime, so that the octets differ from kind to kind
+STEP = 23  # of the normal suite; it is prime, so that the positions differ from kind to kind
 LANES = 12  # exchanges at a time
-IN_TIME_S = 4 * SLOW  # all timers below together, and the way of an abort
-BLIND_S = 0.3  # of a viewer whose own direction stands still: it could not see anything
+IN_TIME_S = 4 * SLOW  # the sum of all timers below and the time of an abort
+BLIND_S = 0.3  # how long a viewer waits whose own direction stands still: it can see nothing
 
-# Short, so that what stands still is found out; not so short that a busy machine is taken for a broken one.
+# The times are short, so that a standstill is found out soon. They are long enough for a busy
+# machine.
 SERVER_TIMES = [
     "--head-timeout",
     "600ms",
@@ -43,7 +45,7 @@ LINK_TIMES = ["--keepalive", "400ms"]
 
 
 def serve(connection):
-    """What is incomplete is not answered; a body of another length would be an error of the products."""
+    """Answers complete requests only. Another body would be a fault of the programs."""
     while True:
         line, _ = connection.request()
         body = connection.body()
@@ -63,7 +65,8 @@ class Wrong(AssertionError):
 
 
 def exchange(port, host, patience_s):
-    """Runs the messages; how it ended, in one word: whole, the status of a failure, aborted, or nothing."""
+    """Runs the messages. Returns how the exchange ended: whole, the status of an error, aborted or
+    nothing."""
     try:
         with Viewer(port, timeout_s=patience_s) as viewer:
             for method, path, body, wanted in MESSAGES:
@@ -83,20 +86,21 @@ FINAL = {"whole", "aborted", "400", "408", "502", "503", "504"}
 
 
 class Lane:
-    """One exchange at a time through a fault proxy of its own."""
+    """Runs one exchange at a time through a fault proxy of its own."""
 
     def __init__(self, server, directory):
         self.server, self.directory = server, directory
 
-    def run(self, direction, octet, kind):
-        """Breaks @direction at @octet in the way @kind; raises Wrong."""
+    def run(self, direction, at, kind):
+        """Breaks @direction at byte @at in the way @kind. Raises Wrong if the viewer sees what it
+        must not see."""
         blind = self.is_blind(direction, kind)
         for _ in range(5):
             start = time.monotonic()
-            self.arm(direction, octet, kind)
+            self.arm(direction, at, kind)
             end = exchange(self.port, self.client.host, BLIND_S if blind else IN_TIME_S)
             if not self.proxy.planned:
-                break  # else it went by a connection of before, which was just being closed
+                break  # otherwise an older connection was used, which was just closing
         if end not in FINAL and not (blind and end == "nothing"):
             raise Wrong(f"the viewer saw {end} within {time.monotonic() - start:.1f} s")
         self.check_next()
@@ -105,7 +109,8 @@ class Lane:
         return False
 
     def check_next(self):
-        """On a connection that nothing breaks; at once, for only this hop's connection is gone."""
+        """Sends a request on a connection that nothing breaks. It must work at once, since only
+        this hop's connection is gone."""
         got = fetch(self.server.port, self.client.host, "/fresh", timeout_s=IN_TIME_S)
         if (got.status, got.body) != (200, b"fresh"):
             raise Wrong(f"the next request got {got}")
@@ -115,7 +120,7 @@ class Lane:
 
 
 class ViewerLane(Lane):
-    """viewer ──fault── oneportd"""
+    """Breaks the hop between the viewer and oneportd."""
 
     def __init__(self, server, directory, stack, origin, client):
         super().__init__(server, directory)
@@ -123,9 +128,9 @@ class ViewerLane(Lane):
         self.client = client
         self.port = self.proxy.port
 
-    def arm(self, direction, octet, kind):
+    def arm(self, direction, at, kind):
         self.proxy.forget()
-        self.proxy.fault_next(direction, octet, kind)
+        self.proxy.fault_next(direction, at, kind)
 
     def is_blind(self, direction, kind):
         return kind == HOLE or (kind == STALL and direction == DOWN)
@@ -135,7 +140,8 @@ class ViewerLane(Lane):
 
 
 class OriginLane(Lane):
-    """oneport ──fault── origin. The client is the lane's own, and its name as long as that of any other lane."""
+    """Breaks the hop between oneport and the origin. Each lane has its own client. All names are
+    equally long, so that an exchange has the same length in each lane."""
 
     def __init__(self, server, directory, stack, origin, client):
         super().__init__(server, directory)
@@ -146,17 +152,17 @@ class OriginLane(Lane):
         stack.callback(self.client.stop)
         self.port = server.port
 
-    def arm(self, direction, octet, kind):
+    def arm(self, direction, at, kind):
         self.proxy.forget()
-        self.proxy.fault_next(direction, octet, kind)
+        self.proxy.fault_next(direction, at, kind)
 
     def passed(self):
         return self.proxy.relays[-1].passed
 
 
 class LinkLane(Lane):
-    """oneportd ──fault── oneport, at octets of TLS behind the attach. Each time a new client: one that has lost a link or two
-    waits before it dials again, and that is not what is asked here."""
+    """Breaks the hop between oneportd and oneport, at bytes of TLS after the attach. Each run
+    starts a new client, because one that has lost a link or two waits before it dials again."""
 
     def __init__(self, server, directory, stack, origin, client):
         super().__init__(server, directory)
@@ -165,7 +171,7 @@ class LinkLane(Lane):
         self.client = None
         self.port = server.port
 
-    def arm(self, direction, octet, kind):
+    def arm(self, direction, at, kind):
         self.close()
         self.proxy.forget()
         self.client = Client(
@@ -178,10 +184,11 @@ class LinkLane(Lane):
         )
         self.relay = self.proxy.open_relays[-1]
         self.started = dict(self.relay.passed)
-        self.relay.fault_after(direction, octet, kind)
+        self.relay.fault_after(direction, at, kind)
 
     def check_next(self):
-        """Held while the client returns; what it is told before the break is found out is a failure of that time."""
+        """The server holds the request until the client returns. A request before the server has
+        noticed the break may fail, so this asks again."""
         got = status_soon(self.server.port, self.client.host, 200, "/fresh", deadline_s=IN_TIME_S)
         if got != 200:
             raise Wrong(f"the next request got {got}")
@@ -202,7 +209,8 @@ HOPS = {"viewer": ViewerLane, "link": LinkLane, "origin": OriginLane}
 
 
 class Hop:
-    """A server, an origin and the lanes through one hop; `length` is how many octets a whole exchange has there."""
+    """This has a server, an origin and the lanes through one hop. `length` has the number of bytes
+    of a whole exchange on that hop, by direction."""
 
     def __init__(self, name, directory, certificate, stack):
         self.server = Server(
@@ -233,7 +241,7 @@ class Hop:
         return length
 
     def run(self, cases):
-        """All cases, a lane each; what went wrong, in words."""
+        """Runs all cases, each in a free lane. Returns a line for each case that went wrong."""
         wrong, cases = [], iter(cases)
         lock = threading.Lock()
 
@@ -262,8 +270,10 @@ def hop(request, tmp_path_factory, certificate):
         yield Hop(request.param, tmp_path_factory.mktemp(request.param), certificate, stack)
 
 
-def octets(length, kind, step):
-    """Behind the last octet an end can still come; what stands still there breaks no exchange of these."""
+def positions(length, kind, step):
+    """Returns every @step-th position of @length bytes, from a start that differs by kind. The end
+    of the connection may still break after the last byte. A standstill there breaks nothing, so its
+    kinds leave this position out."""
     return range(
         FAULTS.index(kind) * step // len(FAULTS), length + (kind not in (STALL, HOLE)), step
     )
@@ -278,9 +288,9 @@ STEPS = [
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("kind", [CUT, RST, HALF, STALL, HOLE])
 @pytest.mark.parametrize("hop", HOPS, indirect=True)
-def test_a_fault_at_an_octet(hop, kind, step):
+def test_a_fault_at_a_byte(hop, kind, step):
     cases = itertools.chain.from_iterable(
-        [(direction, octet, kind) for octet in octets(hop.length[direction], kind, step)]
+        [(direction, at, kind) for at in positions(hop.length[direction], kind, step)]
         for direction in (UP, DOWN)
     )
     assert not hop.run(cases)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The failure table: what a viewer sees of each, when, and the line that the operator finds in the log."""
+"""Tests the failure table: what a viewer sees of each failure, when it sees it, and which line the
+operator finds in the log."""
 
 import contextlib
 import re
@@ -16,7 +17,8 @@ from support.wait import wait_until
 
 @pytest.fixture
 def foreign(ended, server):
-    """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it registers."""
+    """Returns foreign(name, ...), which registers @name at the file's server and opens a link with
+    python3-h2."""
     return lambda name, *given, to=server, **keywords: ended.enter_context(
         contextlib.closing(linked(to, name, *given, **keywords))
     )
@@ -40,7 +42,7 @@ def test_unknown_name(server):
 @pytest.mark.rule("F1")
 @pytest.mark.release_only
 def test_an_unknown_name_is_answered_at_once(server):
-    """Within 5 ms, the median of many."""
+    """The median time is at most 5 ms."""
     times = []
     with Viewer(server.port) as viewer:
         for _ in range(100):
@@ -65,7 +67,8 @@ def test_unknown_names_do_not_fill_the_log(server):
 @pytest.mark.rule("F2")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_client_that_is_away(new_server, name, method):
-    """The name is pending: held, then told when to come back. A body is not read meanwhile."""
+    """The name is pending. The server holds the request, then it says when to come back. It reads
+    no body meanwhile."""
     server = new_server("--hold", "300ms")
     register(server, name)
     with Viewer(server.port) as viewer:
@@ -87,7 +90,8 @@ def test_a_client_that_is_away(new_server, name, method):
 
 @pytest.mark.rule("F2")
 def test_a_body_is_not_read_while_its_client_is_away(new_server, name, ended):
-    """What the kernel takes is all that leaves the viewer; with the client there all of it does."""
+    """Only the kernel takes a part of the body while the client is away. When the client is there,
+    the server reads all of it."""
     server, size, sent = new_server("--hold", "30s"), 16 << 20, 0
     link = ForeignLink(
         server, name, register(server, name)["ticket"], start=False, serve=lambda stream: None
@@ -112,7 +116,8 @@ def test_a_body_is_not_read_while_its_client_is_away(new_server, name, ended):
 @pytest.mark.full
 @pytest.mark.rule("F2")
 def test_a_client_that_is_away_for_long_is_not_waited_for(new_server, name):
-    """Half a minute behind its last link viewers are held no more, though the name is kept."""
+    """Half a minute after the last link has ended the server holds no viewers any more, though it
+    keeps the name."""
     server = new_server()
     linked(server, name).close()
     server.wait_log(f"link_lost name={name} ")
@@ -142,7 +147,7 @@ def test_256_wait_for_a_name_and_no_more(new_server, name, ended):
 
 @pytest.mark.rule("F3")
 def test_streams_full(server, name, foreign):
-    """Queued for a second, not for ever; whoever has room again is served."""
+    """A request waits for a second, not for ever. The stream that was open gets its answer."""
     held = []
     foreign(name, serve=held.append, settings={SettingCodes.MAX_CONCURRENT_STREAMS: 1})
     with Viewer(server.port) as first:
@@ -183,14 +188,15 @@ def test_link_lost_in_the_body(server, name, foreign, length):
         assert viewer.until(b"some")
         start = time.monotonic()
         link.close()
-        assert viewer.rest() in (b"", b"\r\n")  # of the chunk: none that would end the body
+        assert viewer.rest() in (b"", b"\r\n")  # an end of the chunk, but none of the body
         assert time.monotonic() - start < 1 * SLOW
     server.wait_log(f"link_lost name={name} inflight=1 ")
 
 
 # ---- streams that are reset ----
 def told_of(server, host, line):
-    """Asks until the log has @line: another test may have had this second's."""
+    """Sends requests until the log has @line. Such a line comes at most once a second, and another
+    test may have used it."""
 
     def asked():
         with contextlib.suppress(Broken, EOFError, ConnectionError):
@@ -212,7 +218,8 @@ def told_of(server, host, line):
     ],
 )
 def test_failing_requests_do_not_fill_the_log(server, name, foreign, event, serve):
-    """A viewer repeats them at will. How many there were is told a second later."""
+    """A viewer may repeat such requests at will. The log has a line a second, which counts those
+    that were left out."""
     foreign(name, serve=serve)
     host, before, start = f"{name}.localhost", server.log.count(event), time.monotonic()
     assert {fetch(server.port, host).status for _ in range(100)} == {502}
@@ -242,7 +249,7 @@ def test_failing_requests_do_not_fill_the_log(server, name, foreign, event, serv
     ],
 )
 def test_a_reset_before_the_head(server, name, foreign, code, status, kind, asked):
-    """What was refused unprocessed is asked for once more."""
+    """oneportd sends a request once more if the client refused it unprocessed."""
     link = foreign(name, serve=lambda stream: stream.reset(code))
     refused(fetch(server.port, f"{name}.localhost"), status, kind)
     assert len(link.requests) == asked
@@ -273,7 +280,7 @@ def impatient(new_server):
 
 
 @pytest.mark.rule("F7")
-def test_a_client_that_says_nothing_of_its_origin(impatient, name, foreign):
+def test_a_client_that_does_not_answer_in_time(impatient, name, foreign):
     link = foreign(name, to=impatient, serve=lambda stream: None)
     start = time.monotonic()
     refused(fetch(impatient.port, f"{name}.localhost"), 504, "http_response_timeout")
@@ -283,7 +290,7 @@ def test_a_client_that_says_nothing_of_its_origin(impatient, name, foreign):
 
 
 @pytest.mark.rule("F7")
-def test_a_client_that_reports_it_is_the_same_event(server, new_client, scripted):
+def test_a_timeout_that_the_client_reports_is_the_same_event(server, new_client, scripted):
     client = new_client(
         scripted(lambda connection: connection.ended()).port, "--origin-timeout", "300ms"
     )
@@ -316,7 +323,7 @@ def test_a_request_at_a_standstill_is_408(impatient, name, foreign):
 
 @pytest.mark.rule("D11", "F8")
 def test_an_origin_that_does_not_read_is_504(new_server, shared):
-    """It is oneport that waits longest here: the octets are with it and it with the origin."""
+    """oneport has the bytes and waits for the origin. oneportd ends the exchange."""
     go = threading.Event()
 
     def serve(connection):
@@ -341,7 +348,7 @@ def test_an_origin_that_does_not_read_is_504(new_server, shared):
 
 # ---- nuisance ----
 NUISANCE = [
-    # what is told of it, one frame
+    # kind of the frame in the log, one frame
     ("PRIORITY", b"\x00\x00\x05\x02\x00\x00\x00\x00\x01" + bytes(4) + b"\x10"),
     ("unknown frame", b"\x00\x00\x00\xee\x00\x00\x00\x00\x00"),
     ("small WINDOW_UPDATE", b"\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x00\x01"),
@@ -350,8 +357,9 @@ NUISANCE = [
 
 @pytest.mark.rule("F9")
 @pytest.mark.parametrize("kind,frame", NUISANCE, ids=[kind for kind, _ in NUISANCE])
-def test_a_link_that_only_costs_is_closed(server, tunnel, name, foreign, kind, frame):
-    """More than the 10,000 at once that anybody may; others do not notice."""
+def test_a_link_that_floods_the_server_is_closed(server, tunnel, name, foreign, kind, frame):
+    """The link sends more than the 10,000 cheap frames that are allowed at once. Other tunnels do
+    not notice it."""
     link = foreign(name)
     with contextlib.suppress(OSError), link.lock:
         link.connection.send(frame * 15_000)

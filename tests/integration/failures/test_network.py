@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A network that fails without a word: rows 2, 19 and 30, and the small segments of row 28; and
-viewers from where nobody is trusted. The programs live in namespaces of their own, between them
-a router that loses what it is told to lose."""
+"""Tests a network that fails silently (rows 2, 19 and 30), the small segments of row 28, and
+viewers that the server does not trust. The programs run in network namespaces. Between them is a
+router that loses the packets that a test chooses."""
 
 import contextlib
 import hashlib
@@ -26,7 +26,7 @@ from support.programs import SLOW, peers
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
 
-PORT = 8443  # in a namespace of its own every port is free
+PORT = 8443  # every port is free in a new namespace
 NAME = "tunnel.test"
 MIB = 1 << 20
 
@@ -39,13 +39,14 @@ def certificate(authority):
 
 
 class Apart:
-    """A server and a client with the network between them. The client finds the server by a name, whose addresses are the test's."""
+    """This has a server and a client with the network between them. The client finds the server by
+    a name, and the test chooses the addresses of the name."""
 
     def __init__(self, net, directory):
         self.net = net
         self.hosts = directory / "hosts"
         self.multi = directory / "host.conf"
-        self.multi.write_text("multi on\n")  # every line of a name counts
+        self.multi.write_text("multi on\n")  # takes every line of a name
         self.resolve_to(SERVER)
 
     def resolve_to(self, *addresses):
@@ -55,12 +56,16 @@ class Apart:
 
     @property
     def within(self):
-        """A file system in which these are the files of /etc, for one program."""
-        mount = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/host.conf && shift 2 && exec "$@"'
+        """Returns the words of a command that runs a program with these files in place of those in
+        /etc."""
+        mount = (
+            'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/host.conf '
+            '&& shift 2 && exec "$@"'
+        )
         return ("unshare", "--mount", "sh", "-c", mount, "sh", self.hosts, self.multi)
 
     def viewer(self, path="/echo"):
-        """Beside the server."""
+        """Opens a viewer in the server's namespace."""
         with self.net.server.inside():
             viewer = Viewer(self.server.port, timeout_s=60)
         viewer.send(head("GET", path, f"{self.client.name}.{NAME}"))
@@ -73,7 +78,8 @@ class Apart:
 
 @pytest.fixture
 def apart(ended, new_server, new_client, new_origin, tmp_path):
-    """apart(): Apart. @both: options of both programs; @of_server: of one."""
+    """Returns apart(), which starts an Apart. @both are options of both programs, @of_server those
+    of the server."""
 
     def start(*both, mtu=None, addresses=(SERVER,), of_server=()):
         apart = Apart(ended.enter_context(contextlib.closing(Network(mtu))), tmp_path)
@@ -101,7 +107,8 @@ def apart(ended, new_server, new_client, new_origin, tmp_path):
 
 # ---- row 2 ----
 def part(apart, lost, load, server_s, client_s, longer_s=0.0):
-    """Both ends notice in time that nothing arrives any more, and find each other soon after it does again."""
+    """Loses packets, and checks that both ends notice it in time. Then it stops losing them, and
+    checks that the ends soon find each other."""
     with contextlib.ExitStack() as stack:
         if load:
             stack.enter_context(apart.viewer("/hang"))
@@ -114,7 +121,7 @@ def part(apart, lost, load, server_s, client_s, longer_s=0.0):
         noticed["server"] = time.monotonic() - start
         apart.client.program.wait_output("link_missing|not_connected", client_s / SLOW + 10)
         noticed["client"] = time.monotonic() - start
-        time.sleep(longer_s)  # time itself is under test: how late the next try is after that
+        time.sleep(longer_s)  # the test measures how late the next try is after such a time
         apart.net.heal()
         start = time.monotonic()
         apart.server.wait_link(apart.client.name, 2, 10)
@@ -140,9 +147,9 @@ def test_row_2_a_network_that_loses_everything(apart, lost, load):
     part(apart("--keepalive", "500ms"), EACH[lost], load, 2.0 * SLOW, 2.0 * SLOW)
 
 
-def test_row_2_who_notices_tells_the_other(apart):
-    """Only what goes to the server is lost: the server's last word arrives, and the client need not find out by itself. A FIN would wait
-    behind the PING that nobody acknowledges."""
+def test_row_2_the_server_tells_the_client(apart):
+    """Only packets to the server are lost. The server notices this and resets the connection. Its
+    RST tells the client, while a FIN would wait behind the PING that nobody acknowledges."""
     part(
         apart(of_server=("--keepalive", "500ms")),
         EACH["to the server"],
@@ -157,13 +164,15 @@ def test_row_2_who_notices_tells_the_other(apart):
 @pytest.mark.parametrize("load", [True, False], ids=["load", "idle"])
 @pytest.mark.parametrize("lost", EACH)
 def test_row_2_with_the_documented_times(apart, lost, load):
-    """15 s of silence and 10 s for PING; 5 s and 5 s for a server that waits for an answer."""
+    """Both ends send a PING after 15 s of silence and wait 10 s for its answer. A server that waits
+    for a response does so after 5 s and waits 5 s."""
     part(apart(), EACH[lost], load, 10.5 if load else 30, 30, longer_s=10)
 
 
 # ---- row 30 ----
 def test_row_30_every_address_of_the_server_is_tried(apart):
-    """One that does not answer costs 250 ms, at the register call and at the attach."""
+    """An address that does not answer costs 250 ms at the register call, and again at the
+    attach."""
     start = time.monotonic()
     apart = apart(addresses=(DEAD6, DEAD, DEAD6_TOO, DEAD_TOO, SERVER))
     took = time.monotonic() - start
@@ -172,7 +181,8 @@ def test_row_30_every_address_of_the_server_is_tried(apart):
 
 
 def test_row_30_an_address_that_has_changed_is_found(apart):
-    """The name is looked up anew at each try: the server that has moved is found as soon as the old link is dead."""
+    """The client resolves the name again at each try. It finds the server that has moved as soon as
+    the old link is dead."""
     apart = apart("--keepalive", "500ms")
     assert peers(apart.client.program) == {SERVER}
     apart.resolve_to(DEAD6, OTHER)
@@ -180,16 +190,15 @@ def test_row_30_an_address_that_has_changed_is_found(apart):
     start = time.monotonic()
     apart.server.wait_link(apart.client.name, 2, 10)
     took = time.monotonic() - start
-    assert (
-        took <= (1.0 + 0.25 + 1.0) * SLOW
-    ), took  # keepalive and PING, the dead address, the pause before a try
+    # This is the time of keepalive and PING, of the dead address and of the pause before a try.
+    assert took <= (1.0 + 0.25 + 1.0) * SLOW, took
     wait_until(lambda: peers(apart.client.program) == {OTHER}, what="the new address alone")
     assert apart.status() == 200
 
 
 # ---- row 28 ----
 def test_row_28_small_segments(apart):
-    """Packets of 252 octets on every hop: bodies of both directions arrive as they were sent."""
+    """Packets have 252 bytes on every hop. Bodies arrive as they were sent in both directions."""
     apart = apart(mtu=252)
     before = apart.net.passed()
     with apart.net.server.inside():
@@ -200,7 +209,7 @@ def test_row_28_small_segments(apart):
     assert apart.net.passed() - before > 2 * MIB / 252
 
 
-# ---- whom nobody trusts ----
+# ---- viewers that the server does not trust ----
 FORGED = [
     "X-Forwarded-For: 6.6.6.6",
     "X-Forwarded-Proto: https",
@@ -216,8 +225,10 @@ FORGED = [
 
 @pytest.mark.rule("H5", "H7", "H8", "H10", "O13")
 @pytest.mark.parametrize("trusted", [False, True])
-def test_what_a_viewer_says_of_itself_counts_if_it_is_trusted(apart, trusted):
-    """From another address than loopback, plain: nothing of it, unless --trusted-proxy names that address. Likewise whether a call is secure."""
+def test_forwarded_fields_count_only_from_a_trusted_address(apart, trusted):
+    """A request comes in plain HTTP from another address than loopback. The server ignores these
+    fields unless --trusted-proxy names that address. The same fields decide whether a call is
+    secure."""
     apart = apart(of_server=("--trusted-proxy", CLIENT) if trusted else ())
     host = f"{apart.client.name}.{NAME}"
     with apart.net.client.inside():
@@ -254,8 +265,9 @@ HALF_A_RECORD = bytes([0x16, 3, 1, 2, 0, 1])
 
 
 def test_row_19_handshakes_that_are_not_finished(apart):
-    """An address has so many; more are closed at once. Who comes from elsewhere and the tunnel itself feel nothing, and when the first are given
-    up there is room again."""
+    """An address may have 64 handshakes under way, and further ones are closed at once.
+    Viewers from elsewhere and the tunnel are not affected. When the first handshakes are given up,
+    there is room again."""
     apart = apart(of_server=("--attach-timeout", "3s"))
     host, certificate = f"{apart.client.name}.{NAME}", apart.server.certificate
     with contextlib.ExitStack() as stack, apart.net.client.inside():

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""One side does the unexpected: leaves off in the middle, never reads, ends half of something, comes back under load."""
+"""Tests unexpected endings: a side stops in the middle, never reads, ends half of a connection, or
+comes back under load."""
 
 import contextlib
 import queue
 import signal
-import socket
 import threading
 import time
 
@@ -24,7 +24,8 @@ MIB = 1 << 20
 
 # ---- viewers that do not read ----
 def push(viewer, data, limit):
-    """Sends @data again and again until the socket takes no more for a second, or @limit octets went; how many."""
+    """Sends @data again and again until the socket takes no more for a second, or until @limit
+    bytes were sent. Returns the number of bytes sent."""
     viewer.socket.settimeout(1)
     sent = 0
     try:
@@ -37,8 +38,9 @@ def push(viewer, data, limit):
 
 
 @pytest.mark.release_only
-def test_requests_whose_answers_nobody_reads_are_not_read_either(new_server):
-    """An answer is larger than its request: without a bound a viewer that only asks would fill the memory."""
+def test_a_viewer_that_reads_no_answers_is_not_read(new_server):
+    """An answer is larger than its request. Without a limit a viewer that only sends requests would
+    fill the memory."""
     server = new_server()
     before = stable(server.rss)
     with Viewer(server.port, receive_buffer=16 << 10) as viewer:
@@ -65,7 +67,8 @@ def test_a_viewer_that_takes_nothing_is_given_up(new_server):
     idle = stable(server.fds)
     with Viewer(server.port, receive_buffer=16 << 10) as viewer:
         wait_until(lambda: server.fds() > idle, what="the connection")
-        with contextlib.suppress(ConnectionError):  # it may be given up while it still asks
+        # the server may close while the viewer still sends
+        with contextlib.suppress(ConnectionError):
             push(viewer, head("GET", "/", f"localhost:{server.port}") * 1000, 24 * MIB)
         wait_until(lambda: server.fds() == idle, 10 * SLOW, "the connection's end")
 
@@ -83,7 +86,8 @@ def test_without_hold_the_answer_comes_at_once(new_server, name):
 # ---- clients of other makes ----
 @pytest.fixture
 def foreign(server, ended):
-    """foreign(name, serve, ...): a link by python3-h2 to the file's server, under a name that it registers."""
+    """Returns foreign(name, serve, ...), which registers @name at the file's server and opens a
+    link with python3-h2."""
     return lambda name, serve, **keywords: ended.enter_context(
         contextlib.closing(linked(server, name, serve=serve, **keywords))
     )
@@ -93,8 +97,9 @@ def foreign(server, ended):
 def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(
     server, name, foreign, code
 ):
-    """Libraries that hold no stream half-closed reset it with NO_ERROR behind END_STREAM, HAProxy with CANCEL: what was said stays
-    said, also what the viewer has not read yet."""
+    """Some libraries cannot keep a stream half-closed. They reset it after END_STREAM, with
+    NO_ERROR or, as HAProxy does, with CANCEL. The viewer still gets all data, even what it has not
+    read yet."""
     said = b"\x82\x7e\x0f\xa0" + bytes(4000)
 
     def serve(stream):
@@ -114,11 +119,13 @@ def test_a_websocket_that_the_client_ends_by_end_stream_and_reset_ends_in_order(
 
 
 # ---- a client that stops ----
-WINDOW, TAIL = MIB, 100_000  # of the server's stream; what oneport takes from an origin ahead of it
+# the server's window of a stream; what oneport reads from an origin ahead of it
+WINDOW, TAIL = MIB, 100_000
 
 
-def test_the_client_that_is_stopped_sends_the_tail(certificate, tmp_path, ended):
-    """The origin has said all of it and its reader has not taken it: the last of it is still in the client when it is told to stop."""
+def test_a_client_that_is_stopped_sends_the_rest(certificate, tmp_path, ended):
+    """The origin has sent everything, but the window is full. The last part is still in the client
+    when it is told to stop."""
     said, links = threading.Event(), queue.Queue()
 
     def serve(connection):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Faults with the figures that http-rules.md#fault-table promises for them, where no other file
-asks: rows 1, 3, 9, 10, 12, 20, 22, 31."""
+"""Tests the times that http-rules.md#fault-table promises, for the faults that no other file tests:
+rows 1, 3, 9, 10, 12, 20, 22 and 31."""
 
 import contextlib
 import os
@@ -25,7 +25,8 @@ MIB = 1 << 20
 def test_row_1_a_client_that_is_killed_in_the_middle_of_answers(
     new_server, new_client, http_origin, rounds
 ):
-    """Every viewer's answer breaks off within a second, the name is kept, and no descriptor is left behind."""
+    """Every viewer's answer breaks off within a second. The server keeps the name and no descriptor
+    of the viewers."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     fds = None
@@ -52,7 +53,7 @@ def test_row_1_a_client_that_is_killed_in_the_middle_of_answers(
 
 # ---- rows 3 and 31 ----
 def goes_on(server, client):
-    """A stopped client whose link was dropped is back within a second of SIGCONT."""
+    """Continues a stopped client. It must be back within a second."""
     client.program.signal(signal.SIGCONT)
     start = time.monotonic()
     server.wait_link(client.name, 2, 5)
@@ -63,7 +64,8 @@ def goes_on(server, client):
 def test_row_3_a_client_that_is_stopped_is_dropped_and_comes_back(
     new_server, new_client, http_origin
 ):
-    """Without an answer to PING the link is dropped; the client that goes on sees it and is back within a second."""
+    """The client does not answer a PING, so the server drops the link. When the client goes on, it
+    notices this and is back within a second."""
     server = new_server("--keepalive", "500ms", "--hold", "200ms")
     client = new_client(http_origin.port, server=server)
     client.program.signal(signal.SIGSTOP)
@@ -74,13 +76,14 @@ def test_row_3_a_client_that_is_stopped_is_dropped_and_comes_back(
         goes_on(server, client)
 
 
-def test_row_31_a_server_that_was_stopped_calls_nobody_dead(new_server, new_client, http_origin):
-    """All its deadlines have passed meanwhile; but it was the one that slept."""
+def test_row_31_a_server_that_was_stopped_drops_no_link(new_server, new_client, http_origin):
+    """All deadlines have passed while the server was stopped. It drops no link, since its clients
+    were not silent."""
     server = new_server("--keepalive", "1s")
     clients = [new_client(http_origin.port, server=server) for _ in range(5)]
     assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
     server.program.signal(signal.SIGSTOP)
-    time.sleep(4)  # PING and its answer are due after two: time itself is tested
+    time.sleep(4)  # the PING and its answer are due after two seconds
     server.program.signal(signal.SIGCONT)
     assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
     assert "link_lost" not in server.log
@@ -88,7 +91,8 @@ def test_row_31_a_server_that_was_stopped_calls_nobody_dead(new_server, new_clie
 
 @pytest.mark.full
 def test_row_3_with_the_documented_times(new_server, new_client, http_origin):
-    """A minute of SIGSTOP: dropped within 30 s; back within a second of going on."""
+    """The client is stopped for a minute. The server drops the link within 30 s. When the client
+    goes on, it is back within a second."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     client.program.signal(signal.SIGSTOP)
@@ -104,7 +108,8 @@ def test_row_3_with_the_documented_times(new_server, new_client, http_origin):
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seconds,lost", [(20, False), (40, True)])
 def test_row_31_with_the_documented_times(new_server, new_client, http_origin, seconds, lost):
-    """Clients bear 25 s of silence: stopped for less oneportd loses none, and for longer all are back."""
+    """Clients wait through 25 s of silence. If the server is stopped for less, it loses none of
+    them; if for longer, all of them come back."""
     server = new_server()
     clients = [new_client(http_origin.port, server=server) for _ in range(5)]
     server.program.signal(signal.SIGSTOP)
@@ -117,15 +122,15 @@ def test_row_31_with_the_documented_times(new_server, new_client, http_origin, s
 
 
 # ---- rows 9 and 10 ----
-def test_row_9_an_origin_that_sends_its_head_octet_by_octet(shared, new_server):
-    """The time of a head is that of the whole head: an octet now and then buys no more of it."""
+def test_row_9_an_origin_that_sends_its_head_byte_by_byte(shared, new_server):
+    """The time limit holds for the whole head. It does not begin anew with each byte."""
     server = new_server("--origin-timeout", "1s")
 
     def serve(connection):
         connection.request()
-        for octet in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1000:
-            connection.send(bytes([octet]))
-            time.sleep(0.1)  # what is slow here is the origin: nothing is waited for
+        for one in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1000:
+            connection.send(bytes([one]))
+            time.sleep(0.1)  # the origin is slow on purpose
 
     client = shared(serve, server=server)
     start = time.monotonic()
@@ -134,12 +139,15 @@ def test_row_9_an_origin_that_sends_its_head_octet_by_octet(shared, new_server):
     assert 0.9 < time.monotonic() - start < 1.0 + 1.0 * SLOW
 
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"5\r\nhello\r\n0\r\n\r\n"
+)
 
 
-def test_row_10_an_origin_that_leaves_after_any_octet(server, shared):
-    """Before the whole head it is 502, behind the last octet the answer is whole. Between, it is cut, or 502 where its head had not
-    gone on yet."""
+def test_row_10_an_origin_that_leaves_after_any_byte(server, shared):
+    """oneport answers 502 before the whole head has come. After the last byte the answer is whole.
+    In between it is cut, or it is a 502 if its head was not passed on yet."""
     cuts = iter(range(len(ANSWER) + 1))
     client = shared(lambda connection: answering(ANSWER[: next(cuts)])(connection))
     body_at = ANSWER.index(b"\r\n\r\n") + 4
@@ -155,7 +163,8 @@ def test_row_10_an_origin_that_leaves_after_any_octet(server, shared):
 
 # ---- row 12 ----
 def slowest_of_100(port, host, seconds, between=lambda: None):
-    """The time within which 99 of 100 requests were answered, asked one by one for so long."""
+    """Sends requests one by one for @seconds. Returns the time within which 99 % of them were
+    answered."""
     start, times = time.monotonic(), []
     while time.monotonic() - start < seconds:
         before = time.monotonic()
@@ -171,11 +180,12 @@ FIGURE = [pytest.mark.full, pytest.mark.alone, pytest.mark.release_only]
 @pytest.mark.parametrize(
     "count,timeout_s,later_s", [(400, 2, 0.1 * SLOW), pytest.param(2000, 15, 0.02, marks=FIGURE)]
 )
-def test_row_12_half_heads_are_given_up_and_hold_nobody_up(
+def test_row_12_half_heads_time_out_and_slow_nobody_down(
     new_server, new_client, http_origin, count, timeout_s, later_s
 ):
-    """Viewers that send an octet now and then: 408 at --head-timeout of the whole head, and others do not feel them: 99 of 100 requests
-    are answered no more than so much later than without them."""
+    """Some viewers send a byte now and then. They get a 408 when the time of the whole head is
+    over. Meanwhile 99 of 100 requests of other viewers are not more than @later_s slower than
+    without them."""
     server = new_server("--head-timeout", f"{timeout_s}s")
     client = new_client(http_origin.port, server=server)
     alone_s = slowest_of_100(server.port, client.host, 0.5)
@@ -200,8 +210,9 @@ def limit_descriptors(program, count):
     resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (count, count))
 
 
-def test_row_20_without_descriptors_viewers_are_told_so(new_server, new_client, http_origin):
-    """Those who come then get 503 and not silence, the loop does not spin, and all is well within a second of the end."""
+def test_row_20_without_descriptors_viewers_get_503(new_server, new_client, http_origin):
+    """New viewers get 503, not silence. The event loop does not spin. All viewers are served again
+    within a second after there are descriptors."""
     server = new_server("--workers", "1")
     client = new_client(http_origin.port, server=server)
     assert fetch(server.port, client.host, "/echo").status == 200
@@ -235,7 +246,8 @@ def test_row_20_without_descriptors_viewers_are_told_so(new_server, new_client, 
 def test_row_22_a_log_that_nobody_reads_stops_nothing(
     new_server, new_client, http_origin, tmp_path
 ):
-    """The access log is a pipe whose reader is stuck: lines are dropped, requests are not."""
+    """The access log is a pipe that nobody reads. The server drops lines of the log, but no
+    requests."""
     pipe = tmp_path / "access.pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -243,7 +255,7 @@ def test_row_22_a_log_that_nobody_reads_stops_nothing(
         server = new_server("--access-log", pipe)
         client = new_client(http_origin.port, server=server)
         with Viewer(server.port) as viewer:
-            for _ in range(1500):  # 64 KiB of pipe are full after some 400
+            for _ in range(1500):  # about 400 lines fill the 64 KiB of the pipe
                 assert viewer.get(client.host, "/echo").status == 200
         told = fetch(server.port, "localhost", "/api/status").json()["log_dropped"]
         lines = os.read(reader, 1 << 20).count(b"\n")
@@ -253,7 +265,8 @@ def test_row_22_a_log_that_nobody_reads_stops_nothing(
 
 
 def test_row_22_a_full_disk_stops_nothing(new_server, new_client, http_origin):
-    """Neither line of the access log nor request is waited for where nothing can be written; that is said by the next event."""
+    """The access log cannot be written. Requests do not wait for it, and the next event reports the
+    number of dropped lines."""
     server = new_server("--access-log", "/dev/full")
     client = new_client(http_origin.port, server=server)
     with Viewer(server.port) as viewer:

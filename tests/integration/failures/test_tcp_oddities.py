@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What TCP and its system calls may do on a bad day (row 28): bodies arrive as they were sent, both
-ways, on every hop. Small packets are in test_network."""
+"""Tests the oddities of TCP and its system calls (row 28): bodies arrive as they were sent, in both
+directions, on every hop. test_network has small packets."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ MIB = 1 << 20
 
 
 def both_ways(port, host, size, tls=None):
-    """Bodies of @size down and up, by length and in chunks."""
+    """Sends bodies of @size down and up, with a length and in chunks."""
     with Viewer(port, tls, timeout_s=60) as viewer:
         for query in ("", "?chunked=1"):
             got = viewer.get(host, f"/bytes/{size}{query}")
@@ -48,7 +48,8 @@ def library(tmp_path_factory):
 def test_row_28_short_interrupted_and_refused_calls(
     library, new_server, new_client, http_origin, websocket_origin, certificate, seed
 ):
-    """Both programs' reads and writes are short, interrupted or told to wait, three of four times or so."""
+    """About three of four reads and writes of both programs are short, interrupted or told to
+    wait."""
     server = new_server(env=oddities.environment(library, seed))
     plagued = oddities.environment(library, seed + 1000)
     client = new_client(http_origin.port, server=server, env=plagued)
@@ -67,8 +68,8 @@ def test_row_28_short_interrupted_and_refused_calls(
 
 
 # ---- segments ----
-def test_row_28_one_octet_a_segment(new_server, new_client, new_proxy, http_origin, certificate):
-    """On every hop: viewer, link and origin."""
+def test_row_28_one_byte_a_segment(new_server, new_client, new_proxy, http_origin, certificate):
+    """Every hop has such segments: viewer, link and origin."""
     server = new_server()
     link, origin, viewers = (
         new_proxy(port, piece=1) for port in (server.port, http_origin.port, server.port)
@@ -83,7 +84,7 @@ def test_row_28_one_octet_a_segment(new_server, new_client, new_proxy, http_orig
 # ---- endings ----
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 def test_row_28_an_origin_that_resets_behind_its_fin(server, shared, framing):
-    """The answer was whole when the FIN came; what comes behind that takes nothing of it away."""
+    """The answer was whole when the FIN came. The reset after it takes nothing away."""
     body = pattern.pattern(20 * KIB)
     answers = {
         "length": b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body),
@@ -105,7 +106,8 @@ def test_row_28_an_origin_that_resets_behind_its_fin(server, shared, framing):
 
 
 def test_row_28_viewers_that_reset_behind_their_fin(new_server, new_client, http_origin):
-    """At any point of a request, an answer and an upload; nothing is left of them, and others are served."""
+    """Viewers reset at any point of a request, an answer and an upload. The server keeps nothing of
+    them and serves others."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     assert fetch(server.port, client.host, "/echo").status == 200
@@ -132,7 +134,7 @@ def test_row_28_viewers_that_reset_behind_their_fin(new_server, new_client, http
 
 
 def test_row_28_a_link_that_is_reset_behind_its_fin(new_server, new_client, new_proxy, http_origin):
-    """It is a lost link like any other."""
+    """The server treats it as any other lost link."""
     server = new_server()
     proxy = new_proxy(server.port)
     client = new_client(http_origin.port, server=server, url=f"https://localhost:{proxy.port}")

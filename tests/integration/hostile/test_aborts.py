@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Viewers that ask and leave: the link lives, the origin's work is bounded, resets are paced, and
-who does nothing else gets 429 (rows 13 and 14, http-rules.md#addresses)."""
+"""Tests viewers that send a request and leave. The link lives on, the origin's work is bounded,
+resets are paced, and an address that does nothing else gets a 429 (rows 13 and 14,
+http-rules.md#addresses)."""
 
 import selectors
 import socket
@@ -17,12 +18,12 @@ from support.programs import SLOW
 from support.viewer import fetch, head
 from support.wait import wait_until
 
-BURST, RATE = 900, 30  # of resets that a third party's library is sent
-ABORTS_RATE = 100  # a second that a viewer's address gets back
+BURST, RATE = 900, 30  # resets that another author's library takes: at once, and a second
+ABORTS_RATE = 100  # the aborts a second that an address gets back
 
 
 class Idle:
-    """An origin that takes every connection and answers /well only; how many it has at a time."""
+    """This origin accepts every connection and answers only /well. It counts its connections."""
 
     def __init__(self):
         self.most = self.total = 0
@@ -67,16 +68,16 @@ class Idle:
 
 
 def ask_and_leave(port, host, path, *fields):
-    """Does not read a single octet of the answer."""
+    """Sends a request and resets the connection. Reads no byte of the answer."""
     viewer = Octets(socket.create_connection(("127.0.0.1", port)))
     viewer.send(head("GET", path, host, *fields))
     viewer.reset()
 
 
 def test_a_crowd_that_asks_and_leaves(server, new_client, ended):
-    """As fast as four threads can for two seconds, from many addresses. A slot is free when the origin's connection is done, so the
-    origin never has more at a time than the client allows streams; a second after the last one it has none.
-    """
+    """Four threads send requests from many addresses and leave, for two seconds. A slot is free
+    only when the origin's connection is done, so the origin never has more requests at a time than
+    the client allows streams. A second after the last request it has none."""
     streams = 100
     origin = Idle()
     ended.callback(origin.close)
@@ -95,10 +96,9 @@ def test_a_crowd_that_asks_and_leaves(server, new_client, ended):
 
     with ThreadPoolExecutor(4) as pool:
         left = sum(pool.map(crowd, range(4)))
-    wait_until(
-        lambda: len(origin.open) <= 1, 1 + 2 * SLOW, "the end of the origin's work"
-    )  # one may be kept for the next request
-    # what oneportd has not looked at yet may come behind such a moment, and take the slots once more
+    # One connection may be kept for the next request.
+    wait_until(lambda: len(origin.open) <= 1, 1 + 2 * SLOW, "the end of the origin's work")
+    # oneportd may read requests of the crowd only now, and they take the slots once more.
     wait_until(
         lambda: fetch(server.port, client.host, "/well").body == b"well",
         1 + 2 * SLOW,
@@ -106,13 +106,13 @@ def test_a_crowd_that_asks_and_leaves(server, new_client, ended):
     )
     assert left > 500 and origin.most <= streams, (left, origin.most)
     assert f"link_lost name={client.name}" not in server.log
-    assert (
-        "\nunix - - " not in server.access_log
-    )  # whoever was gone before he was looked at has an address all the same
+    # A viewer that left before the server accepted it still has an address in the log.
+    assert "\nunix - - " not in server.access_log
 
 
 def test_resets_to_a_third_party_are_paced(server, name):
-    """900 at once, then 30 a second, as their libraries allow; the streams that wait for theirs are still counted."""
+    """oneportd sends 900 resets at once, then 30 a second, as the libraries of other authors allow.
+    A stream that waits for its reset still counts."""
     connection, got = attach(server, name, register(server, name)["ticket"])
     assert got.status == 101 and connection.exactly(len(PREFACE)) == PREFACE
     peer = RawPeer(connection, settings({SETTING_CONNECT: 1}))
@@ -122,17 +122,18 @@ def test_resets_to_a_third_party_are_paced(server, name):
         ask_and_leave(server.port, host, "/")
     start = time.monotonic()
     wait_until(lambda: peer.counts[RST_STREAM] >= BURST, 10 * SLOW, f"{BURST} resets")
-    time.sleep(1.5)  # what is measured is a rate
+    time.sleep(1.5)  # the test measures a rate
     elapsed, count = time.monotonic() - start, peer.counts[RST_STREAM]
-    spent = elapsed + 2 * SLOW  # the burst refills while the crowd still asks
+    spent = elapsed + 2 * SLOW  # the burst refills while the crowd still sends requests
     assert BURST + RATE <= count <= BURST + RATE * spent, (count, elapsed)
     wait_until(lambda: peer.counts[RST_STREAM] == BURST + 100, 10 * SLOW, "all resets")
     assert peer.settle()
     peer.close()
 
 
-def test_who_only_asks_and_leaves_gets_429(server, new_client, ended):
-    """An address has 1,000 aborts and gets back 100 a second; whoever asks from it then is told to wait. Others are served."""
+def test_an_address_that_only_aborts_gets_429(server, new_client, ended):
+    """An address may abort 1,000 requests at once and 100 a second. After that its requests get a
+    429. Other addresses are served."""
     guilty = "X-Forwarded-For: 203.0.113.9"
     origin = Idle()
     ended.callback(origin.close)
@@ -164,8 +165,9 @@ def test_who_only_asks_and_leaves_gets_429(server, new_client, ended):
     assert let_in < 10 + ABORTS_RATE * (time.monotonic() - start), let_in
 
 
-def test_who_asks_too_often_gets_429(new_server, new_client, http_origin):
-    """--viewer-rate: so many a second, ten times as many at once, of each address; WebSockets and other addresses' requests as well."""
+def test_an_address_that_asks_too_often_gets_429(new_server, new_client, http_origin):
+    """--viewer-rate limits the requests of an address: so many a second, and ten times as many at
+    once. Other addresses are served."""
     server = new_server("--viewer-rate", 2)
     client = new_client(http_origin.port, server=server)
     eager = "X-Forwarded-For: 203.0.113.20"
@@ -192,7 +194,8 @@ def test_who_asks_too_often_gets_429(new_server, new_client, http_origin):
 @pytest.mark.alone
 @pytest.mark.release_only
 def test_five_thousand_aborts_a_second(server, new_client, ended):
-    """Row 13 at its figure, for three seconds, or as fast as this machine can: the tunnel stays up and the origin comes to rest."""
+    """This is row 13 with its figure, for three seconds, or as fast as this machine can. The tunnel
+    stays up, and the origin has no work left."""
     streams, seconds = 1000, 3
     origin = Idle()
     ended.callback(origin.close)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""oneportd distrusts the link: a client that attaches and then sends frames to hurt. A row for each
-way (row 15, http-rules.md#nghttp2-152).
+"""Tests that oneportd does not trust its clients: a client attaches and then sends frames to hurt.
+Each way of doing so has a row (row 15, http-rules.md#nghttp2-152).
 
-Whatever it sends, its link ends with the right GOAWAY within a second of the budget's end, or the
-stream is reset; what hangs on it has a definite end; other tunnels are served meanwhile and memory
-stays."""
+Whatever the client sends, oneportd ends its link with the right GOAWAY within a second of the end
+of its budget, or resets the stream. Each request on the link ends definitely. Other tunnels are
+served meanwhile, and memory does not grow."""
 
 import contextlib
 import threading
@@ -56,13 +56,13 @@ from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
 
 MIB = 1 << 20
-FLOOD = 16_000  # more than the budget of 10,000, and what comes in the turn that resets a stream
+FLOOD = 16_000  # more than the budget of 10,000 and the frames of the turn that resets a stream
 CLOSED_S = 1.0 * SLOW
 STREAM = 1  # oneportd's first
 
 
 def hostile(server, name, polite=True, first=None):
-    """An attached link that has said its SETTINGS."""
+    """Attaches a link and sends its SETTINGS. Returns its RawPeer."""
     connection, got = attach(server, name, register(server, name)["ticket"])
     assert got.status == 101, got
     assert connection.exactly(len(PREFACE)) == PREFACE
@@ -72,7 +72,7 @@ def hostile(server, name, polite=True, first=None):
 
 
 class Asking:
-    """A viewer in a thread: what it got is a status or "aborted"."""
+    """Sends a request from a thread. `got` is the status, or "aborted" or "nothing"."""
 
     def __init__(self, server, name, method="GET", body=b""):
         self.got = None
@@ -97,7 +97,7 @@ class Asking:
 
 
 class Neighbour:
-    """Asks another tunnel all the time; the worst time that an answer took."""
+    """Sends requests to another tunnel all the time. Keeps the longest time that an answer took."""
 
     def __init__(self, server, host):
         self.server, self.host = server, host
@@ -126,14 +126,15 @@ class Neighbour:
 
 @pytest.fixture(scope="module", autouse=True)
 def warm(server, tunnel):
-    """What the server needs for its work it has: what comes on top is the attack's."""
+    """Lets the server take the memory that it needs for its usual work. Growth after this comes
+    from the attack."""
     for _ in range(3):
         fetch(server.port, tunnel.host, f"/bytes/{MIB}")
 
 
 @contextlib.contextmanager
 def harmless(server, tunnel):
-    """Other tunnels are served meanwhile, and memory stays."""
+    """Checks that other tunnels are served meanwhile, and that memory does not grow."""
     before = server.rss()
     with Neighbour(server, tunnel.host) as neighbour:
         yield
@@ -145,18 +146,17 @@ def harmless(server, tunnel):
 
 
 # ---- what ends the link ----
-BOMB = (
-    hpack.Encoder()
-)  # of one session: what its first block puts into the table its second one repeats
+# The encoder belongs to one session: the second block repeats what the first one puts into the
+# table.
+BOMB = hpack.Encoder()
 BOMB_FIRST = BOMB.encode([(":status", "103"), ("x", "y" * 4000)])
-BOMB_NEXT = (
-    b"\x88" + b"\xbe" * 100
-)  # :status 200, then the newest entry again and again: 400 KB of fields in 101 octets
+# This is :status 200, then the newest entry again and again: 400 KB of fields in 101 bytes.
+BOMB_NEXT = b"\x88" + b"\xbe" * 100
 
 STREAM_ID = STREAM.to_bytes(4, "big")
 OPENED = response(STREAM, 200)
 
-# (what, octets sent once, octets sent again and again, the code of GOAWAY)
+# (what, bytes sent once, bytes sent again and again, the code of GOAWAY)
 FLOODS = [
     ("PING", b"", frame(PING, 0, 0, b"12345678"), ENHANCE_YOUR_CALM),
     ("answers to no PING", b"", frame(PING, ACK, 0, b"12345678"), ENHANCE_YOUR_CALM),
@@ -214,7 +214,7 @@ FLOODS = [
     ("field sections that are too large", b"", None, ENHANCE_YOUR_CALM),
 ]
 
-# (what, octets, the code of GOAWAY)
+# (what, bytes, the code of GOAWAY)
 WRONG = [
     (
         "CONTINUATION without end",
@@ -258,20 +258,20 @@ WRONG = [
         settings({SETTING_INITIAL_WINDOW: 1 << 31}),
         FLOW_CONTROL_ERROR,
     ),
-    ("SETTINGS of 5 octets", frame(SETTINGS, 0, 0, b"\x00\x03\x00\x00\x00"), FRAME_SIZE_ERROR),
+    ("SETTINGS of 5 bytes", frame(SETTINGS, 0, 0, b"\x00\x03\x00\x00\x00"), FRAME_SIZE_ERROR),
     (
         "SETTINGS acknowledged with something",
         frame(SETTINGS, ACK, 0, b"\x00\x03\x00\x00\x00\x01"),
         FRAME_SIZE_ERROR,
     ),
-    ("PING of 7 octets", frame(PING, 0, 0, b"1234567"), FRAME_SIZE_ERROR),
-    ("RST_STREAM of 3 octets", frame(RST_STREAM, 0, STREAM, b"\x00\x00\x00"), FRAME_SIZE_ERROR),
+    ("PING of 7 bytes", frame(PING, 0, 0, b"1234567"), FRAME_SIZE_ERROR),
+    ("RST_STREAM of 3 bytes", frame(RST_STREAM, 0, STREAM, b"\x00\x00\x00"), FRAME_SIZE_ERROR),
     (
-        "WINDOW_UPDATE of 5 octets",
+        "WINDOW_UPDATE of 5 bytes",
         frame(WINDOW_UPDATE, 0, 0, b"\x00\x00\x00\x01\x00"),
         FRAME_SIZE_ERROR,
     ),
-    ("a frame of 16,385 octets", frame(DATA, 0, STREAM, bytes(16_385)), FRAME_SIZE_ERROR),
+    ("a frame of 16,385 bytes", frame(DATA, 0, STREAM, bytes(16_385)), FRAME_SIZE_ERROR),
     (
         "a field section that is none",
         frame(HEADERS, END_HEADERS, STREAM, b"\xff\xff\xff\xff\xff\xff\xff"),
@@ -313,13 +313,13 @@ def test_a_flood_ends_the_link(server, tunnel, name, once, again, code):
     peer.close()
 
 
-@pytest.mark.parametrize("octets,code", [pytest.param(*row, id=what) for what, *row in WRONG])
-def test_what_is_wrong_ends_the_link(server, tunnel, name, octets, code):
+@pytest.mark.parametrize("data,code", [pytest.param(*row, id=what) for what, *row in WRONG])
+def test_a_malformed_frame_ends_the_link(server, tunnel, name, data, code):
     peer = hostile(server, name)
     viewer = Asking(server, name)
     assert peer.next_request() == STREAM
     with harmless(server, tunnel):
-        peer.send(octets)
+        peer.send(data)
         wait_closed(peer, time.monotonic())
     assert [code] == [given for given, _ in peer.goaways][-1:], peer.goaways
     assert viewer.end() in (502, "aborted")
@@ -339,8 +339,9 @@ RATE = 300  # a second, below what the budget gets back
 
 
 @pytest.mark.release_only
-def test_what_the_budget_allows_costs_little(server, name):
-    """As much nuisance as a link may send for ever, of several kinds at once: 5 % of a core, and the link lives on."""
+def test_nuisance_within_the_budget_costs_little(server, name):
+    """The link sends as much nuisance as it may send for ever, of several kinds at once. This costs
+    less than 5 % of a core, and the link lives on."""
     peer = hostile(server, name)
     viewer = Asking(server, name)
     assert peer.next_request() == STREAM
@@ -364,7 +365,7 @@ def answered(status, body=b"", *fields):
     return headers(STREAM, (":status", status), *fields) + frame(DATA, END_STREAM, STREAM, body)
 
 
-# (what, octets, the codes that RST_STREAM may have, what the viewer may get)
+# (what, bytes, the codes that RST_STREAM may have, what the viewer may get)
 BROKEN = [
     ("a bomb of fields", None, {INTERNAL_ERROR}, {502}),
     (
@@ -477,20 +478,18 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(
-    "octets,codes,seen", [pytest.param(*row, id=what) for what, *row in BROKEN]
-)
-def test_what_is_wrong_with_an_answer_ends_its_stream(server, tunnel, name, octets, codes, seen):
-    """The link goes on, and the next request of its viewers gets what the client says."""
+@pytest.mark.parametrize("data,codes,seen", [pytest.param(*row, id=what) for what, *row in BROKEN])
+def test_a_malformed_answer_ends_its_stream(server, tunnel, name, data, codes, seen):
+    """The link goes on, and the next request gets the client's answer."""
     peer = hostile(server, name)
     viewer = Asking(server, name)
     assert peer.next_request() == STREAM
-    if octets is None:
-        octets = frame(HEADERS, END_HEADERS, STREAM, BOMB_FIRST) + frame(
+    if data is None:
+        data = frame(HEADERS, END_HEADERS, STREAM, BOMB_FIRST) + frame(
             HEADERS, END_HEADERS, STREAM, BOMB_NEXT
         )
     with harmless(server, tunnel):
-        peer.send(octets)
+        peer.send(data)
         assert viewer.end() in seen
     if codes != {None}:
         assert peer.wait_reset(STREAM) in codes
@@ -514,9 +513,10 @@ def test_an_answer_to_head_has_no_body(server, tunnel, name):
     peer.close()
 
 
-# ---- what is allowed and no help ----
+# ---- what is allowed and does no harm ----
 def test_a_client_that_refuses_everything(server, tunnel, name):
-    """Once more, since nothing was done with it, and then an answer; never again and again."""
+    """oneportd sends each request once more, since the client has not processed it. Then it answers
+    503 and does not try again."""
     peer = hostile(server, name)
     with harmless(server, tunnel):
         viewers = [Asking(server, name) for _ in range(50)]
@@ -542,8 +542,9 @@ def test_a_client_that_takes_no_streams(server, tunnel, name):
     peer.close()
 
 
-def test_a_client_that_takes_no_octet(new_server, new_client, http_origin, name):
-    """Its window is 0 for ever: uploads wait, and only for --idle-timeout; the viewers' octets are not piled up."""
+def test_a_client_that_takes_no_byte(new_server, new_client, http_origin, name):
+    """The client's window stays 0. Uploads wait only for --idle-timeout, and oneportd does not
+    buffer their bytes."""
     server = new_server("--idle-timeout", "1s")
     tunnel = new_client(http_origin.port, server=server)
     for _ in range(3):
@@ -564,7 +565,8 @@ def test_a_client_that_takes_no_octet(new_server, new_client, http_origin, name)
 
 
 def test_a_client_that_sends_beyond_the_window(server, tunnel, name):
-    """The viewer reads nothing, so the window stays closed: the stream goes, and memory is not used up before."""
+    """The viewer reads nothing, so the window stays closed. oneportd resets the stream before much
+    memory is used."""
     peer = hostile(server, name)
     with harmless(server, tunnel), Viewer(server.port, receive_buffer=16 << 10) as viewer:
         viewer.send(head("GET", "/", f"{name}.localhost"))
@@ -581,21 +583,22 @@ def test_a_client_that_sends_beyond_the_window(server, tunnel, name):
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
-        pytest.param(frame(DATA, 0, STREAM, b"x"), id="DATA of one octet"),
+        pytest.param(frame(DATA, 0, STREAM, b"x"), id="DATA of one byte"),
         pytest.param(window_update(0, 1024), id="WINDOW_UPDATE"),
     ],
 )
-def test_small_things_are_served_and_hurt_nobody(server, tunnel, name, octets):
-    """Nothing is wrong with them, so they are carried; the others do not feel it."""
+def test_small_frames_are_served_and_slow_nobody_down(server, tunnel, name, data):
+    """Nothing is wrong with these frames, so oneportd processes them. Other tunnels do not notice
+    it."""
     peer = hostile(server, name)
     viewer = Asking(server, name)
     assert peer.next_request() == STREAM
     with harmless(server, tunnel):
         peer.send(OPENED)
         for _ in range(FLOOD // 100):
-            assert peer.send(octets * 100)
+            assert peer.send(data * 100)
         peer.send(frame(DATA, END_STREAM, STREAM))
         assert viewer.end() == 200
     assert peer.settle()
@@ -603,7 +606,8 @@ def test_small_things_are_served_and_hurt_nobody(server, tunnel, name, octets):
 
 
 def test_cve_2025_8671_resets_that_we_were_made_to_send(server, tunnel, name):
-    """Viewers ask, and each answer makes us reset its stream: what waits is bounded, and the link ends when its budget is spent."""
+    """Each answer makes oneportd reset its stream. The viewer gets a 502, and the link lives on
+    while its budget lasts."""
     peer = hostile(server, name)
     with harmless(server, tunnel), Viewer(server.port) as viewer:
         for _ in range(200):
@@ -614,12 +618,13 @@ def test_cve_2025_8671_resets_that_we_were_made_to_send(server, tunnel, name):
     peer.close()
 
 
-LINE_S = 0.2  # a long one, whose windows must be large
+LINE_S = 0.2  # a long line, which needs large windows
 
 
 @pytest.mark.parametrize("budget,grow", [(1 << 20, False), (64 << 20, True)])
 def test_windows_of_a_burst_fit_into_the_process(new_server, budget, grow):
-    """Heads of long answers, and not an octet of their bodies: what the windows promise counts, though nothing is held yet."""
+    """The client sends the heads of long answers and no byte of their bodies. The windows count
+    towards the budget though no data is held yet, so they grow only if the budget is large."""
     server = new_server("--memory-budget", budget)
     peer = hostile(server, "burst", polite=False)
     wait_until(lambda: peer.pings, what="a PING that measures the line")

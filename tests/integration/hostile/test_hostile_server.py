@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""oneport distrusts the link as well: a server that it registered with and attached to sends frames
-to hurt (row 16).
+"""Tests that oneport does not trust its server: a server lets it register and attach, and then
+sends frames to hurt (row 16).
 
-A bad request is reset before one octet of it reaches the origin; a flood ends the link with the
-right GOAWAY within a second, and oneport comes back; nothing but the configured origin is ever
-connected to."""
+oneport resets a bad request before a byte of it reaches the origin. A flood ends the link with the
+right GOAWAY within a second, and oneport comes back. oneport connects to nothing but the configured
+origin."""
 
 import contextlib
 import queue
@@ -186,7 +186,7 @@ def test_d4_a_body_of_another_length_never_looks_complete_to_the_origin(stage, l
 
 # ---- only the configured origin ----
 def test_authority_never_picks_the_target(stage):
-    """Neither a name nor an address nor another port of this machine: all of it goes to the one origin, or nowhere."""
+    """Each request goes to the configured origin, whatever name, address or port :authority has."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         other.settimeout(0)
         port = other.getsockname()[1]
@@ -280,24 +280,24 @@ WRONG = [
         FLOW_CONTROL_ERROR,
     ),
     ("ENABLE_PUSH 2", settings({2: 2}), PROTOCOL_ERROR),
-    ("SETTINGS of 5 octets", frame(SETTINGS, 0, 0, b"\x00\x03\x00\x00\x00"), FRAME_SIZE_ERROR),
+    ("SETTINGS of 5 bytes", frame(SETTINGS, 0, 0, b"\x00\x03\x00\x00\x00"), FRAME_SIZE_ERROR),
     (
         "SETTINGS acknowledged with something",
         frame(SETTINGS, ACK, 0, b"\x00\x03\x00\x00\x00\x01"),
         FRAME_SIZE_ERROR,
     ),
-    ("PING of 7 octets", frame(PING, 0, 0, b"1234567"), FRAME_SIZE_ERROR),
+    ("PING of 7 bytes", frame(PING, 0, 0, b"1234567"), FRAME_SIZE_ERROR),
     (
-        "RST_STREAM of 3 octets",
+        "RST_STREAM of 3 bytes",
         request(1, "POST", "/bad", end=False) + frame(RST_STREAM, 0, 1, b"\x00\x00\x00"),
         FRAME_SIZE_ERROR,
     ),
     (
-        "WINDOW_UPDATE of 5 octets",
+        "WINDOW_UPDATE of 5 bytes",
         frame(WINDOW_UPDATE, 0, 0, b"\x00\x00\x00\x01\x00"),
         FRAME_SIZE_ERROR,
     ),
-    ("a frame of 16,385 octets", frame(HEADERS, 0, 1, bytes(16_385)), FRAME_SIZE_ERROR),
+    ("a frame of 16,385 bytes", frame(HEADERS, 0, 1, bytes(16_385)), FRAME_SIZE_ERROR),
     (
         "a field section that is none",
         frame(HEADERS, END_HEADERS, 1, b"\xff\xff\xff\xff\xff\xff\xff"),
@@ -318,7 +318,8 @@ def wait_closed(peer, since_s):
 
 @pytest.fixture
 def fresh(certificate, tmp_path, ended):
-    """A client of its own: one whose links never live long waits longer each time."""
+    """Starts a client for one test, because a client whose links never live long waits longer each
+    time."""
     made = Stage(certificate, tmp_path, ended)
     made.link()
     return made
@@ -336,21 +337,21 @@ def test_a_flood_ends_the_link(fresh, once, again):
     assert fresh.ask() == (200, b"well")  # it has come back
 
 
-@pytest.mark.parametrize("octets,code", [pytest.param(*row, id=what) for what, *row in WRONG])
-def test_what_is_wrong_ends_the_link(fresh, octets, code):
+@pytest.mark.parametrize("data,code", [pytest.param(*row, id=what) for what, *row in WRONG])
+def test_a_malformed_frame_ends_the_link(fresh, data, code):
     peer = fresh.link()
     with harmless(fresh):
-        peer.send(octets)
+        peer.send(data)
         wait_closed(peer, time.monotonic())
     assert [code] == [given for given, _ in peer.goaways][-1:], peer.goaways
 
 
-# ---- what is allowed and no help ----
+# ---- what is allowed and does no harm ----
 def test_the_limit_of_streams_holds(certificate, tmp_path, ended):
-    """A server that takes no notice of it is no server to talk to."""
+    """oneport ends the link to a server that exceeds its limit of streams."""
     stage = Stage(certificate, tmp_path, ended, "--max-streams", "10")
     peer = stage.link()
-    assert stage.ask() == (200, b"well")  # so that its SETTINGS are acknowledged
+    assert stage.ask() == (200, b"well")  # after this its SETTINGS are acknowledged
     for _ in range(11):
         peer.send(request(stage.next_stream(), "POST", "/held", end=False))
     wait_closed(peer, time.monotonic())
@@ -359,7 +360,7 @@ def test_the_limit_of_streams_holds(certificate, tmp_path, ended):
 
 
 class Stuck:
-    """Takes WebSockets, says at once that it has no more to say, and reads nothing until it is let go."""
+    """Accepts WebSockets, ends its own direction at once, and reads nothing until go is set."""
 
     def __init__(self):
         self.go = threading.Event()
@@ -375,7 +376,7 @@ class Stuck:
 
 
 def push_until_stuck(server, answer):
-    """As much as the stream's window lets through, until it stays closed; then the end."""
+    """Sends as much as the stream's window takes until it stays closed. Then sends the end."""
     still_since = time.monotonic()
     while time.monotonic() - still_since < 0.5:
         with server.lock:
@@ -387,13 +388,14 @@ def push_until_stuck(server, answer):
                 answer.send(bytes(room))
                 still_since = time.monotonic()
         if room == 0:
-            time.sleep(0.01)  # the lock is the reader's meanwhile
+            time.sleep(0.01)  # lets the reader take the lock
     answer.send(b"", end=True)
     answer.wait()
 
 
 def test_a_slot_is_free_when_the_origin_is_done(certificate, tmp_path, ended):
-    """A WebSocket over in both directions, whose last octets the origin does not read: its stream is gone, its connection is not."""
+    """A WebSocket is over in both directions, but the origin has not read its last bytes. The
+    stream is gone and the connection is not, so the slot stays taken."""
     stuck = Stuck()
     origin = ended.enter_context(contextlib.closing(ScriptedOrigin(stuck)))
     ended.callback(stuck.go.set)
@@ -417,7 +419,8 @@ def test_a_slot_is_free_when_the_origin_is_done(certificate, tmp_path, ended):
 
 
 def floods_of_resets(count):
-    """Each makes us reset a stream that lives (CVE-2025-8671): its window runs over."""
+    """Returns a test that makes oneport reset @count live streams (CVE-2025-8671). Each of them is
+    reset because its window overflows."""
 
     def run(certificate, directory, ended):
         streams = 10
@@ -449,7 +452,7 @@ def floods_of_resets(count):
 
 
 class Held:
-    """An origin that answers nothing, and lets go only when the other side has."""
+    """This origin answers nothing, and closes only after the other side has closed."""
 
     def __init__(self):
         self.open, self.lock = 0, threading.Lock()
@@ -472,6 +475,6 @@ def test_resets_that_we_are_made_to_send(certificate, tmp_path, ended):
 
 
 @pytest.mark.full
-def test_ten_thousand_of_them(certificate, tmp_path, ended):
-    """Just below the budget of nuisances, which would end the link."""
+def test_nine_thousand_resets_that_we_are_made_to_send(certificate, tmp_path, ended):
+    """The number is just below the budget of nuisances, at which the link would end."""
     floods_of_resets(9000)(certificate, tmp_path, ended)

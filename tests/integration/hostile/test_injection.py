@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/2 that would become another HTTP/1.1 (row 17): a server asks oneport for what no HTTP/1.1
-request can say, and promises other bodies than it sends. An origin that takes only what all
-readers take alike sees nothing of it, or just what was meant."""
+"""Tests HTTP/2 that would become another HTTP/1.1 request (row 17). A server sends oneport requests
+that HTTP/1.1 cannot express, or other bodies than it announced. A strict origin sees nothing of
+such a request, or exactly what was meant."""
 
 import contextlib
 import itertools
@@ -32,7 +32,8 @@ def stage(certificate, tmp_path_factory):
 
 
 def well(stage):
-    """Another request is served, on whatever connections there are, and nothing that was not meant has come to the origin."""
+    """Checks that another request is served, on whatever connections there are, and that the origin
+    has seen nothing that was not meant."""
     path = f"/next/{next(stage.number_of_next)}"
     assert stage.ask(path) == (200, ANSWER + path.encode())
     assert stage.seen.faults == []
@@ -47,7 +48,7 @@ def line(**changed):
 
 
 def asked(*extra, end=True, body=None, **changed):
-    """Frames of a request, by its stream's number."""
+    """Returns a function that makes the frames of a request from the number of its stream."""
 
     def make(number):
         head = headers(number, *line(**changed), *extra, end=end and body is None)
@@ -56,7 +57,7 @@ def asked(*extra, end=True, body=None, **changed):
     return make
 
 
-# ---- what cannot be said ----
+# ---- what HTTP/1.1 cannot express ----
 TWICE = [
     (f"{name} twice", asked((name, value)))
     for name, value in [
@@ -68,8 +69,8 @@ TWICE = [
     ]
 ]
 
-# Octets that end a line, a field or a word for one reader or another, wherever text stands.
-OCTETS = {
+# For some readers these characters end a line, a field or a word, wherever they stand in a text.
+CONTROLS = {
     "CR LF": "\r\n",
     "LF": "\n",
     "CR": "\r",
@@ -78,29 +79,29 @@ OCTETS = {
     "vertical tab": "\x0b",
 }
 PSEUDO = [
-    (f":{name} with {what}", asked(**{name: value + octets + "GET"}))
+    (f":{name} with {what}", asked(**{name: value + text + "GET"}))
     for name, value in [
         ("method", "POST"),
         ("scheme", "http"),
         ("authority", "a.localhost"),
         ("path", BAD),
     ]
-    for what, octets in [*OCTETS.items(), ("space", " "), ("tab", "\t")]
+    for what, text in [*CONTROLS.items(), ("space", " "), ("tab", "\t")]
 ]
 NAMES = [
-    (f"name with {what}", asked((f"x{octets}y", "z")))
-    for what, octets in [*OCTETS.items(), ("space", " "), ("colon", ":"), ("0x80", "\x80")]
+    (f"name with {what}", asked((f"x{text}y", "z")))
+    for what, text in [*CONTROLS.items(), ("space", " "), ("colon", ":"), ("0x80", "\x80")]
 ]
 VALUES = [
-    (f"{name} with {what}", asked((name, f"a{octets}b")))
+    (f"{name} with {what}", asked((name, f"a{text}b")))
     for name in ("x", "cookie", "referer", "content-type", "te")
-    for what, octets in OCTETS.items()
+    for what, text in CONTROLS.items()
     if name != "te" or what == "CR LF"
 ]
 EDGES = [
     (f"value that {where} {what}", asked(("x", value)))
-    for what, octet in [("space", " "), ("tab", "\t"), ("CR", "\r"), ("LF", "\n")]
-    for where, value in [("begins with", octet + "a"), ("ends with", "a" + octet)]
+    for what, blank in [("space", " "), ("tab", "\t"), ("CR", "\r"), ("LF", "\n")]
+    for where, value in [("begins with", blank + "a"), ("ends with", "a" + blank)]
 ]
 
 CODINGS = [
@@ -192,7 +193,7 @@ WEBSOCKETS = [
         for what, make in TWICE + PSEUDO + NAMES + VALUES + EDGES + CODINGS + LENGTHS + WEBSOCKETS
     ],
 )
-def test_nothing_of_it_is_written(stage, make):
+def test_nothing_of_a_malformed_request_is_written(stage, make):
     peer, number = stage.link(), stage.next_stream()
     peer.send(make(number))
     wait_until(
@@ -204,13 +205,13 @@ def test_nothing_of_it_is_written(stage, make):
     assert BAD not in stage.seen.begun
 
 
-# ---- what is said and not kept ----
+# ---- bodies that are not as announced ----
 def data(number, body, end=True):
     return frame(DATA, END_STREAM if end else 0, number, body)
 
 
 def post(number, length, *rest, end=False):
-    """A head that promises @length octets, and frames behind it."""
+    """Returns a head that announces @length bytes, and the frames @rest after it."""
     return headers(number, *line(), ("content-length", str(length)), end=end) + b"".join(rest)
 
 
@@ -242,8 +243,8 @@ BROKEN = [
                 headers(n, field, end=True),
             ],
         )
-        for what, octets in OCTETS.items()
-        for where, field in [("name", (f"x{octets}y", "z")), ("value", ("x", f"a{octets}b"))]
+        for what, text in CONTROLS.items()
+        for where, field in [("name", (f"x{text}y", "z")), ("value", ("x", f"a{text}b"))]
     ),
     *(
         (
@@ -261,12 +262,13 @@ BROKEN = [
 
 @pytest.mark.rule("D2", "D4", "D7")
 @pytest.mark.parametrize("make", [pytest.param(make, id=what) for what, make in BROKEN])
-def test_it_never_comes_to_an_end(stage, make):
-    """Its head may be there already when the fault comes; then the origin's connection ends with it."""
+def test_a_broken_request_never_looks_complete(stage, make):
+    """The head may have reached the origin when the fault comes. Then the origin's connection ends
+    as well."""
     peer, number = stage.link(), stage.next_stream()
     before = len(stage.seen.whole.get(BAD, []))
-    for octets in make(number):
-        peer.send(octets)
+    for frames in make(number):
+        peer.send(frames)
         peer.settle()
     wait_until(lambda: number in peer.resets or peer.ended.is_set(), what="a reset")
     assert peer.resets.get(number) == PROTOCOL_ERROR, (peer.heads.get(number), peer.goaways)
@@ -279,10 +281,11 @@ def test_it_never_comes_to_an_end(stage, make):
 @pytest.mark.parametrize(
     "surplus",
     [b"G", SMUGGLED, b"0\r\n\r\n" + SMUGGLED],
-    ids=["an octet", "a request", "an end of chunks"],
+    ids=["a byte", "a request", "an end of chunks"],
 )
-def test_what_comes_behind_the_length_goes_nowhere(stage, length, surplus):
-    """Too late to refuse it: the origin has had what was promised, and may have answered."""
+def test_bytes_beyond_the_length_are_dropped(stage, length, surplus):
+    """It is too late to refuse the request: the origin has got what was announced, and may have
+    answered."""
     peer, number = stage.link(), stage.next_stream()
     before = len(stage.seen.whole.get(BAD, []))
     peer.send(post(number, length, data(number, b"four"[:length], end=False)))
@@ -305,7 +308,7 @@ BODIES = {
 
 
 @pytest.mark.rule("D4", "D5", "D6")
-@pytest.mark.parametrize("split", [False, True], ids=["at once", "octet by octet"])
+@pytest.mark.parametrize("split", [False, True], ids=["at once", "byte by byte"])
 @pytest.mark.parametrize("length", [False, True], ids=["no length", "length"])
 @pytest.mark.parametrize("body", [pytest.param(body, id=what) for what, body in BODIES.items()])
 def test_a_body_stays_a_body(stage, body, length, split):
@@ -354,9 +357,11 @@ def state(program):
 
 
 def stopped_asleep(program, sockets):
-    """Stops @program where it waits for events, with nothing to read. Amid a turn it would find the request in that turn and the
-    answer in the next: no later than an answer that comes after the request was written, and as little to be told from a true one.
-    """
+    """Stops @program while it waits for events and has nothing to read. Returns False if that did
+    not succeed.
+
+    A program that is stopped in the middle of a turn would find the request in this turn and the
+    answer in the next one. It could not tell such an answer from a true one."""
     if state(program) != "S" or any(unread(each) for each in sockets):
         return False
     program.signal(signal.SIGSTOP)
@@ -368,10 +373,9 @@ def stopped_asleep(program, sockets):
 
 
 @pytest.mark.rule("D7")
-def test_an_answer_that_came_before_the_request_was_written_is_not_its_answer(
-    certificate, tmp_path, ended
-):
-    """oneport finds both at once: a request on the link, and octets on the idle connection that it would use."""
+def test_an_answer_from_before_the_request_is_not_its_answer(certificate, tmp_path, ended):
+    """oneport finds both at the same time: a request on the link, and bytes on the idle connection
+    that it would use."""
 
     def serve(connection):
         while True:
@@ -396,7 +400,7 @@ def test_an_answer_that_came_before_the_request_was_written_is_not_its_answer(
         )
         for socket, send in sends if request_first else reversed(sends):
             send()
-            wait_until(lambda socket=socket: unread(socket) > 0, what="octets to wait")
+            wait_until(lambda socket=socket: unread(socket) > 0, what="bytes to wait")
         program.signal(signal.SIGCONT)
         assert peer.wait_answer(number) == (200, b"clean")
         assert stage.origin.connections[-1] is not poisoned

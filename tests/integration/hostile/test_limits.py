@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What an address has had enough of (rules O22 to O24): names, registers, bad tickets. The addresses are those that a trusted proxy on
-loopback tells; loopback itself is not limited."""
+"""Tests the limits of an address (rules O22 to O24) for names, registers and bad tickets. A trusted
+proxy on loopback names the addresses. Loopback itself is not limited."""
 
 import contextlib
 import itertools
@@ -13,11 +13,11 @@ from support.viewer import Viewer, fetch, links
 from support.wait import wait_until
 
 HERE, THERE = "198.51.100.7", "2001:db8:1:2::7"
-NEIGHBOUR = "2001:db8:1:2:ffff::1"  # of THERE, in the same /64
+NEIGHBOUR = "2001:db8:1:2:ffff::1"  # in the same /64 as THERE
 
 
 def by_proxy(address):
-    """The fields of a request that came through a trusted proxy, over https."""
+    """Returns the fields of a request that came over https through a trusted proxy."""
     return [f"X-Forwarded-For: {address}", "X-Forwarded-Proto: https"]
 
 
@@ -32,7 +32,8 @@ def ticket_of(server, address, name):
 
 
 def error(got):
-    """What is wrong, where something is; a 429 says when to come back, in both places."""
+    """Returns 200, or the status and the error of the answer. Checks that a 429 says when to come
+    back, in its body and in its head."""
     if got.status == 429:
         assert (
             got.json()["message"] and got.json()["retry_after"] == int(got.get("Retry-After")) > 0
@@ -44,7 +45,7 @@ def error(got):
 
 
 def attached(server, address, name, ticket):
-    """The status of an attach request."""
+    """Attaches. Returns 101, or the status and the error of the refusal."""
     viewer, got = attach(server, name, ticket, *by_proxy(address), secure=False)
     viewer.close()
     return error(got) if got.status != 101 else 101
@@ -52,7 +53,8 @@ def attached(server, address, name, ticket):
 
 @pytest.fixture
 def link(ended):
-    """link(server, address, name): a tunnel that is registered and attached from there, and serves; its ticket is .ticket."""
+    """Returns link(server, address, name), which registers and attaches a tunnel from @address. The
+    tunnel answers requests and has its ticket as .ticket."""
 
     def start(server, address, name, ticket=None):
         ticket = ticket or ticket_of(server, address, name)
@@ -83,7 +85,8 @@ REGISTERS = "too_many_registers"
 
 @pytest.mark.rule("O23")
 def test_registers_of_an_address(new_server, name, link, ended):
-    """120 at once, one more a second, whatever worker is asked. Nobody else is touched, and a renewal is no register."""
+    """An address has 120 registers at once and one more a second, whatever worker it asks. Other
+    addresses are not affected, and a renewal does not count."""
     server = new_server("--max-tunnels-per-address", "0", "--workers", "2")
     start, count = time.monotonic(), 1
     own = link(server, HERE, name)
@@ -126,7 +129,8 @@ def test_a_network_of_ipv6_is_one_address(new_server):
 
 @pytest.mark.rule("O22")
 def test_names_of_an_address(new_server, name, link):
-    """Two at a time, from the register to the end of the grace; a ticket for what was free meanwhile needs a place as well."""
+    """An address has two names at a time, from the register to the end of the grace. A ticket for a
+    name that was free meanwhile needs a place as well."""
     server = new_server("--max-tunnels-per-address", "2", "--name-grace", "1s")
     first, full = link(server, HERE, f"{name}-1"), (429, "too_many_names")
     assert error(ask(server, HERE)) == 200
@@ -144,7 +148,8 @@ def test_names_of_an_address(new_server, name, link):
 
 @pytest.mark.rule("O5", "O22")
 def test_names_of_an_address_over_a_restart(new_server, name, link):
-    """Whose the names of the file were is not known until their owners are back, who are let in though it is more than the address may have."""
+    """After a restart the server does not know to which address the saved names belong, until their
+    owners return. It lets the owners in even if their address then has more names than allowed."""
     server = new_server("--max-tunnels-per-address", "2")
     old, path = [f"{name}-1", f"{name}-2"], server.directory / "state" / "names"
     tickets = [ticket_of(server, HERE, one) for one in old]
@@ -161,7 +166,8 @@ BAD, TOO_MANY_BAD = (403, "bad_ticket"), (429, "too_many_bad_tickets")
 
 
 def bad_tries(server, address, name, foreign_ticket):
-    """One of each kind that is not ours, another name's and made up, at register and at attach: what each is told."""
+    """Tries a made-up ticket and another name's ticket, at register and at attach. Returns the four
+    answers."""
     return [
         error(ask(server, address, f"/register/{name}", "Oneport-Ticket: made.up")),
         error(ask(server, address, f"/register/{name}", f"Oneport-Ticket: {foreign_ticket}")),
@@ -188,7 +194,7 @@ def test_bad_tickets_of_an_address(new_server, name, link):
 
 
 @pytest.mark.full
-def test_a_bad_ticket_is_told_so_again_after_its_time(new_server, name):
+def test_bad_tickets_get_403_again_after_the_wait(new_server, name):
     server = new_server()
     other = ticket_of(server, HERE, name)
     for _ in range(2):

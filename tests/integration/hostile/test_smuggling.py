@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Octets beyond a request never become another's (rows 17, 18): 1,824 requests that two readers
-might split in two ways, each refused or seen by the origin exactly once and as it was meant,
-with nothing else on its connection."""
+"""Tests that bytes beyond a request never become another request (rows 17 and 18). Two readers
+might split each of the 1,824 requests in different ways. Each of them is refused, or the origin
+sees it exactly once and as it was meant, with nothing else on its connection."""
 
 import contextlib
 import threading
@@ -23,7 +23,7 @@ from support.websocket_viewer import HANDSHAKE
 
 @pytest.fixture(scope="module")
 def behind_nginx(server, tmp_path_factory):
-    """nginx before the file's server."""
+    """Starts nginx in front of the file's server."""
     running = Nginx(server, tmp_path_factory.mktemp("nginx"))
     yield running
     running.stop()
@@ -31,7 +31,8 @@ def behind_nginx(server, tmp_path_factory):
 
 @pytest.fixture
 def front(request, server):
-    """Where viewers go, and how: to oneportd in clear, or (True) to nginx by TLS."""
+    """Returns the port and the TLS context for viewers: those of oneportd without TLS, or (True) of
+    nginx."""
     if not request.param:
         return server.port, None
     running = request.getfixturevalue("behind_nginx")
@@ -49,14 +50,14 @@ def recording(recorder):
         yield origin
 
 
-# Each 5th case comes to each body with one head or another: 365 of them.
+# Every 5th case, 365 in all, has each body with some of the heads.
 SOME = pytest.mark.parametrize(
     "step", [pytest.param(5, id="each 5th"), pytest.param(1, id="all", marks=pytest.mark.full)]
 )
 
 
 def judged(run, step=1):
-    """Runs each @step-th case: the Outcomes. What is wrong with any of them fails."""
+    """Runs each @step-th case. Returns the Outcomes. Fails if any of them is wrong."""
     with contextlib.closing(run):
         outcomes = [run.sent(case) for case in cases(run.host)[::step]]
     wrong = [f"{outcome.case}: {what}" for outcome in outcomes if (what := run.complaint(outcome))]
@@ -87,7 +88,7 @@ def judged(run, step=1):
     "piece",
     [None, pytest.param(1, marks=pytest.mark.full), pytest.param(7, marks=pytest.mark.full)],
 )
-def test_oneportd_takes_what_is_right_in_every_letter_and_nothing_else(
+def test_oneportd_takes_only_requests_that_are_right(
     server, recorder, recording, new_client, piece
 ):
     client = new_client(recording.port)
@@ -106,7 +107,8 @@ def test_oneportd_takes_what_is_right_in_every_letter_and_nothing_else(
 @pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")
 @pytest.mark.parametrize("front", [True], ids=["nginx"], indirect=True)
 def test_through_nginx(step, front, behind_nginx, recorder, recording, new_client):
-    """nginx repairs some of it before oneportd sees it; what it makes of it must be what was meant."""
+    """nginx repairs some of the requests before oneportd sees them. The result must be what was
+    meant."""
     client = new_client(recording.port, server=behind_nginx)
     outcomes = judged(Run(recorder, lambda: Viewer(*front), client.host, strictly=False), step)
     assert len(recorder.whole) > len(outcomes) / 5
@@ -115,13 +117,15 @@ def test_through_nginx(step, front, behind_nginx, recorder, recording, new_clien
 # ---- beside HAProxy ----
 KNOWN = {
     # what differs, and why
-    "upgrade: websocket that is refused": "HAProxy 2.6 takes the origin's 200 for an open WebSocket; oneport says 502 (W5)",
+    "upgrade: websocket that is refused": "HAProxy 2.6 takes the origin's 200 for an open "
+    "WebSocket; oneport answers 502 (W5)",
 }
 OWN = {"sec-websocket-key"}  # each makes one
 
 
 def equivalent(request, host):
-    """What must be alike of a request, whoever carried it: the order only of fields that have one name."""
+    """Returns the parts of a request that must be alike, whoever carried it. The order counts only
+    among fields of the same name."""
     fields = [
         (name.lower(), value.replace(host, "HOST"))
         for name, value in request.fields
@@ -142,7 +146,8 @@ def equivalent(request, host):
 def test_oneport_writes_what_haproxy_would(
     step, server, recorder, recording, new_client, ended, tmp_path, name
 ):
-    """HAProxy is the other end of a link to the same oneportd. What both carry is alike; what is not stands above."""
+    """HAProxy is the other end of another link to the same oneportd. oneport and HAProxy carry the
+    same requests, except the rows of KNOWN."""
     theirs = RecordingOrigin()
     origin = ended.enter_context(contextlib.closing(ScriptedOrigin(theirs)))
     other = HaproxyClient(server, origin.port, tmp_path, name)
@@ -159,9 +164,10 @@ def test_oneport_writes_what_haproxy_would(
             for at, client in ((recorder, ours), (theirs, other))
         ]
         if carried[0] != carried[1] or mine.statuses != their.statuses:
-            assert (
-                mine.case.kind in KNOWN
-            ), f"{mine.case}: {mine.statuses} and {carried[0]}, HAProxy: {their.statuses} and {carried[1]}"
+            assert mine.case.kind in KNOWN, (
+                f"{mine.case}: {mine.statuses} and {carried[0]}, "
+                f"HAProxy: {their.statuses} and {carried[1]}"
+            )
             differ.add(mine.case.kind)
     assert differ == set(KNOWN)
 
@@ -202,7 +208,7 @@ SURPLUS = {
     "an answer": FORGED,
     "an interim answer": b"HTTP/1.1 103 Early Hints\r\nLink: </forged>\r\n\r\n",
     "half a head": FORGED[:20],
-    "an octet": b"H",
+    "a byte": b"H",
     "a line end": b"\r\n",
     "chunks": b"6\r\nforged\r\n0\r\n\r\n",
 }
@@ -216,10 +222,10 @@ SURPLUS = {
 @pytest.mark.parametrize(
     "method,answer,status,body", [pytest.param(*rest, id=what) for what, *rest in ANSWERS]
 )
-def test_what_an_origin_says_too_much_is_nobodys(
+def test_what_an_origin_sends_too_much_reaches_no_viewer(
     server, played, method, answer, status, body, surplus, when
 ):
-    """The viewer gets its answer, the next ones get theirs, on another connection."""
+    """The viewer gets its answer. The next requests get theirs, on another connection."""
     told, go = [], threading.Event()
 
     def serve(connection):
@@ -257,14 +263,13 @@ def test_what_an_origin_says_too_much_is_nobodys(
         assert sent.wait(10)
     for _ in range(2):
         assert fetch(server.port, client.host).body == b"clean"
-    assert len(told) == (
-        2 if client.keeps_origins else 3
-    )  # the one with the surplus, and the next, which was kept
+    # These are the connection with the surplus and the next one, which is kept.
+    assert len(told) == (2 if client.keeps_origins else 3)
 
 
 # ---- an upgrade that does not come about ----
 REFUSALS = [
-    # what the origin says to a handshake, what the viewer is told
+    # what the origin answers to a handshake, the status that the viewer gets
     ("200", reply(b"no"), 502),
     ("302", reply(b"", "Location: /", status=302), 302),
     ("403", reply(b"no", status=403), 403),
@@ -301,7 +306,8 @@ BEHIND = [
     "answer,status", [pytest.param(*rest, id=what) for what, *rest in REFUSALS]
 )
 def test_behind_a_refused_websocket_nothing_is_relayed(played, front, answer, status, behind):
-    """What the viewer sends behind its handshake is a request like any other, or none: never octets for the origin to read."""
+    """The data that a viewer sends after its handshake is parsed as a request. It is never passed
+    on as raw bytes."""
     raw, asked = [], []
 
     def serve(connection):

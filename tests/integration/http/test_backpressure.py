@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One side that stops reading stops its own stream and nothing else, and costs its stream's window, not the body."""
+"""A side that stops reading stops only its own stream. It costs the memory of one window, not of
+the whole body."""
 
 
 import threading
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.release_only
 
 
 def stall(port, host, path="/bytes/1073741824"):
-    """A viewer that reads the head and not one octet more; its own socket takes little."""
+    """Opens a viewer that reads the head and no byte of the body. Its socket has a small receive
+    buffer."""
     viewer = Viewer(port, receive_buffer=64 << 10)
     viewer.send(head("GET", path, host))
     assert viewer.response_head().get("Content-Length") == str(GIB)
@@ -26,13 +28,13 @@ def stall(port, host, path="/bytes/1073741824"):
 
 @pytest.mark.alone
 def test_a_stalled_viewer_does_not_slow_the_others(new_server, new_client, http_origin):
-    """A ratio within one run, best of three: what the others get beside a viewer that stopped, and without it."""
+    """Compares the rate of other viewers beside a stalled viewer with their rate alone, within one
+    run. One of three attempts must reach SHARE."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     size = 64 * MIB
-    download_rate(
-        server.port, client.host, 2, size
-    )  # warm: windows have grown, memory is what work needs
+    # This warms up: windows grow, and the programs get the memory that they need for work.
+    download_rate(server.port, client.host, 2, size)
     before = server.rss(), client.rss()
     ratios = []
     for _ in range(3):
@@ -50,7 +52,7 @@ def test_a_stalled_viewer_goes_on_where_it_stopped(server, tunnel):
     with Viewer(server.port, receive_buffer=64 << 10, timeout_s=60) as viewer:
         viewer.send(head("GET", f"/bytes/{64 * MIB}", tunnel.host))
         assert viewer.response_head().status == 200
-        stable(server.rss)  # whatever could be buffered is
+        stable(server.rss)  # until all buffers are full
         at = 0
         for piece in pattern.pieces(64 * MIB, MIB):
             assert viewer.exactly(len(piece)) == piece, f"differs after {at}"
@@ -59,7 +61,8 @@ def test_a_stalled_viewer_goes_on_where_it_stopped(server, tunnel):
 
 @pytest.mark.rule("D11")
 def test_a_stalled_origin_stops_the_upload(server, tunnel, shared):
-    """Its window stays closed: neither program takes in what the origin does not read, and others are served."""
+    """The stream's window stays closed. Neither program buffers what the origin does not read, and
+    other viewers are served."""
     go = threading.Event()
 
     def serve(connection):
@@ -87,7 +90,8 @@ def test_a_stalled_origin_stops_the_upload(server, tunnel, shared):
 
 
 def push_until_stuck(viewer):
-    """Sends zeros until the socket takes no more for a second; how many it took."""
+    """Sends zeros until the socket takes no more for a second. Returns the number of bytes that it
+    took."""
     viewer.socket.settimeout(1)
     block, sent = bytes(1 << 16), 0
     try:
@@ -100,13 +104,14 @@ def push_until_stuck(viewer):
 
 
 def test_many_stalled_viewers_fit_into_the_links_budget(new_server, new_client, http_origin):
-    """64 viewers that read nothing: memory stays within the link's 32 MiB and another viewer is served at once."""
+    """64 viewers read nothing. Memory stays within the link's 32 MiB, and another viewer is served
+    at once."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     before = server.rss()
     stalled = [stall(server.port, client.host) for _ in range(64)]
     try:
-        stable(server.rss)  # whatever could be buffered is
+        stable(server.rss)  # until all buffers are full
         assert server.rss() - before < 40 * MIB
         assert fetch(
             server.port, client.host, f"/bytes/{MIB}", timeout_s=10

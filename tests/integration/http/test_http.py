@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The HTTP rules, end to end. The letters are those of docs/http-rules.md: Q request line and
-framing, H request fields, D towards the origin, R responses."""
+"""Tests the HTTP rules from viewer to origin. The letters are those of docs/http-rules.md: Q
+request line and framing, H request fields, D towards the origin, R responses."""
 
 import re
 import time
@@ -158,7 +158,7 @@ def test_refused_bodies(server, tunnel, rule, body):
 
 # ---- requests that pass, and how ----
 def as_seen(got):
-    """What the origin saw: (method, target, {name in lower case: [values]})."""
+    """Returns what the origin saw: (method, target, {name in lower case: [values]})."""
     seen = got.json()
     fields = {}
     for name, value in seen["fields"]:
@@ -231,7 +231,7 @@ def test_q16_one_empty_line_before_the_request(server, tunnel):
 
 
 @pytest.mark.rule("Q37")
-def test_q37_octets_above_7f_pass_in_values(server, tunnel):
+def test_q37_bytes_above_7f_pass_in_values(server, tunnel):
     _, _, fields = as_seen(fetch(server.port, tunnel.host, "/echo", "X-Name: caf\xe9"))
     assert fields["x-name"] == ["caf\xe9"]
 
@@ -366,7 +366,8 @@ def test_h14_get_with_a_body(server, tunnel):
 
 
 def test_h15_a_head_that_fits_http1_but_not_the_link(server, tunnel):
-    """Close to the limit of the head: it either passes whole or is refused with 431, and the tunnel lives on."""
+    """The head is close to the size limit. It passes whole or is refused with 431, and the tunnel
+    goes on."""
     big = fetch(server.port, tunnel.host, "/echo", *[f"X-{n}: {'a' * 7900}" for n in range(4)])
     assert big.status in (200, 431)
     assert fetch(server.port, tunnel.host, "/echo").status == 200
@@ -379,7 +380,8 @@ def test_d5_q29_chunked_with_trailers(server, tunnel):
             head("POST", "/upload", tunnel.host, "Transfer-Encoding: CHUNKED", "Trailer: X-Sum")
         )
         viewer.send(
-            "5;ext=1\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 42\r\nContent-Length: 6\r\nHost: evil\r\n\r\n"
+            "5;ext=1\r\nhello\r\n1\r\n!\r\n0\r\n"
+            "X-Sum: 42\r\nContent-Length: 6\r\nHost: evil\r\n\r\n"
         )
         got = viewer.response().json()
     assert (got["length"], got["framing"]) == (6, "chunked")
@@ -557,13 +559,12 @@ def test_r12_without_length_it_is_chunked(server, tunnel):
     with Viewer(server.port) as viewer:
         got = viewer.get(tunnel.host, "/bytes/70000?close=1")
         assert got.get("Transfer-Encoding") == "chunked" and got.body == pattern.pattern(70_000)
-        assert (
-            viewer.get(tunnel.host, "/echo").status == 200
-        )  # the viewer's connection is not the origin's
+        # The viewer's connection stays open when the origin's closes.
+        assert viewer.get(tunnel.host, "/echo").status == 200
 
 
 NONSENSE = [
-    # rule, what the origin sends (then it closes)
+    # rule, what the origin sends before it closes
     ("R1 no HTTP", b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
     ("R1 status 099", b"HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\n"),
     ("R1 status 600", b"HTTP/1.1 600 No\r\nContent-Length: 0\r\n\r\n"),
@@ -610,7 +611,8 @@ CUT = [
 
 @pytest.mark.parametrize("raw", [pytest.param(raw, id=rule) for rule, raw in CUT])
 def test_a_cut_response_looks_cut(server, shared, raw):
-    """Never a complete response with the wrong body: the viewer's connection breaks, or (nothing sent yet) it is a 502."""
+    """A viewer never gets a complete response with the wrong body. Its connection breaks, or it
+    gets a 502 if no head was sent yet."""
     client = shared(answering(raw))
     with Viewer(server.port) as viewer:
         viewer.send(head("GET", "/", client.host))
@@ -623,12 +625,12 @@ def test_a_cut_response_looks_cut(server, shared, raw):
 
 @pytest.mark.rule("R12")
 def test_r12_a_cut_response_to_http_1_0_is_reset(server, shared):
-    """Without length or chunks only a reset tells the end from a cut."""
+    """Without a length or chunks only a reset shows that the body was cut."""
 
     def serve(connection):
         connection.request()
         connection.send(b"HTTP/1.1 200 OK\r\n\r\nhello")
-        connection.silent_for(0.3)  # so that the head is on its way before the reset
+        connection.silent_for(0.3)  # lets the head leave before the reset
         connection.reset()
 
     with Viewer(server.port) as viewer:
@@ -651,7 +653,8 @@ SURPLUS = [
     ),
     (
         "after 304",
-        b"HTTP/1.1 304 No\r\nContent-Length: 4\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged",
+        b"HTTP/1.1 304 No\r\nContent-Length: 4\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged",
         "GET",
     ),
     (
@@ -678,7 +681,7 @@ def test_surplus_never_reaches_the_next_viewer(server, shared, raw, method):
     first = fetch(server.port, client.host, method=method)
     assert b"forged" not in first.body or first.status == 502
     assert fetch(server.port, client.host).body == b"clean"
-    assert len(client.origin.connections) == 2  # the poisoned one was not used again
+    assert len(client.origin.connections) == 2  # oneport did not use the poisoned connection again
 
 
 @pytest.mark.rule("D12", "R18")
@@ -713,12 +716,13 @@ def test_r17_a_viewer_that_leaves_frees_the_origin(server, shared):
 
 @pytest.mark.rule("D8")
 def test_d8_a_reused_connection_that_died_is_replaced_unseen(server, shared):
-    """The origin closes an idle connection just as the next request comes: once more, on a new one."""
+    """The origin closes an idle connection just as the next request comes. oneport sends the
+    request again on a new connection."""
 
     def serve(connection):
         connection.request()
         connection.send(reply(b"first"))
-        connection.request()  # takes the second request and dies without a word
+        connection.request()  # reads the second request and closes without an answer
 
     client = shared(serve)
     with Viewer(server.port) as viewer:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What oneport writes to its origin, and what it refuses to: asked by a server that is not ours, well and badly."""
+"""Tests what oneport writes to its origin and which requests it refuses. A server that is not
+oneportd sends well-formed and malformed requests."""
 
 import contextlib
 import re
@@ -19,19 +20,20 @@ PROTOCOL_ERROR, INTERNAL_ERROR, CANCEL = 1, 2, 8
 
 @pytest.fixture(scope="module")
 def server(certificate):
-    """Stands in for oneportd: the fixtures stage and played find it."""
+    """Starts a server in place of oneportd. The fixtures stage and played use it."""
     with contextlib.closing(ForeignServer(certificate)) as server:
         yield server
 
 
 @pytest.fixture
 def ask(server, stage):
-    """ask(*fields, **pseudo): a request to the client on stage."""
+    """Returns ask(*fields, **pseudo), which sends a request to the client of stage."""
     return server.ask
 
 
 def keeping(seen, answer=reply()):
-    """A script that keeps what it is asked: (line, fields, body), and answers as often as it is asked."""
+    """Returns a script that appends (line, fields, body) of each request to @seen and sends
+    @answer."""
 
     def serve(connection):
         while True:
@@ -72,7 +74,7 @@ def test_cookies_become_one_line(ask, played):
 
 
 @pytest.mark.rule("D4", "D5", "D6")
-def test_how_bodies_are_framed(ask, played):
+def test_a_body_keeps_its_length_or_is_chunked(ask, played):
     seen = []
     played(keeping(seen))
     with_length = ask(("content-length", "5"), end=False, method="POST")
@@ -91,7 +93,7 @@ def test_how_bodies_are_framed(ask, played):
     assert [body for _, _, body in seen] == [b"hello"] * 2
 
 
-# ---- what does not ----
+# ---- what is refused ----
 MALFORMED = [
     ("D1 host is not the authority", [("host", "other.example")], {}),
     ("D1 two hosts", [("host", "foreign.localhost"), ("host", "foreign.localhost")], {}),
@@ -118,7 +120,7 @@ MALFORMED = [
     "fields,pseudo", [pytest.param(fields, pseudo, id=rule) for rule, fields, pseudo in MALFORMED]
 )
 def test_nothing_of_a_malformed_request_is_written(ask, played, fields, pseudo):
-    """Its stream is reset, and the next one is served."""
+    """oneport resets the stream of the malformed request and serves the next one."""
     seen = []
     played(keeping(seen))
     assert ask(*fields, **pseudo).wait_reset() == PROTOCOL_ERROR
@@ -176,7 +178,8 @@ def test_which_connections_are_used_again(ask, played, answer, used):
 
 @pytest.mark.rule("D7")
 def test_an_idle_connection_is_let_go(ended, certificate, tmp_path):
-    """By us, before the origin does: 4 s by default, and no octet of anybody in between."""
+    """oneport closes an idle connection before the origin does, after 4 s by default. Neither side
+    sends a byte meanwhile."""
     server = ended.enter_context(contextlib.closing(ForeignServer(certificate)))
     idle_s = []
 
@@ -200,7 +203,8 @@ def test_an_idle_connection_is_let_go(ended, certificate, tmp_path):
     [("GET", None, True), ("PUT", None, True), ("POST", None, False), ("PUT", b"x", False)],
 )
 def test_what_is_asked_again_on_a_fresh_connection(ask, played, method, body, again):
-    """The first one answers once and dies with the second request; the next answers."""
+    """The first connection answers once and closes when the second request comes. The next
+    connection answers."""
     lines = []
 
     def serve(connection):
@@ -225,7 +229,8 @@ def test_what_is_asked_again_on_a_fresh_connection(ask, played, method, body, ag
 
 @pytest.mark.rule("D12")
 def test_an_answer_before_the_uploads_end(ask, played):
-    """Complete, then RST(NO_ERROR); the connection, which has half a request on it, is closed."""
+    """The answer is complete, then RST(NO_ERROR) follows. oneport closes the connection, since half
+    a request is on it."""
     ends = []
 
     def serve(connection):
@@ -246,14 +251,15 @@ def test_an_answer_before_the_uploads_end(ask, played):
 
 
 class Upload:
-    """A POST of @size zeros, sent as the windows allow."""
+    """This is a POST of @size zeros that are sent as the windows allow."""
 
     def __init__(self, server, size):
         self.server, self.size, self.sent = server, size, 0
         self.asked = server.ask(("content-length", str(size)), end=False, method="POST")
 
     def push(self):
-        """As much as is allowed; how much that has come to. Nothing more behind a reset."""
+        """Sends as many bytes as the windows allow, and none after a reset. Returns the number of
+        bytes sent so far."""
         while True:
             with self.server.lock:
                 if self.asked.reset is not None:
@@ -282,16 +288,16 @@ def test_an_origin_that_does_not_read_closes_the_window(ask, played, server):
     played(serve)
     upload = Upload(server, 64 << 20)
     stood = stable(upload.push)
-    assert stood < 16 << 20, "of a stream's window, 8 MiB at most, and the kernel's buffers"
+    assert stood < 16 << 20, "a stream's window is 8 MiB at most; the rest is kernel buffers"
     go.set()
     wait_until(lambda: upload.push() > stood + (1 << 20), 20 * SLOW, "it to go on")
 
 
-@pytest.mark.full  # the kernel goes on taking a little for some six seconds
+@pytest.mark.full  # the kernel takes a little more data for about six seconds
 @pytest.mark.rule("D11", "F8")
 @pytest.mark.parametrize("begun", [False, True], ids=["before the head", "behind it"])
 def test_an_origin_that_does_not_read_is_given_up(ended, certificate, tmp_path, begun):
-    """504 where there is no head yet; behind one the stream is reset."""
+    """The client answers 504 if there is no head yet. After a head it resets the stream."""
     go = threading.Event()
 
     def serve(connection):
@@ -319,7 +325,7 @@ def test_an_origin_that_does_not_read_is_given_up(ended, certificate, tmp_path, 
 
 # ---- no origin ----
 def full_listener(ended):
-    """A port whose listener takes no more connections: a SYN is not answered."""
+    """Returns a port whose listener takes no more connections. It does not answer a SYN."""
     listener = ended.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
     for _ in range(3):
         filler = ended.enter_context(socket.socket())
@@ -387,7 +393,7 @@ def test_cookies_of_one_viewer_stay_out_of_the_table(ask, played, server):
 
 
 BROKEN = [
-    # rule, what comes of an answer before its origin leaves
+    # rule, what the origin sends of an answer before it closes
     ("R9 length", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsome"),
     ("R10 chunks", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n"),
     (
@@ -399,7 +405,8 @@ BROKEN = [
 
 @pytest.mark.parametrize("raw", [pytest.param(raw, id=rule) for rule, raw in BROKEN])
 def test_an_answer_that_breaks_off_is_reset_as_our_fault(ask, played, raw):
-    """Its stream never ends in order: RST(INTERNAL_ERROR). Before a head is whole the stream is answered instead."""
+    """The stream never ends in order, but with RST(INTERNAL_ERROR). If no head is complete yet, the
+    client answers the stream instead."""
     told = threading.Event()
 
     def serve(connection):
@@ -418,8 +425,11 @@ def test_an_answer_that_breaks_off_is_reset_as_our_fault(ask, played, raw):
 
 
 @pytest.mark.rule("R13")
-def test_trailers_go_back(ask, played):
-    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 42\r\nSet-Cookie: a=b\r\n\r\n"
+def test_trailers_of_an_answer_pass(ask, played):
+    chunked = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"5\r\nhello\r\n0\r\nX-Sum: 42\r\nSet-Cookie: a=b\r\n\r\n"
+    )
     played(keeping([], chunked))
     got = ask(("te", "trailers")).wait()
     assert (got.body, got.trailers) == (b"hello", {"x-sum": "42"})

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rules of requests that only the whole path can show: what becomes of a connection, what the link carries, what the origin sees."""
+"""Tests the rules of requests that need the whole path: what happens to a connection, what the link
+carries and what the origin sees."""
 
 import contextlib
 import re
@@ -17,14 +18,15 @@ from support.wait import wait_until
 
 @pytest.fixture
 def foreign(ended, server):
-    """foreign(name, ...): a link by python3-h2 to the file's server, under a name that it registers."""
+    """Returns foreign(name, ...), which registers @name at the file's server and opens a link with
+    python3-h2."""
     return lambda name, *given, to=server, **keywords: ended.enter_context(
         contextlib.closing(linked(to, name, *given, **keywords))
     )
 
 
 def on_the_link(foreign, server, name, *fields, **keywords):
-    """The request as HTTP/2: its fields as a list."""
+    """Returns the fields of a request as they come over the link."""
     seen = []
     foreign(name, serve=lambda stream: (seen.append(list(stream.fields)), stream.answer(200)))
     with Viewer(server.port) as viewer:
@@ -76,9 +78,10 @@ def test_http_1_0_may_keep_the_connection(server, tunnel):
             )
             assert viewer.response().get("Connection").lower() == "keep-alive"
         viewer.send(
-            f"GET /bytes/30?chunked=1 HTTP/1.0\r\nHost: {tunnel.host}\r\nConnection: keep-alive\r\n\r\n"
+            "GET /bytes/30?chunked=1 HTTP/1.0\r\n"
+            f"Host: {tunnel.host}\r\nConnection: keep-alive\r\n\r\n"
         )
-        got = viewer.response()  # its end can only be the connection's
+        got = viewer.response()  # only the connection's end can end this body
         assert (got.get("Transfer-Encoding"), got.get("Connection"), got.body) == (
             None,
             "close",
@@ -87,7 +90,8 @@ def test_http_1_0_may_keep_the_connection(server, tunnel):
 
 
 def test_a_connection_that_asks_nothing_more_is_closed(new_server, new_client, http_origin):
-    """Without a word, at --viewer-keepalive behind the last answer."""
+    """The server closes the connection without an answer when --viewer-keepalive has passed since
+    the last one."""
     server = new_server("--viewer-keepalive", "400ms")
     client = new_client(http_origin.port, server=server)
     with Viewer(server.port) as viewer:
@@ -99,7 +103,7 @@ def test_a_connection_that_asks_nothing_more_is_closed(new_server, new_client, h
 
 # ---- the Host ----
 @pytest.mark.rule("Q18", "Q19")
-def test_an_empty_port_is_none(server, tunnel):
+def test_a_host_with_an_empty_port_is_found(server, tunnel):
     with Viewer(server.port) as viewer:
         viewer.send(f"GET /echo HTTP/1.1\r\nHost: {tunnel.name}.localhost:\r\n\r\n")
         fields = {name.lower(): value for name, value in viewer.response().json()["fields"]}
@@ -115,7 +119,8 @@ def test_options_counts_down(server, tunnel):
 # ---- bodies over the limit ----
 @pytest.fixture
 def narrow(new_server, foreign, name):
-    """A server that takes five octets, and a link to it that answers nothing."""
+    """Starts a server that takes bodies of at most five bytes, and a link to it that never
+    answers."""
     server = new_server("--max-body", "5")
     server.link = foreign(name, to=server, serve=lambda stream: None)
     server.host = f"{name}.localhost"
@@ -174,7 +179,7 @@ def test_te_is_dropped(server, name, foreign, lines):
 
 
 @pytest.mark.rule("H10")
-def test_what_is_ours_is_not_the_viewers(server, name, foreign):
+def test_oneport_fields_of_a_viewer_are_dropped(server, name, foreign):
     fields = dict(on_the_link(foreign, server, name, "Oneport-Error: x", "ONEPORT-LINK: 1"))
     assert not [key for key in fields if key.startswith("oneport")]
 
@@ -242,15 +247,16 @@ def test_secrets_stay_out_of_the_table_that_viewers_share(server, name, foreign)
     "field", ["Cookie", "Authorization", "Proxy-Authorization", "X-Api-Key", "X-Known"]
 )
 def test_the_size_of_a_head_does_not_tell_a_good_guess_from_a_bad_one(server, name, field):
-    """Who sees the octets of the link, and asks on it too, learns nothing of another viewer's secrets; the last field is no secret and
-    shows that the difference would be seen."""
+    """An attacker who sees the bytes of the link and sends requests over it learns nothing about
+    another viewer's secrets. The last field is no secret: it shows that the test would see a
+    difference."""
     connection, got = attach(server, name, register(server, name)["ticket"])
     assert got.status == 101 and connection.exactly(len(PREFACE)) == PREFACE
     peer = RawPeer(connection, settings({SETTING_CONNECT: 1}))
     server.wait_link(name, 1)
 
     def size(value):
-        """Of the request's field section on the link."""
+        """Returns the size of the request's field section on the link."""
         with Viewer(server.port) as viewer:
             viewer.send(head("GET", "/", f"{name}.localhost", f"{field}: {value}"))
             number = peer.next_request()
@@ -259,7 +265,7 @@ def test_the_size_of_a_head_does_not_tell_a_good_guess_from_a_bad_one(server, na
         return peer.section_sizes[number]
 
     secret, guess = "sid=" + "abcde" * 8, "sid=" + "edcba" * 8  # as long, by Huffman too
-    size("sid=" + "ceadb" * 8)  # what the heads have in common is in the table
+    size("sid=" + "ceadb" * 8)  # puts what the heads have in common into the table
     size(secret)
     sizes = [size(value) for value in (secret, guess)]
     assert (sizes[0] == sizes[1]) == (field != "X-Known"), sizes
@@ -318,7 +324,8 @@ def test_request_trailers_reach_the_origin(server, shared):
             head("POST", "/", shared(serve).host, "Transfer-Encoding: chunked", "Trailer: X-Sum")
         )
         viewer.send(
-            "5\r\nhello\r\n0\r\nX-Sum: 42\r\nHost: evil\r\nAuthorization: x\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n"
+            "5\r\nhello\r\n0\r\nX-Sum: 42\r\nHost: evil\r\n"
+            "Authorization: x\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n"
         )
         assert viewer.response().status == 200
     assert seen == [(b"hello", [("x-sum", "42")])]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rules of responses that only the whole path can show: an origin that says this, a viewer that sees that."""
+"""Tests the rules of responses that need the whole path: what a viewer sees of each answer that an
+origin sends."""
 
 import threading
 import time
@@ -12,15 +13,15 @@ from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
 
 
-def hints(count, octets=0):
-    link = b"Link: </" + b"x" * octets + b">\r\n"
+def hints(count, size=0):
+    link = b"Link: </" + b"x" * size + b">\r\n"
     return b"".join(
         b"HTTP/1.1 103 Early Hints\r\nX-N: %d\r\n%b\r\n" % (number, link) for number in range(count)
     )
 
 
 def typed(got):
-    """The error's type in Proxy-Status (RFC 9209)."""
+    """Returns the error type in Proxy-Status (RFC 9209)."""
     return got.get("Proxy-Status").partition("error=")[2].split(";")[0]
 
 
@@ -76,7 +77,7 @@ BROKEN = [
     "raw,kind", [pytest.param(raw, kind, id=rule) for rule, raw, kind in BROKEN]
 )
 def test_a_broken_head_is_502_by_its_name(server, played, raw, kind):
-    """And the connection that it came on is not used again."""
+    """oneport does not use the broken connection again."""
     client = played(answering(raw))
     for _ in range(2):
         got = fetch(server.port, client.host)
@@ -105,7 +106,7 @@ PROXIED = "X-Forwarded-For: 198.51.100.7"
 
 @pytest.mark.rule("R4")
 @pytest.mark.parametrize("mode,direct,proxied", [("auto", 1, 0), ("on", 1, 1), ("off", 0, 0)])
-def test_who_gets_hints(new_server, shared, mode, direct, proxied):
+def test_the_option_decides_who_gets_hints(new_server, shared, mode, direct, proxied):
     server = new_server("--early-hints", mode)
     client = shared(answering(hints(1) + reply()), server=server)
     assert len(fetch(server.port, client.host).interim) == direct
@@ -148,9 +149,8 @@ def test_no_body_whatever_the_origin_sends(server, played, tunnel, method, raw, 
             None,
             b"",
         )
-        assert viewer.get(tunnel.host, "/bytes/7").body == pattern.pattern(
-            7
-        )  # nothing was left between the two
+        # The second answer is right only if the first one had no body.
+        assert viewer.get(tunnel.host, "/bytes/7").body == pattern.pattern(7)
 
 
 # ---- bodies ----
@@ -171,7 +171,7 @@ def test_until_close_fin_ends_it(server, played):
 
 
 def reset_when(told, data):
-    """A script: sends @data, and resets once it is told to."""
+    """Returns a script that sends @data and resets the connection when @told is set."""
 
     def serve(connection):
         connection.request()
@@ -219,7 +219,8 @@ def test_a_cut_body_never_looks_complete(server, played, raw, version):
     with Viewer(server.port) as viewer:
         viewer.send(f"GET / HTTP/{version}\r\nHost: {client.host}\r\n\r\n")
         try:
-            assert viewer.response().status == 502  # all of it came at once, and no head had left
+            # everything came at once, and no head was sent yet
+            assert viewer.response().status == 502
         except (Broken, ConnectionError):
             pass
 
@@ -271,7 +272,7 @@ def test_what_the_origin_says_of_itself_stays(server, played):
 
 @pytest.mark.rule("R15")
 @pytest.mark.parametrize("rewrite", [False, True], ids=["keep", "rewrite"])
-def test_rewriting_is_one_switch(server, shared, rewrite):
+def test_one_option_switches_all_rewriting(server, shared, rewrite):
     seen = {}
 
     def serve(connection):
@@ -346,7 +347,8 @@ def test_a_viewer_that_leaves_frees_the_origin_at_once(server, played, begun):
 @pytest.mark.rule("D12", "R18")
 @pytest.mark.parametrize("framing", ["Content-Length: 50000000", "Transfer-Encoding: chunked"])
 def test_an_early_answer_can_be_read_behind_an_upload_in_full_flight(server, played, framing):
-    """The viewer reads only when it can send no more: the answer is still there, and no reset has thrown it away."""
+    """The viewer reads only when it can send no more. The answer is still there: no reset discarded
+    it."""
 
     def serve(connection):
         connection.request()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What comes bit by bit arrives bit by bit: nothing waits for what follows it."""
+"""Tests that data arrives piece by piece: no piece waits for the next one."""
 
 import queue
 import subprocess
@@ -13,7 +13,8 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encodi
 
 
 def told_by(commands, opening):
-    """A script: @opening as soon as the request is there, then one chunk for each item of the queue, None being the end."""
+    """Returns a script that sends @opening when the request has come, then one chunk for each item
+    of the queue. None ends the answer."""
 
     def serve(connection):
         connection.request()
@@ -73,7 +74,7 @@ def test_a_chunk_with_a_known_length_does_not_wait_either(server, shared):
 @pytest.mark.rule("R16")
 @pytest.mark.release_only
 def test_an_event_costs_little_time(server, shared):
-    """At most 5 ms on loopback, the median of many."""
+    """The median delay on loopback is at most 5 ms."""
     commands = queue.Queue()
     delays = []
     with Viewer(server.port) as viewer:
@@ -108,7 +109,7 @@ def test_an_upload_arrives_bit_by_bit(server, shared):
 
 
 def test_both_directions_at_once(server, shared):
-    """The origin answers while the request goes on: what it is sent comes back."""
+    """The origin answers while the request goes on. It sends back what it gets."""
 
     def serve(connection):
         connection.request()

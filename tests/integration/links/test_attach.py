@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Register and attach as protocol.md#register and protocol.md#attach have them, asked by hand and
-with python3-h2: names, tickets, refusals, takeovers."""
+"""Tests register and attach as protocol.md#register and protocol.md#attach describe them: names,
+tickets, refusals and takeovers. The tests use raw requests and python3-h2."""
 
 import base64
 import contextlib
@@ -35,7 +35,8 @@ INVALID = (
 
 @pytest.fixture
 def foreign(ended, server):
-    """foreign(name, ticket, ...): a link by python3-h2 to the file's server."""
+    """Returns foreign(name, ticket, ...), which opens a link to the file's server with
+    python3-h2."""
 
     def start(*given, to=server, **keywords):
         return ended.enter_context(contextlib.closing(ForeignLink(to, *given, **keywords)))
@@ -84,7 +85,7 @@ def test_the_whole_answer(server, name):
     assert answer["limits"] == {"streams": 20000, "links": 4, "hold_ms": 4000}
 
 
-def test_the_ticket_is_what_the_contract_says(server, name):
+def test_the_ticket_has_the_claims_of_the_protocol(server, name):
     claims, signature = register(server, name)["ticket"].split(".")
     claims = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
     assert (claims["v"], claims["dom"], claims["name"]) == (1, "localhost", name)
@@ -115,14 +116,14 @@ BAD_NAMES = [
 
 
 @pytest.mark.parametrize("bad", BAD_NAMES)
-def test_names_that_are_none(server, bad):
+def test_malformed_and_reserved_names(server, bad):
     got = call(server, f"/register/{bad}")
     assert got.status == 403
     assert got.json()["error"] == "invalid_name" and got.json()["message"]
 
 
 @pytest.mark.parametrize("bad", ["ab", "a_b_c", "www", "admin"])
-def test_names_that_are_none_as_old_clients_know_it(server, bad):
+def test_malformed_and_reserved_names_for_old_clients(server, bad):
     got = call(server, f"/{bad}")
     assert (got.status, got.json()) == (403, {"message": INVALID})
 
@@ -200,7 +201,7 @@ def changed(ticket):
 
 
 def claiming(ticket, **claims):
-    """The ticket with other claims and the old signature."""
+    """Returns the ticket with other claims and the old signature."""
     old, signature = ticket.split(".")
     new = {**json.loads(base64.urlsafe_b64decode(old + "==")), **claims}
     return base64.urlsafe_b64encode(json.dumps(new).encode()).decode().rstrip("=") + "." + signature
@@ -233,11 +234,13 @@ def refusal_status(server, name, ticket):
 
 @pytest.mark.rule("O2", "O4")
 def test_a_name_that_was_given_up_belongs_to_the_next(new_server, name, foreign):
-    """A ticket proves who somebody is; it is no claim on what another one holds."""
+    """A ticket proves who its owner is. It gives no right to a name that another owner holds
+    now."""
     server = new_server("--name-grace", "200ms")
     first = register(server, name)
     held = foreign(name, first["ticket"], to=server)
-    wait_until(lambda: links(server, name) == 1)  # before that it is pending, which is longer
+    # Before the link is up the name is pending, which lasts longer than the grace.
+    wait_until(lambda: links(server, name) == 1)
     held.close()
     second = wait_until(lambda: exactly(server, name), 5, "the name to be free")
     link = foreign(name, second["ticket"], to=server)
@@ -309,7 +312,7 @@ REFUSALS = [
 @pytest.mark.parametrize(
     "fields,status", REFUSALS, ids=["no ALPN", "no h2", "no upgrade", "no Upgrade", "websocket"]
 )
-def test_attach_in_the_wrong_words(server, name, fields, status):
+def test_a_malformed_attach_is_refused(server, name, fields, status):
     got = refusal(server, name, register(server, name)["ticket"], base=fields)
     assert got.status == status
     assert got.json()["error"] and got.json()["message"]
@@ -348,7 +351,7 @@ def test_attach_elsewhere(server, path):
 
 
 @pytest.mark.parametrize(
-    "fields", [[f"X-{n}: a" for n in range(40)], ["X-A: " + "a" * 9000]], ids=["fields", "octets"]
+    "fields", [[f"X-{n}: a" for n in range(40)], ["X-A: " + "a" * 9000]], ids=["fields", "bytes"]
 )
 def test_the_head_of_an_attach_is_small(server, name, fields):
     got = refusal(server, name, register(server, name)["ticket"], *fields)
@@ -359,7 +362,8 @@ def test_the_head_of_an_attach_is_small(server, name, fields):
     "begun", [b"", bytes([0x16, 3, 1, 2, 0, 1])], ids=["nothing", "half a record"]
 )
 def test_a_handshake_that_is_not_finished_is_given_up(new_server, begun):
-    """With its descriptor, at --attach-timeout; who has not even begun has --head-timeout."""
+    """The server closes the connection and frees its descriptor after --attach-timeout, or after
+    --head-timeout if the handshake has not begun."""
     server = new_server("--attach-timeout", "400ms", "--head-timeout", "600ms")
     before = stable(server.fds)
     with Viewer(server.port) as viewer:
@@ -371,7 +375,9 @@ def test_a_handshake_that_is_not_finished_is_given_up(new_server, begun):
 
 
 def test_half_an_attach_request_has_less_time_than_a_viewers(new_server, name):
-    """--attach-timeout; --head-timeout is the viewers', who have all of it, on the base domain too. A whole head in time is none of both."""
+    """A half attach request is given up after --attach-timeout. A half request of a viewer is
+    given up after --head-timeout, on the base domain too. A request that is complete in time is
+    served."""
     server = new_server("--attach-timeout", "500ms", "--head-timeout", "1300ms")
     start, half = time.monotonic(), f"Host: localhost:{server.port}\r\nConnection: upg"
     with contextlib.ExitStack() as stack:
@@ -381,7 +387,7 @@ def test_half_an_attach_request_has_less_time_than_a_viewers(new_server, name):
         caller.send("GET /tunne")
         slow.send("GET /health")
         assert link.response().status == 408 and 0.45 < time.monotonic() - start < 1.25
-        wait_until(lambda: time.monotonic() - start > 0.6, what="the look at what is there")
+        wait_until(lambda: time.monotonic() - start > 0.6, what="the time of an attach to pass")
         slow.send(f"z HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n")
         assert slow.response().status == 200
         for one in (viewer, caller):
@@ -390,7 +396,7 @@ def test_half_an_attach_request_has_less_time_than_a_viewers(new_server, name):
             )
 
 
-def test_octets_behind_the_head_belong_to_http2(server, name):
+def test_bytes_behind_the_head_belong_to_http2(server, name):
     viewer, got = attach(server, name, register(server, name)["ticket"], behind=EMPTY_SETTINGS)
     with viewer:
         assert got.status == 101
@@ -453,8 +459,8 @@ def test_a_websocket_as_http2(server, name, foreign):
             ).status
             == 101
         )
-        viewer.send(b"any octets")
-        assert viewer.exactly(10) == b"any octets"
+        viewer.send(b"some bytes")
+        assert viewer.exactly(10) == b"some bytes"
     request = link.requests[0]
     assert (request[":method"], request[":protocol"], request[":path"]) == (
         "CONNECT",
@@ -492,7 +498,8 @@ def test_another_reset_is_502(server, name, foreign):
 
 @pytest.mark.rule("F3")
 def test_more_requests_than_the_link_takes(server, name, foreign):
-    """Two streams at most, both kept busy: the third waits a second and is told, nobody hangs."""
+    """The link takes two streams, and both are busy. The third request waits for a second and gets
+    an error, so that nobody hangs."""
     held = []
     foreign(
         name,
@@ -571,7 +578,7 @@ def test_the_same_instance_may_have_four_links(server, name, foreign):
 
 @pytest.mark.rule("O8")
 def test_the_same_slot_replaces(server, name, foreign):
-    """New streams go to the newcomer; the silent old one is dead after two seconds."""
+    """New streams go to the new link. The server ends the silent old one after two seconds."""
     ticket = register(server, name)["ticket"]
     first = foreign(name, ticket, *instance(1), serve=says(b"first"))
     wait_until(
@@ -601,7 +608,7 @@ def test_flapping_is_stopped(new_server, name, foreign):
     server = new_server()
     ticket = register(server, name)["ticket"]
     previous = None
-    for number in range(6):  # the first one takes nothing over: five takeovers
+    for number in range(6):  # the first one takes nothing over, so there are five takeovers
         link = foreign(name, ticket, *instance(number), to=server)
         if previous:
             assert previous.goaways.get(timeout=5) == b"taken_over"
@@ -616,7 +623,7 @@ def test_flapping_is_stopped(new_server, name, foreign):
 
 @pytest.mark.rule("O19")
 def test_a_stranger_never_gets_the_viewers_of_another(server, name, foreign):
-    """Whatever it tries, an owner's requests go to the owner."""
+    """The owner gets the requests, whatever the stranger tries."""
     owner = foreign(name, register(server, name)["ticket"], serve=says(b"owner"))
     wait_until(lambda: links(server, name) == 1)
     stranger = register(server)

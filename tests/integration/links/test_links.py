@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Several links of one client (--links): how they come, share the requests, get lost, return, and leave."""
+"""Tests several links of one client (--links): how they come up, share the requests, get lost,
+return and leave."""
 
 import asyncio
 import contextlib
@@ -25,7 +26,7 @@ SETTINGS_ACK = b"\x00\x00\x00\x04\x01\x00\x00\x00\x00"
 
 @pytest.fixture
 def foreign(ended):
-    """foreign(server, name, ticket, ...): a link by python3-h2."""
+    """Returns foreign(server, name, ticket, ...), which opens a link with python3-h2."""
     return lambda *given, **keywords: ended.enter_context(
         contextlib.closing(ForeignLink(*given, **keywords))
     )
@@ -33,7 +34,8 @@ def foreign(ended):
 
 @pytest.fixture
 def behind(server, new_proxy, new_client):
-    """behind(origin port, ...): a client that reaches the server through a fault proxy, which is .proxy."""
+    """Returns behind(origin port, ...), which starts a client that reaches the server through a
+    fault proxy. The client has the proxy as .proxy."""
 
     def start(origin, *options, **keywords):
         to = keywords.pop("server", server)
@@ -49,7 +51,7 @@ def behind(server, new_proxy, new_client):
 
 @pytest.fixture
 def halves(scripted):
-    """The port of an origin that answers half of "half" and the other half when .go is set."""
+    """Starts an origin that answers half of "half", and the other half when .go is set."""
     go = threading.Event()
     origin = scripted(halving(go))
     origin.go = go
@@ -58,7 +60,7 @@ def halves(scripted):
 
 
 def begun(ended, client):
-    """A viewer that has got the first half."""
+    """Opens a viewer that has got the first half of the answer."""
     viewer = ended.enter_context(Viewer(client.server.port, timeout_s=30))
     viewer.send(head("GET", "/", client.host))
     assert viewer.response_head().status == 200
@@ -73,7 +75,7 @@ def all_up(client, count, deadline_s=10.0):
 
 
 def slots(server, name):
-    """Of the links that this run of the server has seen come up."""
+    """Returns the slots of the links that came up in this run of the server."""
     return [int(slot) for slot in re.findall(rf"link_up.*name={name} .*slot=(\d+)", server.log)]
 
 
@@ -87,19 +89,19 @@ def instance(number, link=0):
 
 # ---- they come ----
 @pytest.mark.parametrize("value", ["0", "x", "17", "99", "-1", ""])
-def test_how_many_is_a_small_number(value):
+def test_the_number_of_links_is_small(value):
     code, out, err = run("oneport", "--host", "https://localhost:1", "--links", value, "8080")
     assert (code, out) == (1, "") and "--links" in err
 
 
-def test_the_environment_says_it_too():
+def test_the_environment_may_set_the_number_of_links():
     code, out, err = run(
         "oneport", "--host", "https://localhost:1", "8080", env={"ONEPORT_LINKS": "17"}
     )
     assert (code, out) == (1, "") and "ONEPORT_LINKS" in err
 
 
-def test_one_is_the_default(server, new_client, http_origin):
+def test_one_link_is_the_default(server, new_client, http_origin):
     client = new_client(http_origin.port)
     all_up(client, 1)
     assert fetch(server.port, client.host, "/echo").status == 200
@@ -120,7 +122,8 @@ def test_each_link_has_a_slot_and_a_descriptor(server, new_client, http_origin, 
 
 
 class Narrow(list):
-    """A proxy's relays, of which only the first @open_ones let anything pass until thaw()."""
+    """This is a list of a proxy's relays. Only the first @open_ones of them let bytes pass until
+    thaw()."""
 
     def __init__(self, open_ones):
         super().__init__()
@@ -138,9 +141,9 @@ class Narrow(list):
 
 
 def test_the_first_link_is_enough_for_the_url(server, new_proxy, new_client, http_origin):
-    """What the others meet on their way takes nothing from it."""
+    """The first link serves requests while the others cannot come up."""
     proxy = new_proxy(server.port)
-    proxy.relays = narrow = Narrow(2)  # to register, and for the first link
+    proxy.relays = narrow = Narrow(2)  # one to register, one for the first link
     client = new_client(http_origin.port, "--links", "3", url=f"https://localhost:{proxy.port}")
     proxy.wait_relays(4)
     assert links(server, client.name) == 1
@@ -161,7 +164,8 @@ def test_the_server_may_allow_fewer(new_server, new_client, http_origin):
 
 
 def test_the_server_may_come_back_with_fewer(new_server, new_client, http_origin):
-    """It refuses a slot that it knows no more; registering tells how many there are."""
+    """The server refuses a slot that it no longer allows. The client registers again and learns how
+    many links are allowed."""
     server = new_server()
     client = new_client(http_origin.port, "--links", "4", server=server)
     all_up(client, 4)
@@ -181,7 +185,8 @@ def goodbye(debug):
 
 
 class StandIn:
-    """Registers, and attaches or refuses a link as @refuse(slot, try) says: None, or the status of a refusal."""
+    """This server grants one name. It refuses an attach with the status that @refuse(slot, try)
+    returns, and accepts the link if that is None."""
 
     def __init__(self, scripted, certificate, refuse, limit=2):
         self.refuse, self.limit = refuse, limit
@@ -189,8 +194,8 @@ class StandIn:
         self.registered, self.tries, self.instances = 0, {}, set()
         self.open = {}  # slot → its connection
         self.upgraded = ["Connection: upgrade", "Upgrade: ptth", "ALPN: h2"]
-        self.tickets = []  # that register calls brought
-        self.first_words = b""  # said on each link at once
+        self.tickets = []  # the tickets of the register calls
+        self.first_words = b""  # sent on each link at once
         self.origin = scripted(self.serve, tls=certificate.server_context())
         self.port = self.origin.port
         self.url = f"https://localhost:{self.port}"
@@ -242,7 +247,8 @@ class StandIn:
 
 @pytest.mark.parametrize("status", [429, 503, 409, 403])
 def test_a_slot_that_is_refused_tries_again(scripted, certificate, new_client, status):
-    """Whatever the reason: the first link stands, the name is not asked for anew, and the program goes on."""
+    """Whatever the reason of the refusal is, the first link stays up, the client does not ask for
+    its name again, and it goes on."""
     standin = StandIn(
         scripted, certificate, lambda slot, attempt: status if slot == 1 and attempt <= 3 else None
     )
@@ -260,8 +266,8 @@ def test_a_server_that_says_nothing_of_links_gets_one(scripted, certificate, new
     assert standin.tries == {0: 1}
 
 
-def test_an_extra_slot_does_not_end_it_before_the_url(scripted, certificate, new_client):
-    """A first refusal of the first one does, as ever."""
+def test_a_refusal_of_the_first_link_ends_the_client(scripted, certificate, new_client):
+    """The client tries no other link before the first one was up."""
     standin = StandIn(scripted, certificate, lambda slot, attempt: 409)
     client = new_client(1, "--links", "2", server=standin, wait=False)
     client.program.expect_exit(2)
@@ -286,7 +292,8 @@ def test_a_name_that_is_lost_is_lost_for_all_links(scripted, certificate, new_cl
 def test_a_link_that_is_told_401_or_404_registers_again_with_its_ticket(
     scripted, certificate, new_client, status
 ):
-    """The server has forgotten the ticket's life or the name, not the owner: the same name comes back, and the URL is not said twice."""
+    """The server has forgotten the name, or the ticket has expired. The owner is still known: the
+    same name comes back, and the URL is printed only once."""
     standin = StandIn(scripted, certificate, lambda slot, attempt: status if attempt == 2 else None)
     client = new_client(1, server=standin)
     assert standin.registered == 1
@@ -308,7 +315,7 @@ def test_a_link_that_is_told_401_or_404_registers_again_with_its_ticket(
     ],
 )
 def test_a_101_that_is_not_what_was_asked_for(scripted, certificate, new_client, upgraded, what):
-    """Nothing is believed behind it, and the log says what was wrong."""
+    """The client trusts nothing after such a 101, and the log says what is wrong."""
     standin = StandIn(scripted, certificate, lambda slot, attempt: None)
     standin.upgraded = upgraded
     client = new_client(1, "--max-retries", "1", server=standin, wait=False)
@@ -316,7 +323,7 @@ def test_a_101_that_is_not_what_was_asked_for(scripted, certificate, new_client,
     assert what in client.log and "your url is" not in client.program.stdout
 
 
-def test_one_that_drains_is_replaced_alone(scripted, certificate, new_client):
+def test_a_draining_link_is_replaced_alone(scripted, certificate, new_client):
     standin = StandIn(scripted, certificate, lambda slot, attempt: None)
     client = new_client(1, "--links", "2", server=standin)
     wait_until(lambda: len(standin.open) == 2, 10 * SLOW, "both links")
@@ -326,7 +333,8 @@ def test_one_that_drains_is_replaced_alone(scripted, certificate, new_client):
 
 
 def test_a_server_that_always_drains_is_not_hammered(scripted, certificate, new_client):
-    """Each link is told to go when it has come up. The first one's successor may come at once, those behind it wait as after a loss."""
+    """The server ends each link as soon as it is up. The client may replace the first one at once,
+    and waits before it replaces a later one, as after a loss."""
     standin = StandIn(scripted, certificate, lambda slot, attempt: None)
     standin.first_words = goodbye(b"draining")
     client = new_client(1, server=standin, wait=False)
@@ -368,7 +376,8 @@ def test_requests_go_to_the_least_busy(server, name, foreign, ended):
 
 
 def test_a_full_link_is_passed_over(server, name, foreign, ended):
-    """It has room for one stream, and fewer than the other has: the other takes them all, nobody waits."""
+    """One link has room for a single stream. The other one takes all further requests, and none of
+    them waits."""
     held = [[], []]
     ticket = register(server, name)["ticket"]
     foreign(
@@ -402,27 +411,27 @@ def test_bodies_come_on_all_links(server, behind, ended, scripted):
     client = behind(scripted(serve).port, "--links", "4")
     all_up(client, 4)
     viewers = [ended.enter_context(Viewer(server.port, timeout_s=30)) for _ in range(4)]
-    for viewer in viewers:  # one after the other, so that each finds the others' streams open
+    for viewer in viewers:  # one after the other, so that each finds the streams of the others open
         viewer.send(head("GET", "/", client.host))
         assert viewer.response_head().status == 200
     go.set()
     for viewer in viewers:
         assert viewer.exactly(size) == bytes(size)
-    relays = client.proxy.relays[1:]  # the first one was to register
+    relays = client.proxy.relays[1:]  # the first relay served the register call
     assert len(relays) == 4
     wait_until(
         lambda: all(size < relay.passed[UP] < 1.5 * size for relay in relays),
-        5,  # counted when it has passed
-        f"{[relay.passed[UP] for relay in relays]} octets to be a body each",
+        5,  # the proxy counts bytes after they have passed
+        f"{[relay.passed[UP] for relay in relays]} bytes to be a body each",
     )
 
 
 # ---- one is lost ----
-def test_the_others_serve_while_one_is_away(server, behind, http_origin):
+def test_the_other_links_serve_while_one_is_away(server, behind, http_origin):
     client = behind(http_origin.port, "--links", "3")
     all_up(client, 3)
     last = client.proxy.relays[-1]
-    client.proxy.relays = narrow = Narrow(0)  # nobody comes back before thaw()
+    client.proxy.relays = narrow = Narrow(0)  # no link comes back before thaw()
     last.reset()
     wait_until(lambda: links(server, client.name) == 2, what="the loss")
     with ThreadPoolExecutor() as pool:
@@ -439,7 +448,7 @@ def test_the_others_serve_while_one_is_away(server, behind, http_origin):
     assert len(slots(server, client.name)) == 4 and client.program.stdout.count("your url is:") == 1
 
 
-def test_what_ran_on_the_lost_one_is_cut_and_no_more(server, behind, halves, ended):
+def test_only_requests_on_the_lost_link_are_cut(server, behind, halves, ended):
     client = behind(halves.port, "--links", "3")
     all_up(client, 3)
     viewers = [begun(ended, client) for _ in range(3)]
@@ -458,7 +467,7 @@ def test_what_ran_on_the_lost_one_is_cut_and_no_more(server, behind, halves, end
 
 
 async def first_closed(sockets, count):
-    """Those of them that are closed when @count are."""
+    """Waits until @count of the sockets are closed. Returns those."""
     waits = {asyncio.ensure_future(socket.wait_closed()) for socket in sockets}
     while sum(socket.closed for socket in sockets) < count:
         done, waits = await asyncio.wait(
@@ -468,7 +477,7 @@ async def first_closed(sockets, count):
     return [socket for socket in sockets if socket.closed]
 
 
-def test_its_sockets_are_closed_in_order_and_the_others_are_not(server, behind, websocket_origin):
+def test_only_websockets_on_the_lost_link_are_closed(server, behind, websocket_origin):
     client = behind(websocket_origin.port, "--links", "3")
     all_up(client, 3)
 
@@ -488,8 +497,9 @@ def test_its_sockets_are_closed_in_order_and_the_others_are_not(server, behind, 
     all_up(client, 3)
 
 
-def test_all_are_lost_at_once(server, behind, http_origin):
-    """A Wi-Fi change: the server's ends hear nothing; each slot's newcomer replaces its old link."""
+def test_all_links_are_lost_at_once(server, behind, http_origin):
+    """The client's network changes, and the server does not notice it. The new link of each slot
+    replaces the old one."""
     client = behind(http_origin.port, "--links", "4")
     all_up(client, 4)
     client.proxy.abandon()
@@ -500,7 +510,7 @@ def test_all_are_lost_at_once(server, behind, http_origin):
 
 
 @pytest.mark.full
-def test_one_that_dies_without_a_word_is_noticed(new_server, behind, http_origin):
+def test_a_link_that_dies_silently_is_noticed(new_server, behind, http_origin):
     server = new_server("--keepalive", "500ms")
     client = behind(http_origin.port, "--links", "2", "--keepalive", "500ms", server=server)
     all_up(client, 2)
@@ -527,7 +537,7 @@ def test_a_restarted_server_gets_all_links_again(new_server, new_client, http_or
 def test_a_new_server_takes_over_all_links_while_the_old_one_drains(
     new_server, new_client, halves, ended
 ):
-    """Each slot attaches to the new one before it lets the old one go."""
+    """Each slot attaches to the new server before it closes its link to the old one."""
     server = new_server(drain="30s")
     client = new_client(halves.port, "--links", "3", server=server)
     all_up(client, 3)
@@ -546,7 +556,7 @@ def test_a_new_server_takes_over_all_links_while_the_old_one_drains(
 
 
 def test_retries_are_counted_while_no_link_is_up(new_server, new_client, http_origin):
-    """By the tries of one slot: several links do not wear the number out sooner."""
+    """Only the tries of one slot count, so that several links do not use the retries up sooner."""
     server = new_server()
     client = new_client(http_origin.port, "--links", "4", "--max-retries", "3", server=server)
     all_up(client, 4)
@@ -583,7 +593,8 @@ def test_another_process_takes_over_all_links(new_server, new_client, scripted):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_leaving_says_goodbye_on_all_links(server, new_client, halves, ended, number):
-    """What runs on each may finish; then a random name is free at once, as no link of it is left."""
+    """Requests on each link may finish. Then a random name is free at once, since no link of it is
+    left."""
     client = new_client(halves.port, "--links", "3", name=None)
     all_up(client, 3)
     viewers = [begun(ended, client) for _ in range(3)]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Who owns a name (the O rules): strangers, graces, restarts with and without the names, slots, takeovers, expired tickets."""
+"""Tests who owns a name (the O rules): strangers, graces, restarts with and without the saved
+names, slots, takeovers and expired tickets."""
 
 import contextlib
 import threading
@@ -18,7 +19,8 @@ A, B = "a" * 32, "b" * 32
 
 @pytest.fixture
 def foreign(ended):
-    """foreign(server, name, ticket, ...): a link by python3-h2 that is up."""
+    """Returns foreign(server, name, ticket, ...), which opens a link with python3-h2 and waits
+    until it is up."""
 
     def start(server, name, ticket, *given, **keywords):
         up = server.log.count(f"link_up name={name} ")
@@ -44,7 +46,8 @@ def body(server, name):
 
 
 def taken(server, name, *fields):
-    """What an exact wish for the name gets: None, or the refusal's error."""
+    """Asks for exactly this name. Returns None if the server grants it, otherwise the error of the
+    refusal."""
     got = call(server, f"/register/{name}", "Oneport-Exact: ?1", *fields)
     return None if got.status == 200 else got.json()["error"]
 
@@ -82,13 +85,12 @@ def test_a_name_in_grace_is_its_owners_alone(new_server, name, foreign):
 
 
 @pytest.mark.rule("O2", "O4")
-def test_behind_the_grace_an_old_ticket_is_as_good_as_none(new_server, name, foreign):
+def test_after_the_grace_an_old_ticket_gets_no_name(new_server, name, foreign):
     server = new_server("--name-grace", "200ms")
     old = register(server, name)["ticket"]
     foreign(server, name, old).close()
-    wait_until(
-        lambda: taken(server, name) is None, 5 * SLOW, "the name to be free"
-    )  # that was the second one's wish
+    # The last of these calls registers the name for a second owner.
+    wait_until(lambda: taken(server, name) is None, 5 * SLOW, "the name to be free")
     assert taken(server, name, f"Oneport-Ticket: {old}") == "name_taken"
     assert refusal(server, name, old).json()["error"] == "name_taken"
 
@@ -109,7 +111,8 @@ def test_restart_with_the_names_file(new_server, name, foreign):
 
 @pytest.fixture
 def without_names(new_server):
-    """A server that comes back without the names it held: restart(server, name)."""
+    """Starts a server that can lose its saved names. restart_without(name) restarts it without
+    them."""
 
     def restart(server, name):
         path = names_file(server, name)
@@ -123,7 +126,7 @@ def without_names(new_server):
 
 
 @pytest.mark.rule("O6")
-def test_without_the_names_a_ticket_is_honoured_for_what_nobody_holds(without_names, name, foreign):
+def test_without_the_saved_names_a_ticket_gets_a_free_name(without_names, name, foreign):
     ticket = register(without_names, name)["ticket"]
     without_names.restart_without(name)
     assert fetch(without_names.port, f"{name}.localhost").status == 404
@@ -132,7 +135,7 @@ def test_without_the_names_a_ticket_is_honoured_for_what_nobody_holds(without_na
 
 
 @pytest.mark.rule("O2", "O6", "O19")
-def test_without_the_names_nobody_live_is_thrown_out_by_a_ticket(without_names, name, foreign):
+def test_without_the_saved_names_a_ticket_evicts_no_holder(without_names, name, foreign):
     ticket = register(without_names, name)["ticket"]
     without_names.restart_without(name)
     second = foreign(
@@ -157,7 +160,7 @@ def test_slots_of_one_instance_up_to_the_limit(new_server, name, foreign):
 
 @pytest.mark.rule("O7", "O10")
 def test_links_of_a_pool_up_to_the_limit(new_server, name, foreign):
-    """The limit is the name's: instances that share it have it together."""
+    """The limit holds for the name: all instances of a pool share it."""
     server = new_server("--max-links", "2")
     ticket, pool = register(server, name)["ticket"], "Oneport-Pool: ?1"
     for instance in (A, B):
@@ -169,7 +172,8 @@ def test_links_of_a_pool_up_to_the_limit(new_server, name, foreign):
 
 @pytest.mark.rule("O8")
 def test_a_replaced_link_that_is_silent_is_gone_soon(server, name, foreign):
-    """The old one has a request under way and answers no PING: it was dead, and nobody had noticed."""
+    """The old link has a request under way and answers no PING. It was dead before, but nobody had
+    noticed."""
     ticket = register(server, name)["ticket"]
     over = threading.Event()
     old = foreign(server, name, ticket, *at(A), serve=lambda stream: over.wait(10))
@@ -202,7 +206,8 @@ def test_replaced_links_that_finish_do_not_count(new_server, name, foreign):
 
 @pytest.mark.rule("O8")
 def test_replaced_links_are_not_piled_up(server, name, foreign, ended):
-    """Each with a request that it never answers: 16 are kept, and then the oldest goes."""
+    """Each replaced link has a request that it never answers. The server keeps 16 of them, then it
+    ends the oldest."""
     ticket = register(server, name)["ticket"]
     held, old, viewers = [], [], []
     for number in range(18):
@@ -219,7 +224,8 @@ def test_replaced_links_are_not_piled_up(server, name, foreign, ended):
 
 # ---- takeover ----
 def answer_frames(stream, content):
-    """200 and its body, by hand: python3-h2 says nothing more behind a GOAWAY."""
+    """Returns the frames of a 200 and its body. They are made by hand, because python3-h2 sends
+    nothing after a GOAWAY."""
     number = stream.to_bytes(4, "big")
     return (
         b"\0\0\1\1\4"
@@ -233,7 +239,7 @@ def answer_frames(stream, content):
 
 
 @pytest.mark.rule("O9")
-def test_whoever_is_taken_over_may_finish_and_gets_nothing_new(server, name, foreign):
+def test_a_link_that_is_taken_over_finishes_and_gets_nothing_new(server, name, foreign):
     ticket = register(server, name)["ticket"]
     held = []
     old = foreign(server, name, ticket, *at(A), serve=held.append)
@@ -281,7 +287,7 @@ def test_insecure_calls_neither_take_secrets_nor_give_them(server, name):
 
 
 @pytest.mark.rule("O14")
-def test_an_expired_ticket_is_worth_nothing_once_its_owner_lost_the_name(new_server, name):
+def test_an_expired_ticket_is_refused_once_its_owner_lost_the_name(new_server, name):
     server = new_server("--ticket-life", "1s", "--name-pending", "2s")
     old = register(server, name)["ticket"]
 
@@ -335,7 +341,7 @@ def test_the_client_that_lost_its_name_finishes_and_says_so(new_server, new_clie
 def test_the_client_whose_ticket_is_refused_registers_without_it(
     new_server, new_client, http_origin
 ):
-    """The server has lost its secret and its names: nobody's ticket means anything there."""
+    """The server has lost its secret and its names, so it accepts no old ticket."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     names_file(server, client.name)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A client of another author, on another HTTP/2 library: nothing on the wire is private to us."""
+"""Tests a client of another author on another HTTP/2 library. It shows that the protocol needs
+nothing that only oneport knows."""
 
 import asyncio
 import shutil
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(not NODE, reason="node is not installed")
 @pytest.fixture
 def stranger(server, name, tmp_path, ended):
     class Stranger:
-        """Enough of a Client for the viewers' helpers."""
+        """This has as much of a Client as the viewers' helpers need."""
 
         def __init__(self):
             self.server, self.host = server, f"{name}.localhost:{server.port}"
@@ -35,8 +36,10 @@ def stranger(server, name, tmp_path, ended):
     return stranger
 
 
-def test_it_is_short():
-    lines = [line for line in SCRIPT.read_text().splitlines() if "SPDX-License-Identifier" not in line]
+def test_the_stranger_is_short():
+    lines = [
+        line for line in SCRIPT.read_text().splitlines() if "SPDX-License-Identifier" not in line
+    ]
     assert len(lines) <= 60
 
 
@@ -61,7 +64,7 @@ def test_websocket(server, stranger):
     asyncio.run(run())
 
 
-def test_its_death_is_noticed(server, stranger, name):
+def test_the_end_of_the_stranger_is_noticed(server, stranger, name):
     stranger.program.kill9()
     wait_until(
         lambda: fetch(server.port, "localhost", f"/api/tunnels/{name}/status").body.find(

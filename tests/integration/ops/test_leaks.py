@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Everything that comes and goes leaves descriptors and memory where they were."""
+"""Tests that descriptors and memory return to their level after links, clients and viewers have
+come and gone."""
 
 import contextlib
 import threading
@@ -16,7 +17,8 @@ MEMORY = 2 * MIB
 
 
 class Level:
-    """Descriptors and memory of programs before something, and the check after it."""
+    """Notes the descriptors and the memory of programs, and checks later that they have returned to
+    that level."""
 
     def __init__(self, *programs):
         self.programs = programs
@@ -30,16 +32,17 @@ class Level:
                 deadline_s,
                 f"{type(program).__name__}: {program.fds()} descriptors down to {fds}",
             )
-            if VARIANT == "release":  # what a burst needed stays with malloc for some seconds
+            if VARIANT == "release":  # malloc keeps what a burst needed for some seconds
                 wait_until(
                     lambda program=program, rss=rss: program.rss() - rss < memory,
                     deadline_s,
-                    f"{type(program).__name__}: {(program.rss() - rss) >> 10} KiB more down to {memory >> 10}",
+                    f"{type(program).__name__}: {(program.rss() - rss) >> 10} KiB more "
+                    f"down to {memory >> 10}",
                 )
 
 
 def cycle(server, name, ticket):
-    """One link comes up and goes."""
+    """Opens a link and closes it."""
     viewer, got = attach(server, name, ticket, behind=EMPTY_SETTINGS)
     with viewer:
         assert got.status == 101
@@ -63,7 +66,8 @@ def test_one_name_attaching_and_leaving(new_server, name, cycles):
 
 @pytest.mark.parametrize("cycles", CYCLES)
 def test_names_that_come_and_go(new_server, cycles):
-    """Register, attach, leave, each time under a name of its own; the grace is short so that names end too."""
+    """Each cycle registers, attaches and leaves under a new name. The grace is short, so that names
+    end as well."""
     server = new_server("--name-grace", "100ms")
 
     def once():
@@ -87,7 +91,7 @@ def test_names_that_come_and_go(new_server, cycles):
     "cycles", [10, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])]
 )
 def test_whole_clients(new_server, http_origin, tmp_path, cycles):
-    """Our own client, killed or stopped, with a request each time."""
+    """Each cycle starts oneport, sends a request, and kills or stops it."""
     server = new_server()
 
     def once(number):
@@ -109,7 +113,8 @@ def test_whole_clients(new_server, http_origin, tmp_path, cycles):
 def test_a_client_that_attaches_again_and_again(
     new_server, new_client, new_proxy, http_origin, cycles
 ):
-    """Few cycles: a client whose links never live long waits longer each time, up to 30 s."""
+    """There are few cycles: a client whose links never live long waits longer each time, up to 30
+    s."""
     server = new_server()
     proxy = new_proxy(server.port)
     client = new_client(http_origin.port, server=server, url=f"https://localhost:{proxy.port}")
@@ -131,7 +136,8 @@ def test_a_client_that_attaches_again_and_again(
     "count", [500, pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(1200)])]
 )
 def test_half_read_responses(new_server, new_client, http_origin, count):
-    """Credit that leaks would freeze the link: many responses left in the middle, then a whole one."""
+    """Many responses are left half read, then one is read whole. If credit leaked, the link would
+    freeze."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
 
@@ -147,7 +153,8 @@ def test_half_read_responses(new_server, new_client, http_origin, count):
     for _ in range(count):
         half()
     assert len(fetch(server.port, client.host, f"/bytes/{32 * MIB}", timeout_s=30).body) == 32 * MIB
-    # Windows of the last ones may still be there; resets beyond a burst of 900 go out at 30 a second.
+    # Windows of the last responses may still be held. Resets beyond a burst of 900 are sent at 30 a
+    # second.
     level.check(16 * MIB, 10 + max(0, count - 800) / 25)
 
 
@@ -173,7 +180,7 @@ def test_half_sent_uploads(new_server, new_client, http_origin):
     level.check(8 * MIB)
 
 
-def test_viewers_that_say_nothing(new_server):
+def test_viewers_that_send_nothing(new_server):
     server = new_server()
     level = Level(server)
     with contextlib.ExitStack() as stack:
@@ -184,7 +191,7 @@ def test_viewers_that_say_nothing(new_server):
 
 
 def test_origins_that_close_each_time(server, shared):
-    """The pool keeps nothing of connections that ended."""
+    """The pool keeps nothing of connections that have ended."""
     count = threading.Semaphore(0)
 
     def serve(connection):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Memory is bounded by design: a budget for each link and for the process. Over three quarters of
-it who takes nothing goes, the longest first, with a log line and a count; who takes little
-stays; others keep their rate (row 8, http-rules.md#memory)."""
+"""Tests that memory is bounded by a budget for each link and for the process. Over three quarters
+of it the server evicts viewers that take nothing, the longest-stalled first, with a log line and a
+count. Viewers that take little stay, and others keep their rate (row 8, http-rules.md#memory)."""
 
 import selectors
 import socket
@@ -10,14 +10,14 @@ import time
 
 import pytest
 from support.programs import VARIANT, stable
-from support.viewer import Viewer, download_rate, fetch, head
+from support.viewer import download_rate, fetch, head
 from support.wait import wait_until
 
 MIB = 1 << 20
 STALL_S = 1.0
-STILL_S = 2.2  # a second without an octet, and a look each second
+STILL_S = 2.2  # the server looks once a second for streams that took nothing for a second
 BUDGET = MIB
-SIZE = 32 * MIB  # of a download that is timed
+SIZE = 32 * MIB  # the size of a download that is timed
 HUGE = f"/bytes/{1 << 30}"
 
 
@@ -26,7 +26,8 @@ def status(server):
 
 
 def begin(port, host):
-    """A viewer that has asked for much and reads nothing by itself. Its socket takes little, in segments as of a real line."""
+    """Opens a viewer that asks for much data and does not read by itself. Its socket takes little,
+    and in segments of a usual size."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 10)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
@@ -36,11 +37,11 @@ def begin(port, host):
 
 
 class Slow(threading.Thread):
-    """Reads of each of @viewers @octets at a time, ten times a second, until it is stopped."""
+    """Reads at most @size bytes of each of @viewers, ten times a second, until stop()."""
 
-    def __init__(self, viewers, octets):
+    def __init__(self, viewers, size):
         super().__init__(daemon=True)
-        self.viewers, self.octets = viewers, octets
+        self.viewers, self.size = viewers, size
         self.taken = [0] * len(viewers)
         self.gone = set()
         self.over = threading.Event()
@@ -54,7 +55,7 @@ class Slow(threading.Thread):
 
     def _read(self, at, viewer):
         try:
-            count = len(viewer.recv(self.octets, socket.MSG_DONTWAIT))
+            count = len(viewer.recv(self.size, socket.MSG_DONTWAIT))
         except BlockingIOError:
             return
         except ConnectionError:
@@ -68,11 +69,10 @@ class Slow(threading.Thread):
         self.join(5)
 
 
-def test_who_takes_nothing_goes_and_who_takes_little_stays(
-    new_server, new_client, http_origin, ended
-):
-    """A budget of 1 MiB, one of 1 s for standing still. The line in the log and the count agree with what viewers see. Who goes takes
-    what is queued for them along: their descriptors are back without a word of theirs."""
+def test_stalled_viewers_are_evicted_and_slow_ones_stay(new_server, new_client, http_origin, ended):
+    """The budget is 1 MiB, and a viewer may stand still for 1 s. The log line and the count agree
+    with what viewers see. The server discards what is queued for an evicted viewer and closes its
+    descriptor, though the viewer does nothing."""
     server = new_server("--memory-budget", BUDGET, "--stall-timeout", "1s")
     client = new_client(http_origin.port, server=server)
     viewers = [begin(server.port, client.host) for _ in range(3)]
@@ -81,12 +81,14 @@ def test_who_takes_nothing_goes_and_who_takes_little_stays(
     slow = Slow(viewers, 2048)
     ended.callback(slow.stop)
     descriptors = stable(server.fds)
-    # 16 KiB each at least, of which up to half is the kernel's and not counted: that must be more than three quarters.
+    # The server holds at least 16 KiB for each of them. Up to half of this is in the kernel and not
+    # counted. The rest must be more than three quarters of the budget.
     stalled = [begin(server.port, client.host) for _ in range(100)]
     for viewer in stalled:
         ended.callback(viewer.close)
     seen = server.wait_log(
-        rf"stream_evicted.* name={client.name} stalled_ms=(\d+) octets=(\d+) held=(\d+) budget={BUDGET}",
+        rf"stream_evicted.* name={client.name} stalled_ms=(\d+) "
+        rf"octets=(\d+) held=(\d+) budget={BUDGET}",
         20,
     )
     assert (
@@ -96,7 +98,7 @@ def test_who_takes_nothing_goes_and_who_takes_little_stays(
     )
     wait_until(lambda: status(server)["buffered_octets"] < BUDGET * 3 / 4, 20, "room")
     evicted = status(server)["streams_evicted"]
-    assert 0 < evicted < len(stalled), "no more go than need to"
+    assert 0 < evicted < len(stalled), "too many were evicted"
     wait_until(
         lambda: server.fds() <= descriptors + len(stalled) - evicted,
         10,
@@ -114,11 +116,12 @@ def test_who_takes_nothing_goes_and_who_takes_little_stays(
     wait_until(lambda: status(server)["buffered_octets"] == 0, 10, "nothing held")
 
 
-def test_what_waits_of_whole_answers_is_counted_too(
+def test_unread_bytes_of_complete_answers_count_too(
     new_server, new_client, http_origin, ended, tmp_path
 ):
-    """The origin is through, the stream is over, and the viewer reads nothing: what waits for it is held by the process all the same. The
-    kernel takes less for a unix socket than the answer has, so the rest is oneportd's."""
+    """The origin has sent everything and the stream is over, but the viewer reads nothing. What
+    waits for it counts as well. The kernel takes less than the answer for a unix socket, so
+    oneportd holds the rest."""
     path = tmp_path / "s"
     server = new_server(
         "--memory-budget", BUDGET, "--stall-timeout", "1s", "--listen", f"unix:{path}"
@@ -144,7 +147,7 @@ def test_what_waits_of_whole_answers_is_counted_too(
 
     def gone():
         evicted = status(server)["streams_evicted"]
-        assert evicted < len(kept + crowd), "no more go than need to"
+        assert evicted < len(kept + crowd), "too many were evicted"
         return (
             server.fds() <= descriptors + len(kept + crowd) - evicted
             and status(server)["buffered_octets"] < BUDGET * 3 / 4
@@ -157,9 +160,10 @@ def test_what_waits_of_whole_answers_is_counted_too(
 
 
 def beside(server, host, make, viewers, share, room):
-    """The ratio of what @viewers get beside those that @make gives and without them, best of three, is @share at least; what the server
-    grows by is below @room."""
-    download_rate(server.port, host, viewers, SIZE)  # windows have grown, memory is what work needs
+    """Measures the rate of @viewers beside the viewers that @make opens, and without them. The
+    ratio must reach @share once in three attempts. The server must grow by less than @room."""
+    # This warms up: windows and memory grow to what the work needs.
+    download_rate(server.port, host, viewers, SIZE)
     rss, ratios = server.rss(), []
     for _ in range(3):
         free = download_rate(server.port, host, viewers, SIZE)
@@ -179,10 +183,12 @@ def beside(server, host, make, viewers, share, room):
 
 @pytest.mark.alone
 @pytest.mark.release_only
-def test_a_thousand_that_stand_still(new_server, new_client, http_origin):
-    """On the innocent one's own tunnel: it keeps half of its rate, once they are known to stand still. Their octets are bounded by the
-    link's 32 MiB; 8 KiB each is what a connection costs besides. The client has 16 KiB and a connection for each of them, and 8 MiB of larger
-    windows, in bufs that may be four times as large as those (measured 37 MiB in all)."""
+def test_a_thousand_stalled_viewers(new_server, new_client, http_origin):
+    """A viewer shares its tunnel with a thousand that stand still. It keeps half of its rate
+    once the server knows them. In the server the link's 32 MiB bound their bytes, and each
+    connection costs 8 KiB besides. The client holds 16 KiB and a connection for each of them. It
+    also has 8 MiB of larger windows, whose buffers may take four times as much. In all 37 MiB
+    were measured."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
 
@@ -200,15 +206,16 @@ def test_a_thousand_that_stand_still(new_server, new_client, http_origin):
 
 
 def all_have_begun(viewers):
-    """Each has octets of its answer waiting."""
+    """Tells whether bytes of its answer wait for each viewer."""
     selector = selectors.PollSelector()
     for viewer in viewers:
         selector.register(viewer, selectors.EVENT_READ)
     return len(selector.select(0)) == len(viewers)
 
 
-def test_a_slow_one_holds_its_streams_window(new_server, new_client, http_origin, ended):
-    """Row 7: 1 KiB a second of a gigabyte. What oneportd holds for it is what its stream may have on the way, 64 KiB, all the time."""
+def test_a_slow_viewer_holds_only_its_streams_window(new_server, new_client, http_origin, ended):
+    """A viewer reads 1 KiB a second of a gigabyte (row 7). oneportd holds at most 64 KiB for it at
+    any time, which is the window of its stream."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
     viewer = begin(server.port, client.host)
@@ -216,7 +223,7 @@ def test_a_slow_one_holds_its_streams_window(new_server, new_client, http_origin
     slow = Slow([viewer], 102)
     ended.callback(slow.stop)
     wait_until(
-        lambda: status(server)["buffered_octets"] > 0 and slow.taken[0] > 0, 10, "its first octets"
+        lambda: status(server)["buffered_octets"] > 0 and slow.taken[0] > 0, 10, "its first bytes"
     )
     rss, until, held = stable(server.rss), time.monotonic() + 2, []
     while time.monotonic() < until:
@@ -229,15 +236,16 @@ def test_a_slow_one_holds_its_streams_window(new_server, new_client, http_origin
 
 @pytest.mark.alone
 @pytest.mark.release_only
-def test_a_slow_one_beside_twenty_fast(new_server, new_client, http_origin):
-    """1 KiB a second of a huge download, row 7: what it costs is a stream's window of 64 KiB and a connection; the fast keep 90 %."""
+def test_a_slow_viewer_beside_twenty_fast_ones(new_server, new_client, http_origin):
+    """A viewer reads 1 KiB a second of a huge download (row 7). It costs a window of 64 KiB and a
+    connection. The fast viewers keep 90 % of their rate."""
     server = new_server()
     client = new_client(http_origin.port, server=server)
 
     def make():
         viewers = [begin(server.port, client.host)]
         slow = Slow(viewers, 102)
-        wait_until(lambda: slow.taken[0] > 0, 10, "its first octets")
+        wait_until(lambda: slow.taken[0] > 0, 10, "its first bytes")
         return viewers, slow.stop
 
     beside(server, client.host, make, 20, 0.9, 16 * MIB)

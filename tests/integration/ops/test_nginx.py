@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One port for everything: the real nginx with the shipped configuration carries viewers, register calls and tunnels."""
+"""Tests that one port is enough: the real nginx with the shipped configuration carries viewers,
+register calls and tunnels."""
 
 import asyncio
 import subprocess
@@ -18,7 +19,8 @@ pytestmark = pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installe
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, certificate):
-    """Pings a lot, so that a few seconds of silence are many keepalives."""
+    """Starts a server that sends a PING every second, so that a few seconds of silence have several
+    of them."""
     server = Server(tmp_path_factory.mktemp("server"), certificate, "--keepalive", "1s")
     yield server
     server.stop()
@@ -67,9 +69,8 @@ def test_register_answers_with_nginxs_port(front):
 
 def test_viewers_and_tunnel_share_the_port(front, tunnel, server, tls):
     assert tunnel.url == f"https://{tunnel.name}.localhost:{front.port}"
-    assert (
-        tunnel.program.established(front.program) == 0
-    )  # the link is with a worker process of nginx, not with oneportd
+    # The link goes to a worker process of nginx, not to its main process or to oneportd.
+    assert tunnel.program.established(front.program) == 0
     assert tunnel.program.established(server.program) == 0
     got = fetch(front.port, tunnel.host, "/echo", tls=tls)
     fields = {name.lower(): value for name, value in got.json()["fields"]}
@@ -81,7 +82,7 @@ def test_viewers_and_tunnel_share_the_port(front, tunnel, server, tls):
 
 
 def test_browsers_speak_http2_to_nginx(front, tunnel):
-    """--insecure, because curl takes no wildcard for a top-level name."""
+    """curl needs --insecure, because it accepts no wildcard for a top-level name."""
     got = subprocess.run(
         [
             "curl",
@@ -126,14 +127,15 @@ def test_uploads_have_no_limit(front, tunnel, tls):
 
 
 def test_events_are_not_buffered(front, scripted, new_client, tls):
-    """The next event is sent only when the one before has arrived."""
+    """The origin sends the next event only when the one before has arrived."""
     steps = []
 
     def serve(connection):
         connection.request()
         steps.append(connection)
         connection.send(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
         )
         connection.ended()
 
@@ -225,7 +227,7 @@ def test_the_client_is_stopped_and_comes_back_through_nginx(
     "seconds", [4, pytest.param(90, marks=[pytest.mark.full, pytest.mark.timeout(240)])]
 )
 def test_the_tunnel_lives_through_silence(front, tunnel, websocket_tunnel, server, tls, seconds):
-    """Nobody asks for anything meanwhile: link and WebSocket are the same afterwards."""
+    """No request comes meanwhile. Link and WebSocket are the same afterwards."""
     before = server.log.count("link_up")
 
     async def run():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether tests/perf reads callgrind's file and judges its figures rightly."""
+"""Tests that tests/perf reads callgrind's file correctly and judges its figures correctly."""
 
 import pytest
 from perf import baseline
@@ -14,7 +14,8 @@ BEFORE = {
     },
 }
 
-# Two objects; names by number, positions that are relative, a function inlined from another file, a line with no cost.
+# This file has two objects, names by number, relative positions, a function that is inlined from
+# another file, and a line without cost.
 CALLGRIND = """\
 # callgrind format
 version: 1
@@ -104,14 +105,14 @@ def test_a_failure_says_how_much_and_what_to_do():
     )
 
 
-def test_one_program_cannot_make_good_for_the_other():
+def test_one_program_cannot_compensate_for_the_other():
     assert judge(server=1.06, client=0.5)[0] == baseline.FAILED
 
 
 @pytest.mark.parametrize(
     "where", [{"compiler": "cc 2"}, {"libnghttp2": "1.1"}, {"architecture": "another"}]
 )
-def test_elsewhere_nothing_is_compared(where):
+def test_in_another_environment_nothing_is_compared(where):
     status, said = judge(server=2.0, **where)
     assert status == baseline.SKIPPED and next(iter(where.values())) in said
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Row 23: SIGHUP takes a new certificate, and keeps the old one when the new pair is bad; SIGHUP and SIGUSR1 open the access log anew."""
+"""Tests row 23. SIGHUP loads a new certificate, or keeps the old one if the new pair is bad. SIGHUP
+and SIGUSR1 open the access log again."""
 
 import asyncio
 import contextlib
@@ -20,7 +21,8 @@ KEPT, TAKEN = "certificate_not_reloaded", "certificate_reloaded"
 
 
 class Pair:
-    """The files that the server was told, and what is put there. What Server wants of a certificate."""
+    """This has the files that the server was given, and pairs to copy there. Server uses it as a
+    certificate."""
 
     def __init__(self, directory, authority):
         self.cert, self.key, self.ca = (
@@ -35,14 +37,14 @@ class Pair:
         self.put(0)
 
     def put(self, number, key=None):
-        """Pair @number, or its certificate with the key of another."""
+        """Copies pair @number, or its certificate with the key of another pair."""
         shutil.copy(self.pairs[number].cert, self.cert)
         shutil.copy(self.pairs[number if key is None else key].key, self.key)
 
     def client_context(self, alpn=None):
         return self.pairs[0].client_context(alpn)
 
-    def octets(self, number):
+    def der(self, number):
         return ssl.PEM_cert_to_DER_cert(self.pairs[number].cert.read_text())
 
 
@@ -59,13 +61,13 @@ def reloading(tmp_path_factory, pair, ended):
 
 
 def shown(server):
-    """The certificate that a new connection sees."""
+    """Returns the certificate that a new connection sees."""
     with Viewer(server.port, server.certificate.client_context()) as viewer:
         return viewer.socket.getpeercert(binary_form=True)
 
 
 def hup(server, rounds=None):
-    """SIGHUP, and its end."""
+    """Sends SIGHUP and waits until the server has reloaded."""
     done = rounds if rounds is not None else server.log.count("reloaded signal=1")
     server.program.signal(signal.SIGHUP)
     server.wait_log("reloaded signal=1", count=done + 1)
@@ -80,12 +82,11 @@ def test_row_23_new_connections_see_the_new_certificate_on_all_workers(
         pair.put(1)
         start = time.monotonic()
         reloading.program.signal(signal.SIGHUP)
-        wait_until(lambda: shown(reloading) == pair.octets(1), 1.0 * SLOW, "the new certificate")
+        wait_until(lambda: shown(reloading) == pair.der(1), 1.0 * SLOW, "the new certificate")
         assert time.monotonic() - start < 1.0 * SLOW
-        assert {shown(reloading) for _ in range(20)} == {pair.octets(1)}
-        assert (
-            old.get(client.host, "/echo").status == 200
-        )  # on the connection, and over the link, of before
+        assert {shown(reloading) for _ in range(20)} == {pair.der(1)}
+        # The old connection and the old link still work.
+        assert old.get(client.host, "/echo").status == 200
     assert "link_lost" not in reloading.log
 
 
@@ -125,21 +126,21 @@ def half_a_key(pair):
     ],
 )
 def test_row_23_a_bad_pair_keeps_the_old_one(reloading, pair, spoil, what):
-    """One line says which file, and what is wrong with it; the next good pair is taken."""
+    """One log line says which file is wrong, and why. The server takes the next good pair."""
     spoil(pair)
     hup(reloading)
-    assert {shown(reloading) for _ in range(4)} == {pair.octets(0)}
+    assert {shown(reloading) for _ in range(4)} == {pair.der(0)}
     assert reloading.log.count(KEPT) == 1
     reloading.wait_log(rf"error {KEPT} reason=.*{what}")
     if pair.cert.is_dir():
         pair.cert.rmdir()
     pair.put(1)
     hup(reloading)
-    assert shown(reloading) == pair.octets(1)
+    assert shown(reloading) == pair.der(1)
 
 
 class Load:
-    """Viewers that ask without pause: kept connections, and new ones over TLS."""
+    """Sends requests without pause, on kept connections and on new ones over TLS."""
 
     def __init__(self, server, client):
         self.server, self.client = server, client
@@ -152,7 +153,7 @@ class Load:
     def run(self, work):
         try:
             work()
-        except Exception as error:  # whatever it is, it is what the test is about
+        except Exception as error:  # the test looks for any failure
             self.bad.append(repr(error))
 
     def kept(self):
@@ -187,7 +188,8 @@ class Load:
 def test_row_23_many_times_under_load(
     reloading, pair, new_client, http_origin, websocket_origin, times
 ):
-    """Good and bad pairs in turn: no request fails, no link and no WebSocket is lost, nothing is left behind."""
+    """Good and bad pairs take turns. No request fails, no link and no WebSocket is lost, and
+    nothing leaks."""
     client = new_client(http_origin.port, server=reloading)
     sockets = new_client(websocket_origin.port, server=reloading)
     assert fetch(reloading.port, client.host, "/echo").status == 200
@@ -220,7 +222,8 @@ def test_row_23_many_times_under_load(
 # ---- logs ----
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP])
 def test_the_access_log_is_opened_anew(new_server, number):
-    """As log rotation wants it: what was moved away gets nothing more, and no line is lost."""
+    """The log is rotated: the file that was moved away gets no further lines, and no line is
+    lost."""
     server = new_server()
     path, moved = server.directory / "access.log", server.directory / "access.log.1"
 
@@ -239,7 +242,7 @@ def test_the_access_log_is_opened_anew(new_server, number):
 
 
 def test_a_signal_that_comes_early_waits(tmp_path_factory, pair, ended):
-    """From the first moment on: what supervises the server may be quick."""
+    """The server handles signals from its first moment, since a supervisor may send them early."""
     server = Server(tmp_path_factory.mktemp("early"), pair)
     with contextlib.ExitStack() as stack:
         stack.callback(server.stop)

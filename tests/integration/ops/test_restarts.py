@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rows 4, 5, 27 and 33: oneportd is stopped, killed or asks for fresh links, nginx is reloaded; what comes through, and how soon."""
+"""Tests rows 4, 5, 27 and 33: oneportd is stopped or killed, a client sends GOAWAY or new SETTINGS,
+or nginx is reloaded. The tests check which requests succeed, and how soon."""
 
 import collections
 import contextlib
@@ -18,14 +19,14 @@ from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
 
-STEADY_S = 1.1  # a link that lived for a second resets the backoff (client/backoff.h)
+STEADY_S = 1.1  # a link that lived for a second resets the backoff (client/server/backoff.h)
 YOUNG_S = 0.8
 CUT = (Broken, EOFError, ConnectionError, TimeoutError)
 
 
 # ---- row 4 ----
 def trickling(parts, pause_s, total):
-    """serve(connection) of an answer that takes its time."""
+    """Returns a script that sends @total bytes in @parts, with a pause after each part."""
 
     def serve(connection):
         connection.request()
@@ -40,7 +41,8 @@ def trickling(parts, pause_s, total):
 
 @pytest.mark.parametrize("seconds", [1.5, pytest.param(9.5, marks=pytest.mark.full)])
 def test_row_4_running_downloads_finish(new_server, shared, seconds):
-    """Fifty of them. The client hears GOAWAY at once, none is cut, and the server is gone as soon as the last is through."""
+    """Fifty downloads run. The client gets GOAWAY at once, no download is cut, and the server ends
+    as soon as the last one is complete."""
     server = new_server(drain="30s")
     total = 200_000
     client = shared(trickling(10, seconds / 10, total), server=server)
@@ -85,12 +87,12 @@ def percentile(values, share):
 
 
 def names_up(server):
-    """The names whose links this run of the server has seen come up."""
+    """Returns the names whose links came up in this run of the server."""
     return set(re.findall(r"link_up name=(\S+) ", server.log))
 
 
 def times_back(server, names, deadline_s):
-    """How long from now it takes the link of each name to come up, in no order."""
+    """Waits for the link of each name. Returns how long from now each of them took, in no order."""
     start, back = time.monotonic(), {}
 
     def all_back():
@@ -120,8 +122,9 @@ def times_back(server, names, deadline_s):
 def test_row_5_kill_9_and_the_same_urls_again(
     new_server, new_client, http_origin, rounds, count, seconds
 ):
-    """Each client is back under its URL in time; no name is lost, whenever the server died. A thousand are a thousand programs too: what they
-    do after a loss is half of the promise."""
+    """Each client is back under its URL in time, and no name is lost, whenever the server dies.
+    A thousand clients are a thousand programs: how they behave after a loss is half of the
+    promise."""
     server = new_server()
     clients = [new_client(http_origin.port, server=server, wait=False) for _ in range(count)]
     for client in clients:
@@ -133,15 +136,13 @@ def test_row_5_kill_9_and_the_same_urls_again(
         lambda: all(f"{name} " in file.read_text() for name in names), what="all names in the file"
     )
     for number in range(rounds):
-        time.sleep(
-            STEADY_S
-        )  # a server that dies sooner than that is one that flaps, which is asked less and less
+        # Clients wait longer and longer if a server dies sooner than this.
+        time.sleep(STEADY_S)
         server.restart()
         back = times_back(server, names, 3 * seconds * SLOW)
         assert len(names) == count and percentile(back, 0.99) < seconds * SLOW
-        print(
-            f"{count} clients, round {number}: p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s"
-        )
+        p99 = percentile(back, 0.99)
+        print(f"{count} clients, round {number}: p99 {p99:.2f} s, last {max(back):.2f} s")
         assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
     assert all(
         client.program.running and client.program.stdout.count("your url is:") == 1
@@ -154,8 +155,9 @@ def test_row_5_kill_9_and_the_same_urls_again(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("count", [12, 100])
 def test_row_5_a_server_that_dies_young_again_and_again(new_server, new_client, http_origin, count):
-    """Thirty lives of less than a second each: nobody's link lasts. When at last the server stays, all are back in the time that one death may
-    cost, though each client has seen many failures."""
+    """The server lives thirty times for less than a second, so that no link lasts. When it stays at
+    last, all clients are back in the time that a single death may cost, though each has seen many
+    failures."""
     server = new_server()
     clients = [new_client(http_origin.port, server=server, wait=False) for _ in range(count)]
     for client in clients:
@@ -169,17 +171,18 @@ def test_row_5_a_server_that_dies_young_again_and_again(new_server, new_client, 
     server.restart()
     back = times_back(server, names, 60 * SLOW)
     print(
-        f"{attaches / count / lives:.2f} links a client and life; p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s"
+        f"{attaches / count / lives:.2f} links a client and life; "
+        f"p99 {percentile(back, 0.99):.2f} s, last {max(back):.2f} s"
     )
     assert len(names) == count and percentile(back, 0.99) < 10 * SLOW
-    assert attaches < count * lives * 2 / 3  # who is sent away again and again comes less and less
+    assert attaches < count * lives * 2 / 3  # clients that fail again and again try less often
     assert {fetch(server.port, client.host, "/echo").status for client in clients} == {200}
 
 
 # ---- row 33 ----
 class Asking:
-    """A viewer that asks without pause, and once more where its connection was cut, or where 502 says that the link was if @lossy. What else
-    goes wrong is in .bad."""
+    """Sends requests without pause from one viewer. Repeats a request once if its connection was
+    cut or, if @lossy, if a 502 says that the link was lost. Other failures go to .bad."""
 
     def __init__(self, port, host, tls=None, lossy=False):
         self.lossy = lossy
@@ -221,7 +224,8 @@ class Asking:
     "times", [5, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(900)])]
 )
 def test_row_33_nginx_is_reloaded(new_server, new_client, http_origin, ended, tmp_path, times):
-    """New workers take the port, old ones finish. The tunnel through nginx comes back within two seconds, the one beside it is not touched."""
+    """New workers of nginx take the port, and the old ones finish. The tunnel through nginx comes
+    back within two seconds. The tunnel beside nginx is not affected."""
     server = new_server()
     front = Nginx(server, tmp_path / "nginx", "worker_shutdown_timeout 200ms;")
     ended.callback(front.stop)
@@ -236,9 +240,8 @@ def test_row_33_nginx_is_reloaded(new_server, new_client, http_origin, ended, tm
     back = []
     try:
         for number in range(times):
-            time.sleep(
-                STEADY_S
-            )  # reloads that follow each other sooner are a server that flaps, which is asked less and less
+            # Clients wait longer and longer if their links live shorter than this.
+            time.sleep(STEADY_S)
             start = time.monotonic()
             front.reload()
             server.wait_link(through.name, number + 2, 4)
@@ -253,20 +256,21 @@ def test_row_33_nginx_is_reloaded(new_server, new_client, http_origin, ended, tm
         for viewer in viewers:
             viewer.stop()
     print(
-        f"{times} reloads: back after {max(back):.2f} s at most; {sum(viewer.cut for viewer in viewers)} of "
-        f"{sum(viewer.done for viewer in viewers)} requests were cut and asked again, the longest took {max(viewer.longest for viewer in viewers):.2f} s"
+        f"{times} reloads: back after {max(back):.2f} s at most; "
+        f"{sum(viewer.cut for viewer in viewers)} of {sum(viewer.done for viewer in viewers)} "
+        "requests were cut and sent again, "
+        f"the longest took {max(viewer.longest for viewer in viewers):.2f} s"
     )
     assert [viewer.bad for viewer in viewers] == [[]] * 4
-    assert (
-        sum(viewer.cut for viewer in viewers) <= 4 * times
-    )  # one a viewer and reload: what was under way
+    # A reload cuts at most one request of each viewer, the one under way.
+    assert sum(viewer.cut for viewer in viewers) <= 4 * times
     assert max(viewer.longest for viewer in viewers) < 4 * SLOW
     assert server.log.count(f"link_up name={beside.name} ") == 1
 
 
 # ---- row 27 ----
 class Posts:
-    """Viewers that POST to /0, /1, … of a name, at once. .got: what each was told."""
+    """Sends POSTs to /0, /1, … of a name, all at once. .got has the status of each, or "cut"."""
 
     def __init__(self, server, name, count, body):
         self.got = {}
@@ -300,7 +304,7 @@ class Posts:
 
 
 def raw_link(server, grant, slot, first=()):
-    """A link of one and the same instance, frame by frame."""
+    """Opens a link that the test drives frame by frame. All such links belong to one instance."""
     name = grant["id"]
     connection, got = attach(
         server, name, grant["ticket"], f"Oneport-Instance: {27:032x}", f"Oneport-Link: {slot}"
@@ -317,9 +321,10 @@ def path_of(peer, stream):
 
 @pytest.mark.parametrize("body", [b"", b"x" * 1000], ids=["empty", "body"])
 @pytest.mark.parametrize("taken", [0, 7, 20])
-def test_row_27_what_goaway_leaves_out_is_asked_elsewhere_once(server, name, ended, taken, body):
-    """Twenty POSTs are on their way when the client says up to which one it has got. Those are answered; the others come to the other link,
-    or their viewers are told. None is done twice, and whoever was told 200 was heard."""
+def test_row_27_requests_that_goaway_leaves_out_go_elsewhere_once(server, name, ended, taken, body):
+    """Twenty POSTs are under way when the client's GOAWAY tells which of them it has received. It
+    answers those. The others go to the second link, or their viewers get an error. No POST is
+    processed twice, and each one that got a 200 was processed."""
     grant = register(server, name)
     first = raw_link(server, grant, 0)
     ended.callback(first.close)
@@ -358,7 +363,8 @@ def test_row_27_what_goaway_leaves_out_is_asked_elsewhere_once(server, name, end
 
 
 def test_row_27_settings_change_under_way(server, name, ended):
-    """The streams' window falls below zero and rises again, and fewer streams are allowed than are open: each upload comes whole, once."""
+    """The windows of the streams fall below zero and rise again, and the client allows fewer
+    streams than are open. Each upload arrives whole and once."""
     size, count = 300_000, 4
     grant = register(server, name)
     peer = raw_link(server, grant, 0, {frames.SETTING_INITIAL_WINDOW: 10_000})
@@ -381,13 +387,13 @@ def test_row_27_settings_change_under_way(server, name, ended):
         peer.send(frames.settings({frames.SETTING_INITIAL_WINDOW: window}))
         wait_until(
             lambda reached=reached: sizes() == {reached},
-            what=f"{reached} octets of each at a window of {window}",
+            what=f"{reached} bytes of each at a window of {window}",
         )
         assert peer.settle() and sizes() == {reached}
     peer.send(frames.settings({frames.SETTING_MAX_STREAMS: 1}))
     assert peer.settle()
     fifth = Posts(server, name, 1, b"")
-    assert fifth.wait() == {0: 503}  # after a second in the queue; the four go on
+    assert fifth.wait() == {0: 503}  # after a second in the queue; the four uploads go on
     peer.send(
         frames.settings({frames.SETTING_MAX_STREAMS: 100, frames.SETTING_INITIAL_WINDOW: size})
     )

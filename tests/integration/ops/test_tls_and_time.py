@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Certificates that are not to be believed, clocks that jump, and TLS peers that are a nuisance:
-rows 24, 25 and 29."""
+"""Tests certificates that must not be trusted, clocks that jump, and TLS peers that are a nuisance
+(rows 24, 25 and 29)."""
 
 import calendar
 import contextlib
@@ -26,7 +26,7 @@ KEY_UPDATES = 32  # a minute
 # ---- row 24 ----
 @pytest.fixture(scope="module")
 def impostors(authority, tmp_path_factory):
-    """Certificates of which none is good for https://localhost at present."""
+    """Returns certificates of which none is valid for https://localhost at present."""
     names = ("localhost", "*.localhost")
     return {
         "expired": authority.issue("expired", *names, at="-5d"),
@@ -47,11 +47,11 @@ REASONS = {
 
 
 @pytest.mark.parametrize("kind", REASONS)
-def test_row_24_a_server_that_is_not_to_be_believed(
+def test_row_24_a_server_that_must_not_be_trusted(
     authority, impostors, server, new_client, http_origin, scripted, tmp_path, kind
 ):
-    """Exit code 3 with the reason, and not one octet of the ticket that is kept for that very server. The port is the impostor's
-    by then."""
+    """The client ends with exit code 3 and the reason. It has a ticket for this server, whose port
+    the impostor has taken, and sends no byte of it."""
     got = []
     impostor = scripted(
         lambda connection: got.append(connection.some()), tls=impostors[kind].server_context()
@@ -73,28 +73,31 @@ def test_row_24_a_server_that_is_not_to_be_believed(
     )
     assert (code, out) == (CERTIFICATE, "")
     assert re.search(
-        rf'server_certificate_refused step=TLS server=https://localhost:{impostor.port} reason=".*{REASONS[kind]}',
+        rf"server_certificate_refused step=TLS server=https://localhost:{impostor.port} "
+        rf'reason=".*{REASONS[kind]}',
         err,
     ), err
     impostor.wait_connections(1)
     assert got == []
 
 
-def test_row_24_where_to_attach_is_judged_too(
+def test_row_24_the_attach_address_is_verified_too(
     certificate, impostors, authority, scripted, tmp_path
 ):
-    """The ticket of a server that is believed does not go to the one that it names."""
+    """A trusted server names an address to attach to. The client sends no ticket there if the
+    certificate of that address is wrong."""
     got = []
     impostor = scripted(
         lambda connection: got.append(connection.some()),
         tls=impostors["another host's"].server_context(),
     )
     granted = (
-        '{"id":"my-name","url":"https://my-name.localhost","port":443,"max_conn_count":10,"ticket":"e30.e30",'
-        f'"attach":"https://localhost:{impostor.port}/tunnel/my-name","expires":"2099-01-01T00:00:00Z",'
+        '{"id":"my-name","url":"https://my-name.localhost","port":443,"max_conn_count":10,'
+        f'"ticket":"e30.e30","attach":"https://localhost:{impostor.port}/tunnel/my-name",'
+        '"expires":"2099-01-01T00:00:00Z",'
         '"limits":{"streams":20000,"links":4,"hold_ms":4000}}'
     ).encode()
-    believed = scripted(
+    trusted = scripted(
         lambda connection: (
             connection.request(),
             connection.send(reply(granted, "Content-Type: application/json")),
@@ -104,7 +107,7 @@ def test_row_24_where_to_attach_is_judged_too(
     code, out, err = run(
         "oneport",
         "-h",
-        f"https://localhost:{believed.port}",
+        f"https://localhost:{trusted.port}",
         "--ca",
         authority.cert,
         "8080",
@@ -117,7 +120,7 @@ def test_row_24_where_to_attach_is_judged_too(
 
 # ---- row 29 ----
 def flood(peer, answer=False):
-    """KeyUpdates until the other side has had enough."""
+    """Sends KeyUpdates until the other side closes the connection."""
     with contextlib.suppress(ConnectionError):
         for _ in range(100_000):
             peer.key_update(answer)
@@ -126,7 +129,8 @@ def flood(peer, answer=False):
 
 @pytest.mark.parametrize("answer", [False, True], ids=["one way", "with an answer"])
 def test_row_29_a_viewer_that_changes_keys(server, tunnel, answer):
-    """So often as it may nothing is felt; after that the connection is closed, and nobody else's."""
+    """The allowed number of KeyUpdates has no effect. After further ones oneportd closes this
+    connection and no other."""
     with Viewer(server.port, Context()) as viewer:
         for _ in range(KEY_UPDATES):
             viewer.socket.key_update()
@@ -140,7 +144,8 @@ def test_row_29_a_viewer_that_changes_keys(server, tunnel, answer):
 
 
 def test_row_29_a_link_that_changes_keys(server, tunnel, name):
-    """A client of another make: its tunnel goes, others do not feel it."""
+    """A client of another author changes keys. Its link is closed, and other tunnels do not notice
+    it."""
     ticket = register(server, name)["ticket"]
 
     class Foreign:
@@ -155,7 +160,7 @@ def test_row_29_a_link_that_changes_keys(server, tunnel, name):
 
 
 def test_row_29_a_server_that_changes_keys(ended, certificate, new_client):
-    """oneport leaves it, and tries again later."""
+    """oneport closes the link and tries again later."""
 
     def serve(peer):
         peer.settle()
@@ -183,13 +188,13 @@ def clock(tmp_path):
     return Clock(tmp_path)
 
 
-# A day, summer time, a leap second, and back.
+# These are a day, summer time and a leap second, forward and back.
 DAY, HOUR = 86400, 3600
 STEPS = [DAY, -DAY, HOUR, -HOUR, 1, 0]
 
 
 def offset(server, host):
-    """How far the clock in the access log is from the true one."""
+    """Returns how far the clock in the access log is from the true time."""
     path = f"/echo/{time.monotonic_ns()}"
     assert fetch(server.port, host, path).status == 200
     line = wait_until(
@@ -200,8 +205,8 @@ def offset(server, host):
 
 
 def test_row_25_a_clock_that_jumps(new_server, new_client, http_origin, clock):
-    """The wall clock of both programs goes forward and back while a link is up and requests run: no deadline comes early or late,
-    and nothing is lost."""
+    """The wall clock of both programs jumps forward and back while a link is up and requests run.
+    No deadline comes early or late, and nothing is lost."""
     server = new_server("--keepalive", "500ms", "--origin-timeout", "2s", env=clock.environment)
     client = new_client(
         http_origin.port, "--keepalive", "500ms", server=server, env=clock.environment
@@ -214,7 +219,7 @@ def test_row_25_a_clock_that_jumps(new_server, new_client, http_origin, clock):
         for seconds in STEPS:
             clock.set(seconds)
             assert abs(offset(server, client.host) - seconds) < 10
-        assert time.monotonic() - start < 1.5  # all of that while they waited
+        assert time.monotonic() - start < 1.5  # all jumps came while the requests waited
         assert slow.response().status == 200
         assert silent.response().status == 504
         assert 2.0 <= time.monotonic() - start < 2.0 + 1.0 * SLOW
@@ -228,7 +233,8 @@ def test_row_25_a_clock_that_jumps(new_server, new_client, http_origin, clock):
 
 @pytest.mark.parametrize("ahead", [300, DAY])
 def test_row_25_a_ticket_from_the_future(new_server, new_client, http_origin, clock, ahead):
-    """It was signed while the server's clock was fast: it stays good when that has been put right."""
+    """The server signed the ticket while its clock was fast. The ticket stays valid after the clock
+    was corrected."""
     clock.set(ahead)
     server = new_server("--hold", "5s", env=clock.environment)
     client = new_client(http_origin.port, server=server)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rules of WebSockets that only the whole path can show: which upgrades are one, what waits, how they end."""
+"""Tests the rules of WebSockets that need the whole path: which requests are upgrades, what waits
+for the 101 and how a WebSocket ends."""
 
 import signal
 import threading
@@ -19,7 +20,7 @@ def without(name):
     return [line for line in HANDSHAKE if not line.lower().startswith(name)]
 
 
-# ---- which are ----
+# ---- which requests are upgrades ----
 UPGRADES = [
     ("W1 bad key", without("sec-websocket-key") + ["Sec-WebSocket-Key: AAAA"], 400),
     ("W1 no key", without("sec-websocket-key"), 400),
@@ -45,8 +46,9 @@ UPGRADES = [
 @pytest.mark.parametrize(
     "fields,status", [pytest.param(fields, status, id=rule) for rule, fields, status in UPGRADES]
 )
-def test_what_is_an_upgrade(server, played, fields, status):
-    """Where it is none, the origin is asked plainly or not at all."""
+def test_only_a_whole_handshake_is_an_upgrade(server, played, fields, status):
+    """A request that is no WebSocket handshake reaches the origin as a plain request, or is
+    refused."""
     asked = []
 
     def serve(connection):
@@ -75,8 +77,9 @@ def test_what_is_an_upgrade(server, played, fields, status):
         + ACCEPT,
     ],
 )
-def test_no_octet_passes_behind_half_a_handshake(server, played, head_line):
-    """The last one answers the viewer's key: the origin was asked with another."""
+def test_no_byte_passes_behind_half_a_handshake(server, played, head_line):
+    """In the last row the accept belongs to the viewer's key. It is wrong, because oneport asked
+    the origin with another key."""
     heard = []
 
     def serve(connection):
@@ -97,18 +100,18 @@ def test_no_octet_passes_behind_half_a_handshake(server, played, head_line):
 
 # ---- what waits ----
 @pytest.mark.rule("W6")
-@pytest.mark.parametrize("octets", [1, 60_000, 1 << 20])
-def test_what_a_viewer_sends_early_waits_for_the_101(server, played, octets):
-    """All of it, in order, however much: it waits with the viewer."""
+@pytest.mark.parametrize("size", [1, 60_000, 1 << 20])
+def test_what_a_viewer_sends_early_waits_for_the_101(server, played, size):
+    """All early bytes arrive in order, however many there are."""
     go, heard = threading.Event(), []
-    early = bytes(octet % 251 for octet in range(octets))
+    early = bytes(number % 251 for number in range(size))
 
     def serve(connection):
         connection.request()
         assert connection.silent_for(0.1)
         go.wait(10)
         answer_upgrade(connection)
-        heard.append(connection.exactly(octets))
+        heard.append(connection.exactly(size))
 
     client = played(serve)
     with Viewer(server.port) as viewer:
@@ -120,14 +123,15 @@ def test_what_a_viewer_sends_early_waits_for_the_101(server, played, octets):
         go.set()
         got = viewer.response()
         assert (got.status, got.get("Sec-WebSocket-Accept")) == (101, ACCEPT)
-        wait_until(lambda: heard, 10 * SLOW, "the early octets")
+        wait_until(lambda: heard, 10 * SLOW, "the early bytes")
         sending.join()
     assert heard == [early]
 
 
 @pytest.mark.rule("W6")
-def test_what_a_viewer_sends_early_waits_with_the_viewer(new_server, shared):
-    """But for 64 KiB at most, whatever the kernel takes besides: oneportd grows by no more, and the viewer is held up."""
+def test_what_a_viewer_sends_early_is_not_all_buffered(new_server, shared):
+    """oneportd buffers at most 64 KiB of early bytes. The kernel takes some more, then the viewer
+    is held up."""
     go, size, sent = threading.Event(), 16 << 20, 0
     server = new_server()
     client = shared(lambda connection: (connection.request(), go.wait(20)), server=server)
@@ -141,16 +145,15 @@ def test_what_a_viewer_sends_early_waits_with_the_viewer(new_server, shared):
                 sent += viewer.socket.send(bytes(1 << 16))
         grown = server.rss() - before
         print(sent, grown)
-        assert (
-            grown <= (64 + 128) << 10 or VARIANT != "release"
-        ), grown  # and what is read at a time
+        # 128 KiB on top allow for what one read takes.
+        assert grown <= (64 + 128) << 10 or VARIANT != "release", grown
     go.set()
 
 
 # ---- how they end ----
 @pytest.fixture
 def opened(server, ended):
-    """opened(client): a viewer whose WebSocket is open."""
+    """Returns opened(client), which opens a WebSocket and returns its viewer."""
 
     def start(client, **keywords):
         viewer = ended.enter_context(Viewer(client.server.port, **keywords))
@@ -176,8 +179,8 @@ def test_a_viewers_reset_reaches_the_origin_as_one(server, played, opened):
 
 
 @pytest.mark.rule("W8")
-def test_after_the_close_the_viewer_may_finish_its_sentence(server, shared, opened):
-    """Its Close and what else was on the way are read, not answered by a reset."""
+def test_after_the_close_the_viewer_may_still_send(server, shared, opened):
+    """oneportd reads what the viewer still sends, and does not answer with a reset."""
     client = shared(lambda connection: (accept_websocket(connection), connection.ended()))
     viewer = opened(client)
     client.kill9()
@@ -205,8 +208,9 @@ def test_nothing_is_added_behind_the_origins_own_close(server, shared, opened):
 
 
 @pytest.mark.rule("W8")
-def test_of_what_has_not_left_only_whole_frames_do(server, shared, opened):
-    """A viewer that does not read: what it reads later is whole frames and a Close, or ends inside one and has none."""
+def test_a_frame_that_did_not_arrive_whole_is_not_sent(server, shared, opened):
+    """The viewer does not read while the link is lost. Later it reads whole frames and a Close, or
+    a part of a frame and no Close."""
     full = threading.Event()
     frame = b"\x82\x7e" + (5000).to_bytes(2, "big") + bytes(5000)
 
@@ -237,7 +241,7 @@ def test_of_what_has_not_left_only_whole_frames_do(server, shared, opened):
 # ---- silence ----
 @pytest.mark.rule("W9", "F8")
 def test_a_silent_socket_is_closed_in_order(new_server, shared, opened):
-    """PINGs keep the link and count for nothing on the socket; octets in one direction do count."""
+    """The PINGs of the link do not count as traffic of a WebSocket. Bytes in one direction do."""
     steps, server = threading.Event(), new_server(
         "--websocket-timeout", "600ms", "--keepalive", "200ms"
     )
@@ -245,7 +249,7 @@ def test_a_silent_socket_is_closed_in_order(new_server, shared, opened):
     def serve(connection):
         accept_websocket(connection)
         for _ in range(6):
-            steps.wait(0.2)  # time itself is what is tested
+            steps.wait(0.2)  # the test needs this time to pass
             connection.send(b"\x82\x00")
         connection.ended()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""WebSockets through the tunnel, with python3-websockets at both ends."""
+"""Tests WebSockets through the tunnel, with python3-websockets at both ends."""
 
 import asyncio
 import base64
@@ -57,7 +57,7 @@ def test_echo_over_tls(server, websocket_tunnel, certificate):
 
 @pytest.mark.parametrize("count", [pytest.param(1000, marks=pytest.mark.release_only), 100])
 def test_many_at_once_on_one_connection(server, websocket_tunnel, count):
-    """Every one of them echoes, and between the two programs there is one descriptor on each side."""
+    """Every WebSocket echoes. Each program has only one descriptor that leads to the other one."""
     dice = random.Random(count)
 
     async def talk(socket, sizes):
@@ -90,7 +90,7 @@ def test_many_at_once_on_one_connection(server, websocket_tunnel, count):
 
 @pytest.mark.rule("W11")
 def test_requests_beside_sockets(server, websocket_tunnel, tunnel):
-    """200 sockets and 100 requests, all answered; the old limit was ten."""
+    """oneport answers 200 WebSockets and 100 requests at once. localtunnel stops at ten."""
 
     async def run():
         sockets = await connect_many(websocket_tunnel, 200)
@@ -195,14 +195,16 @@ def test_close_code_of_the_viewer_reaches_the_origin(server, shared):
     asyncio.run(run())
     frame = frames[0]
     assert frame[:2] == b"\x88\x82"
-    assert bytes(octet ^ frame[2 + n % 4] for n, octet in enumerate(frame[6:])) == (4001).to_bytes(
-        2, "big"
-    )
+    code = bytes(one ^ frame[2 + n % 4] for n, one in enumerate(frame[6:]))
+    assert code == (4001).to_bytes(2, "big")
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["closed", "link-lost"])
-def test_what_was_asked_for_is_told_at_the_end(server, new_client, websocket_origin, lost):
-    """The access line, and the client's own, of a request whose head is gone and whose memory others have used since."""
+def test_the_log_names_the_request_of_a_websocket_that_ended(
+    server, new_client, websocket_origin, lost
+):
+    """The access line and the client's own line name the request. At that time its head is gone,
+    and other requests have used its memory."""
     client = new_client(websocket_origin.port, "--print-requests")
     path = f"/told/{client.name}?" + "q" * 100
     fields = {"User-Agent": "Agent/1.0 (of a test)", "Referer": "https://example.com/from"}
@@ -263,7 +265,8 @@ def test_refusals_reach_the_viewer_unchanged(server, shared, status, fields, bod
 SMUGGLED = [
     (
         "wrong accept",
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: AAAA\r\n\r\n",
     ),
     (
         "no accept",
@@ -307,8 +310,8 @@ def test_unknown_name(server):
 
 
 @pytest.mark.rule("W6")
-def test_octets_right_behind_the_handshake_arrive(server, shared):
-    """Both ends may speak before they have heard of the 101."""
+def test_bytes_right_behind_the_handshake_arrive(server, shared):
+    """Both ends may send before they have seen the 101."""
     heard = []
 
     def serve(connection):
@@ -328,7 +331,7 @@ def test_octets_right_behind_the_handshake_arrive(server, shared):
 
 @pytest.mark.rule("W7")
 def test_fin_is_passed_on_as_fin_each_way(server, shared):
-    """Half-close: one direction ends, the other goes on."""
+    """One direction ends, and the other one goes on."""
 
     def serve(connection):
         accept_websocket(connection)
@@ -343,9 +346,9 @@ def test_fin_is_passed_on_as_fin_each_way(server, shared):
 
 
 @pytest.mark.rule("W7")
-def test_what_is_said_behind_a_fin_may_be_long(server, shared):
-    """More than a window comes behind the viewer's FIN, and the origin's own FIN right behind it: the stream is over before the
-    connection is, and is not touched again."""
+def test_data_behind_a_fin_may_be_long(server, shared):
+    """The origin sends more than a window after the viewer's FIN, and its own FIN right after that.
+    The stream ends before the connection does, and the server does not touch it again."""
     last = pattern.pattern(400000)
 
     def serve(connection):
@@ -398,7 +401,7 @@ def test_reset_of_the_origin_is_no_orderly_end(server, shared):
 
 @pytest.mark.release_only
 def test_a_socket_stays_quick_beside_bulk(server, websocket_tunnel, tunnel):
-    """Interactive first: round trips on a WebSocket while a download fills the server."""
+    """A round trip on a WebSocket stays short while a download fills the server."""
     stop = threading.Event()
 
     def download():
@@ -425,8 +428,8 @@ def test_a_socket_stays_quick_beside_bulk(server, websocket_tunnel, tunnel):
 
 
 @pytest.mark.rule("W10")
-def test_deflate_is_the_ends_own_business(server, shared):
-    """Extension fields pass untouched in both directions."""
+def test_extensions_pass_unchanged(server, shared):
+    """Extension fields pass unchanged in both directions."""
     offers = []
 
     def serve(connection):

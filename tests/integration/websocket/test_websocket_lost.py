@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A link that is lost at every position inside a WebSocket's frame, rule W8: whole frames and then Close 1012, or a part of one
-and then FIN; never octets that would be read as another frame. A client made by hand says how far a frame has come."""
+"""Tests a link that is lost at every position inside a WebSocket frame (rule W8). The viewer gets
+whole frames and Close 1012, or a part of a frame and FIN. It never gets bytes that it would read as
+another frame. A hand-made client decides how much of a frame it sends."""
 
 import contextlib
 import ctypes
@@ -22,7 +23,8 @@ QUANTUM = 16_384
 
 
 def positions(length):
-    """Each one of a small frame; of a large one those of the header, and some."""
+    """Returns every position of a small frame. Of a large frame it returns those of the header and
+    a few others."""
     return range(length + 1) if length < 140 else [*range(13), 100, length // 2, length - 1, length]
 
 
@@ -42,14 +44,15 @@ def is_1012(data):
 
 
 def judge(behind, whole, at):
-    """@behind: what a viewer got behind the first @at octets of a frame when its link was lost."""
+    """Tells whether @behind is right: what a viewer got after the first @at bytes of the frame
+    @whole, when its link was lost."""
     boundary, closed = at in (0, len(whole)), whole[0] == 0x88 and at > 0
     return is_1012(behind) if boundary and not closed else behind == b""
 
 
 @pytest.fixture
 def foreign(server, name, ended):
-    """foreign(serve): a link by hand; its .host is what viewers ask for."""
+    """Returns foreign(serve), which opens a hand-made link. Viewers ask for its .host."""
 
     def start(serve):
         link = ended.enter_context(
@@ -65,7 +68,8 @@ def foreign(server, name, ended):
 
 @pytest.fixture
 def sockets(server, ended):
-    """sockets(host, count): so many viewers whose handshake is sent; number n asks for /n."""
+    """Returns sockets(host, count), which opens @count viewers and sends their handshakes. Viewer n
+    asks for /n."""
 
     def start(host, count, **options):
         viewers = [ended.enter_context(Viewer(server.port, **options)) for _ in range(count)]
@@ -87,7 +91,8 @@ def say(stream, data):
 
 
 def drop(link, how):
-    """RST by connecting to nowhere: close() would wait until the link's thread leaves its recv()."""
+    """Ends a link with FIN or RST. For RST it connects the socket to AF_UNSPEC, because close()
+    would wait until the link's thread leaves recv()."""
     if how == RST:
         nowhere = bytes(16)  # AF_UNSPEC
         assert (
@@ -101,7 +106,8 @@ def drop(link, how):
 @pytest.mark.parametrize("how", [CUT, RST])
 @pytest.mark.parametrize("read", [True, False], ids=["has-left", "on-the-way"])
 def test_lost_at_every_position(foreign, sockets, how, read):
-    """One socket for each position, all on one link. What was on the way may be cut earlier, but is judged alike."""
+    """Each position has its own WebSocket, all on one link. Bytes that were still on the way may be
+    cut earlier; the same rule holds for them."""
     count = len(CASES)
     answered = threading.Semaphore(0)
 
@@ -133,7 +139,9 @@ def test_lost_at_every_position(foreign, sockets, how, read):
 
 
 def whole_frames_and_1012(got, sent):
-    """The link's octets were overtaken by its end, or an unsent part of a frame was cut: still nothing but whole frames."""
+    """Tells whether @got is whole frames of @sent and a Close 1012. This is right when the link
+    ended before all of its bytes were read, or when oneportd removed the part of a frame that it
+    had not sent."""
     found, rest = split(got)
     body = got[: len(got) - len(found[-1][1]) - 2] if found else b""
     return rest == b"" and is_1012(got[len(body) :]) and sent.startswith(body)
@@ -159,7 +167,8 @@ QUEUED = [
 @pytest.mark.rule("W8")
 @pytest.mark.parametrize("how", [CUT, RST])
 def test_what_still_waits_is_cut_to_whole_frames(foreign, sockets, how):
-    """Viewers that read nothing: a frame's part that still waits in oneportd never leaves, and a Close does."""
+    """The viewers read nothing. oneportd does not send the part of a frame that still waits in it,
+    but a Close."""
     streams, filler = {}, frame(BINARY, pattern(1000)) * 16
 
     def serve(stream):
@@ -173,7 +182,8 @@ def test_what_still_waits_is_cut_to_whole_frames(foreign, sockets, how):
         assert viewer.response().status == 101
 
     def fill():
-        """Whole frames as long as the window lets them go; room is left for the last one's part."""
+        """Sends whole frames as long as the window allows. Leaves room for a part of the last
+        one."""
         with link.lock:
             for stream in streams.values():
                 while link.h2.local_flow_control_window(stream.number) > len(filler) + 500:
@@ -186,7 +196,8 @@ def test_what_still_waits_is_cut_to_whole_frames(foreign, sockets, how):
     with link.lock:
         for number, (whole, at) in enumerate(QUEUED):
             say(streams[number], whole[:at])
-    # a last request on the same link, answered behind all of it: oneportd has read everything that was said before
+    # The last request on the link is answered after everything else. When it is done, oneportd has
+    # read all that was sent before.
     with link.lock:
         link.serve = lambda stream: stream.answer(200, b"behind")
     with Viewer(viewers[0].socket.getpeername()[1]) as other:
@@ -199,17 +210,17 @@ def test_what_still_waits_is_cut_to_whole_frames(foreign, sockets, how):
         behind = got[len(sent) :]
         cut += is_1012(behind)
         assert is_1012(behind) or behind == whole[:at], (number, behind)
-    assert (
-        cut >= len(QUEUED) // 2
-    )  # the kernel may have taken a viewer's last octets meanwhile, then nothing may follow them
+    # The kernel may have taken the last bytes for a viewer meanwhile. Then nothing may follow them.
+    assert cut >= len(QUEUED) // 2
 
 
 @pytest.mark.rule("W8")
 @pytest.mark.parametrize("how", [CUT, RST])
-def test_the_origin_is_never_told_what_no_viewer_said(
+def test_the_origin_gets_only_what_the_viewer_sent(
     server, new_client, scripted, new_proxy, sockets, how
 ):
-    """The link is lost while viewers are inside a frame: each origin connection has its viewer's octets, and ends."""
+    """The link is lost while viewers are inside a frame. Each origin connection gets the bytes of
+    its viewer and ends."""
     whole = frame(BINARY, pattern(300), b"\x9c\x01\xfe\x7b")
     cuts = [*range(14), 150, len(whole) - 1, len(whole)]
     heard, reached = {}, threading.Semaphore(0)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""WebSockets octet by octet: whatever one end writes the other one reads, both ways at once. No library at either end."""
+"""Tests WebSockets byte by byte: each end reads exactly what the other one writes, both ways at
+once. Neither end uses a library."""
 
 import os
 import threading
@@ -13,7 +14,6 @@ from support.viewer import Viewer, head
 from support.wait import wait_until
 from support.websocket_frames import (
     BINARY,
-    CLOSE,
     CONTINUED,
     FIN,
     PING,
@@ -32,7 +32,8 @@ LARGE = 16 << 20
 
 
 def deflated(messages, mask):
-    """Frames with RSV1, RFC 7692: one compressor for all of them, so that each needs the ones before it."""
+    """Returns compressed frames (RSV1, RFC 7692). One compressor makes all of them, so that each
+    frame needs the ones before it."""
     compressor, frames = zlib.compressobj(wbits=-15), []
     for message in messages:
         data = compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH)
@@ -41,12 +42,13 @@ def deflated(messages, mask):
 
 
 def both(build):
-    """(the viewer's octets, the origin's)."""
+    """Returns (the bytes of the viewer, the bytes of the origin)."""
     return build(MASK), build(None)
 
 
 def flood(mask):
-    """Pings and pongs of the same number in turn, among them a message: order is what is looked at."""
+    """Returns pings and pongs with rising numbers and a message at the end. A change of their order
+    would show."""
     return b"".join(
         frame(PING, b"%d" % n, mask) + frame(PONG, b"%d" % n, mask) for n in range(5000)
     ) + frame(TEXT, b"end", mask)
@@ -55,7 +57,7 @@ def flood(mask):
 CODES = [*range(1000, 1016), 2999, 3000, 4999, 0, 65_535]
 ROWS = {
     "sizes": both(lambda mask: b"".join(frame(BINARY, pattern(size), mask) for size in SIZES)),
-    "one-octet-fragments": both(lambda mask: fragments(TEXT, pattern(3000), 1, mask)),
+    "one-byte-fragments": both(lambda mask: fragments(TEXT, pattern(3000), 1, mask)),
     "empty-fragments": both(
         lambda mask: frame(TEXT, b"", mask, 0)
         + frame(CONTINUED, b"", mask, 0) * 300
@@ -89,7 +91,8 @@ ROWS = {
 
 @pytest.fixture
 def opened(server, played, ended):
-    """opened(serve): a viewer whose WebSocket is open; serve(connection) goes on behind the origin's 101."""
+    """Returns opened(serve), which opens a WebSocket and returns its viewer. The script
+    serve(connection) runs after the origin's 101."""
 
     def start(serve, *fields):
         client = played(
@@ -104,7 +107,8 @@ def opened(server, played, ended):
 
 
 def send_cut(end, data, sizes):
-    """@data in segments of these sizes in turn; all the rest of it at once when they would be too many."""
+    """Sends @data in segments of these sizes in turn. After 500 segments it sends the rest at
+    once."""
     for number in range(500 if sizes else 0):
         size = sizes[number % len(sizes)]
         end.send(data[:size])
@@ -113,7 +117,8 @@ def send_cut(end, data, sizes):
 
 
 def exchange(opened, up, down, sizes=(), fields=()):
-    """Both ends write at once, read all of it, and then each says FIN. What each one read, to the end."""
+    """Lets both ends write at once and read all of it. Then each end sends FIN. Returns what the
+    origin and the viewer read."""
     heard = []
 
     def serve(connection):
@@ -136,17 +141,19 @@ def exchange(opened, up, down, sizes=(), fields=()):
 
 
 def same(heard, sent):
-    """Not by assert: nobody wants to read the difference of two times 16 MiB."""
+    """Fails unless @heard is @sent. It does not use assert, because pytest would print the
+    difference of two times 16 MiB."""
     if heard != sent:
         at = len(os.path.commonprefix([heard, sent]))
         pytest.fail(
-            f"{len(heard)} octets for {len(sent)}, another one at {at}: {heard[at:at + 16]!r} for {sent[at:at + 16]!r}"
+            f"{len(heard)} bytes for {len(sent)}; the first difference is at {at}: "
+            f"{heard[at:at + 16]!r} for {sent[at:at + 16]!r}"
         )
 
 
 @pytest.mark.rule("W7", "W10")
 @pytest.mark.parametrize("row", ROWS)
-def test_octets_are_the_same(opened, row):
+def test_bytes_are_the_same(opened, row):
     up, down = ROWS[row]
     for heard, sent in zip(exchange(opened, up, down), (up, down)):
         same(heard, sent)
@@ -156,8 +163,8 @@ def test_octets_are_the_same(opened, row):
 @pytest.mark.parametrize(
     "sizes", [(1,), (1, 2, 3, 5, 7, 13), (1447, 1, 1449), (16_383, 2)], ids=str
 )
-def test_segments_are_no_frames(opened, sizes):
-    """Headers and masks cut anywhere."""
+def test_segments_may_cut_a_frame_anywhere(opened, sizes):
+    """Segments end anywhere inside headers and masks."""
     up, down = both(
         lambda mask: b"".join(
             frame(BINARY, pattern(size), mask) for size in (0, 5, 125, 126, 300, 65_536)
@@ -169,7 +176,8 @@ def test_segments_are_no_frames(opened, sizes):
 
 @pytest.mark.rule("W7")
 def test_every_close_code(server, played):
-    """Such as may not be on the wire too: they are the ends' business. From one end, from the other, from both at once."""
+    """All close codes pass, even those that must not be sent: they concern only the ends. The
+    viewer closes first, the origin closes first, or both close at once."""
     cases = [(code, reason) for code in CODES for reason in (b"", b"r" * 123)] + [(None, b"")]
     wanted = [(close(code, reason, MASK), close(code, reason)) for code, reason in cases]
     heard = {}
@@ -185,7 +193,7 @@ def test_every_close_code(server, played):
 
     client = played(serve)
     for number, (up, down) in enumerate(wanted):
-        for who in range(3):  # the viewer first, the origin first, both
+        for who in range(3):  # 0: the viewer closes first, 1: the origin, 2: both
             with Viewer(server.port) as viewer:
                 viewer.send(
                     head("GET", f"/{number}-{who}", client.host, *HANDSHAKE)

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* session_check.c - checks the invariants of a session and of its streams: check.h.
+ *
+ * A session with few streams is checked as a whole after each of its turns. The streams of one with
+ * many are walked in some of its turns only, so that the cost a turn stays the same. */
+#include "h2mux/base/check.h"
+#include "h2mux/h2/session_int.h"
+
+enum { FEW = 32 };
+
+/* What streams hold and count, added up. */
+struct sums {
+    uint64_t held, still_held;
+    uint32_t requests, bodies, still_bodies, streams, frozen;
+};
+
+static void add(struct sums *sum, const struct h2_stream *st)
+{
+    sum->streams++;
+    sum->held += st->reader.held;
+    sum->still_held += st->flow.still;
+    sum->still_bodies += st->flow.still > 0;
+    sum->requests += st->flow.request_counted;
+    sum->bodies += st->flow.body_counted;
+    sum->frozen += list_linked(&st->reset.frozen);
+}
+
+static void check_flow(const struct stream_flow *f, const struct sums *sum)
+{
+    CHECK_THAT(f->fill.used == sum->held);
+    CHECK_THAT(f->requests == sum->requests);
+    CHECK_THAT(f->bodies == sum->bodies);
+    CHECK_THAT(f->still_bodies == sum->still_bodies);
+    CHECK_THAT(f->still_held == sum->still_held);
+    CHECK_THAT(evict_group_check(&f->readers) == sum->held);
+    CHECK_THAT(!f->share || f->share == &f->evictor->share);
+    CHECK_THAT(!f->share || f->share->held >= f->fill.used);
+    CHECK_THAT(!f->share || f->share->withheld >= f->withheld);
+}
+
+static void check_host(const struct stream_host *h)
+{
+    struct sums sum = {0};
+    LIST_FOREACH (it, &h->streams) {
+        const struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
+        CHECK_THAT(st->host == h);
+        h2_stream_check(st);
+        add(&sum, st);
+    }
+    CHECK_THAT(h->open == sum.streams);
+    CHECK_THAT(list_count(&h->resets.frozen) == sum.frozen);
+    check_flow(&h->flow, &sum);
+    schedule_check(&h->schedule);
+}
+
+static void check_over(const struct h2_session *s)
+{
+    CHECK_THAT(!s->sock);
+    CHECK_THAT(s->host.open == 0);
+    CHECK_THAT(s->host.flow.withheld == 0);
+    CHECK_THAT(!list_linked(&s->host.flow.readers.node));
+    CHECK_THAT(!list_linked(&s->host.frame.node));
+    CHECK_THAT(!list_linked(&s->closing.task.node));
+    CHECK_THAT(!wheel_timer_armed(&s->keepalive.timer));
+}
+
+static void check_alive(const struct h2_session *s)
+{
+    CHECK_THAT(s->sock);
+    CHECK_THAT(!s->host.flow.evictor || list_linked(&s->host.flow.readers.node));
+    CHECK_THAT(s->keepalive.ping_deadline_us == 0 || s->keepalive.ping_sent_us != 0);
+    CHECK_THAT(!s->goaway.farewell.ptr || (s->goaway.sent && s->host.role == H2_OPENER));
+    CHECK_THAT(!s->closing.reason || list_linked(&s->closing.task.node));
+}
+
+void h2_session_check(const struct h2_session *s)
+{
+    loop_check_thread(s->host.loop);
+    CHECK_THAT(s->closing.in_library >= 0);
+    CHECK_THAT(!s->tx.out || s->closing.in_library > 0);
+    if (s->host.over)
+        check_over(s);
+    else
+        check_alive(s);
+    if (s->host.open <= FEW || loop_turns(s->host.loop) % (s->host.open / FEW) == 0)
+        check_host(&s->host);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* exchange_hold.c - how an exchange finds a backend: at once, after a wait, or once more. */
+#include "src/tunnels/exchange_int.h"
+
+#include "src/tunnels/registry.h"
+
+/* It has waited enough, or may not wait at all: for a link, or for room on one. */
+void exchange_give_up_waiting(struct exchange *x)
+{
+    exchange_log(x, x->wait.queued ? EVENT_FULL : EVENT_AWAY);
+    exchange_fail(x, x->wait.queued ? FAIL_BUSY : FAIL_AWAY);
+}
+
+static void open_on(struct exchange *x, struct backend *b)
+{
+    struct message *m = x->request.head;
+    uint64_t now = loop_now_us(x->worker->loop);
+    struct leg *far = b->ops->open(b, m, x->request.end, &relay_far_events, &x->relay);
+    if (!far) {
+        x->wait.queued = true;
+        exchange_give_up_waiting(x);
+        return;
+    }
+    relay_join(&x->relay, far);
+    relay_show_head(&x->relay, RELAY_NEAR, m, x->request.end);
+    x->stream.backend = b;
+    x->stream.counted = true;
+    x->wait.tunnel = NULL;
+    exchange_enter(x, EXCHANGE_OPEN);
+    x->wait.spent_us += now - x->relay.moved_us;
+    x->relay.moved_us = now;
+    x->stream.probed = false;
+    exchange_arm(x);
+    if (!x->request.end && !exchange_is_websocket(x))
+        x->relay.near.leg->ops->want_body(x->relay.near.leg);
+    if (x->state != EXCHANGE_DEAD && !exchange_is_websocket(x))
+        early_pass(&x->early, &x->relay);
+}
+
+static enum fitness fitness_for(const struct exchange *x, const struct backend *b)
+{
+    return b->ops->fitness(b, exchange_kind(x));
+}
+
+/* Waits again. The time in the queue runs from the first time that the request was passed over. */
+static void wait_again(struct exchange *x)
+{
+    bool queued_before = x->wait.queued;
+    x->wait.queued = true;
+    if (!tunnel_wait(x->wait.tunnel, &x->wait.waiter, loop_now_us(x->worker->loop)))
+        exchange_give_up_waiting(x);
+    else if (!queued_before)
+        exchange_arm(x);
+}
+
+static void on_backend(struct waiter *w, struct backend *b)
+{
+    struct exchange *x = CONTAINER_OF(w, struct exchange, wait.waiter);
+    switch (fitness_for(x, b)) {
+    case FITNESS_NO_WEBSOCKETS:
+        x->wait.tunnel = NULL;
+        exchange_fail(x, FAIL_NO_WEBSOCKETS);
+        break;
+    case FITNESS_ROOM:
+        open_on(x, b);
+        break;
+    case FITNESS_NONE:
+    case FITNESS_FULL:
+        wait_again(x);
+        break;
+    }
+}
+
+static void on_gone(struct waiter *w)
+{
+    struct exchange *x = CONTAINER_OF(w, struct exchange, wait.waiter);
+    x->wait.tunnel = NULL;
+    exchange_fail(x, FAIL_NO_TUNNEL);
+}
+
+static void wait_for_backend(struct exchange *x, struct tunnel *t, bool queued)
+{
+    exchange_enter(x, EXCHANGE_HELD);
+    x->wait.queued = queued;
+    x->wait.tunnel = t;
+    if (!tunnel_wait(t, &x->wait.waiter, loop_now_us(x->worker->loop))) {
+        x->wait.tunnel = NULL;
+        exchange_give_up_waiting(x);
+        return;
+    }
+    exchange_arm(x);
+}
+
+static void start_on(struct exchange *x, struct tunnel *t, struct backend *b)
+{
+    switch (fitness_for(x, b)) {
+    case FITNESS_NO_WEBSOCKETS:
+        exchange_fail(x, FAIL_NO_WEBSOCKETS);
+        break;
+    case FITNESS_ROOM:
+        open_on(x, b);
+        break;
+    case FITNESS_NONE:
+    case FITNESS_FULL:
+        wait_for_backend(x, t, true);
+        break;
+    }
+}
+
+void exchange_start(struct exchange *x, struct tunnel *t)
+{
+    memcpy(x->name, t->name, sizeof x->name);
+    struct backend *b = tunnel_pick(t, exchange_kind(x));
+    t->exchanges++;
+    relay_touch(&x->relay);
+    if (x->worker->server->draining)
+        exchange_fail(x, FAIL_DRAINING);
+    else if (b)
+        start_on(x, t, b);
+    else
+        wait_for_backend(x, t, false);
+}
+
+/* The client provably did nothing with it, and nothing of its body is gone: once more, on another
+ * link or, without a body, after a wait. */
+bool exchange_retry(struct exchange *x, const struct leg_fault *why)
+{
+    if (!why->unprocessed || x->stream.retried || x->state != EXCHANGE_OPEN ||
+        x->relay.near.came > 0 || (exchange_has_body(x) && x->relay.near.ended))
+        return false;
+    struct tunnel *t = registry_find(x->worker->registry, slice_str(x->name));
+    struct backend *b = t ? tunnel_pick(t, exchange_kind(x)) : NULL;
+    if (!t || (exchange_has_body(x) && (!b || fitness_for(x, b) != FITNESS_ROOM)))
+        return false;
+    x->stream.retried = true;
+    exchange_enter(x, EXCHANGE_HELD);
+    relay_hold(&x->relay);
+    exchange_start(x, t);
+    return true;
+}
+
+void exchange_init_waiter(struct exchange *x)
+{
+    x->wait.waiter.kind = exchange_kind(x);
+    x->wait.waiter.on_backend = on_backend;
+    x->wait.waiter.on_gone = on_gone;
+}
