@@ -57,7 +57,7 @@ static size_t least(size_t a, size_t b)
 
 size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queued, size_t most)
 {
-    assert(e); /* or no turn at all would be its turn */
+    assert(e); /* NULL would have the turn when nobody has it */
     if (is_next(q, e, queued))
         begin_turn(q, e);
     if (q->turn == e && q->run > 0)
