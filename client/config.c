@@ -37,75 +37,80 @@ static int check_log_format(const char *value)
 }
 
 static const struct opt rows[] = {
-    {"port", 'p', OPT_UINT, FIELD(port), .min = 1, .max = 65535, .value = "PORT",
+    {"port", 'p', OPT_UINT, FIELD(local.port), .min = 1, .max = 65535, .value = "PORT",
      .help = "local port to share"},
-    {"host", 'h', OPT_TEXT, FIELD(host), .value = "URL",
+    {"host", 'h', OPT_TEXT, FIELD(remote.host), .value = "URL",
      .help = "share through this server, as example.com or https://example.com:8443"},
-    {"subdomain", 's', OPT_TEXT, FIELD(subdomain), .value = "NAME",
+    {"subdomain", 's', OPT_TEXT, FIELD(remote.name), .value = "NAME",
      .help = "ask for this name: https://NAME.example.com", .check = check_subdomain,
      .wants = "letters, digits and hyphens, at most 63"},
-    {"local-host", 'l', OPT_TEXT, FIELD(local_host), .fallback = "localhost", .value = "HOST",
+    {"local-host", 'l', OPT_TEXT, FIELD(local.host), .fallback = "localhost", .value = "HOST",
      .help = "host of the local port"},
-    {"local-https", 0, OPT_FLAG, FIELD(local_https), .help = "the local service speaks TLS"},
-    {"local-cert", 0, OPT_TEXT, FIELD(local_cert), .value = "FILE",
+    {"local-https", 0, OPT_FLAG, FIELD(local.https), .help = "the local service speaks TLS"},
+    {"local-cert", 0, OPT_TEXT, FIELD(local.cert), .value = "FILE",
      .help = "client certificate for the local service, PEM"},
-    {"local-key", 0, OPT_TEXT, FIELD(local_key), .value = "FILE",
+    {"local-key", 0, OPT_TEXT, FIELD(local.key), .value = "FILE",
      .help = "key of the client certificate, PEM"},
-    {"local-ca", 0, OPT_TEXT, FIELD(local_ca), .value = "FILE",
+    {"local-ca", 0, OPT_TEXT, FIELD(local.ca), .value = "FILE",
      .help = "authority that signed the local service's certificate, PEM"},
-    {"allow-invalid-cert", 0, OPT_FLAG, FIELD(allow_invalid_cert),
+    {"allow-invalid-cert", 0, OPT_FLAG, FIELD(local.any_cert),
      .help = "do not verify the local service's certificate"},
-    {"open", 'o', OPT_FLAG, FIELD(open), .help = "open the URL in a browser"},
-    {"print-requests", 0, OPT_FLAG, FIELD(print_requests), .help = "print a line for each request"},
-    {"host-header", 0, OPT_TEXT, FIELD(host_header), .fallback = "keep",
+    {"open", 'o', OPT_FLAG, FIELD(output.open), .help = "open the URL in a browser"},
+    {"print-requests", 0, OPT_FLAG, FIELD(output.requests),
+     .help = "print a line for each request"},
+    {"host-header", 0, OPT_TEXT, FIELD(local.host_header), .fallback = "keep",
      .value = "keep|rewrite|VALUE",
      .help = "Host that the local service sees: keep the viewer's, rewrite to its own (also in "
              "Origin, Referer, Location and cookies), or VALUE",
      .check = check_host_header, .wants = "keep, rewrite or HOST[:PORT]"},
-    {"ca", 0, OPT_TEXT, FIELD(ca), .value = "FILE",
+    {"ca", 0, OPT_TEXT, FIELD(remote.ca), .value = "FILE",
      .help = "authorities that may sign the server's certificate, PEM; default: the system's"},
-    {"insecure", 0, OPT_FLAG, FIELD(insecure), .help = "do not verify the server's certificate"},
-    {"links", 0, OPT_UINT, FIELD(links), .fallback = "1", .min = 1, .max = LINKS_MAX, .value = "N",
+    {"insecure", 0, OPT_FLAG, FIELD(remote.any_cert),
+     .help = "do not verify the server's certificate"},
+    {"links", 0, OPT_UINT, FIELD(remote.links), .fallback = "1", .min = 1, .max = LINKS_MAX,
+     .value = "N",
      .help = "number of connections to the server, which may allow fewer; a request takes the "
              "least busy one"},
-    {"max-streams", 0, OPT_UINT, FIELD(max_streams), .fallback = "20000", .min = 1, .max = 1000000,
-     .value = "N", .help = "most requests and WebSockets on each connection at one time"},
+    {"max-streams", 0, OPT_UINT, FIELD(remote.max_streams), .fallback = "20000", .min = 1,
+     .max = 1000000, .value = "N",
+     .help = "most requests and WebSockets on each connection at one time"},
     {"memory-budget", 0, OPT_SIZE, FIELD(memory_budget), .fallback = "512m", .min = 1 << 20,
      .max = INT64_MAX / 4, .value = "SIZE",
      .help = "most memory for uploads to the local service; 32m of it for one connection to the "
              "server"},
-    {"stall-timeout", 0, OPT_MSEC, FIELD(stall_ms), .fallback = "10s", .min = 1, .max = DAY_MS,
-     .value = "T",
+    {"stall-timeout", 0, OPT_MSEC, FIELD(times.stall_ms), .fallback = "10s", .min = 1,
+     .max = DAY_MS, .value = "T",
      .help =
          "when 3/4 of the memory is used, cut uploads of which nothing was taken for this long"},
-    {"max-retries", 0, OPT_UINT, FIELD(max_retries), .fallback = "0", .value = "N",
+    {"max-retries", 0, OPT_UINT, FIELD(remote.max_retries), .fallback = "0", .value = "N",
      .help = "give up after N failed retries in a row while no connection is up; 0: never"},
-    {"ticket-file", 0, OPT_TEXT, FIELD(ticket_file), .value = "FILE",
+    {"ticket-file", 0, OPT_TEXT, FIELD(remote.ticket_file), .value = "FILE",
      .help = "keep the tickets of names here; default: oneport/tickets.json under $XDG_STATE_HOME "
              "or ~/.local/state"},
-    {"keepalive", 0, OPT_MSEC, FIELD(keepalive_ms), .fallback = "15s", .max = DAY_MS, .value = "T",
-     .help = "send a PING when the server has been silent for this long; 0: never"},
-    {"server-timeout", 0, OPT_MSEC, FIELD(server_ms), .fallback = "10s", .min = 1, .max = DAY_MS,
-     .value = "T",
+    {"keepalive", 0, OPT_MSEC, FIELD(times.keepalive_ms), .fallback = "15s", .max = DAY_MS,
+     .value = "T", .help = "send a PING when the server has been silent for this long; 0: never"},
+    {"server-timeout", 0, OPT_MSEC, FIELD(times.server_ms), .fallback = "10s", .min = 1,
+     .max = DAY_MS, .value = "T",
      .help = "limit for dialling the server and for its answers to register and attach"},
-    {"connect-timeout", 0, OPT_MSEC, FIELD(connect_ms), .fallback = "5s", .min = 1, .max = DAY_MS,
-     .value = "T", .help = "limit for connecting to the local service"},
-    {"origin-timeout", 0, OPT_MSEC, FIELD(origin_ms), .fallback = "10m", .max = DAY_MS,
+    {"connect-timeout", 0, OPT_MSEC, FIELD(times.connect_ms), .fallback = "5s", .min = 1,
+     .max = DAY_MS, .value = "T", .help = "limit for connecting to the local service"},
+    {"origin-timeout", 0, OPT_MSEC, FIELD(times.origin_ms), .fallback = "10m", .max = DAY_MS,
      .value = "T", .help = "limit for the local service to answer a whole request; 0: no limit"},
-    {"origin-keepalive", 0, OPT_MSEC, FIELD(origin_idle_ms), .fallback = "4s", .min = 1,
+    {"origin-keepalive", 0, OPT_MSEC, FIELD(times.origin_idle_ms), .fallback = "4s", .min = 1,
      .max = DAY_MS, .value = "T",
      .help = "how long an idle connection to the local service is kept"},
-    {"idle-timeout", 0, OPT_MSEC, FIELD(idle_ms), .fallback = "10m", .max = DAY_MS, .value = "T",
+    {"idle-timeout", 0, OPT_MSEC, FIELD(times.idle_ms), .fallback = "10m", .max = DAY_MS,
+     .value = "T",
      .help = "give up a body without a byte in either direction for this long; 0: never"},
-    {"websocket-timeout", 0, OPT_MSEC, FIELD(websocket_ms), .fallback = "1h", .max = DAY_MS,
+    {"websocket-timeout", 0, OPT_MSEC, FIELD(times.websocket_ms), .fallback = "1h", .max = DAY_MS,
      .value = "T",
      .help = "close a WebSocket without a byte in either direction for this long; 0: never"},
-    {"leave-timeout", 0, OPT_MSEC, FIELD(leave_ms), .fallback = "5s", .max = DAY_MS, .value = "T",
-     .help = "how long running requests may go on when oneport is stopped"},
-    {"log-level", 0, OPT_TEXT, FIELD(log_level), .fallback = "info", .value = "LEVEL",
+    {"leave-timeout", 0, OPT_MSEC, FIELD(times.leave_ms), .fallback = "5s", .max = DAY_MS,
+     .value = "T", .help = "how long running requests may go on when oneport is stopped"},
+    {"log-level", 0, OPT_TEXT, FIELD(output.log_level), .fallback = "info", .value = "LEVEL",
      .help = "least severe level that is logged: error, warn, info or debug",
      .check = check_log_level, .wants = "error, warn, info or debug"},
-    {"log-format", 0, OPT_TEXT, FIELD(log_format), .fallback = "text", .value = "FORMAT",
+    {"log-format", 0, OPT_TEXT, FIELD(output.log_format), .fallback = "text", .value = "FORMAT",
      .help = "format of the log, text or json", .check = check_log_format, .wants = "text or json"},
     {.name = NULL},
 };
@@ -125,13 +130,14 @@ static const struct opt_program program = {
 
 static enum opt_result judge_server(struct config *c)
 {
-    if (!c->host)
+    if (!c->remote.host)
         return REFUSE("no server: name one with --host HOST or ONEPORT_HOST; there is no built-in "
                       "one\n");
-    if (url_parse(slice_str(c->host), &c->server) < 0)
-        return REFUSE("--host: \"%s\" is not HOST, HOST:PORT or https://HOST[:PORT]\n", c->host);
+    if (url_parse(slice_str(c->remote.host), &c->server) < 0)
+        return REFUSE("--host: \"%s\" is not HOST, HOST:PORT or https://HOST[:PORT]\n",
+                      c->remote.host);
     if (strcmp(c->server.path, "/") != 0)
-        return REFUSE("--host: \"%s\" has a path; want https://HOST[:PORT]\n", c->host);
+        return REFUSE("--host: \"%s\" has a path; want https://HOST[:PORT]\n", c->remote.host);
     if (!c->server.https && !url_is_loopback(&c->server))
         return REFUSE("--host: http:// is accepted for loopback only, not for %s\n",
                       c->server.host);
@@ -142,13 +148,13 @@ static enum opt_result judge_origin(struct config *c, const char *operand)
 {
     const char *reason = NULL;
     char port[8];
-    if (operand && c->port != 0)
+    if (operand && c->local.port != 0)
         return REFUSE("both --port and \"%s\" say what to share; give one\n", operand);
-    if (!operand && c->port == 0)
+    if (!operand && c->local.port == 0)
         return REFUSE("nothing to share: give PORT, HOST:PORT, http(s)://HOST[:PORT] or "
                       "unix:/PATH\n");
-    snprintf(port, sizeof port, "%u", (unsigned)c->port);
-    if (origin_address_parse(operand ? operand : port, c->local_host, c->local_https, &c->origin,
+    snprintf(port, sizeof port, "%u", (unsigned)c->local.port);
+    if (origin_address_parse(operand ? operand : port, c->local.host, c->local.https, &c->origin,
                              &reason) < 0)
         return REFUSE("\"%s\": %s\n", operand ? operand : port, reason);
     return OPT_RUN;
@@ -158,7 +164,7 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
 {
     const char *operand = NULL;
     size_t n_operands = 0;
-    *c = (struct config){.port = 0};
+    *c = (struct config){.memory_budget = 0};
     enum opt_result result = opt_parse(&program, argc, argv, c, &operand, 1, &n_operands);
     if (result != OPT_RUN)
         return result;
@@ -167,10 +173,10 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
         result = judge_server(c);
     if (result != OPT_RUN)
         return result;
-    if (rewrite_parse(c->host_header, &c->rewrite) < 0 ||
-        !log_level_parse(slice_str(c->log_level), &c->level))
+    if (rewrite_parse(c->local.host_header, &c->rewrite) < 0 ||
+        !log_level_parse(slice_str(c->output.log_level), &c->level))
         return OPT_WRONG; /* cannot be: the rows have checked them */
     c->rewrite.origin = &c->origin.url;
-    c->log_json = strcmp(c->log_format, "json") == 0;
+    c->log_json = strcmp(c->output.log_format, "json") == 0;
     return OPT_RUN;
 }

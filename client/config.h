@@ -9,16 +9,35 @@
 #include "h2mux/base/opt.h"
 
 struct config {
-    /* as given; borrowed from argv and the environment */
-    uint64_t port;
-    const char *host, *subdomain, *local_host, *local_cert, *local_key, *local_ca, *ca,
-        *host_header, *ticket_file, *log_level, *log_format;
-    bool local_https, allow_invalid_cert, open, print_requests, insecure;
-    uint64_t links, max_streams, max_retries;
-    uint64_t memory_budget, stall_ms;
-    uint64_t keepalive_ms, connect_ms, origin_ms, origin_idle_ms, idle_ms, websocket_ms, server_ms,
-        leave_ms;
-    /* what follows from it */
+    /* As given; borrowed from argv and the environment. Each member is an option of config.c. */
+    struct { /* what is shared */
+        uint64_t port;
+        const char *host;
+        bool https;
+        const char *cert, *key, *ca;
+        bool any_cert;
+        const char *host_header;
+    } local;
+    struct { /* the server that it is shared through */
+        const char *host, *name;
+        const char *ca;
+        bool any_cert;
+        uint64_t links, max_streams, max_retries;
+        const char *ticket_file;
+    } remote;
+    struct {
+        uint64_t keepalive_ms, server_ms;               /* the server */
+        uint64_t connect_ms, origin_ms, origin_idle_ms; /* the local service */
+        uint64_t idle_ms, websocket_ms, stall_ms;       /* what runs between them */
+        uint64_t leave_ms;
+    } times;
+    struct { /* what a person sees */
+        bool open, requests;
+        const char *log_level, *log_format;
+    } output;
+    uint64_t memory_budget;
+
+    /* What follows from it. */
     struct url server;
     struct origin_address origin;
     struct rewrite rewrite; /* its origin is set */

@@ -11,6 +11,7 @@
 #include "client/config.h"
 #include "client/server/tickets.h"
 #include "client/server/tunnel.h"
+#include "client/terminal.h"
 #include "h2mux/base/log.h"
 #include "h2mux/h2/evict.h"
 
@@ -31,7 +32,7 @@ struct program {
     struct resolver *resolver;
     struct terminal *terminal;
     struct origin *origin;
-    struct exchanges *exchanges;
+    struct exchange_list *exchanges;
     struct call_env env;
     struct tunnel *tunnel;
     char *ticket_file; /* owned: the default's place */
@@ -68,15 +69,27 @@ static void on_signal(evutil_socket_t number, short what, void *user)
     }
     p->leaving = true;
     LOG(INFO, "leaving", LOG_I("signal", number),
-        LOG_U("exchanges", exchanges_ordinary(p->exchanges)),
-        LOG_U("websockets", exchanges_websockets(p->exchanges)));
-    tunnel_leave(p->tunnel);
+        LOG_U("exchanges", exchange_list_ordinary(p->exchanges)),
+        LOG_U("websockets", exchange_list_websockets(p->exchanges)));
+    client_tunnel_leave(p->tunnel);
+}
+
+static void on_url(void *user, const char *url)
+{
+    struct program *p = user;
+    terminal_show_url(p->terminal, url);
+}
+
+static void on_finished(void *user, const struct exchange_report *r)
+{
+    struct program *p = user;
+    terminal_show_request(p->terminal, r->method, r->path, r->status, r->ms);
 }
 
 static void on_quiet(void *user)
 {
     struct program *p = user;
-    tunnel_quiet(p->tunnel);
+    client_tunnel_quiet(p->tunnel);
 }
 
 static void watch_signals(struct program *p)
@@ -94,7 +107,7 @@ static void watch_signals(struct program *p)
 static void raise_descriptors(const struct config *c)
 {
     struct rlimit limit;
-    uint64_t streams = c->links * c->max_streams;
+    uint64_t streams = c->remote.links * c->remote.max_streams;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
     limit.rlim_cur = limit.rlim_max;
@@ -105,7 +118,7 @@ static void raise_descriptors(const struct config *c)
 /* Not refused: in the environment they may be meant for other shares. */
 static void tell_unused(const struct config *c)
 {
-    if (!c->origin.url.https && (c->local_cert || c->local_key || c->local_ca))
+    if (!c->origin.url.https && (c->local.cert || c->local.key || c->local.ca))
         LOG(WARN, "local_tls_options_unused", LOG_STR("origin", c->origin.text),
             LOG_STR("want", "https://HOST[:PORT]"));
 }
@@ -113,12 +126,12 @@ static void tell_unused(const struct config *c)
 static bool make_tls(struct program *p)
 {
     const struct config *c = &p->config;
-    struct tls_client_options server = {.ca_file = c->ca, .insecure = c->insecure};
+    struct tls_client_options server = {.ca_file = c->remote.ca, .insecure = c->remote.any_cert};
     struct tls_client_options origin = {
-        .ca_file = c->local_ca,
-        .cert_file = c->local_cert,
-        .key_file = c->local_key,
-        .insecure = c->allow_invalid_cert,
+        .ca_file = c->local.ca,
+        .cert_file = c->local.cert,
+        .key_file = c->local.key,
+        .insecure = c->local.any_cert,
     };
     char reason[TLS_REASON_MAX];
     tell_unused(c);
@@ -135,7 +148,8 @@ static bool make_base(struct program *p)
 {
     p->loop = loop_new();
     p->resolver = p->loop ? resolver_new(p->loop) : NULL;
-    p->terminal = p->resolver ? terminal_new(p->config.print_requests, p->config.open) : NULL;
+    p->terminal =
+        p->resolver ? terminal_new(p->config.output.requests, p->config.output.open) : NULL;
     if (p->terminal) {
         budget_init(&p->budget, p->config.memory_budget);
         evictor_init(&p->evictor, &p->budget, p->loop);
@@ -153,39 +167,40 @@ static void make_exchanges(struct program *p)
         .resolver = p->resolver,
         .tls = p->origin_tls,
         .address = &c->origin,
-        .connect_ms = c->connect_ms,
+        .connect_ms = c->times.connect_ms,
         .finishing = &p->finishing,
-        .idle_ms = c->origin_idle_ms,
+        .idle_ms = c->times.origin_idle_ms,
     };
     p->origin = origin_new(&origin);
-    struct exchanges_options exchanges = {
+    struct exchange_list_options exchanges = {
         .loop = p->loop,
         .origin = p->origin,
-        .terminal = p->terminal,
         .rewrite = &c->rewrite,
         .finishing = &p->finishing,
-        .max = c->max_streams * c->links,
-        .origin_ms = c->origin_ms,
-        .idle_ms = c->idle_ms,
-        .websocket_ms = c->websocket_ms,
+        .max = c->remote.max_streams * c->remote.links,
+        .times = {.origin_ms = c->times.origin_ms,
+                  .idle_ms = c->times.idle_ms,
+                  .websocket_ms = c->times.websocket_ms},
+        .on_finished = on_finished,
         .on_quiet = on_quiet,
         .user = p,
     };
-    p->exchanges = exchanges_new(&exchanges);
+    p->exchanges = exchange_list_new(&exchanges);
 }
 
 /* A keepalive below its default is asked for by who wants to know sooner. */
 static uint64_t ping_timeout_ms(const struct config *c)
 {
-    bool sooner = c->keepalive_ms != 0 && c->keepalive_ms < PING_TIMEOUT_MS;
-    return sooner ? c->keepalive_ms : PING_TIMEOUT_MS;
+    bool sooner = c->times.keepalive_ms != 0 && c->times.keepalive_ms < PING_TIMEOUT_MS;
+    return sooner ? c->times.keepalive_ms : PING_TIMEOUT_MS;
 }
 
 static bool make_tunnel(struct program *p)
 {
     const struct config *c = &p->config;
-    p->ticket_file = c->ticket_file ? xstrdup(c->ticket_file) : tickets_default_path();
-    p->name = c->subdomain ? xstrdup(c->subdomain) : NULL;
+    p->ticket_file =
+        c->remote.ticket_file ? xstrdup(c->remote.ticket_file) : tickets_default_path();
+    p->name = c->remote.name ? xstrdup(c->remote.name) : NULL;
     if (p->name)
         ascii_lower(p->name,
                     strlen(p->name)); /* the server's names have no case, and so no ticket has */
@@ -193,29 +208,29 @@ static bool make_tunnel(struct program *p)
         .loop = p->loop,
         .resolver = p->resolver,
         .tls = p->server_tls,
-        .timeout_ms = c->server_ms,
+        .timeout_ms = c->times.server_ms,
     };
     struct tunnel_options tunnel = {
         .env = &p->env,
         .exchanges = p->exchanges,
-        .terminal = p->terminal,
         .server = &c->server,
         .name = p->name,
         .ticket_file = p->ticket_file,
-        .links = (unsigned)c->links,
-        .h2 = {.max_streams = (uint32_t)c->max_streams,
-               .keepalive_ms = c->keepalive_ms,
+        .links = (unsigned)c->remote.links,
+        .h2 = {.max_streams = (uint32_t)c->remote.max_streams,
+               .keepalive_ms = c->times.keepalive_ms,
                .ping_timeout_ms = ping_timeout_ms(c),
-               .settings_timeout_ms = c->server_ms,
+               .settings_timeout_ms = c->times.server_ms,
                .buffer_limit = BUFFER_LIMIT,
                .evictor = &p->evictor,
-               .stall_ms = c->stall_ms},
-        .max_retries = c->max_retries,
-        .leave_ms = c->leave_ms,
+               .stall_ms = c->times.stall_ms},
+        .max_retries = c->remote.max_retries,
+        .leave_ms = c->times.leave_ms,
+        .on_url = on_url,
         .on_exit = on_exit_code,
         .user = p,
     };
-    p->tunnel = tunnel_new(&tunnel);
+    p->tunnel = client_tunnel_new(&tunnel);
     if (!p->tunnel)
         complain("cannot start", strerror(errno));
     return p->tunnel;
@@ -244,8 +259,8 @@ static void hear_last_words(struct program *p)
 
 static void take_apart(struct program *p)
 {
-    tunnel_free(p->tunnel);
-    exchanges_free(p->exchanges);
+    client_tunnel_free(p->tunnel);
+    exchange_list_free(p->exchanges);
     origin_free(p->origin);
     if (p->evictor.loop)
         evictor_deinit(&p->evictor);
@@ -275,7 +290,7 @@ static enum exit_code run(struct program *p)
     if (!make_tunnel(p))
         return EXIT_INTERNAL;
     watch_signals(p);
-    tunnel_start(p->tunnel);
+    client_tunnel_start(p->tunnel);
     loop_run(p->loop);
     return p->code;
 }

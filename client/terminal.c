@@ -96,11 +96,6 @@ void terminal_show_url(struct terminal *t, const char *url)
         open_in_browser(t->url);
 }
 
-bool terminal_has_url(const struct terminal *t)
-{
-    return t->url;
-}
-
 void terminal_show_request(struct terminal *t, struct slice method, struct slice path, int status,
                            uint64_t ms)
 {

@@ -15,7 +15,6 @@ void terminal_free(struct terminal *t);
 /* "your url is: URL", when it is new; the first one is opened in a browser if that was asked for.
  * @url is http or https and printable. */
 void terminal_show_url(struct terminal *t, const char *url);
-bool terminal_has_url(const struct terminal *t); /* whether one was shown */
 
 /* "METHOD path status ms", escaped. @status 0: it was cut off before an answer. */
 void terminal_show_request(struct terminal *t, struct slice method, struct slice path, int status,

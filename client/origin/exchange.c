@@ -1,18 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange.c - one exchange: ties the two legs, keeps its time, ends it. States: exchange_int.h.
- *
- * near is the link's stream, far the origin's connection. Bytes taken from one are credited when
- * they have left by the other, so a side that stalls stops the other after one window. The stream
- * itself says RST(NO_ERROR) when an answer is complete before its upload (D12).
- *
- * Invariants: near is tied to this until both of its directions are complete or it is reset; conn
- * is leased until the answer is complete; far != NULL iff the request's head was written to conn.
- * What arrives before that waits in `early`, bounded by the stream's first window. */
+/* exchange.c - see exchange.h. */
+#include "client/origin/exchange.h"
+
 #include <stdlib.h>
 
-#include "client/origin/exchange_int.h"
 #include "client/origin/translate.h"
+#include "client/origin/upgrade.h"
+#include "h2mux/base/check.h"
 #include "h2mux/base/pool.h"
+#include "h2mux/h2/h2.h"
+#include "h2mux/h2/window.h"
+
+static const struct relay_ops relay_ops;
+static void connect_to_origin(struct exchange *x, bool fresh);
+
+static bool is_leased(const struct exchange *x)
+{
+    return x->state == EXCHANGE_WAITING || x->state == EXCHANGE_RELAYING ||
+           x->state == EXCHANGE_OPEN;
+}
+
+static void exchange_check(const struct exchange *x)
+{
+    const struct leg *far = x->relay.far.leg;
+    CHECK_THAT(!is_leased(x) || x->conn);
+    CHECK_THAT(x->state != EXCHANGE_CONNECTING || !far);
+    CHECK_THAT(x->state != EXCHANGE_SENDING || (!x->conn && !far && x->relay.far.ended));
+    CHECK_THAT(!far || x->conn);
+    CHECK_THAT(!far || far == h1_conn_leg(origin_h1(x->conn)));
+    CHECK_THAT(x->relay.near.held || !x->early);
+    CHECK_THAT(x->state != EXCHANGE_OPEN || (x->asked.websocket && x->request.kept));
+    CHECK_THAT((x->state == EXCHANGE_DEAD) == !list_linked(&x->node));
+    CHECK_THAT(x->state != EXCHANGE_DEAD || (!x->conn && !far && !x->relay.near.leg));
+}
 
 /* ---- time */
 
@@ -21,26 +41,27 @@ static bool uploading(const struct exchange *x)
     return !x->relay.near.ended || relay_waiting(&x->relay.near) > 0;
 }
 
-/* How long without progress the present state may last. While the upload runs, the origin's silence
- * is no answer yet due. */
+/* Returns how long the present state may last without progress. While the upload runs, the origin
+ * owes no answer yet. */
 static uint64_t patience_ms(const struct exchange *x)
 {
+    const struct exchange_times *t = &x->env->times;
     switch (x->state) {
     case EXCHANGE_CONNECTING: /* the dial has a deadline of its own */
     case EXCHANGE_DEAD:
         return 0;
     case EXCHANGE_WAITING:
-        return uploading(x) && !x->websocket ? x->all->o.idle_ms : x->all->o.origin_ms;
+        return uploading(x) && !x->asked.websocket ? t->idle_ms : t->origin_ms;
     case EXCHANGE_RELAYING:
     case EXCHANGE_SENDING:
-        return x->all->o.idle_ms;
+        return t->idle_ms;
     case EXCHANGE_OPEN:
-        return x->all->o.websocket_ms;
+        return t->websocket_ms;
     }
     return 0;
 }
 
-void exchange_arm(struct exchange *x)
+static void arm(struct exchange *x)
 {
     uint64_t ms = patience_ms(x);
     if (ms == 0)
@@ -49,15 +70,12 @@ void exchange_arm(struct exchange *x)
         timer_arm(&x->timer, ms);
 }
 
-/* The method is static. */
-void exchange_forget_request(struct exchange *x)
+static void enter(struct exchange *x, enum exchange_state state)
 {
-    x->kept = xmalloc(x->path.len);
-    memcpy(x->kept, x->path.ptr, x->path.len);
-    x->path.ptr = x->kept;
-    x->scheme = x->authority = SLICE("");
-    message_deinit(&x->request);
-    message_init(&x->request);
+    x->state = state;
+    if (CHECKING)
+        exchange_check(x);
+    arm(x);
 }
 
 /* ---- the end */
@@ -65,10 +83,9 @@ void exchange_forget_request(struct exchange *x)
 static void exchange_free(void *object)
 {
     struct exchange *x = object;
-    message_deinit(&x->request);
-    fields_deinit(&x->trailers);
-    buf_release(&x->early);
-    free(x->kept);
+    message_deinit(&x->request.head);
+    early_free(&x->early);
+    free(x->request.kept);
     pool_give(x, sizeof *x);
 }
 
@@ -79,31 +96,37 @@ static void discard_origin(struct exchange *x, enum origin_end how)
     x->conn = NULL;
 }
 
-/* Lets the origin's connection go: into the pool if everything on it is complete. */
+/* Gives the connection back to the pool if the answer on it is complete, else gives it up. */
 static void let_origin_go(struct exchange *x, enum origin_end how)
 {
-    if (x->conn && x->relay.far.ended && !x->websocket) {
-        relay_let_go(&x->relay, RELAY_FAR);
-        origin_release(x->conn);
-        x->conn = NULL;
-    } else {
+    if (!x->conn || !x->relay.far.ended || x->asked.websocket) {
         discard_origin(x, how);
+        return;
     }
+    relay_let_go(&x->relay, RELAY_FAR);
+    origin_release(x->conn);
+    x->conn = NULL;
 }
 
-void exchange_close(struct exchange *x, enum origin_end how)
+void client_exchange_close(struct exchange *x, enum origin_end how)
 {
     if (x->state == EXCHANGE_DEAD)
         return;
-    uint64_t ms = (loop_now_us(x->all->o.loop) - x->started_us) / 1000;
-    terminal_show_request(x->all->o.terminal, x->method, x->path, x->status, ms);
+    const struct exchange_report report = {
+        .method = x->request.method,
+        .path = x->request.path,
+        .status = x->answer.status,
+        .ms = (loop_now_us(x->env->loop) - x->started_us) / 1000,
+    };
     x->state = EXCHANGE_DEAD;
     timer_stop(&x->timer);
-    task_cancel(&x->connect);
+    task_cancel(&x->connect.task);
     let_origin_go(x, how);
-    relay_close(&x->relay); /* what near still holds leaves without us */
-    exchanges_remove(x);
-    loop_reap(x->all->o.loop, &x->reap, exchange_free, x);
+    relay_close(&x->relay); /* what the stream still holds leaves without us */
+    x->env->on_end(x->env->user, x, &report);
+    if (CHECKING)
+        exchange_check(x);
+    loop_reap(x->env->loop, &x->reap, exchange_free, x);
 }
 
 static void reset_near(struct exchange *x, uint32_t code, const char *reason)
@@ -115,42 +138,45 @@ static void reset_near(struct exchange *x, uint32_t code, const char *reason)
 static void log_failure(struct exchange *x, const char *type, const char *step, const char *reason)
 {
     uint64_t suppressed = 0;
-    if (!log_limit_pass(&x->all->failures, loop_now_us(x->all->o.loop), &suppressed))
+    if (!log_limit_pass(&x->env->failures, loop_now_us(x->env->loop), &suppressed))
         return;
     LOG(WARN, "exchange_failed", LOG_STR("error", type), LOG_STR("step", step),
-        LOG_STR("reason", reason), LOG_STR("origin", origin_address(x->all->o.origin)->text),
-        LOG_S("method", x->method), LOG_S("path", x->path), LOG_U("suppressed", suppressed));
+        LOG_STR("reason", reason), LOG_STR("origin", origin_address(x->env->origin)->text),
+        LOG_S("method", x->request.method), LOG_S("path", x->request.path),
+        LOG_U("suppressed", suppressed));
 }
 
-void exchange_fail(struct exchange *x, const struct failure *f, const char *step,
-                   const char *reason)
+/* Ends the exchange. The viewer gets an answer that names @f while there is none yet; later the
+ * answer is cut so that the viewer can tell. */
+static void fail(struct exchange *x, const struct failure *f, const char *step, const char *reason)
 {
     log_failure(x, f->type, step, reason);
     discard_origin(x, ORIGIN_CLOSE); /* the answer that follows is not its own */
-    if (x->relay.near.leg && x->status == 0) {
+    if (x->relay.near.leg && x->answer.status == 0) {
         struct message m;
         failure_answer(f, &m);
-        x->status = m.status;
+        x->answer.status = m.status;
         relay_head(&x->relay, RELAY_FAR, &m, true);
         message_deinit(&m);
     } else {
         reset_near(x, x->state == EXCHANGE_OPEN ? H2_CANCEL : H2_INTERNAL_ERROR, reason);
     }
-    exchange_close(x, ORIGIN_CLOSE);
+    client_exchange_close(x, ORIGIN_CLOSE);
 }
 
-void exchange_refuse(struct exchange *x, const char *step, const char *reason)
+/* Ends the exchange by RST_STREAM(PROTOCOL_ERROR): the request cannot be believed. */
+static void refuse(struct exchange *x, const char *step, const char *reason)
 {
     log_failure(x, "http_request_error", step, reason);
     reset_near(x, H2_PROTOCOL_ERROR, reason);
-    exchange_close(x, ORIGIN_CLOSE);
+    client_exchange_close(x, ORIGIN_CLOSE);
 }
 
-void exchange_run_timer(void *user)
+static void on_timer(void *user)
 {
     struct exchange *x = user;
     uint64_t ms = patience_ms(x);
-    uint64_t age_ms = (loop_now_us(x->all->o.loop) - x->relay.moved_us) / 1000;
+    uint64_t age_ms = (loop_now_us(x->env->loop) - x->relay.moved_us) / 1000;
     if (ms == 0)
         return;
     if (age_ms < ms) {
@@ -158,35 +184,30 @@ void exchange_run_timer(void *user)
         return;
     }
     if (x->state == EXCHANGE_WAITING) {
-        exchange_fail(x, &failure_silent, "response head", "origin is silent");
+        fail(x, &failure_silent, "response head", "origin is silent");
         return;
     }
-    log_failure(x, "body_idle", "body", "no octet moved in either direction");
+    log_failure(x, "body_idle", "body", "no byte moved in either direction");
     reset_near(x, H2_CANCEL, "idle");
-    exchange_close(x, ORIGIN_ABORT);
+    client_exchange_close(x, ORIGIN_ABORT);
 }
 
-/* ---- what the relay tells */
+/* ---- what the relay tells: the request */
 
 static struct exchange *exchange_of(struct relay *r)
 {
     return CONTAINER_OF(r, struct exchange, relay);
 }
 
-/* The request is complete: from here on the origin owes an answer. */
+/* Once the request is complete the origin owes an answer. */
 static void await_answer(struct exchange *x)
 {
     if (x->state == EXCHANGE_WAITING && !uploading(x))
-        exchange_arm(x);
+        arm(x);
 }
 
-static void on_head(struct relay *r, struct message *m, bool end)
-{
-    answer_head(exchange_of(r), m, end);
-}
-
-/* What comes before the origin can take it is kept; what comes behind the answer is not wanted, and
- * the stream's window stays closed. */
+/* Keeps what comes before the origin can take it. Drops what comes behind the answer: nobody wants
+ * it, and the stream's window stays closed. */
 static bool on_body(struct relay *r, enum relay_side from, struct slice data, bool end)
 {
     struct exchange *x = exchange_of(r);
@@ -195,8 +216,8 @@ static bool on_body(struct relay *r, enum relay_side from, struct slice data, bo
     if (x->state == EXCHANGE_SENDING)
         return false;
     relay_touch(r);
-    if (buf_append(&x->early, data) < 0)
-        exchange_fail(x, &failure_internal, "request body", "more than a window came early");
+    if (early_keep_body(&x->early, WINDOW_MAX, data, end) < 0)
+        fail(x, &failure_internal, "request body", "more than a window came early");
     else
         await_answer(x);
     return false;
@@ -210,13 +231,13 @@ static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
     if (x->state == EXCHANGE_SENDING)
         return false;
     if (translate_trailers_to_origin(t) < 0) {
-        exchange_refuse(x, "request trailers", "malformed field");
+        refuse(x, "request trailers", "malformed field");
         return false;
     }
     if (!r->near.held)
         return true;
     relay_touch(r);
-    fields_copy(&x->trailers, t);
+    early_keep_trailers(&x->early, t);
     await_answer(x);
     return false;
 }
@@ -233,60 +254,87 @@ static void on_left(struct relay *r, enum relay_side from)
     if (from == RELAY_NEAR)
         await_answer(x);
     else if (x->state == EXCHANGE_SENDING && relay_waiting(&r->far) == 0)
-        exchange_close(x, ORIGIN_CLOSE);
+        client_exchange_close(x, ORIGIN_CLOSE);
 }
 
-/* Behind the head, what came of the body meanwhile. */
-void exchange_flush_early(struct exchange *x)
+/* ---- what the relay tells: the answer */
+
+static void pass_final(struct exchange *x, struct message *m, const struct response_verdict *v)
 {
-    struct relay *r = &x->relay;
-    bool with_trailers = r->near.ended && x->trailers.count > 0;
-    relay_let_pass(r);
-    if (buf_len(&x->early) > 0 || (r->near.ended && !x->bodyless && !with_trailers))
-        relay_body(r, RELAY_NEAR, buf_slice(&x->early), r->near.ended && !with_trailers);
-    buf_release(&x->early);
-    if (with_trailers)
-        relay_trailers(r, RELAY_NEAR, &x->trailers);
+    relay_touch(&x->relay);
+    x->answer.status = m->status;
+    leg_hint(x->relay.near.leg, v->hint);
+    relay_head(&x->relay, RELAY_FAR, m, v->end);
+    if (v->cut) {
+        discard_origin(x, ORIGIN_CLOSE);
+        client_exchange_close(x, ORIGIN_CLOSE);
+    } else {
+        enter(x, EXCHANGE_RELAYING);
+    }
 }
 
-static void near_ended(struct exchange *x, const struct leg_fault *why)
+/* Forgets the head, which nobody looks at while the WebSocket is open, but for its path. The method
+ * is static. */
+static void forget_request(struct exchange *x)
+{
+    x->request.kept = xmalloc(x->request.path.len);
+    memcpy(x->request.kept, x->request.path.ptr, x->request.path.len);
+    x->request.path.ptr = x->request.kept;
+    x->asked.scheme = x->asked.authority = SLICE("");
+    message_deinit(&x->request.head);
+    message_init(&x->request.head);
+}
+
+static void open_websocket(struct exchange *x, struct message *m, const struct response_verdict *v)
+{
+    relay_touch(&x->relay);
+    leg_hint(x->relay.near.leg, v->hint);
+    relay_head(&x->relay, RELAY_FAR, m, false);
+    x->answer.status = 101; /* what the viewer sees */
+    leg_upgrade(x->relay.far.leg);
+    forget_request(x);
+    early_pass(&x->early, &x->relay);
+    enter(x, EXCHANGE_OPEN);
+}
+
+static void on_head(struct relay *r, struct message *m, bool end)
+{
+    struct exchange *x = exchange_of(r);
+    struct response_verdict v =
+        response_judge(&x->asked, x->env->rewrite, &x->answer.interim, m, end);
+    switch (v.kind) {
+    case RESPONSE_DROPPED:
+        break;
+    case RESPONSE_INTERIM: /* R4: not what is waited for, so no deadline moves */
+        relay_head(r, RELAY_FAR, m, false);
+        break;
+    case RESPONSE_FINAL:
+        pass_final(x, m, &v);
+        break;
+    case RESPONSE_OPEN:
+        open_websocket(x, m, &v);
+        break;
+    case RESPONSE_WRONG:
+        fail(x, v.why, v.step, v.reason);
+        break;
+    }
+}
+
+/* ---- what the relay tells: resets */
+
+static void near_reset(struct exchange *x, const struct leg_fault *why)
 {
     LOG(DEBUG, "stream_reset", LOG_U("code", why->h2_code), LOG_STR("reason", why->reason),
-        LOG_S("path", x->path));
-    exchange_close(x, x->websocket ? ORIGIN_ABORT : ORIGIN_CLOSE);
+        LOG_S("path", x->request.path));
+    client_exchange_close(x, x->asked.websocket ? ORIGIN_ABORT : ORIGIN_CLOSE);
 }
 
-/* The connection is free for others; the exchange is not over before its tail has gone. */
-static void origin_message_end(void *user)
-{
-    struct exchange *x = user;
-    if (x->state != EXCHANGE_RELAYING)
-        return;
-    if (relay_waiting(&x->relay.far) == 0) {
-        exchange_close(x, ORIGIN_CLOSE);
-        return;
-    }
-    let_origin_go(x, ORIGIN_CLOSE);
-    x->state = EXCHANGE_SENDING;
-    exchange_arm(x);
-}
-
-/* A WebSocket has ended in both directions; its last bytes may still be queued. */
-static void origin_done(void *user)
-{
-    struct exchange *x = user;
-    bool queued = sock_queued(h1_conn_sock(origin_h1(x->conn))) > 0;
-    exchange_close(x, queued ? ORIGIN_FLUSH : ORIGIN_CLOSE);
-}
-
-/* ---- the origin's connection */
-
-/* D8: a pooled connection that died before it said anything says nothing about the origin. */
+/* D8: a connection of the pool that died before it said anything says nothing about the origin. */
 static bool may_retry(const struct exchange *x)
 {
-    return x->state == EXCHANGE_WAITING && !x->retried && origin_was_used(x->conn) &&
-           (x->bodyless || x->websocket) && x->interim == 0 &&
-           method_is_idempotent(x->request.method);
+    return x->state == EXCHANGE_WAITING && !x->connect.retried && origin_was_used(x->conn) &&
+           (x->request.bodyless || x->asked.websocket) && x->answer.interim.count == 0 &&
+           method_is_idempotent(x->request.head.method);
 }
 
 static bool is_loss(int err)
@@ -294,27 +342,28 @@ static bool is_loss(int err)
     return err == ERR_EOF || err == ERR_RESET || err == ERR_TRUNCATED || err == ERR_IO;
 }
 
-static void far_ended(struct exchange *x, const struct leg_fault *why)
+static void far_reset(struct exchange *x, const struct leg_fault *why)
 {
     if (is_loss(why->err) && !why->begun && may_retry(x)) {
-        x->retried = true;
+        x->connect.retried = true;
         origin_discard(x->conn, ORIGIN_CLOSE);
-        exchange_connect(x, true);
+        connect_to_origin(x, true);
         return;
     }
-    exchange_fail(x, failure_of_answer(why->err, x->status != 0 || why->begun),
-                  x->status == 0 ? "response head" : "response body", why->reason);
+    bool answered = x->answer.status != 0;
+    fail(x, failure_of_answer(why->err, answered || why->begun),
+         answered ? "response body" : "response head", why->reason);
 }
 
 static void on_reset(struct relay *r, enum relay_side side, const struct leg_fault *why)
 {
     if (side == RELAY_NEAR)
-        near_ended(exchange_of(r), why);
+        near_reset(exchange_of(r), why);
     else
-        far_ended(exchange_of(r), why);
+        far_reset(exchange_of(r), why);
 }
 
-const struct relay_ops exchange_relay_ops = {
+static const struct relay_ops relay_ops = {
     .on_head = on_head,
     .on_body = on_body,
     .on_trailers = on_trailers,
@@ -323,48 +372,126 @@ const struct relay_ops exchange_relay_ops = {
     .on_reset = on_reset,
 };
 
-static void origin_failed(void *user, enum dial_step step, int err, const char *reason)
+/* ---- the origin's connection */
+
+/* The connection is free for others; the exchange is not over before its tail has gone. */
+static void on_answered(void *user)
+{
+    struct exchange *x = user;
+    if (x->state != EXCHANGE_RELAYING)
+        return;
+    if (relay_waiting(&x->relay.far) == 0) {
+        client_exchange_close(x, ORIGIN_CLOSE);
+        return;
+    }
+    let_origin_go(x, ORIGIN_CLOSE);
+    enter(x, EXCHANGE_SENDING);
+}
+
+/* A WebSocket has ended in both directions; its last bytes may still be queued. */
+static void on_done(void *user)
+{
+    struct exchange *x = user;
+    bool queued = sock_queued(h1_conn_sock(origin_h1(x->conn))) > 0;
+    client_exchange_close(x, queued ? ORIGIN_FLUSH : ORIGIN_CLOSE);
+}
+
+static void on_failed(void *user, enum dial_step step, int err, const char *reason)
 {
     struct exchange *x = user;
     x->conn = NULL;
-    exchange_fail(x, failure_of_dial(step, err), dial_step_name(step), reason);
+    fail(x, failure_of_dial(step, err), dial_step_name(step), reason);
 }
 
 /* The request leaves: its head, and what came of its body meanwhile. */
-static void origin_ready(void *user)
+static void on_ready(void *user)
 {
     struct exchange *x = user;
-    struct leg_reply how = {.upgrade = x->websocket, .trailers = x->wants_trailers};
+    struct leg_reply how = {.upgrade = x->asked.websocket, .trailers = x->request.wants_trailers};
     struct leg *far = h1_conn_leg(origin_h1(x->conn));
     x->state = EXCHANGE_WAITING;
     relay_touch(&x->relay);
     relay_join(&x->relay, far);
     leg_reply(far, &how);
-    relay_head(&x->relay, RELAY_NEAR, &x->request, x->bodyless);
-    if (!x->websocket)
-        exchange_flush_early(x);
-    exchange_arm(x);
+    relay_head(&x->relay, RELAY_NEAR, &x->request.head, x->request.bodyless);
+    if (!x->asked.websocket)
+        early_pass(&x->early, &x->relay);
+    enter(x, EXCHANGE_WAITING);
 }
 
 static const struct origin_ops origin_ops = {
-    .on_ready = origin_ready,
-    .on_failed = origin_failed,
-    .on_message_end = origin_message_end,
-    .on_done = origin_done,
+    .on_ready = on_ready,
+    .on_failed = on_failed,
+    .on_answered = on_answered,
+    .on_done = on_done,
 };
 
-void exchange_run_connect(void *user)
+static void run_connect(void *user)
 {
     struct exchange *x = user;
-    x->conn = origin_acquire(x->all->o.origin, x->fresh, &origin_ops, x);
+    x->conn = origin_acquire(x->env->origin, x->connect.fresh, &origin_ops, x);
     if (origin_h1(x->conn))
-        origin_ready(x);
+        on_ready(x);
 }
 
-void exchange_connect(struct exchange *x, bool fresh)
+/* Leases a connection, behind this turn's callbacks. */
+static void connect_to_origin(struct exchange *x, bool fresh)
 {
-    x->state = EXCHANGE_CONNECTING;
-    x->fresh = fresh;
     x->conn = NULL;
-    loop_defer(x->all->o.loop, &x->connect);
+    x->connect.fresh = fresh;
+    x->state = EXCHANGE_CONNECTING; /* a timer that still runs finds nothing to do */
+    if (CHECKING)
+        exchange_check(x);
+    loop_defer(x->env->loop, &x->connect.task);
+}
+
+/* ---- the beginning */
+
+/* Keeps the head and its arena: the request lives on where the stream's head ends. */
+static void keep_request(struct exchange *x, struct message *m)
+{
+    struct message *r = &x->request.head;
+    *r = *m;
+    message_init(m);
+    bool websocket = message_is_websocket(r);
+    x->request.method = websocket ? SLICE("GET") : r->method; /* as the viewer said it */
+    x->request.path = r->path;
+    x->asked = (struct response_asked){
+        .request = r, .scheme = r->scheme, .authority = r->authority, .websocket = websocket};
+}
+
+struct exchange *client_exchange_new(struct exchange_env *env, struct leg *near, struct message *m,
+                                     bool end)
+{
+    struct exchange *x = pool_take_zeroed(sizeof *x);
+    x->env = env;
+    keep_request(x, m);
+    x->request.bodyless = end;
+    timer_init(&x->timer, env->loop, on_timer, x);
+    task_init(&x->connect.task, run_connect, x);
+    relay_init(&x->relay, env->loop, near, end, &relay_ops);
+    relay_hold(&x->relay);
+    x->started_us = x->relay.moved_us;
+    return x;
+}
+
+void client_exchange_start(struct exchange *x)
+{
+    struct message *m = &x->request.head;
+    const char *reason = NULL;
+    if (translate_to_origin(m, &x->request.wants_trailers, &reason) < 0) {
+        refuse(x, "request head", reason);
+        return;
+    }
+    if (slice_eq(m->method, SLICE("CONNECT")) && !x->asked.websocket) {
+        fail(x, &failure_unsupported, "request head", "CONNECT is for WebSockets");
+        return;
+    }
+    x->asked.wants_continue = fields_has_token(&m->fields, SLICE("expect"), SLICE("100-continue"));
+    rewrite_request(x->env->rewrite, m);
+    if (x->asked.websocket && upgrade_request(m) < 0) {
+        fail(x, &failure_internal, "upgrade", "no random bytes");
+        return;
+    }
+    connect_to_origin(x, false);
 }

@@ -1,39 +1,113 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange.h - one request of a viewer and its answer: ties a stream of the link to a connection of
- * the origin.
+/* exchange.h - one request of a viewer and its answer: a stream of the link, a connection of the
+ * origin, and the relay between them.
  *
- * `struct exchanges` is all of them and what they share; it outlives them. */
+ * The near leg is the stream, the far leg the connection. The exchange leases the connection,
+ * judges what the origin answers, keeps the time, and ends both. The stream says RST(NO_ERROR) by
+ * itself when an answer is complete before its upload (D12).
+ *
+ * Invariants:
+ *   - `conn` is set from CONNECTING until the answer is complete, or the lease has failed;
+ *   - the far leg is the leg of `conn`: from when the request's head was written to it until both
+ *     directions are complete;
+ *   - what comes of the request's body before the origin can take it waits in `early`, bounded by
+ *     the stream's first window; nothing waits there once the body passes;
+ *   - the exchange is among its owner's until on_end, which comes once. */
+
+/* draw: an exchange
+ *
+ *   CONNECTING ──origin there──▶ WAITING ──head──▶ RELAYING ──all read──▶ SENDING ──all left──┐
+ *        ▲                         │  │                                                       │
+ *        └─ stale pool connection ─┘  └──101──▶ OPEN (opaque both ways) ──both FIN──▶ DEAD ◀──┤
+ *                                                                                             │
+ *   any state: near reset, failure of the origin, a timer ────────────────────────────────────┘
+ */
 #ifndef CLIENT_ORIGIN_EXCHANGE_H
 #define CLIENT_ORIGIN_EXCHANGE_H
 
 #include "client/origin/origin.h"
-#include "client/origin/rewrite.h"
-#include "client/terminal.h"
-#include "h2mux/h2/h2.h"
+#include "client/origin/response.h"
+#include "h2mux/base/log.h"
+#include "h2mux/http/early.h"
+#include "h2mux/http/relay.h"
 
-struct exchanges;
+struct exchange;
 
-struct exchanges_options { /* all pointers are borrowed and outlive the exchanges */
-    struct loop *loop;
-    struct origin *origin;
-    struct terminal *terminal;
-    const struct rewrite *rewrite;
-    const size_t *finishing; /* what origin_options.finishing counts */
-    uint64_t max;            /* of exchanges and of those; more are refused unprocessed */
-    uint64_t origin_ms; /* for the whole response head, from the end of the upload; 0: for ever */
-    uint64_t idle_ms;   /* a body without a byte in either direction; 0: for ever */
-    uint64_t websocket_ms;        /* a WebSocket likewise */
-    void (*on_quiet)(void *user); /* the last exchange that is not a WebSocket has ended; from a
-                                     task of its own */
+enum exchange_state {
+    EXCHANGE_CONNECTING,
+    EXCHANGE_WAITING,
+    EXCHANGE_RELAYING,
+    EXCHANGE_SENDING, /* the origin is through; the link has not taken all of it yet */
+    EXCHANGE_OPEN,
+    EXCHANGE_DEAD
+};
+
+/* How long an exchange may wait, in ms; 0: for ever. */
+struct exchange_times {
+    uint64_t origin_ms;    /* for the whole response head, from the end of the upload */
+    uint64_t idle_ms;      /* for a byte of a body, in either direction */
+    uint64_t websocket_ms; /* for a byte of a WebSocket, in either direction */
+};
+
+/* How an exchange went. All is borrowed for the call. */
+struct exchange_report {
+    struct slice method, path; /* as the viewer gave them */
+    int status;                /* what the viewer was told; 0: cut off before an answer */
+    uint64_t ms;               /* from the request's head to the end */
+};
+
+/* What the exchanges of a process share; it outlives them. */
+struct exchange_env {
+    struct loop *loop;             /* borrowed: outlives the exchanges */
+    struct origin *origin;         /* borrowed: likewise */
+    const struct rewrite *rewrite; /* borrowed: likewise */
+    struct exchange_times times;
+    struct log_limit failures;
+
+    /* The exchange has ended: the owner forgets it. */
+    void (*on_end)(void *user, struct exchange *x, const struct exchange_report *r);
     void *user;
 };
 
-struct exchanges *exchanges_new(const struct exchanges_options *o) MUSTCHECK;
-void exchanges_free(struct exchanges *all);             /* NULL is fine */
-size_t exchanges_ordinary(const struct exchanges *all); /* running, WebSockets not counted */
-size_t exchanges_websockets(const struct exchanges *all);
+struct exchange {
+    struct exchange_env *env; /* borrowed: outlives every exchange */
+    struct list_node node;    /* the owner's */
+    struct relay relay;       /* between the stream and the origin's connection */
+    struct origin_conn *conn; /* borrowed: leased from the origin */
+    enum exchange_state state;
+    struct {
+        struct message head; /* owned: as it goes to the origin; empty when OPEN */
+        struct slice method; /* the viewer's: static, or in the head's arena */
+        struct slice path;   /* the viewer's: in the head's arena, or `kept` when OPEN */
+        char *kept;          /* owned: NULL before OPEN */
+        bool bodyless;       /* the request was complete with its head */
+        bool wants_trailers; /* the viewer takes trailers */
+    } request;
+    struct response_asked asked; /* what the origin's answers are judged by */
+    struct early *early;         /* owned: what came before the origin could take it; or NULL */
+    struct {
+        int status; /* what the viewer was told; 0: nothing yet */
+        struct response_interim interim;
+    } answer;
+    struct {
+        struct task task;
+        bool fresh;   /* no connection out of the pool will do */
+        bool retried; /* the request was sent a second time */
+    } connect;
+    uint64_t started_us; /* monotonic */
+    struct timer timer;
+    struct reap reap;
+};
 
-/* A request has arrived by @near; as h2_session_ops.on_stream has it. */
-void exchange_start(struct exchanges *all, struct leg *near, struct message *m, bool end);
+/* Makes the exchange of the request @m, which came by @near; @end: it has no body. Takes what @m
+ * holds. The owner puts the exchange among its own, then starts it. */
+struct exchange *client_exchange_new(struct exchange_env *env, struct leg *near, struct message *m,
+                                     bool end) MUSTCHECK;
+
+/* Judges the request and begins to serve it. The exchange may have ended when this returns. */
+void client_exchange_start(struct exchange *x);
+
+/* Ends the exchange at once: its connection is given up as @how says, its stream lives on alone. */
+void client_exchange_close(struct exchange *x, enum origin_end how);
 
 #endif

@@ -175,7 +175,7 @@ static void on_message_end(void *user)
 {
     struct origin_conn *c = user;
     if (c->ops)
-        c->ops->on_message_end(c->user);
+        c->ops->on_answered(c->user);
 }
 
 /* Both directions are complete, and all that was read with them has been looked at. */

@@ -39,7 +39,7 @@ struct origin_ops {
                       const char *reason); /* the lease is over */
     /* As in h1_conn_ops. What goes wrong is told by the leg's on_reset; the lease is still the
      * user's to discard then. */
-    void (*on_message_end)(void *user);
+    void (*on_answered)(void *user);
     void (*on_done)(void *user);
 };
 

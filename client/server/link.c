@@ -40,7 +40,7 @@ static void retire(struct link *l)
     loop_reap(l->o.env->loop, &l->reap, free, l);
 }
 
-void link_close(struct link *l)
+void client_link_close(struct link *l)
 {
     if (!l || l->state == LINK_DEAD)
         return;
@@ -55,7 +55,7 @@ void link_close(struct link *l)
 static void go_down(struct link *l, const char *step, int err, const char *reason)
 {
     const struct link_ops *ops = l->ops;
-    link_close(l);
+    client_link_close(l);
     ops->on_down(l->user, l, step, err, reason);
 }
 
@@ -81,7 +81,7 @@ static void on_acked(void *user)
 static void on_stream(void *user, struct leg *leg, struct message *m, bool end)
 {
     struct link *l = user;
-    exchange_start(l->o.exchanges, leg, m, end);
+    exchange_list_take(l->o.exchanges, leg, m, end);
 }
 
 static void on_goaway(void *user, struct slice debug)
@@ -153,7 +153,7 @@ static void run_tell(void *user)
     }
     if (l->idle && l->state != LINK_DEAD) {
         l->idle = false;
-        if (link_is_idle(l))
+        if (client_link_is_idle(l))
             l->ops->on_idle(l->user, l);
     }
 }
@@ -180,7 +180,7 @@ static void on_answer(void *user, const struct call_answer *a)
     struct refusal r;
     l->call = NULL;
     refusal_from_answer(&r, a);
-    link_close(l);
+    client_link_close(l);
     l->ops->on_refused(l->user, l, &r);
 }
 
@@ -197,8 +197,8 @@ static const struct call_ops call_ops = {
     .on_failed = on_failed,
 };
 
-struct link *link_open(const struct link_options *o, const struct url *attach, const char *ticket,
-                       const struct link_ops *ops, void *user)
+struct link *client_link_open(const struct link_options *o, const struct url *attach,
+                              const char *ticket, const struct link_ops *ops, void *user)
 {
     struct link *l = xcalloc(1, sizeof *l);
     struct message m;
@@ -221,23 +221,23 @@ struct link *link_open(const struct link_options *o, const struct url *attach, c
 
 /* ---- for the owner */
 
-void link_goaway(struct link *l)
+void client_link_goaway(struct link *l)
 {
     if (l->session)
         h2_session_goaway(l->session, SLICE(""));
 }
 
-bool link_is_up(const struct link *l)
+bool client_link_is_up(const struct link *l)
 {
     return l->state == LINK_UP;
 }
 
-bool link_is_idle(const struct link *l)
+bool client_link_is_idle(const struct link *l)
 {
     return !l->session || h2_session_open_streams(l->session) == 0;
 }
 
-enum link_farewell link_goaway_reason(const struct link *l)
+enum link_farewell client_link_goaway_reason(const struct link *l)
 {
     return l->farewell;
 }

@@ -24,7 +24,7 @@ static void forget_link(struct slot *s, const struct link *l)
 
 static void close_current(struct slot *s)
 {
-    link_close(s->link);
+    client_link_close(s->link);
     s->link = NULL;
 }
 
@@ -35,7 +35,7 @@ static void set_aside(struct slot *s)
     size_t i = 0;
     while (i < SLOT_OLD_MAX - 1 && s->old[i])
         i++;
-    link_close(s->old[i]);
+    client_link_close(s->old[i]);
     s->old[i] = s->link;
     s->link = NULL;
 }
@@ -43,9 +43,9 @@ static void set_aside(struct slot *s)
 static void close_idle_links(struct slot *s)
 {
     for (size_t i = 0; i < SLOT_OLD_MAX; i++) {
-        if (!s->old[i] || !link_is_idle(s->old[i]))
+        if (!s->old[i] || !client_link_is_idle(s->old[i]))
             continue;
-        link_close(s->old[i]);
+        client_link_close(s->old[i]);
         s->old[i] = NULL;
     }
 }
@@ -78,7 +78,7 @@ static void on_link_goaway(void *user, struct link *l)
         return;
     set_aside(s);
     s->state = SLOT_RESTING;
-    s->ops->on_goaway(s->user, s, link_goaway_reason(l), !retry_skip(&s->retry));
+    s->ops->on_goaway(s->user, s, client_link_goaway_reason(l), !retry_skip(&s->retry));
 }
 
 static void on_link_idle(void *user, struct link *l)
@@ -133,7 +133,7 @@ void slot_attach(struct slot *s, const struct url *attach, const char *ticket)
 {
     assert(s->state == SLOT_WANTING && !s->link);
     s->state = SLOT_ATTACHING;
-    s->link = link_open(&s->o, attach, ticket, &link_ops, s);
+    s->link = client_link_open(&s->o, attach, ticket, &link_ops, s);
 }
 
 uint64_t slot_pause(struct slot *s, uint64_t at_least_ms)
@@ -159,10 +159,10 @@ void slot_leave(struct slot *s)
         close_current(s);
     s->state = SLOT_LEAVING;
     if (s->link)
-        link_goaway(s->link);
+        client_link_goaway(s->link);
     for (size_t i = 0; i < SLOT_OLD_MAX; i++)
         if (s->old[i])
-            link_goaway(s->old[i]);
+            client_link_goaway(s->old[i]);
 }
 
 void slot_init(struct slot *s, const struct link_options *o, const struct slot_ops *ops, void *user)
@@ -176,7 +176,7 @@ void slot_close(struct slot *s)
     retry_stop(&s->retry);
     close_current(s);
     for (size_t i = 0; i < SLOT_OLD_MAX; i++) {
-        link_close(s->old[i]);
+        client_link_close(s->old[i]);
         s->old[i] = NULL;
     }
     s->state = SLOT_RESTING;
@@ -189,10 +189,10 @@ bool slot_is_up(const struct slot *s)
 
 bool slot_is_idle(const struct slot *s)
 {
-    if (s->link && !link_is_idle(s->link))
+    if (s->link && !client_link_is_idle(s->link))
         return false;
     for (size_t i = 0; i < SLOT_OLD_MAX; i++)
-        if (s->old[i] && !link_is_idle(s->old[i]))
+        if (s->old[i] && !client_link_is_idle(s->old[i]))
             return false;
     return true;
 }

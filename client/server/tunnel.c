@@ -16,7 +16,7 @@
  *                                         failed ▼  │   └─401, 404, bad────┘
  *                                              PAUSING    ticket: a slot wants again
  *
- *   any ──tunnel_leave──▶ LEAVING ──▶ OVER
+ *   any ──client_tunnel_leave──▶ LEAVING ──▶ OVER
  *   any ──taken over──▶ LEAVING ──streams done──▶ OVER */
 #include "client/server/tunnel.h"
 
@@ -50,6 +50,7 @@ struct tunnel {
     unsigned links_said;        /* the server's limit that was logged */
     struct retry retry;         /* of registering */
     uint64_t retries;           /* since a link was last up */
+    bool url_told;              /* viewers may know it: what goes wrong is tried again */
     struct timer leave;
 };
 
@@ -183,7 +184,7 @@ static void pause_and_retry(struct tunnel *t, struct slot *s, uint64_t at_least_
 static void handle_failure(struct tunnel *t, struct slot *s, const char *step, int err,
                            const char *reason)
 {
-    if (err == ERR_CERT && !terminal_has_url(t->o.terminal)) {
+    if (err == ERR_CERT && !t->url_told) {
         LOG(ERROR, "server_certificate_refused", LOG_STR("step", step),
             LOG_STR("server", t->holding.server), LOG_STR("reason", reason));
         finish(t, EXIT_CERTIFICATE);
@@ -213,7 +214,7 @@ static void handle_refusal(struct tunnel *t, struct slot *s, const char *step,
                            const struct refusal *r)
 {
     char reason[128];
-    if (!is_passing(r) && !terminal_has_url(t->o.terminal)) {
+    if (!is_passing(r) && !t->url_told) {
         log_refusal(t, step, r);
         finish(t, EXIT_REFUSED);
         return;
@@ -297,7 +298,8 @@ static void on_slot_up(void *user, struct slot *s)
     t->retries = 0;
     LOG(INFO, "link_up", LOG_STR("name", t->holding.grant.id),
         LOG_STR("attach", t->holding.grant.attach.authority), LOG_U("slot", s->o.slot));
-    terminal_show_url(t->o.terminal, t->holding.grant.url);
+    t->url_told = true;
+    t->o.on_url(t->o.user, t->holding.grant.url);
     if (t->state == TUNNEL_HOLDING)
         holding_renew_in_time(&t->holding);
     start_slots(t);
@@ -415,7 +417,7 @@ static void make_slots(struct tunnel *t)
     }
 }
 
-struct tunnel *tunnel_new(const struct tunnel_options *o)
+struct tunnel *client_tunnel_new(const struct tunnel_options *o)
 {
     struct tunnel *t = xcalloc(1, sizeof *t);
     if (make_instance(t->instance) < 0) {
@@ -432,7 +434,7 @@ struct tunnel *tunnel_new(const struct tunnel_options *o)
     return t;
 }
 
-void tunnel_free(struct tunnel *t)
+void client_tunnel_free(struct tunnel *t)
 {
     if (!t)
         return;
@@ -443,22 +445,22 @@ void tunnel_free(struct tunnel *t)
     free(t);
 }
 
-void tunnel_start(struct tunnel *t)
+void client_tunnel_start(struct tunnel *t)
 {
     slot_want(&t->slots[0]);
 }
 
-void tunnel_leave(struct tunnel *t)
+void client_tunnel_leave(struct tunnel *t)
 {
     if (t->state == TUNNEL_OVER)
         return;
     begin_leaving(t, EXIT_STOPPED);
     timer_arm(&t->leave, t->o.leave_ms);
-    if (exchanges_ordinary(t->o.exchanges) == 0)
+    if (exchange_list_ordinary(t->o.exchanges) == 0)
         finish(t, EXIT_STOPPED);
 }
 
-void tunnel_quiet(struct tunnel *t)
+void client_tunnel_quiet(struct tunnel *t)
 {
     if (t->state == TUNNEL_LEAVING && t->code == EXIT_STOPPED)
         finish(t, EXIT_STOPPED);

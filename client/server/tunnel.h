@@ -19,8 +19,7 @@ enum exit_code { /* protocol.md#exit-codes */
 
 struct tunnel_options { /* all pointers are borrowed and outlive the tunnel */
     const struct call_env *env;
-    struct exchanges *exchanges;
-    struct terminal *terminal;
+    struct exchange_list *exchanges;
     const struct url *server;
     const char *name;        /* asked for by the user; NULL: any */
     const char *ticket_file; /* NULL: tickets live in memory */
@@ -28,16 +27,18 @@ struct tunnel_options { /* all pointers are borrowed and outlive the tunnel */
     struct h2_options h2;    /* of each */
     uint64_t max_retries;    /* in a row while no link is up; 0: for ever */
     uint64_t leave_ms;       /* for running exchanges when we leave */
+    void (*on_url)(void *user, const char *url); /* viewers are served under @url, from now on */
     void (*on_exit)(void *user, enum exit_code code); /* once; the tunnel does nothing more */
     void *user;
 };
 
-struct tunnel *tunnel_new(const struct tunnel_options *o) MUSTCHECK; /* NULL: no random bytes */
-void tunnel_free(struct tunnel *t); /* links are closed. NULL is fine */
+struct tunnel *
+client_tunnel_new(const struct tunnel_options *o) MUSTCHECK; /* NULL: no random bytes */
+void client_tunnel_free(struct tunnel *t);                   /* links are closed. NULL is fine */
 
-void tunnel_start(struct tunnel *t);
-void tunnel_leave(
+void client_tunnel_start(struct tunnel *t);
+void client_tunnel_leave(
     struct tunnel *t); /* GOAWAY, running exchanges get their time, then on_exit(EXIT_STOPPED) */
-void tunnel_quiet(struct tunnel *t); /* no ordinary exchange runs any more */
+void client_tunnel_quiet(struct tunnel *t); /* no ordinary exchange runs any more */
 
 #endif

@@ -81,12 +81,6 @@ void relay_init(struct relay *r, struct loop *l, struct leg *near, bool end,
     leg_tie(near, &near_events, r);
 }
 
-void relay_observe(struct relay *r, const struct relay_observer *observer, void *user)
-{
-    r->observer = observer;
-    r->observer_user = user;
-}
-
 void relay_join(struct relay *r, struct leg *far)
 {
     assert(!r->far.leg && far != r->near.leg);
@@ -94,12 +88,16 @@ void relay_join(struct relay *r, struct leg *far)
     leg_tie(far, &relay_far_events, r);
 }
 
-void relay_let_go(struct relay *r, enum relay_side side)
+static inline void let_go(struct relay *r, struct relay_end *e)
 {
-    struct relay_end *e = end_of(r, side);
     if (e->leg && e->leg->exchange == r)
         leg_untie(e->leg);
     e->leg = NULL;
+}
+
+void relay_let_go(struct relay *r, enum relay_side side)
+{
+    let_go(r, end_of(r, side));
 }
 
 void relay_reset(struct relay *r, enum relay_side side, const struct leg_fault *why)
@@ -116,8 +114,8 @@ void relay_reset(struct relay *r, enum relay_side side, const struct leg_fault *
 void relay_close(struct relay *r)
 {
     const struct relay_observer *observer = r->observer;
-    relay_let_go(r, RELAY_NEAR);
-    relay_let_go(r, RELAY_FAR);
+    let_go(r, &r->near);
+    let_go(r, &r->far);
     r->observer = NULL;
     if (observer && observer->on_close)
         observer->on_close(r->observer_user, r);
@@ -127,9 +125,9 @@ void relay_close(struct relay *r)
 static void let_go_of_done(struct relay *r)
 {
     if (relay_waiting(&r->far) == 0)
-        relay_let_go(r, RELAY_NEAR);
+        let_go(r, &r->near);
     if (relay_waiting(&r->near) == 0)
-        relay_let_go(r, RELAY_FAR);
+        let_go(r, &r->far);
 }
 
 static inline void let_go_if_over(struct relay *r)

@@ -99,7 +99,11 @@ void relay_init(struct relay *r, struct loop *l, struct leg *near, bool end,
                 const struct relay_ops *ops);
 
 /* Shows to @observer what is passed on from now on. */
-void relay_observe(struct relay *r, const struct relay_observer *observer, void *user);
+static inline void relay_observe(struct relay *r, const struct relay_observer *observer, void *user)
+{
+    r->observer = observer;
+    r->observer_user = user;
+}
 
 /* Ties @far. There is none yet, or it was reset or let go of. */
 void relay_join(struct relay *r, struct leg *far);

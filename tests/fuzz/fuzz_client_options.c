@@ -14,17 +14,17 @@ static void check_again(const struct config *c)
     char *argv[] = {
         xasprintf("program"),
         xasprintf("--host=%s://%s", c->server.https ? "https" : "http", c->server.authority),
-        xasprintf("--keepalive=%llums", (unsigned long long)c->keepalive_ms),
-        xasprintf("--links=%llu", (unsigned long long)c->links),
+        xasprintf("--keepalive=%llums", (unsigned long long)c->times.keepalive_ms),
+        xasprintf("--links=%llu", (unsigned long long)c->remote.links),
         c->origin.unix_path[0] ? xasprintf("unix:%s", c->origin.unix_path)
                                : xasprintf("%s://%s", u->https ? "https" : "http", u->authority)};
     enum opt_result result = config_load(sizeof argv / sizeof argv[0], argv, &again);
     assert(result == OPT_RUN);
     assert(strcmp(again.server.authority, c->server.authority) == 0);
     assert(again.server.port == c->server.port && again.server.https == c->server.https);
-    assert(strcmp(again.origin.text, c->origin.text) == 0 && again.links == c->links);
+    assert(strcmp(again.origin.text, c->origin.text) == 0 && again.remote.links == c->remote.links);
     assert(strcmp(again.origin.unix_path, c->origin.unix_path) == 0);
-    assert(again.keepalive_ms == c->keepalive_ms);
+    assert(again.times.keepalive_ms == c->times.keepalive_ms);
     for (size_t i = 0; i < sizeof argv / sizeof argv[0]; i++)
         free(argv[i]);
 }
@@ -34,8 +34,8 @@ static void check_accepted(const struct config *c)
     assert(c->server.host[0] && c->server.port != 0 && strcmp(c->server.path, "/") == 0);
     assert(c->server.https || url_is_loopback(&c->server));
     assert(c->origin.unix_path[0] || (c->origin.url.host[0] && c->origin.url.port != 0));
-    assert(c->links >= 1 && c->links <= 16 && c->max_streams >= 1);
-    assert(!c->subdomain || (c->subdomain[0] && !strpbrk(c->subdomain, "/?# \r\n")));
+    assert(c->remote.links >= 1 && c->remote.links <= 16 && c->remote.max_streams >= 1);
+    assert(!c->remote.name || (c->remote.name[0] && !strpbrk(c->remote.name, "/?# \r\n")));
     assert(c->rewrite.origin == &c->origin.url);
 }
 

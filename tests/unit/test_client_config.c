@@ -88,15 +88,15 @@ static void test_defaults(void **state)
     assert_string_equal(c.server.authority, "example.com");
     assert_string_equal(c.origin.text, "localhost:3000");
     assert_int_equal(c.rewrite.mode, REWRITE_KEEP);
-    assert_int_equal(c.links, 1);
-    assert_int_equal(c.max_streams, 20000);
-    assert_int_equal(c.keepalive_ms, 15000);
-    assert_int_equal(c.connect_ms, 5000);
-    assert_int_equal(c.origin_ms, 600000);
-    assert_int_equal(c.origin_idle_ms, 4000);
-    assert_int_equal(c.idle_ms, 600000);
-    assert_int_equal(c.websocket_ms, 3600000);
-    assert_int_equal(c.leave_ms, 5000);
+    assert_int_equal(c.remote.links, 1);
+    assert_int_equal(c.remote.max_streams, 20000);
+    assert_int_equal(c.times.keepalive_ms, 15000);
+    assert_int_equal(c.times.connect_ms, 5000);
+    assert_int_equal(c.times.origin_ms, 600000);
+    assert_int_equal(c.times.origin_idle_ms, 4000);
+    assert_int_equal(c.times.idle_ms, 600000);
+    assert_int_equal(c.times.websocket_ms, 3600000);
+    assert_int_equal(c.times.leave_ms, 5000);
     assert_int_equal(c.level, LOG_INFO);
 }
 
