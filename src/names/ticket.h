@@ -18,7 +18,7 @@ struct ticket {
 };
 
 /* Signs @t for the base domain @domain with the first key of @k, and writes the text into @out.
- * Returns 0; ERR_LIMIT when the text does not fit, which a valid name always does; or ERR_IO
+ * Returns 0; ERR_LIMIT when the text does not fit, which no valid name causes; or ERR_IO
  * when OpenSSL fails. */
 int ticket_sign(const struct keyring *k, struct slice domain, const struct ticket *t,
                 char out[static TICKET_MAX]) MUSTCHECK;
