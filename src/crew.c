@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* crew.c - makes the workers, walks what lives on them, empties them; see crew.h. */
+/* crew.c - makes the workers and walks the lists of what lives on them; see crew.h. */
 #include "src/crew.h"
 
 #include <stdlib.h>
@@ -18,8 +18,7 @@
 
 enum { VIEWER_BURST_S = 10 /* seconds of --viewer-rate that an address may spend at once */ };
 
-/* Checks that the gauges tell how long the lists are, and that a stopped worker has nothing on it.
- */
+/* Checks the gauges against the lists, and that a stopped worker has empty lists. */
 static void crew_check(const struct worker *w)
 {
     const struct worker_stats *s = &w->stats;
@@ -35,8 +34,8 @@ static void crew_check(const struct worker *w)
 
 /* ---- making and freeing */
 
-/* Early in a system's life there is no randomness yet; the time of the start is used then, which
- * viewers cannot know exactly. */
+/* Returns a seed for a hash table. Shortly after boot the system may have no random bytes; then the
+ * seed is the time, which viewers cannot know exactly. */
 static uint64_t random_seed(void)
 {
     uint64_t seed = clock_now_us();
@@ -79,7 +78,7 @@ static unsigned count_workers(const struct config *c)
 int crew_open(struct server *s)
 {
     unsigned count = count_workers(s->config);
-    s->workers = xcalloc(count, sizeof *s->workers);
+    s->workers = xcalloc(count, sizeof(struct worker *));
     for (unsigned i = 0; i < count; i++) {
         s->workers[i] = crew_worker_new(s, i);
         if (!s->workers[i])
@@ -113,8 +112,8 @@ static void each(struct list_node *head, void (*act)(struct list_node *node))
         act(it);
 }
 
-/* Calls @act, which takes the node off its list, until the list is empty. A node may take others
- * of its list with it. */
+/* Calls @act, which takes the node off its list, with the first node until the list is empty.
+ * Ending one node may end others of its list. */
 static void empty(struct list_node *head, void (*act)(struct list_node *node))
 {
     while (!list_empty(head))

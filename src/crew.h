@@ -1,36 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* crew.h - all workers of the server, and what lives on them: makes them, runs them, walks their
- * lists for a stop, and empties them. */
+/* crew.h - makes and runs the workers of the server, and ends what lives on them.
+ *
+ * Invariants: each gauge of a worker is the length of its list. A stopped worker has no listeners,
+ * gates, edges, links or exchanges. The crew does not decide when to stop: drain.h does. */
 #ifndef SRC_CREW_H
 #define SRC_CREW_H
 
 #include "src/worker/worker.h"
 
-/* Makes the workers that --workers asks for, one a core by default, in s->workers. Returns 0, or
- * ERR_LIMIT with errno; crew_close frees what was made either way. */
+/* Makes the workers that --workers asks for, one for each core by default, in s->workers. Returns
+ * 0, or ERR_LIMIT with errno set. crew_close frees the workers that were made in either case. */
 int crew_open(struct server *s) MUSTCHECK;
 
-/* Ends what is left on the workers, none of which runs any more, and frees them. */
+/* Ends what is left on the workers, whose loops have ended, and frees them. */
 void crew_close(struct server *s);
 
-/* One worker with its registry and limits, for crew_open and for tests. Returns NULL with errno. */
+/* Makes one worker with its registry and its limits. Returns NULL with errno set when the system
+ * gives no event loop. crew_open and tests call this. */
 struct worker *crew_worker_new(struct server *s, unsigned index) MUSTCHECK;
-void crew_worker_free(struct worker *w); /* NULL is fine */
 
-/* Runs a worker's loop on the calling thread until drain.c stops the loop, then ends all that lives
- * on it. */
+/* Ends what is left on @w and frees it. NULL is fine. */
+void crew_worker_free(struct worker *w);
+
+/* Runs a worker's loop on the calling thread until drain.c stops the loop. Then ends all that lives
+ * on the worker. */
 void crew_run(struct worker *w);
 
-/* All below act on one worker and are called on its thread, or while it does not run. */
+/* The functions below are called on the worker's thread, or while its loop does not run. */
 
-/* Closes listeners and idle connections and sends GOAWAY on each link; what runs goes on. */
+/* Closes listeners, gates and idle connections, and sends GOAWAY on each link. Requests and
+ * WebSockets that are under way go on. */
 void crew_drain(struct worker *w);
 
-/* Whether ordinary exchanges run, or their answers are still being sent. WebSockets do not count.
- */
+/* Returns whether requests other than WebSockets are under way, or their answers are still being
+ * sent. */
 bool crew_is_answering(const struct worker *w);
 
-/* Ends everything at once: WebSockets get close code 1012, all else is cut. Nothing new begins. */
+/* Ends everything on the worker, to which nothing can be added from then on. WebSockets get close
+ * code 1012, requests without an answer get 503, and everything else is cut. */
 void crew_stop(struct worker *w);
 
 #endif

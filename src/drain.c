@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* drain.c - the stop of the workers; see drain.h for the states. */
+/* drain.c - takes each worker from state to state; see drain.h. */
 #include "src/drain.h"
 
 #include <signal.h>
@@ -18,21 +18,21 @@ enum drain_state { DRAIN_RUNNING, DRAIN_DRAINING, DRAIN_CLOSING };
 struct worker_drain {
     struct worker *worker; /* borrowed: outlives this */
     enum drain_state state;
-    uint64_t since_us; /* when the state was entered, monotonic */
-    bool websockets;   /* CLOSING: close handshakes are waited for */
+    uint64_t since_us; /* monotonic: when the state was entered; 0 in RUNNING */
+    bool websockets;   /* CLOSING: WebSockets were open, and their viewers may still answer */
     struct timer timer;
 };
 
 struct drain {
     struct server *server; /* borrowed */
-    bool watching;         /* the signals are taken */
+    bool watching;         /* `term` and `interrupt` are added */
     struct event term, interrupt;
     struct worker_drain workers[]; /* server->n_workers of them */
 };
 
 /* ---- one worker */
 
-/* Checks what each state promises: see drain.h. */
+/* Checks what drain.h says of each state. */
 static void drain_check(const struct worker_drain *d)
 {
     const struct worker *w = d->worker;
@@ -58,7 +58,8 @@ static void enter_closing(struct worker_drain *d)
         drain_check(d);
 }
 
-/* A few looks a second cost less than a hook in the end of every exchange. */
+/* Enters CLOSING when no ordinary exchange is left or --drain-timeout is over. It looks some times
+ * a second, which costs less than a callback at the end of every exchange. */
 static void look_at_exchanges(struct worker_drain *d, uint64_t waited_ms)
 {
     if (!crew_is_answering(d->worker) || waited_ms >= d->worker->server->config->timeouts.drain_ms)
@@ -67,6 +68,8 @@ static void look_at_exchanges(struct worker_drain *d, uint64_t waited_ms)
         timer_arm(&d->timer, LOOK_MS);
 }
 
+/* Stops the loop when all that was queued has been sent and viewers have closed their WebSockets,
+ * or when time is over. Worker 0 also waits for the other workers. */
 static void look_at_last_words(struct worker_drain *d, uint64_t waited_ms)
 {
     struct loop *loop = d->worker->loop;
@@ -109,9 +112,10 @@ static void stop_now(struct worker_drain *d)
 
 /* ---- all workers */
 
+/* A message that tells one worker to drain, or to stop at once. */
 struct order {
     struct mail mail;
-    struct worker_drain *drain; /* borrowed: mailboxes are empty before it goes */
+    struct worker_drain *drain; /* borrowed: mailboxes are emptied before it is freed */
     bool at_once;
 };
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* drain.h - the stop of the server: graceful at first, at once when it is asked for again.
- * protocol.md#the-server-lets-go. Each worker goes through these states: */
+/* drain.h - stops the server: gracefully at the first signal, at once at the second.
+ * protocol.md#the-server-lets-go
+ *
+ * It decides when each worker goes on to the next state; crew.h does what the state asks for. */
 /* draw: the states of a worker's stop
  *
  *   RUNNING ──start──▶ DRAINING ──no ordinary exchange left, or --drain-timeout──▶ CLOSING
  *      │                  │                                                           │
  *      └── stop at once ──┴─────────────────▶ loop stopped ◀── last words were said ──┘
  */
-/* DRAINING: the listeners are closed, each link has a GOAWAY, and running exchanges go on.
- * CLOSING: WebSockets have close code 1012 and up to 2 s for their own Close. Worker 0 takes the
- * signals and ends last, so that a second signal reaches everybody. */
+/* In DRAINING the listeners and gates are closed, each link has got a GOAWAY, and exchanges go on.
+ * In CLOSING nothing lives on the worker: WebSockets have got close code 1012, and their viewers
+ * have 2 s to answer with a Close of their own. Worker 0 takes the signals and ends last, so that a
+ * second signal reaches all workers. */
 #ifndef SRC_DRAIN_H
 #define SRC_DRAIN_H
 
@@ -19,13 +22,15 @@ struct drain;
 
 /* Makes the drain of all workers of @s, which outlive it. */
 struct drain *drain_new(struct server *s) MUSTCHECK;
-void drain_free(struct drain *d); /* no worker runs any more; NULL is fine */
 
-/* Takes SIGTERM and SIGINT on worker 0's loop: the first starts every worker's drain, the second
- * ends every worker at once. */
+/* Frees @d when no worker's loop runs any more. NULL is fine. */
+void drain_free(struct drain *d);
+
+/* Takes SIGTERM and SIGINT on the loop of worker 0. The first signal starts the drain of each
+ * worker, the second ends each worker at once. */
 void drain_watch_signals(struct drain *d);
 
-/* Ends every worker at once. Any thread may call it. */
+/* Ends each worker at once. Any thread may call this. */
 void drain_stop_now(struct drain *d);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - oneportd: options → what the process shares → a worker → signals → the way back down. */
+/* main.c - starts oneportd: reads the options, opens what the workers share, runs the workers, and
+ * closes everything again. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ static int complain(const char *what, const char *reason)
     return EXIT_USAGE;
 }
 
-/* Every viewer costs a descriptor: take what the system gives, and say when that is little. */
+/* Raises the limit of descriptors, of which each viewer needs one, as far as the system allows.
+ * Logs when that is little. */
 static void raise_descriptor_limit(const struct config *c)
 {
     struct rlimit r;
@@ -97,10 +99,10 @@ static int open_state(struct server *s)
 
 /* ---- workers */
 
-/* A loop each, and the names of the file dealt out to them. */
+/* The names of the names file are dealt out to the workers in turn. */
 struct deal {
     struct server *server;
-    unsigned next;
+    unsigned next; /* names dealt so far */
 };
 
 static void deal_name(const struct held_name *h, void *user)
@@ -141,7 +143,8 @@ static int start_listening(struct server *s)
     return status;
 }
 
-/* Worker 0 runs here and alone sees signals; it ends last. */
+/* Runs worker 0 on this thread, which alone gets signals, and the others on threads of their own.
+ * Returns when all have ended; worker 0 ends last. */
 static int run_workers(struct server *s)
 {
     struct drain *drain = drain_new(s);
@@ -165,14 +168,15 @@ static int run_workers(struct server *s)
     for (unsigned i = 1; i < started; i++)
         worker_join(s->workers[i]);
     for (unsigned i = 0; i < s->n_workers; i++)
-        mailbox_deliver(s->workers[i]->mailbox); /* orders to a worker whose loop had ended */
+        mailbox_deliver(s->workers[i]->mailbox); /* orders that came after its loop had ended */
     drain_free(drain);
     return started == s->n_workers ? 0 : EXIT_INTERNAL;
 }
 
+/* A message that tells worker 0 to write the names file soon. */
 struct due {
     struct mail mail;
-    struct names_file *file; /* borrowed: mailboxes are empty before it goes */
+    struct names_file *file; /* borrowed: mailboxes are emptied before it is freed */
 };
 
 static void deliver_due(struct mail *m, void *reader)
@@ -182,7 +186,7 @@ static void deliver_due(struct mail *m, void *reader)
     free(d);
 }
 
-/* On any worker's thread: the file is worker 0's. */
+/* Called on the thread of any worker. Worker 0 alone touches the names file. */
 static void on_names_change(void *user)
 {
     struct server *s = user;
@@ -246,7 +250,7 @@ static int run(const struct config *c)
 
 int main(int argc, char **argv)
 {
-    static struct config config; /* what the environment gave stays reachable from here */
+    static struct config config; /* static, so that leak checkers find what it points to */
     int status = EXIT_USAGE;
     alloc_tune();
     signal(SIGPIPE, SIG_IGN);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* reload.c - what SIGHUP and SIGUSR1 do; see reload.h.
+/* reload.c - acts on SIGHUP and SIGUSR1; see reload.h.
  *
- * The files are read on worker 0's loop: two small ones, now and then. The other workers wait for
- * the swap of one pointer only (tls.c). */
+ * The files are read on the loop of worker 0, since they are small and this is rare. Other workers
+ * wait at most for the lock under which tls.c swaps one pointer. */
 #include "src/reload.h"
 
 #include <pthread.h>
@@ -68,7 +68,7 @@ struct reload *reload_new(struct worker *w)
     return r;
 }
 
-/* Held again: a late one must not end the process with the wrong code. */
+/* Blocks the signals, since one that comes now would end the process with the wrong exit code. */
 void reload_free(struct reload *r)
 {
     set_signals(SIG_BLOCK);

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* reload.h - SIGHUP and SIGUSR1: what is read again, or opened again, while everything goes on.
+/* reload.h - reads and opens files again on a signal, while the server runs.
  *
- * SIGHUP reads certificate and key anew and opens the access log anew; SIGUSR1 does the latter
- * alone, for log rotation. What cannot be used leaves what was there in place and is one line in
- * the log. Links, viewers and listeners notice nothing. */
+ * SIGHUP reads the certificate and its key again and reopens the access log. SIGUSR1 reopens the
+ * access log alone, for log rotation. When a file cannot be used the old one stays in use, and the
+ * log says so. Connections and listeners are not touched, and no option is read again. */
 #ifndef SRC_RELOAD_H
 #define SRC_RELOAD_H
 
 #include "src/worker/worker.h"
 
-/* Both signals wait from here on until somebody watches them, so that one that comes early is late
- * and not fatal. Before any thread starts. */
+/* Blocks both signals until reload_new, so that an early one waits instead of ending the process.
+ * Called before any thread starts. */
 void reload_hold_signals(void);
 
-/* On the thread of @w, which alone takes signals. */
 struct reload;
+
+/* Takes both signals on the loop of @w, whose thread must be the calling one and the only one that
+ * gets signals. */
 struct reload *reload_new(struct worker *w) MUSTCHECK;
-void reload_free(struct reload *r); /* before its worker */
+
+/* Blocks both signals and frees @r, before its worker is freed. */
+void reload_free(struct reload *r);
 
 #endif

@@ -99,7 +99,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
                                   void *user)
 {
     struct h2_session *s = xcalloc(1, sizeof *s);
-    stream_host_init(&s->host, l, role, o, &host_ops);
+    stream_host_init(&s->host, l, role, o, &host_ops, &h2_stream_evict_ops);
     s->sock = sock;
     s->options = *o;
     s->ops = ops;

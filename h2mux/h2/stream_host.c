@@ -2,27 +2,29 @@
 /* stream_host.c - makes what the streams of a session share. See stream_host.h. */
 #include "h2mux/h2/stream_host.h"
 
-#include "h2mux/h2/stream_int.h"
+#include "h2mux/h2/window.h"
 
-static void flow_init(struct stream_flow *f, const struct h2_options *o)
+static void flow_init(struct stream_flow *f, const struct h2_options *o,
+                      const struct evict_ops *evict)
 {
     f->fill.limit = o->buffer_limit;
     f->initial = WINDOW_INITIAL;
     f->evictor = o->evictor;
     f->share = f->evictor ? &f->evictor->share : NULL;
-    evict_group_init(&f->readers, &h2_stream_evict_ops, o->stall_ms);
+    evict_group_init(&f->readers, evict, o->stall_ms);
     if (f->evictor)
         evictor_join(f->evictor, &f->readers);
 }
 
 void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
-                      const struct h2_options *o, const struct stream_host_ops *ops)
+                      const struct h2_options *o, const struct stream_host_ops *ops,
+                      const struct evict_ops *evict)
 {
     uint64_t now = loop_now_us(l);
     *h = (struct stream_host){.ops = ops, .loop = l, .role = role, .last_rx_us = now};
     list_init(&h->streams);
     schedule_init(&h->schedule);
-    flow_init(&h->flow, o);
+    flow_init(&h->flow, o, evict);
     list_init(&h->resets.frozen);
     h->resets.paced = o->reset_rate != 0;
     bucket_init(&h->resets.bucket, o->reset_burst, o->reset_rate, now);

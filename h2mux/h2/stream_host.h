@@ -70,8 +70,10 @@ struct stream_host {
     struct log_limit refusals; /* a line a second of what the peer can repeat at will */
 };
 
+/* Makes a host without streams. @evict is what the noun stream does for evict.h. */
 void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
-                      const struct h2_options *o, const struct stream_host_ops *ops);
+                      const struct h2_options *o, const struct stream_host_ops *ops,
+                      const struct evict_ops *evict);
 
 /* Takes the host out of the budget of the process: its session is over. */
 void stream_host_leave_budget(struct stream_host *h);

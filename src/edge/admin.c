@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* admin.c - looks at the server and says how it is. Changes nothing. */
+/* admin.c - reads the server's state and makes answers of it; see admin.h. */
 #include "src/edge/admin.h"
 
 #include "h2mux/base/log.h"
@@ -38,6 +38,7 @@ void admin_landing(struct worker *w, struct answer *a)
     buf_release(&page);
 }
 
+/* A counter of struct worker_stats that the status shows. */
 struct sum {
     const char *name;
     size_t offset;

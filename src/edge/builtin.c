@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* builtin.c - which module answers which call of the base domain; see builtin.h. */
+/* builtin.c - calls the module that answers a built-in; see builtin.h. */
 #include "src/edge/builtin.h"
 
 #include "h2mux/base/log.h"

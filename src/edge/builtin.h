@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* builtin.h - serves requests of the base domain: register, attach, status, health, landing page.
+/* builtin.h - serves the calls of the base domain (register, attach, status, health, landing page)
+ * by calling the module that each is for. It writes nothing to the connection.
  * protocol.md#other-calls */
 #ifndef SRC_EDGE_BUILTIN_H
 #define SRC_EDGE_BUILTIN_H
@@ -10,8 +11,8 @@
 #include "src/worker/worker.h"
 
 enum builtin_verdict {
-    BUILTIN_ANSWER,  /* `answer` is made */
-    BUILTIN_FAILURE, /* `failure` is to be answered */
+    BUILTIN_ANSWER,  /* `answer` is made, and the caller releases it */
+    BUILTIN_FAILURE, /* the call gets the error page of `failure` */
     BUILTIN_ATTACHES /* `attach` is filled: the connection becomes a link */
 };
 
@@ -23,7 +24,8 @@ struct builtin_result {
     struct attach attach;
 };
 
-/* Serves the call @c, whose viewer is set. @head_bytes: the length of its head as it came. */
+/* Serves the call @c, whose viewer is set and whose head had @head_bytes. Returns which part of
+ * @out is filled. */
 enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head_bytes,
                                    struct builtin_result *out) MUSTCHECK;
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* edge_h1.c - one viewer's HTTP/1.1 connection; see edge_h1.h for its states. It reads heads in
- * order, hands each to a request, and does what the request's end asks of the connection. The wire
- * is h1_conn's. */
+/* edge_h1.c - reads heads in order, hands each to a request, and does with the connection what the
+ * request's end asks for; see edge_h1.h for the states. Bytes are read and written by h1_conn. */
 #include "src/edge/edge_h1.h"
 
 #include <stdlib.h>
@@ -13,10 +12,10 @@
 
 enum {
     EDGE_WINDOW = 256 * 1024,
-    ANSWERS_HIGH = 64 * 1024,           /* more that is not taken holds up the next request */
+    ANSWERS_HIGH = 64 * 1024,           /* with more waiting to be sent, no request is read */
     CLOSE_HANDSHAKE_MS = 2000,          /* rule W8 */
-    LINGER_MS = 1000,                   /* rule R18: the viewer gets to read our answer */
-    LINGER_BYTES_MAX = 64 * 1024 * 1024 /* also one that uploads at full speed meanwhile */
+    LINGER_MS = 1000,                   /* rule R18: a closing viewer has so long to read */
+    LINGER_BYTES_MAX = 64 * 1024 * 1024 /* what a fast upload may still send meanwhile */
 };
 
 enum edge_state { EDGE_IDLE, EDGE_HEAD, EDGE_BUSY, EDGE_RAW, EDGE_DEAD };
@@ -26,7 +25,7 @@ struct edge_h1 {
     struct worker *worker; /* borrowed: outlives its connections */
     struct h1_conn *conn;  /* owned until DEAD */
     enum edge_state state;
-    bool head_looked_at; /* HEAD: what there is of it is no attach request */
+    bool head_looked_at; /* HEAD: it was looked at, and is not an attach request */
     struct peer peer;
     struct request request; /* the one under way, or the last one */
     struct timer timer;
@@ -48,7 +47,7 @@ static bool is_alive(const struct edge_h1 *e)
     return e->state != EDGE_DEAD;
 }
 
-/* Checks what holds at the entry of each state. */
+/* Checks what holds when a state was just entered. */
 static void edge_h1_check(const struct edge_h1 *e)
 {
     bool waits = e->state == EDGE_IDLE || e->state == EDGE_HEAD;
@@ -95,7 +94,8 @@ static void cut(struct edge_h1 *e)
     forget(e);
 }
 
-/* Closes politely: what is queued leaves, and up to @bytes are read and dropped for up to @ms. */
+/* Closes the connection once what is queued has been sent. Until then, for up to @ms, it reads and
+ * drops up to @bytes, since a close with unread bytes would reset the connection. */
 static void finish(struct edge_h1 *e, uint64_t ms, size_t bytes)
 {
     sock_count_tail(h1_conn_sock(e->conn), &e->worker->evictor.tails);
@@ -126,8 +126,9 @@ static void upgraded(void *conn)
         edge_h1_check(e);
 }
 
-/* RFC 9112 8: an unterminated body and a close tell the viewer; where the close itself ends the
- * body only a RST does (rule R12). */
+/* Ends the connection so that the viewer can tell that the answer is incomplete. A close says so
+ * for a body with a length or chunks (RFC 9112 8); a body that ends by the close needs a RST (rule
+ * R12). */
 static void break_off(struct edge_h1 *e)
 {
     if (e->state == EDGE_RAW || h1_conn_tx_until_close(e->conn))
@@ -136,8 +137,9 @@ static void break_off(struct edge_h1 *e)
         linger(e);
 }
 
-/* Rule W8: what of a frame has not left is cut; a frame that has left in part cannot be followed by
- * another. */
+/* Sends the viewer a Close frame with 1012 (rule W8). A frame that was not passed on completely is
+ * taken back from the queue first; if a part of it was sent already no other frame can follow, and
+ * no Close is sent. */
 static void restart_websocket(struct edge_h1 *e, const struct ws_frames *frames)
 {
     char close_frame[WS_CLOSE_MAX];
@@ -149,7 +151,8 @@ static void restart_websocket(struct edge_h1 *e, const struct ws_frames *frames)
     finish(e, CLOSE_HANDSHAKE_MS, SIZE_MAX);
 }
 
-/* After REQUEST_ANSWERED on_done follows; after REQUEST_GONE on_error does. */
+/* Does what the end of the request asks for. h1_conn calls on_done after REQUEST_ANSWERED, and
+ * on_error after REQUEST_GONE. */
 static void over(void *conn, enum request_end how, const struct ws_frames *frames)
 {
     struct edge_h1 *e = conn;
@@ -192,8 +195,8 @@ static const struct request_host request_host = {
 
 /* ---- what the connection and the clock tell */
 
-/* A link's head has less time than a viewer's (protocol.md#attach): a look at what there is of it
- * when that is over tells by the request line alone which it is. */
+/* The head of an attach request has less time than a viewer's (protocol.md#attach). When that time
+ * is over the request line tells which of the two it is; see is_viewers_head. */
 static void on_head_begin(void *user)
 {
     struct edge_h1 *e = user;
@@ -207,7 +210,9 @@ static void on_head_begin(void *user)
         edge_h1_check(e);
 }
 
-/* Returns whether the head is a viewer's that has some time left. */
+/* Tells a viewer's head from an attach request's when the time of the latter is over. Returns true,
+ * and arms the timer for the rest of a viewer's time, if the head is a viewer's and was not looked
+ * at before. */
 static bool is_viewers_head(struct edge_h1 *e)
 {
     const struct config *c = config_of(e);
@@ -229,8 +234,8 @@ static bool peer_is_loopback(const struct sockaddr_storage *peer)
     return peer->ss_family == AF_UNIX;
 }
 
-/* Returns whether the connection moved to the worker that has the name; there the request is
- * parsed again. */
+/* Hands the connection to the worker that has the name, unless this is the one. Returns whether it
+ * did; the other worker parses the request again. */
 static bool moved(struct edge_h1 *e, struct call *c)
 {
     struct server *s = e->worker->server;
@@ -262,7 +267,7 @@ static void on_head(void *user, struct message *m, bool end)
     request_serve(&e->request, &call, m, h1_conn_head_bytes(e->conn));
 }
 
-/* A viewer that asks and asks and takes no answer is not read from. */
+/* Reads the next request, unless too much of the answers before it still waits to be sent. */
 static void next_request(struct edge_h1 *e)
 {
     if (sock_queued(h1_conn_sock(e->conn)) < ANSWERS_HIGH)
@@ -291,6 +296,8 @@ static void on_sent(void *user)
         next_request(e);
 }
 
+/* Sets @why to the failure that answers a malformed head. Returns false when @err is no such fault.
+ */
 static bool failure_of(int err, enum failure *why)
 {
     static const struct {
@@ -312,8 +319,8 @@ static bool failure_of(int err, enum failure *why)
     return false;
 }
 
-/* A peer that ended between requests, or behind a complete answer, has said all it had to say and
- * still listens. */
+/* Returns whether the peer ended its direction between requests or behind a complete answer. It may
+ * still be reading then. */
 static bool ended_in_order(const struct edge_h1 *e, int err)
 {
     return e->state == EDGE_IDLE || e->state == EDGE_HEAD ||
@@ -337,7 +344,7 @@ static void on_error(void *user, int err, const char *reason)
     CHECK_THAT(!is_alive(e));
 }
 
-/* A slow reader is not idle; one that takes nothing is. */
+/* Returns whether the viewer is still reading an answer, however slowly. */
 static bool still_reads(const struct edge_h1 *e)
 {
     uint64_t quiet_us = loop_now_us(e->worker->loop) - h1_conn_last_io_us(e->conn);
@@ -378,7 +385,8 @@ void edge_h1_new(struct worker *w, struct sock *sock)
     timer_init(&e->timer, w->loop, on_timer, e);
     timer_arm(&e->timer, w->server->config->timeouts.head_ms);
     list_push(&w->edges, &e->node);
-    sock_count_tail(sock, &w->evictor.tails); /* an answer of another worker may still be leaving */
+    sock_count_tail(sock,
+                    &w->evictor.tails); /* another worker's answer may still be in the queue */
     stat_add(&w->stats.edges_open, 1);
     if (CHECKING)
         edge_h1_check(e);

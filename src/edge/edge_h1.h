@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* edge_h1.h - one viewer's HTTP/1.1 connection: its requests in order, one at a time.
- * http-rules.md#requests-line-and-framing, http-rules.md#websockets */
+/* edge_h1.h - serves one viewer's HTTP/1.1 connection: reads its requests in order and hands them,
+ * one at a time, to request.h. http-rules.md#requests-line-and-framing, http-rules.md#websockets
+ *
+ * Invariants: a connection is in worker->edges until it is DEAD. An exchange runs in BUSY and RAW
+ * only. The thread of its worker alone touches a connection. A connection does not know where a
+ * request goes or what answers it. */
 
 /* draw: a connection
  *
@@ -15,19 +19,21 @@
 #include "h2mux/io/sock.h"
 #include "src/worker/worker.h"
 
-/* Takes @sock, which is open (and through TLS if it is TLS). The connection lives by itself, in
- * worker->edges. */
+/* Makes a connection of @sock, which is open and whose TLS handshake, if any, is done. Takes @sock.
+ * The connection is in worker->edges and frees itself when it ends. */
 void edge_h1_new(struct worker *w, struct sock *sock);
 
 /* The functions below take a node of worker->edges. */
 
-/* Returns whether an answer is still on its way to the viewer. */
+/* Returns whether a request is under way that is not an open WebSocket. */
 bool edge_h1_is_busy(const struct list_node *node);
 
-/* Closes the connection if no request is under way; otherwise it closes behind the answer. */
+/* Closes the connection if it is idle. Otherwise the connection closes behind its next answer,
+ * since the server is draining. */
 void edge_h1_drain(struct list_node *node);
 
-/* Ends the connection at once: a WebSocket gets its 1012, all else is cut. */
+/* Ends the connection at once. A WebSocket gets close code 1012; a request that has no answer yet
+ * gets 503; everything else is cut. */
 void edge_h1_stop(struct list_node *node);
 
 #endif

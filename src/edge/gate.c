@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gate.c - tells TLS from plain HTTP by the first byte, which stays where it is. */
+/* gate.c - tells TLS from plain HTTP by the first byte, which it leaves unread; see gate.h. */
 #include "src/edge/gate.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ struct gate {
     struct list_node node; /* in worker->gates */
     struct worker *worker; /* borrowed: outlives its gates */
     struct sock *sock;     /* owned until passed on */
-    int handshake;         /* its place, from start_tls on */
+    int handshake;         /* its place in server->handshakes, or HANDSHAKE_UNCOUNTED */
     struct timer timer;
     struct reap reap;
 };
@@ -32,6 +32,7 @@ static void gate_free(void *object)
     free(object);
 }
 
+/* Ends the gate and returns its sock. */
 static struct sock *gate_leave(struct gate *g)
 {
     struct sock *sock = g->sock;

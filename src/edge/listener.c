@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* listener.c - binding, accepting, and not spinning when descriptors run out. */
+/* listener.c - binds, accepts, and pauses when descriptors run out; see listener.h. */
 #include "src/edge/listener.h"
 
 #include <errno.h>
@@ -21,16 +21,15 @@ struct listener {
     struct list_node node; /* in worker->listeners */
     struct worker *worker; /* borrowed: outlives its listeners */
     int fd;                /* owned */
-    int reserve; /* owned: given up to answer one who comes when there are no others; -1 */
+    int reserve;           /* owned: see turn_away; -1: it could not be opened */
     struct event event;
     struct log_limit pause_log;
-    struct timer pause; /* after EMFILE: level-triggered accept would spin */
+    struct timer pause; /* armed while accepting is paused */
 };
 
 /* ---- binding */
 
-/* A socket file that a dead server left answers ECONNREFUSED; a live one accepts, and its address
- * is in use. */
+/* Removes a socket file on which no process listens: a connection to it is refused. */
 static void remove_stale(const struct sockaddr_un *addr)
 {
     struct stat st;
@@ -77,7 +76,7 @@ static void close_all(int *fds, unsigned count)
     errno = why;
 }
 
-/* How many of @count were made. */
+/* Binds up to @count sockets to one address. Returns how many were made. */
 static unsigned bind_shared(const struct sockaddr_storage *addr, socklen_t len, int *fds,
                             unsigned count)
 {
@@ -96,8 +95,8 @@ static unsigned duplicate(int first, int *fds, unsigned count)
     return made;
 }
 
-/* The first bind is exclusive: with SO_REUSEPORT alone a port that another process shares would
- * look free. */
+/* Binds a socket for each of @count workers. Returns how many descriptors were made. The first bind
+ * is without SO_REUSEPORT, or a port that another process shares would look free. */
 static unsigned bind_each(struct sockaddr_storage *addr, socklen_t len, int *fds, unsigned count)
 {
     int first = bind_to((const struct sockaddr *)addr, len, false);
@@ -138,6 +137,7 @@ static void listener_check(const struct listener *l)
     CHECK_THAT(timer_armed(&l->pause) != !!event_pending(&l->event, EV_READ, NULL));
 }
 
+/* Stops polling for a moment, since a socket that cannot be accepted from stays readable. */
 static void pause_accepting(struct listener *l, int why)
 {
     uint64_t suppressed;
@@ -165,7 +165,8 @@ static void on_pause_over(void *user)
         listener_check(l);
 }
 
-/* Whatever was asked: unread, it would make a RST of our close, and the answer would be lost. */
+/* Answers 503 and closes. The request is read first, since a close with unread bytes would reset
+ * the connection and the answer would be lost. */
 static void answer_busy(int fd)
 {
     static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\n"
@@ -182,7 +183,8 @@ static void answer_busy(int fd)
     close(fd);
 }
 
-/* Who would wait for a descriptor until others leave is told so at once. */
+/* Answers connections for which there is no descriptor with 503, by giving the reserve descriptor
+ * to each for a moment. Otherwise they would wait in the kernel until another connection ends. */
 static void turn_away(struct listener *l)
 {
     for (int i = 0; i < ACCEPTS_PER_TURN && l->reserve >= 0; i++) {
@@ -197,6 +199,8 @@ static void turn_away(struct listener *l)
     }
 }
 
+/* Returns whether accept failed for a reason that calls for no pause: no connection waits, or the
+ * one that did has gone. */
 static bool is_passing(int why)
 {
     return why == EAGAIN || why == EWOULDBLOCK || why == EINTR || why == ECONNABORTED;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* listener.h - one listening socket: made by main, polled by a worker, each connection given to a
- * gate. */
+/* listener.h - accepts connections on one listening socket and gives each to a gate.
+ *
+ * Invariant: while the process is short of descriptors the socket is not polled for a moment;
+ * otherwise it always is. main binds sockets before the workers run; each worker polls its own. */
 #ifndef SRC_EDGE_LISTENER_H
 #define SRC_EDGE_LISTENER_H
 
@@ -8,18 +10,22 @@
 
 enum { LISTENER_REASON_MAX = 256 };
 
-/* Binds and listens at @text, once per worker: @fds gets @count descriptors. -1: @reason ("address
- * already in use"), nothing is left open. With several, the kernel spreads connections over them
- * (SO_REUSEPORT); a unix socket is one descriptor, duplicated. A unix socket that nobody listens on
- * is replaced. */
+/* Binds and listens at the address @text, once for each worker. Returns 0 and fills @fds with
+ * @count descriptors, or returns -1 with nothing left open and @reason filled, as in "Address
+ * already in use". The kernel spreads connections over several sockets (SO_REUSEPORT); a unix
+ * socket is bound once and its descriptor duplicated. The file of a unix socket on which no process
+ * listens any more is replaced. */
 int listener_bind(const char *text, int *fds, unsigned count,
                   char reason[static LISTENER_REASON_MAX]) MUSTCHECK;
 
-/* Logs `listening addr=…` with the port that the system chose. */
+/* Logs `listening addr=…` with the address of @fd, including a port that the system chose. */
 void listener_announce(int fd);
 
-/* Takes @fd. Lives in worker->listeners. Before the worker's loop runs. */
+/* Makes a listener in worker->listeners that polls @fd, which it takes. Called before the worker's
+ * loop runs. */
 void listener_start(struct worker *w, int fd);
-void listener_stop(struct list_node *node); /* closes it; a unix socket's path goes too */
+
+/* Closes a listener and removes the file of a unix socket. @node is of worker->listeners. */
+void listener_stop(struct list_node *node);
 
 #endif

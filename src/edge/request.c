@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* request.c - serves one request of a viewer; see request.h. Policy only: the wire is the
- * connection's, the way to an origin the exchange's, the words of an answer are answer.c's. */
+/* request.c - decides what answers a request; see request.h. The connection frames answers, an
+ * exchange carries requests to a tunnel, and answer.c has the texts of errors. */
 #include "src/edge/request.h"
 
 #include <assert.h>
@@ -32,7 +32,7 @@ void request_check(const struct request *r)
     CHECK_THAT(r->host && r->conn && r->near && r->peer);
     CHECK_THAT(!x || x->owner == r);
     CHECK_THAT(!x || x->state != EXCHANGE_DEAD);
-    CHECK_THAT(!r->kept || r->accept.len == 0); /* it would borrow from a head that is gone */
+    CHECK_THAT(!r->kept || r->accept.len == 0); /* the head that it borrowed from is gone */
 }
 
 /* ---- life */
@@ -52,7 +52,7 @@ void request_deinit(struct request *r)
     r->kept = NULL;
 }
 
-/* Says how the next head towards the viewer is framed. */
+/* Tells the leg how to frame the next head towards the viewer. */
 static void set_reply(struct request *r, bool close, bool trailers, bool upgrade)
 {
     struct leg_reply how = {
@@ -65,7 +65,7 @@ static void set_reply(struct request *r, bool close, bool trailers, bool upgrade
     leg_reply(r->near, &how);
 }
 
-/* Likewise, for the final head. */
+/* Tells the leg how to frame the final head. */
 static void set_final_reply(struct request *r, bool close, bool trailers, bool upgrade)
 {
     r->responding = true;
@@ -74,7 +74,7 @@ static void set_final_reply(struct request *r, bool close, bool trailers, bool u
 
 void request_begin(struct request *r, const struct message *m, bool keep_alive)
 {
-    assert(!r->exchange); /* its head would be replaced under it */
+    assert(!r->exchange); /* or the head that it borrows from is replaced */
     r->begun_us = now_of(r);
     r->keep_alive = keep_alive;
     r->to_head = slice_eq(m->method, SLICE("HEAD"));
@@ -104,7 +104,8 @@ void request_forget(struct request *r)
 
 /* ---- answers of ours */
 
-/* Behind an answer, whatever it is, the connection closes when the viewer or the stop wants it. */
+/* Returns whether the connection closes behind any answer: the viewer wants it, or the server is
+ * draining. */
 static bool must_close(const struct request *r)
 {
     return !r->keep_alive || server_of(r)->draining;
@@ -127,8 +128,9 @@ static void log_answer(struct request *r, int status, const char *error, size_t 
                      &entry);
 }
 
-/* Writes @a and releases it. A request that was not read to its end costs the connection (rules
- * Q38, R18). RFC 9110 7.8: the Upgrade field of a 426 is listed in Connection. */
+/* Sends @a and releases it. The connection closes behind it if @close is set, or if the request was
+ * not read to its end (rules Q38, R18). The Upgrade field of a 426 is listed in Connection (RFC
+ * 9110 7.8). */
 static void send_answer(struct request *r, struct answer *a, bool close)
 {
     struct leg *near = r->near;
@@ -142,6 +144,8 @@ static void send_answer(struct request *r, struct answer *a, bool close)
         r->host->over(r->conn, REQUEST_CLOSE, NULL);
 }
 
+/* Answers with the error page of @why and logs that. @name is the tunnel's, if it is known. The
+ * connection closes behind the answer if @close is set. */
 static void refuse(struct request *r, enum failure why, struct slice name, bool close)
 {
     struct answer a;
@@ -168,7 +172,7 @@ static void refuse_unknown(struct request *r, struct slice name)
     refuse(r, FAIL_NO_TUNNEL, name, false);
 }
 
-/* OPTIONS with Max-Forwards: 0, rule Q7. */
+/* Answers OPTIONS with Max-Forwards: 0 (rule Q7). */
 static void answer_options(struct request *r)
 {
     struct answer a;
@@ -181,8 +185,8 @@ static void answer_options(struct request *r)
 
 /* ---- for a tunnel */
 
-/* Takes one of --viewer-rate from the viewer's address. All requests of a tunnel come to this
- * worker. */
+/* Takes one request from what --viewer-rate leaves the viewer's address on this worker. Returns
+ * whether none was left. */
 static bool asks_too_often(struct request *r)
 {
     struct address of;
@@ -197,7 +201,8 @@ static bool is_too_large(const struct request *r, const struct message *m)
     return max != 0 && m->length != MESSAGE_LENGTH_UNKNOWN && (uint64_t)m->length > max;
 }
 
-/* Hands the request to the tunnel of @name, unless it is refused for its own sake. */
+/* Starts an exchange with the tunnel @name, unless there is no such tunnel or the viewer or the
+ * request is over a limit. */
 static void start_exchange(struct request *r, struct exchange_request *x, struct slice name)
 {
     struct tunnel *t = registry_find(r->worker->registry, name);
@@ -245,7 +250,7 @@ static void serve_tunnel(struct request *r, struct message *m, struct slice name
 
 /* ---- for the base domain */
 
-/* The connection goes on as a link: what follows the 101 is HTTP/2. */
+/* Answers 101 and makes a link of the connection, which speaks HTTP/2 from then on. */
 static void become_link(struct request *r, const struct attach *at)
 {
     struct message m;
@@ -297,8 +302,8 @@ void request_serve(struct request *r, struct call *c, struct message *m, size_t 
 
 /* ---- what the exchange tells */
 
-/* An answer that comes before the request was read to its end costs the connection, and says so
- * (RFC 9112 9.6). */
+/* An answer that is complete before the request was read to its end closes the connection, and says
+ * so (RFC 9112 9.6). */
 static void on_response(void *owner, const struct message *m, bool end)
 {
     struct request *r = owner;

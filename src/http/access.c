@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* access.c - formats the access log's lines. A viewer chooses most of what stands in them, so every
- * such text is escaped and has its own bound: the sum fits a pipe's atomic write, and the fields at
- * the end are never cut off. */
+/* access.c - formats the lines of the access log; see access.h.
+ *
+ * A viewer chooses most of the texts in a line. So each of them is escaped and has its own bound.
+ * Together they fit into one atomic write to a pipe, and never push the fields at the end out. */
 #include "src/http/access.h"
 
 #include <stdio.h>
@@ -26,7 +27,7 @@ enum {
 
 #define ELLIPSIS "..."
 
-/* The foreign texts of one entry, fit to be printed. */
+/* The viewer's texts of one entry, escaped and cut. */
 struct texts {
     char method[METHOD_MAX], host[HOST_MAX], path[PATH_MAX_BYTES];
     char referer[REFERER_MAX], agent[AGENT_MAX];
@@ -36,7 +37,7 @@ char *access_request_keep(struct access_request *r)
 {
     struct {
         struct slice *text;
-        size_t most; /* what is longer is cut in the line too */
+        size_t most; /* bytes; the line cuts off more than that in any case */
     } parts[] = {{&r->host, HOST_MAX},
                  {&r->method, METHOD_MAX},
                  {&r->path, PATH_MAX_BYTES},
@@ -59,7 +60,8 @@ char *access_request_keep(struct access_request *r)
     return kept;
 }
 
-/* One byte as it is printed; its length. Only what stands between quotes may hold a space. */
+/* Writes the byte @c as it is printed. A space is printed as such only between quotes. Returns how
+ * many characters were written. */
 static size_t escape_byte(char c, bool quoted, char out[static 5])
 {
     bool plain = c > ' ' && c <= '~' && c != '\\' && c != '"';
@@ -70,6 +72,7 @@ static size_t escape_byte(char c, bool quoted, char out[static 5])
     return (size_t)snprintf(out, 5, "\\x%02x", (unsigned char)c);
 }
 
+/* Writes @in into @out, cut with "..." where @cap is reached. An empty text becomes "-". */
 static void escape(struct slice in, bool quoted, char *out, size_t cap)
 {
     size_t at = 0;
@@ -103,6 +106,7 @@ static int entry_status(const struct access_entry *e)
     return e->status > 0 ? e->status : STATUS_VIEWER_LEFT;
 }
 
+/* Writes the time of now in the common log format. */
 static void clf_time(char out[static CLF_TIME_MAX])
 {
     time_t now = (time_t)clock_wall_s();

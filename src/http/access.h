@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* access.h - one line an exchange, at its end: who asked for what, what it got, from where, how
- * long. Text or JSON. */
+/* access.h - writes the access log. Each exchange gets one line when it ends, as text or as JSON:
+ * the request, its viewer and tunnel, the answer's status, the bytes of both bodies, the times, and
+ * the error if there was one. Opening and reopening the file is h2mux/base/log.h's. */
 #ifndef SRC_HTTP_ACCESS_H
 #define SRC_HTTP_ACCESS_H
 
@@ -8,30 +9,36 @@
 
 struct log_file;
 
-/* What was asked for, as it came: any bytes. Borrowed from the request's head, or from what
- * access_request_keep made. */
+/* The parts of a request that its line shows, as the viewer sent them: any bytes. They are borrowed
+ * from the request's head, or from the block that access_request_keep made. */
 struct access_request {
     struct slice host, method, path, user_agent, referer;
     int minor_version;
 };
 
-/* For a line that will be written long after the head is gone: puts as much of @r as a line shows
- * into one block, from which @r borrows from now on. The caller owns it, and frees it. */
+/* Copies the parts of @r into one block, each cut to what a line can show, and makes @r borrow from
+ * that block. For a line that is written long after the head is gone. Returns the block, which the
+ * caller frees. */
 char *access_request_keep(struct access_request *r) MUSTCHECK;
 
+/* One line of the log. */
 struct access_entry {
-    const char *viewer; /* address */
+    const char *viewer; /* the address */
     struct access_request request;
-    const char *tunnel; /* name or "-" */
-    int status;         /* 0: none was sent (the viewer left first): printed as 499 */
+    const char *tunnel; /* the tunnel's name, or "-" */
+    int status;         /* 0: the viewer left before an answer; printed as 499 */
     bool websocket;
-    uint64_t rx_bytes, tx_bytes;   /* bodies from and to the viewer */
-    uint64_t duration_us, wait_us; /* until the end; held before a link took it */
-    const char *error;             /* RFC 9209 type or our event; NULL: none */
-    bool aborted;                  /* cut off after the head */
+    uint64_t rx_bytes, tx_bytes; /* of the bodies: from the viewer, to the viewer */
+    uint64_t duration_us;        /* from the request's head to the end of the exchange */
+    uint64_t wait_us;            /* of that: until a link took the request */
+    const char *error;           /* the error type of RFC 9209, or an event's name; NULL: none */
+    bool aborted;                /* the answer was cut off after its head */
 };
-/* Text: combined-like `viewer - - [time] "METHOD path HTTP/1.1" status bytes "referer" "agent"
- * tunnel=… host=… ms=… …`, every foreign value escaped. */
+
+/* Writes the line of @e. Does nothing when @f is NULL. A text line begins as in the combined log
+ * format, `viewer - - [time] "METHOD path HTTP/1.1" status bytes "referer" "agent"`, and goes on
+ * with `tunnel=… host=… ms=…` and more. In a viewer's text each byte that is not printable, `"`,
+ * `\`, and a space outside of quotes are written as \xNN. */
 void access_write(struct log_file *f, bool json, const struct access_entry *e);
 
 #endif

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.c - builds the answers that are ours: one table of failures, one HTML page, JSON through
- * cJSON.
- *
- * Every text of a peer's (names) is escaped for where it goes. Nothing here knows who asked or why.
- */
+/* answer.c - makes answers; see answer.h. There is one HTML page, and JSON comes from cJSON. The
+ * only text of a peer on the page is the tunnel's name, which is escaped. */
 #include "src/http/answer.h"
 
 #include <assert.h>
@@ -44,7 +41,7 @@ static void set_body(struct answer *a, struct slice type, struct slice body)
 {
     buf_truncate(&a->body, 0);
     int err = buf_append(&a->body, body);
-    assert(err == 0); /* everything we say is short */
+    assert(err == 0); /* each of our bodies is shorter than BODY_MAX */
     (void)err;
     fields_add(&a->head.fields, SLICE("Content-Type"), type);
     a->head.length = (int64_t)body.len;
@@ -61,8 +58,8 @@ void answer_json(struct answer *a, cJSON *json)
     cJSON_free(text);
 }
 
-/* Our pages load and run nothing; the policy holds even if one of them were tricked into saying so.
- */
+/* The pages load and run nothing. The policy keeps it so even if somebody managed to get markup
+ * into one of them. */
 void answer_html(struct answer *a, struct slice html)
 {
     fields_add(&a->head.fields, SLICE("Content-Security-Policy"),
@@ -95,7 +92,8 @@ void answer_refusal(struct answer *a, int status, const char *error, const char 
 
 /* ---- what the viewer prefers */
 
-/* "0.85" in thousandths (RFC 9110 12.4.2); what is malformed counts as not wanted. */
+/* Reads a weight like "0.85" (RFC 9110 12.4.2). Returns thousandths, and 0 ("not wanted") when the
+ * text is malformed. */
 static unsigned parse_q(struct slice text)
 {
     unsigned q = 0, scale = Q_ONE;
@@ -112,7 +110,7 @@ static unsigned parse_q(struct slice text)
     return q > Q_ONE ? 0 : q;
 }
 
-/* Takes "text/html;level=1;q=0.5" apart. */
+/* Splits a media range like "text/html;level=1;q=0.5". Returns its type and sets its weight. */
 static struct slice range_type(struct slice range, unsigned *q)
 {
     ptrdiff_t semicolon = slice_find(range, ';');
@@ -132,12 +130,12 @@ static struct slice range_type(struct slice range, unsigned *q)
     return slice_trim(type);
 }
 
-/* HTML must be asked for by name: "*" alone is what programs send. The most specific range counts
- * for JSON. */
+/* Returns whether @accept prefers HTML. Only text/html itself asks for HTML, since programs send
+ * wildcards. For JSON the most specific range that fits counts. */
 static bool prefers_html(struct slice accept)
 {
     unsigned html = 0, json = 0;
-    int json_rank = 0; /* 1: any type, 2: application of any kind, 3: itself */
+    int json_rank = 0; /* how specific: 1 is any type, 2 application with any subtype, 3 JSON */
     for (struct slice range; slice_next_token(&accept, &range);) {
         unsigned q;
         struct slice type = range_type(range, &q);
@@ -180,7 +178,7 @@ static const char page_format[] =
     "<body><main><h1>%s</h1>\n%s%s%s<p>%s</p>\n%s<p><small>%d &middot; %s &middot; oneport"
     "</small></p></main></body></html>\n";
 
-/* What may be over in a moment looks again by itself. */
+/* Returns whether the page reloads by itself, since the failure may soon be over. */
 static bool reloads(const struct failure_row *row)
 {
     return row->status >= 502 && row->status <= 504;
@@ -196,8 +194,8 @@ static void failure_html(struct answer *a, const struct failure_row *row, struct
                          reloads(row) ? "\n<meta http-equiv=\"refresh\" content=\"3\">" : "",
                          row->title, row->title, name.len > 0 ? "<p><b>" : "", escaped,
                          name.len > 0 ? "</b></p>\n" : "", row->message,
-                         reloads(row) ? "<p>This page looks again by itself.</p>\n" : "",
-                         row->status, row->type[0] ? row->type : "not_found");
+                         reloads(row) ? "<p>This page reloads by itself.</p>\n" : "", row->status,
+                         row->type[0] ? row->type : "not_found");
     assert(err == 0);
     (void)err;
     answer_html(a, buf_slice(&page));

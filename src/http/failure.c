@@ -16,7 +16,7 @@ static const struct failure_row failures[] = {
     [FAIL_URI_TOO_LONG] = {414, 0, "http_request_error", "Address too long",
                            "The address is longer than this server accepts."},
     [FAIL_EXPECTATION] = {417, 0, "http_request_error", "Expectation failed",
-                          "The request expects something that is not known here."},
+                          "The request expects something that this server does not know."},
     [FAIL_UPGRADE_VERSION] = {426, 0, "http_request_error", "Upgrade required",
                               "Only version 13 of the WebSocket protocol is supported."},
     [FAIL_TOO_MANY_ABORTS] = {429, 1, "http_request_error", "Too many requests",
@@ -28,13 +28,13 @@ static const struct failure_row failures[] = {
     [FAIL_HEAD_TOO_LARGE] = {431, 0, "http_request_error", "Request header fields too large",
                              "The request's header is larger than this server accepts."},
     [FAIL_CODING] = {501, 0, "http_request_error", "Not implemented",
-                     "The request uses a transfer coding that is not known here."},
+                     "The request uses a transfer coding that this server does not know."},
     [FAIL_NO_WEBSOCKETS] = {501, 0, "http_upgrade_failed", "No WebSockets here",
                             "The program that shares this address cannot carry WebSockets."},
     [FAIL_VERSION] = {505, 0, "http_request_error", "HTTP version not supported",
-                      "Only HTTP/1.1 and HTTP/1.0 are spoken here."},
+                      "This server speaks HTTP/1.1 and HTTP/1.0 only."},
     [FAIL_LOOP] = {508, 0, "proxy_loop_detected", "Loop detected",
-                   "The request came back to the server that it had left."},
+                   "The request came back to a server that had passed it on."},
     [FAIL_NO_TUNNEL] = {404, 0, "destination_not_found", "Nothing is shared here",
                         "There is no tunnel of this name. Perhaps it was closed, or the address "
                         "has a typing mistake."},
@@ -42,7 +42,7 @@ static const struct failure_row failures[] = {
     [FAIL_AWAY] = {503, 2, "destination_unavailable", "Away for a moment",
                    "The computer that shares this address is not connected at the moment."},
     [FAIL_BUSY] = {503, 1, "connection_limit_reached", "Too many requests at once",
-                   "Everything that this tunnel can carry is in use. Please try again."},
+                   "This tunnel carries as many requests as it can. Please try again."},
     [FAIL_DRAINING] = {503, 2, "destination_unavailable", "Restarting",
                        "This server is about to restart. Please try again in a moment."},
     [FAIL_REFUSED] = {502, 0, "connection_refused", "The service is not running",
@@ -91,7 +91,8 @@ enum failure failure_from_client(int status, struct slice type)
     for (enum failure why = FAIL_REFUSED; why <= FAIL_RESPONSE_TIMEOUT; why++)
         if (slice_eq(type, slice_str(failure_type(why))))
             return why;
-    if (slice_starts(type, SLICE("tls_"))) /* RFC 9209 2.3.14 ff. has more of them */
+    /* RFC 9209 2.3.14 and the sections behind it have more types that begin so. */
+    if (slice_starts(type, SLICE("tls_")))
         return FAIL_TLS;
     return FAIL_PROTOCOL;
 }

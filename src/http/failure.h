@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* failure.h - the reasons why oneportd answers a viewer's request with an error, one row each:
- * status, error type and words. answer.h makes the answer of a row.
- * protocol.md#errors-that-viewers-see */
+/* failure.h - names the failures for which oneportd answers a viewer with an error. Each has one
+ * row of a table: status, error type and words. answer.h makes an answer of a row.
+ * http-rules.md#failures, protocol.md#errors-that-viewers-see */
 #ifndef SRC_HTTP_FAILURE_H
 #define SRC_HTTP_FAILURE_H
 
 #include "h2mux/base/slice.h"
 
-/* Status and error type of each stand beside it. failure_from_client looks from FAIL_REFUSED on. */
+/* Beside each failure stand its status and its error type, if that is not http_request_error. Those
+ * from FAIL_REFUSED on can be reported by a client (failure_from_client). */
 enum failure {
-    FAIL_BAD_REQUEST,       /* 400 http_request_error */
+    FAIL_BAD_REQUEST,       /* 400 */
     FAIL_METHOD,            /* 405 */
     FAIL_REQUEST_TIMEOUT,   /* 408 */
     FAIL_BODY_TOO_LARGE,    /* 413 */
     FAIL_URI_TOO_LONG,      /* 414 */
     FAIL_EXPECTATION,       /* 417 */
-    FAIL_UPGRADE_VERSION,   /* 426 + Sec-WebSocket-Version: 13 */
+    FAIL_UPGRADE_VERSION,   /* 426, Sec-WebSocket-Version: 13 */
     FAIL_TOO_MANY_ABORTS,   /* 429, Retry-After: 1 */
-    FAIL_TOO_MANY_REQUESTS, /* likewise */
+    FAIL_TOO_MANY_REQUESTS, /* 429, Retry-After: 1 */
     FAIL_HEAD_TOO_LARGE,    /* 431 */
     FAIL_CODING,            /* 501 */
-    FAIL_NO_WEBSOCKETS,     /* 501: the tunnel's client cannot */
+    FAIL_NO_WEBSOCKETS,     /* 501 http_upgrade_failed: the tunnel's client carries none */
     FAIL_VERSION,           /* 505 */
     FAIL_LOOP,              /* 508 proxy_loop_detected */
     FAIL_NO_TUNNEL,         /* 404 destination_not_found */
-    FAIL_NOT_FOUND,         /* 404 for a path of the base domain; no Proxy-Status */
+    FAIL_NOT_FOUND,         /* 404 without a type: a path of the base domain */
     FAIL_AWAY,              /* 503 destination_unavailable, Retry-After: 2 */
     FAIL_BUSY,              /* 503 connection_limit_reached, Retry-After: 1 */
     FAIL_DRAINING,          /* 503 destination_unavailable, Retry-After: 2 */
@@ -51,9 +52,8 @@ struct failure_row {
 /* Returns the row of @why, which is never NULL. */
 const struct failure_row *failure_row(enum failure why);
 
+/* Return the row's status and its error type. */
 int failure_status(enum failure why);
-
-/* Returns the error type, or "". */
 const char *failure_type(enum failure why);
 
 /* Returns the failure that a client reports by `oneport-error: @type` in a response with @status.

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* route.c - Host and path to what they name. No state, no I/O; what it returns borrows from its
+/* route.c - matches Host and path; see route.h. Slices in the results are borrowed from the
  * arguments.
  *
- * Nothing is normalised: a path is compared byte by byte, and only the Host decides which tunnel
- * is meant. */
+ * A path is not normalised: it is compared byte by byte. */
 #include "src/http/route.h"
 
 #include "h2mux/base/check.h"
@@ -13,7 +12,7 @@ enum { SEGMENTS_MAX = 4 };
 
 /* ---- by Host */
 
-/* Without port and trailing dot. An address in brackets keeps its brackets. */
+/* Returns the host without its port and the dot at its end. An IPv6 address keeps its brackets. */
 static struct slice authority_host(struct slice authority)
 {
     struct slice host = authority;
@@ -43,7 +42,7 @@ static bool is_label(struct slice s)
     return s.len > 0 && s.len <= NAME_MAX_LEN;
 }
 
-/* What stands before ".<domain>", or nothing. */
+/* Returns the part of @host before ".DOMAIN", or an empty slice. */
 static struct slice label_of(struct slice host, struct slice domain)
 {
     if (host.len < domain.len + 2)
@@ -74,11 +73,12 @@ enum route_kind route_host(struct slice domain, struct slice authority,
 
 struct target {
     struct slice segment[SEGMENTS_MAX]; /* borrowed */
-    size_t n;                           /* SEGMENTS_MAX + 1: there are more */
+    size_t n;                           /* SEGMENTS_MAX + 1: more than fit */
     struct slice query;                 /* borrowed */
 };
 
-/* "/a/b?c": segments a and b. "/" has one empty segment, "/a/" an empty one at its end. */
+/* Splits "/a/b?c" into the segments a and b and the query c. "/" has one empty segment, and "/a/"
+ * has an empty one at its end. Returns false when @path does not begin with '/'. */
 static bool target_split(struct slice path, struct target *t)
 {
     *t = (struct target){.query = SLICE("")};
@@ -101,7 +101,8 @@ static bool target_split(struct slice path, struct target *t)
     return true;
 }
 
-/* "new", "new=1", "a=b&new": as localtunnel reads it. */
+/* Returns whether @query has the parameter "new", as localtunnel looks for it: "new", "new=1",
+ * "a=b&new". */
 static bool query_has_new(struct slice query)
 {
     while (query.len > 0) {
@@ -143,7 +144,7 @@ static struct builtin one_segment(const struct target *t)
 static struct builtin two_segments(const struct target *t)
 {
     struct slice last = t->segment[1];
-    if (segment_is(t, 0, "register")) /* "/register/" is "/register" */
+    if (segment_is(t, 0, "register")) /* also "/register/", with an empty name */
         return builtin_make(BUILTIN_REGISTER, last);
     if (segment_is(t, 0, "tunnel") && last.len > 0)
         return builtin_make(BUILTIN_ATTACH, last);
@@ -164,7 +165,8 @@ static struct builtin builtin_by_path(const struct target *t)
     return builtin_make(BUILTIN_NONE, SLICE(""));
 }
 
-/* HEAD is GET only where nothing happens: it must not take a name. */
+/* Returns whether a built-in takes @method. HEAD is allowed where GET changes nothing: a HEAD must
+ * not register a name. */
 static bool method_allowed(enum builtin_kind kind, struct slice method)
 {
     bool get = slice_eq(method, SLICE("GET"));
@@ -197,8 +199,9 @@ struct builtin route_builtin(struct slice method, struct slice path)
     return b;
 }
 
-/* ---- both */
+/* ---- the route */
 
+/* Writes @name in lower case. Writes an empty text when @name is longer than a name can be. */
 static void fold_name(struct slice name, char out[static NAME_MAX_LEN + 1])
 {
     out[0] = '\0';

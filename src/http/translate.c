@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* translate.c - the HTTP rules of oneportd that need a head and nothing else; see translate.h. */
+/* translate.c - applies the rules for heads; see translate.h. Each function has one rule, or a few
+ * that belong together. */
 #include "src/http/translate.h"
 
 #include <assert.h>
@@ -8,6 +9,7 @@
 #include "h2mux/http/bytes.h"
 #include "h2mux/http/ws.h"
 
+/* Refuses the request, with the failure @why and the reason @text. */
 #define VERDICT(why, text)                                                                         \
     do {                                                                                           \
         *failure = (why);                                                                          \
@@ -29,7 +31,8 @@ static bool asks_for_websocket(const struct message *m)
            slice_eq(m->method, SLICE("GET")) && m->minor_version == 1;
 }
 
-/* RFC 6455 4.2.1; rule W1. */
+/* Checks an upgrade to a WebSocket (RFC 6455 4.2.1, rule W1) and makes an extended CONNECT of it.
+ */
 static enum translate_verdict check_websocket(struct message *m, struct translated *t,
                                               enum failure *failure, const char **reason)
 {
@@ -39,10 +42,10 @@ static enum translate_verdict check_websocket(struct message *m, struct translat
     if (!t->websocket)
         return TRANSLATE_OK;
     if (m->has_body)
-        VERDICT(FAIL_BAD_REQUEST, "websocket upgrade with a body");
+        VERDICT(FAIL_BAD_REQUEST, "a WebSocket upgrade has a body");
     t->ws_key = fields_value(&m->fields, key_name);
     if (fields_count(&m->fields, key_name) != 1 || !ws_key_valid(t->ws_key))
-        VERDICT(FAIL_BAD_REQUEST, "bad Sec-WebSocket-Key");
+        VERDICT(FAIL_BAD_REQUEST, "Sec-WebSocket-Key is missing, doubled or malformed");
     if (fields_count(&m->fields, version_name) != 1 ||
         !slice_eq(fields_value(&m->fields, version_name), SLICE("13")))
         VERDICT(FAIL_UPGRADE_VERSION, "Sec-WebSocket-Version is not 13");
@@ -53,12 +56,13 @@ static enum translate_verdict check_websocket(struct message *m, struct translat
     return TRANSLATE_OK;
 }
 
+/* Refuses TRACE and counts the Max-Forwards of OPTIONS down. */
 static enum translate_verdict check_method(struct message *m, enum failure *failure,
                                            const char **reason)
 {
     uint64_t forwards;
     if (slice_eq(m->method, SLICE("TRACE")))
-        VERDICT(FAIL_METHOD, "TRACE");
+        VERDICT(FAIL_METHOD, "TRACE is not allowed");
     struct slice value = fields_value(&m->fields, SLICE("max-forwards"));
     if (value.len == 0 || !slice_eq(m->method, SLICE("OPTIONS")) ||
         slice_to_u64(value, UINT32_MAX, &forwards) < 0)
@@ -75,8 +79,8 @@ static bool is_expect(const struct field *f, void *user)
     return name_is(f, SLICE("expect"));
 }
 
-/* RFC 9110 10.1.1; rule H6. A 1.0 viewer's expectation is ignored, one without a body to come has
- * nothing to wait for. */
+/* Checks Expect (RFC 9110 10.1.1, rule H6). It is dropped when the viewer speaks HTTP/1.0 and when
+ * no body follows. */
 static enum translate_verdict check_expect(struct message *m, struct translated *t,
                                            enum failure *failure, const char **reason)
 {
@@ -86,7 +90,7 @@ static enum translate_verdict check_expect(struct message *m, struct translated 
     bool known = lines == 1 && slice_ieq(slice_trim(fields_value(&m->fields, SLICE("expect"))),
                                          SLICE("100-continue"));
     if (!known && m->minor_version == 1)
-        VERDICT(FAIL_EXPECTATION, "unknown expectation");
+        VERDICT(FAIL_EXPECTATION, "Expect is not 100-continue");
     fields_remove_if(&m->fields, is_expect, NULL);
     t->expects = known && m->minor_version == 1 && m->has_body;
     if (t->expects)
@@ -94,7 +98,8 @@ static enum translate_verdict check_expect(struct message *m, struct translated 
     return TRANSLATE_OK;
 }
 
-/* protocol RWS received-by [RWS comment], RFC 9110 7.6.3 */
+/* Returns whether an element of @via was written by @node. An element is `protocol RWS received-by
+ * [RWS comment]` (RFC 9110 7.6.3). */
 static bool via_names(struct slice via, struct slice node)
 {
     struct slice element;
@@ -107,6 +112,7 @@ static bool via_names(struct slice via, struct slice node)
     return false;
 }
 
+/* Returns whether the request has been here before (rule H9). */
 static bool seen_before(const struct fields *f, struct slice node)
 {
     for (size_t i = 0; i < f->count; i++)
@@ -124,6 +130,8 @@ static bool request_id_valid(struct slice id)
     return id.len <= 128;
 }
 
+/* Returns whether a field of a viewer is removed: one that only a link may have, or an X-Request-Id
+ * that is malformed or not from a trusted proxy (rule H10). */
 static bool is_ours_or_id(const struct field *f, void *user)
 {
     const struct viewer *v = user;
@@ -132,7 +140,7 @@ static bool is_ours_or_id(const struct field *f, void *user)
     return name_is(f, SLICE("x-request-id")) && (!v->trusted || !request_id_valid(f->value));
 }
 
-/* Te survives as "trailers" alone, and only if Connection lists it (rule H3). */
+/* Returns whether TE has "trailers" and Connection lists TE (rule H3). */
 static bool te_trailers(const struct fields *f)
 {
     return fields_has_token(f, SLICE("te"), SLICE("trailers")) &&
@@ -163,7 +171,7 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
     if (verdict != TRANSLATE_OK)
         return verdict;
     if (seen_before(&m->fields, slice_str(node)))
-        VERDICT(FAIL_LOOP, "our own name in Via");
+        VERDICT(FAIL_LOOP, "Via names this server");
     if (fields_strip_hop_by_hop(&m->fields) < 0)
         VERDICT(FAIL_BAD_REQUEST, "Connection names a field that is not hop-by-hop");
     if (t->takes_trailers)
@@ -173,7 +181,7 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
     add_via(m, slice_str(node));
     m->scheme = v->https ? SLICE("https") : SLICE("http");
     if (m->fields.bytes + m->path.len + m->authority.len > FIELDS_SUBMIT_MAX)
-        VERDICT(FAIL_HEAD_TOO_LARGE, "head too large for the link");
+        VERDICT(FAIL_HEAD_TOO_LARGE, "the head is too large for a link");
     return TRANSLATE_OK;
 }
 
@@ -184,8 +192,9 @@ static bool is_for_the_link(const struct field *f, void *user)
     return slice_istarts(f->name, SLICE("oneport-")) || name_is(f, SLICE("alt-svc"));
 }
 
-/* Browsers fold other letters and dots than ASCII's into these ("example\u3002com", soft hyphens),
- * so what is no plain name may be any. */
+/* Returns whether @value is a host name in plain ASCII. Browsers map other letters and dots to
+ * these
+ * ("example\u3002com", soft hyphens), so any other value may stand for any name. */
 static bool is_plain_name(struct slice value)
 {
     for (size_t i = 0; i < value.len; i++) {
@@ -196,9 +205,9 @@ static bool is_plain_name(struct slice value)
     return true;
 }
 
-/* Whether a cookie for this Domain would reach other tunnels: the base domain or a parent of it
- * (rule R15a). With a dot at its end as well: it is that of a page whose host was written so, and
- * such a host routes like any other. */
+/* Returns whether a cookie with the Domain @value would reach other tunnels, because it is the base
+ * domain or a parent of it (rule R15a). A dot at the end of @value makes no difference: a page
+ * whose host was written with one is routed like any other. */
 static bool domain_is_shared(struct slice value, struct slice domain)
 {
     if (!is_plain_name(value))
@@ -214,6 +223,7 @@ static bool domain_is_shared(struct slice value, struct slice domain)
     return label && slice_ieq(tail, value);
 }
 
+/* Takes the first attribute, up to a ';', off @rest and returns it. */
 static struct slice next_attribute(struct slice *rest)
 {
     ptrdiff_t end = slice_find(*rest, ';');
@@ -230,7 +240,8 @@ static bool attribute_is_shared(struct slice part, struct slice domain)
            domain_is_shared(slice_trim(slice_skip(part, (size_t)eq + 1)), domain);
 }
 
-/* Set-Cookie without each Domain attribute that is not the tunnel's own. */
+/* Removes each Domain attribute that reaches other tunnels from @cookie. Returns whether there was
+ * one. */
 static bool cut_cookie(struct fields *f, struct field *cookie, struct slice domain)
 {
     struct slice rest = cookie->value, part;
@@ -242,7 +253,7 @@ static bool cut_cookie(struct fields *f, struct field *cookie, struct slice doma
         if (!first && attribute_is_shared(part, domain)) {
             cut = true;
         } else if ((!first && buf_append(&kept, SLICE(";")) < 0) || buf_append(&kept, part) < 0) {
-            cut = false; /* cannot be: it only gets shorter */
+            cut = false; /* cannot be: the value only gets shorter */
             break;
         }
         first = false;
@@ -260,7 +271,7 @@ static void cut_cookies(struct fields *f, struct slice domain, bool *cookie_cut)
             *cookie_cut = true;
 }
 
-/* R16: a proxy in front must not gather events. */
+/* Tells a proxy in front of the server not to buffer a stream of events (rule R16). */
 static void unbuffer_events(struct fields *f)
 {
     struct slice type = fields_value(f, SLICE("content-type"));

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* trust.c - networks whose word counts, and what they say of a viewer.
+/* trust.c - see trust.h.
  *
- * Every address is kept as IPv6, IPv4 as ::ffff:a.b.c.d, so that one comparison serves both and a
- * mapped peer is its IPv4 self. The X-Forwarded-For list is walked from its right end: each element
- * was written by the hop that comes after it, so an element is believed as long as all behind it
- * are trusted (protocol.md#trust). */
+ * Every address is kept as IPv6, an IPv4 address as ::ffff:a.b.c.d. So one comparison serves both,
+ * and a peer by a mapped address is the same as by its IPv4 address.
+ *
+ * The X-Forwarded-For list is read from its right end. Each hop has appended the address of the hop
+ * before it, so an element is believed as long as all elements behind it are trusted
+ * (protocol.md#trust). */
 #include "src/http/trust.h"
 
 #include <arpa/inet.h>
@@ -50,7 +52,8 @@ static void map_v4(const struct in_addr *v4, struct in6_addr *out)
     memcpy(out->s6_addr + 12, v4, sizeof *v4);
 }
 
-/* "192.0.2.1" or "2001:db8::1". @bits: how long a prefix of that kind can be. */
+/* Reads an address like "192.0.2.1" or "2001:db8::1". Sets @bits to the length of an address of its
+ * family. Returns false when @text is not an address. */
 static bool parse_address(struct slice text, struct in6_addr *out, unsigned *bits)
 {
     union inet a;
@@ -112,7 +115,7 @@ static bool trust_has_address(const struct trust *t, const struct in6_addr *a)
     return false;
 }
 
-/* false: it is no internet address. */
+/* Fills @out with the address of @peer. Returns false when it has no internet address. */
 static bool peer_address(const struct sockaddr_storage *peer, struct in6_addr *out)
 {
     if (peer->ss_family == AF_INET6) {
@@ -141,11 +144,12 @@ static void address_text(const struct in6_addr *a, char out[static TRUST_ADDRESS
         inet_ntop(AF_INET6, a, out, TRUST_ADDRESS_MAX);
 }
 
-/* ---- the X-Forwarded-For walk */
+/* ---- X-Forwarded-For */
 
 static const struct slice name_for = {"x-forwarded-for", sizeof "x-forwarded-for" - 1};
 
-/* Some proxies write "192.0.2.1:4711" or "[2001:db8::1]:4711"; the port says nothing to us. */
+/* Returns the address in an element like "192.0.2.1:4711" or "[2001:db8::1]:4711", which some
+ * proxies write. */
 static struct slice without_port(struct slice element)
 {
     ptrdiff_t colon = slice_rfind(element, ':');
@@ -158,8 +162,9 @@ static struct slice without_port(struct slice element)
     return element;
 }
 
-/* Goes on over one line from its right end; @accepted is what of it is believed. true: the walk
- * ended here. */
+/* Reads one line from its right end. Sets the viewer's address to that of the last element which is
+ * an address, and @accepted to the part of the line that is believed. Returns true when it has met
+ * an element that is not trusted or malformed: nothing before that counts. */
 static bool walk_line(const struct trust *t, struct slice line, struct viewer *out,
                       struct slice *accepted)
 {
@@ -183,7 +188,7 @@ static bool walk_line(const struct trust *t, struct slice line, struct viewer *o
     return false;
 }
 
-/* Lines are one list, the last line being its right end (RFC 9110 5.3). */
+/* Reads all lines, which are one list whose right end is the last line (RFC 9110 5.3). */
 static void walk_lines(const struct trust *t, const struct fields *f, struct viewer *out)
 {
     size_t behind = 0;
@@ -203,7 +208,7 @@ static void walk_lines(const struct trust *t, const struct fields *f, struct vie
 
 /* ---- the viewer */
 
-/* A field that stands there twice says nothing. */
+/* Returns the value of a field, or an empty slice when the field is missing or comes twice. */
 static struct slice only_value(const struct fields *f, struct slice name)
 {
     const struct field *field = fields_find(f, name);
@@ -246,11 +251,11 @@ void trust_viewer(const struct trust *t, const struct peer *peer, const struct f
         walk_lines(t, f, out);
 }
 
-/* ---- what goes upstream */
+/* ---- fields for the origin */
 
-/* With '_' for '-' as well: servers behind CGI-like interfaces cannot tell them apart (H8).
- * Frameworks believe others of the family too (-Prefix, -Ssl, -Server): a viewer who is no proxy
- * has none of them. */
+/* Returns whether a field is removed. '_' counts as '-', since programs behind CGI-like interfaces
+ * cannot tell them apart (rule H8). Frameworks believe other x-forwarded-* fields, too (-Prefix,
+ * -Ssl, -Server), so all of them are removed unless the peer is trusted. */
 static bool is_forwarding_field(const struct field *field, void *user)
 {
     const bool *trusted = user;
@@ -272,6 +277,7 @@ static bool is_forwarding_field(const struct field *field, void *user)
     return false;
 }
 
+/* Appends @elements, which may be empty, to a comma-separated list. */
 static void list_add(struct buf *list, struct slice elements)
 {
     size_t before = buf_len(list);
@@ -281,7 +287,8 @@ static void list_add(struct buf *list, struct slice elements)
         buf_truncate(list, before); /* cannot be: a head is at most half of the limit */
 }
 
-/* What was accepted, in its order: the end of one line and the lines behind it. */
+/* Appends the elements that are believed, in their order: the end of one line and all lines behind
+ * it. */
 static void list_accepted(struct buf *list, const struct fields *f, const struct viewer *v)
 {
     if (v->accepted_for.len == 0)
@@ -300,7 +307,8 @@ static void list_accepted(struct buf *list, const struct fields *f, const struct
     }
 }
 
-/* A unix socket has no address to tell: RFC 7239 6 calls that "unknown". */
+/* Appends the peer's address. A unix socket has none; if nothing else is in the list, it is called
+ * "unknown" as in RFC 7239 6. */
 static void list_peer(struct buf *list, const struct peer *peer)
 {
     if (!peer->local)

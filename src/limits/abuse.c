@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* abuse.c - a bucket of aborts for each address that has aborted lately.
+/* abuse.c - a bucket of aborts for each address; see abuse.h.
  *
- * Many requests are let in before the first of their aborts is seen, so a bucket is deeper than the
- * burst: what is taken from below is owed. */
+ * An address can have many requests under way when it begins to abort them, so it goes on aborting
+ * after it is blocked. Therefore a bucket holds more than the burst that is allowed: BURST and
+ * DEBT. An address that has used up the burst is blocked. Its further aborts are taken from the
+ * rest of the bucket, and they must come back, too, before it is let in again. */
 #include "src/limits/abuse.h"
 
 #include <stdlib.h>
@@ -34,7 +36,7 @@ void abuse_note(struct abuse *a, const struct viewer *v, uint64_t now_us)
 {
     struct address of;
     if (address_of_viewer(v, &of))
-        (void)address_buckets_take(a->aborts, &of, 1, now_us); /* with none left, no more is owed */
+        (void)address_buckets_take(a->aborts, &of, 1, now_us); /* an empty bucket stays empty */
 }
 
 bool abuse_blocks(struct abuse *a, const struct viewer *v, uint64_t now_us)

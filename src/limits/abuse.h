@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* abuse.h - viewers that ask and leave, again and again: how many aborts an address has left.
- * http-rules.md#addresses: 100 a second, burst 1,000; IPv6 by /64.
+/* abuse.h - limits how often the viewers at an address may give requests up before they are
+ * answered: 100 times a second, 1,000 times at once (http-rules.md#addresses). An address over the
+ * limit is answered 429.
  *
- * Each abort costs a RST_STREAM, and those are paced, for peers limit the ones they take. One table
- * a worker, bounded; while nobody aborts it does not exist and asking costs a comparison. Time is
- * an argument. */
+ * The reason is that each such abort costs a RST_STREAM on a link, which must be paced, because a
+ * client takes only so many. Each worker has one table, of a bounded size; while nobody aborts, a
+ * question costs one comparison. The caller passes the time. */
 #ifndef SRC_LIMITS_ABUSE_H
 #define SRC_LIMITS_ABUSE_H
 
 #include "src/http/trust.h"
 
 struct abuse;
-struct abuse *abuse_new(uint64_t seed) MUSTCHECK; /* @seed: not to be guessed by viewers */
+/* @seed: as in address_buckets.h. */
+struct abuse *abuse_new(uint64_t seed) MUSTCHECK;
 void abuse_free(struct abuse *a);
 
-/* @v left before its answer was complete. A trusted peer that names no viewer is none: whose
- * requests it carries is not known. */
+/* Counts that @v left before its answer was complete. Viewers without an address
+ * (address_of_viewer) do not count. */
 void abuse_note(struct abuse *a, const struct viewer *v, uint64_t now_us);
-/* Its aborts are used up: it gets 429 until some are back. */
+
+/* Returns whether the address of @v has no abort left, so that it gets 429. */
 bool abuse_blocks(struct abuse *a, const struct viewer *v, uint64_t now_us);
 
 #endif

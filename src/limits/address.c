@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* address.c - sockaddr or text to what is counted. */
+/* address.c - reads addresses from sockaddrs and from text; see address.h. */
 #include "src/limits/address.h"
 
 #include <arpa/inet.h>

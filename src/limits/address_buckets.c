@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* address_buckets.c - sets of a few places each, found by a keyed hash; where a set is full, the
- * address with the most tokens left gives its place to the newcomer. What is full again is as good
- * as not there, so the whole table goes when nobody has taken anything for as long as an empty
- * bucket needs to fill. Invariant: sets != NULL iff something was taken since. */
+/* address_buckets.c - a hash table of sets, each with a few places; see address_buckets.h.
+ *
+ * A keyed hash of the address finds its set. In a full set a new address takes the place of the
+ * address with the most tokens left, which loses least by that. A full bucket need not be
+ * remembered, so the table is freed when nobody has taken anything for as long as an empty bucket
+ * needs to fill.
+ *
+ * Invariants: an address has at most one place, which is in its set; no bucket holds more than its
+ * burst; the table exists when something was taken that may not have come back yet. */
 #include "src/limits/address_buckets.h"
 
 #include <stdlib.h>
@@ -20,8 +25,8 @@ struct place {
 
 struct address_buckets {
     uint64_t seed, burst, rate;
-    uint64_t taken_us;            /* the last time */
-    struct place (*sets)[PLACES]; /* owned; NULL while nobody takes */
+    uint64_t taken_us;            /* when somebody last took tokens */
+    struct place (*sets)[PLACES]; /* owned; NULL: all buckets are full */
 };
 
 struct address_buckets *address_buckets_new(uint64_t seed, uint64_t burst, uint64_t rate)
@@ -41,7 +46,7 @@ void address_buckets_free(struct address_buckets *b)
     free(b);
 }
 
-/* The finaliser of splitmix64. */
+/* Mixes the bits of @x: the last step of splitmix64. */
 static uint64_t mix(uint64_t x)
 {
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -54,8 +59,7 @@ static struct place *set_of(const struct address_buckets *b, const struct addres
     return b->sets[mix(mix(of->network ^ b->seed) + of->host) % SETS];
 }
 
-/* Looks at the set of @of: an address has one place, in the set that its hash names, and no bucket
- * has more than its burst. */
+/* Checks the set of @of. */
 static void address_buckets_check(const struct address_buckets *b, const struct address *of)
 {
     CHECK_THAT(b->sets);
@@ -82,11 +86,12 @@ static struct place *find(struct address_buckets *b, const struct address *of)
 
 static uint64_t left(struct place *p, uint64_t now_us)
 {
-    (void)bucket_take(&p->bucket, 0, now_us); /* only time passes */
+    (void)bucket_take(&p->bucket, 0, now_us); /* refills it */
     return p->bucket.micro;
 }
 
-/* A place for @of: a free one, else that of the least guilty. */
+/* Returns a place for @of with a full bucket: a free one, or that of the address with the most
+ * tokens left. */
 static struct place *place_for(struct address_buckets *b, const struct address *of, uint64_t now_us)
 {
     struct place *set = set_of(b, of), *best = &set[0];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* handshakes.c - a list of addresses, one a handshake. Invariant: the first `count` of `order` are
- * the places that are taken. */
+/* handshakes.c - a place for each handshake, which holds its address; see handshakes.h.
+ *
+ * Invariants: `order` has each place once, and the first `count` of them are taken; `index` says
+ * where in `order` a place stands; no address has more places than it may. */
 #include "src/limits/handshakes.h"
 
 #include <assert.h>
@@ -14,9 +16,9 @@ struct handshakes {
     pthread_mutex_t lock;
     uint64_t per_address;
     size_t count;
-    int order[HANDSHAKES_MAX];    /* a permutation of the places */
-    size_t index[HANDSHAKES_MAX]; /* of a place, in order */
-    struct address address[HANDSHAKES_MAX];
+    int order[HANDSHAKES_MAX];
+    size_t index[HANDSHAKES_MAX];
+    struct address address[HANDSHAKES_MAX]; /* of a place */
 };
 
 struct handshakes *handshakes_new(uint64_t per_address)
@@ -39,6 +41,7 @@ void handshakes_free(struct handshakes *h)
     free(h);
 }
 
+/* Returns how many places @key has. */
 static uint64_t count_of(const struct handshakes *h, const struct address *key)
 {
     uint64_t own = 0;
@@ -47,7 +50,7 @@ static uint64_t count_of(const struct handshakes *h, const struct address *key)
     return own;
 }
 
-/* The lock is held. @key: an address whose handshakes are counted. */
+/* The lock is held. @key: the address whose places are counted. */
 static void handshakes_check(const struct handshakes *h, const struct address *key)
 {
     CHECK_THAT(h->count <= HANDSHAKES_MAX);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* handshakes.h - TLS handshakes that are not through yet, of each address and in all.
- * http-rules.md#addresses: 512, of which one address may have 64; IPv6 by /64. Addresses that are
- * trusted, loopback among them, do not count: whose handshakes a proxy makes is not known.
+/* handshakes.h - limits the TLS handshakes that are under way: 512 in all, and by default 64 of one
+ * address (http-rules.md#addresses). Trusted addresses, loopback among them, do not count, since a
+ * proxy makes handshakes for many.
  *
- * One table a process, bounded, under its own lock: a handshake costs thousands of times as much as
- * a look at it. */
+ * The process has one table, with its own lock, which any thread may use: compared to a handshake
+ * the lock costs nothing. */
 #ifndef SRC_LIMITS_HANDSHAKES_H
 #define SRC_LIMITS_HANDSHAKES_H
 
@@ -13,13 +13,16 @@
 enum { HANDSHAKES_MAX = 512, HANDSHAKE_REFUSED = -1, HANDSHAKE_UNCOUNTED = -2 };
 
 struct handshakes;
-struct handshakes *handshakes_new(uint64_t per_address) MUSTCHECK; /* 0: nothing is counted */
+/* @per_address: how many one address may have; 0: no limit at all, and nothing is counted. */
+struct handshakes *handshakes_new(uint64_t per_address) MUSTCHECK;
 void handshakes_free(struct handshakes *h);
 
-/* @peer begins one: a place, to be given back by handshakes_end, or HANDSHAKE_UNCOUNTED, which may
- * be given back too, or HANDSHAKE_REFUSED: it has as many as it may, or all have. */
+/* Counts a handshake that @peer begins. Returns a place (0 or more), which handshakes_end must give
+ * back; or HANDSHAKE_UNCOUNTED, when @peer does not count; or HANDSHAKE_REFUSED, when its address
+ * or all together have as many as they may. */
 int handshakes_begin(struct handshakes *h, const struct trust *t,
                      const struct sockaddr_storage *peer) MUSTCHECK;
+/* Gives a place back. Does nothing with the other results of handshakes_begin. */
 void handshakes_end(struct handshakes *h, int place);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* quota.c - two tables of buckets. Rates are a minute, those of buckets a second: so each costs 60
- * tokens. */
+/* quota.c - two tables of buckets; see quota.h. The limits are per minute and the rates of buckets
+ * per second, so a register call or a bad ticket costs 60 tokens.
+ *
+ * Invariant: there are buckets for register calls unless these have no limit. */
 #include "src/limits/quota.h"
 
 #include <pthread.h>
@@ -45,8 +47,8 @@ void quota_free(struct quota *q)
     free(q);
 }
 
-/* Until there is enough for one; rounded up, or the one who comes back in time is sent away again.
- */
+/* Returns in how many seconds a bucket with @left millionths will have enough for one more. Rounds
+ * up, so that a client which comes back then is not refused again. */
 static unsigned seconds_until(uint64_t left, uint64_t rate)
 {
     CHECK_THAT(rate > 0 && left < (uint64_t)COST * MICRO);
@@ -54,6 +56,7 @@ static unsigned seconds_until(uint64_t left, uint64_t rate)
     return (unsigned)((missing + rate * MICRO - 1) / (rate * MICRO));
 }
 
+/* Takes one from the bucket of @v. Returns 0, or in how many seconds there will be one. */
 static unsigned take(struct quota *q, struct address_buckets *b, uint64_t rate,
                      const struct viewer *v, uint64_t now_us)
 {

@@ -1,38 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* quota.h - how often an address may register, and be wrong about a ticket: 429. Rules O23, O24,
- * row 19.
+/* quota.h - limits how often an address may register new names, and how often it may present bad
+ * tickets: over the limit it is told 429. Rules O23, O24, row 19.
  *
- * - A register costs one where it makes a new owner: a name that was asked for without a ticket, or
- *   any random one. Who renews (a good ticket, and the name is that owner's or nobody's) costs
- *   nothing and is never refused by this: after a restart of the server, or when tickets expire,
- * all clients behind one address may register again at once, and each has proved who it is. Such
- * calls make nothing new; how many names they may bring back is directory.h's limit.
- * - A bad ticket (signature, other name or domain; not one that has merely expired) costs one, at
- *   register and at attach alike. With none left the next bad one is told 429 in place of 403. A
- *   good ticket is let in all the same: a MAC of 256 bits is not found by trying, so nothing would
- *   be won by keeping it out, and whoever shares an office's address with an owner could keep the
- *   owner from coming back with five bad tickets a minute. Links that are up are never touched.
- * - 403 and 429 take the same time: a ticket is judged first, always, and no answer sleeps. The MAC
- *   is compared in constant time and before anything is read (ticket.h), so the time tells how long
- *   a ticket was and whether it has a ticket's form, which its sender knows, and nothing of the
- *   keys; another name or domain is seen only in what we signed ourselves.
+ * A register call counts when it makes a new owner: when it asks for a name without a ticket, or
+ * for a random name. A call that renews, with a good ticket for a name that its owner or nobody
+ * holds, does not count and is never refused here. For after a restart of the server all clients
+ * behind one address may register again at once, and each has proved who it is. directory.h limits
+ * how many names an address may hold.
  *
- * One object a process, under its own lock; bounded. Who address_of_viewer does not know does not
- * count: loopback and other trusted peers that name no viewer. Time is an argument. */
+ * A bad ticket counts, at register and at attach alike: its signature, name or domain is wrong. An
+ * expired one does not count. When an address has none left, the next bad ticket is told 429 in
+ * place of 403. A good ticket is accepted even then. Nobody finds a MAC of 256 bits by trying, so
+ * refusing it would win nothing; and a neighbour behind the same address could lock an owner out
+ * with five bad tickets a minute. Links that are up are never touched.
+ *
+ * 403 and 429 take the same time. A ticket is always judged first, its MAC is compared in constant
+ * time before its claims are read (ticket.h), and no answer is delayed. So the time says nothing
+ * about the keys.
+ *
+ * The process has one quota, of a bounded size and with its own lock, which any thread may use.
+ * Viewers without an address (address_of_viewer) do not count. The caller passes the time. */
 #ifndef SRC_LIMITS_QUOTA_H
 #define SRC_LIMITS_QUOTA_H
 
 #include "src/limits/address.h"
 
 struct quota;
-/* @registers: a minute, twice as many at once; 0: no limit. @seed: as in buckets.h. */
+/* @registers: how many new names an address may register a minute; twice as many at once. 0: no
+ * limit. @seed: as in address_buckets.h. */
 struct quota *quota_new(uint64_t seed, uint64_t registers) MUSTCHECK;
 void quota_free(struct quota *q);
 
-/* @v makes a new owner. 0: it may; else in how many seconds, which is for Retry-After. */
+/* Counts a new owner of @v. Returns 0 to go on, otherwise the Retry-After for a 429. */
 unsigned quota_take_register(struct quota *q, const struct viewer *v, uint64_t now_us) MUSTCHECK;
-/* @v came with a bad ticket. 0: tell it so; else it has been wrong too often, and in how many
- * seconds it will be told again. */
+/* Counts a bad ticket of @v. Returns 0 to answer 403, otherwise the Retry-After for a 429. */
 unsigned quota_take_bad_ticket(struct quota *q, const struct viewer *v, uint64_t now_us) MUSTCHECK;
 
 #endif

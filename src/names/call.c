@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* call.c - where a request goes, and what its ticket is worth; see call.h. */
+/* call.c - verifies tickets and finds the worker of a call; see call.h. */
 #include "src/names/call.h"
 
 #include "h2mux/base/clock.h"
@@ -67,7 +67,7 @@ enum ticket_verdict call_ticket(struct call *c, const struct call_judge *j)
     return c->judged.verdict;
 }
 
-/* ---- whose worker */
+/* ---- the worker */
 
 static int home_of_name(const struct call *c, struct directory *d)
 {
@@ -76,7 +76,7 @@ static int home_of_name(const struct call *c, struct directory *d)
     return directory_find(d, slice_str(c->route.name));
 }
 
-/* A register call without a name resumes the name of its ticket. */
+/* A register call without a name is about the name in its ticket. */
 static int home_of_register(struct call *c, const struct call_judge *j, struct directory *d)
 {
     if (c->route.builtin.name.len > 0)

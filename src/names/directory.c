@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* directory.c - name → worker under one lock. */
+/* directory.c - a map of names and a map of addresses under one lock; see directory.h. */
 #include "src/names/directory.h"
 
 #include <assert.h>
@@ -14,12 +14,12 @@
 struct entry {
     int worker;
     bool remember;
-    bool counted; /* for `from` */
+    bool counted; /* for the address `from` */
     struct address from;
     struct held_name held;
 };
 
-/* An address with names. */
+/* An address that holds names. */
 struct holder {
     uint64_t names;
     uint64_t seen; /* scratch of directory_check */
@@ -29,14 +29,17 @@ struct holder {
 enum { CHECK_ALL_MAX = 256 };
 
 struct directory {
-    pthread_rwlock_t lock; /* guards all below but on_change */
+    pthread_rwlock_t lock; /* guards the maps, `live` and `changed` */
     struct map names;      /* of struct entry, owned */
-    struct map holders;    /* of struct holder, owned: by the bytes of a struct address; none has 0
-                              names, so there are never more than names */
-    uint64_t per_address;  /* 0: no limit, and nothing is counted */
-    size_t live;
-    bool changed;
-    _Atomic size_t waiting; /* needs no lock */
+
+    /* Of struct holder, owned, by the bytes of a struct address. An address without names is not in
+     * it, so it is never larger than the map of names. */
+    struct map holders;
+
+    uint64_t per_address; /* 0: no limit, and nothing is counted */
+    size_t live;          /* names that are live */
+    bool changed;         /* on_change was called since the last directory_print */
+    _Atomic size_t waiting;
     void (*on_change)(void *user);
     void *user; /* borrowed: outlives the directory */
 };
@@ -133,6 +136,7 @@ static void directory_check(const struct directory *d)
     CHECK_THAT(walk.live == d->live);
 }
 
+/* Unlocks the lock that is held for writing. */
 static void unlock_written(struct directory *d)
 {
     if (CHECKING)
@@ -178,7 +182,7 @@ static bool may_hold_another(const struct directory *d, const struct address *fr
     return !h || h->names < d->per_address;
 }
 
-/* Once an entry. */
+/* Counts the entry for @from, unless it is counted for an address already. */
 static void count_for(struct directory *d, struct entry *e, const struct address *from)
 {
     if (d->per_address == 0 || !from || e->counted)
@@ -217,7 +221,7 @@ static int claim_locked(struct directory *d, struct slice name, int worker,
     if (!e) {
         e = xcalloc(1, sizeof *e);
         e->worker = worker;
-        e->held.until = 1; /* not live */
+        e->held.until = 1; /* any time but 0, which means live */
         map_set(&d->names, name, e);
     }
     count_for(d, e, from);
@@ -232,7 +236,7 @@ int directory_claim(struct directory *d, struct slice name, int worker, const st
     return err;
 }
 
-/* Unlocks, and tells once that something is to be written. */
+/* Unlocks after a change. Calls on_change, unless it was called since directory_print. */
 static void unlock_changed(struct directory *d)
 {
     bool first = !d->changed;

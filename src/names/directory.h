@@ -1,49 +1,62 @@
 /* SPDX-License-Identifier: MIT */
-/* directory.h - the one table that workers share: name → the worker that has it, and what the names
- * file says of it.
+/* directory.h - the one table that all workers share. It says of each name which worker has it and
+ * what the names file will say of it. It counts the names of each address, and the requests that
+ * wait for a client.
  *
- * Everything else of a name lives on its worker and is touched by that worker alone; whoever gets a
- * request for it moves the connection there. One lock, held for a look-up or an insertion; never
- * while anything else is called. */
+ * All else about a name lives on its worker, and only that worker touches it: another worker that
+ * gets a request about the name moves the connection there. The directory may be used by any
+ * thread. Its lock is held for one look-up or one change only.
+ *
+ * Invariants: a name is on one worker; the count of an address is the number of names that count
+ * for it; the number of live names is right. */
 #ifndef SRC_NAMES_DIRECTORY_H
 #define SRC_NAMES_DIRECTORY_H
 
 #include "src/limits/address.h"
 #include "src/names/held_name.h"
 
-/* Names held by a process at most. */
-enum { DIRECTORY_MAX = 20000, DIRECTORY_NOBODY = -1 };
+enum {
+    DIRECTORY_MAX = 20000, /* names, at most */
+    DIRECTORY_NOBODY = -1  /* no worker */
+};
 
 struct directory;
 
-/* @per_address: names that one address may hold; 0: no limit. @on_change: the names file is due;
- * called on the changing worker's thread, once until directory_print. May be NULL. */
+/* @per_address: how many names one address may hold; 0: no limit. @on_change, which may be NULL, is
+ * called by the first directory_note or directory_release since the start or since directory_print,
+ * on the same thread and without the lock: the names file is out of date. */
 struct directory *directory_new(uint64_t per_address, void (*on_change)(void *user),
                                 void *user) MUSTCHECK;
 void directory_free(struct directory *d);
 
-int directory_find(struct directory *d,
-                   struct slice name); /* the worker's index, or DIRECTORY_NOBODY */
-/* The name is @worker's from now on. ERR_TAKEN: another worker has it; ERR_LIMIT: DIRECTORY_MAX
- * names are held; ERR_ABUSE: @from holds as many as it may.
+/* Returns the index of the worker that has @name, or DIRECTORY_NOBODY. */
+int directory_find(struct directory *d, struct slice name);
+
+/* Gives @name to @worker, if nobody has it. Returns 0 also when @worker has it already. Returns
+ * ERR_TAKEN when another worker has it, ERR_LIMIT when there are DIRECTORY_MAX names, and ERR_ABUSE
+ * when @from holds as many names as it may.
  *
- * A name counts for the address that it was given to, from then until it is released, wherever its
- * owner goes meanwhile: an address cannot shed names by handing them on. @from NULL: it is not
- * known, or does not count, and then the name counts for the first one that claims it again,
- * without being refused: so do names that were read from the names file. */
+ * The name counts for the address @from until it is released, also when its owner moves to another
+ * address meanwhile: otherwise an address could get rid of its names and ask for more. @from is
+ * NULL when the address is not known or does not count. Such a name, as one from the names file,
+ * counts for the first address that claims it again, which is not refused for that. */
 int directory_claim(struct directory *d, struct slice name, int worker,
                     const struct address *from) MUSTCHECK;
+
+/* Removes @name, if it is there. */
 void directory_release(struct directory *d, struct slice name);
 
-/* What the names file should say of a claimed name. @remember false: nothing, its client is gone
- * for good. */
+/* Sets what the names file will say of a claimed name. @remember: false leaves the name out of the
+ * file, since its client will not come back. */
 void directory_note(struct directory *d, const struct held_name *h, bool remember);
-/* All that is to be remembered, in the form of the names file. ERR_LIMIT. */
+
+/* Appends the content of the names file to @to. Returns 0, or ERR_LIMIT when it does not fit. */
 int directory_print(struct directory *d, struct buf *to) MUSTCHECK;
 
-/* One more request waits for a link, of any name on any worker. false: @most do already. Without
- * the lock. */
+/* Counts a request that begins to wait for a link, of any name on any worker. Returns false, and
+ * counts nothing, when @most requests wait already. Needs no lock. */
 bool directory_wait_begin(struct directory *d, size_t most) MUSTCHECK;
+/* Ends the wait that directory_wait_begin has counted. */
 void directory_wait_end(struct directory *d);
 
 struct directory_counts {

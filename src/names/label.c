@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* label.c - the grammar of tunnel names and the word lists of random ones. */
+/* label.c - the grammar of names, and the words that random names are made of; see label.h. */
 #include "src/names/label.h"
 
 #include <stdio.h>
@@ -9,7 +9,8 @@
 
 enum { NAME_MIN_LEN = 3, TRIES = 256 };
 
-/* What a subdomain of ours could be taken for; more may join. */
+/* Words that could make a subdomain look like a part of the server itself. A later version may
+ * reserve more. */
 static const char *const reserved[] = {"www",    "api",     "register", "tunnel",
                                        "status", "metrics", "admin",    "oneport"};
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* label.h - what may be a tunnel's name, and readable random ones. Pure but for randomness.
- * protocol.md#names */
+/* label.h - checks names of tunnels, and makes readable random ones. protocol.md#names */
 #ifndef SRC_NAMES_LABEL_H
 #define SRC_NAMES_LABEL_H
 
 #include "src/http/route.h"
 
-/* [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?, 3 to 63 characters, not reserved. Upper case is folded by the
- * caller. */
+/* Returns whether @name may be the name of a tunnel: 3 to 63 characters of a-z, 0-9 and '-', none
+ * of the reserved words, and no '-' at either end. Callers turn upper case into lower case before.
+ */
 bool label_valid(struct slice name);
-/* adjective-animal-NN for which @taken is false. ERR_LIMIT after many tries. */
+
+/* Writes a name like brave-otter-42 into @out, for which @taken returns false. Returns 0, or
+ * ERR_LIMIT when many tries found no free name. */
 int label_random(bool (*taken)(struct slice name, void *user), void *user,
                  char out[static NAME_MAX_LEN + 1]) MUSTCHECK;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* names_file.c - rewritten as a whole: at once after the first change, then at most once a second.
- */
+/* names_file.c - see names_file.h. The file is rewritten as a whole: at once when the last write is
+ * a second ago, otherwise when that second is over. */
 #include "src/names/names_file.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@ struct names_file {
     const char *state_dir;       /* borrowed */
     struct directory *directory; /* borrowed */
     struct timer write;
-    uint64_t written_us;
-    pthread_t thread; /* the one that made it, and that runs its loop */
+    uint64_t written_us; /* when it was last written or tried, monotonic */
+    pthread_t thread;    /* the one that may use it */
 };
 
 static void names_file_check(const struct names_file *f)
@@ -44,7 +44,7 @@ int names_file_write(struct names_file *f)
     return err;
 }
 
-/* false: told to the log. */
+/* Writes the file. Returns false, after an error in the log, when that fails. */
 static bool save(struct names_file *f)
 {
     if (names_file_write(f) == 0)
@@ -100,7 +100,7 @@ static void parse(struct names_file *f, struct slice text,
         struct held_name h;
         ptrdiff_t end = slice_find(text, '\n');
         size_t len = end < 0 ? text.len : (size_t)end;
-        /* Without its line feed a line may be cut short and still look whole. */
+        /* A line without its line feed may be cut off, even if it is well-formed. */
         if (end >= 0 && held_name_parse(slice_make(text.ptr, len), &h) == 0) {
             adopt(&h, user);
             kept++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* owner.c - makes, compares, prints and reads owner ids. */
+/* owner.c - makes, compares, prints and reads the ids of owners; see owner.h. */
 #include "src/names/owner.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* owner.h - the id of a name's owner: 128 random bits, which a ticket proves and the names file
- * remembers. protocol.md#tickets. */
+/* owner.h - makes and compares the ids of owners of names. An id is 128 random bits. A ticket
+ * proves that its holder is the owner, and the names file remembers the id. protocol.md#tickets */
 #ifndef SRC_NAMES_OWNER_H
 #define SRC_NAMES_OWNER_H
 
@@ -11,16 +11,16 @@
 
 enum { OWNER_LEN = 16, OWNER_TEXT_MAX = 2 * OWNER_LEN + 1 };
 
-/* Fills @owner with random bytes. Returns 0, or ERR_IO when the system has none. */
+/* Fills @owner with random bytes. Returns 0, or ERR_IO when OpenSSL has none. */
 int owner_new(uint8_t owner[static OWNER_LEN]) MUSTCHECK;
 
 /* Compares two owners in constant time. */
 bool owner_eq(const uint8_t a[static OWNER_LEN], const uint8_t b[static OWNER_LEN]);
 
-/* Writes @owner in lower-case hexadecimal digits, zero-terminated. */
+/* Writes @owner as lower-case hexadecimal digits, zero-terminated. */
 void owner_text(const uint8_t owner[static OWNER_LEN], char out[static OWNER_TEXT_MAX]);
 
-/* Reads what owner_text wrote. Returns 0, or ERR_SYNTAX. */
+/* Reads an owner from hexadecimal digits. Returns 0, or ERR_SYNTAX. */
 int owner_parse(struct slice text, uint8_t owner[static OWNER_LEN]) MUSTCHECK;
 
 #endif

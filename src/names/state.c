@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* state.c - reads, replaces and creates the files of the state directory; knows the form of the two
- * small ones. */
+/* state.c - files by open, rename and link, and the form of the file `node`; see state.h. */
 #include "src/names/state.h"
 
 #include <errno.h>
@@ -15,9 +14,10 @@
 
 enum { NODE_FILE_MAX = 256, NODE_LEN = sizeof "oneport-" - 1 + 8 };
 
-/* ---- the folder and its files */
+/* ---- the directory and its files */
 
-/* The folders above are made private too: XDG asks for it, and /var/lib exists. */
+/* The directories above get mode 0700, too, as the XDG specification asks. /var/lib exists already.
+ */
 int state_prepare(const char *dir)
 {
     char *path = xstrdup(dir);
@@ -56,7 +56,8 @@ int state_read(const char *dir, const char *file, struct buf *out)
     return err;
 }
 
-/* A file of its own beside the real one, so that two processes never write into each other's. */
+/* Writes a new file at @path, which is named after the process, so that no other process writes to
+ * it. */
 static int write_temporary(const char *path, struct slice content, bool sync)
 {
     unlink(path);
@@ -72,7 +73,8 @@ static int write_temporary(const char *path, struct slice content, bool sync)
     return err;
 }
 
-/* rename(2) replaces what is there, link(2) refuses to. */
+/* Writes a temporary file and moves it to @dir/@file: by rename(2), which replaces a file there, or
+ * by link(2), which fails if there is one. */
 static int write_and_move(const char *dir, const char *file, struct slice content, bool replace)
 {
     char *path = xasprintf("%s/%s", dir, file);
@@ -124,7 +126,8 @@ static struct slice first_line(struct slice text)
     return end < 0 ? text : slice_make(text.ptr, (size_t)end);
 }
 
-/* ERR_NOT_FOUND, ERR_IO, or ERR_SYNTAX for what is no node name. */
+/* Reads the file. Returns 0, ERR_NOT_FOUND, ERR_IO, ERR_LIMIT, or ERR_SYNTAX when it holds no name.
+ */
 static int node_read(const char *dir, char node[static STATE_NODE_MAX])
 {
     struct buf b;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* state.h - the files of the state directory: small, mode 0600, replaced as a whole or not at all.
+/* state.h - reads, replaces and creates the files of the state directory. They are small, have the
+ * mode 0600, and are replaced as a whole: a reader never sees half a file.
  *
- *   secret   the keys that sign tickets, one a line (ticket.c reads them)
- *   node     our name in Via, made once (rule H9)
- *   names    the held names, one a line: `name owner-in-hex until asked` (protocol.md#names-file)
- */
+ *   secret   the keys that sign tickets, one a line (keyring.h)
+ *   node     the server's name in Via, made once (rule H9)
+ *   names    the names that are held, one a line (held_name.h, protocol.md#names-file) */
 #ifndef SRC_NAMES_STATE_H
 #define SRC_NAMES_STATE_H
 
@@ -16,22 +16,28 @@ enum { STATE_NODE_MAX = 24 };
 #define STATE_NODE "node"
 #define STATE_NAMES "names"
 
-/* Makes @dir (0700) and what is missing above it. ERR_IO: errno says why. */
+/* Makes @dir, and the directories above it that are missing, with mode 0700. Returns 0, or ERR_IO
+ * with errno. */
 int state_prepare(const char *dir) MUSTCHECK;
 
-/* The whole of DIR/@file is appended to @out. ERR_NOT_FOUND; ERR_IO: errno says why; ERR_LIMIT:
- * more than @out may hold. */
+/* Appends the content of the file @dir/@file to @out. Returns 0, ERR_NOT_FOUND, ERR_IO with errno,
+ * or ERR_LIMIT when @out may not hold so much. */
 int state_read(const char *dir, const char *file, struct buf *out) MUSTCHECK;
-/* Replaces DIR/@file. Not synced: a crash of the machine may bring the old one back, never half of
- * one. ERR_IO: errno. */
+
+/* Writes @content into the file, in place of what was there. It is not synced, so a crash of the
+ * machine may bring the old content back. Returns 0, or ERR_IO with errno. */
 int state_write(const char *dir, const char *file, struct slice content) MUSTCHECK;
-/* Makes DIR/@file, synced. ERR_TAKEN: there is one already, maybe since a moment ago. ERR_IO:
- * errno. */
+
+/* Creates the file with @content, and syncs it. Returns 0, ERR_TAKEN when the file exists, or
+ * ERR_IO with errno. */
 int state_create(const char *dir, const char *file, struct slice content) MUSTCHECK;
-/* Others than the owner may read DIR/@file. */
+
+/* Returns whether other users may read the file. */
 bool state_is_exposed(const char *dir, const char *file);
 
-/* "oneport-" and 8 hex digits: from DIR/node, which is made when it is not there. */
+/* Writes the server's name, "oneport-" and 8 hexadecimal digits, into @node. Reads it from the file
+ * `node`, which is created with a random name when it does not exist. Returns 0, or an error with a
+ * sentence in @reason. */
 int state_node(const char *dir, char node[static STATE_NODE_MAX], char *reason,
                size_t reason_cap) MUSTCHECK;
 

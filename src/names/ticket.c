@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* ticket.c - signs and verifies tickets; the only place here that knows OpenSSL.
+/* ticket.c - see ticket.h.
  *
- * The signature is over the claims' bytes. A ticket is tried with every key before anything in it
- * is read; after that its claims must be exactly those known here: what guards a tunnel may not be
- * lost because a node is older. */
+ * The signature is over the bytes of the claims. They are read only after a key has verified them,
+ * and must be exactly the claims that are known here: a newer server may sign a claim that
+ * restricts a tunnel, and an older one must not ignore it. */
 #include "src/names/ticket.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "src/names/base64url.h"
 #include "src/names/keyring.h"
 
-enum { VERSION = 1, EXACT_BITS = 53 /* of a JSON number */ };
+enum { VERSION = 1, EXACT_BITS = 53 /* integers of so many bits are exact in JSON */ };
 _Static_assert((int)TICKET_MAX <= (int)BASE64URL_MAX, "a ticket's parts can be decoded");
 
 /* ---- signing */
@@ -86,7 +86,8 @@ struct expected {
     struct slice domain, kid;
 };
 
-/* One known claim with a right value; @seen tells them apart, so that none is there twice. */
+/* Reads one claim. Returns false when it is unknown, has a wrong value, or has been there before.
+ * @seen has a bit for each claim that was read. */
 static bool claim_read(const cJSON *item, const struct expected *e, struct ticket *t,
                        unsigned *seen)
 {
@@ -113,7 +114,7 @@ static bool claim_read(const cJSON *item, const struct expected *e, struct ticke
     case 6:
         return claim_time(item, &t->exp);
     default:
-        return false; /* tok and pol too: nothing here enforces them yet */
+        return false; /* also tok and pol */
     }
 }
 
@@ -130,8 +131,8 @@ static int claims_parse(struct slice claims, const struct expected *e, struct ti
     return ok && seen == 0x7f ? 0 : ERR_DENIED;
 }
 
-/* Every key is tried, whichever it is; two of them may hold the same secret, and then the claims
- * tell by which name they were signed. */
+/* Verifies with each key, so that the time does not tell which one has signed. Two keys may have
+ * the same secret; then the claims say which of them has signed. */
 static int claims_verify(const struct keyring *k, struct slice domain, struct slice claims,
                          const uint8_t mac[static KEYRING_MAC_LEN], struct ticket *t)
 {

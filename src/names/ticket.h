@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ticket.h - signed proof of owning a name: base64url(claims) "." base64url(HMAC-SHA256).
- * protocol.md#tickets */
+/* ticket.h - signs and verifies tickets. A ticket proves that its holder owns a name. It is the
+ * text base64url(claims) "." base64url(HMAC-SHA256 of the claims). protocol.md#tickets */
 #ifndef SRC_NAMES_TICKET_H
 #define SRC_NAMES_TICKET_H
 
@@ -9,20 +9,25 @@
 
 struct keyring;
 
-enum { TICKET_MAX = 1024 };
+enum { TICKET_MAX = 1024 }; /* the longest text, with its zero */
 
 struct ticket {
     char name[NAME_MAX_LEN + 1];
-    uint8_t owner[OWNER_LEN]; /* 128 random bits: who holds the name */
-    int64_t since, exp;       /* wall-clock seconds */
+    uint8_t owner[OWNER_LEN];
+    int64_t since, exp; /* from when to when it is valid, in wall-clock seconds */
 };
 
-/* @domain goes into the claims. ERR_LIMIT never for valid names. */
+/* Signs @t for the base domain @domain with the first key of @k, and writes the text into @out.
+ * Returns 0; ERR_LIMIT when the text does not fit, which no valid name causes; or ERR_IO
+ * when OpenSSL fails. */
 int ticket_sign(const struct keyring *k, struct slice domain, const struct ticket *t,
                 char out[static TICKET_MAX]) MUSTCHECK;
-/* ERR_DENIED: signature, version, domain, or a claim that is not known here (the whole `pol` too:
- * nothing enforces it yet). ERR_EXPIRED: all is well but for exp, and @t is filled. The signature
- * is compared in constant time, before anything is parsed. */
+
+/* Verifies @text, and fills @t with its claims. The signature is compared in constant time before
+ * any claim is read. Returns 0; ERR_EXPIRED, also with @t filled, when only its time is over; or
+ * ERR_DENIED when the signature, the version or the domain is wrong, or when a claim is missing,
+ * malformed or unknown. So a ticket with `tok` or `pol` is denied, since nothing here enforces
+ * these claims. */
 int ticket_verify(const struct keyring *k, struct slice domain, struct slice text, int64_t now_s,
                   struct ticket *t) MUSTCHECK;
 

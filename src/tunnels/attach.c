@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* attach.c - the checks of a PTTH upgrade, in the order in which they cost us. */
+/* attach.c - checks an attach request, the cheapest checks first; see attach.h. */
 #include "src/tunnels/attach.h"
 
 #include <ctype.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* attach.h - judges a request to attach a link (PTTH upgrade): its head, ticket, name and place.
- * protocol.md#attach */
+/* attach.h - judges a request to attach a link (a PTTH upgrade) by its head, its ticket, its name
+ * and its place in the tunnel. It does not make the link: request.c does. protocol.md#attach */
 #ifndef SRC_TUNNELS_ATTACH_H
 #define SRC_TUNNELS_ATTACH_H
 
@@ -17,15 +17,15 @@ struct attach {
     bool pool;                       /* Oneport-Pool */
 };
 
-/* Judges the attach call @c, whose viewer is set. @head_bytes: the length of its head as it came.
- * Returns true and fills @out; otherwise makes @refusal, which says why. */
+/* Judges the attach call @c, whose viewer is set and whose head had @head_bytes. Returns true and
+ * fills @out, or returns false and makes @refusal, which says why. */
 bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct attach *out,
                    struct answer *refusal) MUSTCHECK;
 
-/* Returns the place that was asked for; it borrows from @at. */
+/* Returns the place that was asked for. The place borrows from @at. */
 struct place attach_place(const struct attach *at);
 
-/* Makes the head of the 101, which HTTP/2 follows. The caller deinits it. */
+/* Makes @m the head of the 101, behind which HTTP/2 begins. The caller deinits @m. */
 void attach_response(struct message *m);
 
 #endif

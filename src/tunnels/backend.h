@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* backend.h - what a tunnel gives requests to: one attached client, whatever its wire.
+/* backend.h - the interface by which a tunnel and its exchanges use one attached client.
  *
- * A tunnel chooses among its backends and an exchange opens a leg on the one that it is given;
- * neither knows what is behind. An HTTP/2 link of a client (link.h) is a backend. Raw sockets of
- * old clients, another node, or a cache would be others. A backend is embedded in the object that
- * implements it; it leaves its tunnel (tunnel_leave) before it is freed. One thread touches it. */
+ * A tunnel chooses among its backends, and an exchange opens a stream on the one that it is given.
+ * Neither knows what carries the stream. An HTTP/2 link of a client (link.h) is a backend; raw
+ * sockets of old clients, another node and a cache would be others.
+ *
+ * Invariants: a backend is embedded in the object that implements it, and leaves its tunnel
+ * (tunnel_leave) before that object is freed. Only the thread of its worker touches a backend. */
 #ifndef SRC_TUNNELS_BACKEND_H
 #define SRC_TUNNELS_BACKEND_H
 
@@ -19,54 +21,56 @@ enum { INSTANCE_LEN = 32 };
 /* What a stream is wanted for. */
 enum stream_kind { STREAM_REQUEST, STREAM_WEBSOCKET };
 
-/* How well a backend suits a new stream of one kind; the best comes last. */
+/* How well a backend suits a new stream of one kind. A later value is better. */
 enum fitness {
-    FITNESS_NONE,          /* it takes no new streams */
-    FITNESS_NO_WEBSOCKETS, /* its client cannot carry the WebSocket that is wanted */
-    FITNESS_FULL,          /* it would take the stream, but has no room for this kind now */
-    FITNESS_ROOM           /* it can open the stream */
+    FITNESS_NONE,          /* the backend takes no new streams */
+    FITNESS_NO_WEBSOCKETS, /* a WebSocket is wanted, and its client cannot carry one */
+    FITNESS_FULL,          /* the backend has no room for a stream of this kind now */
+    FITNESS_ROOM           /* the backend can open the stream */
 };
 
-/* Why a tunnel gives a backend up. New streams go elsewhere; what runs on it may finish, unless it
- * does not answer any more. */
+/* Why a tunnel gives a backend up. A retired backend gets no new streams. Its open streams may
+ * finish, as long as its client gives signs of life. */
 enum retire_reason {
-    RETIRE_REPLACED,   /* a newcomer has its slot */
-    RETIRE_TAKEN_OVER, /* another instance of the client came */
-    RETIRE_DRAINING    /* the server stops, or the backend is used up */
+    RETIRE_REPLACED,   /* a newcomer has taken its slot */
+    RETIRE_TAKEN_OVER, /* another instance of the client has taken the name */
+    RETIRE_DRAINING    /* the server stops, or the backend has used up its streams' ids */
 };
 
 struct backend_ops {
-    /* Returns how well a new stream of @kind would suit. */
+    /* Returns how well the backend suits a new stream of @kind. */
     enum fitness (*fitness)(const struct backend *b, enum stream_kind kind);
 
-    /* Returns how busy the backend is: its open streams. */
+    /* Returns the number of open streams. */
     uint32_t (*load)(const struct backend *b);
 
-    /* Opens a stream for the request @m and ties its leg to @events and @exchange. @end: no body
-     * follows. Returns NULL when none can be opened. */
+    /* Opens a stream for the request @m and ties its leg to @events and @exchange. @end says that
+     * no body follows. Returns the leg, or NULL when no stream can be opened. */
     struct leg *(*open)(struct backend *b, const struct message *m, bool end,
                         const struct leg_events *events, void *exchange);
 
-    /* Tells that a stream of @kind that open() gave is over. */
+    /* Tells the backend that the exchange has given up a stream of @kind which open() returned. */
     void (*done)(struct backend *b, enum stream_kind kind);
 
-    /* Asks for a sign of life while a request waits: when no byte has come for @quiet_ms, the
-     * client has to answer within @ms, or the backend is given up. Returns 0 when the client was
-     * asked, otherwise in how many milliseconds asking may be due. */
+    /* Asks the client for a sign of life if no byte has come from it for @quiet_ms. The backend
+     * ends when the client does not answer within @ms. Returns 0 when the client was asked,
+     * otherwise the number of milliseconds after which the caller may try again. */
     uint64_t (*probe)(struct backend *b, uint64_t quiet_ms, uint64_t ms);
 
-    /* Gives the backend up. It may leave its tunnel, and others with it, before this returns. */
+    /* Gives the backend up. The backend, and others with it, may leave the tunnel before this
+     * returns. */
     void (*retire)(struct backend *b, enum retire_reason why);
 
-    /* Cuts the backend, whose streams break; @h2_code goes to a client that speaks HTTP/2. */
+    /* Ends the backend at once and breaks its streams. A client that speaks HTTP/2 gets
+     * @h2_code. */
     void (*close)(struct backend *b, uint32_t h2_code);
 };
 
-/* The place that a client asked for in its tunnel. protocol.md#who-may-attach. */
+/* The place that a client asks for in a tunnel. protocol.md#who-may-attach */
 struct place {
     struct slice instance; /* INSTANCE_LEN hex digits; empty: an instance of its own */
     unsigned slot;         /* Oneport-Link */
-    bool pool;             /* Oneport-Pool: shares the name with other instances that say so too */
+    bool pool;             /* Oneport-Pool: it shares the name with other instances in the pool */
 };
 
 struct backend {
@@ -76,13 +80,13 @@ struct backend {
     char instance[INSTANCE_LEN + 1]; /* hex digits; empty: an instance of its own */
     unsigned slot;
     bool pool;
-    bool ours;         /* the client is oneport: its word that nothing was done can be relied on */
-    bool up;           /* takes part: attached, and not leaving */
-    bool replaced;     /* another has its slot */
-    uint64_t begun_us; /* monotonic: when its client was let in */
+    bool ours;         /* the client is oneport, so a REFUSED_STREAM of it can be trusted */
+    bool up;           /* attached and not leaving */
+    bool replaced;     /* a newcomer has its slot */
+    uint64_t begun_us; /* monotonic: when the attach request was accepted */
 };
 
-/* Initialises @b at the place @p, not joined to a tunnel. */
+/* Initialises @b at the place @p. It is not joined to a tunnel yet. */
 static inline void backend_init(struct backend *b, const struct backend_ops *ops,
                                 const struct place *p, uint64_t now_us)
 {
@@ -93,7 +97,7 @@ static inline void backend_init(struct backend *b, const struct backend_ops *ops
         memcpy(b->instance, p->instance.ptr, len);
 }
 
-/* Returns the place that @b has; its instance is borrowed from @b. */
+/* Returns the place that @b has. The place borrows the instance from @b. */
 static inline struct place backend_place(const struct backend *b)
 {
     return (struct place){slice_str(b->instance), b->slot, b->pool};

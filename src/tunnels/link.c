@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* link.c - one attached client connection; see link.h for its states. */
+/* link.c - joins a client's session to its tunnel, opens streams, and ends the link; see link.h. */
 #include "src/tunnels/link.h"
 
 #include <assert.h>
@@ -13,20 +13,19 @@ enum {
     PING_TIMEOUT_MS = 10000,
     REPLACED_PROBE_MS = 2000,
     BUFFER_LIMIT = 32 * 1024 * 1024,
-    RESET_BURST = 900, /* third parties' libraries take 1,000 and 33 a second (G3) */
-    RESET_RATE = 30,
-    RESET_BURST_OURS =
-        50000, /* oneport takes 100,000 and 10,000 a second; it alone names its instance */
-    RESET_RATE_OURS = 5000,
-    RESERVED_PERCENT = 5,
-    DEBUG_MAX = 64 /* bytes of a peer's farewell that the log repeats */
+    RESERVED_PERCENT = 5, /* of the streams of a link: not for WebSockets */
+    DEBUG_MAX = 64        /* bytes of a GOAWAY's debug data that the log shows */
 };
+
+/* RST_STREAM frames that a link may send at once, and then a second. Other clients' libraries end a
+ * session beyond 1,000 at once and 33 a second (G3); oneport allows 100,000 and 10,000. */
+enum { RESET_BURST = 900, RESET_RATE = 30, RESET_BURST_OURS = 50000, RESET_RATE_OURS = 5000 };
 
 static const struct h2_session_ops session_ops;
 static const struct backend_ops link_backend;
 static void run_wake(void *user);
 
-/* Checks what holds whenever the loop is in no function of this file. */
+/* Checks what holds while no function of this file runs. */
 static void link_check(const struct link *l)
 {
     const struct backend *b = &l->backend;
@@ -45,7 +44,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
                       const struct place *p)
 {
     const struct config *c = w->server->config;
-    bool ours = p->instance.len > 0;
+    bool ours = p->instance.len > 0; /* no other client names its instance */
     struct h2_options o = {
         .keepalive_ms = c->timeouts.keepalive_ms,
         .ping_timeout_ms =
@@ -90,7 +89,7 @@ static void leave(struct link *l)
         tunnel_leave(l->backend.tunnel, &l->backend, l->goodbye);
 }
 
-/* The session is gone or going: nothing of it calls back any more. */
+/* Enters DEAD. The session has ended or been closed, and calls back no more. */
 static void forget(struct link *l)
 {
     if (l->state == LINK_DEAD)
@@ -111,14 +110,15 @@ void link_close(struct link *l, uint32_t h2_code)
     if (l->state == LINK_DEAD)
         return;
     struct h2_session *session = l->session;
-    enter(l, LINK_DRAINING); /* streams that end now find no link to go on with */
+    enter(l, LINK_DRAINING); /* requests whose streams break now must not retry on this link */
     h2_session_close(session, h2_code);
     forget(l);
 }
 
 /* ---- what the session tells */
 
-/* The name may have gone to another while the client was about to speak HTTP/2. */
+/* Claims the name again, since another owner may have got it while the client was attaching.
+ * Returns its tunnel, or NULL when the name is lost. */
 static struct tunnel *claim(struct link *l)
 {
     struct tunnel *t = NULL;
@@ -166,7 +166,7 @@ static void close_if_idle(struct link *l)
         link_close(l, 0);
 }
 
-/* The client leaves: it takes nothing new, what runs may finish. */
+/* The client leaves, and takes no new streams. Its open streams may finish. */
 static void on_goaway(void *user, struct slice debug)
 {
     struct link *l = user;
@@ -175,7 +175,7 @@ static void on_goaway(void *user, struct slice debug)
             LOG_S("debug", slice_make(debug.ptr, debug.len < DEBUG_MAX ? debug.len : DEBUG_MAX)),
             LOG_U("streams", h2_session_open_streams(l->session)));
     if (l->state == LINK_UP)
-        l->goodbye = true; /* an answer to our own GOAWAY is none */
+        l->goodbye = true; /* a GOAWAY that answers ours is no goodbye */
     enter(l, LINK_DRAINING);
     leave(l);
     if (CHECKING)
@@ -189,7 +189,8 @@ static void run_wake(void *user)
         tunnel_wake(l->backend.tunnel);
 }
 
-/* Only now is the stream off the session's count; an exchange may have been over long before. */
+/* A stream has left the session's count. Its exchange may have ended long before, so link_done
+ * does not wake the tunnel. */
 static void on_room(void *user)
 {
     struct link *l = user;
@@ -209,7 +210,7 @@ static void on_closed(void *user, int err, const char *reason)
 {
     struct link *l = user;
     bool as_announced = l->goodbye && err == ERR_EOF && h2_session_lost_streams(l->session) == 0;
-    if (!as_announced) /* else client_leaves has said all */
+    if (!as_announced) /* the log has client_leaves already */
         LOG(INFO, "link_lost", LOG_STR("name", l->name),
             LOG_U("inflight", h2_session_lost_streams(l->session)), LOG_STR("error", err_text(err)),
             LOG_STR("reason", reason));
@@ -247,8 +248,8 @@ static const struct link *const_link_of(const struct backend *b)
     return CONST_CONTAINER_OF(b, struct link, backend);
 }
 
-/* Of the streams that the client and the server allow, some are kept so that open WebSockets cannot
- * shut out plain requests. */
+/* Returns whether a stream of @kind fits into what the client and the server allow. Some streams
+ * are kept for plain requests, so that open WebSockets cannot shut them out. */
 static bool has_room(const struct link *l, enum stream_kind kind)
 {
     uint64_t limit = l->worker->server->config->limits.streams;
@@ -333,7 +334,7 @@ static void drain_with(struct link *l, struct slice debug)
     enter(l, LINK_DRAINING);
     h2_session_goaway(l->session, debug);
     if (l->backend.tunnel)
-        tunnel_wake(l->backend.tunnel); /* it may have no other: then the name is away */
+        tunnel_wake(l->backend.tunnel); /* without another link the tunnel is GRACED now */
     close_if_idle(l);
     if (CHECKING)
         link_check(l);

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* link.h - one attached client connection: its session, its slot in a tunnel, its end.
- * protocol.md#attach
+/* link.h - serves one attached client over one HTTP/2 session, as a backend of the tunnel of its
+ * name. protocol.md#attach
  *
- * Invariant: joined to its tunnel iff UP or DRAINING. Only its own worker touches it. Does not
- * know: HTTP/1.1, other names. */
+ * Invariants:
+ * - A link joins its tunnel when it enters UP. While it is DRAINING it may stay joined; in other
+ *   states it is not joined.
+ * - A link has its session until it is DEAD.
+ * - The thread of its worker alone touches a link.
+ *
+ * A link does not know HTTP/1.1, viewers, or names other than its own. */
 
 /* draw: a link
  *
@@ -21,29 +26,30 @@
 enum link_state { LINK_ATTACHING, LINK_UP, LINK_DRAINING, LINK_DEAD };
 
 struct link {
-    struct backend backend;     /* as the tunnel and exchanges see it */
+    struct backend backend;     /* the link as its tunnel and exchanges see it */
     struct list_node in_worker; /* linked until DEAD */
     struct worker *worker;      /* borrowed: outlives its links */
-    struct h2_session *session; /* owned until on_closed */
+    struct h2_session *session; /* owned; NULL once DEAD */
     enum link_state state;
     char name[NAME_MAX_LEN + 1];
     uint8_t owner_id[OWNER_LEN];
     bool goodbye;      /* the client sent GOAWAY: it leaves for good */
-    size_t websockets; /* how many of its open streams are WebSockets */
-    uint64_t up_us;    /* monotonic: when it joined */
-    struct task wake;  /* a stream has closed: requests that wait for one may go on */
+    size_t websockets; /* open streams that are WebSockets */
+    uint64_t up_us;    /* monotonic: when it joined its tunnel */
+    struct task wake;  /* wakes the tunnel after a stream has closed */
     struct reap reap;
 };
 
 /* Makes a link of the connection @sock, on which the 101 is already queued, and takes @sock. The
- * link lives by itself, in worker->links, until its session ends or link_close. */
+ * link is in worker->links and frees itself when its session ends or link_close is called. */
 struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t,
                       const struct place *p) MUSTCHECK;
 
-/* Sends GOAWAY "draining": no new streams; what runs may finish. */
+/* Sends GOAWAY "draining" and opens no new streams. Open streams may finish; without any the link
+ * ends at once. */
 void link_drain(struct link *l);
 
-/* Ends the link at once, with a GOAWAY of @h2_code; its streams break. */
+/* Sends GOAWAY with @h2_code and ends the link at once. Its open streams break. */
 void link_close(struct link *l, uint32_t h2_code);
 
 #endif

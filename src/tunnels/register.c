@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* register.c - answers a register call: judges the ticket, claims a name, writes down where the
- * tunnel is. JSON stays here, the table in registry.c. A call that is refused holds no name. */
+/* register.c - judges the ticket of a register call, claims a name and makes the JSON; see
+ * register.h. Invariant: a call that is refused has claimed no name. */
 #include "src/tunnels/register.h"
 
 #include <stdio.h>
@@ -16,18 +16,19 @@
 
 enum { URL_MAX = 512, REGISTER_RETRY_S = 60, HTTP_PORT = 80, HTTPS_PORT = 443, RANDOM_TRIES = 3 };
 
-/* Both texts are old clients' and the contract's; the second says what is true today. */
+/* Calls of old clients are refused in the words that these clients know, others with the rule of
+ * today. */
 static const char invalid_name_old[] =
     "Invalid subdomain. Subdomains must be lowercase and between "
     "4 and 63 alphanumeric characters.";
 static const char invalid_name[] = "A name has 3 to 63 characters: small letters, digits and, "
                                    "between them, hyphens. Some names are reserved.";
 
-/* What a call asks for, and then what it gets. */
+/* The name that a call asks for, and then the name and the tunnel that it gets. */
 struct wish {
     char name[NAME_MAX_LEN + 1]; /* lower case; empty: random */
     bool asked, exact;
-    bool renewal; /* a ticket was good: `ticket` holds its owner and since */
+    bool renewal; /* `ticket` is the caller's and good for this name */
     struct ticket ticket;
     const struct viewer *viewer; /* borrowed from the call */
     struct tunnel *tunnel;       /* borrowed from the registry for the call */
@@ -40,7 +41,7 @@ static struct slice field(const struct call *c, const char *name)
     return slice_trim(fields_value(&c->m->fields, slice_str(name)));
 }
 
-/* A secret was sent, whatever it is worth. */
+/* Returns whether the call carries a bearer token or a ticket, good or bad. */
 static bool carries_secret(const struct call *c)
 {
     return slice_istarts(field(c, "authorization"), SLICE("bearer")) ||
@@ -69,16 +70,16 @@ static bool wish_name(struct wish *w, struct slice name)
     return name.len == 0 || label_valid(slice_str(w->name));
 }
 
-/* An expired ticket still proves who the owner is, as long as the name is that owner's (rule
- * O14). */
+/* Returns whether the owner that the ticket names holds its name now. Then even an expired ticket
+ * is good (rule O14). */
 static bool holds_name(const struct registry *r, const struct ticket *t)
 {
     const struct tunnel *held = registry_find(r, slice_str(t->name));
     return held && owner_eq(held->owner_id, t->owner);
 }
 
-/* Takes the ticket of the call, if it carries one. Returns false when it must be refused; @forged
- * is then set unless it has merely expired. */
+/* Takes the ticket of the call, if it carries one. Returns false when the ticket must be refused,
+ * and sets @forged then unless the ticket has merely expired. */
 static bool wish_ticket(struct wish *w, struct call *c, const struct worker *worker, bool *forged)
 {
     struct call_judge judge = server_judge(worker->server);
@@ -91,7 +92,7 @@ static bool wish_ticket(struct wish *w, struct call *c, const struct worker *wor
         (verdict == TICKET_EXPIRED && !holds_name(worker->registry, &w->ticket)) ||
         !label_valid(slice_str(w->ticket.name)))
         return false;
-    if (w->name[0] == '\0') /* a random name is resumed by its ticket alone */
+    if (w->name[0] == '\0') /* without a name in the path, the ticket's is meant */
         memcpy(w->name, w->ticket.name, sizeof w->name);
     w->renewal = strcmp(w->name, w->ticket.name) == 0;
     return w->renewal;
@@ -104,7 +105,8 @@ static bool is_held(struct slice name, void *user)
     return directory_find(user, name) != DIRECTORY_NOBODY;
 }
 
-/* One more owner: has its address one left? ERR_AGAIN: in @retry_after_s. */
+/* Makes a new owner, which costs the viewer's address one of its registers. Returns ERR_AGAIN when
+ * the address has none left; @retry_after_s gets the time until it has one. */
 static int new_owner(struct wish *w, const struct worker *worker, unsigned *retry_after_s)
 {
     unsigned wait_s =
@@ -126,7 +128,8 @@ static int claim(struct wish *w, const struct worker *worker, bool asked, unsign
                           counts ? &from : NULL, &w->tunnel, retry_after_s);
 }
 
-/* Another worker may take the name between the look and the claim: then another one is drawn. */
+/* Draws a random name and claims it. When another worker takes the name before the claim, another
+ * one is drawn. */
 static int draw_name(struct wish *w, const struct worker *worker)
 {
     unsigned ignored;
@@ -142,8 +145,9 @@ static int draw_name(struct wish *w, const struct worker *worker)
     return err;
 }
 
-/* ERR_TAKEN only for who wants this name or none. Who renews pays for no register, unless the name
- * is another's by now and a random one is given instead. */
+/* Claims the name that was asked for. A caller to whom another name will do (without Oneport-Exact)
+ * gets a random one when the name is taken, others get ERR_TAKEN. A renewal costs no register
+ * unless such a random name is given in its place. */
 static int claim_name(struct wish *w, const struct worker *worker, unsigned *retry_after_s)
 {
     bool renewal = w->renewal;
@@ -158,14 +162,14 @@ static int claim_name(struct wish *w, const struct worker *worker, unsigned *ret
         return err == ERR_OK ? draw_name(w, worker) : err;
     }
     if (err == ERR_TAKEN &&
-        *retry_after_s == 0) /* live: free at the earliest when its grace is over */
+        *retry_after_s == 0) /* LIVE: the name is free when its grace is over, not before */
         *retry_after_s = (unsigned)(worker->server->config->names.grace_ms / 1000) + 1;
     return err;
 }
 
 /* ---- where it is */
 
-/* The port as the caller knows it: in Host, or told by a trusted proxy; 0: neither. */
+/* Returns the port in Host, or else the one that a trusted proxy told, or else 0. */
 static uint16_t call_port(const struct call *c)
 {
     struct slice host = c->m->authority;
@@ -182,7 +186,7 @@ static uint16_t default_port(bool https)
     return https ? HTTPS_PORT : HTTP_PORT;
 }
 
-/* Options are checked at start, so they parse. */
+/* Reads a URL option, which was checked at start. Returns false when it was not given. */
 static bool option_url(const char *text, struct base_url *out)
 {
     return text && base_url_parse(text, out) == 0;
@@ -232,7 +236,7 @@ static void add_limits(cJSON *json, const struct config *config)
     cJSON_AddNumberToObject(limits, "hold_ms", (double)config->names.hold_ms);
 }
 
-/* What only a secure answer carries. */
+/* Adds the ticket and what goes with it. Only a secure call gets these. */
 static int add_ticket(cJSON *json, const struct server *s, struct wish *w,
                       const struct base_url *attach)
 {

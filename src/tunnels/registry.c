@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* registry.c - a worker's names. What other workers may know of them is in the directory. */
+/* registry.c - keeps the table of a worker's names in step with the directory; see registry.h. */
 #include "src/tunnels/registry.h"
 
 #include <stdlib.h>
@@ -11,16 +11,16 @@
 #include "src/tunnels/tunnel.h"
 
 struct registry {
-    struct tunnel_owner owner;   /* what the tunnels are handed */
+    struct tunnel_owner owner;   /* given to each tunnel */
     const struct config *config; /* borrowed: outlives the registry */
     struct map names;            /* of struct tunnel, owned */
     struct directory *directory; /* borrowed: likewise */
-    int worker;                  /* whose names these are */
+    int worker;                  /* this worker's index in the directory */
 };
 
 /* ---- checks */
 
-/* Checks one name: the table finds its tunnel, and the directory this worker. */
+/* Checks that the table finds @t by its name, and that the directory says that it is here. */
 static void check_name(const struct registry *r, const struct tunnel *t)
 {
     struct slice name = slice_str(t->name);
@@ -44,7 +44,8 @@ static void registry_check(struct registry *r)
 
 /* ---- what the names file says */
 
-/* A live name has no end yet: it will be graced from the next start on. */
+/* Returns the wall-clock time until which the name is held, or 0 for a LIVE one, which has no end
+ * yet: its grace begins at the next start. */
 static int64_t tunnel_until(const struct tunnel *t, uint64_t now_us, int64_t wall_s)
 {
     if (t->state == TUNNEL_LIVE)
@@ -76,8 +77,7 @@ static struct tunnel *registry_add(struct registry *r, struct slice name,
 
 /* ---- the table */
 
-/* Nobody has attached yet: every name that was held is away from now on, for what is left of its
- * time. */
+/* A name that was LIVE has the whole grace from now on. */
 void registry_adopt(struct registry *r, const struct held_name *h)
 {
     int64_t wall_s = clock_wall_s();
@@ -85,7 +85,7 @@ void registry_adopt(struct registry *r, const struct held_name *h)
     struct slice name = slice_str(h->name);
     if (h->until > 0)
         left_ms = h->until > wall_s ? (uint64_t)(h->until - wall_s) * 1000 : 0;
-    if (left_ms > most_ms) /* the clock was set back, or the option is new */
+    if (left_ms > most_ms) /* the clock was set back, or --name-grace is shorter now */
         left_ms = most_ms;
     if (left_ms == 0 || registry_find(r, name) ||
         directory_claim(r->directory, name, r->worker, NULL) < 0)
@@ -100,7 +100,8 @@ static void free_tunnel(struct slice key, void *value, void *user)
     tunnel_free(value);
 }
 
-/* What waits is told, and may look the name up: the table is empty by then. */
+/* Requests that wait are told that their name is gone, and may look it up in that callback. The
+ * table is empty by then. */
 void registry_free(struct registry *r)
 {
     if (!r)
@@ -183,7 +184,7 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
     uint64_t pending_us = r->config->names.pending_ms * 1000;
     if (t->state != TUNNEL_LIVE && t->hold.until_us < loop_now_us(r->owner.loop) + pending_us)
         tunnel_hold(t, t->state, r->config->names.pending_ms);
-    t->left_for_good = false; /* its client is back, if only by this call */
+    t->left_for_good = false; /* the client is back, and will attach */
     note(r, t);
     *out = t;
     return 0;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* registry.h - the names of one worker: name → tunnel, and who holds it. protocol.md#held-names
+/* registry.h - holds the names of one worker: finds the tunnel of a name, gives names to owners and
+ * takes them back. protocol.md#held-names
  *
- * A name is on one worker, all that happens to it happens there, and nothing here is locked: the
- * directory tells which. */
+ * Invariants: each tunnel stands in the table under its own name, and the directory says that the
+ * name is this worker's. The thread of the worker alone touches its registry, so nothing here is
+ * locked. A registry does not know the names of other workers. */
 
 /* draw: a name
  *
@@ -23,28 +25,35 @@ enum { WAITERS_MAX = 4096 /* requests that wait for any name of the process */ }
 struct registry;
 struct tunnel;
 
-/* @l: where grace timers run. @d is borrowed and outlives it. @worker: the index in the directory.
- */
+/* Makes an empty registry. The timers of its tunnels run on @l. @worker is the worker's index in
+ * the directory. The registry borrows @l, @c and @d, which outlive it. */
 struct registry *registry_new(struct loop *l, const struct config *c, struct directory *d,
                               int worker) MUSTCHECK;
-void registry_free(struct registry *r); /* no link may be left; the names stay in the directory, for
-                                           the names file */
-/* A line of the names file, before any loop runs: graced for what is left of its time. */
+
+/* Frees the registry and its tunnels. The names stay in the directory, from which the names file is
+ * written. NULL is fine. */
+void registry_free(struct registry *r);
+
+/* Holds a name of the names file, GRACED for the rest of its time. Does nothing when that time is
+ * over or the name is held already. Called before any loop runs. */
 void registry_adopt(struct registry *r, const struct held_name *h);
 
-struct tunnel *registry_find(const struct registry *r, struct slice name); /* any held name; NULL */
+/* Returns the tunnel of @name, or NULL when this worker does not hold the name. */
+struct tunnel *registry_find(const struct registry *r, struct slice name);
 
-/* Holds @name for @owner: the tunnel there is (if it is this owner's) or a new PENDING one. @asked:
- * the name was asked for, not random. ERR_TAKEN: another owner holds it; @retry_after_s says for
- * how long at most (0: it is live). ERR_TAKEN too when the name is another worker's, which the
- * caller should have looked up. ERR_LIMIT: DIRECTORY_MAX names are held. ERR_ABUSE: @from, whom
- * the name is given to (NULL: nobody who counts), holds as many as it may. A tunnel that waits for
- * its client is held for --name-pending at least from now on; whether it was asked for stays as it
- * is. */
+/* Holds @name for @owner. @asked says that the name was asked for; it is random otherwise. Returns
+ * 0 and sets @out to the tunnel that this owner has already, or to a new PENDING one. A new name
+ * counts against the address @from unless that is NULL. A tunnel that is not LIVE is then held for
+ * --name-pending at least, from now on. Otherwise returns
+ * - ERR_TAKEN when another owner or another worker holds the name. @retry_after_s gets the longest
+ *   time for which it is held, or 0 when that is not known: it is LIVE, or on another worker.
+ * - ERR_LIMIT when the process holds DIRECTORY_MAX names.
+ * - ERR_ABUSE when @from holds as many names as it may. */
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
                    bool asked, const struct address *from, struct tunnel **out,
                    unsigned *retry_after_s) MUSTCHECK;
-/* Frees the name at once. */
+
+/* Frees @t and its name at once. */
 void registry_drop(struct registry *r, struct tunnel *t);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel.c - who may attach to a name, which backend takes the next stream, and who waits for one.
+/* tunnel.c - judges who may attach to a name, picks the backend of each stream, and lets requests
+ * wait for one; see tunnel.h.
  *
- * The state follows from the backends: refresh() looks at all of them (a handful) whenever one
- * comes, goes or changes, so no count can go astray. A backend may leave in the middle of anything
- * here; a tunnel cannot go. */
+ * The state is worked out from the backends, never counted up and down: refresh() looks at all of
+ * them (a handful) whenever one comes, goes or changes. A backend that is retired or closed may
+ * leave the tunnel before that call returns, and others with it. */
 #include "src/tunnels/tunnel.h"
 
 #include <assert.h>
@@ -13,7 +14,7 @@
 #include "h2mux/base/log.h"
 
 enum {
-    AWAY_MAX_US = 30 * 1000000, /* a request is not held for a name that was away longer */
+    AWAY_MAX_US = 30 * 1000000, /* a name that was away for longer holds no requests */
     FLAP_WINDOW_US = 60 * 1000000,
     FLAP_PENALTY_US = 60 * 1000000,
     FLAP_MAX = 5,           /* takeovers in a window */
@@ -87,8 +88,8 @@ static bool can_open(const struct tunnel *t, enum stream_kind kind)
     return b && fitness_of(b, kind) == FITNESS_ROOM;
 }
 
-/* Checks what holds at all times. A backend that ceases to take streams tells the tunnel a moment
- * later, so LIVE without such a backend is no fault here. */
+/* Checks what holds at all times. A tunnel may be LIVE without a backend that takes streams, for
+ * the moment until the last one has called tunnel_wake or tunnel_leave. */
 static void tunnel_check(const struct tunnel *t)
 {
     bool live = t->state == TUNNEL_LIVE;
@@ -102,7 +103,7 @@ static void tunnel_check(const struct tunnel *t)
         CHECK_THAT(backend_at(node)->tunnel == t);
 }
 
-/* Checks what holds behind a look at the backends. */
+/* Checks what holds when the state was just worked out. */
 static void tunnel_check_fresh(const struct tunnel *t)
 {
     tunnel_check(t);
@@ -110,8 +111,8 @@ static void tunnel_check_fresh(const struct tunnel *t)
     CHECK_THAT(t->n_links == count_links(t));
 }
 
-/* Checks that no request waits for what it could have. A stream that closes makes room a moment
- * before its link wakes the tunnel, so this holds behind tunnel_wake alone. */
+/* Checks that no request waits for a stream that it could have. This holds behind tunnel_wake
+ * alone: a stream that closes makes room some moments before its link wakes the tunnel. */
 static void tunnel_check_served(const struct tunnel *t)
 {
     tunnel_check_fresh(t);
@@ -121,7 +122,8 @@ static void tunnel_check_served(const struct tunnel *t)
 
 /* ---- life */
 
-/* Returns whether a random name's last client left for good, so that nobody will return to it. */
+/* Returns whether the name is random and its last client has left for good, so that no client will
+ * come back to it. */
 static bool is_dispensable(const struct tunnel *t)
 {
     return t->left_for_good && !t->asked && list_empty(&t->backends);
@@ -130,7 +132,7 @@ static bool is_dispensable(const struct tunnel *t)
 static void on_hold_over(void *user)
 {
     struct tunnel *t = user;
-    if (!is_dispensable(t)) /* else client_leaves has said all */
+    if (!is_dispensable(t)) /* the log has client_leaves already */
         LOG(INFO, "name_free", LOG_STR("name", t->name),
             LOG_STR("was", tunnel_state_name(t->state)));
     t->owner->on_expired(t->owner->user, t);
@@ -216,18 +218,20 @@ static void refresh(struct tunnel *t)
 
 /* ---- who may attach */
 
-/* A client that names no instance is a new instance each time: it equals nothing. */
+/* Returns whether @b belongs to the instance that @p names. A client that names no instance is a
+ * new instance each time it attaches. */
 static bool same_instance(const struct backend *b, const struct place *p)
 {
     return p->instance.len > 0 && slice_eq(slice_str(b->instance), p->instance);
 }
 
+/* Returns whether @b and a newcomer at @p may serve the name together. */
 static bool side_by_side(const struct backend *b, const struct place *p)
 {
     return same_instance(b, p) || (b->pool && p->pool);
 }
 
-/* Returns a backend that a newcomer at @p would throw out, or NULL. */
+/* Returns a backend from which a newcomer at @p would take the name over, or NULL. */
 static const struct backend *find_rival(const struct tunnel *t, const struct place *p)
 {
     LIST_FOREACH (node, &t->backends)
@@ -259,7 +263,8 @@ static void note_takeover(struct tunnel *t, uint64_t now_us)
     t->takeover.at_us[t->takeover.count++ % TUNNEL_TAKEOVERS] = now_us;
 }
 
-/* Two instances that keep throwing each other out: from now on the one that is here stays. */
+/* Refuses a newcomer when two instances keep taking the name from each other: for a minute the one
+ * that is there stays. */
 static enum join_verdict may_take_over(struct tunnel *t, const struct backend *rival,
                                        const struct place *p, uint64_t now_us,
                                        unsigned *retry_after_s)
@@ -298,6 +303,7 @@ bool tunnel_has_ousted(const struct tunnel *t, const struct backend *b)
            b->begun_us <= t->takeover.ousted_us && find_rival(t, &p);
 }
 
+/* Takes the name from @old, and remembers its instance. */
 static void oust(struct tunnel *t, struct backend *old)
 {
     memcpy(t->takeover.ousted, old->instance, sizeof t->takeover.ousted);
@@ -305,6 +311,7 @@ static void oust(struct tunnel *t, struct backend *old)
     old->ops->retire(old, RETIRE_TAKEN_OVER);
 }
 
+/* Returns whether @old must go because @b has joined. */
 static bool is_in_the_way(const struct backend *old, const struct backend *b)
 {
     struct place p = backend_place(b);
@@ -321,7 +328,8 @@ static struct backend *find_in_the_way(const struct tunnel *t, const struct back
     return NULL;
 }
 
-/* Looks anew each time: what a backend does when it is retired may take others off the list. */
+/* Retires all backends that @b replaces or takes over from. It searches the list anew each time,
+ * since retiring one backend may take others off the list. */
 static void make_way(struct tunnel *t, const struct backend *b)
 {
     struct backend *old, *last = NULL;
@@ -341,8 +349,8 @@ static bool is_outdated(const struct backend *b)
     return !b->up || b->replaced;
 }
 
-/* One open stream keeps a backend that gets nothing new, and a client that attaches again and again
- * could pile them up: beyond a number the oldest ends. */
+/* Cuts the oldest of the backends that get no new streams when there are too many of them. One open
+ * stream keeps such a backend, so a client that attaches again and again could pile them up. */
 static void end_outdated(struct tunnel *t)
 {
     struct backend *oldest = NULL;
@@ -356,7 +364,7 @@ static void end_outdated(struct tunnel *t)
     oldest->ops->close(oldest, ENHANCE_YOUR_CALM);
 }
 
-/* The newcomer is joined before the others go, so that the name is never away between the two. */
+/* The newcomer joins before the others go, so that the name is LIVE all the time. */
 void tunnel_join(struct tunnel *t, struct backend *b, uint64_t now_us)
 {
     struct place p = backend_place(b);
@@ -371,7 +379,8 @@ void tunnel_join(struct tunnel *t, struct backend *b, uint64_t now_us)
     tunnel_wake(t);
 }
 
-/* Frees a random name whose client has left for good. The loop does it, since callers hold @t. */
+/* Lets the hold timer free a random name whose client has left for good. It cannot be freed here,
+ * since callers use @t. */
 static void free_soon(struct tunnel *t)
 {
     tunnel_hold(t, TUNNEL_GRACED, 0);
@@ -411,7 +420,8 @@ struct backend *tunnel_pick(const struct tunnel *t, enum stream_kind kind)
     return best;
 }
 
-/* Serves as many as wait now and no more: a request that has to wait again goes to the end. */
+/* Serves at most as many requests as wait now, since one that has to wait again goes to the end of
+ * the queue. */
 void tunnel_wake(struct tunnel *t)
 {
     refresh(t);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel.h - one name: its owner, its backends, and the requests that wait for one.
- * protocol.md#held-names, protocol.md#who-may-attach.
+/* tunnel.h - holds one name for its owner, with the backends that serve it and the requests that
+ * wait for a backend. protocol.md#held-names, protocol.md#who-may-attach
  *
- * Invariants: a tunnel is LIVE iff a joined backend takes new streams. Requests wait only while no
- * backend can open a stream of their kind. A tunnel is freed from the loop only (its owner's
- * on_expired, or registry_drop): no function below frees it, so a caller may hold it for the
- * length of a callback. A tunnel knows no other names, and of its owner only `struct tunnel_owner`.
- */
+ * Invariants:
+ * - A tunnel is LIVE iff a joined backend takes new streams.
+ * - A request waits only while no backend can open a stream of its kind.
+ * - The hold timer runs iff the tunnel is not LIVE.
+ * - Only the owner frees a tunnel, from the loop (on_expired). So a caller may use a tunnel for the
+ *   length of a callback, and has to find it by name again after that.
+ *
+ * A backend changes a moment before it calls tunnel_wake or tunnel_leave; the first two invariants
+ * hold again behind that call. A tunnel does not know other names, what its backends are, or more
+ * of its owner than `struct tunnel_owner`. */
 #ifndef SRC_TUNNELS_TUNNEL_H
 #define SRC_TUNNELS_TUNNEL_H
 
@@ -16,8 +21,8 @@
 #include "src/tunnels/backend.h"
 
 enum {
-    TUNNEL_OUTDATED_MAX = 16, /* backends of a name that are leaving or replaced, not done yet */
-    TUNNEL_WAITERS_MAX = 256, /* requests that wait for one name */
+    TUNNEL_OUTDATED_MAX = 16, /* beyond so many, a backend that leaves or was replaced is cut */
+    TUNNEL_WAITERS_MAX = 256, /* requests that may wait for one name */
     TUNNEL_TAKEOVERS = 6      /* takeovers whose time is remembered */
 };
 
@@ -27,24 +32,37 @@ enum tunnel_state { TUNNEL_PENDING, TUNNEL_LIVE, TUNNEL_GRACED };
 const char *tunnel_state_name(enum tunnel_state s);
 
 /* A request that waits for a backend. Embedded in the exchange. It gets exactly one of the two
- * calls, unless tunnel_unwait comes first; it is unlinked before the call. */
+ * calls, unless tunnel_unwait comes first. It has left the queue before the call. */
 struct waiter {
     struct list_node node; /* linked iff waiting */
     enum stream_kind kind; /* what a stream is wanted for */
-    /* @b suits best; where it has no room for this kind the request waits again. */
+
+    /* Gives the request @b, the backend that suits it best. A request for which @b has no room
+     * calls tunnel_wait again. */
     void (*on_backend)(struct waiter *w, struct backend *b);
-    void (*on_gone)(struct waiter *w); /* the name was dropped */
+
+    /* Tells the request that the name was dropped. */
+    void (*on_gone)(struct waiter *w);
 };
 
-/* What a tunnel is handed by whoever owns it, the same for all tunnels of a worker. */
+/* The settings and callbacks that an owner gives to all its tunnels. */
 struct tunnel_owner {
     struct loop *loop;      /* borrowed: outlives the tunnels */
     uint64_t pending_ms;    /* how long a name is held before its first backend */
-    uint64_t name_grace_ms; /* how long a name is held after its last one */
-    void (*on_change)(void *user, const struct tunnel *t); /* state or end of holding changed */
-    void (*on_expired)(void *user, struct tunnel *t); /* the time is over: the owner frees @t */
-    bool (*wait_begin)(void *user); /* counts a waiting request; false: too many wait already */
-    void (*wait_end)(void *user);   /* one of them waits no longer */
+    uint64_t name_grace_ms; /* how long a name is held after its last backend */
+
+    /* Tells that the state of @t, or the time until which its name is held, has changed. */
+    void (*on_change)(void *user, const struct tunnel *t);
+
+    /* Tells that the name is held no longer. The owner frees @t. */
+    void (*on_expired)(void *user, struct tunnel *t);
+
+    /* Counts a request that is about to wait. Returns false when too many wait already. */
+    bool (*wait_begin)(void *user);
+
+    /* Tells that a request which wait_begin has counted waits no longer. */
+    void (*wait_end)(void *user);
+
     void *user;
 };
 
@@ -53,79 +71,81 @@ struct tunnel {
     uint8_t owner_id[OWNER_LEN];
     const struct tunnel_owner *owner; /* borrowed: outlives its tunnels */
     enum tunnel_state state;
-    bool asked;         /* the name was asked for; a random one is free when its client says so */
+    bool asked;         /* the name was asked for; false: it is random */
     bool left_for_good; /* the client of the last backend said goodbye, and none came since */
     bool cookie_warned; /* rule R15a was logged */
-    uint64_t exchanges; /* since it was made */
+    uint64_t exchanges; /* requests since the tunnel was made */
 
     struct list_node backends; /* of backend.in_tunnel */
-    size_t n_links;            /* of these, the ones that count towards --max-links */
+    size_t n_links;            /* backends that count towards --max-links */
 
     struct list_node waiters; /* of waiter.node */
     size_t n_waiters;
 
-    struct {                    /* how long the name is held */
-        struct timer timer;     /* PENDING, GRACED: runs out at `until_us` */
-        uint64_t until_us;      /* monotonic; 0 while LIVE */
-        uint64_t away_since_us; /* monotonic; 0 while LIVE. A name loaded at start counts from it */
+    struct {                /* how long the name is held */
+        struct timer timer; /* PENDING, GRACED: runs out at `until_us` */
+        uint64_t until_us;  /* monotonic; 0 while LIVE */
+        uint64_t
+            away_since_us; /* monotonic: when it ceased to be LIVE, or was made; 0 while LIVE */
     } hold;
 
     struct {                              /* takeovers by other instances */
         uint64_t at_us[TUNNEL_TAKEOVERS]; /* ring: when the last ones were */
-        size_t count;                     /* since it was made */
-        uint64_t flapping_until_us;       /* no takeover before; 0: none was refused */
-        char ousted[INSTANCE_LEN + 1];    /* the instance that was thrown out last; empty: none */
+        size_t count;                     /* since the tunnel was made */
+        uint64_t flapping_until_us;       /* takeovers are refused until then */
+        char ousted[INSTANCE_LEN + 1];    /* the instance that lost the name last; empty: none */
         uint64_t ousted_us;               /* when that was */
     } takeover;
 };
 
-/* Makes a PENDING tunnel. @name has at most NAME_MAX_LEN bytes. @owner is borrowed. */
+/* Makes a PENDING tunnel, whose hold timer runs. @name has at most NAME_MAX_LEN bytes. @owner is
+ * borrowed. */
 struct tunnel *tunnel_new(const struct tunnel_owner *owner, struct slice name,
                           const uint8_t owner_id[static OWNER_LEN], bool asked) MUSTCHECK;
 
-/* Frees @t: waiters get on_gone, and backends that are still joined forget it. NULL is fine. */
+/* Frees @t. Waiting requests get on_gone, and backends that are still joined lose their pointer to
+ * @t. NULL is fine. */
 void tunnel_free(struct tunnel *t);
 
-/* Holds the name of a tunnel that is not LIVE for @for_ms from now on, in state PENDING or GRACED.
- */
+/* Enters state @s, PENDING or GRACED, and holds the name for @for_ms from now on. */
 void tunnel_hold(struct tunnel *t, enum tunnel_state s, uint64_t for_ms);
 
 /* ---- who may attach */
 
 enum join_verdict { JOIN_OK, JOIN_TOO_MANY, JOIN_FLAPPING };
 
-/* Judges whether a newcomer may take the place @p. @retry_after_s: for JOIN_FLAPPING, when to try
- * again. */
+/* Returns whether a newcomer may take the place @p. For JOIN_FLAPPING, @retry_after_s gets the
+ * seconds after which it may try again. */
 enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_t max_links,
                                   uint64_t now_us, unsigned *retry_after_s) MUSTCHECK;
 
-/* Returns whether @b was still on its way when another instance took the name from its own, and
- * that other instance is there: then @b must not join. */
+/* Returns whether @b must not join: another instance took the name from the instance of @b while @b
+ * was still attaching, and that other instance is there now. */
 bool tunnel_has_ousted(const struct tunnel *t, const struct backend *b);
 
-/* Joins @b, which is up. It replaces the old backend of its slot, or takes over from another
- * instance; then waiting requests go on. */
+/* Joins @b, which is up. @b replaces the old backend of its slot, or takes the name over from
+ * another instance. Then waiting requests get backends. */
 void tunnel_join(struct tunnel *t, struct backend *b, uint64_t now_us);
 
-/* Takes @b out of @t; nothing happens when it is not in @t. @goodbye: its client said that it
- * leaves for good (GOAWAY), so a random name is free at once. */
+/* Takes @b out of @t. Does nothing when @b is not in @t. @goodbye says that the client leaves for
+ * good (it sent GOAWAY): a random name without other backends is then freed from the loop. */
 void tunnel_leave(struct tunnel *t, struct backend *b, bool goodbye);
 
 /* ---- requests */
 
-/* Returns the backend that suits a stream of @kind best: one with room before a full one, the least
- * busy of equals, the oldest of equally busy. Returns NULL when none takes new streams. */
+/* Returns the backend that suits a stream of @kind best: the fittest, of equally fit ones the least
+ * busy, of equally busy ones the oldest. Returns NULL when no backend takes new streams. */
 struct backend *tunnel_pick(const struct tunnel *t, enum stream_kind kind);
 
-/* Looks at the backends again, since one of them can take a stream or ceased to: works out the
- * state and hands backends to waiting requests. */
+/* Works out the state from the backends and gives backends to waiting requests. To be called when a
+ * backend has room again, or has ceased to take streams. */
 void tunnel_wake(struct tunnel *t);
 
-/* Lets @w wait. Returns false when it must be answered at once: too many wait already, or the name
- * has been away for more than 30 s. */
+/* Puts @w, for which no backend has room, into the queue. Returns false when too many requests wait
+ * already, or when the name has been without a backend for more than 30 s. */
 bool tunnel_wait(struct tunnel *t, struct waiter *w, uint64_t now_us) MUSTCHECK;
 
-/* Takes @w out of the queue; nothing happens when it does not wait. */
+/* Takes @w out of the queue. Does nothing when @w is not in it. */
 void tunnel_unwait(struct tunnel *t, struct waiter *w);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* handoff.c - a sock in a mail; see handoff.h. */
+/* handoff.c - sends a sock by mail; see handoff.h. */
 #include "src/worker/handoff.h"
 
 #include <assert.h>
@@ -10,12 +10,13 @@
 
 /* draw: a handoff
  *
- *   LEAVING (a task of the old loop waits for its callbacks) ──▶ MAILED ──▶ delivered */
+ *   leaving: a task of the old loop waits ──▶ mailed ──▶ delivered, or closed
+ *      └──────── the old loop is freed ────────────────▶ closed */
 struct handoff {
     struct mail mail;
     struct task leave;
-    struct orphan orphan; /* LEAVING: closed with the loop if it stops now */
-    struct sock *sock;    /* owned; between loops while MAILED */
+    struct orphan orphan; /* while leaving: closes the sock if the loop is freed */
+    struct sock *sock;    /* owned; while mailed it has no loop */
     struct mailbox *to;   /* borrowed: outlives every mail */
     void (*deliver)(struct worker *w, struct sock *sock);
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mailbox.c - messages between workers. */
+/* mailbox.c - see mailbox.h.
+ *
+ * Invariants: each message in the list can be delivered, and is in no other list; the list is empty
+ * when the mailbox is freed. */
 #include "src/worker/mailbox.h"
 
 #include <pthread.h>
@@ -12,7 +15,7 @@ struct mailbox {
     pthread_mutex_t lock; /* guards `mails` */
     struct list_node mails;
     void *reader; /* borrowed: the worker */
-    int fd;       /* owned; readable when mails came */
+    int fd;       /* owned: the eventfd, readable when mails came */
     struct event event;
 };
 
@@ -48,7 +51,7 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
 {
     uint64_t count;
     if (read(fd, &count, sizeof count) < 0)
-        return; /* woken twice for one */
+        return; /* the mails that it was for are delivered already */
     mailbox_deliver(arg);
 }
 
@@ -88,5 +91,5 @@ void mailbox_post(struct mailbox *m, struct mail *mail)
     list_push(&m->mails, &mail->node);
     pthread_mutex_unlock(&m->lock);
     if (was_empty && write(m->fd, &one, sizeof one) < 0)
-        abort(); /* an eventfd takes 2^64 - 2 of these */
+        abort(); /* cannot be: an eventfd counts to 2^64 - 2 */
 }

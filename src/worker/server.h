@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* server.h - what all workers of a process share. main makes it before the threads start; from then
- * on nothing of it changes but what is atomic or locks itself. */
+/* server.h - holds the state that all workers of the process share. main makes it before the
+ * threads start and owns it. After that no member is set, but for the atomic ones; the objects
+ * behind the pointers have their own locks or do not change. */
 #ifndef SRC_WORKER_SERVER_H
 #define SRC_WORKER_SERVER_H
 
@@ -23,24 +24,24 @@ struct worker;
 
 struct server {
     const struct config *config; /* borrowed from main */
-    struct keyring *keyring;     /* owned by main, like all below */
-    struct directory *directory; /* locks itself */
+    struct keyring *keyring;
+    struct directory *directory; /* has a lock */
     struct trust *trust;
-    struct handshakes *handshakes; /* locks itself */
-    struct quota *quota;           /* locks itself */
-    struct tls *tls;               /* NULL: no certificate, plain HTTP only */
-    struct log_file *access_log;   /* NULL: off; locks itself */
-    struct names_file *names_file; /* touched by worker 0 alone */
+    struct handshakes *handshakes; /* has a lock */
+    struct quota *quota;           /* has a lock */
+    struct tls *tls;               /* has a lock; NULL: no certificate, so plain HTTP only */
+    struct log_file *access_log;   /* has a lock; NULL: off */
+    struct names_file *names_file; /* only worker 0 uses it */
     struct worker **workers;       /* n_workers of them, made by the crew */
     unsigned n_workers;
-    char node[STATE_NODE_MAX]; /* our name in Via: "oneport-" and 8 hex digits */
-    uint64_t started_us;
-    struct budget budget;     /* what all links hold of bodies; atomic */
-    _Atomic bool draining;    /* a stop was asked for */
-    _Atomic unsigned running; /* workers whose loop has not ended */
+    char node[STATE_NODE_MAX]; /* the server's name in Via (state_node) */
+    uint64_t started_us;       /* monotonic */
+    struct budget budget;      /* memory for the bodies under way on all links; atomic */
+    _Atomic bool draining;     /* a signal has asked for a stop */
+    _Atomic unsigned running;  /* the number of workers whose loop has not ended */
 };
 
-/* Returns what the server judges tickets by. */
+/* Returns the keys and the domain of the server, for call_ticket. */
 static inline struct call_judge server_judge(const struct server *s)
 {
     return (struct call_judge){s->keyring, slice_str(s->config->domain)};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stats.h - counters of one worker. Their worker alone writes them; any thread may read them and
- * sum them over the workers. */
+/* stats.h - counts what happens on one worker. Only that worker changes its counters. Any thread
+ * may read them, and add up those of all workers. */
 #ifndef SRC_WORKER_STATS_H
 #define SRC_WORKER_STATS_H
 
@@ -12,15 +12,18 @@ struct counter {
 };
 
 struct worker_stats {
-    struct counter requests, websockets, bad_requests, register_calls,
-        handoffs;                   /* since the start */
-    struct counter streams_evicted; /* streams that were reset because memory was short */
-    struct counter edges_open, links_open, exchanges_open, websockets_open; /* at the moment */
-    struct counter rx_bytes, tx_bytes; /* of bodies, as viewers send and receive them */
+    /* Counted since the start. A stream is evicted, that is reset, when memory is short. */
+    struct counter requests, websockets, bad_requests, register_calls, handoffs, streams_evicted;
+
+    /* Open at the moment. */
+    struct counter edges_open, links_open, exchanges_open, websockets_open;
+
+    /* Bytes of bodies since the start, from viewers and to viewers. */
+    struct counter rx_bytes, tx_bytes;
 };
 
-/* Adds @n to a counter. A counter has one writer, so no locked instruction is needed; a reader may
- * see a value that is a moment old. */
+/* Adds @n, which may be negative, to a counter. Only one thread writes a counter, so no locked
+ * instruction is needed. */
 static inline void stat_add(struct counter *c, int64_t n)
 {
     atomic_store_explicit(&c->value,
@@ -28,7 +31,7 @@ static inline void stat_add(struct counter *c, int64_t n)
                           memory_order_relaxed);
 }
 
-/* Returns the value of a counter. */
+/* Returns the value of a counter. On another thread it may be a moment old. */
 static inline uint64_t stat_get(const struct counter *c)
 {
     return atomic_load_explicit(&c->value, memory_order_relaxed);

@@ -20,7 +20,8 @@ void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms
             LOG_U("budget", w->server->budget.limit), LOG_U("suppressed", suppressed));
 }
 
-/* The rest of a complete answer was dropped; its tunnel is not known any more. */
+/* Notes that the rest of an answer was dropped whose exchange is over. Its tunnel is not known any
+ * more. */
 static void on_cut(void *user, uint64_t stalled_ms, uint64_t bytes)
 {
     worker_note_evicted(user, "-", stalled_ms, bytes);
@@ -74,7 +75,7 @@ void worker_free(struct worker *w)
     free(w);
 }
 
-/* What a new thread is handed; the thread frees it. */
+/* The argument of a new thread, which frees it. */
 struct start {
     struct worker *worker;
     void (*run)(struct worker *w);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* worker.h - one thread with one event loop, its mailbox, its counters, and the lists of what lives
- * on it.
+/* worker.h - a worker is one thread with an event loop. It has a mailbox, counters, and lists of
+ * the connections and exchanges that live on it.
  *
- * Only its own thread touches a worker; other threads post to its mailbox. A worker makes nothing
- * of what lives on it: crew.c does, and walks the lists. */
+ * Only its own thread touches a worker (worker_check); other threads post to its mailbox. It does
+ * not know what its lists hold: crew.c makes, walks and ends that. */
 #ifndef SRC_WORKER_WORKER_H
 #define SRC_WORKER_WORKER_H
 
@@ -27,47 +27,48 @@ struct worker {
     struct mailbox *mailbox; /* owned */
     struct server *server;   /* borrowed: outlives its workers */
     unsigned index;
-    pthread_t thread;       /* set by worker_start */
-    pthread_t owner_thread; /* the one thread that may touch the worker now: worker_check */
+    pthread_t thread;       /* of worker_start */
+    pthread_t owner_thread; /* the thread that may touch the worker now: worker_check */
     struct worker_stats stats;
     struct evictor evictor; /* this worker's share of server->budget */
 
-    /* Set by the crew, which owns them. */
-    struct registry *registry;        /* the names that live here */
-    struct abuse *abuse;              /* aborts that viewers' addresses have left */
-    struct address_buckets *requests; /* of --viewer-rate; NULL: no limit */
+    /* Owned by the crew, which sets them. */
+    struct registry *registry;        /* the names of this worker */
+    struct abuse *abuse;              /* the limit of aborts */
+    struct address_buckets *requests; /* the limit of --viewer-rate; NULL: no limit */
 
+    /* All that lives on the worker; each object is in one list, and takes itself off. */
     struct list_node listeners, gates, edges, links, exchanges;
-    bool stopped; /* everything on it was ended, and nothing new may begin */
+    bool stopped; /* all of that was ended, and nothing new may begin */
 
-    /* Limits for lines that a stranger can cause at will. */
+    /* Limits for log lines that a stranger could cause without end. */
     struct log_limit no_tunnel_log, bad_request_log, evicted_log, handshake_log, quota_log;
     struct log_limit exchange_log[WORKER_EXCHANGE_EVENTS]; /* by enum exchange_event */
 };
 
-/* Makes a worker with an empty loop. Returns NULL when the system gives no event loop or no
- * eventfd; errno says why. */
+/* Makes a worker, whose loop does not run yet. Returns NULL, with errno, when there is no event
+ * loop or no eventfd. */
 struct worker *worker_new(struct server *s, unsigned index) MUSTCHECK;
 
 /* Frees a worker whose lists are empty and whose loop does not run. NULL is fine. */
 void worker_free(struct worker *w);
 
-/* Calls @run(@w) on a thread of its own. Returns 0, or ERR_LIMIT when no thread can be made. */
+/* Starts the thread of @w, which calls @run(@w). Returns 0, or ERR_LIMIT without one. */
 int worker_start(struct worker *w, void (*run)(struct worker *w)) MUSTCHECK;
 
 /* Waits until the thread of worker_start has ended. */
 void worker_join(struct worker *w);
 
-/* Aborts, where checks are compiled in (check.h), unless the calling thread may touch @w: the one
- * that made the worker until worker_start, the worker's own, and from worker_join on the one that
- * called that. */
+/* Checks (check.h) that the calling thread may touch @w. Before worker_start that is the thread
+ * that made the worker, then the worker's own, and after worker_join the thread that called it. */
 static inline void worker_check(const struct worker *w)
 {
     CHECK_THAT(pthread_equal(w->owner_thread, pthread_self()));
 }
 
-/* Counts a stream that was reset because memory was short and its viewer took nothing, and logs it
- * at most once a second. @name: the tunnel's, or "-" where it is not known any more. */
+/* Counts a stream that was reset because memory was short and its viewer had taken nothing for
+ * @stalled_ms. Logs one such stream a second. @name: the name of its tunnel, or "-" when that is
+ * not known any more. @bytes: the bytes that were waiting for the viewer. */
 void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms, uint64_t bytes);
 
 #endif

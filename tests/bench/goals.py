@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The goals of the project, one per row: a text, the figure and its limit. A goal is judged against
-the peers of the same run."""
+"""Lists the goals of the project, one per row: a text, the figure and its limit. Judges them
+against the peers of the same run."""
 
 import dataclasses
 from collections.abc import Callable

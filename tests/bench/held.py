@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A helper program that takes commands on standard input, one per line. The program ends when its
-standard input ends, so it cannot outlive the benchmark."""
+"""Runs a helper program that takes commands on standard input, one per line. The program ends when
+its standard input ends, so it cannot outlive the benchmark."""
 
 import json
 import os
@@ -80,7 +80,7 @@ class Held:
 
 
 class Listener(Held):
-    """One of our servers. `.port` is the port that it listens on."""
+    """Runs one of our servers. `.port` is the port that it listens on."""
 
     def __init__(self, directory, tool, *arguments):
         super().__init__(directory, tool, *arguments)

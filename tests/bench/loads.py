@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Functions that put load on a path. wrk measures throughput; our own generator does every load
-that waits, holds connections or shares."""
+"""Puts load on a path. wrk measures throughput; our own generator does every load that waits, holds
+connections or shares."""
 
 import contextlib
 import json
@@ -141,7 +141,7 @@ class WebSockets(Held):
 
 
 class Stalled(Held):
-    """@count viewers that ask for @target, read its head and then stop reading."""
+    """Holds @count viewers that ask for @target, read its head and then stop reading."""
 
     def __init__(self, directory, path, target, count):
         super().__init__(

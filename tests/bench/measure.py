@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The tests of plain HTTP through a path: requests, latency, bulk and fairness. Each test takes
-(bench, kind of path) and returns its figures by name. Lower is better, except for *_per_s and
-opened."""
+"""Tests plain HTTP through a path: requests, latency, bulk and fairness. Each test takes (bench,
+kind of path) and returns its figures by name. Lower is better, except for *_per_s and opened."""
 
 import statistics
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The test of two workers: how much faster they are than one, and what it costs when a viewer's
+"""Tests two workers: how much faster they are than one, and what it costs when a viewer's
 connection is handed over from one to the other."""
 
 import http.client
@@ -81,7 +81,7 @@ def _pairs(homes):
 
 
 class Run:
-    """One load on one server, taken in slices. The first slice warms up and does not count."""
+    """Puts one load on one server, in slices. The first slice warms up and does not count."""
 
     def __init__(self, bench, fleet, order, every):
         self.bench, self.fleet = bench, fleet
@@ -124,8 +124,8 @@ class Run:
 
 
 class Full(Run):
-    """A load of as many requests as are answered. Two generators send it, so that neither is the
-    limit where there are cores for them."""
+    """Sends as many requests as are answered. Two generators do so, so that neither is the limit
+    where there are cores for them."""
 
     name = "full"
 
@@ -143,8 +143,8 @@ class Full(Run):
 
 
 class Calm(Run):
-    """A load at a rate that leaves cores idle: workers sleep between requests and have to be
-    woken."""
+    """Sends requests at a rate that leaves cores idle: workers sleep between requests and have to
+    be woken."""
 
     name = "calm"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The tests of what grows with the number of links and streams, and what must not. They run oneport
-only, as no peer has links."""
+"""Tests what grows with the number of links and streams, and what must not. Only oneport is tested,
+as no peer has links."""
 
 import contextlib
 import time
@@ -17,7 +17,7 @@ ATTACH_S = 120
 
 
 class Fleet:
-    """oneportd alone, with @count links of a client program of the benchmark. Loads use it as a
+    """Runs oneportd with @count links of a client program of the benchmark. Loads use it as a
     path."""
 
     def __init__(self, bench, count, workers=None):
@@ -151,7 +151,7 @@ def _in_turn(bench, cost, alone):
 
 
 class Cost:
-    """The CPU seconds per 10,000 requests of a path at a fixed rate."""
+    """Measures the CPU seconds per 10,000 requests of a path at a fixed rate."""
 
     def __init__(self, path, pids, **options):
         self.path, self.pids, self.options = path, pids, options

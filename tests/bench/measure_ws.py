@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tests of WebSockets: the cost of an idle one, and latency while the path carries a
-transfer."""
+"""Tests WebSockets: the cost of an idle one, and latency while the path carries a transfer."""
 
 import time
 
@@ -157,8 +156,8 @@ def plain_rate(bench, direction):
 
 
 class LongLine:
-    """A factory of lines for Path. In `with LongLine(bench) as line`, line(port) returns the port
-    of a new long line that leads to @port."""
+    """Makes lines for Path. In `with LongLine(bench) as line`, line(port) returns the port of a new
+    long line that leads to @port."""
 
     def __init__(self, bench):
         self.bench = bench

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CPU time, memory and descriptors of processes and their children."""
+"""Measures CPU time, memory and descriptors of processes and their children."""
 
 import contextlib
 import ctypes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The paths from viewers to an origin that are not peers: direct, through nginx and through
+"""Defines the paths from viewers to an origin that are not peers: direct, through nginx and through
 oneport. peers.py has the others.
 
 A path is a context manager. Its processes run inside of the `with` block and end with it."""
@@ -23,8 +23,8 @@ class Skipped(Exception):
 
 
 class Path:
-    """Base class. @line(port), if given, returns the port of a long line to @port. A path of two
-    ends puts it between them."""
+    """Is the base of all paths. @line(port), if given, returns the port of a long line to @port. A
+    path of two ends puts it between them."""
 
     name = ""
     host = "localhost"
@@ -89,7 +89,7 @@ class Path:
 
 
 class Direct(Path):
-    """No hop at all. Shows what origin and load can do."""
+    """Has no hop at all. Shows what origin and load can do."""
 
     name = "direct"
 
@@ -98,7 +98,7 @@ class Direct(Path):
 
 
 class NginxHop(Path):
-    """One hop through nginx in plain HTTP."""
+    """Has one hop, nginx in plain HTTP."""
 
     name = "nginx"
 
@@ -141,7 +141,7 @@ class NginxHop(Path):
 
 
 class Oneport(Path):
-    """oneportd and one oneport. The one listener is plain for viewers and TLS for the link."""
+    """Runs oneportd and one oneport. The one listener is plain for viewers and TLS for the link."""
 
     name = "oneport"
     one_link = True
@@ -195,8 +195,8 @@ http {{
 
 
 class Origins:
-    """The origins behind every path: nginx for small files, and our own program for bodies of any
-    length, uploads and WebSockets."""
+    """Runs the origins behind every path: nginx for small files, and our own program for bodies of
+    any length, uploads and WebSockets."""
 
     def __init__(self, bench):
         self.directory = bench.new_directory("origins")

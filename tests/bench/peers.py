@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The peers that do the same work without the reverse dial: a proxy beside the viewers, one
+"""Defines the peers that do the same work without the reverse dial: a proxy beside the viewers, one
 encrypted connection, a proxy beside the origin.
 
 Each end gets as many threads as oneportd has workers. Everything else has its default, unless the
@@ -18,7 +18,7 @@ from .paths import Direct, NginxHop, Oneport, Path, Skipped
 
 
 class Haproxy(Path):
-    """HAProxy at both ends: HTTP/1.1, TLS with HTTP/2, HTTP/1.1.
+    """Runs HAProxy at both ends: HTTP/1.1, TLS with HTTP/2, HTTP/1.1.
 
     `http-reuse always` is not the default. With the default, `safe`, each viewer's connection gets
     an HTTP/2 connection of its own, nothing is multiplexed, and a request costs HAProxy two to
@@ -67,14 +67,14 @@ backend onward
 
 
 class HaproxyTuned(Haproxy):
-    """HAProxy with larger buffers and windows, for bulk transfers."""
+    """Runs HAProxy with larger buffers and windows, for bulk transfers."""
 
     name = "haproxy-tuned"
     tuning = "tune.bufsize 65536\n    tune.h2.initial-window-size 1048576"
 
 
 class Nghttpx(Path):
-    """nghttpx at both ends: HTTP/1.1, TLS with HTTP/2, HTTP/1.1."""
+    """Runs nghttpx at both ends: HTTP/1.1, TLS with HTTP/2, HTTP/1.1."""
 
     name = "nghttpx"
 
@@ -107,7 +107,8 @@ class Nghttpx(Path):
 
 
 class Ssh(Path):
-    """ssh -R through an sshd with keys made for it. Neither reads the machine's own settings."""
+    """Runs ssh -R through an sshd, with keys made for it. Neither reads the machine's own
+    settings."""
 
     name = "ssh"
     one_link = True
@@ -167,7 +168,8 @@ AllowTcpForwarding yes
 
 
 class Chisel(Path):
-    """chisel with a reverse port: SSH in a WebSocket, one SSH channel per viewer's connection."""
+    """Runs chisel with a reverse port: SSH in a WebSocket, one SSH channel per viewer's
+    connection."""
 
     name = "chisel"
     one_link = True
@@ -197,8 +199,8 @@ class Chisel(Path):
 
 
 class Frp(Path):
-    """frps and frpc with a TCP proxy: TLS and yamux, one stream per viewer's connection. Both are
-    the defaults."""
+    """Runs frps and frpc with a TCP proxy: TLS and yamux, one stream per viewer's connection. Both
+    are the defaults."""
 
     name = "frp"
     one_link = True
@@ -221,7 +223,7 @@ class Frp(Path):
 
 
 class Localtunnel(Path):
-    """localtunnel's server and client: ten plain TCP connections to a port that the server
+    """Runs localtunnel's server and client: ten plain TCP connections to a port that the server
     chooses."""
 
     name = "localtunnel"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The report of a run: medians over rounds, ratios within a round, tables in Markdown, results.json
-and charts."""
+"""Writes the report of a run: medians over rounds, ratios within a round, tables in Markdown,
+results.json and charts."""
 
 import json
 import shutil
@@ -33,7 +33,8 @@ MORE = (
 
 
 class Results:
-    """All figures measured so far: test -> path -> a list of {figure: value}, one per round."""
+    """Holds all figures measured so far: test -> path -> a list of {figure: value}, one per
+    round."""
 
     def __init__(self, settings):
         self.settings = settings

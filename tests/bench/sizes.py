@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The sizes of all measurements: those of the full benchmark, and those of a smoke run that only
-shows that every part works."""
+"""Sets the sizes of all measurements: those of the full benchmark, and those of a smoke run that
+only shows that every part works."""
 
 import dataclasses
 

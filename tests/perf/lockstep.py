@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A viewer and an origin in one thread. They pass small requests and their responses through a
-tunnel, one at a time.
+"""Plays a viewer and an origin in one thread. They pass small requests and their responses through
+a tunnel, one at a time.
 
 Each message is a single write, and none is written before the programs between have finished their
 work on the one before. So the programs do the same work for each request, however slow they are."""

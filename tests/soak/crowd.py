@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Viewers that send requests of many kinds, one after the other, and check every byte of the
+"""Plays viewers that send requests of many kinds, one after the other, and check every byte of the
 answers."""
 
 import functools
@@ -34,8 +34,8 @@ def check(good, what):
 
 
 class Person:
-    """One viewer. It keeps its connection as long as that lasts. @life (life.py) tells when the
-    client of its tunnel was killed."""
+    """Plays one viewer, who keeps a connection as long as it lasts. @life (life.py) tells when the
+    client of the tunnel was killed."""
 
     def __init__(self, number, tunnel, life, tls, tally, stop):
         self.dice = random.Random(number)

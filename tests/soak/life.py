@@ -7,7 +7,7 @@ AWAY_S = 6  # until the client has registered and attached again and no viewer g
 
 
 class Life:
-    """The life of one tunnel's client. The client lasts unless killed() is called."""
+    """Keeps the time of the last kill of one tunnel's client."""
 
     def __init__(self):
         self.last_kill = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""WebSockets that stay open, echo a message now and then, and connect again when the client of
+"""Runs WebSockets that stay open, echo a message now and then, and connect again when the client of
 their tunnel was killed."""
 
 import asyncio
@@ -18,8 +18,8 @@ AWAY = (502, 503)
 
 
 class Sockets:
-    """@count WebSockets over @tunnels, which are pairs (tunnel, Life of its client). They run in a
-    thread of their own."""
+    """Runs @count WebSockets over @tunnels, in a thread of their own. @tunnels are pairs (tunnel,
+    Life of its client)."""
 
     def __init__(self, count, tunnels, tally, stop):
         self.count, self.tunnels, self.tally, self.stop = count, tunnels, tally, stop

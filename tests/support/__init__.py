@@ -1,3 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The parts that tests are built from: programs under test, certificates, viewers, origins,
-faults."""
+"""Holds the parts that tests are built from: programs, certificates, viewers, origins, faults."""

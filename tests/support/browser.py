@@ -25,7 +25,7 @@ FLAGS = [
 
 
 class Browser:
-    """One browser with a fresh profile. WebDriver tells its tabs apart by handles."""
+    """Runs one browser with a fresh profile. WebDriver tells its tabs apart by handles."""
 
     def __init__(self, directory):
         directory = pathlib.Path(directory)

@@ -10,7 +10,7 @@ KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
 
 class Authority:
-    """One CA with a directory of its own."""
+    """Is a certificate authority with a directory of its own."""
 
     def __init__(self, directory, name="oneport test CA"):
         self.directory = pathlib.Path(directory)

@@ -39,7 +39,7 @@ COLOURS = "#e4572e #2e86ab #3bb273 #a23b72 #f0a202 #6c5ce7 #00a8a8 #c0392b".spli
 
 
 class Room:
-    """The state that all viewers share."""
+    """Holds the state that all viewers share."""
 
     def __init__(self):
         self.connections = set()

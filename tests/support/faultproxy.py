@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A TCP relay in user space that causes faults on command. It stands between any two of viewer,
-oneportd, oneport and origin.
+"""Relays TCP in user space and causes faults on command. The relay stands between any two of
+viewer, oneportd, oneport and origin.
 
 UP is the direction to the target, DOWN the direction back. `freeze`, `abandon` and `reset` affect
 the connections that exist at that time; later ones are unharmed. `Relay.fault_after` breaks one
@@ -27,7 +27,7 @@ FAULTS = (CUT, RST, HALF, STALL, HOLE)
 
 
 class Shape:
-    """How one direction passes bytes on."""
+    """Says how one direction passes bytes on."""
 
     def __init__(self, piece=0, delay_s=0.0, rate=0):
         self.piece = piece  # bytes per segment; 0: as they come
@@ -116,7 +116,7 @@ class FaultProxy:
 
 
 class Relay:
-    """One connection through the proxy, with one thread per direction."""
+    """Relays one connection, with one thread per direction."""
 
     def __init__(self, proxy, near, far):
         self.proxy, self.near, self.far = proxy, near, far

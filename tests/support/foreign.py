@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A tunnel client without our code: it registers and attaches by hand over raw TLS, and speaks
-HTTP/2 by python3-h2. A function answers its requests."""
+"""Plays a tunnel client without our code: it registers and attaches by hand over raw TLS, and
+speaks HTTP/2 by python3-h2. A function answers its requests."""
 
 import contextlib
 import queue
@@ -71,7 +71,7 @@ def hello(stream):
 
 
 class ForeignLink:
-    """An attached link with a thread of its own, which calls @serve(stream) for each request
+    """Serves an attached link in a thread of its own, which calls @serve(stream) for each request
     head."""
 
     def __init__(self, server, name, ticket, *fields, serve=hello, settings=None, start=True):

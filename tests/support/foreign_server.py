@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A server without our code: it grants a name, takes the link, and sends requests by python3-h2,
-malformed ones included."""
+"""Plays a server without our code: it grants a name, takes the link, and sends requests by
+python3-h2, malformed ones included."""
 
 import contextlib
 import json
@@ -120,7 +120,7 @@ class ForeignServer:
 
 
 class Answer:
-    """The answer on one stream."""
+    """Collects the answer on one stream."""
 
     def __init__(self, server, number):
         self.server, self.number = server, number

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/2 at the level of frames, for peers that send what no library would: any frame, in any
+"""Speaks HTTP/2 frame by frame, for peers that send what no library would: any frame, in any
 number, at any time.
 
 `RawPeer` is one end of a link, on either side. It writes given bytes and records what comes
@@ -123,8 +123,8 @@ def request(
 
 
 class RawPeer:
-    """One end of a link. Reads frames in a thread of its own and records what they say; writes what
-    it is told."""
+    """Is one end of a link. A thread reads frames and records what they say; send() writes any
+    bytes."""
 
     def __init__(self, connection, first, polite=True):
         """@first is sent before anything is read. With @polite the peer answers SETTINGS and PING
@@ -239,8 +239,8 @@ class RawPeer:
 
 
 class RawServer:
-    """A server that oneport can register with and attach to. @serve(peer) runs in a thread for each
-    link.
+    """Plays a server that oneport can register with and attach to. @serve(peer) runs in a thread
+    for each link.
 
     It stands in for a Server where a Client is started."""
 

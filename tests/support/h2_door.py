@@ -21,7 +21,7 @@ ATTACH_S = 20 * SLOW
 
 
 class LinkServer(RawServer):
-    """A minimal server that hands over its links before the first byte of HTTP/2."""
+    """Hands over its links before the first byte of HTTP/2."""
 
     def __init__(self, certificate):
         self.links = queue.Queue()
@@ -32,8 +32,8 @@ class LinkServer(RawServer):
 
 
 class H2Door:
-    """A listener for HTTP/2 without TLS, with prior knowledge, on .port. The oneports behind it
-    share @origin.
+    """Listens on .port for HTTP/2 without TLS, with prior knowledge. The oneports behind it share
+    @origin.
 
     @filtered() makes, for each link, a function through which the link's bytes pass on their way to
     the program that dialled: a WithoutPings, or nothing."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""HAProxy as a tunnel's client. HAProxy takes HTTP/2 and asks an origin by HTTP/1.1; a thread
+"""Uses HAProxy as a tunnel's client. HAProxy takes HTTP/2 and asks an origin by HTTP/1.1; a thread
 attaches to the server, dials HAProxy and copies between them."""
 
 import contextlib
@@ -45,7 +45,7 @@ backend origin
 
 
 class HaproxyClient(OtherClient):
-    """HAProxy and the thread that carries its links."""
+    """Runs HAProxy and the thread that carries its links."""
 
     holds_link = False
 

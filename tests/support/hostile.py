@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A server that attacks the oneport which trusts it, together with that client and its origin."""
+"""Runs a server that attacks the oneport which trusts it, together with that client and its
+origin."""
 
 import contextlib
 import queue
@@ -10,7 +11,7 @@ from .programs import SLOW, Client
 
 
 class Seen:
-    """An origin that records its requests and answers all of them."""
+    """Records the requests of an origin and answers all of them."""
 
     def __init__(self):
         self.lines = []
@@ -27,7 +28,7 @@ class Seen:
 
 
 class Stage:
-    """A hostile server, the client that trusts it, and the client's origin."""
+    """Holds a hostile server, the client that trusts it, and the client's origin."""
 
     def __init__(self, certificate, directory, stack, *options, seen=None):
         """@seen is the origin's script, a Seen by default."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An HTTP/1.1 origin whose answer is chosen by the path.
+"""Serves HTTP/1.1 as an origin whose answer is chosen by the path.
 
 Runs as a program of its own: python3 -m support.http_origin [--port N]
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A network of three namespaces: client, router and server. On command the router loses packets, as
-a pulled cable does: neither end is told. The machine's own network is not touched.
+"""Builds a network of three namespaces: client, router and server. On command the router loses
+packets, as a pulled cable does: neither end is told. The machine's own network is not touched.
 
 Each namespace is held by a process that reads a pipe of ours, so the namespace ends with this
 program however that ends. Namespaces need root; `missing()` says what is missing. A program that is

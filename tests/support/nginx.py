@@ -14,8 +14,8 @@ PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
 
 
 class Nginx:
-    """nginx for `localhost` in front of @server. .port is the TLS port, .plain_port the port that
-    redirects to it. @more is put at the top of the file."""
+    """Runs nginx for `localhost` in front of @server. .port is the TLS port, .plain_port the port
+    that redirects to it. @more is put at the top of the file."""
 
     def __init__(self, server, directory, more=""):
         self.server = server

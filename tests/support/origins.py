@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Origins for tests: programs that answer by path, and origins that run a function of the test."""
+"""Runs origins: programs that answer by path, and origins that run a function of the test."""
 
 import signal
 import socket
@@ -14,8 +14,8 @@ from .wait import wait_until
 
 
 class OriginProgram:
-    """An origin module of this package in a process of its own. It uses the same port again after a
-    restart."""
+    """Runs an origin module of this package in a process of its own. After a restart it has the
+    same port."""
 
     def __init__(self, module, directory):
         self.module, self.directory = module, directory
@@ -34,7 +34,7 @@ class OriginProgram:
 
 
 class OriginConnection(Octets):
-    """A connection from oneport, as a scripted origin sees it."""
+    """Is a connection from oneport, as a scripted origin sees it."""
 
     def request(self):
         """Reads a head and keeps it. Returns (line, fields)."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients of other authors that take the place of oneport."""
+"""Runs clients of other authors in place of oneport."""
 
 import pathlib
 import shutil
@@ -16,8 +16,8 @@ SCRIPT = TOP / "tests" / "support" / "node_client.mjs"
 
 
 class OtherClient(AnyClient):
-    """A client process that serves one name. Its requests go to @origin, a port of this machine.
-    @url leads to @server if clients have to take another way.
+    """Runs a client process that serves one name. Its requests go to @origin, a port of this
+    machine. @url leads to @server if clients have to take another way.
 
     The client stays attached: after a link has ended it attaches again, with the same ticket."""
 
@@ -45,8 +45,9 @@ class OtherClient(AnyClient):
 
 
 class NodeClient(OtherClient):
-    """A client of Node's http2 and http. Each request has a connection of its own to the origin:
-    bytes that an origin sends after an answer would be taken by Node's http for the next answer."""
+    """Uses Node's http2 and http as a client. Each request has a connection of its own to the
+    origin: Node's http would take bytes that an origin sends after an answer for the next
+    answer."""
 
     keeps_origins = False
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Bodies that sender and receiver can make independently. Byte i of the pattern is always the same,
-and a shifted or reordered piece is noticed."""
+"""Makes bodies that sender and receiver can compute independently. Byte i of the pattern is always
+the same, and a shifted or reordered piece is noticed."""
 
 import hashlib
 import random

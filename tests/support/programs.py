@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The two programs under test as objects. They are started on free loopback ports, watched,
-stopped, and judged when they have stopped."""
+"""Runs the two programs under test. They are started on free loopback ports, watched, stopped, and
+judged when they have stopped."""
 
 import os
 import pathlib
@@ -24,7 +24,7 @@ started = []
 
 
 class Program:
-    """One process. Its output goes to files, so that it never blocks on a pipe that nobody
+    """Runs one process. Its output goes to files, so that it never blocks on a pipe that nobody
     reads."""
 
     def __init__(self, argv, directory, name, env=None):
@@ -154,8 +154,8 @@ class Program:
 
 
 class Kept:
-    """The parts of a server or a client that stay when its Program is killed and started again.
-    start() puts the new Program into .program."""
+    """Keeps the parts of a server or a client that stay when its Program is killed and started
+    again. start() puts the new Program into .program."""
 
     code = 0  # the exit code after SIGTERM
 
@@ -182,8 +182,8 @@ class Kept:
 
 
 class Server(Kept):
-    """oneportd for the base domain `localhost`, with one listener for everything. The port stays
-    the same over restarts."""
+    """Runs oneportd for the base domain `localhost`, with one listener for everything. The port
+    stays the same over restarts."""
 
     def __init__(self, directory, certificate, *options, drain="2s", env=None):
         self.directory = pathlib.Path(directory)
@@ -236,7 +236,7 @@ class Server(Kept):
 
 
 class AnyClient(Kept):
-    """A client that shares an origin under .name at .server."""
+    """Is a client that shares an origin under .name at .server."""
 
     keeps_origins = True  # uses connections to the origin again
     holds_link = True  # the link is a descriptor of its own program
@@ -248,8 +248,8 @@ class AnyClient(Kept):
 
 
 class Client(AnyClient):
-    """oneport, which shares @origin with @server. @origin is the last argument, or None when an
-    option names the origin. The tickets outlive restarts of the client."""
+    """Runs oneport, which shares @origin with @server. @origin is the last argument, or None when
+    an option names the origin. The tickets outlive restarts of the client."""
 
     def __init__(
         self,

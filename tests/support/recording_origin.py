@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""An origin that records all requests and accepts only what every parser reads alike. A request
-that two parsers could split differently is a fault, and so are bytes after a request that are not
-the next one."""
+"""Records all requests of an origin and accepts only what every parser reads alike. A request that
+two parsers could split differently is a fault, and so are bytes after a request that are not the
+next one."""
 
 import re
 import threading
@@ -31,7 +31,7 @@ ANSWER = b"answer to "
 
 
 class Ambiguous(Exception):
-    """Bytes that are not one unambiguous request."""
+    """The bytes are not one unambiguous request."""
 
 
 @dataclass
@@ -66,8 +66,8 @@ def all_of(fields, name):
 
 
 class RecordingOrigin:
-    """A script for ScriptedOrigin. It answers each request with that request's target, so that an
-    answer cannot be taken for another one."""
+    """Is a script for ScriptedOrigin. It answers each request with that request's target, so that
+    an answer cannot be taken for another one."""
 
     def __init__(self):
         self.lock = threading.Lock()

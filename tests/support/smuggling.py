@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A corpus of requests that two parsers might split differently. Each case is a head, a body behind
-it, and one more request behind that.
+"""Makes a corpus of requests that two parsers might split differently. Each case is a head, a body
+behind it, and one more request behind that.
 
 The request behind names a host that nobody shares. So it can reach an origin only as bytes that
 were copied without being parsed, and a proxy that takes a body's bytes for a request sends one

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The bodies of the corpus: chunks, what nearly looks like chunks, and the beginnings of other
-requests."""
+"""Lists the bodies of the corpus: chunks, what nearly looks like chunks, and the beginnings of
+other requests."""
 
 from dataclasses import dataclass
 

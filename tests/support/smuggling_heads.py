@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The heads of the corpus, in families. Each says at which one place its request ends."""
+"""Lists the heads of the corpus, in families. Each head says at which one place its request
+ends."""
 
 from dataclasses import dataclass
 

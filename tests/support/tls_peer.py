@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A TLS end that Python's ssl module cannot be: it sends KeyUpdate and renegotiates. It uses
+"""Plays a TLS end that Python's ssl module cannot be: it sends KeyUpdate and renegotiates. It uses
 OpenSSL's library by its C interface.
 
 A Context stands in for an ssl.SSLContext in tests (`wrap_socket`). The TlsPeer that it returns
@@ -51,7 +51,7 @@ _lib = _load()
 
 
 class Context:
-    """A client that accepts any certificate, or a server with @certificate."""
+    """Is a client that accepts any certificate, or a server with @certificate."""
 
     def __init__(self, certificate=None, version=None):
         self.ctx = _lib.SSL_CTX_new(
@@ -71,7 +71,7 @@ class Context:
 
 
 class PeerCertificate(Certificate):
-    """A certificate whose two sides are Contexts."""
+    """Is a certificate whose two sides are Contexts."""
 
     def __init__(self, usual):
         super().__init__(usual.cert, usual.key, usual.ca)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A viewer at the level of bytes. It sends exactly what it is told and reads responses strictly."""
+"""Plays a viewer at the level of bytes. A viewer sends exactly what it is told and reads responses
+strictly."""
 
 import json
 import socket
@@ -38,7 +39,7 @@ class Response:
 
 
 class Viewer(Octets):
-    """One connection to oneportd (or to anything that speaks HTTP/1.1)."""
+    """Is one connection to oneportd, or to anything that speaks HTTP/1.1."""
 
     def __init__(
         self,

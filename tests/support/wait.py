@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Waiting for events. Every wait of the tests has a deadline, and its failure says what was
+"""Waits for events. Every wait of the tests has a deadline, and its failure says what was
 awaited."""
 
 import time

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A wall clock that a test moves while programs run. wall_clock.c is preloaded; the monotonic clock
+"""Runs programs with a wall clock that a test moves. wall_clock.c is preloaded; the monotonic clock
 stays correct."""
 
 import pathlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A WebSocket origin that uses python3-websockets, which is not our code.
+"""Serves WebSockets as an origin, by python3-websockets, which is not our code.
 
 Runs as a program of its own: python3 -m support.websocket_origin [--port N]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Viewers' WebSockets to a tunnel of a Server, by python3-websockets, which is not our code."""
+"""Opens viewers' WebSockets to a tunnel, by python3-websockets, which is not our code."""
 
 import asyncio
 

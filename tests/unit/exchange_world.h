@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_world.h - exchanges between a near leg made here and real links, over pairs in memory,
- * to clients made here: what each side is told, in words. For tests of exchange.h. */
+/* exchange_world.h - runs exchanges between a near leg and clients that are both made here, over
+ * real links in memory, and writes down in words what each side hears. For tests of exchange.h. */
 #ifndef TESTS_UNIT_EXCHANGE_WORLD_H
 #define TESTS_UNIT_EXCHANGE_WORLD_H
 
@@ -38,7 +38,7 @@ struct near {
     struct exchange *exchange; /* NULL once it is over */
     struct message head;
     struct viewer viewer;
-    char told[TEXT_MAX]; /* by the exchange: to the leg and to the owner, in words */
+    char told[TEXT_MAX]; /* what the leg and the owner heard, in words */
     struct buf body;
     size_t credited;
     bool wanted, ended, hold_sent, response_end;
@@ -137,7 +137,7 @@ static inline void on_response(void *owner, const struct message *m, bool end)
     tell(owner, "response:");
 }
 
-/* Nobody may look at the head from here on, not even for the access log. */
+/* The head is gone from here on. A look at it, as for the access log, is a use after free. */
 static inline void on_upgraded(void *owner)
 {
     tell(owner, "upgraded ");
@@ -188,7 +188,7 @@ static const struct exchange_owner owner_ops = {on_response, on_upgraded, on_fai
 
 enum kind { GET, POST, WEBSOCKET };
 
-/* As the edge does it; `body`: one follows. */
+/* Makes an exchange as request.c does. */
 static inline struct near *start(struct fixture *x, size_t which, enum kind kind)
 {
     struct near *n = &x->near[which];
@@ -312,7 +312,7 @@ static const struct h2_session_ops peer_ops = {.on_up = on_peer_up,
                                                .on_goaway = on_peer_goaway,
                                                .on_closed = on_peer_closed};
 
-/* "name=value|": the head of an answer. */
+/* Answers with a head of @status and, unless @name is NULL, one field. @end: no body follows. */
 static inline void answer(struct far *f, int status, const char *name, const char *value, bool end)
 {
     struct message m;
@@ -414,7 +414,7 @@ static inline bool link_is_up(void *user)
     return ((struct link *)user)->state != LINK_ATTACHING;
 }
 
-/* @instance: empty for software that is not ours. */
+/* Attaches a link and waits until it is up. An empty @instance is that of other software. */
 static inline struct link *attach_as(struct fixture *x, const char *instance, uint32_t max_streams)
 {
     struct h2_options o = {.max_streams = max_streams,
@@ -448,7 +448,7 @@ static inline bool told_want(void *user)
     return strcmp(x->near[0].told, x->want) == 0 || strlen(x->near[0].told) > strlen(x->want);
 }
 
-/* All that was told so far, in order; then it is forgotten. */
+/* Waits until the first exchange has told all of @want, and checks that it told nothing else. */
 static inline void check_told(struct fixture *x, const char *want)
 {
     x->want = want;

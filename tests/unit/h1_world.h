@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* h1_world.h - one HTTP/1.1 connection of either role over a wire: its peer, an exchange and an
- * owner made here, and what these were told, in words. For tests of h1_conn.h. */
+/* h1_world.h - runs one HTTP/1.1 connection of either role over a wire to a peer, and writes down
+ * in words what its exchange and its owner hear. For tests of h1_conn.h. */
 #ifndef TESTS_UNIT_H1_WORLD_H
 #define TESTS_UNIT_H1_WORLD_H
 
@@ -13,17 +13,17 @@
 
 enum { WINDOW = 1000, TEXT_MAX = 4096, WAIT_MS = 2000 };
 
-/* The owner and the exchange of one connection; what they are told is written down in words. */
+/* The owner and the exchange of one connection. */
 struct world {
     struct wire wire; /* b is the peer; a is not used: conn has it */
     struct h1_conn *conn;
     struct leg *leg;
     enum h1_role role;
     struct buf told;
-    bool in_body;      /* the last words are body bytes: what follows of it is joined */
-    bool hold_credit;  /* no credit is given by itself */
+    bool in_body;      /* `told` ends with body bytes, to which more are joined */
+    bool hold_credit;  /* the exchange gives no credit by itself */
     bool keep;         /* SERVER: no answer by itself */
-    bool no_next;      /* on_done is noted and that is all */
+    bool no_next;      /* on_done is noted, and no next message is read */
     bool answer_early; /* SERVER: answered in on_head */
     bool linger;       /* the owner does not close in on_error */
     bool to_head;      /* CLIENT: the requests are HEAD */
@@ -61,7 +61,7 @@ static inline void tell_body(struct world *w, struct slice data)
 
 /* ---- the exchange */
 
-/* A response; the full stop says that no body follows. */
+/* A response came. Its status is followed by a full stop when no body follows. */
 static inline void on_leg_head(void *exchange, struct leg *leg, struct message *m, bool end)
 {
     struct world *w = exchange;
@@ -234,7 +234,7 @@ static inline void say(struct world *w, const char *bytes)
     settle(w);
 }
 
-/* What has been told, as it reads now: a body that may go on ends with a bar. */
+/* Returns whether `told` reads like @want. A body that may go on ends with a bar. */
 static inline bool told_is(struct world *w, const char *want)
 {
     char text[TEXT_MAX];
@@ -262,7 +262,8 @@ static inline void check_told_now(struct world *w, const char *what, const char 
     buf_truncate(&w->told, 0);
 }
 
-/* A kernel may need a moment; then a look whether nothing more is told. */
+/* Waits until @want was told, since a kernel may need a moment, and checks that nothing more was.
+ */
 static inline void check_told(struct world *w, const char *what, const char *want)
 {
     w->want = want;

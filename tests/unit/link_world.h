@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* link_world.h - a viewer and a client, all in memory, around one worker. The client is an
+/* link_world.h - runs one worker with a viewer and a client, all in memory. The client is an
  * H2_SERVER session behind a relay that stops after a given number of bytes. For tests of link.h
- * and edge.h. */
+ * and edge_h1.h. */
 #ifndef TESTS_UNIT_LINK_WORLD_H
 #define TESTS_UNIT_LINK_WORLD_H
 
@@ -19,8 +19,8 @@ static const uint8_t alice[OWNER_LEN] = "alice-is-an-owne";
 
 enum { ENOUGH = 1 << 20, UPLOAD = 700, ANSWER = 900 };
 
-/* Passes bytes between two socks, one of them the client's, until it has had enough; then both are
- * gone. */
+/* Passes bytes between two socks, one of them the client's, until a number of bytes was passed.
+ * Then it closes both. */
 struct relay {
     struct sock *ends[2]; /* NULL once cut */
     size_t left;          /* bytes until the cut, both directions counted */
@@ -33,7 +33,7 @@ struct viewer_end {
     bool ended;
 };
 
-/* What the client answers with. */
+/* How the client answers. */
 enum manner { ANSWERS, ANSWERS_WEBSOCKET, ANSWERS_NOTHING };
 
 struct world {
@@ -72,7 +72,7 @@ static inline void relay_pass(struct relay *r, int from)
             sock_read(r->ends[from], chunk, r->left < sizeof chunk ? r->left : sizeof chunk);
         if (n == ERR_AGAIN)
             return;
-        if (n == 0 && !r->by_reset) { /* what is queued still arrives */
+        if (n == 0 && !r->by_reset) { /* the bytes that are queued still arrive */
             sock_shutdown(r->ends[!from]);
             return;
         }
@@ -83,7 +83,7 @@ static inline void relay_pass(struct relay *r, int from)
         sock_write(r->ends[!from], slice_make(chunk, (size_t)n));
         r->left -= (size_t)n;
         if (r->left == 0)
-            sock_shutdown(r->ends[!from]); /* what was passed arrives; then it is over */
+            sock_shutdown(r->ends[!from]); /* the bytes that were passed still arrive */
         if (r->left == 0)
             return;
     }
@@ -111,7 +111,7 @@ static const struct sock_ops relay_ops[2] = {
     {.on_readable = relay_first, .on_sent = relay_first},
     {.on_readable = relay_second, .on_sent = relay_second}};
 
-/* The two outer ends: the server's and the client's. */
+/* Makes the relay. @outer gets its outer ends: the server's and the client's. */
 static inline void relay_open(struct relay *r, struct loop *l, size_t bytes, bool by_reset,
                               struct sock *outer[static 2])
 {
@@ -203,7 +203,7 @@ static inline void on_closed(void *user, int err, const char *reason)
 static const struct h2_session_ops client_ops = {
     .on_up = on_up, .on_stream = on_stream, .on_goaway = on_goaway, .on_closed = on_closed};
 
-/* A link to a new client, cut after @bytes. */
+/* Attaches a link of a new client. The relay cuts it after @bytes. */
 static inline struct link *attach(struct world *w, size_t bytes, bool by_reset)
 {
     static const struct h2_options o = {.max_streams = 100,
@@ -320,7 +320,7 @@ static inline bool after_turns(void *user)
     return --*(int *)user == 0;
 }
 
-/* Long enough for bytes to pass every pair there and back. */
+/* Runs so many turns that bytes pass each pair there and back. */
 static inline void settle(struct world *w)
 {
     int turns = 40;

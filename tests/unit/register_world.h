@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* register_world.h - a worker of a server with nobody on it, and the register call to it. For tests
- * of the built-ins. */
+/* register_world.h - makes a worker without connections, and register calls to it. For tests of the
+ * built-ins. */
 #ifndef TESTS_UNIT_REGISTER_WORLD_H
 #define TESTS_UNIT_REGISTER_WORLD_H
 
@@ -75,7 +75,8 @@ static inline int teardown(void **state)
     return system(command);
 }
 
-/* One call, in words; what is left out is as from loopback, in plain HTTP, to example.com. */
+/* One register call. With all fields empty it comes from loopback, in plain HTTP, to example.com.
+ */
 struct request {
     const char *name;
     bool old, remote, tls;

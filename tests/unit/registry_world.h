@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* registry_world.h - a registry with its names file, real links over pairs in memory, and clients'
- * ends that answer nothing. For tests of registry.h, names_file.h and tunnel.h. */
+/* registry_world.h - makes a registry with its names file, and real links in memory to clients that
+ * answer no request. For tests of registry.h, names_file.h and tunnel.h. */
 #ifndef TESTS_UNIT_REGISTRY_WORLD_H
 #define TESTS_UNIT_REGISTRY_WORLD_H
 
@@ -60,7 +60,7 @@ static inline void on_change(void *user)
         names_file_write_soon(x->server.names_file);
 }
 
-/* As main does it at start. */
+/* Opens the names file as main does. */
 static inline void open_names(struct fixture *x)
 {
     x->server.names_file = names_file_new(x->worker->loop, x->dir, x->server.directory);
@@ -68,7 +68,7 @@ static inline void open_names(struct fixture *x)
     assert_int_equal(names_file_write(x->server.names_file), 0);
 }
 
-/* As main does it at the end: the file is written, then the table goes. */
+/* Closes as main does: the file is written, then the table is freed. */
 static inline void close_names(struct fixture *x)
 {
     names_file_free(x->server.names_file);
@@ -200,7 +200,7 @@ static const struct h2_session_ops peer_ops = {
     .on_closed = on_peer_closed,
 };
 
-/* A link whose client has not said hello yet: its end is in @theirs. */
+/* Makes a link whose client has not sent its preface yet. @theirs gets the client's end. */
 static inline struct link *begin(struct fixture *x, const char *name, struct slice instance,
                                  unsigned slot, struct sock **theirs)
 {
@@ -212,7 +212,7 @@ static inline struct link *begin(struct fixture *x, const char *name, struct sli
     return link_new(x->worker, ours, &t, &(struct place){instance, slot, false});
 }
 
-/* Its client says hello. */
+/* Makes the client of a link at its end @theirs. */
 static inline void greet(struct fixture *x, struct sock *theirs, uint32_t max_streams)
 {
     struct h2_options o = {.max_streams = max_streams,
@@ -225,7 +225,7 @@ static inline void greet(struct fixture *x, struct sock *theirs, uint32_t max_st
     *peer = h2_session_new(x->worker->loop, theirs, H2_SERVER, &o, &peer_ops, peer);
 }
 
-/* A link that is up and has joined; it is the newest of the tunnel. */
+/* Makes a link and waits until it has joined its tunnel. */
 static inline struct link *attach(struct fixture *x, const char *name, struct slice instance,
                                   unsigned slot, uint32_t max_streams)
 {

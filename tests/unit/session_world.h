@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* session_world.h - two sessions, and an owner that lets go of something inside one chosen
- * callback; or one of them against whoever has the other end. For tests of what can go wrong around
+/* session_world.h - runs two sessions against each other, or one against a raw peer, with an owner
+ * that closes or resets something inside one chosen callback. For tests of what can go wrong around
  * a session. */
 #ifndef TESTS_UNIT_SESSION_WORLD_H
 #define TESTS_UNIT_SESSION_WORLD_H
@@ -19,7 +19,7 @@ static const struct h2_options defaults = {
     .stall_ms = 10000,
 };
 
-/* ---- two sessions, and an owner that lets go of something inside one chosen callback */
+/* ---- two sessions, and an owner that closes or resets something inside one chosen callback */
 
 enum moment {
     ON_NOTHING,
@@ -62,7 +62,7 @@ struct world {
     struct loop *loop;
     struct sock *ends[2];
     struct side opener, server;
-    const struct side *actor; /* whose callback it happens in; NULL: anybody's */
+    const struct side *actor; /* the side in whose callback it happens; NULL: either */
     enum moment moment;
     enum deed deed;
     bool done;
@@ -96,7 +96,7 @@ static inline void side_reset(struct side *s)
         end_reset(&s->ends[i]);
 }
 
-/* The deed, once, if this is its moment. */
+/* Does the deed, once, if this is its moment. */
 static inline void act(struct side *s, enum moment m)
 {
     struct world *w = s->world;
@@ -287,7 +287,7 @@ static inline bool at_once(void *user)
     return true;
 }
 
-/* Once more round: what was deferred and condemned has run. */
+/* Runs some turns, so that all deferred and condemned has run. */
 static inline void settle(struct world *w)
 {
     for (int i = 0; i < 4; i++)
@@ -303,7 +303,7 @@ static inline void world_free(struct world *w)
     free(w);
 }
 
-/* NULL: the session takes none. */
+/* Opens a stream. Returns NULL when the session can open none. */
 static inline struct end *ask(struct world *w, const char *path, bool end)
 {
     struct message m;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_abuse.c - aborts an address has left: http-rules.md#addresses */
+/* test_abuse.c - tests when aborts block an address: http-rules.md#addresses */
 #include "src/limits/abuse.h"
 
 #include <setjmp.h>
@@ -33,7 +33,7 @@ static bool blocks(struct abuse *a, const char *address, uint64_t now_us)
     return abuse_blocks(a, &v, now_us);
 }
 
-/* Each row goes on from the one before. */
+/* Each row goes on where the one before ended. */
 static void test_an_address_over_time(void **state)
 {
     static const struct {
@@ -50,13 +50,13 @@ static void test_an_address_over_time(void **state)
         {"and used", SECOND + 10000, 1, true},
         {"100 are back", 2 * SECOND + 10000, 99, false},
         {"and used again", 2 * SECOND + 10000, 1, true},
-        {"what was let in meanwhile is owed", 2 * SECOND + 10000, 200, true},
-        {"not paid yet", 4 * SECOND + 10000, 0, true},
-        {"paid", 4 * SECOND + 20000, 0, false},
-        {"nobody owes more than a burst", 4 * SECOND + 20000, 50000, true},
-        {"for ten seconds", 14 * SECOND + 20000, 0, true},
-        {"and no longer", 14 * SECOND + 30000, 0, false},
-        {"all forgotten", 35 * SECOND, 0, false},
+        {"further aborts make a debt", 2 * SECOND + 10000, 200, true},
+        {"the debt is not paid yet", 4 * SECOND + 10000, 0, true},
+        {"the debt is paid", 4 * SECOND + 20000, 0, false},
+        {"the debt is limited", 4 * SECOND + 20000, 50000, true},
+        {"and takes ten seconds", 14 * SECOND + 20000, 0, true},
+        {"not longer", 14 * SECOND + 30000, 0, false},
+        {"the table is gone", 35 * SECOND, 0, false},
         {"the whole burst again", 35 * SECOND, BURST - 1, false},
     };
     struct abuse *a = abuse_new(1);
@@ -78,9 +78,9 @@ static void test_who_is_meant(void **state)
         {"192.0.2.1", "192.0.2.1", true},
         {"192.0.2.1", "192.0.2.2", false},
         {"192.0.2.1", "::ffff:0:0", false},
-        {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true}, /* one /64 is one household */
+        {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true}, /* the same /64 */
         {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
-        {"unix", "unix", false}, /* nobody said who it is */
+        {"unix", "unix", false}, /* a viewer without an address */
         {"", "", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -92,7 +92,7 @@ static void test_who_is_meant(void **state)
     }
 }
 
-/* A proxy that does not say whose request it is carries everybody's. */
+/* A trusted proxy that names no viewer is never blocked, since it carries everybody's requests. */
 static void test_a_proxy_is_not_the_viewer(void **state)
 {
     struct abuse *a = abuse_new(1);
@@ -109,7 +109,7 @@ static void test_a_proxy_is_not_the_viewer(void **state)
     abuse_free(a);
 }
 
-/* Many addresses with an abort or two each do not push out the one that is to be blocked. */
+/* Many addresses with two aborts each do not push a blocked one out of the table. */
 static void test_the_guilty_stay(void **state)
 {
     struct abuse *a = abuse_new(7);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_access.c - access log lines: every field there, nothing of a viewer's unescaped, a bound on
- * the whole. */
+/* test_access.c - tests the lines of the access log: all fields are there, a viewer's texts are
+ * escaped, and no line is too long. */
 #include "src/http/access.h"
 
 #include <setjmp.h>
@@ -33,7 +33,7 @@ static int remove_path(void **state)
     return unlink(path);
 }
 
-/* Writes one entry and returns the file's content. */
+/* Writes one entry and returns the content of the file, until the next call. */
 static const char *written(bool json, const struct access_entry *e)
 {
     static char text[65536];
@@ -104,7 +104,8 @@ static void test_text_escapes(void **state)
     assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
 }
 
-/* The longest of everything still fits a pipe's atomic write, the fields at the end included. */
+/* With all texts too long, the line still fits into one atomic write to a pipe, with the fields at
+ * its end. */
 static void test_bound(void **state)
 {
     struct access_entry e = entry_make();
@@ -141,7 +142,7 @@ static void test_json(void **state)
     cJSON_Delete(json);
 }
 
-/* The line that is written from what was kept is that of the head. */
+/* The line of a request that was kept is the same as the line of its head. */
 static void test_kept(void **state)
 {
     struct access_entry e = entry_make();

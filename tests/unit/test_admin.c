@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_admin.c - status, landing page and health: what they say of the table of names. admin.h */
+/* test_admin.c - tests that status, landing page and health show the state of the server. admin.h
+ */
 #include "register_world.h"
 
 static cJSON *admin_json(const struct answer *a)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_answer.c - our own answers: status, fields, HTML or JSON.
- * protocol.md#errors-that-viewers-see */
+/* test_answer.c - tests the answers that oneportd makes itself: status, fields, HTML or JSON; and
+ * the table of failures. protocol.md#errors-that-viewers-see */
 #include "src/http/answer.h"
 
 #include <setjmp.h>
@@ -211,7 +211,7 @@ static const struct {
     {504, "http_response_timeout", FAIL_RESPONSE_TIMEOUT},
     {502, "something_new", FAIL_PROTOCOL},
     {502, "", FAIL_PROTOCOL},
-    {502, "http_request_error", FAIL_PROTOCOL}, /* not the client's to say */
+    {502, "http_request_error", FAIL_PROTOCOL}, /* a client does not report this one */
     {404, "connection_refused", FAIL_PROTOCOL},
 };
 

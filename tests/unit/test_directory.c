@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The table that workers share, and their mail: one at a time, and from many threads at once. */
+/* test_directory.c - tests the table that workers share, on one thread and on many at once:
+ * protocol.md#ownership */
 #include "src/names/directory.h"
 
 #include <pthread.h>
@@ -82,7 +83,8 @@ static int claim_from(struct directory *d, const char *name, uint64_t host)
     return directory_claim(d, slice_str(name), 0, &from);
 }
 
-/* O22: each row goes on from the one before; addresses are 1 and 2, 0 is none. */
+/* O22: each row goes on where the one before ended. The addresses are 1 and 2, and 0 stands for
+ * none. */
 static void test_names_of_an_address(void **state)
 {
     static const struct {
@@ -96,21 +98,21 @@ static void test_names_of_an_address(void **state)
         {"one of them again", "a-2", 1, false, ERR_OK},
         {"the third", "a-3", 1, false, ERR_OK},
         {"one too many", "a-4", 1, false, ERR_ABUSE},
-        {"is nobody's", "a-4", 2, false, ERR_OK},
-        {"what it has it may claim again", "a-1", 1, false, ERR_OK},
-        {"from elsewhere it still counts for the first", "a-1", 2, false, ERR_OK},
-        {"as before", "a-5", 1, false, ERR_ABUSE},
-        {"whose address is not known", "a-5", 0, false, ERR_OK},
-        {"and others of that kind", "a-6", 0, false, ERR_OK},
-        {"one goes", "a-2", 0, true, ERR_OK},
-        {"and is gone once", "a-2", 0, true, ERR_OK},
+        {"is free for another address", "a-4", 2, false, ERR_OK},
+        {"a name that it holds may be claimed again", "a-1", 1, false, ERR_OK},
+        {"also by another address, for which it does not count", "a-1", 2, false, ERR_OK},
+        {"so there is still no room", "a-5", 1, false, ERR_ABUSE},
+        {"an unknown address is not limited", "a-5", 0, false, ERR_OK},
+        {"however many names it claims", "a-6", 0, false, ERR_OK},
+        {"a name is released", "a-2", 0, true, ERR_OK},
+        {"again, which does nothing", "a-2", 0, true, ERR_OK},
         {"another takes its place", "a-7", 1, false, ERR_OK},
-        {"and no more", "a-8", 1, false, ERR_ABUSE},
-        {"what was not counted is never refused", "a-5", 1, false, ERR_OK},
-        {"but counts from then on", "a-7", 0, true, ERR_OK},
-        {"so there is no room", "a-8", 1, false, ERR_ABUSE},
-        {"until it goes too", "a-5", 0, true, ERR_OK},
-        {"there is", "a-8", 1, false, ERR_OK},
+        {"but only one", "a-8", 1, false, ERR_ABUSE},
+        {"a name that counts for nobody is not refused", "a-5", 1, false, ERR_OK},
+        {"but counts from then on, so that a name can go", "a-7", 0, true, ERR_OK},
+        {"without making room", "a-8", 1, false, ERR_ABUSE},
+        {"until it is released, too", "a-5", 0, true, ERR_OK},
+        {"and there is room", "a-8", 1, false, ERR_OK},
     };
     struct directory *d = directory_new(EACH, NULL, NULL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -125,6 +127,9 @@ static void test_names_of_an_address(void **state)
             fail_msg("%s: %d", rows[i].what, err);
     }
     assert_int_equal(directory_find(d, SLICE("a-2")), DIRECTORY_NOBODY);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        directory_release(d, slice_str(rows[i].name));
+    assert_int_equal(directory_counts(d).names, 0);
     directory_free(d);
 }
 
@@ -141,7 +146,7 @@ static void test_no_limit_of_an_address(void **state)
     directory_free(d);
 }
 
-/* O22: taken is taken, for who holds too many as well. */
+/* O22: an address with too many names is told that a name is taken, if it is. */
 static void test_taken_comes_before_too_many(void **state)
 {
     struct directory *d = directory_new(1, NULL, NULL);
@@ -151,9 +156,9 @@ static void test_taken_comes_before_too_many(void **state)
     directory_free(d);
 }
 
-/* ---- what is told */
+/* ---- the names file */
 
-/* Told once, however much changes, until it was written. */
+/* on_change is called once, however much changes, until the names are printed. */
 static void test_change_is_told_once(void **state)
 {
     int told = 0;
@@ -196,7 +201,7 @@ static void *race(void *arg)
     return NULL;
 }
 
-/* Each name goes to exactly one of those who want it. */
+/* Each name goes to exactly one of the threads that claim it. */
 static void test_race(void **state)
 {
     struct racer racers[THREADS];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_edge.c - what a viewer who says no more is still given. edge.h. */
+/* test_edge.c - tests that a viewer who has ended its direction still gets its answers. edge_h1.h
+ */
 #include "link_world.h"
 
 static bool no_edges(void *user)
@@ -7,7 +8,7 @@ static bool no_edges(void *user)
     return stat_get(&((struct world *)user)->worker->stats.edges_open) == 0;
 }
 
-/* Its FIN is no reason to drop the answers that it has not taken yet (RFC 9112 9.6). */
+/* Answers that a viewer has not read yet are still sent when its FIN comes (RFC 9112 9.6). */
 static void test_queued_answers_outlive_the_viewers_fin(void **state)
 {
     static const char ask[] = "GET /api/health HTTP/1.1\r\nHost: example.com\r\n\r\n";

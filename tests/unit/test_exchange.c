@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_exchange.c - what both sides of an exchange are told when all goes well, when one of them is
- * late, owes or breaks something, and when it is stopped. http-rules.md#failures */
+/* test_exchange.c - tests what both sides of an exchange hear when all goes well, when one side is
+ * late or breaks a rule, and when the exchange is stopped. http-rules.md#failures */
 #include "exchange_world.h"
 
 /* ---- all goes well */
@@ -68,7 +68,7 @@ static void test_upload_and_trailers(void **state)
     assert_int_equal(stat_get(&x->worker->stats.rx_bytes), 5);
 }
 
-/* The viewer's pace is the stream's: credit goes back as bytes leave, and not before. */
+/* The client gets credit for bytes when they have left for the viewer, and not before. */
 static void test_slow_viewer(void **state)
 {
     const size_t total = 1 << 20, window = 64 * 1024;
@@ -91,7 +91,7 @@ static void test_slow_viewer(void **state)
     free(data);
 }
 
-/* D11: likewise upward: the near leg gets credit as the client takes it. */
+/* D11: the near leg gets credit for bytes when the client has taken them. */
 static void test_slow_origin(void **state)
 {
     struct fixture *x = *state;
@@ -107,8 +107,8 @@ static void test_slow_origin(void **state)
     free(data);
 }
 
-/* D12: RFC 9113 8.1: the answer is complete, the upload is not: the viewer is told, the client
- * hears that no more comes. */
+/* D12: the answer is complete before the upload (RFC 9113 8.1). The viewer gets the answer, and the
+ * client hears that no more of the upload comes. */
 static void test_early_answer(void **state)
 {
     struct fixture *x = *state;
@@ -166,7 +166,7 @@ static void test_interim(void **state)
     }
 }
 
-/* R4: of all interim heads together so much, and no more. */
+/* R4: all interim heads together have a limit of bytes. */
 static void test_interim_bytes(void **state)
 {
     struct fixture *x = *state;
@@ -254,7 +254,7 @@ static void test_idle_body(void **state)
     check_reset(x, f, H2_CANCEL);
 }
 
-/* Q39: the viewer owes its body. */
+/* Q39: the viewer stops sending its body. */
 static void test_idle_viewer(void **state)
 {
     struct fixture *x = *state;
@@ -268,7 +268,8 @@ static void test_idle_viewer(void **state)
     check_text(&f->body, "hal");
 }
 
-/* D11: the origin does not read on, whatever time it has for its answer. */
+/* D11: the origin stops reading the body. The idle timeout ends the request even without an origin
+ * timeout. */
 static void test_idle_origin(void **state)
 {
     struct fixture *x = *state;
@@ -291,8 +292,8 @@ static bool some_time_passed(void *user)
     return clock_now_us() > *(uint64_t *)user;
 }
 
-/* Without an origin timeout a complete request waits for as long as it takes; so does a
- * WebSocket's, which has no body to owe. */
+/* Without an origin timeout a request waits without end once its body is complete. So does the
+ * request of a WebSocket, which has no body. */
 static void test_nobody_owes_a_body(void **state)
 {
     struct fixture *x = *state;
@@ -302,7 +303,7 @@ static void test_nobody_owes_a_body(void **state)
     for (enum kind kind = GET; kind <= WEBSOCKET; kind += WEBSOCKET - GET) {
         struct near *n = run(x, kind);
         n->exchange->stream.probed = true;
-        timer_arm(&n->exchange->timer, 0); /* the look that it would take in some seconds */
+        timer_arm(&n->exchange->timer, 0); /* the timer would come in some seconds */
         struct far *f = await_far(x, x->n_far + 1);
         uint64_t until = clock_now_us() + 50000;
         turns_until(x->worker->loop, some_time_passed, &until);
@@ -372,7 +373,7 @@ static void test_cancel(void **state)
     }
 }
 
-/* H12: a body that is cut off never looks complete. */
+/* H12: a body that is cut off does not look complete to the client. */
 static void test_near_reset(void **state)
 {
     struct fixture *x = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_exchange_links.c - an exchange and the links of its tunnel: it waits for one, is refused,
- * goes to another, and is told when its own is lost. */
+/* test_exchange_links.c - tests how an exchange waits for a link, is sent again on another one, and
+ * fails when its link is lost. http-rules.md#failures */
 #include "exchange_world.h"
 
 /* ---- waiting for a link */
@@ -151,8 +151,8 @@ static void run_waker(void *user)
     timer_arm(&w->timer, 50);
 }
 
-/* F3: a second at most, however often the tunnel has something for others: 5 % of the streams are
- * not for WebSockets. */
+/* F3: a WebSocket waits for a stream for a second at most, however many plain requests get one
+ * meanwhile: 5 % of the streams are kept for those. */
 static void test_queue_timeout(void **state)
 {
     struct fixture *x = *state;
@@ -172,7 +172,7 @@ static void test_queue_timeout(void **state)
     l->websockets = 0;
 }
 
-/* One of several links has no room for WebSockets: they go on another, be it there or to come. */
+/* A link has no room for WebSockets: they go to another link, which may have to attach first. */
 static void test_another_link_has_room(void **state)
 {
     struct fixture *x = *state;
@@ -185,8 +185,8 @@ static void test_another_link_has_room(void **state)
     assert_ptr_equal(n->exchange->stream.backend, &other->backend);
     struct near *second = start(x, 1, WEBSOCKET);
     exchange_start(second->exchange, x->tunnel);
-    assert_ptr_equal(second->exchange->stream.backend,
-                     &other->backend); /* which is the busier one */
+    /* Which is the busier one. */
+    assert_ptr_equal(second->exchange->stream.backend, &other->backend);
     full->websockets = 0;
 }
 
@@ -228,8 +228,7 @@ static void test_refused_twice(void **state)
     turns_until(x->worker->loop, link_is_idle, l);
 }
 
-/* F6: of the body nothing may be lost: none has come, so it may be sent again; some has, so it may
- * not. */
+/* F6: a refused upload is sent again only if nothing of its body has come yet. */
 static void test_refused_upload(void **state)
 {
     struct fixture *x = *state;
@@ -257,7 +256,8 @@ static bool link_drains(void *user)
     return ((struct link *)user)->state == LINK_DRAINING;
 }
 
-/* F6: other software's word is not believed of what must not be done twice. */
+/* F6: REFUSED_STREAM from other software is no proof that nothing was done: a request that must not
+ * be done twice is not sent again. */
 static void test_refused_by_other_software(void **state)
 {
     struct fixture *x = *state;
@@ -273,8 +273,8 @@ static void test_refused_by_other_software(void **state)
     check_told(x, "response:200. end ");
 }
 
-/* F4, F6: the client leaves and refuses; no other is there. A request without a body waits for one,
- * an upload that was let begin cannot. */
+/* F4, F6: the client leaves and refuses a request while there is no other link. A request without a
+ * body waits for a link. An upload cannot wait, since its body may come already. */
 static void test_refused_with_nobody_else(void **state)
 {
     struct fixture *x = *state;
@@ -321,7 +321,7 @@ static void test_resets(void **state)
         for (int after = 0; after < 2; after++) {
             struct near *n = run(x, POST);
             struct far *f = await_far(x, x->n_far + 1);
-            give(n, "x", false); /* so that it is not sent again */
+            give(n, "x", false); /* a request of which a part was sent is not sent again */
             settle(x);
             if (after) {
                 answer(f, 200, NULL, NULL, false);
@@ -356,7 +356,7 @@ static void test_link_lost_after_head(void **state)
     check_told(x, "broken ");
 }
 
-/* F4: the request had not left: on the next link it is as good as new. */
+/* F4: a request that had not been sent when its link was lost is sent on the next one. */
 static void test_link_lost_before_request_left(void **state)
 {
     struct fixture *x = *state;

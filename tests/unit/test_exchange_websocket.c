@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_exchange_websocket.c - exchanges that become WebSockets: accepted, refused, half-closed, cut
- * off, idle. */
+/* test_exchange_websocket.c - tests exchanges that become WebSockets: accepted, refused,
+ * half-closed, cut off, idle. http-rules.md#websockets */
 #include "exchange_world.h"
 
 static struct far *open_websocket(struct fixture *x)
@@ -29,7 +29,7 @@ static void test_websocket(void **state)
     settle(x);
     check_text(&f->body, "up");
     check_text(&n->body, "\x81\x02hi");
-    f->leg->ops->body(f->leg, SLICE(""), true); /* W7: half-closed, and the other way goes on */
+    f->leg->ops->body(f->leg, SLICE(""), true); /* W7: the other direction goes on */
     check_told(x, "fin ");
     give(n, "still", false);
     settle(x);
@@ -55,7 +55,8 @@ static void test_websocket_other_half_first(void **state)
     turns_until(x->worker->loop, link_is_idle, l);
 }
 
-/* W8: the owner learns whether a frame may begin, and how much of one is begun. */
+/* W8: the owner learns whether a Close frame may follow, and how many bytes of an unfinished frame
+ * were passed on. */
 static void test_websocket_restart(void **state)
 {
     static const struct {
@@ -83,7 +84,8 @@ static void test_websocket_restart(void **state)
     }
 }
 
-/* W5: anything but an open stream is an answer as any other; 2xx that ends at once is none. */
+/* W5: an answer that opens no WebSocket is passed on like any other. A 2xx that ends at once is an
+ * error. */
 static void test_websocket_refused(void **state)
 {
     struct fixture *x = *state;
@@ -105,7 +107,7 @@ static void test_websocket_refused(void **state)
     assert_int_equal(l->websockets, 0);
 }
 
-/* W5: nor does an answer open it that can have no body. */
+/* W5: a status that can have no body does not open a WebSocket. */
 static void test_websocket_answered(void **state)
 {
     struct fixture *x = *state;

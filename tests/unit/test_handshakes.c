@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_handshakes.c - how many TLS handshakes an address may have under way:
- * http-rules.md#addresses */
+/* test_handshakes.c - tests the limits of TLS handshakes under way: http-rules.md#addresses */
 #include "src/limits/handshakes.h"
 
 #include <arpa/inet.h>
@@ -93,7 +92,7 @@ static void test_all_have_so_many(void **state)
             assert_true((place[i] = begin(&w, text)) >= 0);
         }
         assert_int_equal(begin(&w, "192.0.2.1"), HANDSHAKE_REFUSED);
-        for (int i = 0; i < HANDSHAKES_MAX; i++) /* in another order than they came */
+        for (int i = 0; i < HANDSHAKES_MAX; i++) /* in another order */
             handshakes_end(w.all, place[i * 5 % HANDSHAKES_MAX]);
     }
     end(&w);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_keyring.c - the secret file, the keys in it, and the text form of bytes in tickets:
- * protocol.md#tickets */
+/* test_keyring.c - tests the secret file, its keys, and the base64 of tickets: protocol.md#tickets
+ */
 #include "src/names/keyring.h"
 
 #include <setjmp.h>
@@ -84,7 +84,8 @@ static void test_secret_broken(void **state)
     assert_non_null(strstr(reason, "/dev/null/x/secret: "));
 }
 
-/* The bytes 00 01 … 1f, and ff fe … f0 in the other alphabet and without padding. */
+/* Key kb has the bytes 00 01 … 1f. Key ka has ff fe … f0, in the other alphabet and without
+ * padding. */
 static const char two_keys[] = "# a comment\n\n"
                                "kb AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\r\n"
                                "ka  __79_Pv6-fj39vX08_Lx8A";

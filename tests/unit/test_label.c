@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_label.c - the grammar of names and the random ones: protocol.md#names */
+/* test_label.c - tests which names are valid, and the random names: protocol.md#names */
 #include "src/names/label.h"
 
 #include <setjmp.h>
@@ -50,7 +50,7 @@ static bool first_three(struct slice name, void *user)
     return ++*(size_t *)user <= 3;
 }
 
-/* Adjective, animal and two digits: three parts, no more. */
+/* A random name is an adjective, an animal and two digits. */
 static void test_random(void **state)
 {
     for (int i = 0; i < 2000; i++) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_link.c - a link that is asked whether it lives, and one that has used up its
- * streams' ids. */
+/* test_link.c - tests the probe of a link, and a link that has used up its streams' ids. link.h */
 #include "link_world.h"
 
 #include "h2mux/base/clock.h"
@@ -11,7 +10,7 @@ static bool no_links(void *user)
     return list_empty(&((struct world *)user)->worker->links);
 }
 
-/* A request may ask too soon: then it is told when to ask again, not that it has. */
+/* A probe that comes too soon is not sent: the caller learns when to try again. */
 static void test_probe(void **state)
 {
     struct world *w = world_new("4s");
@@ -47,8 +46,8 @@ static void ask_once(struct world *w)
     viewer_leave(w);
 }
 
-/* Row 27: the stream that takes the last id below 2^30 is answered where it is, the link is asked
- * to make room, and what comes then waits for the next link. Each POST arrives once. */
+/* Row 27: the stream with the last id below 2^30 is answered on its link, which then drains. The
+ * next request waits for another link. Each POST arrives once. */
 static void test_ids_run_out(void **state)
 {
     struct world *w = world_new("4s");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_link_end.c - a link that is cut at any byte, and ends at any stage.
+/* test_link_end.c - cuts a link after any byte and ends it in each of its states.
  * http-rules.md#failures */
 #include "link_world.h"
 
-/* How many bytes a whole upload and its answer take on the link. */
+/* Returns how many bytes a whole upload and its answer take on the link. */
 static size_t bytes_of_an_exchange(void)
 {
     struct world *w = world_new("0");
@@ -20,7 +20,8 @@ static size_t bytes_of_an_exchange(void)
     return bytes;
 }
 
-/* Whole or visibly not: a 200 has its last chunk only behind all of the body. */
+/* Checks that the answer is complete or looks incomplete: a 200 has its last chunk only behind the
+ * whole body. */
 static void check_verdict(struct world *w, size_t cut)
 {
     const struct viewer_end *v = &w->viewer;
@@ -108,8 +109,8 @@ static void end_by(struct world *w, struct link *l, enum end how)
     }
 }
 
-/* At each stage the worker stops, or the link goes in one of its ways: nothing is used afterwards,
- * nothing is left over. */
+/* At each stage the worker stops, or the link ends in one of the ways there are. Sanitizers and
+ * world_free check that nothing is used afterwards and nothing is left. */
 static void test_every_end_at_every_stage(void **state)
 {
     for (int stage = 0; stage < STAGES; stage++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_quota.c - registers and bad tickets that an address has left: rules O23, O24, row 19. */
+/* test_quota.c - tests the limits of register calls and bad tickets: rules O23, O24, row 19. */
 #include "src/limits/quota.h"
 
 #include <setjmp.h>
@@ -32,14 +32,14 @@ static unsigned is_wrong(struct quota *q, const char *address, uint64_t now_us)
     return quota_take_bad_ticket(q, &v, now_us);
 }
 
-/* O23: each row goes on from the one before. */
+/* O23: each row goes on where the one before ended. */
 static void test_registers_over_time(void **state)
 {
     static const struct {
         const char *name;
         uint64_t at_us;
-        int times;       /* that are let in */
-        unsigned wait_s; /* what the next one is told; 0: it is not asked */
+        int times;       /* so many are allowed */
+        unsigned wait_s; /* the Retry-After of the next one */
     } rows[] = {
         {"twice a minute's at once", SECOND, BURST, 1},
         {"just before one is back", 2 * SECOND - 1, 0, 1},
@@ -59,7 +59,7 @@ static void test_registers_over_time(void **state)
     quota_free(q);
 }
 
-/* O23: who waits as long as it is told is let in, whatever the rate. */
+/* O23: after the Retry-After one more is allowed, at each rate. */
 static void test_the_wait_is_long_enough(void **state)
 {
     static const uint64_t rates[] = {1, 2, 3, 7, 59, 60, 61, 1000, 1000000};
@@ -77,7 +77,8 @@ static void test_the_wait_is_long_enough(void **state)
     }
 }
 
-/* O24: likewise. */
+/* O24: each row goes on where the one before ended. Bad tickets are limited although register calls
+ * are not. */
 static void test_bad_tickets_over_time(void **state)
 {
     static const struct {
@@ -89,7 +90,7 @@ static void test_bad_tickets_over_time(void **state)
         {13 * SECOND - 1, 0, 1},         {13 * SECOND, 1, 12},
         {200 * SECOND, BAD_TICKETS, 12},
     };
-    struct quota *q = quota_new(SEED, 0); /* no limit of registers does not mean one of these */
+    struct quota *q = quota_new(SEED, 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (int n = 0; n < rows[i].times; n++)
             if (is_wrong(q, "198.51.100.7", rows[i].at_us) != 0)
@@ -114,7 +115,7 @@ static void test_who_is_meant(void **state)
         {"192.0.2.1", "::ffff:192.0.2.1", true},
         {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
         {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
-        {"unix", "unix", false}, /* nobody said who it is */
+        {"unix", "unix", false}, /* a viewer without an address */
         {"", "", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -128,7 +129,7 @@ static void test_who_is_meant(void **state)
     }
 }
 
-/* O23 O24: a trusted peer is limited where it names a viewer; a stranger always. */
+/* O23 O24: a trusted peer is limited only if it names a viewer, any other peer always. */
 static void test_who_does_not_count(void **state)
 {
     static const struct {
@@ -161,7 +162,7 @@ static void test_who_does_not_count(void **state)
     }
 }
 
-/* O23: 100,000 others with a register each do not make it forget who has none left. */
+/* O23: 100,000 addresses with one call each do not push out an address that has none left. */
 static void test_the_table_is_bounded(void **state)
 {
     struct quota *q = quota_new(SEED, A_MINUTE);

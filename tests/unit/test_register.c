@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_register.c - the register call: names, tickets, URLs, refusals. protocol.md#register */
+/* test_register.c - tests the register call: names, tickets, URLs, refusals. protocol.md#register
+ */
 #include "register_world.h"
 
 /* ---- the answer */
@@ -32,7 +33,8 @@ static void test_secure_answer(void **state)
     cJSON_Delete(r.json);
 }
 
-/* O13: old clients over plain HTTP from far away get what they know, and nothing secret. */
+/* O13: old clients over plain HTTP from another machine get the fields that they know, and no
+ * ticket. */
 static void test_insecure_answer(void **state)
 {
     struct fixture *x = *state;
@@ -213,7 +215,7 @@ static void test_old_invalid_name(void **state)
     cJSON_Delete(r.json);
 }
 
-/* Access tokens do not exist yet: over a secure call one does no harm. */
+/* There are no access tokens yet: a secure call may carry one, which is ignored. */
 static void test_token_ignored(void **state)
 {
     struct fixture *x = *state;
@@ -319,8 +321,8 @@ static void test_ticket_of_another(void **state)
     cJSON_Delete(first.json);
 }
 
-/* O2, O6: held by another owner: a ticket is no claim on it. Held by nobody: it is honoured (a
- * restart, a second node). */
+/* O2, O6: a ticket gives no right to a name that another owner holds. When nobody holds the name
+ * (after a restart, or on a second node) the ticket is enough to get it. */
 static void test_ticket_without_hold(void **state)
 {
     struct fixture *x = *state;
@@ -354,7 +356,7 @@ static void test_expired_ticket(void **state)
     char text[TICKET_MAX];
     sign(x, DOMAIN, &t, text);
     struct reply r = ask(x, &(struct request){.name = "app", .ticket = text});
-    assert_int_equal(r.status, 403); /* nobody holds the name: the ticket is just old */
+    assert_int_equal(r.status, 403); /* nobody holds the name, so an expired ticket is bad */
     assert_string_equal(text_of(&r, "error"), "bad_ticket");
     cJSON_Delete(r.json);
     assert_int_equal(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_register_limits.c - register calls that an address has had enough of: 429. Rules O22,
- * O23. */
+/* test_register_limits.c - tests that an address that has made too many calls gets 429. Rules O22,
+ * O23, O24. */
 #include "register_world.h"
 
 static const struct viewer far = {
@@ -31,7 +31,7 @@ static void expect(struct fixture *x, const char *what, const struct request *r,
     cJSON_Delete(got.json);
 }
 
-/* O23: what makes an owner costs one, and nothing else does. */
+/* O23: a call that makes a new owner costs a register, and no other call does. */
 static void test_registers_of_an_address(void **state)
 {
     struct fixture *x = *state;
@@ -59,7 +59,7 @@ static void test_registers_of_an_address(void **state)
     cJSON_Delete(mine.json);
 }
 
-/* O23: a ticket is no way to have one random name after the other. */
+/* O23: a ticket cannot be used to get one random name after the other. */
 static void test_a_ticket_for_what_another_holds_costs_a_register(void **state)
 {
     struct fixture *x = *state;
@@ -99,7 +99,7 @@ static void test_names_of_an_address(void **state)
     cJSON_Delete(mine.json);
 }
 
-/* O24: five are told what is wrong, more are not; who has a good ticket is let in. */
+/* O24: the first five bad tickets get 403, more get 429. A good ticket is let in all the same. */
 static void test_bad_tickets_of_an_address(void **state)
 {
     struct fixture *x = *state;

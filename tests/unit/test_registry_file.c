@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_registry_file.c - the names that a restart finds again. */
+/* test_registry_file.c - tests which names a restart finds again. names_file.h, registry.h */
 #include "registry_world.h"
 
 static void write_names(const struct fixture *x, const char *text)
@@ -44,8 +44,7 @@ static void test_names_survive(void **state)
     assert_true(t->hold.until_us < clock_now_us() + 61 * 1000000ULL);
 }
 
-/* O5: a live name's line has no end: it is graced from the next start on, however long that takes.
- */
+/* O5: the line of a LIVE name has no end of the hold, so its grace begins at the next start. */
 static void test_names_of_live(void **state)
 {
     struct fixture *x = *state;
@@ -58,8 +57,8 @@ static void test_names_of_live(void **state)
     assert_string_equal(text, "app 616c6963652d69732d616e2d6f776e65 0 1\n");
 }
 
-/* O5: the start was a write: what changes within the second after it waits, and is written in one
- * go. */
+/* O5: the file was written at the start. Changes within the second after that are written together,
+ * when it is over. */
 static void test_names_written_once(void **state)
 {
     struct fixture *x = *state;
@@ -109,7 +108,7 @@ static void test_names_folder(void **state)
     struct names_file *f = names_file_new(x->worker->loop, "/dev/null/state", x->server.directory);
     assert_int_equal(names_file_write(f), ERR_IO);
     assert_int_equal(errno, ENOTDIR);
-    log_threshold = (enum log_level) - 1; /* its end tries once more, and says so */
+    log_threshold = (enum log_level) - 1; /* names_file_free writes again, fails, and logs that */
     names_file_free(f);
     log_threshold = LOG_ERROR;
 }

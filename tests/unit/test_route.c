@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_route.c - Host and path to tunnel or built-in: protocol.md#names and
+/* test_route.c - tests which tunnel or built-in a Host and a path lead to: protocol.md#names,
  * protocol.md#register */
 #include "src/http/route.h"
 
@@ -35,7 +35,7 @@ static const struct {
     {"example.com", "www.example.com", ROUTE_TUNNEL, "www"},
     {"example.com", LABEL_63 ".example.com", ROUTE_TUNNEL, LABEL_63},
     {"example.com", LABEL_63 "4.example.com", ROUTE_UNKNOWN, ""},
-    {"example.com", "a.b.example.com", ROUTE_UNKNOWN, ""}, /* deeper labels are unknown names */
+    {"example.com", "a.b.example.com", ROUTE_UNKNOWN, ""}, /* more than one label */
     {"example.com", ".example.com", ROUTE_UNKNOWN, ""},
     {"example.com", "my_app.example.com", ROUTE_UNKNOWN, ""},
     {"example.com", "myexample.com", ROUTE_UNKNOWN, ""},
@@ -81,7 +81,7 @@ static const struct {
     {"HEAD", "/?new", BUILTIN_METHOD, ""},
     {"GET", "/my-app", BUILTIN_REGISTER_OLD, "my-app"},
     {"GET", "/My-App?x=1", BUILTIN_REGISTER_OLD, "My-App"},
-    {"HEAD", "/my-app", BUILTIN_METHOD, "my-app"}, /* it must not take a name */
+    {"HEAD", "/my-app", BUILTIN_METHOD, "my-app"}, /* a HEAD must not register */
     {"POST", "/my-app", BUILTIN_METHOD, "my-app"},
     {"GET", "/my-app/", BUILTIN_NONE, ""},
     {"GET", "/favicon.ico", BUILTIN_REGISTER_OLD, "favicon.ico"},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_state.c - the files of the state directory, the node's name, and a line of the names file:
- * protocol.md#names-file */
+/* test_state.c - tests the files of the state directory, the server's name, and lines of the names
+ * file: protocol.md#names-file */
 #include "src/names/state.h"
 
 #include <errno.h>
@@ -104,7 +104,7 @@ static const struct {
     {"", 0, false, false},
 };
 
-/* What is read is printed again as it was. */
+/* A line that can be read is printed as it was. */
 static void test_held_name(void **state)
 {
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ticket.c - what a ticket proves and what is refused: protocol.md#tickets */
+/* test_ticket.c - tests which tickets are accepted and which are denied: protocol.md#tickets */
 #include "src/names/ticket.h"
 
 #include <setjmp.h>
@@ -21,7 +21,7 @@
 #define DOMAIN SLICE("example.com")
 enum { NOW = 1000000 };
 
-/* "0123456789abcdef0123456789abcdef" and another. */
+/* The secret file of key ka, whose bytes are key_text, and that of key kb. */
 static const char key_text[] = "0123456789abcdef0123456789abcdef";
 static const char secret_a[] = "ka MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
 static const char secret_b[] = "kb ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=\n";
@@ -81,7 +81,8 @@ static void test_round_trip(void **state)
     keyring_free(k);
 }
 
-/* O15: no byte of it can be another one, none can be missing, none added. */
+/* O15: a ticket is denied when any byte of it is changed, when its end is cut off, and when a byte
+ * is added. */
 static void test_each_byte(void **state)
 {
     struct keyring *k = keyring_make(secret_a);
@@ -106,7 +107,7 @@ static void test_each_byte(void **state)
     keyring_free(k);
 }
 
-/* O15: the first key signs, all verify; a key that was taken out verifies no more. */
+/* O15: the first key signs and all keys verify. A key that is not in the file does not verify. */
 static void test_keys(void **state)
 {
     char both[200], text_a[TICKET_MAX], text_b[TICKET_MAX];
@@ -122,7 +123,7 @@ static void test_keys(void **state)
     keyring_free(ba);
 }
 
-/* One secret under two names: each name's tickets are good, whichever stands first. */
+/* Two keys with the same secret verify each other's tickets, whichever stands first. */
 static void test_same_secret_twice(void **state)
 {
     static const char second[] = "kz MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
@@ -152,7 +153,7 @@ static size_t base64url(const void *in, size_t len, char *out)
     return (size_t)n;
 }
 
-/* Rightly signed with key ka, whatever the claims are. */
+/* Signs any claims with key ka. */
 static void forge(const char *claims, char out[static 4096])
 {
     uint8_t mac[32];
@@ -171,12 +172,12 @@ static const struct {
     const char *what, *claims;
     int want;
 } rows[] = {
-    {"as it should be", "{\"v\":1,\"kid\":\"ka\"," REST "}", 0},
+    {"valid", "{\"v\":1,\"kid\":\"ka\"," REST "}", 0},
     {"in another order", "{" REST ", \"kid\":\"ka\", \"v\":1}", 0},
     {"another version", "{\"v\":2,\"kid\":\"ka\"," REST "}", ERR_DENIED},
     {"version as text", "{\"v\":\"1\",\"kid\":\"ka\"," REST "}", ERR_DENIED},
     {"another key's id", "{\"v\":1,\"kid\":\"kb\"," REST "}", ERR_DENIED},
-    {"a policy nobody enforces", "{\"v\":1,\"kid\":\"ka\",\"pol\":{}," REST "}", ERR_DENIED},
+    {"a policy", "{\"v\":1,\"kid\":\"ka\",\"pol\":{}," REST "}", ERR_DENIED},
     {"an access token", "{\"v\":1,\"kid\":\"ka\",\"tok\":\"x\"," REST "}", ERR_DENIED},
     {"an unknown claim", "{\"v\":1,\"kid\":\"ka\",\"aud\":1," REST "}", ERR_DENIED},
     {"a claim twice", "{\"v\":1,\"v\":1,\"kid\":\"ka\"," REST "}", ERR_DENIED},
@@ -207,7 +208,7 @@ static const struct {
      "{\"v\":1,\"kid\":\"ka\",\"dom\":\"example.com\",\"name\":\"abc\"," OWNER
      ",\"since\":1,\"exp\":1e300}",
      ERR_DENIED},
-    {"over",
+    {"expired",
      "{\"v\":1,\"kid\":\"ka\",\"dom\":\"example.com\",\"name\":\"abc\"," OWNER
      ",\"since\":1,\"exp\":2}",
      ERR_EXPIRED},
@@ -243,7 +244,7 @@ static void test_nonsense(void **state)
     keyring_free(k);
 }
 
-/* The longest domain and name there can be still fit. */
+/* A ticket for the longest domain and name fits. */
 static void test_longest(void **state)
 {
     char domain[190], text[TICKET_MAX];

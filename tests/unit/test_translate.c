@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_translate.c - what oneportd makes of a request's head: rules H2-H10, W1, W2, Q6, Q7. */
+/* test_translate.c - tests how a request's head is rewritten: rules H2-H10, W1, W2, Q6, Q7. */
 #include "translate_fields.h"
 
 static struct sockaddr_storage stranger(void)
@@ -13,9 +13,9 @@ enum who { STRANGER, PROXY };
 
 struct request {
     const char *what, *method, *fields;
-    const char *want;    /* fields; ADDED follows */
-    struct translated t; /* websocket, expects, takes_trailers */
-    int minor;           /* 0: HTTP/1.0 */
+    const char *want;    /* the fields, without ADDED at their end */
+    struct translated t; /* all but ws_key */
+    int minor;           /* of the version: HTTP/1.0 or HTTP/1.1 */
     bool body;
     enum who peer;
 };
@@ -208,7 +208,7 @@ static void test_requests(void **state)
     }
 }
 
-/* The same for HTTP/1.0, and behind a proxy that is believed. */
+/* Requests by HTTP/1.0 and requests from a trusted proxy. */
 static void test_versions_and_proxies(void **state)
 {
     static const struct {
@@ -433,7 +433,8 @@ static void test_local_options(void **state)
     message_deinit(&m);
 }
 
-/* Q6, H15: Q6: the parser already refuses it. H15: more than the link takes. */
+/* Q6, H15: the parser refuses CONNECT, and translate_request a head that is too large for a link.
+ */
 static void test_elsewhere_and_size(void **state)
 {
     struct h1_result result;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_translate_response.c - what oneportd makes of a response's head and of trailers: rules R8,
+/* test_translate_response.c - tests how a response's head and trailers are rewritten: rules R8,
  * R13, R14, R15a, R16. */
 #include "translate_fields.h"
 
@@ -114,7 +114,7 @@ static void test_statuses(void **state)
     }
 }
 
-/* R3: a Connection that names what it must not is no response to send on. */
+/* R3: a response is not passed on when its Connection names a field that it must not name. */
 static void test_abusive_response(void **state)
 {
     struct message m;
@@ -139,7 +139,7 @@ static void test_trailers(void **state)
     fields_deinit(&t);
 }
 
-/* RFC 6455 1.3's example. */
+/* The example of RFC 6455 1.3. */
 static void test_websocket_opened(void **state)
 {
     struct message m;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_trust.c - who the viewer is, and what goes upstream of it: protocol.md#trust; rules H7,
- * H8. */
+/* test_trust.c - tests which viewer is found, and which fields about it the origin gets:
+ * protocol.md#trust; rules H7, H8. */
 #include "src/http/trust.h"
 
 #include <arpa/inet.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* "unix", IPv4 or IPv6. */
+/* Makes a peer of "unix" or of an address. Any other text gives a peer without an address. */
 static struct sockaddr_storage peer_make(const char *text)
 {
     struct sockaddr_storage s = {0};
@@ -110,7 +110,7 @@ static void test_cidr(void **state)
     }
 }
 
-/* Field lines "Name: value", at most six. */
+/* The field lines of a request, each "Name: value". */
 struct request {
     const char *line[6];
 };
@@ -133,7 +133,7 @@ static const struct {
     const char *address;
     bool trusted, proxied, https;
     uint16_t port;
-    const char *upstream; /* x-forwarded-for as it goes on */
+    const char *upstream; /* the X-Forwarded-For that the origin gets */
 } rows[] = {
     {"nothing said", "203.0.113.9", false, {{0}}, "203.0.113.9", false, false, false, 0, "203.0.113.9"},
     {"own TLS", "203.0.113.9", true, {{0}}, "203.0.113.9", false, false, true, 0, "203.0.113.9"},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tunnel.c - a tunnel's links and who waits for one: which is picked, in which order, how many
- * may wait, and for how long. tunnel.h; http-rules.md#failures */
+/* test_tunnel.c - tests which link of a tunnel is picked, which requests wait, in which order and
+ * for how long. tunnel.h, http-rules.md#failures */
 #include "registry_world.h"
 
 static struct leg *open_stream(struct link *l)
@@ -46,8 +46,8 @@ static void test_pick(void **state)
     assert_int_equal(fitness(tunnel_pick(t, STREAM_REQUEST), STREAM_REQUEST), FITNESS_FULL);
 }
 
-/* Each link keeps streams for what is no WebSocket: one that is full for the one kind has room for
- * the other, and a request goes where there is room for its kind. */
+/* Each link keeps some streams for plain requests. So a link may be full for WebSockets and have
+ * room for requests, and each kind goes to a link that has room for it. */
 static void test_pick_by_kind(void **state)
 {
     struct fixture *x = *state;
@@ -59,7 +59,7 @@ static void test_pick_by_kind(void **state)
     assert_ptr_equal(tunnel_pick(t, STREAM_REQUEST), &a->backend);
     assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &b->backend);
     b->websockets = 19;
-    /* There is none: the least busy that is up. */
+    /* Both are full: the least busy one. */
     assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &a->backend);
     assert_int_equal(fitness(tunnel_pick(t, STREAM_WEBSOCKET), STREAM_WEBSOCKET), FITNESS_FULL);
     a->websockets = b->websockets = 0;
@@ -131,7 +131,7 @@ static void test_wait_again(void **state)
     struct leg *leg = NULL;
     for (int i = 0; i < 20; i++)
         leg = open_stream(l);
-    l->websockets = 19; /* the last stream is kept for what is no WebSocket */
+    l->websockets = 19; /* the last stream is kept for plain requests */
     a.waiter.kind = STREAM_WEBSOCKET;
     a.rewaits = 1000;
     turn(x, 5);
@@ -146,7 +146,7 @@ static void test_wait_again(void **state)
     tunnel_unwait(t, &a.waiter);
 }
 
-/* F3: a full link: who waits goes on when a stream is over. */
+/* F3: a request that waits for a full link gets it when a stream closes. */
 static void test_wait_for_stream(void **state)
 {
     struct fixture *x = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_worker.c - a worker's thread, and mail to it from many threads at once. */
+/* test_worker.c - tests which thread a worker belongs to, and mail from many threads at once. */
 #include "turns.h"
 
 #include <pthread.h>
@@ -53,7 +53,7 @@ static bool all_received(void *user)
     return ((struct reader *)user)->received == THREADS * MAILS;
 }
 
-/* Nothing is lost, and each sender's letters come in order. */
+/* All letters arrive, and those of each sender in order. */
 static void test_mail(void **state)
 {
     struct loop *loop = loop_new();
@@ -72,7 +72,7 @@ static void test_mail(void **state)
     loop_free(loop);
 }
 
-/* What was posted when the loop had ended is delivered all the same: it may own something. */
+/* A letter that is posted when the loop has ended is delivered, too, since it may own something. */
 static void test_mail_after_the_end(void **state)
 {
     struct loop *loop = loop_new();

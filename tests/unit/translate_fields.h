@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* translate_fields.h - fields as text, "name: value|" each. For tests of translate.h. */
+/* translate_fields.h - reads and prints fields as text, "name: value|" each, for tests of
+ * translate.h. */
 #ifndef TESTS_UNIT_TRANSLATE_FIELDS_H
 #define TESTS_UNIT_TRANSLATE_FIELDS_H
 
@@ -21,12 +22,12 @@ enum { TEXT_MAX = 4096 };
 #define NODE "oneport-0a1b2c3d"
 #define KEY "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==|"
 #define UPGRADE "upgrade: websocket|connection: Upgrade|"
-/* what every request of an unknown viewer at 192.0.2.7 gets */
+/* The fields that each request of a viewer at 192.0.2.7 gets. */
 #define ADDED                                                                                      \
     "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: app.example.com|via: "   \
     "1.1 " NODE "|"
 
-/* "name: value|name: value|" */
+/* Adds the fields of @text to @f. */
 static inline void read_fields(struct fields *f, const char *text)
 {
     while (*text != '\0') {
@@ -38,6 +39,7 @@ static inline void read_fields(struct fields *f, const char *text)
     }
 }
 
+/* Returns the fields as text, until the next call. */
 static inline const char *show_fields(const struct fields *f)
 {
     static char text[TEXT_MAX];
