@@ -14,6 +14,20 @@ bool h1_conn_both_over(const struct h1_conn *c)
     return (c->rx == RX_DONE && c->tx == TX_DONE) || (c->rx == RX_ENDED && c->tx == TX_ENDED);
 }
 
+void h1_conn_check(const struct h1_conn *c)
+{
+    const struct h1_windows *w = c->windows;
+    bool raw_rx = c->rx == RX_RAW || c->rx == RX_ENDED;
+    bool raw_tx = c->tx == TX_RAW || c->tx == TX_ENDED;
+    leg_check(&c->leg);
+    CHECK_THAT(h1_conn_closed(c) || c->outstanding <= c->window);
+    CHECK_THAT(c->rx == RX_FAILED || raw_rx == raw_tx);
+    CHECK_THAT(!c->leg.events || (c->rx != RX_FAILED && !h1_conn_both_over(c)));
+    CHECK_THAT(!c->done_told || h1_conn_both_over(c));
+    CHECK_THAT(!w || (c->window >= w->least && c->window <= w->most && w->lent <= w->limit));
+    CHECK_THAT(!h1_conn_closed(c) || (!c->leg.events && !w && !list_linked(&c->task.node)));
+}
+
 /* The leg lets go at once; the owner hears it from the task, where nothing of the exchange is on
  * the stack. */
 void h1_conn_check_over(struct h1_conn *c)
@@ -35,6 +49,8 @@ void h1_conn_resume(struct h1_conn *c)
 static void run_task(void *user)
 {
     struct h1_conn *c = user;
+    if (CHECKING)
+        h1_conn_check(c);
     if (c->gave_up) {
         h1_conn_fail(c, ERR_CLOSED, c->gave_up);
         return;
@@ -52,6 +68,8 @@ static void run_task(void *user)
 static void on_readable(void *user)
 {
     struct h1_conn *c = user;
+    if (CHECKING)
+        h1_conn_check(c);
     if (c->rx == RX_HEAD || h1_conn_wants_body(c))
         h1_conn_read(c);
     else
@@ -61,6 +79,8 @@ static void on_readable(void *user)
 static void on_sent(void *user)
 {
     struct h1_conn *c = user;
+    if (CHECKING)
+        h1_conn_check(c);
     h1_conn_touch(c);
     h1_conn_report_sent(c);
     if (!h1_conn_closed(c) && c->ops->on_sent)
@@ -155,6 +175,8 @@ static struct sock *let_go(struct h1_conn *c)
     return_window(c);
     leg_untie(&c->leg);
     task_cancel(&c->task);
+    if (CHECKING)
+        h1_conn_check(c);
     loop_reap(c->loop, &c->reap, h1_conn_free, c);
     return sock;
 }
@@ -237,6 +259,8 @@ void h1_conn_next(struct h1_conn *c)
     c->answers_head = false;
     sock_rest(c->sock);
     h1_conn_resume(c);
+    if (CHECKING)
+        h1_conn_check(c);
 }
 
 bool h1_conn_keeps_alive(const struct h1_conn *c)

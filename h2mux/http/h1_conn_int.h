@@ -73,6 +73,7 @@ static inline void h1_conn_touch(struct h1_conn *c)
 }
 
 /* h1_conn.c */
+void h1_conn_check(const struct h1_conn *c);              /* what h1_conn.c states; CHECK=1 alone */
 void h1_conn_set_window(struct h1_conn *c, size_t bytes); /* settles what is lent; windows is set */
 
 /* h1_conn_rx.c */
@@ -86,7 +87,8 @@ void h1_conn_fail(struct h1_conn *c, int err,
 void h1_conn_report_sent(struct h1_conn *c); /* on_sent for what has left */
 
 /* h1_conn.c */
-void h1_conn_resume(struct h1_conn *c); /* something is wanted from the sock again */
+void h1_conn_check(const struct h1_conn *c); /* what h1_conn.c states; CHECK=1 alone */
+void h1_conn_resume(struct h1_conn *c);      /* something is wanted from the sock again */
 bool h1_conn_both_over(const struct h1_conn *c);
 void h1_conn_check_over(struct h1_conn *c);
 

@@ -40,6 +40,8 @@ static void tx_end(struct h1_conn *c)
         c->tx = TX_DONE;
     }
     h1_conn_check_over(c);
+    if (CHECKING)
+        h1_conn_check(c);
 }
 
 static enum h1_framing request_framing(const struct message *m, bool end)
@@ -232,6 +234,8 @@ static void upgrade(struct leg *leg)
     c->rx = RX_RAW;
     c->tx = TX_RAW;
     h1_conn_resume(c);
+    if (CHECKING)
+        h1_conn_check(c);
 }
 
 const struct leg_ops h1_leg_ops = {

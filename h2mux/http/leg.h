@@ -18,6 +18,7 @@
 #ifndef H2MUX_HTTP_LEG_H
 #define H2MUX_HTTP_LEG_H
 
+#include "h2mux/base/check.h"
 #include "h2mux/http/message.h"
 
 struct leg;
@@ -104,6 +105,13 @@ static inline void leg_untie(struct leg *leg)
 {
     leg->events = NULL;
     leg->exchange = NULL;
+}
+
+/* Checks that a leg is of some kind, and that nobody is its exchange without being told. */
+static inline void leg_check(const struct leg *leg)
+{
+    CHECK_THAT(leg->ops);
+    CHECK_THAT(leg->events || !leg->exchange);
 }
 
 static inline char *leg_place(struct leg *leg, size_t bytes)
