@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* alloc.c - see alloc.h. No other file calls libc's allocator for objects of a fixed size. */
+/* alloc.c - implements alloc.h. No other file calls libc's allocator for objects of a fixed
+ * size. */
 #include "h2mux/base/alloc.h"
 
 #include <malloc.h>
@@ -37,8 +38,8 @@ void alloc_tune(void)
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 }
 
-/* Returns the resident bytes of the process without those mapped from files, or 0 if the kernel
- * does not tell. */
+/* Returns how many bytes of the process are resident, without the bytes mapped from files. Returns
+ * 0 if the kernel gives no answer. */
 static size_t resident(void)
 {
     char line[128] = "", *at = line;
@@ -91,7 +92,7 @@ void *xcalloc(size_t n, size_t size)
 
 void *xrealloc(void *ptr, size_t size)
 {
-    /* realloc(ptr, 0) frees and returns NULL, which would read as a failure. */
+    /* realloc(ptr, 0) frees @ptr and returns NULL, which would look like a failure. */
     void *moved = realloc(ptr, size ? size : 1);
     if (!moved)
         die_out_of_memory();

@@ -30,7 +30,7 @@ static inline bool list_empty(const struct list_node *head)
     return head->next == head;
 }
 
-/* Returns how many nodes the list has, by walking it. */
+/* Counts the nodes of the list, by a walk over all of them, and returns their number. */
 static inline size_t list_count(const struct list_node *head)
 {
     size_t n = 0;
@@ -67,7 +67,7 @@ static inline void list_remove(struct list_node *n)
     n->prev = n->next = NULL;
 }
 
-/* Unlinks the first node and returns it, or NULL if the list is empty. */
+/* Unlinks the first node and returns that node. Returns NULL if the list is empty. */
 static inline struct list_node *list_pop(struct list_node *head)
 {
     struct list_node *n = head->next;

@@ -44,7 +44,7 @@ struct opt {
     char letter;      /* short name, or 0 */
     enum opt_type type;
     size_t offset;        /* of the field in the struct of options */
-    const char *fallback; /* default, as it would be typed; NULL: zero */
+    const char *fallback; /* default, as a user would write it; NULL: none */
     uint64_t min, max;    /* UINT, MSEC, SIZE; max 0: no bound */
     const char *value;    /* name of the value in --help; NULL: the type's own */
     const char *help;
@@ -95,10 +95,10 @@ int opt_parse_size(const char *text, uint64_t *out) MUSTCHECK;
 struct opt_row {
     const struct opt *opt; /* static */
     const char *metavar;   /* name of the value; "" for a flag */
-    const char *unit;      /* of the number in the field: "ms", "bytes" or "" */
-    const char *fallback;  /* default, as it would be typed; NULL: none */
+    const char *unit;      /* unit of the number in the field: "ms", "bytes" or "" */
+    const char *fallback;  /* default, as a user would write it; NULL: none */
     bool repeats;          /* may be given several times */
-    bool built_in;         /* has no field and no place in the environment */
+    bool built_in;         /* built-in option: no field, no environment variable */
 };
 
 /* Stores the next row in @out and advances @at, which is 0 at the start. Returns false after the

@@ -50,8 +50,8 @@ const struct opt *opt_find_letter(const struct opt_program *p, char letter)
     return NULL;
 }
 
-/* Returns the built-in row @i of the program, or NULL if one of the program's own rows has its
- * name. --help loses its letter if one of those rows has -h. */
+/* Returns the built-in row @i of the program, or NULL if a row of the program has the same name.
+ * --help loses its letter if a row of the program has -h. */
 static const struct opt *built_in_row(const struct opt_program *p, size_t i)
 {
     if (opt_find_name(p, slice_str(built_in[i].name)))

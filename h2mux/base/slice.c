@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* slice.c - compares, searches, splits and reads borrowed bytes. Letters are those of ASCII; no
- * locale matters. */
+/* slice.c - compares, searches, splits and reads borrowed bytes. Only ASCII letters count as
+ * letters, in every locale. */
 #include "h2mux/base/slice.h"
 
 #include "h2mux/base/err.h"

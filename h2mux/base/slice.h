@@ -55,9 +55,9 @@ bool slice_ends(struct slice s, struct slice suffix);
 /* Returns @s without the spaces and tabs at both ends (OWS of RFC 9110). */
 struct slice slice_trim(struct slice s);
 
-/* Returns the offset of the first @c, or -1. */
+/* Returns the offset of the first @c in @s, or -1 if @s has none. */
 ptrdiff_t slice_find(struct slice s, char c);
-/* Returns the offset of the last @c, or -1. */
+/* Returns the offset of the last @c in @s, or -1 if @s has none. */
 ptrdiff_t slice_rfind(struct slice s, char c);
 
 /* Takes the next element off the comma-separated @list (RFC 9110 5.6.1) and stores it in @token,

@@ -85,7 +85,7 @@ void evict_reader_release(struct evict_reader *r, uint64_t bytes)
 /* ---- readers that stand still */
 
 /* Returns whether the peer that reads from @r has taken bytes since the last call. Bytes that have
- * left this program may wait in the kernel for a slow peer. Then the peer takes bytes although no
+ * left this program may wait in the kernel for a slow peer, so the peer may take bytes although no
  * credit comes. */
 static bool peer_moves(const struct evict_group *g, struct evict_reader *r, uint64_t now)
 {
@@ -99,8 +99,8 @@ static bool peer_moves(const struct evict_group *g, struct evict_reader *r, uint
     return moves;
 }
 
-/* Returns whether @r stands still. The question to the kernel what a peer has taken costs a system
- * call, so this function asks when @r is first seen, and again each time that the stall time is
+/* Returns whether @r stands still. Asking the kernel how much the peer has taken costs a system
+ * call. So this function asks when @r is first seen, and again each time that the stall time is
  * over: for most readers twice. */
 static bool stands_still(const struct evict_group *g, struct evict_reader *r, uint64_t now)
 {

@@ -25,8 +25,8 @@ struct evict_reader {
     struct list_node node; /* in group.readers; linked iff the reader holds anything */
     uint64_t held;         /* bytes handed up without credit */
     uint64_t moved_us;     /* when credit last came, or `taken` was seen to have changed */
-    uint64_t taken;        /* bytes taken by the other leg's peer, when last asked */
-    uint64_t taken_us;     /* since when `taken` has stayed the same; 0: never asked */
+    uint64_t taken;        /* bytes that the peer had taken when last asked */
+    uint64_t taken_us;     /* since when `taken` is the same; 0: never asked */
 };
 
 struct evict_group;

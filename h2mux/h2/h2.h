@@ -40,7 +40,7 @@ struct h2_options {
     struct evictor *evictor;      /* borrowed; has the process's budget; NULL: none */
     uint64_t stall_ms;            /* a reader that takes nothing for this time may be given up */
     uint64_t reset_burst;         /* OPENER: RST_STREAM frames that are sent at once */
-    uint64_t reset_rate;          /* and those a second from then on; 0: not limited */
+    uint64_t reset_rate;          /* OPENER: further RST_STREAM frames a second; 0: not limited */
 };
 
 /* A session calls these functions of its owner. The calls come from the loop, never inside a call
@@ -81,11 +81,13 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
 struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool end,
                            const struct leg_events *events, void *exchange) MUSTCHECK;
 
-/* Returns whether the session is up, not draining on either side, and has ids left. */
+/* Returns whether a stream can be opened: the session is up, neither side has sent GOAWAY, and
+ * stream ids are left. */
 bool h2_session_can_open(const struct h2_session *s);
 /* Returns whether half of the stream ids (2^30) are used, so that a fresh link is needed. */
 bool h2_session_ids_low(const struct h2_session *s);
-/* Returns whether the peer has announced ENABLE_CONNECT_PROTOCOL. */
+/* Returns whether the peer has announced ENABLE_CONNECT_PROTOCOL, so that WebSockets can be
+ * opened. */
 bool h2_session_takes_websockets(const struct h2_session *s);
 /* Returns the peer's MAX_CONCURRENT_STREAMS. */
 uint32_t h2_session_peer_limit(const struct h2_session *s);

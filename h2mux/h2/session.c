@@ -29,8 +29,8 @@ static nghttp2_option *library_options(const struct h2_options *o)
     nghttp2_option_set_peer_max_concurrent_streams(opt, 100); /* before its SETTINGS arrive */
     nghttp2_option_set_max_outbound_ack(opt, 100);
     nghttp2_option_set_max_settings(opt, 32);
-    /* A head may have 8 CONTINUATION frames, as many as nghttp2 takes (fact G4). Our own programs
-     * never send more than 3 for HEADER_LIST_MAX, but any program may be the peer. */
+    /* A head may have 8 CONTINUATION frames, which is also the limit of nghttp2 (fact G4). Our own
+     * programs never send more than 3 for HEADER_LIST_MAX, but any program may be the peer. */
     nghttp2_option_set_max_continuations(opt, 8);
     nghttp2_option_set_max_send_header_block_length(opt, HEADER_LIST_MAX);
     /* Each viewer who leaves causes an RST_STREAM, and hundreds may leave at the same time. */

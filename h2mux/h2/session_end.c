@@ -60,8 +60,8 @@ static void close_streams(struct h2_session *s, int err)
     }
 }
 
-/* Sends all queued frames and the GOAWAY. The room in the sock does not matter here, because the
- * bytes are in memory already. Then the sock finishes without an owner (sock_finish). */
+/* Sends all queued frames and the GOAWAY, without regard to the room in the sock, because the bytes
+ * are in memory already. After that the sock finishes without an owner (sock_finish). */
 static void last_words(struct h2_session *s, uint32_t code)
 {
     if (s->goaway.farewell.ptr)

@@ -48,7 +48,7 @@ struct h2_session {
         uint32_t lost;      /* streams that were open at the end */
     } closing;
     struct {
-        struct buf *out; /* borrowed from the loop while frames are gathered; NULL otherwise */
+        struct buf *out; /* borrowed; set while frames are gathered, otherwise NULL */
         size_t framed;   /* bytes of this chunk that were written to the sock */
         struct pace pace;
         uint64_t seen;   /* part of sock_sent() that was told to pace */

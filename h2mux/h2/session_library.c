@@ -14,7 +14,8 @@ enum {
     CREDITS_MAX = 20000, /* more than the small frames of one round trip */
     /* Frames of a stream that a peer may send before it learns of the stream's end. */
     CROSSING_CLOSED = 16,
-    /* After a reset, one frame more may come for this number of bytes of the stream's window. */
+    /* After this side has reset a stream, the peer may still send one frame for each CROSSING_BYTES
+     * bytes of the stream's window. */
     CROSSING_BYTES = 1024
 };
 
@@ -168,7 +169,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
 }
 
 /* Counts a frame that makes nghttp2 reset a stream. The limit of open streams does not stop a peer
- * that sends many such frames (CVE-2025-8671). Returns 0. */
+ * that causes many resets (CVE-2025-8671). Returns 0. */
 static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
 {
     h2_session_glitch(user, "invalid frame");

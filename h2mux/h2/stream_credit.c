@@ -200,8 +200,8 @@ static bool windows_may_grow(const struct stream_host *h)
 }
 
 /* Returns the budget (bytes) that the bodies of this link share: the link's or the process's,
- * whichever is smaller. What other links need of the process's budget is not known in advance;
- * windows_may_grow looks at the bytes that they hold. */
+ * whichever is smaller. The needs of other links are not known in advance; windows_may_grow counts
+ * the bytes that other links hold already. */
 static uint64_t shared(const struct stream_host *h)
 {
     uint64_t link = of_moving(h).limit, process = budget_fill(h->flow.share).limit;

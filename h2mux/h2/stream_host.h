@@ -23,12 +23,12 @@
 struct stream_host;
 
 struct stream_host_ops {
-    /* Hands a new request up, as h2_session_ops.on_stream. */
+    /* Hands a new request to the session's owner (h2_session_ops.on_stream). */
     void (*on_stream)(struct stream_host *h, struct leg *leg, struct message *m, bool end);
     /* Tells that a stream has closed and is no longer counted. Not called once the session is
      * over. */
     void (*on_left)(struct stream_host *h);
-    /* Tells that a stream is about to be given up, as h2_session_ops.on_evicted. */
+    /* Tells the session's owner that a stream is given up (h2_session_ops.on_evicted). */
     void (*on_evicted)(struct stream_host *h, uint64_t stalled_ms, uint64_t bytes);
     /* Arms the session's timer, because a stream waits for a point in time. */
     void (*arm)(struct stream_host *h);
@@ -50,7 +50,7 @@ struct stream_flow {
     uint64_t announced_us;      /* when `initial` changed last */
     uint32_t learned;           /* the largest window that a stream has grown to */
     uint64_t rtt_us;            /* the last round trip; 0: none was measured yet */
-    uint64_t rtt_least_us;      /* the shortest round trip; 0 likewise */
+    uint64_t rtt_least_us;      /* the shortest round trip; 0: none was measured yet */
 };
 
 struct stream_host {
@@ -60,7 +60,7 @@ struct stream_host {
     enum h2_role role;
     bool over;           /* the session is over: nothing may be submitted */
     uint64_t last_rx_us; /* when bytes arrived last */
-    struct task frame;   /* frames and writes what streams have submitted */
+    struct task frame;   /* makes and writes the frames of all streams */
     struct list_node streams;
     uint32_t open; /* streams, also those whose reset waits */
     struct schedule schedule;

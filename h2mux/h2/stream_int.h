@@ -84,7 +84,7 @@ void h2_stream_end(struct h2_stream *st);
 /* Notes that a HEADERS or DATA frame has left, with END_STREAM if @end. */
 void h2_stream_sent(struct h2_stream *st, bool end);
 
-/* Submits the RST_STREAM of @st that has waited for a token. */
+/* Submits the RST_STREAM of @st, which has waited for a token because resets are paced. */
 void h2_stream_thaw(struct h2_stream *st);
 
 /* Checks the invariants of one stream (check.h). */
@@ -107,7 +107,8 @@ void h2_stream_data(struct h2_stream *st, struct slice data);
  * and enlarges the window if the window was the limit. */
 void h2_stream_credit(struct leg *leg, size_t bytes);
 
-/* Subtracts @bytes from the bytes that @st holds, but no more than @st holds. */
+/* Subtracts @bytes, but no more than @st holds, from the bytes that @st holds and from both
+ * budgets. */
 void h2_stream_give_back(struct h2_stream *st, uint64_t bytes);
 
 /* Counts @st as an open request of the link, unless its head is an extended CONNECT. */

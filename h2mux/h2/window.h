@@ -14,8 +14,8 @@ enum {
     WINDOW_INITIAL = 64 * 1024,
     WINDOW_MAX = 8 * 1024 * 1024,
     WINDOW_LEARNED_MAX = 1024 * 1024, /* largest window that a new body starts with */
-    WINDOW_LINE = 2500000,            /* bytes a second that every line is expected to carry */
-    WINDOW_LINE_BEST = 1250,          /* bytes a microsecond, 10 Gbit/s: no line carries more */
+    WINDOW_LINE = 2500000,            /* bytes a second; every line is expected to carry this */
+    WINDOW_LINE_BEST = 1250,          /* bytes a microsecond (10 Gbit/s); no line carries more */
     /* While all windows of a link together stay below this size, they count as small: they may grow
      * for a busy peer, although the line needs no larger window. */
     WINDOW_BUSY = 1024 * 1024,

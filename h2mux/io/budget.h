@@ -50,7 +50,7 @@ struct budget {
     _Atomic uint32_t links; /* of all shares */
 };
 
-/* The share of one thread; only that thread touches it. */
+/* The share of one thread. No other thread touches the share. */
 struct budget_share {
     struct budget *budget; /* borrowed */
     uint64_t held;         /* bytes that this thread holds */
@@ -97,8 +97,8 @@ static inline void budget_add(struct budget_share *s, int64_t bytes)
 /* Reports to the process by how much the sum has changed since the last report. */
 void budget_tell_now(struct budget_share *s);
 
-/* Reports likewise if the sum has changed. Does nothing if @s is NULL. Sessions call this function
- * in every turn. */
+/* Calls budget_tell_now if the sum has changed. Does nothing if @s is NULL. Sessions call this
+ * function in every turn. */
 static inline void budget_tell(struct budget_share *s)
 {
     if (s && s->held != s->told)

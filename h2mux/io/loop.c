@@ -11,7 +11,8 @@
 struct loop {
     struct event_base *base; /* owned */
     struct list_node deferred, dear, flushes, frames, reaped, adopted;
-    /* Tasks of loop_later: `soon` has those queued since the last tick, `later` the older ones. */
+    /* Tasks of loop_later: `soon` has the tasks queued since the last tick, `later` the older
+     * tasks. */
     struct list_node soon, later;
     struct timer tick;   /* armed while `soon` or `later` holds a task */
     unsigned releases;   /* calls of loop_note_release since the last alloc_settle */

@@ -119,9 +119,9 @@ void loop_defer(struct loop *l, struct task *t);
 void loop_flush(struct loop *l, struct task *t);
 void loop_frame(struct loop *l, struct task *t);
 
-/* Defers @t, which takes as long as many requests do (a handshake). A turn runs these tasks for a
- * millisecond, and at least one of them, so that many handshakes do not hold up other connections.
- * Does nothing if @t is queued already. */
+/* Defers an expensive task @t, for instance a TLS handshake, which takes the time of many requests.
+ * A turn runs expensive tasks for a millisecond, and at least one of them, so that many handshakes
+ * do not hold up other connections. Does nothing if @t is queued already. */
 void loop_defer_dear(struct loop *l, struct task *t);
 
 /* Runs @t in 250 to 500 ms, unless task_cancel comes first: this suits checks that are mostly not

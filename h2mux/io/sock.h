@@ -40,8 +40,8 @@ struct sock_ops {
      * NULL. */
     void (*on_hangup)(void *user);
     /* Tells that connecting or the TLS handshake has failed, or that the sock was cut because
-     * memory is short (sock_count_tail). The owner closes the sock. A failed write is no such case:
-     * sock_read returns its error. */
+     * memory is short (sock_count_tail). The owner closes the sock. A failed write is reported by
+     * sock_read instead. */
     void (*on_error)(void *user, int err, const char *reason);
 };
 
@@ -125,9 +125,9 @@ void sock_write(struct sock *s, struct slice data);
  * if the queue has TLS records. */
 bool sock_unsend(struct sock *s, size_t bytes);
 
-/* Count bytes on the wire (with TLS: bytes of records). sock_queued returns the bytes that wait in
- * the queue, sock_sent all bytes that have left, and sock_taken the bytes that the peer's system
- * has acknowledged, for which it asks the kernel. */
+/* Count bytes on the wire (with TLS: bytes of records). sock_queued returns the number of bytes
+ * that wait in the queue, sock_sent the number of bytes that have left. sock_taken asks the kernel
+ * and returns the number of bytes that the peer's system has acknowledged. */
 size_t sock_queued(const struct sock *s);
 uint64_t sock_sent(const struct sock *s);
 uint64_t sock_taken(const struct sock *s);

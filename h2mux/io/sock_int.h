@@ -78,7 +78,7 @@ struct sock {
         enum sock_rx_state state;
         int end;           /* ENDED, TOLD: reads end with 0 for FIN, or with an error */
         int failed;        /* FAILED: enum err; 0 in all other states */
-        bool paused;       /* the owner wants no on_readable */
+        bool paused;       /* the owner has called sock_pause */
         struct buf raw;    /* bytes as they came from the peer */
         struct buf unread; /* bytes that a reader has put back */
     } rx;
@@ -140,7 +140,7 @@ void sock_rx_got(struct sock *s, size_t n, size_t cap);
 void sock_rx_drained(struct sock *s);
 /* Notes that OpenSSL may hold bytes. Does nothing without TLS. */
 void sock_rx_held(struct sock *s);
-/* Notes that OpenSSL holds nothing and wants more raw bytes. */
+/* Notes that OpenSSL holds no bytes and needs more raw bytes. */
 void sock_rx_starved(struct sock *s);
 /* Notes that no more raw bytes come: after FIN (@end is 0), or after the error @end. */
 void sock_rx_ended(struct sock *s, int end);

@@ -53,7 +53,7 @@ void sock_count_tail(struct sock *s, struct sock_tails *tails)
         return;
     s->tail.of = tails;
     if (s->tail.waits &&
-        queued > s->tail.waits->bytes) { /* another answer was queued after one that waits */
+        queued > s->tail.waits->bytes) { /* a further answer was queued after a waiting one */
         budget_add(tails->share, (int64_t)(queued - s->tail.waits->bytes));
         s->tail.waits->bytes = queued;
     }

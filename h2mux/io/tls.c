@@ -14,7 +14,7 @@
 
 struct tls {
     pthread_mutex_t lock; /* guards `ctx`, which a reload exchanges */
-    SSL_CTX *ctx;         /* owned; each connection has a reference of its own */
+    SSL_CTX *ctx;         /* owned; each connection has its own reference */
     bool insecure;
 };
 
@@ -50,7 +50,7 @@ static void file_reason(char reason[static TLS_REASON_MAX], const char *what, co
     ERR_clear_error();
 }
 
-/* Refuses a key that needs a passphrase: a daemon has nobody to ask. */
+/* Refuses a key that needs a passphrase, because a daemon cannot ask for one. */
 static int no_passphrase(char *to, int cap, int writing, void *user)
 {
     return -1;

@@ -402,8 +402,9 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
     return 1;
 }
 
-/* Copies the functions of ipsec-mb from a manager, which they do not need afterwards. Returns
- * whether the processor has the instructions that the functions need. */
+/* Stores the functions of ipsec-mb in aes128 and aes256. The functions come from a manager, which
+ * is freed again because they work without it. Returns whether the processor has the instructions
+ * that the functions need. */
 static bool find_functions(void)
 {
     IMB_MGR *m = alloc_mb_mgr(0);

@@ -57,8 +57,8 @@ static void take_slot(struct wheel *w, unsigned slot, struct list_node *taken)
         list_push(taken, n);
 }
 
-/* Runs the timers in @taken that are due, and puts those of a later round back into their slots. A
- * timer that runs may arm and stop other timers, also those in @taken. */
+/* Runs the timers in @taken that are due, and puts the timers of a later round back into their
+ * slots. A timer that runs may arm and stop any timer, also one in @taken. */
 static void run_taken(struct wheel *w, struct list_node *taken)
 {
     for (struct list_node *n; (n = list_pop(taken));) {
