@@ -78,7 +78,7 @@ static unsigned count_workers(const struct config *c)
 int crew_open(struct server *s)
 {
     unsigned count = count_workers(s->config);
-    s->workers = xcalloc(count, sizeof *s->workers);
+    s->workers = xcalloc(count, sizeof(struct worker *));
     for (unsigned i = 0; i < count; i++) {
         s->workers[i] = crew_worker_new(s, i);
         if (!s->workers[i])

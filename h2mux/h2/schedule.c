@@ -3,6 +3,8 @@
  * Only schedule_check walks a queue. */
 #include "h2mux/h2/schedule.h"
 
+#include <assert.h>
+
 #include "h2mux/base/check.h"
 
 void schedule_init(struct schedule *q)
@@ -57,6 +59,7 @@ static size_t least(size_t a, size_t b)
 
 size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queued, size_t most)
 {
+    assert(e); /* NULL would have the turn when nobody has it */
     if (is_next(q, e, queued))
         begin_turn(q, e);
     if (q->turn == e && q->run > 0)
@@ -111,14 +114,17 @@ void schedule_leave(struct schedule *q, struct schedule_entry *e)
         q->turn = NULL;
 }
 
+static void check_entry(const struct schedule_entry *e, const struct schedule_entry *turn)
+{
+    CHECK_THAT(e != turn);
+    CHECK_THAT(e->framed <= SCHEDULE_SHORT);
+    CHECK_THAT(e->node.next->prev == &e->node && e->node.prev->next == &e->node);
+}
+
 static void check_queue(const struct list_node *queue, const struct schedule_entry *turn)
 {
-    LIST_FOREACH (it, queue) {
-        const struct schedule_entry *e = CONTAINER_OF(it, struct schedule_entry, node);
-        CHECK_THAT(e != turn);
-        CHECK_THAT(e->framed <= SCHEDULE_SHORT);
-        CHECK_THAT(it->next->prev == it && it->prev->next == it);
-    }
+    LIST_FOREACH (it, queue)
+        check_entry(CONTAINER_OF(it, struct schedule_entry, node), turn);
 }
 
 void schedule_check(const struct schedule *q)

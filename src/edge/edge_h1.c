@@ -385,8 +385,8 @@ void edge_h1_new(struct worker *w, struct sock *sock)
     timer_init(&e->timer, w->loop, on_timer, e);
     timer_arm(&e->timer, w->server->config->timeouts.head_ms);
     list_push(&w->edges, &e->node);
-    sock_count_tail(sock,
-                    &w->evictor.tails); /* another worker's answer may still be in the queue */
+    /* When the connection comes from another worker, an answer may still be in its queue. */
+    sock_count_tail(sock, &w->evictor.tails);
     stat_add(&w->stats.edges_open, 1);
     if (CHECKING)
         edge_h1_check(e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* access.h - the access log. Each exchange gets one line when it ends, as text or as JSON: the
- * request, its viewer and tunnel, the answer's status, the bytes of both bodies, the times, and the
- * error if there was one. Opening and reopening the file is h2mux/base/log.h's. */
+/* access.h - writes the access log. Each exchange gets one line when it ends, as text or as JSON:
+ * the request, its viewer and tunnel, the answer's status, the bytes of both bodies, the times, and
+ * the error if there was one. Opening and reopening the file is h2mux/base/log.h's. */
 #ifndef SRC_HTTP_ACCESS_H
 #define SRC_HTTP_ACCESS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.h - an answer that oneportd makes itself, without a tunnel: an error page, JSON or a
- * redirect. It is a head and a body in memory; others send it.
+/* answer.h - makes the answers that oneportd gives itself, without a tunnel: error pages, JSON and
+ * redirects. An answer is a head and a body in memory; sending it is not done here.
  *
  * Invariants: the head has `Cache-Control: no-store`, and its length is the body's.
  * protocol.md#errors-that-viewers-see */

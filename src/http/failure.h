@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* failure.h - the failures for which oneportd answers a viewer with an error. Each has one row of a
- * table: status, error type and words. answer.h makes an answer of a row. http-rules.md#failures,
- * protocol.md#errors-that-viewers-see */
+/* failure.h - names the failures for which oneportd answers a viewer with an error. Each has one
+ * row of a table: status, error type and words. answer.h makes an answer of a row.
+ * http-rules.md#failures, protocol.md#errors-that-viewers-see */
 #ifndef SRC_HTTP_FAILURE_H
 #define SRC_HTTP_FAILURE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* address.h - the address that a limit counts for: the whole address of IPv4, the first 64 bits of
- * IPv6, since a household gets a /64. protocol.md#trust */
+/* address.h - finds the address that a limit counts for: the whole address of IPv4, the first 64
+ * bits of IPv6, since a household gets a /64. protocol.md#trust */
 #ifndef SRC_LIMITS_ADDRESS_H
 #define SRC_LIMITS_ADDRESS_H
 

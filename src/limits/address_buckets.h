@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* address_buckets.h - a table of token buckets, one for each address that has taken tokens lately.
- * The buckets are all alike. The table has a bounded size, and it exists only while somebody has
- * taken something; until then a question costs one comparison. It has no lock and no clock: its
+/* address_buckets.h - keeps a token bucket for each address that has taken tokens lately, in a
+ * table. The buckets are all alike. The table has a bounded size, and it exists only while somebody
+ * has taken something; until then a question costs one comparison. It has no lock and no clock: its
  * owner locks, and passes the time. */
 #ifndef SRC_LIMITS_ADDRESS_BUCKETS_H
 #define SRC_LIMITS_ADDRESS_BUCKETS_H

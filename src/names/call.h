@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* call.h - one request with what is known about it before it is served: its route, its viewer, and
- * the verdict on its ticket if it is a register or an attach call. The route is computed once, and
- * the ticket is verified at most once; both are handed along with the request. It lives as long as
- * the request's head. protocol.md#register, protocol.md#attach */
+/* call.h - keeps together what is known about a request before it is served: its route, its viewer,
+ * and the verdict on its ticket if it is a register or an attach call. The route is computed once,
+ * and the ticket is verified at most once; both are handed along with the request. A call lives as
+ * long as the request's head. protocol.md#register, protocol.md#attach */
 #ifndef SRC_NAMES_CALL_H
 #define SRC_NAMES_CALL_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* held_name.h - a name that somebody holds, as the names file remembers it: one line,
- * `name owner-in-hex until asked`. protocol.md#names-file */
+/* held_name.h - prints and reads what the names file remembers of a name that somebody holds: one
+ * line, `name owner-in-hex until asked`. protocol.md#names-file */
 #ifndef SRC_NAMES_HELD_NAME_H
 #define SRC_NAMES_HELD_NAME_H
 

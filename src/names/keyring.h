@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* keyring.h - the keys of the secret file. The first one signs tickets, and each of them verifies,
- * so that a key can be replaced while tickets of the old one are in use. protocol.md#tickets
+/* keyring.h - reads the keys of the secret file and signs with them. The first key signs tickets,
+ * and each of them verifies, so that a key can be replaced while tickets of the old one are in use.
+ * protocol.md#tickets
  *
  * A keyring has at least one key and does not change after keyring_open, so any thread may use it.
  * It signs bytes and knows nothing of what they say. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* owner.h - the id of a name's owner: 128 random bits. A ticket proves that its holder is the
- * owner, and the names file remembers it. protocol.md#tickets */
+/* owner.h - makes and compares the ids of owners of names. An id is 128 random bits. A ticket
+ * proves that its holder is the owner, and the names file remembers the id. protocol.md#tickets */
 #ifndef SRC_NAMES_OWNER_H
 #define SRC_NAMES_OWNER_H
 

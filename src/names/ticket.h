@@ -18,7 +18,7 @@ struct ticket {
 };
 
 /* Signs @t for the base domain @domain with the first key of @k, and writes the text into @out.
- * Returns 0; ERR_LIMIT when the text does not fit, which it does for all valid names; or ERR_IO
+ * Returns 0; ERR_LIMIT when the text does not fit, which no valid name causes; or ERR_IO
  * when OpenSSL fails. */
 int ticket_sign(const struct keyring *k, struct slice domain, const struct ticket *t,
                 char out[static TICKET_MAX]) MUSTCHECK;
@@ -26,7 +26,8 @@ int ticket_sign(const struct keyring *k, struct slice domain, const struct ticke
 /* Verifies @text, and fills @t with its claims. The signature is compared in constant time before
  * any claim is read. Returns 0; ERR_EXPIRED, also with @t filled, when only its time is over; or
  * ERR_DENIED when the signature, the version or the domain is wrong, or when a claim is missing,
- * malformed or unknown. So a ticket with `tok` or `pol` is denied, which nothing here enforces. */
+ * malformed or unknown. So a ticket with `tok` or `pol` is denied, since nothing here enforces
+ * these claims. */
 int ticket_verify(const struct keyring *k, struct slice domain, struct slice text, int64_t now_s,
                   struct ticket *t) MUSTCHECK;
 

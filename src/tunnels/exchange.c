@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange.c - one request and its response between two legs; see exchange.h for the states. */
+/* exchange.c - makes an exchange and ends it; see exchange.h for the states. */
 #include "src/tunnels/exchange_int.h"
 
 #include <stdlib.h>
@@ -24,7 +24,7 @@ enum stream_kind exchange_kind(const struct exchange *x)
     return exchange_is_websocket(x) ? STREAM_WEBSOCKET : STREAM_REQUEST;
 }
 
-/* Which states may follow which. */
+/* Returns whether the state @to may follow the state @from. */
 static bool may_follow(enum exchange_state from, enum exchange_state to)
 {
     switch (to) {
@@ -40,7 +40,7 @@ static bool may_follow(enum exchange_state from, enum exchange_state to)
     return false;
 }
 
-/* The invariants that exchange.h states; CHECK=1 alone. */
+/* Checks the invariants that exchange.h states. */
 static void exchange_check(const struct exchange *x)
 {
     const struct leg *near = x->relay.near.leg;
@@ -164,7 +164,7 @@ static void leave_tunnel(struct exchange *x)
     x->wait.tunnel = NULL;
 }
 
-/* Both legs may live on. */
+/* Lets go of both legs, which may live on, and of everything else; DEAD follows. */
 static void cut_ties(struct exchange *x)
 {
     x->wait.spent_us = wait_so_far(x);
@@ -194,7 +194,6 @@ void exchange_die(struct exchange *x, bool aborted)
     cut_ties(x);
 }
 
-/* A definite answer, whatever happened: an error page before the head, a visible cut after it. */
 void exchange_fail(struct exchange *x, enum failure why)
 {
     const struct exchange_owner *ops = x->ops;

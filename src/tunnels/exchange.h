@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange.h - one request and its response between two legs, from the routed head to the
- * access-log line.
- *
- * The relay passes what the legs say; here heads are judged, a backend is found, time is kept.
- * Invariant: not DEAD → the relay has the near leg. Knows legs, tunnels and backends; nothing of
- * sockets or of either leg's type. */
+/* exchange.h - one request and its response between a viewer's leg and a backend's leg, from the
+ * routed head to the line in the access log. */
 
-/* draw: an exchange
+/* draw: the states of an exchange
  *
- *   HELD ──link──▶ OPEN ──final head──▶ STREAMING ──both ends──▶ DEAD
- *     │ hold, queue  │ origin timeout       │ idle, reset
- *     └──────────────┴──────────────────────┴──▶ failure ──▶ DEAD
+ *   HELD ──backend──▶ OPEN ──final head──▶ STREAMING ──both ends──▶ DEAD
+ *    │ --hold, queue    │ origin timeout      │ idle, reset            ▲
+ *    └──────────────────┴────────────────────┴──────▶ failure ────────┘
  *
  *   OPEN ──2xx to a WebSocket──▶ UPGRADED ──both ends──▶ DEAD
- *   OPEN ──stream refused unprocessed, the first time──▶ HELD */
+ *   OPEN ──refused unprocessed──▶ HELD, once */
+/* Invariants: the near leg is tied to the relay until DEAD. There is a far leg only in OPEN,
+ * STREAMING and UPGRADED, and then `stream.backend` is set. Body is kept in `early` only while the
+ * relay holds the near side. An exchange knows legs, tunnels and backends; it knows no socket and
+ * no type of leg. */
 #ifndef SRC_TUNNELS_EXCHANGE_H
 #define SRC_TUNNELS_EXCHANGE_H
 
@@ -33,26 +33,36 @@ enum exchange_state {
     EXCHANGE_UPGRADED,
     EXCHANGE_DEAD
 };
+/* Returns the state's name in lower case, for logs. */
 const char *exchange_state_name(enum exchange_state s);
 
-/* The near side's owner. Each is called with the exchange alive; after on_failure and on_end it is
- * dead. */
+/* What the owner of an exchange is told. The exchange lives during each call; after on_failure,
+ * on_broken, on_restart, on_end and on_gone it is dead, and the owner forgets it. */
 struct exchange_owner {
-    /* The response head, before it goes to the near leg: the last changes. 101 for an opened
-     * WebSocket is in @m already. */
+    /* The head of the final response is about to go to the near leg. The owner says how it is
+     * framed. For a WebSocket that opens, @m is the 101 already. */
     void (*on_response)(void *owner, const struct message *m, bool end);
-    void (*on_upgraded)(void *owner); /* the 101 was written; nobody needs the head any more */
-    /* No response head was sent: @why is what the viewer should be told. How many bytes of body
-     * that took, for the log. */
+
+    /* The 101 was given to the near leg. The request's head is not needed any more. */
+    void (*on_upgraded)(void *owner);
+
+    /* There is no response: the owner answers @why. Returns the bytes of that answer's body, for
+     * the access log. */
     size_t (*on_failure)(void *owner, enum failure why);
-    /* A head was sent and the rest will not come: what was sent must not look complete. */
-    void (*on_broken)(void *owner,
-                      bool stalled); /* @stalled: it takes nothing, and memory is short */
-    /* The WebSocket lost its link, or the server stops: RFC 6455 close code 1012, if @frames says
-     * that a frame may begin. */
+
+    /* The response broke off after its head: the owner makes sure that the viewer can tell.
+     * @stalled: the viewer took nothing, and memory is short. */
+    void (*on_broken)(void *owner, bool stalled);
+
+    /* A WebSocket lost its link, or the server stops: the owner closes it with RFC 6455's code 1012
+     * if @frames says that a frame may begin. */
     void (*on_restart)(void *owner, const struct ws_frames *frames);
-    void (*on_end)(void *owner);  /* the response is complete; the request may still be coming */
-    void (*on_gone)(void *owner); /* the near leg ended: the viewer left, or its message is bad */
+
+    /* The response is complete. The request may still be coming. */
+    void (*on_end)(void *owner);
+
+    /* The near leg ended by itself: the viewer left, or its message was malformed. */
+    void (*on_gone)(void *owner);
 };
 
 /* What is known of the viewer and the request. All is borrowed as long as the near leg lives, but
@@ -87,9 +97,9 @@ struct exchange {
     } wait;
 
     struct {
-        struct backend
-            *backend; /* weak: set with the far leg, which resets before its backend goes */
-        bool counted; /* backend->ops->done is owed */
+        /* weak: set with the far leg, which is reset before its backend goes */
+        struct backend *backend;
+        bool counted; /* backend->ops->done has to be called */
         bool probed;  /* the client was asked for a sign of life */
         bool retried; /* the request was sent a second time */
     } stream;

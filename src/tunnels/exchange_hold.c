@@ -4,7 +4,6 @@
 
 #include "src/tunnels/registry.h"
 
-/* It has waited enough, or may not wait at all: for a link, or for room on one. */
 void exchange_give_up_waiting(struct exchange *x)
 {
     exchange_log(x, x->wait.queued ? EVENT_FULL : EVENT_AWAY);
@@ -42,7 +41,8 @@ static enum fitness fitness_for(const struct exchange *x, const struct backend *
     return b->ops->fitness(b, exchange_kind(x));
 }
 
-/* Waits again. The time in the queue runs from the first time that the request was passed over. */
+/* Puts the request into the queue again. --hold ended when a backend came; from the first time that
+ * the backend had no room, the request has one more second. */
 static void wait_again(struct exchange *x)
 {
     bool queued_before = x->wait.queued;
@@ -121,8 +121,6 @@ void exchange_start(struct exchange *x, struct tunnel *t)
         wait_for_backend(x, t, false);
 }
 
-/* The client provably did nothing with it, and nothing of its body is gone: once more, on another
- * link or, without a body, after a wait. */
 bool exchange_retry(struct exchange *x, const struct leg_fault *why)
 {
     if (!why->unprocessed || x->stream.retried || x->state != EXCHANGE_OPEN ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_int.h - what exchange.c and exchange_legs.c share; nobody else includes it. */
+/* exchange_int.h - what the files of an exchange share; no other file includes this header. */
 #ifndef SRC_TUNNELS_EXCHANGE_INT_H
 #define SRC_TUNNELS_EXCHANGE_INT_H
 
@@ -9,7 +9,7 @@
 
 extern const struct relay_ops exchange_relay_ops; /* exchange_legs.c */
 
-/* What an operator counts (http-rules.md#failures): at most a line a second of each. */
+/* Events that an operator watches: http-rules.md#failures. Each is logged at most once a second. */
 enum exchange_event {
     EVENT_AWAY,
     EVENT_FULL,
@@ -20,8 +20,11 @@ enum exchange_event {
     EXCHANGE_EVENTS
 };
 static_assert((int)EXCHANGE_EVENTS == (int)WORKER_EXCHANGE_EVENTS, "a limit for each");
+/* Logs @event with the name and the viewer, unless it was logged within the last second. */
 void exchange_log(struct exchange *x, enum exchange_event event);
-/* Whether a line of @event may be written now; @suppressed: how many were not since the last. */
+
+/* Returns whether @event may be logged now. @suppressed: how often it was not since the last line.
+ */
 bool exchange_log_pass(struct exchange *x, enum exchange_event event, uint64_t *suppressed);
 
 /* Enters a state, after which the invariants of exchange.h are checked. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_legs.c - what the relay of an exchange tells: heads are judged, bodies are bounded,
- * ends and resets end the exchange. */
+/* exchange_legs.c - what the relay tells an exchange: judges heads, bounds bodies, and ends the
+ * exchange at an end or a reset. */
 #include "src/tunnels/exchange_int.h"
 
 #include <assert.h>
@@ -19,8 +19,8 @@ static struct exchange *exchange_of(struct relay *r)
 
 /* ---- bodies */
 
-/* A leg that begins by itself may hand up body while there is no stream, or before a WebSocket is
- * open: that is kept. */
+/* Keeps body that the near leg hands up while there is no stream, or before a WebSocket is open.
+ * Fails the exchange when the limit is passed. Returns false: nothing is passed on now. */
 static bool keep_early(struct exchange *x, struct slice data, bool end)
 {
     if (early_keep_body(&x->early, EARLY_MAX, data, end) < 0)
@@ -63,14 +63,14 @@ static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
 
 /* ---- ends */
 
-/* Nothing more is expected of the stream; what it still has queued may leave. */
+/* Lets go of a stream from which nothing more is expected; what it has queued may still leave. */
 static void far_is_over(struct exchange *x)
 {
     relay_let_go(&x->relay, RELAY_FAR);
     exchange_leave_far(x, ERR_OK);
 }
 
-/* Complete for the viewer. */
+/* Ends the exchange: the viewer has all of the response. */
 static void response_ended(struct exchange *x)
 {
     const struct exchange_owner *ops = x->ops;
@@ -81,7 +81,7 @@ static void response_ended(struct exchange *x)
     ops->on_end(owner);
 }
 
-/* A WebSocket is over when both directions are. */
+/* Ends the exchange at the response's end; a WebSocket when both directions have ended. */
 static void on_end(struct relay *r, enum relay_side from)
 {
     struct exchange *x = exchange_of(r);
@@ -93,7 +93,8 @@ static void on_end(struct relay *r, enum relay_side from)
 
 enum { INTERIM_BYTES_MAX = 16 * 1024 }; /* rule R4; their number is bounded by the session */
 
-/* nginx before 1.29 takes an interim head other than 101 for the final answer (N11). */
+/* Returns whether a 103 is sent on. nginx before 1.29 takes any interim head other than 101 for the
+ * final answer (fact N11), so `auto` sends none through a proxy. */
 static bool wants_hints(const struct exchange *x)
 {
     struct slice mode = slice_str(x->worker->server->config->early_hints);
@@ -102,7 +103,7 @@ static bool wants_hints(const struct exchange *x)
     return slice_eq(mode, SLICE("on"));
 }
 
-/* HTTP/1.0 knows none, RFC 9110 15.2. */
+/* Returns whether the viewer gets an interim head. HTTP/1.0 knows none (RFC 9110 15.2). */
 static bool wants_interim(const struct exchange *x, int status)
 {
     if (status == 100)
@@ -150,9 +151,9 @@ static void warn_cookie(struct exchange *x)
     LOG(WARN, "cookie_confined", LOG_STR("name", x->name));
 }
 
-/* Neither of the two has a body, so it is an answer: a client that passes on how its origin
- * answered a plain request must not open the way to it. (A length nghttp2 takes away, RFC
- * 9110 9.3.6.) */
+/* Returns whether the head @m opens the WebSocket that was asked for. A 204, a 205 and a head that
+ * ends the stream have no body: they answer a plain request, and a client that passes such an
+ * answer on must not open the way to its origin. */
 static bool opens_websocket(const struct message *m, bool end)
 {
     return m->status < 300 && m->status != 204 && m->status != 205 && !end;
@@ -227,7 +228,7 @@ static const char *why_near_ended(int err)
                : "viewer_left"; /* the leg cannot write what it was given; or FIN, RST, I/O */
 }
 
-/* Leaving costs a stream's reset, which a viewer could have us send without end. */
+/* Counts an aborted request against the viewer's address: each costs a RST_STREAM on the link. */
 static void note_abort(const struct exchange *x)
 {
     if (x->relay.far.leg)
@@ -252,8 +253,9 @@ static enum failure failure_of(const struct leg_fault *why)
     return broke_off ? FAIL_TERMINATED : FAIL_PROTOCOL;
 }
 
-/* REFUSED_STREAM of other software is no proof: HAProxy says it of requests whose origin died over
- * them. What must not be done twice is then not asked for again. */
+/* Returns whether a refused request may be sent again. Software other than oneport is not believed
+ * when it says REFUSED_STREAM: HAProxy says so of requests whose origin died while it served them.
+ * From such software only idempotent requests and WebSockets are sent again. */
 static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
 {
     bool their_word = why->err == ERR_RESET && x->stream.backend && !x->stream.backend->ours;
@@ -280,7 +282,8 @@ static void far_reset(struct exchange *x, const struct leg_fault *why)
         return;
     }
     if (why->h2_code != 0 && exchange_log_pass(x, EVENT_RESET, &suppressed))
-        LOG(INFO, "stream_reset", LOG_STR("name", x->name), LOG_U("code", why->h2_code),
+        LOG(INFO, "stream_reset", LOG_STR("name", x->name),
+            LOG_STR("state", exchange_state_name(x->state)), LOG_U("code", why->h2_code),
             LOG_STR("reason", why->reason), LOG_U("suppressed", suppressed));
     exchange_fail(x, failure_of(why));
 }

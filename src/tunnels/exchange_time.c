@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_time.c - how long each state of an exchange may last, and what follows then. */
+/* exchange_time.c - bounds the time that an exchange spends in each state, and ends it when that is
+ * over. */
 #include "src/tunnels/exchange_int.h"
 
 enum { QUEUE_MS = 1000, PROBE_AFTER_MS = 5000, PROBE_MS = 5000, LOOK_AGAIN_MS = 1000 };
 
-/* Milliseconds since something moved, or since the stream was opened. */
+/* Returns the milliseconds since a byte or a head last moved, or since the stream was opened. */
 static uint64_t quiet_ms(const struct exchange *x)
 {
     return (loop_now_us(x->worker->loop) - x->relay.moved_us) / 1000;
 }
 
-/* The upload is not through: more of it is to come, or to leave. */
+/* Returns whether some of the request's body has not come yet, or has not left yet. */
 static bool uploading(const struct exchange *x)
 {
     return exchange_has_body(x) && (!x->relay.near.ended || relay_waiting(&x->relay.near) > 0);
 }
 
-/* It is the viewer's turn: all that came of its body has left, and more is owed. */
+/* Returns whether the viewer is late: all body that came has left, and the body has not ended. */
 static bool viewer_owes_body(const struct exchange *x)
 {
     return !x->relay.near.ended && relay_waiting(&x->relay.near) == 0;
 }
 
-/* Until the first of what may be due: the probe, the origin's time, the viewer's. */
+/* Returns the milliseconds until the first of three times: the sign of life is asked for at
+ * @probe_at, the origin's time for a head is over, or the viewer's time for its body is. @quiet:
+ * the milliseconds since something moved. */
 static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet, uint64_t probe_at)
 {
     const struct config *c = x->worker->server->config;

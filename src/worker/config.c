@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config.c - oneportd's options: the table, the checks of single values, and those of values
- * against each other. */
+/* config.c - the table of oneportd's options, the checks of single values, and the checks of values
+ * against each other; see config.h. */
 #include "src/worker/config.h"
 
 #include <arpa/inet.h>
@@ -14,7 +14,7 @@
 #include "h2mux/base/inet.h"
 #include "src/http/trust.h"
 
-/* RFC 1035 2.3.4; a name and its dot go before the domain. */
+/* The limits of RFC 1035 2.3.4. A tunnel's name and its dot still fit before the domain. */
 enum { LABEL_MAX = 63, DOMAIN_MAX = 253 - LABEL_MAX - 1 };
 
 #define DEFAULT_ADDRESS "127.0.0.1"
@@ -83,7 +83,7 @@ static int check_listen(const char *value)
     return listen_address_parse(value, &address, &len);
 }
 
-/* The labels of a host name. An address has none that a tunnel's name could stand before. */
+/* Accepts a host name. Refuses an IPv4 address, which cannot have subdomains. */
 static int check_domain(const char *value)
 {
     struct slice s = slice_str(value);
@@ -106,7 +106,7 @@ static int check_domain(const char *value)
     return label > 0 ? 0 : ERR_SYNTAX;
 }
 
-/* A domain name or an address. */
+/* Accepts a host name or an address. */
 static int check_host(struct slice host)
 {
     struct sockaddr_storage address;
@@ -159,7 +159,7 @@ static int check_cidr(const char *value)
     return err;
 }
 
-/* It goes into a Location field as it is. */
+/* Accepts a URL of printable ASCII, since it becomes the value of a Location field. */
 static int check_landing(const char *value)
 {
     struct slice s = slice_str(value);
@@ -319,6 +319,7 @@ static bool refuse(const char *message)
     return false;
 }
 
+/* Turns the domain into lower case and removes a dot at its end. */
 static void fold_domain(struct config *c)
 {
     c->owned[0] = xstrdup(c->domain);
@@ -329,7 +330,7 @@ static void fold_domain(struct config *c)
     c->domain = c->owned[0];
 }
 
-/* --port and --address make one more listener, which stands in for the default one. */
+/* Adds the listener of --port and --address. It replaces the default listener. */
 static bool fold_listen(struct config *c)
 {
     struct opt_list *l = &c->listen.addresses;
@@ -346,6 +347,7 @@ static bool fold_listen(struct config *c)
     return true;
 }
 
+/* Sets the default of --state-dir. */
 static bool fold_state_dir(struct config *c)
 {
     if (c->names.state_dir)
@@ -355,7 +357,7 @@ static bool fold_state_dir(struct config *c)
         return true;
     }
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    bool have_state = state && state[0] == '/'; /* the XDG specification: others are ignored */
+    bool have_state = state && state[0] == '/'; /* XDG: a relative path is ignored */
     if (!have_state && (!home || home[0] != '/'))
         return refuse("--state-dir is required, as HOME is not set");
     c->owned[2] =
@@ -364,13 +366,14 @@ static bool fold_state_dir(struct config *c)
     return true;
 }
 
+/* Refuses a --public-url whose host is not the domain. */
 static bool check_public_host(const struct config *c)
 {
     struct base_url url;
     if (!c->urls.public)
         return true;
     if (base_url_parse(c->urls.public, &url) < 0)
-        return false; /* its row has refused it already */
+        return false; /* cannot be: check_public_url has accepted it */
     if (url.host.ptr[url.host.len - 1] == '.')
         url.host.len--;
     if (slice_ieq(url.host, slice_str(c->domain)))
@@ -380,6 +383,7 @@ static bool check_public_host(const struct config *c)
     return false;
 }
 
+/* Checks the values against each other, and sets what depends on several of them. */
 static bool config_fold(struct config *c)
 {
     if (!c->domain)

@@ -12,7 +12,7 @@
 /* All times are in milliseconds, all sizes in bytes. A limit of 0 is none. */
 struct config {
     const char *domain;      /* base domain, lower case, without a dot at the end */
-    uint64_t workers;        /* threads; 0: one a core */
+    uint64_t workers;        /* threads; 0: one for each core */
     const char *early_hints; /* auto, on or off: rule R4 */
     struct {
         struct opt_list addresses; /* --listen */
@@ -64,21 +64,24 @@ struct config {
     char *owned[3]; /* owned: what config_parse made of domain, listen and state_dir */
 };
 
-/* Reads and checks all options; opens no file. The caller goes on if the result is OPT_RUN. */
+/* Reads and checks all options; opens no file. Returns OPT_RUN when the program is to go on. */
 enum opt_result config_parse(int argc, char **argv, struct config *c) MUSTCHECK;
-void config_deinit(struct config *c); /* called after any result of config_parse */
 
-/* A URL of the form SCHEME://HOST[:PORT]; one '/' may follow. base_url_parse fails with ERR_SYNTAX.
- */
+/* Frees what config_parse has made, whatever its result was. */
+void config_deinit(struct config *c);
+
+/* A URL of the form SCHEME://HOST[:PORT], perhaps with one '/' behind it. */
 struct base_url {
     bool https;
     struct slice host; /* borrowed from the text */
     uint16_t port;     /* 0: none was given */
 };
+
+/* Reads @text into @out. Returns 0, or ERR_SYNTAX. */
 int base_url_parse(const char *text, struct base_url *out) MUSTCHECK;
 
-/* Parses a value of --listen: ADDR:PORT or [IPV6]:PORT with a numeric address, or unix:/PATH, which
- * makes @out a sockaddr_un. Fails with ERR_SYNTAX. */
+/* Reads a value of --listen: ADDR:PORT or [IPV6]:PORT with a numeric address, or unix:/PATH, which
+ * makes @out a sockaddr_un. Returns 0, or ERR_SYNTAX. */
 int listen_address_parse(const char *text, struct sockaddr_storage *out, socklen_t *len) MUSTCHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stats.h - the counters of one worker. Only that worker changes them. Any thread may read them,
- * and add up those of all workers. */
+/* stats.h - counts what happens on one worker. Only that worker changes its counters. Any thread
+ * may read them, and add up those of all workers. */
 #ifndef SRC_WORKER_STATS_H
 #define SRC_WORKER_STATS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_config.c - oneportd's command line: what is accepted, what is said of the rest. */
+/* test_config.c - tests which command lines oneportd accepts, and its errors for the others. */
 #include "src/worker/config.h"
 
 #include <arpa/inet.h>
@@ -19,7 +19,7 @@
 
 enum { ARGS_MAX = 8 };
 
-static char said[8192]; /* on standard error, by the last parse */
+static char said[8192]; /* what the last parse has printed */
 
 /* Runs config_parse with standard error and output in a file. */
 static enum opt_result parse(const char *const *args, struct config *c)
@@ -47,7 +47,7 @@ static enum opt_result parse(const char *const *args, struct config *c)
 
 static const struct {
     const char *args[ARGS_MAX];
-    const char *error; /* part of the one line */
+    const char *error; /* a part of the line that is printed */
 } wrong[] = {
     {{NULL}, "--domain is required"},
     {{"--domain", ""}, "--domain"},
@@ -108,7 +108,7 @@ static void test_wrong(void **state)
     }
 }
 
-/* W9, F2, F7, F8: the times they have */
+/* W9, F2, F7, F8: the default times. */
 static void test_defaults(void **state)
 {
     static const char *const args[] = {"--domain", "Example.COM.", "--state-dir", "/s", NULL};

@@ -127,6 +127,9 @@ static void test_names_of_an_address(void **state)
             fail_msg("%s: %d", rows[i].what, err);
     }
     assert_int_equal(directory_find(d, SLICE("a-2")), DIRECTORY_NOBODY);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        directory_release(d, slice_str(rows[i].name));
+    assert_int_equal(directory_counts(d).names, 0);
     directory_free(d);
 }
 

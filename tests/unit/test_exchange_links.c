@@ -185,8 +185,8 @@ static void test_another_link_has_room(void **state)
     assert_ptr_equal(n->exchange->stream.backend, &other->backend);
     struct near *second = start(x, 1, WEBSOCKET);
     exchange_start(second->exchange, x->tunnel);
-    assert_ptr_equal(second->exchange->stream.backend,
-                     &other->backend); /* which is the busier one */
+    /* Which is the busier one. */
+    assert_ptr_equal(second->exchange->stream.backend, &other->backend);
     full->websockets = 0;
 }
 

