@@ -25,7 +25,7 @@
 struct log_file {
     pthread_mutex_t lock; /* guards the rest */
     char *path;           /* owned; NULL: standard error, "-": standard output */
-    int fd;               /* owned unless standard error or standard output */
+    int fd;               /* owned, unless standard error or standard output is used */
     bool may_block;       /* anything but a regular file */
 };
 

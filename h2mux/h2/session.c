@@ -36,7 +36,8 @@ static nghttp2_option *library_options(const struct h2_options *o)
     /* Each viewer who leaves causes an RST_STREAM, and hundreds may leave at the same time. */
     nghttp2_option_set_stream_reset_rate_limit(opt, 100000, 10000);
     nghttp2_option_set_no_closed_streams(opt, 1);
-    /* nghttp2 calls on_begin_frame only for the frame types that are registered here. */
+    /* nghttp2 calls on_begin_frame for a frame of unknown type only if the type is registered
+     * here. */
     for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
         nghttp2_option_set_user_recv_extension_type(opt, (uint8_t)type);
     return opt;

@@ -94,8 +94,8 @@ void h2_session_probe(struct h2_session *s, uint64_t ms)
     h2_session_arm(s);
 }
 
-/* Counts @bytes of DATA, and sends a PING after each 512 KiB (MEASURE_EVERY), but not within 200 ms
- * of the last one. Windows need the round trip of a busy link, too. */
+/* Counts @bytes of DATA, and sends a PING after each 512 KiB (MEASURE_EVERY), but at most one in
+ * 200 ms. Windows need the round trip of a busy link, too. */
 void h2_session_measure(struct h2_session *s, size_t bytes)
 {
     s->keepalive.rx_since_ping += bytes;

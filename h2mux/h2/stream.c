@@ -241,9 +241,9 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
 
 enum { PLACE_MUCH = 64 * 1024, PLACE_ROOM = 512 * 1024 };
 
-/* Makes room in the queue for @bytes bytes. For a large read (64 KiB or more) reserves 512 KiB at
- * once, because more large reads will follow, and a queue that grows step by step copies its bytes
- * each time. An empty queue also gets room for a frame's header. */
+/* Makes room in the queue for @bytes bytes. For a large read (64 KiB or more) an empty queue gets
+ * 512 KiB at once, because more large reads will follow, and a queue that grows step by step copies
+ * its bytes each time. An empty queue also gets room for a frame's header. */
 static void make_room(struct h2_stream *st, size_t bytes)
 {
     if (st->tx.queue.cap == 0 && bytes >= PLACE_MUCH && !buf_reserve(&st->tx.queue, PLACE_ROOM))
