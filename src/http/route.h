@@ -29,8 +29,8 @@ enum builtin_kind {
 
 struct builtin {
     enum builtin_kind kind;
-    /* The name in the path, from which it is borrowed as it is written there; any text, or
-     * empty. */
+
+    /* The name in the path, borrowed from the path in its spelling; any text, or empty. */
     struct slice name;
 };
 

@@ -20,6 +20,7 @@ struct translated {
 enum translate_verdict {
     TRANSLATE_OK,
     TRANSLATE_FAIL, /* the request is refused */
+
     /* The request is OPTIONS with Max-Forwards: 0, which the server answers with 204 (RFC 9110
      * 7.6.2). */
     TRANSLATE_OPTIONS

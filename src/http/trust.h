@@ -45,8 +45,10 @@ struct viewer {
     char address[TRUST_ADDRESS_MAX]; /* as text; "unix" if a local peer names no viewer */
     bool trusted;                    /* the peer is trusted */
     bool proxied;                    /* the peer is trusted and sent X-Forwarded-For */
+
     /* The viewer uses https: by a trusted X-Forwarded-Proto, or without that field by peer.tls. */
     bool https;
+
     uint16_t forwarded_port; /* of a trusted X-Forwarded-Port; 0: none */
 
     /* The part of X-Forwarded-For that is believed and passed on. It is the end of one line,
