@@ -6,10 +6,12 @@
  * end: few connections stay warm, the rest time out. */
 #include "client/origin/origin.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 
 enum {
@@ -58,6 +60,32 @@ struct h1_conn *origin_h1(const struct origin_conn *c)
 bool origin_was_used(const struct origin_conn *c)
 {
     return c->used;
+}
+
+static void conn_check(const struct origin_conn *c)
+{
+    CHECK_THAT(!c->over && !(c->dial && c->h1));
+    CHECK_THAT(!c->ops == list_linked(&c->node));
+    CHECK_THAT(c->h1 || c->ops); /* only a lease dials */
+}
+
+static void origin_check(const struct origin *o)
+{
+    uint64_t since_us = 0;
+    LIST_FOREACH (n, &o->idle) {
+        const struct origin_conn *c = CONTAINER_OF(n, struct origin_conn, node);
+        conn_check(c);
+        CHECK_THAT(c->idle && c->idle_since_us >= since_us);
+        since_us = c->idle_since_us;
+    }
+    LIST_FOREACH (n, &o->parting) {
+        const struct origin_conn *c = CONTAINER_OF(n, struct origin_conn, node);
+        conn_check(c);
+        CHECK_THAT(!c->idle);
+    }
+    CHECK_THAT(list_count(&o->idle) == o->idle_count && o->idle_count <= POOL_MAX);
+    CHECK_THAT(o->idle_count == 0 || timer_armed(&o->sweep));
+    CHECK_THAT(o->windows.lent <= o->windows.limit);
 }
 
 static void unlist(struct origin_conn *c)
@@ -137,6 +165,8 @@ static void into_pool(struct origin_conn *c)
     o->idle_count++;
     if (!timer_armed(&o->sweep))
         timer_arm(&o->sweep, o->o.idle_ms);
+    if (CHECKING)
+        origin_check(o);
 }
 
 /* An answer to a question that nobody asked may be on its way up. A connection that was read to its
@@ -161,6 +191,7 @@ static struct origin_conn *from_pool(struct origin *o)
     while (!list_empty(&o->idle)) {
         struct origin_conn *c = CONTAINER_OF(o->idle.prev, struct origin_conn, node);
         if (is_quiet(c)) {
+            assert(c->h1 && !c->ops); /* or somebody gets another one's answer */
             unlist(c);
             return c;
         }
@@ -265,6 +296,10 @@ struct origin_conn *origin_acquire(struct origin *o, bool fresh, const struct or
         c = dial_one(o);
     c->ops = ops;
     c->user = user;
+    if (CHECKING) {
+        conn_check(c);
+        origin_check(o);
+    }
     return c;
 }
 
@@ -274,6 +309,8 @@ void origin_release(struct origin_conn *c)
     c->used = true;
     leg_untie(h1_conn_leg(c->h1));
     list_push(&c->origin->parting, &c->node);
+    if (CHECKING)
+        origin_check(c->origin);
     if (!h1_conn_keeps_alive(c->h1) || !h1_conn_rx_done(c->h1) || !h1_conn_tx_done(c->h1))
         origin_discard(c, ORIGIN_CLOSE);
     /* else on_done decides, once it is known what was read behind the answer */

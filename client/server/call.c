@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/http/h1_conn.h"
 
 struct call {
@@ -22,6 +23,13 @@ struct call {
     struct timer deadline;
     struct reap reap;
 };
+
+static void call_check(const struct call *c)
+{
+    CHECK_THAT(c->ops || (!c->dial && !c->h1));
+    CHECK_THAT(!c->ops || !c->dial == !!c->h1);
+    CHECK_THAT(!!c->ops == timer_armed(&c->deadline));
+}
 
 static void call_free(void *object)
 {
@@ -42,6 +50,8 @@ void call_cancel(struct call *c)
     c->dial = NULL;
     h1_conn_close(c->h1);
     c->h1 = NULL;
+    if (CHECKING)
+        call_check(c);
     loop_reap(c->env->loop, &c->reap, call_free, c);
 }
 
@@ -179,6 +189,8 @@ static void ask(struct call *c)
     leg_reply(leg, &how);
     leg_tie(leg, &call_events, c);
     leg->ops->head(leg, &c->request, true);
+    if (CHECKING)
+        call_check(c);
 }
 
 static void on_dialled(void *user, struct sock *sock)

@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 
 enum link_state { LINK_ATTACHING, LINK_SETTLING, LINK_UP, LINK_DEAD };
@@ -32,11 +33,26 @@ struct link {
     struct reap reap;
 };
 
+static void link_check(const struct link *l)
+{
+    CHECK_THAT(!!l->call == (l->state == LINK_ATTACHING));
+    CHECK_THAT(!!l->session == (l->state == LINK_SETTLING || l->state == LINK_UP));
+    CHECK_THAT(timer_armed(&l->settle) == (l->state == LINK_SETTLING));
+    CHECK_THAT(l->state != LINK_DEAD || !list_linked(&l->tell.node));
+}
+
+static void enter(struct link *l, enum link_state state)
+{
+    l->state = state;
+    if (CHECKING)
+        link_check(l);
+}
+
 static void retire(struct link *l)
 {
-    l->state = LINK_DEAD;
     task_cancel(&l->tell);
     timer_stop(&l->settle);
+    enter(l, LINK_DEAD);
     loop_reap(l->o.env->loop, &l->reap, free, l);
 }
 
@@ -136,8 +152,8 @@ static const struct h2_session_ops session_ops = {
 
 static void come_up(struct link *l)
 {
-    l->state = LINK_UP;
     timer_stop(&l->settle);
+    enter(l, LINK_UP);
     l->ops->on_up(l->user, l);
 }
 
@@ -169,9 +185,9 @@ static void on_upgraded(void *user, struct sock *sock)
 {
     struct link *l = user;
     l->call = NULL;
-    l->state = LINK_SETTLING;
     l->session = h2_session_new(l->o.env->loop, sock, H2_SERVER, &l->o.h2, &session_ops, l);
     timer_arm(&l->settle, l->o.env->timeout_ms);
+    enter(l, LINK_SETTLING);
 }
 
 static void on_answer(void *user, const struct call_answer *a)
@@ -205,7 +221,6 @@ struct link *client_link_open(const struct link_options *o, const struct url *at
     l->o = *o;
     l->ops = ops;
     l->user = user;
-    l->state = LINK_ATTACHING;
     task_init(&l->tell, run_tell, l);
     timer_init(&l->settle, o->env->loop, run_settle, l);
     message_init(&m);
@@ -216,6 +231,7 @@ struct link *client_link_open(const struct link_options *o, const struct url *at
     fields_add_copy(&m.fields, SLICE("Oneport-Instance"), slice_str(o->instance));
     fields_add_printf(&m.fields, SLICE("Oneport-Link"), "%u", o->slot);
     l->call = call_start(o->env, attach, &m, &call_ops, l);
+    enter(l, LINK_ATTACHING);
     return l;
 }
 
@@ -225,11 +241,6 @@ void client_link_goaway(struct link *l)
 {
     if (l->session)
         h2_session_goaway(l->session, SLICE(""));
-}
-
-bool client_link_is_up(const struct link *l)
-{
-    return l->state == LINK_UP;
 }
 
 bool client_link_is_idle(const struct link *l)

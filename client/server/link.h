@@ -34,8 +34,7 @@ struct link *client_link_open(const struct link_options *o, const struct url *at
 /* At once, with a GOAWAY; no callback follows. NULL is fine. Never inside an event of a stream. */
 void client_link_close(struct link *l);
 
-void client_link_goaway(struct link *l); /* we leave: nothing new, what runs goes on */
-bool client_link_is_up(const struct link *l);
+void client_link_goaway(struct link *l);        /* we leave: nothing new, what runs goes on */
 bool client_link_is_idle(const struct link *l); /* no stream is open */
 
 enum link_farewell {

@@ -7,9 +7,27 @@
 
 #include <assert.h>
 
+#include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 
 static const struct link_ops link_ops;
+
+static void slot_check(const struct slot *s)
+{
+    bool attached = s->state == SLOT_ATTACHING || s->state == SLOT_UP;
+    CHECK_THAT(!attached || s->link);
+    CHECK_THAT(!s->link || attached || s->state == SLOT_LEAVING);
+    CHECK_THAT(timer_armed(&s->retry.timer) == (s->state == SLOT_PAUSING));
+    for (size_t i = 0; i < SLOT_OLD_MAX; i++)
+        CHECK_THAT(!s->old[i] || s->old[i] != s->link);
+}
+
+static void enter(struct slot *s, enum slot_state state)
+{
+    s->state = state;
+    if (CHECKING)
+        slot_check(s);
+}
 
 /* ---- its links */
 
@@ -57,7 +75,7 @@ static void on_link_up(void *user, struct link *l)
     struct slot *s = user;
     if (l != s->link)
         return; /* the server let it go before it was up */
-    s->state = SLOT_UP;
+    enter(s, SLOT_UP);
     retry_worked(&s->retry);
     close_idle_links(s);
     s->ops->on_up(s->user, s);
@@ -67,7 +85,7 @@ static void on_link_refused(void *user, struct link *l, const struct refusal *r)
 {
     struct slot *s = user;
     forget_link(s, l);
-    s->state = SLOT_RESTING;
+    enter(s, SLOT_RESTING);
     s->ops->on_refused(s->user, s, r);
 }
 
@@ -77,7 +95,7 @@ static void on_link_goaway(void *user, struct link *l)
     if (s->state == SLOT_LEAVING || l != s->link)
         return;
     set_aside(s);
-    s->state = SLOT_RESTING;
+    enter(s, SLOT_RESTING);
     s->ops->on_goaway(s->user, s, client_link_goaway_reason(l), !retry_skip(&s->retry));
 }
 
@@ -98,7 +116,7 @@ static void on_link_down(void *user, struct link *l, const char *step, int err, 
     if (s->state == SLOT_LEAVING) {
         s->ops->on_quiet(s->user);
     } else if (current) {
-        s->state = SLOT_RESTING;
+        enter(s, SLOT_RESTING);
         s->ops->on_lost(s->user, s, step, err, reason);
     } else {
         LOG(DEBUG, "old_link_ended", LOG_U("slot", s->o.slot), LOG_STR("reason", reason));
@@ -119,34 +137,36 @@ void slot_want(struct slot *s)
 {
     if (s->state != SLOT_RESTING)
         return;
-    s->state = SLOT_WANTING;
+    enter(s, SLOT_WANTING);
     s->ops->on_want(s->user, s);
 }
 
 void slot_rest(struct slot *s)
 {
-    assert(s->state == SLOT_WANTING);
-    s->state = SLOT_RESTING;
+    CHECK_THAT(s->state == SLOT_WANTING);
+    enter(s, SLOT_RESTING);
 }
 
 void slot_attach(struct slot *s, const struct url *attach, const char *ticket)
 {
-    assert(s->state == SLOT_WANTING && !s->link);
-    s->state = SLOT_ATTACHING;
+    assert(!s->link); /* or one tells a slot that has forgotten it */
+    CHECK_THAT(s->state == SLOT_WANTING);
     s->link = client_link_open(&s->o, attach, ticket, &link_ops, s);
+    enter(s, SLOT_ATTACHING);
 }
 
 uint64_t slot_pause(struct slot *s, uint64_t at_least_ms)
 {
-    assert(s->state == SLOT_RESTING);
-    s->state = SLOT_PAUSING;
-    return retry_later(&s->retry, at_least_ms);
+    CHECK_THAT(s->state == SLOT_RESTING);
+    uint64_t ms = retry_later(&s->retry, at_least_ms);
+    enter(s, SLOT_PAUSING);
+    return ms;
 }
 
 static void run_retry(void *user)
 {
     struct slot *s = user;
-    s->state = SLOT_RESTING;
+    enter(s, SLOT_RESTING);
     slot_want(s);
 }
 
@@ -157,7 +177,7 @@ void slot_leave(struct slot *s)
     retry_stop(&s->retry);
     if (s->state == SLOT_ATTACHING)
         close_current(s);
-    s->state = SLOT_LEAVING;
+    enter(s, SLOT_LEAVING);
     if (s->link)
         client_link_goaway(s->link);
     for (size_t i = 0; i < SLOT_OLD_MAX; i++)
@@ -179,7 +199,7 @@ void slot_close(struct slot *s)
         client_link_close(s->old[i]);
         s->old[i] = NULL;
     }
-    s->state = SLOT_RESTING;
+    enter(s, SLOT_RESTING);
 }
 
 bool slot_is_up(const struct slot *s)

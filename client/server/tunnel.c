@@ -26,6 +26,7 @@
 
 #include "client/server/holding.h"
 #include "client/server/slot.h"
+#include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 
 enum { INSTANCE_BYTES = 16 };
@@ -67,6 +68,23 @@ static bool is_up(const struct tunnel *t)
     return false;
 }
 
+static void tunnel_check(const struct tunnel *t)
+{
+    const struct holding *h = &t->holding;
+    CHECK_THAT(!!t->call == (t->state == TUNNEL_REGISTERING));
+    CHECK_THAT(timer_armed(&t->retry.timer) == (t->state == TUNNEL_PAUSING));
+    CHECK_THAT(!(h->renewal || timer_armed(&h->renew)) || (t->state == TUNNEL_HOLDING && is_up(t)));
+    CHECK_THAT(!timer_armed(&t->leave) || t->state == TUNNEL_LEAVING);
+    CHECK_THAT(t->state != TUNNEL_OVER || !is_up(t));
+}
+
+static void enter(struct tunnel *t, enum tunnel_state state)
+{
+    t->state = state;
+    if (CHECKING)
+        tunnel_check(t);
+}
+
 /* ---- the end */
 
 static void stop_working(struct tunnel *t)
@@ -88,9 +106,9 @@ static void finish(struct tunnel *t, enum exit_code code)
 {
     if (t->state == TUNNEL_OVER)
         return;
-    t->state = TUNNEL_OVER;
     stop_working(t);
     close_slots(t);
+    enter(t, TUNNEL_OVER);
     t->o.on_exit(t->o.user, code);
 }
 
@@ -104,9 +122,9 @@ static bool is_idle(const struct tunnel *t)
 
 static void begin_leaving(struct tunnel *t, enum exit_code code)
 {
-    t->state = TUNNEL_LEAVING;
     t->code = code;
     stop_working(t);
+    enter(t, TUNNEL_LEAVING);
     FOREACH_SLOT (s, t)
         slot_leave(s);
 }
@@ -120,8 +138,8 @@ static void do_register(struct tunnel *t)
     struct register_ask ask = holding_ask(&t->holding);
     ask.exact = ask.exact || is_up(t);
     holding_stop_renewing(&t->holding);
-    t->state = TUNNEL_REGISTERING;
     t->call = register_start(t->o.env, t->o.server, &ask, &register_ops, t);
+    enter(t, TUNNEL_REGISTERING);
 }
 
 static void run_register(void *user)
@@ -172,9 +190,9 @@ static void pause_and_retry(struct tunnel *t, struct slot *s, uint64_t at_least_
         return;
     }
     t->retries += counts(t, s);
-    if (!s)
-        t->state = TUNNEL_PAUSING;
     uint64_t ms = s ? slot_pause(s, at_least_ms) : retry_later(&t->retry, at_least_ms);
+    if (!s)
+        enter(t, TUNNEL_PAUSING);
     LOG(WARN, is_up(t) ? "link_missing" : "not_connected", LOG_STR("server", t->holding.server),
         LOG_U("slot", s ? s->o.slot : 0), LOG_STR("step", step), LOG_STR("reason", reason),
         LOG_U("in_ms", ms));
@@ -250,7 +268,7 @@ static void on_granted(void *user, const struct grant *g)
 {
     struct tunnel *t = user;
     t->call = NULL;
-    t->state = TUNNEL_HOLDING;
+    enter(t, TUNNEL_HOLDING);
     retry_worked(&t->retry);
     holding_take(&t->holding, g);
     LOG(INFO, "name_granted", LOG_STR("name", g->id), LOG_STR("server", t->holding.server));

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fields.c - an HTTP field section and the rules of single fields: tokens, values, hop-by-hop
- * names.
+/* fields.c - see fields.h.
  *
- * The arena is a chain of blocks, so that bytes kept in it stay where they are while it grows. What
- * a peer sends is bounded by whoever reads it (h1_limits, FIELDS_BYTES_MAX) before it comes here.
- */
+ * The arena is a chain of blocks, so that kept bytes stay where they are while it grows. Readers
+ * bound what a peer sends (h1_limits, FIELDS_BYTES_MAX) before they add it. */
 #include "h2mux/http/fields.h"
 
 #include <assert.h>
@@ -16,9 +14,9 @@
 #include "h2mux/http/bytes.h"
 
 enum {
-    ARENA_BLOCK = 1024 - 64, /* with its head, a pool's block */
+    ARENA_BLOCK = 1024 - 64, /* a block of the pool holds this and the block's head */
     FIELDS_FIRST = 16,
-    CONNECTION_OPTIONS_MAX = 64 /* each is looked for in every field: more is abuse */
+    CONNECTION_OPTIONS_MAX = 64 /* every field is compared with each option: more is abuse */
 };
 
 struct arena_block {
@@ -94,16 +92,6 @@ struct slice fields_keep(struct fields *f, struct slice bytes)
         return SLICE("");
     char *kept = arena_take(f, bytes.len);
     memcpy(kept, bytes.ptr, bytes.len);
-    return slice_make(kept, bytes.len);
-}
-
-struct slice fields_keep_lower(struct fields *f, struct slice bytes)
-{
-    if (bytes.len == 0)
-        return SLICE("");
-    char *kept = arena_take(f, bytes.len);
-    memcpy(kept, bytes.ptr, bytes.len);
-    ascii_lower(kept, bytes.len);
     return slice_make(kept, bytes.len);
 }
 
@@ -207,11 +195,11 @@ void fields_remove(struct fields *f, struct slice name)
     fields_remove_if(f, is_named, &name);
 }
 
-/* Names in lower case, told apart by their length first: most fields are in no set. */
+/* Names in lower case. The length of a name is looked at first, since most fields are in no set. */
 struct name_set {
     const struct slice *names;
     size_t count;
-    uint64_t lengths; /* bit n: a name of n bytes is among them */
+    uint64_t lengths; /* bit n: the set has a name of n bytes */
 };
 
 #define AS_SLICE(name) {(name), sizeof name - 1},
@@ -231,7 +219,7 @@ static bool in_set(const struct name_set *set, struct slice name)
     return false;
 }
 
-/* Options of all Connection lines, in order. */
+/* The options of all Connection lines, in order. */
 struct options {
     struct slice v[CONNECTION_OPTIONS_MAX]; /* borrowed from the section */
     size_t count;
@@ -241,7 +229,8 @@ struct options {
     X("host") X("content-length") X("transfer-encoding") X("authorization") X("cookie")
 NAME_SET(denied_options, DENIED_OPTIONS);
 
-/* Naming one of these would make us drop what the next hop decides by. */
+/* Returns whether Connection must not name @option: removing that field would take from the next
+ * hop what it decides by. */
 static bool option_denied(struct slice option)
 {
     return in_set(&denied_options, option) || slice_istarts(option, SLICE("x-forwarded-"));
@@ -349,8 +338,8 @@ bool field_is_secret(struct slice name)
     X("content-range")
 NAME_SET(not_in_trailers, NOT_IN_TRAILERS);
 
-/* RFC 9110 6.5.1: framing, routing, authentication, request control and what says how to read the
- * content. */
+/* RFC 9110 6.5.1 forbids fields of framing, routing, authentication and request control, and those
+ * that say how to read the content. */
 bool field_forbidden_in_trailers(struct slice name)
 {
     return in_set(&not_in_trailers, name) || slice_istarts(name, SLICE("x-forwarded-"));

@@ -25,7 +25,7 @@ parsers=(
     src/http/translate.c
     src/names/base64url.c
     src/names/ticket.c
-    "src/names/keyring.c secret_create secret_read keyring_open"
+    "src/names/keyring.c keyring_check secret_create secret_read keyring_open"
     "src/worker/config.c fold_state_dir"
     "src/tunnels/attach.c check_place"
     "src/tunnels/register.c new_owner draw_name answer_error"
