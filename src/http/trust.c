@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* trust.c - see trust.h.
+/* trust.c - keeps the trusted networks, and reads and writes the X-Forwarded-* fields; see trust.h.
  *
- * Every address is kept as IPv6, an IPv4 address as ::ffff:a.b.c.d. So one comparison serves both,
- * and a peer by a mapped address is the same as by its IPv4 address.
+ * Every address is kept as an IPv6 address, and an IPv4 address as ::ffff:a.b.c.d. So one
+ * comparison serves both families, and a mapped address equals its IPv4 address.
  *
  * The X-Forwarded-For list is read from its right end. Each hop has appended the address of the hop
- * before it, so an element is believed as long as all elements behind it are trusted
+ * before it, so an element is believed only while all elements to its right are trusted
  * (protocol.md#trust). */
 #include "src/http/trust.h"
 
@@ -115,7 +115,7 @@ static bool trust_has_address(const struct trust *t, const struct in6_addr *a)
     return false;
 }
 
-/* Fills @out with the address of @peer. Returns false when it has no internet address. */
+/* Fills @out with the address of @peer. Returns false when @peer has no internet address. */
 static bool peer_address(const struct sockaddr_storage *peer, struct in6_addr *out)
 {
     if (peer->ss_family == AF_INET6) {
@@ -162,9 +162,10 @@ static struct slice without_port(struct slice element)
     return element;
 }
 
-/* Reads one line from its right end. Sets the viewer's address to that of the last element which is
- * an address, and @accepted to the part of the line that is believed. Returns true when it has met
- * an element that is not trusted or malformed: nothing before that counts. */
+/* Reads the elements of one line from right to left, up to the first element that is malformed or
+ * not trusted. Sets the viewer's address in @out to the last address that was read, and @accepted
+ * to the part of the line that is believed. Returns true when such an element was found: no element
+ * to its left counts. */
 static bool walk_line(const struct trust *t, struct slice line, struct viewer *out,
                       struct slice *accepted)
 {
@@ -188,7 +189,8 @@ static bool walk_line(const struct trust *t, struct slice line, struct viewer *o
     return false;
 }
 
-/* Reads all lines, which are one list whose right end is the last line (RFC 9110 5.3). */
+/* Reads all X-Forwarded-For lines from the last to the first, as one list (RFC 9110 5.3). Sets the
+ * viewer's address and the accepted part of the list in @out. */
 static void walk_lines(const struct trust *t, const struct fields *f, struct viewer *out)
 {
     size_t behind = 0;
@@ -253,9 +255,10 @@ void trust_viewer(const struct trust *t, const struct peer *peer, const struct f
 
 /* ---- fields for the origin */
 
-/* Returns whether a field is removed. '_' counts as '-', since programs behind CGI-like interfaces
- * cannot tell them apart (rule H8). Frameworks believe other x-forwarded-* fields, too (-Prefix,
- * -Ssl, -Server), so all of them are removed unless the peer is trusted. */
+/* Returns whether @field is removed because it says who the viewer is. A '_' counts as a '-', since
+ * programs behind CGI-like interfaces cannot tell the two apart (rule H8). Frameworks believe other
+ * x-forwarded-* fields as well (-Prefix, -Ssl, -Server), so all of these are removed unless the
+ * peer is trusted. */
 static bool is_forwarding_field(const struct field *field, void *user)
 {
     const bool *trusted = user;
@@ -284,11 +287,11 @@ static void list_add(struct buf *list, struct slice elements)
     if (elements.len == 0)
         return;
     if ((before > 0 && buf_append(list, SLICE(", ")) < 0) || buf_append(list, elements) < 0)
-        buf_truncate(list, before); /* cannot be: a head is at most half of the limit */
+        buf_truncate(list, before); /* never happens: a head has at most half of LIST_MAX */
 }
 
-/* Appends the elements that are believed, in their order: the end of one line and all lines behind
- * it. */
+/* Appends the elements of X-Forwarded-For that are believed, in their order: the end of one line
+ * and all lines after that line. */
 static void list_accepted(struct buf *list, const struct fields *f, const struct viewer *v)
 {
     if (v->accepted_for.len == 0)
@@ -307,8 +310,8 @@ static void list_accepted(struct buf *list, const struct fields *f, const struct
     }
 }
 
-/* Appends the peer's address. A unix socket has none; if nothing else is in the list, it is called
- * "unknown" as in RFC 7239 6. */
+/* Appends the address of @peer to @list. A unix socket has no address; for such a peer, appends
+ * "unknown" to an empty list, as in RFC 7239 6. */
 static void list_peer(struct buf *list, const struct peer *peer)
 {
     if (!peer->local)
