@@ -17,7 +17,7 @@
 int h2_head_take(struct message *m, struct slice name, struct slice value) MUSTCHECK;
 
 /* Makes Host the :authority if there is no :authority, and removes Host (RFC 9113 8.3.1; rule D1:
- * the origin gets one Host). Returns false if the two differ, or if there are several Hosts. */
+ * the next hop gets one Host). Returns false if the two differ, or if there are several Hosts. */
 bool h2_head_settle_authority(struct message *m) MUSTCHECK;
 
 /* ---- to be sent */

@@ -100,7 +100,7 @@ __attribute__((destructor)) static void bio_method_free(void)
 }
 
 /* Counts a handshake message that came after the handshake, and fails the sock with ERR_ABUSE at
- * the 33rd in a minute. These messages are KeyUpdate, the tickets of a server for resumption
+ * the 33rd in a minute. These messages are KeyUpdate, a server's NewSessionTicket for resumption
  * (usually two), and in TLS 1.2 requests to renegotiate, which OpenSSL answers with an alert. */
 static void count_rekey(struct sock *s)
 {
