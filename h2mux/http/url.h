@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* url.h - parses "scheme://host[:port][/path]", as servers and origins are given. http and https
- * only; no userinfo, query or fragment. Pure. RFC 3986. */
+/* url.h - parses "scheme://host[:port][/path]", as servers are given. http and https only; no
+ * userinfo, query or fragment. Pure. RFC 3986. */
 #ifndef H2MUX_HTTP_URL_H
 #define H2MUX_HTTP_URL_H
 
