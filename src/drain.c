@@ -19,7 +19,7 @@ struct worker_drain {
     struct worker *worker; /* borrowed: outlives this */
     enum drain_state state;
     uint64_t since_us; /* monotonic: when the state was entered; 0 in RUNNING */
-    bool websockets;   /* CLOSING: WebSockets were open, and their viewers may still answer */
+    bool websockets;   /* CLOSING: WebSockets were open when it began */
     struct timer timer;
 };
 
@@ -114,7 +114,7 @@ static void stop_now(struct worker_drain *d)
 
 /* ---- all workers */
 
-/* A message that tells one worker to drain, or to stop at once. */
+/* Holds a message that tells one worker to drain, or to stop at once. */
 struct order {
     struct mail mail;
     struct worker_drain *drain; /* borrowed: freed after all mailboxes are empty */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - starts oneportd: reads the options, opens what the workers share, runs the workers, and
- * closes everything again. */
+/* main.c - starts oneportd: reads the options, opens the objects that the workers share, runs the
+ * workers, and closes everything again. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -174,7 +174,7 @@ static int run_workers(struct server *s)
     return started == s->n_workers ? 0 : EXIT_INTERNAL;
 }
 
-/* A message that tells worker 0 to write the names file soon. */
+/* Holds a message that tells worker 0 to write the names file soon. */
 struct due {
     struct mail mail;
     struct names_file *file; /* borrowed: freed after all mailboxes are empty */

@@ -24,8 +24,8 @@ struct builtin_result {
     struct attach attach;
 };
 
-/* Serves the call @c, whose viewer is set and whose head had @head_bytes. Returns which part of
- * @out is filled. */
+/* Serves the call @c, whose viewer is set and whose head had @head_bytes. The verdict tells which
+ * part of @out is filled. */
 enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head_bytes,
                                    struct builtin_result *out) MUSTCHECK;
 

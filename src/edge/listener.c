@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* listener.c - binds, accepts, and pauses when descriptors run out; see listener.h. */
+/* listener.c - binds sockets, accepts connections, and pauses when descriptors run out; see
+ * listener.h. */
 #include "src/edge/listener.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ static void close_all(int *fds, unsigned count)
     errno = why;
 }
 
-/* Binds up to @count sockets to one address. Returns how many were made. */
+/* Binds up to @count sockets to one address. Returns the number of sockets that were bound. */
 static unsigned bind_shared(const struct sockaddr_storage *addr, socklen_t len, int *fds,
                             unsigned count)
 {

@@ -251,7 +251,7 @@ static void serve_tunnel(struct request *r, struct message *m, struct slice name
 
 /* ---- for the base domain */
 
-/* Answers 101 and makes a link of the connection, which speaks HTTP/2 from then on. */
+/* Answers 101 and makes a link of the connection, which uses HTTP/2 from then on. */
 static void become_link(struct request *r, const struct attach *at)
 {
     struct message m;

@@ -26,7 +26,7 @@
 enum request_end {
     REQUEST_ANSWERED, /* the answer is complete, and the connection may go on */
     REQUEST_CLOSE,    /* the answer is complete, and the connection must close */
-    REQUEST_BROKEN,   /* the answer broke off, and the viewer must be able to tell */
+    REQUEST_BROKEN,   /* the answer broke off, and the viewer must see the break */
     REQUEST_STALLED,  /* the viewer reads nothing while memory is short: cut */
     REQUEST_RESTART,  /* a WebSocket lost its tunnel: the viewer gets close code 1012 */
     REQUEST_GONE      /* the viewer's leg ended by itself, and nothing more can be sent */
@@ -42,13 +42,13 @@ struct request_host {
      * both directions. */
     void (*upgraded)(void *conn);
 
-    /* Tells that the request is over. For REQUEST_RESTART, @frames says whether the viewer has got
-     * a part of a frame. */
+    /* Tells that the request is over. @how says what the connection must do. For REQUEST_RESTART,
+     * @frames says whether the viewer has got a part of a frame. */
     void (*over)(void *conn, enum request_end how, const struct ws_frames *frames);
 
-    /* Gives the connection up so that its sock can speak another protocol. Returns the sock, which
-     * the caller then owns. The connection and the request are DEAD after that. The pointer is NULL
-     * for a kind of connection whose requests share one sock. */
+    /* Gives the connection up so that its sock can carry another protocol. Returns the sock, which
+     * the caller then owns. The connection and the request are over then. The pointer is NULL for a
+     * kind of connection whose requests share one sock. */
     struct sock *(*release)(void *conn);
 };
 
@@ -64,7 +64,7 @@ struct request {
     bool to_head;                    /* the method is HEAD */
     bool responding;                 /* a final head was given to the leg */
     struct viewer viewer;
-    struct slice accept;         /* borrowed from the head; empty when that is gone */
+    struct slice accept;         /* borrowed from the head; empty when the head is gone */
     struct access_request asked; /* borrowed from the head, or from `kept` */
     char *kept;                  /* owned: texts of `asked` once a WebSocket is open; NULL before */
 };

@@ -28,7 +28,7 @@ enum {
 
 #define ELLIPSIS "..."
 
-/* The viewer's texts of one entry, escaped and cut. */
+/* Holds the viewer's texts of one log line, escaped and cut. */
 struct texts {
     char method[METHOD_MAX], host[HOST_MAX], path[PATH_MAX_BYTES];
     char referer[REFERER_MAX], agent[AGENT_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* failure.c - the table of failures; see failure.h. */
+/* failure.c - holds the table of failures; see failure.h. */
 #include "src/http/failure.h"
 
 #include <assert.h>

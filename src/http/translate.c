@@ -82,7 +82,7 @@ static bool is_expect(const struct field *f, void *user)
 }
 
 /* Checks the field Expect (rule H6: `Expect: 100-continue` is passed on, RFC 9110 10.1.1). Removes
- * the field when the viewer speaks HTTP/1.0 or when no body follows. Returns TRANSLATE_OK, or
+ * the field when the request is HTTP/1.0 or when no body follows. Returns TRANSLATE_OK, or
  * TRANSLATE_FAIL when a request of HTTP/1.1 expects something else. */
 static enum translate_verdict check_expect(struct message *m, struct translated *t,
                                            enum failure *failure, const char **reason)

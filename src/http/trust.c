@@ -52,8 +52,9 @@ static void map_v4(const struct in_addr *v4, struct in6_addr *out)
     memcpy(out->s6_addr + 12, v4, sizeof *v4);
 }
 
-/* Reads an address like "192.0.2.1" or "2001:db8::1". Sets @bits to the length of an address of its
- * family. Returns false when @text is not an address. */
+/* Reads an address like "192.0.2.1" or "2001:db8::1". Writes the address into @out, and the number
+ * of bits that an address of its family has (32 or 128) into @bits. Returns false when @text is not
+ * an address. */
 static bool parse_address(struct slice text, struct in6_addr *out, unsigned *bits)
 {
     union inet a;
@@ -149,7 +150,7 @@ static void address_text(const struct in6_addr *a, char out[static TRUST_ADDRESS
 static const struct slice name_for = {"x-forwarded-for", sizeof "x-forwarded-for" - 1};
 
 /* Returns the address in an element like "192.0.2.1:4711" or "[2001:db8::1]:4711", which some
- * proxies write. */
+ * proxies write. Returns any other element as it is. */
 static struct slice without_port(struct slice element)
 {
     ptrdiff_t colon = slice_rfind(element, ':');
@@ -210,7 +211,8 @@ static void walk_lines(const struct trust *t, const struct fields *f, struct vie
 
 /* ---- the viewer */
 
-/* Returns the value of a field, or an empty slice when the field is missing or comes twice. */
+/* Returns the value of the field @name, or an empty slice when the field is missing or comes more
+ * than once. */
 static struct slice only_value(const struct fields *f, struct slice name)
 {
     const struct field *field = fields_find(f, name);
@@ -280,7 +282,7 @@ static bool is_forwarding_field(const struct field *field, void *user)
     return false;
 }
 
-/* Appends @elements, which may be empty, to a comma-separated list. */
+/* Appends @elements, which may be empty, to the comma-separated @list. */
 static void list_add(struct buf *list, struct slice elements)
 {
     size_t before = buf_len(list);

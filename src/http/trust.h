@@ -17,7 +17,8 @@ enum { TRUST_ADDRESS_MAX = INET6_ADDRSTRLEN };
  * use it. */
 struct trust;
 
-/* Makes a set with the loopback networks. Returns NULL when these networks cannot be added. */
+/* Makes a set that trusts the loopback networks and unix sockets. Returns NULL when the networks
+ * cannot be added. */
 struct trust *trust_new(void) MUSTCHECK;
 void trust_free(struct trust *t);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* base64url.h - writes and reads base64 with '-' and '_' and without padding (RFC 4648 5), the form
- * of tickets. Each sequence of bytes has exactly one text: a second spelling is refused. */
+/* base64url.h - writes and reads base64 with '-' and '_' and without padding (RFC 4648 5), as
+ * tickets are written. Each sequence of bytes has exactly one text, and any other spelling is
+ * refused. */
 #ifndef SRC_NAMES_BASE64URL_H
 #define SRC_NAMES_BASE64URL_H
 

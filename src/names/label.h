@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* label.h - checks names of tunnels, and makes readable random ones. protocol.md#names */
+/* label.h - checks names of tunnels, and makes readable random names. protocol.md#names */
 #ifndef SRC_NAMES_LABEL_H
 #define SRC_NAMES_LABEL_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ticket.h - signs and verifies tickets. A ticket proves that its holder owns a name. It is the
- * text base64url(claims) "." base64url(HMAC-SHA256 of the claims). protocol.md#tickets */
+/* ticket.h - signs and verifies tickets. A ticket proves that its holder owns a name. A ticket is
+ * the text base64url(claims) "." base64url(HMAC-SHA256 of the claims). protocol.md#tickets */
 #ifndef SRC_NAMES_TICKET_H
 #define SRC_NAMES_TICKET_H
 
@@ -14,7 +14,9 @@ enum { TICKET_MAX = 1024 }; /* the longest text, with its zero */
 struct ticket {
     char name[NAME_MAX_LEN + 1];
     uint8_t owner[OWNER_LEN];
-    int64_t since, exp; /* wall-clock seconds: when the owner was made, when the ticket expires */
+
+    /* Wall-clock seconds: when the owner was made, and when the ticket expires. */
+    int64_t since, exp;
 };
 
 /* Signs @t for the base domain @domain with the first key of @k, and writes the text into @out.

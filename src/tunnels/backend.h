@@ -67,8 +67,8 @@ struct backend_ops {
     void (*close)(struct backend *b, uint32_t h2_code);
 };
 
-/* Describes the place in a tunnel that a client asks for. An instance is one run of a client; each
- * of its links has a slot. protocol.md#who-may-attach */
+/* Describes the place in a tunnel that a client asks for. An instance is one run of a client, and a
+ * slot is the number of one of its links. protocol.md#who-may-attach */
 struct place {
     struct slice instance; /* INSTANCE_LEN hex digits; empty: a new instance */
     unsigned slot;         /* Oneport-Link */

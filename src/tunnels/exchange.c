@@ -40,7 +40,7 @@ static bool may_follow(enum exchange_state from, enum exchange_state to)
     return false;
 }
 
-/* Checks the invariants that exchange.h states. */
+/* Checks the invariants that exchange.h states (CHECK=1). */
 static void exchange_check(const struct exchange *x)
 {
     const struct leg *near = x->relay.near.leg;

@@ -112,7 +112,7 @@ void link_close(struct link *l, uint32_t h2_code)
     if (l->state == LINK_DEAD)
         return;
     struct h2_session *session = l->session;
-    enter(l, LINK_DRAINING); /* requests whose streams break now must not retry on this link */
+    enter(l, LINK_DRAINING); /* so that requests whose streams break now do not retry here */
     h2_session_close(session, h2_code);
     forget(l);
 }

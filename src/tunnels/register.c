@@ -92,7 +92,7 @@ static bool wish_ticket(struct wish *w, struct call *c, const struct worker *wor
         (verdict == TICKET_EXPIRED && !holds_name(worker->registry, &w->ticket)) ||
         !label_valid(slice_str(w->ticket.name)))
         return false;
-    if (w->name[0] == '\0') /* without a name in the path, the ticket's is meant */
+    if (w->name[0] == '\0') /* the path has no name, so the ticket's name counts */
         memcpy(w->name, w->ticket.name, sizeof w->name);
     w->renewal = strcmp(w->name, w->ticket.name) == 0;
     return w->renewal;

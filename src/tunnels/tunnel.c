@@ -231,7 +231,8 @@ static bool side_by_side(const struct backend *b, const struct place *p)
     return same_instance(b, p) || (b->pool && p->pool);
 }
 
-/* Returns a backend from which a newcomer at @p would take the name over, or NULL. */
+/* Returns a backend from which a newcomer at @p would take the name over, or NULL when there is no
+ * such backend. */
 static const struct backend *find_rival(const struct tunnel *t, const struct place *p)
 {
     LIST_FOREACH (node, &t->backends)

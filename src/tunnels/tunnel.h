@@ -23,7 +23,7 @@
 #include "src/tunnels/backend.h"
 
 enum {
-    TUNNEL_OUTDATED_MAX = 16, /* most outdated backends; the oldest of more is closed */
+    TUNNEL_OUTDATED_MAX = 16, /* backends that get no new streams; the oldest of more is closed */
     TUNNEL_WAITERS_MAX = 256, /* requests that may wait for one name */
     TUNNEL_TAKEOVERS = 6      /* takeovers whose time is remembered */
 };
@@ -63,7 +63,7 @@ struct tunnel_owner {
     /* Counts a request that is about to wait. Returns false when too many requests wait already. */
     bool (*wait_begin)(void *user);
 
-    /* Tells that a request which wait_begin has counted waits no longer. */
+    /* Tells that a request which wait_begin has counted no longer waits. */
     void (*wait_end)(void *user);
 
     void *user;
@@ -132,8 +132,8 @@ enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_
  * was still attaching, and that other instance serves the name now. */
 bool tunnel_has_ousted(const struct tunnel *t, const struct backend *b);
 
-/* Joins @b, which is up. @b replaces the old backend of its slot, or takes the name over from
- * another instance. Then waiting requests get backends. */
+/* Joins @b, which is attached, to @t. @b replaces the old backend of its slot, or takes the name
+ * over from another instance. Then the waiting requests get backends. */
 void tunnel_join(struct tunnel *t, struct backend *b, uint64_t now_us);
 
 /* Takes @b out of @t. Does nothing when @b is not in @t. @goodbye says that the client leaves for

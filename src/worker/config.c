@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config.c - the table of oneportd's options, the checks of single values, and the checks of values
+/* config.c - holds the table of oneportd's options, checks single values, and checks the values
  * against each other; see config.h. */
 #include "src/worker/config.h"
 

@@ -20,7 +20,7 @@ struct mailbox {
     struct event event;
 };
 
-/* The lock is held. */
+/* Checks the list of messages. The caller holds the lock. */
 static void mailbox_check(const struct mailbox *m)
 {
     const struct list_node *before = &m->mails;

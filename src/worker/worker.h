@@ -42,7 +42,7 @@ struct worker {
     struct list_node listeners, gates, edges, links, exchanges;
     bool stopped; /* these objects were ended, and no new one may begin */
 
-    /* Limits for log lines that a stranger could cause without end. */
+    /* Rate limits for log lines that a stranger could cause without end. */
     struct log_limit no_tunnel_log, bad_request_log, evicted_log, handshake_log, quota_log;
     struct log_limit exchange_log[WORKER_EXCHANGE_EVENTS]; /* by enum exchange_event */
 };
