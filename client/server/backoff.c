@@ -16,8 +16,8 @@ static bool is_steady(const struct backoff *b, uint64_t now_us)
     return b->up_us != 0 && now_us - b->up_us >= (uint64_t)BACKOFF_STEADY_MS * 1000;
 }
 
-/* Forgets the failures before what worked: all if that has lasted, and otherwise what is beyond the
- * cap for servers that were there. */
+/* Forgets failures at the end of a connection: all of them if the connection was steady, otherwise
+ * the part of the bound that is above BACKOFF_BRIEF_MS, since the server can be reached. */
 static void forget(struct backoff *b, uint64_t now_us)
 {
     if (is_steady(b, now_us)) {
@@ -37,8 +37,8 @@ bool backoff_skip(struct backoff *b, uint64_t now_us)
     return true;
 }
 
-/* Growth by 8/5 keeps the longest gap below the outage that caused it, so that the link is back
- * while a viewer is still held. Doubling would overshoot a short restart by as much again. */
+/* The bound grows by 8/5, not by 2: the longest pause then stays shorter than the outage so far, so
+ * that after a restart of the server the link is back while requests are still held. */
 uint64_t backoff_next_ms(struct backoff *b, uint64_t now_us, uint32_t dice)
 {
     forget(b, now_us);

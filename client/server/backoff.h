@@ -27,13 +27,14 @@ struct backoff {
 /* Notes that it works, since @now_us. */
 void backoff_up(struct backoff *b, uint64_t now_us);
 
-/* Notes that a try has failed, or that what worked has ended. Returns the delay before the next
- * try, made from the random number @dice. */
+/* Notes that a try has failed, or that the connection has ended. Returns the milliseconds to wait
+ * before the next try: a random part, chosen by the random number @dice, of a bound that grows. */
 uint64_t backoff_next_ms(struct backoff *b, uint64_t now_us, uint32_t dice);
 
-/* Tells that what works is asked to end. Returns whether it has lasted, so that the next try needs
- * no delay. That holds for one try: a server that asks again before it worked gets no second one.
- */
+/* Notes that the server asked the connection that is up to end. Returns true when that connection
+ * was up for BACKOFF_STEADY_MS: the next try needs no delay, and the failures are forgotten.
+ * Returns false otherwise, also when the server asks again before the next connection was up that
+ * long. */
 bool backoff_skip(struct backoff *b, uint64_t now_us);
 
 #endif

@@ -15,9 +15,10 @@ struct retry {
 
 void retry_init(struct retry *r, struct loop *l, void (*run)(void *user), void *user);
 
-/* Notes that it works from now on. */
+/* Notes that the last try succeeded: the link is up from now on. */
 void retry_worked(struct retry *r);
-/* Tells that what works is asked to end. Returns as backoff_skip does. */
+/* Notes that the server asked the link that is up to end (GOAWAY). Returns true when that link was
+ * up for BACKOFF_STEADY_MS, so that the next try may begin at once; otherwise false. */
 bool retry_skip(struct retry *r);
 
 /* Notes that a try has failed, or that what worked has ended: `run` is called once, after the

@@ -137,7 +137,8 @@ static void look_at(struct victims *v, const struct evict_group *g, uint64_t now
 
 /* Gives up victims until less than three quarters of the budget are used: of @link, or of the
  * process if @link is NULL. Returns true if that was not enough and a further pass may find more
- * victims. A stream that is given up may end other streams, whose readers hold nothing then. */
+ * victims. A victim that holds nothing any more, because an earlier
+ * victim ended its stream too, is passed over. */
 static bool give_up_some(const struct victims *v, const struct fill *link,
                          struct budget_share *share, uint64_t now)
 {

@@ -181,8 +181,9 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
         tx_end(c);
 }
 
-/* Doubles the window once several windows of credit have come back. One window alone is no sign of
- * a reader: it fits into the buffers of the other leg's peer. */
+/* Doubles the window of this connection, which bounds the body bytes that it has handed up without
+ * credit, once four windows of credit were returned for it. Credit for one window does not show
+ * that somebody reads: one window fits into the socket buffers towards the other leg's peer. */
 static void grow_window(struct h1_conn *c, size_t bytes)
 {
     const struct h1_windows *w = c->windows;

@@ -6,8 +6,10 @@
 
 #include "src/http/trust.h"
 
-/* Holds the two halves of an IPv6 address. An IPv4 address is stored as ::ffff:a.b.c.d; for every
- * other address, `host` is 0. The struct has no padding, so its bytes can be the key of a map. */
+/* An address as limits count it. `network` has the first 64 bits of an IPv6 address; the last 64
+ * are left out (`host` is 0), since one household has a whole /64. An IPv4 address is stored as
+ * ::ffff:a.b.c.d, with all its bits. The struct has no padding, so its bytes can be the key of a
+ * map. */
 struct address {
     uint64_t network, host;
 };
