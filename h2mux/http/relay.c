@@ -37,6 +37,12 @@ static void relay_check(const struct relay *r)
     CHECK_THAT(!r->near.leg || r->near.leg != r->far.leg);
 }
 
+/* Only a leg that the relay has tells it anything. */
+static inline void check_leg(const struct relay_end *e, const struct leg *leg)
+{
+    CHECK_THAT(e->leg == leg);
+}
+
 void relay_touch(struct relay *r)
 {
     r->moved_us = loop_now_us(r->loop);
@@ -260,22 +266,30 @@ static uint64_t taken_of(struct relay *r, enum relay_side from)
 
 static void near_body(void *relay, struct leg *leg, struct slice data, bool end)
 {
-    body_came(relay, RELAY_NEAR, data, end);
+    struct relay *r = relay;
+    check_leg(&r->near, leg);
+    body_came(r, RELAY_NEAR, data, end);
 }
 
 static void near_trailers(void *relay, struct leg *leg, struct fields *t)
 {
-    trailers_came(relay, RELAY_NEAR, t);
+    struct relay *r = relay;
+    check_leg(&r->near, leg);
+    trailers_came(r, RELAY_NEAR, t);
 }
 
 static void near_sent(void *relay, struct leg *leg, size_t bytes)
 {
-    bytes_left(relay, RELAY_FAR, bytes);
+    struct relay *r = relay;
+    check_leg(&r->near, leg);
+    bytes_left(r, RELAY_FAR, bytes);
 }
 
 static void near_reset(void *relay, struct leg *leg, const struct leg_fault *why)
 {
-    leg_ended(relay, RELAY_NEAR, why);
+    struct relay *r = relay;
+    check_leg(&r->near, leg);
+    leg_ended(r, RELAY_NEAR, why);
 }
 
 static char *near_place(void *relay, struct leg *leg, size_t bytes)
@@ -300,6 +314,7 @@ static const struct leg_events near_events = {
 static void far_head(void *relay, struct leg *leg, struct message *m, bool end)
 {
     struct relay *r = relay;
+    check_leg(&r->far, leg);
     if (CHECKING)
         relay_check(r);
     r->ops->on_head(r, m, end);
@@ -307,22 +322,30 @@ static void far_head(void *relay, struct leg *leg, struct message *m, bool end)
 
 static void far_body(void *relay, struct leg *leg, struct slice data, bool end)
 {
-    body_came(relay, RELAY_FAR, data, end);
+    struct relay *r = relay;
+    check_leg(&r->far, leg);
+    body_came(r, RELAY_FAR, data, end);
 }
 
 static void far_trailers(void *relay, struct leg *leg, struct fields *t)
 {
-    trailers_came(relay, RELAY_FAR, t);
+    struct relay *r = relay;
+    check_leg(&r->far, leg);
+    trailers_came(r, RELAY_FAR, t);
 }
 
 static void far_sent(void *relay, struct leg *leg, size_t bytes)
 {
-    bytes_left(relay, RELAY_NEAR, bytes);
+    struct relay *r = relay;
+    check_leg(&r->far, leg);
+    bytes_left(r, RELAY_NEAR, bytes);
 }
 
 static void far_reset(void *relay, struct leg *leg, const struct leg_fault *why)
 {
-    leg_ended(relay, RELAY_FAR, why);
+    struct relay *r = relay;
+    check_leg(&r->far, leg);
+    leg_ended(r, RELAY_FAR, why);
 }
 
 static char *far_place(void *relay, struct leg *leg, size_t bytes)
