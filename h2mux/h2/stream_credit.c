@@ -248,9 +248,21 @@ static bool may_double(const struct h2_stream *st)
     return useful && windows_may_grow(h) && 2 * (uint64_t)st->flow.window.size <= share;
 }
 
+/* Returns by how much all windows of nghttp2 will have changed when the peer has acknowledged every
+ * SETTINGS: G20. */
+static int32_t unacknowledged_step(const struct stream_host *h)
+{
+    uint32_t acknowledged =
+        nghttp2_session_get_local_settings(h->ng, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+    return (int32_t)(h->flow.initial - acknowledged);
+}
+
+/* Makes the window @size large: at the peer at once, as SETTINGS go ahead of the WINDOW_UPDATE, and
+ * in nghttp2 with the acknowledgement of the last SETTINGS. */
 static void set_window(struct h2_stream *st, uint32_t size)
 {
-    nghttp2_session_set_local_window_size(st->host->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)size);
+    nghttp2_session_set_local_window_size(st->host->ng, NGHTTP2_FLAG_NONE, st->id,
+                                          (int32_t)size - unacknowledged_step(st->host));
     if (size > st->host->flow.learned)
         st->host->flow.learned = size;
 }

@@ -290,9 +290,9 @@ static void far_reset(struct exchange *x, const struct leg_fault *why)
         return;
     }
     if (why->h2_code != 0 && exchange_log_pass(x, EVENT_RESET, &suppressed))
-        LOG(INFO, "stream_reset", LOG_STR("name", x->name),
-            LOG_STR("state", exchange_state_name(x->state)), LOG_U("code", why->h2_code),
-            LOG_STR("reason", why->reason), LOG_U("suppressed", suppressed));
+        LOG(INFO, "stream_reset", LOG_STR("name", x->name), LOG_U("code", why->h2_code),
+            LOG_STR("reason", why->reason), LOG_STR("state", exchange_state_name(x->state)),
+            LOG_U("suppressed", suppressed));
     exchange_fail(x, failure_of(why));
 }
 

@@ -4,11 +4,14 @@ the whole body."""
 
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support import pattern
+from support.faultproxy import DOWN, UP
 from support.programs import stable
 from support.viewer import Viewer, download_rate, fetch, head
+from support.wait import wait_until
 
 GIB, MIB = 1 << 30, 1 << 20
 SHARE = 0.9
@@ -119,3 +122,90 @@ def test_many_stalled_viewers_fit_into_the_links_budget(new_server, new_client, 
     finally:
         for viewer in stalled:
             viewer.close()
+
+
+class Crowd:
+    """Viewers of a server whose budget is so small that 33 bodies may have windows of 32 KiB each.
+    The link goes by a proxy. Each body begins with one byte; the rest follows after go()."""
+
+    SIZE = 300_000
+
+    def __init__(self, new_server, new_client, new_proxy, scripted, ended):
+        self.server = new_server("--memory-budget", "5M")
+        self.proxy = new_proxy(self.server.port)
+        self.client = new_client(
+            scripted(self._serve).port,
+            server=self.server,
+            url=f"https://localhost:{self.proxy.port}",
+        )
+        self.began = threading.Event()
+        self.ended = ended
+        self.threads = ended.enter_context(ThreadPoolExecutor(33))
+
+    def _serve(self, connection):
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nx" % self.SIZE)
+        self.began.wait(60)
+        connection.send(bytes(self.SIZE - 1))
+
+    def ask(self):
+        viewer = self.ended.enter_context(Viewer(self.server.port))
+        viewer.send(head("GET", "/", self.client.host))
+        return viewer
+
+    def begin(self, count):
+        """Asks for bodies. Returns their viewers when the first byte of each has come."""
+        viewers = [self.ask() for _ in range(count)]
+        for viewer in viewers:
+            viewer.response_head()
+            viewer.exactly(1)
+        return viewers
+
+    def read(self, viewers):
+        return [self.threads.submit(viewer.exactly, self.SIZE - 1) for viewer in viewers]
+
+    def go(self):
+        self.began.set()
+
+    def exchanges(self):
+        path = f"/api/tunnels/{self.client.name}/status"
+        return fetch(self.server.port, "localhost", path).json()["exchanges"]
+
+
+@pytest.fixture
+def crowd(new_server, new_client, new_proxy, scripted, ended):
+    return Crowd(new_server, new_client, new_proxy, scripted, ended)
+
+
+@pytest.mark.rule("F20")
+def test_settings_of_the_33rd_request_cross_credit(crowd):
+    """The 33rd request makes the windows of all streams smaller, by SETTINGS. Before their
+    acknowledgement comes DATA of 32 bodies, whose viewers read, so that windows grow. Every body
+    comes as a whole."""
+    viewers = crowd.begin(32)
+    crowd.proxy.freeze(DOWN)
+    late = crowd.ask()
+    wait_until(lambda: crowd.exchanges() == 33, 10, "the 33rd request")
+    bodies = crowd.read(viewers)
+    crowd.go()
+    stable(lambda: crowd.proxy.relays[-1].passed[UP])  # until all windows are used up
+    crowd.proxy.thaw()
+    late.response_head()
+    bodies += crowd.read([late])
+    for body in bodies:
+        body.result()
+
+
+@pytest.mark.rule("F20")
+@pytest.mark.parametrize("delay_s", [0.05, 0.005])
+def test_the_33rd_request_beside_running_bodies(crowd, delay_s):
+    """The acknowledgement takes 100 ms, or 10 ms, and bodies run all the time."""
+    viewers = crowd.begin(32)
+    crowd.proxy.shape(delay_s=delay_s)
+    bodies = crowd.read(viewers)
+    crowd.go()
+    late = crowd.ask()
+    late.response_head()
+    bodies += crowd.read([late])
+    for body in bodies:
+        body.result()

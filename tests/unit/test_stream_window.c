@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/* test_stream_window.c - the windows of streams while SETTINGS, acknowledgements, DATA and credit
+ * cross: a session of ours, and a plain nghttp2 session that sends bodies to it. Whatever the
+ * order, in the end the sender has the window that was granted. */
+#include "stock.h"
+#include "turns.h"
+
+#include <stdlib.h>
+
+#include "h2mux/h2/session_int.h"
+
+enum { KI = 1024, SEEDS = 60, STEPS = 1500, OPEN_MOST = 170 };
+
+/* What our side knows of a stream: it reads what comes when the test says so. */
+struct reader {
+    struct leg *leg; /* NULL: over */
+    size_t held, got;
+};
+
+struct world {
+    struct loop *loop;
+    struct h2_session *session;
+    struct sock *wire;  /* the peer's end */
+    struct buf to_peer; /* frames that have left and have not been delivered */
+    struct stock peer;  /* sends the bodies; peer.out has not been delivered either */
+    struct reader readers[STOCK_STREAMS];
+    size_t n_readers, open;
+    uint64_t seed;
+};
+
+/* ---- our side */
+
+static void on_head(void *x, struct leg *leg, struct message *m, bool end)
+{
+}
+
+static void on_body(void *x, struct leg *leg, struct slice data, bool end)
+{
+    struct reader *r = x;
+    r->held += data.len;
+    r->got += data.len;
+}
+
+static void on_trailers(void *x, struct leg *leg, struct fields *t)
+{
+}
+
+static void on_sent(void *x, struct leg *leg, size_t bytes)
+{
+}
+
+static void on_reset(void *x, struct leg *leg, const struct leg_fault *why)
+{
+    struct reader *r = x;
+    r->leg = NULL;
+}
+
+static const struct leg_events events = {.on_head = on_head,
+                                         .on_body = on_body,
+                                         .on_trailers = on_trailers,
+                                         .on_sent = on_sent,
+                                         .on_reset = on_reset};
+
+static struct reader *add_reader(struct world *w)
+{
+    assert_true(w->n_readers < STOCK_STREAMS);
+    w->open++;
+    return &w->readers[w->n_readers++];
+}
+
+static void on_up(void *user)
+{
+}
+
+static void on_stream(void *user, struct leg *leg, struct message *m, bool end)
+{
+    struct reader *r = add_reader(user);
+    r->leg = leg;
+    leg_tie(leg, &events, r);
+}
+
+static void on_goaway(void *user, struct slice debug)
+{
+}
+
+static void on_closed(void *user, int err, const char *reason)
+{
+    fail_msg("the session has ended: %s", reason);
+}
+
+static const struct h2_session_ops session_ops = {
+    .on_up = on_up, .on_stream = on_stream, .on_goaway = on_goaway, .on_closed = on_closed};
+
+/* ---- the wire */
+
+static void on_wire(void *user)
+{
+    struct world *w = user;
+    char chunk[16 * 1024];
+    for (ssize_t n; (n = sock_read(w->wire, chunk, sizeof chunk)) > 0;)
+        assert_int_equal(buf_append(&w->to_peer, slice_make(chunk, (size_t)n)), 0);
+}
+
+static const struct sock_ops wire_ops = {.on_readable = on_wire};
+
+static bool always(void *user)
+{
+    return true;
+}
+
+static void settle(struct world *w)
+{
+    for (int i = 0; i < 4; i++)
+        turns_until(w->loop, always, w);
+}
+
+static void deliver_to_peer(struct world *w, size_t most)
+{
+    struct slice data = buf_slice(&w->to_peer);
+    data.len = data.len < most ? data.len : most;
+    stock_take(&w->peer, data);
+    buf_consume(&w->to_peer, data.len);
+    stock_frame(&w->peer);
+}
+
+static void deliver_to_us(struct world *w, size_t most)
+{
+    stock_frame(&w->peer);
+    struct slice data = buf_slice(&w->peer.out);
+    data.len = data.len < most ? data.len : most;
+    sock_write(w->wire, data);
+    settle(w);
+    buf_consume(&w->peer.out, data.len);
+}
+
+static void deliver_all(struct world *w)
+{
+    do {
+        deliver_to_peer(w, SIZE_MAX);
+        deliver_to_us(w, SIZE_MAX);
+    } while (buf_len(&w->to_peer) > 0);
+}
+
+static void world_open(struct world *w, enum h2_role ours)
+{
+    static const struct h2_options options = {
+        .max_streams = 10000,
+        .ping_timeout_ms = 60000,
+        .settings_timeout_ms = 60000,
+        .buffer_limit = 32 << 20,
+        .stall_ms = 60000,
+    };
+    struct sock *end;
+    memset(w, 0, sizeof *w);
+    w->loop = loop_new();
+    buf_init(&w->to_peer, SIZE_MAX / 2);
+    sock_pair(w->loop, &end, &w->wire);
+    sock_set_ops(w->wire, &wire_ops, w);
+    w->session = h2_session_new(w->loop, end, ours, &options, &session_ops, w);
+    stock_open(&w->peer, ours == H2_OPENER);
+    stock_settings(&w->peer, 0);
+    stock_frame(&w->peer);
+    settle(w);
+    deliver_all(w);
+}
+
+static void world_close(struct world *w)
+{
+    h2_session_close(w->session, 0);
+    sock_close(w->wire);
+    settle(w);
+    loop_free(w->loop);
+    buf_release(&w->to_peer);
+    stock_close(&w->peer);
+}
+
+/* ---- what is done at random */
+
+static uint32_t chance(struct world *w, uint32_t n)
+{
+    w->seed = w->seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(w->seed >> 33) % n;
+}
+
+/* Opens a stream, whichever side does that. */
+static void open_stream(struct world *w)
+{
+    if (w->session->host.role == H2_SERVER) {
+        stock_request(&w->peer);
+        return;
+    }
+    struct message m;
+    message_init(&m);
+    m.method = SLICE("GET");
+    m.scheme = SLICE("https");
+    m.authority = SLICE("demo.example.com");
+    m.path = SLICE("/");
+    struct reader *r = add_reader(w);
+    r->leg = h2_stream_open(w->session, &m, true, &events, r);
+    assert_non_null(r->leg);
+    message_deinit(&m);
+    settle(w);
+}
+
+static void credit(struct reader *r, size_t bytes)
+{
+    r->held -= bytes;
+    if (r->leg)
+        r->leg->ops->credit(r->leg, bytes);
+}
+
+static void close_stream(struct world *w, struct reader *r)
+{
+    struct leg_fault why = {.err = ERR_CLOSED};
+    struct leg *leg = r->leg;
+    if (!leg)
+        return;
+    w->open--;
+    r->leg = NULL;
+    leg->ops->reset(leg, &why);
+}
+
+/* Closes all but some streams, so that the initial window rises again. */
+static void close_crowd(struct world *w)
+{
+    uint32_t left = chance(w, 20);
+    for (size_t i = 0; i < w->n_readers && w->open > left; i++)
+        if (chance(w, 4) > 0)
+            close_stream(w, &w->readers[i]);
+}
+
+/* Makes windows grow: other streams have learned much, or a round of credit never ends. */
+static void make_grow(struct world *w)
+{
+    struct stream_flow *f = &w->session->host.flow;
+    f->learned = chance(w, 3) > 0 ? 0 : 4096u << chance(w, 9);
+    f->rtt_us = f->rtt_least_us = chance(w, 2) > 0 ? 1 : 60000000;
+}
+
+static struct reader *any_reader(struct world *w)
+{
+    return w->n_readers > 0 ? &w->readers[chance(w, (uint32_t)w->n_readers)] : NULL;
+}
+
+static void read_some(struct world *w)
+{
+    struct reader *r = any_reader(w);
+    if (r && r->held > 0)
+        credit(r, chance(w, 2) > 0 ? r->held : 1 + chance(w, (uint32_t)r->held));
+}
+
+static void send_some(struct world *w)
+{
+    for (size_t n = w->peer.n_streams; n > 0 && chance(w, 6) > 0; n--) {
+        struct stock_stream *st = &w->peer.streams[chance(w, (uint32_t)w->peer.n_streams)];
+        if (!st->closed)
+            stock_send(&w->peer, st, 1 + chance(w, 80 * KI));
+    }
+}
+
+static void open_some(struct world *w)
+{
+    uint32_t n = chance(w, 4) > 0 ? 1 : chance(w, 40);
+    while (n-- > 0 && w->open < OPEN_MOST && w->peer.n_streams < STOCK_STREAMS - 50 &&
+           w->n_readers < STOCK_STREAMS - 50)
+        open_stream(w);
+}
+
+static void step(struct world *w)
+{
+    w->session->host.flow.announced_us = 0; /* a raise need not wait */
+    switch (chance(w, 8)) {
+    case 0:
+        open_some(w);
+        break;
+    case 1:
+        send_some(w);
+        break;
+    case 2:
+    case 3:
+        read_some(w);
+        break;
+    case 4:
+        deliver_to_peer(w, chance(w, 3) > 0 ? chance(w, 200) : SIZE_MAX);
+        break;
+    case 5:
+        deliver_to_us(w, chance(w, 3) > 0 ? chance(w, 100 * KI) : SIZE_MAX);
+        break;
+    case 6:
+        if (chance(w, 60) == 0)
+            close_crowd(w);
+        else if (w->n_readers > 0 && chance(w, 4) == 0)
+            close_stream(w, any_reader(w));
+        break;
+    default:
+        make_grow(w);
+    }
+    settle(w);
+}
+
+/* ---- what must hold */
+
+/* Everything comes and is read. */
+static void read_all(struct world *w)
+{
+    bool more = true;
+    while (more) {
+        deliver_all(w);
+        more = false;
+        for (size_t i = 0; i < w->n_readers; i++) {
+            more |= w->readers[i].held > 0;
+            if (w->readers[i].held > 0)
+                credit(&w->readers[i], w->readers[i].held);
+        }
+        settle(w);
+    }
+    deliver_all(w);
+}
+
+/* The sender has what was granted, but for the credit that is kept until it is half a window. */
+static void check_windows(struct world *w)
+{
+    LIST_FOREACH (it, &w->session->host.streams) {
+        const struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
+        nghttp2_session *ng = w->session->host.ng;
+        int32_t kept = nghttp2_session_get_stream_effective_recv_data_length(ng, st->id);
+        int32_t has = nghttp2_session_get_stream_remote_window_size(w->peer.ng, st->id);
+        int32_t size = (int32_t)st->flow.window.size;
+        const struct stock_stream *sender = stock_find(&w->peer, st->id);
+        if (has + kept != size || 2 * kept > size || sender->left > 0)
+            fail_msg("stream %d: window %d, at the sender %d, kept %d, %zu bytes wait", st->id,
+                     size, has, kept, sender->left);
+        assert_true(st->flow.window.size >= w->session->host.flow.initial);
+    }
+}
+
+/* F20: whatever crosses, no stream hangs, and every sender has the window that it was granted. */
+static void test_every_order(void **state)
+{
+    static struct world w;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        world_open(&w, seed % 2 > 0 ? H2_OPENER : H2_SERVER);
+        w.seed = seed + 1;
+        for (int i = 0; i < STEPS; i++)
+            step(&w);
+        read_all(&w);
+        check_windows(&w);
+        world_close(&w);
+    }
+}
+
+/* ---- one order: the 33rd request */
+
+static void send_to_all(struct world *w, size_t bytes)
+{
+    for (size_t i = 0; i < w->peer.n_streams; i++)
+        stock_send(&w->peer, &w->peer.streams[i], bytes);
+}
+
+/* F20: the 33rd request lowers the windows of the 32 bodies that run, and credit makes them grow
+ * before the peer has acknowledged that. */
+static void test_the_33rd_request(void **state)
+{
+    static struct world w;
+    world_open(&w, H2_OPENER);
+    for (int i = 0; i < 32; i++)
+        open_stream(&w);
+    deliver_all(&w);
+    send_to_all(&w, 64 * KI);
+    deliver_to_us(&w, SIZE_MAX);
+    w.session->host.flow.rtt_us = 60000000;
+    open_stream(&w);
+    for (size_t i = 0; i < w.n_readers; i++)
+        credit(&w.readers[i], w.readers[i].held);
+    settle(&w);
+    assert_int_equal(w.session->host.flow.initial, 16 * KI);
+    send_to_all(&w, 1 << 20);
+    read_all(&w);
+    check_windows(&w);
+    for (size_t i = 0; i < 32; i++)
+        assert_int_equal(w.readers[i].got, 64 * KI + (1 << 20));
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_33rd_request),
+        cmocka_unit_test(test_every_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
