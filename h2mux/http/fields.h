@@ -56,10 +56,16 @@ void fields_remove_if(struct fields *f, bool (*drop)(const struct field *field, 
 
 /* Removes what is meant for one connection only (RFC 9110 7.6.1, RFC 9113 8.2.2; rules H2, R14):
  * connection and what it names, keep-alive, proxy-connection, transfer-encoding, upgrade,
- * http2-settings, te. ERR_DENIED when Connection names a field that it must not (host,
+ * http2-settings, te. Also removes other spellings of every name that a rule is about (H16).
+ * ERR_DENIED when Connection names a field that it must not (host,
  * content-length, transfer-encoding, authorization, cookie, x-forwarded-*); the section is then as
  * it was. */
 int fields_strip_hop_by_hop(struct fields *f) MUSTCHECK;
+
+/* Does the same, and in the same pass removes each field for which @also is true. @also is asked
+ * about fields that have a rule; @rules: of field_rules. */
+typedef bool fields_also(const struct field *field, unsigned rules, void *user);
+int fields_strip(struct fields *f, fields_also *also, void *user) MUSTCHECK;
 
 bool field_name_valid(struct slice name); /* token, RFC 9110 5.1 */
 bool field_value_valid(

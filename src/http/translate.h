@@ -36,8 +36,9 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
  * hop-by-hop. Sets @cookie_cut when it has removed the Domain of a cookie (rule R15a). */
 bool translate_response(struct message *m, struct slice domain, bool *cookie_cut) MUSTCHECK;
 
-/* Removes the fields that trailers must not have (rule R13). */
-void translate_trailers(struct fields *t);
+/* Remove the fields that trailers must not have (rules R13, R19, Q29). @v: who sent the request. */
+void translate_response_trailers(struct fields *t);
+void translate_request_trailers(struct fields *t, const struct viewer *v);
 
 /* Turns the 200 with which a link opens a WebSocket into the viewer's 101 (rule W6). @key: the
  * viewer's Sec-WebSocket-Key. */

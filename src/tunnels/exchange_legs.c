@@ -54,7 +54,10 @@ static bool on_body(struct relay *r, enum relay_side from, struct slice data, bo
 static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
 {
     struct exchange *x = exchange_of(r);
-    translate_trailers(t);
+    if (from == RELAY_FAR)
+        translate_response_trailers(t);
+    else
+        translate_request_trailers(t, x->request.viewer);
     if (from == RELAY_FAR || !r->near.held)
         return true;
     early_keep_trailers(&x->early, t);
