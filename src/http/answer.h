@@ -31,6 +31,14 @@ void answer_html(struct answer *a, struct slice html);
 /* A redirect: @status with the Location @where. */
 void answer_redirect(struct answer *a, int status, struct slice where);
 
+/* The 204 to OPTIONS, with Allow. @methods: static, those of the resource; NULL: those of tunnels.
+ */
+void answer_options(struct answer *a, const char *methods);
+
+/* Sets the Allow of an answer that one of these functions made (RFC 9110 10.2.1). @methods: as for
+ * answer_options. */
+void answer_allow(struct answer *a, const char *methods);
+
 /* A refusal of an API call, in JSON: {"error":…,"message":…}. If @retry_after_s is not 0, also
  * "retry_after" and the field Retry-After. */
 void answer_refusal(struct answer *a, int status, const char *error, const char *message,

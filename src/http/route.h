@@ -24,12 +24,14 @@ enum builtin_kind {
     BUILTIN_STATUS,        /* GET /api/status */
     BUILTIN_TUNNEL_STATUS, /* GET /api/tunnels/NAME/status */
     BUILTIN_HEALTH,        /* GET /healthz */
+    BUILTIN_OPTIONS,       /* OPTIONS of a built-in, or of the whole server by the target "*" */
     BUILTIN_METHOD         /* a built-in has this path, but not this method: 405 */
 };
 
 struct builtin {
     enum builtin_kind kind;
     struct slice name; /* borrowed from the path, where it stands so; any text, maybe empty */
+    const char *allow; /* static: the methods that it takes, for Allow; NULL: those of tunnels */
 };
 
 /* The way that a request takes. */

@@ -304,6 +304,8 @@ bool translate_response(struct message *m, struct slice domain, bool *cookie_cut
     if (m->status < 100 || m->status > 599 || fields_strip(&m->fields, is_for_a_hop, NULL) < 0)
         return false;
     cut_cookies(&m->fields, domain, cookie_cut);
+    if (m->status == 426) /* rule R21: the origin's own field was for its connection */
+        fields_add(&m->fields, SLICE("upgrade"), SLICE("websocket"));
     if (m->status == 204)
         m->length = MESSAGE_LENGTH_UNKNOWN;
     unbuffer_events(&m->fields);

@@ -96,8 +96,8 @@ static void on_end(struct relay *r, enum relay_side from)
 
 enum { INTERIM_BYTES_MAX = 16 * 1024 }; /* rule R4; their number is bounded by the session */
 
-/* Returns whether a 103 is sent on. nginx before 1.29 takes any interim head other than 101 for the
- * final answer (fact N11), so `auto` sends none through a proxy. */
+/* Returns whether interim heads other than 100 are sent on. nginx before 1.29 takes any interim
+ * head other than 101 for the final answer (fact N11), so `auto` sends none through a proxy. */
 static bool wants_hints(const struct exchange *x)
 {
     struct slice mode = slice_str(x->worker->server->config->early_hints);
@@ -111,7 +111,7 @@ static bool wants_interim(const struct exchange *x, int status)
 {
     if (status == 100)
         return x->request.translated.expects;
-    return status == 103 && x->request.head->minor_version == 1 && wants_hints(x);
+    return status != 101 && x->request.head->minor_version == 1 && wants_hints(x);
 }
 
 static void interim(struct exchange *x, struct message *m)
@@ -180,6 +180,8 @@ static void upgrade(struct exchange *x, struct message *m)
 
 static void respond(struct exchange *x, struct message *m, bool end)
 {
+    if (!fields_find(&m->fields, SLICE("date"))) /* rule R20 */
+        fields_add(&m->fields, SLICE("date"), worker_date(x->worker));
     x->response.status = m->status;
     x->ops->on_response(x->owner, m, end);
     relay_head(&x->relay, RELAY_FAR, m, end);

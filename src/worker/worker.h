@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/clock.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/io/loop.h"
 #include "src/worker/server.h"
@@ -41,6 +42,10 @@ struct worker {
     struct list_node listeners, gates, edges, links, exchanges;
     bool stopped; /* all of that was ended, and nothing new may begin */
 
+    /* The value of Date, of the second in which it was asked for last: worker_date. */
+    int64_t date_s;
+    char date[CLOCK_HTTP_MAX];
+
     /* Limits for log lines that a stranger could cause without end. */
     struct log_limit no_tunnel_log, bad_request_log, evicted_log, handshake_log, quota_log;
     struct log_limit exchange_log[WORKER_EXCHANGE_EVENTS]; /* by enum exchange_event */
@@ -65,6 +70,10 @@ static inline void worker_check(const struct worker *w)
 {
     CHECK_THAT(pthread_equal(w->owner_thread, pthread_self()));
 }
+
+/* Returns the value of a Date field for now. The text lives as long as the worker, and changes at a
+ * later call. */
+struct slice worker_date(struct worker *w);
 
 /* Counts a stream that was reset because memory was short and its viewer had taken nothing for
  * @stalled_ms. Logs one such stream a second. @name: the name of its tunnel, or "-" when that is

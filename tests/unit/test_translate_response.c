@@ -79,6 +79,7 @@ static const struct {
      "/x|X-LIGHTTPD-send-tempfile: /x|X-Reproxy-URL: http://x|X-REPROXY-FILE: "
      "/x|X-LiteSpeed-Location: /x|x-litespeed-cache-control: x|a: b|",
      "a: b|", false},
+    {"R21", 426, "upgrade: h2c|connection: upgrade|a: b|", "a: b|upgrade: websocket|", false},
     {"R19 not these", 200, "x-accelerated: 1|x-send: 1|x-lighttpd: 1|",
      "x-accelerated: 1|x-send: 1|x-lighttpd: 1|", false},
     {"R19 interim", 103, "link: x|x-accel-redirect: /x|", "link: x|", false},
