@@ -142,7 +142,9 @@ def test_no_spelling_of_a_claim_reaches_an_origin(server, tunnel, line):
 
 
 @pytest.mark.rule("Q41")
-@pytest.mark.parametrize("alias", ["Content_Length: 3", "Content.Length: 99", "Transfer_Encoding: chunked"])
+@pytest.mark.parametrize(
+    "alias", ["Content_Length: 3", "Content.Length: 99", "Transfer_Encoding: chunked"]
+)
 def test_an_alias_frames_nothing(server, tunnel, alias):
     with Viewer(server.port) as viewer:
         viewer.send(head("POST", "/echo", tunnel.host, alias, "Content-Length: 5") + b"hello")
@@ -184,9 +186,13 @@ def test_the_operator_decides(new_server, new_client, http_origin):
         *("X-Internal-User: root", "X_Internal.User: root", "x-admin: 1", "X-Real-IP: 6.6.6.6"),
     )
     assert (got["x-forwarded-prefix"], got["cf-connecting-ip"]) == ("/p", "1.2.3.4")
-    assert not {"cf_connecting_ip", "x-internal-user", "x_internal.user", "x-admin", "x-real-ip"} & set(
-        got
-    )
+    assert not {
+        "cf_connecting_ip",
+        "x-internal-user",
+        "x_internal.user",
+        "x-admin",
+        "x-real-ip",
+    } & set(got)
 
 
 # ---- through nginx ----
