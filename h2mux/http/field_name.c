@@ -10,7 +10,6 @@ enum { SAME_LENGTH_MAX = 7 };
 struct row {
     const char *name;
     unsigned rules;
-    size_t len; /* of a beginning; 0 for a whole name */
 };
 
 #define HOP (FIELD_HOP | FIELD_NOT_TRAILER)
@@ -68,11 +67,14 @@ static const struct row names[FIELD_NAME_MAX + 1][SAME_LENGTH_MAX] = {
 };
 
 /* Beginnings of names that are not in the table as a whole. */
-static const struct row prefixes[] = {
-    {"forwarded", FORWARDED, 9},       {"oneport-", FIELD_OURS | FIELD_NOT_TRAILER, 8},
-    {"x-accel-", FIELD_STEERS, 8},     {"x-forwarded", FORWARDED | FIELD_PROTECTED, 11},
-    {"x-lighttpd-", FIELD_STEERS, 11}, {"x-litespeed-", FIELD_STEERS, 12},
-    {"x-reproxy-", FIELD_STEERS, 10},  {"x-sendfile", FIELD_STEERS, 10},
+static const struct {
+    struct row row;
+    size_t len;
+} prefixes[] = {
+    {{"forwarded", FORWARDED}, 9},       {{"oneport-", FIELD_OURS | FIELD_NOT_TRAILER}, 8},
+    {{"x-accel-", FIELD_STEERS}, 8},     {{"x-forwarded", FORWARDED | FIELD_PROTECTED}, 11},
+    {{"x-lighttpd-", FIELD_STEERS}, 11}, {{"x-litespeed-", FIELD_STEERS}, 12},
+    {{"x-reproxy-", FIELD_STEERS}, 10},  {{"x-sendfile", FIELD_STEERS}, 10},
 };
 
 #define L(letter) (UINT32_C(1) << ((letter)&31))
@@ -161,11 +163,11 @@ static bool same_letter(char a, char b)
 static unsigned look_up_prefix(struct slice name)
 {
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        const struct row *row = &prefixes[i];
-        if (name.len < row->len || !same_letter(name.ptr[3], row->name[3]) ||
+        const struct row *row = &prefixes[i].row;
+        if (name.len < prefixes[i].len || !same_letter(name.ptr[3], row->name[3]) ||
             !same_letter(name.ptr[2], row->name[2]) || !same_letter(name.ptr[0], row->name[0]))
             continue;
-        unsigned rules = match(row, name.ptr, row->len);
+        unsigned rules = match(row, name.ptr, prefixes[i].len);
         if (rules != 0)
             return rules;
     }

@@ -304,7 +304,7 @@ static const struct opt rows[] = {
     {.name = "stall-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.stall_ms), .fallback = "10s", .min = 1, .max = DAY,
      .help = "when 3/4 of the memory is used, cut streams that have taken nothing for this long, the longest first"},
     {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",
-     .help = "send 103 responses to viewers; auto: not through proxies, many of which take one for the answer",
+     .help = "send 103 and other interim responses to viewers; auto: not through proxies, many of which take one for the answer",
      .check = check_early_hints, .wants = "auto, on or off"},
     {.name = "log-level", .type = OPT_TEXT, .offset = FIELD(log.level), .fallback = "info", .value = "LEVEL",
      .help = "least severe level that is logged: error, warn, info or debug", .check = check_log_level, .wants = "error, warn, info or debug"},
