@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config.c - see config.h. A row of the table is the only place where an option exists. */
+/* config.c - see config.h. An option exists in its row of the table and nowhere else. */
 #include "client/config.h"
 
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 enum { DAY_MS = 24 * 3600 * 1000, LINKS_MAX = 16 };
 
-/* The name becomes a part of a path; whether it is a good one is the server's to say. */
+/* The name becomes a part of a path. The server decides whether it may be used. */
 static int check_subdomain(const char *value)
 {
     static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
@@ -125,7 +125,7 @@ static const struct opt_program program = {
     .rows = rows,
 };
 
-/* One line, and the verdict. */
+/* Prints one line. Its value is the verdict. */
 #define REFUSE(...) (fprintf(stderr, "oneport: " __VA_ARGS__), OPT_WRONG)
 
 static enum opt_result judge_server(struct config *c)
@@ -175,7 +175,7 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
         return result;
     if (rewrite_parse(c->local.host_header, &c->rewrite) < 0 ||
         !log_level_parse(slice_str(c->output.log_level), &c->level))
-        return OPT_WRONG; /* cannot be: the rows have checked them */
+        return OPT_WRONG; /* cannot be: the rows have checked both */
     c->rewrite.origin = &c->origin.url;
     c->log_json = strcmp(c->output.log_format, "json") == 0;
     return OPT_RUN;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config.h - what the command line and the environment say, judged. Immutable after start. */
+/* config.h - reads and judges the command line and the environment. Immutable after start. */
 #ifndef CLIENT_CONFIG_H
 #define CLIENT_CONFIG_H
 
@@ -9,8 +9,8 @@
 #include "h2mux/base/opt.h"
 
 struct config {
-    /* As given; borrowed from argv and the environment. Each member is an option of config.c. */
-    struct { /* what is shared */
+    /* As given; borrowed from argv and the environment. Each member is a row of config.c. */
+    struct { /* the service that is shared */
         uint64_t port;
         const char *host;
         bool https;
@@ -31,13 +31,13 @@ struct config {
         uint64_t idle_ms, websocket_ms, stall_ms;       /* what runs between them */
         uint64_t leave_ms;
     } times;
-    struct { /* what a person sees */
+    struct { /* standard output and the log */
         bool open, requests;
         const char *log_level, *log_format;
     } output;
     uint64_t memory_budget;
 
-    /* What follows from it. */
+    /* Derived from that. */
     struct url server;
     struct origin_address origin;
     struct rewrite rewrite; /* its origin is set */
@@ -45,7 +45,7 @@ struct config {
     bool log_json;
 };
 
-/* OPT_WRONG: one line on standard error has said why. */
+/* Fills @c. Returns OPT_WRONG after one line on standard error that says why. */
 enum opt_result config_load(int argc, char **argv, struct config *c) MUSTCHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - oneport, the client: builds the parts, runs the loop, takes them apart.
+/* main.c - oneport, the client: builds the parts, runs the loop, takes the parts down.
  *
- * SIGINT and SIGTERM leave in order, a second one at once. */
+ * SIGINT and SIGTERM leave in order; a second one ends at once. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,14 +18,14 @@
 enum {
     BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules.md#memory */
     PING_TIMEOUT_MS = 10 * 1000,
-    LAST_WORDS_MS = 1500, /* sockets that are finishing end themselves in less */
+    LAST_WORDS_MS = 1500, /* sockets that are finishing end by themselves in less */
     LAST_WORDS_POLL_MS = 5
 };
 
 struct program {
     struct config config;
     struct loop *loop;
-    size_t finishing;     /* connections of the origin without an exchange */
+    size_t finishing;     /* connections to the origin that no exchange has any more */
     struct budget budget; /* what uploads hold */
     struct evictor evictor;
     struct tls *server_tls, *origin_tls;
@@ -35,8 +35,8 @@ struct program {
     struct exchange_list *exchanges;
     struct call_env env;
     struct tunnel *tunnel;
-    char *ticket_file; /* owned: the default's place */
-    char *name;        /* owned: as it is asked for; NULL: any */
+    char *ticket_file; /* owned */
+    char *name;        /* owned: what is asked for; NULL: any */
     struct event sigint, sigterm;
     struct timer last_words;
     uint64_t ended_us;
@@ -103,7 +103,7 @@ static void watch_signals(struct program *p)
 
 /* ---- the parts */
 
-/* A stream is one descriptor here (in oneportd it may be two): as many as the system gives. */
+/* Raises the limit of descriptors as far as the system allows: each stream needs one. */
 static void raise_descriptors(const struct config *c)
 {
     struct rlimit limit;
@@ -115,7 +115,8 @@ static void raise_descriptors(const struct config *c)
         LOG(WARN, "few_descriptors", LOG_U("limit", limit.rlim_cur), LOG_U("max_streams", streams));
 }
 
-/* Not refused: in the environment they may be meant for other shares. */
+/* Warns of options that have no effect. They are not refused, since the environment may hold them
+ * for other shares. */
 static void tell_unused(const struct config *c)
 {
     if (!c->origin.url.https && (c->local.cert || c->local.key || c->local.ca))
@@ -188,7 +189,7 @@ static void make_exchanges(struct program *p)
     p->exchanges = exchange_list_new(&exchanges);
 }
 
-/* A keepalive below its default is asked for by who wants to know sooner. */
+/* Returns how long the server has to answer a PING: less where --keepalive asks for less. */
 static uint64_t ping_timeout_ms(const struct config *c)
 {
     bool sooner = c->times.keepalive_ms != 0 && c->times.keepalive_ms < PING_TIMEOUT_MS;
@@ -202,8 +203,7 @@ static bool make_tunnel(struct program *p)
         c->remote.ticket_file ? xstrdup(c->remote.ticket_file) : tickets_default_path();
     p->name = c->remote.name ? xstrdup(c->remote.name) : NULL;
     if (p->name)
-        ascii_lower(p->name,
-                    strlen(p->name)); /* the server's names have no case, and so no ticket has */
+        ascii_lower(p->name, strlen(p->name)); /* names have no case, so tickets have none */
     p->env = (struct call_env){
         .loop = p->loop,
         .resolver = p->resolver,
@@ -236,7 +236,7 @@ static bool make_tunnel(struct program *p)
     return p->tunnel;
 }
 
-/* ---- taking it apart */
+/* ---- taking it down */
 
 static void poll_last_words(void *user)
 {
@@ -248,7 +248,7 @@ static void poll_last_words(void *user)
         timer_arm(&p->last_words, LAST_WORDS_POLL_MS);
 }
 
-/* Sockets that say goodbye are nobody's: the loop turns until they are done. */
+/* Runs the loop until the sockets that still send their last bytes are done; nobody owns them. */
 static void hear_last_words(struct program *p)
 {
     p->ended_us = loop_now_us(p->loop);
@@ -257,7 +257,7 @@ static void hear_last_words(struct program *p)
     loop_run(p->loop);
 }
 
-static void take_apart(struct program *p)
+static void take_down(struct program *p)
 {
     client_tunnel_free(p->tunnel);
     exchange_list_free(p->exchanges);
@@ -311,6 +311,6 @@ int main(int argc, char **argv)
     if (log_open(NULL, program.config.level, program.config.log_json) < 0)
         return (int)complain("cannot log", strerror(errno));
     enum exit_code code = run(&program);
-    take_apart(&program);
+    take_down(&program);
     return (int)code;
 }

@@ -12,8 +12,8 @@
 #include "h2mux/base/log.h"
 
 struct terminal {
-    struct log_file *out; /* owned: a reader that is stuck never stops the loop */
-    char *url;            /* owned: the one shown last; NULL: none yet */
+    struct log_file *out; /* owned: it never blocks, even if nobody reads */
+    char *url;            /* owned: the URL that was shown last, or NULL */
     bool print_requests, open_browser;
 };
 
@@ -39,7 +39,7 @@ void terminal_free(struct terminal *t)
     free(t);
 }
 
-/* The child gets none of our signal settings, and nothing to write on. */
+/* Starts a program with default signals, and with nothing to read or write. */
 static int spawn_quietly(char *const argv[])
 {
     posix_spawn_file_actions_t files;

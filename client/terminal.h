@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* terminal.h - what the person at the keyboard sees on standard output: the URL, and a line a
- * request if asked for. */
+/* terminal.h - writes to standard output for the person at the keyboard: the URL and, if asked for,
+ * a line for each request. */
 #ifndef CLIENT_TERMINAL_H
 #define CLIENT_TERMINAL_H
 
@@ -8,15 +8,16 @@
 
 struct terminal;
 
-struct terminal *terminal_new(bool print_requests,
-                              bool open_browser) MUSTCHECK; /* NULL: errno says why */
+/* Returns NULL if standard output cannot be used; errno says why. */
+struct terminal *terminal_new(bool print_requests, bool open_browser) MUSTCHECK;
 void terminal_free(struct terminal *t);
 
-/* "your url is: URL", when it is new; the first one is opened in a browser if that was asked for.
- * @url is http or https and printable. */
+/* Writes "your url is: URL" when @url is new. Opens the first one in a browser if that was asked
+ * for.
+ * @url is http or https, and printable. */
 void terminal_show_url(struct terminal *t, const char *url);
 
-/* "METHOD path status ms", escaped. @status 0: it was cut off before an answer. */
+/* Writes "METHOD path status ms", quoted where needed. @status 0: cut off before a response. */
 void terminal_show_request(struct terminal *t, struct slice method, struct slice path, int status,
                            uint64_t ms);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* crew.c - makes the workers and walks the lists of what lives on them; see crew.h. */
+/* crew.c - makes the workers, and drains and ends the objects in their lists; see crew.h. */
 #include "src/crew.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 
 enum { VIEWER_BURST_S = 10 /* seconds of --viewer-rate that an address may spend at once */ };
 
-/* Checks the gauges against the lists, and that a stopped worker has empty lists. */
+/* Checks that each gauge is the length of its list, and that a stopped worker has empty lists. */
 static void crew_check(const struct worker *w)
 {
     const struct worker_stats *s = &w->stats;
@@ -112,8 +112,8 @@ static void each(struct list_node *head, void (*act)(struct list_node *node))
         act(it);
 }
 
-/* Calls @act, which takes the node off its list, with the first node until the list is empty.
- * Ending one node may end others of its list. */
+/* Calls @act with the first node of a list until the list is empty. @act takes that node off the
+ * list, and may take other nodes off as well. */
 static void empty(struct list_node *head, void (*act)(struct list_node *node))
 {
     while (!list_empty(head))

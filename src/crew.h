@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* crew.h - makes and runs the workers of the server, and ends what lives on them.
+/* crew.h - makes and runs the workers of the server, and ends the objects that live on them.
  *
  * Invariants: each gauge of a worker is the length of its list. A stopped worker has no listeners,
- * gates, edges, links or exchanges. The crew does not decide when to stop: drain.h does. */
+ * gates, edges, links or exchanges. drain.h decides when to stop. */
 #ifndef SRC_CREW_H
 #define SRC_CREW_H
 
@@ -12,18 +12,18 @@
  * 0, or ERR_LIMIT with errno set. crew_close frees the workers that were made in either case. */
 int crew_open(struct server *s) MUSTCHECK;
 
-/* Ends what is left on the workers, whose loops have ended, and frees them. */
+/* Ends the objects that are left on the workers, and frees the workers. Their loops have ended. */
 void crew_close(struct server *s);
 
 /* Makes one worker with its registry and its limits. Returns NULL with errno set when the system
  * gives no event loop. crew_open and tests call this. */
 struct worker *crew_worker_new(struct server *s, unsigned index) MUSTCHECK;
 
-/* Ends what is left on @w and frees it. NULL is fine. */
+/* Ends the objects that are left on @w, and frees @w. NULL is fine. */
 void crew_worker_free(struct worker *w);
 
-/* Runs a worker's loop on the calling thread until drain.c stops the loop. Then ends all that lives
- * on the worker. */
+/* Runs a worker's loop on the calling thread until drain.c stops the loop. Then ends all objects on
+ * the worker. */
 void crew_run(struct worker *w);
 
 /* The functions below are called on the worker's thread, or while its loop does not run. */
@@ -36,8 +36,8 @@ void crew_drain(struct worker *w);
  * sent. */
 bool crew_is_answering(const struct worker *w);
 
-/* Ends everything on the worker, to which nothing can be added from then on. WebSockets get close
- * code 1012, requests without an answer get 503, and everything else is cut. */
+/* Ends all objects on the worker. No object can be added after that. WebSockets get close code
+ * 1012, requests without an answer get 503, and everything else is cut. */
 void crew_stop(struct worker *w);
 
 #endif

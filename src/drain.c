@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* drain.c - takes each worker from state to state; see drain.h. */
+/* drain.c - takes each worker through the states of its stop; see drain.h. */
 #include "src/drain.h"
 
 #include <signal.h>
@@ -14,12 +14,12 @@ enum { LOOK_MS = 20, CLOSE_HANDSHAKE_MS = 2100 /* sock_finish gives a WebSocket 
 
 enum drain_state { DRAIN_RUNNING, DRAIN_DRAINING, DRAIN_CLOSING };
 
-/* The stop of one worker; touched by its thread alone. */
+/* Describes the stop of one worker. Only that worker's thread touches it. */
 struct worker_drain {
     struct worker *worker; /* borrowed: outlives this */
     enum drain_state state;
     uint64_t since_us; /* monotonic: when the state was entered; 0 in RUNNING */
-    bool websockets;   /* CLOSING: WebSockets were open, and their viewers may still answer */
+    bool websockets;   /* CLOSING: WebSockets were open when it began */
     struct timer timer;
 };
 
@@ -32,7 +32,7 @@ struct drain {
 
 /* ---- one worker */
 
-/* Checks what drain.h says of each state. */
+/* Checks the invariants that drain.h states for each state. */
 static void drain_check(const struct worker_drain *d)
 {
     const struct worker *w = d->worker;
@@ -58,8 +58,9 @@ static void enter_closing(struct worker_drain *d)
         drain_check(d);
 }
 
-/* Enters CLOSING when no ordinary exchange is left or --drain-timeout is over. It looks some times
- * a second, which costs less than a callback at the end of every exchange. */
+/* Enters CLOSING when no exchange but open WebSockets is left, or when --drain-timeout is over.
+ * Otherwise looks again after LOOK_MS. This costs less than a callback at the end of every
+ * exchange. */
 static void look_at_exchanges(struct worker_drain *d, uint64_t waited_ms)
 {
     if (!crew_is_answering(d->worker) || waited_ms >= d->worker->server->config->timeouts.drain_ms)
@@ -68,8 +69,9 @@ static void look_at_exchanges(struct worker_drain *d, uint64_t waited_ms)
         timer_arm(&d->timer, LOOK_MS);
 }
 
-/* Stops the loop when all that was queued has been sent and viewers have closed their WebSockets,
- * or when time is over. Worker 0 also waits for the other workers. */
+/* Stops the loop when all queued bytes have been sent and viewers have closed their WebSockets, or
+ * after CLOSE_HANDSHAKE_MS. Otherwise looks again after LOOK_MS. Worker 0 also waits for the other
+ * workers. */
 static void look_at_last_words(struct worker_drain *d, uint64_t waited_ms)
 {
     struct loop *loop = d->worker->loop;
@@ -112,10 +114,10 @@ static void stop_now(struct worker_drain *d)
 
 /* ---- all workers */
 
-/* A message that tells one worker to drain, or to stop at once. */
+/* Holds a message that tells one worker to drain, or to stop at once. */
 struct order {
     struct mail mail;
-    struct worker_drain *drain; /* borrowed: mailboxes are emptied before it is freed */
+    struct worker_drain *drain; /* borrowed: freed after all mailboxes are empty */
     bool at_once;
 };
 

@@ -2,7 +2,8 @@
 /* drain.h - stops the server: gracefully at the first signal, at once at the second.
  * protocol.md#the-server-lets-go
  *
- * It decides when each worker goes on to the next state; crew.h does what the state asks for. */
+ * This module decides when each worker enters its next state, and crew.h drains or ends the objects
+ * on the worker. */
 /* draw: the states of a worker's stop
  *
  *   RUNNING ──start──▶ DRAINING ──no ordinary exchange left, or --drain-timeout──▶ CLOSING
@@ -10,9 +11,9 @@
  *      └── stop at once ──┴─────────────────▶ loop stopped ◀── last words were said ──┘
  */
 /* In DRAINING the listeners and gates are closed, each link has got a GOAWAY, and exchanges go on.
- * In CLOSING nothing lives on the worker: WebSockets have got close code 1012, and their viewers
- * have 2 s to answer with a Close of their own. Worker 0 takes the signals and ends last, so that a
- * second signal reaches all workers. */
+ * In CLOSING no object is left on the worker: WebSockets have got close code 1012, and their
+ * viewers have 2 s to answer with a Close frame. Worker 0 takes the signals and ends last, so that
+ * a second signal reaches all workers. */
 #ifndef SRC_DRAIN_H
 #define SRC_DRAIN_H
 
@@ -20,10 +21,10 @@
 
 struct drain;
 
-/* Makes the drain of all workers of @s, which outlive it. */
+/* Makes the drain of @s and its workers, which outlive the drain. */
 struct drain *drain_new(struct server *s) MUSTCHECK;
 
-/* Frees @d when no worker's loop runs any more. NULL is fine. */
+/* Frees @d. No worker's loop may run any more. NULL is fine. */
 void drain_free(struct drain *d);
 
 /* Takes SIGTERM and SIGINT on the loop of worker 0. The first signal starts the drain of each

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - starts oneportd: reads the options, opens what the workers share, runs the workers, and
- * closes everything again. */
+/* main.c - starts oneportd: reads the options, opens the objects that the workers share, runs the
+ * workers, and closes everything again. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,8 +33,8 @@ static int complain(const char *what, const char *reason)
     return EXIT_USAGE;
 }
 
-/* Raises the limit of descriptors, of which each viewer needs one, as far as the system allows.
- * Logs when that is little. */
+/* Raises the process's limit of descriptors as far as the system allows, since each viewer needs
+ * one. Logs a warning when the limit is less than 2 * --max-streams. */
 static void raise_descriptor_limit(const struct config *c)
 {
     struct rlimit r;
@@ -105,7 +105,7 @@ static int open_state(struct server *s)
 
 /* ---- workers */
 
-/* The names of the names file are dealt out to the workers in turn. */
+/* Gives the names of the names file to the workers in turn. */
 struct deal {
     struct server *server;
     unsigned next; /* names dealt so far */
@@ -149,8 +149,9 @@ static int start_listening(struct server *s)
     return status;
 }
 
-/* Runs worker 0 on this thread, which alone gets signals, and the others on threads of their own.
- * Returns when all have ended; worker 0 ends last. */
+/* Runs worker 0 on the calling thread, which alone gets signals, and each other worker on a thread
+ * of its own. Returns when all workers have ended: 0, or EXIT_INTERNAL when a thread did not
+ * start. */
 static int run_workers(struct server *s)
 {
     struct drain *drain = drain_new(s);
@@ -179,10 +180,10 @@ static int run_workers(struct server *s)
     return started == s->n_workers ? 0 : EXIT_INTERNAL;
 }
 
-/* A message that tells worker 0 to write the names file soon. */
+/* Holds a message that tells worker 0 to write the names file soon. */
 struct due {
     struct mail mail;
-    struct names_file *file; /* borrowed: mailboxes are emptied before it is freed */
+    struct names_file *file; /* borrowed: freed after all mailboxes are empty */
 };
 
 static void deliver_due(struct mail *m, void *reader)
@@ -192,7 +193,8 @@ static void deliver_due(struct mail *m, void *reader)
     free(d);
 }
 
-/* Called on the thread of any worker. Worker 0 alone touches the names file. */
+/* Posts a message to worker 0, which alone touches the names file, that the file must be written.
+ * Runs on the thread of any worker. */
 static void on_names_change(void *user)
 {
     struct server *s = user;
@@ -256,7 +258,7 @@ static int run(const struct config *c)
 
 int main(int argc, char **argv)
 {
-    static struct config config; /* static, so that leak checkers find what it points to */
+    static struct config config; /* static, so that leak checkers find its pointers */
     int status = EXIT_USAGE;
     alloc_tune();
     signal(SIGPIPE, SIG_IGN);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* reload.c - acts on SIGHUP and SIGUSR1; see reload.h.
  *
- * The files are read on the loop of worker 0, since they are small and this is rare. Other workers
- * wait at most for the lock under which tls.c swaps one pointer. */
+ * The loop of worker 0 reads the files, since they are small and a reload is rare. Other workers
+ * wait for nothing but the lock under which tls.c swaps one pointer. */
 #include "src/reload.h"
 
 #include <pthread.h>
@@ -68,7 +68,8 @@ struct reload *reload_new(struct worker *w)
     return r;
 }
 
-/* Blocks the signals, since one that comes now would end the process with the wrong exit code. */
+/* Blocks both signals and frees @r. A signal that was not blocked then would end the process with
+ * the wrong exit code. */
 void reload_free(struct reload *r)
 {
     set_signals(SIG_BLOCK);

@@ -42,7 +42,7 @@ static bool uploading(const struct exchange *x)
 }
 
 /* Returns how long the present state may last without progress. While the upload runs, the origin
- * owes no answer yet. */
+ * owes no response yet. */
 static uint64_t patience_ms(const struct exchange *x)
 {
     const struct exchange_times *t = &x->env->times;
@@ -96,7 +96,7 @@ static void discard_origin(struct exchange *x, enum origin_end how)
     x->conn = NULL;
 }
 
-/* Gives the connection back to the pool if the answer on it is complete, else gives it up. */
+/* Gives the connection back to the pool if the response on it is complete, else gives it up. */
 static void let_origin_go(struct exchange *x, enum origin_end how)
 {
     if (!x->conn || !x->relay.far.ended || x->asked.websocket) {
@@ -115,14 +115,14 @@ void client_exchange_close(struct exchange *x, enum origin_end how)
     const struct exchange_report report = {
         .method = x->request.method,
         .path = x->request.path,
-        .status = x->answer.status,
+        .status = x->response.status,
         .ms = (loop_now_us(x->env->loop) - x->started_us) / 1000,
     };
     x->state = EXCHANGE_DEAD;
     timer_stop(&x->timer);
     task_cancel(&x->connect.task);
     let_origin_go(x, how);
-    relay_close(&x->relay); /* what the stream still holds leaves without us */
+    relay_close(&x->relay); /* what the stream still holds leaves by itself */
     x->env->on_end(x->env->user, x, &report);
     if (CHECKING)
         exchange_check(x);
@@ -146,16 +146,16 @@ static void log_failure(struct exchange *x, const char *type, const char *step, 
         LOG_U("suppressed", suppressed));
 }
 
-/* Ends the exchange. The viewer gets an answer that names @f while there is none yet; later the
- * answer is cut so that the viewer can tell. */
+/* Ends the exchange. The viewer gets a response that names @f while there is none yet; later
+ * the response is cut so that the viewer can tell. */
 static void fail(struct exchange *x, const struct failure *f, const char *step, const char *reason)
 {
     log_failure(x, f->type, step, reason);
-    discard_origin(x, ORIGIN_CLOSE); /* the answer that follows is not its own */
-    if (x->relay.near.leg && x->answer.status == 0) {
+    discard_origin(x, ORIGIN_CLOSE); /* the response that follows is not the origin's */
+    if (x->relay.near.leg && x->response.status == 0) {
         struct message m;
-        failure_answer(f, &m);
-        x->answer.status = m.status;
+        failure_head(f, &m);
+        x->response.status = m.status;
         relay_head(&x->relay, RELAY_FAR, &m, true);
         message_deinit(&m);
     } else {
@@ -164,7 +164,7 @@ static void fail(struct exchange *x, const struct failure *f, const char *step, 
     client_exchange_close(x, ORIGIN_CLOSE);
 }
 
-/* Ends the exchange by RST_STREAM(PROTOCOL_ERROR): the request cannot be believed. */
+/* Ends the exchange by RST_STREAM(PROTOCOL_ERROR): the request is malformed. */
 static void refuse(struct exchange *x, const char *step, const char *reason)
 {
     log_failure(x, "http_request_error", step, reason);
@@ -199,15 +199,15 @@ static struct exchange *exchange_of(struct relay *r)
     return CONTAINER_OF(r, struct exchange, relay);
 }
 
-/* Once the request is complete the origin owes an answer. */
-static void await_answer(struct exchange *x)
+/* Once the request is complete the origin owes a response. */
+static void await_response(struct exchange *x)
 {
     if (x->state == EXCHANGE_WAITING && !uploading(x))
         arm(x);
 }
 
-/* Keeps what comes before the origin can take it. Drops what comes behind the answer: nobody wants
- * it, and the stream's window stays closed. */
+/* Keeps what comes before the origin can take it. Drops what comes behind the response: nobody
+ * wants it, and the stream's window stays closed. */
 static bool on_body(struct relay *r, enum relay_side from, struct slice data, bool end)
 {
     struct exchange *x = exchange_of(r);
@@ -219,7 +219,7 @@ static bool on_body(struct relay *r, enum relay_side from, struct slice data, bo
     if (early_keep_body(&x->early, WINDOW_MAX, data, end) < 0)
         fail(x, &failure_internal, "request body", "more than a window came early");
     else
-        await_answer(x);
+        await_response(x);
     return false;
 }
 
@@ -238,31 +238,31 @@ static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
         return true;
     relay_touch(r);
     early_keep_trailers(&x->early, t);
-    await_answer(x);
+    await_response(x);
     return false;
 }
 
 static void on_end(struct relay *r, enum relay_side from)
 {
     if (from == RELAY_NEAR)
-        await_answer(exchange_of(r));
+        await_response(exchange_of(r));
 }
 
 static void on_left(struct relay *r, enum relay_side from)
 {
     struct exchange *x = exchange_of(r);
     if (from == RELAY_NEAR)
-        await_answer(x);
+        await_response(x);
     else if (x->state == EXCHANGE_SENDING && relay_waiting(&r->far) == 0)
         client_exchange_close(x, ORIGIN_CLOSE);
 }
 
-/* ---- what the relay tells: the answer */
+/* ---- what the relay tells: the response */
 
 static void pass_final(struct exchange *x, struct message *m, const struct response_verdict *v)
 {
     relay_touch(&x->relay);
-    x->answer.status = m->status;
+    x->response.status = m->status;
     leg_hint(x->relay.near.leg, v->hint);
     relay_head(&x->relay, RELAY_FAR, m, v->end);
     if (v->cut) {
@@ -290,7 +290,7 @@ static void open_websocket(struct exchange *x, struct message *m, const struct r
     relay_touch(&x->relay);
     leg_hint(x->relay.near.leg, v->hint);
     relay_head(&x->relay, RELAY_FAR, m, false);
-    x->answer.status = 101; /* what the viewer sees */
+    x->response.status = 101; /* what the viewer sees */
     leg_upgrade(x->relay.far.leg);
     forget_request(x);
     early_pass(&x->early, &x->relay);
@@ -301,11 +301,11 @@ static void on_head(struct relay *r, struct message *m, bool end)
 {
     struct exchange *x = exchange_of(r);
     struct response_verdict v =
-        response_judge(&x->asked, x->env->rewrite, &x->answer.interim, m, end);
+        response_judge(&x->asked, x->env->rewrite, &x->response.interim, m, end);
     switch (v.kind) {
     case RESPONSE_DROPPED:
         break;
-    case RESPONSE_INTERIM: /* R4: not what is waited for, so no deadline moves */
+    case RESPONSE_INTERIM: /* R4: it is not what is waited for, so no deadline moves */
         relay_head(r, RELAY_FAR, m, false);
         break;
     case RESPONSE_FINAL:
@@ -329,11 +329,12 @@ static void near_reset(struct exchange *x, const struct leg_fault *why)
     client_exchange_close(x, x->asked.websocket ? ORIGIN_ABORT : ORIGIN_CLOSE);
 }
 
-/* D8: a connection of the pool that died before it said anything says nothing about the origin. */
+/* Returns whether the request may be sent again (D8): a connection of the pool that died before it
+ * said anything says nothing about the origin. */
 static bool may_retry(const struct exchange *x)
 {
     return x->state == EXCHANGE_WAITING && !x->connect.retried && origin_was_used(x->conn) &&
-           (x->request.bodyless || x->asked.websocket) && x->answer.interim.count == 0 &&
+           (x->request.bodyless || x->asked.websocket) && x->response.interim.count == 0 &&
            method_is_idempotent(x->request.head.method);
 }
 
@@ -350,8 +351,8 @@ static void far_reset(struct exchange *x, const struct leg_fault *why)
         connect_to_origin(x, true);
         return;
     }
-    bool answered = x->answer.status != 0;
-    fail(x, failure_of_answer(why->err, answered || why->begun),
+    bool answered = x->response.status != 0;
+    fail(x, failure_of_response(why->err, answered || why->begun),
          answered ? "response body" : "response head", why->reason);
 }
 
@@ -374,8 +375,9 @@ static const struct relay_ops relay_ops = {
 
 /* ---- the origin's connection */
 
-/* The connection is free for others; the exchange is not over before its tail has gone. */
-static void on_answered(void *user)
+/* The connection is free for others. The exchange goes on until the rest of the response has left.
+ */
+static void on_response_end(void *user)
 {
     struct exchange *x = user;
     if (x->state != EXCHANGE_RELAYING)
@@ -403,7 +405,7 @@ static void on_failed(void *user, enum dial_step step, int err, const char *reas
     fail(x, failure_of_dial(step, err), dial_step_name(step), reason);
 }
 
-/* The request leaves: its head, and what came of its body meanwhile. */
+/* Sends the request: its head, and what came of its body meanwhile. */
 static void on_ready(void *user)
 {
     struct exchange *x = user;
@@ -422,7 +424,7 @@ static void on_ready(void *user)
 static const struct origin_ops origin_ops = {
     .on_ready = on_ready,
     .on_failed = on_failed,
-    .on_answered = on_answered,
+    .on_response_end = on_response_end,
     .on_done = on_done,
 };
 
@@ -434,7 +436,7 @@ static void run_connect(void *user)
         on_ready(x);
 }
 
-/* Leases a connection, behind this turn's callbacks. */
+/* Leases a connection once this turn's callbacks have run. */
 static void connect_to_origin(struct exchange *x, bool fresh)
 {
     x->conn = NULL;
@@ -447,7 +449,7 @@ static void connect_to_origin(struct exchange *x, bool fresh)
 
 /* ---- the beginning */
 
-/* Keeps the head and its arena: the request lives on where the stream's head ends. */
+/* Keeps the head and its arena: the request lives on when the stream's head is gone. */
 static void keep_request(struct exchange *x, struct message *m)
 {
     struct message *r = &x->request.head;

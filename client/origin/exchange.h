@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange.h - one request of a viewer and its answer: a stream of the link, a connection of the
+/* exchange.h - one request of a viewer and its response: a stream of the link, a connection of the
  * origin, and the relay between them.
  *
  * The near leg is the stream, the far leg the connection. The exchange leases the connection,
- * judges what the origin answers, keeps the time, and ends both. The stream says RST(NO_ERROR) by
- * itself when an answer is complete before its upload (D12).
+ * judges the response, keeps the time, and ends both. The stream says RST(NO_ERROR) by
+ * itself when a response is complete before its upload (D12).
  *
  * Invariants:
- *   - `conn` is set from CONNECTING until the answer is complete, or the lease has failed;
+ *   - `conn` is set from CONNECTING until the response is complete, or the lease has failed;
  *   - the far leg is the leg of `conn`: from when the request's head was written to it until both
  *     directions are complete;
  *   - what comes of the request's body before the origin can take it waits in `early`, bounded by
@@ -52,7 +52,7 @@ struct exchange_times {
 /* How an exchange went. All is borrowed for the call. */
 struct exchange_report {
     struct slice method, path; /* as the viewer gave them */
-    int status;                /* what the viewer was told; 0: cut off before an answer */
+    int status;                /* what the viewer was told; 0: cut off before a response */
     uint64_t ms;               /* from the request's head to the end */
 };
 
@@ -83,12 +83,12 @@ struct exchange {
         bool bodyless;       /* the request was complete with its head */
         bool wants_trailers; /* the viewer takes trailers */
     } request;
-    struct response_asked asked; /* what the origin's answers are judged by */
+    struct response_asked asked; /* what the responses are judged by */
     struct early *early;         /* owned: what came before the origin could take it; or NULL */
     struct {
         int status; /* what the viewer was told; 0: nothing yet */
         struct response_interim interim;
-    } answer;
+    } response;
     struct {
         struct task task;
         bool fresh;   /* no connection out of the pool will do */

@@ -48,8 +48,8 @@ static void on_end(void *user, struct exchange *x, const struct exchange_report 
         all->o.on_finished(all->o.user, r);
 }
 
-/* A stream may be over while the origin's connection is not: its slot is free when both are. The
- * session's own count of streams cannot see that. */
+/* Returns whether no more may run. A stream may be over while the origin's connection is not: its
+ * place is free when both are, which the session's own count of streams cannot see. */
 static bool is_full(const struct exchange_list *all)
 {
     return all->ordinary + all->websockets + *all->o.finishing >= all->o.max;

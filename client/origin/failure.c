@@ -24,15 +24,15 @@ const struct failure *failure_of_dial(enum dial_step step, int err)
     case DIAL_DNS:
         return &unknown_host;
     case DIAL_TCP:
-        return err == ERR_REFUSED || err == ERR_RESET ? &refused
-                                                      : &unknown_host; /* else: no route */
+        /* Any other error means that there is no route. */
+        return err == ERR_REFUSED || err == ERR_RESET ? &refused : &unknown_host;
     case DIAL_TLS:
         return &tls_failed;
     }
     return &failure_internal;
 }
 
-const struct failure *failure_of_answer(int err, bool began)
+const struct failure *failure_of_response(int err, bool began)
 {
     if (err == ERR_LIMIT)
         return &failure_head_size;
@@ -42,7 +42,7 @@ const struct failure *failure_of_answer(int err, bool began)
     return &failure_protocol;
 }
 
-void failure_answer(const struct failure *f, struct message *m)
+void failure_head(const struct failure *f, struct message *m)
 {
     message_init(m);
     m->status = f->status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* failure.h - what a viewer is told when the origin, or we, fail: status and RFC 9209 error type.
- * Rules D10, R1-R3, W5. Pure. */
+/* failure.h - says what a viewer is told when the origin fails, or oneport does: a status and an
+ * RFC 9209 error type. Rules D10, R1-R3, W5. Pure. */
 #ifndef CLIENT_ORIGIN_FAILURE_H
 #define CLIENT_ORIGIN_FAILURE_H
 
@@ -12,19 +12,20 @@ struct failure {
     const char *type; /* static */
 };
 
-extern const struct failure failure_silent;      /* no response head in time */
-extern const struct failure failure_protocol;    /* an answer that is none */
-extern const struct failure failure_head_size;   /* its head is too large */
-extern const struct failure failure_upgrade;     /* a WebSocket handshake gone wrong */
-extern const struct failure failure_internal;    /* our own fault */
-extern const struct failure failure_unsupported; /* a request that we cannot carry */
+extern const struct failure failure_silent;      /* no response head came in time */
+extern const struct failure failure_protocol;    /* what came is no response */
+extern const struct failure failure_head_size;   /* the response head is too large */
+extern const struct failure failure_upgrade;     /* a WebSocket handshake went wrong */
+extern const struct failure failure_internal;    /* the fault is oneport's own */
+extern const struct failure failure_unsupported; /* oneport cannot carry the request */
 
+/* Returns the failure of a connection that was not made. */
 const struct failure *failure_of_dial(enum dial_step step, int err);
-/* @began: some bytes of the response head had come. */
-const struct failure *failure_of_answer(int err, bool began);
+/* Returns the failure of a connection that broke. @began: bytes of the response head had come. */
+const struct failure *failure_of_response(int err, bool began);
 
-/* The head of the answer (protocol.md#whose-failure): deinit it. oneportd puts its own page in
- * place of it. */
-void failure_answer(const struct failure *f, struct message *m);
+/* Makes the head of the response that tells @f (protocol.md#whose-failure); the caller deinits it.
+ * oneportd puts a page of its own in its place. */
+void failure_head(const struct failure *f, struct message *m);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* origin.c - see origin.h.
  *
- * Invariants: ops is set iff leased; the node is linked iff not leased; dial is set only while
- * DIALLING and h1 only after. The pool is ordered by age, oldest first, and used from its young
- * end: few connections stay warm, the rest time out. */
+ * Invariants: `ops` is set iff the connection is leased, and the node is linked iff it is not;
+ * `dial` is set only while DIALLING, and `h1` only afterwards. The pool is ordered by age, oldest
+ * first. It is used from its young end: few connections stay warm, the others time out. */
 #include "client/origin/origin.h"
 
 #include <assert.h>
@@ -16,9 +16,9 @@
 
 enum {
     POOL_MAX = 100,
-    WINDOW = 128 * 1024,            /* bytes of one answer that wait for the link */
-    WINDOW_LEAST = 16 * 1024 - 16,  /* the same in a crowd: with a frame's head in 16 KiB */
-    WINDOWS_LENT = 8 * 1024 * 1024, /* what all have beyond the least: the first 37 start large */
+    WINDOW = 128 * 1024,            /* bytes of one response that wait for the link */
+    WINDOW_LEAST = 16 * 1024 - 16,  /* the same in a crowd; with a frame's head 16 KiB */
+    WINDOWS_LENT = 8 * 1024 * 1024, /* beyond the least, for all: the first 37 start large */
     LINGER_MS = 2000, /* for what is still queued when a WebSocket has ended both ways */
     LINGER_BYTES = 65536
 };
@@ -26,7 +26,7 @@ enum {
 struct origin {
     struct origin_options o;
     struct list_node idle;    /* of origin_conn.node: the pool */
-    struct list_node parting; /* likewise: released, on_done not told yet */
+    struct list_node parting; /* likewise: released, and on_done has not been told */
     size_t idle_count;
     struct h1_windows windows; /* of the leased connections */
     struct timer sweep;        /* armed while the pool holds any */
@@ -40,7 +40,7 @@ struct origin_conn {
     struct h1_conn *h1;           /* owned */
     struct list_node node;        /* in origin->idle or origin->parting; unlinked while leased */
     uint64_t idle_since_us;
-    uint64_t idle_turn; /* of the loop, when it came into the pool */
+    uint64_t idle_turn; /* the loop's turn in which it came into the pool */
     bool idle;          /* in the pool */
     bool used;          /* an exchange was served */
     bool over;          /* condemned */
@@ -66,7 +66,7 @@ static void conn_check(const struct origin_conn *c)
 {
     CHECK_THAT(!c->over && !(c->dial && c->h1));
     CHECK_THAT(!c->ops == list_linked(&c->node));
-    CHECK_THAT(c->h1 || c->ops); /* only a lease dials */
+    CHECK_THAT(c->h1 || c->ops); /* nobody dials but for a lease */
 }
 
 static void origin_check(const struct origin *o)
@@ -96,7 +96,7 @@ static void unlist(struct origin_conn *c)
     list_remove(&c->node);
 }
 
-/* How the connection ends is the caller's business; this ends the object. */
+/* Ends the object. The caller has ended the connection. */
 static void condemn(struct origin_conn *c)
 {
     c->over = true;
@@ -169,11 +169,11 @@ static void into_pool(struct origin_conn *c)
         origin_check(o);
 }
 
-/* An answer to a question that nobody asked may be on its way up. A connection that was read to its
- * end and has been in the pool since an earlier turn would have been told of it by an event, and be
- * gone; otherwise the kernel is asked. What comes later than this turn's events, nobody could tell
- * from an answer that came after the request had been written. Under TLS what waits may be a
- * session ticket; then a good connection is lost, and nothing else. */
+/* Returns whether the origin has sent nothing that nobody asked for. A connection that was read to
+ * its end and has been in the pool since an earlier turn would have been told by an event, and
+ * would be gone; otherwise the kernel is asked. Nobody can tell what comes later than this turn's
+ * events from a response to the request. Under TLS a session ticket may wait; then a good
+ * connection is lost and nothing else. */
 static bool is_quiet(const struct origin_conn *c)
 {
     char byte;
@@ -191,7 +191,7 @@ static struct origin_conn *from_pool(struct origin *o)
     while (!list_empty(&o->idle)) {
         struct origin_conn *c = CONTAINER_OF(o->idle.prev, struct origin_conn, node);
         if (is_quiet(c)) {
-            assert(c->h1 && !c->ops); /* or somebody gets another one's answer */
+            assert(c->h1 && !c->ops); /* or a viewer gets the response to another one's request */
             unlist(c);
             return c;
         }
@@ -206,10 +206,10 @@ static void on_message_end(void *user)
 {
     struct origin_conn *c = user;
     if (c->ops)
-        c->ops->on_answered(c->user);
+        c->ops->on_response_end(c->user);
 }
 
-/* Both directions are complete, and all that was read with them has been looked at. */
+/* Both directions are complete, and all that was read along with them has been looked at. */
 static void on_done(void *user)
 {
     struct origin_conn *c = user;
@@ -222,8 +222,9 @@ static void on_done(void *user)
         origin_discard(c, ORIGIN_CLOSE);
 }
 
-/* Of a connection in the pool. Whoever leases one was told by its leg and has discarded it; only a
- * WebSocket that has ended in both directions is not tied any more, and has nothing to lose. */
+/* Tells of a connection in the pool. An exchange that leases one was told by the leg, and has
+ * discarded it. Only a WebSocket that has ended in both directions is not tied any more; it has
+ * nothing to lose. */
 static void on_error(void *user, int err, const char *reason)
 {
     struct origin_conn *c = user;
@@ -244,7 +245,7 @@ static const struct h1_conn_ops conn_ops = {
 
 /* ---- leases */
 
-/* Rule R2: a head is bounded, one field of it is not. */
+/* Rule R2 bounds a head, and no single field of it. */
 static const struct h1_limits head_limits = {
     .head = 32 * 1024, .fields = 100, .field = 32 * 1024, .target = 0};
 
@@ -313,7 +314,7 @@ void origin_release(struct origin_conn *c)
         origin_check(c->origin);
     if (!h1_conn_keeps_alive(c->h1) || !h1_conn_rx_done(c->h1) || !h1_conn_tx_done(c->h1))
         origin_discard(c, ORIGIN_CLOSE);
-    /* else on_done decides, once it is known what was read behind the answer */
+    /* else on_done decides, once it is known what was read behind the response */
 }
 
 struct origin *origin_new(const struct origin_options *options)

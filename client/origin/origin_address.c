@@ -23,7 +23,8 @@ static int parse_unix(struct slice path, struct origin_address *out, const char 
     return url_set_host(&out->url, SLICE("localhost"), 0);
 }
 
-/* An address may have a zone, "fe80::1%eth0", so this is wider than what a Host may be. */
+/* Returns whether @host may be dialled. An address may have a zone, "fe80::1%eth0", so more is
+ * allowed than in a Host field. */
 static bool host_is_fit(const char *host)
 {
     for (const char *c = host; *c; c++)

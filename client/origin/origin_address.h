@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* origin_address.h - where the shared service is: PORT | HOST:PORT | http(s)://HOST[:PORT] |
+/* origin_address.h - parses where the shared service is: PORT, HOST:PORT, http(s)://HOST[:PORT] or
  * unix:/PATH. Pure. */
 #ifndef CLIENT_ORIGIN_ORIGIN_ADDRESS_H
 #define CLIENT_ORIGIN_ORIGIN_ADDRESS_H
@@ -19,8 +19,8 @@ struct origin_address {
     char text[ORIGIN_TEXT_MAX];      /* for logs: "localhost:3000", "unix:/run/app.sock" */
 };
 
-/* @local_host: the host of a bare PORT. @https: TLS even when the text does not say so.
- * < 0: @reason is static text that says what is wrong. */
+/* Parses @text. @local_host is the host of a bare PORT; @https asks for TLS even when the text does
+ * not. Fails with a negative value; @reason is static text then. */
 int origin_address_parse(const char *text, const char *local_host, bool https,
                          struct origin_address *out, const char **reason) MUSTCHECK;
 

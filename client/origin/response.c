@@ -14,7 +14,7 @@ static struct response_verdict wrong(const struct failure *why, const char *step
         .kind = RESPONSE_WRONG, .why = why, .step = step, .reason = reason};
 }
 
-/* Short answers and event streams go before bulk on the link. */
+/* Returns whether what follows goes before bulk on the link: short bodies and event streams do. */
 static bool is_interactive(const struct message *m, bool end)
 {
     struct slice type = fields_value(&m->fields, SLICE("content-type"));
@@ -22,7 +22,7 @@ static bool is_interactive(const struct message *m, bool end)
            slice_istarts(type, SLICE("text/event-stream"));
 }
 
-/* R4: bounds the number of interim heads and their bytes. */
+/* Bounds the number of interim heads and their bytes (R4). */
 static enum response_kind judge_interim(const struct response_asked *asked,
                                         struct response_interim *seen, struct message *m)
 {
@@ -59,7 +59,7 @@ static struct response_verdict judge_upgrade(const struct response_asked *asked,
                                              const struct rewrite *w, struct message *m, bool end)
 {
     const char *reason = NULL;
-    switch (upgrade_answer(asked->request, m, &reason)) {
+    switch (upgrade_judge(asked->request, m, &reason)) {
     case UPGRADE_OPEN:
         return fit(asked, w, m, RESPONSE_OPEN, false);
     case UPGRADE_REFUSED:

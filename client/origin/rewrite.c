@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* rewrite.c - see rewrite.h. Two bases, "scheme://authority" of the viewer's side and of the
- * origin, take each other's place where a value is one of them or begins with it. */
+/* rewrite.c - see rewrite.h. A base is "scheme://authority", of the viewer's side or of the origin.
+ * A value that is a base, or begins with it, gets the other base in its place. */
 #include "client/origin/rewrite.h"
 
 #include "h2mux/http/h1.h"
 
-/* One side of the tunnel by its name. */
 struct base {
     struct slice scheme, authority;
 };
@@ -32,7 +31,8 @@ static struct base origin_base(const struct rewrite *w)
     };
 }
 
-/* "host:80", "host:" and "host" are one authority where 80 is the scheme's own port. */
+/* Returns @authority without the scheme's default port: where that is 80, "host:80", "host:" and
+ * "host" are the same authority. */
 static struct slice without_default_port(struct slice scheme, struct slice authority)
 {
     struct slice port = slice_ieq(scheme, SLICE("https")) ? SLICE(":443") : SLICE(":80");
@@ -43,7 +43,7 @@ static struct slice without_default_port(struct slice scheme, struct slice autho
     return authority;
 }
 
-/* The length of the authority that @s begins with. */
+/* Returns the length of the authority that @s begins with. */
 static size_t authority_length(struct slice s)
 {
     size_t n = 0;
@@ -52,7 +52,7 @@ static size_t authority_length(struct slice s)
     return n;
 }
 
-/* @value begins with @from: what is behind it. false: it does not. */
+/* Returns whether @value begins with @from, and sets @rest to what is behind it. */
 static bool behind_base(struct slice value, const struct base *from, struct slice *rest)
 {
     if (!slice_istarts(value, from->scheme) ||
@@ -73,7 +73,7 @@ static void set_value(struct fields *f, struct field *field, struct slice value)
     field->value = value;
 }
 
-/* Joins the parts in the section's arena. */
+/* Joins the parts in the section's arena, and returns that. */
 static struct slice join(struct fields *f, const struct slice *parts, size_t n)
 {
     struct buf b;
@@ -115,7 +115,6 @@ static void swap_in_fields(struct fields *f, const char *const *names, const str
 void rewrite_request(const struct rewrite *w, struct message *m)
 {
     static const char *const names[] = {"origin", "referer", NULL};
-
     switch (w->mode) {
     case REWRITE_KEEP:
         return;
@@ -137,8 +136,8 @@ static struct slice host_of(struct slice authority)
     return colon > bracket ? slice_make(authority.ptr, (size_t)colon) : authority;
 }
 
-/* Where in @cookie the value of its Domain attribute stands. RFC 6265 5.2.3: a leading dot means
- * nothing. */
+/* Sets @domain to the value of the Domain attribute in @cookie. Returns false when there is none.
+ */
 static bool find_domain(struct slice cookie, struct slice *domain)
 {
     ptrdiff_t semicolon;
@@ -162,6 +161,7 @@ static void swap_cookie_domain(struct fields *f, struct field *field, struct sli
     struct slice domain, bare;
     if (!find_domain(field->value, &domain))
         return;
+    /* RFC 6265 5.2.3: a leading dot means nothing. */
     bare = slice_starts(domain, SLICE(".")) ? slice_skip(domain, 1) : domain;
     if (!slice_ieq(bare, from))
         return;
@@ -176,7 +176,6 @@ void rewrite_response(const struct rewrite *w, struct message *m, struct slice s
 {
     static const char *const names[] = {"location", "content-location",
                                         "access-control-allow-origin", NULL};
-
     if (w->mode != REWRITE_ALL)
         return;
     struct base viewer = {scheme, authority}, origin = origin_base(w);

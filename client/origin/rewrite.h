@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* rewrite.h - --host-header: what the origin is told its name is, and its answers put right for the
- * viewer. Rule R15. Pure.
+/* rewrite.h - does what --host-header asks for: tells the origin which name it has, and puts its
+ * responses right for the viewer. Rule R15. Pure.
  *
- *   keep     the viewer's Host; nothing else is touched (default)
- *   rewrite  Host, Origin and Referer name the origin; Location, Set-Cookie's Domain and
- * Access-Control-Allow-Origin name the viewer's side VALUE    this Host; nothing else is touched */
+ * - keep leaves the viewer's Host (the default).
+ * - rewrite makes Host, Origin and Referer name the origin. Location, the Domain of Set-Cookie and
+ *   Access-Control-Allow-Origin of the response name the viewer's side again.
+ * - VALUE sets this Host, and nothing else. */
 #ifndef CLIENT_ORIGIN_REWRITE_H
 #define CLIENT_ORIGIN_REWRITE_H
 
@@ -19,13 +20,14 @@ struct rewrite {
     const struct url *origin; /* borrowed: the configured origin */
 };
 
-/* ERR_SYNTAX: neither a mode nor a well-formed Host. */
+/* Parses the option. Fails with ERR_SYNTAX when @text is neither a mode nor a well-formed Host. */
 int rewrite_parse(const char *text, struct rewrite *out) MUSTCHECK;
 
-/* @m: a request that was judged already. */
+/* Rewrites the request @m, which translate_to_origin has judged. */
 void rewrite_request(const struct rewrite *w, struct message *m);
 
-/* @scheme, @authority: the viewer's, as the request had them before rewrite_request. */
+/* Rewrites the response @m. @scheme and @authority are the viewer's, as the request had them before
+ * rewrite_request. */
 void rewrite_response(const struct rewrite *w, struct message *m, struct slice scheme,
                       struct slice authority);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* upgrade.c - see upgrade.h.
  *
- * Only a complete, correct handshake opens the stream: a 426 or 200 that is followed by raw bytes
- * would smuggle them past whoever believes that a WebSocket is open. */
+ * Only a complete and correct handshake opens the stream. A 426 or 200 with raw bytes behind it
+ * would smuggle them past everybody who believes that a WebSocket is open. */
 #include "client/origin/upgrade.h"
 
 int upgrade_request(struct message *m)
@@ -23,8 +23,8 @@ int upgrade_request(struct message *m)
     return 0;
 }
 
-/* "permessage-deflate; client_max_window_bits" is offered and taken up by its name; a subprotocol
- * is its own name. */
+/* Returns the name of an offer. "permessage-deflate; client_max_window_bits" is offered and
+ * accepted by its name; a subprotocol is its own name. */
 static struct slice offer_name(struct slice offer)
 {
     ptrdiff_t semicolon = slice_find(offer, ';');
@@ -44,7 +44,7 @@ static bool offered(const struct fields *request, struct slice field, struct sli
     return false;
 }
 
-/* Whatever the answer takes up in @field was offered there. RFC 6455 4.1. */
+/* Returns whether all that the response accepts in @field was offered there. RFC 6455 4.1. */
 static bool takes_only_offers(const struct fields *request, const struct fields *answer,
                               struct slice field)
 {
@@ -78,8 +78,8 @@ static const char *what_is_wrong(const struct fields *request, const struct fiel
     return NULL;
 }
 
-enum upgrade_verdict upgrade_answer(const struct message *request, struct message *m,
-                                    const char **reason)
+enum upgrade_verdict upgrade_judge(const struct message *request, struct message *m,
+                                   const char **reason)
 {
     if (m->status >= 300)
         return UPGRADE_REFUSED;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* backoff.h - how long to wait before the next try: exponential, full jitter, never beyond a cap.
+/* backoff.h - computes how long to wait before the next try: exponential, with full jitter, never
+ * beyond a cap. Pure: time and randomness are arguments.
  *
- * Pure: time and randomness are arguments. What was up only briefly does not reset it, so a server
- * that accepts and drops at once is not hammered; but it was there, so the next try comes within a
- * lower cap than where nobody answers. */
+ * What has worked only briefly does not reset the backoff, so a server that accepts and drops at
+ * once is not hammered. But that server was there, so the next try comes within a lower cap than
+ * where nobody answers. */
 #ifndef CLIENT_SERVER_BACKOFF_H
 #define CLIENT_SERVER_BACKOFF_H
 
@@ -13,25 +14,27 @@
 enum {
     BACKOFF_FIRST_MS = 200,     /* the first retry comes within this */
     BACKOFF_CAP_MS = 30 * 1000, /* and every later one within this */
-    BACKOFF_BRIEF_MS = 5000,    /* but within this where the failure is the end of what was up */
-    BACKOFF_STEADY_MS = 1000    /* up for this long: the next failure is a first one again */
+    BACKOFF_BRIEF_MS = 5000,    /* but within this after the end of what had worked briefly */
+    BACKOFF_STEADY_MS = 1000    /* what has worked for so long makes the next failure a first one */
 };
 
 struct backoff {
     uint32_t failures; /* in a row */
     uint64_t bound_ms; /* of the next delay; 0: BACKOFF_FIRST_MS */
-    uint64_t up_us;    /* since when it has worked, last; 0: it failed since */
+    uint64_t up_us;    /* monotonic: since when it has worked; 0: it has failed since */
 };
 
-/* It works since @now_us. */
+/* Notes that it works, since @now_us. */
 void backoff_up(struct backoff *b, uint64_t now_us);
 
-/* A try has failed, or what worked has ended: the delay before the next try, made from the random
- * number @dice. */
+/* Notes that a try has failed, or that the connection has ended. Returns the milliseconds to wait
+ * before the next try: a random part, chosen by the random number @dice, of a bound that grows. */
 uint64_t backoff_next_ms(struct backoff *b, uint64_t now_us, uint32_t dice);
 
-/* What worked is asked to end: whether it has lasted, so that the next try needs no delay. For one
- * try only: whoever lets us go again before it worked has no second one for nothing. */
+/* Notes that the server asked the connection that is up to end. Returns true when that connection
+ * was up for BACKOFF_STEADY_MS: the next try needs no delay, and the failures are forgotten.
+ * Returns false otherwise, also when the server asks again before the next connection was up that
+ * long. */
 bool backoff_skip(struct backoff *b, uint64_t now_us);
 
 #endif

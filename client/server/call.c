@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* call.c - see call.h.
  *
- * Invariants: exactly one of `dial` and `h1` is set until the call is over; ops is NULL from then
- * on. */
+ * Invariants: exactly one of `dial` and `h1` is set until the call is over, and the deadline is
+ * armed; `ops` is NULL from then on. */
 #include "client/server/call.h"
 
 #include <stdlib.h>
@@ -166,7 +166,7 @@ static void on_message_end(void *user)
         .fields = &c->answer.fields,
         .body = buf_slice(&c->body),
     };
-    c->ops = NULL; /* nothing that the owner does now may end the call a second time */
+    c->ops = NULL; /* so that the owner cannot end the call a second time */
     ops->on_answer(c->user, &a);
     c->ops = ops;
     call_cancel(c);
@@ -229,7 +229,6 @@ struct call *call_start(const struct call_env *env, const struct url *url, struc
     buf_init(&c->body, CALL_BODY_MAX);
     timer_init(&c->deadline, env->loop, on_deadline, c);
     timer_arm(&c->deadline, env->timeout_ms);
-
     struct dial_target target = {
         .host = c->url.host, .port = c->url.port, .tls = url->https ? env->tls : NULL};
     c->dial = dial_start(env->loop, env->resolver, &target, env->timeout_ms, &dial_ops, c);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* call.h - one small request of our own to the server, and its small answer: register and attach
- * are calls.
+/* call.h - makes one small request of oneport's own to the server, and reads its small answer.
+ * Register and attach are calls.
  *
- * Each callback comes once, from the loop, and is the call's end: it frees itself. No redirect is
- * followed. */
+ * One of the callbacks comes, once, from the loop. It ends the call, which frees itself. No
+ * redirect is followed. */
 
 /* draw: a call
  *
@@ -19,7 +19,7 @@
 
 struct call;
 
-/* What every call of this program shares. All borrowed: it outlives the calls. */
+/* What all calls of the program share. All is borrowed: it outlives the calls. */
 struct call_env {
     struct loop *loop;
     struct resolver *resolver;
@@ -27,7 +27,8 @@ struct call_env {
     uint64_t timeout_ms; /* of a whole call */
 };
 
-struct call_answer { /* borrowed for the callback */
+/* All is borrowed for the callback. */
+struct call_answer {
     int status;
     const struct fields *fields;
     struct slice body;
@@ -35,29 +36,33 @@ struct call_answer { /* borrowed for the callback */
 
 struct call_ops {
     void (*on_answer)(void *user, const struct call_answer *a);
-    void (*on_upgraded)(void *user, struct sock *sock); /* takes @sock, whose next byte is the one
-                                                           behind the head; NULL: none is wanted */
-    void (*on_failed)(
-        void *user, const char *step, int err,
-        const char *reason); /* @step: "DNS", "TCP", "TLS", or NULL: the call itself */
+
+    /* The server has upgraded the connection. The owner takes @sock, whose next byte is the one
+     * behind the head. NULL: the call asks for no upgrade. */
+    void (*on_upgraded)(void *user, struct sock *sock);
+
+    /* @step: "DNS", "TCP" or "TLS", or NULL for the call itself. */
+    void (*on_failed)(void *user, const char *step, int err, const char *reason);
 };
 
 enum { CALL_BODY_MAX = 65536 };
 
-/* What a call asked the server to make of the connection (RFC 9110 7.8, RFC 7639 2). */
+/* What a call asks the server to make of the connection (RFC 9110 7.8, RFC 7639 2). */
 struct call_wish {
     struct slice upgrade; /* empty: it stays what it is */
     struct slice alpn;    /* what is spoken behind the 101; empty: the 101 need not say */
 };
-/* What a head of the server is to a call. @reason: static text, set for WRONG. Pure. */
+
+/* Judges a head of the server. Sets @reason to static text for WRONG. Pure. */
 enum call_head { CALL_INTERIM, CALL_UPGRADED, CALL_WRONG, CALL_FINAL };
 enum call_head call_judge(const struct call_wish *wish, const struct message *m,
                           const char **reason) MUSTCHECK;
 
-/* Moves @request (its strings must be in its own arena) into the call; method, authority and the
- * fields of every call are set here. */
+/* Starts a call. Takes what @request holds; its strings are in its own arena. The method, the
+ * authority and the fields of every call are set here. */
 struct call *call_start(const struct call_env *env, const struct url *url, struct message *request,
                         const struct call_ops *ops, void *user) MUSTCHECK;
-void call_cancel(struct call *c); /* no callback follows. NULL is fine */
+/* Ends the call; no callback follows. NULL is fine. */
+void call_cancel(struct call *c);
 
 #endif

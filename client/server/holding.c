@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* holding.c - see holding.h.
  *
- * Invariants: the renew timer is armed, or a renewal runs, only between holding_renew_in_time and
- * holding_stop_renewing. */
+ * Invariant: the timer is armed, or a renewal runs, only between holding_renew_in_time and
+ * holding_stop_renewing; never both. */
 #include "client/server/holding.h"
 
 #include <errno.h>
@@ -14,10 +14,11 @@
 
 enum {
     RENEW_SOONEST_S = 1,
-    RENEW_EXPIRED_S = 60 /* between tries when the ticket is past its time already */
+    RENEW_EXPIRED_S = 60 /* between tries when the ticket has expired */
 };
 
-/* Only a name that was asked for is worth remembering: nobody asks for a random one again. */
+/* Returns whether the ticket goes to the file. Nobody asks for a random name again, so its ticket
+ * does not. */
 static bool is_kept(const struct holding *h)
 {
     return h->o.name && h->o.ticket_file;
@@ -54,7 +55,7 @@ bool holding_can_attach(const struct holding *h)
 
 /* ---- renewal */
 
-/* Half of what is left: a renewal that fails is tried again at half of the rest. */
+/* Returns the time at half of what is left of the ticket's life. */
 static int64_t half_life_from_now(const struct holding *h)
 {
     int64_t now = clock_wall_s();
@@ -112,7 +113,7 @@ static const struct register_ops renewal_ops = {
     .on_failed = on_failed,
 };
 
-/* Another name than the one that viewers know would be no renewal: hence exact. */
+/* Asks for exactly this name: another one than viewers know would be no renewal. */
 static void run_renew(void *user)
 {
     struct holding *h = user;

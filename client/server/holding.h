@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* holding.h - the name we hold at the server: the newest grant and its ticket, kept in the ticket
- * file and renewed in time. */
+/* holding.h - keeps the name that the client holds at the server: the newest grant and its ticket,
+ * in the ticket file too, and renewed in time. */
 #ifndef CLIENT_SERVER_HOLDING_H
 #define CLIENT_SERVER_HOLDING_H
 
 #include "client/server/register.h"
 #include "h2mux/io/loop.h"
 
-struct holding_options { /* all pointers are borrowed and outlive the holding */
+/* All pointers are borrowed and outlive the holding. */
+struct holding_options {
     const struct call_env *env;
     const struct url *server;
     const char *name;        /* asked for by the user; NULL: any */
@@ -18,29 +19,32 @@ struct holding {
     struct holding_options o;
     char *server;                  /* owned: "https://example.com", the key of the ticket file */
     char *ticket;                  /* owned; NULL: none */
-    unsigned ticket_no;            /* goes up with each: tells a late answer about an older one */
+    unsigned ticket_no;            /* counts tickets: tells which one a late answer is about */
     struct grant grant;            /* the newest */
-    bool granted;                  /* grant holds something that the server still stands by */
+    bool granted;                  /* the server still stands by the grant, as far as is known */
     struct register_call *renewal; /* weak: it ends with its answer */
     struct timer renew;
     int64_t renew_at_s; /* wall clock */
 };
 
-void holding_init(
-    struct holding *h,
-    const struct holding_options *o); /* with the ticket of an earlier process, if there is one */
+/* Begins with the ticket of an earlier process, if there is one. */
+void holding_init(struct holding *h, const struct holding_options *o);
 void holding_deinit(struct holding *h);
 
-/* What to ask the server for now. */
+/* Returns what to ask the server for now. */
 struct register_ask holding_ask(const struct holding *h);
+/* Returns whether there are a grant and a ticket to attach with. */
 bool holding_can_attach(const struct holding *h);
 
+/* Takes a new grant, and keeps its ticket. */
 void holding_take(struct holding *h, const struct grant *g);
-void holding_forget_grant(
-    struct holding *h); /* the server does not know us: register again, with the ticket */
-void holding_drop_ticket(struct holding *h); /* it is no good */
+/* Notes that the server does not know the name any more: it is to be registered again, with the
+ * ticket. */
+void holding_forget_grant(struct holding *h);
+/* Drops a ticket that the server does not accept. */
+void holding_drop_ticket(struct holding *h);
 
-/* At half of the ticket's life, and again at half of the rest while that fails. */
+/* Renews the ticket at half of its life, and tries again at half of the rest while that fails. */
 void holding_renew_in_time(struct holding *h);
 void holding_stop_renewing(struct holding *h);
 

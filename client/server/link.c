@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* link.c - see link.h.
  *
- * What the session tells comes from inside nghttp2, so it is noted here and told to the owner by a
- * task. Invariants: call is set iff ATTACHING; session is set iff SETTLING or UP. Does not know:
- * names, tickets' worth, other links. */
+ * What the session tells comes from inside nghttp2, so it is noted here, and told to the owner by a
+ * task. Invariants: `call` is set iff ATTACHING; `session` is set iff SETTLING or UP; the timer is
+ * armed iff SETTLING. Knows nothing of names, of what a ticket is worth, or of other links. */
 
 /* draw: a link
  *
@@ -25,7 +25,7 @@ struct link {
     enum link_state state;
     struct call *call;          /* weak: it ends with its answer */
     struct h2_session *session; /* owned until it ends by itself */
-    bool acked, goaway, idle;   /* noted, not told yet */
+    bool acked, goaway, idle;   /* noted, and not told */
     enum link_farewell farewell;
     struct task tell;
     struct log_limit evictions;
@@ -79,7 +79,7 @@ static void go_down(struct link *l, const char *step, int err, const char *reaso
 
 static void on_up(void *user)
 {
-    /* the server's limits matter to who opens streams: we do not */
+    /* The server's limits matter to whoever opens streams, and this side opens none. */
 }
 
 static void note(struct link *l, bool *what)
@@ -107,7 +107,7 @@ static void on_goaway(void *user, struct slice debug)
         l->farewell = LINK_TAKEN_OVER;
     else if (slice_eq(debug, SLICE("name_lost")))
         l->farewell = LINK_NAME_LOST;
-    /* else: a plain GOAWAY, which may also be the last word behind one of those */
+    /* else it is a plain GOAWAY, which may also follow one of those */
     LOG(DEBUG, "server_says_goodbye", LOG_S("reason", debug));
     note(l, &l->goaway);
 }
@@ -132,7 +132,7 @@ static void on_closed(void *user, int err, const char *reason)
     struct link *l = user;
     bool goaway_untold = l->goaway;
     l->session = NULL;
-    if (goaway_untold) { /* it came with the last bytes: why matters more than that */
+    if (goaway_untold) { /* it came with the last bytes; it says why the link ends */
         l->goaway = false;
         l->ops->on_goaway(l->user, l);
     }
@@ -157,7 +157,7 @@ static void come_up(struct link *l)
     l->ops->on_up(l->user, l);
 }
 
-/* Each of these calls may close the link; then nothing more is told. */
+/* Tells what was noted. Each call may close the link; then nothing more is told. */
 static void run_tell(void *user)
 {
     struct link *l = user;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* refusal.c - see refusal.h. All text comes from the peer: it is cut to size here and escaped where
- * it is logged. */
+/* refusal.c - see refusal.h. All text comes from the peer: it is cut to size here, and escaped
+ * where it is logged. */
 #include "client/server/refusal.h"
 
 #include <cjson/cJSON.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* refusal.h - an answer of the server that is not what was asked for: its status, and what its body
- * and fields say. */
+/* refusal.h - reads an answer of the server that does not grant what was asked for: its status, its
+ * body and its fields. */
 #ifndef CLIENT_SERVER_REFUSAL_H
 #define CLIENT_SERVER_REFUSAL_H
 
@@ -8,14 +8,15 @@
 
 struct refusal {
     int status;
-    char error[64];     /* "name_taken", "bad_ticket"…; empty when the body is not ours */
+    char error[64];     /* "name_taken", "bad_ticket"…; empty when the body is no oneportd's */
     char message[256];  /* for people */
     char location[256]; /* where a redirect points to */
     uint64_t retry_after_ms;
 };
 
-enum { REFUSAL_RETRY_MAX_MS = 60 * 1000 }; /* what a server may ask us to wait */
+enum { REFUSAL_RETRY_MAX_MS = 60 * 1000 }; /* a server may not ask for more patience */
 
+/* Reads @r from the answer @a. */
 void refusal_from_answer(struct refusal *r, const struct call_answer *a);
 bool refusal_is_redirect(const struct refusal *r);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* register.c - see register.h. What the server says is checked before anything else sees it: the
- * URL goes to a terminal and a browser, the ticket into a header field, and `attach` decides where
- * the ticket is sent. */
+ * URL goes to a terminal and a browser, the ticket into a field, and `attach` decides where the
+ * ticket is sent. */
 #include "client/server/register.h"
 
 #include <cjson/cJSON.h>
@@ -23,7 +23,8 @@ static int wrong(const char **reason, const char *text)
     return ERR_PROTOCOL;
 }
 
-/* The member @name, a text of visible ASCII, into @to. */
+/* Copies the member @name, a text of visible ASCII, into @to. Returns false when it is none, or too
+ * long. */
 static bool take_text(const cJSON *object, const char *name, char *to, size_t cap)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
@@ -48,7 +49,7 @@ static unsigned parse_links(const cJSON *o)
 {
     const cJSON *limits = cJSON_GetObjectItemCaseSensitive(o, "limits");
     double links = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(limits, "links"));
-    if (!(links >= 1)) /* which NaN is not either */
+    if (!(links >= 1)) /* true for NaN too */
         return 1;
     return links < UINT16_MAX ? (unsigned)links : UINT16_MAX;
 }
@@ -93,7 +94,7 @@ void register_cancel(struct register_call *c)
     loop_reap(c->loop, &c->reap, free, c);
 }
 
-/* Ends the call; what is told its owner comes after. */
+/* Ends the call. Returns the ops by which its owner is told. */
 static const struct register_ops *finish(struct register_call *c)
 {
     const struct register_ops *ops = c->ops;

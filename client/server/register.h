@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* register.h - the register call: asks the server for a name, or to keep one, and reads what it
- * grants. protocol.md#register */
+/* register.h - asks the server for a name, or to keep one, and reads what it grants.
+ * protocol.md#register */
 #ifndef CLIENT_SERVER_REGISTER_H
 #define CLIENT_SERVER_REGISTER_H
 
@@ -21,8 +21,8 @@ struct grant {
     char url[REGISTER_URL_MAX]; /* http or https, printable: fit for a terminal and a browser */
     char ticket[REGISTER_TICKET_MAX];
     struct url attach; /* https */
-    int64_t expires_s; /* wall clock; 0: not said */
-    unsigned links;    /* that one client may have at once; 1 where the server does not say */
+    int64_t expires_s; /* wall clock; 0: the server does not say */
+    unsigned links;    /* how many links one client may have; 1 where the server does not say */
 };
 
 struct register_ops {
@@ -31,13 +31,14 @@ struct register_ops {
     void (*on_failed)(void *user, const char *step, int err, const char *reason);
 };
 
-/* Each callback is its end, as with a call. */
+/* Starts a register call. One of the callbacks comes, once, and ends the call. */
 struct register_call *register_start(const struct call_env *env, const struct url *server,
                                      const struct register_ask *ask, const struct register_ops *ops,
                                      void *user) MUSTCHECK;
-void register_cancel(struct register_call *c); /* NULL is fine */
+/* Ends the call; no callback follows. NULL is fine. */
+void register_cancel(struct register_call *c);
 
-/* One answer's body. < 0: @reason is static text that names what is wrong with it. */
+/* Parses the body of an answer. Fails with ERR_PROTOCOL; @reason is static text then. */
 int register_parse(struct slice body, struct grant *g, const char **reason) MUSTCHECK;
 
 #endif

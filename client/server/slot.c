@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* slot.c - see slot.h.
  *
- * Invariants: link is set iff ATTACHING or UP, or it was UP when we began to leave; the retry timer
- * is armed iff PAUSING. A link that was set aside tells nothing that changes the state. */
+ * Invariants: `link` is set iff ATTACHING or UP, or LEAVING if the slot was UP before; the retry
+ * timer is armed iff PAUSING. A link that was set aside tells nothing that changes the state. */
 #include "client/server/slot.h"
 
 #include <assert.h>
@@ -46,8 +46,8 @@ static void close_current(struct slot *s)
     s->link = NULL;
 }
 
-/* It finishes beside its successor. With no place free the one in the last goes: a server that
- * drains so often gains nothing by it. */
+/* Lets the link finish beside its successor. If no place is free, the link in the last place is
+ * closed: a server that drains so often gains nothing by it. */
 static void set_aside(struct slot *s)
 {
     size_t i = 0;
@@ -74,7 +74,7 @@ static void on_link_up(void *user, struct link *l)
 {
     struct slot *s = user;
     if (l != s->link)
-        return; /* the server let it go before it was up */
+        return; /* it was set aside before it was up */
     enter(s, SLOT_UP);
     retry_worked(&s->retry);
     close_idle_links(s);
@@ -149,7 +149,7 @@ void slot_rest(struct slot *s)
 
 void slot_attach(struct slot *s, const struct url *attach, const char *ticket)
 {
-    assert(!s->link); /* or one tells a slot that has forgotten it */
+    assert(!s->link); /* or it would tell a slot that has forgotten it */
     CHECK_THAT(s->state == SLOT_WANTING);
     s->link = client_link_open(&s->o, attach, ticket, &link_ops, s);
     enter(s, SLOT_ATTACHING);

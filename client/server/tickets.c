@@ -27,7 +27,7 @@ char *tickets_default_path(void)
     return NULL;
 }
 
-/* A secret that others could read is theirs already: closing the door is all that is left. */
+/* Closes the file to others, and says so in the log: they may have read it before. */
 static void close_to_others(int fd, const char *path)
 {
     struct stat st;
@@ -35,7 +35,7 @@ static void close_to_others(int fd, const char *path)
         LOG(WARN, "ticket_file_was_open", LOG_STR("path", path), LOG_STR("now", "0600"));
 }
 
-/* The whole file as an object; an empty one when there is no file yet. */
+/* Sets @out to the whole file as an object, which is empty when there is no file. */
 static int load(const char *path, cJSON **out)
 {
     struct buf text;
@@ -77,7 +77,7 @@ char *tickets_get(const char *path, const char *server, const char *name)
     return copy;
 }
 
-/* The directories above @path; those that are new are for us alone. */
+/* Makes the directories above @path. New ones are of mode 0700. */
 static int make_directories(const char *path)
 {
     char *copy = xstrdup(path);
@@ -92,7 +92,8 @@ static int make_directories(const char *path)
     return err;
 }
 
-/* Everything is on disk under the new name before it takes the old one's place. */
+/* Replaces @path by @text: writes all of it to disk under the name @temporary, then renames that.
+ */
 static int replace(const char *path, const char *temporary, struct slice text)
 {
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -112,7 +113,7 @@ static int replace(const char *path, const char *temporary, struct slice text)
 static int save(const char *path, const cJSON *all)
 {
     char *text = cJSON_Print(all);
-    char *temporary = xasprintf("%s.new", path); /* one writer at a time: the lock is held */
+    char *temporary = xasprintf("%s.new", path); /* nobody else writes: the lock is held */
     int err = text ? replace(path, temporary, slice_str(text)) : ERR_LIMIT;
     free(temporary);
     cJSON_free(text);
@@ -149,7 +150,6 @@ int tickets_put(const char *path, const char *server, const char *name, const ch
 {
     if (make_directories(path) < 0)
         return ERR_IO;
-
     char *lock_path = xasprintf("%s.lock", path);
     int lock = open(lock_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     free(lock_path);

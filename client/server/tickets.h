@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* tickets.h - the tickets that outlive the process: one JSON file of mode 0600, by server and name.
+/* tickets.h - keeps the tickets that outlive the process: one JSON file of mode 0600, by server and
+ * name.
  *
  *   {"https://example.com": {"my-app": "<ticket>"}}
  *
- * Each change reads, changes and replaces the file under a lock, so that several oneports share it.
- * A file that cannot be read as such is never overwritten. */
+ * Each change reads, changes and replaces the file under a lock, so that several oneports may share
+ * it. A file that cannot be read is never overwritten. */
 #ifndef CLIENT_SERVER_TICKETS_H
 #define CLIENT_SERVER_TICKETS_H
 
@@ -12,15 +13,16 @@
 
 enum { TICKETS_FILE_MAX = 1024 * 1024 };
 
-/* "$XDG_STATE_HOME/oneport/tickets.json", or under ~/.local/state. Freed by the caller; NULL: no
- * home to put it. */
+/* Returns "$XDG_STATE_HOME/oneport/tickets.json", or the same under ~/.local/state; NULL when there
+ * is no home. The caller frees the result. */
 char *tickets_default_path(void) MUSTCHECK;
 
-/* Freed by the caller. NULL: none is kept, or (with a line in the log) the file cannot be read. */
+/* Returns the ticket of @name at @server, which the caller frees; NULL when none is kept, or when
+ * the file cannot be read, which is logged. */
 char *tickets_get(const char *path, const char *server, const char *name) MUSTCHECK;
 
-/* @ticket NULL: forgets it. Directories are made as needed. ERR_IO (errno says why), ERR_SYNTAX
- * (the file is not ours), ERR_LIMIT. */
+/* Keeps @ticket; NULL forgets it. Makes directories as needed. Fails with ERR_IO (errno says why),
+ * ERR_SYNTAX (the file is no ticket file) or ERR_LIMIT. */
 int tickets_put(const char *path, const char *server, const char *name,
                 const char *ticket) MUSTCHECK;
 

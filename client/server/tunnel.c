@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* tunnel.c - see tunnel.h.
  *
- * Each slot lives its own life (slot.h) on the one name; it waits here while that is being
- * registered. The first slot goes first: the others begin when a link is up. The tunnel is up as
- * long as one of them is. Until a URL was shown, what cannot get better ends the program; from then
- * on everything is retried, because viewers know the URL.
+ * Each slot lives its own life (slot.h) on the one name, and waits here while the name is being
+ * registered. The first slot goes first; the others begin when a link is up. The tunnel is up as
+ * long as one slot is. Until a URL was told, a failure that cannot get better ends the program;
+ * from then on everything is tried again, because viewers know the URL.
  *
  * Invariants: `call` is set iff REGISTERING; the retry timer is armed iff PAUSING; the ticket is
  * renewed only while HOLDING with a link up. */
@@ -47,11 +47,11 @@ struct tunnel {
     char instance[2 * INSTANCE_BYTES + 1];
     struct holding holding;
     struct register_call *call; /* weak: it ends with its answer */
-    struct slot *slots;         /* owned: o.links of them */
-    unsigned links_said;        /* the server's limit that was logged */
-    struct retry retry;         /* of registering */
+    struct slot *slots;         /* owned: an array of o.links */
+    unsigned links_said;        /* the server's limit, as it was logged */
+    struct retry retry;         /* registering is tried again */
     uint64_t retries;           /* since a link was last up */
-    bool url_told;              /* viewers may know it: what goes wrong is tried again */
+    bool url_told;              /* viewers may know the URL: every failure is tried again */
     struct timer leave;
 };
 
@@ -131,8 +131,8 @@ static void begin_leaving(struct tunnel *t, enum exit_code code)
 
 /* ---- trying, and trying again */
 
-/* While viewers are served, another name than the one that they know would be worse than none:
- * hence exact. */
+/* Registers. While viewers are served, another name than the one that they know would be worse than
+ * none, so that one is asked for exactly. */
 static void do_register(struct tunnel *t)
 {
     struct register_ask ask = holding_ask(&t->holding);
@@ -147,14 +147,15 @@ static void run_register(void *user)
     do_register(user);
 }
 
-/* The server says how many links a name may have; there is always a first one. */
+/* Returns whether the server allows the slot a link: it says how many a name may have. The first
+ * slot always has a place. */
 static bool has_place(const struct tunnel *t, const struct slot *s)
 {
     return s->o.slot == 0 || s->o.slot < t->holding.grant.links;
 }
 
-/* The ticket is enough to attach; only without one, or when it was no good, is the name asked for.
- */
+/* Lets a slot attach with the ticket at hand. Without one, or when the server did not accept it,
+ * the name is registered first. */
 static void admit(struct tunnel *t, struct slot *s)
 {
     if (!has_place(t, s)) {
@@ -164,11 +165,11 @@ static void admit(struct tunnel *t, struct slot *s)
         slot_attach(s, &t->holding.grant.attach, t->holding.ticket);
     } else if (t->state == TUNNEL_START || t->state == TUNNEL_HOLDING) {
         do_register(t);
-    } /* else: granted or failed, registering goes on with it */
+    } /* else registering runs, and goes on with the slot when it is done */
 }
 
-/* Where no link is up every try of the first slot, and every one to register, counts; the other
- * slots have theirs at the same time. */
+/* Returns whether a try counts against --max-retries: while no link is up, each try to register and
+ * each of the first slot does. The other slots have theirs at the same time. */
 static bool counts(const struct tunnel *t, const struct slot *s)
 {
     return !is_up(t) && (!s || s->o.slot == 0);
@@ -181,7 +182,8 @@ static void give_up(struct tunnel *t, const char *step, const char *reason)
     finish(t, EXIT_RETRIES);
 }
 
-/* @s: the slot whose try it was; NULL: to register. */
+/* Tries again later, or gives up. @s: the slot whose try has failed; NULL: it was one to register.
+ */
 static void pause_and_retry(struct tunnel *t, struct slot *s, uint64_t at_least_ms,
                             const char *step, const char *reason)
 {
@@ -198,7 +200,7 @@ static void pause_and_retry(struct tunnel *t, struct slot *s, uint64_t at_least_
         LOG_U("in_ms", ms));
 }
 
-/* A failure of network or TLS. */
+/* Handles a failure of the network or of TLS. */
 static void handle_failure(struct tunnel *t, struct slot *s, const char *step, int err,
                            const char *reason)
 {
@@ -253,7 +255,8 @@ static void log_limit(struct tunnel *t)
         LOG_U("asked", t->o.links));
 }
 
-/* Those that waited for the name, and with a link up those that had no place or were not begun. */
+/* Starts the slots that wait for the name and, when a link is up, those that had no place or have
+ * not begun. */
 static void start_slots(struct tunnel *t)
 {
     FOREACH_SLOT (s, t) {
@@ -323,12 +326,12 @@ static void on_slot_up(void *user, struct slot *s)
     start_slots(t);
 }
 
-/* 401 and 404: the server has forgotten us, or the ticket's time is over: register tells. So it
- * does about a slot that it does not know any more. */
+/* Decides what a refusal says about the ticket. After 401 and 404 (the server has forgotten the
+ * name, or the ticket has expired), and for a slot that is unknown there, registering tells. */
 static void learn_from_refusal(struct tunnel *t, const struct slot *s, const struct refusal *r)
 {
     if (s->ticket_no != t->holding.ticket_no)
-        return; /* of a ticket that has a successor already */
+        return; /* it is about an older ticket */
     if (r->status == 401 || r->status == 404 || strcmp(r->error, "bad_link") == 0)
         holding_forget_grant(&t->holding);
     if (r->status == 403 && strcmp(r->error, "bad_ticket") == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* alloc.c - see alloc.h. No other file calls libc's allocator for objects of a fixed size. */
+/* alloc.c - implements alloc.h. No other file calls libc's allocator for objects of a fixed
+ * size. */
 #include "h2mux/base/alloc.h"
 
 #include <malloc.h>
@@ -12,7 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Uses no stdio, which may need memory itself. */
+/* Writes "out of memory" to standard error and aborts. Uses no stdio, because stdio may need memory
+ * itself. */
 static _Noreturn void die_out_of_memory(void)
 {
     static const char text[] = "out of memory\n";
@@ -36,8 +38,8 @@ void alloc_tune(void)
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 }
 
-/* Returns the resident bytes of the process without those mapped from files, or 0 if the kernel
- * does not tell. */
+/* Returns how many bytes of the process are resident, without the bytes mapped from files. Returns
+ * 0 if the kernel gives no answer. */
 static size_t resident(void)
 {
     char line[128] = "", *at = line;
@@ -47,13 +49,15 @@ static size_t resident(void)
     if (!fgets(line, sizeof line, statm))
         line[0] = '\0';
     fclose(statm);
-    strtoul(at, &at, 10); /* the size of all mappings, which is not needed */
+    strtoul(at, &at, 10); /* skips the size of all mappings */
     size_t pages = strtoul(at, &at, 10);
     size_t of_files = strtoul(at, &at, 10);
     return pages < of_files ? 0 : (pages - of_files) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Compares resident memory with used memory: free memory may be back at the kernel already. */
+/* Gives free memory back to the kernel if the resident memory exceeds the used memory by more than
+ * a quarter plus 2 MiB. Free memory that the kernel has back already is not resident, so it does
+ * not count. */
 void alloc_settle(void)
 {
     struct mallinfo2 m = mallinfo2();
@@ -70,8 +74,8 @@ void *xmalloc(size_t size)
     return ptr;
 }
 
-/* Returns zeroed memory. Unlike calloc, glibc's malloc takes small blocks from a cache of the
- * thread. */
+/* Returns @size zeroed bytes, and aborts if there is no memory. Calls malloc and not calloc:
+ * glibc's malloc takes small blocks from a cache of the thread, its calloc does not. */
 static void *zeroed(size_t size)
 {
     return memset(xmalloc(size), 0, size);
@@ -88,7 +92,7 @@ void *xcalloc(size_t n, size_t size)
 
 void *xrealloc(void *ptr, size_t size)
 {
-    /* realloc(ptr, 0) frees and returns NULL, which would read as a failure. */
+    /* realloc(ptr, 0) frees @ptr and returns NULL, which would look like a failure. */
     void *moved = realloc(ptr, size ? size : 1);
     if (!moved)
         die_out_of_memory();
@@ -113,12 +117,13 @@ char *xasprintf(const char *fmt, ...)
     return out;
 }
 
-/* Makes the whole pages of a block not resident: the block may have been used and freed before.
- * What the allocator notes about it lies outside. */
+/* Tells the kernel to drop the whole pages of a new block, and returns the block. The pages may be
+ * resident because the allocator may have given out the same memory before. The allocator's own
+ * notes lie outside the block and stay. */
 static void *untouched(char *ptr, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t before = -(uintptr_t)ptr % page; /* bytes in front of the first whole page */
+    size_t before = -(uintptr_t)ptr % page; /* bytes before the first whole page */
     if (ptr && size >= before + page)
         madvise(ptr + before, (size - before) / page * page, MADV_DONTNEED);
     return ptr;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bucket.c - counts tokens in millionths, since the rate (tokens a second) times microseconds gives
- * millionths without a division. So nothing is lost by rounding, however often tokens are taken.
+/* bucket.c - implements bucket.h. A bucket counts millionths of tokens: a rate in tokens a second
+ * times a time in microseconds gives millionths without a division. So rounding loses nothing,
+ * however often tokens are taken.
  *
  * Invariant: micro <= burst in millionths. */
 #include "h2mux/base/bucket.h"
@@ -29,7 +30,7 @@ static void bucket_refill(struct bucket *b, uint64_t now_us)
     b->updated_us = now_us;
     if (b->rate == 0)
         return;
-    /* A division, because the product of a long pause and a high rate may overflow. */
+    /* The division avoids an overflow: a long pause times a high rate may exceed 64 bits. */
     if (elapsed_us > missing / b->rate)
         b->micro += missing;
     else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bucket.h - a token bucket: holds a burst of tokens and is refilled at a steady rate. The caller
- * passes the time. */
+/* bucket.h - limits how often something may happen, by a token bucket. A bucket holds at most
+ * `burst` tokens and gains `rate` tokens a second. The caller passes the time. */
 #ifndef H2MUX_BASE_BUCKET_H
 #define H2MUX_BASE_BUCKET_H
 
@@ -14,9 +14,10 @@ struct bucket {
     uint64_t updated_us; /* monotonic */
 };
 
-/* Fills the bucket. */
+/* Makes a full bucket. */
 void bucket_init(struct bucket *b, uint64_t burst, uint64_t rate, uint64_t now_us);
-/* Takes @tokens. Returns false, and takes none, if there are fewer. */
+/* Takes @tokens out of the bucket and returns true. Takes nothing and returns false if the bucket
+ * holds fewer. */
 bool bucket_take(struct bucket *b, uint64_t tokens, uint64_t now_us);
 
 #endif

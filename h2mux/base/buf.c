@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* buf.c - see buf.h. Memory of less than POOL_MAX bytes comes from the pool, larger memory from
- * malloc. One byte more than `cap` is allocated: vsnprintf always writes a zero byte at the end.
+/* buf.c - implements buf.h. Memory of less than POOL_MAX bytes comes from the pool, larger memory
+ * from malloc. The memory has one byte more than `cap`, because vsnprintf always writes a zero byte
+ * at the end.
  *
  * Invariants: start <= end <= cap <= limit; without memory (ptr is NULL) cap is 0. */
 #include "h2mux/base/buf.h"
@@ -49,17 +50,19 @@ void buf_release(struct buf *b)
     buf_init(b, b->limit);
 }
 
-/* Returns whether moving the content makes room for @len bytes where growing would double the
- * memory. A buf of some KiB is moved if an eighth of the content was consumed: each stream with a
- * slow reader has one such buf. */
+/* Returns whether the content is to be moved to the front to make room for @len bytes, because
+ * growing would double the memory. Only a buf of 8 to 32 KiB is moved for this reason, and only if
+ * more than an eighth of its content's length was consumed. Each stream with a slow reader has a
+ * buf of this size. */
 static bool slide_saves_growth(const struct buf *b, size_t len)
 {
     return b->cap >= BUF_KEEP_FROM && b->cap <= BUF_KEEP_TO && buf_len(b) / 8 < b->start &&
            b->cap - buf_len(b) >= len;
 }
 
-/* Moves the content to the front if that costs less than what was consumed, and if no headroom was
- * asked for. Always moves it if there is no other way to make room for @len bytes. */
+/* Moves the content to the front of the memory, to make room for @len bytes at the end. As long as
+ * @len bytes fit below the limit without a move, this function leaves an empty buf its headroom,
+ * and leaves content that is longer than the consumed bytes (unless slide_saves_growth). */
 static void buf_slide(struct buf *b, size_t len)
 {
     bool headroom = buf_len(b) == 0;
@@ -131,7 +134,8 @@ int buf_append(struct buf *b, struct slice s)
     return 0;
 }
 
-/* Formats into the room that is there. Only a text that does not fit is formatted a second time. */
+/* Appends formatted text. Formats into the room at the end first, and a second time only if the
+ * text did not fit. Returns 0, or ERR_LIMIT if the text would exceed the buf's limit. */
 static int buf_vprintf(struct buf *b, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 
 static int buf_vprintf(struct buf *b, const char *fmt, va_list args)

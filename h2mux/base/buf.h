@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* buf.h - a buffer of bytes that are appended at the end and consumed from the front. It grows up
- * to a limit that buf_init sets.
+/* buf.h - holds bytes that are appended at the end and consumed from the front. A buf grows up to
+ * the limit that buf_init sets.
  *
- * An empty buf has no memory until its first byte; buf_consume keeps the memory, buf_release gives
- * it back. So the buffers of an idle connection can cost nothing. A slice into a buf is valid until
+ * A buf has no memory until its first byte. buf_consume keeps the memory, buf_release frees the
+ * memory; so the buffers of an idle connection can cost nothing. A slice into a buf is valid until
  * the next append. */
 #ifndef H2MUX_BASE_BUF_H
 #define H2MUX_BASE_BUF_H
@@ -19,7 +19,7 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t limit);
-/* Drops content and memory. The buf stays usable. */
+/* Drops the content and frees the memory. The buf can be used again. */
 void buf_release(struct buf *b);
 
 static inline size_t buf_len(const struct buf *b)
@@ -38,25 +38,28 @@ static inline struct slice buf_slice(const struct buf *b)
     return slice_make(b->ptr ? b->ptr + b->start : "", b->end - b->start);
 }
 
-/* Both append, or fail with ERR_LIMIT and append nothing. */
+/* Append a slice, and a formatted text. Both return 0, or append nothing and return ERR_LIMIT if
+ * the buf's limit would be exceeded. */
 int buf_append(struct buf *b, struct slice s) MUSTCHECK;
 int buf_printf(struct buf *b, const char *fmt, ...) MUSTCHECK PRINTF_LIKE(2, 3);
 
-/* Returns room for @len bytes behind the content. The caller writes there and then calls buf_commit
- * with the number of bytes written. Returns NULL if that would be over the limit. */
+/* Returns a pointer to room for @len bytes after the content, or NULL if the buf's limit would be
+ * exceeded. The caller writes to this room and then calls buf_commit with the number of bytes
+ * written. */
 char *buf_reserve(struct buf *b, size_t len) MUSTCHECK;
 void buf_commit(struct buf *b, size_t len);
 
 /* Drops the first @len bytes of the content. */
 void buf_consume(struct buf *b, size_t len);
-/* Leaves room for @len bytes in front of what will be appended, for buf_prepend. The buf is empty.
- * Bytes that were consumed leave such room, too. */
+/* Leaves room for @len bytes before the bytes that will be appended; buf_prepend uses the room. The
+ * buf must be empty. Consumed bytes leave room for buf_prepend, too. */
 void buf_headroom(struct buf *b, size_t len);
-/* Puts @s in front of the content. Returns false if there is no room in front. */
+/* Puts @s before the content. Returns false if the room before the content is too small. */
 bool buf_prepend(struct buf *b, struct slice s) MUSTCHECK;
-/* Cuts the content from the end down to @len bytes. */
+/* Shortens the content to its first @len bytes. Leaves shorter content as it is. */
 void buf_truncate(struct buf *b, size_t len);
-/* Moves the content to smaller memory if the buf has far more than that needs. */
+/* Moves the content to smaller memory, if the memory has 4 KiB or more and the content fills at
+ * most a quarter of the memory. */
 void buf_fit(struct buf *b);
 
 /* Checks the invariants of buf.c (check.h). */

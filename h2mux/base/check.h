@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* check.h - checks of invariants, compiled in with -DCHECK=1 (make CHECK=1; on under asan, tsan and
- * fuzz).
+/* check.h - checks invariants in builds with -DCHECK=1 (make CHECK=1; always in the variants asan,
+ * tsan and fuzz).
  *
- * A module that states invariants has a function `x_check(const struct x *)` which tests each of
- * them with CHECK_THAT. Callers write `if (CHECKING) x_check(x);` where the state has just changed.
- * Without CHECK neither costs anything. An assert() is for what release has to test too. */
+ * A module that states invariants has a function `x_check(const struct x *)`, which tests each
+ * invariant with CHECK_THAT. Callers write `if (CHECKING) x_check(x);` after the state has changed.
+ * Without CHECK=1 the checks cost nothing. An assert() tests what release builds have to test,
+ * too. */
 #ifndef H2MUX_BASE_CHECK_H
 #define H2MUX_BASE_CHECK_H
 
@@ -17,15 +18,15 @@ enum { CHECKING = 1 };
 enum { CHECKING = 0 };
 #endif
 
-/* Prints where and which invariant is broken, and aborts. */
+/* Prints the place and the broken invariant to standard error, and aborts. */
 static inline _Noreturn void check_failed(const char *file, int line, const char *condition)
 {
     fprintf(stderr, "%s:%d: invariant broken: %s\n", file, line, condition);
     abort();
 }
 
-/* Aborts unless @cond holds. Evaluates nothing when CHECKING is 0; the compiler still reads the
- * condition, so that it cannot rot. */
+/* Aborts unless @cond is true. Evaluates nothing without CHECK=1; the compiler still reads the
+ * condition, so that a condition which no longer compiles is noticed. */
 #define CHECK_THAT(cond)                                                                           \
     do {                                                                                           \
         if (CHECKING && !(cond))                                                                   \

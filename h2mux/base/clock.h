@@ -6,13 +6,13 @@
 
 #include <stdint.h>
 
-/* Returns the microseconds of CLOCK_MONOTONIC. */
+/* Returns the present time of CLOCK_MONOTONIC in microseconds. */
 uint64_t clock_now_us(void);
-/* Returns the seconds since the epoch. */
+/* Returns the present wall-clock time in seconds since the epoch. */
 int64_t clock_wall_s(void);
 
-/* Writes a date in UTC, as 2026-12-22T10:00:00Z, and a zero byte. A time that no calendar holds
- * gives an empty text. */
+/* Writes the date of @wall_s (seconds since the epoch, UTC) to @out, as 2026-12-22T10:00:00Z and a
+ * zero byte. Writes an empty text if the calendar has no date for @wall_s. */
 enum { CLOCK_ISO_MAX = sizeof "2026-12-22T10:00:00.000Z" };
 void clock_iso(int64_t wall_s, char out[static CLOCK_ISO_MAX]);
 

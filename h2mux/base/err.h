@@ -34,7 +34,7 @@
 enum err { ERR_OK = 0, ERR_TABLE(ERR_ENUM) };
 #undef ERR_ENUM
 
-/* Returns the text of @err, in lower case and without a full stop; static. */
+/* Returns the text of @err, in lower case and without a full stop. The text is static. */
 const char *err_text(int err);
 
 #endif

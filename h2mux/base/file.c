@@ -9,8 +9,8 @@
 
 enum { READ_STEP = 16384 };
 
-/* With a full buffer, one byte more is read: only that tells the end of the file from a file that
- * is too large. */
+/* Appends the rest of @fd to @to. When @to is full, reads one byte more: only this read tells a
+ * file that ends here from a file that is too large. */
 int file_read_all(int fd, struct buf *to)
 {
     for (;;) {

@@ -12,12 +12,13 @@ union inet {
     struct in6_addr v6;
 };
 
-/* Parses an address of @family: with AF_INET "192.0.2.1" into @out's v4, with AF_INET6
- * "2001:db8::1" into v6. Returns false, and leaves @out undefined, if @text is no such address. */
+/* Parses @text as an IP address: with AF_INET as IPv4 ("192.0.2.1") into out->v4, with AF_INET6 as
+ * IPv6 ("2001:db8::1") into out->v6. Returns false, and leaves @out undefined, if @text is no
+ * address of @family. */
 bool inet_parse(int family, struct slice text, union inet *out) MUSTCHECK;
 
-/* Parses the address in the host of a URL, where IPv6 has brackets (RFC 3986 3.2.2). Returns the
- * family, or AF_UNSPEC if @host is no address. */
+/* Parses the host of a URL as an IP address. An IPv6 address has brackets (RFC 3986 3.2.2). Returns
+ * AF_INET or AF_INET6, or AF_UNSPEC if @host is no address. */
 int inet_parse_host(struct slice host, union inet *out) MUSTCHECK;
 
 #endif

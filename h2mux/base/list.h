@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* list.h - a doubly linked list, circular around its head; the nodes are members of the listed
- * structs. A node outside of any list is zeroed or points to itself. */
+/* list.h - links structs in doubly linked lists. Each listed struct has a node as a member, and a
+ * list is a circle of nodes through its head. A node that is in no list is zeroed or points to
+ * itself. */
 #ifndef H2MUX_BASE_LIST_H
 #define H2MUX_BASE_LIST_H
 
@@ -29,7 +30,7 @@ static inline bool list_empty(const struct list_node *head)
     return head->next == head;
 }
 
-/* Returns how many nodes the list has, by walking it. */
+/* Counts the nodes of the list, by a walk over all of them, and returns their number. */
 static inline size_t list_count(const struct list_node *head)
 {
     size_t n = 0;
@@ -66,7 +67,7 @@ static inline void list_remove(struct list_node *n)
     n->prev = n->next = NULL;
 }
 
-/* Unlinks the first node and returns it, or NULL if the list is empty. */
+/* Unlinks the first node and returns that node. Returns NULL if the list is empty. */
 static inline struct list_node *list_pop(struct list_node *head)
 {
     struct list_node *n = head->next;
@@ -76,7 +77,8 @@ static inline struct list_node *list_pop(struct list_node *head)
     return n;
 }
 
-/* Visits each node. The body may remove @it from the list, and no other node. */
+/* Runs the body for each node @it, in the order of the list. The body may remove @it from the list,
+ * and no other node. */
 #define LIST_FOREACH(it, head)                                                                     \
     for (struct list_node *it = (head)->next, *it##_next = it->next; it != (head);                 \
          it = it##_next, it##_next = it->next)

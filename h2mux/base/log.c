@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* log.c - the outputs of the event log and the access log: writes a line with one system call, or
- * drops it when that could block. log_format.c makes the lines.
+/* log.c - writes the lines of the event log and of the access log. Each line is written with one
+ * system call, or dropped if the call could block. log_format.c makes the lines.
  *
  * Invariants: a line for a pipe, terminal or socket has at most PIPE_BUF bytes, so that a
- * descriptor which polls writable takes all of it. O_NONBLOCK is set only on files that were opened
- * here: descriptors 1 and 2 share their description with the program that started this one. */
+ * descriptor which polls writable takes the whole line. O_NONBLOCK is set only on files that were
+ * opened here, because the program that started this one shares the flags of descriptors 1 and
+ * 2. */
 #include "h2mux/base/log_int.h"
 
 #include <assert.h>
@@ -24,7 +25,7 @@
 struct log_file {
     pthread_mutex_t lock; /* guards the rest */
     char *path;           /* owned; NULL: standard error, "-": standard output */
-    int fd;               /* owned unless it is one of those two */
+    int fd;               /* owned, unless standard error or standard output is used */
     bool may_block;       /* anything but a regular file */
 };
 
@@ -33,7 +34,7 @@ static struct log_file events = {
     .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .may_block = true};
 static atomic_bool events_json;
 static _Atomic uint64_t dropped;    /* since the start */
-static _Atomic uint64_t unreported; /* of those, the ones that no line has told yet */
+static _Atomic uint64_t unreported; /* dropped lines that no line has reported yet */
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -48,12 +49,13 @@ static int path_open(const char *path)
         return STDERR_FILENO;
     if (!path_is_file(path))
         return STDOUT_FILENO;
-    /* O_NONBLOCK: opening a FIFO without a reader fails instead of waiting for one. */
+    /* With O_NONBLOCK, opening a FIFO without a reader fails; otherwise it would wait for a
+     * reader. */
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
-/* Points @f at @path. Fails with ERR_IO and leaves @f as it was. The lock is held during the
- * change, so that no line is torn or lost. */
+/* Opens @path for @f and closes the old file. Returns 0, or ERR_IO if @path cannot be opened; @f
+ * stays as it was then. The lock is held during the change, so that no line is torn or lost. */
 static int log_file_switch(struct log_file *f, const char *path)
 {
     int fd = path_open(path);
@@ -84,8 +86,8 @@ static bool log_file_ready(const struct log_file *f)
 }
 
 /* Writes a line and its newline with one system call. Returns false, and counts the line as
- * dropped, if that failed. A line that is too long loses its end: the front has the time and the
- * event. */
+ * dropped, if the descriptor cannot take the whole line now. A line over PIPE_BUF bytes loses its
+ * end, because the time and the event are at its front. */
 static bool log_file_put(struct log_file *f, struct slice line)
 {
     pthread_mutex_lock(&f->lock);
@@ -126,7 +128,8 @@ void log_file_line(struct log_file *f, struct slice line)
 
 void log_file_reopen(struct log_file *f)
 {
-    /* The path cannot change meanwhile, since only the owner reopens and closes. */
+    /* f->path is read without the lock, because only the owner of @f calls the functions that
+     * change the path. */
     if (path_is_file(f->path) && log_file_switch(f, f->path) < 0)
         LOG(WARN, "log_file_not_reopened", LOG_STR("path", f->path),
             LOG_STR("error", strerrordesc_np(errno)));
@@ -153,7 +156,8 @@ int log_open(const char *path, enum log_level level, bool json)
     if (log_file_switch(&events, path) < 0)
         return ERR_IO;
     atomic_store(&events_json, json);
-    /* Written only if it changes: workers read it without a lock. */
+    /* Workers read log_threshold without a lock, so the variable is written only if the level
+     * changes. */
     if (log_threshold != level)
         log_threshold = level;
     return 0;

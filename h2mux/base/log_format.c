@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* log_format.c - makes the line of an event, as text or as JSON.
  *
- * Invariants: a pair is in the line whole or not at all; no byte of a value can end the line, its
- * quotes or its pair; a line of JSON is one valid object in UTF-8. */
+ * Invariants: a pair is in the line completely or not at all; no byte of a value can end the line,
+ * the value's quotes or its pair; a line of JSON is one valid object in UTF-8. */
 #include "h2mux/base/log_int.h"
 
 #include <stdio.h>
@@ -12,12 +12,13 @@
 #include "h2mux/base/clock.h"
 
 enum {
-    /* `,"omitted":N,"dropped":N}`, for which there is always room */
+    /* the length of `,"omitted":N,"dropped":N}`, for which each line keeps room */
     TAIL_MAX = sizeof ",\"omitted\":,\"dropped\":}" + 2 * SLICE_U64_MAX
 };
 #define ELLIPSIS "\xe2\x80\xa6"
 
-/* Appends to a line. A piece that does not fit is not written and sets `full`. */
+/* A writer appends pieces to a line. If a piece does not fit, `full` is set, and nothing more is
+ * written. */
 struct writer {
     char *at, *end;
     bool full;
@@ -49,7 +50,8 @@ static void put_i64(struct writer *w, int64_t n)
     put_u64(w, n < 0 ? -(uint64_t)n : (uint64_t)n);
 }
 
-/* Writes a number or a boolean, which look the same in both formats. */
+/* Writes the number or boolean of @p, which looks the same in both formats. Writes nothing for a
+ * text. */
 static void put_plain(struct writer *w, const struct log_pair *p)
 {
     switch (p->type) {
@@ -128,7 +130,8 @@ static void put_text_pair(struct writer *w, const struct log_pair *p)
 
 /* ---- JSON */
 
-/* Returns the length of the UTF-8 character at the front, or 0 if it is malformed (RFC 3629 4). */
+/* Returns the length in bytes of the UTF-8 character at the start of @s, or 0 if the character is
+ * malformed (RFC 3629 4) or a zero byte. */
 static size_t utf8_span(const unsigned char *s, size_t len)
 {
     if (s[0] < 0x80)
@@ -146,8 +149,8 @@ static size_t utf8_span(const unsigned char *s, size_t len)
     return n;
 }
 
-/* Writes one character of @s, or `?` for a byte that is no UTF-8. Returns how many bytes of @s that
- * took. */
+/* Writes the first character of @s, with an escape if JSON needs one, or `?` for a byte that is no
+ * UTF-8. Returns how many bytes of @s were used. */
 static size_t put_json_char(struct writer *w, struct slice s)
 {
     char escape[] = "\\u00XX";
@@ -215,7 +218,8 @@ static void put_count(struct writer *w, put_pair_fn *put_pair, const char *name,
         put_pair(w, &LOG_U(name, count));
 }
 
-/* Writes the pairs that fit, then the counts of those that did not and of lost lines. */
+/* Writes the pairs that fit, then the number of pairs that did not fit (`omitted`) and the number
+ * of lines that were lost before this line (`dropped`). */
 static void put_pairs(struct writer *w, const struct log_line *l, put_pair_fn *put_pair)
 {
     uint64_t omitted = 0;
@@ -233,7 +237,7 @@ static void put_pairs(struct writer *w, const struct log_line *l, put_pair_fn *p
     put_count(w, put_pair, "dropped", l->dropped);
 }
 
-/* Returns whether a name has small letters, digits and `_` alone, which neither format escapes. */
+/* Returns whether @name has only small letters, digits and `_`, which neither format escapes. */
 static bool is_id(const char *name)
 {
     return name[0] && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';

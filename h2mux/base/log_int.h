@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* log_int.h - what log.c and log_format.c share; nobody else includes it. */
+/* log_int.h - declares what log.c and log_format.c share. No other file includes this header. */
 #ifndef H2MUX_BASE_LOG_INT_H
 #define H2MUX_BASE_LOG_INT_H
 
@@ -15,12 +15,13 @@ struct log_line {
     const char *event;
     const struct log_pair *pairs;
     size_t n;
-    uint64_t dropped; /* lines that were lost before this one; 0: not told */
+    uint64_t dropped; /* lines that were lost before this line; 0: not reported */
 };
 
 const char *log_level_name(enum log_level level);
 
-/* Each writes the line, without its newline, and returns its length. */
+/* Write the line of @l to @out, as text and as JSON, without a newline. Both return the length in
+ * bytes. */
 size_t log_format_text(const struct log_line *l, char out[static LOG_LINE_MAX]);
 size_t log_format_json(const struct log_line *l, char out[static LOG_LINE_MAX]);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* map.c - see map.h. The tree stores pointers to `struct node`; a look-up passes a node on the
- * stack whose key points to the caller's bytes. Keys compare as bytes, and a prefix comes first.
+/* map.c - implements map.h. The tree stores pointers to `struct node`; a look-up passes a node on
+ * the stack whose key points to the caller's bytes. Keys are compared as bytes, and a key that
+ * begins another key comes before the longer one.
  *
- * Invariants: count is the number of nodes; each node has a value, and a key that points to its own
- * copy; keys rise from node to node. */
+ * Invariants: count is the number of nodes; each node has a value, and a key that points to the
+ * node's own copy; keys rise from node to node. */
 #include "h2mux/base/map.h"
 
 #include <assert.h>
@@ -13,7 +14,7 @@
 #include "h2mux/base/check.h"
 
 struct node {
-    struct slice key; /* of a stored node: points at its own `copy` */
+    struct slice key; /* in a stored node: points to `copy` */
     void *value;      /* borrowed */
     char copy[];
 };
@@ -56,7 +57,8 @@ void map_deinit(struct map *m)
     map_init(m);
 }
 
-/* Maps of thousands are checked only when their owner asks: each check visits every node. */
+/* Checks @m (CHECK=1) if it has at most 256 nodes. A check visits every node, so larger maps are
+ * checked only when their owner calls map_check. */
 static void check_if_small(const struct map *m)
 {
     if (CHECKING && m->count <= 256)
@@ -107,8 +109,8 @@ static void walk_node(const void *slot, VISIT which, void *closure)
 {
     const struct node *n = *(struct node *const *)slot;
     const struct walk *w = closure;
-    /* An inner node is met three times. Its turn in the order of keys is the second, which
-     * <search.h> calls postorder. */
+    /* twalk_r visits an inner node three times. The second visit, which <search.h> calls postorder,
+     * comes in the order of the keys. */
     if (which == postorder || which == leaf)
         w->visit(n->key, n->value, w->user);
 }
@@ -121,7 +123,7 @@ void map_each(const struct map *m, void (*visit)(struct slice key, void *value, 
 }
 
 struct check_walk {
-    const struct node *before; /* NULL: at the first */
+    const struct node *before; /* NULL before the first node */
     size_t count;
 };
 

@@ -2,7 +2,8 @@
 /* opt_help.c - prints the table of options as --help. */
 #include "h2mux/base/opt_int.h"
 
-/* Writes "  -w, --workers N" and returns its width. With @out NULL and @size 0 it only measures. */
+/* Writes the left column of a row, for instance " -w, --workers N", to @out and returns its width
+ * in characters. Writes nothing if @out is NULL and @size is 0. */
 static int left_text(const struct opt_row *row, char *out, size_t size)
 {
     char letter[] = "-?, ";

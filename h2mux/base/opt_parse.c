@@ -2,9 +2,9 @@
 /* opt_parse.c - fills a struct of options: from the command line first, then from the environment,
  * then with the defaults.
  *
- * An empty environment variable counts as not set. A list from the environment is copied once and
+ * An empty environment variable counts as not set. A list from the environment is copied once, and
  * the copy lives as long as the process, as argv and the environment do. A default that its own row
- * refuses is a bug in the table: assert. */
+ * refuses is a fault of the table, and an assert finds it. */
 #include "h2mux/base/opt_int.h"
 
 #include <assert.h>
@@ -21,7 +21,7 @@
 struct parse {
     const struct opt_program *program;
     void *into;
-    bool *given; /* owned, by row: the command line or the environment has it */
+    bool *given; /* owned; for each row: whether a value was given */
     char **next; /* the rest of argv */
     char **end;
     const char **operands;
@@ -182,8 +182,9 @@ static const char *value_wanted(const struct opt *row)
     return row->wants ? row->wants : "valid";
 }
 
-/* Sets the field of @row from @text. @label says where the value came from: "--hold" or
- * "ONEPORTD_HOLD". */
+/* Sets the field of @row from @text. Returns OPT_RUN. Otherwise prints an error that begins with
+ * @label, which names the place of the value ("--hold" or "ONEPORTD_HOLD"), and returns
+ * OPT_WRONG. */
 static enum opt_result take_value(struct parse *ps, const struct opt *row, const char *label,
                                   const char *text)
 {
@@ -204,7 +205,8 @@ static enum opt_result show_help(const struct opt_program *p)
     return OPT_SHOWN;
 }
 
-/* --help, --version or an error: @arg is no row's name. */
+/* Handles a long option that no row has: prints the help or the version and returns OPT_SHOWN, or
+ * prints an error and returns OPT_WRONG. */
 static enum opt_result parse_built_in(const struct opt_program *p, const char *arg)
 {
     if (strcmp(arg, "--help") == 0)
@@ -238,7 +240,8 @@ static enum opt_result parse_long(struct parse *ps, const char *arg)
     return value ? take_value(ps, row, label, value + 1) : take_next(ps, row, label);
 }
 
-/* `-vq` is two flags, `-n4` a letter and its value. */
+/* Parses an argument of short options: `-vq` is two flags, `-n4` is a letter and its value. Returns
+ * OPT_RUN, or OPT_SHOWN after -h, or OPT_WRONG after an error. */
 static enum opt_result parse_short(struct parse *ps, const char *arg)
 {
     for (const char *at = arg + 1; *at; at++) {
@@ -283,11 +286,12 @@ static enum opt_result parse_argv(struct parse *ps)
     return result;
 }
 
-/* Each element of @text, blanks around it cut off, as if it had been given on its own. */
+/* Takes each element of the list @text as if it had been given alone, without the blanks around it.
+ * At the first element that is refused, empties the whole list and returns OPT_WRONG. */
 static enum opt_result take_elements(struct parse *ps, const struct opt *row, const char *label,
                                      const char *text)
 {
-    char *copy = xstrdup(text); /* kept: the list's items point into it */
+    char *copy = xstrdup(text); /* kept: the items of the list point into the copy */
     struct slice rest = slice_str(copy), each;
     size_t taken = 0;
     enum opt_result result = OPT_RUN;

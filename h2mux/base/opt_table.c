@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* opt_table.c - the types of options, the rows that every program has, and the walk over a table.
- */
+/* opt_table.c - describes the types of options, adds the rows that every program has, and walks
+ * over a table. */
 #include "h2mux/base/opt_int.h"
 
 #include <ctype.h>
@@ -31,7 +31,7 @@ static const struct opt built_in[] = {
     {.name = "help", .letter = 'h', .help = "show this and exit"},
     {.name = "version", .help = "show the version and exit"},
 };
-/* --help of a program that uses -h for something else. */
+/* This row is --help in a program that uses -h for another option. */
 static const struct opt help_without_letter = {.name = "help", .help = "show this and exit"};
 
 const struct opt *opt_find_name(const struct opt_program *p, struct slice name)
@@ -50,7 +50,8 @@ const struct opt *opt_find_letter(const struct opt_program *p, char letter)
     return NULL;
 }
 
-/* Returns the built-in row @i as this program has it, or NULL if a row has taken its name. */
+/* Returns the built-in row @i of the program, or NULL if a row of the program has the same name.
+ * --help loses its letter if a row of the program has -h. */
 static const struct opt *built_in_row(const struct opt_program *p, size_t i)
 {
     if (opt_find_name(p, slice_str(built_in[i].name)))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* pool.c - see pool.h. The first word of a free block points to the next one.
+/* pool.c - implements pool.h. Blocks are kept in classes by size. The first word of a free block
+ * points to the next free block of its class.
  *
- * Invariants: a class keeps at most KEPT bytes of free blocks, so that the memory of a burst goes
- * back; its count is the length of its list. */
+ * Invariants: a class keeps at most 256 KiB (KEPT) of free blocks, so that the memory of a burst is
+ * freed; the count of a class is the length of its list. */
 #include "h2mux/base/pool.h"
 
 #include <stdlib.h>

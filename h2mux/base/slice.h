@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* slice.h - a slice is a pointer to borrowed bytes and their number, and is passed by value. No
- * zero byte need follow the bytes. */
+/* slice.h - defines a slice, a pointer to borrowed bytes and their number. Slices are passed by
+ * value. The bytes need not end with a zero byte. */
 #ifndef H2MUX_BASE_SLICE_H
 #define H2MUX_BASE_SLICE_H
 
@@ -12,7 +12,7 @@
 #include "h2mux/base/alloc.h"
 
 struct slice {
-    const char *ptr; /* borrowed: valid as long as the buffer behind it */
+    const char *ptr; /* borrowed; valid as long as the buffer that has the bytes */
     size_t len;
 };
 
@@ -24,7 +24,7 @@ static inline struct slice slice_make(const char *ptr, size_t len)
     return (struct slice){ptr, len};
 }
 
-/* Returns a slice of a C string without its zero byte; empty for NULL. */
+/* Returns a slice of the C string @str without its zero byte, or an empty slice if @str is NULL. */
 static inline struct slice slice_str(const char *str)
 {
     return (struct slice){str, str ? strlen(str) : 0};
@@ -35,13 +35,14 @@ static inline bool slice_eq(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-/* Returns @s without its first @n bytes; empty if there are no more than that. */
+/* Returns @s without its first @n bytes, or an empty slice if @s has no more than @n bytes. */
 static inline struct slice slice_skip(struct slice s, size_t n)
 {
     return n > s.len ? slice_make(s.ptr + s.len, 0) : slice_make(s.ptr + n, s.len - n);
 }
 
-/* The comparisons whose name has an i ignore the case of ASCII letters (RFC 9110 5.1). */
+/* Returns whether the @len bytes at @a and @b are equal. This comparison and the others whose names
+ * have an i ignore the case of ASCII letters (RFC 9110 5.1). */
 bool ascii_ieq(const char *a, const char *b, size_t len);
 static inline bool slice_ieq(struct slice a, struct slice b)
 {
@@ -54,30 +55,31 @@ bool slice_ends(struct slice s, struct slice suffix);
 /* Returns @s without the spaces and tabs at both ends (OWS of RFC 9110). */
 struct slice slice_trim(struct slice s);
 
-/* Returns the offset of the first @c, or -1. */
+/* Returns the offset of the first @c in @s, or -1 if @s has none. */
 ptrdiff_t slice_find(struct slice s, char c);
-/* Returns the offset of the last @c, or -1. */
+/* Returns the offset of the last @c in @s, or -1 if @s has none. */
 ptrdiff_t slice_rfind(struct slice s, char c);
 
-/* Takes the next element off a comma-separated list (RFC 9110 5.6.1), trims it and skips empty
- * ones. Returns false at the end of the list. */
+/* Takes the next element off the comma-separated @list (RFC 9110 5.6.1) and stores it in @token,
+ * without spaces and tabs at its ends. Skips empty elements. Returns false at the end of the
+ * list. */
 bool slice_next_token(struct slice *list, struct slice *token);
 
 /* Returns whether the comma-separated @list holds @token; the case of ASCII letters is ignored. */
 bool slice_has_token(struct slice list, struct slice token);
 
-/* Parses decimal digits. Fails with ERR_SYNTAX if @s is empty or holds anything else, and with
- * ERR_LIMIT if the number is over @max. */
+/* Parses the decimal number @s into @out. Returns 0; ERR_SYNTAX if @s is empty or has a character
+ * that is no digit; ERR_LIMIT if the number is larger than @max. */
 int slice_to_u64(struct slice s, uint64_t max, uint64_t *out) MUSTCHECK;
 
 /* Writes @number into @to in decimal digits and returns a slice of them. */
 enum { SLICE_U64_MAX = 20 };
 struct slice slice_from_u64(uint64_t number, char to[static SLICE_U64_MAX]);
 
-/* Returns a copy that ends with a zero byte. The caller frees it. */
+/* Returns a copy of @s that ends with a zero byte. The caller frees the copy. */
 char *slice_dup(struct slice s) MUSTCHECK;
 
-/* Makes the ASCII letters lower case, in place. */
+/* Makes the ASCII letters of @len bytes lower case, in place. */
 void ascii_lower(char *ptr, size_t len);
 
 #endif

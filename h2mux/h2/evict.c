@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* evict.c - finds the readers that stand still and gives them up. See evict.h.
  *
- * One pass over all readers finds up to VICTIMS_MAX of them: a pass for each would stop the loop
- * where thousands stand still. */
+ * A reader stands still if its peer has taken nothing for the stall time of its link. One pass over
+ * all readers finds up to 16 readers to give up (VICTIMS_MAX): one pass for each reader would hold
+ * up the loop when thousands stand still. */
 #include "h2mux/h2/evict.h"
 
 #include "h2mux/base/check.h"
 
 enum {
     LOOK_MS = 1000,
-    LOOK_SHORT_MS = 100, /* while credit is kept back, or one look did not give up enough */
+    LOOK_SHORT_MS = 100, /* while credit is kept back, or one look was not enough */
     VICTIMS_MAX = 16
 };
 
-/* The readers to give up, the one that has stood still for longest first. */
+/* The readers that are to be given up; the one that has stood still for longest is first. */
 struct victims {
     struct {
         struct evict_reader *reader;
@@ -81,11 +82,11 @@ void evict_reader_release(struct evict_reader *r, uint64_t bytes)
         list_remove(&r->node);
 }
 
-/* ---- who stands still */
+/* ---- readers that stand still */
 
-/* Returns whether the peer behind @r has taken anything since it was last asked. What has left here
- * may wait in the kernel for a peer that reads it slowly: such a peer moves, though no credit
- * comes. */
+/* Returns whether the peer that reads from @r has taken bytes since the last call. Bytes that have
+ * left this program may wait in the kernel for a slow peer, so the peer may take bytes although no
+ * credit comes. */
 static bool peer_moves(const struct evict_group *g, struct evict_reader *r, uint64_t now)
 {
     uint64_t taken;
@@ -98,9 +99,9 @@ static bool peer_moves(const struct evict_group *g, struct evict_reader *r, uint
     return moves;
 }
 
-/* Returns whether @r has taken nothing for the time of its group. Asking its peer costs a system
- * call, so the peer is asked when @r is first seen and whenever that time is over: most readers
- * cost two calls. */
+/* Returns whether @r stands still. Asking the kernel how much the peer has taken costs a system
+ * call. So this function asks when @r is first seen, and again each time that the stall time is
+ * over: for most readers twice. */
 static bool stands_still(const struct evict_group *g, struct evict_reader *r, uint64_t now)
 {
     bool known = r->taken_us != 0, due = now - r->moved_us >= g->stall_us;
@@ -134,9 +135,10 @@ static void look_at(struct victims *v, const struct evict_group *g, uint64_t now
 
 /* ---- giving up */
 
-/* Gives up victims until the budget is not tight any more: @link, or that of the process if @link
- * is NULL. Returns whether there may be more victims to be found. A stream that is given up may end
- * others, which hold nothing then. */
+/* Gives up victims until less than three quarters of the budget are used: of @link, or of the
+ * process if @link is NULL. Returns true if that was not enough and a further pass may find more
+ * victims. A victim that holds nothing any more, because an earlier
+ * victim ended its stream too, is passed over. */
 static bool give_up_some(const struct victims *v, const struct fill *link,
                          struct budget_share *share, uint64_t now)
 {

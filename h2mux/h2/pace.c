@@ -4,7 +4,8 @@
 
 enum { SAMPLE_US = 5000, SAMPLE_BYTES = 1024 * 1024 };
 
-/* Three quarters of the known rate stay: a burst into an empty buffer says little. */
+/* Adds the rate of one sample (bytes a second) to the average. The old average counts three
+ * quarters, because one burst into an empty buffer says little. */
 static void learn(struct pace *p, uint64_t rate)
 {
     p->rate = p->rate == 0 ? rate : (3 * p->rate + rate) / 4;

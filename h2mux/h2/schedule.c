@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.c - keeps entries in two queues and gives them turns. See schedule.h. Only
- * schedule_check walks a queue. */
+/* schedule.c - keeps entries in two queues (urgent and bulk) and gives them turns. See schedule.h.
+ * Only schedule_check walks a queue. */
 #include "h2mux/h2/schedule.h"
 
 #include <assert.h>
@@ -14,9 +14,10 @@ void schedule_init(struct schedule *q)
     list_init(&q->bulk);
 }
 
-/* Returns whether @e goes before bulk. A WebSocket, an event stream and an answer known to be small
- * do as long as little of theirs is queued; so does the beginning of every body, since most short
- * bodies say so only by ending. */
+/* Returns whether @e is urgent, that is, goes before bulk. An entry with at most 16 KiB queued
+ * (SCHEDULE_SHORT) is urgent if it is interactive (a WebSocket, an event stream, a short answer),
+ * or if less than 16 KiB of it were framed so far: most short bodies show only by their end that
+ * they are short. */
 static bool is_urgent(const struct schedule_entry *e, size_t queued)
 {
     if (queued > SCHEDULE_SHORT)
@@ -36,7 +37,8 @@ void schedule_ready(struct schedule *q, struct schedule_entry *e, size_t queued)
         wait_in_queue(q, e, queued);
 }
 
-/* Returns whether no entry would come before @e. */
+/* Returns whether @e may begin a turn at once: no entry has the turn, and no waiting entry goes
+ * before @e. */
 static bool is_next(const struct schedule *q, const struct schedule_entry *e, size_t queued)
 {
     return !q->turn && list_empty(&q->urgent) && (list_empty(&q->bulk) || is_urgent(e, queued)) &&

@@ -1,70 +1,75 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.h - decides whose DATA is framed next: short and interactive before bulk, each in turn.
- * The same in both roles; RFC 9218 leaves the order to the sender.
+/* schedule.h - decides which stream's DATA is framed next: short and interactive streams go before
+ * bulk, and streams of the same kind take turns. The order is the same in both roles; RFC 9218
+ * leaves the order to the sender.
  *
- * nghttp2 is let see one stream at a time: all others stay deferred in it. A stream with bytes to
- * send waits here until its turn, has a run of DATA frames, and goes to the end of its queue.
+ * nghttp2 sees one stream with DATA at a time; all others are deferred in nghttp2. A stream with
+ * bytes to send waits in a queue of the schedule until its turn, sends a run of DATA frames, and
+ * goes to the end of its queue.
  *
- * The schedule works on entries that are embedded in streams; it knows neither streams nor
- * nghttp2.
+ * The schedule works on entries that are embedded in streams; it knows neither streams nor nghttp2.
  *
- * Invariants: an entry is in one queue at most; the entry whose turn it is, is in none. A turn is
- * never longer than SCHEDULE_RUN. */
+ * Invariants: an entry is in one queue at most, and the entry that has the turn is in none. A turn
+ * is never longer than SCHEDULE_RUN. */
 #ifndef H2MUX_H2_SCHEDULE_H
 #define H2MUX_H2_SCHEDULE_H
 
 #include "h2mux/base/list.h"
 
 enum {
-    SCHEDULE_FRAME = 16 * 1024 - 9,    /* a DATA frame: with its header a full TLS record */
-    SCHEDULE_RUN = 4 * SCHEDULE_FRAME, /* bytes of bulk in a turn */
-    SCHEDULE_SHORT = 16 * 1024, /* what a stream may have queued, or sent at first, to be short */
-    SCHEDULE_AHEAD = 256 * 1024 /* bytes of others while bulk waits for one turn */
+    SCHEDULE_FRAME = 16 * 1024 - 9, /* bytes of a DATA frame; with its header one full TLS record */
+    SCHEDULE_RUN = 4 * SCHEDULE_FRAME, /* bytes that are framed in one turn */
+    SCHEDULE_SHORT = 16 * 1024,        /* largest queue of an urgent stream */
+    SCHEDULE_AHEAD = 256 * 1024        /* bytes of urgent streams before waiting bulk gets a turn */
 };
 
-/* The place of one stream. Embedded in the stream; must leave before that is freed. */
+/* A stream's place in the schedule, embedded in the stream. The stream calls schedule_leave before
+ * its own end. */
 struct schedule_entry {
-    struct list_node node; /* in one of the queues; linked iff the entry waits */
-    size_t framed;         /* bytes that were framed, up to SCHEDULE_SHORT */
-    bool interactive;      /* goes before bulk however much it has sent */
+    struct list_node node; /* in one of the two queues; linked iff the entry waits */
+    size_t framed;         /* bytes framed so far, counted up to SCHEDULE_SHORT */
+    bool interactive;      /* may be urgent however many bytes were framed */
 };
 
 struct schedule {
     struct list_node urgent, bulk; /* of schedule_entry.node */
-    struct schedule_entry *turn;   /* weak: the one that may be framed now; NULL: none */
-    size_t run;                    /* bytes left of its turn */
-    size_t ahead; /* bytes framed of others while bulk waits, since bulk had its last turn */
+    struct schedule_entry *turn;   /* weak; the entry that has the turn; NULL: none */
+    size_t run;                    /* bytes left of the turn */
+    /* Bytes that were framed while bulk waits, since bulk had its last turn. */
+    size_t ahead;
 };
 
 void schedule_init(struct schedule *q);
 
-/* Queues @e, which has something to send: @queued bytes, or its end. Does nothing if @e waits or
- * has its turn. */
+/* Queues @e, which has @queued bytes or the end of its body to send. Does nothing if @e waits
+ * already or has the turn. */
 void schedule_ready(struct schedule *q, struct schedule_entry *e, size_t queued);
 
-/* Returns how many of the @queued bytes of @e may be framed now, at most @most. Returns 0 if it is
- * not the turn of @e: then @e waits, and nghttp2 is to defer it. */
+/* Returns how many of the @queued bytes of @e may be framed now, at most @most. If @e does not have
+ * the turn, queues @e and returns 0; the caller defers the stream in nghttp2 then. */
 size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queued, size_t most);
 
 /* Counts @bytes of @e that were framed. */
 void schedule_framed(struct schedule *q, struct schedule_entry *e, size_t bytes);
 
-/* Ends the turn that runs and gives the next entry its turn. Returns that entry, or NULL if none
+/* Ends the present turn and gives the next entry the turn. Returns this entry, or NULL if none
  * waits. */
 struct schedule_entry *schedule_next(struct schedule *q);
-/* Ends the turn that runs; nobody has a turn then. */
+/* Ends the present turn. No entry has the turn then. */
 void schedule_end_turn(struct schedule *q);
 
-/* Returns whether an entry waits; nghttp2 does not know. */
+/* Returns whether an entry waits. Callers must ask here, because nghttp2 does not report deferred
+ * streams. */
 bool schedule_waits(const struct schedule *q);
 
-/* Makes bulk that is in the middle of its turn step back for urgent entries that came meanwhile. */
+/* Ends the present turn if an urgent entry waits, so that the entry need not wait for the rest of
+ * the turn. */
 void schedule_preempt(struct schedule *q);
 
-/* Checks the invariants: check.h. Looks at every entry. */
+/* Checks the invariants (check.h) by a look at every entry. */
 void schedule_check(const struct schedule *q);
 
-/* Takes @e out of its queue and ends its turn: it has nothing to send. */
+/* Takes @e out of its queue and ends its turn, because the stream has nothing to send. */
 void schedule_leave(struct schedule *q, struct schedule_entry *e);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* session.c - makes one nghttp2 session on one sock, feeds it, and frames once a turn. Its
- * callbacks are in session_library.c, its timer in session_time.c, its end in session_end.c.
+/* session.c - runs one nghttp2 session on one sock: feeds received bytes to nghttp2, and writes
+ * frames once a turn. session_library.c has nghttp2's callbacks, session_time.c the timer,
+ * session_end.c the end.
  *
- * Bytes are framed only while the sock has room, so that small things that come late do not queue
- * behind bulk. */
+ * Frames are made only while the sock's queue has room (pace.h), so that a short message does not
+ * wait after all bulk that came before. */
 #include "h2mux/h2/session_int.h"
 
 #include <stdlib.h>
@@ -17,32 +18,35 @@ static void run_frame(void *user);
 static const struct sock_ops session_sock_ops;
 static const struct stream_host_ops host_ops;
 
-/* Sets the limits of what a peer may do to us: http-rules.md#links and
- * http-rules.md#nghttp2-152. */
+/* Returns the options of an nghttp2 session. Most options limit the peer: http-rules.md#links and
+ * http-rules.md#nghttp2-152 give the reasons. */
 static nghttp2_option *library_options(const struct h2_options *o)
 {
     nghttp2_option *opt;
     if (nghttp2_option_new(&opt) != 0)
         abort();
     nghttp2_option_set_no_auto_window_update(opt, 1);
-    nghttp2_option_set_peer_max_concurrent_streams(opt, 100); /* until its SETTINGS say otherwise */
+    nghttp2_option_set_peer_max_concurrent_streams(opt, 100); /* before its SETTINGS arrive */
     nghttp2_option_set_max_outbound_ack(opt, 100);
     nghttp2_option_set_max_settings(opt, 32);
-    /* Fact G4. Our own programs never need more than 3 for HEADER_LIST_MAX, but the wire is public
-     * and a role does not tell whose program is at the other end. */
+    /* A head may have 8 CONTINUATION frames, which is also the limit of nghttp2 (fact G4). Our own
+     * programs never send more than 3 for HEADER_LIST_MAX, but any program may be the peer. */
     nghttp2_option_set_max_continuations(opt, 8);
     nghttp2_option_set_max_send_header_block_length(opt, HEADER_LIST_MAX);
-    /* Viewers leave by the hundred. */
+    /* Each viewer who leaves causes an RST_STREAM, and hundreds may leave at the same time. */
     nghttp2_option_set_stream_reset_rate_limit(opt, 100000, 10000);
     nghttp2_option_set_no_closed_streams(opt, 1);
-    /* Frames of unknown types come to on_begin_frame only if they are asked for. */
+    /* nghttp2 calls on_begin_frame for a frame of unknown type only if the type is registered
+     * here. */
     for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
         nghttp2_option_set_user_recv_extension_type(opt, (uint8_t)type);
     return opt;
 }
 
-/* nghttp2 keeps a buffer for the longest frame in each session. It frames heads at the buffer's
- * beginning and DATA passes by (NO_COPY), so most of the buffer is never written to. */
+/* nghttp2 allocates with library_malloc (alloc.h), whose large blocks are not resident before their
+ * first write. Each session has a buffer for the longest frame. Heads are framed at the buffer's
+ * beginning and DATA never enters the buffer (NO_COPY), so most of its pages are never written
+ * to. */
 static nghttp2_mem library_memory = {NULL, library_malloc, library_free, library_calloc,
                                      library_realloc};
 
@@ -62,8 +66,8 @@ static void library_open(struct h2_session *s)
     nghttp2_session_callbacks_del(callbacks);
 }
 
-/* Submits our SETTINGS (RFC 9113 6.5) and opens the connection's window wide: 65,535 bytes would
- * starve every transfer but the shortest. */
+/* Submits our SETTINGS (RFC 9113 6.5), and opens the connection's window to WINDOW_CONNECTION (16
+ * MiB): the default window of 65,535 bytes would slow down every long transfer. */
 static void submit_settings(struct h2_session *s)
 {
     const nghttp2_settings_entry opener[] = {
@@ -87,7 +91,8 @@ static void submit_settings(struct h2_session *s)
     nghttp2_session_set_local_window_size(s->host.ng, NGHTTP2_FLAG_NONE, 0, WINDOW_CONNECTION);
 }
 
-/* Lets as much wait in the kernel as may wait here. */
+/* Limits the unsent bytes in the kernel (TCP_NOTSENT_LOWAT) to the number that may wait in the
+ * sock's queue, too (pace_queue). */
 static void set_lowat(struct h2_session *s)
 {
     s->tx.lowat = pace_queue(&s->tx.pace);
@@ -121,10 +126,10 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
 
 /* ---- sending */
 
-/* Lets nghttp2 see the stream whose turn is next. A stream that has no DATA in nghttp2 yet (its
- * head has not left), or lacks window, sends nothing now; nghttp2 asks for its bytes when that has
- * changed, and then it waits again. Returns false if none waits, or if the connection's window is
- * used up. */
+/* Gives the turn to the next stream that waits: nghttp2 may ask this stream for DATA. Returns false
+ * if no stream waits, or if the connection's window is used up. A stream whose head has not left or
+ * whose own window is used up sends nothing in its turn. nghttp2 asks for its DATA when this has
+ * changed, and the stream waits for a turn again. */
 static bool next_turn(struct h2_session *s)
 {
     struct schedule_entry *e = NULL;
@@ -137,8 +142,9 @@ static bool next_turn(struct h2_session *s)
     return e;
 }
 
-/* Frames until a chunk is full or nothing is left. Control frames and heads leave nghttp2 by
- * themselves, DATA stream by stream as the schedule says. Returns false if the library fails. */
+/* Makes frames until the chunk is full or nothing is left to send. nghttp2 makes control frames and
+ * heads in its own order, and DATA stream by stream as the schedule says. Returns false if nghttp2
+ * fails. */
 static bool gather(struct h2_session *s)
 {
     schedule_preempt(&s->host.schedule);
@@ -174,8 +180,10 @@ static bool finished(const struct h2_session *s)
            nghttp2_session_want_write(s->host.ng) == 0;
 }
 
-/* The loop's buffer has one user at a time: a session that ends inside another one's callbacks
- * frames into a buffer of its own. */
+/* Makes and writes frames while fewer than @most_queued bytes are queued in the sock. Returns false
+ * if nghttp2 fails. The frames are collected in the loop's buffer. A session that ends inside
+ * another session's callbacks finds this buffer in use, and collects its frames in a buffer of its
+ * own. */
 bool h2_session_frame(struct h2_session *s, size_t most_queued)
 {
     bool ok = true, taken = buf_len(loop_out(s->host.loop)) > 0;
@@ -225,8 +233,9 @@ static void feed(struct h2_session *s, const char *data, size_t len)
         h2_session_reject(s, n);
 }
 
-/* Reads as many TLS records as fit into the scratch, none in part, so that a stream's frames are
- * handed on together and whole. Returns the bytes; @end is what the last read returned. */
+/* Reads whole TLS records into the scratch until there is no room for a full record, so that the
+ * frames of one stream are handed on together. Returns the number of bytes, and stores the result
+ * of the last read in @end. */
 static size_t read_much(struct h2_session *s, ssize_t *end)
 {
     size_t len = 0;

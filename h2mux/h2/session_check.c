@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* session_check.c - checks the invariants of a session and of its streams: check.h.
+/* session_check.c - checks the invariants of a session and of its streams (check.h).
  *
- * A session with few streams is checked as a whole after each of its turns. The streams of one with
- * many are walked in some of its turns only, so that the cost a turn stays the same. */
+ * A session with up to 32 streams (FEW) is checked completely after each of its turns. In a session
+ * with more streams, the streams are checked only in some turns, so that the cost of a turn stays
+ * the same. */
 #include "h2mux/base/check.h"
 #include "h2mux/h2/session_int.h"
 
 enum { FEW = 32 };
 
-/* What streams hold and count, added up. */
+/* Sums over the streams of a session. */
 struct sums {
     uint64_t held, still_held;
     uint32_t requests, bodies, still_bodies, streams, frozen;

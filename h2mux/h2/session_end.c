@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* session_end.c - ends a session: behind a GOAWAY, when the peer has gone, at a fault, or when its
- * owner closes.
+/* session_end.c - ends a session: after a GOAWAY, when the peer has gone, after a fault, or when
+ * the owner closes the session.
  *
- * An end that is decided inside nghttp2 waits for the task of `closing`, until nghttp2 is off the
- * stack. */
+ * An end that is decided inside nghttp2 is carried out by a task (closing.task) after nghttp2 has
+ * returned. */
 #include "h2mux/h2/session_int.h"
 
 #include <stdlib.h>
@@ -12,9 +12,9 @@
 
 /* ---- goodbye */
 
-/* Returns whether requests were opened that have not left. They must leave before a GOAWAY: a peer
- * that hears GOAWAY while it has no stream closes, and requests on their way would be lost. */
-
+/* Returns whether a request was opened whose HEADERS have not left. All requests must leave before
+ * a GOAWAY: a peer that receives GOAWAY while no stream is open closes the connection, and requests
+ * on their way would be lost. */
 static bool heads_wait(const struct h2_session *s)
 {
     LIST_FOREACH (it, &s->host.streams)
@@ -60,8 +60,8 @@ static void close_streams(struct h2_session *s, int err)
     }
 }
 
-/* Frames what the peer should still hear, without regard to room: streams hold no more than that
- * already. Then leaves the sock to finish by itself. */
+/* Sends all queued frames and the GOAWAY, without regard to the room in the sock, because the bytes
+ * are in memory already. After that the sock finishes without an owner (sock_finish). */
 static void last_words(struct h2_session *s, uint32_t code)
 {
     if (s->goaway.farewell.ptr)
@@ -80,7 +80,7 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
     task_cancel(&s->closing.task);
     wheel_timer_stop(&s->keepalive.timer);
     if (err == ERR_TIMEOUT && code == NGHTTP2_NO_ERROR)
-        sock_abort(s->sock); /* FIN would wait behind unacknowledged bytes */
+        sock_abort(s->sock); /* FIN would wait after unacknowledged bytes */
     else if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT ||
              err == ERR_TLS || err == ERR_TRUNCATED)
         sock_close(s->sock);
@@ -120,7 +120,8 @@ void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char 
     loop_defer(s->host.loop, &s->closing.task);
 }
 
-/* These ops are for a session whose owner is gone while nghttp2 is still on the stack. */
+/* These functions serve a session that its owner has closed while nghttp2 is on the stack. They do
+ * nothing, except that a new stream is refused. */
 static void mute(void *user)
 {
     (void)user;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* session_int.h - declares a session and what its files share; for the files of the noun session
- * alone.
+/* session_int.h - declares a session and what the files session*.c share. No other file includes
+ * this header.
  *
- * Invariants: a session that is over (DEAD) has no sock and no streams, keeps no credit back and
- * waits for nothing; `out` is set only while nghttp2 is on the stack; a GOAWAY that waits for heads
- * is an OPENER's; an end that was decided inside nghttp2 has its task queued. */
+ * Invariants: a session that is over (DEAD) has no sock, no streams, no credit that is kept back,
+ * and neither a queued task nor an armed timer; `out` is set only while nghttp2 is on the stack;
+ * only an OPENER has a GOAWAY that waits for heads; an end that was decided inside nghttp2 has its
+ * task queued. */
 
 /* draw: a session
  *
@@ -17,7 +18,7 @@
 #include "h2mux/io/wheel.h"
 
 enum {
-    H2_OUT_CHUNK = 64 * 1024 /* bytes that are framed before the room is looked at again */
+    H2_OUT_CHUNK = 64 * 1024 /* bytes that are framed between two looks at the room */
 };
 
 struct h2_session {
@@ -25,45 +26,48 @@ struct h2_session {
     struct sock *sock; /* owned until DEAD */
     struct h2_options options;
     const struct h2_session_ops *ops; /* static */
-    void *user;                       /* borrowed: closes the session before it goes */
+    void *user;                       /* borrowed; closes the session before its own end */
     struct {
-        bool up;    /* the peer's were received */
+        bool up;    /* the peer's SETTINGS have arrived */
         bool acked; /* the peer has acknowledged ours */
     } settings;
     struct {
         bool sent, received;
-        struct slice farewell; /* OPENER: debug data of a GOAWAY that waits for heads; ptr NULL */
+        /* OPENER: the debug data of a GOAWAY that waits until all heads have left; ptr is NULL if
+         * no GOAWAY waits. */
+        struct slice farewell;
     } goaway;
     struct {
-        int in_library; /* depth of nghttp2 calls: what must not run inside them is deferred */
+        int in_library; /* depth of nghttp2 calls that are on the stack */
         struct task task;
-        int err; /* of an end that was decided inside nghttp2; so the next three */
+        /* These four are of an end that was decided inside nghttp2, for the task to carry out. */
+        int err;
         uint32_t code;
-        const char *reason; /* NULL: none was decided */
-        bool silent;        /* the owner closes: no on_closed */
-        uint32_t lost;      /* streams that the end has cut */
+        const char *reason; /* NULL: no end was decided */
+        bool silent;        /* the owner closes the session: no on_closed */
+        uint32_t lost;      /* streams that were open at the end */
     } closing;
     struct {
-        struct buf *out; /* borrowed from the loop while frames are gathered; NULL otherwise */
-        size_t framed;   /* bytes of this chunk that were written past `out` */
+        struct buf *out; /* borrowed; set while frames are gathered, otherwise NULL */
+        size_t framed;   /* bytes of this chunk that were written to the sock */
         struct pace pace;
-        uint64_t seen;   /* of sock_sent: told to pace */
-        size_t lowat;    /* TCP_NOTSENT_LOWAT as it is set */
-        bool backlogged; /* something was queued when pace was last told */
+        uint64_t seen;   /* part of sock_sent() that was told to pace */
+        size_t lowat;    /* the present TCP_NOTSENT_LOWAT */
+        bool backlogged; /* the sock had a queue when pace was last told */
     } tx;
     struct {
         struct wheel_timer timer;
-        uint64_t due_us; /* when it comes, while it is armed */
+        uint64_t due_us; /* when the armed timer comes */
         uint64_t created_us;
         uint64_t ping_sent_us;
         uint64_t ping_deadline_us; /* 0: no PING is out */
-        uint64_t rx_since_ping;    /* bytes of DATA */
+        uint64_t rx_since_ping;    /* bytes of DATA since the last PING */
     } keepalive;
     struct {
         struct bucket glitches;
-        uint64_t crossing; /* frames that may still come of streams that are over */
-        unsigned credits;  /* WINDOW_UPDATEs that our DATA may still bring about */
-    } nuisance;            /* session_library.c */
+        uint64_t crossing; /* frames of closed streams that may still arrive */
+        unsigned credits;  /* WINDOW_UPDATEs that our DATA may still cause */
+    } nuisance;            /* see session_library.c */
     struct reap reap;
 };
 
@@ -74,47 +78,54 @@ static inline struct h2_session *h2_session_of(struct stream_host *h)
 
 /* ---- session.c */
 
-/* Counts one unit of nuisance; ends the session when there were too many. @kind: a static text. */
+/* Counts one unit of nuisance, that is, one frame that costs the peer nothing (fact G6). Ends the
+ * session with ERR_ABUSE and the reason @kind, a static text, when there were too many (10,000 at
+ * once, 330 a second). */
 void h2_session_glitch(struct h2_session *s, const char *kind);
 
-/* Frames and writes while less than @most_queued waits in the sock. Returns false if the library
- * failed. */
+/* Makes and writes frames while fewer than @most_queued bytes are queued in the sock. Returns false
+ * if nghttp2 fails. */
 bool h2_session_frame(struct h2_session *s, size_t most_queued);
 
-/* Returns whether the chunk that is being framed may grow. */
+/* Returns whether more frames may be added to the chunk that is being made. */
 bool h2_session_room(const struct h2_session *s);
 
-/* Writes what is gathered in `out` to the sock, before what follows. */
+/* Writes the frames in `out` to the sock, and empties `out`. */
 void h2_session_write_out(struct h2_session *s);
 
 /* ---- session_check.c */
 
-/* Checks the invariants of @s and of its streams between two turns: check.h. */
+/* Checks the invariants of @s and of its streams between two turns (check.h). */
 void h2_session_check(const struct h2_session *s);
 
 /* ---- session_end.c */
 
-/* Ends the session: at once, or after the library has returned. @silent: the owner asked for it. */
+/* Ends the session, at once or after nghttp2 has returned. The peer gets GOAWAY(@h2_code) if the
+ * connection still works, the owner on_closed(@err, @reason). @silent: the owner itself closes the
+ * session and gets no on_closed. */
 void h2_session_end(struct h2_session *s, int err, uint32_t h2_code, const char *reason,
                     bool silent);
 void h2_session_run_end(void *session); /* the task of `closing` */
 
-/* Submits the GOAWAY that waits as soon as it may. Returns whether there is more to frame. */
+/* Submits the GOAWAY that waits, if all heads have left. Returns whether the GOAWAY was
+ * submitted. */
 bool h2_session_say_goodbye(struct h2_session *s);
 
 /* ---- session_time.c */
 
-void h2_session_arm(struct h2_session *s); /* arms the timer for what is due first */
+void h2_session_arm(struct h2_session *s); /* arms the timer for the earliest deadline */
 void h2_session_run_timer(void *session);
 
-/* Counts @bytes of DATA that came, and sends a PING if it is time to measure the round trip. */
+/* Counts @bytes of DATA that have arrived, and sends a PING if the round trip is to be measured
+ * again. */
 void h2_session_measure(struct h2_session *s, size_t bytes);
 
 /* ---- session_library.c */
 
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
 
-/* Ends the session because nghttp2 takes no more. @err is nghttp2's error. */
+/* Ends the session because nghttp2 has refused received bytes with its error @err: with ERR_ABUSE
+ * after a flood of frames, otherwise with ERR_PROTOCOL. */
 void h2_session_reject(struct h2_session *s, ssize_t err);
 
 #endif

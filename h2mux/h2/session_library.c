@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* session_library.c - serves nghttp2's callbacks: turns frames that come into calls on streams,
- * gathers DATA that leaves, and counts nuisances. Callbacks submit and mark, nothing else. */
+/* session_library.c - has nghttp2's callbacks: they turn received frames into calls of streams,
+ * write DATA frames, and count nuisance (frames that cost the peer nothing, fact G6). A callback
+ * only submits frames and queues tasks. */
 #include "h2mux/h2/session_int.h"
 #include "h2mux/h2/stream_head.h"
 
@@ -9,10 +10,13 @@
 enum {
     SMALL_INCREMENT = 1024,
     MAX_INTERIM = 8,
-    CREDITS_OF_DATA = 2,  /* WINDOW_UPDATEs that a DATA frame may cause: stream, connection */
-    CREDITS_MAX = 20000,  /* more than the small frames of one round trip */
-    CROSSING_CLOSED = 16, /* frames that may cross the end of a stream: WINDOW_UPDATE, RST_STREAM */
-    CROSSING_BYTES = 1024 /* of a reset stream's window for which one frame more may cross */
+    CREDITS_OF_DATA = 2, /* WINDOW_UPDATEs that one DATA frame may cause */
+    CREDITS_MAX = 20000, /* more than the small frames of one round trip */
+    /* Frames of a stream that a peer may send before it learns of the stream's end. */
+    CROSSING_CLOSED = 16,
+    /* After this side has reset a stream, the peer may still send one frame for each CROSSING_BYTES
+     * bytes of the stream's window. */
+    CROSSING_BYTES = 1024
 };
 
 static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
@@ -29,8 +33,9 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
-/* Takes one field. A section over our limits resets its stream and leaves the link alive
- * (MAX_HEADER_LIST_SIZE is advice, RFC 9113 6.5.2). */
+/* Adds one received field to the head of its stream. If the head is larger than our limits, the
+ * stream is reset and the link stays alive, because MAX_HEADER_LIST_SIZE is only advice (RFC 9113
+ * 6.5.2). */
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                      nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
@@ -77,7 +82,7 @@ static void got_settings(struct h2_session *s, const nghttp2_frame *frame)
         return;
     }
     s->settings.up = true;
-    h2_session_probe(s, s->options.ping_timeout_ms); /* its answer tells the round trip */
+    h2_session_probe(s, s->options.ping_timeout_ms); /* the answer tells the round trip */
     s->ops->on_up(s->user);
 }
 
@@ -111,8 +116,8 @@ static void got_goaway(struct h2_session *s, const nghttp2_frame *frame)
     s->ops->on_goaway(s->user, debug);
 }
 
-/* Counts a small WINDOW_UPDATE, unless it may answer DATA of ours: then a slow viewer has made it
- * small, and not the peer. */
+/* Counts a WINDOW_UPDATE of less than 1 KiB as nuisance, unless our DATA may have caused the frame:
+ * a viewer who reads slowly makes the peer's WINDOW_UPDATEs small. */
 static void got_credit(struct h2_session *s, uint32_t bytes)
 {
     if (bytes >= SMALL_INCREMENT)
@@ -163,16 +168,16 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
-/* Counts a frame that makes us reset a stream: the limit of open streams would not stop a peer that
- * sends many of these (CVE-2025-8671). */
+/* Counts a frame that makes nghttp2 reset a stream. The limit of open streams does not stop a peer
+ * that causes many resets (CVE-2025-8671). Returns 0. */
 static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
 {
     h2_session_glitch(user, "invalid frame");
     return 0;
 }
 
-/* Returns whether a frame is of a stream that is over; nghttp2 ignores such frames and tells
- * nobody. PRIORITY may be of any stream (RFC 9113 6.3) and is counted for itself. */
+/* Returns whether a frame is of a stream that is over. nghttp2 ignores these frames without a
+ * callback. A PRIORITY frame may be of any stream (RFC 9113 6.3) and is counted elsewhere. */
 static bool is_stray(const struct h2_session *s, const nghttp2_frame_hd *hd)
 {
     if (hd->stream_id == 0 || hd->type == NGHTTP2_PRIORITY || stream_of(s->host.ng, hd->stream_id))
@@ -181,7 +186,8 @@ static bool is_stray(const struct h2_session *s, const nghttp2_frame_hd *hd)
                                                              s->host.ng); /* else it begins */
 }
 
-/* Returns whether a frame may have been under way when its stream ended. */
+/* Returns whether the peer may have sent a frame before it learned of the stream's end. Each true
+ * answer uses up one of the frames in nuisance.crossing. */
 static bool crossed(struct h2_session *s)
 {
     if (s->nuisance.crossing == 0)
@@ -190,8 +196,8 @@ static bool crossed(struct h2_session *s)
     return true;
 }
 
-/* Returns whether a frame breaks RFC 9113 6.3: nghttp2 does not look at PRIORITY without the
- * priorities of RFC 7540. */
+/* Returns whether a frame is a PRIORITY frame of stream 0, which RFC 9113 6.3 forbids. nghttp2 does
+ * not look at PRIORITY frames when the priorities of RFC 7540 are off. */
 static bool is_priority_of_connection(const nghttp2_frame_hd *hd)
 {
     return hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0;
@@ -211,8 +217,9 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
     return 0;
 }
 
-/* Takes a piece of DATA. Connection credit goes back on arrival, so that a stalled stream stops
- * only itself; over either budget the credit is kept back. */
+/* Takes a piece of DATA: gives the connection credit back and hands the bytes to the stream. The
+ * credit goes back on arrival, so that a stalled stream stops only itself; while a budget is spent,
+ * the credit is kept back. */
 static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
                          size_t len, void *user)
 {
@@ -235,16 +242,18 @@ static int on_unpack_extension(nghttp2_session *ng, void **payload, const nghttp
     return NGHTTP2_ERR_CANCEL;
 }
 
-/* Returns whether the peer has said all that it had to say and hears no more. NO_ERROR says so (RFC
- * 9113 8.1), and so does CANCEL of a peer that serves, as HAProxy ends a WebSocket. CANCEL of a
- * peer that asks takes its request back. */
+/* Returns whether a reset with @code means that the peer has sent everything and only stops
+ * reading. NO_ERROR means this (RFC 9113 8.1), and so does CANCEL by a peer that answers requests:
+ * HAProxy ends a WebSocket with CANCEL. CANCEL by a peer that sends requests takes the request
+ * back. */
 static bool has_said_all(const struct h2_stream *st, uint32_t code)
 {
     return st->rx.ended &&
            (code == NGHTTP2_NO_ERROR || (code == NGHTTP2_CANCEL && st->host->role == H2_OPENER));
 }
 
-/* Closes a stream. Must always return 0: nghttp2 1.52 leaks otherwise (G2). */
+/* Closes the stream that nghttp2 has closed. Always returns 0, because after an error nghttp2 1.52
+ * leaks memory (fact G2). */
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
 {
     struct h2_stream *st = stream_of(ng, id);
@@ -260,9 +269,8 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     return 0;
 }
 
-/* Ends our session when nghttp2 has ended its own because of a wrong frame: the owner is to know
- * why.
- */
+/* Ends the session after nghttp2 itself has sent a GOAWAY with the error @code because of a wrong
+ * frame. The owner gets the name of the code as the reason. */
 static void sent_goaway(struct h2_session *s, uint32_t code)
 {
     if (code != NGHTTP2_NO_ERROR)
@@ -286,8 +294,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
-/* Closes the stream of a request that nghttp2 did not send: it has no stream of its own in nghttp2,
- * so no on_stream_close follows. */
+/* Closes the stream of a request whose HEADERS nghttp2 could not send. nghttp2 has no stream for
+ * this request, so no on_stream_close follows. */
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int err, void *user)
 {
     struct h2_session *s = user;
@@ -307,9 +315,9 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
 
 enum { IN_PLACE_MIN = 8 * 1024 };
 
-/* Writes a large frame from where its bytes are, behind a header that is put in front of them
- * there. A frame of SCHEDULE_FRAME is one full TLS record. Fails with ERR_AGAIN if the frame is
- * small or no room is in front. */
+/* Writes a large DATA frame without a copy: puts @header before the bytes in the stream's queue,
+ * and writes both from there. A frame of SCHEDULE_FRAME bytes is one full TLS record. Returns 0, or
+ * ERR_AGAIN if the frame is small or the queue has no room before its bytes. */
 static int frame_in_place(struct h2_session *s, struct h2_stream *st, struct slice header,
                           size_t length)
 {
@@ -333,7 +341,8 @@ static int frame_by_copy(struct h2_session *s, struct h2_stream *st, struct slic
     return err < 0 ? err : buf_append(s->tx.out, body);
 }
 
-/* Returns how long a DATA frame may be. Every peer takes 16,384 bytes (RFC 9113 4.2). */
+/* Returns the largest length of the next DATA frame: SCHEDULE_FRAME, or the peer's window if that
+ * is smaller. Every peer takes frames of 16,384 bytes (RFC 9113 4.2). */
 static ssize_t on_read_length(nghttp2_session *ng, uint8_t type, int32_t id, int32_t connection,
                               int32_t stream, uint32_t max_frame, void *user)
 {
@@ -341,8 +350,8 @@ static ssize_t on_read_length(nghttp2_session *ng, uint8_t type, int32_t id, int
     return window < SCHEDULE_FRAME ? window : SCHEDULE_FRAME;
 }
 
-/* Writes a DATA frame that nghttp2 has made, or stops nghttp2 if the chunk is full: it frames on
- * and on as long as there is DATA and window. */
+/* Writes the DATA frame that nghttp2 has made. Returns NGHTTP2_ERR_WOULDBLOCK if the chunk is full,
+ * because nghttp2 would make frames as long as there is DATA and window. */
 static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header,
                         size_t length, nghttp2_data_source *source, void *user)
 {
@@ -352,7 +361,7 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     if (!h2_session_room(s))
         return NGHTTP2_ERR_WOULDBLOCK;
     if (frame_in_place(s, st, head, length) < 0 && frame_by_copy(s, st, head, length) < 0)
-        return NGHTTP2_ERR_CALLBACK_FAILURE; /* cannot be: a chunk and a frame fit */
+        return NGHTTP2_ERR_CALLBACK_FAILURE; /* cannot happen: a chunk and a frame fit */
     buf_consume(&st->tx.queue, length);
     st->tx.promised = 0;
     sent_data(s, length);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* session_time.c - runs a session's one timer: waits for the peer's SETTINGS and for signs of life,
- * measures the round trip, sends resets that wait for a token, looks for readers that stand still.
+/* session_time.c - runs the one timer of a session. The timer ends a session whose peer sends no
+ * SETTINGS or does not answer a PING, sends PINGs to a silent peer, sends the resets that wait for
+ * a token, and looks for readers that take nothing.
  *
- * The timer is armed for whatever is due first; a timer that is armed for an earlier time is left
- * alone and looks again. A loop that was late itself calls no peer dead. */
+ * The timer is armed for the earliest deadline. A timer that is armed for an earlier time stays
+ * armed, and looks for deadlines then. If the loop itself was late, the peer gets more time. */
 #include "h2mux/base/check.h"
 #include "h2mux/h2/session_int.h"
 
 enum {
-    LATE_US = 2000000, /* a loop that is so late cannot call a peer dead */
+    LATE_US = 2000000, /* if the loop is later than this, peers get more time */
     TICK_US = 1000000,
-    MEASURE_EVERY_US = 200000, /* while DATA comes the round trip is measured again */
+    MEASURE_EVERY_US = 200000, /* least time between two measurements while DATA comes */
     MEASURE_EVERY = 512 * 1024,
     THAW_US = 100000
 };
@@ -20,10 +21,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Returns after how long without a byte the session sends a PING. Each session adds its own part of
- * a sixteenth, so that sessions which came together do not ask together. A SERVER waits a sixteenth
- * longer than an OPENER, so only one end asks: the one with many sessions, which asks for several
- * in one turn. */
+/* Returns the silence (microseconds) after which the session sends a PING: the keepalive time and
+ * up to a sixteenth more. The addition differs from session to session, so that sessions which
+ * began together do not send together. A SERVER adds another sixteenth, so that only the OPENER's
+ * end sends PINGs: one program there has many sessions, and sends the PINGs of several in one
+ * turn. */
 static uint64_t quiet_us(const struct h2_session *s)
 {
     uint64_t us = s->options.keepalive_ms * 1000, part = us / 16;
@@ -63,7 +65,7 @@ void h2_session_arm(struct h2_session *s)
     loop_arm_on_wheel(s->host.loop, &s->keepalive.timer, due > now ? (due - now + 999) / 1000 : 0);
 }
 
-/* The payload is the time, so that the answer tells the round trip. */
+/* Submits a PING whose payload is the time @now, so that the answer tells the round trip. */
 static void submit_ping(struct h2_session *s, uint64_t now)
 {
     uint8_t opaque[8];
@@ -92,7 +94,8 @@ void h2_session_probe(struct h2_session *s, uint64_t ms)
     h2_session_arm(s);
 }
 
-/* Windows need the round trip of a busy link too, not only that of an idle one. */
+/* Counts @bytes of DATA, and sends a PING after each 512 KiB (MEASURE_EVERY), but at most one in
+ * 200 ms. Windows need the round trip of a busy link, too. */
 void h2_session_measure(struct h2_session *s, size_t bytes)
 {
     s->keepalive.rx_since_ping += bytes;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* stream.c - makes one HTTP/2 stream a leg: submits heads, bodies and resets to nghttp2 and hands
- * up what comes from it. stream_head.c translates fields, stream_credit.c counts windows and
- * credit.
+/* stream.c - makes one HTTP/2 stream a leg (leg.h): submits heads, bodies and resets to nghttp2,
+ * and hands received heads and bodies up to the exchange. stream_head.c translates fields,
+ * stream_credit.c counts windows and credit.
  *
- * The owner's bytes wait in a queue until nghttp2 frames them; bytes handed up are held until
- * credit comes for them, and credit is what nghttp2 consumes. So the stream's window bounds all
- * that lies between the two sockets. */
+ * Body bytes from the exchange wait in a queue until nghttp2 frames them. Bytes that are handed up
+ * are held until the exchange gives credit for them; nghttp2 then opens the peer's window by the
+ * same number. So the stream's window bounds the bytes that lie between the two sockets. */
 #include "h2mux/h2/stream_head.h"
 #include "h2mux/h2/stream_int.h"
 
@@ -31,7 +31,7 @@ struct h2_stream *h2_stream_new(struct stream_host *h, int32_t id)
     st->host = h;
     st->id = id;
     message_init(&st->rx.head);
-    buf_init(&st->tx.queue, SIZE_MAX / 2); /* its source is bounded by its own window */
+    buf_init(&st->tx.queue, SIZE_MAX / 2); /* the window of the source bounds the queue */
     window_init(&st->flow.window, h->flow.initial);
     list_push(&h->streams, &st->node);
     h->open++;
@@ -99,7 +99,7 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
 void h2_stream_headers(struct h2_stream *st, bool trailers, bool end)
 {
     struct message m = st->rx.head;
-    message_init(&st->rx.head); /* the next section begins empty, whatever the callbacks do */
+    message_init(&st->rx.head); /* the next head begins empty, whatever the callbacks do */
     bool interim = m.status >= 100 && m.status < 200;
     if (trailers) {
         st->rx.ended = true;
@@ -165,9 +165,9 @@ static bool may_send(const struct h2_stream *st)
     return !st->host->over && !given_up(st);
 }
 
-/* Tells nghttp2 how many bytes it may frame now; the bytes themselves go by on_send_data, maybe
- * much later. Defers the stream if it has none or it is not its turn. A stream that was given up
- * ends by its RST_STREAM, never in order. */
+/* Returns how many bytes nghttp2 may put into the next DATA frame; on_send_data writes the bytes,
+ * maybe much later. Returns NGHTTP2_ERR_DEFERRED if the stream has no bytes, does not have the
+ * turn, or was reset here: a stream that was reset ends by its RST_STREAM, never in order. */
 static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t cap, uint32_t *flags,
                          nghttp2_data_source *source, void *user)
 {
@@ -241,8 +241,9 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
 
 enum { PLACE_MUCH = 64 * 1024, PLACE_ROOM = 512 * 1024 };
 
-/* Makes room for @bytes, and for more if that is much: a body of which much is read at once goes on
- * so, and growing step by step would copy what waits. */
+/* Makes room in the queue for @bytes bytes. For a large read (64 KiB or more) an empty queue gets
+ * 512 KiB at once, because more large reads will follow, and a queue that grows step by step copies
+ * its bytes each time. An empty queue also gets room for a frame's header. */
 static void make_room(struct h2_stream *st, size_t bytes)
 {
     if (st->tx.queue.cap == 0 && bytes >= PLACE_MUCH && !buf_reserve(&st->tx.queue, PLACE_ROOM))
@@ -273,8 +274,9 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
     leg_body(leg, SLICE(""), true);
 }
 
-/* A complete answer to an upload that still runs is followed by RST_STREAM(NO_ERROR), or the peer
- * would send the rest (RFC 9113 8.1). */
+/* Notes that a HEADERS or DATA frame has left. If a SERVER's answer is complete while the upload
+ * still runs, RST_STREAM(NO_ERROR) follows, or the peer would send the rest of the upload (RFC 9113
+ * 8.1). */
 void h2_stream_sent(struct h2_stream *st, bool end)
 {
     st->tx.head_sent = true;
@@ -301,8 +303,9 @@ void h2_stream_thaw(struct h2_stream *st)
     submit_reset(st);
 }
 
-/* Resets the stream, or freezes it until a token is there: peers limit the resets that they take,
- * so ours are paced. A frozen stream still counts. */
+/* Submits RST_STREAM, or freezes the stream, that is, makes its RST_STREAM wait until the bucket
+ * has a token: a peer ends a connection that resets too many streams. A frozen stream still counts
+ * as open. */
 static void reset_paced(struct h2_stream *st)
 {
     struct stream_host *h = st->host;
@@ -314,7 +317,7 @@ static void reset_paced(struct h2_stream *st)
     h->ops->arm(h);
 }
 
-/* Drops the queue, except for the bytes of a DATA frame that nghttp2 has made already. */
+/* Drops the queue, except for the bytes of a DATA frame that nghttp2 has already made. */
 static void forget_tx(struct h2_stream *st)
 {
     buf_truncate(&st->tx.queue, st->tx.promised);
@@ -341,12 +344,15 @@ static void leg_reset(struct leg *leg, const struct leg_fault *why)
         submit_reset(st);
 }
 
+/* Does nothing: a stream hands body bytes up without being asked, and its window bounds their
+ * number. */
 static void leg_want_body(struct leg *leg)
 {
-    (void)leg; /* the stream's window bounds what comes unasked */
+    (void)leg;
 }
 
-/* Interactive streams are framed before bulk while little of theirs is queued: schedule.h. */
+/* Marks the stream as interactive or as bulk. An interactive stream is framed before bulk while it
+ * has at most 16 KiB queued (schedule.h). */
 static void set_hint(struct leg *leg, enum leg_hint hint)
 {
     h2_stream_of(leg)->schedule.interactive = hint == LEG_INTERACTIVE;
@@ -384,8 +390,8 @@ struct h2_stream *h2_stream_request(struct stream_host *h, const struct message 
     return st;
 }
 
-/* Returns whether nghttp2 has the pointer to @st. It does not know an OPENER's stream before the
- * HEADERS of that has left. */
+/* Returns whether nghttp2 has the pointer to @st, or does not know the stream yet: nghttp2 knows an
+ * OPENER's stream only after the stream's HEADERS have left. */
 static bool library_knows(const struct h2_stream *st)
 {
     bool told = st->host->role == H2_SERVER || st->tx.head_sent;

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_credit.c - counts what streams hold, gives credit, and sizes windows. RFC 9113 6.9;
- * http-rules.md#memory. docs/flow-control.md has the whole policy as one formula.
+/* stream_credit.c - counts the bytes that streams hold, gives credit, and sizes windows. RFC 9113
+ * 6.9; http-rules.md#memory. docs/flow-control.md has the whole policy as one formula.
  *
- * Invariants: reader.held is what was handed up and not credited; flow.fill.used is the sum of all
- * held on the link, and share->held that of all links and tails of the thread. */
+ * A stream holds the bytes that were handed up and not credited. A reader stands still if no credit
+ * has come from it for STILL_US (1 s); otherwise it moves.
+ *
+ * Invariants: reader.held is the number of bytes that a stream holds; flow.fill.used is the sum of
+ * all held bytes on the link, and share->held the sum over all links and tails of the thread. */
 #include "h2mux/h2/stream_int.h"
 
 enum {
-    STILL_US = 1000000, /* a reader that takes nothing for so long stands still */
-    STILL_FROM = 8,     /* bodies: fewer need not be looked at */
-    RAISE_US = 1000000, /* between two raises of the initial window */
-    /* A window of four turns of the schedule: beside others a stream with so much waits for its
-     * turn and not for credit, so all streams get the same. */
+    STILL_US = 1000000, /* a reader that takes nothing for this time stands still */
+    STILL_FROM = 8,     /* bodies; up to this number no reader is looked at */
+    RAISE_US = 1000000, /* least time between two raises of the initial window */
+    /* A window of four turns of the schedule. A stream with this window waits for its turn and
+     * never for credit, so streams side by side get the same share of the line. */
     TURNS = 4 * SCHEDULE_RUN
 };
 
-/* Announces what new windows begin with. The peer changes the windows of all open streams by the
- * same amount (RFC 9113 6.9.2), and so do our notes of them. */
+/* Announces @initial as the window that new streams begin with. The peer changes the windows of all
+ * open streams by the same amount (RFC 9113 6.9.2), so this function changes flow.window of each
+ * stream, too. */
 static void announce(struct stream_host *h, uint32_t initial)
 {
     int64_t step = (int64_t)initial - h->flow.initial;
@@ -80,7 +84,8 @@ void h2_stream_uncount(struct h2_stream *st)
     st->flow.body_counted = st->flow.request_counted = false;
 }
 
-/* Looks for readers that stand still: they need no room to grow, and the others share it. */
+/* Finds the readers that stand still, and adds up the bytes that are held for them. Their windows
+ * need not grow, so the readers that move share the rest of the budget. */
 void stream_host_count_still(struct stream_host *h, uint64_t now)
 {
     if (!stream_host_has_still(h))
@@ -108,8 +113,9 @@ bool stream_host_starves_others(const struct stream_host *h, size_t bytes)
            h->flow.fill.used + bytes > budget_fair(h->flow.share, WINDOW_INITIAL);
 }
 
-/* Returns whether the link may have credit as far as the process goes. Half of its fair part it may
- * always have. */
+/* Returns whether the process has room to give this link its connection credit: less than three
+ * quarters of the process's budget are used, or the link holds at most half of its fair part
+ * (budget_fair). */
 static bool process_has_room(const struct stream_host *h)
 {
     struct fill process = budget_fill(h->flow.share);
@@ -152,7 +158,7 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
 {
     struct stream_host *h = st->host;
     if (!st->leg.events || data.len == 0)
-        return; /* the stream was given up: its window stays closed */
+        return; /* no exchange has the stream: its window stays closed */
     if (!st->flow.body_counted)
         count_body(st);
     evict_reader_hold(&h->flow.readers, &st->reader, data.len, h->last_rx_us);
@@ -163,10 +169,11 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
     st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
 }
 
-/* Returns the round trip that counts for the window of @st. For a large window that is the shortest
- * one, as the line has it when idle. For a small one the time that a busy peer needs counts as
- * well: that saves WINDOW_UPDATEs, and the queue on the line stays short all the same. A window is
- * small up to some turns of the schedule, and up to WINDOW_BUSY for all windows together. */
+/* Returns the round trip (microseconds) that window_credit uses for the window of @st. For a large
+ * window this is the shortest round trip, which the line has when idle. For a small window this is
+ * the last round trip, which includes the time that a busy peer needs: the window grows and saves
+ * WINDOW_UPDATEs, and the queue on the line stays short all the same. A window is small below
+ * TURNS, or if windows of this size for all bodies would be at most WINDOW_BUSY together. */
 static uint64_t round_trip(const struct h2_stream *st)
 {
     const struct stream_host *h = st->host;
@@ -175,8 +182,10 @@ static uint64_t round_trip(const struct h2_stream *st)
     return small ? h->flow.rtt_us : h->flow.rtt_least_us;
 }
 
-/* Returns how full the link is for the readers that move. What stands still is taken off, and a
- * third more, so that all together stays below the three quarters at which readers are given up. */
+/* Returns how full the link's budget is for the readers that move. The bytes held for readers that
+ * stand still are taken off the used bytes, and four thirds of them off the limit. The additional
+ * third keeps all held bytes together below three quarters of the budget, from which on readers are
+ * given up. */
 static struct fill of_moving(const struct stream_host *h)
 {
     uint64_t off = h->flow.still_held / 3 * 4;
@@ -190,17 +199,19 @@ static bool windows_may_grow(const struct stream_host *h)
     return fill_may_grow(&link) && fill_may_grow(&process);
 }
 
-/* Returns the bytes that bodies may share: those of the link or of the process, whichever is less.
- * What other links need of the process is not known before it has come; then windows_may_grow shows
- * it. */
+/* Returns the budget (bytes) that the bodies of this link share: the link's or the process's,
+ * whichever is smaller. The needs of other links are not known in advance; windows_may_grow counts
+ * the bytes that other links hold already. */
 static uint64_t shared(const struct stream_host *h)
 {
     uint64_t link = of_moving(h).limit, process = budget_fill(h->flow.share).limit;
     return process < link ? process : link;
 }
 
-/* Returns the window that a body can use beside others. A window that has grown beyond what the
- * line takes shows only that a peer was busy for a moment, or that a body was alone. */
+/* Returns the largest window (bytes) that a body can use beside others: the bytes that a line of 10
+ * Gbit/s (WINDOW_LINE_BEST) carries in the shortest round trip, or its part of WINDOW_BUSY, or
+ * TURNS, whichever is largest. A window that has grown larger shows only that a peer was busy for a
+ * moment, or that a body was alone. */
 static uint64_t useful_window(const struct stream_host *h)
 {
     uint64_t most = h->flow.rtt_least_us * WINDOW_LINE_BEST;
@@ -209,16 +220,17 @@ static uint64_t useful_window(const struct stream_host *h)
     return most > TURNS ? most : TURNS;
 }
 
-/* Returns what other streams have found out, as far as it is useful. */
+/* Returns the largest window that a stream of this link was given, but at most useful_window. */
 static uint32_t known_window(const struct stream_host *h)
 {
     uint64_t most = useful_window(h);
     return h->flow.learned < most ? h->flow.learned : (uint32_t)most;
 }
 
-/* Returns the window that others have found useful, if there is room for all to have it, or 0 if
- * @st has as much already. A stream with a smaller window than others would have a smaller share.
- */
+/* Returns the window that @st is to have because other streams of the link have grown to it, if
+ * @bodies streams have room for that window in the budget. Returns 0 if there is no room or @st has
+ * at least that window. A stream with a smaller window than others would get a smaller share of the
+ * line. */
 static uint32_t common_window(const struct h2_stream *st, uint32_t bodies)
 {
     const struct stream_host *h = st->host;
@@ -261,8 +273,9 @@ void h2_stream_credit(struct leg *leg, size_t bytes)
     stream_host_mark(h);
 }
 
-/* Opens the window as far as others have found useful, for a body that is longer than its window or
- * may be. Every open request counts as one that may get as much. */
+/* Opens the window of @st as far as other streams have grown, if the body of @m is longer than the
+ * window or of unknown length, and if less than an eighth of the link's budget is used. Every open
+ * request counts as a body that may get the same window. */
 void h2_stream_open_window(struct h2_stream *st, const struct message *m)
 {
     const struct stream_host *h = st->host;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_evict.c - answers evict.h for a stream and its host: asks what a reader's peer has taken,
- * gives a stream up, gives kept credit after all. */
+/* stream_evict.c - implements evict_ops (evict.h) for streams: asks how many bytes a reader's peer
+ * has taken, gives a stream up, and gives the connection credit that was kept back. */
 #include "h2mux/h2/stream_int.h"
 
 static struct h2_stream *stream_of(struct evict_reader *r)
@@ -18,8 +18,8 @@ static bool reader_taken(struct evict_reader *r, uint64_t *bytes)
     return true;
 }
 
-/* Resets the stream and tells its exchange. The reset of a stream that has said all sends nothing
- * and gives nothing back: so that is done here. */
+/* Resets the stream of @r and tells its exchange. Gives the held bytes back itself, because the
+ * reset of a stream that has sent everything does nothing. */
 static void reader_give_up(struct evict_reader *r, uint64_t stalled_ms)
 {
     struct h2_stream *st = stream_of(r);

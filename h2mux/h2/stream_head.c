@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXTRA = 7 /* pseudo-fields and content-length */ };
+enum { EXTRA = 7 /* room for pseudo-fields and content-length */ };
 
 /* ---- received */
 

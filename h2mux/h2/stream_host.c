@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_host.c - makes what the streams of a session share. See stream_host.h. */
+/* stream_host.c - sets up the data that the streams of a session share. See stream_host.h. */
 #include "h2mux/h2/stream_host.h"
 
 #include "h2mux/h2/window.h"

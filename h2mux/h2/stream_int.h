@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_int.h - declares a stream and what is done with it, for the files of the nouns session and
- * stream alone.
+/* stream_int.h - declares a stream and its functions. Only session*.c and stream*.c include this
+ * header.
  *
- * Invariants: a stream is in host->streams until nghttp2 has closed it, and nghttp2 knows no
- * pointer to it afterwards. Its RST_STREAM waits (reset.frozen is linked) or was submitted
- * (reset.sent), never both; only an OPENER's waits. It is in a list of readers iff it holds
- * anything, and counts no more as still than it holds. What is promised to nghttp2 is queued. */
+ * Invariants: a stream is in host->streams until nghttp2 has closed the stream, and nghttp2 has no
+ * pointer to the stream afterwards. An RST_STREAM waits for a token (reset.frozen is linked) or was
+ * submitted (reset.sent), never both; only an OPENER's RST_STREAM waits. A stream is in its link's
+ * list of readers iff it holds bytes, and flow.still is at most reader.held. Bytes that are
+ * promised to nghttp2 (tx.promised) are in the queue. */
 #ifndef H2MUX_H2_STREAM_INT_H
 #define H2MUX_H2_STREAM_INT_H
 
@@ -21,7 +22,7 @@ struct h2_stream {
     struct stream_host *host; /* borrowed: outlives its streams */
     struct list_node node;    /* in host->streams */
     int32_t id;
-    bool connect; /* extended CONNECT: both directions end on their own */
+    bool connect; /* extended CONNECT: each direction ends by itself */
     struct {
         struct message head; /* the head or the trailers that are being received */
         bool head_seen;      /* the final head was received */
@@ -30,8 +31,8 @@ struct h2_stream {
     } rx;
     struct {
         struct buf queue;        /* body bytes that are not framed yet */
-        size_t promised;         /* of them: the length of a DATA frame that is made, not sent */
-        struct fields *trailers; /* owned: to be sent behind the body; NULL */
+        size_t promised;         /* bytes of `queue` in a DATA frame that is not written yet */
+        struct fields *trailers; /* owned; to be sent after the body; NULL: none */
         bool head_sent;          /* OPENER: the request has left */
         bool ended;              /* END_STREAM is queued */
     } tx;
@@ -42,18 +43,19 @@ struct h2_stream {
     } reset;
     struct {
         struct window window;
-        bool request_counted, body_counted; /* in host->flow */
-        uint64_t still; /* of reader.held: what counts in flow.still_held; 0: the reader moves */
+        bool request_counted, body_counted; /* counted in host->flow */
+        /* The part of host->flow.still_held that belongs to this stream; 0: the reader moves. */
+        uint64_t still;
     } flow;
-    struct evict_reader reader;     /* what was handed up without credit */
-    struct schedule_entry schedule; /* its place among those that have DATA to send */
+    struct evict_reader reader;     /* counts the bytes handed up without credit */
+    struct schedule_entry schedule; /* its place among the streams with DATA to send */
     struct reap reap;
 };
 
 extern const struct leg_ops h2_leg_ops; /* stream.c */
 
-/* Returns the stream of @leg, which must be the leg of a stream: the assert guards memory in
- * release, too. */
+/* Returns the stream of @leg. Asserts in release builds, too, that @leg belongs to a stream,
+ * because a wrong pointer would corrupt memory. */
 static inline struct h2_stream *h2_stream_of(struct leg *leg)
 {
     assert(leg->ops == &h2_leg_ops);
@@ -64,29 +66,32 @@ static inline struct h2_stream *h2_stream_of(struct leg *leg)
 
 struct h2_stream *h2_stream_new(struct stream_host *h, int32_t id);
 
-/* Submits a request on a new stream, tied to @events. Returns NULL if nghttp2 takes no more. */
+/* Submits the request @m on a new stream that is tied to @events and @exchange. Returns the stream,
+ * or NULL if nghttp2 refuses the request. */
 struct h2_stream *h2_stream_request(struct stream_host *h, const struct message *m, bool end,
                                     const struct leg_events *events, void *exchange);
 
-/* Ends @st, of which nghttp2 knows no more: in order if @why is NULL, otherwise with on_reset. */
+/* Ends @st, which nghttp2 has closed: in order if @why is NULL, otherwise with on_reset(@why).
+ * Frees @st at the end of the turn. */
 void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why);
 
-/* Hands st->rx.head up, which is complete: a head, or trailers. */
+/* Hands the complete head in st->rx.head up, as trailers if @trailers. @end: no body follows. */
 void h2_stream_headers(struct h2_stream *st, bool trailers, bool end);
 
-/* Hands END_STREAM up. */
+/* Hands the end of the body (END_STREAM) up. */
 void h2_stream_end(struct h2_stream *st);
 
 /* Notes that a HEADERS or DATA frame has left, with END_STREAM if @end. */
 void h2_stream_sent(struct h2_stream *st, bool end);
 
-/* Submits the RST_STREAM that waited for a token. */
+/* Submits the RST_STREAM of @st, which has waited for a token because resets are paced. */
 void h2_stream_thaw(struct h2_stream *st);
 
-/* Checks the invariants of one stream: check.h. */
+/* Checks the invariants of one stream (check.h). */
 void h2_stream_check(const struct h2_stream *st);
 
-/* Returns a fault whose reason is the name of @h2_code, if that is not 0. */
+/* Returns a leg_fault of the arguments. Its reason is the name of @h2_code, or NULL if @h2_code is
+ * 0. */
 struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed);
 
 /* ---- stream_evict.c */
@@ -95,21 +100,24 @@ extern const struct evict_ops h2_stream_evict_ops;
 
 /* ---- stream_credit.c */
 
-/* Hands @data up, which counts until credit comes for it. */
+/* Hands @data up to the exchange, and counts its bytes as held until credit comes for them. */
 void h2_stream_data(struct h2_stream *st, struct slice data);
 
-/* Gives credit for @bytes, which have left on the other side (leg_ops.credit). */
+/* Gives credit for @bytes bytes that have left on the other side of the exchange (leg_ops.credit),
+ * and enlarges the window if the window was the limit. */
 void h2_stream_credit(struct leg *leg, size_t bytes);
 
-/* Counts @bytes less of what @st holds, or all if that is less. */
+/* Subtracts @bytes, but no more than @st holds, from the bytes that @st holds and from both
+ * budgets. */
 void h2_stream_give_back(struct h2_stream *st, uint64_t bytes);
 
-/* Counts @st as a request, unless its head is an extended CONNECT. */
+/* Counts @st as an open request of the link, unless its head is an extended CONNECT. */
 void h2_stream_count_request(struct h2_stream *st);
-/* Counts @st no more, as a request or as a body. */
+/* Ends the counting of @st as a request and as a body. */
 void h2_stream_uncount(struct h2_stream *st);
 
-/* Opens the window for the body that @m announces, if that is long and there is room. */
+/* Opens the window of @st for the body that @m announces, if the body is long and the budgets have
+ * room. */
 void h2_stream_open_window(struct h2_stream *st, const struct message *m);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* window.c - counts credit in rounds of two round trips. See window.h.
  *
- * A byte's credit comes round in one round trip, but a WINDOW_UPDATE waits for half a window: so a
- * sender that only the window holds back uses up a window in one to one and a half, and a sender
- * that uses less has room to spare. */
+ * Credit for a byte takes one round trip, but nghttp2 sends WINDOW_UPDATE only when half a window
+ * was credited. So a sender that only its window limits uses up a window in 1 to 1.5 round trips; a
+ * sender that needs more than 2 is not limited by its window. */
 #include "h2mux/h2/window.h"
 
 #include <stddef.h>
@@ -21,8 +21,9 @@ void window_init(struct window *w, uint32_t size)
     *w = (struct window){.size = size};
 }
 
-/* The credit that begins a round does not count in the round: how long its bytes took is not known.
- */
+/* Counts @bytes of credit. Begins a new round if none runs or two round trips are over. Doubles the
+ * window, and returns its new size, if a whole window was credited within the round. The credit
+ * that begins a round does not count, because the time for its bytes is not known. */
 uint32_t window_credit(struct window *w, uint64_t bytes, uint64_t now_us, uint64_t rtt_us,
                        bool may_grow)
 {
@@ -38,8 +39,9 @@ uint32_t window_credit(struct window *w, uint64_t bytes, uint64_t now_us, uint64
     return w->size;
 }
 
-/* Returns the initial window for so many requests. All windows of a tier together are 2 MiB, 2, 4
- * MiB; in the last tier the budget itself is the bound. */
+/* Returns the initial window (bytes) for this number of open requests. All initial windows together
+ * are at most 2 MiB in the first two tiers and 4 MiB in the third; in the last tier the budget is
+ * the bound. */
 static uint32_t tier(uint64_t requests)
 {
     static const struct {

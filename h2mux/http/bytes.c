@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bytes.c - the class table: every byte's BYTE_TOKEN, BYTE_VALUE and BYTE_TARGET bits, 32 a row
- * from 0x00 on. */
+/* bytes.c - holds the table of classes: the BYTE_TOKEN, BYTE_VALUE and BYTE_TARGET bits of each
+ * byte, 32 bytes in a row, from 0x00 on. */
 #include "h2mux/http/bytes.h"
 
 const unsigned char byte_classes[256] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bytes.h - the classes of bytes that HTTP's grammar knows. RFC 9110 5, RFC 9112 3.2. */
+/* bytes.h - tells which classes of HTTP's grammar a byte belongs to. RFC 9110 5, RFC 9112 3.2. */
 #ifndef H2MUX_HTTP_BYTES_H
 #define H2MUX_HTTP_BYTES_H
 
@@ -23,7 +23,7 @@ static inline bool byte_is_one_of(unsigned char c, const char *set)
     return c != '\0' && strchr(set, c);
 }
 
-/* The value of a hexadecimal digit, or -1. */
+/* Returns the value of a hexadecimal digit, or -1. */
 static inline int byte_hex(unsigned char c)
 {
     if (byte_is_digit(c))
@@ -56,8 +56,8 @@ static inline bool byte_is_target(unsigned char c)
     return (byte_classes[c] & BYTE_TARGET) != 0;
 }
 
-/* How many bytes at the beginning of @text are surely neither CTL nor DEL, eight at a time: then
- * what is left is to be looked at one by one. */
+/* Returns how many bytes at the beginning of @text are certainly neither CTL nor DEL. Looks at
+ * eight at a time, so the caller has to look at the rest one by one. */
 static inline size_t byte_skip_printable(const char *text, size_t len)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fields.c - an HTTP field section and the rules of single fields: tokens, values, hop-by-hop
- * names.
+/* fields.c - see fields.h.
  *
- * The arena is a chain of blocks, so that bytes kept in it stay where they are while it grows. What
- * a peer sends is bounded by whoever reads it (h1_limits, FIELDS_BYTES_MAX) before it comes here.
- */
+ * The arena is a chain of blocks, so that kept bytes stay where they are while it grows. Readers
+ * bound what a peer sends (h1_limits, FIELDS_BYTES_MAX) before they add it. */
 #include "h2mux/http/fields.h"
 
 #include <assert.h>
@@ -17,9 +15,9 @@
 #include "h2mux/http/field_name.h"
 
 enum {
-    ARENA_BLOCK = 1024 - 64, /* with its head, a pool's block */
+    ARENA_BLOCK = 1024 - 64, /* a block of the pool holds this and the block's head */
     FIELDS_FIRST = 16,
-    CONNECTION_OPTIONS_MAX = 64 /* each is looked for in every field: more is abuse */
+    CONNECTION_OPTIONS_MAX = 64 /* every field is compared with each option: more is abuse */
 };
 
 struct arena_block {
@@ -95,16 +93,6 @@ struct slice fields_keep(struct fields *f, struct slice bytes)
         return SLICE("");
     char *kept = arena_take(f, bytes.len);
     memcpy(kept, bytes.ptr, bytes.len);
-    return slice_make(kept, bytes.len);
-}
-
-struct slice fields_keep_lower(struct fields *f, struct slice bytes)
-{
-    if (bytes.len == 0)
-        return SLICE("");
-    char *kept = arena_take(f, bytes.len);
-    memcpy(kept, bytes.ptr, bytes.len);
-    ascii_lower(kept, bytes.len);
     return slice_make(kept, bytes.len);
 }
 
@@ -208,7 +196,7 @@ void fields_remove(struct fields *f, struct slice name)
     fields_remove_if(f, is_named, &name);
 }
 
-/* Options of all Connection lines, in order. */
+/* The options of all Connection lines, in order. */
 struct options {
     struct slice v[CONNECTION_OPTIONS_MAX]; /* borrowed from the section */
     size_t count;
@@ -225,8 +213,8 @@ static int options_collect(struct options *o, struct slice list)
     return ERR_OK;
 }
 
-/* The rules of names whose aliases are dropped: all but one, since nothing is read from a field
- * because it is secret. */
+/* The rules of names whose aliases are dropped. FIELD_SECRET is not among them, since no program
+ * reads a field because its name is that of a secret. */
 enum { ALIASES_DROPPED = ~(FIELD_ALIAS | FIELD_SECRET) };
 
 static bool is_dropped_alias(unsigned rules)
@@ -234,7 +222,7 @@ static bool is_dropped_alias(unsigned rules)
     return (rules & FIELD_ALIAS) && (rules & (unsigned)ALIASES_DROPPED);
 }
 
-/* What fields_strip removes. */
+/* What fields_strip removes: the options that Connection names, and what `also` chooses. */
 struct strip {
     struct options options;
     fields_also *also;
@@ -290,13 +278,13 @@ bool field_value_valid(struct slice value)
 
 bool field_is_secret(struct slice name)
 {
-    /* Few lengths are those of secrets: this is asked of every field that is sent. */
+    /* The lengths of secrets. This function is called for every field that is sent. */
     enum { LENGTHS = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 12 | 1 << 13 | 1 << 19 };
     return name.len < 20 && (LENGTHS >> name.len & 1) && (field_rules(name) & FIELD_SECRET);
 }
 
-/* RFC 9110 6.5.1: framing, routing, authentication, request control and what says how to read the
- * content. */
+/* RFC 9110 6.5.1 forbids fields of framing, routing, authentication and request control, and those
+ * that say how to read the content. */
 bool field_forbidden_in_trailers(struct slice name)
 {
     unsigned rules = field_rules(name);

@@ -2,8 +2,8 @@
 /* h1_body.c - finds the payload of one message body among its framing bytes. RFC 9112 6.3, 7.1;
  * rules Q27-Q29.
  *
- * Invariant: no byte changes anything once it was refused. Payload is never copied; trailers are,
- * a line at a time. */
+ * Invariant: after a fault no byte changes the state. Payload is never copied; trailers are copied
+ * line by line. */
 
 /* draw: a chunked body
  *
@@ -15,7 +15,7 @@
 
 #include "h2mux/http/bytes.h"
 
-enum { CHUNK_DIGITS_MAX = 15 }; /* 60 bits: no overflow to look for */
+enum { CHUNK_DIGITS_MAX = 15 }; /* 60 bits, so that no sum overflows */
 
 enum body_state {
     BODY_SIZE,
@@ -60,7 +60,7 @@ static int on_extension(struct h1_body *b, unsigned char c)
     if (c == '\r')
         return go(b, BODY_SIZE_LF);
     if (!byte_is_value(c))
-        return fault(b, ERR_SYNTAX, "control octet in chunk extension");
+        return fault(b, ERR_SYNTAX, "control byte in chunk extension");
     if (b->line >= H1_CHUNK_EXT_MAX || b->extensions >= H1_BODY_EXT_MAX)
         return fault(b, ERR_LIMIT, "chunk extensions too long");
     b->line++;
@@ -103,7 +103,7 @@ static int on_byte(struct h1_body *b, unsigned char c)
     case BODY_TRAILERS:
         break;
     }
-    return fault(b, ERR_SYNTAX, "chunk state"); /* cannot be: they are taken by the run */
+    return fault(b, ERR_SYNTAX, "chunk state"); /* cannot be: a run takes payload */
 }
 
 static size_t take_payload(struct h1_body *b, struct slice in, struct slice *out)
@@ -114,7 +114,7 @@ static size_t take_payload(struct h1_body *b, struct slice in, struct slice *out
     return n;
 }
 
-/* Up to the end of the line: what follows the section must stay with the caller. */
+/* Takes bytes up to the end of the line only: what follows the section belongs to the caller. */
 static ssize_t take_trailers(struct h1_body *b, struct slice in)
 {
     static const struct h1_limits limits = {
@@ -125,7 +125,7 @@ static ssize_t take_trailers(struct h1_body *b, struct slice in)
     if (n > room)
         n = room;
     if (buf_append(&b->trailers, slice_make(in.ptr, n)) < 0)
-        return fault(b, ERR_LIMIT, "trailers too large"); /* cannot be: the scan counts as well */
+        return fault(b, ERR_LIMIT, "trailers too large"); /* cannot be: the scan counts too */
     ssize_t end = h1_scan_head(&b->scan, buf_slice(&b->trailers), &limits, false);
     if (end < 0)
         return fault(b, (int)end, b->scan.reason);
@@ -177,7 +177,7 @@ ssize_t h1_body_decode(struct h1_body *b, struct slice in, struct slice *out)
     case H1_NO_BODY:
         break;
     }
-    return 0; /* cannot be: no body is done from the start */
+    return 0; /* cannot be: a body without bytes is done from the start */
 }
 
 int h1_body_eof(struct h1_body *b)

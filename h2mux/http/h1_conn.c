@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* h1_conn.c - one HTTP/1.1 connection end as a leg: its life, and what its owner may ask; h1_conn.h
- * has the two state machines.
+/* h1_conn.c - the life of a connection, and what its owner may ask. h1_conn.h draws the two state
+ * machines.
  *
- * Bytes come from one read of the loop's scratch; what was read beyond the current message waits
- * in `rest`. Invariants: outstanding <= window; rx HOLD and DONE read nothing; the sock is paused
- * iff nothing is wanted from it. */
+ * Bytes come from one read of the loop's scratch. What was read beyond the current message waits in
+ * `rest`. Invariants:
+ *   - no more is out without credit than the window;
+ *   - HOLD and DONE read nothing; the sock is paused iff nothing is wanted from it;
+ *   - RAW and ENDED are states of both directions, or of none;
+ *   - nobody is tied to a leg that has failed, or of which both directions are over. */
 #include "h2mux/http/h1_conn_int.h"
 
 #include <stdlib.h>
 
-bool h1_conn_both_over(const struct h1_conn *c)
+static bool both_over(const struct h1_conn *c)
 {
     return (c->rx == RX_DONE && c->tx == TX_DONE) || (c->rx == RX_ENDED && c->tx == TX_ENDED);
 }
 
+/* A connection that is closed has given its window back, whatever is out. */
 void h1_conn_check(const struct h1_conn *c)
 {
     const struct h1_windows *w = c->windows;
@@ -22,17 +26,16 @@ void h1_conn_check(const struct h1_conn *c)
     leg_check(&c->leg);
     CHECK_THAT(h1_conn_closed(c) || c->outstanding <= c->window);
     CHECK_THAT(c->rx == RX_FAILED || raw_rx == raw_tx);
-    CHECK_THAT(!c->leg.events || (c->rx != RX_FAILED && !h1_conn_both_over(c)));
-    CHECK_THAT(!c->done_told || h1_conn_both_over(c));
+    CHECK_THAT(!c->leg.events || (c->rx != RX_FAILED && !both_over(c)));
+    CHECK_THAT(!c->done_told || both_over(c));
     CHECK_THAT(!w || (c->window >= w->least && c->window <= w->most && w->lent <= w->limit));
     CHECK_THAT(!h1_conn_closed(c) || (!c->leg.events && !w && !list_linked(&c->task.node)));
 }
 
-/* The leg lets go at once; the owner hears it from the task, where nothing of the exchange is on
- * the stack. */
+/* The owner hears it from the task, where nothing of the exchange is on the stack. */
 void h1_conn_check_over(struct h1_conn *c)
 {
-    if (h1_conn_both_over(c)) {
+    if (both_over(c)) {
         leg_untie(&c->leg);
         loop_defer(c->loop, &c->task);
     }
@@ -56,7 +59,7 @@ static void run_task(void *user)
         return;
     }
     h1_conn_report_sent(c);
-    if (!h1_conn_closed(c) && h1_conn_both_over(c) && !c->done_told) {
+    if (!h1_conn_closed(c) && both_over(c) && !c->done_told) {
         c->done_told = true;
         if (c->ops->on_done)
             c->ops->on_done(c->user);
@@ -87,8 +90,8 @@ static void on_sent(void *user)
         c->ops->on_sent(c->user);
 }
 
-/* A peer that is gone while it waits for the other message: it has no reader. One that still owes a
- * body is found by reading it. */
+/* Fails when the peer has gone while it waits for the message of ours: nobody reads that. A peer
+ * that still owes a body is noticed by reading. */
 static void on_hangup(void *user)
 {
     struct h1_conn *c = user;
@@ -167,7 +170,7 @@ static void h1_conn_free(void *object)
     free(c);
 }
 
-/* Lets go of the sock, which is the caller's from here on. */
+/* Takes the connection apart. Returns the sock, which is the caller's from here on. */
 static struct sock *let_go(struct h1_conn *c)
 {
     struct sock *sock = c->sock;
@@ -229,11 +232,6 @@ struct leg *h1_conn_leg(struct h1_conn *c)
 struct sock *h1_conn_sock(struct h1_conn *c)
 {
     return c->sock;
-}
-
-bool h1_conn_is(const struct leg *leg)
-{
-    return leg->ops == &h1_leg_ops;
 }
 
 void h1_conn_start_body(struct h1_conn *c)
@@ -301,11 +299,6 @@ size_t h1_conn_head_bytes(const struct h1_conn *c)
 bool h1_conn_surplus(const struct h1_conn *c)
 {
     return buf_len(&c->rest) > 0;
-}
-
-bool h1_conn_reading(const struct h1_conn *c)
-{
-    return h1_conn_wants_body(c) && c->outstanding < c->window;
 }
 
 uint64_t h1_conn_last_io_us(const struct h1_conn *c)

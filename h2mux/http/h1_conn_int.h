@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* h1_conn_int.h - what h1_conn.c and its two directions share; nobody else includes it. */
+/* h1_conn_int.h - is shared by h1_conn.c and its two directions, h1_conn_rx.c and h1_conn_tx.c.
+ * Nobody else includes it. */
 #ifndef H2MUX_HTTP_H1_CONN_INT_H
 #define H2MUX_HTTP_H1_CONN_INT_H
 
@@ -9,7 +10,7 @@
 
 enum rx_state {
     RX_HEAD,
-    RX_HOLD, /* a head was given up, its body is not wanted yet */
+    RX_HOLD, /* the head was handed over, its body is not wanted yet */
     RX_BODY,
     RX_DONE,
     RX_RAW,
@@ -27,28 +28,33 @@ struct h1_conn {
     enum tx_state tx;
     const struct h1_limits *limits;
     const struct h1_conn_ops *ops; /* static */
-    void *user;                    /* borrowed: closes this before it goes */
+    void *user;                    /* borrowed: closes the connection before it dies */
 
+    /* What is read. */
     struct buf head; /* the head being read, then kept for the message that borrows from it */
     struct buf rest; /* read ahead, behind the head or the message */
-    bool keep_alive; /* what the head that was read says */
-    bool begun, line_skipped; /* of the head: on_head_begin was told; its one empty line has gone */
     struct h1_scan scan;
+    bool begun;        /* on_head_begin was told of this head */
+    bool line_skipped; /* the one empty line before this head has gone */
     struct message in;
     struct h1_body body;
+    bool keep_alive;   /* what the head that was read says */
     bool answers_head; /* CLIENT: the request was HEAD */
-    size_t window, outstanding;
-    struct h1_windows *windows; /* borrowed: what `window` has beyond its least is lent; or NULL */
-    size_t credited;            /* what came back since it last grew */
 
+    /* How much may be out. */
+    size_t window, outstanding;
+    struct h1_windows *windows; /* borrowed: lends what `window` has beyond its least; or NULL */
+    size_t credited;            /* what came back since the window last grew */
+
+    /* What is written. */
     struct leg_reply reply;
     enum h1_framing tx_framing;
-    bool tx_close;
-    uint64_t tx_left; /* H1_LENGTH: bytes still owed */
-    size_t tx_unsent; /* body bytes taken and not reported by on_sent */
+    bool tx_close;       /* the message said close, or only the close ends it */
+    uint64_t tx_left;    /* H1_LENGTH: bytes still owed */
+    size_t tx_unsent;    /* body bytes taken and not reported by on_sent */
+    const char *gave_up; /* static: why nothing is written from here on; NULL: all is well */
+
     bool done_told;
-    const char *gave_up; /* by leg.reset, or what was promised is not kept: why. Nothing is written
-                            from here on */
     uint64_t last_io_us;
     struct task task;
     struct reap reap;
@@ -73,23 +79,29 @@ static inline void h1_conn_touch(struct h1_conn *c)
 }
 
 /* h1_conn.c */
-void h1_conn_check(const struct h1_conn *c);              /* what h1_conn.c states; CHECK=1 alone */
-void h1_conn_set_window(struct h1_conn *c, size_t bytes); /* settles what is lent; windows is set */
+
+/* Checks the invariants of h1_conn.c; for CHECK=1 alone. */
+void h1_conn_check(const struct h1_conn *c);
+/* Sets the window, and settles with c->windows, which is set. */
+void h1_conn_set_window(struct h1_conn *c, size_t bytes);
+/* Reads again: something is wanted from the sock. */
+void h1_conn_resume(struct h1_conn *c);
+/* Lets go of the leg if both directions are over; the owner hears it from the task. */
+void h1_conn_check_over(struct h1_conn *c);
 
 /* h1_conn_rx.c */
-void h1_conn_read(struct h1_conn *c);             /* as much as a turn allows of what is wanted */
-bool h1_conn_wants_body(const struct h1_conn *c); /* body or raw bytes are to be read */
+
+/* Reads what is wanted, as much as a turn allows. */
+void h1_conn_read(struct h1_conn *c);
+/* Returns whether body or raw bytes are to be read. */
+bool h1_conn_wants_body(const struct h1_conn *c);
 void h1_conn_forget_head(struct h1_conn *c);
-void h1_conn_fail(struct h1_conn *c, int err,
-                  const char *reason); /* the exchange, then the owner are told */
+/* Tells the exchange, then the owner, that the connection has failed. */
+void h1_conn_fail(struct h1_conn *c, int err, const char *reason);
 
 /* h1_conn_tx.c */
-void h1_conn_report_sent(struct h1_conn *c); /* on_sent for what has left */
 
-/* h1_conn.c */
-void h1_conn_check(const struct h1_conn *c); /* what h1_conn.c states; CHECK=1 alone */
-void h1_conn_resume(struct h1_conn *c);      /* something is wanted from the sock again */
-bool h1_conn_both_over(const struct h1_conn *c);
-void h1_conn_check_over(struct h1_conn *c);
+/* Reports by on_sent what has left. */
+void h1_conn_report_sent(struct h1_conn *c);
 
 #endif

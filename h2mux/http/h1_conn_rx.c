@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* h1_conn_rx.c - the reading direction: heads are gathered, bodies decoded from the loop's scratch
- * and handed up as they are. */
+/* h1_conn_rx.c - reads: gathers heads, decodes bodies from the loop's scratch and hands them up as
+ * they are. */
 #include "h2mux/http/h1_conn_int.h"
 
 enum {
     READS_PER_TURN = 4,
-    PLACE_MIN = 32 * 1024 /* of a body: what is shorter is copied */
+    PLACE_MIN = 32 * 1024 /* what is left of a body: less is copied */
 };
 
 void h1_conn_fail(struct h1_conn *c, int err, const char *reason)
@@ -37,7 +37,7 @@ static void message_ended(struct h1_conn *c)
 static void give_body(struct h1_conn *c, struct slice data, bool end)
 {
     if (!c->leg.events)
-        return; /* nobody wants it: read and forgotten, without a window */
+        return; /* nobody wants it: it is read and forgotten, without a window */
     c->outstanding += data.len;
     c->leg.events->on_body(c->leg.exchange, &c->leg, data, end);
 }
@@ -53,13 +53,13 @@ static int give_trailers(struct h1_conn *c)
     return err;
 }
 
+/* Returns whether more than the last CRLF came behind the chunks. */
 static bool has_trailers(const struct h1_conn *c)
 {
-    return c->body.framing == H1_CHUNKED &&
-           buf_len(&c->body.trailers) > 2; /* more than the last CRLF */
+    return c->body.framing == H1_CHUNKED && buf_len(&c->body.trailers) > 2;
 }
 
-/* What of @in belongs to the message goes up; how much that was. */
+/* Hands up what of @in belongs to the message. Returns how many bytes that was. */
 static size_t feed_body(struct h1_conn *c, struct slice in)
 {
     size_t used = 0;
@@ -106,8 +106,8 @@ bool h1_conn_wants_body(const struct h1_conn *c)
 static void body_eof(struct h1_conn *c, ssize_t n)
 {
     if (c->rx == RX_RAW && (n == 0 || n == ERR_TRUNCATED)) {
-        give_body(c, SLICE(""),
-                  true); /* a WebSocket ends by its own Close frame: close_notify adds nothing */
+        /* A WebSocket ends by its own Close frame: a missing close_notify means nothing. */
+        give_body(c, SLICE(""), true);
         if (!h1_conn_closed(c) && c->rx == RX_RAW)
             message_ended(c);
     } else if (n == 0 && h1_body_eof(&c->body) == ERR_OK) {
@@ -119,8 +119,9 @@ static void body_eof(struct h1_conn *c, ssize_t n)
     }
 }
 
-/* Much of a body that is handed up as it is goes where it will leave from; all else into the
- * scratch. Nothing behind the body goes there. */
+/* Returns where to read to, and how much at @most: for a long body that is handed up as it is, the
+ * place that it will leave from; for all else the scratch. Nothing behind the body goes to that
+ * place. */
 static char *place(struct h1_conn *c, size_t *most)
 {
     char *to = NULL;
@@ -133,7 +134,7 @@ static char *place(struct h1_conn *c, size_t *most)
     return to ? to : loop_scratch(c->loop);
 }
 
-/* false: nothing more for now. */
+/* Returns false when there is nothing more for now. */
 static bool read_body_once(struct h1_conn *c)
 {
     size_t room = c->window - c->outstanding;
@@ -175,7 +176,7 @@ static void read_body(struct h1_conn *c)
         loop_defer(c->loop, &c->task);
 }
 
-/* scan_head has judged the bytes. */
+/* Parses bytes that scan_head has judged. */
 static int parse_head(struct h1_conn *c, struct slice head, struct h1_result *r)
 {
     message_init(&c->in);
@@ -198,7 +199,7 @@ void h1_conn_forget_head(struct h1_conn *c)
     c->begun = c->line_skipped = false;
 }
 
-/* A request goes to the owner, a response to the exchange that asked for it. */
+/* Hands a request to the owner, a response to the exchange that asked for it. */
 static void give_head(struct h1_conn *c, bool end)
 {
     if (c->role == H1_SERVER)
@@ -217,7 +218,7 @@ static void head_complete(struct h1_conn *c, size_t length)
     if (h1_conn_closed(c) || c->rx == RX_FAILED)
         return;
     buf_truncate(&c->head, length);
-    buf_fit(&c->head); /* it may stay for as long as the body, which came along with it */
+    buf_fit(&c->head); /* it may stay for as long as the body, whose bytes came along */
     int err = parse_head(c, buf_slice(&c->head), &r);
     if (err < 0) {
         h1_conn_fail(c, err, r.reason ? r.reason : "malformed head");
@@ -233,7 +234,7 @@ static void head_complete(struct h1_conn *c, size_t length)
     h1_body_init(&c->body, r.framing, c->in.length);
     bool complete = r.framing == H1_NO_BODY || (r.framing == H1_LENGTH && c->in.length == 0);
     bool hold = c->role == H1_SERVER || c->in.status == 101;
-    c->keep_alive = r.keep_alive && r.framing != H1_UNTIL_CLOSE;
+    c->keep_alive = r.keep_alive;
     c->rx = complete && c->in.status != 101 ? RX_DONE : hold ? RX_HOLD : RX_BODY;
     if (c->rx != RX_BODY)
         sock_pause(c->sock);
@@ -245,8 +246,8 @@ static void head_complete(struct h1_conn *c, size_t length)
         c->ops->on_message_end(c->user);
 }
 
-/* RFC 9112 2.2: an empty line before a request is skipped; one of them. false: it may be one, the
- * next byte will tell. */
+/* Skips one empty line before a request (RFC 9112 2.2). Returns false when the next byte has to
+ * tell whether it is one. */
 static bool skip_empty_line(struct h1_conn *c)
 {
     struct slice head = buf_slice(&c->head);
@@ -298,7 +299,7 @@ static bool read_head_once(struct h1_conn *c)
         scan_head(c);
         return true;
     }
-    size_t most = c->window < LOOP_SCRATCH ? c->window : LOOP_SCRATCH; /* a body may come along */
+    size_t most = c->window < LOOP_SCRATCH ? c->window : LOOP_SCRATCH; /* of a body too */
     ssize_t n = sock_read(c->sock, loop_scratch(c->loop), most);
     if (n == ERR_AGAIN)
         return false;

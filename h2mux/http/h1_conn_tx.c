@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* h1_conn_tx.c - the writing direction: the leg's ops. Framing is decided here, by us, for this
- * connection. */
+/* h1_conn_tx.c - writes: the ops of the leg. How a message is framed is decided here, for this
+ * connection alone. */
 #include "h2mux/http/h1_conn_int.h"
 
-enum { HEAD_USUAL = 1024 }; /* one allocation for most */
+enum {
+    HEAD_USUAL = 1024, /* one allocation is enough for most */
+    GROW_AFTER = 4     /* windows of credit, before the window doubles */
+};
 
 void h1_conn_report_sent(struct h1_conn *c)
 {
@@ -16,9 +19,8 @@ void h1_conn_report_sent(struct h1_conn *c)
         c->leg.events->on_sent(c->leg.exchange, &c->leg, left);
 }
 
-/* Whoever is tied hears it from the task, like the owner: not inside the op that was the reason. */
-enum { GROW_AFTER = 4 };
-
+/* Gives the connection up. The exchange and the owner hear it from the task, not inside the op that
+ * was the reason. */
 static void give_up(struct h1_conn *c, const char *reason)
 {
     c->gave_up = reason;
@@ -58,8 +60,7 @@ static enum h1_framing response_framing(const struct h1_conn *c, const struct me
     return c->reply.peer_1_0 ? H1_UNTIL_CLOSE : H1_CHUNKED;
 }
 
-/* The head as it will be written: what it says of the body is decided here, by us, for this
- * connection. */
+/* Composes the head, and decides what it says of the body. */
 static int write_head(struct h1_conn *c, const struct message *m, bool end, struct buf *to)
 {
     struct message shown = *m;
@@ -90,7 +91,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
     if (!takes(c))
         return;
     assert(c->tx == TX_IDLE);
-    end |= c->role == H1_CLIENT && c->reply.upgrade; /* what follows it waits for the 101 */
+    end |= c->role == H1_CLIENT && c->reply.upgrade; /* what follows waits for the 101 */
     bool interim = m->status >= 100 && m->status < 200 && m->status != 101;
     if (interim && c->reply.peer_1_0)
         return;
@@ -119,11 +120,12 @@ static void write_chunk(struct h1_conn *c, struct slice data)
     sock_write(c->sock, SLICE("\r\n"));
 }
 
-/* false: the length that was promised is not kept, so the message must not look complete. */
+/* Returns false when @data breaks the promise of the head's length: the message must not look
+ * complete then. */
 static bool write_body(struct h1_conn *c, struct slice data, bool end)
 {
     if (c->tx == TX_BODY && c->tx_framing == H1_NO_BODY)
-        return true; /* an answer to HEAD: nothing leaves */
+        return true; /* an answer to HEAD: no body leaves */
     if (c->tx == TX_BODY && c->tx_framing == H1_LENGTH) {
         if (data.len > c->tx_left || (end && data.len < c->tx_left))
             return false;
@@ -154,7 +156,7 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
         tx_end(c);
 }
 
-/* Whoever takes chunks of a request takes what is behind them; a viewer has to say so. */
+/* A server that takes chunks takes trailers behind them; a client has to say so. */
 static bool takes_trailers(const struct h1_conn *c)
 {
     return c->tx == TX_BODY && c->tx_framing == H1_CHUNKED &&
@@ -179,7 +181,9 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
         tx_end(c);
 }
 
-/* The other leg's peer has room for a while that nobody reads from: that alone is no sign. */
+/* Doubles the window of this connection, which bounds the body bytes that it has handed up without
+ * credit, once four windows of credit were returned for it. Credit for one window does not show
+ * that somebody reads: one window fits into the socket buffers towards the other leg's peer. */
 static void grow_window(struct h1_conn *c, size_t bytes)
 {
     const struct h1_windows *w = c->windows;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* h1_head.c - takes one complete head apart: start line, fields, and what frames the body. RFC 9112
+/* h1_head.c - parses one complete head: start line, fields, and the framing of the body. RFC 9112
  * 3, 4, 6; http-rules.md#requests-line-and-framing and http-rules.md#responses
  *
- * A head that can be read in two ways is refused: what frames the message is judged here once,
- * taken out of the fields, and written anew by h1_write.c. Responses know one error for all that
- * (502), and another for their size. */
+ * A head that can be read in two ways is refused. The framing is judged here once, taken out of the
+ * fields, and written anew by h1_write.c. */
 #include "h2mux/http/h1_int.h"
 
 #include "h2mux/base/inet.h"
@@ -12,13 +11,13 @@
 
 enum { PORT_MAX = 65535, PORT_TEXT_MAX = 6, STATUS_MIN = 100, STATUS_MAX = 599 };
 
-/* What is known of the head while its fields are read. */
+/* The head while its fields are read. */
 struct head {
-    struct message *m;   /* borrowed: the caller's, filled here */
+    struct message *m;   /* borrowed: the caller's */
     struct h1_result *r; /* borrowed: likewise */
     bool request;
     struct slice host, coding;
-    size_t hosts, codings;  /* lines of each */
+    size_t hosts, codings;  /* how many lines of each there are */
     bool close, keep_alive; /* options of Connection */
 };
 
@@ -28,7 +27,8 @@ static int fault(struct head *h, int err, const char *reason)
     return h->request || err == ERR_LIMIT ? err : ERR_PROTOCOL;
 }
 
-struct slice h1_next_line(struct slice *lines)
+/* Takes the next line off @lines. Returns it without its CRLF. */
+static struct slice next_line(struct slice *lines)
 {
     ptrdiff_t lf = slice_find(*lines, '\n');
     size_t len = lf < 0 ? lines->len : (size_t)lf;
@@ -39,7 +39,7 @@ struct slice h1_next_line(struct slice *lines)
 
 bool h1_next_field(struct slice *lines, struct field *out)
 {
-    struct slice line = h1_next_line(lines);
+    struct slice line = next_line(lines);
     ptrdiff_t colon = slice_find(line, ':');
     if (colon <= 0)
         return false;
@@ -48,7 +48,8 @@ bool h1_next_field(struct slice *lines, struct field *out)
     return true;
 }
 
-/* Takes what stands before the next @c off @text, and @c with it; all of it when there is none. */
+/* Takes the text before the next @c off @text, and @c with it, or all of it when there is no @c.
+ * Returns what comes before @c. */
 static struct slice take_until(struct slice *text, char c)
 {
     ptrdiff_t at = slice_find(*text, c);
@@ -70,13 +71,13 @@ bool h1_target_valid(struct slice path)
     return slice_eq(path, SLICE("*")) || slice_starts(path, SLICE("/"));
 }
 
-/* unreserved and sub-delims, RFC 3986 2 */
+/* Returns whether @c is unreserved or a sub-delim. RFC 3986 2. */
 static bool is_reg_name_byte(unsigned char c)
 {
     return byte_is_alpha(c) || byte_is_digit(c) || byte_is_one_of(c, "-._~!$&'()*+,;=");
 }
 
-/* RFC 3986 3.2.2; IPv4 addresses look the same. */
+/* RFC 3986 3.2.2. An IPv4 address looks the same. */
 static bool reg_name_valid(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++) {
@@ -95,7 +96,7 @@ static bool ipv6_valid(struct slice address)
     return inet_parse(AF_INET6, address, &parsed);
 }
 
-/* ":" and the number, ":" alone (RFC 3986 3.2.3), or nothing. */
+/* Returns whether @port is ":" and a number, ":" alone (RFC 3986 3.2.3), or empty. */
 static bool port_valid(struct slice port)
 {
     uint64_t number;
@@ -117,7 +118,7 @@ bool h1_authority_valid(struct slice authority)
            port_valid(slice_skip(authority, host));
 }
 
-/* h1_scan_head has judged the shape of start lines. */
+/* Relies on h1_scan_head, which has judged the shape of start lines. */
 static int read_version(struct head *h, struct slice version)
 {
     const char *digits = version.ptr + sizeof("HTTP/") - 1;
@@ -163,7 +164,7 @@ static int take_length(struct head *h, struct slice text)
     return ERR_OK;
 }
 
-/* Equal lengths may be folded into one (RFC 9110 8.6): we do so in responses (R3), never in
+/* RFC 9110 8.6 lets equal lengths be folded into one. That is done in responses (R3) and never in
  * requests (Q22). */
 static int read_length(struct head *h, struct slice value)
 {
@@ -208,7 +209,7 @@ static int read_fields(struct head *h, struct slice lines)
     return err;
 }
 
-/* An empty port is the default one too, RFC 3986 6.2.3. */
+/* Returns @authority without its port if that is the default @port, or empty (RFC 3986 6.2.3). */
 static struct slice without_port(struct slice authority, struct slice port)
 {
     if (slice_ends(authority, SLICE(":")))
@@ -217,10 +218,11 @@ static struct slice without_port(struct slice authority, struct slice port)
                                        : authority;
 }
 
-/* What follows the authority of an absolute-form target, as origin-form. RFC 9112 3.2.1, 3.2.4 */
+/* Makes the path of what follows the authority in an absolute-form target. RFC 9112 3.2.1, 3.2.4.
+ */
 static int take_origin_form(struct message *m, struct slice rest)
 {
-    struct buf built; /* for "?query": its path needs a byte that the head has not */
+    struct buf built; /* for "?query": the path needs a "/" that the head does not have */
     if (slice_starts(rest, SLICE("/"))) {
         m->path = rest;
         return ERR_OK;
@@ -238,7 +240,7 @@ static int take_origin_form(struct message *m, struct slice rest)
     return err;
 }
 
-/* Rule Q9: RFC 9112 3.2.2 would let the URI win over a different Host; two names for one request
+/* Rule Q9. RFC 9112 3.2.2 would let the URI win over a different Host; two names for one request
  * are refused here. */
 static int split_absolute_form(struct head *h, size_t scheme_len, struct slice default_port)
 {
@@ -283,8 +285,8 @@ static int judge_target(struct head *h)
     return ERR_OK;
 }
 
-/* Of a Transfer-Encoding that is not exactly "chunked": the first coding tells whether it is known
- * (Q24). */
+/* Judges a Transfer-Encoding that is not exactly "chunked": the first coding decides whether it is
+ * unknown or malformed (Q24). */
 static int judge_coding(struct head *h)
 {
     struct slice list = h->coding, element = SLICE("");
@@ -321,9 +323,9 @@ static void finish(struct head *h)
         !h->close && r->framing != H1_UNTIL_CLOSE && (h->m->minor_version == 1 || h->keep_alive);
 }
 
-/* A response without a body, whatever its fields say (RFC 9112 6.3). A 204 that announces one, or a
- * 205 that does not exclude it, may send bytes that belong to no message: such a connection is not
- * used again (R6, R8). */
+/* Settles a response that has no body, whatever its fields say (RFC 9112 6.3). Behind a 204 that
+ * announces a body, and a 205 that does not exclude it, bytes may come that belong to no message:
+ * the connection is not used again (R6, R8). */
 static void drop_body(struct head *h, bool to_head)
 {
     struct message *m = h->m;
@@ -339,7 +341,7 @@ static void drop_body(struct head *h, bool to_head)
     h->r->framing = H1_NO_BODY;
 }
 
-/* What follows relies on the head's shape. */
+/* Judges the shape of a head that h1_scan_head has not seen. */
 static int judge_shape(struct head *h, struct slice head, const struct h1_limits *limits)
 {
     struct h1_scan scan = {0};
@@ -356,7 +358,7 @@ static int read_head(struct head *h, struct slice head, const struct h1_limits *
     int shape = limits ? judge_shape(h, head, limits) : ERR_OK;
     if (shape < 0)
         return shape;
-    struct slice line = h1_next_line(&head);
+    struct slice line = next_line(&head);
     int err = h->request ? read_request_line(h, line) : read_status_line(h, line);
     return err < 0 ? err : read_fields(h, head);
 }

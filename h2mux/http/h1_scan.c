@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* h1_scan.c - judges a head's bytes one by one as they arrive, and finds its end. RFC 9112 2.2, 3,
- * 4, 5.
+/* h1_scan.c - judges the bytes of a head one by one as they arrive, and finds its end. RFC
+ * 9112 2.2, 3, 4, 5.
  *
- * Invariant: no byte changes anything once it was refused, so a head cut anywhere is judged as in
- * one piece. What a byte cannot show by itself (versions, hosts, lengths) is left to h1_head.c.
- */
+ * Invariant: after a fault no byte changes the state, so a head that arrives in pieces is judged as
+ * in one piece. h1_head.c judges what a single byte cannot show: versions, hosts, lengths. */
 
 /* draw: a head
  *
@@ -22,7 +21,7 @@ const struct h1_limits h1_default_limits = {
 enum { STATUS_DIGITS = 3 };
 
 enum scan_part {
-    SCAN_START, /* of a line: none of its bytes has come */
+    SCAN_START, /* no byte of the line has come */
     SCAN_METHOD,
     SCAN_TARGET,
     SCAN_VERSION,
@@ -47,7 +46,7 @@ static size_t part_len(const struct h1_scan *s)
     return s->offset - s->part_start;
 }
 
-/* The byte judged now ends the part. */
+/* Ends the part with the byte that is judged now. */
 static int end_part(struct h1_scan *s, enum scan_part next)
 {
     s->part = (int)next;
@@ -84,7 +83,7 @@ static int scan_target(struct h1_scan *s, unsigned char c, const struct h1_limit
     if (c == ' ' && part_len(s) > 0)
         return end_part(s, SCAN_VERSION);
     if (!byte_is_target(c))
-        return fault(s, ERR_SYNTAX, "forbidden octet in target");
+        return fault(s, ERR_SYNTAX, "forbidden byte in target");
     if (part_len(s) >= limits->target)
         return fault(s, ERR_URI_TOO_LONG, "target too long");
     return ERR_OK;
@@ -119,14 +118,14 @@ static int scan_name(struct h1_scan *s, unsigned char c)
     if (part_len(s) == 0)
         return fault(s, ERR_SYNTAX,
                      c == ':' ? "empty field name" : "folded or malformed field line");
-    return fault(s, ERR_SYNTAX, "forbidden octet in field name");
+    return fault(s, ERR_SYNTAX, "forbidden byte in field name");
 }
 
 static int scan_text(struct h1_scan *s, unsigned char c)
 {
     if (byte_is_value(c))
         return ERR_OK;
-    return fault(s, ERR_SYNTAX, c == '\n' ? "bare LF" : "control octet in field value");
+    return fault(s, ERR_SYNTAX, c == '\n' ? "bare LF" : "control byte in field value");
 }
 
 static int scan_part(struct h1_scan *s, unsigned char c, const struct h1_limits *limits)
@@ -151,7 +150,7 @@ static int scan_part(struct h1_scan *s, unsigned char c, const struct h1_limits 
     return ERR_SYNTAX;
 }
 
-/* Whether a line may end here. */
+/* Returns whether a line may end here. */
 static bool line_is_whole(const struct h1_scan *s)
 {
     switch ((enum scan_part)s->part) {
@@ -192,13 +191,13 @@ static int scan_byte(struct h1_scan *s, unsigned char c, const struct h1_limits 
         return err;
     if (c == '\r')
         return scan_cr(s);
-    bool own_limits = request && s->lines == 0; /* those of the method and the target */
+    bool own_limits = request && s->lines == 0; /* method and target have limits of their own */
     if (!own_limits && s->offset - s->line_start >= limits->field)
         return fault(s, ERR_LIMIT, "line too long");
     return scan_part(s, c, limits);
 }
 
-/* After the LF; true at the end of the head. */
+/* Goes on behind the LF of a line. Returns true at the end of the head. */
 static bool end_line(struct h1_scan *s)
 {
     bool empty = s->part == SCAN_NAME;
@@ -214,8 +213,8 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* What a byte in the middle of a part may be without changing anything but the offset; 0: each is
- * to be looked at. */
+/* Returns the class of the bytes that change nothing but the offset in the middle of this part, or
+ * 0 when each byte has to be judged. */
 static unsigned char plain_class(const struct h1_scan *s)
 {
     if (s->cr)
@@ -238,8 +237,7 @@ static unsigned char plain_class(const struct h1_scan *s)
     return 0;
 }
 
-/* Most bytes of a head are plain: they are passed over in one loop, up to where a limit would be
- * looked at. */
+/* Passes over plain bytes, as most of a head are, in one loop, up to where a limit is looked at. */
 static void skip_plain(struct h1_scan *s, struct slice head, const struct h1_limits *limits)
 {
     unsigned char class = plain_class(s);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* h1_write.c - writes heads and chunk framing. RFC 9112 3, 4, 6, 7.
  *
- * What frames the message comes from struct h1_write and the message alone: fields of that kind
- * among m->fields are not written. A head is written whole or not at all. */
+ * The framing comes from struct h1_write and the message's length alone: framing fields among
+ * m->fields are not written. A head is written whole or not at all. */
 #include "h2mux/http/h1.h"
 
 #include <stdio.h>
 
-/* All of @parts or nothing. */
+/* Appends all of @parts, or nothing. */
 static int append_all(struct buf *to, const struct slice *parts, size_t count)
 {
     size_t len = 0;
@@ -42,7 +42,7 @@ static bool is_cookie(struct slice name)
     return slice_ieq(name, SLICE("cookie"));
 }
 
-/* HTTP/2 may split cookies into several fields; HTTP/1.1 wants one line. RFC 9113 8.2.3, rule
+/* Writes all cookies as one line: HTTP/2 may split them into several fields. RFC 9113 8.2.3, rule
  * D3. */
 static int write_cookies(struct buf *to, const struct fields *f)
 {
@@ -125,7 +125,7 @@ static int write_connection(struct buf *to, const struct h1_write *w)
     return err;
 }
 
-/* What ends every head, or what undoes one that could not be written: @before bytes were there. */
+/* Ends a head, or takes away what was written of one that failed: @to had @before bytes. */
 static int finish(struct buf *to, size_t before, int err)
 {
     if (err == ERR_OK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* message.c - what HTTP says of methods and status codes, whatever the wire. RFC 9110 9, 15. */
+/* message.c - see message.h. RFC 9110 9, 15. */
 #include "h2mux/http/message.h"
 
 void message_init(struct message *m)
@@ -23,7 +23,7 @@ bool method_is_idempotent(struct slice method)
     return false;
 }
 
-/* The IANA registry of status codes. */
+/* The phrases of the IANA registry of status codes. */
 static const char *const phrases[] = {
     [100] = "Continue",
     [101] = "Switching Protocols",

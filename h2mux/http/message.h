@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* message.h - the head of one request or response, in the terms that HTTP/1.1 and HTTP/2 share. RFC
- * 9110 6. */
+/* message.h - holds the head of one request or response, in terms that HTTP/1.1 and HTTP/2 share.
+ * RFC 9110 6. */
 #ifndef H2MUX_HTTP_MESSAGE_H
 #define H2MUX_HTTP_MESSAGE_H
 
@@ -9,17 +9,20 @@
 enum { MESSAGE_LENGTH_UNKNOWN = -1 };
 
 struct message {
-    /* request */
+    /* Of a request. */
     struct slice method, scheme, authority, path;
     struct slice protocol; /* ":protocol" of an extended CONNECT (RFC 8441); empty otherwise */
-    /* response; 0 for a request */
-    int status;
-    /* both; content-length and host are not among the fields: they are length and authority */
+
+    int status; /* of a response; 0 for a request */
+
+    /* Content-Length and Host are not among the fields: `length` and `authority` hold them. */
     struct fields fields;
     int64_t length; /* Content-Length, or MESSAGE_LENGTH_UNKNOWN */
-    bool has_body;  /* more than the head will follow (body bytes, maybe none, or trailers) */
-    /* as it came over HTTP/1: 0 or 1; HTTP/2 leaves 1 */
-    int minor_version;
+
+    /* More than the head will follow: body bytes, maybe none, or trailers. */
+    bool has_body;
+
+    int minor_version; /* 0 or 1, as it came over HTTP/1; HTTP/2 leaves 1 */
 };
 
 void message_init(struct message *m);
@@ -30,13 +33,14 @@ static inline bool message_is_websocket(const struct message *m)
     return slice_eq(m->protocol, SLICE("websocket"));
 }
 
-/* GET, HEAD, OPTIONS, TRACE, PUT, DELETE (RFC 9110 9.2.2). */
+/* Returns whether @method is GET, HEAD, OPTIONS, TRACE, PUT or DELETE (RFC 9110 9.2.2). */
 bool method_is_idempotent(struct slice method);
 
-/* "Not Found"; "Unknown" for what has no registered phrase. */
+/* Returns the registered phrase, as "Not Found", or "Unknown". */
 const char *status_phrase(int status);
 
-/* 1xx, 204, 304 and answers to HEAD have no body, whatever their fields say (RFC 9112 6.3). */
+/* Returns whether a response may have a body. 1xx, 204, 304 and answers to HEAD have none, whatever
+ * their fields say (RFC 9112 6.3). */
 bool status_has_body(int status, bool to_head_request);
 
 #endif

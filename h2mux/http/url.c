@@ -83,7 +83,6 @@ int url_parse(struct slice text, struct url *out)
     int err = parse_scheme(&text, &out->https);
     if (err < 0)
         return err;
-
     ptrdiff_t slash = slice_find(text, '/');
     struct slice authority = slash < 0 ? text : slice_make(text.ptr, (size_t)slash);
     err = parse_path(slice_skip(text, authority.len), out->path);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* url.h - "scheme://host[:port][/path]" taken apart: the parts by which a server may be named.
- *
- * http and https only; no userinfo, query or fragment. Pure. RFC 3986. */
+/* url.h - parses "scheme://host[:port][/path]", as servers are given. http and https only; no
+ * userinfo, query or fragment. Pure. RFC 3986. */
 #ifndef H2MUX_HTTP_URL_H
 #define H2MUX_HTTP_URL_H
 
@@ -20,17 +19,19 @@ struct url {
     char path[URL_PATH_MAX];           /* "/" when none was given */
 };
 
-/* Without a scheme, https is meant. ERR_SYNTAX, ERR_UNSUPPORTED (another scheme), ERR_LIMIT. */
+/* Parses a URL; without a scheme https is meant. Fails with ERR_SYNTAX, ERR_UNSUPPORTED (another
+ * scheme) or ERR_LIMIT. */
 int url_parse(struct slice text, struct url *out) MUSTCHECK;
 
-/* "host:port" or "host", "[v6]:port" or "[v6]" → the members host, port and authority; port 0: none
- * was given. ERR_SYNTAX, ERR_LIMIT. */
+/* Parses "host:port", "host", "[v6]:port" or "[v6]" into the members host, port and authority; port
+ * is 0 when none was given. Fails with ERR_SYNTAX or ERR_LIMIT. */
 int url_parse_authority(struct slice text, struct url *out) MUSTCHECK;
 
-/* Names host and port anew and rebuilds authority. ERR_LIMIT: the host is too long. */
+/* Sets host and port, and rebuilds authority. Fails with ERR_LIMIT when the host is empty or too
+ * long. */
 int url_set_host(struct url *u, struct slice host, uint16_t port) MUSTCHECK;
 
-bool url_is_loopback(
-    const struct url *u); /* by its name: 127.0.0.0/8, ::1, localhost, *.localhost */
+/* Returns whether the host's name says loopback: 127.0.0.0/8, ::1, localhost, *.localhost. */
+bool url_is_loopback(const struct url *u);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.c - the WebSocket handshake's arithmetic and its frame boundaries. RFC 6455 4, 5. */
+/* ws.c - see ws.h. RFC 6455 4, 5. */
 #include "h2mux/http/ws.h"
 
 #include <openssl/evp.h>
@@ -11,13 +11,13 @@ enum {
     WS_SHA1_LEN = 20,
     WS_REASON_MAX = 123,
     WS_OPCODE = 0x0f,
-    WS_CONTROL = 0x08, /* the bit that tells control frames */
+    WS_CONTROL = 0x08, /* set in the opcodes of control frames */
     WS_CLOSE = 0x08,
     WS_FIN = 0x80,
     WS_MASKED = 0x80
 };
 
-/* EVP_DecodeBlock takes '=' anywhere for a zero, so where it may stand is looked at here. */
+/* EVP_DecodeBlock takes '=' anywhere for a zero, so its place is checked here. */
 bool ws_key_valid(struct slice key)
 {
     unsigned char nonce[WS_KEY_LEN / 4 * 3];
@@ -44,7 +44,7 @@ void ws_accept(struct slice key, char out[static WS_ACCEPT_LEN + 1])
     if (!md || EVP_DigestInit_ex(md, EVP_sha1(), NULL) != 1 ||
         EVP_DigestUpdate(md, key.ptr, key.len) != 1 ||
         EVP_DigestUpdate(md, guid.ptr, guid.len) != 1 || EVP_DigestFinal_ex(md, sha1, NULL) != 1)
-        abort(); /* as when memory is gone: a SHA-1 of 60 bytes fails for no other reason */
+        abort(); /* a SHA-1 of 60 bytes fails only when memory is gone */
     EVP_MD_CTX_free(md);
     EVP_EncodeBlock((unsigned char *)out, sha1, sizeof sha1);
 }
@@ -54,7 +54,7 @@ void ws_frames_init(struct ws_frames *f)
     *f = (struct ws_frames){.header_len = 0};
 }
 
-/* RFC 6455 5.2: how long the header is, as far as its second byte has come. */
+/* Returns how long the header is, as far as it is known: its second byte tells. RFC 6455 5.2. */
 static size_t header_size(const struct ws_frames *f)
 {
     if (f->header_len < 2)
@@ -75,7 +75,7 @@ static uint64_t header_payload(const struct ws_frames *f)
     return n;
 }
 
-/* Opcodes 3-7 and 11-15 are reserved; control frames have at most 125 bytes, RFC 6455 5.5. */
+/* Opcodes 3-7 and 11-15 are reserved. Control frames have at most 125 bytes. RFC 6455 5.5. */
 static bool header_broken(const struct ws_frames *f)
 {
     unsigned opcode = f->header[0] & (unsigned)WS_OPCODE;

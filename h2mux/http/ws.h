@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.h - the WebSocket handshake's arithmetic and its frame boundaries. RFC 6455 4, 5. Payload is
- * never looked at. */
+/* ws.h - computes the WebSocket handshake and follows frame boundaries. Payload is never looked at.
+ * RFC 6455 4, 5. */
 #ifndef H2MUX_HTTP_WS_H
 #define H2MUX_HTTP_WS_H
 
@@ -9,27 +9,27 @@
 
 enum { WS_KEY_LEN = 24, WS_ACCEPT_LEN = 28 };
 
-bool ws_key_valid(struct slice key);                       /* base64 of exactly 16 bytes */
-int ws_key_new(char out[static WS_KEY_LEN + 1]) MUSTCHECK; /* fresh and random, zero-terminated */
-void ws_accept(struct slice key, char out[static WS_ACCEPT_LEN + 1]); /* RFC 6455 4.2.2 item 5.4 */
+/* Returns whether @key is base64 of exactly 16 bytes. */
+bool ws_key_valid(struct slice key);
+/* Makes a random key, with a zero byte behind it. Fails with ERR_IO. */
+int ws_key_new(char out[static WS_KEY_LEN + 1]) MUSTCHECK;
+/* Computes Sec-WebSocket-Accept for @key, with a zero byte behind it. RFC 6455 4.2.2 item 5.4. */
+void ws_accept(struct slice key, char out[static WS_ACCEPT_LEN + 1]);
 
-/* Follows one direction by its frame headers (2 to 14 bytes), to know where a frame ends. */
+/* Follows one direction by its frame headers, to know where a frame ends. */
 struct ws_frames {
     uint8_t header[14];
     size_t header_len; /* bytes of the current header seen */
     uint64_t payload;  /* bytes of the current frame still to come */
-    bool close_seen;   /* a Close frame has begun: nothing may be added after it */
-    bool broken;   /* reserved opcode or length out of range: boundaries can no longer be told */
-    uint64_t tail; /* bytes since the last frame boundary */
+    bool close_seen;   /* a Close frame has begun: nothing may be added behind it */
+    bool broken;       /* a header was malformed: where frames end is unknown from there on */
+    uint64_t tail;     /* bytes since the last frame boundary */
 };
 void ws_frames_init(struct ws_frames *f);
 void ws_frames_feed(struct ws_frames *f, struct slice data);
-static inline bool ws_frames_at_boundary(const struct ws_frames *f)
-{
-    return f->tail == 0 && !f->broken;
-}
 
-/* An unmasked Close frame with @code and @reason (at most 123 bytes). The length written. */
+/* Writes an unmasked Close frame with @code and at most 123 bytes of @reason. Returns its length.
+ */
 enum { WS_CLOSE_MAX = 127, WS_SERVICE_RESTART = 1012 };
 size_t ws_close_frame(uint16_t code, struct slice reason, char out[static WS_CLOSE_MAX]);
 

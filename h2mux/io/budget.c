@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* budget.c - adds up what threads hold. See budget.h. */
+/* budget.c - adds up the bytes that the threads of a process hold. See budget.h. */
 #include "h2mux/io/budget.h"
 
 #include "h2mux/base/check.h"
@@ -63,7 +63,8 @@ void budget_restore(struct budget_share *s, uint64_t bytes)
     s->withheld -= bytes;
 }
 
-/* One thread sees only its own part of the sums of the process: each is at least that. */
+/* Checks the sums of one share (CHECK=1). A thread compares the sums of the process only with its
+ * own part: each sum is at least as large as that part. */
 void budget_share_check(const struct budget_share *s)
 {
     CHECK_THAT(s->held <= INT64_MAX);

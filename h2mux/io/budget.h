@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* budget.h - counts the bytes of bodies that a process holds: one sum for all threads, and a share
- * of it for each thread. http-rules.md#memory
+/* budget.h - counts the bytes of bodies that a process holds: one sum for the process, and a share
+ * for each thread. http-rules.md#memory
  *
- * A link tells its thread's share of every byte that arrives and leaves; the share tells the
- * process once a turn, and only of what did not leave again within it. A budget only counts;
- * evict.h gives readers up when one is short.
+ * A link adds each byte that arrives, and subtracts each byte that leaves, in the share of its
+ * thread. Once a turn the share reports to the process by how much its sum has changed; bytes that
+ * arrive and leave in the same turn are never reported. A budget only counts; evict.h takes memory
+ * back when a budget is short.
  *
  * Invariants: budget.used is the sum of `told` of all shares, budget.links the sum of `links`; no
  * sum ever falls below 0. */
@@ -21,8 +22,10 @@ struct fill {
     uint64_t used, limit; /* bytes */
 };
 
-/* The four marks of a budget. Window sizes that are granted ahead may all be used and stay, so
- * large ones end long before their sum is the whole. */
+/* These functions compare a budget with its four marks: below an eighth a body may start with a
+ * large window, below a half windows may grow, from three quarters on the budget is tight, and when
+ * the whole is used the budget is spent. Peers may fill all windows that they were granted and keep
+ * them full, so large windows end long before the sum of all windows is the whole budget. */
 static inline bool fill_may_start_large(const struct fill *f)
 {
     return f->used * 8 < f->limit;
@@ -40,22 +43,23 @@ static inline bool fill_is_spent(const struct fill *f)
     return f->used >= f->limit;
 }
 
-/* The budget of a process. All threads share it; it outlives every share. */
+/* The budget of a process. All threads share one budget, which outlives every share. */
 struct budget {
     uint64_t limit;         /* bytes; immutable */
     _Atomic uint64_t used;  /* bytes that the shares have told */
     _Atomic uint32_t links; /* of all shares */
 };
 
-/* The share of one thread; only that thread touches it. */
+/* The share of one thread. No other thread touches the share. */
 struct budget_share {
     struct budget *budget; /* borrowed */
     uint64_t held;         /* bytes that this thread holds */
-    uint64_t told;         /* of them: what budget->used includes */
-    uint64_t withheld;     /* connection credit that the links of this thread keep back */
+    uint64_t told;         /* part of `held` that budget->used includes */
+    uint64_t withheld;     /* connection credit that this thread's links keep back */
     uint32_t links;        /* of this thread */
-    /* Runs when the share tells the process that it holds something, and with @short_of_room when
-     * the first credit is kept back. May be NULL. */
+    /* Runs with @short_of_room false when the share has reported to the process and holds anything,
+     * and with @short_of_room true when a link of the thread begins to keep connection credit back.
+     * May be NULL. */
     void (*on_held)(void *user, bool short_of_room);
     void *user; /* borrowed */
 };
@@ -68,7 +72,8 @@ static inline uint64_t budget_used(const struct budget *b)
 }
 
 void budget_share_init(struct budget_share *s, struct budget *b);
-/* Tells what is left to be told. Everything that the share counted must have left before. */
+/* Reports the last change to the process and calls on_held no more. The share must hold nothing any
+ * more. */
 void budget_share_deinit(struct budget_share *s);
 
 /* Counts one link more of this thread. */
@@ -76,36 +81,40 @@ void budget_add_link(struct budget_share *s);
 /* Counts one link less. */
 void budget_drop_link(struct budget_share *s);
 
-/* Returns how many bytes one link may hold when all links together have spent the budget: its part
- * of one half of the budget, and @least bytes at least, so that no link can stop all others. */
+/* Returns how many bytes one link may hold when all links together have spent the budget: half of
+ * the budget divided by the number of links, but at least @least bytes. So no link can stop all
+ * others. */
 uint64_t budget_fair(const struct budget_share *s, uint64_t least);
 
-/* Counts @bytes that came, or left if negative. Without a share (@s NULL) nothing is counted. */
+/* Adds @bytes to the sum of the share. A negative number counts bytes that have left. Does nothing
+ * if @s is NULL. */
 static inline void budget_add(struct budget_share *s, int64_t bytes)
 {
     if (s)
         s->held += (uint64_t)bytes;
 }
 
-/* Tells the process what has changed since the last call. */
+/* Reports to the process by how much the sum has changed since the last report. */
 void budget_tell_now(struct budget_share *s);
 
-/* Does the same, and is cheap when nothing has changed: for every turn. */
+/* Calls budget_tell_now if the sum has changed. Does nothing if @s is NULL. Sessions call this
+ * function in every turn. */
 static inline void budget_tell(struct budget_share *s)
 {
     if (s && s->held != s->told)
         budget_tell_now(s);
 }
 
-/* Checks the invariants of one share: check.h. */
+/* Checks the invariants of one share (check.h). */
 void budget_share_check(const struct budget_share *s);
 
 /* Counts @bytes of connection credit that a link keeps back. */
 void budget_withhold(struct budget_share *s, uint64_t bytes);
-/* Counts @bytes of connection credit that a link gives after all. */
+/* Counts @bytes of connection credit that a link had kept back and gives now. */
 void budget_restore(struct budget_share *s, uint64_t bytes);
 
-/* Returns how full the process is. Without a share nothing ever fills it. */
+/* Returns how full the budget of the process is. If @s is NULL the result is an empty budget
+ * without a practical limit. */
 static inline struct fill budget_fill(const struct budget_share *s)
 {
     return !s ? (struct fill){.used = 0, .limit = UINT64_MAX / 4}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* dial.c - asks the resolver, races connections to its addresses, and shakes hands. See dial.h.
+/* dial.c - asks the resolver, connects to several addresses at the same time, and runs the TLS
+ * handshake on the first connection. See dial.h.
  *
- * Invariants: `query` is set only while RESOLVING; a racer has a sock while it may still win;
- * `winner` is set only while HANDSHAKING. One deadline covers all steps together. */
+ * A racer is the attempt to connect to one address. The winner is the sock that is connected first.
+ * Invariants: `query` is set only while RESOLVING; a racer has a sock while the racer may still
+ * win; `winner` is set only while HANDSHAKING. One deadline covers all steps together. */
 #include "h2mux/io/dial.h"
 
 #include <errno.h>
@@ -11,22 +13,22 @@
 #include <sys/un.h>
 
 struct racer {
-    struct dial *dial; /* borrowed: the racer is embedded in it */
-    struct sock *sock; /* owned; NULL when it lost */
+    struct dial *dial; /* borrowed; the racer is part of the dial */
+    struct sock *sock; /* owned; NULL before the start and after a loss */
     struct sockaddr_storage addr;
     socklen_t addr_len;
 };
 
 struct dial {
     struct loop *loop;            /* borrowed: outlives every dial */
-    struct resolver *resolver;    /* borrowed: likewise */
+    struct resolver *resolver;    /* borrowed; outlives every dial */
     struct resolver_query *query; /* weak: a query ends with its answer */
     struct dial_target target;
     const struct dial_ops *ops;
-    void *user; /* borrowed: cancels before it dies */
+    void *user; /* borrowed; cancels the dial before its own end */
     enum dial_step step;
     struct racer racers[DIAL_ADDRESSES_MAX];
-    size_t count, next;  /* racers known, and the first that has not started */
+    size_t count, next;  /* number of racers; index of the next to start */
     struct sock *winner; /* owned */
     int err;             /* of the failure seen last */
     char reason[256];
@@ -78,7 +80,8 @@ static void note(struct dial *d, int err, const char *reason)
     snprintf(d->reason, sizeof d->reason, "%s", reason ? reason : err_text(err));
 }
 
-/* Ends the dial before the owner is told, who may do anything. */
+/* Ends the dial, then calls on_failed. The order matters because the owner may do anything in
+ * on_failed. */
 static void fail(struct dial *d)
 {
     const struct dial_ops *ops = d->ops;
@@ -107,7 +110,7 @@ static void on_winner_error(void *user, int err, const char *reason)
     fail(d);
 }
 
-/* Reads nothing: what arrives stays in the sock until its owner has taken it. */
+/* Does nothing: bytes that arrive stay in the sock until the owner has taken the sock. */
 static void on_nothing(void *user)
 {
 }
@@ -173,8 +176,8 @@ static int errno_to_err(int e)
     return e == ECONNREFUSED || e == ENOENT ? ERR_REFUSED : e == ETIMEDOUT ? ERR_TIMEOUT : ERR_IO;
 }
 
-/* Tries the next address. Addresses that fail at once are passed over; with none left and no racer
- * running, the dial has failed. */
+/* Begins to connect to the next address. Skips addresses that fail at once. Fails the dial if no
+ * address is left and no racer is connecting. */
 static void start_next(struct dial *d)
 {
     while (d->next < d->count) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* dial.h - makes one outgoing connection: name → addresses → TCP → TLS, or a unix socket.
+/* dial.h - makes one outgoing connection: looks up a name, connects to one of its addresses (or to
+ * a unix socket), and runs the TLS handshake.
  *
- * A dial frees itself after either callback and after dial_cancel. Callbacks come from the loop,
- * never inside a call. */
+ * A dial frees itself after on_done, after on_failed and after dial_cancel. Both callbacks come
+ * from the loop, never inside a call of this header. */
 
 /* draw: a dial
  *
@@ -22,35 +23,37 @@ enum dial_step { DIAL_DNS, DIAL_TCP, DIAL_TLS };
 /* Returns "DNS", "TCP" or "TLS". */
 const char *dial_step_name(enum dial_step step);
 
+/* A dial borrows all pointers of its target until its end. */
 struct dial_target {
-    const char *host;      /* borrowed until the end of the dial: also the name that TLS checks */
-    const char *unix_path; /* borrowed likewise; NULL: TCP */
-    struct tls *tls;       /* borrowed likewise; NULL: plain */
+    const char *host;      /* TLS compares the certificate with this name */
+    const char *unix_path; /* NULL: TCP */
+    struct tls *tls;       /* NULL: no TLS */
     uint16_t port;
 };
 
 struct dial_ops {
-    /* The connection is made: the owner takes @sock, which is open and of which nothing was read.
-     */
+    /* Hands the open connection over: the owner owns @sock from now on. Nothing was read from
+     * @sock. */
     void (*on_done)(void *user, struct sock *sock);
-    /* @step has failed. @reason is borrowed for the call. */
+    /* Tells that @step has failed with @err, and ends the dial. @reason says why in words and is
+     * borrowed for the call. */
     void (*on_failed)(void *user, enum dial_step step, int err, const char *reason);
 };
 
 enum {
-    DIAL_STAGGER_MS = 250, /* until the next address is tried, if none failed before (RFC 8305 5) */
+    /* The next address is tried after this time, or at once when an address fails (RFC 8305 5). */
+    DIAL_STAGGER_MS = 250,
     DIAL_ADDRESSES_MAX = 16
 };
 
-/* Begins a dial that fails after @timeout_ms. @user is borrowed: it outlives the dial or cancels
- * it.
- */
+/* Begins a dial to @target. The dial fails with ERR_TIMEOUT if all steps together take longer than
+ * @timeout_ms. @user is borrowed: the owner outlives the dial or calls dial_cancel. */
 struct dial *dial_start(struct loop *l, struct resolver *r, const struct dial_target *target,
                         uint64_t timeout_ms, const struct dial_ops *ops, void *user) MUSTCHECK;
-void dial_cancel(struct dial *d); /* NULL is fine */
+void dial_cancel(struct dial *d); /* does nothing if @d is NULL */
 
-/* Writes up to @max addresses of @list to @out, in their order, the two families taking turns (RFC
- * 8305 4). Returns how many. */
+/* Writes up to @max addresses of @list to @out and returns their number. The families IPv4 and IPv6
+ * take turns; within a family the order of @list stays (RFC 8305 4). */
 size_t dial_order(const struct addrinfo *list, const struct addrinfo **out, size_t max);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* gather.h - lists what one sock will send of a loop's scratch in one call, without a copy: slices
- * in order, and the few bytes of its own between them (chunk heads).
+/* gather.h - lists slices of a loop's scratch (the buffer into which the loop's socks read) that
+ * one sock will send in one system call, without a copy. Short texts of the sock itself, such as
+ * the heads of chunks, may stand between the slices.
  *
- * A loop has one gather, and at most one sock owns it. The owner settles (sends, and copies what
- * the kernel does not take) at the end of the turn, before another sock gathers, and before the
- * scratch is read into again. */
+ * A loop has one gather, and at most one sock owns the gather. The owner settles the gather at the
+ * end of the turn, before another sock gathers, and before the next read into the scratch. To
+ * settle means to send the slices, and to queue copies of the bytes that the kernel does not
+ * take. */
 #ifndef H2MUX_IO_GATHER_H
 #define H2MUX_IO_GATHER_H
 
@@ -15,12 +17,13 @@
 enum { GATHER_SLICES = 32, GATHER_OWN = 256 };
 
 struct gather {
-    void *owner; /* weak: clears the gather when it goes; NULL while nothing is gathered */
-    void (*settle)(void *owner);       /* empties the gather */
-    struct iovec v[1 + GATHER_SLICES]; /* v[0] is the owner's queue, set when it settles */
-    size_t count;                      /* of the others */
-    size_t bytes;                      /* in the others */
-    size_t own;                        /* used of text */
+    /* Weak: the owner clears the gather before its own end. NULL while nothing is gathered. */
+    void *owner;
+    void (*settle)(void *owner);       /* sends or queues all, and empties the gather */
+    struct iovec v[1 + GATHER_SLICES]; /* v[0] is the owner's queue, which `settle` sets */
+    size_t count;                      /* slices after v[0] */
+    size_t bytes;                      /* bytes in the slices after v[0] */
+    size_t own;                        /* bytes used of `text` */
     char text[GATHER_OWN];
 };
 
@@ -36,8 +39,8 @@ static inline void gather_settle(struct gather *g)
         g->settle(g->owner);
 }
 
-/* Adds @data, which stays where it is until the owner settles. Returns false if no place is left.
- */
+/* Adds @data to the list without a copy: the bytes must stay unchanged until the owner settles.
+ * Returns false if the list has GATHER_SLICES slices already. */
 static inline bool gather_lend(struct gather *g, struct slice data)
 {
     if (g->count == GATHER_SLICES)
@@ -47,7 +50,8 @@ static inline bool gather_lend(struct gather *g, struct slice data)
     return true;
 }
 
-/* Adds a copy of @data; returns likewise. */
+/* Copies @data and adds the copy to the list. Returns false if the list has GATHER_SLICES slices
+ * already, or if all copies together would exceed GATHER_OWN bytes. */
 static inline bool gather_copy(struct gather *g, struct slice data)
 {
     if (data.len > GATHER_OWN - g->own || g->count == GATHER_SLICES)

@@ -11,15 +11,17 @@
 struct loop {
     struct event_base *base; /* owned */
     struct list_node deferred, dear, flushes, frames, reaped, adopted;
-    struct list_node soon, later; /* tasks of loop_later: queued since the last tick, before it */
-    struct timer tick;            /* armed while either list holds any */
-    unsigned releases;            /* loop_note_release since the last alloc_settle */
-    struct timer settle;          /* armed once the releases are many */
+    /* Tasks of loop_later: `soon` has the tasks queued since the last tick, `later` the older
+     * tasks. */
+    struct list_node soon, later;
+    struct timer tick;   /* armed while `soon` or `later` holds a task */
+    unsigned releases;   /* calls of loop_note_release since the last alloc_settle */
+    struct timer settle; /* armed once `releases` has reached RELEASES_MANY */
     bool stopping, turning;
     bool running;     /* loop_run is on the stack */
-    pthread_t runner; /* of its thread, meanwhile */
+    pthread_t runner; /* the thread of loop_run */
     uint64_t turns;
-    uint64_t now_us; /* 0: to be read; kept only while turning */
+    uint64_t now_us; /* 0: the clock is to be read; kept only while turning */
     struct wheel wheel;
     struct timer wake; /* armed while the wheel holds any timer */
     struct buf out;
@@ -31,8 +33,8 @@ enum {
     TICK_MS = 250,
     RELEASES_MANY = 256,
     SETTLE_MS = 5000,
-    DEAR_US = 1000,      /* of a turn */
-    TIMER_SLACK_US = 500 /* an event that comes so early has come */
+    DEAR_US = 1000,      /* for expensive tasks in a turn */
+    TIMER_SLACK_US = 500 /* an event that comes early by at most this counts as due */
 };
 
 static void run_tick(void *user);
@@ -75,8 +77,8 @@ static void run_tasks(struct list_node *queue)
     }
 }
 
-/* Runs the tasks that were deferred so far. What they defer themselves waits for the next turn, so
- * that sockets get their share. */
+/* Runs the tasks that are deferred so far. Tasks that are deferred meanwhile wait for the next
+ * turn, so that socket events are handled in between. */
 static void run_deferred(struct loop *l)
 {
     struct list_node round;
@@ -86,7 +88,8 @@ static void run_deferred(struct loop *l)
     run_tasks(&round);
 }
 
-/* Runs dear tasks until their time is over; one at least, or they would wait for ever. */
+/* Runs expensive tasks (loop_defer_dear) for a millisecond. Runs at least one in a turn, or the
+ * tasks could wait for ever. */
 static void run_dear(struct loop *l)
 {
     struct list_node *n = list_pop(&l->dear);
@@ -99,7 +102,8 @@ static void run_dear(struct loop *l)
     }
 }
 
-/* Socks flush first: what they send gives credit back, which then leaves with all other frames. */
+/* Runs flush tasks, then frame tasks, until none is left. Socks flush first, because bytes that
+ * have left give credit back, and the credit leaves with the frames. */
 static void run_flushes(struct loop *l)
 {
     while (!list_empty(&l->flushes) || !list_empty(&l->frames)) {
@@ -144,7 +148,7 @@ static void loop_turn(struct loop *l)
         flags = EVLOOP_NONBLOCK;
     l->turning = true;
     l->turns++;
-    l->now_us = 0; /* the wait is before the callbacks */
+    l->now_us = 0; /* stale after libevent has waited for events */
     event_base_loop(l->base, flags);
     l->now_us = 0;
     run_deferred(l);
@@ -184,7 +188,8 @@ struct event_base *loop_base(const struct loop *l)
     return l->base;
 }
 
-/* Reads the clock once for each part of a turn: ten reads a request took 3 % of the CPU. */
+/* Returns the time. Reads the clock once for each part of a turn: ten reads for each request took 3
+ * % of the CPU. */
 uint64_t loop_now_us(struct loop *l)
 {
     if (!l->turning)
@@ -407,14 +412,17 @@ void loop_arm_on_wheel(struct loop *l, struct wheel_timer *t, uint64_t after_ms)
 
 /* ---- invariants */
 
-enum { WHEEL_CHECK_TURNS = 64 /* the check looks at all slots: in one of so many turns */ };
+/* The consistency check (CHECK=1) of the wheel walks all slots, so it runs in one of 64 turns. */
+enum { WHEEL_CHECK_TURNS = 64 };
 
 void loop_check_thread(const struct loop *l)
 {
     CHECK_THAT(!l->running || pthread_equal(l->runner, pthread_self()));
 }
 
-/* What the turn was for is done; tasks that are left wait for the next turn or for a timer. */
+/* Checks that the work of a turn is done (CHECK=1): no flush task, frame task or closed object is
+ * left, and no bytes are gathered or in `out`. A deferred task may wait for the next turn, a task
+ * of loop_later for its timer. */
 void loop_check(const struct loop *l)
 {
     loop_check_thread(l);

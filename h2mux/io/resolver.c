@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* resolver.c - hands queries to a thread and brings its answers back. See resolver.h.
+/* resolver.c - hands queries to a thread and brings the answers to the loop. See resolver.h.
  *
- * The mutex guards the two lists and the flags; `on_answer` belongs to the loop's thread alone. A
- * resolver that is freed while a lookup hangs is left to its thread, which frees the resolver when
- * the lookup returns. */
+ * The mutex guards the two lists and the flags; only the loop's thread uses `on_answer`. A resolver
+ * that is freed while a lookup hangs is left to its thread, which frees the resolver when the
+ * lookup returns. */
 
 /* draw: a lookup
  *
@@ -19,10 +19,11 @@
 #include <unistd.h>
 
 struct resolver_query {
-    struct resolver *resolver; /* borrowed: cancels or answers every query before it dies */
-    struct list_node node; /* on r->asked or r->answered; unlinked while the thread works on it */
+    struct resolver *resolver; /* borrowed; frees its queries at its own end */
+    /* The node is in r->asked or r->answered, and in neither while the thread looks the name up. */
+    struct list_node node;
     resolver_on_answer on_answer; /* NULL once cancelled */
-    void *user;                   /* borrowed: cancels before it dies */
+    void *user;                   /* borrowed; cancels the query before its own end */
     char *host;                   /* owned */
     uint16_t port;
     struct addrinfo *list; /* owned: the answer */
@@ -31,7 +32,7 @@ struct resolver_query {
 
 struct resolver {
     struct event event;
-    int wake; /* eventfd: something is answered */
+    int wake; /* eventfd: an answer is ready */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t work;
@@ -76,7 +77,7 @@ static void answer(struct resolver *r, struct resolver_query *q)
 {
     uint64_t one = 1;
     list_push(&r->answered, &q->node);
-    /* Only EAGAIN is possible: then the counter is full, and the loop is awake. */
+    /* The write can fail only with EAGAIN: the counter is full, so the loop is awake already. */
     if (write(r->wake, &one, sizeof one) < 0)
         return;
 }
@@ -97,7 +98,7 @@ static void *run(void *arg)
         q->error = lookup(q->host, q->port, AI_ADDRCONFIG, &q->list);
         pthread_mutex_lock(&r->lock);
         answer(r, q);
-        if (r->stop) { /* resolver_free did not wait: nobody joins this thread */
+        if (r->stop) { /* resolver_free did not wait, so this thread frees @r */
             pthread_mutex_unlock(&r->lock);
             destroy(r);
             return NULL;
@@ -127,7 +128,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     pthread_mutex_unlock(&r->lock);
 }
 
-/* Starts a thread that takes no signals: the loop's thread gets them. */
+/* Starts the thread with all signals blocked, so that the loop's thread gets them. Returns 0 or an
+ * errno value. */
 static int start_thread(struct resolver *r)
 {
     sigset_t all, before;
@@ -209,8 +211,9 @@ void resolver_cancel(struct resolver_query *q)
     bool running = !list_linked(&q->node);
     list_remove(&q->node);
     pthread_mutex_unlock(&q->resolver->lock);
+    /* A query that the thread has begun is freed by on_wake, any other at once. */
     if (!running)
-        query_free(q); /* others need not wait behind a lookup that nobody wants */
+        query_free(q);
 }
 
 struct addrinfo *resolver_literal(const char *host, uint16_t port)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock.c - makes, reads, writes and closes socks for their owners. sock_raw.c is between a sock and
- * its peer, sock_event.c between the loop and the owner. See sock.h. */
+/* sock.c - makes, reads, writes and closes socks for their owners. sock_raw.c moves bytes between a
+ * sock and its peer; sock_event.c turns the loop's events into calls of the owner. See sock.h. */
 
 /* draw: the way of the bytes
  *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_event.c - takes the loop's events and tells the owner of a sock: it is connected, through
- * the handshake, readable, left by the peer while paused, failed.
+/* sock_event.c - takes the loop's events, and tells the owner of a sock that the sock is open, can
+ * be read or has failed, or that the peer has left during a pause.
  *
- * Invariant: the owner is told outside of its own calls, and of bytes not while it pauses; a resume
- * tells again what may be there. */
+ * Invariant: callbacks never run inside the owner's own calls, and on_readable never runs during a
+ * pause. After a resume on_readable runs again if something may be there to be read. */
 #include "h2mux/io/sock_int.h"
 
 #include <fcntl.h>
@@ -80,8 +80,8 @@ static bool may_read(const struct sock *s)
     return false;
 }
 
-/* Returns whether the peer has sent FIN or RST. To libevent an RST is readable and writable, like
- * data, so the kernel is asked; asking this way leaves the error for the reader. */
+/* Returns whether the peer has sent FIN or RST. libevent reports an RST as readable and writable,
+ * like data, so the kernel is asked by poll(), which leaves the error for the reader. */
 static bool peer_left(struct sock *s)
 {
     struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
@@ -96,8 +96,9 @@ static void tell_hangup(struct sock *s)
         s->ops->on_hangup(s->user);
 }
 
-/* Looks, during a pause that lasts, for an RST that came in the event of the last bytes. Looking at
- * every pause would cost a system call a request. */
+/* Calls on_hangup if the peer has left, during a pause that has lasted for 250 ms or more: an RST
+ * may have come in the same event as the last bytes. A look at the beginning of every pause would
+ * cost a system call for each request. */
 void sock_run_check(void *user)
 {
     struct sock *s = user;
@@ -147,7 +148,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
             loop_flush(s->loop, &s->tasks.flush);
     }
     if (s->rx.paused && !sock_has_left(s) && s->ops->on_hangup)
-        loop_later(s->loop, &s->tasks.check); /* the next message's bytes, or an RST */
+        loop_later(s->loop, &s->tasks.check); /* bytes of the next message, or an RST */
     if (s->state == SOCK_CONNECTING && s->rx.state != SOCK_RX_FAILED)
         connected(s);
     else if (what & (EV_READ | EV_CLOSED))
@@ -156,7 +157,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         sock_check(s);
 }
 
-/* Registers the descriptor for its whole life: with edge triggering no epoll_ctl follows. */
+/* Registers the descriptor with the loop for its whole life: with edge triggering no later
+ * epoll_ctl is needed. Also makes the descriptor non-blocking, and sets TCP_NODELAY on TCP. */
 void sock_watch(struct sock *s)
 {
     int one = 1;
@@ -175,7 +177,8 @@ void sock_set_ops(struct sock *s, const struct sock_ops *ops, void *user)
     loop_defer(s->loop, &s->tasks.ready);
 }
 
-/* A peer that has left already is told like one that leaves during the pause. */
+/* Stops the calls of on_readable. If the peer has left already, on_hangup follows, as for a peer
+ * that leaves during the pause. */
 void sock_pause(struct sock *s)
 {
     if (CHECKING)

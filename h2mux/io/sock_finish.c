@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_finish.c - lets a sock say its last words without an owner: sends what is queued and FIN,
- * then listens until the peer has read them too. */
+/* sock_finish.c - closes a sock in order without an owner: sends the queued bytes and FIN, then
+ * reads and drops bytes until the peer's FIN. */
 
 /* draw: the end of a sock
  *
@@ -10,16 +10,16 @@
 
 #include <stdlib.h>
 
-/* A slow reader gets all of it; a peer that takes nothing for so long reads no more. */
+/* A slow reader gets all queued bytes. A peer that takes nothing for STALL_MS counts as gone. */
 enum { STALL_MS = 60000 };
 
-/* What a sock needs for its last words; allocated for them alone. */
+/* The state of a sock that is finishing. Only sock_finish allocates one. */
 struct finish {
-    struct timer timer; /* of the stall while SAYING, of max_ms while LISTENING */
+    struct timer timer; /* STALL_MS while SAYING, max_ms while LISTENING */
     struct orphan orphan;
-    uint64_t max_ms; /* how long to listen */
-    size_t left;     /* bytes that may still be read and forgotten */
-    size_t *count;   /* borrowed: sock_count_finishing; NULL */
+    uint64_t max_ms; /* longest time in LISTENING */
+    size_t left;     /* bytes that may still be read and dropped */
+    size_t *count;   /* borrowed; set by sock_count_finishing; NULL: none */
 };
 
 static void finish_readable(void *user)
@@ -34,7 +34,8 @@ static void finish_readable(void *user)
         s->finish->left -= (size_t)n;
 }
 
-/* Begins to listen. If the peer's FIN was read before, the first look ends the sock. */
+/* Begins to wait for the peer's FIN (LISTENING). If the peer's FIN has come already, the first read
+ * closes the sock. */
 static void finish_listen(struct sock *s)
 {
     s->finish->orphan.listening = true;
@@ -81,7 +82,7 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_bytes)
     sock_set_ops(s, &finish_ops, s);
     sock_pause(s);
     sock_shutdown(s);
-    sock_mark_sent(s); /* so that finish_sent looks even if nothing is queued */
+    sock_mark_sent(s); /* makes finish_sent run even if nothing is queued */
 }
 
 void sock_count_finishing(struct sock *s, size_t *count)

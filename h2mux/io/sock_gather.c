@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_gather.c - writes out of the loop's scratch: what one read brought for this sock leaves in
- * one sendmsg, from where it was read to. See gather.h.
+/* sock_gather.c - sends bytes out of the loop's scratch: the bytes that one read has brought for a
+ * sock leave in one sendmsg, without a copy to the sock's queue. See gather.h.
  *
- * Only bytes for plain sockets whose kernel takes them go this way; all others are queued. */
+ * Only bytes for sockets without TLS whose kernel takes bytes go this way; all others are
+ * queued. */
 #include "h2mux/io/sock_int.h"
 
 #include <errno.h>
 
-enum { GATHER_MIN = 512 }; /* a copy of less costs less than sendmsg does over send */
+enum { GATHER_MIN = 512 }; /* fewer bytes cost less to copy than sendmsg costs over send */
 
 static bool owns(const struct sock *s)
 {
@@ -25,7 +26,7 @@ void sock_gather_drop(struct sock *s)
         gather_clear(loop_gather(s->loop));
 }
 
-/* Queues the gathered bytes behind the first @sent of them. */
+/* Queues the gathered bytes except for the first @sent of them, which have left. */
 static void keep(struct sock *s, const struct gather *g, size_t sent)
 {
     for (size_t i = 1; i <= g->count; i++) {
@@ -86,5 +87,5 @@ bool sock_gather(struct sock *s, struct slice data)
     if (lent ? gather_lend(g, data) : gather_copy(g, data))
         return true;
     sock_gather_settle(s);
-    return s->tx.state == SOCK_TX_BROKEN; /* then @data has vanished like the rest */
+    return s->tx.state == SOCK_TX_BROKEN; /* true: @data was dropped like the queue */
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_int.h - declares a sock, the states of its two directions, and what its files share; for the
- * files of the noun sock alone.
+/* sock_int.h - declares a sock, the states of its two directions, and what the files sock*.c share.
+ * No other product file includes this header.
  *
- * Invariants: a closed sock has no descriptor, pair, tail or last words, and no task of it waits.
- * rx is HELD or NOTIFIED only with TLS, READY or SHORT only on a descriptor, FAILED iff there is an
- * error. Behind FIN and on a broken sock nothing is queued. Only TLS before it is open has early
- * bytes. */
+ * Invariants: a closed sock has no descriptor, pair, tail (sock_tail.h) or `finish`, and none of
+ * its tasks is queued. rx is HELD or NOTIFIED only with TLS, READY or SHORT only on a descriptor,
+ * FAILED iff rx.failed is set. After FIN and on a broken sock nothing is queued. Only TLS before
+ * the end of its handshake has early bytes. */
 
 /* draw: what can be read (sock.rx.state)
  *
@@ -36,32 +36,32 @@
 
 enum {
     SOCK_RX_CHUNK = 65536,
-    SOCK_PAIR_ROOM = 256 * 1024 /* what the end of a pair takes unread, like a socket buffer */
+    SOCK_PAIR_ROOM = 256 * 1024 /* unread bytes that one end of a pair may hold */
 };
 
 enum sock_state { SOCK_CONNECTING, SOCK_HANDSHAKING, SOCK_OPEN, SOCK_CLOSED };
 
-/* The order counts: from SOCK_RX_LEFT on the peer is known to have sent FIN or RST, or it is of no
- * interest any more. */
+/* The order matters: from SOCK_RX_LEFT on, the peer is known to have sent FIN or RST, or the sock
+ * has failed. */
 enum sock_rx_state {
-    SOCK_RX_EMPTY,    /* nothing can be read before an event tells, or a pair's other end */
-    SOCK_RX_HELD,     /* TLS: the kernel has nothing, but OpenSSL may hold something */
+    SOCK_RX_EMPTY,    /* nothing can be read before the next event */
+    SOCK_RX_HELD,     /* TLS: the kernel has nothing, but OpenSSL may hold bytes */
     SOCK_RX_READY,    /* the kernel may have bytes */
     SOCK_RX_SHORT,    /* the kernel may have bytes, but the last read was short */
     SOCK_RX_NOTIFIED, /* TLS: the reader was told of close_notify; FIN may follow */
-    SOCK_RX_LEFT,     /* the peer has sent FIN or RST; bytes may be there before it */
-    SOCK_RX_ENDED,    /* the raw bytes end here, with rx.end */
+    SOCK_RX_LEFT,     /* the peer has sent FIN or RST; earlier bytes may be unread */
+    SOCK_RX_ENDED,    /* no more raw bytes come; reads end with rx.end */
     SOCK_RX_TOLD,     /* the reader was told of the end */
     SOCK_RX_FAILED    /* reads return rx.failed */
 };
 
 enum sock_tx_state {
-    SOCK_TX_FULL,      /* the kernel takes nothing until an event tells; at first too */
+    SOCK_TX_FULL,      /* the kernel takes nothing before the next event */
     SOCK_TX_READY,     /* the kernel may take bytes */
-    SOCK_TX_FULL_FIN,  /* the owner has said all: FIN goes behind what is queued */
-    SOCK_TX_READY_FIN, /* likewise, and the kernel may take bytes */
+    SOCK_TX_FULL_FIN,  /* as FULL; FIN will follow the queued bytes */
+    SOCK_TX_READY_FIN, /* as READY; FIN will follow the queued bytes */
     SOCK_TX_ENDED,     /* FIN has been sent */
-    SOCK_TX_BROKEN     /* a write failed: what is written vanishes */
+    SOCK_TX_BROKEN     /* a write has failed; further writes are dropped */
 };
 
 struct finish;
@@ -76,34 +76,34 @@ struct sock {
     void *user;                 /* borrowed */
     struct {
         enum sock_rx_state state;
-        int end;           /* ENDED, TOLD: what reads end with, 0 for FIN or an error */
+        int end;           /* ENDED, TOLD: reads end with 0 for FIN, or with an error */
         int failed;        /* FAILED: enum err; 0 in all other states */
-        bool paused;       /* the owner wants no on_readable */
+        bool paused;       /* the owner has called sock_pause */
         struct buf raw;    /* bytes as they came from the peer */
-        struct buf unread; /* put back by a reader, as it had read them */
+        struct buf unread; /* bytes that a reader has put back */
     } rx;
     struct {
         enum sock_tx_state state;
         bool told_late;   /* bytes have left since on_sent was called */
         uint64_t total;   /* bytes that have left */
-        struct buf raw;   /* bytes as they leave for the peer */
-        struct buf early; /* TLS: written before the handshake was through */
+        struct buf raw;   /* raw bytes that wait to be sent */
+        struct buf early; /* TLS: bytes written before the end of the handshake */
     } tx;
     struct {
         SSL *ssl;         /* owned; NULL: plain */
         bool reads_ahead; /* OpenSSL reads many records at once */
-        unsigned rekeys;  /* handshake messages behind the handshake, since: */
+        unsigned rekeys;  /* handshake messages after the handshake, since: */
         uint64_t rekeys_since_us;
     } tls;
     struct {
-        struct task ready; /* something may be there to be read */
-        struct task shake; /* the handshake goes on */
-        struct task flush; /* something waits to leave, or on_sent is due */
-        struct task check; /* paused: has the peer left? */
+        struct task ready; /* tells the owner what can be read */
+        struct task shake; /* continues the handshake */
+        struct task flush; /* sends queued bytes, calls on_sent */
+        struct task check; /* during a pause: looks whether the peer has left */
     } tasks;
     struct {
-        struct sock_tails *of; /* borrowed: what waits is to be counted there; NULL */
-        struct tail *waits;    /* owned; NULL: nothing of it is counted yet */
+        struct sock_tails *of; /* borrowed; counts the queued bytes; NULL: none does */
+        struct tail *waits;    /* owned; NULL: nothing is counted yet */
     } tail;
     struct sock *pair;     /* weak: the other end in memory */
     struct finish *finish; /* owned; set by sock_finish */
@@ -117,35 +117,36 @@ struct sock {
 const char *sock_rx_name(enum sock_rx_state state);
 const char *sock_tx_name(enum sock_tx_state state);
 
-/* Returns whether the peer is known to have sent FIN or RST, or is of no interest any more. */
+/* Returns whether the peer is known to have sent FIN or RST, or the sock has failed. */
 static inline bool sock_has_left(const struct sock *s)
 {
     return s->rx.state >= SOCK_RX_LEFT;
 }
 
-/* Returns whether the raw bytes have ended, in order or by an error. */
+/* Returns whether no more raw bytes come, because the peer has ended them or the sock has
+ * failed. */
 static inline bool sock_has_ended(const struct sock *s)
 {
     return s->rx.state >= SOCK_RX_ENDED;
 }
 
-/* Notes that bytes may be there: an event says so. */
+/* Notes that an event has reported bytes. */
 void sock_rx_arrived(struct sock *s);
 /* Notes that the peer has sent FIN or RST. */
 void sock_rx_left(struct sock *s);
-/* Notes that the kernel gave @n bytes where @cap were asked for. */
+/* Notes that the kernel gave @n bytes of the @cap that were asked for. */
 void sock_rx_got(struct sock *s, size_t n, size_t cap);
 /* Notes that the kernel has nothing more. */
 void sock_rx_drained(struct sock *s);
-/* Notes, with TLS, that OpenSSL may hold something. */
+/* Notes that OpenSSL may hold bytes. Does nothing without TLS. */
 void sock_rx_held(struct sock *s);
-/* Notes that OpenSSL holds nothing and wants more raw bytes. */
+/* Notes that OpenSSL holds no bytes and needs more raw bytes. */
 void sock_rx_starved(struct sock *s);
-/* Notes that the raw bytes end here, with @end. */
+/* Notes that no more raw bytes come: after FIN (@end is 0), or after the error @end. */
 void sock_rx_ended(struct sock *s, int end);
-/* Notes that the reader is told of an end in order. */
+/* Notes that sock_read reports the end in order (returns 0) to its caller. */
 void sock_rx_told(struct sock *s);
-/* Makes reads return @err from now on, or the first such error. */
+/* Makes all reads from now on return @err. If the sock has failed before, its first error stays. */
 void sock_rx_fail(struct sock *s, int err);
 
 /* Returns whether the kernel may take bytes. */
@@ -154,7 +155,7 @@ static inline bool sock_tx_is_ready(const struct sock *s)
     return s->tx.state == SOCK_TX_READY || s->tx.state == SOCK_TX_READY_FIN;
 }
 
-/* Returns whether the owner has said all. */
+/* Returns whether the owner has called sock_shutdown. */
 static inline bool sock_tx_is_shut(const struct sock *s)
 {
     return s->tx.state >= SOCK_TX_FULL_FIN && s->tx.state <= SOCK_TX_ENDED;
@@ -164,7 +165,7 @@ static inline bool sock_tx_is_shut(const struct sock *s)
 void sock_tx_ready(struct sock *s);
 /* Notes that the kernel takes no more. */
 void sock_tx_full(struct sock *s);
-/* Notes that the owner has said all. */
+/* Notes that the owner has called sock_shutdown. */
 void sock_tx_shut(struct sock *s);
 /* Notes that FIN was sent. */
 void sock_tx_ended(struct sock *s);
@@ -174,7 +175,7 @@ void sock_check(const struct sock *s);
 
 /* ---- sock.c */
 
-extern const struct sock_ops sock_no_ops; /* of a sock that nobody reads */
+extern const struct sock_ops sock_no_ops; /* the ops of a sock without an owner */
 struct sock *sock_alloc(struct loop *l, int fd) MUSTCHECK;
 
 /* ---- sock_raw.c */
@@ -182,27 +183,32 @@ struct sock *sock_alloc(struct loop *l, int fd) MUSTCHECK;
 /* Returns the enum err of errno @e. */
 int sock_errno(int e);
 
-/* Reads raw bytes into rx.raw, up to @chunk. Returns how many, 0 at the peer's FIN, or an error. */
+/* Reads up to @chunk raw bytes into rx.raw. Returns their number, 0 at the peer's FIN, or an error
+ * (ERR_AGAIN if nothing can be read now). */
 ssize_t sock_raw_fill(struct sock *s, size_t chunk);
-/* Reads raw bytes past rx.raw to @to; returns likewise. */
+/* Reads up to @cap raw bytes into @to and not into rx.raw. Returns the same as sock_raw_fill. */
 ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap);
 
-/* Takes up to @cap bytes out of @b, which gives its memory back with the last. */
+/* Moves up to @cap bytes from the front of @b to @to, and returns their number. Frees the memory of
+ * @b when @b is empty. */
 size_t sock_buf_take(struct buf *b, void *to, size_t cap);
-/* Takes up to @cap bytes out of rx.raw; the other end of a pair may flush again. */
+/* Moves up to @cap bytes from rx.raw to @to, and returns their number. Lets the other end of a pair
+ * flush again. */
 size_t sock_rx_take(struct sock *s, void *to, size_t cap);
 
-/* Makes on_sent due. */
+/* Makes the sock call on_sent in this turn. */
 void sock_mark_sent(struct sock *s);
-/* Breaks the sock after a failed write: what is queued vanishes, so that its source is not held up,
- * and the reading side tells the owner. */
+/* Marks the sock as broken after a failed write. Drops the queued bytes and calls on_sent in this
+ * turn, so that the source of the bytes does not wait for ever. The owner learns of the failure by
+ * its next read. */
 void sock_tx_break(struct sock *s);
-/* Handles errno @why of a send. Returns true if that breaks the sock, and false if the kernel only
- * takes nothing more now. */
+/* Handles a send that failed with errno @why. Returns true if the sock is broken now, and false if
+ * the kernel just takes no more bytes at the moment. */
 bool sock_send_failed(struct sock *s, int why);
-/* Writes what is queued, then FIN if it is due, as far as they go. */
+/* Writes the queued bytes as far as the kernel takes them, and FIN after the last byte if the owner
+ * has called sock_shutdown. */
 void sock_push(struct sock *s);
-void sock_run_flush(void *sock); /* likewise, and calls on_sent */
+void sock_run_flush(void *sock); /* does the same, and calls on_sent */
 
 /* ---- sock_event.c */
 
@@ -215,16 +221,17 @@ void sock_run_check(void *sock);
 
 /* ---- sock_gather.c */
 
-/* Takes @data to be sent from where it is. Returns false if @data is to be queued, behind what was
- * gathered. */
+/* Lists @data in the loop's gather (gather.h), to be sent without a copy. Returns false if the
+ * caller must queue @data, after the gathered bytes. */
 bool sock_gather(struct sock *s, struct slice data) MUSTCHECK;
-void sock_gather_settle(struct sock *s); /* sends or queues what was gathered, at once */
+void sock_gather_settle(struct sock *s); /* sends or queues the gathered bytes */
 void sock_gather_drop(struct sock *s);
-size_t sock_gathered(const struct sock *s); /* returns the bytes that are not in the queue */
+size_t sock_gathered(const struct sock *s); /* returns the number of gathered bytes */
 
 /* ---- sock_pair.c */
 
-/* Ends this direction of a pair: the other end hears FIN (0) or RST (ERR_RESET). */
+/* Ends the direction from @s to the other end of its pair, which then reads FIN (@end is 0) or RST
+ * (@end is ERR_RESET). */
 void sock_pair_end(struct sock *s, int end);
 void sock_pair_flush(struct sock *s);
 void sock_pair_leave(struct sock *s);
@@ -242,7 +249,7 @@ void sock_finish_cancel(struct sock *s); /* at close */
 
 /* ---- sock_tail.c */
 
-void sock_tail_look(struct sock *s); /* after a flush, while it has a sock_tails */
-void sock_tail_drop(struct sock *s); /* at the end, by either side */
+void sock_tail_look(struct sock *s); /* after each flush, if the sock has a sock_tails */
+void sock_tail_drop(struct sock *s); /* at the end of the sock or of the sock_tails */
 
 #endif

@@ -15,7 +15,8 @@ void sock_leave(struct sock *s)
     s->user = NULL;
 }
 
-/* A fresh registration tells at once what is ready, so no event of the way is missed. */
+/* Registers @s with the loop @l. The kernel reports at once whether the descriptor is ready, so no
+ * event that came during the move is lost. */
 void sock_enter(struct sock *s, struct loop *l)
 {
     s->loop = l;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_pair.c - ties two socks in memory: what one end flushes becomes the other end's raw bytes.
- * FIN and RST are told like a kernel's. */
+/* sock_pair.c - ties two socks in memory: bytes that one end flushes become raw bytes of the other
+ * end. FIN and RST reach the other end as they would through a kernel. */
 #include "h2mux/io/sock_int.h"
 
 void sock_pair(struct loop *l, struct sock **a, struct sock **b)
@@ -48,7 +48,7 @@ void sock_pair_leave(struct sock *s)
     if (!s->pair)
         return;
     sock_pair_end(s, 0);
-    loop_flush(s->loop, &s->pair->tasks.flush); /* what the other end has queued vanishes */
+    loop_flush(s->loop, &s->pair->tasks.flush); /* drops the queue of the other end */
     s->pair->pair = NULL;
     s->pair = NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_raw.c - moves a sock's bytes below TLS, as the peer sends and takes them: from and to the
- * kernel, or the other end of a pair. */
+/* sock_raw.c - moves the raw bytes of a sock (with TLS: records) from and to the kernel, or the
+ * other end of a pair. */
 #include "h2mux/io/sock_int.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap)
 ssize_t sock_raw_fill(struct sock *s, size_t chunk)
 {
     if (s->fd < 0)
-        return sock_raw_recv(s, NULL, 0); /* its other end fills rx.raw */
+        return sock_raw_recv(s, NULL, 0); /* the other end fills rx.raw */
     char *to = buf_reserve(&s->rx.raw, chunk);
     if (!to)
         return ERR_AGAIN;
@@ -69,7 +69,8 @@ size_t sock_buf_take(struct buf *b, void *to, size_t cap)
     return n;
 }
 
-/* Lets the other end of a pair flush again: the reader has made room. */
+/* Takes bytes out of rx.raw, and lets the other end of a pair flush again, because rx.raw has room
+ * now. */
 size_t sock_rx_take(struct sock *s, void *to, size_t cap)
 {
     size_t n = sock_buf_take(&s->rx.raw, to, cap);
@@ -95,8 +96,9 @@ void sock_tx_break(struct sock *s)
     loop_defer(s->loop, &s->tasks.ready);
 }
 
-/* The kernel tells an error once, and then reads end as after a FIN: so a reader is to hear the
- * error from here. EPIPE says nothing new: the error was told, or a FIN came before. */
+/* Handles a failed send. The kernel reports an error only once, and later reads end as after FIN;
+ * so this function keeps the error in rx.end for the reader. EPIPE is not kept: the error itself
+ * was reported before, or FIN has come before. */
 bool sock_send_failed(struct sock *s, int why)
 {
     sock_tx_full(s);

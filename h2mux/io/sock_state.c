@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_state.c - changes the states of a sock's two directions, names them and checks them. The
- * drawings are in sock_int.h.
+/* sock_state.c - changes the states of a sock's two directions, names them and checks them.
+ * sock_int.h has drawings of the states.
  *
- * Invariant: rx is EMPTY or HELD only after the kernel said that nothing is there (or sock_rest
- * took a short read for that), so with edge-triggered events no wake-up is lost. */
+ * Invariant: rx is EMPTY or HELD only after the kernel has said that it has no bytes, or after
+ * sock_rest. So no wake-up is lost although events are edge-triggered. */
 #include "h2mux/io/sock_int.h"
 
 #include "h2mux/base/check.h"
@@ -38,7 +38,8 @@ void sock_rx_left(struct sock *s)
         s->rx.state = SOCK_RX_LEFT;
 }
 
-/* A short read does not prove that the kernel is empty: an RST may have come in the same event. */
+/* Notes a read of @n bytes where @cap were asked for. A short read makes the state SHORT and not
+ * EMPTY, because an RST may have come in the same event. */
 void sock_rx_got(struct sock *s, size_t n, size_t cap)
 {
     if (s->rx.state < SOCK_RX_NOTIFIED)
@@ -71,7 +72,8 @@ void sock_rx_ended(struct sock *s, int end)
     s->rx.end = end;
 }
 
-/* close_notify may be told before FIN is there. */
+/* Notes that the reader was told of the end. The state is TOLD if the peer has left, and NOTIFIED
+ * after close_notify without FIN. */
 void sock_rx_told(struct sock *s)
 {
     if (s->rx.state != SOCK_RX_FAILED)
@@ -118,7 +120,7 @@ void sock_tx_ended(struct sock *s)
 
 /* ---- invariants */
 
-/* Aborts unless @holds, and names both states first: one of them contradicts the rest. */
+/* Aborts unless @holds. Prints both states and @what first. */
 static void check_state(const struct sock *s, bool holds, const char *what)
 {
     if (!holds)

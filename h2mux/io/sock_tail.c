@@ -9,10 +9,10 @@
 
 struct tail {
     struct list_node node; /* in sock_tails.list */
-    struct sock *sock;     /* borrowed: drops it before it dies */
-    uint64_t bytes;        /* as the share counts them */
-    uint64_t taken;        /* by the peer, when last looked at */
-    uint64_t moved_us;     /* when that had changed */
+    struct sock *sock;     /* borrowed; drops the tail before its own end */
+    uint64_t bytes;        /* bytes that the share counts */
+    uint64_t taken;        /* sock_taken() at the last look */
+    uint64_t moved_us;     /* when `taken` was seen to have changed */
 };
 
 void sock_tails_init(struct sock_tails *t, struct budget_share *share)
@@ -52,15 +52,17 @@ void sock_count_tail(struct sock *s, struct sock_tails *tails)
     if (queued == 0 || s->state == SOCK_CLOSED)
         return;
     s->tail.of = tails;
-    if (s->tail.waits && queued > s->tail.waits->bytes) { /* another answer behind one that waits */
+    if (s->tail.waits &&
+        queued > s->tail.waits->bytes) { /* a further answer was queued after a waiting one */
         budget_add(tails->share, (int64_t)(queued - s->tail.waits->bytes));
         s->tail.waits->bytes = queued;
     }
     loop_flush(s->loop, &s->tasks.flush);
 }
 
-/* Shortens the tail to what still waits. It never gets longer here: bytes that are written behind a
- * tail are for others to count. */
+/* Begins the tail of @s, shortens the tail to the bytes that still wait, or drops the tail when
+ * nothing waits. A tail never grows here: bytes that are written after the tail belong to another
+ * exchange, which counts them. */
 void sock_tail_look(struct sock *s)
 {
     size_t queued = sock_queued(s);
@@ -89,7 +91,8 @@ static bool stands_still(struct tail *t, uint64_t now, uint64_t stall_us)
     return now - t->moved_us >= stall_us;
 }
 
-/* Ends the sock with RST: what has left must not look like all of it. */
+/* Reports a cut by on_cut and ends the sock. A sock that is finishing is closed with RST, so that
+ * the part that has left does not look complete; any other sock gets on_error(ERR_STALLED). */
 static void cut(struct tail *t, uint64_t now, const struct sock_tails *of)
 {
     struct sock *s = t->sock;

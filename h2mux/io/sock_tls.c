@@ -2,10 +2,10 @@
 /* sock_tls.c - runs TLS over a sock's raw buffers: OpenSSL reads and writes them through a BIO and
  * never sees the descriptor.
  *
- * Writing never blocks (the BIO takes everything), so SSL_write is never repeated. A read that
- * starves waits until raw bytes come. A handshake message behind the handshake costs its sender
- * next to nothing, and us a new key or, in TLS 1.2, an alert: their number in a minute is bounded.
- */
+ * Writing never blocks, because the BIO takes all bytes; so SSL_write is never repeated. A read
+ * that lacks raw bytes returns ERR_AGAIN and is repeated when raw bytes have come. A handshake
+ * message after the handshake costs the peer almost nothing, but costs this side a new key or, in
+ * TLS 1.2, an alert; so the number of these messages in a minute is bounded. */
 #include "h2mux/io/sock_int.h"
 
 #include <openssl/err.h>
@@ -33,7 +33,8 @@ static int bio_write(BIO *bio, const char *data, int len)
     return len;
 }
 
-/* Answers OpenSSL that nothing came: not yet, or (@why is 0 or an error) never more. */
+/* Returns to OpenSSL without bytes: -1 (retry) if bytes may come later, that is, @why is ERR_AGAIN;
+ * otherwise 0 for the end. An error @why fails the sock. */
 static int bio_starves(BIO *bio, struct sock *s, ssize_t why)
 {
     buf_release(&s->rx.raw);
@@ -46,16 +47,17 @@ static int bio_starves(BIO *bio, struct sock *s, ssize_t why)
     return 0;
 }
 
-/* Gives OpenSSL raw bytes. OpenSSL asks for a record's head and then for its rest, so this function
- * reads ahead into rx.raw, unless OpenSSL does so itself (sock_read_ahead): then the bytes go where
- * OpenSSL wants them. Of a record that OpenSSL has in part it asks for the rest alone, and so comes
- * back to where records begin. */
+/* Gives OpenSSL up to @cap raw bytes and returns their number, or the result of bio_starves.
+ * OpenSSL asks for a record's head and then for the record's rest, so this function reads a large
+ * chunk into rx.raw and serves OpenSSL from there. After sock_read_ahead OpenSSL itself reads many
+ * records at once, and the bytes go straight to @to. If OpenSSL has a part of a record, it asks for
+ * the rest alone, so that the next read begins with a record. */
 static int bio_read(BIO *bio, char *to, int cap)
 {
     struct sock *s = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     if (s->rx.state == SOCK_RX_FAILED)
-        return -1; /* no more of the stream is worth decrypting */
+        return -1; /* the rest of the stream is worth nothing */
     if (buf_len(&s->rx.raw) > 0)
         return (int)sock_rx_take(s, to, (size_t)cap);
     bool direct = s->tls.reads_ahead && s->fd >= 0;
@@ -97,9 +99,9 @@ __attribute__((destructor)) static void bio_method_free(void)
     BIO_meth_free(bio_method);
 }
 
-/* Counts a message that came behind the handshake, and fails the sock when there were too many in a
- * minute. Such messages are KeyUpdate, what a server sends for a later resumption (twice, as a
- * rule), and in TLS 1.2 those that ask to renegotiate, which OpenSSL answers with an alert. */
+/* Counts a handshake message that came after the handshake, and fails the sock with ERR_ABUSE at
+ * the 33rd in a minute. These messages are KeyUpdate, a server's NewSessionTicket for resumption
+ * (usually two), and in TLS 1.2 requests to renegotiate, which OpenSSL answers with an alert. */
 static void count_rekey(struct sock *s)
 {
     uint64_t now = loop_now_us(s->loop);
@@ -156,8 +158,8 @@ bool sock_is_tls(const struct sock *s)
     return s->tls.ssl;
 }
 
-/* Empties this thread's queue of OpenSSL errors, from which the next error will be told. Emptying
- * the queue takes longer than seeing that it is empty. */
+/* Empties this thread's queue of OpenSSL errors, so that the next error found there is a new one.
+ * Looks first whether the queue is empty, because the look is faster than ERR_clear_error. */
 static void forget_errors(void)
 {
     if (ERR_peek_error() != 0)
@@ -182,8 +184,7 @@ void sock_tls_write(struct sock *s, struct slice data)
     }
 }
 
-/* Returns whether OpenSSL failed because the peer's bytes ended where TLS says that they must not.
- */
+/* Returns whether OpenSSL failed because the peer's bytes ended without close_notify. */
 static bool cut_off(void)
 {
     return ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;

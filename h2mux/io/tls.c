@@ -14,16 +14,17 @@
 
 struct tls {
     pthread_mutex_t lock; /* guards `ctx`, which a reload exchanges */
-    SSL_CTX *ctx;         /* owned; each connection has a reference of its own */
+    SSL_CTX *ctx;         /* owned; each connection has its own reference */
     bool insecure;
 };
 
-/* ALPN offers and takes http/1.1 alone: a client that dials an attach URL speaks HTTP/1.1 first,
- * whatever follows the 101 (protocol.md#attach). If it offered h2, nginx would answer in h2. */
+/* Both sides offer and accept only http/1.1 in ALPN: a client that dials an attach URL sends an
+ * HTTP/1.1 request first, and HTTP/2 begins after the 101 (protocol.md#attach). If the client
+ * offered h2, nginx would answer in HTTP/2. */
 static const unsigned char alpn_http11[] = "\x08http/1.1";
 
-/* The defaults of OpenSSL in another order: AES-128 costs a tenth less than AES-256, and browsers
- * ask for AES-128 first. */
+/* These are OpenSSL's default cipher suites with AES-128 first. AES-128 takes a tenth less CPU time
+ * than AES-256, and browsers prefer AES-128, too. */
 static const char ciphersuites[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
@@ -37,8 +38,8 @@ void tls_reason(char reason[static TLS_REASON_MAX])
 
 static void file_reason(char reason[static TLS_REASON_MAX], const char *what, const char *file)
 {
-    unsigned long first =
-        ERR_peek_error(); /* the first error, before those that followed from it */
+    /* The oldest error in the queue is the cause of the others. */
+    unsigned long first = ERR_peek_error();
     const char *why =
         ERR_GET_LIB(first) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(first))
         : ERR_GET_LIB(first) == ERR_LIB_PEM || ERR_GET_LIB(first) == ERR_LIB_OSSL_DECODER
@@ -49,14 +50,14 @@ static void file_reason(char reason[static TLS_REASON_MAX], const char *what, co
     ERR_clear_error();
 }
 
-/* Refuses a key that needs a passphrase: a daemon has nobody to ask. */
+/* Refuses a key that needs a passphrase, because a daemon cannot ask for one. */
 static int no_passphrase(char *to, int cap, int writing, void *user)
 {
     return -1;
 }
 
-/* Makes a context without renegotiation, compression and early data (a replayed attach would be
- * accepted twice). */
+/* Makes a context without renegotiation, compression and early data. With early data an attacker
+ * could send an attach request a second time. */
 static SSL_CTX *context_new(const SSL_METHOD *method)
 {
     SSL_CTX *ctx = SSL_CTX_new_ex(NULL, tls_gcm_properties(), method);
@@ -137,7 +138,7 @@ int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file
     SSL_CTX *old = t->ctx;
     t->ctx = ctx;
     pthread_mutex_unlock(&t->lock);
-    SSL_CTX_free(old); /* goes with its last connection */
+    SSL_CTX_free(old); /* freed after its last connection */
     return 0;
 }
 
@@ -204,7 +205,8 @@ SSL *tls_ssl_server(struct tls *t)
     return ssl;
 }
 
-/* An address is checked as an address and is never sent as SNI (RFC 6066 3). */
+/* Makes a client's SSL object. If @host is an address, the certificate must have this address, and
+ * no SNI is sent (RFC 6066 3). */
 SSL *tls_ssl_client(struct tls *t, const char *host)
 {
     if (host[0] == '\0')

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tls.h - makes OpenSSL contexts: TLS 1.2 and up, ALPN, verification. RFC 8446, RFC 7301.
+/* tls.h - makes OpenSSL contexts for TLS 1.2 and later, with ALPN and verification of the peer. RFC
+ * 8446, RFC 7301.
  *
- * Connections on any thread share a context; its owner frees it after them. */
+ * Connections on all threads share a context. Its owner frees the context after the last connection
+ * has ended. */
 #ifndef H2MUX_IO_TLS_H
 #define H2MUX_IO_TLS_H
 
@@ -11,17 +13,17 @@
 
 struct tls;
 
-/* The longest reason that a function below writes for people, with its end. */
+/* The functions below write a reason in words to a buffer of this size. */
 enum { TLS_REASON_MAX = 256 };
 
-/* Makes a server's context of a certificate chain and its key, both PEM. Returns NULL if they
- * cannot be used; then @reason names the file and what is wrong. */
+/* Makes a server's context of a certificate chain and its key, both PEM files. Returns NULL if the
+ * files cannot be used; @reason then names the file and the fault. */
 struct tls *tls_server_new(const char *cert_file, const char *key_file,
                            char reason[static TLS_REASON_MAX]) MUSTCHECK;
 
-/* Reads the pair anew: connections that begin from now on use it, those of before keep theirs. May
- * run on any thread, while others begin connections. Returns -1 if the pair cannot be used; then
- * nothing has changed, and @reason is as above. */
+/* Reads certificate and key again. New connections use the new pair, older connections keep the old
+ * one. May run on any thread, while other threads begin connections. Returns 0, or -1 if the pair
+ * cannot be used; then nothing has changed, and @reason names the file and the fault. */
 int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file,
                       char reason[static TLS_REASON_MAX]) MUSTCHECK;
 
@@ -32,15 +34,17 @@ struct tls_client_options {
     bool insecure;         /* the peer is not verified at all */
 };
 
-/* Makes a client's context. Returns NULL if a file cannot be used, with @reason as above. */
+/* Makes a client's context. Returns NULL if a file cannot be used; @reason then names the file and
+ * the fault. */
 struct tls *tls_client_new(const struct tls_client_options *o,
                            char reason[static TLS_REASON_MAX]) MUSTCHECK;
 
 void tls_free(struct tls *t);
 
-/* Make an SSL of this context for sock_tls.c, its BIOs not yet set. @host (a name or an address) is
- * checked against the certificate, and a name is sent as SNI. Returns NULL for an empty @host,
- * which OpenSSL would take for "any". */
+/* Make the SSL object of one connection for sock_tls.c, without its BIOs, as a server and as a
+ * client. A client compares the certificate with @host (a name or an address), and sends a name as
+ * SNI. tls_ssl_client returns NULL if @host is empty, because OpenSSL would accept any certificate
+ * then. */
 struct ssl_st;
 struct ssl_st *tls_ssl_server(struct tls *t) MUSTCHECK;
 struct ssl_st *tls_ssl_client(struct tls *t, const char *host) MUSTCHECK;

@@ -2,9 +2,9 @@
 /* tls_gcm.c - implements an OpenSSL provider of two ciphers, AES-128-GCM and AES-256-GCM, over
  * ipsec-mb.
  *
- * The provider serves what TLS 1.3 asks for: a nonce of 12 bytes for each record, the record's head
- * as additional data, a tag of 16 bytes. TLS 1.2 has a mode of its own, in which the cipher makes
- * up the nonces: when that is asked for, OpenSSL's own cipher takes over (`old`). */
+ * The provider serves TLS 1.3: each record has a nonce of 12 bytes, its head as additional data,
+ * and a tag of 16 bytes. In TLS 1.2 the cipher itself makes the nonces; a connection with TLS 1.2
+ * is handed to OpenSSL's own cipher (`old`). */
 #include "h2mux/io/tls_gcm.h"
 
 #include <stddef.h>
@@ -35,7 +35,8 @@ const char *tls_gcm_properties(void)
 enum { NONCE = 12, TAG = 16, KEY_MAX = 32, AAD_MAX = 16 /* a record's head has 5 */ };
 enum { NEEDED = IMB_FEATURE_AVX512_SKX | IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ };
 
-/* One key size. In each pair of functions the first decrypts and the second encrypts. */
+/* The functions of ipsec-mb for one key size. In each pair the first function decrypts and the
+ * second encrypts. */
 struct aes {
     size_t key_len;
     const char *own_name; /* OpenSSL's */
@@ -54,7 +55,7 @@ struct cipher {
     struct gcm_context_data state;
     const struct aes *aes;
     EVP_CIPHER_CTX *old; /* owned; NULL: not TLS 1.2 */
-    int old_pad;         /* TLS 1.2: what a record grows by */
+    int old_pad;         /* TLS 1.2: number of bytes by which a record grows */
     unsigned char raw_key[KEY_MAX], nonce[NONCE], aad[AAD_MAX], tag[TAG];
     size_t aad_len;
     bool encrypts, has_key, has_nonce, begun, has_tag;
@@ -92,7 +93,8 @@ static void cipher_free(void *of)
 
 /* ---- parameters */
 
-/* Writes the parameters of a cipher that no context changes. */
+/* Writes the parameters of a cipher that are the same for all contexts (lengths of key and nonce,
+ * mode, flags) to @params. Returns 1, or 0 if OpenSSL refuses a value. */
 static int describe(OSSL_PARAM params[], const struct aes *aes)
 {
     const struct {
@@ -155,9 +157,8 @@ static int get_ctx_params(void *of, OSSL_PARAM params[])
     return ok;
 }
 
-/* Hands over to OpenSSL's cipher: TLS 1.2 begins, with the part of the nonce that stays (RFC 5288
- * 3).
- */
+/* Switches to OpenSSL's own cipher, because OpenSSL has set the fixed part of a TLS 1.2 nonce (RFC
+ * 5288 3). Returns 1, or 0 if OpenSSL fails. */
 static int become_old(struct cipher *c, const OSSL_PARAM *fixed)
 {
     EVP_CIPHER *own = EVP_CIPHER_fetch(NULL, c->aes->own_name, "provider!=" PROVIDER);
@@ -334,7 +335,8 @@ static int update(void *of, unsigned char *out, size_t *out_len, size_t cap,
     return 1;
 }
 
-/* Ends a record. A nonce is for one record: the next record needs another. */
+/* Ends a record: makes the tag when encrypting, checks the tag when decrypting. Returns 1, or 0 if
+ * the tag is wrong, or if the key or the nonce is missing. The next record needs another nonce. */
 static int final(void *of, unsigned char *out, size_t *out_len, size_t cap)
 {
     struct cipher *c = of;
@@ -375,7 +377,7 @@ static int final(void *of, unsigned char *out, size_t *out_len, size_t cap)
 static const OSSL_DISPATCH functions_128[] = CIPHER_FUNCTIONS(128);
 static const OSSL_DISPATCH functions_256[] = CIPHER_FUNCTIONS(256);
 
-/* The names are those of OpenSSL's own ciphers. */
+/* These ciphers have the names of OpenSSL's own ciphers. */
 static const OSSL_ALGORITHM ciphers[] = {
     {"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", QUERY, functions_128, NULL},
     {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", QUERY, functions_256, NULL},
@@ -396,12 +398,13 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
         {0, NULL},
     };
     *out = functions;
-    *provider = &aes128; /* nothing needs to be kept, but NULL means failure */
+    *provider = &aes128; /* unused, but NULL would mean failure */
     return 1;
 }
 
-/* Takes the functions from a manager of ipsec-mb; they work without it afterwards. Returns whether
- * the processor has the instructions. */
+/* Stores the functions of ipsec-mb in aes128 and aes256. The functions come from a manager, which
+ * is freed again because they work without it. Returns whether the processor has the instructions
+ * that the functions need. */
 static bool find_functions(void)
 {
     IMB_MGR *m = alloc_mb_mgr(0);
@@ -432,8 +435,8 @@ static void unload(void)
     OSSL_PROVIDER_unload(loaded);
 }
 
-/* Loads the provider for as long as OpenSSL lives. The last argument ("retain_fallbacks") makes
- * OpenSSL's own provider still load by itself. */
+/* Loads the provider until OpenSSL's end. The last argument of OSSL_PROVIDER_try_load
+ * (retain_fallbacks) makes OpenSSL's own provider still load by itself. */
 static void set_up(void)
 {
     if (find_functions() && OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init))

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_gcm.h - ciphers TLS records with AES-GCM by wide vector instructions, as an OpenSSL provider.
+/* tls_gcm.h - encrypts and decrypts TLS records by AES-GCM with wide vector instructions, as an
+ * OpenSSL provider.
  *
- * OpenSSL 3.0 ciphers with AES-NI, one block an instruction. ipsec-mb does four blocks with VAES
- * and needs a third of the time for a full record (NIST SP 800-38D; RFC 8446 5.2). Where the
- * processor or the library is missing, OpenSSL ciphers everything. */
+ * OpenSSL 3.0 uses AES-NI, which handles one block in an instruction. The library ipsec-mb handles
+ * four blocks in an instruction (VAES), and needs a third of the time for a full record (NIST SP
+ * 800-38D; RFC 8446 5.2). Without VAES in the processor, or without ipsec-mb in the build,
+ * OpenSSL's own ciphers are used. */
 #ifndef H2MUX_IO_TLS_GCM_H
 #define H2MUX_IO_TLS_GCM_H
 
-/* Returns the property query with which an OpenSSL context prefers these ciphers and takes all else
- * as before, or NULL if this machine cannot use them. May run on any thread; the first call sets up
- * the provider. */
+/* Returns a property query for OpenSSL contexts. A context with this query prefers the ciphers of
+ * this file, and takes all other algorithms as before. Returns NULL if this machine cannot use the
+ * ciphers. May run on any thread; the first call sets up the provider. */
 const char *tls_gcm_properties(void);
 
 #endif

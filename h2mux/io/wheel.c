@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wheel.c - keeps timers in slots, a bit for each slot that may hold any, and the first tick to
- * wake up for. See wheel.h. */
+/* wheel.c - keeps the timers of a wheel in slots, with a bit for each slot that may hold a timer,
+ * and the tick of the next wake-up. See wheel.h. */
 #include "h2mux/io/wheel.h"
 
 #include "h2mux/base/check.h"
@@ -17,8 +17,8 @@ static void mark(struct wheel *w, unsigned slot)
     w->filled[slot / 64] |= UINT64_C(1) << slot % 64;
 }
 
-/* Returns the first slot from @slot on, in the wheel's order, whose bit is set, or WHEEL_SLOTS if
- * there is none. */
+/* Returns the first slot whose bit is set, from @slot on in the wheel's order, or WHEEL_SLOTS if no
+ * bit is set. */
 static unsigned first_marked(const struct wheel *w, unsigned slot)
 {
     uint64_t here = w->filled[slot / 64] & ~UINT64_C(0) << slot % 64;
@@ -31,8 +31,9 @@ static unsigned first_marked(const struct wheel *w, unsigned slot)
     return WHEEL_SLOTS;
 }
 
-/* Returns the first slot from @slot on that holds a timer, or WHEEL_SLOTS. A stopped timer leaves
- * the bit of its slot behind; this function clears the bits of empty slots that it meets. */
+/* Returns the first slot that holds a timer, from @slot on in the wheel's order, or WHEEL_SLOTS. A
+ * timer that was stopped leaves the bit of its slot set; this function clears the bits of the empty
+ * slots that it passes. */
 static unsigned first_filled(struct wheel *w, unsigned slot)
 {
     for (;;) {
@@ -56,8 +57,8 @@ static void take_slot(struct wheel *w, unsigned slot, struct list_node *taken)
         list_push(taken, n);
 }
 
-/* Runs the timers in @taken that are due and puts back those of a later round. A timer that runs
- * may arm and stop others, also those in @taken. */
+/* Runs the timers in @taken that are due, and puts the timers of a later round back into their
+ * slots. A timer that runs may arm and stop any timer, also one in @taken. */
 static void run_taken(struct wheel *w, struct list_node *taken)
 {
     for (struct list_node *n; (n = list_pop(taken));) {
@@ -76,7 +77,7 @@ void wheel_run(struct wheel *w, uint64_t now_us)
     uint64_t tick = now_us / TICK_US, first = w->ran + 1;
     struct list_node taken;
     list_init(&taken);
-    if (tick >= first + WHEEL_SLOTS) /* the owner stood still for long: each slot once */
+    if (tick >= first + WHEEL_SLOTS) /* over a round late: each slot is visited once */
         first = tick - WHEEL_SLOTS + 1;
     for (; first <= tick; first++)
         take_slot(w, slot_of(first), &taken);
@@ -123,7 +124,7 @@ void wheel_timer_init(struct wheel_timer *t, void (*run)(void *user), void *user
     *t = (struct wheel_timer){.run = run, .user = user};
 }
 
-/* A wheel that rests holds no timer, so it may be taken to have run up to now. */
+/* Arms @t. A wheel that rests (`next` is 0) holds no timer, so the ticks up to now count as run. */
 bool wheel_timer_arm(struct wheel *w, struct wheel_timer *t, uint64_t after_ms, uint64_t now_us)
 {
     uint64_t tick = (now_us + after_ms * 1000 + TICK_US - 1) / TICK_US;

@@ -38,7 +38,7 @@ void admin_landing(struct worker *w, struct answer *a)
     buf_release(&page);
 }
 
-/* A counter of struct worker_stats that the status shows. */
+/* Names a counter of struct worker_stats that the status shows. */
 struct sum {
     const char *name;
     size_t offset;

@@ -13,7 +13,8 @@ void admin_landing(struct worker *w, struct answer *a);
 /* Makes @a the server's counters, summed over all workers. */
 void admin_status(struct worker *w, struct answer *a);
 
-/* Makes @a the state of the tunnel @name, in upper or lower case, or a 404. */
+/* Makes @a the state of the tunnel @name, or a 404 when this worker has no such tunnel. Upper case
+ * in @name makes no difference. */
 void admin_tunnel_status(struct worker *w, struct slice name, struct answer *a);
 
 /* Makes @a a 200, or a 503 while the server drains. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* builtin.h - serves the calls of the base domain (register, attach, status, health, landing page)
- * by calling the module that each is for. It writes nothing to the connection.
+ * by calling the module for each call. This module writes nothing to the connection.
  * protocol.md#other-calls */
 #ifndef SRC_EDGE_BUILTIN_H
 #define SRC_EDGE_BUILTIN_H
@@ -19,14 +19,14 @@ enum builtin_verdict {
 struct builtin_result {
     struct answer answer;
     const char *error; /* for the access log; NULL: none */
-    bool close;        /* the connection closes behind the answer */
+    bool close;        /* the connection closes after the answer */
     enum failure failure;
     const char *allow; /* of FAIL_METHOD: the methods that the built-in takes, static */
     struct attach attach;
 };
 
-/* Serves the call @c, whose viewer is set and whose head had @head_bytes. Returns which part of
- * @out is filled. */
+/* Serves the call @c, whose viewer is set and whose head had @head_bytes. The verdict tells which
+ * part of @out is filled. */
 enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head_bytes,
                                    struct builtin_result *out) MUSTCHECK;
 

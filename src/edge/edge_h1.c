@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* edge_h1.c - reads heads in order, hands each to a request, and does with the connection what the
- * request's end asks for; see edge_h1.h for the states. Bytes are read and written by h1_conn. */
+/* edge_h1.c - reads heads in order, hands each head to a request, and keeps or closes the
+ * connection as the end of the request asks; see edge_h1.h for the states. h1_conn reads and writes
+ * the bytes. */
 #include "src/edge/edge_h1.h"
 
 #include <stdlib.h>
@@ -12,10 +13,10 @@
 
 enum {
     EDGE_WINDOW = 256 * 1024,
-    ANSWERS_HIGH = 64 * 1024,           /* with more waiting to be sent, no request is read */
+    ANSWERS_HIGH = 64 * 1024,           /* with more answer bytes queued, no request is read */
     CLOSE_HANDSHAKE_MS = 2000,          /* rule W8 */
-    LINGER_MS = 1000,                   /* rule R18: a closing viewer has so long to read */
-    LINGER_BYTES_MAX = 64 * 1024 * 1024 /* what a fast upload may still send meanwhile */
+    LINGER_MS = 1000,                   /* rule R18: how long a closing connection reads on */
+    LINGER_BYTES_MAX = 64 * 1024 * 1024 /* rule R18: bytes that it reads in that time */
 };
 
 enum edge_state { EDGE_IDLE, EDGE_HEAD, EDGE_BUSY, EDGE_RAW, EDGE_DEAD };
@@ -25,7 +26,7 @@ struct edge_h1 {
     struct worker *worker; /* borrowed: outlives its connections */
     struct h1_conn *conn;  /* owned until DEAD */
     enum edge_state state;
-    bool head_looked_at; /* HEAD: it was looked at, and is not an attach request */
+    bool head_looked_at; /* HEAD: is_viewers_head has judged it, or need not */
     struct peer peer;
     struct request request; /* the one under way, or the last one */
     struct timer timer;
@@ -47,7 +48,7 @@ static bool is_alive(const struct edge_h1 *e)
     return e->state != EDGE_DEAD;
 }
 
-/* Checks what holds when a state was just entered. */
+/* Checks the invariants that hold when a state was just entered. */
 static void edge_h1_check(const struct edge_h1 *e)
 {
     bool waits = e->state == EDGE_IDLE || e->state == EDGE_HEAD;
@@ -69,7 +70,8 @@ static void edge_free(void *object)
     free(e);
 }
 
-/* Enters DEAD. The caller has closed, finished, aborted or released the connection. */
+/* Enters DEAD: cancels the request, and lets the loop free @e later. The caller has closed,
+ * finished, aborted or released the h1_conn. */
 static void forget(struct edge_h1 *e)
 {
     request_cancel(&e->request);
@@ -94,8 +96,9 @@ static void cut(struct edge_h1 *e)
     forget(e);
 }
 
-/* Closes the connection once what is queued has been sent. Until then, for up to @ms, it reads and
- * drops up to @bytes, since a close with unread bytes would reset the connection. */
+/* Enters DEAD. The connection closes when all queued bytes have been sent. Until then it reads and
+ * drops up to @bytes, for up to @ms milliseconds, since a close with unread bytes would reset the
+ * connection. */
 static void finish(struct edge_h1 *e, uint64_t ms, size_t bytes)
 {
     sock_count_tail(h1_conn_sock(e->conn), &e->worker->evictor.tails);
@@ -126,9 +129,9 @@ static void upgraded(void *conn)
         edge_h1_check(e);
 }
 
-/* Ends the connection so that the viewer can tell that the answer is incomplete. A close says so
- * for a body with a length or chunks (RFC 9112 8); a body that ends by the close needs a RST (rule
- * R12). */
+/* Ends the connection so that the viewer can tell that the answer is incomplete. A FIN shows it for
+ * a body with a length or with chunks (RFC 9112 8). A body that ends with the connection needs a
+ * RST (rule R12). */
 static void break_off(struct edge_h1 *e)
 {
     if (e->state == EDGE_RAW || h1_conn_tx_until_close(e->conn))
@@ -137,9 +140,9 @@ static void break_off(struct edge_h1 *e)
         linger(e);
 }
 
-/* Sends the viewer a Close frame with 1012 (rule W8). A frame that was not passed on completely is
- * taken back from the queue first; if a part of it was sent already no other frame can follow, and
- * no Close is sent. */
+/* Sends the viewer a Close frame with code 1012 (rule W8: the end of a WebSocket that has lost its
+ * link) and closes the connection. An incomplete frame is taken out of the queue first. If a part
+ * of that frame was sent already, no other frame can follow, and no Close frame is sent. */
 static void restart_websocket(struct edge_h1 *e, const struct ws_frames *frames)
 {
     char close_frame[WS_CLOSE_MAX];
@@ -151,8 +154,8 @@ static void restart_websocket(struct edge_h1 *e, const struct ws_frames *frames)
     finish(e, CLOSE_HANDSHAKE_MS, SIZE_MAX);
 }
 
-/* Does what the end of the request asks for. h1_conn calls on_done after REQUEST_ANSWERED, and
- * on_error after REQUEST_GONE. */
+/* Keeps, closes or cuts the connection as the end @how of its request asks. After REQUEST_ANSWERED
+ * h1_conn calls on_done, and after REQUEST_GONE it calls on_error. */
 static void over(void *conn, enum request_end how, const struct ws_frames *frames)
 {
     struct edge_h1 *e = conn;
@@ -195,8 +198,9 @@ static const struct request_host request_host = {
 
 /* ---- what the connection and the clock tell */
 
-/* The head of an attach request has less time than a viewer's (protocol.md#attach). When that time
- * is over the request line tells which of the two it is; see is_viewers_head. */
+/* Enters HEAD and arms the timer. The head of an attach request has less time than the head of a
+ * viewer's request (protocol.md#attach). When the shorter time is over, is_viewers_head tells the
+ * two apart by the request line. */
 static void on_head_begin(void *user)
 {
     struct edge_h1 *e = user;
@@ -210,9 +214,9 @@ static void on_head_begin(void *user)
         edge_h1_check(e);
 }
 
-/* Tells a viewer's head from an attach request's when the time of the latter is over. Returns true,
- * and arms the timer for the rest of a viewer's time, if the head is a viewer's and was not looked
- * at before. */
+/* Judges an incomplete head when the time of an attach request is over. Returns true, and arms the
+ * timer for the rest of a viewer's time, if the head is a viewer's and is judged for the first
+ * time. Otherwise returns false: the time of the head is over. */
 static bool is_viewers_head(struct edge_h1 *e)
 {
     const struct config *c = config_of(e);
@@ -234,8 +238,8 @@ static bool peer_is_loopback(const struct sockaddr_storage *peer)
     return peer->ss_family == AF_UNIX;
 }
 
-/* Hands the connection to the worker that has the name, unless this is the one. Returns whether it
- * did; the other worker parses the request again. */
+/* Hands the connection to the worker that has the name of the call, which parses the request again.
+ * Returns false, and does nothing, when this worker may serve the call. */
 static bool moved(struct edge_h1 *e, struct call *c)
 {
     struct server *s = e->worker->server;
@@ -267,7 +271,8 @@ static void on_head(void *user, struct message *m, bool end)
     request_serve(&e->request, &call, m, h1_conn_head_bytes(e->conn));
 }
 
-/* Reads the next request, unless too much of the answers before it still waits to be sent. */
+/* Reads the next request, unless ANSWERS_HIGH bytes of earlier answers or more still wait to be
+ * sent. */
 static void next_request(struct edge_h1 *e)
 {
     if (sock_queued(h1_conn_sock(e->conn)) < ANSWERS_HIGH)
@@ -296,8 +301,8 @@ static void on_sent(void *user)
         next_request(e);
 }
 
-/* Sets @why to the failure that answers a malformed head. Returns false when @err is no such fault.
- */
+/* Sets @why to the failure for a head that was malformed with the error @err. Returns false when
+ * @err does not stand for a malformed head. */
 static bool failure_of(int err, enum failure *why)
 {
     static const struct {
@@ -319,8 +324,8 @@ static bool failure_of(int err, enum failure *why)
     return false;
 }
 
-/* Returns whether the peer ended its direction between requests or behind a complete answer. It may
- * still be reading then. */
+/* Returns whether the viewer ended its direction between two requests or after a complete answer.
+ * Such a viewer may still be reading. */
 static bool ended_in_order(const struct edge_h1 *e, int err)
 {
     return e->state == EDGE_IDLE || e->state == EDGE_HEAD ||

@@ -3,8 +3,8 @@
  * one at a time, to request.h. http-rules.md#requests-line-and-framing, http-rules.md#websockets
  *
  * Invariants: a connection is in worker->edges until it is DEAD. An exchange runs in BUSY and RAW
- * only. The thread of its worker alone touches a connection. A connection does not know where a
- * request goes or what answers it. */
+ * only. The thread of its worker alone touches a connection. A connection does not know which
+ * module answers a request. */
 
 /* draw: a connection
  *
@@ -19,21 +19,21 @@
 #include "h2mux/io/sock.h"
 #include "src/worker/worker.h"
 
-/* Makes a connection of @sock, which is open and whose TLS handshake, if any, is done. Takes @sock.
- * The connection is in worker->edges and frees itself when it ends. */
+/* Makes an HTTP/1.1 connection of @sock, whose TLS handshake, if any, is done. The connection owns
+ * @sock, is in worker->edges, and frees itself when it ends. */
 void edge_h1_new(struct worker *w, struct sock *sock);
 
 /* The functions below take a node of worker->edges. */
 
-/* Returns whether a request is under way that is not an open WebSocket. */
+/* Returns whether a request other than an open WebSocket is under way. */
 bool edge_h1_is_busy(const struct list_node *node);
 
-/* Closes the connection if it is idle. Otherwise the connection closes behind its next answer,
- * since the server is draining. */
+/* Closes the connection if it is idle. Otherwise the connection closes after its next answer, since
+ * the server is draining. */
 void edge_h1_drain(struct list_node *node);
 
-/* Ends the connection at once. A WebSocket gets close code 1012; a request that has no answer yet
- * gets 503; everything else is cut. */
+/* Ends the connection at once. A WebSocket gets close code 1012; a request without an answer gets
+ * 503; any other connection is cut. */
 void edge_h1_stop(struct list_node *node);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gate.c - tells TLS from plain HTTP by the first byte, which it leaves unread; see gate.h. */
+/* gate.c - tells TLS from plain HTTP by the first byte, which stays unread; see gate.h. */
 #include "src/edge/gate.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* listener.c - binds, accepts, and pauses when descriptors run out; see listener.h. */
+/* listener.c - binds sockets, accepts connections, and pauses when descriptors run out; see
+ * listener.h. */
 #include "src/edge/listener.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ struct listener {
     struct list_node node; /* in worker->listeners */
     struct worker *worker; /* borrowed: outlives its listeners */
     int fd;                /* owned */
-    int reserve;           /* owned: see turn_away; -1: it could not be opened */
+    int reserve;           /* owned: a spare descriptor for turn_away; -1: none */
     struct event event;
     struct log_limit pause_log;
     struct timer pause; /* armed while accepting is paused */
@@ -29,7 +30,7 @@ struct listener {
 
 /* ---- binding */
 
-/* Removes a socket file on which no process listens: a connection to it is refused. */
+/* Removes the socket file @addr when no process listens on it: when a connection is refused. */
 static void remove_stale(const struct sockaddr_un *addr)
 {
     struct stat st;
@@ -76,7 +77,7 @@ static void close_all(int *fds, unsigned count)
     errno = why;
 }
 
-/* Binds up to @count sockets to one address. Returns how many were made. */
+/* Binds up to @count sockets to one address. Returns the number of sockets that were bound. */
 static unsigned bind_shared(const struct sockaddr_storage *addr, socklen_t len, int *fds,
                             unsigned count)
 {
@@ -95,8 +96,9 @@ static unsigned duplicate(int first, int *fds, unsigned count)
     return made;
 }
 
-/* Binds a socket for each of @count workers. Returns how many descriptors were made. The first bind
- * is without SO_REUSEPORT, or a port that another process shares would look free. */
+/* Makes a listening descriptor for each of @count workers. Returns the number of descriptors that
+ * were made, with errno set if that is less. The first bind is without SO_REUSEPORT, since
+ * otherwise a port that another process shares would look free. */
 static unsigned bind_each(struct sockaddr_storage *addr, socklen_t len, int *fds, unsigned count)
 {
     int first = bind_to((const struct sockaddr *)addr, len, false);
@@ -137,7 +139,8 @@ static void listener_check(const struct listener *l)
     CHECK_THAT(timer_armed(&l->pause) != !!event_pending(&l->event, EV_READ, NULL));
 }
 
-/* Stops polling for a moment, since a socket that cannot be accepted from stays readable. */
+/* Stops polling for PAUSE_MS, because accept failed with the error @why. The socket stays readable
+ * meanwhile, so the loop would call back without end. */
 static void pause_accepting(struct listener *l, int why)
 {
     uint64_t suppressed;
@@ -165,8 +168,8 @@ static void on_pause_over(void *user)
         listener_check(l);
 }
 
-/* Answers 503 and closes. The request is read first, since a close with unread bytes would reset
- * the connection and the answer would be lost. */
+/* Answers the connection @fd with 503 and closes it. The request is read first, since a close with
+ * unread bytes would reset the connection and the answer would be lost. */
 static void answer_busy(struct worker *w, int fd)
 {
     static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\n"
@@ -185,8 +188,9 @@ static void answer_busy(struct worker *w, int fd)
     close(fd);
 }
 
-/* Answers connections for which there is no descriptor with 503, by giving the reserve descriptor
- * to each for a moment. Otherwise they would wait in the kernel until another connection ends. */
+/* Answers 503 to the connections for which the process has no descriptor left. Each of them gets
+ * the reserve descriptor for a moment. Otherwise they would wait in the kernel until another
+ * connection ends. */
 static void turn_away(struct listener *l)
 {
     for (int i = 0; i < ACCEPTS_PER_TURN && l->reserve >= 0; i++) {
@@ -201,8 +205,8 @@ static void turn_away(struct listener *l)
     }
 }
 
-/* Returns whether accept failed for a reason that calls for no pause: no connection waits, or the
- * one that did has gone. */
+/* Returns whether the error @why of accept needs no pause: no connection waits, or the waiting
+ * connection is gone. */
 static bool is_passing(int why)
 {
     return why == EAGAIN || why == EWOULDBLOCK || why == EINTR || why == ECONNABORTED;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* listener.h - accepts connections on one listening socket and gives each to a gate.
  *
- * Invariant: while the process is short of descriptors the socket is not polled for a moment;
- * otherwise it always is. main binds sockets before the workers run; each worker polls its own. */
+ * Invariant: the socket is polled, but for a moment after accept has failed, as when the process is
+ * short of descriptors. main binds the sockets before the workers run, and each worker polls its
+ * own sockets. */
 #ifndef SRC_EDGE_LISTENER_H
 #define SRC_EDGE_LISTENER_H
 
@@ -11,18 +12,18 @@
 enum { LISTENER_REASON_MAX = 256 };
 
 /* Binds and listens at the address @text, once for each worker. Returns 0 and fills @fds with
- * @count descriptors, or returns -1 with nothing left open and @reason filled, as in "Address
- * already in use". The kernel spreads connections over several sockets (SO_REUSEPORT); a unix
- * socket is bound once and its descriptor duplicated. The file of a unix socket on which no process
- * listens any more is replaced. */
+ * @count descriptors. Returns -1, with all descriptors closed and a text like "Address already in
+ * use" in @reason, when that fails. The kernel spreads connections over several sockets
+ * (SO_REUSEPORT); a unix socket is bound once and its descriptor duplicated. The file of a unix
+ * socket on which no process listens any more is replaced. */
 int listener_bind(const char *text, int *fds, unsigned count,
                   char reason[static LISTENER_REASON_MAX]) MUSTCHECK;
 
 /* Logs `listening addr=…` with the address of @fd, including a port that the system chose. */
 void listener_announce(int fd);
 
-/* Makes a listener in worker->listeners that polls @fd, which it takes. Called before the worker's
- * loop runs. */
+/* Makes a listener in worker->listeners, which owns @fd and polls it. Must be called before the
+ * worker's loop runs. */
 void listener_start(struct worker *w, int fd);
 
 /* Closes a listener and removes the file of a unix socket. @node is of worker->listeners. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* request.c - decides what answers a request; see request.h. The connection frames answers, an
- * exchange carries requests to a tunnel, and answer.c has the texts of errors. */
+/* request.c - decides whether an exchange, a built-in or an error page answers a request; see
+ * request.h. The connection frames answers, an exchange carries requests to a tunnel, and answer.c
+ * has the texts of errors. */
 #include "src/edge/request.h"
 
 #include <assert.h>
@@ -104,8 +105,8 @@ void request_forget(struct request *r)
 
 /* ---- answers of ours */
 
-/* Returns whether the connection closes behind any answer: the viewer wants it, or the server is
- * draining. */
+/* Returns whether the connection closes after any answer, because the viewer does not keep it alive
+ * or because the server is draining. */
 static bool must_close(const struct request *r)
 {
     return !r->keep_alive || server_of(r)->draining;
@@ -128,9 +129,10 @@ static void log_answer(struct request *r, int status, const char *error, size_t 
                      &entry);
 }
 
-/* Sends @a, with a Date (rule R20), and releases it. The connection closes behind it if @close is
- * set, or if the request was not read to its end (rules Q38, R18). The Upgrade field of a 426 is
- * listed in Connection (RFC 9110 7.8). */
+/* Adds a Date (rule R20) to the answer @a, sends it and frees it. Closes the connection after the
+ * answer if @close is set, or if the request was not read to its end (rules Q38, R18: the start of
+ * the next request is not known then). A 426 lists its Upgrade field in Connection (RFC 9110
+ * 7.8). */
 static void send_answer(struct request *r, struct answer *a, bool close)
 {
     struct leg *near = r->near;
@@ -145,8 +147,8 @@ static void send_answer(struct request *r, struct answer *a, bool close)
         r->host->over(r->conn, REQUEST_CLOSE, NULL);
 }
 
-/* Answers with the error page of @why and logs that. @name is the tunnel's, if it is known. The
- * connection closes behind the answer if @close is set. */
+/* Sends the error page of @why and writes the line of the access log. @name is the name of the
+ * tunnel, or empty. Closes the connection after the answer if @close is set. */
 static void refuse(struct request *r, enum failure why, struct slice name, bool close)
 {
     struct answer a;
@@ -173,7 +175,7 @@ static void refuse_unknown(struct request *r, struct slice name)
     refuse(r, FAIL_NO_TUNNEL, name, false);
 }
 
-/* Answers OPTIONS with Max-Forwards: 0 (rule Q7). */
+/* Answers an OPTIONS request with Max-Forwards: 0 by a 204 (rule Q7). */
 static void serve_options(struct request *r)
 {
     struct answer a;
@@ -184,8 +186,8 @@ static void serve_options(struct request *r)
 
 /* ---- for a tunnel */
 
-/* Takes one request from what --viewer-rate leaves the viewer's address on this worker. Returns
- * whether none was left. */
+/* Takes one token from the bucket of the viewer's address, which --viewer-rate fills on this
+ * worker. Returns true when the bucket was empty, so that the request must get 429. */
 static bool asks_too_often(struct request *r)
 {
     struct address of;
@@ -200,8 +202,8 @@ static bool is_too_large(const struct request *r, const struct message *m)
     return max != 0 && m->length != MESSAGE_LENGTH_UNKNOWN && (uint64_t)m->length > max;
 }
 
-/* Starts an exchange with the tunnel @name, unless there is no such tunnel or the viewer or the
- * request is over a limit. */
+/* Starts an exchange with the tunnel @name. Sends an error page instead when the tunnel does not
+ * exist, the body is too large, or the viewer's address is over a limit. */
 static void start_exchange(struct request *r, struct exchange_request *x, struct slice name)
 {
     struct tunnel *t = registry_find(r->worker->registry, name);
@@ -259,7 +261,7 @@ static void refuse_method(struct request *r, const char *allow)
     send_answer(r, &a, false);
 }
 
-/* Answers 101 and makes a link of the connection, which speaks HTTP/2 from then on. */
+/* Answers 101 and makes a link of the connection, which uses HTTP/2 from then on. */
 static void become_link(struct request *r, const struct attach *at)
 {
     struct message m;
@@ -314,8 +316,8 @@ void request_serve(struct request *r, struct call *c, struct message *m, size_t 
 
 /* ---- what the exchange tells */
 
-/* An answer that is complete before the request was read to its end closes the connection, and says
- * so (RFC 9112 9.6). */
+/* Tells the leg how to frame the head @m of the response. A response that is complete before the
+ * request was read to its end closes the connection, and its head says so (RFC 9112 9.6). */
 static void on_response(void *owner, const struct message *m, bool end)
 {
     struct request *r = owner;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* access.c - formats the lines of the access log; see access.h.
  *
- * A viewer chooses most of the texts in a line. So each of them is escaped and has its own bound.
- * Together they fit into one atomic write to a pipe, and never push the fields at the end out. */
+ * A viewer chooses most of the texts in a line. So each text is escaped and is cut at a limit of
+ * its own. With these limits a line always fits into one atomic write to a pipe (PIPE_BUF), and the
+ * fields at its end are never cut off. */
 #include "src/http/access.h"
 
 #include <stdio.h>
@@ -27,7 +28,7 @@ enum {
 
 #define ELLIPSIS "..."
 
-/* The viewer's texts of one entry, escaped and cut. */
+/* Holds the viewer's texts of one log line, escaped and cut. */
 struct texts {
     char method[METHOD_MAX], host[HOST_MAX], path[PATH_MAX_BYTES];
     char referer[REFERER_MAX], agent[AGENT_MAX];
@@ -37,7 +38,7 @@ char *access_request_keep(struct access_request *r)
 {
     struct {
         struct slice *text;
-        size_t most; /* bytes; the line cuts off more than that in any case */
+        size_t most; /* bytes that a line can show; the rest is cut off */
     } parts[] = {{&r->host, HOST_MAX},
                  {&r->method, METHOD_MAX},
                  {&r->path, PATH_MAX_BYTES},
@@ -60,8 +61,9 @@ char *access_request_keep(struct access_request *r)
     return kept;
 }
 
-/* Writes the byte @c as it is printed. A space is printed as such only between quotes. Returns how
- * many characters were written. */
+/* Writes the byte @c into @out as the log shows it: a printable character as itself, and any other
+ * byte, `"` and `\` as \xNN. A space is printed as itself only if the text is @quoted. Returns the
+ * number of characters written (1 or 4). */
 static size_t escape_byte(char c, bool quoted, char out[static 5])
 {
     bool plain = c > ' ' && c <= '~' && c != '\\' && c != '"';
@@ -72,7 +74,8 @@ static size_t escape_byte(char c, bool quoted, char out[static 5])
     return (size_t)snprintf(out, 5, "\\x%02x", (unsigned char)c);
 }
 
-/* Writes @in into @out, cut with "..." where @cap is reached. An empty text becomes "-". */
+/* Writes the text @in into @out, escaped and zero-terminated. Cuts a text that needs more than @cap
+ * bytes, and marks the cut with "...". Writes "-" for an empty text. */
 static void escape(struct slice in, bool quoted, char *out, size_t cap)
 {
     size_t at = 0;
@@ -106,7 +109,8 @@ static int entry_status(const struct access_entry *e)
     return e->status > 0 ? e->status : STATUS_VIEWER_LEFT;
 }
 
-/* Writes the time of now in the common log format. */
+/* Writes the current time into @out in the common log format. Writes an empty text when the time
+ * cannot be converted. */
 static void clf_time(char out[static CLF_TIME_MAX])
 {
     time_t now = (time_t)clock_wall_s();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.c - makes answers; see answer.h. There is one HTML page, and JSON comes from cJSON. The
- * only text of a peer on the page is the tunnel's name, which is escaped. */
+/* answer.c - makes answers; see answer.h. All error pages come from one HTML template, and cJSON
+ * prints the JSON. The template shows one text that a peer has chosen, the tunnel's name, and the
+ * name is escaped. */
 #include "src/http/answer.h"
 
 #include <assert.h>
@@ -44,7 +45,7 @@ static void set_body(struct answer *a, struct slice type, struct slice body)
 {
     buf_truncate(&a->body, 0);
     int err = buf_append(&a->body, body);
-    assert(err == 0); /* each of our bodies is shorter than BODY_MAX */
+    assert(err == 0); /* every body that oneportd makes is shorter than BODY_MAX */
     (void)err;
     fields_add(&a->head.fields, SLICE("Content-Type"), type);
     a->head.length = (int64_t)body.len;
@@ -61,8 +62,8 @@ void answer_json(struct answer *a, cJSON *json)
     cJSON_free(text);
 }
 
-/* The pages load and run nothing. The policy keeps it so even if somebody managed to get markup
- * into one of them. */
+/* Gives the answer the HTML body @html. The Content-Security-Policy lets a page load and run
+ * nothing, even if an attacker managed to get markup into the page. */
 void answer_html(struct answer *a, struct slice html)
 {
     fields_add(&a->head.fields, SLICE("Content-Security-Policy"),
@@ -107,8 +108,8 @@ void answer_refusal(struct answer *a, int status, const char *error, const char 
 
 /* ---- what the viewer prefers */
 
-/* Reads a weight like "0.85" (RFC 9110 12.4.2). Returns thousandths, and 0 ("not wanted") when the
- * text is malformed. */
+/* Reads a weight of an Accept field, like "0.85" (RFC 9110 12.4.2). Returns the weight in
+ * thousandths. Returns 0, which means "not acceptable", when the text is malformed. */
 static unsigned parse_q(struct slice text)
 {
     unsigned q = 0, scale = Q_ONE;
@@ -125,7 +126,8 @@ static unsigned parse_q(struct slice text)
     return q > Q_ONE ? 0 : q;
 }
 
-/* Splits a media range like "text/html;level=1;q=0.5". Returns its type and sets its weight. */
+/* Splits a media range of an Accept field, like "text/html;level=1;q=0.5". Returns the type in it,
+ * and sets @q to its weight in thousandths (1,000 if the range has none). */
 static struct slice range_type(struct slice range, unsigned *q)
 {
     ptrdiff_t semicolon = slice_find(range, ';');
@@ -145,12 +147,15 @@ static struct slice range_type(struct slice range, unsigned *q)
     return slice_trim(type);
 }
 
-/* Returns whether @accept prefers HTML. Only text/html itself asks for HTML, since programs send
- * wildcards. For JSON the most specific range that fits counts. */
+/* Returns whether the Accept field @accept gives text/html a weight above 0 that is at least the
+ * weight of application/json. Wildcards do not count for HTML, since programs send wildcards. The
+ * weight of JSON comes from the most specific range that includes application/json. */
 static bool prefers_html(struct slice accept)
 {
     unsigned html = 0, json = 0;
-    int json_rank = 0; /* how specific: 1 is any type, 2 application with any subtype, 3 JSON */
+    /* The range that gave JSON its weight: 1 is any type, 2 any subtype of application, 3 JSON
+     * itself; 0: no range so far. */
+    int json_rank = 0;
     for (struct slice range; slice_next_token(&accept, &range);) {
         unsigned q;
         struct slice type = range_type(range, &q);
@@ -193,7 +198,8 @@ static const char page_format[] =
     "<body><main><h1>%s</h1>\n%s%s%s<p>%s</p>\n%s<p><small>%d &middot; %s &middot; oneport"
     "</small></p></main></body></html>\n";
 
-/* Returns whether the page reloads by itself, since the failure may soon be over. */
+/* Returns whether the error page of @row reloads by itself: for 502, 503 and 504, since such a
+ * failure may soon be over. */
 static bool reloads(const struct failure_row *row)
 {
     return row->status >= 502 && row->status <= 504;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* failure.c - the table of failures; see failure.h. */
+/* failure.c - holds the table of failures; see failure.h. */
 #include "src/http/failure.h"
 
 #include <assert.h>
@@ -91,7 +91,7 @@ enum failure failure_from_client(int status, struct slice type)
     for (enum failure why = FAIL_REFUSED; why <= FAIL_RESPONSE_TIMEOUT; why++)
         if (slice_eq(type, slice_str(failure_type(why))))
             return why;
-    /* RFC 9209 2.3.14 and the sections behind it have more types that begin so. */
+    /* RFC 9209 2.3.14 and the sections after it define more types that begin with "tls_". */
     if (slice_starts(type, SLICE("tls_")))
         return FAIL_TLS;
     return FAIL_PROTOCOL;

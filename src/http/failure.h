@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* failure.h - names the failures for which oneportd answers a viewer with an error. Each has one
- * row of a table: status, error type and words. answer.h makes an answer of a row.
- * http-rules.md#failures, protocol.md#errors-that-viewers-see */
+/* failure.h - names the failures for which oneportd answers a viewer with an error. Each failure
+ * has one row of a table, with its status, its error type and its texts. answer.h makes an answer
+ * of a row. http-rules.md#failures, protocol.md#errors-that-viewers-see */
 #ifndef SRC_HTTP_FAILURE_H
 #define SRC_HTTP_FAILURE_H
 
 #include "h2mux/base/slice.h"
 
-/* Beside each failure stand its status and its error type, if that is not http_request_error. Those
- * from FAIL_REFUSED on can be reported by a client (failure_from_client). */
+/* Lists the failures. The comment at a failure gives its status, and its error type unless that is
+ * http_request_error. A client can report the failures from FAIL_REFUSED on
+ * (failure_from_client). */
 enum failure {
     FAIL_BAD_REQUEST,       /* 400 */
     FAIL_METHOD,            /* 405 */
@@ -21,11 +22,11 @@ enum failure {
     FAIL_TOO_MANY_REQUESTS, /* 429, Retry-After: 1 */
     FAIL_HEAD_TOO_LARGE,    /* 431 */
     FAIL_CODING,            /* 501 */
-    FAIL_NO_WEBSOCKETS,     /* 501 http_upgrade_failed: the tunnel's client carries none */
+    FAIL_NO_WEBSOCKETS,     /* 501 http_upgrade_failed: the client carries no WebSockets */
     FAIL_VERSION,           /* 505 */
     FAIL_LOOP,              /* 508 proxy_loop_detected */
     FAIL_NO_TUNNEL,         /* 404 destination_not_found */
-    FAIL_NOT_FOUND,         /* 404 without a type: a path of the base domain */
+    FAIL_NOT_FOUND,         /* 404 without an error type: a path of the base domain */
     FAIL_AWAY,              /* 503 destination_unavailable, Retry-After: 2 */
     FAIL_BUSY,              /* 503 connection_limit_reached, Retry-After: 1 */
     FAIL_DRAINING,          /* 503 destination_unavailable, Retry-After: 2 */
@@ -49,7 +50,7 @@ struct failure_row {
     const char *message;    /* one sentence or two, for HTML and JSON */
 };
 
-/* Returns the row of @why, which is never NULL. */
+/* Returns the row of the table for the failure @why. The pointer is never NULL. */
 const struct failure_row *failure_row(enum failure why);
 
 /* Return the row's status and its error type. */
@@ -57,7 +58,7 @@ int failure_status(enum failure why);
 const char *failure_type(enum failure why);
 
 /* Returns the failure that a client reports by `oneport-error: @type` in a response with @status.
- * Returns FAIL_PROTOCOL when the type is not known, and for statuses other than 502 and 504. */
+ * Returns FAIL_PROTOCOL when @type is not known, or when @status is neither 502 nor 504. */
 enum failure failure_from_client(int status, struct slice type);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* route.c - matches Host and path; see route.h. Slices in the results are borrowed from the
- * arguments.
+/* route.c - matches Host and path; see route.h. The results borrow their slices from the arguments.
  *
- * A path is not normalised: it is compared byte by byte. */
+ * Paths are compared byte by byte. A path is not normalised before. */
 #include "src/http/route.h"
 
 #include "h2mux/base/check.h"
@@ -12,7 +11,8 @@ enum { SEGMENTS_MAX = 4 };
 
 /* ---- by Host */
 
-/* Returns the host without its port and the dot at its end. An IPv6 address keeps its brackets. */
+/* Returns the host in @authority without its port and without a dot at its end. An IPv6 address
+ * keeps its brackets. */
 static struct slice authority_host(struct slice authority)
 {
     struct slice host = authority;
@@ -42,7 +42,8 @@ static bool is_label(struct slice s)
     return s.len > 0 && s.len <= NAME_MAX_LEN;
 }
 
-/* Returns the part of @host before ".DOMAIN", or an empty slice. */
+/* Returns the part of @host before the dot and @domain. Returns an empty slice when @host is not a
+ * subdomain of @domain. */
 static struct slice label_of(struct slice host, struct slice domain)
 {
     if (host.len < domain.len + 2)
@@ -78,7 +79,7 @@ struct target {
 };
 
 /* Splits "/a/b?c" into the segments a and b and the query c. "/" has one empty segment, and "/a/"
- * has an empty one at its end. Returns false when @path does not begin with '/'. */
+ * has an empty segment at its end. Returns false when @path does not begin with '/'. */
 static bool target_split(struct slice path, struct target *t)
 {
     *t = (struct target){.query = SLICE("")};
@@ -101,8 +102,8 @@ static bool target_split(struct slice path, struct target *t)
     return true;
 }
 
-/* Returns whether @query has the parameter "new", as localtunnel looks for it: "new", "new=1",
- * "a=b&new". */
+/* Returns whether @query has the parameter "new", as in "new", "new=1" or "a=b&new". Clients of
+ * localtunnel ask for a random name by this parameter. */
 static bool query_has_new(struct slice query)
 {
     while (query.len > 0) {
@@ -165,8 +166,8 @@ static struct builtin builtin_by_path(const struct target *t)
     return builtin_make(BUILTIN_NONE, SLICE(""));
 }
 
-/* Returns the methods that a built-in takes, as Allow lists them, or NULL. HEAD is allowed where
- * GET changes nothing: a HEAD must not register a name. */
+/* Returns the methods that the built-in @kind accepts, as Allow lists them, or NULL. HEAD is
+ * accepted only where GET changes nothing, since a HEAD must not register a name. */
 static const char *methods_of(enum builtin_kind kind)
 {
     switch (kind) {
@@ -215,7 +216,8 @@ struct builtin route_builtin(struct slice method, struct slice path)
 
 /* ---- the route */
 
-/* Writes @name in lower case. Writes an empty text when @name is longer than a name can be. */
+/* Writes @name into @out in lower case. Writes an empty text when @name has more than NAME_MAX_LEN
+ * bytes. */
 static void fold_name(struct slice name, char out[static NAME_MAX_LEN + 1])
 {
     out[0] = '\0';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* route.h - finds the tunnel or the built-in that a request is for: by its Host, and on the base
- * domain by its path. The functions are pure. They do not look for the tunnel; there may be none of
- * that name. protocol.md#names, protocol.md#register */
+ * domain by its path. The functions are pure. They do not look the tunnel up, so no tunnel may have
+ * the name in a route. protocol.md#names, protocol.md#register */
 #ifndef SRC_HTTP_ROUTE_H
 #define SRC_HTTP_ROUTE_H
 
@@ -19,7 +19,7 @@ enum builtin_kind {
     BUILTIN_NONE,          /* no built-in has this path: 404 */
     BUILTIN_LANDING,       /* GET / */
     BUILTIN_REGISTER,      /* GET or POST /register[/NAME]; without NAME a random name */
-    BUILTIN_REGISTER_OLD,  /* GET /NAME or, for a random name, GET /?new: localtunnel's way */
+    BUILTIN_REGISTER_OLD,  /* GET /NAME, or GET /?new for a random name: as in localtunnel */
     BUILTIN_ATTACH,        /* GET /tunnel/NAME */
     BUILTIN_STATUS,        /* GET /api/status */
     BUILTIN_TUNNEL_STATUS, /* GET /api/tunnels/NAME/status */
@@ -30,30 +30,37 @@ enum builtin_kind {
 
 struct builtin {
     enum builtin_kind kind;
-    struct slice name; /* borrowed from the path, where it stands so; any text, maybe empty */
-    const char *allow; /* static: the methods that it takes, for Allow; NULL: those of tunnels */
+
+    /* The name in the path, borrowed from the path in its spelling; any text, or empty. */
+    struct slice name;
+
+    /* Static: the methods that the built-in accepts, for Allow. NULL: those of tunnels. */
+    const char *allow;
 };
 
-/* The way that a request takes. */
+/* Says which tunnel or built-in serves a request. */
 struct route {
     enum route_kind kind;
-    struct builtin builtin; /* of ROUTE_BASE; otherwise its kind is BUILTIN_NONE */
+    struct builtin builtin; /* for ROUTE_BASE; otherwise its kind is BUILTIN_NONE */
 
     /* The name of the tunnel, or the name in the path of the built-in, in lower case and
-     * zero-terminated. Empty if there is none, or if it is longer than a name can be. */
+     * zero-terminated. The text is empty when the request names no tunnel, or when the name is
+     * longer than NAME_MAX_LEN. */
     char name[NAME_MAX_LEN + 1];
 };
 
-/* Fills @out with the route of the request @m, from which it borrows. @domain: the base domain. */
+/* Fills @out with the route of the request @m. The route borrows from @m. @domain is the base
+ * domain. */
 void route_find(struct slice domain, const struct message *m, struct route *out);
 
-/* Returns the kind of the host @authority. Its port, a dot at its end and upper case make no
- * difference. Writes the label before the domain into @name, in lower case and zero-terminated;
- * @name is empty unless the kind is ROUTE_TUNNEL. */
+/* Returns the kind of route for the host @authority. The host's port, a dot at its end and upper
+ * case make no difference. For ROUTE_TUNNEL, writes the label before @domain into @name, in lower
+ * case and zero-terminated. For any other kind, @name becomes empty. */
 enum route_kind route_host(struct slice domain, struct slice authority,
                            char name[static NAME_MAX_LEN + 1]);
 
-/* Returns the built-in for a method and a path of the base domain. */
+/* Returns the built-in that serves @method and @path of the base domain. Its kind is BUILTIN_NONE
+ * when no built-in has @path, and BUILTIN_METHOD when @method is not allowed there. */
 struct builtin route_builtin(struct slice method, struct slice path);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* translate.c - applies the rules for heads; see translate.h. Each function has one rule, or a few
- * that belong together. */
+/* translate.c - applies the rules for heads; see translate.h. Each function applies one rule of
+ * http-rules.md, or a few rules that belong together. */
 #include "src/http/translate.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@
 #include "h2mux/http/field_name.h"
 #include "h2mux/http/ws.h"
 
-/* Refuses the request, with the failure @why and the reason @text. */
+/* Refuses the request: sets @failure to @why and @reason to @text, and returns TRANSLATE_FAIL. */
 #define VERDICT(why, text)                                                                         \
     do {                                                                                           \
         *failure = (why);                                                                          \
@@ -32,8 +32,9 @@ static bool asks_for_websocket(const struct message *m)
            slice_eq(m->method, SLICE("GET")) && m->minor_version == 1;
 }
 
-/* Checks an upgrade to a WebSocket (RFC 6455 4.2.1, rule W1) and makes an extended CONNECT of it.
- */
+/* Turns a request for a WebSocket into an extended CONNECT (rule W1: a GET with `Upgrade:
+ * websocket`), and sets t->websocket. Returns TRANSLATE_OK, also for other requests, or
+ * TRANSLATE_FAIL when the request breaks RFC 6455 4.2.1. */
 static enum translate_verdict check_websocket(struct message *m, struct translated *t,
                                               enum failure *failure, const char **reason)
 {
@@ -57,7 +58,8 @@ static enum translate_verdict check_websocket(struct message *m, struct translat
     return TRANSLATE_OK;
 }
 
-/* Refuses TRACE and counts the Max-Forwards of OPTIONS down. */
+/* Refuses TRACE, and lowers the Max-Forwards of OPTIONS by one. Returns TRANSLATE_OK,
+ * TRANSLATE_FAIL for TRACE, or TRANSLATE_OPTIONS when Max-Forwards is 0 already. */
 static enum translate_verdict check_method(struct message *m, enum failure *failure,
                                            const char **reason)
 {
@@ -80,8 +82,9 @@ static bool is_expect(const struct field *f, void *user)
     return name_is(f, SLICE("expect"));
 }
 
-/* Checks Expect (RFC 9110 10.1.1, rule H6). It is dropped when the viewer speaks HTTP/1.0 and when
- * no body follows. */
+/* Checks the field Expect (rule H6: `Expect: 100-continue` is passed on, RFC 9110 10.1.1). Removes
+ * the field when the request is HTTP/1.0 or when no body follows. Returns TRANSLATE_OK, or
+ * TRANSLATE_FAIL when a request of HTTP/1.1 expects something else. */
 static enum translate_verdict check_expect(struct message *m, struct translated *t,
                                            enum failure *failure, const char **reason)
 {
@@ -99,8 +102,8 @@ static enum translate_verdict check_expect(struct message *m, struct translated 
     return TRANSLATE_OK;
 }
 
-/* Returns whether an element of @via was written by @node. An element is `protocol RWS received-by
- * [RWS comment]` (RFC 9110 7.6.3). */
+/* Returns whether the server @node wrote an element of the Via field @via. An element has the form
+ * `protocol RWS received-by [RWS comment]` (RFC 9110 7.6.3). */
 static bool via_names(struct slice via, struct slice node)
 {
     struct slice element;
@@ -113,7 +116,8 @@ static bool via_names(struct slice via, struct slice node)
     return false;
 }
 
-/* Returns whether the request has been here before (rule H9). */
+/* Returns whether the request has passed this server before: whether its Via names @node (rule H9:
+ * such a request is a loop). */
 static bool seen_before(const struct fields *f, struct slice node)
 {
     for (size_t i = 0; i < f->count; i++)
@@ -131,8 +135,9 @@ static bool request_id_valid(struct slice id)
     return id.len <= 128;
 }
 
-/* Returns whether a field of a viewer is removed: one that only a link may have, an X-Request-Id
- * that is malformed or not from a trusted proxy (rule H10), or one that trust_drops. */
+/* Returns whether a viewer's field is removed: a field `oneport-*`, which only the two programs may
+ * use, an X-Request-Id that is malformed or does not come from a trusted proxy (rule H10), or a
+ * field for which trust_drops is true. */
 static bool is_not_the_viewers(const struct field *f, unsigned rules, void *user)
 {
     const struct viewer *v = user;
@@ -141,7 +146,8 @@ static bool is_not_the_viewers(const struct field *f, unsigned rules, void *user
     return (rules & FIELD_ID) && (!v->trusted || !request_id_valid(f->value));
 }
 
-/* Removes what an origin must not get from the viewer, and adds what oneportd says itself. */
+/* Removes the fields that the viewer must not pass to an origin, and adds those that oneportd
+ * vouches for. Returns ERR_DENIED when Connection names a field that it must not name. */
 static int rewrite_fields(struct message *m, const struct viewer *v, const struct peer *peer,
                           bool takes_trailers)
 {
@@ -158,7 +164,8 @@ static int rewrite_fields(struct message *m, const struct viewer *v, const struc
     return err;
 }
 
-/* Returns whether TE has "trailers" and Connection lists TE (rule H3). */
+/* Returns whether the viewer accepts trailers: whether TE has "trailers" and Connection lists TE
+ * (rule H3: only then `te: trailers` is passed on). */
 static bool te_trailers(const struct fields *f)
 {
     return fields_has_token(f, SLICE("te"), SLICE("trailers")) &&
@@ -212,8 +219,7 @@ static bool is_for_a_hop(const struct field *f, unsigned rules, void *user)
 }
 
 /* Returns whether @value is a host name in plain ASCII. Browsers map other letters and dots to
- * these
- * ("example\u3002com", soft hyphens), so any other value may stand for any name. */
+ * ASCII ("example\u3002com", soft hyphens), so any other value may stand for any name. */
 static bool is_plain_name(struct slice value)
 {
     for (size_t i = 0; i < value.len; i++) {
@@ -224,9 +230,10 @@ static bool is_plain_name(struct slice value)
     return true;
 }
 
-/* Returns whether a cookie with the Domain @value would reach other tunnels, because it is the base
- * domain or a parent of it (rule R15a). A dot at the end of @value makes no difference: a page
- * whose host was written with one is routed like any other. */
+/* Returns whether a cookie with the Domain @value would reach other tunnels: @value is the base
+ * domain or a parent of the base domain, or is not plain ASCII (rule R15a: such a Domain is
+ * removed). A dot at the end of @value makes no difference, since browsers may send a host with
+ * such a dot. */
 static bool domain_is_shared(struct slice value, struct slice domain)
 {
     if (!is_plain_name(value))
@@ -242,7 +249,7 @@ static bool domain_is_shared(struct slice value, struct slice domain)
     return label && slice_ieq(tail, value);
 }
 
-/* Takes the first attribute, up to a ';', off @rest and returns it. */
+/* Removes the first attribute, up to the next ';', from @rest. Returns that attribute. */
 static struct slice next_attribute(struct slice *rest)
 {
     ptrdiff_t end = slice_find(*rest, ';');
@@ -259,8 +266,8 @@ static bool attribute_is_shared(struct slice part, struct slice domain)
            domain_is_shared(slice_trim(slice_skip(part, (size_t)eq + 1)), domain);
 }
 
-/* Removes each Domain attribute that reaches other tunnels from @cookie. Returns whether there was
- * one. */
+/* Removes each Domain attribute that reaches other tunnels from @cookie. Returns whether an
+ * attribute was removed. */
 static bool cut_cookie(struct fields *f, struct field *cookie, struct slice domain)
 {
     struct slice rest = cookie->value, part;
@@ -290,7 +297,8 @@ static void cut_cookies(struct fields *f, struct slice domain, bool *cookie_cut)
             *cookie_cut = true;
 }
 
-/* Tells a proxy in front of the server not to buffer a stream of events (rule R16). */
+/* Adds `X-Accel-Buffering: no` to a stream of events (rule R16), so that a proxy between the viewer
+ * and this server does not hold the events back. */
 static void unbuffer_events(struct fields *f)
 {
     struct slice type = fields_value(f, SLICE("content-type"));

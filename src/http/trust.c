@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* trust.c - see trust.h.
+/* trust.c - keeps the trusted networks, and reads and writes the X-Forwarded-* fields; see trust.h.
  *
- * Every address is kept as IPv6, an IPv4 address as ::ffff:a.b.c.d. So one comparison serves both,
- * and a peer by a mapped address is the same as by its IPv4 address.
+ * Every address is kept as an IPv6 address, and an IPv4 address as ::ffff:a.b.c.d. So one
+ * comparison serves both families, and a mapped address equals its IPv4 address.
  *
  * The X-Forwarded-For list is read from its right end. Each hop has appended the address of the hop
- * before it, so an element is believed as long as all elements behind it are trusted
+ * before it, so an element is believed only while all elements to its right are trusted
  * (protocol.md#trust). */
 #include "src/http/trust.h"
 
@@ -60,8 +60,9 @@ static void map_v4(const struct in_addr *v4, struct in6_addr *out)
     memcpy(out->s6_addr + 12, v4, sizeof *v4);
 }
 
-/* Reads an address like "192.0.2.1" or "2001:db8::1". Sets @bits to the length of an address of its
- * family. Returns false when @text is not an address. */
+/* Reads an address like "192.0.2.1" or "2001:db8::1". Writes the address into @out, and the number
+ * of bits that an address of its family has (32 or 128) into @bits. Returns false when @text is not
+ * an address. */
 static bool parse_address(struct slice text, struct in6_addr *out, unsigned *bits)
 {
     union inet a;
@@ -123,7 +124,7 @@ static bool trust_has_address(const struct trust *t, const struct in6_addr *a)
     return false;
 }
 
-/* Fills @out with the address of @peer. Returns false when it has no internet address. */
+/* Fills @out with the address of @peer. Returns false when @peer has no internet address. */
 static bool peer_address(const struct sockaddr_storage *peer, struct in6_addr *out)
 {
     if (peer->ss_family == AF_INET6) {
@@ -157,7 +158,7 @@ static void address_text(const struct in6_addr *a, char out[static TRUST_ADDRESS
 static const struct slice name_for = {"x-forwarded-for", sizeof "x-forwarded-for" - 1};
 
 /* Returns the address in an element like "192.0.2.1:4711" or "[2001:db8::1]:4711", which some
- * proxies write. */
+ * proxies write. Returns any other element as it is. */
 static struct slice without_port(struct slice element)
 {
     ptrdiff_t colon = slice_rfind(element, ':');
@@ -170,9 +171,10 @@ static struct slice without_port(struct slice element)
     return element;
 }
 
-/* Reads one line from its right end. Sets the viewer's address to that of the last element which is
- * an address, and @accepted to the part of the line that is believed. Returns true when it has met
- * an element that is not trusted or malformed: nothing before that counts. */
+/* Reads the elements of one line from right to left, up to the first element that is malformed or
+ * not trusted. Sets the viewer's address in @out to the last address that was read, and @accepted
+ * to the part of the line that is believed. Returns true when such an element was found: no element
+ * to its left counts. */
 static bool walk_line(const struct trust *t, struct slice line, struct viewer *out,
                       struct slice *accepted)
 {
@@ -196,7 +198,8 @@ static bool walk_line(const struct trust *t, struct slice line, struct viewer *o
     return false;
 }
 
-/* Reads all lines, which are one list whose right end is the last line (RFC 9110 5.3). */
+/* Reads all X-Forwarded-For lines from the last to the first, as one list (RFC 9110 5.3). Sets the
+ * viewer's address and the accepted part of the list in @out. */
 static void walk_lines(const struct trust *t, const struct fields *f, struct viewer *out)
 {
     size_t behind = 0;
@@ -216,7 +219,8 @@ static void walk_lines(const struct trust *t, const struct fields *f, struct vie
 
 /* ---- the viewer */
 
-/* Returns the value of a field, or an empty slice when the field is missing or comes twice. */
+/* Returns the value of the field @name, or an empty slice when the field is missing or comes more
+ * than once. */
 static struct slice only_value(const struct fields *f, struct slice name)
 {
     const struct field *field = fields_find(f, name);
@@ -312,18 +316,18 @@ bool trust_drops(const struct viewer *v, struct slice name, unsigned rules)
            !(v->trusted && is_forwarded(v->trust, name));
 }
 
-/* Appends @elements, which may be empty, to a comma-separated list. */
+/* Appends @elements, which may be empty, to the comma-separated @list. */
 static void list_add(struct buf *list, struct slice elements)
 {
     size_t before = buf_len(list);
     if (elements.len == 0)
         return;
     if ((before > 0 && buf_append(list, SLICE(", ")) < 0) || buf_append(list, elements) < 0)
-        buf_truncate(list, before); /* cannot be: a head is at most half of the limit */
+        buf_truncate(list, before); /* never happens: a head has at most half of LIST_MAX */
 }
 
-/* Appends the elements that are believed, in their order: the end of one line and all lines behind
- * it. */
+/* Appends the elements of X-Forwarded-For that are believed, in their order: the end of one line
+ * and all lines after that line. */
 static void list_accepted(struct buf *list, const struct fields *f, const struct viewer *v)
 {
     if (v->accepted_for.len == 0)
@@ -342,8 +346,8 @@ static void list_accepted(struct buf *list, const struct fields *f, const struct
     }
 }
 
-/* Appends the peer's address. A unix socket has none; if nothing else is in the list, it is called
- * "unknown" as in RFC 7239 6. */
+/* Appends the address of @peer to @list. A unix socket has no address; for such a peer, appends
+ * "unknown" to an empty list, as in RFC 7239 6. */
 static void list_peer(struct buf *list, const struct peer *peer)
 {
     if (!peer->local)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* abuse.c - a bucket of aborts for each address; see abuse.h.
+/* abuse.c - keeps a bucket of aborts for each address; see abuse.h.
  *
- * An address can have many requests under way when it begins to abort them, so it goes on aborting
- * after it is blocked. Therefore a bucket holds more than the burst that is allowed: BURST and
- * DEBT. An address that has used up the burst is blocked. Its further aborts are taken from the
- * rest of the bucket, and they must come back, too, before it is let in again. */
+ * An address can have many requests under way when its viewers begin to abort them, so more aborts
+ * follow after the address is blocked. Therefore a bucket holds BURST + DEBT tokens. An address
+ * that has used up BURST of them is blocked. Its further aborts take the other tokens, and these
+ * must come back, too, before the address is let in again. */
 #include "src/limits/abuse.h"
 
 #include <stdlib.h>

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* address_buckets.c - a hash table of sets, each with a few places; see address_buckets.h.
+/* address_buckets.c - keeps the buckets in a hash table of sets, each with a few places; see
+ * address_buckets.h.
  *
- * A keyed hash of the address finds its set. In a full set a new address takes the place of the
- * address with the most tokens left, which loses least by that. A full bucket need not be
- * remembered, so the table is freed when nobody has taken anything for as long as an empty bucket
- * needs to fill.
+ * A keyed hash of an address selects its set. When the set is full, a new address takes the place
+ * of the address with the most tokens left, which loses the least. A full bucket need not be
+ * remembered. So the table is freed when nobody has taken tokens for the time in which an empty
+ * bucket becomes full.
  *
  * Invariants: an address has at most one place, which is in its set; no bucket holds more than its
- * burst; the table exists when something was taken that may not have come back yet. */
+ * burst; the table exists while a bucket may not be full. */
 #include "src/limits/address_buckets.h"
 
 #include <stdlib.h>
@@ -46,7 +47,7 @@ void address_buckets_free(struct address_buckets *b)
     free(b);
 }
 
-/* Mixes the bits of @x: the last step of splitmix64. */
+/* Mixes the bits of @x by the last step of splitmix64. Returns the result. */
 static uint64_t mix(uint64_t x)
 {
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -90,8 +91,8 @@ static uint64_t left(struct place *p, uint64_t now_us)
     return p->bucket.micro;
 }
 
-/* Returns a place for @of with a full bucket: a free one, or that of the address with the most
- * tokens left. */
+/* Gives @of a place with a full bucket. Takes a free place of its set, or else the place of the
+ * address with the most tokens left, which is forgotten. Returns the place. */
 static struct place *place_for(struct address_buckets *b, const struct address *of, uint64_t now_us)
 {
     struct place *set = set_of(b, of), *best = &set[0];

@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* address_buckets.h - keeps a token bucket for each address that has taken tokens lately, in a
- * table. The buckets are all alike. The table has a bounded size, and it exists only while somebody
- * has taken something; until then a question costs one comparison. It has no lock and no clock: its
- * owner locks, and passes the time. */
+ * table. All buckets have the same size and rate. The table has a bounded size and is allocated by
+ * the first take; without a table a query costs one comparison. The table has no lock and no clock:
+ * the caller locks, and passes the time. */
 #ifndef SRC_LIMITS_ADDRESS_BUCKETS_H
 #define SRC_LIMITS_ADDRESS_BUCKETS_H
 
 #include "src/limits/address.h"
 
 struct address_buckets;
-/* Each bucket has @burst tokens at first and at most, and gets @rate tokens back a second; @rate is
- * not 0. @seed places addresses in the table; it must be secret, or somebody could choose addresses
- * that push a certain other one out. */
+/* Makes buckets without a table. Each bucket begins with @burst tokens, holds @burst at most, and
+ * gets @rate tokens back a second; @rate is not 0. @seed decides where an address is placed. The
+ * seed must be secret, or an attacker could choose addresses that push a certain other address
+ * out. */
 struct address_buckets *address_buckets_new(uint64_t seed, uint64_t burst, uint64_t rate) MUSTCHECK;
 void address_buckets_free(struct address_buckets *b);
 
-/* Returns whether each address surely has all its tokens: nobody has taken any lately. */
+/* Returns true when all buckets are full, because nobody has taken tokens lately. May return false
+ * a while after the last bucket has become full. */
 bool address_buckets_all_full(const struct address_buckets *b);
 
-/* Takes @tokens from the bucket of @of. Returns false, and takes none, when there are fewer. */
+/* Takes @tokens from the bucket of @of. Returns false, and takes nothing, when the bucket holds
+ * fewer tokens. */
 bool address_buckets_take(struct address_buckets *b, const struct address *of, uint64_t tokens,
                           uint64_t now_us);
-/* Returns how much the bucket of @of holds, in millionths of a token. */
+/* Returns the content of the bucket of @of, in millionths of a token. */
 uint64_t address_buckets_left(struct address_buckets *b, const struct address *of, uint64_t now_us);
 
 #endif

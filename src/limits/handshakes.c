@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* handshakes.c - a place for each handshake, which holds its address; see handshakes.h.
+/* handshakes.c - keeps a place for each handshake under way, with the peer's address; see
+ * handshakes.h.
  *
- * Invariants: `order` has each place once, and the first `count` of them are taken; `index` says
- * where in `order` a place stands; no address has more places than it may. */
+ * Invariants: `order` lists each place once, and its first `count` places are taken; `index` gives
+ * the position of a place in `order`; no address has more than `per_address` places. */
 #include "src/limits/handshakes.h"
 
 #include <assert.h>
@@ -50,7 +51,8 @@ static uint64_t count_of(const struct handshakes *h, const struct address *key)
     return own;
 }
 
-/* The lock is held. @key: the address whose places are counted. */
+/* Checks the invariants while the caller holds the lock. @key is the address whose places are
+ * counted. */
 static void handshakes_check(const struct handshakes *h, const struct address *key)
 {
     CHECK_THAT(h->count <= HANDSHAKES_MAX);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* quota.c - two tables of buckets; see quota.h. The limits are per minute and the rates of buckets
- * per second, so a register call or a bad ticket costs 60 tokens.
+/* quota.c - keeps a table of buckets for register calls and one for bad tickets; see quota.h. The
+ * limits are per minute, and the rates of buckets are per second. So a register call or a bad
+ * ticket costs 60 tokens.
  *
- * Invariant: there are buckets for register calls unless these have no limit. */
+ * Invariant: the table for register calls exists unless register calls have no limit. */
 #include "src/limits/quota.h"
 
 #include <pthread.h>
@@ -47,8 +48,8 @@ void quota_free(struct quota *q)
     free(q);
 }
 
-/* Returns in how many seconds a bucket with @left millionths will have enough for one more. Rounds
- * up, so that a client which comes back then is not refused again. */
+/* Returns the number of seconds after which a bucket that holds @left millionths of a token can pay
+ * for one call. Rounds up, so that a client which comes back at that time is not refused again. */
 static unsigned seconds_until(uint64_t left, uint64_t rate)
 {
     CHECK_THAT(rate > 0 && left < (uint64_t)COST * MICRO);
@@ -56,7 +57,8 @@ static unsigned seconds_until(uint64_t left, uint64_t rate)
     return (unsigned)((missing + rate * MICRO - 1) / (rate * MICRO));
 }
 
-/* Takes one from the bucket of @v. Returns 0, or in how many seconds there will be one. */
+/* Takes the price of one call from the bucket of @v in @b. Returns 0 when it was paid, or when no
+ * limit applies. Otherwise returns the number of seconds after which the bucket can pay. */
 static unsigned take(struct quota *q, struct address_buckets *b, uint64_t rate,
                      const struct viewer *v, uint64_t now_us)
 {

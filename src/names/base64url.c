@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base64url.c - OpenSSL's base64 with the other alphabet; see base64url.h. */
+/* base64url.c - converts OpenSSL's base64 to the other alphabet and back; see base64url.h. */
 #include "src/names/base64url.h"
 
 #include <openssl/evp.h>

@@ -76,7 +76,8 @@ static int home_of_name(const struct call *c, struct directory *d)
     return directory_find(d, slice_str(c->route.name));
 }
 
-/* A register call without a name is about the name in its ticket. */
+/* Returns the worker that has the name of a register call: the name in the path, or else the name
+ * in the ticket. Returns DIRECTORY_NOBODY when the call has no name or no worker has it. */
 static int home_of_register(struct call *c, const struct call_judge *j, struct directory *d)
 {
     if (c->route.builtin.name.len > 0)

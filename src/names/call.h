@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* call.h - keeps together what is known about a request before it is served: its route, its viewer,
- * and the verdict on its ticket if it is a register or an attach call. The route is computed once,
- * and the ticket is verified at most once; both are handed along with the request. A call lives as
- * long as the request's head. protocol.md#register, protocol.md#attach */
+/* call.h - holds the facts about a request that are known before it is served: its route, its
+ * viewer, and the verdict on its ticket if it is a register or an attach call. The route is
+ * computed once, and the ticket is verified at most once; both results are handed on with the
+ * request. A call lives as long as the request's head. protocol.md#register, protocol.md#attach */
 #ifndef SRC_NAMES_CALL_H
 #define SRC_NAMES_CALL_H
 
@@ -15,7 +15,7 @@ enum ticket_verdict {
     TICKET_NONE,    /* the call has no ticket */
     TICKET_GOOD,    /* `ticket` is filled */
     TICKET_EXPIRED, /* valid but for its time; `ticket` is filled */
-    TICKET_BAD      /* not valid for this server, or the call has two tickets */
+    TICKET_BAD      /* the ticket is not valid for this server, or the call has two */
 };
 
 struct call {
@@ -31,7 +31,8 @@ struct call {
     } judged; /* by call_ticket */
 };
 
-/* The keys and the domain that a ticket must have been signed with. */
+/* Holds the keys, one of which must have signed a ticket, and the domain that the ticket must
+ * name. */
 struct call_judge {
     const struct keyring *keyring; /* borrowed */
     struct slice domain;           /* the base domain; borrowed */
@@ -40,19 +41,20 @@ struct call_judge {
 /* Fills @c with the request @m and its route. */
 void call_init(struct call *c, struct slice domain, const struct message *m);
 
-/* Sets the viewer, and whether the call is secure. @peer_local: the peer is loopback or a unix
- * socket. A proxied call is secure when the trusted proxy says that it came by https. Any other
- * call is secure when it came over our TLS, from a local peer, or from a trusted proxy that says
- * https. */
+/* Sets the viewer of @c, and sets whether the call is secure. @tls says that the call came over
+ * this server's TLS, and @peer_local that the peer is loopback or a unix socket. A proxied call is
+ * secure when the trusted proxy says that the viewer uses https. Any other call is secure when it
+ * came over this server's TLS, from a local peer, or from a trusted peer that says https. */
 void call_set_viewer(struct call *c, const struct viewer *v, bool tls, bool peer_local);
 
 /* Returns the verdict on the ticket of a register call (Oneport-Ticket) or of an attach call
- * (Authorization: Bearer). Verifies the ticket when it is called for the first time. */
+ * (Authorization: Bearer). The first call of this function verifies the ticket; later calls return
+ * the same verdict. */
 enum ticket_verdict call_ticket(struct call *c, const struct call_judge *j);
 
-/* Returns the worker that has the name of the call: the name of the tunnel, or on the base domain
- * the name in the path or in the ticket. Returns DIRECTORY_NOBODY when any worker can serve the
- * call. */
+/* Returns the index of the worker that has the name of the call: the name of the tunnel, or on the
+ * base domain the name in the path or in the ticket. Returns DIRECTORY_NOBODY when any worker can
+ * serve the call. */
 int call_home(struct call *c, const struct call_judge *j, struct directory *d);
 
 #endif

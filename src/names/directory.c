@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* directory.c - a map of names and a map of addresses under one lock; see directory.h. */
+/* directory.c - keeps a map of names and a map of addresses under one lock; see directory.h. */
 #include "src/names/directory.h"
 
 #include <assert.h>
@@ -25,15 +25,16 @@ struct holder {
     uint64_t seen; /* scratch of directory_check */
 };
 
-/* With more names than this directory_check walks over all of them now and then only. */
+/* When the directory holds more names than this, directory_check (CHECK=1) visits all of them only
+ * if their number is a multiple of this. */
 enum { CHECK_ALL_MAX = 256 };
 
 struct directory {
     pthread_rwlock_t lock; /* guards the maps, `live` and `changed` */
     struct map names;      /* of struct entry, owned */
 
-    /* Of struct holder, owned, by the bytes of a struct address. An address without names is not in
-     * it, so it is never larger than the map of names. */
+    /* Maps the bytes of a struct address to an owned struct holder. An address without names has no
+     * entry, so this map never has more entries than the map of names. */
     struct map holders;
 
     uint64_t per_address; /* 0: no limit, and nothing is counted */
@@ -120,7 +121,7 @@ static void check_holder(struct slice key, void *value, void *user)
     CHECK_THAT(h->names == h->seen);
 }
 
-/* The lock is held for writing. */
+/* Checks the invariants while the caller holds the lock for writing. */
 static void directory_check(const struct directory *d)
 {
     struct check_walk walk = {.directory = d};
@@ -136,7 +137,7 @@ static void directory_check(const struct directory *d)
     CHECK_THAT(walk.live == d->live);
 }
 
-/* Unlocks the lock that is held for writing. */
+/* Checks the invariants (CHECK=1) and releases the lock, which was held for writing. */
 static void unlock_written(struct directory *d)
 {
     if (CHECKING)
@@ -182,7 +183,8 @@ static bool may_hold_another(const struct directory *d, const struct address *fr
     return !h || h->names < d->per_address;
 }
 
-/* Counts the entry for @from, unless it is counted for an address already. */
+/* Counts the name of @e for the address @from. Does nothing when the name counts for an address
+ * already, when @from is NULL, or when there is no limit. */
 static void count_for(struct directory *d, struct entry *e, const struct address *from)
 {
     if (d->per_address == 0 || !from || e->counted)
@@ -236,7 +238,8 @@ int directory_claim(struct directory *d, struct slice name, int worker, const st
     return err;
 }
 
-/* Unlocks after a change. Calls on_change, unless it was called since directory_print. */
+/* Releases the lock after a change. Then calls on_change, unless that was called since the last
+ * directory_print. */
 static void unlock_changed(struct directory *d)
 {
     bool first = !d->changed;

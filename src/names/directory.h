@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* directory.h - the one table that all workers share. It says of each name which worker has it and
- * what the names file will say of it. It counts the names of each address, and the requests that
- * wait for a client.
+/* directory.h - holds the one table that all workers share. For each name the table says which
+ * worker has the name and which line the names file gets for it. The table also counts the names of
+ * each address, and the requests that wait for a client. A name is live while a client serves it.
  *
- * All else about a name lives on its worker, and only that worker touches it: another worker that
- * gets a request about the name moves the connection there. The directory may be used by any
- * thread. Its lock is held for one look-up or one change only.
+ * Everything else about a name lives on its worker, and only that worker touches it: another worker
+ * that gets a request for the name moves the viewer's connection there. Any thread may use the
+ * directory. Its lock is held for one look-up or one change only.
  *
  * Invariants: a name is on one worker; the count of an address is the number of names that count
- * for it; the number of live names is right. */
+ * for that address; `live` is the number of live names. */
 #ifndef SRC_NAMES_DIRECTORY_H
 #define SRC_NAMES_DIRECTORY_H
 
@@ -22,39 +22,43 @@ enum {
 
 struct directory;
 
-/* @per_address: how many names one address may hold; 0: no limit. @on_change, which may be NULL, is
- * called by the first directory_note or directory_release since the start or since directory_print,
- * on the same thread and without the lock: the names file is out of date. */
+/* Makes an empty directory. @per_address is the number of names that one address may hold; 0: no
+ * limit. @on_change, which may be NULL, tells that the names file is out of date. The first
+ * directory_note or directory_release after the start or after a directory_print calls @on_change,
+ * on its own thread and without the lock. */
 struct directory *directory_new(uint64_t per_address, void (*on_change)(void *user),
                                 void *user) MUSTCHECK;
 void directory_free(struct directory *d);
 
-/* Returns the index of the worker that has @name, or DIRECTORY_NOBODY. */
+/* Returns the index of the worker that has @name, or DIRECTORY_NOBODY when no worker has it. */
 int directory_find(struct directory *d, struct slice name);
 
-/* Gives @name to @worker, if nobody has it. Returns 0 also when @worker has it already. Returns
- * ERR_TAKEN when another worker has it, ERR_LIMIT when there are DIRECTORY_MAX names, and ERR_ABUSE
- * when @from holds as many names as it may.
+/* Gives @name to @worker, unless a worker has the name already. Returns 0, also when that worker is
+ * @worker; ERR_TAKEN when it is another worker; ERR_LIMIT when the directory holds DIRECTORY_MAX
+ * names; or ERR_ABUSE when the address @from holds the most names that an address may.
  *
- * The name counts for the address @from until it is released, also when its owner moves to another
- * address meanwhile: otherwise an address could get rid of its names and ask for more. @from is
- * NULL when the address is not known or does not count. Such a name, as one from the names file,
- * counts for the first address that claims it again, which is not refused for that. */
+ * The name counts for the address @from until directory_release, also when its owner moves to
+ * another address: otherwise an address could get rid of its names and ask for more. @from is NULL
+ * when the address is not known or has no limit. A name that counts for no address yet, as a name
+ * from the names file, counts for the first address that claims it again; that claim is not refused
+ * with ERR_ABUSE. */
 int directory_claim(struct directory *d, struct slice name, int worker,
                     const struct address *from) MUSTCHECK;
 
-/* Removes @name, if it is there. */
+/* Removes @name, if the directory has it. */
 void directory_release(struct directory *d, struct slice name);
 
-/* Sets what the names file will say of a claimed name. @remember: false leaves the name out of the
- * file, since its client will not come back. */
+/* Sets the line @h that the names file gets for a claimed name. If @remember is false, the file
+ * leaves the name out, since its client will not come back. */
 void directory_note(struct directory *d, const struct held_name *h, bool remember);
 
-/* Appends the content of the names file to @to. Returns 0, or ERR_LIMIT when it does not fit. */
+/* Appends the content of the names file to @to. Returns 0, or ERR_LIMIT when the content does not
+ * fit. */
 int directory_print(struct directory *d, struct buf *to) MUSTCHECK;
 
-/* Counts a request that begins to wait for a link, of any name on any worker. Returns false, and
- * counts nothing, when @most requests wait already. Needs no lock. */
+/* Counts a request that begins to wait for a link. There is one count for all names on all workers.
+ * Returns false, and counts nothing, when @most requests wait already. The count is atomic and
+ * needs no lock. */
 bool directory_wait_begin(struct directory *d, size_t most) MUSTCHECK;
 /* Ends the wait that directory_wait_begin has counted. */
 void directory_wait_end(struct directory *d);

@@ -42,7 +42,9 @@ static void keyring_check(const struct keyring *k)
 
 /* ---- the file */
 
-/* Reads a line `id base64`. The base64 may use either alphabet, with or without padding. */
+/* Reads a line `id base64` into @k. The base64 may use either alphabet, with or without padding.
+ * Returns 0, or ERR_SYNTAX when the line is malformed or the secret does not have KEY_MIN to
+ * KEY_MAX bytes. */
 static int key_parse(struct slice line, struct key *k)
 {
     char text[2 * KEY_MAX];
@@ -65,7 +67,8 @@ static int key_parse(struct slice line, struct key *k)
     return 0;
 }
 
-/* Takes the first line off @text and returns it without its end and the white space around it. */
+/* Removes the first line from @text. Returns that line without its line end and without white space
+ * at either end. */
 static struct slice take_line(struct slice *text)
 {
     ptrdiff_t end = slice_find(*text, '\n');
@@ -76,8 +79,8 @@ static struct slice take_line(struct slice *text)
     return slice_trim(line);
 }
 
-/* Adds the keys of @text, which may hold none, to @k. Returns the number of the first line that is
- * not a key, or 0. */
+/* Adds the keys of @text, the content of the secret file, to @k. Skips empty lines and lines that
+ * begin with '#'. Returns 0, or the number of the first line that is not a key. */
 static size_t keyring_parse(struct keyring *k, struct slice text)
 {
     for (size_t number = 1; text.len > 0; number++) {
@@ -94,8 +97,9 @@ static size_t keyring_parse(struct keyring *k, struct slice text)
     return 0;
 }
 
-/* Creates the secret file with one new key. Returns 0, ERR_IO, or ERR_TAKEN when another process
- * has created the file meanwhile, whose key is as good. */
+/* Creates the secret file with one new random key. Returns 0; ERR_TAKEN when another process has
+ * created the file meanwhile, whose key is as good; or ERR_IO when the file or random bytes cannot
+ * be had. */
 static int secret_create(const char *dir)
 {
     uint8_t id[4], secret[KEY_NEW];

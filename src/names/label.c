@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* label.c - the grammar of names, and the words that random names are made of; see label.h. */
+/* label.c - checks the grammar of names, and makes random names of two words and a number; see
+ * label.h. */
 #include "src/names/label.h"
 
 #include <stdio.h>
@@ -9,8 +10,8 @@
 
 enum { NAME_MIN_LEN = 3, TRIES = 256 };
 
-/* Words that could make a subdomain look like a part of the server itself. A later version may
- * reserve more. */
+/* Names that no tunnel may have, since such a subdomain could look like a part of the server. A
+ * later version may reserve more names. */
 static const char *const reserved[] = {"www",    "api",     "register", "tunnel",
                                        "status", "metrics", "admin",    "oneport"};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* names_file.c - see names_file.h. The file is rewritten as a whole: at once when the last write is
- * a second ago, otherwise when that second is over. */
+/* names_file.c - reads and rewrites the names file; see names_file.h. The file is rewritten as a
+ * whole. A change is written at once if the last write is at least a second ago, otherwise at the
+ * end of that second. */
 #include "src/names/names_file.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ struct names_file {
     const char *state_dir;       /* borrowed */
     struct directory *directory; /* borrowed */
     struct timer write;
-    uint64_t written_us; /* when it was last written or tried, monotonic */
+    uint64_t written_us; /* monotonic: when a write last succeeded or failed */
     pthread_t thread;    /* the one that may use it */
 };
 
@@ -44,7 +45,7 @@ int names_file_write(struct names_file *f)
     return err;
 }
 
-/* Writes the file. Returns false, after an error in the log, when that fails. */
+/* Writes the file. Returns false, and logs an error, when the write fails. */
 static bool save(struct names_file *f)
 {
     if (names_file_write(f) == 0)
@@ -100,7 +101,8 @@ static void parse(struct names_file *f, struct slice text,
         struct held_name h;
         ptrdiff_t end = slice_find(text, '\n');
         size_t len = end < 0 ? text.len : (size_t)end;
-        /* A line without its line feed may be cut off, even if it is well-formed. */
+        /* A line without a line feed is ignored even if it is well-formed, since its end may be
+         * missing. */
         if (end >= 0 && held_name_parse(slice_make(text.ptr, len), &h) == 0) {
             adopt(&h, user);
             kept++;

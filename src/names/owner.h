@@ -11,16 +11,17 @@
 
 enum { OWNER_LEN = 16, OWNER_TEXT_MAX = 2 * OWNER_LEN + 1 };
 
-/* Fills @owner with random bytes. Returns 0, or ERR_IO when OpenSSL has none. */
+/* Fills @owner with random bytes. Returns 0, or ERR_IO when OpenSSL has no random bytes. */
 int owner_new(uint8_t owner[static OWNER_LEN]) MUSTCHECK;
 
 /* Compares two owners in constant time. */
 bool owner_eq(const uint8_t a[static OWNER_LEN], const uint8_t b[static OWNER_LEN]);
 
-/* Writes @owner as lower-case hexadecimal digits, zero-terminated. */
+/* Writes @owner into @out as 32 lower-case hexadecimal digits, zero-terminated. */
 void owner_text(const uint8_t owner[static OWNER_LEN], char out[static OWNER_TEXT_MAX]);
 
-/* Reads an owner from hexadecimal digits. Returns 0, or ERR_SYNTAX. */
+/* Reads an owner from 32 hexadecimal digits. Returns 0, or ERR_SYNTAX when @text is anything
+ * else. */
 int owner_parse(struct slice text, uint8_t owner[static OWNER_LEN]) MUSTCHECK;
 
 #endif

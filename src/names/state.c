@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* state.c - files by open, rename and link, and the form of the file `node`; see state.h. */
+/* state.c - reads and writes files by open, rename and link, and checks the form of the file
+ * `node`; see state.h. */
 #include "src/names/state.h"
 
 #include <errno.h>
@@ -16,8 +17,8 @@ enum { NODE_FILE_MAX = 256, NODE_LEN = sizeof "oneport-" - 1 + 8 };
 
 /* ---- the directory and its files */
 
-/* The directories above get mode 0700, too, as the XDG specification asks. /var/lib exists already.
- */
+/* Makes @dir and each missing directory above it. Each gets mode 0700, as the XDG specification
+ * asks; /var/lib exists already. Returns 0, or ERR_IO with errno set. */
 int state_prepare(const char *dir)
 {
     char *path = xstrdup(dir);
@@ -56,8 +57,8 @@ int state_read(const char *dir, const char *file, struct buf *out)
     return err;
 }
 
-/* Writes a new file at @path, which is named after the process, so that no other process writes to
- * it. */
+/* Writes a new file at @path, and syncs the file if @sync is set. @path contains the process id, so
+ * no other process writes there. Returns 0, or ERR_IO with errno set. */
 static int write_temporary(const char *path, struct slice content, bool sync)
 {
     unlink(path);
@@ -73,8 +74,9 @@ static int write_temporary(const char *path, struct slice content, bool sync)
     return err;
 }
 
-/* Writes a temporary file and moves it to @dir/@file: by rename(2), which replaces a file there, or
- * by link(2), which fails if there is one. */
+/* Writes a temporary file and moves it to @dir/@file: by rename(2) if @replace is set, which
+ * replaces an existing file; otherwise by link(2), which fails when the file exists. Returns 0,
+ * ERR_TAKEN when link(2) found an existing file, or ERR_IO with errno set. */
 static int write_and_move(const char *dir, const char *file, struct slice content, bool replace)
 {
     char *path = xasprintf("%s/%s", dir, file);
@@ -126,8 +128,9 @@ static struct slice first_line(struct slice text)
     return end < 0 ? text : slice_make(text.ptr, (size_t)end);
 }
 
-/* Reads the file. Returns 0, ERR_NOT_FOUND, ERR_IO, ERR_LIMIT, or ERR_SYNTAX when it holds no name.
- */
+/* Reads the server's name from the file `node` into @node. Returns 0; ERR_NOT_FOUND when the file
+ * does not exist; ERR_LIMIT when it is too long; ERR_SYNTAX when it holds no name; or ERR_IO with
+ * errno set. */
 static int node_read(const char *dir, char node[static STATE_NODE_MAX])
 {
     struct buf b;

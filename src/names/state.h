@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* state.h - reads, replaces and creates the files of the state directory. They are small, have the
- * mode 0600, and are replaced as a whole: a reader never sees half a file.
+/* state.h - reads, replaces and creates the files of the state directory. The files are small and
+ * have the mode 0600. A file is replaced as a whole, so no reader sees half of it.
  *
  *   secret   the keys that sign tickets, one a line (keyring.h)
  *   node     the server's name in Via, made once (rule H9)
@@ -17,27 +17,27 @@ enum { STATE_NODE_MAX = 24 };
 #define STATE_NAMES "names"
 
 /* Makes @dir, and the directories above it that are missing, with mode 0700. Returns 0, or ERR_IO
- * with errno. */
+ * with errno set. */
 int state_prepare(const char *dir) MUSTCHECK;
 
-/* Appends the content of the file @dir/@file to @out. Returns 0, ERR_NOT_FOUND, ERR_IO with errno,
- * or ERR_LIMIT when @out may not hold so much. */
+/* Appends the content of the file @dir/@file to @out. Returns 0; ERR_NOT_FOUND when the file does
+ * not exist; ERR_LIMIT when the content does not fit into @out; or ERR_IO with errno set. */
 int state_read(const char *dir, const char *file, struct buf *out) MUSTCHECK;
 
-/* Writes @content into the file, in place of what was there. It is not synced, so a crash of the
- * machine may bring the old content back. Returns 0, or ERR_IO with errno. */
+/* Replaces the content of the file @dir/@file by @content. The file is not synced, so a crash of
+ * the machine may bring the old content back. Returns 0, or ERR_IO with errno set. */
 int state_write(const char *dir, const char *file, struct slice content) MUSTCHECK;
 
-/* Creates the file with @content, and syncs it. Returns 0, ERR_TAKEN when the file exists, or
- * ERR_IO with errno. */
+/* Creates the file @dir/@file with @content, and syncs it. Returns 0, ERR_TAKEN when the file
+ * exists, or ERR_IO with errno set. */
 int state_create(const char *dir, const char *file, struct slice content) MUSTCHECK;
 
-/* Returns whether other users may read the file. */
+/* Returns whether the mode of the file gives any right to users other than its owner. */
 bool state_is_exposed(const char *dir, const char *file);
 
-/* Writes the server's name, "oneport-" and 8 hexadecimal digits, into @node. Reads it from the file
- * `node`, which is created with a random name when it does not exist. Returns 0, or an error with a
- * sentence in @reason. */
+/* Reads the server's name, "oneport-" and 8 hexadecimal digits, from the file `node` into @node.
+ * Creates the file with a random name when it does not exist. Returns 0, or a negative error code
+ * with a sentence in @reason. */
 int state_node(const char *dir, char node[static STATE_NODE_MAX], char *reason,
                size_t reason_cap) MUSTCHECK;
 

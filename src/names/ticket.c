@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* ticket.c - see ticket.h.
+/* ticket.c - signs and verifies tickets; see ticket.h.
  *
- * The signature is over the bytes of the claims. They are read only after a key has verified them,
- * and must be exactly the claims that are known here: a newer server may sign a claim that
- * restricts a tunnel, and an older one must not ignore it. */
+ * The signature covers the bytes of the claims. The claims are read only after a key has verified
+ * the signature. A ticket must have exactly the claims that this version knows: a newer server may
+ * sign a claim that restricts a tunnel, and an older server must not ignore such a claim. */
 #include "src/names/ticket.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "src/names/base64url.h"
 #include "src/names/keyring.h"
 
-enum { VERSION = 1, EXACT_BITS = 53 /* integers of so many bits are exact in JSON */ };
+enum { VERSION = 1, EXACT_BITS = 53 /* JSON keeps integers of up to 53 bits exact */ };
 _Static_assert((int)TICKET_MAX <= (int)BASE64URL_MAX, "a ticket's parts can be decoded");
 
 /* ---- signing */
@@ -86,8 +86,9 @@ struct expected {
     struct slice domain, kid;
 };
 
-/* Reads one claim. Returns false when it is unknown, has a wrong value, or has been there before.
- * @seen has a bit for each claim that was read. */
+/* Reads the claim @item into @t, or compares it with the value in @e. Returns false when the claim
+ * is unknown, has a wrong value, or was read before. @seen has a bit for each claim that was
+ * read. */
 static bool claim_read(const cJSON *item, const struct expected *e, struct ticket *t,
                        unsigned *seen)
 {
@@ -131,8 +132,9 @@ static int claims_parse(struct slice claims, const struct expected *e, struct ti
     return ok && seen == 0x7f ? 0 : ERR_DENIED;
 }
 
-/* Verifies with each key, so that the time does not tell which one has signed. Two keys may have
- * the same secret; then the claims say which of them has signed. */
+/* Verifies @mac with each key, so that the time does not tell which key has signed, and fills @t
+ * with the claims. Two keys may have the same secret; then the claim `kid` says which of the two
+ * has signed. Returns 0, or ERR_DENIED when no key has signed or a claim is wrong. */
 static int claims_verify(const struct keyring *k, struct slice domain, struct slice claims,
                          const uint8_t mac[static KEYRING_MAC_LEN], struct ticket *t)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ticket.h - signs and verifies tickets. A ticket proves that its holder owns a name. It is the
- * text base64url(claims) "." base64url(HMAC-SHA256 of the claims). protocol.md#tickets */
+/* ticket.h - signs and verifies tickets. A ticket proves that its holder owns a name. A ticket is
+ * the text base64url(claims) "." base64url(HMAC-SHA256 of the claims). protocol.md#tickets */
 #ifndef SRC_NAMES_TICKET_H
 #define SRC_NAMES_TICKET_H
 
@@ -14,20 +14,22 @@ enum { TICKET_MAX = 1024 }; /* the longest text, with its zero */
 struct ticket {
     char name[NAME_MAX_LEN + 1];
     uint8_t owner[OWNER_LEN];
-    int64_t since, exp; /* from when to when it is valid, in wall-clock seconds */
+
+    /* Wall-clock seconds: when the owner was made, and when the ticket expires. */
+    int64_t since, exp;
 };
 
 /* Signs @t for the base domain @domain with the first key of @k, and writes the text into @out.
- * Returns 0; ERR_LIMIT when the text does not fit, which no valid name causes; or ERR_IO
- * when OpenSSL fails. */
+ * Returns 0, ERR_LIMIT when the text does not fit (no valid name is that long), or ERR_IO when
+ * OpenSSL fails. */
 int ticket_sign(const struct keyring *k, struct slice domain, const struct ticket *t,
                 char out[static TICKET_MAX]) MUSTCHECK;
 
-/* Verifies @text, and fills @t with its claims. The signature is compared in constant time before
- * any claim is read. Returns 0; ERR_EXPIRED, also with @t filled, when only its time is over; or
- * ERR_DENIED when the signature, the version or the domain is wrong, or when a claim is missing,
- * malformed or unknown. So a ticket with `tok` or `pol` is denied, since nothing here enforces
- * these claims. */
+/* Verifies the ticket @text, and fills @t with its claims. The signature is compared in constant
+ * time before any claim is read. Returns 0; ERR_EXPIRED, with @t filled, when the ticket is good
+ * but for its time; or ERR_DENIED when the signature, the version or the domain is wrong, or when a
+ * claim is missing, malformed or unknown. So a ticket with the claim `tok` or `pol` is denied,
+ * since this version does not enforce these claims. */
 int ticket_verify(const struct keyring *k, struct slice domain, struct slice text, int64_t now_s,
                   struct ticket *t) MUSTCHECK;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* attach.c - checks an attach request, the cheapest checks first; see attach.h. */
+/* attach.c - checks an attach request, and makes the cheapest checks first; see attach.h. */
 #include "src/tunnels/attach.h"
 
 #include <ctype.h>

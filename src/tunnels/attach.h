@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* attach.h - judges a request to attach a link (a PTTH upgrade) by its head, its ticket, its name
- * and its place in the tunnel. It does not make the link: request.c does. protocol.md#attach */
+ * and its place in the tunnel. request.c makes the link. protocol.md#attach */
 #ifndef SRC_TUNNELS_ATTACH_H
 #define SRC_TUNNELS_ATTACH_H
 
@@ -18,14 +18,15 @@ struct attach {
 };
 
 /* Judges the attach call @c, whose viewer is set and whose head had @head_bytes. Returns true and
- * fills @out, or returns false and makes @refusal, which says why. */
+ * fills @out when the call is accepted. Otherwise returns false and makes @refusal the answer for
+ * the client. */
 bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct attach *out,
                    struct answer *refusal) MUSTCHECK;
 
-/* Returns the place that was asked for. The place borrows from @at. */
+/* Returns the place in the tunnel that the client asks for. The place borrows from @at. */
 struct place attach_place(const struct attach *at);
 
-/* Makes @m the head of the 101, behind which HTTP/2 begins. The caller deinits @m. */
+/* Makes @m the head of the 101 after which HTTP/2 begins. The caller frees @m by message_deinit. */
 void attach_response(struct message *m);
 
 #endif

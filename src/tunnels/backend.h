@@ -2,8 +2,8 @@
 /* backend.h - the interface by which a tunnel and its exchanges use one attached client.
  *
  * A tunnel chooses among its backends, and an exchange opens a stream on the one that it is given.
- * Neither knows what carries the stream. An HTTP/2 link of a client (link.h) is a backend; raw
- * sockets of old clients, another node and a cache would be others.
+ * Neither of the two knows which protocol carries the stream. An HTTP/2 link of a client (link.h)
+ * is a backend; raw sockets of old clients, another node and a cache would be others.
  *
  * Invariants: a backend is embedded in the object that implements it, and leaves its tunnel
  * (tunnel_leave) before that object is freed. Only the thread of its worker touches a backend. */
@@ -21,20 +21,20 @@ enum { INSTANCE_LEN = 32 };
 /* What a stream is wanted for. */
 enum stream_kind { STREAM_REQUEST, STREAM_WEBSOCKET };
 
-/* How well a backend suits a new stream of one kind. A later value is better. */
+/* Says how well a backend suits a new stream of one kind. A later value is better. */
 enum fitness {
     FITNESS_NONE,          /* the backend takes no new streams */
-    FITNESS_NO_WEBSOCKETS, /* a WebSocket is wanted, and its client cannot carry one */
+    FITNESS_NO_WEBSOCKETS, /* the stream is for a WebSocket, and the client carries none */
     FITNESS_FULL,          /* the backend has no room for a stream of this kind now */
     FITNESS_ROOM           /* the backend can open the stream */
 };
 
-/* Why a tunnel gives a backend up. A retired backend gets no new streams. Its open streams may
- * finish, as long as its client gives signs of life. */
+/* Says why a tunnel gives a backend up. A retired backend gets no new streams. Its open streams may
+ * finish while its client gives signs of life. */
 enum retire_reason {
     RETIRE_REPLACED,   /* a newcomer has taken its slot */
     RETIRE_TAKEN_OVER, /* another instance of the client has taken the name */
-    RETIRE_DRAINING    /* the server stops, or the backend has used up its streams' ids */
+    RETIRE_DRAINING    /* the server stops, or the backend has used up its stream ids */
 };
 
 struct backend_ops {
@@ -52,41 +52,46 @@ struct backend_ops {
     /* Tells the backend that the exchange has given up a stream of @kind which open() returned. */
     void (*done)(struct backend *b, enum stream_kind kind);
 
-    /* Asks the client for a sign of life if no byte has come from it for @quiet_ms. The backend
-     * ends when the client does not answer within @ms. Returns 0 when the client was asked,
-     * otherwise the number of milliseconds after which the caller may try again. */
+    /* Asks the client for a sign of life if no byte has come from the client for @quiet_ms. The
+     * backend ends when the client does not answer within @ms milliseconds. Returns 0 when the
+     * client was asked, otherwise the number of milliseconds after which the caller may try
+     * again. */
     uint64_t (*probe)(struct backend *b, uint64_t quiet_ms, uint64_t ms);
 
-    /* Gives the backend up. The backend, and others with it, may leave the tunnel before this
-     * returns. */
+    /* Gives the backend up because of @why. This backend and others may leave the tunnel before the
+     * call returns. */
     void (*retire)(struct backend *b, enum retire_reason why);
 
-    /* Ends the backend at once and breaks its streams. A client that speaks HTTP/2 gets
-     * @h2_code. */
+    /* Ends the backend at once and breaks its streams. A client that speaks HTTP/2 gets a GOAWAY
+     * with @h2_code. */
     void (*close)(struct backend *b, uint32_t h2_code);
 };
 
-/* The place that a client asks for in a tunnel. protocol.md#who-may-attach */
+/* Describes the place in a tunnel that a client asks for. An instance is one run of a client, and a
+ * slot is the number of one of its links. protocol.md#who-may-attach */
 struct place {
-    struct slice instance; /* INSTANCE_LEN hex digits; empty: an instance of its own */
+    struct slice instance; /* INSTANCE_LEN hex digits; empty: a new instance */
     unsigned slot;         /* Oneport-Link */
-    bool pool;             /* Oneport-Pool: it shares the name with other instances in the pool */
+    bool pool;             /* Oneport-Pool: shares the name with other pool instances */
 };
 
 struct backend {
     const struct backend_ops *ops;   /* static */
     struct tunnel *tunnel;           /* weak: NULL while not joined, or when the name was dropped */
     struct list_node in_tunnel;      /* linked iff joined */
-    char instance[INSTANCE_LEN + 1]; /* hex digits; empty: an instance of its own */
+    char instance[INSTANCE_LEN + 1]; /* hex digits; empty: a new instance for each link */
     unsigned slot;
     bool pool;
-    bool ours;         /* the client is oneport, so a REFUSED_STREAM of it can be trusted */
+
+    /* The client is oneport, so the server believes its REFUSED_STREAM. */
+    bool ours;
+
     bool up;           /* attached and not leaving */
     bool replaced;     /* a newcomer has its slot */
     uint64_t begun_us; /* monotonic: when the attach request was accepted */
 };
 
-/* Initialises @b at the place @p. It is not joined to a tunnel yet. */
+/* Initialises @b at the place @p. The backend is not joined to a tunnel yet. */
 static inline void backend_init(struct backend *b, const struct backend_ops *ops,
                                 const struct place *p, uint64_t now_us)
 {

@@ -40,7 +40,7 @@ static bool may_follow(enum exchange_state from, enum exchange_state to)
     return false;
 }
 
-/* Checks the invariants that exchange.h states. */
+/* Checks the invariants that exchange.h states (CHECK=1). */
 static void exchange_check(const struct exchange *x)
 {
     const struct leg *near = x->relay.near.leg;
@@ -164,7 +164,8 @@ static void leave_tunnel(struct exchange *x)
     x->wait.tunnel = NULL;
 }
 
-/* Lets go of both legs, which may live on, and of everything else; DEAD follows. */
+/* Enters DEAD: stops the timer and the wait for a backend, gives up both legs, which may live on,
+ * and lets the loop free the exchange later. */
 static void cut_ties(struct exchange *x)
 {
     x->wait.spent_us = wait_so_far(x);

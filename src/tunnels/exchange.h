@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange.h - one request and its response between a viewer's leg and a backend's leg, from the
- * routed head to the line in the access log. */
+/* exchange.h - carries one request and its response between a viewer's leg (near) and a backend's
+ * leg (far), from the routed head to the line in the access log.
+ *
+ * In HELD the request waits for a backend. In OPEN it has a stream, and no final head has come. In
+ * STREAMING the final head was passed on. In UPGRADED a WebSocket is open. In DEAD the exchange is
+ * over. */
 
 /* draw: the states of an exchange
  *
@@ -10,10 +14,10 @@
  *
  *   OPEN ──2xx to a WebSocket──▶ UPGRADED ──both ends──▶ DEAD
  *   OPEN ──refused unprocessed──▶ HELD, once */
-/* Invariants: the near leg is tied to the relay until DEAD. There is a far leg only in OPEN,
- * STREAMING and UPGRADED, and then `stream.backend` is set. Body is kept in `early` only while the
- * relay holds the near side. An exchange knows legs, tunnels and backends; it knows no socket and
- * no type of leg. */
+/* Invariants: the near leg is tied to the relay until DEAD. A far leg exists only in OPEN,
+ * STREAMING and UPGRADED, and `stream.backend` is set while it exists. Body is kept in `early` only
+ * while the relay holds the near side back. An exchange knows legs, tunnels and backends, but no
+ * socket and no type of leg. */
 #ifndef SRC_TUNNELS_EXCHANGE_H
 #define SRC_TUNNELS_EXCHANGE_H
 
@@ -36,39 +40,43 @@ enum exchange_state {
 /* Returns the state's name in lower case, for logs. */
 const char *exchange_state_name(enum exchange_state s);
 
-/* What the owner of an exchange is told. The exchange lives during each call; after on_failure,
- * on_broken, on_restart, on_end and on_gone it is dead, and the owner forgets it. */
+/* The callbacks that the owner of an exchange implements. The exchange is not freed during a call.
+ * After on_failure, on_broken, on_restart, on_end or on_gone the exchange is DEAD, and the owner
+ * drops its pointer to the exchange. */
 struct exchange_owner {
-    /* The head of the final response is about to go to the near leg. The owner says how it is
-     * framed. For a WebSocket that opens, @m is the 101 already. */
+    /* Tells that the final head @m is about to be passed to the near leg. The owner tells that leg
+     * how to frame the head. When a WebSocket opens, @m is the 101 already. */
     void (*on_response)(void *owner, const struct message *m, bool end);
 
-    /* The 101 was given to the near leg. The request's head is not needed any more. */
+    /* Tells that the 101 was passed to the near leg. The exchange does not use the request's head
+     * any more. */
     void (*on_upgraded)(void *owner);
 
-    /* There is no response: the owner answers @why. Returns the bytes of that answer's body, for
-     * the access log. */
+    /* Tells that no response comes, so that the owner must answer because of @why. Returns the
+     * number of bytes in the body of that answer, for the access log. */
     size_t (*on_failure)(void *owner, enum failure why);
 
-    /* The response broke off after its head: the owner makes sure that the viewer can tell.
-     * @stalled: the viewer took nothing, and memory is short. */
+    /* Tells that the response broke off after its head, so that the owner must make the break
+     * visible to the viewer. @stalled: the viewer took nothing while memory was short. */
     void (*on_broken)(void *owner, bool stalled);
 
-    /* A WebSocket lost its link, or the server stops: the owner closes it with RFC 6455's code 1012
-     * if @frames says that a frame may begin. */
+    /* Tells that a WebSocket ends because its link was lost, it was silent too long, or the server
+     * stops. The owner closes it with code 1012 (RFC 6455) if @frames says that a frame may
+     * begin. */
     void (*on_restart)(void *owner, const struct ws_frames *frames);
 
-    /* The response is complete. The request may still be coming. */
+    /* Tells that the response is complete. The rest of the request may still be coming. */
     void (*on_end)(void *owner);
 
-    /* The near leg ended by itself: the viewer left, or its message was malformed. */
+    /* Tells that the near leg ended by itself: the viewer left, or the viewer's message was
+     * malformed. */
     void (*on_gone)(void *owner);
 };
 
-/* What is known of the viewer and the request. All is borrowed as long as the near leg lives, but
- * for the head and what borrows from it: they are gone once on_upgraded was called. */
+/* Describes a request and its viewer. All pointers are borrowed. They stay valid while the near leg
+ * lives; only the head, and slices that borrow from the head, are gone after on_upgraded. */
 struct exchange_request {
-    struct message *head; /* as translate_request left it; NULL: UPGRADED */
+    struct message *head; /* rewritten by translate_request; NULL in UPGRADED */
     struct translated translated;
     const struct viewer *viewer;
     const struct access_request *asked; /* as it came, for the log */
@@ -80,11 +88,14 @@ struct exchange {
     struct list_node node; /* in worker->exchanges until DEAD */
     char name[NAME_MAX_LEN + 1];
     enum exchange_state state;
-    struct relay relay; /* near: the viewer's leg; far: the backend's, from OPEN until it is over */
+
+    /* Passes data between the near leg, the viewer's, and the far leg, the backend's. */
+    struct relay relay;
+
     const struct exchange_owner *ops; /* static */
     void *owner;                      /* borrowed: the request that the near leg belongs to */
     struct exchange_request request;
-    struct early *early; /* owned: body that came while there was no far leg; NULL: none */
+    struct early *early; /* owned: body that came before the far leg; NULL: none */
     uint64_t started_us; /* monotonic */
     struct timer timer;
     struct reap reap;
@@ -97,7 +108,7 @@ struct exchange {
     } wait;
 
     struct {
-        /* weak: set with the far leg, which is reset before its backend goes */
+        /* weak: set while the far leg exists, which is reset before the backend goes */
         struct backend *backend;
         bool counted; /* backend->ops->done has to be called */
         bool probed;  /* the client was asked for a sign of life */
@@ -106,26 +117,28 @@ struct exchange {
 
     struct {
         int status;              /* what the viewer was told; 0: nothing yet */
-        size_t interim_bytes;    /* of heads before the final one that were passed on */
-        struct ws_frames frames; /* UPGRADED: where in a frame the side towards the viewer is */
+        size_t interim_bytes;    /* bytes of interim heads that were passed on */
+        struct ws_frames frames; /* UPGRADED: the position in the frames towards the viewer */
         bool stalled;            /* the viewer took nothing, and memory was short */
         const char *error;       /* static: for the log; NULL: none */
     } response;
 };
 
-/* Makes an exchange of the viewer's leg @near. @owner gets what exchange_owner says until
- * on_failure, on_broken, on_restart, on_end or on_gone. */
+/* Makes an exchange for the request @r on the viewer's leg @near. The exchange calls @ops with
+ * @owner, for the last time with on_failure, on_broken, on_restart, on_end or on_gone. */
 struct exchange *exchange_new(struct worker *w, struct leg *near, const struct exchange_request *r,
                               const struct exchange_owner *ops, void *owner) MUSTCHECK;
 
-/* Starts at once: opens a stream, waits, or fails before it returns. */
+/* Starts the exchange with the tunnel @t: opens a stream, or waits for a backend, or fails. The
+ * exchange may be DEAD when the call returns. */
 void exchange_start(struct exchange *x, struct tunnel *t);
 
-/* Ends the exchange because its owner goes; the stream is reset. The owner is not told. @error: for
- * the log. */
+/* Ends the exchange because its owner goes, and resets its stream. Calls no callback. @error is
+ * written to the access log. */
 void exchange_cancel(struct exchange *x, const char *error);
 
-/* Ends the exchange because the server stops: a WebSocket gets its 1012, anything else breaks. */
+/* Ends the exchange because the server stops: calls on_restart for an open WebSocket, and
+ * on_failure or on_broken for any other exchange. */
 void exchange_stop(struct exchange *x);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_hold.c - how an exchange finds a backend: at once, after a wait, or once more. */
+/* exchange_hold.c - finds a backend for an exchange: at once, after a wait, or a second time when
+ * the client refused the request. */
 #include "src/tunnels/exchange_int.h"
 
 #include "src/tunnels/registry.h"
@@ -41,8 +42,9 @@ static enum fitness fitness_for(const struct exchange *x, const struct backend *
     return b->ops->fitness(b, exchange_kind(x));
 }
 
-/* Puts the request into the queue again. --hold ended when a backend came; from the first time that
- * the backend had no room, the request has one more second. */
+/* Puts the request into the tunnel's queue again, because the backend that came has no room. The
+ * first such wait gives the request one second in place of --hold. Fails the exchange when the
+ * queue is full. */
 static void wait_again(struct exchange *x)
 {
     bool queued_before = x->wait.queued;

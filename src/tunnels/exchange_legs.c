@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_legs.c - what the relay tells an exchange: judges heads, bounds bodies, and ends the
- * exchange at an end or a reset. */
+/* exchange_legs.c - implements the callbacks of the relay: judges heads, limits bodies, and ends
+ * the exchange when a leg ends or is reset. */
 #include "src/tunnels/exchange_int.h"
 
 #include <assert.h>
@@ -19,8 +19,9 @@ static struct exchange *exchange_of(struct relay *r)
 
 /* ---- bodies */
 
-/* Keeps body that the near leg hands up while there is no stream, or before a WebSocket is open.
- * Fails the exchange when the limit is passed. Returns false: nothing is passed on now. */
+/* Keeps @data, body that the near leg hands up before there is a stream or before a WebSocket is
+ * open. Fails the exchange with 413 when more than EARLY_MAX bytes would be kept. Returns false, so
+ * that the relay passes nothing on. */
 static bool keep_early(struct exchange *x, struct slice data, bool end)
 {
     if (early_keep_body(&x->early, EARLY_MAX, data, end) < 0)
@@ -66,14 +67,15 @@ static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
 
 /* ---- ends */
 
-/* Lets go of a stream from which nothing more is expected; what it has queued may still leave. */
+/* Lets go of the far leg when its stream has ended in both directions. Bytes that the leg has
+ * queued are still sent. */
 static void far_is_over(struct exchange *x)
 {
     relay_let_go(&x->relay, RELAY_FAR);
     exchange_leave_far(x, ERR_OK);
 }
 
-/* Ends the exchange: the viewer has all of the response. */
+/* Ends the exchange with on_end, because the whole response was passed to the viewer's leg. */
 static void response_ended(struct exchange *x)
 {
     const struct exchange_owner *ops = x->ops;
@@ -84,7 +86,8 @@ static void response_ended(struct exchange *x)
     ops->on_end(owner);
 }
 
-/* Ends the exchange at the response's end; a WebSocket when both directions have ended. */
+/* Ends the exchange when the response has ended. An open WebSocket ends when both directions have
+ * ended. */
 static void on_end(struct relay *r, enum relay_side from)
 {
     struct exchange *x = exchange_of(r);
@@ -94,10 +97,12 @@ static void on_end(struct relay *r, enum relay_side from)
 
 /* ---- heads of the response */
 
-enum { INTERIM_BYTES_MAX = 16 * 1024 }; /* rule R4; their number is bounded by the session */
+/* Most bytes of interim heads for one response (rule R4); the session limits their number. */
+enum { INTERIM_BYTES_MAX = 16 * 1024 };
 
-/* Returns whether interim heads other than 100 are sent on. nginx before 1.29 takes any interim
- * head other than 101 for the final answer (fact N11), so `auto` sends none through a proxy. */
+/* Returns whether interim heads other than 100 are passed on to the viewer, by --early-hints. nginx
+ * before 1.29 takes any interim head other than 101 for the final answer (fact N11), so `auto`
+ * passes none to a proxy. */
 static bool wants_hints(const struct exchange *x)
 {
     struct slice mode = slice_str(x->worker->server->config->early_hints);
@@ -106,7 +111,8 @@ static bool wants_hints(const struct exchange *x)
     return slice_eq(mode, SLICE("on"));
 }
 
-/* Returns whether the viewer gets an interim head. HTTP/1.0 knows none (RFC 9110 15.2). */
+/* Returns whether the viewer gets the interim head with @status. HTTP/1.0 has no interim heads (RFC
+ * 9110 15.2). */
 static bool wants_interim(const struct exchange *x, int status)
 {
     if (status == 100)
@@ -154,9 +160,9 @@ static void warn_cookie(struct exchange *x)
     LOG(WARN, "cookie_confined", LOG_STR("name", x->name));
 }
 
-/* Returns whether the head @m opens the WebSocket that was asked for. A 204, a 205 and a head that
- * ends the stream have no body: they answer a plain request, and a client that passes such an
- * answer on must not open the way to its origin. */
+/* Returns whether the head @m opens the WebSocket that was asked for. Returns false for a 204, a
+ * 205 and a head that ends the stream: such an answer comes from an origin that does not know
+ * WebSockets, and must not open a way for the viewer's bytes to that origin. */
 static bool opens_websocket(const struct message *m, bool end)
 {
     return m->status < 300 && m->status != 204 && m->status != 205 && !end;
@@ -224,16 +230,18 @@ static void on_head(struct relay *r, struct message *m, bool end)
 
 /* ---- resets */
 
+/* Returns the error for the access log when the near leg has ended with @err. ERR_CLOSED means that
+ * the leg could not write the response. Errors that are not listed here mean that the viewer left,
+ * by FIN, RST or an I/O error. */
 static const char *why_near_ended(int err)
 {
     if (err == ERR_SYNTAX || err == ERR_LIMIT)
         return "bad_request";
-    return err == ERR_CLOSED
-               ? failure_type(FAIL_PROTOCOL)
-               : "viewer_left"; /* the leg cannot write what it was given; or FIN, RST, I/O */
+    return err == ERR_CLOSED ? failure_type(FAIL_PROTOCOL) : "viewer_left";
 }
 
-/* Counts an aborted request against the viewer's address: each costs a RST_STREAM on the link. */
+/* Counts an aborted request against the viewer's address if the request has a stream, since the
+ * abort costs a RST_STREAM on the link. */
 static void note_abort(const struct exchange *x)
 {
     if (x->relay.far.leg)
@@ -258,9 +266,10 @@ static enum failure failure_of(const struct leg_fault *why)
     return broke_off ? FAIL_TERMINATED : FAIL_PROTOCOL;
 }
 
-/* Returns whether a refused request may be sent again. Software other than oneport is not believed
- * when it says REFUSED_STREAM: HAProxy says so of requests whose origin died while it served them.
- * From such software only idempotent requests and WebSockets are sent again. */
+/* Returns whether a request that the client refused may be sent again. REFUSED_STREAM is not
+ * believed unless it comes from oneport: HAProxy also sends it for a request whose origin died
+ * while serving that request. So with other clients only idempotent requests and WebSockets are
+ * sent again. */
 static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
 {
     bool their_word = why->err == ERR_RESET && x->stream.backend && !x->stream.backend->ours;
@@ -276,8 +285,8 @@ static void far_reset(struct exchange *x, const struct leg_fault *why)
     exchange_leave_far(x, ERR_OK);
     if (again && exchange_retry(x, why))
         return;
-    if (why->err == ERR_CLOSED &&
-        x->relay.far.ended) { /* a WebSocket: the client hears no more of what has been answered */
+    /* The client takes no more of a WebSocket whose other direction has ended in order. */
+    if (why->err == ERR_CLOSED && x->relay.far.ended) {
         response_ended(x);
         return;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_time.c - bounds the time that an exchange spends in each state, and ends it when that is
- * over. */
+/* exchange_time.c - limits the time that an exchange spends in each state, and ends the exchange
+ * when that time is over. */
 #include "src/tunnels/exchange_int.h"
 
 enum { QUEUE_MS = 1000, PROBE_AFTER_MS = 5000, PROBE_MS = 5000, LOOK_AGAIN_MS = 1000 };
@@ -11,21 +11,24 @@ static uint64_t quiet_ms(const struct exchange *x)
     return (loop_now_us(x->worker->loop) - x->relay.moved_us) / 1000;
 }
 
-/* Returns whether some of the request's body has not come yet, or has not left yet. */
+/* Returns whether a part of the request's body has not come from the viewer yet, or has not been
+ * sent to the backend yet. */
 static bool uploading(const struct exchange *x)
 {
     return exchange_has_body(x) && (!x->relay.near.ended || relay_waiting(&x->relay.near) > 0);
 }
 
-/* Returns whether the viewer is late: all body that came has left, and the body has not ended. */
+/* Returns whether the exchange waits for the viewer: all body that came was sent on, and the body
+ * has not ended. */
 static bool viewer_owes_body(const struct exchange *x)
 {
     return !x->relay.near.ended && relay_waiting(&x->relay.near) == 0;
 }
 
-/* Returns the milliseconds until the first of three times: the sign of life is asked for at
- * @probe_at, the origin's time for a head is over, or the viewer's time for its body is. @quiet:
- * the milliseconds since something moved. */
+/* Returns the number of milliseconds until an OPEN exchange must be looked at again. That is the
+ * first of three times: @probe_at, when the client is asked for a sign of life; --origin-timeout;
+ * and --idle-timeout while the request's body is under way. These times and @quiet are counted from
+ * the last byte or head that moved. */
 static uint64_t next_look_ms(const struct exchange *x, uint64_t quiet, uint64_t probe_at)
 {
     const struct config *c = x->worker->server->config;

@@ -17,15 +17,16 @@ enum {
     DEBUG_MAX = 64        /* bytes of a GOAWAY's debug data that the log shows */
 };
 
-/* RST_STREAM frames that a link may send at once, and then a second. Other clients' libraries end a
- * session beyond 1,000 at once and 33 a second (G3); oneport allows 100,000 and 10,000. */
+/* The number of RST_STREAM frames that a link may send at once, and the number a second after that.
+ * The HTTP/2 libraries of other clients end a session that sends more than 1,000 at once or 33 a
+ * second (fact G3); oneport allows 100,000 and 10,000. */
 enum { RESET_BURST = 900, RESET_RATE = 30, RESET_BURST_OURS = 50000, RESET_RATE_OURS = 5000 };
 
 static const struct h2_session_ops session_ops;
 static const struct backend_ops link_backend;
 static void run_wake(void *user);
 
-/* Checks what holds while no function of this file runs. */
+/* Checks the invariants that hold while no function of this file runs. */
 static void link_check(const struct link *l)
 {
     const struct backend *b = &l->backend;
@@ -89,7 +90,8 @@ static void leave(struct link *l)
         tunnel_leave(l->backend.tunnel, &l->backend, l->goodbye);
 }
 
-/* Enters DEAD. The session has ended or been closed, and calls back no more. */
+/* Enters DEAD: leaves the tunnel, and lets the loop free the link later. The session has ended or
+ * was closed, and calls no callback any more. */
 static void forget(struct link *l)
 {
     if (l->state == LINK_DEAD)
@@ -110,15 +112,15 @@ void link_close(struct link *l, uint32_t h2_code)
     if (l->state == LINK_DEAD)
         return;
     struct h2_session *session = l->session;
-    enter(l, LINK_DRAINING); /* requests whose streams break now must not retry on this link */
+    enter(l, LINK_DRAINING); /* so that requests whose streams break now do not retry here */
     h2_session_close(session, h2_code);
     forget(l);
 }
 
 /* ---- what the session tells */
 
-/* Claims the name again, since another owner may have got it while the client was attaching.
- * Returns its tunnel, or NULL when the name is lost. */
+/* Claims the link's name again, since another owner may have got the name while the client was
+ * attaching. Returns the tunnel of the name, or NULL when the name is lost. */
 static struct tunnel *claim(struct link *l)
 {
     struct tunnel *t = NULL;
@@ -166,7 +168,8 @@ static void close_if_idle(struct link *l)
         link_close(l, 0);
 }
 
-/* The client leaves, and takes no new streams. Its open streams may finish. */
+/* Leaves the tunnel, because the client has sent a GOAWAY and takes no new streams. Open streams
+ * may finish. */
 static void on_goaway(void *user, struct slice debug)
 {
     struct link *l = user;
@@ -189,8 +192,8 @@ static void run_wake(void *user)
         tunnel_wake(l->backend.tunnel);
 }
 
-/* A stream has left the session's count. Its exchange may have ended long before, so link_done
- * does not wake the tunnel. */
+/* Wakes the tunnel in the next turn of the loop, because a stream of the session has closed.
+ * link_done does not wake the tunnel, since an exchange may end long before its stream closes. */
 static void on_room(void *user)
 {
     struct link *l = user;
@@ -248,8 +251,9 @@ static const struct link *const_link_of(const struct backend *b)
     return CONST_CONTAINER_OF(b, struct link, backend);
 }
 
-/* Returns whether a stream of @kind fits into what the client and the server allow. Some streams
- * are kept for plain requests, so that open WebSockets cannot shut them out. */
+/* Returns whether the limits of the client and of the server allow one more stream of @kind.
+ * RESERVED_PERCENT of the streams are kept for plain requests, so that open WebSockets cannot shut
+ * plain requests out. */
 static bool has_room(const struct link *l, enum stream_kind kind)
 {
     uint64_t limit = l->worker->server->config->limits.streams;

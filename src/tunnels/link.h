@@ -40,13 +40,14 @@ struct link {
     struct reap reap;
 };
 
-/* Makes a link of the connection @sock, on which the 101 is already queued, and takes @sock. The
- * link is in worker->links and frees itself when its session ends or link_close is called. */
+/* Makes a link of the connection @sock, on which the 101 is queued already. @t is the ticket of the
+ * attach request, and @p the place that it asks for. The link owns @sock, is in worker->links, and
+ * frees itself when its session ends or link_close is called. */
 struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t,
                       const struct place *p) MUSTCHECK;
 
-/* Sends GOAWAY "draining" and opens no new streams. Open streams may finish; without any the link
- * ends at once. */
+/* Sends GOAWAY with the debug text "draining", and opens no new streams. Open streams may finish. A
+ * link without open streams ends at once. */
 void link_drain(struct link *l);
 
 /* Sends GOAWAY with @h2_code and ends the link at once. Its open streams break. */

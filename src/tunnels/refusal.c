@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* refusal.c - see refusal.h. */
+/* refusal.c - makes the answers of refusals; see refusal.h. */
 #include "src/tunnels/refusal.h"
 
 #include "src/limits/quota.h"
 
 enum { NAMES_RETRY_S = 60 };
 
-/* Answers 429 on account of the viewer's address, and logs that at most once a second. */
+/* Makes @a a 429 because of the viewer's address, and logs the refusal at most once a second. */
 static void refuse_address(struct answer *a, struct worker *w, const struct viewer *v,
                            const char *error, const char *message, unsigned retry_after_s)
 {

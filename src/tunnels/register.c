@@ -16,19 +16,19 @@
 
 enum { URL_MAX = 512, REGISTER_RETRY_S = 60, HTTP_PORT = 80, HTTPS_PORT = 443, RANDOM_TRIES = 3 };
 
-/* Calls of old clients are refused in the words that these clients know, others with the rule of
- * today. */
+/* The texts that refuse an invalid name. Clients of localtunnel get the text that they know, and
+ * other clients get the rule that holds now. */
 static const char invalid_name_old[] =
     "Invalid subdomain. Subdomains must be lowercase and between "
     "4 and 63 alphanumeric characters.";
 static const char invalid_name[] = "A name has 3 to 63 characters: small letters, digits and, "
                                    "between them, hyphens. Some names are reserved.";
 
-/* The name that a call asks for, and then the name and the tunnel that it gets. */
+/* Holds the name that a call asks for, and later the name and the tunnel that the call gets. */
 struct wish {
     char name[NAME_MAX_LEN + 1]; /* lower case; empty: random */
     bool asked, exact;
-    bool renewal; /* `ticket` is the caller's and good for this name */
+    bool renewal; /* the call has a good ticket for this name */
     struct ticket ticket;
     const struct viewer *viewer; /* borrowed from the call */
     struct tunnel *tunnel;       /* borrowed from the registry for the call */
@@ -70,16 +70,16 @@ static bool wish_name(struct wish *w, struct slice name)
     return name.len == 0 || label_valid(slice_str(w->name));
 }
 
-/* Returns whether the owner that the ticket names holds its name now. Then even an expired ticket
- * is good (rule O14). */
+/* Returns whether the owner in the ticket @t holds the ticket's name now. In that case even an
+ * expired ticket is good (rule O14). */
 static bool holds_name(const struct registry *r, const struct ticket *t)
 {
     const struct tunnel *held = registry_find(r, slice_str(t->name));
     return held && owner_eq(held->owner_id, t->owner);
 }
 
-/* Takes the ticket of the call, if it carries one. Returns false when the ticket must be refused,
- * and sets @forged then unless the ticket has merely expired. */
+/* Takes the ticket of the call into @w, if the call has a ticket. Returns false when the ticket
+ * must be refused; @forged then says that the ticket has not merely expired. */
 static bool wish_ticket(struct wish *w, struct call *c, const struct worker *worker, bool *forged)
 {
     struct call_judge judge = server_judge(worker->server);
@@ -92,7 +92,7 @@ static bool wish_ticket(struct wish *w, struct call *c, const struct worker *wor
         (verdict == TICKET_EXPIRED && !holds_name(worker->registry, &w->ticket)) ||
         !label_valid(slice_str(w->ticket.name)))
         return false;
-    if (w->name[0] == '\0') /* without a name in the path, the ticket's is meant */
+    if (w->name[0] == '\0') /* the path has no name, so the ticket's name counts */
         memcpy(w->name, w->ticket.name, sizeof w->name);
     w->renewal = strcmp(w->name, w->ticket.name) == 0;
     return w->renewal;
@@ -105,8 +105,9 @@ static bool is_held(struct slice name, void *user)
     return directory_find(user, name) != DIRECTORY_NOBODY;
 }
 
-/* Makes a new owner, which costs the viewer's address one of its registers. Returns ERR_AGAIN when
- * the address has none left; @retry_after_s gets the time until it has one. */
+/* Makes a new owner, which counts against the register quota of the viewer's address. Returns 0;
+ * ERR_AGAIN when the quota is used up, with the seconds to wait in @retry_after_s; or ERR_IO when
+ * OpenSSL has no random bytes. */
 static int new_owner(struct wish *w, const struct worker *worker, unsigned *retry_after_s)
 {
     unsigned wait_s =
@@ -128,8 +129,9 @@ static int claim(struct wish *w, const struct worker *worker, bool asked, unsign
                           counts ? &from : NULL, &w->tunnel, retry_after_s);
 }
 
-/* Draws a random name and claims it. When another worker takes the name before the claim, another
- * one is drawn. */
+/* Draws a random name and claims it. Draws again, RANDOM_TRIES times in all, when another worker
+ * has taken the name before the claim. Returns 0, or the error of label_random or
+ * registry_claim. */
 static int draw_name(struct wish *w, const struct worker *worker)
 {
     unsigned ignored;
@@ -145,9 +147,9 @@ static int draw_name(struct wish *w, const struct worker *worker)
     return err;
 }
 
-/* Claims the name that was asked for. A caller to whom another name will do (without Oneport-Exact)
- * gets a random one when the name is taken, others get ERR_TAKEN. A renewal costs no register
- * unless such a random name is given in its place. */
+/* Claims the name that the call asks for, or a random name when the call names none. A call without
+ * Oneport-Exact gets a random name when its name is taken. Only such a replacement makes a renewal
+ * count against the register quota. Returns 0, or the error of new_owner or registry_claim. */
 static int claim_name(struct wish *w, const struct worker *worker, unsigned *retry_after_s)
 {
     bool renewal = w->renewal;
@@ -161,15 +163,14 @@ static int claim_name(struct wish *w, const struct worker *worker, unsigned *ret
         err = renewal ? new_owner(w, worker, retry_after_s) : ERR_OK;
         return err == ERR_OK ? draw_name(w, worker) : err;
     }
-    if (err == ERR_TAKEN &&
-        *retry_after_s == 0) /* LIVE: the name is free when its grace is over, not before */
+    if (err == ERR_TAKEN && *retry_after_s == 0) /* LIVE: not free before its grace is over */
         *retry_after_s = (unsigned)(worker->server->config->names.grace_ms / 1000) + 1;
     return err;
 }
 
 /* ---- where it is */
 
-/* Returns the port in Host, or else the one that a trusted proxy told, or else 0. */
+/* Returns the port in Host. Without one, returns the port that a trusted proxy has sent, or 0. */
 static uint16_t call_port(const struct call *c)
 {
     struct slice host = c->m->authority;
@@ -186,7 +187,8 @@ static uint16_t default_port(bool https)
     return https ? HTTPS_PORT : HTTP_PORT;
 }
 
-/* Reads a URL option, which was checked at start. Returns false when it was not given. */
+/* Reads the value @text of a URL option, which was checked at the start, into @out. Returns false
+ * when the option was not given. */
 static bool option_url(const char *text, struct base_url *out)
 {
     return text && base_url_parse(text, out) == 0;
@@ -236,7 +238,8 @@ static void add_limits(cJSON *json, const struct config *config)
     cJSON_AddNumberToObject(limits, "hold_ms", (double)config->names.hold_ms);
 }
 
-/* Adds the ticket and what goes with it. Only a secure call gets these. */
+/* Adds the ticket, its expiry, the attach URL and the limits to the answer of a secure call.
+ * Returns 0, or the error of ticket_sign. */
 static int add_ticket(cJSON *json, const struct server *s, struct wish *w,
                       const struct base_url *attach)
 {

@@ -8,8 +8,8 @@
 #include "src/names/call.h"
 #include "src/worker/worker.h"
 
-/* Answers the register call @c, whose viewer is set: gives a name, renews the hold on one, or
- * refuses. Always makes @a. */
+/* Answers the register call @c, whose viewer is set: gives a name, renews the hold on a name, or
+ * refuses. Makes @a the answer in each case. */
 void register_answer(struct worker *w, struct call *c, struct answer *a);
 
 #endif

@@ -20,7 +20,8 @@ struct registry {
 
 /* ---- checks */
 
-/* Checks that the table finds @t by its name, and that the directory says that it is here. */
+/* Checks that the table finds @t by its name, and that the directory gives the name to this
+ * worker. */
 static void check_name(const struct registry *r, const struct tunnel *t)
 {
     struct slice name = slice_str(t->name);
@@ -44,8 +45,8 @@ static void registry_check(struct registry *r)
 
 /* ---- what the names file says */
 
-/* Returns the wall-clock time until which the name is held, or 0 for a LIVE one, which has no end
- * yet: its grace begins at the next start. */
+/* Returns the wall-clock second until which the name of @t is held. Returns 0 for a LIVE name,
+ * whose hold has no end yet: its grace begins at the next start. */
 static int64_t tunnel_until(const struct tunnel *t, uint64_t now_us, int64_t wall_s)
 {
     if (t->state == TUNNEL_LIVE)
@@ -54,7 +55,7 @@ static int64_t tunnel_until(const struct tunnel *t, uint64_t now_us, int64_t wal
     return wall_s + (int64_t)((left_us + 999999) / 1000000);
 }
 
-/* Tells the directory what the names file is to say of @t. */
+/* Gives the directory the line that the names file gets for @t. */
 static void note(void *registry, const struct tunnel *t)
 {
     struct registry *r = registry;
@@ -77,7 +78,8 @@ static struct tunnel *registry_add(struct registry *r, struct slice name,
 
 /* ---- the table */
 
-/* A name that was LIVE has the whole grace from now on. */
+/* Holds a name of the names file for the rest of its time. A name that was LIVE when the file was
+ * written gets the whole --name-grace from now on. */
 void registry_adopt(struct registry *r, const struct held_name *h)
 {
     int64_t wall_s = clock_wall_s();
@@ -100,8 +102,8 @@ static void free_tunnel(struct slice key, void *value, void *user)
     tunnel_free(value);
 }
 
-/* Requests that wait are told that their name is gone, and may look it up in that callback. The
- * table is empty by then. */
+/* Frees the registry and its tunnels. Each waiting request gets on_gone, and may look its name up
+ * in that callback; so the table is emptied before. */
 void registry_free(struct registry *r)
 {
     if (!r)

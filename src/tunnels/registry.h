@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* registry.h - holds the names of one worker: finds the tunnel of a name, gives names to owners and
- * takes them back. protocol.md#held-names
+ * takes them back. A name is PENDING before its first link, LIVE while a link serves it, and GRACED
+ * after its last link has left. protocol.md#held-names
  *
  * Invariants: each tunnel stands in the table under its own name, and the directory says that the
- * name is this worker's. The thread of the worker alone touches its registry, so nothing here is
- * locked. A registry does not know the names of other workers. */
+ * name is this worker's. Only the thread of the worker touches its registry, so no lock is needed.
+ * A registry does not know the names of other workers. */
 
 /* draw: a name
  *
@@ -34,21 +35,22 @@ struct registry *registry_new(struct loop *l, const struct config *c, struct dir
  * written. NULL is fine. */
 void registry_free(struct registry *r);
 
-/* Holds a name of the names file, GRACED for the rest of its time. Does nothing when that time is
- * over or the name is held already. Called before any loop runs. */
+/* Holds the name @h of the names file, GRACED for the rest of its time. Does nothing when that time
+ * is over or when the name is held already. Must be called before any loop runs. */
 void registry_adopt(struct registry *r, const struct held_name *h);
 
 /* Returns the tunnel of @name, or NULL when this worker does not hold the name. */
 struct tunnel *registry_find(const struct registry *r, struct slice name);
 
-/* Holds @name for @owner. @asked says that the name was asked for; it is random otherwise. Returns
- * 0 and sets @out to the tunnel that this owner has already, or to a new PENDING one. A new name
- * counts against the address @from unless that is NULL. A tunnel that is not LIVE is then held for
- * --name-pending at least, from now on. Otherwise returns
- * - ERR_TAKEN when another owner or another worker holds the name. @retry_after_s gets the longest
- *   time for which it is held, or 0 when that is not known: it is LIVE, or on another worker.
- * - ERR_LIMIT when the process holds DIRECTORY_MAX names.
- * - ERR_ABUSE when @from holds as many names as it may. */
+/* Holds @name for @owner. @asked says that the client asked for the name; otherwise the name is
+ * random. A new name counts against the address @from unless @from is NULL. A tunnel that is not
+ * LIVE is held for --name-pending at least, from now on.
+ *
+ * Returns 0 and sets @out to the tunnel that the owner has already or to a new PENDING tunnel.
+ * Returns ERR_TAKEN when another owner or another worker holds the name; ERR_LIMIT when the process
+ * holds DIRECTORY_MAX names; or ERR_ABUSE when @from holds the most names that an address may. For
+ * ERR_TAKEN, @retry_after_s gets the longest time in seconds for which the name is held, or 0 when
+ * that time is not known, because the name is LIVE or on another worker. */
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
                    bool asked, const struct address *from, struct tunnel **out,
                    unsigned *retry_after_s) MUSTCHECK;

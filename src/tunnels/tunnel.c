@@ -2,9 +2,9 @@
 /* tunnel.c - judges who may attach to a name, picks the backend of each stream, and lets requests
  * wait for one; see tunnel.h.
  *
- * The state is worked out from the backends, never counted up and down: refresh() looks at all of
- * them (a handful) whenever one comes, goes or changes. A backend that is retired or closed may
- * leave the tunnel before that call returns, and others with it. */
+ * refresh() works out the state from all backends (a handful) whenever a backend comes, goes or
+ * changes. Retiring or closing a backend may take that backend and others off the list before the
+ * call returns. */
 #include "src/tunnels/tunnel.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@
 #include "h2mux/base/log.h"
 
 enum {
-    AWAY_MAX_US = 30 * 1000000, /* a name that was away for longer holds no requests */
+    AWAY_MAX_US = 30 * 1000000, /* after this time without a backend no request may wait */
     FLAP_WINDOW_US = 60 * 1000000,
     FLAP_PENALTY_US = 60 * 1000000,
     FLAP_MAX = 5,           /* takeovers in a window */
@@ -88,8 +88,8 @@ static bool can_open(const struct tunnel *t, enum stream_kind kind)
     return b && fitness_of(b, kind) == FITNESS_ROOM;
 }
 
-/* Checks what holds at all times. A tunnel may be LIVE without a backend that takes streams, for
- * the moment until the last one has called tunnel_wake or tunnel_leave. */
+/* Checks the invariants that hold at all times. A tunnel may be LIVE without a backend that takes
+ * streams, until its last backend has called tunnel_wake or tunnel_leave. */
 static void tunnel_check(const struct tunnel *t)
 {
     bool live = t->state == TUNNEL_LIVE;
@@ -103,7 +103,7 @@ static void tunnel_check(const struct tunnel *t)
         CHECK_THAT(backend_at(node)->tunnel == t);
 }
 
-/* Checks what holds when the state was just worked out. */
+/* Checks the invariants that hold when refresh() has just run. */
 static void tunnel_check_fresh(const struct tunnel *t)
 {
     tunnel_check(t);
@@ -111,8 +111,8 @@ static void tunnel_check_fresh(const struct tunnel *t)
     CHECK_THAT(t->n_links == count_links(t));
 }
 
-/* Checks that no request waits for a stream that it could have. This holds behind tunnel_wake
- * alone: a stream that closes makes room some moments before its link wakes the tunnel. */
+/* Checks that no request waits for a stream that it could have. Only tunnel_wake may call this: a
+ * stream that closes makes room a moment before its link wakes the tunnel. */
 static void tunnel_check_served(const struct tunnel *t)
 {
     tunnel_check_fresh(t);
@@ -123,7 +123,7 @@ static void tunnel_check_served(const struct tunnel *t)
 /* ---- life */
 
 /* Returns whether the name is random and its last client has left for good, so that no client will
- * come back to it. */
+ * come back to the name. */
 static bool is_dispensable(const struct tunnel *t)
 {
     return t->left_for_good && !t->asked && list_empty(&t->backends);
@@ -218,8 +218,8 @@ static void refresh(struct tunnel *t)
 
 /* ---- who may attach */
 
-/* Returns whether @b belongs to the instance that @p names. A client that names no instance is a
- * new instance each time it attaches. */
+/* Returns whether @b belongs to the instance that @p names. A client that names no instance counts
+ * as a new instance each time it attaches. */
 static bool same_instance(const struct backend *b, const struct place *p)
 {
     return p->instance.len > 0 && slice_eq(slice_str(b->instance), p->instance);
@@ -231,7 +231,8 @@ static bool side_by_side(const struct backend *b, const struct place *p)
     return same_instance(b, p) || (b->pool && p->pool);
 }
 
-/* Returns a backend from which a newcomer at @p would take the name over, or NULL. */
+/* Returns a backend from which a newcomer at @p would take the name over, or NULL when there is no
+ * such backend. */
 static const struct backend *find_rival(const struct tunnel *t, const struct place *p)
 {
     LIST_FOREACH (node, &t->backends)
@@ -263,8 +264,9 @@ static void note_takeover(struct tunnel *t, uint64_t now_us)
     t->takeover.at_us[t->takeover.count++ % TUNNEL_TAKEOVERS] = now_us;
 }
 
-/* Refuses a newcomer when two instances keep taking the name from each other: for a minute the one
- * that is there stays. */
+/* Judges whether a newcomer at @p may take the name from @rival. Returns JOIN_OK; or JOIN_FLAPPING,
+ * with the seconds to wait in @retry_after_s, after FLAP_MAX takeovers within a minute. From then
+ * on @rival keeps the name for a minute. */
 static enum join_verdict may_take_over(struct tunnel *t, const struct backend *rival,
                                        const struct place *p, uint64_t now_us,
                                        unsigned *retry_after_s)
@@ -303,7 +305,7 @@ bool tunnel_has_ousted(const struct tunnel *t, const struct backend *b)
            b->begun_us <= t->takeover.ousted_us && find_rival(t, &p);
 }
 
-/* Takes the name from @old, and remembers its instance. */
+/* Takes the name from the backend @old, and remembers the instance that has lost the name. */
 static void oust(struct tunnel *t, struct backend *old)
 {
     memcpy(t->takeover.ousted, old->instance, sizeof t->takeover.ousted);
@@ -328,8 +330,8 @@ static struct backend *find_in_the_way(const struct tunnel *t, const struct back
     return NULL;
 }
 
-/* Retires all backends that @b replaces or takes over from. It searches the list anew each time,
- * since retiring one backend may take others off the list. */
+/* Retires all backends that @b replaces or from which @b takes the name. Searches the list again
+ * each time, since retiring one backend may take others off the list. */
 static void make_way(struct tunnel *t, const struct backend *b)
 {
     struct backend *old, *last = NULL;
@@ -349,8 +351,9 @@ static bool is_outdated(const struct backend *b)
     return !b->up || b->replaced;
 }
 
-/* Cuts the oldest of the backends that get no new streams when there are too many of them. One open
- * stream keeps such a backend, so a client that attaches again and again could pile them up. */
+/* Closes the oldest outdated backend when there are more than TUNNEL_OUTDATED_MAX of them. An
+ * outdated backend gets no new streams, but one open stream keeps it; so a client that attaches
+ * again and again could pile up such backends. */
 static void end_outdated(struct tunnel *t)
 {
     struct backend *oldest = NULL;
@@ -364,7 +367,8 @@ static void end_outdated(struct tunnel *t)
     oldest->ops->close(oldest, ENHANCE_YOUR_CALM);
 }
 
-/* The newcomer joins before the others go, so that the name is LIVE all the time. */
+/* Joins @b, and retires the backends that @b replaces. @b joins before the others go, so that the
+ * name is LIVE all the time. */
 void tunnel_join(struct tunnel *t, struct backend *b, uint64_t now_us)
 {
     struct place p = backend_place(b);
@@ -379,8 +383,8 @@ void tunnel_join(struct tunnel *t, struct backend *b, uint64_t now_us)
     tunnel_wake(t);
 }
 
-/* Lets the hold timer free a random name whose client has left for good. It cannot be freed here,
- * since callers use @t. */
+/* Lets the hold timer free a random name whose client has left for good. The tunnel cannot be freed
+ * here, since callers still use @t. */
 static void free_soon(struct tunnel *t)
 {
     tunnel_hold(t, TUNNEL_GRACED, 0);
@@ -420,8 +424,8 @@ struct backend *tunnel_pick(const struct tunnel *t, enum stream_kind kind)
     return best;
 }
 
-/* Serves at most as many requests as wait now, since one that has to wait again goes to the end of
- * the queue. */
+/* Works out the state, and gives backends to waiting requests. Each request that waits now gets one
+ * try, since a request that must wait again goes to the end of the queue. */
 void tunnel_wake(struct tunnel *t)
 {
     refresh(t);

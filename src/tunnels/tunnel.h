@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel.h - holds one name for its owner, with the backends that serve it and the requests that
- * wait for a backend. protocol.md#held-names, protocol.md#who-may-attach
+/* tunnel.h - holds one name for its owner, with the backends that serve the name and the requests
+ * that wait for a backend. A tunnel is PENDING before its first backend, LIVE while a backend takes
+ * new streams, and GRACED after its last backend has left. protocol.md#held-names,
+ * protocol.md#who-may-attach
  *
  * Invariants:
  * - A tunnel is LIVE iff a joined backend takes new streams.
@@ -9,9 +11,9 @@
  * - Only the owner frees a tunnel, from the loop (on_expired). So a caller may use a tunnel for the
  *   length of a callback, and has to find it by name again after that.
  *
- * A backend changes a moment before it calls tunnel_wake or tunnel_leave; the first two invariants
- * hold again behind that call. A tunnel does not know other names, what its backends are, or more
- * of its owner than `struct tunnel_owner`. */
+ * When a backend changes, the first two invariants hold again after its call of tunnel_wake or
+ * tunnel_leave. A tunnel knows no other names and no types of backends, and of its owner only
+ * `struct tunnel_owner`. */
 #ifndef SRC_TUNNELS_TUNNEL_H
 #define SRC_TUNNELS_TUNNEL_H
 
@@ -21,7 +23,7 @@
 #include "src/tunnels/backend.h"
 
 enum {
-    TUNNEL_OUTDATED_MAX = 16, /* beyond so many, a backend that leaves or was replaced is cut */
+    TUNNEL_OUTDATED_MAX = 16, /* backends that get no new streams; the oldest of more is closed */
     TUNNEL_WAITERS_MAX = 256, /* requests that may wait for one name */
     TUNNEL_TAKEOVERS = 6      /* takeovers whose time is remembered */
 };
@@ -31,8 +33,9 @@ enum tunnel_state { TUNNEL_PENDING, TUNNEL_LIVE, TUNNEL_GRACED };
 /* Returns "pending", "live" or "graced". */
 const char *tunnel_state_name(enum tunnel_state s);
 
-/* A request that waits for a backend. Embedded in the exchange. It gets exactly one of the two
- * calls, unless tunnel_unwait comes first. It has left the queue before the call. */
+/* Stands for a request that waits for a backend, and is embedded in its exchange. The waiter gets
+ * exactly one of the two calls, unless tunnel_unwait comes first. It leaves the queue before the
+ * call. */
 struct waiter {
     struct list_node node; /* linked iff waiting */
     enum stream_kind kind; /* what a stream is wanted for */
@@ -45,7 +48,7 @@ struct waiter {
     void (*on_gone)(struct waiter *w);
 };
 
-/* The settings and callbacks that an owner gives to all its tunnels. */
+/* Holds the settings and callbacks that an owner gives to all its tunnels. */
 struct tunnel_owner {
     struct loop *loop;      /* borrowed: outlives the tunnels */
     uint64_t pending_ms;    /* how long a name is held before its first backend */
@@ -57,10 +60,10 @@ struct tunnel_owner {
     /* Tells that the name is held no longer. The owner frees @t. */
     void (*on_expired)(void *user, struct tunnel *t);
 
-    /* Counts a request that is about to wait. Returns false when too many wait already. */
+    /* Counts a request that is about to wait. Returns false when too many requests wait already. */
     bool (*wait_begin)(void *user);
 
-    /* Tells that a request which wait_begin has counted waits no longer. */
+    /* Tells that a request which wait_begin has counted no longer waits. */
     void (*wait_end)(void *user);
 
     void *user;
@@ -71,8 +74,11 @@ struct tunnel {
     uint8_t owner_id[OWNER_LEN];
     const struct tunnel_owner *owner; /* borrowed: outlives its tunnels */
     enum tunnel_state state;
-    bool asked;         /* the name was asked for; false: it is random */
-    bool left_for_good; /* the client of the last backend said goodbye, and none came since */
+    bool asked; /* the name was asked for; false: it is random */
+
+    /* The client of the last backend has said goodbye, and no backend has come since. */
+    bool left_for_good;
+
     bool cookie_warned; /* rule R15a was logged */
     uint64_t exchanges; /* requests since the tunnel was made */
 
@@ -85,8 +91,9 @@ struct tunnel {
     struct {                /* how long the name is held */
         struct timer timer; /* PENDING, GRACED: runs out at `until_us` */
         uint64_t until_us;  /* monotonic; 0 while LIVE */
-        uint64_t
-            away_since_us; /* monotonic: when it ceased to be LIVE, or was made; 0 while LIVE */
+
+        /* Monotonic: when the tunnel ceased to be LIVE, or was made. 0 while LIVE. */
+        uint64_t away_since_us;
     } hold;
 
     struct {                              /* takeovers by other instances */
@@ -98,8 +105,8 @@ struct tunnel {
     } takeover;
 };
 
-/* Makes a PENDING tunnel, whose hold timer runs. @name has at most NAME_MAX_LEN bytes. @owner is
- * borrowed. */
+/* Makes a PENDING tunnel, whose hold timer runs. @name has at most NAME_MAX_LEN bytes. @asked says
+ * that the client asked for the name. @owner is borrowed. */
 struct tunnel *tunnel_new(const struct tunnel_owner *owner, struct slice name,
                           const uint8_t owner_id[static OWNER_LEN], bool asked) MUSTCHECK;
 
@@ -107,24 +114,26 @@ struct tunnel *tunnel_new(const struct tunnel_owner *owner, struct slice name,
  * @t. NULL is fine. */
 void tunnel_free(struct tunnel *t);
 
-/* Enters state @s, PENDING or GRACED, and holds the name for @for_ms from now on. */
+/* Enters the state @s, which is PENDING or GRACED, and holds the name for @for_ms milliseconds from
+ * now on. The owner gets on_expired when that time is over. */
 void tunnel_hold(struct tunnel *t, enum tunnel_state s, uint64_t for_ms);
 
 /* ---- who may attach */
 
 enum join_verdict { JOIN_OK, JOIN_TOO_MANY, JOIN_FLAPPING };
 
-/* Returns whether a newcomer may take the place @p. For JOIN_FLAPPING, @retry_after_s gets the
- * seconds after which it may try again. */
+/* Judges whether a newcomer may take the place @p. Returns JOIN_OK; JOIN_TOO_MANY when the name has
+ * @max_links links already; or JOIN_FLAPPING when clients keep taking the name from each other. For
+ * JOIN_FLAPPING, @retry_after_s gets the seconds after which the client may try again. */
 enum join_verdict tunnel_may_join(struct tunnel *t, const struct place *p, size_t max_links,
                                   uint64_t now_us, unsigned *retry_after_s) MUSTCHECK;
 
 /* Returns whether @b must not join: another instance took the name from the instance of @b while @b
- * was still attaching, and that other instance is there now. */
+ * was still attaching, and that other instance serves the name now. */
 bool tunnel_has_ousted(const struct tunnel *t, const struct backend *b);
 
-/* Joins @b, which is up. @b replaces the old backend of its slot, or takes the name over from
- * another instance. Then waiting requests get backends. */
+/* Joins @b, which is attached, to @t. @b replaces the old backend of its slot, or takes the name
+ * over from another instance. Then the waiting requests get backends. */
 void tunnel_join(struct tunnel *t, struct backend *b, uint64_t now_us);
 
 /* Takes @b out of @t. Does nothing when @b is not in @t. @goodbye says that the client leaves for
@@ -133,12 +142,13 @@ void tunnel_leave(struct tunnel *t, struct backend *b, bool goodbye);
 
 /* ---- requests */
 
-/* Returns the backend that suits a stream of @kind best: the fittest, of equally fit ones the least
- * busy, of equally busy ones the oldest. Returns NULL when no backend takes new streams. */
+/* Returns the backend that suits a stream of @kind best: the fittest; of equally fit backends the
+ * least busy; of equally busy backends the oldest. Returns NULL when no backend takes new
+ * streams. */
 struct backend *tunnel_pick(const struct tunnel *t, enum stream_kind kind);
 
-/* Works out the state from the backends and gives backends to waiting requests. To be called when a
- * backend has room again, or has ceased to take streams. */
+/* Works out the state from the backends and gives backends to waiting requests. A backend calls
+ * this when it has room again or has ceased to take streams. */
 void tunnel_wake(struct tunnel *t);
 
 /* Puts @w, for which no backend has room, into the queue. Returns false when too many requests wait

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config.c - the table of oneportd's options, the checks of single values, and the checks of values
+/* config.c - holds the table of oneportd's options, checks single values, and checks the values
  * against each other; see config.h. */
 #include "src/worker/config.h"
 
@@ -16,7 +16,8 @@
 #include "h2mux/http/fields.h"
 #include "src/http/trust.h"
 
-/* The limits of RFC 1035 2.3.4. A tunnel's name and its dot still fit before the domain. */
+/* The limits of RFC 1035 2.3.4. DOMAIN_MAX leaves room for a tunnel's name and a dot before the
+ * domain. */
 enum { LABEL_MAX = 63, DOMAIN_MAX = 253 - LABEL_MAX - 1 };
 
 #define DEFAULT_ADDRESS "127.0.0.1"
@@ -85,7 +86,8 @@ static int check_listen(const char *value)
     return listen_address_parse(value, &address, &len);
 }
 
-/* Accepts a host name. Refuses an IPv4 address, which cannot have subdomains. */
+/* Accepts a host name. Returns 0, or ERR_SYNTAX for any other text and for an IPv4 address, which
+ * cannot have subdomains. */
 static int check_domain(const char *value)
 {
     struct slice s = slice_str(value);
@@ -161,7 +163,8 @@ static int check_cidr(const char *value)
     return err;
 }
 
-/* Accepts a URL of printable ASCII, since it becomes the value of a Location field. */
+/* Accepts an http or https URL of printable ASCII, since the URL becomes the value of a Location
+ * field. Returns 0, or ERR_SYNTAX for any other text. */
 static int check_landing(const char *value)
 {
     struct slice s = slice_str(value);
@@ -351,7 +354,8 @@ static void fold_domain(struct config *c)
     c->domain = c->owned[0];
 }
 
-/* Adds the listener of --port and --address. It replaces the default listener. */
+/* Adds the listener that --port and --address name, in place of the default listener. Returns
+ * false, with a message on stderr, when there are too many listeners. */
 static bool fold_listen(struct config *c)
 {
     struct opt_list *l = &c->listen.addresses;
@@ -387,7 +391,8 @@ static bool fold_state_dir(struct config *c)
     return true;
 }
 
-/* Refuses a --public-url whose host is not the domain. */
+/* Returns whether the host of --public-url, if it is given, is the domain. Prints a message
+ * otherwise. */
 static bool check_public_host(const struct config *c)
 {
     struct base_url url;
@@ -404,7 +409,8 @@ static bool check_public_host(const struct config *c)
     return false;
 }
 
-/* Checks the values against each other, and sets what depends on several of them. */
+/* Checks the options against each other, and sets the values that depend on several options.
+ * Returns false, with a message on stderr, when the options contradict each other. */
 static bool config_fold(struct config *c)
 {
     if (!c->domain)

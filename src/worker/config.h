@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config.h - the options of oneportd: one table (config.c) and one struct, which does not change
- * after the start. */
+/* config.h - holds the options of oneportd: a table of all options (config.c), and a struct of
+ * their values, which does not change after the start. */
 #ifndef SRC_WORKER_CONFIG_H
 #define SRC_WORKER_CONFIG_H
 
@@ -9,7 +9,8 @@
 #include "h2mux/base/log.h"
 #include "h2mux/base/opt.h"
 
-/* All times are in milliseconds, all sizes in bytes. A limit of 0 is none. */
+/* Holds the values of all options. Times are in milliseconds, and sizes in bytes. A limit of 0
+ * means no limit. */
 struct config {
     const char *domain;      /* base domain, lower case, without a dot at the end */
     uint64_t workers;        /* threads; 0: one for each core */
@@ -29,18 +30,18 @@ struct config {
     struct {
         const char *state_dir;
         uint64_t ticket_life_ms;
-        uint64_t pending_ms; /* a registered name waits so long for its first link */
-        uint64_t grace_ms;   /* a name waits so long after its last link */
-        uint64_t hold_ms;    /* a request waits so long for a link */
+        uint64_t pending_ms; /* how long a registered name waits for its first link */
+        uint64_t grace_ms;   /* how long a name is held after its last link */
+        uint64_t hold_ms;    /* how long a request waits for a link */
     } names;
     struct {
-        uint64_t keepalive_ms;        /* silence of a link before a PING */
-        uint64_t drain_ms;            /* for open requests after SIGTERM */
-        uint64_t attach_ms;           /* each for TLS handshake, request head and first SETTINGS */
-        uint64_t head_ms;             /* for a viewer's head */
+        uint64_t keepalive_ms; /* silence of a link before a PING */
+        uint64_t drain_ms;     /* for open requests after SIGTERM */
+        uint64_t attach_ms;    /* for each of TLS handshake, request head and first SETTINGS */
+        uint64_t head_ms;      /* for a viewer's head */
         uint64_t viewer_keepalive_ms; /* between requests of a viewer */
         uint64_t origin_ms;           /* for the head of a response; 0: no limit */
-        uint64_t idle_ms;             /* for a body that stands still */
+        uint64_t idle_ms;             /* for a body of which no byte moves */
         uint64_t websocket_ms;        /* for a WebSocket without a byte */
         uint64_t stall_ms;            /* for a stream that takes nothing while memory is short */
     } timeouts;
@@ -58,33 +59,35 @@ struct config {
         const char *level, *format;
         const char *access; /* --access-log */
     } log;
-    /* The options of localtunnel. config_parse makes --listen of port and address. */
+    /* The options of localtunnel. config_parse makes a listener of `port` and `address`. */
     struct {
         const char *port, *address;
         bool secure;
         uint64_t max_sockets;
     } localtunnel;
-    char *owned[3]; /* owned: what config_parse made of domain, listen and state_dir */
+    char *owned[3]; /* owned: texts that config_parse has made */
 };
 
-/* Reads and checks all options; opens no file. Returns OPT_RUN when the program is to go on. */
+/* Reads and checks all options, and opens no file. Returns OPT_RUN when the program must go on,
+ * OPT_SHOWN when the help was printed, or OPT_WRONG, with a message on stderr, when an option is
+ * wrong. */
 enum opt_result config_parse(int argc, char **argv, struct config *c) MUSTCHECK;
 
-/* Frees what config_parse has made, whatever its result was. */
+/* Frees the memory that config_parse has allocated, whatever its result was. */
 void config_deinit(struct config *c);
 
-/* A URL of the form SCHEME://HOST[:PORT], perhaps with one '/' behind it. */
+/* Holds a URL of the form SCHEME://HOST[:PORT], which may end with one '/'. */
 struct base_url {
     bool https;
     struct slice host; /* borrowed from the text */
     uint16_t port;     /* 0: none was given */
 };
 
-/* Reads @text into @out. Returns 0, or ERR_SYNTAX. */
+/* Reads the URL @text into @out. Returns 0, or ERR_SYNTAX when @text has another form. */
 int base_url_parse(const char *text, struct base_url *out) MUSTCHECK;
 
 /* Reads a value of --listen: ADDR:PORT or [IPV6]:PORT with a numeric address, or unix:/PATH, which
- * makes @out a sockaddr_un. Returns 0, or ERR_SYNTAX. */
+ * makes @out a sockaddr_un. Returns 0, or ERR_SYNTAX when @text has another form. */
 int listen_address_parse(const char *text, struct sockaddr_storage *out, socklen_t *len) MUSTCHECK;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* handoff.c - sends a sock by mail; see handoff.h. */
+/* handoff.c - sends a connection to the mailbox of another worker; see handoff.h. */
 #include "src/worker/handoff.h"
 
 #include <assert.h>

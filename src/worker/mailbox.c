@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mailbox.c - see mailbox.h.
+/* mailbox.c - keeps messages in a list under a lock, and wakes the reader by an eventfd; see
+ * mailbox.h.
  *
  * Invariants: each message in the list can be delivered, and is in no other list; the list is empty
  * when the mailbox is freed. */
@@ -19,7 +20,7 @@ struct mailbox {
     struct event event;
 };
 
-/* The lock is held. */
+/* Checks the list of messages. The caller holds the lock. */
 static void mailbox_check(const struct mailbox *m)
 {
     const struct list_node *before = &m->mails;
@@ -51,7 +52,7 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
 {
     uint64_t count;
     if (read(fd, &count, sizeof count) < 0)
-        return; /* the mails that it was for are delivered already */
+        return; /* the mails of this wake-up are delivered already */
     mailbox_deliver(arg);
 }
 

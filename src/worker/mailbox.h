@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mailbox.h - delivers messages from any thread to one reader on its own thread. Messages of one
- * thread arrive in order. A message that was posted is always delivered: what it owns is not lost.
+ * thread arrive in order. Every posted message is delivered, so no object that a message owns is
+ * lost.
  *
  * A mailbox is a list under a lock, and an eventfd that wakes the reader's loop when the list was
  * empty. */
@@ -13,23 +14,23 @@
 struct mail {
     struct list_node node;
 
-    /* Runs on the reader's thread, and frees the message. */
+    /* Acts on the message, on the reader's thread, and frees the message. */
     void (*deliver)(struct mail *m, void *reader);
 };
 
 struct mailbox;
 
-/* Makes a mailbox whose messages are delivered on @l. Returns NULL, with errno, when there is no
- * eventfd. */
+/* Makes a mailbox whose messages are delivered to @reader on the loop @l. Returns NULL, with errno
+ * set, when the system gives no eventfd. */
 struct mailbox *mailbox_new(struct loop *l, void *reader) MUSTCHECK;
 
 /* Delivers the messages that are left, and frees @m. NULL is fine. */
 void mailbox_free(struct mailbox *m);
 
-/* Delivers the messages that wait. The loop does so by itself while it runs. */
+/* Delivers the waiting messages on the calling thread. A running loop calls this by itself. */
 void mailbox_deliver(struct mailbox *m);
 
-/* Posts @mail, which belongs to the mailbox then. Any thread may call it. */
+/* Posts @mail, which then belongs to the mailbox. Any thread may call this. */
 void mailbox_post(struct mailbox *m, struct mail *mail);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* server.h - holds the state that all workers of the process share. main makes it before the
- * threads start and owns it. After that no member is set, but for the atomic ones; the objects
- * behind the pointers have their own locks or do not change. */
+ * threads start and owns it. While the threads run, only the atomic members change. The objects
+ * that the pointers name have their own locks or do not change. */
 #ifndef SRC_WORKER_SERVER_H
 #define SRC_WORKER_SERVER_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* stats.h - counts what happens on one worker. Only that worker changes its counters. Any thread
- * may read them, and add up those of all workers. */
+ * may read the counters, and add up the counters of all workers. */
 #ifndef SRC_WORKER_STATS_H
 #define SRC_WORKER_STATS_H
 
@@ -12,13 +12,14 @@ struct counter {
 };
 
 struct worker_stats {
-    /* Counted since the start. A stream is evicted, that is reset, when memory is short. */
+    /* Counted since the start. An evicted stream is a stream that was reset because memory was
+     * short. */
     struct counter requests, websockets, bad_requests, register_calls, handoffs, streams_evicted;
 
     /* Open at the moment. */
     struct counter edges_open, links_open, exchanges_open, websockets_open;
 
-    /* Bytes of bodies since the start, from viewers and to viewers. */
+    /* Bytes of bodies since the start: `rx_bytes` from viewers, `tx_bytes` to viewers. */
     struct counter rx_bytes, tx_bytes;
 };
 
@@ -31,7 +32,7 @@ static inline void stat_add(struct counter *c, int64_t n)
                           memory_order_relaxed);
 }
 
-/* Returns the value of a counter. On another thread it may be a moment old. */
+/* Returns the value of a counter. On another thread the value may be a moment old. */
 static inline uint64_t stat_get(const struct counter *c)
 {
     return atomic_load_explicit(&c->value, memory_order_relaxed);

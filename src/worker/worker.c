@@ -20,8 +20,8 @@ void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms
             LOG_U("budget", w->server->budget.limit), LOG_U("suppressed", suppressed));
 }
 
-/* Notes that the rest of an answer was dropped whose exchange is over. Its tunnel is not known any
- * more. */
+/* Counts and logs that the rest of an answer was dropped after its exchange had ended. The name of
+ * its tunnel is not known then. */
 static void on_cut(void *user, uint64_t stalled_ms, uint64_t bytes)
 {
     worker_note_evicted(user, "-", stalled_ms, bytes);
@@ -85,7 +85,7 @@ void worker_free(struct worker *w)
     free(w);
 }
 
-/* The argument of a new thread, which frees it. */
+/* Holds the argument of a new thread. The thread frees it. */
 struct start {
     struct worker *worker;
     void (*run)(struct worker *w);

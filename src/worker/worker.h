@@ -2,8 +2,8 @@
 /* worker.h - a worker is one thread with an event loop. It has a mailbox, counters, and lists of
  * the connections and exchanges that live on it.
  *
- * Only its own thread touches a worker (worker_check); other threads post to its mailbox. It does
- * not know what its lists hold: crew.c makes, walks and ends that. */
+ * Only its own thread touches a worker (worker_check); other threads post to its mailbox. A worker
+ * does not know the types in its lists: crew.c makes, walks and ends the objects. */
 #ifndef SRC_WORKER_WORKER_H
 #define SRC_WORKER_WORKER_H
 
@@ -38,34 +38,37 @@ struct worker {
     struct abuse *abuse;              /* the limit of aborts */
     struct address_buckets *requests; /* the limit of --viewer-rate; NULL: no limit */
 
-    /* All that lives on the worker; each object is in one list, and takes itself off. */
+    /* The objects that live on the worker. Each object is in one list, and takes itself off that
+     * list. */
     struct list_node listeners, gates, edges, links, exchanges;
-    bool stopped; /* all of that was ended, and nothing new may begin */
+    bool stopped; /* these objects were ended, and no new one may begin */
 
-    /* The value of Date, of the second in which it was asked for last: worker_date. */
+    /* The last result of worker_date, and the second that it is for. */
     int64_t date_s;
     char date[CLOCK_HTTP_MAX];
 
-    /* Limits for log lines that a stranger could cause without end. */
+    /* Rate limits for log lines that a stranger could cause without end. */
     struct log_limit no_tunnel_log, bad_request_log, evicted_log, handshake_log, quota_log;
     struct log_limit exchange_log[WORKER_EXCHANGE_EVENTS]; /* by enum exchange_event */
 };
 
-/* Makes a worker, whose loop does not run yet. Returns NULL, with errno, when there is no event
- * loop or no eventfd. */
+/* Makes a worker, whose loop does not run yet. Returns NULL, with errno set, when the system gives
+ * no event loop or no eventfd. */
 struct worker *worker_new(struct server *s, unsigned index) MUSTCHECK;
 
 /* Frees a worker whose lists are empty and whose loop does not run. NULL is fine. */
 void worker_free(struct worker *w);
 
-/* Starts the thread of @w, which calls @run(@w). Returns 0, or ERR_LIMIT without one. */
+/* Starts the thread of @w, which calls @run(@w). Returns 0, or ERR_LIMIT when the system gives no
+ * thread. */
 int worker_start(struct worker *w, void (*run)(struct worker *w)) MUSTCHECK;
 
-/* Waits until the thread of worker_start has ended. */
+/* Waits until the thread of worker_start has ended. Then the calling thread may touch @w. */
 void worker_join(struct worker *w);
 
-/* Checks (check.h) that the calling thread may touch @w. Before worker_start that is the thread
- * that made the worker, then the worker's own, and after worker_join the thread that called it. */
+/* Checks (CHECK=1) that the calling thread may touch @w. Before worker_start only the thread that
+ * made the worker may; after that only the worker's own thread; and after worker_join only the
+ * thread that called worker_join. */
 static inline void worker_check(const struct worker *w)
 {
     CHECK_THAT(pthread_equal(w->owner_thread, pthread_self()));
@@ -76,8 +79,8 @@ static inline void worker_check(const struct worker *w)
 struct slice worker_date(struct worker *w);
 
 /* Counts a stream that was reset because memory was short and its viewer had taken nothing for
- * @stalled_ms. Logs one such stream a second. @name: the name of its tunnel, or "-" when that is
- * not known any more. @bytes: the bytes that were waiting for the viewer. */
+ * @stalled_ms. Logs at most one such stream a second. @name is the name of its tunnel, or "-" when
+ * that is not known. @bytes is the number of bytes that waited for the viewer. */
 void worker_note_evicted(struct worker *w, const char *name, uint64_t stalled_ms, uint64_t bytes);
 
 #endif

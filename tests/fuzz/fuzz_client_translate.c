@@ -132,7 +132,7 @@ static void check_upgrade(struct message *request, struct message *answer)
     int status = answer->status;
     assert(upgrade_request(request) == 0);
     sign_accept(request, answer);
-    switch (upgrade_answer(request, answer, &reason)) {
+    switch (upgrade_judge(request, answer, &reason)) {
     case UPGRADE_OPEN:
         assert(status == 101 && answer->status == 200 && answer->length < 0);
         break;

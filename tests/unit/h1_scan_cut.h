@@ -74,7 +74,7 @@ static inline void check_scan(const char *id, struct slice in, bool request, ssi
             fail_msg("%s: cut at %zu: %zd, want %zd", id, cut, scan_cut(in, cut, in.len, request),
                      want);
     if (scan_by_bytes(in, request) != want)
-        fail_msg("%s: by octets: %zd, want %zd", id, scan_by_bytes(in, request), want);
+        fail_msg("%s: by bytes: %zd, want %zd", id, scan_by_bytes(in, request), want);
     for (uint32_t seed = 1; seed <= (in.len > 4096 ? 1 : PIECES_ROUNDS); seed++)
         if (scan_in_pieces(in, seed, request) != want)
             fail_msg("%s: in pieces of seed %u: %zd, want %zd", id, seed,

@@ -109,7 +109,7 @@ static void test_answers(void **state)
             fields_add(&m.fields, SLICE("sec-websocket-protocol"), slice_str(rows[i].protocol));
         if (rows[i].extensions)
             fields_add(&m.fields, SLICE("sec-websocket-extensions"), slice_str(rows[i].extensions));
-        assert_int_equal(upgrade_answer(&request, &m, &reason), rows[i].want);
+        assert_int_equal(upgrade_judge(&request, &m, &reason), rows[i].want);
         assert_int_equal(!reason, rows[i].want != UPGRADE_BROKEN);
         if (rows[i].want == UPGRADE_OPEN) {
             assert_int_equal(m.status, 200);

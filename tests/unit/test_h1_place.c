@@ -241,7 +241,7 @@ static const struct {
     {"long, small window", 300 * KIB, 1000, ALWAYS, false, true},
     {"just long enough", LEAST, WINDOW, ALWAYS, false, true},
     {"too short", LEAST - 1, WINDOW, ALWAYS, false, false},
-    {"one read and one octet", 64 * KIB + 1, WINDOW, ALWAYS, false, true},
+    {"one read and one byte", 64 * KIB + 1, WINDOW, ALWAYS, false, true},
     {"no place there", 300 * KIB, WINDOW, NOWHERE, false, false},
     {"an exchange without places", 300 * KIB, WINDOW, NOT_ASKED, false, false},
     {"chunked", 300 * KIB, WINDOW, ALWAYS, true, false},
@@ -282,7 +282,7 @@ static void test_bodies(void **state)
                 wire_check_pattern(&w->got, w->length);
                 assert_int_equal(w->ended, 1);
                 if ((w->placed > 0) != rows[row].placed)
-                    fail_msg("%s, in pieces of %zu: %zu octets", rows[row].name, pieces[i],
+                    fail_msg("%s, in pieces of %zu: %zu bytes", rows[row].name, pieces[i],
                              w->placed);
                 if (w->offer == ALWAYS)
                     assert_int_equal(w->used + w->given_back, w->asked);

@@ -178,7 +178,7 @@ static void scan_says_what_was_wrong(void **state)
     assert_int_equal(
         h1_scan_head(&s, SLICE("GET / HTTP/1.1\r\nA : b\r\n\r\n"), &h1_default_limits, true),
         ERR_SYNTAX);
-    assert_string_equal(s.reason, "forbidden octet in field name");
+    assert_string_equal(s.reason, "forbidden byte in field name");
     assert_int_equal(s.offset, sizeof("GET / HTTP/1.1\r\nA") - 1);
 }
 
