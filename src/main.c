@@ -72,6 +72,12 @@ static int open_trust(struct server *s)
     for (size_t i = 0; i < s->config->listen.trusted_proxy.count; i++)
         if (trust_add(s->trust, s->config->listen.trusted_proxy.item[i]) < 0)
             return complain("--trusted-proxy", s->config->listen.trusted_proxy.item[i]);
+    for (size_t i = 0; i < s->config->fields.drop.count; i++)
+        if (trust_drop_field(s->trust, s->config->fields.drop.item[i]) < 0)
+            return complain("--drop-field", "too many");
+    for (size_t i = 0; i < s->config->fields.forward.count; i++)
+        if (trust_forward_field(s->trust, s->config->fields.forward.item[i]) < 0)
+            return complain("--forward-field", "too many");
     return 0;
 }
 

@@ -2,6 +2,7 @@
 /* translate.c - see translate.h. */
 #include "client/origin/translate.h"
 
+#include "h2mux/http/field_name.h"
 #include "h2mux/http/h1.h"
 
 static int wrong(const char **reason, const char *text)
@@ -65,16 +66,15 @@ int translate_trailers_to_origin(struct fields *t)
     return err;
 }
 
-static bool is_ours_or_dead(const struct field *f, void *user)
+static bool is_ours_or_dead(const struct field *f, unsigned rules, void *user)
 {
-    return slice_istarts(f->name, SLICE("oneport-")) || slice_ieq(f->name, SLICE("alt-svc"));
+    return (rules & FIELD_OURS) || slice_ieq(f->name, SLICE("alt-svc"));
 }
 
 int translate_from_origin(struct message *m)
 {
-    if (fields_strip_hop_by_hop(&m->fields) < 0)
+    if (fields_strip(&m->fields, is_ours_or_dead, NULL) < 0)
         return ERR_PROTOCOL;
-    fields_remove_if(&m->fields, is_ours_or_dead, NULL);
     if (m->status < 200 || m->status == 204) /* R6 */
         m->length = MESSAGE_LENGTH_UNKNOWN;
     if (m->status == 205) /* R8 */

@@ -23,3 +23,11 @@ void clock_iso(int64_t wall_s, char out[static CLOCK_ISO_MAX])
     if (!gmtime_r(&when, &tm) || !strftime(out, CLOCK_ISO_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm))
         out[0] = '\0';
 }
+
+void clock_http(int64_t wall_s, char out[static CLOCK_HTTP_MAX])
+{
+    struct tm tm;
+    time_t when = (time_t)wall_s;
+    if (!gmtime_r(&when, &tm) || !strftime(out, CLOCK_HTTP_MAX, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+        out[0] = '\0';
+}

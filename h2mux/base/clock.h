@@ -16,4 +16,9 @@ int64_t clock_wall_s(void);
 enum { CLOCK_ISO_MAX = sizeof "2026-12-22T10:00:00.000Z" };
 void clock_iso(int64_t wall_s, char out[static CLOCK_ISO_MAX]);
 
+/* Writes a date in UTC for a field of HTTP (RFC 9110 5.6.7), as Tue, 22 Dec 2026 10:00:00 GMT, and
+ * a zero byte. A time that no calendar holds gives an empty text. */
+enum { CLOCK_HTTP_MAX = sizeof "Tue, 22 Dec 2026 10:00:00 GMT" };
+void clock_http(int64_t wall_s, char out[static CLOCK_HTTP_MAX]);
+
 #endif

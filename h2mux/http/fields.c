@@ -12,6 +12,7 @@
 
 #include "h2mux/base/pool.h"
 #include "h2mux/http/bytes.h"
+#include "h2mux/http/field_name.h"
 
 enum {
     ARENA_BLOCK = 1024 - 64, /* a block of the pool holds this and the block's head */
@@ -195,81 +196,67 @@ void fields_remove(struct fields *f, struct slice name)
     fields_remove_if(f, is_named, &name);
 }
 
-/* Names in lower case. The length of a name is looked at first, since most fields are in no set. */
-struct name_set {
-    const struct slice *names;
-    size_t count;
-    uint64_t lengths; /* bit n: the set has a name of n bytes */
-};
-
-#define AS_SLICE(name) {(name), sizeof name - 1},
-#define AS_LENGTH(name) | (uint64_t)1 << (sizeof name - 1)
-#define NAME_SET(set, LIST)                                                                        \
-    static const struct slice set##_names[] = {LIST(AS_SLICE)};                                    \
-    static const struct name_set set = {set##_names, sizeof(set##_names) / sizeof(*set##_names),   \
-                                        0 LIST(AS_LENGTH)}
-
-static bool in_set(const struct name_set *set, struct slice name)
-{
-    if (name.len >= 64 || (set->lengths >> name.len & 1) == 0)
-        return false;
-    for (size_t i = 0; i < set->count; i++)
-        if (slice_ieq(name, set->names[i]))
-            return true;
-    return false;
-}
-
 /* The options of all Connection lines, in order. */
 struct options {
     struct slice v[CONNECTION_OPTIONS_MAX]; /* borrowed from the section */
     size_t count;
 };
 
-#define DENIED_OPTIONS(X)                                                                          \
-    X("host") X("content-length") X("transfer-encoding") X("authorization") X("cookie")
-NAME_SET(denied_options, DENIED_OPTIONS);
-
-/* Returns whether Connection must not name @option: removing that field would take from the next
- * hop what it decides by. */
-static bool option_denied(struct slice option)
-{
-    return in_set(&denied_options, option) || slice_istarts(option, SLICE("x-forwarded-"));
-}
-
 static int options_collect(struct options *o, struct slice list)
 {
     struct slice option;
     while (slice_next_token(&list, &option)) {
-        if (o->count == CONNECTION_OPTIONS_MAX || option_denied(option))
+        if (o->count == CONNECTION_OPTIONS_MAX || (field_rules(option) & FIELD_PROTECTED))
             return ERR_DENIED;
         o->v[o->count++] = option;
     }
     return ERR_OK;
 }
 
-#define HOP_BY_HOP(X)                                                                              \
-    X("connection")                                                                                \
-    X("keep-alive")                                                                                \
-    X("proxy-connection") X("transfer-encoding") X("upgrade") X("http2-settings") X("te")
-NAME_SET(hop_by_hop, HOP_BY_HOP);
+/* The rules of names whose aliases are dropped. FIELD_SECRET is not among them, since no program
+ * reads a field because its name is that of a secret. */
+enum { ALIASES_DROPPED = ~(FIELD_ALIAS | FIELD_SECRET) };
 
-static bool is_hop_by_hop(const struct field *field, void *user)
+static bool is_dropped_alias(unsigned rules)
 {
-    const struct options *o = user;
-    for (size_t i = 0; i < o->count; i++)
-        if (slice_ieq(field->name, o->v[i]))
+    return (rules & FIELD_ALIAS) && (rules & (unsigned)ALIASES_DROPPED);
+}
+
+/* What fields_strip removes: the options that Connection names, and what `also` chooses. */
+struct strip {
+    struct options options;
+    fields_also *also;
+    void *user;
+};
+
+static bool is_stripped(const struct field *field, void *user)
+{
+    const struct strip *s = user;
+    for (size_t i = 0; i < s->options.count; i++)
+        if (field_name_is(field->name, s->options.v[i]))
             return true;
-    return in_set(&hop_by_hop, field->name);
+    unsigned rules = field_rules(field->name);
+    return rules != 0 && ((rules & FIELD_HOP) || is_dropped_alias(rules) ||
+                          (s->also && s->also(field, rules, s->user)));
+}
+
+int fields_strip(struct fields *f, fields_also *also, void *user)
+{
+    struct strip s;
+    s.options.count = 0;
+    s.also = also;
+    s.user = user;
+    for (size_t i = 0; i < f->count; i++)
+        if (slice_ieq(f->v[i].name, SLICE("connection")) &&
+            options_collect(&s.options, f->v[i].value) < 0)
+            return ERR_DENIED;
+    fields_remove_if(f, is_stripped, &s);
+    return ERR_OK;
 }
 
 int fields_strip_hop_by_hop(struct fields *f)
 {
-    struct options o = {.count = 0};
-    for (size_t i = 0; i < f->count; i++)
-        if (slice_ieq(f->v[i].name, SLICE("connection")) && options_collect(&o, f->v[i].value) < 0)
-            return ERR_DENIED;
-    fields_remove_if(f, is_hop_by_hop, &o);
-    return ERR_OK;
+    return fields_strip(f, NULL, NULL);
 }
 
 bool field_name_valid(struct slice name)
@@ -289,58 +276,17 @@ bool field_value_valid(struct slice value)
     return slice_trim(value).len == value.len;
 }
 
-#define SECRETS(X)                                                                                 \
-    X("authorization")                                                                             \
-    X("proxy-authorization")                                                                       \
-    X("cookie")                                                                                    \
-    X("set-cookie")                                                                                \
-    X("x-api-key")                                                                                 \
-    X("x-auth-token")                                                                              \
-    X("x-csrf-token")                                                                              \
-    X("x-xsrf-"                                                                                    \
-      "token")
-NAME_SET(secrets, SECRETS);
-
 bool field_is_secret(struct slice name)
 {
-    return in_set(&secrets, name);
+    /* The lengths of secrets. This function is called for every field that is sent. */
+    enum { LENGTHS = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 12 | 1 << 13 | 1 << 19 };
+    return name.len < 20 && (LENGTHS >> name.len & 1) && (field_rules(name) & FIELD_SECRET);
 }
-
-#define NOT_IN_TRAILERS(X)                                                                         \
-    X("content-length")                                                                            \
-    X("transfer-encoding")                                                                         \
-    X("trailer")                                                                                   \
-    X("te")                                                                                        \
-    X("connection")                                                                                \
-    X("keep-alive")                                                                                \
-    X("proxy-connection")                                                                          \
-    X("upgrade")                                                                                   \
-    X("http2-settings")                                                                            \
-    X("host")                                                                                      \
-    X("forwarded")                                                                                 \
-    X("via")                                                                                       \
-    X("x-real-ip")                                                                                 \
-    X("location")                                                                                  \
-    X("authorization")                                                                             \
-    X("proxy-authorization")                                                                       \
-    X("www-authenticate")                                                                          \
-    X("proxy-authenticate")                                                                        \
-    X("authentication-info")                                                                       \
-    X("proxy-authentication-info")                                                                 \
-    X("cookie")                                                                                    \
-    X("set-cookie")                                                                                \
-    X("expect")                                                                                    \
-    X("max-forwards")                                                                              \
-    X("range")                                                                                     \
-    X("cache-control")                                                                             \
-    X("content-type")                                                                              \
-    X("content-encoding")                                                                          \
-    X("content-range")
-NAME_SET(not_in_trailers, NOT_IN_TRAILERS);
 
 /* RFC 9110 6.5.1 forbids fields of framing, routing, authentication and request control, and those
  * that say how to read the content. */
 bool field_forbidden_in_trailers(struct slice name)
 {
-    return in_set(&not_in_trailers, name) || slice_istarts(name, SLICE("x-forwarded-"));
+    unsigned rules = field_rules(name);
+    return (rules & FIELD_NOT_TRAILER) || is_dropped_alias(rules);
 }

@@ -34,7 +34,11 @@ enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head
     case BUILTIN_NONE:
         return fail(out, FAIL_NOT_FOUND);
     case BUILTIN_METHOD:
+        out->allow = c->route.builtin.allow;
         return fail(out, FAIL_METHOD);
+    case BUILTIN_OPTIONS:
+        answer_options(&out->answer, c->route.builtin.allow);
+        break;
     case BUILTIN_LANDING:
         admin_landing(w, &out->answer);
         break;

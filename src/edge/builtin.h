@@ -21,6 +21,7 @@ struct builtin_result {
     const char *error; /* for the access log; NULL: none */
     bool close;        /* the connection closes after the answer */
     enum failure failure;
+    const char *allow; /* of FAIL_METHOD: the methods that the built-in takes, static */
     struct attach attach;
 };
 

@@ -170,17 +170,19 @@ static void on_pause_over(void *user)
 
 /* Answers the connection @fd with 503 and closes it. The request is read first, since a close with
  * unread bytes would reset the connection and the answer would be lost. */
-static void answer_busy(int fd)
+static void answer_busy(struct worker *w, int fd)
 {
     static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                "Content-Length: 0\r\n"
                                "Cache-Control: no-store\r\n"
                                "Retry-After: 1\r\n"
                                "Proxy-Status: oneport; error=connection_limit_reached\r\n"
+                               "Date: %.*s\r\n"
                                "Connection: close\r\n\r\n";
-    char asked[16 * 1024];
+    char asked[16 * 1024], text[sizeof busy + CLOCK_HTTP_MAX];
+    int len = snprintf(text, sizeof text, busy, SLICE_FMT(worker_date(w)));
     (void)!recv(fd, asked, sizeof asked, MSG_DONTWAIT);
-    (void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)!send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
     (void)!recv(fd, asked, sizeof asked, MSG_DONTWAIT);
     close(fd);
@@ -196,7 +198,7 @@ static void turn_away(struct listener *l)
         l->reserve = -1;
         int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
-            answer_busy(fd);
+            answer_busy(l->worker, fd);
         open_reserve(l);
         if (fd < 0)
             return;

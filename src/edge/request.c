@@ -129,14 +129,16 @@ static void log_answer(struct request *r, int status, const char *error, size_t 
                      &entry);
 }
 
-/* Sends the answer @a and frees it. Closes the connection after the answer if @close is set, or if
- * the request was not read to its end (rules Q38, R18: the start of the next request is not known
- * then). A 426 lists its Upgrade field in Connection (RFC 9110 7.8). */
+/* Adds a Date (rule R20) to the answer @a, sends it and frees it. Closes the connection after the
+ * answer if @close is set, or if the request was not read to its end (rules Q38, R18: the start of
+ * the next request is not known then). A 426 lists its Upgrade field in Connection (RFC 9110
+ * 7.8). */
 static void send_answer(struct request *r, struct answer *a, bool close)
 {
     struct leg *near = r->near;
     close |= must_close(r) || !r->host->is_whole(r->conn);
     set_final_reply(r, close, false, a->head.status == 426);
+    fields_add(&a->head.fields, SLICE("Date"), worker_date(r->worker));
     near->ops->head(near, &a->head, buf_len(&a->body) == 0);
     if (buf_len(&a->body) > 0)
         near->ops->body(near, buf_slice(&a->body), true);
@@ -174,12 +176,10 @@ static void refuse_unknown(struct request *r, struct slice name)
 }
 
 /* Answers an OPTIONS request with Max-Forwards: 0 by a 204 (rule Q7). */
-static void answer_options(struct request *r)
+static void serve_options(struct request *r)
 {
     struct answer a;
-    answer_init(&a, 204);
-    fields_add(&a.head.fields, SLICE("allow"),
-               SLICE("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+    answer_options(&a, NULL);
     log_answer(r, 204, NULL, 0);
     send_answer(r, &a, false);
 }
@@ -241,7 +241,7 @@ static void serve_tunnel(struct request *r, struct message *m, struct slice name
         request_refuse_malformed(r, why, reason);
         break;
     case TRANSLATE_OPTIONS:
-        answer_options(r);
+        serve_options(r);
         break;
     case TRANSLATE_OK:
         start_exchange(r, &x, name);
@@ -250,6 +250,16 @@ static void serve_tunnel(struct request *r, struct message *m, struct slice name
 }
 
 /* ---- for the base domain */
+
+/* Answers 405 with the methods that the built-in takes (RFC 9110 15.5.6). */
+static void refuse_method(struct request *r, const char *allow)
+{
+    struct answer a;
+    answer_failure(&a, FAIL_METHOD, r->accept, SLICE(""));
+    answer_allow(&a, allow);
+    log_answer(r, a.head.status, failure_type(FAIL_METHOD), buf_len(&a.body));
+    send_answer(r, &a, false);
+}
 
 /* Answers 101 and makes a link of the connection, which uses HTTP/2 from then on. */
 static void become_link(struct request *r, const struct attach *at)
@@ -275,7 +285,10 @@ static void serve_builtin(struct request *r, struct call *c, size_t head_bytes)
         send_answer(r, &result.answer, result.close);
         break;
     case BUILTIN_FAILURE:
-        refuse(r, result.failure, SLICE(""), false);
+        if (result.failure == FAIL_METHOD)
+            refuse_method(r, result.allow);
+        else
+            refuse(r, result.failure, SLICE(""), false);
         break;
     case BUILTIN_ATTACHES:
         if (r->host->release)
@@ -312,7 +325,7 @@ static void on_response(void *owner, const struct message *m, bool end)
         request_check(r);
     bool early = end && !r->host->is_whole(r->conn);
     set_final_reply(r, must_close(r) || early, r->exchange->request.translated.takes_trailers,
-                    m->status == 101);
+                    m->status == 101 || m->status == 426);
 }
 
 static void on_upgraded(void *owner)

@@ -9,6 +9,9 @@
 
 #include "h2mux/base/check.h"
 
+/* What a tunnel carries is up to its origin; these are the methods that no rule refuses. */
+#define METHODS_OF_TUNNELS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 enum { BODY_MAX = 64 * 1024, Q_ONE = 1000, NAME_HTML_MAX = 512 };
 
 static void answer_check(const struct answer *a)
@@ -72,6 +75,18 @@ void answer_redirect(struct answer *a, int status, struct slice where)
 {
     answer_init(a, status);
     fields_add_copy(&a->head.fields, SLICE("Location"), where);
+}
+
+void answer_allow(struct answer *a, const char *methods)
+{
+    fields_remove(&a->head.fields, SLICE("Allow"));
+    fields_add(&a->head.fields, SLICE("Allow"), slice_str(methods ? methods : METHODS_OF_TUNNELS));
+}
+
+void answer_options(struct answer *a, const char *methods)
+{
+    answer_init(a, 204);
+    answer_allow(a, methods);
 }
 
 void answer_refusal(struct answer *a, int status, const char *error, const char *message,
@@ -227,8 +242,10 @@ void answer_failure(struct answer *a, enum failure why, struct slice accept, str
         fields_add_printf(f, SLICE("Retry-After"), "%u", row->retry_after_s);
     if (why == FAIL_UPGRADE_VERSION) /* RFC 6455 4.4 */
         fields_add(f, SLICE("Sec-WebSocket-Version"), SLICE("13"));
-    if (why == FAIL_METHOD) /* RFC 9110 15.5.6 */
-        fields_add(f, SLICE("Allow"), SLICE("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+    if (row->status == 426) /* RFC 9110 15.5.22 */
+        fields_add(f, SLICE("Upgrade"), SLICE("websocket"));
+    if (why == FAIL_METHOD)
+        answer_allow(a, NULL);
     if (prefers_html(accept))
         failure_html(a, row, name);
     else

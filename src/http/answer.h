@@ -32,6 +32,14 @@ void answer_html(struct answer *a, struct slice html);
 /* Makes @a a redirect with @status and `Location: @where`. */
 void answer_redirect(struct answer *a, int status, struct slice where);
 
+/* Makes @a the 204 to an OPTIONS request, with Allow. @methods is static and lists the methods of
+ * the resource; NULL stands for those of tunnels. */
+void answer_options(struct answer *a, const char *methods);
+
+/* Sets the Allow of an answer that one of these functions made (RFC 9110 10.2.1). @methods is as
+ * for answer_options. */
+void answer_allow(struct answer *a, const char *methods);
+
 /* Makes @a the refusal of an API call, with @status and the JSON {"error":…,"message":…}. If
  * @retry_after_s is not 0, adds "retry_after" to the JSON and Retry-After to the head. A 401 also
  * gets WWW-Authenticate. */

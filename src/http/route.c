@@ -126,7 +126,7 @@ static bool segment_is(const struct target *t, size_t i, const char *text)
 
 static struct builtin builtin_make(enum builtin_kind kind, struct slice name)
 {
-    return (struct builtin){kind, name};
+    return (struct builtin){.kind = kind, .name = name};
 }
 
 static struct builtin one_segment(const struct target *t)
@@ -166,37 +166,51 @@ static struct builtin builtin_by_path(const struct target *t)
     return builtin_make(BUILTIN_NONE, SLICE(""));
 }
 
-/* Returns whether the built-in @kind accepts @method. HEAD is accepted only where GET changes
- * nothing, since a HEAD must not register a name. */
-static bool method_allowed(enum builtin_kind kind, struct slice method)
+/* Returns the methods that the built-in @kind accepts, as Allow lists them, or NULL. HEAD is
+ * accepted only where GET changes nothing, since a HEAD must not register a name. */
+static const char *methods_of(enum builtin_kind kind)
 {
-    bool get = slice_eq(method, SLICE("GET"));
     switch (kind) {
     case BUILTIN_REGISTER:
-        return get || slice_eq(method, SLICE("POST"));
+        return "GET, POST, OPTIONS";
     case BUILTIN_REGISTER_OLD:
     case BUILTIN_ATTACH:
-        return get;
+        return "GET, OPTIONS";
     case BUILTIN_LANDING:
     case BUILTIN_STATUS:
     case BUILTIN_TUNNEL_STATUS:
     case BUILTIN_HEALTH:
-        return get || slice_eq(method, SLICE("HEAD"));
+        return "GET, HEAD, OPTIONS";
     case BUILTIN_NONE:
+    case BUILTIN_OPTIONS:
     case BUILTIN_METHOD:
         break;
     }
-    return true;
+    return NULL;
+}
+
+static bool lists_method(struct slice methods, struct slice method)
+{
+    for (struct slice one; slice_next_token(&methods, &one);)
+        if (slice_eq(one, method))
+            return true;
+    return false;
 }
 
 struct builtin route_builtin(struct slice method, struct slice path)
 {
     struct target t;
+    bool options = slice_eq(method, SLICE("OPTIONS"));
+    if (options && slice_eq(path, SLICE("*")))
+        return builtin_make(BUILTIN_OPTIONS, SLICE(""));
     if (!target_split(path, &t))
         return builtin_make(BUILTIN_NONE, SLICE(""));
     struct builtin b = builtin_by_path(&t);
-    if (!method_allowed(b.kind, method))
+    b.allow = methods_of(b.kind);
+    if (b.allow && !lists_method(slice_str(b.allow), method))
         b.kind = BUILTIN_METHOD;
+    else if (b.allow && options)
+        b.kind = BUILTIN_OPTIONS;
     return b;
 }
 

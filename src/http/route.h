@@ -24,6 +24,7 @@ enum builtin_kind {
     BUILTIN_STATUS,        /* GET /api/status */
     BUILTIN_TUNNEL_STATUS, /* GET /api/tunnels/NAME/status */
     BUILTIN_HEALTH,        /* GET /healthz */
+    BUILTIN_OPTIONS,       /* OPTIONS of a built-in, or of the whole server by the target "*" */
     BUILTIN_METHOD         /* a built-in has this path, but not this method: 405 */
 };
 
@@ -32,6 +33,9 @@ struct builtin {
 
     /* The name in the path, borrowed from the path in its spelling; any text, or empty. */
     struct slice name;
+
+    /* Static: the methods that the built-in accepts, for Allow. NULL: those of tunnels. */
+    const char *allow;
 };
 
 /* Says which tunnel or built-in serves a request. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "h2mux/http/bytes.h"
+#include "h2mux/http/field_name.h"
 #include "h2mux/http/ws.h"
 
 /* Refuses the request: sets @failure to @why and @reason to @text, and returns TRANSLATE_FAIL. */
@@ -134,14 +135,33 @@ static bool request_id_valid(struct slice id)
     return id.len <= 128;
 }
 
-/* Returns whether a viewer's field is removed (rule H10): a field `oneport-*`, which only the two
- * programs may use, or an X-Request-Id that is malformed or does not come from a trusted proxy. */
-static bool is_ours_or_id(const struct field *f, void *user)
+/* Returns whether a viewer's field is removed: a field `oneport-*`, which only the two programs may
+ * use, an X-Request-Id that is malformed or does not come from a trusted proxy (rule H10), or a
+ * field for which trust_drops is true. */
+static bool is_not_the_viewers(const struct field *f, unsigned rules, void *user)
 {
     const struct viewer *v = user;
-    if (slice_istarts(f->name, SLICE("oneport-")))
+    if ((rules & FIELD_OURS) || trust_drops(v, f->name, rules))
         return true;
-    return name_is(f, SLICE("x-request-id")) && (!v->trusted || !request_id_valid(f->value));
+    return (rules & FIELD_ID) && (!v->trusted || !request_id_valid(f->value));
+}
+
+/* Removes the fields that the viewer must not pass to an origin, and adds those that oneportd
+ * vouches for. Returns ERR_DENIED when Connection names a field that it must not name. */
+static int rewrite_fields(struct message *m, const struct viewer *v, const struct peer *peer,
+                          bool takes_trailers)
+{
+    struct buf list;
+    trust_list(&m->fields, v, peer, &list);
+    int err = fields_strip(&m->fields, is_not_the_viewers, (void *)(uintptr_t)v);
+    if (err == 0) {
+        trust_drop_fields(v, &m->fields);
+        if (takes_trailers)
+            fields_add(&m->fields, SLICE("te"), SLICE("trailers"));
+        trust_add_fields(&m->fields, v, buf_slice(&list), m->authority);
+    }
+    buf_release(&list);
+    return err;
 }
 
 /* Returns whether the viewer accepts trailers: whether TE has "trailers" and Connection lists TE
@@ -177,12 +197,8 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
         return verdict;
     if (seen_before(&m->fields, slice_str(node)))
         VERDICT(FAIL_LOOP, "Via names this server");
-    if (fields_strip_hop_by_hop(&m->fields) < 0)
+    if (rewrite_fields(m, v, peer, t->takes_trailers) < 0)
         VERDICT(FAIL_BAD_REQUEST, "Connection names a field that is not hop-by-hop");
-    if (t->takes_trailers)
-        fields_add(&m->fields, SLICE("te"), SLICE("trailers"));
-    trust_rewrite(&m->fields, v, peer, m->authority);
-    fields_remove_if(&m->fields, is_ours_or_id, (void *)(uintptr_t)v);
     add_via(m, slice_str(node));
     m->scheme = v->https ? SLICE("https") : SLICE("http");
     if (m->fields.bytes + m->path.len + m->authority.len > FIELDS_SUBMIT_MAX)
@@ -192,9 +208,14 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
 
 /* ---- responses */
 
-static bool is_for_the_link(const struct field *f, void *user)
+/* Returns whether a field of a response is removed: one that only the link or the hop in front of
+ * the server would obey (rules R14, R19). X-Accel-Buffering may ask for less, which harms nobody.
+ */
+static bool is_for_a_hop(const struct field *f, unsigned rules, void *user)
 {
-    return slice_istarts(f->name, SLICE("oneport-")) || name_is(f, SLICE("alt-svc"));
+    if ((rules & (FIELD_OURS | FIELD_STEERS)) == 0)
+        return false;
+    return !name_is(f, SLICE("x-accel-buffering")) || !slice_ieq(f->value, SLICE("no"));
 }
 
 /* Returns whether @value is a host name in plain ASCII. Browsers map other letters and dots to
@@ -288,24 +309,37 @@ static void unbuffer_events(struct fields *f)
 
 bool translate_response(struct message *m, struct slice domain, bool *cookie_cut)
 {
-    if (m->status < 100 || m->status > 599 || fields_strip_hop_by_hop(&m->fields) < 0)
+    if (m->status < 100 || m->status > 599 || fields_strip(&m->fields, is_for_a_hop, NULL) < 0)
         return false;
-    fields_remove_if(&m->fields, is_for_the_link, NULL);
     cut_cookies(&m->fields, domain, cookie_cut);
+    if (m->status == 426) /* rule R21: the origin's own field was for its connection */
+        fields_add(&m->fields, SLICE("upgrade"), SLICE("websocket"));
     if (m->status == 204)
         m->length = MESSAGE_LENGTH_UNKNOWN;
     unbuffer_events(&m->fields);
     return true;
 }
 
-static bool not_in_trailers(const struct field *f, void *user)
+static bool is_no_response_trailer(const struct field *f, void *user)
 {
-    return field_forbidden_in_trailers(f->name) || slice_istarts(f->name, SLICE("oneport-"));
+    return field_forbidden_in_trailers(f->name) || (field_rules(f->name) & FIELD_STEERS);
 }
 
-void translate_trailers(struct fields *t)
+static bool is_no_request_trailer(const struct field *f, void *user)
 {
-    fields_remove_if(t, not_in_trailers, NULL);
+    return field_forbidden_in_trailers(f->name) ||
+           is_not_the_viewers(f, field_rules(f->name), user);
+}
+
+void translate_response_trailers(struct fields *t)
+{
+    fields_remove_if(t, is_no_response_trailer, NULL);
+}
+
+void translate_request_trailers(struct fields *t, const struct viewer *v)
+{
+    fields_remove_if(t, is_no_request_trailer, (void *)(uintptr_t)v);
+    trust_drop_fields(v, t);
 }
 
 void translate_websocket_opened(struct message *m, struct slice key)

@@ -41,8 +41,10 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
  * not set cookies for other tunnels). */
 bool translate_response(struct message *m, struct slice domain, bool *cookie_cut) MUSTCHECK;
 
-/* Removes the fields that trailers must not have, as Content-Length or Set-Cookie (rule R13). */
-void translate_trailers(struct fields *t);
+/* Remove the fields that trailers must not have, as Content-Length or Set-Cookie (rules R13, R19,
+ * Q29). @v is the viewer who sent the request. */
+void translate_response_trailers(struct fields *t);
+void translate_request_trailers(struct fields *t, const struct viewer *v);
 
 /* Turns @m, the 200 by which a link opens a WebSocket, into the viewer's 101 (rule W6: the 101
  * answers the viewer's own key). @key is the viewer's Sec-WebSocket-Key. */

@@ -17,8 +17,15 @@
 
 #include "h2mux/base/check.h"
 #include "h2mux/base/inet.h"
+#include "h2mux/http/field_name.h"
 
-enum { V6_BITS = 128, V4_PREFIX_BITS = 96, LIST_MAX = 65536 };
+enum { V6_BITS = 128, V4_PREFIX_BITS = 96, LIST_MAX = 65536, NAMES_MAX = 64 };
+
+/* Names of fields, in any spelling. */
+struct names {
+    struct slice v[NAMES_MAX]; /* borrowed */
+    size_t n;
+};
 
 struct network {
     struct in6_addr address;
@@ -28,6 +35,7 @@ struct network {
 struct trust {
     struct network *v; /* owned */
     size_t n;
+    struct names dropped, forwarded; /* --drop-field, --forward-field */
 };
 
 /* ---- networks */
@@ -245,7 +253,8 @@ void trust_viewer(const struct trust *t, const struct peer *peer, const struct f
                   struct viewer *out)
 {
     static const char local[TRUST_ADDRESS_MAX] = "unix";
-    *out = (struct viewer){.trusted = peer->trusted, .https = peer->tls, .accepted_for = SLICE("")};
+    *out = (struct viewer){
+        .trust = t, .trusted = peer->trusted, .https = peer->tls, .accepted_for = SLICE("")};
     memcpy(out->address, peer->local ? local : peer->address, sizeof out->address);
     if (!out->trusted)
         return;
@@ -257,29 +266,54 @@ void trust_viewer(const struct trust *t, const struct peer *peer, const struct f
 
 /* ---- fields for the origin */
 
-/* Returns whether @field is removed because it says who the viewer is. A '_' counts as a '-', since
- * programs behind CGI-like interfaces cannot tell the two apart (rule H8). Frameworks believe other
- * x-forwarded-* fields as well (-Prefix, -Ssl, -Server), so all of these are removed unless the
- * peer is trusted. */
-static bool is_forwarding_field(const struct field *field, void *user)
+static int names_add(struct names *names, const char *name)
 {
-    const bool *trusted = user;
-    static const char *const names[] = {"x-forwarded-for",  "x-forwarded-proto", "x-forwarded-host",
-                                        "x-forwarded-port", "x-real-ip",         "forwarded"};
-    char name[sizeof "x-forwarded-proto"];
-    char first = field->name.len > 0 ? (char)(field->name.ptr[0] | 0x20) : '\0';
-    size_t len = field->name.len < sizeof name ? field->name.len : sizeof name;
-    if (first != 'x' && first != 'f')
-        return false;
-    for (size_t i = 0; i < len; i++)
-        name[i] = field->name.ptr[i] == '_' ? '-' : field->name.ptr[i];
-    struct slice dashed = slice_make(name, len);
-    if (!*trusted && slice_istarts(dashed, SLICE("x-forwarded-")))
-        return true;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (slice_ieq(dashed, slice_str(names[i])))
+    if (names->n == NAMES_MAX)
+        return ERR_LIMIT;
+    names->v[names->n++] = slice_str(name);
+    return 0;
+}
+
+int trust_drop_field(struct trust *t, const char *name)
+{
+    return names_add(&t->dropped, name);
+}
+
+int trust_forward_field(struct trust *t, const char *name)
+{
+    return names_add(&t->forwarded, name);
+}
+
+static bool is_dropped(const struct field *field, void *user)
+{
+    const struct names *dropped = user;
+    for (size_t i = 0; i < dropped->n; i++)
+        if (field_name_is(field->name, dropped->v[i]))
             return true;
     return false;
+}
+
+void trust_drop_fields(const struct viewer *v, struct fields *f)
+{
+    if (v->trust && v->trust->dropped.n > 0)
+        fields_remove_if(f, is_dropped, (void *)(uintptr_t)&v->trust->dropped);
+}
+
+/* Returns whether --forward-field names the field. An alias of its name does not pass. */
+static bool is_forwarded(const struct trust *t, struct slice name)
+{
+    for (size_t i = 0; t && i < t->forwarded.n; i++)
+        if (slice_ieq(name, t->forwarded.v[i]))
+            return true;
+    return false;
+}
+
+bool trust_drops(const struct viewer *v, struct slice name, unsigned rules)
+{
+    if (rules & (FIELD_NEVER | FIELD_REWRITTEN))
+        return true;
+    return (rules & (FIELD_FORWARDED | FIELD_PROXY_ONLY)) &&
+           !(v->trusted && is_forwarded(v->trust, name));
 }
 
 /* Appends @elements, which may be empty, to the comma-separated @list. */
@@ -322,19 +356,20 @@ static void list_peer(struct buf *list, const struct peer *peer)
         list_add(list, SLICE("unknown"));
 }
 
-void trust_rewrite(struct fields *f, const struct viewer *v, const struct peer *peer,
-                   struct slice host)
+void trust_list(const struct fields *f, const struct viewer *v, const struct peer *peer,
+                struct buf *list)
 {
-    struct buf list;
-    buf_init(&list, LIST_MAX);
-    list_accepted(&list, f, v);
-    list_peer(&list, peer);
-    bool trusted = v->trusted;
-    fields_remove_if(f, is_forwarding_field, &trusted);
-    fields_add_copy(f, name_for, buf_slice(&list));
+    buf_init(list, LIST_MAX);
+    list_accepted(list, f, v);
+    list_peer(list, peer);
+}
+
+void trust_add_fields(struct fields *f, const struct viewer *v, struct slice list,
+                      struct slice host)
+{
+    fields_add_copy(f, name_for, list);
     fields_add(f, SLICE("x-forwarded-proto"), v->https ? SLICE("https") : SLICE("http"));
     fields_add_copy(f, SLICE("x-forwarded-host"), host);
     if (v->forwarded_port > 0)
         fields_add_printf(f, SLICE("x-forwarded-port"), "%u", (unsigned)v->forwarded_port);
-    buf_release(&list);
 }

@@ -26,6 +26,12 @@ void trust_free(struct trust *t);
  * or ERR_SYNTAX when @cidr is malformed. */
 int trust_add(struct trust *t, const char *cidr) MUSTCHECK;
 
+/* Add a field's name to those that viewers and proxies may not send, or to those that a trusted
+ * proxy may (--drop-field, --forward-field; rule H18). @name is borrowed as long as the set lives.
+ * Return 0, or ERR_LIMIT when there are too many. */
+int trust_drop_field(struct trust *t, const char *name) MUSTCHECK;
+int trust_forward_field(struct trust *t, const char *name) MUSTCHECK;
+
 /* Returns whether the set trusts @peer. */
 bool trust_has(const struct trust *t, const struct sockaddr_storage *peer);
 
@@ -44,6 +50,7 @@ void trust_peer(const struct trust *t, const struct sockaddr_storage *addr, bool
 /* The viewer of one request. */
 struct viewer {
     char address[TRUST_ADDRESS_MAX]; /* as text; "unix" if a local peer names no viewer */
+    const struct trust *trust;       /* borrowed: says which fields pass; NULL: the defaults do */
     bool trusted;                    /* the peer is trusted */
     bool proxied;                    /* the peer is trusted and sent X-Forwarded-For */
 
@@ -63,13 +70,24 @@ struct viewer {
 void trust_viewer(const struct trust *t, const struct peer *peer, const struct fields *f,
                   struct viewer *out);
 
-/* Replaces the fields of @f that say who the viewer is by fields that oneportd vouches for (rules
- * H7, H8). Removes x-forwarded-for, -proto, -host and -port, x-real-ip and forwarded, and the same
- * names with '_'. When the peer is not trusted, removes every other x-forwarded-* field as well.
- * Then adds x-forwarded-for, -proto and -host, and x-forwarded-port if a trusted proxy named a
- * port. @v is the result of trust_viewer for the same fields. @host is the value of Host as the
- * viewer sent it. */
-void trust_rewrite(struct fields *f, const struct viewer *v, const struct peer *peer,
-                   struct slice host);
+/* Returns whether a field is removed from a request's head and trailers because the viewer @v must
+ * not send it to an origin: a forwarding field, or a field that only proxies may send (rules H7,
+ * H17 to H19). A trusted peer may send the fields of --forward-field. @rules is the result of
+ * field_rules. */
+bool trust_drops(const struct viewer *v, struct slice name, unsigned rules);
+
+/* Removes the fields of --drop-field from a head or from trailers (rule H18). */
+void trust_drop_fields(const struct viewer *v, struct fields *f);
+
+/* Writes the X-Forwarded-For that the origin gets into @list, which the caller releases. @f has the
+ * fields that trust_viewer saw. */
+void trust_list(const struct fields *f, const struct viewer *v, const struct peer *peer,
+                struct buf *list);
+
+/* Adds the fields by which oneportd says who the viewer is: x-forwarded-for with the @list of
+ * trust_list, -proto and -host, and x-forwarded-port if a trusted proxy named a port (rule H7).
+ * @host is the value of Host as the viewer sent it. */
+void trust_add_fields(struct fields *f, const struct viewer *v, struct slice list,
+                      struct slice host);
 
 #endif

@@ -55,7 +55,10 @@ static bool on_body(struct relay *r, enum relay_side from, struct slice data, bo
 static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
 {
     struct exchange *x = exchange_of(r);
-    translate_trailers(t);
+    if (from == RELAY_FAR)
+        translate_response_trailers(t);
+    else
+        translate_request_trailers(t, x->request.viewer);
     if (from == RELAY_FAR || !r->near.held)
         return true;
     early_keep_trailers(&x->early, t);
@@ -97,8 +100,9 @@ static void on_end(struct relay *r, enum relay_side from)
 /* Most bytes of interim heads for one response (rule R4); the session limits their number. */
 enum { INTERIM_BYTES_MAX = 16 * 1024 };
 
-/* Returns whether a 103 is passed on to the viewer, by --early-hints. nginx before 1.29 takes any
- * interim head other than 101 for the final answer (fact N11), so `auto` passes none to a proxy. */
+/* Returns whether interim heads other than 100 are passed on to the viewer, by --early-hints. nginx
+ * before 1.29 takes any interim head other than 101 for the final answer (fact N11), so `auto`
+ * passes none to a proxy. */
 static bool wants_hints(const struct exchange *x)
 {
     struct slice mode = slice_str(x->worker->server->config->early_hints);
@@ -113,7 +117,7 @@ static bool wants_interim(const struct exchange *x, int status)
 {
     if (status == 100)
         return x->request.translated.expects;
-    return status == 103 && x->request.head->minor_version == 1 && wants_hints(x);
+    return status != 101 && x->request.head->minor_version == 1 && wants_hints(x);
 }
 
 static void interim(struct exchange *x, struct message *m)
@@ -182,6 +186,8 @@ static void upgrade(struct exchange *x, struct message *m)
 
 static void respond(struct exchange *x, struct message *m, bool end)
 {
+    if (!fields_find(&m->fields, SLICE("date"))) /* rule R20 */
+        fields_add(&m->fields, SLICE("date"), worker_date(x->worker));
     x->response.status = m->status;
     x->ops->on_response(x->owner, m, end);
     relay_head(&x->relay, RELAY_FAR, m, end);

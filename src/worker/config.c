@@ -12,6 +12,8 @@
 
 #include "h2mux/base/err.h"
 #include "h2mux/base/inet.h"
+#include "h2mux/http/field_name.h"
+#include "h2mux/http/fields.h"
 #include "src/http/trust.h"
 
 /* The limits of RFC 1035 2.3.4. DOMAIN_MAX leaves room for a tunnel's name and a dot before the
@@ -206,6 +208,19 @@ static int check_address(const char *value)
     return known ? 0 : ERR_SYNTAX;
 }
 
+static int check_field_name(const char *value)
+{
+    return field_name_valid(slice_str(value)) ? 0 : ERR_SYNTAX;
+}
+
+/* Accepts a name but those that oneportd writes itself or never sends (rules H7, H19). */
+static int check_forward_field(const char *value)
+{
+    unsigned rules = field_rules(slice_str(value));
+    return rules & (FIELD_REWRITTEN | FIELD_NEVER | FIELD_ALIAS) ? ERR_SYNTAX
+                                                                 : check_field_name(value);
+}
+
 /* ---- the table */
 
 #define SECOND UINT64_C(1000)
@@ -237,6 +252,12 @@ static const struct opt rows[] = {
     {.name = "trusted-proxy", .type = OPT_LIST, .offset = FIELD(listen.trusted_proxy), .value = "CIDR",
      .help = "trust the X-Forwarded-* fields of these addresses, besides loopback and unix sockets",
      .check = check_cidr, .wants = "an address or a network like 10.0.0.0/8"},
+    {.name = "forward-field", .type = OPT_LIST, .offset = FIELD(fields.forward), .value = "NAME",
+     .help = "pass this field of trusted proxies on, as X-Forwarded-Prefix or CF-Connecting-IP; by default only X-Forwarded-For, -Proto, -Host and -Port count",
+     .check = check_forward_field, .wants = "a field name that is not X-Forwarded-For, -Proto, -Host, -Port or Proxy"},
+    {.name = "drop-field", .type = OPT_LIST, .offset = FIELD(fields.drop), .value = "NAME",
+     .help = "remove this field from every request too; always removed: X-Original-URL, X-Rewrite-URL, X-Middleware-Subrequest, X-Accel-Mapping, X-Sendfile-Type, True-Client-IP, CF-Connecting-IP, X-Client-IP, Client-IP",
+     .check = check_field_name, .wants = "a field name"},
     {.name = "landing", .type = OPT_TEXT, .offset = FIELD(urls.landing), .value = "URL",
      .help = "redirect visitors of the base domain here; default: a built-in page",
      .check = check_landing, .wants = "an http:// or https:// URL"},
@@ -286,7 +307,7 @@ static const struct opt rows[] = {
     {.name = "stall-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.stall_ms), .fallback = "10s", .min = 1, .max = DAY,
      .help = "when 3/4 of the memory is used, cut streams that have taken nothing for this long, the longest first"},
     {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",
-     .help = "send 103 responses to viewers; auto: not through proxies, many of which take one for the answer",
+     .help = "send 103 and other interim responses to viewers; auto: not through proxies, many of which take one for the answer",
      .check = check_early_hints, .wants = "auto, on or off"},
     {.name = "log-level", .type = OPT_TEXT, .offset = FIELD(log.level), .fallback = "info", .value = "LEVEL",
      .help = "least severe level that is logged: error, warn, info or debug", .check = check_log_level, .wants = "error, warn, info or debug"},

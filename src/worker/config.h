@@ -21,6 +21,9 @@ struct config {
         struct opt_list trusted_proxy;
     } listen;
     struct {
+        struct opt_list drop, forward; /* --drop-field, --forward-field */
+    } fields;
+    struct {
         const char *public, *attach; /* --public-url, --attach-url */
         const char *landing;
     } urls;

@@ -27,6 +27,16 @@ static void on_cut(void *user, uint64_t stalled_ms, uint64_t bytes)
     worker_note_evicted(user, "-", stalled_ms, bytes);
 }
 
+struct slice worker_date(struct worker *w)
+{
+    int64_t now = clock_wall_s();
+    if (now != w->date_s || w->date[0] == '\0') {
+        w->date_s = now;
+        clock_http(now, w->date);
+    }
+    return slice_str(w->date);
+}
+
 static void init_lists(struct worker *w)
 {
     list_init(&w->listeners);

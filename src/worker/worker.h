@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/clock.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/io/loop.h"
 #include "src/worker/server.h"
@@ -42,6 +43,10 @@ struct worker {
     struct list_node listeners, gates, edges, links, exchanges;
     bool stopped; /* these objects were ended, and no new one may begin */
 
+    /* The last result of worker_date, and the second that it is for. */
+    int64_t date_s;
+    char date[CLOCK_HTTP_MAX];
+
     /* Rate limits for log lines that a stranger could cause without end. */
     struct log_limit no_tunnel_log, bad_request_log, evicted_log, handshake_log, quota_log;
     struct log_limit exchange_log[WORKER_EXCHANGE_EVENTS]; /* by enum exchange_event */
@@ -68,6 +73,10 @@ static inline void worker_check(const struct worker *w)
 {
     CHECK_THAT(pthread_equal(w->owner_thread, pthread_self()));
 }
+
+/* Returns the value of a Date field for now. The text lives as long as the worker, and changes at a
+ * later call. */
+struct slice worker_date(struct worker *w);
 
 /* Counts a stream that was reset because memory was short and its viewer had taken nothing for
  * @stalled_ms. Logs at most one such stream a second. @name is the name of its tunnel, or "-" when

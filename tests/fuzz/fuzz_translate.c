@@ -3,7 +3,8 @@
  * first byte of an input selects which.
  *
  * Checks that the translated message has no field of a single connection, tells the truth about the
- * viewer, and can be written and read again, and that no cookie is valid beyond its tunnel. */
+ * viewer in one spelling, and can be written and read again, and that no cookie is valid beyond its
+ * tunnel. */
 #include "h2mux/http/h1.h"
 #include "h2mux/http/ws.h"
 #include "src/http/translate.h"
@@ -25,10 +26,52 @@ static void check_stripped(const struct fields *f)
         assert(!slice_istarts(f->v[i].name, SLICE("oneport-")));
 }
 
+/* Returns whether @name is @plain with any bytes in place of its dashes. Written anew, so that it
+ * does not share faults with what it checks. */
+static bool reads_as(struct slice name, const char *plain)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool plain_byte = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+        if (plain[i] == '\0' || (plain_byte ? (c | 32) != (plain[i] | 32) : plain[i] != '-'))
+            return false;
+    }
+    return plain[name.len] == '\0';
+}
+
+/* Checks H16: of the names that rules know, no other spelling is left. */
+static void check_spellings(const struct fields *f)
+{
+    static const char *const known[] = {
+        "content-length",    "transfer-encoding", "x-forwarded-for",  "x-forwarded-proto",
+        "x-forwarded-host",  "x-forwarded-port",  "x-real-ip",        "proxy-connection",
+        "sec-websocket-key", "max-forwards",      "x-request-id",     "client-ip",
+        "x-original-url",    "x-sendfile",        "x-accel-redirect", "x-accel-buffering",
+        "set-cookie",        "alt-svc",           "oneport-error",    "keep-alive"};
+    for (size_t i = 0; i < f->count; i++)
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            assert(!reads_as(f->v[i].name, known[k]) ||
+                   slice_ieq(f->v[i].name, slice_str(known[k])));
+}
+
+/* Checks H17 to H19: nothing but what oneportd vouches for says who the viewer is. */
+static void check_claims(const struct fields *f)
+{
+    static const char *const gone[] = {"x-real-ip",       "forwarded",        "proxy",
+                                       "client-ip",       "true-client-ip",   "x-client-ip",
+                                       "x-original-url",  "x-rewrite-url",    "x-accel-mapping",
+                                       "x-sendfile-type", "cf-connecting-ip", "x-forwarded-prefix"};
+    for (size_t i = 0; i < f->count; i++)
+        for (size_t k = 0; k < sizeof gone / sizeof *gone; k++)
+            assert(!reads_as(f->v[i].name, gone[k]));
+}
+
 static void check_request(const struct message *m, const struct translated *t, uint8_t how)
 {
     const struct fields *f = &m->fields;
     check_stripped(f);
+    check_spellings(f);
+    check_claims(f);
     assert(fields_count(f, SLICE("x-forwarded-for")) == 1);
     assert(fields_count(f, SLICE("te")) == t->takes_trailers);
     assert(fields_count(f, SLICE("expect")) == t->expects);
@@ -81,6 +124,9 @@ static void try_request(struct slice in, uint8_t how)
         case TRANSLATE_OK:
             check_request(&m, &t, how);
             check_written(&m, &t);
+            translate_request_trailers(&m.fields, &v);
+            check_spellings(&m.fields);
+            check_claims(&m.fields);
             break;
         case TRANSLATE_FAIL:
             assert(reason && failure_status(failure) >= 400);
@@ -115,7 +161,17 @@ static void check_cookie(struct slice cookie)
 
 static void check_response(struct message *m)
 {
-    check_stripped(&m->fields);
+    if (m->status == 426) /* R21 */
+        assert(fields_count(&m->fields, SLICE("upgrade")) == 1);
+    else
+        check_stripped(&m->fields);
+    check_spellings(&m->fields);
+    for (size_t i = 0; i < m->fields.count; i++) {
+        struct slice name = m->fields.v[i].name;
+        assert(!slice_istarts(name, SLICE("x-accel-")) ||
+               slice_ieq(m->fields.v[i].value, SLICE("no")));
+        assert(!slice_istarts(name, SLICE("x-sendfile")));
+    }
     assert(m->status != 204 || m->length == MESSAGE_LENGTH_UNKNOWN);
     assert(!fields_find(&m->fields, SLICE("alt-svc")));
     for (size_t i = 0; i < m->fields.count; i++)
@@ -123,7 +179,7 @@ static void check_response(struct message *m)
             check_cookie(m->fields.v[i].value);
     translate_websocket_opened(m, SLICE("dGhlIHNhbXBsZSBub25jZQ=="));
     assert(m->status == 101 && fields_count(&m->fields, SLICE("sec-websocket-accept")) == 1);
-    translate_trailers(&m->fields);
+    translate_response_trailers(&m->fields);
     assert(!fields_find(&m->fields, SLICE("set-cookie")));
 }
 

@@ -21,7 +21,7 @@ enum { ENOUGH = 1 << 20, UPLOAD = 700, ANSWER = 900 };
 
 /* Passes bytes between two socks, one of them the client's, until a number of bytes was passed.
  * Then it closes both. */
-struct relay {
+struct cutter {
     struct sock *ends[2]; /* NULL once cut */
     size_t left;          /* bytes until the cut, both directions counted */
     bool by_reset;
@@ -43,7 +43,7 @@ struct world {
     struct worker *worker;
     struct tunnel *tunnel;
     struct h2_session *client; /* NULL once closed */
-    struct relay relay;
+    struct cutter relay;
     struct viewer_end viewer;
     enum manner manner;
     size_t heard; /* bytes of requests' bodies */
@@ -52,7 +52,7 @@ struct world {
 
 /* ---- the relay */
 
-static inline void relay_cut(struct relay *r)
+static inline void relay_cut(struct cutter *r)
 {
     for (int i = 0; i < 2; i++) {
         struct sock *s = r->ends[i];
@@ -64,7 +64,7 @@ static inline void relay_cut(struct relay *r)
     }
 }
 
-static inline void relay_pass(struct relay *r, int from)
+static inline void relay_pass(struct cutter *r, int from)
 {
     char chunk[256];
     while (r->ends[from]) {
@@ -91,7 +91,7 @@ static inline void relay_pass(struct relay *r, int from)
 
 static inline void relay_first(void *user)
 {
-    struct relay *r = user;
+    struct cutter *r = user;
     if (r->left > 0)
         relay_pass(r, 0);
     else
@@ -100,7 +100,7 @@ static inline void relay_first(void *user)
 
 static inline void relay_second(void *user)
 {
-    struct relay *r = user;
+    struct cutter *r = user;
     if (r->left > 0)
         relay_pass(r, 1);
     else
@@ -112,10 +112,10 @@ static const struct sock_ops relay_ops[2] = {
     {.on_readable = relay_second, .on_sent = relay_second}};
 
 /* Makes the relay. @outer gets its outer ends: the server's and the client's. */
-static inline void relay_open(struct relay *r, struct loop *l, size_t bytes, bool by_reset,
+static inline void relay_open(struct cutter *r, struct loop *l, size_t bytes, bool by_reset,
                               struct sock *outer[static 2])
 {
-    *r = (struct relay){.left = bytes, .by_reset = by_reset};
+    *r = (struct cutter){.left = bytes, .by_reset = by_reset};
     for (int i = 0; i < 2; i++) {
         sock_pair(l, &outer[i], &r->ends[i]);
         sock_set_ops(r->ends[i], &relay_ops[i], r);

@@ -146,8 +146,15 @@ static void test_special_fields(void **state)
     struct answer a;
     answer_failure(&a, FAIL_UPGRADE_VERSION, SLICE(""), SLICE(""));
     assert_true(field_is(&a, "sec-websocket-version", "13"));
+    assert_true(field_is(&a, "upgrade", "websocket")); /* R21 */
     answer_deinit(&a);
     answer_failure(&a, FAIL_METHOD, SLICE(""), SLICE(""));
+    assert_non_null(fields_find(&a.head.fields, SLICE("allow")));
+    answer_allow(&a, "GET"); /* R22 */
+    assert_true(field_is(&a, "allow", "GET"));
+    answer_deinit(&a);
+    answer_options(&a, NULL);
+    assert_int_equal(a.head.status, 204);
     assert_non_null(fields_find(&a.head.fields, SLICE("allow")));
     answer_deinit(&a);
 }

@@ -19,19 +19,22 @@ static void test_dates(void **state)
     static const struct {
         const char *name;
         int64_t wall_s;
-        const char *iso;
+        const char *iso, *http;
     } rows[] = {
-        {"November", 784111777, "1994-11-06T08:49:37Z"},
-        {"epoch", 0, "1970-01-01T00:00:00Z"},
-        {"leap day", 1709164800, "2024-02-29T00:00:00Z"},
-        {"past 2038", 2147483648, "2038-01-19T03:14:08Z"},
-        {"before the epoch", -1, "1969-12-31T23:59:59Z"},
-        {"no calendar has it", INT64_MAX, ""},
+        {"November", 784111777, "1994-11-06T08:49:37Z", "Sun, 06 Nov 1994 08:49:37 GMT"},
+        {"epoch", 0, "1970-01-01T00:00:00Z", "Thu, 01 Jan 1970 00:00:00 GMT"},
+        {"leap day", 1709164800, "2024-02-29T00:00:00Z", "Thu, 29 Feb 2024 00:00:00 GMT"},
+        {"past 2038", 2147483648, "2038-01-19T03:14:08Z", "Tue, 19 Jan 2038 03:14:08 GMT"},
+        {"before the epoch", -1, "1969-12-31T23:59:59Z", "Wed, 31 Dec 1969 23:59:59 GMT"},
+        {"no calendar has it", INT64_MAX, "", ""},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char iso[CLOCK_ISO_MAX];
         clock_iso(rows[i].wall_s, iso);
         assert_string_equal(iso, rows[i].iso);
+        char http[CLOCK_HTTP_MAX];
+        clock_http(rows[i].wall_s, http);
+        assert_string_equal(http, rows[i].http);
     }
 }
 

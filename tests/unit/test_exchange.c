@@ -142,7 +142,12 @@ static const struct {
     {"R4 103, on", 103, false, false, 1, "on", HINT_FIRST},
     {"R4 103, off", 103, false, false, 1, "off", ONLY_FINAL},
     {"R4 103 to HTTP/1.0", 103, false, false, 0, "on", ONLY_FINAL}, /* RFC 9110 15.2 */
-    {"R4 102", 102, true, false, 1, "on", ONLY_FINAL},
+    {"R4 102", 102, false, false, 1, "auto", "102 " ONLY_FINAL},
+    {"R4 102 to a proxy", 102, true, true, 1, "auto", ONLY_FINAL},
+    {"R4 102, off", 102, true, false, 1, "off", ONLY_FINAL},
+    {"R4 102 to HTTP/1.0", 102, true, false, 0, "on", ONLY_FINAL},
+    {"R4 104", 104, false, false, 1, "auto", "104 " ONLY_FINAL},
+    {"R4 199", 199, false, false, 1, "on", "199 " ONLY_FINAL},
 };
 
 static void test_interim(void **state)

@@ -67,6 +67,15 @@ static const struct {
     {"H2 cookie", "connection=a|connection=COOKIE|a=b|cookie=x|", NULL},
     {"H2 x-forwarded-for", "connection=X-Forwarded-For|a=b|", NULL},
     {"H2 x-forwarded-anything", "connection=x-forwarded-new|a=b|", NULL},
+    {"H16 other spellings",
+     "a=1|Content.Length=5|Transfer_Encoding=chunked|Keep.Alive=1|Proxy_Connection=x|"
+     "Content_Type=x|Set_Cookie=a|X!Real!IP=x|Sec_WebSocket_Key=k|",
+     "a=1|"},
+    {"H16 secrets have no reader", "X_Api_Key=1|", "X_Api_Key=1|"},
+    {"H16 no rule is about it", "X_Own.Field!=1|", "X_Own.Field!=1|"},
+    {"H16 named in another spelling", "connection=x_hop|X.Hop=1|a=b|", "a=b|"},
+    {"H16 a protected name in another spelling", "connection=content_length|a=b|", NULL},
+    {"H16 of forwarding fields", "connection=X.Forwarded.For|a=b|", NULL},
     {"R14 upgrade advert", "Upgrade=h2|Connection=Upgrade|server=x|date=y|", "server=x|date=y|"},
 };
 
@@ -190,7 +199,13 @@ static const struct {
     {"grpc-status", false, false},
     {"etag", false, false},
     {"cookies", false, false},
-    {"x-forwarded", false, false},
+    {"x-forwarded", false, true},
+    {"Content_Length", false, true},
+    {"Content.Type", false, true},
+    {"X_Api_Key", true, false},
+    {"Proxy.Authorization", true, true},
+    {"max_forwards", false, true},
+    {"oneport-error", false, true},
     {"", false, false},
 };
 

@@ -111,7 +111,12 @@ static const struct {
     {"GET", "/./register", BUILTIN_NONE, ""},
     {"GET", "/%72egister", BUILTIN_REGISTER_OLD, "%72egister"},
     {"GET", "/Register/x", BUILTIN_NONE, ""},
-    {"OPTIONS", "*", BUILTIN_NONE, ""},
+    {"OPTIONS", "*", BUILTIN_OPTIONS, ""},
+    {"GET", "*", BUILTIN_NONE, ""},
+    {"OPTIONS", "/", BUILTIN_OPTIONS, ""},
+    {"OPTIONS", "/register/my-app", BUILTIN_OPTIONS, "my-app"},
+    {"OPTIONS", "/a/b", BUILTIN_NONE, ""},
+    {"options", "/", BUILTIN_METHOD, ""},
     {"GET", "", BUILTIN_NONE, ""},
 };
 

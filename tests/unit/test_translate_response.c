@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_translate_response.c - tests how a response's head and trailers are rewritten: rules R8,
- * R13, R14, R15a, R16. */
+ * R13, R14, R15a, R16, R19, H16. */
 #include "translate_fields.h"
 
 static const struct {
@@ -67,8 +67,26 @@ static const struct {
      "content-type: text/event-stream|x-accel-buffering: no|", false},
     {"R16 with a charset", 200, "content-type: Text/Event-Stream; charset=utf-8|",
      "content-type: Text/Event-Stream; charset=utf-8|x-accel-buffering: no|", false},
-    {"R16 said already", 200, "content-type: text/event-stream|X-Accel-Buffering: yes|",
-     "content-type: text/event-stream|X-Accel-Buffering: yes|", false},
+    {"R16 said already", 200, "content-type: text/event-stream|X-Accel-Buffering: no|",
+     "content-type: text/event-stream|X-Accel-Buffering: no|", false},
+    {"R19 buffering", 200, "content-type: text/event-stream|X-Accel-Buffering: yes|",
+     "content-type: text/event-stream|x-accel-buffering: no|", false},
+    {"R19 buffering of another type", 200, "x-accel-buffering: no|x-accel-buffering: yes|",
+     "x-accel-buffering: no|", false},
+    {"R19", 200,
+     "X-Accel-Redirect: /x|x-accel-expires: 1|x-accel-limit-rate: 1|x-accel-charset: "
+     "x|X-Sendfile: /etc/passwd|X-Sendfile2: /x|x-sendfile-temporary: /x|X-LIGHTTPD-send-file: "
+     "/x|X-LIGHTTPD-send-tempfile: /x|X-Reproxy-URL: http://x|X-REPROXY-FILE: "
+     "/x|X-LiteSpeed-Location: /x|x-litespeed-cache-control: x|a: b|",
+     "a: b|", false},
+    {"R21", 426, "upgrade: h2c|connection: upgrade|a: b|", "a: b|upgrade: websocket|", false},
+    {"R19 not these", 200, "x-accelerated: 1|x-send: 1|x-lighttpd: 1|",
+     "x-accelerated: 1|x-send: 1|x-lighttpd: 1|", false},
+    {"R19 interim", 103, "link: x|x-accel-redirect: /x|", "link: x|", false},
+    {"H16", 200,
+     "X_Accel_Redirect: /x|X.Accel.Buffering: no|X!Sendfile!Type: x|oneport_error: x|Alt_Svc: "
+     "x|Content_Length: 5|Transfer.Encoding: chunked|a_b: c|",
+     "a_b: c|", false},
     {"R16 other types", 200, "content-type: text/html|", "content-type: text/html|", false},
 };
 
@@ -130,12 +148,25 @@ static void test_trailers(void **state)
 {
     struct fields t;
     fields_init(&t);
-    read_fields(&t,
-                "x-sum: 1|Host: x|content-length: 5|transfer-encoding: chunked|set-cookie: "
-                "a=b|Authorization: x|cookie: x|te: x|"
-                "x-forwarded-for: x|trailer: x|oneport-error: x|content-type: x|grpc-status: 0|");
-    translate_trailers(&t);
-    check_fields("R13", &t, "x-sum: 1|grpc-status: 0|");
+    read_fields(&t, "x-sum: 1|Host: x|content-length: 5|transfer-encoding: chunked|set-cookie: "
+                    "a=b|Authorization: x|cookie: x|te: x|"
+                    "x-forwarded-for: x|trailer: x|oneport-error: x|content-type: x|grpc-status: 0|"
+                    "X-Accel-Redirect: /x|x_sendfile: /x|x-accel-buffering: no|Content.Length: 5|"
+                    "x-request-id: 1|");
+    translate_response_trailers(&t);
+    check_fields("R13 R19 H16", &t, "x-sum: 1|grpc-status: 0|x-request-id: 1|");
+    fields_deinit(&t);
+}
+
+static void test_request_trailers(void **state)
+{
+    static const struct viewer stranger;
+    struct fields t;
+    fields_init(&t);
+    read_fields(&t, "x-sum: 1|content_length: 5|X.Real.IP: 1|proxy: x|client-ip: 1|x-request-id: 1|"
+                    "x_request_id: 1|oneport-link: 1|x-accel-redirect: /x|");
+    translate_request_trailers(&t, &stranger);
+    check_fields("Q29 H16 H18 H19", &t, "x-sum: 1|x-accel-redirect: /x|");
     fields_deinit(&t);
 }
 
@@ -161,7 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_responses),        cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_abusive_response), cmocka_unit_test(test_trailers),
-        cmocka_unit_test(test_websocket_opened),
+        cmocka_unit_test(test_request_trailers), cmocka_unit_test(test_websocket_opened),
     };
     return cmocka_run_group_tests_name("translate, response", tests, NULL, NULL);
 }

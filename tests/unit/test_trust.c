@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_trust.c - tests which viewer is found, and which fields about it the origin gets:
- * protocol.md#trust; rules H7, H8. */
+ * protocol.md#trust; rules H7, H8, H17, H18, H19. */
 #include "src/http/trust.h"
 
 #include <arpa/inet.h>
@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include "h2mux/http/field_name.h"
 
 /* Makes a peer of "unix" or of an address. Any other text gives a peer without an address. */
 static struct sockaddr_storage peer_make(const char *text)
@@ -125,6 +127,23 @@ static void fields_make(struct fields *f, const struct request *r)
     }
 }
 
+static bool is_dropped(const struct field *field, void *user)
+{
+    return trust_drops(user, field->name, field_rules(field->name));
+}
+
+/* Replaces the fields about the viewer, as translate.c does. */
+static void rewrite(struct fields *f, const struct viewer *v, const struct peer *peer,
+                    struct slice host)
+{
+    struct buf list;
+    trust_list(f, v, peer, &list);
+    fields_remove_if(f, is_dropped, (void *)(uintptr_t)v);
+    trust_drop_fields(v, f);
+    trust_add_fields(f, v, buf_slice(&list), host);
+    buf_release(&list);
+}
+
 /* clang-format off */
 static const struct {
     const char *what, *peer;
@@ -207,7 +226,7 @@ static void test_viewer(void **state)
             v.forwarded_port != rows[i].port)
             fail_msg("%s: %s %d %d %d %u", rows[i].what, v.address, v.trusted, v.proxied, v.https,
                      v.forwarded_port);
-        trust_rewrite(&f, &v, &peer, SLICE("my-app.example.com:8080"));
+        rewrite(&f, &v, &peer, SLICE("my-app.example.com:8080"));
         if (!slice_eq(fields_value(&f, SLICE("x-forwarded-for")), slice_str(rows[i].upstream)))
             fail_msg("%s: upstream '%.*s'", rows[i].what,
                      SLICE_FMT(fields_value(&f, SLICE("x-forwarded-for"))));
@@ -229,7 +248,7 @@ static void test_rewrite(void **state)
     struct viewer v;
     fields_make(&f, &request);
     trust_viewer(t, &peer, &f, &v);
-    trust_rewrite(&f, &v, &peer, SLICE("Host.example.com"));
+    rewrite(&f, &v, &peer, SLICE("Host.example.com"));
     assert_int_equal(f.count, 3);
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-host")), SLICE("Host.example.com")));
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-proto")), SLICE("http")));
@@ -247,20 +266,101 @@ static void test_rewrite_port(void **state)
     struct viewer v;
     fields_make(&f, &request);
     trust_viewer(t, &peer, &f, &v);
-    trust_rewrite(&f, &v, &peer, SLICE("h"));
+    rewrite(&f, &v, &peer, SLICE("h"));
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-port")), SLICE("8443")));
-    assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-prefix")), SLICE("/p")));
+    assert_null(fields_find(&f, SLICE("x-forwarded-prefix"))); /* H17 */
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-proto")), SLICE("https")));
     fields_deinit(&f);
+    trust_free(t);
+}
+
+/* A field of a request, and who sends it with which options: does the origin get it? */
+static const struct {
+    const char *name;
+    bool stranger, proxy, forwarded, dropped; /* the last two: by a proxy, with the option */
+} passing[] = {
+    {"X-Real-IP", false, false, true, false},
+    {"X-Forwarded-Prefix", false, false, true, false},
+    {"X-Forwarded-Ssl", false, false, true, false},
+    {"X-Forwarded", false, false, true, false},
+    {"Forwarded", false, false, true, false},
+    {"Forwarded-For", false, false, true, false},
+    {"X-Original-URL", false, false, true, false},
+    {"X-Rewrite-URL", false, false, true, false},
+    {"X-Middleware-Subrequest", false, false, true, false},
+    {"X-Accel-Mapping", false, false, true, false},
+    {"X-Sendfile-Type", false, false, true, false},
+    {"True-Client-IP", false, false, true, false},
+    {"CF-Connecting-IP", false, false, true, false},
+    {"X-Client-IP", false, false, true, false},
+    {"Client-IP", false, false, true, false},
+    {"Proxy", false, false, false, false},
+    {"X-Own", true, true, true, false},
+    {"Accept", true, true, true, false},
+};
+
+static bool passes(const struct trust *t, const char *peer_text, const char *name)
+{
+    struct peer peer = peer_of(t, peer_text, false);
+    struct fields f;
+    struct viewer v;
+    fields_init(&f);
+    fields_add(&f, slice_str(name), SLICE("1"));
+    trust_viewer(t, &peer, &f, &v);
+    rewrite(&f, &v, &peer, SLICE("h"));
+    bool got = fields_find(&f, slice_str(name));
+    fields_deinit(&f);
+    return got;
+}
+
+/* H16, H17, H18, H19 */
+static void test_options(void **state)
+{
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {
+        const char *name = passing[i].name;
+        struct trust *plain = trust_make(), *forward = trust_make(), *drop = trust_make();
+        char alias[64];
+        assert_int_equal(trust_forward_field(forward, name), 0);
+        assert_int_equal(trust_drop_field(drop, name), 0);
+        if (passes(plain, "203.0.113.9", name) != passing[i].stranger ||
+            passes(forward, "203.0.113.9", name) != passing[i].stranger ||
+            passes(plain, "10.0.0.1", name) != passing[i].proxy ||
+            passes(forward, "10.0.0.1", name) != passing[i].forwarded ||
+            passes(drop, "10.0.0.1", name) != passing[i].dropped)
+            fail_msg("%s", name);
+        size_t len = strlen(name);
+        memcpy(alias, name, len + 1);
+        char *dash = strchr(alias, '-');
+        if (dash)
+            *dash = '!';
+        if (passes(drop, "10.0.0.1", alias) ||
+            (dash && !passing[i].stranger && passes(forward, "10.0.0.1", alias)))
+            fail_msg("%s", alias);
+        trust_free(plain);
+        trust_free(forward);
+        trust_free(drop);
+    }
+}
+
+static void test_options_are_bounded(void **state)
+{
+    struct trust *t = trust_make();
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(trust_drop_field(t, "a"), 0);
+    assert_true(trust_drop_field(t, "a") == ERR_LIMIT);
     trust_free(t);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_has),          cmocka_unit_test(test_cidr),
-        cmocka_unit_test(test_viewer),       cmocka_unit_test(test_rewrite),
+        cmocka_unit_test(test_has),
+        cmocka_unit_test(test_cidr),
+        cmocka_unit_test(test_viewer),
+        cmocka_unit_test(test_rewrite),
         cmocka_unit_test(test_rewrite_port),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_options_are_bounded),
     };
     return cmocka_run_group_tests_name("trust", tests, NULL, NULL);
 }
