@@ -184,7 +184,7 @@ lint: ## check style, references, licenses, layers, warnings of both compilers a
 layers: ## check that #include lines follow the architecture; tests/layers --draw prints them
 	$(Q)tests/layers
 
-rules: ## print every rule of docs/http-rules.md with its tests; fails when one is missing
+rules: ## print each rule of docs/http-rules.md with its tests, direct and through nginx; fails on a gap
 	$(Q)tests/support/deps.sh test
 	$(Q)tests/rules
 

@@ -12,9 +12,10 @@ import itertools
 
 import other_clients
 import pytest
-from support import programs
+from support import nginx, programs
 from support.certs import Authority
 from support.faultproxy import FaultProxy
+from support.nginx import Behind
 from support.origins import OriginProgram, ScriptedOrigin
 from support.programs import VARIANT, Client, Server
 
@@ -31,13 +32,35 @@ def pytest_addoption(parser):
     )
 
 
+@pytest.hookimpl(trylast=True)  # so that the way is the last word of a test's id
+def pytest_generate_tests(metafunc):
+    """Runs the tests of a module that has WAYS once for each of them, if they use a server."""
+    ways = getattr(metafunc.module, "WAYS", ())
+    if "way" in metafunc.fixturenames and ways:
+        if metafunc.config.getoption("--client") != "oneport":
+            ways = ("direct",)
+        metafunc.parametrize("way", ways, indirect=True, scope="module")
+
+
 def pytest_collection_modifyitems(config, items):
+    dropped = [
+        item
+        for item in items
+        if item.get_closest_marker("direct") and way_of(item) not in (None, "direct")
+    ]
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = [item for item in items if item not in dropped]
     other_clients.sort_out(config, items)
     if VARIANT == "release":
         return
     for item in items:
         if item.get_closest_marker("release_only"):
             item.add_marker(pytest.mark.skip(reason=f"means nothing with VARIANT={VARIANT}"))
+
+
+def way_of(item):
+    """Returns the way by which a test's viewers reach the server, or None if there is no choice."""
+    return item.callspec.params.get("way") if hasattr(item, "callspec") else None
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -117,8 +140,30 @@ def stopping(thing):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, certificate):
-    with stopping(Server(tmp_path_factory.mktemp("server"), certificate)) as running:
+def way(request):
+    """Is the way by which viewers and clients reach the server: `direct`, or through `nginx`."""
+    way = getattr(request, "param", "direct")
+    if way == "nginx" and not nginx.PROGRAM:
+        pytest.skip("nginx is not installed")
+    return way
+
+
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory, certificate, way):
+    """Returns a function that starts a server, and nginx in front of it if that is the way."""
+
+    def start(*options, **keywords):
+        if way == "nginx":  # which names an address, so that it counts
+            options += ("--max-tunnels-per-address", "1000", "--register-rate", "10000")
+        server = Server(tmp_path_factory.mktemp("server"), certificate, *options, **keywords)
+        return Behind(server, tmp_path_factory.mktemp("nginx")) if way == "nginx" else server
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def server(start_server):
+    with stopping(start_server()) as running:
         yield running
 
 
@@ -169,13 +214,10 @@ def ended():
 
 
 @pytest.fixture
-def new_server(ended, tmp_path_factory, certificate):
-    def start(*options, **keywords):
-        return ended.enter_context(
-            stopping(Server(tmp_path_factory.mktemp("server"), certificate, *options, **keywords))
-        )
-
-    return start
+def new_server(ended, start_server):
+    return lambda *options, **keywords: ended.enter_context(
+        stopping(start_server(*options, **keywords))
+    )
 
 
 @pytest.fixture

@@ -27,14 +27,14 @@ FLAGS = [
 class Browser:
     """Runs one browser with a fresh profile. WebDriver tells its tabs apart by handles."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, flags=FLAGS):
         directory = pathlib.Path(directory)
         self.driver = Program(
             [DRIVER, "--port=0"], directory, "chromedriver", env={"HOME": directory}
         )
         port = self.driver.wait_output(r"started successfully on port (\d+)", 20, "stdout").group(1)
         self.base = f"http://127.0.0.1:{port}/session"
-        options = {"binary": CHROMIUM, "args": [*FLAGS, f"--user-data-dir={directory / 'profile'}"]}
+        options = {"binary": CHROMIUM, "args": [*flags, f"--user-data-dir={directory / 'profile'}"]}
         session = self._call(
             "POST", "", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
         )

@@ -10,7 +10,7 @@ declare -A packages=(
     [demo]="openssl python3 python3-websockets"
     [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest
             python3-pytest-xdist python3-pytest-timeout python3-h2 valgrind iproute2 faketime
-            haproxy nghttp2-client"
+            haproxy caddy nghttp2-client"
     [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
     [peers]="haproxy nghttp2-proxy openssh-client openssh-server"
@@ -23,10 +23,11 @@ nghttp2_fixed=1.52.0-1+deb12u3
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# Any flavour of nginx, any Node and any version of clang's library will do.
+# Any flavour of nginx, any Caddy, any Node and any version of clang's library will do.
 is_there() {
     case $1 in
     nginx-light) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
+    caddy) command -v caddy >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
     libclang-rt-*)
         compgen -G "$(clang -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*.a" >/dev/null

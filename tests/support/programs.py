@@ -223,6 +223,11 @@ class Server(Kept):
         return f"https://localhost:{self.port}"
 
     @property
+    def front(self):
+        """What has the TLS port: this server itself, or the nginx in front of it."""
+        return self
+
+    @property
     def access_log(self):
         path = self.directory / "access.log"
         return path.read_text() if path.exists() else ""

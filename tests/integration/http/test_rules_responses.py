@@ -12,6 +12,8 @@ from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
 
+WAYS = ("direct", "nginx")
+
 
 def hints(count, size=0):
     link = b"Link: </" + b"x" * size + b">\r\n"
@@ -87,6 +89,7 @@ def test_a_broken_head_is_502_by_its_name(server, played, raw, kind):
 
 # ---- interim heads ----
 @pytest.mark.rule("R4")
+@pytest.mark.direct("N11")
 def test_eight_hints_pass_and_no_more(server, played):
     got = fetch(server.port, played(answering(hints(20) + reply())).host)
     assert (got.status, [hint.get("X-N") for hint in got.interim]) == (
@@ -96,6 +99,7 @@ def test_eight_hints_pass_and_no_more(server, played):
 
 
 @pytest.mark.rule("R4")
+@pytest.mark.direct("N11")
 def test_hints_have_16_kib_together(server, played):
     got = fetch(server.port, played(answering(hints(3, 7000) + reply())).host)
     assert (got.status, len(got.interim)) == (200, 2)
@@ -106,6 +110,7 @@ PROXIED = "X-Forwarded-For: 198.51.100.7"
 
 @pytest.mark.rule("R4")
 @pytest.mark.parametrize("mode,direct,proxied", [("auto", 1, 0), ("on", 1, 1), ("off", 0, 0)])
+@pytest.mark.direct("N11")
 def test_the_option_decides_who_gets_hints(new_server, shared, mode, direct, proxied):
     server = new_server("--early-hints", mode)
     client = shared(answering(hints(1) + reply()), server=server)
@@ -183,7 +188,7 @@ def reset_when(told, data):
 
 
 @pytest.mark.rule("R11", "R12")
-@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("version", ["1.1", pytest.param("1.0", marks=pytest.mark.direct("N14"))])
 def test_until_close_rst_breaks_it(server, played, version):
     seen = threading.Event()
     client = played(reset_when(seen, b"HTTP/1.0 200 OK\r\n\r\nnot all"))
@@ -212,7 +217,7 @@ CUTS = [
 ]
 
 
-@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("version", ["1.1", pytest.param("1.0", marks=pytest.mark.direct("N14"))])
 @pytest.mark.parametrize("raw", [pytest.param(raw, id=rule) for rule, raw in CUTS])
 def test_a_cut_body_never_looks_complete(server, played, raw, version):
     client = played(answering(raw))
@@ -227,6 +232,7 @@ def test_a_cut_body_never_looks_complete(server, played, raw, version):
 
 # ---- fields ----
 @pytest.mark.rule("R13")
+@pytest.mark.direct("N3")
 def test_trailers_without_what_they_must_not_say(server, played):
     chunks = b"5\r\nhello\r\n0\r\nX-Sum: 42\r\n" + b"".join(
         line + b": x\r\n"
@@ -311,6 +317,7 @@ def test_a_cookie_for_the_base_domain_is_confined_and_that_is_said_once(server, 
 
 
 @pytest.mark.rule("R16")
+@pytest.mark.direct("N16")
 def test_an_event_stream_begins_with_its_head(server, played):
     seen = threading.Event()
     client = played(reset_when(seen, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"))

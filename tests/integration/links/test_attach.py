@@ -471,17 +471,6 @@ def test_a_websocket_as_http2(server, name, foreign):
     assert not {"sec-websocket-key", "upgrade", "connection"} & set(request)
 
 
-@pytest.mark.rule("W4")
-def test_w4_a_stranger_without_websockets(server, name, foreign):
-    link = foreign(
-        name, register(server, name)["ticket"], settings={SettingCodes.ENABLE_CONNECT_PROTOCOL: 0}
-    )
-    wait_until(lambda: links(server, name) == 1)
-    with Viewer(server.port) as viewer:
-        assert viewer.get(f"{name}.localhost", "/ws", *HANDSHAKE).status == 501
-    assert not link.requests
-
-
 @pytest.mark.rule("F6")
 def test_a_refused_stream_is_503(server, name, foreign):
     foreign(name, register(server, name)["ticket"], serve=lambda stream: stream.reset(7))

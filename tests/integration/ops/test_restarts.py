@@ -227,7 +227,11 @@ def test_row_33_nginx_is_reloaded(new_server, new_client, http_origin, ended, tm
     """New workers of nginx take the port, and the old ones finish. The tunnel through nginx comes
     back within two seconds. The tunnel beside nginx is not affected."""
     server = new_server()
-    front = Nginx(server, tmp_path / "nginx", "worker_shutdown_timeout 200ms;")
+    front = Nginx(
+        server,
+        tmp_path / "nginx",
+        [("worker_shutdown_timeout 1h", "worker_shutdown_timeout 200ms")],
+    )
     ended.callback(front.stop)
     through, beside = new_client(http_origin.port, server=front), new_client(
         http_origin.port, server=server

@@ -6,6 +6,8 @@ import signal
 import threading
 
 import pytest
+from h2.settings import SettingCodes
+from support.foreign import linked
 from support.origins import accept_websocket, answer_upgrade, reply
 from support.programs import SLOW, VARIANT, stable
 from support.viewer import Viewer, head
@@ -13,6 +15,7 @@ from support.wait import wait_until
 from support.websocket_frames import split as frames
 from support.websocket_viewer import ACCEPT, HANDSHAKE
 
+WAYS = ("direct", "nginx")
 CLOSE_1012 = (1012).to_bytes(2, "big")
 
 
@@ -98,6 +101,15 @@ def test_no_byte_passes_behind_half_a_handshake(server, played, head_line):
     assert heard == [b""]
 
 
+@pytest.mark.rule("W4")
+def test_a_client_that_announces_no_websockets_gets_none(server, name, ended):
+    link = linked(server.front, name, settings={SettingCodes.ENABLE_CONNECT_PROTOCOL: 0})
+    ended.callback(link.close)
+    with Viewer(server.port) as viewer:
+        assert viewer.get(f"{name}.localhost", "/ws", *HANDSHAKE).status == 501
+    assert not link.requests
+
+
 # ---- what waits ----
 @pytest.mark.rule("W6")
 @pytest.mark.parametrize("size", [1, 60_000, 1 << 20])
@@ -165,6 +177,7 @@ def opened(server, ended):
 
 
 @pytest.mark.rule("W7")
+@pytest.mark.direct("N15")
 def test_a_viewers_reset_reaches_the_origin_as_one(server, played, opened):
     ends = []
 
@@ -179,6 +192,7 @@ def test_a_viewers_reset_reaches_the_origin_as_one(server, played, opened):
 
 
 @pytest.mark.rule("W8")
+@pytest.mark.direct("N15")
 def test_after_the_close_the_viewer_may_still_send(server, shared, opened):
     """oneportd reads what the viewer still sends, and does not answer with a reset."""
     client = shared(lambda connection: (accept_websocket(connection), connection.ended()))

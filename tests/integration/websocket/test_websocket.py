@@ -19,6 +19,7 @@ from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
 from support.websocket_viewer import ACCEPT, HANDSHAKE, close_codes, connect, connect_many, echoes
 
+WAYS = ("direct", "nginx")
 SIZES = [0, 1, 2, 125, 126, 127, 4096, 16_383, 16_384, 65_535, 65_536, 100_000, 1 << 20]
 
 
@@ -44,8 +45,8 @@ def test_echo_over_tls(server, websocket_tunnel, certificate):
         async with websockets.connect(
             url,
             host="127.0.0.1",
-            port=server.port,
-            ssl=certificate.client_context(),
+            port=server.front.port,
+            ssl=certificate.client_context(["http/1.1"]),
             max_size=8 << 20,
         ) as socket:
             for size in SIZES:
@@ -56,7 +57,7 @@ def test_echo_over_tls(server, websocket_tunnel, certificate):
 
 
 @pytest.mark.parametrize("count", [pytest.param(1000, marks=pytest.mark.release_only), 100])
-def test_many_at_once_on_one_connection(server, websocket_tunnel, count):
+def test_many_at_once_on_one_connection(server, websocket_tunnel, way, count):
     """Every WebSocket echoes. Each program has only one descriptor that leads to the other one."""
     dice = random.Random(count)
 
@@ -70,7 +71,7 @@ def test_many_at_once_on_one_connection(server, websocket_tunnel, count):
         sockets = await connect_many(websocket_tunnel, count)
         try:
             program, peer = server.program, websocket_tunnel.program
-            if websocket_tunnel.holds_link:
+            if websocket_tunnel.holds_link and way == "direct":
                 assert (program.established(peer), peer.established(program)) == (1, 1)
             assert (
                 server.fds() >= count and websocket_tunnel.fds() >= count
@@ -119,7 +120,7 @@ def test_subprotocol(websocket_tunnel):
 
 
 @pytest.mark.rule("W3")
-def test_what_the_origin_is_told(websocket_tunnel):
+def test_what_the_origin_is_told(websocket_tunnel, way):
     async def run():
         extra = {"Cookie": "sid=1", "X-Own": "2"}
         async with connect(
@@ -130,7 +131,8 @@ def test_what_the_origin_is_told(websocket_tunnel):
     seen = asyncio.run(run())
     assert seen["host"] == websocket_tunnel.host
     assert (seen["origin"], seen["cookie"], seen["x-own"]) == ("http://page.example", "sid=1", "2")
-    assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == ("127.0.0.1", "http")
+    hops = ["127.0.0.1"] * (1 if way == "direct" else 2)
+    assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == (", ".join(hops), "http")
     assert seen["upgrade"].lower() == "websocket" and seen["sec-websocket-version"] == "13"
 
 
@@ -330,6 +332,7 @@ def test_bytes_right_behind_the_handshake_arrive(server, shared):
 
 
 @pytest.mark.rule("W7")
+@pytest.mark.direct("N15")
 def test_fin_is_passed_on_as_fin_each_way(server, shared):
     """One direction ends, and the other one goes on."""
 
@@ -346,6 +349,7 @@ def test_fin_is_passed_on_as_fin_each_way(server, shared):
 
 
 @pytest.mark.rule("W7")
+@pytest.mark.direct("N15")
 def test_data_behind_a_fin_may_be_long(server, shared):
     """The origin sends more than a window after the viewer's FIN, and its own FIN right after that.
     The stream ends before the connection does, and the server does not touch it again."""
@@ -367,6 +371,7 @@ def test_data_behind_a_fin_may_be_long(server, shared):
 
 @pytest.mark.rule("W7")
 @pytest.mark.parametrize("size", [4, 400000])
+@pytest.mark.direct("N15")
 def test_a_viewer_talks_on_behind_the_fin_of_the_origin(server, shared, size):
     last, heard = pattern.pattern(size), []
 
@@ -386,6 +391,7 @@ def test_a_viewer_talks_on_behind_the_fin_of_the_origin(server, shared, size):
 
 
 @pytest.mark.rule("W7")
+@pytest.mark.direct("N15")
 def test_reset_of_the_origin_is_no_orderly_end(server, shared):
     def serve(connection):
         accept_websocket(connection)
