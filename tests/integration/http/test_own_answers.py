@@ -96,7 +96,7 @@ def test_our_own_answers_are_complete(server, tunnel, row):
         assert "upgrade" in got.get("Connection").lower()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["nginx"])
 def front(server, tmp_path_factory):
     if not nginx.PROGRAM:
         pytest.skip("nginx is not installed")
@@ -105,7 +105,7 @@ def front(server, tmp_path_factory):
     front.stop()
 
 
-@pytest.mark.rule("R20", "R22")
+@pytest.mark.rule("R20", "R21", "R22")
 @pytest.mark.parametrize(
     "row", [row for row in ANSWERS if not NOT_BEHIND_NGINX & {row[0], row[1], row[4]}], ids=row_id
 )

@@ -196,7 +196,7 @@ def test_the_operator_decides(new_server, new_client, http_origin):
 
 
 # ---- through nginx ----
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["nginx"])
 def front(server, tmp_path_factory):
     if not nginx.PROGRAM:
         pytest.skip("nginx is not installed")
@@ -233,3 +233,13 @@ def test_no_claim_passes_through_nginx(front, tunnel, line):
     fields = {name.lower(): value for name, value in got["fields"]}
     assert names_of([line]).isdisjoint(fields)
     assert fields["x-forwarded-for"].startswith("127.0.0.1")
+
+
+@pytest.mark.rule("Q41")
+@pytest.mark.parametrize(
+    "alias", ["Content_Length: 3", "Content.Length: 99", "Transfer_Encoding: chunked"]
+)
+def test_an_alias_frames_nothing_through_nginx(front, tunnel, alias):
+    tls = front.certificate.client_context(["http/1.1"])
+    got = fetch(front.port, tunnel.host, "/echo", alias, method="POST", body=b"hello", tls=tls)
+    assert got.json()["body"] == "hello"
