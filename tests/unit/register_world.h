@@ -107,8 +107,8 @@ static inline struct reply ask(struct fixture *x, const struct request *r)
     struct call c = {
         .m = &m,
         .route = {.kind = ROUTE_BASE,
-                  .builtin = {r->old ? BUILTIN_REGISTER_OLD : BUILTIN_REGISTER,
-                              slice_str(r->name ? r->name : "")}},
+                  .builtin = {.kind = r->old ? BUILTIN_REGISTER_OLD : BUILTIN_REGISTER,
+                              .name = slice_str(r->name ? r->name : "")}},
     };
     call_set_viewer(&c, &viewer, r->tls, !r->remote);
     register_answer(&x->worker, &c, &a);
