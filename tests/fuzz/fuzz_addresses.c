@@ -15,6 +15,7 @@
 #include "src/names/label.h"
 #include "src/worker/config.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/viewer_fields.h"
 
 static struct sockaddr_storage peer_of(struct slice text, bool *tls)
 {
@@ -72,23 +73,6 @@ static void check_rewritten(const struct trust *t, const struct peer *peer, cons
     assert(again.forwarded_port == v->forwarded_port);
 }
 
-static bool is_dropped(const struct field *f, void *user)
-{
-    return trust_drops(user, f->name, field_rules(f->name));
-}
-
-/* Does to the fields what translate_request does to those that say who the viewer is. */
-static void rewrite(struct fields *f, const struct viewer *v, const struct peer *peer,
-                    struct slice host)
-{
-    struct buf list;
-    trust_list(f, v, peer, &list);
-    fields_remove_if(f, is_dropped, (void *)(uintptr_t)v);
-    trust_drop_fields(v, f);
-    trust_add_fields(f, v, buf_slice(&list), host);
-    buf_release(&list);
-}
-
 static void check_forwarded(const struct trust *t, struct slice peer_line, struct slice host,
                             struct slice rest)
 {
@@ -111,7 +95,7 @@ static void check_forwarded(const struct trust *t, struct slice peer_line, struc
     trust_viewer(t, &peer, &f, &v);
     check_viewer(&peer, &v, &f);
     assert(fuzz_within(v.accepted_for, all));
-    rewrite(&f, &v, &peer, host);
+    viewer_fields_rewrite(&f, &v, &peer, host);
     check_rewritten(t, &peer, &v, &f);
     fields_deinit(&f);
 }

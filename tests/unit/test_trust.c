@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "h2mux/http/field_name.h"
+#include "viewer_fields.h"
 
 /* Makes a peer of "unix" or of an address. Any other text gives a peer without an address. */
 static struct sockaddr_storage peer_make(const char *text)
@@ -127,23 +128,6 @@ static void fields_make(struct fields *f, const struct request *r)
     }
 }
 
-static bool is_dropped(const struct field *field, void *user)
-{
-    return trust_drops(user, field->name, field_rules(field->name));
-}
-
-/* Replaces the fields about the viewer, as translate.c does. */
-static void rewrite(struct fields *f, const struct viewer *v, const struct peer *peer,
-                    struct slice host)
-{
-    struct buf list;
-    trust_list(f, v, peer, &list);
-    fields_remove_if(f, is_dropped, (void *)(uintptr_t)v);
-    trust_drop_fields(v, f);
-    trust_add_fields(f, v, buf_slice(&list), host);
-    buf_release(&list);
-}
-
 /* clang-format off */
 static const struct {
     const char *what, *peer;
@@ -226,7 +210,7 @@ static void test_viewer(void **state)
             v.forwarded_port != rows[i].port)
             fail_msg("%s: %s %d %d %d %u", rows[i].what, v.address, v.trusted, v.proxied, v.https,
                      v.forwarded_port);
-        rewrite(&f, &v, &peer, SLICE("my-app.example.com:8080"));
+        viewer_fields_rewrite(&f, &v, &peer, SLICE("my-app.example.com:8080"));
         if (!slice_eq(fields_value(&f, SLICE("x-forwarded-for")), slice_str(rows[i].upstream)))
             fail_msg("%s: upstream '%.*s'", rows[i].what,
                      SLICE_FMT(fields_value(&f, SLICE("x-forwarded-for"))));
@@ -248,7 +232,7 @@ static void test_rewrite(void **state)
     struct viewer v;
     fields_make(&f, &request);
     trust_viewer(t, &peer, &f, &v);
-    rewrite(&f, &v, &peer, SLICE("Host.example.com"));
+    viewer_fields_rewrite(&f, &v, &peer, SLICE("Host.example.com"));
     assert_int_equal(f.count, 3);
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-host")), SLICE("Host.example.com")));
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-proto")), SLICE("http")));
@@ -266,7 +250,7 @@ static void test_rewrite_port(void **state)
     struct viewer v;
     fields_make(&f, &request);
     trust_viewer(t, &peer, &f, &v);
-    rewrite(&f, &v, &peer, SLICE("h"));
+    viewer_fields_rewrite(&f, &v, &peer, SLICE("h"));
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-port")), SLICE("8443")));
     assert_null(fields_find(&f, SLICE("x-forwarded-prefix"))); /* H17 */
     assert_true(slice_eq(fields_value(&f, SLICE("x-forwarded-proto")), SLICE("https")));
@@ -307,7 +291,7 @@ static bool passes(const struct trust *t, const char *peer_text, const char *nam
     fields_init(&f);
     fields_add(&f, slice_str(name), SLICE("1"));
     trust_viewer(t, &peer, &f, &v);
-    rewrite(&f, &v, &peer, SLICE("h"));
+    viewer_fields_rewrite(&f, &v, &peer, SLICE("h"));
     bool got = fields_find(&f, slice_str(name));
     fields_deinit(&f);
     return got;
