@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* origin_int.h - is shared by origin.c and origin_pool.c. Nobody else includes it.
+ *
+ * Invariants: `ops` is set iff the connection is leased, and the node is linked iff it is not;
+ * `dial` is set only while DIALLING, and `h1` only afterwards. */
+#ifndef CLIENT_ORIGIN_ORIGIN_INT_H
+#define CLIENT_ORIGIN_ORIGIN_INT_H
+
+#include "client/origin/origin.h"
+
+struct origin {
+    struct origin_options o;
+    struct list_node idle;    /* of origin_conn.node: the pool */
+    struct list_node parting; /* likewise: released, and on_done has not been told */
+    size_t idle_count;
+    struct h1_windows windows; /* of the leased connections */
+    struct timer sweep;        /* armed while the pool holds any */
+};
+
+struct origin_conn {
+    struct origin *origin;        /* borrowed: outlives its connections */
+    const struct origin_ops *ops; /* static; NULL while nobody has it */
+    void *user;                   /* borrowed: ends the lease before it dies */
+    struct dial *dial;            /* owned until it has answered */
+    struct h1_conn *h1;           /* owned */
+    struct list_node node;        /* in origin->idle or origin->parting; unlinked while leased */
+    uint64_t idle_since_us;
+    uint64_t idle_turn; /* the loop's turn in which it came into the pool */
+    bool idle;          /* in the pool */
+    bool used;          /* an exchange was served */
+    bool over;          /* condemned */
+    struct reap reap;
+};
+
+/* origin.c */
+
+/* Checks the invariants above. */
+void origin_conn_check(const struct origin_conn *c);
+void origin_check(const struct origin *o);
+/* Takes @c out of the list that it is in, if it is in one. */
+void origin_unlist(struct origin_conn *c);
+
+/* origin_pool.c */
+
+void origin_pool_init(struct origin *o);
+/* Closes the connections of the pool. */
+void origin_pool_close(struct origin *o);
+/* Checks the order and the bounds of the pool. */
+void origin_pool_check(const struct origin *o);
+
+/* Puts @c, which nobody leases, into the pool, or closes it. */
+void origin_pool_put(struct origin_conn *c);
+/* Takes a connection out of the pool that the origin has sent nothing on meanwhile. Returns NULL if
+ * there is none. */
+struct origin_conn *origin_pool_take(struct origin *o) MUSTCHECK;
+
+#endif
