@@ -16,23 +16,30 @@ Q       := $(if $(V),,@)
 VERSION := 0.2.0
 prefix  ?= /usr/local
 
+# What makes a fault of memory harder to use. Link-time optimisation needs the flags again when it
+# generates code. -fcf-protection exists for x86 alone; arm64 has another flag for the same.
+machine := $(shell $(CC) -dumpmachine 2>/dev/null)
+HARDEN  := -fstack-protector-strong -fstack-clash-protection \
+           $(if $(filter x86_64-% i%86-%,$(machine)),-fcf-protection) \
+           $(if $(filter aarch64-%,$(machine)),-mbranch-protection=standard)
+
 # Link-time optimisation makes requests 6 % cheaper. Tests link the same objects without it, which
 # only gcc's objects allow.
 ifeq ($(shell $(CC) --version 2>/dev/null | grep -ci clang),0)
 LTO_OBJECTS := -flto=auto -ffat-lto-objects
-LTO_release := -O2 -flto=auto
+LTO_release := -O2 -flto=auto $(HARDEN)
 NO_LTO      := -fno-lto
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
         -Wwrite-strings -Wvla -Wswitch-enum -Wformat=2 -Wundef -Wconversion -Wno-unused-parameter
-FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong $(LTO_OBJECTS)
+FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN) $(LTO_OBJECTS)
 FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_cov     := -O0 -g --coverage
 FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
                  -fno-omit-frame-pointer
-LINK_release  := -pie -Wl,-z,relro,-z,now
+LINK_release  := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 LINK_asan     := -fsanitize=address,undefined
 LINK_tsan     := -fsanitize=thread
 LINK_cov      := --coverage
@@ -113,8 +120,8 @@ unit-bin: $(unit_bin)
 unit: unit-bin ## run the unit tests of this VARIANT; with clang: make unit CC=clang BUILD=build/clang
 	$(Q)set -e; for t in $(unit_bin); do $$t; done
 
-deps: ## install the Debian packages that building needs
-	$(Q)tests/support/deps.sh build
+deps: ## install the Debian packages that building needs, upgrade the libraries of the programs
+	$(Q)tests/support/deps.sh build newest
 
 demo: ## install what is missing, build, share a sample app on http://demo.localhost:8080 until Ctrl-C
 	$(Q)tests/support/deps.sh build demo

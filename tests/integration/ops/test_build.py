@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Tests how the programs are built: the flags that harden them, and what `make deps` upgrades."""
+
+import os
+import pathlib
+import platform
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BIN = pathlib.Path(os.environ.get("ONEPORT_BIN", ROOT / "build"))
+RELEASE = os.environ.get("ONEPORT_VARIANT", "release") == "release"
+
+FAKE_DPKG_QUERY = """#!/bin/sh
+case "$*" in *Version*) echo 1.52.0-1+deb12u3 ;; *) echo installed ;; esac
+"""
+
+FAKE_APT_GET = """#!/bin/sh
+echo "$*" >>"$APT_LOG"
+case " $* " in
+*" -s "*) [ -z "$APT_OLD" ] || echo "$APT_OLD" ;;
+*" update "*) [ -z "$APT_OFFLINE" ] || exit 100 ;;
+*) [ -z "$APT_OFFLINE" ] || exit 100 ;;
+esac
+"""
+
+FAKE_SUDO = """#!/bin/sh
+exec "$@"
+"""
+
+
+def readelf(*arguments):
+    return subprocess.run(["readelf", "-W", *arguments], capture_output=True, text=True).stdout
+
+
+@pytest.mark.skipif(not RELEASE, reason="the flags are the release build's")
+@pytest.mark.parametrize("program", ["oneportd", "oneport"])
+def test_programs_are_hardened(program):
+    path = BIN / program
+    segments = [line.split() for line in readelf("-l", path).splitlines()]
+    stack = next(s for s in segments if s[:1] == ["GNU_STACK"])
+    loads = [s for s in segments if s[:1] == ["LOAD"]]
+    assert "E" not in " ".join(stack[6:]), "the stack is executable"
+    assert "E" not in " ".join(loads[0][6:-1]), "code shares a page with the headers"
+    assert any(s[:1] == ["GNU_RELRO"] for s in segments)
+    dynamic = readelf("-d", path)
+    assert "BIND_NOW" in dynamic and "PIE" in dynamic
+    symbols = readelf("--dyn-syms", path)
+    assert "__stack_chk_fail" in symbols
+    assert "__memcpy_chk" in symbols or "__snprintf_chk" in symbols
+    # gcc notes in the debug data how it generated the code.
+    producers = readelf("--debug-dump=info", "--dwarf-depth=1", path)
+    if "GNU GIMPLE" in producers:
+        assert "-fstack-clash-protection" in producers
+        if platform.machine() == "x86_64":
+            assert "-fcf-protection" in producers
+
+
+def run_deps(tmp_path, groups, **environment):
+    """Runs deps.sh with commands that only note what they are asked. Returns the notes and what
+    was printed."""
+    for name, text in (
+        ("dpkg-query", FAKE_DPKG_QUERY),
+        ("apt-get", FAKE_APT_GET),
+        ("sudo", FAKE_SUDO),
+    ):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    log = tmp_path / "log"
+    log.write_text("")
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "APT_LOG": str(log)}
+    done = subprocess.run(
+        [ROOT / "tests/support/deps.sh", *groups],
+        env={**env, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    return log.read_text().splitlines(), done.stdout + done.stderr
+
+
+def test_deps_upgrades_every_linked_library(tmp_path):
+    old = "Inst libssl3 [3.0.19-1~deb12u2] (3.0.22-1~deb12u2 Debian-Security:12 [amd64])"
+    asked, said = run_deps(tmp_path, ["build", "newest"], APT_OLD=old)
+    assert "update -qq" in asked[0]  # before the lists are read
+    upgrade = asked[-1]
+    assert "--only-upgrade" in upgrade and "-s" not in upgrade.split()
+    for library in ("libc6", "libnghttp2", "libssl", "libevent", "libcjson"):
+        assert f"{library}-dev" in upgrade
+    assert "upgrading: libssl3" in said
+
+
+def test_deps_changes_nothing_where_nothing_is_old(tmp_path):
+    asked, said = run_deps(tmp_path, ["build"])
+    assert [a for a in asked if " -s " not in f" {a} "] == []
+    assert said == ""
+
+
+def test_deps_without_a_network_warns_and_goes_on(tmp_path):
+    old = "Inst libssl3 [3.0.19] (3.0.22 Debian:12 [amd64])"
+    _, said = run_deps(tmp_path, ["build", "newest"], APT_OLD=old, APT_OFFLINE="1")
+    assert "could not be fetched" in said and "could not be upgraded" in said
