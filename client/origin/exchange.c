@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* exchange.c - see exchange.h. */
-#include "client/origin/exchange.h"
-
 #include <stdlib.h>
 
+#include "client/origin/exchange_int.h"
 #include "client/origin/translate.h"
 #include "client/origin/upgrade.h"
 #include "h2mux/base/check.h"
@@ -12,7 +11,6 @@
 #include "h2mux/h2/window.h"
 
 static const struct relay_ops relay_ops;
-static void connect_to_origin(struct exchange *x, bool fresh);
 
 static bool is_leased(const struct exchange *x)
 {
@@ -20,7 +18,7 @@ static bool is_leased(const struct exchange *x)
            x->state == EXCHANGE_OPEN;
 }
 
-static void exchange_check(const struct exchange *x)
+void client_exchange_check(const struct exchange *x)
 {
     const struct leg *far = x->relay.far.leg;
     CHECK_THAT(!is_leased(x) || x->conn);
@@ -70,11 +68,11 @@ static void arm(struct exchange *x)
         timer_arm(&x->timer, ms);
 }
 
-static void enter(struct exchange *x, enum exchange_state state)
+void client_exchange_enter(struct exchange *x, enum exchange_state state)
 {
     x->state = state;
     if (CHECKING)
-        exchange_check(x);
+        client_exchange_check(x);
     arm(x);
 }
 
@@ -96,8 +94,7 @@ static void discard_origin(struct exchange *x, enum origin_end how)
     x->conn = NULL;
 }
 
-/* Gives the connection back to the pool if the response on it is complete, else gives it up. */
-static void let_origin_go(struct exchange *x, enum origin_end how)
+void client_exchange_let_go(struct exchange *x, enum origin_end how)
 {
     if (!x->conn || !x->relay.far.ended || x->asked.websocket) {
         discard_origin(x, how);
@@ -121,11 +118,11 @@ void client_exchange_close(struct exchange *x, enum origin_end how)
     x->state = EXCHANGE_DEAD;
     timer_stop(&x->timer);
     task_cancel(&x->connect.task);
-    let_origin_go(x, how);
+    client_exchange_let_go(x, how);
     relay_close(&x->relay); /* what the stream still holds leaves by itself */
     x->env->on_end(x->env->user, x, &report);
     if (CHECKING)
-        exchange_check(x);
+        client_exchange_check(x);
     loop_reap(x->env->loop, &x->reap, exchange_free, x);
 }
 
@@ -146,9 +143,8 @@ static void log_failure(struct exchange *x, const char *type, const char *step, 
         LOG_U("suppressed", suppressed));
 }
 
-/* Ends the exchange. The viewer gets a response that names @f while there is none yet; later
- * the response is cut so that the viewer can tell. */
-static void fail(struct exchange *x, const struct failure *f, const char *step, const char *reason)
+void client_exchange_fail(struct exchange *x, const struct failure *f, const char *step,
+                          const char *reason)
 {
     log_failure(x, f->type, step, reason);
     discard_origin(x, ORIGIN_CLOSE); /* the response that follows is not the origin's */
@@ -184,7 +180,7 @@ static void on_timer(void *user)
         return;
     }
     if (x->state == EXCHANGE_WAITING) {
-        fail(x, &failure_silent, "response head", "origin is silent");
+        client_exchange_fail(x, &failure_silent, "response head", "origin is silent");
         return;
     }
     log_failure(x, "body_idle", "body", "no byte moved in either direction");
@@ -217,7 +213,7 @@ static bool on_body(struct relay *r, enum relay_side from, struct slice data, bo
         return false;
     relay_touch(r);
     if (early_keep_body(&x->early, WINDOW_MAX, data, end) < 0)
-        fail(x, &failure_internal, "request body", "more than a window came early");
+        client_exchange_fail(x, &failure_internal, "request body", "more than a window came early");
     else
         await_response(x);
     return false;
@@ -269,7 +265,7 @@ static void pass_final(struct exchange *x, struct message *m, const struct respo
         discard_origin(x, ORIGIN_CLOSE);
         client_exchange_close(x, ORIGIN_CLOSE);
     } else {
-        enter(x, EXCHANGE_RELAYING);
+        client_exchange_enter(x, EXCHANGE_RELAYING);
     }
 }
 
@@ -294,7 +290,7 @@ static void open_websocket(struct exchange *x, struct message *m, const struct r
     leg_upgrade(x->relay.far.leg);
     forget_request(x);
     early_pass(&x->early, &x->relay);
-    enter(x, EXCHANGE_OPEN);
+    client_exchange_enter(x, EXCHANGE_OPEN);
 }
 
 static void on_head(struct relay *r, struct message *m, bool end)
@@ -315,7 +311,7 @@ static void on_head(struct relay *r, struct message *m, bool end)
         open_websocket(x, m, &v);
         break;
     case RESPONSE_WRONG:
-        fail(x, v.why, v.step, v.reason);
+        client_exchange_fail(x, v.why, v.step, v.reason);
         break;
     }
 }
@@ -348,12 +344,12 @@ static void far_reset(struct exchange *x, const struct leg_fault *why)
     if (is_loss(why->err) && !why->begun && may_retry(x)) {
         x->connect.retried = true;
         origin_discard(x->conn, ORIGIN_CLOSE);
-        connect_to_origin(x, true);
+        client_exchange_connect(x, true);
         return;
     }
     bool answered = x->response.status != 0;
-    fail(x, failure_of_response(why->err, answered || why->begun),
-         answered ? "response body" : "response head", why->reason);
+    client_exchange_fail(x, failure_of_response(why->err, answered || why->begun),
+                         answered ? "response body" : "response head", why->reason);
 }
 
 static void on_reset(struct relay *r, enum relay_side side, const struct leg_fault *why)
@@ -372,80 +368,6 @@ static const struct relay_ops relay_ops = {
     .on_left = on_left,
     .on_reset = on_reset,
 };
-
-/* ---- the origin's connection */
-
-/* The connection is free for others. The exchange goes on until the rest of the response has left.
- */
-static void on_response_end(void *user)
-{
-    struct exchange *x = user;
-    if (x->state != EXCHANGE_RELAYING)
-        return;
-    if (relay_waiting(&x->relay.far) == 0) {
-        client_exchange_close(x, ORIGIN_CLOSE);
-        return;
-    }
-    let_origin_go(x, ORIGIN_CLOSE);
-    enter(x, EXCHANGE_SENDING);
-}
-
-/* A WebSocket has ended in both directions; its last bytes may still be queued. */
-static void on_done(void *user)
-{
-    struct exchange *x = user;
-    bool queued = sock_queued(h1_conn_sock(origin_h1(x->conn))) > 0;
-    client_exchange_close(x, queued ? ORIGIN_FLUSH : ORIGIN_CLOSE);
-}
-
-static void on_failed(void *user, enum dial_step step, int err, const char *reason)
-{
-    struct exchange *x = user;
-    x->conn = NULL;
-    fail(x, failure_of_dial(step, err), dial_step_name(step), reason);
-}
-
-/* Sends the request: its head, and what came of its body meanwhile. */
-static void on_ready(void *user)
-{
-    struct exchange *x = user;
-    struct leg_reply how = {.upgrade = x->asked.websocket, .trailers = x->request.wants_trailers};
-    struct leg *far = h1_conn_leg(origin_h1(x->conn));
-    x->state = EXCHANGE_WAITING;
-    relay_touch(&x->relay);
-    relay_join(&x->relay, far);
-    leg_reply(far, &how);
-    relay_head(&x->relay, RELAY_NEAR, &x->request.head, x->request.bodyless);
-    if (!x->asked.websocket)
-        early_pass(&x->early, &x->relay);
-    enter(x, EXCHANGE_WAITING);
-}
-
-static const struct origin_ops origin_ops = {
-    .on_ready = on_ready,
-    .on_failed = on_failed,
-    .on_response_end = on_response_end,
-    .on_done = on_done,
-};
-
-static void run_connect(void *user)
-{
-    struct exchange *x = user;
-    x->conn = origin_acquire(x->env->origin, x->connect.fresh, &origin_ops, x);
-    if (origin_h1(x->conn))
-        on_ready(x);
-}
-
-/* Leases a connection once this turn's callbacks have run. */
-static void connect_to_origin(struct exchange *x, bool fresh)
-{
-    x->conn = NULL;
-    x->connect.fresh = fresh;
-    x->state = EXCHANGE_CONNECTING; /* a timer that still runs finds nothing to do */
-    if (CHECKING)
-        exchange_check(x);
-    loop_defer(x->env->loop, &x->connect.task);
-}
 
 /* ---- the beginning */
 
@@ -470,7 +392,7 @@ struct exchange *client_exchange_new(struct exchange_env *env, struct leg *near,
     keep_request(x, m);
     x->request.bodyless = end;
     timer_init(&x->timer, env->loop, on_timer, x);
-    task_init(&x->connect.task, run_connect, x);
+    client_exchange_prepare(x);
     relay_init(&x->relay, env->loop, near, end, &relay_ops);
     relay_hold(&x->relay);
     x->started_us = x->relay.moved_us;
@@ -486,14 +408,14 @@ void client_exchange_start(struct exchange *x)
         return;
     }
     if (slice_eq(m->method, SLICE("CONNECT")) && !x->asked.websocket) {
-        fail(x, &failure_unsupported, "request head", "CONNECT is for WebSockets");
+        client_exchange_fail(x, &failure_unsupported, "request head", "CONNECT is for WebSockets");
         return;
     }
     x->asked.wants_continue = fields_has_token(&m->fields, SLICE("expect"), SLICE("100-continue"));
     rewrite_request(x->env->rewrite, m);
     if (x->asked.websocket && upgrade_request(m) < 0) {
-        fail(x, &failure_internal, "upgrade", "no random bytes");
+        client_exchange_fail(x, &failure_internal, "upgrade", "no random bytes");
         return;
     }
-    connect_to_origin(x, false);
+    client_exchange_connect(x, false);
 }

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* exchange_conn.c - the exchange's connection to the origin: leases it, sends the request on it,
+ * and hears how it goes. */
+#include "client/origin/exchange_int.h"
+#include "h2mux/base/check.h"
+
+/* The connection is free for others. The exchange goes on until the rest of the response has left.
+ */
+static void on_response_end(void *user)
+{
+    struct exchange *x = user;
+    if (x->state != EXCHANGE_RELAYING)
+        return;
+    if (relay_waiting(&x->relay.far) == 0) {
+        client_exchange_close(x, ORIGIN_CLOSE);
+        return;
+    }
+    client_exchange_let_go(x, ORIGIN_CLOSE);
+    client_exchange_enter(x, EXCHANGE_SENDING);
+}
+
+/* A WebSocket has ended in both directions; its last bytes may still be queued. */
+static void on_done(void *user)
+{
+    struct exchange *x = user;
+    bool queued = sock_queued(h1_conn_sock(origin_h1(x->conn))) > 0;
+    client_exchange_close(x, queued ? ORIGIN_FLUSH : ORIGIN_CLOSE);
+}
+
+static void on_failed(void *user, enum dial_step step, int err, const char *reason)
+{
+    struct exchange *x = user;
+    x->conn = NULL;
+    client_exchange_fail(x, failure_of_dial(step, err), dial_step_name(step), reason);
+}
+
+/* Sends the request: its head, and what came of its body meanwhile. */
+static void on_ready(void *user)
+{
+    struct exchange *x = user;
+    struct leg_reply how = {.upgrade = x->asked.websocket, .trailers = x->request.wants_trailers};
+    struct leg *far = h1_conn_leg(origin_h1(x->conn));
+    x->state = EXCHANGE_WAITING;
+    relay_touch(&x->relay);
+    relay_join(&x->relay, far);
+    leg_reply(far, &how);
+    relay_head(&x->relay, RELAY_NEAR, &x->request.head, x->request.bodyless);
+    if (!x->asked.websocket)
+        early_pass(&x->early, &x->relay);
+    client_exchange_enter(x, EXCHANGE_WAITING);
+}
+
+static const struct origin_ops origin_ops = {
+    .on_ready = on_ready,
+    .on_failed = on_failed,
+    .on_response_end = on_response_end,
+    .on_done = on_done,
+};
+
+static void run_connect(void *user)
+{
+    struct exchange *x = user;
+    x->conn = origin_acquire(x->env->origin, x->connect.fresh, &origin_ops, x);
+    if (origin_h1(x->conn))
+        on_ready(x);
+}
+
+void client_exchange_connect(struct exchange *x, bool fresh)
+{
+    x->conn = NULL;
+    x->connect.fresh = fresh;
+    x->state = EXCHANGE_CONNECTING; /* a timer that still runs finds nothing to do */
+    if (CHECKING)
+        client_exchange_check(x);
+    loop_defer(x->env->loop, &x->connect.task);
+}
+
+void client_exchange_prepare(struct exchange *x)
+{
+    task_init(&x->connect.task, run_connect, x);
+}
