@@ -12,8 +12,8 @@
 #include "h2mux/base/clock.h"
 #include "src/crew.h"
 #include "src/drain.h"
+#include "src/edge/gate.h"
 #include "src/edge/listener.h"
-#include "src/limits/handshakes.h"
 #include "src/limits/quota.h"
 #include "src/names/directory.h"
 #include "src/names/keyring.h"
@@ -21,6 +21,7 @@
 #include "src/names/state.h"
 #include "src/reload.h"
 #include "src/tunnels/registry.h"
+#include "src/worker/commons.h"
 #include "src/worker/config.h"
 #include "src/worker/mailbox.h"
 #include "src/worker/worker.h"
@@ -84,7 +85,7 @@ static int open_trust(struct server *s)
 static int open_tls(struct server *s)
 {
     char reason[TLS_REASON_MAX];
-    s->handshakes = handshakes_new(s->config->limits.handshakes);
+    s->handshakes = commons_new(s->config->limits.handshakes, gate_evict);
     if (!s->config->listen.cert)
         return 0;
     s->tls = tls_server_new(s->config->listen.cert, s->config->listen.key, reason);
@@ -229,7 +230,7 @@ static void server_close(struct server *s)
 {
     tls_free(s->tls);
     quota_free(s->quota);
-    handshakes_free(s->handshakes);
+    commons_free(s->handshakes);
     trust_free(s->trust);
     keyring_free(s->keyring);
     log_file_close(s->access_log);

@@ -7,7 +7,7 @@
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 #include "src/edge/edge_h1.h"
-#include "src/limits/handshakes.h"
+#include "src/worker/commons.h"
 
 enum { TLS_HANDSHAKE_RECORD = 0x16 };
 
@@ -15,7 +15,7 @@ struct gate {
     struct list_node node; /* in worker->gates */
     struct worker *worker; /* borrowed: outlives its gates */
     struct sock *sock;     /* owned until passed on */
-    int handshake;         /* its place in server->handshakes, or HANDSHAKE_UNCOUNTED */
+    struct seat handshake; /* in server->handshakes, once the handshake has begun */
     struct timer timer;
     struct reap reap;
 };
@@ -39,7 +39,7 @@ static struct sock *gate_leave(struct gate *g)
     if (CHECKING)
         gate_check(g);
     g->sock = NULL;
-    handshakes_end(g->worker->server->handshakes, g->handshake);
+    commons_give(g->worker->server->handshakes, &g->handshake);
     timer_stop(&g->timer);
     list_remove(&g->node);
     loop_reap(g->worker->loop, &g->reap, gate_free, g);
@@ -61,15 +61,26 @@ static void pass(void *user)
     edge_h1_new(w, gate_leave(g));
 }
 
-static void refuse_handshake(struct gate *g)
+void gate_evict(struct seat *handshake)
 {
+    struct gate *g = CONTAINER_OF(handshake, struct gate, handshake);
     uint64_t suppressed;
     if (log_limit_pass(&g->worker->handshake_log, loop_now_us(g->worker->loop), &suppressed)) {
         char peer[INET6_ADDRSTRLEN];
         sock_address_text(sock_peer(g->sock), false, peer, sizeof peer);
-        LOG(WARN, "handshake_refused", LOG_STR("viewer", peer), LOG_U("suppressed", suppressed));
+        LOG(WARN, "handshake_evicted", LOG_STR("viewer", peer), LOG_U("suppressed", suppressed));
     }
     drop(g, "too many handshakes");
+}
+
+/* Takes a place for the handshake, which may be given up from then on. A peer that is nobody needs
+ * none, since a proxy makes the handshakes of many viewers. Any other peer gets one, since the
+ * greediest always has a place to give up. */
+static bool may_begin(struct gate *g)
+{
+    struct server *s = g->worker->server;
+    struct who who = who_of_peer(s->trust, sock_peer(g->sock));
+    return who.depth == 0 || commons_take(s->handshakes, g->worker, &who, &g->handshake, true);
 }
 
 static void start_tls(struct gate *g)
@@ -79,9 +90,8 @@ static void start_tls(struct gate *g)
         drop(g, "TLS without a certificate");
         return;
     }
-    g->handshake = handshakes_begin(s->handshakes, s->trust, sock_peer(g->sock));
-    if (g->handshake == HANDSHAKE_REFUSED) {
-        refuse_handshake(g);
+    if (!may_begin(g)) {
+        drop(g, "too many handshakes");
         return;
     }
     timer_arm(&g->timer, s->config->timeouts.attach_ms);
@@ -124,7 +134,6 @@ void gate_new(struct worker *w, struct sock *sock)
     struct gate *g = xcalloc(1, sizeof *g);
     g->worker = w;
     g->sock = sock;
-    g->handshake = HANDSHAKE_UNCOUNTED;
     timer_init(&g->timer, w->loop, on_timer, g);
     timer_arm(&g->timer, w->server->config->timeouts.head_ms);
     list_push(&w->gates, &g->node);

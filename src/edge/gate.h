@@ -9,9 +9,15 @@
 #include "h2mux/io/sock.h"
 #include "src/worker/worker.h"
 
+struct seat;
+
 /* Makes a gate, which owns @sock. The gate closes the connection when no byte comes within
  * --head-timeout, or when the handshake fails or takes longer than --attach-timeout. */
 void gate_new(struct worker *w, struct sock *sock);
+
+/* Closes the connection of the gate whose handshake has lost its place to another one. @handshake
+ * is of server->handshakes. */
+void gate_evict(struct seat *handshake);
 
 /* Closes the connection of a gate. @node is of worker->gates. */
 void gate_stop(struct list_node *node);

@@ -49,7 +49,7 @@ struct config {
         uint64_t streams;       /* of a link */
         uint64_t links;         /* of a name */
         uint64_t tunnels;       /* names of an address */
-        uint64_t handshakes;    /* of an address, under way */
+        uint64_t handshakes;    /* under way */
         uint64_t viewer_rate;   /* requests of an address in a second */
         uint64_t register_rate; /* registers of an address in a minute */
         uint64_t body;          /* of a request */

@@ -14,8 +14,8 @@
 #include "src/names/state.h"
 #include "src/worker/config.h"
 
+struct commons;
 struct directory;
-struct handshakes;
 struct keyring;
 struct log_file;
 struct names_file;
@@ -27,7 +27,7 @@ struct server {
     struct keyring *keyring;
     struct directory *directory; /* has a lock */
     struct trust *trust;
-    struct handshakes *handshakes; /* has a lock */
+    struct commons *handshakes;    /* those under way; has a lock */
     struct quota *quota;           /* has a lock */
     struct tls *tls;               /* has a lock; NULL: no certificate, so plain HTTP only */
     struct log_file *access_log;   /* has a lock; NULL: off */

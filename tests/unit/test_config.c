@@ -93,7 +93,7 @@ static const struct {
     {{"-d", "x.org", "--hold", "4"}, "--hold"},
     {{"-d", "x.org", "--hold", "9h"}, "--hold"},
     {{"-d", "x.org", "--max-links", "0"}, "--max-links"},
-    {{"-d", "x.org", "--max-handshakes-per-address", "513"}, "--max-handshakes-per-address"},
+    {{"-d", "x.org", "--max-handshakes", "7"}, "--max-handshakes"},
     {{"-d", "x.org", "--max-tunnels-per-address", "20001"}, "--max-tunnels-per-address"},
     {{"-d", "x.org", "--register-rate", "-1"}, "--register-rate"},
     {{"-d", "x.org", "--port", "http"}, "--port"},
@@ -138,7 +138,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.timeouts.attach_ms, 10000);
     assert_int_equal(c.limits.streams, 20000);
     assert_int_equal(c.limits.links, 4);
-    assert_int_equal(c.limits.handshakes, 64);
+    assert_int_equal(c.limits.handshakes, 512);
     assert_int_equal(c.limits.tunnels, 50);
     assert_int_equal(c.limits.register_rate, 60);
     assert_int_equal(c.limits.viewer_rate, 0);

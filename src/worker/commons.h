@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* commons.h - a pool whose places belong to objects on all workers of the process: shares.h under a
+ * lock. When a place must be given up, its object is ended on its own thread: the place is put on
+ * a list, and a letter tells the worker of the object to look at that list.
+ *
+ * Any thread may take a place. Only the thread of the worker that took a place touches its seat
+ * after that. A commons outlives its workers.
+ *
+ * Invariant: a seat is counted in the shares, or waits for its eviction, or neither; never both. */
+#ifndef SRC_WORKER_COMMONS_H
+#define SRC_WORKER_COMMONS_H
+
+#include "src/limits/shares.h"
+
+struct commons;
+struct worker;
+
+/* A place of a commons, embedded in the object that needs it. A zeroed seat is not taken. */
+struct seat {
+    struct share share;
+    struct list_node victim; /* in the list of its worker; linked iff it is to be evicted */
+    struct worker *worker;   /* borrowed: took the place */
+};
+
+/* Makes a pool of @capacity places. @evict ends the object of a seat that was given up, and runs on
+ * the thread of its worker. The object may have become busy meanwhile: then @evict keeps it, and
+ * counts it again by commons_hold. */
+struct commons *commons_new(size_t capacity, void (*evict)(struct seat *seat)) MUSTCHECK;
+
+/* Frees a pool that no object uses any more. NULL is fine. */
+void commons_free(struct commons *c);
+
+/* Takes the place @seat for @who, for an object on @w. @idle: it may be given up at once. Returns
+ * false when there is none for @who (shares_take). */
+bool commons_take(struct commons *c, struct worker *w, const struct who *who, struct seat *seat,
+                  bool idle) MUSTCHECK;
+
+/* Takes a place without asking whether there is room (shares_hold). The place is not idle. */
+void commons_hold(struct commons *c, struct worker *w, const struct who *who, struct seat *seat);
+
+/* Gives the place back, or forgets that the seat is to be evicted. Does nothing when the seat has
+ * no place. */
+void commons_give(struct commons *c, struct seat *seat);
+
+/* Says whether the place may be given up. Does nothing when the seat has no place. */
+void commons_set_idle(struct commons *c, struct seat *seat, bool idle);
+
+/* Returns the number of places that are taken. */
+size_t commons_count(struct commons *c);
+
+#endif
