@@ -38,7 +38,12 @@ static void on_failed(void *user, enum dial_step step, int err, const char *reas
 static void on_ready(void *user)
 {
     struct exchange *x = user;
-    struct leg_reply how = {.upgrade = x->asked.websocket, .trailers = x->request.wants_trailers};
+    bool last = origin_asks(x->conn, &x->request.head, x->request.bodyless);
+    struct leg_reply how = {
+        .close = last && !x->asked.websocket, /* it is the connection's last anyhow */
+        .upgrade = x->asked.websocket,
+        .trailers = x->request.wants_trailers,
+    };
     struct leg *far = h1_conn_leg(origin_h1(x->conn));
     x->state = EXCHANGE_WAITING;
     relay_touch(&x->relay);

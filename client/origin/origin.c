@@ -2,6 +2,7 @@
 /* origin.c - leases connections; see origin.h. */
 #include <stdlib.h>
 
+#include "client/origin/login.h"
 #include "client/origin/origin_int.h"
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
@@ -197,6 +198,39 @@ struct origin_conn *origin_acquire(struct origin *o, bool fresh, const struct or
     return c;
 }
 
+/* D13: says once why such sign-ins fail; a viewer could repeat the reason without end. */
+static void keep_private(struct origin_conn *c, const char *scheme)
+{
+    c->spent = true;
+    if (c->origin->login_told)
+        return;
+    c->origin->login_told = true;
+    LOG(WARN, "connection_login", LOG_STR("origin", c->origin->o.address->text),
+        LOG_STR("scheme", scheme),
+        LOG_STR("reason", "this signs in a connection, and viewers share connections; each one is "
+                          "closed behind its answer, so the sign-in cannot succeed"));
+}
+
+bool origin_asks(struct origin_conn *c, const struct message *m, bool bodyless)
+{
+    const char *scheme = login_of_request(&m->fields);
+    if (scheme)
+        keep_private(c, scheme);
+    return c->spent;
+}
+
+void origin_answers(struct origin_conn *c, const struct message *m)
+{
+    const char *scheme = login_of_response(&m->fields);
+    if (scheme)
+        keep_private(c, scheme);
+}
+
+static bool may_serve_more(const struct origin_conn *c)
+{
+    return h1_conn_keeps_alive(c->h1) && !c->spent;
+}
+
 void origin_release(struct origin_conn *c)
 {
     c->ops = NULL;
@@ -205,7 +239,7 @@ void origin_release(struct origin_conn *c)
     list_push(&c->origin->parting, &c->node);
     if (CHECKING)
         origin_check(c->origin);
-    if (!h1_conn_keeps_alive(c->h1) || !h1_conn_rx_done(c->h1) || !h1_conn_tx_done(c->h1))
+    if (!may_serve_more(c) || !h1_conn_rx_done(c->h1) || !h1_conn_tx_done(c->h1))
         origin_discard(c, ORIGIN_CLOSE);
     /* else on_done decides, once it is known what was read behind the response */
 }

@@ -65,6 +65,13 @@ struct h1_conn *origin_h1(const struct origin_conn *c);
 /* Returns whether the connection has served a request before: then it may have died in the pool. */
 bool origin_was_used(const struct origin_conn *c);
 
+/* Tells of the request that the lease is for, before its head is written; @bodyless: it is complete
+ * with the head. Returns whether the head shall say `Connection: close`, since the connection is
+ * not used again. */
+bool origin_asks(struct origin_conn *c, const struct message *m, bool bodyless) MUSTCHECK;
+/* Tells of each head of the response, interim ones too, before anything is taken out of it. */
+void origin_answers(struct origin_conn *c, const struct message *m);
+
 /* Ends a lease; no callback follows. The connection goes into the pool if it is fit for it. */
 void origin_release(struct origin_conn *c);
 

@@ -15,6 +15,7 @@ struct origin {
     size_t idle_count;
     struct h1_windows windows; /* of the leased connections */
     struct timer sweep;        /* armed while the pool holds any */
+    bool login_told;           /* the log has said why sign-ins of a connection fail */
 };
 
 struct origin_conn {
@@ -29,6 +30,7 @@ struct origin_conn {
     bool idle;          /* in the pool */
     bool used;          /* an exchange was served */
     bool over;          /* condemned */
+    bool spent;         /* no other request may have it: never goes into the pool */
     struct reap reap;
 };
 
