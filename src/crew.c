@@ -15,6 +15,7 @@
 #include "src/limits/address_buckets.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/registry.h"
+#include "src/worker/mailbox.h"
 
 enum { VIEWER_BURST_S = 10 /* seconds of --viewer-rate that an address may spend at once */ };
 
@@ -88,10 +89,21 @@ int crew_open(struct server *s)
     return 0;
 }
 
-void crew_close(struct server *s)
+void crew_settle(struct server *s)
 {
+    bool any = true;
     for (unsigned i = 0; i < s->n_workers; i++)
         crew_stop(s->workers[i]);
+    while (any) { /* a letter may cause another one, to any worker */
+        any = false;
+        for (unsigned i = 0; i < s->n_workers; i++)
+            any |= mailbox_deliver(s->workers[i]->mailbox);
+    }
+}
+
+void crew_close(struct server *s)
+{
+    crew_settle(s);
     for (unsigned i = 0; i < s->n_workers; i++)
         crew_worker_free(s->workers[i]);
     free(s->workers);

@@ -12,6 +12,11 @@
  * 0, or ERR_LIMIT with errno set. crew_close frees the workers that were made in either case. */
 int crew_open(struct server *s) MUSTCHECK;
 
+/* Ends the objects that are left on the workers, and delivers the letters of all mailboxes until
+ * none is left. The workers' loops do not run. Afterwards no letter names anything, so whatever
+ * letters name may be freed. */
+void crew_settle(struct server *s);
+
 /* Ends the objects that are left on the workers, and frees the workers. Their loops have ended. */
 void crew_close(struct server *s);
 

@@ -117,7 +117,7 @@ static void stop_now(struct worker_drain *d)
 /* Holds a message that tells one worker to drain, or to stop at once. */
 struct order {
     struct mail mail;
-    struct worker_drain *drain; /* borrowed: freed after all mailboxes are empty */
+    struct worker_drain *drain; /* borrowed: freed after crew_settle */
     bool at_once;
 };
 
@@ -180,6 +180,17 @@ struct drain *drain_new(struct server *s)
     return d;
 }
 
+/* Blocks the signals that the drain has watched. One that comes now must not end the process with
+ * the wrong exit code, and before the names file is written. */
+static void hold_signals(void)
+{
+    sigset_t both;
+    sigemptyset(&both);
+    sigaddset(&both, SIGTERM);
+    sigaddset(&both, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &both, NULL);
+}
+
 void drain_free(struct drain *d)
 {
     if (!d)
@@ -187,6 +198,7 @@ void drain_free(struct drain *d)
     for (unsigned i = 0; i < d->server->n_workers; i++)
         timer_stop(&d->workers[i].timer);
     if (d->watching) {
+        hold_signals();
         evsignal_del(&d->term);
         evsignal_del(&d->interrupt);
     }

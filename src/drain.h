@@ -24,7 +24,8 @@ struct drain;
 /* Makes the drain of @s and its workers, which outlive the drain. */
 struct drain *drain_new(struct server *s) MUSTCHECK;
 
-/* Frees @d. No worker's loop may run any more. NULL is fine. */
+/* Frees @d. No worker's loop may run any more, and no order may be in a mailbox (crew_settle).
+ * SIGTERM and SIGINT are blocked from then on. NULL is fine. */
 void drain_free(struct drain *d);
 
 /* Takes SIGTERM and SIGINT on the loop of worker 0. The first signal starts the drain of each

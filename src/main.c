@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - starts oneportd: reads the options, opens the objects that the workers share, runs the
- * workers, and closes everything again. */
+ * workers, and closes everything again. The table of stages has the order. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +20,7 @@
 #include "src/names/names_file.h"
 #include "src/names/state.h"
 #include "src/reload.h"
+#include "src/stage.h"
 #include "src/tunnels/registry.h"
 #include "src/worker/commons.h"
 #include "src/worker/config.h"
@@ -27,6 +28,16 @@
 #include "src/worker/worker.h"
 
 enum { EXIT_USAGE = 1, EXIT_INTERNAL = 70, REASON_MAX = 512 };
+
+struct program {
+    struct server server;
+    struct drain *drain; /* owned */
+};
+
+static struct server *server_of(void *program)
+{
+    return &((struct program *)program)->server;
+}
 
 static int complain(const char *what, const char *reason)
 {
@@ -49,8 +60,9 @@ static void raise_descriptor_limit(const struct config *c)
             LOG_U("wanted", 2 * c->limits.streams));
 }
 
-static int open_log(const struct config *c)
+static int open_log(void *program)
 {
+    const struct config *c = server_of(program)->config;
     enum log_level level = LOG_INFO;
     if (!log_level_parse(slice_str(c->log.level), &level) ||
         log_open(NULL, level, strcmp(c->log.format, "json") == 0) < 0)
@@ -58,8 +70,14 @@ static int open_log(const struct config *c)
     return 0;
 }
 
-static int open_access_log(struct server *s)
+static void close_log(void *program)
 {
+    log_close();
+}
+
+static int open_access_log(void *program)
+{
+    struct server *s = server_of(program);
     const char *path = s->config->log.access;
     if (strcmp(path, "off") == 0)
         return 0;
@@ -67,8 +85,14 @@ static int open_access_log(struct server *s)
     return s->access_log ? 0 : complain(path, strerror(errno));
 }
 
-static int open_trust(struct server *s)
+static void close_access_log(void *program)
 {
+    log_file_close(server_of(program)->access_log);
+}
+
+static int open_trust(void *program)
+{
+    struct server *s = server_of(program);
     s->trust = trust_new();
     for (size_t i = 0; i < s->config->listen.trusted_proxy.count; i++)
         if (trust_add(s->trust, s->config->listen.trusted_proxy.item[i]) < 0)
@@ -82,18 +106,47 @@ static int open_trust(struct server *s)
     return 0;
 }
 
-static int open_tls(struct server *s)
+static void close_trust(void *program)
 {
-    char reason[TLS_REASON_MAX];
+    trust_free(server_of(program)->trust);
+}
+
+static int open_limits(void *program)
+{
+    struct server *s = server_of(program);
+    s->quota =
+        quota_new((uint64_t)arc4random() << 32 | arc4random(), s->config->limits.register_rate);
     s->handshakes = commons_new(s->config->limits.handshakes, gate_evict);
+    budget_init(&s->budget, s->config->limits.memory);
+    raise_descriptor_limit(s->config);
+    return 0;
+}
+
+static void close_limits(void *program)
+{
+    struct server *s = server_of(program);
+    commons_free(s->handshakes);
+    quota_free(s->quota);
+}
+
+static int open_tls(void *program)
+{
+    struct server *s = server_of(program);
+    char reason[TLS_REASON_MAX];
     if (!s->config->listen.cert)
         return 0;
     s->tls = tls_server_new(s->config->listen.cert, s->config->listen.key, reason);
     return s->tls ? 0 : complain("TLS", reason);
 }
 
-static int open_state(struct server *s)
+static void close_tls(void *program)
 {
+    tls_free(server_of(program)->tls);
+}
+
+static int open_state(void *program)
+{
+    struct server *s = server_of(program);
     char reason[REASON_MAX];
     const char *dir = s->config->names.state_dir;
     if (state_prepare(dir) < 0)
@@ -104,87 +157,54 @@ static int open_state(struct server *s)
     return 0;
 }
 
-/* ---- workers */
-
-/* Gives the names of the names file to the workers in turn. */
-struct deal {
-    struct server *server;
-    unsigned next; /* names dealt so far */
-};
-
-static void deal_name(const struct held_name *h, void *user)
+static void close_state(void *program)
 {
-    struct deal *d = user;
-    registry_adopt(d->server->workers[d->next++ % d->server->n_workers]->registry, h);
+    keyring_free(server_of(program)->keyring);
 }
 
-static int open_names(struct server *s, struct names_file *f)
+static int open_directory(void *program)
 {
-    char path[REASON_MAX];
-    struct deal deal = {.server = s};
-    if (names_file_load(f, deal_name, &deal) == 0 && names_file_write(f) == 0)
-        return 0;
-    snprintf(path, sizeof path, "%s/%s", s->config->names.state_dir, STATE_NAMES);
-    return complain(path, strerror(errno));
-}
-
-static int listen_at(struct server *s, const char *address, int *fds)
-{
-    char reason[LISTENER_REASON_MAX];
-    if (listener_bind(address, fds, s->n_workers, reason) < 0)
-        return complain(address, reason);
-    for (unsigned i = 0; i < s->n_workers; i++)
-        listener_start(s->workers[i], fds[i]);
-    listener_announce(fds[0]);
+    struct server *s = server_of(program);
+    s->directory = directory_new(s->config->limits.tunnels, NULL, NULL);
     return 0;
 }
 
-static int start_listening(struct server *s)
+static void close_directory(void *program)
 {
-    const struct opt_list *addresses = &s->config->listen.addresses;
-    int *fds = xcalloc(s->n_workers, sizeof *fds);
-    int status = 0;
-    for (size_t i = 0; i < addresses->count && status == 0; i++)
-        status = listen_at(s, addresses->item[i], fds);
-    free(fds);
-    return status;
+    directory_free(server_of(program)->directory);
 }
 
-/* Runs worker 0 on the calling thread, which alone gets signals, and each other worker on a thread
- * of its own. Returns when all workers have ended: 0, or EXIT_INTERNAL when a thread did not
- * start. */
-static int run_workers(struct server *s)
+/* ---- workers */
+
+static int open_crew(void *program)
 {
-    struct drain *drain = drain_new(s);
-    sigset_t all, before;
-    unsigned started = 1;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    s->running = s->n_workers;
-    while (started < s->n_workers && worker_start(s->workers[started], crew_run) == 0)
-        started++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started < s->n_workers) {
-        LOG(ERROR, "threads_not_started", LOG_U("started", started), LOG_U("wanted", s->n_workers));
-        drain_stop_now(drain);
-        s->running = started;
-    }
-    drain_watch_signals(drain);
-    struct reload *reload = reload_new(s->workers[0]);
-    crew_run(s->workers[0]);
-    reload_free(reload);
-    for (unsigned i = 1; i < started; i++)
-        worker_join(s->workers[i]);
-    for (unsigned i = 0; i < s->n_workers; i++)
-        mailbox_deliver(s->workers[i]->mailbox); /* orders that came after its loop had ended */
-    drain_free(drain);
-    return started == s->n_workers ? 0 : EXIT_INTERNAL;
+    return crew_open(server_of(program)) < 0 ? complain("worker", strerror(errno)) : 0;
 }
+
+static void close_crew(void *program)
+{
+    crew_close(server_of(program));
+}
+
+static int open_drain(void *program)
+{
+    struct program *p = program;
+    p->drain = drain_new(&p->server);
+    return 0;
+}
+
+static void close_drain(void *program)
+{
+    struct program *p = program;
+    drain_free(p->drain);
+}
+
+/* ---- the names file */
 
 /* Holds a message that tells worker 0 to write the names file soon. */
 struct due {
     struct mail mail;
-    struct names_file *file; /* borrowed: freed after all mailboxes are empty */
+    struct names_file *file; /* borrowed: freed after crew_settle */
 };
 
 static void deliver_due(struct mail *m, void *reader)
@@ -205,56 +225,133 @@ static void on_names_change(void *user)
     mailbox_post(s->workers[0]->mailbox, &d->mail);
 }
 
-static int serve(struct server *s)
+/* Gives the names of the names file to the workers in turn. */
+struct deal {
+    struct server *server;
+    unsigned next; /* names dealt so far */
+};
+
+static void deal_name(const struct held_name *h, void *user)
 {
-    s->directory = directory_new(s->config->limits.tunnels, on_names_change, s);
-    int status = crew_open(s) < 0 ? complain("worker", strerror(errno)) : 0;
-    if (status == 0) {
-        s->names_file =
-            names_file_new(s->workers[0]->loop, s->config->names.state_dir, s->directory);
-        status = open_names(s, s->names_file);
+    struct deal *d = user;
+    registry_adopt(d->server->workers[d->next++ % d->server->n_workers]->registry, h);
+}
+
+/* Reads the names file and writes it anew. A file that could not be read is left as it is, also at
+ * the end. */
+static int open_names(void *program)
+{
+    struct server *s = server_of(program);
+    struct deal deal = {.server = s};
+    char path[REASON_MAX];
+    struct names_file *f =
+        names_file_new(s->workers[0]->loop, s->config->names.state_dir, s->directory);
+    if (names_file_load(f, deal_name, &deal) == 0 && names_file_write(f) == 0) {
+        s->names_file = f;
+        directory_watch(s->directory, on_names_change, s);
+        return 0;
     }
-    if (status == 0)
-        status = start_listening(s);
-    if (status == 0) {
-        raise_descriptor_limit(s->config);
-        status = run_workers(s);
-    }
-    names_file_free(s->names_file);
-    crew_close(s);
-    directory_free(s->directory);
+    snprintf(path, sizeof path, "%s/%s", s->config->names.state_dir, STATE_NAMES);
+    int status = complain(path, strerror(errno));
+    names_file_drop(f);
     return status;
 }
 
-static void server_close(struct server *s)
+static void close_names(void *program)
 {
-    tls_free(s->tls);
-    quota_free(s->quota);
-    commons_free(s->handshakes);
-    trust_free(s->trust);
-    keyring_free(s->keyring);
-    log_file_close(s->access_log);
+    struct server *s = server_of(program);
+    directory_watch(s->directory, NULL, NULL);
+    names_file_free(s->names_file);
 }
+
+/* ---- serving */
+
+static int listen_at(struct server *s, const char *address, int *fds)
+{
+    char reason[LISTENER_REASON_MAX];
+    if (listener_bind(address, fds, s->n_workers, reason) < 0)
+        return complain(address, reason);
+    for (unsigned i = 0; i < s->n_workers; i++)
+        listener_start(s->workers[i], fds[i]);
+    listener_announce(fds[0]);
+    return 0;
+}
+
+static int open_listeners(void *program)
+{
+    struct server *s = server_of(program);
+    const struct opt_list *addresses = &s->config->listen.addresses;
+    int *fds = xcalloc(s->n_workers, sizeof *fds);
+    int status = 0;
+    for (size_t i = 0; i < addresses->count && status == 0; i++)
+        status = listen_at(s, addresses->item[i], fds);
+    free(fds);
+    return status;
+}
+
+/* Frees the listeners and all other objects on the workers, and leaves no letter behind that names
+ * what the stages before own. */
+static void settle(void *program)
+{
+    crew_settle(server_of(program));
+}
+
+/* Starts the threads of the workers but worker 0. Returns how many workers may run then, with
+ * worker 0. When a thread does not start, tells all workers to stop at once. */
+static unsigned start_threads(struct program *p)
+{
+    struct server *s = &p->server;
+    unsigned started = 1;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before); /* worker 0 alone gets signals */
+    s->running = s->n_workers;
+    while (started < s->n_workers && worker_start(s->workers[started], crew_run) == 0)
+        started++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started == s->n_workers)
+        return started;
+    LOG(ERROR, "threads_not_started", LOG_U("started", started), LOG_U("wanted", s->n_workers));
+    atomic_fetch_sub(&s->running, s->n_workers - started);
+    drain_stop_now(p->drain);
+    return started;
+}
+
+/* Runs worker 0 on the calling thread, and each other worker on a thread of its own. Returns when
+ * all workers have ended: 0, or EXIT_INTERNAL when a thread did not start. */
+static int serve(void *program)
+{
+    struct program *p = program;
+    struct server *s = &p->server;
+    unsigned started = start_threads(p);
+    drain_watch_signals(p->drain);
+    struct reload *reload = reload_new(s->workers[0]);
+    crew_run(s->workers[0]);
+    reload_free(reload);
+    for (unsigned i = 1; i < started; i++)
+        worker_join(s->workers[i]);
+    return started == s->n_workers ? 0 : EXIT_INTERNAL;
+}
+
+static const struct stage stages[] = {
+    {open_log, close_log},
+    {open_access_log, close_access_log},
+    {open_trust, close_trust},
+    {open_limits, close_limits},
+    {open_tls, close_tls},
+    {open_state, close_state},
+    {open_directory, close_directory},
+    {open_crew, close_crew},
+    {open_drain, close_drain}, /* letters name it */
+    {open_names, close_names}, /* letters name it */
+    {open_listeners, settle},
+    {serve, NULL},
+};
 
 static int run(const struct config *c)
 {
-    struct server s = {.config = c, .started_us = clock_now_us()};
-    s.quota = quota_new((uint64_t)arc4random() << 32 | arc4random(), c->limits.register_rate);
-    budget_init(&s.budget, c->limits.memory);
-    int status = open_log(c);
-    if (status == 0)
-        status = open_access_log(&s);
-    if (status == 0)
-        status = open_trust(&s);
-    if (status == 0)
-        status = open_tls(&s);
-    if (status == 0)
-        status = open_state(&s);
-    if (status == 0)
-        status = serve(&s);
-    server_close(&s);
-    log_close();
-    return status;
+    struct program p = {.server = {.config = c, .started_us = clock_now_us()}};
+    return stage_run(stages, sizeof stages / sizeof *stages, &p);
 }
 
 int main(int argc, char **argv)

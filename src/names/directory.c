@@ -63,6 +63,12 @@ static void free_value(struct slice key, void *value, void *user)
     free(value);
 }
 
+void directory_watch(struct directory *d, void (*on_change)(void *user), void *user)
+{
+    d->on_change = on_change;
+    d->user = user;
+}
+
 void directory_free(struct directory *d)
 {
     if (!d)

@@ -30,6 +30,10 @@ struct directory *directory_new(uint64_t per_address, void (*on_change)(void *us
                                 void *user) MUSTCHECK;
 void directory_free(struct directory *d);
 
+/* Sets the function and the argument of directory_new anew; @on_change NULL: nobody is told any
+ * more. Must be called while no other thread uses the directory. */
+void directory_watch(struct directory *d, void (*on_change)(void *user), void *user);
+
 /* Returns the index of the worker that has @name, or DIRECTORY_NOBODY when no worker has it. */
 int directory_find(struct directory *d, struct slice name);
 

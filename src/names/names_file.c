@@ -84,13 +84,19 @@ struct names_file *names_file_new(struct loop *l, const char *state_dir,
     return f;
 }
 
+void names_file_drop(struct names_file *f)
+{
+    timer_stop(&f->write);
+    free(f);
+}
+
 void names_file_free(struct names_file *f)
 {
     if (!f)
         return;
     timer_stop(&f->write);
     save(f);
-    free(f);
+    names_file_drop(f);
 }
 
 static void parse(struct names_file *f, struct slice text,

@@ -18,6 +18,9 @@ struct names_file *names_file_new(struct loop *l, const char *state_dir,
 /* Writes the file a last time, and frees @f. NULL is fine. */
 void names_file_free(struct names_file *f);
 
+/* Frees @f and leaves the file as it is, since it could not be read or written. */
+void names_file_drop(struct names_file *f);
+
 /* Reads the file and calls @adopt for each name in it. Ignores malformed lines, and logs one error
  * with their number. Returns 0, also when the file does not exist; or ERR_IO or ERR_LIMIT, with
  * errno set, when the file cannot be read. */

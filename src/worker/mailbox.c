@@ -32,9 +32,10 @@ static void mailbox_check(const struct mailbox *m)
     CHECK_THAT(m->mails.prev == before);
 }
 
-void mailbox_deliver(struct mailbox *m)
+bool mailbox_deliver(struct mailbox *m)
 {
     struct list_node taken;
+    bool any = false;
     list_init(&taken);
     pthread_mutex_lock(&m->lock);
     if (CHECKING)
@@ -45,7 +46,9 @@ void mailbox_deliver(struct mailbox *m)
     for (struct list_node *n; (n = list_pop(&taken));) {
         struct mail *mail = CONTAINER_OF(n, struct mail, node);
         mail->deliver(mail, m->reader);
+        any = true;
     }
+    return any;
 }
 
 static void on_mail(evutil_socket_t fd, short what, void *arg)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* mailbox.h - delivers messages from any thread to one reader on its own thread. Messages of one
  * thread arrive in order. Every posted message is delivered, so no object that a message owns is
- * lost.
+ * lost. Whoever is named in a message outlives the mailbox, or the mailboxes are settled before
+ * (crew_settle).
  *
  * A mailbox is a list under a lock, and an eventfd that wakes the reader's loop when the list was
  * empty. */
@@ -27,8 +28,9 @@ struct mailbox *mailbox_new(struct loop *l, void *reader) MUSTCHECK;
 /* Delivers the messages that are left, and frees @m. NULL is fine. */
 void mailbox_free(struct mailbox *m);
 
-/* Delivers the waiting messages on the calling thread. A running loop calls this by itself. */
-void mailbox_deliver(struct mailbox *m);
+/* Delivers the waiting messages on the calling thread. Returns whether there were any. A running
+ * loop calls this by itself. */
+bool mailbox_deliver(struct mailbox *m);
 
 /* Posts @mail, which then belongs to the mailbox. Any thread may call this. */
 void mailbox_post(struct mailbox *m, struct mail *mail);
