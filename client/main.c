@@ -124,6 +124,13 @@ static void tell_unused(const struct config *c)
             LOG_STR("want", "https://HOST[:PORT]"));
 }
 
+static void tell_exposed(const struct config *c)
+{
+    const char *key = c->local.key ? c->local.key : c->local.cert; /* the key may be in there */
+    if (c->origin.url.https && c->local.cert && tls_key_exposed(key))
+        LOG(WARN, "tls_key_readable", LOG_STR("key", key));
+}
+
 static bool make_tls(struct program *p)
 {
     const struct config *c = &p->config;
@@ -136,6 +143,7 @@ static bool make_tls(struct program *p)
     };
     char reason[TLS_REASON_MAX];
     tell_unused(c);
+    tell_exposed(c);
     p->server_tls = tls_client_new(&server, reason);
     if (p->server_tls && c->origin.url.https)
         p->origin_tls = tls_client_new(&origin, reason);

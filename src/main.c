@@ -22,6 +22,7 @@
 #include "src/reload.h"
 #include "src/stage.h"
 #include "src/tunnels/registry.h"
+#include "src/worker/certificate.h"
 #include "src/worker/commons.h"
 #include "src/worker/config.h"
 #include "src/worker/mailbox.h"
@@ -323,6 +324,7 @@ static int serve(void *program)
 {
     struct program *p = program;
     struct server *s = &p->server;
+    certificate_look(s);
     unsigned started = start_threads(p);
     drain_watch_signals(p->drain);
     struct reload *reload = reload_new(s->workers[0]);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
+#include "src/worker/certificate.h"
 
 struct reload {
     struct server *server; /* borrowed: outlives this */
@@ -39,6 +40,7 @@ static void reload_certificate(struct server *s)
         LOG(ERROR, "certificate_not_reloaded", LOG_STR("reason", reason));
     else
         LOG(INFO, "certificate_reloaded", LOG_STR("cert", s->config->listen.cert));
+    certificate_look(s);
 }
 
 static void reopen_logs(struct server *s)

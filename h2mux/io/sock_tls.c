@@ -219,6 +219,24 @@ void sock_tls_shutdown(struct sock *s)
     SSL_shutdown(s->tls.ssl);
 }
 
+/* Returns text if the peer answered this client's first message as a port without TLS does: with
+ * something that is no TLS, or with the alert of a server that has no certificate, as oneportd
+ * sends it. Returns NULL otherwise. */
+static const char *not_tls(const SSL *ssl)
+{
+    if (SSL_is_server(ssl) || SSL_get_state(ssl) != TLS_ST_CW_CLNT_HELLO)
+        return NULL;
+    switch (ERR_GET_REASON(ERR_peek_last_error())) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+        return "the server speaks no TLS on this port";
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+        return "the server speaks no TLS on this port, or no cipher that we know (TLS alert "
+               "handshake_failure)";
+    default:
+        return NULL;
+    }
+}
+
 static void handshake_failed(struct sock *s)
 {
     char reason[TLS_REASON_MAX];
@@ -228,8 +246,9 @@ static void handshake_failed(struct sock *s)
     } else if (cut_off()) {
         sock_fail(s, ERR_EOF, "connection closed during the TLS handshake");
     } else {
+        const char *plain = not_tls(s->tls.ssl);
         tls_reason(reason);
-        sock_fail(s, ERR_TLS, reason);
+        sock_fail(s, ERR_TLS, plain ? plain : reason);
     }
 }
 

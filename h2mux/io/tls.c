@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "h2mux/io/tls_gcm.h"
 
@@ -27,6 +28,14 @@ static const unsigned char alpn_http11[] = "\x08http/1.1";
  * than AES-256, and browsers prefer AES-128, too. */
 static const char ciphersuites[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
+/* TLS 1.2 has forward secrecy (ECDHE) and authenticated encryption, or it is not spoken (RFC 9325
+ * 4.2). */
+static const char ciphers_1_2[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+enum { HOST_FLAGS = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT };
 
 void tls_reason(char reason[static TLS_REASON_MAX])
 {
@@ -64,7 +73,9 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
     if (!ctx)
         abort();
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-    SSL_CTX_set_ciphersuites(ctx, ciphersuites);
+    if (SSL_CTX_set_ciphersuites(ctx, ciphersuites) != 1 ||
+        SSL_CTX_set_cipher_list(ctx, ciphers_1_2) != 1)
+        abort();
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -140,6 +151,52 @@ int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file
     pthread_mutex_unlock(&t->lock);
     SSL_CTX_free(old); /* freed after its last connection */
     return 0;
+}
+
+static int64_t asn1_s(const ASN1_TIME *at)
+{
+    struct tm tm = {0};
+    return ASN1_TIME_to_tm(at, &tm) == 1 ? timegm(&tm) : 0;
+}
+
+/* Returns whether the name "*.@domain" is one of the certificate's. X509_check_host would not do:
+ * it believes no wildcard of a domain of one label, like localhost. */
+static bool has_wildcard(X509 *cert, const char *domain)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    struct slice want = slice_str(domain);
+    bool found = false;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        if (name->type != GEN_DNS)
+            continue;
+        struct slice text = slice_make((const char *)ASN1_STRING_get0_data(name->d.dNSName),
+                                       (size_t)ASN1_STRING_length(name->d.dNSName));
+        found = slice_starts(text, SLICE("*.")) && slice_ieq(slice_skip(text, 2), want);
+    }
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
+void tls_server_certificate(struct tls *t, const char *domain, struct tls_certificate *out)
+{
+    pthread_mutex_lock(&t->lock);
+    X509 *cert = SSL_CTX_get0_certificate(t->ctx);
+    X509_up_ref(cert);
+    pthread_mutex_unlock(&t->lock);
+    *out = (struct tls_certificate){
+        .not_before_s = asn1_s(X509_get0_notBefore(cert)),
+        .not_after_s = asn1_s(X509_get0_notAfter(cert)),
+        .covers_domain = X509_check_host(cert, domain, 0, HOST_FLAGS, NULL) == 1,
+        .covers_subdomains = has_wildcard(cert, domain),
+    };
+    X509_free(cert);
+}
+
+bool tls_key_exposed(const char *key_file)
+{
+    struct stat st;
+    return stat(key_file, &st) == 0 && (st.st_mode & S_IROTH) != 0;
 }
 
 static int load_trust(SSL_CTX *ctx, const struct tls_client_options *o,
@@ -220,7 +277,7 @@ SSL *tls_ssl_client(struct tls *t, const char *host)
                  (void *)(uintptr_t)host); /* the macro's own cast drops const loudly */
     if (!t->insecure) {
         X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        X509_VERIFY_PARAM_set_hostflags(param, HOST_FLAGS);
         if (numeric)
             X509_VERIFY_PARAM_set1_ip_asc(param, host);
         else

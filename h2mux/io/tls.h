@@ -8,6 +8,7 @@
 #define H2MUX_IO_TLS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "h2mux/base/slice.h"
 
@@ -27,6 +28,21 @@ struct tls *tls_server_new(const char *cert_file, const char *key_file,
 int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file,
                       char reason[static TLS_REASON_MAX]) MUSTCHECK;
 
+/* What a server's certificate says. Times are seconds since the epoch. */
+struct tls_certificate {
+    int64_t not_before_s, not_after_s;
+    bool covers_domain;     /* valid for the domain */
+    bool covers_subdomains; /* valid for each name right below the domain */
+};
+
+/* Judges the certificate that new connections to the server @t get, for @domain. Only subject
+ * alternative names count (RFC 9525 6.3). May run on any thread. */
+void tls_server_certificate(struct tls *t, const char *domain, struct tls_certificate *out);
+
+/* Returns whether everybody on this machine may read the file @key_file. Returns false if that
+ * cannot be found out. */
+bool tls_key_exposed(const char *key_file) MUSTCHECK;
+
 struct tls_client_options {
     const char *ca_file;   /* PEM; NULL: the system's */
     const char *cert_file; /* client certificate, may be NULL */
@@ -42,9 +58,9 @@ struct tls *tls_client_new(const struct tls_client_options *o,
 void tls_free(struct tls *t);
 
 /* Make the SSL object of one connection for sock_tls.c, without its BIOs, as a server and as a
- * client. A client compares the certificate with @host (a name or an address), and sends a name as
- * SNI. tls_ssl_client returns NULL if @host is empty, because OpenSSL would accept any certificate
- * then. */
+ * client. A client compares @host (a name or an address) with the certificate's alternative names,
+ * never with its subject (RFC 9525 2), and sends a name as SNI. tls_ssl_client returns NULL if
+ * @host is empty, because OpenSSL would accept any certificate then. */
 struct ssl_st;
 struct ssl_st *tls_ssl_server(struct tls *t) MUSTCHECK;
 struct ssl_st *tls_ssl_client(struct tls *t, const char *host) MUSTCHECK;

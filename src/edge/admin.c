@@ -6,6 +6,7 @@
 #include "src/names/label.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
+#include "src/worker/certificate.h"
 
 enum { DRAINING_RETRY_S = 2, LANDING_MAX = 4096 };
 
@@ -74,6 +75,8 @@ void admin_status(struct worker *w, struct answer *a)
     cJSON_AddNumberToObject(json, "buffered_octets", (double)budget_used(&s->budget));
     cJSON_AddNumberToObject(json, "memory_budget", (double)s->budget.limit);
     cJSON_AddNumberToObject(json, "log_dropped", (double)log_dropped());
+    if (s->tls)
+        cJSON_AddNumberToObject(json, "certificate_days_left", (double)certificate_days_left(s));
     cJSON_AddNumberToObject(json, "workers", s->n_workers);
     cJSON_AddNumberToObject(json, "uptime_s", (double)uptime_s);
     cJSON_AddStringToObject(json, "version", ONEPORT_VERSION);

@@ -9,7 +9,11 @@
 #include "src/edge/edge_h1.h"
 #include "src/worker/commons.h"
 
-enum { TLS_HANDSHAKE_RECORD = 0x16 };
+enum {
+    TLS_HANDSHAKE_RECORD = 0x16,
+    LINGER_MS = 1000, /* for a peer to read the alert before the connection is gone */
+    LINGER_BYTES_MAX = 65536
+};
 
 struct gate {
     struct list_node node; /* in worker->gates */
@@ -83,11 +87,27 @@ static bool may_begin(struct gate *g)
     return who.depth == 0 || commons_take(s->handshakes, g->worker, &who, &g->handshake, true);
 }
 
+/* Tells a peer that begins TLS with a server that has no certificate by the alert handshake_failure
+ * (RFC 8446 6.2), and the operator by a line of the log. */
+static void refuse_tls(struct gate *g)
+{
+    static const char alert[] = "\x15\x03\x01\x00\x02\x02\x28"; /* fatal, 40 */
+    uint64_t suppressed;
+    if (log_limit_pass(&g->worker->no_tls_log, loop_now_us(g->worker->loop), &suppressed)) {
+        char peer[INET6_ADDRSTRLEN];
+        sock_address_text(sock_peer(g->sock), false, peer, sizeof peer);
+        LOG(WARN, "tls_refused", LOG_STR("viewer", peer),
+            LOG_STR("reason", "this server has no certificate"), LOG_U("suppressed", suppressed));
+    }
+    sock_write(g->sock, slice_make(alert, sizeof alert - 1));
+    sock_finish(gate_leave(g), LINGER_MS, LINGER_BYTES_MAX);
+}
+
 static void start_tls(struct gate *g)
 {
     struct server *s = g->worker->server;
     if (!s->tls) {
-        drop(g, "TLS without a certificate");
+        refuse_tls(g);
         return;
     }
     if (!may_begin(g)) {

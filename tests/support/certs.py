@@ -22,7 +22,7 @@ class Authority:
             "-x509",
             *KEY,
             "-days",
-            "2",
+            "90",
             "-subj",
             f"/CN={name}",
             "-keyout",
@@ -31,15 +31,17 @@ class Authority:
             self.cert,
         )
 
-    def issue(self, label, *names, at=None):
+    def issue(self, label, *names, at=None, days=None, subject=None):
         """Returns a Certificate for DNS names and addresses ("IP:127.0.0.1"). The certificate is
-        valid for two days from now on, or from @at on ("-5d")."""
+        valid for 80 days from now on, or for two days from @at on ("-5d"), or for @days. Its
+        subject is the first name, or @subject."""
+        days = days or (2 if at else 80)
         stem = self.directory / label
         request, extensions = stem.with_suffix(".csr"), stem.with_suffix(".ext")
         cert, key = stem.with_suffix(".crt"), stem.with_suffix(".key")
         alternatives = ",".join(name if ":" in name else f"DNS:{name}" for name in names)
         extensions.write_text(f"subjectAltName={alternatives}\n")
-        subject = "/CN=" + names[0].rpartition(":")[2]
+        subject = "/CN=" + (subject or names[0].rpartition(":")[2])
         _openssl("req", *KEY, "-subj", subject, "-keyout", key, "-out", request)
         _openssl(
             "x509",
@@ -52,7 +54,7 @@ class Authority:
             self.key,
             "-CAcreateserial",
             "-days",
-            "2",
+            days,
             "-extfile",
             extensions,
             "-out",

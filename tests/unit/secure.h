@@ -103,6 +103,8 @@ static inline int make_certificates(void **state)
     make_leaf("expired.pem", &good, names, -2 * DAY_S, -DAY_S);
     make_leaf("future.pem", &good, names, DAY_S / 2, DAY_S);
     make_leaf("unsigned.pem", NULL, names, -DAY_S, DAY_S);
+    make_leaf("short.pem", &good, "DNS:tunnel.test,DNS:*.other.test", -DAY_S, 13 * DAY_S);
+    make_leaf("local.pem", &good, "DNS:LOCALHOST,DNS:*.Localhost", -DAY_S, 40 * DAY_S);
     make_leaf("nameless.pem", &good, NULL, -DAY_S, DAY_S);
     X509_free(good.cert);
     X509_free(other.cert);

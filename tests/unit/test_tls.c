@@ -3,6 +3,8 @@
  * sock_tls.c; RFC 8446, RFC 7301. */
 #include "secure.h"
 
+#include <sys/stat.h>
+
 /* ---- who is believed */
 
 static const struct {
@@ -23,6 +25,7 @@ static const struct {
     {"no CA", {"unsigned.pem", "ca.pem", "tunnel.test", false}, "self"},
     {"expired", {"expired.pem", "ca.pem", "tunnel.test", false}, "expired"},
     {"not yet", {"future.pem", "ca.pem", "tunnel.test", false}, "not yet valid"},
+    {"the subject is no name", {"nameless.pem", "ca.pem", "leaf", false}, "ostname mismatch"},
     {"insecure: no CA", {"unsigned.pem", "ca.pem", "tunnel.test", true}, NULL},
     {"insecure: other name", {"good.pem", "ca.pem", "elsewhere.test", true}, NULL},
     {"insecure: expired", {"expired.pem", "other-ca.pem", "127.0.0.2", true}, NULL},
@@ -101,6 +104,132 @@ static void test_alpn(void **state)
                 assert_non_null(strstr(w->a.reason, "no application protocol"));
             secure_close(&s);
         }
+}
+
+/* ---- TLS 1.2 */
+
+static const struct {
+    const char *ciphers; /* of a client that knows TLS 1.2 only */
+    bool accepted;
+} old_clients[] = {
+    {"ECDHE-ECDSA-AES128-GCM-SHA256", true},
+    {"ECDHE-ECDSA-AES256-GCM-SHA384", true},
+    {"ECDHE-ECDSA-CHACHA20-POLY1305", true},
+    {"ECDHE-ECDSA-AES128-SHA256", false}, /* CBC */
+    {"ECDHE-ECDSA-AES256-SHA", false},
+    {"ECDHE-ECDSA-AES128-CCM8", false},
+    {"AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256", false}, /* no ECDHE */
+    {"ALL:!ECDHE:@SECLEVEL=0", false},
+};
+
+/* F41: a server takes TLS 1.2 with ECDHE and AEAD only. */
+static void test_old_clients(void **state)
+{
+    for (size_t i = 0; i < sizeof old_clients / sizeof *old_clients; i++) {
+        struct secure s = secure_open(WIRE_MEMORY, &ordinary);
+        SSL *ssl = s.w->a.sock->tls.ssl;
+        SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
+        assert_int_equal(SSL_set_cipher_list(ssl, old_clients[i].ciphers), 1);
+        wire_until(s.w, both_settled);
+        if (s.w->b.opened != old_clients[i].accepted)
+            fail_msg("%s: %s", old_clients[i].ciphers, s.w->b.reason);
+        secure_close(&s);
+    }
+}
+
+/* F41: a client offers nothing else either. */
+static void test_offers(void **state)
+{
+    struct secure s = secure_open(WIRE_MEMORY, &ordinary);
+    STACK_OF(SSL_CIPHER) *offers = SSL_get1_supported_ciphers(s.w->a.sock->tls.ssl);
+    int old = 0;
+    for (int i = 0; i < sk_SSL_CIPHER_num(offers); i++) {
+        const SSL_CIPHER *c = sk_SSL_CIPHER_value(offers, i);
+        assert_true(SSL_CIPHER_is_aead(c));
+        if (strcmp(SSL_CIPHER_get_version(c), "TLSv1.3") == 0)
+            continue;
+        assert_int_equal(SSL_CIPHER_get_kx_nid(c), NID_kx_ecdhe);
+        old++;
+    }
+    assert_int_equal(old, 6);
+    sk_SSL_CIPHER_free(offers);
+    secure_close(&s);
+}
+
+/* ---- ports without TLS */
+
+static const struct {
+    const char *what, *answer;
+    size_t len;
+    const char *reason;
+} strangers[] = {
+    {"F40 a plain port of a web server", "HTTP/1.1 400 Bad Request\r\n\r\n", 28,
+     "speaks no TLS on this port"},
+    {"F40 a plain port of SSH", "SSH-2.0-x\r\n", 11, "speaks no TLS on this port"},
+    {"F40 the alert of an oneportd without a certificate", "\x15\x03\x01\x00\x02\x02\x28", 7,
+     "speaks no TLS on this port"},
+    {"another alert", "\x15\x03\x01\x00\x02\x02\x50", 7, "internal error"},
+};
+
+static void test_no_tls(void **state)
+{
+    for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++)
+        for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+            struct secure s = {.w = wire_open(kind), .client = client_context("ca.pem", false)};
+            assert_int_equal(sock_start_tls(s.w->a.sock, s.client, "tunnel.test"), 0);
+            sock_write(s.w->b.sock, slice_make(strangers[i].answer, strangers[i].len));
+            while (s.w->a.errors == 0)
+                wire_until(s.w, wire_always);
+            assert_int_equal(s.w->a.error, ERR_TLS);
+            if (!strstr(s.w->a.reason, strangers[i].reason))
+                fail_msg("%s: %s", strangers[i].what, s.w->a.reason);
+            secure_close(&s);
+        }
+}
+
+/* ---- the server's own certificate */
+
+static const struct {
+    const char *cert, *domain;
+    bool covers_domain, covers_subdomains;
+} judged[] = {
+    {"good.pem", "tunnel.test", true, false}, {"good.pem", "wild.test", false, true},
+    {"good.pem", "a.wild.test", true, false}, /* a wildcard covers the domain itself */
+    {"good.pem", "test", false, false},       {"good.pem", "other.test", false, false},
+    {"nameless.pem", "leaf", false, false},   {"local.pem", "localhost", true, true},
+};
+
+/* F42: what a certificate covers, and until when. */
+static void test_certificate(void **state)
+{
+    struct tls_certificate c;
+    for (size_t i = 0; i < sizeof judged / sizeof *judged; i++) {
+        struct tls *t = server_context(judged[i].cert);
+        tls_server_certificate(t, judged[i].domain, &c);
+        if (c.covers_domain != judged[i].covers_domain ||
+            c.covers_subdomains != judged[i].covers_subdomains)
+            fail_msg("%s for %s", judged[i].cert, judged[i].domain);
+        tls_free(t);
+    }
+    struct tls *t = server_context("short.pem");
+    tls_server_certificate(t, "tunnel.test", &c);
+    assert_true(llabs(c.not_after_s - (time(NULL) + 13 * DAY_S)) < 60);
+    assert_true(llabs(c.not_before_s - (time(NULL) - DAY_S)) < 60);
+    tls_free(t);
+}
+
+/* F42: a key is exposed if everybody may read it; a group may. */
+static void test_key_exposed(void **state)
+{
+    assert_int_equal(chmod(path("good.pem"), 0600), 0);
+    assert_false(tls_key_exposed(path("good.pem")));
+    assert_int_equal(chmod(path("good.pem"), 0640), 0);
+    assert_false(tls_key_exposed(path("good.pem")));
+    assert_int_equal(chmod(path("good.pem"), 0644), 0);
+    assert_true(tls_key_exposed(path("good.pem")));
+    assert_int_equal(symlink(path("good.pem"), path("link.pem")), 0);
+    assert_true(tls_key_exposed(path("link.pem")));
+    assert_false(tls_key_exposed(path("none.pem")));
 }
 
 static void close_server(void *user, int err, const char *reason)
@@ -341,6 +470,11 @@ int main(void)
         cmocka_unit_test(test_who_is_believed),
         cmocka_unit_test(test_empty_host),
         cmocka_unit_test(test_alpn),
+        cmocka_unit_test(test_old_clients),
+        cmocka_unit_test(test_offers),
+        cmocka_unit_test(test_no_tls),
+        cmocka_unit_test(test_certificate),
+        cmocka_unit_test(test_key_exposed),
         cmocka_unit_test(test_alert_before_close),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_large),

@@ -31,6 +31,9 @@ def impostors(authority, tmp_path_factory):
     return {
         "expired": authority.issue("expired", *names, at="-5d"),
         "not yet valid": authority.issue("early", *names, at="+5d"),
+        "named by its subject only": authority.issue(
+            "subject", "IP:127.0.0.9", subject="localhost"
+        ),
         "another host's": authority.issue("elsewhere", "elsewhere.example"),
         "another authority's": Authority(
             tmp_path_factory.mktemp("unknown-ca"), "a CA that nobody knows"
@@ -41,6 +44,7 @@ def impostors(authority, tmp_path_factory):
 REASONS = {
     "expired": "expired",
     "not yet valid": "not yet valid",
+    "named by its subject only": "mismatch",
     "another host's": "mismatch",
     "another authority's": "issuer",
 }
