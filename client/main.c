@@ -12,6 +12,7 @@
 #include "client/server/tickets.h"
 #include "client/server/tunnel.h"
 #include "client/terminal.h"
+#include "h2mux/base/file.h"
 #include "h2mux/base/log.h"
 #include "h2mux/h2/evict.h"
 
@@ -306,6 +307,8 @@ static enum exit_code run(struct program *p)
 int main(int argc, char **argv)
 {
     static struct program program;
+    if (file_ensure_standard() < 0)
+        return EXIT_INTERNAL;
     alloc_tune();
     signal(SIGPIPE, SIG_IGN);
     switch (config_load(argc, argv, &program.config)) {

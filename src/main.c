@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/clock.h"
+#include "h2mux/base/file.h"
 #include "src/crew.h"
 #include "src/drain.h"
 #include "src/edge/gate.h"
@@ -360,6 +361,8 @@ int main(int argc, char **argv)
 {
     static struct config config; /* static, so that leak checkers find its pointers */
     int status = EXIT_USAGE;
+    if (file_ensure_standard() < 0)
+        return EXIT_INTERNAL;
     alloc_tune();
     signal(SIGPIPE, SIG_IGN);
     reload_hold_signals();

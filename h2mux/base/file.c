@@ -3,6 +3,7 @@
 #include "h2mux/base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "h2mux/base/err.h"
@@ -37,6 +38,19 @@ int file_write_all(int fd, struct slice content)
         if (n < 0)
             return ERR_IO;
         content = slice_skip(content, (size_t)n);
+    }
+    return 0;
+}
+
+int file_ensure_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        /* The lowest free number is @fd, since those below are open. Nothing can be read from it,
+         * and whatever is written to it is gone. */
+        if (open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd)
+            return ERR_IO;
     }
     return 0;
 }

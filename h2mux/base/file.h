@@ -13,4 +13,10 @@ int file_read_all(int fd, struct buf *to) MUSTCHECK;
  * written then. */
 int file_write_all(int fd, struct slice content) MUSTCHECK;
 
+/* Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed. Must be called before
+ * anything else opens a descriptor: that would get one of these numbers, and what is written to
+ * standard output and standard error would go there. Returns 0; or ERR_IO if /dev/null cannot be
+ * opened, and some of the three may be closed then. */
+int file_ensure_standard(void) MUSTCHECK;
+
 #endif

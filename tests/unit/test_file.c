@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -61,11 +63,49 @@ static void test_no_file(void **state)
     buf_release(&got);
 }
 
+/* Runs in a process of its own. Closes the descriptors of the set @closed. Returns whether all
+ * three are there afterwards, those that were open being what they were, and the next descriptor is
+ * none of them. */
+static bool ensured(unsigned closed)
+{
+    struct stat before[3], null, st;
+    bool good = stat("/dev/null", &null) == 0;
+    for (int fd = 0; fd < 3; fd++)
+        good = fstat(fd, &before[fd]) == 0 && good;
+    for (int fd = 0; fd < 3; fd++)
+        if (closed >> fd & 1)
+            close(fd);
+    good = file_ensure_standard() == 0 && good;
+    for (int fd = 0; fd < 3; fd++) {
+        const struct stat *want = closed >> fd & 1 ? &null : &before[fd];
+        good =
+            fstat(fd, &st) == 0 && st.st_rdev == want->st_rdev && st.st_ino == want->st_ino && good;
+        good = (fd == 0 || !(closed >> fd & 1) || write(fd, "x", 1) == 1) && good;
+    }
+    return dup(0) > 2 && good;
+}
+
+/* O26 */
+static void test_standard_descriptors(void **state)
+{
+    for (unsigned closed = 0; closed < 8; closed++) {
+        int status = 0;
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(ensured(closed) ? 0 : 1);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (status != 0)
+            fail_msg("with the set %u closed: %#x", closed, (unsigned)status);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read_what_was_written),
         cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_standard_descriptors),
     };
     return cmocka_run_group_tests_name("file", tests, NULL, NULL);
 }

@@ -3,13 +3,17 @@
 machines really have, and signals come in one turn. Behind every failure stands a names file that is
 full of names, and no name may be lost."""
 
+import itertools
+import pathlib
 import signal
 import socket
 import time
 
 import pytest
 from support.foreign import EMPTY_SETTINGS, attach, register
-from support.programs import BIN, Client, Program
+from support.programs import BIN, SLOW, Client, Program, free_port
+from support.viewer import fetch
+from support.wait import wait_until
 
 NAMES = 300
 HELD = {f"held-{number}" for number in range(NAMES)}
@@ -265,3 +269,73 @@ def test_the_client_gets_signals_in_one_turn(server, http_origin, tmp_path):
     client = Client(server, http_origin.port, tmp_path, name="one-turn")
     in_one_turn(client.program, *TURNS[0])
     client.program.expect_exit(STOPPED)
+
+
+# ---- descriptors 0 to 2 ----
+CLOSED = [" ".join(part) for part in itertools.product(["", "<&-"], ["", ">&-"], ["", "2>&-"])]
+
+
+def without(closed, words):
+    """Returns the command that runs @words with these descriptors closed."""
+    return ["sh", "-c", f'exec "$@" {closed}', "sh", *words]
+
+
+def answers(port, host=None, path="/healthz"):
+    """Waits until a request is answered 200."""
+
+    def ask():
+        try:
+            return fetch(port, host or f"localhost:{port}", path).status == 200
+        except OSError:
+            return False
+
+    wait_until(ask, 10 * SLOW, f"an answer at {port}")
+
+
+def idle(program):
+    """Fails if the program uses a core while it has nothing to do."""
+    before = program.cpu_s()
+    time.sleep(0.5)
+    assert program.cpu_s() - before < 0.25
+
+
+@pytest.mark.rule("O26")
+@pytest.mark.parametrize("access", ["-", "off", "{tmp}/access.log"])
+@pytest.mark.parametrize("closed", CLOSED)
+def test_the_server_without_standard_descriptors(closed, access, tmp_path, state):
+    """It serves, sleeps while nobody asks, writes its logs where they belong and obeys signals."""
+    port = free_port()
+    access = access.format(tmp=tmp_path)
+    options = ["--listen", f"127.0.0.1:{port}", "--access-log", access, "--log-level", "debug"]
+    words = without(closed, server_words(state, *options))
+    program = Program(words, tmp_path, "oneportd")
+    answers(port)
+    idle(program)
+    program.signal(signal.SIGHUP)
+    program.signal(signal.SIGUSR1)
+    answers(port)
+    program.stop()
+    if access not in ("-", "off"):
+        assert "/healthz" in pathlib.Path(access).read_text()
+    assert ("/healthz" in program.stdout) == (access == "-" and ">&-" not in closed.split())
+    assert bool(program.log) == ("2>&-" not in closed)
+
+
+@pytest.mark.rule("O26")
+@pytest.mark.parametrize("closed", CLOSED)
+def test_the_client_without_standard_descriptors(closed, tmp_path, server, http_origin, name):
+    words = [BIN / "oneport", "-h", server.url, "--ca", server.certificate.ca, "-s", name]
+    words = without(closed, [*words, "--print-requests", http_origin.port])
+    program = Program(words, tmp_path, "oneport", env={"XDG_STATE_HOME": tmp_path})
+    answers(server.port, f"{name}.localhost:{server.port}", "/echo")
+    idle(program)
+    program.stop()
+    assert bool(program.stdout) == (">&-" not in closed.split())
+
+
+@pytest.mark.rule("O26")
+@pytest.mark.parametrize("program", ["oneportd", "oneport"])
+@pytest.mark.parametrize("closed", CLOSED)
+def test_wrong_usage_without_standard_descriptors(program, closed, tmp_path):
+    Program(without(closed, [BIN / program, "--no-such-option"]), tmp_path, program).expect_exit(1)
+    Program(without(closed, [BIN / program, "--help"]), tmp_path, program).expect_exit(0)
