@@ -19,7 +19,8 @@
 enum {
     BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules.md#memory */
     PING_TIMEOUT_MS = 10 * 1000,
-    LAST_WORDS_MS = 1500, /* sockets that are finishing end by themselves in less */
+    SPARE_DESCRIPTORS = 4, /* and one a link: dials of the server, the resolver's files */
+    LAST_WORDS_MS = 1500,  /* sockets that are finishing end by themselves in less */
     LAST_WORDS_POLL_MS = 5
 };
 
@@ -180,6 +181,7 @@ static void make_exchanges(struct program *p)
         .connect_ms = c->times.connect_ms,
         .finishing = &p->finishing,
         .idle_ms = c->times.origin_idle_ms,
+        .spare = SPARE_DESCRIPTORS + (unsigned)c->remote.links,
     };
     p->origin = origin_new(&origin);
     struct exchange_list_options exchanges = {

@@ -13,21 +13,44 @@ static const struct failure refused = {502, "connection_refused"};
 static const struct failure terminated = {502, "connection_terminated"};
 static const struct failure incomplete = {502, "http_response_incomplete"};
 static const struct failure unknown_host = {502, "dns_error"};
+static const struct failure unroutable = {502, "destination_ip_unroutable"};
+static const struct failure prohibited = {502, "destination_ip_prohibited"};
+static const struct failure no_descriptor = {503, "connection_limit_reached"};
 static const struct failure tls_failed = {502, "tls_alert_received"};
 static const struct failure connect_timeout = {504, "connection_timeout"};
+
+static bool is_loss(int err)
+{
+    return err == ERR_EOF || err == ERR_RESET || err == ERR_TRUNCATED || err == ERR_IO;
+}
+
+static const struct failure *failure_of_connect(int err)
+{
+    switch (err) {
+    case ERR_DNS: /* the name has no address */
+        return &unknown_host;
+    case ERR_UNREACHABLE:
+        return &unroutable;
+    case ERR_DENIED:
+        return &prohibited;
+    default:
+        return &refused;
+    }
+}
 
 const struct failure *failure_of_dial(enum dial_step step, int err)
 {
     if (err == ERR_TIMEOUT)
         return &connect_timeout;
+    if (err == ERR_SHORT)
+        return &no_descriptor;
     switch (step) {
     case DIAL_DNS:
         return &unknown_host;
     case DIAL_TCP:
-        /* Any other error means that there is no route. */
-        return err == ERR_REFUSED || err == ERR_RESET ? &refused : &unknown_host;
+        return failure_of_connect(err);
     case DIAL_TLS:
-        return &tls_failed;
+        return is_loss(err) ? &terminated : &tls_failed;
     }
     return &failure_internal;
 }
@@ -36,8 +59,7 @@ const struct failure *failure_of_response(int err, bool began)
 {
     if (err == ERR_LIMIT)
         return &failure_head_size;
-    if (err == ERR_EOF || err == ERR_RESET || err == ERR_TRUNCATED || err == ERR_IO ||
-        err == ERR_TLS)
+    if (is_loss(err) || err == ERR_TLS)
         return began ? &incomplete : &terminated;
     return &failure_protocol;
 }

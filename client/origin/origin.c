@@ -34,6 +34,7 @@ void origin_conn_check(const struct origin_conn *c)
 {
     CHECK_THAT(!c->over && !(c->dial && c->h1));
     CHECK_THAT(!c->ops == list_linked(&c->node));
+    CHECK_THAT(list_linked(&c->waiter.node) == (!c->dial && !c->h1));
     CHECK_THAT(c->h1 || c->ops); /* nobody dials but for a lease */
 }
 
@@ -56,8 +57,7 @@ void origin_unlist(struct origin_conn *c)
     list_remove(&c->node);
 }
 
-/* Ends the object. The caller has ended the connection. */
-static void condemn(struct origin_conn *c)
+void origin_condemn(struct origin_conn *c)
 {
     c->over = true;
     c->ops = NULL;
@@ -65,6 +65,8 @@ static void condemn(struct origin_conn *c)
     origin_unlist(c);
     dial_cancel(c->dial);
     c->dial = NULL;
+    dial_queue_leave(&c->waiter);
+    dial_queue_wake(&c->origin->queue);
     loop_reap(c->origin->o.loop, &c->reap, free, c);
 }
 
@@ -91,7 +93,7 @@ void origin_discard(struct origin_conn *c, enum origin_end how)
         h1_conn_abort(c->h1);
         break;
     }
-    condemn(c);
+    origin_condemn(c);
 }
 
 /* ---- what the connection tells */
@@ -131,7 +133,7 @@ static void on_error(void *user, int err, const char *reason)
     origin_discard(c, ORIGIN_CLOSE);
 }
 
-static const struct h1_conn_ops conn_ops = {
+const struct h1_conn_ops origin_conn_ops = {
     .on_message_end = on_message_end,
     .on_done = on_done,
     .on_error = on_error,
@@ -139,56 +141,15 @@ static const struct h1_conn_ops conn_ops = {
 
 /* ---- leases */
 
-/* Rule R2 bounds a head, and no single field of it. */
-static const struct h1_limits head_limits = {
-    .head = 32 * 1024, .fields = 100, .field = 32 * 1024, .target = 0};
-
-static void on_dialled(void *user, struct sock *sock)
-{
-    struct origin_conn *c = user;
-    struct origin *o = c->origin;
-    c->dial = NULL;
-    if (o->windows.lent >= o->windows.limit / 2)
-        sock_set_receive_buffer(sock, WINDOW);
-    c->h1 = h1_conn_new(o->o.loop, sock, H1_CLIENT, &head_limits, WINDOW_LEAST, &conn_ops, c);
-    h1_conn_lend_window(c->h1, &o->windows);
-    c->ops->on_ready(c->user);
-}
-
-static void on_dial_failed(void *user, enum dial_step step, int err, const char *reason)
-{
-    struct origin_conn *c = user;
-    const struct origin_ops *ops = c->ops;
-    c->dial = NULL;
-    condemn(c);
-    ops->on_failed(c->user, step, err, reason);
-}
-
-static const struct dial_ops dial_ops = {.on_done = on_dialled, .on_failed = on_dial_failed};
-
-static struct origin_conn *dial_one(struct origin *o)
-{
-    struct origin_conn *c = xcalloc(1, sizeof *c);
-    const struct origin_address *a = o->o.address;
-    struct dial_target target = {
-        .host = a->url.host,
-        .port = a->url.port,
-        .unix_path = a->unix_path[0] != '\0' ? a->unix_path : NULL,
-        .tls = o->o.tls,
-    };
-    c->origin = o;
-    c->dial = dial_start(o->o.loop, o->o.resolver, &target, o->o.connect_ms, &dial_ops, c);
-    return c;
-}
-
 struct origin_conn *origin_acquire(struct origin *o, bool fresh, const struct origin_ops *ops,
                                    void *user)
 {
-    struct origin_conn *c = fresh ? NULL : origin_pool_take(o);
+    bool queue = dial_queue_first(&o->queue); /* they came before */
+    struct origin_conn *c = fresh || queue ? NULL : origin_pool_take(o);
     if (c)
         h1_conn_lend_window(c->h1, &o->windows);
     else
-        c = dial_one(o);
+        c = origin_dial(o, fresh);
     c->ops = ops;
     c->user = user;
     if (CHECKING) {
@@ -251,6 +212,7 @@ struct origin *origin_new(const struct origin_options *options)
     o->windows = (struct h1_windows){.least = WINDOW_LEAST, .most = WINDOW, .limit = WINDOWS_LENT};
     list_init(&o->parting);
     origin_pool_init(o);
+    origin_dial_init(o);
     return o;
 }
 
@@ -266,5 +228,6 @@ void origin_free(struct origin *o)
         return;
     origin_pool_close(o);
     discard_all(&o->parting);
+    dial_queue_deinit(&o->queue);
     free(o);
 }

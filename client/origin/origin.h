@@ -9,9 +9,11 @@
 /* draw: a connection to the origin
  *
  *   origin_acquire ──▶ DIALLING ──on_ready──▶ LEASED ──origin_release──▶ [pool] ──▶ LEASED …
- *                         │                     │
- *                     on_failed     on_reset, origin_discard
- *                         └─────────▶ gone ◀────┘ */
+ *                       ▲     │                 │
+ *                     WAITING │     on_reset, origin_discard
+ *                             └─▶ gone ◀────────┘
+ *
+ * WAITING: this machine can open no more connections for the moment (dial_queue.h). */
 #ifndef CLIENT_ORIGIN_ORIGIN_H
 #define CLIENT_ORIGIN_ORIGIN_H
 
@@ -33,6 +35,8 @@ struct origin_options {
     /* Counts connections that nobody leases any more and that still send what was queued. Borrowed:
      * outlives the loop. */
     size_t *finishing;
+
+    unsigned spare; /* descriptors that dials leave for everything else */
 };
 
 /* What the user of a lease is told. A failure of the connection comes by the leg's on_reset; the

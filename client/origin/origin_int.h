@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* origin_int.h - is shared by origin.c and origin_pool.c. Nobody else includes it.
+/* origin_int.h - is shared by origin.c, origin_dial.c and origin_pool.c. Nobody else includes
+ * it.
  *
  * Invariants: `ops` is set iff the connection is leased, and the node is linked iff it is not;
- * `dial` is set only while DIALLING, and `h1` only afterwards. */
+ * `dial` is set only while DIALLING, and `h1` only afterwards; the waiter is linked iff
+ * WAITING. */
 #ifndef CLIENT_ORIGIN_ORIGIN_INT_H
 #define CLIENT_ORIGIN_ORIGIN_INT_H
 
+#include "client/origin/dial_queue.h"
 #include "client/origin/origin.h"
+#include "h2mux/base/log.h"
 
 struct origin {
     struct origin_options o;
@@ -15,7 +19,9 @@ struct origin {
     size_t idle_count;
     struct h1_windows windows; /* of the leased connections */
     struct timer sweep;        /* armed while the pool holds any */
-    bool login_told;           /* the log has said why sign-ins of a connection fail */
+    struct dial_queue queue;   /* of origin_conn.waiter */
+    struct log_limit waits;
+    bool login_told; /* the log has said why sign-ins of a connection fail */
 };
 
 struct origin_conn {
@@ -23,6 +29,8 @@ struct origin_conn {
     const struct origin_ops *ops; /* static; NULL while nobody has it */
     void *user;                   /* borrowed: ends the lease before it dies */
     struct dial *dial;            /* owned until it has answered */
+    struct dial_waiter waiter;    /* in origin->queue while WAITING */
+    bool fresh;                   /* while WAITING: none from the pool will do */
     struct h1_conn *h1;           /* owned */
     struct list_node node;        /* in origin->idle or origin->parting; unlinked while leased */
     uint64_t idle_since_us;
@@ -41,6 +49,16 @@ void origin_conn_check(const struct origin_conn *c);
 void origin_check(const struct origin *o);
 /* Takes @c out of the list that it is in, if it is in one. */
 void origin_unlist(struct origin_conn *c);
+/* Ends the object, and a dial of it. The caller has ended the connection. */
+void origin_condemn(struct origin_conn *c);
+extern const struct h1_conn_ops origin_conn_ops;
+
+/* origin_dial.c */
+
+void origin_dial_init(struct origin *o);
+/* Makes a connection that dials, or that waits behind others until it may. The caller sets `ops`
+ * and `user`. */
+struct origin_conn *origin_dial(struct origin *o, bool fresh) MUSTCHECK;
 
 /* origin_pool.c */
 

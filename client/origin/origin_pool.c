@@ -54,6 +54,7 @@ void origin_pool_put(struct origin_conn *c)
     o->idle_count++;
     if (!timer_armed(&o->sweep))
         timer_arm(&o->sweep, o->o.idle_ms);
+    dial_queue_wake(&o->queue);
     if (CHECKING)
         origin_check(o);
 }

@@ -3,6 +3,8 @@
 #ifndef H2MUX_BASE_ERR_H
 #define H2MUX_BASE_ERR_H
 
+#include <stdbool.h>
+
 #define ERR_TABLE(X)                                                                               \
     X(ERR_AGAIN, -1, "would block")                                                                \
     X(ERR_SYNTAX, -2, "malformed")                                                                 \
@@ -28,7 +30,9 @@
     X(ERR_DNS, -22, "name not resolved")                                                           \
     X(ERR_LINK_LOST, -23, "link lost")                                                             \
     X(ERR_STALLED, -24, "no progress")                                                             \
-    X(ERR_ABUSE, -25, "budget spent")
+    X(ERR_ABUSE, -25, "budget spent")                                                              \
+    X(ERR_SHORT, -26, "out of descriptors, ports or memory")                                       \
+    X(ERR_UNREACHABLE, -27, "no route to the address")
 
 #define ERR_ENUM(name, value, text) name = value,
 enum err { ERR_OK = 0, ERR_TABLE(ERR_ENUM) };
@@ -36,5 +40,10 @@ enum err { ERR_OK = 0, ERR_TABLE(ERR_ENUM) };
 
 /* Returns the text of @err, in lower case and without a full stop. The text is static. */
 const char *err_text(int err);
+
+/* Returns whether errno @e says that this machine lacks descriptors, memory or ports for the
+ * moment.
+ */
+bool errno_is_shortage(int e);
 
 #endif

@@ -224,6 +224,11 @@ struct sock *h1_conn_rewind(struct h1_conn *c)
     return sock;
 }
 
+void h1_conn_set_user(struct h1_conn *c, void *user)
+{
+    c->user = user;
+}
+
 struct leg *h1_conn_leg(struct h1_conn *c)
 {
     return &c->leg;

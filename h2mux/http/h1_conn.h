@@ -76,6 +76,9 @@ struct sock *h1_conn_release(struct h1_conn *c) MUSTCHECK;
  * HTTP/1.1. Inside on_head only. */
 struct sock *h1_conn_rewind(struct h1_conn *c) MUSTCHECK;
 
+/* Gives the connection to another owner: @user is borrowed as in h1_conn_new. */
+void h1_conn_set_user(struct h1_conn *c, void *user);
+
 struct leg *h1_conn_leg(struct h1_conn *c);
 struct sock *h1_conn_sock(struct h1_conn *c);
 

@@ -30,7 +30,7 @@ struct dial {
     struct racer racers[DIAL_ADDRESSES_MAX];
     size_t count, next;  /* number of racers; index of the next to start */
     struct sock *winner; /* owned */
-    int err;             /* of the failure seen last */
+    int err;             /* of the failure that says most; of this step */
     char reason[256];
     struct task begin;
     struct timer stagger, deadline;
@@ -78,6 +78,31 @@ static void note(struct dial *d, int err, const char *reason)
 {
     d->err = err;
     snprintf(d->reason, sizeof d->reason, "%s", reason ? reason : err_text(err));
+}
+
+/* Orders the failures of addresses by what they say: the greater the number, the more. An address
+ * that was not tried for want of a descriptor may have the service. A machine that refuses is
+ * there, and one that there is no way to may only be of the family that this machine lacks. */
+static int weight(int err)
+{
+    switch (err) {
+    case ERR_DNS:
+        return 0;
+    case ERR_UNREACHABLE:
+        return 1;
+    case ERR_TIMEOUT:
+        return 2;
+    case ERR_SHORT:
+        return 4;
+    default:
+        return 3;
+    }
+}
+
+static void note_racer(struct dial *d, int err, const char *reason)
+{
+    if (weight(err) >= weight(d->err))
+        note(d, err, reason);
 }
 
 /* Ends the dial, then calls on_failed. The order matters because the owner may do anything in
@@ -159,7 +184,7 @@ static void start_next(struct dial *d);
 static void on_racer_error(void *user, int err, const char *reason)
 {
     struct racer *r = user;
-    note(r->dial, err, reason);
+    note_racer(r->dial, err, reason);
     sock_close(r->sock);
     r->sock = NULL;
     start_next(r->dial);
@@ -171,11 +196,6 @@ static const struct sock_ops racer_ops = {
     .on_error = on_racer_error,
 };
 
-static int errno_to_err(int e)
-{
-    return e == ECONNREFUSED || e == ENOENT ? ERR_REFUSED : e == ETIMEDOUT ? ERR_TIMEOUT : ERR_IO;
-}
-
 /* Begins to connect to the next address. Skips addresses that fail at once. Fails the dial if no
  * address is left and no racer is connecting. */
 static void start_next(struct dial *d)
@@ -183,14 +203,16 @@ static void start_next(struct dial *d)
     while (d->next < d->count) {
         struct racer *r = &d->racers[d->next++];
         r->dial = d;
-        r->sock = sock_connect(d->loop, (const struct sockaddr *)&r->addr, r->addr_len);
+        const struct sockaddr *to = (const struct sockaddr *)&r->addr;
+        r->sock = sock_connect(d->loop, to, r->addr_len, d->target.below);
         if (r->sock) {
             sock_set_ops(r->sock, &racer_ops, r);
             if (d->next < d->count)
                 timer_arm(&d->stagger, DIAL_STAGGER_MS);
             return;
         }
-        note(d, errno_to_err(errno), strerror(errno));
+        int why = errno;
+        note_racer(d, sock_connect_err(to, r->addr_len, why), strerror(why));
     }
     if (!racing(d))
         fail(d);
@@ -250,12 +272,12 @@ static void race(struct dial *d)
     start_next(d);
 }
 
-static void on_answer(void *user, const struct addrinfo *list, const char *reason)
+static void on_answer(void *user, const struct addrinfo *list, int err, const char *reason)
 {
     struct dial *d = user;
     d->query = NULL;
     if (!list) {
-        note(d, ERR_DNS, reason);
+        note(d, err, reason);
         fail(d);
         return;
     }

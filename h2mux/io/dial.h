@@ -29,6 +29,7 @@ struct dial_target {
     const char *unix_path; /* NULL: TCP */
     struct tls *tls;       /* NULL: no TLS */
     uint16_t port;
+    int below; /* 0, or as for sock_connect: leaves descriptors for others */
 };
 
 struct dial_ops {
@@ -36,7 +37,8 @@ struct dial_ops {
      * @sock. */
     void (*on_done)(void *user, struct sock *sock);
     /* Tells that @step has failed with @err, and ends the dial. @reason says why in words and is
-     * borrowed for the call. */
+     * borrowed for the call. Where several addresses failed, both are of the address whose failure
+     * says most: one that this machine had no descriptor for, then one that refused. */
     void (*on_failed)(void *user, enum dial_step step, int err, const char *reason);
 };
 

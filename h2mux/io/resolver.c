@@ -15,8 +15,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "h2mux/base/err.h"
 
 struct resolver_query {
     struct resolver *resolver; /* borrowed; frees its queries at its own end */
@@ -28,6 +31,7 @@ struct resolver_query {
     uint16_t port;
     struct addrinfo *list; /* owned: the answer */
     int error;             /* EAI_* */
+    int why; /* of an error: errno of getaddrinfo, or of a descriptor that is missing */
 };
 
 struct resolver {
@@ -73,6 +77,22 @@ static int lookup(const char *host, uint16_t port, int flags, struct addrinfo **
     return getaddrinfo(host, service, &hints, out);
 }
 
+/* Returns why a lookup failed with @error: errno of getaddrinfo, or EMFILE or ENFILE if no
+ * descriptor is to be had. Without one getaddrinfo reads neither files nor sockets, and says that
+ * there is no such name. */
+static int why_failed(int error, int of_lookup)
+{
+    if (error == EAI_MEMORY)
+        return ENOMEM;
+    if (error == EAI_SYSTEM)
+        return of_lookup;
+    int fd = eventfd(0, EFD_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    close(fd);
+    return 0;
+}
+
 static void answer(struct resolver *r, struct resolver_query *q)
 {
     uint64_t one = 1;
@@ -96,6 +116,7 @@ static void *run(void *arg)
         r->busy = true;
         pthread_mutex_unlock(&r->lock);
         q->error = lookup(q->host, q->port, AI_ADDRCONFIG, &q->list);
+        q->why = q->error == 0 ? 0 : why_failed(q->error, errno);
         pthread_mutex_lock(&r->lock);
         answer(r, q);
         if (r->stop) { /* resolver_free did not wait, so this thread frees @r */
@@ -109,6 +130,16 @@ static void *run(void *arg)
     return NULL;
 }
 
+static void tell(const struct resolver_query *q)
+{
+    if (q->error == 0)
+        q->on_answer(q->user, q->list, ERR_OK, NULL);
+    else if (errno_is_shortage(q->why))
+        q->on_answer(q->user, NULL, ERR_SHORT, strerror(q->why));
+    else
+        q->on_answer(q->user, NULL, ERR_DNS, gai_strerror(q->error));
+}
+
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct resolver *r = arg;
@@ -120,8 +151,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
         struct resolver_query *q = CONTAINER_OF(n, struct resolver_query, node);
         pthread_mutex_unlock(&r->lock);
         if (q->on_answer)
-            q->on_answer(q->user, q->error ? NULL : q->list,
-                         q->error ? gai_strerror(q->error) : NULL);
+            tell(q);
         query_free(q);
         pthread_mutex_lock(&r->lock);
     }

@@ -14,8 +14,10 @@ struct resolver;
 struct resolver_query;
 
 /* Brings the answer of a query. @list has the addresses and is borrowed for the call. If the lookup
- * failed, @list is NULL and @reason says why. */
-typedef void (*resolver_on_answer)(void *user, const struct addrinfo *list, const char *reason);
+ * failed, @list is NULL, @reason says why, and @err is ERR_DNS, or ERR_SHORT if this machine lacked
+ * descriptors or memory for the lookup. */
+typedef void (*resolver_on_answer)(void *user, const struct addrinfo *list, int err,
+                                   const char *reason);
 
 /* Makes a resolver and its thread. Returns NULL if the system has no thread or descriptor for the
  * resolver; errno has the reason. */

@@ -50,9 +50,21 @@ struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage
     return s;
 }
 
-struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t len)
+/* Returns a new descriptor for @family, or -1 with errno set. A new descriptor has the lowest free
+ * number, so a number from @below on tells that all below are in use. */
+static int make_descriptor(int family, int below)
 {
-    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || below == 0 || fd < below)
+        return fd;
+    close(fd);
+    errno = EMFILE;
+    return -1;
+}
+
+struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t len, int below)
+{
+    int fd = make_descriptor(addr->sa_family, below);
     if (fd < 0)
         return NULL;
     if (connect(fd, addr, len) < 0 && errno != EINPROGRESS) {

@@ -52,8 +52,16 @@ struct sock_ops {
 struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer) MUSTCHECK;
 
 /* Begins to connect to @addr. Returns NULL if the attempt fails at once; errno has the reason.
- * on_error reports a later failure. */
-struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t len) MUSTCHECK;
+ * on_error reports a later failure. @below is 0, or leaves descriptors for others: the attempt
+ * fails with EMFILE if every descriptor below @below is in use. */
+struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t len,
+                          int below) MUSTCHECK;
+
+/* Returns the enum err of an attempt to connect to @addr that failed with errno @why: ERR_SHORT if
+ * this machine lacks descriptors, ports or memory for a connection, or if the queue of a unix
+ * socket is full; ERR_UNREACHABLE if there is no way to the address; ERR_DENIED if a rule of this
+ * machine forbids the connection; ERR_TIMEOUT; otherwise ERR_REFUSED. */
+int sock_connect_err(const struct sockaddr *addr, socklen_t len, int why);
 
 /* Makes two socks that are the ends of a connection in memory. Each end is closed by its own
  * owner. */

@@ -48,7 +48,8 @@ static void connected(struct sock *s)
     socklen_t len = sizeof why;
     getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &why, &len);
     if (why != 0) {
-        sock_fail(s, sock_errno(why), strerror(why));
+        const struct sockaddr *to = (const struct sockaddr *)&s->peer;
+        sock_fail(s, sock_connect_err(to, sizeof s->peer, why), strerror(why));
         return;
     }
     if (s->tls.ssl) {

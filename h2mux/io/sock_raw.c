@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "h2mux/base/check.h"
 
@@ -19,6 +20,52 @@ int sock_errno(int e)
     if (e == ETIMEDOUT)
         return ERR_TIMEOUT;
     return ERR_IO;
+}
+
+/* Returns whether this machine has an address from which it could reach @addr. Connecting a
+ * datagram socket sends nothing, and needs no port that is short. */
+static bool has_source(const struct sockaddr *addr, socklen_t len)
+{
+    int fd = socket(addr->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return true;
+    bool has = connect(fd, addr, len) == 0;
+    close(fd);
+    return has;
+}
+
+static int unix_connect_err(int why)
+{
+    return why == EAGAIN || errno_is_shortage(why) ? ERR_SHORT : ERR_REFUSED;
+}
+
+/* EADDRNOTAVAIL says that all ports are taken, or that this machine has no address of the family.
+ */
+int sock_connect_err(const struct sockaddr *addr, socklen_t len, int why)
+{
+    if (addr->sa_family == AF_UNIX)
+        return unix_connect_err(why);
+    switch (why) {
+    case EADDRNOTAVAIL:
+        return has_source(addr, len) ? ERR_SHORT : ERR_UNREACHABLE;
+    case EAGAIN: /* no free port */
+        return ERR_SHORT;
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case ENONET:
+    case EINVAL: /* a link-local address without its interface */
+    case EAFNOSUPPORT:
+        return ERR_UNREACHABLE;
+    case EACCES:
+    case EPERM:
+        return ERR_DENIED;
+    case ETIMEDOUT:
+        return ERR_TIMEOUT;
+    default:
+        return errno_is_shortage(why) ? ERR_SHORT : ERR_REFUSED;
+    }
 }
 
 ssize_t sock_raw_recv(struct sock *s, void *to, size_t cap)

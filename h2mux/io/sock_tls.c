@@ -245,6 +245,8 @@ static void handshake_failed(struct sock *s)
         sock_fail(s, ERR_CERT, X509_verify_cert_error_string(verdict));
     } else if (cut_off()) {
         sock_fail(s, ERR_EOF, "connection closed during the TLS handshake");
+    } else if (s->rx.state == SOCK_RX_FAILED) { /* by a reset, and not by OpenSSL */
+        sock_fail(s, s->rx.failed, "connection lost during the TLS handshake");
     } else {
         const char *plain = not_tls(s->tls.ssl);
         tls_reason(reason);

@@ -60,6 +60,15 @@ static const struct failure_row failures[] = {
                       "The shared service did not complete the WebSocket handshake."},
     [FAIL_DNS] = {502, 0, "dns_error", "The service was not found",
                   "The name of the shared service could not be resolved."},
+    [FAIL_UNROUTABLE] = {502, 0, "destination_ip_unroutable", "No way to the service",
+                         "The computer that shares this address has no network route to the "
+                         "shared service."},
+    [FAIL_PROHIBITED] = {502, 0, "destination_ip_prohibited", "The way to the service is barred",
+                         "A rule of the computer that shares this address forbids connections to "
+                         "the shared service."},
+    [FAIL_ORIGIN_LIMIT] = {503, 1, "connection_limit_reached", "Too many connections at once",
+                           "The computer that shares this address cannot open more connections "
+                           "to the shared service. Please try again."},
     [FAIL_TLS] = {502, 0, "tls_alert_received", "No secure connection to the service",
                   "The TLS connection to the shared service could not be made."},
     [FAIL_CONNECT_TIMEOUT] = {504, 0, "connection_timeout", "The service cannot be reached",
@@ -86,7 +95,7 @@ const char *failure_type(enum failure why)
 
 enum failure failure_from_client(int status, struct slice type)
 {
-    if (status != 502 && status != 504)
+    if (status < 502 || status > 504)
         return FAIL_PROTOCOL;
     for (enum failure why = FAIL_REFUSED; why <= FAIL_RESPONSE_TIMEOUT; why++)
         if (slice_eq(type, slice_str(failure_type(why))))

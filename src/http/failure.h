@@ -37,6 +37,9 @@ enum failure {
     FAIL_RESPONSE_HEAD,     /* 502 http_response_header_section_size */
     FAIL_UPGRADE,           /* 502 http_upgrade_failed */
     FAIL_DNS,               /* 502 dns_error */
+    FAIL_UNROUTABLE,        /* 502 destination_ip_unroutable */
+    FAIL_PROHIBITED,        /* 502 destination_ip_prohibited */
+    FAIL_ORIGIN_LIMIT,      /* 503 connection_limit_reached, Retry-After: 1 */
     FAIL_TLS,               /* 502 tls_alert_received */
     FAIL_CONNECT_TIMEOUT,   /* 504 connection_timeout */
     FAIL_RESPONSE_TIMEOUT   /* 504 http_response_timeout */
@@ -58,7 +61,7 @@ int failure_status(enum failure why);
 const char *failure_type(enum failure why);
 
 /* Returns the failure that a client reports by `oneport-error: @type` in a response with @status.
- * Returns FAIL_PROTOCOL when @type is not known, or when @status is neither 502 nor 504. */
+ * Returns FAIL_PROTOCOL when @type is not known, or when @status is none of 502, 503 and 504. */
 enum failure failure_from_client(int status, struct slice type);
 
 #endif

@@ -54,6 +54,9 @@ static const struct {
     {FAIL_RESPONSE_HEAD, 502, "http_response_header_section_size", NULL},
     {FAIL_UPGRADE, 502, "http_upgrade_failed", NULL},
     {FAIL_DNS, 502, "dns_error", NULL},
+    {FAIL_UNROUTABLE, 502, "destination_ip_unroutable", NULL},
+    {FAIL_PROHIBITED, 502, "destination_ip_prohibited", NULL},
+    {FAIL_ORIGIN_LIMIT, 503, "connection_limit_reached", "1"},
     {FAIL_TLS, 502, "tls_alert_received", NULL},
     {FAIL_CONNECT_TIMEOUT, 504, "connection_timeout", NULL},
     {FAIL_RESPONSE_TIMEOUT, 504, "http_response_timeout", NULL},
@@ -212,6 +215,9 @@ static const struct {
     {502, "http_response_header_section_size", FAIL_RESPONSE_HEAD},
     {502, "http_upgrade_failed", FAIL_UPGRADE},
     {502, "dns_error", FAIL_DNS},
+    {502, "destination_ip_unroutable", FAIL_UNROUTABLE},
+    {502, "destination_ip_prohibited", FAIL_PROHIBITED},
+    {503, "connection_limit_reached", FAIL_ORIGIN_LIMIT},
     {502, "tls_alert_received", FAIL_TLS},
     {502, "tls_certificate_error", FAIL_TLS},
     {504, "connection_timeout", FAIL_CONNECT_TIMEOUT},
@@ -220,6 +226,9 @@ static const struct {
     {502, "", FAIL_PROTOCOL},
     {502, "http_request_error", FAIL_PROTOCOL}, /* a client does not report this one */
     {404, "connection_refused", FAIL_PROTOCOL},
+    {503, "something_new", FAIL_PROTOCOL},
+    {501, "connection_limit_reached", FAIL_PROTOCOL},
+    {505, "connection_limit_reached", FAIL_PROTOCOL},
 };
 
 static void test_from_client(void **state)

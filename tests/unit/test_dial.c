@@ -13,7 +13,9 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -168,6 +170,75 @@ static void test_unix(void **state)
     close(fd);
 }
 
+/* D30: what errno says of a connection that was not made. */
+static void test_what_errno_says(void **state)
+{
+    static const struct {
+        int why, tcp, local;
+    } rows[] = {
+        {ECONNREFUSED, ERR_REFUSED, ERR_REFUSED},
+        {ECONNRESET, ERR_REFUSED, ERR_REFUSED},
+        {ENOENT, ERR_REFUSED, ERR_REFUSED},
+        {ETIMEDOUT, ERR_TIMEOUT, ERR_REFUSED},
+        {EMFILE, ERR_SHORT, ERR_SHORT},
+        {ENFILE, ERR_SHORT, ERR_SHORT},
+        {ENOBUFS, ERR_SHORT, ERR_SHORT},
+        {ENOMEM, ERR_SHORT, ERR_SHORT},
+        {EAGAIN, ERR_SHORT, ERR_SHORT},
+        {EADDRNOTAVAIL, ERR_SHORT, ERR_SHORT},
+        {EHOSTUNREACH, ERR_UNREACHABLE, ERR_REFUSED},
+        {ENETUNREACH, ERR_UNREACHABLE, ERR_REFUSED},
+        {ENETDOWN, ERR_UNREACHABLE, ERR_REFUSED},
+        {EHOSTDOWN, ERR_UNREACHABLE, ERR_REFUSED},
+        {EAFNOSUPPORT, ERR_UNREACHABLE, ERR_REFUSED},
+        {EACCES, ERR_DENIED, ERR_REFUSED},
+        {EPERM, ERR_DENIED, ERR_REFUSED},
+    };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_un u = {.sun_family = AF_UNIX};
+    a.sin_port = htons(9);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int tcp = sock_connect_err((struct sockaddr *)&a, sizeof a, rows[i].why);
+        int local = sock_connect_err((struct sockaddr *)&u, sizeof u, rows[i].why);
+        if (tcp != rows[i].tcp || local != rows[i].local)
+            fail_msg("%s: %s, %s", strerror(rows[i].why), err_text(tcp), err_text(local));
+    }
+}
+
+/* F25: a dial that would take one of the last descriptors is not made. */
+static void test_leaves_descriptors(void **state)
+{
+    struct dial_target target = {.host = "127.0.0.1", .below = 4};
+    int fd = listen_on(&target.port);
+    struct outcome o = dial(&target, 5000);
+    assert_null(o.sock);
+    assert_int_equal(o.step, DIAL_TCP);
+    assert_int_equal(o.err, ERR_SHORT);
+    target.below = 1000;
+    o = dial(&target, 5000);
+    assert_non_null(o.sock);
+    close(fd);
+}
+
+/* F25: a lookup without descriptors does not say that there is no such name. */
+static void test_lookup_without_descriptors(void **state)
+{
+    struct dial_target target = {.host = "nobody.invalid", .port = 80};
+    struct outcome o = {.loop = loop_new()};
+    struct resolver *r = resolver_new(o.loop);
+    struct rlimit before, few;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    struct dial *d = dial_start(o.loop, r, &target, 5000, &ops, &o);
+    assert_non_null(d);
+    loop_run(o.loop);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(o.err, ERR_SHORT);
+    resolver_free(r);
+    loop_free(o.loop);
+}
+
 static void test_cancel_at_once(void **state)
 {
     struct loop *l = loop_new();
@@ -181,7 +252,7 @@ static void test_cancel_at_once(void **state)
 }
 
 /* The thread may be inside getaddrinfo when its resolver goes. */
-static void never(void *user, const struct addrinfo *list, const char *reason)
+static void never(void *user, const struct addrinfo *list, int err, const char *reason)
 {
     fail();
 }
@@ -210,6 +281,9 @@ int main(void)
         cmocka_unit_test(test_unknown_name),
         cmocka_unit_test(test_deadline_names_the_step),
         cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_what_errno_says),
+        cmocka_unit_test(test_leaves_descriptors),
+        cmocka_unit_test(test_lookup_without_descriptors),
         cmocka_unit_test(test_cancel_at_once),
         cmocka_unit_test(test_resolver_goes_first),
     };

@@ -211,12 +211,15 @@ static const struct {
     {502, "http_upgrade_failed", "failure:502:http_upgrade_failed "},
     {502, "http_response_incomplete", "failure:502:http_response_incomplete "},
     {502, "http_response_header_section_size", "failure:502:http_response_header_section_size "},
+    {502, "destination_ip_unroutable", "failure:502:destination_ip_unroutable "},
+    {502, "destination_ip_prohibited", "failure:502:destination_ip_prohibited "},
+    {503, "connection_limit_reached", "failure:503:connection_limit_reached "},
     {504, "connection_timeout", "failure:504:connection_timeout "},
     {504, "http_response_timeout", "failure:504:http_response_timeout "},
     {502, "<script>", "failure:502:http_protocol_error "},
 };
 
-/* D10 */
+/* D10 D30 F25 */
 static void test_client_failures(void **state)
 {
     struct fixture *x = *state;

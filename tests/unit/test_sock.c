@@ -375,7 +375,7 @@ static void test_connect_refused(void **state)
     struct wire *w = wire_new();
     struct sockaddr_in at;
     close(wire_listen(&at));
-    struct sock *s = sock_connect(w->loop, (struct sockaddr *)&at, sizeof at);
+    struct sock *s = sock_connect(w->loop, (struct sockaddr *)&at, sizeof at, 0);
     assert_non_null(s);
     wire_take(&w->a, s);
     sock_write(s, SLICE("early"));
@@ -390,7 +390,7 @@ static void test_connect_impossible(void **state)
 {
     struct wire *w = wire_new();
     struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "/nowhere/at/all"};
-    assert_null(sock_connect(w->loop, (struct sockaddr *)&at, sizeof at));
+    assert_null(sock_connect(w->loop, (struct sockaddr *)&at, sizeof at, 0));
     assert_int_equal(errno, ENOENT);
     wire_close(w);
 }
@@ -401,7 +401,7 @@ static void test_connect(void **state)
     struct wire *w = wire_new();
     struct sockaddr_in at;
     int listener = wire_listen(&at);
-    struct sock *s = sock_connect(w->loop, (struct sockaddr *)&at, sizeof at);
+    struct sock *s = sock_connect(w->loop, (struct sockaddr *)&at, sizeof at, 0);
     wire_take(&w->a, s);
     assert_int_equal(sock_read(s, (char[1]){0}, 1), ERR_AGAIN);
     sock_write(s, SLICE("early"));
@@ -424,7 +424,7 @@ static void test_peer_speaks_first(void **state)
     struct wire *w = wire_new();
     struct sockaddr_in at;
     int listener = wire_listen(&at);
-    struct sock *s = sock_connect(w->loop, (struct sockaddr *)&at, sizeof at);
+    struct sock *s = sock_connect(w->loop, (struct sockaddr *)&at, sizeof at, 0);
     wire_take(&w->a, s);
     int peer = accept(listener, NULL, NULL);
     assert_int_equal(send(peer, "hello", 5, 0), 5);

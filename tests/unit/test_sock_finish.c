@@ -137,7 +137,7 @@ static void test_finish_odd_ends(void **state)
     w = wire_new();
     struct sockaddr_in at;
     int listener = wire_listen(&at);
-    w->a.sock = sock_connect(w->loop, (struct sockaddr *)&at, sizeof at);
+    w->a.sock = sock_connect(w->loop, (struct sockaddr *)&at, sizeof at, 0);
     finish_a(w, LONG_MS, SIZE_MAX);
     close(listener);
     wire_close(w);

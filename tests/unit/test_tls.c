@@ -378,7 +378,7 @@ static void test_connect_and_peek(void **state)
     struct sockaddr_in at;
     struct slice first;
     int listener = wire_listen(&at);
-    wire_take(&s.w->a, sock_connect(s.w->loop, (struct sockaddr *)&at, sizeof at));
+    wire_take(&s.w->a, sock_connect(s.w->loop, (struct sockaddr *)&at, sizeof at, 0));
     s.client = client_context("ca.pem", false);
     s.server = server_context("good.pem");
     assert_int_equal(sock_start_tls(s.w->a.sock, s.client, "127.0.0.1"), 0);
