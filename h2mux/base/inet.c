@@ -21,3 +21,14 @@ int inet_parse_host(struct slice host, union inet *out)
     struct slice address = v6 ? slice_make(host.ptr + 1, host.len - 2) : host;
     return inet_parse(family, address, out) ? family : AF_UNSPEC;
 }
+
+bool inet_is_localhost(struct slice host)
+{
+    struct slice local = SLICE("localhost");
+    if (slice_ends(host, SLICE(".")))
+        host.len--;
+    if (host.len <= local.len)
+        return slice_ieq(host, local);
+    size_t above = host.len - local.len;
+    return above > 1 && host.ptr[above - 1] == '.' && slice_ieq(slice_skip(host, above), local);
+}

@@ -21,4 +21,8 @@ bool inet_parse(int family, struct slice text, union inet *out) MUSTCHECK;
  * AF_INET or AF_INET6, or AF_UNSPEC if @host is no address. */
 int inet_parse_host(struct slice host, union inet *out) MUSTCHECK;
 
+/* Returns whether @host is a name that means this machine and is never looked up: "localhost" or a
+ * name below it, in any letter case, with or without a dot at its end (RFC 6761 6.3). */
+bool inet_is_localhost(struct slice host);
+
 #endif

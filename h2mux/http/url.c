@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "h2mux/base/err.h"
+#include "h2mux/base/inet.h"
 #include "h2mux/http/h1.h"
 
 static uint16_t default_port(bool https)
@@ -101,7 +102,7 @@ bool url_is_loopback(const struct url *u)
     struct slice host = slice_str(u->host);
     struct in_addr v4;
     struct in6_addr v6;
-    if (slice_eq(host, SLICE("localhost")) || slice_ends(host, SLICE(".localhost")))
+    if (inet_is_localhost(host))
         return true;
     if (inet_pton(AF_INET, u->host, &v4) == 1)
         return ntohl(v4.s_addr) >> 24 == 127;

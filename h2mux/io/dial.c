@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <sys/un.h>
 
+#include "h2mux/base/inet.h"
+
 struct racer {
     struct dial *dial; /* borrowed; the racer is part of the dial */
     struct sock *sock; /* owned; NULL before the start and after a loss */
@@ -294,6 +296,26 @@ static void add_unix(struct dial *d)
     r->addr_len = sizeof un;
 }
 
+static bool add_literal(struct dial *d, const char *address)
+{
+    struct addrinfo *list = resolver_literal(address, d->target.port);
+    if (!list)
+        return false;
+    add_addresses(d, list);
+    freeaddrinfo(list);
+    return true;
+}
+
+/* Adds the addresses that need no lookup. Returns false if the host is a name that needs one. The
+ * addresses of localhost are those of loopback, whatever /etc/hosts or a name server says. */
+static bool add_known(struct dial *d)
+{
+    if (!inet_is_localhost(slice_str(d->target.host)))
+        return add_literal(d, d->target.host);
+    bool v4 = add_literal(d, "127.0.0.1"), v6 = add_literal(d, "::1");
+    return v4 || v6;
+}
+
 static void on_begin(void *user)
 {
     struct dial *d = user;
@@ -302,10 +324,7 @@ static void on_begin(void *user)
         race(d);
         return;
     }
-    struct addrinfo *literal = resolver_literal(d->target.host, d->target.port);
-    if (literal) {
-        add_addresses(d, literal);
-        freeaddrinfo(literal);
+    if (add_known(d)) {
         race(d);
         return;
     }

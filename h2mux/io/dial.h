@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* dial.h - makes one outgoing connection: looks up a name, connects to one of its addresses (or to
- * a unix socket), and runs the TLS handshake.
+/* dial.h - makes one outgoing connection: looks up a name (localhost needs none), connects to one
+ * of its addresses (or to a unix socket), and runs the TLS handshake.
  *
  * A dial frees itself after on_done, after on_failed and after dial_cancel. Both callbacks come
  * from the loop, never inside a call of this header. */

@@ -109,6 +109,26 @@ static void test_first_that_connects_wins(void **state)
     close(fd);
 }
 
+/* D31: in vain does the resolver look for it: none is there. */
+static void test_localhost_needs_no_resolver(void **state)
+{
+    static const char *const names[] = {"localhost", "localhost.", "LocalHost", "a.b.localhost",
+                                        "app.LOCALHOST."};
+    struct dial_target target = {.port = 0};
+    int fd = listen_on(&target.port);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct outcome o = {.loop = loop_new()};
+        target.host = names[i];
+        struct dial *d = dial_start(o.loop, NULL, &target, 5000, &ops, &o);
+        assert_non_null(d);
+        loop_run(o.loop);
+        assert_non_null(o.sock);
+        sock_close(o.sock);
+        loop_free(o.loop);
+    }
+    close(fd);
+}
+
 static void test_literal_needs_no_thread(void **state)
 {
     struct dial_target target = {.host = "127.0.0.1"};
@@ -276,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_first_that_connects_wins),
+        cmocka_unit_test(test_localhost_needs_no_resolver),
         cmocka_unit_test(test_literal_needs_no_thread),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_unknown_name),

@@ -50,11 +50,39 @@ static void test_what_it_is(void **state)
     assert_false(inet_parse(AF_INET6, SLICE("192.0.2.1"), &out));
 }
 
+/* D31 */
+static void test_localhost(void **state)
+{
+    static const struct {
+        const char *host;
+        bool want;
+    } rows[] = {
+        {"localhost", true},
+        {"localhost.", true},
+        {"LOCALHOST", true},
+        {"a.localhost", true},
+        {"a.b.LocalHost.", true},
+        {"", false},
+        {".", false},
+        {".localhost", false},
+        {"localhost..", false},
+        {"notlocalhost", false},
+        {"localhost.com", false},
+        {"ocalhost", false},
+        {"127.0.0.1", false},
+        {"localhost.localdomain", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (inet_is_localhost(slice_str(rows[i].host)) != rows[i].want)
+            fail_msg("%s", rows[i].host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_what_it_is),
+        cmocka_unit_test(test_localhost),
     };
     return cmocka_run_group_tests_name("inet", tests, NULL, NULL);
 }

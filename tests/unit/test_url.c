@@ -81,7 +81,7 @@ static void test_loopback(void **state)
         {"localhost", true},     {"a.localhost", true}, {"127.0.0.1:80", true},
         {"127.9.9.9", true},     {"[::1]:1", true},     {"localhost.com", false},
         {"notlocalhost", false}, {"128.0.0.1", false},  {"127.0.0.1.nip.io", false},
-        {"[::2]", false},
+        {"[::2]", false},        {"localhost.", true},  {"a.LOCALHOST.", true},
     };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
