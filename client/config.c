@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "h2mux/base/err.h"
+#include "h2mux/base/inet.h"
 
 #define FIELD(member) .offset = offsetof(struct config, member)
 
@@ -23,6 +24,23 @@ static int check_host_header(const char *value)
 {
     struct rewrite w;
     return rewrite_parse(value, &w);
+}
+
+/* Parses the name of an origin's certificate: a name, or an address with or without brackets. */
+static int parse_name(const char *value, struct url *out)
+{
+    union inet address;
+    *out = (struct url){.port = 0};
+    if (inet_parse(AF_INET6, slice_str(value), &address))
+        return url_set_host(out, slice_str(value), 0);
+    int err = url_parse_authority(slice_str(value), out);
+    return err == 0 && out->port != 0 ? ERR_SYNTAX : err;
+}
+
+static int check_name(const char *value)
+{
+    struct url u;
+    return parse_name(value, &u);
 }
 
 static int check_log_level(const char *value)
@@ -54,7 +72,11 @@ static const struct opt rows[] = {
     {"local-ca", 0, OPT_TEXT, FIELD(local.ca), .value = "FILE",
      .help = "authority that signed the local service's certificate, PEM"},
     {"allow-invalid-cert", 0, OPT_FLAG, FIELD(local.any_cert),
-     .help = "do not verify the local service's certificate"},
+     .help = "do not verify the local service's certificate, and accept TLS as old as 1.0"},
+    {"local-name", 0, OPT_TEXT, FIELD(local.name), .value = "NAME",
+     .help = "name that the local service's certificate must have, and that it is asked for (SNI); "
+             "default: the host of --host-header VALUE, else that of the service's address",
+     .check = check_name, .wants = "a name or an address without port"},
     {"open", 'o', OPT_FLAG, FIELD(output.open), .help = "open the URL in a browser"},
     {"print-requests", 0, OPT_FLAG, FIELD(output.requests),
      .help = "print a line for each request"},
@@ -160,6 +182,18 @@ static enum opt_result judge_origin(struct config *c, const char *operand)
     return OPT_RUN;
 }
 
+/* The rows have checked what is parsed here. A Host without a host, as ":80", names nothing. */
+static void judge_name(struct config *c)
+{
+    int err = 0;
+    if (c->local.name)
+        err = parse_name(c->local.name, &c->named);
+    else if (c->rewrite.mode == REWRITE_VALUE)
+        err = url_parse_authority(slice_str(c->rewrite.value), &c->named);
+    if (err < 0)
+        c->named.host[0] = '\0';
+}
+
 enum opt_result config_load(int argc, char **argv, struct config *c)
 {
     const char *operand = NULL;
@@ -177,6 +211,7 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
         !log_level_parse(slice_str(c->output.log_level), &c->level))
         return OPT_WRONG; /* cannot be: the rows have checked both */
     c->rewrite.origin = &c->origin.url;
+    judge_name(c);
     c->log_json = strcmp(c->output.log_format, "json") == 0;
     return OPT_RUN;
 }

@@ -16,7 +16,7 @@ struct config {
         bool https;
         const char *cert, *key, *ca;
         bool any_cert;
-        const char *host_header;
+        const char *host_header, *name;
     } local;
     struct { /* the server that it is shared through */
         const char *host, *name;
@@ -41,6 +41,7 @@ struct config {
     struct url server;
     struct origin_address origin;
     struct rewrite rewrite; /* its origin is set */
+    struct url named;       /* whose host the origin's certificate must have; may be empty */
     enum log_level level;
     bool log_json;
 };

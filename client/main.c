@@ -121,7 +121,7 @@ static void raise_descriptors(const struct config *c)
  * for other shares. */
 static void tell_unused(const struct config *c)
 {
-    if (!c->origin.url.https && (c->local.cert || c->local.key || c->local.ca))
+    if (!c->origin.url.https && (c->local.cert || c->local.key || c->local.ca || c->local.name))
         LOG(WARN, "local_tls_options_unused", LOG_STR("origin", c->origin.text),
             LOG_STR("want", "https://HOST[:PORT]"));
 }
@@ -142,6 +142,7 @@ static bool make_tls(struct program *p)
         .cert_file = c->local.cert,
         .key_file = c->local.key,
         .insecure = c->local.any_cert,
+        .old = c->local.any_cert,
     };
     char reason[TLS_REASON_MAX];
     tell_unused(c);
@@ -178,6 +179,7 @@ static void make_exchanges(struct program *p)
         .resolver = p->resolver,
         .tls = p->origin_tls,
         .address = &c->origin,
+        .tls_name = c->named.host[0] != '\0' ? c->named.host : NULL,
         .connect_ms = c->times.connect_ms,
         .finishing = &p->finishing,
         .idle_ms = c->times.origin_idle_ms,

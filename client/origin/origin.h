@@ -29,6 +29,7 @@ struct origin_options {
     struct resolver *resolver;            /* borrowed: likewise */
     struct tls *tls;                      /* borrowed: likewise; NULL: plain */
     const struct origin_address *address; /* borrowed: likewise */
+    const char *tls_name;                 /* borrowed: likewise; NULL: the address's host */
     uint64_t connect_ms;                  /* for DNS, TCP and TLS together */
     uint64_t idle_ms; /* in the pool; below Node's 5 s, so that oneport closes first */
 

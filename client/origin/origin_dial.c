@@ -62,6 +62,7 @@ static void begin(struct origin_conn *c)
         .port = a->url.port,
         .unix_path = a->unix_path[0] != '\0' ? a->unix_path : NULL,
         .tls = o->o.tls,
+        .tls_name = o->o.tls_name,
         .below = o->queue.below,
     };
     c->dial = dial_start(o->o.loop, o->o.resolver, &target, o->o.connect_ms, &dial_ops, c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rewrite.c - see rewrite.h. A base is "scheme://authority", of the viewer's side or of the origin.
- * A value that is a base, or begins with it, gets the other base in its place. */
+ * A value that is a base, or begins with it, gets the other base in its place; a value that begins
+ * with "//authority" gets the other authority. */
 #include "client/origin/rewrite.h"
 
 #include "h2mux/http/h1.h"
@@ -67,6 +68,22 @@ static bool behind_base(struct slice value, const struct base *from, struct slic
     return true;
 }
 
+/* Returns whether @value is a network-path reference ("//authority/path", RFC 3986 4.2) to the
+ * authority of @from, and sets @rest to what is behind that. It has the scheme of what it stands
+ * in, which is that of @from. */
+static bool behind_slashes(struct slice value, const struct base *from, struct slice *rest)
+{
+    if (!slice_starts(value, SLICE("//")))
+        return false;
+    struct slice tail = slice_skip(value, 2);
+    struct slice authority = slice_make(tail.ptr, authority_length(tail));
+    if (!slice_ieq(without_default_port(from->scheme, authority),
+                   without_default_port(from->scheme, from->authority)))
+        return false;
+    *rest = slice_skip(tail, authority.len);
+    return true;
+}
+
 static void set_value(struct fields *f, struct field *field, struct slice value)
 {
     f->bytes += value.len - field->value.len;
@@ -90,10 +107,13 @@ static void swap_base(struct fields *f, struct field *field, const struct base *
                       const struct base *to)
 {
     struct slice rest;
-    if (!behind_base(field->value, from, &rest))
-        return;
-    const struct slice parts[] = {to->scheme, SLICE("://"), to->authority, rest};
-    set_value(f, field, join(f, parts, 4));
+    if (behind_base(field->value, from, &rest)) {
+        const struct slice parts[] = {to->scheme, SLICE("://"), to->authority, rest};
+        set_value(f, field, join(f, parts, 4));
+    } else if (behind_slashes(field->value, from, &rest)) {
+        const struct slice parts[] = {SLICE("//"), to->authority, rest};
+        set_value(f, field, join(f, parts, 3));
+    }
 }
 
 static bool is_any_of(struct slice name, const char *const *names)

@@ -160,7 +160,8 @@ static void take_winner(struct dial *d, struct racer *r)
     }
     d->step = DIAL_TLS;
     sock_set_ops(d->winner, &winner_ops, d);
-    int err = sock_start_tls(d->winner, d->target.tls, d->target.host);
+    const char *name = d->target.tls_name ? d->target.tls_name : d->target.host;
+    int err = sock_start_tls(d->winner, d->target.tls, name);
     if (err < 0) {
         note(d, err, NULL);
         fail(d);

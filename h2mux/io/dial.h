@@ -25,7 +25,8 @@ const char *dial_step_name(enum dial_step step);
 
 /* A dial borrows all pointers of its target until its end. */
 struct dial_target {
-    const char *host;      /* TLS compares the certificate with this name */
+    const char *host;
+    const char *tls_name;  /* TLS compares the certificate with this name; NULL: with host */
     const char *unix_path; /* NULL: TCP */
     struct tls *tls;       /* NULL: no TLS */
     uint16_t port;

@@ -35,6 +35,8 @@ static const char ciphers_1_2[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
+enum { HOST_MAX = 512 };
+
 enum { HOST_FLAGS = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT };
 
 void tls_reason(char reason[static TLS_REASON_MAX])
@@ -214,9 +216,23 @@ static int load_trust(SSL_CTX *ctx, const struct tls_client_options *o,
     return -1;
 }
 
+/* Lowers what is spoken to what appliances of fifteen years ago have: TLS 1.0, every cipher that
+ * encrypts, keys and hashes of any strength, and no secure renegotiation (RFC 5746). Renegotiation
+ * itself stays forbidden. */
+static void speak_old(SSL_CTX *ctx)
+{
+    SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);
+    SSL_CTX_set_security_level(ctx, 0);
+    SSL_CTX_set_options(ctx, SSL_OP_LEGACY_SERVER_CONNECT);
+    if (SSL_CTX_set_cipher_list(ctx, "DEFAULT:@SECLEVEL=0") != 1)
+        abort();
+}
+
 struct tls *tls_client_new(const struct tls_client_options *o, char reason[static TLS_REASON_MAX])
 {
     SSL_CTX *ctx = context_new(TLS_client_method());
+    if (o->old)
+        speak_old(ctx);
     ERR_clear_error();
     if (!o->insecure && load_trust(ctx, o, reason) < 0)
         goto fail;
@@ -262,10 +278,22 @@ SSL *tls_ssl_server(struct tls *t)
     return ssl;
 }
 
+/* Writes @host to @name, with a zero byte: without the dot at the end of a name, which is no part
+ * of it in TLS (RFC 6066 3), and without the zone of an address ("fe80::1%eth0"). */
+static void write_name(const char *host, char name[static HOST_MAX])
+{
+    size_t len = strcspn(host, "%");
+    if (len > 1 && host[len - 1] == '.')
+        len--;
+    snprintf(name, HOST_MAX, "%.*s", (int)len, host);
+}
+
 /* Makes a client's SSL object. If @host is an address, the certificate must have this address, and
  * no SNI is sent (RFC 6066 3). */
-SSL *tls_ssl_client(struct tls *t, const char *host)
+SSL *tls_ssl_client(struct tls *t, const char *given)
 {
+    char host[HOST_MAX];
+    write_name(given, host);
     if (host[0] == '\0')
         return NULL;
     SSL *ssl = ssl_new(t);
@@ -273,8 +301,7 @@ SSL *tls_ssl_client(struct tls *t, const char *host)
     bool numeric =
         inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
     if (!numeric)
-        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-                 (void *)(uintptr_t)host); /* the macro's own cast drops const loudly */
+        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host);
     if (!t->insecure) {
         X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
         X509_VERIFY_PARAM_set_hostflags(param, HOST_FLAGS);

@@ -48,6 +48,7 @@ struct tls_client_options {
     const char *cert_file; /* client certificate, may be NULL */
     const char *key_file;  /* its key; NULL: in cert_file */
     bool insecure;         /* the peer is not verified at all */
+    bool old;              /* also TLS 1.0 and 1.1, old ciphers, small keys and SHA-1 */
 };
 
 /* Makes a client's context. Returns NULL if a file cannot be used; @reason then names the file and
