@@ -68,7 +68,7 @@ void crew_worker_free(struct worker *w)
     worker_free(w);
 }
 
-static unsigned count_workers(const struct config *c)
+unsigned crew_size(const struct config *c)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     if (c->workers > 0)
@@ -78,7 +78,7 @@ static unsigned count_workers(const struct config *c)
 
 int crew_open(struct server *s)
 {
-    unsigned count = count_workers(s->config);
+    unsigned count = crew_size(s->config);
     s->workers = xcalloc(count, sizeof(struct worker *));
     for (unsigned i = 0; i < count; i++) {
         s->workers[i] = crew_worker_new(s, i);

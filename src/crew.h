@@ -8,7 +8,10 @@
 
 #include "src/worker/worker.h"
 
-/* Makes the workers that --workers asks for, one for each core by default, in s->workers. Returns
+/* Returns the number of workers that --workers asks for, one for each core by default. */
+unsigned crew_size(const struct config *c);
+
+/* Makes crew_size workers in s->workers. Returns
  * 0, or ERR_LIMIT with errno set. crew_close frees the workers that were made in either case. */
 int crew_open(struct server *s) MUSTCHECK;
 

@@ -8,6 +8,7 @@
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 #include "src/crew.h"
+#include "src/names/names_file.h"
 #include "src/worker/mailbox.h"
 
 enum { LOOK_MS = 20, CLOSE_HANDSHAKE_MS = 2100 /* sock_finish gives a WebSocket 2 s */ };
@@ -17,6 +18,7 @@ enum drain_state { DRAIN_RUNNING, DRAIN_DRAINING, DRAIN_CLOSING };
 /* Describes the stop of one worker. Only that worker's thread touches it. */
 struct worker_drain {
     struct worker *worker; /* borrowed: outlives this */
+    struct drain *drain;   /* has this */
     enum drain_state state;
     uint64_t since_us; /* monotonic: when the state was entered; 0 in RUNNING */
     bool websockets;   /* CLOSING: WebSockets were open when it began */
@@ -24,8 +26,9 @@ struct worker_drain {
 };
 
 struct drain {
-    struct server *server; /* borrowed */
-    bool watching;         /* `term` and `interrupt` are added */
+    struct server *server;      /* borrowed */
+    _Atomic unsigned listening; /* workers that have not begun to drain */
+    bool watching;              /* `term` and `interrupt` are added */
     struct event term, interrupt;
     struct worker_drain workers[]; /* server->n_workers of them */
 };
@@ -96,11 +99,20 @@ static void on_timer(void *user)
         look_at_last_words(d, waited_ms);
 }
 
+/* Hands the names over to a successor: after the last worker has closed its listeners, a name
+ * changes only there. */
+static void hand_over(struct drain *d)
+{
+    if (atomic_fetch_sub(&d->listening, 1) == 1)
+        names_file_finish(d->server->names_file);
+}
+
 static void start(struct worker_drain *d)
 {
     d->state = DRAIN_DRAINING;
     d->since_us = loop_now_us(d->worker->loop);
     crew_drain(d->worker);
+    hand_over(d->drain);
     timer_arm(&d->timer, LOOK_MS);
     if (CHECKING)
         drain_check(d);
@@ -156,7 +168,20 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     bool again = d->server->draining;
     d->server->draining = true;
     LOG(INFO, again ? "stopping_at_once" : "draining", LOG_I("signal", number));
+    if (!again)
+        store_will_end(d->server->store);
     post_orders(d, again);
+}
+
+/* Blocks SIGTERM and SIGINT while nobody watches them: one that comes then must not end the process
+ * with the wrong exit code, and before the names file is written. */
+static void set_signals(int how)
+{
+    sigset_t both;
+    sigemptyset(&both);
+    sigaddset(&both, SIGTERM);
+    sigaddset(&both, SIGINT);
+    pthread_sigmask(how, &both, NULL);
 }
 
 void drain_watch_signals(struct drain *d)
@@ -167,28 +192,21 @@ void drain_watch_signals(struct drain *d)
     evsignal_add(&d->term, NULL);
     evsignal_add(&d->interrupt, NULL);
     d->watching = true;
+    set_signals(SIG_UNBLOCK);
 }
 
 struct drain *drain_new(struct server *s)
 {
     struct drain *d = xcalloc(1, sizeof *d + s->n_workers * sizeof *d->workers);
+    set_signals(SIG_BLOCK);
     d->server = s;
+    d->listening = s->n_workers;
     for (unsigned i = 0; i < s->n_workers; i++) {
         d->workers[i].worker = s->workers[i];
+        d->workers[i].drain = d;
         timer_init(&d->workers[i].timer, s->workers[i]->loop, on_timer, &d->workers[i]);
     }
     return d;
-}
-
-/* Blocks the signals that the drain has watched. One that comes now must not end the process with
- * the wrong exit code, and before the names file is written. */
-static void hold_signals(void)
-{
-    sigset_t both;
-    sigemptyset(&both);
-    sigaddset(&both, SIGTERM);
-    sigaddset(&both, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &both, NULL);
 }
 
 void drain_free(struct drain *d)
@@ -198,7 +216,7 @@ void drain_free(struct drain *d)
     for (unsigned i = 0; i < d->server->n_workers; i++)
         timer_stop(&d->workers[i].timer);
     if (d->watching) {
-        hold_signals();
+        set_signals(SIG_BLOCK);
         evsignal_del(&d->term);
         evsignal_del(&d->interrupt);
     }

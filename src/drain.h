@@ -21,7 +21,8 @@
 
 struct drain;
 
-/* Makes the drain of @s and its workers, which outlive the drain. */
+/* Makes the drain of @s and its workers, which outlive the drain. SIGTERM and SIGINT wait from then
+ * on until drain_watch_signals. */
 struct drain *drain_new(struct server *s) MUSTCHECK;
 
 /* Frees @d. No worker's loop may run any more, and no order may be in a mailbox (crew_settle).

@@ -17,9 +17,8 @@
 #include "src/edge/listener.h"
 #include "src/limits/quota.h"
 #include "src/names/directory.h"
-#include "src/names/keyring.h"
 #include "src/names/names_file.h"
-#include "src/names/state.h"
+#include "src/names/store.h"
 #include "src/reload.h"
 #include "src/stage.h"
 #include "src/tunnels/registry.h"
@@ -34,6 +33,9 @@ enum { EXIT_USAGE = 1, EXIT_INTERNAL = 70, REASON_MAX = 512 };
 struct program {
     struct server server;
     struct drain *drain; /* owned */
+    int *fds;            /* owned: the sockets of each address, one a worker */
+    unsigned n_fds;      /* sockets of an address */
+    size_t bound;        /* addresses whose sockets no listener has taken yet */
 };
 
 static struct server *server_of(void *program)
@@ -146,22 +148,21 @@ static void close_tls(void *program)
     tls_free(server_of(program)->tls);
 }
 
-static int open_state(void *program)
+static int open_store(void *program)
 {
     struct server *s = server_of(program);
     char reason[REASON_MAX];
-    const char *dir = s->config->names.state_dir;
-    if (state_prepare(dir) < 0)
-        return complain(dir, strerror(errno));
-    s->keyring = keyring_open(dir, reason, sizeof reason);
-    if (!s->keyring || state_node(dir, s->node, reason, sizeof reason) < 0)
+    s->store = store_open(s->config->names.state_dir, reason, sizeof reason);
+    if (!s->store)
         return complain("--state-dir", reason);
+    s->keyring = s->store->keyring;
+    memcpy(s->node, s->store->node, sizeof s->node);
     return 0;
 }
 
-static void close_state(void *program)
+static void close_store(void *program)
 {
-    keyring_free(server_of(program)->keyring);
+    store_free(server_of(program)->store);
 }
 
 static int open_directory(void *program)
@@ -203,28 +204,10 @@ static void close_drain(void *program)
 
 /* ---- the names file */
 
-/* Holds a message that tells worker 0 to write the names file soon. */
-struct due {
-    struct mail mail;
-    struct names_file *file; /* borrowed: freed after crew_settle */
-};
-
-static void deliver_due(struct mail *m, void *reader)
-{
-    struct due *d = CONTAINER_OF(m, struct due, mail);
-    names_file_write_soon(d->file);
-    free(d);
-}
-
-/* Posts a message to worker 0, which alone touches the names file, that the file must be written.
- * Runs on the thread of any worker. */
 static void on_names_change(void *user)
 {
     struct server *s = user;
-    struct due *d = xcalloc(1, sizeof *d);
-    d->mail.deliver = deliver_due;
-    d->file = s->names_file;
-    mailbox_post(s->workers[0]->mailbox, &d->mail);
+    names_file_write_soon(s->names_file);
 }
 
 /* Gives the names of the names file to the workers in turn. */
@@ -239,24 +222,24 @@ static void deal_name(const struct held_name *h, void *user)
     registry_adopt(d->server->workers[d->next++ % d->server->n_workers]->registry, h);
 }
 
-/* Reads the names file and writes it anew. A file that could not be read is left as it is, also at
- * the end. */
+/* Reads the names file, and starts to write it. A file that could not be read is left as it is,
+ * also at the end. */
 static int open_names(void *program)
 {
     struct server *s = server_of(program);
     struct deal deal = {.server = s};
+    const char *why = NULL;
     char path[REASON_MAX];
-    struct names_file *f =
-        names_file_new(s->workers[0]->loop, s->config->names.state_dir, s->directory);
-    if (names_file_load(f, deal_name, &deal) == 0 && names_file_write(f) == 0) {
-        s->names_file = f;
-        directory_watch(s->directory, on_names_change, s);
-        return 0;
+    s->names_file = names_file_new(s->store, s->directory);
+    if (names_file_load(s->names_file, deal_name, &deal, &why) < 0) {
+        snprintf(path, sizeof path, "%s/%s", s->config->names.state_dir, STATE_NAMES);
+        return complain(path, why);
     }
-    snprintf(path, sizeof path, "%s/%s", s->config->names.state_dir, STATE_NAMES);
-    int status = complain(path, strerror(errno));
-    names_file_drop(f);
-    return status;
+    directory_watch(s->directory, on_names_change, s);
+    if (names_file_start(s->names_file) == 0)
+        return 0;
+    complain("names file", "its thread cannot be started");
+    return EXIT_INTERNAL;
 }
 
 static void close_names(void *program)
@@ -268,27 +251,42 @@ static void close_names(void *program)
 
 /* ---- serving */
 
-static int listen_at(struct server *s, const char *address, int *fds)
+/* Binds and listens at all addresses, before the state directory is touched: a second start by
+ * mistake ends here. Viewers who come now wait in the kernel. */
+static int open_sockets(void *program)
 {
+    struct program *p = program;
+    const struct opt_list *addresses = &p->server.config->listen.addresses;
     char reason[LISTENER_REASON_MAX];
-    if (listener_bind(address, fds, s->n_workers, reason) < 0)
-        return complain(address, reason);
-    for (unsigned i = 0; i < s->n_workers; i++)
-        listener_start(s->workers[i], fds[i]);
-    listener_announce(fds[0]);
+    p->n_fds = crew_size(p->server.config);
+    p->fds = xcalloc(addresses->count * p->n_fds, sizeof *p->fds);
+    for (; p->bound < addresses->count; p->bound++)
+        if (listener_bind(addresses->item[p->bound], p->fds + p->bound * p->n_fds, p->n_fds,
+                          reason) < 0)
+            return complain(addresses->item[p->bound], reason);
     return 0;
+}
+
+/* Closes the sockets that no listener has taken. */
+static void close_sockets(void *program)
+{
+    struct program *p = program;
+    while (p->bound > 0)
+        listener_unbind(p->fds + --p->bound * p->n_fds, p->n_fds);
+    free(p->fds);
 }
 
 static int open_listeners(void *program)
 {
-    struct server *s = server_of(program);
-    const struct opt_list *addresses = &s->config->listen.addresses;
-    int *fds = xcalloc(s->n_workers, sizeof *fds);
-    int status = 0;
-    for (size_t i = 0; i < addresses->count && status == 0; i++)
-        status = listen_at(s, addresses->item[i], fds);
-    free(fds);
-    return status;
+    struct program *p = program;
+    for (size_t i = 0; i < p->bound; i++) {
+        int *fds = p->fds + i * p->n_fds;
+        for (unsigned k = 0; k < p->server.n_workers; k++)
+            listener_start(p->server.workers[k], fds[k]);
+        listener_announce(fds[0]);
+    }
+    p->bound = 0;
+    return 0;
 }
 
 /* Frees the listeners and all other objects on the workers, and leaves no letter behind that names
@@ -337,18 +335,13 @@ static int serve(void *program)
 }
 
 static const struct stage stages[] = {
-    {open_log, close_log},
-    {open_access_log, close_access_log},
-    {open_trust, close_trust},
-    {open_limits, close_limits},
-    {open_tls, close_tls},
-    {open_state, close_state},
-    {open_directory, close_directory},
-    {open_crew, close_crew},
-    {open_drain, close_drain}, /* letters name it */
-    {open_names, close_names}, /* letters name it */
-    {open_listeners, settle},
-    {serve, NULL},
+    {open_log, close_log},     {open_access_log, close_access_log},
+    {open_trust, close_trust}, {open_limits, close_limits},
+    {open_tls, close_tls},     {open_sockets, close_sockets},
+    {open_store, close_store}, {open_directory, close_directory},
+    {open_crew, close_crew},   {open_drain, close_drain}, /* letters name it */
+    {open_names, close_names},                            /* letters name it */
+    {open_listeners, settle},  {serve, NULL},
 };
 
 static int run(const struct config *c)

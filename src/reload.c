@@ -10,7 +10,10 @@
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
+#include "src/names/keyring.h"
 #include "src/worker/certificate.h"
+
+enum { REASON_MAX = 512 };
 
 struct reload {
     struct server *server; /* borrowed: outlives this */
@@ -43,6 +46,15 @@ static void reload_certificate(struct server *s)
     certificate_look(s);
 }
 
+static void reload_keys(struct server *s)
+{
+    char reason[REASON_MAX];
+    if (keyring_reload(s->keyring, s->config->names.state_dir, reason, sizeof reason) < 0)
+        LOG(ERROR, "keys_not_reloaded", LOG_STR("reason", reason));
+    else
+        LOG(INFO, "keys_reloaded", LOG_STR("dir", s->config->names.state_dir));
+}
+
 static void reopen_logs(struct server *s)
 {
     if (s->access_log)
@@ -52,8 +64,10 @@ static void reopen_logs(struct server *s)
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
     struct reload *r = arg;
-    if ((int)number == SIGHUP)
+    if ((int)number == SIGHUP) {
         reload_certificate(r->server);
+        reload_keys(r->server);
+    }
     reopen_logs(r->server);
     LOG(INFO, (int)number == SIGHUP ? "reloaded" : "logs_reopened", LOG_I("signal", number));
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,25 +36,37 @@ static void close_to_others(int fd, const char *path)
         LOG(WARN, "ticket_file_was_open", LOG_STR("path", path), LOG_STR("now", "0600"));
 }
 
-/* Sets @out to the whole file as an object, which is empty when there is no file. */
-static int load(const char *path, cJSON **out)
+/* Returns whether the file holds nothing: no byte, or only such as a crash of the machine leaves.
+ */
+static bool is_empty(struct slice text)
+{
+    size_t n = 0;
+    while (n < text.len && (text.ptr[n] == '\0' || strchr(" \t\r\n", text.ptr[n])))
+        n++;
+    return n == text.len;
+}
+
+/* Sets @out to the whole file as an object, which is empty when the file is, or does not exist.
+ * After a failure @why is static text. */
+static int load(const char *path, cJSON **out, const char **why)
 {
     struct buf text;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    *out = NULL;
-    if (fd < 0) {
-        *out = errno == ENOENT ? cJSON_CreateObject() : NULL;
-        return *out ? 0 : ERR_IO;
-    }
+    int fd = file_open_own(AT_FDCWD, path, O_RDONLY, why);
+    *out = fd == ERR_NOT_FOUND ? cJSON_CreateObject() : NULL;
+    if (fd < 0)
+        return *out ? 0 : fd;
     close_to_others(fd, path);
     buf_init(&text, TICKETS_FILE_MAX);
     int err = file_read_all(fd, &text);
     close(fd);
     if (err == 0) {
-        *out = cJSON_ParseWithLength(buf_slice(&text).ptr, buf_len(&text));
+        *out = is_empty(buf_slice(&text))
+                   ? cJSON_CreateObject()
+                   : cJSON_ParseWithLength(buf_slice(&text).ptr, buf_len(&text));
         err = cJSON_IsObject(*out) ? 0 : ERR_SYNTAX;
     }
     buf_release(&text);
+    *why = err_text(err);
     if (err < 0) {
         cJSON_Delete(*out);
         *out = NULL;
@@ -64,10 +77,9 @@ static int load(const char *path, cJSON **out)
 char *tickets_get(const char *path, const char *server, const char *name)
 {
     cJSON *all;
-    int err = load(path, &all);
-    if (err < 0) {
-        LOG(WARN, "ticket_file_not_usable", LOG_STR("path", path),
-            LOG_STR("reason", err_text(err)));
+    const char *why;
+    if (load(path, &all, &why) < 0) {
+        LOG(WARN, "ticket_file_not_usable", LOG_STR("path", path), LOG_STR("reason", why));
         return NULL;
     }
     const cJSON *names = cJSON_GetObjectItemCaseSensitive(all, server);
@@ -137,7 +149,8 @@ static void change(cJSON *all, const char *server, const char *name, const char 
 static int put_locked(const char *path, const char *server, const char *name, const char *ticket)
 {
     cJSON *all;
-    int err = load(path, &all);
+    const char *why;
+    int err = load(path, &all, &why);
     if (err < 0)
         return err;
     change(all, server, name, ticket);

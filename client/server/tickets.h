@@ -5,7 +5,8 @@
  *   {"https://example.com": {"my-app": "<ticket>"}}
  *
  * Each change reads, changes and replaces the file under a lock, so that several oneports may share
- * it. A file that cannot be read is never overwritten. */
+ * it. A file that cannot be read, that is no ticket file, or that somebody else may have written
+ * (file_open_own) is never overwritten. An empty file is as good as none. */
 #ifndef CLIENT_SERVER_TICKETS_H
 #define CLIENT_SERVER_TICKETS_H
 
@@ -22,7 +23,8 @@ char *tickets_default_path(void) MUSTCHECK;
 char *tickets_get(const char *path, const char *server, const char *name) MUSTCHECK;
 
 /* Keeps @ticket; NULL forgets it. Makes directories as needed. Fails with ERR_IO (errno says why),
- * ERR_SYNTAX (the file is no ticket file) or ERR_LIMIT. */
+ * ERR_SYNTAX (the file is no ticket file), ERR_DENIED (somebody else may have written it) or
+ * ERR_LIMIT. */
 int tickets_put(const char *path, const char *server, const char *name,
                 const char *ticket) MUSTCHECK;
 

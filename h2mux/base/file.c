@@ -4,11 +4,73 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "h2mux/base/err.h"
 
-enum { READ_STEP = 16384 };
+enum { READ_STEP = 16384, GROUPS_MAX = 65536 /* NGROUPS_MAX of Linux */ };
+
+/* ---- files that are ours */
+
+static bool in_group(gid_t group)
+{
+    int count = getgroups(0, NULL);
+    bool found = group == getegid();
+    if (found || count <= 0 || count > GROUPS_MAX)
+        return found;
+    gid_t *groups = xcalloc((size_t)count, sizeof *groups);
+    count = getgroups(count, groups);
+    for (int i = 0; i < count && !found; i++)
+        found = groups[i] == group;
+    free(groups);
+    return found;
+}
+
+/* Returns why the file is refused, or NULL. */
+static const char *find_flaw(const struct stat *st, bool directory)
+{
+    if (directory ? !S_ISDIR(st->st_mode) : !S_ISREG(st->st_mode))
+        return directory ? "is no directory" : "is no regular file: remove it";
+    if (st->st_uid != geteuid() && st->st_uid != 0)
+        return "belongs to another user: chown it to the user that runs this program";
+    if ((st->st_mode & S_IWOTH) || ((st->st_mode & S_IWGRP) && !in_group(st->st_gid)))
+        return "may be written by other users: chmod go-w it, and look what they have changed";
+    return NULL;
+}
+
+static int refuse_open(int at, const char *path, int error, const char **why)
+{
+    struct stat st;
+    bool link = (error == ELOOP || error == ENOTDIR) &&
+                fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+    errno = error;
+    *why =
+        link ? "is a symbolic link: put there, or name, what it points to" : strerrordesc_np(error);
+    return link ? ERR_DENIED : error == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+}
+
+int file_open_own(int at, const char *path, int flags, const char **why)
+{
+    struct stat st;
+    int fd = openat(at, path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return refuse_open(at, path, errno, why);
+    if (fstat(fd, &st) < 0) {
+        int error = errno;
+        close(fd);
+        return refuse_open(at, path, error, why);
+    }
+    *why = find_flaw(&st, flags & O_DIRECTORY);
+    if (!*why)
+        return fd;
+    close(fd);
+    return ERR_DENIED;
+}
+
+/* ---- whole files */
 
 /* Appends the rest of @fd to @to. When @to is full, reads one byte more: only this read tells a
  * file that ends here from a file that is too large. */

@@ -6,6 +6,17 @@
 
 #include "h2mux/base/buf.h"
 
+/* Opens @path, relative to the directory @at (AT_FDCWD: the current one), with the open(2) flags
+ * @flags. Refuses what somebody else may have put there or changed: a symbolic link, a file that
+ * belongs neither to us nor to root, and one that may be written by others than a group of ours.
+ * The file is regular, or a directory if @flags has O_DIRECTORY; nothing else is waited for. With
+ * O_CREAT the file is made with mode 0600.
+ *
+ * Returns a descriptor; ERR_NOT_FOUND; ERR_DENIED for what is refused; or ERR_IO. After a failure
+ * @why is static text that says the reason, and what to do where that is known; errno is set for
+ * ERR_IO. */
+int file_open_own(int at, const char *path, int flags, const char **why) MUSTCHECK;
+
 /* Appends the bytes of @fd up to the end of the file to @to. Returns 0; ERR_LIMIT if the file is
  * larger than @to may become, with @to full then; ERR_IO if a read fails. */
 int file_read_all(int fd, struct buf *to) MUSTCHECK;

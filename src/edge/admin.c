@@ -4,6 +4,7 @@
 
 #include "h2mux/base/log.h"
 #include "src/names/label.h"
+#include "src/names/names_file.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
 #include "src/worker/certificate.h"
@@ -74,6 +75,7 @@ void admin_status(struct worker *w, struct answer *a)
         cJSON_AddNumberToObject(json, sums[i].name, (double)sum_of(s, sums[i].offset));
     cJSON_AddNumberToObject(json, "buffered_octets", (double)budget_used(&s->budget));
     cJSON_AddNumberToObject(json, "memory_budget", (double)s->budget.limit);
+    cJSON_AddBoolToObject(json, "state_ok", names_file_is_ok(s->names_file));
     cJSON_AddNumberToObject(json, "log_dropped", (double)log_dropped());
     if (s->tls)
         cJSON_AddNumberToObject(json, "certificate_days_left", (double)certificate_days_left(s));

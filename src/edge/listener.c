@@ -130,6 +130,21 @@ int listener_bind(const char *text, int *fds, unsigned count,
     return -1;
 }
 
+/* Removes the file of the unix socket @fd. */
+static void remove_file(int fd)
+{
+    struct sockaddr_storage addr;
+    address_of(fd, &addr);
+    if (addr.ss_family == AF_UNIX)
+        unlink(((const struct sockaddr_un *)(const void *)&addr)->sun_path);
+}
+
+void listener_unbind(int *fds, unsigned count)
+{
+    remove_file(fds[0]);
+    close_all(fds, count);
+}
+
 /* ---- accepting */
 
 /* Checks that the socket is polled unless accepting is paused. */
@@ -263,10 +278,7 @@ void listener_start(struct worker *w, int fd)
 void listener_stop(struct list_node *node)
 {
     struct listener *l = CONTAINER_OF(node, struct listener, node);
-    struct sockaddr_storage addr;
-    address_of(l->fd, &addr);
-    if (addr.ss_family == AF_UNIX)
-        unlink(((const struct sockaddr_un *)(const void *)&addr)->sun_path);
+    remove_file(l->fd);
     timer_stop(&l->pause);
     event_del(&l->event);
     close(l->fd);

@@ -19,6 +19,10 @@ enum { LISTENER_REASON_MAX = 256 };
 int listener_bind(const char *text, int *fds, unsigned count,
                   char reason[static LISTENER_REASON_MAX]) MUSTCHECK;
 
+/* Closes the descriptors that listener_bind made and no listener has taken, and removes the file of
+ * a unix socket. */
+void listener_unbind(int *fds, unsigned count);
+
 /* Logs `listening addr=…` with the address of @fd, including a port that the system chose. */
 void listener_announce(int fd);
 

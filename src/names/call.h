@@ -34,8 +34,8 @@ struct call {
 /* Holds the keys, one of which must have signed a ticket, and the domain that the ticket must
  * name. */
 struct call_judge {
-    const struct keyring *keyring; /* borrowed */
-    struct slice domain;           /* the base domain; borrowed */
+    struct keyring *keyring; /* borrowed */
+    struct slice domain;     /* the base domain; borrowed */
 };
 
 /* Fills @c with the request @m and its route. */

@@ -1,37 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* names_file.h - keeps the names file up to date. The file is read at the start, and is rewritten
- * from the directory soon after a change, at most once a second. Only one thread may use a
- * names_file: the thread that makes it and runs its loop. protocol.md#names-file */
+/* names_file.h - keeps the names file up to date. The file is read at the start. From then on a
+ * thread of its own rewrites it from the directory soon after a change, at most once a second, so
+ * that a slow disk stops nobody else. protocol.md#names-file
+ *
+ * A write that fails is told by one line of the log, and tried again every 5 seconds; another line
+ * tells of the first write that succeeds again. */
 #ifndef SRC_NAMES_NAMES_FILE_H
 #define SRC_NAMES_NAMES_FILE_H
 
-#include "h2mux/io/loop.h"
 #include "src/names/directory.h"
+#include "src/names/store.h"
 
 struct names_file;
 
-/* Makes an object that keeps the names file of @state_dir up to date, by a timer on @l. Does not
- * read or write the file yet. @state_dir and @directory are borrowed and outlive the object. */
-struct names_file *names_file_new(struct loop *l, const char *state_dir,
-                                  struct directory *directory) MUSTCHECK;
+/* Makes an object that will keep the names file of @store up to date. Reads and writes nothing yet.
+ * @store and @directory are borrowed and outlive the object. */
+struct names_file *names_file_new(struct store *store, struct directory *directory) MUSTCHECK;
 
-/* Writes the file a last time, and frees @f. NULL is fine. */
+/* Writes the file a last time, unless names_file_finish was called or the thread was never started,
+ * waits until that is done, and frees @f. NULL is fine. */
 void names_file_free(struct names_file *f);
 
-/* Frees @f and leaves the file as it is, since it could not be read or written. */
-void names_file_drop(struct names_file *f);
-
 /* Reads the file and calls @adopt for each name in it. Ignores malformed lines, and logs one error
- * with their number. Returns 0, also when the file does not exist; or ERR_IO or ERR_LIMIT, with
- * errno set, when the file cannot be read. */
+ * with their number. Returns 0, also when the file does not exist; or a negative error code, with
+ * static text in @why, when the file cannot be read or somebody else may have written it. */
 int names_file_load(struct names_file *f, void (*adopt)(const struct held_name *h, void *user),
-                    void *user) MUSTCHECK;
+                    void *user, const char **why) MUSTCHECK;
 
-/* Writes the file now. Returns 0, or ERR_IO with errno set. */
-int names_file_write(struct names_file *f) MUSTCHECK;
+/* Starts the thread, which writes the file at once. Returns 0, or ERR_IO when there is no thread to
+ * be had. */
+int names_file_start(struct names_file *f) MUSTCHECK;
 
-/* Sets a timer that writes the file within a second. Does nothing when the timer runs already. A
- * write that fails is logged and tried again after 5 seconds. */
+/* Has the file written within a second. Any thread may call this and the following functions. */
 void names_file_write_soon(struct names_file *f);
+
+/* Has the file written a last time, and then gives the lock of the store up to a successor. What is
+ * changed afterwards is not written. */
+void names_file_finish(struct names_file *f);
+
+/* Returns whether the last write has succeeded, as far as there was one. NULL is fine: nothing is
+ * kept then. */
+bool names_file_is_ok(const struct names_file *f);
 
 #endif

@@ -12,14 +12,39 @@
 
 #include "h2mux/base/err.h"
 #include "h2mux/base/file.h"
+#include "h2mux/base/log.h"
 
 enum { NODE_FILE_MAX = 256, NODE_LEN = sizeof "oneport-" - 1 + 8 };
 
-/* ---- the directory and its files */
+static int fail_io(const char **why)
+{
+    *why = strerrordesc_np(errno);
+    return ERR_IO;
+}
+
+bool state_may_pass(int err)
+{
+    return err == ERR_IO && (errno == EROFS || errno == ENOSPC || errno == EDQUOT);
+}
+
+/* ---- the directory */
+
+int state_open(const char *dir, const char **why)
+{
+    char *path = xstrdup(dir);
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/') /* or a symbolic link would be followed */
+        path[--len] = '\0';
+    int fd = file_open_own(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, why);
+    int error = errno;
+    free(path);
+    errno = error;
+    return fd;
+}
 
 /* Makes @dir and each missing directory above it. Each gets mode 0700, as the XDG specification
  * asks; /var/lib exists already. Returns 0, or ERR_IO with errno set. */
-int state_prepare(const char *dir)
+static int make_directories(const char *dir)
 {
     char *path = xstrdup(dir);
     int err = 0;
@@ -34,73 +59,108 @@ int state_prepare(const char *dir)
         if (c == '\0')
             break;
     }
-    struct stat st;
-    if (err == 0 && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))) {
-        errno = ENOTDIR;
-        err = ERR_IO;
-    }
+    int error = errno;
     free(path);
+    errno = error;
     return err;
 }
 
-int state_read(const char *dir, const char *file, struct buf *out)
+int state_prepare(const char *dir, const char **why)
 {
-    char *path = xasprintf("%s/%s", dir, file);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    free(path);
+    int fd = state_open(dir, why);
+    if (fd == ERR_NOT_FOUND)
+        fd = make_directories(dir) < 0 ? fail_io(why) : state_open(dir, why);
     if (fd < 0)
-        return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-    int err = file_read_all(fd, out);
-    int why = errno;
+        return fd;
     close(fd);
-    errno = why;
+    return 0;
+}
+
+/* ---- its files */
+
+static int read_at(int at, const char *file, struct buf *out, const char **why)
+{
+    int fd = file_open_own(at, file, O_RDONLY, why);
+    if (fd < 0)
+        return fd;
+    int err = file_read_all(fd, out);
+    *why = err == ERR_IO ? strerrordesc_np(errno) : err_text(err);
+    int error = errno;
+    close(fd);
+    errno = error;
     return err;
 }
 
-/* Writes a new file at @path, and syncs the file if @sync is set. @path contains the process id, so
- * no other process writes there. Returns 0, or ERR_IO with errno set. */
-static int write_temporary(const char *path, struct slice content, bool sync)
+int state_read(const char *dir, const char *file, struct buf *out, const char **why)
 {
-    unlink(path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int at = state_open(dir, why);
+    if (at < 0)
+        return at;
+    int err = read_at(at, file, out, why);
+    int error = errno;
+    close(at);
+    errno = error;
+    return err;
+}
+
+/* Writes a new file @name, and syncs the file if @sync is set. @name contains the process id, and
+ * the lock keeps other processes out. Returns 0, or ERR_IO with errno set. */
+static int write_temporary(int at, const char *name, struct slice content, bool sync)
+{
+    unlinkat(at, name, 0);
+    int fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return ERR_IO;
     int err = file_write_all(fd, content);
     if (err == 0 && sync && fsync(fd) < 0)
         err = ERR_IO;
-    int why = errno;
-    close(fd);
-    errno = why;
+    int error = errno;
+    if (close(fd) < 0 && err == 0) /* NFS tells here that the disk is full */
+        return ERR_IO;
+    errno = error;
     return err;
 }
 
-/* Writes a temporary file and moves it to @dir/@file: by rename(2) if @replace is set, which
- * replaces an existing file; otherwise by link(2), which fails when the file exists. Returns 0,
- * ERR_TAKEN when link(2) found an existing file, or ERR_IO with errno set. */
-static int write_and_move(const char *dir, const char *file, struct slice content, bool replace)
+/* Writes a temporary file and moves it to @file: by rename(2) if @replace is set, which replaces an
+ * existing file; otherwise by link(2), which fails when the file exists. Returns 0, ERR_TAKEN when
+ * link(2) found an existing file, or ERR_IO with errno set. */
+static int write_and_move(int at, const char *file, struct slice content, bool replace)
 {
-    char *path = xasprintf("%s/%s", dir, file);
-    char *temporary = xasprintf("%s/.%s.%ld", dir, file, (long)getpid());
-    int err = write_temporary(temporary, content, !replace);
-    if (err == 0 && (replace ? rename(temporary, path) : link(temporary, path)) < 0)
+    char *temporary = xasprintf(".%s.%ld", file, (long)getpid());
+    int err = write_temporary(at, temporary, content, !replace);
+    if (err == 0 &&
+        (replace ? renameat(at, temporary, at, file) : linkat(at, temporary, at, file, 0)) < 0)
         err = errno == EEXIST ? ERR_TAKEN : ERR_IO;
-    int why = errno;
+    int error = errno;
     if (err < 0 || !replace)
-        unlink(temporary);
+        unlinkat(at, temporary, 0);
     free(temporary);
-    free(path);
-    errno = why;
+    errno = error;
     return err;
 }
 
-int state_write(const char *dir, const char *file, struct slice content)
+static int put(const char *dir, const char *file, struct slice content, bool replace,
+               const char **why)
 {
-    return write_and_move(dir, file, content, true);
+    int at = state_open(dir, why);
+    if (at < 0)
+        return at;
+    int err = write_and_move(at, file, content, replace);
+    int error = errno;
+    close(at);
+    errno = error;
+    *why = err == ERR_IO ? strerrordesc_np(errno) : err_text(err);
+    return err;
 }
 
-int state_create(const char *dir, const char *file, struct slice content)
+int state_write(const char *dir, const char *file, struct slice content, const char **why)
 {
-    return write_and_move(dir, file, content, false);
+    return put(dir, file, content, true, why);
+}
+
+int state_create(const char *dir, const char *file, struct slice content, const char **why)
+{
+    return put(dir, file, content, false, why);
 }
 
 bool state_is_exposed(const char *dir, const char *file)
@@ -128,14 +188,13 @@ static struct slice first_line(struct slice text)
     return end < 0 ? text : slice_make(text.ptr, (size_t)end);
 }
 
-/* Reads the server's name from the file `node` into @node. Returns 0; ERR_NOT_FOUND when the file
- * does not exist; ERR_LIMIT when it is too long; ERR_SYNTAX when it holds no name; or ERR_IO with
- * errno set. */
-static int node_read(const char *dir, char node[static STATE_NODE_MAX])
+/* Reads the server's name from the file `node` into @node. Returns 0; ERR_LIMIT when the file is
+ * too long; ERR_SYNTAX when it holds no name; or an error of state_read. */
+static int node_read(const char *dir, char node[static STATE_NODE_MAX], const char **why)
 {
     struct buf b;
     buf_init(&b, NODE_FILE_MAX);
-    int err = state_read(dir, STATE_NODE, &b);
+    int err = state_read(dir, STATE_NODE, &b, why);
     struct slice line = first_line(buf_slice(&b));
     if (err == 0 && !node_valid(line))
         err = ERR_SYNTAX;
@@ -145,20 +204,24 @@ static int node_read(const char *dir, char node[static STATE_NODE_MAX])
     return err;
 }
 
-int state_node(const char *dir, char node[static STATE_NODE_MAX], char *reason, size_t reason_cap)
+int state_node_save(const char *dir, const char *node, const char **why)
 {
-    int err = state_prepare(dir);
-    if (err == 0)
-        err = node_read(dir, node);
-    if (err == ERR_NOT_FOUND) {
-        char fresh[STATE_NODE_MAX];
-        int len = snprintf(fresh, sizeof fresh, "oneport-%08x\n", (unsigned)arc4random());
-        err = state_create(dir, STATE_NODE, slice_make(fresh, (size_t)len));
-        if (err == 0 || err == ERR_TAKEN)
-            err = node_read(dir, node);
-    }
-    if (err < 0)
-        snprintf(reason, reason_cap, "%s/%s: %s", dir, STATE_NODE,
-                 err == ERR_IO ? strerrordesc_np(errno) : "is not \"oneport-\" and 8 hex digits");
-    return err;
+    char text[STATE_NODE_MAX + 1];
+    int len = snprintf(text, sizeof text, "%s\n", node);
+    return state_write(dir, STATE_NODE, slice_make(text, (size_t)len), why);
+}
+
+int state_node(const char *dir, char node[static STATE_NODE_MAX], bool *unsaved, const char **why)
+{
+    int err = node_read(dir, node, why);
+    *unsaved = false;
+    if (err == ERR_SYNTAX || err == ERR_LIMIT)
+        LOG(WARN, "node_made_anew", LOG_STR("dir", dir), LOG_STR("file", STATE_NODE),
+            LOG_STR("reason", "it is not \"oneport-\" and 8 hex digits"));
+    else if (err != ERR_NOT_FOUND)
+        return err;
+    snprintf(node, STATE_NODE_MAX, "oneport-%08x", (unsigned)arc4random());
+    err = state_node_save(dir, node, why);
+    *unsaved = err < 0;
+    return err == ERR_NOT_FOUND || state_may_pass(err) ? 0 : err;
 }

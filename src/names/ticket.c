@@ -38,7 +38,8 @@ static char *claims_print(const char *key_id, struct slice domain, const struct 
     return text;
 }
 
-int ticket_sign(const struct keyring *k, struct slice domain, const struct ticket *t,
+/* Signs while the caller holds the keys. */
+static int sign(const struct keyring *k, struct slice domain, const struct ticket *t,
                 char out[static TICKET_MAX])
 {
     char *claims = claims_print(keyring_id(k, 0), domain, t);
@@ -54,6 +55,15 @@ int ticket_sign(const struct keyring *k, struct slice domain, const struct ticke
         base64url_encode(mac, sizeof mac, out + len);
     }
     cJSON_free(claims);
+    return err;
+}
+
+int ticket_sign(struct keyring *k, struct slice domain, const struct ticket *t,
+                char out[static TICKET_MAX])
+{
+    keyring_hold(k);
+    int err = sign(k, domain, t, out);
+    keyring_release(k);
     return err;
 }
 
@@ -135,10 +145,11 @@ static int claims_parse(struct slice claims, const struct expected *e, struct ti
 /* Verifies @mac with each key, so that the time does not tell which key has signed, and fills @t
  * with the claims. Two keys may have the same secret; then the claim `kid` says which of the two
  * has signed. Returns 0, or ERR_DENIED when no key has signed or a claim is wrong. */
-static int claims_verify(const struct keyring *k, struct slice domain, struct slice claims,
+static int claims_verify(struct keyring *k, struct slice domain, struct slice claims,
                          const uint8_t mac[static KEYRING_MAC_LEN], struct ticket *t)
 {
     int verdict = ERR_DENIED;
+    keyring_hold(k);
     for (size_t i = 0; i < keyring_count(k); i++) {
         uint8_t want[KEYRING_MAC_LEN];
         struct expected e = {domain, slice_str(keyring_id(k, i))};
@@ -147,10 +158,11 @@ static int claims_verify(const struct keyring *k, struct slice domain, struct sl
         if (signer && verdict < 0)
             verdict = claims_parse(claims, &e, t);
     }
+    keyring_release(k);
     return verdict;
 }
 
-int ticket_verify(const struct keyring *k, struct slice domain, struct slice text, int64_t now_s,
+int ticket_verify(struct keyring *k, struct slice domain, struct slice text, int64_t now_s,
                   struct ticket *t)
 {
     uint8_t bytes[TICKET_MAX], mac[KEYRING_MAC_LEN];

@@ -20,21 +20,23 @@ struct keyring;
 struct log_file;
 struct names_file;
 struct quota;
+struct store;
 struct worker;
 
 struct server {
     const struct config *config; /* borrowed from main */
-    struct keyring *keyring;
+    struct store *store;         /* the state directory; only the thread of names_file writes */
+    struct keyring *keyring;     /* borrowed from the store; has a lock */
     struct directory *directory; /* has a lock */
     struct trust *trust;
     struct commons *handshakes;    /* those under way; has a lock */
     struct quota *quota;           /* has a lock */
     struct tls *tls;               /* has a lock; NULL: no certificate, so plain HTTP only */
     struct log_file *access_log;   /* has a lock; NULL: off */
-    struct names_file *names_file; /* only worker 0 uses it */
+    struct names_file *names_file; /* has a lock and a thread */
     struct worker **workers;       /* n_workers of them, made by the crew */
     unsigned n_workers;
-    char node[STATE_NODE_MAX]; /* the server's name in Via (state_node) */
+    char node[STATE_NODE_MAX]; /* the server's name in Via, from the store */
     uint64_t started_us;       /* monotonic */
     struct budget budget;      /* memory for the bodies under way on all links; atomic */
     _Atomic bool draining;     /* a signal has asked for a stop */

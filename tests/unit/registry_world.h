@@ -21,7 +21,7 @@
 #include "h2mux/base/err.h"
 #include "src/crew.h"
 #include "src/names/names_file.h"
-#include "src/names/state.h"
+#include "src/names/store.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/tunnel.h"
 #include "src/worker/worker.h"
@@ -63,16 +63,29 @@ static inline void on_change(void *user)
 /* Opens the names file as main does. */
 static inline void open_names(struct fixture *x)
 {
-    x->server.names_file = names_file_new(x->worker->loop, x->dir, x->server.directory);
-    assert_int_equal(names_file_load(x->server.names_file, adopt, x->worker->registry), 0);
-    assert_int_equal(names_file_write(x->server.names_file), 0);
+    char reason[200] = "";
+    const char *why;
+    struct names_file *f;
+    x->server.store = store_open(x->dir, reason, sizeof reason);
+    assert_non_null(x->server.store);
+    f = names_file_new(x->server.store, x->server.directory);
+    assert_int_equal(names_file_load(f, adopt, x->worker->registry, &why), 0);
+    assert_int_equal(names_file_start(f), 0);
+    x->server.names_file = f;
+}
+
+static inline void free_names(struct fixture *x)
+{
+    names_file_free(x->server.names_file);
+    store_free(x->server.store);
+    x->server.names_file = NULL;
+    x->server.store = NULL;
 }
 
 /* Closes as main does: the file is written, then the table is freed. */
 static inline void close_names(struct fixture *x)
 {
-    names_file_free(x->server.names_file);
-    x->server.names_file = NULL;
+    free_names(x);
     registry_free(x->worker->registry);
     x->worker->registry = NULL;
     directory_free(x->server.directory);
@@ -122,8 +135,7 @@ static inline int teardown(void **state)
     while (!list_empty(&x->worker->links))
         link_close(CONTAINER_OF(x->worker->links.next, struct link, in_worker), 0);
     turn(x, 1);
-    names_file_free(x->server.names_file);
-    x->server.names_file = NULL;
+    free_names(x);
     crew_worker_free(x->worker);
     directory_free(x->server.directory);
     snprintf(command, sizeof command, "rm -rf %s", x->dir);

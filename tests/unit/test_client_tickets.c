@@ -94,7 +94,7 @@ static void test_is_for_us_alone(void **state)
 
 static void test_foreign_files_stay(void **state)
 {
-    static const char *const texts[] = {"", "not json", "[1,2]", "\"x\"", "{\"a\":"};
+    static const char *const texts[] = {"x", "not json", "[1,2]", "\"x\"", "{\"a\":"};
     assert_int_equal(tickets_put(path, server, "a", "one"), 0);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char back[64] = "";
@@ -107,6 +107,39 @@ static void test_foreign_files_stay(void **state)
         assert_int_equal(n, strlen(texts[i]));
         assert_string_equal(back, texts[i]);
     }
+}
+
+/* O66: an empty file, as a full disk or a crash leaves it, is replaced. */
+static void test_empty_files_are_replaced(void **state)
+{
+    static const char zeros[64], blank[] = " \n\t\r\n";
+    static const struct slice texts[] = {{zeros, 0}, {zeros, sizeof zeros}, {blank, 5}};
+    assert_int_equal(tickets_put(path, server, "b", "makes the directory"), 0);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        FILE *f = fopen(path, "w");
+        assert_int_equal(fwrite(texts[i].ptr, 1, texts[i].len, f), texts[i].len);
+        fclose(f);
+        expect(server, "a", NULL);
+        assert_int_equal(tickets_put(path, server, "a", "one"), 0);
+        expect(server, "a", "one");
+    }
+}
+
+/* O62: what somebody else may have written is not used, and stays as it is. */
+static void test_others_files_stay(void **state)
+{
+    char there[160];
+    assert_int_equal(tickets_put(path, server, "a", "one"), 0);
+    assert_int_equal(chmod(path, 0666), 0);
+    expect(server, "a", NULL);
+    assert_int_equal(tickets_put(path, server, "a", "two"), ERR_DENIED);
+    assert_int_equal(chmod(path, 0600), 0);
+    expect(server, "a", "one");
+    snprintf(there, sizeof there, "%s.there", path);
+    assert_int_equal(rename(path, there), 0);
+    assert_int_equal(symlink(there, path), 0);
+    expect(server, "a", NULL);
+    assert_int_equal(tickets_put(path, server, "a", "two"), ERR_DENIED);
 }
 
 static void test_strange_members_are_survived(void **state)
@@ -181,7 +214,8 @@ int main(void)
         TEST(test_put_get_forget),     TEST(test_is_for_us_alone),
         TEST(test_foreign_files_stay), TEST(test_strange_members_are_survived),
         TEST(test_unwritable_place),   TEST(test_writers_do_not_lose_each_other),
-        TEST(test_default_path),
+        TEST(test_default_path),       TEST(test_empty_files_are_replaced),
+        TEST(test_others_files_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

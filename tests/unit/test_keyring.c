@@ -13,11 +13,14 @@
 
 #include <cmocka.h>
 
+#include <unistd.h>
+
 #include "h2mux/base/err.h"
 #include "src/names/base64url.h"
 #include "src/names/state.h"
 
 static char dir[64];
+static const char *why;
 
 static int make_dir(void **state)
 {
@@ -74,14 +77,14 @@ static void test_secret_broken(void **state)
 {
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         char reason[200] = "";
-        assert_int_equal(state_write(dir, STATE_SECRET, slice_str(broken[i].text)), 0);
+        assert_int_equal(state_write(dir, STATE_SECRET, slice_str(broken[i].text), &why), 0);
         assert_null(keyring_open(dir, reason, sizeof reason));
         if (!strstr(reason, broken[i].reason))
             fail_msg("%s: %s", broken[i].what, reason);
     }
     char reason[200] = "";
     assert_null(keyring_open("/dev/null/x", reason, sizeof reason));
-    assert_non_null(strstr(reason, "/dev/null/x/secret: "));
+    assert_non_null(strstr(reason, "/dev/null/x: "));
 }
 
 /* Key kb has the bytes 00 01 … 1f. Key ka has ff fe … f0, in the other alphabet and without
@@ -99,7 +102,7 @@ static void test_keys(void **state)
     } want[] = {{"kb", {0xf0, 0x13, 0x37, 0x29}}, {"ka", {0xbd, 0x0f, 0xbc, 0x08}}};
     uint8_t mac[KEYRING_MAC_LEN];
     char reason[200] = "";
-    assert_int_equal(state_write(dir, STATE_SECRET, slice_str(two_keys)), 0);
+    assert_int_equal(state_write(dir, STATE_SECRET, slice_str(two_keys), &why), 0);
     struct keyring *k = keyring_open(dir, reason, sizeof reason);
     if (!k)
         fail_msg("%s", reason);
@@ -109,6 +112,38 @@ static void test_keys(void **state)
         assert_int_equal(keyring_sign(k, i, SLICE("abc"), mac), 0);
         assert_memory_equal(mac, want[i].mac, sizeof want[i].mac);
     }
+    keyring_free(k);
+}
+
+/* O63: the keys of the file count from a reload on. A file that cannot be used changes nothing. */
+static void test_reload(void **state)
+{
+    static const char *const bad[] = {"", "# none\n", "kc short\n"};
+    char reason[200] = "", path[96];
+    assert_int_equal(state_write(dir, STATE_SECRET, slice_str(two_keys), &why), 0);
+    struct keyring *k = keyring_open(dir, reason, sizeof reason);
+    assert_non_null(k);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(state_write(dir, STATE_SECRET, slice_str(bad[i]), &why), 0);
+        assert_int_equal(keyring_reload(k, dir, reason, sizeof reason), ERR_SYNTAX);
+        assert_non_null(strstr(reason, "/secret: "));
+        assert_int_equal(keyring_count(k), 2);
+    }
+    snprintf(path, sizeof path, "%s/secret", dir);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(keyring_reload(k, dir, reason, sizeof reason), ERR_NOT_FOUND);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    assert_int_equal(keyring_reload(k, dir, reason, sizeof reason), ERR_DENIED);
+    assert_non_null(strstr(reason, "symbolic link"));
+    assert_int_equal(keyring_count(k), 2);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(state_write(dir, STATE_SECRET, SLICE("kd AAECAwQFBgcICQoLDA0ODw==\n"), &why),
+                     0);
+    assert_int_equal(keyring_reload(k, dir, reason, sizeof reason), 0);
+    keyring_hold(k);
+    assert_int_equal(keyring_count(k), 1);
+    assert_string_equal(keyring_id(k, 0), "kd");
+    keyring_release(k);
     keyring_free(k);
 }
 
@@ -137,9 +172,8 @@ static void test_base64url(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_secret_created),
-        cmocka_unit_test(test_secret_broken),
-        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_secret_created), cmocka_unit_test(test_secret_broken),
+        cmocka_unit_test(test_keys),           cmocka_unit_test(test_reload),
         cmocka_unit_test(test_base64url),
     };
     return cmocka_run_group_tests_name("keyring", tests, make_dir, remove_dir);

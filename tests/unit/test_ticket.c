@@ -44,7 +44,8 @@ static int remove_dir(void **state)
 static struct keyring *keyring_make(const char *text)
 {
     char reason[200] = "";
-    assert_int_equal(state_write(dir, STATE_SECRET, slice_str(text)), 0);
+    const char *why;
+    assert_int_equal(state_write(dir, STATE_SECRET, slice_str(text), &why), 0);
     struct keyring *k = keyring_open(dir, reason, sizeof reason);
     if (!k)
         fail_msg("%s", reason);

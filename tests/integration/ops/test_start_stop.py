@@ -77,11 +77,6 @@ def bad_secret(tmp_path, state, taken):
     return []
 
 
-def bad_node(tmp_path, state, taken):
-    (state / "node").write_text("no name\n")
-    return []
-
-
 def bad_names_file(tmp_path, state, taken):
     (state / "names").unlink()
     (state / "names").mkdir()
@@ -111,7 +106,6 @@ FAULTS = [
     garbage_certificate,
     file_in_place_of_the_state,
     bad_secret,
-    bad_node,
     bad_names_file,
     port_in_use,
     foreign_address,
@@ -136,20 +130,23 @@ def test_a_step_of_the_start_fails(fault, workers, tmp_path, state, taken):
 
 @pytest.mark.rule("O25")
 def test_a_names_file_that_cannot_be_replaced(tmp_path, state):
-    """Files may have 4 KiB: the names are read, and cannot be written."""
+    """Files may have 4 KiB: the names are read, and cannot be written. The server serves."""
     words = ["prlimit", "--fsize=4096:4096", *server_words(state)]
     program = Program(["env", "--ignore-signal=XFSZ", *words], tmp_path, "oneportd")
-    program.expect_exit(USAGE)
-    assert "File too large" in program.log and held(state) == HELD
+    program.wait_output(" listening ")
+    program.wait_output("state_not_written .*File too large")
+    program.stop(STOPPED)
+    assert program.log.count("state_not_written") == 1 and held(state) == HELD
 
 
 @pytest.mark.rule("O25")
 def test_threads_do_not_start(tmp_path, state):
-    """The stack of a thread would be larger than the address space."""
+    """The stack of a thread would be larger than the address space. The first thread is that of the
+    names file."""
     words = ["prlimit", f"--stack={1 << 47}", *server_words(state)]
     program = Program(words, tmp_path, "oneportd")
     program.expect_exit(INTERNAL)
-    assert "threads_not_started started=1 wanted=3" in program.log and held(state) == HELD
+    assert "its thread cannot be started" in program.log and held(state) == HELD
 
 
 def ends_well(program, codes):
