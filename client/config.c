@@ -127,6 +127,11 @@ static const struct opt rows[] = {
     {"websocket-timeout", 0, OPT_MSEC, FIELD(times.websocket_ms), .fallback = "1h", .max = DAY_MS,
      .value = "T",
      .help = "close a WebSocket without a byte in either direction for this long; 0: never"},
+    {"peer-timeout", 0, OPT_MSEC, FIELD(times.peer_ms), .fallback = "30s", .max = DAY_MS,
+     .value = "T",
+     .help =
+         "give up a connection to the local service whose machine acknowledges nothing for this "
+         "long; 0: never"},
     {"leave-timeout", 0, OPT_MSEC, FIELD(times.leave_ms), .fallback = "5s", .max = DAY_MS,
      .value = "T", .help = "how long running requests may go on when oneport is stopped"},
     {"log-level", 0, OPT_TEXT, FIELD(output.log_level), .fallback = "info", .value = "LEVEL",

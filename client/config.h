@@ -26,9 +26,9 @@ struct config {
         const char *ticket_file;
     } remote;
     struct {
-        uint64_t keepalive_ms, server_ms;               /* the server */
-        uint64_t connect_ms, origin_ms, origin_idle_ms; /* the local service */
-        uint64_t idle_ms, websocket_ms, stall_ms;       /* what runs between them */
+        uint64_t keepalive_ms, server_ms;                  /* the server */
+        uint64_t connect_ms, origin_ms, origin_idle_ms;    /* the local service */
+        uint64_t idle_ms, websocket_ms, stall_ms, peer_ms; /* what runs between them */
         uint64_t leave_ms;
     } times;
     struct { /* standard output and the log */

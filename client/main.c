@@ -15,6 +15,7 @@
 #include "h2mux/base/file.h"
 #include "h2mux/base/log.h"
 #include "h2mux/h2/evict.h"
+#include "h2mux/io/sleep_watch.h"
 
 enum {
     BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules.md#memory */
@@ -40,6 +41,7 @@ struct program {
     char *ticket_file; /* owned */
     char *name;        /* owned: what is asked for; NULL: any */
     struct event sigint, sigterm;
+    struct sleep_watch sleep;
     struct timer last_words;
     uint64_t ended_us;
     bool leaving, over;
@@ -92,6 +94,13 @@ static void on_quiet(void *user)
 {
     struct program *p = user;
     client_tunnel_quiet(p->tunnel);
+}
+
+static void on_wake(void *user, uint64_t slept_ms)
+{
+    struct program *p = user;
+    LOG(INFO, "machine_has_slept", LOG_U("ms", slept_ms));
+    client_tunnel_wake(p->tunnel);
 }
 
 static void watch_signals(struct program *p)
@@ -183,6 +192,7 @@ static void make_exchanges(struct program *p)
         .connect_ms = c->times.connect_ms,
         .finishing = &p->finishing,
         .idle_ms = c->times.origin_idle_ms,
+        .peer_ms = c->times.peer_ms,
         .spare = SPARE_DESCRIPTORS + (unsigned)c->remote.links,
     };
     p->origin = origin_new(&origin);
@@ -272,6 +282,7 @@ static void hear_last_words(struct program *p)
 
 static void take_down(struct program *p)
 {
+    sleep_watch_stop(&p->sleep);
     client_tunnel_free(p->tunnel);
     exchange_list_free(p->exchanges);
     origin_free(p->origin);
@@ -303,6 +314,7 @@ static enum exit_code run(struct program *p)
     if (!make_tunnel(p))
         return EXIT_INTERNAL;
     watch_signals(p);
+    sleep_watch_start(&p->sleep, p->loop, on_wake, p);
     client_tunnel_start(p->tunnel);
     loop_run(p->loop);
     return p->code;

@@ -8,6 +8,7 @@
 
 #include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
+#include "h2mux/base/log.h"
 #include "src/edge/edge_h1.h"
 #include "src/edge/gate.h"
 #include "src/edge/listener.h"
@@ -44,11 +45,21 @@ static uint64_t random_seed(void)
     return seed;
 }
 
+/* After a sleep of the machine most links are gone, which their timers would notice much later. */
+static void on_wake(void *user, uint64_t slept_ms)
+{
+    struct worker *w = user;
+    LOG(INFO, "machine_has_slept", LOG_U("ms", slept_ms), LOG_U("links", list_count(&w->links)));
+    LIST_FOREACH (it, &w->links)
+        link_wake(CONTAINER_OF(it, struct link, in_worker));
+}
+
 struct worker *crew_worker_new(struct server *s, unsigned index)
 {
     struct worker *w = worker_new(s, index);
     if (!w)
         return NULL;
+    sleep_watch_start(&w->sleep, w->loop, on_wake, w);
     w->registry = registry_new(w->loop, s->config, s->directory, (int)index);
     w->abuse = abuse_new(random_seed());
     uint64_t rate = s->config->limits.viewer_rate;
@@ -62,6 +73,7 @@ void crew_worker_free(struct worker *w)
     if (!w)
         return;
     crew_stop(w);
+    sleep_watch_stop(&w->sleep);
     registry_free(w->registry);
     abuse_free(w->abuse);
     address_buckets_free(w->requests);

@@ -21,7 +21,8 @@ static const struct failure connect_timeout = {504, "connection_timeout"};
 
 static bool is_loss(int err)
 {
-    return err == ERR_EOF || err == ERR_RESET || err == ERR_TRUNCATED || err == ERR_IO;
+    return err == ERR_EOF || err == ERR_RESET || err == ERR_TRUNCATED || err == ERR_IO ||
+           err == ERR_GONE;
 }
 
 static const struct failure *failure_of_connect(int err)

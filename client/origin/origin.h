@@ -37,7 +37,8 @@ struct origin_options {
      * outlives the loop. */
     size_t *finishing;
 
-    unsigned spare; /* descriptors that dials leave for everything else */
+    uint64_t peer_ms; /* an origin that acknowledges nothing for this long is gone; 0: never */
+    unsigned spare;   /* descriptors that dials leave for everything else */
 };
 
 /* What the user of a lease is told. A failure of the connection comes by the leg's on_reset; the

@@ -16,6 +16,8 @@ static void on_dialled(void *user, struct sock *sock)
     struct origin_conn *c = user;
     struct origin *o = c->origin;
     c->dial = NULL;
+    sock_keep_alive(sock_fd(sock));
+    sock_watch_peer(sock, o->o.peer_ms);
     if (o->windows.lent >= o->windows.limit / 2)
         sock_set_receive_buffer(sock, (int)o->windows.most);
     c->h1 = h1_conn_new(o->o.loop, sock, H1_CLIENT, &head_limits, o->windows.least,

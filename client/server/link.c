@@ -68,6 +68,12 @@ void client_link_close(struct link *l)
     retire(l);
 }
 
+void client_link_wake(struct link *l)
+{
+    if (l->session)
+        h2_session_probe(l->session, l->o.h2.ping_timeout_ms);
+}
+
 static void go_down(struct link *l, const char *step, int err, const char *reason)
 {
     const struct link_ops *ops = l->ops;

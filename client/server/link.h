@@ -42,6 +42,9 @@ void client_link_close(struct link *l);
 /* Says goodbye to the server: no new streams come, those that run go on. */
 void client_link_goaway(struct link *l);
 
+/* Sends a PING at once, since the machine has slept. Does nothing before the session. */
+void client_link_wake(struct link *l);
+
 /* Returns whether no stream is open. */
 bool client_link_is_idle(const struct link *l);
 

@@ -170,6 +170,15 @@ static void run_retry(void *user)
     slot_want(s);
 }
 
+void slot_wake(struct slot *s)
+{
+    if (s->link)
+        client_link_wake(s->link);
+    for (size_t i = 0; i < SLOT_OLD_MAX; i++)
+        if (s->old[i])
+            client_link_wake(s->old[i]);
+}
+
 void slot_leave(struct slot *s)
 {
     if (s->state == SLOT_LEAVING)

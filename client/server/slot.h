@@ -65,6 +65,8 @@ void slot_attach(struct slot *s, const struct url *attach, const char *ticket);
 /* RESTING: makes the slot want again after its backoff, or after @at_least_ms if that is longer.
  * Returns the delay in ms. */
 uint64_t slot_pause(struct slot *s, uint64_t at_least_ms);
+/* Sends a PING on every link at once, since the machine has slept. */
+void slot_wake(struct slot *s);
 /* Says goodbye on every link: nothing new comes, what runs goes on. Idempotent. */
 void slot_leave(struct slot *s);
 

@@ -486,3 +486,10 @@ void client_tunnel_quiet(struct tunnel *t)
     if (t->state == TUNNEL_LEAVING && t->code == EXIT_STOPPED)
         finish(t, EXIT_STOPPED);
 }
+
+void client_tunnel_wake(struct tunnel *t)
+{
+    FOREACH_SLOT (s, t) {
+        slot_wake(s);
+    }
+}

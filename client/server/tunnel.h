@@ -48,6 +48,8 @@ void client_tunnel_start(struct tunnel *t);
 /* Says goodbye to the server, gives running exchanges their time, then calls on_exit(EXIT_STOPPED).
  */
 void client_tunnel_leave(struct tunnel *t);
+/* Tells that the machine has slept: asks every link for a sign of life. */
+void client_tunnel_wake(struct tunnel *t);
 /* Tells that no exchange but WebSockets runs any more. */
 void client_tunnel_quiet(struct tunnel *t);
 

@@ -4,11 +4,21 @@
 
 #include <time.h>
 
-uint64_t clock_now_us(void)
+static uint64_t read_us(clockid_t clock)
 {
     struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(clock, &ts);
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t clock_now_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_boot_us(void)
+{
+    return read_us(CLOCK_BOOTTIME);
 }
 
 int64_t clock_wall_s(void)

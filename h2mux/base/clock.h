@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.h - reads the two clocks and formats dates. Timers use monotonic time; dates that people
+/* clock.h - reads the clocks and formats dates. Timers use monotonic time; dates that people
  * and peers read use wall-clock time. */
 #ifndef H2MUX_BASE_CLOCK_H
 #define H2MUX_BASE_CLOCK_H
@@ -8,6 +8,9 @@
 
 /* Returns the present time of CLOCK_MONOTONIC in microseconds. */
 uint64_t clock_now_us(void);
+/* Returns the present time of CLOCK_BOOTTIME, which goes on while the machine sleeps, in
+ * microseconds. */
+uint64_t clock_boot_us(void);
 /* Returns the present wall-clock time in seconds since the epoch. */
 int64_t clock_wall_s(void);
 

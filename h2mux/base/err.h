@@ -32,7 +32,8 @@
     X(ERR_STALLED, -24, "no progress")                                                             \
     X(ERR_ABUSE, -25, "budget spent")                                                              \
     X(ERR_SHORT, -26, "out of descriptors, ports or memory")                                       \
-    X(ERR_UNREACHABLE, -27, "no route to the address")
+    X(ERR_UNREACHABLE, -27, "no route to the address")                                             \
+    X(ERR_GONE, -28, "the peer is gone")
 
 #define ERR_ENUM(name, value, text) name = value,
 enum err { ERR_OK = 0, ERR_TABLE(ERR_ENUM) };

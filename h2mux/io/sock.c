@@ -37,6 +37,7 @@ struct sock *sock_alloc(struct loop *l, int fd)
     task_init(&s->tasks.shake, sock_run_shake, s);
     task_init(&s->tasks.flush, sock_run_flush, s);
     task_init(&s->tasks.check, sock_run_check, s);
+    wheel_timer_init(&s->watch.timer, sock_peer_look, s);
     return s;
 }
 
@@ -212,6 +213,7 @@ void sock_close(struct sock *s)
     task_cancel(&s->tasks.shake);
     task_cancel(&s->tasks.flush);
     task_cancel(&s->tasks.check);
+    wheel_timer_stop(&s->watch.timer);
     sock_finish_cancel(s);
     sock_tail_drop(s);
     sock_gather_drop(s);

@@ -89,6 +89,18 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_bytes);
  * sock_finish. @count is borrowed: the counter outlives the loop. */
 void sock_count_finishing(struct sock *s, size_t *count);
 
+/* ---- a peer that vanishes */
+
+/* Turns on keepalive for the descriptor @fd: 60 s of silence, then five probes in 50 s. On a
+ * listening socket it holds for the connections that are accepted. */
+void sock_keep_alive(int fd);
+
+/* Fails @s with ERR_GONE (by on_error; a sock that is finishing is closed with RST) when the peer
+ * has kept silent for @timeout_ms while bytes of ours were under way; 0: never. A peer that lives
+ * and reads nothing is not silent, since its system answers. For TCP alone. The kernel's own end of
+ * such a connection, by keepalive, is ERR_GONE from sock_read. */
+void sock_watch_peer(struct sock *s, uint64_t timeout_ms);
+
 /* ---- reading */
 
 /* Stores in @out the bytes that have arrived and were not read, at least one byte, without reading

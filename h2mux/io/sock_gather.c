@@ -65,6 +65,8 @@ void sock_gather_settle(struct sock *s)
     }
     s->tx.told_late |= n > 0;
     s->tx.total += n > 0 ? (size_t)n : 0;
+    if (n > 0)
+        sock_peer_sent(s);
     gather_clear(g);
 }
 

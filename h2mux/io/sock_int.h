@@ -33,6 +33,7 @@
 #include <openssl/ssl.h>
 
 #include "h2mux/io/sock.h"
+#include "h2mux/io/wheel.h"
 
 enum {
     SOCK_RX_CHUNK = 65536,
@@ -105,6 +106,11 @@ struct sock {
         struct sock_tails *of; /* borrowed; counts the queued bytes; NULL: none does */
         struct tail *waits;    /* owned; NULL: nothing is counted yet */
     } tail;
+    struct {
+        struct wheel_timer timer; /* armed while bytes may not be acknowledged */
+        uint64_t since_us;        /* nothing was amiss until then */
+        uint64_t timeout_ms;      /* 0: nobody watches */
+    } watch;
     struct sock *pair;     /* weak: the other end in memory */
     struct finish *finish; /* owned; set by sock_finish */
     struct sockaddr_storage peer;
@@ -180,7 +186,7 @@ struct sock *sock_alloc(struct loop *l, int fd) MUSTCHECK;
 
 /* ---- sock_raw.c */
 
-/* Returns the enum err of errno @e. */
+/* Returns the enum err of errno @e, which a connection has that was up. */
 int sock_errno(int e);
 
 /* Reads up to @chunk raw bytes into rx.raw. Returns their number, 0 at the peer's FIN, or an error
@@ -246,6 +252,18 @@ ssize_t sock_tls_read(struct sock *s, void *to, size_t cap);
 /* ---- sock_finish.c */
 
 void sock_finish_cancel(struct sock *s); /* at close */
+
+/* ---- sock_peer.c */
+
+void sock_peer_look(void *sock);      /* the timer of `watch` */
+void sock_peer_begin(struct sock *s); /* arms it */
+
+/* Notes that bytes were written to the kernel. */
+static inline void sock_peer_sent(struct sock *s)
+{
+    if (s->watch.timeout_ms != 0 && !wheel_timer_armed(&s->watch.timer))
+        sock_peer_begin(s);
+}
 
 /* ---- sock_tail.c */
 

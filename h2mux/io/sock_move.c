@@ -9,6 +9,7 @@ void sock_leave(struct sock *s)
     task_cancel(&s->tasks.shake);
     task_cancel(&s->tasks.flush);
     task_cancel(&s->tasks.check);
+    wheel_timer_stop(&s->watch.timer);
     sock_tail_drop(s);
     event_del(&s->event);
     s->ops = &sock_no_ops;
@@ -21,6 +22,7 @@ void sock_enter(struct sock *s, struct loop *l)
 {
     s->loop = l;
     sock_watch(s);
+    sock_peer_sent(s); /* what was written before may not be acknowledged */
     if (buf_len(&s->tx.raw) > 0)
         loop_flush(l, &s->tasks.flush);
     sock_resume(s);

@@ -17,8 +17,8 @@ int sock_errno(int e)
         return ERR_RESET;
     if (e == ECONNREFUSED)
         return ERR_REFUSED;
-    if (e == ETIMEDOUT)
-        return ERR_TIMEOUT;
+    if (e == ETIMEDOUT || e == EHOSTUNREACH || e == ENETUNREACH)
+        return ERR_GONE;
     return ERR_IO;
 }
 
@@ -171,6 +171,7 @@ static void fd_flush(struct sock *s)
         buf_consume(&s->tx.raw, (size_t)n);
         s->tx.total += (size_t)n;
         s->tx.told_late = true;
+        sock_peer_sent(s);
     }
 }
 

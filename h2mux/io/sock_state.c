@@ -154,6 +154,7 @@ static void check_closed(const struct sock *s)
     CHECK_THAT(s->fd == -1);
     CHECK_THAT(!s->pair && !s->finish && !s->tail.waits);
     CHECK_THAT(loop_gather(s->loop)->owner != s);
+    CHECK_THAT(!wheel_timer_armed(&s->watch.timer));
     CHECK_THAT(!list_linked(&s->tasks.ready.node) && !list_linked(&s->tasks.shake.node));
     CHECK_THAT(!list_linked(&s->tasks.flush.node) && !list_linked(&s->tasks.check.node));
 }

@@ -338,7 +338,7 @@ static void on_error(void *user, int err, const char *reason)
     enum failure why;
     if (e->state != EDGE_BUSY)
         request_forget(&e->request);
-    if (err == ERR_CLOSED || err == ERR_STALLED)
+    if (err == ERR_CLOSED || err == ERR_STALLED || err == ERR_GONE)
         cut(e);
     else if (!e->request.responding && failure_of(err, &why))
         request_refuse_malformed(&e->request, why, reason);

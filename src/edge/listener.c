@@ -52,6 +52,8 @@ static int bind_to(const struct sockaddr *addr, socklen_t len, bool shared)
         return -1;
     if (addr->sa_family != AF_UNIX)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (addr->sa_family != AF_UNIX)
+        sock_keep_alive(fd);
     if (shared)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     if (bind(fd, addr, len) == 0 && listen(fd, BACKLOG) == 0)
@@ -243,7 +245,9 @@ static void on_acceptable(evutil_socket_t listening, short what, void *arg)
             pause_accepting(l, why);
             return;
         }
-        gate_new(l->worker, sock_accepted(l->worker->loop, fd, &peer));
+        struct sock *sock = sock_accepted(l->worker->loop, fd, &peer);
+        sock_watch_peer(sock, l->worker->server->config->timeouts.peer_ms);
+        gate_new(l->worker, sock);
     }
 }
 

@@ -67,6 +67,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     task_init(&l->wake, run_wake, l);
     list_push(&w->links, &l->in_worker);
     stat_add(&w->stats.links_open, 1);
+    sock_watch_peer(sock, 0); /* PINGs notice it sooner */
     l->session = h2_session_new(w->loop, sock, H2_OPENER, &o, &session_ops, l);
     if (CHECKING)
         link_check(l);
@@ -105,6 +106,11 @@ static void forget(struct link *l)
     if (CHECKING)
         link_check(l);
     loop_reap(l->worker->loop, &l->reap, link_free, l);
+}
+
+void link_wake(struct link *l)
+{
+    h2_session_probe(l->session, PING_TIMEOUT_MS);
 }
 
 void link_close(struct link *l, uint32_t h2_code)

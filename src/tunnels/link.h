@@ -50,6 +50,9 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
  * link without open streams ends at once. */
 void link_drain(struct link *l);
 
+/* Sends a PING at once, since the machine has slept. */
+void link_wake(struct link *l);
+
 /* Sends GOAWAY with @h2_code and ends the link at once. Its open streams break. */
 void link_close(struct link *l, uint32_t h2_code);
 

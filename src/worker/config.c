@@ -288,6 +288,8 @@ static const struct opt rows[] = {
      .help = "give up a body that stands still for this long"},
     {.name = "websocket-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.websocket_ms), .fallback = "1h", .min = 1, .max = 30 * DAY,
      .help = "close a WebSocket that is silent for this long"},
+    {.name = "peer-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.peer_ms), .fallback = "30s", .max = DAY,
+     .help = "give up a viewer whose machine acknowledges nothing for this long; 0: never"},
     {.name = "max-streams", .type = OPT_UINT, .offset = FIELD(limits.streams), .fallback = "20000", .min = 1, .max = 1000000,
      .help = "most requests and WebSockets on one link at one time"},
     {.name = "max-links", .type = OPT_UINT, .offset = FIELD(limits.links), .fallback = "4", .min = 1, .max = 64,

@@ -42,6 +42,7 @@ struct config {
         uint64_t viewer_keepalive_ms; /* between requests of a viewer */
         uint64_t origin_ms;           /* for the head of a response; 0: no limit */
         uint64_t idle_ms;             /* for a body of which no byte moves */
+        uint64_t peer_ms;             /* for a viewer whose machine acknowledges nothing; 0: none */
         uint64_t websocket_ms;        /* for a WebSocket without a byte */
         uint64_t stall_ms;            /* for a stream that takes nothing while memory is short */
     } timeouts;

@@ -13,6 +13,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/io/loop.h"
+#include "h2mux/io/sleep_watch.h"
 #include "src/worker/server.h"
 #include "src/worker/stats.h"
 
@@ -40,6 +41,7 @@ struct worker {
 
     /* The objects that live on the worker. Each object is in one list, and takes itself off that
      * list. */
+    struct sleep_watch sleep;
     struct list_node listeners, gates, edges, links, exchanges;
     bool stopped; /* these objects were ended, and no new one may begin */
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* sock_peer.c - notices that the peer of a sock is gone: by the kernel's keepalive while nothing is
+ * under way, and by a look at TCP_INFO while bytes of ours are not acknowledged.
+ *
+ * A write arms the timer, unless it runs. A look that finds all bytes acknowledged leaves it off;
+ * so an idle connection costs nothing, and a busy one a system call in ten seconds. */
+#include "h2mux/io/sock_int.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+
+#include "h2mux/io/peer_sign.h"
+
+enum { KEEPALIVE_IDLE_S = 60, KEEPALIVE_INTERVAL_S = 10, KEEPALIVE_PROBES = 5 };
+
+static void set(int fd, int level, int option, int value)
+{
+    setsockopt(fd, level, option, &value, sizeof value);
+}
+
+void sock_keep_alive(int fd)
+{
+    set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+}
+
+static void arm(struct sock *s, uint64_t ms)
+{
+    loop_arm_on_wheel(s->loop, &s->watch.timer, ms);
+}
+
+/* Reads what the kernel knows. Returns whether bytes of ours are not acknowledged. */
+static bool read_sign(const struct sock *s, struct peer_sign *sign)
+{
+    struct tcp_info info = {.tcpi_state = 0};
+    socklen_t len = sizeof info;
+    if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return false;
+    *sign = (struct peer_sign){
+        .retransmits = info.tcpi_retransmits,
+        .probes = info.tcpi_probes,
+        .quiet_ms = info.tcpi_last_ack_recv,
+    };
+    return info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0 || sock_queued(s) > 0;
+}
+
+static void give_up(struct sock *s)
+{
+    if (s->finish)
+        sock_abort(s);
+    else
+        sock_fail(s, ERR_GONE, "the peer is gone: it acknowledges nothing");
+}
+
+void sock_peer_look(void *user)
+{
+    struct sock *s = user;
+    struct peer_sign sign;
+    uint64_t now = loop_now_us(s->loop);
+    if (s->fd < 0 || s->rx.state == SOCK_RX_FAILED || !read_sign(s, &sign))
+        return;
+    if (!peer_sign_is_bad(&sign))
+        s->watch.since_us = now;
+    uint64_t silence = peer_sign_silence_ms(&sign, (now - s->watch.since_us) / 1000);
+    if (silence >= s->watch.timeout_ms)
+        give_up(s);
+    else
+        arm(s, peer_sign_next_ms(silence, s->watch.timeout_ms));
+}
+
+void sock_peer_begin(struct sock *s)
+{
+    s->watch.since_us = loop_now_us(s->loop);
+    arm(s, peer_sign_next_ms(0, s->watch.timeout_ms));
+}
+
+void sock_watch_peer(struct sock *s, uint64_t timeout_ms)
+{
+    if (s->peer.ss_family != AF_INET && s->peer.ss_family != AF_INET6)
+        return;
+    s->watch.timeout_ms = timeout_ms;
+    if (timeout_ms == 0)
+        wheel_timer_stop(&s->watch.timer);
+}
