@@ -11,6 +11,7 @@ const struct failure failure_unsupported = {501, "http_request_error"};
 
 static const struct failure refused = {502, "connection_refused"};
 static const struct failure terminated = {502, "connection_terminated"};
+static const struct failure coding = {502, "http_response_transfer_coding"};
 static const struct failure incomplete = {502, "http_response_incomplete"};
 static const struct failure unknown_host = {502, "dns_error"};
 static const struct failure unroutable = {502, "destination_ip_unroutable"};
@@ -60,6 +61,8 @@ const struct failure *failure_of_response(int err, bool began)
 {
     if (err == ERR_LIMIT)
         return &failure_head_size;
+    if (err == ERR_CODING)
+        return &coding;
     if (is_loss(err) || err == ERR_TLS)
         return began ? &incomplete : &terminated;
     return &failure_protocol;

@@ -22,7 +22,7 @@
     X(ERR_UNSUPPORTED, -14, "not supported")                                                       \
     X(ERR_VERSION, -15, "HTTP version not supported")                                              \
     X(ERR_URI_TOO_LONG, -16, "request target too long")                                            \
-    X(ERR_CODING, -17, "unknown transfer coding")                                                  \
+    X(ERR_CODING, -17, "transfer coding unknown or malformed")                                     \
     X(ERR_NOT_FOUND, -18, "not found")                                                             \
     X(ERR_TAKEN, -19, "taken")                                                                     \
     X(ERR_EXPIRED, -20, "expired")                                                                 \

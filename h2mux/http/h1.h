@@ -3,7 +3,9 @@
  * 9112; http-rules.md#requests-line-and-framing and http-rules.md#responses
  *
  * Bare LF, bare CR, obs-fold, NUL and other CTL, a space before a colon, and every ambiguous
- * framing are errors, as soon as the byte that proves it has arrived. */
+ * framing are errors, as soon as the byte that proves it has arrived. A reader that is lenient,
+ * as oneport is towards its service, takes what harms nobody because it is written anew: LF as the
+ * end of a line, blanks behind the size of a chunk, and a length beside chunks (rules R25, R26). */
 #ifndef H2MUX_HTTP_H1_H
 #define H2MUX_HTTP_H1_H
 
@@ -17,6 +19,7 @@ struct h1_limits {
     size_t fields; /* their number */
     size_t field;  /* bytes of one field line */
     size_t target; /* bytes of the request target */
+    bool lenient;  /* LF alone ends a line; of responses alone */
 };
 extern const struct h1_limits h1_default_limits; /* 32 KiB, 100, 16 KiB, 8 KiB */
 
@@ -28,6 +31,7 @@ struct h1_scan {
     size_t offset; /* bytes judged so far, from the first byte of the head */
     size_t line_start;
     size_t lines;       /* complete lines */
+    size_t encoding;    /* bytes by which the target grows when it is encoded; rule Q45 */
     bool cr;            /* the last byte was CR */
     int part;           /* of the line: method, target, version, name, value… */
     size_t part_start;  /* offset of the part's first byte */
@@ -51,22 +55,27 @@ struct h1_result {
     const char *reason; /* static: the fault, for the log; NULL on success */
 };
 
+/* How a response is read. */
+enum h1_asked {
+    H1_TO_HEAD = 1, /* it answers HEAD */
+    H1_BOTH = 2     /* a length beside chunks does not count, and ends the connection (rule R26) */
+};
+
 /* Parse one complete head. @limits NULL: h1_scan_head has judged these bytes and found their end;
  * otherwise they are judged here, so any bytes may be passed. @m is fresh from message_init; its
  * fields borrow from @head.
  *
  * The fields that frame the body are judged and taken out: content-length becomes `length`,
  * transfer-encoding becomes `framing`. Host becomes `authority`. An absolute-form target is split,
- * and its authority must equal Host (rule Q9). `OPTIONS *` has the path "*". The scheme stays
- * empty.
+ * and its authority must equal Host (rule Q9). `OPTIONS *` has the path "*". Bytes from 0x80 on in
+ * path and query are percent-encoded (rule Q45). The scheme stays empty.
  *
  * A request fails with ERR_SYNTAX (400), ERR_VERSION (505), ERR_CODING (501), ERR_LIMIT (431), or
  * ERR_UNSUPPORTED (405) for CONNECT. A response fails with ERR_LIMIT for its size, and with
- * ERR_PROTOCOL for all else that rules R1-R3 answer with 502. @to_head: the response answers
- * HEAD. */
+ * ERR_PROTOCOL for all else that rules R1-R3 answer with 502. @asked has bits of h1_asked. */
 int h1_parse_request(struct slice head, const struct h1_limits *limits, struct message *m,
                      struct h1_result *r) MUSTCHECK;
-int h1_parse_response(struct slice head, const struct h1_limits *limits, bool to_head,
+int h1_parse_response(struct slice head, const struct h1_limits *limits, unsigned asked,
                       struct message *m, struct h1_result *r) MUSTCHECK;
 
 /* ---- decoding a body */
@@ -79,6 +88,7 @@ struct h1_body {
     size_t line;         /* bytes of the current chunk-size line or extension */
     size_t extensions;   /* bytes of all extensions of this body */
     bool done;           /* the message is complete, trailers included */
+    bool lenient;        /* as in h1_limits; the owner sets it behind h1_body_init */
     struct buf trailers; /* owned: the raw trailer section while it arrives */
     struct h1_scan scan;
     const char *reason; /* static; the fault */

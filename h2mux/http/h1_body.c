@@ -8,7 +8,9 @@
 /* draw: a chunked body
  *
  *   SIZE ──;──▶ EXTENSION ──CR──▶ SIZE_LF ──▶ DATA ──▶ DATA_CR ──▶ DATA_LF ──▶ SIZE …
- *     └────────────CR────────────────▲ └─ last chunk ──▶ TRAILERS ──empty line──▶ done */
+ *     └────────────CR────────────────▲ └─ last chunk ──▶ TRAILERS ──empty line──▶ done
+ *
+ * A lenient reader takes LF for CR LF, and reads blanks behind SIZE in BLANKS (rule R25). */
 #include "h2mux/http/h1_int.h"
 
 #include <assert.h>
@@ -19,6 +21,7 @@ enum { CHUNK_DIGITS_MAX = 15 }; /* 60 bits, so that no sum overflows */
 
 enum body_state {
     BODY_SIZE,
+    BODY_BLANKS,
     BODY_EXTENSION,
     BODY_SIZE_LF,
     BODY_DATA,
@@ -55,16 +58,51 @@ static int go(struct h1_body *b, enum body_state next)
     return ERR_OK;
 }
 
+/* Goes on behind the line of a size. */
+static int end_size(struct h1_body *b)
+{
+    return go(b, b->left > 0 ? BODY_DATA : BODY_TRAILERS);
+}
+
+static bool is_bare_lf(const struct h1_body *b, unsigned char c)
+{
+    return c == '\n' && b->lenient;
+}
+
 static int on_extension(struct h1_body *b, unsigned char c)
 {
     if (c == '\r')
         return go(b, BODY_SIZE_LF);
+    if (is_bare_lf(b, c))
+        return end_size(b);
     if (!byte_is_value(c))
         return fault(b, ERR_SYNTAX, "control byte in chunk extension");
     if (b->line >= H1_CHUNK_EXT_MAX || b->extensions >= H1_BODY_EXT_MAX)
         return fault(b, ERR_LIMIT, "chunk extensions too long");
     b->line++;
     b->extensions++;
+    return ERR_OK;
+}
+
+/* Judges the byte behind the digits of a size, and behind the blanks that may follow them. The
+ * blanks of one size are bounded; their sum is not, since some servers fill each size up. */
+static int on_size_end(struct h1_body *b, unsigned char c)
+{
+    if (c == '\r')
+        return go(b, BODY_SIZE_LF);
+    if (is_bare_lf(b, c))
+        return end_size(b);
+    if (c == ';') {
+        go(b, BODY_EXTENSION);
+        return on_extension(b, c);
+    }
+    if (!b->lenient || (c != ' ' && c != '\t'))
+        return fault(b, ERR_SYNTAX, "malformed chunk size");
+    if (b->state != BODY_BLANKS)
+        go(b, BODY_BLANKS);
+    if (b->line >= H1_CHUNK_EXT_MAX)
+        return fault(b, ERR_LIMIT, "too many blanks behind a chunk size");
+    b->line++;
     return ERR_OK;
 }
 
@@ -78,10 +116,7 @@ static int on_size(struct h1_body *b, unsigned char c)
     }
     if (digit >= 0)
         return fault(b, ERR_SYNTAX, "chunk size too long");
-    if (b->line == 0 || (c != '\r' && c != ';'))
-        return fault(b, ERR_SYNTAX, "malformed chunk size");
-    go(b, c == '\r' ? BODY_SIZE_LF : BODY_EXTENSION);
-    return c == '\r' ? ERR_OK : on_extension(b, c);
+    return b->line > 0 ? on_size_end(b, c) : fault(b, ERR_SYNTAX, "malformed chunk size");
 }
 
 static int on_byte(struct h1_body *b, unsigned char c)
@@ -89,13 +124,17 @@ static int on_byte(struct h1_body *b, unsigned char c)
     switch ((enum body_state)b->state) {
     case BODY_SIZE:
         return on_size(b, c);
+    case BODY_BLANKS:
+        return on_size_end(b, c);
     case BODY_EXTENSION:
         return on_extension(b, c);
     case BODY_SIZE_LF:
         if (c != '\n')
             return fault(b, ERR_SYNTAX, "bare CR in chunk size line");
-        return go(b, b->left > 0 ? BODY_DATA : BODY_TRAILERS);
+        return end_size(b);
     case BODY_DATA_CR:
+        if (is_bare_lf(b, c))
+            return go(b, BODY_SIZE);
         return c == '\r' ? go(b, BODY_DATA_LF) : fault(b, ERR_SYNTAX, "chunk data without CRLF");
     case BODY_DATA_LF:
         return c == '\n' ? go(b, BODY_SIZE) : fault(b, ERR_SYNTAX, "chunk data without CRLF");
@@ -117,8 +156,8 @@ static size_t take_payload(struct h1_body *b, struct slice in, struct slice *out
 /* Takes bytes up to the end of the line only: what follows the section belongs to the caller. */
 static ssize_t take_trailers(struct h1_body *b, struct slice in)
 {
-    static const struct h1_limits limits = {
-        .head = H1_TRAILERS_MAX, .fields = 100, .field = H1_TRAILERS_MAX};
+    const struct h1_limits limits = {
+        .head = H1_TRAILERS_MAX, .fields = 100, .field = H1_TRAILERS_MAX, .lenient = b->lenient};
     ptrdiff_t lf = slice_find(in, '\n');
     size_t room = H1_TRAILERS_MAX - buf_len(&b->trailers);
     size_t n = lf < 0 ? in.len : (size_t)lf + 1;

@@ -34,8 +34,8 @@ struct h1_conn {
     struct buf head; /* the head being read, then kept for the message that borrows from it */
     struct buf rest; /* read ahead, behind the head or the message */
     struct h1_scan scan;
-    bool begun;        /* on_head_begin was told of this head */
-    bool line_skipped; /* the one empty line before this head has gone */
+    bool begun;     /* on_head_begin was told of this head */
+    size_t skipped; /* empty lines before this head that have gone */
     struct message in;
     struct h1_body body;
     bool keep_alive;   /* what the head that was read says */

@@ -5,6 +5,7 @@
 
 enum {
     READS_PER_TURN = 4,
+    EMPTY_LINES_MAX = 8,  /* before the head of a lenient reader; rule R25 */
     PLACE_MIN = 32 * 1024 /* what is left of a body: less is copied */
 };
 
@@ -18,7 +19,8 @@ void h1_conn_fail(struct h1_conn *c, int err, const char *reason)
     void *exchange = c->leg.exchange;
     leg_untie(&c->leg);
     if (events) {
-        struct leg_fault why = {.err = err, .reason = reason, .begun = buf_len(&c->head) > 0};
+        struct leg_fault why = {
+            .err = err, .reason = reason, .begun = buf_len(&c->head) > 0 || c->skipped > 0};
         events->on_reset(exchange, &c->leg, &why);
     }
     if (!h1_conn_closed(c))
@@ -59,6 +61,12 @@ static bool has_trailers(const struct h1_conn *c)
     return c->body.framing == H1_CHUNKED && buf_len(&c->body.trailers) > 2;
 }
 
+/* Returns the error of a body that is malformed: a response's is told from that of a head (R27). */
+static int body_fault(const struct h1_conn *c, int err)
+{
+    return c->role == H1_CLIENT ? ERR_CODING : err;
+}
+
 /* Hands up what of @in belongs to the message. Returns how many bytes that was. */
 static size_t feed_body(struct h1_conn *c, struct slice in)
 {
@@ -67,7 +75,7 @@ static size_t feed_body(struct h1_conn *c, struct slice in)
         struct slice payload = SLICE("");
         ssize_t n = h1_body_decode(&c->body, slice_skip(in, used), &payload);
         if (n < 0) {
-            h1_conn_fail(c, (int)n, c->body.reason ? c->body.reason : "malformed body");
+            h1_conn_fail(c, body_fault(c, (int)n), c->body.reason);
             return used;
         }
         used += (size_t)n;
@@ -182,7 +190,8 @@ static int parse_head(struct h1_conn *c, struct slice head, struct h1_result *r)
     message_init(&c->in);
     if (c->role == H1_SERVER)
         return h1_parse_request(head, NULL, &c->in, r);
-    return h1_parse_response(head, NULL, c->answers_head, &c->in, r);
+    unsigned asked = (c->answers_head ? H1_TO_HEAD : 0) | (c->limits->lenient ? H1_BOTH : 0);
+    return h1_parse_response(head, NULL, asked, &c->in, r);
 }
 
 static bool is_interim(const struct h1_conn *c)
@@ -196,7 +205,8 @@ void h1_conn_forget_head(struct h1_conn *c)
     message_init(&c->in);
     buf_release(&c->head);
     c->scan = (struct h1_scan){0};
-    c->begun = c->line_skipped = false;
+    c->begun = false;
+    c->skipped = 0;
 }
 
 /* Hands a request to the owner, a response to the exchange that asked for it. */
@@ -210,6 +220,26 @@ static void give_head(struct h1_conn *c, bool end)
         h1_conn_fail(c, ERR_PROTOCOL, "an answer that nobody waits for");
 }
 
+/* Judges the part of a chunked response that came along with its head, so that a fault in it gets a
+ * 502 of its own (rule R27) and does not cut a response that has begun. Returns false when @r has
+ * the reason. */
+static bool judge_first_chunks(const struct h1_conn *c, struct h1_result *r)
+{
+    struct slice in = buf_slice(&c->rest), run;
+    struct h1_body trial;
+    ssize_t n = 1;
+    if (c->role != H1_CLIENT || r->framing != H1_CHUNKED)
+        return true;
+    h1_body_init(&trial, r->framing, MESSAGE_LENGTH_UNKNOWN);
+    trial.lenient = c->limits->lenient;
+    for (; n > 0 && in.len > 0; in = slice_skip(in, (size_t)n))
+        if ((n = h1_body_decode(&trial, in, &run)) < 0)
+            break;
+    r->reason = n < 0 ? trial.reason : NULL;
+    h1_body_deinit(&trial);
+    return n >= 0;
+}
+
 static void head_complete(struct h1_conn *c, size_t length)
 {
     struct h1_result r = {0};
@@ -220,6 +250,8 @@ static void head_complete(struct h1_conn *c, size_t length)
     buf_truncate(&c->head, length);
     buf_fit(&c->head); /* it may stay for as long as the body, whose bytes came along */
     int err = parse_head(c, buf_slice(&c->head), &r);
+    if (err == ERR_OK && !judge_first_chunks(c, &r))
+        err = ERR_CODING;
     if (err < 0) {
         h1_conn_fail(c, err, r.reason ? r.reason : "malformed head");
         return;
@@ -232,6 +264,7 @@ static void head_complete(struct h1_conn *c, size_t length)
     }
     h1_body_deinit(&c->body);
     h1_body_init(&c->body, r.framing, c->in.length);
+    c->body.lenient = c->limits->lenient;
     bool complete = r.framing == H1_NO_BODY || (r.framing == H1_LENGTH && c->in.length == 0);
     bool hold = c->role == H1_SERVER || c->in.status == 101;
     c->keep_alive = r.keep_alive;
@@ -246,24 +279,37 @@ static void head_complete(struct h1_conn *c, size_t length)
         c->ops->on_message_end(c->user);
 }
 
-/* Skips one empty line before a request (RFC 9112 2.2). Returns false when the next byte has to
- * tell whether it is one. */
-static bool skip_empty_line(struct h1_conn *c)
+/* Returns how many empty lines may come before a head: one before a request (RFC 9112 2.2), and
+ * some before a response of a peer that is read leniently. A connection that nobody has leased
+ * keeps them: they show that its peer speaks unasked (rule D7). */
+static size_t empty_lines_max(const struct h1_conn *c)
 {
-    struct slice head = buf_slice(&c->head);
-    if (c->role == H1_CLIENT || c->line_skipped || c->scan.offset > 0)
-        return true;
-    if (slice_eq(head, SLICE("\r")))
-        return false;
-    c->line_skipped = true;
-    if (slice_starts(head, SLICE("\r\n")))
-        buf_consume(&c->head, 2);
+    if (c->role == H1_SERVER)
+        return 1;
+    return c->limits->lenient && c->leg.events ? EMPTY_LINES_MAX : 0;
+}
+
+/* Skips the empty lines before a head. Returns false when the next byte has to tell whether there
+ * is one more. */
+static bool skip_empty_lines(struct h1_conn *c)
+{
+    size_t most = c->scan.offset > 0 ? 0 : empty_lines_max(c);
+    while (c->skipped < most) {
+        struct slice head = buf_slice(&c->head);
+        bool lf = c->limits->lenient && slice_starts(head, SLICE("\n"));
+        if (head.len == 0 || slice_eq(head, SLICE("\r")))
+            return false;
+        if (!lf && !slice_starts(head, SLICE("\r\n")))
+            break;
+        buf_consume(&c->head, lf ? 1 : 2);
+        c->skipped++;
+    }
     return true;
 }
 
 static void scan_head(struct h1_conn *c)
 {
-    if (!skip_empty_line(c))
+    if (!skip_empty_lines(c))
         return;
     ssize_t n = h1_scan_head(&c->scan, buf_slice(&c->head), c->limits, c->role == H1_SERVER);
     if (n < 0)

@@ -6,6 +6,8 @@
  * fields, and written anew by h1_write.c. */
 #include "h2mux/http/h1_int.h"
 
+#include <stdlib.h>
+
 #include "h2mux/base/inet.h"
 #include "h2mux/http/bytes.h"
 
@@ -16,6 +18,7 @@ struct head {
     struct message *m;   /* borrowed: the caller's */
     struct h1_result *r; /* borrowed: likewise */
     bool request;
+    bool both; /* H1_BOTH */
     struct slice host, coding;
     size_t hosts, codings;  /* how many lines of each there are */
     bool close, keep_alive; /* options of Connection */
@@ -27,12 +30,13 @@ static int fault(struct head *h, int err, const char *reason)
     return h->request || err == ERR_LIMIT ? err : ERR_PROTOCOL;
 }
 
-/* Takes the next line off @lines. Returns it without its CRLF. */
+/* Takes the next line off @lines. Returns it without its CRLF or LF. */
 static struct slice next_line(struct slice *lines)
 {
     ptrdiff_t lf = slice_find(*lines, '\n');
     size_t len = lf < 0 ? lines->len : (size_t)lf;
-    struct slice line = slice_make(lines->ptr, len > 0 ? len - 1 : 0);
+    bool cr = len > 0 && lines->ptr[len - 1] == '\r';
+    struct slice line = slice_make(lines->ptr, len - cr);
     *lines = slice_skip(*lines, len + 1);
     return line;
 }
@@ -271,14 +275,47 @@ static int judge_host(struct head *h)
     return ERR_OK;
 }
 
+/* Writes each byte of the path from 0x80 on as "%XX" (RFC 3986 2.1). h1_scan_head has bounded what
+ * comes of it. */
+static void encode_path(struct message *m)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *encoded = xmalloc(3 * m->path.len + 1), *to = encoded;
+    for (size_t i = 0; i < m->path.len; i++) {
+        unsigned char c = (unsigned char)m->path.ptr[i];
+        if (c < 0x80) {
+            *to++ = (char)c;
+            continue;
+        }
+        *to++ = '%';
+        *to++ = digits[c >> 4];
+        *to++ = digits[c & 0xf];
+    }
+    m->path = fields_keep(&m->fields, slice_make(encoded, (size_t)(to - encoded)));
+    free(encoded);
+}
+
+/* Judges what is left of a target: path and query. Rule Q45: curl and others send a name in UTF-8
+ * as it is. */
+static bool judge_path(struct message *m)
+{
+    if (h1_target_valid(m->path))
+        return true;
+    encode_path(m);
+    return h1_target_valid(m->path);
+}
+
 static int judge_target(struct head *h)
 {
     struct message *m = h->m;
+    int err = ERR_OK;
     if (slice_istarts(m->path, SLICE("http://")))
-        return split_absolute_form(h, sizeof("http://") - 1, SLICE(":80"));
-    if (slice_istarts(m->path, SLICE("https://")))
-        return split_absolute_form(h, sizeof("https://") - 1, SLICE(":443"));
-    if (!h1_target_valid(m->path))
+        err = split_absolute_form(h, sizeof("http://") - 1, SLICE(":80"));
+    else if (slice_istarts(m->path, SLICE("https://")))
+        err = split_absolute_form(h, sizeof("https://") - 1, SLICE(":443"));
+    if (err < 0)
+        return err;
+    if (!judge_path(m))
         return fault(h, ERR_SYNTAX, "target is no path");
     if (m->path.ptr[0] == '*' && !slice_eq(m->method, SLICE("OPTIONS")))
         return fault(h, ERR_SYNTAX, "target * without OPTIONS");
@@ -304,12 +341,14 @@ static int judge_framing(struct head *h)
         h->r->framing = h->m->length == MESSAGE_LENGTH_UNKNOWN ? unsaid : H1_LENGTH;
         return ERR_OK;
     }
-    if (h->m->length != MESSAGE_LENGTH_UNKNOWN)
+    if (h->m->length != MESSAGE_LENGTH_UNKNOWN && !h->both)
         return fault(h, ERR_SYNTAX, "content-length with transfer-encoding");
     if (h->m->minor_version == 0)
         return fault(h, ERR_SYNTAX, "transfer-encoding in HTTP/1.0");
     if (h->codings > 1 || !slice_ieq(h->coding, SLICE("chunked")))
         return judge_coding(h);
+    h->close |= h->m->length != MESSAGE_LENGTH_UNKNOWN;
+    h->m->length = MESSAGE_LENGTH_UNKNOWN;
     h->r->framing = H1_CHUNKED;
     return ERR_OK;
 }
@@ -380,10 +419,11 @@ int h1_parse_request(struct slice head, const struct h1_limits *limits, struct m
     return err;
 }
 
-int h1_parse_response(struct slice head, const struct h1_limits *limits, bool to_head,
+int h1_parse_response(struct slice head, const struct h1_limits *limits, unsigned asked,
                       struct message *m, struct h1_result *r)
 {
-    struct head h = {.m = m, .r = r, .request = false};
+    bool to_head = (asked & H1_TO_HEAD) != 0;
+    struct head h = {.m = m, .r = r, .request = false, .both = (asked & H1_BOTH) != 0};
     *r = (struct h1_result){.framing = H1_NO_BODY};
     int err = read_head(&h, head, limits);
     if (err == ERR_OK)

@@ -5,6 +5,9 @@
  * Invariant: after a fault no byte changes the state, so a head that arrives in pieces is judged as
  * in one piece. h1_head.c judges what a single byte cannot show: versions, hosts, lengths. */
 
+/* A lenient reader takes LF for the end of a line wherever CR may stand, and nothing else: bare CR,
+ * folded lines and blanks before a colon stay faults (rule R25). */
+
 /* draw: a head
  *
  *   request line: METHOD ─SP─▶ TARGET ─SP─▶ VERSION ─CRLF─▶ START
@@ -62,7 +65,8 @@ static int begin_line(struct h1_scan *s, unsigned char c, const struct h1_limits
     else
         s->part = SCAN_NAME;
     s->part_start = s->offset;
-    if (s->part == SCAN_NAME && c != '\r' && s->lines > limits->fields)
+    bool ends = c == '\r' || (c == '\n' && limits->lenient);
+    if (s->part == SCAN_NAME && !ends && s->lines > limits->fields)
         return fault(s, ERR_LIMIT, "too many fields");
     return ERR_OK;
 }
@@ -82,9 +86,11 @@ static int scan_target(struct h1_scan *s, unsigned char c, const struct h1_limit
 {
     if (c == ' ' && part_len(s) > 0)
         return end_part(s, SCAN_VERSION);
-    if (!byte_is_target(c))
+    if (c >= 0x80)
+        s->encoding += 2; /* three bytes in place of one; limits are about what leaves */
+    else if (!byte_is_target(c))
         return fault(s, ERR_SYNTAX, "forbidden byte in target");
-    if (part_len(s) >= limits->target)
+    if (part_len(s) + s->encoding >= limits->target)
         return fault(s, ERR_URI_TOO_LONG, "target too long");
     return ERR_OK;
 }
@@ -172,12 +178,12 @@ static bool line_is_whole(const struct h1_scan *s)
     return false;
 }
 
-static int scan_cr(struct h1_scan *s)
+static int scan_line_end(struct h1_scan *s, unsigned char c)
 {
     if (!line_is_whole(s))
         return fault(s, ERR_SYNTAX,
                      s->lines == 0 ? "start line ends early" : "field line without colon");
-    s->cr = true;
+    s->cr = c == '\r';
     return ERR_OK;
 }
 
@@ -189,8 +195,8 @@ static int scan_byte(struct h1_scan *s, unsigned char c, const struct h1_limits 
     int err = s->part == SCAN_START ? begin_line(s, c, limits, request) : ERR_OK;
     if (err < 0)
         return err;
-    if (c == '\r')
-        return scan_cr(s);
+    if (c == '\r' || (c == '\n' && limits->lenient))
+        return scan_line_end(s, c);
     bool own_limits = request && s->lines == 0; /* method and target have limits of their own */
     if (!own_limits && s->offset - s->line_start >= limits->field)
         return fault(s, ERR_LIMIT, "line too long");
@@ -241,11 +247,12 @@ static unsigned char plain_class(const struct h1_scan *s)
 static void skip_plain(struct h1_scan *s, struct slice head, const struct h1_limits *limits)
 {
     unsigned char class = plain_class(s);
-    size_t stop = smaller(head.len, limits->head - 1);
+    size_t most = limits->head - 1;
+    size_t stop = smaller(head.len, most > s->encoding ? most - s->encoding : 0);
     size_t at = s->offset;
     if (class == 0)
         return;
-    stop = smaller(stop, class == BYTE_TARGET ? s->part_start + limits->target
+    stop = smaller(stop, class == BYTE_TARGET ? s->part_start + limits->target - s->encoding
                                               : s->line_start + limits->field);
     if (class == BYTE_VALUE && at < stop)
         at += byte_skip_printable(head.ptr + at, stop - at);
@@ -261,14 +268,14 @@ ssize_t h1_scan_head(struct h1_scan *s, struct slice head, const struct h1_limit
         skip_plain(s, head, limits);
         if (s->offset >= head.len)
             return 0;
-        bool cr = s->cr;
-        int err = scan_byte(s, (unsigned char)head.ptr[s->offset], limits, request);
+        unsigned char c = (unsigned char)head.ptr[s->offset];
+        int err = scan_byte(s, c, limits, request);
         if (err < 0)
             return err;
         s->offset++;
-        if (cr && end_line(s))
+        if (c == '\n' && end_line(s)) /* LF is a fault anywhere else */
             return (ssize_t)s->offset;
-        if (s->offset >= limits->head)
+        if (s->offset + s->encoding >= limits->head)
             return fault(s, ERR_LIMIT, "head too large");
     }
 }

@@ -34,6 +34,7 @@ enum failure {
     FAIL_TERMINATED,        /* 502 connection_terminated */
     FAIL_PROTOCOL,          /* 502 http_protocol_error */
     FAIL_INCOMPLETE,        /* 502 http_response_incomplete */
+    FAIL_RESPONSE_CODING,   /* 502 http_response_transfer_coding */
     FAIL_RESPONSE_HEAD,     /* 502 http_response_header_section_size */
     FAIL_UPGRADE,           /* 502 http_upgrade_failed */
     FAIL_DNS,               /* 502 dns_error */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_h1_body.c - a body. The first byte of an input selects the framing and, by its upper bits, a
- * length; the second byte selects where the body is cut.
+ * length, or whether chunks are read leniently; the second byte selects where the body is cut.
  *
  * Checks that payload, end and verdict are the same if the body comes whole, in two pieces and byte
  * by byte. */
@@ -67,6 +67,7 @@ static struct outcome decode(struct slice in, uint8_t kind, size_t cut, size_t s
     struct fields f;
     struct h1_body b;
     h1_body_init(&b, framing, framing == H1_LENGTH ? kind >> 2 : MESSAGE_LENGTH_UNKNOWN);
+    b.lenient = (kind & 4) != 0;
     buf_init(&o.payload, in.len + 1);
     feed(&b, slice_make(in.ptr, cut), &o);
     for (size_t at = cut; at < in.len; at += step)
@@ -86,6 +87,15 @@ static struct outcome decode(struct slice in, uint8_t kind, size_t cut, size_t s
     return o;
 }
 
+/* Checks that a lenient reader takes all that a strict one takes, as the same. */
+static void check_lenient(struct slice in, const struct outcome *strict)
+{
+    struct outcome o = decode(in, 4, in.len, 1); /* chunks */
+    assert(strict->err < 0 || (o.err == ERR_OK && o.used == strict->used && o.eof == strict->eof &&
+                               slice_eq(buf_slice(&o.payload), buf_slice(&strict->payload))));
+    buf_release(&o.payload);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
@@ -100,6 +110,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(ways[i].trailers == ways[0].trailers);
         assert(slice_eq(buf_slice(&ways[i].payload), buf_slice(&ways[0].payload)));
     }
+    if ((data[0] & 7) == 0)
+        check_lenient(in, &ways[0]);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         buf_release(&ways[i].payload);
     return 0;

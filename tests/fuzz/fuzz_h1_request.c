@@ -22,6 +22,7 @@ static void check_taken(const struct message *m, const struct h1_result *r, stru
 {
     assert(!r->reason && r->framing != H1_UNTIL_CLOSE);
     assert(h1_method_valid(m->method) && h1_target_valid(m->path));
+    assert(m->path.len <= h1_default_limits.target); /* once encoded, too */
     assert(m->authority.len == 0 || h1_authority_valid(m->authority));
     assert((r->framing == H1_LENGTH) == (m->length >= 0));
     assert(fuzz_within(m->method, head) && fuzz_within(m->authority, head));

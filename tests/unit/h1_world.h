@@ -26,6 +26,7 @@ struct world {
     bool no_next;      /* on_done is noted, and no next message is read */
     bool answer_early; /* SERVER: answered in on_head */
     bool linger;       /* the owner does not close in on_error */
+    bool show_begun;   /* note at a reset that bytes of a head had come */
     bool to_head;      /* CLIENT: the requests are HEAD */
     size_t body, sent;
     int begun;
@@ -96,6 +97,8 @@ static inline void on_leg_reset(void *exchange, struct leg *leg, const struct le
 {
     struct world *w = exchange;
     assert_null(leg->events);
+    if (w->show_begun && why->begun)
+        tell(w, "begun");
     tell(w, "reset:%d", why->err);
 }
 
@@ -191,7 +194,8 @@ static const struct h1_conn_ops owner_ops = {
     .on_error = on_error,
 };
 
-static inline struct world *open_over(enum h1_role role, enum wire_kind kind)
+static inline struct world *open_with(enum h1_role role, enum wire_kind kind,
+                                      const struct h1_limits *limits)
 {
     struct world *w = xcalloc(1, sizeof *w);
     struct sock *a, *b;
@@ -201,9 +205,14 @@ static inline struct world *open_over(enum h1_role role, enum wire_kind kind)
     buf_init(&w->told, 1 << 20);
     wire_ends(w->wire.loop, kind, &a, &b);
     wire_take(&w->wire.b, b);
-    w->conn = h1_conn_new(w->wire.loop, a, role, &h1_default_limits, WINDOW, &owner_ops, w);
+    w->conn = h1_conn_new(w->wire.loop, a, role, limits, WINDOW, &owner_ops, w);
     w->leg = h1_conn_leg(w->conn);
     return w;
+}
+
+static inline struct world *open_over(enum h1_role role, enum wire_kind kind)
+{
+    return open_with(role, kind, &h1_default_limits);
 }
 
 static inline struct world *open_world(enum h1_role role)

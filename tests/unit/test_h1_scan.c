@@ -29,7 +29,8 @@ static const struct {
     {"Q13 CTL in target", IN("GET /\x01"), ERR_SYNTAX},
     {"Q13 NUL in target", IN("GET /\0"), ERR_SYNTAX},
     {"Q13 DEL in target", IN("GET /\x7f"), ERR_SYNTAX},
-    {"Q13 0x80 in target", IN("GET /\x80"), ERR_SYNTAX},
+    {"Q45 0x80 in method", IN("G\x80"), ERR_SYNTAX},
+    {"Q45 0x80 in version", IN("GET / \x80"), ERR_SYNTAX},
     {"Q13 tab in target", IN("GET /\t"), ERR_SYNTAX},
     {"Q13 space in target", IN("GET /a b"), ERR_SYNTAX},
     {"Q16 second empty line", IN("\r"), ERR_SYNTAX},
@@ -110,6 +111,11 @@ static const struct {
     {"Q4 method of 32", "", "A", 32, " / HTTP/1.1\r\n\r\n", 0, true, false},
     {"Q15 target of 8 KiB", "GET /", "a", 8191, " HTTP/1.1\r\n\r\n", 0, true, false},
     {"Q15 target over 8 KiB", "GET /", "a", 8192, "", ERR_URI_TOO_LONG, true, true},
+    {"Q45 8 KiB once encoded", "GET /aa", "\xc3\xa4", 1364, "aaaaa HTTP/1.1\r\n\r\n", 0, true,
+     false},
+    {"Q45 over 8 KiB once encoded", "GET /aa", "\xc3\xa4", 1364, "aaaaaa", ERR_URI_TOO_LONG, true,
+     true},
+    {"Q45 over 8 KiB by its last byte", "GET /", "\xff", 2731, "", ERR_URI_TOO_LONG, true, true},
     {"Q36 100 fields", "GET / HTTP/1.1\r\n", "A: b\r\n", 100, "\r\n", 0, true, false},
     {"Q36 101 fields", "GET / HTTP/1.1\r\n", "A: b\r\n", 100, "A", ERR_LIMIT, true, true},
     {"Q36 line of 16 KiB", "GET / HTTP/1.1\r\nA: ", "b", 16381, "\r\n\r\n", 0, true, false},
@@ -165,6 +171,19 @@ static void scan_keeps_the_limit_of_heads(void **state)
     }
 }
 
+/* Q45: the limit of a head is about what the target becomes. */
+static void scan_counts_what_a_target_becomes(void **state)
+{
+    static const char head[] = "GET /\xc3\xa4 HTTP/1.1\r\n\r\n";
+    const size_t len = sizeof head - 1, grown = len + 4;
+    for (size_t max = 1; max <= grown + 1; max++) {
+        struct h1_limits l = {.head = max, .fields = 100, .field = 100, .target = 100};
+        struct h1_scan s = {0};
+        ssize_t n = h1_scan_head(&s, slice_make(head, len), &l, true);
+        assert_int_equal(n, max >= grown ? (ssize_t)len : ERR_LIMIT);
+    }
+}
+
 static void scan_stops_at_the_end_of_the_head(void **state)
 {
     struct slice in = SLICE("GET / HTTP/1.1\r\n" HOST "\r\n\r\n\0\nGET");
@@ -213,6 +232,7 @@ int main(void)
         cmocka_unit_test(scan_finds_faults_of_responses),
         cmocka_unit_test(scan_keeps_limits),
         cmocka_unit_test(scan_keeps_the_limit_of_heads),
+        cmocka_unit_test(scan_counts_what_a_target_becomes),
         cmocka_unit_test(scan_stops_at_the_end_of_the_head),
         cmocka_unit_test(scan_says_what_was_wrong),
         cmocka_unit_test(parser_relies_on_nobody),

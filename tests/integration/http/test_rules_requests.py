@@ -3,7 +3,9 @@
 carries and what the origin sees."""
 
 import contextlib
+import json
 import re
+import subprocess
 import time
 
 import pytest
@@ -105,6 +107,43 @@ def test_a_connection_that_asks_nothing_more_is_closed(new_server, new_client, h
             assert viewer.get(client.host, "/delay?s=0.5").status == 200
         start = time.monotonic()
         assert viewer.rest() == b"" and 0.39 < time.monotonic() - start < 0.4 + 0.7 * SLOW
+
+
+# ---- the target ----
+@pytest.mark.rule("Q45")
+@pytest.mark.parametrize("form", ["origin", "absolute"])
+@pytest.mark.parametrize(
+    "sent,want",
+    [
+        ("/\u00e9t\u00e9".encode(), "/%C3%A9t%C3%A9"),
+        ("/x?q=\u20ac&r=%e2".encode(), "/x?q=%E2%82%AC&r=%e2"),
+        (b"/\xff\x80", "/%FF%80"),
+        (b"/" + b"\xff" * 2700, "/" + "%FF" * 2700),
+    ],
+    ids=["UTF-8", "query", "no UTF-8", "8 KiB"],
+)
+def test_bytes_beyond_ascii_are_encoded(server, shared, form, sent, want):
+    lines = []
+
+    def serve(connection):
+        lines.append(connection.request()[0])
+        connection.send(reply())
+
+    client = shared(serve)
+    authority = b"http://" + client.host.encode() if form == "absolute" else b""
+    with Viewer(server.port) as viewer:
+        viewer.send(b"GET " + authority + sent + b" HTTP/1.1\r\n")
+        viewer.send(f"Host: {client.host}\r\n\r\n")
+        assert viewer.response().status == 200
+    assert lines == [f"GET {want} HTTP/1.1"]
+
+
+@pytest.mark.rule("Q45")
+def test_curl_asks_for_a_path_beyond_ascii(server, tunnel):
+    url = f"http://{tunnel.host}/echo/\u00e9?q=\u20ac"
+    got = json.loads(subprocess.check_output(["curl", "-sS", "-m", "60", url]))
+    path, query = got["target"].split("?")  # some curls encode the path by themselves
+    assert (path.upper(), query) == ("/ECHO/%C3%A9", "q=%E2%82%AC")
 
 
 # ---- the Host ----

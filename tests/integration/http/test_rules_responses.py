@@ -37,6 +37,7 @@ def test_the_reason_phrase_is_ours(server, played, line):
     assert (got.status, got.reason, got.body) == (200, "OK", b"ok")
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 BROKEN = [
     (
         "R2 fields",
@@ -50,11 +51,18 @@ BROKEN = [
     ),
     ("R1 status", b"HTTP/1.1 600 No\r\n\r\n", "http_protocol_error"),
     ("R3 NUL", b"HTTP/1.1 200 OK\r\nX-A: a\x00b\r\n\r\n", "http_protocol_error"),
+    ("R3 bare CR", b"HTTP/1.1 200 OK\r\nX-A: a\rb\r\n\r\n", "http_protocol_error"),
+    ("R3 fold behind LF", b"HTTP/1.1 200 OK\nX-A: a\n b\n\n", "http_protocol_error"),
     (
-        "R3 CL and TE",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "R26 two lengths and chunks",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "http_protocol_error",
     ),
+    ("R27 no size", CHUNKED + b"xyz\r\n", "http_response_transfer_coding"),
+    ("R27 blank before a size", CHUNKED + b" 2\r\nok\r\n", "http_response_transfer_coding"),
+    ("R27 bare CR", CHUNKED + b"2\rok\r\n", "http_response_transfer_coding"),
+    ("R27 longer than its size", CHUNKED + b"2\r\nokay\r\n", "http_response_transfer_coding"),
     (
         "R3 coding",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
@@ -85,6 +93,91 @@ def test_a_broken_head_is_502_by_its_name(server, played, raw, kind):
         got = fetch(server.port, client.host)
         assert (got.status, typed(got)) == (502, kind)
     assert len(client.origin.connections) == 2
+
+
+# ---- what is not quite right, and means one thing only ----
+UNTIDY = [
+    # rule, what the origin sends
+    ("R25 LF in the head", b"HTTP/1.1 200 OK\nX-A: b\nContent-Length: 2\n\nok"),
+    ("R25 LF and CRLF", b"HTTP/1.1 200 OK\r\nX-A: b\nContent-Length: 2\r\n\nok"),
+    ("R25 LF and no phrase", b"HTTP/1.0 200\nX-A: b\n\nok"),
+    ("R25 an empty line before", b"\r\nHTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 2\r\n\r\nok"),
+    ("R25 empty lines before", b"\n\r\n\nHTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 2\r\n\r\nok"),
+    ("R25 blanks behind sizes", CHUNKED[:-2] + b"X-A: b\r\n\r\n2  \r\nok\r\n0 \t\r\n\r\n"),
+    ("R25 a blank before an extension", CHUNKED[:-2] + b"X-A: b\r\n\r\n2 ;x\r\nok\r\n0\r\n\r\n"),
+    ("R25 LF around chunks", CHUNKED[:-2] + b"X-A: b\r\n\r\n1\no\n1;x\nk\n0\n\n"),
+    ("R25 LF in trailers", CHUNKED[:-2] + b"X-A: b\r\n\r\n2\nok\n0\nX-Sum: 1\n\n"),
+    (
+        "R26 length and chunks",
+        CHUNKED[:-2] + b"Content-Length: 9\r\nX-A: b\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    ),
+    (
+        "R26 chunks and LF",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\nTransfer-Encoding: chunked\nX-A: b\n\n2\nok\n0\n\n",
+    ),
+]
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("raw", [pytest.param(raw, id=rule) for rule, raw in UNTIDY])
+def test_an_untidy_answer_is_passed_on_in_order(server, played, raw, version):
+    """The viewer's parser is strict: a length beside chunks, or LF alone, would fail there."""
+    client = played(answering(raw))
+    with Viewer(server.port) as viewer:
+        viewer.send(f"GET / HTTP/{version}\r\nHost: {client.host}\r\n\r\n")
+        got = viewer.response()
+    assert (got.status, got.get("X-A"), got.body) == (200, "b", b"ok")
+
+
+def repeating(raw):
+    """Returns a script that answers each request of a connection with @raw."""
+
+    def serve(connection):
+        while True:
+            connection.request()
+            connection.send(raw)
+
+    return serve
+
+
+@pytest.mark.rule("R25", "R26")
+@pytest.mark.parametrize(
+    "raw,used",
+    [
+        (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", 1),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2 \nok\n0\n\n", 1),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n"
+            b"2\r\nok\r\n0\r\n\r\n",
+            2,
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\r\n", 2),
+    ],
+    ids=["LF", "LF and blanks in chunks", "length and chunks", "an empty line behind it"],
+)
+def test_which_untidy_connections_are_used_again(server, played, raw, used):
+    client = played(repeating(raw))
+    for _ in range(2):
+        assert fetch(server.port, client.host).body == b"ok"
+    assert len(client.origin.connections) == used
+
+
+@pytest.mark.rule("R27")
+def test_a_broken_chunk_behind_the_head_is_a_cut(server, played):
+    seen = threading.Event()
+
+    def serve(connection):
+        connection.request()
+        connection.send(CHUNKED)
+        seen.wait(10)
+        connection.send(b"xyz\r\n")
+
+    client = played(serve)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/", client.host))
+        assert viewer.response_head().status == 200
+        seen.set()
+        assert b"0\r\n\r\n" not in viewer.rest()
 
 
 # ---- interim heads ----
