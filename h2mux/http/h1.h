@@ -119,7 +119,7 @@ int h1_body_trailers(struct h1_body *b, struct fields *out) MUSTCHECK;
  * H1_LENGTH), Transfer-Encoding from the framing. */
 struct h1_write {
     enum h1_framing framing;
-    bool upgrade;     /* "Connection: upgrade"; the Upgrade field is among the fields */
+    bool upgrade;     /* "Connection: Upgrade"; the Upgrade field is among the fields */
     bool close;       /* "Connection: close" */
     bool keep_alive;  /* "Connection: keep-alive", for viewers of HTTP/1.0 */
     bool te_trailers; /* "TE: trailers" and its Connection option */

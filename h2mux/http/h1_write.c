@@ -2,10 +2,13 @@
 /* h1_write.c - writes heads and chunk framing. RFC 9112 3, 4, 6, 7.
  *
  * The framing comes from struct h1_write and the message's length alone: framing fields among
- * m->fields are not written. A head is written whole or not at all. */
+ * m->fields are not written. A head is written whole or not at all. Names get their usual spelling
+ * (rules D35, R28, W12). */
 #include "h2mux/http/h1.h"
 
 #include <stdio.h>
+
+#include "h2mux/http/spelling.h"
 
 /* Appends all of @parts, or nothing. */
 static int append_all(struct buf *to, const struct slice *parts, size_t count)
@@ -28,7 +31,15 @@ static int write_line(struct buf *to, struct slice name, struct slice value)
 {
     if (!field_name_valid(name) || !field_value_valid(value))
         return ERR_SYNTAX;
-    return append_all(to, (const struct slice[]){name, SLICE(": "), value, SLICE("\r\n")}, 4);
+    char *at = buf_reserve(to, name.len + value.len + 4);
+    if (!at)
+        return ERR_LIMIT;
+    spelling_write(at, name);
+    memcpy(at + name.len, ": ", 2);
+    memcpy(at + name.len + 2, value.ptr, value.len);
+    memcpy(at + name.len + 2 + value.len, "\r\n", 2);
+    buf_commit(to, name.len + value.len + 4);
+    return ERR_OK;
 }
 
 static bool is_framing(struct slice name)
@@ -46,7 +57,7 @@ static bool is_cookie(struct slice name)
  * D3. */
 static int write_cookies(struct buf *to, const struct fields *f)
 {
-    int err = buf_append(to, SLICE("cookie: "));
+    int err = buf_append(to, SLICE("Cookie: "));
     struct slice between = SLICE("");
     for (size_t i = 0; err == ERR_OK && i < f->count; i++) {
         if (!is_cookie(f->v[i].name))
@@ -106,7 +117,7 @@ static int write_connection(struct buf *to, const struct h1_write *w)
     const struct {
         bool on;
         const char *option;
-    } options[] = {{w->upgrade, "upgrade"},
+    } options[] = {{w->upgrade, "Upgrade"},
                    {w->close, "close"},
                    {w->keep_alive, "keep-alive"},
                    {w->te_trailers, "TE"}};

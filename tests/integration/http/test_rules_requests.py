@@ -146,6 +146,57 @@ def test_curl_asks_for_a_path_beyond_ascii(server, tunnel):
     assert (path.upper(), query) == ("/ECHO/%C3%A9", "q=%E2%82%AC")
 
 
+# ---- the names of fields ----
+@pytest.mark.rule("D35")
+def test_the_origin_sees_names_in_their_usual_spelling(server, shared):
+    want = ["Content-Type", "If-None-Match", "DNT", "X-Real-Thing", "Sec-CH-UA", "SOAPAction"]
+    names, trailers = [], []
+
+    def serve(connection):
+        names.extend(name for name, _ in connection.request()[1])
+        connection.body()
+        trailers.extend(name for name, _ in getattr(connection, "trailer_fields", []))
+        connection.send(reply())
+
+    client = shared(serve)
+    sent = [f"{name.lower()}: 1" for name in want]
+    with Viewer(server.port) as viewer:
+        viewer.send(head("POST", "/", client.host, *sent, "transfer-encoding: chunked"))
+        viewer.send(b"2\r\nok\r\n0\r\nx-content-md5: 1\r\ncontent-md5: 1\r\n\r\n")
+        assert viewer.response().status == 200
+    assert [name for name in names if name in want] == want
+    assert {"Host", "X-Forwarded-For", "X-Forwarded-Proto"} <= set(names)
+    assert trailers in (["X-Content-Md5", "Content-MD5"], [])  # nginx passes none (N3)
+
+
+@pytest.mark.rule("R28")
+def test_the_viewer_sees_names_in_their_usual_spelling(server, shared):
+    want = ["Content-Type", "ETag", "WWW-Authenticate", "X-XSS-Protection", "X-Own-Thing", "P3P"]
+
+    def serve(connection):
+        connection.request()
+        connection.send(reply(b"", *[f"{name.lower()}: 1" for name in want], status=401))
+
+    got = fetch(server.port, shared(serve).host)
+    assert [name for name, _ in got.fields if name in want] == want
+    assert {"Content-Length", "Date"} <= {name for name, _ in got.fields}
+
+
+@pytest.mark.rule("R28")
+@pytest.mark.direct("N3", "N11")
+def test_names_of_hints_and_trailers_are_spelled_too(server, shared):
+    def serve(connection):
+        connection.request()
+        connection.send(b"HTTP/1.1 103 Hints\r\nlink: </a>\r\nx-hint: 1\r\n\r\n")
+        connection.send(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx-sum: 1\r\netag: 2\r\n\r\n"
+        )
+
+    got = fetch(server.port, shared(serve).host, "/", "TE: trailers", "Connection: TE")
+    assert [name for name, _ in got.interim[0].fields] == ["Link", "X-Hint"]
+    assert [name for name, _ in got.trailers] == ["X-Sum", "ETag"]
+
+
 # ---- the Host ----
 @pytest.mark.rule("Q18", "Q19")
 @pytest.mark.direct("N5")

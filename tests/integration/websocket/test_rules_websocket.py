@@ -69,6 +69,30 @@ def test_only_a_whole_handshake_is_an_upgrade(server, played, fields, status):
         assert got.get("Sec-WebSocket-Version") == "13"
 
 
+@pytest.mark.rule("W12")
+def test_a_handshake_has_the_spelling_of_the_rfc(server, played, way):
+    """Servers and clients of small devices look for the names of RFC 6455 byte by byte."""
+    offers = ["sec-websocket-protocol: a", "sec-websocket-extensions: x"]
+    asked = []
+
+    def serve(connection):
+        asked.extend(connection.request()[1])
+        answer_upgrade(connection, *offers)
+
+    client = played(serve)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/", client.host, *[line.lower() for line in HANDSHAKE], *offers))
+        got = viewer.response()
+    shared_names = ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"]
+    sent = {"Sec-WebSocket-Key", "Sec-WebSocket-Version", *shared_names}
+    assert sent <= {name for name, _ in asked}
+    assert {("Upgrade", "websocket"), ("Connection", "Upgrade")} <= set(asked)
+    names = {name for name, _ in got.fields}
+    assert {"Sec-WebSocket-Accept", "Upgrade", "Connection", *shared_names} <= names
+    if way == "direct":
+        assert ("Connection", "Upgrade") in got.fields
+
+
 @pytest.mark.rule("W5")
 @pytest.mark.parametrize(
     "head_line",
