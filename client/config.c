@@ -43,6 +43,12 @@ static int check_name(const char *value)
     return parse_name(value, &u);
 }
 
+static int check_reuse(const char *value)
+{
+    enum reuse_policy policy;
+    return reuse_parse(value, &policy);
+}
+
 static int check_log_level(const char *value)
 {
     enum log_level level;
@@ -118,9 +124,15 @@ static const struct opt rows[] = {
      .max = DAY_MS, .value = "T", .help = "limit for connecting to the local service"},
     {"origin-timeout", 0, OPT_MSEC, FIELD(times.origin_ms), .fallback = "10m", .max = DAY_MS,
      .value = "T", .help = "limit for the local service to answer a whole request; 0: no limit"},
-    {"origin-keepalive", 0, OPT_MSEC, FIELD(times.origin_idle_ms), .fallback = "4s", .min = 1,
-     .max = DAY_MS, .value = "T",
-     .help = "how long an idle connection to the local service is kept"},
+    {"origin-keepalive", 0, OPT_MSEC, FIELD(times.origin_idle_ms), .fallback = "4s", .max = DAY_MS,
+     .value = "T",
+     .help =
+         "how long an idle connection to the local service is kept; 0: each serves one request"},
+    {"origin-reuse", 0, OPT_TEXT, FIELD(local.reuse), .fallback = "safe",
+     .value = "safe|always|never",
+     .help = "which connections to the local service are used again: those that carried no request "
+             "body, also those where the service may be expected to have read it, or none",
+     .check = check_reuse, .wants = "safe, always or never"},
     {"idle-timeout", 0, OPT_MSEC, FIELD(times.idle_ms), .fallback = "10m", .max = DAY_MS,
      .value = "T",
      .help = "give up a body without a byte in either direction for this long; 0: never"},
@@ -213,8 +225,9 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
     if (result != OPT_RUN)
         return result;
     if (rewrite_parse(c->local.host_header, &c->rewrite) < 0 ||
+        reuse_parse(c->local.reuse, &c->reuse) < 0 ||
         !log_level_parse(slice_str(c->output.log_level), &c->level))
-        return OPT_WRONG; /* cannot be: the rows have checked both */
+        return OPT_WRONG; /* cannot be: the rows have checked them */
     c->rewrite.origin = &c->origin.url;
     judge_name(c);
     c->log_json = strcmp(c->output.log_format, "json") == 0;

@@ -4,6 +4,7 @@
 #define CLIENT_CONFIG_H
 
 #include "client/origin/origin_address.h"
+#include "client/origin/reuse.h"
 #include "client/origin/rewrite.h"
 #include "h2mux/base/log.h"
 #include "h2mux/base/opt.h"
@@ -16,7 +17,7 @@ struct config {
         bool https;
         const char *cert, *key, *ca;
         bool any_cert;
-        const char *host_header, *name;
+        const char *host_header, *name, *reuse;
     } local;
     struct { /* the server that it is shared through */
         const char *host, *name;
@@ -42,6 +43,7 @@ struct config {
     struct origin_address origin;
     struct rewrite rewrite; /* its origin is set */
     struct url named;       /* whose host the origin's certificate must have; may be empty */
+    enum reuse_policy reuse;
     enum log_level level;
     bool log_json;
 };

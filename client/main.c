@@ -152,6 +152,7 @@ static bool make_tls(struct program *p)
         .key_file = c->local.key,
         .insecure = c->local.any_cert,
         .old = c->local.any_cert,
+        .resumes = true,
     };
     char reason[TLS_REASON_MAX];
     tell_unused(c);
@@ -194,6 +195,7 @@ static void make_exchanges(struct program *p)
         .idle_ms = c->times.origin_idle_ms,
         .peer_ms = c->times.peer_ms,
         .spare = SPARE_DESCRIPTORS + (unsigned)c->remote.links,
+        .reuse = c->reuse,
     };
     p->origin = origin_new(&origin);
     struct exchange_list_options exchanges = {

@@ -296,7 +296,7 @@ static void open_websocket(struct exchange *x, struct message *m, const struct r
 static void on_head(struct relay *r, struct message *m, bool end)
 {
     struct exchange *x = exchange_of(r);
-    origin_answers(x->conn, m);
+    origin_answers(x->conn, m, uploading(x));
     struct response_verdict v =
         response_judge(&x->asked, x->env->rewrite, &x->response.interim, m, end);
     switch (v.kind) {

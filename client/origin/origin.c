@@ -177,14 +177,19 @@ bool origin_asks(struct origin_conn *c, const struct message *m, bool bodyless)
     const char *scheme = login_of_request(&m->fields);
     if (scheme)
         keep_private(c, scheme);
+    c->body = reuse_has_body(m, bodyless);
+    if (!reuse_behind_request(c->origin->o.reuse, m, c->body))
+        c->spent = true;
     return c->spent;
 }
 
-void origin_answers(struct origin_conn *c, const struct message *m)
+void origin_answers(struct origin_conn *c, const struct message *m, bool early)
 {
     const char *scheme = login_of_response(&m->fields);
     if (scheme)
         keep_private(c, scheme);
+    if (m->status >= 200 && !reuse_behind_answer(m->status, c->body, early))
+        c->spent = true;
 }
 
 static bool may_serve_more(const struct origin_conn *c)
@@ -209,6 +214,8 @@ struct origin *origin_new(const struct origin_options *options)
 {
     struct origin *o = xcalloc(1, sizeof *o);
     o->o = *options;
+    if (o->o.idle_ms == 0)
+        o->o.reuse = REUSE_NEVER;
     o->windows = (struct h1_windows){.least = WINDOW_LEAST, .most = WINDOW, .limit = WINDOWS_LENT};
     list_init(&o->parting);
     origin_pool_init(o);

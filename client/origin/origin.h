@@ -18,6 +18,7 @@
 #define CLIENT_ORIGIN_ORIGIN_H
 
 #include "client/origin/origin_address.h"
+#include "client/origin/reuse.h"
 #include "h2mux/http/h1_conn.h"
 #include "h2mux/io/dial.h"
 
@@ -31,7 +32,8 @@ struct origin_options {
     const struct origin_address *address; /* borrowed: likewise */
     const char *tls_name;                 /* borrowed: likewise; NULL: the address's host */
     uint64_t connect_ms;                  /* for DNS, TCP and TLS together */
-    uint64_t idle_ms; /* in the pool; below Node's 5 s, so that oneport closes first */
+    uint64_t idle_ms; /* in the pool; below Node's 5 s, so that oneport closes first; 0: no pool */
+    enum reuse_policy reuse;
 
     /* Counts connections that nobody leases any more and that still send what was queued. Borrowed:
      * outlives the loop. */
@@ -75,8 +77,9 @@ bool origin_was_used(const struct origin_conn *c);
  * with the head. Returns whether the head shall say `Connection: close`, since the connection is
  * not used again. */
 bool origin_asks(struct origin_conn *c, const struct message *m, bool bodyless) MUSTCHECK;
-/* Tells of each head of the response, interim ones too, before anything is taken out of it. */
-void origin_answers(struct origin_conn *c, const struct message *m);
+/* Tells of each head of the response, interim ones too, before anything is taken out of it. @early:
+ * a part of the request's body is not out yet. */
+void origin_answers(struct origin_conn *c, const struct message *m, bool early);
 
 /* Ends a lease; no callback follows. The connection goes into the pool if it is fit for it. */
 void origin_release(struct origin_conn *c);

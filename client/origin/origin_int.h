@@ -38,6 +38,7 @@ struct origin_conn {
     bool idle;          /* in the pool */
     bool used;          /* an exchange was served */
     bool over;          /* condemned */
+    bool body;          /* the request that is being served has one */
     bool spent;         /* no other request may have it: never goes into the pool */
     struct reap reap;
 };

@@ -240,6 +240,7 @@ static const char *not_tls(const SSL *ssl)
 static void handshake_failed(struct sock *s)
 {
     char reason[TLS_REASON_MAX];
+    tls_forget_session(s->tls.ssl);
     long verdict = SSL_get_verify_result(s->tls.ssl);
     if (verdict != X509_V_OK && SSL_get_verify_mode(s->tls.ssl) != SSL_VERIFY_NONE) {
         sock_fail(s, ERR_CERT, X509_verify_cert_error_string(verdict));

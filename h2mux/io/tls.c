@@ -17,6 +17,11 @@ struct tls {
     pthread_mutex_t lock; /* guards `ctx`, which a reload exchanges */
     SSL_CTX *ctx;         /* owned; each connection has its own reference */
     bool insecure;
+
+    /* Of tls_client_options.resumes. */
+    bool resumes;
+    char *host;           /* owned: the one whose sessions are resumed; NULL: none yet */
+    SSL_SESSION *session; /* owned: the newest of that host; NULL: none yet */
 };
 
 /* Both sides offer and accept only http/1.1 in ALPN: a client that dials an attach URL sends an
@@ -228,6 +233,49 @@ static void speak_old(SSL_CTX *ctx)
         abort();
 }
 
+static void keep_session(struct tls *t, SSL_SESSION *session)
+{
+    pthread_mutex_lock(&t->lock);
+    SSL_SESSION_free(t->session);
+    t->session = session;
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* A connection never has the session that is kept, but a copy: OpenSSL marks the session of one
+ * that ends without close_notify as a session that cannot be resumed. */
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls *t = SSL_get_app_data(ssl);
+    SSL_SESSION *copy = t ? SSL_SESSION_dup(session) : NULL;
+    if (copy)
+        keep_session(t, copy);
+    return 0;
+}
+
+/* Lets @ssl resume the newest session of @host, and give the next one. Only the first host of a
+ * context has sessions: one of another host would vouch for the wrong certificate. */
+static void resume(struct tls *t, SSL *ssl, const char *host)
+{
+    pthread_mutex_lock(&t->lock);
+    if (!t->host)
+        t->host = xstrdup(host);
+    if (strcmp(t->host, host) == 0) {
+        SSL_set_app_data(ssl, t);
+        SSL_SESSION *copy = t->session ? SSL_SESSION_dup(t->session) : NULL;
+        if (copy)
+            SSL_set_session(ssl, copy);
+        SSL_SESSION_free(copy);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+void tls_forget_session(SSL *ssl)
+{
+    struct tls *t = SSL_get_app_data(ssl);
+    if (t)
+        keep_session(t, NULL);
+}
+
 struct tls *tls_client_new(const struct tls_client_options *o, char reason[static TLS_REASON_MAX])
 {
     SSL_CTX *ctx = context_new(TLS_client_method());
@@ -243,6 +291,11 @@ struct tls *tls_client_new(const struct tls_client_options *o, char reason[stati
     SSL_CTX_set_alpn_protos(ctx, alpn_http11, sizeof alpn_http11 - 1);
     struct tls *t = tls_wrap(ctx);
     t->insecure = o->insecure;
+    t->resumes = o->resumes;
+    if (o->resumes) {
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(ctx, on_session);
+    }
     return t;
 fail:
     SSL_CTX_free(ctx);
@@ -254,6 +307,8 @@ void tls_free(struct tls *t)
     if (!t)
         return;
     SSL_CTX_free(t->ctx);
+    SSL_SESSION_free(t->session);
+    free(t->host);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }
@@ -311,5 +366,7 @@ SSL *tls_ssl_client(struct tls *t, const char *given)
             X509_VERIFY_PARAM_set1_host(param, host, 0);
     }
     SSL_set_connect_state(ssl);
+    if (t->resumes)
+        resume(t, ssl, host);
     return ssl;
 }

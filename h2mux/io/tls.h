@@ -49,6 +49,10 @@ struct tls_client_options {
     const char *key_file;  /* its key; NULL: in cert_file */
     bool insecure;         /* the peer is not verified at all */
     bool old;              /* also TLS 1.0 and 1.1, old ciphers, small keys and SHA-1 */
+
+    /* A connection resumes the newest session that the same host has given (RFC 8446 2.2), which
+     * saves the most of a handshake. The certificate was verified when the session began. */
+    bool resumes;
 };
 
 /* Makes a client's context. Returns NULL if a file cannot be used; @reason then names the file and
@@ -65,6 +69,9 @@ void tls_free(struct tls *t);
 struct ssl_st;
 struct ssl_st *tls_ssl_server(struct tls *t) MUSTCHECK;
 struct ssl_st *tls_ssl_client(struct tls *t, const char *host) MUSTCHECK;
+
+/* Forgets the session that @ssl, of which the handshake has failed, may have tried to resume. */
+void tls_forget_session(struct ssl_st *ssl);
 
 /* Writes the newest OpenSSL error of this thread as a short sentence, and empties the error queue.
  */

@@ -467,6 +467,48 @@ static void test_finish(void **state)
     }
 }
 
+/* Opens a connection with contexts that are kept, and hears one byte. Returns whether it resumed a
+ * session. */
+static bool resumes(struct secure *kept, const char *host, int version)
+{
+    struct secure s = {.w = wire_open(WIRE_TCP), .client = kept->client, .server = kept->server};
+    const struct pairing p = {"good.pem", "ca.pem", host, false};
+    start(&s, &p);
+    SSL_set_max_proto_version(s.w->b.sock->tls.ssl, version);
+    wire_until(s.w, both_settled);
+    assert_int_equal(s.w->a.errors, 0);
+    sock_write(s.w->b.sock, SLICE("!")); /* behind the session tickets */
+    wire_until(s.w, a_got);
+    bool reused = SSL_session_reused(s.w->a.sock->tls.ssl);
+    wire_close(s.w); /* without close_notify */
+    return reused;
+}
+
+/* D15: a context of one host resumes its newest session; others make a whole handshake. */
+static void test_sessions(void **state)
+{
+    char reason[TLS_REASON_MAX] = "";
+    struct tls_client_options o = {.ca_file = path("ca.pem"), .resumes = true};
+    struct secure kept = {.client = tls_client_new(&o, reason),
+                          .server = server_context("good.pem")};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(resumes(&kept, "tunnel.test", TLS1_2_VERSION), i > 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(resumes(&kept, "tunnel.test", TLS1_3_VERSION), i > 0);
+    assert_false(resumes(&kept, "a.wild.test", TLS1_3_VERSION));
+    assert_true(resumes(&kept, "tunnel.test", TLS1_3_VERSION));
+    tls_free(kept.server);
+    kept.server = server_context("good.pem"); /* restarted: its keys for tickets are new */
+    assert_false(resumes(&kept, "tunnel.test", TLS1_3_VERSION));
+    assert_true(resumes(&kept, "tunnel.test", TLS1_3_VERSION));
+    tls_free(kept.client);
+    kept.client = client_context("ca.pem", false);
+    for (int i = 0; i < 3; i++)
+        assert_false(resumes(&kept, "tunnel.test", TLS1_3_VERSION));
+    tls_free(kept.client);
+    tls_free(kept.server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_no_tls),
         cmocka_unit_test(test_certificate),
         cmocka_unit_test(test_key_exposed),
+        cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_alert_before_close),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_large),

@@ -82,6 +82,7 @@ def exchange(port, host, patience_s):
         return "aborted"
 
 
+REUSE = ["--origin-reuse", "always"]  # so that one connection has the whole exchange
 FINAL = {"whole", "aborted", "400", "408", "502", "503", "504"}
 
 
@@ -147,7 +148,7 @@ class OriginLane(Lane):
         super().__init__(server, directory)
         self.proxy = stack.enter_context(contextlib.closing(FaultProxy(origin.port)))
         self.client = Client(
-            server, self.proxy.port, directory, *CLIENT_TIMES, name=f"{directory.name}-name"
+            server, self.proxy.port, directory, *CLIENT_TIMES, *REUSE, name=f"{directory.name}-name"
         )
         stack.callback(self.client.stop)
         self.port = server.port

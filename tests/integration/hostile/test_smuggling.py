@@ -121,6 +121,7 @@ KNOWN = {
     "WebSocket; oneport answers 502 (W5)",
 }
 OWN = {"sec-websocket-key"}  # each makes one
+HOP = ("connection", "close")  # each decides whether it uses its connection again (D14)
 
 
 def equivalent(request, host):
@@ -129,7 +130,7 @@ def equivalent(request, host):
     fields = [
         (name.lower(), value.replace(host, "HOST"))
         for name, value in request.fields
-        if name.lower() not in OWN
+        if name.lower() not in OWN and (name.lower(), value) != HOP
     ]
     return (
         request.method,

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Tests which connections to the origin viewers share, and which they do not."""
 
+import contextlib
+import http.server
+import ssl
+import threading
+import time
+
 import pytest
-from support.origins import reply
-from support.viewer import Viewer, fetch
+from support.origins import ScriptedOrigin, reply
+from support.viewer import Viewer, fetch, head
 
 WAYS = ("direct", "nginx")
 
@@ -109,3 +115,159 @@ def test_other_sign_ins_share_connections(server, shared):
     for field in ("Authorization: Basic YTpi", "Authorization: Bearer ntlm.x", "X: NTLM"):
         assert fetch(server.port, client.host, "/", field).status == 401
     assert len(client.origin.connections) == 1
+
+
+# ---- bodies that nobody reads ----
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers with the path, and reads no body, as handlers of GET do."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = self.path.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_PUT = do_DELETE = do_GET
+
+    def log_message(self, *given):
+        pass
+
+
+@pytest.fixture
+def library(ended):
+    """Returns library(server_class, handler), which runs a server of Python's http.server and
+    returns its port."""
+
+    def start(server_class=http.server.ThreadingHTTPServer, handler=Handler):
+        running = ended.enter_context(server_class(("127.0.0.1", 0), handler))
+        running.daemon_threads = True
+        thread = threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        ended.callback(running.shutdown)
+        return running.server_address[1]
+
+    return start
+
+
+HALF = b"GET /poison HTTP/1.1\r\nHost: evil\r\nX: "
+BODIES = [
+    ("GET with a length", "GET", HALF, False),
+    ("GET in chunks", "GET", HALF, True),
+    ("POST with a length", "POST", HALF, False),
+    ("PUT in chunks", "PUT", HALF, True),
+    ("DELETE with a length", "DELETE", HALF, False),
+    ("chunks of nothing", "POST", b"", True),
+]
+
+
+@pytest.mark.parametrize(
+    "method,body,chunked", [pytest.param(*rest, id=f"D14 {what}") for what, *rest in BODIES]
+)
+def test_a_body_that_is_not_read_is_not_the_next_request(
+    server, library, new_client, method, body, chunked
+):
+    client = new_client(library())
+    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+    wire = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
+    wire = wire + b"0\r\n\r\n" if chunked else body
+    for _ in range(4):
+        with Viewer(server.port) as viewer:
+            viewer.send(head(method, "/a", client.host, framing) + wire)
+            assert viewer.response(method).body == b"/a"
+        for path in ("/b", "/c"):
+            got = fetch(server.port, client.host, path)
+            assert (got.status, got.body) == (200, path.encode())
+
+
+@pytest.mark.rule("D14")
+@pytest.mark.parametrize(
+    "options,wanted",
+    [
+        # which of: two GETs, two POSTs, two empty POSTs, two GETs with a body, two POSTs that fail
+        ((), "AA AB CC CD EF"),
+        (("--origin-reuse", "safe"), "AA AB CC CD EF"),
+        (("--origin-reuse", "always"), "AA AA AA AB CD"),
+        (("--origin-reuse", "never"), "AB CD EF GH IJ"),
+        (("--origin-keepalive", "0"), "AB CD EF GH IJ"),
+    ],
+    ids=["default", "safe", "always", "never", "keepalive 0"],
+)
+def test_which_connections_are_used_again(server, shared, options, wanted):
+    """Each letter is a connection, in the order in which they are first used; the requests are one
+    after the other. A request that its connection is not used behind says so."""
+    used, closing = [], []
+
+    def serve(connection):
+        while True:
+            connection.request()
+            connection.body()
+            used.append(connection)
+            closing.append(connection.get("Connection") == "close")
+            connection.send(reply(status=500 if "/fail" in connection.line else 200))
+
+    client = shared(serve, *options)
+    pairs = [("GET", b"", "/"), ("POST", b"x", "/"), ("POST", b"", "/"), ("GET", b"x", "/")]
+    for method, body, path in [*pairs, ("POST", b"x", "/fail")]:
+        for _ in range(2):
+            fetch(server.port, client.host, path, method=method, body=body)
+            time.sleep(0.1)  # so that no connection is doubtful
+    order = sorted(set(map(id, used)), key=list(map(id, used)).index)
+    letters = "".join(chr(ord("A") + order.index(id(one))) for one in used)
+    assert letters == wanted.replace(" ", "")
+    assert len(client.origin.connections) == len(order)
+    bodies = [False, False, True, True, False, False, True, True, True, True]
+    says = {
+        "never": [True] * 10,
+        "0": [True] * 10,
+        "always": [False] * 6 + [True] * 2 + [False] * 2,
+    }
+    assert closing == says.get(options[-1] if options else "safe", bodies)
+
+
+@pytest.mark.rule("D14")
+def test_an_answer_before_the_body_ends_the_connection(server, shared):
+    """Also with `always`: the origin may never read the rest."""
+    seen = []
+
+    def serve(connection):
+        while True:
+            connection.request()
+            seen.append(connection)
+            connection.send(reply(connection.line.encode()))
+            connection.body()
+
+    client = shared(serve, "--origin-reuse", "always")
+    with Viewer(server.port) as viewer:
+        viewer.send(head("POST", "/a", client.host, "Content-Length: 4") + b"ab")
+        assert viewer.response_head().status == 200
+        viewer.send(b"cd")
+        viewer.exactly(len("POST /a HTTP/1.1"))
+    assert fetch(server.port, client.host).status == 200
+    assert len(set(map(id, seen))) == 2
+
+
+@pytest.mark.rule("D15")
+def test_https_origins_resume_their_sessions(server, authority, ended, new_client):
+    resumed = []
+    certificate = authority.issue("origin", "localhost", "IP:127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.cert, certificate.key)
+
+    def serve(connection):
+        resumed.append(connection.socket.session_reused)
+        while True:
+            connection.request()
+            connection.body()
+            connection.send(reply())
+
+    origin = ended.enter_context(contextlib.closing(ScriptedOrigin(serve, tls=context)))
+    for version in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):
+        context.maximum_version = version
+        client = new_client(f"https://localhost:{origin.port}", "--local-ca", certificate.ca)
+        for _ in range(4):
+            assert fetch(server.port, client.host, method="POST", body=b"x").status == 200
+        assert resumed == [False, True, True, True]
+        resumed.clear()
