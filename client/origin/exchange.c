@@ -331,8 +331,8 @@ static void near_reset(struct exchange *x, const struct leg_fault *why)
 static bool may_retry(const struct exchange *x)
 {
     return x->state == EXCHANGE_WAITING && !x->connect.retried && origin_was_used(x->conn) &&
-           (x->request.bodyless || x->asked.websocket) && x->response.interim.count == 0 &&
-           method_is_idempotent(x->request.head.method);
+           x->response.interim.count == 0 &&
+           reuse_repeatable(&x->request.head, x->request.bodyless || x->asked.websocket);
 }
 
 static bool is_loss(int err)
@@ -342,10 +342,12 @@ static bool is_loss(int err)
 
 static void far_reset(struct exchange *x, const struct leg_fault *why)
 {
+    if (is_loss(why->err) && !why->begun && x->state == EXCHANGE_WAITING)
+        origin_lost(x->conn);
     if (is_loss(why->err) && !why->begun && may_retry(x)) {
         x->connect.retried = true;
         origin_discard(x->conn, ORIGIN_CLOSE);
-        client_exchange_connect(x, true);
+        client_exchange_connect(x, REUSE_NONE);
         return;
     }
     bool answered = x->response.status != 0;
@@ -418,5 +420,6 @@ void client_exchange_start(struct exchange *x)
         client_exchange_fail(x, &failure_internal, "upgrade", "no random bytes");
         return;
     }
-    client_exchange_connect(x, false);
+    bool repeatable = reuse_repeatable(m, x->request.bodyless || x->asked.websocket);
+    client_exchange_connect(x, repeatable ? REUSE_ANY : REUSE_SURE);
 }

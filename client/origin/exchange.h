@@ -91,7 +91,7 @@ struct exchange {
     } response;
     struct {
         struct task task;
-        bool fresh;   /* no connection out of the pool will do */
+        enum reuse_need need;
         bool retried; /* the request was sent a second time */
     } connect;
     uint64_t started_us; /* monotonic */

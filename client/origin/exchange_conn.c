@@ -65,15 +65,15 @@ static const struct origin_ops origin_ops = {
 static void run_connect(void *user)
 {
     struct exchange *x = user;
-    x->conn = origin_acquire(x->env->origin, x->connect.fresh, &origin_ops, x);
+    x->conn = origin_acquire(x->env->origin, x->connect.need, &origin_ops, x);
     if (origin_h1(x->conn))
         on_ready(x);
 }
 
-void client_exchange_connect(struct exchange *x, bool fresh)
+void client_exchange_connect(struct exchange *x, enum reuse_need need)
 {
     x->conn = NULL;
-    x->connect.fresh = fresh;
+    x->connect.need = need;
     x->state = EXCHANGE_CONNECTING; /* a timer that still runs finds nothing to do */
     if (CHECKING)
         client_exchange_check(x);

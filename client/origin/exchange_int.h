@@ -22,7 +22,7 @@ void client_exchange_let_go(struct exchange *x, enum origin_end how);
 
 /* Makes the exchange ready for client_exchange_connect. */
 void client_exchange_prepare(struct exchange *x);
-/* Leases a connection once this turn's callbacks have run; @fresh: none of the pool will do. */
-void client_exchange_connect(struct exchange *x, bool fresh);
+/* Leases a connection that will do for @need, once this turn's callbacks have run. */
+void client_exchange_connect(struct exchange *x, enum reuse_need need);
 
 #endif

@@ -130,6 +130,7 @@ static void on_error(void *user, int err, const char *reason)
     }
     if (err == ERR_PROTOCOL)
         LOG(WARN, "origin_speaks_unasked", LOG_STR("origin", c->origin->o.address->text));
+    origin_pool_note_end(c);
     origin_discard(c, ORIGIN_CLOSE);
 }
 
@@ -141,15 +142,15 @@ const struct h1_conn_ops origin_conn_ops = {
 
 /* ---- leases */
 
-struct origin_conn *origin_acquire(struct origin *o, bool fresh, const struct origin_ops *ops,
-                                   void *user)
+struct origin_conn *origin_acquire(struct origin *o, enum reuse_need need,
+                                   const struct origin_ops *ops, void *user)
 {
     bool queue = dial_queue_first(&o->queue); /* they came before */
-    struct origin_conn *c = fresh || queue ? NULL : origin_pool_take(o);
+    struct origin_conn *c = queue ? NULL : origin_pool_take(o, need);
     if (c)
         h1_conn_lend_window(c->h1, &o->windows);
     else
-        c = origin_dial(o, fresh);
+        c = origin_dial(o, need);
     c->ops = ops;
     c->user = user;
     if (CHECKING) {
@@ -188,8 +189,16 @@ void origin_answers(struct origin_conn *c, const struct message *m, bool early)
     const char *scheme = login_of_response(&m->fields);
     if (scheme)
         keep_private(c, scheme);
-    if (m->status >= 200 && !reuse_behind_answer(m->status, c->body, early))
+    if (m->status < 200)
+        return;
+    c->keep_ms = reuse_keep_ms(&m->fields, c->origin->o.idle_ms);
+    if (c->keep_ms == 0 || !reuse_behind_answer(m->status, c->body, early))
         c->spent = true;
+}
+
+void origin_lost(const struct origin_conn *c)
+{
+    origin_pool_note_end(c);
 }
 
 static bool may_serve_more(const struct origin_conn *c)
@@ -201,6 +210,7 @@ void origin_release(struct origin_conn *c)
 {
     c->ops = NULL;
     c->used = true;
+    c->answered_us = loop_now_us(c->origin->o.loop);
     leg_untie(h1_conn_leg(c->h1));
     list_push(&c->origin->parting, &c->node);
     if (CHECKING)

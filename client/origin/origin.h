@@ -64,11 +64,11 @@ struct origin *origin_new(const struct origin_options *o) MUSTCHECK;
 void origin_free(struct origin *o);
 const struct origin_address *origin_address(const struct origin *o);
 
-/* Leases a connection. @fresh: none from the pool will do. Never returns NULL. If origin_h1 gives
+/* Leases a connection that will do for @need. Never returns NULL. If origin_h1 gives
  * NULL, on_ready or on_failed follows; otherwise the connection is ready. Called from a task, when
  * every socket that has something to say in this turn has said it. */
-struct origin_conn *origin_acquire(struct origin *o, bool fresh, const struct origin_ops *ops,
-                                   void *user) MUSTCHECK;
+struct origin_conn *origin_acquire(struct origin *o, enum reuse_need need,
+                                   const struct origin_ops *ops, void *user) MUSTCHECK;
 struct h1_conn *origin_h1(const struct origin_conn *c);
 /* Returns whether the connection has served a request before: then it may have died in the pool. */
 bool origin_was_used(const struct origin_conn *c);
@@ -80,6 +80,10 @@ bool origin_asks(struct origin_conn *c, const struct message *m, bool bodyless) 
 /* Tells of each head of the response, interim ones too, before anything is taken out of it. @early:
  * a part of the request's body is not out yet. */
 void origin_answers(struct origin_conn *c, const struct message *m, bool early);
+
+/* Tells that the origin has ended the connection before it answered anything; origin_discard
+ * follows. */
+void origin_lost(const struct origin_conn *c);
 
 /* Ends a lease; no callback follows. The connection goes into the pool if it is fit for it. */
 void origin_release(struct origin_conn *c);

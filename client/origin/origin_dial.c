@@ -77,6 +77,7 @@ static void take_over(struct origin_conn *c, struct origin_conn *idle)
     dial_queue_leave(&c->waiter);
     c->h1 = idle->h1;
     c->used = idle->used;
+    c->answered_us = idle->answered_us;
     idle->h1 = NULL;
     origin_condemn(idle);
     h1_conn_set_user(c->h1, c);
@@ -92,7 +93,7 @@ static void serve_waiters(void *user)
     int dials = 0;
     for (struct dial_waiter *w; (w = dial_queue_first(&o->queue)) && dials < DIALS_AT_ONCE;) {
         struct origin_conn *c = CONTAINER_OF(w, struct origin_conn, waiter);
-        struct origin_conn *idle = c->fresh ? NULL : origin_pool_take(o);
+        struct origin_conn *idle = origin_pool_take(o, c->need);
         if (idle) {
             take_over(c, idle);
         } else if (dial_queue_has_room(&o->queue, dials + 1)) {
@@ -120,11 +121,11 @@ void origin_dial_init(struct origin *o)
     dial_queue_init(&o->queue, o->o.loop, o->o.spare, &queue_ops, o);
 }
 
-struct origin_conn *origin_dial(struct origin *o, bool fresh)
+struct origin_conn *origin_dial(struct origin *o, enum reuse_need need)
 {
     struct origin_conn *c = xcalloc(1, sizeof *c);
     c->origin = o;
-    c->fresh = fresh;
+    c->need = need;
     if (dial_queue_first(&o->queue))
         dial_queue_enter(&o->queue, &c->waiter);
     else

@@ -21,7 +21,8 @@ struct origin {
     struct timer sweep;        /* armed while the pool holds any */
     struct dial_queue queue;   /* of origin_conn.waiter */
     struct log_limit waits;
-    bool login_told; /* the log has said why sign-ins of a connection fail */
+    uint64_t hasty_us; /* when it last closed a connection right behind an answer; 0: never */
+    bool login_told;   /* the log has said why sign-ins of a connection fail */
 };
 
 struct origin_conn {
@@ -30,16 +31,18 @@ struct origin_conn {
     void *user;                   /* borrowed: ends the lease before it dies */
     struct dial *dial;            /* owned until it has answered */
     struct dial_waiter waiter;    /* in origin->queue while WAITING */
-    bool fresh;                   /* while WAITING: none from the pool will do */
+    enum reuse_need need;         /* while WAITING: what will do */
     struct h1_conn *h1;           /* owned */
     struct list_node node;        /* in origin->idle or origin->parting; unlinked while leased */
     uint64_t idle_since_us;
-    uint64_t idle_turn; /* the loop's turn in which it came into the pool */
-    bool idle;          /* in the pool */
-    bool used;          /* an exchange was served */
-    bool over;          /* condemned */
-    bool body;          /* the request that is being served has one */
-    bool spent;         /* no other request may have it: never goes into the pool */
+    uint64_t answered_us; /* when its last response was complete; 0: it has served none */
+    uint64_t keep_ms;     /* how long it may be in the pool */
+    uint64_t idle_turn;   /* the loop's turn in which it came into the pool */
+    bool idle;            /* in the pool */
+    bool used;            /* an exchange was served */
+    bool over;            /* condemned */
+    bool body;            /* the request that is being served has one */
+    bool spent;           /* no other request may have it: never goes into the pool */
     struct reap reap;
 };
 
@@ -59,7 +62,7 @@ extern const struct h1_conn_ops origin_conn_ops;
 void origin_dial_init(struct origin *o);
 /* Makes a connection that dials, or that waits behind others until it may. The caller sets `ops`
  * and `user`. */
-struct origin_conn *origin_dial(struct origin *o, bool fresh) MUSTCHECK;
+struct origin_conn *origin_dial(struct origin *o, enum reuse_need need) MUSTCHECK;
 
 /* origin_pool.c */
 
@@ -71,8 +74,10 @@ void origin_pool_check(const struct origin *o);
 
 /* Puts @c, which nobody leases, into the pool, or closes it. */
 void origin_pool_put(struct origin_conn *c);
-/* Takes a connection out of the pool that the origin has sent nothing on meanwhile. Returns NULL if
- * there is none. */
-struct origin_conn *origin_pool_take(struct origin *o) MUSTCHECK;
+/* Takes a connection out of the pool that the origin has sent nothing on meanwhile, and that will
+ * do for @need (rule D16). Returns NULL if there is none. */
+struct origin_conn *origin_pool_take(struct origin *o, enum reuse_need need) MUSTCHECK;
+/* Notes that the origin has ended @c, which no answer is owed on or has begun on. */
+void origin_pool_note_end(const struct origin_conn *c);
 
 #endif

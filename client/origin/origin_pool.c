@@ -10,7 +10,14 @@
 #include "client/origin/origin_int.h"
 #include "h2mux/base/check.h"
 
-enum { POOL_MAX = 100 };
+enum {
+    POOL_MAX = 100,
+
+    /* Rule D16. */
+    SURE_IDLE_US = 50 * 1000,
+    HASTY_US = 1000 * 1000,
+    HASTY_LASTS_US = 60 * 1000 * 1000
+};
 
 void origin_pool_check(const struct origin *o)
 {
@@ -25,19 +32,27 @@ void origin_pool_check(const struct origin *o)
     CHECK_THAT(o->idle_count == 0 || timer_armed(&o->sweep));
 }
 
+static uint64_t due_us(const struct origin_conn *c)
+{
+    return c->idle_since_us + c->keep_ms * 1000;
+}
+
+/* Closes what is due, and comes again for what is due next. The origin may have named a time for
+ * each connection, so they are not due in the order of their age. */
 static void sweep(void *user)
 {
     struct origin *o = user;
-    uint64_t now = loop_now_us(o->o.loop);
-    LIST_FOREACH (n, &o->idle) {
+    uint64_t now = loop_now_us(o->o.loop), next = UINT64_MAX;
+    for (struct list_node *n = o->idle.next, *after; n != &o->idle; n = after) {
         struct origin_conn *c = CONTAINER_OF(n, struct origin_conn, node);
-        uint64_t age_ms = (now - c->idle_since_us) / 1000;
-        if (age_ms < o->o.idle_ms) {
-            timer_arm(&o->sweep, o->o.idle_ms - age_ms);
-            return;
-        }
-        origin_discard(c, ORIGIN_CLOSE);
+        after = n->next;
+        if (due_us(c) <= now)
+            origin_discard(c, ORIGIN_CLOSE);
+        else if (due_us(c) < next)
+            next = due_us(c);
     }
+    if (next != UINT64_MAX)
+        timer_arm(&o->sweep, (next - now + 999) / 1000);
 }
 
 void origin_pool_put(struct origin_conn *c)
@@ -52,11 +67,11 @@ void origin_pool_put(struct origin_conn *c)
     c->idle_turn = loop_turns(o->o.loop);
     list_push(&o->idle, &c->node);
     o->idle_count++;
-    if (!timer_armed(&o->sweep))
-        timer_arm(&o->sweep, o->o.idle_ms);
-    dial_queue_wake(&o->queue);
+    if (!timer_armed(&o->sweep) || c->keep_ms < o->o.idle_ms)
+        sweep(o);
     if (CHECKING)
         origin_check(o);
+    dial_queue_wake(&o->queue);
 }
 
 /* Returns whether the origin has sent nothing that nobody asked for. A connection that was read to
@@ -76,16 +91,43 @@ static bool is_quiet(const struct origin_conn *c)
            (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-struct origin_conn *origin_pool_take(struct origin *o)
+void origin_pool_note_end(const struct origin_conn *c)
 {
-    while (!list_empty(&o->idle)) {
-        struct origin_conn *c = CONTAINER_OF(o->idle.prev, struct origin_conn, node);
-        if (is_quiet(c)) {
+    struct origin *o = c->origin;
+    uint64_t now = loop_now_us(o->o.loop);
+    if (c->answered_us != 0 && now - c->answered_us < HASTY_US)
+        o->hasty_us = now;
+}
+
+/* Returns whether the origin closes connections right behind its answers, so that any of the pool
+ * may just be going. */
+static bool is_hasty(const struct origin *o)
+{
+    return o->hasty_us != 0 && loop_now_us(o->o.loop) - o->hasty_us < HASTY_LASTS_US;
+}
+
+struct origin_conn *origin_pool_take(struct origin *o, enum reuse_need need)
+{
+    uint64_t now = loop_now_us(o->o.loop), least_us = need == REUSE_SURE ? SURE_IDLE_US : 0;
+    if (need == REUSE_NONE)
+        return NULL;
+    for (struct list_node *n = o->idle.prev, *before; n != &o->idle; n = before) {
+        struct origin_conn *c = CONTAINER_OF(n, struct origin_conn, node);
+        before = n->prev;
+        if (now - c->idle_since_us < least_us)
+            continue;
+        if (due_us(c) <= now) { /* the timer is late */
+            origin_discard(c, ORIGIN_CLOSE);
+        } else if (!is_quiet(c)) {
+            origin_pool_note_end(c);
+            origin_discard(c, ORIGIN_CLOSE);
+        } else if (need == REUSE_SURE && is_hasty(o)) {
+            return NULL;
+        } else {
             assert(c->h1 && !c->ops); /* or a viewer gets the response to another one's request */
             origin_unlist(c);
             return c;
         }
-        origin_discard(c, ORIGIN_CLOSE);
     }
     return NULL;
 }

@@ -2,6 +2,8 @@
 /* reuse.c - see reuse.h. */
 #include "client/origin/reuse.h"
 
+#include "h2mux/http/bytes.h"
+
 int reuse_parse(const char *value, enum reuse_policy *out)
 {
     static const struct {
@@ -46,4 +48,45 @@ bool reuse_behind_request(enum reuse_policy p, const struct message *m, bool bod
 bool reuse_behind_answer(int status, bool body, bool early)
 {
     return !body || (!early && status < 400);
+}
+
+bool reuse_repeatable(const struct message *m, bool bodyless)
+{
+    return bodyless && method_is_idempotent(m->method);
+}
+
+/* Reads the number of `name=digits` or `name="digits"`. A part behind the digits, as in "5s", is
+ * ignored. Returns false if @parameter is another one. */
+static bool read_parameter(struct slice parameter, struct slice name, uint64_t *number)
+{
+    ptrdiff_t eq = slice_find(parameter, '=');
+    if (eq < 0 || !slice_ieq(slice_trim(slice_make(parameter.ptr, (size_t)eq)), name))
+        return false;
+    struct slice value = slice_trim(slice_skip(parameter, (size_t)eq + 1));
+    if (slice_starts(value, SLICE("\"")))
+        value = slice_skip(value, 1);
+    size_t digits = 0;
+    while (digits < value.len && byte_is_digit((unsigned char)value.ptr[digits]))
+        digits++;
+    int err = slice_to_u64(slice_make(value.ptr, digits), UINT32_MAX, number);
+    return err == 0;
+}
+
+uint64_t reuse_keep_ms(const struct fields *f, uint64_t ours)
+{
+    uint64_t keep_ms = ours, number;
+    for (size_t i = 0; i < f->count; i++) {
+        struct slice list = f->v[i].value, parameter;
+        if (!slice_ieq(f->v[i].name, SLICE("keep-alive")))
+            continue;
+        while (slice_next_token(&list, &parameter)) {
+            if (read_parameter(parameter, SLICE("max"), &number) && number == 0)
+                return 0;
+            if (!read_parameter(parameter, SLICE("timeout"), &number))
+                continue;
+            uint64_t theirs = number > 0 ? (number - 1) * 1000 : 0;
+            keep_ms = theirs < keep_ms ? theirs : keep_ms;
+        }
+    }
+    return keep_ms;
 }

@@ -31,4 +31,22 @@ bool reuse_behind_request(enum reuse_policy p, const struct message *m, bool bod
  * @body: the request had a body. @early: the response came before all of the body was out. */
 bool reuse_behind_answer(int status, bool body, bool early) MUSTCHECK;
 
+/* How sure a request must be that its connection still lives. */
+enum reuse_need {
+    REUSE_ANY,  /* it can be sent again */
+    REUSE_SURE, /* it must not be sent twice: a connection that the origin may just close will not
+                   do */
+    REUSE_NONE  /* a fresh connection alone will do */
+};
+
+/* Returns whether the request @m may be sent a second time, when nobody can tell whether the first
+ * one was read (RFC 9110 9.2.2). @bodyless: it was complete with its head, or asks for a
+ * WebSocket. */
+bool reuse_repeatable(const struct message *m, bool bodyless) MUSTCHECK;
+
+/* Returns for how many ms an idle connection is kept behind a response with the fields @f, at most
+ * @ours: a second less than `Keep-Alive: timeout=N` says; 0: it is not kept. Values that are no
+ * numbers are ignored. */
+uint64_t reuse_keep_ms(const struct fields *f, uint64_t ours) MUSTCHECK;
+
 #endif

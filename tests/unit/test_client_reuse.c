@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_reuse.c - behind which exchanges a connection serves another request. Rules D14. */
+/* test_client_reuse.c - behind which exchanges a connection serves another request. Rules D14, D16,
+ * D17. */
 #include "client/origin/reuse.h"
 
 #include <setjmp.h>
@@ -76,12 +77,82 @@ static void test_policies(void **state)
     assert_int_equal(reuse_parse("", &p), ERR_SYNTAX);
 }
 
+static const struct {
+    const char *name, *method;
+    bool bodyless, repeatable;
+} repeats[] = {
+    {"D16 GET", "GET", true, true},
+    {"D16 HEAD", "HEAD", true, true},
+    {"D16 OPTIONS", "OPTIONS", true, true},
+    {"D16 PUT of nothing", "PUT", true, true},
+    {"D16 DELETE", "DELETE", true, true},
+    {"D16 empty POST", "POST", true, false},
+    {"D16 PATCH", "PATCH", true, false},
+    {"D16 unknown method", "QUERY", true, false},
+    {"D16 GET with a body", "GET", false, false},
+    {"D16 PUT", "PUT", false, false},
+    {"D16 methods have a case", "get", true, false},
+};
+
+static void test_repeatable(void **state)
+{
+    for (size_t i = 0; i < sizeof repeats / sizeof *repeats; i++) {
+        struct message m;
+        message_init(&m);
+        m.method = slice_str(repeats[i].method);
+        print_message("%s\n", repeats[i].name);
+        assert_int_equal(reuse_repeatable(&m, repeats[i].bodyless), repeats[i].repeatable);
+        message_deinit(&m);
+    }
+}
+
+enum { OURS = 4000 };
+
+static const struct {
+    const char *name, *first, *second; /* NULL: no such line */
+    uint64_t ms;
+} keeps[] = {
+    {"D17 no field", NULL, NULL, OURS},
+    {"D17 less than ours", "timeout=3", NULL, 2000},
+    {"D17 more than ours", "timeout=60", NULL, OURS},
+    {"D17 as much, less a second", "timeout=5, max=100", NULL, OURS},
+    {"D17 one second is none", "timeout=1", NULL, 0},
+    {"D17 zero", "timeout=0", NULL, 0},
+    {"D17 any case and blanks", "max=5 ,\tTimeOut = 2", NULL, 1000},
+    {"D17 quoted", "timeout=\"2\"", NULL, 1000},
+    {"D17 with a unit", "timeout=2s", NULL, 1000},
+    {"D17 the least of two", "timeout=5", "timeout=2", 1000},
+    {"D17 the last request", "max=0", NULL, 0},
+    {"D17 huge", "timeout=99999999999999999999", NULL, OURS},
+    {"D17 no number", "timeout=soon", NULL, OURS},
+    {"D17 negative", "timeout=-1", NULL, OURS},
+    {"D17 nothing", "timeout=", NULL, OURS},
+    {"D17 another word", "xtimeout=1", NULL, OURS},
+};
+
+static void test_keep(void **state)
+{
+    for (size_t i = 0; i < sizeof keeps / sizeof *keeps; i++) {
+        struct fields f;
+        fields_init(&f);
+        print_message("%s\n", keeps[i].name);
+        if (keeps[i].first)
+            fields_add(&f, SLICE("Keep-Alive"), slice_str(keeps[i].first));
+        if (keeps[i].second)
+            fields_add(&f, SLICE("keep-alive"), slice_str(keeps[i].second));
+        fields_add(&f, SLICE("Keep_Alive"), SLICE("timeout=1"));
+        assert_int_equal(reuse_keep_ms(&f, OURS), keeps[i].ms);
+        assert_int_equal(reuse_keep_ms(&f, 0), 0);
+        fields_deinit(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_requests), cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_policies), cmocka_unit_test(test_repeatable),
+        cmocka_unit_test(test_keep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

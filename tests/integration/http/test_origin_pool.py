@@ -10,6 +10,7 @@ import time
 import pytest
 from support.origins import ScriptedOrigin, reply
 from support.viewer import Viewer, fetch, head
+from support.wait import wait_until
 
 WAYS = ("direct", "nginx")
 
@@ -271,3 +272,85 @@ def test_https_origins_resume_their_sessions(server, authority, ended, new_clien
             assert fetch(server.port, client.host, method="POST", body=b"x").status == 200
         assert resumed == [False, True, True, True]
         resumed.clear()
+
+
+# ---- connections that may just be going ----
+def closing_behind(delay_s, counts):
+    """Returns a script that answers one request and closes after @delay_s without saying so.
+    @counts gets the lines of the requests that were read whole."""
+
+    def serve(connection):
+        connection.request()
+        connection.body()
+        counts.append(connection.line)
+        connection.send(reply())
+        time.sleep(delay_s)
+
+    return serve
+
+
+@pytest.mark.rule("D16")
+@pytest.mark.parametrize("delay_s", [0.0005, 0.002, 0.01])
+@pytest.mark.parametrize("method,body", [("POST", b"x"), ("POST", b""), ("PUT", b"x")])
+def test_what_must_not_be_repeated_gets_no_doubtful_connection(
+    server, shared, method, body, delay_s
+):
+    """The origin closes behind each answer, and requests of both kinds come as fast as they can."""
+    seen = []
+    client = shared(closing_behind(delay_s, seen), "--origin-reuse", "always")
+    with Viewer(server.port) as viewer:
+        for n in range(60):
+            assert viewer.get(client.host, f"/{n}").status == 200
+            if n % 3 == 2:
+                time.sleep(delay_s)  # so that the requests come at any time of the close
+            assert viewer.get(client.host, f"/{n}", method=method, body=body).status == 200
+    assert sorted(seen) == sorted(f"{m} /{n} HTTP/1.1" for n in range(60) for m in ("GET", method))
+
+
+@pytest.mark.rule("D16")
+def test_a_connection_that_was_idle_for_a_moment_will_do(server, shared):
+    """The origin closes nothing, so a POST takes a connection that was idle for 50 ms."""
+    used = []
+
+    def serve(connection):
+        while True:
+            connection.request()
+            used.append(connection)
+            connection.send(reply())
+
+    client = shared(serve)
+    for pause_s in (0, 0.2, 0.2):
+        time.sleep(pause_s)
+        assert fetch(server.port, client.host, method="POST").status == 200
+    assert len(set(map(id, used))) == 1
+
+
+@pytest.mark.rule("D17")
+@pytest.mark.parametrize("value,count", [("timeout=1", 3), ("timeout=0", 3), ("timeout=60", 1)])
+def test_keep_alive_of_the_origin_is_obeyed(server, shared, value, count):
+    def serve(connection):
+        while True:
+            connection.request()
+            connection.send(reply(b"ok", f"Keep-Alive: {value}"))
+
+    client = shared(serve)
+    for _ in range(3):
+        assert fetch(server.port, client.host).get("Keep-Alive") is None
+    assert len(client.origin.connections) == count
+
+
+@pytest.mark.rule("D17")
+def test_a_connection_goes_a_second_before_the_origin_would_close_it(server, shared):
+    ends = []
+
+    def serve(connection):
+        connection.request()
+        connection.send(reply(b"ok", "Keep-Alive: timeout=2, max=100"))
+        start = time.monotonic()
+        connection.ended()
+        ends.append(time.monotonic() - start)
+
+    client = shared(serve)
+    assert fetch(server.port, client.host).status == 200
+    wait_until(lambda: ends, 10, "the end of the idle connection")
+    assert 0.9 < ends[0] < 1.9
