@@ -63,6 +63,7 @@ void origin_condemn(struct origin_conn *c)
     c->ops = NULL;
     c->h1 = NULL;
     origin_unlist(c);
+    origin_crowd_let_go(c);
     dial_cancel(c->dial);
     c->dial = NULL;
     dial_queue_leave(&c->waiter);
@@ -112,7 +113,7 @@ static void on_done(void *user)
     if (c->ops)
         c->ops->on_done(c->user);
     else if (h1_conn_keeps_alive(c->h1) && !h1_conn_surplus(c->h1) &&
-             sock_queued(h1_conn_sock(c->h1)) == 0)
+             sock_queued(h1_conn_sock(c->h1)) == 0 && origin_crowd_keeps(c->origin))
         origin_pool_put(c);
     else
         origin_discard(c, ORIGIN_CLOSE);
@@ -134,7 +135,13 @@ static void on_error(void *user, int err, const char *reason)
     origin_discard(c, ORIGIN_CLOSE);
 }
 
+static void on_head_begin(void *user)
+{
+    origin_crowd_answer(user);
+}
+
 const struct h1_conn_ops origin_conn_ops = {
+    .on_head_begin = on_head_begin,
     .on_message_end = on_message_end,
     .on_done = on_done,
     .on_error = on_error,
@@ -181,6 +188,7 @@ bool origin_asks(struct origin_conn *c, const struct message *m, bool bodyless)
     c->body = reuse_has_body(m, bodyless);
     if (!reuse_behind_request(c->origin->o.reuse, m, c->body))
         c->spent = true;
+    origin_crowd_ask(c);
     return c->spent;
 }
 
@@ -194,6 +202,8 @@ void origin_answers(struct origin_conn *c, const struct message *m, bool early)
     c->keep_ms = reuse_keep_ms(&m->fields, c->origin->o.idle_ms);
     if (c->keep_ms == 0 || !reuse_behind_answer(m->status, c->body, early))
         c->spent = true;
+    if (c->spent || !h1_conn_keeps_alive(c->h1))
+        origin_crowd_let_go(c);
 }
 
 void origin_lost(const struct origin_conn *c)
@@ -229,6 +239,7 @@ struct origin *origin_new(const struct origin_options *options)
     o->windows = (struct h1_windows){.least = WINDOW_LEAST, .most = WINDOW, .limit = WINDOWS_LENT};
     list_init(&o->parting);
     origin_pool_init(o);
+    origin_crowd_init(o);
     origin_dial_init(o);
     return o;
 }
@@ -246,5 +257,6 @@ void origin_free(struct origin *o)
     origin_pool_close(o);
     discard_all(&o->parting);
     dial_queue_deinit(&o->queue);
+    timer_stop(&o->crowd_timer);
     free(o);
 }

@@ -77,6 +77,8 @@ static void take_over(struct origin_conn *c, struct origin_conn *idle)
     dial_queue_leave(&c->waiter);
     c->h1 = idle->h1;
     c->used = idle->used;
+    c->holds = idle->holds; /* the origin still serves it */
+    idle->holds = false;
     c->answered_us = idle->answered_us;
     idle->h1 = NULL;
     origin_condemn(idle);

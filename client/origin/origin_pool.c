@@ -72,6 +72,7 @@ void origin_pool_put(struct origin_conn *c)
     if (CHECKING)
         origin_check(o);
     dial_queue_wake(&o->queue);
+    origin_crowd_look(o);
 }
 
 /* Returns whether the origin has sent nothing that nobody asked for. A connection that was read to
@@ -79,7 +80,7 @@ void origin_pool_put(struct origin_conn *c)
  * would be gone; otherwise the kernel is asked. Nobody can tell what comes later than this turn's
  * events from a response to the request. Under TLS a session ticket may wait; then a good
  * connection is lost and nothing else. */
-static bool is_quiet(const struct origin_conn *c)
+bool origin_pool_is_quiet(const struct origin_conn *c)
 {
     char byte;
     struct sock *sock = h1_conn_sock(c->h1);
@@ -118,7 +119,7 @@ struct origin_conn *origin_pool_take(struct origin *o, enum reuse_need need)
             continue;
         if (due_us(c) <= now) { /* the timer is late */
             origin_discard(c, ORIGIN_CLOSE);
-        } else if (!is_quiet(c)) {
+        } else if (!origin_pool_is_quiet(c)) {
             origin_pool_note_end(c);
             origin_discard(c, ORIGIN_CLOSE);
         } else if (need == REUSE_SURE && is_hasty(o)) {

@@ -6,9 +6,11 @@ import http.server
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.origins import ScriptedOrigin, reply
+from support.programs import SLOW
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
 
@@ -354,3 +356,93 @@ def test_a_connection_goes_a_second_before_the_origin_would_close_it(server, sha
     assert fetch(server.port, client.host).status == 200
     wait_until(lambda: ends, 10, "the end of the idle connection")
     assert 0.9 < ends[0] < 1.9
+
+
+# ---- origins that serve one connection at a time ----
+def all_at_once(server, client, paths):
+    """Asks for all @paths at the same time. Returns how long that took."""
+    start = time.monotonic()
+    with ThreadPoolExecutor(len(paths)) as threads:
+        got = list(threads.map(lambda path: fetch(server.port, client.host, path), paths))
+    assert [(one.status, one.body) for one in got] == [(200, path.encode()) for path in paths]
+    return time.monotonic() - start
+
+
+@pytest.mark.rule("D18")
+def test_six_files_of_an_origin_with_one_thread(server, library, new_client):
+    """The origin reads from one connection until that closes. Without help each file but the first
+    would wait for the end of the idle connections, 4 s."""
+    client = new_client(library(http.server.HTTPServer))
+    files = [f"/{n}" for n in range(6)]
+    assert all_at_once(server, client, files) < 2 * SLOW
+    for _ in range(5):  # the origin is known by now
+        assert all_at_once(server, client, files) < 1 * SLOW
+    for path in files:
+        assert fetch(server.port, client.host, path).status == 200
+        assert fetch(server.port, client.host, path, method="POST").status == 200
+
+
+@pytest.mark.rule("D18")
+def test_an_origin_with_few_threads(server, library, new_client):
+    """The same with three workers, each of which has one connection until that closes."""
+
+    class Workers(http.server.HTTPServer):
+        def serve_forever(self, poll_interval=0.05):
+            self.stop = threading.Event()
+            self.socket.settimeout(0.2)
+            workers = [threading.Thread(target=self.work, daemon=True) for _ in range(3)]
+            for worker in workers:
+                worker.start()
+            self.stop.wait()
+
+        def work(self):
+            while not self.stop.is_set():
+                with contextlib.suppress(OSError):
+                    connection, address = self.socket.accept()
+                    connection.settimeout(60)
+                    self.process_request(connection, address)
+
+        def shutdown(self):
+            self.stop.set()
+
+    client = new_client(library(Workers))
+    files = [f"/{n}" for n in range(12)]
+    for _ in range(3):
+        assert all_at_once(server, client, files) < 3 * SLOW
+
+
+class Slow(Handler):
+    """Answers /slow/MS after that many ms, and counts connections."""
+
+    connections = []
+
+    def setup(self):
+        super().setup()
+        self.connections.append(self)
+
+    def do_GET(self):
+        if self.path.startswith("/slow/"):
+            time.sleep(int(self.path.split("/")[2]) / 1000)
+        super().do_GET()
+
+    do_POST = do_GET
+
+
+@pytest.mark.rule("D18")
+def test_a_slow_page_of_an_ordinary_origin_costs_no_pool(server, library, new_client):
+    """Slow requests run all the time, on fresh connections and on old ones. The quick ones go on to
+    share connections."""
+    Slow.connections = []
+    client = new_client(library(handler=Slow))
+    all_at_once(server, client, ["/a", "/b", "/c"])
+    for ms in (120, 150, 250, 300) * 3:
+        with ThreadPoolExecutor(2) as threads:
+            fetch(server.port, client.host, "/quick")
+            slow = threads.submit(fetch, server.port, client.host, f"/slow/{ms}", method="POST")
+            for _ in range(5):
+                assert fetch(server.port, client.host, "/quick").status == 200
+            assert slow.result().status == 200
+    asked = len(Slow.connections)
+    for _ in range(10):
+        all_at_once(server, client, ["/d", "/e", "/f"])
+    assert asked < 30 and len(Slow.connections) - asked <= 4
