@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "client/server/reach.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/inet.h"
 
@@ -18,6 +19,11 @@ static int check_subdomain(const char *value)
     static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
     size_t len = strlen(value);
     return len > 0 && len <= 63 && strspn(value, fit) == len ? 0 : ERR_SYNTAX;
+}
+
+static int check_attach_host(const char *value)
+{
+    return reach_host_valid(value) ? 0 : ERR_SYNTAX;
 }
 
 static int check_host_header(const char *value)
@@ -65,6 +71,10 @@ static const struct opt rows[] = {
      .help = "local port to share"},
     {"host", 'h', OPT_TEXT, FIELD(remote.host), .value = "URL",
      .help = "share through this server, as example.com or https://example.com:8443"},
+    {"attach-host", 0, OPT_LIST, FIELD(remote.attach_hosts), .value = "HOST",
+     .help = "let the server send oneport to this host too, besides its own and names below it; an "
+             "address is dialled even if it is private",
+     .check = check_attach_host, .wants = "a host without a port"},
     {"subdomain", 's', OPT_TEXT, FIELD(remote.name), .value = "NAME",
      .help = "ask for this name: https://NAME.example.com", .check = check_subdomain,
      .wants = "letters, digits and hyphens, at most 63"},

@@ -21,6 +21,7 @@ struct config {
     } local;
     struct { /* the server that it is shared through */
         const char *host, *name;
+        struct opt_list attach_hosts;
         const char *ca;
         bool any_cert;
         uint64_t links, max_streams, max_retries;

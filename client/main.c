@@ -81,7 +81,11 @@ static void on_signal(evutil_socket_t number, short what, void *user)
 static void on_url(void *user, const char *url)
 {
     struct program *p = user;
-    terminal_show_url(p->terminal, url);
+    struct url parsed;
+    bool own = url_parse(slice_str(url), &parsed) == 0 &&
+               (reach_covers(&p->env.reach, &p->config.server, &parsed) ||
+                (url_is_loopback(&p->config.server) && url_is_loopback(&parsed)));
+    terminal_show_url(p->terminal, url, own);
 }
 
 static void on_finished(void *user, const struct exchange_report *r)
@@ -234,6 +238,7 @@ static bool make_tunnel(struct program *p)
         .resolver = p->resolver,
         .tls = p->server_tls,
         .timeout_ms = c->times.server_ms,
+        .reach = {.hosts = &c->remote.attach_hosts},
     };
     struct tunnel_options tunnel = {
         .env = &p->env,

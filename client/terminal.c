@@ -81,7 +81,7 @@ static void print(struct terminal *t, struct buf *line)
     buf_release(line);
 }
 
-void terminal_show_url(struct terminal *t, const char *url)
+void terminal_show_url(struct terminal *t, const char *url, bool own)
 {
     struct buf line;
     bool first = !t->url;
@@ -92,8 +92,11 @@ void terminal_show_url(struct terminal *t, const char *url)
     buf_init(&line, 4096);
     if (buf_printf(&line, "your url is: %s", url) == 0)
         print(t, &line);
-    if (first && t->open_browser)
+    if (first && t->open_browser && own)
         open_in_browser(t->url);
+    else if (first && t->open_browser)
+        LOG(WARN, "browser_not_opened", LOG_STR("url", url),
+            LOG_STR("reason", "its host is neither the server's nor below it; see --attach-host"));
 }
 
 void terminal_show_request(struct terminal *t, struct slice method, struct slice path, int status,

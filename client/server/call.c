@@ -16,9 +16,10 @@ struct call {
     void *user;                 /* borrowed: cancels before it dies */
     struct message request;     /* owned */
     struct url url;
-    struct dial *dial;     /* owned until it has answered */
-    struct h1_conn *h1;    /* owned */
-    struct message answer; /* owned: status 0 until the final head is there */
+    struct sockaddr_storage peer; /* once it is connected */
+    struct dial *dial;            /* owned until it has answered */
+    struct h1_conn *h1;           /* owned */
+    struct message answer;        /* owned: status 0 until the final head is there */
     struct buf body;
     struct timer deadline;
     struct reap reap;
@@ -165,6 +166,7 @@ static void on_message_end(void *user)
         .status = c->answer.status,
         .fields = &c->answer.fields,
         .body = buf_slice(&c->body),
+        .peer = &c->peer,
     };
     c->ops = NULL; /* so that the owner cannot end the call a second time */
     ops->on_answer(c->user, &a);
@@ -197,6 +199,7 @@ static void on_dialled(void *user, struct sock *sock)
 {
     struct call *c = user;
     c->dial = NULL;
+    c->peer = *sock_peer(sock);
     c->h1 = h1_conn_new(c->env->loop, sock, H1_CLIENT, &h1_default_limits,
                         2 * (size_t)CALL_BODY_MAX, &conn_ops, c);
     ask(c);
@@ -211,8 +214,8 @@ static void on_dial_failed(void *user, enum dial_step step, int err, const char 
 
 static const struct dial_ops dial_ops = {.on_done = on_dialled, .on_failed = on_dial_failed};
 
-struct call *call_start(const struct call_env *env, const struct url *url, struct message *request,
-                        const struct call_ops *ops, void *user)
+struct call *call_start(const struct call_env *env, const struct url *url, bool public_only,
+                        struct message *request, const struct call_ops *ops, void *user)
 {
     struct call *c = xcalloc(1, sizeof *c);
     c->env = env;
@@ -230,7 +233,13 @@ struct call *call_start(const struct call_env *env, const struct url *url, struc
     timer_init(&c->deadline, env->loop, on_deadline, c);
     timer_arm(&c->deadline, env->timeout_ms);
     struct dial_target target = {
-        .host = c->url.host, .port = c->url.port, .tls = url->https ? env->tls : NULL};
+        .host = c->url.host,
+        .port = c->url.port,
+        .tls = url->https ? env->tls : NULL,
+        .allows = public_only ? reach_allows : NULL,
+        .rule = &env->reach,
+        .denied = "is no public address as the server's is; --attach-host allows an address",
+    };
     c->dial = dial_start(env->loop, env->resolver, &target, env->timeout_ms, &dial_ops, c);
     return c;
 }

@@ -13,6 +13,7 @@
 #ifndef CLIENT_SERVER_CALL_H
 #define CLIENT_SERVER_CALL_H
 
+#include "client/server/reach.h"
 #include "h2mux/http/message.h"
 #include "h2mux/http/url.h"
 #include "h2mux/io/dial.h"
@@ -25,6 +26,7 @@ struct call_env {
     struct resolver *resolver;
     struct tls *tls;     /* for https */
     uint64_t timeout_ms; /* of a whole call */
+    struct reach reach;  /* where the server may send the client */
 };
 
 /* All is borrowed for the callback. */
@@ -32,6 +34,7 @@ struct call_answer {
     int status;
     const struct fields *fields;
     struct slice body;
+    const struct sockaddr_storage *peer; /* who has answered */
 };
 
 struct call_ops {
@@ -58,10 +61,11 @@ enum call_head { CALL_INTERIM, CALL_UPGRADED, CALL_WRONG, CALL_FINAL };
 enum call_head call_judge(const struct call_wish *wish, const struct message *m,
                           const char **reason) MUSTCHECK;
 
-/* Starts a call. Takes what @request holds; its strings are in its own arena. The method, the
- * authority and the fields of every call are set here. */
-struct call *call_start(const struct call_env *env, const struct url *url, struct message *request,
-                        const struct call_ops *ops, void *user) MUSTCHECK;
+/* Starts a call to @url, with @public_only to public addresses alone (dial.h). Takes what @request
+ * holds; its strings are in its own arena. The method, the authority and the fields of every call
+ * are set here. */
+struct call *call_start(const struct call_env *env, const struct url *url, bool public_only,
+                        struct message *request, const struct call_ops *ops, void *user) MUSTCHECK;
 /* Ends the call; no callback follows. NULL is fine. */
 void call_cancel(struct call *c);
 

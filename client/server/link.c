@@ -220,7 +220,8 @@ static const struct call_ops call_ops = {
 };
 
 struct link *client_link_open(const struct link_options *o, const struct url *attach,
-                              const char *ticket, const struct link_ops *ops, void *user)
+                              bool public_only, const char *ticket, const struct link_ops *ops,
+                              void *user)
 {
     struct link *l = xcalloc(1, sizeof *l);
     struct message m;
@@ -236,7 +237,7 @@ struct link *client_link_open(const struct link_options *o, const struct url *at
     fields_add_printf(&m.fields, SLICE("Authorization"), "Bearer %s", ticket);
     fields_add_copy(&m.fields, SLICE("Oneport-Instance"), slice_str(o->instance));
     fields_add_printf(&m.fields, SLICE("Oneport-Link"), "%u", o->slot);
-    l->call = call_start(o->env, attach, &m, &call_ops, l);
+    l->call = call_start(o->env, attach, public_only, &m, &call_ops, l);
     enter(l, LINK_ATTACHING);
     return l;
 }

@@ -31,9 +31,11 @@ struct link_ops {
     void (*on_down)(void *user, struct link *l, const char *step, int err, const char *reason);
 };
 
-/* Dials and attaches. @ticket is borrowed for the call. */
+/* Dials and attaches, with @public_only to a public address alone. @ticket is borrowed for the
+ * call. */
 struct link *client_link_open(const struct link_options *o, const struct url *attach,
-                              const char *ticket, const struct link_ops *ops, void *user) MUSTCHECK;
+                              bool public_only, const char *ticket, const struct link_ops *ops,
+                              void *user) MUSTCHECK;
 
 /* Closes the link at once, with a GOAWAY; no callback follows. NULL is fine. Never called inside an
  * event of a stream. */

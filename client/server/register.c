@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "h2mux/base/inet.h"
+
 struct register_call {
-    struct loop *loop;              /* borrowed: outlives every call */
+    const struct call_env *env;     /* borrowed: outlives every call */
+    const struct url *server;       /* borrowed: likewise */
     struct call *call;              /* weak: it ends with its answer */
     const struct register_ops *ops; /* static; NULL once over */
     void *user;                     /* borrowed: cancels before it dies */
@@ -91,7 +94,7 @@ void register_cancel(struct register_call *c)
     c->ops = NULL;
     call_cancel(c->call);
     c->call = NULL;
-    loop_reap(c->loop, &c->reap, free, c);
+    loop_reap(c->env->loop, &c->reap, free, c);
 }
 
 /* Ends the call. Returns the ops by which its owner is told. */
@@ -103,19 +106,46 @@ static const struct register_ops *finish(struct register_call *c)
     return ops;
 }
 
+static void refuse(struct refusal *r, int status, const char *error, const char *message)
+{
+    *r = (struct refusal){.status = status};
+    snprintf(r->error, sizeof r->error, "%s", error);
+    snprintf(r->message, sizeof r->message, "%s", message);
+}
+
+/* Reads the grant @g of the answer @a, and judges where it sends the client. Returns false, with
+ * the reason in @r, if the client does not take it. */
+static bool take_grant(const struct register_call *c, const struct call_answer *a, struct grant *g,
+                       struct refusal *r)
+{
+    const char *reason = NULL;
+    char text[sizeof r->message];
+    if (register_parse(a->body, g, &reason) < 0) {
+        refuse(r, a->status, "bad_answer", reason);
+        return false;
+    }
+    if (!reach_covers(&c->env->reach, c->server, &g->attach)) {
+        snprintf(text, sizeof text,
+                 "the server's attach address %.80s is neither its own host nor below it; "
+                 "--attach-host %.80s allows it",
+                 g->attach.authority, g->attach.host);
+        refuse(r, a->status, "attach_elsewhere", text);
+        return false;
+    }
+    g->attach_public = inet_is_public((const struct sockaddr *)a->peer);
+    return true;
+}
+
 static void on_answer(void *user, const struct call_answer *a)
 {
     struct register_call *c = user;
     const struct register_ops *ops = finish(c);
     struct grant g;
     struct refusal r;
-    const char *reason = NULL;
     if (a->status != 200) {
         refusal_from_answer(&r, a);
         ops->on_refused(c->user, &r);
-    } else if (register_parse(a->body, &g, &reason) < 0) {
-        r = (struct refusal){.status = a->status, .error = "bad_answer"};
-        snprintf(r.message, sizeof r.message, "%s", reason);
+    } else if (!take_grant(c, a, &g, &r)) {
         ops->on_refused(c->user, &r);
     } else {
         ops->on_granted(c->user, &g);
@@ -137,7 +167,8 @@ struct register_call *register_start(const struct call_env *env, const struct ur
     struct register_call *c = xcalloc(1, sizeof *c);
     struct message m;
     char path[32 + URL_HOST_MAX];
-    c->loop = env->loop;
+    c->env = env;
+    c->server = server;
     c->ops = ops;
     c->user = user;
     message_init(&m);
@@ -148,6 +179,6 @@ struct register_call *register_start(const struct call_env *env, const struct ur
         fields_add_copy(&m.fields, SLICE("Oneport-Ticket"), slice_str(ask->ticket));
     if (ask->exact)
         fields_add(&m.fields, SLICE("Oneport-Exact"), SLICE("?1"));
-    c->call = call_start(env, server, &m, &call_ops, c);
+    c->call = call_start(env, server, false, &m, &call_ops, c);
     return c;
 }

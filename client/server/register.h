@@ -20,9 +20,10 @@ struct grant {
     char id[REGISTER_ID_MAX];
     char url[REGISTER_URL_MAX]; /* http or https, printable: fit for a terminal and a browser */
     char ticket[REGISTER_TICKET_MAX];
-    struct url attach; /* https */
-    int64_t expires_s; /* wall clock; 0: the server does not say */
-    unsigned links;    /* how many links one client may have; 1 where the server does not say */
+    struct url attach;  /* https */
+    bool attach_public; /* only public addresses of it may be dialled */
+    int64_t expires_s;  /* wall clock; 0: the server does not say */
+    unsigned links;     /* how many links one client may have; 1 where the server does not say */
 };
 
 struct register_ops {

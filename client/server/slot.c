@@ -147,11 +147,11 @@ void slot_rest(struct slot *s)
     enter(s, SLOT_RESTING);
 }
 
-void slot_attach(struct slot *s, const struct url *attach, const char *ticket)
+void slot_attach(struct slot *s, const struct url *attach, bool public_only, const char *ticket)
 {
     assert(!s->link); /* or it would tell a slot that has forgotten it */
     CHECK_THAT(s->state == SLOT_WANTING);
-    s->link = client_link_open(&s->o, attach, ticket, &link_ops, s);
+    s->link = client_link_open(&s->o, attach, public_only, ticket, &link_ops, s);
     enter(s, SLOT_ATTACHING);
 }
 

@@ -60,8 +60,9 @@ void slot_close(struct slot *s);
 void slot_want(struct slot *s);
 /* WANTING: lets the slot rest. */
 void slot_rest(struct slot *s);
-/* WANTING: dials. @attach and @ticket are borrowed for the call. */
-void slot_attach(struct slot *s, const struct url *attach, const char *ticket);
+/* WANTING: dials, with @public_only a public address alone. @attach and @ticket are borrowed for
+ * the call. */
+void slot_attach(struct slot *s, const struct url *attach, bool public_only, const char *ticket);
 /* RESTING: makes the slot want again after its backoff, or after @at_least_ms if that is longer.
  * Returns the delay in ms. */
 uint64_t slot_pause(struct slot *s, uint64_t at_least_ms);

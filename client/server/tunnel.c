@@ -162,7 +162,7 @@ static void admit(struct tunnel *t, struct slot *s)
         slot_rest(s);
     } else if (holding_can_attach(&t->holding)) {
         s->ticket_no = t->holding.ticket_no;
-        slot_attach(s, &t->holding.grant.attach, t->holding.ticket);
+        slot_attach(s, &t->holding.grant.attach, t->holding.grant.attach_public, t->holding.ticket);
     } else if (t->state == TUNNEL_START || t->state == TUNNEL_HOLDING) {
         do_register(t);
     } /* else registering runs, and goes on with the slot when it is done */

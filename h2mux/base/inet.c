@@ -32,3 +32,64 @@ bool inet_is_localhost(struct slice host)
     size_t above = host.len - local.len;
     return above > 1 && host.ptr[above - 1] == '.' && slice_ieq(slice_skip(host, above), local);
 }
+
+/* ---- public addresses */
+
+struct v4_net {
+    uint32_t net;
+    unsigned bits;
+};
+
+static bool v4_is_public(uint32_t address)
+{
+    static const struct v4_net others[] = {
+        {0x00000000, 8},  /* this network */
+        {0x0a000000, 8},  /* private: RFC 1918 */
+        {0x64400000, 10}, /* of providers: RFC 6598 */
+        {0x7f000000, 8},  /* loopback */
+        {0xa9fe0000, 16}, /* link-local */
+        {0xac100000, 12}, /* private */
+        {0xc0000000, 24}, /* protocol assignments */
+        {0xc0a80000, 16}, /* private */
+        {0xc6120000, 15}, /* benchmarks */
+        {0xe0000000, 3},  /* multicast, reserved, broadcast */
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if ((address ^ others[i].net) >> (32 - others[i].bits) == 0)
+            return false;
+    return true;
+}
+
+static uint32_t v4_at(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* Prefixes of IPv6 addresses that hold an IPv4 address, and where they hold it. */
+static const struct {
+    uint8_t prefix[12];
+    size_t len, at;
+} holders[] = {
+    {{0}, 12, 12},                                           /* ::a.b.c.d, :: and ::1 */
+    {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 12, 12},    /* mapped: RFC 4291 2.5.5.2 */
+    {{0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0}, 12, 12},    /* translated: RFC 2765 */
+    {{0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}, 12, 12}, /* NAT64: RFC 6052 */
+    {{0x20, 0x02}, 2, 2},                                    /* 6to4: RFC 3056 */
+};
+
+static bool v6_is_public(const uint8_t b[static 16])
+{
+    for (size_t i = 0; i < sizeof holders / sizeof *holders; i++)
+        if (memcmp(b, holders[i].prefix, holders[i].len) == 0)
+            return v4_is_public(v4_at(b + holders[i].at));
+    return (b[0] & 0xe0) == 0x20; /* 2000::/3 is global unicast: RFC 4291 2.4 */
+}
+
+bool inet_is_public(const struct sockaddr *a)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)a;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)a;
+    if (a->sa_family == AF_INET)
+        return v4_is_public(ntohl(v4->sin_addr.s_addr));
+    return a->sa_family == AF_INET6 && v6_is_public(v6->sin6_addr.s6_addr);
+}

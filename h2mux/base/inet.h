@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inet.h - parses numeric IP addresses. The text need not end with a zero byte. */
+/* inet.h - parses and judges numeric IP addresses. The text need not end with a zero byte. */
 #ifndef H2MUX_BASE_INET_H
 #define H2MUX_BASE_INET_H
 
@@ -24,5 +24,11 @@ int inet_parse_host(struct slice host, union inet *out) MUSTCHECK;
 /* Returns whether @host is a name that means this machine and is never looked up: "localhost" or a
  * name below it, in any letter case, with or without a dot at its end (RFC 6761 6.3). */
 bool inet_is_localhost(struct slice host);
+
+/* Returns whether the socket address @a is one of the internet at large. Loopback, link-local and
+ * private addresses are not, neither are shared ones of providers (RFC 6598), multicast, the
+ * unspecified address, what is reserved (RFC 6890), and IPv6 addresses that stand for such an IPv4
+ * address. Addresses for documentation are. Returns false for other families. */
+bool inet_is_public(const struct sockaddr *a) MUSTCHECK;
 
 #endif

@@ -7,6 +7,7 @@
  * win; `winner` is set only while HANDSHAKING. One deadline covers all steps together. */
 #include "h2mux/io/dial.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,6 +255,17 @@ size_t dial_order(const struct addrinfo *list, const struct addrinfo **out, size
     return n;
 }
 
+/* Notes the address @a, for the case that no address may be dialled. */
+static void note_denied(struct dial *d, const struct addrinfo *a)
+{
+    struct sockaddr_storage addr = {0};
+    char text[INET6_ADDRSTRLEN], reason[sizeof d->reason];
+    memcpy(&addr, a->ai_addr, a->ai_addrlen);
+    sock_address_text(&addr, false, text, sizeof text);
+    snprintf(reason, sizeof reason, "%s of %.60s %.100s", text, d->target.host, d->target.denied);
+    note(d, ERR_DENIED, reason);
+}
+
 static void add_addresses(struct dial *d, const struct addrinfo *list)
 {
     const struct addrinfo *ordered[DIAL_ADDRESSES_MAX];
@@ -262,6 +274,10 @@ static void add_addresses(struct dial *d, const struct addrinfo *list)
         struct racer *r = &d->racers[d->count];
         if (ordered[i]->ai_addrlen > sizeof r->addr)
             continue;
+        if (d->target.allows && !d->target.allows(d->target.rule, ordered[i]->ai_addr)) {
+            note_denied(d, ordered[i]);
+            continue;
+        }
         memcpy(&r->addr, ordered[i]->ai_addr, ordered[i]->ai_addrlen);
         r->addr_len = ordered[i]->ai_addrlen;
         d->count++;
@@ -270,8 +286,9 @@ static void add_addresses(struct dial *d, const struct addrinfo *list)
 
 static void race(struct dial *d)
 {
+    if (d->count == 0 && d->err == 0)
+        note(d, ERR_DNS, "no usable address");
     d->step = DIAL_TCP;
-    note(d, ERR_DNS, "no usable address");
     start_next(d);
 }
 

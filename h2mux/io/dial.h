@@ -31,6 +31,12 @@ struct dial_target {
     struct tls *tls;       /* NULL: no TLS */
     uint16_t port;
     int below; /* 0, or as for sock_connect: leaves descriptors for others */
+
+    /* Not NULL: tells whether the address @a of the host may be dialled. If no address may, the
+     * dial fails with ERR_DENIED, and the reason ends with the text @denied. */
+    bool (*allows)(const void *rule, const struct sockaddr *a);
+    const void *rule;
+    const char *denied;
 };
 
 struct dial_ops {

@@ -247,7 +247,7 @@ static const struct opt rows[] = {
      .help = "scheme and port of the URLs that clients get; HOST is the domain",
      .check = check_public_url, .wants = "http://HOST[:PORT] or https://HOST[:PORT]"},
     {.name = "attach-url", .type = OPT_TEXT, .offset = FIELD(urls.attach), .value = "https://HOST[:PORT]",
-     .help = "clients attach here; default: where they register",
+     .help = "clients attach here; default: where they register; a host that is not below it needs --attach-host of oneport",
      .check = check_attach_url, .wants = "https://HOST[:PORT]"},
     {.name = "trusted-proxy", .type = OPT_LIST, .offset = FIELD(listen.trusted_proxy), .value = "CIDR",
      .help = "trust the X-Forwarded-* fields of these addresses, besides loopback and unix sockets",

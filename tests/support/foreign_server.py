@@ -27,8 +27,10 @@ class ForeignServer:
     """Stands in for a Server where a Client is started. It has one link; ask() sends requests on
     it."""
 
-    def __init__(self, certificate):
+    def __init__(self, certificate, url=None):
+        """@url is the public URL that clients are told."""
         self.certificate = certificate
+        self.told = url
         self.lock = threading.RLock()
         self.streams = {}
         self.connection = None
@@ -41,7 +43,7 @@ class ForeignServer:
         if "/register" in line:
             grant = {
                 "id": NAME,
-                "url": f"https://{NAME}.localhost:{self.port}",
+                "url": self.told or f"https://{NAME}.localhost:{self.port}",
                 "port": self.port,
                 "max_conn_count": 10,
                 "ticket": "a.b",

@@ -63,14 +63,14 @@ class ScriptedOrigin:
     other side cuts is no failure. @tls is a server context. With @path the origin listens on a unix
     socket."""
 
-    def __init__(self, serve, tls=None, path=None):
+    def __init__(self, serve, tls=None, path=None, address="127.0.0.1"):
         self.serve, self.tls = serve, tls
         self.connections = []
         self.errors = []
         if path:
             self.listener = socket.create_server(str(path), family=socket.AF_UNIX)
         else:
-            self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+            self.listener = socket.create_server((address, 0), backlog=512)
             self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
         self.threads = [threading.Thread(target=self._accept, daemon=True)]

@@ -117,7 +117,8 @@ static void test_refusals(void **state)
     fields_init(&f);
     fields_add(&f, SLICE("Retry-After"), SLICE("3"));
     fields_add(&f, SLICE("Location"), SLICE("https://else.test/"));
-    struct call_answer a = {409, &f, SLICE("{\"error\":\"name_taken\",\"message\":\"m\"}")};
+    struct call_answer a = {
+        .status = 409, .fields = &f, .body = SLICE("{\"error\":\"name_taken\",\"message\":\"m\"}")};
     refusal_from_answer(&r, &a);
     assert_int_equal(r.status, 409);
     assert_string_equal(r.error, "name_taken");
@@ -134,7 +135,7 @@ static void test_refusals_of_others(void **state)
     fields_init(&f);
     fields_add(&f, SLICE("retry-after"), SLICE("Wed, 21 Oct 2026 07:28:00 GMT"));
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        struct call_answer a = {502, &f, slice_str(bodies[i])};
+        struct call_answer a = {.status = 502, .fields = &f, .body = slice_str(bodies[i])};
         struct refusal r;
         refusal_from_answer(&r, &a);
         assert_int_equal(r.status, 502);
@@ -150,7 +151,7 @@ static void test_patience_has_an_end(void **state)
     struct refusal r;
     fields_init(&f);
     fields_add(&f, SLICE("retry-after"), SLICE("86400"));
-    struct call_answer a = {503, &f, SLICE("")};
+    struct call_answer a = {.status = 503, .fields = &f, .body = SLICE("")};
     refusal_from_answer(&r, &a);
     assert_int_equal(r.retry_after_ms, REFUSAL_RETRY_MAX_MS);
     fields_deinit(&f);

@@ -159,7 +159,7 @@ static void test_a_try_fails_and_another_comes(void **state)
     for (size_t i = 1; i <= 3; i++) {
         slot_want(&x->slot);
         assert_int_equal(x->wants, i);
-        slot_attach(&x->slot, &x->nowhere, "a.b");
+        slot_attach(&x->slot, &x->nowhere, false, "a.b");
         assert_int_equal(x->slot.state, SLOT_ATTACHING);
         turn(x, WAIT_MS);
         assert_int_equal(x->losses, i);
@@ -193,7 +193,7 @@ static void test_ends_in_silence(void **state)
         turn(x, SOON_MS);
         slot_close(&x->slot);
         slot_want(&x->slot);
-        slot_attach(&x->slot, &x->nowhere, "a.b");
+        slot_attach(&x->slot, &x->nowhere, false, "a.b");
         ends[i](&x->slot);
         assert_null(x->slot.link);
         assert_true(slot_is_idle(&x->slot));

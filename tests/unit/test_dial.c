@@ -291,6 +291,25 @@ static void test_resolver_goes_first(void **state)
     }
 }
 
+static bool allows_none(const void *rule, const struct sockaddr *a)
+{
+    assert_string_equal(rule, "rule");
+    return false;
+}
+
+/* O41: each address of a host is judged when it is dialled, a literal one and one of a name. */
+static void test_denied(void **state)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "::1"};
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        struct dial_target target = {
+            .host = hosts[i], .port = 1, .allows = allows_none, .rule = "rule", .denied = "is not"};
+        struct outcome o = dial(&target, 5000);
+        assert_int_equal(o.err, ERR_DENIED);
+        assert_null(o.sock);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_literal_needs_no_thread),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_unknown_name),
+        cmocka_unit_test(test_denied),
         cmocka_unit_test(test_deadline_names_the_step),
         cmocka_unit_test(test_unix),
         cmocka_unit_test(test_what_errno_says),

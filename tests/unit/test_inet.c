@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <string.h>
+
 static const struct {
     struct slice text;
     int family; /* as a host */
@@ -77,12 +80,92 @@ static void test_localhost(void **state)
             fail_msg("%s", rows[i].host);
 }
 
+/* ---- public addresses */
+
+static const struct {
+    const char *text;
+    bool is_public;
+} addresses[] = {
+    {"8.8.8.8", true},
+    {"203.0.113.1", true},
+    {"1.0.0.0", true},
+    {"0.0.0.0", false},
+    {"0.255.255.255", false},
+    {"9.255.255.255", true},
+    {"10.0.0.0", false},
+    {"10.255.255.255", false},
+    {"11.0.0.0", true},
+    {"100.63.255.255", true},
+    {"100.64.0.1", false},
+    {"100.127.255.255", false},
+    {"100.128.0.0", true},
+    {"127.0.0.1", false},
+    {"127.255.255.254", false},
+    {"169.253.255.255", true},
+    {"169.254.169.254", false}, /* where clouds keep their secrets */
+    {"172.15.255.255", true},
+    {"172.16.0.1", false},
+    {"172.31.255.255", false},
+    {"172.32.0.0", true},
+    {"192.0.0.8", false},
+    {"192.167.255.255", true},
+    {"192.168.0.1", false},
+    {"192.169.0.0", true},
+    {"198.18.0.1", false},
+    {"198.19.255.255", false},
+    {"198.20.0.0", true},
+    {"223.255.255.255", true},
+    {"224.0.0.1", false},
+    {"240.0.0.1", false},
+    {"255.255.255.255", false},
+    {"2606:4700::1", true},
+    {"2001:db8::1", true},
+    {"::", false},
+    {"::1", false},
+    {"::10.0.0.1", false},
+    {"::ffff:127.0.0.1", false},
+    {"::ffff:192.168.1.1", false},
+    {"::ffff:8.8.8.8", true},
+    {"::ffff:0:10.0.0.1", false},
+    {"64:ff9b::10.0.0.1", false},
+    {"64:ff9b::8.8.8.8", true},
+    {"64:ff9b:1::8.8.8.8", false}, /* of a site: RFC 8215 */
+    {"2002:a00:1::1", false},      /* 10.0.0.1 */
+    {"2002:808:808::1", true},
+    {"fe80::1", false},
+    {"febf::1", false},
+    {"fec0::1", false},
+    {"fc00::1", false},
+    {"fdff::1", false},
+    {"ff02::1", false},
+    {"100::1", false}, /* discarded: RFC 6666 */
+    {"4000::1", false},
+};
+
+/* O41: which addresses are public. */
+static void test_public(void **state)
+{
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+        bool is_v6 = strchr(addresses[i].text, ':');
+        assert_int_equal(is_v6 ? inet_pton(AF_INET6, addresses[i].text, &v6.sin6_addr)
+                               : inet_pton(AF_INET, addresses[i].text, &v4.sin_addr),
+                         1);
+        if (inet_is_public(is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4) !=
+            addresses[i].is_public)
+            fail_msg("%s", addresses[i].text);
+    }
+    assert_false(inet_is_public(&(struct sockaddr){.sa_family = AF_UNIX}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_what_it_is),
         cmocka_unit_test(test_localhost),
+        cmocka_unit_test(test_public),
     };
     return cmocka_run_group_tests_name("inet", tests, NULL, NULL);
 }
