@@ -127,6 +127,7 @@ def test_a_viewer_vanishes(far, ended, new_server, new_client, websocket):
 
 @apart_only
 @pytest.mark.full
+@pytest.mark.timeout(400)
 @pytest.mark.rule("F26")
 @pytest.mark.parametrize("talks", [True, False], ids=["talks", "silent"])
 def test_a_viewer_vanishes_in_full(far, ended, new_server, new_client, talks):
@@ -161,6 +162,7 @@ def test_an_origin_vanishes(far, ended, new_server, new_client):
 
 @apart_only
 @pytest.mark.full
+@pytest.mark.timeout(400)
 @pytest.mark.rule("F26")
 def test_an_origin_vanishes_in_full(far, ended, new_server, new_client):
     with far.net.server.inside():
@@ -175,6 +177,7 @@ def stalls(new_server, new_client, scripted, options, side, stalled_s):
     got = bytearray()
 
     def serve(connection):
+        connection.socket.settimeout(stalled_s + 60)
         connection.request()
         if side == "viewer":
             connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
@@ -210,6 +213,7 @@ def test_who_reads_nothing_loses_nothing(new_server, new_client, scripted, side)
 
 
 @pytest.mark.full
+@pytest.mark.timeout(400)
 @pytest.mark.rule("F27")
 @pytest.mark.parametrize("side", ["viewer", "origin"])
 def test_who_reads_nothing_for_3_minutes(new_server, new_client, scripted, side):
