@@ -14,11 +14,7 @@ enum { DRAINING_RETRY_S = 2, LANDING_MAX = 4096 };
 static const char landing_format[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-    "<title>oneport</title>\n"
-    "<style>:root{color-scheme:light dark}body{font:17px/1.5 system-ui,sans-serif;margin:0;"
-    "min-height:100vh;display:grid;place-items:center}main{max-width:34em;padding:2em}"
-    "h1{font-size:2em;margin:0 0 .3em}pre{padding:1em;border:1px solid;border-radius:.5em;"
-    "overflow-x:auto}</style></head>\n"
+    "<title>oneport</title>\n" ANSWER_STYLE "</head>\n"
     "<body><main><h1>oneport</h1>\n"
     "<p>What runs on a computer somewhere gets a public address here, as "
     "<b>NAME.%s</b>, over one connection.</p>\n"
@@ -36,7 +32,7 @@ void admin_landing(struct worker *w, struct answer *a)
     answer_init(a, 200);
     buf_init(&page, LANDING_MAX);
     if (buf_printf(&page, landing_format, c->domain, c->domain) == 0)
-        answer_html(a, buf_slice(&page));
+        answer_html(a, buf_slice(&page), false);
     buf_release(&page);
 }
 

@@ -147,12 +147,20 @@ static void send_answer(struct request *r, struct answer *a, bool close)
         r->host->over(r->conn, REQUEST_CLOSE, NULL);
 }
 
+/* Returns after how many seconds an error page of the tunnel @name reloads. */
+static unsigned reload_s(const struct request *r, struct slice name)
+{
+    const struct tunnel *t = registry_find(r->worker->registry, name);
+    uint64_t since_us = t ? t->hold.away_since_us : 0, now_us = now_of(r);
+    return answer_reload_s(since_us > 0 && now_us > since_us ? now_us - since_us : 0, arc4random());
+}
+
 /* Sends the error page of @why and writes the line of the access log. @name is the name of the
  * tunnel, or empty. Closes the connection after the answer if @close is set. */
 static void refuse(struct request *r, enum failure why, struct slice name, bool close)
 {
     struct answer a;
-    answer_failure(&a, why, r->accept, name);
+    answer_failure(&a, why, r->accept, name, reload_s(r, name));
     log_answer(r, failure_status(why), failure_type(why), buf_len(&a.body));
     send_answer(r, &a, close);
 }
@@ -255,7 +263,7 @@ static void serve_tunnel(struct request *r, struct message *m, struct slice name
 static void refuse_method(struct request *r, const char *allow)
 {
     struct answer a;
-    answer_failure(&a, FAIL_METHOD, r->accept, SLICE(""));
+    answer_failure(&a, FAIL_METHOD, r->accept, SLICE(""), 0);
     answer_allow(&a, allow);
     log_answer(r, a.head.status, failure_type(FAIL_METHOD), buf_len(&a.body));
     send_answer(r, &a, false);
@@ -343,7 +351,8 @@ static size_t on_failure(void *owner, enum failure why)
 {
     struct request *r = owner;
     struct answer a;
-    answer_failure(&a, why, r->accept, slice_str(r->exchange->name));
+    struct slice name = slice_str(r->exchange->name);
+    answer_failure(&a, why, r->accept, name, reload_s(r, name));
     size_t bytes = buf_len(&a.body);
     r->exchange = NULL;
     send_answer(r, &a, false);

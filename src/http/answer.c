@@ -12,7 +12,7 @@
 /* What a tunnel carries is up to its origin; these are the methods that no rule refuses. */
 #define METHODS_OF_TUNNELS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
-enum { BODY_MAX = 64 * 1024, Q_ONE = 1000, NAME_HTML_MAX = 512 };
+enum { BODY_MAX = 64 * 1024, Q_ONE = 1000, NAME_HTML_MAX = 512, REFRESH_MAX = 64 };
 
 static void answer_check(const struct answer *a)
 {
@@ -48,6 +48,8 @@ static void set_body(struct answer *a, struct slice type, struct slice body)
     assert(err == 0); /* every body that oneportd makes is shorter than BODY_MAX */
     (void)err;
     fields_add(&a->head.fields, SLICE("Content-Type"), type);
+    fields_add(&a->head.fields, SLICE("X-Content-Type-Options"), SLICE("nosniff"));
+    fields_add(&a->head.fields, SLICE("Referrer-Policy"), SLICE("no-referrer"));
     a->head.length = (int64_t)body.len;
     a->head.has_body = body.len > 0;
     if (CHECKING)
@@ -58,16 +60,23 @@ void answer_json(struct answer *a, cJSON *json)
 {
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
+    fields_add(&a->head.fields, SLICE("Content-Security-Policy"),
+               SLICE("default-src 'none'; frame-ancestors 'none'"));
     set_body(a, SLICE("application/json"), slice_str(text));
     cJSON_free(text);
 }
 
-/* Gives the answer the HTML body @html. The Content-Security-Policy lets a page load and run
- * nothing, even if an attacker managed to get markup into the page. */
-void answer_html(struct answer *a, struct slice html)
+/* What a page may load and run: nothing but its style, even if an attacker managed to get markup
+ * into it. */
+#define PAGE_POLICY                                                                                \
+    "default-src 'none'; style-src 'sha256-4mx5fojjZg/axU9lZiNkegHFNLXubeCLE5lHFwVkLGs='; "        \
+    "base-uri 'none'; "                                                                            \
+    "form-action 'none'"
+
+void answer_html(struct answer *a, struct slice html, bool in_frames)
 {
     fields_add(&a->head.fields, SLICE("Content-Security-Policy"),
-               SLICE("default-src 'none'; style-src 'unsafe-inline'"));
+               in_frames ? SLICE(PAGE_POLICY) : SLICE(PAGE_POLICY "; frame-ancestors 'none'"));
     set_body(a, SLICE("text/html; charset=utf-8"), html);
 }
 
@@ -191,10 +200,7 @@ static void html_escape(struct slice in, char out[static NAME_HTML_MAX])
 static const char page_format[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-    "<meta name=\"robots\" content=\"noindex\">%s\n<title>%s</title>\n"
-    "<style>:root{color-scheme:light dark}body{font:17px/1.5 system-ui,sans-serif;margin:0;"
-    "min-height:100vh;display:grid;place-items:center}main{max-width:32em;padding:2em}"
-    "h1{font-size:1.6em;margin:0 0 .4em}p{margin:.4em 0}small{opacity:.6}</style></head>\n"
+    "<meta name=\"robots\" content=\"noindex\">%s\n<title>%s</title>\n" ANSWER_STYLE "</head>\n"
     "<body><main><h1>%s</h1>\n%s%s%s<p>%s</p>\n%s<p><small>%d &middot; %s &middot; oneport"
     "</small></p></main></body></html>\n";
 
@@ -205,21 +211,32 @@ static bool reloads(const struct failure_row *row)
     return row->status >= 502 && row->status <= 504;
 }
 
-static void failure_html(struct answer *a, const struct failure_row *row, struct slice name)
+unsigned answer_reload_s(uint64_t away_us, uint32_t random)
 {
-    char escaped[NAME_HTML_MAX];
+    uint64_t away_s = away_us / 1000000;
+    unsigned d = away_s < ANSWER_RELOAD_MIN_S   ? ANSWER_RELOAD_MIN_S
+                 : away_s > ANSWER_RELOAD_MAX_S ? ANSWER_RELOAD_MAX_S
+                                                : (unsigned)away_s;
+    return d + random % (d + 1);
+}
+
+static void failure_html(struct answer *a, const struct failure_row *row, struct slice name,
+                         unsigned reload_s)
+{
+    char escaped[NAME_HTML_MAX], refresh[REFRESH_MAX] = "";
     struct buf page;
     buf_init(&page, BODY_MAX);
     html_escape(name, escaped);
-    int err = buf_printf(&page, page_format,
-                         reloads(row) ? "\n<meta http-equiv=\"refresh\" content=\"3\">" : "",
-                         row->title, row->title, name.len > 0 ? "<p><b>" : "", escaped,
-                         name.len > 0 ? "</b></p>\n" : "", row->message,
-                         reloads(row) ? "<p>This page reloads by itself.</p>\n" : "", row->status,
-                         row->type[0] ? row->type : "not_found");
+    if (reloads(row))
+        snprintf(refresh, sizeof refresh, "\n<meta http-equiv=\"refresh\" content=\"%u\">",
+                 reload_s);
+    int err = buf_printf(&page, page_format, refresh, row->title, row->title,
+                         name.len > 0 ? "<p><b>" : "", escaped, name.len > 0 ? "</b></p>\n" : "",
+                         row->message, reloads(row) ? "<p>This page reloads by itself.</p>\n" : "",
+                         row->status, row->type[0] ? row->type : "not_found");
     assert(err == 0);
     (void)err;
-    answer_html(a, buf_slice(&page));
+    answer_html(a, buf_slice(&page), true);
     buf_release(&page);
 }
 
@@ -231,7 +248,8 @@ static void failure_json(struct answer *a, const struct failure_row *row)
     answer_json(a, json);
 }
 
-void answer_failure(struct answer *a, enum failure why, struct slice accept, struct slice name)
+void answer_failure(struct answer *a, enum failure why, struct slice accept, struct slice name,
+                    unsigned reload_s)
 {
     const struct failure_row *row = failure_row(why);
     struct fields *f = &a->head.fields;
@@ -247,7 +265,7 @@ void answer_failure(struct answer *a, enum failure why, struct slice accept, str
     if (why == FAIL_METHOD)
         answer_allow(a, NULL);
     if (prefers_html(accept))
-        failure_html(a, row, name);
+        failure_html(a, row, name, reload_s);
     else
         failure_json(a, row);
 }

@@ -22,9 +22,21 @@ void answer_init(struct answer *a, int status);
 void answer_deinit(struct answer *a);
 
 /* Each of the next two functions gives a body and its Content-Type to an answer that answer_init
- * made. answer_json frees @json. */
+ * made, and the fields that keep a browser from doing more with it than to show it. answer_json
+ * frees @json. */
 void answer_json(struct answer *a, cJSON *json);
-void answer_html(struct answer *a, struct slice html);
+
+/* The page @html has ANSWER_STYLE and no other style, script or picture: its
+ * Content-Security-Policy lets it load and run nothing else. Without @in_frames no other site may
+ * show it in a frame. */
+void answer_html(struct answer *a, struct slice html, bool in_frames);
+
+/* The style element of a page. The policy of answer_html has the hash of its text. */
+#define ANSWER_STYLE                                                                               \
+    "<style>:root{color-scheme:light dark}body{font:17px/1.5 system-ui,sans-serif;margin:0;"       \
+    "min-height:100vh;display:grid;place-items:center}main{max-width:34em;padding:2em}"            \
+    "h1{font-size:1.6em;margin:0 0 .4em}p{margin:.4em 0}small{opacity:.6}"                         \
+    "pre{padding:1em;border:1px solid;border-radius:.5em;overflow-x:auto}</style>"
 
 /* Each of the functions below makes @a an answer, as answer_init does. The caller may add
  * fields. */
@@ -49,8 +61,17 @@ void answer_refusal(struct answer *a, int status, const char *error, const char 
 /* Makes @a the error that a viewer gets because of @why, with `Proxy-Status: oneport; error=TYPE`.
  * The body is an HTML page if @accept, the request's Accept field, prefers text/html over
  * application/json, as browsers do for a page. Otherwise the body is the JSON
- * {"error":type,"message":…}. The page of a 502, 503 or 504 reloads by itself. The page shows
- * @name, the name of the tunnel, which may be empty. */
-void answer_failure(struct answer *a, enum failure why, struct slice accept, struct slice name);
+ * {"error":type,"message":…}. The page of a 502, 503 or 504 reloads by itself after @reload_s. The
+ * page shows @name, the name of the tunnel, which may be empty. */
+void answer_failure(struct answer *a, enum failure why, struct slice accept, struct slice name,
+                    unsigned reload_s);
+
+enum { ANSWER_RELOAD_MIN_S = 3, ANSWER_RELOAD_MAX_S = 30 };
+
+/* Returns after how many seconds the page of a tunnel reloads that has been away for @away_us,
+ * which is 0 if it is not away. It is from d to 2 d by the random number @random, where d is the
+ * time away within the two limits above. So viewers who lost a tunnel together do not come back
+ * together, and come less often the longer it is away. */
+unsigned answer_reload_s(uint64_t away_us, uint32_t random);
 
 #endif

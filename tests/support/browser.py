@@ -35,9 +35,8 @@ class Browser:
         port = self.driver.wait_output(r"started successfully on port (\d+)", 20, "stdout").group(1)
         self.base = f"http://127.0.0.1:{port}/session"
         options = {"binary": CHROMIUM, "args": [*flags, f"--user-data-dir={directory / 'profile'}"]}
-        session = self._call(
-            "POST", "", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
-        )
+        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        session = self._call("POST", "", {"capabilities": {"alwaysMatch": wanted}})
         self.base += f"/{session['sessionId']}"
 
     def _call(self, method, path, body=None):
@@ -59,6 +58,10 @@ class Browser:
         """Runs @script in the page of @tab. Returns the script's value."""
         self._to(tab)
         return self._call("POST", "/execute/sync", {"script": script, "args": []})
+
+    def console(self):
+        """Returns the console messages of all pages since the last call."""
+        return [line["message"] for line in self._call("POST", "/se/log", {"type": "browser"})]
 
     def _to(self, tab):
         self._call("POST", "/window", {"handle": tab})

@@ -11,6 +11,9 @@
 
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
 static bool body_has(const struct answer *a, const char *text)
 {
     struct slice body = buf_slice(&a->body);
@@ -81,7 +84,8 @@ static void test_failures(void **state)
         for (int html = 0; html < 2; html++) {
             struct answer a;
             char status[80];
-            answer_failure(&a, rows[i].why, html ? SLICE("text/html") : SLICE(""), SLICE("my-app"));
+            answer_failure(&a, rows[i].why, html ? SLICE("text/html") : SLICE(""), SLICE("my-app"),
+                           7);
             assert_int_equal(a.head.status, rows[i].status);
             assert_int_equal(failure_status(rows[i].why), rows[i].status);
             assert_string_equal(failure_type(rows[i].why), rows[i].type);
@@ -96,13 +100,62 @@ static void test_failures(void **state)
                 bool reloads = rows[i].status >= 502 && rows[i].status <= 504;
                 assert_true(field_is(&a, "content-type", "text/html; charset=utf-8"));
                 assert_true(body_has(&a, "my-app"));
-                assert_int_equal(body_has(&a, "http-equiv=\"refresh\""), reloads);
+                assert_int_equal(body_has(&a, "http-equiv=\"refresh\" content=\"7\""), reloads);
             } else {
                 assert_true(field_is(&a, "content-type", "application/json"));
                 check_json(&a, rows[i].type);
             }
             answer_deinit(&a);
         }
+    }
+}
+
+/* R40: what a browser may do with our pages. The policy has the hash of the style. */
+static void test_policy(void **state)
+{
+    static const char style[] = ANSWER_STYLE;
+    unsigned char hash[SHA256_DIGEST_LENGTH], text[64];
+    char source[96];
+    size_t begin = strlen("<style>"), end = strlen("</style>");
+    SHA256((const unsigned char *)style + begin, sizeof style - 1 - begin - end, hash);
+    EVP_EncodeBlock(text, hash, sizeof hash);
+    snprintf(source, sizeof source, "style-src 'sha256-%s';", text);
+    for (int kind = 0; kind < 3; kind++) {
+        struct answer a;
+        if (kind == 2)
+            answer_failure(&a, FAIL_AWAY, SLICE(""), SLICE("my-app"), 3); /* JSON */
+        else
+            answer_init(&a, 200);
+        if (kind < 2)
+            answer_html(&a, SLICE("<p>"), kind == 0);
+        struct slice policy = fields_value(&a.head.fields, SLICE("content-security-policy"));
+        assert_true(field_is(&a, "x-content-type-options", "nosniff"));
+        assert_true(field_is(&a, "referrer-policy", "no-referrer"));
+        assert_true(slice_starts(policy, SLICE("default-src 'none';")));
+        assert_int_equal(!!memmem(policy.ptr, policy.len, source, strlen(source)), kind < 2);
+        assert_int_equal(!!memmem(policy.ptr, policy.len, "frame-ancestors 'none'", 22), kind > 0);
+        assert_null(memmem(policy.ptr, policy.len, "unsafe", 6));
+        answer_deinit(&a);
+    }
+}
+
+/* R41: the time until a reload is spread, and grows with the absence. */
+static void test_reload(void **state)
+{
+    static const struct {
+        uint64_t away_ms;
+        unsigned d;
+    } reloads[] = {{0, 3},      {2999, 3},   {3000, 3},    {4000, 4},
+                   {20500, 20}, {30000, 30}, {600000, 30}, {UINT64_MAX / 1000, 30}};
+    for (size_t i = 0; i < sizeof reloads / sizeof *reloads; i++) {
+        unsigned d = reloads[i].d, seen[2 * ANSWER_RELOAD_MAX_S + 1] = {0};
+        for (uint32_t random = 0; random < 1000; random++) {
+            unsigned s = answer_reload_s(reloads[i].away_ms * 1000, random);
+            assert_in_range(s, d, 2 * d);
+            seen[s]++;
+        }
+        for (unsigned s = d; s <= 2 * d; s++)
+            assert_true(seen[s] >= 1000 / (d + 1) - 1);
     }
 }
 
@@ -138,7 +191,7 @@ static void test_accept(void **state)
 {
     for (size_t i = 0; i < sizeof accepts / sizeof accepts[0]; i++) {
         struct answer a;
-        answer_failure(&a, FAIL_AWAY, slice_str(accepts[i].accept), SLICE(""));
+        answer_failure(&a, FAIL_AWAY, slice_str(accepts[i].accept), SLICE(""), 7);
         if (field_is(&a, "content-type", "text/html; charset=utf-8") != accepts[i].html)
             fail_msg("%s", accepts[i].accept);
         answer_deinit(&a);
@@ -148,11 +201,11 @@ static void test_accept(void **state)
 static void test_special_fields(void **state)
 {
     struct answer a;
-    answer_failure(&a, FAIL_UPGRADE_VERSION, SLICE(""), SLICE(""));
+    answer_failure(&a, FAIL_UPGRADE_VERSION, SLICE(""), SLICE(""), 7);
     assert_true(field_is(&a, "sec-websocket-version", "13"));
     assert_true(field_is(&a, "upgrade", "websocket")); /* R21 */
     answer_deinit(&a);
-    answer_failure(&a, FAIL_METHOD, SLICE(""), SLICE(""));
+    answer_failure(&a, FAIL_METHOD, SLICE(""), SLICE(""), 7);
     assert_non_null(fields_find(&a.head.fields, SLICE("allow")));
     answer_allow(&a, "GET"); /* R22 */
     assert_true(field_is(&a, "allow", "GET"));
@@ -167,12 +220,12 @@ static void test_name_is_escaped(void **state)
 {
     char many[3000];
     struct answer a;
-    answer_failure(&a, FAIL_NO_TUNNEL, SLICE("text/html"), SLICE("<script>\"'&"));
+    answer_failure(&a, FAIL_NO_TUNNEL, SLICE("text/html"), SLICE("<script>\"'&"), 7);
     assert_false(body_has(&a, "<script>"));
     assert_true(body_has(&a, "&#60;script&#62;&#34;&#39;&#38;"));
     answer_deinit(&a);
     memset(many, '<', sizeof many);
-    answer_failure(&a, FAIL_NO_TUNNEL, SLICE("text/html"), slice_make(many, sizeof many));
+    answer_failure(&a, FAIL_NO_TUNNEL, SLICE("text/html"), slice_make(many, sizeof many), 7);
     assert_true(buf_len(&a.body) < 4096);
     answer_deinit(&a);
 }
@@ -243,7 +296,8 @@ static void test_from_client(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failures),       cmocka_unit_test(test_accept),
+        cmocka_unit_test(test_failures),       cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_reload),         cmocka_unit_test(test_accept),
         cmocka_unit_test(test_special_fields), cmocka_unit_test(test_name_is_escaped),
         cmocka_unit_test(test_refusal),        cmocka_unit_test(test_redirect),
         cmocka_unit_test(test_from_client),

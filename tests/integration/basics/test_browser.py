@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Opens the sample app in twelve tabs of a real browser, through one tunnel. Restarts the client,
-and checks that no tab reloads."""
+and checks that no tab reloads. Also shows the server's own pages."""
 
 import pytest
 from support import browser
 from support.browser import Browser
+from support.origins import answering, reply
 from support.wait import wait_until
 
 TABS = 12
@@ -71,3 +72,56 @@ def test_twelve_tabs(server, new_client, new_origin, chromium):
             1,
         ]
     wait_until(lambda: counts() == [str(TABS)] * TABS, 30, "twelve viewers again")
+
+
+def refusals(chromium):
+    """Returns what the browser has refused to load, run or show since the last call."""
+    return [line for line in chromium.console() if "Refused" in line or "Content Security" in line]
+
+
+def is_styled(chromium, tab):
+    return chromium.run(tab, "return getComputedStyle(document.body).display") == "grid"
+
+
+@pytest.mark.rule("R40", "R41")
+def test_our_pages_obey_their_own_policy(server, new_client, new_origin, chromium):
+    """The landing page, a 404 and a 503 have their style, and break no rule of their policy. The
+    503 reloads, and is the app when the client is back."""
+    base = f"localhost:{server.port}"
+    for host in (base, f"nobody.{base}"):
+        tab = chromium.open(f"http://{host}/")
+        assert chromium.run(tab, "return document.querySelector('h1').textContent")
+        assert is_styled(chromium, tab)
+        assert refusals(chromium) == []
+    app = new_origin("demo_app")
+    client = new_client(app.port, name="comes-back")
+    client.program.kill9()
+    server.wait_log("link_lost")
+    tab = chromium.open(f"http://{client.host}/")
+    wait_until(
+        lambda: "Away" in chromium.run(tab, "return document.title"), 20, "the page of the absence"
+    )
+    assert is_styled(chromium, tab)
+    assert refusals(chromium) == []
+    client.start()
+    wait_until(
+        lambda: chromium.run(tab, "return !!document.getElementById('count')"), 60, "the app"
+    )
+
+
+@pytest.mark.rule("R40")
+def test_an_error_page_shows_in_a_frame_and_the_landing_page_does_not(server, shared, chromium):
+    def page(address):
+        return answering(
+            reply(f'<iframe src="http://{address}/"></iframe>'.encode(), "Content-Type: text/html")
+        )
+
+    base = f"localhost:{server.port}"
+    for inner, refused in ((f"nobody.{base}", False), (base, True)):
+        client = shared(page(inner))
+        tab = chromium.open(f"http://{client.host}/")
+        wait_until(lambda: chromium.run(tab, "return frames.length"), 20, "the frame")
+        if refused:
+            wait_until(lambda: refusals(chromium) != [], 20, "the refusal")
+        else:
+            assert refusals(chromium) == []

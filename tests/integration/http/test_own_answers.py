@@ -4,6 +4,7 @@ interim heads other than 103. tests/unit/test_own_answers.c makes every failure;
 the answers of the server that a viewer can get at will, direct and through nginx."""
 
 import email.utils
+import re
 import resource
 import time
 
@@ -11,8 +12,9 @@ import pytest
 from support import nginx
 from support.nginx import Nginx
 from support.origins import answering, reply
-from support.programs import Client
+from support.programs import SLOW, Client
 from support.viewer import Viewer, fetch, head
+from support.wait import wait_until
 
 ANY = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 READ = "GET, HEAD, OPTIONS"
@@ -79,6 +81,21 @@ def check(got, allow):
     assert (got.get("Retry-After") is not None) == (got.status in (429, 503))
 
 
+def check_policy(got, path):
+    """Checks what a browser may do with an answer of ours that has a body."""
+    policy = got.get("Content-Security-Policy")
+    if got.get("Content-Type") is None:
+        assert policy is None
+        return
+    html = got.get("Content-Type").startswith("text/html")
+    error_page = html and got.status >= 400
+    assert got.get("X-Content-Type-Options") == "nosniff"
+    assert got.get("Referrer-Policy") == "no-referrer"
+    assert policy.startswith("default-src 'none';") and "unsafe" not in policy
+    assert ("style-src 'sha256-" in policy) == html
+    assert ("frame-ancestors 'none'" in policy) != error_page  # which must reload in a frame
+
+
 def ask(port, host, path, more, method, tls=None):
     """Does one exchange. Unlike fetch() it adds no field: nginx reads one Connection line only."""
     with Viewer(port, tls) as viewer:
@@ -89,13 +106,16 @@ def row_id(row):
     return f"{row[0]} {row[1][:30]} {row[2]} {row[4]}"
 
 
-@pytest.mark.rule("R20", "R21", "R22")
+@pytest.mark.rule("R20", "R21", "R22", "R40")
 @pytest.mark.parametrize("row", ANSWERS, ids=row_id)
 def test_our_own_answers_are_complete(server, tunnel, row):
     method, path, host, more, status, allow = row
     got = ask(server.port, host or tunnel.host, path, more, method)
     assert got.status == status
     check(got, allow)
+    check_policy(got, path)
+    page = ask(server.port, host or tunnel.host, path, [*more, "Accept: text/html"], method)
+    check_policy(page, path)
     assert got.get("Cache-Control") == "no-store"
     if status == 426:
         assert got.get("Upgrade") in ("websocket", "ptth")
@@ -111,7 +131,7 @@ def front(server, tmp_path_factory):
     front.stop()
 
 
-@pytest.mark.rule("R20", "R21", "R22")
+@pytest.mark.rule("R20", "R21", "R22", "R40")
 @pytest.mark.parametrize(
     "row", [row for row in ANSWERS if not NOT_BEHIND_NGINX & {row[0], row[1], row[4]}], ids=row_id
 )
@@ -121,6 +141,38 @@ def test_our_own_answers_pass_nginx(front, tunnel, row):
     got = ask(front.port, host or tunnel.host, path, more, method, tls)
     assert got.status == status
     check(got, allow)
+    check_policy(got, path)
+
+
+REFRESH = re.compile(rb'<meta http-equiv="refresh" content="(\d+)">')
+
+
+def reloads_of(port, host, tls=None, count=40):
+    """Returns the seconds of many error pages of a tunnel that is away."""
+    pages = [fetch(port, host, "/", "Accept: text/html", tls=tls) for _ in range(count)]
+    assert {page.status for page in pages} == {503}
+    return [int(REFRESH.search(page.body).group(1)) for page in pages]
+
+
+@pytest.mark.rule("R41")
+def test_viewers_of_an_absent_tunnel_do_not_come_back_together(new_server, new_client, http_origin):
+    """The time until the reload is spread over [d, 2 d], and d grows with the absence."""
+    server = new_server("--hold", "0")
+    client = new_client(http_origin.port, server=server, name="away-one")
+    client.program.kill9()
+    server.wait_log("link_lost")
+    first = reloads_of(server.port, client.host)
+    assert 3 <= min(first) and max(first) <= 8 and len(set(first)) >= 3
+    wait_until(lambda: min(reloads_of(server.port, client.host, count=5)) >= 6, 30 * SLOW, "longer")
+
+
+@pytest.mark.rule("R41")
+def test_the_reload_passes_nginx(front, tmp_path, http_origin):
+    client = Client(front, http_origin.port, tmp_path, name="away-too")
+    client.program.kill9()
+    tls = front.certificate.client_context(["http/1.1"])
+    seconds = reloads_of(front.port, client.host, tls, count=3)
+    assert all(3 <= s <= 60 for s in seconds)
 
 
 @pytest.mark.rule("R20")
