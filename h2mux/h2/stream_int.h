@@ -103,10 +103,6 @@ extern const struct evict_ops h2_stream_evict_ops;
 /* Hands @data up to the exchange, and counts its bytes as held until credit comes for them. */
 void h2_stream_data(struct h2_stream *st, struct slice data);
 
-/* Gives credit for @bytes bytes that have left on the other side of the exchange (leg_ops.credit),
- * and enlarges the window if the window was the limit. */
-void h2_stream_credit(struct leg *leg, size_t bytes);
-
 /* Subtracts @bytes, but no more than @st holds, from the bytes that @st holds and from both
  * budgets. */
 void h2_stream_give_back(struct h2_stream *st, uint64_t bytes);
@@ -115,6 +111,12 @@ void h2_stream_give_back(struct h2_stream *st, uint64_t bytes);
 void h2_stream_count_request(struct h2_stream *st);
 /* Ends the counting of @st as a request and as a body. */
 void h2_stream_uncount(struct h2_stream *st);
+
+/* ---- stream_window.c */
+
+/* Gives credit for @bytes bytes that have left on the other side of the exchange (leg_ops.credit),
+ * and enlarges the window if the window was the limit. */
+void h2_stream_credit(struct leg *leg, size_t bytes);
 
 /* Opens the window of @st for the body that @m announces, if the body is long and the budgets have
  * room. */

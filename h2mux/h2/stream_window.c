@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* stream_window.c - gives the credit of streams and sizes their windows. RFC 9113 6.9.
+ * docs/flow-control.md has the whole policy as one formula. */
+#include "h2mux/h2/stream_int.h"
+
+enum {
+    /* A window of four turns of the schedule. A stream with this window waits for its turn and
+     * never for credit, so streams side by side get the same share of the line. */
+    TURNS = 4 * SCHEDULE_RUN
+};
+
+static uint32_t moving(const struct stream_host *h)
+{
+    return h->flow.bodies - h->flow.still_bodies;
+}
+
+/* Returns the round trip (microseconds) that window_credit uses for the window of @st. For a large
+ * window this is the shortest round trip, which the line has when idle. For a small window this is
+ * the last round trip, which includes the time that a busy peer needs: the window grows and saves
+ * WINDOW_UPDATEs, and the queue on the line stays short all the same. A window is small below
+ * TURNS, or if windows of this size for all bodies would be at most WINDOW_BUSY together. */
+static uint64_t round_trip(const struct h2_stream *st)
+{
+    const struct stream_host *h = st->host;
+    bool small = st->flow.window.size < TURNS ||
+                 (uint64_t)st->flow.window.size * (moving(h) + 1) <= WINDOW_BUSY;
+    return small ? h->flow.rtt_us : h->flow.rtt_least_us;
+}
+
+/* Returns how full the link's budget is for the readers that move. The bytes held for readers that
+ * stand still are taken off the used bytes, and four thirds of them off the limit. The additional
+ * third keeps all held bytes together below three quarters of the budget, from which on readers are
+ * given up. */
+static struct fill of_moving(const struct stream_host *h)
+{
+    uint64_t off = h->flow.still_held / 3 * 4;
+    uint64_t left = h->flow.fill.limit > off ? h->flow.fill.limit - off : 0;
+    return (struct fill){.used = h->flow.fill.used - h->flow.still_held, .limit = left};
+}
+
+static bool windows_may_grow(const struct stream_host *h)
+{
+    struct fill process = budget_fill(h->flow.share), link = of_moving(h);
+    return fill_may_grow(&link) && fill_may_grow(&process);
+}
+
+/* Returns the budget (bytes) that the bodies of this link share: the link's or the process's,
+ * whichever is smaller. The needs of other links are not known in advance; windows_may_grow counts
+ * the bytes that other links hold already. */
+static uint64_t shared(const struct stream_host *h)
+{
+    uint64_t link = of_moving(h).limit, process = budget_fill(h->flow.share).limit;
+    return process < link ? process : link;
+}
+
+/* Returns the largest window (bytes) that a body can use beside others: the bytes that a line of 10
+ * Gbit/s (WINDOW_LINE_BEST) carries in the shortest round trip, or its part of WINDOW_BUSY, or
+ * TURNS, whichever is largest. A window that has grown larger shows only that a peer was busy for a
+ * moment, or that a body was alone. */
+static uint64_t useful_window(const struct stream_host *h)
+{
+    uint64_t most = h->flow.rtt_least_us * WINDOW_LINE_BEST;
+    uint64_t busy = WINDOW_BUSY / (moving(h) + 1);
+    most = most > busy ? most : busy;
+    return most > TURNS ? most : TURNS;
+}
+
+/* Returns the largest window that a stream of this link was given, but at most useful_window. */
+static uint32_t known_window(const struct stream_host *h)
+{
+    uint64_t most = useful_window(h);
+    return h->flow.learned < most ? h->flow.learned : (uint32_t)most;
+}
+
+/* Returns the window that @st is to have because other streams of the link have grown to it, if
+ * @bodies streams have room for that window in the budget. Returns 0 if there is no room or @st has
+ * at least that window. A stream with a smaller window than others would get a smaller share of the
+ * line. */
+static uint32_t common_window(const struct h2_stream *st, uint32_t bodies)
+{
+    const struct stream_host *h = st->host;
+    if (!windows_may_grow(h))
+        return 0;
+    uint32_t size = window_start(known_window(h), h->flow.rtt_least_us, bodies, shared(h));
+    return size > st->flow.window.size ? size : 0;
+}
+
+static bool may_double(const struct h2_stream *st)
+{
+    const struct stream_host *h = st->host;
+    uint64_t share = window_share(moving(h) > 0 ? moving(h) - 1 : 0, shared(h));
+    bool useful = moving(h) <= 1 || st->flow.window.size < useful_window(h);
+    return useful && windows_may_grow(h) && 2 * (uint64_t)st->flow.window.size <= share;
+}
+
+/* Returns by how much all windows of nghttp2 will have changed when the peer has acknowledged every
+ * SETTINGS: G20. */
+static int32_t unacknowledged_step(const struct stream_host *h)
+{
+    uint32_t acknowledged =
+        nghttp2_session_get_local_settings(h->ng, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+    return (int32_t)(h->flow.initial - acknowledged);
+}
+
+/* Makes the window @size large: at the peer at once, as SETTINGS go ahead of the WINDOW_UPDATE, and
+ * in nghttp2 with the acknowledgement of the last SETTINGS. */
+static void set_window(struct h2_stream *st, uint32_t size)
+{
+    nghttp2_session_set_local_window_size(st->host->ng, NGHTTP2_FLAG_NONE, st->id,
+                                          (int32_t)size - unacknowledged_step(st->host));
+    if (size > st->host->flow.learned)
+        st->host->flow.learned = size;
+}
+
+void h2_stream_credit(struct leg *leg, size_t bytes)
+{
+    struct h2_stream *st = h2_stream_of(leg);
+    struct stream_host *h = st->host;
+    uint64_t now = loop_now_us(h->loop);
+    h2_stream_give_back(st, bytes);
+    st->reader.moved_us = now;
+    if (h->over || st->reset.sent)
+        return;
+    uint32_t grown = window_credit(&st->flow.window, bytes, now, round_trip(st), may_double(st));
+    if (grown == 0 && (grown = common_window(st, moving(h))) > 0)
+        window_init(&st->flow.window, grown);
+    if (grown > 0)
+        set_window(st, grown);
+    nghttp2_session_consume_stream(h->ng, st->id, bytes);
+    stream_host_mark(h);
+}
+
+/* Opens the window of @st as far as other streams have grown, if the body of @m is longer than the
+ * window or of unknown length, and if less than an eighth of the link's budget is used. Every open
+ * request counts as a body that may get the same window. */
+void h2_stream_open_window(struct h2_stream *st, const struct message *m)
+{
+    const struct stream_host *h = st->host;
+    bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->flow.window.size;
+    struct fill link = of_moving(h);
+    bool room = fill_may_start_large(&link);
+    uint32_t size = large && room ? common_window(st, h->flow.requests - h->flow.still_bodies) : 0;
+    if (size == 0)
+        return;
+    window_init(&st->flow.window, size);
+    set_window(st, size);
+}
