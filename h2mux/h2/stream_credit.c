@@ -26,6 +26,7 @@ static void announce(struct stream_host *h, uint32_t initial)
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
         int64_t size = st->flow.window.size + step;
         st->flow.window.size = size > initial ? (uint32_t)size : initial;
+        h2_stream_return_credit(st);
     }
     h->flow.initial = initial;
     h->flow.announced_us = loop_now_us(h->loop);
@@ -156,7 +157,9 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
     evict_reader_hold(&h->flow.readers, &st->reader, data.len, h->last_rx_us);
     h->flow.fill.used += data.len;
     budget_add(h->flow.share, (int64_t)data.len);
-    if (fill_is_tight(&h->flow.fill))
+    bool looks = st->flow.window.size > h->flow.initial && !h->flow.looks;
+    h->flow.looks |= looks;
+    if (looks || fill_is_tight(&h->flow.fill))
         h->ops->arm(h);
     st->leg.events->on_body(st->leg.exchange, &st->leg, data, false);
 }

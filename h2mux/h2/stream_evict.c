@@ -8,14 +8,15 @@ static struct h2_stream *stream_of(struct evict_reader *r)
     return CONTAINER_OF(r, struct h2_stream, reader);
 }
 
+bool h2_stream_taken(struct h2_stream *st, uint64_t *bytes)
+{
+    const struct leg_events *e = st->leg.events;
+    return e && e->on_taken && e->on_taken(st->leg.exchange, &st->leg, bytes);
+}
+
 static bool reader_taken(struct evict_reader *r, uint64_t *bytes)
 {
-    struct h2_stream *st = stream_of(r);
-    const struct leg_events *e = st->leg.events;
-    if (!e || !e->on_taken)
-        return false;
-    *bytes = e->on_taken(st->leg.exchange, &st->leg);
-    return true;
+    return h2_stream_taken(stream_of(r), bytes);
 }
 
 /* Resets the stream of @r and tells its exchange. Gives the held bytes back itself, because the

@@ -46,6 +46,7 @@ struct stream_flow {
     uint32_t bodies;            /* open streams on which body bytes have arrived */
     uint32_t still_bodies;      /* `bodies` whose readers have taken nothing for 1 s */
     uint64_t still_held;        /* bytes held for the readers of still_bodies */
+    bool looks;                 /* some bytes are held by a window larger than `initial` */
     uint32_t initial;           /* the announced window of a new stream */
     uint64_t announced_us;      /* when `initial` changed last */
     uint32_t learned;           /* the largest window that a stream has grown to */
@@ -105,5 +106,12 @@ void stream_host_restore(struct stream_host *h);
  * bodies are open; the session's timer walks once a second then. */
 void stream_host_count_still(struct stream_host *h, uint64_t now_us);
 bool stream_host_has_still(const struct stream_host *h);
+
+/* ---- stream_window.c */
+
+/* Finds the readers that are slow (window.h), by a walk over all streams, and makes their windows
+ * smaller. The session's timer calls this once a second while flow.looks is set. @late: the loop
+ * has stood still, so the time before says nothing of the readers. */
+void stream_host_look_for_slow(struct stream_host *h, uint64_t now_us, bool late);
 
 #endif

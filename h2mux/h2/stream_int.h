@@ -46,6 +46,9 @@ struct h2_stream {
         bool request_counted, body_counted; /* counted in host->flow */
         /* The part of host->flow.still_held that belongs to this stream; 0: the reader moves. */
         uint64_t still;
+        size_t kept;      /* credit that is not given back yet: less than half of the window */
+        uint32_t owed;    /* credit to be withheld, because the window was made smaller */
+        uint32_t reduced; /* by how much the window was made smaller, as nghttp2 counts it: G21 */
     } flow;
     struct evict_reader reader;     /* counts the bytes handed up without credit */
     struct schedule_entry schedule; /* its place among the streams with DATA to send */
@@ -98,6 +101,10 @@ struct leg_fault h2_fault(int err, uint32_t h2_code, bool unprocessed);
 
 extern const struct evict_ops h2_stream_evict_ops;
 
+/* Stores in @bytes how many bytes the peer that reads from @st has taken so far (leg_taken).
+ * Returns false if the number is not known. Asks the kernel, which is a system call. */
+bool h2_stream_taken(struct h2_stream *st, uint64_t *bytes);
+
 /* ---- stream_credit.c */
 
 /* Hands @data up to the exchange, and counts its bytes as held until credit comes for them. */
@@ -117,6 +124,9 @@ void h2_stream_uncount(struct h2_stream *st);
 /* Gives credit for @bytes bytes that have left on the other side of the exchange (leg_ops.credit),
  * and enlarges the window if the window was the limit. */
 void h2_stream_credit(struct leg *leg, size_t bytes);
+
+/* Gives the credit back that is kept, if it is at least half of the window. */
+void h2_stream_return_credit(struct h2_stream *st);
 
 /* Opens the window of @st for the body that @m announces, if the body is long and the budgets have
  * room. */

@@ -102,14 +102,73 @@ static int32_t unacknowledged_step(const struct stream_host *h)
     return (int32_t)(h->flow.initial - acknowledged);
 }
 
-/* Makes the window @size large: at the peer at once, as SETTINGS go ahead of the WINDOW_UPDATE, and
- * in nghttp2 with the acknowledgement of the last SETTINGS. */
-static void set_window(struct h2_stream *st, uint32_t size)
+/* Tells nghttp2 the size of the window: the peer has it at once, as SETTINGS go ahead of the
+ * WINDOW_UPDATE, and nghttp2 with the acknowledgement of the last SETTINGS. */
+static void tell_library(const struct h2_stream *st)
 {
-    nghttp2_session_set_local_window_size(st->host->ng, NGHTTP2_FLAG_NONE, st->id,
-                                          (int32_t)size - unacknowledged_step(st->host));
+    int32_t size = (int32_t)st->flow.window.size - unacknowledged_step(st->host);
+    nghttp2_session_set_local_window_size(st->host->ng, NGHTTP2_FLAG_NONE, st->id, size);
+}
+
+/* Enlarges the window; @now and window_resize say when its next round begins. Credit that was
+ * withheld to make it smaller comes first: nghttp2 sends no WINDOW_UPDATE for it, but takes it for
+ * bytes that are to be consumed (G21). */
+static void grow(struct h2_stream *st, uint32_t size, uint64_t now)
+{
+    uint32_t more = size - st->flow.window.size;
+    uint32_t back = more < st->flow.reduced ? more : st->flow.reduced;
+    uint32_t unpaid = back < st->flow.owed ? back : st->flow.owed;
+    window_resize(&st->flow.window, size, now);
+    st->flow.reduced -= back;
+    st->flow.owed -= unpaid;
+    st->flow.kept += back - unpaid;
+    tell_library(st);
+    h2_stream_return_credit(st);
     if (size > st->host->flow.learned)
         st->host->flow.learned = size;
+}
+
+void h2_stream_return_credit(struct h2_stream *st)
+{
+    if (st->flow.kept == 0 || st->flow.kept < st->flow.window.size / 2)
+        return;
+    nghttp2_session_consume_stream(st->host->ng, st->id, st->flow.kept);
+    st->flow.kept = 0;
+}
+
+/* Counts @bytes of credit. The part that is owed is withheld for good. With the last part of it
+ * nghttp2 is called in any case, because it may keep credit of its own for padding. */
+static void count_credit(struct h2_stream *st, size_t bytes)
+{
+    uint32_t owed = st->flow.owed;
+    uint32_t paid = bytes < owed ? (uint32_t)bytes : owed;
+    st->flow.owed -= paid;
+    st->flow.kept += bytes - paid;
+    if (paid > 0 && paid == owed)
+        nghttp2_session_consume_stream(st->host->ng, st->id, 0);
+    h2_stream_return_credit(st);
+}
+
+/* ---- growth is earned */
+
+/* Returns the window that @st is to have: twice as much if it was @used up and may double, or what
+ * other streams have. Returns 0 if the window stays. */
+static uint32_t wanted(const struct h2_stream *st, bool used)
+{
+    uint32_t twice = used && may_double(st) ? window_double(&st->flow.window) : 0;
+    return twice > st->flow.window.size ? twice : common_window(st, moving(st->host));
+}
+
+/* Returns whether the reader's system has acknowledged enough for a larger window, if it is time to
+ * ask. A reader that no kernel stands for has taken what was credited. */
+static bool earned(struct h2_stream *st, bool wanted, uint64_t now)
+{
+    uint64_t taken;
+    if (!window_asks(&st->flow.window, wanted))
+        return false;
+    if (!h2_stream_taken(st, &taken))
+        return true;
+    return window_earned(&st->flow.window, taken, now, st->host->flow.rtt_us);
 }
 
 void h2_stream_credit(struct leg *leg, size_t bytes)
@@ -121,12 +180,11 @@ void h2_stream_credit(struct leg *leg, size_t bytes)
     st->reader.moved_us = now;
     if (h->over || st->reset.sent)
         return;
-    uint32_t grown = window_credit(&st->flow.window, bytes, now, round_trip(st), may_double(st));
-    if (grown == 0 && (grown = common_window(st, moving(h))) > 0)
-        window_init(&st->flow.window, grown);
-    if (grown > 0)
-        set_window(st, grown);
-    nghttp2_session_consume_stream(h->ng, st->id, bytes);
+    bool used = window_credit(&st->flow.window, bytes, now, round_trip(st));
+    uint32_t size = wanted(st, used);
+    if (earned(st, size > 0, now) && size > 0)
+        grow(st, size, used ? now : 0);
+    count_credit(st, bytes);
     stream_host_mark(h);
 }
 
@@ -140,8 +198,57 @@ void h2_stream_open_window(struct h2_stream *st, const struct message *m)
     struct fill link = of_moving(h);
     bool room = fill_may_start_large(&link);
     uint32_t size = large && room ? common_window(st, h->flow.requests - h->flow.still_bodies) : 0;
-    if (size == 0)
+    if (size > 0)
+        grow(st, size, 0);
+}
+
+/* ---- slow readers */
+
+/* Gives the peer the credit that nghttp2 keeps for padding, and for credit that came before the
+ * acknowledgement of SETTINGS, so that flow.kept is all that was not given back. */
+static void return_rest(struct h2_stream *st)
+{
+    nghttp2_session *ng = st->host->ng;
+    int64_t received = nghttp2_session_get_stream_effective_recv_data_length(ng, st->id);
+    int64_t rest = received - (int64_t)st->reader.held - (int64_t)st->flow.kept;
+    if (st->flow.owed == 0 && rest > 0)
+        nghttp2_submit_window_update(ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)rest);
+}
+
+/* Takes the window of @st down to that of a new stream. The credit that the peer has cannot be
+ * taken back (RFC 9113 6.9.1), so as much of the credit to come is owed, and withheld. */
+static void shrink(struct h2_stream *st)
+{
+    uint32_t size = st->host->flow.initial, less = st->flow.window.size - size;
+    return_rest(st);
+    window_resize(&st->flow.window, size, 0);
+    tell_library(st);
+    st->flow.reduced += less;
+    uint32_t paid = st->flow.kept < less ? (uint32_t)st->flow.kept : less;
+    st->flow.kept -= paid;
+    st->flow.owed += less - paid;
+    stream_host_mark(st->host);
+}
+
+/* Returns whether @st has to be looked at again. */
+static bool look_at(struct h2_stream *st, uint64_t now, bool late)
+{
+    uint64_t taken;
+    bool waits = st->reader.held > 0 && !st->reset.sent;
+    if (st->flow.window.size <= st->host->flow.initial)
+        return false;
+    if (window_slow_asks(&st->flow.window, waits && !late, now) && h2_stream_taken(st, &taken) &&
+        window_slow(&st->flow.window, taken, now))
+        shrink(st);
+    return waits && st->flow.window.size > st->host->flow.initial;
+}
+
+void stream_host_look_for_slow(struct stream_host *h, uint64_t now, bool late)
+{
+    bool again = false;
+    if (!h->flow.looks)
         return;
-    window_init(&st->flow.window, size);
-    set_window(st, size);
+    LIST_FOREACH (it, &h->streams)
+        again |= look_at(CONTAINER_OF(it, struct h2_stream, node), now, late);
+    h->flow.looks = again;
 }

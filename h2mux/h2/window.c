@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* window.c - counts credit in rounds of two round trips. See window.h.
+/* window.c - counts credit in rounds of two round trips, and what earns growth. See window.h.
  *
  * Credit for a byte takes one round trip, but nghttp2 sends WINDOW_UPDATE only when half a window
  * was credited. So a sender that only its window limits uses up a window in 1 to 1.5 round trips; a
@@ -8,7 +8,13 @@
 
 #include <stddef.h>
 
-enum { ROUND_TRIPS = 2 };
+enum {
+    ROUND_TRIPS = 2,
+    EARN_US = 1000000,
+    EARN_ROUND_TRIPS = 4,
+    ASK_PARTS = 4, /* parts of a window after each of which the reader's system is asked */
+    SLOW_US = 10000000
+};
 
 static void round_begin(struct window *w, uint64_t now_us)
 {
@@ -21,22 +27,70 @@ void window_init(struct window *w, uint32_t size)
     *w = (struct window){.size = size};
 }
 
-/* Counts @bytes of credit. Begins a new round if none runs or two round trips are over. Doubles the
- * window, and returns its new size, if a whole window was credited within the round. The credit
- * that begins a round does not count, because the time for its bytes is not known. */
-uint32_t window_credit(struct window *w, uint64_t bytes, uint64_t now_us, uint64_t rtt_us,
-                       bool may_grow)
+/* Begins a new round if none runs or two round trips are over. The credit that begins a round does
+ * not count, because the time for its bytes is not known. */
+bool window_credit(struct window *w, uint64_t bytes, uint64_t now_us, uint64_t rtt_us)
 {
+    w->credited += bytes;
     if (rtt_us == 0 || w->round_us == 0 || now_us - w->round_us > ROUND_TRIPS * rtt_us) {
         round_begin(w, now_us);
-        return 0;
+        return false;
     }
     w->round_bytes += bytes;
-    if (w->round_bytes < w->size || !may_grow || w->size >= WINDOW_MAX)
-        return 0;
-    w->size = w->size > WINDOW_MAX / 2 ? WINDOW_MAX : 2 * w->size;
+    return w->round_bytes >= w->size;
+}
+
+uint32_t window_double(const struct window *w)
+{
+    return w->size > WINDOW_MAX / 2 ? WINDOW_MAX : 2 * w->size;
+}
+
+void window_resize(struct window *w, uint32_t size, uint64_t now_us)
+{
+    w->size = size;
     round_begin(w, now_us);
-    return w->size;
+}
+
+bool window_asks(const struct window *w, bool wanted)
+{
+    if (!wanted)
+        return w->asked == 0 && w->credited >= WINDOW_ASKS_FROM;
+    return w->asked == 0 || w->credited - w->asked >= w->size / ASK_PARTS;
+}
+
+/* Returns how many bytes were acknowledged between two answers. The number of a unix socket may
+ * fall. */
+static uint64_t progress(uint64_t before, uint64_t taken)
+{
+    return taken > before ? taken - before : 0;
+}
+
+bool window_earned(struct window *w, uint64_t taken, uint64_t now_us, uint64_t rtt_us)
+{
+    uint64_t within = EARN_ROUND_TRIPS * rtt_us > EARN_US ? EARN_ROUND_TRIPS * rtt_us : EARN_US;
+    bool counts = w->earns.us != 0 && now_us - w->earns.us <= within;
+    bool earned = counts && progress(w->earns.taken, taken) >= w->size;
+    w->asked = w->credited;
+    if (!counts || earned) {
+        w->earns.us = now_us;
+        w->earns.taken = taken;
+    }
+    return earned;
+}
+
+bool window_slow_asks(struct window *w, bool waits, uint64_t now_us)
+{
+    if (!waits)
+        w->waits.us = 0;
+    return waits && (w->waits.us == 0 || now_us - w->waits.us >= SLOW_US);
+}
+
+bool window_slow(struct window *w, uint64_t taken, uint64_t now_us)
+{
+    bool slow = w->waits.us != 0 && progress(w->waits.taken, taken) < w->size;
+    w->waits.us = now_us;
+    w->waits.taken = taken;
+    return slow;
 }
 
 /* Returns the initial window (bytes) for this number of open requests. All initial windows together

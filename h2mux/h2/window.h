@@ -2,8 +2,11 @@
 /* window.h - computes how large a stream's receive window should be. The functions only calculate;
  * the caller passes the time. RFC 9113 6.9; docs/flow-control.md#windows
  *
- * A window that was used up within two round trips was the limit of its stream, so the window
- * doubles. A window never grows beyond WINDOW_MAX, nor while the caller forbids growth. */
+ * A window that was used up within two round trips was the limit of its stream, so the window may
+ * double. But credit shows only that a kernel has taken bytes, and a kernel takes much before it
+ * waits for its peer. So growth has to be earned: the reader's own system acknowledges a whole
+ * window within EARN_US (1 s), or within four round trips on a very long line. A reader whose
+ * system acknowledges less than a window in SLOW_US (10 s), although bytes wait for it, is slow. */
 #ifndef H2MUX_H2_WINDOW_H
 #define H2MUX_H2_WINDOW_H
 
@@ -19,6 +22,7 @@ enum {
     /* While all windows of a link together stay below this size, they count as small: they may grow
      * for a busy peer, although the line needs no larger window. */
     WINDOW_BUSY = 1024 * 1024,
+    WINDOW_ASKS_FROM = WINDOW_INITIAL / 2, /* bytes of a body; see window_asks */
     WINDOW_CONNECTION = 16 * 1024 * 1024
 };
 
@@ -26,14 +30,42 @@ struct window {
     uint32_t size;
     uint64_t round_us;    /* when the present round began; 0: no round */
     uint64_t round_bytes; /* bytes credited in the round */
+    uint64_t credited;    /* all bytes credited */
+    uint64_t asked;       /* `credited` when the reader's system was asked last; 0: never */
+    /* What the reader's system had acknowledged at a point in time; us is 0 before the first. */
+    struct {
+        uint64_t us, taken;
+    } earns, waits;
 };
 
 void window_init(struct window *w, uint32_t size);
 
 /* Counts @bytes of credit that are given back at @now_us, on a link with a round trip of @rtt_us.
- * Returns the new size in bytes if the window grows, otherwise 0. */
-uint32_t window_credit(struct window *w, uint64_t bytes, uint64_t now_us, uint64_t rtt_us,
-                       bool may_grow);
+ * Returns whether the window was used up within two round trips. */
+bool window_credit(struct window *w, uint64_t bytes, uint64_t now_us, uint64_t rtt_us);
+
+/* Returns the size that the window doubles to, or its size if that is WINDOW_MAX. */
+uint32_t window_double(const struct window *w);
+
+/* Sets the size, which ends the round. A new round begins at @now_us, or with the next credit if
+ * that is 0. */
+void window_resize(struct window *w, uint32_t size, uint64_t now_us);
+
+/* Returns whether it is worth a system call to ask the reader's system how much it has
+ * acknowledged: if @wanted, because the window is to grow, once for each quarter of a window that
+ * is credited; otherwise once for each body that is longer than WINDOW_ASKS_FROM. */
+bool window_asks(const struct window *w, bool wanted);
+
+/* Takes the answer: the reader's system has acknowledged @taken bytes so far. Returns whether it
+ * has acknowledged a whole window within the last second or the last four round trips. */
+bool window_earned(struct window *w, uint64_t taken, uint64_t now_us, uint64_t rtt_us);
+
+/* Looks at a window larger than WINDOW_INITIAL once a second. The reader @waits if bytes are held
+ * for it. window_slow_asks returns whether the reader's system has to be asked now. window_slow
+ * takes the answer, and returns whether the reader has waited for 10 s at every look, and
+ * acknowledged less than a window in this time. */
+bool window_slow_asks(struct window *w, bool waits, uint64_t now_us);
+bool window_slow(struct window *w, uint64_t taken, uint64_t now_us);
 
 /* Returns the window (bytes) that a stream begins with while @requests are open; @now is the
  * present value. More requests get smaller windows, so that the full windows of some 2,900 requests

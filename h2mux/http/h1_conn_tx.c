@@ -218,10 +218,13 @@ static void leg_want_body(struct leg *leg)
     h1_conn_start_body(h1_conn_of(leg));
 }
 
-static uint64_t leg_taken_by_peer(struct leg *leg)
+static bool leg_taken_by_peer(struct leg *leg, uint64_t *bytes)
 {
     const struct h1_conn *c = h1_conn_of(leg);
-    return h1_conn_closed(c) ? 0 : sock_taken(c->sock);
+    if (h1_conn_closed(c))
+        return false;
+    *bytes = sock_taken(c->sock);
+    return true;
 }
 
 static void set_reply(struct leg *leg, const struct leg_reply *how)

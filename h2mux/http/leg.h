@@ -72,7 +72,7 @@ struct leg_ops {
 
     /* Each of the following may be NULL: call it by the function of its name below. */
     char *(*place)(struct leg *leg, size_t bytes);
-    uint64_t (*taken)(struct leg *leg);
+    bool (*taken)(struct leg *leg, uint64_t *bytes);
     void (*hint)(struct leg *leg, enum leg_hint hint);
     void (*reply)(struct leg *leg, const struct leg_reply *how);
     void (*upgrade)(struct leg *leg);
@@ -100,8 +100,8 @@ struct leg_events {
      * it, or NULL. May be NULL itself. */
     char *(*on_place)(void *exchange, struct leg *leg, size_t bytes);
 
-    /* Returns what the peer of the other leg has taken, as leg_taken tells. May be NULL. */
-    uint64_t (*on_taken)(void *exchange, struct leg *leg);
+    /* Tells what the peer of the other leg has taken, as leg_taken does. May be NULL. */
+    bool (*on_taken)(void *exchange, struct leg *leg, uint64_t *bytes);
 };
 
 struct leg {
@@ -137,11 +137,12 @@ static inline char *leg_place(struct leg *leg, size_t bytes)
     return leg->ops->place ? leg->ops->place(leg, bytes) : NULL;
 }
 
-/* Returns how many bytes of whatever kind the peer itself has taken so far, or 0 when that is not
- * known. Bytes that wait in the kernel are not among them. */
-static inline uint64_t leg_taken(struct leg *leg)
+/* Stores in @bytes how many bytes of whatever kind the peer itself has taken so far; bytes that
+ * wait in the kernel are not among them. The number may fall by some bytes when bytes are sent.
+ * Returns false if the number is not known. Asks the kernel, which is a system call. */
+static inline bool leg_taken(struct leg *leg, uint64_t *bytes)
 {
-    return leg->ops->taken ? leg->ops->taken(leg) : 0;
+    return leg->ops->taken && leg->ops->taken(leg, bytes);
 }
 
 /* Says how soon the bytes that the leg is given from here on are due. */

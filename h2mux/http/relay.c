@@ -258,10 +258,10 @@ static char *place_for(struct relay *r, enum relay_side from, size_t bytes)
     return to && !end_of(r, from)->held ? leg_place(to, bytes) : NULL;
 }
 
-static uint64_t taken_of(struct relay *r, enum relay_side from)
+static bool taken_of(struct relay *r, enum relay_side from, uint64_t *bytes)
 {
     struct leg *to = other_end(r, from)->leg;
-    return to ? leg_taken(to) : 0;
+    return to && leg_taken(to, bytes);
 }
 
 static void near_body(void *relay, struct leg *leg, struct slice data, bool end)
@@ -297,9 +297,9 @@ static char *near_place(void *relay, struct leg *leg, size_t bytes)
     return place_for(relay, RELAY_NEAR, bytes);
 }
 
-static uint64_t near_taken(void *relay, struct leg *leg)
+static bool near_taken(void *relay, struct leg *leg, uint64_t *bytes)
 {
-    return taken_of(relay, RELAY_NEAR);
+    return taken_of(relay, RELAY_NEAR, bytes);
 }
 
 static const struct leg_events near_events = {
@@ -353,9 +353,9 @@ static char *far_place(void *relay, struct leg *leg, size_t bytes)
     return place_for(relay, RELAY_FAR, bytes);
 }
 
-static uint64_t far_taken(void *relay, struct leg *leg)
+static bool far_taken(void *relay, struct leg *leg, uint64_t *bytes)
 {
-    return taken_of(relay, RELAY_FAR);
+    return taken_of(relay, RELAY_FAR, bytes);
 }
 
 const struct leg_events relay_far_events = {

@@ -168,9 +168,9 @@ uint64_t sock_sent(const struct sock *s)
 uint64_t sock_taken(const struct sock *s)
 {
     int waiting = 0;
-    if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &waiting) < 0 || (uint64_t)waiting > s->tx.total)
+    if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &waiting) < 0)
         return s->tx.total;
-    return s->tx.total - (uint64_t)waiting;
+    return (uint64_t)waiting < s->tx.total ? s->tx.total - (uint64_t)waiting : 0;
 }
 
 bool sock_unsend(struct sock *s, size_t bytes)

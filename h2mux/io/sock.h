@@ -147,7 +147,10 @@ bool sock_unsend(struct sock *s, size_t bytes);
 
 /* Count bytes on the wire (with TLS: bytes of records). sock_queued returns the number of bytes
  * that wait in the queue, sock_sent the number of bytes that have left. sock_taken asks the kernel
- * and returns the number of bytes that the peer's system has acknowledged. */
+ * (SIOCOUTQ) and returns the number of bytes that the peer's system has acknowledged by TCP, or
+ * that the peer itself has read from a unix socket. A unix socket counts what waits with the memory
+ * around it, so there the number may be too small while something waits, and falls when bytes are
+ * sent. Where the kernel cannot tell, all that has left counts as taken. */
 size_t sock_queued(const struct sock *s);
 uint64_t sock_sent(const struct sock *s);
 uint64_t sock_taken(const struct sock *s);

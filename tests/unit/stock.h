@@ -30,6 +30,7 @@ struct stock {
     struct buf out; /* frames that have left and have not been delivered */
     struct stock_stream streams[STOCK_STREAMS];
     size_t n_streams;
+    size_t padding; /* of each frame */
     bool server;
 };
 
@@ -95,8 +96,16 @@ static inline int stock_on_close(nghttp2_session *ng, int32_t id, uint32_t code,
     return 0;
 }
 
+static inline ssize_t stock_pad(nghttp2_session *ng, const nghttp2_frame *frame, size_t most,
+                                void *user)
+{
+    size_t want = frame->hd.length + ((struct stock *)user)->padding;
+    return (ssize_t)(want < most ? want : most);
+}
+
 static inline void stock_callbacks(nghttp2_session_callbacks *c)
 {
+    nghttp2_session_callbacks_set_select_padding_callback(c, stock_pad);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, stock_on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(c, stock_on_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, stock_on_close);

@@ -167,9 +167,10 @@ static void test_slow_but_moving(void **state)
 
 static uint64_t kernel_sent, kernel_step;
 
-static uint64_t taken(void *exchange, struct leg *leg)
+static bool taken(void *exchange, struct leg *leg, uint64_t *bytes)
 {
-    return kernel_sent += kernel_step;
+    *bytes = kernel_sent += kernel_step;
+    return true;
 }
 
 /* No credit comes, for the kernel had taken all, but the peer still reads that. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_library_window.c - what nghttp2 does to a stream's window between a SETTINGS that lowers
- * INITIAL_WINDOW_SIZE and its acknowledgement (G20): two plain sessions, none of ours.
+ * INITIAL_WINDOW_SIZE and its acknowledgement (G20), and when its owner makes it smaller (G21): two
+ * plain sessions, none of ours.
  * http-rules.md#nghttp2-152 */
 #include "stock.h"
 
@@ -109,12 +110,56 @@ static void test_credit_before_ack(void **state)
     close_pair(&p);
 }
 
+/* G21: a smaller window alone withholds nothing from a reader that holds much. Each byte that it
+ * reads comes back as credit, until as much has been consumed as the window was made smaller. */
+static void test_smaller_window_is_no_smaller(void **state)
+{
+    struct pair p;
+    open_pair(&p);
+    stock_send(&p.client, p.st, 1 << 20);
+    settle(&p);
+    assert_int_equal(p.st->sent, 64 * KI);
+    nghttp2_session_set_local_window_size(p.server.ng, 0, p.st->id, 16 * KI);
+    nghttp2_session_consume_stream(p.server.ng, p.st->id, 8 * KI);
+    settle(&p);
+    assert_int_equal(p.st->sent, 72 * KI); /* 64 KiB are held as before */
+    close_pair(&p);
+}
+
+/* G21: when what is read first is not reported as consumed, the window is small. When it grows
+ * again, nghttp2 sends no WINDOW_UPDATE for the part that was withheld, and the credit for it comes
+ * with the bytes that are reported as consumed then. */
+static void test_smaller_window_by_withholding(void **state)
+{
+    struct pair p;
+    open_pair(&p);
+    stock_send(&p.client, p.st, 1 << 20);
+    settle(&p);
+    nghttp2_session_set_local_window_size(p.server.ng, 0, p.st->id, 16 * KI); /* 48 are read */
+    settle(&p);
+    nghttp2_session_consume_stream(p.server.ng, p.st->id, 8 * KI);
+    settle(&p);
+    assert_int_equal(p.st->sent, 72 * KI); /* 16 KiB are held */
+    nghttp2_session_set_local_window_size(p.server.ng, 0, p.st->id, 32 * KI);
+    settle(&p);
+    assert_int_equal(p.st->sent, 72 * KI);
+    nghttp2_session_consume_stream(p.server.ng, p.st->id, 16 * KI);
+    settle(&p);
+    assert_int_equal(p.st->sent, 88 * KI); /* 32 KiB are held */
+    nghttp2_session_set_local_window_size(p.server.ng, 0, p.st->id, 128 * KI);
+    settle(&p);
+    assert_int_equal(p.st->sent, (88 + 64) * KI); /* what is beyond the old window comes at once */
+    close_pair(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_window_set_before_ack),
         cmocka_unit_test(test_window_set_with_the_step),
         cmocka_unit_test(test_credit_before_ack),
+        cmocka_unit_test(test_smaller_window_is_no_smaller),
+        cmocka_unit_test(test_smaller_window_by_withholding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,29 +43,127 @@ static void windows_grow_when_they_were_the_limit(void **state)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct window w;
-        uint32_t size = rows[i].size;
-        window_init(&w, size);
+        window_init(&w, rows[i].size);
         for (int n = 0; n < rows[i].times; n++) {
             uint64_t now_us = START + (uint64_t)n * rows[i].every_us;
-            uint32_t grown =
-                window_credit(&w, rows[i].bytes, now_us, rows[i].rtt_us, rows[i].may_grow);
-            assert_true(grown == 0 || grown > size);
-            size = grown ? grown : size;
+            bool used = window_credit(&w, rows[i].bytes, now_us, rows[i].rtt_us);
+            if (used && rows[i].may_grow)
+                window_resize(&w, window_double(&w), now_us);
         }
-        assert_int_equal(size, w.size);
-        if (size != rows[i].want)
-            fail_msg("%s: %u, want %u", rows[i].id, size, rows[i].want);
+        if (w.size != rows[i].want)
+            fail_msg("%s: %u, want %u", rows[i].id, w.size, rows[i].want);
     }
 }
 
-/* Growth waits until the budget allows it, then comes with the next credit of a busy round. */
-static void growth_waits_for_the_budget(void **state)
+/* A window that was used up says so until its round is over: growth may wait for the budget, or for
+ * what the reader's system acknowledges. */
+static void a_round_lasts(void **state)
 {
     struct window w;
     window_init(&w, WINDOW_INITIAL);
-    for (uint64_t n = 0; n < 5; n++)
-        assert_int_equal(window_credit(&w, 16 * KIB, START + n, 50 * MS, false), 0);
-    assert_int_equal(window_credit(&w, 1, START + 5, 50 * MS, true), 2 * WINDOW_INITIAL);
+    for (uint64_t n = 0; n < 4; n++)
+        assert_false(window_credit(&w, 16 * KIB, START + n, 50 * MS));
+    assert_false(window_credit(&w, 16 * KIB - 1, START + 5, 50 * MS));
+    assert_true(window_credit(&w, 1, START + 6, 50 * MS));
+    assert_true(window_credit(&w, 1, START + 100 * MS, 50 * MS));
+    assert_false(window_credit(&w, 1, START + 101 * MS, 50 * MS));
+}
+
+/* ---- F21: what earns growth */
+
+enum { S = 1000 * MS, ANSWERS = 6 };
+
+/* The reader's system is asked again and again, `every_us` apart, and says that it has `taken`. */
+static const struct {
+    const char *id;
+    uint64_t rtt_us, every_us, taken[ANSWERS];
+    int want; /* the first answer that earns growth, from 1 on; 0: none */
+} earnings[] = {
+    {"the first answer is only the beginning", 0, MS, {9999 * KIB, 9999 * KIB}, 0},
+    {"a whole window", 0, MS, {1000, 1000 + 64 * KIB}, 2},
+    {"a byte less", 0, MS, {1000, 999 + 64 * KIB, 999 + 64 * KIB, 999 + 64 * KIB}, 0},
+    {"in pieces", 0, 300 * MS, {0, 30 * KIB, 60 * KIB, 64 * KIB}, 4},
+    {"in pieces, too late", 0, 340 * MS, {0, 30 * KIB, 60 * KIB, 64 * KIB, 90 * KIB}, 0},
+    {"the second begins anew", 0, 2 * S, {0, 500 * KIB, 900 * KIB, 1300 * KIB}, 0},
+    {"bursts a second apart", 0, S, {0, 60 * KIB, 130 * KIB, 200 * KIB}, 4},
+    {"a satellite", 600 * MS, 1200 * MS, {0, 60 * KIB, 130 * KIB}, 3},
+    {"a unix socket's number falls", 0, MS, {90 * KIB, 80 * KIB, 10 * KIB, 153 * KIB}, 0},
+    {"nobody takes anything", 0, MS, {7, 7, 7, 7, 7, 7}, 0},
+};
+
+static void growth_is_earned(void **state)
+{
+    for (size_t i = 0; i < COUNT(earnings); i++) {
+        struct window w;
+        int first = 0;
+        window_init(&w, 64 * KIB);
+        for (int n = 0; n < ANSWERS && first == 0; n++) {
+            uint64_t now = START + (uint64_t)n * earnings[i].every_us;
+            if (n > 1 && earnings[i].taken[n] == 0)
+                break;
+            if (window_earned(&w, earnings[i].taken[n], now, earnings[i].rtt_us))
+                first = n + 1;
+        }
+        if (first != earnings[i].want)
+            fail_msg("%s: %d, want %d", earnings[i].id, first, earnings[i].want);
+    }
+}
+
+/* F21: a body of half a window or less, and one that need not grow, cost at most one call. */
+static void the_kernel_is_seldom_asked(void **state)
+{
+    struct window w;
+    window_init(&w, 64 * KIB);
+    window_credit(&w, 32 * KIB - 1, START, MS);
+    assert_false(window_asks(&w, false));
+    window_credit(&w, 1, START, MS);
+    assert_true(window_asks(&w, false));
+    window_earned(&w, 0, START, MS);
+    window_credit(&w, 900 * KIB, START, MS);
+    assert_false(window_asks(&w, false));
+    assert_true(window_asks(&w, true));
+    window_earned(&w, 0, START, MS);
+    window_credit(&w, 16 * KIB - 1, START, MS);
+    assert_false(window_asks(&w, true));
+    window_credit(&w, 1, START, MS);
+    assert_true(window_asks(&w, true));
+}
+
+/* ---- F22: slow readers */
+
+/* One look a second, from 0 on, with a window of 1 MiB: the reader takes `rate` bytes a second, and
+ * has nothing to wait for in the seconds of `idle`. */
+static const struct {
+    const char *id;
+    uint64_t rate;
+    uint32_t idle; /* bits */
+    int want;      /* the look that finds it slow; 0: none in 31 s */
+} slows[] = {
+    {"takes nothing", 0, 0, 10},
+    {"takes little", KIB, 0, 10},
+    {"just too little", 104857, 0, 10},
+    {"just enough", 104858, 0, 0},
+    {"fast", 100 * 1024 * KIB, 0, 0},
+    {"had nothing to take for a moment", KIB, 1 << 9, 20},
+    {"now and then", KIB, 1 << 5 | 1 << 14 | 1 << 23 | 1 << 30, 0},
+    {"never anything", 0, UINT32_MAX, 0},
+};
+
+static void a_slow_reader_is_found(void **state)
+{
+    for (size_t i = 0; i < COUNT(slows); i++) {
+        struct window w;
+        int found = 0;
+        window_init(&w, 1024 * KIB);
+        for (int n = 0; n < 32 && found == 0; n++) {
+            uint64_t now = START + (uint64_t)n * S;
+            if (window_slow_asks(&w, !(slows[i].idle >> n & 1), now) &&
+                window_slow(&w, 77 + (uint64_t)n * slows[i].rate, now))
+                found = n;
+        }
+        if (found != slows[i].want)
+            fail_msg("%s: %d, want %d", slows[i].id, found, slows[i].want);
+    }
 }
 
 enum { LEAST = WINDOW_INITIAL, MOST = WINDOW_LEARNED_MAX, LINK = 32 * 1024 * KIB };
@@ -136,7 +234,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_grow_when_they_were_the_limit),
-        cmocka_unit_test(growth_waits_for_the_budget),
+        cmocka_unit_test(a_round_lasts),
+        cmocka_unit_test(growth_is_earned),
+        cmocka_unit_test(the_kernel_is_seldom_asked),
+        cmocka_unit_test(a_slow_reader_is_found),
         cmocka_unit_test(windows_start_with_what_others_have_learned),
         cmocka_unit_test(windows_begin_smaller_in_a_crowd),
     };
