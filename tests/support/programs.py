@@ -214,7 +214,7 @@ class Server(Kept):
             *self.options,
         ]
         self.program = Program(argv, self.directory, "oneportd", env=self.env)
-        self.port = int(self.program.wait_output(r"listening.*addr=\S*?:(\d+)").group(1))
+        self.port = int(self.program.wait_output(r"listening.*addr\W+\S*?:(\d+)").group(1))
         return self
 
     @property
