@@ -60,7 +60,7 @@ struct worker *crew_worker_new(struct server *s, unsigned index)
     if (!w)
         return NULL;
     sleep_watch_start(&w->sleep, w->loop, on_wake, w);
-    w->registry = registry_new(w->loop, s->config, s->directory, (int)index);
+    w->registry = registry_new(w);
     w->abuse = abuse_new(random_seed());
     uint64_t rate = s->config->limits.viewer_rate;
     if (rate > 0)

@@ -21,6 +21,7 @@
 #include "src/names/store.h"
 #include "src/reload.h"
 #include "src/stage.h"
+#include "src/tunnels/queue.h"
 #include "src/tunnels/registry.h"
 #include "src/worker/certificate.h"
 #include "src/worker/commons.h"
@@ -120,7 +121,8 @@ static int open_limits(void *program)
     struct server *s = server_of(program);
     s->quota =
         quota_new((uint64_t)arc4random() << 32 | arc4random(), s->config->limits.register_rate);
-    s->handshakes = commons_new(s->config->limits.handshakes, gate_evict);
+    s->handshakes = commons_new(s->config->limits.handshakes, 1, gate_evict);
+    s->holds = queue_holds_new();
     budget_init(&s->budget, s->config->limits.memory);
     raise_descriptor_limit(s->config);
     return 0;
@@ -129,6 +131,7 @@ static int open_limits(void *program)
 static void close_limits(void *program)
 {
     struct server *s = server_of(program);
+    commons_free(s->holds);
     commons_free(s->handshakes);
     quota_free(s->quota);
 }

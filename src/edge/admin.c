@@ -103,7 +103,7 @@ void admin_tunnel_status(struct worker *w, struct slice name, struct answer *a)
     cJSON_AddNumberToObject(json, "connected_sockets", (double)t->n_links);
     cJSON_AddStringToObject(json, "name", t->name);
     cJSON_AddStringToObject(json, "state", tunnel_state_name(t->state));
-    cJSON_AddNumberToObject(json, "waiting", (double)t->n_waiters);
+    cJSON_AddNumberToObject(json, "waiting", (double)t->queue.n);
     cJSON_AddNumberToObject(json, "exchanges", (double)t->exchanges);
     answer_json(a, json);
 }

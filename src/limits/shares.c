@@ -188,11 +188,11 @@ size_t shares_most(const struct shares *s)
 
 /* Returns the narrowest holder that has to give up a place before @who gets one, or NULL when there
  * is room for @who. */
-static struct holder *find_full(struct shares *s, const struct who *who)
+static const struct holder *find_full(const struct shares *s, const struct who *who)
 {
-    struct holder *full = s->top.count >= s->capacity ? &s->top : NULL;
+    const struct holder *full = s->top.count >= s->capacity ? &s->top : NULL;
     for (unsigned i = 0; i < who->depth; i++) {
-        struct holder *h = find(s, &who->at[i]);
+        const struct holder *h = find(s, &who->at[i]);
         if (h && h->count >= shares_most(s))
             full = h;
     }
@@ -239,6 +239,12 @@ static struct share *find_place(const struct shares *s, const struct who *who,
             return own->victim;
     }
     return NULL;
+}
+
+bool shares_has_place(const struct shares *s, const struct who *who)
+{
+    const struct holder *full = find_full(s, who);
+    return !full || find_place(s, who, full);
 }
 
 bool shares_take(struct shares *s, const struct who *who, struct share *p, struct share **victim)

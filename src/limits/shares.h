@@ -48,6 +48,9 @@ void shares_free(struct shares *s);
 bool shares_take(struct shares *s, const struct who *who, struct share *p,
                  struct share **victim) MUSTCHECK;
 
+/* Returns whether shares_take would succeed. */
+bool shares_has_place(const struct shares *s, const struct who *who);
+
 /* Takes the place @p for @who without asking whether there is room, for an object that exists
  * already. The pool may hold more than its capacity then. */
 void shares_hold(struct shares *s, const struct who *who, struct share *p);

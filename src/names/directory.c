@@ -2,9 +2,7 @@
 /* directory.c - keeps a map of names and a map of addresses under one lock; see directory.h. */
 #include "src/names/directory.h"
 
-#include <assert.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
@@ -40,7 +38,6 @@ struct directory {
     uint64_t per_address; /* 0: no limit, and nothing is counted */
     size_t live;          /* names that are live */
     bool changed;         /* on_change was called since the last directory_print */
-    _Atomic size_t waiting;
     void (*on_change)(void *user);
     void *user; /* borrowed: outlives the directory */
 };
@@ -73,7 +70,6 @@ void directory_free(struct directory *d)
 {
     if (!d)
         return;
-    CHECK_THAT(d->waiting == 0);
     map_each(&d->names, free_value, NULL);
     map_deinit(&d->names);
     map_each(&d->holders, free_value, NULL);
@@ -149,23 +145,6 @@ static void unlock_written(struct directory *d)
     if (CHECKING)
         directory_check(d);
     pthread_rwlock_unlock(&d->lock);
-}
-
-/* ---- requests that wait */
-
-bool directory_wait_begin(struct directory *d, size_t most)
-{
-    if (atomic_fetch_add_explicit(&d->waiting, 1, memory_order_relaxed) < most)
-        return true;
-    directory_wait_end(d);
-    return false;
-}
-
-void directory_wait_end(struct directory *d)
-{
-    size_t before = atomic_fetch_sub_explicit(&d->waiting, 1, memory_order_relaxed);
-    assert(before > 0);
-    (void)before;
 }
 
 /* ---- look-up */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* directory.h - holds the one table that all workers share. For each name the table says which
  * worker has the name and which line the names file gets for it. The table also counts the names of
- * each address, and the requests that wait for a client. A name is live while a client serves it.
+ * each address. A name is live while a client serves it.
  *
  * Everything else about a name lives on its worker, and only that worker touches it: another worker
  * that gets a request for the name moves the viewer's connection there. Any thread may use the
@@ -59,13 +59,6 @@ void directory_note(struct directory *d, const struct held_name *h, bool remembe
 /* Appends the content of the names file to @to. Returns 0, or ERR_LIMIT when the content does not
  * fit. */
 int directory_print(struct directory *d, struct buf *to) MUSTCHECK;
-
-/* Counts a request that begins to wait for a link. There is one count for all names on all workers.
- * Returns false, and counts nothing, when @most requests wait already. The count is atomic and
- * needs no lock. */
-bool directory_wait_begin(struct directory *d, size_t most) MUSTCHECK;
-/* Ends the wait that directory_wait_begin has counted. */
-void directory_wait_end(struct directory *d);
 
 struct directory_counts {
     size_t names, live;

@@ -80,6 +80,14 @@ static void on_gone(struct waiter *w)
     exchange_fail(x, FAIL_NO_TUNNEL);
 }
 
+/* Lets the timer fail the request in the next turn, since another exchange is on the stack. */
+static void on_evicted(struct waiter *w)
+{
+    struct exchange *x = CONTAINER_OF(w, struct exchange, wait.waiter);
+    x->wait.tunnel = NULL;
+    timer_arm(&x->timer, 0);
+}
+
 static void wait_for_backend(struct exchange *x, struct tunnel *t, bool queued)
 {
     exchange_enter(x, EXCHANGE_HELD);
@@ -144,4 +152,6 @@ void exchange_init_waiter(struct exchange *x)
     x->wait.waiter.kind = exchange_kind(x);
     x->wait.waiter.on_backend = on_backend;
     x->wait.waiter.on_gone = on_gone;
+    x->wait.waiter.on_evicted = on_evicted;
+    x->wait.waiter.viewer = x->request.viewer;
 }

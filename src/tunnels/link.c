@@ -194,7 +194,7 @@ static void on_goaway(void *user, struct slice debug)
 static void run_wake(void *user)
 {
     struct link *l = user;
-    if (l->backend.tunnel && l->backend.tunnel->n_waiters > 0)
+    if (l->backend.tunnel && l->backend.tunnel->queue.n > 0)
         tunnel_wake(l->backend.tunnel);
 }
 

@@ -9,6 +9,7 @@
 #include "h2mux/base/err.h"
 #include "h2mux/base/map.h"
 #include "src/tunnels/tunnel.h"
+#include "src/worker/worker.h"
 
 struct registry {
     struct tunnel_owner owner;   /* given to each tunnel */
@@ -65,6 +66,8 @@ static void note(void *registry, const struct tunnel *t)
     memcpy(h.owner, t->owner_id, sizeof h.owner);
     if (CHECKING)
         check_name(r, t);
+    if (r->owner.worker->server->draining && t->state == TUNNEL_GRACED && !t->left_for_good)
+        return; /* the server takes the links away: the file says LIVE still */
     directory_note(r->directory, &h, t->asked || !t->left_for_good);
 }
 
@@ -79,7 +82,9 @@ static struct tunnel *registry_add(struct registry *r, struct slice name,
 /* ---- the table */
 
 /* Holds a name of the names file for the rest of its time. A name that was LIVE when the file was
- * written gets the whole --name-grace from now on. */
+ * written gets the whole --name-grace from now on. Another one has been away for the part of its
+ * grace that is over; one that was never LIVE has less than a whole grace left, too, and looks as
+ * if it had been away for long. */
 void registry_adopt(struct registry *r, const struct held_name *h)
 {
     int64_t wall_s = clock_wall_s();
@@ -94,6 +99,7 @@ void registry_adopt(struct registry *r, const struct held_name *h)
         return;
     struct tunnel *t = registry_add(r, name, h->owner, h->asked);
     tunnel_hold(t, TUNNEL_GRACED, left_ms);
+    tunnel_was_live(t, (most_ms - left_ms) * 1000);
     note(r, t);
 }
 
@@ -122,35 +128,22 @@ static void on_expired(void *registry, struct tunnel *t)
     registry_drop(registry, t);
 }
 
-static bool wait_begin(void *registry)
-{
-    struct registry *r = registry;
-    return directory_wait_begin(r->directory, WAITERS_MAX);
-}
-
-static void wait_end(void *registry)
-{
-    struct registry *r = registry;
-    directory_wait_end(r->directory);
-}
-
-struct registry *registry_new(struct loop *l, const struct config *c, struct directory *d,
-                              int worker)
+struct registry *registry_new(struct worker *w)
 {
     struct registry *r = xcalloc(1, sizeof *r);
+    const struct config *c = w->server->config;
     r->owner = (struct tunnel_owner){
-        .loop = l,
+        .worker = w,
+        .loop = w->loop,
         .pending_ms = c->names.pending_ms,
         .name_grace_ms = c->names.grace_ms,
         .on_change = note,
         .on_expired = on_expired,
-        .wait_begin = wait_begin,
-        .wait_end = wait_end,
         .user = r,
     };
     r->config = c;
-    r->directory = d;
-    r->worker = worker;
+    r->directory = w->server->directory;
+    r->worker = (int)w->index;
     map_init(&r->names);
     return r;
 }

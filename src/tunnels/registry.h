@@ -21,15 +21,13 @@
 #include "src/names/ticket.h"
 #include "src/worker/config.h"
 
-enum { WAITERS_MAX = 4096 /* requests that wait for any name of the process */ };
-
 struct registry;
 struct tunnel;
+struct worker;
 
-/* Makes an empty registry. The timers of its tunnels run on @l. @worker is the worker's index in
- * the directory. The registry borrows @l, @c and @d, which outlive it. */
-struct registry *registry_new(struct loop *l, const struct config *c, struct directory *d,
-                              int worker) MUSTCHECK;
+/* Makes an empty registry of the worker @w, whose server has its directory already. The timers of
+ * its tunnels run on the loop of @w, which outlives it. */
+struct registry *registry_new(struct worker *w) MUSTCHECK;
 
 /* Frees the registry and its tunnels. The names stay in the directory, from which the names file is
  * written. NULL is fine. */

@@ -97,8 +97,8 @@ static void tunnel_check(const struct tunnel *t)
     CHECK_THAT(live != timer_armed(&t->hold.timer));
     CHECK_THAT(live == (t->hold.until_us == 0));
     CHECK_THAT(live == (t->hold.away_since_us == 0));
-    CHECK_THAT(t->n_waiters == list_count(&t->waiters));
-    CHECK_THAT(t->n_waiters <= TUNNEL_WAITERS_MAX);
+    CHECK_THAT(!live || t->was_live);
+    queue_check(&t->queue);
     LIST_FOREACH (node, &t->backends)
         CHECK_THAT(backend_at(node)->tunnel == t);
 }
@@ -116,7 +116,7 @@ static void tunnel_check_fresh(const struct tunnel *t)
 static void tunnel_check_served(const struct tunnel *t)
 {
     tunnel_check_fresh(t);
-    LIST_FOREACH (node, &t->waiters)
+    LIST_FOREACH (node, &t->queue.waiters)
         CHECK_THAT(!can_open(t, CONTAINER_OF(node, struct waiter, node)->kind));
 }
 
@@ -149,6 +149,14 @@ void tunnel_hold(struct tunnel *t, enum tunnel_state s, uint64_t for_ms)
     timer_arm(&t->hold.timer, for_ms);
 }
 
+void tunnel_was_live(struct tunnel *t, uint64_t away_us)
+{
+    assert(t->state != TUNNEL_LIVE);
+    uint64_t now_us = now_of(t);
+    t->was_live = true;
+    t->hold.away_since_us = now_us > away_us ? now_us - away_us : 1;
+}
+
 struct tunnel *tunnel_new(const struct tunnel_owner *owner, struct slice name,
                           const uint8_t owner_id[static OWNER_LEN], bool asked)
 {
@@ -159,20 +167,10 @@ struct tunnel *tunnel_new(const struct tunnel_owner *owner, struct slice name,
     t->asked = asked;
     t->owner = owner;
     list_init(&t->backends);
-    list_init(&t->waiters);
+    queue_init(&t->queue, owner->worker);
     timer_init(&t->hold.timer, owner->loop, on_hold_over, t);
     tunnel_hold(t, TUNNEL_PENDING, owner->pending_ms);
     return t;
-}
-
-static struct waiter *waiter_pop(struct tunnel *t)
-{
-    struct list_node *node = list_pop(&t->waiters);
-    if (!node)
-        return NULL;
-    t->n_waiters--;
-    t->owner->wait_end(t->owner->user);
-    return CONTAINER_OF(node, struct waiter, node);
 }
 
 void tunnel_free(struct tunnel *t)
@@ -182,7 +180,7 @@ void tunnel_free(struct tunnel *t)
     timer_stop(&t->hold.timer);
     for (struct list_node *node; (node = list_pop(&t->backends));)
         backend_at(node)->tunnel = NULL;
-    for (struct waiter *w; (w = waiter_pop(t));)
+    for (struct waiter *w; (w = queue_pop(&t->queue));)
         w->on_gone(w);
     free(t);
 }
@@ -195,6 +193,7 @@ static void enter_live(struct tunnel *t)
     t->state = TUNNEL_LIVE;
     t->hold.away_since_us = t->hold.until_us = 0;
     t->left_for_good = false;
+    t->was_live = true;
     note_change(t);
 }
 
@@ -429,8 +428,8 @@ struct backend *tunnel_pick(const struct tunnel *t, enum stream_kind kind)
 void tunnel_wake(struct tunnel *t)
 {
     refresh(t);
-    for (size_t n = t->n_waiters; n > 0 && can_open(t, STREAM_REQUEST); n--) {
-        struct waiter *w = waiter_pop(t);
+    for (size_t n = t->queue.n; n > 0 && can_open(t, STREAM_REQUEST); n--) {
+        struct waiter *w = queue_pop(&t->queue);
         if (!w)
             break;
         w->on_backend(w, tunnel_pick(t, w->kind));
@@ -447,22 +446,17 @@ bool tunnel_wait(struct tunnel *t, struct waiter *w, uint64_t now_us)
     CHECK_THAT(!can_open(t, w->kind));
     if (away && now_us > since_us && now_us - since_us > AWAY_MAX_US)
         return false;
-    if (t->n_waiters >= TUNNEL_WAITERS_MAX || !t->owner->wait_begin(t->owner->user))
+    if (away && !t->was_live)
         return false;
-    list_push(&t->waiters, &w->node);
-    t->n_waiters++;
+    bool waits = queue_push(&t->queue, w);
     if (CHECKING)
         tunnel_check(t);
-    return true;
+    return waits;
 }
 
 void tunnel_unwait(struct tunnel *t, struct waiter *w)
 {
-    if (!list_linked(&w->node))
-        return;
-    list_remove(&w->node);
-    t->n_waiters--;
-    t->owner->wait_end(t->owner->user);
+    queue_remove(w);
     if (CHECKING)
         tunnel_check(t);
 }

@@ -21,10 +21,10 @@
 #include "src/http/route.h"
 #include "src/names/owner.h"
 #include "src/tunnels/backend.h"
+#include "src/tunnels/queue.h"
 
 enum {
     TUNNEL_OUTDATED_MAX = 16, /* backends that get no new streams; the oldest of more is closed */
-    TUNNEL_WAITERS_MAX = 256, /* requests that may wait for one name */
     TUNNEL_TAKEOVERS = 6      /* takeovers whose time is remembered */
 };
 
@@ -33,24 +33,10 @@ enum tunnel_state { TUNNEL_PENDING, TUNNEL_LIVE, TUNNEL_GRACED };
 /* Returns "pending", "live" or "graced". */
 const char *tunnel_state_name(enum tunnel_state s);
 
-/* Stands for a request that waits for a backend, and is embedded in its exchange. The waiter gets
- * exactly one of the two calls, unless tunnel_unwait comes first. It leaves the queue before the
- * call. */
-struct waiter {
-    struct list_node node; /* linked iff waiting */
-    enum stream_kind kind; /* what a stream is wanted for */
-
-    /* Gives the request @b, the backend that suits it best. A request for which @b has no room
-     * calls tunnel_wait again. */
-    void (*on_backend)(struct waiter *w, struct backend *b);
-
-    /* Tells the request that the name was dropped. */
-    void (*on_gone)(struct waiter *w);
-};
-
 /* Holds the settings and callbacks that an owner gives to all its tunnels. */
 struct tunnel_owner {
-    struct loop *loop;      /* borrowed: outlives the tunnels */
+    struct worker *worker;  /* borrowed: outlives the tunnels */
+    struct loop *loop;      /* borrowed from the worker */
     uint64_t pending_ms;    /* how long a name is held before its first backend */
     uint64_t name_grace_ms; /* how long a name is held after its last backend */
 
@@ -59,12 +45,6 @@ struct tunnel_owner {
 
     /* Tells that the name is held no longer. The owner frees @t. */
     void (*on_expired)(void *user, struct tunnel *t);
-
-    /* Counts a request that is about to wait. Returns false when too many requests wait already. */
-    bool (*wait_begin)(void *user);
-
-    /* Tells that a request which wait_begin has counted no longer waits. */
-    void (*wait_end)(void *user);
 
     void *user;
 };
@@ -85,8 +65,11 @@ struct tunnel {
     struct list_node backends; /* of backend.in_tunnel */
     size_t n_links;            /* backends that count towards --max-links */
 
-    struct list_node waiters; /* of waiter.node */
-    size_t n_waiters;
+    /* The name was LIVE since this server or the one before it has held it. A name that never was
+     * has no viewers who could miss it, and its requests do not wait. */
+    bool was_live;
+
+    struct queue queue; /* of requests that wait */
 
     struct {                /* how long the name is held */
         struct timer timer; /* PENDING, GRACED: runs out at `until_us` */
@@ -117,6 +100,9 @@ void tunnel_free(struct tunnel *t);
 /* Enters the state @s, which is PENDING or GRACED, and holds the name for @for_ms milliseconds from
  * now on. The owner gets on_expired when that time is over. */
 void tunnel_hold(struct tunnel *t, enum tunnel_state s, uint64_t for_ms);
+
+/* Notes of a name of the names file, which is held already, that it was LIVE until @away_us ago. */
+void tunnel_was_live(struct tunnel *t, uint64_t away_us);
 
 /* ---- who may attach */
 
@@ -151,8 +137,9 @@ struct backend *tunnel_pick(const struct tunnel *t, enum stream_kind kind);
  * this when it has room again or has ceased to take streams. */
 void tunnel_wake(struct tunnel *t);
 
-/* Puts @w, for which no backend has room, into the queue. Returns false when too many requests wait
- * already, or when the name has been without a backend for more than 30 s. */
+/* Puts @w, for which no backend has room, into the queue. Returns false when there is no place for
+ * it (queue.h), when the name has been without a backend for more than 30 s, or when it was never
+ * LIVE. */
 bool tunnel_wait(struct tunnel *t, struct waiter *w, uint64_t now_us) MUSTCHECK;
 
 /* Takes @w out of the queue. Does nothing when @w is not in it. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* commons.c - keeps shares under a lock, and a list of victims for each worker; see commons.h. */
+/* commons.c - keeps shares under a lock, and a list of victims for each worker; see commons.h.
+ *
+ * The lock of a mailbox may be taken while this lock is held, and never the other way round. */
 #include "src/worker/commons.h"
 
 #include <pthread.h>
@@ -10,7 +12,8 @@
 
 struct commons {
     pthread_mutex_t lock; /* guards all below, and the seats */
-    struct shares *shares;
+    struct shares *shares[COMMONS_AXES_MAX];
+    unsigned axes;
     void (*evict)(struct seat *seat);
     struct list_node **victims; /* of seats: a list for each worker; the lists are owned */
     unsigned n_victims;
@@ -22,11 +25,13 @@ struct letter {
     struct commons *commons; /* borrowed: outlives every mail */
 };
 
-struct commons *commons_new(size_t capacity, void (*evict)(struct seat *seat))
+struct commons *commons_new(size_t capacity, unsigned axes, void (*evict)(struct seat *seat))
 {
     struct commons *c = xcalloc(1, sizeof *c);
     pthread_mutex_init(&c->lock, NULL);
-    c->shares = shares_new(capacity);
+    c->axes = axes;
+    for (unsigned i = 0; i < axes; i++)
+        c->shares[i] = shares_new(capacity);
     c->evict = evict;
     return c;
 }
@@ -40,7 +45,8 @@ void commons_free(struct commons *c)
         free(c->victims[i]);
     }
     free(c->victims);
-    shares_free(c->shares);
+    for (unsigned i = 0; i < c->axes; i++)
+        shares_free(c->shares[i]);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -84,64 +90,98 @@ static void post_letter(struct commons *c, const struct worker *to)
     mailbox_post(to->mailbox, &letter->mail);
 }
 
-/* Puts the seat of @share on the list of its worker. Returns the worker if the list was empty, so
- * that it must get a letter; else NULL. */
-static const struct worker *condemn(struct commons *c, struct share *share)
+static void give(struct commons *c, struct seat *seat)
 {
-    struct seat *seat = CONTAINER_OF(share, struct seat, share);
+    for (unsigned i = 0; i < c->axes; i++)
+        shares_give(c->shares[i], &seat->share[i]);
+}
+
+static void set_idle(struct commons *c, struct seat *seat, bool idle)
+{
+    for (unsigned i = 0; i < c->axes; i++)
+        shares_set_idle(c->shares[i], &seat->share[i], idle);
+}
+
+/* Takes the place of the seat whose share of the axis @axis is @victim along all axes, and puts the
+ * seat on the list of its worker. Sends a letter if the list was empty. */
+static void condemn(struct commons *c, struct share *victim, unsigned axis)
+{
+    struct seat *seat = CONTAINER_OF(victim - axis, struct seat, share[0]);
     struct list_node *list = victims_of(c, seat->worker->index);
-    bool first = list_empty(list);
+    give(c, seat);
+    if (list_empty(list))
+        post_letter(c, seat->worker);
     list_push(list, &seat->victim);
-    return first ? seat->worker : NULL;
+}
+
+/* Takes a place of each axis. Returns false when an axis has none; the caller gives back those that
+ * were taken. */
+static bool take(struct commons *c, const struct who *who, struct seat *seat)
+{
+    for (unsigned i = 0; i < c->axes; i++)
+        if (!shares_has_place(c->shares[i], &who[i]))
+            return false;
+    for (unsigned i = 0; i < c->axes; i++) {
+        struct share *victim;
+        if (!shares_take(c->shares[i], &who[i], &seat->share[i], &victim))
+            return false;
+        if (victim)
+            condemn(c, victim, i);
+    }
+    return true;
 }
 
 bool commons_take(struct commons *c, struct worker *w, const struct who *who, struct seat *seat,
                   bool idle)
 {
-    struct share *victim;
-    const struct worker *tell = NULL;
+    seat->worker = w;
+    if (!c)
+        return true;
     pthread_mutex_lock(&c->lock);
-    bool taken = shares_take(c->shares, who, &seat->share, &victim);
-    if (victim)
-        tell = condemn(c, victim);
-    if (taken) {
-        seat->worker = w;
-        shares_set_idle(c->shares, &seat->share, idle);
-    }
+    bool taken = take(c, who, seat);
+    if (taken)
+        set_idle(c, seat, idle);
+    else
+        give(c, seat);
     pthread_mutex_unlock(&c->lock);
-    if (tell)
-        post_letter(c, tell);
     return taken;
 }
 
 void commons_hold(struct commons *c, struct worker *w, const struct who *who, struct seat *seat)
 {
+    seat->worker = w;
+    if (!c)
+        return;
     pthread_mutex_lock(&c->lock);
     CHECK_THAT(!list_linked(&seat->victim));
-    shares_hold(c->shares, who, &seat->share);
-    seat->worker = w;
+    for (unsigned i = 0; i < c->axes; i++)
+        shares_hold(c->shares[i], &who[i], &seat->share[i]);
     pthread_mutex_unlock(&c->lock);
 }
 
 void commons_give(struct commons *c, struct seat *seat)
 {
+    if (!c)
+        return;
     pthread_mutex_lock(&c->lock);
     list_remove(&seat->victim);
-    shares_give(c->shares, &seat->share);
+    give(c, seat);
     pthread_mutex_unlock(&c->lock);
 }
 
 void commons_set_idle(struct commons *c, struct seat *seat, bool idle)
 {
+    if (!c)
+        return;
     pthread_mutex_lock(&c->lock);
-    shares_set_idle(c->shares, &seat->share, idle);
+    set_idle(c, seat, idle);
     pthread_mutex_unlock(&c->lock);
 }
 
 size_t commons_count(struct commons *c)
 {
     pthread_mutex_lock(&c->lock);
-    size_t n = shares_count(c->shares);
+    size_t n = shares_count(c->shares[0]);
     pthread_mutex_unlock(&c->lock);
     return n;
 }

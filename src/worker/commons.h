@@ -12,26 +12,31 @@
 
 #include "src/limits/shares.h"
 
+enum { COMMONS_AXES_MAX = 2 };
+
 struct commons;
 struct worker;
 
 /* A place of a commons, embedded in the object that needs it. A zeroed seat is not taken. */
 struct seat {
-    struct share share;
+    struct share share[COMMONS_AXES_MAX];
     struct list_node victim; /* in the list of its worker; linked iff it is to be evicted */
     struct worker *worker;   /* borrowed: took the place */
 };
 
-/* Makes a pool of @capacity places. @evict ends the object of a seat that was given up, and runs on
- * the thread of its worker. The object may have become busy meanwhile: then @evict keeps it, and
- * counts it again by commons_hold. */
-struct commons *commons_new(size_t capacity, void (*evict)(struct seat *seat)) MUSTCHECK;
+/* Makes a pool of @capacity places, whose shares are counted along @axes axes: by address, say, and
+ * by tunnel. A place is taken along each of them, and is given up along all of them. @evict ends
+ * the object of a seat that was given up, and runs on the thread of its worker. The object may have
+ * become busy meanwhile: then @evict keeps it, and counts it again by commons_hold. */
+struct commons *commons_new(size_t capacity, unsigned axes,
+                            void (*evict)(struct seat *seat)) MUSTCHECK;
 
 /* Frees a pool that no object uses any more. NULL is fine. */
 void commons_free(struct commons *c);
 
-/* Takes the place @seat for @who, for an object on @w. @idle: it may be given up at once. Returns
- * false when there is none for @who (shares_take). */
+/* Takes the place @seat for @who, which has an element for each axis, for an object on @w. @idle:
+ * it may be given up at once. Returns false when there is none for @who (shares_take). A pool that
+ * is NULL has a place for everybody. */
 bool commons_take(struct commons *c, struct worker *w, const struct who *who, struct seat *seat,
                   bool idle) MUSTCHECK;
 

@@ -30,6 +30,7 @@ struct server {
     struct directory *directory; /* has a lock */
     struct trust *trust;
     struct commons *handshakes;    /* those under way; has a lock */
+    struct commons *holds;         /* requests that wait for a backend; has a lock */
     struct quota *quota;           /* has a lock */
     struct tls *tls;               /* has a lock; NULL: no certificate, so plain HTTP only */
     struct log_file *access_log;   /* has a lock; NULL: off */

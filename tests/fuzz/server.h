@@ -61,7 +61,7 @@ static inline struct fuzz_server *fuzz_server_new(void)
     x->server.directory = directory_new(x->config.limits.tunnels, NULL, NULL);
     x->server.quota = quota_new(1, x->config.limits.register_rate);
     x->server.trust = trust_new();
-    x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
+    x->worker.registry = registry_new(&x->worker);
     int err =
         registry_claim(x->worker.registry, SLICE("taken-app"), other, true, NULL, &t, &ignored);
     assert(err == 0);

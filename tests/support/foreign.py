@@ -165,6 +165,15 @@ class Stream:
             self.link.flush()
 
 
+def lost(server, name, *fields):
+    """Registers a name, attaches a ForeignLink to it and closes that again. Returns the ticket once
+    the server has noticed. The client of the name counts as away from then on."""
+    ticket = register(server, name, *fields)["ticket"]
+    ForeignLink(server, name, ticket).close()
+    server.wait_log(f"link_lost name={name} ")
+    return ticket
+
+
 def linked(server, name, *fields, **keywords):
     """Registers a name and attaches a ForeignLink to it. Returns the link once the server has
     it."""

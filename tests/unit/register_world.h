@@ -57,7 +57,7 @@ static inline int setup(void **state)
     x->server.keyring = keyring_open(x->dir, reason, sizeof reason);
     x->server.directory = directory_new(x->config.limits.tunnels, NULL, NULL);
     x->server.quota = quota_new(1, x->config.limits.register_rate);
-    x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
+    x->worker.registry = registry_new(&x->worker);
     return x->server.keyring ? 0 : -1;
 }
 

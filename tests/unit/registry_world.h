@@ -23,6 +23,7 @@
 #include "src/names/names_file.h"
 #include "src/names/store.h"
 #include "src/tunnels/link.h"
+#include "src/tunnels/queue.h"
 #include "src/tunnels/tunnel.h"
 #include "src/worker/worker.h"
 
@@ -95,7 +96,7 @@ static inline void close_names(struct fixture *x)
 static inline void open_registry(struct fixture *x)
 {
     x->server.directory = directory_new(0, on_change, x);
-    x->worker->registry = registry_new(x->worker->loop, &x->config, x->server.directory, 0);
+    x->worker->registry = registry_new(x->worker);
     open_names(x);
 }
 
@@ -118,6 +119,7 @@ static inline int setup(void **state)
     x->server.config = &x->config;
     x->server.directory = directory_new(0, on_change, x);
     budget_init(&x->server.budget, 1 << 30);
+    x->server.holds = queue_holds_new();
     x->worker = crew_worker_new(&x->server, 0);
     open_names(x);
     return 0;
@@ -137,6 +139,7 @@ static inline int teardown(void **state)
     turn(x, 1);
     free_names(x);
     crew_worker_free(x->worker);
+    commons_free(x->server.holds);
     directory_free(x->server.directory);
     snprintf(command, sizeof command, "rm -rf %s", x->dir);
     free(x);
@@ -257,6 +260,14 @@ static inline struct tunnel *claim(struct fixture *x, const char *name, bool ask
     unsigned retry;
     assert_int_equal(
         registry_claim(registry_of(x), slice_str(name), alice, asked, NULL, &t, &retry), 0);
+    return t;
+}
+
+/* Claims a name whose client was there until a moment ago, so that its requests may wait. */
+static inline struct tunnel *claim_away(struct fixture *x, const char *name)
+{
+    struct tunnel *t = claim(x, name, true);
+    tunnel_was_live(t, 0);
     return t;
 }
 

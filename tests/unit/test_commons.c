@@ -36,7 +36,7 @@ static struct world *world_new(size_t capacity)
     budget_init(&w->server.budget, 1 << 20);
     for (unsigned i = 0; i < 2; i++)
         w->worker[i] = worker_new(&w->server, i);
-    w->commons = commons_new(capacity, evict);
+    w->commons = commons_new(capacity, 1, evict);
     return w;
 }
 

@@ -76,7 +76,7 @@ static void test_hold_timeout(void **state)
     run(x, GET);
     check_told(x, "failure:503:destination_unavailable ");
     assert_true(clock_now_us() - begun >= 10000);
-    assert_int_equal(x->tunnel->n_waiters, 0);
+    assert_int_equal(x->tunnel->queue.n, 0);
 }
 
 /* F2 */

@@ -15,7 +15,7 @@ static void limit(struct fixture *x, uint64_t names, uint64_t registers)
     quota_free(x->server.quota);
     x->server.directory = directory_new(names, NULL, NULL);
     x->server.quota = quota_new(1, registers);
-    x->worker.registry = registry_new(x->worker.loop, &x->config, x->server.directory, 0);
+    x->worker.registry = registry_new(&x->worker);
 }
 
 static void expect(struct fixture *x, const char *what, const struct request *r, int status,

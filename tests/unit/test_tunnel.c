@@ -68,16 +68,16 @@ static void test_pick_by_kind(void **state)
     assert_ptr_equal(tunnel_pick(t, STREAM_WEBSOCKET), &b->backend);
 }
 
-struct held {
+struct request {
     struct waiter waiter;
     struct tunnel *tunnel;
     struct backend *got;
-    size_t links, gone, rewaits;
+    size_t links, gone, evicted, rewaits;
 };
 
 static void held_on_backend(struct waiter *w, struct backend *b)
 {
-    struct held *h = CONTAINER_OF(w, struct held, waiter);
+    struct request *h = CONTAINER_OF(w, struct request, waiter);
     h->links++;
     h->got = b;
     assert_false(list_linked(&w->node));
@@ -89,28 +89,36 @@ static void held_on_backend(struct waiter *w, struct backend *b)
 
 static void held_on_gone(struct waiter *w)
 {
-    CONTAINER_OF(w, struct held, waiter)->gone++;
+    CONTAINER_OF(w, struct request, waiter)->gone++;
     assert_false(list_linked(&w->node));
 }
 
-static struct held held_make(struct tunnel *t)
+static void held_on_evicted(struct waiter *w)
 {
-    return (struct held){.waiter = {.on_backend = held_on_backend, .on_gone = held_on_gone},
-                         .tunnel = t};
+    CONTAINER_OF(w, struct request, waiter)->evicted++;
+    assert_false(list_linked(&w->node));
+}
+
+static struct request held_make(struct tunnel *t)
+{
+    return (struct request){.waiter = {.on_backend = held_on_backend,
+                                       .on_gone = held_on_gone,
+                                       .on_evicted = held_on_evicted},
+                            .tunnel = t};
 }
 
 /* F2 */
 static void test_wait(void **state)
 {
     struct fixture *x = *state;
-    struct tunnel *t = claim(x, "app", true);
-    struct held a = held_make(t), b = held_make(t), c = held_make(t);
+    struct tunnel *t = claim_away(x, "app");
+    struct request a = held_make(t), b = held_make(t), c = held_make(t);
     assert_true(tunnel_wait(t, &a.waiter, clock_now_us()));
     assert_true(tunnel_wait(t, &b.waiter, clock_now_us()));
     assert_true(tunnel_wait(t, &c.waiter, clock_now_us()));
     tunnel_unwait(t, &b.waiter);
     tunnel_unwait(t, &b.waiter);
-    assert_int_equal(t->n_waiters, 2);
+    assert_int_equal(t->queue.n, 2);
     tunnel_wake(t);
     assert_int_equal(a.links, 0);
     struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
@@ -118,15 +126,15 @@ static void test_wait(void **state)
     assert_int_equal(a.links, 1);
     assert_int_equal(b.links, 0);
     assert_int_equal(c.links, 1);
-    assert_int_equal(t->n_waiters, 0);
+    assert_int_equal(t->queue.n, 0);
 }
 
 /* A request that has no room for its kind waits again: it is asked once a wake, not for ever. */
 static void test_wait_again(void **state)
 {
     struct fixture *x = *state;
-    struct tunnel *t = claim(x, "app", true);
-    struct held a = held_make(t), b = held_make(t);
+    struct tunnel *t = claim_away(x, "app");
+    struct request a = held_make(t), b = held_make(t);
     struct link *l = attach(x, "app", INSTANCE_A, 0, 20);
     struct leg *leg = NULL;
     for (int i = 0; i < 20; i++)
@@ -141,7 +149,7 @@ static void test_wait_again(void **state)
     for (int i = 0; i < WAIT_MS && b.links == 0; i++)
         turn(x, 1);
     assert_int_equal(b.links, 1);
-    assert_int_equal(t->n_waiters, 1);
+    assert_int_equal(t->queue.n, 1);
     assert_in_range(a.links, 1, 5);
     tunnel_unwait(t, &a.waiter);
 }
@@ -150,8 +158,8 @@ static void test_wait_again(void **state)
 static void test_wait_for_stream(void **state)
 {
     struct fixture *x = *state;
-    struct tunnel *t = claim(x, "app", true);
-    struct held a = held_make(t);
+    struct tunnel *t = claim_away(x, "app");
+    struct request a = held_make(t);
     struct link *l = attach(x, "app", INSTANCE_A, 0, 1);
     struct leg *leg = open_stream(l);
     turn(x, 5);
@@ -172,8 +180,8 @@ static void test_gone(void **state)
     x->config.names.pending_ms = 20;
     close_names(x);
     open_registry(x);
-    struct tunnel *t = claim(x, "app", true);
-    struct held a = held_make(t), b = held_make(t);
+    struct tunnel *t = claim_away(x, "app");
+    struct request a = held_make(t), b = held_make(t);
     assert_true(tunnel_wait(t, &a.waiter, clock_now_us()));
     assert_true(tunnel_wait(t, &b.waiter, clock_now_us()));
     turn(x, 60);
@@ -182,12 +190,81 @@ static void test_gone(void **state)
     assert_int_equal(b.gone, 1);
 }
 
+/* F54: a name that was never live holds nobody; one that was lost a moment ago does. */
+static void test_never_live(void **state)
+{
+    struct fixture *x = *state;
+    struct tunnel *t = claim(x, "app", true);
+    struct request a = held_make(t);
+    assert_false(tunnel_wait(t, &a.waiter, clock_now_us()));
+    struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
+    link_close(l, 0);
+    assert_int_equal(t->state, TUNNEL_GRACED);
+    assert_true(tunnel_wait(t, &a.waiter, clock_now_us()));
+    tunnel_unwait(t, &a.waiter);
+}
+
+/* F50 F51 F55: a viewer does not get the last quarter of a name's queue, and gives up its oldest
+ * request for those of others. */
+static void test_viewers_share_a_queue(void **state)
+{
+    static const struct viewer greedy = {.address = "192.0.2.1"}, other = {.address = "192.0.2.2"};
+    struct fixture *x = *state;
+    struct tunnel *t = claim_away(x, "app");
+    struct request *all = xcalloc(QUEUE_MAX + 1, sizeof *all);
+    for (int i = 0; i <= QUEUE_MAX; i++) {
+        all[i] = held_make(t);
+        all[i].waiter.viewer = i < QUEUE_MAX ? &greedy : &other;
+        assert_true(tunnel_wait(t, &all[i].waiter, clock_now_us()));
+    }
+    assert_int_equal(t->queue.n, QUEUE_MAX * 3 / 4 + 1);
+    assert_int_equal(all[QUEUE_MAX / 4 - 1].evicted, 1);
+    assert_int_equal(all[QUEUE_MAX / 4].evicted, 0);
+    assert_int_equal(all[QUEUE_MAX].evicted, 0);
+    for (int i = 0; i <= QUEUE_MAX; i++)
+        tunnel_unwait(t, &all[i].waiter);
+    free(all);
+}
+
+/* F51 F55: when the places of the process are taken, a name without any gets one of the name that
+ * has most, also for viewers who are nobody. */
+static void test_names_share_the_process(void **state)
+{
+    struct fixture *x = *state;
+    struct request *all = xcalloc(HOLDS_MAX + 1, sizeof *all);
+    struct tunnel *t = NULL;
+    static const struct viewer somebody = {.address = "192.0.2.1"};
+    for (int i = 0; i < HOLDS_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "app-%d", i / QUEUE_MAX);
+        t = i % QUEUE_MAX == 0 ? claim_away(x, name) : t;
+        all[i] = held_make(t);
+        assert_true(tunnel_wait(t, &all[i].waiter, clock_now_us()));
+    }
+    t = claim_away(x, "last");
+    all[HOLDS_MAX] = held_make(t);
+    all[HOLDS_MAX].waiter.viewer = &somebody;
+    assert_false(tunnel_wait(t, &all[HOLDS_MAX].waiter, clock_now_us())); /* all are nobody's */
+    for (int i = HOLDS_MAX - 2; i < HOLDS_MAX; i++) {
+        tunnel_unwait(all[i].tunnel, &all[i].waiter);
+        all[i].waiter.viewer = &somebody;
+        assert_true(tunnel_wait(all[i].tunnel, &all[i].waiter, clock_now_us()));
+    }
+    assert_true(tunnel_wait(t, &all[HOLDS_MAX].waiter, clock_now_us()));
+    turn(x, 1);
+    assert_int_equal(all[HOLDS_MAX - 2].evicted, 1);
+    assert_int_equal(all[HOLDS_MAX - 1].evicted, 0);
+    for (int i = 0; i <= HOLDS_MAX; i++)
+        tunnel_unwait(all[i].tunnel, &all[i].waiter);
+    free(all);
+}
+
 /* F2 */
 static void test_away_too_long(void **state)
 {
     struct fixture *x = *state;
-    struct tunnel *t = claim(x, "app", true);
-    struct held a = held_make(t);
+    struct tunnel *t = claim_away(x, "app");
+    struct request a = held_make(t);
     assert_false(tunnel_wait(t, &a.waiter, t->hold.away_since_us + 30000001));
     assert_true(tunnel_wait(t, &a.waiter, t->hold.away_since_us + 29999999));
     tunnel_unwait(t, &a.waiter);
@@ -197,24 +274,21 @@ static void test_away_too_long(void **state)
 static void test_wait_limits(void **state)
 {
     struct fixture *x = *state;
-    struct held *all = xcalloc(WAITERS_MAX, sizeof *all), one = held_make(NULL);
+    struct request *all = xcalloc(HOLDS_MAX, sizeof *all), one = held_make(NULL);
     size_t n = 0;
-    for (int i = 0; i < WAITERS_MAX / TUNNEL_WAITERS_MAX; i++) {
+    for (int i = 0; i < HOLDS_MAX / QUEUE_MAX; i++) {
         char name[16];
         snprintf(name, sizeof name, "app-%d", i);
-        struct tunnel *t = claim(x, name, true);
-        for (int j = 0; j < TUNNEL_WAITERS_MAX; j++, n++) {
+        struct tunnel *t = claim_away(x, name);
+        for (int j = 0; j < QUEUE_MAX; j++, n++) {
             all[n] = held_make(t);
             assert_true(tunnel_wait(t, &all[n].waiter, clock_now_us()));
         }
         assert_false(tunnel_wait(t, &one.waiter, clock_now_us()));
     }
-    struct tunnel *last = claim(x, "last", true);
+    struct tunnel *last = claim_away(x, "last");
     assert_false(tunnel_wait(last, &one.waiter, clock_now_us()));
     tunnel_unwait(all[0].tunnel, &all[0].waiter);
-    assert_true(directory_wait_begin(x->server.directory, WAITERS_MAX)); /* as another worker's */
-    assert_false(tunnel_wait(last, &one.waiter, clock_now_us()));
-    directory_wait_end(x->server.directory);
     assert_true(tunnel_wait(last, &one.waiter, clock_now_us()));
     tunnel_unwait(last, &one.waiter);
     for (size_t i = 1; i < n; i++)
@@ -244,9 +318,18 @@ static void test_process_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pick),          TEST(test_pick_by_kind),    TEST(test_wait),
-        TEST(test_wait_again),    TEST(test_wait_for_stream), TEST(test_gone),
-        TEST(test_away_too_long), TEST(test_wait_limits),     TEST(test_process_limit),
+        TEST(test_pick),
+        TEST(test_pick_by_kind),
+        TEST(test_wait),
+        TEST(test_wait_again),
+        TEST(test_wait_for_stream),
+        TEST(test_gone),
+        TEST(test_away_too_long),
+        TEST(test_wait_limits),
+        TEST(test_process_limit),
+        TEST(test_never_live),
+        TEST(test_viewers_share_a_queue),
+        TEST(test_names_share_the_process),
     };
     return cmocka_run_group_tests_name("tunnel", tests, NULL, NULL);
 }

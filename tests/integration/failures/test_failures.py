@@ -9,7 +9,7 @@ import time
 
 import pytest
 from h2.settings import SettingCodes
-from support.foreign import ForeignLink, linked, register
+from support.foreign import ForeignLink, linked, lost
 from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
@@ -67,10 +67,10 @@ def test_unknown_names_do_not_fill_the_log(server):
 @pytest.mark.rule("F2")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_client_that_is_away(new_server, name, method):
-    """The name is pending. The server holds the request, then it says when to come back. It reads
-    no body meanwhile."""
+    """The name has lost its link. The server holds the request, then it says when to come back. It
+    reads no body meanwhile."""
     server = new_server("--hold", "300ms")
-    register(server, name)
+    lost(server, name)
     with Viewer(server.port) as viewer:
         start = time.monotonic()
         viewer.send(
@@ -93,9 +93,7 @@ def test_a_body_is_not_read_while_its_client_is_away(new_server, name, ended):
     """Only the kernel takes a part of the body while the client is away. When the client is there,
     the server reads all of it."""
     server, size, sent = new_server("--hold", "30s"), 16 << 20, 0
-    link = ForeignLink(
-        server, name, register(server, name)["ticket"], start=False, serve=lambda stream: None
-    )
+    link = ForeignLink(server, name, lost(server, name), start=False, serve=lambda stream: None)
     ended.callback(link.close)
     viewer = ended.enter_context(Viewer(server.port))
     before = server.rss()
@@ -135,7 +133,7 @@ def test_a_client_that_is_away_for_long_is_not_waited_for(new_server, name):
 @pytest.mark.rule("F2")
 def test_256_wait_for_a_name_and_no_more(new_server, name, ended):
     server = new_server("--hold", "30s")
-    link = ForeignLink(server, name, register(server, name)["ticket"], start=False)
+    link = ForeignLink(server, name, lost(server, name), start=False)
     ended.callback(link.close)
     viewers = [ended.enter_context(Viewer(server.port)) for _ in range(260)]
     for viewer in viewers:

@@ -18,6 +18,7 @@ from support.foreign import (
     ForeignLink,
     attach,
     call,
+    lost,
     proxied,
     refusal,
     register,
@@ -406,7 +407,7 @@ def test_bytes_behind_the_head_belong_to_http2(server, name):
 
 
 def test_a_link_is_up_with_its_first_settings(server, name, foreign):
-    link = foreign(name, register(server, name)["ticket"], start=False)
+    link = foreign(name, lost(server, name), start=False)
     with Viewer(server.port) as viewer:
         viewer.send(head("GET", "/", f"{name}.localhost"))
         assert viewer.silent_for(0.3), "not held"
