@@ -13,6 +13,7 @@
 #include "h2mux/base/file.h"
 #include "src/crew.h"
 #include "src/drain.h"
+#include "src/edge/entry.h"
 #include "src/edge/gate.h"
 #include "src/edge/listener.h"
 #include "src/limits/quota.h"
@@ -131,6 +132,7 @@ static int open_limits(void *program)
 static void close_limits(void *program)
 {
     struct server *s = server_of(program);
+    entry_close(s);
     commons_free(s->holds);
     commons_free(s->handshakes);
     quota_free(s->quota);
@@ -282,10 +284,12 @@ static void close_sockets(void *program)
 static int open_listeners(void *program)
 {
     struct program *p = program;
+    struct server *s = &p->server;
+    entry_open(s, p->bound * s->n_workers); /* each listener has a reserve */
     for (size_t i = 0; i < p->bound; i++) {
         int *fds = p->fds + i * p->n_fds;
-        for (unsigned k = 0; k < p->server.n_workers; k++)
-            listener_start(p->server.workers[k], fds[k]);
+        for (unsigned k = 0; k < s->n_workers; k++)
+            listener_start(s->workers[k], fds[k]);
         listener_announce(fds[0]);
     }
     p->bound = 0;

@@ -89,6 +89,10 @@ void sock_finish(struct sock *s, uint64_t max_ms, size_t max_bytes);
  * sock_finish. @count is borrowed: the counter outlives the loop. */
 void sock_count_finishing(struct sock *s, size_t *count);
 
+/* Calls @on_closed with @user when @s is closed. The caller calls this function in the same turn as
+ * sock_finish. Returns false, and does nothing, when @s is closed already. */
+bool sock_watch_finishing(struct sock *s, void (*on_closed)(void *user), void *user) MUSTCHECK;
+
 /* ---- a peer that vanishes */
 
 /* Turns on keepalive for the descriptor @fd: 60 s of silence, then five probes in 50 s. On a

@@ -20,6 +20,10 @@ struct finish {
     uint64_t max_ms; /* longest time in LISTENING */
     size_t left;     /* bytes that may still be read and dropped */
     size_t *count;   /* borrowed; set by sock_count_finishing; NULL: none */
+
+    /* Set by sock_watch_finishing; NULL: nobody watches. */
+    void (*on_closed)(void *user);
+    void *user; /* borrowed */
 };
 
 static void finish_readable(void *user)
@@ -93,12 +97,23 @@ void sock_count_finishing(struct sock *s, size_t *count)
     ++*count;
 }
 
+bool sock_watch_finishing(struct sock *s, void (*on_closed)(void *user), void *user)
+{
+    if (!s->finish)
+        return false;
+    s->finish->on_closed = on_closed;
+    s->finish->user = user;
+    return true;
+}
+
 void sock_finish_cancel(struct sock *s)
 {
     if (!s->finish)
         return;
     if (s->finish->count)
         --*s->finish->count;
+    if (s->finish->on_closed)
+        s->finish->on_closed(s->finish->user);
     timer_stop(&s->finish->timer);
     orphan_leave(&s->finish->orphan);
     free(s->finish);

@@ -8,6 +8,7 @@
 
 #include "h2mux/base/check.h"
 #include "h2mux/http/h1_conn.h"
+#include "src/edge/entry.h"
 #include "src/edge/request.h"
 #include "src/worker/handoff.h"
 
@@ -28,6 +29,7 @@ struct edge_h1 {
     enum edge_state state;
     bool head_looked_at; /* HEAD: is_viewers_head has judged it, or need not */
     struct peer peer;
+    struct entry entry;     /* counts its descriptor */
     struct request request; /* the one under way, or the last one */
     struct timer timer;
     struct reap reap;
@@ -75,6 +77,7 @@ static void edge_free(void *object)
 static void forget(struct edge_h1 *e)
 {
     request_cancel(&e->request);
+    entry_give(&e->entry);
     e->state = EDGE_DEAD;
     timer_stop(&e->timer);
     list_remove(&e->node);
@@ -101,9 +104,11 @@ static void cut(struct edge_h1 *e)
  * connection. */
 static void finish(struct edge_h1 *e, uint64_t ms, size_t bytes)
 {
-    sock_count_tail(h1_conn_sock(e->conn), &e->worker->evictor.tails);
+    struct sock *sock = h1_conn_sock(e->conn);
+    sock_count_tail(sock, &e->worker->evictor.tails);
     h1_conn_finish(e->conn, ms, bytes);
     forget(e);
+    entry_finish(e->worker, sock);
 }
 
 static void linger(struct edge_h1 *e)
@@ -262,13 +267,27 @@ static void on_head(void *user, struct message *m, bool end)
     if (moved(e, &call))
         return;
     e->state = EDGE_BUSY;
-    request_begin(&e->request, m, h1_conn_keeps_alive(e->conn));
+    entry_set_idle(&e->entry, false);
+    bool enters = call.route.kind == ROUTE_BASE || entry_pass_door(&e->entry, sock_peer(sock));
+    request_begin(&e->request, m, h1_conn_keeps_alive(e->conn) && !e->entry.at_door);
     timer_rest(&e->timer);
     if (CHECKING)
         edge_h1_check(e);
+    if (!enters) {
+        request_refuse_busy(&e->request);
+        return;
+    }
     call_set_viewer(&call, &e->request.viewer, sock_is_tls(sock),
                     peer_is_loopback(sock_peer(sock)));
     request_serve(&e->request, &call, m, h1_conn_head_bytes(e->conn));
+}
+
+/* Lets the connection be ended for another one while it waits for a request and has nothing left to
+ * send. */
+static void note_idle(struct edge_h1 *e)
+{
+    bool waits = e->state == EDGE_IDLE || e->state == EDGE_HEAD;
+    entry_set_idle(&e->entry, waits && sock_queued(h1_conn_sock(e->conn)) == 0);
 }
 
 /* Reads the next request, unless ANSWERS_HIGH bytes of earlier answers or more still wait to be
@@ -291,12 +310,15 @@ static void on_done(void *user)
     timer_arm(&e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
     if (CHECKING)
         edge_h1_check(e);
+    note_idle(e);
     next_request(e);
 }
 
 static void on_sent(void *user)
 {
     struct edge_h1 *e = user;
+    if (e->state == EDGE_IDLE)
+        note_idle(e);
     if (e->state == EDGE_IDLE && h1_conn_tx_done(e->conn))
         next_request(e);
 }
@@ -380,6 +402,17 @@ static const struct h1_conn_ops conn_ops = {
 
 /* ---- from outside */
 
+/* Closes a connection that waits for a request, since another one needs its descriptor. One that
+ * has become busy meanwhile stays. */
+static void evict(struct entry *entry)
+{
+    struct edge_h1 *e = CONTAINER_OF(entry, struct edge_h1, entry);
+    if (e->state == EDGE_IDLE || e->state == EDGE_HEAD)
+        close_now(e);
+    else if (is_alive(e))
+        entry_keep(entry, e->worker, sock_peer(h1_conn_sock(e->conn)), evict);
+}
+
 void edge_h1_new(struct worker *w, struct sock *sock)
 {
     struct edge_h1 *e = xcalloc(1, sizeof *e);
@@ -390,6 +423,8 @@ void edge_h1_new(struct worker *w, struct sock *sock)
     timer_init(&e->timer, w->loop, on_timer, e);
     timer_arm(&e->timer, w->server->config->timeouts.head_ms);
     list_push(&w->edges, &e->node);
+    entry_keep(&e->entry, w, sock_peer(sock), evict);
+    note_idle(e);
     /* When the connection comes from another worker, an answer may still be in its queue. */
     sock_count_tail(sock, &w->evictor.tails);
     stat_add(&w->stats.edges_open, 1);

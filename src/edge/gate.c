@@ -7,7 +7,7 @@
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 #include "src/edge/edge_h1.h"
-#include "src/worker/commons.h"
+#include "src/edge/entry.h"
 
 enum {
     TLS_HANDSHAKE_RECORD = 0x16,
@@ -19,6 +19,7 @@ struct gate {
     struct list_node node; /* in worker->gates */
     struct worker *worker; /* borrowed: outlives its gates */
     struct sock *sock;     /* owned until passed on */
+    struct entry entry;    /* counts its descriptor */
     struct seat handshake; /* in server->handshakes, once the handshake has begun */
     struct timer timer;
     struct reap reap;
@@ -44,6 +45,7 @@ static struct sock *gate_leave(struct gate *g)
         gate_check(g);
     g->sock = NULL;
     commons_give(g->worker->server->handshakes, &g->handshake);
+    entry_give(&g->entry);
     timer_stop(&g->timer);
     list_remove(&g->node);
     loop_reap(g->worker->loop, &g->reap, gate_free, g);
@@ -149,17 +151,29 @@ static void on_timer(void *user)
 static const struct sock_ops gate_ops = {
     .on_open = pass, .on_readable = on_readable, .on_error = on_error};
 
-void gate_new(struct worker *w, struct sock *sock)
+/* Closes a connection that has not sent a request yet, since another one needs its descriptor. */
+static void evict(struct entry *e)
+{
+    drop(CONTAINER_OF(e, struct gate, entry), "too many connections");
+}
+
+bool gate_new(struct worker *w, int fd, const struct sockaddr_storage *peer)
 {
     struct gate *g = xcalloc(1, sizeof *g);
+    if (!entry_take(&g->entry, w, peer, evict)) {
+        free(g);
+        return false;
+    }
     g->worker = w;
-    g->sock = sock;
+    g->sock = sock_accepted(w->loop, fd, peer);
+    sock_watch_peer(g->sock, w->server->config->timeouts.peer_ms);
     timer_init(&g->timer, w->loop, on_timer, g);
     timer_arm(&g->timer, w->server->config->timeouts.head_ms);
     list_push(&w->gates, &g->node);
-    sock_set_ops(sock, &gate_ops, g);
+    sock_set_ops(g->sock, &gate_ops, g);
     if (CHECKING)
         gate_check(g);
+    return true;
 }
 
 void gate_stop(struct list_node *node)

@@ -11,9 +11,11 @@
 
 struct seat;
 
-/* Makes a gate, which owns @sock. The gate closes the connection when no byte comes within
- * --head-timeout, or when the handshake fails or takes longer than --attach-timeout. */
-void gate_new(struct worker *w, struct sock *sock);
+/* Makes a gate for the connection @fd of @peer. The gate owns @fd. It closes the connection when no
+ * byte comes within --head-timeout, or when the handshake fails or takes longer than
+ * --attach-timeout. Returns false, and leaves @fd to the caller, when there is no place for the
+ * connection (entry_take). */
+bool gate_new(struct worker *w, int fd, const struct sockaddr_storage *peer) MUSTCHECK;
 
 /* Closes the connection of the gate whose handshake has lost its place to another one. @handshake
  * is of server->handshakes. */

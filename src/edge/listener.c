@@ -14,6 +14,7 @@
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 #include "h2mux/io/sock.h"
+#include "src/edge/entry.h"
 #include "src/edge/gate.h"
 
 enum { BACKLOG = 1024, ACCEPTS_PER_TURN = 64, PAUSE_MS = 100 };
@@ -229,6 +230,18 @@ static bool is_passing(int why)
     return why == EAGAIN || why == EWOULDBLOCK || why == EINTR || why == ECONNABORTED;
 }
 
+/* Acts on the error @why of accept: gives idle connections of viewers up, which the next turn finds
+ * closed; or else answers 503 and pauses. */
+static void refuse_descriptor(struct listener *l, int why)
+{
+    bool few = why == EMFILE || why == ENFILE;
+    if (few && entry_make_room(l->worker->server))
+        return;
+    if (few)
+        turn_away(l);
+    pause_accepting(l, why);
+}
+
 static void on_acceptable(evutil_socket_t listening, short what, void *arg)
 {
     struct listener *l = arg;
@@ -240,14 +253,11 @@ static void on_acceptable(evutil_socket_t listening, short what, void *arg)
             int why = errno;
             if (is_passing(why))
                 return;
-            if (why == EMFILE || why == ENFILE)
-                turn_away(l);
-            pause_accepting(l, why);
+            refuse_descriptor(l, why);
             return;
         }
-        struct sock *sock = sock_accepted(l->worker->loop, fd, &peer);
-        sock_watch_peer(sock, l->worker->server->config->timeouts.peer_ms);
-        gate_new(l->worker, sock);
+        if (!gate_new(l->worker, fd, &peer))
+            answer_busy(l->worker, fd);
     }
 }
 

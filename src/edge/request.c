@@ -175,6 +175,11 @@ void request_refuse_malformed(struct request *r, enum failure why, const char *r
     refuse(r, why, SLICE(""), true);
 }
 
+void request_refuse_busy(struct request *r)
+{
+    refuse(r, FAIL_BUSY, SLICE(""), true);
+}
+
 static void refuse_unknown(struct request *r, struct slice name)
 {
     uint64_t suppressed;

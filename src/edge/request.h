@@ -95,6 +95,10 @@ void request_serve(struct request *r, struct call *c, struct message *m, size_t 
  * after the answer. */
 void request_refuse_malformed(struct request *r, enum failure why, const char *reason);
 
+/* Answers 503, since there is no descriptor for one viewer of a tunnel more. Closes the connection
+ * after the answer. */
+void request_refuse_busy(struct request *r);
+
 /* Cancels the exchange, if there is one, because the connection ends. Does not call the host. */
 void request_cancel(struct request *r);
 

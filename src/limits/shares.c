@@ -294,6 +294,20 @@ void shares_set_idle(struct shares *s, struct share *p, bool idle)
     settle(s, p->of);
 }
 
+struct share *shares_evict(struct shares *s)
+{
+    struct share *victim = s->top.victim;
+    if (victim)
+        shares_give(s, victim);
+    return victim;
+}
+
+void shares_resize(struct shares *s, size_t capacity)
+{
+    assert(capacity > 0);
+    s->capacity = capacity;
+}
+
 /* ---- queries and checks */
 
 size_t shares_count(const struct shares *s)

@@ -55,6 +55,13 @@ bool shares_has_place(const struct shares *s, const struct who *who);
  * already. The pool may hold more than its capacity then. */
 void shares_hold(struct shares *s, const struct who *who, struct share *p);
 
+/* Gives the place back that goes first, although nobody has asked for it. Returns the place, which
+ * is not taken any more and whose object the caller must end; or NULL when no place is idle. */
+struct share *shares_evict(struct shares *s) MUSTCHECK;
+
+/* Sets the number of places to @capacity, which is not 0. Places that are taken stay so. */
+void shares_resize(struct shares *s, size_t capacity);
+
 /* Gives the place @p back. Does nothing when @p is not taken. */
 void shares_give(struct shares *s, struct share *p);
 

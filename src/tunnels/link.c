@@ -66,6 +66,8 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     memcpy(l->owner_id, t->owner, OWNER_LEN);
     task_init(&l->wake, run_wake, l);
     list_push(&w->links, &l->in_worker);
+    struct who who = who_of_peer(w->server->trust, sock_peer(sock));
+    commons_hold(w->server->descriptors, w, &who, &l->descriptor);
     stat_add(&w->stats.links_open, 1);
     sock_watch_peer(sock, 0); /* PINGs notice it sooner */
     l->session = h2_session_new(w->loop, sock, H2_OPENER, &o, &session_ops, l);
@@ -98,6 +100,7 @@ static void forget(struct link *l)
     if (l->state == LINK_DEAD)
         return;
     enter(l, LINK_DEAD);
+    commons_give(l->worker->server->descriptors, &l->descriptor);
     l->session = NULL;
     task_cancel(&l->wake);
     leave(l);

@@ -29,6 +29,7 @@ struct link {
     struct backend backend;     /* the link as its tunnel and exchanges see it */
     struct list_node in_worker; /* linked until DEAD */
     struct worker *worker;      /* borrowed: outlives its links */
+    struct seat descriptor;     /* in server->descriptors until DEAD */
     struct h2_session *session; /* owned; NULL once DEAD */
     enum link_state state;
     char name[NAME_MAX_LEN + 1];

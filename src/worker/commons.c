@@ -178,6 +178,41 @@ void commons_set_idle(struct commons *c, struct seat *seat, bool idle)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* Gives one idle place up. Returns false when no place is idle along some axis. */
+static bool evict_one(struct commons *c)
+{
+    for (unsigned i = 0; i < c->axes; i++) {
+        struct share *victim = shares_evict(c->shares[i]);
+        if (victim) {
+            condemn(c, victim, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool commons_evict(struct commons *c, size_t n)
+{
+    size_t done = 0;
+    pthread_mutex_lock(&c->lock);
+    while (done < n && evict_one(c))
+        done++;
+    pthread_mutex_unlock(&c->lock);
+    return done > 0;
+}
+
+bool commons_resize(struct commons *c, size_t capacity)
+{
+    bool evicted = false;
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < c->axes; i++)
+        shares_resize(c->shares[i], capacity);
+    while (shares_count(c->shares[0]) > capacity && evict_one(c))
+        evicted = true;
+    pthread_mutex_unlock(&c->lock);
+    return evicted;
+}
+
 size_t commons_count(struct commons *c)
 {
     pthread_mutex_lock(&c->lock);

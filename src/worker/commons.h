@@ -50,6 +50,13 @@ void commons_give(struct commons *c, struct seat *seat);
 /* Says whether the place may be given up. Does nothing when the seat has no place. */
 void commons_set_idle(struct commons *c, struct seat *seat, bool idle);
 
+/* Gives up to @n idle places up, the greediest's oldest first. Returns whether there was one. */
+bool commons_evict(struct commons *c, size_t n);
+
+/* Sets the number of places to @capacity, and gives idle places up until no more are taken. Returns
+ * whether one was given up. */
+bool commons_resize(struct commons *c, size_t capacity);
+
 /* Returns the number of places that are taken. */
 size_t commons_count(struct commons *c);
 

@@ -31,6 +31,8 @@ struct server {
     struct trust *trust;
     struct commons *handshakes;    /* those under way; has a lock */
     struct commons *holds;         /* requests that wait for a backend; has a lock */
+    struct commons *descriptors;   /* of viewers and links; has a lock; NULL: no limit */
+    struct commons *door;          /* of viewers who ask for the base domain; likewise */
     struct quota *quota;           /* has a lock */
     struct tls *tls;               /* has a lock; NULL: no certificate, so plain HTTP only */
     struct log_file *access_log;   /* has a lock; NULL: off */
@@ -39,6 +41,7 @@ struct server {
     unsigned n_workers;
     char node[STATE_NODE_MAX]; /* the server's name in Via, from the store */
     uint64_t started_us;       /* monotonic */
+    size_t own_descriptors;    /* that the process had open when it began to accept */
     struct budget budget;      /* memory for the bodies under way on all links; atomic */
     _Atomic bool draining;     /* a signal has asked for a stop */
     _Atomic unsigned running;  /* the number of workers whose loop has not ended */

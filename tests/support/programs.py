@@ -185,17 +185,20 @@ class Server(Kept):
     """Runs oneportd for the base domain `localhost`, with one listener for everything. The port
     stays the same over restarts."""
 
-    def __init__(self, directory, certificate, *options, drain="2s", env=None):
+    def __init__(self, directory, certificate, *options, drain="2s", env=None, within=()):
+        """@within is a command that executes the program whose words follow it."""
         self.directory = pathlib.Path(directory)
         self.certificate = certificate
         self.options = options
         self.drain = drain
         self.env = env
+        self.within = within
         self.port = 0
         self.start()
 
     def start(self):
         argv = [
+            *self.within,
             BIN / "oneportd",
             "--domain",
             "localhost",

@@ -312,6 +312,7 @@ static inline struct world *world_new(const char *hold)
     assert_int_equal(registry_claim(w->worker->registry, SLICE("app"), alice, true, NULL,
                                     &w->tunnel, &retry_after),
                      0);
+    tunnel_was_live(w->tunnel, 0); /* so that its requests may wait */
     return w;
 }
 

@@ -4,13 +4,14 @@ http-rules.md#pools, with the attack that would take all of it."""
 
 import contextlib
 import re
+import resource
 import select
 import time
 
 import pytest
 from support import addresses, netns
 from support.addresses import SERVER, SERVER6
-from support.foreign import ForeignLink, lost, register
+from support.foreign import ForeignLink, linked, lost, register
 from support.programs import SLOW
 from support.viewer import Viewer, head
 from support.wait import wait_until
@@ -31,10 +32,15 @@ def serve(here, new_server):
     """Returns serve(*options), which starts a server that the addresses of `here` reach at one port
     by IPv4 and IPv6, and loopback at its own."""
 
-    def start(*options):
+    def start(*options, **keywords):
         with here.inside():
             server = new_server(
-                "--listen", f"{SERVER}:8443", "--listen", f"[{SERVER6}]:8443", *options
+                "--listen",
+                f"{SERVER}:8443",
+                "--listen",
+                f"[{SERVER6}]:8443",
+                *options,
+                **keywords,
             )
         server.public = 8443
         return server
@@ -185,3 +191,95 @@ def test_held_requests(here, serve, name, ended):
                 link = ForeignLink(server, one, tickets[one], serve=answer)
             ended.callback(link.close)
             assert viewer.response().body == b"back"
+
+
+# ---- descriptors
+DESCRIPTORS = 160
+
+
+def limited(serve, when):
+    """Starts a server that may have DESCRIPTORS from the start, or from now on."""
+    if when == "start":
+        return serve(within=("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"))
+    server = serve()
+    resource.prlimit(server.program.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+    return server
+
+
+def kept(here, server, stack, source, number, host):
+    """Opens @number connections, each of which gets an answer and stays. Those that the server has
+    closed meanwhile count too."""
+    for _ in range(number):
+        viewer = stack.enter_context(here.viewer(source, server.public))
+        assert viewer.get(host).status == 200
+        yield viewer
+
+
+@pytest.mark.rule("F50", "F51", "F56")
+@pytest.mark.parametrize("when", ["start", "later"])
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        pytest.param(["10.9.1.1"], id="1 address"),
+        pytest.param([f"2001:db8:1:{n:x}::1" for n in range(40)], id="a network"),
+    ],
+)
+def test_descriptors(here, serve, name, ended, when, crowd):
+    """Viewers of one address, or of one network, keep more connections than there are descriptors.
+    Other viewers get no 503: the oldest idle connection of the crowd is closed for each. New links
+    and calls of the base domain get through."""
+    server, host = limited(serve, when), f"{name}.localhost"
+    with here.inside():
+        link = linked(server, name, serve=lambda stream: stream.answer(200, b"served"))
+    ended.callback(link.close)
+    with contextlib.ExitStack() as stack:
+        greedy = [
+            viewer
+            for source in crowd * (320 // len(crowd))
+            for viewer in kept(here, server, stack, source, 1, host)
+        ]
+        others = [
+            viewer
+            for n in range(20)
+            for viewer in kept(here, server, stack, f"10.9.200.{n + 1}", 1, host)
+        ]
+        for viewer in others:  # is still there
+            assert viewer.get(host).status == 200
+        with here.inside():
+            assert register(server)["id"]
+            ended.callback(linked(server, f"{name}-2").close)
+        assert not is_closed(greedy[-1].socket)
+        assert is_closed(greedy[0].socket)
+    assert link.ended.is_set() is False
+
+
+@pytest.mark.rule("F56")
+def test_descriptors_of_busy_viewers(here, serve, name, ended):
+    """Requests that wait for the origin keep all descriptors, so nothing is idle. A further viewer
+    of a tunnel gets 503, but the base domain answers, and a new link comes up."""
+    server, host = limited(serve, "start"), f"{name}.localhost"
+    with here.inside():
+        link = linked(server, name, serve=lambda stream: None)
+    ended.callback(link.close)
+    with contextlib.ExitStack() as stack:
+        crowd = [f"10.9.1.{n}" for n in range(1, 200)]
+        busy = []
+        for source in crowd:
+            viewer = stack.enter_context(here.viewer(source, server.public))
+            with contextlib.suppress(ConnectionError):
+                viewer.send(head("GET", "/", host))
+            busy.append(viewer)
+        wait_until(
+            lambda: readable(viewer.socket for viewer in busy) + len(link.requests) == len(busy),
+            10 * SLOW,
+            "an answer or a stream for each",
+        )
+        with here.viewer(STRANGER, server.public) as viewer:
+            got = viewer.get(host)
+            assert got.status == 503 and got.get("Retry-After") == "1"
+            assert "connection_limit_reached" in got.get("Proxy-Status")
+        with here.viewer(STRANGER, server.public) as viewer:
+            got = viewer.get("localhost", "/register")
+            assert got.status == 200 and got.get("Connection") == "close"
+        with here.inside():
+            ended.callback(linked(server, f"{name}-2").close)
