@@ -95,6 +95,8 @@ struct sock {
         bool reads_ahead; /* OpenSSL reads many records at once */
         unsigned rekeys;  /* handshake messages after the handshake, since: */
         uint64_t rekeys_since_us;
+        uint64_t records;     /* written with the present key, of TLS 1.3 */
+        uint64_t rekey_after; /* records; then a KeyUpdate follows */
     } tls;
     struct {
         struct task ready; /* tells the owner what can be read */

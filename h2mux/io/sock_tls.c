@@ -18,6 +18,7 @@ enum {
     RECORD_FULL = SOCK_RECORD_MAX + 22,
     TX_BULK = 320 * 1024,
     READ_AHEAD = 4 * RECORD_FULL + 3, /* four full records, and OpenSSL's alignment */
+    REKEY_RECORDS = 1 << 23,          /* AES-GCM bears 2^24.5 full records of a key: RFC 8446 5.5 */
     REKEYS_MAX = 32,                  /* in REKEYS_US: count_rekey */
     REKEYS_US = 60 * 1000 * 1000
 };
@@ -133,6 +134,7 @@ int sock_start_tls(struct sock *s, struct tls *t, const char *host)
         abort();
     BIO_set_data(bio, s);
     s->tls.ssl = ssl;
+    s->tls.rekey_after = REKEY_RECORDS;
     SSL_set_bio(s->tls.ssl, bio, bio);
     SSL_set_msg_callback(s->tls.ssl, on_message);
     SSL_set_msg_callback_arg(s->tls.ssl, s);
@@ -166,6 +168,20 @@ static void forget_errors(void)
         ERR_clear_error();
 }
 
+/* Counts the records that @bytes bytes make. When a key has served for enough of them, makes
+ * OpenSSL send a KeyUpdate before the next record. The peer does the same for its own direction.
+ * TLS 1.2 knows no KeyUpdate. */
+static void count_records(struct sock *s, size_t bytes)
+{
+    s->tls.records += (bytes + SOCK_RECORD_MAX - 1) / SOCK_RECORD_MAX;
+    if (s->tls.records < s->tls.rekey_after || SSL_version(s->tls.ssl) < TLS1_3_VERSION)
+        return;
+    if (SSL_key_update(s->tls.ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
+        s->tls.records = 0;
+    else
+        ERR_clear_error(); /* tried again at the next write */
+}
+
 void sock_tls_write(struct sock *s, struct slice data)
 {
     size_t need = data.len + (data.len / SOCK_RECORD_MAX + 1) * RECORD_OVERHEAD;
@@ -180,6 +196,7 @@ void sock_tls_write(struct sock *s, struct slice data)
             sock_tx_break(s);
             return;
         }
+        count_records(s, n);
         data = slice_skip(data, n);
     }
 }

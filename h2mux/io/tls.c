@@ -11,11 +11,14 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "h2mux/base/clock.h"
 #include "h2mux/io/tls_gcm.h"
+#include "h2mux/io/tls_resume.h"
 
 struct tls {
-    pthread_mutex_t lock; /* guards `ctx`, which a reload exchanges */
-    SSL_CTX *ctx;         /* owned; each connection has its own reference */
+    pthread_mutex_t lock;      /* guards `ctx`, which a reload exchanges */
+    SSL_CTX *ctx;              /* owned; each connection has its own reference */
+    struct tls_resume *resume; /* owned: of a server, the same for all its contexts */
     bool insecure;
 
     /* Of tls_client_options.resumes. */
@@ -127,7 +130,7 @@ static struct tls *tls_wrap(SSL_CTX *ctx)
 }
 
 static SSL_CTX *server_context(const char *cert_file, const char *key_file,
-                               char reason[static TLS_REASON_MAX])
+                               struct tls_resume *resume, char reason[static TLS_REASON_MAX])
 {
     SSL_CTX *ctx = context_new(TLS_server_method());
     if (load_pair(ctx, cert_file, key_file, reason) < 0) {
@@ -136,20 +139,28 @@ static SSL_CTX *server_context(const char *cert_file, const char *key_file,
     }
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"oneport", 7);
+    tls_resume_serve(resume, ctx);
     return ctx;
 }
 
 struct tls *tls_server_new(const char *cert_file, const char *key_file,
                            char reason[static TLS_REASON_MAX])
 {
-    SSL_CTX *ctx = server_context(cert_file, key_file, reason);
-    return ctx ? tls_wrap(ctx) : NULL;
+    struct tls_resume *resume = tls_resume_new(clock_now_us());
+    SSL_CTX *ctx = server_context(cert_file, key_file, resume, reason);
+    if (!ctx) {
+        tls_resume_free(resume);
+        return NULL;
+    }
+    struct tls *t = tls_wrap(ctx);
+    t->resume = resume;
+    return t;
 }
 
 int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file,
                       char reason[static TLS_REASON_MAX])
 {
-    SSL_CTX *ctx = server_context(cert_file, key_file, reason);
+    SSL_CTX *ctx = server_context(cert_file, key_file, t->resume, reason);
     if (!ctx)
         return -1;
     pthread_mutex_lock(&t->lock);
@@ -309,6 +320,7 @@ void tls_free(struct tls *t)
     SSL_CTX_free(t->ctx);
     SSL_SESSION_free(t->session);
     free(t->host);
+    tls_resume_free(t->resume);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }

@@ -166,6 +166,36 @@ def test_tls_1_2_has_forward_secrecy_and_authenticated_encryption(server, cipher
                 context.wrap_socket(plain, server_hostname="localhost")
 
 
+def resumes(context, port, session):
+    """Makes a connection with @session. Returns (whether it was resumed, the next session)."""
+    with socket.create_connection(("127.0.0.1", port)) as peer:
+        with context.wrap_socket(peer, server_hostname="localhost", session=session) as secure:
+            secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            while secure.recv(4096):
+                pass  # the tickets come before the answer
+            return secure.session_reused, secure.session
+
+
+@pytest.mark.rule("F44")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_is_resumed_by_every_worker_and_after_a_reload(
+    authority, certificate, files, start, version
+):
+    server = start(files.put(certificate), "--workers", "4")
+    context = certificate.client_context()
+    context.minimum_version = context.maximum_version = version
+    resumed, session = resumes(context, server.port, None)
+    assert not resumed
+    for _ in range(12):
+        resumed, session = resumes(context, server.port, session)
+        assert resumed
+    files.put(authority.issue("renewed", "localhost", "*.localhost"))
+    server.program.signal(signal.SIGHUP)
+    server.wait_log("reloaded signal=1")
+    resumed, session = resumes(context, server.port, session)
+    assert resumed
+
+
 @pytest.fixture
 def plain(tmp_path, ended):
     """Starts a server without a certificate. Returns (program, port)."""
