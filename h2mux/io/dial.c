@@ -89,6 +89,7 @@ static void note(struct dial *d, int err, const char *reason)
 static int weight(int err)
 {
     switch (err) {
+    case ERR_OK: /* none yet */
     case ERR_DNS:
         return 0;
     case ERR_UNREACHABLE:

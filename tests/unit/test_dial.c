@@ -225,6 +225,16 @@ static void test_what_errno_says(void **state)
     }
 }
 
+/* D30: a failure that says little is told where there is no other. */
+static void test_no_way(void **state)
+{
+    struct dial_target target = {.host = "fe80::1", .port = 9}; /* of no interface */
+    struct outcome o = dial(&target, 5000);
+    assert_null(o.sock);
+    assert_int_equal(o.step, DIAL_TCP);
+    assert_int_equal(o.err, ERR_UNREACHABLE);
+}
+
 /* F25: a dial that would take one of the last descriptors is not made. */
 static void test_leaves_descriptors(void **state)
 {
@@ -323,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_deadline_names_the_step),
         cmocka_unit_test(test_unix),
         cmocka_unit_test(test_what_errno_says),
+        cmocka_unit_test(test_no_way),
         cmocka_unit_test(test_leaves_descriptors),
         cmocka_unit_test(test_lookup_without_descriptors),
         cmocka_unit_test(test_cancel_at_once),
