@@ -80,13 +80,15 @@ static const struct opt rows[] = {
      .wants = "letters, digits and hyphens, at most 63"},
     {"local-host", 'l', OPT_TEXT, FIELD(local.host), .fallback = "localhost", .value = "HOST",
      .help = "host of the local port"},
-    {"local-https", 0, OPT_FLAG, FIELD(local.https), .help = "the local service speaks TLS"},
+    {"local-https", 0, OPT_FLAG, FIELD(local.https), .help = "the local service speaks TLS",
+     .source = offsetof(struct config, https_from)},
     {"local-cert", 0, OPT_TEXT, FIELD(local.cert), .value = "FILE",
-     .help = "client certificate for the local service, PEM"},
+     .help = "client certificate for the local service, PEM", .beats = "local-key"},
     {"local-key", 0, OPT_TEXT, FIELD(local.key), .value = "FILE",
      .help = "key of the client certificate, PEM"},
     {"local-ca", 0, OPT_TEXT, FIELD(local.ca), .value = "FILE",
-     .help = "authority that signed the local service's certificate, PEM"},
+     .help = "authority that signed the local service's certificate, PEM",
+     .beats = "allow-invalid-cert"},
     {"allow-invalid-cert", 0, OPT_FLAG, FIELD(local.any_cert),
      .help = "do not verify the local service's certificate, and accept TLS as old as 1.0"},
     {"local-name", 0, OPT_TEXT, FIELD(local.name), .value = "NAME",
@@ -102,7 +104,8 @@ static const struct opt rows[] = {
              "Origin, Referer, Location and cookies), or VALUE",
      .check = check_host_header, .wants = "keep, rewrite or HOST[:PORT]"},
     {"ca", 0, OPT_TEXT, FIELD(remote.ca), .value = "FILE",
-     .help = "authorities that may sign the server's certificate, PEM; default: the system's"},
+     .help = "authorities that may sign the server's certificate, PEM; default: the system's",
+     .beats = "insecure"},
     {"insecure", 0, OPT_FLAG, FIELD(remote.any_cert),
      .help = "do not verify the server's certificate"},
     {"links", 0, OPT_UINT, FIELD(remote.links), .fallback = "1", .min = 1, .max = LINKS_MAX,
@@ -169,6 +172,7 @@ static const struct opt_program program = {
     .env_prefix = "ONEPORT_",
     .usage = "oneport [OPTIONS] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH",
     .about = "Shares a local service under a public URL, over one TLS connection.",
+    .beats = "port",
     .epilogue = "Exit codes: 0 stopped by the user, 1 usage, 2 refused by the server, 3 server "
                 "certificate refused, 4 retries used up, 70 internal.",
     .rows = rows,
@@ -202,6 +206,9 @@ static enum opt_result judge_origin(struct config *c, const char *operand)
     if (!operand && c->local.port == 0)
         return REFUSE("nothing to share: give PORT, HOST:PORT, http(s)://HOST[:PORT] or "
                       "unix:/PATH\n");
+    /* The scheme of an operand outranks what the environment says. */
+    if (operand && strstr(operand, "://") && c->https_from == OPT_ENVIRONMENT)
+        c->local.https = false;
     snprintf(port, sizeof port, "%u", (unsigned)c->local.port);
     if (origin_address_parse(operand ? operand : port, c->local.host, c->local.https, &c->origin,
                              &reason) < 0)
@@ -219,6 +226,14 @@ static void judge_name(struct config *c)
         err = url_parse_authority(slice_str(c->rewrite.value), &c->named);
     if (err < 0)
         c->named.host[0] = '\0';
+}
+
+void config_log_foreign(void)
+{
+    char name[OPT_LABEL_MAX];
+    const char *value;
+    for (size_t at = 0; (value = opt_next_foreign(&program, &at, name));)
+        LOG(INFO, "environment_ignored", LOG_STR("name", name), LOG_STR("value", value));
 }
 
 enum opt_result config_load(int argc, char **argv, struct config *c)

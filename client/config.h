@@ -39,6 +39,8 @@ struct config {
     } output;
     uint64_t memory_budget;
 
+    enum opt_source https_from; /* of local.https */
+
     /* Derived from that. */
     struct url server;
     struct origin_address origin;
@@ -51,5 +53,9 @@ struct config {
 
 /* Fills @c. Returns OPT_WRONG after one line on standard error that says why. */
 enum opt_result config_load(int argc, char **argv, struct config *c) MUSTCHECK;
+
+/* Logs `environment_ignored` for each variable that has the name of an option and is another
+ * program's (opt_is_foreign). The log is open. */
+void config_log_foreign(void);
 
 #endif

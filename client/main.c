@@ -344,6 +344,7 @@ int main(int argc, char **argv)
     }
     if (log_open(NULL, program.config.level, program.config.log_json) < 0)
         return (int)complain("cannot log", strerror(errno));
+    config_log_foreign();
     enum exit_code code = run(&program);
     take_down(&program);
     return (int)code;

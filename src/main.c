@@ -73,6 +73,7 @@ static int open_log(void *program)
     if (!log_level_parse(slice_str(c->log.level), &level) ||
         log_open(NULL, level, strcmp(c->log.format, "json") == 0) < 0)
         return complain("--log-level", "not a level");
+    config_log_foreign();
     return 0;
 }
 

@@ -28,15 +28,20 @@ enum opt_type {
      */
     OPT_TEXT,
     /* The field is a struct opt_list. The option may be given several times; in the environment
-     * commas separate the values. The default holds only if no value is given. */
+     * commas separate the values. The default holds only if no value is given. The owner of the
+     * struct may free the list's `copy` when it is done with the values. */
     OPT_LIST
 };
 
 enum { OPT_LIST_MAX = 64 };
 struct opt_list {
-    const char *item[OPT_LIST_MAX]; /* borrowed */
+    const char *item[OPT_LIST_MAX]; /* borrowed: from argv, the environment or `copy` */
     size_t count;
+    char *copy; /* owned: the text of a variable with commas, cut at these; NULL: none */
 };
+
+/* Says where the value of an option comes from. */
+enum opt_source { OPT_FALLBACK, OPT_ENVIRONMENT, OPT_COMMAND_LINE };
 
 /* An opt is one row of the table. */
 struct opt {
@@ -53,6 +58,10 @@ struct opt {
     int (*check)(const char *value);
     /* Names the values that `check` accepts, for the error line: "ADDR:PORT or unix:/PATH". */
     const char *wants;
+    /* Names of options, with commas, that contradict this one. When this one is on the command
+     * line, theirs are not taken from the environment. */
+    const char *beats;
+    size_t source; /* of a field of enum opt_source, which opt_parse sets; 0: none */
 };
 
 struct opt_program {
@@ -62,9 +71,12 @@ struct opt_program {
     const char *about;      /* one sentence */
     const char *epilogue;   /* printed under the options; may be NULL */
     const struct opt *rows; /* ends with a row whose name is NULL */
+    const char *beats;      /* as in a row, for the operands */
 };
 
 /* ---- parsing */
+
+enum { OPT_LABEL_MAX = 80 }; /* longer than the name of an option or of its variable */
 
 enum opt_result {
     OPT_RUN,   /* the options are valid: go on */
@@ -74,13 +86,26 @@ enum opt_result {
 };
 
 /* Fills @into from the command line. An option that the command line does not have is taken from
- * the environment, and otherwise gets its default. On the command line an option is written as
- * `--name value`, `--name=value`, `-n value` or `-nvalue`; a flag has no value there, and 1, 0,
- * true or false in the environment. "--" ends the options. Arguments that are no options are stored
- * in @operands; more than @max_operands of them are an error. --help, -h and --version are built in
- * unless a row has the name. Returns what the program is to do next. */
+ * the environment, unless an option of the command line beats it, and otherwise gets its default.
+ * On the command line an option is written as `--name value`, `--name=value`, `-n value` or
+ * `-nvalue`; a flag has no value there, `--no-name` turns it off, and it is 1, 0, true or false in
+ * the environment. A variable that opt_is_foreign knows does not count. "--" ends the options.
+ * Arguments that are no options are stored in @operands; more than @max_operands of them are an
+ * error. --help, -h and --version are built in unless a row has the name. Returns what the program
+ * is to do next. */
 enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, void *into,
                           const char **operands, size_t max_operands, size_t *n_operands) MUSTCHECK;
+
+/* Returns whether @value, of an environment variable, is the address of a service, as Kubernetes
+ * and Docker set it for each service of a namespace: tcp://10.0.0.1:3000, also with udp or sctp. A
+ * service that has the name of this program gets variables that look like options. */
+bool opt_is_foreign(const char *value);
+
+/* Finds the next environment variable that has the name of an option and a foreign value. Advances
+ * @at, which is 0 at the start, and writes the name to @label. Returns the value, or NULL after the
+ * last variable. */
+const char *opt_next_foreign(const struct opt_program *p, size_t *at,
+                             char label[static OPT_LABEL_MAX]);
 
 /* Parse a duration (500ms, 4s, 10m, 24h, 30d or 0) into milliseconds, and a size (512, 64k, 16m,
  * 2g) into bytes. Both return 0; ERR_SYNTAX if @text is malformed; ERR_LIMIT if the number is too
@@ -106,7 +131,6 @@ struct opt_row {
 bool opt_next(const struct opt_program *p, size_t *at, struct opt_row *out);
 
 /* Writes the name of @row's environment variable to @out, for instance "ONEPORTD_HOLD". */
-enum { OPT_LABEL_MAX = 80 };
 void opt_env_name(const struct opt_program *p, const struct opt *row,
                   char out[static OPT_LABEL_MAX]);
 

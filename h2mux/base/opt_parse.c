@@ -2,9 +2,9 @@
 /* opt_parse.c - fills a struct of options: from the command line first, then from the environment,
  * then with the defaults.
  *
- * An empty environment variable counts as not set. A list from the environment is copied once, and
- * the copy lives as long as the process, as argv and the environment do. A default that its own row
- * refuses is a fault of the table, and an assert finds it. */
+ * An empty environment variable counts as not set, and so does one that belongs to a service. A
+ * default that its own row refuses is a fault of the table, and an assert
+ * finds it. */
 #include "h2mux/base/opt_int.h"
 
 #include <assert.h>
@@ -21,8 +21,9 @@
 struct parse {
     const struct opt_program *program;
     void *into;
-    bool *given; /* owned; for each row: whether a value was given */
-    char **next; /* the rest of argv */
+    enum opt_source source;   /* of the values that are taken now */
+    enum opt_source *sources; /* owned; of each row */
+    char **next;              /* the rest of argv */
     char **end;
     const char **operands;
     size_t max_operands, n_operands;
@@ -195,7 +196,7 @@ static enum opt_result take_value(struct parse *ps, const struct opt *row, const
         return refuse(ps->program, "%s needs a value", label);
     if (err < 0)
         return refuse(ps->program, "%s: '%s' is not %s", label, text, value_wanted(row));
-    ps->given[row - ps->program->rows] = true;
+    ps->sources[row - ps->program->rows] = ps->source;
     return OPT_RUN;
 }
 
@@ -218,6 +219,23 @@ static enum opt_result parse_built_in(const struct opt_program *p, const char *a
     return refuse(p, "unknown option %.*s (see --help)", (int)strcspn(arg, "="), arg);
 }
 
+/* Returns the flag that @name turns off, as in "no-open", or NULL. */
+static const struct opt *find_negated(const struct opt_program *p, struct slice name)
+{
+    if (!slice_starts(name, SLICE("no-")))
+        return NULL;
+    const struct opt *row = opt_find_name(p, slice_skip(name, 3));
+    return row && row->type == OPT_FLAG ? row : NULL;
+}
+
+static enum opt_result take_flag(struct parse *ps, const struct opt *row, const char *label,
+                                 bool on, const char *value)
+{
+    if (value)
+        return refuse(ps->program, "%s takes no value", label);
+    return take_value(ps, row, label, on ? "1" : "0");
+}
+
 static enum opt_result take_next(struct parse *ps, const struct opt *row, const char *label)
 {
     if (ps->next == ps->end)
@@ -229,14 +247,15 @@ static enum opt_result parse_long(struct parse *ps, const char *arg)
 {
     const char *value = strchr(arg, '=');
     size_t len = value ? (size_t)(value - arg) : strlen(arg);
-    const struct opt *row = opt_find_name(ps->program, slice_make(arg + 2, len - 2));
-    if (!row)
+    struct slice name = slice_make(arg + 2, len - 2);
+    const struct opt *row = opt_find_name(ps->program, name);
+    const struct opt *negated = row ? NULL : find_negated(ps->program, name);
+    if (!row && !negated)
         return parse_built_in(ps->program, arg);
     char label[OPT_LABEL_MAX];
-    snprintf(label, sizeof label, "--%s", row->name);
-    if (row->type == OPT_FLAG)
-        return value ? refuse(ps->program, "%s takes no value", label)
-                     : take_value(ps, row, label, "1");
+    snprintf(label, sizeof label, "--%s%s", negated ? "no-" : "", (row ? row : negated)->name);
+    if (negated || row->type == OPT_FLAG)
+        return take_flag(ps, row ? row : negated, label, row, value);
     return value ? take_value(ps, row, label, value + 1) : take_next(ps, row, label);
 }
 
@@ -291,7 +310,8 @@ static enum opt_result parse_argv(struct parse *ps)
 static enum opt_result take_elements(struct parse *ps, const struct opt *row, const char *label,
                                      const char *text)
 {
-    char *copy = xstrdup(text); /* kept: the items of the list point into the copy */
+    char *copy = xstrdup(text); /* the items of the list point into the copy */
+    struct opt_list *list = (struct opt_list *)(void *)((char *)ps->into + row->offset);
     struct slice rest = slice_str(copy), each;
     size_t taken = 0;
     enum opt_result result = OPT_RUN;
@@ -305,7 +325,52 @@ static enum opt_result take_elements(struct parse *ps, const struct opt *row, co
         row_clear(row, ps->into);
     if (result != OPT_RUN || taken == 0)
         free(copy);
+    else
+        list->copy = copy;
     return result;
+}
+
+bool opt_is_foreign(const char *value)
+{
+    static const char *const schemes[] = {"tcp://", "udp://", "sctp://"};
+    struct slice text = slice_str(value);
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (slice_istarts(text, slice_str(schemes[i])))
+            return true;
+    return false;
+}
+
+const char *opt_next_foreign(const struct opt_program *p, size_t *at,
+                             char label[static OPT_LABEL_MAX])
+{
+    while (p->rows[*at].name) {
+        opt_env_name(p, &p->rows[(*at)++], label);
+        const char *value = getenv(label);
+        if (value && opt_is_foreign(value))
+            return value;
+    }
+    return NULL;
+}
+
+static bool lists(const char *names, const char *name)
+{
+    struct slice rest = slice_str(names ? names : ""), one;
+    while (slice_next_token(&rest, &one))
+        if (slice_eq(one, slice_str(name)))
+            return true;
+    return false;
+}
+
+/* Returns whether the command line contradicts what the environment may say of @row. */
+static bool is_beaten(const struct parse *ps, const struct opt *row)
+{
+    const struct opt *rows = ps->program->rows;
+    if (ps->n_operands > 0 && lists(ps->program->beats, row->name))
+        return true;
+    for (size_t i = 0; rows[i].name; i++)
+        if (ps->sources[i] == OPT_COMMAND_LINE && lists(rows[i].beats, row->name))
+            return true;
+    return false;
 }
 
 static enum opt_result parse_row_env(struct parse *ps, const struct opt *row)
@@ -313,7 +378,7 @@ static enum opt_result parse_row_env(struct parse *ps, const struct opt *row)
     char label[OPT_LABEL_MAX];
     opt_env_name(ps->program, row, label);
     const char *text = getenv(label);
-    if (!text || !text[0])
+    if (!text || !text[0] || opt_is_foreign(text) || is_beaten(ps, row))
         return OPT_RUN;
     if (row->type == OPT_LIST && strchr(text, ','))
         return take_elements(ps, row, label, text);
@@ -324,8 +389,9 @@ static enum opt_result parse_env(struct parse *ps)
 {
     enum opt_result result = OPT_RUN;
     const struct opt *rows = ps->program->rows;
+    ps->source = OPT_ENVIRONMENT;
     for (size_t i = 0; rows[i].name && result == OPT_RUN; i++)
-        if (!ps->given[i])
+        if (ps->sources[i] == OPT_FALLBACK)
             result = parse_row_env(ps, &rows[i]);
     return result;
 }
@@ -334,12 +400,20 @@ static void set_defaults(struct parse *ps)
 {
     const struct opt *rows = ps->program->rows;
     for (size_t i = 0; rows[i].name; i++) {
-        if (ps->given[i] || !rows[i].fallback)
+        if (ps->sources[i] != OPT_FALLBACK || !rows[i].fallback)
             continue;
         int err = row_set(&rows[i], ps->into, rows[i].fallback);
         assert(err == 0);
         (void)err;
     }
+}
+
+static void tell_sources(const struct parse *ps)
+{
+    const struct opt *rows = ps->program->rows;
+    for (size_t i = 0; rows[i].name; i++)
+        if (rows[i].source > 0)
+            *(enum opt_source *)(void *)((char *)ps->into + rows[i].source) = ps->sources[i];
 }
 
 enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, void *into,
@@ -350,7 +424,8 @@ enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, vo
         row_clear(&p->rows[n_rows], into);
     struct parse ps = {.program = p,
                        .into = into,
-                       .given = xcalloc(n_rows, sizeof(bool)),
+                       .source = OPT_COMMAND_LINE,
+                       .sources = xcalloc(n_rows, sizeof(enum opt_source)),
                        .next = argc > 0 ? argv + 1 : argv,
                        .end = argv + argc,
                        .operands = operands,
@@ -362,6 +437,7 @@ enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, vo
         set_defaults(&ps);
     if (n_operands)
         *n_operands = ps.n_operands;
-    free(ps.given);
+    tell_sources(&ps);
+    free(ps.sources);
     return result;
 }

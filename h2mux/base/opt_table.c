@@ -12,7 +12,7 @@ static const struct opt_unit size_units[] = {
 static const struct opt_unit plain_units[] = {{"", 1}, {NULL, 0}};
 
 static const struct opt_type_info types[] = {
-    [OPT_FLAG] = {"", "", "1, 0, true or false", NULL, NULL},
+    [OPT_FLAG] = {"", "", "1, 0, true or false", "--no-NAME turns the flag --NAME off.", NULL},
     [OPT_UINT] = {"N", "", "a number", NULL, plain_units},
     [OPT_MSEC] = {"TIME", "ms", "a duration (500ms, 4s, 10m, 24h)",
                   "Durations are written 500ms, 4s, 10m, 24h or 30d.", msec_units},

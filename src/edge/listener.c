@@ -16,6 +16,7 @@
 #include "h2mux/io/sock.h"
 #include "src/edge/entry.h"
 #include "src/edge/gate.h"
+#include "src/worker/listen_address.h"
 
 enum { BACKLOG = 1024, ACCEPTS_PER_TURN = 64, PAUSE_MS = 100 };
 

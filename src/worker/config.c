@@ -4,10 +4,8 @@
 #include "src/worker/config.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "h2mux/base/err.h"
@@ -15,6 +13,7 @@
 #include "h2mux/http/field_name.h"
 #include "h2mux/http/fields.h"
 #include "src/http/trust.h"
+#include "src/worker/listen_address.h"
 
 /* The limits of RFC 1035 2.3.4. DOMAIN_MAX leaves room for a tunnel's name and a dot before the
  * domain. */
@@ -25,59 +24,6 @@ enum { LABEL_MAX = 63, DOMAIN_MAX = 253 - LABEL_MAX - 1 };
 static const char default_listen[] = DEFAULT_ADDRESS ":" DEFAULT_PORT;
 
 /* ---- single values */
-
-static int parse_port(struct slice text, uint16_t *out)
-{
-    uint64_t port = 0;
-    int err = slice_to_u64(text, UINT16_MAX, &port);
-    *out = (uint16_t)port;
-    return err;
-}
-
-static int parse_unix(const char *path, struct sockaddr_storage *out, socklen_t *len)
-{
-    struct sockaddr_un *un = (struct sockaddr_un *)out;
-    size_t size = strlen(path) + 1;
-    if (path[0] != '/' || size > sizeof un->sun_path)
-        return ERR_SYNTAX;
-    un->sun_family = AF_UNIX;
-    memcpy(un->sun_path, path, size);
-    *len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
-    return 0;
-}
-
-static int parse_inet(struct slice host, uint16_t port, struct sockaddr_storage *out,
-                      socklen_t *len)
-{
-    struct sockaddr_in *in = (struct sockaddr_in *)out;
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
-    union inet a;
-    int family = inet_parse_host(host, &a);
-    if (family == AF_UNSPEC)
-        return ERR_SYNTAX;
-    bool v6 = family == AF_INET6;
-    if (v6)
-        *in6 = (struct sockaddr_in6){
-            .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = a.v6};
-    else
-        *in =
-            (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = a.v4};
-    *len = v6 ? sizeof *in6 : sizeof *in;
-    return 0;
-}
-
-int listen_address_parse(const char *text, struct sockaddr_storage *out, socklen_t *len)
-{
-    struct slice s = slice_str(text);
-    uint16_t port;
-    *out = (struct sockaddr_storage){0};
-    if (slice_starts(s, SLICE("unix:")))
-        return parse_unix(text + 5, out, len);
-    ptrdiff_t colon = slice_rfind(s, ':');
-    if (colon <= 0 || parse_port(slice_skip(s, (size_t)colon + 1), &port) < 0)
-        return ERR_SYNTAX;
-    return parse_inet(slice_make(s.ptr, (size_t)colon), port, out, len);
-}
 
 static int check_listen(const char *value)
 {
@@ -113,9 +59,8 @@ static int check_domain(const char *value)
 /* Accepts a host name or an address. */
 static int check_host(struct slice host)
 {
-    struct sockaddr_storage address;
-    socklen_t len;
-    if (parse_inet(host, 0, &address, &len) == 0)
+    union inet address;
+    if (inet_parse_host(host, &address) != AF_UNSPEC)
         return 0;
     char *text = slice_dup(host);
     int err = check_domain(text);
@@ -134,7 +79,8 @@ int base_url_parse(const char *text, struct base_url *out)
         rest.len--;
     ptrdiff_t colon = slice_rfind(rest, ':');
     if (colon > slice_rfind(rest, ']')) {
-        if (parse_port(slice_skip(rest, (size_t)colon + 1), &out->port) < 0 || out->port == 0)
+        if (listen_port_parse(slice_skip(rest, (size_t)colon + 1), &out->port) < 0 ||
+            out->port == 0)
             return ERR_SYNTAX;
         rest.len = (size_t)colon;
     }
@@ -197,7 +143,7 @@ static int check_early_hints(const char *value)
 static int check_port(const char *value)
 {
     uint16_t port;
-    return parse_port(slice_str(value), &port);
+    return listen_port_parse(slice_str(value), &port);
 }
 
 static int check_address(const char *value)
@@ -233,10 +179,10 @@ static int check_forward_field(const char *value)
 static const struct opt rows[] = {
     {.name = "domain", .letter = 'd', .type = OPT_TEXT, .offset = FIELD(domain), .value = "HOST",
      .help = "base domain, required; tunnels are NAME.HOST",
-     .check = check_domain, .wants = "a domain name"},
+     .check = check_domain, .wants = "a domain name", .source = FIELD(from.domain)},
     {.name = "listen", .type = OPT_LIST, .offset = FIELD(listen.addresses), .fallback = default_listen, .value = "ADDR:PORT|unix:/PATH",
      .help = "accept viewers, register calls and links here, over TLS or plain",
-     .check = check_listen, .wants = "ADDR:PORT, [IPV6]:PORT or unix:/PATH (addresses are numeric)"},
+     .check = check_listen, .wants = "ADDR:PORT, [IPV6]:PORT or unix:/PATH (addresses are numeric)", .beats = "port, address"},
     {.name = "cert", .type = OPT_TEXT, .offset = FIELD(listen.cert), .value = "FILE",
      .help = "certificate chain for TLS, PEM; read again on SIGHUP", .wants = "a file"},
     {.name = "key", .type = OPT_TEXT, .offset = FIELD(listen.key), .value = "FILE",
@@ -245,7 +191,7 @@ static const struct opt rows[] = {
      .help = "number of threads, each with its own connections and tunnels; 0: one for each core"},
     {.name = "public-url", .type = OPT_TEXT, .offset = FIELD(urls.public), .value = "SCHEME://HOST[:PORT]",
      .help = "scheme and port of the URLs that clients get; HOST is the domain",
-     .check = check_public_url, .wants = "http://HOST[:PORT] or https://HOST[:PORT]"},
+     .check = check_public_url, .wants = "http://HOST[:PORT] or https://HOST[:PORT]", .source = FIELD(from.public)},
     {.name = "attach-url", .type = OPT_TEXT, .offset = FIELD(urls.attach), .value = "https://HOST[:PORT]",
      .help = "clients attach here; default: where they register; a host that is not below it needs --attach-host of oneport",
      .check = check_attach_url, .wants = "https://HOST[:PORT]"},
@@ -254,10 +200,10 @@ static const struct opt rows[] = {
      .check = check_cidr, .wants = "an address or a network like 10.0.0.0/8"},
     {.name = "forward-field", .type = OPT_LIST, .offset = FIELD(fields.forward), .value = "NAME",
      .help = "pass this field of trusted proxies on, as X-Forwarded-Prefix or CF-Connecting-IP; by default only X-Forwarded-For, -Proto, -Host and -Port count",
-     .check = check_forward_field, .wants = "a field name that is not X-Forwarded-For, -Proto, -Host, -Port or Proxy"},
+     .check = check_forward_field, .wants = "a field name that is not X-Forwarded-For, -Proto, -Host, -Port or Proxy", .source = FIELD(from.forward)},
     {.name = "drop-field", .type = OPT_LIST, .offset = FIELD(fields.drop), .value = "NAME",
      .help = "remove this field from every request too; always removed: X-Original-URL, X-Rewrite-URL, X-Middleware-Subrequest, X-Accel-Mapping, X-Sendfile-Type, True-Client-IP, CF-Connecting-IP, X-Client-IP, Client-IP",
-     .check = check_field_name, .wants = "a field name"},
+     .check = check_field_name, .wants = "a field name", .source = FIELD(from.drop)},
     {.name = "landing", .type = OPT_TEXT, .offset = FIELD(urls.landing), .value = "URL",
      .help = "redirect visitors of the base domain here; default: a built-in page",
      .check = check_landing, .wants = "an http:// or https:// URL"},
@@ -318,11 +264,11 @@ static const struct opt rows[] = {
     {.name = "access-log", .type = OPT_TEXT, .offset = FIELD(log.access), .fallback = "-", .value = "FILE|-|off",
      .help = "write a line for each request; -: standard output; opened again on SIGUSR1", .wants = "a file, - or off"},
     {.name = "port", .letter = 'p', .type = OPT_TEXT, .offset = FIELD(localtunnel.port), .value = "PORT",
-     .help = "port to listen on, as in localtunnel", .check = check_port, .wants = "a port"},
+     .help = "port to listen on, as in localtunnel", .check = check_port, .wants = "a port", .beats = "listen"},
     {.name = "address", .type = OPT_TEXT, .offset = FIELD(localtunnel.address), .value = "ADDR",
-     .help = "address to listen on, as in localtunnel", .check = check_address, .wants = "a numeric address"},
+     .help = "address to listen on, as in localtunnel", .check = check_address, .wants = "a numeric address", .beats = "listen"},
     {.name = "secure", .type = OPT_FLAG, .offset = FIELD(localtunnel.secure),
-     .help = "https in URLs, as in localtunnel"},
+     .help = "https in URLs, as in localtunnel", .source = FIELD(from.secure)},
     {.name = "max-sockets", .type = OPT_UINT, .offset = FIELD(localtunnel.max_sockets), .fallback = "10", .min = 1, .max = 1000000,
      .help = "max_conn_count for clients of localtunnel"},
     {.name = NULL},
@@ -343,6 +289,61 @@ static bool refuse(const char *message)
 {
     fprintf(stderr, "%s: %s\n", program.name, message);
     return false;
+}
+
+/* Drops @forgotten, a value of the environment, where @stated on the command line contradicts it.
+ */
+static bool outranks(enum opt_source stated, enum opt_source forgotten)
+{
+    return stated == OPT_COMMAND_LINE && forgotten == OPT_ENVIRONMENT;
+}
+
+static bool is_domain(const struct config *c, struct slice host)
+{
+    struct slice domain = slice_str(c->domain);
+    if (slice_ends(host, SLICE(".")))
+        host.len--;
+    if (slice_ends(domain, SLICE(".")))
+        domain.len--;
+    return slice_ieq(host, domain);
+}
+
+/* Settles between --public-url, --domain and --secure, if one is of the command line and another,
+ * of the environment, contradicts it. The domain is then the host of the URL. */
+static void settle_public_url(struct config *c)
+{
+    struct base_url url;
+    if (!c->urls.public || base_url_parse(c->urls.public, &url) < 0)
+        return;
+    bool elsewhere = c->domain && !is_domain(c, url.host);
+    if (elsewhere && outranks(c->from.public, c->from.domain)) {
+        c->owned[3] = slice_dup(url.host);
+        c->domain = c->owned[3];
+    }
+    if ((elsewhere && outranks(c->from.domain, c->from.public)) ||
+        (!url.https && c->localtunnel.secure && outranks(c->from.secure, c->from.public)))
+        c->urls.public = NULL;
+}
+
+static bool names_field(const struct opt_list *l, const char *name)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (field_name_is(slice_str(name), slice_str(l->item[i])))
+            return true;
+    return false;
+}
+
+/* Takes the names of --forward-field, of the command line, off the list of --drop-field, if that is
+ * of the environment. In the other direction, what is dropped is not forwarded anyway. */
+static void settle_fields(struct config *c)
+{
+    struct opt_list *drop = &c->fields.drop, kept = {.copy = drop->copy};
+    if (!outranks(c->from.forward, c->from.drop))
+        return;
+    for (size_t i = 0; i < drop->count; i++)
+        if (!names_field(&c->fields.forward, drop->item[i]))
+            kept.item[kept.count++] = drop->item[i];
+    *drop = kept;
 }
 
 /* Turns the domain into lower case and removes a dot at its end. */
@@ -402,9 +403,7 @@ static bool check_public_host(const struct config *c)
         return true;
     if (base_url_parse(c->urls.public, &url) < 0)
         return false; /* cannot be: check_public_url has accepted it */
-    if (url.host.ptr[url.host.len - 1] == '.')
-        url.host.len--;
-    if (slice_ieq(url.host, slice_str(c->domain)))
+    if (is_domain(c, url.host))
         return true;
     fprintf(stderr, "%s: --public-url: its host '%.*s' is not the --domain '%s'\n", program.name,
             SLICE_FMT(url.host), c->domain);
@@ -415,6 +414,8 @@ static bool check_public_host(const struct config *c)
  * Returns false, with a message on stderr, when the options contradict each other. */
 static bool config_fold(struct config *c)
 {
+    settle_public_url(c);
+    settle_fields(c);
     if (!c->domain)
         return refuse("--domain is required (see --help)");
     if (c->listen.cert && !c->listen.key)
@@ -434,9 +435,21 @@ enum opt_result config_parse(int argc, char **argv, struct config *c)
     return result;
 }
 
+void config_log_foreign(void)
+{
+    char name[OPT_LABEL_MAX];
+    const char *value;
+    for (size_t at = 0; (value = opt_next_foreign(&program, &at, name));)
+        LOG(INFO, "environment_ignored", LOG_STR("name", name), LOG_STR("value", value));
+}
+
 void config_deinit(struct config *c)
 {
     for (size_t i = 0; i < sizeof c->owned / sizeof c->owned[0]; i++)
         free(c->owned[i]);
+    free(c->listen.addresses.copy);
+    free(c->listen.trusted_proxy.copy);
+    free(c->fields.drop.copy);
+    free(c->fields.forward.copy);
     *c = (struct config){0};
 }

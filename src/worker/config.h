@@ -4,8 +4,6 @@
 #ifndef SRC_WORKER_CONFIG_H
 #define SRC_WORKER_CONFIG_H
 
-#include <sys/socket.h>
-
 #include "h2mux/base/log.h"
 #include "h2mux/base/opt.h"
 
@@ -66,13 +64,20 @@ struct config {
         bool secure;
         uint64_t max_sockets;
     } localtunnel;
-    char *owned[3]; /* owned: texts that config_parse has made */
+    struct {
+        enum opt_source domain, public, secure, drop, forward;
+    } from;         /* where the values of these options come from */
+    char *owned[4]; /* owned: texts that config_parse has made */
 };
 
 /* Reads and checks all options, and opens no file. Returns OPT_RUN when the program must go on,
  * OPT_SHOWN when the help was printed, or OPT_WRONG, with a message on stderr, when an option is
  * wrong. */
 enum opt_result config_parse(int argc, char **argv, struct config *c) MUSTCHECK;
+
+/* Logs `environment_ignored` for each variable that has the name of an option and is another
+ * program's (opt_is_foreign). The log is open. */
+void config_log_foreign(void);
 
 /* Frees the memory that config_parse has allocated, whatever its result was. */
 void config_deinit(struct config *c);
@@ -86,9 +91,5 @@ struct base_url {
 
 /* Reads the URL @text into @out. Returns 0, or ERR_SYNTAX when @text has another form. */
 int base_url_parse(const char *text, struct base_url *out) MUSTCHECK;
-
-/* Reads a value of --listen: ADDR:PORT or [IPV6]:PORT with a numeric address, or unix:/PATH, which
- * makes @out a sockaddr_un. Returns 0, or ERR_SYNTAX when @text has another form. */
-int listen_address_parse(const char *text, struct sockaddr_storage *out, socklen_t *len) MUSTCHECK;
 
 #endif

@@ -14,6 +14,7 @@
 #include "src/http/trust.h"
 #include "src/names/label.h"
 #include "src/worker/config.h"
+#include "src/worker/listen_address.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/viewer_fields.h"
 

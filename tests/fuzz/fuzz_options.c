@@ -8,6 +8,7 @@
 
 #include "src/http/trust.h"
 #include "src/worker/config.h"
+#include "src/worker/listen_address.h"
 #include "tests/fuzz/options.h"
 
 #define FIELD(name) offsetof(struct config, name)
@@ -87,8 +88,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_loud(streams);
     if (result == OPT_RUN)
         check_addresses(&c);
-    fuzz_free_list(&command, &c.listen.addresses, "ONEPORTD_LISTEN");
-    fuzz_free_list(&command, &c.listen.trusted_proxy, "ONEPORTD_TRUSTED_PROXY");
     fuzz_command_unset(&command);
     if (result == OPT_RUN)
         check_again(&c);

@@ -58,26 +58,6 @@ static inline void fuzz_command_free(struct fuzz_command *c)
         free(c->env[i]);
 }
 
-static inline bool fuzz_is_argument(const struct fuzz_command *c, const char *text)
-{
-    for (int i = 1; i < c->argc; i++)
-        if (text >= c->argv[i] && text <= c->argv[i] + strlen(c->argv[i]))
-            return true;
-    return false;
-}
-
-/* Frees the copy that opt_parse.c keeps of a list from the environment, since here one is made for
- * each input. The copy begins with the blanks and commas in front of its first item. */
-static inline void fuzz_free_list(const struct fuzz_command *c, const struct opt_list *l,
-                                  const char *variable)
-{
-    const char *text = getenv(variable);
-    size_t skipped = text ? strspn(text, " \t,") : 0;
-    if (l->count > 0 && text && strchr(text, ',') && text[skipped] &&
-        !fuzz_is_argument(c, l->item[0]))
-        free((char *)(uintptr_t)(l->item[0] - skipped));
-}
-
 /* Checks durations and sizes: the number that was read can be written as digits and read again. */
 static inline void fuzz_check_numbers(struct slice in)
 {

@@ -112,12 +112,102 @@ static void test_environment(void **state)
     unsetenv("ONEPORT_HOST");
 }
 
+static const struct {
+    const char *label;
+    const char *args[ARGS_MAX];
+    const char *env[2][2];
+    const char *origin;
+    bool https, any_cert, insecure, open;
+    const char *key;
+} rivals[] = {
+    {"O27 an operand beats PORT",
+     {"8080", "-h", "x.org"},
+     {{"PORT", "3000"}},
+     .origin = "localhost:8080"},
+    {"O27 a socket beats PORT",
+     {"unix:/a", "-h", "x.org"},
+     {{"PORT", "3000"}, {"LOCAL_HOST", "db"}},
+     .origin = "unix:/a"},
+    {"O27 PORT alone",
+     {"-h", "x.org"},
+     {{"PORT", "3000"}, {"LOCAL_HOST", "db"}},
+     .origin = "db:3000"},
+    {"O27 the address of a service",
+     {"8080", "-h", "x.org"},
+     {{"PORT", "tcp://10.0.0.1:3000"}},
+     .origin = "localhost:8080"},
+    {"O27 --port beats a service's PORT",
+     {"-p", "8080", "-h", "x.org"},
+     {{"PORT", "tcp://10.0.0.1:3000"}},
+     .origin = "localhost:8080"},
+    {"O27 a scheme beats LOCAL_HTTPS",
+     {"http://db:1", "-h", "x.org"},
+     {{"LOCAL_HTTPS", "1"}},
+     .origin = "db:1"},
+    {"O27 a port goes with LOCAL_HTTPS",
+     {"1", "-h", "x.org"},
+     {{"LOCAL_HTTPS", "1"}},
+     .origin = "localhost:1",
+     .https = true},
+    {"O27 --local-ca beats ALLOW_INVALID_CERT",
+     {"1", "-h", "x.org", "--local-ca", "f"},
+     {{"ALLOW_INVALID_CERT", "1"}},
+     .origin = "localhost:1"},
+    {"O27 --ca beats INSECURE",
+     {"1", "-h", "x.org", "--ca", "f"},
+     {{"INSECURE", "1"}},
+     .origin = "localhost:1"},
+    {"O27 --local-cert beats LOCAL_KEY",
+     {"1", "-h", "x.org", "--local-cert", "f"},
+     {{"LOCAL_KEY", "k"}},
+     .origin = "localhost:1"},
+    {"O27 LOCAL_CERT goes with --local-key",
+     {"1", "-h", "x.org", "--local-key", "k"},
+     {{"LOCAL_CERT", "f"}},
+     .origin = "localhost:1",
+     .key = "k"},
+    {"O27 flags of the environment",
+     {"1", "-h", "x.org"},
+     {{"ALLOW_INVALID_CERT", "1"}, {"INSECURE", "1"}},
+     .origin = "localhost:1",
+     .any_cert = true,
+     .insecure = true},
+    {"O27 flags are turned off",
+     {"1", "-h", "x.org", "--no-insecure", "--no-open"},
+     {{"OPEN", "1"}, {"INSECURE", "1"}},
+     .origin = "localhost:1"},
+};
+
+static void test_contradictions(void **state)
+{
+    for (size_t i = 0; i < sizeof rivals / sizeof *rivals; i++) {
+        struct config c;
+        char name[2][64];
+        for (size_t n = 0; n < 2; n++) {
+            snprintf(name[n], sizeof name[n], "ONEPORT_%s",
+                     rivals[i].env[n][0] ? rivals[i].env[n][0] : "NOTHING");
+            setenv(name[n], rivals[i].env[n][0] ? rivals[i].env[n][1] : "", 1);
+        }
+        print_message("%s\n", rivals[i].label);
+        assert_int_equal(load(rivals[i].args, &c), OPT_RUN);
+        assert_string_equal(c.origin.text, rivals[i].origin);
+        assert_int_equal(c.origin.url.https, rivals[i].https);
+        assert_int_equal(c.local.any_cert, rivals[i].any_cert);
+        assert_int_equal(c.remote.any_cert, rivals[i].insecure);
+        assert_int_equal(c.output.open, rivals[i].open);
+        assert_int_equal(!c.local.key, !rivals[i].key);
+        for (size_t n = 0; n < 2; n++)
+            unsetenv(name[n]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_contradictions),
     };
     unsetenv("ONEPORT_HOST");
     unsetenv("ONEPORT_PORT");

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "h2mux/base/err.h"
+#include "src/worker/listen_address.h"
 
 enum { ARGS_MAX = 8 };
 
@@ -253,6 +254,108 @@ static void test_urls(void **state)
     config_deinit(&c);
 }
 
+static const struct {
+    const char *label;
+    const char *args[ARGS_MAX];
+    const char *env[2][2];
+    const char *listen, *domain, *public, *drop; /* lists with commas */
+    bool secure;
+} rivals[] = {
+    {"O27 --listen beats PORT and ADDRESS",
+     {"-d", "x.org", "--listen", "[::1]:80"},
+     {{"PORT", "3001"}, {"ADDRESS", "0.0.0.0"}},
+     .listen = "[::1]:80"},
+    {"O27 --port beats LISTEN",
+     {"-d", "x.org", "--port", "81"},
+     {{"LISTEN", "[::1]:80"}},
+     .listen = "127.0.0.1:81"},
+    {"O27 --address beats LISTEN, and goes with PORT",
+     {"-d", "x.org", "--address", "::1"},
+     {{"LISTEN", "[::1]:80"}, {"PORT", "82"}},
+     .listen = "[::1]:82"},
+    {"O27 LISTEN and PORT",
+     {"-d", "x.org"},
+     {{"LISTEN", "[::1]:80"}, {"PORT", "82"}},
+     .listen = "[::1]:80,127.0.0.1:82"},
+    {"O27 the address of a service",
+     {"-d", "x.org"},
+     {{"PORT", "tcp://10.0.0.1:3000"}},
+     .listen = NULL},
+    {"O27 --domain beats PUBLIC_URL",
+     {"-d", "x.org"},
+     {{"PUBLIC_URL", "https://y.org:8443"}},
+     .listen = NULL},
+    {"O27 --domain goes with PUBLIC_URL",
+     {"-d", "x.org"},
+     {{"PUBLIC_URL", "https://X.org.:8443"}},
+     .public = "https://X.org.:8443"},
+    {"O27 --public-url beats DOMAIN",
+     {"--public-url", "https://Y.org"},
+     {{"DOMAIN", "x.org"}},
+     .domain = "y.org",
+     .public = "https://Y.org"},
+    {"O27 --secure beats PUBLIC_URL",
+     {"-d", "x.org", "--secure"},
+     {{"PUBLIC_URL", "http://x.org"}},
+     .secure = true},
+    {"O27 --secure goes with PUBLIC_URL",
+     {"-d", "x.org", "--secure"},
+     {{"PUBLIC_URL", "https://x.org:1"}},
+     .public = "https://x.org:1",
+     .secure = true},
+    {"O27 --no-secure", {"-d", "x.org", "--no-secure"}, {{"SECURE", "1"}}, .listen = NULL},
+    {"O27 --forward-field beats DROP_FIELD",
+     {"-d", "x.org", "--forward-field", "X-One"},
+     {{"DROP_FIELD", "x-two,x-one,x-three"}},
+     .drop = "x-two,x-three"},
+    {"O27 --drop-field",
+     {"-d", "x.org", "--drop-field", "X-One"},
+     {{"FORWARD_FIELD", "x-one"}},
+     .drop = "X-One"},
+};
+
+static const char *joined(const struct opt_list *l, char out[static 256])
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < l->count; i++)
+        len += (size_t)snprintf(out + len, 256 - len, "%s%s", i ? "," : "", l->item[i]);
+    return out;
+}
+
+static void assert_text(const char *got, const char *want)
+{
+    if (want)
+        assert_string_equal(got, want);
+    else
+        assert_null(got);
+}
+
+static void test_contradictions(void **state)
+{
+    for (size_t i = 0; i < sizeof rivals / sizeof rivals[0]; i++) {
+        struct config c;
+        char name[2][64], text[256];
+        for (size_t n = 0; n < 2; n++) {
+            snprintf(name[n], sizeof name[n], "ONEPORTD_%s",
+                     rivals[i].env[n][0] ? rivals[i].env[n][0] : "NOTHING");
+            setenv(name[n], rivals[i].env[n][0] ? rivals[i].env[n][1] : "", 1);
+        }
+        print_message("%s\n", rivals[i].label);
+        assert_int_equal(parse(rivals[i].args, &c), OPT_RUN);
+        assert_string_equal(said, "");
+        assert_string_equal(joined(&c.listen.addresses, text),
+                            rivals[i].listen ? rivals[i].listen : "127.0.0.1:3000");
+        assert_string_equal(c.domain, rivals[i].domain ? rivals[i].domain : "x.org");
+        assert_text(c.urls.public, rivals[i].public);
+        assert_string_equal(joined(&c.fields.drop, text), rivals[i].drop ? rivals[i].drop : "");
+        assert_int_equal(c.localtunnel.secure, rivals[i].secure);
+        config_deinit(&c);
+        for (size_t n = 0; n < 2; n++)
+            unsetenv(name[n]);
+    }
+}
+
 static void test_environment(void **state)
 {
     static const char *const args[] = {"--hold", "1s", NULL};
@@ -299,8 +402,8 @@ int main(void)
         cmocka_unit_test(test_wrong),       cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_listen),      cmocka_unit_test(test_listen_address),
         cmocka_unit_test(test_base_url),    cmocka_unit_test(test_urls),
-        cmocka_unit_test(test_environment), cmocka_unit_test(test_state_dir),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_environment), cmocka_unit_test(test_contradictions),
+        cmocka_unit_test(test_state_dir),   cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ static struct options {
     uint64_t workers, hold_ms, body;
     const char *cert, *host;
     struct opt_list listen;
-} options; /* static: the list's copy of an environment value stays reachable to the leak checker */
+} options;
 
 static int check_address(const char *value)
 {
@@ -27,25 +27,27 @@ static int check_address(const char *value)
 
 #define AT(field) offsetof(struct options, field)
 static const struct opt rows[] = {
-    {"verbose", 'v', OPT_FLAG, AT(verbose), NULL, 0, 0, NULL, "say more", NULL, NULL},
-    {"quick", 'q', OPT_FLAG, AT(quick), NULL, 0, 0, NULL, "be quick", NULL, NULL},
-    {"workers", 'w', OPT_UINT, AT(workers), "1", 0, 256, "N", "event loops", NULL, NULL},
-    {"hold", 0, OPT_MSEC, AT(hold_ms), "4s", 500, 600000, "TIME", "wait for a client", NULL, NULL},
-    {"max-body", 0, OPT_SIZE, AT(body), "16m", 0, 0, "SIZE", "largest body", NULL, NULL},
-    {"cert", 'c', OPT_TEXT, AT(cert), NULL, 0, 0, "FILE", "certificate", NULL, NULL},
+    {"verbose", 'v', OPT_FLAG, AT(verbose), NULL, 0, 0, NULL, "say more", NULL, NULL, NULL, 0},
+    {"quick", 'q', OPT_FLAG, AT(quick), NULL, 0, 0, NULL, "be quick", NULL, NULL, NULL, 0},
+    {"workers", 'w', OPT_UINT, AT(workers), "1", 0, 256, "N", "event loops", NULL, NULL, NULL, 0},
+    {"hold", 0, OPT_MSEC, AT(hold_ms), "4s", 500, 600000, "TIME", "wait for a client", NULL, NULL,
+     NULL, 0},
+    {"max-body", 0, OPT_SIZE, AT(body), "16m", 0, 0, "SIZE", "largest body", NULL, NULL, NULL, 0},
+    {"cert", 'c', OPT_TEXT, AT(cert), NULL, 0, 0, "FILE", "certificate", NULL, NULL, NULL, 0},
     {"listen", 'l', OPT_LIST, AT(listen), "127.0.0.1:80", 0, 0, "ADDR:PORT", "address",
-     check_address, "ADDR:PORT"},
+     check_address, "ADDR:PORT", NULL, 0},
     {0},
 };
 static const struct opt rows_with_h[] = {
-    {"host", 'h', OPT_TEXT, AT(host), "localhost", 0, 0, "NAME", "who", NULL, NULL},
-    {"help", 0, OPT_FLAG, AT(quick), NULL, 0, 0, NULL, "own help", NULL, NULL},
+    {"host", 'h', OPT_TEXT, AT(host), "localhost", 0, 0, "NAME", "who", NULL, NULL, NULL, 0},
+    {"help", 0, OPT_FLAG, AT(quick), NULL, 0, 0, NULL, "own help", NULL, NULL, NULL, 0},
     {0},
 };
 static const struct opt_program program = {
-    "oneportd", "ONEPORTD_", "oneportd [options]", "Shares a port.", "See also: oneport.", rows};
+    "oneportd", "ONEPORTD_", "oneportd [options]", "Shares a port.", "See also: oneport.",
+    rows,       NULL};
 static const struct opt_program program_with_h = {
-    "oneport", "ONEPORT_", "oneport [options] PORT", "Shares it.", NULL, rows_with_h};
+    "oneport", "ONEPORT_", "oneport [options] PORT", "Shares it.", NULL, rows_with_h, NULL};
 
 enum { OPERANDS_MAX = 2 };
 static const char *operands[OPERANDS_MAX];
@@ -181,7 +183,7 @@ static void test_environment(void **state)
     assert_int_equal(options.listen.count, 3);
     assert_string_equal(options.listen.item[1], "b:2");
     assert_string_equal(options.listen.item[2], "c:3");
-    free((char *)(uintptr_t)options.listen.item[0]); /* the copy, which a program keeps */
+    free(options.listen.copy);
 
     assert_int_equal(parse(&program, "-w9|-l|z:9"), OPT_RUN); /* the flag wins */
     assert_int_equal(options.workers, 9);
@@ -211,6 +213,9 @@ static void test_error_lines(void **state)
         {"--cert=", "oneportd: --cert needs a value\n"},
         {"--workers=", "oneportd: --workers needs a value\n"},
         {"--verbose=1", "oneportd: --verbose takes no value\n"},
+        {"--no-verbose=1", "oneportd: --no-verbose takes no value\n"},
+        {"--no-workers", "oneportd: unknown option --no-workers (see --help)\n"},
+        {"--no-", "oneportd: unknown option --no- (see --help)\n"},
         {"--hold|4x", "oneportd: --hold: '4x' is not a duration (500ms, 4s, 10m, 24h)\n"},
         {"--hold|100ms", "oneportd: --hold: '100ms' is out of range (500ms to 10m)\n"},
         {"--hold|11m", "oneportd: --hold: '11m' is out of range (500ms to 10m)\n"},
@@ -247,6 +252,130 @@ static void test_environment_errors(void **state)
         assert_int_equal(parse(&program, "--help"), OPT_SHOWN); /* help never depends on it */
         unsetenv(table[i].name);
     }
+}
+
+/* O27: what Kubernetes and Docker set for a service of this name is not read. */
+static void test_variables_of_services(void **state)
+{
+    static const char *const values[] = {"tcp://10.0.0.1:3000", "udp://10.0.0.1:53",
+                                         "TCP://[fd00::1]:3000", "sctp://10.0.0.1:9"};
+    static const char *const names[] = {"ONEPORTD_WORKERS", "ONEPORTD_LISTEN", "ONEPORTD_VERBOSE",
+                                        "ONEPORTD_HOLD",    "ONEPORTD_CERT",   "ONEPORTD_MAX_BODY"};
+    for (size_t i = 0; i < COUNT(values) * COUNT(names); i++) {
+        char label[OPT_LABEL_MAX];
+        size_t at = 0;
+        setenv(names[i % COUNT(names)], values[i / COUNT(names)], 1);
+        assert_int_equal(parse(&program, ""), OPT_RUN);
+        assert_string_equal(printed, "");
+        assert_int_equal(options.workers, 1);
+        assert_int_equal(options.listen.count, 1);
+        assert_false(options.verbose);
+        assert_int_equal(options.hold_ms, 4000);
+        assert_int_equal(options.body, 16 << 20);
+        assert_null(options.cert);
+        assert_string_equal(opt_next_foreign(&program, &at, label), values[i / COUNT(names)]);
+        assert_string_equal(label, names[i % COUNT(names)]);
+        assert_null(opt_next_foreign(&program, &at, label));
+        unsetenv(names[i % COUNT(names)]);
+    }
+    assert_false(opt_is_foreign("tcp:/x"));
+    assert_false(opt_is_foreign("3000"));
+    assert_false(opt_is_foreign("https://10.0.0.1:3000"));
+    assert_false(opt_is_foreign(""));
+    /* On the command line such a value is an error like any other. */
+    assert_int_equal(parse(&program, "-w|tcp://10.0.0.1:3000"), OPT_WRONG);
+}
+
+/* ---- options that contradict each other */
+
+static struct rivals {
+    bool verbose, quick;
+    const char *cert;
+    enum opt_source from_cert, from_quick;
+} rivals;
+#define RIVAL(field) .offset = offsetof(struct rivals, field)
+static const struct opt rival_rows[] = {
+    {.name = "verbose", .type = OPT_FLAG, RIVAL(verbose), .help = "-"},
+    {.name = "quick",
+     .type = OPT_FLAG,
+     RIVAL(quick),
+     .help = "-",
+     .beats = "verbose, cert",
+     .source = offsetof(struct rivals, from_quick)},
+    {.name = "cert",
+     .type = OPT_TEXT,
+     RIVAL(cert),
+     .fallback = "none",
+     .help = "-",
+     .source = offsetof(struct rivals, from_cert)},
+    {0},
+};
+static const struct opt_program rival_program = {.name = "x",
+                                                 .env_prefix = "X_",
+                                                 .usage = "-",
+                                                 .about = "-",
+                                                 .beats = "quick",
+                                                 .rows = rival_rows};
+
+static const struct {
+    const char *label;
+    const char *words[4];
+    const char *env[3]; /* verbose, quick, cert */
+    struct rivals want;
+} matches[] = {
+    {"O27 nothing", {NULL}, {NULL}, {false, false, "none", OPT_FALLBACK, OPT_FALLBACK}},
+    {"O27 the environment alone",
+     {NULL},
+     {"1", "1", "e"},
+     {true, true, "e", OPT_ENVIRONMENT, OPT_ENVIRONMENT}},
+    {"O27 the command line beats",
+     {"--quick"},
+     {"1", NULL, "e"},
+     {false, true, "none", OPT_FALLBACK, OPT_COMMAND_LINE}},
+    {"O27 beaten values are not judged",
+     {"--quick"},
+     {"perhaps", NULL, NULL},
+     {false, true, "none", OPT_FALLBACK, OPT_COMMAND_LINE}},
+    {"O27 both on the command line",
+     {"--quick", "--cert", "c"},
+     {NULL},
+     {false, true, "c", OPT_COMMAND_LINE, OPT_COMMAND_LINE}},
+    {"O27 an operand beats",
+     {"operand"},
+     {"1", "1", NULL},
+     {true, false, "none", OPT_FALLBACK, OPT_FALLBACK}},
+    {"O27 a flag is turned off",
+     {"--no-verbose", "--no-quick"},
+     {"1", "1", NULL},
+     {false, false, "none", OPT_FALLBACK, OPT_COMMAND_LINE}},
+    {"O27 the last of two counts",
+     {"--quick", "--no-quick", "--verbose"},
+     {NULL},
+     {true, false, "none", OPT_FALLBACK, OPT_COMMAND_LINE}},
+};
+
+static void test_contradictions(void **state)
+{
+    static const char *const names[] = {"X_VERBOSE", "X_QUICK", "X_CERT"};
+    for (size_t i = 0; i < COUNT(matches); i++) {
+        const struct rivals *want = &matches[i].want;
+        char *argv[5] = {(char[]){"x"}};
+        int argc = 1;
+        for (; argc <= 4 && matches[i].words[argc - 1]; argc++)
+            argv[argc] = (char *)(uintptr_t)matches[i].words[argc - 1];
+        for (size_t n = 0; n < COUNT(names); n++)
+            setenv(names[n], matches[i].env[n] ? matches[i].env[n] : "", 1);
+        print_message("%s\n", matches[i].label);
+        assert_int_equal(opt_parse(&rival_program, argc, argv, &rivals, operands, 1, &n_operands),
+                         OPT_RUN);
+        assert_int_equal(rivals.verbose, want->verbose);
+        assert_int_equal(rivals.quick, want->quick);
+        assert_string_equal(rivals.cert, want->cert);
+        assert_int_equal(rivals.from_cert, want->from_cert);
+        assert_int_equal(rivals.from_quick, want->from_quick);
+    }
+    for (size_t n = 0; n < COUNT(names); n++)
+        unsetenv(names[n]);
 }
 
 static void test_list_too_long(void **state)
@@ -452,6 +581,8 @@ int main(void)
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_error_lines),
         cmocka_unit_test(test_environment_errors),
+        cmocka_unit_test(test_variables_of_services),
+        cmocka_unit_test(test_contradictions),
         cmocka_unit_test(test_list_too_long),
         cmocka_unit_test(test_help_rows),
         cmocka_unit_test(test_rows_win_over_built_in),

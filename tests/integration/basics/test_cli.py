@@ -473,3 +473,73 @@ def test_localtunnels_server_options(usual):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert str(port) in wrong("oneportd", *usual, "--address", "127.0.0.1", "--port", port)
+
+
+# ---- the environment ----
+def of_service(name, address="10.0.0.1", port=3000):
+    """Returns the variables that Kubernetes sets in each pod for a Service of this name."""
+    upper = name.upper().replace("-", "_")
+    url = f"tcp://[{address}]:{port}" if ":" in address else f"tcp://{address}:{port}"
+    return {
+        f"{upper}_SERVICE_HOST": address,
+        f"{upper}_SERVICE_PORT": port,
+        f"{upper}_SERVICE_PORT_HTTP": port,
+        f"{upper}_PORT": url,
+        f"{upper}_PORT_{port}_TCP": url,
+        f"{upper}_PORT_{port}_TCP_PROTO": "tcp",
+        f"{upper}_PORT_{port}_TCP_PORT": port,
+        f"{upper}_PORT_{port}_TCP_ADDR": address,
+    }
+
+
+@pytest.mark.rule("O27")
+@pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1"])
+def test_beside_services_of_the_same_names(address, new_server, new_client, http_origin):
+    """Both programs run in a Kubernetes namespace that has Services of their names."""
+    env = {**of_service("oneport", address), **of_service("oneportd", address, 443)}
+    server = new_server(env=env)
+    client = new_client(http_origin.port, server=server, env=env)
+    assert fetch(server.port, client.host, "/echo").status == 200
+    for program, name in ((server.program, "ONEPORTD_PORT"), (client.program, "ONEPORT_PORT")):
+        assert program.log.count("environment_ignored") == 1
+        assert f"environment_ignored name={name} value=" in program.log
+
+
+@pytest.mark.rule("O27")
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"ONEPORTD_PORT": "1", "ONEPORTD_ADDRESS": "192.0.2.1"},
+        {"ONEPORTD_PUBLIC_URL": "https://elsewhere.example"},
+        {"ONEPORTD_HOLD": "soon", "ONEPORTD_DOMAIN": "192.0.2.1"},
+    ],
+)
+def test_the_servers_command_line_beats_the_environment(env, new_server):
+    """The second case has --domain, the last one a value for --hold that is malformed."""
+    server = new_server("--hold", "1s", env=env)
+    assert fetch(server.port, f"localhost:{server.port}", "/healthz").status == 200
+    assert server.log.count(" listening ") == 1
+
+
+@pytest.mark.rule("O27")
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"ONEPORT_PORT": "1"},
+        {"ONEPORT_HOST": "192.0.2.1", "ONEPORT_SUBDOMAIN": "a b"},
+        {"ONEPORT_LOCAL_HOST": "192.0.2.1", "ONEPORT_LOCAL_HTTPS": "1"},
+    ],
+)
+def test_the_clients_command_line_beats_the_environment(env, new_client, http_origin, server):
+    client = new_client(f"http://localhost:{http_origin.port}", env=env)
+    assert fetch(server.port, client.host, "/echo").status == 200
+
+
+@pytest.mark.rule("O27")
+def test_a_flag_of_the_environment_is_turned_off(new_client, http_origin, server):
+    client = new_client(
+        http_origin.port, "--no-print-requests", env={"ONEPORT_PRINT_REQUESTS": "1"}
+    )
+    assert fetch(server.port, client.host, "/echo").status == 200
+    client.program.stop()
+    assert len(client.program.stdout.splitlines()) == 1
