@@ -23,4 +23,4 @@ COPY --from=build /oneport/build/oneportd /usr/local/bin/
 USER oneport
 VOLUME /var/lib/oneport
 EXPOSE 3000
-ENTRYPOINT ["oneportd", "--listen", "0.0.0.0:3000", "--state-dir", "/var/lib/oneport"]
+ENTRYPOINT ["oneportd", "--listen", ":3000", "--state-dir", "/var/lib/oneport"]

@@ -13,6 +13,7 @@
 #include "h2mux/base/file.h"
 #include "src/crew.h"
 #include "src/drain.h"
+#include "src/edge/binding.h"
 #include "src/edge/entry.h"
 #include "src/edge/gate.h"
 #include "src/edge/listener.h"
@@ -34,10 +35,9 @@ enum { EXIT_USAGE = 1, EXIT_INTERNAL = 70, REASON_MAX = 512 };
 
 struct program {
     struct server server;
-    struct drain *drain; /* owned */
-    int *fds;            /* owned: the sockets of each address, one a worker */
-    unsigned n_fds;      /* sockets of an address */
-    size_t bound;        /* addresses whose sockets no listener has taken yet */
+    struct drain *drain;      /* owned */
+    struct binding *bindings; /* owned: the sockets of each value of --listen */
+    size_t bound;             /* values whose sockets no listener has taken yet */
 };
 
 static struct server *server_of(void *program)
@@ -263,12 +263,12 @@ static int open_sockets(void *program)
 {
     struct program *p = program;
     const struct opt_list *addresses = &p->server.config->listen.addresses;
-    char reason[LISTENER_REASON_MAX];
-    p->n_fds = crew_size(p->server.config);
-    p->fds = xcalloc(addresses->count * p->n_fds, sizeof *p->fds);
+    unsigned workers = crew_size(p->server.config);
+    char reason[BINDING_REASON_MAX];
+    p->bindings = xcalloc(addresses->count, sizeof *p->bindings);
     for (; p->bound < addresses->count; p->bound++)
-        if (listener_bind(addresses->item[p->bound], p->fds + p->bound * p->n_fds, p->n_fds,
-                          reason) < 0)
+        if (binding_open(&p->bindings[p->bound], addresses->item[p->bound], addresses, workers,
+                         reason) < 0)
             return complain(addresses->item[p->bound], reason);
     return 0;
 }
@@ -278,20 +278,25 @@ static void close_sockets(void *program)
 {
     struct program *p = program;
     while (p->bound > 0)
-        listener_unbind(p->fds + --p->bound * p->n_fds, p->n_fds);
-    free(p->fds);
+        binding_close(&p->bindings[--p->bound]);
+    free(p->bindings);
 }
 
 static int open_listeners(void *program)
 {
     struct program *p = program;
     struct server *s = &p->server;
-    entry_open(s, p->bound * s->n_workers); /* each listener has a reserve */
+    size_t sockets = 0;
+    for (size_t i = 0; i < p->bound; i++)
+        sockets += p->bindings[i].n * p->bindings[i].count;
+    entry_open(s, sockets); /* each listener has a reserve */
     for (size_t i = 0; i < p->bound; i++) {
-        int *fds = p->fds + i * p->n_fds;
-        for (unsigned k = 0; k < s->n_workers; k++)
-            listener_start(s->workers[k], fds[k]);
-        listener_announce(fds[0]);
+        struct binding *b = &p->bindings[i];
+        for (size_t k = 0; k < b->n * b->count; k++)
+            listener_start(s->workers[k % b->count], b->fds[k]);
+        for (size_t k = 0; k < b->n; k++)
+            listener_announce(b->fds[k * b->count]);
+        binding_deinit(b);
     }
     p->bound = 0;
     return 0;
@@ -360,7 +365,7 @@ static int run(const struct config *c)
 
 int main(int argc, char **argv)
 {
-    static struct config config; /* static, so that leak checkers find its pointers */
+    static struct config config;
     int status = EXIT_USAGE;
     if (file_ensure_standard() < 0)
         return EXIT_INTERNAL;

@@ -33,6 +33,43 @@ bool inet_is_localhost(struct slice host)
     return above > 1 && host.ptr[above - 1] == '.' && slice_ieq(slice_skip(host, above), local);
 }
 
+int inet_unmap(int family, union inet *a)
+{
+    struct in6_addr v6;
+    if (family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->v6))
+        return family;
+    v6 = a->v6;
+    memcpy(&a->v4, v6.s6_addr + 12, sizeof a->v4);
+    return AF_INET;
+}
+
+int inet_of_socket(const struct sockaddr_storage *socket, union inet *out)
+{
+    switch (socket->ss_family) {
+    case AF_INET:
+        out->v4 = ((const struct sockaddr_in *)(const void *)socket)->sin_addr;
+        return AF_INET;
+    case AF_INET6:
+        out->v6 = ((const struct sockaddr_in6 *)(const void *)socket)->sin6_addr;
+        return inet_unmap(AF_INET6, out);
+    default:
+        return AF_UNSPEC;
+    }
+}
+
+bool inet_is_loopback(int family, const union inet *a)
+{
+    union inet plain = *a;
+    switch (inet_unmap(family, &plain)) {
+    case AF_INET:
+        return ntohl(plain.v4.s_addr) >> 24 == 127;
+    case AF_INET6:
+        return IN6_IS_ADDR_LOOPBACK(&plain.v6);
+    default:
+        return false;
+    }
+}
+
 /* ---- public addresses */
 
 struct v4_net {

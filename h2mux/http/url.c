@@ -2,7 +2,6 @@
 /* url.c - see url.h. */
 #include "h2mux/http/url.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "h2mux/base/err.h"
@@ -100,11 +99,10 @@ int url_parse(struct slice text, struct url *out)
 bool url_is_loopback(const struct url *u)
 {
     struct slice host = slice_str(u->host);
-    struct in_addr v4;
-    struct in6_addr v6;
+    union inet address;
     if (inet_is_localhost(host))
         return true;
-    if (inet_pton(AF_INET, u->host, &v4) == 1)
-        return ntohl(v4.s_addr) >> 24 == 127;
-    return inet_pton(AF_INET6, u->host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    if (inet_parse(AF_INET, host, &address))
+        return inet_is_loopback(AF_INET, &address);
+    return inet_parse(AF_INET6, host, &address) && inet_is_loopback(AF_INET6, &address);
 }

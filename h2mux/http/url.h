@@ -31,8 +31,9 @@ int url_parse_authority(struct slice text, struct url *out) MUSTCHECK;
  * long. */
 int url_set_host(struct url *u, struct slice host, uint16_t port) MUSTCHECK;
 
-/* Returns whether the host's name says loopback: 127.0.0.0/8, ::1, localhost, *.localhost.
- * A dial of it does not leave the machine, whatever a name server says. */
+/* Returns whether the host's name says loopback: 127.0.0.0/8, also mapped into IPv6, ::1,
+ * localhost,
+ * *.localhost. A dial of it does not leave the machine, whatever a name server says. */
 bool url_is_loopback(const struct url *u);
 
 #endif

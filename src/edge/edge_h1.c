@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/inet.h"
 #include "h2mux/http/h1_conn.h"
 #include "src/edge/entry.h"
 #include "src/edge/request.h"
@@ -234,13 +235,9 @@ static bool is_viewers_head(struct edge_h1 *e)
 
 static bool peer_is_loopback(const struct sockaddr_storage *peer)
 {
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)peer;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)peer;
-    if (peer->ss_family == AF_INET)
-        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-    if (peer->ss_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-    return peer->ss_family == AF_UNIX;
+    union inet address;
+    int family = inet_of_socket(peer, &address);
+    return peer->ss_family == AF_UNIX || inet_is_loopback(family, &address);
 }
 
 /* Hands the connection to the worker that has the name of the call, which parses the request again.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* listener.c - binds sockets, accepts connections, and pauses when descriptors run out; see
+/* listener.c - accepts connections, and pauses when descriptors run out; see
  * listener.h. */
 #include "src/edge/listener.h"
 
@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,9 +15,8 @@
 #include "h2mux/io/sock.h"
 #include "src/edge/entry.h"
 #include "src/edge/gate.h"
-#include "src/worker/listen_address.h"
 
-enum { BACKLOG = 1024, ACCEPTS_PER_TURN = 64, PAUSE_MS = 100 };
+enum { ACCEPTS_PER_TURN = 64, PAUSE_MS = 100 };
 
 struct listener {
     struct list_node node; /* in worker->listeners */
@@ -29,125 +27,6 @@ struct listener {
     struct log_limit pause_log;
     struct timer pause; /* armed while accepting is paused */
 };
-
-/* ---- binding */
-
-/* Removes the socket file @addr when no process listens on it: when a connection is refused. */
-static void remove_stale(const struct sockaddr_un *addr)
-{
-    struct stat st;
-    if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-        return;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 &&
-        errno == ECONNREFUSED)
-        unlink(addr->sun_path);
-    if (fd >= 0)
-        close(fd);
-}
-
-static int bind_to(const struct sockaddr *addr, socklen_t len, bool shared)
-{
-    int one = 1;
-    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    if (addr->sa_family != AF_UNIX)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (addr->sa_family != AF_UNIX)
-        sock_keep_alive(fd);
-    if (shared)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
-    if (bind(fd, addr, len) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    int why = errno;
-    close(fd);
-    errno = why;
-    return -1;
-}
-
-static void address_of(int fd, struct sockaddr_storage *addr)
-{
-    socklen_t len = sizeof *addr;
-    *addr = (struct sockaddr_storage){0};
-    getsockname(fd, (struct sockaddr *)addr, &len);
-}
-
-static void close_all(int *fds, unsigned count)
-{
-    int why = errno;
-    for (unsigned i = 0; i < count; i++)
-        close(fds[i]);
-    errno = why;
-}
-
-/* Binds up to @count sockets to one address. Returns the number of sockets that were bound. */
-static unsigned bind_shared(const struct sockaddr_storage *addr, socklen_t len, int *fds,
-                            unsigned count)
-{
-    unsigned made = 0;
-    while (made < count && (fds[made] = bind_to((const struct sockaddr *)addr, len, true)) >= 0)
-        made++;
-    return made;
-}
-
-static unsigned duplicate(int first, int *fds, unsigned count)
-{
-    unsigned made = 1;
-    fds[0] = first;
-    while (made < count && (fds[made] = fcntl(first, F_DUPFD_CLOEXEC, 0)) >= 0)
-        made++;
-    return made;
-}
-
-/* Makes a listening descriptor for each of @count workers. Returns the number of descriptors that
- * were made, with errno set if that is less. The first bind is without SO_REUSEPORT, since
- * otherwise a port that another process shares would look free. */
-static unsigned bind_each(struct sockaddr_storage *addr, socklen_t len, int *fds, unsigned count)
-{
-    int first = bind_to((const struct sockaddr *)addr, len, false);
-    if (first < 0)
-        return 0;
-    if (count == 1 || addr->ss_family == AF_UNIX)
-        return duplicate(first, fds, count);
-    address_of(first, addr); /* the port that the system chose */
-    close(first);
-    return bind_shared(addr, len, fds, count);
-}
-
-int listener_bind(const char *text, int *fds, unsigned count,
-                  char reason[static LISTENER_REASON_MAX])
-{
-    struct sockaddr_storage addr = {0};
-    socklen_t len;
-    if (listen_address_parse(text, &addr, &len) < 0) {
-        snprintf(reason, LISTENER_REASON_MAX, "not an address");
-        return -1;
-    }
-    if (addr.ss_family == AF_UNIX)
-        remove_stale((const struct sockaddr_un *)(const void *)&addr);
-    unsigned made = bind_each(&addr, len, fds, count);
-    if (made == count)
-        return 0;
-    close_all(fds, made);
-    snprintf(reason, LISTENER_REASON_MAX, "%s", strerror(errno));
-    return -1;
-}
-
-/* Removes the file of the unix socket @fd. */
-static void remove_file(int fd)
-{
-    struct sockaddr_storage addr;
-    address_of(fd, &addr);
-    if (addr.ss_family == AF_UNIX)
-        unlink(((const struct sockaddr_un *)(const void *)&addr)->sun_path);
-}
-
-void listener_unbind(int *fds, unsigned count)
-{
-    remove_file(fds[0]);
-    close_all(fds, count);
-}
 
 /* ---- accepting */
 
@@ -262,6 +141,13 @@ static void on_acceptable(evutil_socket_t listening, short what, void *arg)
     }
 }
 
+static void address_of(int fd, struct sockaddr_storage *addr)
+{
+    socklen_t len = sizeof *addr;
+    *addr = (struct sockaddr_storage){0};
+    getsockname(fd, (struct sockaddr *)addr, &len);
+}
+
 void listener_announce(int fd)
 {
     struct sockaddr_storage addr;
@@ -288,6 +174,15 @@ void listener_start(struct worker *w, int fd)
     if (CHECKING)
         listener_check(l);
     list_push(&w->listeners, &l->node);
+}
+
+/* Removes the file of the unix socket @fd. */
+static void remove_file(int fd)
+{
+    struct sockaddr_storage addr;
+    address_of(fd, &addr);
+    if (addr.ss_family == AF_UNIX)
+        unlink(((const struct sockaddr_un *)(const void *)&addr)->sun_path);
 }
 
 void listener_stop(struct list_node *node)

@@ -3,7 +3,6 @@
  * against each other; see config.h. */
 #include "src/worker/config.h"
 
-#include <arpa/inet.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,9 +26,8 @@ static const char default_listen[] = DEFAULT_ADDRESS ":" DEFAULT_PORT;
 
 static int check_listen(const char *value)
 {
-    struct sockaddr_storage address;
-    socklen_t len;
-    return listen_address_parse(value, &address, &len);
+    struct listen_addresses addresses;
+    return listen_address_parse(value, &addresses);
 }
 
 /* Accepts a host name. Returns 0, or ERR_SYNTAX for any other text and for an IPv4 address, which
@@ -148,9 +146,11 @@ static int check_port(const char *value)
 
 static int check_address(const char *value)
 {
-    unsigned char address[sizeof(struct in6_addr)];
-    bool known =
-        inet_pton(AF_INET, value, address) == 1 || inet_pton(AF_INET6, value, address) == 1;
+    struct slice host = slice_str(value);
+    union inet address;
+    bool known = slice_eq(host, SLICE("*")) || slice_ieq(host, SLICE("localhost")) ||
+                 inet_parse(AF_INET, host, &address) || inet_parse(AF_INET6, host, &address) ||
+                 inet_parse_host(host, &address) == AF_INET6;
     return known ? 0 : ERR_SYNTAX;
 }
 
@@ -180,9 +180,9 @@ static const struct opt rows[] = {
     {.name = "domain", .letter = 'd', .type = OPT_TEXT, .offset = FIELD(domain), .value = "HOST",
      .help = "base domain, required; tunnels are NAME.HOST",
      .check = check_domain, .wants = "a domain name", .source = FIELD(from.domain)},
-    {.name = "listen", .type = OPT_LIST, .offset = FIELD(listen.addresses), .fallback = default_listen, .value = "ADDR:PORT|unix:/PATH",
-     .help = "accept viewers, register calls and links here, over TLS or plain",
-     .check = check_listen, .wants = "ADDR:PORT, [IPV6]:PORT or unix:/PATH (addresses are numeric)", .beats = "port, address"},
+    {.name = "listen", .type = OPT_LIST, .offset = FIELD(listen.addresses), .fallback = default_listen, .value = "[ADDR:]PORT|unix:/PATH",
+     .help = "accept viewers, register calls and links here, over TLS or plain; without ADDR, or with *, at all addresses of IPv4 and IPv6",
+     .check = check_listen, .wants = "ADDR:PORT, [IPV6]:PORT, *:PORT, localhost:PORT, PORT or unix:/PATH (addresses are numeric)", .beats = "port, address"},
     {.name = "cert", .type = OPT_TEXT, .offset = FIELD(listen.cert), .value = "FILE",
      .help = "certificate chain for TLS, PEM; read again on SIGHUP", .wants = "a file"},
     {.name = "key", .type = OPT_TEXT, .offset = FIELD(listen.key), .value = "FILE",
@@ -266,7 +266,7 @@ static const struct opt rows[] = {
     {.name = "port", .letter = 'p', .type = OPT_TEXT, .offset = FIELD(localtunnel.port), .value = "PORT",
      .help = "port to listen on, as in localtunnel", .check = check_port, .wants = "a port", .beats = "listen"},
     {.name = "address", .type = OPT_TEXT, .offset = FIELD(localtunnel.address), .value = "ADDR",
-     .help = "address to listen on, as in localtunnel", .check = check_address, .wants = "a numeric address", .beats = "listen"},
+     .help = "address to listen on, as in localtunnel", .check = check_address, .wants = "a numeric address, * or localhost", .beats = "listen"},
     {.name = "secure", .type = OPT_FLAG, .offset = FIELD(localtunnel.secure),
      .help = "https in URLs, as in localtunnel", .source = FIELD(from.secure)},
     {.name = "max-sockets", .type = OPT_UINT, .offset = FIELD(localtunnel.max_sockets), .fallback = "10", .min = 1, .max = 1000000,
@@ -369,8 +369,8 @@ static bool fold_listen(struct config *c)
     if (l->count == OPT_LIST_MAX)
         return refuse("--port: too many listeners");
     const char *address = c->localtunnel.address ? c->localtunnel.address : DEFAULT_ADDRESS;
-    c->owned[1] = xasprintf(strchr(address, ':') ? "[%s]:%s" : "%s:%s", address,
-                            c->localtunnel.port ? c->localtunnel.port : DEFAULT_PORT);
+    c->owned[1] = xasprintf(strchr(address, ':') && address[0] != '[' ? "[%s]:%s" : "%s:%s",
+                            address, c->localtunnel.port ? c->localtunnel.port : DEFAULT_PORT);
     l->item[l->count++] = c->owned[1];
     return true;
 }

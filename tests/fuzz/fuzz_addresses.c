@@ -120,15 +120,20 @@ static void check_network(struct trust *t, const char *text)
 
 static void check_listen(const char *text)
 {
-    struct sockaddr_storage address;
-    socklen_t len;
-    if (listen_address_parse(text, &address, &len) < 0)
+    struct listen_addresses parsed;
+    if (listen_address_parse(text, &parsed) < 0)
         return;
-    assert(address.ss_family == AF_INET || address.ss_family == AF_INET6 ||
-           address.ss_family == AF_UNIX);
-    assert(len > sizeof(sa_family_t) && len <= sizeof address);
-    if (address.ss_family == AF_UNIX)
-        assert(strcmp(((struct sockaddr_un *)&address)->sun_path, text + sizeof "unix:" - 1) == 0);
+    assert(parsed.n == 1 || parsed.n == 2);
+    for (size_t i = 0; i < parsed.n; i++) {
+        const struct listen_address *a = &parsed.v[i];
+        sa_family_t family = a->addr.ss_family;
+        assert(family == AF_INET || family == AF_INET6 || (family == AF_UNIX && parsed.n == 1));
+        assert(a->len > sizeof(sa_family_t) && a->len <= sizeof a->addr);
+        assert(listen_address_port(a) == listen_address_port(&parsed.v[0]));
+        if (family == AF_UNIX)
+            assert(strcmp(((const struct sockaddr_un *)&a->addr)->sun_path,
+                          text + sizeof "unix:" - 1) == 0);
+    }
 }
 
 static void check_base_url(const char *text)

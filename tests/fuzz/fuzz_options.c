@@ -43,13 +43,12 @@ static uint64_t number(const struct config *c, size_t i)
 
 static void check_addresses(const struct config *c)
 {
-    struct sockaddr_storage address;
-    socklen_t len;
+    struct listen_addresses parsed;
     struct in_addr v4;
     struct trust *t = trust_new();
     assert(t && c->listen.addresses.count > 0 && c->listen.addresses.count <= OPT_LIST_MAX);
     for (size_t i = 0; i < c->listen.addresses.count; i++)
-        assert(listen_address_parse(c->listen.addresses.item[i], &address, &len) == 0);
+        assert(listen_address_parse(c->listen.addresses.item[i], &parsed) == 0);
     for (size_t i = 0; i < c->listen.trusted_proxy.count; i++)
         assert(trust_add(t, c->listen.trusted_proxy.item[i]) == 0);
     assert(c->domain[0] && c->domain[strlen(c->domain) - 1] != '.' && c->names.state_dir[0]);

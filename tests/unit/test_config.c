@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "h2mux/base/err.h"
+#include "h2mux/io/sock.h"
 #include "src/worker/listen_address.h"
 
 enum { ARGS_MAX = 8 };
@@ -67,8 +68,8 @@ static const struct {
     {{"-d", "x.org", "--workers", "257"}, "--workers"},
     {{"-d", "x.org", "--workers", "257"}, "--workers"},
     {{"-d", "x.org", "operand"}, "operand"},
-    {{"-d", "x.org", "--listen", "3000"}, "--listen"},
-    {{"-d", "x.org", "--listen", "localhost:3000"}, "--listen"},
+    {{"-d", "x.org", "--listen", "example.com:3000"}, "--listen"},
+    {{"-d", "x.org", "--listen", "127.0.0.1"}, "--listen"},
     {{"-d", "x.org", "--listen", "127.0.0.1:65536"}, "--listen"},
     {{"-d", "x.org", "--listen", "::1:80"}, "--listen"},
     {{"-d", "x.org", "--listen", "unix:relative"}, "--listen"},
@@ -98,7 +99,7 @@ static const struct {
     {{"-d", "x.org", "--max-tunnels-per-address", "20001"}, "--max-tunnels-per-address"},
     {{"-d", "x.org", "--register-rate", "-1"}, "--register-rate"},
     {{"-d", "x.org", "--port", "http"}, "--port"},
-    {{"-d", "x.org", "--address", "localhost"}, "--address"},
+    {{"-d", "x.org", "--address", "example.com"}, "--address"},
 };
 
 static void test_wrong(void **state)
@@ -161,6 +162,10 @@ static const struct {
     {{"-d", "x.org", "--port", "80"}, {"127.0.0.1:80"}},
     {{"-d", "x.org", "-p", "80", "--address", "0.0.0.0"}, {"0.0.0.0:80"}},
     {{"-d", "x.org", "--address", "::1"}, {"[::1]:3000"}},
+    {{"-d", "x.org", "--address", "[::1]"}, {"[::1]:3000"}},
+    {{"-d", "x.org", "--address", "*"}, {"*:3000"}},
+    {{"-d", "x.org", "--address", "localhost"}, {"localhost:3000"}},
+    {{"-d", "x.org", "--listen", ":443"}, {":443"}},
     {{"-d", "x.org", "--port", "80", "--listen", "127.0.0.1:3000"},
      {"127.0.0.1:3000", "127.0.0.1:80"}},
 };
@@ -172,35 +177,94 @@ static void test_listen(void **state)
         assert_int_equal(parse(listens[i].args, &c), OPT_RUN);
         size_t n = 0;
         for (; listens[i].listen[n]; n++) {
-            struct sockaddr_storage address;
-            socklen_t len;
+            struct listen_addresses parsed;
             assert_string_equal(c.listen.addresses.item[n], listens[i].listen[n]);
-            assert_int_equal(listen_address_parse(c.listen.addresses.item[n], &address, &len), 0);
+            assert_int_equal(listen_address_parse(c.listen.addresses.item[n], &parsed), 0);
         }
         assert_int_equal(c.listen.addresses.count, n);
         config_deinit(&c);
     }
 }
 
+static const struct {
+    const char *text;
+    const char *want[2]; /* as sock_address_text writes them; none: not an address */
+} addresses[] = {
+    {"127.0.0.1:8080", {"127.0.0.1:8080"}},
+    {"0.0.0.0:0", {"0.0.0.0:0"}},
+    {"[::1]:443", {"[::1]:443"}},
+    {"[::]:443", {"[::]:443"}},
+    {"[::ffff:127.0.0.1]:1", {"127.0.0.1:1"}},
+    {"unix:/run/x", {"unix"}},
+    {"443", {"0.0.0.0:443", "[::]:443"}},
+    {"0", {"0.0.0.0:0", "[::]:0"}},
+    {":443", {"0.0.0.0:443", "[::]:443"}},
+    {"*:443", {"0.0.0.0:443", "[::]:443"}},
+    {"localhost:443", {"127.0.0.1:443", "[::1]:443"}},
+    {"LOCALHOST:65535", {"127.0.0.1:65535", "[::1]:65535"}},
+    {"", {NULL}},
+    {":", {NULL}},
+    {"*", {NULL}},
+    {"*:", {NULL}},
+    {"*443", {NULL}},
+    {"**:443", {NULL}},
+    {"[*]:443", {NULL}},
+    {"65536", {NULL}},
+    {":65536", {NULL}},
+    {"-1", {NULL}},
+    {" 443", {NULL}},
+    {"443 ", {NULL}},
+    {"0x1bb", {NULL}},
+    {"127.0.0.1", {NULL}},
+    {"localhost", {NULL}},
+    {"localhost.:443", {NULL}},
+    {"a.localhost:443", {NULL}},
+    {"::443", {NULL}},
+    {"::1:443", {NULL}},
+    {"[::1]443", {NULL}},
+    {"[::1]", {NULL}},
+    {"example.com:443", {NULL}},
+    {"unix:", {NULL}},
+    {"unix:x", {NULL}},
+};
+
+/* O28 */
 static void test_listen_address(void **state)
 {
-    struct sockaddr_storage a;
-    socklen_t len;
-    assert_int_equal(listen_address_parse("127.0.0.1:8080", &a, &len), 0);
-    assert_int_equal(a.ss_family, AF_INET);
-    assert_int_equal(len, sizeof(struct sockaddr_in));
-    assert_int_equal(ntohs(((struct sockaddr_in *)&a)->sin_port), 8080);
-    assert_int_equal(ntohl(((struct sockaddr_in *)&a)->sin_addr.s_addr), INADDR_LOOPBACK);
-    assert_int_equal(listen_address_parse("[::1]:443", &a, &len), 0);
-    assert_int_equal(a.ss_family, AF_INET6);
-    assert_int_equal(len, sizeof(struct sockaddr_in6));
-    assert_true(IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&a)->sin6_addr));
-    assert_int_equal(listen_address_parse("unix:/run/x", &a, &len), 0);
-    assert_int_equal(a.ss_family, AF_UNIX);
-    assert_string_equal(((struct sockaddr_un *)&a)->sun_path, "/run/x");
+    struct listen_addresses a;
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        size_t n = 0;
+        int err = listen_address_parse(addresses[i].text, &a);
+        print_message("%s\n", addresses[i].text);
+        for (; n < 2 && addresses[i].want[n]; n++) {
+            char text[64];
+            assert_true(n < a.n);
+            sock_address_text(&a.v[n].addr, true, text, sizeof text);
+            assert_string_equal(text, addresses[i].want[n]);
+        }
+        assert_int_equal(err, n > 0 ? 0 : ERR_SYNTAX);
+        assert_true(err < 0 || a.n == n);
+    }
+    assert_int_equal(listen_address_parse("[::1]:443", &a), 0);
+    assert_int_equal(a.v[0].len, sizeof(struct sockaddr_in6));
+    assert_int_equal(listen_address_port(&a.v[0]), 443);
+    listen_address_set_port(&a.v[0], 80);
+    assert_int_equal(listen_address_port(&a.v[0]), 80);
+    assert_int_equal(listen_address_parse("unix:/run/x", &a), 0);
+    assert_string_equal(((struct sockaddr_un *)&a.v[0].addr)->sun_path, "/run/x");
+    assert_int_equal(listen_address_port(&a.v[0]), 0);
     char long_path[200] = "unix:/";
     memset(long_path + 6, 'x', 120);
-    assert_int_equal(listen_address_parse(long_path, &a, &len), ERR_SYNTAX);
+    assert_int_equal(listen_address_parse(long_path, &a), ERR_SYNTAX);
+}
+
+/* O28: what decides whether [::] leaves a port to IPv4. */
+static void test_listen_with_v4(void **state)
+{
+    static const struct opt_list all = {
+        {"[::]:1", "unix:/x", "127.0.0.1:2", ":3", "[::1]:4"}, 5, NULL};
+    for (uint16_t port = 0; port < 6; port++)
+        assert_int_equal(listen_address_has_v4(&all, port), port == 2 || port == 3);
 }
 
 static const struct {
@@ -399,11 +463,12 @@ static void test_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrong),       cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_listen),      cmocka_unit_test(test_listen_address),
-        cmocka_unit_test(test_base_url),    cmocka_unit_test(test_urls),
-        cmocka_unit_test(test_environment), cmocka_unit_test(test_contradictions),
-        cmocka_unit_test(test_state_dir),   cmocka_unit_test(test_help),
+        cmocka_unit_test(test_wrong),          cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_listen),         cmocka_unit_test(test_listen_address),
+        cmocka_unit_test(test_listen_with_v4), cmocka_unit_test(test_base_url),
+        cmocka_unit_test(test_urls),           cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_contradictions), cmocka_unit_test(test_state_dir),
+        cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

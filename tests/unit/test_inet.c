@@ -42,6 +42,49 @@ static void test_hosts(void **state)
             fail_msg("row %zu: '%.*s'", i, SLICE_FMT(hosts[i].text));
 }
 
+static const struct {
+    const char *text;
+    int family;   /* of the text */
+    int unmapped; /* of the address that it stands for */
+    bool loopback;
+} addresses[] = {
+    {"127.0.0.1", AF_INET, AF_INET, true},
+    {"127.255.1.2", AF_INET, AF_INET, true},
+    {"128.0.0.1", AF_INET, AF_INET, false},
+    {"0.0.0.0", AF_INET, AF_INET, false},
+    {"::1", AF_INET6, AF_INET6, true},
+    {"::", AF_INET6, AF_INET6, false},
+    {"::2", AF_INET6, AF_INET6, false},
+    {"::127.0.0.1", AF_INET6, AF_INET6, false}, /* compatible, not mapped */
+    {"::ffff:127.0.0.1", AF_INET6, AF_INET, true},
+    {"::ffff:7f12:3456", AF_INET6, AF_INET, true},
+    {"::ffff:10.0.0.1", AF_INET6, AF_INET, false},
+    {"::fffe:127.0.0.1", AF_INET6, AF_INET6, false},
+};
+
+/* O29 */
+static void test_loopback(void **state)
+{
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        struct sockaddr_storage socket = {.ss_family = (sa_family_t)addresses[i].family};
+        union inet a, of_socket;
+        print_message("%s\n", addresses[i].text);
+        assert_true(inet_parse(addresses[i].family, slice_str(addresses[i].text), &a));
+        assert_int_equal(inet_is_loopback(addresses[i].family, &a), addresses[i].loopback);
+        if (addresses[i].family == AF_INET)
+            ((struct sockaddr_in *)&socket)->sin_addr = a.v4;
+        else
+            ((struct sockaddr_in6 *)&socket)->sin6_addr = a.v6;
+        assert_int_equal(inet_of_socket(&socket, &of_socket), addresses[i].unmapped);
+        assert_int_equal(inet_is_loopback(addresses[i].unmapped, &of_socket),
+                         addresses[i].loopback);
+    }
+    struct sockaddr_storage local = {.ss_family = AF_UNIX};
+    union inet none = {.v6 = IN6ADDR_LOOPBACK_INIT};
+    assert_int_equal(inet_of_socket(&local, &none), AF_UNSPEC);
+    assert_false(inet_is_loopback(AF_UNSPEC, &none));
+}
+
 static void test_what_it_is(void **state)
 {
     union inet out;
@@ -166,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_what_it_is),
         cmocka_unit_test(test_localhost),
         cmocka_unit_test(test_public),
+        cmocka_unit_test(test_loopback),
     };
     return cmocka_run_group_tests_name("inet", tests, NULL, NULL);
 }

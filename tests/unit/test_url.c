@@ -78,10 +78,22 @@ static void test_loopback(void **state)
         const char *in;
         bool want;
     } names[] = {
-        {"localhost", true},     {"a.localhost", true}, {"127.0.0.1:80", true},
-        {"127.9.9.9", true},     {"[::1]:1", true},     {"localhost.com", false},
-        {"notlocalhost", false}, {"128.0.0.1", false},  {"127.0.0.1.nip.io", false},
-        {"[::2]", false},        {"localhost.", true},  {"a.LOCALHOST.", true},
+        {"localhost", true},
+        {"a.localhost", true},
+        {"127.0.0.1:80", true},
+        {"127.9.9.9", true},
+        {"[::1]:1", true},
+        {"localhost.com", false},
+        {"notlocalhost", false},
+        {"128.0.0.1", false},
+        {"127.0.0.1.nip.io", false},
+        {"[::2]", false},
+        {"[::ffff:127.0.0.1]", true},
+        {"[::ffff:7f00:1]:80", true},
+        {"[::ffff:128.0.0.1]", false},
+        {"[::127.0.0.1]", false},
+        {"localhost.", true},
+        {"a.LOCALHOST.", true},
     };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
