@@ -11,6 +11,7 @@
 #include "h2mux/base/log.h"
 #include "src/edge/edge_h1.h"
 #include "src/edge/gate.h"
+#include "src/edge/leap.h"
 #include "src/edge/listener.h"
 #include "src/limits/abuse.h"
 #include "src/limits/address_buckets.h"
@@ -31,7 +32,7 @@ static void crew_check(const struct worker *w)
                stat_get(&s->exchanges_open) + stat_get(&s->websockets_open));
     CHECK_THAT(!w->stopped || (list_empty(&w->listeners) && list_empty(&w->gates)));
     CHECK_THAT(!w->stopped || (list_empty(&w->edges) && list_empty(&w->links)));
-    CHECK_THAT(!w->stopped || list_empty(&w->exchanges));
+    CHECK_THAT(!w->stopped || (list_empty(&w->exchanges) && list_empty(&w->leaps)));
 }
 
 /* ---- making and freeing */
@@ -163,6 +164,7 @@ void crew_drain(struct worker *w)
 {
     stop_listening(w);
     empty(&w->gates, gate_stop);
+    empty(&w->leaps, leap_stop);
     each(&w->edges, edge_h1_drain);
     each(&w->links, drain_link);
     if (CHECKING)
@@ -185,6 +187,7 @@ void crew_stop(struct worker *w)
     stop_listening(w);
     empty(&w->gates, gate_stop);
     empty(&w->edges, edge_h1_stop);
+    empty(&w->leaps, leap_stop);
     empty(&w->links, close_link);
     if (CHECKING)
         crew_check(w);

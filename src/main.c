@@ -16,6 +16,7 @@
 #include "src/edge/binding.h"
 #include "src/edge/entry.h"
 #include "src/edge/gate.h"
+#include "src/edge/leap.h"
 #include "src/edge/listener.h"
 #include "src/limits/quota.h"
 #include "src/names/directory.h"
@@ -125,6 +126,7 @@ static int open_limits(void *program)
         quota_new((uint64_t)arc4random() << 32 | arc4random(), s->config->limits.register_rate);
     s->handshakes = commons_new(s->config->limits.handshakes, 1, gate_evict);
     s->holds = queue_holds_new();
+    s->leaps = commons_new(LEAPS_MAX, 1, leap_evict);
     budget_init(&s->budget, s->config->limits.memory);
     raise_descriptor_limit(s->config);
     return 0;
@@ -134,6 +136,7 @@ static void close_limits(void *program)
 {
     struct server *s = server_of(program);
     entry_close(s);
+    commons_free(s->leaps);
     commons_free(s->holds);
     commons_free(s->handshakes);
     quota_free(s->quota);

@@ -2,6 +2,8 @@
 /* builtin.c - calls the module that answers a built-in; see builtin.h. */
 #include "src/edge/builtin.h"
 
+#include <stdlib.h>
+
 #include "h2mux/base/log.h"
 #include "src/edge/admin.h"
 #include "src/tunnels/register.h"
@@ -24,6 +26,30 @@ static enum builtin_verdict attach(struct worker *w, struct call *c, size_t head
     return BUILTIN_ANSWER;
 }
 
+/* Refuses a client of localtunnel. Such a client takes any answer but a 200 for an error, and ends
+ * with the message of a 2xx; after other answers it tries again each second. A browser has followed
+ * a link: /NAME is no page, and /?new is the landing page. */
+static enum builtin_verdict old_client(struct worker *w, const struct call *c,
+                                       struct builtin_result *out)
+{
+    const char *domain = w->server->config->domain;
+    if (answer_prefers_html(fields_value(&c->m->fields, SLICE("accept")))) {
+        if (c->route.builtin.name.len > 0)
+            return fail(out, FAIL_NOT_FOUND);
+        admin_landing(w, &out->answer);
+        return BUILTIN_ANSWER;
+    }
+    char *message =
+        xasprintf("This server needs the oneport client: oneport --host %s PORT", domain);
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "message", message);
+    free(message);
+    answer_init(&out->answer, 202);
+    answer_json(&out->answer, json);
+    out->error = "old_client";
+    return BUILTIN_ANSWER;
+}
+
 enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head_bytes,
                                    struct builtin_result *out)
 {
@@ -42,8 +68,9 @@ enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head
     case BUILTIN_LANDING:
         admin_landing(w, &out->answer);
         break;
+    case BUILTIN_OLD_CLIENT:
+        return old_client(w, c, out);
     case BUILTIN_REGISTER:
-    case BUILTIN_REGISTER_OLD:
         register_answer(w, c, &out->answer);
         break;
     case BUILTIN_STATUS:

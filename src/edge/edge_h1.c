@@ -10,6 +10,7 @@
 #include "h2mux/base/inet.h"
 #include "h2mux/http/h1_conn.h"
 #include "src/edge/entry.h"
+#include "src/edge/leap.h"
 #include "src/edge/request.h"
 #include "src/worker/handoff.h"
 
@@ -28,6 +29,7 @@ struct edge_h1 {
     struct worker *worker; /* borrowed: outlives its connections */
     struct h1_conn *conn;  /* owned until DEAD */
     enum edge_state state;
+    bool used;           /* a head was complete */
     bool head_looked_at; /* HEAD: is_viewers_head has judged it, or need not */
     struct peer peer;
     struct entry entry;     /* counts its descriptor */
@@ -260,6 +262,7 @@ static void on_head(void *user, struct message *m, bool end)
     struct sock *sock = h1_conn_sock(e->conn);
     struct call call;
     CHECK_THAT(e->state == EDGE_HEAD);
+    e->used = true;
     call_init(&call, slice_str(config_of(e)->domain), m);
     if (moved(e, &call))
         return;
@@ -351,10 +354,22 @@ static bool ended_in_order(const struct edge_h1 *e, int err)
            (err == ERR_EOF && e->request.responding && h1_conn_tx_done(e->conn));
 }
 
+/* Makes a leap of the connection if what was malformed is a leap line. Returns false otherwise. */
+static bool leaps(struct edge_h1 *e)
+{
+    if (e->used || e->state != EDGE_HEAD || !leap_is(h1_conn_head_so_far(e->conn)))
+        return false;
+    leap_new(e->worker, h1_conn_release(e->conn));
+    forget(e);
+    return true;
+}
+
 static void on_error(void *user, int err, const char *reason)
 {
     struct edge_h1 *e = user;
     enum failure why;
+    if (failure_of(err, &why) && leaps(e))
+        return;
     if (e->state != EDGE_BUSY)
         request_forget(&e->request);
     if (err == ERR_CLOSED || err == ERR_STALLED || err == ERR_GONE)

@@ -156,10 +156,10 @@ static struct slice range_type(struct slice range, unsigned *q)
     return slice_trim(type);
 }
 
-/* Returns whether the Accept field @accept gives text/html a weight above 0 that is at least the
- * weight of application/json. Wildcards do not count for HTML, since programs send wildcards. The
- * weight of JSON comes from the most specific range that includes application/json. */
-static bool prefers_html(struct slice accept)
+/* Text/html must have a weight above 0 that is at least the weight of application/json. Wildcards
+ * do not count for HTML, since programs send wildcards. The weight of JSON comes from the most
+ * specific range that includes application/json. */
+bool answer_prefers_html(struct slice accept)
 {
     unsigned html = 0, json = 0;
     /* The range that gave JSON its weight: 1 is any type, 2 any subtype of application, 3 JSON
@@ -264,7 +264,7 @@ void answer_failure(struct answer *a, enum failure why, struct slice accept, str
         fields_add(f, SLICE("Upgrade"), SLICE("websocket"));
     if (why == FAIL_METHOD)
         answer_allow(a, NULL);
-    if (prefers_html(accept))
+    if (answer_prefers_html(accept))
         failure_html(a, row, name, reload_s);
     else
         failure_json(a, row);

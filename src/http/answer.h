@@ -41,6 +41,10 @@ void answer_html(struct answer *a, struct slice html, bool in_frames);
 /* Each of the functions below makes @a an answer, as answer_init does. The caller may add
  * fields. */
 
+/* Returns whether @accept, the request's Accept field, prefers text/html over application/json, as
+ * browsers do for a page. Programs, which say any type or nothing, do not. */
+bool answer_prefers_html(struct slice accept);
+
 /* Makes @a a redirect with @status and `Location: @where`. */
 void answer_redirect(struct answer *a, int status, struct slice where);
 

@@ -133,13 +133,13 @@ static struct builtin one_segment(const struct target *t)
 {
     struct slice only = t->segment[0];
     if (only.len == 0)
-        return builtin_make(query_has_new(t->query) ? BUILTIN_REGISTER_OLD : BUILTIN_LANDING,
+        return builtin_make(query_has_new(t->query) ? BUILTIN_OLD_CLIENT : BUILTIN_LANDING,
                             SLICE(""));
     if (segment_is(t, 0, "register"))
         return builtin_make(BUILTIN_REGISTER, SLICE(""));
     if (segment_is(t, 0, "healthz"))
         return builtin_make(BUILTIN_HEALTH, SLICE(""));
-    return builtin_make(BUILTIN_REGISTER_OLD, only);
+    return builtin_make(BUILTIN_OLD_CLIENT, only);
 }
 
 static struct builtin two_segments(const struct target *t)
@@ -173,9 +173,9 @@ static const char *methods_of(enum builtin_kind kind)
     switch (kind) {
     case BUILTIN_REGISTER:
         return "GET, POST, OPTIONS";
-    case BUILTIN_REGISTER_OLD:
     case BUILTIN_ATTACH:
         return "GET, OPTIONS";
+    case BUILTIN_OLD_CLIENT:
     case BUILTIN_LANDING:
     case BUILTIN_STATUS:
     case BUILTIN_TUNNEL_STATUS:

@@ -19,7 +19,7 @@ enum builtin_kind {
     BUILTIN_NONE,          /* no built-in has this path: 404 */
     BUILTIN_LANDING,       /* GET / */
     BUILTIN_REGISTER,      /* GET or POST /register[/NAME]; without NAME a random name */
-    BUILTIN_REGISTER_OLD,  /* GET /NAME, or GET /?new for a random name: as in localtunnel */
+    BUILTIN_OLD_CLIENT,    /* GET /NAME and GET /?new: register calls of localtunnel's clients */
     BUILTIN_ATTACH,        /* GET /tunnel/NAME */
     BUILTIN_STATUS,        /* GET /api/status */
     BUILTIN_TUNNEL_STATUS, /* GET /api/tunnels/NAME/status */

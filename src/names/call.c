@@ -92,12 +92,12 @@ static int home_of_builtin(struct call *c, const struct call_judge *j, struct di
 {
     switch (c->route.builtin.kind) {
     case BUILTIN_REGISTER:
-    case BUILTIN_REGISTER_OLD:
         return home_of_register(c, j, d);
     case BUILTIN_ATTACH:
     case BUILTIN_TUNNEL_STATUS:
         return home_of_name(c, d);
     case BUILTIN_NONE:
+    case BUILTIN_OLD_CLIENT:
     case BUILTIN_LANDING:
     case BUILTIN_STATUS:
     case BUILTIN_HEALTH:

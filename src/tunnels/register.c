@@ -16,11 +16,6 @@
 
 enum { URL_MAX = 512, REGISTER_RETRY_S = 60, HTTP_PORT = 80, HTTPS_PORT = 443, RANDOM_TRIES = 3 };
 
-/* The texts that refuse an invalid name. Clients of localtunnel get the text that they know, and
- * other clients get the rule that holds now. */
-static const char invalid_name_old[] =
-    "Invalid subdomain. Subdomains must be lowercase and between "
-    "4 and 63 alphanumeric characters.";
 static const char invalid_name[] = "A name has 3 to 63 characters: small letters, digits and, "
                                    "between them, hyphens. Some names are reserved.";
 
@@ -46,18 +41,6 @@ static bool carries_secret(const struct call *c)
 {
     return slice_istarts(field(c, "authorization"), SLICE("bearer")) ||
            fields_find(&c->m->fields, SLICE("oneport-ticket"));
-}
-
-static void refuse_name(struct answer *a, bool old)
-{
-    if (!old) {
-        answer_refusal(a, 403, "invalid_name", invalid_name, 0);
-        return;
-    }
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "message", invalid_name_old);
-    answer_init(a, 403);
-    answer_json(a, json);
 }
 
 static bool wish_name(struct wish *w, struct slice name)
@@ -316,7 +299,7 @@ void register_answer(struct worker *w, struct call *c, struct answer *a)
         return;
     }
     if (!wish_name(&wish, c->route.builtin.name)) {
-        refuse_name(a, c->route.builtin.kind == BUILTIN_REGISTER_OLD);
+        answer_refusal(a, 403, "invalid_name", invalid_name, 0);
         return;
     }
     if (!wish_ticket(&wish, c, w, &forged)) {

@@ -33,6 +33,7 @@ struct server {
     struct commons *holds;         /* requests that wait for a backend; has a lock */
     struct commons *descriptors;   /* of viewers and links; has a lock; NULL: no limit */
     struct commons *door;          /* of viewers who ask for the base domain; likewise */
+    struct commons *leaps;         /* connections that wait to be closed; has a lock */
     struct quota *quota;           /* has a lock */
     struct tls *tls;               /* has a lock; NULL: no certificate, so plain HTTP only */
     struct log_file *access_log;   /* has a lock; NULL: off */

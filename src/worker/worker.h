@@ -42,7 +42,7 @@ struct worker {
     /* The objects that live on the worker. Each object is in one list, and takes itself off that
      * list. */
     struct sleep_watch sleep;
-    struct list_node listeners, gates, edges, links, exchanges;
+    struct list_node listeners, gates, edges, leaps, links, exchanges;
     bool stopped; /* these objects were ended, and no new one may begin */
 
     /* The last result of worker_date, and the second that it is for. */
@@ -50,8 +50,8 @@ struct worker {
     char date[CLOCK_HTTP_MAX];
 
     /* Rate limits for log lines that a stranger could cause without end. */
-    struct log_limit no_tunnel_log, bad_request_log, evicted_log, handshake_log, quota_log,
-        no_tls_log;
+    struct log_limit no_tunnel_log, bad_request_log, evicted_log, leap_log, handshake_log,
+        quota_log, no_tls_log;
     struct log_limit exchange_log[WORKER_EXCHANGE_EVENTS]; /* by enum exchange_event */
 };
 

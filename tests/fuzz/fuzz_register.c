@@ -59,7 +59,7 @@ static void ask(struct fuzz_server *x, const struct message *m, uint8_t how)
     c.route.builtin = route_builtin(m->method, m->path);
     enum builtin_kind kind = c.route.builtin.kind;
     call_set_viewer(&c, &v, how & TLS, false);
-    if (kind != BUILTIN_REGISTER && kind != BUILTIN_REGISTER_OLD)
+    if (kind != BUILTIN_REGISTER)
         return;
     int home = call_home(&c, &judge, x->server.directory);
     assert(home == DIRECTORY_NOBODY || home == 0);

@@ -12,8 +12,10 @@
 
 #include "src/crew.h"
 #include "src/edge/edge_h1.h"
+#include "src/edge/leap.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/registry.h"
+#include "src/worker/commons.h"
 
 static const uint8_t alice[OWNER_LEN] = "alice-is-an-owne";
 
@@ -304,6 +306,7 @@ static inline struct world *world_new(const char *hold)
     assert_int_equal(config_parse(5, argv, &w->config), OPT_RUN);
     w->server = (struct server){.config = &w->config, .node = "oneport-00000000"};
     w->server.trust = trust_new();
+    w->server.leaps = commons_new(LEAPS_MAX, 1, leap_evict);
     w->server.directory = directory_new(0, NULL, NULL);
     budget_init(&w->server.budget, 1 << 30);
     w->worker = crew_worker_new(&w->server, 0);
@@ -343,6 +346,7 @@ static inline void world_free(struct world *w)
     assert_int_equal(stat_get(&w->worker->stats.links_open), 0);
     crew_worker_free(w->worker);
     directory_free(w->server.directory);
+    commons_free(w->server.leaps);
     trust_free(w->server.trust);
     config_deinit(&w->config);
     snprintf(command, sizeof command, "rm -rf %s", w->dir);

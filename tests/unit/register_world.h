@@ -79,7 +79,7 @@ static inline int teardown(void **state)
  */
 struct request {
     const char *name;
-    bool old, remote, tls;
+    bool remote, tls;
     const char *host, *ticket, *bearer, *exact;
     struct viewer viewer;
 };
@@ -107,8 +107,7 @@ static inline struct reply ask(struct fixture *x, const struct request *r)
     struct call c = {
         .m = &m,
         .route = {.kind = ROUTE_BASE,
-                  .builtin = {.kind = r->old ? BUILTIN_REGISTER_OLD : BUILTIN_REGISTER,
-                              .name = slice_str(r->name ? r->name : "")}},
+                  .builtin = {.kind = BUILTIN_REGISTER, .name = slice_str(r->name ? r->name : "")}},
     };
     call_set_viewer(&c, &viewer, r->tls, !r->remote);
     register_answer(&x->worker, &c, &a);

@@ -198,10 +198,10 @@ static void test_home(void **state)
         {{.host = "nobody.example.com", .path = "/"}, DIRECTORY_NOBODY},
         {{.host = "other.org", .path = "/tunnel/app"}, DIRECTORY_NOBODY},
         {{.path = "/register/App"}, HOME},
-        {{.path = "/App"}, HOME},
+        {{.path = "/App"}, DIRECTORY_NOBODY},                 /* takes no name */
         {{.path = "/register/app", .ticket = x->good}, HOME}, /* the name in the path counts */
         {{.path = "/register", .ticket = x->good}, OTHER_HOME},
-        {{.path = "/?new", .ticket = x->good}, OTHER_HOME},
+        {{.path = "/?new", .ticket = x->good}, DIRECTORY_NOBODY},
         {{.path = "/register", .ticket = x->expired}, OTHER_HOME}, /* it names its owner yet */
         {{.path = "/register", .ticket = "nonsense"}, DIRECTORY_NOBODY},
         {{.path = "/register"}, DIRECTORY_NOBODY},

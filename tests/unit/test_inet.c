@@ -205,10 +205,8 @@ static void test_public(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_what_it_is),
-        cmocka_unit_test(test_localhost),
-        cmocka_unit_test(test_public),
+        cmocka_unit_test(test_hosts),     cmocka_unit_test(test_what_it_is),
+        cmocka_unit_test(test_localhost), cmocka_unit_test(test_public),
         cmocka_unit_test(test_loopback),
     };
     return cmocka_run_group_tests_name("inet", tests, NULL, NULL);

@@ -38,7 +38,7 @@ static void test_secure_answer(void **state)
 static void test_insecure_answer(void **state)
 {
     struct fixture *x = *state;
-    struct reply r = ask(x, &(struct request){.name = "my-app", .old = true, .remote = true});
+    struct reply r = ask(x, &(struct request){.name = "my-app", .remote = true});
     assert_int_equal(r.status, 200);
     assert_int_equal(cJSON_GetArraySize(r.json), 4);
     assert_string_equal(text_of(&r, "id"), "my-app");
@@ -51,7 +51,7 @@ static void test_insecure_answer(void **state)
 static void test_random(void **state)
 {
     struct fixture *x = *state;
-    struct reply r = ask(x, &(struct request){.old = true});
+    struct reply r = ask(x, &(struct request){.name = ""});
     struct reply other = ask(x, &(struct request){.name = ""});
     assert_int_equal(r.status, 200);
     assert_non_null(find(x, text_of(&r, "id")));
@@ -202,17 +202,6 @@ static void test_refusals(void **state)
         cJSON_Delete(r.json);
     }
     assert_int_equal(directory_counts(x->server.directory).names, 0);
-}
-
-static void test_old_invalid_name(void **state)
-{
-    struct fixture *x = *state;
-    struct reply r = ask(x, &(struct request){.name = "a_b", .old = true, .remote = true});
-    assert_int_equal(r.status, 403);
-    assert_int_equal(cJSON_GetArraySize(r.json), 1);
-    assert_string_equal(text_of(&r, "message"), "Invalid subdomain. Subdomains must be lowercase "
-                                                "and between 4 and 63 alphanumeric characters.");
-    cJSON_Delete(r.json);
 }
 
 /* There are no access tokens yet: a secure call may carry one, which is ignored. */
@@ -379,7 +368,6 @@ int main(void)
         TEST(test_urls),
         TEST(test_secure),
         TEST(test_refusals),
-        TEST(test_old_invalid_name),
         TEST(test_token_ignored),
         TEST(test_draining),
         TEST(test_taken),

@@ -49,8 +49,6 @@ static void test_registers_of_an_address(void **state)
     expect(x, "the third", &(struct request){.name = "app2", .viewer = far}, 429,
            "too_many_registers");
     expect(x, "random", &(struct request){.viewer = far}, 429, "too_many_registers");
-    expect(x, "as old clients do", &(struct request){.old = true, .viewer = far}, 429,
-           "too_many_registers");
     assert_int_equal(directory_counts(x->server.directory).names, 1);
     expect(x, "still free", &renewal, 200, NULL);
     expect(x, "another address", &(struct request){.name = "app3", .viewer = elsewhere}, 200, NULL);

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""Tests what the clients of older servers get, which this server does not serve: localtunnel's `lt`
+and `wave share` of H2O Wave. They are told so once and end, or wait, and take no name."""
+
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+from support import nginx
+from support.nginx import Nginx
+from support.programs import SLOW
+from support.viewer import Viewer, fetch
+from support.wait import wait_until
+
+NEEDS = "needs the oneport client"
+LT = ["Accept: application/json, text/plain, */*", "User-Agent: axios/0.21.4"]
+BROWSER = ["Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"]
+PATHS = ["/?new", "/?new=1", "/some-name", "/a", "/A_b.c", "/" + "n" * 64, "/favicon.ico"]
+LEAP_S, LEAPS = 10, 256  # src/edge/leap.h
+LEAP = b"__h2o_leap__ some-name\n"
+
+
+@pytest.fixture(scope="module", params=["direct", "nginx"])
+def front(request, server, tmp_path_factory):
+    """Is where viewers arrive: the server itself, or an nginx with the shipped file."""
+    if request.param == "direct":
+        yield server
+        return
+    if not nginx.PROGRAM:
+        pytest.skip("nginx is not installed")
+    front = Nginx(server, tmp_path_factory.mktemp("nginx"))
+    yield front
+    front.stop()
+
+
+def ask(front, path, *fields, method="GET"):
+    with Viewer(front.port, front.certificate.client_context(["http/1.1"])) as viewer:
+        return viewer.get("localhost", path, *fields, method=method)
+
+
+def names(server):
+    return fetch(server.port, "localhost", "/api/status").json()["tunnels"]
+
+
+@pytest.mark.rule("Q50")
+@pytest.mark.parametrize("fields", [LT, ["Accept: */*"], []], ids=["lt", "any", "none"])
+@pytest.mark.parametrize("path", PATHS)
+def test_old_register_calls(path, fields, front, server):
+    """202 is the one answer that these clients show and end on. Nothing is registered, also if the
+    call carries a ticket."""
+    before = names(server)
+    got = ask(front, path, *fields)
+    assert got.status == 202 and got.get("Content-Type") == "application/json"
+    assert set(got.json()) == {"message"} and NEEDS in got.json()["message"]
+    assert got.get("Cache-Control") == "no-store"
+    assert ask(front, path, *fields, "Oneport-Ticket: x.y", "Oneport-Exact: ?1").status == 202
+    to_head = ask(front, path, *fields, method="HEAD")
+    assert to_head.status == 202 and to_head.get("Content-Length") == got.get("Content-Length")
+    assert names(server) == before
+
+
+@pytest.mark.rule("Q50")
+def test_a_browser_gets_a_page(front):
+    got = ask(front, "/some-name", *BROWSER)
+    assert got.status == 404 and got.get("Content-Type").startswith("text/html")
+    assert ask(front, "/some-name", *BROWSER, method="HEAD").status == 404
+    landing = ask(front, "/?new", *BROWSER)
+    assert landing.status == 200 and landing.get("Content-Type").startswith("text/html")
+
+
+@pytest.mark.rule("Q50")
+def test_other_methods_and_paths(front):
+    for method in ("POST", "PUT", "DELETE"):
+        got = ask(front, "/some-name", method=method)
+        assert got.status == 405 and got.get("Allow") == "GET, HEAD, OPTIONS"
+    assert ask(front, "/?newer").status == 200
+    assert ask(front, "/some-name/x").status == 404
+
+
+@pytest.mark.rule("Q50")
+def test_register_stays(front, name):
+    """Clients that read localtunnel's fields from these two paths go on to work."""
+    random = ask(front, "/register").json()
+    named = ask(front, f"/register/{name}").json()
+    assert named["id"] == name
+    for answer in (random, named):
+        assert {"id", "url", "port", "max_conn_count"} <= set(answer)
+
+
+@pytest.mark.rule("Q50")
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_a_client_as_localtunnels(server):
+    """Does what localtunnel 2.0 does with an answer: other than 2xx throws and is tried again each
+    second, 200 is a tunnel, and anything else ends with the message."""
+    script = """
+      const [url] = process.argv.slice(1);
+      (async function getUrl() {
+        const r = await fetch(url, {headers: {Accept: "application/json, text/plain, */*"}})
+          .catch(() => null);
+        if (!r || r.status < 200 || r.status > 299) return setTimeout(getUrl, 1000);
+        const body = await r.json();
+        if (r.status !== 200) {
+          console.error(body.message || "localtunnel server returned an error");
+          process.exit(1);
+        }
+        console.log("your url is: " + body.url);
+      })();
+    """
+    url = f"http://127.0.0.1:{server.port}/some-name"
+    done = subprocess.run(["node", "-e", script, url], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and NEEDS in done.stderr and not done.stdout
+
+
+# ---- leap lines ----
+def leap(server, secure=False, data=LEAP):
+    """Opens a connection, sends the line and returns the socket."""
+    raw = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    if secure:
+        raw = server.certificate.client_context([]).wrap_socket(raw, server_hostname="localhost")
+    raw.sendall(data)
+    return raw
+
+
+def ended(raw):
+    """Waits for the end of a connection. Returns what came before."""
+    got = b""
+    try:
+        while data := raw.recv(4096):
+            got += data
+    except ConnectionResetError:
+        pass
+    return got
+
+
+@pytest.mark.rule("Q51")
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("more", [b"", b"GET / HTTP/1.1\r\n\r\n" * 10])
+def test_a_leap_line_waits(more, secure, server):
+    """The connection gets no answer, and ends after a while."""
+    start = time.monotonic()
+    with leap(server, secure, LEAP + more) as raw:
+        assert ended(raw) == b""
+    assert LEAP_S - 1 < time.monotonic() - start < LEAP_S + 5 * SLOW
+    assert fetch(server.port, "localhost", "/healthz").status == 200
+
+
+@pytest.mark.rule("Q51")
+def test_a_client_as_wave_share_does_not_storm(server):
+    """Ten connections, each opened again as soon as it ends, are at most a connection a second."""
+    opened, until = 0, time.monotonic() + 3
+    held = []
+    while time.monotonic() < until:
+        while len(held) < 10:
+            held.append(leap(server))
+            held[-1].setblocking(False)
+            opened += 1
+        time.sleep(0.05)
+        for raw in list(held):
+            try:
+                if raw.recv(1) == b"":
+                    held.remove(raw)
+            except BlockingIOError:
+                pass
+    for raw in held:
+        raw.close()
+    assert opened == 10
+
+
+@pytest.mark.rule("Q51")
+def test_a_bounded_number_waits(new_server):
+    """The places are shared by all workers. Beyond them a connection is closed at once, everybody
+    else is served, and a stop waits for none of them."""
+    server = new_server("--workers", "2")
+    before = server.fds()
+    held = [leap(server) for _ in range(LEAPS)]
+    wait_until(lambda: server.fds() == before + LEAPS, 8, "all leaps")
+    start = time.monotonic()
+    for _ in range(5):
+        with leap(server) as raw:
+            assert ended(raw) == b""
+    assert time.monotonic() - start < 5
+    assert fetch(server.port, "localhost", "/healthz").status == 200
+    start = time.monotonic()
+    server.stop()
+    assert time.monotonic() - start < 5 * SLOW
+    for raw in held:
+        raw.close()
+
+
+@pytest.mark.rule("N25")
+@pytest.mark.parametrize("front", ["nginx"], indirect=True)
+def test_nginx_answers_a_leap_line_itself(front, server):
+    before = server.log.count("old_client_refused")
+    start = time.monotonic()
+    with leap(front, secure=True) as raw:
+        got = ended(raw)
+    assert got.startswith(b"HTTP/1.1 400 ") or got.startswith(b"<html>"), got
+    assert time.monotonic() - start < 5
+    assert server.log.count("old_client_refused") == before
