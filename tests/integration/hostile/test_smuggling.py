@@ -137,7 +137,7 @@ def equivalent(request, host):
         request.target,
         sorted(fields, key=lambda field: field[0]),
         request.body,
-        request.trailers,
+        [(name.lower(), value) for name, value in request.trailers],
     )
 
 
