@@ -29,7 +29,8 @@ struct fuzz_server {
 static inline struct keyring *fuzz_keyring(struct slice content)
 {
     char dir[] = "/tmp/fuzz.XXXXXX", path[64], reason[200];
-    if (!mkdtemp(dir) || state_write(dir, STATE_SECRET, content) < 0)
+    const char *why;
+    if (!mkdtemp(dir) || state_write(dir, STATE_SECRET, content, &why) < 0)
         abort();
     struct keyring *k = keyring_open(dir, reason, sizeof reason);
     assert(k || reason[0] != '\0');
