@@ -47,7 +47,7 @@ static const struct {
     int family;   /* of the text */
     int unmapped; /* of the address that it stands for */
     bool loopback;
-} addresses[] = {
+} loopbacks[] = {
     {"127.0.0.1", AF_INET, AF_INET, true},
     {"127.255.1.2", AF_INET, AF_INET, true},
     {"128.0.0.1", AF_INET, AF_INET, false},
@@ -65,19 +65,19 @@ static const struct {
 /* O29 */
 static void test_loopback(void **state)
 {
-    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
-        struct sockaddr_storage socket = {.ss_family = (sa_family_t)addresses[i].family};
+    for (size_t i = 0; i < sizeof loopbacks / sizeof *loopbacks; i++) {
+        struct sockaddr_storage socket = {.ss_family = (sa_family_t)loopbacks[i].family};
         union inet a, of_socket;
-        print_message("%s\n", addresses[i].text);
-        assert_true(inet_parse(addresses[i].family, slice_str(addresses[i].text), &a));
-        assert_int_equal(inet_is_loopback(addresses[i].family, &a), addresses[i].loopback);
-        if (addresses[i].family == AF_INET)
+        print_message("%s\n", loopbacks[i].text);
+        assert_true(inet_parse(loopbacks[i].family, slice_str(loopbacks[i].text), &a));
+        assert_int_equal(inet_is_loopback(loopbacks[i].family, &a), loopbacks[i].loopback);
+        if (loopbacks[i].family == AF_INET)
             ((struct sockaddr_in *)&socket)->sin_addr = a.v4;
         else
             ((struct sockaddr_in6 *)&socket)->sin6_addr = a.v6;
-        assert_int_equal(inet_of_socket(&socket, &of_socket), addresses[i].unmapped);
-        assert_int_equal(inet_is_loopback(addresses[i].unmapped, &of_socket),
-                         addresses[i].loopback);
+        assert_int_equal(inet_of_socket(&socket, &of_socket), loopbacks[i].unmapped);
+        assert_int_equal(inet_is_loopback(loopbacks[i].unmapped, &of_socket),
+                         loopbacks[i].loopback);
     }
     struct sockaddr_storage local = {.ss_family = AF_UNIX};
     union inet none = {.v6 = IN6ADDR_LOOPBACK_INIT};
