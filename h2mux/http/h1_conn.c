@@ -90,13 +90,26 @@ static void on_sent(void *user)
         c->ops->on_sent(c->user);
 }
 
-/* Fails when the peer has gone while it waits for the message of ours: nobody reads that. A peer
- * that still owes a body is noticed by reading. */
+/* Returns whether the peer may have left while it waits for the message of ours. A peer that still
+ * owes a body is noticed by reading. */
+static bool awaits_message(const struct h1_conn *c)
+{
+    return (c->rx == RX_DONE || c->rx == RX_HOLD) && c->tx != TX_DONE;
+}
+
+void h1_conn_peer_left(struct h1_conn *c)
+{
+    if (!h1_conn_closed(c) && awaits_message(c))
+        h1_conn_fail(c, ERR_EOF, "peer left");
+}
+
+/* Nobody reads the message of ours behind a RST. Behind a FIN somebody may (rule Q46). */
 static void on_hangup(void *user)
 {
     struct h1_conn *c = user;
-    if ((c->rx == RX_DONE || c->rx == RX_HOLD) && c->tx != TX_DONE)
-        h1_conn_fail(c, ERR_EOF, "peer left");
+    bool may_read = c->ops->on_half_closed && !sock_is_dead(c->sock);
+    if (awaits_message(c) && !(may_read && c->ops->on_half_closed(c->user)))
+        h1_conn_peer_left(c);
 }
 
 static void on_error(void *user, int err, const char *reason)

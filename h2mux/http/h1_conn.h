@@ -40,6 +40,12 @@ struct h1_conn_ops {
      * NULL. */
     void (*on_message_end)(void *user);
 
+    /* SERVER: the peer has ended its direction by FIN behind a request, whose message of ours is
+     * not complete. It may still read. Returns whether it counts as one that does: then the owner
+     * calls h1_conn_peer_left when that is over. Otherwise on_error follows. May come several times
+     * for one request. NULL: the peer has left. */
+    bool (*on_half_closed)(void *user);
+
     /* Both directions are complete, or both have ended after an upgrade. Comes from a task of its
      * own. May be NULL. */
     void (*on_done)(void *user);
@@ -91,6 +97,9 @@ void h1_conn_start_body(struct h1_conn *c);
 /* Lets the next head come, when both directions are complete. What was read ahead is judged in a
  * task of its own. */
 void h1_conn_next(struct h1_conn *c);
+
+/* Ends the connection as one whose peer has left: on_error follows. After on_half_closed. */
+void h1_conn_peer_left(struct h1_conn *c);
 
 /* Writes @data to the peer, outside of any message: a Close frame of a WebSocket. */
 void h1_conn_write_raw(struct h1_conn *c, struct slice data);

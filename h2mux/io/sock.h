@@ -140,6 +140,10 @@ void sock_rest(struct sock *s);
  * can be read. */
 bool sock_is_drained(const struct sock *s);
 
+/* Returns whether the peer takes nothing any more: it has reset the connection, or writing has
+ * failed. Behind a FIN alone it may still read. Asks the kernel. */
+bool sock_is_dead(const struct sock *s);
+
 /* ---- writing */
 
 /* Takes all of @data: writes or copies it. Does nothing if @s has failed or was shut down. */

@@ -91,6 +91,13 @@ static bool peer_left(struct sock *s)
     return sock_has_left(s);
 }
 
+bool sock_is_dead(const struct sock *s)
+{
+    struct pollfd p = {.fd = s->fd};
+    return s->rx.state == SOCK_RX_FAILED ||
+           (s->fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0);
+}
+
 static void tell_hangup(struct sock *s)
 {
     if (sock_has_left(s) && s->ops->on_hangup)

@@ -18,6 +18,7 @@ enum {
     EDGE_WINDOW = 256 * 1024,
     ANSWERS_HIGH = 64 * 1024,           /* with more answer bytes queued, no request is read */
     CLOSE_HANDSHAKE_MS = 2000,          /* rule W8 */
+    HALF_CLOSED_MS = 1000,              /* rule Q46: how long an answer to a viewer may rest */
     LINGER_MS = 1000,                   /* rule R18: how long a closing connection reads on */
     LINGER_BYTES_MAX = 64 * 1024 * 1024 /* rule R18: bytes that it reads in that time */
 };
@@ -31,6 +32,7 @@ struct edge_h1 {
     enum edge_state state;
     bool used;           /* a head was complete */
     bool head_looked_at; /* HEAD: is_viewers_head has judged it, or need not */
+    bool half_closed;    /* BUSY: the viewer has sent FIN, and the timer says when it has left */
     struct peer peer;
     struct entry entry;     /* counts its descriptor */
     struct request request; /* the one under way, or the last one */
@@ -60,7 +62,8 @@ static void edge_h1_check(const struct edge_h1 *e)
     worker_check(e->worker);
     CHECK_THAT(is_alive(e) == list_linked(&e->node));
     CHECK_THAT(e->request.conn == e);
-    CHECK_THAT(waits == timer_armed(&e->timer));
+    CHECK_THAT(waits == timer_armed(&e->timer) || (!waits && e->half_closed));
+    CHECK_THAT(!e->half_closed || e->state == EDGE_BUSY);
     CHECK_THAT(!e->request.exchange || e->state == EDGE_BUSY || e->state == EDGE_RAW);
     CHECK_THAT(e->state != EDGE_RAW || e->request.kept);
     request_check(&e->request);
@@ -82,6 +85,7 @@ static void forget(struct edge_h1 *e)
     request_cancel(&e->request);
     entry_give(&e->entry);
     e->state = EDGE_DEAD;
+    e->half_closed = false;
     timer_stop(&e->timer);
     list_remove(&e->node);
     stat_add(&e->worker->stats.edges_open, -1);
@@ -133,6 +137,8 @@ static void upgraded(void *conn)
     struct edge_h1 *e = conn;
     CHECK_THAT(e->state == EDGE_BUSY);
     e->state = EDGE_RAW;
+    e->half_closed = false;
+    timer_rest(&e->timer);
     if (CHECKING)
         edge_h1_check(e);
 }
@@ -307,6 +313,7 @@ static void on_done(void *user)
         return;
     }
     e->state = EDGE_IDLE;
+    e->half_closed = false;
     timer_arm(&e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
     if (CHECKING)
         edge_h1_check(e);
@@ -391,10 +398,35 @@ static bool still_reads(const struct edge_h1 *e)
            quiet_us < config_of(e)->timeouts.idle_ms * 1000;
 }
 
+/* Waits for a viewer that may still read (rule Q46). A proxy's FIN says that its viewer left. */
+static bool on_half_closed(void *user)
+{
+    struct edge_h1 *e = user;
+    if (e->state != EDGE_BUSY || e->request.viewer.proxied)
+        return false;
+    if (!e->half_closed)
+        timer_arm(&e->timer, HALF_CLOSED_MS);
+    e->half_closed = true;
+    return true;
+}
+
+/* Ends a viewer that has ended its direction, when none of the answer waits for it, and nothing has
+ * left for HALF_CLOSED_MS. One that is gone resets the connection as soon as bytes reach it. */
+static void judge_half_closed(struct edge_h1 *e)
+{
+    uint64_t quiet_ms = (loop_now_us(e->worker->loop) - h1_conn_last_io_us(e->conn)) / 1000;
+    if (sock_queued(h1_conn_sock(e->conn)) > 0 || quiet_ms < HALF_CLOSED_MS)
+        timer_arm(&e->timer, HALF_CLOSED_MS - quiet_ms % HALF_CLOSED_MS);
+    else
+        h1_conn_peer_left(e->conn);
+}
+
 static void on_timer(void *user)
 {
     struct edge_h1 *e = user;
-    if (e->state == EDGE_HEAD && !is_viewers_head(e)) {
+    if (e->half_closed)
+        judge_half_closed(e);
+    else if (e->state == EDGE_HEAD && !is_viewers_head(e)) {
         request_forget(&e->request);
         request_refuse_malformed(&e->request, FAIL_REQUEST_TIMEOUT, "head incomplete");
     } else if (e->state == EDGE_IDLE && still_reads(e)) {
@@ -407,6 +439,7 @@ static void on_timer(void *user)
 static const struct h1_conn_ops conn_ops = {
     .on_head_begin = on_head_begin,
     .on_head = on_head,
+    .on_half_closed = on_half_closed,
     .on_done = on_done,
     .on_sent = on_sent,
     .on_error = on_error,

@@ -12,7 +12,9 @@
  *     │ keep-alive over    │ too slow: 408    │ broken, or the answer says close
  *     └────────────────────┴──────────────────┴──────────────▶ DEAD
  *
- *   BUSY ──101──▶ RAW ──both ends──▶ DEAD */
+ *   BUSY ──101──▶ RAW ──both ends──▶ DEAD
+ *
+ * A viewer that sends FIN in BUSY may still read; rule Q46 says for how long. */
 #ifndef SRC_EDGE_EDGE_H1_H
 #define SRC_EDGE_EDGE_H1_H
 

@@ -14,7 +14,7 @@ declare -A packages=(
     [demo]="openssl python3 python3-websockets"
     [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest
             python3-pytest-xdist python3-pytest-timeout python3-h2 valgrind iproute2 faketime
-            haproxy caddy nghttp2-client"
+            haproxy caddy nghttp2-client netcat-openbsd"
     [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
     [peers]="haproxy nghttp2-proxy openssh-client openssh-server"

@@ -3,6 +3,8 @@
  * hang-ups, upgrades, and its sock handed on. h1_conn.h; RFC 9112. */
 #include "h1_world.h"
 
+#include "h2mux/http/h1_conn_int.h"
+
 /* ---- order */
 
 /* Q38: nothing of the next request is judged before its turn, however malformed it is. */
@@ -356,6 +358,45 @@ static void test_hangup(void **state)
             }
 }
 
+static bool note_half_closed(void *user)
+{
+    tell(user, "half-closed");
+    return true;
+}
+
+/* Q46: the owner of a connection with FIN behind its request decides when its peer has left; RST is
+ * not asked about. */
+static void test_half_closed(void **state)
+{
+    static const char *const ends[] = {"GET/ . half-closed reset:-6 error:-6",
+                                       "GET/ . half-closed done error:-6",
+                                       "GET/ . reset:-6 error:-6"};
+    struct h1_conn_ops ops = owner_ops;
+    ops.on_half_closed = note_half_closed;
+    for (int i = 0; i < 3; i++) {
+        struct world *w = open_over(H1_SERVER, WIRE_TCP);
+        w->conn->ops = &ops;
+        w->keep = true;
+        sock_write(w->wire.b.sock, SLICE("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+        turns_until(w->wire.loop, has_begun, w);
+        if (i == 2) {
+            sock_abort(w->wire.b.sock);
+            w->wire.b.sock = NULL;
+        } else {
+            sock_shutdown(w->wire.b.sock);
+            w->want = "GET/ . half-closed";
+            w->want_until_us = clock_now_us() + WAIT_MS * 1000;
+            turns_until(w->wire.loop, told_or_late, w);
+        }
+        if (i == 0)
+            h1_conn_peer_left(w->conn);
+        else if (i == 1)
+            send_head(w, 204, MESSAGE_LENGTH_UNKNOWN, true);
+        check_told(w, "half-closed", ends[i]);
+        close_world(w);
+    }
+}
+
 /* The answer is complete already: who has heard it may leave in peace. */
 static void test_hangup_behind_answer(void **state)
 {
@@ -403,7 +444,7 @@ static void test_upgrade(void **state)
         assert_int_equal(w->wire.b.end, 0);
         assert_int_equal(w->sent, 9);
         wire_check_text(&w->wire.b.got,
-                        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\nraw bytes");
+                        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\nraw bytes");
         close_world(w);
     }
 }
@@ -548,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_unwritable),
         cmocka_unit_test(test_leg_reset),
         cmocka_unit_test(test_hangup),
+        cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_hangup_behind_answer),
         cmocka_unit_test(test_upgrade),
         cmocka_unit_test(test_upgrade_half_close),

@@ -367,6 +367,24 @@ def test_the_close_of_a_lost_link_passes(shared, opened):
     assert (found[0][1][:2], rest) == ((1012).to_bytes(2, "big"), b"")
 
 
+@pytest.mark.rule("Q46", "R17", "N20")
+def test_nginx_takes_a_half_closed_viewer_for_gone(server, played):
+    ends = []
+
+    def serve(connection):
+        connection.request()
+        connection.ended()
+        ends.append(True)
+
+    client = played(serve)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/", client.host))
+        client.origin.wait_connections(1)
+        viewer.socket.shutdown(1)
+        assert viewer.rest() == b""
+        wait_until(lambda: ends, 5, "the end at the origin")
+
+
 # ---- what nginx says of the viewer ----
 @pytest.mark.rule("H5", "H7", "H10", "H30", "N6")
 def test_a_viewer_says_nothing_about_itself(server, name, ended):

@@ -12,10 +12,11 @@ import pytest
 from support import pattern
 from support.foreign import attach, linked, register
 from support.frames import PREFACE, SETTING_CONNECT, RawPeer, response, settings
-from support.origins import reply
+from support.origins import answer_upgrade, reply
 from support.programs import SLOW
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
+from support.websocket_viewer import HANDSHAKE
 
 WAYS = ("direct", "nginx")
 
@@ -107,6 +108,97 @@ def test_a_connection_that_asks_nothing_more_is_closed(new_server, new_client, h
             assert viewer.get(client.host, "/delay?s=0.5").status == 200
         start = time.monotonic()
         assert viewer.rest() == b"" and 0.39 < time.monotonic() - start < 0.4 + 0.7 * SLOW
+
+
+# ---- a viewer that ends its direction behind its request ----
+def nc(server, raw):
+    port = str(server.port)
+    return subprocess.run(
+        ["nc", "-N", "127.0.0.1", port], input=raw, stdout=subprocess.PIPE, timeout=60, check=True
+    ).stdout
+
+
+@pytest.mark.rule("Q46")
+@pytest.mark.direct("N20")
+@pytest.mark.parametrize(
+    "raw,answers",
+    [
+        ("GET /delay?s=0.3 HTTP/1.0\r\nHost: {}\r\n\r\n", 1),
+        ("GET /delay?s=0.3 HTTP/1.1\r\nHost: {}\r\n\r\n", 1),
+        ("POST /delay?s=0.3 HTTP/1.0\r\nHost: {}\r\nContent-Length: 5\r\n\r\nhello", 1),
+        ("GET /delay?s=0.6 HTTP/1.1\r\nHost: {0}\r\n\r\n" * 3, 3),
+    ],
+    ids=["1.0", "1.1", "body", "pipelined"],
+)
+def test_nc_gets_its_answer(server, tunnel, raw, answers):
+    got = nc(server, raw.format(tunnel.host).encode())
+    assert got.count(b"here at last") == answers
+
+
+@pytest.mark.rule("Q46")
+@pytest.mark.direct("N20")
+def test_a_half_closed_viewer_gets_all_of_a_long_answer(server, tunnel):
+    got = nc(server, f"GET /bytes/20000000 HTTP/1.0\r\nHost: {tunnel.host}\r\n\r\n".encode())
+    assert got.partition(b"\r\n\r\n")[2] == pattern.pattern(20_000_000)
+
+
+@pytest.mark.rule("Q46")
+@pytest.mark.direct("N20")
+def test_a_half_closed_viewer_gets_a_stream_that_moves(server, shared):
+    def serve(connection):
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        for _ in range(5):
+            time.sleep(0.4)
+            connection.send(b"tick\n")
+
+    client = shared(serve)
+    got = nc(server, f"GET / HTTP/1.0\r\nHost: {client.host}\r\n\r\n".encode())
+    assert got.count(b"tick\n") == 5
+
+
+@pytest.mark.rule("Q46", "R17")
+@pytest.mark.direct("N20")
+@pytest.mark.parametrize("begun", [False, True], ids=["before the head", "in the body"])
+def test_a_half_closed_viewer_counts_as_gone_after_a_second(server, shared, begun):
+    ends = []
+
+    def serve(connection):
+        connection.request()
+        if begun:
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nstart")
+        connection.ended()
+        ends.append(time.monotonic())
+
+    client = shared(serve)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/", client.host))
+        client.origin.wait_connections(1)
+        if begun:
+            assert viewer.response_head().status == 200
+        left = time.monotonic()
+        viewer.socket.shutdown(1)
+        assert viewer.rest() == (b"start" if begun else b"")
+    wait_until(lambda: ends, 5, "the origin connection's end")
+    assert 0.7 < ends[0] - left < 1 + 1 * SLOW
+
+
+@pytest.mark.rule("Q46", "W7")
+@pytest.mark.direct("N15", "N20")
+def test_a_websocket_may_be_half_closed_before_it_opens(server, shared):
+    def serve(connection):
+        connection.request()
+        time.sleep(0.3)
+        answer_upgrade(connection)
+        connection.ended()
+        connection.send(b"\x81\x02hi")
+
+    client = shared(serve)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/", client.host, *HANDSHAKE))
+        viewer.socket.shutdown(1)
+        assert viewer.response().status == 101
+        assert viewer.rest() == b"\x81\x02hi"
 
 
 # ---- the target ----

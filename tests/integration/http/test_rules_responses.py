@@ -441,7 +441,7 @@ def test_a_viewer_that_leaves_frees_the_origin_at_once(server, played, begun):
             assert viewer.response_head().status == 200
     left = time.monotonic()
     wait_until(lambda: ends, 5, "the origin connection's end")
-    assert ends[0] - left < 1 * SLOW
+    assert ends[0] - left < 1 + 1 * SLOW  # it may still read for a second (Q46)
 
 
 @pytest.mark.rule("D12", "R18")
