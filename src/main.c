@@ -127,6 +127,7 @@ static int open_limits(void *program)
     s->handshakes = commons_new(s->config->limits.handshakes, 1, gate_evict);
     s->holds = queue_holds_new();
     s->leaps = commons_new(LEAPS_MAX, 1, leap_evict);
+    s->names = registry_names_new(NAMES_MAX);
     budget_init(&s->budget, s->config->limits.memory);
     raise_descriptor_limit(s->config);
     return 0;
@@ -137,6 +138,7 @@ static void close_limits(void *program)
     struct server *s = server_of(program);
     entry_close(s);
     commons_free(s->leaps);
+    commons_free(s->names);
     commons_free(s->holds);
     commons_free(s->handshakes);
     quota_free(s->quota);

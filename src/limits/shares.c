@@ -321,6 +321,16 @@ size_t shares_count_of(const struct shares *s, const struct who *who)
     return h ? h->count : 0;
 }
 
+bool shares_has_most(const struct shares *s, const struct who *who)
+{
+    for (unsigned i = 0; i < who->depth; i++) {
+        const struct holder *h = find(s, &who->at[i]);
+        if (h && h->count >= shares_most(s))
+            return true;
+    }
+    return false;
+}
+
 /* Checks @h and all holders below it. */
 static void check_holder(const struct shares *s, const struct holder *h)
 {

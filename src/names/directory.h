@@ -16,8 +16,12 @@
 #include "src/names/held_name.h"
 
 enum {
-    DIRECTORY_MAX = 20000, /* names, at most */
-    DIRECTORY_NOBODY = -1  /* no worker */
+    NAMES_MAX = 20000, /* names that the process holds, in shares (registry.h) */
+
+    /* Names in the directory, at most. Names that must go stay in it for a moment, and owners who
+     * come back always find room. */
+    DIRECTORY_MAX = 2 * NAMES_MAX,
+    DIRECTORY_NOBODY = -1 /* no worker */
 };
 
 struct directory;

@@ -100,8 +100,8 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
     unsigned retry_after = 0;
     struct place place = attach_place(out);
     struct slice name = slice_str(out->ticket.name);
-    int err = registry_claim(w->registry, name, out->ticket.owner, true, counts ? &from : NULL, &t,
-                             &retry_after);
+    struct claim how = {.asked = true, .returning = true, .from = counts ? &from : NULL};
+    int err = registry_claim(w->registry, name, out->ticket.owner, &how, &t, &retry_after);
     if (err == ERR_LIMIT) {
         refusal_full(a, FULL_RETRY_S);
         return false;

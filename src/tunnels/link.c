@@ -134,7 +134,8 @@ static struct tunnel *claim(struct link *l)
 {
     struct tunnel *t = NULL;
     unsigned retry_after;
-    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner_id, true, NULL, &t,
+    struct claim how = {.asked = true, .returning = true};
+    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner_id, &how, &t,
                        &retry_after) < 0)
         return NULL;
     return t;

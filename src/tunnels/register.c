@@ -108,8 +108,9 @@ static int claim(struct wish *w, const struct worker *worker, bool asked, unsign
 {
     struct address from;
     bool counts = address_of_viewer(w->viewer, &from);
-    return registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, asked,
-                          counts ? &from : NULL, &w->tunnel, retry_after_s);
+    struct claim how = {.asked = asked, .returning = w->renewal, .from = counts ? &from : NULL};
+    return registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, &how, &w->tunnel,
+                          retry_after_s);
 }
 
 /* Draws a random name and claims it. Draws again, RANDOM_TRIES times in all, when another worker

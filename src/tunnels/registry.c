@@ -7,6 +7,7 @@
 #include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
+#include "h2mux/base/log.h"
 #include "h2mux/base/map.h"
 #include "src/tunnels/tunnel.h"
 #include "src/worker/worker.h"
@@ -57,7 +58,7 @@ static int64_t tunnel_until(const struct tunnel *t, uint64_t now_us, int64_t wal
 }
 
 /* Gives the directory the line that the names file gets for @t. */
-static void note(void *registry, const struct tunnel *t)
+static void note(void *registry, struct tunnel *t)
 {
     struct registry *r = registry;
     struct held_name h = {.until = tunnel_until(t, clock_now_us(), clock_wall_s()),
@@ -66,6 +67,7 @@ static void note(void *registry, const struct tunnel *t)
     memcpy(h.owner, t->owner_id, sizeof h.owner);
     if (CHECKING)
         check_name(r, t);
+    commons_set_idle(r->owner.worker->server->names, &t->seat, t->state == TUNNEL_PENDING);
     if (r->owner.worker->server->draining && t->state == TUNNEL_GRACED && !t->left_for_good)
         return; /* the server takes the links away: the file says LIVE still */
     directory_note(r->directory, &h, t->asked || !t->left_for_good);
@@ -98,6 +100,8 @@ void registry_adopt(struct registry *r, const struct held_name *h)
         directory_claim(r->directory, name, r->worker, NULL) < 0)
         return;
     struct tunnel *t = registry_add(r, name, h->owner, h->asked);
+    struct worker *w = r->owner.worker;
+    commons_hold(w->server->names, w, &t->holder, &t->seat);
     tunnel_hold(t, TUNNEL_GRACED, left_ms);
     tunnel_was_live(t, (most_ms - left_ms) * 1000);
     note(r, t);
@@ -161,9 +165,65 @@ static unsigned seconds_left(const struct registry *r, const struct tunnel *t)
     return t->hold.until_us > now_us ? (unsigned)((t->hold.until_us - now_us) / 1000000) + 1 : 1;
 }
 
+/* Drops the name of @seat, whose owner has not come yet, since another one needs its place. */
+static void evict(struct seat *seat)
+{
+    struct tunnel *t = CONTAINER_OF(seat, struct tunnel, seat);
+    struct worker *w = t->owner->worker;
+    uint64_t suppressed;
+    if (t->state != TUNNEL_PENDING) { /* the owner has come meanwhile */
+        commons_hold(w->server->names, w, &t->holder, seat);
+        return;
+    }
+    if (log_limit_pass(&w->names_log, loop_now_us(w->loop), &suppressed))
+        LOG(WARN, "name_evicted", LOG_STR("name", t->name), LOG_U("suppressed", suppressed));
+    registry_drop(t->owner->user, t);
+}
+
+struct commons *registry_names_new(size_t capacity)
+{
+    return commons_new(capacity, 1, evict);
+}
+
+/* Gives the new tunnel @t its place among the names of the process. An owner who comes back has one
+ * even if there is none, unless its network has all that it may have. Returns false when there is
+ * no place. */
+static bool take_place(struct tunnel *t, const struct address *from, bool returning)
+{
+    struct worker *w = t->owner->worker;
+    struct commons *names = w->server->names;
+    if (from)
+        t->holder = who_of_address(from);
+    if (commons_take(names, w, &t->holder, &t->seat, true))
+        return true;
+    if (!returning || commons_has_most(names, &t->holder))
+        return false;
+    commons_hold(names, w, &t->holder, &t->seat);
+    commons_set_idle(names, &t->seat, true);
+    return true;
+}
+
+/* Finds the tunnel of a name that @owner may have, or adds it. Returns as registry_claim. */
+static int find_or_add(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
+                       const struct claim *how, struct tunnel **out)
+{
+    struct tunnel *t = registry_find(r, name);
+    int err = directory_claim(r->directory, name, r->worker, how->from);
+    if (err < 0)
+        return err;
+    if (!t) {
+        t = registry_add(r, name, owner, how->asked);
+        if (!take_place(t, how->from, how->returning)) {
+            registry_drop(r, t);
+            return ERR_LIMIT;
+        }
+    }
+    *out = t;
+    return 0;
+}
+
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
-                   bool asked, const struct address *from, struct tunnel **out,
-                   unsigned *retry_after_s)
+                   const struct claim *how, struct tunnel **out, unsigned *retry_after_s)
 {
     struct tunnel *t = registry_find(r, name);
     *retry_after_s = 0;
@@ -171,11 +231,9 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
         *retry_after_s = seconds_left(r, t);
         return ERR_TAKEN;
     }
-    int err = directory_claim(r->directory, name, r->worker, from);
+    int err = find_or_add(r, name, owner, how, &t);
     if (err < 0)
         return err;
-    if (!t)
-        t = registry_add(r, name, owner, asked);
     uint64_t pending_us = r->config->names.pending_ms * 1000;
     if (t->state != TUNNEL_LIVE && t->hold.until_us < loop_now_us(r->owner.loop) + pending_us)
         tunnel_hold(t, t->state, r->config->names.pending_ms);

@@ -21,6 +21,7 @@
 #include "src/names/ticket.h"
 #include "src/worker/config.h"
 
+struct commons;
 struct registry;
 struct tunnel;
 struct worker;
@@ -40,18 +41,30 @@ void registry_adopt(struct registry *r, const struct held_name *h);
 /* Returns the tunnel of @name, or NULL when this worker does not hold the name. */
 struct tunnel *registry_find(const struct registry *r, struct slice name);
 
-/* Holds @name for @owner. @asked says that the client asked for the name; otherwise the name is
- * random. A new name counts against the address @from unless @from is NULL. A tunnel that is not
- * LIVE is held for --name-pending at least, from now on.
+/* Makes the pool of the names of the process, for server->names. A PENDING name is idle in it: it
+ * may be dropped for the name of somebody else. */
+struct commons *registry_names_new(size_t capacity) MUSTCHECK;
+
+/* Says how a name is claimed. */
+struct claim {
+    bool asked;     /* the client asked for the name; otherwise it is random */
+    bool returning; /* the owner has a ticket for the name, so there is room for it */
+
+    /* Borrowed: a new name counts against this address. NULL: against nobody. */
+    const struct address *from;
+};
+
+/* Holds @name for @owner. A tunnel that is not LIVE is held for --name-pending at least, from now
+ * on.
  *
  * Returns 0 and sets @out to the tunnel that the owner has already or to a new PENDING tunnel.
  * Returns ERR_TAKEN when another owner or another worker holds the name; ERR_LIMIT when the process
- * holds DIRECTORY_MAX names; or ERR_ABUSE when @from holds the most names that an address may. For
- * ERR_TAKEN, @retry_after_s gets the longest time in seconds for which the name is held, or 0 when
- * that time is not known, because the name is LIVE or on another worker. */
+ * has no place for a name more (http-rules.md#pools); or ERR_ABUSE when the address holds the most
+ * names that an address may. For ERR_TAKEN, @retry_after_s gets the longest time in seconds for
+ * which the name is held, or 0 when that time is not known, because the name is LIVE or on another
+ * worker. */
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
-                   bool asked, const struct address *from, struct tunnel **out,
-                   unsigned *retry_after_s) MUSTCHECK;
+                   const struct claim *how, struct tunnel **out, unsigned *retry_after_s) MUSTCHECK;
 
 /* Frees @t and its name at once. */
 void registry_drop(struct registry *r, struct tunnel *t);

@@ -12,6 +12,7 @@
 
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
+#include "src/worker/worker.h"
 
 enum {
     AWAY_MAX_US = 30 * 1000000, /* after this time without a backend no request may wait */
@@ -54,7 +55,7 @@ static uint64_t now_of(const struct tunnel *t)
     return loop_now_us(t->owner->loop);
 }
 
-static void note_change(const struct tunnel *t)
+static void note_change(struct tunnel *t)
 {
     t->owner->on_change(t->owner->user, t);
 }
@@ -182,6 +183,7 @@ void tunnel_free(struct tunnel *t)
         backend_at(node)->tunnel = NULL;
     for (struct waiter *w; (w = queue_pop(&t->queue));)
         w->on_gone(w);
+    commons_give(t->owner->worker->server->names, &t->seat);
     free(t);
 }
 

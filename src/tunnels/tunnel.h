@@ -41,7 +41,7 @@ struct tunnel_owner {
     uint64_t name_grace_ms; /* how long a name is held after its last backend */
 
     /* Tells that the state of @t, or the time until which its name is held, has changed. */
-    void (*on_change)(void *user, const struct tunnel *t);
+    void (*on_change)(void *user, struct tunnel *t);
 
     /* Tells that the name is held no longer. The owner frees @t. */
     void (*on_expired)(void *user, struct tunnel *t);
@@ -70,6 +70,9 @@ struct tunnel {
     bool was_live;
 
     struct queue queue; /* of requests that wait */
+
+    struct seat seat;  /* its place in server->names */
+    struct who holder; /* for whom that is counted */
 
     struct {                /* how long the name is held */
         struct timer timer; /* PENDING, GRACED: runs out at `until_us` */

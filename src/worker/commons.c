@@ -213,6 +213,16 @@ bool commons_resize(struct commons *c, size_t capacity)
     return evicted;
 }
 
+bool commons_has_most(struct commons *c, const struct who *who)
+{
+    bool has = false;
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < c->axes; i++)
+        has |= shares_has_most(c->shares[i], &who[i]);
+    pthread_mutex_unlock(&c->lock);
+    return has;
+}
+
 size_t commons_count(struct commons *c)
 {
     pthread_mutex_lock(&c->lock);

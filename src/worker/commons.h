@@ -57,6 +57,10 @@ bool commons_evict(struct commons *c, size_t n);
  * whether one was given up. */
 bool commons_resize(struct commons *c, size_t capacity);
 
+/* Returns whether @who, which has an element for each axis, or a network around it has as many
+ * places as one holder may have. */
+bool commons_has_most(struct commons *c, const struct who *who) MUSTCHECK;
+
 /* Returns the number of places that are taken. */
 size_t commons_count(struct commons *c);
 

@@ -30,6 +30,7 @@ struct server {
     struct directory *directory; /* has a lock */
     struct trust *trust;
     struct commons *handshakes;    /* those under way; has a lock */
+    struct commons *names;         /* has a lock; NULL: no limit but that of the directory */
     struct commons *holds;         /* requests that wait for a backend; has a lock */
     struct commons *descriptors;   /* of viewers and links; has a lock; NULL: no limit */
     struct commons *door;          /* of viewers who ask for the base domain; likewise */

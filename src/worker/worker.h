@@ -51,7 +51,7 @@ struct worker {
 
     /* Rate limits for log lines that a stranger could cause without end. */
     struct log_limit no_tunnel_log, bad_request_log, evicted_log, leap_log, handshake_log,
-        quota_log, no_tls_log;
+        quota_log, no_tls_log, names_log;
     struct log_limit exchange_log[WORKER_EXCHANGE_EVENTS]; /* by enum exchange_event */
 };
 

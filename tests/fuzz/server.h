@@ -63,8 +63,8 @@ static inline struct fuzz_server *fuzz_server_new(void)
     x->server.quota = quota_new(1, x->config.limits.register_rate);
     x->server.trust = trust_new();
     x->worker.registry = registry_new(&x->worker);
-    int err =
-        registry_claim(x->worker.registry, SLICE("taken-app"), other, true, NULL, &t, &ignored);
+    int err = registry_claim(x->worker.registry, SLICE("taken-app"), other,
+                             &(struct claim){.asked = true}, &t, &ignored);
     assert(err == 0);
     (void)err;
     return x;

@@ -365,8 +365,8 @@ static inline int setup(void **state)
         buf_init(&x->far[i].body, 16 << 20);
     for (size_t i = 0; i < EXCHANGES_MAX; i++)
         buf_init(&x->near[i].body, 16 << 20);
-    int err =
-        registry_claim(x->worker->registry, SLICE("app"), alice, true, NULL, &x->tunnel, &retry);
+    int err = registry_claim(x->worker->registry, SLICE("app"), alice,
+                             &(struct claim){.asked = true}, &x->tunnel, &retry);
     if (err == 0)
         tunnel_was_live(x->tunnel, 0); /* so that its requests may wait */
     return err;

@@ -312,8 +312,8 @@ static inline struct world *world_new(const char *hold)
     w->worker = crew_worker_new(&w->server, 0);
     w->server.workers = &w->worker;
     w->server.n_workers = 1;
-    assert_int_equal(registry_claim(w->worker->registry, SLICE("app"), alice, true, NULL,
-                                    &w->tunnel, &retry_after),
+    assert_int_equal(registry_claim(w->worker->registry, SLICE("app"), alice,
+                                    &(struct claim){.asked = true}, &w->tunnel, &retry_after),
                      0);
     tunnel_was_live(w->tunnel, 0); /* so that its requests may wait */
     return w;

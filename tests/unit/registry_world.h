@@ -139,6 +139,7 @@ static inline int teardown(void **state)
     turn(x, 1);
     free_names(x);
     crew_worker_free(x->worker);
+    commons_free(x->server.names);
     commons_free(x->server.holds);
     directory_free(x->server.directory);
     snprintf(command, sizeof command, "rm -rf %s", x->dir);
@@ -258,8 +259,9 @@ static inline struct tunnel *claim(struct fixture *x, const char *name, bool ask
 {
     struct tunnel *t = NULL;
     unsigned retry;
-    assert_int_equal(
-        registry_claim(registry_of(x), slice_str(name), alice, asked, NULL, &t, &retry), 0);
+    assert_int_equal(registry_claim(registry_of(x), slice_str(name), alice,
+                                    &(struct claim){.asked = asked}, &t, &retry),
+                     0);
     return t;
 }
 

@@ -348,8 +348,9 @@ static void test_expired_ticket(void **state)
     assert_int_equal(r.status, 403); /* nobody holds the name, so an expired ticket is bad */
     assert_string_equal(text_of(&r, "error"), "bad_ticket");
     cJSON_Delete(r.json);
-    assert_int_equal(
-        registry_claim(x->worker.registry, SLICE("app"), t.owner, true, NULL, &held, &retry), 0);
+    assert_int_equal(registry_claim(x->worker.registry, SLICE("app"), t.owner,
+                                    &(struct claim){.asked = true}, &held, &retry),
+                     0);
     r = ask(x, &(struct request){.name = "app", .ticket = text});
     assert_int_equal(r.status, 200);
     assert_memory_equal(ticket_of(x, &r).owner, t.owner, OWNER_LEN);

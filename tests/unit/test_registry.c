@@ -14,12 +14,14 @@ static void test_claim(void **state)
     assert_ptr_equal(find(x, "app"), t);
     assert_int_equal(t->state, TUNNEL_PENDING);
     assert_true(t->asked);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, NULL, &again, &retry),
+    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob,
+                                    &(struct claim){.asked = true}, &again, &retry),
                      ERR_TAKEN);
     assert_in_range(retry, 59, 61);
     assert_null(again);
-    assert_int_equal(
-        registry_claim(registry_of(x), SLICE("app"), alice, false, NULL, &again, &retry), 0);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), alice,
+                                    &(struct claim){.asked = false}, &again, &retry),
+                     0);
     assert_ptr_equal(again, t);
     assert_true(t->asked);
     assert_null(find(x, "apps"));
@@ -54,7 +56,8 @@ static void test_live_and_graced(void **state)
     assert_int_equal(t->state, TUNNEL_LIVE);
     assert_int_equal(t->hold.away_since_us, 0);
     assert_false(timer_armed(&t->hold.timer));
-    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, NULL, &other, &retry),
+    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob,
+                                    &(struct claim){.asked = true}, &other, &retry),
                      ERR_TAKEN);
     assert_int_equal(retry, 0);
     struct directory_counts c = directory_counts(x->server.directory);
@@ -64,7 +67,8 @@ static void test_live_and_graced(void **state)
     link_close(l, 0);
     assert_int_equal(t->state, TUNNEL_GRACED);
     assert_int_not_equal(t->hold.away_since_us, 0);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob, true, NULL, &other, &retry),
+    assert_int_equal(registry_claim(registry_of(x), SLICE("app"), bob,
+                                    &(struct claim){.asked = true}, &other, &retry),
                      ERR_TAKEN);
     assert_in_range(retry, 599, 601);
     attach(x, "app", INSTANCE_A, 0, 10);
@@ -305,15 +309,58 @@ static void test_few_takeovers(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* F51 F57: a PENDING name is dropped for the name of an address that has none; a name whose client
+ * is there is not; an owner who comes back finds room in any case. */
+static void test_names_have_shares(void **state)
+{
+    static const struct address greedy = {.host = UINT64_C(0xffffc0000201)},
+                                other = {.host = UINT64_C(0xffffc0000202)};
+    struct fixture *x = *state;
+    struct claim by_greedy = {.asked = true, .from = &greedy}, by_other = {.from = &other};
+    struct claim back = {.asked = true, .returning = true, .from = &other};
+    struct tunnel *t;
+    unsigned retry;
+    x->server.names = registry_names_new(4);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("a"), alice, &by_greedy, &t, &retry), 0);
+    attach(x, "a", INSTANCE_A, 0, 10);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("b"), alice, &by_greedy, &t, &retry), 0);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("c"), alice, &by_greedy, &t, &retry), 0);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("d"), bob, &by_other, &t, &retry), 0);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("e"), bob, &by_other, &t, &retry), 0);
+    turn(x, 1);
+    assert_non_null(find(x, "a"));
+    assert_null(find(x, "b"));
+    assert_non_null(find(x, "c"));
+    attach(x, "c", INSTANCE_A, 0, 10);
+    tunnel_hold(find(x, "d"), TUNNEL_GRACED, 60000);
+    tunnel_hold(find(x, "e"), TUNNEL_GRACED, 60000);
+    for (int i = 0; i < 2; i++) /* which is noted with the next claim */
+        assert_int_equal(registry_claim(registry_of(x), i == 0 ? SLICE("d") : SLICE("e"), bob,
+                                        &by_other, &t, &retry),
+                         0);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("f"), bob, &by_other, &t, &retry),
+                     ERR_LIMIT);
+    assert_null(find(x, "f"));
+    assert_int_equal(registry_claim(registry_of(x), SLICE("f"), bob, &back, &t, &retry), 0);
+    assert_int_equal(commons_count(x->server.names), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_claim),           TEST(test_pending_expires),
-        TEST(test_live_and_graced), TEST(test_claim_prolongs),
-        TEST(test_leaving),         TEST(test_drop_live),
-        TEST(test_slots),           TEST(test_replace),
-        TEST(test_take_over),       TEST(test_too_late_to_take_over),
-        TEST(test_flapping),        TEST(test_pool),
+        TEST(test_names_have_shares),
+        TEST(test_claim),
+        TEST(test_pending_expires),
+        TEST(test_live_and_graced),
+        TEST(test_claim_prolongs),
+        TEST(test_leaving),
+        TEST(test_drop_live),
+        TEST(test_slots),
+        TEST(test_replace),
+        TEST(test_take_over),
+        TEST(test_too_late_to_take_over),
+        TEST(test_flapping),
+        TEST(test_pool),
         TEST(test_few_takeovers),
     };
     return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

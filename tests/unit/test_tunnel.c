@@ -307,9 +307,9 @@ static void test_process_limit(void **state)
         snprintf(name, sizeof name, "app-%d", i);
         claim(x, name, true);
     }
-    assert_int_equal(
-        registry_claim(registry_of(x), SLICE("one-more"), alice, true, NULL, &t, &retry),
-        ERR_LIMIT);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("one-more"), alice,
+                                    &(struct claim){.asked = true}, &t, &retry),
+                     ERR_LIMIT);
     claim(x, "app-7", true);
 }
 

@@ -2,6 +2,7 @@
 """Tests that one stranger cannot take a pool from the others: a test for each pool of
 http-rules.md#pools, with the attack that would take all of it."""
 
+import collections
 import contextlib
 import re
 import resource
@@ -11,9 +12,9 @@ import time
 import pytest
 from support import addresses, netns
 from support.addresses import SERVER, SERVER6
-from support.foreign import ForeignLink, linked, lost, register
+from support.foreign import ForeignLink, attach, call, linked, lost, register
 from support.programs import SLOW
-from support.viewer import Viewer, head
+from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
 
 HALF_A_RECORD = bytes([0x16, 3, 1, 2, 0, 1])
@@ -283,3 +284,55 @@ def test_descriptors_of_busy_viewers(here, serve, name, ended):
             assert got.status == 200 and got.get("Connection") == "close"
         with here.inside():
             ended.callback(linked(server, f"{name}-2").close)
+
+
+# ---- names
+NAMES = 20_000
+
+
+def register_many(server, count):
+    """Registers @count names from as many /64 of one /48, by way of a trusted proxy. Returns how
+    many calls got each status."""
+    told, batch = collections.Counter(), 250
+    with Viewer(server.port) as proxy:
+        for first in range(0, count, batch):
+            proxy.send(
+                b"".join(
+                    head("GET", "/register", "localhost", f"X-Forwarded-For: 2001:db8:1:{n:x}::1")
+                    for n in range(first, first + batch)
+                )
+            )
+            told.update(proxy.response().status for _ in range(batch))
+    return told
+
+
+@pytest.mark.rule("F50", "F51", "F57")
+def test_names(new_server, name, ended):
+    """A /48 registers more names than the server holds. Others still register and attach, and an
+    owner whose name was free meanwhile gets it back by its ticket."""
+    server = new_server("--name-pending", "5m", "--workers", "2")
+    ticket = ask_as(server, f"/register/{name}", STRANGER).json()["ticket"]
+    told = register_many(server, NAMES + 1000)
+    assert told == {200: NAMES + 1000}
+    held = fetch(server.port, "localhost", "/api/status").json()["tunnels"]
+    assert NAMES * 3 // 4 <= held <= NAMES * 3 // 4 + 200
+    for n in range(50):
+        assert ask_as(server, "/register", f"10.9.3.{n + 1}").status == 200
+    viewer, got = attach(
+        server,
+        name,
+        ticket,
+        f"X-Forwarded-For: {STRANGER}",
+        "X-Forwarded-Proto: https",
+        secure=False,
+    )
+    ended.callback(viewer.close)
+    assert got.status == 101
+    assert server.log.count("name_evicted") <= 2 * 60  # a line a second and worker
+
+
+def ask_as(server, path, source):
+    """Calls the base domain for the viewer @source, by way of a trusted proxy over https."""
+    return call(
+        server, path, f"X-Forwarded-For: {source}", "X-Forwarded-Proto: https", secure=False
+    )
