@@ -121,6 +121,7 @@ static const struct {
     {"GET", "", BUILTIN_NONE, ""},
 };
 
+/* Q50: register calls of old clients are a built-in of their own, which takes no name. */
 static void test_path(void **state)
 {
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {

@@ -189,7 +189,7 @@ def test_a_bounded_number_waits(new_server):
         raw.close()
 
 
-@pytest.mark.rule("N25")
+@pytest.mark.rule("Q51", "N25")
 @pytest.mark.parametrize("front", ["nginx"], indirect=True)
 def test_nginx_answers_a_leap_line_itself(front, server):
     before = server.log.count("old_client_refused")

@@ -168,5 +168,6 @@ def test_a_mapped_loopback_is_loopback(new_server, new_client, http_origin):
 def test_the_client_takes_plain_http_to_loopback(host, new_server, new_client, http_origin):
     port = free_port()
     server = new_server("--listen", f"[::]:{port}")
-    client = new_client(http_origin.port, server=server, url=f"http://{host}:{port}")
+    options = ["--attach-host", "localhost"]
+    client = new_client(http_origin.port, *options, server=server, url=f"http://{host}:{port}")
     assert fetch(server.port, client.host, "/echo").status == 200
