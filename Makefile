@@ -7,7 +7,13 @@ VARIANT ?= release
 # from the default of its variant has a folder of its own.
 CHECK_DEFAULT := $(if $(filter asan tsan fuzz,$(VARIANT)),1,0)
 CHECK   ?= $(CHECK_DEFAULT)
-BUILD   := build/$(VARIANT)$(if $(filter-out $(CHECK_DEFAULT),$(CHECK)),-check$(CHECK))
+# IPSEC_MB=yes builds ipsec-mb in, which encrypts TLS records faster than OpenSSL before 3.1:
+# h2mux/io/tls_gcm.h. Such a build has a folder of its own, too.
+IPSEC_MB ?= no
+ifeq ($(filter yes no,$(IPSEC_MB)),)
+$(error IPSEC_MB is yes or no, not '$(IPSEC_MB)')
+endif
+BUILD   := build/$(VARIANT)$(if $(filter-out $(CHECK_DEFAULT),$(CHECK)),-check$(CHECK))$(if $(filter yes,$(IPSEC_MB)),-ipsec-mb)
 CC      ?= cc
 ifeq ($(VARIANT)/$(origin CC),fuzz/default)
 CC      := clang
@@ -55,10 +61,13 @@ LIBS = $(LINK_$(VARIANT)) $(LDFLAGS) $(PKG_LIBS) -pthread
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
-# Where ipsec-mb is installed (amd64), it encrypts TLS records: h2mux/io/tls_gcm.h. IPSEC_MB= builds
-# without it.
-IPSEC_MB ?= $(shell printf '\043include <intel-ipsec-mb.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
-ifneq ($(IPSEC_MB),)
+ifeq ($(IPSEC_MB),yes)
+ifeq ($(shell pkg-config --exists 'libcrypto < 3.1' && echo yes),)
+$(error IPSEC_MB=yes is for OpenSSL before 3.1; OpenSSL $(shell pkg-config --modversion libcrypto) has such code itself)
+endif
+ifeq ($(shell printf '\043include <intel-ipsec-mb.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes),)
+$(error IPSEC_MB=yes needs ipsec-mb, in Debian libipsec-mb-dev (amd64))
+endif
 PKG_CFLAGS += -DHAVE_IPSEC_MB
 PKG_LIBS   += -lIPSec_MB
 endif
@@ -165,6 +174,7 @@ coverage: ## replay the fuzzers' corpora and print how many lines of each parser
 bench: ## measure beside nginx, HAProxy, nghttpx and ssh (PATHS= TESTS= ROUNDS=): tests/bench/README.md
 	$(Q)tests/support/deps.sh build demo test bench peers
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all bench-bin
+	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release IPSEC_MB=yes all || echo "no oneport-ipsec-mb here"
 	$(Q)tests/bench/run
 
 bench-smoke: ## check in 20 s that every part of the benchmark works; judges no figures
@@ -202,8 +212,8 @@ compile_commands.json: Makefile
 	$(Q)tests/support/compile_commands.sh $(filter-out -MMD -MP $(LTO_OBJECTS),$(ALL)) -- $(filter %.c,$(sources)) > $@
 
 install: all ## install the programs under prefix=/usr/local
-	install -D -m 0755 build/oneportd $(DESTDIR)$(prefix)/sbin/oneportd
-	install -D -m 0755 build/oneport $(DESTDIR)$(prefix)/bin/oneport
+	install -D -m 0755 $(BIN)/oneportd $(DESTDIR)$(prefix)/sbin/oneportd
+	install -D -m 0755 $(BIN)/oneport $(DESTDIR)$(prefix)/bin/oneport
 
 dist: ## pack the last commit into build/dist/oneport-VERSION.tar.gz
 	$(Q)tests/support/dist.sh pack $(VERSION)

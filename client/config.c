@@ -2,12 +2,14 @@
 /* config.c - see config.h. An option exists in its row of the table and nowhere else. */
 #include "client/config.h"
 
+#include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "client/server/reach.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/inet.h"
+#include "h2mux/h2/libraries.h"
 
 #define FIELD(member) .offset = offsetof(struct config, member)
 
@@ -53,6 +55,11 @@ static int check_reuse(const char *value)
 {
     enum reuse_policy policy;
     return reuse_parse(value, &policy);
+}
+
+static int check_crypto(const char *value)
+{
+    return strcmp(value, "auto") == 0 || strcmp(value, "openssl") == 0 ? 0 : ERR_SYNTAX;
 }
 
 static int check_log_level(const char *value)
@@ -159,6 +166,10 @@ static const struct opt rows[] = {
          "long; 0: never"},
     {"leave-timeout", 0, OPT_MSEC, FIELD(times.leave_ms), .fallback = "5s", .max = DAY_MS,
      .value = "T", .help = "how long running requests may go on when oneport is stopped"},
+    {"crypto", 0, OPT_TEXT, FIELD(crypto), .fallback = "auto", .value = "auto|openssl",
+     .help = "who encrypts TLS records; auto: ipsec-mb in a build that has it, where the machine "
+             "can use it",
+     .check = check_crypto, .wants = "auto or openssl"},
     {"log-level", 0, OPT_TEXT, FIELD(output.log_level), .fallback = "info", .value = "LEVEL",
      .help = "least severe level that is logged: error, warn, info or debug",
      .check = check_log_level, .wants = "error, warn, info or debug"},
@@ -167,7 +178,13 @@ static const struct opt rows[] = {
     {.name = NULL},
 };
 
+static void show_libraries(void)
+{
+    libraries_print(cJSON_Version());
+}
+
 static const struct opt_program program = {
+    .show_libraries = show_libraries,
     .name = "oneport",
     .env_prefix = "ONEPORT_",
     .usage = "oneport [OPTIONS] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH",

@@ -38,6 +38,7 @@ struct config {
         const char *log_level, *log_format;
     } output;
     uint64_t memory_budget;
+    const char *crypto; /* auto or openssl: who encrypts TLS records */
 
     enum opt_source https_from; /* of local.https */
 

@@ -16,6 +16,7 @@
 #include "h2mux/base/log.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/io/sleep_watch.h"
+#include "h2mux/io/tls_gcm.h"
 
 enum {
     BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules.md#memory */
@@ -159,6 +160,8 @@ static bool make_tls(struct program *p)
         .resumes = true,
     };
     char reason[TLS_REASON_MAX];
+    if (strcmp(c->crypto, "openssl") == 0)
+        tls_gcm_forbid();
     tell_unused(c);
     tell_exposed(c);
     p->server_tls = tls_client_new(&server, reason);

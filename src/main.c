@@ -11,6 +11,7 @@
 
 #include "h2mux/base/clock.h"
 #include "h2mux/base/file.h"
+#include "h2mux/io/tls_gcm.h"
 #include "src/crew.h"
 #include "src/drain.h"
 #include "src/edge/binding.h"
@@ -150,6 +151,8 @@ static int open_tls(void *program)
     char reason[TLS_REASON_MAX];
     if (!s->config->listen.cert)
         return 0;
+    if (strcmp(s->config->crypto, "openssl") == 0)
+        tls_gcm_forbid();
     s->tls = tls_server_new(s->config->listen.cert, s->config->listen.key, reason);
     return s->tls ? 0 : complain("TLS", reason);
 }

@@ -144,6 +144,18 @@ run_clang() { # the unit tests built by clang
     for test in build/clang/unit/test_*; do [ -x "$test" ] && run_unit clang "$test"; done
 }
 
+# The unit tests of TLS in a build with ipsec-mb, where that can be built.
+run_ipsec_mb() {
+    local make=(make --no-print-directory -j"$jobs" IPSEC_MB=yes WERROR=1)
+    if ! "${make[@]}" -n build/release-ipsec-mb/unit/test_tls >/dev/null 2>&1; then
+        count 0 0 1
+        return
+    fi
+    say "ipsec-mb: unit tests"
+    check ipsec-mb-build "${make[@]}" all unit-bin
+    for test in build/release-ipsec-mb/unit/test_*; do [ -x "$test" ] && run_unit ipsec-mb "$test"; done
+}
+
 mkdir -p "$logs"
 started=$SECONDS
 parts="banned spdx refs drawings dialect layers" # the parts of `make lint` that take no time
@@ -162,6 +174,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 await_ahead
+run_ipsec_mb
 if [ "${FUZZ_SMOKE:-10}" != 0 ]; then
     say "fuzzers, ${FUZZ_SMOKE:-10} s each"
     run_fuzzers "${FUZZ_SMOKE:-10}"

@@ -65,13 +65,14 @@ struct opt {
 };
 
 struct opt_program {
-    const char *name;       /* "oneportd" */
-    const char *env_prefix; /* "ONEPORTD_" */
-    const char *usage;      /* the text after "usage: " */
-    const char *about;      /* one sentence */
-    const char *epilogue;   /* printed under the options; may be NULL */
-    const struct opt *rows; /* ends with a row whose name is NULL */
-    const char *beats;      /* as in a row, for the operands */
+    const char *name;             /* "oneportd" */
+    const char *env_prefix;       /* "ONEPORTD_" */
+    const char *usage;            /* the text after "usage: " */
+    const char *about;            /* one sentence */
+    const char *epilogue;         /* printed under the options; may be NULL */
+    const struct opt *rows;       /* ends with a row whose name is NULL */
+    const char *beats;            /* as in a row, for the operands */
+    void (*show_libraries)(void); /* prints more lines of --version; may be NULL */
 };
 
 /* ---- parsing */

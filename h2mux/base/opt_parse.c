@@ -214,6 +214,8 @@ static enum opt_result parse_built_in(const struct opt_program *p, const char *a
         return show_help(p);
     if (strcmp(arg, "--version") == 0) {
         printf("%s %s\n", p->name, ONEPORT_VERSION);
+        if (p->show_libraries)
+            p->show_libraries();
         return OPT_SHOWN;
     }
     return refuse(p, "unknown option %.*s (see --help)", (int)strcspn(arg, "="), arg);

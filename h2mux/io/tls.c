@@ -79,7 +79,7 @@ static int no_passphrase(char *to, int cap, int writing, void *user)
  * could send an attach request a second time. */
 static SSL_CTX *context_new(const SSL_METHOD *method)
 {
-    SSL_CTX *ctx = SSL_CTX_new_ex(NULL, tls_gcm_properties(), method);
+    SSL_CTX *ctx = SSL_CTX_new_ex(tls_gcm_library(), tls_gcm_properties(), method);
     if (!ctx)
         abort();
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);

@@ -5,18 +5,11 @@
  * The provider serves TLS 1.3: each record has a nonce of 12 bytes, its head as additional data,
  * and a tag of 16 bytes. In TLS 1.2 the cipher itself makes the nonces; a connection with TLS 1.2
  * is handed to OpenSSL's own cipher (`old`). */
-#include "h2mux/io/tls_gcm.h"
+#include "h2mux/io/tls_gcm_int.h"
 
 #include <stddef.h>
 
-#ifndef HAVE_IPSEC_MB
-
-const char *tls_gcm_properties(void)
-{
-    return NULL;
-}
-
-#else
+#ifdef HAVE_IPSEC_MB
 
 #include <intel-ipsec-mb.h>
 #include <openssl/core_dispatch.h>
@@ -28,9 +21,6 @@ const char *tls_gcm_properties(void)
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PROVIDER "oneport"
-#define QUERY "provider=" PROVIDER
 
 enum { NONCE = 12, TAG = 16, KEY_MAX = 32, AAD_MAX = 16 /* a record's head has 5 */ };
 enum { NEEDED = IMB_FEATURE_AVX512_SKX | IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ };
@@ -161,7 +151,7 @@ static int get_ctx_params(void *of, OSSL_PARAM params[])
  * 5288 3). Returns 1, or 0 if OpenSSL fails. */
 static int become_old(struct cipher *c, const OSSL_PARAM *fixed)
 {
-    EVP_CIPHER *own = EVP_CIPHER_fetch(NULL, c->aes->own_name, "provider!=" PROVIDER);
+    EVP_CIPHER *own = EVP_CIPHER_fetch(NULL, c->aes->own_name, "provider!=" TLS_GCM_PROVIDER);
     EVP_CIPHER_CTX_free(c->old);
     c->old = EVP_CIPHER_CTX_new();
     bool ok = c->has_key && own && c->old &&
@@ -379,8 +369,8 @@ static const OSSL_DISPATCH functions_256[] = CIPHER_FUNCTIONS(256);
 
 /* These ciphers have the names of OpenSSL's own ciphers. */
 static const OSSL_ALGORITHM ciphers[] = {
-    {"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", QUERY, functions_128, NULL},
-    {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", QUERY, functions_256, NULL},
+    {"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", TLS_GCM_QUERY, functions_128, NULL},
+    {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", TLS_GCM_QUERY, functions_256, NULL},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -390,8 +380,8 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
     return operation == OSSL_OP_CIPHER ? ciphers : NULL;
 }
 
-static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
-                         const OSSL_DISPATCH **out, void **provider)
+int tls_gcm_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
+                          const OSSL_DISPATCH **out, void **provider)
 {
     static const OSSL_DISPATCH functions[] = {
         {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query},
@@ -402,10 +392,8 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
     return 1;
 }
 
-/* Stores the functions of ipsec-mb in aes128 and aes256. The functions come from a manager, which
- * is freed again because they work without it. Returns whether the processor has the instructions
- * that the functions need. */
-static bool find_functions(void)
+/* The functions come from a manager, which is freed again because they work without it. */
+bool tls_gcm_find_functions(void)
 {
     IMB_MGR *m = alloc_mb_mgr(0);
     if (!m)
@@ -426,30 +414,6 @@ static bool find_functions(void)
     aes256.finish[1] = m->gcm256_enc_finalize;
     free_mb_mgr(m);
     return able;
-}
-
-static OSSL_PROVIDER *loaded; /* NULL: not usable here */
-
-static void unload(void)
-{
-    OSSL_PROVIDER_unload(loaded);
-}
-
-/* Loads the provider until OpenSSL's end. The last argument of OSSL_PROVIDER_try_load
- * (retain_fallbacks) makes OpenSSL's own provider still load by itself. */
-static void set_up(void)
-{
-    if (find_functions() && OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init))
-        loaded = OSSL_PROVIDER_try_load(NULL, PROVIDER, 1);
-    if (loaded)
-        OPENSSL_atexit(unload);
-}
-
-const char *tls_gcm_properties(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, set_up);
-    return loaded ? "?" QUERY : NULL;
 }
 
 #endif

@@ -3,12 +3,14 @@
  * against each other; see config.h. */
 #include "src/worker/config.h"
 
+#include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "h2mux/base/err.h"
 #include "h2mux/base/inet.h"
+#include "h2mux/h2/libraries.h"
 #include "h2mux/http/field_name.h"
 #include "h2mux/http/fields.h"
 #include "src/http/trust.h"
@@ -117,6 +119,11 @@ static int check_landing(const char *value)
             return ERR_SYNTAX;
     bool http = slice_istarts(s, SLICE("http://")) && s.len > 7;
     return http || (slice_istarts(s, SLICE("https://")) && s.len > 8) ? 0 : ERR_SYNTAX;
+}
+
+static int check_crypto(const char *value)
+{
+    return strcmp(value, "auto") == 0 || strcmp(value, "openssl") == 0 ? 0 : ERR_SYNTAX;
 }
 
 static int check_log_level(const char *value)
@@ -257,6 +264,9 @@ static const struct opt rows[] = {
     {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",
      .help = "send 103 and other interim responses to viewers; auto: not through proxies, many of which take one for the answer",
      .check = check_early_hints, .wants = "auto, on or off"},
+    {.name = "crypto", .type = OPT_TEXT, .offset = FIELD(crypto), .fallback = "auto", .value = "auto|openssl",
+     .help = "who encrypts TLS records; auto: ipsec-mb in a build that has it, where the machine can use it",
+     .check = check_crypto, .wants = "auto or openssl"},
     {.name = "log-level", .type = OPT_TEXT, .offset = FIELD(log.level), .fallback = "info", .value = "LEVEL",
      .help = "least severe level that is logged: error, warn, info or debug", .check = check_log_level, .wants = "error, warn, info or debug"},
     {.name = "log-format", .type = OPT_TEXT, .offset = FIELD(log.format), .fallback = "text", .value = "text|json",
@@ -275,7 +285,13 @@ static const struct opt rows[] = {
 };
 /* clang-format on */
 
+static void show_libraries(void)
+{
+    libraries_print(cJSON_Version());
+}
+
 static const struct opt_program program = {
+    .show_libraries = show_libraries,
     .name = "oneportd",
     .env_prefix = "ONEPORTD_",
     .usage = "oneportd --domain HOST [OPTIONS]",

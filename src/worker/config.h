@@ -12,6 +12,7 @@
 struct config {
     const char *domain;      /* base domain, lower case, without a dot at the end */
     uint64_t workers;        /* threads; 0: one for each core */
+    const char *crypto;      /* auto or openssl: who encrypts TLS records */
     const char *early_hints; /* auto, on or off: rule R4 */
     struct {
         struct opt_list addresses; /* --listen */

@@ -11,7 +11,7 @@ import shutil
 import socket
 
 from support.nginx import PROGRAM as NGINX
-from support.programs import Client, Program, Server, free_port
+from support.programs import BIN, TOP, Client, Program, Server, free_port
 from support.wait import wait_until
 
 from .held import Listener
@@ -145,9 +145,10 @@ class Oneport(Path):
 
     name = "oneport"
     one_link = True
+    folder = BIN
 
     def start(self):
-        server = new_server(self.bench, self.directory, self.bench.workers)
+        server = new_server(self.bench, self.directory, self.bench.workers, self.folder)
         self.stack.callback(server.stop)
         client = Client(
             server,
@@ -155,6 +156,7 @@ class Oneport(Path):
             self.directory,
             name="bench",
             url=f"https://localhost:{self.line(server.port)}",
+            programs=self.folder,
         )
         self.stack.callback(client.stop)
         self.ends = {"server": server.program, "client": client.program}
@@ -162,10 +164,25 @@ class Oneport(Path):
         self.host = client.host
 
 
-def new_server(bench, directory, workers):
+class OneportIpsecMb(Oneport):
+    """Runs the programs of `make IPSEC_MB=yes`."""
+
+    name = "oneport-ipsec-mb"
+    folder = TOP / "build" / "release-ipsec-mb"
+    programs = tuple(str(folder / name) for name in ("oneportd", "oneport"))
+
+
+def new_server(bench, directory, workers, folder=BIN):
     """Starts oneportd without an access log, as no peer writes one."""
     return Server(
-        directory, bench.certificate, "--workers", workers, "--access-log", "off", drain="100ms"
+        directory,
+        bench.certificate,
+        "--workers",
+        workers,
+        "--access-log",
+        "off",
+        drain="100ms",
+        programs=folder,
     )
 
 

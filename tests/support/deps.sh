@@ -21,8 +21,10 @@ declare -A packages=(
     [lint]="clang clang-format clang-tidy black flake8"
 )
 packages[build]+=" ${packages[linked]}"
-# libipsec-mb-dev exists on amd64 only.
-[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || packages[build]+=" libipsec-mb-dev"
+# The tests also build with ipsec-mb, which exists on amd64 only and is for OpenSSL before 3.1.
+if [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && ! pkg-config --atleast-version=3.1 libcrypto 2>/dev/null; then
+    packages[test]+=" libipsec-mb-dev"
+fi
 # CVE-2026-27135 is fixed from this version on.
 nghttp2_fixed=1.52.0-1+deb12u3
 

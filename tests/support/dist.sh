@@ -40,6 +40,7 @@ check() {
         fail "$file does not build"
     for program in oneportd oneport; do
         said=$("$work/oneport-$version/build/$program" --version)
+        said=${said%%$'\n'*}
         [ "$said" = "$program $version" ] || fail "$program says '$said', not '$program $version'"
     done
     echo "$file builds, both programs are version $version"

@@ -185,7 +185,9 @@ class Server(Kept):
     """Runs oneportd for the base domain `localhost`, with one listener for everything. The port
     stays the same over restarts."""
 
-    def __init__(self, directory, certificate, *options, drain="2s", env=None, within=()):
+    def __init__(
+        self, directory, certificate, *options, drain="2s", env=None, within=(), programs=BIN
+    ):
         """@within is a command that executes the program whose words follow it."""
         self.directory = pathlib.Path(directory)
         self.certificate = certificate
@@ -193,13 +195,14 @@ class Server(Kept):
         self.drain = drain
         self.env = env
         self.within = within
+        self.programs = programs
         self.port = 0
         self.start()
 
     def start(self):
         argv = [
             *self.within,
-            BIN / "oneportd",
+            self.programs / "oneportd",
             "--domain",
             "localhost",
             "--listen",
@@ -271,6 +274,7 @@ class Client(AnyClient):
         state=None,
         env=None,
         within=(),
+        programs=BIN,
     ):
         """@state is another Client's state with its tickets; by default the client has its own.
         @within is a command that executes the program whose words follow it."""
@@ -281,7 +285,7 @@ class Client(AnyClient):
         asked = ["-s", name] if name else []
         self.argv = [
             *within,
-            BIN / "oneport",
+            programs / "oneport",
             *where,
             *asked,
             *options,

@@ -44,10 +44,10 @@ static const struct opt rows_with_h[] = {
     {0},
 };
 static const struct opt_program program = {
-    "oneportd", "ONEPORTD_", "oneportd [options]", "Shares a port.", "See also: oneport.",
-    rows,       NULL};
+    "oneportd", "ONEPORTD_", "oneportd [options]", "Shares a port.", "See also: oneport.", rows,
+    NULL,       NULL};
 static const struct opt_program program_with_h = {
-    "oneport", "ONEPORT_", "oneport [options] PORT", "Shares it.", NULL, rows_with_h, NULL};
+    "oneport", "ONEPORT_", "oneport [options] PORT", "Shares it.", NULL, rows_with_h, NULL, NULL};
 
 enum { OPERANDS_MAX = 2 };
 static const char *operands[OPERANDS_MAX];

@@ -34,7 +34,7 @@ static EVP_CIPHER *fetch(const char *name, const char *provider)
 {
     char query[64];
     snprintf(query, sizeof query, "provider=%s", provider);
-    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, name, query);
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(tls_gcm_library(), name, query);
     assert_non_null(cipher);
     assert_string_equal(OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(cipher)), provider);
     return cipher;
@@ -174,7 +174,8 @@ struct end {
 
 static struct end open_end(bool server, bool ours, int version, const char *suite)
 {
-    struct end e = {.ctx = SSL_CTX_new_ex(NULL, ours ? tls_gcm_properties() : NULL,
+    struct end e = {.ctx = SSL_CTX_new_ex(ours ? tls_gcm_library() : NULL,
+                                          ours ? tls_gcm_properties() : NULL,
                                           server ? TLS_server_method() : TLS_client_method())};
     SSL_CTX_set_min_proto_version(e.ctx, version);
     SSL_CTX_set_max_proto_version(e.ctx, version);

@@ -38,7 +38,18 @@ def test_help_and_version(program):
     code, out, err = run(program, "--help")
     assert (code, err) == (0, "") and out.startswith("usage: ")
     code, out, err = run(program, "--version")
-    assert (code, err) == (0, "") and re.fullmatch(rf"{program} \d+\.\d+\.\d+\S*\n", out)
+    assert (code, err) == (0, "")
+    assert re.fullmatch(
+        rf"{program} \d+\.\d+\.\d+\S*\n"
+        r"OpenSSL \d.*\nnghttp2 \d.*\nlibevent \d.*\ncJSON \d.*\n"
+        r"AES-GCM of TLS: (OpenSSL|ipsec-mb \d.*)\n",
+        out,
+    )
+
+
+@pytest.mark.parametrize("program", ["oneportd", "oneport"])
+def test_who_encrypts_is_auto_or_openssl(program):
+    assert "auto or openssl" in wrong(program, "--crypto", "mine")
 
 
 @pytest.mark.parametrize("program", ["oneportd", "oneport"])

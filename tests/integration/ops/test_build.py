@@ -57,6 +57,36 @@ def test_programs_are_hardened(program):
             assert "-fcf-protection" in producers
 
 
+@pytest.mark.parametrize(
+    "arguments,said",
+    [
+        (["IPSEC_MB=maybe"], "IPSEC_MB is yes or no"),
+        (["IPSEC_MB=yes"], "is for OpenSSL before 3.1; OpenSSL 3.1.4 has such code itself"),
+    ],
+)
+def test_ipsec_mb_is_a_choice_that_is_refused_in_words(tmp_path, arguments, said):
+    """With a pkg-config that tells of OpenSSL 3.1."""
+    fake = tmp_path / "pkg-config"
+    fake.write_text(
+        '#!/bin/sh\ncase "$*" in *modversion*) echo 3.1.4 ;; *exists*) exit 1 ;; esac\n'
+    )
+    fake.chmod(0o755)
+    done = subprocess.run(
+        ["make", "-n", *arguments, "all"],
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0 and said in done.stderr
+
+
+@pytest.mark.skipif(not RELEASE, reason="the release build's")
+@pytest.mark.parametrize("program", ["oneportd", "oneport"])
+def test_the_default_build_is_without_ipsec_mb(program):
+    assert "IPSec_MB" not in readelf("-d", BIN / program)
+
+
 def run_deps(tmp_path, groups, **environment):
     """Runs deps.sh with commands that only note what they are asked. Returns the notes and what
     was printed."""

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* libraries.h - says which libraries the program runs with. */
+#ifndef H2MUX_H2_LIBRARIES_H
+#define H2MUX_H2_LIBRARIES_H
+
+/* Prints to standard output the versions of the linked libraries, as they are at run time, and who
+ * encrypts TLS records. @json is the version of cJSON, which h2mux does not use. */
+void libraries_print(const char *json);
+
+#endif
