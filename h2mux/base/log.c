@@ -206,3 +206,18 @@ bool log_limit_pass(struct log_limit *l, uint64_t now_us, uint64_t *suppressed)
     *l = (struct log_limit){.next_us = now_us + 1000000};
     return true;
 }
+
+bool log_limit_pass_some(struct log_limit *l, uint64_t now_us, unsigned at_once, unsigned a_second,
+                         uint64_t *suppressed)
+{
+    /* `next_us` is when all lines so far would have come at the rate of a second. */
+    uint64_t each_us = 1000000 / a_second;
+    uint64_t ahead_us = l->next_us > now_us ? l->next_us - now_us : 0;
+    if (ahead_us > (at_once - 1) * each_us) {
+        l->suppressed++;
+        return false;
+    }
+    *suppressed = l->suppressed;
+    *l = (struct log_limit){.next_us = now_us + ahead_us + each_us};
+    return true;
+}

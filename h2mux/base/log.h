@@ -99,4 +99,10 @@ struct log_limit {
 };
 bool log_limit_pass(struct log_limit *l, uint64_t now_us, uint64_t *suppressed);
 
+/* Limits an event of which each line matters until there are too many: to @at_once lines, and
+ * @a_second more each second after that. Otherwise as log_limit_pass; one limit is used with one of
+ * the two functions. */
+bool log_limit_pass_some(struct log_limit *l, uint64_t now_us, unsigned at_once, unsigned a_second,
+                         uint64_t *suppressed);
+
 #endif

@@ -19,8 +19,11 @@ static enum builtin_verdict attach(struct worker *w, struct call *c, size_t head
 {
     if (attach_accept(w, c, head_bytes, &out->attach, &out->answer))
         return BUILTIN_ATTACHES;
-    LOG(INFO, "attach_refused", LOG_S("name", c->route.builtin.name),
-        LOG_I("status", out->answer.head.status), LOG_STR("viewer", c->viewer->address));
+    uint64_t suppressed;
+    if (worker_may_log(w, WORKER_ATTACH_REFUSED, &suppressed))
+        LOG(INFO, "attach_refused", LOG_S("name", c->route.builtin.name),
+            LOG_I("status", out->answer.head.status), LOG_STR("viewer", c->viewer->address),
+            LOG_U("suppressed", suppressed));
     out->error = "attach_refused";
     out->close = true;
     return BUILTIN_ANSWER;

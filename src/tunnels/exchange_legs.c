@@ -157,7 +157,9 @@ static void warn_cookie(struct exchange *x)
     if (!t || t->cookie_warned)
         return;
     t->cookie_warned = true;
-    LOG(WARN, "cookie_confined", LOG_STR("name", x->name));
+    uint64_t suppressed;
+    if (worker_may_log(x->worker, WORKER_COOKIE_CONFINED, &suppressed))
+        LOG(WARN, "cookie_confined", LOG_STR("name", x->name), LOG_U("suppressed", suppressed));
 }
 
 /* Returns whether the head @m opens the WebSocket that was asked for. Returns false for a 204, a

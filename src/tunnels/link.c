@@ -143,17 +143,29 @@ static struct tunnel *claim(struct link *l)
 
 static void turn_away(struct link *l, struct slice debug)
 {
-    LOG(WARN, "link_too_late", LOG_STR("name", l->name), LOG_U("slot", l->backend.slot),
-        LOG_S("reason", debug));
+    uint64_t suppressed;
+    if (worker_may_log(l->worker, WORKER_LINK_TOO_LATE, &suppressed))
+        LOG(WARN, "link_too_late", LOG_STR("name", l->name), LOG_U("slot", l->backend.slot),
+            LOG_S("reason", debug), LOG_U("suppressed", suppressed));
     h2_session_goaway(l->session, debug);
     link_close(l, 0);
+}
+
+static void log_up(struct link *l)
+{
+    char peer[INET6_ADDRSTRLEN + 8];
+    uint64_t suppressed;
+    sock_address_text(sock_peer(h2_session_sock(l->session)), true, peer, sizeof peer);
+    if (worker_may_log(l->worker, WORKER_LINK_UP, &suppressed))
+        LOG(INFO, "link_up", LOG_STR("name", l->name), LOG_STR("peer", peer),
+            LOG_U("slot", l->backend.slot), LOG_U("worker", l->worker->index),
+            LOG_U("suppressed", suppressed));
 }
 
 static void on_up(void *user)
 {
     struct link *l = user;
     struct tunnel *t = claim(l);
-    char peer[INET6_ADDRSTRLEN + 8];
     if (!t) {
         turn_away(l, SLICE("name_lost"));
         return;
@@ -162,9 +174,7 @@ static void on_up(void *user)
         turn_away(l, SLICE("taken_over"));
         return;
     }
-    sock_address_text(sock_peer(h2_session_sock(l->session)), true, peer, sizeof peer);
-    LOG(INFO, "link_up", LOG_STR("name", l->name), LOG_STR("peer", peer),
-        LOG_U("slot", l->backend.slot), LOG_U("worker", l->worker->index));
+    log_up(l);
     enter(l, LINK_UP);
     l->up_us = loop_now_us(l->worker->loop);
     tunnel_join(t, &l->backend, l->up_us);
@@ -183,10 +193,11 @@ static void close_if_idle(struct link *l)
 static void on_goaway(void *user, struct slice debug)
 {
     struct link *l = user;
-    if (l->state == LINK_UP)
+    uint64_t suppressed;
+    if (l->state == LINK_UP && worker_may_log(l->worker, WORKER_CLIENT_LEAVES, &suppressed))
         LOG(INFO, "client_leaves", LOG_STR("name", l->name), LOG_U("slot", l->backend.slot),
             LOG_S("debug", slice_make(debug.ptr, debug.len < DEBUG_MAX ? debug.len : DEBUG_MAX)),
-            LOG_U("streams", h2_session_open_streams(l->session)));
+            LOG_U("streams", h2_session_open_streams(l->session)), LOG_U("suppressed", suppressed));
     if (l->state == LINK_UP)
         l->goodbye = true; /* a GOAWAY that answers ours is no goodbye */
     enter(l, LINK_DRAINING);
@@ -223,12 +234,15 @@ static void on_closed(void *user, int err, const char *reason)
 {
     struct link *l = user;
     bool as_announced = l->goodbye && err == ERR_EOF && h2_session_lost_streams(l->session) == 0;
-    if (!as_announced) /* the log has client_leaves already */
+    uint64_t suppressed;
+    if (!as_announced && /* or else the log has client_leaves already */
+        worker_may_log(l->worker, WORKER_LINK_LOST, &suppressed))
         LOG(INFO, "link_lost", LOG_STR("name", l->name),
             LOG_U("inflight", h2_session_lost_streams(l->session)), LOG_STR("error", err_text(err)),
-            LOG_STR("reason", reason));
-    if (err == ERR_ABUSE)
-        LOG(WARN, "tunnel_abuse", LOG_STR("name", l->name), LOG_STR("kind", reason));
+            LOG_STR("reason", reason), LOG_U("suppressed", suppressed));
+    if (err == ERR_ABUSE && worker_may_log(l->worker, WORKER_TUNNEL_ABUSE, &suppressed))
+        LOG(WARN, "tunnel_abuse", LOG_STR("name", l->name), LOG_STR("kind", reason),
+            LOG_U("suppressed", suppressed));
     forget(l);
 }
 
@@ -357,12 +371,15 @@ static void drain_with(struct link *l, struct slice debug)
 static void link_retire(struct backend *b, enum retire_reason why)
 {
     struct link *l = link_of(b);
+    uint64_t suppressed;
     switch (why) {
     case RETIRE_REPLACED:
         replace(l);
         break;
     case RETIRE_TAKEN_OVER:
-        LOG(WARN, "taken_over", LOG_STR("name", l->name), LOG_U("slot", b->slot));
+        if (worker_may_log(l->worker, WORKER_TAKEN_OVER, &suppressed))
+            LOG(WARN, "taken_over", LOG_STR("name", l->name), LOG_U("slot", b->slot),
+                LOG_U("suppressed", suppressed));
         drain_with(l, SLICE("taken_over"));
         break;
     case RETIRE_DRAINING:

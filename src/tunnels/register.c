@@ -262,9 +262,16 @@ static int answer_claimed(const struct server *s, const struct call *c, struct w
     }
     answer_init(a, 200);
     answer_json(a, json);
-    LOG(INFO, "registered", LOG_STR("name", w->name), LOG_STR("viewer", c->viewer->address),
-        LOG_B("renewal", w->renewal), LOG_B("asked", w->tunnel->asked), LOG_B("secure", c->secure));
     return 0;
+}
+
+static void log_registered(struct worker *w, const struct call *c, const struct wish *wish)
+{
+    uint64_t suppressed;
+    if (worker_may_log(w, WORKER_REGISTERED, &suppressed))
+        LOG(INFO, "registered", LOG_STR("name", wish->name), LOG_STR("viewer", c->viewer->address),
+            LOG_B("renewal", wish->renewal), LOG_B("asked", wish->tunnel->asked),
+            LOG_B("secure", c->secure), LOG_U("suppressed", suppressed));
 }
 
 static void answer_error(struct answer *a, struct worker *w, const struct viewer *v, int err,
@@ -311,6 +318,8 @@ void register_answer(struct worker *w, struct call *c, struct answer *a)
     int err = claim_name(&wish, w, &retry_after_s);
     if (err == 0)
         err = answer_claimed(s, c, &wish, a);
-    if (err < 0)
+    if (err == 0)
+        log_registered(w, c, &wish);
+    else
         answer_error(a, w, c->viewer, err, retry_after_s);
 }

@@ -175,7 +175,7 @@ static void evict(struct seat *seat)
         commons_hold(w->server->names, w, &t->holder, seat);
         return;
     }
-    if (log_limit_pass(&w->names_log, loop_now_us(w->loop), &suppressed))
+    if (worker_may_log(w, WORKER_NAME_EVICTED, &suppressed))
         LOG(WARN, "name_evicted", LOG_STR("name", t->name), LOG_U("suppressed", suppressed));
     registry_drop(t->owner->user, t);
 }

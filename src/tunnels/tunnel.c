@@ -133,9 +133,11 @@ static bool is_dispensable(const struct tunnel *t)
 static void on_hold_over(void *user)
 {
     struct tunnel *t = user;
-    if (!is_dispensable(t)) /* the log has client_leaves already */
+    uint64_t suppressed;
+    if (!is_dispensable(t) && /* or else the log has client_leaves already */
+        worker_may_log(t->owner->worker, WORKER_NAME_FREE, &suppressed))
         LOG(INFO, "name_free", LOG_STR("name", t->name),
-            LOG_STR("was", tunnel_state_name(t->state)));
+            LOG_STR("was", tunnel_state_name(t->state)), LOG_U("suppressed", suppressed));
     t->owner->on_expired(t->owner->user, t);
 }
 
@@ -272,16 +274,17 @@ static enum join_verdict may_take_over(struct tunnel *t, const struct backend *r
                                        const struct place *p, uint64_t now_us,
                                        unsigned *retry_after_s)
 {
+    uint64_t suppressed;
     bool penalty_over = now_us >= t->takeover.flapping_until_us;
     if (penalty_over && recent_takeovers(t, now_us) < FLAP_MAX)
         return JOIN_OK;
-    if (penalty_over) {
+    if (penalty_over)
         t->takeover.flapping_until_us = now_us + FLAP_PENALTY_US;
+    if (penalty_over && worker_may_log(t->owner->worker, WORKER_NAME_FLAPPING, &suppressed))
         LOG(WARN, "name_flapping", LOG_STR("name", t->name),
             LOG_STR("holder", rival->instance[0] ? rival->instance : "-"),
             LOG_S("newcomer", p->instance.len > 0 ? p->instance : SLICE("-")),
-            LOG_U("takeovers", t->takeover.count));
-    }
+            LOG_U("takeovers", t->takeover.count), LOG_U("suppressed", suppressed));
     *retry_after_s = (unsigned)((t->takeover.flapping_until_us - now_us + 999999) / 1000000);
     return JOIN_FLAPPING;
 }
@@ -359,12 +362,15 @@ static void end_outdated(struct tunnel *t)
 {
     struct backend *oldest = NULL;
     size_t count = 0;
+    uint64_t suppressed;
     LIST_FOREACH (node, &t->backends)
         if (is_outdated(backend_at(node)) && count++ == 0)
             oldest = backend_at(node);
     if (count <= TUNNEL_OUTDATED_MAX)
         return;
-    LOG(WARN, "too_many_outdated_links", LOG_STR("name", t->name));
+    if (worker_may_log(t->owner->worker, WORKER_OUTDATED_LINKS, &suppressed))
+        LOG(WARN, "too_many_outdated_links", LOG_STR("name", t->name),
+            LOG_U("suppressed", suppressed));
     oldest->ops->close(oldest, ENHANCE_YOUR_CALM);
 }
 

@@ -27,6 +27,13 @@ static void on_cut(void *user, uint64_t stalled_ms, uint64_t bytes)
     worker_note_evicted(user, "-", stalled_ms, bytes);
 }
 
+bool worker_may_log(struct worker *w, enum worker_event e, uint64_t *suppressed)
+{
+    bool wrong = e >= WORKER_ATTACH_REFUSED;
+    return log_limit_pass_some(&w->event_log[e], loop_now_us(w->loop), wrong ? 20 : 1000,
+                               wrong ? 1 : 20, suppressed);
+}
+
 struct slice worker_date(struct worker *w)
 {
     int64_t now = clock_wall_s();

@@ -24,6 +24,24 @@ struct registry;
 
 enum { WORKER_EXCHANGE_EVENTS = 6 };
 
+/* The events of names and links. Each is worth a line, but a stranger can cause any number. */
+enum worker_event {
+    WORKER_REGISTERED,
+    WORKER_LINK_UP,
+    WORKER_LINK_LOST,
+    WORKER_CLIENT_LEAVES,
+    WORKER_NAME_FREE,
+    WORKER_TAKEN_OVER,
+    WORKER_ATTACH_REFUSED, /* from here on: something is wrong */
+    WORKER_LINK_TOO_LATE,
+    WORKER_TUNNEL_ABUSE,
+    WORKER_COOKIE_CONFINED,
+    WORKER_NAME_FLAPPING,
+    WORKER_OUTDATED_LINKS,
+    WORKER_NAME_EVICTED,
+    WORKER_EVENTS
+};
+
 struct worker {
     struct loop *loop;       /* owned */
     struct mailbox *mailbox; /* owned */
@@ -51,7 +69,8 @@ struct worker {
 
     /* Rate limits for log lines that a stranger could cause without end. */
     struct log_limit no_tunnel_log, bad_request_log, evicted_log, leap_log, handshake_log,
-        quota_log, no_tls_log, names_log;
+        quota_log, no_tls_log;
+    struct log_limit event_log[WORKER_EVENTS];
     struct log_limit exchange_log[WORKER_EXCHANGE_EVENTS]; /* by enum exchange_event */
 };
 
@@ -68,6 +87,11 @@ int worker_start(struct worker *w, void (*run)(struct worker *w)) MUSTCHECK;
 
 /* Waits until the thread of worker_start has ended. Then the calling thread may touch @w. */
 void worker_join(struct worker *w);
+
+/* Returns whether the event @e may have a line in the log now: 1,000 at once and 20 a second, or 20
+ * at once and one a second if something is wrong. Sets @suppressed to the number of its lines that
+ * were left out since the last one. */
+bool worker_may_log(struct worker *w, enum worker_event e, uint64_t *suppressed) MUSTCHECK;
 
 /* Checks (CHECK=1) that the calling thread may touch @w. Before worker_start only the thread that
  * made the worker may; after that only the worker's own thread; and after worker_join only the

@@ -475,18 +475,40 @@ static void test_limit(void **state)
     }
 }
 
+/* F58: so many lines pass at once, and so many a second; the next line says how many were left
+ * out. */
+static void test_limit_of_some(void **state)
+{
+    struct log_limit limit = {0};
+    uint64_t suppressed = 7, now = 5000000;
+    for (int i = 0; i < 3; i++) {
+        assert_true(log_limit_pass_some(&limit, now, 3, 2, &suppressed));
+        assert_int_equal(suppressed, 0);
+    }
+    for (int i = 0; i < 4; i++)
+        assert_false(log_limit_pass_some(&limit, now + 499999, 3, 2, &suppressed));
+    assert_true(log_limit_pass_some(&limit, now + 500000, 3, 2, &suppressed));
+    assert_int_equal(suppressed, 4);
+    assert_false(log_limit_pass_some(&limit, now + 500001, 3, 2, &suppressed));
+    now += 10 * 1000000; /* however long it is quiet, no more than three pass at once */
+    for (int i = 0; i < 3; i++)
+        assert_true(log_limit_pass_some(&limit, now, 3, 2, &suppressed));
+    assert_false(log_limit_pass_some(&limit, now, 3, 2, &suppressed));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quote),        cmocka_unit_test(test_quote_cut),
-        cmocka_unit_test(test_level_parse),  cmocka_unit_test(test_text_line),
-        cmocka_unit_test(test_json_line),    cmocka_unit_test(test_json_round_trip),
-        cmocka_unit_test(test_json_cut),     cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_threshold),    cmocka_unit_test(test_errno_is_kept),
-        cmocka_unit_test(test_open_fails),   cmocka_unit_test(test_file_reopen),
-        cmocka_unit_test(test_file_appends), cmocka_unit_test(test_full_pipe_drops),
-        cmocka_unit_test(test_reader_gone),  cmocka_unit_test(test_pipe_line_cut),
-        cmocka_unit_test(test_threads),      cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit_of_some),   cmocka_unit_test(test_quote),
+        cmocka_unit_test(test_quote_cut),       cmocka_unit_test(test_level_parse),
+        cmocka_unit_test(test_text_line),       cmocka_unit_test(test_json_line),
+        cmocka_unit_test(test_json_round_trip), cmocka_unit_test(test_json_cut),
+        cmocka_unit_test(test_long_lines),      cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_errno_is_kept),   cmocka_unit_test(test_open_fails),
+        cmocka_unit_test(test_file_reopen),     cmocka_unit_test(test_file_appends),
+        cmocka_unit_test(test_full_pipe_drops), cmocka_unit_test(test_reader_gone),
+        cmocka_unit_test(test_pipe_line_cut),   cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -336,3 +336,31 @@ def ask_as(server, path, source):
     return call(
         server, path, f"X-Forwarded-For: {source}", "X-Forwarded-Proto: https", secure=False
     )
+
+
+# ---- lines of the log
+@pytest.mark.rule("F58")
+def test_lines_of_the_log(new_server, name):
+    """Attach requests that are refused, and registers, cause a few lines, which say how many were
+    left out."""
+    server = new_server("--workers", "1")
+    start, calls = time.monotonic(), 3000
+    with Viewer(server.port) as proxy:
+        proxy.send(
+            b"".join(head("GET", "/register", "localhost", "Accept: */*") for _ in range(calls))
+        )
+        assert {proxy.response().status for _ in range(calls)} == {200}
+    for _ in range(calls // 250):
+        refuse_many(server, name, 250)
+    passed = time.monotonic() - start
+    assert server.log.count("attach_refused") <= 20 + passed + 1
+    assert server.log.count("registered ") <= 1000 + 20 * passed + 1
+    time.sleep(1.1)  # a line a second
+    refuse_many(server, name, 1)
+    found = re.findall(r"attach_refused .*suppressed=(\d+)", server.log)
+    assert sum(map(int, found)) + len(found) == calls + 1
+
+
+def refuse_many(server, name, count):
+    for _ in range(count):
+        assert fetch(server.port, "localhost", f"/tunnel/{name}").status == 426
