@@ -12,6 +12,7 @@
 
 #include "h2mux/base/list.h"
 #include "h2mux/http/leg.h"
+#include "src/limits/shares.h"
 
 struct backend;
 struct tunnel;
@@ -40,6 +41,13 @@ enum retire_reason {
 struct backend_ops {
     /* Returns how well the backend suits a new stream of @kind. */
     enum fitness (*fitness)(const struct backend *b, enum stream_kind kind);
+
+    /* Takes a place among the streams of the backend for the viewer @who, before open(). Returns
+     * false when the viewer has as many streams as it may have. */
+    bool (*admit)(struct backend *b, const struct who *who, struct share *place);
+
+    /* Gives the place back. Does nothing when it is not taken. */
+    void (*dismiss)(struct backend *b, struct share *place);
 
     /* Returns the number of open streams. */
     uint32_t (*load)(const struct backend *b);

@@ -152,6 +152,7 @@ void exchange_leave_far(struct exchange *x, int err)
     if (x->stream.counted) {
         x->stream.counted = false;
         x->stream.backend->ops->done(x->stream.backend, exchange_kind(x));
+        x->stream.backend->ops->dismiss(x->stream.backend, &x->stream.place);
     }
     x->stream.backend = NULL;
 }

@@ -110,9 +110,10 @@ struct exchange {
     struct {
         /* weak: set while the far leg exists, which is reset before the backend goes */
         struct backend *backend;
-        bool counted; /* backend->ops->done has to be called */
-        bool probed;  /* the client was asked for a sign of life */
-        bool retried; /* the request was sent a second time */
+        bool counted;       /* backend->ops->done has to be called */
+        struct share place; /* among the streams of the backend; not taken for nobody */
+        bool probed;        /* the client was asked for a sign of life */
+        bool retried;       /* the request was sent a second time */
     } stream;
 
     struct {

@@ -17,6 +17,7 @@ static void open_on(struct exchange *x, struct backend *b)
     uint64_t now = loop_now_us(x->worker->loop);
     struct leg *far = b->ops->open(b, m, x->request.end, &relay_far_events, &x->relay);
     if (!far) {
+        b->ops->dismiss(b, &x->stream.place);
         x->wait.queued = true;
         exchange_give_up_waiting(x);
         return;
@@ -35,6 +36,16 @@ static void open_on(struct exchange *x, struct backend *b)
         x->relay.near.leg->ops->want_body(x->relay.near.leg);
     if (x->state != EXCHANGE_DEAD && !exchange_is_websocket(x))
         early_pass(&x->early, &x->relay);
+}
+
+/* Takes a place for the viewer among the streams of @b. Returns false, and lets the waiter say why,
+ * when the viewer has as many as it may have. */
+static bool admit(struct exchange *x, struct backend *b)
+{
+    struct who who = who_of_viewer(x->request.viewer);
+    bool admitted = who.depth == 0 || b->ops->admit(b, &who, &x->stream.place);
+    x->wait.waiter.held_back = !admitted;
+    return admitted;
 }
 
 static enum fitness fitness_for(const struct exchange *x, const struct backend *b)
@@ -64,10 +75,14 @@ static void on_backend(struct waiter *w, struct backend *b)
         exchange_fail(x, FAIL_NO_WEBSOCKETS);
         break;
     case FITNESS_ROOM:
-        open_on(x, b);
+        if (admit(x, b))
+            open_on(x, b);
+        else
+            wait_again(x);
         break;
     case FITNESS_NONE:
     case FITNESS_FULL:
+        x->wait.waiter.held_back = false;
         wait_again(x);
         break;
     }
@@ -108,7 +123,10 @@ static void start_on(struct exchange *x, struct tunnel *t, struct backend *b)
         exchange_fail(x, FAIL_NO_WEBSOCKETS);
         break;
     case FITNESS_ROOM:
-        open_on(x, b);
+        if (admit(x, b))
+            open_on(x, b);
+        else
+            wait_for_backend(x, t, true);
         break;
     case FITNESS_NONE:
     case FITNESS_FULL:

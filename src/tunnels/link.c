@@ -64,6 +64,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     backend_init(&l->backend, &link_backend, p, loop_now_us(w->loop));
     snprintf(l->name, sizeof l->name, "%s", t->name);
     memcpy(l->owner_id, t->owner, OWNER_LEN);
+    l->viewers = shares_new(c->limits.streams);
     task_init(&l->wake, run_wake, l);
     list_push(&w->links, &l->in_worker);
     struct who who = who_of_peer(w->server->trust, sock_peer(sock));
@@ -84,7 +85,9 @@ static void enter(struct link *l, enum link_state s)
 
 static void link_free(void *object)
 {
-    free(object);
+    struct link *l = object;
+    shares_free(l->viewers);
+    free(l);
 }
 
 static void leave(struct link *l)
@@ -275,15 +278,33 @@ static const struct link *const_link_of(const struct backend *b)
     return CONST_CONTAINER_OF(b, struct link, backend);
 }
 
+static uint64_t stream_limit(const struct link *l)
+{
+    uint64_t limit = l->worker->server->config->limits.streams;
+    uint32_t peer = h2_session_peer_limit(l->session);
+    return peer < limit ? peer : limit;
+}
+
+static bool link_admit(struct backend *b, const struct who *who, struct share *place)
+{
+    struct link *l = link_of(b);
+    struct share *victim;
+    uint64_t limit = stream_limit(l);
+    shares_resize(l->viewers, limit > 0 ? limit : 1); /* the client may change it */
+    return shares_take(l->viewers, who, place, &victim);
+}
+
+static void link_dismiss(struct backend *b, struct share *place)
+{
+    shares_give(link_of(b)->viewers, place);
+}
+
 /* Returns whether the limits of the client and of the server allow one more stream of @kind.
  * RESERVED_PERCENT of the streams are kept for plain requests, so that open WebSockets cannot shut
  * plain requests out. */
 static bool has_room(const struct link *l, enum stream_kind kind)
 {
-    uint64_t limit = l->worker->server->config->limits.streams;
-    uint32_t peer = h2_session_peer_limit(l->session);
-    if (peer < limit)
-        limit = peer;
+    uint64_t limit = stream_limit(l);
     if (h2_session_open_streams(l->session) >= limit)
         return false;
     uint64_t reserved = limit * RESERVED_PERCENT / 100;
@@ -400,6 +421,8 @@ static void link_close_backend(struct backend *b, uint32_t h2_code)
 
 static const struct backend_ops link_backend = {
     .fitness = link_fitness,
+    .admit = link_admit,
+    .dismiss = link_dismiss,
     .load = link_load,
     .open = link_open,
     .done = link_done,

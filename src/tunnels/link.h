@@ -36,8 +36,10 @@ struct link {
     uint8_t owner_id[OWNER_LEN];
     bool goodbye;      /* the client sent GOAWAY: it leaves for good */
     size_t websockets; /* open streams that are WebSockets */
-    uint64_t up_us;    /* monotonic: when it joined its tunnel */
-    struct task wake;  /* wakes the tunnel after a stream has closed */
+
+    struct shares *viewers; /* owned: the streams of viewers, none of which is idle */
+    uint64_t up_us;         /* monotonic: when it joined its tunnel */
+    struct task wake;       /* wakes the tunnel after a stream has closed */
     struct reap reap;
 };
 

@@ -30,6 +30,7 @@ struct waiter {
     struct held *held;           /* owned: its places; NULL: not waiting */
     enum stream_kind kind;       /* what a stream is wanted for */
     const struct viewer *viewer; /* borrowed; NULL: nobody */
+    bool held_back;              /* a backend has room, but not for this viewer */
 
     /* Gives the request @b, the backend that suits it best. A request for which @b has no room
      * calls tunnel_wait again. */

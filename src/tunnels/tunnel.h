@@ -6,7 +6,7 @@
  *
  * Invariants:
  * - A tunnel is LIVE iff a joined backend takes new streams.
- * - A request waits only while no backend can open a stream of its kind.
+ * - A request waits only while no backend can open a stream of its kind for its viewer.
  * - The hold timer runs iff the tunnel is not LIVE.
  * - Only the owner frees a tunnel, from the loop (on_expired). So a caller may use a tunnel for the
  *   length of a callback, and has to find it by name again after that.

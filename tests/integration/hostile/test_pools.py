@@ -10,6 +10,7 @@ import select
 import time
 
 import pytest
+from h2.settings import SettingCodes
 from support import addresses, netns
 from support.addresses import SERVER, SERVER6
 from support.foreign import ForeignLink, attach, call, linked, lost, register
@@ -364,3 +365,42 @@ def test_lines_of_the_log(new_server, name):
 def refuse_many(server, name, count):
     for _ in range(count):
         assert fetch(server.port, "localhost", f"/tunnel/{name}").status == 426
+
+
+# ---- the streams of a link
+@pytest.mark.rule("F50", "F59")
+def test_streams_of_a_link(here, serve, name, ended):
+    """One address sends more requests than the client takes streams, and gets no answer to any.
+    Others are served at once: the address has three quarters of the streams, and further requests
+    of it wait."""
+    server, host, streams, waiting = serve(), f"{name}.localhost", 20, []
+
+    def answer(stream):
+        if dict(stream.fields)[":path"] == "/wait":
+            waiting.append(stream)
+        else:
+            stream.answer(200, b"served")
+
+    with here.inside():
+        link = linked(
+            server, name, serve=answer, settings={SettingCodes.MAX_CONCURRENT_STREAMS: streams}
+        )
+    ended.callback(link.close)
+    with contextlib.ExitStack() as stack:
+        for number in range(3 * streams):
+            viewer = stack.enter_context(here.viewer("10.9.1.1", server.public))
+            viewer.send(head("GET", "/wait", host))
+            if number >= 3 * streams // 4:
+                last = viewer
+        wait_until(lambda: len(waiting) == streams * 3 // 4, what="three quarters of the streams")
+        for number in range(20):
+            with here.viewer(f"10.9.2.{number + 1}", server.public) as viewer:
+                start = time.monotonic()
+                assert viewer.get(host).body == b"served"
+                assert time.monotonic() - start < 0.5 * SLOW
+        got = last.response()
+        assert got.status == 503 and "connection_limit_reached" in got.get("Proxy-Status")
+        assert len(waiting) == streams * 3 // 4
+        waiting[0].answer(200, b"at last")
+        with here.viewer("10.9.1.1", server.public) as viewer:
+            assert viewer.get(host).body == b"served"
