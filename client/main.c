@@ -40,6 +40,7 @@ struct program {
     struct call_env env;
     struct tunnel *tunnel;
     char *ticket_file; /* owned */
+    char *origin_text; /* owned: the origin with its scheme */
     char *name;        /* owned: what is asked for; NULL: any */
     struct event sigint, sigterm;
     struct sleep_watch sleep;
@@ -233,6 +234,7 @@ static bool make_tunnel(struct program *p)
     const struct config *c = &p->config;
     p->ticket_file =
         c->remote.ticket_file ? xstrdup(c->remote.ticket_file) : tickets_default_path();
+    p->origin_text = xasprintf("%s://%s", c->origin.url.https ? "https" : "http", c->origin.text);
     p->name = c->remote.name ? xstrdup(c->remote.name) : NULL;
     if (p->name)
         ascii_lower(p->name, strlen(p->name)); /* names have no case, so tickets have none */
@@ -248,6 +250,7 @@ static bool make_tunnel(struct program *p)
         .exchanges = p->exchanges,
         .server = &c->server,
         .name = p->name,
+        .origin = p->origin_text,
         .ticket_file = p->ticket_file,
         .links = (unsigned)c->remote.links,
         .h2 = {.max_streams = (uint32_t)c->remote.max_streams,
@@ -309,6 +312,7 @@ static void take_down(struct program *p)
     tls_free(p->origin_tls);
     tls_free(p->server_tls);
     free(p->ticket_file);
+    free(p->origin_text);
     free(p->name);
     log_close();
 }

@@ -23,6 +23,7 @@
 #include "src/names/directory.h"
 #include "src/names/names_file.h"
 #include "src/names/store.h"
+#include "src/names_command.h"
 #include "src/reload.h"
 #include "src/stage.h"
 #include "src/tunnels/queue.h"
@@ -183,6 +184,7 @@ static int open_directory(void *program)
 {
     struct server *s = server_of(program);
     s->directory = directory_new(s->config->limits.tunnels, NULL, NULL);
+    reserve_set_limit(directory_reserve(s->directory), s->config->names.reserve_ms / 1000);
     return 0;
 }
 
@@ -224,6 +226,33 @@ static void on_names_change(void *user)
     names_file_write_soon(s->names_file);
 }
 
+/* Holds a message that tells a worker that the operator has released a name. */
+struct released {
+    struct mail mail;
+    char name[NAME_MAX_LEN + 1];
+};
+
+static void deliver_released(struct mail *m, void *reader)
+{
+    struct released *r = CONTAINER_OF(m, struct released, mail);
+    const struct worker *w = reader;
+    registry_release(w->registry, slice_str(r->name));
+    free(r);
+}
+
+/* Posts a message to the worker that holds the name. Runs on the thread of the names file. */
+static void on_release(void *user, struct slice name)
+{
+    struct server *s = user;
+    int worker = directory_find(s->directory, name);
+    if (worker == DIRECTORY_NOBODY)
+        return;
+    struct released *r = xcalloc(1, sizeof *r);
+    r->mail.deliver = deliver_released;
+    memcpy(r->name, name.ptr, name.len);
+    mailbox_post(s->workers[worker]->mailbox, &r->mail);
+}
+
 /* Gives the names of the names file to the workers in turn. */
 struct deal {
     struct server *server;
@@ -244,7 +273,7 @@ static int open_names(void *program)
     struct deal deal = {.server = s};
     const char *why = NULL;
     char path[REASON_MAX];
-    s->names_file = names_file_new(s->store, s->directory);
+    s->names_file = names_file_new(s->store, s->directory, on_release, s);
     if (names_file_load(s->names_file, deal_name, &deal, &why) < 0) {
         snprintf(path, sizeof path, "%s/%s", s->config->names.state_dir, STATE_NAMES);
         return complain(path, why);
@@ -380,6 +409,8 @@ int main(int argc, char **argv)
     alloc_tune();
     signal(SIGPIPE, SIG_IGN);
     reload_hold_signals();
+    if (argc > 1 && strcmp(argv[1], "names") == 0)
+        return names_command_run(argc - 1, argv + 1);
     switch (config_parse(argc, argv, &config)) {
     case OPT_RUN:
         status = run(&config);

@@ -179,6 +179,8 @@ struct register_call *register_start(const struct call_env *env, const struct ur
         fields_add_copy(&m.fields, SLICE("Oneport-Ticket"), slice_str(ask->ticket));
     if (ask->exact)
         fields_add(&m.fields, SLICE("Oneport-Exact"), SLICE("?1"));
+    if (ask->keep)
+        fields_add(&m.fields, SLICE("Oneport-Keep"), SLICE("?1"));
     c->call = call_start(env, server, false, &m, &call_ops, c);
     return c;
 }

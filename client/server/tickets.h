@@ -2,7 +2,10 @@
 /* tickets.h - keeps the tickets that outlive the process: one JSON file of mode 0600, by server and
  * name.
  *
- *   {"https://example.com": {"my-app": "<ticket>"}}
+ *   {"https://example.com": {"my-app": "<ticket>", "http://localhost:3000": "<ticket>"}}
+ *
+ * The ticket of a random name stands under the origin that the name was given for. A process that
+ * uses an origin's ticket holds it (tickets_hold), so that a second one takes another.
  *
  * Each change reads, changes and replaces the file under a lock, so that several oneports may share
  * it. A file that cannot be read, that is no ticket file, or that somebody else may have written
@@ -27,5 +30,10 @@ char *tickets_get(const char *path, const char *server, const char *name) MUSTCH
  * ERR_LIMIT. */
 int tickets_put(const char *path, const char *server, const char *name,
                 const char *ticket) MUSTCHECK;
+
+/* Holds the ticket @key at @server for this process, by a lock beside the file. Returns a
+ * descriptor, and the lock lasts until that is closed; ERR_TAKEN when another process holds the
+ * ticket; or ERR_IO (errno says why). */
+int tickets_hold(const char *path, const char *server, const char *key) MUSTCHECK;
 
 #endif

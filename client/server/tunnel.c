@@ -447,7 +447,12 @@ struct tunnel *client_tunnel_new(const struct tunnel_options *o)
     }
     t->o = *o;
     struct holding_options holding = {
-        .env = o->env, .server = o->server, .name = o->name, .ticket_file = o->ticket_file};
+        .env = o->env,
+        .server = o->server,
+        .name = o->name,
+        .origin = o->origin,
+        .ticket_file = o->ticket_file,
+    };
     holding_init(&t->holding, &holding);
     retry_init(&t->retry, o->env->loop, run_register, t);
     timer_init(&t->leave, o->env->loop, run_leave, t);

@@ -2,6 +2,8 @@
 /* admin.c - reads the server's state and makes answers of it; see admin.h. */
 #include "src/edge/admin.h"
 
+#include <stdio.h>
+
 #include "h2mux/base/log.h"
 #include "src/names/label.h"
 #include "src/names/names_file.h"
@@ -67,6 +69,8 @@ void admin_status(struct worker *w, struct answer *a)
     answer_init(a, 200);
     cJSON_AddNumberToObject(json, "tunnels", (double)c.names);
     cJSON_AddNumberToObject(json, "live", (double)c.live);
+    cJSON_AddNumberToObject(json, "reserved",
+                            (double)reserve_count(directory_reserve(s->directory)));
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
         cJSON_AddNumberToObject(json, sums[i].name, (double)sum_of(s, sums[i].offset));
     cJSON_AddNumberToObject(json, "buffered_octets", (double)budget_used(&s->budget));
@@ -81,19 +85,45 @@ void admin_status(struct worker *w, struct answer *a)
     answer_json(a, json);
 }
 
-static struct tunnel *find_folded(const struct registry *r, struct slice name)
+/* Folds @name into @folded. Returns an empty slice when it is too long for a name. */
+static struct slice fold(struct slice name, char folded[static NAME_MAX_LEN])
 {
-    char folded[NAME_MAX_LEN];
-    if (name.len > sizeof folded)
-        return NULL;
+    if (name.len > NAME_MAX_LEN)
+        return SLICE("");
     memcpy(folded, name.ptr, name.len);
     ascii_lower(folded, name.len);
-    return registry_find(r, slice_make(folded, name.len));
+    return slice_make(folded, name.len);
 }
 
-void admin_tunnel_status(struct worker *w, struct slice name, struct answer *a)
+static bool is_reserved(const struct directory *d, struct slice name)
 {
-    const struct tunnel *t = find_folded(w->registry, name);
+    uint8_t ignored[OWNER_LEN];
+    return reserve_until(directory_reserve(d), name, ignored) > 0;
+}
+
+static void answer_reserved(struct answer *a, struct slice name)
+{
+    cJSON *json = cJSON_CreateObject();
+    char text[NAME_MAX_LEN + 1];
+    snprintf(text, sizeof text, "%.*s", SLICE_FMT(name));
+    answer_init(a, 200);
+    cJSON_AddNumberToObject(json, "connected_sockets", 0);
+    cJSON_AddStringToObject(json, "name", text);
+    cJSON_AddStringToObject(json, "state", "reserved");
+    cJSON_AddNumberToObject(json, "waiting", 0);
+    cJSON_AddNumberToObject(json, "exchanges", 0);
+    answer_json(a, json);
+}
+
+void admin_tunnel_status(struct worker *w, struct slice asked, struct answer *a)
+{
+    char folded[NAME_MAX_LEN];
+    struct slice name = fold(asked, folded);
+    const struct tunnel *t = registry_find(w->registry, name);
+    if (!t && is_reserved(w->server->directory, name)) {
+        answer_reserved(a, name);
+        return;
+    }
     if (!t) {
         answer_refusal(a, 404, "not_found", "There is no tunnel of this name.", 0);
         return;

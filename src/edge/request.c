@@ -180,9 +180,16 @@ void request_refuse_busy(struct request *r)
     refuse(r, FAIL_BUSY, SLICE(""), true);
 }
 
+/* Refuses a request for a name that nobody holds. One that is reserved for an owner who is away
+ * for long is not waited for (rule F70). */
 static void refuse_unknown(struct request *r, struct slice name)
 {
     uint64_t suppressed;
+    uint8_t ignored[OWNER_LEN];
+    if (reserve_until(directory_reserve(r->worker->server->directory), name, ignored) > 0) {
+        refuse(r, FAIL_AWAY, name, false);
+        return;
+    }
     if (log_limit_pass(&r->worker->no_tunnel_log, now_of(r), &suppressed))
         LOG(INFO, "no_tunnel", LOG_S("host", r->asked.host), LOG_U("suppressed", suppressed));
     refuse(r, FAIL_NO_TUNNEL, name, false);

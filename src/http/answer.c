@@ -101,6 +101,12 @@ void answer_options(struct answer *a, const char *methods)
 void answer_refusal(struct answer *a, int status, const char *error, const char *message,
                     unsigned retry_after_s)
 {
+    answer_refusal_until(a, status, error, message, retry_after_s, NULL);
+}
+
+void answer_refusal_until(struct answer *a, int status, const char *error, const char *message,
+                          unsigned retry_after_s, const char *until)
+{
     struct fields *f = &a->head.fields;
     cJSON *json = cJSON_CreateObject();
     answer_init(a, status);
@@ -110,6 +116,8 @@ void answer_refusal(struct answer *a, int status, const char *error, const char 
         cJSON_AddNumberToObject(json, "retry_after", retry_after_s);
         fields_add_printf(f, SLICE("Retry-After"), "%u", retry_after_s);
     }
+    if (until)
+        cJSON_AddStringToObject(json, "until", until);
     if (status == 401) /* RFC 9110 11.6.1 */
         fields_add(f, SLICE("WWW-Authenticate"), SLICE("Bearer"));
     answer_json(a, json);

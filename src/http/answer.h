@@ -62,6 +62,10 @@ void answer_allow(struct answer *a, const char *methods);
 void answer_refusal(struct answer *a, int status, const char *error, const char *message,
                     unsigned retry_after_s);
 
+/* Does what answer_refusal does, and adds "until", unless @until is NULL: an ISO date. */
+void answer_refusal_until(struct answer *a, int status, const char *error, const char *message,
+                          unsigned retry_after_s, const char *until);
+
 /* Makes @a the error that a viewer gets because of @why, with `Proxy-Status: oneport; error=TYPE`.
  * The body is an HTML page if @accept, the request's Accept field, prefers text/html over
  * application/json, as browsers do for a page. Otherwise the body is the JSON

@@ -35,9 +35,10 @@ struct directory {
      * entry, so this map never has more entries than the map of names. */
     struct map holders;
 
-    uint64_t per_address; /* 0: no limit, and nothing is counted */
-    size_t live;          /* names that are live */
-    bool changed;         /* on_change was called since the last directory_print */
+    uint64_t per_address;    /* 0: no limit, and nothing is counted */
+    size_t live;             /* names that are live */
+    struct reserve *reserve; /* owned; has a lock of its own */
+    bool changed;            /* on_change was called since the last directory_print */
     void (*on_change)(void *user);
     void *user; /* borrowed: outlives the directory */
 };
@@ -50,6 +51,7 @@ struct directory *directory_new(uint64_t per_address, void (*on_change)(void *us
     map_init(&d->names);
     map_init(&d->holders);
     d->per_address = per_address;
+    d->reserve = reserve_new();
     d->on_change = on_change;
     d->user = user;
     return d;
@@ -74,8 +76,14 @@ void directory_free(struct directory *d)
     map_deinit(&d->names);
     map_each(&d->holders, free_value, NULL);
     map_deinit(&d->holders);
+    reserve_free(d->reserve);
     pthread_rwlock_destroy(&d->lock);
     free(d);
+}
+
+struct reserve *directory_reserve(const struct directory *d)
+{
+    return d->reserve;
 }
 
 /* ---- checks */

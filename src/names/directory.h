@@ -14,6 +14,7 @@
 
 #include "src/limits/address.h"
 #include "src/names/held_name.h"
+#include "src/names/reserve.h"
 
 enum {
     NAMES_MAX = 20000, /* names that the process holds, in shares (registry.h) */
@@ -37,6 +38,10 @@ void directory_free(struct directory *d);
 /* Sets the function and the argument of directory_new anew; @on_change NULL: nobody is told any
  * more. Must be called while no other thread uses the directory. */
 void directory_watch(struct directory *d, void (*on_change)(void *user), void *user);
+
+/* Returns the table of names that are reserved for owners who are away. The directory owns it. A
+ * change of it is no change of the directory. */
+struct reserve *directory_reserve(const struct directory *d);
 
 /* Returns the index of the worker that has @name, or DIRECTORY_NOBODY when no worker has it. */
 int directory_find(struct directory *d, struct slice name);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* names_file.h - keeps the names file up to date. The file is read at the start. From then on a
- * thread of its own rewrites it from the directory soon after a change, at most once a second, so
- * that a slow disk stops nobody else. protocol.md#names-file
+/* names_file.h - keeps the files of names up to date: `names` has the names that are held, and
+ * `reserved` those that are reserved. They are read at the start. From then on a thread of its own
+ * rewrites them from the directory soon after a change, so that a slow disk stops nobody else:
+ * `names` at most once a second, `reserved` when reserve_due_us says so. protocol.md#names-file
+ *
+ * The thread also looks for the file `release` each second, and does what it says.
  *
  * A write that fails is told by one line of the log, and tried again every 5 seconds; another line
  * tells of the first write that succeeds again. */
@@ -13,17 +16,22 @@
 
 struct names_file;
 
-/* Makes an object that will keep the names file of @store up to date. Reads and writes nothing yet.
- * @store and @directory are borrowed and outlive the object. */
-struct names_file *names_file_new(struct store *store, struct directory *directory) MUSTCHECK;
+/* Makes an object that will keep the files of @store up to date. Reads and writes nothing yet.
+ * @store and @directory are borrowed and outlive the object. @on_release tells, on the thread of
+ * the object, that the operator has released @name, whose reservation is gone; NULL: nobody is
+ * told. */
+struct names_file *names_file_new(struct store *store, struct directory *directory,
+                                  void (*on_release)(void *user, struct slice name),
+                                  void *user) MUSTCHECK;
 
 /* Writes the file a last time, unless names_file_finish was called or the thread was never started,
  * waits until that is done, and frees @f. NULL is fine. */
 void names_file_free(struct names_file *f);
 
-/* Reads the file and calls @adopt for each name in it. Ignores malformed lines, and logs one error
- * with their number. Returns 0, also when the file does not exist; or a negative error code, with
- * static text in @why, when the file cannot be read or somebody else may have written it. */
+/* Reads the files, puts the reservations into the directory, and calls @adopt for each name that is
+ * held. Ignores malformed lines, and logs one error for each file with their number. Returns 0,
+ * also when there are no files; or a negative error code, with static text in @why, when a file
+ * cannot be read or somebody else may have written it. */
 int names_file_load(struct names_file *f, void (*adopt)(const struct held_name *h, void *user),
                     void *user, const char **why) MUSTCHECK;
 

@@ -163,6 +163,16 @@ int state_create(const char *dir, const char *file, struct slice content, const 
     return put(dir, file, content, false, why);
 }
 
+void state_remove(const char *dir, const char *file)
+{
+    const char *why;
+    int at = state_open(dir, &why);
+    if (at < 0)
+        return;
+    unlinkat(at, file, 0);
+    close(at);
+}
+
 bool state_is_exposed(const char *dir, const char *file)
 {
     struct stat st;

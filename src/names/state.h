@@ -5,6 +5,8 @@
  *   secret   the keys that sign tickets, one a line (keyring.h)
  *   node     the server's name in Via, made once (rule H9)
  *   names    the names that are held, one a line (held_name.h, protocol.md#names-file)
+ *   reserved the names that are reserved for owners who are away, one a line (reserve.h)
+ *   release  names that the operator takes out of those, one a line (names_command.h)
  *   lock     held by the process that serves (state_lock.h)
  *
  * The directory and its files must be ours or root's, and writable by no others than a group of
@@ -20,6 +22,8 @@ enum { STATE_NODE_MAX = 24 };
 #define STATE_SECRET "secret"
 #define STATE_NODE "node"
 #define STATE_NAMES "names"
+#define STATE_RESERVED "reserved"
+#define STATE_RELEASE "release"
 #define STATE_LOCK "lock"
 
 /* Makes @dir, and the directories above it that are missing, with mode 0700. Returns 0; ERR_DENIED
@@ -44,6 +48,9 @@ int state_write(const char *dir, const char *file, struct slice content,
  * exists, or an error of state_write. */
 int state_create(const char *dir, const char *file, struct slice content,
                  const char **why) MUSTCHECK;
+
+/* Removes the file @dir/@file, if it is there. */
+void state_remove(const char *dir, const char *file);
 
 /* Returns whether @err, with errno, says that a file could not be made because the disk is full or
  * read-only. The server runs on then, and tries again. */

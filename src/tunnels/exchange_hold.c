@@ -91,8 +91,11 @@ static void on_backend(struct waiter *w, struct backend *b)
 static void on_gone(struct waiter *w)
 {
     struct exchange *x = CONTAINER_OF(w, struct exchange, wait.waiter);
+    uint8_t ignored[OWNER_LEN];
     x->wait.tunnel = NULL;
-    exchange_fail(x, FAIL_NO_TUNNEL);
+    bool reserved = reserve_until(directory_reserve(x->worker->server->directory),
+                                  slice_str(x->name), ignored) > 0;
+    exchange_fail(x, reserved ? FAIL_AWAY : FAIL_NO_TUNNEL);
 }
 
 /* Lets the timer fail the request in the next turn, since another exchange is on the stack. */

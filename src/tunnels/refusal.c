@@ -2,6 +2,9 @@
 /* refusal.c - makes the answers of refusals; see refusal.h. */
 #include "src/tunnels/refusal.h"
 
+#include <stdio.h>
+
+#include "h2mux/base/clock.h"
 #include "src/limits/quota.h"
 
 enum { NAMES_RETRY_S = 60 };
@@ -26,6 +29,14 @@ void refusal_bad_ticket(struct answer *a, struct worker *w, const struct viewer 
     else
         refuse_address(a, w, v, "too_many_bad_tickets",
                        "Your address has come with bad tickets too often: wait a little.", wait_s);
+}
+
+void refusal_name_taken(struct answer *a, unsigned retry_after_s)
+{
+    char until[CLOCK_ISO_MAX], message[128];
+    clock_iso(clock_wall_s() + retry_after_s, until);
+    snprintf(message, sizeof message, "This name is somebody else's, at least until %s.", until);
+    answer_refusal_until(a, 409, "name_taken", message, retry_after_s, until);
 }
 
 void refusal_too_many_names(struct answer *a, struct worker *w, const struct viewer *v)

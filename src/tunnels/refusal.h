@@ -15,6 +15,10 @@
 void refusal_bad_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
                         const char *message);
 
+/* Refuses, with 409, a name that another owner holds or has reserved, and says until when: for
+ * @retry_after_s seconds, if the name does not come back before. */
+void refusal_name_taken(struct answer *a, unsigned retry_after_s);
+
 /* Refuses, with 429, a new name for an address that holds the most names that an address may. */
 void refusal_too_many_names(struct answer *a, struct worker *w, const struct viewer *v);
 

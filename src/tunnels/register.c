@@ -23,6 +23,7 @@ static const char invalid_name[] = "A name has 3 to 63 characters: small letters
 struct wish {
     char name[NAME_MAX_LEN + 1]; /* lower case; empty: random */
     bool asked, exact;
+    bool keep;    /* the client keeps its ticket in a file */
     bool renewal; /* the call has a good ticket for this name */
     struct ticket ticket;
     const struct viewer *viewer; /* borrowed from the call */
@@ -53,12 +54,14 @@ static bool wish_name(struct wish *w, struct slice name)
     return name.len == 0 || label_valid(slice_str(w->name));
 }
 
-/* Returns whether the owner in the ticket @t holds the ticket's name now. In that case even an
- * expired ticket is good (rule O14). */
-static bool holds_name(const struct registry *r, const struct ticket *t)
+/* Returns whether the owner in the ticket @t holds the ticket's name now, or has it reserved. In
+ * that case even an expired ticket is good (rule O14). */
+static bool holds_name(const struct worker *w, const struct ticket *t)
 {
-    const struct tunnel *held = registry_find(r, slice_str(t->name));
-    return held && owner_eq(held->owner_id, t->owner);
+    const struct tunnel *held = registry_find(w->registry, slice_str(t->name));
+    if (held)
+        return owner_eq(held->owner_id, t->owner);
+    return reserve_is_for(directory_reserve(w->server->directory), slice_str(t->name), t->owner);
 }
 
 /* Takes the ticket of the call into @w, if the call has a ticket. Returns false when the ticket
@@ -71,8 +74,7 @@ static bool wish_ticket(struct wish *w, struct call *c, const struct worker *wor
         return true;
     *forged = verdict != TICKET_EXPIRED;
     w->ticket = c->judged.ticket;
-    if (verdict == TICKET_BAD ||
-        (verdict == TICKET_EXPIRED && !holds_name(worker->registry, &w->ticket)) ||
+    if (verdict == TICKET_BAD || (verdict == TICKET_EXPIRED && !holds_name(worker, &w->ticket)) ||
         !label_valid(slice_str(w->ticket.name)))
         return false;
     if (w->name[0] == '\0') /* the path has no name, so the ticket's name counts */
@@ -85,7 +87,9 @@ static bool wish_ticket(struct wish *w, struct call *c, const struct worker *wor
 
 static bool is_held(struct slice name, void *user)
 {
-    return directory_find(user, name) != DIRECTORY_NOBODY;
+    uint8_t ignored[OWNER_LEN];
+    return directory_find(user, name) != DIRECTORY_NOBODY ||
+           reserve_until(directory_reserve(user), name, ignored) > 0;
 }
 
 /* Makes a new owner, which counts against the register quota of the viewer's address. Returns 0;
@@ -244,9 +248,10 @@ static int add_ticket(cJSON *json, const struct server *s, struct wish *w,
     return 0;
 }
 
-static int answer_claimed(const struct server *s, const struct call *c, struct wish *w,
+static int answer_claimed(const struct worker *worker, const struct call *c, struct wish *w,
                           struct answer *a)
 {
+    const struct server *s = worker->server;
     char url[URL_MAX];
     struct base_url public = public_base(s->config, c), attach = attach_base(s->config, c);
     cJSON *json = cJSON_CreateObject();
@@ -260,6 +265,8 @@ static int answer_claimed(const struct server *s, const struct call *c, struct w
         cJSON_Delete(json);
         return err;
     }
+    if (c->secure && w->keep)
+        registry_keep(worker->registry, w->tunnel);
     answer_init(a, 200);
     answer_json(a, json);
     return 0;
@@ -278,8 +285,7 @@ static void answer_error(struct answer *a, struct worker *w, const struct viewer
                          unsigned retry_after_s)
 {
     if (err == ERR_TAKEN)
-        answer_refusal(a, 409, "name_taken", "This name is in use by somebody else.",
-                       retry_after_s);
+        refusal_name_taken(a, retry_after_s);
     else if (err == ERR_LIMIT)
         refusal_full(a, REGISTER_RETRY_S);
     else if (err == ERR_ABUSE)
@@ -294,6 +300,7 @@ void register_answer(struct worker *w, struct call *c, struct answer *a)
 {
     const struct server *s = w->server;
     struct wish wish = {.exact = slice_eq(field(c, "oneport-exact"), SLICE("?1")),
+                        .keep = slice_eq(field(c, "oneport-keep"), SLICE("?1")),
                         .viewer = c->viewer};
     unsigned retry_after_s = 0;
     bool forged = false;
@@ -317,7 +324,7 @@ void register_answer(struct worker *w, struct call *c, struct answer *a)
     }
     int err = claim_name(&wish, w, &retry_after_s);
     if (err == 0)
-        err = answer_claimed(s, c, &wish, a);
+        err = answer_claimed(w, c, &wish, a);
     if (err == 0)
         log_registered(w, c, &wish);
     else

@@ -61,6 +61,8 @@ static int64_t tunnel_until(const struct tunnel *t, uint64_t now_us, int64_t wal
 static void note(void *registry, struct tunnel *t)
 {
     struct registry *r = registry;
+    keep_note(&t->keep, directory_reserve(r->directory), slice_str(t->name), t->owner_id,
+              t->state == TUNNEL_LIVE);
     struct held_name h = {.until = tunnel_until(t, clock_now_us(), clock_wall_s()),
                           .asked = t->asked};
     memcpy(h.name, t->name, sizeof h.name);
@@ -70,7 +72,7 @@ static void note(void *registry, struct tunnel *t)
     commons_set_idle(r->owner.worker->server->names, &t->seat, t->state == TUNNEL_PENDING);
     if (r->owner.worker->server->draining && t->state == TUNNEL_GRACED && !t->left_for_good)
         return; /* the server takes the links away: the file says LIVE still */
-    directory_note(r->directory, &h, t->asked || !t->left_for_good);
+    directory_note(r->directory, &h, t->asked || t->keep.said || !t->left_for_good);
 }
 
 static struct tunnel *registry_add(struct registry *r, struct slice name,
@@ -127,8 +129,23 @@ void registry_free(struct registry *r)
     free(r);
 }
 
+/* Logs until when a name is reserved whose owner keeps the ticket, or that it is free. */
+static void log_reserved(const struct registry *r, const struct tunnel *t)
+{
+    uint8_t owner[OWNER_LEN];
+    uint64_t suppressed;
+    char until[CLOCK_ISO_MAX];
+    int64_t s = reserve_until(directory_reserve(r->directory), slice_str(t->name), owner);
+    clock_iso(s, until);
+    if (worker_may_log(r->owner.worker, WORKER_NAME_FREE, &suppressed))
+        LOG(INFO, s > 0 ? "name_reserved" : "name_free", LOG_STR("name", t->name),
+            LOG_STR("until", s > 0 ? until : "-"), LOG_U("suppressed", suppressed));
+}
+
 static void on_expired(void *registry, struct tunnel *t)
 {
+    if (t->keep.said)
+        log_reserved(registry, t);
     registry_drop(registry, t);
 }
 
@@ -222,15 +239,31 @@ static int find_or_add(struct registry *r, struct slice name, const uint8_t owne
     return 0;
 }
 
+/* Returns whether @name, which nobody holds, is reserved for somebody else than @owner. Sets
+ * @retry_after_s then. */
+static bool is_reserved(const struct registry *r, struct slice name,
+                        const uint8_t owner[static OWNER_LEN], unsigned *retry_after_s)
+{
+    int64_t until, now = clock_wall_s();
+    if (!reserve_is_for_another(directory_reserve(r->directory), name, owner, &until))
+        return false;
+    *retry_after_s = until > now ? (unsigned)(until - now) : 1;
+    return true;
+}
+
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
                    const struct claim *how, struct tunnel **out, unsigned *retry_after_s)
 {
     struct tunnel *t = registry_find(r, name);
     *retry_after_s = 0;
     if (t && !owner_eq(t->owner_id, owner)) {
-        *retry_after_s = seconds_left(r, t);
+        unsigned reserved_s = 0, left_s = seconds_left(r, t);
+        bool longer = left_s > 0 && is_reserved(r, name, owner, &reserved_s) && reserved_s > left_s;
+        *retry_after_s = longer ? reserved_s : left_s;
         return ERR_TAKEN;
     }
+    if (!t && is_reserved(r, name, owner, retry_after_s))
+        return ERR_TAKEN;
     int err = find_or_add(r, name, owner, how, &t);
     if (err < 0)
         return err;
@@ -238,9 +271,26 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
     if (t->state != TUNNEL_LIVE && t->hold.until_us < loop_now_us(r->owner.loop) + pending_us)
         tunnel_hold(t, t->state, r->config->names.pending_ms);
     t->left_for_good = false; /* the client is back, and will attach */
+    keep_called(&t->keep, how->from);
     note(r, t);
     *out = t;
     return 0;
+}
+
+void registry_keep(struct registry *r, struct tunnel *t)
+{
+    t->keep.said = true;
+    note(r, t);
+}
+
+void registry_release(struct registry *r, struct slice name)
+{
+    struct tunnel *t = registry_find(r, name);
+    if (!t)
+        return;
+    t->keep.said = t->keep.begun = false;
+    if (t->state != TUNNEL_LIVE)
+        registry_drop(r, t);
 }
 
 void registry_drop(struct registry *r, struct tunnel *t)

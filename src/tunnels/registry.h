@@ -58,13 +58,21 @@ struct claim {
  * on.
  *
  * Returns 0 and sets @out to the tunnel that the owner has already or to a new PENDING tunnel.
- * Returns ERR_TAKEN when another owner or another worker holds the name; ERR_LIMIT when the process
- * has no place for a name more (http-rules.md#pools); or ERR_ABUSE when the address holds the most
- * names that an address may. For ERR_TAKEN, @retry_after_s gets the longest time in seconds for
- * which the name is held, or 0 when that time is not known, because the name is LIVE or on another
- * worker. */
+ * Returns ERR_TAKEN when another owner or another worker holds the name, or when it is reserved for
+ * another owner; ERR_LIMIT when the process has no place for a name more (http-rules.md#pools); or
+ * ERR_ABUSE when the address holds the most names that an address may. For ERR_TAKEN,
+ * @retry_after_s gets the longest time in seconds for which the name is held or reserved, or 0 when
+ * that time is not known, because the name is LIVE or on another worker. */
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
                    const struct claim *how, struct tunnel **out, unsigned *retry_after_s) MUSTCHECK;
+
+/* Notes that the owner of @t keeps its ticket in a file, so that the name is reserved for it when
+ * it is away. */
+void registry_keep(struct registry *r, struct tunnel *t);
+
+/* Ends the hold of @name, if it has no link; a name that is live is not reserved any more. The
+ * reservation was taken out of the table before. */
+void registry_release(struct registry *r, struct slice name);
 
 /* Frees @t and its name at once. */
 void registry_drop(struct registry *r, struct tunnel *t);

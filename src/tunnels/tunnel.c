@@ -125,18 +125,18 @@ static void tunnel_check_served(const struct tunnel *t)
 
 /* ---- life */
 
-/* Returns whether the name is random and its last client has left for good, so that no client will
- * come back to the name. */
+/* Returns whether the name is random and its last client has left for good and keeps no ticket, so
+ * that no client will come back to the name. */
 static bool is_dispensable(const struct tunnel *t)
 {
-    return t->left_for_good && !t->asked && list_empty(&t->backends);
+    return t->left_for_good && !t->asked && !t->keep.said && list_empty(&t->backends);
 }
 
 static void on_hold_over(void *user)
 {
     struct tunnel *t = user;
     uint64_t suppressed;
-    if (!is_dispensable(t) && /* or else the log has client_leaves already */
+    if (!is_dispensable(t) && !t->keep.said && /* or else the log has client_leaves already */
         worker_may_log(t->owner->worker, WORKER_NAME_FREE, &suppressed))
         LOG(INFO, "name_free", LOG_STR("name", t->name),
             LOG_STR("was", tunnel_state_name(t->state)), LOG_U("suppressed", suppressed));

@@ -21,6 +21,7 @@
 #include "src/http/route.h"
 #include "src/names/owner.h"
 #include "src/tunnels/backend.h"
+#include "src/tunnels/keep.h"
 #include "src/tunnels/queue.h"
 
 enum {
@@ -58,6 +59,8 @@ struct tunnel {
 
     /* The client of the last backend has said goodbye, and no backend has come since. */
     bool left_for_good;
+
+    struct keep keep; /* whether the owner keeps the ticket */
 
     bool cookie_warned; /* rule R15a was logged */
     uint64_t exchanges; /* requests since the tunnel was made */
@@ -126,7 +129,8 @@ bool tunnel_has_ousted(const struct tunnel *t, const struct backend *b);
 void tunnel_join(struct tunnel *t, struct backend *b, uint64_t now_us);
 
 /* Takes @b out of @t. Does nothing when @b is not in @t. @goodbye says that the client leaves for
- * good (it sent GOAWAY): a random name without other backends is then freed from the loop. */
+ * good (it sent GOAWAY): a random name without other backends, whose ticket its owner does not
+ * keep, is then freed from the loop. */
 void tunnel_leave(struct tunnel *t, struct backend *b, bool goodbye);
 
 /* ---- requests */

@@ -223,6 +223,8 @@ static const struct opt rows[] = {
      .help = "how long a registered name waits for its first link"},
     {.name = "name-grace", .type = OPT_MSEC, .offset = FIELD(names.grace_ms), .fallback = "10m", .max = 30 * DAY,
      .help = "how long a name stays with its owner after its last link has left"},
+    {.name = "name-reserve", .type = OPT_MSEC, .offset = FIELD(names.reserve_ms), .fallback = "30d", .max = 3650 * DAY,
+     .help = "longest time for which a name is reserved for an owner who keeps its ticket and is away: 100 times as long as it was live; 0: none is"},
     {.name = "hold", .type = OPT_MSEC, .offset = FIELD(names.hold_ms), .fallback = "4s", .max = 5 * MINUTE,
      .help = "how long a request waits for a client that is away"},
     {.name = "keepalive", .type = OPT_MSEC, .offset = FIELD(timeouts.keepalive_ms), .fallback = "15s", .min = 100, .max = DAY,
@@ -296,6 +298,8 @@ static const struct opt_program program = {
     .env_prefix = "ONEPORTD_",
     .usage = "oneportd --domain HOST [OPTIONS]",
     .about = "Public server of oneport: shares what runs on people's machines under NAME.HOST.",
+    .epilogue = "oneportd names list | release NAME shows the names that are held and reserved, or "
+                "releases one.",
     .rows = rows,
 };
 
@@ -391,23 +395,23 @@ static bool fold_listen(struct config *c)
     return true;
 }
 
+char *config_default_state_dir(void)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (geteuid() == 0)
+        return xstrdup("/var/lib/oneport");
+    if (state && state[0] == '/') /* XDG: a relative path is ignored */
+        return xasprintf("%s/oneportd", state);
+    return home && home[0] == '/' ? xasprintf("%s/.local/state/oneportd", home) : NULL;
+}
+
 /* Sets the default of --state-dir. */
 static bool fold_state_dir(struct config *c)
 {
     if (c->names.state_dir)
         return true;
-    if (geteuid() == 0) {
-        c->names.state_dir = "/var/lib/oneport";
-        return true;
-    }
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    bool have_state = state && state[0] == '/'; /* XDG: a relative path is ignored */
-    if (!have_state && (!home || home[0] != '/'))
-        return refuse("--state-dir is required, as HOME is not set");
-    c->owned[2] =
-        have_state ? xasprintf("%s/oneportd", state) : xasprintf("%s/.local/state/oneportd", home);
-    c->names.state_dir = c->owned[2];
-    return true;
+    c->names.state_dir = c->owned[2] = config_default_state_dir();
+    return c->names.state_dir || refuse("--state-dir is required, as HOME is not set");
 }
 
 /* Returns whether the host of --public-url, if it is given, is the domain. Prints a message

@@ -31,6 +31,7 @@ struct config {
         uint64_t ticket_life_ms;
         uint64_t pending_ms; /* how long a registered name waits for its first link */
         uint64_t grace_ms;   /* how long a name is held after its last link */
+        uint64_t reserve_ms; /* how long a name is reserved for an owner who is away, at most */
         uint64_t hold_ms;    /* how long a request waits for a link */
     } names;
     struct {
@@ -79,6 +80,9 @@ enum opt_result config_parse(int argc, char **argv, struct config *c) MUSTCHECK;
 /* Logs `environment_ignored` for each variable that has the name of an option and is another
  * program's (opt_is_foreign). The log is open. */
 void config_log_foreign(void);
+
+/* Returns the default of --state-dir, which the caller frees; NULL when there is no home. */
+char *config_default_state_dir(void) MUSTCHECK;
 
 /* Frees the memory that config_parse has allocated, whatever its result was. */
 void config_deinit(struct config *c);

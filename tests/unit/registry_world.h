@@ -69,7 +69,7 @@ static inline void open_names(struct fixture *x)
     struct names_file *f;
     x->server.store = store_open(x->dir, reason, sizeof reason);
     assert_non_null(x->server.store);
-    f = names_file_new(x->server.store, x->server.directory);
+    f = names_file_new(x->server.store, x->server.directory, NULL, NULL);
     assert_int_equal(names_file_load(f, adopt, x->worker->registry, &why), 0);
     assert_int_equal(names_file_start(f), 0);
     x->server.names_file = f;

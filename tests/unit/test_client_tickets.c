@@ -142,6 +142,33 @@ static void test_others_files_stay(void **state)
     assert_int_equal(tickets_put(path, server, "a", "two"), ERR_DENIED);
 }
 
+/* O74: one process holds an origin's ticket at a time. */
+static void test_hold(void **state)
+{
+    static const char origin[] = "http://localhost:3000";
+    int first = tickets_hold(path, server, origin), status;
+    assert_true(first >= 0);
+    assert_int_equal(tickets_hold(path, server, origin), ERR_TAKEN);
+    int elsewhere = tickets_hold(path, other, origin),
+        second = tickets_hold(path, server, "http://localhost:3001");
+    assert_true(elsewhere >= 0 && second >= 0);
+    close(first);
+    first = tickets_hold(path, server, origin);
+    assert_true(first >= 0);
+    close(first);
+    pid_t child = fork();
+    if (child == 0) /* a process that dies holds nothing */
+        _exit(tickets_hold(path, server, origin) >= 0 ? 0 : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    first = tickets_hold(path, server, origin);
+    assert_true(first >= 0);
+    close(first);
+    close(second);
+    close(elsewhere);
+    assert_int_equal(tickets_hold("/proc/nowhere/tickets.json", server, origin), ERR_IO);
+}
+
 static void test_strange_members_are_survived(void **state)
 {
     assert_int_equal(tickets_put(path, server, "b", "makes the directory"), 0);
@@ -215,7 +242,7 @@ int main(void)
         TEST(test_foreign_files_stay), TEST(test_strange_members_are_survived),
         TEST(test_unwritable_place),   TEST(test_writers_do_not_lose_each_other),
         TEST(test_default_path),       TEST(test_empty_files_are_replaced),
-        TEST(test_others_files_stay),
+        TEST(test_others_files_stay),  TEST(test_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

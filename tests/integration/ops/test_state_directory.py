@@ -325,7 +325,7 @@ def test_a_read_only_disk(files, prepared, tmp_path):
     program.wait_output("state_written", 10)
     assert status(program)["state_ok"] is True
     assert int((state / "lock").read_text()) == program.pid
-    assert {path.name for path in state.iterdir()} == {*FILES, "lock"}
+    assert {path.name for path in state.iterdir()} == {*FILES, "lock", "reserved"}
     program.stop()
 
 
