@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 import websockets.utils
 
@@ -153,6 +154,20 @@ def answering(raw):
         connection.request()
         connection.body()
         connection.send(raw)
+
+    return serve
+
+
+def noting_end(ends, begun):
+    """Returns a script that answers no request, or with @begun the start of an answer, and appends
+    to @ends when the connection ended."""
+
+    def serve(connection):
+        connection.request()
+        if begun:
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nstart")
+        connection.ended()
+        ends.append(time.monotonic())
 
     return serve
 

@@ -5,14 +5,13 @@ live and read nothing lose nothing. Tests a sleep of the machine that runs a pro
 Both programs run in one namespace, and who vanishes in another one behind a router."""
 
 import contextlib
-import pathlib
 import socket
-import sys
 import threading
 import time
 
 import pytest
 from support import netns, preload
+from support.moved_clock import Clock
 from support.netns import CLIENT, SERVER, Network
 from support.origins import OriginConnection, answer_upgrade
 from support.pattern import pattern
@@ -221,27 +220,13 @@ def test_who_reads_nothing_for_3_minutes(new_server, new_client, scripted, side)
 
 
 # ---- a sleep
-class BootClock:
-    def __init__(self, directory):
-        source = pathlib.Path(preload.__file__).with_name("boot_clock.c")
-        self.path = pathlib.Path(directory) / "boot-clock"
-        self.path.write_bytes(bytes(8))
-        self.environment = preload.environment(
-            preload.build(source, directory), BOOT_CLOCK=self.path
-        )
-
-    def sleep(self, seconds):
-        with open(self.path, "r+b", buffering=0) as file:
-            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
-
-
 @apart_only
 @pytest.mark.skipif(preload.missing() is not None, reason=str(preload.missing()))
 @pytest.mark.rule("F28")
 @pytest.mark.parametrize("who", ["client", "server"])
 def test_a_sleep(far, ended, new_server, new_client, http_origin, tmp_path, who):
     """Without the PING the link would be missed after an hour."""
-    clock = BootClock(tmp_path)
+    clock = Clock(tmp_path, "BOOT_CLOCK")
     rare = ("--keepalive", "1h")
     env = {who: clock.environment, "client" if who == "server" else "server": None}
     with far.net.server.inside():
@@ -261,7 +246,7 @@ def test_a_sleep(far, ended, new_server, new_client, http_origin, tmp_path, who)
         )
     far.vanish()
     program = far.client.program if who == "client" else far.server.program
-    clock.sleep(3600)
+    clock.set(3600)
     program.wait_output("machine_has_slept.* ms=3600", 15)
     missed = "link_missing|not_connected" if who == "client" else "link_lost"
     program.wait_output(missed, 25)

@@ -12,7 +12,7 @@ import pytest
 from support import pattern
 from support.foreign import attach, linked, register
 from support.frames import PREFACE, SETTING_CONNECT, RawPeer, response, settings
-from support.origins import answer_upgrade, reply
+from support.origins import answer_upgrade, noting_end, reply
 from support.programs import SLOW
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
@@ -162,15 +162,7 @@ def test_a_half_closed_viewer_gets_a_stream_that_moves(server, shared):
 @pytest.mark.parametrize("begun", [False, True], ids=["before the head", "in the body"])
 def test_a_half_closed_viewer_counts_as_gone_after_a_second(server, shared, begun):
     ends = []
-
-    def serve(connection):
-        connection.request()
-        if begun:
-            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nstart")
-        connection.ended()
-        ends.append(time.monotonic())
-
-    client = shared(serve)
+    client = shared(noting_end(ends, begun))
     with Viewer(server.port) as viewer:
         viewer.send(head("GET", "/", client.host))
         client.origin.wait_connections(1)

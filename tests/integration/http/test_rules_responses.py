@@ -7,7 +7,7 @@ import time
 
 import pytest
 from support import pattern
-from support.origins import answering, reply
+from support.origins import answering, noting_end, reply
 from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
@@ -425,15 +425,7 @@ def test_an_event_stream_begins_with_its_head(server, played):
 @pytest.mark.parametrize("begun", [False, True], ids=["before the head", "in the body"])
 def test_a_viewer_that_leaves_frees_the_origin_at_once(server, played, begun):
     ends = []
-
-    def serve(connection):
-        connection.request()
-        if begun:
-            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nstart")
-        connection.ended()
-        ends.append(time.monotonic())
-
-    client = played(serve)
+    client = played(noting_end(ends, begun))
     with Viewer(server.port) as viewer:
         viewer.send(head("GET", "/", client.host))
         client.origin.wait_connections(1)

@@ -17,7 +17,7 @@ from support.programs import SLOW, run
 from support.tls_peer import TLS1_2, Context, PeerCertificate
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
-from support.wall_clock import Clock
+from support.moved_clock import Clock
 
 CERTIFICATE = 3  # oneport's exit code
 KEY_UPDATES = 32  # a minute

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Runs programs with a wall clock that a test moves. wall_clock.c is preloaded; the monotonic clock
-stays correct."""
+"""Runs programs with a clock that a test moves. moved_clock.c is preloaded; the other clocks stay
+correct."""
 
 import pathlib
 import sys
 
 from . import preload
 
-SOURCE = pathlib.Path(__file__).with_name("wall_clock.c")
+SOURCE = pathlib.Path(__file__).with_name("moved_clock.c")
 
 
 class Clock:
-    def __init__(self, directory):
+    """A wall clock, or with @which BOOT_CLOCK the clock that runs on while a machine sleeps."""
+
+    def __init__(self, directory, which="WALL_CLOCK"):
+        self.which = which
         self.library = preload.build(SOURCE, directory)
         self.path = pathlib.Path(directory) / "clock"
         self.set(0)
@@ -24,4 +27,4 @@ class Clock:
     @property
     def environment(self):
         """The environment for programs that use this clock."""
-        return preload.environment(self.library, WALL_CLOCK=self.path)
+        return preload.environment(self.library, **{self.which: self.path})

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* wall_clock.c - preloaded into a program: its wall clock is as far from the true one as a file
- * says, at every moment anew. The monotonic clock stays true.
+/* moved_clock.c - preloaded into a program: one of its clocks is as far from the true one as a file
+ * says, at every moment anew. All other clocks stay true.
  *
- * WALL_CLOCK names a file of 8 bytes, a number of seconds in the machine's own order; whoever
- * writes it moves the clock of all programs that have it mapped. */
+ * WALL_CLOCK or BOOT_CLOCK names a file of 8 bytes, a number of seconds in the machine's own order;
+ * whoever writes it moves the clock of all programs that have it mapped. CLOCK_BOOTTIME is ahead
+ * of the monotonic clock after a sleep of the machine. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -16,17 +17,26 @@
 #include <unistd.h>
 
 static const _Atomic int64_t true_time;
-static const _Atomic int64_t *offset = &true_time;
+static const _Atomic int64_t *wall = &true_time, *boot = &true_time;
+
+/* Maps the file that the environment variable @name names. Returns whether there is one. */
+static int map_named(const char *name, const _Atomic int64_t **offset)
+{
+    const char *path = getenv(name);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    void *at = fd >= 0 ? mmap(NULL, sizeof **offset, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    if (fd >= 0)
+        close(fd);
+    if (at == MAP_FAILED)
+        return 0;
+    *offset = at;
+    return 1;
+}
 
 __attribute__((constructor)) static void map(void)
 {
-    const char *path = getenv("WALL_CLOCK");
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    void *at = fd >= 0 ? mmap(NULL, sizeof *offset, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
-    if (at == MAP_FAILED)
+    if (map_named("WALL_CLOCK", &wall) + map_named("BOOT_CLOCK", &boot) == 0)
         abort(); /* a test with the true time would say nothing */
-    offset = at;
-    close(fd);
 }
 
 static int now(clockid_t clock, struct timespec *out)
@@ -36,7 +46,9 @@ static int now(clockid_t clock, struct timespec *out)
         *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
     int err = real(clock, out);
     if (err == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-        out->tv_sec += atomic_load(offset);
+        out->tv_sec += atomic_load(wall);
+    if (err == 0 && clock == CLOCK_BOOTTIME)
+        out->tv_sec += atomic_load(boot);
     return err;
 }
 
