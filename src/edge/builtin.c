@@ -8,6 +8,11 @@
 #include "src/edge/admin.h"
 #include "src/tunnels/register.h"
 
+/* A circle; the landing page has no other picture. */
+#define ICON                                                                                       \
+    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 16 16\">"                             \
+    "<circle cx=\"8\" cy=\"8\" r=\"6\" fill=\"none\" stroke=\"#888\" stroke-width=\"3\"/></svg>"
+
 static enum builtin_verdict fail(struct builtin_result *out, enum failure why)
 {
     out->failure = why;
@@ -84,6 +89,14 @@ enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head
         break;
     case BUILTIN_HEALTH:
         admin_health(w, &out->answer);
+        break;
+    case BUILTIN_ROBOTS:
+        answer_init(&out->answer, 200);
+        answer_file(&out->answer, SLICE("text/plain"), SLICE("User-agent: *\nDisallow: /\n"));
+        break;
+    case BUILTIN_ICON:
+        answer_init(&out->answer, 200);
+        answer_file(&out->answer, SLICE("image/svg+xml"), SLICE(ICON));
         break;
     }
     return BUILTIN_ANSWER;

@@ -80,6 +80,11 @@ void answer_html(struct answer *a, struct slice html, bool in_frames)
     set_body(a, SLICE("text/html; charset=utf-8"), html);
 }
 
+void answer_file(struct answer *a, struct slice type, struct slice body)
+{
+    set_body(a, type, body);
+}
+
 void answer_redirect(struct answer *a, int status, struct slice where)
 {
     answer_init(a, status);

@@ -31,6 +31,9 @@ void answer_json(struct answer *a, cJSON *json);
  * show it in a frame. */
 void answer_html(struct answer *a, struct slice html, bool in_frames);
 
+/* Gives the answer the body @body of the media type @type. */
+void answer_file(struct answer *a, struct slice type, struct slice body);
+
 /* The style element of a page. The policy of answer_html has the hash of its text. */
 #define ANSWER_STYLE                                                                               \
     "<style>:root{color-scheme:light dark}body{font:17px/1.5 system-ui,sans-serif;margin:0;"       \

@@ -139,6 +139,10 @@ static struct builtin one_segment(const struct target *t)
         return builtin_make(BUILTIN_REGISTER, SLICE(""));
     if (segment_is(t, 0, "healthz"))
         return builtin_make(BUILTIN_HEALTH, SLICE(""));
+    if (segment_is(t, 0, "robots.txt"))
+        return builtin_make(BUILTIN_ROBOTS, SLICE(""));
+    if (segment_is(t, 0, "favicon.ico"))
+        return builtin_make(BUILTIN_ICON, SLICE(""));
     return builtin_make(BUILTIN_OLD_CLIENT, only);
 }
 
@@ -180,6 +184,8 @@ static const char *methods_of(enum builtin_kind kind)
     case BUILTIN_STATUS:
     case BUILTIN_TUNNEL_STATUS:
     case BUILTIN_HEALTH:
+    case BUILTIN_ROBOTS:
+    case BUILTIN_ICON:
         return "GET, HEAD, OPTIONS";
     case BUILTIN_NONE:
     case BUILTIN_OPTIONS:

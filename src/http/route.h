@@ -24,6 +24,8 @@ enum builtin_kind {
     BUILTIN_STATUS,        /* GET /api/status */
     BUILTIN_TUNNEL_STATUS, /* GET /api/tunnels/NAME/status */
     BUILTIN_HEALTH,        /* GET /healthz */
+    BUILTIN_ROBOTS,        /* GET /robots.txt */
+    BUILTIN_ICON,          /* GET /favicon.ico */
     BUILTIN_OPTIONS,       /* OPTIONS of a built-in, or of the whole server by the target "*" */
     BUILTIN_METHOD         /* a built-in has this path, but not this method: 405 */
 };

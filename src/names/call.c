@@ -101,6 +101,8 @@ static int home_of_builtin(struct call *c, const struct call_judge *j, struct di
     case BUILTIN_LANDING:
     case BUILTIN_STATUS:
     case BUILTIN_HEALTH:
+    case BUILTIN_ROBOTS:
+    case BUILTIN_ICON:
     case BUILTIN_OPTIONS:
     case BUILTIN_METHOD:
         break;

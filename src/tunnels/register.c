@@ -7,6 +7,7 @@
 
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
+#include "src/http/page_call.h"
 #include "src/limits/quota.h"
 #include "src/names/label.h"
 #include "src/names/ticket.h"
@@ -305,6 +306,10 @@ void register_answer(struct worker *w, struct call *c, struct answer *a)
     unsigned retry_after_s = 0;
     bool forged = false;
     stat_add(&w->stats.register_calls, 1);
+    if (page_call(c->m, c->viewer->https)) {
+        answer_refusal(a, 403, "not_for_pages", "Programs register names; a web page may not.", 0);
+        return;
+    }
     if (!c->secure && carries_secret(c)) {
         answer_refusal(a, 403, "tls_required", "Tokens and tickets are accepted over TLS only.", 0);
         return;

@@ -83,6 +83,9 @@ static const struct {
     {"HEAD /", H, "", 200, ""},
     {"GET /healthz", H, "", 200, ""},
     {"HEAD /healthz", H, "", 200, ""},
+    {"GET /robots.txt", H, "", 200, ""},
+    {"GET /favicon.ico", H, "", 200, ""},
+    {"PUT /favicon.ico", H, "", 405, READ},
     {"GET /api/status", H, "", 200, ""},
     {"GET /api/tunnels/app/status", H, "", 200, ""},
     {"GET /api/tunnels/none/status", H, "", 404, ""},
@@ -134,7 +137,7 @@ static const struct {
      426, ""},
 };
 
-/* R20, R21, R22 */
+/* R20, R21, R22, Q61 */
 static void test_calls(void **state)
 {
     char reason[256];

@@ -85,7 +85,6 @@ static const struct {
     {"HEAD", "/register/my-app", BUILTIN_METHOD, "my-app"}, /* a HEAD must not register */
     {"POST", "/my-app", BUILTIN_METHOD, "my-app"},
     {"GET", "/my-app/", BUILTIN_NONE, ""},
-    {"GET", "/favicon.ico", BUILTIN_OLD_CLIENT, "favicon.ico"},
     {"GET", "/register", BUILTIN_REGISTER, ""},
     {"POST", "/register", BUILTIN_REGISTER, ""},
     {"GET", "/register/", BUILTIN_REGISTER, ""},
@@ -107,6 +106,8 @@ static const struct {
     {"GET", "/api/tunnels/my-app/status/x", BUILTIN_NONE, ""},
     {"GET", "/api/tunnels/a/b/c/d/e", BUILTIN_NONE, ""},
     {"GET", "/healthz", BUILTIN_HEALTH, ""},
+    {"GET", "/robots.txt", BUILTIN_ROBOTS, ""},
+    {"HEAD", "/favicon.ico?1", BUILTIN_ICON, ""},
     {"HEAD", "/healthz?x", BUILTIN_HEALTH, ""},
     {"GET", "//register", BUILTIN_NONE, ""}, /* nothing is normalised (Q14) */
     {"GET", "/./register", BUILTIN_NONE, ""},
