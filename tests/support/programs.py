@@ -229,6 +229,13 @@ class Server(Kept):
         return f"https://localhost:{self.port}"
 
     @property
+    def saved_names(self):
+        """The names file's content; empty until the server has written it, a second after a
+        change."""
+        path = self.directory / "state" / "names"
+        return path.read_text() if path.exists() else ""
+
+    @property
     def front(self):
         """What has the TLS port: this server itself, or the nginx in front of it."""
         return self

@@ -208,8 +208,7 @@ def test_kill_9_of_the_server_keeps_url_and_holds_viewers(new_server, new_client
 
 def time_to_save_the_names(server):
     """Waits until the names are saved. The server writes them at most once a second."""
-    saved = server.directory / "state" / "names"
-    wait_until(lambda: saved.exists() and saved.stat().st_size > 0, 5, "the names to be saved")
+    wait_until(lambda: server.saved_names, 5, "the names to be saved")
 
 
 @pytest.mark.parametrize(

@@ -344,7 +344,7 @@ def test_trailers_that_would_be_taken_for_a_head_are_left_out(stage):
         + headers(number, *TRAILERS, end=True)
     )
     assert peer.wait_answer(number)[0] == 200
-    assert stage.seen.whole[f"/good/{number}"][0].trailers == [("x-sum", "1")]
+    assert stage.seen.whole[f"/good/{number}"][0].trailers == [("X-Sum", "1")]
     well(stage)
 
 

@@ -151,9 +151,9 @@ def test_names_of_an_address_over_a_restart(new_server, name, link):
     """After a restart the server does not know to which address the saved names belong, until their
     owners return. It lets the owners in even if their address then has more names than allowed."""
     server = new_server("--max-tunnels-per-address", "2")
-    old, path = [f"{name}-1", f"{name}-2"], server.directory / "state" / "names"
+    old = [f"{name}-1", f"{name}-2"]
     tickets = [ticket_of(server, HERE, one) for one in old]
-    wait_until(lambda: all(one in path.read_text() for one in old), 5, "the names to be saved")
+    wait_until(lambda: all(one in server.saved_names for one in old), 5, "the names to be saved")
     server.restart()
     assert error(ask(server, HERE)) == 200
     link(server, HERE, old[0], tickets[0])

@@ -150,9 +150,7 @@ def test_a_name_that_was_live_holds_after_a_restart(new_server, name, ended, end
     ended.callback(ForeignLink(server, name, ticket).close)
     server.wait_link(name, 1)
     live = re.compile(rf"^{name} \w+ 0 1$", re.M)
-    wait_until(
-        lambda: live.search((server.directory / "state" / "names").read_text()), what="the file"
-    )
+    wait_until(lambda: live.search(server.saved_names), what="the file")
     if ending == "stopped":
         server.stop()
         server.start()

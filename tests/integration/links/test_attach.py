@@ -260,8 +260,7 @@ def test_no_stranger_slips_in_after_a_restart(new_server, name, foreign):
     server = new_server()
     ticket = register(server, name)["ticket"]
     link = foreign(name, ticket, to=server)
-    names = server.directory / "state" / "names"
-    wait_until(lambda: names.exists() and name in names.read_text(), 5, "the name to be saved")
+    wait_until(lambda: name in server.saved_names, 5, "the name to be saved")
     server.restart()
     link.close()
     assert call(server, f"/register/{name}", "Oneport-Exact: ?1").status == 409

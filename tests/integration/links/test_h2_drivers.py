@@ -147,7 +147,7 @@ def test_nghttp_sends_trailers(door, tmp_path):
         "x-sum: 42",
         f"http://127.0.0.1:{door.port}/upload",
     )
-    assert json.loads(said)["trailers"] == [["x-sum", "42"]]
+    assert json.loads(said)["trailers"] == [["X-Sum", "42"]]
 
 
 def test_nghttp_receives_trailers(door):

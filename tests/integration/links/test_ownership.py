@@ -53,9 +53,8 @@ def taken(server, name, *fields):
 
 
 def names_file(server, name):
-    path = server.directory / "state" / "names"
-    wait_until(lambda: path.exists() and name in path.read_text(), 5, "the name to be saved")
-    return path
+    wait_until(lambda: name in server.saved_names, 5, "the name to be saved")
+    return server.directory / "state" / "names"
 
 
 # ---- pending, grace, restart ----

@@ -131,9 +131,9 @@ def test_row_5_kill_9_and_the_same_urls_again(
         client.wait_up(60)
     urls = {client.url for client in clients}
     names = {client.name for client in clients}
-    file = server.directory / "state" / "names"
     wait_until(
-        lambda: all(f"{name} " in file.read_text() for name in names), what="all names in the file"
+        lambda: all(f"{name} " in server.saved_names for name in names),
+        what="all names in the file",
     )
     for number in range(rounds):
         # Clients wait longer and longer if a server dies sooner than this.
