@@ -14,6 +14,7 @@
 #include "h2mux/http/field_name.h"
 #include "h2mux/http/fields.h"
 #include "src/http/trust.h"
+#include "src/limits/memory.h"
 #include "src/worker/listen_address.h"
 
 /* The limits of RFC 1035 2.3.4. DOMAIN_MAX leaves room for a tunnel's name and a dot before the
@@ -259,8 +260,8 @@ static const struct opt rows[] = {
      .help = "most unfinished TLS handshakes; the network with the most gives up its oldest for a newcomer"},
     {.name = "max-body", .type = OPT_SIZE, .offset = FIELD(limits.body), .fallback = "0", .max = INT64_MAX,
      .help = "largest request body; 0: no limit"},
-    {.name = "memory-budget", .type = OPT_SIZE, .offset = FIELD(limits.memory), .fallback = "512m", .min = 1 << 20, .max = INT64_MAX / 4,
-     .help = "most memory for bodies of all clients; 32m of it for one link"},
+    {.name = "memory-budget", .type = OPT_SIZE, .offset = FIELD(limits.memory), .min = 1 << 20, .max = INT64_MAX / 4,
+     .help = "most memory for bodies of all clients; 32m of it for one link (default 512m, or half of the limit of the control group or address space)"},
     {.name = "stall-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.stall_ms), .fallback = "10s", .min = 1, .max = DAY,
      .help = "when 3/4 of the memory is used, cut streams that have taken nothing for this long, the longest first"},
     {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",
@@ -443,6 +444,8 @@ static bool config_fold(struct config *c)
     if (c->listen.key && !c->listen.cert)
         return refuse("--key needs --cert");
     fold_domain(c);
+    if (c->limits.memory == 0)
+        c->limits.memory = memory_default_budget();
     return check_public_host(c) && fold_listen(c) && fold_state_dir(c);
 }
 
