@@ -259,7 +259,7 @@ static void change_reader(struct world *w)
     struct reader *r = any_reader(w);
     if (r) {
         r->known = chance(w, 4) > 0;
-        r->takes = chance(w, 2) > 0 ? 0 : 1 << chance(w, 24);
+        r->takes = chance(w, 2) > 0 ? 0 : (uint64_t)1 << chance(w, 24);
     }
 }
 
