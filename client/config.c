@@ -62,6 +62,12 @@ static int check_crypto(const char *value)
     return strcmp(value, "auto") == 0 || strcmp(value, "openssl") == 0 ? 0 : ERR_SYNTAX;
 }
 
+static int check_login(const char *value)
+{
+    enum login_policy policy;
+    return login_parse(value, &policy);
+}
+
 static int check_log_level(const char *value)
 {
     enum log_level level;
@@ -153,6 +159,10 @@ static const struct opt rows[] = {
      .help = "which connections to the local service are used again: those that carried no request "
              "body, also those where the service may be expected to have read it, or none",
      .check = check_reuse, .wants = "safe, always or never"},
+    {"origin-login", 0, OPT_TEXT, FIELD(local.login), .fallback = "off", .value = "off|viewer",
+     .help = "connections that a viewer has signed in, by NTLM or Negotiate: close them, or keep "
+             "them for the same viewer's connection where the server knows it (not behind a proxy)",
+     .check = check_login, .wants = "off or viewer"},
     {"idle-timeout", 0, OPT_MSEC, FIELD(times.idle_ms), .fallback = "10m", .max = DAY_MS,
      .value = "T",
      .help = "give up a body without a byte in either direction for this long; 0: never"},
@@ -267,9 +277,12 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
     if (result != OPT_RUN)
         return result;
     if (rewrite_parse(c->local.host_header, &c->rewrite) < 0 ||
-        reuse_parse(c->local.reuse, &c->reuse) < 0 ||
+        reuse_parse(c->local.reuse, &c->reuse) < 0 || login_parse(c->local.login, &c->login) < 0 ||
         !log_level_parse(slice_str(c->output.log_level), &c->level))
         return OPT_WRONG; /* cannot be: the rows have checked them */
+    if (c->login == LOGIN_VIEWER && c->times.origin_idle_ms == 0)
+        return REFUSE("--origin-login viewer keeps connections, and --origin-keepalive 0 keeps "
+                      "none\n");
     c->rewrite.origin = &c->origin.url;
     judge_name(c);
     c->log_json = strcmp(c->output.log_format, "json") == 0;

@@ -3,6 +3,7 @@
 #ifndef CLIENT_CONFIG_H
 #define CLIENT_CONFIG_H
 
+#include "client/origin/login.h"
 #include "client/origin/origin_address.h"
 #include "client/origin/reuse.h"
 #include "client/origin/rewrite.h"
@@ -17,7 +18,7 @@ struct config {
         bool https;
         const char *cert, *key, *ca;
         bool any_cert;
-        const char *host_header, *name, *reuse;
+        const char *host_header, *name, *reuse, *login;
     } local;
     struct { /* the server that it is shared through */
         const char *host, *name;
@@ -48,6 +49,7 @@ struct config {
     struct rewrite rewrite; /* its origin is set */
     struct url named;       /* whose host the origin's certificate must have; may be empty */
     enum reuse_policy reuse;
+    enum login_policy login;
     enum log_level level;
     bool log_json;
 };

@@ -204,6 +204,7 @@ static void make_exchanges(struct program *p)
         .peer_ms = c->times.peer_ms,
         .spare = SPARE_DESCRIPTORS + (unsigned)c->remote.links,
         .reuse = c->reuse,
+        .login = c->login,
     };
     p->origin = origin_new(&origin);
     struct exchange_list_options exchanges = {

@@ -406,6 +406,8 @@ void client_exchange_start(struct exchange *x)
 {
     struct message *m = &x->request.head;
     const char *reason = NULL;
+    if (origin_keeps_logins(x->env->origin) && !x->asked.websocket)
+        x->request.owner = login_owner(&m->fields);
     if (translate_to_origin(m, &x->request.wants_trailers, &reason) < 0) {
         refuse(x, "request head", reason);
         return;

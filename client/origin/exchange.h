@@ -82,6 +82,7 @@ struct exchange {
         char *kept;          /* owned: NULL before OPEN */
         bool bodyless;       /* the request was complete with its head */
         bool wants_trailers; /* the viewer takes trailers */
+        struct slice owner;  /* the viewer's connection (login.h): in the head's arena, or empty */
     } request;
     struct response_asked asked; /* what the responses are judged by */
     struct early *early;         /* owned: what came before the origin could take it; or NULL */

@@ -65,7 +65,7 @@ static const struct origin_ops origin_ops = {
 static void run_connect(void *user)
 {
     struct exchange *x = user;
-    x->conn = origin_acquire(x->env->origin, x->connect.need, &origin_ops, x);
+    x->conn = origin_acquire(x->env->origin, x->connect.need, x->request.owner, &origin_ops, x);
     if (origin_h1(x->conn))
         on_ready(x);
 }

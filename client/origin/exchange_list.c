@@ -104,6 +104,11 @@ void exchange_list_free(struct exchange_list *all)
     free(all);
 }
 
+bool exchange_list_asks_who(const struct exchange_list *all)
+{
+    return origin_keeps_logins(all->o.origin);
+}
+
 size_t exchange_list_ordinary(const struct exchange_list *all)
 {
     return all->ordinary;

@@ -33,6 +33,9 @@ void exchange_list_free(struct exchange_list *all); /* NULL is fine */
  * has them. */
 void exchange_list_take(struct exchange_list *all, struct leg *near, struct message *m, bool end);
 
+/* Returns whether requests shall say by which connection of a viewer they came (login.h). */
+bool exchange_list_asks_who(const struct exchange_list *all);
+
 /* Return how many exchanges run: those that are no WebSockets, and WebSockets. */
 size_t exchange_list_ordinary(const struct exchange_list *all);
 size_t exchange_list_websockets(const struct exchange_list *all);

@@ -31,6 +31,20 @@ static bool next_word(struct slice *value, struct slice *word)
     return i > 0;
 }
 
+int login_parse(const char *value, enum login_policy *out)
+{
+    bool viewer = strcmp(value, "viewer") == 0;
+    *out = viewer ? LOGIN_VIEWER : LOGIN_OFF;
+    return viewer || strcmp(value, "off") == 0 ? 0 : ERR_SYNTAX;
+}
+
+struct slice login_owner(const struct fields *f)
+{
+    const struct slice name = SLICE("oneport-viewer-connection");
+    struct slice owner = fields_value(f, name);
+    return fields_count(f, name) == 1 && owner.len <= LOGIN_OWNER_MAX ? owner : SLICE("");
+}
+
 static const char *scheme_in(struct slice value)
 {
     struct slice word;

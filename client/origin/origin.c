@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* origin.c - leases connections; see origin.h. */
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "client/origin/login.h"
 #include "client/origin/origin_int.h"
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
@@ -18,6 +19,11 @@ enum {
 const struct origin_address *origin_address(const struct origin *o)
 {
     return o->o.address;
+}
+
+bool origin_keeps_logins(const struct origin *o)
+{
+    return o->o.login == LOGIN_VIEWER;
 }
 
 struct h1_conn *origin_h1(const struct origin_conn *c)
@@ -53,8 +59,15 @@ void origin_unlist(struct origin_conn *c)
 {
     if (c->idle)
         c->origin->idle_count--;
+    if (c->idle && c->private)
+        c->origin->private_count--;
     c->idle = false;
     list_remove(&c->node);
+}
+
+bool origin_is_own(const struct origin_conn *c, struct slice owner)
+{
+    return c->private && owner.len > 0 && slice_eq(slice_str(c->owner), owner);
 }
 
 void origin_condemn(struct origin_conn *c)
@@ -149,15 +162,20 @@ const struct h1_conn_ops origin_conn_ops = {
 
 /* ---- leases */
 
-struct origin_conn *origin_acquire(struct origin *o, enum reuse_need need,
+struct origin_conn *origin_acquire(struct origin *o, enum reuse_need need, struct slice owner,
                                    const struct origin_ops *ops, void *user)
 {
     bool queue = dial_queue_first(&o->queue); /* they came before */
-    struct origin_conn *c = queue ? NULL : origin_pool_take(o, need);
+    if (!origin_keeps_logins(o))
+        owner = SLICE("");
+    struct origin_conn *c =
+        queue ? origin_pool_take_own(o, need, owner) : origin_pool_take(o, need, owner);
     if (c)
         h1_conn_lend_window(c->h1, &o->windows);
     else
         c = origin_dial(o, need);
+    assert(!c->private || origin_is_own(c, owner)); /* or a stranger is taken for the owner */
+    snprintf(c->owner, sizeof c->owner, "%.*s", SLICE_FMT(owner));
     c->ops = ops;
     c->user = user;
     if (CHECKING) {
@@ -168,16 +186,31 @@ struct origin_conn *origin_acquire(struct origin *o, enum reuse_need need,
 }
 
 /* D13: says once why such sign-ins fail; a viewer could repeat the reason without end. */
+static void tell_login(struct origin *o, const char *scheme)
+{
+    static const char *const reasons[] = {
+        [LOGIN_OFF] = "this signs in a connection, and viewers share connections; each one is "
+                      "closed behind its answer, so the sign-in cannot succeed; --origin-login "
+                      "viewer may help",
+        [LOGIN_VIEWER] = "this signs in a connection, and the server does not say whose connection "
+                         "the viewer's is: a proxy is between, or the server is an older one; each "
+                         "one is closed behind its answer, so the sign-in cannot succeed",
+    };
+    if (o->login_told)
+        return;
+    o->login_told = true;
+    LOG(WARN, "connection_login", LOG_STR("origin", o->o.address->text), LOG_STR("scheme", scheme),
+        LOG_STR("reason", reasons[o->o.login]));
+}
+
+/* D13, D19: the connection is its owner's alone, or nobody's. */
 static void keep_private(struct origin_conn *c, const char *scheme)
 {
-    c->spent = true;
-    if (c->origin->login_told)
+    c->private = c->owner[0] != '\0';
+    if (c->private)
         return;
-    c->origin->login_told = true;
-    LOG(WARN, "connection_login", LOG_STR("origin", c->origin->o.address->text),
-        LOG_STR("scheme", scheme),
-        LOG_STR("reason", "this signs in a connection, and viewers share connections; each one is "
-                          "closed behind its answer, so the sign-in cannot succeed"));
+    c->spent = true;
+    tell_login(c->origin, scheme);
 }
 
 bool origin_asks(struct origin_conn *c, const struct message *m, bool bodyless)
@@ -186,7 +219,7 @@ bool origin_asks(struct origin_conn *c, const struct message *m, bool bodyless)
     if (scheme)
         keep_private(c, scheme);
     c->body = reuse_has_body(m, bodyless);
-    if (!reuse_behind_request(c->origin->o.reuse, m, c->body))
+    if (!reuse_behind_request(c->private ? REUSE_ALWAYS : c->origin->o.reuse, m, c->body))
         c->spent = true;
     origin_crowd_ask(c);
     return c->spent;
@@ -200,7 +233,9 @@ void origin_answers(struct origin_conn *c, const struct message *m, bool early)
     if (m->status < 200)
         return;
     c->keep_ms = reuse_keep_ms(&m->fields, c->origin->o.idle_ms);
-    if (c->keep_ms == 0 || !reuse_behind_answer(m->status, c->body, early))
+    bool fit = c->private ? reuse_own_behind_answer(m->status, c->body, early)
+                          : reuse_behind_answer(m->status, c->body, early);
+    if (c->keep_ms == 0 || !fit)
         c->spent = true;
     if (c->spent || !h1_conn_keeps_alive(c->h1))
         origin_crowd_let_go(c);

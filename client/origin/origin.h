@@ -4,7 +4,9 @@
  *
  * A lease is one connection while an exchange has it. A connection goes back into the pool only
  * after a whole response, a whole request, and not one byte more: what an origin sends unasked must
- * never be taken for the response to somebody else's request. */
+ * never be taken for the response to somebody else's request. A connection that somebody signs
+ * in is closed, or is private: it serves the viewer's connection that signed it in, and no other.
+ */
 
 /* draw: a connection to the origin
  *
@@ -17,6 +19,7 @@
 #ifndef CLIENT_ORIGIN_ORIGIN_H
 #define CLIENT_ORIGIN_ORIGIN_H
 
+#include "client/origin/login.h"
 #include "client/origin/origin_address.h"
 #include "client/origin/reuse.h"
 #include "h2mux/http/h1_conn.h"
@@ -34,6 +37,7 @@ struct origin_options {
     uint64_t connect_ms;                  /* for DNS, TCP and TLS together */
     uint64_t idle_ms; /* in the pool; below Node's 5 s, so that oneport closes first; 0: no pool */
     enum reuse_policy reuse;
+    enum login_policy login;
 
     /* Counts connections that nobody leases any more and that still send what was queued. Borrowed:
      * outlives the loop. */
@@ -63,11 +67,14 @@ struct origin *origin_new(const struct origin_options *o) MUSTCHECK;
 /* Closes the pool. Every lease has ended. NULL is fine. */
 void origin_free(struct origin *o);
 const struct origin_address *origin_address(const struct origin *o);
+/* Returns whether connections are kept for those who sign in: --origin-login viewer. */
+bool origin_keeps_logins(const struct origin *o);
 
-/* Leases a connection that will do for @need. Never returns NULL. If origin_h1 gives
- * NULL, on_ready or on_failed follows; otherwise the connection is ready. Called from a task, when
- * every socket that has something to say in this turn has said it. */
-struct origin_conn *origin_acquire(struct origin *o, enum reuse_need need,
+/* Leases a connection that will do for @need, on behalf of the viewer's connection @owner
+ * (login.h); empty: it is not known. Never returns NULL. If origin_h1 gives NULL, on_ready or
+ * on_failed follows; otherwise the connection is ready. Called from a task, when every socket that
+ * has something to say in this turn has said it. */
+struct origin_conn *origin_acquire(struct origin *o, enum reuse_need need, struct slice owner,
                                    const struct origin_ops *ops, void *user) MUSTCHECK;
 struct h1_conn *origin_h1(const struct origin_conn *c);
 /* Returns whether the connection has served a request before: then it may have died in the pool. */

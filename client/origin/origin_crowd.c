@@ -33,7 +33,7 @@ static void look(void *user)
         return;
     }
     for (size_t n = crowd_close(&o->crowd, &v); n > 0; n--)
-        origin_discard(CONTAINER_OF(o->idle.next, struct origin_conn, node), ORIGIN_CLOSE);
+        origin_pool_drop_oldest(o);
     if (o->idle_count > 0)
         timer_arm(&o->crowd_timer, 1);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* origin_dial.c - opens connections to the origin, and lets those wait that this machine cannot
  * open for the moment. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "client/origin/origin_int.h"
@@ -74,8 +75,10 @@ static void begin(struct origin_conn *c)
 /* Gives @c, which waits, the connection of @idle. */
 static void take_over(struct origin_conn *c, struct origin_conn *idle)
 {
+    assert(!idle->private || origin_is_own(idle, slice_str(c->owner)));
     dial_queue_leave(&c->waiter);
     c->h1 = idle->h1;
+    c->private = idle->private;
     c->used = idle->used;
     c->holds = idle->holds; /* the origin still serves it */
     idle->holds = false;
@@ -95,7 +98,7 @@ static void serve_waiters(void *user)
     int dials = 0;
     for (struct dial_waiter *w; (w = dial_queue_first(&o->queue)) && dials < DIALS_AT_ONCE;) {
         struct origin_conn *c = CONTAINER_OF(w, struct origin_conn, waiter);
-        struct origin_conn *idle = origin_pool_take(o, c->need);
+        struct origin_conn *idle = origin_pool_take(o, c->need, slice_str(c->owner));
         if (idle) {
             take_over(c, idle);
         } else if (dial_queue_has_room(&o->queue, dials + 1)) {
@@ -103,7 +106,7 @@ static void serve_waiters(void *user)
             begin(c);
             dials++;
         } else if (o->idle_count > 0) {
-            origin_discard(CONTAINER_OF(o->idle.next, struct origin_conn, node), ORIGIN_CLOSE);
+            origin_pool_drop_oldest(o);
         } else {
             break;
         }

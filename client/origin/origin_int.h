@@ -3,8 +3,8 @@
  * else includes it.
  *
  * Invariants: `ops` is set iff the connection is leased, and the node is linked iff it is not;
- * `dial` is set only while DIALLING, and `h1` only afterwards; the waiter is linked iff
- * WAITING. */
+ * `dial` is set only while DIALLING, and `h1` only afterwards; the waiter is linked iff WAITING. A
+ * private connection has an owner, and no other one in the pool has. */
 #ifndef CLIENT_ORIGIN_ORIGIN_INT_H
 #define CLIENT_ORIGIN_ORIGIN_INT_H
 
@@ -18,6 +18,7 @@ struct origin {
     struct list_node idle;    /* of origin_conn.node: the pool */
     struct list_node parting; /* likewise: released, and on_done has not been told */
     size_t idle_count;
+    size_t private_count;      /* of those */
     struct h1_windows windows; /* of the leased connections */
     struct timer sweep;        /* armed while the pool holds any */
     struct dial_queue queue;   /* of origin_conn.waiter */
@@ -52,6 +53,11 @@ struct origin_conn {
     bool over;               /* condemned */
     bool body;               /* the request that is being served has one */
     bool spent;              /* no other request may have it: never goes into the pool */
+    bool private;            /* it is signed in: the owner alone may have it */
+
+    /* The viewer's connection that leases it, or that it is private to; empty: unknown, or nobody.
+     */
+    char owner[LOGIN_OWNER_MAX + 1];
     struct reap reap;
 };
 
@@ -62,6 +68,8 @@ void origin_conn_check(const struct origin_conn *c);
 void origin_check(const struct origin *o);
 /* Takes @c out of the list that it is in, if it is in one. */
 void origin_unlist(struct origin_conn *c);
+/* Returns whether @c is private to @owner. */
+bool origin_is_own(const struct origin_conn *c, struct slice owner) MUSTCHECK;
 /* Ends the object, and a dial of it. The caller has ended the connection. */
 void origin_condemn(struct origin_conn *c);
 extern const struct h1_conn_ops origin_conn_ops;
@@ -97,9 +105,16 @@ void origin_pool_check(const struct origin *o);
 
 /* Puts @c, which nobody leases, into the pool, or closes it. */
 void origin_pool_put(struct origin_conn *c);
-/* Takes a connection out of the pool that the origin has sent nothing on meanwhile, and that will
- * do for @need (rule D16). Returns NULL if there is none. */
-struct origin_conn *origin_pool_take(struct origin *o, enum reuse_need need) MUSTCHECK;
+/* Takes a connection out of the pool that the origin has sent nothing on meanwhile: one that is
+ * private to @owner (rule D20), else one that is nobody's and will do for @need (rule D16). Returns
+ * NULL if there is none. */
+struct origin_conn *origin_pool_take(struct origin *o, enum reuse_need need,
+                                     struct slice owner) MUSTCHECK;
+/* Takes only one that is private to @owner. */
+struct origin_conn *origin_pool_take_own(struct origin *o, enum reuse_need need,
+                                         struct slice owner) MUSTCHECK;
+/* Closes the connection that has been in the pool for longest. */
+void origin_pool_drop_oldest(struct origin *o);
 /* Returns whether the origin has sent nothing on @c, which is in the pool, and has not closed it.
  */
 bool origin_pool_is_quiet(const struct origin_conn *c) MUSTCHECK;

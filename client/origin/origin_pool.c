@@ -12,6 +12,7 @@
 
 enum {
     POOL_MAX = 100,
+    PRIVATE_MAX = 50, /* of those; so that viewers who sign in leave room for all others */
 
     /* Rule D16. */
     SURE_IDLE_US = 50 * 1000,
@@ -22,13 +23,18 @@ enum {
 void origin_pool_check(const struct origin *o)
 {
     uint64_t since_us = 0;
+    size_t private = 0;
     LIST_FOREACH (n, &o->idle) {
         const struct origin_conn *c = CONTAINER_OF(n, struct origin_conn, node);
         origin_conn_check(c);
         CHECK_THAT(c->idle && c->idle_since_us >= since_us);
+        CHECK_THAT(c->private == (c->owner[0] != '\0'));
         since_us = c->idle_since_us;
+        private += c->private;
     }
     CHECK_THAT(list_count(&o->idle) == o->idle_count && o->idle_count <= POOL_MAX);
+    CHECK_THAT(private == o->private_count && private <= PRIVATE_MAX);
+    CHECK_THAT(private == 0 || o->o.login == LOGIN_VIEWER);
     CHECK_THAT(o->idle_count == 0 || timer_armed(&o->sweep));
 }
 
@@ -55,12 +61,34 @@ static void sweep(void *user)
         timer_arm(&o->sweep, (next - now + 999) / 1000);
 }
 
+void origin_pool_drop_oldest(struct origin *o)
+{
+    origin_discard(CONTAINER_OF(o->idle.next, struct origin_conn, node), ORIGIN_CLOSE);
+}
+
+static void drop_oldest_private(struct origin *o)
+{
+    LIST_FOREACH (n, &o->idle) {
+        struct origin_conn *c = CONTAINER_OF(n, struct origin_conn, node);
+        if (c->private) {
+            origin_discard(c, ORIGIN_CLOSE);
+            return;
+        }
+    }
+}
+
 void origin_pool_put(struct origin_conn *c)
 {
     struct origin *o = c->origin;
+    if (c->private && o->private_count >= PRIVATE_MAX)
+        drop_oldest_private(o);
     if (o->idle_count >= POOL_MAX)
-        origin_discard(CONTAINER_OF(o->idle.next, struct origin_conn, node), ORIGIN_CLOSE);
+        origin_pool_drop_oldest(o);
     list_remove(&c->node);
+    if (c->private)
+        o->private_count++;
+    else
+        c->owner[0] = '\0'; /* it is anybody's now */
     h1_conn_next(c->h1);
     c->idle = true;
     c->idle_since_us = loop_now_us(o->o.loop);
@@ -107,7 +135,40 @@ static bool is_hasty(const struct origin *o)
     return o->hasty_us != 0 && loop_now_us(o->o.loop) - o->hasty_us < HASTY_LASTS_US;
 }
 
-struct origin_conn *origin_pool_take(struct origin *o, enum reuse_need need)
+/* Returns whether @c, which is in the pool, may serve a request. Closes it otherwise. */
+static bool is_alive(struct origin_conn *c)
+{
+    if (due_us(c) > loop_now_us(c->origin->o.loop)) { /* else the timer is late */
+        if (origin_pool_is_quiet(c))
+            return true;
+        origin_pool_note_end(c);
+    }
+    origin_discard(c, ORIGIN_CLOSE);
+    return false;
+}
+
+static struct origin_conn *hand_out(struct origin_conn *c)
+{
+    assert(c->h1 && !c->ops); /* or a viewer gets the response to another one's request */
+    origin_unlist(c);
+    return c;
+}
+
+/* Rule D20: a sign-in goes on where it began, so D16 does not count. */
+struct origin_conn *origin_pool_take_own(struct origin *o, enum reuse_need need, struct slice owner)
+{
+    if (need == REUSE_NONE || owner.len == 0 || o->private_count == 0)
+        return NULL;
+    for (struct list_node *n = o->idle.prev, *before; n != &o->idle; n = before) {
+        struct origin_conn *c = CONTAINER_OF(n, struct origin_conn, node);
+        before = n->prev;
+        if (origin_is_own(c, owner) && is_alive(c))
+            return hand_out(c);
+    }
+    return NULL;
+}
+
+static struct origin_conn *take_shared(struct origin *o, enum reuse_need need)
 {
     uint64_t now = loop_now_us(o->o.loop), least_us = need == REUSE_SURE ? SURE_IDLE_US : 0;
     if (need == REUSE_NONE)
@@ -115,22 +176,17 @@ struct origin_conn *origin_pool_take(struct origin *o, enum reuse_need need)
     for (struct list_node *n = o->idle.prev, *before; n != &o->idle; n = before) {
         struct origin_conn *c = CONTAINER_OF(n, struct origin_conn, node);
         before = n->prev;
-        if (now - c->idle_since_us < least_us)
+        if (c->private || now - c->idle_since_us < least_us || !is_alive(c))
             continue;
-        if (due_us(c) <= now) { /* the timer is late */
-            origin_discard(c, ORIGIN_CLOSE);
-        } else if (!origin_pool_is_quiet(c)) {
-            origin_pool_note_end(c);
-            origin_discard(c, ORIGIN_CLOSE);
-        } else if (need == REUSE_SURE && is_hasty(o)) {
-            return NULL;
-        } else {
-            assert(c->h1 && !c->ops); /* or a viewer gets the response to another one's request */
-            origin_unlist(c);
-            return c;
-        }
+        return need == REUSE_SURE && is_hasty(o) ? NULL : hand_out(c);
     }
     return NULL;
+}
+
+struct origin_conn *origin_pool_take(struct origin *o, enum reuse_need need, struct slice owner)
+{
+    struct origin_conn *c = origin_pool_take_own(o, need, owner);
+    return c ? c : take_shared(o, need);
 }
 
 void origin_pool_init(struct origin *o)

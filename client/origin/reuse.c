@@ -50,6 +50,11 @@ bool reuse_behind_answer(int status, bool body, bool early)
     return !body || (!early && status < 400);
 }
 
+bool reuse_own_behind_answer(int status, bool body, bool early)
+{
+    return reuse_behind_answer(status == 401 || status == 407 ? 200 : status, body, early);
+}
+
 bool reuse_repeatable(const struct message *m, bool bodyless)
 {
     return bodyless && method_is_idempotent(m->method);

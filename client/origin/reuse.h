@@ -31,6 +31,10 @@ bool reuse_behind_request(enum reuse_policy p, const struct message *m, bool bod
  * @body: the request had a body. @early: the response came before all of the body was out. */
 bool reuse_behind_answer(int status, bool body, bool early) MUSTCHECK;
 
+/* The same for a connection that serves one viewer's connection alone. A 401 or 407 is a step of
+ * its sign-in, whose requests may all have the body (rule D20). */
+bool reuse_own_behind_answer(int status, bool body, bool early) MUSTCHECK;
+
 /* How sure a request must be that its connection still lives. */
 enum reuse_need {
     REUSE_ANY,  /* it can be sent again */

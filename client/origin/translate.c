@@ -16,6 +16,11 @@ static bool field_malformed(const struct field *f)
     return !field_name_valid(f->name) || !field_value_valid(f->value);
 }
 
+static bool is_ours(const struct field *f, unsigned rules, void *user)
+{
+    return rules & FIELD_OURS;
+}
+
 static int check_fields(const struct fields *f)
 {
     for (size_t i = 0; i < f->count; i++)
@@ -48,7 +53,7 @@ int translate_to_origin(struct message *m, bool *wants_trailers, const char **re
     if (check_fields(&m->fields) < 0)
         return wrong(reason, "malformed field");
     *wants_trailers = fields_has_token(&m->fields, SLICE("te"), SLICE("trailers"));
-    if (fields_strip_hop_by_hop(&m->fields) < 0)
+    if (fields_strip(&m->fields, is_ours, NULL) < 0)
         return wrong(reason, "connection names an end-to-end field");
     return 0;
 }

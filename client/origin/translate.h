@@ -9,8 +9,8 @@
 #include "h2mux/http/message.h"
 
 /* Judges a request from the link as if nobody had judged it before, since nghttp2 lets pass what
- * HTTP/1.1 cannot carry, and removes its hop-by-hop fields. Sets @wants_trailers to whether the
- * viewer takes trailers. Fails with ERR_PROTOCOL; @reason is static text then. */
+ * HTTP/1.1 cannot carry, and removes its hop-by-hop fields and oneport-*. Sets @wants_trailers to
+ * whether the viewer takes trailers. Fails with ERR_PROTOCOL; @reason is static text then. */
 int translate_to_origin(struct message *m, bool *wants_trailers, const char **reason) MUSTCHECK;
 
 /* Removes the forbidden trailers of a request. Fails with ERR_PROTOCOL when a name or value is

@@ -254,11 +254,6 @@ int fields_strip(struct fields *f, fields_also *also, void *user)
     return ERR_OK;
 }
 
-int fields_strip_hop_by_hop(struct fields *f)
-{
-    return fields_strip(f, NULL, NULL);
-}
-
 bool field_name_valid(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++)

@@ -62,13 +62,10 @@ void fields_remove_if(struct fields *f, bool (*drop)(const struct field *field, 
 /* Removes the fields that are for one connection only (RFC 9110 7.6.1, RFC 9113 8.2.2; rules H2,
  * R14): connection and the fields that it names, keep-alive, proxy-connection, transfer-encoding,
  * upgrade, http2-settings, te. Also removes every field whose name is another spelling of one that
- * has a rule (H16). Returns ERR_DENIED, and leaves the section as it was, when Connection names a
- * field that it must not name: host, content-length, transfer-encoding, authorization, cookie,
- * x-forwarded-*. */
-int fields_strip_hop_by_hop(struct fields *f) MUSTCHECK;
-
-/* Does the same, and in the same pass removes each field for which @also returns true. @also is
- * asked about fields that have a rule; @rules is the result of field_rules. */
+ * has a rule (H16), and each field for which @also, if there is one, returns true. @also is asked
+ * about fields that have a rule; @rules is the result of field_rules. Returns ERR_DENIED, and
+ * leaves the section as it was, when Connection names a field that it must not name: host,
+ * content-length, transfer-encoding, authorization, cookie, x-forwarded-*. */
 typedef bool fields_also(const struct field *field, unsigned rules, void *user);
 int fields_strip(struct fields *f, fields_also *also, void *user) MUSTCHECK;
 

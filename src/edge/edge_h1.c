@@ -257,7 +257,7 @@ static bool moved(struct edge_h1 *e, struct call *c)
     int home = s->n_workers > 1 ? call_home(c, &judge, s->directory) : DIRECTORY_NOBODY;
     if (home == DIRECTORY_NOBODY || home == (int)e->worker->index)
         return false;
-    handoff_send(e->worker, (unsigned)home, h1_conn_rewind(e->conn), edge_h1_new);
+    handoff_send(e->worker, (unsigned)home, h1_conn_rewind(e->conn), &e->peer, edge_h1_new);
     forget(e);
     return true;
 }
@@ -458,11 +458,11 @@ static void evict(struct entry *entry)
         entry_keep(entry, e->worker, sock_peer(h1_conn_sock(e->conn)), evict);
 }
 
-void edge_h1_new(struct worker *w, struct sock *sock)
+void edge_h1_new(struct worker *w, struct sock *sock, const struct peer *peer)
 {
     struct edge_h1 *e = xcalloc(1, sizeof *e);
     e->worker = w;
-    trust_peer(w->server->trust, sock_peer(sock), sock_is_tls(sock), &e->peer);
+    e->peer = *peer;
     e->conn = h1_conn_new(w->loop, sock, H1_SERVER, &h1_default_limits, EDGE_WINDOW, &conn_ops, e);
     request_init(&e->request, w, h1_conn_leg(e->conn), &e->peer, &request_host, e);
     timer_init(&e->timer, w->loop, on_timer, e);

@@ -19,11 +19,13 @@
 #define SRC_EDGE_EDGE_H1_H
 
 #include "h2mux/io/sock.h"
+#include "src/http/trust.h"
 #include "src/worker/worker.h"
 
-/* Makes an HTTP/1.1 connection of @sock, whose TLS handshake, if any, is done. The connection owns
- * @sock, is in worker->edges, and frees itself when it ends. */
-void edge_h1_new(struct worker *w, struct sock *sock);
+/* Makes an HTTP/1.1 connection of @sock, whose TLS handshake, if any, is done, and whose other end
+ * is
+ * @peer. The connection owns @sock, is in worker->edges, and frees itself when it ends. */
+void edge_h1_new(struct worker *w, struct sock *sock, const struct peer *peer);
 
 /* The functions below take a node of worker->edges. */
 

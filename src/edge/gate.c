@@ -64,7 +64,10 @@ static void pass(void *user)
 {
     struct gate *g = user;
     struct worker *w = g->worker;
-    edge_h1_new(w, gate_leave(g));
+    struct sock *sock = gate_leave(g);
+    struct peer peer;
+    trust_peer(w->server->trust, sock_peer(sock), sock_is_tls(sock), &peer);
+    edge_h1_new(w, sock, &peer);
 }
 
 void gate_evict(struct seat *handshake)

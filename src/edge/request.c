@@ -38,7 +38,7 @@ void request_check(const struct request *r)
 
 /* ---- life */
 
-void request_init(struct request *r, struct worker *w, struct leg *near, const struct peer *peer,
+void request_init(struct request *r, struct worker *w, struct leg *near, struct peer *peer,
                   const struct request_host *host, void *conn)
 {
     *r = (struct request){.host = host, .conn = conn, .worker = w, .near = near, .peer = peer};
@@ -90,6 +90,7 @@ void request_begin(struct request *r, const struct message *m, bool keep_alive)
         .minor_version = m->minor_version,
     };
     trust_viewer(server_of(r)->trust, r->peer, &m->fields, &r->viewer);
+    r->viewer.connection = trust_connection(r->peer, &m->fields);
     set_reply(r, false, false, false);
 }
 

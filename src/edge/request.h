@@ -57,7 +57,7 @@ struct request {
     void *conn;                      /* borrowed: the connection that embeds this request */
     struct worker *worker;           /* borrowed: outlives its connections */
     struct leg *near;                /* borrowed from the connection */
-    const struct peer *peer;         /* borrowed from the connection */
+    struct peer *peer;               /* borrowed from the connection */
     struct exchange *exchange;       /* weak: NULL unless one runs */
     uint64_t begun_us;               /* monotonic: when its head was complete */
     bool keep_alive;                 /* the viewer allows further requests on the connection */
@@ -70,7 +70,7 @@ struct request {
 };
 
 /* Initialises @r, which has nothing to serve yet. All pointers are borrowed. */
-void request_init(struct request *r, struct worker *w, struct leg *near, const struct peer *peer,
+void request_init(struct request *r, struct worker *w, struct leg *near, struct peer *peer,
                   const struct request_host *host, void *conn);
 
 /* Checks the invariants of the request. Must not be called while the exchange is ending. */

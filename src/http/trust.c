@@ -217,6 +217,36 @@ static void walk_lines(const struct trust *t, const struct fields *f, struct vie
     }
 }
 
+/* ---- the connection */
+
+static void name_connection(struct peer *peer)
+{
+    unsigned char bytes[TRUST_CONNECTION_LEN / 2];
+    arc4random_buf(bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(peer->connection + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* Returns whether only a proxy, or a viewer who speaks to one, sends the field. */
+static bool shows_proxy(struct slice name)
+{
+    static const struct slice others[] = {{"via", 3}, {"cdn-loop", 8}, {"proxy-connection", 16}};
+    if (field_rules(name) & (FIELD_FORWARDED | FIELD_PROXY_ONLY))
+        return true;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (field_name_is(name, others[i]))
+            return true;
+    return false;
+}
+
+struct slice trust_connection(struct peer *peer, const struct fields *f)
+{
+    for (size_t i = 0; peer->connection[0] != '\0' && i < f->count; i++)
+        if (shows_proxy(f->v[i].name))
+            peer->connection[0] = '\0';
+    return slice_str(peer->connection);
+}
+
 /* ---- the viewer */
 
 /* Returns the value of the field @name, or an empty slice when the field is missing or comes more
@@ -247,14 +277,19 @@ void trust_peer(const struct trust *t, const struct sockaddr_storage *addr, bool
     out->local = !peer_address(addr, &a);
     if (!out->local)
         address_text(&a, out->address);
+    if (!out->trusted)
+        name_connection(out);
 }
 
 void trust_viewer(const struct trust *t, const struct peer *peer, const struct fields *f,
                   struct viewer *out)
 {
     static const char local[TRUST_ADDRESS_MAX] = "unix";
-    *out = (struct viewer){
-        .trust = t, .trusted = peer->trusted, .https = peer->tls, .accepted_for = SLICE("")};
+    *out = (struct viewer){.trust = t,
+                           .trusted = peer->trusted,
+                           .https = peer->tls,
+                           .accepted_for = SLICE(""),
+                           .connection = SLICE("")};
     memcpy(out->address, peer->local ? local : peer->address, sizeof out->address);
     if (!out->trusted)
         return;

@@ -10,7 +10,7 @@
 
 #include "h2mux/http/fields.h"
 
-enum { TRUST_ADDRESS_MAX = INET6_ADDRSTRLEN };
+enum { TRUST_ADDRESS_MAX = INET6_ADDRSTRLEN, TRUST_CONNECTION_LEN = 32 };
 
 /* Holds the networks of trusted proxies, whose X-Forwarded-* fields are believed. Loopback and unix
  * sockets are always trusted. The set does not change while requests are served, so any thread may
@@ -41,9 +41,13 @@ struct peer {
     bool local;                      /* the peer has no internet address: a unix socket */
     bool trusted;                    /* trust_has */
     bool tls;                        /* the connection uses our own TLS */
+
+    /* The connection's name: random hex digits. Empty if it may carry requests of several viewers,
+     * since the peer is trusted or a request has shown a proxy (rule H20). */
+    char connection[TRUST_CONNECTION_LEN + 1];
 };
 
-/* Fills @out with the peer at @addr. */
+/* Fills @out with the peer at @addr, who has just connected. */
 void trust_peer(const struct trust *t, const struct sockaddr_storage *addr, bool tls,
                 struct peer *out);
 
@@ -64,11 +68,19 @@ struct viewer {
      * `accepted_lines` is the number of those later lines. */
     struct slice accepted_for;
     size_t accepted_lines;
+
+    struct slice connection; /* of trust_connection, borrowed from the peer */
 };
 
 /* Fills @out with the viewer of a request. @f are the request's fields as the peer sent them. */
 void trust_viewer(const struct trust *t, const struct peer *peer, const struct fields *f,
                   struct viewer *out);
+
+/* Returns the name of the connection of @peer if it is one viewer's alone, as far as anybody can
+ * tell; otherwise an empty slice. @f are the fields of a request as the peer sent them. If they
+ * show that a proxy has passed the request on, the connection has no name any more (rule H20). The
+ * slice is borrowed from @peer. */
+struct slice trust_connection(struct peer *peer, const struct fields *f);
 
 /* Returns whether a field is removed from a request's head and trailers because the viewer @v must
  * not send it to an origin: a forwarding field, or a field that only proxies may send (rules H7,

@@ -53,6 +53,11 @@ static bool hex_only(struct slice s)
     return true;
 }
 
+static bool says_yes(const struct fields *f, struct slice name)
+{
+    return slice_eq(fields_value(f, name), SLICE("?1"));
+}
+
 static bool check_instance(const struct fields *f, uint64_t max_links, struct attach *out,
                            struct answer *a)
 {
@@ -63,10 +68,10 @@ static bool check_instance(const struct fields *f, uint64_t max_links, struct at
         return refuse(a, 400, "bad_instance", "Oneport-Instance is 32 hexadecimal digits.", 0);
     if (slot.len != 0 && slice_to_u64(slot, max_links - 1, &number) < 0)
         return refuse(a, 400, "bad_link", "Oneport-Link is a number below limits.links.", 0);
-    bool pool = slice_eq(fields_value(f, SLICE("oneport-pool")), SLICE("?1"));
     snprintf(out->instance, sizeof out->instance, "%.*s", SLICE_FMT(instance));
     out->slot = (unsigned)number;
-    out->pool = pool;
+    out->pool = says_yes(f, SLICE("oneport-pool"));
+    out->asks_who = says_yes(f, SLICE("oneport-viewer-connection"));
     return true;
 }
 
@@ -139,7 +144,7 @@ bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct a
 
 struct place attach_place(const struct attach *at)
 {
-    return (struct place){slice_str(at->instance), at->slot, at->pool};
+    return (struct place){slice_str(at->instance), at->slot, at->pool, at->asks_who};
 }
 
 void attach_response(struct message *m)

@@ -15,6 +15,7 @@ struct attach {
     char instance[INSTANCE_LEN + 1]; /* Oneport-Instance; empty: none was sent */
     unsigned slot;                   /* Oneport-Link */
     bool pool;                       /* Oneport-Pool */
+    bool asks_who;                   /* Oneport-Viewer-Connection */
 };
 
 /* Judges the attach call @c, whose viewer is set and whose head had @head_bytes. Returns true and

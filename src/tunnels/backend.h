@@ -81,6 +81,7 @@ struct place {
     struct slice instance; /* INSTANCE_LEN hex digits; empty: a new instance */
     unsigned slot;         /* Oneport-Link */
     bool pool;             /* Oneport-Pool: shares the name with other pool instances */
+    bool asks_who;         /* Oneport-Viewer-Connection */
 };
 
 struct backend {
@@ -94,6 +95,9 @@ struct backend {
     /* The client is oneport, so the server believes its REFUSED_STREAM. */
     bool ours;
 
+    /* The client is oneport and asks by which connection of a viewer each request came (H20). */
+    bool asks_who;
+
     bool up;           /* attached and not leaving */
     bool replaced;     /* a newcomer has its slot */
     uint64_t begun_us; /* monotonic: when the attach request was accepted */
@@ -106,6 +110,7 @@ static inline void backend_init(struct backend *b, const struct backend_ops *ops
     size_t len = p->instance.len < INSTANCE_LEN ? p->instance.len : INSTANCE_LEN;
     *b = (struct backend){.ops = ops, .slot = p->slot, .pool = p->pool, .begun_us = now_us};
     b->ours = len > 0;
+    b->asks_who = b->ours && p->asks_who;
     if (len > 0)
         memcpy(b->instance, p->instance.ptr, len);
 }
@@ -113,7 +118,7 @@ static inline void backend_init(struct backend *b, const struct backend_ops *ops
 /* Returns the place that @b has. The place borrows the instance from @b. */
 static inline struct place backend_place(const struct backend *b)
 {
-    return (struct place){slice_str(b->instance), b->slot, b->pool};
+    return (struct place){slice_str(b->instance), b->slot, b->pool, b->asks_who};
 }
 
 #endif

@@ -11,10 +11,24 @@ void exchange_give_up_waiting(struct exchange *x)
     exchange_fail(x, x->wait.queued ? FAIL_BUSY : FAIL_AWAY);
 }
 
+/* Tells the client by which connection the request came, if it asks and that is known (rule H20). A
+ * request that is sent again may go to a client that does not ask. */
+static void name_connection(const struct exchange *x, const struct backend *b, struct message *m)
+{
+    const struct slice name = SLICE("oneport-viewer-connection");
+    struct slice connection = x->request.viewer->connection;
+    if (connection.len == 0 || exchange_is_websocket(x))
+        return;
+    fields_remove(&m->fields, name);
+    if (b->asks_who)
+        fields_add_copy(&m->fields, name, connection);
+}
+
 static void open_on(struct exchange *x, struct backend *b)
 {
     struct message *m = x->request.head;
     uint64_t now = loop_now_us(x->worker->loop);
+    name_connection(x, b, m);
     struct leg *far = b->ops->open(b, m, x->request.end, &relay_far_events, &x->relay);
     if (!far) {
         b->ops->dismiss(b, &x->stream.place);

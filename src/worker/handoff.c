@@ -18,7 +18,8 @@ struct handoff {
     struct orphan orphan; /* while leaving: closes the sock if the loop is freed */
     struct sock *sock;    /* owned; while mailed it has no loop */
     struct mailbox *to;   /* borrowed: outlives every mail */
-    void (*deliver)(struct worker *w, struct sock *sock);
+    struct peer peer;
+    void (*deliver)(struct worker *w, struct sock *sock, const struct peer *peer);
 };
 
 static void arrive(struct mail *m, void *reader)
@@ -31,7 +32,7 @@ static void arrive(struct mail *m, void *reader)
     if (w->stopped)
         sock_close(h->sock);
     else
-        h->deliver(w, h->sock);
+        h->deliver(w, h->sock, &h->peer);
     free(h);
 }
 
@@ -52,8 +53,8 @@ static void give_up(void *user)
     free(h);
 }
 
-void handoff_send(struct worker *from, unsigned to, struct sock *sock,
-                  void (*deliver)(struct worker *w, struct sock *sock))
+void handoff_send(struct worker *from, unsigned to, struct sock *sock, const struct peer *peer,
+                  void (*deliver)(struct worker *w, struct sock *sock, const struct peer *peer))
 {
     static const struct sock_ops nobody;
     struct handoff *h = xcalloc(1, sizeof *h);
@@ -63,6 +64,7 @@ void handoff_send(struct worker *from, unsigned to, struct sock *sock,
     h->mail.deliver = arrive;
     h->deliver = deliver;
     h->sock = sock;
+    h->peer = *peer;
     h->to = from->server->workers[to]->mailbox;
     task_init(&h->leave, leave, h);
     loop_adopt(from->loop, &h->orphan, give_up, h);

@@ -248,7 +248,9 @@ static inline void viewer_connect(struct world *w)
     w->viewer.ended = false;
     sock_pair(w->worker->loop, &w->viewer.sock, &edge);
     sock_set_ops(w->viewer.sock, &viewer_ops, &w->viewer);
-    edge_h1_new(w->worker, edge);
+    struct peer peer;
+    trust_peer(w->worker->server->trust, sock_peer(edge), false, &peer);
+    edge_h1_new(w->worker, edge, &peer);
 }
 
 static inline void viewer_leave(struct world *w)

@@ -48,6 +48,14 @@ static const struct {
     {"name with a slash", {"3000", "-h", "example.com", "-s", "a/../b"}, OPT_WRONG},
     {"empty name", {"3000", "-h", "example.com", "-s", ""}, OPT_WRONG},
     {"bad host header", {"3000", "-h", "example.com", "--host-header", "a b"}, OPT_WRONG},
+    {"a viewer's sign-in", {"3000", "-h", "example.com", "--origin-login", "viewer"}, OPT_RUN},
+    {"nobody's sign-in",
+     {"3000", "-h", "example.com", "--origin-login=off", "--origin-keepalive=0"},
+     OPT_RUN},
+    {"bad sign-in", {"3000", "-h", "example.com", "--origin-login", "on"}, OPT_WRONG},
+    {"a sign-in on no connection",
+     {"3000", "-h", "example.com", "--origin-login=viewer", "--origin-keepalive=0"},
+     OPT_WRONG},
     {"bad time", {"3000", "-h", "example.com", "--idle-timeout", "10"}, OPT_WRONG},
     {"bad level", {"3000", "-h", "example.com", "--log-level", "loud"}, OPT_WRONG},
     {"bad format", {"3000", "-h", "example.com", "--log-format", "xml"}, OPT_WRONG},
@@ -97,6 +105,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.times.idle_ms, 600000);
     assert_int_equal(c.times.websocket_ms, 3600000);
     assert_int_equal(c.times.leave_ms, 5000);
+    assert_int_equal(c.login, LOGIN_OFF);
     assert_int_equal(c.level, LOG_INFO);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_login.c - which heads are about a sign-in of the connection. Rule D13. */
+/* test_client_login.c - which heads are about a sign-in of the connection, and whose it is. Rules
+ * D13, D21. */
 #include "client/origin/login.h"
 
 #include <setjmp.h>
@@ -84,11 +85,60 @@ static void test_a_later_line_counts(void **state)
     fields_deinit(&f);
 }
 
+/* D21 */
+static void test_owner(void **state)
+{
+    static const struct {
+        const char *name, *value;
+        size_t times, want;
+    } owners[] = {
+        {"oneport-viewer-connection", "0123456789abcdef0123456789abcdef", 1, 32},
+        {"Oneport-Viewer-Connection", "any.text;at=all", 1, 15},
+        {"oneport-viewer-connection", "0123456789abcdef0123456789abcdef", 2, 0},
+        {"oneport-viewer-connection", "", 1, 0},
+        {"oneport_viewer_connection", "0123456789abcdef0123456789abcdef", 1, 0},
+        {"oneport-viewer", "0123456789abcdef0123456789abcdef", 1, 0},
+    };
+    for (size_t i = 0; i < sizeof owners / sizeof *owners; i++) {
+        struct fields f;
+        fields_init(&f);
+        for (size_t n = 0; n < owners[i].times; n++)
+            fields_add(&f, slice_str(owners[i].name), slice_str(owners[i].value));
+        assert_int_equal(login_owner(&f).len, owners[i].want);
+        fields_deinit(&f);
+    }
+}
+
+/* D21 */
+static void test_a_long_owner_is_none(void **state)
+{
+    static const char text[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0";
+    for (size_t len = LOGIN_OWNER_MAX; len <= LOGIN_OWNER_MAX + 1; len++) {
+        struct fields f;
+        fields_init(&f);
+        fields_add(&f, SLICE("oneport-viewer-connection"), slice_make(text, len));
+        assert_int_equal(login_owner(&f).len, len == LOGIN_OWNER_MAX ? len : 0);
+        fields_deinit(&f);
+    }
+}
+
+static void test_policies(void **state)
+{
+    enum login_policy p;
+    assert_int_equal(login_parse("viewer", &p), 0);
+    assert_int_equal(p, LOGIN_VIEWER);
+    assert_int_equal(login_parse("off", &p), 0);
+    assert_int_equal(p, LOGIN_OFF);
+    assert_int_equal(login_parse("Viewer", &p), ERR_SYNTAX);
+    assert_int_equal(login_parse("", &p), ERR_SYNTAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_a_later_line_counts),
+        cmocka_unit_test(test_rows),     cmocka_unit_test(test_a_later_line_counts),
+        cmocka_unit_test(test_owner),    cmocka_unit_test(test_a_long_owner_is_none),
+        cmocka_unit_test(test_policies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_client_reuse.c - behind which exchanges a connection serves another request. Rules D14, D16,
- * D17. */
+ * D17, D20. */
 #include "client/origin/reuse.h"
 
 #include <setjmp.h>
@@ -60,6 +60,21 @@ static void test_answers(void **state)
         assert_true(reuse_behind_answer(statuses[i], false, false));
         assert_int_equal(reuse_behind_answer(statuses[i], true, false), statuses[i] < 400);
         assert_false(reuse_behind_answer(statuses[i], true, true));
+    }
+}
+
+/* D20: a 401 is a step of the sign-in. */
+static void test_answers_to_the_owner(void **state)
+{
+    static const struct {
+        int status;
+        bool again;
+    } owned[] = {{200, true},  {204, true}, {302, true},  {400, false}, {401, true},
+                 {403, false}, {407, true}, {413, false}, {500, false}};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
+        assert_true(reuse_own_behind_answer(owned[i].status, false, false));
+        assert_int_equal(reuse_own_behind_answer(owned[i].status, true, false), owned[i].again);
+        assert_false(reuse_own_behind_answer(owned[i].status, true, true));
     }
 }
 
@@ -150,8 +165,11 @@ static void test_keep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests), cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_policies), cmocka_unit_test(test_repeatable),
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_answers_to_the_owner),
+        cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_repeatable),
         cmocka_unit_test(test_keep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

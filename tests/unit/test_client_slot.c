@@ -20,6 +20,8 @@ enum { WAIT_MS = 5000, SOON_MS = 2 * BACKOFF_FIRST_MS };
 
 struct fixture {
     struct loop *loop;
+    struct origin *origin;
+    struct exchange_list *exchanges;
     struct resolver *resolver;
     struct tls *tls;
     struct call_env env;
@@ -106,7 +108,12 @@ static int setup(void **state)
     find_nowhere(&x->nowhere);
     x->env = (struct call_env){
         .loop = x->loop, .resolver = x->resolver, .tls = x->tls, .timeout_ms = WAIT_MS};
-    struct link_options o = {.env = &x->env, .instance = "00", .slot = 3};
+    struct origin_options origin = {.loop = x->loop, .resolver = x->resolver};
+    x->origin = origin_new(&origin);
+    struct exchange_list_options list = {.loop = x->loop, .origin = x->origin};
+    x->exchanges = exchange_list_new(&list);
+    struct link_options o = {
+        .env = &x->env, .exchanges = x->exchanges, .instance = "00", .slot = 3};
     slot_init(&x->slot, &o, &ops, x);
     return x->tls ? 0 : -1;
 }
@@ -115,6 +122,8 @@ static int teardown(void **state)
 {
     struct fixture *x = *state;
     slot_close(&x->slot);
+    exchange_list_free(x->exchanges);
+    origin_free(x->origin);
     resolver_free(x->resolver);
     loop_free(x->loop);
     tls_free(x->tls);

@@ -69,6 +69,25 @@ static void test_requests(void **state)
     }
 }
 
+/* D21: what the server says to oneport does not reach an origin. */
+static void test_our_fields_stop_here(void **state)
+{
+    static const char *const names[] = {"oneport-viewer-connection", "oneport-ticket", "oneport-x",
+                                        "Oneport_Viewer.Connection"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct message m;
+        const char *reason = NULL;
+        bool wants_trailers;
+        fill(&m);
+        fields_add(&m.fields, slice_str(names[i]), SLICE("a"));
+        fields_add(&m.fields, SLICE("accept"), SLICE("b"));
+        assert_int_equal(translate_to_origin(&m, &wants_trailers, &reason), 0);
+        assert_int_equal(m.fields.count, 1);
+        assert_true(slice_eq(m.fields.v[0].name, SLICE("accept")));
+        message_deinit(&m);
+    }
+}
+
 /* D2 */
 static void test_nul_in_value(void **state)
 {
@@ -174,13 +193,10 @@ static void test_response_connection_abuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_nul_in_value),
-        cmocka_unit_test(test_hop_by_hop_goes),
-        cmocka_unit_test(test_trailers),
-        cmocka_unit_test(test_response_lengths),
-        cmocka_unit_test(test_response_fields),
-        cmocka_unit_test(test_response_connection_abuse),
+        cmocka_unit_test(test_requests),        cmocka_unit_test(test_our_fields_stop_here),
+        cmocka_unit_test(test_nul_in_value),    cmocka_unit_test(test_hop_by_hop_goes),
+        cmocka_unit_test(test_trailers),        cmocka_unit_test(test_response_lengths),
+        cmocka_unit_test(test_response_fields), cmocka_unit_test(test_response_connection_abuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -379,6 +379,65 @@ static void test_link_lost_before_upload_left(void **state)
     check_told(x, "failure:503:connection_limit_reached ");
 }
 
+/* ---- the viewer's connection */
+
+static void check_named(const struct far *f, bool named)
+{
+    const char *at = strstr(f->fields, "oneport-viewer-connection");
+    assert_int_equal(!!at, named);
+    assert_null(at ? strstr(at + 1, "oneport-viewer-connection") : NULL);
+    assert_int_equal(!!strstr(f->fields, "0123abcd"), named);
+}
+
+/* H20: a link that asks is told of each request that has a connection with a name. */
+static void test_the_viewers_connection_is_told(void **state)
+{
+    struct fixture *x = *state;
+    struct link *l = attach(x, 10);
+    l->backend.asks_who = true;
+    x->near[0].viewer.connection = SLICE("0123abcd");
+    run(x, GET);
+    check_named(await_far(x, 1), true);
+    answer(&x->far[0], 200, NULL, NULL, true);
+    check_told(x, "response:200. end ");
+}
+
+/* H20 */
+static void test_no_connection_is_told(void **state)
+{
+    static const struct {
+        bool asks, named, websocket;
+    } cases[] = {{false, true, false}, {true, false, false}, {true, true, true}};
+    struct fixture *x = *state;
+    struct link *l = attach(x, 10);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        l->backend.asks_who = cases[i].asks;
+        x->near[0].viewer.connection = cases[i].named ? SLICE("0123abcd") : SLICE("");
+        struct near *n = run(x, cases[i].websocket ? WEBSOCKET : GET);
+        check_named(await_far(x, i + 1), false);
+        exchange_cancel(n->exchange, "viewer_left");
+        n->exchange = NULL;
+        message_deinit(&n->head);
+    }
+}
+
+/* H20: a request is sent again to a client that does not ask. */
+static void test_who_is_tried_next_does_not_ask(void **state)
+{
+    struct fixture *x = *state;
+    struct link *l = attach(x, 10);
+    l->backend.asks_who = true;
+    x->near[0].viewer.connection = SLICE("0123abcd");
+    run(x, GET);
+    check_named(await_far(x, 1), true);
+    l->backend.asks_who = false;
+    refuse(&x->far[0], H2_REFUSED_STREAM);
+    struct far *f = await_far(x, 2);
+    check_named(f, false);
+    answer(f, 200, NULL, NULL, true);
+    check_told(x, "response:200. end ");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -407,6 +466,9 @@ int main(void)
         TEST(test_link_lost_after_head),
         TEST(test_link_lost_before_request_left),
         TEST(test_link_lost_before_upload_left),
+        TEST(test_the_viewers_connection_is_told),
+        TEST(test_no_connection_is_told),
+        TEST(test_who_is_tried_next_does_not_ask),
     };
     return cmocka_run_group_tests_name("exchange, links", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_trust.c - tests which viewer is found, and which fields about it the origin gets:
- * protocol.md#trust; rules H7, H8, H17, H18, H19. */
+ * protocol.md#trust; rules H7, H8, H17, H18, H19, H20. */
 #include "src/http/trust.h"
 
 #include <arpa/inet.h>
@@ -335,6 +335,71 @@ static void test_options_are_bounded(void **state)
     trust_free(t);
 }
 
+/* H20: whether a connection has a name behind a request with the field. */
+static const struct {
+    const char *field;
+    bool named;
+} signs[] = {
+    {"accept: text/html", true},
+    {"cookie: via=1", true},
+    {"x-via: 1.1 a", true},
+    {"x-forwards: 1", true},
+    {"x-request-id: 1", true},
+    {"authorization: NTLM a", true},
+    {"oneport-viewer-connection: a", true},
+    {"Via: 1.1 a", false},
+    {"forwarded: for=192.0.2.1", false},
+    {"X-Forwarded-For: 192.0.2.1", false},
+    {"x_forwarded.for: 192.0.2.1", false},
+    {"X-FORWARDED-PROTO: https", false},
+    {"x-forwarded-host: a", false},
+    {"x-forwarded-port: 1", false},
+    {"x-forwarded-prefix: /a", false},
+    {"x-forwarded: a", false},
+    {"x!real!ip: 192.0.2.1", false},
+    {"true-client-ip: 192.0.2.1", false},
+    {"cf-connecting-ip: 192.0.2.1", false},
+    {"cdn-loop: a", false},
+    {"Proxy-Connection: keep-alive", false},
+};
+
+/* H20 */
+static void test_connection(void **state)
+{
+    struct trust *t = trust_make();
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        struct peer peer = peer_of(t, "203.0.113.9", i % 2 == 0), name = peer;
+        struct request shows = {{signs[i].field}}, plain = {{"accept: text/html"}};
+        struct fields f, after;
+        fields_make(&f, &shows);
+        fields_make(&after, &plain);
+        assert_int_equal(trust_connection(&peer, &after).len, TRUST_CONNECTION_LEN);
+        bool named = trust_connection(&peer, &f).len > 0;
+        struct slice then = trust_connection(&peer, &after);
+        if (named != signs[i].named || (then.len > 0) != named ||
+            (named && !slice_eq(then, slice_str(name.connection))))
+            fail_msg("%s", signs[i].field);
+        fields_deinit(&f);
+        fields_deinit(&after);
+    }
+    trust_free(t);
+}
+
+/* H20 */
+static void test_connections_of_proxies_have_no_name(void **state)
+{
+    static const char *const trusted[] = {"unix", "127.0.0.1", "::1", "10.0.0.1", "2001:db8:1::9"};
+    static const struct fields none;
+    struct trust *t = trust_make();
+    for (size_t i = 0; i < sizeof trusted / sizeof *trusted; i++) {
+        struct peer peer = peer_of(t, trusted[i], true);
+        assert_int_equal(trust_connection(&peer, &none).len, 0);
+    }
+    struct peer one = peer_of(t, "203.0.113.9", true), other = peer_of(t, "203.0.113.9", true);
+    assert_string_not_equal(one.connection, other.connection);
+    trust_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +410,8 @@ int main(void)
         cmocka_unit_test(test_rewrite_port),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_options_are_bounded),
+        cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_connections_of_proxies_have_no_name),
     };
     return cmocka_run_group_tests_name("trust", tests, NULL, NULL);
 }

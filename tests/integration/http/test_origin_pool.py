@@ -9,8 +9,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.foreign import linked
 from support.origins import ScriptedOrigin, reply
 from support.programs import SLOW
+from support.sign_in import signing_in
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
 
@@ -18,30 +20,6 @@ WAYS = ("direct", "nginx")
 
 
 # ---- sign-ins of a connection ----
-def signing_in(challenges, scheme="NTLM", legs=("one", "three"), challenge=None):
-    """Returns a script that signs a connection in, as NTLM does: after the words of @legs in their
-    order, each in an Authorization field, the connection is Alice's. @challenges are the lines of
-    a 401 that asks for the first, @challenge is one that answers the others."""
-
-    def serve(connection):
-        done = 0
-        while True:
-            connection.request()
-            connection.body()
-            given = (connection.get("Authorization") or "").split(" ")
-            if done < len(legs) and given[0].lower() == scheme.lower() and given[1] == legs[done]:
-                done += 1
-                if 0 < done < len(legs):
-                    connection.send(reply(b"go on", challenge or challenges[0], status=401))
-                    continue
-            if done == len(legs):
-                connection.send(reply(b"hello alice"))
-            else:
-                connection.send(reply(b"who are you", *challenges, status=401))
-
-    return serve
-
-
 LOGINS = [
     ("NTLM", dict(challenges=["WWW-Authenticate: NTLM"])),
     (
@@ -75,6 +53,32 @@ def test_nobody_uses_a_connection_that_somebody_signed_in(server, shared, script
             assert (got.status, got.body) == (401, b"who are you")
         assert alice.get(client.host).status == 401
     client.program.wait_output("connection_login")
+
+
+@pytest.mark.rule("D13", "D21")
+def test_behind_a_proxy_a_sign_in_is_kept_for_nobody(server, shared):
+    """nginx is the proxy, or this test is: loopback is trusted. test_origin_login.py has viewers
+    without one."""
+    client = shared(signing_in(["WWW-Authenticate: NTLM"]), "--origin-login", "viewer")
+    with Viewer(server.port) as alice:
+        for leg in ("one", "three"):
+            alice.get(client.host, "/", f"Authorization: NTLM {leg}")
+        for _ in range(3):
+            assert fetch(server.port, client.host).status == 401
+        assert alice.get(client.host).status == 401
+    client.program.wait_output("connection_login.*a proxy")
+
+
+@pytest.mark.rule("H20")
+def test_behind_a_proxy_no_connection_has_a_name(server, name):
+    asks = (f"Oneport-Instance: {'a' * 32}", "Oneport-Viewer-Connection: ?1")
+    link = linked(server.front, name, *asks)
+    with Viewer(server.port) as viewer:
+        for forged in ([], ["Oneport-Viewer-Connection: x"]):
+            assert viewer.get(f"{name}.localhost", "/", *forged).status == 200
+    link.close()
+    assert len(link.requests) == 2
+    assert not [field for head in link.heads for field, _ in head if field.startswith("oneport")]
 
 
 @pytest.mark.rule("D13")

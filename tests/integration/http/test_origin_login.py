@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: MIT
+"""Tests `--origin-login viewer`: a connection to the origin that a viewer has signed in serves the
+same viewer's connection, and nobody else. The server is in a network of its own, where viewers have
+addresses that it does not trust."""
+
+import re
+
+import pytest
+from support import addresses, netns
+from support.addresses import SERVER
+from support.foreign import ForeignLink, register
+from support.sign_in import signing_in
+from support.viewer import Viewer
+from support.wait import wait_until
+
+ALICE, STRANGER = "10.9.1.1", "10.9.2.2"
+NTLM = ["WWW-Authenticate: NTLM"]
+
+pytestmark = pytest.mark.skipif(netns.missing() is not None, reason=str(netns.missing()))
+
+
+@pytest.fixture
+def here(ended):
+    return ended.enter_context(addresses.Addresses())
+
+
+@pytest.fixture
+def share(here, new_server, new_client, scripted):
+    """Returns share(serve, *options), which starts a server with the options @serves, and a client
+    with --origin-login viewer and @options. The client shares a scripted origin."""
+
+    def start(serve, *options, serves=()):
+        with here.inside():
+            server = new_server("--listen", f"{SERVER}:8080", *serves)
+            origin = scripted(serve)
+            client = new_client(origin.port, "--origin-login", "viewer", *options, server=server)
+        client.origin = origin
+        return client
+
+    return start
+
+
+@pytest.fixture
+def viewer(here, ended):
+    """Returns viewer(address), which connects a viewer from there."""
+    return lambda source: ended.enter_context(here.viewer(source, 8080))
+
+
+def sign_in(viewer, client, *fields, legs=("one", "three"), **keywords):
+    """Returns the answer to the last leg."""
+    for leg in legs:
+        got = viewer.get(client.host, "/", f"Authorization: NTLM {leg}", *fields, **keywords)
+    return got
+
+
+def refused(got):
+    return (got.status, got.body) == (401, b"who are you")
+
+
+def greeted(got):
+    return (got.status, got.body) == (200, b"hello alice")
+
+
+@pytest.mark.rule("D19")
+def test_who_signs_in_stays_signed_in_and_nobody_else_is(share, viewer):
+    client = share(signing_in(NTLM))
+    alice = viewer(ALICE)
+    assert refused(alice.get(client.host))
+    assert greeted(sign_in(alice, client))
+    others = [viewer(STRANGER), viewer(ALICE)]
+    for _ in range(5):
+        assert all(refused(other.get(client.host)) for other in others)
+        assert greeted(alice.get(client.host))
+    assert client.log.count("connection_login") == 0
+
+
+@pytest.mark.rule("D19")
+def test_a_challenge_alone_makes_a_connection_private(share, viewer):
+    """The connection of the 401 serves the sign-in that follows, and nobody else meanwhile."""
+    client = share(signing_in(NTLM), "--origin-keepalive", "1m")
+    alice, stranger = viewer(ALICE), viewer(STRANGER)
+    assert refused(alice.get(client.host))
+    assert refused(stranger.get(client.host))
+    assert greeted(sign_in(alice, client))
+    assert greeted(alice.get(client.host))
+    assert refused(stranger.get(client.host))
+    assert len(client.origin.connections) == 2
+
+
+@pytest.mark.rule("D19")
+def test_a_private_connection_ends_with_its_time(share, viewer):
+    ended = []
+    script = signing_in(NTLM)
+
+    def serve(connection):
+        try:
+            script(connection)
+        finally:
+            ended.append(connection)
+
+    client = share(serve, "--origin-keepalive", "200ms")
+    alice = viewer(ALICE)
+    assert greeted(sign_in(alice, client))
+    wait_until(lambda: ended, what="the end of the private connection")
+    assert refused(alice.get(client.host))
+    assert greeted(sign_in(alice, client))
+
+
+@pytest.mark.rule("D19")
+def test_private_connections_are_bounded(share, viewer):
+    """60 viewers sign in; the connections of the first ten make room."""
+    client = share(signing_in(NTLM, legs=["one"]), "--origin-keepalive", "1m")
+    viewers = [viewer(f"10.9.1.{n + 1}") for n in range(60)]
+    for each in viewers:
+        assert greeted(sign_in(each, client, legs=["one"]))
+    assert len(client.origin.connections) == 60
+    assert all(greeted(each.get(client.host)) for each in viewers[10:])
+    assert refused(viewers[9].get(client.host))
+
+
+@pytest.mark.rule("D19")
+def test_more_than_one_link(share, viewer):
+    client = share(signing_in(NTLM), "--links", "3")
+    client.server.wait_link(client.name, 3)
+    alice, stranger = viewer(ALICE), viewer(STRANGER)
+    assert greeted(sign_in(alice, client))
+    for _ in range(9):
+        assert greeted(alice.get(client.host))
+        assert refused(stranger.get(client.host))
+
+
+# ---- bodies ----
+@pytest.mark.rule("D20")
+def test_a_sign_in_may_have_bodies(share, viewer):
+    """A browser sends the body of a POST with each leg. The legs follow each other at once."""
+    script, closes = signing_in(NTLM), []
+
+    def serve(connection):
+        request = connection.request
+
+        def noted():
+            request()
+            closes.append(connection.get("Connection"))
+
+        connection.request = noted
+        script(connection)
+
+    client = share(serve)
+    for alice in (viewer(ALICE), viewer(STRANGER)):
+        assert greeted(sign_in(alice, client, method="POST", body=b"a=1"))
+        for _ in range(3):
+            assert greeted(alice.get(client.host))
+            assert greeted(alice.get(client.host, method="POST", body=b"a=2"))
+    assert closes == [None] * len(closes)
+    assert len(client.origin.connections) == 2
+
+
+@pytest.mark.rule("D20")
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
+def test_a_body_that_may_be_left_unread_ends_the_connection(share, viewer, method):
+    client = share(signing_in(NTLM))
+    alice = viewer(ALICE)
+    assert greeted(sign_in(alice, client))
+    assert greeted(alice.get(client.host, method=method, body=b"GET / HTTP/1.1"))
+    assert refused(alice.get(client.host))
+
+
+# ---- whose connection it is, is not known ----
+SIGNS_OF_A_PROXY = [
+    "Via: 1.1 somewhere",
+    "vIA: 1.0 a, 1.1 b",
+    "Forwarded: for=192.0.2.1",
+    "X-Forwarded-For: 192.0.2.1",
+    "X_Forwarded_For: 192.0.2.1",
+    "X.Forwarded!Proto: https",
+    "X-Forwarded-Host: a",
+    "X-Forwarded-Prefix: /a",
+    "X-Forwarded: a",
+    "X-Real-IP: 192.0.2.1",
+    "True-Client-IP: 192.0.2.1",
+    "CDN-Loop: a",
+    "Proxy-Connection: keep-alive",
+]
+
+
+@pytest.mark.rule("H20", "D21")
+@pytest.mark.parametrize("field", SIGNS_OF_A_PROXY)
+def test_nothing_is_kept_where_a_request_shows_a_proxy(share, viewer, field):
+    """Afterwards nothing is kept for that connection, since others may speak on it as well."""
+    client = share(signing_in(NTLM))
+    alice = viewer(ALICE)
+    assert not greeted(sign_in(alice, client, field))
+    assert not greeted(sign_in(alice, client))
+    assert refused(alice.get(client.host))
+    assert greeted(sign_in(viewer(ALICE), client))
+    client.program.wait_output("connection_login.*a proxy")
+
+
+@pytest.mark.rule("H20", "D21")
+def test_a_sign_in_is_lost_when_a_later_request_shows_a_proxy(share, viewer):
+    client = share(signing_in(NTLM))
+    alice = viewer(ALICE)
+    assert greeted(sign_in(alice, client))
+    assert refused(alice.get(client.host, "/", "X-Forwarded-For: 192.0.2.1"))
+    assert refused(alice.get(client.host))
+
+
+@pytest.mark.rule("H20", "D21")
+def test_nothing_is_kept_for_trusted_proxies(here, share, viewer):
+    client = share(signing_in(NTLM), serves=("--trusted-proxy", "10.9.3.0/24"))
+    with here.inside():
+        loopback = Viewer(client.server.port)
+    with loopback:
+        for proxy in (viewer("10.9.3.7"), loopback):
+            assert not greeted(sign_in(proxy, client))
+            assert refused(proxy.get(client.host))
+    assert greeted(sign_in(viewer("10.9.4.7"), client))
+
+
+@pytest.mark.rule("D21", "H10")
+def test_a_viewer_cannot_name_a_connection(share, viewer):
+    """Two viewers say the same name, and the origin sees none of it."""
+    seen, script = [], signing_in(NTLM)
+
+    def serve(connection):
+        request = connection.request
+
+        def noted():
+            request()
+            seen.extend(name.lower() for name, _ in connection.fields)
+
+        connection.request = noted
+        script(connection)
+
+    client = share(serve)
+    forged = [
+        "Oneport-Viewer-Connection: 0123456789abcdef0123456789abcdef",
+        "Oneport_Viewer.Connection: 0123456789abcdef0123456789abcdef",
+    ]
+    for proxy in ([], ["Via: 1.1 a"]):
+        alice, stranger = viewer(ALICE), viewer(STRANGER)
+        assert greeted(sign_in(alice, client, *forged, *proxy)) == (not proxy)
+        assert refused(stranger.get(client.host, "/", *forged, *proxy))
+        assert greeted(alice.get(client.host, "/", *forged, *proxy)) == (not proxy)
+    assert not [name for name in seen if re.match("oneport", name)]
+
+
+# ---- the field ----
+@pytest.mark.rule("H20")
+def test_only_a_link_of_oneport_that_asks_is_told(here, share, viewer):
+    server = share(signing_in(NTLM)).server
+    asks, ours = "Oneport-Viewer-Connection: ?1", f"Oneport-Instance: {'a' * 32}"
+    told = []
+    for number, fields in enumerate([[asks, ours], [asks], [ours], [asks[:-1] + "0", ours]]):
+        name = f"told-{number}"
+        with here.inside():
+            link = ForeignLink(server, name, register(server, name)["ticket"], *fields)
+        server.wait_link(name, 1)
+        for each in (viewer(ALICE), viewer(ALICE)):
+            each.get(f"{name}.localhost")
+            each.get(f"{name}.localhost")
+        told.append([request.get("oneport-viewer-connection") for request in link.requests])
+        link.close()
+    (first, again, second, too), *others = told
+    assert first == again and second == too and first != second
+    assert re.fullmatch("[0-9a-f]{32}", first) and re.fullmatch("[0-9a-f]{32}", second)
+    assert others == [[None] * 4] * 3
+
+
+@pytest.mark.rule("H20", "D19")
+def test_a_connection_that_moves_between_workers_stays_the_viewers(share, viewer, here, new_client):
+    client = share(signing_in(NTLM), serves=("--workers", "4"))
+    with here.inside():
+        others = [new_client(client.origin.port, server=client.server) for _ in range(6)]
+    alice = viewer(ALICE)
+    assert greeted(sign_in(alice, client))
+    for other in others:
+        assert refused(alice.get(other.host))
+        assert greeted(alice.get(client.host))
