@@ -360,13 +360,25 @@ SLOW_DISK = r"""
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+static void wait_for_disk(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (strcmp(slash ? slash + 1 : path, "names") == 0)
+        sleep(2);
+}
 int renameat(int from, const char *old, int to, const char *new)
 {
     int (*next)(int, const char *, int, const char *) =
         (int (*)(int, const char *, int, const char *))dlsym(RTLD_NEXT, "renameat");
-    if (strcmp(new, "names") == 0)
-        sleep(2);
+    wait_for_disk(new);
     return next(from, old, to, new);
+}
+int rename(const char *old, const char *new)
+{
+    int (*next)(const char *, const char *) =
+        (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "rename");
+    wait_for_disk(new);
+    return next(old, new);
 }
 """
 
