@@ -3,12 +3,16 @@
 same viewer's connection, and nobody else. The server is in a network of its own, where viewers have
 addresses that it does not trust."""
 
+import base64
 import re
+import struct
+import subprocess
 
 import pytest
 from support import addresses, netns
 from support.addresses import SERVER
 from support.foreign import ForeignLink, register
+from support.origins import reply
 from support.sign_in import signing_in
 from support.viewer import Viewer
 from support.wait import wait_until
@@ -163,6 +167,39 @@ def test_a_body_that_may_be_left_unread_ends_the_connection(share, viewer, metho
     assert greeted(sign_in(alice, client))
     assert greeted(alice.get(client.host, method=method, body=b"GET / HTTP/1.1"))
     assert refused(alice.get(client.host))
+
+
+# ---- by curl ----
+def speaks_ntlm(connection):
+    """Takes whatever name and password somebody signs in with. MS-NLMP 2.2.1."""
+    signed_in = False
+    challenge = b"NTLMSSP\0" + struct.pack("<IHHII8s", 2, 0, 0, 40, 0x8201, b"abcdefgh") + bytes(8)
+    while True:
+        connection.request()
+        connection.body()
+        given = (connection.get("Authorization") or "").partition(" ")[2]
+        kind = base64.b64decode(given)[8:9]
+        signed_in = signed_in or kind == b"\3"
+        if signed_in:
+            connection.send(reply(b"hello alice"))
+        else:
+            data = " " + base64.b64encode(challenge).decode() if kind == b"\1" else ""
+            connection.send(reply(b"who are you", f"WWW-Authenticate: NTLM{data}", status=401))
+
+
+@pytest.mark.rule("D19", "D20")
+@pytest.mark.parametrize("body", [[], ["-d", "a=1"]], ids=["GET", "POST"])
+def test_curl_signs_in_by_ntlm(here, share, viewer, body):
+    client = share(speaks_ntlm)
+    url, host = f"http://{SERVER}:8080/", f"Host: {client.host}"
+    with here.inside():
+        done = subprocess.run(
+            ["curl", "-sS", "--ntlm", "-u", "alice:secret", "-H", host, *body, url, url],
+            capture_output=True,
+            timeout=30,
+        )
+    assert (done.returncode, done.stdout) == (0, b"hello alice" * 2), done
+    assert refused(viewer(STRANGER).get(client.host))
 
 
 # ---- whose connection it is, is not known ----
