@@ -50,7 +50,7 @@ static bool is_below(const struct place *a, const struct place *b)
 
 bool reach_host_valid(const char *host)
 {
-    struct url url;
+    struct url url = {.https = true};
     struct slice text = slice_str(host);
     union inet address;
     if (inet_parse(AF_INET6, text, &address))
@@ -62,7 +62,7 @@ bool reach_host_valid(const char *host)
 static bool is_named(const struct reach *r, const struct place *to)
 {
     for (size_t i = 0; r->hosts && i < r->hosts->count; i++) {
-        struct url url;
+        struct url url = {.https = true};
         const char *host = r->hosts->item[i];
         if (host[0] == '[' && url_parse_authority(slice_str(host), &url) == 0)
             host = url.host;

@@ -23,8 +23,9 @@ struct url {
  * scheme) or ERR_LIMIT. */
 int url_parse(struct slice text, struct url *out) MUSTCHECK;
 
-/* Parses "host:port", "host", "[v6]:port" or "[v6]" into the members host, port and authority; port
- * is 0 when none was given. Fails with ERR_SYNTAX or ERR_LIMIT. */
+/* Parses "host:port", "host", "[v6]:port" or "[v6]" into the members host, port and authority of
+ * @out; port is 0 when none was given. The caller has set @out->https, which says what port
+ * authority leaves out. Fails with ERR_SYNTAX or ERR_LIMIT. */
 int url_parse_authority(struct slice text, struct url *out) MUSTCHECK;
 
 /* Sets host and port, and rebuilds authority. Fails with ERR_LIMIT when the host is empty or too

@@ -143,7 +143,7 @@ static const struct writing {
      false,
      "x",
      "x-sum",
-     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nx-sum: 1\r\n\r\n",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 1\r\n\r\n",
      false},
     {"R13 not asked for",
      H1_SERVER,
@@ -204,7 +204,7 @@ static const struct writing {
      "",
      "x-sum",
      "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: TE\r\nTE: "
-     "trailers\r\n\r\n0\r\nx-sum: 1\r\n\r\n",
+     "trailers\r\n\r\n0\r\nX-Sum: 1\r\n\r\n",
      false},
 };
 
