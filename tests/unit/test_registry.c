@@ -323,27 +323,32 @@ static void test_names_have_shares(void **state)
     struct tunnel *t;
     unsigned retry;
     x->server.names = registry_names_new(4);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("a"), alice, &by_greedy, &t, &retry), 0);
-    attach(x, "a", INSTANCE_A, 0, 10);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("b"), alice, &by_greedy, &t, &retry), 0);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("c"), alice, &by_greedy, &t, &retry), 0);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("d"), bob, &by_other, &t, &retry), 0);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("e"), bob, &by_other, &t, &retry), 0);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("name-a"), alice, &by_greedy, &t, &retry),
+                     0);
+    attach(x, "name-a", INSTANCE_A, 0, 10);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("name-b"), alice, &by_greedy, &t, &retry),
+                     0);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("name-c"), alice, &by_greedy, &t, &retry),
+                     0);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("name-d"), bob, &by_other, &t, &retry),
+                     0);
+    assert_int_equal(registry_claim(registry_of(x), SLICE("name-e"), bob, &by_other, &t, &retry),
+                     0);
     turn(x, 1);
-    assert_non_null(find(x, "a"));
-    assert_null(find(x, "b"));
-    assert_non_null(find(x, "c"));
-    attach(x, "c", INSTANCE_A, 0, 10);
-    tunnel_hold(find(x, "d"), TUNNEL_GRACED, 60000);
-    tunnel_hold(find(x, "e"), TUNNEL_GRACED, 60000);
+    assert_non_null(find(x, "name-a"));
+    assert_null(find(x, "name-b"));
+    assert_non_null(find(x, "name-c"));
+    attach(x, "name-c", INSTANCE_A, 0, 10);
+    tunnel_hold(find(x, "name-d"), TUNNEL_GRACED, 60000);
+    tunnel_hold(find(x, "name-e"), TUNNEL_GRACED, 60000);
     for (int i = 0; i < 2; i++) /* which is noted with the next claim */
-        assert_int_equal(registry_claim(registry_of(x), i == 0 ? SLICE("d") : SLICE("e"), bob,
-                                        &by_other, &t, &retry),
+        assert_int_equal(registry_claim(registry_of(x), i == 0 ? SLICE("name-d") : SLICE("name-e"),
+                                        bob, &by_other, &t, &retry),
                          0);
-    assert_int_equal(registry_claim(registry_of(x), SLICE("f"), bob, &by_other, &t, &retry),
+    assert_int_equal(registry_claim(registry_of(x), SLICE("name-f"), bob, &by_other, &t, &retry),
                      ERR_LIMIT);
-    assert_null(find(x, "f"));
-    assert_int_equal(registry_claim(registry_of(x), SLICE("f"), bob, &back, &t, &retry), 0);
+    assert_null(find(x, "name-f"));
+    assert_int_equal(registry_claim(registry_of(x), SLICE("name-f"), bob, &back, &t, &retry), 0);
     assert_int_equal(commons_count(x->server.names), 5);
 }
 
