@@ -30,6 +30,7 @@ def stranger(server, name, tmp_path, ended):
             self.program.wait_output(
                 rf"\Ahttps://{name}\.localhost:{server.port}$", stream="stdout"
             )
+            server.wait_link(name, 1)  # before that the name holds nobody (F54)
 
     stranger = Stranger()
     ended.callback(stranger.program.kill9)
