@@ -10,6 +10,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/log.h"
 #include "src/edge/edge_h1.h"
+#include "src/edge/footprint.h"
 #include "src/edge/gate.h"
 #include "src/edge/leap.h"
 #include "src/edge/listener.h"
@@ -61,6 +62,7 @@ struct worker *crew_worker_new(struct server *s, unsigned index)
     if (!w)
         return NULL;
     sleep_watch_start(&w->sleep, w->loop, on_wake, w);
+    footprint_open(w, crew_size(s->config));
     w->registry = registry_new(w);
     w->abuse = abuse_new(random_seed());
     uint64_t rate = s->config->limits.viewer_rate;
@@ -78,6 +80,7 @@ void crew_worker_free(struct worker *w)
     registry_free(w->registry);
     abuse_free(w->abuse);
     address_buckets_free(w->requests);
+    footprint_close(w);
     worker_free(w);
 }
 

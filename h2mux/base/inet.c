@@ -57,6 +57,13 @@ int inet_of_socket(const struct sockaddr_storage *socket, union inet *out)
     }
 }
 
+bool inet_is_of_this_machine(const struct sockaddr_storage *peer)
+{
+    union inet address;
+    int family = inet_of_socket(peer, &address);
+    return peer->ss_family == AF_UNIX || inet_is_loopback(family, &address);
+}
+
 bool inet_is_loopback(int family, const union inet *a)
 {
     union inet plain = *a;

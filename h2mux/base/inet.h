@@ -41,5 +41,7 @@ int inet_unmap(int family, union inet *a);
 
 /* Returns whether @a is of 127.0.0.0/8 or ::1, mapped or not. */
 bool inet_is_loopback(int family, const union inet *a);
+/* Returns whether @peer is at a loopback address or a unix socket. */
+bool inet_is_of_this_machine(const struct sockaddr_storage *peer);
 
 #endif

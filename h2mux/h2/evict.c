@@ -26,6 +26,12 @@ struct victims {
 static void look(void *user);
 static void on_held(void *user, bool short_of_room);
 
+static void tell(void *user)
+{
+    struct evictor *e = user;
+    budget_tell(&e->share);
+}
+
 void evictor_init(struct evictor *e, struct budget *b, struct loop *l)
 {
     *e = (struct evictor){.loop = l};
@@ -34,6 +40,8 @@ void evictor_init(struct evictor *e, struct budget *b, struct loop *l)
     e->share.user = e;
     sock_tails_init(&e->tails, &e->share);
     list_init(&e->groups);
+    list_init(&e->others);
+    task_init(&e->tell, tell, e);
     timer_init(&e->look, l, look, e);
 }
 
@@ -43,6 +51,7 @@ void evictor_deinit(struct evictor *e)
     if (CHECKING)
         evictor_check(e);
     budget_share_deinit(&e->share);
+    task_cancel(&e->tell);
     timer_stop(&e->look);
 }
 
@@ -58,6 +67,21 @@ void evictor_leave(struct evictor *e, struct evict_group *g)
         return;
     list_remove(&g->node);
     budget_drop_link(&e->share);
+}
+
+void evictor_watch(struct evictor *e, struct evict_group *g)
+{
+    list_push(&e->others, &g->node);
+}
+
+void evictor_unwatch(struct evict_group *g)
+{
+    list_remove(&g->node);
+}
+
+void evictor_changed(struct evictor *e)
+{
+    loop_frame(e->loop, &e->tell);
 }
 
 void evict_group_init(struct evict_group *g, const struct evict_ops *ops, uint64_t stall_ms)
@@ -169,12 +193,14 @@ static bool relieve_process(struct evictor *e, uint64_t now)
     struct victims v = {.count = 0};
     LIST_FOREACH (it, &e->groups)
         look_at(&v, CONTAINER_OF(it, struct evict_group, node), now);
+    LIST_FOREACH (it, &e->others)
+        look_at(&v, CONTAINER_OF(it, struct evict_group, node), now);
     return give_up_some(&v, NULL, &e->share, now);
 }
 
-static void restore_groups(struct evictor *e)
+static void restore_groups(const struct list_node *groups)
 {
-    LIST_FOREACH (it, &e->groups) {
+    LIST_FOREACH (it, groups) {
         struct evict_group *g = CONTAINER_OF(it, struct evict_group, node);
         g->ops->restore(g);
     }
@@ -193,8 +219,10 @@ static void look(void *user)
     }
     budget_tell(&e->share);
     if (e->share.withheld > 0)
-        restore_groups(e);
-    if (e->share.held > 0 || e->share.withheld > 0)
+        restore_groups(&e->groups);
+    if (e->share.withheld > 0)
+        restore_groups(&e->others);
+    if (e->share.held > e->share.fixed || e->share.withheld > 0)
         timer_arm(&e->look, more || e->share.withheld > 0 ? LOOK_SHORT_MS : LOOK_MS);
 }
 
@@ -224,6 +252,9 @@ void evictor_check(const struct evictor *e)
     uint64_t held = sock_tails_check(&e->tails);
     LIST_FOREACH (it, &e->groups)
         held += evict_group_check(CONTAINER_OF(it, struct evict_group, node));
+    LIST_FOREACH (it, &e->others)
+        held += evict_group_check(CONTAINER_OF(it, struct evict_group, node));
+    held += e->share.fixed;
     loop_check_thread(e->loop);
     CHECK_THAT(e->share.links == list_count(&e->groups));
     CHECK_THAT(e->share.held == held);

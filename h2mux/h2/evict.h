@@ -8,7 +8,7 @@
  * whether the process's budget is short.
  *
  * Invariants: a reader is in its group's list iff it holds bytes, and a thread's share is the sum
- * of the bytes that its readers and its tails hold.
+ * of the bytes that its readers and its tails hold and of its fixed memory (budget.h).
  *
  * This module works on readers and groups, which are embedded in streams and sessions, and knows
  * neither streams nor sessions. The functions in evict_ops do what giving up means. */
@@ -56,9 +56,11 @@ struct evict_group {
 struct evictor {
     struct budget_share share;
     struct sock_tails tails;
-    struct list_node groups;
-    struct loop *loop; /* borrowed: outlives the evictor */
-    struct timer look; /* armed while the share holds or keeps back anything */
+    struct list_node groups; /* of links */
+    struct list_node others; /* groups that are no links */
+    struct loop *loop;       /* borrowed: outlives the evictor */
+    struct timer look;       /* armed while the share holds or keeps back anything for readers */
+    struct task tell;        /* reports to the process at the end of a turn */
 };
 
 void evictor_init(struct evictor *e, struct budget *b, struct loop *l);
@@ -71,6 +73,15 @@ void evictor_join(struct evictor *e, struct evict_group *g);
 /* Takes @g out of the budget of the process. @g must hold no bytes any more. Does nothing if @g has
  * left already. */
 void evictor_leave(struct evictor *e, struct evict_group *g);
+
+/* evictor_watch makes @g, whose readers read from no link, share the budget of the process without
+ * being counted among the links. evictor_unwatch ends that: @g holds no bytes any more. */
+void evictor_watch(struct evictor *e, struct evict_group *g);
+void evictor_unwatch(struct evict_group *g);
+
+/* Reports a change of the share to the process at the end of the turn. For those that have no
+ * session, which does it by itself. */
+void evictor_changed(struct evictor *e);
 
 void evict_group_init(struct evict_group *g, const struct evict_ops *ops, uint64_t stall_ms);
 

@@ -142,6 +142,42 @@ void h1_conn_lend_window(struct h1_conn *c, struct h1_windows *w)
     h1_conn_set_window(c, w->lent < w->limit / 2 ? w->most : w->least);
 }
 
+void h1_conn_lend_least(struct h1_conn *c, struct h1_windows *w)
+{
+    if (c->windows)
+        return;
+    c->windows = w;
+    c->window = w->least;
+    c->credited = 0;
+}
+
+void h1_conn_reopen(struct h1_conn *c)
+{
+    if (h1_conn_wants_body(c) && c->outstanding < h1_conn_window(c))
+        h1_conn_resume(c);
+}
+
+uint64_t h1_conn_progress(const struct h1_conn *c)
+{
+    return c->outstanding > 0 ? c->taken : c->last_io_us;
+}
+
+size_t h1_conn_memory(const struct h1_conn *c)
+{
+    return 2 * c->head.cap + c->rest.cap + c->outstanding + c->in.fields.cap * sizeof(struct field);
+}
+
+void h1_conn_tell_memory(struct h1_conn *c)
+{
+    if (h1_conn_closed(c) || !c->ops->on_memory)
+        return;
+    size_t bytes = h1_conn_memory(c);
+    if (bytes == c->told)
+        return;
+    c->told = bytes;
+    c->ops->on_memory(c->user, bytes);
+}
+
 static void return_window(struct h1_conn *c)
 {
     if (!c->windows)
@@ -277,6 +313,7 @@ void h1_conn_next(struct h1_conn *c)
     h1_conn_resume(c);
     if (CHECKING)
         h1_conn_check(c);
+    h1_conn_tell_memory(c);
 }
 
 bool h1_conn_keeps_alive(const struct h1_conn *c)

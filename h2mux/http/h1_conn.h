@@ -53,6 +53,11 @@ struct h1_conn_ops {
     /* Bytes were written, and the queue may be empty now. May be NULL. */
     void (*on_sent)(void *user);
 
+    /* The connection holds @bytes of memory now: of a head that has come, of what was read ahead,
+     * and of body that was handed up without credit. It may be closed inside. May be NULL. Nothing
+     * is told when the connection ends. */
+    void (*on_memory)(void *user, size_t bytes);
+
     /* The connection has failed: a malformed head or body; ERR_CLOSED when the exchange gave the
      * leg up, or gave it what breaks the promise of its head; FIN or RST where it does not belong;
      * an I/O error; ERR_PROTOCOL when a CLIENT reads an answer that no exchange waits for. ERR_EOF
@@ -128,10 +133,13 @@ uint64_t h1_conn_last_io_us(const struct h1_conn *c);
 
 /* ---- windows */
 
+enum { H1_WINDOW_CLOSED = 4096 };
+
 /* What the windows of many connections of a thread have beyond their least, all together. */
 struct h1_windows {
     size_t least, most;   /* of each; immutable */
     uint64_t lent, limit; /* lent <= limit */
+    bool closed;          /* memory is spent: no more than H1_WINDOW_CLOSED is read of each body */
 };
 
 /* Lends the connection a window from @w, until h1_conn_next or the end. The window is the most at
@@ -139,5 +147,20 @@ struct h1_windows {
  * much credit has come back, as long as @w has some left. A connection whose reader stands still
  * keeps the small one. Called between messages; @w outlives the connection. */
 void h1_conn_lend_window(struct h1_conn *c, struct h1_windows *w);
+
+/* Does the same, but the window is the least at first. For a connection that may rest for long.
+ * Does nothing if the connection has a window of @w already. */
+void h1_conn_lend_least(struct h1_conn *c, struct h1_windows *w);
+
+/* Reads on after w->closed was reset. */
+void h1_conn_reopen(struct h1_conn *c);
+
+/* Returns the bytes of memory that on_memory tells. A head counts twice: it waits here, and a copy
+ * of it may wait for the other leg's peer. */
+size_t h1_conn_memory(const struct h1_conn *c);
+
+/* Returns a number that changes when the reader of the body that is out takes some of it or, while
+ * nothing is out, when a byte moves in either direction. */
+uint64_t h1_conn_progress(const struct h1_conn *c);
 
 #endif

@@ -45,6 +45,8 @@ struct h1_conn {
     size_t window, outstanding;
     struct h1_windows *windows; /* borrowed: lends what `window` has beyond its least; or NULL */
     size_t credited;            /* what came back since the window last grew */
+    uint64_t taken;             /* what came back in all */
+    size_t told;                /* bytes of memory, as on_memory was told last */
 
     /* What is written. */
     struct leg_reply reply;
@@ -88,6 +90,17 @@ void h1_conn_set_window(struct h1_conn *c, size_t bytes);
 void h1_conn_resume(struct h1_conn *c);
 /* Lets go of the leg if both directions are over; the owner hears it from the task. */
 void h1_conn_check_over(struct h1_conn *c);
+
+/* Returns how many body bytes may be out. */
+static inline size_t h1_conn_window(const struct h1_conn *c)
+{
+    bool closed = c->windows && c->windows->closed && c->window > H1_WINDOW_CLOSED;
+    return closed ? H1_WINDOW_CLOSED : c->window;
+}
+
+/* Tells the owner how much memory the connection holds, if that has changed. The owner may close
+ * the connection. */
+void h1_conn_tell_memory(struct h1_conn *c);
 
 /* h1_conn_rx.c */
 

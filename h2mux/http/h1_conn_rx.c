@@ -145,11 +145,12 @@ static char *place(struct h1_conn *c, size_t *most)
 /* Returns false when there is nothing more for now. */
 static bool read_body_once(struct h1_conn *c)
 {
-    size_t room = c->window - c->outstanding;
-    if (room == 0) {
+    size_t window = h1_conn_window(c);
+    if (c->outstanding >= window) {
         sock_pause(c->sock);
         return false;
     }
+    size_t room = window - c->outstanding;
     if (buf_len(&c->rest) > 0) {
         struct slice in = buf_slice(&c->rest);
         in.len = in.len < room ? in.len : room;
@@ -362,7 +363,7 @@ static bool read_head_once(struct h1_conn *c)
     return true;
 }
 
-void h1_conn_read(struct h1_conn *c)
+static void read_some(struct h1_conn *c)
 {
     for (int i = 0; i < READS_PER_TURN && !h1_conn_closed(c) && c->rx == RX_HEAD; i++)
         if (!read_head_once(c))
@@ -371,4 +372,10 @@ void h1_conn_read(struct h1_conn *c)
         read_body(c);
     else if (!h1_conn_closed(c) && c->rx == RX_HEAD)
         loop_defer(c->loop, &c->task);
+}
+
+void h1_conn_read(struct h1_conn *c)
+{
+    read_some(c);
+    h1_conn_tell_memory(c);
 }

@@ -198,11 +198,13 @@ static void grow_window(struct h1_conn *c, size_t bytes)
 static void leg_credit(struct leg *leg, size_t bytes)
 {
     struct h1_conn *c = h1_conn_of(leg);
-    bool stopped = c->outstanding >= c->window;
+    bool stopped = c->outstanding >= h1_conn_window(c);
     c->outstanding -= bytes < c->outstanding ? bytes : c->outstanding;
+    c->taken += bytes;
     grow_window(c, bytes);
-    if (stopped && c->outstanding < c->window && h1_conn_wants_body(c))
+    if (stopped && c->outstanding < h1_conn_window(c) && h1_conn_wants_body(c))
         h1_conn_resume(c);
+    h1_conn_tell_memory(c);
 }
 
 static void leg_reset(struct leg *leg, const struct leg_fault *why)

@@ -8,6 +8,7 @@ void budget_init(struct budget *b, uint64_t limit)
 {
     b->limit = limit;
     atomic_init(&b->used, 0);
+    atomic_init(&b->fixed, 0);
     atomic_init(&b->links, 0);
 }
 
@@ -44,10 +45,12 @@ uint64_t budget_fair(const struct budget_share *s, uint64_t least)
 void budget_tell_now(struct budget_share *s)
 {
     atomic_fetch_add_explicit(&s->budget->used, s->held - s->told, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->budget->fixed, s->fixed - s->told_fixed, memory_order_relaxed);
     s->told = s->held;
+    s->told_fixed = s->fixed;
     if (CHECKING)
         budget_share_check(s);
-    if (s->held > 0 && s->on_held)
+    if (s->held > s->fixed && s->on_held)
         s->on_held(s->user, false);
 }
 
@@ -68,6 +71,7 @@ void budget_restore(struct budget_share *s, uint64_t bytes)
 void budget_share_check(const struct budget_share *s)
 {
     CHECK_THAT(s->held <= INT64_MAX);
+    CHECK_THAT(s->fixed <= s->held);
     CHECK_THAT(s->withheld <= INT64_MAX);
     CHECK_THAT(budget_used(s->budget) <= INT64_MAX && budget_used(s->budget) >= s->told);
     CHECK_THAT(atomic_load(&s->budget->links) >= s->links);

@@ -3,12 +3,13 @@
  * for each thread. http-rules.md#memory
  *
  * A link adds each byte that arrives, and subtracts each byte that leaves, in the share of its
- * thread. Once a turn the share reports to the process by how much its sum has changed; bytes that
- * arrive and leave in the same turn are never reported. A budget only counts; evict.h takes memory
- * back when a budget is short.
+ * thread. Memory that is no body and that nobody can be made to give back counts as fixed
+ * (budget_add_fixed). Once a turn the share reports to the process by how much its sum has changed;
+ * bytes that arrive and leave in the same turn are never reported. A budget only counts; evict.h
+ * takes memory back when a budget is short.
  *
- * Invariants: budget.used is the sum of `told` of all shares, budget.links the sum of `links`; no
- * sum ever falls below 0. */
+ * Invariants: budget.used is the sum of `told` of all shares, budget.fixed the sum of `told_fixed`,
+ * budget.links the sum of `links`; no sum ever falls below 0. */
 #ifndef H2MUX_IO_BUDGET_H
 #define H2MUX_IO_BUDGET_H
 
@@ -47,6 +48,7 @@ static inline bool fill_is_spent(const struct fill *f)
 struct budget {
     uint64_t limit;         /* bytes; immutable */
     _Atomic uint64_t used;  /* bytes that the shares have told */
+    _Atomic uint64_t fixed; /* the part of `used` that nobody can be made to give back */
     _Atomic uint32_t links; /* of all shares */
 };
 
@@ -55,6 +57,8 @@ struct budget_share {
     struct budget *budget; /* borrowed */
     uint64_t held;         /* bytes that this thread holds */
     uint64_t told;         /* part of `held` that budget->used includes */
+    uint64_t fixed;        /* part of `held` that nobody can be made to give back */
+    uint64_t told_fixed;   /* part of `fixed` that budget->fixed includes */
     uint64_t withheld;     /* connection credit that this thread's links keep back */
     uint32_t links;        /* of this thread */
     /* Runs with @short_of_room false when the share has reported to the process and holds anything,
@@ -69,6 +73,14 @@ void budget_init(struct budget *b, uint64_t limit);
 static inline uint64_t budget_used(const struct budget *b)
 {
     return atomic_load_explicit(&b->used, memory_order_relaxed);
+}
+
+/* Returns the part of budget_used that is held for readers, and that evict.h can take back. */
+static inline uint64_t budget_buffered(const struct budget *b)
+{
+    uint64_t used = budget_used(b);
+    uint64_t fixed = atomic_load_explicit(&b->fixed, memory_order_relaxed);
+    return used > fixed ? used - fixed : 0;
 }
 
 void budget_share_init(struct budget_share *s, struct budget *b);
@@ -92,6 +104,14 @@ static inline void budget_add(struct budget_share *s, int64_t bytes)
 {
     if (s)
         s->held += (uint64_t)bytes;
+}
+
+/* Adds @bytes of memory that nobody can be made to give back. A negative number counts memory that
+ * is free again. */
+static inline void budget_add_fixed(struct budget_share *s, int64_t bytes)
+{
+    s->fixed += (uint64_t)bytes;
+    s->held += (uint64_t)bytes;
 }
 
 /* Reports to the process by how much the sum has changed since the last report. */

@@ -73,7 +73,8 @@ void admin_status(struct worker *w, struct answer *a)
                             (double)reserve_count(directory_reserve(s->directory)));
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
         cJSON_AddNumberToObject(json, sums[i].name, (double)sum_of(s, sums[i].offset));
-    cJSON_AddNumberToObject(json, "buffered_octets", (double)budget_used(&s->budget));
+    cJSON_AddNumberToObject(json, "buffered_octets", (double)budget_buffered(&s->budget));
+    cJSON_AddNumberToObject(json, "memory_octets", (double)budget_used(&s->budget));
     cJSON_AddNumberToObject(json, "memory_budget", (double)s->budget.limit);
     cJSON_AddBoolToObject(json, "state_ok", names_file_is_ok(s->names_file));
     cJSON_AddNumberToObject(json, "log_dropped", (double)log_dropped());

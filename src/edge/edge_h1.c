@@ -10,12 +10,12 @@
 #include "h2mux/base/inet.h"
 #include "h2mux/http/h1_conn.h"
 #include "src/edge/entry.h"
+#include "src/edge/footprint.h"
 #include "src/edge/leap.h"
 #include "src/edge/request.h"
 #include "src/worker/handoff.h"
 
 enum {
-    EDGE_WINDOW = 256 * 1024,
     ANSWERS_HIGH = 64 * 1024,           /* with more answer bytes queued, no request is read */
     CLOSE_HANDSHAKE_MS = 2000,          /* rule W8 */
     HALF_CLOSED_MS = 1000,              /* rule Q46: how long an answer to a viewer may rest */
@@ -34,8 +34,9 @@ struct edge_h1 {
     bool head_looked_at; /* HEAD: is_viewers_head has judged it, or need not */
     bool half_closed;    /* BUSY: the viewer has sent FIN, and the timer says when it has left */
     struct peer peer;
-    struct entry entry;     /* counts its descriptor */
-    struct request request; /* the one under way, or the last one */
+    struct entry entry;         /* counts its descriptor */
+    struct footprint footprint; /* counts its memory */
+    struct request request;     /* the one under way, or the last one */
     struct timer timer;
     struct reap reap;
 };
@@ -84,6 +85,7 @@ static void forget(struct edge_h1 *e)
 {
     request_cancel(&e->request);
     entry_give(&e->entry);
+    footprint_set(&e->footprint, 0);
     e->state = EDGE_DEAD;
     e->half_closed = false;
     timer_stop(&e->timer);
@@ -139,6 +141,7 @@ static void upgraded(void *conn)
     e->state = EDGE_RAW;
     e->half_closed = false;
     timer_rest(&e->timer);
+    h1_conn_lend_least(e->conn, &e->worker->windows);
     if (CHECKING)
         edge_h1_check(e);
 }
@@ -241,13 +244,6 @@ static bool is_viewers_head(struct edge_h1 *e)
     return true;
 }
 
-static bool peer_is_loopback(const struct sockaddr_storage *peer)
-{
-    union inet address;
-    int family = inet_of_socket(peer, &address);
-    return peer->ss_family == AF_UNIX || inet_is_loopback(family, &address);
-}
-
 /* Hands the connection to the worker that has the name of the call, which parses the request again.
  * Returns false, and does nothing, when this worker may serve the call. */
 static bool moved(struct edge_h1 *e, struct call *c)
@@ -273,8 +269,12 @@ static void on_head(void *user, struct message *m, bool end)
     if (moved(e, &call))
         return;
     e->state = EDGE_BUSY;
+    if (!end)
+        h1_conn_lend_window(e->conn, &e->worker->windows);
     entry_set_idle(&e->entry, false);
-    bool enters = call.route.kind == ROUTE_BASE || entry_pass_door(&e->entry, sock_peer(sock));
+    footprint_set(&e->footprint, h1_conn_memory(e->conn));
+    bool enters = call.route.kind == ROUTE_BASE || (entry_pass_door(&e->entry, sock_peer(sock)) &&
+                                                    !footprint_refuses(&e->footprint));
     request_begin(&e->request, m, h1_conn_keeps_alive(e->conn) && !e->entry.at_door);
     timer_rest(&e->timer);
     if (CHECKING)
@@ -284,7 +284,7 @@ static void on_head(void *user, struct message *m, bool end)
         return;
     }
     call_set_viewer(&call, &e->request.viewer, sock_is_tls(sock),
-                    peer_is_loopback(sock_peer(sock)));
+                    inet_is_of_this_machine(sock_peer(sock)));
     request_serve(&e->request, &call, m, h1_conn_head_bytes(e->conn));
 }
 
@@ -330,29 +330,6 @@ static void on_sent(void *user)
         next_request(e);
 }
 
-/* Sets @why to the failure for a head that was malformed with the error @err. Returns false when
- * @err does not stand for a malformed head. */
-static bool failure_of(int err, enum failure *why)
-{
-    static const struct {
-        int err;
-        enum failure why;
-    } table[] = {
-        {ERR_SYNTAX, FAIL_BAD_REQUEST},
-        {ERR_LIMIT, FAIL_HEAD_TOO_LARGE},
-        {ERR_URI_TOO_LONG, FAIL_URI_TOO_LONG},
-        {ERR_VERSION, FAIL_VERSION},
-        {ERR_CODING, FAIL_CODING},
-        {ERR_UNSUPPORTED, FAIL_METHOD},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].err == err) {
-            *why = table[i].why;
-            return true;
-        }
-    return false;
-}
-
 /* Returns whether the viewer ended its direction between two requests or after a complete answer.
  * Such a viewer may still be reading. */
 static bool ended_in_order(const struct edge_h1 *e, int err)
@@ -375,19 +352,18 @@ static void on_error(void *user, int err, const char *reason)
 {
     struct edge_h1 *e = user;
     enum failure why;
-    if (failure_of(err, &why) && leaps(e))
+    if (failure_of_head(err, &why) && leaps(e))
         return;
     if (e->state != EDGE_BUSY)
         request_forget(&e->request);
     if (err == ERR_CLOSED || err == ERR_STALLED || err == ERR_GONE)
         cut(e);
-    else if (!e->request.responding && failure_of(err, &why))
+    else if (!e->request.responding && failure_of_head(err, &why))
         request_refuse_malformed(&e->request, why, reason);
     else if (ended_in_order(e, err))
         linger(e);
     else
         close_now(e);
-    CHECK_THAT(!is_alive(e));
 }
 
 /* Returns whether the viewer is still reading an answer, however slowly. */
@@ -436,16 +412,38 @@ static void on_timer(void *user)
     }
 }
 
+/* Refuses a head that grows while memory is spent. */
+static void on_memory(void *user, size_t bytes)
+{
+    struct edge_h1 *e = user;
+    footprint_set(&e->footprint, bytes);
+    if (e->state == EDGE_HEAD && footprint_refuses(&e->footprint)) {
+        request_forget(&e->request);
+        request_refuse_busy(&e->request);
+    }
+}
+
 static const struct h1_conn_ops conn_ops = {
     .on_head_begin = on_head_begin,
     .on_head = on_head,
     .on_half_closed = on_half_closed,
     .on_done = on_done,
     .on_sent = on_sent,
+    .on_memory = on_memory,
     .on_error = on_error,
 };
 
 /* ---- from outside */
+
+/* Ends a connection whose request takes memory and does not move, because memory is short. */
+static void give_up(struct footprint *f, uint64_t stalled_ms)
+{
+    struct edge_h1 *e = CONTAINER_OF(f, struct edge_h1, footprint);
+    worker_note_evicted(e->worker, "-", stalled_ms, f->reader.held);
+    request_give_up(&e->request);
+    if (is_alive(e))
+        cut(e);
+}
 
 /* Closes a connection that waits for a request, since another one needs its descriptor. One that
  * has become busy meanwhile stays. */
@@ -463,7 +461,9 @@ void edge_h1_new(struct worker *w, struct sock *sock, const struct peer *peer)
     struct edge_h1 *e = xcalloc(1, sizeof *e);
     e->worker = w;
     e->peer = *peer;
-    e->conn = h1_conn_new(w->loop, sock, H1_SERVER, &h1_default_limits, EDGE_WINDOW, &conn_ops, e);
+    e->conn =
+        h1_conn_new(w->loop, sock, H1_SERVER, &h1_default_limits, w->windows.least, &conn_ops, e);
+    footprint_init(&e->footprint, w, e->conn, give_up);
     request_init(&e->request, w, h1_conn_leg(e->conn), &e->peer, &request_host, e);
     timer_init(&e->timer, w->loop, on_timer, e);
     timer_arm(&e->timer, w->server->config->timeouts.head_ms);

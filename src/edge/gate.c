@@ -8,6 +8,7 @@
 #include "h2mux/base/log.h"
 #include "src/edge/edge_h1.h"
 #include "src/edge/entry.h"
+#include "src/edge/footprint.h"
 
 enum {
     TLS_HANDSHAKE_RECORD = 0x16,
@@ -21,6 +22,7 @@ struct gate {
     struct sock *sock;     /* owned until passed on */
     struct entry entry;    /* counts its descriptor */
     struct seat handshake; /* in server->handshakes, once the handshake has begun */
+    bool counted;          /* the memory of the handshake counts in the budget */
     struct timer timer;
     struct reap reap;
 };
@@ -37,6 +39,15 @@ static void gate_free(void *object)
     free(object);
 }
 
+/* Counts the memory of a handshake in the budget, or counts it no more. */
+static void count(struct gate *g, bool begins)
+{
+    g->counted = begins;
+    budget_add_fixed(&g->worker->evictor.share,
+                     begins ? FOOTPRINT_HANDSHAKE : -(int64_t)FOOTPRINT_HANDSHAKE);
+    evictor_changed(&g->worker->evictor);
+}
+
 /* Ends the gate and returns its sock. */
 static struct sock *gate_leave(struct gate *g)
 {
@@ -44,6 +55,8 @@ static struct sock *gate_leave(struct gate *g)
     if (CHECKING)
         gate_check(g);
     g->sock = NULL;
+    if (g->counted)
+        count(g, false);
     commons_give(g->worker->server->handshakes, &g->handshake);
     entry_give(&g->entry);
     timer_stop(&g->timer);
@@ -120,6 +133,7 @@ static void start_tls(struct gate *g)
         return;
     }
     timer_arm(&g->timer, s->config->timeouts.attach_ms);
+    count(g, true);
     if (sock_start_tls(g->sock, s->tls, NULL) < 0)
         drop(g, "TLS cannot start");
 }

@@ -422,6 +422,15 @@ void request_cancel(struct request *r)
         exchange_cancel(x, "closed");
 }
 
+void request_give_up(struct request *r)
+{
+    struct exchange *x = r->exchange;
+    if (!x)
+        return;
+    r->keep_alive = false;
+    exchange_give_up(x);
+}
+
 void request_stop(struct request *r)
 {
     if (CHECKING)

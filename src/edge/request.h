@@ -99,6 +99,11 @@ void request_refuse_malformed(struct request *r, enum failure why, const char *r
  * after the answer. */
 void request_refuse_busy(struct request *r);
 
+/* Ends the exchange, if there is one, because memory is short and nothing has moved for long. A
+ * request without an answer gets 503 and its connection closes; any other ends with
+ * REQUEST_STALLED. */
+void request_give_up(struct request *r);
+
 /* Cancels the exchange, if there is one, because the connection ends. Does not call the host. */
 void request_cancel(struct request *r);
 

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "h2mux/base/err.h"
+
 static const struct failure_row failures[] = {
     [FAIL_BAD_REQUEST] = {400, 0, "http_request_error", "Bad request",
                           "The request does not follow the rules of HTTP."},
@@ -94,6 +96,27 @@ int failure_status(enum failure why)
 const char *failure_type(enum failure why)
 {
     return failure_row(why)->type;
+}
+
+bool failure_of_head(int err, enum failure *why)
+{
+    static const struct {
+        int err;
+        enum failure why;
+    } table[] = {
+        {ERR_SYNTAX, FAIL_BAD_REQUEST},
+        {ERR_LIMIT, FAIL_HEAD_TOO_LARGE},
+        {ERR_URI_TOO_LONG, FAIL_URI_TOO_LONG},
+        {ERR_VERSION, FAIL_VERSION},
+        {ERR_CODING, FAIL_CODING},
+        {ERR_UNSUPPORTED, FAIL_METHOD},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].err == err) {
+            *why = table[i].why;
+            return true;
+        }
+    return false;
 }
 
 enum failure failure_from_client(int status, struct slice type)

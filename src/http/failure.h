@@ -61,6 +61,10 @@ const struct failure_row *failure_row(enum failure why);
 int failure_status(enum failure why);
 const char *failure_type(enum failure why);
 
+/* Sets @why to the failure for a head that was malformed with the error @err. Returns false when
+ * @err does not stand for a malformed head. */
+bool failure_of_head(int err, enum failure *why);
+
 /* Returns the failure that a client reports by `oneport-error: @type` in a response with @status.
  * Returns FAIL_PROTOCOL when @type is not known, or when @status is none of 502, 503 and 504. */
 enum failure failure_from_client(int status, struct slice type);

@@ -231,6 +231,12 @@ void exchange_cancel(struct exchange *x, const char *error)
     exchange_die(x, head_was_sent(x));
 }
 
+void exchange_give_up(struct exchange *x)
+{
+    x->response.stalled = true;
+    exchange_fail(x, FAIL_BUSY);
+}
+
 void exchange_stop(struct exchange *x)
 {
     if (x->state == EXCHANGE_UPGRADED)

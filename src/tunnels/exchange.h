@@ -138,6 +138,10 @@ void exchange_start(struct exchange *x, struct tunnel *t);
  * written to the access log. */
 void exchange_cancel(struct exchange *x, const char *error);
 
+/* Ends the exchange because memory is short and nothing has moved for long: calls on_failure, or
+ * on_broken as for a viewer that has stalled. */
+void exchange_give_up(struct exchange *x);
+
 /* Ends the exchange because the server stops: calls on_restart for an open WebSocket, and
  * on_failure or on_broken for any other exchange. */
 void exchange_stop(struct exchange *x);

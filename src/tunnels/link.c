@@ -13,8 +13,9 @@ enum {
     PING_TIMEOUT_MS = 10000,
     REPLACED_PROBE_MS = 2000,
     BUFFER_LIMIT = 32 * 1024 * 1024,
-    RESERVED_PERCENT = 5, /* of the streams of a link: not for WebSockets */
-    DEBUG_MAX = 64        /* bytes of a GOAWAY's debug data that the log shows */
+    LINK_MEMORY = 32 * 1024, /* of a session and its TLS, without bodies */
+    RESERVED_PERCENT = 5,    /* of the streams of a link: not for WebSockets */
+    DEBUG_MAX = 64           /* bytes of a GOAWAY's debug data that the log shows */
 };
 
 /* The number of RST_STREAM frames that a link may send at once, and the number a second after that.
@@ -70,6 +71,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     struct who who = who_of_peer(w->server->trust, sock_peer(sock));
     commons_hold(w->server->descriptors, w, &who, &l->descriptor);
     stat_add(&w->stats.links_open, 1);
+    budget_add_fixed(&w->evictor.share, LINK_MEMORY);
     sock_watch_peer(sock, 0); /* PINGs notice it sooner */
     l->session = h2_session_new(w->loop, sock, H2_OPENER, &o, &session_ops, l);
     if (CHECKING)
@@ -109,6 +111,8 @@ static void forget(struct link *l)
     leave(l);
     list_remove(&l->in_worker);
     stat_add(&l->worker->stats.links_open, -1);
+    budget_add_fixed(&l->worker->evictor.share, -(int64_t)LINK_MEMORY);
+    evictor_changed(&l->worker->evictor);
     if (CHECKING)
         link_check(l);
     loop_reap(l->worker->loop, &l->reap, link_free, l);

@@ -12,6 +12,7 @@
 #include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
 #include "h2mux/h2/evict.h"
+#include "h2mux/http/h1_conn.h"
 #include "h2mux/io/loop.h"
 #include "h2mux/io/sleep_watch.h"
 #include "src/worker/server.h"
@@ -50,7 +51,9 @@ struct worker {
     pthread_t thread;       /* of worker_start */
     pthread_t owner_thread; /* the thread that may touch the worker now: worker_check */
     struct worker_stats stats;
-    struct evictor evictor; /* this worker's share of server->budget */
+    struct evictor evictor;     /* this worker's share of server->budget */
+    struct evict_group uploads; /* viewers' connections that hold memory: edge/footprint */
+    struct h1_windows windows;  /* lent to viewers that send bodies or have WebSockets */
 
     /* Owned by the crew, which sets them. */
     struct registry *registry;        /* the names of this worker */

@@ -251,6 +251,88 @@ static void test_end_of_a_session(void **state)
     process_free(p, 0);
 }
 
+struct plain {
+    struct evict_group group;
+    struct evict_reader reader;
+    struct budget_share *share;
+    uint64_t taken;
+    int given_up, restored;
+};
+
+static bool plain_taken(struct evict_reader *r, uint64_t *bytes)
+{
+    *bytes = CONTAINER_OF(r, struct plain, reader)->taken++;
+    return true;
+}
+
+static bool still_taken(struct evict_reader *r, uint64_t *bytes)
+{
+    *bytes = CONTAINER_OF(r, struct plain, reader)->taken;
+    return true;
+}
+
+static void plain_give_up(struct evict_reader *r, uint64_t stalled_ms)
+{
+    struct plain *p = CONTAINER_OF(r, struct plain, reader);
+    assert_true(stalled_ms >= STALL_MS);
+    budget_add(p->share, -(int64_t)r->held);
+    evict_reader_release(r, r->held);
+    p->given_up++;
+}
+
+static void plain_restore(struct evict_group *g)
+{
+    CONTAINER_OF(g, struct plain, group)->restored++;
+}
+
+static bool plain_given_up(void *user)
+{
+    return ((struct plain *)user)->given_up > 0;
+}
+
+static bool told_all(void *user)
+{
+    struct evictor *e = user;
+    return e->share.told == e->share.held;
+}
+
+/* F61: a reader that reads from no link counts, and is given up when it stands still and memory is
+ * short, but not while its number changes. Fixed memory counts, and is never taken back. */
+static void test_readers_without_a_link(void **state)
+{
+    static const struct evict_ops ops = {
+        .taken = plain_taken, .give_up = plain_give_up, .restore = plain_restore};
+    static const struct evict_ops still = {
+        .taken = still_taken, .give_up = plain_give_up, .restore = plain_restore};
+    struct process *p = process_new(4 * HELD);
+    struct loop *l = p->mux[0]->loop;
+    struct plain plain = {.share = &p->evictor[0].share};
+    evict_group_init(&plain.group, &ops, STALL_MS);
+    evictor_watch(&p->evictor[0], &plain.group);
+    budget_add_fixed(plain.share, 2 * HELD);
+    evictor_changed(&p->evictor[0]);
+    turns_until(l, told_all, &p->evictor[0]);
+    assert_int_equal(budget_used(&p->budget), 2 * HELD);
+    assert_int_equal(budget_buffered(&p->budget), 0);
+    assert_false(timer_armed(&p->evictor[0].look));
+    budget_add(plain.share, HELD);
+    evict_reader_hold(&plain.group, &plain.reader, HELD, loop_now_us(l));
+    evictor_changed(&p->evictor[0]);
+    turns_until(l, told_all, &p->evictor[0]);
+    assert_int_equal(budget_buffered(&p->budget), HELD);
+    assert_true(timer_armed(&p->evictor[0].look));
+    look_on(p->mux[0]);
+    assert_int_equal(plain.given_up, 0);
+    plain.taken = UINT64_MAX / 2;
+    plain.group.ops = &still;
+    turns_until(l, plain_given_up, &plain);
+    assert_int_equal(plain.given_up, 1);
+    budget_add_fixed(plain.share, -2 * (int64_t)HELD);
+    evictor_unwatch(&plain.group);
+    budget_tell(plain.share);
+    process_free(p, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_all_of_it),
         cmocka_unit_test(test_others_hold_all_of_it),
         cmocka_unit_test(test_end_of_a_session),
+        cmocka_unit_test(test_readers_without_a_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

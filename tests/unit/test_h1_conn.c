@@ -166,6 +166,53 @@ static void test_lent_window(void **state)
     free(data);
 }
 
+static size_t told_memory;
+
+static void on_memory(void *user, size_t bytes)
+{
+    (void)user;
+    told_memory = bytes;
+}
+
+/* F61 F62: the owner hears what the connection holds: the head, and body without credit. While the
+ * windows are closed, little is read of a body, and all goes on when they are open again. */
+static void test_closed_window(void **state)
+{
+    enum { LEAST = 8192, BODY = 7000 };
+    struct h1_conn_ops ops = owner_ops;
+    struct h1_windows lent = {.least = LEAST, .most = LEAST, .closed = true};
+    struct world *w = open_world(H1_SERVER);
+    char *data = wire_pattern(BODY);
+    ops.on_memory = on_memory;
+    told_memory = 0;
+    w->conn->ops = &ops;
+    w->keep = w->hold_credit = true;
+    h1_conn_lend_least(w->conn, &lent);
+    say(w, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 7000\r\n\r\n");
+    size_t head = h1_conn_memory(w->conn);
+    assert_true(head > 40);
+    assert_int_equal(told_memory, head);
+    h1_conn_start_body(w->conn);
+    sock_write(w->wire.b.sock, slice_make(data, BODY));
+    take(w, H1_WINDOW_CLOSED);
+    settle(w);
+    assert_int_equal(w->body, H1_WINDOW_CLOSED);
+    assert_int_equal(told_memory, head + H1_WINDOW_CLOSED);
+    w->leg->ops->credit(w->leg, 96);
+    assert_int_equal(h1_conn_progress(w->conn), 96);
+    take(w, H1_WINDOW_CLOSED + 96);
+    lent.closed = false;
+    h1_conn_reopen(w->conn);
+    take(w, BODY);
+    w->leg->ops->credit(w->leg, BODY - 96);
+    assert_int_equal(told_memory, head);
+    w->leg->ops->head(w->leg, &(struct message){.status = 204, .length = -1}, true);
+    settle(w);
+    assert_true(told_memory < head);
+    free(data);
+    close_world(w);
+}
+
 /* What nobody wants is read and forgotten without a window. */
 static void test_unwanted_body(void **state)
 {
@@ -583,6 +630,7 @@ int main(void)
         cmocka_unit_test(test_answer_inside_on_head),
         cmocka_unit_test(test_window),
         cmocka_unit_test(test_lent_window),
+        cmocka_unit_test(test_closed_window),
         cmocka_unit_test(test_unwanted_body),
         cmocka_unit_test(test_sent),
         cmocka_unit_test(test_broken_promises),

@@ -10,11 +10,12 @@ import select
 import time
 
 import pytest
+from h2.events import DataReceived
 from h2.settings import SettingCodes
 from support import addresses, netns
 from support.addresses import SERVER, SERVER6
 from support.foreign import ForeignLink, attach, call, linked, lost, register
-from support.programs import SLOW
+from support.programs import SLOW, VARIANT
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
 
@@ -402,3 +403,173 @@ def test_streams_of_a_link(here, serve, name, ended):
         waiting[0].answer(200, b"at last")
         with here.viewer("10.9.1.1", server.public) as viewer:
             assert viewer.get(host).body == b"served"
+
+
+# ---- memory
+MIB = 1 << 20
+BUDGET = 16 * MIB
+
+
+def memory(server, name="memory_octets"):
+    return fetch(server.port, "localhost", "/api/status").json()[name]
+
+
+def pour(viewers, each=MIB // 4):
+    """Sends up to @each bytes of each viewer, as long as the server takes them."""
+    poll, left = select.poll(), {}
+    for viewer in viewers:
+        viewer.socket.setblocking(False)
+        poll.register(viewer.socket, select.POLLOUT)
+        left[viewer.socket.fileno()] = (viewer.socket, each)
+    while left and (ready := poll.poll(1000)):
+        for number, _ in ready:
+            sock, more = left[number]
+            try:
+                more -= sock.send(bytes(min(more, 1 << 16)))
+            except ConnectionError:
+                more = 0
+            left[number] = (sock, more)
+            if more == 0:
+                poll.unregister(number)
+                del left[number]
+    for viewer in viewers:
+        viewer.socket.setblocking(True)
+        viewer.socket.settimeout(20)
+
+
+class Deaf(ForeignLink):
+    """A client that opens the window of no upload, and of no WebSocket."""
+
+    def _on(self, event):
+        if not isinstance(event, DataReceived):
+            super()._on(event)
+
+
+def let_in(stream):
+    """Opens a WebSocket. Answers nothing else."""
+    if (":method", "CONNECT") in stream.fields:
+        stream.answer(200, end=False)
+
+
+UPGRADE = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+
+
+@pytest.mark.rule("F61")
+@pytest.mark.skipif(VARIANT != "release", reason="measures memory")
+@pytest.mark.parametrize("kind", ["uploads", "WebSockets"])
+def test_uploads_that_nobody_takes(here, serve, name, ended, kind):
+    """600 viewers send as much as the server takes towards a client that takes nothing. The server
+    grows by little more than its budget, and another tunnel is served meanwhile."""
+    server = serve("--memory-budget", BUDGET)
+    with here.inside():
+        ticket = register(server, name)["ticket"]
+        deaf = Deaf(server, name, ticket, serve=let_in)
+        other = linked(server, f"{name}-2")
+    ended.callback(deaf.close)
+    ended.callback(other.close)
+    fields = UPGRADE if kind == "WebSockets" else (f"Content-Length: {MIB}",)
+    with here.viewer(STRANGER, server.public) as viewer:
+        assert viewer.get(f"{name}-2.localhost").status == 200
+    before = server.rss()
+    with contextlib.ExitStack() as stack:
+        crowd = []
+        for number in range(600):
+            viewer = stack.enter_context(here.viewer(f"10.9.1.{number % 250 + 1}", server.public))
+            viewer.send(
+                head("GET" if fields is UPGRADE else "POST", "/", f"{name}.localhost", *fields)
+            )
+            if fields is UPGRADE:
+                assert viewer.response_head().status == 101
+            crowd.append(viewer)
+        pour(crowd)
+        grown = server.rss() - before
+        assert grown < BUDGET * 3 // 2, f"{grown >> 20} MiB"
+        with here.viewer(STRANGER, server.public) as viewer:
+            start = time.monotonic()
+            got = viewer.get(f"{name}-2.localhost", "/", method="POST", body=b"x" * 100_000)
+            assert got.status == 200
+            assert time.monotonic() - start < 1 * SLOW
+
+
+def big_head(method, host, size, *fields):
+    """Returns a head with @size bytes of fields."""
+    padding = [f"X-Padding-{n}: {'x' * 4000}" for n in range(size // 4000)]
+    return head(method, "/", host, *fields, *padding)
+
+
+@pytest.mark.rule("F62")
+@pytest.mark.skipif(VARIANT != "release", reason="measures memory")
+@pytest.mark.parametrize("ending", ["waits", "half a head"])
+def test_heads_that_wait(here, serve, name, ended, ending):
+    """800 viewers send large heads, which get no answer, or stop before their end. Those that would
+    be over the budget are refused, and a small request of another viewer is served."""
+    budget = 8 * MIB
+    server = serve("--memory-budget", budget, "--max-streams", "2000")
+    with here.inside():
+        link = linked(server, name, serve=lambda stream: None)
+        other = linked(server, f"{name}-2")
+    ended.callback(link.close)
+    ended.callback(other.close)
+    sent = big_head("GET", f"{name}.localhost", 28_000)
+    with here.viewer(STRANGER, server.public) as viewer:
+        assert viewer.get(f"{name}-2.localhost").status == 200
+    before = server.rss()
+    with contextlib.ExitStack() as stack:
+        crowd = []
+        for number in range(800):
+            viewer = stack.enter_context(here.viewer(f"10.9.1.{number % 250 + 1}", server.public))
+            with contextlib.suppress(ConnectionError):
+                viewer.send(sent if ending == "waits" else sent[:-2])
+            crowd.append(viewer)
+        wait_until(lambda: readable(one.socket for one in crowd) > 300, 10 * SLOW, "refusals")
+        grown = server.rss() - before
+        assert grown < budget * 3 // 2 + MIB, f"{grown >> 10} KiB"
+        refused = [one for one in crowd if readable([one.socket])]
+        got = refused[-1].response()
+        assert got.status == 503 and "connection_limit_reached" in got.get("Proxy-Status")
+        with here.viewer(STRANGER, server.public) as viewer:
+            assert viewer.get(f"{name}-2.localhost").status == 200
+            got = viewer.get(f"{name}-2.localhost", "/", method="POST", body=b"x" * 100_000)
+            assert got.status == 200
+
+
+@pytest.mark.rule("F61")
+@pytest.mark.parametrize("kind", ["uploads", "heads"])
+def test_what_does_not_move_is_given_up(new_server, name, ended, kind):
+    """The budget is short. Uploads that the client does not take, and large heads without an
+    answer, are given up after the stall timeout, with 503 and a line of the log. An upload that
+    moves stays."""
+    server = new_server("--memory-budget", MIB, "--stall-timeout", "1s")
+    deaf = Deaf(server, name, register(server, name)["ticket"], serve=lambda stream: None)
+    ended.callback(deaf.close)
+    slow = linked(server, f"{name}-2", serve=lambda stream: None)
+    ended.callback(slow.close)
+    with contextlib.ExitStack() as stack:
+        moving = stack.enter_context(Viewer(server.port))
+        moving.send(head("POST", "/", f"{name}-2.localhost", "Content-Length: 100000000"))
+        crowd = []
+        for _ in range(60):
+            viewer = stack.enter_context(Viewer(server.port))
+            crowd.append(viewer)
+            if kind == "heads":
+                viewer.send(big_head("GET", f"{name}.localhost", 28_000))
+            else:
+                viewer.send(head("POST", "/", f"{name}.localhost", "Content-Length: 1000000"))
+        if kind == "uploads":
+            pour(crowd)
+
+        def given_up():
+            moving.send(bytes(1000))
+            return "stream_evicted" in server.log and readable(one.socket for one in crowd) > 0
+
+        wait_until(given_up, 15 * SLOW, "the first that is given up")
+        first = next(one for one in crowd if readable([one.socket]))
+        assert first.response().status == 503
+        wait_until(lambda: memory(server) < MIB * 3 // 4, 15 * SLOW, "room")
+        assert memory(server, "streams_evicted") > 0
+        assert not readable([moving.socket])
