@@ -136,6 +136,10 @@ static const struct opt rows[] = {
      .max = DAY_MS, .value = "T",
      .help =
          "when 3/4 of the memory is used, cut uploads of which nothing was taken for this long"},
+    {"line-rate", 0, OPT_RATE, FIELD(remote.line_rate), .fallback = "1g", .min = 64000,
+     .max = 1000000000000, .value = "RATE",
+     .help = "rate of the line to the server, as far as oneport has to guess: uploads begin with "
+             "the window that this rate needs for a round trip, 4m at most"},
     {"max-retries", 0, OPT_UINT, FIELD(remote.max_retries), .fallback = "0", .value = "N",
      .help = "give up after N failed retries in a row while no connection is up; 0: never"},
     {"ticket-file", 0, OPT_TEXT, FIELD(remote.ticket_file), .value = "FILE",

@@ -25,7 +25,7 @@ struct config {
         struct opt_list attach_hosts;
         const char *ca;
         bool any_cert;
-        uint64_t links, max_streams, max_retries;
+        uint64_t links, max_streams, max_retries, line_rate;
         const char *ticket_file;
     } remote;
     struct {

@@ -260,6 +260,7 @@ static bool make_tunnel(struct program *p)
                .settings_timeout_ms = c->times.server_ms,
                .buffer_limit = BUFFER_LIMIT,
                .evictor = &p->evictor,
+               .line_rate = c->remote.line_rate / 8,
                .stall_ms = c->times.stall_ms},
         .max_retries = c->remote.max_retries,
         .leave_ms = c->times.leave_ms,

@@ -24,6 +24,7 @@ enum opt_type {
      * 10m, 24h, 30d or 0. */
     OPT_MSEC,
     OPT_SIZE, /* uint64_t bytes: 512 64k 16m 2g */
+    OPT_RATE, /* uint64_t bits a second, in powers of ten: 800k 20m 1g */
     /* The field is a const char *, borrowed from argv or the environment. `check` judges the value.
      */
     OPT_TEXT,
@@ -50,7 +51,7 @@ struct opt {
     enum opt_type type;
     size_t offset;        /* of the field in the struct of options */
     const char *fallback; /* default, as a user would write it; NULL: none */
-    uint64_t min, max;    /* UINT, MSEC, SIZE; max 0: no bound */
+    uint64_t min, max;    /* UINT, MSEC, SIZE, RATE; max 0: no bound */
     const char *value;    /* name of the value in --help; NULL: the type's own */
     const char *help;
     /* TEXT, LIST: returns 0 if @value is well formed. NULL accepts every value that is not

@@ -76,9 +76,10 @@ int opt_parse_size(const char *text, uint64_t *out)
 static int set_number(const struct opt *row, uint64_t *field, const char *text)
 {
     uint64_t n = 0;
+    const struct opt_unit *units = opt_type_info(row->type)->units;
     int err = row->type == OPT_MSEC   ? opt_parse_msec(text, &n)
-              : row->type == OPT_SIZE ? opt_parse_size(text, &n)
-                                      : slice_to_u64(slice_str(text), UINT64_MAX, &n);
+              : row->type == OPT_UINT ? slice_to_u64(slice_str(text), UINT64_MAX, &n)
+                                      : parse_scaled(text, units, &n);
     if (err < 0)
         return err;
     if (n < row->min || (row->max > 0 && n > row->max))
@@ -130,6 +131,7 @@ static int row_set(const struct opt *row, void *into, const char *text)
     case OPT_UINT:
     case OPT_MSEC:
     case OPT_SIZE:
+    case OPT_RATE:
         return set_number(row, field, text);
     case OPT_TEXT:
         return set_text(row, field, text);
@@ -149,6 +151,7 @@ static void row_clear(const struct opt *row, void *into)
     case OPT_UINT:
     case OPT_MSEC:
     case OPT_SIZE:
+    case OPT_RATE:
         *(uint64_t *)field = 0;
         return;
     case OPT_TEXT:

@@ -9,6 +9,8 @@ static const struct opt_unit msec_units[] = {{"d", 86400000}, {"h", 3600000}, {"
                                              {"s", 1000},     {"ms", 1},      {NULL, 0}};
 static const struct opt_unit size_units[] = {
     {"g", 1 << 30}, {"m", 1 << 20}, {"k", 1 << 10}, {"", 1}, {NULL, 0}};
+static const struct opt_unit rate_units[] = {
+    {"g", 1000000000}, {"m", 1000000}, {"k", 1000}, {"", 1}, {NULL, 0}};
 static const struct opt_unit plain_units[] = {{"", 1}, {NULL, 0}};
 
 static const struct opt_type_info types[] = {
@@ -18,6 +20,8 @@ static const struct opt_type_info types[] = {
                   "Durations are written 500ms, 4s, 10m, 24h or 30d.", msec_units},
     [OPT_SIZE] = {"SIZE", "bytes", "a size (512, 64k, 16m, 2g)",
                   "Sizes are in bytes: 512, 64k, 16m or 2g.", size_units},
+    [OPT_RATE] = {"RATE", "bit/s", "a rate (800k, 20m, 1g)",
+                  "Rates are in bits a second: 800k, 20m or 1g.", rate_units},
     [OPT_TEXT] = {"TEXT", "", NULL, NULL, NULL},
     [OPT_LIST] = {"TEXT", "", NULL, NULL, NULL},
 };
@@ -128,6 +132,7 @@ size_t opt_value_text(const struct opt *row, const void *field, char *out, size_
     case OPT_UINT:
     case OPT_MSEC:
     case OPT_SIZE:
+    case OPT_RATE:
         return number_text(row->type, *(const uint64_t *)field, out, size);
     case OPT_TEXT:
         text = *(const char *const *)field;

@@ -38,9 +38,15 @@ struct h2_options {
     uint64_t settings_timeout_ms; /* time for the peer's first SETTINGS */
     uint64_t buffer_limit;        /* the budget of the link, in bytes */
     struct evictor *evictor;      /* borrowed; has the process's budget; NULL: none */
-    uint64_t stall_ms;            /* a reader that takes nothing for this time may be given up */
-    uint64_t reset_burst;         /* OPENER: RST_STREAM frames that are sent at once */
-    uint64_t reset_rate;          /* OPENER: further RST_STREAM frames a second; 0: not limited */
+    /* The bytes a second that the line is expected to carry; 0: nothing is expected, so every body
+     * begins with a window of 64 KiB. */
+    uint64_t line_rate;
+    /* An estimate of the round trip (microseconds) until a PING is answered, too large rather than
+     * too small; 0: none. An OPENER measures the time until the peer's SETTINGS by itself. */
+    uint64_t rtt_us;
+    uint64_t stall_ms;    /* a reader that takes nothing for this time may be given up */
+    uint64_t reset_burst; /* OPENER: RST_STREAM frames that are sent at once */
+    uint64_t reset_rate;  /* OPENER: further RST_STREAM frames a second; 0: not limited */
 };
 
 /* A session calls these functions of its owner. The calls come from the loop, never inside a call

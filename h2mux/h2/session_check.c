@@ -11,7 +11,7 @@ enum { FEW = 32 };
 
 /* Sums over the streams of a session. */
 struct sums {
-    uint64_t held, still_held;
+    uint64_t held, still_held, granted, promised;
     uint32_t requests, bodies, still_bodies, streams, frozen;
 };
 
@@ -20,6 +20,8 @@ static void add(struct sums *sum, const struct h2_stream *st)
     sum->streams++;
     sum->held += st->reader.held;
     sum->still_held += st->flow.still;
+    sum->granted += st->flow.granted;
+    sum->promised += st->flow.promised;
     sum->still_bodies += st->flow.still > 0;
     sum->requests += st->flow.request_counted;
     sum->bodies += st->flow.body_counted;
@@ -33,6 +35,9 @@ static void check_flow(const struct stream_flow *f, const struct sums *sum)
     CHECK_THAT(f->bodies == sum->bodies);
     CHECK_THAT(f->still_bodies == sum->still_bodies);
     CHECK_THAT(f->still_held == sum->still_held);
+    CHECK_THAT(f->granted == sum->granted);
+    CHECK_THAT(f->promised == sum->promised);
+    CHECK_THAT(!f->share || f->share->promised >= f->promised);
     CHECK_THAT(evict_group_check(&f->readers) == sum->held);
     CHECK_THAT(!f->share || f->share == &f->evictor->share);
     CHECK_THAT(!f->share || f->share->held >= f->fill.used);

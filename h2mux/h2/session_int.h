@@ -62,6 +62,7 @@ struct h2_session {
         uint64_t ping_sent_us;
         uint64_t ping_deadline_us; /* 0: no PING is out */
         uint64_t rx_since_ping;    /* bytes of DATA since the last PING */
+        unsigned firsts;           /* PINGs that the beginning of the link was measured by */
     } keepalive;
     struct {
         struct bucket glitches;
@@ -119,6 +120,14 @@ void h2_session_run_timer(void *session);
 /* Counts @bytes of DATA that have arrived, and sends a PING if the round trip is to be measured
  * again. */
 void h2_session_measure(struct h2_session *s, size_t bytes);
+
+/* Takes a measured round trip, and measures again if the line seems to be long and has only just
+ * been opened. */
+void h2_session_measured(struct h2_session *s, uint64_t rtt_us);
+
+/* Measures the round trip once more, because a body's window was opened as far as the line is
+ * long. */
+void h2_session_measure_start(struct h2_session *s);
 
 /* ---- session_library.c */
 

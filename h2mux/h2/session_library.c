@@ -82,6 +82,8 @@ static void got_settings(struct h2_session *s, const nghttp2_frame *frame)
         return;
     }
     s->settings.up = true;
+    if (s->host.role == H2_OPENER) /* they answer the 101, through every hop */
+        s->host.flow.rtt_begin_us = s->host.last_rx_us - s->keepalive.created_us;
     h2_session_probe(s, s->options.ping_timeout_ms); /* the answer tells the round trip */
     s->ops->on_up(s->user);
 }
@@ -97,11 +99,8 @@ static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
         h2_session_glitch(s, "answer to no PING");
     memcpy(&sent, frame->ping.opaque_data, sizeof sent);
     s->keepalive.ping_deadline_us = 0;
-    if (sent <= now && sent >= s->keepalive.created_us) {
-        s->host.flow.rtt_us = now - sent > 0 ? now - sent : 1;
-        if (s->host.flow.rtt_least_us == 0 || s->host.flow.rtt_us < s->host.flow.rtt_least_us)
-            s->host.flow.rtt_least_us = s->host.flow.rtt_us;
-    }
+    if (sent <= now && sent >= s->keepalive.created_us)
+        h2_session_measured(s, now - sent);
     wheel_timer_stop(&s->keepalive.timer); /* the timer waited for this answer */
     h2_session_arm(s);
 }
@@ -291,6 +290,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         s->nuisance.crossing += st->flow.window.size / CROSSING_BYTES;
     else if (st)
         h2_stream_sent(st, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
+    if (st && frame->hd.type == NGHTTP2_HEADERS && st->flow.granted > 0)
+        h2_session_measure_start(s);
     return 0;
 }
 

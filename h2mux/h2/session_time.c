@@ -13,6 +13,8 @@ enum {
     TICK_US = 1000000,
     MEASURE_EVERY_US = 200000, /* least time between two measurements while DATA comes */
     MEASURE_EVERY = 512 * 1024,
+    MEASURE_START_US = 20000, /* the same while bodies begin on a long line */
+    FIRSTS = 8,               /* PINGs in the beginning of a link whose line seems to be long */
     THAW_US = 100000
 };
 
@@ -104,6 +106,24 @@ void h2_session_measure(struct h2_session *s, size_t bytes)
         return;
     s->keepalive.rx_since_ping = 0;
     h2_session_probe(s, s->options.ping_timeout_ms);
+}
+
+/* A machine that is busy for a moment makes a short line look long. Of several measurements the
+ * shortest one counts. */
+void h2_session_measured(struct h2_session *s, uint64_t rtt_us)
+{
+    struct stream_flow *f = &s->host.flow;
+    f->rtt_us = rtt_us > 0 ? rtt_us : 1;
+    if (f->rtt_least_us == 0 || f->rtt_us < f->rtt_least_us)
+        f->rtt_least_us = f->rtt_us;
+    if (f->rtt_least_us > WINDOW_NEAR_US && ++s->keepalive.firsts < FIRSTS)
+        h2_session_probe(s, s->options.ping_timeout_ms);
+}
+
+void h2_session_measure_start(struct h2_session *s)
+{
+    if (loop_now_us(s->host.loop) - s->keepalive.ping_sent_us >= MEASURE_START_US)
+        h2_session_probe(s, s->options.ping_timeout_ms);
 }
 
 static void check_ping(struct h2_session *s, uint64_t now, bool late)

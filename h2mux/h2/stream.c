@@ -79,8 +79,8 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
 {
     struct stream_host *h = st->host;
     m->has_body = !end;
-    if (!end && st->rx.head_seen && m->protocol.len == 0)
-        h2_stream_open_window(st, m);
+    if (st->rx.head_seen && m->protocol.len == 0)
+        h2_stream_open_window(st, m, end);
     if (h->role == H2_OPENER) {
         if (st->leg.events)
             st->leg.events->on_head(st->leg.exchange, &st->leg, m, end);
@@ -279,6 +279,8 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
  * 8.1). */
 void h2_stream_sent(struct h2_stream *st, bool end)
 {
+    if (!st->tx.head_sent && st->host->role == H2_OPENER)
+        h2_stream_start(st);
     st->tx.head_sent = true;
     if (!end)
         return;
@@ -338,6 +340,7 @@ static void leg_reset(struct leg *leg, const struct leg_fault *why)
                                                    : (uint32_t)NGHTTP2_INTERNAL_ERROR;
     forget_tx(st);
     h2_stream_give_back(st, st->reader.held);
+    h2_stream_forget_grant(st);
     if (st->host->role == H2_OPENER)
         reset_paced(st);
     else
@@ -377,6 +380,7 @@ struct h2_stream *h2_stream_request(struct stream_host *h, const struct message 
     h2_head_of(&l, m);
     nghttp2_data_provider body = provider(st);
     st->connect = m->protocol.len > 0;
+    st->bodiless = slice_eq(m->method, SLICE("HEAD"));
     h2_stream_count_request(st);
     st->tx.ended = end;
     st->id = nghttp2_submit_request(h->ng, NULL, l.v, l.count, end ? NULL : &body, st);
@@ -410,6 +414,7 @@ void h2_stream_check(const struct h2_stream *st)
     CHECK_THAT(!list_linked(&st->reset.frozen) || may_be_frozen(st));
     CHECK_THAT(list_linked(&st->reader.node) == (st->reader.held > 0));
     CHECK_THAT(st->flow.still <= st->reader.held);
+    CHECK_THAT(st->flow.promised <= st->flow.granted);
     CHECK_THAT(st->tx.promised <= buf_len(&st->tx.queue));
     CHECK_THAT(!st->flow.request_counted || !st->connect);
 }

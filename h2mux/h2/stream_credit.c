@@ -75,6 +75,7 @@ static void moves(struct h2_stream *st)
 void h2_stream_uncount(struct h2_stream *st)
 {
     moves(st);
+    h2_stream_forget_grant(st);
     if (st->flow.body_counted)
         st->host->flow.bodies--;
     if (st->flow.request_counted)
@@ -143,6 +144,7 @@ void h2_stream_give_back(struct h2_stream *st, uint64_t bytes)
     evict_reader_release(&st->reader, bytes);
     h->flow.fill.used -= bytes;
     budget_add(h->flow.share, -(int64_t)bytes);
+    h2_stream_count_promise(st);
     if (h->flow.withheld > 0)
         stream_host_restore(h);
 }
@@ -157,6 +159,7 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
     evict_reader_hold(&h->flow.readers, &st->reader, data.len, h->last_rx_us);
     h->flow.fill.used += data.len;
     budget_add(h->flow.share, (int64_t)data.len);
+    h2_stream_count_promise(st);
     bool looks = st->flow.window.size > h->flow.initial && !h->flow.looks;
     h->flow.looks |= looks;
     if (looks || fill_is_tight(&h->flow.fill))

@@ -9,6 +9,8 @@ static void flow_init(struct stream_flow *f, const struct h2_options *o,
 {
     f->fill.limit = o->buffer_limit;
     f->initial = WINDOW_INITIAL;
+    f->line_rate = o->line_rate;
+    f->rtt_begin_us = o->rtt_us;
     f->evictor = o->evictor;
     f->share = f->evictor ? &f->evictor->share : NULL;
     evict_group_init(&f->readers, evict, o->stall_ms);

@@ -50,6 +50,9 @@ struct stream_flow {
     uint32_t initial;           /* the announced window of a new stream */
     uint64_t announced_us;      /* when `initial` changed last */
     uint32_t learned;           /* the largest window that a stream has grown to */
+    uint64_t granted, promised; /* the sums of those of all streams */
+    uint64_t line_rate;         /* bytes a second that the line is expected to carry; 0: nothing */
+    uint64_t rtt_begin_us;      /* the round trip as the attach call has shown it; 0: unknown */
     uint64_t rtt_us;            /* the last round trip; 0: none was measured yet */
     uint64_t rtt_least_us;      /* the shortest round trip; 0: none was measured yet */
 };

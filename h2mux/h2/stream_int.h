@@ -22,7 +22,8 @@ struct h2_stream {
     struct stream_host *host; /* borrowed: outlives its streams */
     struct list_node node;    /* in host->streams */
     int32_t id;
-    bool connect; /* extended CONNECT: each direction ends by itself */
+    bool connect;  /* extended CONNECT: each direction ends by itself */
+    bool bodiless; /* OPENER: the request is HEAD, whose answer has no body */
     struct {
         struct message head; /* the head or the trailers that are being received */
         bool head_seen;      /* the final head was received */
@@ -49,6 +50,9 @@ struct h2_stream {
         size_t kept;      /* credit that is not given back yet: less than half of the window */
         uint32_t owed;    /* credit to be withheld, because the window was made smaller */
         uint32_t reduced; /* by how much the window was made smaller, as nghttp2 counts it: G21 */
+        /* The part of the window that was granted before a byte of the body had come; and how much
+         * of it may still arrive. Both are counted in host->flow. */
+        uint32_t granted, promised;
     } flow;
     struct evict_reader reader;     /* counts the bytes handed up without credit */
     struct schedule_entry schedule; /* its place among the streams with DATA to send */
@@ -128,8 +132,17 @@ void h2_stream_credit(struct leg *leg, size_t bytes);
 /* Gives the credit back that is kept, if it is at least half of the window. */
 void h2_stream_return_credit(struct h2_stream *st);
 
+/* Opens the window of @st for the answer to a request whose HEADERS have just left, as far as the
+ * line is long and the budgets have room: the WINDOW_UPDATE follows the HEADERS. */
+void h2_stream_start(struct h2_stream *st);
+
 /* Opens the window of @st for the body that @m announces, if the body is long and the budgets have
- * room. */
-void h2_stream_open_window(struct h2_stream *st, const struct message *m);
+ * room. Takes back the promise of what will not come, of everything if @end. */
+void h2_stream_open_window(struct h2_stream *st, const struct message *m, bool end);
+
+/* Counts anew how much of what was granted to @st may still arrive; h2_stream_forget_grant: nothing
+ * of it. */
+void h2_stream_count_promise(struct h2_stream *st);
+void h2_stream_forget_grant(struct h2_stream *st);
 
 #endif

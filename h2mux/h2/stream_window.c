@@ -65,24 +65,28 @@ static uint64_t useful_window(const struct stream_host *h)
     return most > TURNS ? most : TURNS;
 }
 
-/* Returns the largest window that a stream of this link was given, but at most useful_window. */
+/* Returns the largest window that a stream of this link has doubled to, but at most useful_window,
+ * and 0 while no window may grow. */
 static uint32_t known_window(const struct stream_host *h)
 {
-    uint64_t most = useful_window(h);
+    uint64_t most = windows_may_grow(h) ? useful_window(h) : 0;
     return h->flow.learned < most ? h->flow.learned : (uint32_t)most;
 }
 
-/* Returns the window that @st is to have because other streams of the link have grown to it, if
- * @bodies streams have room for that window in the budget. Returns 0 if there is no room or @st has
- * at least that window. A stream with a smaller window than others would get a smaller share of the
- * line. */
-static uint32_t common_window(const struct h2_stream *st, uint32_t bodies)
+/* Returns the bytes that the line carries in a round trip. The shortest answer to a PING tells the
+ * round trip, and before the first answer the attach call does. */
+static uint32_t line_window(const struct stream_host *h)
 {
-    const struct stream_host *h = st->host;
-    if (!windows_may_grow(h))
-        return 0;
-    uint32_t size = window_start(known_window(h), h->flow.rtt_least_us, bodies, shared(h));
-    return size > st->flow.window.size ? size : 0;
+    uint64_t least = h->flow.rtt_least_us;
+    return window_line(least > 0 ? least : h->flow.rtt_begin_us, h->flow.line_rate);
+}
+
+/* Returns the window that a body is to have beside @others, because the line is long or because
+ * other streams of the link have grown to it. A stream with a smaller window than others would get
+ * a smaller share of the line. */
+static uint32_t common_window(const struct stream_host *h, uint32_t others)
+{
+    return window_start(known_window(h), line_window(h), others, shared(h));
 }
 
 static bool may_double(const struct h2_stream *st)
@@ -124,8 +128,6 @@ static void grow(struct h2_stream *st, uint32_t size, uint64_t now)
     st->flow.kept += back - unpaid;
     tell_library(st);
     h2_stream_return_credit(st);
-    if (size > st->host->flow.learned)
-        st->host->flow.learned = size;
 }
 
 void h2_stream_return_credit(struct h2_stream *st)
@@ -155,8 +157,12 @@ static void count_credit(struct h2_stream *st, size_t bytes)
  * other streams have. Returns 0 if the window stays. */
 static uint32_t wanted(const struct h2_stream *st, bool used)
 {
+    const struct stream_host *h = st->host;
     uint32_t twice = used && may_double(st) ? window_double(&st->flow.window) : 0;
-    return twice > st->flow.window.size ? twice : common_window(st, moving(st->host));
+    if (twice > st->flow.window.size)
+        return twice;
+    uint32_t size = windows_may_grow(h) ? common_window(h, moving(h) > 0 ? moving(h) - 1 : 0) : 0;
+    return size > st->flow.window.size ? size : 0;
 }
 
 /* Returns whether the reader's system has acknowledged enough for a larger window, if it is time to
@@ -182,24 +188,106 @@ void h2_stream_credit(struct leg *leg, size_t bytes)
         return;
     bool used = window_credit(&st->flow.window, bytes, now, round_trip(st));
     uint32_t size = wanted(st, used);
-    if (earned(st, size > 0, now) && size > 0)
+    bool doubles = size == window_double(&st->flow.window);
+    if (earned(st, size > 0, now) && size > 0) {
         grow(st, size, used ? now : 0);
+        if (doubles && size > h->flow.learned)
+            h->flow.learned = size;
+    }
     count_credit(st, bytes);
+    h2_stream_count_promise(st);
     stream_host_mark(h);
 }
 
-/* Opens the window of @st as far as other streams have grown, if the body of @m is longer than the
- * window or of unknown length, and if less than an eighth of the link's budget is used. Every open
- * request counts as a body that may get the same window. */
-void h2_stream_open_window(struct h2_stream *st, const struct message *m)
+/* ---- starts: granted before the reader has earned anything */
+
+void h2_stream_count_promise(struct h2_stream *st)
 {
-    const struct stream_host *h = st->host;
-    bool large = m->length == MESSAGE_LENGTH_UNKNOWN || m->length > (int64_t)st->flow.window.size;
-    struct fill link = of_moving(h);
-    bool room = fill_may_start_large(&link);
-    uint32_t size = large && room ? common_window(st, h->flow.requests - h->flow.still_bodies) : 0;
-    if (size > 0)
-        grow(st, size, 0);
+    struct stream_flow *f = &st->host->flow;
+    uint64_t window = (uint64_t)st->flow.window.size + st->flow.owed;
+    uint32_t granted = st->flow.granted, promised = 0;
+    if (granted == 0)
+        return;
+    if (granted > window) /* it was made smaller, and that is paid */
+        granted = (uint32_t)window;
+    if (granted > st->reader.held)
+        promised = granted - (uint32_t)st->reader.held;
+    f->granted -= st->flow.granted - granted;
+    f->promised = f->promised - st->flow.promised + promised;
+    budget_promise(f->share, (int64_t)promised - st->flow.promised);
+    st->flow.granted = granted;
+    st->flow.promised = promised;
+}
+
+void h2_stream_forget_grant(struct h2_stream *st)
+{
+    struct stream_flow *f = &st->host->flow;
+    f->granted -= st->flow.granted;
+    f->promised -= st->flow.promised;
+    budget_promise(f->share, -(int64_t)st->flow.promised);
+    st->flow.granted = st->flow.promised = 0;
+}
+
+/* Returns how much may be granted at once: a quarter of either budget stays free if everything
+ * comes that was promised, and half of the link's is kept for what is not granted, such as the
+ * first windows of a crowd. */
+static uint64_t grantable(const struct stream_host *h)
+{
+    const struct stream_flow *f = &h->flow;
+    struct fill process = budget_promised_fill(f->share);
+    struct fill link = {.used = f->fill.used + f->promised, .limit = f->fill.limit};
+    uint64_t all = f->granted < link.limit / 2 ? link.limit / 2 - f->granted : 0;
+    uint64_t in_link = fill_promisable(&link), in_process = fill_promisable(&process);
+    uint64_t room = in_link < in_process ? in_link : in_process;
+    return all < room ? all : room;
+}
+
+/* Opens the window of @st as far as the line is long or other streams have grown. Every open
+ * request counts as a body that gets the same. */
+static void start(struct h2_stream *st)
+{
+    struct stream_host *h = st->host;
+    uint32_t open = h->flow.requests - h->flow.still_bodies, now = st->flow.window.size;
+    uint32_t size = common_window(h, open > 0 ? open - 1 : 0);
+    uint64_t room = grantable(h);
+    if (size <= now || room == 0)
+        return;
+    uint32_t more = size - now < room ? size - now : (uint32_t)room;
+    grow(st, now + more, 0);
+    st->flow.granted += more;
+    h->flow.granted += more;
+    h2_stream_count_promise(st);
+}
+
+/* In a crowd, whose windows begin lower, a body has to show first that it is long. */
+void h2_stream_start(struct h2_stream *st)
+{
+    bool crowd = st->host->flow.initial < WINDOW_INITIAL;
+    if (!st->connect && !st->bodiless && !crowd && st->leg.events)
+        start(st);
+}
+
+/* Takes back the promise of what is beyond the length of the body: nghttp2 takes no longer one
+ * (G10). */
+static void keep_to_length(struct h2_stream *st, int64_t length)
+{
+    if (length == MESSAGE_LENGTH_UNKNOWN || length >= (int64_t)st->flow.granted)
+        return;
+    uint32_t granted = (uint32_t)length;
+    st->host->flow.granted -= st->flow.granted - granted;
+    st->flow.granted = granted;
+    h2_stream_count_promise(st);
+}
+
+void h2_stream_open_window(struct h2_stream *st, const struct message *m, bool end)
+{
+    int64_t window = st->flow.window.size;
+    if (end)
+        h2_stream_forget_grant(st);
+    else if (m->length == MESSAGE_LENGTH_UNKNOWN || m->length > window)
+        start(st);
+    if (!end)
+        keep_to_length(st, m->length);
 }
 
 /* ---- slow readers */

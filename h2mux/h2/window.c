@@ -121,15 +121,28 @@ uint64_t window_share(uint64_t bodies, uint64_t budget)
     return budget / 4 / (bodies + 1);
 }
 
-uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64_t budget)
+uint32_t window_line(uint64_t rtt_us, uint64_t rate)
 {
-    uint64_t share = window_share(bodies, budget), line = rtt_us * WINDOW_LINE / 1000000;
-    uint32_t size = learned > WINDOW_INITIAL ? learned : WINDOW_INITIAL;
-    while (size < line && size < WINDOW_LEARNED_MAX)
-        size *= 2;
-    if (size > WINDOW_LEARNED_MAX)
-        size = WINDOW_LEARNED_MAX;
-    while (size > share)
-        size /= 2;
-    return size;
+    const uint64_t second = 1000000, longest = 10 * second;
+    uint64_t bytes = (rtt_us < longest ? rtt_us : longest) * rate / second;
+    if (rtt_us <= WINDOW_NEAR_US)
+        return 0;
+    return bytes < WINDOW_START_MAX ? (uint32_t)bytes : WINDOW_START_MAX;
+}
+
+static uint32_t least(uint64_t a, uint64_t b)
+{
+    return (uint32_t)(a < b ? a : b);
+}
+
+uint32_t window_start(uint32_t learned, uint32_t line, uint64_t others, uint64_t budget)
+{
+    uint32_t deal = WINDOW_START_MAX;
+    while (deal > WINDOW_START_MAX / (others + 1))
+        deal /= 2;
+    uint32_t part = (uint32_t)((uint64_t)line * deal / WINDOW_START_MAX);
+    uint32_t size = least(learned, WINDOW_LEARNED_MAX);
+    size = size > part ? size : part;
+    size = size > WINDOW_INITIAL ? size : WINDOW_INITIAL;
+    return least(least(size, deal), window_share(others, budget));
 }

@@ -16,9 +16,10 @@
 enum {
     WINDOW_INITIAL = 64 * 1024,
     WINDOW_MAX = 8 * 1024 * 1024,
-    WINDOW_LEARNED_MAX = 1024 * 1024, /* largest window that a new body starts with */
-    WINDOW_LINE = 2500000,            /* bytes a second; every line is expected to carry this */
-    WINDOW_LINE_BEST = 1250,          /* bytes a microsecond (10 Gbit/s); no line carries more */
+    WINDOW_LEARNED_MAX = 1024 * 1024,   /* largest window that a new body takes over from others */
+    WINDOW_START_MAX = 4 * 1024 * 1024, /* largest start of all bodies, and of one that is alone */
+    WINDOW_NEAR_US = 2000,              /* round trip up to which nothing is expected of the line */
+    WINDOW_LINE_BEST = 1250,            /* bytes a microsecond (10 Gbit/s); no line carries more */
     /* While all windows of a link together stay below this size, they count as small: they may grow
      * for a busy peer, although the line needs no larger window. */
     WINDOW_BUSY = 1024 * 1024,
@@ -77,9 +78,16 @@ uint32_t window_initial(uint32_t now, uint32_t requests);
  * of them. No window grows beyond its share, so that all can have the same. */
 uint64_t window_share(uint64_t bodies, uint64_t budget);
 
-/* Returns the window (bytes) that a new body starts with among @bodies others: the window to which
- * others have grown (@learned), or the bytes that a line of WINDOW_LINE carries in @rtt_us,
- * whichever is more, but at most WINDOW_LEARNED_MAX and the body's share of @budget. */
-uint32_t window_start(uint32_t learned, uint64_t rtt_us, uint64_t bodies, uint64_t budget);
+/* Returns the bytes that a line of @rate bytes a second carries in a round trip of @rtt_us, at most
+ * WINDOW_START_MAX (4 MiB). Returns 0 if the round trip is not known or is at most WINDOW_NEAR_US
+ * (2 ms): the window of a short line grows in no time. */
+uint32_t window_line(uint64_t rtt_us, uint64_t rate);
+
+/* Returns the window (bytes) that a new body starts with among @others: the window to which others
+ * have grown (@learned, of which WINDOW_LEARNED_MAX counts), or the body's part of the bytes that
+ * the @line carries (window_line), whichever is more. It is at most the body's part of
+ * WINDOW_START_MAX and its share of @budget. The part of a body is a half, a quarter and so on,
+ * small enough for all of them: beside 32 others it is at most WINDOW_INITIAL. */
+uint32_t window_start(uint32_t learned, uint32_t line, uint64_t others, uint64_t budget);
 
 #endif

@@ -10,6 +10,7 @@ void budget_init(struct budget *b, uint64_t limit)
     atomic_init(&b->used, 0);
     atomic_init(&b->fixed, 0);
     atomic_init(&b->links, 0);
+    atomic_init(&b->promised, 0);
 }
 
 void budget_share_init(struct budget_share *s, struct budget *b)
@@ -42,12 +43,24 @@ uint64_t budget_fair(const struct budget_share *s, uint64_t least)
     return part > least ? part : least;
 }
 
+struct fill budget_promised_fill(const struct budget_share *s)
+{
+    struct fill all = budget_fill(s);
+    if (s)
+        all.used += atomic_load_explicit(&s->budget->promised, memory_order_relaxed) + s->held -
+                    s->told + s->promised - s->promised_told;
+    return all;
+}
+
 void budget_tell_now(struct budget_share *s)
 {
     atomic_fetch_add_explicit(&s->budget->used, s->held - s->told, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->budget->fixed, s->fixed - s->told_fixed, memory_order_relaxed);
     s->told = s->held;
     s->told_fixed = s->fixed;
+    atomic_fetch_add_explicit(&s->budget->promised, s->promised - s->promised_told,
+                              memory_order_relaxed);
+    s->promised_told = s->promised;
     if (CHECKING)
         budget_share_check(s);
     if (s->held > s->fixed && s->on_held)
@@ -73,6 +86,7 @@ void budget_share_check(const struct budget_share *s)
     CHECK_THAT(s->held <= INT64_MAX);
     CHECK_THAT(s->fixed <= s->held);
     CHECK_THAT(s->withheld <= INT64_MAX);
+    CHECK_THAT(s->promised <= INT64_MAX && s->promised_told <= INT64_MAX);
     CHECK_THAT(budget_used(s->budget) <= INT64_MAX && budget_used(s->budget) >= s->told);
     CHECK_THAT(atomic_load(&s->budget->links) >= s->links);
 }

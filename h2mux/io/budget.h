@@ -23,13 +23,16 @@ struct fill {
     uint64_t used, limit; /* bytes */
 };
 
-/* These functions compare a budget with its four marks: below an eighth a body may start with a
- * large window, below a half windows may grow, from three quarters on the budget is tight, and when
- * the whole is used the budget is spent. Peers may fill all windows that they were granted and keep
- * them full, so large windows end long before the sum of all windows is the whole budget. */
-static inline bool fill_may_start_large(const struct fill *f)
+/* These functions compare a budget with its marks: a body may start with a large window while a
+ * quarter stays free, below a half windows may grow, from three quarters on the budget is tight,
+ * and when the whole is used the budget is spent. Peers may fill all windows that they were granted
+ * and keep them full, so large windows end long before the sum of all windows is the whole budget.
+ */
+/* Returns how many bytes more may be used, so that a quarter stays free. */
+static inline uint64_t fill_promisable(const struct fill *f)
 {
-    return f->used * 8 < f->limit;
+    uint64_t most = f->limit / 4 * 3;
+    return f->used < most ? most - f->used : 0;
 }
 static inline bool fill_may_grow(const struct fill *f)
 {
@@ -50,17 +53,22 @@ struct budget {
     _Atomic uint64_t used;  /* bytes that the shares have told */
     _Atomic uint64_t fixed; /* the part of `used` that nobody can be made to give back */
     _Atomic uint32_t links; /* of all shares */
+    /* Bytes that peers were promised to be able to send, and that have not arrived. Only who makes
+     * more promises looks at them. */
+    _Atomic uint64_t promised;
 };
 
 /* The share of one thread. No other thread touches the share. */
 struct budget_share {
-    struct budget *budget; /* borrowed */
-    uint64_t held;         /* bytes that this thread holds */
-    uint64_t told;         /* part of `held` that budget->used includes */
-    uint64_t fixed;        /* part of `held` that nobody can be made to give back */
-    uint64_t told_fixed;   /* part of `fixed` that budget->fixed includes */
-    uint64_t withheld;     /* connection credit that this thread's links keep back */
-    uint32_t links;        /* of this thread */
+    struct budget *budget;  /* borrowed */
+    uint64_t held;          /* bytes that this thread holds */
+    uint64_t told;          /* part of `held` that budget->used includes */
+    uint64_t fixed;         /* part of `held` that nobody can be made to give back */
+    uint64_t told_fixed;    /* part of `fixed` that budget->fixed includes */
+    uint64_t withheld;      /* connection credit that this thread's links keep back */
+    uint64_t promised;      /* bytes that this thread's links have promised */
+    uint64_t promised_told; /* part of `promised` that budget->promised includes */
+    uint32_t links;         /* of this thread */
     /* Runs with @short_of_room false when the share has reported to the process and holds anything,
      * and with @short_of_room true when a link of the thread begins to keep connection credit back.
      * May be NULL. */
@@ -114,14 +122,25 @@ static inline void budget_add_fixed(struct budget_share *s, int64_t bytes)
     s->held += (uint64_t)bytes;
 }
 
-/* Reports to the process by how much the sum has changed since the last report. */
+/* Adds @bytes to the promises of the share. A negative number takes promises back, or counts bytes
+ * that have arrived. Does nothing if @s is NULL. */
+static inline void budget_promise(struct budget_share *s, int64_t bytes)
+{
+    if (s)
+        s->promised += (uint64_t)bytes;
+}
+
+/* Returns how full the budget of the process would be if all promised bytes arrived. */
+struct fill budget_promised_fill(const struct budget_share *s);
+
+/* Reports to the process by how much the sums have changed since the last report. */
 void budget_tell_now(struct budget_share *s);
 
 /* Calls budget_tell_now if the sum has changed. Does nothing if @s is NULL. Sessions call this
  * function in every turn. */
 static inline void budget_tell(struct budget_share *s)
 {
-    if (s && s->held != s->told)
+    if (s && (s->held != s->told || s->promised != s->promised_told))
         budget_tell_now(s);
 }
 

@@ -57,6 +57,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
         .buffer_limit = BUFFER_LIMIT,
         .evictor = &w->evictor,
         .stall_ms = c->timeouts.stall_ms,
+        .line_rate = c->limits.line_rate / 8,
         .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
         .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
     };

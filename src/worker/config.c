@@ -262,6 +262,8 @@ static const struct opt rows[] = {
      .help = "largest request body; 0: no limit"},
     {.name = "memory-budget", .type = OPT_SIZE, .offset = FIELD(limits.memory), .min = 1 << 20, .max = INT64_MAX / 4,
      .help = "most memory for bodies of all clients; 32m of it for one link (default 512m, or half of the limit of the control group or address space)"},
+    {.name = "line-rate", .type = OPT_RATE, .offset = FIELD(limits.line_rate), .fallback = "1g", .min = 64000, .max = 1000000000000, .value = "RATE",
+     .help = "rate of the lines to clients, as far as oneportd has to guess: answers begin with the window that this rate needs for a round trip, 4m at most"},
     {.name = "stall-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.stall_ms), .fallback = "10s", .min = 1, .max = DAY,
      .help = "when 3/4 of the memory is used, cut streams that have taken nothing for this long, the longest first"},
     {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",

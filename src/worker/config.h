@@ -55,6 +55,7 @@ struct config {
         uint64_t register_rate; /* registers of an address in a minute */
         uint64_t body;          /* of a request */
         uint64_t memory;        /* of all bodies under way */
+        uint64_t line_rate;     /* bits a second, expected of the line to a client */
     } limits;
     struct {
         const char *level, *format;

@@ -7,6 +7,7 @@ the connections that exist at that time; later ones are unharmed. `Relay.fault_a
 connection after a number of bytes in one direction, `fault_next` does so to the next connection.
 `shape` (bytes per segment, delay, rate) holds for all connections."""
 
+import queue
 import socket
 import threading
 import time
@@ -29,10 +30,12 @@ FAULTS = (CUT, RST, HALF, STALL, HOLE)
 class Shape:
     """Says how one direction passes bytes on."""
 
-    def __init__(self, piece=0, delay_s=0.0, rate=0):
+    def __init__(self, piece=0, delay_s=0.0, rate=0, lag_s=0.0):
         self.piece = piece  # bytes per segment; 0: as they come
         self.delay_s = delay_s  # bytes wait so long before they are sent
         self.rate = rate  # bytes a second; 0: no limit
+        # Every byte takes so long, as on a long line; for connections made from then on.
+        self.lag_s = lag_s
 
 
 class Broken(Exception):
@@ -137,7 +140,7 @@ class Relay:
 
     def _pump(self, source, sink, direction):
         try:
-            while data := self._patiently(source.recv, 65536):
+            for data in self._arrivals(source, direction):
                 self._wait_thaw(direction)
                 self._pass(sink, data, direction)
             self._wait_thaw(direction)
@@ -152,6 +155,33 @@ class Relay:
         self.ended.append(direction)
         if len(self.ended) == 2 and not self.frozen:
             self.close()
+
+    def _arrivals(self, source, direction):
+        """Yields the bytes of @source as they come out of the line, until their end."""
+        lag_s = self.proxy.shapes[direction].lag_s
+        if lag_s == 0:
+            while data := self._patiently(source.recv, 65536):
+                yield data
+            return
+        line = queue.Queue()
+        threading.Thread(target=self._fill, args=(source, line, lag_s), daemon=True).start()
+        while True:
+            due, data = line.get()
+            time.sleep(max(0.0, due - time.monotonic()))
+            if isinstance(data, OSError):
+                raise data
+            if not data:
+                return
+            yield data
+
+    def _fill(self, source, line, lag_s):
+        data = b"none yet"
+        while data and not isinstance(data, OSError):
+            try:
+                data = self._patiently(source.recv, 65536)
+            except OSError as error:
+                data = error
+            line.put((time.monotonic() + lag_s, data))
 
     def _swallow(self, source):
         """Drops what is still sent into a direction that has ended. Closing instead would turn the

@@ -32,6 +32,7 @@ struct stock {
     size_t n_streams;
     size_t padding; /* of each frame */
     bool server;
+    uint8_t length[20]; /* the Content-Length of answers; empty: none */
 };
 
 static inline struct stock_stream *stock_find(struct stock *s, int32_t id)
@@ -80,12 +81,12 @@ static inline int stock_on_frame(nghttp2_session *ng, const nghttp2_frame *frame
 {
     struct stock *s = user;
     nghttp2_data_provider body = {.read_callback = stock_read};
-    static uint8_t name[] = ":status", value[] = "200";
-    nghttp2_nv status = stock_nv(name, value);
+    static uint8_t name[] = ":status", value[] = "200", length[] = "content-length";
+    nghttp2_nv head[] = {stock_nv(name, value), stock_nv(length, s->length)};
     if (!s->server || frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     stock_add(s, frame->hd.stream_id);
-    return nghttp2_submit_response(ng, frame->hd.stream_id, &status, 1, &body);
+    return nghttp2_submit_response(ng, frame->hd.stream_id, head, s->length[0] ? 2 : 1, &body);
 }
 
 static inline int stock_on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)

@@ -14,20 +14,19 @@
 
 static const struct {
     uint64_t used;
-    bool may_start_large, may_grow, tight, spent;
+    uint64_t promisable;
+    bool may_grow, tight, spent;
 } fills[] = {
-    {0, true, true, false, false},    {12, true, true, false, false},
-    {13, false, true, false, false},  {49, false, true, false, false},
-    {50, false, false, false, false}, {74, false, false, false, false},
-    {75, false, false, true, false},  {99, false, false, true, false},
-    {100, false, false, true, true},  {101, false, false, true, true},
+    {0, 75, true, false, false},   {12, 63, true, false, false}, {49, 26, true, false, false},
+    {50, 25, false, false, false}, {74, 1, false, false, false}, {75, 0, false, true, false},
+    {99, 0, false, true, false},   {100, 0, false, true, true},  {101, 0, false, true, true},
 };
 
 static void test_marks(void **state)
 {
     for (size_t i = 0; i < COUNT(fills); i++) {
         struct fill f = {.used = fills[i].used, .limit = 100};
-        assert_int_equal(fill_may_start_large(&f), fills[i].may_start_large);
+        assert_int_equal(fill_promisable(&f), fills[i].promisable);
         assert_int_equal(fill_may_grow(&f), fills[i].may_grow);
         assert_int_equal(fill_is_tight(&f), fills[i].tight);
         assert_int_equal(fill_is_spent(&f), fills[i].spent);
@@ -123,12 +122,44 @@ static void test_part_of_a_link(void **state)
     assert_int_equal(s[0].links + s[1].links, 0);
 }
 
+/* F82: promises count at once for the thread that makes them, for others when they are told, and
+ * never as bytes that are held. */
+static void test_promises(void **state)
+{
+    struct budget b;
+    struct budget_share s[2];
+    struct told told = {0};
+    budget_init(&b, 1000);
+    for (size_t i = 0; i < 2; i++)
+        budget_share_init(&s[i], &b);
+    s[0].on_held = on_held;
+    s[0].user = &told;
+    budget_promise(&s[0], 300);
+    assert_int_equal(budget_promised_fill(&s[0]).used, 300);
+    assert_int_equal(budget_promised_fill(&s[1]).used, 0);
+    budget_tell(&s[0]);
+    assert_int_equal(budget_promised_fill(&s[1]).used, 300);
+    budget_add(&s[0], 100); /* a third has come */
+    budget_promise(&s[0], -100);
+    assert_int_equal(budget_promised_fill(&s[0]).used, 300);
+    budget_tell(&s[0]);
+    assert_int_equal(budget_fill(&s[1]).used, 100);
+    assert_int_equal(budget_promised_fill(&s[1]).used, 300);
+    budget_promise(&s[0], -200);
+    budget_add(&s[0], -100);
+    budget_tell(&s[0]);
+    assert_int_equal(budget_promised_fill(&s[1]).used, 0);
+    assert_int_equal(told.held, 1);
+}
+
 static void test_without_a_share(void **state)
 {
     struct fill f = budget_fill(NULL);
     budget_add(NULL, 5);
     budget_tell(NULL);
-    assert_true(fill_may_start_large(&f));
+    assert_true(fill_promisable(&f) > 1 << 30);
+    budget_promise(NULL, 5);
+    assert_int_equal(budget_promised_fill(NULL).used, 0);
     assert_false(fill_is_tight(&f));
 }
 
@@ -137,7 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks),           cmocka_unit_test(test_shares_add_up),
         cmocka_unit_test(test_withheld),        cmocka_unit_test(test_part_of_a_link),
-        cmocka_unit_test(test_without_a_share),
+        cmocka_unit_test(test_without_a_share), cmocka_unit_test(test_promises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

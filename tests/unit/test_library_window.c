@@ -57,6 +57,22 @@ static void read_all(struct pair *p)
     }
 }
 
+/* G22: the window of a request whose HEADERS have not left cannot be set. nghttp2 says that it was
+ * done, and does nothing. Once they have left, WINDOW_UPDATE follows them. */
+static void test_window_of_a_request_that_waits(void **state)
+{
+    struct pair p;
+    open_pair(&p);
+    struct stock_stream *st = stock_request(&p.client);
+    assert_int_equal(nghttp2_session_set_local_window_size(p.client.ng, 0, st->id, 1 << 20), 0);
+    settle(&p);
+    assert_int_equal(nghttp2_session_get_stream_remote_window_size(p.server.ng, st->id), 65535);
+    assert_int_equal(nghttp2_session_set_local_window_size(p.client.ng, 0, st->id, 1 << 20), 0);
+    settle(&p);
+    assert_int_equal(nghttp2_session_get_stream_remote_window_size(p.server.ng, st->id), 1 << 20);
+    close_pair(&p);
+}
+
 /* A window that is set before the acknowledgement is taken for one of the old settings: it ends at
  * 32 - 48 = -16 KiB. The sender sends what it has and gets no more, though all was read. */
 static void test_window_set_before_ack(void **state)
@@ -155,6 +171,7 @@ static void test_smaller_window_by_withholding(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_window_of_a_request_that_waits),
         cmocka_unit_test(test_window_set_before_ack),
         cmocka_unit_test(test_window_set_with_the_step),
         cmocka_unit_test(test_credit_before_ack),

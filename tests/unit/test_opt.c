@@ -571,6 +571,41 @@ static void test_size(void **state)
     }
 }
 
+/* A rate is in bits a second, and its units are powers of ten. */
+static void test_rate(void **state)
+{
+    static const struct opt rates[] = {
+        {"rate", 0, OPT_RATE, 0, "1g", 1000, 2000000000, NULL, "of a line", NULL, NULL, NULL, 0},
+        {.name = NULL},
+    };
+    static const struct opt_program of_rates = {.name = "p", .env_prefix = "P_", .rows = rates};
+    static const struct {
+        const char *in;
+        enum opt_result want;
+        uint64_t rate;
+        const char *out;
+    } table[] = {
+        {"--rate=20m", OPT_RUN, 20000000, "20m"},
+        {"--rate=64k", OPT_RUN, 64000, "64k"},
+        {"--rate=2000m", OPT_RUN, 2000000000, "2g"},
+        {"--rate=1234", OPT_RUN, 1234, "1234"},
+        {"--rate=999", OPT_WRONG, 0, ""},
+        {"--rate=3g", OPT_WRONG, 0, ""},
+        {"--rate=1mbit", OPT_WRONG, 0, ""},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        char name[] = "p", in[32], text[32], *argv[] = {name, in, NULL};
+        snprintf(in, sizeof in, "%s", table[i].in);
+        uint64_t rate = 0;
+        assert_int_equal(opt_parse(&of_rates, 2, argv, &rate, NULL, 0, NULL), table[i].want);
+        if (table[i].want != OPT_RUN)
+            continue;
+        assert_int_equal(rate, table[i].rate);
+        opt_value_text(&rates[0], &rate, text, sizeof text);
+        assert_string_equal(text, table[i].out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -589,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_rows_for_readers),
         cmocka_unit_test(test_value_text),
         cmocka_unit_test(test_msec),
+        cmocka_unit_test(test_rate),
         cmocka_unit_test(test_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

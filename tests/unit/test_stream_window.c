@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stream_window.c - the windows of streams while SETTINGS, acknowledgements, DATA and credit
- * cross, and while slow readers lose their windows: a session of ours, and a plain nghttp2 session
- * that sends bodies to it. Whatever the order, in the end the sender has the window that was
- * granted. */
+/* test_stream_window.c - the windows of streams as they begin on a long line, while SETTINGS,
+ * acknowledgements, DATA and credit cross, and while slow readers lose their windows: a session of
+ * ours, and a plain nghttp2 session that sends bodies to it. Whatever the order, in the end the
+ * sender has the window that was granted. */
 #include "stock.h"
 #include "turns.h"
 
@@ -10,7 +10,8 @@
 
 #include "h2mux/h2/session_int.h"
 
-enum { KI = 1024, SEEDS = 60, STEPS = 1500, OPEN_MOST = 170 };
+enum { KI = 1024, MI = 1024 * KI, LINE_RATE = 125000000 };
+enum { SEEDS = 60, STEPS = 1500, OPEN_MOST = 170 };
 
 /* What our side knows of a stream: it reads what comes when the test says so. */
 struct reader {
@@ -152,9 +153,11 @@ static void deliver_all(struct world *w)
     } while (buf_len(&w->to_peer) > 0);
 }
 
-static void world_open(struct world *w, enum h2_role ours)
+/* The peer's SETTINGS come @late_us after our session has begun. */
+static void world_open_late(struct world *w, enum h2_role ours, uint64_t late_us)
 {
     static const struct h2_options options = {
+        .line_rate = LINE_RATE,
         .max_streams = 10000,
         .ping_timeout_ms = 60000,
         .settings_timeout_ms = 60000,
@@ -168,11 +171,17 @@ static void world_open(struct world *w, enum h2_role ours)
     sock_pair(w->loop, &end, &w->wire);
     sock_set_ops(w->wire, &wire_ops, w);
     w->session = h2_session_new(w->loop, end, ours, &options, &session_ops, w);
+    w->session->keepalive.created_us -= late_us;
     stock_open(&w->peer, ours == H2_OPENER);
     stock_settings(&w->peer, 0);
     stock_frame(&w->peer);
     settle(w);
     deliver_all(w);
+}
+
+static void world_open(struct world *w, enum h2_role ours)
+{
+    world_open_late(w, ours, 0);
 }
 
 static void world_close(struct world *w)
@@ -193,16 +202,12 @@ static uint32_t chance(struct world *w, uint32_t n)
     return (uint32_t)(w->seed >> 33) % n;
 }
 
-/* Opens a stream, whichever side does that. */
-static void open_stream(struct world *w)
+static struct reader *request(struct world *w, struct slice method, struct slice protocol)
 {
-    if (w->session->host.role == H2_SERVER) {
-        stock_request(&w->peer);
-        return;
-    }
     struct message m;
     message_init(&m);
-    m.method = SLICE("GET");
+    m.method = method;
+    m.protocol = protocol;
     m.scheme = SLICE("https");
     m.authority = SLICE("demo.example.com");
     m.path = SLICE("/");
@@ -211,6 +216,16 @@ static void open_stream(struct world *w)
     assert_non_null(r->leg);
     message_deinit(&m);
     settle(w);
+    return r;
+}
+
+/* Opens a stream, whichever side does that. */
+static void open_stream(struct world *w)
+{
+    if (w->session->host.role == H2_SERVER)
+        stock_request(&w->peer);
+    else
+        request(w, SLICE("GET"), SLICE(""));
 }
 
 static void credit(struct reader *r, size_t bytes)
@@ -269,6 +284,7 @@ static void make_grow(struct world *w)
     struct stream_flow *f = &w->session->host.flow;
     f->learned = chance(w, 3) > 0 ? 0 : 4096u << chance(w, 9);
     f->rtt_us = f->rtt_least_us = chance(w, 2) > 0 ? 1 : 60000000;
+    f->line_rate = chance(w, 2) > 0 ? 0 : 1u << chance(w, 18);
 }
 
 static void read_some(struct world *w)
@@ -583,9 +599,191 @@ static void test_padding_of_a_slow_reader(void **state)
     }
 }
 
+/* ---- F80, F82: the start of a body's window */
+
+/* What the sender of the stream with @id may send, once all that has left has come. */
+static int32_t window_at_peer(struct world *w, int32_t id)
+{
+    deliver_to_peer(w, SIZE_MAX);
+    return nghttp2_session_get_stream_remote_window_size(w->peer.ng, id);
+}
+
+/* Opens @n streams. Returns the id of the last one. */
+static int32_t open_streams(struct world *w, int n)
+{
+    while (n-- > 0)
+        open_stream(w);
+    return (int32_t)nghttp2_session_get_next_stream_id(w->session->host.ng) - 2;
+}
+
+/* Opens a link whose line has a round trip of 100 ms, of which no PING has told. */
+static struct stream_flow *begin_long(struct world *w)
+{
+    world_open_late(w, H2_OPENER, 100000);
+    struct stream_flow *f = &w->session->host.flow;
+    assert_true(f->rtt_begin_us >= 100000 && f->rtt_begin_us < 10000000);
+    f->rtt_us = f->rtt_least_us = 0;
+    return f;
+}
+
+/* F80: the window comes right behind the request, before there is an answer, and is dealt among
+ * the requests. A crowd gets what it is announced. */
+static void test_the_start_follows_the_request(void **state)
+{
+    static const struct {
+        int more;
+        int32_t want; /* the window of the last one */
+    } rows[] = {{1, 4 * MI}, {1, 2 * MI}, {1, MI},       {1, MI},        {1, MI / 2},
+                {4, MI / 4}, {7, MI / 4}, {1, 128 * KI}, {15, 128 * KI}, {1, 16 * KI}};
+    static struct world w;
+    struct stream_flow *f = begin_long(&w);
+    uint64_t granted = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        granted = f->granted;
+        assert_int_equal(window_at_peer(&w, open_streams(&w, rows[i].more)), rows[i].want);
+        assert_int_equal(f->promised, f->granted);
+        assert_true(f->granted <= 16 * MI);
+    }
+    assert_int_equal(f->granted, granted); /* the 33rd was granted nothing */
+    read_all(&w);
+    world_close(&w);
+}
+
+/* F80: a line that is near, or of which nothing is known, leaves the windows as they are, and so
+ * do requests without a body to come. */
+static void test_no_start(void **state)
+{
+    static struct world w;
+    struct stream_flow *f = begin_long(&w);
+    request(&w, SLICE("HEAD"), SLICE(""));
+    request(&w, SLICE("CONNECT"), SLICE("websocket"));
+    f->rtt_begin_us = 2000;
+    open_stream(&w);
+    f->rtt_begin_us = 100000;
+    f->rtt_least_us = 1500; /* a PING knows better */
+    open_stream(&w);
+    f->rtt_least_us = 0;
+    f->line_rate = 0;
+    open_stream(&w);
+    LIST_FOREACH (it, &w.session->host.streams)
+        assert_int_equal(CONTAINER_OF(it, struct h2_stream, node)->flow.window.size, 64 * KI);
+    assert_int_equal(f->granted, 0);
+    world_close(&w);
+}
+
+/* F80: 1 MiB comes in one flight, without any credit. */
+static void test_the_first_flight(void **state)
+{
+    static struct world w;
+    begin_long(&w);
+    open_stream(&w);
+    deliver_to_peer(&w, SIZE_MAX);
+    send_to_all(&w, MI);
+    for (size_t got = SIZE_MAX; got != w.readers[0].got;) {
+        got = w.readers[0].got;
+        deliver_to_us(&w, SIZE_MAX);
+    }
+    assert_int_equal(w.readers[0].got, MI);
+    world_close(&w);
+}
+
+/* F82: what was granted counts until it has come; then it counts as held; then not at all. */
+static void test_promises_are_counted(void **state)
+{
+    static struct world w;
+    struct stream_flow *f = begin_long(&w);
+    open_stream(&w);
+    assert_int_equal(f->promised, 4 * MI - 64 * KI);
+    deliver_all(&w);
+    send_to_all(&w, MI);
+    deliver_long(&w, &w.readers[0]);
+    assert_int_equal(f->promised, 3 * MI - 64 * KI);
+    assert_int_equal(f->fill.used, MI);
+    credit(&w.readers[0], MI / 2);
+    assert_int_equal(f->promised, 3 * MI - 64 * KI + MI / 2);
+    close_stream(&w, &w.readers[0]);
+    assert_int_equal(f->promised + f->granted, 0);
+    settle(&w);
+    memcpy(w.peer.length, "1000", 5); /* no more can come */
+    open_stream(&w);
+    deliver_all(&w);
+    assert_int_equal(f->promised, 1000);
+    world_close(&w);
+}
+
+/* F82: nothing is granted that would leave less than a quarter of the budget free. */
+static void test_starts_keep_a_quarter_free(void **state)
+{
+    static struct world w;
+    struct reader *r = begin_full(&w, 0);
+    struct stream_flow *f = &w.session->host.flow;
+    f->learned = LARGE;
+    r->known = false;
+    read_all(&w);
+    send_to_all(&w, LARGE);
+    deliver_long(&w, r);
+    assert_int_equal(r->held, LARGE); /* earned, not granted */
+    assert_int_equal(f->granted, 0);
+    f->fill.limit = 700 * KI;
+    f->rtt_least_us = 100000;
+    open_stream(&w);
+    assert_int_equal(f->promised, 525 * KI - LARGE);
+    open_stream(&w);
+    assert_int_equal(f->promised, 525 * KI - LARGE);
+    world_close(&w);
+}
+
+/* F82: one link grants half of its budget at most. */
+static void test_starts_are_half_of_the_budget(void **state)
+{
+    static struct world w;
+    struct stream_flow *f = begin_long(&w);
+    open_stream(&w);
+    f->fill.limit = 8 * MI;
+    open_stream(&w);
+    open_stream(&w);
+    assert_int_equal(f->granted, 4 * MI);
+    close_stream(&w, &w.readers[0]);
+    settle(&w);
+    assert_int_equal(f->granted, 64 * KI);
+    world_close(&w);
+}
+
+/* F82: a slow viewer holds its start, and no credit comes until it holds 64 KiB. Then its grant
+ * counts no more than that. */
+static void test_a_slow_viewer_gives_its_start_back(void **state)
+{
+    static struct world w;
+    struct stream_flow *f = begin_long(&w);
+    struct reader *r = &w.readers[0];
+    open_stream(&w);
+    r->known = true;
+    deliver_all(&w);
+    f->rtt_us = f->rtt_least_us = 100000;
+    send_to_all(&w, 16 * MI);
+    deliver_long(&w, r);
+    assert_int_equal(r->held, 4 * MI);
+    assert_int_equal(f->promised, 0);
+    look(&w);
+    look(&w);
+    size_t got = r->got;
+    read_pieces(&w, r, 4 * MI - 64 * KI);
+    assert_int_equal(r->got, got);
+    assert_true(read_pieces(&w, r, MI) <= 64 * KI);
+    assert_true(f->granted <= 64 * KI);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_start_follows_the_request),
+        cmocka_unit_test(test_no_start),
+        cmocka_unit_test(test_the_first_flight),
+        cmocka_unit_test(test_promises_are_counted),
+        cmocka_unit_test(test_starts_keep_a_quarter_free),
+        cmocka_unit_test(test_starts_are_half_of_the_budget),
+        cmocka_unit_test(test_a_slow_viewer_gives_its_start_back),
         cmocka_unit_test(test_the_33rd_request),
         cmocka_unit_test(test_every_order),
         cmocka_unit_test(test_credit_alone_earns_nothing),

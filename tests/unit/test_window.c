@@ -166,12 +166,37 @@ static void a_slow_reader_is_found(void **state)
     }
 }
 
-enum { LEAST = WINDOW_INITIAL, MOST = WINDOW_LEARNED_MAX, LINK = 32 * 1024 * KIB };
+enum { LEAST = WINDOW_INITIAL, MOST = WINDOW_LEARNED_MAX, START_MOST = WINDOW_START_MAX };
+enum { LINK = 32 * 1024 * KIB, MBIT = 125000 };
+
+/* F80: what a line carries in a round trip. */
+static void a_line_has_a_window(void **state)
+{
+    static const struct {
+        uint64_t rtt_us, rate;
+        uint32_t want;
+    } lines[] = {
+        {0, 1000 * MBIT, 0},
+        {2 * MS, 1000 * MBIT, 0}, /* near, however fast it is */
+        {2 * MS + 1, 1000 * MBIT, 250125},
+        {20 * MS, 1000 * MBIT, 2500000},
+        {34 * MS, 1000 * MBIT, START_MOST},
+        {100 * MS, 0, 0},
+        {100 * MS, 20 * MBIT, 250000},
+        {100 * MS, 100 * MBIT, 1250000},
+        {600 * MS, 1 * MBIT, 75000},
+        {UINT64_MAX, 1000000 * (uint64_t)MBIT, START_MOST},
+        {UINT64_MAX, 1000, 10000}, /* no round trip counts as more than 10 s */
+    };
+    for (size_t i = 0; i < COUNT(lines); i++)
+        if (window_line(lines[i].rtt_us, lines[i].rate) != lines[i].want)
+            fail_msg("%zu: %u", i, window_line(lines[i].rtt_us, lines[i].rate));
+}
 
 static const struct {
     const char *id;
-    uint32_t learned;
-    uint64_t rtt_us, bodies, budget;
+    uint32_t learned, line;
+    uint64_t others, budget;
     uint32_t want;
 } starts[] = {
     {"nothing known", 0, 0, 0, LINK, LEAST},
@@ -181,31 +206,33 @@ static const struct {
     {"learned, an odd size", 100 * KIB, 0, 0, LINK, 100 * KIB},
     {"learned the most", MOST, 0, 0, LINK, MOST},
     {"learned beyond it", WINDOW_MAX, 0, 0, LINK, MOST},
-    {"a short line", 0, 26 * MS, 0, LINK, LEAST},
-    {"just longer", 0, 27 * MS, 0, LINK, 2 * LEAST},
-    {"150 ms", 0, 150 * MS, 0, LINK, 8 * LEAST},
-    {"a line beyond the most", 0, 10000 * MS, 0, LINK, MOST},
-    {"the line asks for more than was learned", 2 * LEAST, 150 * MS, 0, LINK, 8 * LEAST},
-    {"learned more than the line asks for", 8 * LEAST, 27 * MS, 0, LINK, 8 * LEAST},
-    {"odd and doubled", 100 * KIB, 150 * MS, 0, LINK, 400 * KIB},
-    {"odd, doubled past the most", 600 * KIB, 10000 * MS, 0, LINK, MOST},
-    {"a quarter, seven others", MOST, 0, 7, LINK, MOST},
-    {"a quarter, eight others", MOST, 0, 8, LINK, MOST / 2},
-    {"many others", MOST, 0, 127, LINK, LEAST},
-    {"still worth it", MOST, 0, 63, LINK, 2 * LEAST},
-    {"a thousand others", MOST, 0, 1023, LINK, LEAST / 8},
-    {"the line's, shared", 0, 150 * MS, 31, LINK, 4 * LEAST},
-    {"small budget", MOST, 150 * MS, 0, 4 * 2 * LEAST, 2 * LEAST},
-    {"smaller budget", MOST, 150 * MS, 0, 4 * 2 * LEAST - 1, LEAST},
-    {"no budget", MOST, 150 * MS, 0, 0, 0},
+    {"a line of less than a window", 0, 5000, 0, LINK, LEAST},
+    {"a line", 0, 250000, 0, LINK, 250000},
+    {"a line beside one other", 0, 250000, 1, LINK, 125000},
+    {"beside two", 0, 400000, 2, LINK, 100000},
+    {"beside three", 0, 400000, 3, LINK, 100000},
+    {"beside four", 0, 400000, 4, LINK, LEAST},
+    {"the longest line", 0, START_MOST, 0, LINK, START_MOST},
+    {"beside five", 0, START_MOST, 5, LINK, START_MOST / 8},
+    {"beside 31", 0, START_MOST, 31, LINK, 2 * LEAST},
+    {"beside 32", 0, START_MOST, 32, LINK, LEAST},
+    {"learned, beside 32", MOST, 0, 32, LINK, LEAST},
+    {"learned, an odd size, beside 32", 100 * KIB, 0, 32, LINK, LEAST},
+    {"the line asks for more than was learned", 2 * LEAST, 8 * LEAST, 0, LINK, 8 * LEAST},
+    {"learned more than the line asks for", 8 * LEAST, 2 * LEAST, 0, LINK, 8 * LEAST},
+    {"a thousand others", MOST, START_MOST, 1023, LINK, LEAST / 16},
+    {"small budget", MOST, START_MOST, 0, 4 * 2 * LEAST, 2 * LEAST},
+    {"smaller budget", MOST, START_MOST, 0, 4 * 2 * LEAST - 4, 2 * LEAST - 1},
+    {"no budget", MOST, START_MOST, 0, 0, 0},
+    {"no end of others", MOST, START_MOST, UINT32_MAX, LINK, 0},
 };
 
-/* Never beyond its share or the most. */
-static void windows_start_with_what_others_have_learned(void **state)
+/* F80: never beyond its share or the most. */
+static void windows_start_with_what_is_known(void **state)
 {
     for (size_t i = 0; i < COUNT(starts); i++) {
         uint32_t size =
-            window_start(starts[i].learned, starts[i].rtt_us, starts[i].bodies, starts[i].budget);
+            window_start(starts[i].learned, starts[i].line, starts[i].others, starts[i].budget);
         if (size != starts[i].want)
             fail_msg("%s: %u, want %u", starts[i].id, size, starts[i].want);
     }
@@ -238,7 +265,8 @@ int main(void)
         cmocka_unit_test(growth_is_earned),
         cmocka_unit_test(the_kernel_is_seldom_asked),
         cmocka_unit_test(a_slow_reader_is_found),
-        cmocka_unit_test(windows_start_with_what_others_have_learned),
+        cmocka_unit_test(a_line_has_a_window),
+        cmocka_unit_test(windows_start_with_what_is_known),
         cmocka_unit_test(windows_begin_smaller_in_a_crowd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
