@@ -27,10 +27,12 @@ struct tls {
     SSL_SESSION *session; /* owned: the newest of that host; NULL: none yet */
 };
 
-/* Both sides offer and accept only http/1.1 in ALPN: a client that dials an attach URL sends an
+/* Links are HTTP/1.1 in ALPN on both sides: a client that dials an attach URL sends an
  * HTTP/1.1 request first, and HTTP/2 begins after the 101 (protocol.md#attach). If the client
  * offered h2, nginx would answer in HTTP/2. */
 static const unsigned char alpn_http11[] = "\x08http/1.1";
+/* A server also serves viewers who say that they speak HTTP/1.0 (rule Q40). */
+static const unsigned char alpn_served[] = "\x08http/1.1\x08http/1.0";
 
 /* These are OpenSSL's default cipher suites with AES-128 first. AES-128 takes a tenth less CPU time
  * than AES-256, and browsers prefer AES-128, too. */
@@ -114,7 +116,7 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                    const unsigned char *in, unsigned in_len, void *arg)
 {
     unsigned char *chosen;
-    if (SSL_select_next_proto(&chosen, out_len, alpn_http11, sizeof alpn_http11 - 1, in, in_len) !=
+    if (SSL_select_next_proto(&chosen, out_len, alpn_served, sizeof alpn_served - 1, in, in_len) !=
         OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2: no_application_protocol */
     *out = chosen;

@@ -222,6 +222,14 @@ def test_bytes_beyond_ascii_are_encoded(server, shared, form, sent, want):
     assert lines == [f"GET {want} HTTP/1.1"]
 
 
+@pytest.mark.rule("Q40")
+@pytest.mark.direct("N8")
+def test_a_viewer_may_name_http_1_0_in_tls(server, tunnel):
+    with Viewer(server.port, server.certificate.client_context(["http/1.0"])) as viewer:
+        viewer.send(f"GET /echo HTTP/1.0\r\nHost: {tunnel.host}\r\n\r\n")
+        assert viewer.response().status == 200
+
+
 @pytest.mark.rule("Q45")
 def test_curl_asks_for_a_path_beyond_ascii(server, tunnel):
     url = f"http://{tunnel.host}/echo/\u00e9?q=\u20ac"
