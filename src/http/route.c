@@ -158,10 +158,20 @@ static struct builtin two_segments(const struct target *t)
     return builtin_make(BUILTIN_NONE, SLICE(""));
 }
 
+/* Finds the old client whose server URL ends with a slash: it asks for "//?new" or "//NAME". */
+static struct builtin behind_an_empty_segment(const struct target *t)
+{
+    struct target rest = {.segment = {t->segment[1]}, .n = 1, .query = t->query};
+    struct builtin b = one_segment(&rest);
+    return b.kind == BUILTIN_OLD_CLIENT ? b : builtin_make(BUILTIN_NONE, SLICE(""));
+}
+
 static struct builtin builtin_by_path(const struct target *t)
 {
     if (t->n == 1)
         return one_segment(t);
+    if (t->n == 2 && t->segment[0].len == 0)
+        return behind_an_empty_segment(t);
     if (t->n == 2)
         return two_segments(t);
     if (t->n == 4 && segment_is(t, 0, "api") && segment_is(t, 1, "tunnels") &&

@@ -110,6 +110,10 @@ static const struct {
     {"HEAD", "/favicon.ico?1", BUILTIN_ICON, ""},
     {"HEAD", "/healthz?x", BUILTIN_HEALTH, ""},
     {"GET", "//register", BUILTIN_NONE, ""}, /* nothing is normalised (Q14) */
+    {"GET", "//?new", BUILTIN_OLD_CLIENT, ""},
+    {"GET", "//my-app", BUILTIN_OLD_CLIENT, "my-app"},
+    {"GET", "//", BUILTIN_NONE, ""},
+    {"GET", "///my-app", BUILTIN_NONE, ""},
     {"GET", "/./register", BUILTIN_NONE, ""},
     {"GET", "/%72egister", BUILTIN_OLD_CLIENT, "%72egister"},
     {"GET", "/Register/x", BUILTIN_NONE, ""},

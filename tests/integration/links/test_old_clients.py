@@ -18,7 +18,10 @@ from support.wait import wait_until
 NEEDS = "needs the oneport client"
 LT = ["Accept: application/json, text/plain, */*", "User-Agent: axios/0.21.4"]
 BROWSER = ["Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"]
-PATHS = ["/?new", "/?new=1", "/some-name", "/a", "/A_b.c", "/" + "n" * 64, "/icon.ico"]
+PATHS = [
+    *("/?new", "/?new=1", "/some-name", "/a", "/A_b.c", "/" + "n" * 64, "/icon.ico", "/tunnel"),
+    *("//?new", "//some-name"),  # the server's URL was given with a slash at its end
+]
 LEAP_S, LEAPS = 10, 256  # src/edge/leap.h
 LEAP = b"__h2o_leap__ some-name\n"
 
