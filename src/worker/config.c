@@ -175,6 +175,16 @@ static int check_forward_field(const char *value)
                                                                  : check_field_name(value);
 }
 
+/* Accepts a name but those by which a request is read, routed and passed on, and those that
+ * oneportd writes itself: they would be removed in vain, or be missed. */
+static int check_drop_field(const char *value)
+{
+    unsigned rules = field_rules(slice_str(value));
+    bool needed = (rules & (FIELD_HOP | FIELD_OBEYED | FIELD_REWRITTEN | FIELD_OURS)) != 0;
+    return needed || slice_ieq(slice_str(value), SLICE("via")) ? ERR_SYNTAX
+                                                               : check_field_name(value);
+}
+
 /* ---- the table */
 
 #define SECOND UINT64_C(1000)
@@ -208,10 +218,10 @@ static const struct opt rows[] = {
      .check = check_cidr, .wants = "an address or a network like 10.0.0.0/8"},
     {.name = "forward-field", .type = OPT_LIST, .offset = FIELD(fields.forward), .value = "NAME",
      .help = "pass this field of trusted proxies on, as X-Forwarded-Prefix or CF-Connecting-IP; by default only X-Forwarded-For, -Proto, -Host and -Port count",
-     .check = check_forward_field, .wants = "a field name that is not X-Forwarded-For, -Proto, -Host, -Port or Proxy", .source = FIELD(from.forward)},
+     .check = check_forward_field, .wants = "the name of a field, in its usual spelling; X-Forwarded-For, -Proto, -Host and -Port count without this option, and Proxy never passes", .source = FIELD(from.forward)},
     {.name = "drop-field", .type = OPT_LIST, .offset = FIELD(fields.drop), .value = "NAME",
      .help = "remove this field from every request too; always removed: X-Original-URL, X-Rewrite-URL, X-Middleware-Subrequest, X-Accel-Mapping, X-Sendfile-Type, True-Client-IP, CF-Connecting-IP, X-Client-IP, Client-IP",
-     .check = check_field_name, .wants = "a field name", .source = FIELD(from.drop)},
+     .check = check_drop_field, .wants = "the name of a field that no request needs; Host, Via, X-Forwarded-For, the fields of framing, connections and WebSockets stay", .source = FIELD(from.drop)},
     {.name = "landing", .type = OPT_TEXT, .offset = FIELD(urls.landing), .value = "URL",
      .help = "redirect visitors of the base domain here; default: a built-in page",
      .check = check_landing, .wants = "an http:// or https:// URL"},
