@@ -474,6 +474,23 @@ def test_no_other_upgrade_passes_for_viewers(front, tunnel, tls, upgrade):
     assert "upgrade" not in fields_of(got)
 
 
+@pytest.mark.rule("W1")
+def test_http_1_0_has_no_upgrade(front, websocket_tunnel, tls):
+    lines = "\r\n".join([f"Host: {websocket_tunnel.host}", *HANDSHAKE])
+    with Viewer(front.port, tls) as viewer:
+        viewer.send(f"GET / HTTP/1.0\r\n{lines}\r\n\r\n")
+        assert viewer.some().split()[1] in (b"200", b"426")
+
+
+@pytest.mark.rule("Q45")
+def test_bytes_beyond_ascii_pass(front, tunnel, tls):
+    with Viewer(front.port, tls) as viewer:
+        viewer.send("GET /echo/\u00e9?q=\u20ac HTTP/1.1\r\n".encode())
+        viewer.send(f"Host: {tunnel.host}\r\n\r\n")
+        got = viewer.response()
+    assert got.json()["target"] == "/echo/%C3%A9?q=%E2%82%AC"
+
+
 @pytest.mark.rule("W2")
 def test_an_upgrade_that_connection_does_not_name_is_none(front, tunnel, tls):
     with Viewer(front.port, tls) as viewer:
