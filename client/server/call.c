@@ -22,6 +22,7 @@ struct call {
     struct message answer;        /* owned: status 0 until the final head is there */
     struct buf body;
     struct timer deadline;
+    uint64_t asked_us; /* when the request was sent */
     struct reap reap;
 };
 
@@ -104,7 +105,7 @@ static void hand_over(struct call *c)
     struct sock *sock = h1_conn_release(c->h1);
     c->h1 = NULL;
     call_cancel(c);
-    ops->on_upgraded(c->user, sock);
+    ops->on_upgraded(c->user, sock, loop_now_us(c->env->loop) - c->asked_us);
 }
 
 static const char *what_is_wrong(const struct call_wish *wish, const struct fields *f)
@@ -190,6 +191,7 @@ static void ask(struct call *c)
     struct leg *leg = h1_conn_leg(c->h1);
     leg_reply(leg, &how);
     leg_tie(leg, &call_events, c);
+    c->asked_us = loop_now_us(c->env->loop);
     leg->ops->head(leg, &c->request, true);
     if (CHECKING)
         call_check(c);

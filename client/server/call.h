@@ -40,9 +40,10 @@ struct call_answer {
 struct call_ops {
     void (*on_answer)(void *user, const struct call_answer *a);
 
-    /* The server has upgraded the connection. The owner takes @sock, whose next byte is the one
-     * behind the head. NULL: the call asks for no upgrade. */
-    void (*on_upgraded)(void *user, struct sock *sock);
+    /* The server has upgraded the connection, @took_us microseconds after the request was sent.
+     * The owner takes @sock, whose next byte is the one behind the head. NULL: the call asks for no
+     * upgrade. */
+    void (*on_upgraded)(void *user, struct sock *sock, uint64_t took_us);
 
     /* @step: "DNS", "TCP" or "TLS", or NULL for the call itself. */
     void (*on_failed)(void *user, const char *step, int err, const char *reason);

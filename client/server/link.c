@@ -187,10 +187,12 @@ static void run_settle(void *user)
 
 /* ---- the attach call */
 
-static void on_upgraded(void *user, struct sock *sock)
+/* The answer to the attach request shows how long the line is before a PING does. */
+static void on_upgraded(void *user, struct sock *sock, uint64_t took_us)
 {
     struct link *l = user;
     l->call = NULL;
+    l->o.h2.rtt_us = took_us;
     l->session = h2_session_new(l->o.env->loop, sock, H2_SERVER, &l->o.h2, &session_ops, l);
     timer_arm(&l->settle, l->o.env->timeout_ms);
     enter(l, LINK_SETTLING);

@@ -671,6 +671,25 @@ static void test_no_start(void **state)
     world_close(&w);
 }
 
+/* F81: an upload's window is opened when its head comes, as far as the attach call has shown that
+ * the line is long. */
+static void test_the_start_of_an_upload(void **state)
+{
+    static struct world w;
+    world_open(&w, H2_SERVER);
+    struct stream_flow *f = &w.session->host.flow;
+    f->rtt_least_us = 0;
+    f->rtt_begin_us = 100000;
+    open_stream(&w);
+    deliver_all(&w);
+    assert_int_equal(window_at_peer(&w, 1), 4 * MI);
+    assert_int_equal(f->promised, 4 * MI - 64 * KI);
+    open_stream(&w);
+    deliver_all(&w);
+    assert_true(window_at_peer(&w, 3) >= 64 * KI);
+    world_close(&w);
+}
+
 /* F80: 1 MiB comes in one flight, without any credit. */
 static void test_the_first_flight(void **state)
 {
@@ -780,6 +799,7 @@ int main(void)
         cmocka_unit_test(test_the_start_follows_the_request),
         cmocka_unit_test(test_no_start),
         cmocka_unit_test(test_the_first_flight),
+        cmocka_unit_test(test_the_start_of_an_upload),
         cmocka_unit_test(test_promises_are_counted),
         cmocka_unit_test(test_starts_keep_a_quarter_free),
         cmocka_unit_test(test_starts_are_half_of_the_budget),

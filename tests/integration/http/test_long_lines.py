@@ -50,6 +50,17 @@ def test_the_first_download_takes_one_round_trip(server, far):
         assert ROUND_TRIP_S <= took < 2 * ROUND_TRIP_S
 
 
+@pytest.mark.rule("F81")
+def test_the_first_upload_takes_two_round_trips(server, far):
+    """The first flight has 64 KiB, and oneport opens the window for the rest when the head comes,
+    as far as its attach call has shown that the line is long. With windows that grow by use alone a
+    megabyte needs six round trips."""
+    client = far(server)
+    for _ in range(2):
+        took, _ = seconds(server, client, "/echo", method="POST", body=bytes(10**6))
+        assert ROUND_TRIP_S <= took < 3 * ROUND_TRIP_S
+
+
 @pytest.mark.rule("F80")
 def test_line_rate_bounds_the_start(new_server, far):
     """With a line of 2 Mbit/s, 125 kB come in the first round trip, and the rest needs credit."""
