@@ -16,6 +16,7 @@
 #include "src/edge/listener.h"
 #include "src/limits/abuse.h"
 #include "src/limits/address_buckets.h"
+#include "src/memory_alarm.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/registry.h"
 #include "src/worker/mailbox.h"
@@ -62,6 +63,8 @@ struct worker *crew_worker_new(struct server *s, unsigned index)
     if (!w)
         return NULL;
     sleep_watch_start(&w->sleep, w->loop, on_wake, w);
+    if (index == 0)
+        w->alarm = memory_alarm_new(s, w->loop);
     footprint_open(w, crew_size(s->config));
     w->registry = registry_new(w);
     w->abuse = abuse_new(random_seed());
@@ -77,6 +80,7 @@ void crew_worker_free(struct worker *w)
         return;
     crew_stop(w);
     sleep_watch_stop(&w->sleep);
+    memory_alarm_free(w->alarm);
     registry_free(w->registry);
     abuse_free(w->abuse);
     address_buckets_free(w->requests);

@@ -11,6 +11,7 @@ void budget_init(struct budget *b, uint64_t limit)
     atomic_init(&b->fixed, 0);
     atomic_init(&b->links, 0);
     atomic_init(&b->promised, 0);
+    atomic_init(&b->alarm, BUDGET_CALM);
 }
 
 void budget_share_init(struct budget_share *s, struct budget *b)

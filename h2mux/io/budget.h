@@ -47,6 +47,13 @@ static inline bool fill_is_spent(const struct fill *f)
     return f->used >= f->limit;
 }
 
+/* What the process really uses, whatever the sums say. */
+enum budget_alarm {
+    BUDGET_CALM,
+    BUDGET_SHORT,  /* the budget counts as spent, so memory is taken back */
+    BUDGET_REFUSES /* that was not enough: nothing new may begin */
+};
+
 /* The budget of a process. All threads share one budget, which outlives every share. */
 struct budget {
     uint64_t limit;         /* bytes; immutable */
@@ -56,6 +63,7 @@ struct budget {
     /* Bytes that peers were promised to be able to send, and that have not arrived. Only who makes
      * more promises looks at them. */
     _Atomic uint64_t promised;
+    _Atomic unsigned alarm; /* an enum budget_alarm */
 };
 
 /* The share of one thread. No other thread touches the share. */
@@ -81,6 +89,11 @@ void budget_init(struct budget *b, uint64_t limit);
 static inline uint64_t budget_used(const struct budget *b)
 {
     return atomic_load_explicit(&b->used, memory_order_relaxed);
+}
+
+static inline enum budget_alarm budget_alarm(const struct budget *b)
+{
+    return (enum budget_alarm)atomic_load_explicit(&b->alarm, memory_order_relaxed);
 }
 
 /* Returns the part of budget_used that is held for readers, and that evict.h can take back. */
@@ -153,11 +166,15 @@ void budget_withhold(struct budget_share *s, uint64_t bytes);
 void budget_restore(struct budget_share *s, uint64_t bytes);
 
 /* Returns how full the budget of the process is. If @s is NULL the result is an empty budget
- * without a practical limit. */
+ * without a practical limit. During an alarm the budget is spent. */
 static inline struct fill budget_fill(const struct budget_share *s)
 {
-    return !s ? (struct fill){.used = 0, .limit = UINT64_MAX / 4}
-              : (struct fill){.used = budget_used(s->budget), .limit = s->budget->limit};
+    if (!s)
+        return (struct fill){.used = 0, .limit = UINT64_MAX / 4};
+    struct fill f = {.used = budget_used(s->budget), .limit = s->budget->limit};
+    if (budget_alarm(s->budget) != BUDGET_CALM && f.used < f.limit)
+        f.used = f.limit;
+    return f;
 }
 
 #endif

@@ -76,6 +76,7 @@ void admin_status(struct worker *w, struct answer *a)
     cJSON_AddNumberToObject(json, "buffered_octets", (double)budget_buffered(&s->budget));
     cJSON_AddNumberToObject(json, "memory_octets", (double)budget_used(&s->budget));
     cJSON_AddNumberToObject(json, "memory_budget", (double)s->budget.limit);
+    cJSON_AddBoolToObject(json, "memory_short", budget_alarm(&s->budget) != BUDGET_CALM);
     cJSON_AddBoolToObject(json, "state_ok", names_file_is_ok(s->names_file));
     cJSON_AddNumberToObject(json, "log_dropped", (double)log_dropped());
     if (s->tls)

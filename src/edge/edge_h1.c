@@ -273,8 +273,8 @@ static void on_head(void *user, struct message *m, bool end)
         h1_conn_lend_window(e->conn, &e->worker->windows);
     entry_set_idle(&e->entry, false);
     footprint_set(&e->footprint, h1_conn_memory(e->conn));
-    bool enters = call.route.kind == ROUTE_BASE || (entry_pass_door(&e->entry, sock_peer(sock)) &&
-                                                    !footprint_refuses(&e->footprint));
+    bool enters = call.route.kind == ROUTE_BASE ||
+                  (entry_pass_door(&e->entry, sock_peer(sock)) && footprint_lets_in(&e->footprint));
     request_begin(&e->request, m, h1_conn_keeps_alive(e->conn) && !e->entry.at_door);
     timer_rest(&e->timer);
     if (CHECKING)

@@ -118,3 +118,8 @@ bool footprint_refuses(const struct footprint *f)
 {
     return h1_conn_head_bytes(f->conn) > FOOTPRINT_FREE && is_spent(&f->worker->evictor.share);
 }
+
+bool footprint_lets_in(const struct footprint *f)
+{
+    return !footprint_refuses(f) && budget_alarm(&f->worker->server->budget) != BUDGET_REFUSES;
+}

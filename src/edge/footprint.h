@@ -50,4 +50,8 @@ void footprint_set(struct footprint *f, uint64_t bytes);
  * bytes, so that its request is to be refused. */
 bool footprint_refuses(const struct footprint *f);
 
+/* Returns whether a request for a tunnel may begin: it is not refused, and the process does not
+ * refuse everything (memory_alarm.h). */
+bool footprint_lets_in(const struct footprint *f);
+
 #endif

@@ -82,30 +82,66 @@ static uint64_t limit_of_groups(const char *root)
     return least;
 }
 
-static uint64_t limit_of_addresses(const char *root)
+/* Reads how many bytes of the process are mapped, and how many of them are in memory. */
+static void read_use(const char *root, uint64_t *mapped, uint64_t *resident)
 {
     char path[PATH_ROOM];
-    struct rlimit r;
-    unsigned long pages = 0;
-    if (getrlimit(RLIMIT_AS, &r) < 0 || r.rlim_cur == RLIM_INFINITY)
-        return UINT64_MAX;
+    unsigned long all = 0, some = 0;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     snprintf(path, sizeof path, "%s/proc/self/statm", root);
     FILE *f = fopen(path, "re");
-    if (f && fscanf(f, "%lu", &pages) != 1)
-        pages = 0;
+    if (f && fscanf(f, "%lu %lu", &all, &some) < 1)
+        all = some = 0;
     if (f)
         fclose(f);
-    uint64_t mapped = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    *mapped = all * page;
+    *resident = some * page;
+}
+
+/* Returns the limit of addresses less @mapped, or UINT64_MAX. */
+static uint64_t limit_of_addresses(uint64_t mapped)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_AS, &r) < 0 || r.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
     return r.rlim_cur > mapped ? r.rlim_cur - mapped : 0;
+}
+
+uint64_t memory_mapped(const char *root)
+{
+    uint64_t mapped, resident;
+    read_use(root, &mapped, &resident);
+    return mapped;
 }
 
 uint64_t memory_limit(const char *root)
 {
-    return lesser(limit_of_groups(root), limit_of_addresses(root));
+    return lesser(limit_of_groups(root), limit_of_addresses(memory_mapped(root)));
 }
 
 uint64_t memory_default_budget(void)
 {
     uint64_t half = memory_limit("") / 2;
     return half < LEAST_BUDGET ? LEAST_BUDGET : lesser(half, MOST_BUDGET);
+}
+
+static bool is_fuller(const struct fill *a, const struct fill *b)
+{
+    return (double)a->used * (double)b->limit > (double)b->used * (double)a->limit;
+}
+
+struct fill memory_use(const char *root, uint64_t base)
+{
+    uint64_t mapped, resident;
+    read_use(root, &mapped, &resident);
+    struct fill group = {resident, limit_of_groups(root)};
+    struct fill addresses = {mapped > base ? mapped - base : 0, limit_of_addresses(base)};
+    if (addresses.limit == 0) /* the limit was lowered below what the process had at its start */
+        addresses = (struct fill){1, 1};
+    return is_fuller(&addresses, &group) ? addresses : group;
+}
+
+bool memory_is_short(bool was_short, const struct fill *use)
+{
+    return was_short ? use->used >= use->limit / 4 * 3 : use->used >= use->limit / 20 * 17;
 }

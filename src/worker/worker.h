@@ -21,6 +21,7 @@
 struct abuse;
 struct address_buckets;
 struct mailbox;
+struct memory_alarm;
 struct registry;
 
 enum { WORKER_EXCHANGE_EVENTS = 6 };
@@ -59,6 +60,7 @@ struct worker {
     struct registry *registry;        /* the names of this worker */
     struct abuse *abuse;              /* the limit of aborts */
     struct address_buckets *requests; /* the limit of --viewer-rate; NULL: no limit */
+    struct memory_alarm *alarm;       /* of worker 0; NULL: another one */
 
     /* The objects that live on the worker. Each object is in one list, and takes itself off that
      * list. */

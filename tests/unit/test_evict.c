@@ -251,6 +251,23 @@ static void test_end_of_a_session(void **state)
     process_free(p, 0);
 }
 
+/* F64: during an alarm the budget is spent, however little is held: nothing grows, and who stands
+ * still is given up. */
+static void test_alarm(void **state)
+{
+    struct process *p = process_new(100 << 20);
+    atomic_store(&p->budget.alarm, BUDGET_SHORT);
+    struct fill f = budget_fill(&p->evictor[0].share);
+    assert_true(fill_is_spent(&f));
+    hold(p->mux[0], HELD);
+    turns_until(p->mux[0]->loop, first_is_reset, p->mux[0]);
+    assert_int_equal(p->evicted, 1);
+    atomic_store(&p->budget.alarm, BUDGET_CALM);
+    f = budget_fill(&p->evictor[0].share);
+    assert_true(fill_may_start_large(&f));
+    process_free(p, 0);
+}
+
 struct plain {
     struct evict_group group;
     struct evict_reader reader;
@@ -343,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_all_of_it),
         cmocka_unit_test(test_others_hold_all_of_it),
         cmocka_unit_test(test_end_of_a_session),
+        cmocka_unit_test(test_alarm),
         cmocka_unit_test(test_readers_without_a_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

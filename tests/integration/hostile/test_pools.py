@@ -4,6 +4,7 @@ http-rules.md#pools, with the attack that would take all of it."""
 
 import collections
 import contextlib
+import pathlib
 import re
 import resource
 import select
@@ -573,3 +574,45 @@ def test_what_does_not_move_is_given_up(new_server, name, ended, kind):
         wait_until(lambda: memory(server) < MIB * 3 // 4, 15 * SLOW, "room")
         assert memory(server, "streams_evicted") > 0
         assert not readable([moving.socket])
+
+
+# A server that sees other limits of its control groups than the machine's.
+OWN_GROUPS = """mount -t tmpfs none /sys/fs/cgroup && mkdir /sys/fs/cgroup/memory && exec "$@\""""
+
+
+def set_limit(server, limit):
+    """Sets the limit of the topmost control group that the server sees, of both versions."""
+    groups = pathlib.Path(f"/proc/{server.program.pid}/root/sys/fs/cgroup")
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):
+        (groups / file).write_text(f"{limit}\n", encoding="ascii")
+
+
+@pytest.mark.rule("F63", "F64")
+def test_alarm_of_real_use(new_server, name, ended):
+    """The limit of memory falls to what the server uses. An upload that stands still is given up
+    though the budget is large; then requests for tunnels get 503, also small ones, and the base
+    domain is served. All is well again when the limit is raised."""
+    server, host = (
+        new_server("--stall-timeout", "1s", within=("unshare", "-m", "sh", "-c", OWN_GROUPS, "sh")),
+        f"{name}-2.localhost",
+    )
+    deaf = Deaf(server, name, register(server, name)["ticket"], serve=lambda stream: None)
+    ended.callback(deaf.close)
+    ended.callback(linked(server, f"{name}-2").close)
+    assert fetch(server.port, host).status == 200
+    assert memory(server, "memory_short") is False
+    with Viewer(server.port) as viewer:
+        viewer.send(head("POST", "/", f"{name}.localhost", "Content-Length: 1000000"))
+        pour([viewer])
+        set_limit(server, server.rss())
+        server.wait_log(r"memory_short used=\d+ limit=\d+", 10)
+        server.wait_log("stream_evicted", 15)
+        assert viewer.response().status == 503
+    wait_until(lambda: fetch(server.port, host).status == 503, 10, "refusals")
+    got = fetch(server.port, host)
+    assert got.get("Retry-After") == "1" and "connection_limit_reached" in got.get("Proxy-Status")
+    assert memory(server, "memory_short") is True
+    set_limit(server, 1 << 40)
+    server.wait_log("memory_suffices", 10)
+    assert fetch(server.port, host).status == 200
+    assert memory(server, "memory_short") is False
