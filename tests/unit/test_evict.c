@@ -264,7 +264,7 @@ static void test_alarm(void **state)
     assert_int_equal(p->evicted, 1);
     atomic_store(&p->budget.alarm, BUDGET_CALM);
     f = budget_fill(&p->evictor[0].share);
-    assert_true(fill_may_start_large(&f));
+    assert_true(fill_may_grow(&f));
     process_free(p, 0);
 }
 
