@@ -72,12 +72,12 @@ static void submit_settings(struct h2_session *s)
 {
     const nghttp2_settings_entry opener[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_INITIAL},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, s->host.flow.initial},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
     };
     const nghttp2_settings_entry server[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, s->options.max_streams},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_INITIAL},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, s->host.flow.initial},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
         {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},

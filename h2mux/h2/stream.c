@@ -136,6 +136,7 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     h2_stream_give_back(st, st->reader.held);
     h2_stream_uncount(st);
     h->open--;
+    stream_host_retier(h);
     st->reset.sent = true; /* nothing can be submitted any more */
     loop_reap(h->loop, &st->reap, stream_free, st);
     if (events && why)

@@ -12,6 +12,8 @@
 enum {
     STILL_US = 1000000, /* a reader that takes nothing for this time stands still */
     STILL_FROM = 8,     /* bodies; up to this number no reader is looked at */
+    FIRSTS = 16,        /* first windows that a process has room for */
+    FIRSTS_OF_LINK = 8, /* the same of a link, which has four at most: half of its budget */
     RAISE_US = 1000000  /* least time between two raises of the initial window */
 };
 
@@ -22,22 +24,30 @@ static void announce(struct stream_host *h, uint32_t initial)
 {
     int64_t step = (int64_t)initial - h->flow.initial;
     nghttp2_settings_entry e = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, initial};
-    LIST_FOREACH (it, &h->streams) {
-        struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
-        int64_t size = st->flow.window.size + step;
-        st->flow.window.size = size > initial ? (uint32_t)size : initial;
-        h2_stream_return_credit(st);
-    }
     h->flow.initial = initial;
     h->flow.announced_us = loop_now_us(h->loop);
     nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, &e, 1);
+    LIST_FOREACH (it, &h->streams) {
+        struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
+        h2_stream_step_window(st, step);
+    }
     stream_host_mark(h);
 }
 
-static void count_request(struct stream_host *h, int step)
+void stream_host_fit_line(struct stream_host *h)
 {
-    h->flow.requests = (uint32_t)((int64_t)h->flow.requests + step);
-    uint32_t initial = window_initial(h->flow.initial, h->flow.requests);
+    uint64_t process = budget_fill(h->flow.share).limit / FIRSTS;
+    uint64_t link = h->flow.fill.limit / FIRSTS_OF_LINK, first = stream_host_line(h);
+    first = first < process ? first : process;
+    first = first < link ? first : link;
+    bool larger = h->role == H2_SERVER && first > WINDOW_INITIAL;
+    h->flow.first = larger ? (uint32_t)first : WINDOW_INITIAL;
+}
+
+void stream_host_retier(struct stream_host *h)
+{
+    const struct stream_flow *f = &h->flow;
+    uint32_t initial = window_initial(f->initial, f->requests, h->open, f->first);
     bool raise =
         initial > h->flow.initial && loop_now_us(h->loop) - h->flow.announced_us >= RAISE_US;
     if ((initial < h->flow.initial || raise) && !h->over)
@@ -47,8 +57,8 @@ static void count_request(struct stream_host *h, int step)
 void h2_stream_count_request(struct h2_stream *st)
 {
     st->flow.request_counted = !st->connect;
-    if (st->flow.request_counted)
-        count_request(st->host, +1);
+    st->host->flow.requests += st->flow.request_counted;
+    stream_host_retier(st->host);
 }
 
 bool stream_host_has_still(const struct stream_host *h)
@@ -78,8 +88,7 @@ void h2_stream_uncount(struct h2_stream *st)
     h2_stream_forget_grant(st);
     if (st->flow.body_counted)
         st->host->flow.bodies--;
-    if (st->flow.request_counted)
-        count_request(st->host, -1);
+    st->host->flow.requests -= st->flow.request_counted;
     st->flow.body_counted = st->flow.request_counted = false;
 }
 
@@ -160,7 +169,7 @@ void h2_stream_data(struct h2_stream *st, struct slice data)
     h->flow.fill.used += data.len;
     budget_add(h->flow.share, (int64_t)data.len);
     h2_stream_count_promise(st);
-    bool looks = st->flow.window.size > h->flow.initial && !h->flow.looks;
+    bool looks = st->flow.window.size > stream_host_least(h) && !h->flow.looks;
     h->flow.looks |= looks;
     if (looks || fill_is_tight(&h->flow.fill))
         h->ops->arm(h);

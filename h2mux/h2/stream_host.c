@@ -2,13 +2,11 @@
 /* stream_host.c - sets up the data that the streams of a session share. See stream_host.h. */
 #include "h2mux/h2/stream_host.h"
 
-#include "h2mux/h2/window.h"
-
 static void flow_init(struct stream_flow *f, const struct h2_options *o,
                       const struct evict_ops *evict)
 {
     f->fill.limit = o->buffer_limit;
-    f->initial = WINDOW_INITIAL;
+    f->initial = f->first = WINDOW_INITIAL;
     f->line_rate = o->line_rate;
     f->rtt_begin_us = o->rtt_us;
     f->evictor = o->evictor;
@@ -30,6 +28,8 @@ void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
     list_init(&h->resets.frozen);
     h->resets.paced = o->reset_rate != 0;
     bucket_init(&h->resets.bucket, o->reset_burst, o->reset_rate, now);
+    stream_host_fit_line(h);
+    h->flow.initial = h->flow.first; /* our first SETTINGS say so */
 }
 
 void stream_host_leave_budget(struct stream_host *h)

@@ -19,6 +19,7 @@
 #include "h2mux/h2/evict.h"
 #include "h2mux/h2/h2.h"
 #include "h2mux/h2/schedule.h"
+#include "h2mux/h2/window.h"
 
 struct stream_host;
 
@@ -48,6 +49,7 @@ struct stream_flow {
     uint64_t still_held;        /* bytes held for the readers of still_bodies */
     bool looks;                 /* some bytes are held by a window larger than `initial` */
     uint32_t initial;           /* the announced window of a new stream */
+    uint32_t first;             /* the same while few streams are open */
     uint64_t announced_us;      /* when `initial` changed last */
     uint32_t learned;           /* the largest window that a stream has grown to */
     uint64_t granted, promised; /* the sums of those of all streams */
@@ -110,7 +112,24 @@ void stream_host_restore(struct stream_host *h);
 void stream_host_count_still(struct stream_host *h, uint64_t now_us);
 bool stream_host_has_still(const struct stream_host *h);
 
+/* Announces another window for new streams, if the number of open ones or the line asks for it. */
+void stream_host_retier(struct stream_host *h);
+
+/* Takes over how long the line is now known to be, for the windows of new uploads. */
+void stream_host_fit_line(struct stream_host *h);
+
 /* ---- stream_window.c */
+
+/* Returns the bytes that the line carries in a round trip (window_line). The shortest answer to a
+ * PING tells the round trip, and before the first answer the attach call does. */
+uint32_t stream_host_line(const struct stream_host *h);
+
+/* Returns the window that every stream has at least: the announced one, or WINDOW_INITIAL if that
+ * is less. */
+static inline uint32_t stream_host_least(const struct stream_host *h)
+{
+    return h->flow.initial < WINDOW_INITIAL ? h->flow.initial : WINDOW_INITIAL;
+}
 
 /* Finds the readers that are slow (window.h), by a walk over all streams, and makes their windows
  * smaller. The session's timer calls this once a second while flow.looks is set. @late: the loop

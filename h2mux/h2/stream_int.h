@@ -129,6 +129,10 @@ void h2_stream_uncount(struct h2_stream *st);
  * and enlarges the window if the window was the limit. */
 void h2_stream_credit(struct leg *leg, size_t bytes);
 
+/* Takes over that SETTINGS have changed the window of @st by @step, and enlarges the window if it
+ * would be less than a new one. */
+void h2_stream_step_window(struct h2_stream *st, int64_t step);
+
 /* Gives the credit back that is kept, if it is at least half of the window. */
 void h2_stream_return_credit(struct h2_stream *st);
 

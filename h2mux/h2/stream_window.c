@@ -73,9 +73,7 @@ static uint32_t known_window(const struct stream_host *h)
     return h->flow.learned < most ? h->flow.learned : (uint32_t)most;
 }
 
-/* Returns the bytes that the line carries in a round trip. The shortest answer to a PING tells the
- * round trip, and before the first answer the attach call does. */
-static uint32_t line_window(const struct stream_host *h)
+uint32_t stream_host_line(const struct stream_host *h)
 {
     uint64_t least = h->flow.rtt_least_us;
     return window_line(least > 0 ? least : h->flow.rtt_begin_us, h->flow.line_rate);
@@ -86,7 +84,7 @@ static uint32_t line_window(const struct stream_host *h)
  * a smaller share of the line. */
 static uint32_t common_window(const struct stream_host *h, uint32_t others)
 {
-    return window_start(known_window(h), line_window(h), others, shared(h));
+    return window_start(known_window(h), stream_host_line(h), others, shared(h));
 }
 
 static bool may_double(const struct h2_stream *st)
@@ -117,9 +115,8 @@ static void tell_library(const struct h2_stream *st)
 /* Enlarges the window; @now and window_resize say when its next round begins. Credit that was
  * withheld to make it smaller comes first: nghttp2 sends no WINDOW_UPDATE for it, but takes it for
  * bytes that are to be consumed (G21). */
-static void grow(struct h2_stream *st, uint32_t size, uint64_t now)
+static void grow_by(struct h2_stream *st, uint32_t size, uint32_t more, uint64_t now)
 {
-    uint32_t more = size - st->flow.window.size;
     uint32_t back = more < st->flow.reduced ? more : st->flow.reduced;
     uint32_t unpaid = back < st->flow.owed ? back : st->flow.owed;
     window_resize(&st->flow.window, size, now);
@@ -127,6 +124,23 @@ static void grow(struct h2_stream *st, uint32_t size, uint64_t now)
     st->flow.owed -= unpaid;
     st->flow.kept += back - unpaid;
     tell_library(st);
+    h2_stream_return_credit(st);
+}
+
+static void grow(struct h2_stream *st, uint32_t size, uint64_t now)
+{
+    grow_by(st, size, size - st->flow.window.size, now);
+}
+
+/* Only a window that was made smaller can be less than the one that is announced. */
+void h2_stream_step_window(struct h2_stream *st, int64_t step)
+{
+    int64_t size = st->flow.window.size + step, least = stream_host_least(st->host);
+    if (size < least) {
+        grow_by(st, (uint32_t)least, (uint32_t)(least - size), 0);
+        return;
+    }
+    st->flow.window.size = (uint32_t)size;
     h2_stream_return_credit(st);
 }
 
@@ -279,9 +293,21 @@ static void keep_to_length(struct h2_stream *st, int64_t length)
     h2_stream_count_promise(st);
 }
 
+/* Counts what SETTINGS grant to an upload on a long line. */
+static void count_first(struct h2_stream *st)
+{
+    if (st->flow.window.size <= WINDOW_INITIAL)
+        return;
+    st->flow.granted = st->flow.window.size - WINDOW_INITIAL;
+    st->host->flow.granted += st->flow.granted;
+    h2_stream_count_promise(st);
+}
+
 void h2_stream_open_window(struct h2_stream *st, const struct message *m, bool end)
 {
     int64_t window = st->flow.window.size;
+    if (!end && st->host->role == H2_SERVER)
+        count_first(st);
     if (end)
         h2_stream_forget_grant(st);
     else if (m->length == MESSAGE_LENGTH_UNKNOWN || m->length > window)
@@ -307,7 +333,7 @@ static void return_rest(struct h2_stream *st)
  * taken back (RFC 9113 6.9.1), so as much of the credit to come is owed, and withheld. */
 static void shrink(struct h2_stream *st)
 {
-    uint32_t size = st->host->flow.initial, less = st->flow.window.size - size;
+    uint32_t size = stream_host_least(st->host), less = st->flow.window.size - size;
     return_rest(st);
     window_resize(&st->flow.window, size, 0);
     tell_library(st);
@@ -323,12 +349,12 @@ static bool look_at(struct h2_stream *st, uint64_t now, bool late)
 {
     uint64_t taken;
     bool waits = st->reader.held > 0 && !st->reset.sent;
-    if (st->flow.window.size <= st->host->flow.initial)
+    if (st->flow.window.size <= stream_host_least(st->host))
         return false;
     if (window_slow_asks(&st->flow.window, waits && !late, now) && h2_stream_taken(st, &taken) &&
         window_slow(&st->flow.window, taken, now))
         shrink(st);
-    return waits && st->flow.window.size > st->host->flow.initial;
+    return waits && st->flow.window.size > stream_host_least(st->host);
 }
 
 void stream_host_look_for_slow(struct stream_host *h, uint64_t now, bool late)

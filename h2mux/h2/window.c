@@ -93,11 +93,17 @@ bool window_slow(struct window *w, uint64_t taken, uint64_t now_us)
     return slow;
 }
 
+enum { FIRST_MOST = 4, SECOND_MOST = 16 }; /* streams */
+
 /* Returns the initial window (bytes) for this number of open requests. All initial windows together
  * are at most 2 MiB in the first two tiers and 4 MiB in the third; in the last tier the budget is
- * the bound. */
-static uint32_t tier(uint64_t requests)
+ * the bound. On a long line they are at most four times @first. */
+static uint32_t tier(uint64_t requests, uint64_t streams, uint32_t first)
 {
+    if (streams <= FIRST_MOST)
+        return first;
+    if (streams <= SECOND_MOST && first / 4 > WINDOW_INITIAL)
+        return first / 4;
     static const struct {
         uint64_t most;
         uint32_t size;
@@ -108,9 +114,10 @@ static uint32_t tier(uint64_t requests)
     return tiers[at].size;
 }
 
-uint32_t window_initial(uint32_t now, uint32_t requests)
+uint32_t window_initial(uint32_t now, uint32_t requests, uint32_t streams, uint32_t first)
 {
-    uint32_t size = tier(requests), relaxed = tier(2 * (uint64_t)requests);
+    uint32_t size = tier(requests, streams, first);
+    uint32_t relaxed = tier(2 * (uint64_t)requests, 2 * (uint64_t)streams, first);
     if (size < now)
         return size;
     return relaxed > now ? relaxed : now;

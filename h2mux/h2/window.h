@@ -69,10 +69,11 @@ bool window_slow_asks(struct window *w, bool waits, uint64_t now_us);
 bool window_slow(struct window *w, uint64_t taken, uint64_t now_us);
 
 /* Returns the window (bytes) that a stream begins with while @requests are open; @now is the
- * present value. More requests get smaller windows, so that the full windows of some 2,900 requests
- * fit into half of a link's budget. The value falls at once, but rises only when half as many
- * requests are open as the higher value allows. */
-uint32_t window_initial(uint32_t now, uint32_t requests);
+ * present value. On a long line up to four of all @streams have @first, which is WINDOW_INITIAL or
+ * more, and up to 16 a quarter of it. More requests get smaller windows, so that the full windows
+ * of some 2,900 requests fit into half of a link's budget. The value falls at once, but rises only
+ * when half as many requests are open as the higher value allows. */
+uint32_t window_initial(uint32_t now, uint32_t requests, uint32_t streams, uint32_t first);
 
 /* Returns the share (bytes) of one body among @bodies others: a quarter of @budget divided by all
  * of them. No window grows beyond its share, so that all can have the same. */

@@ -156,8 +156,9 @@ static void deliver_all(struct world *w)
 /* The peer's SETTINGS come @late_us after our session has begun. */
 static void world_open_late(struct world *w, enum h2_role ours, uint64_t late_us)
 {
-    static const struct h2_options options = {
+    const struct h2_options options = {
         .line_rate = LINE_RATE,
+        .rtt_us = late_us,
         .max_streams = 10000,
         .ping_timeout_ms = 60000,
         .settings_timeout_ms = 60000,
@@ -285,6 +286,8 @@ static void make_grow(struct world *w)
     f->learned = chance(w, 3) > 0 ? 0 : 4096u << chance(w, 9);
     f->rtt_us = f->rtt_least_us = chance(w, 2) > 0 ? 1 : 60000000;
     f->line_rate = chance(w, 2) > 0 ? 0 : 1u << chance(w, 18);
+    stream_host_fit_line(&w->session->host);
+    stream_host_retier(&w->session->host);
 }
 
 static void read_some(struct world *w)
@@ -385,7 +388,7 @@ static void check_windows(struct world *w)
         if (!(padded ? has > 0 : granted) || sender->left > 0)
             fail_msg("stream %d: window %d, at the sender %d, kept %d, owed %d, %zu bytes wait",
                      st->id, size, has, kept, owed, sender->left);
-        assert_true(st->flow.window.size >= w->session->host.flow.initial);
+        assert_true(st->flow.window.size >= stream_host_least(&w->session->host));
     }
 }
 
@@ -671,22 +674,79 @@ static void test_no_start(void **state)
     world_close(&w);
 }
 
-/* F81: an upload's window is opened when its head comes, as far as the attach call has shown that
- * the line is long. */
+/* F81: our first SETTINGS open the windows of uploads, as far as the attach call has shown that the
+ * line is long. When a PING knows better, new SETTINGS take that back. */
 static void test_the_start_of_an_upload(void **state)
 {
     static struct world w;
-    world_open(&w, H2_SERVER);
+    world_open_late(&w, H2_SERVER, 20000);
     struct stream_flow *f = &w.session->host.flow;
-    f->rtt_least_us = 0;
-    f->rtt_begin_us = 100000;
+    int32_t first = 2500000;
+    f->rtt_us = f->rtt_least_us = 0;
+    f->announced_us = 0;
+    stream_host_fit_line(&w.session->host);
+    stream_host_retier(&w.session->host);
+    settle(&w);
+    deliver_all(&w);
+    struct stock_stream *st = stock_request(&w.peer);
+    stock_frame(&w.peer);
+    assert_int_equal(nghttp2_session_get_stream_remote_window_size(w.peer.ng, st->id), first);
+    deliver_all(&w);
+    assert_int_equal(f->promised, first - 64 * KI);
+    for (int i = 0; i < 3; i++)
+        open_stream(&w);
+    deliver_all(&w);
+    assert_int_equal(window_at_peer(&w, 7), first);
+    open_stream(&w); /* the fifth */
+    deliver_all(&w);
+    assert_int_equal(f->initial, first / 4);
+    f->rtt_least_us = 100;
+    stream_host_fit_line(&w.session->host);
+    stream_host_retier(&w.session->host);
+    settle(&w);
+    deliver_all(&w);
+    assert_int_equal(f->initial, 64 * KI);
+    send_to_all(&w, 6 * MI);
+    read_all(&w);
+    check_windows(&w);
+    for (size_t i = 0; i < w.n_readers; i++)
+        assert_int_equal(w.readers[i].got, 6 * MI);
+    world_close(&w);
+}
+
+/* F81, F22: an upload whose origin was slow has 64 KiB, also after SETTINGS that lower the windows
+ * of all by more than that, and goes on. */
+static void test_a_slow_upload_and_settings(void **state)
+{
+    static struct world w;
+    world_open_late(&w, H2_SERVER, 100000);
+    struct stream_flow *f = &w.session->host.flow;
+    f->rtt_us = f->rtt_least_us = 100000;
+    f->announced_us = 0;
+    stream_host_fit_line(&w.session->host);
+    stream_host_retier(&w.session->host);
+    settle(&w);
+    deliver_all(&w);
+    assert_int_equal(f->initial, 4 * MI);
     open_stream(&w);
     deliver_all(&w);
-    assert_int_equal(window_at_peer(&w, 1), 4 * MI);
-    assert_int_equal(f->promised, 4 * MI - 64 * KI);
-    open_stream(&w);
+    struct reader *r = &w.readers[0];
+    r->known = true;
+    send_to_all(&w, 16 * MI);
+    deliver_long(&w, r);
+    assert_int_equal(r->held, 4 * MI);
+    look(&w);
+    look(&w);
+    LIST_FOREACH (it, &w.session->host.streams)
+        assert_int_equal(CONTAINER_OF(it, struct h2_stream, node)->flow.window.size, 64 * KI);
+    for (int i = 0; i < 40; i++)
+        open_stream(&w);
     deliver_all(&w);
-    assert_true(window_at_peer(&w, 3) >= 64 * KI);
+    assert_int_equal(f->initial, 16 * KI);
+    r->known = false;
+    read_all(&w);
+    check_windows(&w);
+    assert_int_equal(r->got, 16 * MI);
     world_close(&w);
 }
 
@@ -800,6 +860,7 @@ int main(void)
         cmocka_unit_test(test_no_start),
         cmocka_unit_test(test_the_first_flight),
         cmocka_unit_test(test_the_start_of_an_upload),
+        cmocka_unit_test(test_a_slow_upload_and_settings),
         cmocka_unit_test(test_promises_are_counted),
         cmocka_unit_test(test_starts_keep_a_quarter_free),
         cmocka_unit_test(test_starts_are_half_of_the_budget),

@@ -252,9 +252,33 @@ static void windows_begin_smaller_in_a_crowd(void **state)
         {4 * KIB, UINT32_MAX, 4 * KIB},
     };
     for (size_t i = 0; i < COUNT(begins); i++)
-        if (window_initial(begins[i].now, begins[i].requests) != begins[i].want)
+        if (window_initial(begins[i].now, begins[i].requests, begins[i].requests, WINDOW_INITIAL) !=
+            begins[i].want)
             fail_msg("%u of %u: %u", begins[i].now, begins[i].requests,
-                     window_initial(begins[i].now, begins[i].requests));
+                     window_initial(begins[i].now, begins[i].requests, begins[i].requests,
+                                    WINDOW_INITIAL));
+}
+
+/* F81: on a long line few streams begin with more, WebSockets among them. */
+static void few_windows_begin_larger(void **state)
+{
+    static const struct {
+        uint32_t now, requests, streams, first, want;
+    } begins[] = {
+        {4096 * KIB, 4, 4, 4096 * KIB, 4096 * KIB}, {4096 * KIB, 5, 5, 4096 * KIB, 1024 * KIB},
+        {4096 * KIB, 0, 5, 4096 * KIB, 1024 * KIB}, {1024 * KIB, 16, 16, 4096 * KIB, 1024 * KIB},
+        {1024 * KIB, 17, 17, 4096 * KIB, 64 * KIB}, {1024 * KIB, 2, 500, 4096 * KIB, 64 * KIB},
+        {64 * KIB, 8, 8, 4096 * KIB, 1024 * KIB},   {64 * KIB, 9, 9, 4096 * KIB, 64 * KIB},
+        {1024 * KIB, 2, 2, 4096 * KIB, 4096 * KIB}, {1024 * KIB, 3, 3, 4096 * KIB, 1024 * KIB},
+        {200 * KIB, 5, 5, 200 * KIB, 64 * KIB},     {4096 * KIB, 1, 1, 64 * KIB, 64 * KIB},
+        {4096 * KIB, 33, 33, 4096 * KIB, 16 * KIB},
+    };
+    for (size_t i = 0; i < COUNT(begins); i++) {
+        uint32_t size =
+            window_initial(begins[i].now, begins[i].requests, begins[i].streams, begins[i].first);
+        if (size != begins[i].want)
+            fail_msg("%zu: %u, want %u", i, size, begins[i].want);
+    }
 }
 
 int main(void)
@@ -268,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_line_has_a_window),
         cmocka_unit_test(windows_start_with_what_is_known),
         cmocka_unit_test(windows_begin_smaller_in_a_crowd),
+        cmocka_unit_test(few_windows_begin_larger),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
