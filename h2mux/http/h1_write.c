@@ -27,6 +27,12 @@ static int append_all(struct buf *to, const struct slice *parts, size_t count)
     return ERR_OK;
 }
 
+static char *put(char *at, struct slice s)
+{
+    memcpy(at, s.ptr, s.len);
+    return at + s.len;
+}
+
 static int write_line(struct buf *to, struct slice name, struct slice value)
 {
     if (!field_name_valid(name) || !field_value_valid(value))
@@ -35,9 +41,8 @@ static int write_line(struct buf *to, struct slice name, struct slice value)
     if (!at)
         return ERR_LIMIT;
     spelling_write(at, name);
-    memcpy(at + name.len, ": ", 2);
-    memcpy(at + name.len + 2, value.ptr, value.len);
-    memcpy(at + name.len + 2 + value.len, "\r\n", 2);
+    at = put(put(at + name.len, SLICE(": ")), value);
+    put(at, SLICE("\r\n"));
     buf_commit(to, name.len + value.len + 4);
     return ERR_OK;
 }

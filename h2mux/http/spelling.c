@@ -17,20 +17,20 @@ static const char *const established[] = {
     [9] = "Accept-CH Expect-CT icy-genre Sec-CH-UA SourceMap X-Real-IP ",
     [10] = "Content-ID Message-ID PICS-Label Sec-CH-DPR SOAPAction X-WP-Nonce X-WP-Total ",
     [11] = "Content-DPR Content-MD5 Critical-CH icy-metaint X-B3-SpanId ",
-    [12] = "Icy-MetaData MIME-Version Sec-CH-Width X-B3-TraceId X-CSRF-Token X-Request-ID "
-           "X-WebKit-CSP X-XSRF-TOKEN ",
+    [12] = ("Icy-MetaData MIME-Version Sec-CH-Width X-B3-TraceId X-CSRF-Token X-Request-ID "
+            "X-WebKit-CSP X-XSRF-TOKEN "),
     [13] = "Last-Event-ID MS-Author-Via X-HTTP-Method ",
     [14] = "HTTP2-Settings Sec-CH-UA-Arch X-GitHub-Event ",
     [15] = "icy-description Sec-CH-UA-Model Sec-CH-UA-WoW64 X-UA-Compatible X-WP-TotalPages ",
-    [16] = "Sec-CH-UA-Mobile WWW-Authenticate X-AspNet-Version X-Correlation-ID "
-           "X-GitHub-Hook-ID X-XSS-Protection ",
+    [16] = ("Sec-CH-UA-Mobile WWW-Authenticate X-AspNet-Version X-Correlation-ID "
+            "X-GitHub-Hook-ID X-XSS-Protection "),
     [17] = "Sec-CH-UA-Bitness Sec-WebSocket-Key X-B3-ParentSpanId X-GitHub-Delivery ",
     [18] = "Sec-CH-UA-Platform ",
     [19] = "X-AspNetMvc-Version ",
     [20] = "Sec-CH-Device-Memory Sec-WebSocket-Accept ",
     [21] = "Sec-CH-Viewport-Width Sec-WebSocket-Version ",
-    [22] = "Sec-CH-UA-Form-Factors Sec-CH-UA-Full-Version Sec-CH-Viewport-Height "
-           "Sec-WebSocket-Protocol X-DNS-Prefetch-Control X-HTTP-Method-Override ",
+    [22] = ("Sec-CH-UA-Form-Factors Sec-CH-UA-Full-Version Sec-CH-Viewport-Height "
+            "Sec-WebSocket-Protocol X-DNS-Prefetch-Control X-HTTP-Method-Override "),
     [24] = "Sec-WebSocket-Extensions ",
     [26] = "Sec-CH-UA-Platform-Version ",
     [27] = "Sec-CH-Prefers-Color-Scheme Sec-CH-UA-Full-Version-List ",

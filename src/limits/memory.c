@@ -4,6 +4,7 @@
 #include "src/limits/memory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -85,13 +86,15 @@ static uint64_t limit_of_groups(const char *root)
 /* Reads how many bytes of the process are mapped, and how many of them are in memory. */
 static void read_use(const char *root, uint64_t *mapped, uint64_t *resident)
 {
-    char path[PATH_ROOM];
-    unsigned long all = 0, some = 0;
+    char path[PATH_ROOM], line[PATH_ROOM], *end = line;
+    uint64_t all = 0, some = 0;
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     snprintf(path, sizeof path, "%s/proc/self/statm", root);
     FILE *f = fopen(path, "re");
-    if (f && fscanf(f, "%lu %lu", &all, &some) < 1)
-        all = some = 0;
+    if (f && fgets(line, sizeof line, f)) {
+        all = strtoull(line, &end, 10);
+        some = strtoull(end, NULL, 10);
+    }
     if (f)
         fclose(f);
     *mapped = all * page;

@@ -134,6 +134,7 @@ static void find_victim(struct holder *h)
  * holders on the way that have no place any more. */
 static void settle(struct shares *s, struct holder *h)
 {
+    assert(!s->top.parent);
     for (struct holder *parent; (parent = h->parent); h = parent) {
         if (h->count == 0) {
             heap_remove(parent, h);

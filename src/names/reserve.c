@@ -3,6 +3,7 @@
  * networks; see reserve.h. */
 #include "src/names/reserve.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -186,6 +187,7 @@ static void trim(struct reserve *r, const struct reservation *v)
         if (e->live_since_us == 0 && (!first || e->v.until < first->v.until))
             first = e;
     }
+    assert(first); /* `idle` counts them */
     drop(r, first);
 }
 

@@ -54,7 +54,7 @@ void commons_free(struct commons *c)
 static struct list_node *victims_of(struct commons *c, unsigned worker)
 {
     if (worker >= c->n_victims)
-        c->victims = xrealloc(c->victims, (worker + 1) * sizeof *c->victims);
+        c->victims = xrealloc(c->victims, (worker + 1) * sizeof(struct list_node *));
     while (c->n_victims <= worker) {
         struct list_node *list = xcalloc(1, sizeof *list);
         list_init(list);

@@ -2,6 +2,7 @@
 /* listen_address.c - see listen_address.h. */
 #include "src/worker/listen_address.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <sys/un.h>
@@ -76,6 +77,7 @@ int listen_address_parse(const char *text, struct listen_addresses *out)
 {
     struct slice s = slice_str(text);
     uint16_t port;
+    assert(text);
     *out = (struct listen_addresses){.n = 0};
     if (slice_starts(s, SLICE("unix:")))
         return parse_unix(text + 5, out);
