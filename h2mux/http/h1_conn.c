@@ -162,6 +162,11 @@ uint64_t h1_conn_progress(const struct h1_conn *c)
     return c->outstanding > 0 ? c->taken : c->last_io_us;
 }
 
+size_t h1_conn_outstanding(const struct h1_conn *c)
+{
+    return c->outstanding;
+}
+
 size_t h1_conn_memory(const struct h1_conn *c)
 {
     return 2 * c->head.cap + c->rest.cap + c->outstanding + c->in.fields.cap * sizeof(struct field);

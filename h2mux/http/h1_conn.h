@@ -155,6 +155,9 @@ void h1_conn_lend_least(struct h1_conn *c, struct h1_windows *w);
 /* Reads on after w->closed was reset. */
 void h1_conn_reopen(struct h1_conn *c);
 
+/* Returns how many body bytes were handed up without credit. */
+size_t h1_conn_outstanding(const struct h1_conn *c);
+
 /* Returns the bytes of memory that on_memory tells. A head counts twice: it waits here, and a copy
  * of it may wait for the other leg's peer. */
 size_t h1_conn_memory(const struct h1_conn *c);

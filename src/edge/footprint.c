@@ -9,8 +9,9 @@ enum {
     WINDOW_LEAST = 16 * 1024 - 16, /* the bytes of one TLS record, and of one place in memory */
     WINDOW = 256 * 1024,           /* an upload between a viewer and a link */
     WINDOWS_LENT = 8 * 1024 * 1024,
-    WINDOWS_PART = 8, /* of the budget */
-    CROWD = 4         /* uploads that may have the largest window at least */
+    WINDOWS_PART = 8,      /* of the budget */
+    CROWD = 4,             /* uploads that may have the largest window at least */
+    HEAD_USUAL = 16 * 1024 /* what a head may take, twice and with its fields, while it waits */
 };
 
 static struct footprint *footprint_of(struct evict_reader *r)
@@ -18,9 +19,13 @@ static struct footprint *footprint_of(struct evict_reader *r)
     return CONTAINER_OF(r, struct footprint, reader);
 }
 
+/* A usual request that waits for its answer, or whose answer rests, does not count as one that
+ * stands still: it gives little memory back. */
 static bool taken(struct evict_reader *r, uint64_t *bytes)
 {
-    *bytes = h1_conn_progress(footprint_of(r)->conn);
+    const struct footprint *f = footprint_of(r);
+    bool waits = h1_conn_outstanding(f->conn) == 0 && r->held < HEAD_USUAL;
+    *bytes = waits ? loop_now_us(f->worker->loop) : h1_conn_progress(f->conn);
     return true;
 }
 

@@ -544,8 +544,8 @@ def test_heads_that_wait(here, serve, name, ended, ending):
 def test_what_does_not_move_is_given_up(new_server, name, ended, kind):
     """The budget is short. Uploads that the client does not take, and large heads without an
     answer, are given up after the stall timeout, with 503 and a line of the log. An upload that
-    moves stays."""
-    server = new_server("--memory-budget", MIB, "--stall-timeout", "1s")
+    moves stays, and so does a request with a usual head that waits for its answer."""
+    server = new_server("--memory-budget", MIB, "--stall-timeout", "1s", "--workers", "1")
     deaf = Deaf(server, name, register(server, name)["ticket"], serve=lambda stream: None)
     ended.callback(deaf.close)
     slow = linked(server, f"{name}-2", serve=lambda stream: None)
@@ -553,6 +553,8 @@ def test_what_does_not_move_is_given_up(new_server, name, ended, kind):
     with contextlib.ExitStack() as stack:
         moving = stack.enter_context(Viewer(server.port))
         moving.send(head("POST", "/", f"{name}-2.localhost", "Content-Length: 100000000"))
+        polls = stack.enter_context(Viewer(server.port))
+        polls.send(head("GET", "/", f"{name}-2.localhost", f"Cookie: {'x' * 3900}"))
         crowd = []
         for _ in range(60):
             viewer = stack.enter_context(Viewer(server.port))
@@ -573,7 +575,7 @@ def test_what_does_not_move_is_given_up(new_server, name, ended, kind):
         assert first.response().status == 503
         wait_until(lambda: memory(server) < MIB * 3 // 4, 15 * SLOW, "room")
         assert memory(server, "streams_evicted") > 0
-        assert not readable([moving.socket])
+        assert not readable([moving.socket, polls.socket])
 
 
 # A server that sees other limits of its control groups than the machine's.
