@@ -25,7 +25,9 @@ static void take_back(struct server *s)
     malloc_trim(0);
 }
 
-void memory_alarm_judge(struct server *s, const struct fill *use)
+/* Sets the alarm of @s by what is in use: on from 85 % of the limit, off below 75 %. While it is
+ * on, memory is taken back, and from the second look on, requests are refused. */
+static void judge(struct server *s, const struct fill *use)
 {
     enum budget_alarm was = budget_alarm(&s->budget), is = BUDGET_CALM;
     if (memory_is_short(was != BUDGET_CALM, use))
@@ -46,7 +48,7 @@ static void look(void *user)
     if (a->base == 0) /* the threads have mapped their arenas by now */
         a->base = memory_mapped("");
     struct fill use = memory_use("", a->base);
-    memory_alarm_judge(a->server, &use);
+    judge(a->server, &use);
 }
 
 struct memory_alarm *memory_alarm_new(struct server *s, struct loop *l)

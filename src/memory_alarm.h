@@ -17,8 +17,4 @@ struct memory_alarm *memory_alarm_new(struct server *s, struct loop *l) MUSTCHEC
 /* NULL is fine. */
 void memory_alarm_free(struct memory_alarm *a);
 
-/* Sets the alarm of @s by what is in use: on from 85 % of the limit, off below 75 %. While it is
- * on, memory is taken back, and from the second call on, requests are refused. */
-void memory_alarm_judge(struct server *s, const struct fill *use);
-
 #endif

@@ -33,7 +33,9 @@ bool inet_is_localhost(struct slice host)
     return above > 1 && host.ptr[above - 1] == '.' && slice_ieq(slice_skip(host, above), local);
 }
 
-int inet_unmap(int family, union inet *a)
+/* Turns a mapped address into the IPv4 address that it stands for. Returns the family of @a, which
+ * was @family, from then on. */
+static int unmap(int family, union inet *a)
 {
     struct in6_addr v6;
     if (family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->v6))
@@ -51,7 +53,7 @@ int inet_of_socket(const struct sockaddr_storage *socket, union inet *out)
         return AF_INET;
     case AF_INET6:
         out->v6 = ((const struct sockaddr_in6 *)(const void *)socket)->sin6_addr;
-        return inet_unmap(AF_INET6, out);
+        return unmap(AF_INET6, out);
     default:
         return AF_UNSPEC;
     }
@@ -67,7 +69,7 @@ bool inet_is_of_this_machine(const struct sockaddr_storage *peer)
 bool inet_is_loopback(int family, const union inet *a)
 {
     union inet plain = *a;
-    switch (inet_unmap(family, &plain)) {
+    switch (unmap(family, &plain)) {
     case AF_INET:
         return ntohl(plain.v4.s_addr) >> 24 == 127;
     case AF_INET6:

@@ -35,10 +35,6 @@ bool inet_is_public(const struct sockaddr *a) MUSTCHECK;
  * has no such address. An IPv4 address that is mapped into IPv6 (RFC 4291 2.5.5.2) is AF_INET. */
 int inet_of_socket(const struct sockaddr_storage *socket, union inet *out);
 
-/* Turns a mapped address into the IPv4 address that it stands for. Returns the family of @a, which
- * was @family, from then on. */
-int inet_unmap(int family, union inet *a);
-
 /* Returns whether @a is of 127.0.0.0/8 or ::1, mapped or not. */
 bool inet_is_loopback(int family, const union inet *a);
 /* Returns whether @peer is at a loopback address or a unix socket. */

@@ -76,10 +76,10 @@ int opt_parse_size(const char *text, uint64_t *out)
 static int set_number(const struct opt *row, uint64_t *field, const char *text)
 {
     uint64_t n = 0;
-    const struct opt_unit *units = opt_type_info(row->type)->units;
     int err = row->type == OPT_MSEC   ? opt_parse_msec(text, &n)
               : row->type == OPT_UINT ? slice_to_u64(slice_str(text), UINT64_MAX, &n)
-                                      : parse_scaled(text, units, &n);
+              : row->type == OPT_SIZE ? opt_parse_size(text, &n)
+                                      : parse_scaled(text, opt_type_info(row->type)->units, &n);
     if (err < 0)
         return err;
     if (n < row->min || (row->max > 0 && n > row->max))

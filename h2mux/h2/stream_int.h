@@ -133,9 +133,6 @@ void h2_stream_credit(struct leg *leg, size_t bytes);
  * would be less than a new one. */
 void h2_stream_step_window(struct h2_stream *st, int64_t step);
 
-/* Gives the credit back that is kept, if it is at least half of the window. */
-void h2_stream_return_credit(struct h2_stream *st);
-
 /* Opens the window of @st for the answer to a request whose HEADERS have just left, as far as the
  * line is long and the budgets have room: the WINDOW_UPDATE follows the HEADERS. */
 void h2_stream_start(struct h2_stream *st);

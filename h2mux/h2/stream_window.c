@@ -112,6 +112,15 @@ static void tell_library(const struct h2_stream *st)
     nghttp2_session_set_local_window_size(st->host->ng, NGHTTP2_FLAG_NONE, st->id, size);
 }
 
+/* Gives the credit back that is kept, if it is at least half of the window. */
+static void return_credit(struct h2_stream *st)
+{
+    if (st->flow.kept == 0 || st->flow.kept < st->flow.window.size / 2)
+        return;
+    nghttp2_session_consume_stream(st->host->ng, st->id, st->flow.kept);
+    st->flow.kept = 0;
+}
+
 /* Enlarges the window; @now and window_resize say when its next round begins. Credit that was
  * withheld to make it smaller comes first: nghttp2 sends no WINDOW_UPDATE for it, but takes it for
  * bytes that are to be consumed (G21). */
@@ -124,7 +133,7 @@ static void grow_by(struct h2_stream *st, uint32_t size, uint32_t more, uint64_t
     st->flow.owed -= unpaid;
     st->flow.kept += back - unpaid;
     tell_library(st);
-    h2_stream_return_credit(st);
+    return_credit(st);
 }
 
 static void grow(struct h2_stream *st, uint32_t size, uint64_t now)
@@ -141,15 +150,7 @@ void h2_stream_step_window(struct h2_stream *st, int64_t step)
         return;
     }
     st->flow.window.size = (uint32_t)size;
-    h2_stream_return_credit(st);
-}
-
-void h2_stream_return_credit(struct h2_stream *st)
-{
-    if (st->flow.kept == 0 || st->flow.kept < st->flow.window.size / 2)
-        return;
-    nghttp2_session_consume_stream(st->host->ng, st->id, st->flow.kept);
-    st->flow.kept = 0;
+    return_credit(st);
 }
 
 /* Counts @bytes of credit. The part that is owed is withheld for good. With the last part of it
@@ -162,7 +163,7 @@ static void count_credit(struct h2_stream *st, size_t bytes)
     st->flow.kept += bytes - paid;
     if (paid > 0 && paid == owed)
         nghttp2_session_consume_stream(st->host->ng, st->id, 0);
-    h2_stream_return_credit(st);
+    return_credit(st);
 }
 
 /* ---- growth is earned */

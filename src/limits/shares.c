@@ -316,12 +316,6 @@ size_t shares_count(const struct shares *s)
     return s->top.count;
 }
 
-size_t shares_count_of(const struct shares *s, const struct who *who)
-{
-    const struct holder *h = who->depth > 0 ? find(s, &who->at[who->depth - 1]) : NULL;
-    return h ? h->count : 0;
-}
-
 bool shares_has_most(const struct shares *s, const struct who *who)
 {
     for (unsigned i = 0; i < who->depth; i++) {

@@ -72,9 +72,6 @@ void shares_set_idle(struct shares *s, struct share *p, bool idle);
 /* Returns the number of places that are taken. */
 size_t shares_count(const struct shares *s);
 
-/* Returns the number of places that the narrowest holder of @who has. Returns 0 for nobody. */
-size_t shares_count_of(const struct shares *s, const struct who *who);
-
 /* Returns whether @who or a network around it has as many places as one holder may have. */
 bool shares_has_most(const struct shares *s, const struct who *who);
 
