@@ -169,7 +169,7 @@ class OneportIpsecMb(Oneport):
 
     name = "oneport-ipsec-mb"
     folder = TOP / "build" / "release-ipsec-mb"
-    programs = tuple(str(folder / name) for name in ("oneportd", "oneport"))
+    programs = (str(folder / "oneportd"), str(folder / "oneport"))
 
 
 def new_server(bench, directory, workers, folder=BIN):
