@@ -168,7 +168,7 @@ def only_head(person):
 def trailers(person):
     response = person.get("/trailers", "TE: trailers", "Connection: TE")
     check(
-        response.body == b"hello" and response.trailers == [("x-sum", "42")],
+        response.body == b"hello" and response.trailers == [("X-Sum", "42")],
         f"{response} {response.trailers}",
     )
 
@@ -212,7 +212,7 @@ def malformed(person):
     raw = person.dice.choice(
         (
             b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
-            b"GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET /\x7f HTTP/1.1\r\nHost: x\r\n\r\n",
             b"G\r\n\r\n",
             (
                 b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding:"
