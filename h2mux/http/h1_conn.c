@@ -232,6 +232,10 @@ static struct sock *let_go(struct h1_conn *c)
     return_window(c);
     leg_untie(&c->leg);
     task_cancel(&c->task);
+    if (!c->lent) { /* hundreds may be closed in this turn, and what they hold is not counted */
+        buf_release(&c->head);
+        buf_release(&c->rest);
+    }
     if (CHECKING)
         h1_conn_check(c);
     loop_reap(c->loop, &c->reap, h1_conn_free, c);

@@ -35,6 +35,7 @@ struct h1_conn {
     struct buf rest; /* read ahead, behind the head or the message */
     struct h1_scan scan;
     bool begun;     /* on_head_begin was told of this head */
+    bool lent;      /* the head was given to an owner, who may still borrow from it */
     size_t skipped; /* empty lines before this head that have gone */
     struct message in;
     struct h1_body body;

@@ -207,12 +207,14 @@ void h1_conn_forget_head(struct h1_conn *c)
     buf_release(&c->head);
     c->scan = (struct h1_scan){0};
     c->begun = false;
+    c->lent = false;
     c->skipped = 0;
 }
 
 /* Hands a request to the owner, a response to the exchange that asked for it. */
 static void give_head(struct h1_conn *c, bool end)
 {
+    c->lent = true;
     if (c->role == H1_SERVER)
         c->ops->on_head(c->user, &c->in, end);
     else if (c->leg.events)
@@ -250,6 +252,9 @@ static void head_complete(struct h1_conn *c, size_t length)
         return;
     buf_truncate(&c->head, length);
     buf_fit(&c->head); /* it may stay for as long as the body, whose bytes came along */
+    h1_conn_tell_memory(c);
+    if (h1_conn_closed(c)) /* the owner refuses the head */
+        return;
     int err = parse_head(c, buf_slice(&c->head), &r);
     if (err == ERR_OK && !judge_first_chunks(c, &r))
         err = ERR_CODING;
@@ -360,6 +365,7 @@ static bool read_head_once(struct h1_conn *c)
         h1_conn_fail(c, ERR_LIMIT, "head too large");
     else
         scan_head(c);
+    h1_conn_tell_memory(c);
     return true;
 }
 

@@ -68,6 +68,12 @@ void budget_tell_now(struct budget_share *s)
         s->on_held(s->user, false);
 }
 
+void budget_add_moving(struct budget *b, int64_t bytes)
+{
+    atomic_fetch_add_explicit(&b->used, (uint64_t)bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&b->fixed, (uint64_t)bytes, memory_order_relaxed);
+}
+
 void budget_withhold(struct budget_share *s, uint64_t bytes)
 {
     s->withheld += bytes;

@@ -9,7 +9,8 @@
  * takes memory back when a budget is short.
  *
  * Invariants: budget.used is the sum of `told` of all shares, budget.fixed the sum of `told_fixed`,
- * budget.links the sum of `links`; no sum ever falls below 0. */
+ * both with what is moving (budget_add_moving); budget.links is the sum of `links`; no sum ever
+ * falls below 0. */
 #ifndef H2MUX_IO_BUDGET_H
 #define H2MUX_IO_BUDGET_H
 
@@ -134,6 +135,10 @@ static inline void budget_add_fixed(struct budget_share *s, int64_t bytes)
     s->fixed += (uint64_t)bytes;
     s->held += (uint64_t)bytes;
 }
+
+/* Counts @bytes of memory that are on their way from one thread to another, and are in no share. A
+ * negative number counts bytes that have arrived, or that are free. Any thread may call this. */
+void budget_add_moving(struct budget *b, int64_t bytes);
 
 /* Adds @bytes to the promises of the share. A negative number takes promises back, or counts bytes
  * that have arrived. Does nothing if @s is NULL. */

@@ -139,6 +139,11 @@ void sock_unread(struct sock *s, struct slice data)
     loop_defer(s->loop, &s->tasks.ready);
 }
 
+size_t sock_unread_bytes(const struct sock *s)
+{
+    return buf_len(&s->rx.unread);
+}
+
 void sock_write(struct sock *s, struct slice data)
 {
     if (CHECKING)

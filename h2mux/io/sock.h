@@ -125,6 +125,8 @@ enum { SOCK_RECORD_MAX = 16384 };
 /* Puts @data back before the bytes that sock_read returns next. A reader that has read too far
  * calls this function before another owner takes the sock. */
 void sock_unread(struct sock *s, struct slice data);
+/* Returns how many bytes wait that sock_unread has put back. */
+size_t sock_unread_bytes(const struct sock *s);
 
 /* sock_pause stops the calls of on_readable, and sock_resume allows them again. After sock_resume
  * on_readable runs if something may be there to be read. */

@@ -272,7 +272,6 @@ static void on_head(void *user, struct message *m, bool end)
     if (!end)
         h1_conn_lend_window(e->conn, &e->worker->windows);
     entry_set_idle(&e->entry, false);
-    footprint_set(&e->footprint, h1_conn_memory(e->conn));
     bool enters = call.route.kind == ROUTE_BASE ||
                   (entry_pass_door(&e->entry, sock_peer(sock)) && footprint_lets_in(&e->footprint));
     request_begin(&e->request, m, h1_conn_keeps_alive(e->conn) && !e->entry.at_door);
@@ -469,6 +468,7 @@ void edge_h1_new(struct worker *w, struct sock *sock, const struct peer *peer)
     timer_arm(&e->timer, w->server->config->timeouts.head_ms);
     list_push(&w->edges, &e->node);
     entry_keep(&e->entry, w, sock_peer(sock), evict);
+    footprint_set(&e->footprint, sock_unread_bytes(sock));
     note_idle(e);
     /* When the connection comes from another worker, an answer may still be in its queue. */
     sock_count_tail(sock, &w->evictor.tails);

@@ -9,9 +9,10 @@ enum {
     WINDOW_LEAST = 16 * 1024 - 16, /* the bytes of one TLS record, and of one place in memory */
     WINDOW = 256 * 1024,           /* an upload between a viewer and a link */
     WINDOWS_LENT = 8 * 1024 * 1024,
-    WINDOWS_PART = 8,      /* of the budget */
-    CROWD = 4,             /* uploads that may have the largest window at least */
-    HEAD_USUAL = 16 * 1024 /* what a head may take, twice and with its fields, while it waits */
+    WINDOWS_PART = 8,       /* of the budget */
+    CROWD = 4,              /* uploads that may have the largest window at least */
+    UNTOLD_MAX = 64 * 1024, /* that other threads need not know of before the end of this turn */
+    HEAD_USUAL = 16 * 1024  /* what a head may take, twice and with its fields, while it waits */
 };
 
 static struct footprint *footprint_of(struct evict_reader *r)
@@ -110,6 +111,8 @@ void footprint_set(struct footprint *f, uint64_t bytes)
         evict_reader_hold(&w->uploads, &f->reader, more - held, now);
     else if (more < held)
         evict_reader_release(&f->reader, held - more);
+    if (more > held && share->held > share->told + UNTOLD_MAX)
+        budget_tell_now(share);
     if (more < held)
         f->reader.moved_us = now;
     else if (more > held && is_spent(share))

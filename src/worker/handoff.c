@@ -15,12 +15,20 @@
 struct handoff {
     struct mail mail;
     struct task leave;
-    struct orphan orphan; /* while leaving: closes the sock if the loop is freed */
-    struct sock *sock;    /* owned; while mailed it has no loop */
-    struct mailbox *to;   /* borrowed: outlives every mail */
+    struct orphan orphan;  /* while leaving: closes the sock if the loop is freed */
+    struct sock *sock;     /* owned; while mailed it has no loop */
+    struct mailbox *to;    /* borrowed: outlives every mail */
+    struct budget *budget; /* borrowed: counts `bytes` until the new owner does */
+    int64_t bytes;         /* of the sock, unread */
     struct peer peer;
     void (*deliver)(struct worker *w, struct sock *sock, const struct peer *peer);
 };
+
+static void over(struct handoff *h)
+{
+    budget_add_moving(h->budget, -h->bytes);
+    free(h);
+}
 
 static void arrive(struct mail *m, void *reader)
 {
@@ -33,7 +41,8 @@ static void arrive(struct mail *m, void *reader)
         sock_close(h->sock);
     else
         h->deliver(w, h->sock, &h->peer);
-    free(h);
+    budget_tell(&w->evictor.share);
+    over(h);
 }
 
 static void leave(void *user)
@@ -50,7 +59,7 @@ static void give_up(void *user)
     orphan_leave(&h->orphan);
     task_cancel(&h->leave);
     sock_close(h->sock);
-    free(h);
+    over(h);
 }
 
 void handoff_send(struct worker *from, unsigned to, struct sock *sock, const struct peer *peer,
@@ -65,6 +74,9 @@ void handoff_send(struct worker *from, unsigned to, struct sock *sock, const str
     h->deliver = deliver;
     h->sock = sock;
     h->peer = *peer;
+    h->budget = &from->server->budget;
+    h->bytes = (int64_t)sock_unread_bytes(sock);
+    budget_add_moving(h->budget, h->bytes);
     h->to = from->server->workers[to]->mailbox;
     task_init(&h->leave, leave, h);
     loop_adopt(from->loop, &h->orphan, give_up, h);
