@@ -151,7 +151,7 @@ void reserve_free(struct reserve *r)
 static int64_t lived_s(const struct entry *e)
 {
     uint64_t now_us = clock_now_us();
-    uint64_t us = e->live_since_us > 0 && now_us > e->live_since_us ? now_us - e->live_since_us : 0;
+    uint64_t us = e->live_since_us > 0 ? now_us - e->live_since_us : 0;
     return e->v.lived_s + (int64_t)(us / 1000000);
 }
 
