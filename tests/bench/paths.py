@@ -6,6 +6,7 @@ A path is a context manager. Its processes run inside of the `with` block and en
 
 import contextlib
 import os
+import pathlib
 import resource
 import shutil
 import socket
@@ -169,6 +170,14 @@ class OneportIpsecMb(Oneport):
 
     name = "oneport-ipsec-mb"
     folder = TOP / "build" / "release-ipsec-mb"
+    programs = (str(folder / "oneportd"), str(folder / "oneport"))
+
+
+class OneportBefore(Oneport):
+    """Runs the programs of another build, which lie in the directory BEFORE of the environment."""
+
+    name = "oneport-before"
+    folder = pathlib.Path(os.environ.get("BEFORE") or TOP / "build" / "before")
     programs = (str(folder / "oneportd"), str(folder / "oneport"))
 
 

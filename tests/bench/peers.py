@@ -14,7 +14,7 @@ import subprocess
 
 from support.programs import free_port
 
-from .paths import Direct, NginxHop, Oneport, OneportIpsecMb, Path, Skipped
+from .paths import Direct, NginxHop, Oneport, OneportBefore, OneportIpsecMb, Path, Skipped
 
 
 class Haproxy(Path):
@@ -267,9 +267,9 @@ def prepare_privilege_separation():
 
 
 ALWAYS = (Direct, NginxHop, Oneport, Haproxy, HaproxyTuned, Nghttpx, Ssh)
-# The first is built by `make IPSEC_MB=yes`, and Debian has no packages of the others. They are
-# measured where their programs are found.
-ON_PATH = (OneportIpsecMb, Chisel, Frp, Localtunnel)
+# The first is built by `make IPSEC_MB=yes`, the second is in BEFORE, and Debian has no packages of the
+# others. They are measured where their programs are found.
+ON_PATH = (OneportIpsecMb, OneportBefore, Chisel, Frp, Localtunnel)
 ALL = {kind.name: kind for kind in ALWAYS + ON_PATH}
 DEFAULT = [
     kind.name
