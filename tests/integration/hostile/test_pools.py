@@ -510,8 +510,8 @@ def big_head(method, host, size, *fields):
 
 
 def grown_by_heads(here, server, host, sent):
-    """Sends 1,200 heads. Checks that some are refused and that others are served. Returns by how many
-    bytes the server grew."""
+    """Sends 1,200 heads. Checks that some are refused and that others are served. Returns by how
+    many bytes the server grew."""
     before = server.rss()
     with contextlib.ExitStack() as stack:
         crowd = []
@@ -535,10 +535,10 @@ def grown_by_heads(here, server, host, sent):
 @pytest.mark.skipif(VARIANT != "release", reason="measures memory")
 @pytest.mark.parametrize("ending", ["waits", "half a head"])
 def test_heads_that_wait(here, serve, name, ended, ending):
-    """1,200 viewers send large heads, which get no answer, or stop before their end. Those that would
-    be over the budget are refused, and their memory is free at once, also if hundreds come in one
-    turn, or are on their way to another worker. Without that the heap grows by 35 MiB and more. A
-    small request of another viewer is served."""
+    """1,200 viewers send large heads, which get no answer, or stop before their end. Those that
+    would be over the budget are refused, and their memory is free at once, also if hundreds come in
+    one turn, or are on their way to another worker. Without that the heap grows by 35 MiB and more.
+    A small request of another viewer is served."""
     budget = 8 * MIB
     server = serve("--memory-budget", budget, "--max-streams", "2000")
     with here.inside():
