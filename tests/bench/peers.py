@@ -267,8 +267,8 @@ def prepare_privilege_separation():
 
 
 ALWAYS = (Direct, NginxHop, Oneport, Haproxy, HaproxyTuned, Nghttpx, Ssh)
-# The first is built by `make IPSEC_MB=yes`, the second is in BEFORE, and Debian has no packages of the
-# others. They are measured where their programs are found.
+# The first is built by `make IPSEC_MB=yes`, the second is in BEFORE, and Debian has no packages of
+# the others. They are measured where their programs are found.
 ON_PATH = (OneportIpsecMb, OneportBefore, Chisel, Frp, Localtunnel)
 ALL = {kind.name: kind for kind in ALWAYS + ON_PATH}
 DEFAULT = [
