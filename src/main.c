@@ -12,6 +12,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/file.h"
 #include "h2mux/io/tls_gcm.h"
+#include "src/account.h"
 #include "src/crew.h"
 #include "src/drain.h"
 #include "src/edge/binding.h"
@@ -191,6 +192,19 @@ static int open_directory(void *program)
 static void close_directory(void *program)
 {
     directory_free(server_of(program)->directory);
+}
+
+/* Becomes the user that serves. What follows is done with that user's rights. */
+static int open_account(void *program)
+{
+    const struct config *c = server_of(program)->config;
+    char reason[ACCOUNT_REASON_MAX];
+    struct account a;
+    int err = account_choose(&a, c, reason);
+    if (err == 0)
+        err = account_become(&a, c, reason);
+    account_deinit(&a);
+    return err < 0 ? complain(c->user ? "--user" : "the owner of --state-dir", reason) : 0;
 }
 
 /* ---- workers */
@@ -385,13 +399,20 @@ static int serve(void *program)
 }
 
 static const struct stage stages[] = {
-    {open_log, close_log},     {open_access_log, close_access_log},
-    {open_trust, close_trust}, {open_limits, close_limits},
-    {open_tls, close_tls},     {open_sockets, close_sockets},
-    {open_store, close_store}, {open_directory, close_directory},
-    {open_crew, close_crew},   {open_drain, close_drain}, /* letters name it */
-    {open_names, close_names},                            /* letters name it */
-    {open_listeners, settle},  {serve, NULL},
+    {open_log, close_log},
+    {open_trust, close_trust},
+    {open_limits, close_limits},
+    {open_tls, close_tls},
+    {open_sockets, close_sockets},
+    {open_account, NULL}, /* root has done what only root can do */
+    {open_access_log, close_access_log},
+    {open_store, close_store},
+    {open_directory, close_directory},
+    {open_crew, close_crew},
+    {open_drain, close_drain}, /* letters name it */
+    {open_names, close_names}, /* letters name it */
+    {open_listeners, settle},
+    {serve, NULL},
 };
 
 static int run(const struct config *c)

@@ -3,6 +3,7 @@
  * `node`; see state.h. */
 #include "src/names/state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #include "h2mux/base/log.h"
 
 enum { NODE_FILE_MAX = 256, NODE_LEN = sizeof "oneport-" - 1 + 8 };
+
+static const uid_t KEEP = (uid_t)-1; /* new directories stay ours */
 
 static int fail_io(const char **why)
 {
@@ -42,9 +45,10 @@ int state_open(const char *dir, const char **why)
     return fd;
 }
 
-/* Makes @dir and each missing directory above it. Each gets mode 0700, as the XDG specification
- * asks; /var/lib exists already. Returns 0, or ERR_IO with errno set. */
-static int make_directories(const char *dir)
+/* Makes @dir and each missing directory above it, for @uid unless that is KEEP. Each gets mode
+ * 0700, as the XDG specification asks; /var/lib exists already. Returns 0, or ERR_IO with errno
+ * set. */
+static int make_directories(const char *dir, uid_t uid, gid_t gid)
 {
     char *path = xstrdup(dir);
     int err = 0;
@@ -53,7 +57,9 @@ static int make_directories(const char *dir)
         if (c != '/' && c != '\0')
             continue;
         *at = '\0';
-        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        if (mkdir(path, 0700) == 0)
+            err = uid == KEEP || chown(path, uid, gid) == 0 ? 0 : ERR_IO;
+        else if (errno != EEXIST)
             err = ERR_IO;
         *at = c;
         if (c == '\0')
@@ -69,11 +75,70 @@ int state_prepare(const char *dir, const char **why)
 {
     int fd = state_open(dir, why);
     if (fd == ERR_NOT_FOUND)
-        fd = make_directories(dir) < 0 ? fail_io(why) : state_open(dir, why);
+        fd = make_directories(dir, KEEP, 0) < 0 ? fail_io(why) : state_open(dir, why);
     if (fd < 0)
         return fd;
     close(fd);
     return 0;
+}
+
+/* ---- the directory's owner */
+
+/* Returns whether a server may have made the file @name: one of the files above, or a temporary
+ * one, which is such a name between a dot and a PID. A disk of its own has lost+found. */
+static bool is_ours(const char *name)
+{
+    static const char *const files[] = {STATE_SECRET,   STATE_NODE,    STATE_NAMES,
+                                        STATE_RESERVED, STATE_RELEASE, STATE_LOCK};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t len = strlen(files[i]);
+        if (strcmp(name, files[i]) == 0 ||
+            (name[0] == '.' && strncmp(name + 1, files[i], len) == 0 && name[len + 1] == '.'))
+            return true;
+    }
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0;
+}
+
+/* Gives each file of the directory @d to @uid, or looks only if @dry is set. Returns 0, ERR_DENIED
+ * or ERR_IO. */
+static int give_files(DIR *d, uid_t uid, gid_t gid, bool dry, const char **why)
+{
+    int at = dirfd(d);
+    rewinddir(d);
+    for (const struct dirent *e; (e = readdir(d));) {
+        if (!is_ours(e->d_name)) {
+            *why = "has files that are not oneportd's: chown it to the --user";
+            return ERR_DENIED;
+        }
+        if (dry || e->d_name[0] == '.')
+            continue;
+        if (fchownat(at, e->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+            return fail_io(why);
+    }
+    return 0;
+}
+
+int state_give(const char *dir, uid_t uid, gid_t gid, const char **why)
+{
+    struct stat st;
+    if (stat(dir, &st) == 0 && st.st_uid == uid)
+        return 0;
+    int at = state_open(dir, why);
+    if (at == ERR_NOT_FOUND)
+        return make_directories(dir, uid, gid) < 0 ? fail_io(why) : 0;
+    if (at < 0)
+        return at;
+    DIR *d = fdopendir(at);
+    int err = d ? give_files(d, uid, gid, true, why) : fail_io(why);
+    if (err == 0)
+        err = give_files(d, uid, gid, false, why);
+    if (err == 0 && fchown(at, uid, gid) < 0)
+        err = fail_io(why);
+    if (d)
+        closedir(d);
+    else
+        close(at);
+    return err;
 }
 
 /* ---- its files */

@@ -15,6 +15,8 @@
 #ifndef SRC_NAMES_STATE_H
 #define SRC_NAMES_STATE_H
 
+#include <sys/types.h>
+
 #include "h2mux/base/buf.h"
 
 enum { STATE_NODE_MAX = 24 };
@@ -29,6 +31,12 @@ enum { STATE_NODE_MAX = 24 };
 /* Makes @dir, and the directories above it that are missing, with mode 0700. Returns 0; ERR_DENIED
  * when somebody else may change @dir; or ERR_IO with errno set. */
 int state_prepare(const char *dir, const char **why) MUSTCHECK;
+
+/* Gives @dir to the user @uid and the group @gid, with its files; makes it, and the directories
+ * above it that are missing, for that user. Does nothing to a directory that is @uid's. The caller
+ * is root. Returns 0; ERR_DENIED when @dir is not root's, somebody else may change it, or it has
+ * files that no start makes; or ERR_IO with errno set. */
+int state_give(const char *dir, uid_t uid, gid_t gid, const char **why) MUSTCHECK;
 
 /* Opens the directory @dir. Returns a descriptor, ERR_NOT_FOUND, ERR_DENIED or ERR_IO. */
 int state_open(const char *dir, const char **why) MUSTCHECK;

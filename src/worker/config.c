@@ -228,6 +228,8 @@ static const struct opt rows[] = {
     {.name = "state-dir", .type = OPT_TEXT, .offset = FIELD(names.state_dir), .value = "DIR",
      .help = "keep secret and names here (default /var/lib/oneport as root, else $XDG_STATE_HOME/oneportd)",
      .wants = "a folder"},
+    {.name = "user", .type = OPT_TEXT, .offset = FIELD(user), .value = "NAME",
+     .help = "when started as root, become this user once ports are bound and keys are read (default: the owner of the state directory)", .wants = "a user"},
     {.name = "ticket-life", .type = OPT_MSEC, .offset = FIELD(names.ticket_life_ms), .fallback = "30d", .min = SECOND, .max = 3650 * DAY,
      .help = "how long a ticket is valid"},
     {.name = "name-pending", .type = OPT_MSEC, .offset = FIELD(names.pending_ms), .fallback = "60s", .min = 1, .max = DAY,

@@ -10,6 +10,7 @@
 /* Holds the values of all options. Times are in milliseconds, and sizes in bytes. A limit of 0
  * means no limit. */
 struct config {
+    const char *user;        /* --user; NULL: the owner of the state directory */
     const char *domain;      /* base domain, lower case, without a dot at the end */
     uint64_t workers;        /* threads; 0: one for each core */
     const char *crypto;      /* auto or openssl: who encrypts TLS records */

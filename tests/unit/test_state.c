@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -138,13 +139,42 @@ static void test_held_name(void **state)
     }
 }
 
+/* O120: root gives the directory and the files of a server, and nothing else. */
+static void test_give(void **state)
+{
+    enum { USER = 4141, GROUP = 4242 };
+    struct stat st;
+    char given[96], path[128];
+    if (geteuid() != 0)
+        skip();
+    snprintf(given, sizeof given, "%s/given", dir);
+    assert_int_equal(state_prepare(given, &why), 0);
+    assert_int_equal(state_create(given, STATE_SECRET, SLICE("key"), &why), 0);
+    assert_int_equal(state_create(given, "other", SLICE("x"), &why), 0);
+    assert_int_equal(state_give(given, USER, GROUP, &why), ERR_DENIED);
+    state_remove(given, "other");
+    assert_int_equal(state_give(given, USER, GROUP, &why), 0);
+    assert_int_equal(stat(given, &st), 0);
+    assert_int_equal(st.st_uid, USER);
+    snprintf(path, sizeof path, "%s/%s", given, STATE_SECRET);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_uid, USER);
+    assert_int_equal(st.st_gid, GROUP);
+    assert_int_equal(state_give(given, USER, GROUP, &why), 0); /* it is that user's already */
+    assert_int_equal(state_give(given, USER + 1, GROUP, &why), ERR_DENIED);
+    snprintf(path, sizeof path, "%s/new/deep", dir);
+    assert_int_equal(state_give(path, USER, GROUP, &why), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_uid, USER);
+    assert_int_equal(st.st_mode & 0777, 0700);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_exposed),
-        cmocka_unit_test(test_node),
-        cmocka_unit_test(test_held_name),
+        cmocka_unit_test(test_files), cmocka_unit_test(test_exposed),
+        cmocka_unit_test(test_node),  cmocka_unit_test(test_held_name),
+        cmocka_unit_test(test_give),
     };
     return cmocka_run_group_tests_name("state", tests, make_dir, remove_dir);
 }
