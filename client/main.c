@@ -14,6 +14,7 @@
 #include "client/terminal.h"
 #include "h2mux/base/file.h"
 #include "h2mux/base/log.h"
+#include "h2mux/base/notify.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/io/sleep_watch.h"
 #include "h2mux/io/tls_gcm.h"
@@ -28,6 +29,7 @@ enum {
 
 struct program {
     struct config config;
+    struct notify notify; /* the supervisor that started the process */
     struct loop *loop;
     size_t finishing;     /* connections to the origin that no exchange has any more */
     struct budget budget; /* what uploads hold */
@@ -74,6 +76,7 @@ static void on_signal(evutil_socket_t number, short what, void *user)
         return;
     }
     p->leaving = true;
+    notify_tell(&p->notify, "STOPPING=1");
     LOG(INFO, "leaving", LOG_I("signal", number),
         LOG_U("exchanges", exchange_list_ordinary(p->exchanges)),
         LOG_U("websockets", exchange_list_websockets(p->exchanges)));
@@ -88,6 +91,7 @@ static void on_url(void *user, const char *url)
                (reach_covers(&p->env.reach, &p->config.server, &parsed) ||
                 (url_is_loopback(&p->config.server) && url_is_loopback(&parsed)));
     terminal_show_url(p->terminal, url, own);
+    notify_tell(&p->notify, "READY=1");
 }
 
 static void on_finished(void *user, const struct exchange_report *r)
@@ -316,6 +320,7 @@ static void take_down(struct program *p)
     free(p->ticket_file);
     free(p->origin_text);
     free(p->name);
+    notify_close(&p->notify);
     log_close();
 }
 
@@ -354,6 +359,7 @@ int main(int argc, char **argv)
     if (log_open(NULL, program.config.level, program.config.log_json) < 0)
         return (int)complain("cannot log", strerror(errno));
     config_log_foreign();
+    notify_open(&program.notify);
     enum exit_code code = run(&program);
     take_down(&program);
     return (int)code;

@@ -168,8 +168,10 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     bool again = d->server->draining;
     d->server->draining = true;
     LOG(INFO, again ? "stopping_at_once" : "draining", LOG_I("signal", number));
-    if (!again)
+    if (!again) {
         store_will_end(d->server->store);
+        notify_tell(&d->server->notify, "STOPPING=1");
+    }
     post_orders(d, again);
 }
 

@@ -29,6 +29,7 @@
 #include "src/stage.h"
 #include "src/tunnels/queue.h"
 #include "src/tunnels/registry.h"
+#include "src/watchdog.h"
 #include "src/worker/certificate.h"
 #include "src/worker/commons.h"
 #include "src/worker/config.h"
@@ -39,9 +40,10 @@ enum { EXIT_USAGE = 1, EXIT_INTERNAL = 70, REASON_MAX = 512 };
 
 struct program {
     struct server server;
-    struct drain *drain;      /* owned */
-    struct binding *bindings; /* owned: the sockets of each value of --listen */
-    size_t bound;             /* values whose sockets no listener has taken yet */
+    struct drain *drain;       /* owned */
+    struct watchdog *watchdog; /* owned */
+    struct binding *bindings;  /* owned: the sockets of each value of --listen */
+    size_t bound;              /* values whose sockets no listener has taken yet */
 };
 
 static struct server *server_of(void *program)
@@ -232,6 +234,19 @@ static void close_drain(void *program)
     drain_free(p->drain);
 }
 
+static int open_watchdog(void *program)
+{
+    struct program *p = program;
+    p->watchdog = watchdog_new(&p->server);
+    return 0;
+}
+
+static void close_watchdog(void *program)
+{
+    struct program *p = program;
+    watchdog_free(p->watchdog);
+}
+
 /* ---- the names file */
 
 static void on_names_change(void *user)
@@ -391,6 +406,7 @@ static int serve(void *program)
     unsigned started = start_threads(p);
     drain_watch_signals(p->drain);
     struct reload *reload = reload_new(s->workers[0]);
+    notify_tell(&s->notify, "READY=1");
     crew_run(s->workers[0]);
     reload_free(reload);
     for (unsigned i = 1; i < started; i++)
@@ -409,8 +425,9 @@ static const struct stage stages[] = {
     {open_store, close_store},
     {open_directory, close_directory},
     {open_crew, close_crew},
-    {open_drain, close_drain}, /* letters name it */
-    {open_names, close_names}, /* letters name it */
+    {open_drain, close_drain},       /* letters name it */
+    {open_watchdog, close_watchdog}, /* its letter names it */
+    {open_names, close_names},       /* letters name it */
     {open_listeners, settle},
     {serve, NULL},
 };

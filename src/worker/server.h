@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "h2mux/base/notify.h"
 #include "h2mux/io/budget.h"
 #include "h2mux/io/tls.h"
 #include "src/http/trust.h"
@@ -39,6 +40,7 @@ struct server {
     struct tls *tls;               /* has a lock; NULL: no certificate, so plain HTTP only */
     struct log_file *access_log;   /* has a lock; NULL: off */
     struct names_file *names_file; /* has a lock and a thread */
+    struct notify notify;          /* the supervisor that started the process */
     struct worker **workers;       /* n_workers of them, made by the crew */
     unsigned n_workers;
     char node[STATE_NODE_MAX]; /* the server's name in Via, from the store */
