@@ -211,10 +211,6 @@ format: ## format all C files in place with clang-format
 compile_commands.json: Makefile
 	$(Q)tests/support/compile_commands.sh $(filter-out -MMD -MP $(LTO_OBJECTS),$(ALL)) -- $(filter %.c,$(sources)) > $@
 
-install: all ## install the programs under prefix=/usr/local
-	install -D -m 0755 $(BIN)/oneportd $(DESTDIR)$(prefix)/sbin/oneportd
-	install -D -m 0755 $(BIN)/oneport $(DESTDIR)$(prefix)/bin/oneport
-
 dist: ## pack the last commit into build/dist/oneport-VERSION.tar.gz
 	$(Q)tests/support/dist.sh pack $(VERSION)
 
@@ -228,8 +224,10 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
+include packaging/packaging.mk
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all bench bench-bin bench-smoke check-bin ci clean coverage demo deps dist dist-check format fuzz fuzzers \
-        help install interop layers lint lint-objects perf-baseline perf-smoke replays rules soak test test-full \
+        help interop layers lint lint-objects perf-baseline perf-smoke replays rules soak test test-full \
         test-images unit unit-bin
 .SECONDARY:

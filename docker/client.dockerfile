@@ -9,6 +9,7 @@ FROM $BASE AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
     gcc libc6-dev make pkg-config libnghttp2-dev libssl-dev libevent-dev libcjson-dev
 COPY Makefile /oneport/
+COPY packaging /oneport/packaging
 COPY h2mux /oneport/h2mux
 COPY src /oneport/src
 COPY client /oneport/client
