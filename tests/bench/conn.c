@@ -35,10 +35,9 @@ void conn_prepare_process(void)
     }
 }
 
-int conn_listen(uint16_t *port)
+static int listen_at(struct sockaddr_in address, uint16_t *port)
 {
     static const int on = 1;
-    struct sockaddr_in address = loopback(0, *port);
     socklen_t len = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -51,6 +50,16 @@ int conn_listen(uint16_t *port)
     }
     *port = ntohs(address.sin_port);
     return fd;
+}
+
+int conn_listen(uint16_t *port)
+{
+    return listen_at(loopback(0, *port), port);
+}
+
+int conn_listen_any(uint16_t *port)
+{
+    return listen_at((struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(*port)}, port);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *user)

@@ -3,7 +3,8 @@
  * the origin are built on it.
  *
  * There is at most one read for each event, so a callback may close and free the connection as its
- * last act. Every address is in 127.0.0.0/8: no other machine can be reached. */
+ * last act. Every address is in 127.0.0.0/8, but that of conn_listen_any: no other machine can be
+ * reached. */
 #ifndef TESTS_BENCH_CONN_H
 #define TESTS_BENCH_CONN_H
 
@@ -36,6 +37,8 @@ void conn_prepare_process(void);
 /* Returns a listening socket on 127.0.0.1, or -1, and errno says why. Listens on *@port; if that is
  * 0 the system chooses a port, which is stored there. */
 int conn_listen(uint16_t *port);
+/* The same on all addresses, for a network namespace that only our own line leads to. */
+int conn_listen_any(uint16_t *port);
 
 /* Returns a socket whose connection to 127.0.0.1 has begun, or -1. @prepare may be NULL; otherwise
  * it is called before, to set the size of the socket's buffers. */

@@ -82,6 +82,65 @@ def spread(kind, metric, least):
     return measured
 
 
+def _page_figures(results, path, name):
+    """Yields (figure of @path, that of one plain TCP connection) of each line of `pages`."""
+    for metric in results.metrics("pages", path):
+        if metric.endswith(f"_{name}"):
+            yield tuple(results.median("pages", of, metric) for of in (path, "direct"))
+
+
+def page(path, name):
+    """Compares a body over each line with one plain TCP connection. The worst line counts."""
+    return lambda results: max(
+        results.ratio("pages", path, metric, "direct")
+        for metric in results.metrics("pages", path)
+        if metric.endswith(f"_{name}")
+    )
+
+
+def page_above(path, name, factor):
+    """Returns how many ms a body takes above @factor times a plain connection's, at worst."""
+    return lambda results: max(
+        ours - factor * plain for ours, plain in _page_figures(results, path, name)
+    )
+
+
+def call_beside(path):
+    """Compares small calls beside a download with those alone, at worst over all lines."""
+
+    def measured(results):
+        lines = [
+            metric.removesuffix("call_alone_ms")
+            for metric in results.metrics("pages", path)
+            if metric.endswith("call_alone_ms")
+        ]
+        return max(
+            results.median("pages", path, f"{line}call_beside_ms")
+            / results.median("pages", path, f"{line}call_alone_ms")
+            for line in lines
+        )
+
+    return measured
+
+
+def page_goals(path):
+    """Returns the goals of bodies of a page's size: of each kind over the worst line."""
+    return (
+        Goal(f"{path}: 1 MB down, of a plain connection's", page(path, "1mb_down_first_ms"), 1.1),
+        Goal(f"{path}: 1 MB up, of a plain connection's", page(path, "1mb_up_first_ms"), 1.1),
+        Goal(f"{path}: 5 MB down, of a plain connection's", page(path, "5mb_down_ms"), 1.15),
+        Goal(
+            f"{path}: 100 kB down, ms above 1.05 times", page_above(path, "100kb_down_ms", 1.05), 2
+        ),
+        Goal(
+            f"{path}: 6 times 300 kB down, ms above 1.1 times",
+            page_above(path, "6x300kb_down_ms", 1.1),
+            3,
+        ),
+        Goal(f"{path}: a small call beside a download, of that alone", call_beside(path), 1.3),
+    )
+
+
 CHAINS = ("haproxy", "haproxy-tuned", "nghttpx")
 
 GOALS = (
@@ -225,4 +284,6 @@ GOALS = (
     Goal(
         "links of two workers, larger share over smaller", value("cores", "links_max_over_min"), 1.3
     ),
+    *page_goals("oneport"),
+    *page_goals("oneport-nginx"),
 )

@@ -8,7 +8,7 @@ from .held import Failed, Listener
 from .loads import milliseconds
 from .measure import LONG_BODY
 from .meter import descriptors, memory
-from .paths import Direct
+from .paths import Direct, Loopback
 
 SETTLE_S = 0.5  # programs free their buffers after the handshakes
 CALLS_A_SECOND = 5  # over the long line
@@ -155,9 +155,9 @@ def plain_rate(bench, direction):
     return bench.plain_rates[direction]
 
 
-class LongLine:
-    """Makes lines for Path. In `with LongLine(bench) as line`, line(port) returns the port of a new
-    long line that leads to @port."""
+class LongLine(Loopback):
+    """Is a long line for Path. In `with LongLine(bench) as line`, line(port) returns the port of a
+    new emulator that leads to @port."""
 
     def __init__(self, bench):
         self.bench = bench

@@ -244,11 +244,12 @@ int main(int argc, char **argv)
     uint64_t asked = 0;
     struct event accepting;
     struct control control;
-    if (argc != 2 || slice_to_u64(slice_str(argv[1]), UINT16_MAX, &asked) < 0)
+    bool any = argc == 3 && strcmp(argv[2], "any") == 0;
+    if (argc != 2 + any || slice_to_u64(slice_str(argv[1]), UINT16_MAX, &asked) < 0)
         return 1;
     conn_prepare_process();
     uint16_t port = (uint16_t)asked;
-    int listener = conn_listen(&port);
+    int listener = any ? conn_listen_any(&port) : conn_listen(&port);
     base = event_base_new();
     if (listener < 0 || !base) {
         perror("origin");

@@ -23,12 +23,40 @@ class Skipped(Exception):
     """This machine cannot provide a path; the text says why."""
 
 
+class Loopback:
+    """Is what lies between the two ends of a path: nothing but this machine's loopback. Other lines
+    have the same attributes."""
+
+    apart = True  # each end may have processors of its own
+    domain = "localhost"  # of oneportd; the client finds it by this name
+    server_options = ()  # of oneportd
+    link_port = None  # where oneportd takes links, if that is not the port of viewers
+
+    def __call__(self, port):
+        """Returns the port at which one end reaches @port of the other."""
+        return port
+
+    def inside(self, end):
+        """Starts programs in the place of an end, "server" or "client", for a `with` block."""
+        return contextlib.nullcontext()
+
+    def address(self, end):
+        """Returns the address of an end, for the other one."""
+        return "127.0.0.1"
+
+    def hosts(self):
+        """Returns a command that runs the program whose words follow, so that it finds the
+        domain."""
+        return ()
+
+
 class Path:
-    """Is the base of all paths. @line(port), if given, returns the port of a long line to @port. A
-    path of two ends puts it between them."""
+    """Is the base of all paths. @line lies between the ends of a path of two ends; the viewers and
+    the server are at one side of it, the client and the origin at the other."""
 
     name = ""
     host = "localhost"
+    viewer_address = "127.0.0.1"  # where viewers find .port
     one_link = False  # all viewers share one connection, so it has to hold thousands of them
     at_once = 1000000  # the number of requests that can be under way
     has_line = True  # a long line can be put between the ends
@@ -36,7 +64,7 @@ class Path:
     def __init__(self, bench, origin_port, line=None):
         self.bench = bench
         self.origin_port = origin_port
-        self.line = line or (lambda port: port)
+        self.line = line or Loopback()
         self.directory = bench.new_directory(self.name)
         self.ends = {}  # "server" (viewers connect to it), "client" (beside the origin) -> Program
         self.stack = contextlib.ExitStack()
@@ -45,7 +73,8 @@ class Path:
         with contextlib.ExitStack() as guard:
             guard.callback(self.stack.close)
             self.start()
-            self._keep_apart()
+            if self.line.apart:
+                self._keep_apart()
             guard.pop_all()
         return self
 
@@ -75,15 +104,26 @@ class Path:
         count = self.ends["server"].established(self.ends["client"])
         return {"connections_between": count} if count else {}
 
-    def run(self, end, *argv, port=None):
-        """Starts a peer's program and waits until it listens on @port."""
+    def beyond(self, end, port):
+        """Returns ADDRESS:PORT at which the other end reaches @port of @end."""
+        return f"{self.line.address(end)}:{self.line(port)}"
+
+    def run(self, end, *argv, port=None, middle=None):
+        """Starts a peer's program. Waits until it listens on @port, for viewers, or on @middle, for
+        the other end."""
         if not shutil.which(argv[0]):
             raise Skipped(f"{argv[0]} is not installed")
-        program = Program(argv, self.directory, end)
+        with self.line.inside(end):
+            program = Program(argv, self.directory, end)
         self.stack.callback(finish, program)
         self.ends[end] = program
-        if port:
-            wait_until(lambda: not program.running or listens(port), what=f"{argv[0]} to listen")
+        place, address = (end, self.line.address(end)) if middle else ("server", "127.0.0.1")
+        if port or middle:
+            with self.line.inside(place):
+                wait_until(
+                    lambda: not program.running or listens(port or middle, address),
+                    what=f"{argv[0]} to listen",
+                )
         if not program.running:
             raise Skipped(f"{argv[0]} does not start: {program.tail(3)}")
         return program
@@ -96,6 +136,7 @@ class Direct(Path):
 
     def start(self):
         self.port = self.line(self.origin_port)
+        self.viewer_address = self.line.address("client")
 
 
 class NginxHop(Path):
@@ -111,7 +152,7 @@ class NginxHop(Path):
             f"""
     map $http_upgrade $connection_field {{ default upgrade; "" ""; }}
     upstream origin {{
-        server 127.0.0.1:{self.line(self.origin_port)};
+        server {self.beyond("client", self.origin_port)};
         keepalive 256;
         keepalive_requests 1000000000;
     }}
@@ -149,20 +190,38 @@ class Oneport(Path):
     folder = BIN
 
     def start(self):
-        server = new_server(self.bench, self.directory, self.bench.workers, self.folder)
+        server = self.start_server()
+        self.port = server.port
+        self.start_client(server, self.line.link_port or server.port)
+
+    def start_server(self):
+        with self.line.inside("server"):
+            server = new_server(
+                self.bench,
+                self.directory,
+                self.bench.workers,
+                self.folder,
+                *self.line.server_options,
+            )
         self.stack.callback(server.stop)
-        client = Client(
-            server,
-            str(self.origin_port),
-            self.directory,
-            name="bench",
-            url=f"https://localhost:{self.line(server.port)}",
-            programs=self.folder,
-        )
+        return server
+
+    def start_client(self, server, port, *options):
+        """Starts oneport, which dials @port of the server."""
+        with self.line.inside("client"):
+            client = Client(
+                server,
+                f"127.0.0.1:{self.origin_port}",
+                self.directory,
+                *options,
+                name="bench",
+                url=f"https://{self.line.domain}:{self.line(port)}",
+                within=self.line.hosts(),
+                programs=self.folder,
+            )
         self.stack.callback(client.stop)
         self.ends = {"server": server.program, "client": client.program}
-        self.port = server.port
-        self.host = client.host
+        self.host = f"{client.name}.{self.line.domain}:{server.port}"
 
 
 class OneportIpsecMb(Oneport):
@@ -181,7 +240,7 @@ class OneportBefore(Oneport):
     programs = (str(folder / "oneportd"), str(folder / "oneport"))
 
 
-def new_server(bench, directory, workers, folder=BIN):
+def new_server(bench, directory, workers, folder=BIN, *options):
     """Starts oneportd without an access log, as no peer writes one."""
     return Server(
         directory,
@@ -190,6 +249,7 @@ def new_server(bench, directory, workers, folder=BIN):
         workers,
         "--access-log",
         "off",
+        *options,
         drain="100ms",
         programs=folder,
     )
@@ -252,9 +312,9 @@ class Origins:
         (root / "1m").write_bytes(os.urandom(1 << 20))
 
 
-def listens(port):
+def listens(port, address="127.0.0.1"):
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((address, port), 1).close()
     except OSError:
         return False
     return True

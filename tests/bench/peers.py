@@ -14,6 +14,7 @@ import subprocess
 
 from support.programs import free_port
 
+from .fronts import OneportNginx
 from .paths import Direct, NginxHop, Oneport, OneportBefore, OneportIpsecMb, Path, Skipped
 
 
@@ -32,18 +33,23 @@ class Haproxy(Path):
         tls = self.bench.certificate
         pem = self.directory / "server.pem"
         pem.write_text(tls.cert.read_text() + tls.key.read_text())
-        self._run("client", middle, f"ssl crt {pem} alpn h2", f"127.0.0.1:{self.origin_port}")
+        self._run(
+            "client",
+            f"{self.line.address('client')}:{middle} ssl crt {pem} alpn h2",
+            f"127.0.0.1:{self.origin_port}",
+            middle=middle,
+        )
         self._run(
             "server",
-            self.port,
-            "",
+            f"127.0.0.1:{self.port}",
             (
-                f"127.0.0.1:{self.line(middle)} ssl verify required ca-file {tls.ca} sni"
+                f"{self.beyond('client', middle)} ssl verify required ca-file {tls.ca} sni"
                 " str(localhost) alpn h2 ws h2"
             ),
+            port=self.port,
         )
 
-    def _run(self, end, port, bind, server):
+    def _run(self, end, bind, server, **listening):
         conf = self.directory / f"{end}.cfg"
         conf.write_text(
             f"""global
@@ -56,14 +62,14 @@ defaults
     timeout server 300s
     timeout tunnel 300s
 frontend viewers
-    bind 127.0.0.1:{port} {bind}
+    bind {bind}
     default_backend onward
 backend onward
     http-reuse always
     server next {server}
 """
         )
-        self.run(end, "haproxy", "-f", conf, "-db", "-q", port=port)
+        self.run(end, "haproxy", "-f", conf, "-db", "-q", **listening)
 
 
 class HaproxyTuned(Haproxy):
@@ -82,17 +88,25 @@ class Nghttpx(Path):
         self.port, middle = free_port(), free_port()
         tls = self.bench.certificate
         self._run(
-            "client", middle, "", f"--backend=127.0.0.1,{self.origin_port}", tls.key, tls.cert
+            "client",
+            f"{self.line.address('client')},{middle}",
+            f"--backend=127.0.0.1,{self.origin_port}",
+            tls.key,
+            tls.cert,
+            middle=middle,
         )
         self._run(
             "server",
-            self.port,
-            ";no-tls",
-            f"--backend=127.0.0.1,{self.line(middle)};;proto=h2;tls;sni=localhost",
+            f"127.0.0.1,{self.port};no-tls",
+            (
+                f"--backend={self.line.address('client')},{self.line(middle)};;proto=h2;tls"
+                ";sni=localhost"
+            ),
             f"--cacert={tls.ca}",
+            port=self.port,
         )
 
-    def _run(self, end, port, frontend, *more):
+    def _run(self, end, frontend, *more, **listening):
         self.run(
             end,
             "nghttpx",
@@ -100,9 +114,9 @@ class Nghttpx(Path):
             "--single-process",
             f"--workers={self.bench.workers}",
             "--no-ocsp",
-            f"--frontend=127.0.0.1,{port}{frontend}",
+            f"--frontend={frontend}",
             *more,
-            port=port,
+            **listening,
         )
 
 
@@ -124,7 +138,7 @@ class Ssh(Path):
                 check=True,
             )
         self.port, middle = free_port(), free_port()
-        self.run("server", daemon, "-D", "-e", "-f", self._server_conf(middle), port=middle)
+        self.run("server", daemon, "-D", "-e", "-f", self._server_conf(middle), middle=middle)
         self.run(
             "client",
             "ssh",
@@ -146,14 +160,14 @@ class Ssh(Path):
             "ExitOnForwardFailure=yes",
             "-R",
             f"127.0.0.1:{self.port}:127.0.0.1:{self.origin_port}",
-            f"{getpass.getuser()}@127.0.0.1",
+            f"{getpass.getuser()}@{self.line.address('server')}",
             port=self.port,
         )
 
     def _server_conf(self, port):
         conf = self.directory / "sshd.conf"
         conf.write_text(
-            f"""ListenAddress 127.0.0.1:{port}
+            f"""ListenAddress {self.line.address("server")}:{port}
 HostKey {self.directory / "host"}
 AuthorizedKeysFile {self.directory / "user.pub"}
 PidFile none
@@ -182,17 +196,17 @@ class Chisel(Path):
             "chisel",
             "server",
             "--host",
-            "127.0.0.1",
+            self.line.address("server"),
             "--port",
             middle,
             "--reverse",
-            port=middle,
+            middle=middle,
         )
         self.run(
             "client",
             "chisel",
             "client",
-            f"http://127.0.0.1:{self.line(middle)}",
+            f"http://{self.beyond('server', middle)}",
             f"R:127.0.0.1:{self.port}:127.0.0.1:{self.origin_port}",
             port=self.port,
         )
@@ -210,16 +224,56 @@ class Frp(Path):
         self.port, middle = free_port(), free_port()
         server, client = self.directory / "frps.toml", self.directory / "frpc.toml"
         server.write_text(
-            f'bindAddr = "127.0.0.1"\nbindPort = {middle}\nproxyBindAddr = "127.0.0.1"\nlog.level ='
-            ' "warn"\n'
+            f"""bindAddr = "{self.line.address("server")}"
+bindPort = {middle}
+proxyBindAddr = "127.0.0.1"
+log.level = "warn"
+"""
         )
         client.write_text(
-            f'serverAddr = "127.0.0.1"\nserverPort = {self.line(middle)}\nlog.level ='
-            ' "warn"\n[[proxies]]\nname = "bench"\ntype = "tcp"\nlocalIP = "127.0.0.1"\nlocalPort'
-            f" = {self.origin_port}\nremotePort = {self.port}\n"
+            f"""serverAddr = "{self.line.address("server")}"
+serverPort = {self.line(middle)}
+log.level = "warn"
+[[proxies]]
+name = "bench"
+type = "tcp"
+localIP = "127.0.0.1"
+localPort = {self.origin_port}
+remotePort = {self.port}
+"""
         )
-        self.run("server", "frps", "-c", server, port=middle)
+        self.run("server", "frps", "-c", server, middle=middle)
         self.run("client", "frpc", "-c", client, port=self.port)
+
+
+class Rathole(Path):
+    """Runs rathole at both ends with the defaults: plain TCP, one connection for each of the
+    viewers', some opened ahead."""
+
+    name = "rathole"
+    programs = ("rathole",)
+
+    def start(self):
+        self.port, middle = free_port(), free_port()
+        server, client = self.directory / "server.toml", self.directory / "client.toml"
+        server.write_text(
+            f"""[server]
+bind_addr = "{self.line.address("server")}:{middle}"
+default_token = "bench"
+[server.services.bench]
+bind_addr = "127.0.0.1:{self.port}"
+"""
+        )
+        client.write_text(
+            f"""[client]
+remote_addr = "{self.beyond("server", middle)}"
+default_token = "bench"
+[client.services.bench]
+local_addr = "127.0.0.1:{self.origin_port}"
+"""
+        )
+        self.run("server", "rathole", "--server", server, middle=middle)
+        self.run("client", "rathole", "--client", client, port=self.port)
 
 
 class Localtunnel(Path):
@@ -269,10 +323,15 @@ def prepare_privilege_separation():
 ALWAYS = (Direct, NginxHop, Oneport, Haproxy, HaproxyTuned, Nghttpx, Ssh)
 # The first is built by `make IPSEC_MB=yes`, the second is in BEFORE, and Debian has no packages of
 # the others. They are measured where their programs are found.
-ON_PATH = (OneportIpsecMb, OneportBefore, Chisel, Frp, Localtunnel)
-ALL = {kind.name: kind for kind in ALWAYS + ON_PATH}
-DEFAULT = [
+ON_PATH = (OneportIpsecMb, OneportBefore, Chisel, Frp, Rathole, Localtunnel)
+# Over a line of packets only.
+FRONTED = (OneportNginx,)
+ALL = {kind.name: kind for kind in ALWAYS + ON_PATH + FRONTED}
+THERE = [kind for kind in ON_PATH if all(map(shutil.which, kind.programs))]
+DEFAULT = [kind.name for kind in (*ALWAYS, *THERE)]
+# Those of `pages`. The default windows of haproxy and nghttpx take half a minute for each round.
+PAGES = [
     kind.name
-    for kind in ALWAYS + ON_PATH
-    if kind in ALWAYS or all(map(shutil.which, kind.programs))
+    for kind in (Direct, Oneport, *FRONTED, HaproxyTuned, Ssh, *THERE)
+    if kind not in (OneportIpsecMb, Localtunnel)
 ]

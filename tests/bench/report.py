@@ -185,6 +185,28 @@ def ratio_table(results, paths, reference):
     )
 
 
+def pages_table(results):
+    """Returns the figures of pages, relative to those of one plain TCP connection over the same
+    line in the same round."""
+    paths = results.paths("pages")
+    if "direct" not in paths or len(paths) < 2:
+        return ""
+    rows = [
+        [
+            name,
+            *(
+                _cells(
+                    [("pages", name, "")],
+                    lambda test, metric, path=path: results.ratio(test, path, metric, "direct"),
+                )[0]
+                for path in paths
+            ),
+        ]
+        for name in results.metrics("pages", "direct")
+    ]
+    return _table(["of one plain connection", *paths], rows)
+
+
 def details(results):
     """Yields (test, table) with every figure of each test."""
     for test, paths in results.rounds.items():
@@ -235,6 +257,8 @@ def text(results, paths):
     ]
     if more := more_table(results, paths):
         parts += ["## More", more]
+    if table := pages_table(results):
+        parts += ["## Pages over real lines", table]
     if goals := goal_table(results):
         parts += ["## Goals", goals]
     if results.paths("cores") and settings["cores"] < FREE_CORES:

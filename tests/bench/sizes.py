@@ -5,6 +5,15 @@ only shows that every part works."""
 import dataclasses
 
 
+# Every line that `pages` is about.
+ALL_LINES = tuple(
+    f"{rtt}x{mbit}{loss}"
+    for loss in ("", "x0.5")
+    for mbit in (100, 20)
+    for rtt in (20, 50, 100, 200)
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Sizes:
     warm_s: float  # seconds of load before a measurement, to let pools and windows grow
@@ -23,6 +32,7 @@ class Sizes:
     line_mb: int  # megabytes of one transfer over the long line
     line_rtt_ms: int
     line_kbit: int
+    lines: tuple  # of packets: RTT-MSxMBIT or RTT-MSxMBITxLOSS-PERCENT
     scale: tuple  # numbers of streams and of tunnels
     scale_s: float
 
@@ -42,6 +52,7 @@ FULL = Sizes(
     line_mb=20,
     line_rtt_ms=150,
     line_kbit=20000,
+    lines=("100x100",),
     scale=(1, 10, 100, 1000, 10000),
     scale_s=3,
 )
@@ -60,6 +71,7 @@ SMOKE = Sizes(
     line_mb=1,
     line_rtt_ms=20,
     line_kbit=20000,
+    lines=("20x100",),
     scale=(10,),
     scale_s=0.2,
 )
