@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # `make help` lists the targets. The objects of a variant are under build/VARIANT/, the release
 # programs are build/oneportd and build/oneport.
-PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson
+PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson inih
 VARIANT ?= release
 # CHECK=1 compiles the checks of invariants in (h2mux/base/check.h). A build whose CHECK differs
 # from the default of its variant has a folder of its own.

@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "client/server/reach.h"
 #include "h2mux/base/err.h"
@@ -14,6 +15,8 @@
 #define FIELD(member) .offset = offsetof(struct config, member)
 
 enum { DAY_MS = 24 * 3600 * 1000, LINKS_MAX = 16 };
+
+static const char machine_file[] = "/etc/oneport/config";
 
 /* The name becomes a part of a path. The server decides whether it may be used. */
 static int check_subdomain(const char *value)
@@ -81,7 +84,15 @@ static int check_log_format(const char *value)
 
 static const struct opt rows[] = {
     {"port", 'p', OPT_UINT, FIELD(local.port), .min = 1, .max = 65535, .value = "PORT",
-     .help = "local port to share"},
+     .help = "local port to share", .beats = "origin"},
+    {"origin", 0, OPT_TEXT, FIELD(local.origin), .value = "ORIGIN",
+     .help = "what to share, written as after the options: PORT, HOST:PORT, http(s)://HOST[:PORT] "
+             "or unix:/PATH",
+     .beats = "port", .source = offsetof(struct config, origin_from)},
+    {"config", 0, OPT_TEXT, FIELD(file), .value = "FILE|none",
+     .help = "take options from this file; default: oneport/config under $XDG_CONFIG_HOME or "
+             "~/.config, then /etc/oneport/config",
+     .traits = OPT_NO_FILE},
     {"host", 'h', OPT_TEXT, FIELD(remote.host), .value = "URL",
      .help = "share through this server, as example.com or https://example.com:8443"},
     {"attach-host", 0, OPT_LIST, FIELD(remote.attach_hosts), .value = "HOST",
@@ -108,9 +119,10 @@ static const struct opt rows[] = {
      .help = "name that the local service's certificate must have, and that it is asked for (SNI); "
              "default: the host of --host-header VALUE, else that of the service's address",
      .check = check_name, .wants = "a name or an address without port"},
-    {"open", 'o', OPT_FLAG, FIELD(output.open), .help = "open the URL in a browser"},
-    {"print-requests", 0, OPT_FLAG, FIELD(output.requests),
-     .help = "print a line for each request"},
+    {"open", 'o', OPT_FLAG, FIELD(output.open), .help = "open the URL in a browser",
+     .traits = OPT_AT_TOP},
+    {"print-requests", 0, OPT_FLAG, FIELD(output.requests), .help = "print a line for each request",
+     .traits = OPT_AT_TOP},
     {"host-header", 0, OPT_TEXT, FIELD(local.host_header), .fallback = "keep",
      .value = "keep|rewrite|VALUE",
      .help = "Host that the local service sees: keep the viewer's, rewrite to its own (also in "
@@ -131,7 +143,8 @@ static const struct opt rows[] = {
     {"memory-budget", 0, OPT_SIZE, FIELD(memory_budget), .fallback = "512m", .min = 1 << 20,
      .max = INT64_MAX / 4, .value = "SIZE",
      .help = "most memory for uploads to the local service; 32m of it for one connection to the "
-             "server"},
+             "server",
+     .traits = OPT_AT_TOP},
     {"stall-timeout", 0, OPT_MSEC, FIELD(times.stall_ms), .fallback = "10s", .min = 1,
      .max = DAY_MS, .value = "T",
      .help =
@@ -183,27 +196,72 @@ static const struct opt rows[] = {
     {"crypto", 0, OPT_TEXT, FIELD(crypto), .fallback = "auto", .value = "auto|openssl",
      .help = "who encrypts TLS records; auto: ipsec-mb in a build that has it, where the machine "
              "can use it",
-     .check = check_crypto, .wants = "auto or openssl"},
+     .check = check_crypto, .wants = "auto or openssl", .traits = OPT_AT_TOP},
     {"log-level", 0, OPT_TEXT, FIELD(output.log_level), .fallback = "info", .value = "LEVEL",
      .help = "least severe level that is logged: error, warn, info or debug",
-     .check = check_log_level, .wants = "error, warn, info or debug"},
+     .check = check_log_level, .wants = "error, warn, info or debug", .traits = OPT_AT_TOP},
     {"log-format", 0, OPT_TEXT, FIELD(output.log_format), .fallback = "text", .value = "FORMAT",
-     .help = "format of the log, text or json", .check = check_log_format, .wants = "text or json"},
+     .help = "format of the log, text or json", .check = check_log_format, .wants = "text or json",
+     .traits = OPT_AT_TOP},
     {.name = NULL},
 };
+
+static const struct opt_program program;
+
+/* The section of a tunnel is [tunnel NAME]. */
+static bool fits(const char *section)
+{
+    return strncmp(section, "tunnel ", 7) == 0 && strspn(section + 7, " \t") == 0 && section[7];
+}
 
 static void show_libraries(void)
 {
     libraries_print(cJSON_Version());
 }
 
+/* Adds the layers of the file at @path, which may be missing unless it is @wanted. */
+static bool add_file(struct config *c, const char *path, bool wanted, struct opt_layers *out)
+{
+    char why[CONF_WHY_MAX];
+    struct conf **at = &c->files[c->files[0] ? 1 : 0];
+    int err = conf_read(path, at, why);
+    if (err == ERR_NOT_FOUND && !wanted)
+        return true;
+    if (err < 0)
+        fprintf(stderr, "oneport: %s\n", why);
+    if (err < 0 || !opt_judge_conf(&program, *at, fits))
+        return false;
+    out->layer[out->count++] = (struct opt_layer){*at, ""};
+    return true;
+}
+
+char *config_own_path(void)
+{
+    const char *place = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    if (place && place[0] == '/') /* XDG: a relative path is ignored */
+        return xasprintf("%s/oneport/config", place);
+    return home && home[0] == '/' ? xasprintf("%s/.config/oneport/config", home) : NULL;
+}
+
+static bool find_layers(void *into, struct opt_layers *out)
+{
+    struct config *c = into;
+    if (c->file)
+        return strcmp(c->file, "none") == 0 || add_file(c, c->file, true, out);
+    char *own = config_own_path();
+    bool good = !own || add_file(c, own, false, out);
+    free(own);
+    return good && add_file(c, machine_file, false, out);
+}
+
 static const struct opt_program program = {
+    .find_layers = find_layers,
     .show_libraries = show_libraries,
     .name = "oneport",
     .env_prefix = "ONEPORT_",
     .usage = "oneport [OPTIONS] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH",
     .about = "Shares a local service under a public URL, over one TLS connection.",
-    .beats = "port",
+    .beats = "port, origin",
     .epilogue = "Exit codes: 0 stopped by the user, 1 usage, 2 refused by the server, 3 server "
                 "certificate refused, 4 retries used up, 70 internal.",
     .rows = rows,
@@ -230,20 +288,23 @@ static enum opt_result judge_server(struct config *c)
 
 static enum opt_result judge_origin(struct config *c, const char *operand)
 {
-    const char *reason = NULL;
+    const char *reason = NULL, *origin = operand ? operand : c->local.origin;
+    enum opt_source from = operand ? OPT_COMMAND_LINE : c->origin_from;
     char port[8];
-    if (operand && c->local.port != 0)
-        return REFUSE("both --port and \"%s\" say what to share; give one\n", operand);
-    if (!operand && c->local.port == 0)
+    if (origin && c->local.port != 0)
+        return REFUSE("both --port and \"%s\" say what to share; give one\n", origin);
+    if (operand && c->local.origin)
+        return REFUSE("both --origin and \"%s\" say what to share; give one\n", operand);
+    if (!origin && c->local.port == 0)
         return REFUSE("nothing to share: give PORT, HOST:PORT, http(s)://HOST[:PORT] or "
                       "unix:/PATH\n");
-    /* The scheme of an operand outranks what the environment says. */
-    if (operand && strstr(operand, "://") && c->https_from == OPT_ENVIRONMENT)
+    /* The scheme of an origin outranks what the environment or a file says. */
+    if (origin && strstr(origin, "://") && c->https_from < from)
         c->local.https = false;
     snprintf(port, sizeof port, "%u", (unsigned)c->local.port);
-    if (origin_address_parse(operand ? operand : port, c->local.host, c->local.https, &c->origin,
+    if (origin_address_parse(origin ? origin : port, c->local.host, c->local.https, &c->origin,
                              &reason) < 0)
-        return REFUSE("\"%s\": %s\n", operand ? operand : port, reason);
+        return REFUSE("\"%s\": %s\n", origin ? origin : port, reason);
     return OPT_RUN;
 }
 
@@ -291,4 +352,12 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
     judge_name(c);
     c->log_json = strcmp(c->output.log_format, "json") == 0;
     return OPT_RUN;
+}
+
+void config_deinit(struct config *c)
+{
+    free(c->remote.attach_hosts.copy);
+    conf_free(c->files[0]);
+    conf_free(c->files[1]);
+    *c = (struct config){.memory_budget = 0};
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config.h - reads and judges the command line and the environment. Immutable after start. */
+/* config.h - reads and judges the command line, the environment and the configuration files.
+ * Immutable after start. */
 #ifndef CLIENT_CONFIG_H
 #define CLIENT_CONFIG_H
 
@@ -11,9 +12,12 @@
 #include "h2mux/base/opt.h"
 
 struct config {
-    /* As given; borrowed from argv and the environment. Each member is a row of config.c. */
+    /* As given; borrowed from argv, the environment and the files. Each member is a row of
+     * config.c. */
+    const char *file;
     struct { /* the service that is shared */
         uint64_t port;
+        const char *origin;
         const char *host;
         bool https;
         const char *cert, *key, *ca;
@@ -41,7 +45,8 @@ struct config {
     uint64_t memory_budget;
     const char *crypto; /* auto or openssl: who encrypts TLS records */
 
-    enum opt_source https_from; /* of local.https */
+    enum opt_source https_from, origin_from; /* of local.https and local.origin */
+    struct conf *files[2];                   /* owned: the user's, then the machine's; or one */
 
     /* Derived from that. */
     struct url server;
@@ -56,6 +61,13 @@ struct config {
 
 /* Fills @c. Returns OPT_WRONG after one line on standard error that says why. */
 enum opt_result config_load(int argc, char **argv, struct config *c) MUSTCHECK;
+
+/* Frees what config_load has allocated, whatever its result was. */
+void config_deinit(struct config *c);
+
+/* Returns the path of the user's own file, oneport/config under $XDG_CONFIG_HOME or ~/.config,
+ * which the caller frees; NULL when there is no home. */
+char *config_own_path(void) MUSTCHECK;
 
 /* Logs `environment_ignored` for each variable that has the name of an option and is another
  * program's (opt_is_foreign). The log is open. */

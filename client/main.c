@@ -348,13 +348,14 @@ int main(int argc, char **argv)
         return EXIT_INTERNAL;
     alloc_tune();
     signal(SIGPIPE, SIG_IGN);
-    switch (config_load(argc, argv, &program.config)) {
+    enum opt_result result = config_load(argc, argv, &program.config);
+    switch (result) {
     case OPT_RUN:
         break;
     case OPT_SHOWN:
-        return EXIT_STOPPED;
     case OPT_WRONG:
-        return EXIT_USAGE;
+        config_deinit(&program.config);
+        return result == OPT_SHOWN ? EXIT_STOPPED : EXIT_USAGE;
     }
     if (log_open(NULL, program.config.level, program.config.log_json) < 0)
         return (int)complain("cannot log", strerror(errno));
@@ -362,5 +363,6 @@ int main(int argc, char **argv)
     notify_open(&program.notify);
     enum exit_code code = run(&program);
     take_down(&program);
+    config_deinit(&program.config);
     return (int)code;
 }

@@ -52,10 +52,10 @@ static int refuse_open(int at, const char *path, int error, const char **why)
     return link ? ERR_DENIED : error == ENOENT ? ERR_NOT_FOUND : ERR_IO;
 }
 
-int file_open_own(int at, const char *path, int flags, const char **why)
+static int open_judged(int at, const char *path, int flags, const char **why)
 {
     struct stat st;
-    int fd = openat(at, path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+    int fd = openat(at, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
     if (fd < 0)
         return refuse_open(at, path, errno, why);
     if (fstat(fd, &st) < 0) {
@@ -68,6 +68,16 @@ int file_open_own(int at, const char *path, int flags, const char **why)
         return fd;
     close(fd);
     return ERR_DENIED;
+}
+
+int file_open_own(int at, const char *path, int flags, const char **why)
+{
+    return open_judged(at, path, flags | O_NOFOLLOW, why);
+}
+
+int file_open_trusted(const char *path, const char **why)
+{
+    return open_judged(AT_FDCWD, path, O_RDONLY, why);
 }
 
 /* ---- whole files */

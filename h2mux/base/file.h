@@ -17,6 +17,10 @@
  * ERR_IO. */
 int file_open_own(int at, const char *path, int flags, const char **why) MUSTCHECK;
 
+/* Opens the regular file @path for reading. Refuses, as file_open_own does, what somebody else may
+ * have changed, but follows symbolic links. Returns a descriptor, or an error with @why as that. */
+int file_open_trusted(const char *path, const char **why) MUSTCHECK;
+
 /* Appends the bytes of @fd up to the end of the file to @to. Returns 0; ERR_LIMIT if the file is
  * larger than @to may become, with @to full then; ERR_IO if a read fails. */
 int file_read_all(int fd, struct buf *to) MUSTCHECK;

@@ -2,7 +2,8 @@
 /* opt.h - declares the options of a program as one table, and the functions that read the table.
  *
  * Each option is one row of the table and stands nowhere else. opt_parse (opt_parse.c) fills a
- * struct of options from the command line and the environment; opt_help (opt_help.c) prints --help.
+ * struct of options from the command line, the environment and files (opt_file.c); opt_help
+ * (opt_help.c) prints --help.
  * Other readers, for instance a generator of man pages, walk over the rows with opt_next and print
  * values with opt_value_text (opt_table.c). */
 #ifndef H2MUX_BASE_OPT_H
@@ -12,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "h2mux/base/slice.h"
+#include "h2mux/base/conf.h"
 
 /* ---- the table */
 
@@ -25,12 +26,12 @@ enum opt_type {
     OPT_MSEC,
     OPT_SIZE, /* uint64_t bytes: 512 64k 16m 2g */
     OPT_RATE, /* uint64_t bits a second, in powers of ten: 800k 20m 1g */
-    /* The field is a const char *, borrowed from argv or the environment. `check` judges the value.
-     */
+    /* The field is a const char *, borrowed from argv, the environment or a file. `check` judges
+     * the value. */
     OPT_TEXT,
     /* The field is a struct opt_list. The option may be given several times; in the environment
-     * commas separate the values. The default holds only if no value is given. The owner of the
-     * struct may free the list's `copy` when it is done with the values. */
+     * and in files commas separate the values. The default holds only if no value is given. The
+     * owner of the struct may free the list's `copy` when it is done with the values. */
     OPT_LIST
 };
 
@@ -38,11 +39,17 @@ enum { OPT_LIST_MAX = 64 };
 struct opt_list {
     const char *item[OPT_LIST_MAX]; /* borrowed: from argv, the environment or `copy` */
     size_t count;
-    char *copy; /* owned: the text of a variable with commas, cut at these; NULL: none */
+    char *copy; /* owned: a text with commas, cut at these; NULL: none */
 };
 
-/* Says where the value of an option comes from. */
-enum opt_source { OPT_FALLBACK, OPT_ENVIRONMENT, OPT_COMMAND_LINE };
+/* Says where the value of an option comes from. A larger one beats a smaller one. */
+enum opt_source { OPT_FALLBACK, OPT_FILE, OPT_ENVIRONMENT, OPT_COMMAND_LINE };
+
+/* Traits of a row; a row has a sum of them. */
+enum opt_trait {
+    OPT_NO_FILE = 1, /* has no place in a file */
+    OPT_AT_TOP = 2   /* is for the whole process: in a file it stands above the sections */
+};
 
 /* An opt is one row of the table. */
 struct opt {
@@ -59,10 +66,23 @@ struct opt {
     int (*check)(const char *value);
     /* Names the values that `check` accepts, for the error line: "ADDR:PORT or unix:/PATH". */
     const char *wants;
-    /* Names of options, with commas, that contradict this one. When this one is on the command
-     * line, theirs are not taken from the environment. */
+    /* Names of options, with commas, that contradict this one. When this one is given, theirs are
+     * not taken from what it beats: from the environment and files when this one is on the command
+     * line, and so on. */
     const char *beats;
-    size_t source; /* of a field of enum opt_source, which opt_parse sets; 0: none */
+    size_t source;   /* of a field of enum opt_source, which opt_parse sets; 0: none */
+    unsigned traits; /* of enum opt_trait */
+};
+
+/* A layer is a section of a file; an earlier layer beats a later one. */
+struct opt_layer {
+    const struct conf *conf; /* borrowed; outlives the options */
+    const char *section;     /* "": what is above the first one */
+};
+enum { OPT_LAYERS_MAX = 4 };
+struct opt_layers {
+    struct opt_layer layer[OPT_LAYERS_MAX];
+    size_t count;
 };
 
 struct opt_program {
@@ -74,6 +94,9 @@ struct opt_program {
     const struct opt *rows;       /* ends with a row whose name is NULL */
     const char *beats;            /* as in a row, for the operands */
     void (*show_libraries)(void); /* prints more lines of --version; may be NULL */
+    /* Finds the layers, when @into has what the command line and the environment say. Returns
+     * false after one line of error. NULL: the program has no files. */
+    bool (*find_layers)(void *into, struct opt_layers *out);
 };
 
 /* ---- parsing */
@@ -88,15 +111,22 @@ enum opt_result {
 };
 
 /* Fills @into from the command line. An option that the command line does not have is taken from
- * the environment, unless an option of the command line beats it, and otherwise gets its default.
+ * the environment, then from the layers, unless an option that was given before beats it, and
+ * otherwise gets its default.
  * On the command line an option is written as `--name value`, `--name=value`, `-n value` or
  * `-nvalue`; a flag has no value there, `--no-name` turns it off, and it is 1, 0, true or false in
- * the environment. A variable that opt_is_foreign knows does not count. "--" ends the options.
- * Arguments that are no options are stored in @operands; more than @max_operands of them are an
- * error. --help, -h and --version are built in unless a row has the name. Returns what the program
- * is to do next. */
+ * the environment and in files. A variable that opt_is_foreign knows does not count. "--" ends the
+ * options. Arguments that are no options are stored in @operands; more than @max_operands of them
+ * are an error. --help, -h and --version are built in unless a row has the name. Returns what the
+ * program is to do next. */
 enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, void *into,
                           const char **operands, size_t max_operands, size_t *n_operands) MUSTCHECK;
+
+/* Judges all of @conf: its sections by @fits (NULL: none is allowed), its keys, which are long
+ * names without dashes, its values, and that nothing but lists is given twice in a section. Returns
+ * true, or false after one line of error that names the file and the line. */
+bool opt_judge_conf(const struct opt_program *p, const struct conf *conf,
+                    bool (*fits)(const char *section)) MUSTCHECK;
 
 /* Returns whether @value, of an environment variable, is the address of a service, as Kubernetes
  * and Docker set it for each service of a namespace: tcp://10.0.0.1:3000, also with udp or sctp. A

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* opt_parse.c - fills a struct of options: from the command line first, then from the environment,
- * then with the defaults.
+ * then from files, then with the defaults.
  *
  * An empty environment variable counts as not set, and so does one that belongs to a service. A
  * default that its own row refuses is a fault of the table, and an assert
@@ -18,20 +18,7 @@
 #define ONEPORT_VERSION "dev"
 #endif
 
-struct parse {
-    const struct opt_program *program;
-    void *into;
-    enum opt_source source;   /* of the values that are taken now */
-    enum opt_source *sources; /* owned; of each row */
-    char **next;              /* the rest of argv */
-    char **end;
-    const char **operands;
-    size_t max_operands, n_operands;
-};
-
-static enum opt_result refuse(const struct opt_program *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-static enum opt_result refuse(const struct opt_program *p, const char *fmt, ...)
+enum opt_result opt_refuse(const struct opt_program *p, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -168,14 +155,14 @@ static enum opt_result refuse_range(const struct opt_program *p, const char *lab
 {
     char min[32], max[32];
     if (row->type == OPT_LIST)
-        return refuse(p, "%s: more than %d values", label, OPT_LIST_MAX);
+        return opt_refuse(p, "%s: more than %d values", label, OPT_LIST_MAX);
     opt_value_text(row, &row->min, min, sizeof min);
     opt_value_text(row, &row->max, max, sizeof max);
     if (row->max > 0)
-        return refuse(p, "%s: '%s' is out of range (%s to %s)", label, text, min, max);
+        return opt_refuse(p, "%s: '%s' is out of range (%s to %s)", label, text, min, max);
     if (row->min > 0)
-        return refuse(p, "%s: '%s' is out of range (at least %s)", label, text, min);
-    return refuse(p, "%s: '%s' is too large", label, text);
+        return opt_refuse(p, "%s: '%s' is out of range (at least %s)", label, text, min);
+    return opt_refuse(p, "%s: '%s' is too large", label, text);
 }
 
 static const char *value_wanted(const struct opt *row)
@@ -186,21 +173,26 @@ static const char *value_wanted(const struct opt *row)
     return row->wants ? row->wants : "valid";
 }
 
-/* Sets the field of @row from @text. Returns OPT_RUN. Otherwise prints an error that begins with
- * @label, which names the place of the value ("--hold" or "ONEPORTD_HOLD"), and returns
- * OPT_WRONG. */
-static enum opt_result take_value(struct parse *ps, const struct opt *row, const char *label,
-                                  const char *text)
+enum opt_result opt_set(const struct opt_program *p, const struct opt *row, void *into,
+                        const char *label, const char *text)
 {
-    int err = row_set(row, ps->into, text);
+    int err = row_set(row, into, text);
     if (err == ERR_LIMIT)
-        return refuse_range(ps->program, label, row, text);
+        return refuse_range(p, label, row, text);
     if (err < 0 && text[0] == '\0')
-        return refuse(ps->program, "%s needs a value", label);
+        return opt_refuse(p, "%s needs a value", label);
     if (err < 0)
-        return refuse(ps->program, "%s: '%s' is not %s", label, text, value_wanted(row));
-    ps->sources[row - ps->program->rows] = ps->source;
+        return opt_refuse(p, "%s: '%s' is not %s", label, text, value_wanted(row));
     return OPT_RUN;
+}
+
+static enum opt_result take_value(struct opt_parse_state *ps, const struct opt *row,
+                                  const char *label, const char *text)
+{
+    enum opt_result result = opt_set(ps->program, row, ps->into, label, text);
+    if (result == OPT_RUN)
+        ps->ranks[row - ps->program->rows] = ps->rank;
+    return result;
 }
 
 static enum opt_result show_help(const struct opt_program *p)
@@ -221,7 +213,7 @@ static enum opt_result parse_built_in(const struct opt_program *p, const char *a
             p->show_libraries();
         return OPT_SHOWN;
     }
-    return refuse(p, "unknown option %.*s (see --help)", (int)strcspn(arg, "="), arg);
+    return opt_refuse(p, "unknown option %.*s (see --help)", (int)strcspn(arg, "="), arg);
 }
 
 /* Returns the flag that @name turns off, as in "no-open", or NULL. */
@@ -233,22 +225,23 @@ static const struct opt *find_negated(const struct opt_program *p, struct slice 
     return row && row->type == OPT_FLAG ? row : NULL;
 }
 
-static enum opt_result take_flag(struct parse *ps, const struct opt *row, const char *label,
-                                 bool on, const char *value)
+static enum opt_result take_flag(struct opt_parse_state *ps, const struct opt *row,
+                                 const char *label, bool on, const char *value)
 {
     if (value)
-        return refuse(ps->program, "%s takes no value", label);
+        return opt_refuse(ps->program, "%s takes no value", label);
     return take_value(ps, row, label, on ? "1" : "0");
 }
 
-static enum opt_result take_next(struct parse *ps, const struct opt *row, const char *label)
+static enum opt_result take_next(struct opt_parse_state *ps, const struct opt *row,
+                                 const char *label)
 {
     if (ps->next == ps->end)
-        return refuse(ps->program, "%s needs a value", label);
+        return opt_refuse(ps->program, "%s needs a value", label);
     return take_value(ps, row, label, *ps->next++);
 }
 
-static enum opt_result parse_long(struct parse *ps, const char *arg)
+static enum opt_result parse_long(struct opt_parse_state *ps, const char *arg)
 {
     const char *value = strchr(arg, '=');
     size_t len = value ? (size_t)(value - arg) : strlen(arg);
@@ -266,13 +259,13 @@ static enum opt_result parse_long(struct parse *ps, const char *arg)
 
 /* Parses an argument of short options: `-vq` is two flags, `-n4` is a letter and its value. Returns
  * OPT_RUN, or OPT_SHOWN after -h, or OPT_WRONG after an error. */
-static enum opt_result parse_short(struct parse *ps, const char *arg)
+static enum opt_result parse_short(struct opt_parse_state *ps, const char *arg)
 {
     for (const char *at = arg + 1; *at; at++) {
         const struct opt *row = opt_find_letter(ps->program, *at);
         if (!row)
             return *at == 'h' ? show_help(ps->program)
-                              : refuse(ps->program, "unknown option -%c (see --help)", *at);
+                              : opt_refuse(ps->program, "unknown option -%c (see --help)", *at);
         char label[OPT_LABEL_MAX];
         snprintf(label, sizeof label, "--%s", row->name);
         if (row->type != OPT_FLAG)
@@ -284,15 +277,15 @@ static enum opt_result parse_short(struct parse *ps, const char *arg)
     return OPT_RUN;
 }
 
-static enum opt_result parse_operand(struct parse *ps, const char *arg)
+static enum opt_result parse_operand(struct opt_parse_state *ps, const char *arg)
 {
     if (ps->n_operands == ps->max_operands)
-        return refuse(ps->program, "unexpected argument '%s' (see --help)", arg);
+        return opt_refuse(ps->program, "unexpected argument '%s' (see --help)", arg);
     ps->operands[ps->n_operands++] = arg;
     return OPT_RUN;
 }
 
-static enum opt_result parse_argv(struct parse *ps)
+static enum opt_result parse_argv(struct opt_parse_state *ps)
 {
     enum opt_result result = OPT_RUN;
     bool options_ended = false;
@@ -310,24 +303,22 @@ static enum opt_result parse_argv(struct parse *ps)
     return result;
 }
 
-/* Takes each element of the list @text as if it had been given alone, without the blanks around it.
- * At the first element that is refused, empties the whole list and returns OPT_WRONG. */
-static enum opt_result take_elements(struct parse *ps, const struct opt *row, const char *label,
-                                     const char *text)
+enum opt_result opt_set_elements(const struct opt_program *p, const struct opt *row, void *into,
+                                 const char *label, const char *text)
 {
     char *copy = xstrdup(text); /* the items of the list point into the copy */
-    struct opt_list *list = (struct opt_list *)(void *)((char *)ps->into + row->offset);
+    struct opt_list *list = (struct opt_list *)(void *)((char *)into + row->offset);
     struct slice rest = slice_str(copy), each;
     size_t taken = 0;
     enum opt_result result = OPT_RUN;
     while (result == OPT_RUN && slice_next_token(&rest, &each)) {
         char *item = copy + (each.ptr - copy);
         item[each.len] = '\0';
-        result = take_value(ps, row, label, item);
+        result = opt_set(p, row, into, label, item);
         taken++;
     }
     if (result != OPT_RUN)
-        row_clear(row, ps->into);
+        row_clear(row, into);
     if (result != OPT_RUN || taken == 0)
         free(copy);
     else
@@ -366,46 +357,49 @@ static bool lists(const char *names, const char *name)
     return false;
 }
 
-/* Returns whether the command line contradicts what the environment may say of @row. */
-static bool is_beaten(const struct parse *ps, const struct opt *row)
+bool opt_is_beaten(const struct opt_parse_state *ps, const struct opt *row)
 {
     const struct opt *rows = ps->program->rows;
     if (ps->n_operands > 0 && lists(ps->program->beats, row->name))
         return true;
     for (size_t i = 0; rows[i].name; i++)
-        if (ps->sources[i] == OPT_COMMAND_LINE && lists(rows[i].beats, row->name))
+        if (ps->ranks[i] > ps->rank && lists(rows[i].beats, row->name))
             return true;
     return false;
 }
 
-static enum opt_result parse_row_env(struct parse *ps, const struct opt *row)
+static enum opt_result parse_row_env(struct opt_parse_state *ps, const struct opt *row)
 {
     char label[OPT_LABEL_MAX];
     opt_env_name(ps->program, row, label);
     const char *text = getenv(label);
-    if (!text || !text[0] || opt_is_foreign(text) || is_beaten(ps, row))
+    if (!text || !text[0] || opt_is_foreign(text) || opt_is_beaten(ps, row))
         return OPT_RUN;
-    if (row->type == OPT_LIST && strchr(text, ','))
-        return take_elements(ps, row, label, text);
-    return take_value(ps, row, label, text);
+    if (row->type != OPT_LIST || !strchr(text, ','))
+        return take_value(ps, row, label, text);
+    const struct opt_list *list = (const void *)((const char *)ps->into + row->offset);
+    enum opt_result result = opt_set_elements(ps->program, row, ps->into, label, text);
+    if (list->count > 0)
+        ps->ranks[row - ps->program->rows] = ps->rank;
+    return result;
 }
 
-static enum opt_result parse_env(struct parse *ps)
+static enum opt_result parse_env(struct opt_parse_state *ps)
 {
     enum opt_result result = OPT_RUN;
     const struct opt *rows = ps->program->rows;
-    ps->source = OPT_ENVIRONMENT;
+    ps->rank = OPT_RANK_ENV;
     for (size_t i = 0; rows[i].name && result == OPT_RUN; i++)
-        if (ps->sources[i] == OPT_FALLBACK)
+        if (ps->ranks[i] == OPT_RANK_NONE)
             result = parse_row_env(ps, &rows[i]);
     return result;
 }
 
-static void set_defaults(struct parse *ps)
+static void set_defaults(struct opt_parse_state *ps)
 {
     const struct opt *rows = ps->program->rows;
     for (size_t i = 0; rows[i].name; i++) {
-        if (ps->sources[i] != OPT_FALLBACK || !rows[i].fallback)
+        if (ps->ranks[i] != OPT_RANK_NONE || !rows[i].fallback)
             continue;
         int err = row_set(&rows[i], ps->into, rows[i].fallback);
         assert(err == 0);
@@ -413,12 +407,22 @@ static void set_defaults(struct parse *ps)
     }
 }
 
-static void tell_sources(const struct parse *ps)
+static enum opt_source source_of(unsigned char rank)
+{
+    if (rank == OPT_RANK_ARGV)
+        return OPT_COMMAND_LINE;
+    if (rank == OPT_RANK_ENV)
+        return OPT_ENVIRONMENT;
+    return rank == OPT_RANK_NONE ? OPT_FALLBACK : OPT_FILE;
+}
+
+static void tell_sources(const struct opt_parse_state *ps)
 {
     const struct opt *rows = ps->program->rows;
     for (size_t i = 0; rows[i].name; i++)
         if (rows[i].source > 0)
-            *(enum opt_source *)(void *)((char *)ps->into + rows[i].source) = ps->sources[i];
+            *(enum opt_source *)(void *)((char *)ps->into + rows[i].source) =
+                source_of(ps->ranks[i]);
 }
 
 enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, void *into,
@@ -427,22 +431,24 @@ enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, vo
     size_t n_rows = 0;
     for (; p->rows[n_rows].name; n_rows++)
         row_clear(&p->rows[n_rows], into);
-    struct parse ps = {.program = p,
-                       .into = into,
-                       .source = OPT_COMMAND_LINE,
-                       .sources = xcalloc(n_rows, sizeof(enum opt_source)),
-                       .next = argc > 0 ? argv + 1 : argv,
-                       .end = argv + argc,
-                       .operands = operands,
-                       .max_operands = max_operands};
+    struct opt_parse_state ps = {.program = p,
+                                 .into = into,
+                                 .rank = OPT_RANK_ARGV,
+                                 .ranks = xcalloc(n_rows, 1),
+                                 .next = argc > 0 ? argv + 1 : argv,
+                                 .end = argv + argc,
+                                 .operands = operands,
+                                 .max_operands = max_operands};
     enum opt_result result = parse_argv(&ps);
     if (result == OPT_RUN)
         result = parse_env(&ps);
+    if (result == OPT_RUN && p->find_layers)
+        result = opt_parse_layers(&ps);
     if (result == OPT_RUN)
         set_defaults(&ps);
     if (n_operands)
         *n_operands = ps.n_operands;
     tell_sources(&ps);
-    free(ps.sources);
+    free(ps.ranks);
     return result;
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* config.c - holds the table of oneportd's options, checks single values, and checks the values
- * against each other; see config.h. */
-#include "src/worker/config.h"
+/* config.c - holds the table of oneportd's options, and checks single values; see config.h. */
+#include "src/worker/config_int.h"
 
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "h2mux/base/err.h"
 #include "h2mux/base/inet.h"
@@ -14,16 +12,14 @@
 #include "h2mux/http/field_name.h"
 #include "h2mux/http/fields.h"
 #include "src/http/trust.h"
-#include "src/limits/memory.h"
 #include "src/worker/listen_address.h"
 
 /* The limits of RFC 1035 2.3.4. DOMAIN_MAX leaves room for a tunnel's name and a dot before the
  * domain. */
 enum { LABEL_MAX = 63, DOMAIN_MAX = 253 - LABEL_MAX - 1 };
 
-#define DEFAULT_ADDRESS "127.0.0.1"
-#define DEFAULT_PORT "3000"
-static const char default_listen[] = DEFAULT_ADDRESS ":" DEFAULT_PORT;
+static const char default_file[] = "/etc/oneport/oneportd.conf";
+const char config_default_listen[] = CONFIG_ADDRESS ":" CONFIG_PORT;
 
 /* ---- single values */
 
@@ -198,7 +194,9 @@ static const struct opt rows[] = {
     {.name = "domain", .letter = 'd', .type = OPT_TEXT, .offset = FIELD(domain), .value = "HOST",
      .help = "base domain, required; tunnels are NAME.HOST",
      .check = check_domain, .wants = "a domain name", .source = FIELD(from.domain)},
-    {.name = "listen", .type = OPT_LIST, .offset = FIELD(listen.addresses), .fallback = default_listen, .value = "[ADDR:]PORT|unix:/PATH",
+    {.name = "config", .type = OPT_TEXT, .offset = FIELD(file), .value = "FILE|none",
+     .help = "take options from this file; default: /etc/oneport/oneportd.conf, if it exists", .wants = "a file", .traits = OPT_NO_FILE},
+    {.name = "listen", .type = OPT_LIST, .offset = FIELD(listen.addresses), .fallback = config_default_listen, .value = "[ADDR:]PORT|unix:/PATH",
      .help = "accept viewers, register calls and links here, over TLS or plain; without ADDR, or with *, at all addresses of IPv4 and IPv6",
      .check = check_listen, .wants = "ADDR:PORT, [IPV6]:PORT, *:PORT, localhost:PORT, PORT or unix:/PATH (addresses are numeric)", .beats = "port, address"},
     {.name = "cert", .type = OPT_TEXT, .offset = FIELD(listen.cert), .value = "FILE",
@@ -307,7 +305,28 @@ static void show_libraries(void)
     libraries_print(cJSON_Version());
 }
 
+static const struct opt_program program;
+
+/* Reads the configuration file. */
+static bool find_layers(void *into, struct opt_layers *out)
+{
+    struct config *c = into;
+    char why[CONF_WHY_MAX];
+    if (c->file && strcmp(c->file, "none") == 0)
+        return true;
+    int err = conf_read(c->file ? c->file : default_file, &c->conf, why);
+    if (err == ERR_NOT_FOUND && !c->file)
+        return true;
+    if (err < 0)
+        fprintf(stderr, "oneportd: %s\n", why);
+    if (err < 0 || !opt_judge_conf(&program, c->conf, NULL))
+        return false;
+    out->layer[out->count++] = (struct opt_layer){c->conf, ""};
+    return true;
+}
+
 static const struct opt_program program = {
+    .find_layers = find_layers,
     .show_libraries = show_libraries,
     .name = "oneportd",
     .env_prefix = "ONEPORTD_",
@@ -317,151 +336,6 @@ static const struct opt_program program = {
                 "releases one.",
     .rows = rows,
 };
-
-/* ---- values against each other */
-
-static bool refuse(const char *message)
-{
-    fprintf(stderr, "%s: %s\n", program.name, message);
-    return false;
-}
-
-/* Drops @forgotten, a value of the environment, where @stated on the command line contradicts it.
- */
-static bool outranks(enum opt_source stated, enum opt_source forgotten)
-{
-    return stated == OPT_COMMAND_LINE && forgotten == OPT_ENVIRONMENT;
-}
-
-static bool is_domain(const struct config *c, struct slice host)
-{
-    struct slice domain = slice_str(c->domain);
-    if (slice_ends(host, SLICE(".")))
-        host.len--;
-    if (slice_ends(domain, SLICE(".")))
-        domain.len--;
-    return slice_ieq(host, domain);
-}
-
-/* Settles between --public-url, --domain and --secure, if one is of the command line and another,
- * of the environment, contradicts it. The domain is then the host of the URL. */
-static void settle_public_url(struct config *c)
-{
-    struct base_url url;
-    if (!c->urls.public || base_url_parse(c->urls.public, &url) < 0)
-        return;
-    bool elsewhere = c->domain && !is_domain(c, url.host);
-    if (elsewhere && outranks(c->from.public, c->from.domain)) {
-        c->owned[3] = slice_dup(url.host);
-        c->domain = c->owned[3];
-    }
-    if ((elsewhere && outranks(c->from.domain, c->from.public)) ||
-        (!url.https && c->localtunnel.secure && outranks(c->from.secure, c->from.public)))
-        c->urls.public = NULL;
-}
-
-static bool names_field(const struct opt_list *l, const char *name)
-{
-    for (size_t i = 0; i < l->count; i++)
-        if (field_name_is(slice_str(name), slice_str(l->item[i])))
-            return true;
-    return false;
-}
-
-/* Takes the names of --forward-field, of the command line, off the list of --drop-field, if that is
- * of the environment. In the other direction, what is dropped is not forwarded anyway. */
-static void settle_fields(struct config *c)
-{
-    struct opt_list *drop = &c->fields.drop, kept = {.copy = drop->copy};
-    if (!outranks(c->from.forward, c->from.drop))
-        return;
-    for (size_t i = 0; i < drop->count; i++)
-        if (!names_field(&c->fields.forward, drop->item[i]))
-            kept.item[kept.count++] = drop->item[i];
-    *drop = kept;
-}
-
-/* Turns the domain into lower case and removes a dot at its end. */
-static void fold_domain(struct config *c)
-{
-    c->owned[0] = xstrdup(c->domain);
-    size_t len = strlen(c->owned[0]);
-    if (c->owned[0][len - 1] == '.')
-        c->owned[0][--len] = '\0';
-    ascii_lower(c->owned[0], len);
-    c->domain = c->owned[0];
-}
-
-/* Adds the listener that --port and --address name, in place of the default listener. Returns
- * false, with a message on stderr, when there are too many listeners. */
-static bool fold_listen(struct config *c)
-{
-    struct opt_list *l = &c->listen.addresses;
-    if (!c->localtunnel.port && !c->localtunnel.address)
-        return true;
-    if (l->count == 1 && l->item[0] == default_listen)
-        l->count = 0;
-    if (l->count == OPT_LIST_MAX)
-        return refuse("--port: too many listeners");
-    const char *address = c->localtunnel.address ? c->localtunnel.address : DEFAULT_ADDRESS;
-    c->owned[1] = xasprintf(strchr(address, ':') && address[0] != '[' ? "[%s]:%s" : "%s:%s",
-                            address, c->localtunnel.port ? c->localtunnel.port : DEFAULT_PORT);
-    l->item[l->count++] = c->owned[1];
-    return true;
-}
-
-char *config_default_state_dir(void)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (geteuid() == 0)
-        return xstrdup("/var/lib/oneport");
-    if (state && state[0] == '/') /* XDG: a relative path is ignored */
-        return xasprintf("%s/oneportd", state);
-    return home && home[0] == '/' ? xasprintf("%s/.local/state/oneportd", home) : NULL;
-}
-
-/* Sets the default of --state-dir. */
-static bool fold_state_dir(struct config *c)
-{
-    if (c->names.state_dir)
-        return true;
-    c->names.state_dir = c->owned[2] = config_default_state_dir();
-    return c->names.state_dir || refuse("--state-dir is required, as HOME is not set");
-}
-
-/* Returns whether the host of --public-url, if it is given, is the domain. Prints a message
- * otherwise. */
-static bool check_public_host(const struct config *c)
-{
-    struct base_url url;
-    if (!c->urls.public)
-        return true;
-    if (base_url_parse(c->urls.public, &url) < 0)
-        return false; /* cannot be: check_public_url has accepted it */
-    if (is_domain(c, url.host))
-        return true;
-    fprintf(stderr, "%s: --public-url: its host '%.*s' is not the --domain '%s'\n", program.name,
-            SLICE_FMT(url.host), c->domain);
-    return false;
-}
-
-/* Checks the options against each other, and sets the values that depend on several options.
- * Returns false, with a message on stderr, when the options contradict each other. */
-static bool config_fold(struct config *c)
-{
-    settle_public_url(c);
-    settle_fields(c);
-    if (!c->domain)
-        return refuse("--domain is required (see --help)");
-    if (c->listen.cert && !c->listen.key)
-        return refuse("--cert needs --key");
-    if (c->listen.key && !c->listen.cert)
-        return refuse("--key needs --cert");
-    fold_domain(c);
-    if (c->limits.memory == 0)
-        c->limits.memory = memory_default_budget();
-    return check_public_host(c) && fold_listen(c) && fold_state_dir(c);
-}
 
 enum opt_result config_parse(int argc, char **argv, struct config *c)
 {
@@ -488,5 +362,6 @@ void config_deinit(struct config *c)
     free(c->listen.trusted_proxy.copy);
     free(c->fields.drop.copy);
     free(c->fields.forward.copy);
+    conf_free(c->conf);
     *c = (struct config){0};
 }

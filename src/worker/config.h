@@ -11,6 +11,7 @@
  * means no limit. */
 struct config {
     const char *user;        /* --user; NULL: the owner of the state directory */
+    const char *file;        /* --config */
     const char *domain;      /* base domain, lower case, without a dot at the end */
     uint64_t workers;        /* threads; 0: one for each core */
     const char *crypto;      /* auto or openssl: who encrypts TLS records */
@@ -70,13 +71,14 @@ struct config {
     } localtunnel;
     struct {
         enum opt_source domain, public, secure, drop, forward;
-    } from;         /* where the values of these options come from */
-    char *owned[4]; /* owned: texts that config_parse has made */
+    } from;            /* where the values of these options come from */
+    char *owned[4];    /* owned: texts that config_parse has made */
+    struct conf *conf; /* owned: the configuration file; NULL: none */
 };
 
-/* Reads and checks all options, and opens no file. Returns OPT_RUN when the program must go on,
- * OPT_SHOWN when the help was printed, or OPT_WRONG, with a message on stderr, when an option is
- * wrong. */
+/* Reads and checks all options, and opens no file but the configuration file. Returns OPT_RUN when
+ * the program must go on, OPT_SHOWN when the help was printed, or OPT_WRONG, with a message on
+ * stderr, when an option is wrong. */
 enum opt_result config_parse(int argc, char **argv, struct config *c) MUSTCHECK;
 
 /* Logs `environment_ignored` for each variable that has the name of an option and is another

@@ -11,7 +11,9 @@ least=95 build=build/cov status=0
 # FILE [FUNCTION...]: the named functions do not parse and are left out.
 parsers=(
     h2mux/base/slice.c
+    "h2mux/base/conf.c conf_read"
     h2mux/base/opt_parse.c
+    h2mux/base/opt_file.c
     "h2mux/base/opt_table.c list_text opt_value_text"
     h2mux/http/fields.c
     h2mux/http/h1_scan.c
@@ -26,7 +28,8 @@ parsers=(
     src/names/base64url.c
     src/names/ticket.c
     "src/names/keyring.c keyring_check secret_create secret_read keyring_open"
-    "src/worker/config.c fold_state_dir"
+    "src/worker/config.c find_layers"
+    "src/worker/config_fold.c fold_state_dir"
     "src/tunnels/attach.c check_place"
     "src/tunnels/register.c new_owner draw_name answer_error"
     client/origin/origin_address.c
@@ -35,7 +38,7 @@ parsers=(
     client/origin/upgrade.c
     "client/server/register.c register_cancel finish on_answer on_failed register_start"
     client/server/refusal.c
-    client/config.c
+    "client/config.c add_file fits"
 )
 
 make --no-print-directory -j"$(nproc)" VARIANT=cov replays >/dev/null

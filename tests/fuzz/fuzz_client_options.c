@@ -25,6 +25,7 @@ static void check_again(const struct config *c)
     assert(strcmp(again.origin.text, c->origin.text) == 0 && again.remote.links == c->remote.links);
     assert(strcmp(again.origin.unix_path, c->origin.unix_path) == 0);
     assert(again.times.keepalive_ms == c->times.keepalive_ms);
+    config_deinit(&again);
     for (size_t i = 0; i < sizeof argv / sizeof argv[0]; i++)
         free(argv[i]);
 }
@@ -55,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 c.origin.url.authority))) /* otherwise it has a zone, as in fe80::1%eth0 */
             check_again(&c);
     }
+    config_deinit(&c);
     fuzz_command_free(&command);
     return 0;
 }

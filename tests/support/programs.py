@@ -332,12 +332,13 @@ def run(program, *arguments, env=None, deadline_s=10.0):
 
 def clean_environment(extra=None):
     """Returns the environment without variables that would configure the programs or give them a
-    proxy."""
+    proxy, and without this machine's configuration files."""
     kept = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("ONEPORT", "XDG_")) and not key.lower().endswith("_proxy")
     }
+    kept.update(ONEPORT_CONFIG="none", ONEPORTD_CONFIG="none")
     kept.update({key: str(value) for key, value in (extra or {}).items()})
     return kept
 

@@ -62,7 +62,12 @@ static const struct {
     {"unknown", {"3000", "-h", "example.com", "--nope"}, OPT_WRONG},
     {"not yet: --token", {"3000", "-h", "example.com", "--token", "x"}, OPT_WRONG},
     {"not yet: --proxy", {"3000", "-h", "example.com", "--proxy", "http://p"}, OPT_WRONG},
-    {"not yet: --config", {"3000", "-h", "example.com", "--config", "f"}, OPT_WRONG},
+    {"--origin", {"--origin", "unix:/run/a", "-h", "example.com"}, OPT_RUN},
+    {"--origin and an operand", {"3000", "--origin", "3001", "-h", "example.com"}, OPT_WRONG},
+    {"--origin and --port", {"-p", "3000", "--origin", "3001", "-h", "example.com"}, OPT_WRONG},
+    {"a bad --origin", {"--origin", "70000", "-h", "example.com"}, OPT_WRONG},
+    {"O100 no file", {"3000", "-h", "example.com", "--config", "none"}, OPT_RUN},
+    {"O100 a file that is missing", {"3000", "-h", "x.org", "--config", "/nowhere/f"}, OPT_WRONG},
 };
 
 static enum opt_result load(const char *const args[], struct config *c)
@@ -76,6 +81,8 @@ static enum opt_result load(const char *const args[], struct config *c)
     /* what the config borrows from argv is not looked at behind this line */
     for (int i = 1; i < argc; i++)
         free(argv[i]);
+    if (result != OPT_RUN)
+        config_deinit(c);
     return result;
 }
 
@@ -220,5 +227,6 @@ int main(void)
     };
     unsetenv("ONEPORT_HOST");
     unsetenv("ONEPORT_PORT");
+    setenv("ONEPORT_CONFIG", "none", 1); /* but where a row names a file */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

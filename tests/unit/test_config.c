@@ -63,7 +63,7 @@ static const struct {
     {{"-d", "x.org", "--tokens", "f"}, "--tokens"},
     {{"-d", "x.org", "--links", "2"}, "--links"},
     {{"-d", "x.org", "--early-hints", "yes"}, "--early-hints"},
-    {{"-d", "x.org", "--config", "f"}, "--config"},
+    {{"-d", "x.org", "--config", "/nowhere/f"}, "/nowhere/f: No such file"},
     {{"-d", "x.org", "--check"}, "--check"},
     {{"-d", "x.org", "--workers", "257"}, "--workers"},
     {{"-d", "x.org", "--workers", "257"}, "--workers"},
@@ -477,5 +477,6 @@ int main(void)
         cmocka_unit_test(test_contradictions), cmocka_unit_test(test_state_dir),
         cmocka_unit_test(test_help),
     };
+    setenv("ONEPORTD_CONFIG", "none", 1); /* but where a row names a file */
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

@@ -27,27 +27,36 @@ static int check_address(const char *value)
 
 #define AT(field) offsetof(struct options, field)
 static const struct opt rows[] = {
-    {"verbose", 'v', OPT_FLAG, AT(verbose), NULL, 0, 0, NULL, "say more", NULL, NULL, NULL, 0},
-    {"quick", 'q', OPT_FLAG, AT(quick), NULL, 0, 0, NULL, "be quick", NULL, NULL, NULL, 0},
-    {"workers", 'w', OPT_UINT, AT(workers), "1", 0, 256, "N", "event loops", NULL, NULL, NULL, 0},
+    {"verbose", 'v', OPT_FLAG, AT(verbose), NULL, 0, 0, NULL, "say more", NULL, NULL, NULL, 0, 0},
+    {"quick", 'q', OPT_FLAG, AT(quick), NULL, 0, 0, NULL, "be quick", NULL, NULL, NULL, 0, 0},
+    {"workers", 'w', OPT_UINT, AT(workers), "1", 0, 256, "N", "event loops", NULL, NULL, NULL, 0,
+     0},
     {"hold", 0, OPT_MSEC, AT(hold_ms), "4s", 500, 600000, "TIME", "wait for a client", NULL, NULL,
-     NULL, 0},
-    {"max-body", 0, OPT_SIZE, AT(body), "16m", 0, 0, "SIZE", "largest body", NULL, NULL, NULL, 0},
-    {"cert", 'c', OPT_TEXT, AT(cert), NULL, 0, 0, "FILE", "certificate", NULL, NULL, NULL, 0},
+     NULL, 0, 0},
+    {"max-body", 0, OPT_SIZE, AT(body), "16m", 0, 0, "SIZE", "largest body", NULL, NULL, NULL, 0,
+     0},
+    {"cert", 'c', OPT_TEXT, AT(cert), NULL, 0, 0, "FILE", "certificate", NULL, NULL, NULL, 0, 0},
     {"listen", 'l', OPT_LIST, AT(listen), "127.0.0.1:80", 0, 0, "ADDR:PORT", "address",
-     check_address, "ADDR:PORT", NULL, 0},
+     check_address, "ADDR:PORT", NULL, 0, 0},
     {0},
 };
 static const struct opt rows_with_h[] = {
-    {"host", 'h', OPT_TEXT, AT(host), "localhost", 0, 0, "NAME", "who", NULL, NULL, NULL, 0},
-    {"help", 0, OPT_FLAG, AT(quick), NULL, 0, 0, NULL, "own help", NULL, NULL, NULL, 0},
+    {"host", 'h', OPT_TEXT, AT(host), "localhost", 0, 0, "NAME", "who", NULL, NULL, NULL, 0, 0},
+    {"help", 0, OPT_FLAG, AT(quick), NULL, 0, 0, NULL, "own help", NULL, NULL, NULL, 0, 0},
     {0},
 };
-static const struct opt_program program = {
-    "oneportd", "ONEPORTD_", "oneportd [options]", "Shares a port.", "See also: oneport.", rows,
-    NULL,       NULL};
+static const struct opt_program program = {"oneportd",
+                                           "ONEPORTD_",
+                                           "oneportd [options]",
+                                           "Shares a port.",
+                                           "See also: oneport.",
+                                           rows,
+                                           NULL,
+                                           NULL,
+                                           NULL};
 static const struct opt_program program_with_h = {
-    "oneport", "ONEPORT_", "oneport [options] PORT", "Shares it.", NULL, rows_with_h, NULL, NULL};
+    "oneport", "ONEPORT_", "oneport [options] PORT", "Shares it.", NULL, rows_with_h, NULL,
+    NULL,      NULL};
 
 enum { OPERANDS_MAX = 2 };
 static const char *operands[OPERANDS_MAX];
@@ -575,7 +584,7 @@ static void test_size(void **state)
 static void test_rate(void **state)
 {
     static const struct opt rates[] = {
-        {"rate", 0, OPT_RATE, 0, "1g", 1000, 2000000000, NULL, "of a line", NULL, NULL, NULL, 0},
+        {"rate", 0, OPT_RATE, 0, "1g", 1000, 2000000000, NULL, "of a line", NULL, NULL, NULL, 0, 0},
         {.name = NULL},
     };
     static const struct opt_program of_rates = {.name = "p", .env_prefix = "P_", .rows = rates};

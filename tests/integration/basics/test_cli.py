@@ -54,7 +54,7 @@ def test_who_encrypts_is_auto_or_openssl(program):
 
 
 @pytest.mark.parametrize("program", ["oneportd", "oneport"])
-@pytest.mark.parametrize("option", ["--no-such-option", "--config=x", "-Z"])
+@pytest.mark.parametrize("option", ["--no-such-option", "--configuration=x", "-Z"])
 def test_an_option_that_does_not_exist_is_named(program, option):
     assert option.split("=")[0] in wrong(program, option)
 

@@ -117,7 +117,7 @@ def test_deps_upgrades_every_linked_library(tmp_path):
     assert "update -qq" in asked[0]  # before the lists are read
     upgrade = asked[-1]
     assert "--only-upgrade" in upgrade and "-s" not in upgrade.split()
-    for library in ("libc6", "libnghttp2", "libssl", "libevent", "libcjson"):
+    for library in ("libc6", "libnghttp2", "libssl", "libevent", "libcjson", "libinih"):
         assert f"{library}-dev" in upgrade
     assert "upgrading: libssl3" in said
 
