@@ -42,6 +42,15 @@ static void link_check(const struct link *l)
     CHECK_THAT(!alive || l->websockets <= h2_session_open_streams(l->session));
 }
 
+/* Lets requests for the name wait for the link (rule O83): its client may tell the URL as soon as
+ * it has the 101, and a viewer may be here before the client's SETTINGS. */
+static void announce(const struct link *l)
+{
+    struct tunnel *t = registry_find(l->worker->registry, slice_str(l->name));
+    if (t && owner_eq(t->owner_id, l->owner_id))
+        tunnel_expect(t, l->worker->server->config->timeouts.attach_ms);
+}
+
 struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t,
                       const struct place *p)
 {
@@ -75,6 +84,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     budget_add_fixed(&w->evictor.share, LINK_MEMORY);
     sock_watch_peer(sock, 0); /* PINGs notice it sooner */
     l->session = h2_session_new(w->loop, sock, H2_OPENER, &o, &session_ops, l);
+    announce(l);
     if (CHECKING)
         link_check(l);
     return l;

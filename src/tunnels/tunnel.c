@@ -162,6 +162,11 @@ void tunnel_was_live(struct tunnel *t, uint64_t away_us)
     t->hold.away_since_us = now_us > away_us ? now_us - away_us : 1;
 }
 
+void tunnel_expect(struct tunnel *t, uint64_t for_ms)
+{
+    t->expected_until_us = now_of(t) + for_ms * 1000;
+}
+
 struct tunnel *tunnel_new(const struct tunnel_owner *owner, struct slice name,
                           const uint8_t owner_id[static OWNER_LEN], bool asked)
 {
@@ -448,15 +453,20 @@ void tunnel_wake(struct tunnel *t)
         tunnel_check_served(t);
 }
 
+/* Returns whether a client of the name may come while a request waits (rules F2, F54, O83). */
+static bool may_come(const struct tunnel *t, uint64_t now_us)
+{
+    uint64_t since_us = t->hold.away_since_us;
+    if (t->state == TUNNEL_LIVE || now_us < t->expected_until_us)
+        return true;
+    return t->was_live && (now_us <= since_us || now_us - since_us <= AWAY_MAX_US);
+}
+
 bool tunnel_wait(struct tunnel *t, struct waiter *w, uint64_t now_us)
 {
-    bool away = t->state != TUNNEL_LIVE;
-    uint64_t since_us = t->hold.away_since_us;
     assert(!list_linked(&w->node));
     CHECK_THAT(w->held_back || !can_open(t, w->kind));
-    if (away && now_us > since_us && now_us - since_us > AWAY_MAX_US)
-        return false;
-    if (away && !t->was_live)
+    if (!may_come(t, now_us))
         return false;
     bool waits = queue_push(&t->queue, w);
     if (CHECKING)

@@ -72,6 +72,10 @@ struct tunnel {
      * has no viewers who could miss it, and its requests do not wait. */
     bool was_live;
 
+    /* Monotonic: a client that attaches is up by then, or its link has ended. Until then requests
+     * wait (rule O83). 0: no client has come. */
+    uint64_t expected_until_us;
+
     struct queue queue; /* of requests that wait */
 
     struct seat seat;  /* its place in server->names */
@@ -110,6 +114,9 @@ void tunnel_hold(struct tunnel *t, enum tunnel_state s, uint64_t for_ms);
 /* Notes of a name of the names file, which is held already, that it was LIVE until @away_us ago. */
 void tunnel_was_live(struct tunnel *t, uint64_t away_us);
 
+/* Notes that a client has got its 101, and has @for_ms milliseconds to come up. */
+void tunnel_expect(struct tunnel *t, uint64_t for_ms);
+
 /* ---- who may attach */
 
 enum join_verdict { JOIN_OK, JOIN_TOO_MANY, JOIN_FLAPPING };
@@ -145,8 +152,8 @@ struct backend *tunnel_pick(const struct tunnel *t, enum stream_kind kind);
 void tunnel_wake(struct tunnel *t);
 
 /* Puts @w, for which no backend has room, into the queue. Returns false when there is no place for
- * it (queue.h), when the name has been without a backend for more than 30 s, or when it was never
- * LIVE. */
+ * it (queue.h); or, unless a client is attaching, when the name has been without a backend for more
+ * than 30 s, or when it was never LIVE. */
 bool tunnel_wait(struct tunnel *t, struct waiter *w, uint64_t now_us) MUSTCHECK;
 
 /* Takes @w out of the queue. Does nothing when @w is not in it. */

@@ -204,6 +204,30 @@ static void test_never_live(void **state)
     tunnel_unwait(t, &a.waiter);
 }
 
+/* O83: while a client attaches, requests for its name wait, as long as that client may take, and
+ * are served when it is up: those of a name that was never live, or has been away for long. */
+static void test_attaching(void **state)
+{
+    struct fixture *x = *state;
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "never" : "long-ago";
+        struct tunnel *t = claim(x, name, true);
+        struct request a = held_make(t), late = held_make(t);
+        struct sock *theirs;
+        if (i == 1)
+            tunnel_was_live(t, 40 * 1000000);
+        assert_false(tunnel_wait(t, &a.waiter, clock_now_us()));
+        begin(x, name, INSTANCE_A, 0, &theirs);
+        uint64_t late_us = clock_now_us() + x->config.timeouts.attach_ms * 1000;
+        assert_true(tunnel_wait(t, &a.waiter, clock_now_us()));
+        assert_false(tunnel_wait(t, &late.waiter, late_us));
+        greet(x, theirs, 10);
+        for (int ms = 0; ms < WAIT_MS && a.links == 0; ms++)
+            turn(x, 1);
+        assert_int_equal(a.links, 1);
+    }
+}
+
 /* F50 F51 F55: a viewer does not get the last quarter of a name's queue, and gives up its oldest
  * request for those of others. */
 static void test_viewers_share_a_queue(void **state)
@@ -328,6 +352,7 @@ int main(void)
         TEST(test_wait_limits),
         TEST(test_process_limit),
         TEST(test_never_live),
+        TEST(test_attaching),
         TEST(test_viewers_share_a_queue),
         TEST(test_names_share_the_process),
     };
