@@ -235,7 +235,7 @@ def test_the_access_log_is_opened_anew(new_server, number):
     path.rename(moved)
     ask("/between")
     server.program.signal(number)
-    wait_until(path.exists, what="the new file")
+    server.wait_log("reloaded|logs_reopened")
     ask("/after")
     wait_until(lambda: "/after" in path.read_text(), what="the line in the new file")
     assert "/between" in moved.read_text() and "/after" not in moved.read_text()
