@@ -160,13 +160,21 @@ static int put_locked(const char *path, const char *server, const char *name, co
     return err;
 }
 
-int tickets_put(const char *path, const char *server, const char *name, const char *ticket)
+/* Opens the file beside @path whose name has @suffix too, and makes it if it is missing. Returns
+ * the descriptor, or a negative number. */
+static int open_beside(const char *path, const char *suffix)
 {
     if (make_directories(path) < 0)
         return ERR_IO;
-    char *lock_path = xasprintf("%s.lock", path);
-    int lock = open(lock_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    free(lock_path);
+    char *name = xasprintf("%s%s", path, suffix);
+    int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    free(name);
+    return fd;
+}
+
+int tickets_put(const char *path, const char *server, const char *name, const char *ticket)
+{
+    int lock = open_beside(path, ".lock");
     if (lock < 0)
         return ERR_IO;
     int err = flock(lock, LOCK_EX) < 0 ? ERR_IO : put_locked(path, server, name, ticket);
@@ -190,11 +198,7 @@ int tickets_hold(const char *path, const char *server, const char *key)
 {
     struct flock range = {
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place_of(server, key), .l_len = 1};
-    if (make_directories(path) < 0)
-        return ERR_IO;
-    char *name = xasprintf("%s.held", path);
-    int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    free(name);
+    int fd = open_beside(path, ".held");
     if (fd < 0)
         return ERR_IO;
     if (fcntl(fd, F_OFD_SETLK, &range) == 0)
