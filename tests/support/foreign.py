@@ -44,10 +44,10 @@ def register(server, name=None, *fields):
 ATTACH = ["Connection: upgrade", "Upgrade: ptth", "ALPN: h2"]
 
 
-def attach(server, name, ticket, *fields, base=ATTACH, behind=b"", secure=True):
-    """Sends the attach request. Returns (connection, response). @behind is sent right after the
-    head."""
-    viewer = Viewer(
+def attach(server, name, ticket, *fields, base=ATTACH, behind=b"", secure=True, viewer=None):
+    """Sends the attach request, on the connection @viewer if there is one. Returns (connection,
+    response). @behind is sent right after the head."""
+    viewer = viewer or Viewer(
         server.port, server.certificate.client_context(["http/1.1"]) if secure else None
     )
     bearer = [f"Authorization: Bearer {ticket}"] if ticket else []
@@ -74,8 +74,19 @@ class ForeignLink:
     """Serves an attached link in a thread of its own, which calls @serve(stream) for each request
     head."""
 
-    def __init__(self, server, name, ticket, *fields, serve=hello, settings=None, start=True):
-        self.connection, got = attach(server, name, ticket, *fields)
+    def __init__(
+        self,
+        server,
+        name,
+        ticket,
+        *fields,
+        serve=hello,
+        settings=None,
+        start=True,
+        viewer=None,
+    ):
+        """@viewer is an open connection for the link, or None."""
+        self.connection, got = attach(server, name, ticket, *fields, viewer=viewer)
         assert got.status == 101, got
         self.serve = serve
         self.settings = {SettingCodes.ENABLE_CONNECT_PROTOCOL: 1, **(settings or {})}

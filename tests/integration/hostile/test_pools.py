@@ -7,49 +7,40 @@ import contextlib
 import pathlib
 import re
 import resource
-import select
 import time
 
 import pytest
-from h2.events import DataReceived
 from h2.settings import SettingCodes
-from support import addresses, netns
-from support.addresses import SERVER, SERVER6
-from support.foreign import ForeignLink, attach, call, linked, lost, register
+from support import netns
+from support.crowds import (
+    HALF_A_RECORD,
+    MIB,
+    UPGRADE,
+    Deaf,
+    ask_as,
+    big_head,
+    crowded,
+    is_closed,
+    kept,
+    let_in,
+    pour,
+    readable,
+    register_batch,
+)
+from support.foreign import (
+    ForeignLink,
+    attach,
+    linked,
+    lost,
+    register,
+)
 from support.programs import SLOW, VARIANT
 from support.viewer import Viewer, fetch, head
 from support.wait import wait_until
 
-HALF_A_RECORD = bytes([0x16, 3, 1, 2, 0, 1])
 STRANGER, STRANGER6 = "10.9.200.1", "2001:db8:ffff::1"
 
 pytestmark = pytest.mark.skipif(netns.missing() is not None, reason=str(netns.missing()))
-
-
-@pytest.fixture
-def here(ended):
-    return ended.enter_context(addresses.Addresses())
-
-
-@pytest.fixture
-def serve(here, new_server):
-    """Returns serve(*options), which starts a server that the addresses of `here` reach at one port
-    by IPv4 and IPv6, and loopback at its own."""
-
-    def start(*options, **keywords):
-        with here.inside():
-            server = new_server(
-                "--listen",
-                f"{SERVER}:8443",
-                "--listen",
-                f"[{SERVER6}]:8443",
-                *options,
-                **keywords,
-            )
-        server.public = 8443
-        return server
-
-    return start
 
 
 def best_time(measure, times=60):
@@ -62,23 +53,6 @@ def best_time(measure, times=60):
         return time.monotonic() - start
 
     return sorted(once() for _ in range(times))[times // 10]
-
-
-def readable(sockets, timeout_s=0):
-    """Returns how many of the sockets have bytes, or their end, to read within the time."""
-    poll = select.poll()
-    for sock in sockets:
-        poll.register(sock, select.POLLIN)
-    return len(poll.poll(timeout_s * 1000))
-
-
-def is_closed(sock):
-    if not readable([sock]):
-        return False
-    try:
-        return sock.recv(1) == b""
-    except ConnectionError:
-        return True
 
 
 @pytest.mark.rule("F50", "F51", "F53")
@@ -118,17 +92,6 @@ def test_handshakes(here, serve, certificate, crowd):
 
 
 # ---- requests that wait for a client
-
-
-def crowded(here, server, stack, hosts, source, each):
-    """Sends @each requests from @source to each of @hosts. Returns their viewers."""
-    viewers = []
-    for host in hosts:
-        for _ in range(each):
-            viewer = stack.enter_context(here.viewer(source, server.public))
-            viewer.send(head("GET", "/", host))
-            viewers.append(viewer)
-    return viewers
 
 
 @pytest.mark.rule("F54")
@@ -208,15 +171,6 @@ def limited(serve, when):
     return server
 
 
-def kept(here, server, stack, source, number, host):
-    """Opens @number connections, each of which gets an answer and stays. Those that the server has
-    closed meanwhile count too."""
-    for _ in range(number):
-        viewer = stack.enter_context(here.viewer(source, server.public))
-        assert viewer.get(host).status == 200
-        yield viewer
-
-
 @pytest.mark.rule("F50", "F51", "F56")
 @pytest.mark.parametrize("when", ["start", "later"])
 @pytest.mark.parametrize(
@@ -292,18 +246,12 @@ NAMES = 20_000
 
 
 def register_many(server, count):
-    """Registers @count names from as many /64 of one /48, by way of a trusted proxy. Returns how
-    many calls got each status."""
+    """Registers @count names from as many /64 of one /48. Returns how many calls got each
+    status."""
     told, batch = collections.Counter(), 250
     with Viewer(server.port) as proxy:
         for first in range(0, count, batch):
-            proxy.send(
-                b"".join(
-                    head("GET", "/register", "localhost", f"X-Forwarded-For: 2001:db8:1:{n:x}::1")
-                    for n in range(first, first + batch)
-                )
-            )
-            told.update(proxy.response().status for _ in range(batch))
+            told.update(register_batch(proxy, range(first, first + batch)))
     return told
 
 
@@ -330,13 +278,6 @@ def test_names(new_server, name, ended):
     ended.callback(viewer.close)
     assert got.status == 101
     assert server.log.count("name_evicted") <= 2 * 60  # a line a second and worker
-
-
-def ask_as(server, path, source):
-    """Calls the base domain for the viewer @source, by way of a trusted proxy over https."""
-    return call(
-        server, path, f"X-Forwarded-For: {source}", "X-Forwarded-Proto: https", secure=False
-    )
 
 
 # ---- lines of the log
@@ -413,57 +354,11 @@ def test_streams_of_a_link(here, serve, name, ended):
 
 
 # ---- memory
-MIB = 1 << 20
 BUDGET = 16 * MIB
 
 
 def memory(server, name="memory_octets"):
     return fetch(server.port, "localhost", "/api/status").json()[name]
-
-
-def pour(viewers, each=MIB // 4):
-    """Sends up to @each bytes of each viewer, as long as the server takes them."""
-    poll, left = select.poll(), {}
-    for viewer in viewers:
-        viewer.socket.setblocking(False)
-        poll.register(viewer.socket, select.POLLOUT)
-        left[viewer.socket.fileno()] = (viewer.socket, each)
-    while left and (ready := poll.poll(1000)):
-        for number, _ in ready:
-            sock, more = left[number]
-            try:
-                more -= sock.send(bytes(min(more, 1 << 16)))
-            except ConnectionError:
-                more = 0
-            left[number] = (sock, more)
-            if more == 0:
-                poll.unregister(number)
-                del left[number]
-    for viewer in viewers:
-        viewer.socket.setblocking(True)
-        viewer.socket.settimeout(20)
-
-
-class Deaf(ForeignLink):
-    """A client that opens the window of no upload, and of no WebSocket."""
-
-    def _on(self, event):
-        if not isinstance(event, DataReceived):
-            super()._on(event)
-
-
-def let_in(stream):
-    """Opens a WebSocket. Answers nothing else."""
-    if (":method", "CONNECT") in stream.fields:
-        stream.answer(200, end=False)
-
-
-UPGRADE = (
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-)
 
 
 @pytest.mark.rule("F61")
@@ -501,12 +396,6 @@ def test_uploads_that_nobody_takes(here, serve, name, ended, kind):
             got = viewer.get(f"{name}-2.localhost", "/", method="POST", body=b"x" * 100_000)
             assert got.status == 200
             assert time.monotonic() - start < 1 * SLOW
-
-
-def big_head(method, host, size, *fields):
-    """Returns a head with @size bytes of fields."""
-    padding = [f"X-Padding-{n}: {'x' * 4000}" for n in range(size // 4000)]
-    return head(method, "/", host, *fields, *padding)
 
 
 def grown_by_heads(here, server, host, sent):
