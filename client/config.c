@@ -247,7 +247,7 @@ static bool find_layers(void *into, struct opt_layers *out)
 {
     struct config *c = into;
     if (c->file)
-        return strcmp(c->file, "none") == 0 || add_file(c, c->file, true, out);
+        return strcmp(c->file, "none") == 0 || add_file(c, c->file, !c->makes_file, out);
     char *own = config_own_path();
     bool good = !own || add_file(c, own, false, out);
     free(own);
@@ -259,7 +259,8 @@ static const struct opt_program program = {
     .show_libraries = show_libraries,
     .name = "oneport",
     .env_prefix = "ONEPORT_",
-    .usage = "oneport [OPTIONS] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH",
+    .usage = "oneport [OPTIONS] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH\n"
+             "       oneport login [OPTIONS] HOST",
     .about = "Shares a local service under a public URL, over one TLS connection.",
     .beats = "port, origin",
     .epilogue = "Exit codes: 0 stopped by the user, 1 usage, 2 refused by the server, 3 server "
@@ -273,8 +274,8 @@ static const struct opt_program program = {
 static enum opt_result judge_server(struct config *c)
 {
     if (!c->remote.host)
-        return REFUSE("no server: name one with --host HOST or ONEPORT_HOST; there is no built-in "
-                      "one\n");
+        return REFUSE("no server: name one with --host HOST or ONEPORT_HOST, or remember one with "
+                      "`oneport login HOST`; there is no built-in one\n");
     if (url_parse(slice_str(c->remote.host), &c->server) < 0)
         return REFUSE("--host: \"%s\" is not HOST, HOST:PORT or https://HOST[:PORT]\n",
                       c->remote.host);
@@ -352,6 +353,35 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
     judge_name(c);
     c->log_json = strcmp(c->output.log_format, "json") == 0;
     return OPT_RUN;
+}
+
+/* This program has the options of oneport, but its operand is the server. */
+static const struct opt_program login = {
+    .find_layers = find_layers,
+    .show_libraries = show_libraries,
+    .name = "oneport login",
+    .env_prefix = "ONEPORT_",
+    .usage = "oneport login [OPTIONS] HOST",
+    .about = "Asks whether HOST is an oneportd, and remembers it in your configuration file; then "
+             "`oneport PORT` is enough.",
+    .beats = "host",
+    .epilogue = "Exit codes: 0 remembered, 1 usage, 2 HOST is no oneportd, 3 its certificate was "
+                "refused, 4 it cannot be reached.",
+    .rows = rows,
+};
+
+enum opt_result config_load_login(int argc, char **argv, struct config *c)
+{
+    const char *host = NULL;
+    size_t n_operands = 0;
+    *c = (struct config){.makes_file = true};
+    enum opt_result result = opt_parse(&login, argc, argv, c, &host, 1, &n_operands);
+    if (result != OPT_RUN)
+        return result;
+    if (!host)
+        return REFUSE("login needs the name of a server: oneport login HOST\n");
+    c->remote.host = host;
+    return judge_server(c);
 }
 
 void config_deinit(struct config *c)

@@ -46,6 +46,7 @@ struct config {
     const char *crypto; /* auto or openssl: who encrypts TLS records */
 
     enum opt_source https_from, origin_from; /* of local.https and local.origin */
+    bool makes_file;                         /* --config may name one that is missing */
     struct conf *files[2];                   /* owned: the user's, then the machine's; or one */
 
     /* Derived from that. */
@@ -61,6 +62,10 @@ struct config {
 
 /* Fills @c. Returns OPT_WRONG after one line on standard error that says why. */
 enum opt_result config_load(int argc, char **argv, struct config *c) MUSTCHECK;
+
+/* Fills @c for `oneport login [OPTIONS] HOST`, whose HOST beats every --host. The origin and what
+ * depends on it are not set. The result is that of config_load. */
+enum opt_result config_load_login(int argc, char **argv, struct config *c) MUSTCHECK;
 
 /* Frees what config_load has allocated, whatever its result was. */
 void config_deinit(struct config *c);

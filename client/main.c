@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "client/config.h"
+#include "client/login_command.h"
 #include "client/server/tickets.h"
 #include "client/server/tunnel.h"
 #include "client/terminal.h"
@@ -348,6 +349,8 @@ int main(int argc, char **argv)
         return EXIT_INTERNAL;
     alloc_tune();
     signal(SIGPIPE, SIG_IGN);
+    if (argc > 1 && strcmp(argv[1], "login") == 0)
+        return (int)login_command_run(argc - 1, argv + 1);
     enum opt_result result = config_load(argc, argv, &program.config);
     switch (result) {
     case OPT_RUN:

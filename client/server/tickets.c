@@ -90,44 +90,11 @@ char *tickets_get(const char *path, const char *server, const char *name)
     return copy;
 }
 
-/* Makes the directories above @path. New ones are of mode 0700. */
-static int make_directories(const char *path)
-{
-    char *copy = xstrdup(path);
-    int err = 0;
-    for (char *slash = strchr(copy + 1, '/'); slash && err == 0; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-            err = ERR_IO;
-        *slash = '/';
-    }
-    free(copy);
-    return err;
-}
-
-/* Replaces @path by @text: writes all of it to disk under the name @temporary, then renames that.
- */
-static int replace(const char *path, const char *temporary, struct slice text)
-{
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return ERR_IO;
-    int err = fchmod(fd, 0600) < 0 ? ERR_IO : file_write_all(fd, text);
-    if (err == 0 && fsync(fd) < 0)
-        err = ERR_IO;
-    close(fd);
-    if (err == 0 && rename(temporary, path) < 0)
-        err = ERR_IO;
-    if (err < 0)
-        unlink(temporary);
-    return err;
-}
-
 static int save(const char *path, const cJSON *all)
 {
     char *text = cJSON_Print(all);
     char *temporary = xasprintf("%s.new", path); /* nobody else writes: the lock is held */
-    int err = text ? replace(path, temporary, slice_str(text)) : ERR_LIMIT;
+    int err = text ? file_replace(path, temporary, slice_str(text)) : ERR_LIMIT;
     free(temporary);
     cJSON_free(text);
     return err;
@@ -164,7 +131,7 @@ static int put_locked(const char *path, const char *server, const char *name, co
  * the descriptor, or a negative number. */
 static int open_beside(const char *path, const char *suffix)
 {
-    if (make_directories(path) < 0)
+    if (file_make_directories(path) < 0)
         return ERR_IO;
     char *name = xasprintf("%s%s", path, suffix);
     int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

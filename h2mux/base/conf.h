@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "h2mux/base/slice.h"
+#include "h2mux/base/buf.h"
 
 enum {
     CONF_FILE_MAX = 256 * 1024, /* bytes of a file */
@@ -45,6 +45,11 @@ int conf_parse(const char *path, struct slice text, struct conf **out,
  * if there is none. */
 const struct conf_entry *conf_find(const struct conf *c, const char *section, const char *key,
                                    const struct conf_entry *after);
+
+/* Copies @text, a file that conf_parse accepts, to @out, with "@key = @value" above the sections:
+ * in place of the value that stands there, or in a line of its own. All else stays as it is.
+ * Returns 0; ERR_LIMIT if the line or the file becomes too long. conf_edit.c */
+int conf_put(struct slice text, const char *key, const char *value, struct buf *out) MUSTCHECK;
 
 /* Frees @c. NULL is fine. */
 void conf_free(struct conf *c);

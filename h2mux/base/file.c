@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -112,6 +113,36 @@ int file_write_all(int fd, struct slice content)
         content = slice_skip(content, (size_t)n);
     }
     return 0;
+}
+
+int file_make_directories(const char *path)
+{
+    char *copy = xstrdup(path);
+    int err = 0;
+    for (char *slash = strchr(copy + 1, '/'); slash && err == 0; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+            err = ERR_IO;
+        *slash = '/';
+    }
+    free(copy);
+    return err;
+}
+
+int file_replace(const char *path, const char *temporary, struct slice text)
+{
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return ERR_IO;
+    int err = fchmod(fd, 0600) < 0 ? ERR_IO : file_write_all(fd, text);
+    if (err == 0 && fsync(fd) < 0)
+        err = ERR_IO;
+    close(fd);
+    if (err == 0 && rename(temporary, path) < 0)
+        err = ERR_IO;
+    if (err < 0)
+        unlink(temporary);
+    return err;
 }
 
 int file_ensure_standard(void)

@@ -28,6 +28,14 @@ int file_read_all(int fd, struct buf *to) MUSTCHECK;
  * written then. */
 int file_write_all(int fd, struct slice content) MUSTCHECK;
 
+/* Makes the directories above @path that are missing, with mode 0700. Returns 0, or ERR_IO. */
+int file_make_directories(const char *path) MUSTCHECK;
+
+/* Replaces the file @path by one with this @text and mode 0600: writes all of it to disk under the
+ * name @temporary, which is in the same directory, then renames that. Returns 0; or ERR_IO, with
+ * @path as it was. */
+int file_replace(const char *path, const char *temporary, struct slice text) MUSTCHECK;
+
 /* Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed. Must be called before
  * anything else opens a descriptor: that would get one of these numbers, and what is written to
  * standard output and standard error would go there. Returns 0; or ERR_IO if /dev/null cannot be

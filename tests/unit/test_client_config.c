@@ -131,6 +131,38 @@ static void test_environment(void **state)
 static const struct {
     const char *label;
     const char *args[ARGS_MAX];
+    enum opt_result want;
+} logins[] = {
+    {"O104 login", {"example.com"}, OPT_RUN},
+    {"O104 a URL", {"https://example.com:8443", "--ca", "f"}, OPT_RUN},
+    {"O104 --host is beaten", {"-h", "http://x.org", "example.com"}, OPT_RUN},
+    {"O104 help", {"--help"}, OPT_SHOWN},
+    {"O104 no server", {NULL}, OPT_WRONG},
+    {"O104 --host is no operand", {"-h", "example.com"}, OPT_WRONG},
+    {"O104 two servers", {"a.org", "b.org"}, OPT_WRONG},
+    {"O104 plain HTTP", {"http://example.com"}, OPT_WRONG},
+    {"O104 a path", {"example.com/x"}, OPT_WRONG},
+};
+
+static void test_login(void **state)
+{
+    for (size_t i = 0; i < sizeof logins / sizeof *logins; i++) {
+        char *argv[ARGS_MAX + 2] = {(char[]){"login"}};
+        int argc = 1;
+        struct config c;
+        for (; logins[i].args[argc - 1]; argc++)
+            argv[argc] = (char *)(uintptr_t)logins[i].args[argc - 1]; /* only read */
+        print_message("%s\n", logins[i].label);
+        assert_int_equal(config_load_login(argc, argv, &c), logins[i].want);
+        if (logins[i].want == OPT_RUN)
+            assert_string_equal(c.server.host, "example.com");
+        config_deinit(&c);
+    }
+}
+
+static const struct {
+    const char *label;
+    const char *args[ARGS_MAX];
     const char *env[2][2];
     const char *origin;
     bool https, any_cert, insecure, open;
@@ -220,10 +252,9 @@ static void test_contradictions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_contradictions),
+        cmocka_unit_test(test_rows),        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_environment), cmocka_unit_test(test_contradictions),
+        cmocka_unit_test(test_login),
     };
     unsetenv("ONEPORT_HOST");
     unsetenv("ONEPORT_PORT");

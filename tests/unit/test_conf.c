@@ -135,6 +135,54 @@ static void test_find(void **state)
     conf_free(c);
 }
 
+static const struct {
+    const char *label, *text, *want;
+} put_rows[] = {
+    {"O104 into nothing", "", "host = h\n"},
+    {"O104 below the options", "a = 1\n", "a = 1\nhost = h\n"},
+    {"O104 behind a line without an end", "a = 1", "a = 1\nhost = h\n"},
+    {"O104 in place of a value", "# x\nhost=old\nb = 2\n", "# x\nhost = h\nb = 2\n"},
+    {"O104 the last line without an end", "host: old", "host = h"},
+    {"O104 a comment behind", "host = old \t; why\r\nb=1\r\n", "host = h \t; why\r\nb=1\r\n"},
+    {"O104 a comment is no option", "# host = x\n;host = y\n", "# host = x\n;host = y\nhost = h\n"},
+    {"O104 above the sections", "a = 1\n[tunnel web]\nhost = x\n",
+     "a = 1\nhost = h\n\n[tunnel web]\nhost = x\n"},
+    {"O104 sections alone", "[tunnel web]\nport = 1\n", "host = h\n\n[tunnel web]\nport = 1\n"},
+    {"O104 another key", "hostess = x\n", "hostess = x\nhost = h\n"},
+    {"O104 a byte-order mark", "\xef\xbb\xbfhost = x\n", "\xef\xbb\xbfhost = h\n"},
+};
+
+/* Checks that the file says what was put into it, too. */
+static void test_put(void **state)
+{
+    for (size_t i = 0; i < COUNT(put_rows); i++) {
+        char why[CONF_WHY_MAX] = "";
+        struct conf *c = NULL;
+        struct buf out;
+        buf_init(&out, 1024);
+        print_message("%s\n", put_rows[i].label);
+        assert_int_equal(conf_put(slice_str(put_rows[i].text), "host", "h", &out), 0);
+        assert_int_equal(buf_len(&out), strlen(put_rows[i].want));
+        assert_memory_equal(buf_slice(&out).ptr, put_rows[i].want, buf_len(&out));
+        assert_int_equal(conf_parse("f", buf_slice(&out), &c, why), 0);
+        assert_string_equal(conf_find(c, "", "host", NULL)->value, "h");
+        conf_free(c);
+        buf_release(&out);
+    }
+}
+
+/* O104: what would not fit into a line, or into the file, is not written. */
+static void test_put_too_long(void **state)
+{
+    struct buf out;
+    buf_init(&out, 1024);
+    assert_int_equal(conf_put(SLICE(""), "host", FIFTY FIFTY FIFTY FIFTY, &out), ERR_LIMIT);
+    buf_release(&out);
+    buf_init(&out, 16);
+    assert_int_equal(conf_put(SLICE("a = 1\nb = 2\nc = 3\n"), "host", "h", &out), ERR_LIMIT);
+    buf_release(&out);
+}
+
 static char dir[64], file[80];
 
 static void put(const char *content, mode_t mode)
@@ -217,9 +265,10 @@ static int remove_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_zero_byte),   cmocka_unit_test(test_longest_line),
-        cmocka_unit_test(test_find),        cmocka_unit_test(test_whose_file),
+        cmocka_unit_test(test_good),         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_zero_byte),    cmocka_unit_test(test_longest_line),
+        cmocka_unit_test(test_find),         cmocka_unit_test(test_put),
+        cmocka_unit_test(test_put_too_long), cmocka_unit_test(test_whose_file),
         cmocka_unit_test(test_read_faults),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
