@@ -11,6 +11,7 @@
 #include "h2mux/base/err.h"
 #include "h2mux/base/inet.h"
 #include "h2mux/h2/libraries.h"
+#include "h2mux/io/congestion.h"
 
 #define FIELD(member) .offset = offsetof(struct config, member)
 
@@ -153,6 +154,10 @@ static const struct opt rows[] = {
      .max = 1000000000000, .value = "RATE",
      .help = "rate of the line to the server, as far as oneport has to guess: uploads begin with "
              "the window that this rate needs for a round trip, 4m at most"},
+    {"congestion", 0, OPT_TEXT, FIELD(remote.congestion), .value = "NAME",
+     .help = "congestion control of TCP for what goes to the server, as cubic or bbr; default: the "
+             "system's",
+     .check = congestion_check, .wants = "a name of net.ipv4.tcp_available_congestion_control"},
     {"max-retries", 0, OPT_UINT, FIELD(remote.max_retries), .fallback = "0", .value = "N",
      .help = "give up after N failed retries in a row while no connection is up; 0: never"},
     {"ticket-file", 0, OPT_TEXT, FIELD(remote.ticket_file), .value = "FILE",

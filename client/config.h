@@ -30,6 +30,7 @@ struct config {
         const char *ca;
         bool any_cert;
         uint64_t links, max_streams, max_retries, line_rate;
+        const char *congestion; /* NULL: the system's own */
         const char *ticket_file;
     } remote;
     struct {

@@ -17,6 +17,7 @@
 #include "h2mux/base/log.h"
 #include "h2mux/base/notify.h"
 #include "h2mux/h2/evict.h"
+#include "h2mux/io/congestion.h"
 #include "h2mux/io/sleep_watch.h"
 #include "h2mux/io/tls_gcm.h"
 
@@ -235,6 +236,22 @@ static uint64_t ping_timeout_ms(const struct config *c)
     return sooner ? c->times.keepalive_ms : PING_TIMEOUT_MS;
 }
 
+static struct h2_options link_options(struct program *p)
+{
+    const struct config *c = &p->config;
+    return (struct h2_options){
+        .max_streams = (uint32_t)c->remote.max_streams,
+        .keepalive_ms = c->times.keepalive_ms,
+        .ping_timeout_ms = ping_timeout_ms(c),
+        .settings_timeout_ms = c->times.server_ms,
+        .buffer_limit = BUFFER_LIMIT,
+        .evictor = &p->evictor,
+        .line_rate = c->remote.line_rate / 8,
+        .congestion = congestion_choose(c->remote.congestion),
+        .stall_ms = c->times.stall_ms,
+    };
+}
+
 static bool make_tunnel(struct program *p)
 {
     const struct config *c = &p->config;
@@ -259,14 +276,7 @@ static bool make_tunnel(struct program *p)
         .origin = p->origin_text,
         .ticket_file = p->ticket_file,
         .links = (unsigned)c->remote.links,
-        .h2 = {.max_streams = (uint32_t)c->remote.max_streams,
-               .keepalive_ms = c->times.keepalive_ms,
-               .ping_timeout_ms = ping_timeout_ms(c),
-               .settings_timeout_ms = c->times.server_ms,
-               .buffer_limit = BUFFER_LIMIT,
-               .evictor = &p->evictor,
-               .line_rate = c->remote.line_rate / 8,
-               .stall_ms = c->times.stall_ms},
+        .h2 = link_options(p),
         .max_retries = c->remote.max_retries,
         .leave_ms = c->times.leave_ms,
         .on_url = on_url,

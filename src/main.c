@@ -11,6 +11,7 @@
 
 #include "h2mux/base/clock.h"
 #include "h2mux/base/file.h"
+#include "h2mux/io/congestion.h"
 #include "h2mux/io/tls_gcm.h"
 #include "src/account.h"
 #include "src/crew.h"
@@ -213,7 +214,9 @@ static int open_account(void *program)
 
 static int open_crew(void *program)
 {
-    return crew_open(server_of(program)) < 0 ? complain("worker", strerror(errno)) : 0;
+    struct server *s = server_of(program);
+    s->congestion = congestion_choose(s->config->limits.congestion);
+    return crew_open(s) < 0 ? complain("worker", strerror(errno)) : 0;
 }
 
 static void close_crew(void *program)

@@ -44,6 +44,8 @@ struct h2_options {
     /* An estimate of the round trip (microseconds) until a PING is answered, too large rather than
      * too small; 0: none. An OPENER measures the time until the peer's SETTINGS by itself. */
     uint64_t rtt_us;
+    const char
+        *congestion;      /* borrowed: congestion_choose has returned it; NULL: the system's own */
     uint64_t stall_ms;    /* a reader that takes nothing for this time may be given up */
     uint64_t reset_burst; /* OPENER: RST_STREAM frames that are sent at once */
     uint64_t reset_rate;  /* OPENER: further RST_STREAM frames a second; 0: not limited */

@@ -11,6 +11,7 @@
 
 #include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
+#include "h2mux/io/congestion.h"
 
 enum { READS_PER_TURN = 4, HEADER_LIST_MAX = 64 * 1024, GLITCH_BURST = 10000, GLITCH_RATE = 330 };
 
@@ -118,6 +119,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     submit_settings(s);
     sock_set_ops(sock, &session_sock_ops, s);
     set_lowat(s);
+    congestion_set(sock_fd(sock), o->congestion);
     sock_read_ahead(sock);
     stream_host_mark(&s->host);
     h2_session_arm(s);

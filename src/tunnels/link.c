@@ -67,6 +67,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
         .evictor = &w->evictor,
         .stall_ms = c->timeouts.stall_ms,
         .line_rate = c->limits.line_rate / 8,
+        .congestion = w->server->congestion,
         .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
         .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
     };

@@ -11,6 +11,7 @@
 #include "h2mux/h2/libraries.h"
 #include "h2mux/http/field_name.h"
 #include "h2mux/http/fields.h"
+#include "h2mux/io/congestion.h"
 #include "src/http/trust.h"
 #include "src/worker/listen_address.h"
 
@@ -274,6 +275,9 @@ static const struct opt rows[] = {
      .help = "most memory for bodies of all clients; 32m of it for one link (default 512m, or half of the limit of the control group or address space)"},
     {.name = "line-rate", .type = OPT_RATE, .offset = FIELD(limits.line_rate), .fallback = "1g", .min = 64000, .max = 1000000000000, .value = "RATE",
      .help = "rate of the lines to clients, as far as oneportd has to guess: answers begin with the window that this rate needs for a round trip, 4m at most"},
+    {.name = "congestion", .type = OPT_TEXT, .offset = FIELD(limits.congestion), .value = "NAME",
+     .help = "congestion control of TCP for what goes to clients, as cubic or bbr; behind a proxy it governs nothing beyond the proxy; default: the system's",
+     .check = congestion_check, .wants = "a name of net.ipv4.tcp_available_congestion_control"},
     {.name = "stall-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.stall_ms), .fallback = "10s", .min = 1, .max = DAY,
      .help = "when 3/4 of the memory is used, cut streams that have taken nothing for this long, the longest first"},
     {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",

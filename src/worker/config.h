@@ -58,6 +58,7 @@ struct config {
         uint64_t body;          /* of a request */
         uint64_t memory;        /* of all bodies under way */
         uint64_t line_rate;     /* bits a second, expected of the line to a client */
+        const char *congestion; /* asked for links; NULL: the system's own */
     } limits;
     struct {
         const char *level, *format;

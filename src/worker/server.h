@@ -43,6 +43,7 @@ struct server {
     struct notify notify;          /* the supervisor that started the process */
     struct worker **workers;       /* n_workers of them, made by the crew */
     unsigned n_workers;
+    const char *congestion;    /* of links, borrowed from @config; NULL: the system's own */
     char node[STATE_NODE_MAX]; /* the server's name in Via, from the store */
     uint64_t started_us;       /* monotonic */
     size_t own_descriptors;    /* that the process had open when it began to accept */
