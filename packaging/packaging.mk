@@ -44,4 +44,8 @@ install: all ## install programs, units and settings under prefix=/usr/local, an
 uninstall: ## remove what install has installed, but settings
 	rm -f $(foreach one,$(installed),$(call target_of,$(one)))
 
-.PHONY: install uninstall
+deb: ## build the Debian packages of the last commit, oneport and oneportd, into build/deb
+	$(Q)tests/support/deps.sh build deb
+	$(Q)packaging/deb.sh $(VERSION)
+
+.PHONY: deb install uninstall
