@@ -45,7 +45,8 @@ FLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_cov     := -O0 -g --coverage
 FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
                  -fno-omit-frame-pointer
-LINK_release  := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+LINK_hardened := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+LINK_release  := -pie $(LINK_hardened)
 LINK_asan     := -fsanitize=address,undefined
 LINK_tsan     := -fsanitize=thread
 LINK_cov      := --coverage
@@ -56,7 +57,7 @@ endif
 
 ALL  = -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -fPIE -pthread -DONEPORT_VERSION='"$(VERSION)"' \
        $(WARN) $(if $(WERROR),-Werror) $(if $(filter-out 0,$(CHECK)),-DCHECK=1) \
-       $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
+       $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(if $(LINKED),-DONEPORT_LINKED='"$(LINKED)"') $(CFLAGS)
 LIBS = $(LINK_$(VARIANT)) $(LDFLAGS) $(PKG_LIBS) -pthread
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -75,6 +76,7 @@ endif
 mux_o    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard h2mux/*/*.c))
 server_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c src/*/*.c))
 client_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c client/*/*.c))
+extra_o  := $(patsubst %.c,$(BUILD)/%.o,$(EXTRA)) # of make portable, make static
 unit_bin := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 replays  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzzers  := $(replays:$(BUILD)/replay/%=$(BUILD)/fuzz/%)
@@ -91,7 +93,7 @@ all: $(BIN)/oneportd $(BIN)/oneport ## build the two programs
 
 $(BIN)/oneportd: $(server_o) $(mux_o)
 	$(Q)$(CC) $(LTO_$(VARIANT)) -o $@ $^ $(LIBS)
-$(BIN)/oneport: $(client_o) $(mux_o)
+$(BIN)/oneport: $(client_o) $(mux_o) $(extra_o)
 	$(Q)$(CC) $(LTO_$(VARIANT)) -o $@ $^ $(LIBS)
 $(BUILD)/%.o: %.c
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL) -c $< -o $@

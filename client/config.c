@@ -222,6 +222,7 @@ static bool fits(const char *section)
 static void show_libraries(void)
 {
     libraries_print(cJSON_Version());
+    libraries_print_trust();
 }
 
 /* Adds the layers of the file at @path, which may be missing unless it is @wanted. */

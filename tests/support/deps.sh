@@ -3,7 +3,7 @@
 # Installs the missing Debian packages of some groups and prints their names. Upgrades the libraries
 # that the programs are linked with where the package lists of this machine have newer versions,
 # which is how Debian mends a fault of theirs. Changes nothing when nothing is missing or old.
-#   deps.sh build|demo|test|fuzz|bench|peers|deb|lint...
+#   deps.sh build|demo|test|fuzz|bench|peers|deb|portable|lint...
 #   deps.sh build newest      fetches the package lists first
 set -eu
 
@@ -18,6 +18,7 @@ declare -A packages=(
     [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
     [deb]="debhelper dpkg-dev"
+    [portable]="dpkg-dev binutils"
     [peers]="haproxy nghttp2-proxy openssh-client openssh-server"
     [lint]="clang clang-format clang-tidy black flake8"
 )
