@@ -42,6 +42,7 @@ struct program {
     struct origin *origin;
     struct exchange_list *exchanges;
     struct call_env env;
+    struct kept kept;
     struct tunnel *tunnel;
     char *ticket_file; /* owned */
     char *origin_text; /* owned: the origin with its scheme */
@@ -267,6 +268,7 @@ static bool make_tunnel(struct program *p)
         .tls = p->server_tls,
         .timeout_ms = c->times.server_ms,
         .reach = {.hosts = &c->remote.attach_hosts},
+        .kept = &p->kept,
     };
     struct tunnel_options tunnel = {
         .env = &p->env,
