@@ -95,8 +95,17 @@ $(BIN)/oneportd: $(server_o) $(mux_o)
 	$(Q)$(CC) $(LTO_$(VARIANT)) -o $@ $^ $(LIBS)
 $(BIN)/oneport: $(client_o) $(mux_o) $(extra_o)
 	$(Q)$(CC) $(LTO_$(VARIANT)) -o $@ $^ $(LIBS)
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | libraries
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL) -c $< -o $@
+
+# Says what is missing, and what to do about it, before the compiler does.
+libraries:
+ifeq ($(PKG_LIBS),)
+	@pkg-config --print-errors --exists $(PKGS) || true
+	@echo "oneport cannot be built without these packages: 'make deps' installs them." >&2; exit 1
+endif
+	@command -v $(firstword $(CC)) >/dev/null || { \
+	    echo "oneport cannot be built without a C compiler ($(CC)): 'make deps' installs one." >&2; exit 1; }
 
 # A unit test or a fuzz target links the library and one program without its main(): test_client_*
 # and fuzz_client_* link the client, the others the server. A target in replay/ reads files, a
@@ -136,6 +145,7 @@ deps: ## install the Debian packages that building needs, upgrade the libraries 
 
 demo: ## install what is missing, build, share a sample app on http://demo.localhost:8080 until Ctrl-C
 	$(Q)tests/support/deps.sh build demo
+	$(Q)! $(MAKE) -n all | grep -q -e " -o " || echo "building oneportd and oneport, which takes a minute"
 	$(Q)$(MAKE) --no-print-directory -j2 all
 	$(Q)tests/support/demo.sh
 
@@ -230,6 +240,6 @@ include packaging/packaging.mk
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all bench bench-bin bench-smoke check-bin ci clean coverage demo deps dist dist-check format fuzz fuzzers \
-        help interop layers lint lint-objects perf-baseline perf-smoke replays rules soak test test-full \
+        help interop layers lint libraries lint-objects perf-baseline perf-smoke replays rules soak test test-full \
         test-images unit unit-bin
 .SECONDARY:
