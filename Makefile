@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # `make help` lists the targets. The objects of a variant are under build/VARIANT/, the release
 # programs are build/oneportd and build/oneport.
-PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson inih
+PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson inih libseccomp
 VARIANT ?= release
 # CHECK=1 compiles the checks of invariants in (h2mux/base/check.h). A build whose CHECK differs
 # from the default of its variant has a folder of its own.
@@ -40,10 +40,10 @@ endif
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
         -Wwrite-strings -Wvla -Wswitch-enum -Wformat=2 -Wundef -Wconversion -Wno-unused-parameter
 FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN) $(LTO_OBJECTS)
-FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-FLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-FLAGS_cov     := -O0 -g --coverage
-FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+FLAGS_asan    := -DNO_SANDBOX -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAGS_tsan    := -DNO_SANDBOX -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+FLAGS_cov     := -DNO_SANDBOX -O0 -g --coverage
+FLAGS_fuzz    := -DNO_SANDBOX -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
                  -fno-omit-frame-pointer
 LINK_hardened := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 LINK_release  := -pie $(LINK_hardened)
