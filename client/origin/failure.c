@@ -49,6 +49,7 @@ const struct failure *failure_of_dial(enum dial_step step, int err)
     switch (step) {
     case DIAL_DNS:
         return &unknown_host;
+    case DIAL_PROXY: /* cannot be: nothing of the origin's goes by a proxy */
     case DIAL_TCP:
         return failure_of_connect(err);
     case DIAL_TLS:

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* dial.c - asks the resolver, connects to several addresses at the same time, and runs the TLS
- * handshake on the first connection. See dial.h.
+/* dial.c - asks the resolver, connects to several addresses at the same time, goes through the
+ * proxy if there is one, and runs the TLS handshake on the first connection. See dial.h.
  *
  * A racer is the attempt to connect to one address. The winner is the sock that is connected first.
  * Invariants: `query` is set only while RESOLVING; a racer has a sock while the racer may still
- * win; `winner` is set only while HANDSHAKING. One deadline covers all steps together. */
+ * win; `winner` is set only while PASSING or HANDSHAKING, `passage` only while PASSING. One
+ * deadline covers all steps together. */
 #include "h2mux/io/dial.h"
 
 #include <arpa/inet.h>
@@ -14,6 +15,7 @@
 #include <sys/un.h>
 
 #include "h2mux/base/inet.h"
+#include "h2mux/io/passage.h"
 
 struct racer {
     struct dial *dial; /* borrowed; the racer is part of the dial */
@@ -33,6 +35,8 @@ struct dial {
     struct racer racers[DIAL_ADDRESSES_MAX];
     size_t count, next;  /* number of racers; index of the next to start */
     struct sock *winner; /* owned */
+    struct passage *passage;
+    uint64_t passage_ms; /* a part of the deadline, so that the proxy is named */
     int err;             /* of the failure that says most; of this step */
     char reason[256];
     struct task begin;
@@ -47,6 +51,8 @@ const char *dial_step_name(enum dial_step step)
         return "DNS";
     case DIAL_TCP:
         return "TCP";
+    case DIAL_PROXY:
+        return "proxy";
     case DIAL_TLS:
         return "TLS";
     }
@@ -72,6 +78,8 @@ void dial_cancel(struct dial *d)
     resolver_cancel(d->query);
     d->query = NULL;
     drop_racers(d);
+    passage_cancel(d->passage);
+    d->passage = NULL;
     sock_close(d->winner);
     d->winner = NULL;
     loop_reap(d->loop, &d->reap, free, d);
@@ -109,12 +117,25 @@ static void note_racer(struct dial *d, int err, const char *reason)
         note(d, err, reason);
 }
 
+/* Puts the name of the proxy before the reason of a failure that has to do with it. */
+static void blame_proxy(struct dial *d)
+{
+    const struct proxy *p = d->target.proxy;
+    char why[sizeof d->reason];
+    snprintf(why, sizeof why, "%s", d->reason);
+    snprintf(d->reason, sizeof d->reason, strchr(p->host, ':') ? "[%s]:%u%s %s" : "%s:%u%s %s",
+             p->host, (unsigned)p->port, d->step == DIAL_PROXY ? "" : ":", why);
+    d->step = DIAL_PROXY;
+}
+
 /* Ends the dial, then calls on_failed. The order matters because the owner may do anything in
  * on_failed. */
 static void fail(struct dial *d)
 {
     const struct dial_ops *ops = d->ops;
     dial_cancel(d);
+    if (d->target.proxy && d->step != DIAL_TLS)
+        blame_proxy(d);
     ops->on_failed(d->user, d->step, d->err, d->reason);
 }
 
@@ -150,12 +171,8 @@ static const struct sock_ops winner_ops = {
     .on_error = on_winner_error,
 };
 
-static void take_winner(struct dial *d, struct racer *r)
+static void start_tls(struct dial *d)
 {
-    d->winner = r->sock;
-    r->sock = NULL;
-    drop_racers(d);
-    timer_stop(&d->stagger);
     if (!d->target.tls) {
         succeed(d);
         return;
@@ -168,6 +185,41 @@ static void take_winner(struct dial *d, struct racer *r)
         note(d, err, NULL);
         fail(d);
     }
+}
+
+static void on_through(void *user)
+{
+    struct dial *d = user;
+    d->passage = NULL;
+    start_tls(d);
+}
+
+static void on_passage_failed(void *user, int err, const char *reason)
+{
+    struct dial *d = user;
+    d->passage = NULL;
+    note(d, err, reason);
+    fail(d);
+}
+
+static const struct passage_ops passage_ops = {
+    .on_through = on_through,
+    .on_failed = on_passage_failed,
+};
+
+static void take_winner(struct dial *d, struct racer *r)
+{
+    d->winner = r->sock;
+    r->sock = NULL;
+    drop_racers(d);
+    timer_stop(&d->stagger);
+    if (!d->target.proxy) {
+        start_tls(d);
+        return;
+    }
+    d->step = DIAL_PROXY;
+    d->passage = passage_start(d->loop, d->winner, d->target.proxy, d->target.host, d->target.port,
+                               d->passage_ms, &passage_ops, d);
 }
 
 static void on_racer_open(void *user)
@@ -275,7 +327,8 @@ static void add_addresses(struct dial *d, const struct addrinfo *list)
         struct racer *r = &d->racers[d->count];
         if (ordered[i]->ai_addrlen > sizeof r->addr)
             continue;
-        if (d->target.allows && !d->target.allows(d->target.rule, ordered[i]->ai_addr)) {
+        if (!d->target.proxy && d->target.allows &&
+            !d->target.allows(d->target.rule, ordered[i]->ai_addr)) {
             note_denied(d, ordered[i]);
             continue;
         }
@@ -315,9 +368,20 @@ static void add_unix(struct dial *d)
     r->addr_len = sizeof un;
 }
 
+/* What is looked up and connected to: the proxy, or the host itself. */
+static const char *next_host(const struct dial *d)
+{
+    return d->target.proxy ? d->target.proxy->host : d->target.host;
+}
+
+static uint16_t next_port(const struct dial *d)
+{
+    return d->target.proxy ? d->target.proxy->port : d->target.port;
+}
+
 static bool add_literal(struct dial *d, const char *address)
 {
-    struct addrinfo *list = resolver_literal(address, d->target.port);
+    struct addrinfo *list = resolver_literal(address, next_port(d));
     if (!list)
         return false;
     add_addresses(d, list);
@@ -329,8 +393,8 @@ static bool add_literal(struct dial *d, const char *address)
  * addresses of localhost are those of loopback, whatever /etc/hosts or a name server says. */
 static bool add_known(struct dial *d)
 {
-    if (!inet_is_localhost(slice_str(d->target.host)))
-        return add_literal(d, d->target.host);
+    if (!inet_is_localhost(slice_str(next_host(d))))
+        return add_literal(d, next_host(d));
     bool v4 = add_literal(d, "127.0.0.1"), v6 = add_literal(d, "::1");
     return v4 || v6;
 }
@@ -347,7 +411,7 @@ static void on_begin(void *user)
         race(d);
         return;
     }
-    d->query = resolver_ask(d->resolver, d->target.host, d->target.port, on_answer, d);
+    d->query = resolver_ask(d->resolver, next_host(d), next_port(d), on_answer, d);
 }
 
 struct dial *dial_start(struct loop *l, struct resolver *r, const struct dial_target *target,
@@ -360,6 +424,7 @@ struct dial *dial_start(struct loop *l, struct resolver *r, const struct dial_ta
     d->ops = ops;
     d->user = user;
     d->step = DIAL_DNS;
+    d->passage_ms = timeout_ms - timeout_ms / 4;
     task_init(&d->begin, on_begin, d);
     timer_init(&d->stagger, l, on_stagger, d);
     timer_init(&d->deadline, l, on_deadline, d);

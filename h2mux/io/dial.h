@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* dial.h - makes one outgoing connection: looks up a name (localhost needs none), connects to one
- * of its addresses (or to a unix socket), and runs the TLS handshake.
+ * of its addresses (or to a unix socket), and runs the TLS handshake. By a proxy, the first two
+ * steps lead to the proxy, which is then asked for a connection to the host.
  *
  * A dial frees itself after on_done, after on_failed and after dial_cancel. Both callbacks come
  * from the loop, never inside a call of this header. */
 
 /* draw: a dial
  *
- *   RESOLVING ──▶ CONNECTING ──first connected──▶ [HANDSHAKING] ──▶ on_done
- *       │      (addresses race)                          │
- *       └──────────────┴───── failure, deadline ─────────┴──────▶ on_failed */
+ *   RESOLVING ──▶ CONNECTING ──first connected──▶ [PASSING] ──▶ [HANDSHAKING] ──▶ on_done
+ *       │      (addresses race)                (by a proxy)          │
+ *       └──────────────┴──────────── failure, deadline ──────────────┴──────▶ on_failed */
 #ifndef H2MUX_IO_DIAL_H
 #define H2MUX_IO_DIAL_H
 
+#include "h2mux/io/proxy.h"
 #include "h2mux/io/resolver.h"
 #include "h2mux/io/sock.h"
 
 struct dial;
 
-enum dial_step { DIAL_DNS, DIAL_TCP, DIAL_TLS };
+enum dial_step { DIAL_DNS, DIAL_TCP, DIAL_PROXY, DIAL_TLS };
 
-/* Returns "DNS", "TCP" or "TLS". */
+/* Returns "DNS", "TCP", "proxy" or "TLS". */
 const char *dial_step_name(enum dial_step step);
 
 /* A dial borrows all pointers of its target until its end. */
@@ -31,6 +33,11 @@ struct dial_target {
     struct tls *tls;       /* NULL: no TLS */
     uint16_t port;
     int below; /* 0, or as for sock_connect: leaves descriptors for others */
+
+    /* NULL: none. The proxy looks up the host: no address of it is seen here, so `allows` is not
+     * asked. Whatever fails before TLS is a failure of DIAL_PROXY, and its reason begins with the
+     * proxy's name. */
+    const struct proxy *proxy;
 
     /* Not NULL: tells whether the address @a of the host may be dialled. If no address may, the
      * dial fails with ERR_DENIED, and the reason ends with the text @denied. */

@@ -45,6 +45,7 @@ bool tls_key_exposed(const char *key_file) MUSTCHECK;
 
 struct tls_client_options {
     const char *ca_file;   /* PEM; NULL: the system's */
+    bool ca_beside;        /* the system's are trusted beside those of ca_file */
     const char *cert_file; /* client certificate, may be NULL */
     const char *key_file;  /* its key; NULL: in cert_file */
     bool insecure;         /* the peer is not verified at all */

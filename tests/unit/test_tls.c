@@ -81,6 +81,28 @@ static void test_who_is_believed(void **state)
         }
 }
 
+/* O91: the system's authorities are trusted beside those of a file if that is asked for. */
+static void test_beside_the_system(void **state)
+{
+    setenv("SSL_CERT_FILE", path("ca.pem"), 1);
+    for (int beside = 0; beside < 2; beside++) {
+        char reason[TLS_REASON_MAX] = "";
+        struct tls_client_options o = {.ca_file = path("other-ca.pem"), .ca_beside = beside};
+        struct secure s = {.w = wire_open(WIRE_MEMORY),
+                           .client = tls_client_new(&o, reason),
+                           .server = server_context("good.pem")};
+        start(&s, &ordinary);
+        sock_write(s.w->a.sock, SLICE("ticket"));
+        wire_until(s.w, both_settled);
+        if (beside)
+            check_accepted(s.w, "the system's");
+        else
+            check_refused(s.w, "not the system's", "unable to get local issuer certificate");
+        secure_close(&s);
+    }
+    unsetenv("SSL_CERT_FILE");
+}
+
 /* RFC 7301 3.2: no protocol in common is fatal; a client that names none is served. */
 static void test_alpn(void **state)
 {
@@ -514,6 +536,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_is_believed),
         cmocka_unit_test(test_empty_host),
+        cmocka_unit_test(test_beside_the_system),
         cmocka_unit_test(test_alpn),
         cmocka_unit_test(test_old_clients),
         cmocka_unit_test(test_offers),
