@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* config.c - see config.h. An option exists in its row of the table and nowhere else. */
-#include "client/config_int.h"
+#include "client/config.h"
 
 #include <cjson/cJSON.h>
 #include <stddef.h>
@@ -130,10 +130,13 @@ static const struct opt rows[] = {
              "Origin, Referer, Location and cookies), or VALUE",
      .check = check_host_header, .wants = "keep, rewrite or HOST[:PORT]"},
     {"ca", 0, OPT_TEXT, FIELD(remote.ca), .value = "FILE",
-     .help = "authorities that may sign the server's certificate, PEM; default: the system's",
+     .help = "authorities that may sign the server's certificate, besides the system's, PEM",
      .beats = "insecure"},
     {"insecure", 0, OPT_FLAG, FIELD(remote.any_cert),
      .help = "do not verify the server's certificate"},
+    {"proxy", 0, OPT_TEXT, FIELD(remote.proxy), .value = "URL",
+     .help = "go to the server by http://[USER:PASSWORD@]HOST:PORT or socks5h://..., or by none; "
+             "default: HTTPS_PROXY, but for the hosts of NO_PROXY"},
     {"links", 0, OPT_UINT, FIELD(remote.links), .fallback = "1", .min = 1, .max = LINKS_MAX,
      .value = "N",
      .help = "number of connections to the server, which may allow fewer; a request takes the "
@@ -211,23 +214,17 @@ static const struct opt rows[] = {
     {.name = NULL},
 };
 
-/* The section of a tunnel is [tunnel NAME]; NAME has no blanks. */
+static const struct opt_program program;
+
+/* The section of a tunnel is [tunnel NAME]. */
 static bool fits(const char *section)
 {
-    return config_tunnel_of(section) && !strpbrk(config_tunnel_of(section), " \t");
-}
-
-const char *config_tunnel_of(const char *section)
-{
-    static const char prefix[] = "tunnel ";
-    bool of_tunnel = strncmp(section, prefix, sizeof prefix - 1) == 0;
-    return of_tunnel && section[sizeof prefix - 1] ? section + sizeof prefix - 1 : NULL;
+    return strncmp(section, "tunnel ", 7) == 0 && strspn(section + 7, " \t") == 0 && section[7];
 }
 
 static void show_libraries(void)
 {
     libraries_print(cJSON_Version());
-    libraries_print_trust();
 }
 
 /* Adds the layers of the file at @path, which may be missing unless it is @wanted. */
@@ -240,10 +237,8 @@ static bool add_file(struct config *c, const char *path, bool wanted, struct opt
         return true;
     if (err < 0)
         fprintf(stderr, "oneport: %s\n", why);
-    if (err < 0 || !opt_judge_conf(&config_program, *at, fits))
+    if (err < 0 || !opt_judge_conf(&program, *at, fits))
         return false;
-    if (c->section)
-        out->layer[out->count++] = (struct opt_layer){*at, c->section};
     out->layer[out->count++] = (struct opt_layer){*at, ""};
     return true;
 }
@@ -267,13 +262,12 @@ static bool find_layers(void *into, struct opt_layers *out)
     return good && add_file(c, machine_file, false, out);
 }
 
-const struct opt_program config_program = {
+static const struct opt_program program = {
     .find_layers = find_layers,
     .show_libraries = show_libraries,
     .name = "oneport",
     .env_prefix = "ONEPORT_",
     .usage = "oneport [OPTIONS] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH\n"
-             "       oneport start [OPTIONS] TUNNEL... | --all\n"
              "       oneport login [OPTIONS] HOST",
     .about = "Shares a local service under a public URL, over one TLS connection.",
     .beats = "port, origin",
@@ -282,7 +276,10 @@ const struct opt_program config_program = {
     .rows = rows,
 };
 
-enum opt_result config_judge_server(struct config *c)
+/* Prints one line. Its value is the verdict. */
+#define REFUSE(...) (fprintf(stderr, "oneport: " __VA_ARGS__), OPT_WRONG)
+
+static enum opt_result judge_server(struct config *c)
 {
     if (!c->remote.host)
         return REFUSE("no server: name one with --host HOST or ONEPORT_HOST, or remember one with "
@@ -296,6 +293,27 @@ enum opt_result config_judge_server(struct config *c)
         return REFUSE("--host: http:// is accepted for loopback only, not for %s\n",
                       c->server.host);
     return OPT_RUN;
+}
+
+/* Overwrites the login in the argument that has @value, which ps shows to everybody. */
+static void hide_proxy(int argc, char **argv, const char *value)
+{
+    for (int i = 1; i < argc; i++) {
+        size_t len = strlen(argv[i]);
+        if (value >= argv[i] && value <= argv[i] + len)
+            proxy_hide(argv[i] + (value - argv[i]));
+    }
+}
+
+/* The value may have a password, so it is not printed. */
+static enum opt_result judge_proxy(int argc, char **argv, struct config *c)
+{
+    const char *reason = NULL;
+    int err = proxy_choice_load(&c->proxy, c->remote.proxy, &reason);
+    if (c->remote.proxy)
+        hide_proxy(argc, argv, c->remote.proxy);
+    c->remote.proxy = NULL;
+    return err < 0 ? REFUSE("%s: %s\n", c->proxy.from, reason) : OPT_RUN;
 }
 
 static enum opt_result judge_origin(struct config *c, const char *operand)
@@ -336,15 +354,23 @@ void config_log_foreign(void)
 {
     char name[OPT_LABEL_MAX];
     const char *value;
-    for (size_t at = 0; (value = opt_next_foreign(&config_program, &at, name));)
+    for (size_t at = 0; (value = opt_next_foreign(&program, &at, name));)
         LOG(INFO, "environment_ignored", LOG_STR("name", name), LOG_STR("value", value));
 }
 
-enum opt_result config_judge(struct config *c, const char *operand)
+enum opt_result config_load(int argc, char **argv, struct config *c)
 {
-    enum opt_result result = judge_origin(c, operand);
+    const char *operand = NULL;
+    size_t n_operands = 0;
+    *c = (struct config){.memory_budget = 0};
+    enum opt_result result = opt_parse(&program, argc, argv, c, &operand, 1, &n_operands);
+    if (result != OPT_RUN)
+        return result;
+    result = judge_proxy(argc, argv, c);
     if (result == OPT_RUN)
-        result = config_judge_server(c);
+        result = judge_origin(c, operand);
+    if (result == OPT_RUN)
+        result = judge_server(c);
     if (result != OPT_RUN)
         return result;
     if (rewrite_parse(c->local.host_header, &c->rewrite) < 0 ||
@@ -360,13 +386,34 @@ enum opt_result config_judge(struct config *c, const char *operand)
     return OPT_RUN;
 }
 
-enum opt_result config_load(int argc, char **argv, struct config *c)
+/* This program has the options of oneport, but its operand is the server. */
+static const struct opt_program login = {
+    .find_layers = find_layers,
+    .show_libraries = show_libraries,
+    .name = "oneport login",
+    .env_prefix = "ONEPORT_",
+    .usage = "oneport login [OPTIONS] HOST",
+    .about = "Asks whether HOST is an oneportd, and remembers it in your configuration file; then "
+             "`oneport PORT` is enough.",
+    .beats = "host",
+    .epilogue = "Exit codes: 0 remembered, 1 usage, 2 HOST is no oneportd, 3 its certificate was "
+                "refused, 4 it cannot be reached.",
+    .rows = rows,
+};
+
+enum opt_result config_load_login(int argc, char **argv, struct config *c)
 {
-    const char *operand = NULL;
+    const char *host = NULL;
     size_t n_operands = 0;
-    *c = (struct config){.memory_budget = 0};
-    enum opt_result result = opt_parse(&config_program, argc, argv, c, &operand, 1, &n_operands);
-    return result == OPT_RUN ? config_judge(c, operand) : result;
+    *c = (struct config){.makes_file = true};
+    enum opt_result result = opt_parse(&login, argc, argv, c, &host, 1, &n_operands);
+    if (result != OPT_RUN)
+        return result;
+    if (!host)
+        return REFUSE("login needs the name of a server: oneport login HOST\n");
+    c->remote.host = host;
+    result = judge_proxy(argc, argv, c);
+    return result == OPT_RUN ? judge_server(c) : result;
 }
 
 void config_deinit(struct config *c)
@@ -374,6 +421,5 @@ void config_deinit(struct config *c)
     free(c->remote.attach_hosts.copy);
     conf_free(c->files[0]);
     conf_free(c->files[1]);
-    free(c->section);
     *c = (struct config){.memory_budget = 0};
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/config.h"
+#include "client/server/complaint.h"
 #include "client/server/status.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/file.h"
@@ -55,8 +56,9 @@ static void on_refused(void *user, const char *reason)
 static void on_failed(void *user, const char *step, int err, const char *reason)
 {
     struct login *l = user;
-    fprintf(stderr, "oneport: %s cannot be asked: %s: %s\n", l->config.server.authority, step,
-            reason);
+    const char *advice = complaint_advice(step, err, reason);
+    fprintf(stderr, "oneport: %s cannot be asked: %s: %s%s%s\n", l->config.server.authority, step,
+            reason, advice ? "; " : "", advice ? advice : "");
     end(l, err == ERR_CERT ? EXIT_CERTIFICATE : EXIT_RETRIES);
 }
 
@@ -69,7 +71,8 @@ static const struct status_ops status_ops = {
 static enum exit_code ask(struct login *l)
 {
     const struct config *c = &l->config;
-    struct tls_client_options options = {.ca_file = c->remote.ca, .insecure = c->remote.any_cert};
+    struct tls_client_options options = {
+        .ca_file = c->remote.ca, .ca_beside = true, .insecure = c->remote.any_cert};
     char reason[TLS_REASON_MAX];
     l->tls = tls_client_new(&options, reason);
     if (!l->tls)
@@ -80,8 +83,11 @@ static enum exit_code ask(struct login *l)
         complain("cannot start", strerror(errno));
         return EXIT_INTERNAL;
     }
-    l->env = (struct call_env){
-        .loop = l->loop, .resolver = l->resolver, .tls = l->tls, .timeout_ms = c->times.server_ms};
+    l->env = (struct call_env){.loop = l->loop,
+                               .resolver = l->resolver,
+                               .tls = l->tls,
+                               .timeout_ms = c->times.server_ms,
+                               .proxy = c->proxy};
     status_start(&l->call, &l->env, &c->server, &status_ops, l);
     loop_run(l->loop);
     return l->code;

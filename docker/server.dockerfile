@@ -5,8 +5,7 @@ ARG BASE=debian:bookworm-slim
 
 FROM $BASE AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-    gcc libc6-dev make pkg-config libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev \
-    libseccomp-dev
+    gcc libc6-dev make pkg-config libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev
 COPY Makefile /oneport/
 COPY packaging /oneport/packaging
 COPY h2mux /oneport/h2mux
@@ -16,7 +15,7 @@ RUN make -C /oneport all
 
 FROM $BASE
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        libnghttp2-14 libssl3 libevent-core-2.1-7 libevent-pthreads-2.1-7 libcjson1 libinih1 libseccomp2 \
+        libnghttp2-14 libssl3 libevent-core-2.1-7 libevent-pthreads-2.1-7 libcjson1 libinih1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home-dir /var/lib/oneport --create-home oneport
 COPY --from=build /oneport/build/oneportd /usr/local/bin/

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* call.h - makes one small request of oneport's own to the server, and reads its small answer.
- * Register and attach are calls. A call takes the connection that an earlier one has kept (kept.h),
- * or dials; if the server closes a kept one without an answer, the call dials, too.
+ * Register and attach are calls.
  *
  * One of the callbacks comes, once, from the loop. It ends the call, which frees itself. No
  * redirect is followed. */
@@ -9,14 +8,12 @@
 /* draw: a call
  *
  *   DIALLING ──▶ ASKING ──▶ ANSWERING ──▶ on_answer
- *    │    ▲         ├──101──────────────▶ on_upgraded
- *    │    └─ a kept ┤
- *    │      one ends│
- *    └──────────────┴── failure, deadline ▶ on_failed */
+ *       │           ├──101──────────────▶ on_upgraded
+ *       └───────────┴── failure, deadline ▶ on_failed */
 #ifndef CLIENT_SERVER_CALL_H
 #define CLIENT_SERVER_CALL_H
 
-#include "client/server/kept.h"
+#include "client/server/proxy_choice.h"
 #include "client/server/reach.h"
 #include "h2mux/http/message.h"
 #include "h2mux/http/url.h"
@@ -31,7 +28,7 @@ struct call_env {
     struct tls *tls;     /* for https */
     uint64_t timeout_ms; /* of a whole call */
     struct reach reach;  /* where the server may send the client */
-    struct kept *kept;   /* a connection between two calls; NULL: none is kept */
+    struct proxy_choice proxy;
 };
 
 /* All is borrowed for the callback. */
@@ -39,7 +36,7 @@ struct call_answer {
     int status;
     const struct fields *fields;
     struct slice body;
-    const struct sockaddr_storage *peer; /* who has answered */
+    const struct sockaddr_storage *peer; /* who has answered; NULL: a proxy has passed it on */
 };
 
 struct call_ops {
@@ -50,7 +47,7 @@ struct call_ops {
      * upgrade. */
     void (*on_upgraded)(void *user, struct sock *sock, uint64_t took_us);
 
-    /* @step: "DNS", "TCP" or "TLS", or NULL for the call itself. */
+    /* @step: "DNS", "TCP", "proxy" or "TLS", or NULL for the call itself. */
     void (*on_failed)(void *user, const char *step, int err, const char *reason);
 };
 
@@ -67,16 +64,10 @@ enum call_head { CALL_INTERIM, CALL_UPGRADED, CALL_WRONG, CALL_FINAL };
 enum call_head call_judge(const struct call_wish *wish, const struct message *m,
                           const char **reason) MUSTCHECK;
 
-/* Where a call goes. */
-struct call_target {
-    const struct url *url; /* borrowed for call_start */
-    bool public_only;      /* to public addresses alone (dial.h) */
-    bool keeps;            /* the connection is kept for a call that begins inside on_answer */
-};
-
-/* Starts a call to @to. Takes what @request holds; its strings are in its own arena. The method,
- * the authority and the fields of every call are set here. */
-struct call *call_start(const struct call_env *env, const struct call_target *to,
+/* Starts a call to @url, with @public_only to public addresses alone (dial.h). Takes what @request
+ * holds; its strings are in its own arena. The method, the authority and the fields of every call
+ * are set here. */
+struct call *call_start(const struct call_env *env, const struct url *url, bool public_only,
                         struct message *request, const struct call_ops *ops, void *user) MUSTCHECK;
 /* Ends the call; no callback follows. NULL is fine. */
 void call_cancel(struct call *c);

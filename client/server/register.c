@@ -113,6 +113,20 @@ static void refuse(struct refusal *r, int status, const char *error, const char 
     snprintf(r->message, sizeof r->message, "%s", message);
 }
 
+/* Returns whether only public addresses may be attached to: those of a server that has answered
+ * from one (O41). Behind a proxy that address is unknown, so it counts as public, unless it was
+ * given. */
+static bool is_public(const struct register_call *c, const struct call_answer *a)
+{
+    if (a->peer)
+        return inet_is_public((const struct sockaddr *)a->peer);
+    struct addrinfo *given = resolver_literal(c->server->host, c->server->port);
+    bool public = !given || inet_is_public(given->ai_addr);
+    if (given)
+        freeaddrinfo(given);
+    return public;
+}
+
 /* Reads the grant @g of the answer @a, and judges where it sends the client. Returns false, with
  * the reason in @r, if the client does not take it. */
 static bool take_grant(const struct register_call *c, const struct call_answer *a, struct grant *g,
@@ -132,7 +146,7 @@ static bool take_grant(const struct register_call *c, const struct call_answer *
         refuse(r, a->status, "attach_elsewhere", text);
         return false;
     }
-    g->attach_public = inet_is_public((const struct sockaddr *)a->peer);
+    g->attach_public = is_public(c, a);
     return true;
 }
 
@@ -181,7 +195,6 @@ struct register_call *register_start(const struct call_env *env, const struct ur
         fields_add(&m.fields, SLICE("Oneport-Exact"), SLICE("?1"));
     if (ask->keep)
         fields_add(&m.fields, SLICE("Oneport-Keep"), SLICE("?1"));
-    struct call_target to = {.url = server, .keeps = ask->attaches};
-    c->call = call_start(env, &to, &m, &call_ops, c);
+    c->call = call_start(env, server, false, &m, &call_ops, c);
     return c;
 }

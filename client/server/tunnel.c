@@ -24,8 +24,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "client/server/complaint.h"
 #include "client/server/holding.h"
-#include "client/server/slots.h"
+#include "client/server/slot.h"
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 
@@ -47,20 +48,26 @@ struct tunnel {
     char instance[2 * INSTANCE_BYTES + 1];
     struct holding holding;
     struct register_call *call; /* weak: it ends with its answer */
-    struct slots slots;
-    unsigned links_said; /* the server's limit, as it was logged */
-    struct retry retry;  /* registering is tried again */
-    uint64_t retries;    /* since a link was last up */
-    bool url_told;       /* viewers may know the URL: every failure is tried again */
+    struct slot *slots;         /* owned: an array of o.links */
+    unsigned links_said;        /* the server's limit, as it was logged */
+    struct retry retry;         /* registering is tried again */
+    uint64_t retries;           /* since a link was last up */
+    unsigned vain;              /* failures in a row that trying again will hardly mend */
+    bool url_told;              /* viewers may know the URL: every failure is tried again */
     struct timer leave;
 };
 
 static const struct register_ops register_ops;
 static const struct slot_ops slot_ops;
 
+#define FOREACH_SLOT(s, t) for (struct slot *s = (t)->slots; s < (t)->slots + (t)->o.links; s++)
+
 static bool is_up(const struct tunnel *t)
 {
-    return slots_are_up(&t->slots);
+    FOREACH_SLOT (s, t)
+        if (slot_is_up(s))
+            return true;
+    return false;
 }
 
 static void tunnel_check(const struct tunnel *t)
@@ -91,14 +98,28 @@ static void stop_working(struct tunnel *t)
     holding_stop_renewing(&t->holding);
 }
 
+static void close_slots(struct tunnel *t)
+{
+    FOREACH_SLOT (s, t)
+        slot_close(s);
+}
+
 static void finish(struct tunnel *t, enum exit_code code)
 {
     if (t->state == TUNNEL_OVER)
         return;
     stop_working(t);
-    slots_close(&t->slots);
+    close_slots(t);
     enter(t, TUNNEL_OVER);
     t->o.on_exit(t->o.user, code);
+}
+
+static bool is_idle(const struct tunnel *t)
+{
+    FOREACH_SLOT (s, t)
+        if (!slot_is_idle(s))
+            return false;
+    return true;
 }
 
 static void begin_leaving(struct tunnel *t, enum exit_code code)
@@ -106,7 +127,8 @@ static void begin_leaving(struct tunnel *t, enum exit_code code)
     t->code = code;
     stop_working(t);
     enter(t, TUNNEL_LEAVING);
-    slots_leave(&t->slots);
+    FOREACH_SLOT (s, t)
+        slot_leave(s);
 }
 
 /* ---- trying, and trying again */
@@ -117,7 +139,6 @@ static void do_register(struct tunnel *t)
 {
     struct register_ask ask = holding_ask(&t->holding);
     ask.exact = ask.exact || is_up(t);
-    ask.attaches = true;
     holding_stop_renewing(&t->holding);
     t->call = register_start(t->o.env, t->o.server, &ask, &register_ops, t);
     enter(t, TUNNEL_REGISTERING);
@@ -156,42 +177,50 @@ static bool counts(const struct tunnel *t, const struct slot *s)
     return !is_up(t) && (!s || s->o.slot == 0);
 }
 
-static void give_up(struct tunnel *t, const char *step, const char *reason)
+static void give_up(struct tunnel *t, const char *step, const char *reason, const char *advice)
 {
     LOG(ERROR, "giving_up", LOG_STR("server", t->holding.server), LOG_STR("step", step),
-        LOG_STR("reason", reason), LOG_U("retries", t->retries));
+        LOG_STR("reason", reason), LOG_U("retries", t->retries), LOG_STR("advice", advice));
     finish(t, EXIT_RETRIES);
 }
 
-/* Tries again later, or gives up. @s: the slot whose try has failed; NULL: it was one to register.
- */
-static void pause_and_retry(struct tunnel *t, struct slot *s, uint64_t at_least_ms,
-                            const char *step, const char *reason)
+/* Returns whether a failed try was the last one. */
+static bool is_enough(const struct tunnel *t, const struct slot *s)
 {
-    if (counts(t, s) && t->o.max_retries > 0 && t->retries >= t->o.max_retries) {
-        give_up(t, step, reason);
+    return t->vain >= COMPLAINT_TRIES ||
+           (counts(t, s) && t->o.max_retries > 0 && t->retries >= t->o.max_retries);
+}
+
+/* Tries again later, or gives up. @s: the slot whose try has failed; NULL: it was one to register.
+ * @advice: empty if there is none. */
+static void pause_and_retry(struct tunnel *t, struct slot *s, uint64_t at_least_ms,
+                            const char *step, const char *reason, const char *advice)
+{
+    if (is_enough(t, s)) {
+        give_up(t, step, reason, advice);
         return;
     }
     t->retries += counts(t, s);
     uint64_t ms = s ? slot_pause(s, at_least_ms) : retry_later(&t->retry, at_least_ms);
     if (!s)
         enter(t, TUNNEL_PAUSING);
-    LOG(WARN, is_up(t) ? "link_missing" : "not_connected", LOG_STR("server", t->holding.server),
-        LOG_U("slot", s ? s->o.slot : 0), LOG_STR("step", step), LOG_STR("reason", reason),
-        LOG_U("in_ms", ms));
+    complaint_before_retry(is_up(t) ? "link_missing" : "not_connected", t->holding.server,
+                           s ? s->o.slot : 0, step, reason, ms, advice);
 }
 
-/* Handles a failure of the network or of TLS. */
+/* Handles a failure of the network, a proxy or TLS. */
 static void handle_failure(struct tunnel *t, struct slot *s, const char *step, int err,
                            const char *reason)
 {
-    if (err == ERR_CERT && !t->url_told) {
-        LOG(ERROR, "server_certificate_refused", LOG_STR("step", step),
-            LOG_STR("server", t->holding.server), LOG_STR("reason", reason));
-        finish(t, EXIT_CERTIFICATE);
+    const char *advice = complaint_advice(step, err, reason);
+    enum outlook outlook = t->url_told ? OUTLOOK_OPEN : complaint_outlook(step, err, reason);
+    if (outlook == OUTLOOK_NONE) {
+        complaint_of_failure(t->holding.server, step, err, reason);
+        finish(t, err == ERR_CERT ? EXIT_CERTIFICATE : EXIT_REFUSED);
         return;
     }
-    pause_and_retry(t, s, 0, step, reason);
+    t->vain = outlook == OUTLOOK_POOR ? t->vain + 1 : 0;
+    pause_and_retry(t, s, 0, step, reason, advice ? advice : "");
 }
 
 static bool is_passing(const struct refusal *r)
@@ -199,29 +228,18 @@ static bool is_passing(const struct refusal *r)
     return r->status >= 500 || r->status == 408 || r->status == 425 || r->status == 429;
 }
 
-static void log_refusal(const struct tunnel *t, const char *step, const struct refusal *r)
-{
-    const char *name = t->o.name ? t->o.name : "-";
-    if (refusal_is_redirect(r))
-        LOG(ERROR, "server_redirects", LOG_STR("server", t->holding.server), LOG_STR("step", step),
-            LOG_I("status", r->status), LOG_STR("location", r->location));
-    else
-        LOG(ERROR, "server_refuses", LOG_STR("name", name), LOG_STR("server", t->holding.server),
-            LOG_STR("step", step), LOG_I("status", r->status), LOG_STR("error", r->error),
-            LOG_STR("message", r->message));
-}
-
 static void handle_refusal(struct tunnel *t, struct slot *s, const char *step,
                            const struct refusal *r)
 {
     char reason[128];
     if (!is_passing(r) && !t->url_told) {
-        log_refusal(t, step, r);
+        complaint_of_refusal(t->holding.server, t->o.name, step, r);
         finish(t, EXIT_REFUSED);
         return;
     }
     snprintf(reason, sizeof reason, "%d %s", r->status, r->error);
-    pause_and_retry(t, s, r->retry_after_ms, step, reason);
+    t->vain = 0;
+    pause_and_retry(t, s, r->retry_after_ms, step, reason, r->message);
 }
 
 /* ---- registering */
@@ -240,7 +258,7 @@ static void log_limit(struct tunnel *t)
  * not begun. */
 static void start_slots(struct tunnel *t)
 {
-    FOREACH_SLOT (s, &t->slots) {
+    FOREACH_SLOT (s, t) {
         if (s->state == SLOT_WANTING)
             admit(t, s);
         else if (is_up(t))
@@ -324,7 +342,7 @@ static void on_slot_refused(void *user, struct slot *s, const struct refusal *r)
     struct tunnel *t = user;
     learn_from_refusal(t, s, r);
     if (r->status == 404)
-        pause_and_retry(t, s, r->retry_after_ms, "attach", "404");
+        pause_and_retry(t, s, r->retry_after_ms, "attach", "404", "");
     else
         handle_refusal(t, s, "attach", r);
 }
@@ -352,7 +370,7 @@ static void say_taken_over(struct tunnel *t, enum link_farewell why)
 
 static void end_if_idle(struct tunnel *t)
 {
-    if (t->state == TUNNEL_LEAVING && slots_are_idle(&t->slots))
+    if (t->state == TUNNEL_LEAVING && is_idle(t))
         finish(t, t->code);
 }
 
@@ -362,7 +380,7 @@ static void on_slot_goaway(void *user, struct slot *s, enum link_farewell why, b
     stop_renewing_if_down(t);
     if (why == LINK_DRAINING) {
         if (brief)
-            pause_and_retry(t, s, 0, "link", "draining");
+            pause_and_retry(t, s, 0, "link", "draining", "");
         else
             slot_want(s);
         return;
@@ -412,7 +430,11 @@ static void make_slots(struct tunnel *t)
         .instance = t->instance,
         .h2 = t->o.h2,
     };
-    slots_init(&t->slots, t->o.links, &o, &slot_ops, t);
+    t->slots = xcalloc(t->o.links, sizeof *t->slots);
+    FOREACH_SLOT (s, t) {
+        slot_init(s, &o, &slot_ops, t);
+        o.slot++;
+    }
 }
 
 struct tunnel *client_tunnel_new(const struct tunnel_options *o)
@@ -442,14 +464,15 @@ void client_tunnel_free(struct tunnel *t)
     if (!t)
         return;
     stop_working(t);
-    slots_deinit(&t->slots);
+    close_slots(t);
     holding_deinit(&t->holding);
+    free(t->slots);
     free(t);
 }
 
 void client_tunnel_start(struct tunnel *t)
 {
-    slot_want(t->slots.first);
+    slot_want(&t->slots[0]);
 }
 
 void client_tunnel_leave(struct tunnel *t)
@@ -470,5 +493,7 @@ void client_tunnel_quiet(struct tunnel *t)
 
 void client_tunnel_wake(struct tunnel *t)
 {
-    slots_wake(&t->slots);
+    FOREACH_SLOT (s, t) {
+        slot_wake(s);
+    }
 }

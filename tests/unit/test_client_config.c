@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -62,13 +61,15 @@ static const struct {
     {"bad format", {"3000", "-h", "example.com", "--log-format", "xml"}, OPT_WRONG},
     {"unknown", {"3000", "-h", "example.com", "--nope"}, OPT_WRONG},
     {"not yet: --token", {"3000", "-h", "example.com", "--token", "x"}, OPT_WRONG},
-    {"not yet: --proxy", {"3000", "-h", "example.com", "--proxy", "http://p"}, OPT_WRONG},
     {"--origin", {"--origin", "unix:/run/a", "-h", "example.com"}, OPT_RUN},
     {"--origin and an operand", {"3000", "--origin", "3001", "-h", "example.com"}, OPT_WRONG},
     {"--origin and --port", {"-p", "3000", "--origin", "3001", "-h", "example.com"}, OPT_WRONG},
     {"a bad --origin", {"--origin", "70000", "-h", "example.com"}, OPT_WRONG},
     {"O100 no file", {"3000", "-h", "example.com", "--config", "none"}, OPT_RUN},
     {"O100 a file that is missing", {"3000", "-h", "x.org", "--config", "/nowhere/f"}, OPT_WRONG},
+    {"O86 a proxy", {"3000", "-h", "example.com", "--proxy", "http://a:b@p:3128"}, OPT_RUN},
+    {"O86 no proxy", {"3000", "-h", "example.com", "--proxy", "none"}, OPT_RUN},
+    {"O86 a bad proxy", {"3000", "-h", "example.com", "--proxy", "http://p"}, OPT_WRONG},
 };
 
 static enum opt_result load(const char *const args[], struct config *c)
@@ -159,69 +160,6 @@ static void test_login(void **state)
             assert_string_equal(c.server.host, "example.com");
         config_deinit(&c);
     }
-}
-
-static const char tunnels_file[] = "host = example.com\n"
-                                   "links = 2\n"
-                                   "[tunnel web]\n"
-                                   "port = 3000\n"
-                                   "links = 3\n"
-                                   "[tunnel api]\n"
-                                   "origin = unix:/run/api.sock\n"
-                                   "subdomain = API\n"
-                                   "[tunnel same]\n"
-                                   "origin = 3001\n"
-                                   "subdomain = api\n"
-                                   "[tunnel bare]\n"
-                                   "links = 1\n";
-
-static const struct {
-    const char *label;
-    const char *args[ARGS_MAX];
-    enum opt_result want;
-    const char *tunnels; /* "NAME ORIGIN LINKS " of each */
-} starts[] = {
-    {"O105 one", {"web"}, OPT_RUN, "web localhost:3000 3 "},
-    {"O105 two", {"api", "web"}, OPT_RUN, "api unix:/run/api.sock 2 web localhost:3000 3 "},
-    {"O105 an option for both",
-     {"api", "--links=4", "web"},
-     OPT_RUN,
-     "api unix:/run/api.sock 4 web localhost:3000 4 "},
-    {"O105 an option that beats the section's", {"api", "-p9"}, OPT_RUN, "api localhost:9 2 "},
-    {"O105 none", {NULL}, OPT_WRONG, NULL},
-    {"O105 an unknown one", {"web", "wbe"}, OPT_WRONG, NULL},
-    {"O105 one twice", {"web", "web"}, OPT_WRONG, NULL},
-    {"O105 names and --all", {"web", "--all"}, OPT_WRONG, NULL},
-    {"O105 the same name for two", {"api", "same"}, OPT_WRONG, NULL},
-    {"O105 nothing to share", {"bare"}, OPT_WRONG, NULL},
-    {"O105 one of all with nothing to share", {"--all"}, OPT_WRONG, NULL},
-    {"O105 help", {"--help"}, OPT_SHOWN, NULL},
-};
-
-static void test_start(void **state)
-{
-    char path[] = "/tmp/test_client_config.XXXXXX";
-    int fd = mkstemp(path);
-    assert_int_equal(write(fd, tunnels_file, sizeof tunnels_file - 1), sizeof tunnels_file - 1);
-    close(fd);
-    setenv("ONEPORT_CONFIG", path, 1);
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
-        char *argv[ARGS_MAX + 2] = {(char[]){"start"}}, got[1024] = "";
-        int argc = 1;
-        struct config_set set;
-        for (; starts[i].args[argc - 1]; argc++)
-            argv[argc] = (char *)(uintptr_t)starts[i].args[argc - 1]; /* only read */
-        print_message("%s\n", starts[i].label);
-        assert_int_equal(config_load_start(argc, argv, &set), starts[i].want);
-        for (size_t n = 0; n < set.count && starts[i].tunnels; n++)
-            snprintf(got + strlen(got), sizeof got - strlen(got), "%s %s %d ", set.each[n].tunnel,
-                     set.each[n].origin.text, (int)set.each[n].remote.links);
-        if (starts[i].tunnels)
-            assert_string_equal(got, starts[i].tunnels);
-        config_set_deinit(&set);
-    }
-    setenv("ONEPORT_CONFIG", "none", 1);
-    unlink(path);
 }
 
 static const struct {
@@ -318,7 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),        cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_environment), cmocka_unit_test(test_contradictions),
-        cmocka_unit_test(test_login),       cmocka_unit_test(test_start),
+        cmocka_unit_test(test_login),
     };
     unsetenv("ONEPORT_HOST");
     unsetenv("ONEPORT_PORT");
