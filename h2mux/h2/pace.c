@@ -27,12 +27,26 @@ void pace_sent(struct pace *p, uint64_t bytes, uint64_t now_us, bool backlogged)
     p->bytes = 0;
 }
 
-size_t pace_queue(const struct pace *p)
+/* Returns the bytes that the peer takes in @us, within the limits of a queue. */
+static size_t bytes_in(const struct pace *p, uint64_t us)
 {
-    uint64_t bytes = p->rate * PACE_QUEUE_US / 1000000;
+    uint64_t bytes = p->rate * us / 1000000;
     if (p->rate == 0)
         return PACE_UNKNOWN;
     if (bytes < PACE_LEAST)
         return PACE_LEAST;
     return bytes < PACE_MOST ? (size_t)bytes : PACE_MOST;
+}
+
+size_t pace_queue(const struct pace *p)
+{
+    return bytes_in(p, PACE_QUEUE_US);
+}
+
+size_t pace_ahead(const struct pace *p)
+{
+    uint64_t us = p->trip_us / PACE_TRIP_PART;
+    if (p->trip_us <= PACE_NEAR_US || us > PACE_QUEUE_US)
+        us = PACE_QUEUE_US;
+    return bytes_in(p, us > PACE_AHEAD_LEAST_US ? us : PACE_AHEAD_LEAST_US);
 }

@@ -92,8 +92,7 @@ static void submit_settings(struct h2_session *s)
     nghttp2_session_set_local_window_size(s->host.ng, NGHTTP2_FLAG_NONE, 0, WINDOW_CONNECTION);
 }
 
-/* Limits the unsent bytes in the kernel (TCP_NOTSENT_LOWAT) to the number that may wait in the
- * sock's queue, too (pace_queue). */
+/* Limits the unsent bytes in the kernel (TCP_NOTSENT_LOWAT). */
 static void set_lowat(struct h2_session *s)
 {
     s->tx.lowat = pace_queue(&s->tx.pace);
@@ -165,7 +164,7 @@ static bool gather(struct h2_session *s)
 
 bool h2_session_room(const struct h2_session *s)
 {
-    size_t queue = pace_queue(&s->tx.pace);
+    size_t queue = pace_ahead(&s->tx.pace);
     return s->tx.framed + buf_len(s->tx.out) < (queue < H2_OUT_CHUNK ? queue : H2_OUT_CHUNK);
 }
 
@@ -214,7 +213,7 @@ static void run_frame(void *user)
     if (s->host.over)
         return;
     budget_tell(s->host.flow.share);
-    if (!h2_session_frame(s, pace_queue(&s->tx.pace)))
+    if (!h2_session_frame(s, pace_ahead(&s->tx.pace)))
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
     else if (finished(s) && !s->closing.reason)
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);

@@ -116,6 +116,7 @@ void h2_session_measured(struct h2_session *s, uint64_t rtt_us)
     f->rtt_us = rtt_us > 0 ? rtt_us : 1;
     if (f->rtt_least_us == 0 || f->rtt_us < f->rtt_least_us)
         f->rtt_least_us = f->rtt_us;
+    s->tx.pace.trip_us = f->rtt_least_us;
     stream_host_fit_line(&s->host);
     stream_host_retier(&s->host);
     if (f->rtt_least_us > WINDOW_NEAR_US && ++s->keepalive.firsts < FIRSTS)

@@ -38,6 +38,34 @@ static void queues_are_some_milliseconds(void **state)
     }
 }
 
+/* The program's queue is a part of the round trip, 2 ms at least and 10 ms at most. On a short line
+ * it is as long as the kernel's. */
+static const struct {
+    const char *name;
+    uint64_t trip_us, rate;
+    size_t want;
+} aheads[] = {
+    {"no round trip known", 0, 10000000, 100000},
+    {"a short line", 2 * MS, 10000000, 100000},
+    {"just not short", 2 * MS + 1, 10000000, 20000},
+    {"20 ms", 20 * MS, 10000000, 20000},
+    {"50 ms", 50 * MS, 10000000, 50000},
+    {"100 ms", 100 * MS, 10000000, 100000},
+    {"half a second", 500 * MS, 10000000, 100000},
+    {"a slow line", 20 * MS, 2500000, PACE_LEAST},
+    {"a fast line", 50 * MS, 1000000000, PACE_MOST},
+    {"no rate known", 50 * MS, 0, PACE_UNKNOWN},
+};
+
+static void the_own_queue_follows_the_line(void **state)
+{
+    for (size_t i = 0; i < COUNT(aheads); i++) {
+        struct pace p = {.rate = aheads[i].rate, .trip_us = aheads[i].trip_us};
+        if (pace_ahead(&p) != aheads[i].want)
+            fail_msg("%s: %zu", aheads[i].name, pace_ahead(&p));
+    }
+}
+
 /* The first call finds an empty queue; then @bytes leave @times, @every_us apart. */
 static const struct {
     const char *name;
@@ -115,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queues_are_some_milliseconds),
+        cmocka_unit_test(the_own_queue_follows_the_line),
         cmocka_unit_test(rates_are_measured_over_a_while),
         cmocka_unit_test(an_empty_queue_begins_anew),
         cmocka_unit_test(rates_are_learned_slowly),
