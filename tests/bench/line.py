@@ -60,9 +60,12 @@ class Line(Loopback):
     link_port = LINK_PORT
     server_options = ("--domain", DOMAIN, "--listen", f"{ADDRESSES['server']}:{LINK_PORT}")
 
-    def __init__(self, bench, shape, seed, sysctls=()):
-        """@sysctls are (name below net, value) of both namespaces."""
+    def __init__(self, bench, shape, seed, congestion=None, sysctls=()):
+        """@congestion is the congestion control of all connections over the line, as the kernel
+        names it; by default it is the machine's. @sysctls are (name below net, value) of both
+        namespaces."""
         self.bench, self.shape = bench, shape
+        self.route = f"congctl {congestion}" if congestion else ""
         self.directory = bench.new_directory("line")
         self.stack = contextlib.ExitStack()
         with contextlib.ExitStack() as guard:
@@ -101,6 +104,7 @@ class Line(Loopback):
             space.ip(f"link set line0 txqueuelen {DEVICE_PACKETS}")
             space.ip(f"addr add {ADDRESSES[end]} peer {ADDRESSES[far]} dev line0")
             space.ip("link set line0 up")
+            space.ip(f"route replace {ADDRESSES[far]} dev line0 {self.route}")
 
     def __enter__(self):
         return self

@@ -172,7 +172,7 @@ def pages(bench, kind):
     figures = {}
     for shape in bench.lines:
         for row in ROWS:
-            with Line(bench, shape, bench.round) as line:
+            with Line(bench, shape, bench.round, bench.congestion) as line:
                 with kind(bench, line.app_port, line) as path:
                     taken = row(path)
             figures.update({f"{shape}_{name}": value for name, value in taken.items()})

@@ -258,7 +258,8 @@ def text(results, paths):
     if more := more_table(results, paths):
         parts += ["## More", more]
     if table := pages_table(results):
-        parts += ["## Pages over real lines", table]
+        said = f"The congestion control of TCP is {settings['congestion']}."
+        parts += ["## Pages over real lines", said, table]
     if goals := goal_table(results):
         parts += ["## Goals", goals]
     if results.paths("cores") and settings["cores"] < FREE_CORES:

@@ -33,6 +33,7 @@ class Sizes:
     line_rtt_ms: int
     line_kbit: int
     lines: tuple  # of packets: RTT-MSxMBIT or RTT-MSxMBITxLOSS-PERCENT
+    idles: tuple  # seconds
     scale: tuple  # numbers of streams and of tunnels
     scale_s: float
 
@@ -53,6 +54,7 @@ FULL = Sizes(
     line_rtt_ms=150,
     line_kbit=20000,
     lines=("100x100",),
+    idles=(1, 30),
     scale=(1, 10, 100, 1000, 10000),
     scale_s=3,
 )
@@ -72,6 +74,7 @@ SMOKE = Sizes(
     line_rtt_ms=20,
     line_kbit=20000,
     lines=("20x100",),
+    idles=(0.3,),
     scale=(10,),
     scale_s=0.2,
 )
