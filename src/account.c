@@ -221,7 +221,11 @@ static int try_files(const struct account *a, const struct config *c,
         const char *path;
         int mode;
     } files[] = {
-        {c->listen.cert, R_OK}, {c->listen.key, R_OK}, {log_is_file ? c->log.access : NULL, W_OK}};
+        {c->conf ? c->conf->path : NULL, R_OK},
+        {c->listen.cert, R_OK},
+        {c->listen.key, R_OK},
+        {log_is_file ? c->log.access : NULL, W_OK},
+    };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (!files[i].path || may(files[i].path, files[i].mode))
             continue;

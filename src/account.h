@@ -30,9 +30,10 @@ int account_choose(struct account *a, const struct config *c,
                    char reason[static ACCOUNT_REASON_MAX]) MUSTCHECK;
 
 /* Becomes the chosen user, with its groups, so that there is no way back. Before that gives the
- * state directory to the user, and tries as the user whether certificate and key can be read and
- * the access log can be written. The process has one thread. Returns 0; or ERR_DENIED or ERR_IO
- * with a sentence in @reason, which says which group could do what the user cannot. */
+ * state directory to the user, and tries as the user whether configuration file, certificate and
+ * key can be read and the access log can be written. The process has one thread. Returns 0; or
+ * ERR_DENIED or ERR_IO with a sentence in @reason, which says which group could do what the user
+ * cannot. */
 int account_become(const struct account *a, const struct config *c,
                    char reason[static ACCOUNT_REASON_MAX]) MUSTCHECK;
 

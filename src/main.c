@@ -438,7 +438,9 @@ static const struct stage stages[] = {
 static int run(const struct config *c)
 {
     struct program p = {.server = {.config = c, .started_us = clock_now_us()}};
-    return stage_run(stages, sizeof stages / sizeof *stages, &p);
+    int status = stage_run(stages, sizeof stages / sizeof *stages, &p);
+    config_free_newer(p.server.config, c);
+    return status;
 }
 
 int main(int argc, char **argv)

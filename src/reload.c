@@ -16,7 +16,8 @@
 enum { REASON_MAX = 512 };
 
 struct reload {
-    struct server *server; /* borrowed: outlives this */
+    struct server *server;      /* borrowed: outlives this */
+    const struct config *first; /* borrowed: main's */
     struct event hup, usr1;
 };
 
@@ -32,6 +33,42 @@ static void set_signals(int how)
 void reload_hold_signals(void)
 {
     set_signals(SIG_BLOCK);
+}
+
+/* Applies what is not read through the configuration each time. */
+static void apply(const struct config *c)
+{
+    enum log_level level;
+    if (log_level_parse(slice_str(c->log.level), &level))
+        log_threshold = level;
+}
+
+/* Reads the options once more. What a mistake in them leaves in place is all of them. */
+static void reload_options(struct reload *r)
+{
+    struct server *s = r->server;
+    const struct config *old = s->config;
+    struct config_change change;
+    struct buf why;
+    buf_init(&why, REASON_MAX);
+    if (config_reload(old, &change, &why) < 0) {
+        char *reason = slice_dup(buf_slice(&why));
+        LOG(ERROR, "options_not_reloaded", LOG_STR("reason", reason));
+        free(reason);
+        buf_release(&why);
+        return;
+    }
+    if (change.now) {
+        change.now->older = old == r->first ? NULL : (struct config *)(uintptr_t)old;
+        s->config = change.now;
+        apply(change.now);
+        LOG(INFO, "options_reloaded", LOG_STR("options", change.applied));
+    }
+    if (change.waiting[0])
+        LOG(WARN, "options_need_restart", LOG_STR("options", change.waiting));
+    free(change.applied);
+    free(change.waiting);
+    buf_release(&why);
 }
 
 static void reload_certificate(struct server *s)
@@ -65,6 +102,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 {
     struct reload *r = arg;
     if ((int)number == SIGHUP) {
+        reload_options(r);
         reload_certificate(r->server);
         reload_keys(r->server);
     }
@@ -76,6 +114,7 @@ struct reload *reload_new(struct worker *w)
 {
     struct reload *r = xcalloc(1, sizeof *r);
     r->server = w->server;
+    r->first = w->server->config;
     evsignal_assign(&r->hup, loop_base(w->loop), SIGHUP, on_signal, r);
     evsignal_assign(&r->usr1, loop_base(w->loop), SIGUSR1, on_signal, r);
     evsignal_add(&r->hup, NULL);

@@ -29,7 +29,7 @@ struct log_file {
     bool may_block;       /* anything but a regular file */
 };
 
-enum log_level log_threshold = LOG_INFO;
+_Atomic enum log_level log_threshold = LOG_INFO;
 static struct log_file events = {
     .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .may_block = true};
 static atomic_bool events_json;
@@ -156,10 +156,7 @@ int log_open(const char *path, enum log_level level, bool json)
     if (log_file_switch(&events, path) < 0)
         return ERR_IO;
     atomic_store(&events_json, json);
-    /* Workers read log_threshold without a lock, so the variable is written only if the level
-     * changes. */
-    if (log_threshold != level)
-        log_threshold = level;
+    log_threshold = level;
     return 0;
 }
 

@@ -37,7 +37,7 @@ bool log_level_parse(struct slice text, enum log_level *out);
 
 /* Holds the most detailed level that is logged. LOG reads the variable, log_open sets the
  * variable. */
-extern enum log_level log_threshold;
+extern _Atomic enum log_level log_threshold;
 
 enum log_type { LOG_TEXT, LOG_UNSIGNED, LOG_SIGNED, LOG_BOOL };
 

@@ -48,7 +48,8 @@ enum opt_source { OPT_FALLBACK, OPT_FILE, OPT_ENVIRONMENT, OPT_COMMAND_LINE };
 /* Traits of a row; a row has a sum of them. */
 enum opt_trait {
     OPT_NO_FILE = 1, /* has no place in a file */
-    OPT_AT_TOP = 2   /* is for the whole process: in a file it stands above the sections */
+    OPT_AT_TOP = 2,  /* is for the whole process: in a file it stands above the sections */
+    OPT_LIVE = 4     /* can change while the program runs */
 };
 
 /* An opt is one row of the table. */
@@ -121,6 +122,13 @@ enum opt_result {
  * program is to do next. */
 enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, void *into,
                           const char **operands, size_t max_operands, size_t *n_operands) MUSTCHECK;
+
+/* Prints one line of error, "NAME: ...", to standard error, or appends the text without the name to
+ * the buffer of opt_errors_to. */
+void opt_say(const char *name, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Until the next call, what this thread says goes to @to; NULL: to standard error. */
+void opt_errors_to(struct buf *to);
 
 /* Judges all of @conf: its sections by @fits (NULL: none is allowed), its keys, which are long
  * names without dashes, its values, and that nothing but lists is given twice in a section. Returns

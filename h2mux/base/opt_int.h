@@ -42,7 +42,7 @@ struct opt_parse_state {
     size_t max_operands, n_operands;
 };
 
-/* Prints "NAME: ..." as one line of error. Returns OPT_WRONG. */
+/* Says one line of error, as opt_say does. Returns OPT_WRONG. */
 enum opt_result opt_refuse(const struct opt_program *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Sets the field of @row from @text. Returns OPT_RUN. Otherwise prints an error that begins with

@@ -8,7 +8,6 @@
 #include "h2mux/base/opt_int.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -17,19 +16,6 @@
 #ifndef ONEPORT_VERSION
 #define ONEPORT_VERSION "dev"
 #endif
-
-enum opt_result opt_refuse(const struct opt_program *p, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    flockfile(stderr);
-    fprintf(stderr, "%s: ", p->name);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
-    funlockfile(stderr);
-    va_end(args);
-    return OPT_WRONG;
-}
 
 static int parse_scaled(const char *text, const struct opt_unit *units, uint64_t *out)
 {

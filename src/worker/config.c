@@ -201,9 +201,9 @@ static const struct opt rows[] = {
      .help = "accept viewers, register calls and links here, over TLS or plain; without ADDR, or with *, at all addresses of IPv4 and IPv6",
      .check = check_listen, .wants = "ADDR:PORT, [IPV6]:PORT, *:PORT, localhost:PORT, PORT or unix:/PATH (addresses are numeric)", .beats = "port, address"},
     {.name = "cert", .type = OPT_TEXT, .offset = FIELD(listen.cert), .value = "FILE",
-     .help = "certificate chain for TLS, PEM; read again on SIGHUP", .wants = "a file"},
+     .help = "certificate chain for TLS, PEM; read again on SIGHUP", .wants = "a file", .traits = OPT_LIVE},
     {.name = "key", .type = OPT_TEXT, .offset = FIELD(listen.key), .value = "FILE",
-     .help = "private key of the certificate, PEM", .wants = "a file"},
+     .help = "private key of the certificate, PEM", .wants = "a file", .traits = OPT_LIVE},
     {.name = "workers", .type = OPT_UINT, .offset = FIELD(workers), .fallback = "0", .min = 0, .max = 256,
      .help = "number of threads, each with its own connections and tunnels; 0: one for each core"},
     {.name = "public-url", .type = OPT_TEXT, .offset = FIELD(urls.public), .value = "SCHEME://HOST[:PORT]",
@@ -211,7 +211,7 @@ static const struct opt rows[] = {
      .check = check_public_url, .wants = "http://HOST[:PORT] or https://HOST[:PORT]", .source = FIELD(from.public)},
     {.name = "attach-url", .type = OPT_TEXT, .offset = FIELD(urls.attach), .value = "https://HOST[:PORT]",
      .help = "clients attach here; default: where they register; a host that is not below it needs --attach-host of oneport",
-     .check = check_attach_url, .wants = "https://HOST[:PORT]"},
+     .check = check_attach_url, .wants = "https://HOST[:PORT]", .traits = OPT_LIVE},
     {.name = "trusted-proxy", .type = OPT_LIST, .offset = FIELD(listen.trusted_proxy), .value = "CIDR",
      .help = "trust the X-Forwarded-* fields of these addresses, besides loopback and unix sockets",
      .check = check_cidr, .wants = "an address or a network like 10.0.0.0/8"},
@@ -223,14 +223,14 @@ static const struct opt rows[] = {
      .check = check_drop_field, .wants = "the name of a field that no request needs; Host, Via, X-Forwarded-For, the fields of framing, connections and WebSockets stay", .source = FIELD(from.drop)},
     {.name = "landing", .type = OPT_TEXT, .offset = FIELD(urls.landing), .value = "URL",
      .help = "redirect visitors of the base domain here; default: a built-in page",
-     .check = check_landing, .wants = "an http:// or https:// URL"},
+     .check = check_landing, .wants = "an http:// or https:// URL", .traits = OPT_LIVE},
     {.name = "state-dir", .type = OPT_TEXT, .offset = FIELD(names.state_dir), .value = "DIR",
      .help = "keep secret and names here (default /var/lib/oneport as root, else $XDG_STATE_HOME/oneportd)",
      .wants = "a folder"},
     {.name = "user", .type = OPT_TEXT, .offset = FIELD(user), .value = "NAME",
      .help = "when started as root, become this user once ports are bound and keys are read (default: the owner of the state directory)", .wants = "a user"},
     {.name = "ticket-life", .type = OPT_MSEC, .offset = FIELD(names.ticket_life_ms), .fallback = "30d", .min = SECOND, .max = 3650 * DAY,
-     .help = "how long a ticket is valid"},
+     .help = "how long a ticket is valid", .traits = OPT_LIVE},
     {.name = "name-pending", .type = OPT_MSEC, .offset = FIELD(names.pending_ms), .fallback = "60s", .min = 1, .max = DAY,
      .help = "how long a registered name waits for its first link"},
     {.name = "name-grace", .type = OPT_MSEC, .offset = FIELD(names.grace_ms), .fallback = "10m", .max = 30 * DAY,
@@ -238,29 +238,29 @@ static const struct opt rows[] = {
     {.name = "name-reserve", .type = OPT_MSEC, .offset = FIELD(names.reserve_ms), .fallback = "30d", .max = 3650 * DAY,
      .help = "longest time for which a name is reserved for an owner who keeps its ticket and is away: 100 times as long as it was live; 0: none is"},
     {.name = "hold", .type = OPT_MSEC, .offset = FIELD(names.hold_ms), .fallback = "4s", .max = 5 * MINUTE,
-     .help = "how long a request waits for a client that is away"},
+     .help = "how long a request waits for a client that is away", .traits = OPT_LIVE},
     {.name = "keepalive", .type = OPT_MSEC, .offset = FIELD(timeouts.keepalive_ms), .fallback = "15s", .min = 100, .max = DAY,
-     .help = "send a PING on a link that has been silent for this long"},
+     .help = "send a PING on a link that has been silent for this long", .traits = OPT_LIVE},
     {.name = "drain-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.drain_ms), .fallback = "30s", .max = DAY,
-     .help = "how long open requests may go on after SIGTERM"},
+     .help = "how long open requests may go on after SIGTERM", .traits = OPT_LIVE},
     {.name = "attach-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.attach_ms), .fallback = "10s", .min = 1, .max = HOUR,
-     .help = "limit for each of a link's TLS handshake, request and first SETTINGS"},
+     .help = "limit for each of a link's TLS handshake, request and first SETTINGS", .traits = OPT_LIVE},
     {.name = "head-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.head_ms), .fallback = "15s", .min = 1, .max = HOUR,
-     .help = "limit for the head of a viewer's request"},
+     .help = "limit for the head of a viewer's request", .traits = OPT_LIVE},
     {.name = "viewer-keepalive", .type = OPT_MSEC, .offset = FIELD(timeouts.viewer_keepalive_ms), .fallback = "75s", .min = 1, .max = DAY,
-     .help = "how long a viewer's connection is kept between requests"},
+     .help = "how long a viewer's connection is kept between requests", .traits = OPT_LIVE},
     {.name = "origin-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.origin_ms), .fallback = "10m", .max = 30 * DAY,
-     .help = "limit for the head of a response; 0: no limit"},
+     .help = "limit for the head of a response; 0: no limit", .traits = OPT_LIVE},
     {.name = "idle-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.idle_ms), .fallback = "10m", .min = 1, .max = 30 * DAY,
-     .help = "give up a body that stands still for this long"},
+     .help = "give up a body that stands still for this long", .traits = OPT_LIVE},
     {.name = "websocket-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.websocket_ms), .fallback = "1h", .min = 1, .max = 30 * DAY,
-     .help = "close a WebSocket that is silent for this long"},
+     .help = "close a WebSocket that is silent for this long", .traits = OPT_LIVE},
     {.name = "peer-timeout", .type = OPT_MSEC, .offset = FIELD(timeouts.peer_ms), .fallback = "30s", .max = DAY,
-     .help = "give up a viewer whose machine acknowledges nothing for this long; 0: never"},
+     .help = "give up a viewer whose machine acknowledges nothing for this long; 0: never", .traits = OPT_LIVE},
     {.name = "max-streams", .type = OPT_UINT, .offset = FIELD(limits.streams), .fallback = "20000", .min = 1, .max = 1000000,
      .help = "most requests and WebSockets on one link at one time"},
     {.name = "max-links", .type = OPT_UINT, .offset = FIELD(limits.links), .fallback = "4", .min = 1, .max = 64,
-     .help = "most links of one name at one time"},
+     .help = "most links of one name at one time", .traits = OPT_LIVE},
     {.name = "max-tunnels-per-address", .type = OPT_UINT, .offset = FIELD(limits.tunnels), .fallback = "50", .max = 20000,
      .help = "most names of one address at one time; 0: no limit"},
     {.name = "viewer-rate", .type = OPT_UINT, .offset = FIELD(limits.viewer_rate), .fallback = "0", .max = 1000000,
@@ -270,7 +270,7 @@ static const struct opt rows[] = {
     {.name = "max-handshakes", .type = OPT_UINT, .offset = FIELD(limits.handshakes), .fallback = "512", .min = 8, .max = 1000000,
      .help = "most unfinished TLS handshakes; the network with the most gives up its oldest for a newcomer"},
     {.name = "max-body", .type = OPT_SIZE, .offset = FIELD(limits.body), .fallback = "0", .max = INT64_MAX,
-     .help = "largest request body; 0: no limit"},
+     .help = "largest request body; 0: no limit", .traits = OPT_LIVE},
     {.name = "memory-budget", .type = OPT_SIZE, .offset = FIELD(limits.memory), .min = 1 << 20, .max = INT64_MAX / 4,
      .help = "most memory for bodies of all clients; 32m of it for one link (default 512m, or half of the limit of the control group or address space)"},
     {.name = "line-rate", .type = OPT_RATE, .offset = FIELD(limits.line_rate), .fallback = "1g", .min = 64000, .max = 1000000000000, .value = "RATE",
@@ -282,12 +282,12 @@ static const struct opt rows[] = {
      .help = "when 3/4 of the memory is used, cut streams that have taken nothing for this long, the longest first"},
     {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",
      .help = "send 103 and other interim responses to viewers; auto: not through proxies, many of which take one for the answer",
-     .check = check_early_hints, .wants = "auto, on or off"},
+     .check = check_early_hints, .wants = "auto, on or off", .traits = OPT_LIVE},
     {.name = "crypto", .type = OPT_TEXT, .offset = FIELD(crypto), .fallback = "auto", .value = "auto|openssl",
      .help = "who encrypts TLS records; auto: ipsec-mb in a build that has it, where the machine can use it",
      .check = check_crypto, .wants = "auto or openssl"},
     {.name = "log-level", .type = OPT_TEXT, .offset = FIELD(log.level), .fallback = "info", .value = "LEVEL",
-     .help = "least severe level that is logged: error, warn, info or debug", .check = check_log_level, .wants = "error, warn, info or debug"},
+     .help = "least severe level that is logged: error, warn, info or debug", .check = check_log_level, .wants = "error, warn, info or debug", .traits = OPT_LIVE},
     {.name = "log-format", .type = OPT_TEXT, .offset = FIELD(log.format), .fallback = "text", .value = "text|json",
      .help = "format of both logs", .check = check_log_format, .wants = "text or json"},
     {.name = "access-log", .type = OPT_TEXT, .offset = FIELD(log.access), .fallback = "-", .value = "FILE|-|off",
@@ -299,7 +299,7 @@ static const struct opt rows[] = {
     {.name = "secure", .type = OPT_FLAG, .offset = FIELD(localtunnel.secure),
      .help = "https in URLs, as in localtunnel", .source = FIELD(from.secure)},
     {.name = "max-sockets", .type = OPT_UINT, .offset = FIELD(localtunnel.max_sockets), .fallback = "10", .min = 1, .max = 1000000,
-     .help = "max_conn_count for clients of localtunnel"},
+     .help = "max_conn_count for clients of localtunnel", .traits = OPT_LIVE},
     {.name = NULL},
 };
 /* clang-format on */
@@ -308,8 +308,6 @@ static void show_libraries(void)
 {
     libraries_print(cJSON_Version());
 }
-
-static const struct opt_program program;
 
 /* Reads the configuration file. */
 static bool find_layers(void *into, struct opt_layers *out)
@@ -322,14 +320,16 @@ static bool find_layers(void *into, struct opt_layers *out)
     if (err == ERR_NOT_FOUND && !c->file)
         return true;
     if (err < 0)
-        fprintf(stderr, "oneportd: %s\n", why);
-    if (err < 0 || !opt_judge_conf(&program, c->conf, NULL))
+        opt_say("oneportd", "%s", why);
+    if (err < 0 || !opt_judge_conf(&config_program, c->conf, NULL))
         return false;
+    if (!c->file)
+        c->file = default_file;
     out->layer[out->count++] = (struct opt_layer){c->conf, ""};
     return true;
 }
 
-static const struct opt_program program = {
+const struct opt_program config_program = {
     .find_layers = find_layers,
     .show_libraries = show_libraries,
     .name = "oneportd",
@@ -343,8 +343,8 @@ static const struct opt_program program = {
 
 enum opt_result config_parse(int argc, char **argv, struct config *c)
 {
-    *c = (struct config){0};
-    enum opt_result result = opt_parse(&program, argc, argv, c, NULL, 0, NULL);
+    *c = (struct config){.argc = argc, .argv = argv};
+    enum opt_result result = opt_parse(&config_program, argc, argv, c, NULL, 0, NULL);
     if (result == OPT_RUN && !config_fold(c))
         result = OPT_WRONG;
     return result;
@@ -354,7 +354,7 @@ void config_log_foreign(void)
 {
     char name[OPT_LABEL_MAX];
     const char *value;
-    for (size_t at = 0; (value = opt_next_foreign(&program, &at, name));)
+    for (size_t at = 0; (value = opt_next_foreign(&config_program, &at, name));)
         LOG(INFO, "environment_ignored", LOG_STR("name", name), LOG_STR("value", value));
 }
 

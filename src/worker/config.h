@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* config.h - holds the options of oneportd: a table of all options (config.c), and a struct of
- * their values, which does not change after the start. */
+ * their values, which does not change: a reload makes a new one. */
 #ifndef SRC_WORKER_CONFIG_H
 #define SRC_WORKER_CONFIG_H
 
@@ -75,12 +75,30 @@ struct config {
     } from;            /* where the values of these options come from */
     char *owned[4];    /* owned: texts that config_parse has made */
     struct conf *conf; /* owned: the configuration file; NULL: none */
+    int argc;          /* what config_parse was given; borrowed */
+    char **argv;
+    struct config *older; /* owned: what a reload has replaced; NULL: nothing, or main's */
 };
 
 /* Reads and checks all options, and opens no file but the configuration file. Returns OPT_RUN when
  * the program must go on, OPT_SHOWN when the help was printed, or OPT_WRONG, with a message on
  * stderr, when an option is wrong. */
 enum opt_result config_parse(int argc, char **argv, struct config *c) MUSTCHECK;
+
+/* What a reload finds. The lists have names of options, with commas. */
+struct config_change {
+    struct config *now; /* owned; NULL: nothing is different that can change at run time */
+    char *applied;      /* owned: options that have another value in @now */
+    char *waiting;      /* owned: options that are different, and need a restart */
+};
+
+/* Reads the options once more, as config_parse has read them into @old, with the file as it is now.
+ * Options that need a restart keep their values. Returns 0, with @out filled in; or ERR_SYNTAX with
+ * one line in @why, which names file and line where there is one. */
+int config_reload(const struct config *old, struct config_change *out, struct buf *why) MUSTCHECK;
+
+/* Frees @newest and what it has replaced, down to @oldest, which is main's. */
+void config_free_newer(const struct config *newest, const struct config *oldest);
 
 /* Logs `environment_ignored` for each variable that has the name of an option and is another
  * program's (opt_is_foreign). The log is open. */

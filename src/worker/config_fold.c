@@ -2,7 +2,6 @@
 /* config_fold.c - checks the values of options against each other; see config.h. */
 #include "src/worker/config_int.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,7 +10,7 @@
 
 static bool refuse(const char *message)
 {
-    fprintf(stderr, "oneportd: %s\n", message);
+    opt_say("oneportd", "%s", message);
     return false;
 }
 
@@ -129,7 +128,7 @@ static bool check_public_host(const struct config *c)
         return false; /* cannot be: check_public_url has accepted it */
     if (is_domain(c, url.host))
         return true;
-    fprintf(stderr, "oneportd: --public-url: its host '%.*s' is not the --domain '%s'\n",
+    opt_say("oneportd", "--public-url: its host '%.*s' is not the --domain '%s'",
             SLICE_FMT(url.host), c->domain);
     return false;
 }

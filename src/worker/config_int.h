@@ -9,6 +9,8 @@
 #define CONFIG_PORT "3000"
 extern const char config_default_listen[]; /* the default of --listen */
 
+extern const struct opt_program config_program;
+
 /* Checks the options against each other, and sets the values that depend on several options.
  * Returns false, with a message on stderr, when the options contradict each other. */
 bool config_fold(struct config *c) MUSTCHECK;

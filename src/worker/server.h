@@ -25,7 +25,9 @@ struct store;
 struct worker;
 
 struct server {
-    const struct config *config; /* borrowed from main */
+    /* Borrowed from main. A reload exchanges it, so who reads it twice may find two. What is older
+     * lives as long as the server. */
+    const struct config *_Atomic config;
     struct store *store;         /* the state directory; only the thread of names_file writes */
     struct keyring *keyring;     /* borrowed from the store; has a lock */
     struct directory *directory; /* has a lock */

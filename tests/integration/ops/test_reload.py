@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from support.programs import SLOW, VARIANT, Server, stable
+from support.programs import BIN, SLOW, VARIANT, Program, Server, stable
 from support.viewer import Viewer, fetch
 from support.wait import wait_until
 from support.websocket_viewer import connect, echoes
@@ -250,3 +250,82 @@ def test_a_signal_that_comes_early_waits(tmp_path_factory, pair, ended):
         server.program.signal(signal.SIGUSR1)
         server.wait_log("reloaded signal=1")
         server.wait_log("logs_reopened signal=10")
+
+
+# ---- options ----
+@pytest.fixture
+def options(tmp_path):
+    """Is a configuration file, written by options(line...)."""
+
+    def write(*lines):
+        write.path.write_text("".join(f"{line}\n" for line in lines))
+        return write.path
+
+    write.path = tmp_path / "oneportd.conf"
+    return write
+
+
+@pytest.mark.rule("O108")
+def test_options_that_can_change_are_applied(new_server, options):
+    """All workers see the new value; the connections that are open stay."""
+    before = "https://before.example/", "https://after.example/"
+    options(f"landing = {before[0]}", "workers = 2", "log-level = info")
+    server = new_server("--config", options.path)
+    host = f"localhost:{server.port}"
+    with contextlib.ExitStack() as stack:
+        viewers = [stack.enter_context(Viewer(server.port)) for _ in range(8)]
+        for viewer in viewers:
+            assert viewer.get(host, "/").get("location") == before[0]
+        options(f"landing = {before[1]}", "workers = 3", "log-level = debug")
+        hup(server)
+        for viewer in viewers:
+            assert viewer.get(host, "/").get("location") == before[1]
+    server.wait_log(r"options_reloaded options=landing,log-level")
+    server.wait_log(r"options_need_restart options=workers")
+    hup(server)
+    assert server.log.count("options_reloaded") == 1
+    assert server.log.count("options_need_restart") == 2
+
+
+@pytest.mark.rule("O107")
+def test_a_fault_keeps_the_old_options(new_server, options):
+    """The line of the log names file and line, and the server has none of the new values."""
+    landing = "https://kept.example/"
+    options(f"landing = {landing}")
+    server = new_server("--config", options.path)
+    options("landing = https://lost.example/", "hold = soon")
+    hup(server)
+    server.wait_log(rf"options_not_reloaded reason=.*{options.path}:2: hold: 'soon' is not a dur")
+    answer = fetch(server.port, f"localhost:{server.port}", "/")
+    assert answer.get("location") == landing
+    options.path.unlink()
+    hup(server)
+    server.wait_log(rf"options_not_reloaded reason=.*{options.path}: No such file")
+    options(f"landing = {landing}")
+    hup(server)
+    assert server.log.count("options_not_reloaded") == 2
+    assert "options_reloaded" not in server.log
+
+
+@pytest.mark.rule("O108")
+def test_a_certificate_that_the_file_names(tmp_path_factory, pair, options, ended, certificate):
+    """The file gets the path of another certificate, and new connections see that."""
+
+    def lines(number):
+        return f"cert = {pair.pairs[number].cert}", f"key = {pair.pairs[number].key}"
+
+    directory = tmp_path_factory.mktemp("named")
+    options("domain = localhost", "listen = 127.0.0.1:0", f"state-dir = {directory}", *lines(0))
+    server = Program([BIN / "oneportd", "--config", options.path], directory, "oneportd")
+    ended.callback(server.stop)
+    port = int(server.wait_output(r"listening.*addr\W+\S*?:(\d+)").group(1))
+
+    def shown():
+        return ssl.get_server_certificate(("127.0.0.1", port))
+
+    assert ssl.PEM_cert_to_DER_cert(shown()) == pair.der(0)
+    options("domain = localhost", "listen = 127.0.0.1:0", f"state-dir = {directory}", *lines(1))
+    server.signal(signal.SIGHUP)
+    server.wait_output("reloaded signal=1")
+    assert ssl.PEM_cert_to_DER_cert(shown()) == pair.der(1)
+    assert "options_reloaded options=cert,key" in server.log
