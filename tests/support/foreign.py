@@ -2,7 +2,6 @@
 """Plays a tunnel client without our code: it registers and attaches by hand over raw TLS, and
 speaks HTTP/2 by python3-h2. A function answers its requests."""
 
-import contextlib
 import queue
 import threading
 
@@ -12,7 +11,7 @@ import h2.events
 import h2.exceptions
 from h2.settings import SettingCodes, Settings
 
-from .origins import shut
+from .origins import wake
 from .viewer import Viewer, head
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -153,10 +152,10 @@ class ForeignLink:
             self.goaway_codes.append(event.error_code)
 
     def close(self):
-        with contextlib.suppress(OSError):
-            shut(self.connection.socket)
-        if self.thread.ident:
+        wake(self.connection.socket)
+        if self.thread.ident:  # or it would read from the next one that gets the descriptor
             self.thread.join(5)
+        self.connection.socket.close()
 
 
 class Stream:

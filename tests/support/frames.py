@@ -14,7 +14,7 @@ import threading
 import hpack
 
 from .octets import Octets
-from .origins import shut
+from .origins import shut, wake
 from .wait import wait_until
 
 (
@@ -233,9 +233,9 @@ class RawPeer:
         return not self.ended.is_set()
 
     def close(self):
-        with contextlib.suppress(OSError):
-            shut(self.connection.socket)
-        self.thread.join(5)
+        wake(self.connection.socket)
+        self.thread.join(5)  # or it would read from the next one that gets the descriptor
+        self.connection.socket.close()
 
 
 class RawServer:

@@ -129,9 +129,10 @@ class ScriptedOrigin:
 
 def wake(any_socket):
     """Shuts a socket down, so that a thread that is blocked in it returns. Does not close the
-    socket: another one could get its descriptor at once, and the thread would wait for that one."""
+    socket: another one could get its descriptor at once, and the thread would wait for that one.
+    A TLS socket stays one, or the thread would read records as if they were plain bytes."""
     try:
-        any_socket.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(any_socket, socket.SHUT_RDWR)
     except OSError:
         pass
 
