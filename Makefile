@@ -162,6 +162,12 @@ fuzz: ## run each fuzzer, or NAME alone, for T=60 seconds, with clang: tests/fuz
 	$(Q)tests/support/deps.sh build fuzz
 	$(Q)tests/fuzz/run.sh $(T) $(NAME)
 
+fuzz-live: ## attack a link of a running server for T=60 s, SEED= and ROUND= repeat: tests/fuzz/README.md
+	$(Q)tests/support/deps.sh build demo test
+	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=asan all
+	$(Q)ONEPORT_BIN=build/asan ONEPORT_VARIANT=asan tests/fuzz/live/run --self-test
+	$(Q)ONEPORT_BIN=build/asan ONEPORT_VARIANT=asan tests/fuzz/live/run $(T)
+
 soak: ## put mixed load on both programs for T=1800 seconds and kill clients: tests/soak/README.md
 	$(Q)tests/support/deps.sh build demo test
 	$(Q)$(MAKE) --no-print-directory -j2 all
@@ -227,7 +233,7 @@ help: ## list the targets
 include packaging/packaging.mk
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all bench bench-bin bench-smoke check-bin ci clean coverage demo deps dist dist-check format fuzz fuzzers \
-        help interop layers lint lint-objects perf-baseline perf-smoke replays rules soak test test-full \
+.PHONY: all bench bench-bin bench-smoke check-bin ci clean coverage demo deps dist dist-check format fuzz \
+        fuzz-live fuzzers help interop layers lint lint-objects perf-baseline perf-smoke replays rules soak test test-full \
         test-images unit unit-bin
 .SECONDARY:
