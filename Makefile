@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # `make help` lists the targets. The objects of a variant are under build/VARIANT/, the release
 # programs are build/oneportd and build/oneport.
-PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson inih
+PKGS    := libnghttp2 libssl libcrypto libevent_core libevent_pthreads libcjson inih libseccomp
 VARIANT ?= release
 # CHECK=1 compiles the checks of invariants in (h2mux/base/check.h). A build whose CHECK differs
 # from the default of its variant has a folder of its own.
@@ -40,12 +40,13 @@ endif
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
         -Wwrite-strings -Wvla -Wswitch-enum -Wformat=2 -Wundef -Wconversion -Wno-unused-parameter
 FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN) $(LTO_OBJECTS)
-FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-FLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-FLAGS_cov     := -O0 -g --coverage
-FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+FLAGS_asan    := -DNO_SANDBOX -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAGS_tsan    := -DNO_SANDBOX -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+FLAGS_cov     := -DNO_SANDBOX -O0 -g --coverage
+FLAGS_fuzz    := -DNO_SANDBOX -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
                  -fno-omit-frame-pointer
-LINK_release  := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+LINK_hardened := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+LINK_release  := -pie $(LINK_hardened)
 LINK_asan     := -fsanitize=address,undefined
 LINK_tsan     := -fsanitize=thread
 LINK_cov      := --coverage
@@ -56,7 +57,7 @@ endif
 
 ALL  = -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -fPIE -pthread -DONEPORT_VERSION='"$(VERSION)"' \
        $(WARN) $(if $(WERROR),-Werror) $(if $(filter-out 0,$(CHECK)),-DCHECK=1) \
-       $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
+       $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(if $(LINKED),-DONEPORT_LINKED='"$(LINKED)"') $(CFLAGS)
 LIBS = $(LINK_$(VARIANT)) $(LDFLAGS) $(PKG_LIBS) -pthread
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -75,6 +76,7 @@ endif
 mux_o    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard h2mux/*/*.c))
 server_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c src/*/*.c))
 client_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c client/*/*.c))
+extra_o  := $(patsubst %.c,$(BUILD)/%.o,$(EXTRA)) # of make portable, make static
 unit_bin := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 replays  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzzers  := $(replays:$(BUILD)/replay/%=$(BUILD)/fuzz/%)
@@ -91,10 +93,19 @@ all: $(BIN)/oneportd $(BIN)/oneport ## build the two programs
 
 $(BIN)/oneportd: $(server_o) $(mux_o)
 	$(Q)$(CC) $(LTO_$(VARIANT)) -o $@ $^ $(LIBS)
-$(BIN)/oneport: $(client_o) $(mux_o)
+$(BIN)/oneport: $(client_o) $(mux_o) $(extra_o)
 	$(Q)$(CC) $(LTO_$(VARIANT)) -o $@ $^ $(LIBS)
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | libraries
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL) -c $< -o $@
+
+# Says what is missing, and what to do about it, before the compiler does.
+libraries:
+ifeq ($(PKG_LIBS),)
+	@pkg-config --print-errors --exists $(PKGS) || true
+	@echo "oneport cannot be built without these packages: 'make deps' installs them." >&2; exit 1
+endif
+	@command -v $(firstword $(CC)) >/dev/null || { \
+	    echo "oneport cannot be built without a C compiler ($(CC)): 'make deps' installs one." >&2; exit 1; }
 
 # A unit test or a fuzz target links the library and one program without its main(): test_client_*
 # and fuzz_client_* link the client, the others the server. A target in replay/ reads files, a
@@ -134,6 +145,7 @@ deps: ## install the Debian packages that building needs, upgrade the libraries 
 
 demo: ## install what is missing, build, share a sample app on http://demo.localhost:8080 until Ctrl-C
 	$(Q)tests/support/deps.sh build demo
+	$(Q)! $(MAKE) -n all | grep -q -e " -o " || echo "building oneportd and oneport, which takes a minute"
 	$(Q)$(MAKE) --no-print-directory -j2 all
 	$(Q)tests/support/demo.sh
 
@@ -234,6 +246,6 @@ include packaging/packaging.mk
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all bench bench-bin bench-smoke check-bin ci clean coverage demo deps dist dist-check format fuzz \
-        fuzz-live fuzzers help interop layers lint lint-objects perf-baseline perf-smoke replays rules soak test test-full \
+        fuzz-live fuzzers help interop layers lint libraries lint-objects perf-baseline perf-smoke replays rules soak test test-full \
         test-images unit unit-bin
 .SECONDARY:

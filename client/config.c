@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* config.c - see config.h. An option exists in its row of the table and nowhere else. */
-#include "client/config.h"
+#include "client/config_int.h"
 
 #include <cjson/cJSON.h>
 #include <stddef.h>
@@ -214,17 +214,23 @@ static const struct opt rows[] = {
     {.name = NULL},
 };
 
-static const struct opt_program program;
-
-/* The section of a tunnel is [tunnel NAME]. */
+/* The section of a tunnel is [tunnel NAME]; NAME has no blanks. */
 static bool fits(const char *section)
 {
-    return strncmp(section, "tunnel ", 7) == 0 && strspn(section + 7, " \t") == 0 && section[7];
+    return config_tunnel_of(section) && !strpbrk(config_tunnel_of(section), " \t");
+}
+
+const char *config_tunnel_of(const char *section)
+{
+    static const char prefix[] = "tunnel ";
+    bool of_tunnel = strncmp(section, prefix, sizeof prefix - 1) == 0;
+    return of_tunnel && section[sizeof prefix - 1] ? section + sizeof prefix - 1 : NULL;
 }
 
 static void show_libraries(void)
 {
     libraries_print(cJSON_Version());
+    libraries_print_trust();
 }
 
 /* Adds the layers of the file at @path, which may be missing unless it is @wanted. */
@@ -237,8 +243,10 @@ static bool add_file(struct config *c, const char *path, bool wanted, struct opt
         return true;
     if (err < 0)
         fprintf(stderr, "oneport: %s\n", why);
-    if (err < 0 || !opt_judge_conf(&program, *at, fits))
+    if (err < 0 || !opt_judge_conf(&config_program, *at, fits))
         return false;
+    if (c->section)
+        out->layer[out->count++] = (struct opt_layer){*at, c->section};
     out->layer[out->count++] = (struct opt_layer){*at, ""};
     return true;
 }
@@ -262,12 +270,13 @@ static bool find_layers(void *into, struct opt_layers *out)
     return good && add_file(c, machine_file, false, out);
 }
 
-static const struct opt_program program = {
+const struct opt_program config_program = {
     .find_layers = find_layers,
     .show_libraries = show_libraries,
     .name = "oneport",
     .env_prefix = "ONEPORT_",
     .usage = "oneport [OPTIONS] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH\n"
+             "       oneport start [OPTIONS] TUNNEL... | --all\n"
              "       oneport login [OPTIONS] HOST",
     .about = "Shares a local service under a public URL, over one TLS connection.",
     .beats = "port, origin",
@@ -276,10 +285,7 @@ static const struct opt_program program = {
     .rows = rows,
 };
 
-/* Prints one line. Its value is the verdict. */
-#define REFUSE(...) (fprintf(stderr, "oneport: " __VA_ARGS__), OPT_WRONG)
-
-static enum opt_result judge_server(struct config *c)
+enum opt_result config_judge_server(struct config *c)
 {
     if (!c->remote.host)
         return REFUSE("no server: name one with --host HOST or ONEPORT_HOST, or remember one with "
@@ -295,24 +301,21 @@ static enum opt_result judge_server(struct config *c)
     return OPT_RUN;
 }
 
-/* Overwrites the login in the argument that has @value, which ps shows to everybody. */
-static void hide_proxy(int argc, char **argv, const char *value)
+void config_hide_proxy(int argc, char **argv, struct config *c)
 {
-    for (int i = 1; i < argc; i++) {
+    const char *value = c->remote.proxy;
+    c->remote.proxy = NULL;
+    for (int i = 1; value && i < argc; i++) {
         size_t len = strlen(argv[i]);
         if (value >= argv[i] && value <= argv[i] + len)
             proxy_hide(argv[i] + (value - argv[i]));
     }
 }
 
-/* The value may have a password, so it is not printed. */
-static enum opt_result judge_proxy(int argc, char **argv, struct config *c)
+enum opt_result config_judge_proxy(struct config *c)
 {
     const char *reason = NULL;
     int err = proxy_choice_load(&c->proxy, c->remote.proxy, &reason);
-    if (c->remote.proxy)
-        hide_proxy(argc, argv, c->remote.proxy);
-    c->remote.proxy = NULL;
     return err < 0 ? REFUSE("%s: %s\n", c->proxy.from, reason) : OPT_RUN;
 }
 
@@ -354,23 +357,17 @@ void config_log_foreign(void)
 {
     char name[OPT_LABEL_MAX];
     const char *value;
-    for (size_t at = 0; (value = opt_next_foreign(&program, &at, name));)
+    for (size_t at = 0; (value = opt_next_foreign(&config_program, &at, name));)
         LOG(INFO, "environment_ignored", LOG_STR("name", name), LOG_STR("value", value));
 }
 
-enum opt_result config_load(int argc, char **argv, struct config *c)
+enum opt_result config_judge(struct config *c, const char *operand)
 {
-    const char *operand = NULL;
-    size_t n_operands = 0;
-    *c = (struct config){.memory_budget = 0};
-    enum opt_result result = opt_parse(&program, argc, argv, c, &operand, 1, &n_operands);
-    if (result != OPT_RUN)
-        return result;
-    result = judge_proxy(argc, argv, c);
+    enum opt_result result = config_judge_proxy(c);
     if (result == OPT_RUN)
         result = judge_origin(c, operand);
     if (result == OPT_RUN)
-        result = judge_server(c);
+        result = config_judge_server(c);
     if (result != OPT_RUN)
         return result;
     if (rewrite_parse(c->local.host_header, &c->rewrite) < 0 ||
@@ -386,34 +383,16 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
     return OPT_RUN;
 }
 
-/* This program has the options of oneport, but its operand is the server. */
-static const struct opt_program login = {
-    .find_layers = find_layers,
-    .show_libraries = show_libraries,
-    .name = "oneport login",
-    .env_prefix = "ONEPORT_",
-    .usage = "oneport login [OPTIONS] HOST",
-    .about = "Asks whether HOST is an oneportd, and remembers it in your configuration file; then "
-             "`oneport PORT` is enough.",
-    .beats = "host",
-    .epilogue = "Exit codes: 0 remembered, 1 usage, 2 HOST is no oneportd, 3 its certificate was "
-                "refused, 4 it cannot be reached.",
-    .rows = rows,
-};
-
-enum opt_result config_load_login(int argc, char **argv, struct config *c)
+enum opt_result config_load(int argc, char **argv, struct config *c)
 {
-    const char *host = NULL;
+    const char *operand = NULL;
     size_t n_operands = 0;
-    *c = (struct config){.makes_file = true};
-    enum opt_result result = opt_parse(&login, argc, argv, c, &host, 1, &n_operands);
-    if (result != OPT_RUN)
-        return result;
-    if (!host)
-        return REFUSE("login needs the name of a server: oneport login HOST\n");
-    c->remote.host = host;
-    result = judge_proxy(argc, argv, c);
-    return result == OPT_RUN ? judge_server(c) : result;
+    *c = (struct config){.memory_budget = 0};
+    enum opt_result result = opt_parse(&config_program, argc, argv, c, &operand, 1, &n_operands);
+    if (result == OPT_RUN)
+        result = config_judge(c, operand);
+    config_hide_proxy(argc, argv, c);
+    return result;
 }
 
 void config_deinit(struct config *c)
@@ -421,5 +400,6 @@ void config_deinit(struct config *c)
     free(c->remote.attach_hosts.copy);
     conf_free(c->files[0]);
     conf_free(c->files[1]);
+    free(c->section);
     *c = (struct config){.memory_budget = 0};
 }

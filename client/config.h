@@ -49,6 +49,8 @@ struct config {
 
     enum opt_source https_from, origin_from; /* of local.https and local.origin */
     bool makes_file;                         /* --config may name one that is missing */
+    char *section;                           /* owned: of the tunnel in the files; NULL: none */
+    const char *tunnel;                      /* its name: a part of `section`; NULL: none */
     struct conf *files[2];                   /* owned: the user's, then the machine's; or one */
 
     /* Derived from that. */
@@ -66,6 +68,18 @@ struct config {
 /* Fills @c, and overwrites the login of a proxy in @argv. Returns OPT_WRONG after one line on
  * standard error that says why. */
 enum opt_result config_load(int argc, char **argv, struct config *c) MUSTCHECK;
+
+/* The options of each tunnel of a process. */
+enum { CONFIG_TUNNELS_MAX = 64 };
+struct config_set {
+    struct config *each; /* owned */
+    size_t count;
+};
+
+/* Fills @out for `oneport start [OPTIONS] TUNNEL... | --all`. The result is that of config_load;
+ * the caller frees @out by config_set_deinit, whatever it is. Takes words off @argv. */
+enum opt_result config_load_start(int argc, char **argv, struct config_set *out) MUSTCHECK;
+void config_set_deinit(struct config_set *set);
 
 /* Fills @c for `oneport login [OPTIONS] HOST`, whose HOST beats every --host. The origin and what
  * depends on it are not set. The result is that of config_load. */

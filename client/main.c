@@ -10,42 +10,39 @@
 
 #include "client/config.h"
 #include "client/login_command.h"
-#include "client/server/tickets.h"
-#include "client/server/tunnel.h"
+#include "client/share.h"
 #include "client/terminal.h"
 #include "h2mux/base/file.h"
 #include "h2mux/base/log.h"
 #include "h2mux/base/notify.h"
 #include "h2mux/h2/evict.h"
-#include "h2mux/io/congestion.h"
 #include "h2mux/io/sleep_watch.h"
 #include "h2mux/io/tls_gcm.h"
 
 enum {
-    BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules.md#memory */
-    PING_TIMEOUT_MS = 10 * 1000,
     SPARE_DESCRIPTORS = 4, /* and one a link: dials of the server, the resolver's files */
     LAST_WORDS_MS = 1500,  /* sockets that are finishing end by themselves in less */
     LAST_WORDS_POLL_MS = 5
 };
 
+/* A seat is what the program knows of one share. */
+struct seat {
+    struct program *program;
+    const struct config *config;
+    struct share *share;
+    bool over;
+};
+
 struct program {
-    struct config config;
-    struct notify notify; /* the supervisor that started the process */
+    struct config_set configs; /* at least one */
+    struct notify notify;      /* the supervisor that started the process */
     struct loop *loop;
-    size_t finishing;     /* connections to the origin that no exchange has any more */
     struct budget budget; /* what uploads hold */
     struct evictor evictor;
-    struct tls *server_tls, *origin_tls;
     struct resolver *resolver;
     struct terminal *terminal;
-    struct origin *origin;
-    struct exchange_list *exchanges;
-    struct call_env env;
-    struct tunnel *tunnel;
-    char *ticket_file; /* owned */
-    char *origin_text; /* owned: the origin with its scheme */
-    char *name;        /* owned: what is asked for; NULL: any */
+    struct seat *seats; /* owned: one for each of `configs` */
+    size_t n_over;      /* seats that are over */
     struct event sigint, sigterm;
     struct sleep_watch sleep;
     struct timer last_words;
@@ -53,6 +50,9 @@ struct program {
     bool leaving, over;
     enum exit_code code;
 };
+
+#define FOREACH_SEAT(s, p)                                                                         \
+    for (struct seat *s = (p)->seats; s < (p)->seats + (p)->configs.count; s++)
 
 static enum exit_code complain(const char *what, const char *reason)
 {
@@ -62,57 +62,70 @@ static enum exit_code complain(const char *what, const char *reason)
 
 /* ---- signals and the end */
 
-static void on_exit_code(void *user, enum exit_code code)
+static void stop(struct program *p)
 {
-    struct program *p = user;
-    p->code = code;
     p->over = true;
     loop_stop(p->loop);
+}
+
+/* The program ends with its last share, by the exit code of the first one that has failed. */
+static void on_exit_code(void *user, enum exit_code code)
+{
+    struct seat *s = user;
+    struct program *p = s->program;
+    s->over = true;
+    p->n_over++;
+    if (p->code == EXIT_STOPPED)
+        p->code = code;
+    if (s->config->tunnel)
+        LOG(INFO, "tunnel_ended", LOG_STR("tunnel", s->config->tunnel), LOG_I("code", code),
+            LOG_U("left", p->configs.count - p->n_over));
+    if (p->n_over == p->configs.count)
+        stop(p);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *user)
 {
     struct program *p = user;
+    size_t exchanges = 0, websockets = 0;
     if (p->leaving) {
-        on_exit_code(p, EXIT_STOPPED);
+        p->code = EXIT_STOPPED;
+        stop(p);
         return;
     }
     p->leaving = true;
     notify_tell(&p->notify, "STOPPING=1");
-    LOG(INFO, "leaving", LOG_I("signal", number),
-        LOG_U("exchanges", exchange_list_ordinary(p->exchanges)),
-        LOG_U("websockets", exchange_list_websockets(p->exchanges)));
-    client_tunnel_leave(p->tunnel);
+    FOREACH_SEAT(s, p)
+    {
+        exchanges += exchange_list_ordinary(share_exchanges(s->share));
+        websockets += exchange_list_websockets(share_exchanges(s->share));
+    }
+    LOG(INFO, "leaving", LOG_I("signal", number), LOG_U("exchanges", exchanges),
+        LOG_U("websockets", websockets));
+    FOREACH_SEAT(s, p)
+    share_leave(s->share);
 }
 
-static void on_url(void *user, const char *url)
+static void on_url(void *user, const char *url, bool own)
 {
-    struct program *p = user;
-    struct url parsed;
-    bool own = url_parse(slice_str(url), &parsed) == 0 &&
-               (reach_covers(&p->env.reach, &p->config.server, &parsed) ||
-                (url_is_loopback(&p->config.server) && url_is_loopback(&parsed)));
-    terminal_show_url(p->terminal, url, own);
-    notify_tell(&p->notify, "READY=1");
+    const struct seat *s = user;
+    terminal_show_url(s->program->terminal, s->config->tunnel, url, own);
+    notify_tell(&s->program->notify, "READY=1");
 }
 
 static void on_finished(void *user, const struct exchange_report *r)
 {
-    struct program *p = user;
-    terminal_show_request(p->terminal, r->method, r->path, r->status, r->ms);
-}
-
-static void on_quiet(void *user)
-{
-    struct program *p = user;
-    client_tunnel_quiet(p->tunnel);
+    const struct seat *s = user;
+    terminal_show_request(s->program->terminal, s->config->tunnel, r->method, r->path, r->status,
+                          r->ms);
 }
 
 static void on_wake(void *user, uint64_t slept_ms)
 {
     struct program *p = user;
     LOG(INFO, "machine_has_slept", LOG_U("ms", slept_ms));
-    client_tunnel_wake(p->tunnel);
+    FOREACH_SEAT(s, p)
+    share_wake(s->share);
 }
 
 static void watch_signals(struct program *p)
@@ -127,10 +140,12 @@ static void watch_signals(struct program *p)
 /* ---- the parts */
 
 /* Raises the limit of descriptors as far as the system allows: each stream needs one. */
-static void raise_descriptors(const struct config *c)
+static void raise_descriptors(const struct config_set *set)
 {
     struct rlimit limit;
-    uint64_t streams = c->remote.links * c->remote.max_streams;
+    uint64_t streams = 0;
+    for (size_t i = 0; i < set->count; i++)
+        streams += set->each[i].remote.links * set->each[i].remote.max_streams;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
     limit.rlim_cur = limit.rlim_max;
@@ -138,67 +153,14 @@ static void raise_descriptors(const struct config *c)
         LOG(WARN, "few_descriptors", LOG_U("limit", limit.rlim_cur), LOG_U("max_streams", streams));
 }
 
-/* Warns of options that have no effect. They are not refused, since the environment may hold them
- * for other shares. */
-static void tell_unused(const struct config *c)
-{
-    if (!c->origin.url.https && (c->local.cert || c->local.key || c->local.ca || c->local.name))
-        LOG(WARN, "local_tls_options_unused", LOG_STR("origin", c->origin.text),
-            LOG_STR("want", "https://HOST[:PORT]"));
-}
-
-static void tell_exposed(const struct config *c)
-{
-    const char *key = c->local.key ? c->local.key : c->local.cert; /* the key may be in there */
-    if (c->origin.url.https && c->local.cert && tls_key_exposed(key))
-        LOG(WARN, "tls_key_readable", LOG_STR("key", key));
-}
-
-/* Says by which proxy the server is reached. Its login is not said. */
-static void tell_proxy(const struct config *c)
-{
-    const struct proxy *proxy = proxy_for(&c->proxy, &c->server);
-    if (proxy)
-        LOG(INFO, "by_proxy", LOG_STR("proxy", proxy->host), LOG_U("port", proxy->port),
-            LOG_STR("from", c->proxy.from));
-}
-
-static bool make_tls(struct program *p)
-{
-    const struct config *c = &p->config;
-    struct tls_client_options server = {
-        .ca_file = c->remote.ca, .ca_beside = true, .insecure = c->remote.any_cert};
-    struct tls_client_options origin = {
-        .ca_file = c->local.ca,
-        .cert_file = c->local.cert,
-        .key_file = c->local.key,
-        .insecure = c->local.any_cert,
-        .old = c->local.any_cert,
-        .resumes = true,
-    };
-    char reason[TLS_REASON_MAX];
-    if (strcmp(c->crypto, "openssl") == 0)
-        tls_gcm_forbid();
-    tell_unused(c);
-    tell_proxy(c);
-    tell_exposed(c);
-    p->server_tls = tls_client_new(&server, reason);
-    if (p->server_tls && c->origin.url.https)
-        p->origin_tls = tls_client_new(&origin, reason);
-    if (p->server_tls && (p->origin_tls || !c->origin.url.https))
-        return true;
-    fprintf(stderr, "oneport: %s\n", reason);
-    return false;
-}
-
 static bool make_base(struct program *p)
 {
+    const struct config *c = &p->configs.each[0]; /* what is for the process is in all the same */
     p->loop = loop_new();
     p->resolver = p->loop ? resolver_new(p->loop) : NULL;
-    p->terminal =
-        p->resolver ? terminal_new(p->config.output.requests, p->config.output.open) : NULL;
+    p->terminal = p->resolver ? terminal_new(c->output.requests, c->output.open) : NULL;
     if (p->terminal) {
-        budget_init(&p->budget, p->config.memory_budget);
+        budget_init(&p->budget, c->memory_budget);
         evictor_init(&p->evictor, &p->budget, p->loop);
         return true;
     }
@@ -206,99 +168,31 @@ static bool make_base(struct program *p)
     return false;
 }
 
-static void make_exchanges(struct program *p)
+/* Makes all shares. Returns 0, or the exit code of the one that fails. */
+static enum exit_code make_shares(struct program *p)
 {
-    const struct config *c = &p->config;
-    struct origin_options origin = {
-        .loop = p->loop,
-        .resolver = p->resolver,
-        .tls = p->origin_tls,
-        .address = &c->origin,
-        .tls_name = c->named.host[0] != '\0' ? c->named.host : NULL,
-        .connect_ms = c->times.connect_ms,
-        .finishing = &p->finishing,
-        .idle_ms = c->times.origin_idle_ms,
-        .peer_ms = c->times.peer_ms,
-        .spare = SPARE_DESCRIPTORS + (unsigned)c->remote.links,
-        .reuse = c->reuse,
-        .login = c->login,
-    };
-    p->origin = origin_new(&origin);
-    struct exchange_list_options exchanges = {
-        .loop = p->loop,
-        .origin = p->origin,
-        .rewrite = &c->rewrite,
-        .finishing = &p->finishing,
-        .max = c->remote.max_streams * c->remote.links,
-        .times = {.origin_ms = c->times.origin_ms,
-                  .idle_ms = c->times.idle_ms,
-                  .websocket_ms = c->times.websocket_ms},
-        .on_finished = on_finished,
-        .on_quiet = on_quiet,
-        .user = p,
-    };
-    p->exchanges = exchange_list_new(&exchanges);
-}
-
-/* Returns how long the server has to answer a PING: less where --keepalive asks for less. */
-static uint64_t ping_timeout_ms(const struct config *c)
-{
-    bool sooner = c->times.keepalive_ms != 0 && c->times.keepalive_ms < PING_TIMEOUT_MS;
-    return sooner ? c->times.keepalive_ms : PING_TIMEOUT_MS;
-}
-
-static struct h2_options link_options(struct program *p)
-{
-    const struct config *c = &p->config;
-    return (struct h2_options){
-        .max_streams = (uint32_t)c->remote.max_streams,
-        .keepalive_ms = c->times.keepalive_ms,
-        .ping_timeout_ms = ping_timeout_ms(c),
-        .settings_timeout_ms = c->times.server_ms,
-        .buffer_limit = BUFFER_LIMIT,
-        .evictor = &p->evictor,
-        .line_rate = c->remote.line_rate / 8,
-        .congestion = congestion_choose(c->remote.congestion),
-        .stall_ms = c->times.stall_ms,
-    };
-}
-
-static bool make_tunnel(struct program *p)
-{
-    const struct config *c = &p->config;
-    p->ticket_file =
-        c->remote.ticket_file ? xstrdup(c->remote.ticket_file) : tickets_default_path();
-    p->origin_text = xasprintf("%s://%s", c->origin.url.https ? "https" : "http", c->origin.text);
-    p->name = c->remote.name ? xstrdup(c->remote.name) : NULL;
-    if (p->name)
-        ascii_lower(p->name, strlen(p->name)); /* names have no case, so tickets have none */
-    p->env = (struct call_env){
-        .loop = p->loop,
-        .resolver = p->resolver,
-        .tls = p->server_tls,
-        .timeout_ms = c->times.server_ms,
-        .reach = {.hosts = &c->remote.attach_hosts},
-        .proxy = c->proxy,
-    };
-    struct tunnel_options tunnel = {
-        .env = &p->env,
-        .exchanges = p->exchanges,
-        .server = &c->server,
-        .name = p->name,
-        .origin = p->origin_text,
-        .ticket_file = p->ticket_file,
-        .links = (unsigned)c->remote.links,
-        .h2 = link_options(p),
-        .max_retries = c->remote.max_retries,
-        .leave_ms = c->times.leave_ms,
-        .on_url = on_url,
-        .on_exit = on_exit_code,
-        .user = p,
-    };
-    p->tunnel = client_tunnel_new(&tunnel);
-    if (!p->tunnel)
-        complain("cannot start", strerror(errno));
-    return p->tunnel;
+    unsigned spare = SPARE_DESCRIPTORS;
+    enum exit_code code = EXIT_STOPPED;
+    p->seats = xcalloc(p->configs.count, sizeof *p->seats);
+    for (size_t i = 0; i < p->configs.count; i++)
+        spare += (unsigned)p->configs.each[i].remote.links;
+    for (size_t i = 0; i < p->configs.count && code == EXIT_STOPPED; i++) {
+        struct seat *s = &p->seats[i];
+        *s = (struct seat){.program = p, .config = &p->configs.each[i]};
+        struct share_options o = {
+            .config = s->config,
+            .loop = p->loop,
+            .resolver = p->resolver,
+            .evictor = &p->evictor,
+            .spare = spare,
+            .on_url = on_url,
+            .on_finished = on_finished,
+            .on_exit = on_exit_code,
+            .user = s,
+        };
+        code = share_new(&o, &s->share);
+    }
+    return code;
 }
 
 /* ---- taking it down */
@@ -324,10 +218,10 @@ static void hear_last_words(struct program *p)
 
 static void take_down(struct program *p)
 {
+    size_t seats = p->seats ? p->configs.count : 0;
     sleep_watch_stop(&p->sleep);
-    client_tunnel_free(p->tunnel);
-    exchange_list_free(p->exchanges);
-    origin_free(p->origin);
+    for (size_t i = 0; i < seats; i++)
+        share_close(p->seats[i].share);
     if (p->evictor.loop)
         evictor_deinit(&p->evictor);
     terminal_free(p->terminal);
@@ -338,30 +232,38 @@ static void take_down(struct program *p)
         hear_last_words(p);
     }
     loop_free(p->loop);
-    tls_free(p->origin_tls);
-    tls_free(p->server_tls);
-    free(p->ticket_file);
-    free(p->origin_text);
-    free(p->name);
+    for (size_t i = 0; i < seats; i++)
+        share_free(p->seats[i].share);
+    free(p->seats);
     notify_close(&p->notify);
     log_close();
 }
 
 static enum exit_code run(struct program *p)
 {
-    if (!make_tls(p))
-        return EXIT_USAGE;
+    if (strcmp(p->configs.each[0].crypto, "openssl") == 0)
+        tls_gcm_forbid();
     if (!make_base(p))
         return EXIT_INTERNAL;
-    raise_descriptors(&p->config);
-    make_exchanges(p);
-    if (!make_tunnel(p))
-        return EXIT_INTERNAL;
+    raise_descriptors(&p->configs);
+    enum exit_code code = make_shares(p);
+    if (code != EXIT_STOPPED)
+        return code;
     watch_signals(p);
     sleep_watch_start(&p->sleep, p->loop, on_wake, p);
-    client_tunnel_start(p->tunnel);
+    FOREACH_SEAT(s, p)
+    share_start(s->share);
     loop_run(p->loop);
     return p->code;
+}
+
+/* Fills @set: for `oneport start`, or for the one service that the command line names. */
+static enum opt_result load(int argc, char **argv, struct config_set *set)
+{
+    if (argc > 1 && strcmp(argv[1], "start") == 0)
+        return config_load_start(argc - 1, argv + 1, set);
+    *set = (struct config_set){.each = xcalloc(1, sizeof *set->each), .count = 1};
+    return config_load(argc, argv, &set->each[0]);
 }
 
 int main(int argc, char **argv)
@@ -373,21 +275,18 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (argc > 1 && strcmp(argv[1], "login") == 0)
         return (int)login_command_run(argc - 1, argv + 1);
-    enum opt_result result = config_load(argc, argv, &program.config);
-    switch (result) {
-    case OPT_RUN:
-        break;
-    case OPT_SHOWN:
-    case OPT_WRONG:
-        config_deinit(&program.config);
+    enum opt_result result = load(argc, argv, &program.configs);
+    if (result != OPT_RUN) {
+        config_set_deinit(&program.configs);
         return result == OPT_SHOWN ? EXIT_STOPPED : EXIT_USAGE;
     }
-    if (log_open(NULL, program.config.level, program.config.log_json) < 0)
+    const struct config *c = &program.configs.each[0];
+    if (log_open(NULL, c->level, c->log_json) < 0)
         return (int)complain("cannot log", strerror(errno));
     config_log_foreign();
     notify_open(&program.notify);
     enum exit_code code = run(&program);
     take_down(&program);
-    config_deinit(&program.config);
+    config_set_deinit(&program.configs);
     return (int)code;
 }

@@ -11,9 +11,16 @@
 #include "h2mux/base/buf.h"
 #include "h2mux/base/log.h"
 
+/* The URL of a tunnel that was shown last. */
+struct shown {
+    const char *tunnel; /* borrowed; NULL: there is one */
+    char *url;          /* owned */
+};
+
 struct terminal {
     struct log_file *out; /* owned: it never blocks, even if nobody reads */
-    char *url;            /* owned: the URL that was shown last, or NULL */
+    struct shown *shown;  /* owned: one for each tunnel that has a URL */
+    size_t n_shown;
     bool print_requests, open_browser;
 };
 
@@ -35,7 +42,9 @@ void terminal_free(struct terminal *t)
     if (!t)
         return;
     log_file_close(t->out);
-    free(t->url);
+    for (size_t i = 0; i < t->n_shown; i++)
+        free(t->shown[i].url);
+    free(t->shown);
     free(t);
 }
 
@@ -81,26 +90,44 @@ static void print(struct terminal *t, struct buf *line)
     buf_release(line);
 }
 
-void terminal_show_url(struct terminal *t, const char *url, bool own)
+/* Returns what was shown of @tunnel; a new one has no URL. */
+static struct shown *find_shown(struct terminal *t, const char *tunnel)
+{
+    for (size_t i = 0; i < t->n_shown; i++)
+        if (!tunnel || strcmp(t->shown[i].tunnel, tunnel) == 0)
+            return &t->shown[i];
+    t->shown = xrealloc(t->shown, (t->n_shown + 1) * sizeof *t->shown);
+    t->shown[t->n_shown] = (struct shown){.tunnel = tunnel};
+    return &t->shown[t->n_shown++];
+}
+
+static const char *colon_after(const char *tunnel)
+{
+    return tunnel ? ": " : "";
+}
+
+void terminal_show_url(struct terminal *t, const char *tunnel, const char *url, bool own)
 {
     struct buf line;
-    bool first = !t->url;
-    if (!first && strcmp(t->url, url) == 0)
+    struct shown *s = find_shown(t, tunnel);
+    bool first = !s->url;
+    if (!first && strcmp(s->url, url) == 0)
         return;
-    free(t->url);
-    t->url = xstrdup(url);
+    free(s->url);
+    s->url = xstrdup(url);
     buf_init(&line, 4096);
-    if (buf_printf(&line, "your url is: %s", url) == 0)
+    if (buf_printf(&line, "%s%syour url is: %s", tunnel ? tunnel : "", colon_after(tunnel), url) ==
+        0)
         print(t, &line);
     if (first && t->open_browser && own)
-        open_in_browser(t->url);
+        open_in_browser(s->url);
     else if (first && t->open_browser)
         LOG(WARN, "browser_not_opened", LOG_STR("url", url),
             LOG_STR("reason", "its host is neither the server's nor below it; see --attach-host"));
 }
 
-void terminal_show_request(struct terminal *t, struct slice method, struct slice path, int status,
-                           uint64_t ms)
+void terminal_show_request(struct terminal *t, const char *tunnel, struct slice method,
+                           struct slice path, int status, uint64_t ms)
 {
     char quoted_method[LOG_QUOTED_MAX], quoted_path[LOG_QUOTED_MAX];
     struct buf line;
@@ -109,7 +136,7 @@ void terminal_show_request(struct terminal *t, struct slice method, struct slice
     log_quote(method, quoted_method);
     log_quote(path, quoted_path);
     buf_init(&line, 4096);
-    if (buf_printf(&line, "%s %s %d %llu", quoted_method, quoted_path, status,
-                   (unsigned long long)ms) == 0)
+    if (buf_printf(&line, "%s%s%s %s %d %llu", tunnel ? tunnel : "", colon_after(tunnel),
+                   quoted_method, quoted_path, status, (unsigned long long)ms) == 0)
         print(t, &line);
 }

@@ -12,12 +12,14 @@ struct terminal;
 struct terminal *terminal_new(bool print_requests, bool open_browser) MUSTCHECK;
 void terminal_free(struct terminal *t);
 
-/* Writes "your url is: URL" when @url is new. Opens the first one in a browser if that was asked
- * for, and if the URL is one of the server's @own. @url is http or https, and printable. */
-void terminal_show_url(struct terminal *t, const char *url, bool own);
+/* Writes "your url is: URL" when @url is new, and "TUNNEL: " before it if @tunnel, which outlives
+ * the terminal, is not NULL. Opens the first one of each tunnel in a browser if that was asked for,
+ * and if the URL is one of the server's @own. @url is http or https, and printable. */
+void terminal_show_url(struct terminal *t, const char *tunnel, const char *url, bool own);
 
-/* Writes "METHOD path status ms", quoted where needed. @status 0: cut off before a response. */
-void terminal_show_request(struct terminal *t, struct slice method, struct slice path, int status,
-                           uint64_t ms);
+/* Writes "METHOD path status ms", quoted where needed, with "TUNNEL: " as above. @status 0: cut off
+ * before a response. */
+void terminal_show_request(struct terminal *t, const char *tunnel, struct slice method,
+                           struct slice path, int status, uint64_t ms);
 
 #endif

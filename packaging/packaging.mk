@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Installs both programs with what belongs to them. packaging/README.md says what is where.
+comma       := ,
 sysconfdir  ?= $(if $(filter /usr /usr/local,$(prefix)),/etc,$(prefix)/etc)
 bindir      ?= $(prefix)/bin
 sbindir     ?= $(prefix)/sbin
@@ -44,4 +45,27 @@ install: all ## install programs, units and settings under prefix=/usr/local, an
 uninstall: ## remove what install has installed, but settings
 	rm -f $(foreach one,$(installed),$(call target_of,$(one)))
 
-.PHONY: install uninstall
+deb: ## build the Debian packages of the last commit, oneport and oneportd, into build/deb
+	$(Q)tests/support/deps.sh build deb
+	$(Q)packaging/deb.sh $(VERSION)
+
+# ---- the client in one file, with its libraries linked in
+
+libraries_a = -Lbuild/deps/$(machine) -Wl,--start-group $(shell pkg-config --libs-only-l $(PKGS)) -Wl,--end-group
+one_file    = $(MAKE) --no-print-directory VARIANT=release
+
+# $1: libc too, or not; $2: how to link; $3: libraries; $4: sources beside those of the client
+define build_one_file
+tests/support/deps.sh build portable
+$(Q)packaging/portable/cjson.sh build/deps/$(machine) $(CC) $(or $(AR_$(machine)),ar)
++$(Q)$(one_file) BUILD=build/$@ LINKED='$1' LINK_release='$2 $(LINK_hardened)' LDFLAGS='-s -static-libgcc $(LDFLAGS)' \
+    PKG_LIBS='$3' EXTRA='packaging/portable/$4' build/$@/oneport
+endef
+
+portable: ## build build/portable/oneport: one file for each Linux with glibc 2.34 or newer
+	$(Q)$(call build_one_file,its libraries$(comma) but not libc,-pie,-Wl$(comma)-Bstatic $(libraries_a) -Wl$(comma)-Bdynamic,old_glibc.c)
+
+static: ## build build/static/oneport: one file for containers, with libc
+	$(Q)$(call build_one_file,its libraries and libc$(comma) so names come from /etc/hosts and DNS alone$(comma) not from VPNs and mDNS,-static-pie -Wl$(comma)--no-warnings,$(libraries_a),static_names.c)
+
+.PHONY: deb install portable static uninstall

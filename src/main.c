@@ -14,6 +14,7 @@
 #include "h2mux/io/congestion.h"
 #include "h2mux/io/tls_gcm.h"
 #include "src/account.h"
+#include "src/cage.h"
 #include "src/crew.h"
 #include "src/drain.h"
 #include "src/edge/binding.h"
@@ -81,6 +82,7 @@ static int open_log(void *program)
         log_open(NULL, level, strcmp(c->log.format, "json") == 0) < 0)
         return complain("--log-level", "not a level");
     config_log_foreign();
+    cage_harden(c);
     return 0;
 }
 
@@ -208,6 +210,12 @@ static int open_account(void *program)
         err = account_become(&a, c, reason);
     account_deinit(&a);
     return err < 0 ? complain(c->user ? "--user" : "the owner of --state-dir", reason) : 0;
+}
+
+static int open_cage(void *program)
+{
+    char reason[SANDBOX_REASON_MAX];
+    return cage_enter(server_of(program)->config, reason) < 0 ? complain("--sandbox", reason) : 0;
 }
 
 /* ---- workers */
@@ -430,6 +438,7 @@ static const struct stage stages[] = {
     {open_crew, close_crew},
     {open_drain, close_drain},       /* letters name it */
     {open_watchdog, close_watchdog}, /* its letter names it */
+    {open_cage, NULL},               /* before the first thread */
     {open_names, close_names},       /* letters name it */
     {open_listeners, settle},
     {serve, NULL},

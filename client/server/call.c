@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/log.h"
 #include "h2mux/http/h1_conn.h"
 
 struct call {
@@ -16,6 +17,9 @@ struct call {
     void *user;                 /* borrowed: cancels before it dies */
     struct message request;     /* owned */
     struct url url;
+    bool public_only, keeps; /* of its target */
+    bool on_kept;            /* h1 is an earlier call's, and has not been replaced */
+    bool complete;           /* the answer has been read to its end */
     bool by_proxy;
     struct sockaddr_storage peer; /* once it is connected */
     struct dial *dial;            /* owned until it has answered */
@@ -87,9 +91,26 @@ static void ignore_sent(void *exchange, struct leg *leg, size_t bytes)
 {
 }
 
+static void dial(struct call *c);
+
+/* Dials, if the connection that has failed was a kept one: whoever answers may close an idle
+ * connection at any time, and it has said nothing yet. Returns false otherwise. */
+static bool dials_again(struct call *c, const struct leg_fault *why)
+{
+    if (!c->on_kept || why->begun)
+        return false;
+    LOG(DEBUG, "kept_connection_lost", LOG_STR("reason", why->reason));
+    h1_conn_close(c->h1);
+    c->h1 = NULL;
+    c->on_kept = false;
+    dial(c);
+    return true;
+}
+
 static void on_reset(void *exchange, struct leg *leg, const struct leg_fault *why)
 {
-    fail(exchange, NULL, why->err, why->reason);
+    if (!dials_again(exchange, why))
+        fail(exchange, NULL, why->err, why->reason);
 }
 
 static const struct leg_events call_events = {
@@ -158,12 +179,9 @@ static void on_head(void *exchange, struct leg *leg, struct message *m, bool end
     }
 }
 
-static void on_message_end(void *user)
+static void conclude(struct call *c)
 {
-    struct call *c = user;
     const struct call_ops *ops = c->ops;
-    if (c->answer.status == 0)
-        return;
     struct call_answer a = {
         .status = c->answer.status,
         .fields = &c->answer.fields,
@@ -172,23 +190,53 @@ static void on_message_end(void *user)
     };
     c->ops = NULL; /* so that the owner cannot end the call a second time */
     ops->on_answer(c->user, &a);
+    if (c->keeps)
+        kept_drop(c->env->kept);
     c->ops = ops;
     call_cancel(c);
 }
 
+static void on_message_end(void *user)
+{
+    struct call *c = user;
+    c->complete = c->answer.status != 0;
+    if (c->complete && !c->keeps)
+        conclude(c);
+}
+
+/* Keeps the connection, if the server does and has said nothing behind the answer. */
+static void on_done(void *user)
+{
+    struct call *c = user;
+    if (!c->complete)
+        return;
+    if (h1_conn_keeps_alive(c->h1) && !h1_conn_surplus(c->h1)) {
+        struct sock *sock = h1_conn_release(c->h1);
+        c->h1 = NULL;
+        kept_put(c->env->kept, &c->url, sock);
+    }
+    conclude(c);
+}
+
 static void on_error(void *user, int err, const char *reason)
 {
-    fail(user, NULL, err, reason);
+    struct call *c = user;
+    if (c->complete)
+        conclude(c);
+    else
+        fail(c, NULL, err, reason);
 }
 
 static const struct h1_conn_ops conn_ops = {
     .on_message_end = on_message_end,
+    .on_done = on_done,
     .on_error = on_error,
 };
 
 static void ask(struct call *c)
 {
-    struct leg_reply how = {.upgrade = c->ops->on_upgraded, .close = !c->ops->on_upgraded};
+    struct leg_reply how = {.upgrade = c->ops->on_upgraded,
+                            .close = !c->ops->on_upgraded && !c->keeps};
     struct leg *leg = h1_conn_leg(c->h1);
     leg_reply(leg, &how);
     leg_tie(leg, &call_events, c);
@@ -198,14 +246,19 @@ static void ask(struct call *c)
         call_check(c);
 }
 
-static void on_dialled(void *user, struct sock *sock)
+static void speak_on(struct call *c, struct sock *sock)
 {
-    struct call *c = user;
-    c->dial = NULL;
     c->peer = *sock_peer(sock);
     c->h1 = h1_conn_new(c->env->loop, sock, H1_CLIENT, &h1_default_limits,
                         2 * (size_t)CALL_BODY_MAX, &conn_ops, c);
     ask(c);
+}
+
+static void on_dialled(void *user, struct sock *sock)
+{
+    struct call *c = user;
+    c->dial = NULL;
+    speak_on(c, sock);
 }
 
 static void on_dial_failed(void *user, enum dial_step step, int err, const char *reason)
@@ -217,14 +270,43 @@ static void on_dial_failed(void *user, enum dial_step step, int err, const char 
 
 static const struct dial_ops dial_ops = {.on_done = on_dialled, .on_failed = on_dial_failed};
 
-struct call *call_start(const struct call_env *env, const struct url *url, bool public_only,
+static void dial(struct call *c)
+{
+    const struct call_env *env = c->env;
+    struct dial_target target = {
+        .host = c->url.host,
+        .port = c->url.port,
+        .tls = c->url.https ? env->tls : NULL,
+        .proxy = proxy_for(&env->proxy, &c->url),
+        .allows = c->public_only ? reach_allows : NULL,
+        .rule = &env->reach,
+        .denied = "is no public address as the server's is; --attach-host allows an address",
+    };
+    c->dial = dial_start(env->loop, env->resolver, &target, env->timeout_ms, &dial_ops, c);
+}
+
+static struct sock *take_kept(const struct call *c)
+{
+    struct sock *sock = c->env->kept ? kept_take(c->env->kept, &c->url) : NULL;
+    if (sock && c->public_only && !c->by_proxy &&
+        !reach_allows(&c->env->reach, (const struct sockaddr *)sock_peer(sock))) {
+        sock_close(sock);
+        return NULL;
+    }
+    return sock;
+}
+
+struct call *call_start(const struct call_env *env, const struct call_target *to,
                         struct message *request, const struct call_ops *ops, void *user)
 {
     struct call *c = xcalloc(1, sizeof *c);
     c->env = env;
     c->ops = ops;
     c->user = user;
-    c->url = *url;
+    c->url = *to->url;
+    c->public_only = to->public_only;
+    c->keeps = to->keeps && env->kept;
+    c->by_proxy = proxy_for(&env->proxy, &c->url);
     c->request = *request;
     message_init(request);
     message_init(&c->answer);
@@ -235,16 +317,11 @@ struct call *call_start(const struct call_env *env, const struct url *url, bool 
     buf_init(&c->body, CALL_BODY_MAX);
     timer_init(&c->deadline, env->loop, on_deadline, c);
     timer_arm(&c->deadline, env->timeout_ms);
-    struct dial_target target = {
-        .host = c->url.host,
-        .port = c->url.port,
-        .tls = url->https ? env->tls : NULL,
-        .proxy = proxy_for(&env->proxy, url),
-        .allows = public_only ? reach_allows : NULL,
-        .rule = &env->reach,
-        .denied = "is no public address as the server's is; --attach-host allows an address",
-    };
-    c->by_proxy = target.proxy;
-    c->dial = dial_start(env->loop, env->resolver, &target, env->timeout_ms, &dial_ops, c);
+    struct sock *kept = take_kept(c);
+    c->on_kept = kept;
+    if (kept)
+        speak_on(c, kept);
+    else
+        dial(c);
     return c;
 }

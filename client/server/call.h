@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* call.h - makes one small request of oneport's own to the server, and reads its small answer.
- * Register and attach are calls.
+ * Register and attach are calls. A call takes the connection that an earlier one has kept (kept.h),
+ * or dials; if the server closes a kept one without an answer, the call dials, too.
  *
  * One of the callbacks comes, once, from the loop. It ends the call, which frees itself. No
  * redirect is followed. */
@@ -8,11 +9,14 @@
 /* draw: a call
  *
  *   DIALLING ──▶ ASKING ──▶ ANSWERING ──▶ on_answer
- *       │           ├──101──────────────▶ on_upgraded
- *       └───────────┴── failure, deadline ▶ on_failed */
+ *    │    ▲         ├──101──────────────▶ on_upgraded
+ *    │    └─ a kept ┤
+ *    │      one ends│
+ *    └──────────────┴── failure, deadline ▶ on_failed */
 #ifndef CLIENT_SERVER_CALL_H
 #define CLIENT_SERVER_CALL_H
 
+#include "client/server/kept.h"
 #include "client/server/proxy_choice.h"
 #include "client/server/reach.h"
 #include "h2mux/http/message.h"
@@ -28,6 +32,7 @@ struct call_env {
     struct tls *tls;     /* for https */
     uint64_t timeout_ms; /* of a whole call */
     struct reach reach;  /* where the server may send the client */
+    struct kept *kept;   /* a connection between two calls; NULL: none is kept */
     struct proxy_choice proxy;
 };
 
@@ -64,10 +69,16 @@ enum call_head { CALL_INTERIM, CALL_UPGRADED, CALL_WRONG, CALL_FINAL };
 enum call_head call_judge(const struct call_wish *wish, const struct message *m,
                           const char **reason) MUSTCHECK;
 
-/* Starts a call to @url, with @public_only to public addresses alone (dial.h). Takes what @request
- * holds; its strings are in its own arena. The method, the authority and the fields of every call
- * are set here. */
-struct call *call_start(const struct call_env *env, const struct url *url, bool public_only,
+/* Where a call goes. */
+struct call_target {
+    const struct url *url; /* borrowed for call_start */
+    bool public_only;      /* to public addresses alone (dial.h) */
+    bool keeps;            /* the connection is kept for a call that begins inside on_answer */
+};
+
+/* Starts a call to @to. Takes what @request holds; its strings are in its own arena. The method,
+ * the authority and the fields of every call are set here. */
+struct call *call_start(const struct call_env *env, const struct call_target *to,
                         struct message *request, const struct call_ops *ops, void *user) MUSTCHECK;
 /* Ends the call; no callback follows. NULL is fine. */
 void call_cancel(struct call *c);

@@ -241,7 +241,8 @@ struct link *client_link_open(const struct link_options *o, const struct url *at
     fields_add_printf(&m.fields, SLICE("Oneport-Link"), "%u", o->slot);
     if (exchange_list_asks_who(o->exchanges))
         fields_add(&m.fields, SLICE("Oneport-Viewer-Connection"), SLICE("?1"));
-    l->call = call_start(o->env, attach, public_only, &m, &call_ops, l);
+    struct call_target to = {.url = attach, .public_only = public_only};
+    l->call = call_start(o->env, &to, &m, &call_ops, l);
     enter(l, LINK_ATTACHING);
     return l;
 }

@@ -195,6 +195,7 @@ struct register_call *register_start(const struct call_env *env, const struct ur
         fields_add(&m.fields, SLICE("Oneport-Exact"), SLICE("?1"));
     if (ask->keep)
         fields_add(&m.fields, SLICE("Oneport-Keep"), SLICE("?1"));
-    c->call = call_start(env, server, false, &m, &call_ops, c);
+    struct call_target to = {.url = server, .keeps = ask->attaches};
+    c->call = call_start(env, &to, &m, &call_ops, c);
     return c;
 }

@@ -13,6 +13,7 @@ struct register_ask {
     const char *ticket; /* NULL: none */
     bool exact;         /* refuse rather than give another name */
     bool keep;          /* the ticket lies in a file: reserve the name for its owner */
+    bool attaches;      /* on_granted begins to attach, by the same connection if it can */
 };
 
 enum { REGISTER_ID_MAX = 64, REGISTER_URL_MAX = 512, REGISTER_TICKET_MAX = 4096 };

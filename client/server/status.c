@@ -92,6 +92,7 @@ void status_start(struct status_call *c, const struct call_env *env, const struc
     *c = (struct status_call){.ops = ops, .user = user};
     message_init(&m);
     m.path = SLICE("/api/status");
-    struct call *call = call_start(env, url, false, &m, &call_ops, c);
+    struct call_target to = {.url = url};
+    struct call *call = call_start(env, &to, &m, &call_ops, c);
     (void)call; /* it ends with its callback */
 }

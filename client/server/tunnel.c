@@ -26,7 +26,7 @@
 
 #include "client/server/complaint.h"
 #include "client/server/holding.h"
-#include "client/server/slot.h"
+#include "client/server/slots.h"
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
 
@@ -48,26 +48,21 @@ struct tunnel {
     char instance[2 * INSTANCE_BYTES + 1];
     struct holding holding;
     struct register_call *call; /* weak: it ends with its answer */
-    struct slot *slots;         /* owned: an array of o.links */
-    unsigned links_said;        /* the server's limit, as it was logged */
-    struct retry retry;         /* registering is tried again */
-    uint64_t retries;           /* since a link was last up */
-    unsigned vain;              /* failures in a row that trying again will hardly mend */
-    bool url_told;              /* viewers may know the URL: every failure is tried again */
+    struct slots slots;
+    unsigned links_said; /* the server's limit, as it was logged */
+    struct retry retry;  /* registering is tried again */
+    uint64_t retries;    /* since a link was last up */
+    unsigned vain;       /* failures in a row that trying again will hardly mend */
+    bool url_told;       /* viewers may know the URL: every failure is tried again */
     struct timer leave;
 };
 
 static const struct register_ops register_ops;
 static const struct slot_ops slot_ops;
 
-#define FOREACH_SLOT(s, t) for (struct slot *s = (t)->slots; s < (t)->slots + (t)->o.links; s++)
-
 static bool is_up(const struct tunnel *t)
 {
-    FOREACH_SLOT (s, t)
-        if (slot_is_up(s))
-            return true;
-    return false;
+    return slots_are_up(&t->slots);
 }
 
 static void tunnel_check(const struct tunnel *t)
@@ -98,28 +93,14 @@ static void stop_working(struct tunnel *t)
     holding_stop_renewing(&t->holding);
 }
 
-static void close_slots(struct tunnel *t)
-{
-    FOREACH_SLOT (s, t)
-        slot_close(s);
-}
-
 static void finish(struct tunnel *t, enum exit_code code)
 {
     if (t->state == TUNNEL_OVER)
         return;
     stop_working(t);
-    close_slots(t);
+    slots_close(&t->slots);
     enter(t, TUNNEL_OVER);
     t->o.on_exit(t->o.user, code);
-}
-
-static bool is_idle(const struct tunnel *t)
-{
-    FOREACH_SLOT (s, t)
-        if (!slot_is_idle(s))
-            return false;
-    return true;
 }
 
 static void begin_leaving(struct tunnel *t, enum exit_code code)
@@ -127,8 +108,7 @@ static void begin_leaving(struct tunnel *t, enum exit_code code)
     t->code = code;
     stop_working(t);
     enter(t, TUNNEL_LEAVING);
-    FOREACH_SLOT (s, t)
-        slot_leave(s);
+    slots_leave(&t->slots);
 }
 
 /* ---- trying, and trying again */
@@ -139,6 +119,7 @@ static void do_register(struct tunnel *t)
 {
     struct register_ask ask = holding_ask(&t->holding);
     ask.exact = ask.exact || is_up(t);
+    ask.attaches = true;
     holding_stop_renewing(&t->holding);
     t->call = register_start(t->o.env, t->o.server, &ask, &register_ops, t);
     enter(t, TUNNEL_REGISTERING);
@@ -258,7 +239,7 @@ static void log_limit(struct tunnel *t)
  * not begun. */
 static void start_slots(struct tunnel *t)
 {
-    FOREACH_SLOT (s, t) {
+    FOREACH_SLOT (s, &t->slots) {
         if (s->state == SLOT_WANTING)
             admit(t, s);
         else if (is_up(t))
@@ -370,7 +351,7 @@ static void say_taken_over(struct tunnel *t, enum link_farewell why)
 
 static void end_if_idle(struct tunnel *t)
 {
-    if (t->state == TUNNEL_LEAVING && is_idle(t))
+    if (t->state == TUNNEL_LEAVING && slots_are_idle(&t->slots))
         finish(t, t->code);
 }
 
@@ -430,11 +411,7 @@ static void make_slots(struct tunnel *t)
         .instance = t->instance,
         .h2 = t->o.h2,
     };
-    t->slots = xcalloc(t->o.links, sizeof *t->slots);
-    FOREACH_SLOT (s, t) {
-        slot_init(s, &o, &slot_ops, t);
-        o.slot++;
-    }
+    slots_init(&t->slots, t->o.links, &o, &slot_ops, t);
 }
 
 struct tunnel *client_tunnel_new(const struct tunnel_options *o)
@@ -464,15 +441,14 @@ void client_tunnel_free(struct tunnel *t)
     if (!t)
         return;
     stop_working(t);
-    close_slots(t);
+    slots_deinit(&t->slots);
     holding_deinit(&t->holding);
-    free(t->slots);
     free(t);
 }
 
 void client_tunnel_start(struct tunnel *t)
 {
-    slot_want(&t->slots[0]);
+    slot_want(t->slots.first);
 }
 
 void client_tunnel_leave(struct tunnel *t)
@@ -493,7 +469,5 @@ void client_tunnel_quiet(struct tunnel *t)
 
 void client_tunnel_wake(struct tunnel *t)
 {
-    FOREACH_SLOT (s, t) {
-        slot_wake(s);
-    }
+    slots_wake(&t->slots);
 }

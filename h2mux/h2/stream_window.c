@@ -221,7 +221,7 @@ void h2_stream_count_promise(struct h2_stream *st)
     struct stream_flow *f = &st->host->flow;
     uint64_t window = (uint64_t)st->flow.window.size + st->flow.owed;
     uint32_t granted = st->flow.granted, promised = 0;
-    if (granted == 0)
+    if (granted == 0 && st->flow.promised == 0)
         return;
     if (granted > window) /* it was made smaller, and that is paid */
         granted = (uint32_t)window;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "h2mux/base/clock.h"
+#include "h2mux/io/anchors.h"
 #include "h2mux/io/tls_gcm.h"
 #include "h2mux/io/tls_resume.h"
 
@@ -219,10 +220,18 @@ bool tls_key_exposed(const char *key_file)
     return stat(key_file, &st) == 0 && (st.st_mode & S_IROTH) != 0;
 }
 
+static int load_system_trust(SSL_CTX *ctx)
+{
+    char where[TLS_REASON_MAX];
+    const char *file = anchors_find(where, sizeof where);
+    return file ? SSL_CTX_load_verify_locations(ctx, file, NULL)
+                : SSL_CTX_set_default_verify_paths(ctx);
+}
+
 static int load_trust(SSL_CTX *ctx, const struct tls_client_options *o,
                       char reason[static TLS_REASON_MAX])
 {
-    if ((!o->ca_file || o->ca_beside) && SSL_CTX_set_default_verify_paths(ctx) != 1) {
+    if ((!o->ca_file || o->ca_beside) && load_system_trust(ctx) != 1) {
         file_reason(reason, "the system's", "CA certificates");
         return -1;
     }

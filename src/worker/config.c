@@ -12,6 +12,7 @@
 #include "h2mux/http/field_name.h"
 #include "h2mux/http/fields.h"
 #include "h2mux/io/congestion.h"
+#include "h2mux/io/sandbox.h"
 #include "src/http/trust.h"
 #include "src/worker/listen_address.h"
 
@@ -229,6 +230,9 @@ static const struct opt rows[] = {
      .wants = "a folder"},
     {.name = "user", .type = OPT_TEXT, .offset = FIELD(user), .value = "NAME",
      .help = "when started as root, become this user once ports are bound and keys are read (default: the owner of the state directory)", .wants = "a user"},
+    {.name = "sandbox", .type = OPT_TEXT, .offset = FIELD(sandbox), .fallback = "auto", .value = "auto|on|off",
+     .help = "give up files, ports and system calls that are not needed to serve; auto: as far as the kernel can; on: or do not start",
+     .check = sandbox_mode_check, .wants = "auto, on or off"},
     {.name = "ticket-life", .type = OPT_MSEC, .offset = FIELD(names.ticket_life_ms), .fallback = "30d", .min = SECOND, .max = 3650 * DAY,
      .help = "how long a ticket is valid", .traits = OPT_LIVE},
     {.name = "name-pending", .type = OPT_MSEC, .offset = FIELD(names.pending_ms), .fallback = "60s", .min = 1, .max = DAY,

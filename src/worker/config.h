@@ -12,6 +12,7 @@
 struct config {
     const char *user;        /* --user; NULL: the owner of the state directory */
     const char *file;        /* --config */
+    const char *sandbox;     /* auto, on or off */
     const char *domain;      /* base domain, lower case, without a dot at the end */
     uint64_t workers;        /* threads; 0: one for each core */
     const char *crypto;      /* auto or openssl: who encrypts TLS records */

@@ -77,6 +77,20 @@ port_is_free() {
 s.bind(("127.0.0.1", int(sys.argv[1])))' "$1" 2>/dev/null
 }
 
+# Asks the URL for its page as a viewer does. The address is that of the server, because a system may
+# not know the name: browsers do.
+ask() {
+    "$python" - "$port" "${url#http://}" <<'EOF'
+import http.client
+import sys
+
+viewer = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=10)
+viewer.request("GET", "/", headers={"Host": sys.argv[2]})
+answer = viewer.getresponse()
+sys.exit(0 if answer.status == 200 else f"{answer.status} {answer.reason}")
+EOF
+}
+
 make_certificate() { # into $dir: ca.crt, server.crt, server.key
     local names=subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=oneport demo CA" \
@@ -109,6 +123,8 @@ XDG_STATE_HOME=$dir/client start oneport "$bin/oneport" \
     -h "https://127.0.0.1:$port" --ca "$dir/ca.crt" -s demo "$app_port"
 await oneport oneport.out "^your url is: $url\$"
 
+ask 2>"$dir/ask.log" || { last_lines ask; last_lines oneport; fail "$url does not answer"; }
+
 cat <<EOF
 
   your url is: $url
@@ -120,6 +136,11 @@ cat <<EOF
       curl -s http://localhost:$port/api/status
 
   Ctrl-C ends the demo and leaves nothing behind.
+
+EOF
+getent hosts demo.localhost >/dev/null || cat <<EOF
+  This system does not know the name demo.localhost. Browsers and curl do; other programs need
+  the address 127.0.0.1 and the field "Host: demo.localhost:$port".
 
 EOF
 

@@ -3,13 +3,13 @@
 # Installs the missing Debian packages of some groups and prints their names. Upgrades the libraries
 # that the programs are linked with where the package lists of this machine have newer versions,
 # which is how Debian mends a fault of theirs. Changes nothing when nothing is missing or old.
-#   deps.sh build|demo|test|fuzz|bench|peers|lint...
+#   deps.sh build|demo|test|fuzz|bench|peers|deb|portable|lint...
 #   deps.sh build newest      fetches the package lists first
 set -eu
 
 declare -A packages=(
     [build]="gcc make pkg-config"
-    [linked]="libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev" # of build
+    [linked]="libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev" # of build
     [newest]=""
     [demo]="openssl python3 python3-websockets"
     [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest
@@ -17,6 +17,8 @@ declare -A packages=(
             haproxy caddy nghttp2-client netcat-openbsd tinyproxy-bin squid microsocks"
     [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
+    [deb]="debhelper dpkg-dev"
+    [portable]="dpkg-dev binutils"
     [peers]="haproxy nghttp2-proxy openssh-client openssh-server"
     [lint]="clang clang-format clang-tidy black flake8"
 )
@@ -47,6 +49,31 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+can_be_root() { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }
+
+# Shows what apt-get does, one line for each package that it fetches or sets up.
+show_steps() {
+    sed -un -e 's/^Get:[0-9]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .*\[\(.*\)\]$/  fetching \1 (\2)/p' \
+        -e 's/^Setting up \([^ ]*\) .*/  setting up \1/p'
+}
+
+# Runs apt-get. Waits while another program, such as the daily upgrade, has its locks.
+apt_get() {
+    local deadline=$((SECONDS + ${APT_LOCK_WAIT_S:-600})) errors status told=
+    errors=$(mktemp)
+    while :; do
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get "$@" 2>"$errors" | show_steps
+        status=${PIPESTATUS[0]}
+        grep -qE 'Could not get lock|Unable to (acquire|lock)' "$errors" && [ $SECONDS -lt $deadline ] || break
+        [ -n "$told" ] || echo "waiting for another program that installs packages"
+        told=yes
+        sleep 1
+    done
+    [ "$status" = 0 ] || cat "$errors" >&2
+    rm -f "$errors"
+    return "$status"
+}
+
 missing=()
 for group in "$@"; do
     for package in ${packages[$group]}; do
@@ -58,9 +85,14 @@ if [ ${#missing[@]} -gt 0 ]; then
         echo "missing: ${missing[*]} (Debian's names); install them and try again" >&2
         exit 1
     fi
+    if ! can_be_root; then
+        echo "missing packages, and no sudo to install them; run as root:" >&2
+        echo "    apt-get install --no-install-recommends ${missing[*]}" >&2
+        exit 1
+    fi
     echo "installing with apt-get: ${missing[*]}"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    apt_get update -q
+    apt_get install -y -q --no-install-recommends "${missing[@]}"
 fi
 
 # Prints the lines "Inst PACKAGE [OLD] (NEW ...)" of an upgrade of the linked libraries. A -dev
@@ -72,15 +104,14 @@ old_libraries() {
 }
 
 upgrade() {
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --only-upgrade --no-install-recommends ${packages[linked]} >/dev/null
+    apt_get install -y -q --only-upgrade --no-install-recommends ${packages[linked]}
 }
 
 case " $* " in
 *" build "*)
     case " $* " in
     *" newest "*)
-        ! command -v apt-get >/dev/null || as_root apt-get update -qq ||
+        ! command -v apt-get >/dev/null || { can_be_root && apt_get update -q; } ||
             echo "warning: the package lists could not be fetched" >&2
         ;;
     esac
@@ -88,7 +119,7 @@ case " $* " in
     if [ -n "$old" ]; then
         echo "upgrading: $(awk '{ printf "%s%s", sep, $2; sep = " " }' <<<"$old")"
         # Lists that are not fresh can name files that the archive has no more.
-        upgrade || { as_root apt-get update -qq && upgrade; } ||
+        { can_be_root && { upgrade || { apt_get update -q && upgrade; }; }; } ||
             echo "warning: these libraries could not be upgraded" >&2
     fi
     ;;

@@ -238,6 +238,11 @@ class RawPeer:
         self.connection.socket.close()
 
 
+SWITCHING = (
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN: h2\r\n\r\n"
+)
+
+
 class RawServer:
     """Plays a server that oneport can register with and attach to. @serve(peer) runs in a thread
     for each link.
@@ -249,6 +254,7 @@ class RawServer:
         self.context = certificate.server_context()
         self.peers = []
         self.errors = []
+        self.calls = []  # for each connection, the first lines of its requests
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -270,20 +276,25 @@ class RawServer:
             accepted.settimeout(60)
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Octets(self.context.wrap_socket(accepted, server_side=True))
-            while True:
-                line, _ = connection.head()
-                if line.startswith("GET /tunnel/"):
-                    break
-                connection.send(self._registered())
-            connection.send(
-                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ptth\r\nALPN:"
-                " h2\r\n\r\n"
-            )
+        except OSError:
+            accepted.close()
+            return
+        try:
+            lines = []
+            self.calls.append(lines)
+            while not lines or not lines[-1].startswith("GET /tunnel/"):
+                lines.append(connection.head()[0])
+                self.answer(connection, lines)
             self._run(connection)
         except (EOFError, OSError):
-            accepted.close()
+            connection.socket.close()
 
-    def _registered(self):
+    def answer(self, connection, lines):
+        """Answers the last request of @lines, those of a connection. An EOFError closes it."""
+        attaches = lines[-1].startswith("GET /tunnel/")
+        connection.send(SWITCHING if attaches else self.registered())
+
+    def registered(self):
         body = (
             f'{{"id":"{self.name}","url":"https://{self.name}.localhost:{self.port}",'
             f'"port":{self.port},"max_conn_count":10,"ticket":"e30.e30",'

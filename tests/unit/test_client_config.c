@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -162,6 +163,69 @@ static void test_login(void **state)
     }
 }
 
+static const char tunnels_file[] = "host = example.com\n"
+                                   "links = 2\n"
+                                   "[tunnel web]\n"
+                                   "port = 3000\n"
+                                   "links = 3\n"
+                                   "[tunnel api]\n"
+                                   "origin = unix:/run/api.sock\n"
+                                   "subdomain = API\n"
+                                   "[tunnel same]\n"
+                                   "origin = 3001\n"
+                                   "subdomain = api\n"
+                                   "[tunnel bare]\n"
+                                   "links = 1\n";
+
+static const struct {
+    const char *label;
+    const char *args[ARGS_MAX];
+    enum opt_result want;
+    const char *tunnels; /* "NAME ORIGIN LINKS " of each */
+} starts[] = {
+    {"O105 one", {"web"}, OPT_RUN, "web localhost:3000 3 "},
+    {"O105 two", {"api", "web"}, OPT_RUN, "api unix:/run/api.sock 2 web localhost:3000 3 "},
+    {"O105 an option for both",
+     {"api", "--links=4", "web"},
+     OPT_RUN,
+     "api unix:/run/api.sock 4 web localhost:3000 4 "},
+    {"O105 an option that beats the section's", {"api", "-p9"}, OPT_RUN, "api localhost:9 2 "},
+    {"O105 none", {NULL}, OPT_WRONG, NULL},
+    {"O105 an unknown one", {"web", "wbe"}, OPT_WRONG, NULL},
+    {"O105 one twice", {"web", "web"}, OPT_WRONG, NULL},
+    {"O105 names and --all", {"web", "--all"}, OPT_WRONG, NULL},
+    {"O105 the same name for two", {"api", "same"}, OPT_WRONG, NULL},
+    {"O105 nothing to share", {"bare"}, OPT_WRONG, NULL},
+    {"O105 one of all with nothing to share", {"--all"}, OPT_WRONG, NULL},
+    {"O105 help", {"--help"}, OPT_SHOWN, NULL},
+};
+
+static void test_start(void **state)
+{
+    char path[] = "/tmp/test_client_config.XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, tunnels_file, sizeof tunnels_file - 1), sizeof tunnels_file - 1);
+    close(fd);
+    setenv("ONEPORT_CONFIG", path, 1);
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        char *argv[ARGS_MAX + 2] = {(char[]){"start"}}, got[1024] = "";
+        int argc = 1;
+        struct config_set set;
+        for (; starts[i].args[argc - 1]; argc++)
+            argv[argc] = (char *)(uintptr_t)starts[i].args[argc - 1]; /* only read */
+        print_message("%s\n", starts[i].label);
+        assert_int_equal(config_load_start(argc, argv, &set), starts[i].want);
+        for (size_t n = 0; n < set.count && starts[i].tunnels; n++)
+            snprintf(got + strlen(got), sizeof got - strlen(got), "%s %s %d ", set.each[n].tunnel,
+                     set.each[n].origin.text, (int)set.each[n].remote.links);
+        if (starts[i].tunnels)
+            assert_string_equal(got, starts[i].tunnels);
+        config_set_deinit(&set);
+    }
+    setenv("ONEPORT_CONFIG", "none", 1);
+    unlink(path);
+}
+
 static const struct {
     const char *label;
     const char *args[ARGS_MAX];
@@ -256,7 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),        cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_environment), cmocka_unit_test(test_contradictions),
-        cmocka_unit_test(test_login),
+        cmocka_unit_test(test_login),       cmocka_unit_test(test_start),
     };
     unsetenv("ONEPORT_HOST");
     unsetenv("ONEPORT_PORT");

@@ -787,6 +787,10 @@ static void test_promises_are_counted(void **state)
     open_stream(&w);
     deliver_all(&w);
     assert_int_equal(f->promised, 1000);
+    memcpy(w.peer.length, "0", 2); /* not even one byte, though the head has no END_STREAM */
+    open_stream(&w);
+    deliver_all(&w);
+    assert_int_equal(f->promised, 1000);
     world_close(&w);
 }
 

@@ -43,9 +43,16 @@ def test_help_and_version(program):
     assert re.fullmatch(
         rf"{program} \d+\.\d+\.\d+\S*\n"
         r"OpenSSL \d.*\nnghttp2 \d.*\nlibevent \d.*\ncJSON \d.*\n"
-        r"AES-GCM of TLS: (OpenSSL|ipsec-mb \d.*)\n",
+        r"AES-GCM of TLS: (OpenSSL|ipsec-mb \d.*)\nlinked in: none\n"
+        + (r"trusted authorities: /.*\n" if program == "oneport" else ""),
         out,
     )
+
+
+@pytest.mark.rule("O143")
+def test_the_version_says_whom_the_client_trusts():
+    _, out, _ = run("oneport", "--version", env={"SSL_CERT_FILE": "/x.pem", "SSL_CERT_DIR": "/y"})
+    assert "trusted authorities: /x.pem and /y\n" in out
 
 
 @pytest.mark.parametrize("program", ["oneportd", "oneport"])

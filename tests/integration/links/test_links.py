@@ -143,9 +143,9 @@ class Narrow(list):
 def test_the_first_link_is_enough_for_the_url(server, new_proxy, new_client, http_origin):
     """The first link serves requests while the others cannot come up."""
     proxy = new_proxy(server.port)
-    proxy.relays = narrow = Narrow(2)  # one to register, one for the first link
+    proxy.relays = narrow = Narrow(1)  # one to register and for the first link
     client = new_client(http_origin.port, "--links", "3", url=f"https://localhost:{proxy.port}")
-    proxy.wait_relays(4)
+    proxy.wait_relays(3)
     assert links(server, client.name) == 1
     assert fetch(server.port, client.host, "/echo").status == 200
     narrow.thaw()
@@ -417,10 +417,9 @@ def test_bodies_come_on_all_links(server, behind, ended, scripted):
     go.set()
     for viewer in viewers:
         assert viewer.exactly(size) == bytes(size)
-    relays = client.proxy.relays[1:]  # the first relay served the register call
-    assert len(relays) == 4
+    relays = client.proxy.relays  # one more may tell the server that the ticket is kept
     wait_until(
-        lambda: all(size < relay.passed[UP] < 1.5 * size for relay in relays),
+        lambda: sum(size < relay.passed[UP] < 1.5 * size for relay in relays) == 4,
         5,  # the proxy counts bytes after they have passed
         f"{[relay.passed[UP] for relay in relays]} bytes to be a body each",
     )
@@ -613,9 +612,9 @@ def test_leaving_says_goodbye_on_all_links(server, new_client, halves, ended, nu
 
 def test_leaving_while_some_links_are_still_to_come(server, new_proxy, new_client, http_origin):
     proxy = new_proxy(server.port)
-    proxy.relays = Narrow(2)
+    proxy.relays = Narrow(1)
     client = new_client(http_origin.port, "--links", "4", url=f"https://localhost:{proxy.port}")
-    proxy.wait_relays(5)
+    proxy.wait_relays(4)
     client.program.signal(signal.SIGINT)
     client.program.expect_exit(0)
     server.wait_log(rf"client_leaves.*name={client.name} ")

@@ -7,9 +7,16 @@ import contextlib
 import time
 
 import pytest
-from support.foreign import ForeignLink, attach, register
-from support.viewer import Viewer, head
+from support.foreign import PREFACE, ForeignLink, attach, register
+from support.frames import SWITCHING, RawServer, request, settings
+from support.front_ends import Caddy, Haproxy
+from support.nginx import Nginx
+from support.programs import Client
+from support.viewer import Viewer, fetch, head
+from support.wait import wait_until
 from support.websocket_viewer import HANDSHAKE
+
+FRONT_ENDS = {"nginx": Nginx, "caddy": Caddy, "haproxy": Haproxy}
 
 
 @pytest.mark.rule("O83", "F54")
@@ -54,3 +61,139 @@ def test_a_client_that_never_comes_up_holds_for_a_while(new_server, name):
         start = time.monotonic()
         assert viewer.get(host).status == 503
         assert time.monotonic() - start < 1.9
+
+
+# ---- register and attach
+
+
+@pytest.fixture(scope="module", params=["direct", *FRONT_ENDS])
+def door(request, server, tmp_path_factory):
+    """Is what has the TLS port: the server, or a front end."""
+    kind = FRONT_ENDS.get(request.param)
+    if not kind:
+        yield server
+        return
+    if not kind.PROGRAM:
+        pytest.skip(f"{kind.name} is not installed")
+    front = kind(server, tmp_path_factory.mktemp(kind.name))
+    yield front
+    front.stop()
+
+
+# No ticket file, so that no second register call tells that the ticket is kept.
+NO_FILE = ["--ticket-file", "/dev/null/none"]
+
+
+@pytest.mark.rule("O80")
+def test_register_and_attach_are_one_connection(door, server, http_origin, new_client, new_proxy):
+    proxy = new_proxy(door.port)
+    client = new_client(http_origin.port, *NO_FILE, url=f"https://localhost:{proxy.port}")
+    assert client.url == f"https://{client.name}.localhost:{proxy.port}"
+    assert len(proxy.relays) == 1
+    assert fetch(server.port, client.host, "/echo").status == 200
+
+
+@pytest.mark.rule("O80")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_next_link_dials(new_server, http_origin, new_client, new_proxy, workers):
+    """A link that is lost comes back by its ticket, with a connection of its own. With workers, the
+    connection moves to the one that has the name."""
+    server = new_server("--workers", workers)
+    for _ in range(4):
+        proxy = new_proxy(server.port)
+        client = new_client(
+            http_origin.port, *NO_FILE, server=server, url=f"https://localhost:{proxy.port}"
+        )
+        assert len(proxy.relays) == 1
+        proxy.reset()
+        server.wait_link(client.name, 2)
+        assert len(proxy.relays) == 2
+
+
+@pytest.mark.rule("O80")
+def test_another_port_is_dialled(new_server, http_origin, new_client, new_proxy):
+    attaches = new_proxy(0)
+    server = new_server("--attach-url", f"https://localhost:{attaches.port}")
+    attaches.target_port = server.port
+    registers = new_proxy(server.port)
+    new_client(http_origin.port, *NO_FILE, server=server, url=f"https://localhost:{registers.port}")
+    assert (len(registers.relays), len(attaches.relays)) == (1, 1)
+    wait_until(lambda: registers.relays[0].gone, what="the end of the register call")
+
+
+class OddServer(RawServer):
+    """Answers the first register call, and what comes behind it, in an odd way."""
+
+    def __init__(self, certificate, manner):
+        self.manner = manner
+        super().__init__(certificate, lambda peer: peer.ended.wait())
+
+    def answer(self, connection, lines):
+        if len(self.calls) == 1:
+            self.manner(self, connection, lines)
+        else:
+            super().answer(connection, lines)
+
+
+def says_close(server, connection, lines):
+    connection.send(server.registered().replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1))
+    raise EOFError
+
+
+def speaks_http_1_0(server, connection, lines):
+    connection.send(server.registered().replace("HTTP/1.1", "HTTP/1.0", 1))
+    raise EOFError
+
+
+def closes(server, connection, lines):
+    connection.send(server.registered())
+    raise EOFError
+
+
+def says_the_next_answer(server, connection, lines):
+    """Register's answer has the 101 behind it, and a request of HTTP/2, in one segment."""
+    stolen = SWITCHING.encode() + PREFACE + settings({}) + request(1, path="/stolen")
+    connection.send(server.registered().encode() + stolen)
+    connection.head()  # comes only if the client goes on here
+
+
+def closes_at_the_attach(server, connection, lines):
+    if len(lines) > 1:
+        raise EOFError
+    connection.send(server.registered())
+
+
+def resets_at_the_attach(server, connection, lines):
+    if len(lines) > 1:
+        connection.reset()
+        raise EOFError
+    connection.send(server.registered())
+
+
+@pytest.mark.rule("O80", "O81")
+@pytest.mark.parametrize(
+    "manner, tries",
+    [
+        (says_close, 1),
+        (speaks_http_1_0, 1),
+        (closes, 1),
+        (says_the_next_answer, 1),
+        (closes_at_the_attach, 2),
+        (resets_at_the_attach, 2),
+    ],
+    ids=lambda given: getattr(given, "__name__", ""),
+)
+def test_a_connection_that_cannot_go_on(certificate, tmp_path, ended, scripted, manner, tries):
+    """Attach dials anew, and nobody hears of it."""
+    server = ended.enter_context(contextlib.closing(OddServer(certificate, manner)))
+    asked = []
+    origin = scripted(lambda connection: asked.append(connection.request()))
+    client = Client(server, origin.port, tmp_path, *NO_FILE)
+    ended.callback(client.stop)
+    assert client.url.startswith("https://hostile-name.")
+    first, second = server.calls
+    assert [line.split()[1] for line in first + second] == (
+        ["/register"] + tries * ["/tunnel/hostile-name"]
+    )
+    assert "not_connected" not in client.program.log
+    assert not asked

@@ -4,6 +4,7 @@
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 
 import pytest
@@ -114,7 +115,7 @@ def run_deps(tmp_path, groups, **environment):
 def test_deps_upgrades_every_linked_library(tmp_path):
     old = "Inst libssl3 [3.0.19-1~deb12u2] (3.0.22-1~deb12u2 Debian-Security:12 [amd64])"
     asked, said = run_deps(tmp_path, ["build", "newest"], APT_OLD=old)
-    assert "update -qq" in asked[0]  # before the lists are read
+    assert "update -q" in asked[0]  # before the lists are read
     upgrade = asked[-1]
     assert "--only-upgrade" in upgrade and "-s" not in upgrade.split()
     for library in ("libc6", "libnghttp2", "libssl", "libevent", "libcjson", "libinih"):
@@ -132,3 +133,80 @@ def test_deps_without_a_network_warns_and_goes_on(tmp_path):
     old = "Inst libssl3 [3.0.19] (3.0.22 Debian:12 [amd64])"
     _, said = run_deps(tmp_path, ["build", "newest"], APT_OLD=old, APT_OFFLINE="1")
     assert "could not be fetched" in said and "could not be upgraded" in said
+
+
+MINIMAL = "bash awk cat dpkg env grep mktemp rm sed sleep true".split()
+
+
+def in_words(tmp_path, *groups, **environment):
+    """Runs deps.sh with the commands of @tmp_path and a few more. Returns what it did."""
+    for name in MINIMAL:
+        if not (tmp_path / name).exists():
+            (tmp_path / name).symlink_to(shutil.which(name))
+    return subprocess.run(
+        [tmp_path / "bash", ROOT / "tests/support/deps.sh", *groups],
+        env={"PATH": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+def command(path, *lines):
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+
+
+def test_deps_names_what_is_missing_where_nobody_can_install(tmp_path):
+    command(tmp_path / "id", "echo 1000")
+    command(tmp_path / "dpkg-query", "exit 1")
+    command(tmp_path / "apt-get", "echo $* >>$0.log")
+    done = in_words(tmp_path, "build")
+    assert done.returncode == 1
+    assert "no sudo" in done.stderr
+    assert "apt-get install --no-install-recommends gcc make" in done.stderr
+    assert not (tmp_path / "apt-get.log").exists()
+
+
+def test_deps_waits_for_another_apt_and_shows_what_it_does(tmp_path):
+    command(tmp_path / "id", "echo 0")
+    command(tmp_path / "dpkg-query", 'case "$*" in *make*) exit 1 ;; *) echo installed ;; esac')
+    lock = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1 (apt)"
+    command(
+        tmp_path / "apt-get",
+        'case " $* " in *" -s "*) exit 0 ;; esac',
+        f'if mkdir "$0.seen" 2>/dev/null; then echo "{lock}" >&2; exit 100; fi',
+        'case " $* " in *" update "*) exit 0 ;; esac',
+        'echo "Get:1 http://deb.debian.org/debian bookworm/main amd64 make amd64 4.3 [396 kB]"',
+        'echo "Setting up make (4.3-4.1) ..."',
+    )
+    (tmp_path / "mkdir").symlink_to(shutil.which("mkdir"))
+    done = in_words(tmp_path, "build")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:5] == [
+        "installing with apt-get: make",
+        "waiting for another program that installs packages",
+        "  fetching make (396 kB)",
+        "  setting up make",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ([], "cannot be built without these packages: 'make deps' installs them."),
+        (["PKG_LIBS=-lc", "CC=no-such-cc"], "without a C compiler (no-such-cc): 'make deps'"),
+    ],
+)
+def test_a_build_without_its_packages_says_what_to_do(arguments, said, tmp_path):
+    """With a pkg-config that knows no library. What it says is shown, too."""
+    command(tmp_path / "pkg-config", "echo 'Package libnghttp2 was not found' >&2", "exit 1")
+    done = subprocess.run(
+        ["make", f"BUILD={tmp_path}/build", *arguments, "all"],
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0 and said in done.stderr
+    assert arguments or "Package libnghttp2 was not found" in done.stderr

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* config_int.h - declares what the files config*.c share. No other file includes this header. */
+#ifndef CLIENT_CONFIG_INT_H
+#define CLIENT_CONFIG_INT_H
+
+#include "client/config.h"
+
+/* Prints one line. Its value is the verdict. */
+#define REFUSE(...) (fprintf(stderr, "oneport: " __VA_ARGS__), OPT_WRONG)
+
+/* The program without a command. The commands have the same options and files. */
+extern const struct opt_program config_program;
+
+/* Return the result of config_load for what opt_parse has filled in: @operand is what to share, or
+ * NULL. config_judge_server judges the server alone. */
+enum opt_result config_judge(struct config *c, const char *operand) MUSTCHECK;
+enum opt_result config_judge_server(struct config *c) MUSTCHECK;
+
+/* Judges --proxy, and the environment where it is not given. The value may have a password, so it
+ * is not printed. */
+enum opt_result config_judge_proxy(struct config *c) MUSTCHECK;
+
+/* Overwrites the login of --proxy in the argument that has it, which ps shows to everybody, and
+ * forgets the value. Called when all options are judged. */
+void config_hide_proxy(int argc, char **argv, struct config *c);
+
+/* Returns NAME of the section "tunnel NAME", or NULL for another section. */
+const char *config_tunnel_of(const char *section);
+
+#endif

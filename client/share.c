@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* share.c - see share.h. */
+#include "client/share.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/server/tickets.h"
+#include "h2mux/base/log.h"
+#include "h2mux/h2/evict.h"
+#include "h2mux/io/congestion.h"
+
+enum {
+    BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules.md#memory */
+    PING_TIMEOUT_MS = 10 * 1000
+};
+
+struct share {
+    struct share_options o;
+    size_t finishing; /* connections to the origin that no exchange has any more */
+    struct tls *server_tls, *origin_tls;
+    struct origin *origin;
+    struct exchange_list *exchanges;
+    struct call_env env;
+    struct kept kept;
+    struct tunnel *tunnel;
+    char *ticket_file; /* owned */
+    char *origin_text; /* owned: the origin with its scheme */
+    char *name;        /* owned: what is asked for; NULL: any */
+};
+
+/* ---- what its parts tell */
+
+static void on_exit_code(void *user, enum exit_code code)
+{
+    struct share *s = user;
+    s->o.on_exit(s->o.user, code);
+}
+
+static void on_url(void *user, const char *url)
+{
+    struct share *s = user;
+    const struct config *c = s->o.config;
+    struct url parsed;
+    bool own = url_parse(slice_str(url), &parsed) == 0 &&
+               (reach_covers(&s->env.reach, &c->server, &parsed) ||
+                (url_is_loopback(&c->server) && url_is_loopback(&parsed)));
+    s->o.on_url(s->o.user, url, own);
+}
+
+static void on_finished(void *user, const struct exchange_report *r)
+{
+    struct share *s = user;
+    s->o.on_finished(s->o.user, r);
+}
+
+static void on_quiet(void *user)
+{
+    struct share *s = user;
+    client_tunnel_quiet(s->tunnel);
+}
+
+/* ---- its parts */
+
+/* Warns of options that have no effect. They are not refused, since the environment may hold them
+ * for other shares. */
+static void tell_unused(const struct config *c)
+{
+    if (!c->origin.url.https && (c->local.cert || c->local.key || c->local.ca || c->local.name))
+        LOG(WARN, "local_tls_options_unused", LOG_STR("origin", c->origin.text),
+            LOG_STR("want", "https://HOST[:PORT]"));
+}
+
+static void tell_exposed(const struct config *c)
+{
+    const char *key = c->local.key ? c->local.key : c->local.cert; /* the key may be in there */
+    if (c->origin.url.https && c->local.cert && tls_key_exposed(key))
+        LOG(WARN, "tls_key_readable", LOG_STR("key", key));
+}
+
+/* Says by which proxy the server is reached. Its login is not said. */
+static void tell_proxy(const struct config *c)
+{
+    const struct proxy *proxy = proxy_for(&c->proxy, &c->server);
+    if (proxy)
+        LOG(INFO, "by_proxy", LOG_STR("proxy", proxy->host), LOG_U("port", proxy->port),
+            LOG_STR("from", c->proxy.from));
+}
+
+static bool make_tls(struct share *s)
+{
+    const struct config *c = s->o.config;
+    struct tls_client_options server = {
+        .ca_file = c->remote.ca, .ca_beside = true, .insecure = c->remote.any_cert};
+    struct tls_client_options origin = {
+        .ca_file = c->local.ca,
+        .cert_file = c->local.cert,
+        .key_file = c->local.key,
+        .insecure = c->local.any_cert,
+        .old = c->local.any_cert,
+        .resumes = true,
+    };
+    char reason[TLS_REASON_MAX];
+    tell_unused(c);
+    tell_proxy(c);
+    tell_exposed(c);
+    s->server_tls = tls_client_new(&server, reason);
+    if (s->server_tls && c->origin.url.https)
+        s->origin_tls = tls_client_new(&origin, reason);
+    if (s->server_tls && (s->origin_tls || !c->origin.url.https))
+        return true;
+    fprintf(stderr, "oneport: %s\n", reason);
+    return false;
+}
+
+static void make_exchanges(struct share *s)
+{
+    const struct config *c = s->o.config;
+    struct origin_options origin = {
+        .loop = s->o.loop,
+        .resolver = s->o.resolver,
+        .tls = s->origin_tls,
+        .address = &c->origin,
+        .tls_name = c->named.host[0] != '\0' ? c->named.host : NULL,
+        .connect_ms = c->times.connect_ms,
+        .finishing = &s->finishing,
+        .idle_ms = c->times.origin_idle_ms,
+        .peer_ms = c->times.peer_ms,
+        .spare = s->o.spare,
+        .reuse = c->reuse,
+        .login = c->login,
+    };
+    s->origin = origin_new(&origin);
+    struct exchange_list_options exchanges = {
+        .loop = s->o.loop,
+        .origin = s->origin,
+        .rewrite = &c->rewrite,
+        .finishing = &s->finishing,
+        .max = c->remote.max_streams * c->remote.links,
+        .times = {.origin_ms = c->times.origin_ms,
+                  .idle_ms = c->times.idle_ms,
+                  .websocket_ms = c->times.websocket_ms},
+        .on_finished = on_finished,
+        .on_quiet = on_quiet,
+        .user = s,
+    };
+    s->exchanges = exchange_list_new(&exchanges);
+}
+
+/* Returns how long the server has to answer a PING: less where --keepalive asks for less. */
+static uint64_t ping_timeout_ms(const struct config *c)
+{
+    bool sooner = c->times.keepalive_ms != 0 && c->times.keepalive_ms < PING_TIMEOUT_MS;
+    return sooner ? c->times.keepalive_ms : PING_TIMEOUT_MS;
+}
+
+static struct h2_options link_options(const struct share *s)
+{
+    const struct config *c = s->o.config;
+    return (struct h2_options){
+        .max_streams = (uint32_t)c->remote.max_streams,
+        .keepalive_ms = c->times.keepalive_ms,
+        .ping_timeout_ms = ping_timeout_ms(c),
+        .settings_timeout_ms = c->times.server_ms,
+        .buffer_limit = BUFFER_LIMIT,
+        .evictor = s->o.evictor,
+        .line_rate = c->remote.line_rate / 8,
+        .congestion = congestion_choose(c->remote.congestion),
+        .stall_ms = c->times.stall_ms,
+    };
+}
+
+static bool make_tunnel(struct share *s)
+{
+    const struct config *c = s->o.config;
+    s->ticket_file =
+        c->remote.ticket_file ? xstrdup(c->remote.ticket_file) : tickets_default_path();
+    s->origin_text = xasprintf("%s://%s", c->origin.url.https ? "https" : "http", c->origin.text);
+    s->name = c->remote.name ? xstrdup(c->remote.name) : NULL;
+    if (s->name)
+        ascii_lower(s->name, strlen(s->name)); /* names have no case, so tickets have none */
+    s->env = (struct call_env){
+        .loop = s->o.loop,
+        .resolver = s->o.resolver,
+        .tls = s->server_tls,
+        .timeout_ms = c->times.server_ms,
+        .reach = {.hosts = &c->remote.attach_hosts},
+        .kept = &s->kept,
+        .proxy = c->proxy,
+    };
+    struct tunnel_options tunnel = {
+        .env = &s->env,
+        .exchanges = s->exchanges,
+        .server = &c->server,
+        .name = s->name,
+        .origin = s->origin_text,
+        .ticket_file = s->ticket_file,
+        .links = (unsigned)c->remote.links,
+        .h2 = link_options(s),
+        .max_retries = c->remote.max_retries,
+        .leave_ms = c->times.leave_ms,
+        .on_url = on_url,
+        .on_exit = on_exit_code,
+        .user = s,
+    };
+    s->tunnel = client_tunnel_new(&tunnel);
+    if (!s->tunnel)
+        fprintf(stderr, "oneport: cannot start: %s\n", strerror(errno));
+    return s->tunnel;
+}
+
+/* ---- for main */
+
+enum exit_code share_new(const struct share_options *o, struct share **out)
+{
+    struct share *s = xcalloc(1, sizeof *s);
+    s->o = *o;
+    *out = s;
+    if (!make_tls(s))
+        return EXIT_USAGE;
+    make_exchanges(s);
+    return make_tunnel(s) ? EXIT_STOPPED : EXIT_INTERNAL;
+}
+
+void share_start(struct share *s)
+{
+    client_tunnel_start(s->tunnel);
+}
+
+void share_leave(struct share *s)
+{
+    client_tunnel_leave(s->tunnel);
+}
+
+void share_wake(struct share *s)
+{
+    client_tunnel_wake(s->tunnel);
+}
+
+const struct exchange_list *share_exchanges(const struct share *s)
+{
+    return s->exchanges;
+}
+
+void share_close(struct share *s)
+{
+    if (!s)
+        return;
+    client_tunnel_free(s->tunnel);
+    exchange_list_free(s->exchanges);
+    origin_free(s->origin);
+}
+
+void share_free(struct share *s)
+{
+    if (!s)
+        return;
+    tls_free(s->origin_tls);
+    tls_free(s->server_tls);
+    free(s->ticket_file);
+    free(s->origin_text);
+    free(s->name);
+    free(s);
+}

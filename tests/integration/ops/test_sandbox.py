@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""Tests that oneportd gives up what it does not need, and that what it opens while it serves still
+works: certificates, logs, the state directory, unix sockets."""
+
+import os
+import pathlib
+import signal
+import ssl
+import time
+
+import pytest
+from support.foreign import register
+from support.programs import VARIANT, Program, Server, run
+from support.viewer import Viewer, fetch
+from support.wait import wait_until
+
+USAGE = 1
+STRICT = 2  # of Seccomp in /proc/PID/status: a filter
+pytestmark = pytest.mark.skipif(VARIANT != "release", reason="this build has no sandbox")
+
+
+def status_of(pid, field, thread=None):
+    path = pathlib.Path(f"/proc/{pid}/task/{thread or pid}/status")
+    for line in path.read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return line.split()[1]
+    raise AssertionError(field)
+
+
+def has_all(log):
+    return "sandbox files=true ports=true calls=true" in log
+
+
+def needs_all(server):
+    if not has_all(server.log):
+        pytest.skip("this kernel has no Landlock for ports, or no seccomp")
+
+
+@pytest.mark.rule("O123", "O125")
+def test_every_thread_is_in_the_sandbox(new_server):
+    server = new_server("--workers", "3")
+    needs_all(server)
+    threads = os.listdir(f"/proc/{server.program.pid}/task")
+    assert len(threads) >= 4  # three workers and the names file
+    for thread in threads:
+        assert status_of(server.program.pid, "Seccomp", thread) == str(STRICT)
+        assert status_of(server.program.pid, "NoNewPrivs", thread) == "1"
+
+
+@pytest.mark.rule("O123")
+def test_other_processes_of_the_user_cannot_look_inside(new_server):
+    """The files of a process that is not dumpable belong to root, whoever runs it."""
+    server = new_server()
+    needs_all(server)
+    look = Program(
+        ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace", "cat"]
+        + [f"/proc/{server.program.pid}/mem"],
+        server.directory,
+        "look",
+    )
+    assert look.wait() != 0 and "denied" in look.log
+
+
+def relink(path, target):
+    fresh = path.with_suffix(".fresh")
+    fresh.symlink_to(target)
+    fresh.rename(path)
+
+
+class Archive:
+    """Keeps pairs as certbot does: live/cert.pem is a link into archive/, where each renewal adds a
+    pair. Server uses it as a certificate."""
+
+    def __init__(self, directory, authority):
+        self.pairs = [authority.issue(f"cage-{n}", "localhost", "*.localhost") for n in range(2)]
+        self.live, self.archive = directory / "live", directory / "archive"
+        self.live.mkdir()
+        self.archive.mkdir()
+        self.cert, self.key = self.live / "cert.pem", self.live / "key.pem"
+        self.ca = authority.cert
+        self.put(0)
+
+    def put(self, number):
+        for kind, link in (("cert", self.cert), ("key", self.key)):
+            file = self.archive / f"{kind}{number}.pem"
+            file.write_bytes(getattr(self.pairs[number], kind).read_bytes())
+            relink(link, file)
+
+    def client_context(self, alpn=None):
+        return self.pairs[0].client_context(alpn)
+
+    def der(self, number):
+        return ssl.PEM_cert_to_DER_cert(self.pairs[number].cert.read_text())
+
+
+def shown(server):
+    with Viewer(server.port, server.certificate.client_context()) as viewer:
+        return viewer.socket.getpeercert(binary_form=True)
+
+
+@pytest.mark.rule("O124")
+def test_certificates_are_renewed_by_a_link(tmp_path, authority, ended):
+    archive = Archive(tmp_path, authority)
+    server = Server(tmp_path, archive, "--sandbox", "on")
+    ended.callback(server.stop)
+    assert shown(server) == archive.der(0)
+    archive.put(1)
+    server.program.signal(signal.SIGHUP)
+    server.wait_log(" reloaded signal=1")
+    assert shown(server) == archive.der(1)
+    outside = tmp_path / "elsewhere"
+    outside.mkdir()
+    relink(archive.cert, archive.pairs[0].cert.rename(outside / "cert.pem"))
+    server.program.signal(signal.SIGHUP)
+    server.wait_log("certificate_not_reloaded.*ermission denied")
+    assert shown(server) == archive.der(1)
+
+
+@pytest.mark.rule("O124")
+def test_logs_and_names_are_written_on(new_server, name):
+    server = new_server("--sandbox", "on")
+    fetch(server.port, "localhost", "/healthz")
+    log = server.directory / "access.log"
+    log.rename(log.with_suffix(".1"))
+    server.program.signal(signal.SIGUSR1)
+    server.wait_log("logs_reopened")
+    wait_until(
+        lambda: fetch(server.port, "localhost", "/healthz") and server.access_log, what="a line"
+    )
+    register(server, name)
+    wait_until(lambda: f"{name} " in server.saved_names, what="the name in the file")
+    time.sleep(1.1)
+    (server.directory / "state" / "names").unlink()
+    register(server, name + "-2")
+    wait_until(lambda: f"{name}-2 " in server.saved_names, what="a file that was made anew")
+
+
+@pytest.mark.rule("O124")
+def test_a_unix_socket_is_removed_at_the_end(new_server, tmp_path):
+    socket = tmp_path / "s.sock"
+    server = new_server("--listen", f"unix:{socket}", "--sandbox", "on")
+    assert socket.exists()
+    server.stop()
+    assert not socket.exists()
+
+
+@pytest.mark.rule("O127")
+def test_off_gives_nothing_up(new_server):
+    server = new_server("--sandbox", "off")
+    assert status_of(server.program.pid, "Seccomp") == "0"
+    assert status_of(server.program.pid, "NoNewPrivs") == "0"
+    assert "sandbox" not in server.log
+
+
+@pytest.mark.rule("O127")
+def test_a_wrong_mode(tmp_path):
+    code, _, err = run("oneportd", "--domain", "localhost", "--sandbox", "maybe")
+    assert code == USAGE and "auto, on or off" in err
