@@ -12,6 +12,7 @@
 #include "h2mux/base/inet.h"
 #include "h2mux/h2/libraries.h"
 #include "h2mux/io/congestion.h"
+#include "h2mux/io/sandbox.h"
 
 #define FIELD(member) .offset = offsetof(struct config, member)
 
@@ -201,6 +202,10 @@ static const struct opt rows[] = {
          "long; 0: never"},
     {"leave-timeout", 0, OPT_MSEC, FIELD(times.leave_ms), .fallback = "5s", .max = DAY_MS,
      .value = "T", .help = "how long running requests may go on when oneport is stopped"},
+    {"sandbox", 0, OPT_TEXT, FIELD(sandbox), .fallback = "auto", .value = "auto|on|off",
+     .help = "give up files, ports and system calls that are not needed once the URL works; auto: "
+             "as far as the kernel can; on: or do not start",
+     .check = sandbox_mode_check, .wants = "auto, on or off", .traits = OPT_AT_TOP},
     {"crypto", 0, OPT_TEXT, FIELD(crypto), .fallback = "auto", .value = "auto|openssl",
      .help = "who encrypts TLS records; auto: ipsec-mb in a build that has it, where the machine "
              "can use it",

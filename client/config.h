@@ -45,7 +45,8 @@ struct config {
         const char *log_level, *log_format;
     } output;
     uint64_t memory_budget;
-    const char *crypto; /* auto or openssl: who encrypts TLS records */
+    const char *crypto;  /* auto or openssl: who encrypts TLS records */
+    const char *sandbox; /* auto, on or off */
 
     enum opt_source https_from, origin_from; /* of local.https and local.origin */
     bool makes_file;                         /* --config may name one that is missing */

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "client/cage.h"
 #include "client/config.h"
 #include "client/login_command.h"
+#include "client/opener.h"
 #include "client/share.h"
 #include "client/terminal.h"
 #include "h2mux/base/file.h"
@@ -30,7 +32,8 @@ struct seat {
     struct program *program;
     const struct config *config;
     struct share *share;
-    bool over;
+    bool up;   /* a link has been up */
+    bool over; /* it does nothing more */
 };
 
 struct program {
@@ -40,6 +43,9 @@ struct program {
     struct budget budget; /* what uploads hold */
     struct evictor evictor;
     struct resolver *resolver;
+    struct sandbox *sandbox; /* owned */
+    bool caged;              /* the sandbox was entered */
+    int opener;              /* of the terminal; -1: no browser is asked for */
     struct terminal *terminal;
     struct seat *seats; /* owned: one for each of `configs` */
     size_t n_over;      /* seats that are over */
@@ -68,6 +74,23 @@ static void stop(struct program *p)
     loop_stop(p->loop);
 }
 
+/* Enters the sandbox when each share that is left has had a link: then its ports are known. */
+static void enter_cage(struct program *p)
+{
+    char reason[SANDBOX_REASON_MAX];
+    for (size_t i = 0; i < p->configs.count; i++)
+        if (!p->seats[i].up && !p->seats[i].over)
+            return;
+    if (p->caged || p->over)
+        return;
+    p->caged = true;
+    if (cage_enter(p->sandbox, &p->configs, p->resolver, reason) == 0)
+        return;
+    complain("--sandbox", reason);
+    p->code = EXIT_INTERNAL;
+    stop(p);
+}
+
 /* The program ends with its last share, by the exit code of the first one that has failed. */
 static void on_exit_code(void *user, enum exit_code code)
 {
@@ -82,6 +105,7 @@ static void on_exit_code(void *user, enum exit_code code)
             LOG_U("left", p->configs.count - p->n_over));
     if (p->n_over == p->configs.count)
         stop(p);
+    enter_cage(p);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *user)
@@ -108,9 +132,14 @@ static void on_signal(evutil_socket_t number, short what, void *user)
 
 static void on_url(void *user, const char *url, bool own)
 {
-    const struct seat *s = user;
+    struct seat *s = user;
     terminal_show_url(s->program->terminal, s->config->tunnel, url, own);
     notify_tell(&s->program->notify, "READY=1");
+    if (s->up)
+        return;
+    s->up = true;
+    sandbox_allow_port(s->program->sandbox, share_attach_port(s->share));
+    enter_cage(s->program);
 }
 
 static void on_finished(void *user, const struct exchange_report *r)
@@ -158,7 +187,7 @@ static bool make_base(struct program *p)
     const struct config *c = &p->configs.each[0]; /* what is for the process is in all the same */
     p->loop = loop_new();
     p->resolver = p->loop ? resolver_new(p->loop) : NULL;
-    p->terminal = p->resolver ? terminal_new(c->output.requests, c->output.open) : NULL;
+    p->terminal = p->resolver ? terminal_new(c->output.requests, p->opener) : NULL;
     if (p->terminal) {
         budget_init(&p->budget, c->memory_budget);
         evictor_init(&p->evictor, &p->budget, p->loop);
@@ -226,6 +255,7 @@ static void take_down(struct program *p)
         evictor_deinit(&p->evictor);
     terminal_free(p->terminal);
     resolver_free(p->resolver);
+    sandbox_free(p->sandbox);
     if (p->over) {
         event_del(&p->sigint);
         event_del(&p->sigterm);
@@ -243,6 +273,10 @@ static enum exit_code run(struct program *p)
 {
     if (strcmp(p->configs.each[0].crypto, "openssl") == 0)
         tls_gcm_forbid();
+    char reason[SANDBOX_REASON_MAX];
+    p->sandbox = cage_new(&p->configs, reason);
+    if (!p->sandbox)
+        return complain("--sandbox", reason);
     if (!make_base(p))
         return EXIT_INTERNAL;
     raise_descriptors(&p->configs);
@@ -284,6 +318,7 @@ int main(int argc, char **argv)
     if (log_open(NULL, c->level, c->log_json) < 0)
         return (int)complain("cannot log", strerror(errno));
     config_log_foreign();
+    program.opener = c->output.open ? opener_start() : -1;
     notify_open(&program.notify);
     enum exit_code code = run(&program);
     take_down(&program);

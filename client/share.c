@@ -243,6 +243,11 @@ const struct exchange_list *share_exchanges(const struct share *s)
     return s->exchanges;
 }
 
+uint16_t share_attach_port(const struct share *s)
+{
+    return client_tunnel_attach_port(s->tunnel);
+}
+
 void share_close(struct share *s)
 {
     if (!s)

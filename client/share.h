@@ -36,6 +36,9 @@ void share_leave(struct share *s);                                  /* in order;
 void share_wake(struct share *s);                                   /* the machine has slept */
 const struct exchange_list *share_exchanges(const struct share *s); /* those that run */
 
+/* Returns the port that the share's links are attached at; 0: it is not known yet. */
+uint16_t share_attach_port(const struct share *s) MUSTCHECK;
+
 /* Ends everything on the loop. NULL is fine. */
 void share_close(struct share *s);
 /* Frees a share that is closed, when the loop is freed. NULL is fine. */

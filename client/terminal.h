@@ -8,12 +8,13 @@
 
 struct terminal;
 
-/* Returns NULL if standard output cannot be used; errno says why. */
-struct terminal *terminal_new(bool print_requests, bool open_browser) MUSTCHECK;
+/* Takes @opener (opener.h), or -1, over. Returns NULL if standard output cannot be used; errno says
+ * why. */
+struct terminal *terminal_new(bool print_requests, int opener) MUSTCHECK;
 void terminal_free(struct terminal *t);
 
 /* Writes "your url is: URL" when @url is new, and "TUNNEL: " before it if @tunnel, which outlives
- * the terminal, is not NULL. Opens the first one of each tunnel in a browser if that was asked for,
+ * the terminal, is not NULL. Opens the first one of each tunnel in a browser if there is an opener,
  * and if the URL is one of the server's @own. @url is http or https, and printable. */
 void terminal_show_url(struct terminal *t, const char *tunnel, const char *url, bool own);
 

@@ -451,6 +451,11 @@ void client_tunnel_start(struct tunnel *t)
     slot_want(t->slots.first);
 }
 
+uint16_t client_tunnel_attach_port(const struct tunnel *t)
+{
+    return t->holding.grant.attach.port;
+}
+
 void client_tunnel_leave(struct tunnel *t)
 {
     if (t->state == TUNNEL_OVER)

@@ -46,6 +46,9 @@ void client_tunnel_free(struct tunnel *t);
 
 void client_tunnel_start(struct tunnel *t);
 
+/* Returns the port that links are attached at, as the server said last; 0: it has not yet. */
+uint16_t client_tunnel_attach_port(const struct tunnel *t) MUSTCHECK;
+
 /* Says goodbye to the server, gives running exchanges their time, then calls on_exit(EXIT_STOPPED).
  */
 void client_tunnel_leave(struct tunnel *t);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/err.h"
+#include "h2mux/io/sandbox.h"
 
 struct resolver_query {
     struct resolver *resolver; /* borrowed; frees its queries at its own end */
@@ -41,6 +42,7 @@ struct resolver {
     pthread_mutex_t lock;
     pthread_cond_t work;
     struct list_node asked, answered;
+    const struct sandbox *sandbox; /* borrowed: the thread is to enter it; NULL: it has */
     bool busy, stop;
 };
 
@@ -107,6 +109,14 @@ static void *run(void *arg)
     struct resolver *r = arg;
     pthread_mutex_lock(&r->lock);
     while (!r->stop) {
+        const struct sandbox *sandbox = r->sandbox;
+        if (sandbox) {
+            r->sandbox = NULL;
+            pthread_mutex_unlock(&r->lock);
+            sandbox_enter_thread(sandbox);
+            pthread_mutex_lock(&r->lock);
+            continue;
+        }
         struct list_node *n = list_pop(&r->asked);
         if (!n) {
             pthread_cond_wait(&r->work, &r->lock);
@@ -214,6 +224,14 @@ void resolver_free(struct resolver *r)
         return;
     pthread_join(thread, NULL);
     destroy(r);
+}
+
+void resolver_enter(struct resolver *r, const struct sandbox *s)
+{
+    pthread_mutex_lock(&r->lock);
+    r->sandbox = s;
+    pthread_cond_signal(&r->work);
+    pthread_mutex_unlock(&r->lock);
 }
 
 struct resolver_query *resolver_ask(struct resolver *r, const char *host, uint16_t port,

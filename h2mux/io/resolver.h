@@ -12,6 +12,7 @@
 
 struct resolver;
 struct resolver_query;
+struct sandbox;
 
 /* Brings the answer of a query. @list has the addresses and is borrowed for the call. If the lookup
  * failed, @list is NULL, @reason says why, and @err is ERR_DNS, or ERR_SHORT if this machine lacked
@@ -24,6 +25,10 @@ typedef void (*resolver_on_answer)(void *user, const struct addrinfo *list, int 
 struct resolver *resolver_new(struct loop *l) MUSTCHECK;
 /* Frees @r without waiting for a lookup that hangs. Does nothing if @r is NULL. */
 void resolver_free(struct resolver *r);
+
+/* Has the thread enter @s, which the loop's thread has entered, before its next lookup. @s outlives
+ * the resolver. */
+void resolver_enter(struct resolver *r, const struct sandbox *s);
 
 /* Begins a lookup of @host and returns the query. The query ends with its answer (@on_answer gets
  * @user) or with resolver_cancel. The addresses in the answer have the port @port. */

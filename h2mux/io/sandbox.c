@@ -183,6 +183,13 @@ void sandbox_allow_append(struct sandbox *s, const char *path)
     allow_around(s, path, FILES_APPEND);
 }
 
+void sandbox_allow_replace(struct sandbox *s, const char *path)
+{
+    char *folder = folder_of(path);
+    sandbox_allow_write(s, is_too_much(folder) ? path : folder);
+    free(folder);
+}
+
 void sandbox_allow_remove(struct sandbox *s, const char *path)
 {
     char *folder = folder_of(path);

@@ -47,6 +47,8 @@ void sandbox_free(struct sandbox *s);
 void sandbox_allow_read(struct sandbox *s, const char *path);
 /* To make, write, rename and remove files in a folder. */
 void sandbox_allow_write(struct sandbox *s, const char *folder);
+/* To replace the file @path by one that is made beside it, and so all of that in its folder. */
+void sandbox_allow_replace(struct sandbox *s, const char *path);
 /* To make a file and to write to it, also after somebody has renamed it. */
 void sandbox_allow_append(struct sandbox *s, const char *path);
 /* To remove the file @path. */

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Tests that oneportd gives up what it does not need, and that what it opens while it serves still
-works: certificates, logs, the state directory, unix sockets."""
+"""Tests that both programs give up what they do not need, and that what they open later still
+works: certificates, logs, the state directory, unix sockets, names, tickets."""
 
 import os
 import pathlib
 import signal
+import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -156,3 +158,83 @@ def test_off_gives_nothing_up(new_server):
 def test_a_wrong_mode(tmp_path):
     code, _, err = run("oneportd", "--domain", "localhost", "--sandbox", "maybe")
     assert code == USAGE and "auto, on or off" in err
+
+
+# ---- the client
+def in_the_sandbox(client):
+    """Waits until all threads of the client are in the sandbox."""
+    client.program.wait_output("sandbox files=")
+    if not has_all(client.log):
+        pytest.skip("this kernel has no Landlock for ports, or no seccomp")
+    threads = os.listdir(f"/proc/{client.program.pid}/task")
+    assert len(threads) >= 2  # the loop and the resolver
+    for thread in threads:
+        assert status_of(client.program.pid, "Seccomp", thread) == str(STRICT)
+        assert status_of(client.program.pid, "NoNewPrivs", thread) == "1"
+
+
+def answers(client, server):
+    return fetch(server.port, client.host, "/echo").status == 200
+
+
+@pytest.mark.rule("O128")
+def test_a_client_in_the_sandbox_comes_back(new_server, new_client, http_origin):
+    """It asks for names, dials, attaches and writes its tickets as before."""
+    server = new_server()
+    client = new_client(f"localhost:{http_origin.port}", "--sandbox", "on", server=server)
+    in_the_sandbox(client)
+    assert answers(client, server)
+    tickets = client.state / "oneport" / "tickets.json"
+    before = tickets.read_text()
+    server.kill9()
+    for path in (server.directory / "state").iterdir():
+        path.unlink()  # its keys too, so the client has to ask for a ticket again
+    server.start()
+    server.wait_link(client.name, 1, deadline_s=20)
+    assert answers(client, server)
+    wait_until(lambda: tickets.read_text() != before, what="the new ticket in the file")
+    assert client.log.count("sandbox files=") == 1
+
+
+@pytest.mark.rule("O128")
+def test_a_unix_origin_is_reached_from_the_sandbox(new_server, new_client, tmp_path):
+    path = tmp_path / "app.sock"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    client = new_client(f"unix:{path}", "--sandbox", "on", server=(server := new_server()))
+    in_the_sandbox(client)
+
+    def serve():
+        connection, _ = listener.accept()
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    assert fetch(server.port, client.host, "/").status == 204
+
+
+@pytest.mark.rule("O128")
+def test_a_browser_is_opened_by_a_process_outside(new_server, new_client, http_origin, tmp_path):
+    opened = tmp_path / "opened"
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(f'#!/bin/sh\necho "$1" >>{opened}\n')
+    opener.chmod(0o755)
+    client = new_client(
+        http_origin.port,
+        *("--open", "--sandbox", "on"),
+        server=new_server(),
+        env={"PATH": f"{opener.parent}:/usr/bin:/bin"},
+    )
+    in_the_sandbox(client)
+    wait_until(
+        lambda: opened.exists() and opened.read_text() == f"{client.url}\n", what="a browser"
+    )
+
+
+@pytest.mark.rule("O127", "O128")
+def test_off_gives_nothing_of_the_client_up(new_server, new_client, http_origin):
+    client = new_client(http_origin.port, "--sandbox", "off", server=new_server())
+    assert status_of(client.program.pid, "Seccomp") == "0"
+    assert "sandbox" not in client.log
