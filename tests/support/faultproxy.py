@@ -26,6 +26,8 @@ STALL = "stall"
 HOLE = "hole"  # a stall of both directions
 FAULTS = (CUT, RST, HALF, STALL, HOLE)
 
+LATE_S = 0.05  # a direction with a rate makes up for sleeps that were too long by so much
+
 
 class Shape:
     """Says how one direction passes bytes on."""
@@ -129,6 +131,7 @@ class Relay:
         self.ended = []  # directions that have ended
         self.passed = {UP: 0, DOWN: 0}
         self.limit = {UP: None, DOWN: None}  # (bytes passed, kind)
+        self.due = {UP: 0.0, DOWN: 0.0}  # when the last bytes were through, at the rate
         for end in (near, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # A call that blocks in the kernel would keep the socket open after close().
@@ -219,12 +222,17 @@ class Relay:
         for at in range(0, len(data), piece):
             rest = memoryview(data)[at : at + piece]
             if shape.rate:
-                time.sleep(len(rest) / shape.rate)
+                self._keep_rate(direction, len(rest) / shape.rate)
             while rest:
                 rest = rest[self._patiently(sink.send, rest) :]
         if limit is not None and self.passed[direction] >= limit[0]:
             self._break(sink, direction, limit[1])
             self._pass(sink, behind, direction)
+
+    def _keep_rate(self, direction, takes_s):
+        due = max(self.due[direction], time.monotonic() - LATE_S) + takes_s
+        self.due[direction] = due
+        time.sleep(max(0.0, due - time.monotonic()))
 
     def _break(self, sink, direction, kind):
         self.limit[direction] = None
