@@ -133,6 +133,12 @@ static void on_evicted(void *user, uint64_t stalled_ms, uint64_t bytes)
             LOG_U("suppressed", suppressed));
 }
 
+static void on_learned(void *user, const struct line_rate *learned)
+{
+    struct link *l = user;
+    l->ops->on_learned(l->user, learned);
+}
+
 static void on_closed(void *user, int err, const char *reason)
 {
     struct link *l = user;
@@ -153,6 +159,7 @@ static const struct h2_session_ops session_ops = {
     .on_goaway = on_goaway,
     .on_idle = on_idle,
     .on_evicted = on_evicted,
+    .on_learned = on_learned,
     .on_closed = on_closed,
 };
 

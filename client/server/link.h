@@ -18,14 +18,16 @@ struct link_options {
     struct h2_options h2;
 };
 
-/* All come from the loop, with nothing of nghttp2 on the stack. After on_refused and on_down the
- * link is gone. */
+/* All but on_learned come from the loop, with nothing of nghttp2 on the stack. After on_refused and
+ * on_down the link is gone. */
 struct link_ops {
     /* The server has acknowledged the link's SETTINGS. */
     void (*on_up)(void *user, struct link *l);
     void (*on_refused)(void *user, struct link *l, const struct refusal *r);
     /* The server says goodbye: client_link_goaway_reason tells why. */
     void (*on_goaway)(void *user, struct link *l);
+    /* The line has taught something. Comes from inside nghttp2: the owner takes a copy. */
+    void (*on_learned)(void *user, const struct line_rate *learned);
     /* The last stream has ended. */
     void (*on_idle)(void *user, struct link *l);
     void (*on_down)(void *user, struct link *l, const char *step, int err, const char *reason);

@@ -108,6 +108,13 @@ static void on_link_idle(void *user, struct link *l)
         close_idle_links(s);
 }
 
+/* The next link of the slot goes over the same line. */
+static void on_link_learned(void *user, const struct line_rate *learned)
+{
+    struct slot *s = user;
+    s->o.h2.learned = *learned;
+}
+
 static void on_link_down(void *user, struct link *l, const char *step, int err, const char *reason)
 {
     struct slot *s = user;
@@ -127,6 +134,7 @@ static const struct link_ops link_ops = {
     .on_up = on_link_up,
     .on_refused = on_link_refused,
     .on_goaway = on_link_goaway,
+    .on_learned = on_link_learned,
     .on_idle = on_link_idle,
     .on_down = on_link_down,
 };

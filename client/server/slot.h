@@ -41,7 +41,7 @@ enum { SLOT_OLD_MAX = 8 };
 
 /* Embedded in the tunnel. */
 struct slot {
-    struct link_options o;
+    struct link_options o;      /* o.h2.learned is of the slot's last link */
     const struct slot_ops *ops; /* static */
     void *user;                 /* borrowed: closes the slot before it dies */
     enum slot_state state;

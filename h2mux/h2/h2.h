@@ -8,6 +8,7 @@
 #ifndef H2MUX_H2_H2_H
 #define H2MUX_H2_H2_H
 
+#include "h2mux/h2/line.h"
 #include "h2mux/http/leg.h"
 #include "h2mux/io/sock.h"
 
@@ -41,6 +42,9 @@ struct h2_options {
     /* The bytes a second that the line is expected to carry; 0: nothing is expected, so every body
      * begins with a window of 64 KiB. */
     uint64_t line_rate;
+    /* What earlier links of this place have learned of the line, in the direction of the bodies
+     * that come here. It counts instead of line_rate as long as it is known. */
+    struct line_rate learned;
     /* An estimate of the round trip (microseconds) until a PING is answered, too large rather than
      * too small; 0: none. An OPENER measures the time until the peer's SETTINGS by itself. */
     uint64_t rtt_us;
@@ -72,6 +76,9 @@ struct h2_session_ops {
     /* Tells that a stream is given up because a budget is short. The stream holds @bytes, and its
      * reader has taken nothing for @stalled_ms. May be NULL. */
     void (*on_evicted)(void *user, uint64_t stalled_ms, uint64_t bytes);
+    /* Tells that the line has taught something, for h2_options.learned of the next link. Comes from
+     * inside nghttp2: the owner takes a copy and calls nothing of this header. May be NULL. */
+    void (*on_learned)(void *user, const struct line_rate *learned);
     /* Tells that the session is over, with @reason in words. Every open stream has had its
      * on_reset. The owner drops its pointer, because the session frees itself. */
     void (*on_closed)(void *user, int err, const char *reason);

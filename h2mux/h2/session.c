@@ -333,11 +333,19 @@ static void arm(struct stream_host *h)
     h2_session_arm(h2_session_of(h));
 }
 
+static void on_learned(struct stream_host *h)
+{
+    struct h2_session *s = h2_session_of(h);
+    if (s->ops->on_learned)
+        s->ops->on_learned(s->user, &h->flow.line.learned);
+}
+
 static const struct stream_host_ops host_ops = {
     .on_stream = on_stream,
     .on_left = on_left,
     .on_evicted = on_evicted,
     .arm = arm,
+    .on_learned = on_learned,
 };
 
 struct leg *h2_stream_open(struct h2_session *s, const struct message *m, bool end,

@@ -12,7 +12,7 @@ enum { FEW = 32 };
 /* Sums over the streams of a session. */
 struct sums {
     uint64_t held, still_held, granted, promised;
-    uint32_t requests, bodies, still_bodies, streams, frozen;
+    uint32_t requests, bodies, uploads, still_bodies, backlogs, streams, frozen;
 };
 
 static void add(struct sums *sum, const struct h2_stream *st)
@@ -25,6 +25,8 @@ static void add(struct sums *sum, const struct h2_stream *st)
     sum->still_bodies += st->flow.still > 0;
     sum->requests += st->flow.request_counted;
     sum->bodies += st->flow.body_counted;
+    sum->uploads += st->flow.body_counted && !st->connect;
+    sum->backlogs += st->flow.backlog;
     sum->frozen += list_linked(&st->reset.frozen);
 }
 
@@ -33,10 +35,12 @@ static void check_flow(const struct stream_flow *f, const struct sums *sum)
     CHECK_THAT(f->fill.used == sum->held);
     CHECK_THAT(f->requests == sum->requests);
     CHECK_THAT(f->bodies == sum->bodies);
+    CHECK_THAT(f->uploads == sum->uploads);
     CHECK_THAT(f->still_bodies == sum->still_bodies);
     CHECK_THAT(f->still_held == sum->still_held);
     CHECK_THAT(f->granted == sum->granted);
     CHECK_THAT(f->promised == sum->promised);
+    CHECK_THAT(f->backlogs == sum->backlogs);
     CHECK_THAT(!f->share || f->share->promised >= f->promised);
     CHECK_THAT(evict_group_check(&f->readers) == sum->held);
     CHECK_THAT(!f->share || f->share == &f->evictor->share);

@@ -133,6 +133,14 @@ static void sent_data(struct h2_session *s, size_t bytes)
         s->nuisance.credits += CREDITS_OF_DATA;
 }
 
+static void got_data(struct h2_stream *st, const nghttp2_frame *frame)
+{
+    bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    h2_stream_arrived(st, frame->hd.length, end);
+    if (end)
+        h2_stream_end(st);
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     struct h2_session *s = user;
@@ -146,8 +154,8 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
             (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
             h2_session_glitch(s, "DATA of padding");
         st = stream_of(ng, frame->hd.stream_id);
-        if (st && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-            h2_stream_end(st);
+        if (st)
+            got_data(st, frame);
         break;
     case NGHTTP2_SETTINGS:
         got_settings(s, frame);

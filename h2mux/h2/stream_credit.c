@@ -34,10 +34,21 @@ static void announce(struct stream_host *h, uint32_t initial)
     stream_host_mark(h);
 }
 
+/* Takes over what the line carries, unless that has hardly changed: SETTINGS are sent for it. */
+static void take_rate(struct stream_host *h)
+{
+    uint64_t rate = stream_host_rate(h), before = h->flow.first_rate;
+    if (4 * rate < 3 * before || 4 * rate > 5 * before)
+        h->flow.first_rate = rate;
+}
+
 void stream_host_fit_line(struct stream_host *h)
 {
+    if (h->flow.uploads == 0)
+        take_rate(h);
     uint64_t process = budget_fill(h->flow.share).limit / FIRSTS;
-    uint64_t link = h->flow.fill.limit / FIRSTS_OF_LINK, first = stream_host_line(h);
+    uint64_t link = h->flow.fill.limit / FIRSTS_OF_LINK;
+    uint64_t first = stream_host_line(h, h->flow.first_rate);
     first = first < process ? first : process;
     first = first < link ? first : link;
     bool larger = h->role == H2_SERVER && first > WINDOW_INITIAL;
@@ -71,6 +82,7 @@ static void count_body(struct h2_stream *st)
     struct stream_host *h = st->host;
     st->flow.body_counted = true;
     h->flow.bodies++;
+    h->flow.uploads += !st->connect;
     if (h->flow.bodies == STILL_FROM + 1)
         h->ops->arm(h);
 }
@@ -86,8 +98,11 @@ void h2_stream_uncount(struct h2_stream *st)
 {
     moves(st);
     h2_stream_forget_grant(st);
-    if (st->flow.body_counted)
+    h2_stream_forget_backlog(st);
+    if (st->flow.body_counted) {
         st->host->flow.bodies--;
+        st->host->flow.uploads -= !st->connect;
+    }
     st->host->flow.requests -= st->flow.request_counted;
     st->flow.body_counted = st->flow.request_counted = false;
 }

@@ -8,6 +8,7 @@ static void flow_init(struct stream_flow *f, const struct h2_options *o,
     f->fill.limit = o->buffer_limit;
     f->initial = f->first = WINDOW_INITIAL;
     f->line_rate = o->line_rate;
+    f->line.learned = o->learned;
     f->rtt_begin_us = o->rtt_us;
     f->evictor = o->evictor;
     f->share = f->evictor ? &f->evictor->share : NULL;

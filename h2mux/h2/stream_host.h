@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_host.h - holds the data that the streams of one session share, and declares the four calls
+/* stream_host.h - holds the data that the streams of one session share, and declares the calls
  * that streams make to their session.
  *
  * A session embeds its host and sets stream_host_ops; streams know only the host. So a session
@@ -33,6 +33,9 @@ struct stream_host_ops {
     void (*on_evicted)(struct stream_host *h, uint64_t stalled_ms, uint64_t bytes);
     /* Arms the session's timer, because a stream waits for a point in time. */
     void (*arm)(struct stream_host *h);
+    /* Tells the session's owner that the line has taught something
+     * (h2_session_ops.on_learned). */
+    void (*on_learned)(struct stream_host *h);
 };
 
 /* The flow control of all streams of a link together (stream_credit.c). "Held" bytes were handed up
@@ -45,6 +48,7 @@ struct stream_flow {
     uint64_t withheld;          /* connection credit kept back while a budget is spent */
     uint32_t requests;          /* open streams that are no WebSockets */
     uint32_t bodies;            /* open streams on which body bytes have arrived */
+    uint32_t uploads;           /* those of them that are no WebSockets */
     uint32_t still_bodies;      /* `bodies` whose readers have taken nothing for 1 s */
     uint64_t still_held;        /* bytes held for the readers of still_bodies */
     bool looks;                 /* some bytes are held by a window larger than `initial` */
@@ -54,6 +58,9 @@ struct stream_flow {
     uint32_t learned;           /* the largest window that a stream has grown to */
     uint64_t granted, promised; /* the sums of those of all streams */
     uint64_t line_rate;         /* bytes a second that the line is expected to carry; 0: nothing */
+    struct line line;           /* what has come has shown of the line */
+    uint32_t backlogs;          /* streams whose senders have more to send, and may */
+    uint64_t first_rate;        /* the rate that `first` was computed with */
     uint64_t rtt_begin_us;      /* the round trip as the attach call has shown it; 0: unknown */
     uint64_t rtt_us;            /* the last round trip; 0: none was measured yet */
     uint64_t rtt_least_us;      /* the shortest round trip; 0: none was measured yet */
@@ -115,14 +122,23 @@ bool stream_host_has_still(const struct stream_host *h);
 /* Announces another window for new streams, if the number of open ones or the line asks for it. */
 void stream_host_retier(struct stream_host *h);
 
-/* Takes over how long the line is now known to be, for the windows of new uploads. */
+/* Takes over how long the line is now known to be, for the windows of new uploads; and how much it
+ * carries, if no upload is open: SETTINGS change the windows of open streams, too, which may need
+ * more than a new one. */
 void stream_host_fit_line(struct stream_host *h);
 
-/* ---- stream_window.c */
+/* ---- stream_line.c */
 
-/* Returns the bytes that the line carries in a round trip (window_line). The shortest answer to a
- * PING tells the round trip, and before the first answer the attach call does. */
-uint32_t stream_host_line(const struct stream_host *h);
+/* stream_host_learned returns the rate (bytes a second) that the line has taught, or 0.
+ * stream_host_rate returns this rate, or before it is known the one that is expected. */
+uint64_t stream_host_learned(const struct stream_host *h);
+uint64_t stream_host_rate(const struct stream_host *h);
+
+/* Returns the bytes that the line carries in a round trip at @rate (window_line). The shortest
+ * answer to a PING tells the round trip, and before the first answer the attach call does. */
+uint32_t stream_host_line(const struct stream_host *h, uint64_t rate);
+
+/* ---- stream_window.c */
 
 /* Returns the window that every stream has at least: the announced one, or WINDOW_INITIAL if that
  * is less. */

@@ -53,6 +53,11 @@ struct h2_stream {
         /* The part of the window that was granted before a byte of the body had come; and how much
          * of it may still arrive. Both are counted in host->flow. */
         uint32_t granted, promised;
+        bool backlog; /* its sender has more to send, and may; counted in host->flow */
+        struct {
+            uint64_t us;
+            uint32_t bytes;
+        } late; /* the credit of the last round trip, which the sender may not have yet */
     } flow;
     struct evict_reader reader;     /* counts the bytes handed up without credit */
     struct schedule_entry schedule; /* its place among the streams with DATA to send */
@@ -122,6 +127,16 @@ void h2_stream_give_back(struct h2_stream *st, uint64_t bytes);
 void h2_stream_count_request(struct h2_stream *st);
 /* Ends the counting of @st as a request and as a body. */
 void h2_stream_uncount(struct h2_stream *st);
+
+/* ---- stream_line.c */
+
+/* Takes over that a DATA frame of @bytes bytes has come, with END_STREAM if @end, and learns from
+ * it what the line carries. */
+void h2_stream_arrived(struct h2_stream *st, size_t bytes, bool end);
+/* Takes over that the peer is granted @bytes more. */
+void h2_stream_note_grant(struct h2_stream *st, size_t bytes);
+/* Takes over that the sender of @st sends no more. */
+void h2_stream_forget_backlog(struct h2_stream *st);
 
 /* ---- stream_window.c */
 

@@ -73,18 +73,13 @@ static uint32_t known_window(const struct stream_host *h)
     return h->flow.learned < most ? h->flow.learned : (uint32_t)most;
 }
 
-uint32_t stream_host_line(const struct stream_host *h)
-{
-    uint64_t least = h->flow.rtt_least_us;
-    return window_line(least > 0 ? least : h->flow.rtt_begin_us, h->flow.line_rate);
-}
-
 /* Returns the window that a body is to have beside @others, because the line is long or because
- * other streams of the link have grown to it. A stream with a smaller window than others would get
- * a smaller share of the line. */
-static uint32_t common_window(const struct stream_host *h, uint32_t others)
+ * other streams of the link have grown to it, which is @known. A stream with a smaller window than
+ * others would get a smaller share of the line. */
+static uint32_t common_window(const struct stream_host *h, uint32_t known, uint32_t others)
 {
-    return window_start(known_window(h), stream_host_line(h), others, shared(h));
+    uint32_t line = stream_host_line(h, stream_host_rate(h));
+    return window_start(known, line, others, shared(h));
 }
 
 static bool may_double(const struct h2_stream *st)
@@ -118,6 +113,7 @@ static void return_credit(struct h2_stream *st)
     if (st->flow.kept == 0 || st->flow.kept < st->flow.window.size / 2)
         return;
     nghttp2_session_consume_stream(st->host->ng, st->id, st->flow.kept);
+    h2_stream_note_grant(st, st->flow.kept);
     st->flow.kept = 0;
 }
 
@@ -129,6 +125,7 @@ static void grow_by(struct h2_stream *st, uint32_t size, uint32_t more, uint64_t
     uint32_t back = more < st->flow.reduced ? more : st->flow.reduced;
     uint32_t unpaid = back < st->flow.owed ? back : st->flow.owed;
     window_resize(&st->flow.window, size, now);
+    h2_stream_note_grant(st, more);
     st->flow.reduced -= back;
     st->flow.owed -= unpaid;
     st->flow.kept += back - unpaid;
@@ -176,7 +173,8 @@ static uint32_t wanted(const struct h2_stream *st, bool used)
     uint32_t twice = used && may_double(st) ? window_double(&st->flow.window) : 0;
     if (twice > st->flow.window.size)
         return twice;
-    uint32_t size = windows_may_grow(h) ? common_window(h, moving(h) > 0 ? moving(h) - 1 : 0) : 0;
+    uint32_t others = moving(h) > 0 ? moving(h) - 1 : 0;
+    uint32_t size = windows_may_grow(h) ? common_window(h, known_window(h), others) : 0;
     return size > st->flow.window.size ? size : 0;
 }
 
@@ -257,13 +255,20 @@ static uint64_t grantable(const struct stream_host *h)
     return all < room ? all : room;
 }
 
+/* Returns the window that others have grown to, or 0 if a body has nobody to keep up with and the
+ * line is known: a window grows beyond what the line needs. */
+static uint32_t to_keep_up_with(const struct stream_host *h)
+{
+    return moving(h) == 0 && stream_host_learned(h) > 0 ? 0 : known_window(h);
+}
+
 /* Opens the window of @st as far as the line is long or other streams have grown. Every open
  * request counts as a body that gets the same. */
 static void start(struct h2_stream *st)
 {
     struct stream_host *h = st->host;
     uint32_t open = h->flow.requests - h->flow.still_bodies, now = st->flow.window.size;
-    uint32_t size = common_window(h, open > 0 ? open - 1 : 0);
+    uint32_t size = common_window(h, to_keep_up_with(h), open > 0 ? open - 1 : 0);
     uint64_t room = grantable(h);
     if (size <= now || room == 0)
         return;

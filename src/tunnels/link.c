@@ -51,6 +51,14 @@ static void announce(const struct link *l)
         tunnel_expect(t, l->worker->server->config->timeouts.attach_ms);
 }
 
+/* Returns what earlier links of the same place have learned of their line. */
+static struct line_rate known_line(const struct worker *w, const struct ticket *t,
+                                   const struct place *p)
+{
+    const struct tunnel *tunnel = registry_find(w->registry, slice_str(t->name));
+    return tunnel ? lines_find(&tunnel->lines, p) : (struct line_rate){0};
+}
+
 struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t,
                       const struct place *p)
 {
@@ -68,6 +76,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
         .stall_ms = c->timeouts.stall_ms,
         .line_rate = c->limits.line_rate / 8,
         .congestion = w->server->congestion,
+        .learned = known_line(w, t, p),
         .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
         .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
     };
@@ -249,6 +258,14 @@ static void on_idle(void *user)
         link_close(l, 0);
 }
 
+static void on_learned(void *user, const struct line_rate *learned)
+{
+    struct link *l = user;
+    struct place p = backend_place(&l->backend);
+    if (l->backend.tunnel)
+        lines_keep(&l->backend.tunnel->lines, &p, learned);
+}
+
 static void on_closed(void *user, int err, const char *reason)
 {
     struct link *l = user;
@@ -277,6 +294,7 @@ static const struct h2_session_ops session_ops = {
     .on_room = on_room,
     .on_idle = on_idle,
     .on_evicted = on_evicted,
+    .on_learned = on_learned,
     .on_closed = on_closed,
 };
 

@@ -193,6 +193,7 @@ void tunnel_free(struct tunnel *t)
     for (struct waiter *w; (w = queue_pop(&t->queue));)
         w->on_gone(w);
     commons_give(t->owner->worker->server->names, &t->seat);
+    lines_forget(&t->lines);
     free(t);
 }
 

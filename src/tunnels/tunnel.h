@@ -22,6 +22,7 @@
 #include "src/names/owner.h"
 #include "src/tunnels/backend.h"
 #include "src/tunnels/keep.h"
+#include "src/tunnels/lines.h"
 #include "src/tunnels/queue.h"
 
 enum {
@@ -61,6 +62,8 @@ struct tunnel {
     bool left_for_good;
 
     struct keep keep; /* whether the owner keeps the ticket */
+
+    struct lines lines; /* what the lines of its links carry */
 
     bool cookie_warned; /* rule R15a was logged */
     uint64_t exchanges; /* requests since the tunnel was made */

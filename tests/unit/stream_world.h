@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* stream_world.h - runs a session of ours against a plain nghttp2 session that sends bodies to it.
  * The test delivers what crosses, piece by piece, and reads for each stream. For tests of
- * stream_window.c. */
+ * stream_window.c and stream_line.c. */
 #ifndef TESTS_UNIT_STREAM_WORLD_H
 #define TESTS_UNIT_STREAM_WORLD_H
 
@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "h2mux/base/clock.h"
 #include "h2mux/h2/session_int.h"
 
 enum { KI = 1024, MI = 1024 * KI, LINE_RATE = 125000000, LARGE = 512 * KI };
@@ -31,6 +32,7 @@ struct world {
     struct reader readers[STOCK_STREAMS];
     size_t n_readers, open;
     uint64_t seed, look_us;
+    struct line_rate learned; /* what the session has told last */
 };
 
 /* ---- our side */
@@ -96,6 +98,11 @@ static inline void on_goaway(void *user, struct slice debug)
 {
 }
 
+static inline void on_learned(void *user, const struct line_rate *learned)
+{
+    ((struct world *)user)->learned = *learned;
+}
+
 static inline void on_closed(void *user, int err, const char *reason)
 {
     fail_msg("the session has ended: %s", reason);
@@ -105,6 +112,7 @@ static const struct h2_session_ops session_ops = {
     .on_up = on_up,
     .on_stream = on_stream,
     .on_goaway = on_goaway,
+    .on_learned = on_learned,
     .on_closed = on_closed,
 };
 
@@ -158,11 +166,13 @@ static inline void deliver_all(struct world *w)
     } while (buf_len(&w->to_peer) > 0);
 }
 
-/* The peer's SETTINGS come @late_us after our session has begun. */
-static inline void world_open_late(struct world *w, enum h2_role ours, uint64_t late_us)
+/* The peer's SETTINGS come @late_us after our session has begun. Earlier links have @learned. */
+static inline void world_open_again(struct world *w, enum h2_role ours, uint64_t late_us,
+                                    const struct line_rate *learned)
 {
     const struct h2_options options = {
         .line_rate = LINE_RATE,
+        .learned = *learned,
         .rtt_us = late_us,
         .max_streams = 10000,
         .ping_timeout_ms = 60000,
@@ -183,6 +193,11 @@ static inline void world_open_late(struct world *w, enum h2_role ours, uint64_t 
     stock_frame(&w->peer);
     settle(w);
     deliver_all(w);
+}
+
+static inline void world_open_late(struct world *w, enum h2_role ours, uint64_t late_us)
+{
+    world_open_again(w, ours, late_us, &(struct line_rate){0});
 }
 
 static inline void world_open(struct world *w, enum h2_role ours)

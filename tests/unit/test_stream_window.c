@@ -45,6 +45,7 @@ static void make_grow(struct world *w)
     f->learned = chance(w, 3) > 0 ? 0 : 4096u << chance(w, 9);
     f->rtt_us = f->rtt_least_us = chance(w, 2) > 0 ? 1 : 60000000;
     f->line_rate = chance(w, 2) > 0 ? 0 : 1u << chance(w, 18);
+    f->first_rate = f->line_rate;
     stream_host_fit_line(&w->session->host);
     stream_host_retier(&w->session->host);
 }
