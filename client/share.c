@@ -92,7 +92,11 @@ static bool make_tls(struct share *s)
 {
     const struct config *c = s->o.config;
     struct tls_client_options server = {
-        .ca_file = c->remote.ca, .ca_beside = true, .insecure = c->remote.any_cert};
+        .ca_file = c->remote.ca,
+        .ca_beside = true,
+        .insecure = c->remote.any_cert,
+        .resumes = true,
+    };
     struct tls_client_options origin = {
         .ca_file = c->local.ca,
         .cert_file = c->local.cert,

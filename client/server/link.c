@@ -23,9 +23,9 @@ struct link {
     const struct link_ops *ops; /* static */
     void *user;                 /* borrowed: closes the link before it dies */
     enum link_state state;
-    struct call *call;          /* weak: it ends with its answer */
-    struct h2_session *session; /* owned until it ends by itself */
-    bool acked, goaway, idle;   /* noted, and not told */
+    struct call *call;                /* weak: it ends with its answer */
+    struct h2_session *session;       /* owned until it ends by itself */
+    bool let_in, acked, goaway, idle; /* noted, and not told */
     enum link_farewell farewell;
     struct task tell;
     struct log_limit evictions;
@@ -174,6 +174,10 @@ static void come_up(struct link *l)
 static void run_tell(void *user)
 {
     struct link *l = user;
+    if (l->let_in && l->state == LINK_SETTLING) {
+        l->let_in = false;
+        l->ops->on_let_in(l->user, l);
+    }
     if (l->acked && l->state == LINK_SETTLING)
         come_up(l);
     if (l->goaway && l->state != LINK_DEAD) {
@@ -203,6 +207,7 @@ static void on_upgraded(void *user, struct sock *sock, uint64_t took_us)
     l->session = h2_session_new(l->o.env->loop, sock, H2_SERVER, &l->o.h2, &session_ops, l);
     timer_arm(&l->settle, l->o.env->timeout_ms);
     enter(l, LINK_SETTLING);
+    note(l, &l->let_in);
 }
 
 static void on_answer(void *user, const struct call_answer *a)

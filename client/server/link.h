@@ -21,6 +21,9 @@ struct link_options {
 /* All but on_learned come from the loop, with nothing of nghttp2 on the stack. After on_refused and
  * on_down the link is gone. */
 struct link_ops {
+    /* The server has let the link in, and the link's SETTINGS are on their way. Comes before on_up,
+     * or before the link's end. */
+    void (*on_let_in)(void *user, struct link *l);
     /* The server has acknowledged the link's SETTINGS. */
     void (*on_up)(void *user, struct link *l);
     void (*on_refused)(void *user, struct link *l, const struct refusal *r);

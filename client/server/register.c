@@ -48,13 +48,15 @@ static int64_t parse_time(const char *text)
     return end && *end == '\0' ? timegm(&tm) : 0;
 }
 
-static unsigned parse_links(const cJSON *o)
+static void parse_limits(const cJSON *o, struct grant *g)
 {
     const cJSON *limits = cJSON_GetObjectItemCaseSensitive(o, "limits");
     double links = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(limits, "links"));
-    if (!(links >= 1)) /* true for NaN too */
-        return 1;
-    return links < UINT16_MAX ? (unsigned)links : UINT16_MAX;
+    double hold_ms = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(limits, "hold_ms"));
+    g->links = 1;
+    if (links >= 1) /* which NaN is not */
+        g->links = links < UINT16_MAX ? (unsigned)links : UINT16_MAX;
+    g->holds = hold_ms > 0;
 }
 
 static int parse_members(const cJSON *o, struct grant *g, const char **reason)
@@ -73,7 +75,7 @@ static int parse_members(const cJSON *o, struct grant *g, const char **reason)
         url_parse(slice_str(attach), &g->attach) < 0)
         return wrong(reason, "the attach address is not an https URL");
     g->expires_s = take_text(o, "expires", expires, sizeof expires) ? parse_time(expires) : 0;
-    g->links = parse_links(o);
+    parse_limits(o, g);
     return 0;
 }
 

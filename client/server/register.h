@@ -26,6 +26,7 @@ struct grant {
     bool attach_public; /* only public addresses of it may be dialled */
     int64_t expires_s;  /* wall clock; 0: the server does not say */
     unsigned links;     /* how many links one client may have; 1 where the server does not say */
+    bool holds;         /* requests wait for a link that comes up */
 };
 
 struct register_ops {

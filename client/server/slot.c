@@ -70,6 +70,13 @@ static void close_idle_links(struct slot *s)
 
 /* ---- what they tell */
 
+static void on_link_let_in(void *user, struct link *l)
+{
+    struct slot *s = user;
+    if (l == s->link)
+        s->ops->on_let_in(s->user, s);
+}
+
 static void on_link_up(void *user, struct link *l)
 {
     struct slot *s = user;
@@ -131,6 +138,7 @@ static void on_link_down(void *user, struct link *l, const char *step, int err, 
 }
 
 static const struct link_ops link_ops = {
+    .on_let_in = on_link_let_in,
     .on_up = on_link_up,
     .on_refused = on_link_refused,
     .on_goaway = on_link_goaway,

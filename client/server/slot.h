@@ -26,6 +26,8 @@ struct slot;
 struct slot_ops {
     /* The slot wants a link: the owner calls slot_attach, now or later, or slot_rest. */
     void (*on_want)(void *user, struct slot *s);
+    /* The slot ATTACHES still; what is asked of the server from now on meets its link. */
+    void (*on_let_in)(void *user, struct slot *s);
     void (*on_up)(void *user, struct slot *s);
     void (*on_refused)(void *user, struct slot *s, const struct refusal *r);
     void (*on_lost)(void *user, struct slot *s, const char *step, int err, const char *reason);

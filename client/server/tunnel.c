@@ -293,14 +293,27 @@ static void on_slot_wants(void *user, struct slot *s)
     admit(user, s);
 }
 
+static void tell_url(struct tunnel *t)
+{
+    t->url_told = true;
+    t->o.on_url(t->o.user, t->holding.grant.url);
+}
+
+/* Rule O82: a viewer who is here before our SETTINGS waits, if the server lets anybody wait. */
+static void on_slot_let_in(void *user, struct slot *s)
+{
+    struct tunnel *t = user;
+    if (t->holding.grant.holds)
+        tell_url(t);
+}
+
 static void on_slot_up(void *user, struct slot *s)
 {
     struct tunnel *t = user;
     t->retries = 0;
     LOG(INFO, "link_up", LOG_STR("name", t->holding.grant.id),
         LOG_STR("attach", t->holding.grant.attach.authority), LOG_U("slot", s->o.slot));
-    t->url_told = true;
-    t->o.on_url(t->o.user, t->holding.grant.url);
+    tell_url(t);
     if (t->state == TUNNEL_HOLDING)
         holding_renew_in_time(&t->holding);
     start_slots(t);
@@ -378,6 +391,7 @@ static void on_slot_quiet(void *user)
 
 static const struct slot_ops slot_ops = {
     .on_want = on_slot_wants,
+    .on_let_in = on_slot_let_in,
     .on_up = on_slot_up,
     .on_refused = on_slot_refused,
     .on_lost = on_slot_lost,

@@ -31,7 +31,7 @@ struct tunnel_options {
     uint64_t max_retries;    /* in a row while no link is up; 0: no limit */
     uint64_t leave_ms;       /* how long running exchanges have when the tunnel leaves */
 
-    /* Viewers are served under @url from now on. Comes each time that a link is up. */
+    /* Viewers are served under @url from now on. Comes each time that a link is let in or is up. */
     void (*on_url)(void *user, const char *url);
 
     /* The tunnel does nothing more. Comes once. */

@@ -249,6 +249,8 @@ class RawServer:
 
     It stands in for a Server where a Client is started."""
 
+    hold_ms = 4000
+
     def __init__(self, certificate, serve, name="hostile-name"):
         self.certificate, self.serve, self.name = certificate, serve, name
         self.context = certificate.server_context()
@@ -299,7 +301,7 @@ class RawServer:
             f'{{"id":"{self.name}","url":"https://{self.name}.localhost:{self.port}",'
             f'"port":{self.port},"max_conn_count":10,"ticket":"e30.e30",'
             f'"attach":"{self.url}/tunnel/{self.name}","expires":"2099-01-01T00:00:00Z",'
-            '"limits":{"streams":20000,"links":4,"hold_ms":4000}}'
+            f'"limits":{{"streams":20000,"links":4,"hold_ms":{self.hold_ms}}}}}'
         )
         return (
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:"

@@ -310,7 +310,13 @@ class Client(AnyClient):
         return self
 
     def wait_up(self, deadline_s=10.0):
-        """Waits for the first line of output, which appears when the link is up."""
+        """Waits until the link is up. The URL appears before, while viewers are held."""
+        self.wait_url(deadline_s)
+        if not {"warn", "error"} & set(self.argv):  # levels of --log-level
+            self.program.wait_output("link_up", deadline_s)
+
+    def wait_url(self, deadline_s=10.0):
+        """Waits for the first line of output."""
         self.url = self.program.wait_output(r"\Ayour url is: (\S+)$", deadline_s, "stdout").group(1)
         self.name = re.match(r"https?://([^.]+)\.", self.url).group(1)
 

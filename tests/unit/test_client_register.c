@@ -80,23 +80,28 @@ static void test_members(void **state)
     assert_int_equal(g.expires_s, 0);
 }
 
+/* O82: the server says in hold_ms whether requests wait for a link. */
 static void test_limits(void **state)
 {
     static const struct {
         const char *limits;
         unsigned links;
+        bool holds;
     } limits[] = {
-        {"", 1},
-        {",\"limits\":{\"streams\":20000,\"links\":4,\"hold_ms\":4000}", 4},
-        {",\"limits\":{\"links\":1}", 1},
-        {",\"limits\":{\"links\":0}", 1},
-        {",\"limits\":{\"links\":-4}", 1},
-        {",\"limits\":{\"links\":\"4\"}", 1},
-        {",\"limits\":{\"links\":1e300}", UINT16_MAX},
-        {",\"limits\":{}", 1},
-        {",\"limits\":[4]", 1},
-        {",\"limits\":4", 1},
-        {",\"limits\":null", 1},
+        {"", 1, false},
+        {",\"limits\":{\"streams\":20000,\"links\":4,\"hold_ms\":4000}", 4, true},
+        {",\"limits\":{\"links\":2,\"hold_ms\":0}", 2, false},
+        {",\"limits\":{\"hold_ms\":-1}", 1, false},
+        {",\"limits\":{\"hold_ms\":\"4000\"}", 1, false},
+        {",\"limits\":{\"links\":1}", 1, false},
+        {",\"limits\":{\"links\":0}", 1, false},
+        {",\"limits\":{\"links\":-4}", 1, false},
+        {",\"limits\":{\"links\":\"4\"}", 1, false},
+        {",\"limits\":{\"links\":1e300}", UINT16_MAX, false},
+        {",\"limits\":{}", 1, false},
+        {",\"limits\":[4]", 1, false},
+        {",\"limits\":4", 1, false},
+        {",\"limits\":null", 1, false},
     };
 
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
@@ -105,8 +110,8 @@ static void test_limits(void **state)
         const char *reason;
         snprintf(body, sizeof body, "{" GOOD "%s}", limits[i].limits);
         assert_int_equal(register_parse(slice_str(body), &g, &reason), 0);
-        if (g.links != limits[i].links)
-            fail_msg("%s: %u", limits[i].limits, g.links);
+        if (g.links != limits[i].links || g.holds != limits[i].holds)
+            fail_msg("%s: %u %d", limits[i].limits, g.links, g.holds);
     }
 }
 

@@ -41,6 +41,11 @@ static void on_want(void *user, struct slot *s)
     loop_stop(x->loop);
 }
 
+static void on_let_in(void *user, struct slot *s)
+{
+    fail();
+}
+
 static void on_up(void *user, struct slot *s)
 {
     fail();
@@ -73,6 +78,7 @@ static void on_quiet(void *user)
 
 static const struct slot_ops ops = {
     .on_want = on_want,
+    .on_let_in = on_let_in,
     .on_up = on_up,
     .on_refused = on_refused,
     .on_lost = on_lost,

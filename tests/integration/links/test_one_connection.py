@@ -4,15 +4,17 @@ that a viewer who is faster than the client's SETTINGS is served. docs/http-rule
 """
 
 import contextlib
+import threading
 import time
 
 import pytest
 from support.foreign import PREFACE, ForeignLink, attach, register
-from support.frames import SWITCHING, RawServer, request, settings
+from support.faultproxy import UP
+from support.frames import ACK, SETTINGS, SWITCHING, RawServer, frame, request, settings
 from support.front_ends import Caddy, Haproxy
 from support.nginx import Nginx
 from support.programs import Client
-from support.viewer import Viewer, fetch, head
+from support.viewer import Viewer, fetch, head, links
 from support.wait import wait_until
 from support.websocket_viewer import HANDSHAKE
 
@@ -197,3 +199,68 @@ def test_a_connection_that_cannot_go_on(certificate, tmp_path, ended, scripted, 
     )
     assert "not_connected" not in client.program.log
     assert not asked
+
+
+# ---- the URL
+
+
+class SilentServer(RawServer):
+    """Does not acknowledge the client's SETTINGS before .go is set."""
+
+    def __init__(self, certificate, hold_ms):
+        super().__init__(certificate, None)
+        self.hold_ms = hold_ms
+        self.settings, self.go = threading.Event(), threading.Event()
+
+    def _run(self, connection):
+        connection.send(PREFACE + settings({}))
+        connection.exactly(9)
+        self.settings.set()
+        self.go.wait(60)
+        connection.send(frame(SETTINGS, ACK, 0))
+        connection.rest()
+
+
+@pytest.mark.rule("O82")
+@pytest.mark.parametrize("hold_ms", [4000, 0])
+def test_the_url_comes_with_our_settings(certificate, tmp_path, ended, http_origin, hold_ms):
+    """A client whose server holds nobody waits for the acknowledgement."""
+    server = ended.enter_context(contextlib.closing(SilentServer(certificate, hold_ms)))
+    client = Client(server, http_origin.port, tmp_path, *NO_FILE, wait=False)
+    ended.callback(client.stop)
+    assert server.settings.wait(20)
+    if hold_ms > 0:
+        client.wait_url()
+        assert "link_up" not in client.program.log
+    else:
+        time.sleep(0.3)
+        assert client.program.stdout == ""
+    server.go.set()
+    client.wait_up()
+
+
+@pytest.mark.rule("O82", "O83")
+def test_a_viewer_is_faster_than_the_settings(server, http_origin, new_client, new_proxy):
+    """The line to the client is long, the viewer is beside the server."""
+    proxy = new_proxy(server.port)
+    proxy.shape(UP, lag_s=0.5)
+    client = new_client(
+        http_origin.port, *NO_FILE, url=f"https://localhost:{proxy.port}", wait=False
+    )
+    client.wait_url(20)
+    seen = links(server, client.name)
+    assert fetch(server.port, client.host, "/echo").status == 200
+    assert seen == 0
+
+
+@pytest.mark.rule("O84")
+def test_the_next_link_resumes_the_session(certificate, tmp_path, ended, http_origin):
+    server = RawServer(certificate, lambda peer: peer.ended.wait(60))
+    ended.enter_context(contextlib.closing(server))
+    client = Client(server, http_origin.port, tmp_path, *NO_FILE)
+    ended.callback(client.stop)
+    ended.callback(server.close)  # first, so that the client has no server to say goodbye to
+    for number in range(3):
+        wait_until(lambda: len(server.peers) > number, 20, "the next link")
+        assert server.peers[number].connection.socket.session_reused == (number > 0)
+        server.peers[number].close()
