@@ -5,7 +5,10 @@ viewer, oneportd, oneport and origin.
 UP is the direction to the target, DOWN the direction back. `freeze`, `abandon` and `reset` affect
 the connections that exist at that time; later ones are unharmed. `Relay.fault_after` breaks one
 connection after a number of bytes in one direction, `fault_next` does so to the next connection.
-`shape` (bytes per segment, delay, rate) holds for all connections."""
+`shape` (bytes per segment, delay, rate) holds for all connections.
+
+A flight is what passes in one direction until something passes in the other. On a line with a lag,
+the flights of DOWN are the round trips that the connection has taken since it was made."""
 
 import queue
 import socket
@@ -32,12 +35,13 @@ LATE_S = 0.05  # a direction with a rate makes up for sleeps that were too long 
 class Shape:
     """Says how one direction passes bytes on."""
 
-    def __init__(self, piece=0, delay_s=0.0, rate=0, lag_s=0.0):
+    def __init__(self, piece=0, delay_s=0.0, rate=0, lag_s=0.0, connect_s=0.0):
         self.piece = piece  # bytes per segment; 0: as they come
         self.delay_s = delay_s  # bytes wait so long before they are sent
         self.rate = rate  # bytes a second; 0: no limit
         # Every byte takes so long, as on a long line; for connections made from then on.
         self.lag_s = lag_s
+        self.connect_s = connect_s  # with a lag: what TCP's handshake would have taken
 
 
 class Broken(Exception):
@@ -49,6 +53,7 @@ class FaultProxy:
         self.target_port = target_port
         self.shapes = {UP: Shape(piece), DOWN: Shape(piece)}
         self.planned = None
+        self.allowed = {UP: None, DOWN: None}  # flights; None: any number
         self.relays = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self.listener.getsockname()[1]
@@ -81,6 +86,10 @@ class FaultProxy:
         for direction in directions or (UP, DOWN):
             self.shapes[direction] = Shape(**how)
 
+    def allow(self, direction, flights):
+        """Lets no more than @flights pass in @direction of each connection, until thaw()."""
+        self.allowed[direction] = flights
+
     def fault_next(self, direction, count, kind):
         """Breaks the next connection once @count bytes of @direction have passed."""
         self.planned = (direction, count, kind)
@@ -95,6 +104,7 @@ class FaultProxy:
             relay.frozen.update(directions or (UP, DOWN))
 
     def thaw(self):
+        self.allowed = {UP: None, DOWN: None}
         for relay in self.open_relays:
             relay.frozen.clear()
 
@@ -126,10 +136,12 @@ class Relay:
     def __init__(self, proxy, near, far):
         self.proxy, self.near, self.far = proxy, near, far
         self.frozen = set()
+        self.begun = time.monotonic()
         self.gone = False
         self.cut = False
         self.ended = []  # directions that have ended
         self.passed = {UP: 0, DOWN: 0}
+        self.flights = []  # the direction of each
         self.limit = {UP: None, DOWN: None}  # (bytes passed, kind)
         self.due = {UP: 0.0, DOWN: 0.0}  # when the last bytes were through, at the rate
         for end in (near, far):
@@ -144,6 +156,7 @@ class Relay:
     def _pump(self, source, sink, direction):
         try:
             for data in self._arrivals(source, direction):
+                self._note_flight(direction)
                 self._wait_thaw(direction)
                 self._pass(sink, data, direction)
             self._wait_thaw(direction)
@@ -159,15 +172,23 @@ class Relay:
         if len(self.ended) == 2 and not self.frozen:
             self.close()
 
+    def _note_flight(self, direction):
+        if self.flights[-1:] == [direction]:
+            return
+        if self.flights.count(direction) == self.proxy.allowed[direction]:
+            self.frozen.add(direction)
+        else:
+            self.flights.append(direction)
+
     def _arrivals(self, source, direction):
         """Yields the bytes of @source as they come out of the line, until their end."""
-        lag_s = self.proxy.shapes[direction].lag_s
-        if lag_s == 0:
+        shape = self.proxy.shapes[direction]
+        if shape.lag_s == 0:
             while data := self._patiently(source.recv, 65536):
                 yield data
             return
         line = queue.Queue()
-        threading.Thread(target=self._fill, args=(source, line, lag_s), daemon=True).start()
+        threading.Thread(target=self._fill, args=(source, line, shape), daemon=True).start()
         while True:
             due, data = line.get()
             time.sleep(max(0.0, due - time.monotonic()))
@@ -177,14 +198,15 @@ class Relay:
                 return
             yield data
 
-    def _fill(self, source, line, lag_s):
+    def _fill(self, source, line, shape):
         data = b"none yet"
         while data and not isinstance(data, OSError):
             try:
                 data = self._patiently(source.recv, 65536)
             except OSError as error:
                 data = error
-            line.put((time.monotonic() + lag_s, data))
+            left = max(time.monotonic(), self.begun + shape.connect_s)
+            line.put((left + shape.lag_s, data))
 
     def _swallow(self, source):
         """Drops what is still sent into a direction that has ended. Closing instead would turn the
@@ -250,6 +272,9 @@ class Relay:
             except OSError:
                 pass  # that end has closed by itself
         raise Broken
+
+    def thaw(self, direction):
+        self.frozen.discard(direction)
 
     def fault_after(self, direction, count, kind):
         """Breaks the connection once @count more bytes have passed. With 0 the next bytes break

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from support.foreign import PREFACE, ForeignLink, attach, register
-from support.faultproxy import UP
+from support.faultproxy import DOWN, UP
 from support.frames import ACK, SETTINGS, SWITCHING, RawServer, frame, request, settings
 from support.front_ends import Caddy, Haproxy
 from support.nginx import Nginx
@@ -121,6 +121,30 @@ def test_another_port_is_dialled(new_server, http_origin, new_client, new_proxy)
     new_client(http_origin.port, *NO_FILE, server=server, url=f"https://localhost:{registers.port}")
     assert (len(registers.relays), len(attaches.relays)) == (1, 1)
     wait_until(lambda: registers.relays[0].gone, what="the end of the register call")
+
+
+LAG_S = 0.15  # so that what leaves together passes together
+
+
+@pytest.mark.rule("O80", "O82", "O85")
+def test_the_round_trips_of_a_start(door, server, http_origin, new_client, new_proxy):
+    """TCP, TLS, register and attach; then the URL is there. The first request takes one more."""
+    proxy = new_proxy(door.port)
+    proxy.shape(lag_s=LAG_S)
+    proxy.allow(DOWN, 3)
+    client = new_client(
+        http_origin.port, *NO_FILE, url=f"https://localhost:{proxy.port}", wait=False
+    )
+    client.wait_url(20)
+    (relay,) = proxy.relays
+    assert relay.flights[:6] == [UP, DOWN] * 3
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/echo", client.host))
+        assert viewer.silent_for(3 * LAG_S)
+        proxy.allow(DOWN, 4)
+        relay.thaw(DOWN)
+        assert viewer.response().status == 200
+    assert len(proxy.relays) == 1 and "link_up" in client.program.log
 
 
 class OddServer(RawServer):
