@@ -15,6 +15,7 @@
 #include "h2mux/io/tls_gcm.h"
 #include "src/account.h"
 #include "src/cage.h"
+#include "src/check_command.h"
 #include "src/crew.h"
 #include "src/drain.h"
 #include "src/edge/binding.h"
@@ -22,6 +23,7 @@
 #include "src/edge/gate.h"
 #include "src/edge/leap.h"
 #include "src/edge/listener.h"
+#include "src/http/pages.h"
 #include "src/limits/quota.h"
 #include "src/names/directory.h"
 #include "src/names/names_file.h"
@@ -125,6 +127,21 @@ static int open_trust(void *program)
 static void close_trust(void *program)
 {
     trust_free(server_of(program)->trust);
+}
+
+static int open_pages(void *program)
+{
+    struct server *s = server_of(program);
+    char reason[PAGES_REASON_MAX];
+    if (!s->config->urls.pages)
+        return 0;
+    s->pages = pages_load(s->config->urls.pages, reason);
+    return s->pages ? 0 : complain("--pages", reason);
+}
+
+static void close_pages(void *program)
+{
+    pages_free(server_of(program)->pages);
 }
 
 static int open_limits(void *program)
@@ -428,6 +445,7 @@ static int serve(void *program)
 static const struct stage stages[] = {
     {open_log, close_log},
     {open_trust, close_trust},
+    {open_pages, close_pages},
     {open_limits, close_limits},
     {open_tls, close_tls},
     {open_sockets, close_sockets},
@@ -465,7 +483,7 @@ int main(int argc, char **argv)
         return names_command_run(argc - 1, argv + 1);
     switch (config_parse(argc, argv, &config)) {
     case OPT_RUN:
-        status = run(&config);
+        status = config.check ? check_command_run(&config) : run(&config);
         break;
     case OPT_SHOWN:
         status = EXIT_SUCCESS;

@@ -5,8 +5,10 @@
 #include <stdio.h>
 
 #include "h2mux/base/log.h"
+#include "src/http/pages.h"
 #include "src/names/label.h"
 #include "src/names/names_file.h"
+#include "src/tunnels/register.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
 #include "src/worker/certificate.h"
@@ -21,21 +23,29 @@ static const char landing_format[] =
     "<p>What runs on a computer somewhere gets a public address here, as "
     "<b>NAME.%s</b>, over one connection.</p>\n"
     "<p>To share the service on port 3000 of yours:</p>\n"
-    "<pre>oneport --host %s 3000</pre></main></body></html>\n";
+    "<pre>oneport --host %s 3000</pre>\n"
+    "<p>The program <b>oneport</b> is a single file. Whoever runs this server has it, or makes it "
+    "of "
+    "the server's source: <b>make portable</b> for any Linux, <b>make deb</b> for Debian and "
+    "Ubuntu.</p>\n"
+    "<p>Everybody who has the address can open what you share.</p></main></body></html>\n";
 
-void admin_landing(struct worker *w, struct answer *a)
+void admin_landing(struct worker *w, const struct call *call, struct answer *a)
 {
     const struct config *c = w->server->config;
+    char host[REGISTER_HOST_MAX];
     struct buf page;
     if (c->urls.landing) {
         answer_redirect(a, 302, slice_str(c->urls.landing));
         return;
     }
+    register_host(w->server, call, host);
     answer_init(a, 200);
     buf_init(&page, LANDING_MAX);
-    if (buf_printf(&page, landing_format, c->domain, c->domain) == 0)
+    if (buf_printf(&page, landing_format, c->domain, host) == 0)
         answer_html(a, buf_slice(&page), false);
     buf_release(&page);
+    pages_replace(w->server->pages, a);
 }
 
 /* Names a counter of struct worker_stats that the status shows. */

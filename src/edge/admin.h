@@ -5,10 +5,11 @@
 #define SRC_EDGE_ADMIN_H
 
 #include "src/http/answer.h"
+#include "src/names/call.h"
 #include "src/worker/worker.h"
 
-/* Makes @a the landing page, or a redirect to the page of --landing. */
-void admin_landing(struct worker *w, struct answer *a);
+/* Makes @a the landing page for the viewer of @call, or a redirect to the page of --landing. */
+void admin_landing(struct worker *w, const struct call *call, struct answer *a);
 
 /* Makes @a the server's counters, summed over all workers. */
 void admin_status(struct worker *w, struct answer *a);

@@ -44,7 +44,7 @@ static enum builtin_verdict old_client(struct worker *w, const struct call *c,
     if (answer_prefers_html(fields_value(&c->m->fields, SLICE("accept")))) {
         if (c->route.builtin.name.len > 0)
             return fail(out, FAIL_NOT_FOUND);
-        admin_landing(w, &out->answer);
+        admin_landing(w, c, &out->answer);
         return BUILTIN_ANSWER;
     }
     char *message =
@@ -74,7 +74,7 @@ enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head
         answer_options(&out->answer, c->route.builtin.allow);
         break;
     case BUILTIN_LANDING:
-        admin_landing(w, &out->answer);
+        admin_landing(w, c, &out->answer);
         break;
     case BUILTIN_OLD_CLIENT:
         return old_client(w, c, out);

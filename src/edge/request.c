@@ -9,6 +9,7 @@
 
 #include "h2mux/base/check.h"
 #include "src/edge/builtin.h"
+#include "src/http/pages.h"
 #include "src/limits/abuse.h"
 #include "src/limits/address_buckets.h"
 #include "src/tunnels/link.h"
@@ -162,6 +163,7 @@ static void refuse(struct request *r, enum failure why, struct slice name, bool 
 {
     struct answer a;
     answer_failure(&a, why, r->accept, name, reload_s(r, name));
+    pages_replace(r->worker->server->pages, &a);
     log_answer(r, failure_status(why), failure_type(why), buf_len(&a.body));
     send_answer(r, &a, close);
 }
@@ -277,6 +279,7 @@ static void refuse_method(struct request *r, const char *allow)
 {
     struct answer a;
     answer_failure(&a, FAIL_METHOD, r->accept, SLICE(""), 0);
+    pages_replace(r->worker->server->pages, &a);
     answer_allow(&a, allow);
     log_answer(r, a.head.status, failure_type(FAIL_METHOD), buf_len(&a.body));
     send_answer(r, &a, false);
@@ -366,6 +369,7 @@ static size_t on_failure(void *owner, enum failure why)
     struct answer a;
     struct slice name = slice_str(r->exchange->name);
     answer_failure(&a, why, r->accept, name, reload_s(r, name));
+    pages_replace(r->worker->server->pages, &a);
     size_t bytes = buf_len(&a.body);
     r->exchange = NULL;
     send_answer(r, &a, false);

@@ -69,7 +69,7 @@ void answer_json(struct answer *a, cJSON *json)
 /* What a page may load and run: nothing but its style, even if an attacker managed to get markup
  * into it. */
 #define PAGE_POLICY                                                                                \
-    "default-src 'none'; style-src 'sha256-4mx5fojjZg/axU9lZiNkegHFNLXubeCLE5lHFwVkLGs='; "        \
+    "default-src 'none'; style-src 'sha256-PH3AmNPxYwyQJfndF1Q76H0POfqtmTMCjQoBIQ5XIo0='; "        \
     "base-uri 'none'; "                                                                            \
     "form-action 'none'"
 
@@ -77,6 +77,22 @@ void answer_html(struct answer *a, struct slice html, bool in_frames)
 {
     fields_add(&a->head.fields, SLICE("Content-Security-Policy"),
                in_frames ? SLICE(PAGE_POLICY) : SLICE(PAGE_POLICY "; frame-ancestors 'none'"));
+    set_body(a, SLICE("text/html; charset=utf-8"), html);
+}
+
+void answer_own_html(struct answer *a, struct slice html)
+{
+    static const char policy[] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+                                 "base-uri 'none'; form-action 'none'";
+    struct fields *f = &a->head.fields;
+    struct slice before = fields_value(f, SLICE("content-security-policy"));
+    bool in_frames = !slice_ends(before, SLICE("frame-ancestors 'none'"));
+    fields_remove(f, SLICE("content-security-policy"));
+    fields_remove(f, SLICE("content-type"));
+    fields_remove(f, SLICE("x-content-type-options"));
+    fields_remove(f, SLICE("referrer-policy"));
+    fields_add_printf(f, SLICE("Content-Security-Policy"), "%s%s", policy,
+                      in_frames ? "" : "; frame-ancestors 'none'");
     set_body(a, SLICE("text/html; charset=utf-8"), html);
 }
 

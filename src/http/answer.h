@@ -31,13 +31,18 @@ void answer_json(struct answer *a, cJSON *json);
  * show it in a frame. */
 void answer_html(struct answer *a, struct slice html, bool in_frames);
 
+/* Replaces the page that answer_html gave by the operator's page @html. It may have styles and
+ * pictures in itself, and runs and loads nothing. The rule of frames stays. */
+void answer_own_html(struct answer *a, struct slice html);
+
 /* Gives the answer the body @body of the media type @type. */
 void answer_file(struct answer *a, struct slice type, struct slice body);
 
 /* The style element of a page. The policy of answer_html has the hash of its text. */
 #define ANSWER_STYLE                                                                               \
     "<style>:root{color-scheme:light dark}body{font:17px/1.5 system-ui,sans-serif;margin:0;"       \
-    "min-height:100vh;display:grid;place-items:center}main{max-width:34em;padding:2em}"            \
+    "min-height:100vh;display:grid;align-items:center;justify-content:center;"                     \
+    "grid-template-columns:minmax(0,34em)}main{padding:2em 1.2em;overflow-wrap:anywhere}"          \
     "h1{font-size:1.6em;margin:0 0 .4em}p{margin:.4em 0}small{opacity:.6}"                         \
     "pre{padding:1em;border:1px solid;border-radius:.5em;overflow-x:auto}</style>"
 

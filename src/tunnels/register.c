@@ -217,6 +217,16 @@ static void url_print(char out[static URL_MAX], const struct base_url *b, const 
              label[0] ? "." : "", SLICE_FMT(b->host), port, path);
 }
 
+void register_host(const struct server *s, const struct call *c, char out[static REGISTER_HOST_MAX])
+{
+    struct base_url url = public_base(s->config, c);
+    bool plain = !url.https && !s->tls; /* a front end has TLS, at its own port */
+    if (plain || url.port == HTTPS_PORT || url.port == HTTP_PORT)
+        snprintf(out, REGISTER_HOST_MAX, "%s", s->config->domain);
+    else
+        snprintf(out, REGISTER_HOST_MAX, "%s:%u", s->config->domain, (unsigned)url.port);
+}
+
 /* ---- the answer */
 
 static void add_limits(cJSON *json, const struct config *config)

@@ -13,6 +13,7 @@ struct config {
     const char *user;        /* --user; NULL: the owner of the state directory */
     const char *file;        /* --config */
     const char *sandbox;     /* auto, on or off */
+    bool check;              /* --check */
     const char *domain;      /* base domain, lower case, without a dot at the end */
     uint64_t workers;        /* threads; 0: one for each core */
     const char *crypto;      /* auto or openssl: who encrypts TLS records */
@@ -28,6 +29,7 @@ struct config {
     struct {
         const char *public, *attach; /* --public-url, --attach-url */
         const char *landing;
+        const char *pages; /* --pages */
     } urls;
     struct {
         const char *state_dir;

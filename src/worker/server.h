@@ -20,6 +20,7 @@ struct directory;
 struct keyring;
 struct log_file;
 struct names_file;
+struct pages;
 struct quota;
 struct store;
 struct worker;
@@ -32,6 +33,7 @@ struct server {
     struct keyring *keyring;     /* borrowed from the store; has a lock */
     struct directory *directory; /* has a lock */
     struct trust *trust;
+    struct pages *pages;           /* of --pages; NULL: none */
     struct commons *handshakes;    /* those under way; has a lock */
     struct commons *names;         /* has a lock; NULL: no limit but that of the directory */
     struct commons *holds;         /* requests that wait for a backend; has a lock */

@@ -52,14 +52,35 @@ static void test_tunnel_status(void **state)
 
 static void test_landing(void **state)
 {
+    static const struct {
+        const char *name, *authority, *public, *want;
+        bool https;
+    } rows[] = {
+        {"O144 TLS at its port", DOMAIN, NULL, "--host " DOMAIN " 3000", true},
+        {"another port", DOMAIN ":8443", NULL, "--host " DOMAIN ":8443 3000", true},
+        {"a front end has TLS", DOMAIN ":8080", NULL, "--host " DOMAIN " 3000", false},
+        {"--public-url", DOMAIN, "https://" DOMAIN ":444", "--host " DOMAIN ":444 3000", false},
+        {"the name is the domain", "127.0.0.1:8443", NULL, "--host " DOMAIN ":8443 3000", true},
+    };
     struct fixture *x = *state;
     struct answer a;
-    admin_landing(&x->worker, &a);
-    assert_int_equal(a.head.status, 200);
-    assert_non_null(memmem(a.body.ptr, buf_len(&a.body), "NAME." DOMAIN, strlen("NAME." DOMAIN)));
-    answer_deinit(&a);
+    struct message m;
+    struct viewer viewer = {.https = false};
+    struct call c = {.m = &m, .viewer = &viewer};
+    message_init(&m);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        m.authority = slice_str(rows[i].authority);
+        viewer.https = rows[i].https;
+        x->config.urls.public = rows[i].public;
+        admin_landing(&x->worker, &c, &a);
+        assert_int_equal(a.head.status, 200);
+        if (!memmem(a.body.ptr, buf_len(&a.body), rows[i].want, strlen(rows[i].want)))
+            fail_msg("%s: %.*s", rows[i].name, SLICE_FMT(buf_slice(&a.body)));
+        answer_deinit(&a);
+    }
+    message_deinit(&m);
     x->config.urls.landing = "https://about.example.com/";
-    admin_landing(&x->worker, &a);
+    admin_landing(&x->worker, &c, &a);
     assert_int_equal(a.head.status, 302);
     assert_true(slice_eq(fields_value(&a.head.fields, SLICE("location")),
                          SLICE("https://about.example.com/")));

@@ -125,3 +125,12 @@ def test_an_error_page_shows_in_a_frame_and_the_landing_page_does_not(server, sh
             wait_until(lambda: refusals(chromium) != [], 20, "the refusal")
         else:
             assert refusals(chromium) == []
+
+
+@pytest.mark.rule("O144")
+def test_the_landing_page_fits_a_phone(server, chromium):
+    """In the width of a phone nothing has to be scrolled sideways but the command."""
+    tab = chromium.open(f"http://localhost:{server.port}/")
+    chromium.run(tab, "document.body.style.width = '320px'")
+    assert chromium.run(tab, "return document.querySelector('main').offsetWidth") <= 320
+    assert chromium.run(tab, "return document.querySelector('main').scrollWidth") <= 320
