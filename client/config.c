@@ -280,9 +280,10 @@ const struct opt_program config_program = {
     .show_libraries = show_libraries,
     .name = "oneport",
     .env_prefix = "ONEPORT_",
-    .usage = "oneport [OPTIONS] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH\n"
-             "       oneport start [OPTIONS] TUNNEL... | --all\n"
-             "       oneport login [OPTIONS] HOST",
+    .usage =
+        "oneport [OPTIONS] [http|https] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH\n"
+        "       oneport start [OPTIONS] TUNNEL... | --all\n"
+        "       oneport login [OPTIONS] HOST",
     .about = "Shares a local service under a public URL, over one TLS connection.",
     .beats = "port, origin",
     .epilogue = "Exit codes: 0 stopped by the user, 1 usage, 2 refused by the server, 3 server "
@@ -346,6 +347,22 @@ static enum opt_result judge_origin(struct config *c, const char *operand)
     return OPT_RUN;
 }
 
+/* Stores in @operand what the words of the command line say, or NULL without words. */
+static enum opt_result read_words(struct config *c, const char *const *words, size_t n,
+                                  const char **operand)
+{
+    const char *reason = NULL;
+    if (n == 0)
+        return OPT_RUN;
+    if (origin_words_read(words, n, &c->words, &reason) < 0)
+        return REFUSE("\"%s%s%s\": %s\n", words[0], n > 1 ? " " : "", n > 1 ? words[1] : "",
+                      reason);
+    if (c->words.https)
+        c->local.https = true;
+    *operand = c->words.text;
+    return OPT_RUN;
+}
+
 /* The rows have checked what is parsed here. A Host without a host, as ":80", names nothing. */
 static void judge_name(struct config *c)
 {
@@ -390,10 +407,12 @@ enum opt_result config_judge(struct config *c, const char *operand)
 
 enum opt_result config_load(int argc, char **argv, struct config *c)
 {
-    const char *operand = NULL;
-    size_t n_operands = 0;
+    const char *words[ORIGIN_WORDS_MAX], *operand = NULL;
+    size_t n = 0;
     *c = (struct config){.memory_budget = 0};
-    enum opt_result result = opt_parse(&config_program, argc, argv, c, &operand, 1, &n_operands);
+    enum opt_result result = opt_parse(&config_program, argc, argv, c, words, ORIGIN_WORDS_MAX, &n);
+    if (result == OPT_RUN)
+        result = read_words(c, words, n, &operand);
     if (result == OPT_RUN)
         result = config_judge(c, operand);
     config_hide_proxy(argc, argv, c);

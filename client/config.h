@@ -5,7 +5,7 @@
 #define CLIENT_CONFIG_H
 
 #include "client/origin/login.h"
-#include "client/origin/origin_address.h"
+#include "client/origin/origin_words.h"
 #include "client/origin/reuse.h"
 #include "client/origin/rewrite.h"
 #include "client/server/proxy_choice.h"
@@ -58,8 +58,9 @@ struct config {
     struct url server;
     struct proxy_choice proxy;
     struct origin_address origin;
-    struct rewrite rewrite; /* its origin is set */
-    struct url named;       /* whose host the origin's certificate must have; may be empty */
+    struct origin_words words; /* of the command line */
+    struct rewrite rewrite;    /* its origin is set */
+    struct url named;          /* whose host the origin's certificate must have; may be empty */
     enum reuse_policy reuse;
     enum login_policy login;
     enum log_level level;

@@ -179,7 +179,10 @@ static void raise_descriptors(const struct config_set *set)
         return;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < streams)
-        LOG(WARN, "few_descriptors", LOG_U("limit", limit.rlim_cur), LOG_U("max_streams", streams));
+        LOG(WARN, "few_descriptors", LOG_U("limit", limit.rlim_cur), LOG_U("max_streams", streams),
+            LOG_STR("advice",
+                    "each request and each WebSocket needs one, so no more run at a time: "
+                    "raise the limit (ulimit -Hn, LimitNOFILE), or lower --max-streams"));
 }
 
 static bool make_base(struct program *p)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/origin/presence.h"
 #include "client/server/tickets.h"
 #include "h2mux/base/log.h"
 #include "h2mux/h2/evict.h"
@@ -72,6 +73,26 @@ static void tell_unused(const struct config *c)
             LOG_STR("want", "https://HOST[:PORT]"));
 }
 
+/* Says what will not work from the start, as long as nobody has tried it. */
+static void tell_origin(const struct config *c)
+{
+    if (c->words.path[0])
+        LOG(WARN, "path_left_out", LOG_STR("path", c->words.path),
+            LOG_STR("origin", c->origin.text),
+            LOG_STR("advice", "the whole service is shared: put the path behind the URL"));
+    if (presence_of(&c->origin) == PRESENCE_NOBODY)
+        LOG(WARN, "nothing_listens", LOG_STR("origin", c->origin.text),
+            LOG_STR("advice", "start your service there; until then viewers get 502"));
+}
+
+static void tell_insecure(const struct config *c)
+{
+    if (c->remote.any_cert && c->server.https)
+        LOG(WARN, "server_not_verified", LOG_STR("server", c->server.authority),
+            LOG_STR("advice", "whoever is on the way can read and change everything, and take the "
+                              "name: name the server's authority with --ca FILE instead"));
+}
+
 static void tell_exposed(const struct config *c)
 {
     const char *key = c->local.key ? c->local.key : c->local.cert; /* the key may be in there */
@@ -107,6 +128,8 @@ static bool make_tls(struct share *s)
     };
     char reason[TLS_REASON_MAX];
     tell_unused(c);
+    tell_origin(c);
+    tell_insecure(c);
     tell_proxy(c);
     tell_exposed(c);
     s->server_tls = tls_client_new(&server, reason);

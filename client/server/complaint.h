@@ -13,7 +13,7 @@ enum outlook {
     OUTLOOK_NONE  /* the next try would be refused as well, or do harm */
 };
 
-enum { COMPLAINT_TRIES = 4 }; /* of OUTLOOK_POOR in a row */
+enum { COMPLAINT_TRIES = 4 }; /* of OUTLOOK_POOR in a row, then it is over */
 
 /* Judges a failure: @step, @err and @reason are those of call_ops.on_failed. Pure. */
 enum outlook complaint_outlook(const char *step, int err, const char *reason) MUSTCHECK;

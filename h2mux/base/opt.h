@@ -118,8 +118,8 @@ enum opt_result {
  * `-nvalue`; a flag has no value there, `--no-name` turns it off, and it is 1, 0, true or false in
  * the environment and in files. A variable that opt_is_foreign knows does not count. "--" ends the
  * options. Arguments that are no options are stored in @operands; more than @max_operands of them
- * are an error. --help, -h and --version are built in unless a row has the name. Returns what the
- * program is to do next. */
+ * are an error. --help, -h, --version and -V are built in unless a row has the name; -h or help as
+ * the only argument is --help. Returns what the program is to do next. */
 enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, void *into,
                           const char **operands, size_t max_operands, size_t *n_operands) MUSTCHECK;
 

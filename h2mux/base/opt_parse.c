@@ -187,18 +187,32 @@ static enum opt_result show_help(const struct opt_program *p)
     return OPT_SHOWN;
 }
 
+static enum opt_result show_version(const struct opt_program *p)
+{
+    printf("%s %s\n", p->name, ONEPORT_VERSION);
+    if (p->show_libraries)
+        p->show_libraries();
+    return OPT_SHOWN;
+}
+
+/* Handles a short option that no row has. */
+static enum opt_result parse_built_in_letter(const struct opt_program *p, char letter)
+{
+    if (letter == 'h')
+        return show_help(p);
+    if (letter == 'V')
+        return show_version(p);
+    return opt_refuse(p, "unknown option -%c (see --help)", letter);
+}
+
 /* Handles a long option that no row has: prints the help or the version and returns OPT_SHOWN, or
  * prints an error and returns OPT_WRONG. */
 static enum opt_result parse_built_in(const struct opt_program *p, const char *arg)
 {
     if (strcmp(arg, "--help") == 0)
         return show_help(p);
-    if (strcmp(arg, "--version") == 0) {
-        printf("%s %s\n", p->name, ONEPORT_VERSION);
-        if (p->show_libraries)
-            p->show_libraries();
-        return OPT_SHOWN;
-    }
+    if (strcmp(arg, "--version") == 0)
+        return show_version(p);
     return opt_refuse(p, "unknown option %.*s (see --help)", (int)strcspn(arg, "="), arg);
 }
 
@@ -250,8 +264,7 @@ static enum opt_result parse_short(struct opt_parse_state *ps, const char *arg)
     for (const char *at = arg + 1; *at; at++) {
         const struct opt *row = opt_find_letter(ps->program, *at);
         if (!row)
-            return *at == 'h' ? show_help(ps->program)
-                              : opt_refuse(ps->program, "unknown option -%c (see --help)", *at);
+            return parse_built_in_letter(ps->program, *at);
         char label[OPT_LABEL_MAX];
         snprintf(label, sizeof label, "--%s", row->name);
         if (row->type != OPT_FLAG)
@@ -411,6 +424,13 @@ static void tell_sources(const struct opt_parse_state *ps)
                 source_of(ps->ranks[i]);
 }
 
+/* Returns whether the whole command line asks for help, as people do who know nothing yet: "help",
+ * and -h even where that is the letter of an option, which would lack its value. */
+static bool only_asks_for_help(int argc, char **argv)
+{
+    return argc == 2 && (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "-h") == 0);
+}
+
 enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, void *into,
                           const char **operands, size_t max_operands, size_t *n_operands)
 {
@@ -425,7 +445,7 @@ enum opt_result opt_parse(const struct opt_program *p, int argc, char **argv, vo
                                  .end = argv + argc,
                                  .operands = operands,
                                  .max_operands = max_operands};
-    enum opt_result result = parse_argv(&ps);
+    enum opt_result result = only_asks_for_help(argc, argv) ? show_help(p) : parse_argv(&ps);
     if (result == OPT_RUN)
         result = parse_env(&ps);
     if (result == OPT_RUN && p->find_layers)

@@ -33,7 +33,7 @@ const struct opt_type_info *opt_type_info(enum opt_type type)
 
 static const struct opt built_in[] = {
     {.name = "help", .letter = 'h', .help = "show this and exit"},
-    {.name = "version", .help = "show the version and exit"},
+    {.name = "version", .letter = 'V', .help = "show the version and exit"},
 };
 /* This row is --help in a program that uses -h for another option. */
 static const struct opt help_without_letter = {.name = "help", .help = "show this and exit"};

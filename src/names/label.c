@@ -50,14 +50,25 @@ static bool is_reserved(struct slice name)
     return false;
 }
 
-bool label_valid(struct slice name)
+const char *label_fault(struct slice name)
 {
-    if (name.len < NAME_MIN_LEN || name.len > NAME_MAX_LEN)
-        return false;
+    if (name.len < NAME_MIN_LEN)
+        return "This name is too short: a name has 3 to 63 characters.";
+    if (name.len > NAME_MAX_LEN)
+        return "This name is too long: a name has 3 to 63 characters.";
     for (size_t i = 0; i < name.len; i++)
         if (!is_alnum(name.ptr[i]) && name.ptr[i] != '-')
-            return false;
-    return is_alnum(name.ptr[0]) && is_alnum(name.ptr[name.len - 1]) && !is_reserved(name);
+            return "This name has a character that no name may have: a name is of letters, digits "
+                   "and, between them, hyphens.";
+    if (!is_alnum(name.ptr[0]) || !is_alnum(name.ptr[name.len - 1]))
+        return "This name begins or ends with a hyphen: hyphens stand between letters and digits.";
+    return is_reserved(name) ? "This name is reserved for the server itself: choose another one."
+                             : NULL;
+}
+
+bool label_valid(struct slice name)
+{
+    return !label_fault(name);
 }
 
 static const char *pick_word(const char *const *words, size_t n)

@@ -10,6 +10,10 @@
  * before. */
 bool label_valid(struct slice name);
 
+/* Returns what is wrong with the name @name, as a sentence for people, or NULL if nothing is. The
+ * text is static. */
+const char *label_fault(struct slice name);
+
 /* Writes a random name like brave-otter-42, for which @taken returns false, into @out. Returns 0,
  * or ERR_LIMIT when 256 tries found no free name. */
 int label_random(bool (*taken)(struct slice name, void *user), void *user,

@@ -17,9 +17,6 @@
 
 enum { URL_MAX = 512, REGISTER_RETRY_S = 60, HTTP_PORT = 80, HTTPS_PORT = 443, RANDOM_TRIES = 3 };
 
-static const char invalid_name[] = "A name has 3 to 63 characters: small letters, digits and, "
-                                   "between them, hyphens. Some names are reserved.";
-
 /* Holds the name that a call asks for, and later the name and the tunnel that the call gets. */
 struct wish {
     char name[NAME_MAX_LEN + 1]; /* lower case; empty: random */
@@ -45,14 +42,15 @@ static bool carries_secret(const struct call *c)
            fields_find(&c->m->fields, SLICE("oneport-ticket"));
 }
 
-static bool wish_name(struct wish *w, struct slice name)
+/* Takes the name that is asked for. Returns what is wrong with it, or NULL. */
+static const char *wish_name(struct wish *w, struct slice name)
 {
     if (name.len > NAME_MAX_LEN)
-        return false;
+        return label_fault(name);
     memcpy(w->name, name.ptr, name.len);
     w->name[name.len] = '\0';
     ascii_lower(w->name, name.len);
-    return name.len == 0 || label_valid(slice_str(w->name));
+    return name.len == 0 ? NULL : label_fault(slice_str(w->name));
 }
 
 /* Returns whether the owner in the ticket @t holds the ticket's name now, or has it reserved. In
@@ -328,8 +326,9 @@ void register_answer(struct worker *w, struct call *c, struct answer *a)
         answer_refusal(a, 503, "draining", "This server is about to restart.", 2);
         return;
     }
-    if (!wish_name(&wish, c->route.builtin.name)) {
-        answer_refusal(a, 403, "invalid_name", invalid_name, 0);
+    const char *fault = wish_name(&wish, c->route.builtin.name);
+    if (fault) {
+        answer_refusal(a, 403, "invalid_name", fault, 0);
         return;
     }
     if (!wish_ticket(&wish, c, w, &forged)) {

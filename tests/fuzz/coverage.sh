@@ -35,6 +35,7 @@ parsers=(
     "h2mux/io/proxy.c"
     "client/server/proxy_choice.c variable proxy_choice_load proxy_for"
     client/origin/origin_address.c
+    client/origin/origin_words.c
     client/origin/rewrite.c
     client/origin/translate.c
     client/origin/upgrade.c

@@ -35,6 +35,17 @@ static const struct {
     {"too many links", {"3000", "-h", "example.com", "--links", "17"}, OPT_WRONG},
     {"links are counted", {"3000", "-h", "example.com", "--links", "two"}, OPT_WRONG},
     {"help", {"--help"}, OPT_SHOWN},
+    {"O94 -h alone", {"-h"}, OPT_SHOWN},
+    {"O94 help alone", {"help"}, OPT_SHOWN},
+    {"O94 -V", {"-V"}, OPT_SHOWN},
+    {"O94 http before a port", {"http", "8000", "-h", "example.com"}, OPT_RUN},
+    {"O94 https before a port", {"https", "8443", "-h", "example.com"}, OPT_RUN},
+    {"O94 https before http://", {"https", "http://a", "-h", "example.com"}, OPT_WRONG},
+    {"O94 http alone", {"http", "-h", "example.com"}, OPT_WRONG},
+    {"O94 tcp", {"tcp", "22", "-h", "example.com"}, OPT_WRONG},
+    {"O94 another word", {"serve", "8000", "-h", "example.com"}, OPT_WRONG},
+    {"O94 three words", {"http", "8000", "1", "-h", "example.com"}, OPT_WRONG},
+    {"O94 a path", {"8000/path", "-h", "example.com"}, OPT_RUN},
     {"version", {"--version"}, OPT_SHOWN},
     {"nothing", {NULL}, OPT_WRONG},
     {"no server", {"3000"}, OPT_WRONG},
@@ -117,6 +128,35 @@ static void test_defaults(void **state)
     assert_int_equal(c.times.leave_ms, 5000);
     assert_int_equal(c.login, LOGIN_OFF);
     assert_int_equal(c.level, LOG_INFO);
+}
+
+/* O94: how an origin may be written. */
+static void test_words(void **state)
+{
+    static const struct {
+        const char *args[ARGS_MAX];
+        const char *text, *path;
+        bool https;
+    } shares[] = {
+        {{"http", "8000", "-hx.org"}, "localhost:8000", "", false},
+        {{"https", "8443", "-hx.org"}, "localhost:8443", "", true},
+        {{"http", "db:80", "-hx.org"}, "db:80", "", false},
+        {{"8000/", "-hx.org"}, "localhost:8000", "", false},
+        {{"8000/a/b?c=d#e", "-hx.org"}, "localhost:8000", "/a/b?c=d#e", false},
+        {{"db:8000?x", "-hx.org"}, "db:8000", "?x", false},
+        {{"https://db/login", "-hx.org"}, "db:443", "/login", true},
+        {{"http", "http://db:81/x", "-hx.org"}, "db:81", "/x", false},
+        {{"unix:/run/a", "-hx.org"}, "unix:/run/a", "", false},
+    };
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        struct config c;
+        print_message("%s %s\n", shares[i].args[0], shares[i].args[1]);
+        assert_int_equal(load(shares[i].args, &c), OPT_RUN);
+        assert_string_equal(c.origin.text, shares[i].text);
+        assert_string_equal(c.words.path, shares[i].path);
+        assert_int_equal(c.origin.url.https, shares[i].https);
+        config_deinit(&c);
+    }
 }
 
 static void test_environment(void **state)
@@ -318,9 +358,10 @@ static void test_contradictions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_environment), cmocka_unit_test(test_contradictions),
-        cmocka_unit_test(test_login),       cmocka_unit_test(test_start),
+        cmocka_unit_test(test_rows),           cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_words),          cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_contradictions), cmocka_unit_test(test_login),
+        cmocka_unit_test(test_start),
     };
     unsetenv("ONEPORT_HOST");
     unsetenv("ONEPORT_PORT");

@@ -34,6 +34,27 @@ static void test_valid(void **state)
     assert_false(label_valid(slice_make("a\0c", 3)));
 }
 
+/* O93: each fault has a text of its own. */
+static void test_faults(void **state)
+{
+    static const struct {
+        const char *name, *part;
+    } faults[] = {
+        {"ab", "too short"},     {"", "too short"},       {"a_b", "character"},
+        {"my app", "character"}, {"-abc", "hyphen"},      {"abc-", "hyphen"},
+        {"www", "reserved"},     {"oneport", "reserved"}, {"a-b", NULL},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        const char *fault = label_fault(slice_str(faults[i].name));
+        assert_int_equal(!!fault, !!faults[i].part);
+        if (fault)
+            assert_non_null(strstr(fault, faults[i].part));
+    }
+    char longest[NAME_MAX_LEN + 2];
+    memset(longest, 'a', sizeof longest);
+    assert_non_null(strstr(label_fault(slice_make(longest, sizeof longest)), "too long"));
+}
+
 static bool never(struct slice name, void *user)
 {
     return false;
@@ -79,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid),
+        cmocka_unit_test(test_faults),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_random_taken),
     };

@@ -411,7 +411,7 @@ static void test_help_rows(void **state)
         "\n  -c, --cert FILE         certificate\n",
         "\n  -l, --listen ADDR:PORT  address (repeatable, default 127.0.0.1:80)\n",
         "\n  -h, --help              show this and exit\n",
-        "\n      --version           show the version and exit\n",
+        "\n  -V, --version           show the version and exit\n",
         "ONEPORTD_VERBOSE for --verbose",
         "\nSee also: oneport.\n",
     };

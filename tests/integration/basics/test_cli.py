@@ -19,8 +19,8 @@ USAGE, REFUSED, CERTIFICATE, RETRIES = 1, 2, 3, 4
 
 def one_line(text):
     """Returns the only line of @text. It leaves out the warnings about the machine's descriptor
-    limit and about root."""
-    warnings = re.compile("few_descriptors|stays_root")
+    limit, about root, and about an origin that is not there."""
+    warnings = re.compile("few_descriptors|stays_root|nothing_listens")
     lines = [line for line in text.strip().splitlines() if not warnings.search(line)]
     assert len(lines) == 1, text
     return lines[0]
