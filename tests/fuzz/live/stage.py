@@ -34,7 +34,9 @@ OPTIONS = (
 
 
 def disconnect(sock):
-    """Ends a connection with RST and keeps the descriptor, which a thread may wait for."""
+    """Ends a connection with RST and keeps its descriptor, which a thread may use. OpenSSL takes
+    a socket without a connection for one that needs time, so nobody is to wait for it long."""
+    sock.settimeout(0.01)
     unspecified = ctypes.create_string_buffer(16)
     ctypes.CDLL(None).connect(sock.fileno(), unspecified, len(unspecified))
 
