@@ -2,12 +2,17 @@
 """Defines oneport's paths over lines that have one program more: nginx in front of oneportd, or a
 proxy through which oneport dials."""
 
+import shutil
+
 from support.nginx import PROGRAM as NGINX
 from support.nginx import Nginx
-from support.programs import free_port
+from support.programs import Program, free_port
+from support.wait import wait_until
 
 from .line import DOMAIN
-from .paths import Oneport, Skipped, listens
+from .paths import Oneport, Skipped, finish, listens
+
+TINYPROXY = shutil.which("tinyproxy", path="/usr/sbin:/usr/bin:/usr/local/bin")
 
 
 class FrontNginx(Nginx):
@@ -45,3 +50,36 @@ class OneportNginx(Oneport):
         self.stack.callback(nginx.stop)
         self.port = nginx.viewer_port
         self.start_client(server, nginx.port)
+
+
+class OneportProxy(Oneport):
+    """Dials by a CONNECT proxy (tinyproxy) that is beside the client, as an office's may be."""
+
+    name = "oneport-proxy"
+    end = "client"
+
+    def start(self):
+        if not TINYPROXY:
+            raise Skipped("tinyproxy is not installed")
+        server = self.start_server()
+        self.port, proxy = server.port, free_port()
+        conf = self.directory / "tinyproxy.conf"
+        conf.write_text(f"Listen {self.line.address(self.end)}\nPort {proxy}\nTimeout 600\n")
+        with self.line.inside(self.end):
+            program = Program(
+                [*self.line.hosts(), TINYPROXY, "-d", "-c", conf], self.directory, "tinyproxy"
+            )
+            self.stack.callback(finish, program)
+            wait_until(
+                lambda: not program.running or listens(proxy, self.line.address(self.end)),
+                what="tinyproxy to listen",
+            )
+        url = f"http://{self.line.address(self.end)}:{proxy}"
+        self.start_client(server, self.line.link_port or server.port, "--proxy", url)
+
+
+class OneportProxyFar(OneportProxy):
+    """Dials by a CONNECT proxy that is beside the server: the line is between client and proxy."""
+
+    name = "oneport-proxy-far"
+    end = "server"

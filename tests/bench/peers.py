@@ -14,7 +14,7 @@ import subprocess
 
 from support.programs import free_port
 
-from .fronts import OneportNginx
+from .fronts import OneportNginx, OneportProxy, OneportProxyFar
 from .paths import Direct, NginxHop, Oneport, OneportBefore, OneportIpsecMb, Path, Skipped
 
 
@@ -325,13 +325,13 @@ ALWAYS = (Direct, NginxHop, Oneport, Haproxy, HaproxyTuned, Nghttpx, Ssh)
 # the others. They are measured where their programs are found.
 ON_PATH = (OneportIpsecMb, OneportBefore, Chisel, Frp, Rathole, Localtunnel)
 # Over a line of packets only.
-FRONTED = (OneportNginx,)
+FRONTED = (OneportNginx, OneportProxy, OneportProxyFar)
 ALL = {kind.name: kind for kind in ALWAYS + ON_PATH + FRONTED}
 THERE = [kind for kind in ON_PATH if all(map(shutil.which, kind.programs))]
 DEFAULT = [kind.name for kind in (*ALWAYS, *THERE)]
 # Those of `pages`. The default windows of haproxy and nghttpx take half a minute for each round.
 PAGES = [
     kind.name
-    for kind in (Direct, Oneport, *FRONTED, HaproxyTuned, Ssh, *THERE)
+    for kind in (Direct, Oneport, OneportNginx, HaproxyTuned, Ssh, *THERE)
     if kind not in (OneportIpsecMb, Localtunnel)
 ]
