@@ -23,6 +23,8 @@ struct sandbox *cage_new(const struct config_set *set, char reason[static SANDBO
     for (size_t i = 0; i < set->count; i++) {
         const struct config *c = &set->each[i];
         sandbox_allow_port(s, c->server.port);
+        if (c->proxy.proxy.host[0] != '\0')
+            sandbox_allow_port(s, c->proxy.proxy.port);
         if (c->origin.unix_path[0] == '\0')
             sandbox_allow_port(s, c->origin.url.port);
     }

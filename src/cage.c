@@ -22,6 +22,9 @@ int cage_enter(const struct config *c, char reason[static SANDBOX_REASON_MAX])
     sandbox_allow_write(s, c->names.state_dir);
     if (strcmp(c->log.access, "-") != 0 && strcmp(c->log.access, "off") != 0)
         sandbox_allow_append(s, c->log.access);
+    const char *file = c->file ? c->file : config_default_file; /* it may come later */
+    if (strcmp(file, "none") != 0)
+        sandbox_allow_renewed(s, file);
     if (c->listen.cert) {
         sandbox_allow_renewed(s, c->listen.cert);
         sandbox_allow_renewed(s, c->listen.key);

@@ -20,7 +20,7 @@
  * domain. */
 enum { LABEL_MAX = 63, DOMAIN_MAX = 253 - LABEL_MAX - 1 };
 
-static const char default_file[] = "/etc/oneport/oneportd.conf";
+const char config_default_file[] = "/etc/oneport/oneportd.conf";
 const char config_default_listen[] = CONFIG_ADDRESS ":" CONFIG_PORT;
 
 /* ---- single values */
@@ -324,7 +324,7 @@ static bool find_layers(void *into, struct opt_layers *out)
     char why[CONF_WHY_MAX];
     if (c->file && strcmp(c->file, "none") == 0)
         return true;
-    int err = conf_read(c->file ? c->file : default_file, &c->conf, why);
+    int err = conf_read(c->file ? c->file : config_default_file, &c->conf, why);
     if (err == ERR_NOT_FOUND && !c->file)
         return true;
     if (err < 0)
@@ -332,7 +332,7 @@ static bool find_layers(void *into, struct opt_layers *out)
     if (err < 0 || !opt_judge_conf(&config_program, c->conf, NULL))
         return false;
     if (!c->file)
-        c->file = default_file;
+        c->file = config_default_file;
     out->layer[out->count++] = (struct opt_layer){c->conf, ""};
     return true;
 }

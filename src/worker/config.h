@@ -83,6 +83,9 @@ struct config {
     struct config *older; /* owned: what a reload has replaced; NULL: nothing, or main's */
 };
 
+/* The file that is read without --config, if it exists. */
+extern const char config_default_file[];
+
 /* Reads and checks all options, and opens no file but the configuration file. Returns OPT_RUN when
  * the program must go on, OPT_SHOWN when the help was printed, or OPT_WRONG, with a message on
  * stderr, when an option is wrong. */

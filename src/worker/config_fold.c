@@ -101,7 +101,10 @@ static bool fold_listen(struct config *c)
 char *config_default_state_dir(void)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (geteuid() == 0)
+    static int as_root = -1; /* a reload asks again, when root has become --user */
+    if (as_root < 0)
+        as_root = geteuid() == 0;
+    if (as_root)
         return xstrdup("/var/lib/oneport");
     if (state && state[0] == '/') /* XDG: a relative path is ignored */
         return xasprintf("%s/oneportd", state);

@@ -202,3 +202,20 @@ def test_sighup_renews_certificate_and_log_as_the_user(place, authority, ended):
     server.wait_log(" reloaded signal=1")
     assert shown(server) == ders[1]
     assert (place / "access.log").stat().st_uid == user.pw_uid
+
+
+@pytest.mark.rule("O121", "O124")
+def test_options_are_read_again_as_the_user(place, ended):
+    """In the sandbox too, also when the file is replaced. No option seems to differ."""
+    options = place / "etc" / "oneportd.conf"
+    options.parent.mkdir()
+    options.write_text("hold = 4s\n")
+    program = start(place, "--user", NAME, "--config", options)
+    ended.callback(program.stop)
+    fresh = options.with_suffix(".new")
+    fresh.write_text("hold = 5s\n")
+    fresh.rename(options)
+    program.signal(signal.SIGHUP)
+    program.wait_output("options_reloaded options=hold")
+    program.wait_output(" reloaded signal=1")
+    assert "options_need_restart" not in program.log
