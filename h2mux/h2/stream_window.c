@@ -6,7 +6,10 @@
 enum {
     /* A window of four turns of the schedule. A stream with this window waits for its turn and
      * never for credit, so streams side by side get the same share of the line. */
-    TURNS = 4 * SCHEDULE_RUN
+    TURNS = 4 * SCHEDULE_RUN,
+    /* Credit of a start goes back when this part of the window is kept, and at least so much. */
+    EARLY_PARTS = 8,
+    EARLY_LEAST = WINDOW_INITIAL / 2
 };
 
 static uint32_t moving(const struct stream_host *h)
@@ -107,13 +110,38 @@ static void tell_library(const struct h2_stream *st)
     nghttp2_session_set_local_window_size(st->host->ng, NGHTTP2_FLAG_NONE, st->id, size);
 }
 
-/* Gives the credit back that is kept, if it is at least half of the window. */
+/* Returns the credit that nghttp2 keeps for padding, and the one that came before the
+ * acknowledgement of SETTINGS. flow.kept is all other that was not given back. */
+static int64_t rest_of_credit(const struct h2_stream *st)
+{
+    int64_t received = nghttp2_session_get_stream_effective_recv_data_length(st->host->ng, st->id);
+    return received - (int64_t)st->reader.held - (int64_t)st->flow.kept;
+}
+
+/* Returns whether credit is to go back before half of the window is kept: a start is what the line
+ * carries in a round trip, so its sender would wait for that. nghttp2 does not count well what is
+ * given early from a window that was made smaller (G21). */
+static bool is_early(const struct h2_stream *st)
+{
+    uint32_t part = st->flow.window.size / EARLY_PARTS;
+    return st->flow.granted > 0 && st->flow.reduced == 0 && st->flow.owed == 0 &&
+           st->flow.kept >= (part > EARLY_LEAST ? part : EARLY_LEAST);
+}
+
+/* Gives the credit back that is kept, if it is at least half of the window, or less on a long line
+ * (G23). */
 static void return_credit(struct h2_stream *st)
 {
-    if (st->flow.kept == 0 || st->flow.kept < st->flow.window.size / 2)
+    size_t kept = st->flow.kept;
+    int64_t rest = 0;
+    if (kept > 0 && kept >= st->flow.window.size / 2)
+        nghttp2_session_consume_stream(st->host->ng, st->id, kept);
+    else if (is_early(st) && (rest = rest_of_credit(st)) >= 0) /* for padding, too */
+        nghttp2_submit_window_update(st->host->ng, NGHTTP2_FLAG_NONE, st->id,
+                                     (int32_t)((int64_t)kept + rest));
+    else
         return;
-    nghttp2_session_consume_stream(st->host->ng, st->id, st->flow.kept);
-    h2_stream_note_grant(st, st->flow.kept);
+    h2_stream_note_grant(st, kept);
     st->flow.kept = 0;
 }
 
@@ -324,15 +352,12 @@ void h2_stream_open_window(struct h2_stream *st, const struct message *m, bool e
 
 /* ---- slow readers */
 
-/* Gives the peer the credit that nghttp2 keeps for padding, and for credit that came before the
- * acknowledgement of SETTINGS, so that flow.kept is all that was not given back. */
+/* Gives the peer the rest of the credit, so that flow.kept is all that was not given back. */
 static void return_rest(struct h2_stream *st)
 {
-    nghttp2_session *ng = st->host->ng;
-    int64_t received = nghttp2_session_get_stream_effective_recv_data_length(ng, st->id);
-    int64_t rest = received - (int64_t)st->reader.held - (int64_t)st->flow.kept;
+    int64_t rest = rest_of_credit(st);
     if (st->flow.owed == 0 && rest > 0)
-        nghttp2_submit_window_update(ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)rest);
+        nghttp2_submit_window_update(st->host->ng, NGHTTP2_FLAG_NONE, st->id, (int32_t)rest);
 }
 
 /* Takes the window of @st down to that of a new stream. The credit that the peer has cannot be

@@ -152,6 +152,44 @@ static void test_the_first_flight(void **state)
     world_close(&w);
 }
 
+/* F87, G23: credit of a start goes back in eighths. */
+static void test_credit_of_a_start(void **state)
+{
+    static struct world w;
+    begin_long(&w);
+    int32_t id = open_streams(&w, 1);
+    deliver_all(&w);
+    send_to_all(&w, MI);
+    deliver_long(&w, &w.readers[0]);
+    credit(&w.readers[0], LARGE - 1);
+    settle(&w);
+    assert_int_equal(window_at_peer(&w, id), 3 * MI);
+    credit(&w.readers[0], 1);
+    settle(&w);
+    assert_int_equal(window_at_peer(&w, id), 3 * MI + LARGE);
+    read_all(&w);
+    check_windows(&w);
+    world_close(&w);
+}
+
+/* F87, G23: padding goes back with it. */
+static void test_padding_of_a_start(void **state)
+{
+    static struct world w;
+    begin_long(&w);
+    open_stream(&w);
+    deliver_all(&w);
+    w.peer.padding = 200;
+    for (int i = 0; i < 40; i++) {
+        send_to_all(&w, 200 * KI);
+        read_all(&w);
+    }
+    assert_int_equal(w.readers[0].got, 40 * 200 * KI);
+    w.peer.padding = 0;
+    check_windows(&w);
+    world_close(&w);
+}
+
 /* F82: what was granted counts until it has come; then it counts as held; then not at all. */
 static void test_promises_are_counted(void **state)
 {
@@ -251,6 +289,8 @@ int main(void)
         cmocka_unit_test(test_the_first_flight),
         cmocka_unit_test(test_the_start_of_an_upload),
         cmocka_unit_test(test_a_slow_upload_and_settings),
+        cmocka_unit_test(test_credit_of_a_start),
+        cmocka_unit_test(test_padding_of_a_start),
         cmocka_unit_test(test_promises_are_counted),
         cmocka_unit_test(test_starts_keep_a_quarter_free),
         cmocka_unit_test(test_starts_are_half_of_the_budget),

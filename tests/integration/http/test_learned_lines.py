@@ -114,6 +114,22 @@ def test_nothing_is_learned_of(slow, line, new_client, new_proxy, http_origin):
     assert START_MOST / 2 <= start_of_download(server, client) <= START_MOST
 
 
+@pytest.mark.direct
+@pytest.mark.rule("F87")
+def test_credit_of_a_start(line, new_client, http_origin):
+    """A viewer stalls on a start of 4 MiB. When it has taken a part of it, as much as the kernel
+    waits for, more comes."""
+    far = line(UP)
+    client = new_client(http_origin.port, server=far.server, url=far.url)
+    relay = far.proxy.open_relays[-1]
+    with contextlib.closing(Viewer(far.server.port, receive_buffer=8 * KIB)) as viewer:
+        viewer.send(head("GET", f"/bytes/{1 << 30}", client.host))
+        wait_until(lambda: held(far.server) >= WINDOW / 2, 20, "a body")
+        passed = stable(lambda: relay.passed[UP], still_s=1)
+        viewer.exactly(START_MOST * 3 // 8)
+        wait_until(lambda: relay.passed[UP] >= passed + START_MOST // 8, 20, "more of the body")
+
+
 class Uploads:
     """An origin that reads, or stalls on demand."""
 
