@@ -68,4 +68,7 @@ portable: ## build build/portable/oneport: one file for each Linux with glibc 2.
 static: ## build build/static/oneport: one file for containers, with libc
 	$(Q)$(call build_one_file,its libraries and libc$(comma) so names come from /etc/hosts and DNS alone$(comma) not from VPNs and mDNS,-static-pie -Wl$(comma)--no-warnings,$(libraries_a),static_names.c)
 
-.PHONY: deb install portable static uninstall
+wheel: portable ## build a Python wheel with the portable client and a module into build/wheel
+	$(Q)packaging/wheel/make $(VERSION) build/portable/oneport $(firstword $(subst -, ,$(machine))) build/wheel
+
+.PHONY: deb install portable static uninstall wheel

@@ -5,11 +5,14 @@ network namespace that leads nowhere, and its programs run."""
 import fcntl
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
+from support import programs
 from support.viewer import fetch
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
@@ -117,6 +120,60 @@ def test_authorities_of_other_systems(place, one_file, tmp_path):
         env={},
     )
     assert f"trusted authorities: {'/' + place if place else 'none found'}\n" in done.stdout
+
+
+SCRIPT = """
+import sys, urllib.request
+import oneport
+port, host, ca = sys.argv[1:]
+with oneport.share(port, host=host, options=["--ca", ca]) as url:
+    print(url, flush=True)
+    assert url.startswith("https://")
+try:
+    with oneport.share(port, host=host, options=["--no-such-option"]):
+        pass
+except oneport.ShareError as why:
+    print(why)
+"""
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("one_file", ["portable"], indirect=True)
+def test_the_wheel(one_file, server, http_origin, tmp_path):
+    """Installed from its file, into a folder of its own."""
+    pip = [sys.executable, "-m", "pip"]
+    if subprocess.run([*pip, "--version"], capture_output=True).returncode != 0:
+        pytest.skip("pip is not installed")
+    machine, place = platform.machine(), tmp_path / "site"
+    words = [VERSION, one_file / "oneport", machine, tmp_path]
+    subprocess.run([TOP / "packaging/wheel/make", *words], check=True)
+    wheel = tmp_path / f"oneport-{VERSION}-py3-none-manylinux_2_34_{machine}.whl"
+    install = ["install", "--quiet", "--no-index", "--no-deps", "--target", place, wheel]
+    subprocess.run([*pip, *install], check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(http_origin.port), server.url, server.certificate.ca],
+        env={**programs.clean_environment(), "PYTHONPATH": str(place), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    url, why = done.stdout.splitlines()[:2]
+    assert url.startswith("https://") and "no-such-option" in why
+    assert (place / "oneport/bin/oneport").stat().st_mode & 0o111
+
+
+def test_no_page_installs_what_belongs_to_others():
+    """The name oneport is another project's in the indexes of Python and Node."""
+    pages = subprocess.run(
+        ["git", "ls-files", "*.md", "debian", "docker", "packaging"],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    wrong = re.compile(r"(pip3?|pipx|uv pip) install oneport|(npx|npm i|npm install) oneport")
+    assert pages or not (TOP / ".git").exists()
+    assert [page for page in pages if wrong.search((TOP / page).read_text())] == []
 
 
 @pytest.mark.full
