@@ -134,10 +134,10 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     list_remove(&st->reset.frozen);
     schedule_leave(&h->schedule, &st->schedule);
     h2_stream_give_back(st, st->reader.held);
-    bool body = st->flow.body_counted;
+    bool upload = st->flow.body_counted && h->role == H2_SERVER;
     h2_stream_uncount(st);
     h->open--;
-    if (body)
+    if (upload)
         stream_host_fit_line(h);
     stream_host_retier(h);
     st->reset.sent = true; /* nothing can be submitted any more */

@@ -78,6 +78,48 @@ static void test_a_start_and_what_others_have(void **state)
     world_close(&w);
 }
 
+/* F82, F85: what is granted on a line that is known counts as promised, and is dealt among the
+ * requests. Beside 32 others nothing is granted. */
+static void test_what_a_learned_start_costs(void **state)
+{
+    static struct world w;
+    struct line_rate learned = {4 * RATE, clock_now_us()};
+    begin(&w, H2_OPENER, &learned);
+    struct stream_flow *f = &w.session->host.flow;
+    assert_int_equal(next_start(&w), 4 * PRODUCT);
+    assert_int_equal(f->promised, 4 * PRODUCT - 64 * KI);
+    assert_int_equal(window_at_peer(&w, open_streams(&w, 1)), 2 * PRODUCT);
+    assert_int_equal(f->promised, 6 * PRODUCT - 2 * 64 * KI);
+    open_streams(&w, 30);
+    uint64_t granted = f->granted;
+    assert_true(granted <= 16 * MI);
+    assert_int_equal(window_at_peer(&w, open_streams(&w, 1)), 16 * KI);
+    assert_int_equal(f->granted, granted);
+    world_close(&w);
+}
+
+/* F82, F85: a viewer that stalls holds its start, and 64 KiB of it when it is found to be slow. */
+static void test_a_stalled_viewer_of_a_known_line(void **state)
+{
+    static struct world w;
+    struct line_rate learned = {4 * RATE, clock_now_us()};
+    begin(&w, H2_OPENER, &learned);
+    struct stream_flow *f = &w.session->host.flow;
+    open_stream(&w);
+    struct reader *r = &w.readers[0];
+    r->known = true;
+    deliver_all(&w);
+    send_to_all(&w, 4 * MI);
+    deliver_long(&w, r);
+    assert_int_equal(r->held, 4 * PRODUCT);
+    look(&w);
+    look(&w);
+    read_pieces(&w, r, r->held - 64 * KI);
+    assert_true(read_pieces(&w, r, MI) <= 64 * KI);
+    assert_true(f->granted <= 64 * KI);
+    world_close(&w);
+}
+
 /* F86: a new link of the same place knows what the one before it has learned, until ten minutes
  * after it was shown. */
 static void test_a_new_link(void **state)
@@ -280,6 +322,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_next_start_is_learned),
         cmocka_unit_test(test_a_start_and_what_others_have),
+        cmocka_unit_test(test_what_a_learned_start_costs),
+        cmocka_unit_test(test_a_stalled_viewer_of_a_known_line),
         cmocka_unit_test(test_a_new_link),
         cmocka_unit_test(test_a_new_link_for_uploads),
         cmocka_unit_test(test_uploads_are_learned),
