@@ -9,8 +9,9 @@ import time
 
 import pytest
 from support import netns
+from support.certs import Authority
 from support.origins import ScriptedOrigin, answering, reply
-from support.programs import Client, Server, free_port, run
+from support.programs import BIN, Client, Program, Server, free_port, run
 from support.proxies import LOGIN, PASSWORD, Microsocks, Squid, Tinyproxy
 from support.viewer import fetch
 from support.wait import wait_until
@@ -88,6 +89,25 @@ def test_a_secure_origin_goes_by_no_proxy(tinyproxy, server, new_client, certifi
     )
     assert fetch(server.port, client.host).body == b"over tls"
     assert tinyproxy.program.stdout.count(f"CONNECT localhost:{origin.port} ") == 0
+
+
+@pytest.mark.rule("O91")
+def test_the_authority_of_a_proxy_is_beside_the_systems(server, ended, tmp_path):
+    """With --ca for a proxy that inspects TLS, a server with a certificate of the system's
+    authorities is believed too, as at home."""
+    office = Authority(tmp_path / "office", "the office's CA")
+    for system, beside in (
+        (server.certificate.ca, office.cert),
+        (office.cert, server.certificate.ca),
+    ):
+        client = Program(
+            [BIN / "oneport", "-h", server.url, "--ca", beside, "8080"],
+            tmp_path,
+            "oneport",
+            env={"XDG_STATE_HOME": tmp_path, "SSL_CERT_FILE": system},
+        )
+        ended.callback(client.stop)
+        client.wait_output(r"\Ayour url is: ", stream="stdout")
 
 
 # ---- what the environment says
