@@ -210,10 +210,10 @@ static const struct opt rows[] = {
      .help = "who encrypts TLS records; auto: ipsec-mb in a build that has it, where the machine "
              "can use it",
      .check = check_crypto, .wants = "auto or openssl", .traits = OPT_AT_TOP},
-    {"log-level", 0, OPT_TEXT, FIELD(output.log_level), .fallback = "info", .value = "LEVEL",
-     .help = "least severe level that is logged: error, warn, info or debug",
+    {"log-level", 0, OPT_TEXT, FIELD(output.log_level), .fallback = "info",
+     .value = "error|warn|info|debug", .help = "least severe level that is logged",
      .check = check_log_level, .wants = "error, warn, info or debug", .traits = OPT_AT_TOP},
-    {"log-format", 0, OPT_TEXT, FIELD(output.log_format), .fallback = "text", .value = "FORMAT",
+    {"log-format", 0, OPT_TEXT, FIELD(output.log_format), .fallback = "text", .value = "text|json",
      .help = "format of the log, text or json", .check = check_log_format, .wants = "text or json",
      .traits = OPT_AT_TOP},
     {.name = NULL},
@@ -276,6 +276,8 @@ static bool find_layers(void *into, struct opt_layers *out)
 }
 
 const struct opt_program config_program = {
+    .commands = "start, login",
+    .print_words = config_print_tunnels,
     .find_layers = find_layers,
     .show_libraries = show_libraries,
     .name = "oneport",

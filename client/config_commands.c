@@ -183,6 +183,18 @@ enum opt_result config_load_start(int argc, char **argv, struct config_set *out)
     return result;
 }
 
+void config_print_tunnels(void)
+{
+    struct opt_program start = start_program();
+    struct config c = {.makes_file = false};
+    struct names all = {.count = 0};
+    char *argv[] = {NULL};
+    if (opt_parse(&start, 0, argv, &c, NULL, 0, NULL) == OPT_RUN && take_all(&c, &all))
+        for (size_t i = 0; i < all.count; i++)
+            puts(all.name[i]);
+    config_deinit(&c);
+}
+
 void config_set_deinit(struct config_set *set)
 {
     for (size_t i = 0; i < set->count; i++)

@@ -24,6 +24,9 @@ enum opt_result config_judge_proxy(struct config *c) MUSTCHECK;
  * forgets the value. Called when all options are judged. */
 void config_hide_proxy(int argc, char **argv, struct config *c);
 
+/* Prints the names of the tunnels in the files, one a line, for completions. */
+void config_print_tunnels(void);
+
 /* Returns NAME of the section "tunnel NAME", or NULL for another section. */
 const char *config_tunnel_of(const char *section);
 

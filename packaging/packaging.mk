@@ -10,11 +10,20 @@ unitdir     ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 
+# Debian's zsh looks elsewhere than others.
+zshdir      ?= $(datadir)/zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functions)
+
 # What install copies, one "SOURCE:MODE:TARGET" each. A source that ends with .in has the folders of
 # this installation filled in.
 installed := \
     $(BIN)/oneportd:755:$(sbindir)/oneportd \
     $(BIN)/oneport:755:$(bindir)/oneport \
+    $(BUILD)/share/oneport.1:644:$(mandir)/man1/oneport.1 \
+    $(BUILD)/share/oneportd.8:644:$(mandir)/man8/oneportd.8 \
+    $(foreach p,oneport oneportd, \
+        $(BUILD)/share/$p.bash:644:$(datadir)/bash-completion/completions/$p \
+        $(BUILD)/share/$p.zsh:644:$(zshdir)/_$p \
+        $(BUILD)/share/$p.fish:644:$(datadir)/fish/vendor_completions.d/$p.fish) \
     packaging/systemd/oneportd.service.in:644:$(unitdir)/oneportd.service \
     packaging/systemd/oneport@.service.in:644:$(unitdir)/oneport@.service \
     packaging/server/oneport.sysusers:644:$(sysusersdir)/oneport.conf \
@@ -36,11 +45,29 @@ chmod $(call mode_of,$1) $(call target_of,$1)
 
 endef
 
-install: all ## install programs, units and settings under prefix=/usr/local, and DESTDIR if set
+install: all man completions ## install programs, units and settings under prefix=/usr/local, and DESTDIR if set
 	$(foreach one,$(installed),$(call copy,$(one)))
 	$(foreach one,$(settings),$(if $(wildcard $(call target_of,$(one))),,$(call copy,$(one))))
 	mkdir -p $(DESTDIR)$(sysconfdir)/oneport/tls
 	chmod 750 $(DESTDIR)$(sysconfdir)/oneport/tls
+
+# ---- what the programs print of their tables of options
+
+man: $(BUILD)/share/oneport.1 $(BUILD)/share/oneportd.8 ## make the manual pages, by scdoc
+completions: $(foreach p,oneport oneportd,$(foreach s,bash zsh fish,$(BUILD)/share/$p.$s)) ## make the completions of shells
+
+$(BUILD)/share/oneport.1: $(BIN)/oneport
+$(BUILD)/share/oneportd.8: $(BIN)/oneportd
+$(BUILD)/share/oneport.1 $(BUILD)/share/oneportd.8: $(BUILD)/share/%: packaging/man/%.scd
+	$(Q)mkdir -p $(@D) && $(BIN)/$(basename $(@F)) --generate=man >$@.options
+	$(Q)sed -e 's/@VERSION@/$(VERSION)/' -e '/^@OPTIONS@$$/{' -e 'r $@.options' -e 'd' -e '}' $< >$@.scd
+	$(Q)scdoc <$@.scd >$@.part && mv $@.part $@
+$(BUILD)/share/%.bash: $(BIN)/%
+	$(Q)mkdir -p $(@D) && $< --generate=bash >$@
+$(BUILD)/share/%.zsh: $(BIN)/%
+	$(Q)mkdir -p $(@D) && $< --generate=zsh >$@
+$(BUILD)/share/%.fish: $(BIN)/%
+	$(Q)mkdir -p $(@D) && $< --generate=fish >$@
 
 uninstall: ## remove what install has installed, but settings
 	rm -f $(foreach one,$(installed),$(call target_of,$(one)))
@@ -71,4 +98,4 @@ static: ## build build/static/oneport: one file for containers, with libc
 wheel: portable ## build a Python wheel with the portable client and a module into build/wheel
 	$(Q)packaging/wheel/make $(VERSION) build/portable/oneport $(firstword $(subst -, ,$(machine))) build/wheel
 
-.PHONY: deb install portable static uninstall wheel
+.PHONY: completions deb install man portable static uninstall wheel

@@ -98,6 +98,8 @@ struct opt_program {
     /* Finds the layers, when @into has what the command line and the environment say. Returns
      * false after one line of error. NULL: the program has no files. */
     bool (*find_layers)(void *into, struct opt_layers *out);
+    const char *commands;      /* words that may stand first, with commas; NULL: there are none */
+    void (*print_words)(void); /* prints what may stand behind the first command; may be NULL */
 };
 
 /* ---- parsing */
@@ -181,5 +183,11 @@ size_t opt_value_text(const struct opt *row, const void *field, char *out, size_
 
 /* Prints the usage, each option and the notes on values to @out. */
 void opt_help(const struct opt_program *p, FILE *out);
+
+/* Prints what `--generate=WHAT` gives, an option that --help does not show: "man" is the options as
+ * a part of a manual page in the language of scdoc (opt_man.c); "bash", "zsh" and "fish" are
+ * completions for these shells (opt_complete.c); "words" are words that may stand behind a command,
+ * one a line. Returns false for another @what. */
+bool opt_generate(const struct opt_program *p, const char *what, FILE *out);
 
 #endif

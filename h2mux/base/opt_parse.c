@@ -213,6 +213,8 @@ static enum opt_result parse_built_in(const struct opt_program *p, const char *a
         return show_help(p);
     if (strcmp(arg, "--version") == 0)
         return show_version(p);
+    if (strncmp(arg, "--generate=", 11) == 0 && opt_generate(p, arg + 11, stdout))
+        return OPT_SHOWN;
     return opt_refuse(p, "unknown option %.*s (see --help)", (int)strcspn(arg, "="), arg);
 }
 

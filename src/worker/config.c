@@ -294,8 +294,8 @@ static const struct opt rows[] = {
     {.name = "crypto", .type = OPT_TEXT, .offset = FIELD(crypto), .fallback = "auto", .value = "auto|openssl",
      .help = "who encrypts TLS records; auto: ipsec-mb in a build that has it, where the machine can use it",
      .check = check_crypto, .wants = "auto or openssl"},
-    {.name = "log-level", .type = OPT_TEXT, .offset = FIELD(log.level), .fallback = "info", .value = "LEVEL",
-     .help = "least severe level that is logged: error, warn, info or debug", .check = check_log_level, .wants = "error, warn, info or debug", .traits = OPT_LIVE},
+    {.name = "log-level", .type = OPT_TEXT, .offset = FIELD(log.level), .fallback = "info", .value = "error|warn|info|debug",
+     .help = "least severe level that is logged", .check = check_log_level, .wants = "error, warn, info or debug", .traits = OPT_LIVE},
     {.name = "log-format", .type = OPT_TEXT, .offset = FIELD(log.format), .fallback = "text", .value = "text|json",
      .help = "format of both logs", .check = check_log_format, .wants = "text or json"},
     {.name = "access-log", .type = OPT_TEXT, .offset = FIELD(log.access), .fallback = "-", .value = "FILE|-|off",
@@ -338,6 +338,7 @@ static bool find_layers(void *into, struct opt_layers *out)
 }
 
 const struct opt_program config_program = {
+    .commands = "names",
     .find_layers = find_layers,
     .show_libraries = show_libraries,
     .name = "oneportd",

@@ -53,10 +53,14 @@ static const struct opt_program program = {"oneportd",
                                            rows,
                                            NULL,
                                            NULL,
+                                           NULL,
+                                           NULL,
                                            NULL};
 static const struct opt_program program_with_h = {
-    "oneport", "ONEPORT_", "oneport [options] PORT", "Shares it.", NULL, rows_with_h, NULL,
-    NULL,      NULL};
+    "oneport",    "ONEPORT_", "oneport [options] PORT",
+    "Shares it.", NULL,       rows_with_h,
+    NULL,         NULL,       NULL,
+    NULL,         NULL};
 
 enum { OPERANDS_MAX = 2 };
 static const char *operands[OPERANDS_MAX];
@@ -431,6 +435,37 @@ static void test_help_rows(void **state)
     }
 }
 
+/* O109: what is made of the table has each option; another kind is no option. */
+static void test_generate(void **state)
+{
+    static const struct {
+        const char *kind, *want[4];
+    } table[] = {
+        {"man",
+         {"*-v*, *--[no-]verbose*\n\tsay more.\n", "*-w*, *--workers* _N_\n",
+          "event loops. Default: 1.\n",
+          "address. Default: 127.0.0.1:80. May be given several times."}},
+        {"bash", {"--no-verbose ", "    -w | --workers)\n", "compgen -f", "complete -F _oneportd"}},
+        {"zsh",
+         {"{-v,--verbose}'[say more]'", "{-w+,--workers=}'[event loops]:N:'",
+          "'*'{-l+,--listen=}'[address]:ADDR\\:PORT:'", ":FILE:_files'"}},
+        {"fish",
+         {"-s v -l verbose -d 'say more'\n", "-s w -l workers -x -d 'event loops'\n",
+          "-l cert -r -F -d 'certificate'\n", "-l no-quick "}},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        char line[32];
+        snprintf(line, sizeof line, "--generate=%s", table[i].kind);
+        assert_int_equal(parse(&program, line), OPT_SHOWN);
+        for (size_t n = 0; n < COUNT(table[i].want); n++)
+            if (!strstr(printed, table[i].want[n]))
+                fail_msg("'%s' not in:\n%s", table[i].want[n], printed);
+    }
+    assert_int_equal(parse(&program, "--generate=html"), OPT_WRONG);
+    assert_int_equal(parse(&program, "--generate=words"), OPT_WRONG); /* it has none */
+    assert_int_equal(parse(&program, "--generate"), OPT_WRONG);
+}
+
 static void test_rows_win_over_built_in(void **state)
 {
     assert_int_equal(parse(&program_with_h, "-h|example.org|--help"), OPT_RUN);
@@ -629,6 +664,7 @@ int main(void)
         cmocka_unit_test(test_contradictions),
         cmocka_unit_test(test_list_too_long),
         cmocka_unit_test(test_help_rows),
+        cmocka_unit_test(test_generate),
         cmocka_unit_test(test_rows_win_over_built_in),
         cmocka_unit_test(test_rows_for_readers),
         cmocka_unit_test(test_value_text),

@@ -16,6 +16,11 @@ pytestmark = pytest.mark.release_only  # both builds install the same files
 UNITS = ("oneportd.service", "oneport@.service")
 FILES = {
     "usr/sbin/oneportd",
+    "usr/share/man/man1/oneport.1",
+    "usr/share/man/man8/oneportd.8",
+    *(f"usr/share/bash-completion/completions/{name}" for name in ("oneport", "oneportd")),
+    *(f"usr/share/zsh/vendor-completions/_{name}" for name in ("oneport", "oneportd")),
+    *(f"usr/share/fish/vendor_completions.d/{name}.fish" for name in ("oneport", "oneportd")),
     "usr/bin/oneport",
     *(f"usr/lib/systemd/system/{unit}" for unit in UNITS),
     "usr/lib/sysusers.d/oneport.conf",
