@@ -64,7 +64,6 @@ static const struct {
     {{"-d", "x.org", "--links", "2"}, "--links"},
     {{"-d", "x.org", "--early-hints", "yes"}, "--early-hints"},
     {{"-d", "x.org", "--config", "/nowhere/f"}, "/nowhere/f: No such file"},
-    {{"-d", "x.org", "--check"}, "--check"},
     {{"-d", "x.org", "--workers", "257"}, "--workers"},
     {{"-d", "x.org", "--workers", "257"}, "--workers"},
     {{"-d", "x.org", "operand"}, "operand"},
