@@ -52,15 +52,17 @@ static const int plain[] = {
     SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_gettime), SCMP_SYS(clock_gettime64),
     SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
     /* what the process asks about itself; and to lose more */
-    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getpgrp), SCMP_SYS(getpgid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
     SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getgroups), SCMP_SYS(getrandom),
     SCMP_SYS(getrlimit), SCMP_SYS(ugetrlimit), SCMP_SYS(getrusage), SCMP_SYS(times),
     SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(capget), SCMP_SYS(capset),
     SCMP_SYS(landlock_restrict_self),
 };
 
-/* ioctl: how much waits in a socket, whether it blocks, whether it is a terminal and how large. */
-static const unsigned long requests[] = {FIONREAD, TIOCOUTQ, FIONBIO, TCGETS, TIOCGWINSZ};
+/* ioctl: how much waits in a socket, whether it blocks; and of a terminal its size, its modes, which
+ * are set and restored, and who is in the foreground. */
+static const unsigned long requests[] = {FIONREAD,   TIOCOUTQ, FIONBIO, TCGETS,   TCSETS,
+                                         TCSETSW,    TCSETSF,  TIOCGWINSZ, TIOCGPGRP};
 
 static const int deadly[] = {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace)};
 /* clang-format on */
@@ -113,6 +115,8 @@ static int add_threads(scmp_filter_ctx ctx)
         err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone3), 0);
     if (err == 0)
         err = allow_if(ctx, SCMP_SYS(tgkill), is(0, (uint64_t)getpid()));
+    if (err == 0)
+        err = allow_if(ctx, SCMP_SYS(kill), is(0, (uint64_t)getpid()));
     if (err == 0)
         err = allow_if(ctx, SCMP_SYS(prctl), is(0, PR_SET_NAME));
     if (err == 0) /* to read a limit */
