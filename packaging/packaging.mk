@@ -98,4 +98,16 @@ static: ## build build/static/oneport: one file for containers, with libc
 wheel: portable ## build a Python wheel with the portable client and a module into build/wheel
 	$(Q)packaging/wheel/make $(VERSION) build/portable/oneport $(firstword $(subst -, ,$(machine))) build/wheel
 
-.PHONY: completions deb install man portable static uninstall wheel
+# ---- arm64, on another machine
+
+sysroot       := $(CURDIR)/build/deps/arm64
+linked_arm64  := libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev
+cross_arm64    = $(MAKE) --no-print-directory VARIANT=release BUILD=build/arm64 PKG_CFLAGS= \
+    CC='aarch64-linux-gnu-gcc --sysroot=$(sysroot)' PKG_LIBS='$(shell pkg-config --libs-only-l $(PKGS))'
+
+arm64: ## build both programs and the unit tests for arm64 into build/arm64
+	$(Q)tests/support/deps.sh build arm64
+	$(Q)packaging/arm64/sysroot.sh $(linked_arm64) libcmocka-dev
+	+$(Q)$(cross_arm64) all unit-bin
+
+.PHONY: arm64 completions deb install man portable static uninstall wheel

@@ -17,6 +17,7 @@ declare -A packages=(
             haproxy caddy nghttp2-client netcat-openbsd bash-completion zsh fish man-db tinyproxy-bin squid microsocks"
     [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
+    [arm64]="crossbuild-essential-arm64"
     [deb]="debhelper dpkg-dev"
     [portable]="dpkg-dev binutils"
     [peers]="haproxy nghttp2-proxy openssh-client openssh-server"
