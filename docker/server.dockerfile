@@ -23,4 +23,5 @@ COPY --from=build /oneport/build/oneportd /usr/local/bin/
 USER oneport
 VOLUME /var/lib/oneport
 EXPOSE 3000
+HEALTHCHECK --interval=15s --timeout=5s CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/3000 && printf 'GET /healthz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && grep -q ' 200 OK' <&3"]
 ENTRYPOINT ["oneportd", "--listen", ":3000", "--state-dir", "/var/lib/oneport"]
