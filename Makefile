@@ -73,6 +73,13 @@ PKG_CFLAGS += -DHAVE_IPSEC_MB
 PKG_LIBS   += -lIPSec_MB
 endif
 
+# The client draws QR codes where libqrencode is installed, but for QR=no.
+ifeq ($(QR)$(shell pkg-config --exists libqrencode && echo yes),yes)
+QR_CFLAGS := -DHAVE_QRENCODE $(shell pkg-config --cflags libqrencode)
+QR_LIBS   := $(shell pkg-config --libs libqrencode)
+endif
+$(BUILD)/client/%.o: PKG_CFLAGS += $(QR_CFLAGS)
+
 mux_o    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard h2mux/*/*.c))
 server_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c src/*/*.c))
 client_o := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c client/*/*.c))
@@ -94,7 +101,7 @@ all: $(BIN)/oneportd $(BIN)/oneport ## build the two programs
 $(BIN)/oneportd: $(server_o) $(mux_o)
 	$(Q)$(CC) $(LTO_$(VARIANT)) -o $@ $^ $(LIBS)
 $(BIN)/oneport: $(client_o) $(mux_o) $(extra_o)
-	$(Q)$(CC) $(LTO_$(VARIANT)) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LTO_$(VARIANT)) -o $@ $^ $(LIBS) $(QR_LIBS)
 $(BUILD)/%.o: %.c | libraries
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL) -c $< -o $@
 
@@ -111,16 +118,16 @@ endif
 # and fuzz_client_* link the client, the others the server. A target in replay/ reads files, a
 # target in fuzz/ runs under libFuzzer.
 $(BUILD)/unit/test_client_%: $(BUILD)/tests/unit/test_client_%.o $(mux_o) $(filter-out %/main.o,$(client_o))
-	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS) $(QR_LIBS) -lcmocka
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(mux_o) $(filter-out %/main.o,$(server_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/replay/client_%: $(BUILD)/tests/fuzz/fuzz_client_%.o $(BUILD)/tests/fuzz/replay.o $(mux_o) \
                           $(filter-out %/main.o,$(client_o))
-	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS) $(QR_LIBS)
 $(BUILD)/replay/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(mux_o) $(filter-out %/main.o,$(server_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
 $(BUILD)/fuzz/client_%: $(BUILD)/tests/fuzz/fuzz_client_%.o $(mux_o) $(filter-out %/main.o,$(client_o))
-	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS) $(QR_LIBS)
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(mux_o) $(filter-out %/main.o,$(server_o))
 	$(Q)mkdir -p $(@D) && $(CC) $(NO_LTO) -o $@ $^ $(LIBS)
 

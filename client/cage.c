@@ -58,6 +58,8 @@ int cage_enter(struct sandbox *s, const struct config_set *set, struct resolver 
         if (path)
             sandbox_allow_replace(s, path);
         free(path);
+        if (set->each[i].output.url_file)
+            sandbox_allow_replace(s, set->each[i].output.url_file);
     }
     allow_authorities(s);
     int err = sandbox_enter(s, mode_of(set), reason);

@@ -15,8 +15,8 @@
 struct sandbox *cage_new(const struct config_set *set,
                          char reason[static SANDBOX_REASON_MAX]) MUSTCHECK;
 
-/* Allows the folders of the ticket files and what getaddrinfo and TLS read, and enters, with the
- * thread of the resolver. Returns 0, or ERR_DENIED with a sentence in @reason. */
+/* Allows the folders of the ticket files and of --url-file, and what getaddrinfo and TLS read, and
+ * enters, with the thread of the resolver. Returns 0, or ERR_DENIED with a sentence in @reason. */
 int cage_enter(struct sandbox *s, const struct config_set *set, struct resolver *r,
                char reason[static SANDBOX_REASON_MAX]) MUSTCHECK;
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/qr.h"
 #include "client/server/reach.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/inet.h"
@@ -123,7 +124,14 @@ static const struct opt rows[] = {
      .check = check_name, .wants = "a name or an address without port"},
     {"open", 'o', OPT_FLAG, FIELD(output.open), .help = "open the URL in a browser",
      .traits = OPT_AT_TOP},
-    {"print-requests", 0, OPT_FLAG, FIELD(output.requests), .help = "print a line for each request",
+    {"print-requests", 0, OPT_FLAG, FIELD(output.requests),
+     .help = "print plain lines, one for each request, on a terminal too", .traits = OPT_AT_TOP},
+    {"json", 0, OPT_FLAG, FIELD(output.json),
+     .help = "print the URL, changes of the state and requests as JSON, an object a line",
+     .beats = "print-requests", .traits = OPT_AT_TOP},
+    {"url-file", 0, OPT_TEXT, FIELD(output.url_file), .value = "FILE",
+     .help = "write the URL to this file each time that it is another one"},
+    {"qr", 0, OPT_FLAG, FIELD(output.qr), .help = "print the URL as a QR code",
      .traits = OPT_AT_TOP},
     {"host-header", 0, OPT_TEXT, FIELD(local.host_header), .fallback = "keep",
      .value = "keep|rewrite|VALUE",
@@ -212,7 +220,8 @@ static const struct opt rows[] = {
      .check = check_crypto, .wants = "auto or openssl", .traits = OPT_AT_TOP},
     {"log-level", 0, OPT_TEXT, FIELD(output.log_level), .fallback = "info",
      .value = "error|warn|info|debug", .help = "least severe level that is logged",
-     .check = check_log_level, .wants = "error, warn, info or debug", .traits = OPT_AT_TOP},
+     .check = check_log_level, .wants = "error, warn, info or debug",
+     .source = offsetof(struct config, log_level_from), .traits = OPT_AT_TOP},
     {"log-format", 0, OPT_TEXT, FIELD(output.log_format), .fallback = "text", .value = "text|json",
      .help = "format of the log, text or json", .check = check_log_format, .wants = "text or json",
      .traits = OPT_AT_TOP},
@@ -401,6 +410,8 @@ enum opt_result config_judge(struct config *c, const char *operand)
     if (c->login == LOGIN_VIEWER && c->times.origin_idle_ms == 0)
         return REFUSE("--origin-login viewer keeps connections, and --origin-keepalive 0 keeps "
                       "none\n");
+    if (c->output.qr && !qr_possible())
+        return REFUSE("--qr needs a build with libqrencode, which this one is not\n");
     c->rewrite.origin = &c->origin.url;
     judge_name(c);
     c->log_json = strcmp(c->output.log_format, "json") == 0;

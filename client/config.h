@@ -41,7 +41,8 @@ struct config {
         uint64_t leave_ms;
     } times;
     struct { /* standard output and the log */
-        bool open, requests;
+        bool open, requests, json, qr;
+        const char *url_file;
         const char *log_level, *log_format;
     } output;
     uint64_t memory_budget;
@@ -49,6 +50,7 @@ struct config {
     const char *sandbox; /* auto, on or off */
 
     enum opt_source https_from, origin_from; /* of local.https and local.origin */
+    enum opt_source log_level_from;          /* of output.log_level */
     bool makes_file;                         /* --config may name one that is missing */
     char *section;                           /* owned: of the tunnel in the files; NULL: none */
     const char *tunnel;                      /* its name: a part of `section`; NULL: none */

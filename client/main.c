@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "client/audience.h"
 #include "client/cage.h"
 #include "client/config.h"
 #include "client/login_command.h"
@@ -32,6 +33,7 @@ struct seat {
     struct program *program;
     const struct config *config;
     struct share *share;
+    char *url; /* owned: under which viewers are served; NULL: none yet */
     bool up;   /* a link has been up */
     bool over; /* it does nothing more */
 };
@@ -45,14 +47,16 @@ struct program {
     struct resolver *resolver;
     struct sandbox *sandbox; /* owned */
     bool caged;              /* the sandbox was entered */
-    int opener;              /* of the terminal; -1: no browser is asked for */
+    struct terminal_options terminal_options;
     struct terminal *terminal;
+    struct audience audience;
     struct seat *seats; /* owned: one for each of `configs` */
     size_t n_over;      /* seats that are over */
     struct event sigint, sigterm;
     struct sleep_watch sleep;
     struct timer last_words;
     uint64_t ended_us;
+    bool made; /* all shares are */
     bool leaving, over;
     enum exit_code code;
 };
@@ -119,21 +123,24 @@ static void on_signal(evutil_socket_t number, short what, void *user)
     }
     p->leaving = true;
     notify_tell(&p->notify, "STOPPING=1");
-    FOREACH_SEAT(s, p)
-    {
+    FOREACH_SEAT (s, p) {
         exchanges += exchange_list_ordinary(share_exchanges(s->share));
         websockets += exchange_list_websockets(share_exchanges(s->share));
     }
     LOG(INFO, "leaving", LOG_I("signal", number), LOG_U("exchanges", exchanges),
         LOG_U("websockets", websockets));
-    FOREACH_SEAT(s, p)
-    share_leave(s->share);
+    FOREACH_SEAT (s, p)
+        share_leave(s->share);
 }
 
 static void on_url(void *user, const char *url, bool own)
 {
     struct seat *s = user;
-    terminal_show_url(s->program->terminal, s->config->tunnel, url, own);
+    struct terminal_url u = {
+        .tunnel = s->config->tunnel, .url = url, .file = s->config->output.url_file, .own = own};
+    free(s->url);
+    s->url = xstrdup(url);
+    terminal_show_url(s->program->terminal, &u);
     notify_tell(&s->program->notify, "READY=1");
     if (s->up)
         return;
@@ -145,16 +152,69 @@ static void on_url(void *user, const char *url, bool own)
 static void on_finished(void *user, const struct exchange_report *r)
 {
     const struct seat *s = user;
-    terminal_show_request(s->program->terminal, s->config->tunnel, r->method, r->path, r->status,
-                          r->ms);
+    struct program *p = s->program;
+    audience_note(&p->audience, r->viewer, loop_now_us(p->loop));
+    if (p->terminal)
+        terminal_show_request(p->terminal, s->config->tunnel, r->method, r->path, r->status, r->ms,
+                              r->bytes);
 }
+
+/* ---- what the terminal looks at */
+
+static void note_viewer(void *user, uint64_t viewer)
+{
+    struct program *p = user;
+    audience_note(&p->audience, viewer, loop_now_us(p->loop));
+}
+
+static enum screen_state state_of(const struct tunnel_look *look)
+{
+    return look->leaving           ? SCREEN_LEAVING
+           : look->slots.links > 0 ? SCREEN_UP
+           : look->told            ? SCREEN_RETRYING
+                                   : SCREEN_CONNECTING;
+}
+
+static struct screen_share look_at(const struct seat *s)
+{
+    struct tunnel_look look = share_look(s->share);
+    return (struct screen_share){
+        .tunnel = s->config->tunnel,
+        .url = s->url,
+        .origin = share_origin(s->share),
+        .state = state_of(&look),
+        .links = look.slots.links,
+        .round_trip_us = look.slots.round_trip_us,
+        .retry_ms = look.slots.pause_ms > 0 ? look.slots.pause_ms : look.retry_ms,
+    };
+}
+
+static void on_look(void *user, struct screen *screen)
+{
+    struct program *p = user;
+    screen->n_shares = screen->running = screen->websockets = 0;
+    if (!p->made)
+        return;
+    FOREACH_SEAT (s, p) {
+        const struct exchange_list *exchanges = share_exchanges(s->share);
+        exchange_list_viewers(exchanges, note_viewer, p);
+        screen->running += exchange_list_ordinary(exchanges);
+        screen->websockets += exchange_list_websockets(exchanges);
+        if (screen->n_shares < SCREEN_SHARES)
+            screen->share[screen->n_shares] = look_at(s);
+        screen->n_shares++;
+    }
+    screen->viewers = audience_count(&p->audience, loop_now_us(p->loop));
+}
+
+/* ---- signals of the machine */
 
 static void on_wake(void *user, uint64_t slept_ms)
 {
     struct program *p = user;
     LOG(INFO, "machine_has_slept", LOG_U("ms", slept_ms));
-    FOREACH_SEAT(s, p)
-    share_wake(s->share);
+    FOREACH_SEAT (s, p)
+        share_wake(s->share);
 }
 
 static void watch_signals(struct program *p)
@@ -190,7 +250,8 @@ static bool make_base(struct program *p)
     const struct config *c = &p->configs.each[0]; /* what is for the process is in all the same */
     p->loop = loop_new();
     p->resolver = p->loop ? resolver_new(p->loop) : NULL;
-    p->terminal = p->resolver ? terminal_new(c->output.requests, p->opener) : NULL;
+    p->terminal_options.loop = p->loop;
+    p->terminal = p->resolver ? terminal_new(&p->terminal_options) : NULL;
     if (p->terminal) {
         budget_init(&p->budget, c->memory_budget);
         evictor_init(&p->evictor, &p->budget, p->loop);
@@ -217,6 +278,7 @@ static enum exit_code make_shares(struct program *p)
             .resolver = p->resolver,
             .evictor = &p->evictor,
             .spare = spare,
+            .knows_viewers = live_possible(),
             .on_url = on_url,
             .on_finished = on_finished,
             .on_exit = on_exit_code,
@@ -252,11 +314,12 @@ static void take_down(struct program *p)
 {
     size_t seats = p->seats ? p->configs.count : 0;
     sleep_watch_stop(&p->sleep);
+    terminal_free(p->terminal); /* looks at the shares */
+    p->terminal = NULL;
     for (size_t i = 0; i < seats; i++)
         share_close(p->seats[i].share);
     if (p->evictor.loop)
         evictor_deinit(&p->evictor);
-    terminal_free(p->terminal);
     resolver_free(p->resolver);
     sandbox_free(p->sandbox);
     if (p->over) {
@@ -265,8 +328,10 @@ static void take_down(struct program *p)
         hear_last_words(p);
     }
     loop_free(p->loop);
-    for (size_t i = 0; i < seats; i++)
+    for (size_t i = 0; i < seats; i++) {
         share_free(p->seats[i].share);
+        free(p->seats[i].url);
+    }
     free(p->seats);
     notify_close(&p->notify);
     log_close();
@@ -286,10 +351,11 @@ static enum exit_code run(struct program *p)
     enum exit_code code = make_shares(p);
     if (code != EXIT_STOPPED)
         return code;
+    p->made = true;
     watch_signals(p);
     sleep_watch_start(&p->sleep, p->loop, on_wake, p);
-    FOREACH_SEAT(s, p)
-    share_start(s->share);
+    FOREACH_SEAT (s, p)
+        share_start(s->share);
     loop_run(p->loop);
     return p->code;
 }
@@ -301,6 +367,27 @@ static enum opt_result load(int argc, char **argv, struct config_set *set)
         return config_load_start(argc - 1, argv + 1, set);
     *set = (struct config_set){.each = xcalloc(1, sizeof *set->each), .count = 1};
     return config_load(argc, argv, &set->each[0]);
+}
+
+static void set_terminal_options(struct program *p, const struct config *c)
+{
+    p->terminal_options = (struct terminal_options){
+        .requests = c->output.requests,
+        .json = c->output.json,
+        .opener = -1,
+        .qr = c->output.qr,
+        .all_log = c->log_level_from != OPT_FALLBACK,
+        .look = on_look,
+        .user = p,
+    };
+}
+
+/* Returns the level of the log. Where the terminal shows the state, only warnings say more, unless
+ * somebody asks for a level. */
+static enum log_level level_of(const struct program *p, const struct config *c)
+{
+    bool quiet = !p->terminal_options.all_log && terminal_takes_log(&p->terminal_options);
+    return quiet ? LOG_WARN : c->level;
 }
 
 int main(int argc, char **argv)
@@ -318,10 +405,12 @@ int main(int argc, char **argv)
         return result == OPT_SHOWN ? EXIT_STOPPED : EXIT_USAGE;
     }
     const struct config *c = &program.configs.each[0];
-    if (log_open(NULL, c->level, c->log_json) < 0)
+    set_terminal_options(&program, c);
+    if (log_open(NULL, level_of(&program, c), c->log_json) < 0)
         return (int)complain("cannot log", strerror(errno));
     config_log_foreign();
-    program.opener = c->output.open ? opener_start() : -1;
+    if (c->output.open)
+        program.terminal_options.opener = opener_start();
     notify_open(&program.notify);
     enum exit_code code = run(&program);
     take_down(&program);

@@ -168,6 +168,7 @@ static void make_exchanges(struct share *s)
         .times = {.origin_ms = c->times.origin_ms,
                   .idle_ms = c->times.idle_ms,
                   .websocket_ms = c->times.websocket_ms},
+        .knows_viewers = s->o.knows_viewers,
         .on_finished = on_finished,
         .on_quiet = on_quiet,
         .user = s,
@@ -273,6 +274,16 @@ const struct exchange_list *share_exchanges(const struct share *s)
 uint16_t share_attach_port(const struct share *s)
 {
     return client_tunnel_attach_port(s->tunnel);
+}
+
+struct tunnel_look share_look(const struct share *s)
+{
+    return client_tunnel_look(s->tunnel);
+}
+
+const char *share_origin(const struct share *s)
+{
+    return s->origin_text;
 }
 
 void share_close(struct share *s)

@@ -16,6 +16,7 @@ struct share_options {
     struct resolver *resolver;
     struct evictor *evictor; /* of the memory for uploads of the whole process */
     unsigned spare;          /* descriptors that are left to other things than origins */
+    bool knows_viewers;      /* as exchange_list_options has it */
 
     /* Viewers are served under @url from now on. @own: it is the server's, or below it. Comes each
      * time that a link is up. */
@@ -38,6 +39,9 @@ const struct exchange_list *share_exchanges(const struct share *s); /* those tha
 
 /* Returns the port that the share's links are attached at; 0: it is not known yet. */
 uint16_t share_attach_port(const struct share *s) MUSTCHECK;
+/* Return how the tunnel is, and what is shared, as "http://localhost:3000". */
+struct tunnel_look share_look(const struct share *s);
+const char *share_origin(const struct share *s);
 
 /* Ends everything on the loop. NULL is fine. */
 void share_close(struct share *s);

@@ -85,7 +85,7 @@ one_file    = $(MAKE) --no-print-directory VARIANT=release
 define build_one_file
 tests/support/deps.sh build portable
 $(Q)packaging/portable/cjson.sh build/deps/$(machine) $(CC) $(or $(AR_$(machine)),ar)
-+$(Q)$(one_file) BUILD=build/$@ LINKED='$1' LINK_release='$2 $(LINK_hardened)' LDFLAGS='-s -static-libgcc $(LDFLAGS)' \
++$(Q)$(one_file) BUILD=build/$@ QR=no LINKED='$1' LINK_release='$2 $(LINK_hardened)' LDFLAGS='-s -static-libgcc $(LDFLAGS)' \
     PKG_LIBS='$3' EXTRA='packaging/portable/$4' build/$@/oneport
 endef
 

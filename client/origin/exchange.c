@@ -114,6 +114,8 @@ void client_exchange_close(struct exchange *x, enum origin_end how)
         .path = x->request.path,
         .status = x->response.status,
         .ms = (loop_now_us(x->env->loop) - x->started_us) / 1000,
+        .bytes = x->relay.far.left,
+        .viewer = x->viewer,
     };
     x->state = EXCHANGE_DEAD;
     timer_stop(&x->timer);
@@ -387,6 +389,16 @@ static void keep_request(struct exchange *x, struct message *m)
         .request = r, .scheme = r->scheme, .authority = r->authority, .websocket = websocket};
 }
 
+/* Returns a number for the address that the server names as the viewer's (rule H7), or 0 if it
+ * names none. */
+static uint64_t viewer_of(const struct message *m)
+{
+    struct slice list = fields_value(&m->fields, SLICE("x-forwarded-for"));
+    const char *comma = list.len > 0 ? memchr(list.ptr, ',', list.len) : NULL;
+    size_t len = comma ? (size_t)(comma - list.ptr) : list.len;
+    return len > 0 ? slice_hash(SLICE_HASH_START, slice_make(list.ptr, len)) : 0;
+}
+
 struct exchange *client_exchange_new(struct exchange_env *env, struct leg *near, struct message *m,
                                      bool end)
 {
@@ -396,6 +408,8 @@ struct exchange *client_exchange_new(struct exchange_env *env, struct leg *near,
     x->request.bodyless = end;
     timer_init(&x->timer, env->loop, on_timer, x);
     client_exchange_prepare(x);
+    if (env->knows_viewers)
+        x->viewer = viewer_of(&x->request.head);
     relay_init(&x->relay, env->loop, near, end, &relay_ops);
     relay_hold(&x->relay);
     x->started_us = x->relay.moved_us;

@@ -54,6 +54,8 @@ struct exchange_report {
     struct slice method, path; /* as the viewer gave them */
     int status;                /* what the viewer was told; 0: cut off before a response */
     uint64_t ms;               /* from the request's head to the end */
+    uint64_t bytes;            /* of the response's body, or of a WebSocket, towards the viewer */
+    uint64_t viewer;           /* as exchange.viewer */
 };
 
 /* What the exchanges of a process share; it outlives them. */
@@ -63,6 +65,7 @@ struct exchange_env {
     const struct rewrite *rewrite; /* borrowed: likewise */
     struct exchange_times times;
     struct log_limit failures;
+    bool knows_viewers; /* exchange.viewer is wanted */
 
     /* The exchange has ended: the owner forgets it. */
     void (*on_end)(void *user, struct exchange *x, const struct exchange_report *r);
@@ -96,6 +99,7 @@ struct exchange {
         bool retried; /* the request was sent a second time */
     } connect;
     uint64_t started_us; /* monotonic */
+    uint64_t viewer;     /* stands for the address of the viewer; 0: it is not known */
     struct timer timer;
     struct reap reap;
 };

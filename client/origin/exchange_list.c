@@ -85,6 +85,7 @@ struct exchange_list *exchange_list_new(const struct exchange_list_options *o)
         .origin = o->origin,
         .rewrite = o->rewrite,
         .times = o->times,
+        .knows_viewers = o->knows_viewers,
         .on_end = on_end,
         .user = all,
     };
@@ -107,6 +108,13 @@ void exchange_list_free(struct exchange_list *all)
 bool exchange_list_asks_who(const struct exchange_list *all)
 {
     return origin_keeps_logins(all->o.origin);
+}
+
+void exchange_list_viewers(const struct exchange_list *all,
+                           void (*each)(void *user, uint64_t viewer), void *user)
+{
+    LIST_FOREACH (it, &all->exchanges)
+        each(user, CONST_CONTAINER_OF(it, struct exchange, node)->viewer);
 }
 
 size_t exchange_list_ordinary(const struct exchange_list *all)

@@ -17,6 +17,8 @@ struct exchange_list_options {
     const size_t *finishing; /* what origin_options.finishing counts */
     uint64_t max;            /* of exchanges and of those; more are refused unprocessed */
 
+    bool knows_viewers; /* tell whose an exchange is: exchange_report.viewer */
+
     /* An exchange has ended; may be NULL. */
     void (*on_finished)(void *user, const struct exchange_report *r);
 
@@ -35,6 +37,10 @@ void exchange_list_take(struct exchange_list *all, struct leg *near, struct mess
 
 /* Returns whether requests shall say by which connection of a viewer they came (login.h). */
 bool exchange_list_asks_who(const struct exchange_list *all);
+
+/* Calls @each with the viewer of each exchange that runs (exchange_report.viewer). */
+void exchange_list_viewers(const struct exchange_list *all,
+                           void (*each)(void *user, uint64_t viewer), void *user);
 
 /* Return how many exchanges run: those that are no WebSockets, and WebSockets. */
 size_t exchange_list_ordinary(const struct exchange_list *all);

@@ -272,6 +272,11 @@ bool client_link_is_idle(const struct link *l)
     return !l->session || h2_session_open_streams(l->session) == 0;
 }
 
+uint64_t client_link_round_trip_us(const struct link *l)
+{
+    return l->session ? h2_session_round_trip_us(l->session) : 0;
+}
+
 enum link_farewell client_link_goaway_reason(const struct link *l)
 {
     return l->farewell;

@@ -55,6 +55,9 @@ void client_link_wake(struct link *l);
 /* Returns whether no stream is open. */
 bool client_link_is_idle(const struct link *l);
 
+/* Returns the shortest round trip to the server in microseconds; 0 before one is known. */
+uint64_t client_link_round_trip_us(const struct link *l);
+
 enum link_farewell {
     LINK_DRAINING,   /* the server wants a fresh link, or stops */
     LINK_TAKEN_OVER, /* another process with the same ticket has the name */

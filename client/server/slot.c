@@ -227,6 +227,16 @@ void slot_close(struct slot *s)
     enter(s, SLOT_RESTING);
 }
 
+uint64_t slot_pause_left_ms(const struct slot *s)
+{
+    return timer_left_ms(&s->retry.timer);
+}
+
+uint64_t slot_round_trip_us(const struct slot *s)
+{
+    return s->link ? client_link_round_trip_us(s->link) : 0;
+}
+
 bool slot_is_up(const struct slot *s)
 {
     return s->state == SLOT_UP;

@@ -73,6 +73,11 @@ void slot_wake(struct slot *s);
 /* Says goodbye on every link: nothing new comes, what runs goes on. Idempotent. */
 void slot_leave(struct slot *s);
 
+/* Returns the milliseconds until the slot wants again, if it is PAUSING; otherwise 0. */
+uint64_t slot_pause_left_ms(const struct slot *s);
+/* Returns the shortest round trip of the slot's link in microseconds, 0 if none is known. */
+uint64_t slot_round_trip_us(const struct slot *s);
+
 /* Returns whether new requests come on the slot's link. */
 bool slot_is_up(const struct slot *s);
 /* Returns whether no stream is open, on links that drain either. */

@@ -55,3 +55,17 @@ void slots_wake(struct slots *all)
     FOREACH_SLOT (s, all)
         slot_wake(s);
 }
+
+struct slots_look slots_look(const struct slots *all)
+{
+    struct slots_look look = {.links = 0};
+    FOREACH_SLOT (s, all) {
+        uint64_t us = slot_round_trip_us(s), ms = slot_pause_left_ms(s);
+        look.links += slot_is_up(s);
+        if (us > 0 && (look.round_trip_us == 0 || us < look.round_trip_us))
+            look.round_trip_us = us;
+        if (ms > 0 && (look.pause_ms == 0 || ms < look.pause_ms))
+            look.pause_ms = ms;
+    }
+    return look;
+}

@@ -25,6 +25,14 @@ bool slots_are_up(const struct slots *all);
 /* Returns whether no stream is open on any link, on links that drain either. */
 bool slots_are_idle(const struct slots *all);
 
+/* How the slots are at a moment, for a person to look at. */
+struct slots_look {
+    unsigned links;         /* that are up */
+    uint64_t round_trip_us; /* the shortest of them; 0: none is known */
+    uint64_t pause_ms;      /* until the next slot wants again; 0: none pauses */
+};
+struct slots_look slots_look(const struct slots *all);
+
 /* Do to each slot what the function of slot.h does. */
 void slots_close(struct slots *all);
 void slots_leave(struct slots *all);

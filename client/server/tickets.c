@@ -149,16 +149,13 @@ int tickets_put(const char *path, const char *server, const char *name, const ch
     return err;
 }
 
-/* Returns the place of @server and @key in the file of locks: a hash (FNV-1a). Two of them at one
- * place cost a process its old name, and nothing else. */
+/* Returns the place of @server and @key in the file of locks. Two of them at one place cost a
+ * process its old name, and nothing else. */
 static off_t place_of(const char *server, const char *key)
 {
-    const char *const texts[] = {server, "\n", key};
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        for (const char *c = texts[i]; *c; c++)
-            hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
-    return (off_t)(hash >> 2);
+    uint64_t hash = slice_hash(SLICE_HASH_START, slice_str(server));
+    hash = slice_hash(hash, SLICE("\n"));
+    return (off_t)(slice_hash(hash, slice_str(key)) >> 2);
 }
 
 int tickets_hold(const char *path, const char *server, const char *key)

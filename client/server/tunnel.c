@@ -490,3 +490,11 @@ void client_tunnel_wake(struct tunnel *t)
 {
     slots_wake(&t->slots);
 }
+
+struct tunnel_look client_tunnel_look(const struct tunnel *t)
+{
+    return (struct tunnel_look){.told = t->url_told,
+                                .leaving = t->state >= TUNNEL_LEAVING,
+                                .slots = slots_look(&t->slots),
+                                .retry_ms = timer_left_ms(&t->retry.timer)};
+}

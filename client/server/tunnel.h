@@ -4,7 +4,7 @@
 #ifndef CLIENT_SERVER_TUNNEL_H
 #define CLIENT_SERVER_TUNNEL_H
 
-#include "client/server/link.h"
+#include "client/server/slots.h"
 
 struct tunnel;
 
@@ -38,6 +38,15 @@ struct tunnel_options {
     void (*on_exit)(void *user, enum exit_code code);
     void *user;
 };
+
+/* How a tunnel is at a moment, for a person to look at. */
+struct tunnel_look {
+    bool told;    /* on_url has come */
+    bool leaving; /* what runs may finish, and nothing new comes */
+    struct slots_look slots;
+    uint64_t retry_ms; /* until the name is asked for again; 0: that is not waited for */
+};
+struct tunnel_look client_tunnel_look(const struct tunnel *t);
 
 /* Returns NULL when there are no random bytes; errno says why. */
 struct tunnel *client_tunnel_new(const struct tunnel_options *o) MUSTCHECK;

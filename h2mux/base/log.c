@@ -36,6 +36,12 @@ static atomic_bool events_json;
 static _Atomic uint64_t dropped;    /* since the start */
 static _Atomic uint64_t unreported; /* dropped lines that no line has reported yet */
 
+/* Of one thread: the others have none. */
+static _Thread_local struct {
+    void (*take)(void *user, enum log_level level, struct slice line);
+    void *user;
+} diverted;
+
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 static bool path_is_file(const char *path)
@@ -160,6 +166,12 @@ int log_open(const char *path, enum log_level level, bool json)
     return 0;
 }
 
+void log_divert(void (*take)(void *user, enum log_level level, struct slice line), void *user)
+{
+    diverted.take = take;
+    diverted.user = user;
+}
+
 void log_close(void)
 {
     int err = log_file_switch(&events, NULL);
@@ -188,7 +200,9 @@ void log_event(enum log_level level, const char *event, const struct log_pair *p
     char line[LOG_LINE_MAX];
     struct log_line l = {level, event, pairs, n, atomic_exchange(&unreported, 0)};
     size_t len = atomic_load(&events_json) ? log_format_json(&l, line) : log_format_text(&l, line);
-    if (!log_file_put(&events, slice_make(line, len)))
+    if (diverted.take)
+        diverted.take(diverted.user, level, slice_make(line, len));
+    else if (!log_file_put(&events, slice_make(line, len)))
         atomic_fetch_add(&unreported, l.dropped);
     errno = saved_errno;
 }

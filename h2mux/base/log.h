@@ -31,6 +31,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
  * be opened; the log stays as it was then. */
 int log_open(const char *path, enum log_level level, bool json) MUSTCHECK;
 void log_close(void);
+/* Hands the lines that the calling thread logs to @take instead, without their newline. NULL: they
+ * are written again. @take logs nothing, and @line is borrowed for the call. */
+void log_divert(void (*take)(void *user, enum log_level level, struct slice line), void *user);
 /* Stores the level that @text names (error, warn, info or debug) in @out. Returns false for any
  * other text. */
 bool log_level_parse(struct slice text, enum log_level *out);

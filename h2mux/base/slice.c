@@ -18,6 +18,13 @@ bool ascii_ieq(const char *a, const char *b, size_t len)
     return true;
 }
 
+uint64_t slice_hash(uint64_t hash, struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        hash = (hash ^ (unsigned char)s.ptr[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
 bool slice_starts(struct slice s, struct slice prefix)
 {
     return s.len >= prefix.len && slice_eq(slice_make(s.ptr, prefix.len), prefix);

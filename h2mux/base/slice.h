@@ -35,6 +35,12 @@ static inline bool slice_eq(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* Returns the hash of @s after @hash (FNV-1a, 64 bits): SLICE_HASH_START, or the hash of what is
+ * before @s. Who chooses the bytes can choose the hash: no place where strangers must not collide.
+ */
+#define SLICE_HASH_START UINT64_C(14695981039346656037)
+uint64_t slice_hash(uint64_t hash, struct slice s);
+
 /* Returns @s without its first @n bytes, or an empty slice if @s has no more than @n bytes. */
 static inline struct slice slice_skip(struct slice s, size_t n)
 {

@@ -108,6 +108,9 @@ bool h2_session_takes_websockets(const struct h2_session *s);
 uint32_t h2_session_peer_limit(const struct h2_session *s);
 /* Returns how many streams are open. A stream whose RST_STREAM waits to be sent counts, too. */
 uint32_t h2_session_open_streams(const struct h2_session *s);
+/* Returns the shortest round trip (microseconds) that was measured, by PINGs or at the start; 0 if
+ * none was. */
+uint64_t h2_session_round_trip_us(const struct h2_session *s);
 /* Returns how many streams were open when the session ended. */
 uint32_t h2_session_lost_streams(const struct h2_session *s);
 /* Returns the time (microseconds) at which bytes arrived last. */

@@ -386,6 +386,11 @@ uint32_t h2_session_open_streams(const struct h2_session *s)
     return s->host.open;
 }
 
+uint64_t h2_session_round_trip_us(const struct h2_session *s)
+{
+    return s->host.flow.rtt_least_us;
+}
+
 uint32_t h2_session_lost_streams(const struct h2_session *s)
 {
     return s->closing.lost;

@@ -386,6 +386,12 @@ bool timer_armed(const struct timer *t)
     return t->due_us != 0;
 }
 
+uint64_t timer_left_ms(const struct timer *t)
+{
+    uint64_t now_us = timer_armed(t) ? loop_now_us(t->loop) : 0;
+    return t->due_us > now_us ? (t->due_us - now_us + 999) / 1000 : 0;
+}
+
 /* ---- the wheel */
 
 static void wake_for_wheel(struct loop *l)

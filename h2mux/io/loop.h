@@ -162,6 +162,8 @@ void timer_rest(struct timer *t);
 void timer_stop(struct timer *t);
 
 bool timer_armed(const struct timer *t);
+/* Returns the milliseconds until @t runs, rounded up; 0 if it is due, or not armed. */
+uint64_t timer_left_ms(const struct timer *t);
 
 /* Arms @t on the loop's timing wheel (wheel.h) to run in @after_ms milliseconds, never earlier and
  * up to a tick (20 ms) later. The wheel suits timers of which there are thousands. */

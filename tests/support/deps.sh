@@ -9,12 +9,12 @@ set -eu
 
 declare -A packages=(
     [build]="gcc make pkg-config scdoc"
-    [linked]="libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev" # of build
+    [linked]="libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev libqrencode-dev" # of build
     [newest]=""
     [demo]="openssl python3 python3-websockets"
     [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest
             python3-pytest-xdist python3-pytest-timeout python3-h2 valgrind iproute2 faketime
-            haproxy caddy nghttp2-client netcat-openbsd bash-completion zsh fish man-db tinyproxy-bin squid microsocks"
+            haproxy caddy nghttp2-client netcat-openbsd bash-completion zsh fish man-db tinyproxy-bin squid microsocks tmux"
     [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
     [arm64]="crossbuild-essential-arm64"

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""Tests what a person sees of a share on a real terminal, and what a script gets instead: the
+drawing, its size, stops and ends; --json, --url-file and --qr. docs/http-rules.md#start-and-stop"""
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+
+import pytest
+from support.programs import BIN, run
+from support.tmux import PROGRAM as TMUX
+from support.tmux import Terminal
+from support.viewer import Viewer, fetch, head
+from support.websocket_viewer import HANDSHAKE
+
+on_terminal = pytest.mark.skipif(not TMUX, reason="tmux is not installed")
+SENTENCE = "Anybody who has the URL can open it."
+
+
+@pytest.fixture
+def terminal(ended):
+    def start(*arguments, **keywords):
+        return ended.enter_context(contextlib.closing(Terminal(*arguments, **keywords)))
+
+    return start
+
+
+@pytest.fixture
+def share(server, http_origin, name, tmp_path, terminal):
+    """Returns share(*options), which types the command into a new terminal and returns that."""
+
+    def start(*options, origin=None, **keywords):
+        words = [BIN / "oneport", "--config", "none", "-h", server.url, "-s", name]
+        words += ["--ca", server.certificate.ca, "--ticket-file", tmp_path / "tickets", *options]
+        window = terminal(**keywords)
+        window.type(shlex.join(map(str, [*words, origin or http_origin.port])))
+        return window
+
+    return start
+
+
+@on_terminal
+@pytest.mark.rule("O160", "O161")
+def test_the_share_is_drawn(server, share, name):
+    window = share()
+    window.wait("online, round trip")
+    host = f"{name}.localhost"
+    assert fetch(server.port, host, "/echo/first").status == 200
+    screen = window.wait("GET /echo/first")
+    assert SENTENCE in screen and "1 viewer, 0 WebSockets" in screen
+    assert sum(f"https://{host}" in line for line in screen.splitlines()) == 2  # line and drawing
+    for number in range(9):
+        fetch(server.port, host, f"/echo/{number}")
+    screen = window.wait("GET /echo/8")
+    assert "/echo/first" not in screen and "10 in all" in screen
+
+
+@on_terminal
+@pytest.mark.rule("O160", "O161")
+def test_an_open_websocket_is_a_viewer(server, share, name, websocket_origin):
+    window = share(origin=websocket_origin.port)
+    window.wait("online")
+    with Viewer(server.port) as viewer:
+        viewer.send(head("GET", "/", f"{name}.localhost", *HANDSHAKE))
+        assert viewer.response().status == 101
+        window.wait("1 viewer, 1 WebSocket, ")
+    window.wait("0 WebSockets")
+
+
+@on_terminal
+@pytest.mark.rule("O160")
+def test_the_terminal_changes_its_size(server, share, name):
+    window = share()
+    window.wait("online")
+    for number in range(8):
+        fetch(server.port, f"{name}.localhost", f"/echo/{number}")
+    window.wait("GET /echo/7")
+    for columns, rows in ((40, 8), (200, 50), (20, 5), (100, 20)):
+        window.resize(columns, rows)
+        window.wait(
+            lambda screen: screen.count("Anybody who") == 1
+            and max(map(len, screen.splitlines())) <= columns
+        )
+    screen = window.wait("GET /echo/7")
+    assert screen.count("GET /echo/7") == 1 and screen.count("in all") == 1
+
+
+@on_terminal
+@pytest.mark.rule("O160")
+def test_reconnecting_is_one_line(new_server, terminal, http_origin, name, tmp_path):
+    server = new_server()
+    words = [BIN / "oneport", "--config", "none", "-h", server.url, "-s", name, "--ca"]
+    words += [server.certificate.ca, "--ticket-file", tmp_path / "tickets", http_origin.port]
+    window = terminal()
+    window.type(shlex.join(map(str, words)))
+    window.wait("online")
+    server.kill9()
+    window.wait("  reconnecting")
+    screen = window.wait("not_connected")
+    assert screen.count("  reconnecting") == 1 and screen.count("not_connected") == 1
+    server.start()
+    screen = window.wait("online", 30)
+    assert "not_connected" not in screen and "  reconnecting" not in screen
+
+
+@on_terminal
+@pytest.mark.rule("O160")
+def test_it_stops_and_goes_on(share):
+    window = share()
+    window.wait("online")
+    window.press("C-z")
+    screen = window.wait(lambda screen: screen.splitlines()[-1] == "ready>")
+    assert SENTENCE in screen and "Stopped" in screen
+    window.type("bg; sleep 1; echo quiet")
+    screen = window.wait(lambda screen: "\nquiet" in screen)
+    assert screen.count(SENTENCE) == 1  # nothing is drawn from the background
+    window.type("fg")
+    window.wait(lambda screen: screen.count(SENTENCE) == 2)
+    window.press("C-c")
+    window.wait(lambda screen: screen.splitlines()[-1] == "ready>")
+
+
+@on_terminal
+@pytest.mark.rule("O160")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, signal.SIGKILL])
+def test_the_terminal_is_usable_however_it_ends(share, tmp_path, number):
+    window = share(environment={"HOME": tmp_path})
+    window.wait("online")
+    pid = subprocess.run(
+        ["pgrep", "-f", f"oneport .*{tmp_path}/tickets"], capture_output=True, text=True, check=True
+    ).stdout.split()[-1]
+    os.kill(int(pid), number)
+    window.wait("ready>")
+    window.type("stty -a | grep -o ' echo ' && printf '%s\\n' still-alive")
+    window.wait(lambda screen: "\nstill-alive" in screen)
+
+
+@on_terminal
+@pytest.mark.rule("O160")
+def test_colours_can_be_refused(share):
+    window = share(environment={"NO_COLOR": "1"})
+    window.wait("online")
+    assert "\x1b[32m" not in window.text(colours=True)
+    window = share("--print-requests")
+    assert SENTENCE not in window.wait("your url is")
+
+
+@pytest.mark.rule("O162")
+def test_json(server, new_client, http_origin, tmp_path):
+    client = new_client(http_origin.port, "--json", "--url-file", tmp_path / "url", wait=False)
+    client.program.wait_output('"url"', stream="stdout")
+    url = (tmp_path / "url").read_text()
+    assert url.endswith("\n") and url.startswith("https://")
+    assert fetch(server.port, f"{client.name}.localhost", "/echo/x?y").status == 200
+    client.program.wait_output('"request"', stream="stdout")
+    client.program.wait_output('"online"', stream="stdout")
+    events = [json.loads(line) for line in client.program.stdout.splitlines()]
+    by_name = {event["event"]: event for event in events}
+    assert by_name["url"]["url"] == url.strip()
+    assert by_name["request"]["path"] == "/echo/x?y" and by_name["request"]["status"] == 200
+    assert by_name["request"]["bytes"] > 0 and by_name["state"]["state"] == "online"
+    assert all(event["time"] for event in events)
+
+
+@pytest.mark.rule("O162")
+def test_a_url_file_that_cannot_be_written(new_client, http_origin, tmp_path):
+    client = new_client(http_origin.port, "--url-file", tmp_path / "none" / "url")
+    client.program.wait_output("url_file_not_written.*No such file")
+
+
+@on_terminal
+@pytest.mark.rule("O163")
+def test_the_qr_code_is_the_url(share, name, tmp_path):
+    if not run("oneport", "--qr", "1", "-h", "localhost:1", "--max-retries", "1")[0] == 4:
+        pytest.skip("built without libqrencode")
+    window = share("--qr", columns=120, rows=60)
+    screen = window.wait("online")
+    code = [line for line in screen.splitlines() if set(line) & set("▀▄█")]
+    assert len(code) > 10
+    decoder = shutil.which("zbarimg")
+    if decoder:
+        pixels = [[c in upper for c in line.ljust(60)] for line in code for upper in ("▀█", "▄█")]
+        write_picture(tmp_path / "code.pbm", pixels)
+        read = subprocess.run(
+            [decoder, "--raw", "-q", tmp_path / "code.pbm"], capture_output=True, text=True
+        )
+        assert read.stdout.strip().startswith(f"https://{name}.localhost")
+
+
+def write_picture(path, pixels, scale=4, margin=4):
+    """Writes a picture of black and white squares (PBM)."""
+    width = max(map(len, pixels)) + 2 * margin
+    empty = [False] * width
+    rows = [empty] * margin
+    rows += [[False] * margin + row + [False] * (width - margin - len(row)) for row in pixels]
+    rows += [empty] * margin
+    lines = [" ".join("1" if bit else "0" for bit in row for _ in range(scale)) for row in rows]
+    text = "\n".join(line for line in lines for _ in range(scale))
+    path.write_text(f"P1\n{width * scale} {len(rows) * scale}\n{text}\n")
