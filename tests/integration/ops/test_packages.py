@@ -189,8 +189,6 @@ def test_debian_packages(tmp_path):
         [
             "lintian",
             "--allow-root",
-            "--suppress-tags",
-            "no-manual-page",
             "--fail-on",
             "error,warning",
             *out.glob("*.changes"),
