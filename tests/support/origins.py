@@ -132,7 +132,8 @@ def wake(any_socket):
     socket: another one could get its descriptor at once, and the thread would wait for that one.
     A TLS socket stays one, or the thread would read records as if they were plain bytes."""
     try:
-        socket.socket.shutdown(any_socket, socket.SHUT_RDWR)
+        plain = any_socket if isinstance(any_socket, socket.socket) else any_socket.socket
+        socket.socket.shutdown(plain, socket.SHUT_RDWR)
     except OSError:
         pass
 

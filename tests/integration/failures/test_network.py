@@ -180,14 +180,12 @@ def logged_at(program, event):
 
 
 def test_row_30_every_address_of_the_server_is_tried(apart):
-    """An address that does not answer costs 250 ms at the register call, and again at the attach,
-    which begins when the name is granted."""
+    """An address that does not answer costs 250 ms at the register call. The attach goes on with
+    the connection of that call (O80)."""
     start = time.time()
     apart = apart(addresses=(DEAD6, DEAD, DEAD6_TOO, DEAD_TOO, SERVER))
-    granted = logged_at(apart.client.program, "name_granted")
-    took = logged_at(apart.client.program, "link_up") - granted
+    took = logged_at(apart.client.program, "link_up") - start
     assert apart.status() == 200
-    assert granted - start >= 0.25, granted - start
     assert 0.249 <= took <= 4 * 0.25 + 1.0 * SLOW, took  # the log has milliseconds
 
 
