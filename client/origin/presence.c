@@ -3,15 +3,22 @@
 #include "client/origin/presence.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 enum { LISTENING = 0x0a };
 
 bool presence_in_line(const char *line, uint16_t port)
 {
-    unsigned local = 0, state = 0;
-    return sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) == 2 &&
-           state == LISTENING && local == port;
+    char *state;
+    const char *number = strchr(line, ':');
+    const char *local = number ? strchr(number + 1, ':') : NULL;
+    const char *remote = local ? strchr(local + 1, ':') : NULL;
+    if (!remote || strtoul(local + 1, NULL, 16) != port)
+        return false;
+    strtoul(remote + 1, &state, 16); /* the port of the remote end */
+    return strtoul(state, NULL, 16) == LISTENING;
 }
 
 /* Looks through one table. A machine without IPv6 has no table of it. */

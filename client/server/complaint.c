@@ -7,8 +7,8 @@
 
 struct cause {
     const char *step; /* NULL: any */
-    int err;          /* 0: any */
     const char *part; /* of the reason; NULL: any */
+    int err;          /* 0: any */
     enum outlook outlook;
     const char *advice;
 };
@@ -23,50 +23,50 @@ struct cause {
     "organisation, or of a proxy that inspects TLS)"
 
 static const struct cause causes[] = {
-    {"proxy", ERR_DENIED, NULL, OUTLOOK_NONE, NULL},
-    {"proxy", ERR_UNSUPPORTED, NULL, OUTLOOK_NONE,
+    {"proxy", NULL, ERR_DENIED, OUTLOOK_NONE, NULL},
+    {"proxy", NULL, ERR_UNSUPPORTED, OUTLOOK_NONE,
      "check the URL of the proxy: --proxy, or "
      "HTTPS_PROXY in the environment"},
-    {"proxy", ERR_PROTOCOL, NULL, OUTLOOK_NONE,
+    {"proxy", NULL, ERR_PROTOCOL, OUTLOOK_NONE,
      "check the URL of the proxy: --proxy, or "
      "HTTPS_PROXY in the environment"},
-    {"proxy", ERR_DNS, NULL, OUTLOOK_POOR,
+    {"proxy", NULL, ERR_DNS, OUTLOOK_POOR,
      "check the host of the proxy: --proxy, or HTTPS_PROXY in "
      "the environment"},
-    {"proxy", 0, "cannot reach", OUTLOOK_OPEN,
+    {"proxy", "cannot reach", 0, OUTLOOK_OPEN,
      "check the host of --host, which the proxy looks up"},
-    {"proxy", 0, "does not connect to", OUTLOOK_OPEN,
+    {"proxy", "does not connect to", 0, OUTLOOK_OPEN,
      "check the host of --host, which the proxy looks up"},
-    {"proxy", 0, NULL, OUTLOOK_OPEN,
+    {"proxy", NULL, 0, OUTLOOK_OPEN,
      "check the URL of the proxy: --proxy, or HTTPS_PROXY in the "
      "environment; --proxy none goes by none"},
-    {"DNS", ERR_DNS, "Temporary", OUTLOOK_OPEN,
+    {"DNS", "Temporary", ERR_DNS, OUTLOOK_OPEN,
      "no name server answers: is this machine online? In "
      "an office a proxy may lead out: --proxy"},
-    {"DNS", ERR_DNS, NULL, OUTLOOK_POOR,
+    {"DNS", NULL, ERR_DNS, OUTLOOK_POOR,
      "there is no host of this name: check the spelling of "
      "--host"},
-    {"TCP", ERR_REFUSED, NULL, OUTLOOK_OPEN,
+    {"TCP", NULL, ERR_REFUSED, OUTLOOK_OPEN,
      "the machine is there, and nobody listens on this port: "
      "check the port of --host, and whether the server runs"},
-    {"TCP", ERR_UNREACHABLE, NULL, OUTLOOK_OPEN, "is this machine online?"},
-    {"TCP", ERR_TIMEOUT, NULL, OUTLOOK_OPEN,
+    {"TCP", NULL, ERR_UNREACHABLE, OUTLOOK_OPEN, "is this machine online?"},
+    {"TCP", NULL, ERR_TIMEOUT, OUTLOOK_OPEN,
      "a firewall may be in between: in an office a proxy may "
      "lead out (--proxy)"},
-    {NULL, ERR_CERT, "ame mismatch", OUTLOOK_NONE,
+    {NULL, "ame mismatch", ERR_CERT, OUTLOOK_NONE,
      "the certificate is for another host: check the "
      "spelling of --host"},
-    {NULL, ERR_CERT, "IP address mismatch", OUTLOOK_NONE,
+    {NULL, "IP address mismatch", ERR_CERT, OUTLOOK_NONE,
      "the certificate is not for this address: "
      "give the server's name in --host"},
-    {NULL, ERR_CERT, "expired", OUTLOOK_NONE, CLOCK},
-    {NULL, ERR_CERT, "not yet valid", OUTLOOK_NONE, CLOCK},
-    {NULL, ERR_CERT, NULL, OUTLOOK_NONE, AUTHORITY},
-    {"TLS", ERR_TLS, NULL, OUTLOOK_POOR, NO_TLS},
-    {"register", ERR_SYNTAX, NULL, OUTLOOK_POOR, "this is no oneportd: check --host"},
-    {"register", ERR_PROTOCOL, NULL, OUTLOOK_POOR, "this is no oneportd: check --host"},
-    {"register", ERR_VERSION, NULL, OUTLOOK_POOR, "this is no oneportd: check --host"},
-    {"register", ERR_LIMIT, NULL, OUTLOOK_POOR, "this is no oneportd: check --host"},
+    {NULL, "expired", ERR_CERT, OUTLOOK_NONE, CLOCK},
+    {NULL, "not yet valid", ERR_CERT, OUTLOOK_NONE, CLOCK},
+    {NULL, NULL, ERR_CERT, OUTLOOK_NONE, AUTHORITY},
+    {"TLS", NULL, ERR_TLS, OUTLOOK_POOR, NO_TLS},
+    {"register", NULL, ERR_SYNTAX, OUTLOOK_POOR, "this is no oneportd: check --host"},
+    {"register", NULL, ERR_PROTOCOL, OUTLOOK_POOR, "this is no oneportd: check --host"},
+    {"register", NULL, ERR_VERSION, OUTLOOK_POOR, "this is no oneportd: check --host"},
+    {"register", NULL, ERR_LIMIT, OUTLOOK_POOR, "this is no oneportd: check --host"},
 };
 
 static const struct cause *cause_of(const char *step, int err, const char *reason)

@@ -106,7 +106,7 @@ static void bash_options(const struct opt_program *p, FILE *out)
     fputs("'\n", out);
 }
 
-void opt_complete_bash(const struct opt_program *p, FILE *out)
+static void complete_bash(const struct opt_program *p, FILE *out)
 {
     struct opt_row row;
     fprintf(out,
@@ -175,7 +175,7 @@ static void zsh_row(const struct opt_row *row, FILE *out)
     fputs("' \\\n", out);
 }
 
-void opt_complete_zsh(const struct opt_program *p, FILE *out)
+static void complete_zsh(const struct opt_program *p, FILE *out)
 {
     struct opt_row row;
     fprintf(out,
@@ -221,7 +221,7 @@ static void fish_row(const struct opt_program *p, const struct opt_row *row, FIL
                 row->opt->name);
 }
 
-void opt_complete_fish(const struct opt_program *p, FILE *out)
+static void complete_fish(const struct opt_program *p, FILE *out)
 {
     struct opt_row row;
     struct slice first = first_command(p);
@@ -252,9 +252,9 @@ bool opt_generate(const struct opt_program *p, const char *what, FILE *out)
         void (*print)(const struct opt_program *p, FILE *out);
     } kinds[] = {
         {"man", opt_man},
-        {"bash", opt_complete_bash},
-        {"zsh", opt_complete_zsh},
-        {"fish", opt_complete_fish},
+        {"bash", complete_bash},
+        {"zsh", complete_zsh},
+        {"fish", complete_fish},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(kinds[i].what, what) == 0) {

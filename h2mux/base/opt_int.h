@@ -56,11 +56,8 @@ enum opt_result opt_set(const struct opt_program *p, const struct opt *row, void
 enum opt_result opt_set_elements(const struct opt_program *p, const struct opt *row, void *into,
                                  const char *label, const char *text) MUSTCHECK;
 
-/* Print the options for opt_generate. */
+/* Prints the options as a manual page, for opt_generate. */
 void opt_man(const struct opt_program *p, FILE *out);
-void opt_complete_bash(const struct opt_program *p, FILE *out);
-void opt_complete_zsh(const struct opt_program *p, FILE *out);
-void opt_complete_fish(const struct opt_program *p, FILE *out);
 
 /* Returns whether something of a higher rank contradicts @row. */
 bool opt_is_beaten(const struct opt_parse_state *ps, const struct opt *row);

@@ -13,6 +13,8 @@ void opt_errors_to(struct buf *to)
     errors = to;
 }
 
+static void say(const char *name, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
+
 static void say(const char *name, const char *fmt, va_list args)
 {
     char text[SAID_MAX];

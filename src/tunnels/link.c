@@ -55,7 +55,7 @@ static void announce(const struct link *l)
 static struct line_rate known_line(const struct worker *w, const struct ticket *t,
                                    const struct place *p)
 {
-    const struct tunnel *tunnel = registry_find(w->registry, slice_str(t->name));
+    const struct tunnel *tunnel = registry_find(w->registry, slice_make(t->name, strlen(t->name)));
     return tunnel ? lines_find(&tunnel->lines, p) : (struct line_rate){0};
 }
 
