@@ -69,8 +69,8 @@ static void test_no_supervisor(void **state)
         "@",
         "/nonexistent/socket",
         "vsock:2:1234",
-        "/a-name-that-is-longer-than-the-kernel-has-room-for-in-the-address-of-a-unix-socket/"
-        "and-then-some-more-of-it",
+        ("/a-name-that-is-longer-than-the-kernel-has-room-for-in-the-address-of-a-unix-socket/"
+         "and-then-some-more-of-it"),
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct notify n;
