@@ -298,10 +298,15 @@ static const struct sock_ops session_sock_ops = {
     .on_error = on_error,
 };
 
+void h2_session_glitch_of(struct h2_session *s, uint64_t weight, const char *kind)
+{
+    if (!bucket_take(&s->nuisance.glitches, weight, s->host.last_rx_us))
+        h2_session_end(s, ERR_ABUSE, NGHTTP2_ENHANCE_YOUR_CALM, kind, false);
+}
+
 void h2_session_glitch(struct h2_session *s, const char *kind)
 {
-    if (!bucket_take(&s->nuisance.glitches, 1, s->host.last_rx_us))
-        h2_session_end(s, ERR_ABUSE, NGHTTP2_ENHANCE_YOUR_CALM, kind, false);
+    h2_session_glitch_of(s, 1, kind);
 }
 
 /* ---- for its streams */

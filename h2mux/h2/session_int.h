@@ -83,6 +83,8 @@ static inline struct h2_session *h2_session_of(struct stream_host *h)
  * session with ERR_ABUSE and the reason @kind, a static text, when there were too many (10,000 at
  * once, 330 a second). */
 void h2_session_glitch(struct h2_session *s, const char *kind);
+/* Counts @weight units: one frame that costs us as much as so many others. */
+void h2_session_glitch_of(struct h2_session *s, uint64_t weight, const char *kind);
 
 /* Makes and writes frames while fewer than @most_queued bytes are queued in the sock. Returns false
  * if nghttp2 fails. */

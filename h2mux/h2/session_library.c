@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 enum {
+    LARGE_LIST = 64, /* units of nuisance: 100 bytes can stand for 400 KB of fields */
     SMALL_INCREMENT = 1024,
     MAX_INTERIM = 8,
     CREDITS_OF_DATA = 2, /* WINDOW_UPDATEs that one DATA frame may cause */
@@ -47,7 +48,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
     if (h2_head_take(&st->rx.head, slice_make((const char *)n.base, n.len),
                      slice_make((const char *)v.base, v.len)) == ERR_OK)
         return 0;
-    h2_session_glitch(s, "header list too large");
+    h2_session_glitch_of(s, LARGE_LIST, "header list too large");
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
