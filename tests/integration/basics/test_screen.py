@@ -115,7 +115,7 @@ def test_it_stops_and_goes_on(share):
     window.press("C-z")
     screen = window.wait(lambda screen: screen.splitlines()[-1] == "ready>")
     assert SENTENCE in screen and "Stopped" in screen
-    window.type("bg; sleep 1; echo quiet")
+    window.type("bg; sleep 1; echo quiet")  # time itself is tested: a second without a drawing
     screen = window.wait(lambda screen: "\nquiet" in screen)
     assert screen.count(SENTENCE) == 1  # nothing is drawn from the background
     window.type("fg")
