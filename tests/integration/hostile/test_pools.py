@@ -209,12 +209,15 @@ def test_descriptors(here, serve, name, ended, when, crowd):
     assert link.ended.is_set() is False
 
 
-def registers(here, server):
-    """Returns whether the base domain answers a stranger, which it does when no more than a few
-    refused connections are closing."""
+def base_domain_gets_a_kept_place(here, server, fill):
+    """Returns whether a stranger's call of the base domain is answered from the descriptors that
+    are kept for it, which the end of the connection tells. Calls fill() when an ordinary place was
+    free: a refused connection that was still closing had taken it."""
     with here.viewer(STRANGER, server.public) as viewer:
         got = viewer.get("localhost", "/register")
-        return got.status == 200 and got.get("Connection") == "close"
+    if got.status == 200 and got.get("Connection") != "close":
+        fill()
+    return got.status == 200 and got.get("Connection") == "close"
 
 
 @pytest.mark.rule("F56")
@@ -238,16 +241,24 @@ def test_descriptors_of_busy_viewers(here, serve, name, ended):
             10 * SLOW,
             "an answer or a stream for each",
         )
-        for _ in range(20):  # a refused connection of the crowd may still have been closing
+
+        def ask():
+            """Returns a stranger that has asked for the tunnel, and whether it was answered."""
             viewer = stack.enter_context(here.viewer(STRANGER, server.public))
             viewer.send(head("GET", "/", host))
-            if not viewer.silent_for(1):
-                break
+            return viewer, not viewer.silent_for(1)
+
+        wait_until(
+            lambda: base_domain_gets_a_kept_place(here, server, fill=ask),
+            10 * SLOW,
+            "the base domain, while every ordinary place is taken",
+        )
+        viewer, answered = ask()
+        assert answered
         got = viewer.response()
         viewer.close()
         assert got.status == 503 and got.get("Retry-After") == "1"
         assert "connection_limit_reached" in got.get("Proxy-Status")
-        wait_until(lambda: registers(here, server), 10 * SLOW, "the base domain")
         with here.inside():
             ended.callback(linked(server, f"{name}-2").close)
 
