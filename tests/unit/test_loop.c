@@ -8,7 +8,6 @@
 
 #include "h2mux/base/alloc.h"
 #include "h2mux/base/clock.h"
-#include "h2mux/io/wheel.h"
 
 enum { TASKS = 4 };
 
@@ -399,154 +398,6 @@ static void test_time_stands_still_in_each_part_of_a_turn(void **state)
     loop_free(k.loop);
 }
 
-/* ---- timers */
-
-struct clocked {
-    struct timer timer;
-    struct loop *loop;
-    int fired;
-    uint64_t at_us;
-};
-
-static void run_clocked(void *user)
-{
-    struct clocked *c = user;
-    c->fired++;
-    c->at_us = clock_now_us();
-    loop_stop(c->loop);
-}
-
-static void test_timers(void **state)
-{
-    struct world *w = open_world();
-    struct clocked a = {.loop = w->loop}, b = {.loop = w->loop};
-    timer_stop(&a.timer); /* fine before init */
-    assert_false(timer_armed(&a.timer));
-    timer_init(&a.timer, w->loop, run_clocked, &a);
-    timer_init(&b.timer, w->loop, run_clocked, &b);
-    assert_false(timer_armed(&a.timer));
-    uint64_t begun = clock_now_us();
-    timer_arm(&a.timer, 600000);
-    timer_arm(&a.timer, 20); /* replaces */
-    timer_arm(&b.timer, 5);
-    timer_stop(&b.timer);
-    assert_true(timer_armed(&a.timer));
-    assert_false(timer_armed(&b.timer));
-    loop_run(w->loop);
-    assert_int_equal(a.fired, 1);
-    assert_int_equal(b.fired, 0);
-    assert_in_range(a.at_us - begun, 10000, 2000000);
-    assert_false(timer_armed(&a.timer)); /* one-shot */
-    timer_arm(&b.timer, 0);
-    loop_run(w->loop);
-    assert_int_equal(b.fired, 1);
-    close_world(w);
-}
-
-static void run_count(void *user)
-{
-    struct clocked *c = user;
-    c->fired++;
-    c->at_us = clock_now_us();
-}
-
-enum { OPS = 4, WATCHED_MS = 45, NEVER = -1, REST = -2, STOP = -3 };
-
-static void apply(struct timer *t, int op)
-{
-    if (op == REST)
-        timer_rest(t);
-    else if (op == STOP)
-        timer_stop(t);
-    else
-        timer_arm(t, (uint64_t)op);
-}
-
-static const struct {
-    const char *name;
-    int ops[OPS]; /* milliseconds to arm it for, REST, STOP; 0 ends them */
-    int due_ms;
-    bool pending; /* an event is left in the kernel's queue */
-} lazy[] = {
-    {"moved later", {5, 25}, 25, true},
-    {"moved later twice", {5, 15, 25}, 25, true},
-    {"moved earlier", {600000, 5}, 5, true},
-    {"there and back", {5, 600000, 25}, 25, true},
-    {"earlier, then later", {25, 5, 25}, 25, true},
-    {"at rest", {5, REST}, NEVER, true},
-    {"at rest, then the same", {5, REST, 5}, 5, true},
-    {"at rest, then later", {5, REST, 25}, 25, true},
-    {"at rest, then earlier", {25, REST, 5}, 5, true},
-    {"at rest without ever", {REST}, NEVER, false},
-    {"stopped", {5, STOP}, NEVER, false},
-    {"moved later, then stopped", {5, 25, STOP}, NEVER, false},
-    {"at rest, then stopped", {5, REST, STOP}, NEVER, false},
-    {"stopped, then armed", {5, STOP, 25}, 25, true},
-    {"far away", {5, 600000}, NEVER, true},
-};
-
-/* However it was moved about, it comes once, at the time that was said last. */
-static void test_timers_are_lazy(void **state)
-{
-    for (size_t i = 0; i < sizeof lazy / sizeof *lazy; i++) {
-        struct world *w = open_world();
-        struct clocked c = {.loop = w->loop};
-        struct timer end;
-        timer_init(&c.timer, w->loop, run_count, &c);
-        timer_init(&end, w->loop, run_stop, w);
-        uint64_t begun = clock_now_us();
-        for (size_t k = 0; k < OPS && lazy[i].ops[k] != 0; k++)
-            apply(&c.timer, lazy[i].ops[k]);
-        assert_int_equal(evtimer_pending(&c.timer.event, NULL) != 0, lazy[i].pending);
-        timer_arm(&end, WATCHED_MS);
-        loop_run(w->loop);
-        bool fires = lazy[i].due_ms != NEVER;
-        if (c.fired != fires)
-            fail_msg("%s: %d times", lazy[i].name, c.fired);
-        if (fires && c.at_us - begun < (uint64_t)lazy[i].due_ms * 1000 - 1000)
-            fail_msg("%s: after %d us", lazy[i].name, (int)(c.at_us - begun));
-        timer_stop(&c.timer);
-        assert_false(timer_armed(&c.timer));
-        assert_int_equal(evtimer_pending(&c.timer.event, NULL), 0);
-        close_world(w);
-    }
-}
-
-struct on_wheel {
-    struct wheel_timer timer;
-    struct loop *loop;
-    bool last;
-    uint64_t at_us;
-};
-
-static void run_on_wheel(void *user)
-{
-    struct on_wheel *o = user;
-    o->at_us = clock_now_us();
-    if (o->last)
-        loop_stop(o->loop);
-}
-
-/* The loop wakes its wheel for the first timer, also when that is armed after a later one. */
-static void test_wheel(void **state)
-{
-    struct world *w = open_world();
-    struct on_wheel later = {.loop = w->loop, .last = true}, sooner = {.loop = w->loop};
-    wheel_timer_init(&later.timer, run_on_wheel, &later);
-    wheel_timer_init(&sooner.timer, run_on_wheel, &sooner);
-    for (int i = 0; i < 2; i++) { /* again, after the wheel has rested */
-        uint64_t begun = clock_now_us();
-        later.at_us = sooner.at_us = 0;
-        loop_arm_on_wheel(w->loop, &later.timer, 90);
-        loop_arm_on_wheel(w->loop, &sooner.timer, 10);
-        loop_run(w->loop);
-        assert_in_range(sooner.at_us - begun, 10000, 2000000);
-        assert_in_range(later.at_us - begun, 90000, 2000000);
-        assert_true(sooner.at_us <= later.at_us);
-    }
-    close_world(w);
-}
-
 /* ---- what is left when the loop goes */
 
 static void close_orphan(void *object)
@@ -596,9 +447,6 @@ int main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_reap_chain),
         cmocka_unit_test(test_time_stands_still_in_each_part_of_a_turn),
-        cmocka_unit_test(test_timers),
-        cmocka_unit_test(test_timers_are_lazy),
-        cmocka_unit_test(test_wheel),
         cmocka_unit_test(test_adopt),
         cmocka_unit_test(test_scratch),
     };
