@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* rewrite.c - see rewrite.h. A base is "scheme://authority", of the viewer's side or of the origin.
- * A value that is a base, or begins with it, gets the other base in its place; a value that begins
- * with "//authority" gets the other authority. */
+/* rewrite.c - see rewrite.h. A value that is a base, or begins with it, gets the other base in its
+ * place; a value that begins with "//authority" gets the other authority. */
 #include "client/origin/rewrite.h"
 
+#include "client/origin/base.h"
 #include "h2mux/http/h1.h"
-
-struct base {
-    struct slice scheme, authority;
-};
 
 int rewrite_parse(const char *text, struct rewrite *out)
 {
@@ -32,58 +28,6 @@ static struct base origin_base(const struct rewrite *w)
     };
 }
 
-/* Returns @authority without the scheme's default port: where that is 80, "host:80", "host:" and
- * "host" are the same authority. */
-static struct slice without_default_port(struct slice scheme, struct slice authority)
-{
-    struct slice port = slice_ieq(scheme, SLICE("https")) ? SLICE(":443") : SLICE(":80");
-    if (slice_ends(authority, SLICE(":")))
-        port = SLICE(":");
-    if (slice_ends(authority, port))
-        authority.len -= port.len;
-    return authority;
-}
-
-/* Returns the length of the authority that @s begins with. */
-static size_t authority_length(struct slice s)
-{
-    size_t n = 0;
-    while (n < s.len && s.ptr[n] != '/' && s.ptr[n] != '?' && s.ptr[n] != '#')
-        n++;
-    return n;
-}
-
-/* Returns whether @value begins with @from, and sets @rest to what is behind it. */
-static bool behind_base(struct slice value, const struct base *from, struct slice *rest)
-{
-    if (!slice_istarts(value, from->scheme) ||
-        !slice_starts(slice_skip(value, from->scheme.len), SLICE("://")))
-        return false;
-    struct slice tail = slice_skip(value, from->scheme.len + 3);
-    struct slice authority = slice_make(tail.ptr, authority_length(tail));
-    if (!slice_ieq(without_default_port(from->scheme, authority),
-                   without_default_port(from->scheme, from->authority)))
-        return false;
-    *rest = slice_skip(tail, authority.len);
-    return true;
-}
-
-/* Returns whether @value is a network-path reference ("//authority/path", RFC 3986 4.2) to the
- * authority of @from, and sets @rest to what is behind that. It has the scheme of what it stands
- * in, which is that of @from. */
-static bool behind_slashes(struct slice value, const struct base *from, struct slice *rest)
-{
-    if (!slice_starts(value, SLICE("//")))
-        return false;
-    struct slice tail = slice_skip(value, 2);
-    struct slice authority = slice_make(tail.ptr, authority_length(tail));
-    if (!slice_ieq(without_default_port(from->scheme, authority),
-                   without_default_port(from->scheme, from->authority)))
-        return false;
-    *rest = slice_skip(tail, authority.len);
-    return true;
-}
-
 static void set_value(struct fields *f, struct field *field, struct slice value)
 {
     f->bytes += value.len - field->value.len;
@@ -103,17 +47,36 @@ static struct slice join(struct fields *f, const struct slice *parts, size_t n)
     return kept;
 }
 
+/* Puts @base in front of @rest, in a value of @f. */
+static struct slice with_base(struct fields *f, const struct base *base, bool is_short,
+                              struct slice rest)
+{
+    const struct slice parts[] = {is_short ? SLICE("") : base->scheme,
+                                  is_short ? SLICE("//") : SLICE("://"), base->authority, rest};
+    return join(f, parts, 4);
+}
+
+/* Returns whether @value names the base @from, and sets @out to the same with @to. */
+static bool swapped(struct fields *f, struct slice value, const struct base *from,
+                    const struct base *to, struct slice *out)
+{
+    struct slice rest;
+    bool is_short = false;
+    if (!base_begins(from, value, &rest)) {
+        is_short = base_begins_short(from, value, &rest);
+        if (!is_short)
+            return false;
+    }
+    *out = with_base(f, to, is_short, rest);
+    return true;
+}
+
 static void swap_base(struct fields *f, struct field *field, const struct base *from,
                       const struct base *to)
 {
-    struct slice rest;
-    if (behind_base(field->value, from, &rest)) {
-        const struct slice parts[] = {to->scheme, SLICE("://"), to->authority, rest};
-        set_value(f, field, join(f, parts, 4));
-    } else if (behind_slashes(field->value, from, &rest)) {
-        const struct slice parts[] = {SLICE("//"), to->authority, rest};
-        set_value(f, field, join(f, parts, 3));
-    }
+    struct slice value;
+    if (swapped(f, field->value, from, to, &value))
+        set_value(f, field, value);
 }
 
 static bool is_any_of(struct slice name, const char *const *names)
@@ -132,28 +95,114 @@ static void swap_in_fields(struct fields *f, const char *const *names, const str
             swap_base(f, &f->v[i], from, to);
 }
 
-void rewrite_request(const struct rewrite *w, struct message *m)
+/* The name by which the service knows itself in this mode, on its own wire. */
+static struct base inner_base(const struct rewrite *w, struct slice authority)
 {
-    static const char *const names[] = {"origin", "referer", NULL};
-    switch (w->mode) {
-    case REWRITE_KEEP:
-        return;
-    case REWRITE_VALUE:
-        m->authority = slice_str(w->value);
-        return;
-    case REWRITE_ALL: {
-        struct base viewer = {m->scheme, m->authority}, origin = origin_base(w);
-        swap_in_fields(&m->fields, names, &viewer, &origin);
-        m->authority = origin.authority;
-        return;
+    struct base inner = origin_base(w);
+    if (w->mode != REWRITE_ALL)
+        inner.authority = w->mode == REWRITE_VALUE ? slice_str(w->value) : authority;
+    return inner;
+}
+
+/* Sets @out to @uri as the service is to read it, which names the viewer's base, and returns true;
+ * false: it stays. Where the fields of X-Forwarded say another base than Host and the wire do,
+ * services differ in which one they compare: a path alone is right for all. */
+static bool inner_uri(const struct rewrite *w, struct fields *f, struct slice uri,
+                      const struct base *viewer, const struct base *inner, struct slice *out)
+{
+    struct slice rest;
+    if (w->mode == REWRITE_ALL)
+        return swapped(f, uri, viewer, inner, out);
+    if (slice_ieq(viewer->scheme, inner->scheme) && slice_ieq(viewer->authority, inner->authority))
+        return false;
+    if (!base_begins(viewer, uri, &rest))
+        return false;
+    *out = rest.len > 0 ? rest : SLICE("/");
+    return out->ptr[0] == '/' && !slice_starts(*out, SLICE("//")); /* which would name a host */
+}
+
+/* Returns how many bytes @s has up to the end of the list in parentheses that it begins with. What
+ * stands in quotes there is an entity tag. */
+static size_t list_length(struct slice s)
+{
+    bool quoted = false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '"')
+            quoted = !quoted;
+        else if (s.ptr[i] == ')' && !quoted)
+            return i + 1;
     }
+    return s.len;
+}
+
+/* Changes the resources that an If field names, "<uri> (conditions)"; the conditions have tokens of
+ * the service's own. RFC 4918 10.4. */
+static void change_if(const struct rewrite *w, struct fields *f, struct field *field,
+                      const struct base *viewer, const struct base *inner)
+{
+    struct slice left = field->value;
+    struct buf out;
+    buf_init(&out, 2 * (size_t)FIELDS_BYTES_MAX);
+    while (left.len > 0) {
+        ptrdiff_t close = left.ptr[0] == '<' ? slice_find(left, '>') : -1;
+        size_t n = left.ptr[0] == '(' ? list_length(left) : 1;
+        struct slice part = slice_make(left.ptr, n), uri;
+        if (close > 0 &&
+            inner_uri(w, f, slice_make(left.ptr + 1, (size_t)close - 1), viewer, inner, &uri)) {
+            n = (size_t)close;
+            part = uri;
+            if (buf_append(&out, SLICE("<")) < 0)
+                break;
+        }
+        if (buf_append(&out, part) < 0)
+            break; /* cannot be: a head is smaller */
+        left = slice_skip(left, n);
+    }
+    set_value(f, field, fields_keep(f, buf_slice(&out)));
+    buf_release(&out);
+}
+
+/* WebDAV names resources in two fields of a request. Rule H33. */
+static void change_webdav(const struct rewrite *w, struct fields *f, const struct base *viewer,
+                          const struct base *inner)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        struct field *field = &f->v[i];
+        struct slice value;
+        if (slice_ieq(field->name, SLICE("if")))
+            change_if(w, f, field, viewer, inner);
+        else if (slice_ieq(field->name, SLICE("destination")) &&
+                 inner_uri(w, f, field->value, viewer, inner, &value))
+            set_value(f, field, value);
     }
 }
 
-static struct slice host_of(struct slice authority)
+/* Makes the fields that the server has written say @inner, where they are. Rule H32. */
+static void change_forwarded(const struct rewrite *w, struct fields *f, const struct base *inner)
 {
-    ptrdiff_t colon = slice_rfind(authority, ':'), bracket = slice_rfind(authority, ']');
-    return colon > bracket ? slice_make(authority.ptr, (size_t)colon) : authority;
+    for (size_t i = 0; i < f->count; i++) {
+        struct field *field = &f->v[i];
+        if (slice_ieq(field->name, SLICE("x-forwarded-host"))) {
+            set_value(f, field, inner->authority);
+        } else if (slice_ieq(field->name, SLICE("x-forwarded-proto"))) {
+            set_value(f, field, inner->scheme);
+        } else if (slice_ieq(field->name, SLICE("x-forwarded-port"))) {
+            char digits[SLICE_U64_MAX];
+            set_value(f, field, fields_keep(f, slice_from_u64(w->origin->port, digits)));
+        }
+    }
+}
+
+void rewrite_request(const struct rewrite *w, struct message *m)
+{
+    static const char *const names[] = {"origin", "referer", NULL};
+    struct base viewer = {m->scheme, m->authority}, inner = inner_base(w, m->authority);
+    change_webdav(w, &m->fields, &viewer, &inner);
+    if (w->mode == REWRITE_ALL) {
+        swap_in_fields(&m->fields, names, &viewer, &inner);
+        change_forwarded(w, &m->fields, &inner);
+    }
+    m->authority = inner.authority;
 }
 
 /* Sets @domain to the value of the Domain attribute in @cookie. Returns false when there is none.
@@ -191,17 +240,68 @@ static void swap_cookie_domain(struct fields *f, struct field *field, struct sli
     set_value(f, field, join(f, parts, 3));
 }
 
+/* Returns the URL in the value of a Refresh, "5; url=URL", which may be in quotes; empty: it has
+ * none. */
+static struct slice refresh_url(struct slice value)
+{
+    ptrdiff_t semicolon = slice_find(value, ';');
+    struct slice url = semicolon < 0 ? SLICE("") : slice_skip(value, (size_t)semicolon + 1);
+    url = slice_trim(url);
+    if (!slice_istarts(url, SLICE("url")))
+        return SLICE("");
+    url = slice_trim(slice_skip(url, 3));
+    if (!slice_starts(url, SLICE("=")))
+        return SLICE("");
+    url = slice_trim(slice_skip(url, 1));
+    if (url.len == 0 || (url.ptr[0] != '"' && url.ptr[0] != '\''))
+        return url;
+    ptrdiff_t quote = slice_find(slice_skip(url, 1), url.ptr[0]);
+    return slice_make(url.ptr + 1, quote < 0 ? url.len - 1 : (size_t)quote);
+}
+
+/* Sets @out to @url with the viewer's base, if it names the service. Rules R15, R42. */
+static bool outer_url(const struct rewrite *w, struct fields *f, struct slice url,
+                      const struct base *viewer, const struct base *origin, struct slice *out)
+{
+    struct slice rest;
+    bool is_short;
+    if (w->mode == REWRITE_ALL && swapped(f, url, origin, viewer, out))
+        return true;
+    if (!base_is_mixed(viewer, origin, url, &rest, &is_short))
+        return false;
+    *out = with_base(f, viewer, is_short, rest);
+    return true;
+}
+
+static void change_references(const struct rewrite *w, struct fields *f, const struct base *viewer,
+                              const struct base *origin)
+{
+    static const char *const names[] = {"location", "content-location", NULL};
+    for (size_t i = 0; i < f->count; i++) {
+        struct field *field = &f->v[i];
+        bool refresh = slice_ieq(field->name, SLICE("refresh"));
+        struct slice whole = field->value, url = refresh ? refresh_url(whole) : whole, changed;
+        if ((!refresh && !is_any_of(field->name, names)) || url.len == 0 ||
+            !outer_url(w, f, url, viewer, origin, &changed))
+            continue;
+        size_t before = (size_t)(url.ptr - whole.ptr);
+        const struct slice parts[] = {slice_make(whole.ptr, before), changed,
+                                      slice_skip(whole, before + url.len)};
+        set_value(f, field, join(f, parts, 3));
+    }
+}
+
 void rewrite_response(const struct rewrite *w, struct message *m, struct slice scheme,
                       struct slice authority)
 {
-    static const char *const names[] = {"location", "content-location",
-                                        "access-control-allow-origin", NULL};
+    static const char *const names[] = {"access-control-allow-origin", NULL};
+    struct base viewer = {scheme, authority}, origin = origin_base(w);
+    change_references(w, &m->fields, &viewer, &origin);
     if (w->mode != REWRITE_ALL)
         return;
-    struct base viewer = {scheme, authority}, origin = origin_base(w);
     swap_in_fields(&m->fields, names, &origin, &viewer);
     for (size_t i = 0; i < m->fields.count; i++)
         if (slice_ieq(m->fields.v[i].name, SLICE("set-cookie")))
-            swap_cookie_domain(&m->fields, &m->fields.v[i], host_of(origin.authority),
-                               host_of(authority));
+            swap_cookie_domain(&m->fields, &m->fields.v[i], base_host(origin.authority),
+                               base_host(authority));
 }

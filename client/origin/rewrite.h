@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* rewrite.h - does what --host-header asks for: tells the origin which name it has, and puts its
- * responses right for the viewer. Rule R15. Pure.
+ * responses right for the viewer. Rules R15, R42, H32, H33. Pure.
  *
- * - keep leaves the viewer's Host (the default).
- * - rewrite makes Host, Origin and Referer name the origin. Location, the Domain of Set-Cookie and
- *   Access-Control-Allow-Origin of the response name the viewer's side again.
- * - VALUE sets this Host, and nothing else. */
+ * - keep leaves the viewer's Host.
+ * - rewrite makes Host, Origin, Referer and the fields of X-Forwarded name the origin. Location,
+ * the Domain of Set-Cookie and Access-Control-Allow-Origin of the response name the viewer's side
+ *   again.
+ * - VALUE sets this Host.
+ * - auto is keep until the origin was seen to refuse that name, and rewrite then (host_choice.h).
+ *
+ * In every mode a Location that has our public host with the origin's own port or scheme names the
+ * viewer's side again, and Destination and If of WebDAV name what the origin takes for itself. */
 #ifndef CLIENT_ORIGIN_REWRITE_H
 #define CLIENT_ORIGIN_REWRITE_H
 

@@ -16,6 +16,8 @@
 static const char key[] = "dGhlIHNhbXBsZSBub25jZQ==";
 static const char accept_of_key[] = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
+static const struct url local = {.port = 3000, .host = "localhost", .authority = "localhost:3000"};
+
 enum asking { GET, EXPECTS, WEBSOCKET };
 
 static const struct row {
@@ -116,7 +118,7 @@ static bool as_expected(const struct row *r, const struct response_verdict *v,
 
 static void test_rows(void **state)
 {
-    const struct rewrite keep = {.mode = REWRITE_KEEP};
+    const struct rewrite keep = {.mode = REWRITE_KEEP, .origin = &local};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct response_interim seen = {0};
         struct response_asked asked;
@@ -134,7 +136,7 @@ static void test_rows(void **state)
 /* One interim head with a field of so many bytes. */
 static enum response_kind hint_of(struct response_interim *seen, size_t bytes)
 {
-    const struct rewrite keep = {.mode = REWRITE_KEEP};
+    const struct rewrite keep = {.mode = REWRITE_KEEP, .origin = &local};
     struct response_asked asked;
     struct message request, m;
     char *value = xcalloc(1, bytes + 1);
@@ -168,7 +170,7 @@ static void test_interim_is_bounded(void **state)
 /* A head that nghttp2 would take and never send is a failure that is told. */
 static void test_too_large_for_the_link(void **state)
 {
-    const struct rewrite keep = {.mode = REWRITE_KEEP};
+    const struct rewrite keep = {.mode = REWRITE_KEEP, .origin = &local};
     struct response_interim seen = {0};
     struct response_asked asked;
     struct message request, m;

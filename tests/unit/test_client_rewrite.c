@@ -70,9 +70,24 @@ static const struct {
     {"https://db", "referer", "https://app.example.com/x", "https://db/x"},
     {"unix:/run/a", "referer", "https://app.example.com/x", "http://localhost/x"},
     {"3000", "x-other", "https://app.example.com/x", "https://app.example.com/x"},
+    {"3000", "x-forwarded-host", "app.example.com", "localhost:3000"},
+    {"3000", "x-forwarded-proto", "https", "http"},
+    {"3000", "x-forwarded-port", "443", "3000"},
+    {"https://db", "x-forwarded-proto", "https", "https"},
+    {"3000", "x-forwarded-for", "192.0.2.1", "192.0.2.1"},
+    {"3000", "destination", "https://app.example.com/a%20b", "http://localhost:3000/a%20b"},
+    {"3000", "destination", "/a", "/a"},
+    {"3000", "destination", "https://evil.test/a", "https://evil.test/a"},
+    {"3000", "if", "<https://app.example.com/a> (<urn:uuid:1>)",
+     "<http://localhost:3000/a> (<urn:uuid:1>)"},
+    {"3000", "if", "(<https://app.example.com/a> [\"a)b\"]) <https://app.example.com/b> ([\"c\"])",
+     "(<https://app.example.com/a> [\"a)b\"]) <http://localhost:3000/b> ([\"c\"])"},
+    {"3000", "if", "</a> (Not <urn:uuid:1>)", "</a> (Not <urn:uuid:1>)"},
+    {"3000", "if", "<https://app.example.com/a", "<https://app.example.com/a"},
+    {"3000", "if", "(", "("},
 };
 
-/* R15 */
+/* R15 H32 H33 */
 static void test_towards_the_origin(void **state)
 {
     for (size_t i = 0; i < sizeof up / sizeof *up; i++) {
@@ -129,6 +144,8 @@ static const struct {
      "Domain=localhost; Path=/"}, /* a cookie of that name */
     {"3000", "set-cookie", "a=1", "a=1"},
     {"3000", "x-other", "http://localhost:3000/x", "http://localhost:3000/x"},
+    {"3000", "refresh", "5; url=http://localhost:3000/x", "5; url=https://app.example.com/x"},
+    {"3000", "location", "http://app.example.com:3000/x", "https://app.example.com/x"},
 };
 
 /* R15 */
@@ -165,11 +182,113 @@ static void test_others_touch_host_only(void **state)
         m.authority = SLICE("app.example.com");
         fields_add(&m.fields, SLICE("origin"), SLICE("https://app.example.com"));
         fields_add(&m.fields, SLICE("location"), SLICE("http://localhost:3000/"));
+        fields_add(&m.fields, SLICE("x-forwarded-proto"), SLICE("https"));
         rewrite_request(&modes[i], &m);
         expect_slice(m.authority, i == 0 ? "app.example.com" : "inner.test");
         rewrite_response(&modes[i], &m, SLICE("https"), SLICE("app.example.com"));
         expect_slice(m.fields.v[0].value, "https://app.example.com");
         expect_slice(m.fields.v[1].value, "http://localhost:3000/");
+        expect_slice(m.fields.v[2].value, "https");
+        message_deinit(&m);
+    }
+}
+
+/* What a service answers that has the viewer's host from Host, and the rest from its own socket. */
+static const struct {
+    const char *origin, *scheme, *authority, *name, *value, *want;
+} mixed[] = {
+    {"8080", "https", "a.test", "location", "http://a.test:8080/d/", "https://a.test/d/"},
+    {"8080", "https", "a.test", "location", "http://A.test:8080?q", "https://a.test?q"},
+    {"8080", "https", "a.test", "location", "https://a.test:8080/d/", "https://a.test/d/"},
+    {"8080", "https", "a.test", "location", "http://a.test/d/", "https://a.test/d/"},
+    {"8080", "https", "a.test", "location", "http://a.test:80/d/", "https://a.test/d/"},
+    {"8080", "https", "a.test", "location", "//a.test:8080/d/", "//a.test/d/"},
+    {"8080", "https", "a.test", "location", "//a.test/d/", "//a.test/d/"},
+    {"8080", "https", "a.test", "location", "https://a.test/d/", "https://a.test/d/"},
+    {"8080", "https", "a.test", "location", "http://a.test:8081/d/", "http://a.test:8081/d/"},
+    {"8080", "https", "a.test", "location", "http://b.test:8080/d/", "http://b.test:8080/d/"},
+    {"8080", "https", "a.test", "location", "http://a.test.b:8080/", "http://a.test.b:8080/"},
+    {"8080", "https", "a.test", "location", "http://u@a.test:8080/", "http://u@a.test:8080/"},
+    {"8080", "https", "a.test", "location", "http://a.test:8080x/", "http://a.test:8080x/"},
+    {"8080", "https", "a.test", "location", "ftp://a.test:8080/", "ftp://a.test:8080/"},
+    {"8080", "https", "a.test", "location", "/d/", "/d/"},
+    {"8080", "https", "a.test", "location", "", ""},
+    {"8080", "https", "a.test", "location", "http://", "http://"},
+    {"8080", "https", "a.test", "location", "//", "//"},
+    {"8080", "https", "a.test:8443", "location", "http://a.test:8443/d/", "https://a.test:8443/d/"},
+    {"8080", "https", "a.test:8443", "location", "http://a.test:8080/d/", "https://a.test:8443/d/"},
+    {"8080", "https", "a.test:8443", "location", "http://a.test/d/", "http://a.test/d/"},
+    {"80", "http", "a.test:9000", "location", "http://a.test/d/", "http://a.test:9000/d/"},
+    {"8080", "http", "a.test", "location", "http://a.test:8080/d/", "http://a.test/d/"},
+    {"8080", "http", "a.test", "location", "https://a.test/d/", "https://a.test/d/"},
+    {"https://x", "http", "a.test", "location", "https://a.test/d/", "https://a.test/d/"},
+    {"https://x:8443", "http", "a.test", "location", "https://a.test:8443/d", "http://a.test/d"},
+    {"8080", "https", "[2001:db8::1]", "location", "http://[2001:db8::1]:8080/d/",
+     "https://[2001:db8::1]/d/"},
+    {"8080", "https", "a.test", "content-location", "http://a.test:8080/d", "https://a.test/d"},
+    {"8080", "https", "a.test", "refresh", "0;url=http://a.test:8080/d", "0;url=https://a.test/d"},
+    {"8080", "https", "a.test", "refresh", "0; URL = 'http://a.test:8080/d'",
+     "0; URL = 'https://a.test/d'"},
+    {"8080", "https", "a.test", "refresh", "0; url=\"http://a.test:8080/d",
+     "0; url=\"https://a.test/d"},
+    {"8080", "https", "a.test", "refresh", "0", "0"},
+    {"8080", "https", "a.test", "refresh", "0; http://a.test:8080/", "0; http://a.test:8080/"},
+    {"8080", "https", "a.test", "refresh", "0; url", "0; url"},
+    {"8080", "https", "a.test", "refresh", "0; url=", "0; url="},
+    {"8080", "https", "a.test", "x-other", "http://a.test:8080/", "http://a.test:8080/"},
+};
+
+/* R42 */
+static void test_our_host_with_the_origins_port(void **state)
+{
+    static const enum rewrite_mode modes[] = {REWRITE_KEEP, REWRITE_VALUE, REWRITE_ALL};
+    for (size_t i = 0; i < 3 * (sizeof mixed / sizeof *mixed); i++) {
+        size_t row = i / 3;
+        struct url origin = origin_of(mixed[row].origin);
+        struct rewrite w = {.mode = modes[i % 3], .value = "v.test", .origin = &origin};
+        struct message m;
+        print_message("%s: %s\n", mixed[row].name, mixed[row].value);
+        message_init(&m);
+        m.status = 301;
+        fields_add_copy(&m.fields, slice_str(mixed[row].name), slice_str(mixed[row].value));
+        rewrite_response(&w, &m, slice_str(mixed[row].scheme), slice_str(mixed[row].authority));
+        expect_slice(m.fields.v[0].value, mixed[row].want);
+        message_deinit(&m);
+    }
+}
+
+static const struct {
+    const char *origin, *scheme, *value, *name, *in, *want;
+} webdav[] = {
+    {"3000", "https", NULL, "destination", "https://a.test/x", "/x"},
+    {"3000", "https", NULL, "destination", "https://a.test", "/"},
+    {"3000", "https", NULL, "destination", "https://a.test//b.test/", "https://a.test//b.test/"},
+    {"3000", "https", NULL, "destination", "https://a.test?x", "https://a.test?x"},
+    {"3000", "https", NULL, "destination", "https://b.test/x", "https://b.test/x"},
+    {"3000", "http", NULL, "destination", "http://a.test/x", "http://a.test/x"},
+    {"https://x", "https", NULL, "destination", "https://a.test/x", "https://a.test/x"},
+    {"3000", "http", "v.test", "destination", "http://a.test/x", "/x"},
+    {"3000", "https", NULL, "if", "<https://a.test/x> (<t:1>)", "</x> (<t:1>)"},
+    {"3000", "http", NULL, "if", "<http://a.test/x> (<t:1>)", "<http://a.test/x> (<t:1>)"},
+};
+
+/* H33 */
+static void test_webdav_in_other_modes(void **state)
+{
+    for (size_t i = 0; i < sizeof webdav / sizeof *webdav; i++) {
+        struct url origin = origin_of(webdav[i].origin);
+        struct rewrite w = {.mode = webdav[i].value ? REWRITE_VALUE : REWRITE_KEEP,
+                            .value = webdav[i].value,
+                            .origin = &origin};
+        struct message m;
+        message_init(&m);
+        m.scheme = slice_str(webdav[i].scheme);
+        m.authority = SLICE("a.test");
+        fields_add_copy(&m.fields, slice_str(webdav[i].name), slice_str(webdav[i].in));
+        size_t bytes = m.fields.bytes - strlen(webdav[i].in) + strlen(webdav[i].want);
+        rewrite_request(&w, &m);
+        expect_slice(m.fields.v[0].value, webdav[i].want);
+        assert_int_equal(m.fields.bytes, bytes);
         message_deinit(&m);
     }
 }
@@ -181,6 +300,8 @@ int main(void)
         cmocka_unit_test(test_towards_the_origin),
         cmocka_unit_test(test_back_to_the_viewer),
         cmocka_unit_test(test_others_touch_host_only),
+        cmocka_unit_test(test_our_host_with_the_origins_port),
+        cmocka_unit_test(test_webdav_in_other_modes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
