@@ -4,11 +4,11 @@
 
 #include "client/origin/exchange_int.h"
 #include "client/origin/translate.h"
-#include "client/origin/upgrade.h"
 #include "h2mux/base/check.h"
 #include "h2mux/base/pool.h"
 #include "h2mux/h2/h2.h"
 #include "h2mux/h2/window.h"
+#include "h2mux/http/upgrade.h"
 
 static const struct relay_ops relay_ops;
 

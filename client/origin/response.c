@@ -3,7 +3,7 @@
 #include "client/origin/response.h"
 
 #include "client/origin/translate.h"
-#include "client/origin/upgrade.h"
+#include "h2mux/http/upgrade.h"
 
 enum { INTERIM_MAX = 8, INTERIM_BYTES_MAX = 16 * 1024, SMALL_BODY = 16 * 1024 };
 

@@ -38,7 +38,7 @@ parsers=(
     client/origin/origin_words.c
     client/origin/rewrite.c
     client/origin/translate.c
-    client/origin/upgrade.c
+    h2mux/http/upgrade.c
     "client/server/register.c register_cancel finish on_answer on_failed register_start"
     client/server/refusal.c
     "client/config.c add_file fits"

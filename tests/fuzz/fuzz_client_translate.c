@@ -7,8 +7,8 @@
  * asks for. */
 #include "client/origin/rewrite.h"
 #include "client/origin/translate.h"
-#include "client/origin/upgrade.h"
 #include "h2mux/http/h1.h"
+#include "h2mux/http/upgrade.h"
 #include "tests/fuzz/fuzz.h"
 
 static const struct h1_limits wide = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_upgrade.c - the WebSocket handshake with an origin. RFC 6455 4.1, RFC 8441 5; rule
+/* test_upgrade.c - the WebSocket handshake with an origin. RFC 6455 4.1, RFC 8441 5; rule
  * W5. */
-#include "client/origin/upgrade.h"
+#include "h2mux/http/upgrade.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  *
  * Only a complete and correct handshake opens the stream. A 426 or 200 with raw bytes behind it
  * would smuggle them past everybody who believes that a WebSocket is open. */
-#include "client/origin/upgrade.h"
+#include "h2mux/http/upgrade.h"
 
 int upgrade_request(struct message *m)
 {
