@@ -209,14 +209,11 @@ def test_descriptors(here, serve, name, ended, when, crowd):
     assert link.ended.is_set() is False
 
 
-def base_domain_gets_a_kept_place(here, server, fill):
+def base_domain_gets_a_kept_place(here, server):
     """Returns whether a stranger's call of the base domain is answered from the descriptors that
-    are kept for it, which the end of the connection tells. Calls fill() when an ordinary place was
-    free: a refused connection that was still closing had taken it."""
+    are kept for it, which the end of the connection tells."""
     with here.viewer(STRANGER, server.public) as viewer:
         got = viewer.get("localhost", "/register")
-    if got.status == 200 and got.get("Connection") != "close":
-        fill()
     return got.status == 200 and got.get("Connection") == "close"
 
 
@@ -229,32 +226,37 @@ def test_descriptors_of_busy_viewers(here, serve, name, ended):
         link = linked(server, name, serve=lambda stream: None)
     ended.callback(link.close)
     with contextlib.ExitStack() as stack:
-        crowd = [f"10.9.1.{n}" for n in range(1, 200)]
-        busy = []
-        for source in crowd:
+
+        def ask(source):
             viewer = stack.enter_context(here.viewer(source, server.public))
             with contextlib.suppress(ConnectionError):
                 viewer.send(head("GET", "/", host))
-            busy.append(viewer)
-        wait_until(
-            lambda: readable(viewer.socket for viewer in busy) + len(link.requests) == len(busy),
-            10 * SLOW,
-            "an answer or a stream for each",
-        )
+            return viewer
 
-        def ask():
-            """Returns a stranger that has asked for the tunnel, and whether it was answered."""
-            viewer = stack.enter_context(here.viewer(STRANGER, server.public))
-            viewer.send(head("GET", "/", host))
-            return viewer, not viewer.silent_for(1)
+        def come(sources):
+            """Lets viewers ask for the tunnel. Those that are refused leave, since a connection
+            that is closing has a place, too."""
+            before, viewers = len(link.requests), [ask(source) for source in sources]
+            wait_until(
+                lambda: readable(one.socket for one in viewers) + len(link.requests) - before
+                == len(viewers),
+                10 * SLOW,
+                "an answer or a stream for each",
+            )
+            for one in viewers:
+                if readable([one.socket]):
+                    one.close()
 
-        wait_until(
-            lambda: base_domain_gets_a_kept_place(here, server, fill=ask),
-            10 * SLOW,
-            "the base domain, while every ordinary place is taken",
-        )
-        viewer, answered = ask()
-        assert answered
+        def is_full():
+            """Returns whether only places are left that are kept. Lets more viewers come if not."""
+            full = base_domain_gets_a_kept_place(here, server)
+            if not full:
+                come([STRANGER] * 10)
+            return full
+
+        come(f"10.9.1.{n}" for n in range(1, 200))
+        wait_until(is_full, 10 * SLOW, "no place but those that are kept")
+        viewer = ask(STRANGER)
         got = viewer.response()
         viewer.close()
         assert got.status == 503 and got.get("Retry-After") == "1"
