@@ -5,7 +5,7 @@
 #   FULL=1                  adds the tests marked `full`: every offset, documented default times
 #   LINT=1                  adds each part of `make lint`
 #   CLANG=1                 adds the unit tests built by clang
-#   FUZZ_SMOKE=10           the seconds that each fuzzer runs at the end; 0: none runs
+#   FUZZ_SMOKE=4           the seconds that each fuzzer runs at the end; 0: none runs
 # Each variant runs the unit tests, the fuzzers' corpora and the integration tests. The release
 # build also counts instructions and has a smoke run of the benchmark; a sanitized one has a short
 # soak.
@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 passed=0 failed=0 skipped=0
 logs=build/test-logs
 jobs=$(nproc)
-workers=$((jobs + 1)) # one more than cores, because most tests wait for something
+workers=$((3 * jobs)) # most tests wait for something
 export CMOCKA_MESSAGE_OUTPUT=stdout
 
 say() { echo "== $*"; }
@@ -191,7 +191,7 @@ while [ $# -gt 0 ]; do
     next=()
     if [ $# -gt 1 ]; then
         next=("$2" check-bin)
-    elif [ "${FUZZ_SMOKE:-10}" != 0 ]; then
+    elif [ "${FUZZ_SMOKE:-4}" != 0 ]; then
         next=(fuzz fuzzers)
     fi
     run_variant "$1" "${next[@]}"
@@ -199,11 +199,11 @@ while [ $# -gt 0 ]; do
 done
 await_ahead
 run_ipsec_mb
-if [ "${FUZZ_SMOKE:-10}" != 0 ]; then
-    say "fuzzers, ${FUZZ_SMOKE:-10} s each"
-    run_fuzzers "${FUZZ_SMOKE:-10}"
-    say "fuzzer of a link, ${FUZZ_SMOKE:-10} s"
-    check fuzz-live make --no-print-directory fuzz-live T="${FUZZ_SMOKE:-10}"
+if [ "${FUZZ_SMOKE:-4}" != 0 ]; then
+    say "fuzzers, ${FUZZ_SMOKE:-4} s each"
+    run_fuzzers "${FUZZ_SMOKE:-4}"
+    say "fuzzer of a link, ${FUZZ_SMOKE:-4} s"
+    check fuzz-live make --no-print-directory fuzz-live T="${FUZZ_SMOKE:-4}"
 fi
 say "took $((SECONDS - started)) s; logs in $logs"
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
