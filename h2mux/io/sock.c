@@ -89,17 +89,24 @@ static void raw_write(struct sock *s, struct slice data)
     loop_flush(s->loop, &s->tasks.flush);
 }
 
-int sock_peek(struct sock *s, struct slice *out)
+int sock_peek_beyond(struct sock *s, size_t seen, struct slice *out)
 {
-    if (buf_len(&s->rx.raw) == 0) {
+    s->rx.seen = seen;
+    if (buf_len(&s->rx.raw) <= seen) {
         ssize_t n = sock_raw_fill(s, PEEK_CHUNK);
         if (n <= 0) {
-            buf_release(&s->rx.raw);
+            if (buf_len(&s->rx.raw) == 0)
+                buf_release(&s->rx.raw);
             return n == 0 ? ERR_EOF : (int)n;
         }
     }
     *out = buf_slice(&s->rx.raw);
     return ERR_OK;
+}
+
+int sock_peek(struct sock *s, struct slice *out)
+{
+    return sock_peek_beyond(s, 0, out);
 }
 
 static ssize_t plain_read(struct sock *s, void *to, size_t cap)

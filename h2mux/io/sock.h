@@ -112,6 +112,10 @@ void sock_watch_peer(struct sock *s, uint64_t timeout_ms);
  * peer's FIN; ERR_RESET or ERR_IO if the connection has failed. */
 int sock_peek(struct sock *s, struct slice *out) MUSTCHECK;
 
+/* Does the same for an owner that has seen the first @seen bytes and needs more: shows all bytes
+ * that were not read, more than @seen. On ERR_AGAIN on_readable follows when there are more. */
+int sock_peek_beyond(struct sock *s, size_t seen, struct slice *out) MUSTCHECK;
+
 /* Reads up to @cap bytes into @to. Returns their number, or 0 when the peer has ended its direction
  * in order. Fails with ERR_AGAIN if nothing can be read now; ERR_TRUNCATED if TLS ended without
  * close_notify; ERR_RESET, ERR_IO or ERR_TLS if the connection has failed; ERR_ABUSE after more
@@ -179,6 +183,10 @@ void sock_count_tail(struct sock *s, struct sock_tails *tails);
  * 0, or ERR_TLS if @host is empty. */
 int sock_start_tls(struct sock *s, struct tls *t, const char *host) MUSTCHECK;
 bool sock_is_tls(const struct sock *s);
+
+/* Returns the protocol that both sides have agreed on by ALPN, once the handshake is done; empty
+ * without ALPN or without TLS. The text lives as long as @s. */
+struct slice sock_protocol(const struct sock *s);
 
 /* Makes OpenSSL read up to four records at once, into memory that is freed when the records are
  * used up. This suits a connection that carries much. Does nothing on a sock without TLS. */

@@ -66,7 +66,7 @@ static bool may_read(const struct sock *s)
         return true;
     switch (s->rx.state) {
     case SOCK_RX_EMPTY:
-        return !s->tls.ssl && buf_len(&s->rx.raw) > 0;
+        return !s->tls.ssl && buf_len(&s->rx.raw) > s->rx.seen;
     case SOCK_RX_HELD:
     case SOCK_RX_READY:
     case SOCK_RX_SHORT:
@@ -182,6 +182,7 @@ void sock_set_ops(struct sock *s, const struct sock_ops *ops, void *user)
 {
     s->ops = ops;
     s->user = user;
+    s->rx.seen = 0;
     loop_defer(s->loop, &s->tasks.ready);
 }
 

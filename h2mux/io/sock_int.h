@@ -80,6 +80,7 @@ struct sock {
         int end;           /* ENDED, TOLD: reads end with 0 for FIN, or with an error */
         int failed;        /* FAILED: enum err; 0 in all other states */
         bool paused;       /* the owner has called sock_pause */
+        size_t seen;       /* bytes of `raw` that its owner has peeked at, and needs more */
         struct buf raw;    /* bytes as they came from the peer */
         struct buf unread; /* bytes that a reader has put back */
     } rx;

@@ -121,6 +121,7 @@ size_t sock_buf_take(struct buf *b, void *to, size_t cap)
 size_t sock_rx_take(struct sock *s, void *to, size_t cap)
 {
     size_t n = sock_buf_take(&s->rx.raw, to, cap);
+    s->rx.seen = 0;
     if (s->pair && buf_len(&s->pair->tx.raw) > 0)
         loop_flush(s->loop, &s->pair->tasks.flush);
     return n;

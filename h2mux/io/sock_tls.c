@@ -160,6 +160,15 @@ bool sock_is_tls(const struct sock *s)
     return s->tls.ssl;
 }
 
+struct slice sock_protocol(const struct sock *s)
+{
+    const unsigned char *name = NULL;
+    unsigned len = 0;
+    if (s->tls.ssl)
+        SSL_get0_alpn_selected(s->tls.ssl, &name, &len);
+    return slice_make((const char *)name, len);
+}
+
 /* Empties this thread's queue of OpenSSL errors, so that the next error found there is a new one.
  * Looks first whether the queue is empty, because the look is faster than ERR_clear_error. */
 static void forget_errors(void)

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* gate.c - tells TLS from plain HTTP by the first byte, which stays unread; see gate.h. */
+/* gate.c - tells TLS from plain HTTP by the first byte, and reads the hello of TLS; see gate.h. */
 #include "src/edge/gate.h"
 
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
+#include "h2mux/io/client_hello.h"
 #include "src/edge/edge_h1.h"
 #include "src/edge/entry.h"
 #include "src/edge/footprint.h"
+#include "src/worker/handoff.h"
 
 enum {
     TLS_HANDSHAKE_RECORD = 0x16,
+    ALERT_RECORD = 0x15,
+    ALERT_FATAL = 2,
+    HANDSHAKE_FAILURE = 40,
+    DECODE_ERROR = 50,
     LINGER_MS = 1000, /* for a peer to read the alert before the connection is gone */
     LINGER_BYTES_MAX = 65536
 };
@@ -23,6 +29,10 @@ struct gate {
     struct entry entry;    /* counts its descriptor */
     struct seat handshake; /* in server->handshakes, once the handshake has begun */
     bool counted;          /* the memory of the handshake counts in the budget */
+    bool moved;            /* it comes from another worker's gate, and stays here */
+    size_t seen;           /* bytes of an incomplete hello, which stay unread */
+    struct client_hello_reader reader;
+    struct client_hello hello; /* zeroed until it is whole, and without TLS */
     struct timer timer;
     struct reap reap;
 };
@@ -73,6 +83,8 @@ static void drop(struct gate *g, const char *reason)
     sock_close(gate_leave(g));
 }
 
+/* Makes of the connection what its protocol asks for: sock_protocol says what ALPN has agreed on,
+ * and `hello` what was offered. */
 static void pass(void *user)
 {
     struct gate *g = user;
@@ -105,11 +117,18 @@ static bool may_begin(struct gate *g)
     return who.depth == 0 || commons_take(s->handshakes, g->worker, &who, &g->handshake, true);
 }
 
-/* Tells a peer that begins TLS with a server that has no certificate by the alert handshake_failure
- * (RFC 8446 6.2), and the operator by a line of the log. */
+/* Sends the fatal alert @number (RFC 8446 6.2) and closes the connection. */
+static void alert(struct gate *g, char number)
+{
+    const char record[] = {ALERT_RECORD, 3, 1, 0, 2, ALERT_FATAL, number};
+    sock_write(g->sock, slice_make(record, sizeof record));
+    sock_finish(gate_leave(g), LINGER_MS, LINGER_BYTES_MAX);
+}
+
+/* Tells a peer that begins TLS with a server that has no certificate by an alert, and the operator
+ * by a line of the log. */
 static void refuse_tls(struct gate *g)
 {
-    static const char alert[] = "\x15\x03\x01\x00\x02\x02\x28"; /* fatal, 40 */
     uint64_t suppressed;
     if (log_limit_pass(&g->worker->no_tls_log, loop_now_us(g->worker->loop), &suppressed)) {
         char peer[INET6_ADDRSTRLEN];
@@ -117,42 +136,77 @@ static void refuse_tls(struct gate *g)
         LOG(WARN, "tls_refused", LOG_STR("viewer", peer),
             LOG_STR("reason", "this server has no certificate"), LOG_U("suppressed", suppressed));
     }
-    sock_write(g->sock, slice_make(alert, sizeof alert - 1));
-    sock_finish(gate_leave(g), LINGER_MS, LINGER_BYTES_MAX);
+    alert(g, HANDSHAKE_FAILURE);
 }
 
-static void start_tls(struct gate *g)
+/* Begins to wait for the hello of a peer, which counts as a handshake under way from its first byte
+ * on. Returns false when the gate has ended. */
+static bool begin_handshake(struct gate *g)
 {
     struct server *s = g->worker->server;
     if (!s->tls) {
         refuse_tls(g);
-        return;
+        return false;
     }
     if (!may_begin(g)) {
         drop(g, "too many handshakes");
-        return;
+        return false;
     }
     timer_arm(&g->timer, s->config->timeouts.attach_ms);
     count(g, true);
-    if (sock_start_tls(g->sock, s->tls, NULL) < 0)
+    return true;
+}
+
+static void arrive(struct worker *w, struct sock *sock, const struct peer *peer);
+
+/* Moves the connection to the worker that has the name in the hello, with the bytes that nobody has
+ * read. Returns false when this worker may serve it. */
+static bool moved(struct gate *g)
+{
+    static const struct peer unknown; /* the next gate makes it */
+    struct worker *w = g->worker;
+    struct server *s = w->server;
+    char name[NAME_MAX_LEN + 1];
+    if (g->moved || s->n_workers == 1 ||
+        route_host(slice_str(s->config->domain), slice_str(g->hello.name), name) != ROUTE_TUNNEL)
+        return false;
+    int home = directory_find(s->directory, slice_str(name));
+    if (home == DIRECTORY_NOBODY || home == (int)w->index)
+        return false;
+    handoff_send(w, (unsigned)home, gate_leave(g), &unknown, arrive);
+    return true;
+}
+
+/* Reads the hello, and starts TLS when it is whole. TLS reads it again, and tells the peer what is
+ * wrong with a malformed one. */
+static void read_hello(struct gate *g, struct slice bytes)
+{
+    int err = client_hello_read(&g->reader, bytes, &g->hello);
+    if (err == ERR_AGAIN) {
+        g->seen = bytes.len;
+        return;
+    }
+    if (err == ERR_LIMIT)
+        alert(g, DECODE_ERROR);
+    else if (!moved(g) && sock_start_tls(g->sock, g->worker->server->tls, NULL) < 0)
         drop(g, "TLS cannot start");
 }
 
 static void on_readable(void *user)
 {
     struct gate *g = user;
-    struct slice first;
+    struct slice bytes;
     if (sock_is_tls(g->sock))
         return; /* on_open follows */
-    int err = sock_peek(g->sock, &first);
+    int err = sock_peek_beyond(g->sock, g->seen, &bytes);
     if (err == ERR_AGAIN)
         return;
     if (err < 0)
         drop(g, err_text(err));
-    else if ((unsigned char)first.ptr[0] == TLS_HANDSHAKE_RECORD)
-        start_tls(g);
-    else
+    else if ((unsigned char)bytes.ptr[0] != TLS_HANDSHAKE_RECORD)
         pass(g);
+    else if (g->counted || begin_handshake(g))
+        read_hello(g, bytes);
 }
 
 static void on_error(void *user, int err, const char *reason)
@@ -174,6 +228,19 @@ static void evict(struct entry *e)
     drop(CONTAINER_OF(e, struct gate, entry), "too many connections");
 }
 
+/* Begins to wait for the first bytes of @sock. */
+static void start(struct gate *g, struct worker *w, struct sock *sock)
+{
+    g->worker = w;
+    g->sock = sock;
+    timer_init(&g->timer, w->loop, on_timer, g);
+    timer_arm(&g->timer, w->server->config->timeouts.head_ms);
+    list_push(&w->gates, &g->node);
+    sock_set_ops(g->sock, &gate_ops, g);
+    if (CHECKING)
+        gate_check(g);
+}
+
 bool gate_new(struct worker *w, int fd, const struct sockaddr_storage *peer)
 {
     struct gate *g = xcalloc(1, sizeof *g);
@@ -181,16 +248,20 @@ bool gate_new(struct worker *w, int fd, const struct sockaddr_storage *peer)
         free(g);
         return false;
     }
-    g->worker = w;
-    g->sock = sock_accepted(w->loop, fd, peer);
-    sock_watch_peer(g->sock, w->server->config->timeouts.peer_ms);
-    timer_init(&g->timer, w->loop, on_timer, g);
-    timer_arm(&g->timer, w->server->config->timeouts.head_ms);
-    list_push(&w->gates, &g->node);
-    sock_set_ops(g->sock, &gate_ops, g);
-    if (CHECKING)
-        gate_check(g);
+    struct sock *sock = sock_accepted(w->loop, fd, peer);
+    sock_watch_peer(sock, w->server->config->timeouts.peer_ms);
+    start(g, w, sock);
     return true;
+}
+
+/* Takes a connection from another worker's gate. It was let in there. */
+static void arrive(struct worker *w, struct sock *sock, const struct peer *peer)
+{
+    struct gate *g = xcalloc(1, sizeof *g);
+    g->moved = true;
+    entry_keep(&g->entry, w, sock_peer(sock), evict);
+    entry_set_idle(&g->entry, true);
+    start(g, w, sock);
 }
 
 void gate_stop(struct list_node *node)

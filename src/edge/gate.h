@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* gate.h - holds a new connection until its first byte tells TLS (0x16, RFC 8446 5.1) from plain
- * HTTP, and until its TLS handshake is done. Then the gate makes an edge_h1 of the connection.
+ * HTTP. With TLS it waits for the whole ClientHello (client_hello.h), which stays in the sock for
+ * TLS to read, moves the connection to the worker that has the name in it, and waits for the end of
+ * the handshake. Then the gate makes an edge_h1 of the connection. http-rules.md#the-gate
  *
- * Invariant: a gate owns its sock and is in worker->gates until it ends. A gate reads no HTTP. */
+ * Invariants: a gate owns its sock and is in worker->gates until it ends. A gate reads no HTTP. A
+ * connection moves before its TLS begins, and once at most. */
+
+/* draw: a connection that comes in
+ *
+ *   first byte ──0x16──▶ hello ──whole──▶ TLS, here or on the name's worker ──▶ edge_h1
+ *       └──any other──────────────────────────────────────────────────────────▶ edge_h1 */
 #ifndef SRC_EDGE_GATE_H
 #define SRC_EDGE_GATE_H
 
@@ -12,9 +20,9 @@
 struct seat;
 
 /* Makes a gate for the connection @fd of @peer. The gate owns @fd. It closes the connection when no
- * byte comes within --head-timeout, or when the handshake fails or takes longer than
- * --attach-timeout. Returns false, and leaves @fd to the caller, when there is no place for the
- * connection (entry_take). */
+ * byte comes within --head-timeout, or when the hello or the handshake after it fails or takes
+ * longer than --attach-timeout. Returns false, and leaves @fd to the caller, when there is no place
+ * for the connection (entry_take). */
 bool gate_new(struct worker *w, int fd, const struct sockaddr_storage *peer) MUSTCHECK;
 
 /* Closes the connection of the gate whose handshake has lost its place to another one. @handshake

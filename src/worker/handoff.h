@@ -2,9 +2,10 @@
 /* handoff.h - moves a connection to another worker: its descriptor, its TLS state, and the bytes
  * that were not read yet.
  *
- * A connection moves between two requests only. The head of the next request is put back unread,
- * and the new worker parses it again. So only the sock goes from one thread to another, with what
- * is known of its peer. The bytes count in the memory budget all the way (rule F62). */
+ * A connection moves before its TLS begins (gate.h), or between two requests. The head of the next
+ * request is put back unread, and the new worker parses it again. So only the sock goes from one
+ * thread to another, with what is known of its peer. The bytes count in the memory budget all the
+ * way (rule F62). */
 #ifndef SRC_WORKER_HANDOFF_H
 #define SRC_WORKER_HANDOFF_H
 

@@ -32,6 +32,7 @@ parsers=(
     "src/worker/config_fold.c fold_state_dir"
     "src/tunnels/attach.c check_place"
     "src/tunnels/register.c new_owner draw_name answer_error"
+    h2mux/io/client_hello.c
     "h2mux/io/proxy.c"
     "client/server/proxy_choice.c variable proxy_choice_load proxy_for"
     client/origin/origin_address.c

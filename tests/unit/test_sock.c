@@ -152,6 +152,36 @@ static void test_peek(void **state)
     }
 }
 
+static void test_peek_beyond(void **state)
+{
+    for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
+        struct wire *w = wire_open(kind);
+        struct slice seen;
+        w->b.lazy = true;
+        sock_write(w->a.sock, SLICE("one"));
+        while (sock_peek(w->b.sock, &seen) == ERR_AGAIN)
+            wire_until(w, wire_always);
+        assert_int_equal(sock_peek_beyond(w->b.sock, 2, &seen), ERR_OK);
+        assert_true(slice_eq(seen, SLICE("one")));
+        assert_int_equal(sock_peek_beyond(w->b.sock, 3, &seen), ERR_AGAIN);
+        sock_write(w->a.sock, SLICE(", two"));
+        sock_shutdown(w->a.sock);
+        while (sock_peek_beyond(w->b.sock, 3, &seen) == ERR_AGAIN)
+            wire_until(w, wire_always);
+        assert_true(slice_eq(seen, SLICE("one, two")));
+        while (sock_peek_beyond(w->b.sock, seen.len, &seen) == ERR_AGAIN)
+            wire_until(w, wire_always);
+        assert_int_equal(sock_peek_beyond(w->b.sock, seen.len, &seen), ERR_EOF);
+        w->b.lazy = false;
+        sock_resume(w->b.sock);
+        wire_until(w, wire_b_ended);
+        wire_check_text(&w->b.got, "one, two");
+        wire_close(w);
+    }
+}
+
+/* ---- putting bytes back */
+
 static void test_unread(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
@@ -470,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_half_close),
         cmocka_unit_test(test_shutdown_behind_queue),
         cmocka_unit_test(test_peek),
+        cmocka_unit_test(test_peek_beyond),
         cmocka_unit_test(test_unread),
         cmocka_unit_test(test_unread_wakes_the_new_owner),
         cmocka_unit_test(test_unsend),
