@@ -133,11 +133,12 @@ static const struct opt rows[] = {
      .help = "write the URL to this file each time that it is another one"},
     {"qr", 0, OPT_FLAG, FIELD(output.qr), .help = "print the URL as a QR code",
      .traits = OPT_AT_TOP},
-    {"host-header", 0, OPT_TEXT, FIELD(local.host_header), .fallback = "keep",
-     .value = "keep|rewrite|VALUE",
+    {"host-header", 0, OPT_TEXT, FIELD(local.host_header), .fallback = "auto",
+     .value = "auto|keep|rewrite|VALUE",
      .help = "Host that the local service sees: keep the viewer's, rewrite to its own (also in "
-             "Origin, Referer, Location and cookies), or VALUE",
-     .check = check_host_header, .wants = "keep, rewrite or HOST[:PORT]"},
+             "Origin, Referer, Location and cookies), or VALUE; auto keeps until the service "
+             "refuses that name and serves its own",
+     .check = check_host_header, .wants = "auto, keep, rewrite or HOST[:PORT]"},
     {"ca", 0, OPT_TEXT, FIELD(remote.ca), .value = "FILE",
      .help = "authorities that may sign the server's certificate, besides the system's, PEM",
      .beats = "insecure"},

@@ -113,7 +113,7 @@ static void draw_share(struct painter *p, const struct screen_share *s)
     if (s->tunnel)
         print(p, FAINT, "%s  ", s->tunnel);
     print(p, s->url ? BOLD : FAINT, "%s", s->url ? s->url : "(no URL yet)");
-    print(p, FAINT, "  shares %s  ", s->origin);
+    print(p, FAINT, "  shares %s%s  ", s->origin, s->own_host ? " by its own name" : "");
     print_state(p, s);
 }
 

@@ -25,6 +25,7 @@ struct screen_share {
     const char *tunnel; /* its section; NULL: it is the only one */
     const char *url;    /* NULL: not granted yet */
     const char *origin; /* what is shared */
+    bool own_host;      /* it is asked by its own name, which --host-header auto has learned */
     enum screen_state state;
     unsigned links;         /* that are up */
     uint64_t round_trip_us; /* to the server and back, the least of late; 0: not known yet */

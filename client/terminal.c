@@ -147,20 +147,34 @@ static const char *state_name(enum screen_state state)
     return names[state];
 }
 
-/* Tells the state of each share that has another one than before. */
+static void tell_state(struct terminal *t, const struct screen_share *s)
+{
+    cJSON *event = new_event("state", s->tunnel);
+    cJSON_AddStringToObject(event, "state", state_name(s->state));
+    cJSON_AddStringToObject(event, "origin", s->origin);
+    print_json(t, event);
+}
+
+static void tell_host(struct terminal *t, const struct screen_share *s)
+{
+    cJSON *event = new_event("host_header", s->tunnel);
+    cJSON_AddStringToObject(event, "mode", "rewrite");
+    print_json(t, event);
+}
+
+/* Tells what has changed of each share: its state, and the name that its service is asked by. */
 static void run_states(void *user)
 {
     struct terminal *t = user;
     struct screen now = {.n_shares = 0};
     t->o.look(t->o.user, &now);
     for (size_t i = 0; i < now.n_shares && i < SCREEN_SHARES; i++) {
-        const struct screen_share *s = &now.share[i];
-        if (i < t->seen->n_shares && t->seen->share[i].state == s->state)
-            continue;
-        cJSON *event = new_event("state", s->tunnel);
-        cJSON_AddStringToObject(event, "state", state_name(s->state));
-        cJSON_AddStringToObject(event, "origin", s->origin);
-        print_json(t, event);
+        const struct screen_share *s = &now.share[i], *before = &t->seen->share[i];
+        bool known = i < t->seen->n_shares;
+        if (!known || before->state != s->state)
+            tell_state(t, s);
+        if (s->own_host && (!known || !before->own_host))
+            tell_host(t, s);
     }
     *t->seen = now;
     timer_arm(&t->states, STATE_MS);

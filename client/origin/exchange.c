@@ -10,12 +10,16 @@
 #include "h2mux/h2/window.h"
 #include "h2mux/http/upgrade.h"
 
+/* How long an answer that may be a refusal is waited for until it is passed on piece by piece, and
+ * a second one until the first is passed on. */
+enum { KEEP_MS = 2 * 1000, AGAIN_MS = 30 * 1000 };
+
 static const struct relay_ops relay_ops;
 
 static bool is_leased(const struct exchange *x)
 {
-    return x->state == EXCHANGE_WAITING || x->state == EXCHANGE_RELAYING ||
-           x->state == EXCHANGE_OPEN;
+    return x->state == EXCHANGE_WAITING || x->state == EXCHANGE_KEEPING ||
+           x->state == EXCHANGE_RELAYING || x->state == EXCHANGE_OPEN;
 }
 
 void client_exchange_check(const struct exchange *x)
@@ -27,6 +31,8 @@ void client_exchange_check(const struct exchange *x)
     CHECK_THAT(!far || x->conn);
     CHECK_THAT(!far || far == h1_conn_leg(origin_h1(x->conn)));
     CHECK_THAT(x->relay.near.held || !x->early);
+    CHECK_THAT(x->state != EXCHANGE_KEEPING || x->again);
+    CHECK_THAT(!x->again || x->response.status == 0);
     CHECK_THAT(x->state != EXCHANGE_OPEN || (x->asked.websocket && x->request.kept));
     CHECK_THAT((x->state == EXCHANGE_DEAD) == !list_linked(&x->node));
     CHECK_THAT(x->state != EXCHANGE_DEAD || (!x->conn && !far && !x->relay.near.leg));
@@ -49,7 +55,11 @@ static uint64_t patience_ms(const struct exchange *x)
     case EXCHANGE_DEAD:
         return 0;
     case EXCHANGE_WAITING:
+        if (x->again)
+            return t->origin_ms > 0 && t->origin_ms < AGAIN_MS ? t->origin_ms : AGAIN_MS;
         return uploading(x) && !x->asked.websocket ? t->idle_ms : t->origin_ms;
+    case EXCHANGE_KEEPING:
+        return KEEP_MS;
     case EXCHANGE_RELAYING:
     case EXCHANGE_SENDING:
         return t->idle_ms;
@@ -83,6 +93,7 @@ static void exchange_free(void *object)
     struct exchange *x = object;
     message_deinit(&x->request.head);
     early_free(&x->early);
+    again_free(&x->again);
     free(x->request.kept);
     pool_give(x, sizeof *x);
 }
@@ -117,6 +128,8 @@ void client_exchange_close(struct exchange *x, enum origin_end how)
         .bytes = x->relay.far.left,
         .viewer = x->viewer,
     };
+    if (x->state == EXCHANGE_KEEPING)
+        host_choice_give_back(x->env->host);
     x->state = EXCHANGE_DEAD;
     timer_stop(&x->timer);
     task_cancel(&x->connect.task);
@@ -148,6 +161,11 @@ static void log_failure(struct exchange *x, const char *type, const char *step, 
 void client_exchange_fail(struct exchange *x, const struct failure *f, const char *step,
                           const char *reason)
 {
+    if (again_asks(x->again)) {
+        client_exchange_pass_kept(x);
+        return;
+    }
+    again_free(&x->again);
     log_failure(x, f->type, step, reason);
     discard_origin(x, ORIGIN_CLOSE); /* the response that follows is not the origin's */
     if (x->relay.near.leg && x->response.status == 0) {
@@ -181,6 +199,10 @@ static void on_timer(void *user)
         timer_arm(&x->timer, ms - age_ms);
         return;
     }
+    if (x->state == EXCHANGE_KEEPING) {
+        client_exchange_pass_kept(x);
+        return;
+    }
     if (x->state == EXCHANGE_WAITING) {
         client_exchange_fail(x, &failure_silent, "response head", "origin is silent");
         return;
@@ -209,6 +231,10 @@ static void await_response(struct exchange *x)
 static bool on_body(struct relay *r, enum relay_side from, struct slice data, bool end)
 {
     struct exchange *x = exchange_of(r);
+    if (from == RELAY_FAR && x->state == EXCHANGE_KEEPING) {
+        client_exchange_keep_body(x, data, end);
+        return false;
+    }
     if (from == RELAY_FAR || (!r->near.held && x->state != EXCHANGE_SENDING))
         return true;
     if (x->state == EXCHANGE_SENDING)
@@ -224,6 +250,10 @@ static bool on_body(struct relay *r, enum relay_side from, struct slice data, bo
 static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
 {
     struct exchange *x = exchange_of(r);
+    if (from == RELAY_FAR && x->state == EXCHANGE_KEEPING) {
+        client_exchange_keep_body(x, SLICE(""), true); /* its trailers are lost */
+        return false;
+    }
     if (from == RELAY_FAR)
         return true;
     if (x->state == EXCHANGE_SENDING)
@@ -260,6 +290,7 @@ static void on_left(struct relay *r, enum relay_side from)
 static void pass_final(struct exchange *x, struct message *m, const struct response_verdict *v)
 {
     relay_touch(&x->relay);
+    client_exchange_note(x, m->status);
     x->response.status = m->status;
     leg_hint(x->relay.near.leg, v->hint);
     relay_head(&x->relay, RELAY_FAR, m, v->end);
@@ -288,6 +319,7 @@ static void open_websocket(struct exchange *x, struct message *m, const struct r
     relay_touch(&x->relay);
     leg_hint(x->relay.near.leg, v->hint);
     relay_head(&x->relay, RELAY_FAR, m, false);
+    client_exchange_note(x, 101);
     x->response.status = 101; /* what the viewer sees */
     leg_upgrade(x->relay.far.leg);
     forget_request(x);
@@ -299,8 +331,9 @@ static void on_head(struct relay *r, struct message *m, bool end)
 {
     struct exchange *x = exchange_of(r);
     origin_answers(x->conn, m, uploading(x));
-    struct response_verdict v =
-        response_judge(&x->asked, x->env->rewrite, &x->response.interim, m, end);
+    struct response_verdict v = response_judge(&x->asked, x->rewrite, &x->response.interim, m, end);
+    if (x->again && !client_exchange_is_served(x, m, &v))
+        return;
     switch (v.kind) {
     case RESPONSE_DROPPED:
         break;
@@ -308,7 +341,8 @@ static void on_head(struct relay *r, struct message *m, bool end)
         relay_head(r, RELAY_FAR, m, false);
         break;
     case RESPONSE_FINAL:
-        pass_final(x, m, &v);
+        if (!client_exchange_keep(x, m, v.end))
+            pass_final(x, m, &v);
         break;
     case RESPONSE_OPEN:
         open_websocket(x, m, &v);
@@ -352,9 +386,11 @@ static void far_reset(struct exchange *x, const struct leg_fault *why)
         client_exchange_connect(x, REUSE_NONE);
         return;
     }
-    bool answered = x->response.status != 0;
-    client_exchange_fail(x, failure_of_response(why->err, answered || why->begun),
-                         answered ? "response body" : "response head", why->reason);
+    bool answered = x->response.status != 0 || x->state == EXCHANGE_KEEPING;
+    const struct failure *f = failure_of_response(why->err, answered || why->begun);
+    if (is_loss(why->err) && !why->begun && client_exchange_ask_unanswered(x, f, why->reason))
+        return;
+    client_exchange_fail(x, f, answered ? "response body" : "response head", why->reason);
 }
 
 static void on_reset(struct relay *r, enum relay_side side, const struct leg_fault *why)
@@ -431,7 +467,8 @@ void client_exchange_start(struct exchange *x)
         return;
     }
     x->asked.wants_continue = fields_has_token(&m->fields, SLICE("expect"), SLICE("100-continue"));
-    rewrite_request(x->env->rewrite, m);
+    x->rewrite = host_choice_now(x->env->host);
+    rewrite_request(x->rewrite, m);
     if (x->asked.websocket && upgrade_request(m) < 0) {
         client_exchange_fail(x, &failure_internal, "upgrade", "no random bytes");
         return;

@@ -10,6 +10,8 @@
  *   - `conn` is set from CONNECTING until the response is complete, or the lease has failed;
  *   - the far leg is the leg of `conn`: from when the request's head was written to it until both
  *     directions are complete;
+ *   - an answer is kept in `again` only while its request has no body, nothing of it was passed on,
+ *     and the state is KEEPING, or CONNECTING or WAITING for a second one;
  *   - what comes of the request's body before the origin can take it waits in `early`, bounded by
  *     the stream's first window; nothing waits there once the body passes;
  *   - the exchange is among its owner's until on_end, which comes once. */
@@ -17,14 +19,17 @@
 /* draw: an exchange
  *
  *   CONNECTING ──origin there──▶ WAITING ──head──▶ RELAYING ──all read──▶ SENDING ──all left──┐
- *        ▲                         │  │                                                       │
- *        └─ stale pool connection ─┘  └──101──▶ OPEN (opaque both ways) ──both FIN──▶ DEAD ◀──┤
+ *        ▲ ▲                       │ │ │                                                      │
+ *        │ └─ stale connection ────┘ │ └──101──▶ OPEN (opaque both ways) ──both FIN──▶ DEAD ◀─┤
+ *        └─ by another name ── KEEPING ──it stays so──▶ RELAYING, SENDING                     │
  *                                                                                             │
  *   any state: near reset, failure of the origin, a timer ────────────────────────────────────┘
  */
 #ifndef CLIENT_ORIGIN_EXCHANGE_H
 #define CLIENT_ORIGIN_EXCHANGE_H
 
+#include "client/origin/again.h"
+#include "client/origin/host_choice.h"
 #include "client/origin/origin.h"
 #include "client/origin/response.h"
 #include "h2mux/base/log.h"
@@ -36,6 +41,7 @@ struct exchange;
 enum exchange_state {
     EXCHANGE_CONNECTING,
     EXCHANGE_WAITING,
+    EXCHANGE_KEEPING, /* the answer may refuse the name that was asked for: it is kept (again.h) */
     EXCHANGE_RELAYING,
     EXCHANGE_SENDING, /* the origin is through; the link has not taken all of it yet */
     EXCHANGE_OPEN,
@@ -60,9 +66,9 @@ struct exchange_report {
 
 /* What the exchanges of a process share; it outlives them. */
 struct exchange_env {
-    struct loop *loop;             /* borrowed: outlives the exchanges */
-    struct origin *origin;         /* borrowed: likewise */
-    const struct rewrite *rewrite; /* borrowed: likewise */
+    struct loop *loop;        /* borrowed: outlives the exchanges */
+    struct origin *origin;    /* borrowed: likewise */
+    struct host_choice *host; /* borrowed: likewise */
     struct exchange_times times;
     struct log_limit failures;
     bool knows_viewers; /* exchange.viewer is wanted */
@@ -87,8 +93,10 @@ struct exchange {
         bool wants_trailers; /* the viewer takes trailers */
         struct slice owner;  /* the viewer's connection (login.h): in the head's arena, or empty */
     } request;
-    struct response_asked asked; /* what the responses are judged by */
-    struct early *early;         /* owned: what came before the origin could take it; or NULL */
+    struct response_asked asked;   /* what the responses are judged by */
+    const struct rewrite *rewrite; /* by which the request was changed; of env->host */
+    struct again *again;           /* owned: the answer that is kept; NULL: none (again.h) */
+    struct early *early;           /* owned: what came before the origin could take it; or NULL */
     struct {
         int status; /* what the viewer was told; 0: nothing yet */
         struct response_interim interim;

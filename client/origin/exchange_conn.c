@@ -9,6 +9,8 @@
 static void on_response_end(void *user)
 {
     struct exchange *x = user;
+    if (x->state == EXCHANGE_KEEPING)
+        client_exchange_kept(x);
     if (x->state != EXCHANGE_RELAYING)
         return;
     if (relay_waiting(&x->relay.far) == 0) {

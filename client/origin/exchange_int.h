@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_int.h - is shared by exchange.c and exchange_conn.c. Nobody else includes it. */
+/* exchange_int.h - is shared by exchange.c, exchange_again.c and exchange_conn.c. Nobody else
+ * includes it. */
 #ifndef CLIENT_ORIGIN_EXCHANGE_INT_H
 #define CLIENT_ORIGIN_EXCHANGE_INT_H
 
@@ -17,6 +18,29 @@ void client_exchange_fail(struct exchange *x, const struct failure *f, const cha
                           const char *reason);
 /* Gives the connection back to the pool if the response on it is complete, else gives it up. */
 void client_exchange_let_go(struct exchange *x, enum origin_end how);
+
+/* exchange_again.c: a request that may have been refused for the name that it asked for. Rules R43,
+ * R44. */
+
+/* Begins to keep the answer @m, which nothing was passed on of, where it may be such a refusal.
+ * @end: it has no body. Returns false when it is to be passed on. */
+bool client_exchange_keep(struct exchange *x, struct message *m, bool end);
+/* Keeps a piece of its body; what is too much is passed on, with all before it. */
+void client_exchange_keep_body(struct exchange *x, struct slice data, bool end);
+/* The answer that is kept is complete: asks again, or passes it on. */
+void client_exchange_kept(struct exchange *x);
+/* Passes on what is kept, complete or not, in place of a second answer. */
+void client_exchange_pass_kept(struct exchange *x);
+/* The service has closed the connection without an answer. Asks again, or returns false. @f and the
+ * texts are what the viewer is told if that does not help. */
+bool client_exchange_ask_unanswered(struct exchange *x, const struct failure *f,
+                                    const char *reason);
+/* Judges the head of the second answer. Returns false when it does not count: it is interim, or no
+ * better than the first one, which the viewer has got then. */
+bool client_exchange_is_served(struct exchange *x, const struct message *m,
+                               const struct response_verdict *v);
+/* Notes that the viewer is served with @status. */
+void client_exchange_note(struct exchange *x, int status);
 
 /* exchange_conn.c */
 

@@ -10,6 +10,7 @@
 struct exchange_list {
     struct exchange_list_options o;
     struct exchange_env env;
+    struct host_choice host;
     struct list_node exchanges; /* of exchange.node */
     size_t ordinary, websockets;
     struct task quiet;
@@ -83,12 +84,13 @@ struct exchange_list *exchange_list_new(const struct exchange_list_options *o)
     all->env = (struct exchange_env){
         .loop = o->loop,
         .origin = o->origin,
-        .rewrite = o->rewrite,
+        .host = &all->host,
         .times = o->times,
         .knows_viewers = o->knows_viewers,
         .on_end = on_end,
         .user = all,
     };
+    host_choice_init(&all->host, o->rewrite);
     list_init(&all->exchanges);
     task_init(&all->quiet, run_quiet, all);
     return all;
@@ -103,6 +105,11 @@ void exchange_list_free(struct exchange_list *all)
                               ORIGIN_CLOSE);
     task_cancel(&all->quiet);
     free(all);
+}
+
+bool exchange_list_learned_host(const struct exchange_list *all)
+{
+    return all->host.learned;
 }
 
 bool exchange_list_asks_who(const struct exchange_list *all)

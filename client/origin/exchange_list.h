@@ -35,6 +35,9 @@ void exchange_list_free(struct exchange_list *all); /* NULL is fine */
  * has them. */
 void exchange_list_take(struct exchange_list *all, struct leg *near, struct message *m, bool end);
 
+/* Returns whether the service wants its own name, as far as --host-header auto has learned. */
+bool exchange_list_learned_host(const struct exchange_list *all);
+
 /* Returns whether requests shall say by which connection of a viewer they came (login.h). */
 bool exchange_list_asks_who(const struct exchange_list *all);
 

@@ -31,6 +31,11 @@ struct h1_conn *origin_h1(const struct origin_conn *c)
     return c->h1;
 }
 
+bool origin_is_private(const struct origin_conn *c)
+{
+    return c->private;
+}
+
 bool origin_was_used(const struct origin_conn *c)
 {
     return c->used;

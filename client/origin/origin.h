@@ -80,6 +80,9 @@ struct h1_conn *origin_h1(const struct origin_conn *c);
 /* Returns whether the connection has served a request before: then it may have died in the pool. */
 bool origin_was_used(const struct origin_conn *c);
 
+/* Returns whether the connection is signed in, for the one viewer's connection that leases it. */
+bool origin_is_private(const struct origin_conn *c);
+
 /* Tells of the request that the lease is for, before its head is written; @bodyless: it is complete
  * with the head. Returns whether the head shall say `Connection: close`, since the connection is
  * not used again. */

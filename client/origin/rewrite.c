@@ -8,13 +8,16 @@
 
 int rewrite_parse(const char *text, struct rewrite *out)
 {
+    static const struct {
+        const char *name;
+        enum rewrite_mode mode;
+    } modes[] = {{"auto", REWRITE_AUTO}, {"keep", REWRITE_KEEP}, {"rewrite", REWRITE_ALL}};
     *out = (struct rewrite){.mode = REWRITE_KEEP};
-    if (strcmp(text, "keep") == 0)
-        return 0;
-    if (strcmp(text, "rewrite") == 0) {
-        out->mode = REWRITE_ALL;
-        return 0;
-    }
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(text, modes[i].name) == 0) {
+            out->mode = modes[i].mode;
+            return 0;
+        }
     out->mode = REWRITE_VALUE;
     out->value = text;
     return h1_authority_valid(slice_str(text)) ? 0 : ERR_SYNTAX;
@@ -304,4 +307,12 @@ void rewrite_response(const struct rewrite *w, struct message *m, struct slice s
         if (slice_ieq(m->fields.v[i].name, SLICE("set-cookie")))
             swap_cookie_domain(&m->fields, &m->fields.v[i], base_host(origin.authority),
                                base_host(authority));
+}
+
+bool rewrite_leads_inside(const struct rewrite *w, const struct message *m)
+{
+    struct slice where = fields_value(&m->fields, SLICE("location")), rest;
+    const struct slice authority = slice_str(w->origin->authority);
+    const struct base plain = {SLICE("http"), authority}, tls = {SLICE("https"), authority};
+    return base_begins(&plain, where, &rest) || base_begins(&tls, where, &rest);
 }

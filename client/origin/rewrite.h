@@ -7,7 +7,7 @@
  * the Domain of Set-Cookie and Access-Control-Allow-Origin of the response name the viewer's side
  *   again.
  * - VALUE sets this Host.
- * - auto is keep until the origin was seen to refuse that name, and rewrite then (host_choice.h).
+ * - auto is keep here; host_choice.h makes it rewrite where the origin refuses our public name.
  *
  * In every mode a Location that has our public host with the origin's own port or scheme names the
  * viewer's side again, and Destination and If of WebDAV name what the origin takes for itself. */
@@ -17,7 +17,7 @@
 #include "h2mux/http/message.h"
 #include "h2mux/http/url.h"
 
-enum rewrite_mode { REWRITE_KEEP, REWRITE_ALL, REWRITE_VALUE };
+enum rewrite_mode { REWRITE_KEEP, REWRITE_ALL, REWRITE_VALUE, REWRITE_AUTO };
 
 struct rewrite {
     enum rewrite_mode mode;
@@ -35,5 +35,9 @@ void rewrite_request(const struct rewrite *w, struct message *m);
  * rewrite_request. */
 void rewrite_response(const struct rewrite *w, struct message *m, struct slice scheme,
                       struct slice authority);
+
+/* Returns whether the response @m, which was rewritten, redirects to the origin's own name all the
+ * same: by a scheme that the origin does not have. A viewer would reach nothing there. */
+bool rewrite_leads_inside(const struct rewrite *w, const struct message *m) MUSTCHECK;
 
 #endif

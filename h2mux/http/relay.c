@@ -190,6 +190,18 @@ void relay_trailers(struct relay *r, enum relay_side from, const struct fields *
         to->ops->trailers(to, t);
 }
 
+void relay_credit_far(struct relay *r, size_t bytes)
+{
+    if (r->far.leg)
+        r->far.leg->ops->credit(r->far.leg, bytes);
+}
+
+void relay_forget_far(struct relay *r)
+{
+    assert(!r->far.leg && r->far.left == 0);
+    r->far = (struct relay_end){.leg = NULL};
+}
+
 static void tell_end(struct relay *r, enum relay_side from)
 {
     r->ops->on_end(r, from);

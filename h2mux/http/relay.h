@@ -135,6 +135,12 @@ static inline uint64_t relay_waiting(const struct relay_end *e)
     return e->came - e->left;
 }
 
+/* Lets the far leg hand up more: the owner has kept @bytes of its body, which it may pass on later.
+ */
+void relay_credit_far(struct relay *r, size_t bytes);
+/* Forgets what came from the far leg, which was let go of or reset: another one answers. */
+void relay_forget_far(struct relay *r);
+
 /* Resets the leg of @side, if there is one, and lets go of it. No on_reset follows. */
 void relay_reset(struct relay *r, enum relay_side side, const struct leg_fault *why);
 

@@ -90,9 +90,9 @@ static void check_rewritten(const struct message *m, const struct rewrite *w)
 
 static void check_rewrites(const struct message *m)
 {
-    static const char *const modes[] = {"keep", "rewrite", "a.test:80"};
+    static const char *const modes[] = {"auto", "keep", "rewrite", "a.test:80"};
     static const char *const origins[] = {"http://localhost:3000", "https://localhost"};
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 8; i++) {
         struct url origin;
         struct rewrite w;
         int err = url_parse(slice_str(origins[i % 2]), &origin);

@@ -116,7 +116,7 @@ static void test_defaults(void **state)
     assert_true(c.server.https);
     assert_string_equal(c.server.authority, "example.com");
     assert_string_equal(c.origin.text, "localhost:3000");
-    assert_int_equal(c.rewrite.mode, REWRITE_KEEP);
+    assert_int_equal(c.rewrite.mode, REWRITE_AUTO);
     assert_int_equal(c.remote.links, 1);
     assert_int_equal(c.remote.max_streams, 20000);
     assert_int_equal(c.times.keepalive_ms, 15000);

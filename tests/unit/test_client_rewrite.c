@@ -29,6 +29,7 @@ static void test_modes(void **state)
         int ok;
         enum rewrite_mode mode;
     } rows[] = {
+        {"auto", 1, REWRITE_AUTO},
         {"keep", 1, REWRITE_KEEP},
         {"rewrite", 1, REWRITE_ALL},
         {"app.internal", 1, REWRITE_VALUE},

@@ -11,6 +11,7 @@ import signal
 import subprocess
 
 import pytest
+from support.origins import reply
 from support.programs import BIN, run
 from support.tmux import PROGRAM as TMUX
 from support.tmux import Terminal
@@ -164,6 +165,31 @@ def test_json(server, new_client, http_origin, tmp_path):
     assert by_name["request"]["path"] == "/echo/x?y" and by_name["request"]["status"] == 200
     assert by_name["request"]["bytes"] > 0 and by_name["state"]["state"] == "online"
     assert all(event["time"] for event in events)
+
+
+def own_name_only(connection):
+    connection.request()
+    mine = connection.get("Host").startswith("localhost:")
+    connection.send(reply(b"ok") if mine else reply(b"Invalid Host header", status=403))
+
+
+@on_terminal
+@pytest.mark.rule("O231")
+def test_the_drawing_says_by_which_name_the_service_is_asked(server, share, scripted, name):
+    window = share(origin=scripted(own_name_only).port)
+    assert "by its own name" not in window.wait("online")
+    assert fetch(server.port, f"{name}.localhost").status == 200
+    window.wait("by its own name")
+
+
+@pytest.mark.rule("O231")
+def test_json_says_by_which_name_the_service_is_asked(server, shared):
+    client = shared(own_name_only, "--json", wait=False)
+    client.program.wait_output('"online"', stream="stdout")
+    assert "host_header" not in client.program.stdout
+    assert fetch(server.port, f"{client.name}.localhost").status == 200
+    line = client.program.wait_output(r"(.*host_header.*)", stream="stdout").group(1)
+    assert json.loads(line)["mode"] == "rewrite"
 
 
 @pytest.mark.rule("O162")
