@@ -15,6 +15,7 @@
 #include "h2mux/base/err.h"
 #include "h2mux/base/log.h"
 #include "src/names/state.h"
+#include "src/worker/certificate_files.h"
 
 /* ---- who */
 
@@ -213,27 +214,56 @@ static void explain(const struct account *a, const char *path, int mode,
     free(folder);
 }
 
+/* Returns the first file of certificates that is closed to the effective user; NULL: there is none.
+ */
+static const char *closed_certificate(const struct certificate_files *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (!may(f->pair[i].cert_file, R_OK))
+            return f->pair[i].cert_file;
+        if (!may(f->pair[i].key_file, R_OK))
+            return f->pair[i].key_file;
+    }
+    return NULL;
+}
+
+/* Returns the first file that a reload needs and that is closed to the effective user, and sets how
+ * it is needed in @mode; NULL: there is none. */
+static const char *closed_file(const struct config *c, const struct certificate_files *f, int *mode)
+{
+    bool log_is_file = strcmp(c->log.access, "-") != 0 && strcmp(c->log.access, "off") != 0;
+    *mode = R_OK;
+    if (c->conf && !may(c->conf->path, R_OK))
+        return c->conf->path;
+    if (c->listen.cert_dir && !may(c->listen.cert_dir, R_OK))
+        return c->listen.cert_dir;
+    const char *closed = closed_certificate(f);
+    if (closed)
+        return closed;
+    *mode = W_OK;
+    return log_is_file && !may(c->log.access, W_OK) ? c->log.access : NULL;
+}
+
+/* Lists the certificates as the process that has read them, before the user is tried. */
 static int try_files(const struct account *a, const struct config *c,
                      char reason[static ACCOUNT_REASON_MAX])
 {
-    bool log_is_file = strcmp(c->log.access, "-") != 0 && strcmp(c->log.access, "off") != 0;
-    const struct {
-        const char *path;
-        int mode;
-    } files[] = {
-        {c->conf ? c->conf->path : NULL, R_OK},
-        {c->listen.cert, R_OK},
-        {c->listen.key, R_OK},
-        {log_is_file ? c->log.access : NULL, W_OK},
-    };
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        if (!files[i].path || may(files[i].path, files[i].mode))
-            continue;
-        if (end_trying() == 0)
-            explain(a, files[i].path, files[i].mode, reason);
-        return ERR_DENIED;
+    struct certificate_files f;
+    char why[TLS_REASON_MAX];
+    int mode = 0, err = certificate_files_list(&f, c, why);
+    if (err < 0) {
+        snprintf(reason, ACCOUNT_REASON_MAX, "%s", why);
+        return err;
     }
-    return end_trying();
+    err = begin_trying(a);
+    const char *closed = err == 0 ? closed_file(c, &f, &mode) : NULL;
+    int ended = end_trying();
+    if (closed && ended == 0)
+        explain(a, closed, mode, reason);
+    certificate_files_free(&f);
+    if (err < 0)
+        return err;
+    return closed ? ERR_DENIED : ended;
 }
 
 /* ---- becoming */
@@ -257,9 +287,7 @@ int account_become(const struct account *a, const struct config *c,
     if (!a->changes)
         return 0;
     snprintf(reason, ACCOUNT_REASON_MAX, "cannot become %s", a->name);
-    int err = begin_trying(a);
-    if (err == 0)
-        err = try_files(a, c, reason);
+    int err = try_files(a, c, reason);
     if (err < 0)
         return err;
     err = state_give(c->names.state_dir, a->uid, a->gid, &why);

@@ -2,6 +2,8 @@
 /* cage.c - says which files and folders oneportd needs; see cage.h. */
 #include "src/cage.h"
 
+#include "src/worker/certificate_files.h"
+
 static enum sandbox_mode mode_of(const struct config *c)
 {
     enum sandbox_mode mode = SANDBOX_AUTO;
@@ -15,6 +17,22 @@ void cage_harden(const struct config *c)
     sandbox_harden(mode_of(c));
 }
 
+/* Allows to read certificates anew. Those of --cert-dir may be links that lead out of it. */
+static void allow_certificates(struct sandbox *s, const struct config *c)
+{
+    struct certificate_files files;
+    char reason[TLS_REASON_MAX];
+    if (c->listen.cert_dir)
+        sandbox_allow_read(s, c->listen.cert_dir);
+    if (certificate_files_list(&files, c, reason) < 0)
+        return; /* the first reading has said why */
+    for (size_t i = 0; i < files.count; i++) {
+        sandbox_allow_renewed(s, files.pair[i].cert_file);
+        sandbox_allow_renewed(s, files.pair[i].key_file);
+    }
+    certificate_files_free(&files);
+}
+
 int cage_enter(const struct config *c, char reason[static SANDBOX_REASON_MAX])
 {
     static const char local[] = "unix:";
@@ -25,10 +43,7 @@ int cage_enter(const struct config *c, char reason[static SANDBOX_REASON_MAX])
     const char *file = c->file ? c->file : config_default_file; /* it may come later */
     if (strcmp(file, "none") != 0)
         sandbox_allow_renewed(s, file);
-    if (c->listen.cert) {
-        sandbox_allow_renewed(s, c->listen.cert);
-        sandbox_allow_renewed(s, c->listen.key);
-    }
+    allow_certificates(s, c);
     for (size_t i = 0; i < c->listen.addresses.count; i++)
         if (strncmp(c->listen.addresses.item[i], local, sizeof local - 1) == 0)
             sandbox_allow_remove(s, c->listen.addresses.item[i] + sizeof local - 1);

@@ -21,6 +21,7 @@
 #include "src/names/state.h"
 #include "src/names/state_lock.h"
 #include "src/worker/certificate.h"
+#include "src/worker/certificate_files.h"
 
 enum {
     NAME_MAX_BYTES = 512,
@@ -60,41 +61,67 @@ static void check_times(struct check *k, const struct tls_certificate *c)
     char end[CLOCK_ISO_MAX];
     clock_iso(c->not_after_s, end);
     if (now_s > c->not_after_s)
-        say(k, FAULT, "certificate", "ended at %s: renew it", end);
+        say(k, FAULT, "certificate", "%s ended at %s: renew it", c->cert_file, end);
     else if (now_s < c->not_before_s)
-        say(k, FAULT, "certificate", "is not valid yet: is the clock of this machine right?");
+        say(k, FAULT, "certificate", "%s is not valid yet: is the clock of this machine right?",
+            c->cert_file);
     else if (c->not_after_s - now_s <= (int64_t)CERTIFICATE_WARN_DAYS * DAY_S)
-        say(k, WARNING, "certificate", "ends soon, at %s: renew it", end);
+        say(k, WARNING, "certificate", "%s ends soon, at %s: renew it", c->cert_file, end);
     else
-        say(k, FINE, "certificate", "is valid until %s", end);
+        say(k, FINE, "certificate", "%s is valid until %s", c->cert_file, end);
+}
+
+static void check_one(const struct tls_certificate *c, void *user)
+{
+    struct check *k = user;
+    char name[NAME_MAX_BYTES];
+    check_times(k, c);
+    if (certificate_files_name(k->config, c->cert_file, name, sizeof name) &&
+        !tls_certificate_covers(c, slice_str(name)))
+        say(k, WARNING, "certificate", "%s is not for %s", c->cert_file, name);
+    if (tls_key_exposed(c->key_file))
+        say(k, WARNING, "key", "everybody on this machine can read %s: chmod o-r it", c->key_file);
+}
+
+/* Looks for the names that every server needs, in all certificates. */
+static void check_names(struct check *k, struct tls *t)
+{
+    const char *domain = k->config->domain;
+    const struct opt_list *certs = &k->config->listen.certs;
+    const char *where = certs->count > 0 ? certs->item[0] : k->config->listen.cert_dir;
+    char wildcard[NAME_MAX_BYTES];
+    snprintf(wildcard, sizeof wildcard, "*.%s", domain);
+    if (!tls_server_covers(t, slice_str(domain)))
+        say(k, FAULT, "certificate", "%s is not for %s", where, domain);
+    if (!tls_server_covers(t, slice_str(wildcard)))
+        say(k, FAULT, "certificate", "%s is not for %s: tunnels need it", where, wildcard);
 }
 
 static void check_certificate(struct check *k)
 {
     const struct config *c = k->config;
-    struct tls_certificate found;
+    struct certificate_files files;
     char reason[TLS_REASON_MAX];
-    if (!c->listen.cert) {
+    if (!config_has_tls(c)) {
         say(k, NOTE, "certificate",
             "none: clients need a front end that has one (nginx/README.md)");
         return;
     }
-    struct tls *t = tls_server_new(c->listen.cert, c->listen.key, reason);
-    if (!t) {
+    if (certificate_files_list(&files, c, reason) < 0) {
         say(k, FAULT, "certificate", "%s", reason);
         return;
     }
-    tls_server_certificate(t, c->domain, &found);
+    struct tls *t = tls_server_new(files.pair, files.count);
+    for (size_t i = 0; i < files.count; i++)
+        if (files.pair[i].reason[0])
+            say(k, FAULT, "certificate", "%s", files.pair[i].reason);
+    tls_server_each(t, check_one, k);
+    if (tls_server_ready(t))
+        check_names(k, t);
+    else if (files.count == 0)
+        say(k, WARNING, "certificate", "%s is empty: nobody can attach", c->listen.cert_dir);
     tls_free(t);
-    check_times(k, &found);
-    if (!found.covers_domain)
-        say(k, FAULT, "certificate", "%s is not for %s", c->listen.cert, c->domain);
-    if (!found.covers_subdomains)
-        say(k, FAULT, "certificate", "%s is not for *.%s: tunnels need it", c->listen.cert,
-            c->domain);
-    if (tls_key_exposed(c->listen.key))
-        say(k, WARNING, "key", "everybody on this machine can read %s: chmod o-r it",
-            c->listen.key);
+    certificate_files_free(&files);
 }
 
 /* ---- what the server opens */

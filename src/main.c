@@ -173,11 +173,11 @@ static int open_tls(void *program)
 {
     struct server *s = server_of(program);
     char reason[TLS_REASON_MAX];
-    if (!s->config->listen.cert)
+    if (!config_has_tls(s->config))
         return 0;
     if (strcmp(s->config->crypto, "openssl") == 0)
         tls_gcm_forbid();
-    s->tls = tls_server_new(s->config->listen.cert, s->config->listen.key, reason);
+    s->tls = certificate_open(s->config, reason);
     return s->tls ? 0 : complain("TLS", reason);
 }
 

@@ -73,13 +73,9 @@ static void reload_options(struct reload *r)
 
 static void reload_certificate(struct server *s)
 {
-    char reason[TLS_REASON_MAX];
     if (!s->tls)
         return;
-    if (tls_server_reload(s->tls, s->config->listen.cert, s->config->listen.key, reason) < 0)
-        LOG(ERROR, "certificate_not_reloaded", LOG_STR("reason", reason));
-    else
-        LOG(INFO, "certificate_reloaded", LOG_STR("cert", s->config->listen.cert));
+    certificate_reload(s);
     certificate_look(s);
 }
 

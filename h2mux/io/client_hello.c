@@ -215,5 +215,7 @@ int client_hello_read(struct client_hello_reader *r, struct slice bytes, struct 
     gather(bytes, message, len);
     bool good = read_message(slice_skip(slice_make(message, len), MESSAGE_HEAD), out);
     free(message);
+    if (!good)
+        *out = (struct client_hello){.has_alpn = false};
     return good ? ERR_OK : ERR_SYNTAX;
 }

@@ -38,8 +38,8 @@ struct client_hello_reader {
 };
 
 /* Reads @bytes, which are all that came from the beginning on, and are more at each call. Returns 0
- * with @out filled in; ERR_AGAIN when the message is not whole yet; ERR_SYNTAX when it is no
- * ClientHello; ERR_LIMIT when it ends beyond CLIENT_HELLO_MAX bytes. */
+ * with @out filled in; ERR_AGAIN when the message is not whole yet; ERR_SYNTAX, with nothing in
+ * @out, when it is no ClientHello; ERR_LIMIT when it ends beyond CLIENT_HELLO_MAX bytes. */
 int client_hello_read(struct client_hello_reader *r, struct slice bytes,
                       struct client_hello *out) MUSTCHECK;
 

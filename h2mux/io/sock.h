@@ -178,10 +178,12 @@ void sock_count_tail(struct sock *s, struct sock_tails *tails);
 
 /* ---- TLS */
 
-/* Starts TLS: all bytes from now on are TLS records, and on_open follows after the handshake. @host
- * is the server's name, which the certificate must have; NULL makes this side the server. Returns
- * 0, or ERR_TLS if @host is empty. */
+/* Start TLS: all bytes from now on are TLS records, and on_open follows after the handshake. For
+ * sock_start_tls @host is the server's name, which the certificate must have; NULL makes this side
+ * the server, with its first certificate. sock_serve_tls makes this side a server that the peer
+ * asks for @name. Return 0, or ERR_TLS if @host is empty or a server has no certificate. */
 int sock_start_tls(struct sock *s, struct tls *t, const char *host) MUSTCHECK;
+int sock_serve_tls(struct sock *s, struct tls *t, struct slice name) MUSTCHECK;
 bool sock_is_tls(const struct sock *s);
 
 /* Returns the protocol that both sides have agreed on by ALPN, once the handshake is done; empty

@@ -122,11 +122,10 @@ static void on_message(int written, int version, int type, const void *bytes, si
         count_rekey(s);
 }
 
-int sock_start_tls(struct sock *s, struct tls *t, const char *host)
+static int start_tls(struct sock *s, SSL *ssl)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, bio_method_init);
-    SSL *ssl = host ? tls_ssl_client(t, host) : tls_ssl_server(t);
     if (!ssl)
         return ERR_TLS;
     BIO *bio = BIO_new(bio_method);
@@ -144,6 +143,16 @@ int sock_start_tls(struct sock *s, struct tls *t, const char *host)
         loop_defer(s->loop, &s->tasks.ready);
     }
     return ERR_OK;
+}
+
+int sock_start_tls(struct sock *s, struct tls *t, const char *host)
+{
+    return start_tls(s, host ? tls_ssl_client(t, host) : tls_ssl_server(t, SLICE("")));
+}
+
+int sock_serve_tls(struct sock *s, struct tls *t, struct slice name)
+{
+    return start_tls(s, tls_ssl_server(t, name));
 }
 
 void sock_read_ahead(struct sock *s)

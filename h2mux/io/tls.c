@@ -17,8 +17,9 @@
 #include "h2mux/io/tls_resume.h"
 
 struct tls {
-    pthread_mutex_t lock;      /* guards `ctx`, which a reload exchanges */
-    SSL_CTX *ctx;              /* owned; each connection has its own reference */
+    pthread_mutex_t lock;      /* guards `certs`, which a reload exchanges */
+    SSL_CTX *ctx;              /* owned: of a client; each connection has its own reference */
+    struct tls_certs *certs;   /* owned: of a server */
     struct tls_resume *resume; /* owned: of a server, the same for all its contexts */
     bool insecure;
 
@@ -132,11 +133,11 @@ static struct tls *tls_wrap(SSL_CTX *ctx)
     return t;
 }
 
-static SSL_CTX *server_context(const char *cert_file, const char *key_file,
-                               struct tls_resume *resume, char reason[static TLS_REASON_MAX])
+static SSL_CTX *server_context(struct tls_pair *p, struct tls_resume *resume)
 {
     SSL_CTX *ctx = context_new(TLS_server_method());
-    if (load_pair(ctx, cert_file, key_file, reason) < 0) {
+    p->reason[0] = '\0';
+    if (load_pair(ctx, p->cert_file, p->key_file, p->reason) < 0) {
         SSL_CTX_free(ctx);
         return NULL;
     }
@@ -146,72 +147,62 @@ static SSL_CTX *server_context(const char *cert_file, const char *key_file,
     return ctx;
 }
 
-struct tls *tls_server_new(const char *cert_file, const char *key_file,
-                           char reason[static TLS_REASON_MAX])
+/* Makes the contexts of @pairs. One that cannot be made is taken from @old, which may be NULL. */
+static struct tls_certs *make_certs(struct tls_pair *pairs, size_t n, struct tls_resume *resume,
+                                    const struct tls_certs *old)
 {
-    struct tls_resume *resume = tls_resume_new(clock_now_us());
-    SSL_CTX *ctx = server_context(cert_file, key_file, resume, reason);
-    if (!ctx) {
-        tls_resume_free(resume);
-        return NULL;
+    struct tls_certs *certs = tls_certs_new();
+    for (size_t i = 0; i < n; i++) {
+        SSL_CTX *ctx = server_context(&pairs[i], resume);
+        if (!ctx && old && (ctx = tls_certs_of_file(old, pairs[i].cert_file)))
+            SSL_CTX_up_ref(ctx);
+        if (ctx)
+            tls_certs_add(certs, ctx, pairs[i].cert_file, pairs[i].key_file);
     }
-    struct tls *t = tls_wrap(ctx);
-    t->resume = resume;
+    return certs;
+}
+
+struct tls *tls_server_new(struct tls_pair *pairs, size_t n)
+{
+    struct tls *t = tls_wrap(NULL);
+    t->resume = tls_resume_new(clock_now_us());
+    t->certs = make_certs(pairs, n, t->resume, NULL);
     return t;
 }
 
-int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file,
-                      char reason[static TLS_REASON_MAX])
+/* Only this function changes `certs`, on one thread at a time, so it reads them without the lock.
+ */
+void tls_server_reload(struct tls *t, struct tls_pair *pairs, size_t n)
 {
-    SSL_CTX *ctx = server_context(cert_file, key_file, t->resume, reason);
-    if (!ctx)
-        return -1;
+    struct tls_certs *old = t->certs, *now = make_certs(pairs, n, t->resume, old);
     pthread_mutex_lock(&t->lock);
-    SSL_CTX *old = t->ctx;
-    t->ctx = ctx;
+    t->certs = now;
     pthread_mutex_unlock(&t->lock);
-    SSL_CTX_free(old); /* freed after its last connection */
-    return 0;
+    tls_certs_free(old); /* a context is freed after its last connection */
 }
 
-static int64_t asn1_s(const ASN1_TIME *at)
-{
-    struct tm tm = {0};
-    return ASN1_TIME_to_tm(at, &tm) == 1 ? timegm(&tm) : 0;
-}
-
-/* Returns whether the name "*.@domain" is one of the certificate's. X509_check_host would not do:
- * it believes no wildcard of a domain of one label, like localhost. */
-static bool has_wildcard(X509 *cert, const char *domain)
-{
-    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-    struct slice want = slice_str(domain);
-    bool found = false;
-    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-        if (name->type != GEN_DNS)
-            continue;
-        struct slice text = slice_make((const char *)ASN1_STRING_get0_data(name->d.dNSName),
-                                       (size_t)ASN1_STRING_length(name->d.dNSName));
-        found = slice_starts(text, SLICE("*.")) && slice_ieq(slice_skip(text, 2), want);
-    }
-    GENERAL_NAMES_free(names);
-    return found;
-}
-
-void tls_server_certificate(struct tls *t, const char *domain, struct tls_certificate *out)
+bool tls_server_ready(struct tls *t)
 {
     pthread_mutex_lock(&t->lock);
-    X509 *cert = SSL_CTX_get0_certificate(t->ctx);
-    X509_up_ref(cert);
+    bool ready = tls_certs_find(t->certs, SLICE(""));
     pthread_mutex_unlock(&t->lock);
-    *out = (struct tls_certificate){
-        .not_before_s = asn1_s(X509_get0_notBefore(cert)),
-        .not_after_s = asn1_s(X509_get0_notAfter(cert)),
-        .covers_domain = X509_check_host(cert, domain, 0, HOST_FLAGS, NULL) == 1,
-        .covers_subdomains = has_wildcard(cert, domain),
-    };
-    X509_free(cert);
+    return ready;
+}
+
+bool tls_server_covers(struct tls *t, struct slice name)
+{
+    pthread_mutex_lock(&t->lock);
+    bool covers = tls_certs_cover(t->certs, name);
+    pthread_mutex_unlock(&t->lock);
+    return covers;
+}
+
+void tls_server_each(struct tls *t, void (*visit)(const struct tls_certificate *one, void *user),
+                     void *user)
+{
+    pthread_mutex_lock(&t->lock);
+    tls_certs_each(t->certs, visit, user);
+    pthread_mutex_unlock(&t->lock);
 }
 
 bool tls_key_exposed(const char *key_file)
@@ -327,6 +318,7 @@ void tls_free(struct tls *t)
     if (!t)
         return;
     SSL_CTX_free(t->ctx);
+    tls_certs_free(t->certs);
     SSL_SESSION_free(t->session);
     free(t->host);
     tls_resume_free(t->resume);
@@ -334,22 +326,26 @@ void tls_free(struct tls *t)
     free(t);
 }
 
-static SSL *ssl_new(struct tls *t)
+/* Makes the SSL object of a connection, which holds its context from then on. */
+static SSL *ssl_new(SSL_CTX *ctx)
 {
-    pthread_mutex_lock(&t->lock);
-    SSL_CTX *ctx = t->ctx;
-    SSL_CTX_up_ref(ctx);
-    pthread_mutex_unlock(&t->lock);
     SSL *ssl = SSL_new(ctx);
-    SSL_CTX_free(ctx);
     if (!ssl)
         abort();
     return ssl;
 }
 
-SSL *tls_ssl_server(struct tls *t)
+SSL *tls_ssl_server(struct tls *t, struct slice name)
 {
-    SSL *ssl = ssl_new(t);
+    pthread_mutex_lock(&t->lock);
+    SSL_CTX *ctx = tls_certs_find(t->certs, name);
+    if (ctx)
+        SSL_CTX_up_ref(ctx);
+    pthread_mutex_unlock(&t->lock);
+    if (!ctx)
+        return NULL;
+    SSL *ssl = ssl_new(ctx);
+    SSL_CTX_free(ctx);
     SSL_set_accept_state(ssl);
     return ssl;
 }
@@ -372,7 +368,7 @@ SSL *tls_ssl_client(struct tls *t, const char *given)
     write_name(given, host);
     if (host[0] == '\0')
         return NULL;
-    SSL *ssl = ssl_new(t);
+    SSL *ssl = ssl_new(t->ctx);
     unsigned char address[16];
     bool numeric =
         inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;

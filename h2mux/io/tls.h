@@ -11,33 +11,37 @@
 #include <stdint.h>
 
 #include "h2mux/base/slice.h"
+#include "h2mux/io/tls_certs.h"
 
 struct tls;
 
 /* The functions below write a reason in words to a buffer of this size. */
 enum { TLS_REASON_MAX = 256 };
 
-/* Makes a server's context of a certificate chain and its key, both PEM files. Returns NULL if the
- * files cannot be used; @reason then names the file and the fault. */
-struct tls *tls_server_new(const char *cert_file, const char *key_file,
-                           char reason[static TLS_REASON_MAX]) MUSTCHECK;
-
-/* Reads certificate and key again. New connections use the new pair, older connections keep the old
- * one. May run on any thread, while other threads begin connections. Returns 0, or -1 if the pair
- * cannot be used; then nothing has changed, and @reason names the file and the fault. */
-int tls_server_reload(struct tls *t, const char *cert_file, const char *key_file,
-                      char reason[static TLS_REASON_MAX]) MUSTCHECK;
-
-/* What a server's certificate says. Times are seconds since the epoch. */
-struct tls_certificate {
-    int64_t not_before_s, not_after_s;
-    bool covers_domain;     /* valid for the domain */
-    bool covers_subdomains; /* valid for each name right below the domain */
+/* A certificate chain and its key, both PEM; they may be one file. */
+struct tls_pair {
+    const char *cert_file, *key_file;
+    char reason[TLS_REASON_MAX]; /* set by the functions below: the file and its fault; empty: none
+                                  */
 };
 
-/* Judges the certificate that new connections to the server @t get, for @domain. Only subject
- * alternative names count (RFC 9525 6.3). May run on any thread. */
-void tls_server_certificate(struct tls *t, const char *domain, struct tls_certificate *out);
+/* Makes a server's contexts of @n pairs, which share the keys of sessions: a session of one name
+ * may be resumed for another one. A pair that cannot be used is left out, and has its reason. No
+ * pair at all may be left; then no connection can begin TLS. */
+struct tls *tls_server_new(struct tls_pair *pairs, size_t n) MUSTCHECK;
+
+/* Reads the pairs, which may be others, again. New connections use what was read, older connections
+ * keep what they have. A pair that cannot be used has its reason, and if its certificate's file was
+ * in use, that goes on with what was read from it before. May run on any thread, while other
+ * threads begin connections. */
+void tls_server_reload(struct tls *t, struct tls_pair *pairs, size_t n);
+
+/* Returns whether the server @t has a certificate. These three may run on any thread; they hold a
+ * lock, so @visit calls no function of @t. tls_certs.h says what they find. */
+bool tls_server_ready(struct tls *t) MUSTCHECK;
+bool tls_server_covers(struct tls *t, struct slice name) MUSTCHECK;
+void tls_server_each(struct tls *t, void (*visit)(const struct tls_certificate *one, void *user),
+                     void *user);
 
 /* Returns whether everybody on this machine may read the file @key_file. Returns false if that
  * cannot be found out. */
@@ -63,12 +67,13 @@ struct tls *tls_client_new(const struct tls_client_options *o,
 
 void tls_free(struct tls *t);
 
-/* Make the SSL object of one connection for sock_tls.c, without its BIOs, as a server and as a
- * client. A client compares @host (a name or an address) with the certificate's alternative names,
- * never with its subject (RFC 9525 2), and sends a name as SNI. tls_ssl_client returns NULL if
+/* Make the SSL object of one connection for sock_tls.c, without its BIOs, as a server that is asked
+ * for @name, and as a client. tls_ssl_server returns NULL if @t has no certificate. A client
+ * compares @host (a name or an address) with the certificate's alternative names, never with its
+ * subject (RFC 9525 2), and sends a name as SNI. tls_ssl_client returns NULL if
  * @host is empty, because OpenSSL would accept any certificate then. */
 struct ssl_st;
-struct ssl_st *tls_ssl_server(struct tls *t) MUSTCHECK;
+struct ssl_st *tls_ssl_server(struct tls *t, struct slice name) MUSTCHECK;
 struct ssl_st *tls_ssl_client(struct tls *t, const char *host) MUSTCHECK;
 
 /* Forgets the session that @ssl, of which the handshake has failed, may have tried to resume. */

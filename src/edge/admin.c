@@ -63,6 +63,15 @@ static uint64_t sum_of(const struct server *s, size_t offset)
     return total;
 }
 
+static void add_certificates(cJSON *json, const struct server *s)
+{
+    struct certificate_sum sum = certificate_sum(s);
+    if (sum.count == 0)
+        return;
+    cJSON_AddNumberToObject(json, "certificates", (double)sum.count);
+    cJSON_AddNumberToObject(json, "certificate_days_left", (double)sum.days_left);
+}
+
 void admin_status(struct worker *w, struct answer *a)
 {
     static const struct sum sums[] = {
@@ -89,8 +98,7 @@ void admin_status(struct worker *w, struct answer *a)
     cJSON_AddBoolToObject(json, "memory_short", budget_alarm(&s->budget) != BUDGET_CALM);
     cJSON_AddBoolToObject(json, "state_ok", names_file_is_ok(s->names_file));
     cJSON_AddNumberToObject(json, "log_dropped", (double)log_dropped());
-    if (s->tls)
-        cJSON_AddNumberToObject(json, "certificate_days_left", (double)certificate_days_left(s));
+    add_certificates(json, s);
     cJSON_AddNumberToObject(json, "workers", s->n_workers);
     cJSON_AddNumberToObject(json, "uptime_s", (double)uptime_s);
     cJSON_AddStringToObject(json, "version", ONEPORT_VERSION);

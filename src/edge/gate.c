@@ -144,7 +144,7 @@ static void refuse_tls(struct gate *g)
 static bool begin_handshake(struct gate *g)
 {
     struct server *s = g->worker->server;
-    if (!s->tls) {
+    if (!s->tls || !tls_server_ready(s->tls)) {
         refuse_tls(g);
         return false;
     }
@@ -188,7 +188,8 @@ static void read_hello(struct gate *g, struct slice bytes)
     }
     if (err == ERR_LIMIT)
         alert(g, DECODE_ERROR);
-    else if (!moved(g) && sock_start_tls(g->sock, g->worker->server->tls, NULL) < 0)
+    else if (!moved(g) &&
+             sock_serve_tls(g->sock, g->worker->server->tls, slice_str(g->hello.name)) < 0)
         drop(g, "TLS cannot start");
 }
 

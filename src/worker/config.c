@@ -203,10 +203,12 @@ static const struct opt rows[] = {
     {.name = "listen", .type = OPT_LIST, .offset = FIELD(listen.addresses), .fallback = config_default_listen, .value = "[ADDR:]PORT|unix:/PATH",
      .help = "accept viewers, register calls and links here, over TLS or plain; without ADDR, or with *, at all addresses of IPv4 and IPv6",
      .check = check_listen, .wants = "ADDR:PORT, [IPV6]:PORT, *:PORT, localhost:PORT, PORT or unix:/PATH (addresses are numeric)", .beats = "port, address"},
-    {.name = "cert", .type = OPT_TEXT, .offset = FIELD(listen.cert), .value = "FILE",
-     .help = "certificate chain for TLS, PEM; read again on SIGHUP", .wants = "a file", .traits = OPT_LIVE},
-    {.name = "key", .type = OPT_TEXT, .offset = FIELD(listen.key), .value = "FILE",
-     .help = "private key of the certificate, PEM", .wants = "a file", .traits = OPT_LIVE},
+    {.name = "cert", .type = OPT_LIST, .offset = FIELD(listen.certs), .value = "FILE",
+     .help = "certificate chain for TLS, PEM; the first one is for connections that ask for no name of another one; read again on SIGHUP", .wants = "a file", .traits = OPT_LIVE},
+    {.name = "key", .type = OPT_LIST, .offset = FIELD(listen.keys), .value = "FILE",
+     .help = "private key of the certificate, PEM; one for each --cert, in the same order", .wants = "a file", .traits = OPT_LIVE},
+    {.name = "cert-dir", .type = OPT_TEXT, .offset = FIELD(listen.cert_dir), .value = "DIR",
+     .help = "more certificates: each NAME.pem of this folder has a chain and its key; default.pem is the first one; read again on SIGHUP", .wants = "a folder", .traits = OPT_LIVE},
     {.name = "workers", .type = OPT_UINT, .offset = FIELD(workers), .fallback = "0", .min = 0, .max = 256,
      .help = "number of threads, each with its own connections and tunnels; 0: one for each core"},
     {.name = "public-url", .type = OPT_TEXT, .offset = FIELD(urls.public), .value = "SCHEME://HOST[:PORT]",
@@ -372,6 +374,8 @@ void config_deinit(struct config *c)
     for (size_t i = 0; i < sizeof c->owned / sizeof c->owned[0]; i++)
         free(c->owned[i]);
     free(c->listen.addresses.copy);
+    free(c->listen.certs.copy);
+    free(c->listen.keys.copy);
     free(c->listen.trusted_proxy.copy);
     free(c->fields.drop.copy);
     free(c->fields.forward.copy);

@@ -19,8 +19,9 @@ struct config {
     const char *crypto;      /* auto or openssl: who encrypts TLS records */
     const char *early_hints; /* auto, on or off: rule R4 */
     struct {
-        struct opt_list addresses; /* --listen */
-        const char *cert, *key;
+        struct opt_list addresses;   /* --listen */
+        struct opt_list certs, keys; /* --cert and --key, as many of one as of the other */
+        const char *cert_dir;
         struct opt_list trusted_proxy;
     } listen;
     struct {
@@ -115,6 +116,12 @@ char *config_default_state_dir(void) MUSTCHECK;
 
 /* Frees the memory that config_parse has allocated, whatever its result was. */
 void config_deinit(struct config *c);
+
+/* Returns whether certificates are configured. There may be none yet in --cert-dir. */
+static inline bool config_has_tls(const struct config *c)
+{
+    return c->listen.certs.count > 0 || c->listen.cert_dir;
+}
 
 /* Holds a URL of the form SCHEME://HOST[:PORT], which may end with one '/'. */
 struct base_url {

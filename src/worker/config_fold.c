@@ -142,9 +142,9 @@ bool config_fold(struct config *c)
     settle_fields(c);
     if (!c->domain)
         return refuse("--domain is required (see --help)");
-    if (c->listen.cert && !c->listen.key)
+    if (c->listen.certs.count > c->listen.keys.count)
         return refuse("--cert needs --key");
-    if (c->listen.key && !c->listen.cert)
+    if (c->listen.keys.count > c->listen.certs.count)
         return refuse("--key needs --cert");
     fold_domain(c);
     if (c->limits.memory == 0)

@@ -60,12 +60,13 @@ static void keep_value(const struct opt *row, const struct config *from, struct 
         list->copy = NULL;
 }
 
-/* Returns whether the option can get its new value now. Certificate and key come and go with a
- * restart alone: without them there is no TLS. */
+/* Returns whether the option can get its new value now. The first certificate comes, and the last
+ * one goes, with a restart alone: without them there is no TLS. */
 static bool is_live(const struct opt *row, const struct config *old, const struct config *now)
 {
-    bool of_tls = strcmp(row->name, "cert") == 0 || strcmp(row->name, "key") == 0;
-    return (row->traits & OPT_LIVE) && !(of_tls && !old->listen.cert != !now->listen.cert);
+    bool of_tls = strcmp(row->name, "cert") == 0 || strcmp(row->name, "key") == 0 ||
+                  strcmp(row->name, "cert-dir") == 0;
+    return (row->traits & OPT_LIVE) && !(of_tls && config_has_tls(old) != config_has_tls(now));
 }
 
 static void add_name(struct buf *list, const char *name)

@@ -53,7 +53,7 @@ static void check_addresses(const struct config *c)
         assert(trust_add(t, c->listen.trusted_proxy.item[i]) == 0);
     assert(c->domain[0] && c->domain[strlen(c->domain) - 1] != '.' && c->names.state_dir[0]);
     assert(inet_pton(AF_INET, c->domain, &v4) != 1);
-    assert((!c->listen.cert) == (!c->listen.key));
+    assert(c->listen.certs.count == c->listen.keys.count);
     trust_free(t);
 }
 

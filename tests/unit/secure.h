@@ -137,9 +137,9 @@ struct secure {
 
 static inline struct tls *server_context(const char *cert)
 {
-    char reason[TLS_REASON_MAX] = "";
-    struct tls *t = tls_server_new(path(cert), path(cert), reason);
-    assert_string_equal(reason, "");
+    struct tls_pair pair = {path(cert), path(cert), ""};
+    struct tls *t = tls_server_new(&pair, 1);
+    assert_string_equal(pair.reason, "");
     return t;
 }
 

@@ -74,6 +74,7 @@ static const struct {
     {{"-d", "x.org", "--listen", "unix:relative"}, "--listen"},
     {{"-d", "x.org", "--cert", "c"}, "--cert needs --key"},
     {{"-d", "x.org", "--key", "k"}, "--key needs --cert"},
+    {{"-d", "x.org", "--cert", "c", "--cert", "d", "--key", "k"}, "--cert needs --key"},
     {{"-d", "x.org", "--public-url", "x.org"}, "--public-url"},
     {{"-d", "x.org", "--public-url", "https://y.org"}, "is not the --domain 'x.org'"},
     {{"-d", "x.org", "--public-url", "https://x.org/path"}, "--public-url"},

@@ -224,22 +224,35 @@ static const struct {
     {"nameless.pem", "leaf", false, false},   {"local.pem", "localhost", true, true},
 };
 
+static void keep_certificate(const struct tls_certificate *one, void *user)
+{
+    struct tls_certificate *to = user;
+    *to = *one;
+}
+
 /* F42: what a certificate covers, and until when. */
 static void test_certificate(void **state)
 {
     struct tls_certificate c;
     for (size_t i = 0; i < sizeof judged / sizeof *judged; i++) {
         struct tls *t = server_context(judged[i].cert);
-        tls_server_certificate(t, judged[i].domain, &c);
-        if (c.covers_domain != judged[i].covers_domain ||
-            c.covers_subdomains != judged[i].covers_subdomains)
-            fail_msg("%s for %s", judged[i].cert, judged[i].domain);
+        char wildcard[100];
+        snprintf(wildcard, sizeof wildcard, "*.%s", judged[i].domain);
+        struct slice names[] = {slice_str(judged[i].domain), slice_str(wildcard)};
+        tls_server_each(t, keep_certificate, &c);
+        for (int k = 0; k < 2; k++) {
+            bool covers = k == 0 ? judged[i].covers_domain : judged[i].covers_subdomains;
+            if (tls_server_covers(t, names[k]) != covers ||
+                tls_certificate_covers(&c, names[k]) != covers)
+                fail_msg("%s for %s", judged[i].cert, names[k].ptr);
+        }
         tls_free(t);
     }
     struct tls *t = server_context("short.pem");
-    tls_server_certificate(t, "tunnel.test", &c);
+    tls_server_each(t, keep_certificate, &c);
     assert_true(llabs(c.not_after_s - (time(NULL) + 13 * DAY_S)) < 60);
     assert_true(llabs(c.not_before_s - (time(NULL) - DAY_S)) < 60);
+    assert_string_equal(c.cert_file, path("short.pem"));
     tls_free(t);
 }
 
@@ -291,15 +304,18 @@ static const struct {
 
 static void test_files(void **state)
 {
-    char reason[TLS_REASON_MAX];
+    char reason[TLS_REASON_MAX] = "";
     FILE *f = fopen(path("garbage.pem"), "w");
     fputs("nothing\n", f);
     fclose(f);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        reason[0] = '\0';
-        assert_null(tls_server_new(path(files[i].cert), path(files[i].key), reason));
-        if (!strstr(reason, files[i].reason))
-            fail_msg("%s: %s", files[i].what, reason);
+        struct tls_pair pair = {path(files[i].cert), path(files[i].key), ""};
+        struct tls *t = tls_server_new(&pair, 1);
+        if (!strstr(pair.reason, files[i].reason))
+            fail_msg("%s: %s", files[i].what, pair.reason);
+        assert_false(tls_server_ready(t));
+        assert_null(tls_ssl_server(t, SLICE("")));
+        tls_free(t);
     }
     struct tls_client_options o = {.ca_file = path("none.pem")};
     assert_null(tls_client_new(&o, reason));

@@ -24,13 +24,22 @@ def verdicts(found, what):
     return [verdict for verdict, _ in found[what]]
 
 
+def pair(cert, key):
+    return ["--cert", cert, "--key", key]
+
+
 @pytest.fixture
-def usual(tmp_path, certificate):
+def bare(tmp_path):
+    """All usual options but those of the certificate."""
     return [
         *("--domain", "localhost", "--listen", f"127.0.0.1:{free_port()}"),
-        *("--cert", certificate.cert, "--key", certificate.key),
         *("--state-dir", tmp_path / "state"),
     ]
+
+
+@pytest.fixture
+def usual(bare, certificate):
+    return [*bare, *pair(certificate.cert, certificate.key)]
 
 
 @pytest.mark.rule("O146")
@@ -44,9 +53,9 @@ def test_a_new_server(usual, tmp_path):
 
 
 @pytest.mark.rule("O146")
-def test_a_certificate_for_somebody_else(usual, authority):
+def test_a_certificate_for_somebody_else(bare, authority):
     other = authority.issue("elsewhere", "elsewhere.test")
-    code, found = check(*usual, "--cert", other.cert, "--key", other.key)
+    code, found = check(*bare, *pair(other.cert, other.key))
     assert code == 1
     faults = [text for verdict, text in found["certificate"] if verdict == "FAULT"]
     assert [text.partition(" is not for ")[2] for text in faults] == [
@@ -56,8 +65,8 @@ def test_a_certificate_for_somebody_else(usual, authority):
 
 
 @pytest.mark.rule("O146")
-def test_a_key_that_is_missing(usual, tmp_path):
-    code, found = check(*usual, "--key", tmp_path / "none.pem")
+def test_a_key_that_is_missing(bare, certificate, tmp_path):
+    code, found = check(*bare, *pair(certificate.cert, tmp_path / "none.pem"))
     assert code == 1 and "none.pem" in found["certificate"][0][1]
 
 
