@@ -10,6 +10,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/log.h"
 #include "src/edge/edge_h1.h"
+#include "src/edge/edge_h2.h"
 #include "src/edge/footprint.h"
 #include "src/edge/gate.h"
 #include "src/edge/leap.h"
@@ -28,12 +29,13 @@ static void crew_check(const struct worker *w)
 {
     const struct worker_stats *s = &w->stats;
     worker_check(w);
-    CHECK_THAT(list_count(&w->edges) == stat_get(&s->edges_open));
+    CHECK_THAT(list_count(&w->edges) + list_count(&w->h2_edges) == stat_get(&s->edges_open));
     CHECK_THAT(list_count(&w->links) == stat_get(&s->links_open));
     CHECK_THAT(list_count(&w->exchanges) ==
                stat_get(&s->exchanges_open) + stat_get(&s->websockets_open));
     CHECK_THAT(!w->stopped || (list_empty(&w->listeners) && list_empty(&w->gates)));
     CHECK_THAT(!w->stopped || (list_empty(&w->edges) && list_empty(&w->links)));
+    CHECK_THAT(!w->stopped || list_empty(&w->h2_edges));
     CHECK_THAT(!w->stopped || (list_empty(&w->exchanges) && list_empty(&w->leaps)));
 }
 
@@ -173,6 +175,7 @@ void crew_drain(struct worker *w)
     empty(&w->gates, gate_stop);
     empty(&w->leaps, leap_stop);
     each(&w->edges, edge_h1_drain);
+    each(&w->h2_edges, edge_h2_drain);
     each(&w->links, drain_link);
     if (CHECKING)
         crew_check(w);
@@ -185,6 +188,9 @@ bool crew_is_answering(const struct worker *w)
     LIST_FOREACH (it, &w->edges)
         if (edge_h1_is_busy(it))
             return true;
+    LIST_FOREACH (it, &w->h2_edges)
+        if (edge_h2_is_busy(it))
+            return true;
     return stat_get(&w->stats.exchanges_open) > 0 || loop_is_speaking(w->loop);
 }
 
@@ -194,6 +200,7 @@ void crew_stop(struct worker *w)
     stop_listening(w);
     empty(&w->gates, gate_stop);
     empty(&w->edges, edge_h1_stop);
+    empty(&w->h2_edges, edge_h2_stop);
     empty(&w->leaps, leap_stop);
     empty(&w->links, close_link);
     if (CHECKING)

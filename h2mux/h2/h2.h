@@ -22,7 +22,8 @@ enum {
     H2_INTERNAL_ERROR = 0x2,
     H2_REFUSED_STREAM = 0x7,
     H2_CANCEL = 0x8,
-    H2_ENHANCE_YOUR_CALM = 0xb
+    H2_ENHANCE_YOUR_CALM = 0xb,
+    H2_HTTP_1_1_REQUIRED = 0xd
 };
 
 enum h2_role {
@@ -34,6 +35,11 @@ struct h2_options {
     /* SERVER: the limit of open streams that is announced (MAX_CONCURRENT_STREAMS) and enforced.
      * The owner itself limits work that goes on after its stream has closed. */
     uint32_t max_streams;
+    /* SERVER: the peer is one of many that nobody knows, as a browser is. It is not told of
+     * extended CONNECT (RFC 8441), its resets and those that it provokes are nuisance, its nuisance
+     * is limited as a single person's, and it is not counted among the links that share the budget.
+     */
+    bool stranger;
     uint64_t keepalive_ms;        /* silence before a PING is sent; 0: never */
     uint64_t ping_timeout_ms;     /* silence after a PING that ends the session */
     uint64_t settings_timeout_ms; /* time for the peer's first SETTINGS */
@@ -51,6 +57,7 @@ struct h2_options {
     const char
         *congestion;      /* borrowed: congestion_choose has returned it; NULL: the system's own */
     uint64_t stall_ms;    /* a reader that takes nothing for this time may be given up */
+    uint64_t tail_ms;     /* a tail that rests for this time is given up: h2_leg_count_tail */
     uint64_t reset_burst; /* OPENER: RST_STREAM frames that are sent at once */
     uint64_t reset_rate;  /* OPENER: further RST_STREAM frames a second; 0: not limited */
 };
@@ -66,6 +73,9 @@ struct h2_session_ops {
     /* SERVER: hands a new request to the owner, who at once ties @leg to an exchange or resets
      * @leg. @m is the request's head, as in leg_events.on_head; @end: the request has no body. */
     void (*on_stream)(void *user, struct leg *leg, struct message *m, bool end);
+    /* SERVER: tells that the request @m was reset because its head is malformed (rule D1). @reason
+     * is a static text. NULL: the session logs it. */
+    void (*on_malformed)(void *user, const struct message *m, const char *reason);
     /* Tells that the peer has sent GOAWAY with @debug: the peer opens and takes no new streams. */
     void (*on_goaway)(void *user, struct slice debug);
     /* Tells that one more stream may be opened: a stream has closed, or the peer has changed its
@@ -128,6 +138,20 @@ void h2_session_goaway(struct h2_session *s, struct slice debug);
  * the owner gets no on_closed. */
 void h2_session_close(struct h2_session *s, uint32_t h2_code);
 
+/* SERVER: tells the peer that the connection is for the name that it has asked for by SNI, and for
+ * no other name of the certificate: an empty frame of RFC 8336 (2.3). */
+void h2_session_confine(struct h2_session *s);
+
 struct sock *h2_session_sock(struct h2_session *s);
+
+/* Returns whether the peer's direction of the stream of @leg has ended, so that its whole message
+ * was handed up. */
+bool h2_leg_is_whole(struct leg *leg);
+
+/* Counts what the stream of @leg has queued in the budget of the process until it has left, because
+ * the exchange that has counted it is over (sock_count_tail does the same for a sock). The stream
+ * is reset when its peer takes nothing for stall_ms while memory is short, or for tail_ms in any
+ * case. */
+void h2_leg_count_tail(struct leg *leg);
 
 #endif

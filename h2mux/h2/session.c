@@ -15,6 +15,9 @@
 
 enum { READS_PER_TURN = 4, HEADER_LIST_MAX = 64 * 1024, GLITCH_BURST = 10000, GLITCH_RATE = 330 };
 
+/* The same of a stranger, whose connection is one person's. */
+enum { STRANGER_BURST = 1000, STRANGER_RATE = 33 };
+
 static void run_frame(void *user);
 static const struct sock_ops session_sock_ops;
 static const struct stream_host_ops host_ops;
@@ -34,7 +37,8 @@ static nghttp2_option *library_options(const struct h2_options *o)
      * programs never send more than 3 for HEADER_LIST_MAX, but any program may be the peer. */
     nghttp2_option_set_max_continuations(opt, 8);
     nghttp2_option_set_max_send_header_block_length(opt, HEADER_LIST_MAX);
-    /* Each viewer who leaves causes an RST_STREAM, and hundreds may leave at the same time. */
+    /* Each viewer who leaves causes an RST_STREAM, and hundreds may leave at the same time. Those
+     * of a stranger are nuisance (session_library.c). */
     nghttp2_option_set_stream_reset_rate_limit(opt, 100000, 10000);
     nghttp2_option_set_no_closed_streams(opt, 1);
     /* nghttp2 calls on_begin_frame for a frame of unknown type only if the type is registered
@@ -67,8 +71,15 @@ static void library_open(struct h2_session *s)
     nghttp2_session_callbacks_del(callbacks);
 }
 
-/* Submits our SETTINGS (RFC 9113 6.5), and opens the connection's window to WINDOW_CONNECTION (16
- * MiB): the default window of 65,535 bytes would slow down every long transfer. */
+/* Returns the window of the whole connection: 16 MiB, since the default of 65,535 bytes would slow
+ * down every long transfer. A stranger has no more than its budget. */
+static int32_t connection_window(const struct h2_session *s)
+{
+    bool less = s->options.stranger && s->options.buffer_limit < WINDOW_CONNECTION;
+    return less ? (int32_t)s->options.buffer_limit : WINDOW_CONNECTION;
+}
+
+/* Submits our SETTINGS (RFC 9113 6.5), and opens the connection's window. */
 static void submit_settings(struct h2_session *s)
 {
     const nghttp2_settings_entry opener[] = {
@@ -80,16 +91,16 @@ static void submit_settings(struct h2_session *s)
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, s->options.max_streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, s->host.flow.initial},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
-        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* the last one: not to a stranger */
     };
+    size_t of_server = sizeof server / sizeof *server - s->options.stranger;
     if (s->host.role == H2_OPENER)
         nghttp2_submit_settings(s->host.ng, NGHTTP2_FLAG_NONE, opener,
                                 sizeof opener / sizeof *opener);
     else
-        nghttp2_submit_settings(s->host.ng, NGHTTP2_FLAG_NONE, server,
-                                sizeof server / sizeof *server);
-    nghttp2_session_set_local_window_size(s->host.ng, NGHTTP2_FLAG_NONE, 0, WINDOW_CONNECTION);
+        nghttp2_submit_settings(s->host.ng, NGHTTP2_FLAG_NONE, server, of_server);
+    nghttp2_session_set_local_window_size(s->host.ng, NGHTTP2_FLAG_NONE, 0, connection_window(s));
 }
 
 /* Limits the unsent bytes in the kernel (TCP_NOTSENT_LOWAT). */
@@ -104,13 +115,14 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
                                   void *user)
 {
     struct h2_session *s = xcalloc(1, sizeof *s);
-    stream_host_init(&s->host, l, role, o, &host_ops, &h2_stream_evict_ops);
+    stream_host_init(&s->host, l, role, o, &host_ops, &h2_stream_evict_ops, &h2_stream_tail_ops);
     s->sock = sock;
     s->options = *o;
     s->ops = ops;
     s->user = user;
     s->keepalive.created_us = s->host.last_rx_us;
-    bucket_init(&s->nuisance.glitches, GLITCH_BURST, GLITCH_RATE, s->keepalive.created_us);
+    bucket_init(&s->nuisance.glitches, o->stranger ? STRANGER_BURST : GLITCH_BURST,
+                o->stranger ? STRANGER_RATE : GLITCH_RATE, s->keepalive.created_us);
     task_init(&s->host.frame, run_frame, s);
     task_init(&s->closing.task, h2_session_run_end, s);
     wheel_timer_init(&s->keepalive.timer, h2_session_run_timer, s);
@@ -317,6 +329,21 @@ static void on_stream(struct stream_host *h, struct leg *leg, struct message *m,
     s->ops->on_stream(s->user, leg, m, end);
 }
 
+static bool on_malformed(struct stream_host *h, const struct message *m, const char *reason)
+{
+    struct h2_session *s = h2_session_of(h);
+    if (s->ops->on_malformed)
+        s->ops->on_malformed(s->user, m, reason);
+    return s->ops->on_malformed;
+}
+
+static void on_wire(struct stream_host *h, uint64_t *written, uint64_t *taken)
+{
+    struct h2_session *s = h2_session_of(h);
+    *written = sock_sent(s->sock) + sock_queued(s->sock);
+    *taken = sock_taken(s->sock);
+}
+
 static void on_left(struct stream_host *h)
 {
     struct h2_session *s = h2_session_of(h);
@@ -347,6 +374,8 @@ static void on_learned(struct stream_host *h)
 
 static const struct stream_host_ops host_ops = {
     .on_stream = on_stream,
+    .on_malformed = on_malformed,
+    .on_wire = on_wire,
     .on_left = on_left,
     .on_evicted = on_evicted,
     .arm = arm,
@@ -404,6 +433,12 @@ uint32_t h2_session_lost_streams(const struct h2_session *s)
 uint64_t h2_session_last_rx_us(const struct h2_session *s)
 {
     return s->host.last_rx_us;
+}
+
+void h2_session_confine(struct h2_session *s)
+{
+    if (!s->host.over && nghttp2_submit_origin(s->host.ng, NGHTTP2_FLAG_NONE, NULL, 0) == 0)
+        stream_host_mark(&s->host);
 }
 
 struct sock *h2_session_sock(struct h2_session *s)

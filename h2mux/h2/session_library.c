@@ -134,6 +134,15 @@ static void sent_data(struct h2_session *s, size_t bytes)
         s->nuisance.credits += CREDITS_OF_DATA;
 }
 
+/* Counts a reset by a stranger, or one that a stranger has provoked: each costs the work that its
+ * request has begun, and the limit of open streams does not stop them (CVE-2023-44487,
+ * CVE-2025-8671). On a link many peers who leave share one connection, and others count them. */
+static void count_reset(struct h2_session *s, const char *kind)
+{
+    if (s->host.stranger)
+        h2_session_glitch(s, kind);
+}
+
 static void got_data(struct h2_stream *st, const nghttp2_frame *frame)
 {
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
@@ -166,6 +175,9 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         break;
     case NGHTTP2_GOAWAY:
         got_goaway(s, frame);
+        break;
+    case NGHTTP2_RST_STREAM:
+        count_reset(s, "reset");
         break;
     case NGHTTP2_WINDOW_UPDATE:
         got_credit(s, (uint32_t)frame->window_update.window_size_increment);
@@ -286,6 +298,15 @@ static void sent_goaway(struct h2_session *s, uint32_t code)
                        nghttp2_http2_strerror(code), false);
 }
 
+/* Takes over that RST_STREAM has left. A stranger has provoked each that nghttp2 itself has sent.
+ */
+static void sent_reset(struct h2_session *s, const struct h2_stream *st, uint32_t code)
+{
+    s->nuisance.crossing += st->flow.window.size / CROSSING_BYTES;
+    if (!st->reset.sent && code != NGHTTP2_NO_ERROR)
+        count_reset(s, "provoked reset");
+}
+
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     struct h2_session *s = user;
@@ -296,7 +317,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     if (frame->hd.type == NGHTTP2_GOAWAY)
         sent_goaway(s, frame->goaway.error_code);
     else if (st && frame->hd.type == NGHTTP2_RST_STREAM)
-        s->nuisance.crossing += st->flow.window.size / CROSSING_BYTES;
+        sent_reset(s, st, frame->rst_stream.error_code);
     else if (st)
         h2_stream_sent(st, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
     if (st && frame->hd.type == NGHTTP2_HEADERS && st->flow.granted > 0)
@@ -375,6 +396,8 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     buf_consume(&st->tx.queue, length);
     st->tx.promised = 0;
     sent_data(s, length);
+    st->tx.framed += length;
+    h2_stream_tail_left(st, length);
     schedule_framed(&s->host.schedule, &st->schedule, length);
     if (buf_len(&st->tx.queue) == 0)
         buf_release(&st->tx.queue);

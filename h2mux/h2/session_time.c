@@ -51,7 +51,8 @@ static uint64_t next_due(const struct h2_session *s, uint64_t now)
         due = earlier(due, s->host.last_rx_us + quiet_us(s));
     if (!list_empty(&s->host.resets.frozen))
         due = earlier(due, now + THAW_US);
-    if (fill_is_tight(&s->host.flow.fill) || stream_host_has_still(&s->host) || s->host.flow.looks)
+    if (fill_is_tight(&s->host.flow.fill) || stream_host_has_still(&s->host) ||
+        s->host.flow.looks || stream_host_has_tails(&s->host))
         due = earlier(due, now + TICK_US);
     return due;
 }
@@ -164,6 +165,7 @@ void h2_session_run_timer(void *user)
     thaw(s, now);
     stream_host_count_still(&s->host, now);
     stream_host_look_for_slow(&s->host, now, late);
+    stream_host_end_tails(&s->host, now);
     evict_group_relieve(&s->host.flow.readers, &s->host.flow.fill, s->host.flow.share, now);
     h2_session_arm(s);
     if (CHECKING)

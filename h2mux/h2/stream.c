@@ -86,8 +86,10 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
             st->leg.events->on_head(st->leg.exchange, &st->leg, m, end);
         return;
     }
+    m->http2 = true;
     if (!h2_head_settle_authority(m)) {
-        log_refusal(h, m, "host is not :authority");
+        if (!h->ops->on_malformed(h, m, "host is not :authority"))
+            log_refusal(h, m, "host is not :authority");
         fail_stream(st, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
@@ -134,6 +136,7 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     list_remove(&st->reset.frozen);
     schedule_leave(&h->schedule, &st->schedule);
     h2_stream_give_back(st, st->reader.held);
+    h2_stream_tail_left(st, st->tail.held);
     bool upload = st->flow.body_counted && h->role == H2_SERVER;
     h2_stream_uncount(st);
     h->open--;
@@ -215,8 +218,8 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
         nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, st->id, NULL, l.v, l.count, NULL);
     } else {
         nghttp2_data_provider body = provider(st);
-        st->tx.ended = end;
-        nghttp2_submit_response(ng, st->id, l.v, l.count, end ? NULL : &body);
+        st->tx.ended = end || st->tx.no_body;
+        nghttp2_submit_response(ng, st->id, l.v, l.count, st->tx.ended ? NULL : &body);
     }
     h2_head_release(&l);
     stream_host_mark(st->host);
@@ -272,6 +275,10 @@ static void leg_trailers(struct leg *leg, const struct fields *t)
     struct h2_stream *st = h2_stream_of(leg);
     if (!may_send(st) || st->tx.ended)
         return;
+    if (st->tx.no_trailers) {
+        leg_body(leg, SLICE(""), true);
+        return;
+    }
     st->tx.trailers = xcalloc(1, sizeof *st->tx.trailers);
     fields_init(st->tx.trailers);
     fields_copy(st->tx.trailers, t);
@@ -327,6 +334,7 @@ static void reset_paced(struct h2_stream *st)
 static void forget_tx(struct h2_stream *st)
 {
     buf_truncate(&st->tx.queue, st->tx.promised);
+    h2_stream_tail_left(st, st->tail.held);
     if (st->tx.promised == 0)
         buf_release(&st->tx.queue);
 }
@@ -365,6 +373,20 @@ static void set_hint(struct leg *leg, enum leg_hint hint)
     h2_stream_of(leg)->schedule.interactive = hint == LEG_INTERACTIVE;
 }
 
+/* Takes over what an answer may have. HTTP/2 frames every answer alike, so the rest of @how says
+ * nothing to a stream. */
+static void set_reply(struct leg *leg, const struct leg_reply *how)
+{
+    struct h2_stream *st = h2_stream_of(leg);
+    st->tx.no_body = how->to_head;
+    st->tx.no_trailers = !how->trailers;
+}
+
+bool h2_leg_is_whole(struct leg *leg)
+{
+    return h2_stream_of(leg)->rx.ended;
+}
+
 const struct leg_ops h2_leg_ops = {
     .head = leg_head,
     .body = leg_body,
@@ -373,7 +395,9 @@ const struct leg_ops h2_leg_ops = {
     .want_body = leg_want_body,
     .credit = h2_stream_credit,
     .reset = leg_reset,
+    .taken = h2_stream_taken_by_peer,
     .hint = set_hint,
+    .reply = set_reply,
 };
 
 struct h2_stream *h2_stream_request(struct stream_host *h, const struct message *m, bool end,
@@ -420,5 +444,7 @@ void h2_stream_check(const struct h2_stream *st)
     CHECK_THAT(st->flow.still <= st->reader.held);
     CHECK_THAT(st->flow.promised <= st->flow.granted);
     CHECK_THAT(st->tx.promised <= buf_len(&st->tx.queue));
+    CHECK_THAT(st->tail.held <= buf_len(&st->tx.queue));
+    CHECK_THAT(list_linked(&st->tail.node) == (st->tail.held > 0));
     CHECK_THAT(!st->flow.request_counted || !st->connect);
 }

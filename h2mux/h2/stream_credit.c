@@ -124,11 +124,17 @@ void stream_host_count_still(struct stream_host *h, uint64_t now)
     }
 }
 
+/* Returns what the link may hold while the process is short of memory. A stranger, of whom there
+ * may be any number, has one window. */
+static uint64_t fair_part(const struct stream_host *h)
+{
+    return h->stranger ? WINDOW_INITIAL : budget_fair(h->flow.share, WINDOW_INITIAL);
+}
+
 bool stream_host_starves_others(const struct stream_host *h, size_t bytes)
 {
     struct fill process = budget_fill(h->flow.share);
-    return fill_is_spent(&process) &&
-           h->flow.fill.used + bytes > budget_fair(h->flow.share, WINDOW_INITIAL);
+    return fill_is_spent(&process) && h->flow.fill.used + bytes > fair_part(h);
 }
 
 /* Returns whether the process has room to give this link its connection credit: less than three
@@ -137,8 +143,7 @@ bool stream_host_starves_others(const struct stream_host *h, size_t bytes)
 static bool process_has_room(const struct stream_host *h)
 {
     struct fill process = budget_fill(h->flow.share);
-    return !fill_is_tight(&process) ||
-           h->flow.fill.used <= budget_fair(h->flow.share, WINDOW_INITIAL) / 2;
+    return !fill_is_tight(&process) || h->flow.fill.used <= fair_part(h) / 2;
 }
 
 void stream_host_withhold(struct stream_host *h, size_t bytes)

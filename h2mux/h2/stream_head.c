@@ -90,10 +90,23 @@ static void add_if(struct h2_head *h, struct slice name, struct slice value)
         add(h, name, value);
 }
 
+/* Returns whether a field is of a connection of HTTP/1.1 only, and malformed in HTTP/2 (RFC 9113
+ * 8.2.2). Programs that speak both have such fields in their own answers. */
+static bool is_of_http1(struct slice name)
+{
+    static const struct slice names[] = {
+        {"upgrade", 7}, {"connection", 10}, {"keep-alive", 10}, {"transfer-encoding", 17}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (name.len == names[i].len && slice_ieq(name, names[i]))
+            return true;
+    return false;
+}
+
 static void add_fields(struct h2_head *h, const struct fields *f)
 {
     for (size_t i = 0; i < f->count; i++)
-        add(h, f->v[i].name, f->v[i].value);
+        if (!is_of_http1(f->v[i].name))
+            add(h, f->v[i].name, f->v[i].value);
 }
 
 void h2_head_of(struct h2_head *h, const struct message *m)

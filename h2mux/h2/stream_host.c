@@ -13,19 +13,26 @@ static void flow_init(struct stream_flow *f, const struct h2_options *o,
     f->evictor = o->evictor;
     f->share = f->evictor ? &f->evictor->share : NULL;
     evict_group_init(&f->readers, evict, o->stall_ms);
-    if (f->evictor)
+    if (f->evictor && o->stranger)
+        evictor_watch(f->evictor, &f->readers);
+    else if (f->evictor)
         evictor_join(f->evictor, &f->readers);
 }
 
 void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
                       const struct h2_options *o, const struct stream_host_ops *ops,
-                      const struct evict_ops *evict)
+                      const struct evict_ops *evict, const struct evict_ops *tails)
 {
     uint64_t now = loop_now_us(l);
-    *h = (struct stream_host){.ops = ops, .loop = l, .role = role, .last_rx_us = now};
+    *h = (struct stream_host){
+        .ops = ops, .loop = l, .role = role, .stranger = o->stranger, .last_rx_us = now};
     list_init(&h->streams);
     schedule_init(&h->schedule);
     flow_init(&h->flow, o, evict);
+    h->tail_us = o->tail_ms * 1000;
+    evict_group_init(&h->tails, tails, o->stall_ms);
+    if (o->evictor && o->stranger)
+        evictor_watch(o->evictor, &h->tails);
     list_init(&h->resets.frozen);
     h->resets.paced = o->reset_rate != 0;
     bucket_init(&h->resets.bucket, o->reset_burst, o->reset_rate, now);
@@ -38,7 +45,12 @@ void stream_host_leave_budget(struct stream_host *h)
     struct stream_flow *f = &h->flow;
     if (!f->evictor)
         return;
-    evictor_leave(f->evictor, &f->readers);
+    if (h->stranger) {
+        evictor_unwatch(&f->readers);
+        evictor_unwatch(&h->tails);
+    } else {
+        evictor_leave(f->evictor, &f->readers);
+    }
     budget_restore(f->share, f->withheld);
     f->withheld = 0;
     budget_tell(f->share);

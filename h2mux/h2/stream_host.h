@@ -26,6 +26,12 @@ struct stream_host;
 struct stream_host_ops {
     /* Hands a new request to the session's owner (h2_session_ops.on_stream). */
     void (*on_stream)(struct stream_host *h, struct leg *leg, struct message *m, bool end);
+    /* Tells that the request @m was reset because of @reason (h2_session_ops.on_malformed). Returns
+     * false if the owner does not want to know. */
+    bool (*on_malformed)(struct stream_host *h, const struct message *m, const char *reason);
+    /* Stores how many bytes of the session were written so far, and how many of them its peer's
+     * system has taken (sock_taken). */
+    void (*on_wire)(struct stream_host *h, uint64_t *written, uint64_t *taken);
     /* Tells that a stream has closed and is no longer counted. Not called once the session is
      * over. */
     void (*on_left)(struct stream_host *h);
@@ -71,6 +77,7 @@ struct stream_host {
     struct loop *loop;                 /* borrowed: outlives its sessions */
     nghttp2_session *ng;               /* owned by the session */
     enum h2_role role;
+    bool stranger;       /* h2_options.stranger */
     bool over;           /* the session is over: nothing may be submitted */
     uint64_t last_rx_us; /* when bytes arrived last */
     struct task frame;   /* makes and writes the frames of all streams */
@@ -78,6 +85,8 @@ struct stream_host {
     uint32_t open; /* streams, also those whose reset waits */
     struct schedule schedule;
     struct stream_flow flow;
+    struct evict_group tails; /* what answers whose exchange is over have queued: stream_tail.c */
+    uint64_t tail_us;         /* h2_options.tail_ms */
     struct {
         struct list_node frozen; /* streams whose RST_STREAM waits for a token; still counted */
         struct bucket bucket;
@@ -87,10 +96,10 @@ struct stream_host {
 };
 
 /* Makes a host without streams. @evict has the functions of streams for evict.h
- * (h2_stream_evict_ops). */
+ * (h2_stream_evict_ops), @tails those for what is queued of answers (h2_stream_tail_ops). */
 void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
                       const struct h2_options *o, const struct stream_host_ops *ops,
-                      const struct evict_ops *evict);
+                      const struct evict_ops *evict, const struct evict_ops *tails);
 
 /* Takes the host out of the budget of the process when its session is over. */
 void stream_host_leave_budget(struct stream_host *h);
@@ -126,6 +135,16 @@ void stream_host_retier(struct stream_host *h);
  * carries, if no upload is open: SETTINGS change the windows of open streams, too, which may need
  * more than a new one. */
 void stream_host_fit_line(struct stream_host *h);
+
+/* ---- stream_tail.c */
+
+/* Gives up the tails that have rested for tail_ms. The session's timer calls this once a second
+ * while stream_host_has_tails returns true. */
+void stream_host_end_tails(struct stream_host *h, uint64_t now_us);
+static inline bool stream_host_has_tails(const struct stream_host *h)
+{
+    return !list_empty(&h->tails.readers);
+}
 
 /* ---- stream_line.c */
 

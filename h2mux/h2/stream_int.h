@@ -35,7 +35,15 @@ struct h2_stream {
         size_t promised;         /* bytes of `queue` in a DATA frame that is not written yet */
         struct fields *trailers; /* owned; to be sent after the body; NULL: none */
         bool head_sent;          /* OPENER: the request has left */
-        bool ended;              /* END_STREAM is queued */
+        bool no_body;            /* the answer is to HEAD: its head ends it (leg_reply) */
+        bool no_trailers;        /* the peer does not want trailers (leg_reply) */
+        uint64_t framed;         /* bytes of DATA that were framed */
+        struct {
+            uint64_t framed; /* bytes that the peer's system has taken, or more */
+            uint64_t asked;  /* `framed` of the stream when its peer was asked last */
+            uint64_t end;    /* bytes that the session had written then */
+        } taken;             /* stream_tail.c */
+        bool ended;          /* END_STREAM is queued */
     } tx;
     struct {
         struct list_node frozen; /* linked iff RST_STREAM waits for a token */
@@ -60,6 +68,7 @@ struct h2_stream {
         } late; /* the credit of the last round trip, which the sender may not have yet */
     } flow;
     struct evict_reader reader;     /* counts the bytes handed up without credit */
+    struct evict_reader tail;       /* counts the queue once the exchange is over */
     struct schedule_entry schedule; /* its place among the streams with DATA to send */
     struct reap reap;
 };
@@ -113,6 +122,17 @@ extern const struct evict_ops h2_stream_evict_ops;
 /* Stores in @bytes how many bytes the peer that reads from @st has taken so far (leg_taken).
  * Returns false if the number is not known. Asks the kernel, which is a system call. */
 bool h2_stream_taken(struct h2_stream *st, uint64_t *bytes);
+
+/* ---- stream_tail.c */
+
+extern const struct evict_ops h2_stream_tail_ops;
+
+/* Stores in @bytes how many bytes of DATA the peer's system has taken, as far as it is known
+ * (leg_ops.taken). */
+bool h2_stream_taken_by_peer(struct leg *leg, uint64_t *bytes);
+
+/* Takes over that @bytes have left the queue of @st. */
+void h2_stream_tail_left(struct h2_stream *st, size_t bytes);
 
 /* ---- stream_credit.c */
 

@@ -23,6 +23,7 @@ struct message {
     bool has_body;
 
     int minor_version; /* 0 or 1, as it came over HTTP/1; HTTP/2 leaves 1 */
+    bool http2;        /* a request that came over HTTP/2 */
 };
 
 void message_init(struct message *m);

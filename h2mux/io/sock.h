@@ -190,6 +190,10 @@ bool sock_is_tls(const struct sock *s);
  * without ALPN or without TLS. The text lives as long as @s. */
 struct slice sock_protocol(const struct sock *s);
 
+/* Returns the name that a client has asked this server for (SNI, RFC 6066 3), in the client's
+ * spelling; empty without one or without TLS. The text lives as long as @s. */
+struct slice sock_tls_name(const struct sock *s);
+
 /* Makes OpenSSL read up to four records at once, into memory that is freed when the records are
  * used up. This suits a connection that carries much. Does nothing on a sock without TLS. */
 void sock_read_ahead(struct sock *s);

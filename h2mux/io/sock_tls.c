@@ -178,6 +178,13 @@ struct slice sock_protocol(const struct sock *s)
     return slice_make((const char *)name, len);
 }
 
+struct slice sock_tls_name(const struct sock *s)
+{
+    const char *name =
+        s->tls.ssl ? SSL_get_servername(s->tls.ssl, TLSEXT_NAMETYPE_host_name) : NULL;
+    return name ? slice_str(name) : SLICE("");
+}
+
 /* Empties this thread's queue of OpenSSL errors, so that the next error found there is a new one.
  * Looks first whether the queue is empty, because the look is faster than ERR_clear_error. */
 static void forget_errors(void)

@@ -33,8 +33,9 @@ struct tls {
  * HTTP/1.1 request first, and HTTP/2 begins after the 101 (protocol.md#attach). If the client
  * offered h2, nginx would answer in HTTP/2. */
 static const unsigned char alpn_http11[] = "\x08http/1.1";
-/* A server also serves viewers who say that they speak HTTP/1.0 (rule Q40). */
-static const unsigned char alpn_served[] = "\x08http/1.1\x08http/1.0";
+/* A server prefers HTTP/2 (rule E1), and also serves viewers who say that they speak HTTP/1.0 (rule
+ * Q40). */
+static const unsigned char alpn_served[] = "\x02h2\x08http/1.1\x08http/1.0";
 
 /* These are OpenSSL's default cipher suites with AES-128 first. AES-128 takes a tenth less CPU time
  * than AES-256, and browsers prefer AES-128, too. */

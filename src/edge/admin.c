@@ -79,6 +79,7 @@ void admin_status(struct worker *w, struct answer *a)
         {"requests", offsetof(struct worker_stats, requests)},
         {"websockets", offsetof(struct worker_stats, websockets)},
         {"handoffs", offsetof(struct worker_stats, handoffs)},
+        {"misdirected", offsetof(struct worker_stats, misdirected)},
         {"streams_evicted", offsetof(struct worker_stats, streams_evicted)},
     };
     const struct server *s = w->server;

@@ -127,6 +127,13 @@ bool footprint_refuses(const struct footprint *f)
     return h1_conn_head_bytes(f->conn) > FOOTPRINT_FREE && is_spent(&f->worker->evictor.share);
 }
 
+bool footprint_admits(const struct worker *w, size_t head_bytes)
+{
+    bool large = head_bytes > FOOTPRINT_FREE;
+    return !(large && is_spent(&w->evictor.share)) &&
+           budget_alarm(&w->server->budget) != BUDGET_REFUSES;
+}
+
 bool footprint_lets_in(const struct footprint *f)
 {
     return !footprint_refuses(f) && budget_alarm(&f->worker->server->budget) != BUDGET_REFUSES;

@@ -50,6 +50,9 @@ void footprint_set(struct footprint *f, uint64_t bytes);
  * bytes, so that its request is to be refused. */
 bool footprint_refuses(const struct footprint *f);
 
+/* The same for a head of @head_bytes that came over HTTP/2. */
+bool footprint_admits(const struct worker *w, size_t head_bytes);
+
 /* Returns whether a request for a tunnel may begin: it is not refused, and the process does not
  * refuse everything (memory_alarm.h). */
 bool footprint_lets_in(const struct footprint *f);

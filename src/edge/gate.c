@@ -8,6 +8,7 @@
 #include "h2mux/base/log.h"
 #include "h2mux/io/client_hello.h"
 #include "src/edge/edge_h1.h"
+#include "src/edge/edge_h2.h"
 #include "src/edge/entry.h"
 #include "src/edge/footprint.h"
 #include "src/worker/handoff.h"
@@ -92,7 +93,10 @@ static void pass(void *user)
     struct sock *sock = gate_leave(g);
     struct peer peer;
     trust_peer(w->server->trust, sock_peer(sock), sock_is_tls(sock), &peer);
-    edge_h1_new(w, sock, &peer);
+    if (slice_eq(sock_protocol(sock), SLICE("h2")))
+        edge_h2_new(w, sock, &peer);
+    else
+        edge_h1_new(w, sock, &peer);
 }
 
 void gate_evict(struct seat *handshake)

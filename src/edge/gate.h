@@ -2,14 +2,15 @@
 /* gate.h - holds a new connection until its first byte tells TLS (0x16, RFC 8446 5.1) from plain
  * HTTP. With TLS it waits for the whole ClientHello (client_hello.h), which stays in the sock for
  * TLS to read, moves the connection to the worker that has the name in it, and waits for the end of
- * the handshake. Then the gate makes an edge_h1 of the connection. http-rules.md#the-gate
+ * the handshake. Then the gate makes an edge_h1 of the connection, or an edge_h2 if TLS has
+ * agreed on h2. http-rules.md#the-gate
  *
  * Invariants: a gate owns its sock and is in worker->gates until it ends. A gate reads no HTTP. A
  * connection moves before its TLS begins, and once at most. */
 
 /* draw: a connection that comes in
  *
- *   first byte ──0x16──▶ hello ──whole──▶ TLS, here or on the name's worker ──▶ edge_h1
+ *   first byte ──0x16──▶ hello ──whole──▶ TLS, here or at the name's worker ──▶ edge_h1 or _h2
  *       └──any other──────────────────────────────────────────────────────────▶ edge_h1 */
 #ifndef SRC_EDGE_GATE_H
 #define SRC_EDGE_GATE_H

@@ -89,9 +89,11 @@ void request_begin(struct request *r, const struct message *m, bool keep_alive)
         .user_agent = fields_value(&m->fields, SLICE("user-agent")),
         .referer = fields_value(&m->fields, SLICE("referer")),
         .minor_version = m->minor_version,
+        .http2 = m->http2,
     };
     trust_viewer(server_of(r)->trust, r->peer, &m->fields, &r->viewer);
-    r->viewer.connection = trust_connection(r->peer, &m->fields);
+    if (!m->http2) /* whose requests run side by side, so none has the connection for itself */
+        r->viewer.connection = trust_connection(r->peer, &m->fields);
     set_reply(r, false, false, false);
 }
 
@@ -145,8 +147,7 @@ static void send_answer(struct request *r, struct answer *a, bool close)
     if (buf_len(&a->body) > 0)
         near->ops->body(near, buf_slice(&a->body), true);
     answer_deinit(a);
-    if (close)
-        r->host->over(r->conn, REQUEST_CLOSE, NULL);
+    r->host->over(r->conn, close ? REQUEST_CLOSE : REQUEST_ANSWERED, NULL);
 }
 
 /* Returns after how many seconds an error page of the tunnel @name reloads. */
@@ -168,19 +169,35 @@ static void refuse(struct request *r, enum failure why, struct slice name, bool 
     send_answer(r, &a, close);
 }
 
-void request_refuse_malformed(struct request *r, enum failure why, const char *reason)
+void request_note_malformed(struct worker *w, const char *reason, int status, const char *viewer)
 {
     uint64_t suppressed;
-    stat_add(&r->worker->stats.bad_requests, 1);
-    if (log_limit_pass(&r->worker->bad_request_log, now_of(r), &suppressed))
-        LOG(INFO, "bad_request", LOG_STR("reason", reason), LOG_I("status", failure_status(why)),
-            LOG_STR("viewer", r->viewer.address), LOG_U("suppressed", suppressed));
+    stat_add(&w->stats.bad_requests, 1);
+    if (log_limit_pass(&w->bad_request_log, loop_now_us(w->loop), &suppressed))
+        LOG(INFO, "bad_request", LOG_STR("reason", reason), LOG_I("status", status),
+            LOG_STR("viewer", viewer), LOG_U("suppressed", suppressed));
+}
+
+void request_refuse_malformed(struct request *r, enum failure why, const char *reason)
+{
+    request_note_malformed(r->worker, reason, failure_status(why), r->viewer.address);
     refuse(r, why, SLICE(""), true);
 }
 
 void request_refuse_busy(struct request *r)
 {
     refuse(r, FAIL_BUSY, SLICE(""), true);
+}
+
+void request_refuse_method(struct request *r)
+{
+    refuse(r, FAIL_METHOD, SLICE(""), false);
+}
+
+void request_refuse_misdirected(struct request *r)
+{
+    stat_add(&r->worker->stats.misdirected, 1);
+    refuse(r, FAIL_MISDIRECTED, SLICE(""), false);
 }
 
 /* Refuses a request for a name that nobody holds. One that is reserved for an owner who is away

@@ -6,8 +6,8 @@
  * the thread of its worker touches a request.
  *
  * A request does not know the kind of its connection: an HTTP/1.1 connection has one request at a
- * time (edge_h1.h), and an HTTP/2 connection would have one for each stream. The request sends to
- * the viewer through its leg, and calls the connection through `struct request_host`. */
+ * time (edge_h1.h), and an HTTP/2 connection has one for each stream (edge_h2.h). The request sends
+ * to the viewer through its leg, and calls the connection through `struct request_host`. */
 
 /* draw: a request
  *
@@ -94,6 +94,16 @@ void request_serve(struct request *r, struct call *c, struct message *m, size_t 
 /* Answers a malformed request with @why, counts it, and logs it with @reason. Closes the connection
  * after the answer. */
 void request_refuse_malformed(struct request *r, enum failure why, const char *reason);
+
+/* Counts a malformed request, and logs it with @reason. @status is that of its answer, or 0 when
+ * its stream is reset. */
+void request_note_malformed(struct worker *w, const char *reason, int status, const char *viewer);
+
+/* Answers 405 to a method that no route has. */
+void request_refuse_method(struct request *r);
+
+/* Answers 421, since another worker has the name, and counts it (rule E9). */
+void request_refuse_misdirected(struct request *r);
 
 /* Answers 503, since there is no descriptor for one viewer of a tunnel more. Closes the connection
  * after the answer. */

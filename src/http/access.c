@@ -119,6 +119,14 @@ static void clf_time(char out[static CLF_TIME_MAX])
         out[0] = '\0';
 }
 
+/* Returns the version as log analysers know it (RFC 9110 2.5: the minor version of HTTP/2 is 0). */
+static const char *protocol_of(const struct access_request *r)
+{
+    if (r->http2)
+        return "HTTP/2.0";
+    return r->minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+}
+
 static void write_text(struct log_file *f, const struct access_entry *e)
 {
     struct texts t;
@@ -126,9 +134,9 @@ static void write_text(struct log_file *f, const struct access_entry *e)
     texts_fill(&t, e);
     clf_time(now);
     int len = snprintf(line, sizeof line,
-                       "%s - - [%s] \"%s %s HTTP/1.%d\" %d %llu \"%s\" \"%s\" tunnel=%s host=%s "
+                       "%s - - [%s] \"%s %s %s\" %d %llu \"%s\" \"%s\" tunnel=%s host=%s "
                        "ms=%.3f wait_ms=%.3f rx=%llu%s error=%s%s",
-                       e->viewer, now, t.method, t.path, e->request.minor_version, entry_status(e),
+                       e->viewer, now, t.method, t.path, protocol_of(&e->request), entry_status(e),
                        (unsigned long long)e->tx_bytes, t.referer, t.agent, e->tunnel, t.host,
                        (double)e->duration_us / 1000, (double)e->wait_us / 1000,
                        (unsigned long long)e->rx_bytes, e->websocket ? " websocket" : "",
@@ -139,17 +147,16 @@ static void write_text(struct log_file *f, const struct access_entry *e)
 
 static cJSON *entry_json(const struct access_entry *e, const struct texts *t)
 {
-    char now[CLOCK_ISO_MAX], protocol[] = "HTTP/1.x";
+    char now[CLOCK_ISO_MAX];
     cJSON *json = cJSON_CreateObject();
     clock_iso(clock_wall_s(), now);
-    protocol[sizeof protocol - 2] = e->request.minor_version == 0 ? '0' : '1';
     cJSON_AddStringToObject(json, "time", now);
     cJSON_AddStringToObject(json, "viewer", e->viewer);
     cJSON_AddStringToObject(json, "tunnel", e->tunnel);
     cJSON_AddStringToObject(json, "host", t->host);
     cJSON_AddStringToObject(json, "method", t->method);
     cJSON_AddStringToObject(json, "path", t->path);
-    cJSON_AddStringToObject(json, "protocol", protocol);
+    cJSON_AddStringToObject(json, "protocol", protocol_of(&e->request));
     cJSON_AddNumberToObject(json, "status", entry_status(e));
     cJSON_AddNumberToObject(json, "tx_octets", (double)e->tx_bytes);
     cJSON_AddNumberToObject(json, "rx_octets", (double)e->rx_bytes);

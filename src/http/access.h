@@ -14,7 +14,8 @@ struct log_file;
  * made. */
 struct access_request {
     struct slice host, method, path, user_agent, referer;
-    int minor_version;
+    int minor_version; /* of HTTP/1 */
+    bool http2;        /* it came over HTTP/2 */
 };
 
 /* Copies the parts of @r into one block, each cut to the length that a line can show, and makes @r

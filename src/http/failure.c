@@ -19,6 +19,8 @@ static const struct failure_row failures[] = {
                            "The address is longer than this server accepts."},
     [FAIL_EXPECTATION] = {417, 0, "http_request_error", "Expectation failed",
                           "The request expects something that this server does not know."},
+    [FAIL_MISDIRECTED] = {421, 0, "http_request_error", "Misdirected request",
+                          "This address is served by another connection. Please try again."},
     [FAIL_UPGRADE_VERSION] = {426, 0, "http_request_error", "Upgrade required",
                               "Only version 13 of the WebSocket protocol is supported."},
     [FAIL_TOO_MANY_ABORTS] = {429, 1, "http_request_error", "Too many requests",

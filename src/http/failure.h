@@ -17,6 +17,7 @@ enum failure {
     FAIL_BODY_TOO_LARGE,    /* 413 */
     FAIL_URI_TOO_LONG,      /* 414 */
     FAIL_EXPECTATION,       /* 417 */
+    FAIL_MISDIRECTED,       /* 421 */
     FAIL_UPGRADE_VERSION,   /* 426, Sec-WebSocket-Version: 13 */
     FAIL_TOO_MANY_ABORTS,   /* 429, Retry-After: 1 */
     FAIL_TOO_MANY_REQUESTS, /* 429, Retry-After: 1 */

@@ -29,7 +29,7 @@ static bool asks_for_websocket(const struct message *m)
 {
     return fields_has_token(&m->fields, SLICE("upgrade"), SLICE("websocket")) &&
            fields_has_token(&m->fields, SLICE("connection"), SLICE("upgrade")) &&
-           slice_eq(m->method, SLICE("GET")) && m->minor_version == 1;
+           slice_eq(m->method, SLICE("GET")) && m->minor_version == 1 && !m->http2;
 }
 
 /* Turns a request for a WebSocket into an extended CONNECT (rule W1: a GET with `Upgrade:
@@ -165,11 +165,11 @@ static int rewrite_fields(struct message *m, const struct viewer *v, const struc
 }
 
 /* Returns whether the viewer accepts trailers: whether TE has "trailers" and Connection lists TE
- * (rule H3: only then `te: trailers` is passed on). */
-static bool te_trailers(const struct fields *f)
+ * (rule H3: only then `te: trailers` is passed on). HTTP/2 has no Connection (RFC 9113 8.2.2). */
+static bool te_trailers(const struct message *m)
 {
-    return fields_has_token(f, SLICE("te"), SLICE("trailers")) &&
-           fields_has_token(f, SLICE("connection"), SLICE("te"));
+    return fields_has_token(&m->fields, SLICE("te"), SLICE("trailers")) &&
+           (m->http2 || fields_has_token(&m->fields, SLICE("connection"), SLICE("te")));
 }
 
 static void add_via(struct message *m, struct slice node)
@@ -177,7 +177,8 @@ static void add_via(struct message *m, struct slice node)
     assert(node.ptr);
     char text[64] = "1.1 ";
     size_t len = 4 + (node.len < sizeof text - 4 ? node.len : sizeof text - 4);
-    text[2] = (char)('0' + m->minor_version);
+    text[0] = m->http2 ? '2' : '1';
+    text[2] = (char)('0' + (m->http2 ? 0 : m->minor_version));
     memcpy(text + 4, node.ptr, len - 4);
     fields_add_copy(&m->fields, SLICE("via"), slice_make(text, len));
 }
@@ -187,7 +188,7 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
                                          struct translated *t, enum failure *failure,
                                          const char **reason)
 {
-    *t = (struct translated){.takes_trailers = te_trailers(&m->fields)};
+    *t = (struct translated){.takes_trailers = te_trailers(m)};
     enum translate_verdict verdict = check_method(m, failure, reason);
     if (verdict == TRANSLATE_OK)
         verdict = check_expect(m, t, failure, reason);

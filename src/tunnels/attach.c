@@ -28,6 +28,8 @@ static bool asks_for_ptth(const struct fields *f)
 static bool check_head(const struct call *c, size_t head_bytes, struct answer *a)
 {
     const struct fields *f = &c->m->fields;
+    if (c->m->http2)
+        return refuse(a, 505, "http_1_1_required", "A tunnel is opened over HTTP/1.1.", 0);
     if (!asks_for_ptth(f)) {
         answer_refusal(a, 426, "upgrade_required", "A tunnel is opened by Upgrade: ptth.", 0);
         fields_add(&a->head.fields, SLICE("upgrade"), SLICE("ptth"));

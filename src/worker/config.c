@@ -269,6 +269,8 @@ static const struct opt rows[] = {
      .help = "give up a viewer whose machine acknowledges nothing for this long; 0: never", .traits = OPT_LIVE},
     {.name = "max-streams", .type = OPT_UINT, .offset = FIELD(limits.streams), .fallback = "20000", .min = 1, .max = 1000000,
      .help = "most requests and WebSockets on one link at one time"},
+    {.name = "viewer-streams", .type = OPT_UINT, .offset = FIELD(limits.viewer_streams), .fallback = "100", .min = 1, .max = 100000,
+     .help = "most requests on one HTTP/2 connection of a viewer at one time", .traits = OPT_LIVE},
     {.name = "max-links", .type = OPT_UINT, .offset = FIELD(limits.links), .fallback = "4", .min = 1, .max = 64,
      .help = "most links of one name at one time", .traits = OPT_LIVE},
     {.name = "max-tunnels-per-address", .type = OPT_UINT, .offset = FIELD(limits.tunnels), .fallback = "50", .max = 20000,

@@ -53,16 +53,17 @@ struct config {
         uint64_t stall_ms;            /* for a stream that takes nothing while memory is short */
     } timeouts;
     struct {
-        uint64_t streams;       /* of a link */
-        uint64_t links;         /* of a name */
-        uint64_t tunnels;       /* names of an address */
-        uint64_t handshakes;    /* under way */
-        uint64_t viewer_rate;   /* requests of an address in a second */
-        uint64_t register_rate; /* registers of an address in a minute */
-        uint64_t body;          /* of a request */
-        uint64_t memory;        /* of all bodies under way */
-        uint64_t line_rate;     /* bits a second, expected of the line to a client */
-        const char *congestion; /* asked for links; NULL: the system's own */
+        uint64_t streams;        /* of a link */
+        uint64_t viewer_streams; /* of a viewer's HTTP/2 connection */
+        uint64_t links;          /* of a name */
+        uint64_t tunnels;        /* names of an address */
+        uint64_t handshakes;     /* under way */
+        uint64_t viewer_rate;    /* requests of an address in a second */
+        uint64_t register_rate;  /* registers of an address in a minute */
+        uint64_t body;           /* of a request */
+        uint64_t memory;         /* of all bodies under way */
+        uint64_t line_rate;      /* bits a second, expected of the line to a client */
+        const char *congestion;  /* asked for links; NULL: the system's own */
     } limits;
     struct {
         const char *level, *format;

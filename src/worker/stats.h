@@ -14,7 +14,8 @@ struct counter {
 struct worker_stats {
     /* Counted since the start. An evicted stream is a stream that was reset because memory was
      * short. */
-    struct counter requests, websockets, bad_requests, register_calls, handoffs, streams_evicted;
+    struct counter requests, websockets, bad_requests, register_calls, handoffs, streams_evicted,
+        misdirected; /* answered 421, since the name is on another worker */
 
     /* Open at the moment. */
     struct counter edges_open, links_open, exchanges_open, websockets_open;

@@ -49,6 +49,7 @@ static void init_lists(struct worker *w)
     list_init(&w->listeners);
     list_init(&w->gates);
     list_init(&w->edges);
+    list_init(&w->h2_edges);
     list_init(&w->leaps);
     list_init(&w->links);
     list_init(&w->exchanges);
@@ -86,6 +87,7 @@ void worker_free(struct worker *w)
     if (CHECKING)
         worker_check(w);
     CHECK_THAT(list_empty(&w->listeners) && list_empty(&w->gates) && list_empty(&w->edges));
+    CHECK_THAT(list_empty(&w->h2_edges));
     CHECK_THAT(list_empty(&w->links) && list_empty(&w->exchanges) && list_empty(&w->leaps));
     mailbox_free(w->mailbox);
     evictor_deinit(&w->evictor);

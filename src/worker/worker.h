@@ -65,7 +65,7 @@ struct worker {
     /* The objects that live on the worker. Each object is in one list, and takes itself off that
      * list. */
     struct sleep_watch sleep;
-    struct list_node listeners, gates, edges, leaps, links, exchanges;
+    struct list_node listeners, gates, edges, h2_edges, leaps, links, exchanges;
     bool stopped; /* these objects were ended, and no new one may begin */
 
     /* The last result of worker_date, and the second that it is for. */

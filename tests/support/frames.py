@@ -29,6 +29,7 @@ from .wait import wait_until
     WINDOW_UPDATE,
     CONTINUATION,
 ) = range(10)
+ORIGIN = 12  # RFC 8336
 END_STREAM = ACK = 0x1
 END_HEADERS = 0x4
 PADDED = 0x8
@@ -135,6 +136,7 @@ class RawPeer:
         self.resets = {}  # stream → code
         self.requests = queue.Queue()  # streams whose HEADERS arrived
         self.heads = {}  # stream → fields of the last section
+        self.sections = {}  # stream → fields of each section
         self.section_sizes = {}  # stream → encoded length of that section
         self.bodies = {}  # stream → data
         self.over = set()  # streams that ended with END_STREAM
@@ -186,6 +188,7 @@ class RawPeer:
             self.pings.append(payload)
         elif kind == HEADERS:
             self.heads[stream] = self.decoder.decode(payload, raw=True)
+            self.sections.setdefault(stream, []).append(self.heads[stream])
             self.section_sizes[stream] = len(payload)
             self.requests.put(stream)
         elif kind == DATA:

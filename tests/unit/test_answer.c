@@ -37,6 +37,7 @@ static const struct {
     {FAIL_BODY_TOO_LARGE, 413, "http_request_error", NULL},
     {FAIL_URI_TOO_LONG, 414, "http_request_error", NULL},
     {FAIL_EXPECTATION, 417, "http_request_error", NULL},
+    {FAIL_MISDIRECTED, 421, "http_request_error", NULL},
     {FAIL_UPGRADE_VERSION, 426, "http_request_error", NULL},
     {FAIL_TOO_MANY_ABORTS, 429, "http_request_error", "1"},
     {FAIL_TOO_MANY_REQUESTS, 429, "http_request_error", "1"},

@@ -103,17 +103,20 @@ static void test_beside_the_system(void **state)
     unsetenv("SSL_CERT_FILE");
 }
 
-/* RFC 7301 3.2: no protocol in common is fatal; a client that names none is served. */
+/* E1. RFC 7301 3.2: no protocol in common is fatal; a client that names none is served. */
 static void test_alpn(void **state)
 {
     static const struct {
         const char *offer;
         unsigned len;
         bool accepted;
+        const char *chosen;
     } rows[] = {
-        {"\x02h2", 3, false},
-        {"\x02h2\x08http/1.1", 12, true},
-        {"", 0, true},
+        {"\x02h3", 3, false, ""},
+        {"\x02h2", 3, true, "h2"},
+        {"\x08http/1.1\x02h2", 12, true, "h2"},
+        {"\x08http/1.1", 9, true, "http/1.1"},
+        {"", 0, true, ""},
     };
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -127,6 +130,8 @@ static void test_alpn(void **state)
             assert_int_equal(w->b.error, rows[i].accepted ? 0 : ERR_TLS);
             if (!rows[i].accepted)
                 assert_non_null(strstr(w->a.reason, "no application protocol"));
+            else
+                assert_true(slice_eq(sock_protocol(w->b.sock), slice_str(rows[i].chosen)));
             secure_close(&s);
         }
 }
@@ -286,7 +291,7 @@ static void test_alert_before_close(void **state)
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
         struct secure s = secure_open(kind, &ordinary);
         sock_set_ops(s.w->b.sock, &closing, &s.w->b);
-        SSL_set_alpn_protos(s.w->a.sock->tls.ssl, (const unsigned char *)"\x02h2", 3);
+        SSL_set_alpn_protos(s.w->a.sock->tls.ssl, (const unsigned char *)"\x02h3", 3);
         wire_until(s.w, both_settled);
         assert_int_equal(s.w->a.error, ERR_TLS);
         secure_close(&s);
