@@ -49,7 +49,10 @@ enum opt_source { OPT_FALLBACK, OPT_FILE, OPT_ENVIRONMENT, OPT_COMMAND_LINE };
 enum opt_trait {
     OPT_NO_FILE = 1, /* has no place in a file */
     OPT_AT_TOP = 2,  /* is for the whole process: in a file it stands above the sections */
-    OPT_LIVE = 4     /* can change while the program runs */
+    OPT_LIVE = 4,    /* can change while the program runs */
+    /* Is a secret: it comes from the environment and files only, since ps shows the command line to
+     * everybody; no text shows its value, and --help does not list it. */
+    OPT_SECRET = 8
 };
 
 /* An opt is one row of the table. */
@@ -168,8 +171,8 @@ struct opt_row {
     bool built_in;         /* built-in option: no field, no environment variable */
 };
 
-/* Stores the next row in @out and advances @at, which is 0 at the start. Returns false after the
- * last row. */
+/* Stores the next row in @out and advances @at, which is 0 at the start. Leaves secrets out.
+ * Returns false after the last row. */
 bool opt_next(const struct opt_program *p, size_t *at, struct opt_row *out);
 
 /* Writes the name of @row's environment variable to @out, for instance "ONEPORTD_HOLD". */

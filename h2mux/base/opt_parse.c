@@ -167,6 +167,8 @@ enum opt_result opt_set(const struct opt_program *p, const struct opt *row, void
         return refuse_range(p, label, row, text);
     if (err < 0 && text[0] == '\0')
         return opt_refuse(p, "%s needs a value", label);
+    if (err < 0 && (row->traits & OPT_SECRET))
+        return opt_refuse(p, "%s is not %s", label, value_wanted(row));
     if (err < 0)
         return opt_refuse(p, "%s: '%s' is not %s", label, text, value_wanted(row));
     return OPT_RUN;
@@ -252,6 +254,11 @@ static enum opt_result parse_long(struct opt_parse_state *ps, const char *arg)
     const struct opt *negated = row ? NULL : find_negated(ps->program, name);
     if (!row && !negated)
         return parse_built_in(ps->program, arg);
+    if (row && (row->traits & OPT_SECRET))
+        return opt_refuse(ps->program,
+                          "--%s would show its value to everybody in ps: it has no place on the "
+                          "command line (see --help)",
+                          row->name);
     char label[OPT_LABEL_MAX];
     snprintf(label, sizeof label, "--%s%s", negated ? "no-" : "", (row ? row : negated)->name);
     if (negated || row->type == OPT_FLAG)

@@ -86,7 +86,7 @@ bool opt_next(const struct opt_program *p, size_t *at, struct opt_row *out)
         size_t i = (*at)++;
         bool is_built_in = i >= n_rows;
         const struct opt *opt = is_built_in ? built_in_row(p, i - n_rows) : &p->rows[i];
-        if (opt) {
+        if (opt && !(opt->traits & OPT_SECRET)) {
             describe(opt, is_built_in, out);
             return true;
         }
