@@ -176,6 +176,15 @@ static const struct opt rows[] = {
     {"ticket-file", 0, OPT_TEXT, FIELD(remote.ticket_file), .value = "FILE",
      .help = "keep the tickets of names here; default: oneport/tickets.json under $XDG_STATE_HOME "
              "or ~/.local/state"},
+    {"token", 0, OPT_TEXT, FIELD(remote.token), .value = "TOKEN",
+     .help = "the token that the server wants", .check = config_check_token,
+     .wants = "a token: 16 to 256 letters, digits and -._~+/=",
+     .source = offsetof(struct config, token_from), .traits = OPT_SECRET},
+    {"token-file", 0, OPT_TEXT, FIELD(remote.token_file), .value = "FILE",
+     .help = "take the token that the server wants from the first line of this file; or "
+             "ONEPORT_TOKEN in "
+             "the environment, or token = TOKEN in the configuration file",
+     .wants = "a file", .source = offsetof(struct config, token_file_from)},
     {"keepalive", 0, OPT_MSEC, FIELD(times.keepalive_ms), .fallback = "15s", .max = DAY_MS,
      .value = "T", .help = "send a PING when the server has been silent for this long; 0: never"},
     {"server-timeout", 0, OPT_MSEC, FIELD(times.server_ms), .fallback = "10s", .min = 1,
@@ -402,6 +411,8 @@ enum opt_result config_judge(struct config *c, const char *operand)
         result = judge_origin(c, operand);
     if (result == OPT_RUN)
         result = config_judge_server(c);
+    if (result == OPT_RUN)
+        result = config_judge_token(c);
     if (result != OPT_RUN)
         return result;
     if (rewrite_parse(c->local.host_header, &c->rewrite) < 0 ||
@@ -439,5 +450,6 @@ void config_deinit(struct config *c)
     conf_free(c->files[0]);
     conf_free(c->files[1]);
     free(c->section);
+    free(c->token);
     *c = (struct config){.memory_budget = 0};
 }

@@ -32,7 +32,8 @@ struct config {
         bool any_cert;
         uint64_t links, max_streams, max_retries, line_rate;
         const char *congestion; /* NULL: the system's own */
-        const char *ticket_file;
+        const char *ticket_file, *token_file;
+        const char *token; /* of the environment or a file */
     } remote;
     struct {
         uint64_t keepalive_ms, server_ms;                  /* the server */
@@ -51,13 +52,15 @@ struct config {
 
     enum opt_source https_from, origin_from; /* of local.https and local.origin */
     enum opt_source log_level_from;          /* of output.log_level */
-    bool makes_file;                         /* --config may name one that is missing */
-    char *section;                           /* owned: of the tunnel in the files; NULL: none */
-    const char *tunnel;                      /* its name: a part of `section`; NULL: none */
-    struct conf *files[2];                   /* owned: the user's, then the machine's; or one */
+    enum opt_source token_from, token_file_from;
+    bool makes_file;       /* --config may name one that is missing */
+    char *section;         /* owned: of the tunnel in the files; NULL: none */
+    const char *tunnel;    /* its name: a part of `section`; NULL: none */
+    struct conf *files[2]; /* owned: the user's, then the machine's; or one */
 
     /* Derived from that. */
     struct url server;
+    char *token; /* owned: by which names are asked for; NULL: none */
     struct proxy_choice proxy;
     struct origin_address origin;
     struct origin_words words; /* of the command line */

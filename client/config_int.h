@@ -24,6 +24,15 @@ enum opt_result config_judge_proxy(struct config *c) MUSTCHECK;
  * forgets the value. Called when all options are judged. */
 void config_hide_proxy(int argc, char **argv, struct config *c);
 
+/* Finds the token, and reads the file of --token-file. Returns OPT_WRONG after one line when that
+ * file holds none. A file that others may read gets a line, too. */
+enum { CONFIG_TOKEN_MIN = 16, CONFIG_TOKEN_MAX = 256 };
+enum opt_result config_judge_token(struct config *c) MUSTCHECK;
+
+/* Returns 0 if @value may be a token: CONFIG_TOKEN_MIN to CONFIG_TOKEN_MAX characters that a bearer
+ * token may have (RFC 6750 2.1), or ERR_SYNTAX. */
+int config_check_token(const char *value) MUSTCHECK;
+
 /* Prints the names of the tunnels in the files, one a line, for completions. */
 void config_print_tunnels(void);
 

@@ -55,6 +55,7 @@ static void open_in_browser(char *url)
 static _Noreturn void serve(int fd)
 {
     char url[URL_MAX];
+    unsetenv("ONEPORT_TOKEN"); /* no business of a browser */
     FILE *urls = fdopen(fd, "re");
     while (urls && fgets(url, sizeof url, urls)) {
         url[strcspn(url, "\n")] = '\0';

@@ -222,6 +222,7 @@ static bool make_tunnel(struct share *s)
         .exchanges = s->exchanges,
         .server = &c->server,
         .name = s->name,
+        .token = c->token,
         .origin = s->origin_text,
         .ticket_file = s->ticket_file,
         .links = (unsigned)c->remote.links,

@@ -237,6 +237,8 @@ static const char *closed_file(const struct config *c, const struct certificate_
         return c->conf->path;
     if (c->listen.cert_dir && !may(c->listen.cert_dir, R_OK))
         return c->listen.cert_dir;
+    if (c->names.tokens && !may(c->names.tokens, R_OK))
+        return c->names.tokens;
     const char *closed = closed_certificate(f);
     if (closed)
         return closed;

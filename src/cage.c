@@ -44,6 +44,8 @@ int cage_enter(const struct config *c, char reason[static SANDBOX_REASON_MAX])
     if (strcmp(file, "none") != 0)
         sandbox_allow_renewed(s, file);
     allow_certificates(s, c);
+    if (c->names.tokens)
+        sandbox_allow_renewed(s, c->names.tokens);
     for (size_t i = 0; i < c->listen.addresses.count; i++)
         if (strncmp(c->listen.addresses.item[i], local, sizeof local - 1) == 0)
             sandbox_allow_remove(s, c->listen.addresses.item[i] + sizeof local - 1);

@@ -20,6 +20,7 @@
 #include "src/memory_alarm.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/registry.h"
+#include "src/tunnels/revoke.h"
 #include "src/worker/mailbox.h"
 
 enum { VIEWER_BURST_S = 10 /* seconds of --viewer-rate that an address may spend at once */ };
@@ -69,6 +70,7 @@ struct worker *crew_worker_new(struct server *s, unsigned index)
         w->alarm = memory_alarm_new(s, w->loop);
     footprint_open(w, crew_size(s->config));
     w->registry = registry_new(w);
+    w->revoke = revoke_new(w);
     w->abuse = abuse_new(random_seed());
     uint64_t rate = s->config->limits.viewer_rate;
     if (rate > 0)
@@ -83,6 +85,7 @@ void crew_worker_free(struct worker *w)
     crew_stop(w);
     sleep_watch_stop(&w->sleep);
     memory_alarm_free(w->alarm);
+    revoke_free(w->revoke);
     registry_free(w->registry);
     abuse_free(w->abuse);
     address_buckets_free(w->requests);

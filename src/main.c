@@ -14,6 +14,7 @@
 #include "h2mux/io/congestion.h"
 #include "h2mux/io/tls_gcm.h"
 #include "src/account.h"
+#include "src/admission.h"
 #include "src/cage.h"
 #include "src/check_command.h"
 #include "src/crew.h"
@@ -206,13 +207,15 @@ static void close_store(void *program)
 static int open_directory(void *program)
 {
     struct server *s = server_of(program);
+    char reason[TOKENS_REASON_MAX];
     s->directory = directory_new(s->config->limits.tunnels, NULL, NULL);
     reserve_set_limit(directory_reserve(s->directory), s->config->names.reserve_ms / 1000);
-    return 0;
+    return admission_open(s, reason) < 0 ? complain("--tokens", reason) : 0;
 }
 
 static void close_directory(void *program)
 {
+    admission_close(server_of(program));
     directory_free(server_of(program)->directory);
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
+#include "src/admission.h"
 #include "src/names/keyring.h"
 #include "src/worker/certificate.h"
 
@@ -101,6 +102,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
         reload_options(r);
         reload_certificate(r->server);
         reload_keys(r->server);
+        admission_reload(r->server);
     }
     reopen_logs(r->server);
     LOG(INFO, (int)number == SIGHUP ? "reloaded" : "logs_reopened", LOG_I("signal", number));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* reload.h - reads and opens files again on a signal, while the server runs.
  *
- * SIGHUP reads the configuration file, the certificate and its key, and the keys of tickets, again
- * and reopens the access log. Options that can change at run time are applied; a line of the log
- * names those that need a restart. SIGUSR1 reopens the access log alone, for log rotation. When a
- * new file cannot be used, the old file stays in use and an error is logged. Connections and
- * listeners are not touched. */
+ * SIGHUP reads the configuration file, the certificate and its key, the keys of tickets, and the
+ * tokens file again and reopens the access log. Options that can change at run time are applied; a
+ * line of the log names those that need a restart. SIGUSR1 reopens the access log alone, for log
+ * rotation. When a new file cannot be used, the old file stays in use and an error is logged.
+ * Connections and listeners are not touched. */
 #ifndef SRC_RELOAD_H
 #define SRC_RELOAD_H
 

@@ -193,6 +193,8 @@ struct register_call *register_start(const struct call_env *env, const struct ur
     m.path = fields_keep(&m.fields, slice_str(path));
     if (ask->ticket)
         fields_add_copy(&m.fields, SLICE("Oneport-Ticket"), slice_str(ask->ticket));
+    if (ask->token && (server->https || url_is_loopback(server)))
+        fields_add_printf(&m.fields, SLICE("Authorization"), "Bearer %s", ask->token);
     if (ask->exact)
         fields_add(&m.fields, SLICE("Oneport-Exact"), SLICE("?1"));
     if (ask->keep)

@@ -2,9 +2,8 @@
 /* tunnel.c - see tunnel.h.
  *
  * Each slot lives its own life (slot.h) on the one name, and waits here while the name is being
- * registered. The first slot goes first; the others begin when a link is up. The tunnel is up as
- * long as one slot is. Until a URL was told, a failure that cannot get better ends the program;
- * from then on everything is tried again, because viewers know the URL.
+ * registered. The first slot goes first; the others begin when a link is up, and the tunnel is up
+ * as long as one is. Until a URL was told, what cannot get better ends the program.
  *
  * Invariants: `call` is set iff REGISTERING; the retry timer is armed iff PAUSING; the ticket is
  * renewed only while HOLDING with a link up. */
@@ -335,8 +334,8 @@ static void on_slot_refused(void *user, struct slot *s, const struct refusal *r)
 {
     struct tunnel *t = user;
     learn_from_refusal(t, s, r);
-    if (r->status == 404)
-        pause_and_retry(t, s, r->retry_after_ms, "attach", "404", "");
+    if (r->status == 404 || r->status == 401) /* registering tells */
+        pause_and_retry(t, s, r->retry_after_ms, "attach", r->status == 404 ? "404" : "401", "");
     else
         handle_refusal(t, s, "attach", r);
 }
@@ -359,7 +358,7 @@ static void say_taken_over(struct tunnel *t, enum link_farewell why)
     LOG(ERROR, "name_lost", LOG_STR("name", t->holding.grant.id),
         LOG_STR("reason", why == LINK_TAKEN_OVER
                               ? "another client took it over with the same ticket"
-                              : "another owner holds it"));
+                              : "another owner holds it, or its token is over"));
 }
 
 static void end_if_idle(struct tunnel *t)
@@ -440,6 +439,7 @@ struct tunnel *client_tunnel_new(const struct tunnel_options *o)
         .env = o->env,
         .server = o->server,
         .name = o->name,
+        .token = o->token,
         .origin = o->origin,
         .ticket_file = o->ticket_file,
     };

@@ -131,6 +131,7 @@ void answer_refusal_until(struct answer *a, int status, const char *error, const
     struct fields *f = &a->head.fields;
     cJSON *json = cJSON_CreateObject();
     answer_init(a, status);
+    a->error = error;
     cJSON_AddStringToObject(json, "error", error);
     cJSON_AddStringToObject(json, "message", message);
     if (retry_after_s > 0) {

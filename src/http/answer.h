@@ -14,7 +14,8 @@
 
 struct answer {
     struct message head;
-    struct buf body; /* owned */
+    struct buf body;   /* owned */
+    const char *error; /* the code of a refusal, borrowed from its maker; NULL: it is none */
 };
 
 /* Makes @a an answer with @status and without a body. The caller frees it by answer_deinit. */

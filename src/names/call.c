@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* call.c - verifies tickets and finds the worker of a call; see call.h. */
+/* call.c - verifies tickets, judges tokens and finds the worker of a call; see call.h. */
 #include "src/names/call.h"
 
 #include "h2mux/base/clock.h"
@@ -46,13 +46,19 @@ static enum ticket_verdict judge_register(struct call *c, const struct call_judg
     return verify(c, j, slice_trim(fields_value(f, SLICE("oneport-ticket"))));
 }
 
-static enum ticket_verdict judge_attach(struct call *c, const struct call_judge *j)
+/* Takes the text behind "Bearer" in Authorization. Returns false when there is none. */
+static bool bearer(const struct call *c, struct slice *out)
 {
     static const struct slice scheme = {"bearer ", sizeof "bearer " - 1};
-    struct slice bearer = fields_value(&c->m->fields, SLICE("authorization"));
-    if (!slice_istarts(bearer, scheme))
-        return TICKET_NONE;
-    return verify(c, j, slice_trim(slice_skip(bearer, scheme.len)));
+    struct slice value = fields_value(&c->m->fields, SLICE("authorization"));
+    *out = slice_trim(slice_skip(value, scheme.len));
+    return slice_istarts(value, scheme);
+}
+
+static enum ticket_verdict judge_attach(struct call *c, const struct call_judge *j)
+{
+    struct slice text;
+    return bearer(c, &text) ? verify(c, j, text) : TICKET_NONE;
 }
 
 enum ticket_verdict call_ticket(struct call *c, const struct call_judge *j)
@@ -65,6 +71,31 @@ enum ticket_verdict call_ticket(struct call *c, const struct call_judge *j)
     else
         c->judged.verdict = judge_register(c, j);
     return c->judged.verdict;
+}
+
+/* ---- the token */
+
+static enum token_verdict judge_token(struct call *c, const struct call_judge *j)
+{
+    struct slice text;
+    int64_t now = clock_wall_s();
+    if (c->route.builtin.kind == BUILTIN_ATTACH)
+        return tokens_look(j->tokens, slice_str(c->judged.ticket.tok), now, &c->token.grant);
+    if (!j->tokens)
+        return TOKEN_GOOD;
+    if (!bearer(c, &text))
+        return TOKEN_NONE;
+    if (fields_count(&c->m->fields, SLICE("authorization")) > 1)
+        return TOKEN_UNKNOWN;
+    return tokens_find(j->tokens, text, now, &c->token.grant);
+}
+
+enum token_verdict call_token(struct call *c, const struct call_judge *j)
+{
+    if (!c->token.done)
+        c->token.verdict = judge_token(c, j);
+    c->token.done = true;
+    return c->token.verdict;
 }
 
 /* ---- the worker */

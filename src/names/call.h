@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* call.h - holds the facts about a request that are known before it is served: its route, its
- * viewer, and the verdict on its ticket if it is a register or an attach call. The route is
- * computed once, and the ticket is verified at most once; both results are handed on with the
- * request. A call lives as long as the request's head. protocol.md#register, protocol.md#attach */
+ * viewer, and the verdicts on its ticket and its token if it is a register or an attach call. The
+ * route is computed once, and ticket and token are judged at most once; the results are handed on
+ * with the request. A call lives as long as the request's head. protocol.md#register,
+ * protocol.md#attach */
 #ifndef SRC_NAMES_CALL_H
 #define SRC_NAMES_CALL_H
 
@@ -10,6 +11,7 @@
 #include "src/http/trust.h"
 #include "src/names/directory.h"
 #include "src/names/ticket.h"
+#include "src/names/tokens.h"
 
 enum ticket_verdict {
     TICKET_NONE,    /* the call has no ticket */
@@ -29,6 +31,11 @@ struct call {
         enum ticket_verdict verdict;
         struct ticket ticket;
     } judged; /* by call_ticket */
+    struct {
+        bool done;
+        enum token_verdict verdict;
+        struct token_grant grant;
+    } token; /* by call_token */
 };
 
 /* Holds the keys, one of which must have signed a ticket, and the domain that the ticket must
@@ -36,6 +43,7 @@ struct call {
 struct call_judge {
     struct keyring *keyring; /* borrowed */
     struct slice domain;     /* the base domain; borrowed */
+    struct tokens *tokens;   /* borrowed; NULL: everybody may share */
 };
 
 /* Fills @c with the request @m and its route. */
@@ -51,6 +59,11 @@ void call_set_viewer(struct call *c, const struct viewer *v, bool tls, bool peer
  * (Authorization: Bearer). The first call of this function verifies the ticket; later calls return
  * the same verdict. */
 enum ticket_verdict call_ticket(struct call *c, const struct call_judge *j);
+
+/* Returns the verdict on the token of a register call (Authorization: Bearer), or on the token that
+ * the good ticket of an attach call was issued for. `token.grant` is filled for TOKEN_GOOD. The
+ * first call of this function judges; later calls return the same verdict. */
+enum token_verdict call_token(struct call *c, const struct call_judge *j);
 
 /* Returns the index of the worker that has the name of the call: the name of the tunnel, or on the
  * base domain the name in the path or in the ticket. Returns DIRECTORY_NOBODY when any worker can

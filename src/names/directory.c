@@ -3,6 +3,7 @@
 #include "src/names/directory.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
@@ -17,7 +18,7 @@ struct entry {
     struct held_name held;
 };
 
-/* An address that holds names. */
+/* An address or a token that holds names. */
 struct holder {
     uint64_t names;
     uint64_t seen; /* scratch of directory_check */
@@ -34,6 +35,7 @@ struct directory {
     /* Maps the bytes of a struct address to an owned struct holder. An address without names has no
      * entry, so this map never has more entries than the map of names. */
     struct map holders;
+    struct map tokens; /* likewise for IDs of tokens */
 
     uint64_t per_address;    /* 0: no limit, and nothing is counted */
     size_t live;             /* names that are live */
@@ -50,6 +52,7 @@ struct directory *directory_new(uint64_t per_address, void (*on_change)(void *us
         abort();
     map_init(&d->names);
     map_init(&d->holders);
+    map_init(&d->tokens);
     d->per_address = per_address;
     d->reserve = reserve_new();
     d->on_change = on_change;
@@ -76,6 +79,8 @@ void directory_free(struct directory *d)
     map_deinit(&d->names);
     map_each(&d->holders, free_value, NULL);
     map_deinit(&d->holders);
+    map_each(&d->tokens, free_value, NULL);
+    map_deinit(&d->tokens);
     reserve_free(d->reserve);
     pthread_rwlock_destroy(&d->lock);
     free(d);
@@ -109,6 +114,12 @@ struct check_walk {
     size_t live;
 };
 
+static void see(struct holder *h)
+{
+    CHECK_THAT(h);
+    h->seen++;
+}
+
 static void check_entry(struct slice key, void *value, void *user)
 {
     const struct entry *e = value;
@@ -117,11 +128,10 @@ static void check_entry(struct slice key, void *value, void *user)
     walk->live += is_live(e);
     CHECK_THAT(!noted || slice_eq(key, slice_str(e->held.name)));
     CHECK_THAT(noted || !e->remember);
-    if (!e->counted)
-        return;
-    struct holder *h = map_get(&walk->directory->holders, holder_key(&e->from));
-    CHECK_THAT(h);
-    h->seen++;
+    if (e->held.token[0])
+        see(map_get(&walk->directory->tokens, slice_str(e->held.token)));
+    if (e->counted)
+        see(map_get(&walk->directory->holders, holder_key(&e->from)));
 }
 
 static void check_holder(struct slice key, void *value, void *user)
@@ -138,12 +148,15 @@ static void directory_check(const struct directory *d)
     CHECK_THAT(d->names.count <= DIRECTORY_MAX);
     CHECK_THAT(d->live <= d->names.count);
     CHECK_THAT(d->holders.count <= d->names.count);
+    CHECK_THAT(d->tokens.count <= d->names.count);
     CHECK_THAT(d->per_address > 0 || d->holders.count == 0);
     if (d->names.count > CHECK_ALL_MAX && d->names.count % CHECK_ALL_MAX != 0)
         return;
     map_each(&d->holders, forget_seen, NULL);
+    map_each(&d->tokens, forget_seen, NULL);
     map_each(&d->names, check_entry, &walk);
     map_each(&d->holders, check_holder, NULL);
+    map_each(&d->tokens, check_holder, NULL);
     CHECK_THAT(walk.live == d->live);
 }
 
@@ -166,7 +179,49 @@ int directory_find(struct directory *d, struct slice name)
     return worker;
 }
 
-/* ---- names of an address */
+/* ---- names of an address and of a token */
+
+/* Counts one name more for @key. */
+static void add_to(struct map *holders, struct slice key)
+{
+    struct holder *h = map_get(holders, key);
+    if (!h) {
+        h = xcalloc(1, sizeof *h);
+        map_set(holders, key, h);
+    }
+    h->names++;
+}
+
+static void take_from(struct map *holders, struct slice key)
+{
+    struct holder *h = map_get(holders, key);
+    if (--h->names == 0)
+        free(map_remove(holders, key));
+}
+
+/* Lets the name of @e count for the token @id, which may be empty, and no longer for another. */
+static void count_for_token(struct directory *d, struct entry *e, const char *id)
+{
+    char token[sizeof e->held.token];
+    if (strcmp(e->held.token, id) == 0)
+        return;
+    if (e->held.token[0])
+        take_from(&d->tokens, slice_str(e->held.token));
+    snprintf(token, sizeof token, "%s", id);
+    memcpy(e->held.token, token, sizeof token);
+    if (token[0])
+        add_to(&d->tokens, slice_str(token));
+}
+
+/* Returns whether the token of @by may have the name of @e, which is NULL for a new name. */
+static bool token_may_have(const struct directory *d, const struct entry *e,
+                           const struct claimant *by)
+{
+    if (by->token_max == 0 || !by->token || (e && strcmp(e->held.token, by->token) == 0))
+        return true;
+    const struct holder *h = map_get(&d->tokens, slice_str(by->token));
+    return !h || h->names < by->token_max;
+}
 
 static bool may_hold_another(const struct directory *d, const struct address *from)
 {
@@ -182,51 +237,49 @@ static void count_for(struct directory *d, struct entry *e, const struct address
 {
     if (d->per_address == 0 || !from || e->counted)
         return;
-    struct holder *h = map_get(&d->holders, holder_key(from));
-    if (!h) {
-        h = xcalloc(1, sizeof *h);
-        map_set(&d->holders, holder_key(from), h);
-    }
-    h->names++;
+    add_to(&d->holders, holder_key(from));
     e->counted = true;
     e->from = *from;
 }
 
-static void uncount(struct directory *d, const struct entry *e)
+static void uncount(struct directory *d, struct entry *e)
 {
-    if (!e->counted)
-        return;
-    struct holder *h = map_get(&d->holders, holder_key(&e->from));
-    if (--h->names == 0)
-        free(map_remove(&d->holders, holder_key(&e->from)));
+    count_for_token(d, e, "");
+    if (e->counted)
+        take_from(&d->holders, holder_key(&e->from));
 }
 
 /* ---- claims */
 
 static int claim_locked(struct directory *d, struct slice name, int worker,
-                        const struct address *from)
+                        const struct claimant *by)
 {
     struct entry *e = map_get(&d->names, name);
     if (e && e->worker != worker)
         return ERR_TAKEN;
     if (!e && d->names.count >= DIRECTORY_MAX)
         return ERR_LIMIT;
-    if (!e && !may_hold_another(d, from))
+    if (!e && !may_hold_another(d, by->from))
         return ERR_ABUSE;
+    if (!token_may_have(d, e, by))
+        return ERR_DENIED;
     if (!e) {
         e = xcalloc(1, sizeof *e);
         e->worker = worker;
         e->held.until = 1; /* any time but 0, which means live */
         map_set(&d->names, name, e);
     }
-    count_for(d, e, from);
+    count_for(d, e, by->from);
+    if (by->token)
+        count_for_token(d, e, by->token);
     return ERR_OK;
 }
 
-int directory_claim(struct directory *d, struct slice name, int worker, const struct address *from)
+int directory_claim(struct directory *d, struct slice name, int worker, const struct claimant *by)
 {
+    static const struct claimant nobody = {NULL};
     pthread_rwlock_wrlock(&d->lock);
-    int err = claim_locked(d, name, worker, from);
+    int err = claim_locked(d, name, worker, by ? by : &nobody);
     unlock_written(d);
     return err;
 }
@@ -260,6 +313,7 @@ void directory_note(struct directory *d, const struct held_name *h, bool remembe
     struct entry *e = map_get(&d->names, slice_str(h->name));
     if (e) {
         d->live -= is_live(e);
+        count_for_token(d, e, h->token);
         e->held = *h;
         e->remember = remember;
         d->live += is_live(e);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* directory.h - holds the one table that all workers share. For each name the table says which
  * worker has the name and which line the names file gets for it. The table also counts the names of
- * each address. A name is live while a client serves it.
+ * each address and of each token. A name is live while a client serves it.
  *
  * Everything else about a name lives on its worker, and only that worker touches it: another worker
  * that gets a request for the name moves the viewer's connection there. Any thread may use the
  * directory. Its lock is held for one look-up or one change only.
  *
- * Invariants: a name is on one worker; the count of an address is the number of names that count
- * for that address; `live` is the number of live names. */
+ * Invariants: a name is on one worker; the count of an address or a token is the number of names
+ * that count for it; `live` is the number of live names. */
 #ifndef SRC_NAMES_DIRECTORY_H
 #define SRC_NAMES_DIRECTORY_H
 
@@ -46,23 +46,32 @@ struct reserve *directory_reserve(const struct directory *d);
 /* Returns the index of the worker that has @name, or DIRECTORY_NOBODY when no worker has it. */
 int directory_find(struct directory *d, struct slice name);
 
+/* Says for whom a name counts. */
+struct claimant {
+    const struct address *from; /* borrowed; NULL: the address is not known or has no limit */
+    const char *token;          /* the ID of the token, borrowed; NULL: as before */
+    uint64_t token_max;         /* names that the token may have; 0: no limit */
+};
+
 /* Gives @name to @worker, unless a worker has the name already. Returns 0, also when that worker is
  * @worker; ERR_TAKEN when it is another worker; ERR_LIMIT when the directory holds DIRECTORY_MAX
- * names; or ERR_ABUSE when the address @from holds the most names that an address may.
+ * names; ERR_ABUSE when the address of @by holds the most names that an address may; or ERR_DENIED
+ * when the token of @by does. @by NULL is a claimant that nothing is known of.
  *
- * The name counts for the address @from until directory_release, also when its owner moves to
- * another address: otherwise an address could get rid of its names and ask for more. @from is NULL
- * when the address is not known or has no limit. A name that counts for no address yet, as a name
- * from the names file, counts for the first address that claims it again; that claim is not refused
- * with ERR_ABUSE. */
+ * The name counts for the address until directory_release, also when its owner moves to another
+ * address: otherwise an address could get rid of its names and ask for more. A name that counts for
+ * no address yet, as a name from the names file, counts for the first address that claims it again;
+ * that claim is not refused with ERR_ABUSE. The name counts for the token that has claimed it
+ * last. */
 int directory_claim(struct directory *d, struct slice name, int worker,
-                    const struct address *from) MUSTCHECK;
+                    const struct claimant *by) MUSTCHECK;
 
 /* Removes @name, if the directory has it. */
 void directory_release(struct directory *d, struct slice name);
 
-/* Sets the line @h that the names file gets for a claimed name. If @remember is false, the file
- * leaves the name out, since its client will not come back. */
+/* Sets the line @h that the names file gets for a claimed name, which counts for the token of @h
+ * from now on. If @remember is false, the file leaves the name out, since its client will not come
+ * back. */
 void directory_note(struct directory *d, const struct held_name *h, bool remember);
 
 /* Appends the content of the names file to @to. Returns 0, or ERR_LIMIT when the content does not

@@ -12,7 +12,8 @@ int held_name_print(struct buf *to, const struct held_name *h)
     CHECK_THAT(label_valid(slice_str(h->name))); /* or the line could not be read again */
     CHECK_THAT(h->until >= 0);
     owner_text(h->owner, owner);
-    return buf_printf(to, "%s %s %lld %d\n", h->name, owner, (long long)h->until, h->asked);
+    return buf_printf(to, "%s %s %lld %d %lld %s\n", h->name, owner, (long long)h->until, h->asked,
+                      (long long)h->rev, h->token[0] ? h->token : "-");
 }
 
 static struct slice take_word(struct slice *line)
@@ -23,17 +24,32 @@ static struct slice take_word(struct slice *line)
     return word;
 }
 
+/* Reads the words that older versions did not write. */
+static int parse_rest(struct slice line, struct held_name *out)
+{
+    uint64_t rev = 0;
+    struct slice word = take_word(&line), token = take_word(&line);
+    bool none = slice_eq(token, SLICE("-"));
+    if (line.len > 0 || slice_to_u64(word, INT64_MAX, &rev) < 0 ||
+        (!none && !token_id_valid(token)))
+        return ERR_SYNTAX;
+    out->rev = (int64_t)rev;
+    if (!none)
+        memcpy(out->token, token.ptr, token.len);
+    return 0;
+}
+
 int held_name_parse(struct slice line, struct held_name *out)
 {
     struct slice name = take_word(&line), owner = take_word(&line);
     struct slice until = take_word(&line), asked = take_word(&line);
     uint64_t seconds = 0, flag = 0;
     *out = (struct held_name){0};
-    if (line.len > 0 || !label_valid(name) || owner_parse(owner, out->owner) < 0 ||
+    if (!label_valid(name) || owner_parse(owner, out->owner) < 0 ||
         slice_to_u64(until, INT64_MAX, &seconds) < 0 || slice_to_u64(asked, 1, &flag) < 0)
         return ERR_SYNTAX;
     memcpy(out->name, name.ptr, name.len);
     out->until = (int64_t)seconds;
     out->asked = flag == 1;
-    return 0;
+    return line.len > 0 ? parse_rest(line, out) : 0;
 }

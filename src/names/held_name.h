@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* held_name.h - prints and reads a line of the names file. The line stands for one name that an
- * owner holds: `name owner-in-hex until asked`. protocol.md#names-file */
+ * owner holds: `name owner-in-hex until asked rev token`. protocol.md#names-file */
 #ifndef SRC_NAMES_HELD_NAME_H
 #define SRC_NAMES_HELD_NAME_H
 
 #include "h2mux/base/buf.h"
 #include "src/http/route.h"
 #include "src/names/owner.h"
+#include "src/names/token.h"
 
 struct held_name {
     char name[NAME_MAX_LEN + 1];
@@ -17,13 +18,16 @@ struct held_name {
     int64_t until;
 
     bool asked; /* the client asked for this name; false: the name is random */
+
+    int64_t rev;                  /* of the newest ticket of the name (ticket.h) */
+    char token[TOKEN_ID_MAX + 1]; /* the ID of the token that it is held by; empty: none */
 };
 
 /* Appends the line of @h to @to. Returns 0, or ERR_LIMIT when the line does not fit. */
 int held_name_print(struct buf *to, const struct held_name *h) MUSTCHECK;
 
-/* Reads a line, without its line feed, into @out. Returns 0, or ERR_SYNTAX when the line is
- * malformed. */
+/* Reads a line, without its line feed, into @out; one of an older version ends behind `asked`.
+ * Returns 0, or ERR_SYNTAX when the line is malformed. */
 int held_name_parse(struct slice line, struct held_name *out) MUSTCHECK;
 
 #endif

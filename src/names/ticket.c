@@ -15,7 +15,11 @@
 #include "src/names/base64url.h"
 #include "src/names/keyring.h"
 
-enum { VERSION = 1, EXACT_BITS = 53 /* JSON keeps integers of up to 53 bits exact */ };
+enum {
+    VERSION = 1,
+    EXACT_BITS = 53, /* JSON keeps integers of up to 53 bits exact */
+    NEEDED = 0x7f    /* bits of the claims that no ticket lacks; rev and tok may be missing */
+};
 _Static_assert((int)TICKET_MAX <= (int)BASE64URL_MAX, "a ticket's parts can be decoded");
 
 /* ---- signing */
@@ -32,6 +36,10 @@ static char *claims_print(const char *key_id, struct slice domain, const struct 
     cJSON_AddStringToObject(json, "owner", owner);
     cJSON_AddNumberToObject(json, "since", (double)t->since);
     cJSON_AddNumberToObject(json, "exp", (double)t->exp);
+    if (t->rev > 0)
+        cJSON_AddNumberToObject(json, "rev", (double)t->rev);
+    if (t->tok[0])
+        cJSON_AddStringToObject(json, "tok", t->tok);
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     free(dom);
@@ -87,6 +95,15 @@ static bool claim_name(const cJSON *item, struct ticket *t)
     return true;
 }
 
+static bool claim_token(const cJSON *item, struct ticket *t)
+{
+    struct slice id = slice_str(cJSON_GetStringValue(item));
+    if (!token_id_valid(id))
+        return false;
+    memcpy(t->tok, id.ptr, id.len + 1);
+    return true;
+}
+
 static bool claim_is(const cJSON *item, struct slice text)
 {
     return cJSON_IsString(item) && slice_eq(slice_str(item->valuestring), text);
@@ -102,7 +119,8 @@ struct expected {
 static bool claim_read(const cJSON *item, const struct expected *e, struct ticket *t,
                        unsigned *seen)
 {
-    static const char *const names[] = {"v", "kid", "dom", "name", "owner", "since", "exp"};
+    static const char *const names[] = {"v",     "kid", "dom", "name", "owner",
+                                        "since", "exp", "rev", "tok"};
     size_t i = 0;
     while (i < sizeof names / sizeof names[0] && strcmp(names[i], item->string) != 0)
         i++;
@@ -124,8 +142,12 @@ static bool claim_read(const cJSON *item, const struct expected *e, struct ticke
         return claim_time(item, &t->since);
     case 6:
         return claim_time(item, &t->exp);
+    case 7:
+        return claim_time(item, &t->rev) && t->rev > 0;
+    case 8:
+        return claim_token(item, t);
     default:
-        return false; /* also tok and pol */
+        return false; /* also pol */
     }
 }
 
@@ -139,7 +161,7 @@ static int claims_parse(struct slice claims, const struct expected *e, struct ti
     for (const cJSON *item = ok ? json->child : NULL; item && ok; item = item->next)
         ok = claim_read(item, e, t, &seen);
     cJSON_Delete(json);
-    return ok && seen == 0x7f ? 0 : ERR_DENIED;
+    return ok && (seen & NEEDED) == NEEDED ? 0 : ERR_DENIED;
 }
 
 /* Verifies @mac with each key, so that the time does not tell which key has signed, and fills @t

@@ -6,6 +6,7 @@
 
 #include "src/http/route.h"
 #include "src/names/owner.h"
+#include "src/names/token.h"
 
 struct keyring;
 
@@ -17,6 +18,12 @@ struct ticket {
 
     /* Wall-clock seconds: when the owner was made, and when the ticket expires. */
     int64_t since, exp;
+
+    /* When it was issued, which is later than any ticket of the name before. 0: by a version that
+     * did not say. */
+    int64_t rev;
+
+    char tok[TOKEN_ID_MAX + 1]; /* the ID of the token that it was issued for; empty: none */
 };
 
 /* Signs @t for the base domain @domain with the first key of @k, and writes the text into @out.
@@ -28,8 +35,8 @@ int ticket_sign(struct keyring *k, struct slice domain, const struct ticket *t,
 /* Verifies the ticket @text, and fills @t with its claims. The signature is compared in constant
  * time before any claim is read. Returns 0; ERR_EXPIRED, with @t filled, when the ticket is good
  * but for its time; or ERR_DENIED when the signature, the version or the domain is wrong, or when a
- * claim is missing, malformed or unknown. So a ticket with the claim `tok` or `pol` is denied,
- * since this version does not enforce these claims. */
+ * claim is missing, malformed or unknown. So a ticket with the claim `pol` is denied, since this
+ * version does not enforce that claim. */
 int ticket_verify(struct keyring *k, struct slice domain, struct slice text, int64_t now_s,
                   struct ticket *t) MUSTCHECK;
 

@@ -15,26 +15,31 @@
 enum {
     TOKEN_ID_MAX = 64,
     TOKEN_HASH_LEN = 32,
-    TOKEN_TEXT_LEN = 46, /* "op_" and 256 bits in base64url */
-    TOKEN_TEXT_MAX = 256 /* the longest text that is looked at */
+
+    /* "op_" and 256 bits in base64url */
+    TOKEN_TEXT_LEN = 46,
+
+    /* the longest text that is looked at */
+    TOKEN_TEXT_MAX = 256
 };
 
+/* Slices are borrowed from the line, and empty where it does not have the option. 0: the token has
+ * no limit of its own. */
 struct token {
     char id[TOKEN_ID_MAX + 1];
     bool secret; /* `hash` is set */
     uint8_t hash[TOKEN_HASH_LEN];
-    struct slice names,
-        reserve;             /* of patterns (name_pattern.h); borrowed from the line; or empty */
-    struct slice domains;    /* of hosts in lower case, with commas; likewise */
-    uint64_t max;            /* names at a time; 0: no limit of its own */
-    uint64_t links, streams; /* links of a name, streams of a link; 0: likewise */
+    struct slice names;      /* patterns (name_pattern.h) */
+    struct slice reserve;    /* likewise */
+    struct slice domains;    /* hosts in lower case, with commas */
+    uint64_t max;            /* names at a time */
+    uint64_t links, streams; /* links of a name, streams of a link */
     int64_t until;           /* wall-clock second from which it is over; 0: never */
 };
 
-/* Returns whether @id may be the ID of a token: 1 to TOKEN_ID_MAX letters, digits, '.', '_', '-'
- * and
- * '@', neither of the last two as the first. "leap" is none: a line of that word has another
- * meaning. */
+/* Returns whether @id may be the ID of a token: 1 to TOKEN_ID_MAX letters, digits and ".-_@",
+ * neither
+ * '-' nor '@' as the first. "leap" is none: a line of that word has another meaning. */
 bool token_id_valid(struct slice id);
 
 /* Reads a line, without its line end, into @out. Returns 0, or ERR_SYNTAX with static text in @why.

@@ -5,6 +5,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "h2mux/base/clock.h"
+#include "h2mux/base/err.h"
 #include "src/limits/address.h"
 #include "src/tunnels/refusal.h"
 #include "src/tunnels/registry.h"
@@ -98,6 +100,46 @@ static bool check_ticket(struct worker *w, struct call *c, struct attach *out, s
     return false;
 }
 
+/* Judges the token that the ticket was issued for. A refusal is a 401, so that the client registers
+ * again, and hears there what is wrong. */
+static bool check_token(struct worker *w, struct call *c, struct attach *out, struct answer *a)
+{
+    struct call_judge judge = server_judge(w->server);
+    enum token_verdict v = call_token(c, &judge);
+    out->token = c->token.grant;
+    if (v == TOKEN_GOOD)
+        v = tokens_permit(judge.tokens, slice_str(out->ticket.tok), slice_str(out->ticket.name),
+                          clock_wall_s());
+    if (v == TOKEN_GOOD)
+        return true;
+    return refuse(a, 401, v == TOKEN_NONE ? "token_required" : "token_revoked",
+                  "The token of the ticket is not good for this name: register again.", 0);
+}
+
+/* Returns how many links the name may have. */
+static size_t links_of(const struct worker *w, const struct attach *at)
+{
+    uint64_t own = at->token.links, most = w->server->config->limits.links;
+    return own > 0 && own < most ? own : most;
+}
+
+/* Refuses because of @err, of registry_claim. */
+static bool refuse_claim(struct answer *a, struct worker *w, const struct viewer *v, int err,
+                         unsigned retry_after)
+{
+    if (err == ERR_LIMIT)
+        refusal_full(a, FULL_RETRY_S);
+    else if (err == ERR_ABUSE)
+        refusal_too_many_names(a, w, v);
+    else if (err == ERR_DENIED)
+        refusal_too_many_of_token(a);
+    else if (err == ERR_EXPIRED)
+        refuse(a, 401, "stale", "The name has a newer ticket: register again with this one.", 0);
+    else
+        refuse(a, 409, "name_taken", "Another owner holds this name.", retry_after);
+    return false;
+}
+
 static bool check_place(struct worker *w, const struct viewer *v, struct attach *out,
                         struct answer *a)
 {
@@ -107,20 +149,16 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
     unsigned retry_after = 0;
     struct place place = attach_place(out);
     struct slice name = slice_str(out->ticket.name);
-    struct claim how = {.asked = true, .returning = true, .from = counts ? &from : NULL};
+    struct claim how = {.asked = true,
+                        .returning = true,
+                        .attaches = true,
+                        .rev = out->ticket.rev,
+                        .from = counts ? &from : NULL,
+                        .token = w->server->tokens ? &out->token : NULL};
     int err = registry_claim(w->registry, name, out->ticket.owner, &how, &t, &retry_after);
-    if (err == ERR_LIMIT) {
-        refusal_full(a, FULL_RETRY_S);
-        return false;
-    }
-    if (err == ERR_ABUSE) {
-        refusal_too_many_names(a, w, v);
-        return false;
-    }
     if (err < 0)
-        return refuse(a, 409, "name_taken", "Another owner holds this name.", retry_after);
-    switch (tunnel_may_join(t, &place, w->server->config->limits.links, loop_now_us(w->loop),
-                            &retry_after)) {
+        return refuse_claim(a, w, v, err, retry_after);
+    switch (tunnel_may_join(t, &place, links_of(w, out), loop_now_us(w->loop), &retry_after)) {
     case JOIN_TOO_MANY:
         return refuse(a, 429, "too_many_links", "This name has as many links as it may have.",
                       retry_after);
@@ -141,7 +179,8 @@ bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct a
         return refuse(refusal, 503, "draining", "The server is stopping.", 2);
     return check_head(c, head_bytes, refusal) &&
            check_instance(&c->m->fields, w->server->config->limits.links, out, refusal) &&
-           check_ticket(w, c, out, refusal) && check_place(w, c->viewer, out, refusal);
+           check_ticket(w, c, out, refusal) && check_token(w, c, out, refusal) &&
+           check_place(w, c->viewer, out, refusal);
 }
 
 struct place attach_place(const struct attach *at)

@@ -16,6 +16,7 @@ struct attach {
     unsigned slot;                   /* Oneport-Link */
     bool pool;                       /* Oneport-Pool */
     bool asks_who;                   /* Oneport-Viewer-Connection */
+    struct token_grant token;        /* of the ticket's token */
 };
 
 /* Judges the attach call @c, whose viewer is set and whose head had @head_bytes. Returns true and

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/clock.h"
 #include "h2mux/base/log.h"
+#include "src/names/tokens.h"
 #include "src/tunnels/registry.h"
 
 enum {
@@ -59,6 +61,14 @@ static struct line_rate known_line(const struct worker *w, const struct ticket *
     return tunnel ? lines_find(&tunnel->lines, p) : (struct line_rate){0};
 }
 
+/* Returns how many streams the token of the ticket permits. */
+static uint64_t streams_of(const struct server *s, const struct ticket *t)
+{
+    struct token_grant g;
+    enum token_verdict v = tokens_look(s->tokens, slice_str(t->tok), clock_wall_s(), &g);
+    return v == TOKEN_GOOD ? g.streams : 0; /* another verdict was given at attach */
+}
+
 struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t,
                       const struct place *p)
 {
@@ -85,6 +95,8 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     backend_init(&l->backend, &link_backend, p, loop_now_us(w->loop));
     snprintf(l->name, sizeof l->name, "%s", t->name);
     memcpy(l->owner_id, t->owner, OWNER_LEN);
+    memcpy(l->token, t->tok, sizeof l->token);
+    l->streams_max = streams_of(w->server, t);
     l->viewers = shares_new(c->limits.streams);
     task_init(&l->wake, run_wake, l);
     list_push(&w->links, &l->in_worker);
@@ -176,6 +188,12 @@ static void turn_away(struct link *l, struct slice debug)
         LOG(WARN, "link_too_late", LOG_STR("name", l->name), LOG_U("slot", l->backend.slot),
             LOG_S("reason", debug), LOG_U("suppressed", suppressed));
     h2_session_goaway(l->session, debug);
+    link_close(l, 0);
+}
+
+void link_revoke(struct link *l)
+{
+    h2_session_goaway(l->session, SLICE("name_lost"));
     link_close(l, 0);
 }
 
@@ -316,6 +334,8 @@ static uint64_t stream_limit(const struct link *l)
 {
     uint64_t limit = l->worker->server->config->limits.streams;
     uint32_t peer = h2_session_peer_limit(l->session);
+    if (l->streams_max > 0 && l->streams_max < limit)
+        limit = l->streams_max;
     return peer < limit ? peer : limit;
 }
 

@@ -34,8 +34,10 @@ struct link {
     enum link_state state;
     char name[NAME_MAX_LEN + 1];
     uint8_t owner_id[OWNER_LEN];
-    bool goodbye;      /* the client sent GOAWAY: it leaves for good */
-    size_t websockets; /* open streams that are WebSockets */
+    char token[TOKEN_ID_MAX + 1]; /* of its ticket; empty: none */
+    uint64_t streams_max;         /* that the token permits; 0: no limit of its own */
+    bool goodbye;                 /* the client sent GOAWAY: it leaves for good */
+    size_t websockets;            /* open streams that are WebSockets */
 
     struct shares *viewers; /* owned: the streams of viewers, none of which is idle */
     uint64_t up_us;         /* monotonic: when it joined its tunnel */
@@ -55,6 +57,10 @@ void link_drain(struct link *l);
 
 /* Sends a PING at once, since the machine has slept. */
 void link_wake(struct link *l);
+
+/* Sends GOAWAY with the debug text "name_lost" and ends the link at once, because its token is not
+ * good any more. */
+void link_revoke(struct link *l);
 
 /* Sends GOAWAY with @h2_code and ends the link at once. Its open streams break. */
 void link_close(struct link *l, uint32_t h2_code);

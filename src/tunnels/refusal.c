@@ -20,15 +20,62 @@ static void refuse_address(struct answer *a, struct worker *w, const struct view
     answer_refusal(a, 429, error, message, retry_after_s);
 }
 
+/* Refuses a forged secret, unless the quota of the address is used up. */
+static void refuse_forged(struct answer *a, struct worker *w, const struct viewer *v,
+                          const char *error, const char *message)
+{
+    unsigned wait_s = quota_take_bad_ticket(w->server->quota, v, loop_now_us(w->loop));
+    if (wait_s == 0)
+        answer_refusal(a, 403, error, message, 0);
+    else
+        refuse_address(a, w, v, "too_many_bad_tickets",
+                       "Your address has come with bad tickets or tokens too often: wait a little.",
+                       wait_s);
+}
+
 void refusal_bad_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
                         const char *message)
 {
-    unsigned wait_s = forged ? quota_take_bad_ticket(w->server->quota, v, loop_now_us(w->loop)) : 0;
-    if (wait_s == 0)
-        answer_refusal(a, 403, "bad_ticket", message, 0);
+    if (forged)
+        refuse_forged(a, w, v, "bad_ticket", message);
     else
-        refuse_address(a, w, v, "too_many_bad_tickets",
-                       "Your address has come with bad tickets too often: wait a little.", wait_s);
+        answer_refusal(a, 403, "bad_ticket", message, 0);
+}
+
+void refusal_token(struct answer *a, struct worker *w, const struct viewer *v,
+                   enum token_verdict verdict)
+{
+    switch (verdict) {
+    case TOKEN_GOOD:
+    case TOKEN_NONE:
+        answer_refusal(a, 401, "token_required",
+                       "This server wants a token: ask its operator for one, and give it to "
+                       "oneport by --token-file or `oneport login`.",
+                       0);
+        break;
+    case TOKEN_UNKNOWN:
+        refuse_forged(a, w, v, "bad_token",
+                      "The token is not one of this server, or not any more.");
+        break;
+    case TOKEN_OVER:
+        answer_refusal(a, 403, "token_expired", "The time of the token is over.", 0);
+        break;
+    case TOKEN_NAME:
+        answer_refusal(a, 403, "name_not_permitted", "The token does not permit this name.", 0);
+        break;
+    case TOKEN_RESERVED:
+        answer_refusal(a, 403, "name_not_permitted", "The name is kept for another token.", 0);
+        break;
+    case TOKEN_DOMAIN:
+        answer_refusal(a, 403, "domain_not_permitted", "The token does not permit this domain.", 0);
+        break;
+    }
+}
+
+void refusal_too_many_of_token(struct answer *a)
+{
+    answer_refusal(a, 429, "too_many_names", "Your token holds as many names as it may.",
+                   NAMES_RETRY_S);
 }
 
 void refusal_name_taken(struct answer *a, unsigned retry_after_s)

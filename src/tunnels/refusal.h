@@ -7,6 +7,7 @@
 
 #include "src/http/answer.h"
 #include "src/http/trust.h"
+#include "src/names/tokens.h"
 #include "src/worker/worker.h"
 
 /* Refuses a bad ticket with 403 and @message. If @forged is set, the ticket has not merely expired,
@@ -14,6 +15,14 @@
  * 429. */
 void refusal_bad_ticket(struct answer *a, struct worker *w, const struct viewer *v, bool forged,
                         const char *message);
+
+/* Refuses a register call because of its token: 401 `token_required`, or 403. TOKEN_UNKNOWN counts
+ * against the viewer's address as a forged ticket does. @verdict is not TOKEN_GOOD. */
+void refusal_token(struct answer *a, struct worker *w, const struct viewer *v,
+                   enum token_verdict verdict);
+
+/* Refuses, with 429, a new name for a token that holds as many as it may. */
+void refusal_too_many_of_token(struct answer *a);
 
 /* Refuses, with 409, a name that another owner holds or has reserved, and says until when: for
  * @retry_after_s seconds, if the name does not come back before. */

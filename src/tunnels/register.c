@@ -15,7 +15,14 @@
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
 
-enum { URL_MAX = 512, REGISTER_RETRY_S = 60, HTTP_PORT = 80, HTTPS_PORT = 443, RANDOM_TRIES = 3 };
+enum {
+    URL_MAX = 512,
+    REGISTER_RETRY_S = 60,
+    HTTP_PORT = 80,
+    HTTPS_PORT = 443,
+    RANDOM_TRIES = 3,
+    PERMITTED_TRIES = 64
+};
 
 /* Holds the name that a call asks for, and later the name and the tunnel that the call gets. */
 struct wish {
@@ -24,8 +31,9 @@ struct wish {
     bool keep;    /* the client keeps its ticket in a file */
     bool renewal; /* the call has a good ticket for this name */
     struct ticket ticket;
-    const struct viewer *viewer; /* borrowed from the call */
-    struct tunnel *tunnel;       /* borrowed from the registry for the call */
+    const struct viewer *viewer;     /* borrowed from the call */
+    const struct token_grant *token; /* borrowed from the call; NULL: no tokens */
+    struct tunnel *tunnel;           /* borrowed from the registry for the call */
 };
 
 /* ---- what was asked */
@@ -111,20 +119,40 @@ static int claim(struct wish *w, const struct worker *worker, bool asked, unsign
 {
     struct address from;
     bool counts = address_of_viewer(w->viewer, &from);
-    struct claim how = {.asked = asked, .returning = w->renewal, .from = counts ? &from : NULL};
+    struct claim how = {
+        .asked = asked, .returning = w->renewal, .from = counts ? &from : NULL, .token = w->token};
     return registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, &how, &w->tunnel,
                           retry_after_s);
 }
 
+/* Draws a random name that the token permits. Returns 0; ERR_LIMIT when there is none; or ERR_CERT
+ * when the token permits no random name. */
+static int draw_permitted(struct wish *w, const struct server *s)
+{
+    char word[NAME_MAX_LEN + 1];
+    struct slice id = slice_str(w->ticket.tok);
+    int err = ERR_OK;
+    for (int i = 0; i < PERMITTED_TRIES && err == 0; i++) {
+        err = label_random(is_held, s->directory, word);
+        if (err == 0 && tokens_fit(s->tokens, id, slice_str(word), w->name) < 0)
+            return ERR_CERT;
+        struct slice name = slice_str(w->name);
+        if (err == 0 && label_valid(name) && !is_held(name, s->directory) &&
+            tokens_permit(s->tokens, id, name, clock_wall_s()) == TOKEN_GOOD)
+            return 0;
+    }
+    return err < 0 ? err : ERR_LIMIT;
+}
+
 /* Draws a random name and claims it. Draws again, RANDOM_TRIES times in all, when another worker
- * has taken the name before the claim. Returns 0, or the error of label_random or
+ * has taken the name before the claim. Returns 0, or the error of draw_permitted or
  * registry_claim. */
 static int draw_name(struct wish *w, const struct worker *worker)
 {
     unsigned ignored;
     int err = ERR_OK;
     for (int i = 0; i < RANDOM_TRIES && err == 0; i++) {
-        err = label_random(is_held, worker->server->directory, w->name);
+        err = draw_permitted(w, worker->server);
         if (err == 0)
             err = claim(w, worker, false, &ignored);
         if (err != ERR_TAKEN)
@@ -227,23 +255,32 @@ void register_host(const struct server *s, const struct call *c, char out[static
 
 /* ---- the answer */
 
-static void add_limits(cJSON *json, const struct config *config)
+static double lower(uint64_t own, uint64_t most)
 {
+    return (double)(own > 0 && own < most ? own : most);
+}
+
+static void add_limits(cJSON *json, const struct config *config, const struct token_grant *token)
+{
+    static const struct token_grant none = {.max = 0};
     cJSON *limits = cJSON_AddObjectToObject(json, "limits");
-    cJSON_AddNumberToObject(limits, "streams", (double)config->limits.streams);
-    cJSON_AddNumberToObject(limits, "links", (double)config->limits.links);
+    token = token ? token : &none;
+    cJSON_AddNumberToObject(limits, "streams", lower(token->streams, config->limits.streams));
+    cJSON_AddNumberToObject(limits, "links", lower(token->links, config->limits.links));
     cJSON_AddNumberToObject(limits, "hold_ms", (double)config->names.hold_ms);
 }
 
 /* Adds the ticket, its expiry, the attach URL and the limits to the answer of a secure call.
  * Returns 0, or the error of ticket_sign. */
-static int add_ticket(cJSON *json, const struct server *s, struct wish *w,
+static int add_ticket(cJSON *json, const struct worker *worker, struct wish *w,
                       const struct base_url *attach)
 {
+    const struct server *s = worker->server;
     char text[TICKET_MAX], url[URL_MAX], path[sizeof "/tunnel/" + NAME_MAX_LEN];
     char expires[CLOCK_ISO_MAX];
     memcpy(w->ticket.name, w->name, sizeof w->name);
     w->ticket.exp = clock_wall_s() + (int64_t)(s->config->names.ticket_life_ms / 1000);
+    w->ticket.rev = registry_issue(worker->registry, w->tunnel);
     int err = ticket_sign(s->keyring, slice_str(s->config->domain), &w->ticket, text);
     if (err < 0)
         return err;
@@ -253,7 +290,7 @@ static int add_ticket(cJSON *json, const struct server *s, struct wish *w,
     cJSON_AddStringToObject(json, "ticket", text);
     cJSON_AddStringToObject(json, "attach", url);
     cJSON_AddStringToObject(json, "expires", expires);
-    add_limits(json, s->config);
+    add_limits(json, s->config, w->token);
     return 0;
 }
 
@@ -269,7 +306,7 @@ static int answer_claimed(const struct worker *worker, const struct call *c, str
     cJSON_AddStringToObject(json, "url", url);
     cJSON_AddNumberToObject(json, "port", attach.port);
     cJSON_AddNumberToObject(json, "max_conn_count", (double)s->config->localtunnel.max_sockets);
-    int err = c->secure ? add_ticket(json, s, w, &attach) : 0;
+    int err = c->secure ? add_ticket(json, worker, w, &attach) : 0;
     if (err < 0) {
         cJSON_Delete(json);
         return err;
@@ -286,8 +323,21 @@ static void log_registered(struct worker *w, const struct call *c, const struct 
     uint64_t suppressed;
     if (worker_may_log(w, WORKER_REGISTERED, &suppressed))
         LOG(INFO, "registered", LOG_STR("name", wish->name), LOG_STR("viewer", c->viewer->address),
-            LOG_B("renewal", wish->renewal), LOG_B("asked", wish->tunnel->asked),
-            LOG_B("secure", c->secure), LOG_U("suppressed", suppressed));
+            LOG_STR("token", wish->token ? wish->token->id : "-"), LOG_B("renewal", wish->renewal),
+            LOG_B("asked", wish->tunnel->asked), LOG_B("secure", c->secure),
+            LOG_U("suppressed", suppressed));
+}
+
+/* Logs who was refused what, and why. */
+static void log_refused(struct worker *w, const struct call *c, const struct answer *a)
+{
+    uint64_t suppressed;
+    const char *id = c->token.grant.id;
+    if (worker_may_log(w, WORKER_REGISTER_REFUSED, &suppressed))
+        LOG(INFO, "register_refused", LOG_S("name", c->route.builtin.name),
+            LOG_STR("viewer", c->viewer->address), LOG_STR("token", id[0] ? id : "-"),
+            LOG_I("status", a->head.status), LOG_STR("reason", a->error ? a->error : "-"),
+            LOG_U("suppressed", suppressed));
 }
 
 static void answer_error(struct answer *a, struct worker *w, const struct viewer *v, int err,
@@ -299,48 +349,88 @@ static void answer_error(struct answer *a, struct worker *w, const struct viewer
         refusal_full(a, REGISTER_RETRY_S);
     else if (err == ERR_ABUSE)
         refusal_too_many_names(a, w, v);
+    else if (err == ERR_DENIED)
+        refusal_too_many_of_token(a);
+    else if (err == ERR_CERT)
+        refusal_token(a, w, v, TOKEN_NAME);
     else if (err == ERR_AGAIN)
         refusal_too_many_registers(a, w, v, retry_after_s);
     else
         answer_refusal(a, 500, "internal", "The server could not make a ticket.", 0);
 }
 
+/* Judges whether the call may be made at all. Returns false after a refusal. */
+static bool may_call(const struct worker *w, struct call *c, struct answer *a)
+{
+    struct call_judge judge = server_judge(w->server);
+    if (!c->secure && carries_secret(c)) {
+        answer_refusal(a, 403, "tls_required", "Tokens and tickets are accepted over TLS only.", 0);
+        return false;
+    }
+    /* No page can know a token. */
+    if (page_call(c->m, c->viewer->https) &&
+        (!judge.tokens || call_token(c, &judge) != TOKEN_GOOD)) {
+        answer_refusal(a, 403, "not_for_pages", "Programs register names; a web page may not.", 0);
+        return false;
+    }
+    if (w->server->draining) {
+        answer_refusal(a, 503, "draining", "This server is about to restart.", 2);
+        return false;
+    }
+    return true;
+}
+
+/* Judges the token, with the name that the call asks for. Returns false after a refusal. */
+static bool take_token(struct wish *wish, struct worker *w, struct call *c, struct answer *a)
+{
+    struct call_judge judge = server_judge(w->server);
+    struct slice name = slice_str(wish->name);
+    enum token_verdict v = call_token(c, &judge);
+    if (v == TOKEN_GOOD && name.len > 0)
+        v = tokens_permit(judge.tokens, slice_str(c->token.grant.id), name, clock_wall_s());
+    if (v != TOKEN_GOOD) {
+        refusal_token(a, w, c->viewer, v);
+        return false;
+    }
+    if (judge.tokens)
+        wish->token = &c->token.grant;
+    memcpy(wish->ticket.tok, c->token.grant.id, sizeof wish->ticket.tok);
+    return true;
+}
+
+/* Gives a name, or refuses. Returns whether a name was given. */
+static bool give(struct worker *w, struct call *c, struct wish *wish, struct answer *a)
+{
+    unsigned retry_after_s = 0;
+    bool forged = false;
+    const char *fault = wish_name(wish, c->route.builtin.name);
+    if (fault) {
+        answer_refusal(a, 403, "invalid_name", fault, 0);
+        return false;
+    }
+    if (!wish_ticket(wish, c, w, &forged)) {
+        refusal_bad_ticket(a, w, c->viewer, forged,
+                           "The ticket is not for this name on this server.");
+        return false;
+    }
+    if (!take_token(wish, w, c, a))
+        return false;
+    int err = claim_name(wish, w, &retry_after_s);
+    if (err == 0)
+        err = answer_claimed(w, c, wish, a);
+    if (err < 0)
+        answer_error(a, w, c->viewer, err, retry_after_s);
+    return err == 0;
+}
+
 void register_answer(struct worker *w, struct call *c, struct answer *a)
 {
-    const struct server *s = w->server;
     struct wish wish = {.exact = slice_eq(field(c, "oneport-exact"), SLICE("?1")),
                         .keep = slice_eq(field(c, "oneport-keep"), SLICE("?1")),
                         .viewer = c->viewer};
-    unsigned retry_after_s = 0;
-    bool forged = false;
     stat_add(&w->stats.register_calls, 1);
-    if (page_call(c->m, c->viewer->https)) {
-        answer_refusal(a, 403, "not_for_pages", "Programs register names; a web page may not.", 0);
-        return;
-    }
-    if (!c->secure && carries_secret(c)) {
-        answer_refusal(a, 403, "tls_required", "Tokens and tickets are accepted over TLS only.", 0);
-        return;
-    }
-    if (s->draining) {
-        answer_refusal(a, 503, "draining", "This server is about to restart.", 2);
-        return;
-    }
-    const char *fault = wish_name(&wish, c->route.builtin.name);
-    if (fault) {
-        answer_refusal(a, 403, "invalid_name", fault, 0);
-        return;
-    }
-    if (!wish_ticket(&wish, c, w, &forged)) {
-        refusal_bad_ticket(a, w, c->viewer, forged,
-                           "The ticket is not for this name on this server.");
-        return;
-    }
-    int err = claim_name(&wish, w, &retry_after_s);
-    if (err == 0)
-        err = answer_claimed(w, c, &wish, a);
-    if (err == 0)
+    if (may_call(w, c, a) && give(w, c, &wish, a))
         log_registered(w, c, &wish);
     else
-        answer_error(a, w, c->viewer, err, retry_after_s);
+        log_refused(w, c, a);
 }

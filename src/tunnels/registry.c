@@ -63,8 +63,9 @@ static void note(void *registry, struct tunnel *t)
     struct registry *r = registry;
     keep_note(&t->keep, directory_reserve(r->directory), slice_str(t->name), t->owner_id,
               t->state == TUNNEL_LIVE);
-    struct held_name h = {.until = tunnel_until(t, clock_now_us(), clock_wall_s()),
-                          .asked = t->asked};
+    struct held_name h = {
+        .until = tunnel_until(t, clock_now_us(), clock_wall_s()), .asked = t->asked, .rev = t->rev};
+    memcpy(h.token, t->token, sizeof h.token);
     memcpy(h.name, t->name, sizeof h.name);
     memcpy(h.owner, t->owner_id, sizeof h.owner);
     if (CHECKING)
@@ -106,6 +107,8 @@ void registry_adopt(struct registry *r, const struct held_name *h)
     commons_hold(w->server->names, w, &t->holder, &t->seat);
     tunnel_hold(t, TUNNEL_GRACED, left_ms);
     tunnel_was_live(t, (most_ms - left_ms) * 1000);
+    t->rev = h->rev;
+    memcpy(t->token, h->token, sizeof t->token);
     note(r, t);
 }
 
@@ -225,7 +228,10 @@ static int find_or_add(struct registry *r, struct slice name, const uint8_t owne
                        const struct claim *how, struct tunnel **out)
 {
     struct tunnel *t = registry_find(r, name);
-    int err = directory_claim(r->directory, name, r->worker, how->from);
+    struct claimant by = {.from = how->from,
+                          .token = how->token ? how->token->id : NULL,
+                          .token_max = how->token ? how->token->max : 0};
+    int err = directory_claim(r->directory, name, r->worker, &by);
     if (err < 0)
         return err;
     if (!t) {
@@ -264,6 +270,8 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
     }
     if (!t && is_reserved(r, name, owner, retry_after_s))
         return ERR_TAKEN;
+    if (t && how->attaches && how->rev < t->rev)
+        return ERR_EXPIRED;
     int err = find_or_add(r, name, owner, how, &t);
     if (err < 0)
         return err;
@@ -272,9 +280,21 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
         tunnel_hold(t, t->state, r->config->names.pending_ms);
     t->left_for_good = false; /* the client is back, and will attach */
     keep_called(&t->keep, how->from);
+    if (how->token)
+        memcpy(t->token, how->token->id, sizeof t->token);
+    if (how->attaches)
+        t->rev = how->rev;
     note(r, t);
     *out = t;
     return 0;
+}
+
+int64_t registry_issue(struct registry *r, struct tunnel *t)
+{
+    int64_t now = clock_wall_s();
+    t->rev = t->rev > now ? t->rev : now;
+    note(r, t);
+    return t->rev;
 }
 
 void registry_keep(struct registry *r, struct tunnel *t)

@@ -19,6 +19,7 @@
 #include "h2mux/io/loop.h"
 #include "src/names/directory.h"
 #include "src/names/ticket.h"
+#include "src/names/tokens.h"
 #include "src/worker/config.h"
 
 struct commons;
@@ -50,8 +51,16 @@ struct claim {
     bool asked;     /* the client asked for the name; otherwise it is random */
     bool returning; /* the owner has a ticket for the name, so there is room for it */
 
+    bool attaches; /* by a ticket, whose time is `rev` */
+
     /* Borrowed: a new name counts against this address. NULL: against nobody. */
     const struct address *from;
+
+    /* Borrowed: what the token permits by which the name is claimed. NULL: the name stays as it
+     * is. */
+    const struct token_grant *token;
+
+    int64_t rev; /* the time of the ticket to attach with */
 };
 
 /* Holds @name for @owner. A tunnel that is not LIVE is held for --name-pending at least, from now
@@ -60,11 +69,16 @@ struct claim {
  * Returns 0 and sets @out to the tunnel that the owner has already or to a new PENDING tunnel.
  * Returns ERR_TAKEN when another owner or another worker holds the name, or when it is reserved for
  * another owner; ERR_LIMIT when the process has no place for a name more (http-rules.md#pools); or
- * ERR_ABUSE when the address holds the most names that an address may. For ERR_TAKEN,
- * @retry_after_s gets the longest time in seconds for which the name is held or reserved, or 0 when
- * that time is not known, because the name is LIVE or on another worker. */
+ * ERR_ABUSE when the address holds the most names that an address may; ERR_DENIED when the token
+ * does; or ERR_EXPIRED when the ticket to attach with is older than the newest one of the name. For
+ * ERR_TAKEN, @retry_after_s gets the longest time in seconds for which the name is held or
+ * reserved, or 0 when that time is not known, because the name is LIVE or on another worker. */
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
                    const struct claim *how, struct tunnel **out, unsigned *retry_after_s) MUSTCHECK;
+
+/* Returns the time of a new ticket for @t: now, but never before that of an older ticket. Older
+ * tickets do not attach from then on. */
+int64_t registry_issue(struct registry *r, struct tunnel *t) MUSTCHECK;
 
 /* Notes that the owner of @t keeps its ticket in a file, so that the name is reserved for it when
  * it is away. */

@@ -20,6 +20,7 @@
 #include "h2mux/io/loop.h"
 #include "src/http/route.h"
 #include "src/names/owner.h"
+#include "src/names/token.h"
 #include "src/tunnels/backend.h"
 #include "src/tunnels/keep.h"
 #include "src/tunnels/lines.h"
@@ -62,6 +63,9 @@ struct tunnel {
     bool left_for_good;
 
     struct keep keep; /* whether the owner keeps the ticket */
+
+    int64_t rev;                  /* of the newest ticket (ticket.h), as far as is known */
+    char token[TOKEN_ID_MAX + 1]; /* the ID of the token that has claimed it; empty: none */
 
     struct lines lines; /* what the lines of its links carry */
 

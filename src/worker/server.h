@@ -23,6 +23,7 @@ struct names_file;
 struct pages;
 struct quota;
 struct store;
+struct tokens;
 struct worker;
 
 struct server {
@@ -32,6 +33,7 @@ struct server {
     struct store *store;         /* the state directory; only the thread of names_file writes */
     struct keyring *keyring;     /* borrowed from the store; has a lock */
     struct directory *directory; /* has a lock */
+    struct tokens *tokens;       /* of --tokens; has a lock; NULL: everybody may share */
     struct trust *trust;
     struct pages *pages;           /* of --pages; NULL: none */
     struct commons *handshakes;    /* those under way; has a lock */
@@ -56,10 +58,10 @@ struct server {
     _Atomic unsigned running;  /* the number of workers whose loop has not ended */
 };
 
-/* Returns the keys and the domain of the server, for call_ticket. */
+/* Returns the keys, the domain and the tokens of the server, for call_ticket and call_token. */
 static inline struct call_judge server_judge(const struct server *s)
 {
-    return (struct call_judge){s->keyring, slice_str(s->config->domain)};
+    return (struct call_judge){s->keyring, slice_str(s->config->domain), s->tokens};
 }
 
 #endif

@@ -23,6 +23,7 @@ struct address_buckets;
 struct mailbox;
 struct memory_alarm;
 struct registry;
+struct revoke;
 
 enum { WORKER_EXCHANGE_EVENTS = 6 };
 
@@ -35,6 +36,8 @@ enum worker_event {
     WORKER_NAME_FREE,
     WORKER_TAKEN_OVER,
     WORKER_ATTACH_REFUSED, /* from here on: something is wrong */
+    WORKER_REGISTER_REFUSED,
+    WORKER_LINK_REVOKED,
     WORKER_LINK_TOO_LATE,
     WORKER_TUNNEL_ABUSE,
     WORKER_COOKIE_CONFINED,
@@ -61,6 +64,7 @@ struct worker {
     struct abuse *abuse;              /* the limit of aborts */
     struct address_buckets *requests; /* the limit of --viewer-rate; NULL: no limit */
     struct memory_alarm *alarm;       /* of worker 0; NULL: another one */
+    struct revoke *revoke;            /* ends links without a good token; NULL: no tokens */
 
     /* The objects that live on the worker. Each object is in one list, and takes itself off that
      * list. */

@@ -47,7 +47,8 @@ static void verify(struct keyring *k, struct slice text)
         return;
     assert(ticket_verify(k, SLICE("example.com"), slice_str(signed_anew), NOW, &again) == err);
     assert(strcmp(t.name, again.name) == 0 && owner_eq(t.owner, again.owner));
-    assert(t.since == again.since && t.exp == again.exp);
+    assert(t.since == again.since && t.exp == again.exp && t.rev == again.rev);
+    assert(strcmp(t.tok, again.tok) == 0);
 }
 
 static void check_secret(struct slice content)

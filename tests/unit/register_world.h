@@ -21,6 +21,7 @@
 #include "src/names/keyring.h"
 #include "src/names/state.h"
 #include "src/names/ticket.h"
+#include "src/names/tokens.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
 
@@ -69,6 +70,7 @@ static inline int teardown(void **state)
     directory_free(x->server.directory);
     quota_free(x->server.quota);
     keyring_free(x->server.keyring);
+    tokens_free(x->server.tokens);
     loop_free(x->worker.loop);
     snprintf(command, sizeof command, "rm -rf %s", x->dir);
     free(x);
@@ -81,6 +83,7 @@ struct request {
     const char *name;
     bool remote, tls;
     const char *host, *ticket, *bearer, *exact;
+    const char *fetch_site; /* Sec-Fetch-Site, of a page's call */
     struct viewer viewer;
 };
 
@@ -100,6 +103,8 @@ static inline struct reply ask(struct fixture *x, const struct request *r)
         fields_add(&m.fields, SLICE("Oneport-Ticket"), slice_str(r->ticket));
     if (r->bearer)
         fields_add(&m.fields, SLICE("Authorization"), slice_str(r->bearer));
+    if (r->fetch_site)
+        fields_add(&m.fields, SLICE("sec-fetch-site"), slice_str(r->fetch_site));
     if (r->exact)
         fields_add(&m.fields, SLICE("oneport-exact"), slice_str(r->exact));
     struct viewer viewer = r->viewer;

@@ -111,7 +111,7 @@ static void test_route(void **state)
 static void test_long_name(void **state)
 {
     struct fixture *x = *state;
-    struct call_judge judge = {x->keyring, DOMAIN};
+    struct call_judge judge = {x->keyring, DOMAIN, NULL};
     char path[200] = "/register/";
     struct message m;
     struct call c;
@@ -125,7 +125,7 @@ static void test_long_name(void **state)
 
 static enum ticket_verdict verdict_of(struct fixture *x, const struct ask *a)
 {
-    struct call_judge judge = {x->keyring, DOMAIN};
+    struct call_judge judge = {x->keyring, DOMAIN, NULL};
     struct message m;
     struct call c;
     ask(&m, &c, a);
@@ -163,7 +163,7 @@ static void test_verdicts(void **state)
 static void test_two_tickets(void **state)
 {
     struct fixture *x = *state;
-    struct call_judge judge = {x->keyring, DOMAIN};
+    struct call_judge judge = {x->keyring, DOMAIN, NULL};
     struct message m;
     struct call c;
     ask(&m, &c, &(struct ask){.path = "/register", .ticket = x->good});
@@ -176,7 +176,7 @@ static void test_two_tickets(void **state)
 static void test_judged_once(void **state)
 {
     struct fixture *x = *state;
-    struct call_judge judge = {x->keyring, DOMAIN}, none = {NULL, DOMAIN};
+    struct call_judge judge = {x->keyring, DOMAIN, NULL}, none = {NULL, DOMAIN, NULL};
     struct message m;
     struct call c;
     ask(&m, &c, &(struct ask){.path = "/register", .ticket = x->good});
@@ -189,7 +189,7 @@ static void test_judged_once(void **state)
 static void test_home(void **state)
 {
     struct fixture *x = *state;
-    struct call_judge judge = {x->keyring, DOMAIN};
+    struct call_judge judge = {x->keyring, DOMAIN, NULL};
     const struct {
         struct ask ask;
         int want;

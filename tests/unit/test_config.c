@@ -60,7 +60,6 @@ static const struct {
     {{"--domain", "192.0.2.1"}, "--domain"},
     {{"--domain", "192.0.2.1."}, "--domain"},
     {{"-d", "x.org", "--nonsense"}, "--nonsense"},
-    {{"-d", "x.org", "--tokens", "f"}, "--tokens"},
     {{"-d", "x.org", "--links", "2"}, "--links"},
     {{"-d", "x.org", "--early-hints", "yes"}, "--early-hints"},
     {{"-d", "x.org", "--config", "/nowhere/f"}, "/nowhere/f: No such file"},

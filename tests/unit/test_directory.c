@@ -80,7 +80,7 @@ enum { EACH = 3 };
 static int claim_from(struct directory *d, const char *name, uint64_t host)
 {
     struct address from = {0, host};
-    return directory_claim(d, slice_str(name), 0, &from);
+    return directory_claim(d, slice_str(name), 0, &(struct claimant){.from = &from});
 }
 
 /* O22: each row goes on where the one before ended. The addresses are 1 and 2, and 0 stands for

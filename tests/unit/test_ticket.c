@@ -54,7 +54,8 @@ static struct keyring *keyring_make(const char *text)
 
 static struct ticket ticket_make(void)
 {
-    struct ticket t = {.name = "my-app", .since = NOW - 5, .exp = NOW + 100};
+    struct ticket t = {
+        .name = "my-app", .since = NOW - 5, .exp = NOW + 100, .rev = NOW - 1, .tok = "ann"};
     for (size_t i = 0; i < OWNER_LEN; i++)
         t.owner[i] = (uint8_t)(i * 17);
     return t;
@@ -74,6 +75,8 @@ static void test_round_trip(void **state)
     assert_memory_equal(out.owner, in.owner, OWNER_LEN);
     assert_int_equal(out.since, in.since);
     assert_int_equal(out.exp, in.exp);
+    assert_int_equal(out.rev, in.rev);
+    assert_string_equal(out.tok, in.tok);
     assert_int_equal(ticket_verify(k, DOMAIN, slice_str(text), in.exp - 1, &out), 0);
     assert_int_equal(ticket_verify(k, DOMAIN, slice_str(text), in.exp, &out), ERR_EXPIRED);
     assert_string_equal(out.name, "my-app");
@@ -179,7 +182,14 @@ static const struct {
     {"version as text", "{\"v\":\"1\",\"kid\":\"ka\"," REST "}", ERR_DENIED},
     {"another key's id", "{\"v\":1,\"kid\":\"kb\"," REST "}", ERR_DENIED},
     {"a policy", "{\"v\":1,\"kid\":\"ka\",\"pol\":{}," REST "}", ERR_DENIED},
-    {"an access token", "{\"v\":1,\"kid\":\"ka\",\"tok\":\"x\"," REST "}", ERR_DENIED},
+    {"T4 a token", "{\"v\":1,\"kid\":\"ka\",\"tok\":\"x\"," REST "}", 0},
+    {"T4 a token that is none", "{\"v\":1,\"kid\":\"ka\",\"tok\":\"a b\"," REST "}", ERR_DENIED},
+    {"T4 an empty token", "{\"v\":1,\"kid\":\"ka\",\"tok\":\"\"," REST "}", ERR_DENIED},
+    {"T4 a token twice", "{\"v\":1,\"kid\":\"ka\",\"tok\":\"x\",\"tok\":\"y\"," REST "}",
+     ERR_DENIED},
+    {"T5 a time of issue", "{\"v\":1,\"kid\":\"ka\",\"rev\":7," REST "}", 0},
+    {"T5 a time that is none", "{\"v\":1,\"kid\":\"ka\",\"rev\":0," REST "}", ERR_DENIED},
+    {"T5 a time as text", "{\"v\":1,\"kid\":\"ka\",\"rev\":\"7\"," REST "}", ERR_DENIED},
     {"an unknown claim", "{\"v\":1,\"kid\":\"ka\",\"aud\":1," REST "}", ERR_DENIED},
     {"a claim twice", "{\"v\":1,\"v\":1,\"kid\":\"ka\"," REST "}", ERR_DENIED},
     {"a claim missing", "{\"v\":1," REST "}", ERR_DENIED},

@@ -72,9 +72,10 @@ def test_a_kept_name_is_its_owners_after_the_grace(server, name):
     assert call(server, f"/register/{name}", f"Oneport-Ticket: {stranger}").status == 403
     status, took = viewer_sees(server, name)
     assert status == 503 and took < 1 * SLOW
-    assert exactly(server, name, f"Oneport-Ticket: {ticket}")[0] == 200
+    status, renewed = exactly(server, name, f"Oneport-Ticket: {ticket}")
+    assert status == 200
     wait_state(server, name, "pending")
-    link, got = attach(server, name, ticket)
+    link, got = attach(server, name, renewed["ticket"])
     assert got.status == 101
     link.close()
 
