@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/kernel.h"
 
 enum {
     SOON_MS = 100,         /* from a change to its drawing */
@@ -209,7 +210,7 @@ static void watch(struct live *l)
 struct live *live_new(const struct live_options *o)
 {
     const char *no_colour = getenv("NO_COLOR");
-    int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = kernel_reopen(STDOUT_FILENO, O_WRONLY | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return NULL;
     struct live *l = xcalloc(1, sizeof *l);

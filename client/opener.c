@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "h2mux/base/kernel.h"
 #include "h2mux/base/log.h"
 
 enum { URL_MAX = 4096 };
@@ -69,7 +70,7 @@ int opener_start(void)
     int ends[2];
     pid_t child = -1;
     signal(SIGCHLD, SIG_IGN); /* the kernel reaps children, also the process's own */
-    if (pipe2(ends, O_CLOEXEC) == 0) {
+    if (kernel_pipe(ends) == 0) {
         child = fork();
         if (child == 0) {
             close(ends[1]);

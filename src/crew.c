@@ -3,11 +3,11 @@
 #include "src/crew.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
+#include "h2mux/base/kernel.h"
 #include "h2mux/base/log.h"
 #include "src/edge/edge_h1.h"
 #include "src/edge/edge_h2.h"
@@ -47,7 +47,7 @@ static void crew_check(const struct worker *w)
 static uint64_t random_seed(void)
 {
     uint64_t seed = clock_now_us();
-    (void)!getrandom(&seed, sizeof seed, GRND_NONBLOCK);
+    kernel_random_early(&seed, sizeof seed);
     return seed;
 }
 

@@ -3,11 +3,11 @@
 #include "client/origin/dial_queue.h"
 
 #include <limits.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/kernel.h"
 
 enum { RETRY_MS = 50 };
 
@@ -100,11 +100,8 @@ void dial_queue_wake(struct dial_queue *q)
 
 bool dial_queue_has_room(const struct dial_queue *q, int n)
 {
-    int fd = eventfd(0, EFD_CLOEXEC);
-    if (fd < 0)
-        return false;
-    close(fd);
-    return q->below == 0 || fd <= q->below - n;
+    int fd = kernel_next_descriptor();
+    return fd >= 0 && (q->below == 0 || fd <= q->below - n);
 }
 
 void dial_queue_check(const struct dial_queue *q)

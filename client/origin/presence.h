@@ -15,8 +15,4 @@ enum presence {
 /* Asks the system about @a. */
 enum presence presence_of(const struct origin_address *a);
 
-/* Returns whether @line, of /proc/net/tcp or tcp6 (proc(5)), is a socket that listens on @port.
- * Pure. */
-bool presence_in_line(const char *line, uint16_t port);
-
 #endif

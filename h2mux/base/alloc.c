@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "h2mux/base/kernel.h"
+
 /* Writes "out of memory" to standard error and aborts. Uses no stdio, because stdio may need memory
  * itself. */
 static _Noreturn void die_out_of_memory(void)
@@ -38,23 +40,6 @@ void alloc_tune(void)
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 }
 
-/* Returns how many bytes of the process are resident, without the bytes mapped from files. Returns
- * 0 if the kernel gives no answer. */
-static size_t resident(void)
-{
-    char line[128] = "", *at = line;
-    FILE *statm = fopen("/proc/self/statm", "re");
-    if (!statm)
-        return 0;
-    if (!fgets(line, sizeof line, statm))
-        line[0] = '\0';
-    fclose(statm);
-    strtoul(at, &at, 10); /* skips the size of all mappings */
-    size_t pages = strtoul(at, &at, 10);
-    size_t of_files = strtoul(at, &at, 10);
-    return pages < of_files ? 0 : (pages - of_files) * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 /* Gives free memory back to the kernel if the resident memory exceeds the used memory by more than
  * a quarter plus 2 MiB. Free memory that the kernel has back already is not resident, so it does
  * not count. */
@@ -62,7 +47,7 @@ void alloc_settle(void)
 {
     struct mallinfo2 m = mallinfo2();
     size_t used = m.uordblks + m.hblkhd;
-    if (resident() > used + used / 4 + KEPT_AT_REST)
+    if (kernel_resident() > used + used / 4 + KEPT_AT_REST)
         malloc_trim(KEPT_AT_REST / 2);
 }
 

@@ -16,11 +16,6 @@ uint64_t clock_now_us(void)
     return read_us(CLOCK_MONOTONIC);
 }
 
-uint64_t clock_boot_us(void)
-{
-    return read_us(CLOCK_BOOTTIME);
-}
-
 int64_t clock_wall_s(void)
 {
     return (int64_t)time(NULL);

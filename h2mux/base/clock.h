@@ -8,9 +8,6 @@
 
 /* Returns the present time of CLOCK_MONOTONIC in microseconds. */
 uint64_t clock_now_us(void);
-/* Returns the present time of CLOCK_BOOTTIME, which goes on while the machine sleeps, in
- * microseconds. */
-uint64_t clock_boot_us(void);
 /* Returns the present wall-clock time in seconds since the epoch. */
 int64_t clock_wall_s(void);
 

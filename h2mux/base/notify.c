@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "h2mux/base/kernel.h"
+
 enum { WAIT_S = 1 };
 
 static const char *const variables[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"};
@@ -25,7 +27,7 @@ static int connect_to(const char *name)
     memcpy(to.sun_path, name, len);
     if (name[0] == '@')
         to.sun_path[0] = '\0';
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = kernel_socket(AF_UNIX, SOCK_DGRAM, false);
     if (fd < 0)
         return -1;
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);

@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "h2mux/base/kernel.h"
 #include "h2mux/base/log.h"
 #include "h2mux/base/slice.h"
 
@@ -26,11 +26,10 @@ int congestion_check(const char *name)
  */
 static int try(const char *name)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = kernel_socket(AF_INET, SOCK_STREAM, false);
     if (fd < 0)
         return errno;
-    bool set = setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0;
-    int error = set ? 0 : errno;
+    int error = kernel_congestion(fd, name);
     close(fd);
     return error;
 }
@@ -51,5 +50,5 @@ const char *congestion_choose(const char *name)
 void congestion_set(int fd, const char *name)
 {
     if (fd >= 0 && name)
-        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name));
+        kernel_congestion(fd, name);
 }

@@ -7,7 +7,7 @@
 
 /* draw: a lookup
  *
- *   ASKED (on r->asked) ──thread──▶ running ──▶ ANSWERED (on r->answered) ──eventfd──▶ told */
+ *   ASKED (on r->asked) ──thread──▶ running ──▶ ANSWERED (on r->answered) ──wake──▶ told */
 #include "h2mux/io/resolver.h"
 
 #include <errno.h>
@@ -16,10 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "h2mux/base/err.h"
+#include "h2mux/base/kernel.h"
 #include "h2mux/io/sandbox.h"
 
 struct resolver_query {
@@ -37,7 +37,7 @@ struct resolver_query {
 
 struct resolver {
     struct event event;
-    int wake; /* eventfd: an answer is ready */
+    int wake; /* kernel_wake: an answer is ready */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t work;
@@ -88,20 +88,14 @@ static int why_failed(int error, int of_lookup)
         return ENOMEM;
     if (error == EAI_SYSTEM)
         return of_lookup;
-    int fd = eventfd(0, EFD_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    close(fd);
-    return 0;
+    return kernel_next_descriptor() < 0 ? errno : 0;
 }
 
 static void answer(struct resolver *r, struct resolver_query *q)
 {
-    uint64_t one = 1;
     list_push(&r->answered, &q->node);
-    /* The write can fail only with EAGAIN: the counter is full, so the loop is awake already. */
-    if (write(r->wake, &one, sizeof one) < 0)
-        return;
+    if (kernel_wake_ring(r->wake) < 0)
+        abort(); /* cannot be: it is our descriptor */
 }
 
 static void *run(void *arg)
@@ -153,8 +147,7 @@ static void tell(const struct resolver_query *q)
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct resolver *r = arg;
-    uint64_t count;
-    if (read(fd, &count, sizeof count) < 0)
+    if (!kernel_wake_heed(fd))
         return;
     pthread_mutex_lock(&r->lock);
     for (struct list_node *n; (n = list_pop(&r->answered));) {
@@ -187,7 +180,7 @@ struct resolver *resolver_new(struct loop *l)
     list_init(&r->answered);
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->work, NULL);
-    r->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    r->wake = kernel_wake_new();
     if (r->wake < 0)
         goto fail;
     if (event_assign(&r->event, loop_base(l), r->wake, EV_READ | EV_PERSIST, on_wake, r) < 0 ||

@@ -3,6 +3,7 @@
 #include "h2mux/io/sleep_watch.h"
 
 #include "h2mux/base/clock.h"
+#include "h2mux/base/kernel.h"
 
 uint64_t sleep_watch_look(struct sleep_watch *w, uint64_t monotonic_us, uint64_t boot_us)
 {
@@ -17,7 +18,7 @@ uint64_t sleep_watch_look(struct sleep_watch *w, uint64_t monotonic_us, uint64_t
 static void on_timer(void *user)
 {
     struct sleep_watch *w = user;
-    uint64_t ms = sleep_watch_look(w, clock_now_us(), clock_boot_us());
+    uint64_t ms = sleep_watch_look(w, clock_now_us(), kernel_boot_us());
     timer_arm(&w->timer, SLEEP_LOOK_MS);
     if (ms > 0)
         w->on_wake(w->user, ms);
@@ -27,7 +28,7 @@ void sleep_watch_start(struct sleep_watch *w, struct loop *l,
                        void (*on_wake)(void *user, uint64_t slept_ms), void *user)
 {
     *w = (struct sleep_watch){.loop = l, .on_wake = on_wake, .user = user};
-    uint64_t monotonic_us = clock_now_us(), boot_us = clock_boot_us();
+    uint64_t monotonic_us = clock_now_us(), boot_us = kernel_boot_us();
     w->asleep_us = boot_us > monotonic_us ? boot_us - monotonic_us : 0;
     timer_init(&w->timer, l, on_timer, w);
     timer_arm(&w->timer, SLEEP_LOOK_MS);

@@ -8,7 +8,6 @@
 #include "h2mux/io/sock_int.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/kernel.h"
 
 enum { PEEK_CHUNK = 16384 };
 
@@ -55,7 +55,7 @@ struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage
  * number, so a number from @below on tells that all below are in use. */
 static int make_descriptor(int family, int below)
 {
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = kernel_socket(family, SOCK_STREAM, true);
     if (fd < 0 || below == 0 || fd < below)
         return fd;
     close(fd);
@@ -179,8 +179,8 @@ uint64_t sock_sent(const struct sock *s)
 
 uint64_t sock_taken(const struct sock *s)
 {
-    int waiting = 0;
-    if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &waiting) < 0)
+    int waiting = s->fd < 0 ? -1 : kernel_unacknowledged(s->fd);
+    if (waiting < 0)
         return s->tx.total;
     return (uint64_t)waiting < s->tx.total ? s->tx.total - (uint64_t)waiting : 0;
 }

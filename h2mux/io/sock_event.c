@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/kernel.h"
 
 static bool alive(const struct sock *s)
 {
@@ -82,11 +83,10 @@ static bool may_read(const struct sock *s)
 }
 
 /* Returns whether the peer has sent FIN or RST. libevent reports an RST as readable and writable,
- * like data, so the kernel is asked by poll(), which leaves the error for the reader. */
+ * like data, so the kernel is asked in a way that leaves the error for the reader. */
 static bool peer_left(struct sock *s)
 {
-    struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
-    if (!sock_has_left(s) && s->fd >= 0 && poll(&p, 1, 0) > 0)
+    if (!sock_has_left(s) && s->fd >= 0 && kernel_peer_left(s->fd))
         sock_rx_left(s);
     return sock_has_left(s);
 }

@@ -1,29 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* sock_peer.c - notices that the peer of a sock is gone: by the kernel's keepalive while nothing is
- * under way, and by a look at TCP_INFO while bytes of ours are not acknowledged.
+ * under way, and by a look at what the kernel knows while bytes of ours are not acknowledged.
  *
  * A write arms the timer, unless it runs. A look that finds all bytes acknowledged leaves it off;
  * so an idle connection costs nothing, and a busy one a system call in ten seconds. */
 #include "h2mux/io/sock_int.h"
 
-#include <linux/tcp.h>
-#include <netinet/in.h>
-
+#include "h2mux/base/kernel.h"
 #include "h2mux/io/peer_sign.h"
 
 enum { KEEPALIVE_IDLE_S = 60, KEEPALIVE_INTERVAL_S = 10, KEEPALIVE_PROBES = 5 };
 
-static void set(int fd, int level, int option, int value)
-{
-    setsockopt(fd, level, option, &value, sizeof value);
-}
-
 void sock_keep_alive(int fd)
 {
-    set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    kernel_keep_alive(fd, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES);
 }
 
 static void arm(struct sock *s, uint64_t ms)
@@ -34,16 +24,15 @@ static void arm(struct sock *s, uint64_t ms)
 /* Reads what the kernel knows. Returns whether bytes of ours are not acknowledged. */
 static bool read_sign(const struct sock *s, struct peer_sign *sign)
 {
-    struct tcp_info info = {.tcpi_state = 0};
-    socklen_t len = sizeof info;
-    if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+    struct kernel_tcp known;
+    if (kernel_tcp_look(s->fd, &known) < 0)
         return false;
     *sign = (struct peer_sign){
-        .retransmits = info.tcpi_retransmits,
-        .probes = info.tcpi_probes,
-        .quiet_ms = info.tcpi_last_ack_recv,
+        .retransmits = known.retransmits,
+        .probes = known.probes,
+        .quiet_ms = known.quiet_ms,
     };
-    return info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0 || sock_queued(s) > 0;
+    return known.waiting || sock_queued(s) > 0;
 }
 
 static void give_up(struct sock *s)

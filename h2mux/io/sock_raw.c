@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/kernel.h"
 
 int sock_errno(int e)
 {
@@ -26,7 +27,7 @@ int sock_errno(int e)
  * datagram socket sends nothing, and needs no port that is short. */
 static bool has_source(const struct sockaddr *addr, socklen_t len)
 {
-    int fd = socket(addr->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = kernel_socket(addr->sa_family, SOCK_DGRAM, false);
     if (fd < 0)
         return true;
     bool has = connect(fd, addr, len) == 0;

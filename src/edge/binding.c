@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "h2mux/base/kernel.h"
 #include "h2mux/base/log.h"
 #include "h2mux/io/sock.h"
 
@@ -24,7 +25,7 @@ static void remove_stale(const struct sockaddr_un *addr)
     struct stat st;
     if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
         return;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = kernel_socket(AF_UNIX, SOCK_STREAM, false);
     if (fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 &&
         errno == ECONNREFUSED)
         unlink(addr->sun_path);
@@ -36,7 +37,7 @@ static int bind_to(const struct listen_address *a, bool v6only, bool shared)
 {
     const struct sockaddr *addr = (const struct sockaddr *)&a->addr;
     int one = 1;
-    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = kernel_socket(addr->sa_family, SOCK_STREAM, true);
     if (fd < 0)
         return -1;
     if (addr->sa_family != AF_UNIX)

@@ -3,10 +3,10 @@
  * entry.h. */
 #include "src/edge/entry.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "h2mux/base/kernel.h"
 #include "h2mux/base/log.h"
 #include "src/worker/worker.h"
 
@@ -15,24 +15,17 @@ enum {
     LEAST = 4,             /* places in the pool, and at the door */
     DOOR_PART = 8,         /* an eighth of the descriptors is at the door ... */
     DOOR_MOST = 256,       /* ... but no more than this */
-    OWN_IF_UNKNOWN = 64,   /* descriptors of the program itself, when /proc says nothing */
+    OWN_IF_UNKNOWN = 64,   /* descriptors of the program itself, when the kernel says nothing */
     MADE_ROOM_AT_ONCE = 4, /* connections that are given up when the system refuses one */
     SHORT_ANSWER = 4096    /* bytes that leave with the end of the turn, before an eviction */
 };
 
 /* ---- the size of the pools */
 
-/* Returns how many descriptors the process has open, by a look at /proc. */
 static size_t count_open(void)
 {
-    size_t n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    if (!dir)
-        return OWN_IF_UNKNOWN;
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
+    size_t n = kernel_open_descriptors();
+    return n > 0 ? n : OWN_IF_UNKNOWN;
 }
 
 /* Returns how many descriptors viewers and links may have. */

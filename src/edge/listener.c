@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/kernel.h"
 #include "h2mux/base/log.h"
 #include "h2mux/io/sock.h"
 #include "src/edge/entry.h"
@@ -94,7 +95,7 @@ static void turn_away(struct listener *l)
     for (int i = 0; i < ACCEPTS_PER_TURN && l->reserve >= 0; i++) {
         close(l->reserve);
         l->reserve = -1;
-        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = kernel_accept(l->fd, NULL, NULL);
         if (fd >= 0)
             answer_busy(l->worker, fd);
         open_reserve(l);
@@ -128,7 +129,7 @@ static void on_acceptable(evutil_socket_t listening, short what, void *arg)
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct sockaddr_storage peer = {0};
         socklen_t len = sizeof peer;
-        int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = kernel_accept(l->fd, (struct sockaddr *)&peer, &len);
         if (fd < 0) {
             int why = errno;
             if (is_passing(why))

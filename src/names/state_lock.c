@@ -14,6 +14,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/file.h"
+#include "h2mux/base/kernel.h"
 #include "src/names/state.h"
 
 enum { WAIT_US = 10 * 1000000, LOOK_US = 10 * 1000, PID_TEXT_MAX = 24 };
@@ -139,7 +140,7 @@ int state_lock_renew(const char *dir, int fd)
     if (fresh < 0)
         return fd;
     flock(fd, LOCK_UN);
-    bool ours = flock(fresh, LOCK_EX | LOCK_NB) == 0 && dup3(fresh, fd, O_CLOEXEC) == fd;
+    bool ours = flock(fresh, LOCK_EX | LOCK_NB) == 0 && kernel_dup_to(fresh, fd) == fd;
     close(fresh);
     if (!ours) {
         close(fd);

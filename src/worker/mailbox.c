@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mailbox.c - keeps messages in a list under a lock, and wakes the reader by an eventfd; see
+/* mailbox.c - keeps messages in a list under a lock, and wakes the reader; see
  * mailbox.h.
  *
  * Invariants: each message in the list can be delivered, and is in no other list; the list is empty
@@ -7,16 +7,16 @@
 #include "src/worker/mailbox.h"
 
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/kernel.h"
 
 struct mailbox {
     pthread_mutex_t lock; /* guards `mails` */
     struct list_node mails;
     void *reader; /* borrowed: the worker */
-    int fd;       /* owned: the eventfd, readable when mails came */
+    int fd;       /* owned: kernel_wake, readable when mails came */
     struct event event;
 };
 
@@ -53,15 +53,14 @@ bool mailbox_deliver(struct mailbox *m)
 
 static void on_mail(evutil_socket_t fd, short what, void *arg)
 {
-    uint64_t count;
-    if (read(fd, &count, sizeof count) < 0)
+    if (!kernel_wake_heed(fd))
         return; /* the mails of this wake-up are delivered already */
     mailbox_deliver(arg);
 }
 
 struct mailbox *mailbox_new(struct loop *l, void *reader)
 {
-    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int fd = kernel_wake_new();
     if (fd < 0)
         return NULL;
     struct mailbox *m = xcalloc(1, sizeof *m);
@@ -88,12 +87,11 @@ void mailbox_free(struct mailbox *m)
 
 void mailbox_post(struct mailbox *m, struct mail *mail)
 {
-    uint64_t one = 1;
     CHECK_THAT(mail->deliver && !list_linked(&mail->node));
     pthread_mutex_lock(&m->lock);
     bool was_empty = list_empty(&m->mails);
     list_push(&m->mails, &mail->node);
     pthread_mutex_unlock(&m->lock);
-    if (was_empty && write(m->fd, &one, sizeof one) < 0)
-        abort(); /* cannot be: an eventfd counts to 2^64 - 2 */
+    if (was_empty && kernel_wake_ring(m->fd) < 0)
+        abort(); /* cannot be: it is our descriptor */
 }

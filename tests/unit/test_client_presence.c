@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "h2mux/base/kernel.h"
 #include "wire.h"
 
 #define V6 "00000000000000000000000000000000"
@@ -37,7 +38,7 @@ static const struct {
 static void test_lines(void **state)
 {
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        if (presence_in_line(lines[i].line, 3000) != lines[i].listens)
+        if (kernel_listens_in_line(lines[i].line, 3000) != lines[i].listens)
             fail_msg("%s", lines[i].what);
 }
 
