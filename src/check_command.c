@@ -11,11 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "h2mux/base/clock.h"
+#include "h2mux/base/kernel.h"
 #include "h2mux/io/tls.h"
+#include "src/account.h"
 #include "src/edge/binding.h"
 #include "src/http/pages.h"
 #include "src/names/state.h"
@@ -126,7 +129,22 @@ static void check_certificate(struct check *k)
 
 /* ---- what the server opens */
 
-static void check_state(struct check *k)
+/* Becomes, for a while, the user that root would serve as, if the state directory is that user's.
+ * Returns whether it did. */
+static bool become_owner(const struct check *k)
+{
+    char reason[ACCOUNT_REASON_MAX];
+    struct account a;
+    struct stat st;
+    if (geteuid() != 0 || stat(k->config->names.state_dir, &st) < 0 || st.st_uid == 0 ||
+        account_choose(&a, k->config, reason) < 0)
+        return false;
+    bool became = a.uid == st.st_uid && setegid(a.gid) == 0 && seteuid(a.uid) == 0;
+    account_deinit(&a);
+    return became;
+}
+
+static void judge_state(struct check *k)
 {
     const char *dir = k->config->names.state_dir, *why = NULL;
     char reason[NAME_MAX_BYTES];
@@ -152,6 +170,14 @@ static void check_state(struct check *k)
         say(k, FINE, "state", "%s is in use: oneportd runs", dir);
     else
         say(k, err < 0 ? FAULT : FINE, "state", "%s", err < 0 ? reason : dir);
+}
+
+static void check_state(struct check *k)
+{
+    bool became = become_owner(k);
+    judge_state(k);
+    if (became && (seteuid(0) < 0 || setegid(0) < 0))
+        say(k, FAULT, "user", "root cannot be root again: %s", strerror(errno));
 }
 
 static void check_pages(struct check *k)
@@ -239,7 +265,7 @@ static int connect_to(const struct addrinfo *a, uint16_t port)
         ((struct sockaddr_in6 *)(void *)&to)->sin6_port = htons(port);
     else
         ((struct sockaddr_in *)(void *)&to)->sin_port = htons(port);
-    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = kernel_socket(to.ss_family, SOCK_STREAM, false);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);

@@ -4,6 +4,7 @@ a name that does not exist, so that no test asks a real name server for more tha
 
 import os
 import re
+import tempfile
 
 import pytest
 from support.programs import free_port, run
@@ -50,6 +51,18 @@ def test_a_new_server(usual, tmp_path):
     assert verdicts(found, "listen") == ["ok"]
     assert "the first start makes it" in found["state"][0][1]
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.rule("O170")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
+def test_root_asks_about_a_server_of_another_user(usual):
+    with tempfile.TemporaryDirectory() as above:
+        state = os.path.join(above, "state")
+        os.mkdir(state, 0o700)
+        os.chmod(above, 0o755)
+        os.chown(state, 65534, 65534)
+        _, found = check(*usual, "--state-dir", state)
+    assert found["state"] == [("ok", state)]
 
 
 @pytest.mark.rule("O146")
