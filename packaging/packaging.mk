@@ -101,7 +101,7 @@ wheel: portable ## build a Python wheel with the portable client and a module in
 # ---- arm64, on another machine
 
 sysroot       := $(CURDIR)/build/deps/arm64
-linked_arm64  := libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev
+linked_arm64  := libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev libqrencode-dev
 cross_arm64    = $(MAKE) --no-print-directory VARIANT=release BUILD=build/arm64 PKG_CFLAGS= \
     CC='aarch64-linux-gnu-gcc --sysroot=$(sysroot)' PKG_LIBS='$(shell pkg-config --libs-only-l $(PKGS))'
 
