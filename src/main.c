@@ -17,6 +17,7 @@
 #include "src/admission.h"
 #include "src/cage.h"
 #include "src/check_command.h"
+#include "src/command.h"
 #include "src/crew.h"
 #include "src/drain.h"
 #include "src/edge/binding.h"
@@ -29,7 +30,6 @@
 #include "src/names/directory.h"
 #include "src/names/names_file.h"
 #include "src/names/store.h"
-#include "src/names_command.h"
 #include "src/reload.h"
 #include "src/stage.h"
 #include "src/tunnels/queue.h"
@@ -482,8 +482,9 @@ int main(int argc, char **argv)
     alloc_tune();
     signal(SIGPIPE, SIG_IGN);
     reload_hold_signals();
-    if (argc > 1 && strcmp(argv[1], "names") == 0)
-        return names_command_run(argc - 1, argv + 1);
+    int command = command_run(argc, argv);
+    if (command != COMMAND_NONE)
+        return command;
     switch (config_parse(argc, argv, &config)) {
     case OPT_RUN:
         status = config.check ? check_command_run(&config) : run(&config);

@@ -345,15 +345,16 @@ static bool find_layers(void *into, struct opt_layers *out)
 }
 
 const struct opt_program config_program = {
-    .commands = "names",
+    .commands = "names, token",
     .find_layers = find_layers,
     .show_libraries = show_libraries,
     .name = "oneportd",
     .env_prefix = "ONEPORTD_",
     .usage = "oneportd --domain HOST [OPTIONS]",
     .about = "Public server of oneport: shares what runs on people's machines under NAME.HOST.",
-    .epilogue = "oneportd names list | release NAME shows the names that are held and reserved, or "
-                "releases one.",
+    .epilogue =
+        "oneportd names list | release NAME shows the names that are held and reserved, or "
+        "releases one.\noneportd token new ID | list | revoke ID | check says who may share.",
     .rows = rows,
 };
 
