@@ -49,8 +49,9 @@ static const struct failure_row failures[] = {
                    "This tunnel carries as many requests as it can. Please try again."},
     [FAIL_DRAINING] = {503, 2, "destination_unavailable", "Restarting",
                        "This server is about to restart. Please try again in a moment."},
-    [FAIL_REFUSED] = {502, 0, "connection_refused", "The service is not running",
-                      "The tunnel is up, but the shared service does not accept connections."},
+    [FAIL_REFUSED] = {502, 0, "connection_refused", "The app is restarting",
+                      "The computer that shares this address is there, but the app on it accepts "
+                      "no connections yet: it is being restarted, or was not started."},
     [FAIL_TERMINATED] = {502, 0, "connection_terminated", "The connection broke",
                          "The connection to the shared service ended before it had answered."},
     [FAIL_PROTOCOL] = {502, 0, "http_protocol_error", "The service's answer is broken",

@@ -199,6 +199,17 @@ static void test_accept(void **state)
     }
 }
 
+/* R45: the page says what happens in words, and comes back by itself. */
+static void test_restarting(void **state)
+{
+    struct answer a;
+    answer_failure(&a, FAIL_REFUSED, SLICE("text/html"), SLICE("a.test"), 5);
+    assert_int_equal(a.head.status, 502);
+    assert_true(body_has(&a, "<h1>The app is restarting</h1>"));
+    assert_true(body_has(&a, "http-equiv=\"refresh\" content=\"5\""));
+    answer_deinit(&a);
+}
+
 static void test_special_fields(void **state)
 {
     struct answer a;
@@ -297,11 +308,11 @@ static void test_from_client(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failures),       cmocka_unit_test(test_policy),
-        cmocka_unit_test(test_reload),         cmocka_unit_test(test_accept),
-        cmocka_unit_test(test_special_fields), cmocka_unit_test(test_name_is_escaped),
-        cmocka_unit_test(test_refusal),        cmocka_unit_test(test_redirect),
-        cmocka_unit_test(test_from_client),
+        cmocka_unit_test(test_failures),        cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_reload),          cmocka_unit_test(test_accept),
+        cmocka_unit_test(test_restarting),      cmocka_unit_test(test_special_fields),
+        cmocka_unit_test(test_name_is_escaped), cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_redirect),        cmocka_unit_test(test_from_client),
     };
     return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
 }

@@ -109,6 +109,20 @@ def test_our_pages_obey_their_own_policy(server, new_client, new_origin, chromiu
     )
 
 
+@pytest.mark.rule("R45")
+def test_the_page_of_a_restart_is_the_app_again_by_itself(server, new_client, new_origin, chromium):
+    app = new_origin("demo_app")
+    client = new_client(app.port)
+    app.stop()
+    tab = chromium.open(f"http://{client.host}/")
+    assert chromium.run(tab, "return document.title") == "The app is restarting"
+    assert is_styled(chromium, tab) and refusals(chromium) == []
+    app.start()
+    wait_until(
+        lambda: chromium.run(tab, "return !!document.getElementById('count')"), 30, "the app"
+    )
+
+
 @pytest.mark.rule("R40")
 def test_an_error_page_shows_in_a_frame_and_the_landing_page_does_not(server, shared, chromium):
     def page(address):

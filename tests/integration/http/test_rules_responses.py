@@ -399,6 +399,19 @@ def test_one_option_switches_all_rewriting(server, shared, rewrite):
     assert (got.get("Location"), got.get("Access-Control-Allow-Origin")) == (f"{back}/x", back)
 
 
+@pytest.mark.rule("R45")
+def test_the_page_of_an_app_that_is_being_restarted(server, new_client, new_origin):
+    app = new_origin()
+    client = new_client(app.port)
+    app.stop()
+    page = fetch(server.port, client.host, "/", "Accept: text/html")
+    assert page.status == 502 and b"<title>The app is restarting</title>" in page.body
+    assert 3 <= int(page.body.partition(b'"refresh" content="')[2].partition(b'"')[0]) <= 6
+    assert fetch(server.port, client.host).json()["error"] == "connection_refused"
+    app.start()
+    assert fetch(server.port, client.host, "/echo", "Accept: text/html").status == 200
+
+
 @pytest.mark.rule("R15a")
 def test_a_cookie_for_the_base_domain_is_confined_and_that_is_said_once(server, played):
     client = played(
