@@ -12,6 +12,7 @@
 #include "h2mux/base/err.h"
 #include "h2mux/base/inet.h"
 #include "h2mux/h2/libraries.h"
+#include "h2mux/http/h1.h"
 #include "h2mux/io/congestion.h"
 #include "h2mux/io/sandbox.h"
 
@@ -61,6 +62,11 @@ static int check_reuse(const char *value)
 {
     enum reuse_policy policy;
     return reuse_parse(value, &policy);
+}
+
+static int check_health(const char *value)
+{
+    return value[0] == '/' && h1_target_valid(slice_str(value)) ? 0 : ERR_SYNTAX;
 }
 
 static int check_crypto(const char *value)
@@ -139,6 +145,9 @@ static const struct opt rows[] = {
              "Origin, Referer, Location and cookies), or VALUE; auto keeps until the service "
              "refuses that name and serves its own",
      .check = check_host_header, .wants = "auto, keep, rewrite or HOST[:PORT]"},
+    {"health", 0, OPT_TEXT, FIELD(local.health), .value = "PATH",
+     .help = "ask the local service for this path every 5 s, and show whether it answers",
+     .check = check_health, .wants = "a path that begins with a slash"},
     {"ca", 0, OPT_TEXT, FIELD(remote.ca), .value = "FILE",
      .help = "authorities that may sign the server's certificate, besides the system's, PEM",
      .beats = "insecure"},

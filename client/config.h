@@ -24,6 +24,7 @@ struct config {
         const char *cert, *key, *ca;
         bool any_cert;
         const char *host_header, *name, *reuse, *login;
+        const char *health; /* a path; NULL: it is not asked for */
     } local;
     struct { /* the server that it is shared through */
         const char *host, *name;

@@ -182,6 +182,7 @@ static struct screen_share look_at(const struct seat *s)
         .tunnel = s->config->tunnel,
         .url = s->url,
         .origin = share_origin(s->share),
+        .app = share_health(s->share),
         .own_host = exchange_list_learned_host(share_exchanges(s->share)),
         .state = state_of(&look),
         .links = look.slots.links,

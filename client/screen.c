@@ -106,6 +106,24 @@ static void print_state(struct painter *p, const struct screen_share *s)
     }
 }
 
+static void print_app(struct painter *p, const struct health_look *app)
+{
+    switch (app->state) {
+    case HEALTH_UNKNOWN:
+        break;
+    case HEALTH_GOOD:
+        print(p, GREEN, ", the app answers (%d, %llu ms)", app->status,
+              (unsigned long long)app->ms);
+        break;
+    case HEALTH_BAD:
+        print(p, RED, ", the app fails (%d)", app->status);
+        break;
+    case HEALTH_AWAY:
+        print(p, RED, ", the app does not answer: %s", app->reason);
+        break;
+    }
+}
+
 static void draw_share(struct painter *p, const struct screen_share *s)
 {
     if (!begin(p))
@@ -115,6 +133,7 @@ static void draw_share(struct painter *p, const struct screen_share *s)
     print(p, s->url ? BOLD : FAINT, "%s", s->url ? s->url : "(no URL yet)");
     print(p, FAINT, "  shares %s%s  ", s->origin, s->own_host ? " by its own name" : "");
     print_state(p, s);
+    print_app(p, &s->app);
 }
 
 static void draw_shares(struct painter *p, const struct screen *s)

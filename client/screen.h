@@ -10,6 +10,7 @@
 #ifndef CLIENT_SCREEN_H
 #define CLIENT_SCREEN_H
 
+#include "client/origin/health.h"
 #include "h2mux/base/buf.h"
 
 enum {
@@ -26,6 +27,7 @@ struct screen_share {
     const char *url;    /* NULL: not granted yet */
     const char *origin; /* what is shared */
     bool own_host;      /* it is asked by its own name, which --host-header auto has learned */
+    struct health_look app;
     enum screen_state state;
     unsigned links;         /* that are up */
     uint64_t round_trip_us; /* to the server and back, the least of late; 0: not known yet */

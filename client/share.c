@@ -23,6 +23,7 @@ struct share {
     struct tls *server_tls, *origin_tls;
     struct origin *origin;
     struct exchange_list *exchanges;
+    struct health *health; /* NULL: not asked for */
     struct call_env env;
     struct kept kept;
     struct tunnel *tunnel;
@@ -254,6 +255,10 @@ enum exit_code share_new(const struct share_options *o, struct share **out)
 
 void share_start(struct share *s)
 {
+    struct health_options health = {
+        .loop = s->o.loop, .origin = s->origin, .path = s->o.config->local.health};
+    if (health.path)
+        s->health = health_new(&health);
     client_tunnel_start(s->tunnel);
 }
 
@@ -282,6 +287,11 @@ struct tunnel_look share_look(const struct share *s)
     return client_tunnel_look(s->tunnel);
 }
 
+struct health_look share_health(const struct share *s)
+{
+    return health_seen(s->health);
+}
+
 const char *share_origin(const struct share *s)
 {
     return s->origin_text;
@@ -293,6 +303,7 @@ void share_close(struct share *s)
         return;
     client_tunnel_free(s->tunnel);
     exchange_list_free(s->exchanges);
+    health_free(s->health);
     origin_free(s->origin);
 }
 

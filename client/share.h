@@ -5,6 +5,7 @@
 #define CLIENT_SHARE_H
 
 #include "client/config.h"
+#include "client/origin/health.h"
 #include "client/server/tunnel.h"
 
 struct share;
@@ -42,6 +43,8 @@ uint16_t share_attach_port(const struct share *s) MUSTCHECK;
 /* Return how the tunnel is, and what is shared, as "http://localhost:3000". */
 struct tunnel_look share_look(const struct share *s);
 const char *share_origin(const struct share *s);
+/* Returns whether the service answers, as far as --health asks. */
+struct health_look share_health(const struct share *s);
 
 /* Ends everything on the loop. NULL is fine. */
 void share_close(struct share *s);

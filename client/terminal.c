@@ -162,7 +162,23 @@ static void tell_host(struct terminal *t, const struct screen_share *s)
     print_json(t, event);
 }
 
-/* Tells what has changed of each share: its state, and the name that its service is asked by. */
+static void tell_health(struct terminal *t, const struct screen_share *s)
+{
+    static const char *const names[] = {[HEALTH_UNKNOWN] = "",
+                                        [HEALTH_GOOD] = "answers",
+                                        [HEALTH_BAD] = "fails",
+                                        [HEALTH_AWAY] = "away"};
+    cJSON *event = new_event("health", s->tunnel);
+    cJSON_AddStringToObject(event, "app", names[s->app.state]);
+    if (s->app.state == HEALTH_AWAY)
+        cJSON_AddStringToObject(event, "reason", s->app.reason);
+    else
+        cJSON_AddNumberToObject(event, "status", s->app.status);
+    print_json(t, event);
+}
+
+/* Tells what has changed of each share: its state, the name that its service is asked by, and
+ * whether that answers. */
 static void run_states(void *user)
 {
     struct terminal *t = user;
@@ -175,6 +191,8 @@ static void run_states(void *user)
             tell_state(t, s);
         if (s->own_host && (!known || !before->own_host))
             tell_host(t, s);
+        if (s->app.state != (known ? before->app.state : HEALTH_UNKNOWN))
+            tell_health(t, s);
     }
     *t->seen = now;
     timer_arm(&t->states, STATE_MS);

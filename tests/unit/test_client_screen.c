@@ -72,6 +72,27 @@ static void test_states(void **state)
            "\r\x1b[J(no URL yet)  shares http://localhost:3000  connecting\r\n" TAIL "\r\x1b[2A");
 }
 
+/* O230: whether the service answers stands behind the state. */
+static void test_health(void **state)
+{
+    static const struct {
+        struct health_look app;
+        const char *want;
+    } looks[] = {
+        {{.state = HEALTH_GOOD, .status = 204, .ms = 12}, ", the app answers (204, 12 ms)\r"},
+        {{.state = HEALTH_BAD, .status = 503}, ", the app fails (503)\r"},
+        {{.state = HEALTH_AWAY, .reason = "refused"}, ", the app does not answer: refused\r"},
+        {{.state = HEALTH_UNKNOWN}, "online, round trip 34 ms\r"},
+    };
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+        struct screen s = one_share(SCREEN_UP);
+        s.share[0].app = looks[i].app;
+        char *got = drawn(&s, (struct screen_size){.columns = 200, .rows = 24}, false);
+        assert_non_null(strstr(got, looks[i].want));
+        free(got);
+    }
+}
+
 /* O160: sizes have units, a request without a response was cut, and only plain characters of what
  * strangers send reach the terminal. */
 static void test_requests(void **state)
@@ -179,10 +200,10 @@ static void test_audience(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),          cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_small_terminals), cmocka_unit_test(test_colours),
-        cmocka_unit_test(test_many_shares),     cmocka_unit_test(test_no_room),
-        cmocka_unit_test(test_audience),
+        cmocka_unit_test(test_states),   cmocka_unit_test(test_health),
+        cmocka_unit_test(test_requests), cmocka_unit_test(test_small_terminals),
+        cmocka_unit_test(test_colours),  cmocka_unit_test(test_many_shares),
+        cmocka_unit_test(test_no_room),  cmocka_unit_test(test_audience),
     };
     return cmocka_run_group_tests_name("screen", tests, NULL, NULL);
 }

@@ -192,6 +192,45 @@ def test_json_says_by_which_name_the_service_is_asked(server, shared):
     assert json.loads(line)["mode"] == "rewrite"
 
 
+@on_terminal
+@pytest.mark.rule("O230")
+def test_the_drawing_says_whether_the_app_answers(share, new_origin):
+    app = new_origin()
+    window = share("--health", "/status/204", origin=app.port, columns=200)
+    window.wait(r"the app answers (204, ")
+    app.stop()
+    window.wait("the app does not answer: ")
+    app.start()
+    window.wait("the app answers")
+
+
+@pytest.mark.rule("O230")
+def test_json_says_whether_the_app_answers(server, shared):
+    asked, status = [], [500]
+
+    def serve(connection):
+        line, _ = connection.request()
+        asked.append((line, connection.get("Host"), connection.get("Connection")))
+        connection.send(reply(b"x", status=status[0]))
+
+    client = shared(serve, "--json", "--health", "/up?x", wait=False)
+    client.program.wait_output('"app":"fails","status":500', stream="stdout")
+    client.program.wait_output("app_fails .*path=/up")
+    status[0] = 200
+    client.program.wait_output('"app":"answers","status":200', stream="stdout")
+    assert asked[0] == ("GET /up?x HTTP/1.1", f"localhost:{client.origin.port}", "close")
+    client.origin.close()
+    client.program.wait_output('"app":"away","reason":"', 20, stream="stdout")
+    client.program.wait_output("app_does_not_answer .*reason=")
+    assert '"request"' not in client.program.stdout
+
+
+@pytest.mark.rule("O230")
+def test_a_silent_app_does_not_answer(shared):
+    client = shared(lambda connection: connection.ended(), "--health", "/")
+    client.program.wait_output('app_does_not_answer .*reason="no answer in time"', 20)
+
+
 @pytest.mark.rule("O162")
 def test_a_url_file_that_cannot_be_written(new_client, http_origin, tmp_path):
     client = new_client(http_origin.port, "--url-file", tmp_path / "none" / "url")
