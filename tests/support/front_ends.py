@@ -57,7 +57,7 @@ class FrontEnd:
         """Tells whether a request of the base domain is answered."""
         try:
             with Viewer(self.port, self.tls) as viewer:
-                viewer.send(head("GET", "/healthz", f"localhost:{self.port}"))
+                viewer.send(head("GET", "/healthz", f"{self.server.domain}:{self.port}"))
                 return viewer.response().status == 200
         except OSError:
             return False
@@ -75,7 +75,7 @@ class FrontEnd:
 
     @property
     def url(self):
-        return f"https://localhost:{self.port}"
+        return f"https://{self.server.domain}:{self.port}"
 
     def wait_link(self, name, count):
         self.server.wait_link(name, count)

@@ -18,7 +18,7 @@ class Nginx(FrontEnd):
             ("listen 443", f"listen 127.0.0.1:{self.port}"),
             ("listen 80", f"listen 127.0.0.1:{self.plain_port}"),
             ("127.0.0.1:3000", f"127.0.0.1:{self.server.port}"),
-            ("example.com", "localhost"),
+            ("example.com", self.server.domain),
             ("/var/log/nginx/error.log warn", "stderr warn"),
             ("/run/nginx.pid", str(self.directory / "nginx.pid")),
             ("user www-data;", ""),

@@ -182,16 +182,25 @@ class Kept:
 
 
 class Server(Kept):
-    """Runs oneportd for the base domain `localhost`, with one listener for everything. The port
-    stays the same over restarts."""
+    """Runs oneportd for the base domain `localhost`, or @domain, with one listener for everything.
+    The port stays the same over restarts."""
 
     def __init__(
-        self, directory, certificate, *options, drain="2s", env=None, within=(), programs=BIN
+        self,
+        directory,
+        certificate,
+        *options,
+        domain="localhost",
+        drain="2s",
+        env=None,
+        within=(),
+        programs=BIN,
     ):
         """@within is a command that executes the program whose words follow it."""
         self.directory = pathlib.Path(directory)
         self.certificate = certificate
         self.options = options
+        self.domain = domain
         self.drain = drain
         self.env = env
         self.within = within
@@ -204,7 +213,7 @@ class Server(Kept):
             *self.within,
             self.programs / "oneportd",
             "--domain",
-            "localhost",
+            self.domain,
             "--listen",
             f"127.0.0.1:{self.port}",
             "--cert",
@@ -226,7 +235,7 @@ class Server(Kept):
     @property
     def url(self):
         """The https URL at which clients register."""
-        return f"https://localhost:{self.port}"
+        return f"https://{self.domain}:{self.port}"
 
     @property
     def saved_names(self):
