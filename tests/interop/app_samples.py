@@ -149,8 +149,9 @@ class SocketIo(App):
         "server.js": """\
 const http = require("http").createServer((ask, answer) => {
     answer.setHeader("Content-Type", "text/html");
-    answer.end("<p id=a>raw</p><p id=t></p><script src=/socket.io/socket.io.js></script><script>" +
-        "const s = io(); s.on('hello', text => { document.getElementById('a').textContent = text });" +
+    answer.end("<p id=a>raw</p><p id=t></p><script src=/socket.io/socket.io.js></script>" +
+        "<script>const s = io();" +
+        "s.on('hello', text => { document.getElementById('a').textContent = text });" +
         "s.on('connect', () => s.io.engine.on('upgrade', t => " +
         "document.getElementById('t').textContent = t.name))</script>");
 });
@@ -198,7 +199,8 @@ def index():
         session["said"] = request.form["x"]
         return redirect(url_for("index", _external=True))
     said = session.get("said", "none")
-    return f"<p id=s>{said}</p><form method=post><input name=x value=1><button id=b>go</button></form>"
+    form = "<form method=post><input name=x value=1><button id=b>go</button></form>"
+    return f"<p id=s>{said}</p>{form}"
 """
     }
 

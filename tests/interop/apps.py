@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Shares real apps without any option, and uses them in Chromium under a name that is not localhost:
-with TLS at oneportd, and through nginx. Kills the client under live pages and starts it again.
+"""Shares real apps without any option, and uses them in Chromium under a name that is not
+localhost: with TLS at oneportd, and through nginx. Kills the client under live pages and starts it
+again.
 
 Prints a line for each check, and then: N passed, N failed, N skipped.
 
