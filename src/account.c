@@ -235,6 +235,8 @@ static const char *closed_file(const struct config *c, const struct certificate_
     *mode = R_OK;
     if (c->conf && !may(c->conf->path, R_OK))
         return c->conf->path;
+    if (c->urls.acme_dir && !may(c->urls.acme_dir, R_OK))
+        return c->urls.acme_dir;
     if (c->listen.cert_dir && !may(c->listen.cert_dir, R_OK))
         return c->listen.cert_dir;
     if (c->names.tokens && !may(c->names.tokens, R_OK))

@@ -46,6 +46,8 @@ int cage_enter(const struct config *c, char reason[static SANDBOX_REASON_MAX])
     allow_certificates(s, c);
     if (c->names.tokens)
         sandbox_allow_renewed(s, c->names.tokens);
+    if (c->urls.acme_dir)
+        sandbox_allow_read(s, c->urls.acme_dir);
     for (size_t i = 0; i < c->listen.addresses.count; i++)
         if (strncmp(c->listen.addresses.item[i], local, sizeof local - 1) == 0)
             sandbox_allow_remove(s, c->listen.addresses.item[i] + sizeof local - 1);

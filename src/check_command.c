@@ -190,9 +190,24 @@ static void check_pages(struct check *k)
     pages_free(p);
 }
 
-static void check_listeners(struct check *k)
+static void check_acme_dir(struct check *k)
 {
-    const struct opt_list *all = &k->config->listen.addresses;
+    const char *dir = k->config->urls.acme_dir;
+    struct stat st;
+    if (!dir)
+        return;
+    if (stat(dir, &st) < 0)
+        say(k, FAULT, "acme-dir", "%s: %s", dir, strerror(errno));
+    else if (!S_ISDIR(st.st_mode))
+        say(k, FAULT, "acme-dir", "%s is no folder", dir);
+    else if (faccessat(AT_FDCWD, dir, R_OK | X_OK, AT_EACCESS) < 0)
+        say(k, FAULT, "acme-dir", "%s cannot be read by this user", dir);
+    else
+        say(k, FINE, "acme-dir", "%s", dir);
+}
+
+static void check_listeners(struct check *k, const struct opt_list *all)
+{
     for (size_t i = 0; i < all->count; i++) {
         struct binding b;
         char reason[BINDING_REASON_MAX];
@@ -348,7 +363,9 @@ int check_command_run(const struct config *c)
     check_certificate(&k);
     check_state(&k);
     check_pages(&k);
-    check_listeners(&k);
+    check_listeners(&k, &c->listen.addresses);
+    check_listeners(&k, &c->listen.redirects);
+    check_acme_dir(&k);
     struct addrinfo *addresses = check_dns(&k);
     if (addresses) {
         check_front(&k, addresses);

@@ -20,17 +20,16 @@
 #include "src/command.h"
 #include "src/crew.h"
 #include "src/drain.h"
-#include "src/edge/binding.h"
 #include "src/edge/entry.h"
 #include "src/edge/gate.h"
 #include "src/edge/leap.h"
-#include "src/edge/listener.h"
 #include "src/http/pages.h"
 #include "src/limits/quota.h"
 #include "src/names/directory.h"
 #include "src/names/names_file.h"
 #include "src/names/store.h"
 #include "src/reload.h"
+#include "src/sockets.h"
 #include "src/stage.h"
 #include "src/tunnels/queue.h"
 #include "src/tunnels/registry.h"
@@ -47,8 +46,7 @@ struct program {
     struct server server;
     struct drain *drain;       /* owned */
     struct watchdog *watchdog; /* owned */
-    struct binding *bindings;  /* owned: the sockets of each value of --listen */
-    size_t bound;              /* values whose sockets no listener has taken yet */
+    struct sockets sockets;
 };
 
 static struct server *server_of(void *program)
@@ -354,48 +352,24 @@ static void close_names(void *program)
 
 /* ---- serving */
 
-/* Binds and listens at all addresses, before the state directory is touched: a second start by
- * mistake ends here. Viewers who come now wait in the kernel. */
 static int open_sockets(void *program)
 {
     struct program *p = program;
-    const struct opt_list *addresses = &p->server.config->listen.addresses;
-    unsigned workers = crew_size(p->server.config);
+    const struct config *c = p->server.config;
     char reason[BINDING_REASON_MAX];
-    p->bindings = xcalloc(addresses->count, sizeof *p->bindings);
-    for (; p->bound < addresses->count; p->bound++)
-        if (binding_open(&p->bindings[p->bound], addresses->item[p->bound], addresses, workers,
-                         reason) < 0)
-            return complain(addresses->item[p->bound], reason);
-    return 0;
+    const char *failed = sockets_open(&p->sockets, c, crew_size(c), reason);
+    return failed ? complain(failed, reason) : 0;
 }
 
-/* Closes the sockets that no listener has taken. */
 static void close_sockets(void *program)
 {
-    struct program *p = program;
-    while (p->bound > 0)
-        binding_close(&p->bindings[--p->bound]);
-    free(p->bindings);
+    sockets_close(&((struct program *)program)->sockets);
 }
 
 static int open_listeners(void *program)
 {
     struct program *p = program;
-    struct server *s = &p->server;
-    size_t sockets = 0;
-    for (size_t i = 0; i < p->bound; i++)
-        sockets += p->bindings[i].n * p->bindings[i].count;
-    entry_open(s, sockets); /* each listener has a reserve */
-    for (size_t i = 0; i < p->bound; i++) {
-        struct binding *b = &p->bindings[i];
-        for (size_t k = 0; k < b->n * b->count; k++)
-            listener_start(s->workers[k % b->count], b->fds[k]);
-        for (size_t k = 0; k < b->n; k++)
-            listener_announce(b->fds[k * b->count]);
-        binding_deinit(b);
-    }
-    p->bound = 0;
+    sockets_listen(&p->sockets, &p->server);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "h2mux/base/log.h"
 #include "src/edge/admin.h"
+#include "src/edge/challenge.h"
 #include "src/tunnels/register.h"
 
 /* A circle; the landing page has no other picture. */
@@ -58,6 +59,26 @@ static enum builtin_verdict old_client(struct worker *w, const struct call *c,
     return BUILTIN_ANSWER;
 }
 
+static void file(struct builtin_result *out, struct slice type, struct slice body)
+{
+    answer_init(&out->answer, 200);
+    answer_file(&out->answer, type, body);
+}
+
+/* Answers with what an authority expects to find (RFC 8555 8.3). */
+static enum builtin_verdict challenge(struct worker *w, const struct call *c,
+                                      struct builtin_result *out)
+{
+    const char *dir = w->server->config->urls.acme_dir;
+    struct buf text;
+    buf_init(&text, CHALLENGE_MAX);
+    int err = dir ? challenge_read(dir, c->route.builtin.name, &text) : ERR_NOT_FOUND;
+    if (err == 0)
+        file(out, SLICE("application/octet-stream"), buf_slice(&text));
+    buf_release(&text);
+    return err == 0 ? BUILTIN_ANSWER : fail(out, FAIL_NOT_FOUND);
+}
+
 enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head_bytes,
                                    struct builtin_result *out)
 {
@@ -91,12 +112,12 @@ enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head
         admin_health(w, &out->answer);
         break;
     case BUILTIN_ROBOTS:
-        answer_init(&out->answer, 200);
-        answer_file(&out->answer, SLICE("text/plain"), SLICE("User-agent: *\nDisallow: /\n"));
+        file(out, SLICE("text/plain"), SLICE("User-agent: *\nDisallow: /\n"));
         break;
+    case BUILTIN_CHALLENGE:
+        return challenge(w, c, out);
     case BUILTIN_ICON:
-        answer_init(&out->answer, 200);
-        answer_file(&out->answer, SLICE("image/svg+xml"), SLICE(ICON));
+        file(out, SLICE("image/svg+xml"), SLICE(ICON));
         break;
     }
     return BUILTIN_ANSWER;

@@ -251,7 +251,7 @@ static bool moved(struct edge_h1 *e, struct call *c)
     struct server *s = e->worker->server;
     struct call_judge judge = server_judge(s);
     int home = s->n_workers > 1 ? call_home(c, &judge, s->directory) : DIRECTORY_NOBODY;
-    if (home == DIRECTORY_NOBODY || home == (int)e->worker->index)
+    if (home == DIRECTORY_NOBODY || home == (int)e->worker->index || e->peer.redirects)
         return false;
     handoff_send(e->worker, (unsigned)home, h1_conn_rewind(e->conn), &e->peer, edge_h1_new);
     forget(e);

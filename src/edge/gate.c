@@ -30,6 +30,7 @@ struct gate {
     struct entry entry;    /* counts its descriptor */
     struct seat handshake; /* in server->handshakes, once the handshake has begun */
     bool counted;          /* the memory of the handshake counts in the budget */
+    bool redirects;        /* of struct peer */
     bool moved;            /* it comes from another worker's gate, and stays here */
     size_t seen;           /* bytes of an incomplete hello, which stay unread */
     struct client_hello_reader reader;
@@ -90,9 +91,11 @@ static void pass(void *user)
 {
     struct gate *g = user;
     struct worker *w = g->worker;
+    bool redirects = g->redirects;
     struct sock *sock = gate_leave(g);
     struct peer peer;
     trust_peer(w->server->trust, sock_peer(sock), sock_is_tls(sock), &peer);
+    peer.redirects = redirects;
     if (slice_eq(sock_protocol(sock), SLICE("h2")))
         edge_h2_new(w, sock, &peer);
     else
@@ -148,6 +151,10 @@ static void refuse_tls(struct gate *g)
 static bool begin_handshake(struct gate *g)
 {
     struct server *s = g->worker->server;
+    if (g->redirects) {
+        alert(g, HANDSHAKE_FAILURE);
+        return false;
+    }
     if (!s->tls || !tls_server_ready(s->tls)) {
         refuse_tls(g);
         return false;
@@ -246,9 +253,10 @@ static void start(struct gate *g, struct worker *w, struct sock *sock)
         gate_check(g);
 }
 
-bool gate_new(struct worker *w, int fd, const struct sockaddr_storage *peer)
+bool gate_new(struct worker *w, int fd, const struct sockaddr_storage *peer, bool redirects)
 {
     struct gate *g = xcalloc(1, sizeof *g);
+    g->redirects = redirects;
     if (!entry_take(&g->entry, w, peer, evict)) {
         free(g);
         return false;

@@ -23,6 +23,7 @@ struct listener {
     struct list_node node; /* in worker->listeners */
     struct worker *worker; /* borrowed: outlives its listeners */
     int fd;                /* owned */
+    bool redirects;        /* its connections get redirects to https alone */
     int reserve;           /* owned: a spare descriptor for turn_away; -1: none */
     struct event event;
     struct log_limit pause_log;
@@ -137,7 +138,7 @@ static void on_acceptable(evutil_socket_t listening, short what, void *arg)
             refuse_descriptor(l, why);
             return;
         }
-        if (!gate_new(l->worker, fd, &peer))
+        if (!gate_new(l->worker, fd, &peer, l->redirects))
             answer_busy(l->worker, fd);
     }
 }
@@ -149,7 +150,7 @@ static void address_of(int fd, struct sockaddr_storage *addr)
     getsockname(fd, (struct sockaddr *)addr, &len);
 }
 
-void listener_announce(int fd)
+void listener_announce(int fd, bool redirects)
 {
     struct sockaddr_storage addr;
     char text[256];
@@ -159,14 +160,15 @@ void listener_announce(int fd)
                  ((const struct sockaddr_un *)(const void *)&addr)->sun_path);
     else
         sock_address_text(&addr, true, text, sizeof text);
-    LOG(INFO, "listening", LOG_STR("addr", text));
+    LOG(INFO, redirects ? "redirecting" : "listening", LOG_STR("addr", text));
 }
 
-void listener_start(struct worker *w, int fd)
+void listener_start(struct worker *w, int fd, bool redirects)
 {
     struct listener *l = xcalloc(1, sizeof *l);
     l->worker = w;
     l->fd = fd;
+    l->redirects = redirects;
     l->reserve = -1;
     open_reserve(l);
     timer_init(&l->pause, w->loop, on_pause_over, l);

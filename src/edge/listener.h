@@ -9,12 +9,13 @@
 
 #include "src/worker/worker.h"
 
-/* Logs `listening addr=…` with the address of @fd, including a port that the system chose. */
-void listener_announce(int fd);
+/* Logs `listening addr=…` with the address of @fd, including a port that the system chose; if it
+ * @redirects, `redirecting`. */
+void listener_announce(int fd, bool redirects);
 
-/* Makes a listener in worker->listeners, which owns @fd and polls it. Must be called before the
- * worker's loop runs. */
-void listener_start(struct worker *w, int fd);
+/* Makes a listener in worker->listeners, which owns @fd and polls it. Its connections get redirects
+ * to https alone if it @redirects (struct peer). Must be called before the worker's loop runs. */
+void listener_start(struct worker *w, int fd, bool redirects);
 
 /* Closes a listener and removes the file of a unix socket. @node is of worker->listeners. */
 void listener_stop(struct list_node *node);

@@ -143,6 +143,7 @@ static void send_answer(struct request *r, struct answer *a, bool close)
     close |= must_close(r) || !r->host->is_whole(r->conn);
     set_final_reply(r, close, false, a->head.status == 426);
     fields_add(&a->head.fields, SLICE("Date"), worker_date(r->worker));
+    translate_hsts(&a->head.fields, &r->viewer, server_of(r)->config->urls.hsts_ms);
     near->ops->head(near, &a->head, buf_len(&a->body) == 0);
     if (buf_len(&a->body) > 0)
         near->ops->body(near, buf_slice(&a->body), true);
@@ -340,8 +341,34 @@ static void serve_builtin(struct request *r, struct call *c, size_t head_bytes)
     }
 }
 
+/* ---- for --redirect */
+
+/* Redirects to the same target over https, at the port of --public-url (rule O200). A request of
+ * HTTP/1.0 may name no host; then the base domain is meant. */
+static void serve_redirect(struct request *r, const struct message *m)
+{
+    const struct config *c = server_of(r)->config;
+    struct slice host = m->authority.len > 0 ? route_host_name(m->authority) : slice_str(c->domain);
+    struct base_url public = {.port = 0};
+    struct answer a;
+    char port[8] = "";
+    if (c->urls.public && base_url_parse(c->urls.public, &public) == 0 && public.https &&
+        public.port != 0 && public.port != 443)
+        snprintf(port, sizeof port, ":%u", public.port);
+    struct slice path = slice_starts(m->path, SLICE("/")) ? m->path : SLICE("/");
+    char *where = xasprintf("https://%.*s%s%.*s", SLICE_FMT(host), port, SLICE_FMT(path));
+    answer_redirect(&a, 308, slice_str(where));
+    free(where);
+    log_answer(r, 308, NULL, 0);
+    send_answer(r, &a, false);
+}
+
 void request_serve(struct request *r, struct call *c, struct message *m, size_t head_bytes)
 {
+    if (r->peer->redirects && !route_proves(m->path)) {
+        serve_redirect(r, m);
+        return;
+    }
     switch (c->route.kind) {
     case ROUTE_BASE:
         serve_builtin(r, c, head_bytes);

@@ -11,9 +11,7 @@ enum { SEGMENTS_MAX = 4 };
 
 /* ---- by Host */
 
-/* Returns the host in @authority without its port and without a dot at its end. An IPv6 address
- * keeps its brackets. */
-static struct slice authority_host(struct slice authority)
+struct slice route_host_name(struct slice authority)
 {
     struct slice host = authority;
     ptrdiff_t bracket = slice_rfind(host, ']');
@@ -57,7 +55,7 @@ static struct slice label_of(struct slice host, struct slice domain)
 enum route_kind route_host(struct slice domain, struct slice authority,
                            char name[static NAME_MAX_LEN + 1])
 {
-    struct slice host = authority_host(authority);
+    struct slice host = route_host_name(authority);
     name[0] = '\0';
     if (slice_ieq(host, domain) || slice_ieq(host, SLICE("localhost")) || is_address(host))
         return ROUTE_BASE;
@@ -166,6 +164,33 @@ static struct builtin behind_an_empty_segment(const struct target *t)
     return b.kind == BUILTIN_OLD_CLIENT ? b : builtin_make(BUILTIN_NONE, SLICE(""));
 }
 
+/* ---- proofs of control */
+
+static const struct slice acme = {"/.well-known/acme-challenge/", 28};
+static const struct slice validation = {"/.well-known/pki-validation/", 28};
+
+bool route_proves(struct slice path)
+{
+    return slice_starts(path, acme) || slice_starts(path, validation);
+}
+
+/* Returns the built-in of a path that proves. RFC 8555 8.3 has tokens of base64url. */
+static struct builtin proof_by_path(struct slice path)
+{
+    ptrdiff_t mark = slice_find(path, '?');
+    struct slice token = slice_skip(path, acme.len);
+    if (mark >= 0)
+        token.len = (size_t)mark - acme.len;
+    for (size_t i = 0; i < token.len; i++)
+        if (token.ptr[i] != '_' && !is_label(slice_make(token.ptr + i, 1)))
+            return builtin_make(BUILTIN_NONE, SLICE(""));
+    if (!slice_starts(path, acme) || token.len == 0 || token.len > TOKEN_MAX_LEN)
+        return builtin_make(BUILTIN_NONE, SLICE(""));
+    return builtin_make(BUILTIN_CHALLENGE, token);
+}
+
+/* ---- the built-ins */
+
 static struct builtin builtin_by_path(const struct target *t)
 {
     if (t->n == 1)
@@ -196,6 +221,7 @@ static const char *methods_of(enum builtin_kind kind)
     case BUILTIN_HEALTH:
     case BUILTIN_ROBOTS:
     case BUILTIN_ICON:
+    case BUILTIN_CHALLENGE:
         return "GET, HEAD, OPTIONS";
     case BUILTIN_NONE:
     case BUILTIN_OPTIONS:
@@ -221,7 +247,7 @@ struct builtin route_builtin(struct slice method, struct slice path)
         return builtin_make(BUILTIN_OPTIONS, SLICE(""));
     if (!target_split(path, &t))
         return builtin_make(BUILTIN_NONE, SLICE(""));
-    struct builtin b = builtin_by_path(&t);
+    struct builtin b = route_proves(path) ? proof_by_path(path) : builtin_by_path(&t);
     b.allow = methods_of(b.kind);
     if (b.allow && !lists_method(slice_str(b.allow), method))
         b.kind = BUILTIN_METHOD;
@@ -258,6 +284,8 @@ void route_find(struct slice domain, const struct message *m, struct route *out)
 {
     out->builtin = builtin_make(BUILTIN_NONE, SLICE(""));
     out->kind = route_host(domain, m->authority, out->name);
+    if (route_proves(m->path))
+        out->kind = ROUTE_BASE;
     if (out->kind == ROUTE_BASE) {
         out->builtin = route_builtin(m->method, m->path);
         fold_name(out->builtin.name, out->name);

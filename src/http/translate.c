@@ -332,6 +332,15 @@ static bool is_no_request_trailer(const struct field *f, void *user)
            is_not_the_viewers(f, field_rules(f->name), user);
 }
 
+void translate_hsts(struct fields *f, const struct viewer *v, uint64_t life_ms)
+{
+    if (life_ms == 0 || !v->https)
+        return;
+    fields_remove(f, SLICE("strict-transport-security"));
+    fields_add_printf(f, SLICE("strict-transport-security"), "max-age=%llu",
+                      (unsigned long long)(life_ms / 1000));
+}
+
 void translate_response_trailers(struct fields *t)
 {
     fields_remove_if(t, is_no_response_trailer, NULL);

@@ -41,6 +41,10 @@ enum translate_verdict translate_request(struct message *m, const struct viewer 
  * not set cookies for other tunnels). */
 bool translate_response(struct message *m, struct slice domain, bool *cookie_cut) MUSTCHECK;
 
+/* Sets Strict-Transport-Security in the head of a response to @v if @life_ms is not 0 and the
+ * viewer uses https (RFC 6797 7.2). The operator's word replaces an origin's (rule O203). */
+void translate_hsts(struct fields *f, const struct viewer *v, uint64_t life_ms);
+
 /* Remove the fields that trailers must not have, as Content-Length or Set-Cookie (rules R13, R19,
  * Q29). @v is the viewer who sent the request. */
 void translate_response_trailers(struct fields *t);

@@ -41,6 +41,7 @@ struct peer {
     bool local;                      /* the peer has no internet address: a unix socket */
     bool trusted;                    /* trust_has */
     bool tls;                        /* the connection uses our own TLS */
+    bool redirects;                  /* it came to --redirect, and gets redirects to https alone */
 
     /* The connection's name: random hex digits. Empty if it may carry requests of several viewers,
      * since the peer is trusted or a request has shown a proxy (rule H20). */

@@ -134,6 +134,7 @@ static int home_of_builtin(struct call *c, const struct call_judge *j, struct di
     case BUILTIN_HEALTH:
     case BUILTIN_ROBOTS:
     case BUILTIN_ICON:
+    case BUILTIN_CHALLENGE:
     case BUILTIN_OPTIONS:
     case BUILTIN_METHOD:
         break;

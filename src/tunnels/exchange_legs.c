@@ -222,6 +222,7 @@ static void on_head(struct relay *r, struct message *m, bool end)
     }
     if (cookie_cut)
         warn_cookie(x);
+    translate_hsts(&m->fields, x->request.viewer, x->worker->server->config->urls.hsts_ms);
     if (exchange_is_websocket(x) && opens_websocket(m, end))
         upgrade(x, m);
     else if (exchange_is_websocket(x) && m->status < 300)

@@ -31,6 +31,12 @@ static int check_listen(const char *value)
     return listen_address_parse(value, &addresses);
 }
 
+/* Accepts what check_listen accepts, but a unix socket. */
+static int check_redirect(const char *value)
+{
+    return strncmp(value, "unix:", 5) == 0 ? ERR_SYNTAX : check_listen(value);
+}
+
 /* Accepts a host name. Returns 0, or ERR_SYNTAX for any other text and for an IPv4 address, which
  * cannot have subdomains. */
 static int check_domain(const char *value)
@@ -209,6 +215,13 @@ static const struct opt rows[] = {
      .help = "private key of the certificate, PEM; one for each --cert, in the same order", .wants = "a file", .traits = OPT_LIVE},
     {.name = "cert-dir", .type = OPT_TEXT, .offset = FIELD(listen.cert_dir), .value = "DIR",
      .help = "more certificates: each NAME.pem of this folder has a chain and its key; default.pem is the first one; read again on SIGHUP", .wants = "a folder", .traits = OPT_LIVE},
+    {.name = "redirect", .type = OPT_LIST, .offset = FIELD(listen.redirects), .value = "[ADDR:]PORT",
+     .help = "answer plain HTTP here by a redirect to https, but for the challenges of --acme-dir; usually :80",
+     .check = check_redirect, .wants = "ADDR:PORT, [IPV6]:PORT, *:PORT, localhost:PORT or PORT (addresses are numeric)"},
+    {.name = "acme-dir", .type = OPT_TEXT, .offset = FIELD(urls.acme_dir), .value = "DIR",
+     .help = "answer /.well-known/acme-challenge/TOKEN of every host with the file TOKEN of this folder", .wants = "a folder"},
+    {.name = "hsts", .type = OPT_MSEC, .offset = FIELD(urls.hsts_ms), .fallback = "0", .max = 3650 * DAY,
+     .help = "tell browsers, over https, to use nothing but https for this host for so long (Strict-Transport-Security); 0: do not", .traits = OPT_LIVE},
     {.name = "workers", .type = OPT_UINT, .offset = FIELD(workers), .fallback = "0", .min = 0, .max = 256,
      .help = "number of threads, each with its own connections and tunnels; 0: one for each core"},
     {.name = "public-url", .type = OPT_TEXT, .offset = FIELD(urls.public), .value = "SCHEME://HOST[:PORT]",
@@ -380,6 +393,7 @@ void config_deinit(struct config *c)
     for (size_t i = 0; i < sizeof c->owned / sizeof c->owned[0]; i++)
         free(c->owned[i]);
     free(c->listen.addresses.copy);
+    free(c->listen.redirects.copy);
     free(c->listen.certs.copy);
     free(c->listen.keys.copy);
     free(c->listen.trusted_proxy.copy);

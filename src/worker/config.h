@@ -22,6 +22,7 @@ struct config {
         struct opt_list addresses;   /* --listen */
         struct opt_list certs, keys; /* --cert and --key, as many of one as of the other */
         const char *cert_dir;
+        struct opt_list redirects; /* --redirect */
         struct opt_list trusted_proxy;
     } listen;
     struct {
@@ -30,7 +31,9 @@ struct config {
     struct {
         const char *public, *attach; /* --public-url, --attach-url */
         const char *landing;
-        const char *pages; /* --pages */
+        const char *pages;    /* --pages */
+        const char *acme_dir; /* --acme-dir */
+        uint64_t hsts_ms;     /* --hsts; 0: off */
     } urls;
     struct {
         const char *state_dir;

@@ -14,7 +14,8 @@ declare -A packages=(
     [demo]="openssl python3 python3-websockets"
     [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest
             python3-pytest-xdist python3-pytest-timeout python3-h2 valgrind iproute2 faketime
-            haproxy caddy nghttp2-client netcat-openbsd bash-completion zsh fish man-db tinyproxy-bin squid microsocks tmux"
+            haproxy caddy nghttp2-client netcat-openbsd bash-completion zsh fish man-db tinyproxy-bin squid microsocks tmux
+            dehydrated pebble"
     [fuzz]="clang libclang-rt-14-dev"
     [bench]="wrk"
     [arm64]="crossbuild-essential-arm64"

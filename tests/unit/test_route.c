@@ -138,11 +138,62 @@ static void test_path(void **state)
     }
 }
 
+#define ACME "/.well-known/acme-challenge/"
+#define TOKEN_128                                                                                  \
+    "a123456789012345678901234567890123456789012345678901234567890123"                             \
+    "b123456789012345678901234567890123456789012345678901234567890-_Z"
+
+static const struct {
+    const char *what, *path;
+    bool proves;
+    const char *token; /* NULL: none */
+} proofs[] = {
+    {"O201 a token", ACME "LoqXcYV8-q_ONbJQxbmR7SCTNo3t", true, "LoqXcYV8-q_ONbJQxbmR7SCTNo3t"},
+    {"O201 with a query", ACME "abc?x/y", true, "abc"},
+    {"O202 the longest token", ACME TOKEN_128, true, TOKEN_128},
+    {"O202 a longer one", ACME TOKEN_128 "x", true, NULL},
+    {"O202 no token", ACME, true, NULL},
+    {"O202 a query alone", ACME "?abc", true, NULL},
+    {"O202 a dot", ACME "a.b", true, NULL},
+    {"O202 the folder above", ACME "..", true, NULL},
+    {"O202 out of the folder", ACME "../secret", true, NULL},
+    {"O202 a folder", ACME "a/b", true, NULL},
+    {"O202 a percent sign", ACME "%61", true, NULL},
+    {"O201 the other path of authorities", "/.well-known/pki-validation/fileauth.txt", true, NULL},
+    {"O201 without a slash", "/.well-known/acme-challenge", false, NULL},
+    {"O201 another name", "/.well-known/acme-challenges/x", false, NULL},
+    {"O201 in another case", "/.WELL-KNOWN/acme-challenge/x", false, NULL},
+    {"O201 deeper", "/x/.well-known/acme-challenge/y", false, NULL},
+};
+
+/* O201: the path of a challenge is a built-in for every host. */
+static void test_proofs(void **state)
+{
+    static const char *const all[] = {"example.com",    "my-app.example.com", "a.b.example.com",
+                                      "elsewhere.test", "192.0.2.1",          ""};
+    for (size_t i = 0; i < sizeof proofs / sizeof *proofs; i++) {
+        struct message m = {.method = SLICE("GET"), .path = slice_str(proofs[i].path)};
+        print_message("%s\n", proofs[i].what);
+        assert_int_equal(route_proves(m.path), proofs[i].proves);
+        for (size_t k = 0; k < (proofs[i].proves ? sizeof all / sizeof *all : 0); k++) {
+            struct route r;
+            m.authority = slice_str(all[k]);
+            route_find(SLICE("example.com"), &m, &r);
+            assert_int_equal(r.kind, ROUTE_BASE);
+            assert_int_equal(r.builtin.kind, proofs[i].token ? BUILTIN_CHALLENGE : BUILTIN_NONE);
+            assert_true(!proofs[i].token || slice_eq(r.builtin.name, slice_str(proofs[i].token)));
+        }
+    }
+    assert_int_equal(route_builtin(SLICE("POST"), SLICE(ACME "x")).kind, BUILTIN_METHOD);
+    assert_int_equal(route_builtin(SLICE("HEAD"), SLICE(ACME "x")).kind, BUILTIN_CHALLENGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host),
         cmocka_unit_test(test_path),
+        cmocka_unit_test(test_proofs),
     };
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
 }

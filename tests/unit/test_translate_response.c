@@ -170,6 +170,35 @@ static void test_request_trailers(void **state)
     fields_deinit(&t);
 }
 
+static const struct {
+    const char *what;
+    bool https;
+    uint64_t life_ms;
+    const char *fields, *want;
+} hsts[] = {
+    {"O203 off", true, 0, "a: b|", "a: b|"},
+    {"O203 over http", false, 86400000, "a: b|", "a: b|"},
+    {"O203 over https", true, 86400000, "a: b|", "a: b|strict-transport-security: max-age=86400|"},
+    {"O203 in place of the origin's", true, 1500,
+     "Strict-Transport-Security: max-age=0|a: b|strict-transport-security: max-age=9|",
+     "a: b|strict-transport-security: max-age=1|"},
+    {"O203 off: the origin's stays", true, 0, "strict-transport-security: max-age=9|",
+     "strict-transport-security: max-age=9|"},
+};
+
+static void test_hsts(void **state)
+{
+    for (size_t i = 0; i < sizeof hsts / sizeof *hsts; i++) {
+        struct viewer viewer = {.https = hsts[i].https};
+        struct fields f;
+        fields_init(&f);
+        read_fields(&f, hsts[i].fields);
+        translate_hsts(&f, &viewer, hsts[i].life_ms);
+        check_fields(hsts[i].what, &f, hsts[i].want);
+        fields_deinit(&f);
+    }
+}
+
 /* The example of RFC 6455 1.3. */
 static void test_websocket_opened(void **state)
 {
@@ -190,9 +219,13 @@ static void test_websocket_opened(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_responses),        cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_abusive_response), cmocka_unit_test(test_trailers),
-        cmocka_unit_test(test_request_trailers), cmocka_unit_test(test_websocket_opened),
+        cmocka_unit_test(test_responses),
+        cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_abusive_response),
+        cmocka_unit_test(test_trailers),
+        cmocka_unit_test(test_request_trailers),
+        cmocka_unit_test(test_websocket_opened),
+        cmocka_unit_test(test_hsts),
     };
     return cmocka_run_group_tests_name("translate, response", tests, NULL, NULL);
 }
