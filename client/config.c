@@ -30,6 +30,13 @@ static int check_subdomain(const char *value)
     return len > 0 && len <= 63 && strspn(value, fit) == len ? 0 : ERR_SYNTAX;
 }
 
+static int check_domain_name(const char *value)
+{
+    static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+    size_t len = strlen(value);
+    return len <= 253 && strspn(value, fit) == len && strchr(value, '.') ? 0 : ERR_SYNTAX;
+}
+
 static int check_attach_host(const char *value)
 {
     return reach_host_valid(value) ? 0 : ERR_SYNTAX;
@@ -185,6 +192,10 @@ static const struct opt rows[] = {
     {"ticket-file", 0, OPT_TEXT, FIELD(remote.ticket_file), .value = "FILE",
      .help = "keep the tickets of names here; default: oneport/tickets.json under $XDG_STATE_HOME "
              "or ~/.local/state"},
+    {"domain-name", 0, OPT_TEXT, FIELD(remote.domain), .value = "HOST",
+     .help = "share under this domain of your own too, as app.example.org, which the server's "
+             "operator permits by your token",
+     .check = check_domain_name, .wants = "the name of a host"},
     {"token", 0, OPT_TEXT, FIELD(remote.token), .value = "TOKEN",
      .help = "the token that the server wants", .check = config_check_token,
      .wants = "a token: 16 to 256 letters, digits and -._~+/=",

@@ -35,6 +35,7 @@ struct config {
         const char *congestion; /* NULL: the system's own */
         const char *ticket_file, *token_file;
         const char *token; /* of the environment or a file */
+        const char *domain;
     } remote;
     struct {
         uint64_t keepalive_ms, server_ms;                  /* the server */

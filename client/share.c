@@ -45,9 +45,11 @@ static void on_url(void *user, const char *url)
     struct share *s = user;
     const struct config *c = s->o.config;
     struct url parsed;
-    bool own = url_parse(slice_str(url), &parsed) == 0 &&
-               (reach_covers(&s->env.reach, &c->server, &parsed) ||
-                (url_is_loopback(&c->server) && url_is_loopback(&parsed)));
+    bool own =
+        url_parse(slice_str(url), &parsed) == 0 &&
+        (reach_covers(&s->env.reach, &c->server, &parsed) ||
+         (c->remote.domain && slice_ieq(slice_str(parsed.host), slice_str(c->remote.domain))) ||
+         (url_is_loopback(&c->server) && url_is_loopback(&parsed)));
     s->o.on_url(s->o.user, url, own);
 }
 
@@ -217,13 +219,14 @@ static bool make_tunnel(struct share *s)
         .reach = {.hosts = &c->remote.attach_hosts},
         .kept = &s->kept,
         .proxy = c->proxy,
+        .token = c->token,
+        .domain = c->remote.domain,
     };
     struct tunnel_options tunnel = {
         .env = &s->env,
         .exchanges = s->exchanges,
         .server = &c->server,
         .name = s->name,
-        .token = c->token,
         .origin = s->origin_text,
         .ticket_file = s->ticket_file,
         .links = (unsigned)c->remote.links,

@@ -34,6 +34,8 @@ struct call_env {
     struct reach reach;  /* where the server may send the client */
     struct kept *kept;   /* a connection between two calls; NULL: none is kept */
     struct proxy_choice proxy;
+    const char *token;  /* shown to the server of --host at register; NULL: none */
+    const char *domain; /* of the user's own, asked for at register and attach; NULL: none */
 };
 
 /* All is borrowed for the callback. */

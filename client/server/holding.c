@@ -42,7 +42,6 @@ struct register_ask holding_ask(struct holding *h)
                 : h->grant.id[0] != '\0' ? h->grant.id
                                          : NULL,
         .ticket = h->ticket,
-        .token = h->o.token,
         .exact = h->o.name,
         .keep = h->asked_keep,
     };

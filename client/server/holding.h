@@ -14,7 +14,6 @@ struct holding_options {
     const struct call_env *env;
     const struct url *server;
     const char *name;        /* asked for by the user; NULL: any */
-    const char *token;       /* by which the server lets us share; NULL: none */
     const char *origin;      /* what is shared, as "http://localhost:3000" */
     const char *ticket_file; /* NULL: tickets live in memory */
 };

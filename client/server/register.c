@@ -193,8 +193,10 @@ struct register_call *register_start(const struct call_env *env, const struct ur
     m.path = fields_keep(&m.fields, slice_str(path));
     if (ask->ticket)
         fields_add_copy(&m.fields, SLICE("Oneport-Ticket"), slice_str(ask->ticket));
-    if (ask->token && (server->https || url_is_loopback(server)))
-        fields_add_printf(&m.fields, SLICE("Authorization"), "Bearer %s", ask->token);
+    if (env->token && (server->https || url_is_loopback(server)))
+        fields_add_printf(&m.fields, SLICE("Authorization"), "Bearer %s", env->token);
+    if (env->domain)
+        fields_add_copy(&m.fields, SLICE("Oneport-Domain"), slice_str(env->domain));
     if (ask->exact)
         fields_add(&m.fields, SLICE("Oneport-Exact"), SLICE("?1"));
     if (ask->keep)

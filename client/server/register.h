@@ -11,7 +11,6 @@ struct register_call;
 struct register_ask {
     const char *name;   /* NULL: any */
     const char *ticket; /* NULL: none */
-    const char *token;  /* by which the server lets us share; NULL: none */
     bool exact;         /* refuse rather than give another name */
     bool keep;          /* the ticket lies in a file: reserve the name for its owner */
     bool attaches;      /* on_granted begins to attach, by the same connection if it can */

@@ -439,7 +439,6 @@ struct tunnel *client_tunnel_new(const struct tunnel_options *o)
         .env = o->env,
         .server = o->server,
         .name = o->name,
-        .token = o->token,
         .origin = o->origin,
         .ticket_file = o->ticket_file,
     };

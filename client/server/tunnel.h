@@ -24,7 +24,6 @@ struct tunnel_options {
     struct exchange_list *exchanges;
     const struct url *server;
     const char *name;        /* asked for by the user; NULL: any */
-    const char *token;       /* by which the server lets us share; NULL: none */
     const char *origin;      /* what is shared, as "http://localhost:3000" */
     const char *ticket_file; /* NULL: tickets live in memory */
     unsigned links;          /* how many to keep up, at least 1; the server may allow fewer */

@@ -265,7 +265,7 @@ static void on_head(void *user, struct message *m, bool end)
     struct call call;
     CHECK_THAT(e->state == EDGE_HEAD);
     e->used = true;
-    call_init(&call, slice_str(config_of(e)->domain), m);
+    call_init(&call, slice_str(config_of(e)->domain), e->worker->server->directory, m);
     if (moved(e, &call))
         return;
     e->state = EDGE_BUSY;

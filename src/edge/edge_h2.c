@@ -185,7 +185,8 @@ static const struct h2_session_ops session_ops = {
 static void name_of(const struct worker *w, const struct sock *sock,
                     char name[static NAME_MAX_LEN + 1])
 {
-    route_host(slice_str(w->server->config->domain), sock_tls_name(sock), name);
+    call_route_host(slice_str(w->server->config->domain), w->server->directory, sock_tls_name(sock),
+                    name);
 }
 
 void edge_h2_new(struct worker *w, struct sock *sock, const struct peer *peer)

@@ -139,7 +139,7 @@ static void serve(struct edge_h2_request *q)
     struct sock *sock = h2_session_sock(e->session);
     struct message *m = &q->head;
     struct call call;
-    call_init(&call, slice_str(e->worker->server->config->domain), m);
+    call_init(&call, slice_str(e->worker->server->config->domain), e->worker->server->directory, m);
     request_begin(&q->request, m, true);
     if (is_elsewhere(e, &call)) {
         misdirect(q, &call);

@@ -11,6 +11,7 @@
 #include "src/edge/edge_h2.h"
 #include "src/edge/entry.h"
 #include "src/edge/footprint.h"
+#include "src/names/call.h"
 #include "src/worker/handoff.h"
 
 enum {
@@ -179,7 +180,8 @@ static bool moved(struct gate *g)
     struct server *s = w->server;
     char name[NAME_MAX_LEN + 1];
     if (g->moved || s->n_workers == 1 ||
-        route_host(slice_str(s->config->domain), slice_str(g->hello.name), name) != ROUTE_TUNNEL)
+        call_route_host(slice_str(s->config->domain), s->directory, slice_str(g->hello.name),
+                        name) != ROUTE_TUNNEL)
         return false;
     int home = directory_find(s->directory, slice_str(name));
     if (home == DIRECTORY_NOBODY || home == (int)w->index)

@@ -12,7 +12,7 @@ enum { NAME_MAX_LEN = 63, TOKEN_MAX_LEN = 128 };
 enum route_kind {
     ROUTE_TUNNEL, /* NAME.DOMAIN: the tunnel of that name */
     ROUTE_BASE,   /* the base domain, an IP address or localhost, or route_proves: a built-in */
-    ROUTE_UNKNOWN /* any other host, also A.B.DOMAIN: 404 */
+    ROUTE_UNKNOWN /* any other host, also A.B.DOMAIN: 404, unless a tunnel has it as its domain */
 };
 
 enum builtin_kind {

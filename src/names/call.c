@@ -5,10 +5,21 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
 
-void call_init(struct call *c, struct slice domain, const struct message *m)
+enum route_kind call_route_host(struct slice domain, struct directory *d, struct slice authority,
+                                char name[static NAME_MAX_LEN + 1])
+{
+    enum route_kind kind = route_host(domain, authority, name);
+    bool own =
+        kind == ROUTE_UNKNOWN && d && directory_find_domain(d, route_host_name(authority), name);
+    return own ? ROUTE_TUNNEL : kind;
+}
+
+void call_init(struct call *c, struct slice domain, struct directory *d, const struct message *m)
 {
     *c = (struct call){.m = m};
     route_find(domain, m, &c->route);
+    if (c->route.kind == ROUTE_UNKNOWN)
+        c->route.kind = call_route_host(domain, d, m->authority, c->route.name);
 }
 
 static bool is_secure(const struct viewer *v, bool tls, bool peer_local)

@@ -46,8 +46,13 @@ struct call_judge {
     struct tokens *tokens;   /* borrowed; NULL: everybody may share */
 };
 
-/* Fills @c with the request @m and its route. */
-void call_init(struct call *c, struct slice domain, const struct message *m);
+/* Fills @c with the request @m and its route. @d knows the domains of names; NULL: there are none.
+ */
+void call_init(struct call *c, struct slice domain, struct directory *d, const struct message *m);
+
+/* Does what route_host does, and finds the tunnel whose own domain is the host of @authority. */
+enum route_kind call_route_host(struct slice domain, struct directory *d, struct slice authority,
+                                char name[static NAME_MAX_LEN + 1]);
 
 /* Sets the viewer of @c, and sets whether the call is secure. @tls says that the call came over
  * this server's TLS, and @peer_local that the peer is loopback or a unix socket. A proxied call is

@@ -16,6 +16,7 @@ struct entry {
     bool counted; /* for the address `from` */
     struct address from;
     struct held_name held;
+    char *domain; /* owned; NULL: none */
 };
 
 /* An address or a token that holds names. */
@@ -35,7 +36,8 @@ struct directory {
     /* Maps the bytes of a struct address to an owned struct holder. An address without names has no
      * entry, so this map never has more entries than the map of names. */
     struct map holders;
-    struct map tokens; /* likewise for IDs of tokens */
+    struct map tokens;  /* likewise for IDs of tokens */
+    struct map domains; /* of the struct entry that has it, borrowed from `names` */
 
     uint64_t per_address;    /* 0: no limit, and nothing is counted */
     size_t live;             /* names that are live */
@@ -53,11 +55,19 @@ struct directory *directory_new(uint64_t per_address, void (*on_change)(void *us
     map_init(&d->names);
     map_init(&d->holders);
     map_init(&d->tokens);
+    map_init(&d->domains);
     d->per_address = per_address;
     d->reserve = reserve_new();
     d->on_change = on_change;
     d->user = user;
     return d;
+}
+
+static void free_entry(struct slice key, void *value, void *user)
+{
+    struct entry *e = value;
+    free(e->domain);
+    free(e);
 }
 
 static void free_value(struct slice key, void *value, void *user)
@@ -75,7 +85,8 @@ void directory_free(struct directory *d)
 {
     if (!d)
         return;
-    map_each(&d->names, free_value, NULL);
+    map_deinit(&d->domains);
+    map_each(&d->names, free_entry, NULL);
     map_deinit(&d->names);
     map_each(&d->holders, free_value, NULL);
     map_deinit(&d->holders);
@@ -128,6 +139,8 @@ static void check_entry(struct slice key, void *value, void *user)
     walk->live += is_live(e);
     CHECK_THAT(!noted || slice_eq(key, slice_str(e->held.name)));
     CHECK_THAT(noted || !e->remember);
+    if (e->domain)
+        CHECK_THAT(map_get(&walk->directory->domains, slice_str(e->domain)) == e);
     if (e->held.token[0])
         see(map_get(&walk->directory->tokens, slice_str(e->held.token)));
     if (e->counted)
@@ -149,6 +162,7 @@ static void directory_check(const struct directory *d)
     CHECK_THAT(d->live <= d->names.count);
     CHECK_THAT(d->holders.count <= d->names.count);
     CHECK_THAT(d->tokens.count <= d->names.count);
+    CHECK_THAT(d->domains.count <= d->names.count);
     CHECK_THAT(d->per_address > 0 || d->holders.count == 0);
     if (d->names.count > CHECK_ALL_MAX && d->names.count % CHECK_ALL_MAX != 0)
         return;
@@ -295,6 +309,61 @@ static void unlock_changed(struct directory *d)
         d->on_change(d->user);
 }
 
+/* ---- domains */
+
+static void drop_domain(struct directory *d, struct entry *e)
+{
+    if (e->domain)
+        map_remove(&d->domains, slice_str(e->domain));
+    free(e->domain);
+    e->domain = NULL;
+}
+
+/* Gives a domain to the entry of a name that was noted. */
+static int set_domain(struct directory *d, struct entry *e, struct slice host)
+{
+    struct entry *other = host.len > 0 ? map_get(&d->domains, host) : NULL;
+    if (!e || !e->held.name[0])
+        return ERR_NOT_FOUND;
+    if (other && other != e && is_live(other))
+        return ERR_TAKEN;
+    if (other && other != e)
+        drop_domain(d, other);
+    drop_domain(d, e);
+    if (host.len > 0) {
+        e->domain = slice_dup(host);
+        map_set(&d->domains, host, e);
+    }
+    return 0;
+}
+
+int directory_set_domain(struct directory *d, struct slice name, struct slice host)
+{
+    pthread_rwlock_wrlock(&d->lock);
+    int err = set_domain(d, map_get(&d->names, name), host);
+    unlock_changed(d);
+    return err;
+}
+
+bool directory_find_domain(struct directory *d, struct slice host,
+                           char name[static NAME_MAX_LEN + 1])
+{
+    char folded[TOKEN_HOST_MAX];
+    const struct entry *e = NULL;
+    name[0] = '\0';
+    if (host.len == 0 || host.len > sizeof folded)
+        return false;
+    memcpy(folded, host.ptr, host.len);
+    ascii_lower(folded, host.len);
+    pthread_rwlock_rdlock(&d->lock);
+    if (d->domains.count > 0)
+        e = map_get(&d->domains, slice_make(folded, host.len));
+    if (e)
+        memcpy(name, e->held.name, sizeof e->held.name);
+    pthread_rwlock_unlock(&d->lock);
+    return e;
+}
+
 void directory_release(struct directory *d, struct slice name)
 {
     pthread_rwlock_wrlock(&d->lock);
@@ -302,6 +371,7 @@ void directory_release(struct directory *d, struct slice name)
     if (e) {
         d->live -= is_live(e);
         uncount(d, e);
+        drop_domain(d, e);
     }
     free(e);
     unlock_changed(d);
@@ -315,6 +385,7 @@ void directory_note(struct directory *d, const struct held_name *h, bool remembe
         d->live -= is_live(e);
         count_for_token(d, e, h->token);
         e->held = *h;
+        e->held.domain = SLICE(""); /* it is in `domain` */
         e->remember = remember;
         d->live += is_live(e);
     }
@@ -330,8 +401,10 @@ static void print_entry(struct slice key, void *value, void *user)
 {
     struct print *p = user;
     const struct entry *e = value;
+    struct held_name line = e->held;
+    line.domain = slice_str(e->domain);
     if (e->remember && p->err == ERR_OK)
-        p->err = held_name_print(p->to, &e->held);
+        p->err = held_name_print(p->to, &line);
 }
 
 int directory_print(struct directory *d, struct buf *to)

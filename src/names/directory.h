@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* directory.h - holds the one table that all workers share. For each name the table says which
  * worker has the name and which line the names file gets for it. The table also counts the names of
- * each address and of each token. A name is live while a client serves it.
+ * each address and of each token, and finds the name of a custom domain. A name is live while a
+ * client serves it.
  *
  * Everything else about a name lives on its worker, and only that worker touches it: another worker
  * that gets a request for the name moves the viewer's connection there. Any thread may use the
@@ -66,12 +67,23 @@ struct claimant {
 int directory_claim(struct directory *d, struct slice name, int worker,
                     const struct claimant *by) MUSTCHECK;
 
+/* Gives the domain @host, which is in lower case, to the claimed name @name, in place of the domain
+ * that the name has. An empty @host takes it away. Returns 0, ERR_TAKEN when another name that is
+ * live has the domain, or ERR_NOT_FOUND when @name is not claimed. A name that is not live loses
+ * its domain to one that asks for it. */
+int directory_set_domain(struct directory *d, struct slice name, struct slice host) MUSTCHECK;
+
+/* Finds the name whose domain is @host, in any case, and writes it into @name. Returns false, with
+ * an empty text, when no name has this domain. */
+bool directory_find_domain(struct directory *d, struct slice host,
+                           char name[static NAME_MAX_LEN + 1]);
+
 /* Removes @name, if the directory has it. */
 void directory_release(struct directory *d, struct slice name);
 
-/* Sets the line @h that the names file gets for a claimed name, which counts for the token of @h
- * from now on. If @remember is false, the file leaves the name out, since its client will not come
- * back. */
+/* Sets the line @h that the names file gets for a claimed name, but for its domain. The name counts
+ * for the token of @h from now on. If @remember is false, the file leaves the name out, since its
+ * client will not come back. */
 void directory_note(struct directory *d, const struct held_name *h, bool remember);
 
 /* Appends the content of the names file to @to. Returns 0, or ERR_LIMIT when the content does not

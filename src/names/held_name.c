@@ -12,8 +12,9 @@ int held_name_print(struct buf *to, const struct held_name *h)
     CHECK_THAT(label_valid(slice_str(h->name))); /* or the line could not be read again */
     CHECK_THAT(h->until >= 0);
     owner_text(h->owner, owner);
-    return buf_printf(to, "%s %s %lld %d %lld %s\n", h->name, owner, (long long)h->until, h->asked,
-                      (long long)h->rev, h->token[0] ? h->token : "-");
+    struct slice domain = h->domain.len > 0 ? h->domain : SLICE("-");
+    return buf_printf(to, "%s %s %lld %d %lld %s %.*s\n", h->name, owner, (long long)h->until,
+                      h->asked, (long long)h->rev, h->token[0] ? h->token : "-", SLICE_FMT(domain));
 }
 
 static struct slice take_word(struct slice *line)
@@ -28,12 +29,14 @@ static struct slice take_word(struct slice *line)
 static int parse_rest(struct slice line, struct held_name *out)
 {
     uint64_t rev = 0;
-    struct slice word = take_word(&line), token = take_word(&line);
-    bool none = slice_eq(token, SLICE("-"));
+    struct slice word = take_word(&line), token = take_word(&line), domain = take_word(&line);
+    bool none = slice_eq(token, SLICE("-")), no_domain = slice_eq(domain, SLICE("-"));
     if (line.len > 0 || slice_to_u64(word, INT64_MAX, &rev) < 0 ||
-        (!none && !token_id_valid(token)))
+        (!none && !token_id_valid(token)) || (!no_domain && !token_host_valid(domain)))
         return ERR_SYNTAX;
     out->rev = (int64_t)rev;
+    if (!no_domain)
+        out->domain = domain;
     if (!none)
         memcpy(out->token, token.ptr, token.len);
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* held_name.h - prints and reads a line of the names file. The line stands for one name that an
- * owner holds: `name owner-in-hex until asked rev token`. protocol.md#names-file */
+ * owner holds: `name owner-in-hex until asked rev token domain`. protocol.md#names-file */
 #ifndef SRC_NAMES_HELD_NAME_H
 #define SRC_NAMES_HELD_NAME_H
 
@@ -21,6 +21,7 @@ struct held_name {
 
     int64_t rev;                  /* of the newest ticket of the name (ticket.h) */
     char token[TOKEN_ID_MAX + 1]; /* the ID of the token that it is held by; empty: none */
+    struct slice domain;          /* of its own, borrowed from the line; empty: none */
 };
 
 /* Appends the line of @h to @to. Returns 0, or ERR_LIMIT when the line does not fit. */

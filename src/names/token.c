@@ -19,7 +19,7 @@
 
 #define MIDNIGHT "00:00:00Z"
 
-enum { BIG = 1000000, HOST_MAX = 253, LABEL_MAX = 63 };
+enum { BIG = 1000000, LABEL_MAX = 63 };
 
 static int wrong(const char **why, const char *text)
 {
@@ -85,11 +85,10 @@ static bool is_host_label(struct slice s)
     return s.len > 0 && s.len <= LABEL_MAX && s.ptr[0] != '-' && s.ptr[s.len - 1] != '-';
 }
 
-/* Returns whether @host is a name of at least two labels in lower case, as app.example.org. */
-static bool is_host(struct slice host)
+bool token_host_valid(struct slice host)
 {
     size_t labels = 0;
-    if (host.len > HOST_MAX)
+    if (host.len > TOKEN_HOST_MAX)
         return false;
     for (bool more = true; more; labels++) {
         ptrdiff_t dot = slice_find(host, '.');
@@ -114,7 +113,7 @@ static int take_domains(struct slice value, struct slice *to, const char **why)
         ptrdiff_t comma = slice_find(rest, ',');
         one = slice_make(rest.ptr, comma < 0 ? rest.len : (size_t)comma);
         rest = slice_skip(rest, comma < 0 ? rest.len : (size_t)comma + 1);
-        if (!is_host(one) || (comma >= 0 && rest.len == 0))
+        if (!token_host_valid(one) || (comma >= 0 && rest.len == 0))
             return wrong(why, "domains= wants hosts in lower case, as app.example.org");
     }
     return value.len > 0 ? 0 : wrong(why, "domains= wants hosts in lower case");

@@ -54,6 +54,11 @@ int token_option(struct slice word, struct token *out, const char **why) MUSTCHE
 /* Returns whether the token may have @name, as far as its own line says. */
 bool token_permits(const struct token *t, struct slice name);
 
+enum { TOKEN_HOST_MAX = 253 };
+
+/* Returns whether @host may be a domain of a token: a name of two labels or more, in lower case. */
+bool token_host_valid(struct slice host);
+
 /* Returns whether the token may have the host @host, in lower case, as a domain of its own. */
 bool token_has_domain(const struct token *t, struct slice host);
 

@@ -111,6 +111,8 @@ static bool check_token(struct worker *w, struct call *c, struct attach *out, st
         v = tokens_permit(judge.tokens, slice_str(out->ticket.tok), slice_str(out->ticket.name),
                           clock_wall_s());
     if (v == TOKEN_GOOD)
+        v = domain_wanted(&c->m->fields, judge.tokens, slice_str(out->ticket.tok), out->domain);
+    if (v == TOKEN_GOOD)
         return true;
     return refuse(a, 401, v == TOKEN_NONE ? "token_required" : "token_revoked",
                   "The token of the ticket is not good for this name: register again.", 0);
@@ -158,6 +160,10 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
     int err = registry_claim(w->registry, name, out->ticket.owner, &how, &t, &retry_after);
     if (err < 0)
         return refuse_claim(a, w, v, err, retry_after);
+    if (out->domain[0] && registry_set_domain(w->registry, t, slice_str(out->domain)) < 0) {
+        refusal_domain_taken(a);
+        return false;
+    }
     switch (tunnel_may_join(t, &place, links_of(w, out), loop_now_us(w->loop), &retry_after)) {
     case JOIN_TOO_MANY:
         return refuse(a, 429, "too_many_links", "This name has as many links as it may have.",

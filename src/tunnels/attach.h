@@ -17,6 +17,7 @@ struct attach {
     bool pool;                       /* Oneport-Pool */
     bool asks_who;                   /* Oneport-Viewer-Connection */
     struct token_grant token;        /* of the ticket's token */
+    char domain[TOKEN_HOST_MAX + 1]; /* Oneport-Domain, in lower case; empty: none was sent */
 };
 
 /* Judges the attach call @c, whose viewer is set and whose head had @head_bytes. Returns true and

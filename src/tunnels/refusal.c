@@ -72,6 +72,26 @@ void refusal_token(struct answer *a, struct worker *w, const struct viewer *v,
     }
 }
 
+void refusal_domain_taken(struct answer *a)
+{
+    answer_refusal(a, 409, "domain_taken", "Another name is served under this domain.", 0);
+}
+
+enum token_verdict domain_wanted(const struct fields *f, struct tokens *tokens, struct slice id,
+                                 char out[static TOKEN_HOST_MAX + 1])
+{
+    struct slice host = slice_trim(fields_value(f, SLICE("oneport-domain")));
+    out[0] = '\0';
+    if (!fields_find(f, SLICE("oneport-domain")))
+        return TOKEN_GOOD;
+    if (host.len == 0 || host.len > TOKEN_HOST_MAX)
+        return TOKEN_DOMAIN;
+    memcpy(out, host.ptr, host.len);
+    out[host.len] = '\0';
+    ascii_lower(out, host.len);
+    return tokens_permit_domain(tokens, id, slice_make(out, host.len), clock_wall_s());
+}
+
 void refusal_too_many_of_token(struct answer *a)
 {
     answer_refusal(a, 429, "too_many_names", "Your token holds as many names as it may.",

@@ -24,6 +24,14 @@ void refusal_token(struct answer *a, struct worker *w, const struct viewer *v,
 /* Refuses, with 429, a new name for a token that holds as many as it may. */
 void refusal_too_many_of_token(struct answer *a);
 
+/* Refuses, with 409, a domain that another name has. */
+void refusal_domain_taken(struct answer *a);
+
+/* Takes the domain that @f asks for (Oneport-Domain) into @out, in lower case; an empty text when
+ * it asks for none. Judges whether the token @id permits it. */
+enum token_verdict domain_wanted(const struct fields *f, struct tokens *tokens, struct slice id,
+                                 char out[static TOKEN_HOST_MAX + 1]) MUSTCHECK;
+
 /* Refuses, with 409, a name that another owner holds or has reserved, and says until when: for
  * @retry_after_s seconds, if the name does not come back before. */
 void refusal_name_taken(struct answer *a, unsigned retry_after_s);

@@ -33,6 +33,7 @@ struct wish {
     struct ticket ticket;
     const struct viewer *viewer;     /* borrowed from the call */
     const struct token_grant *token; /* borrowed from the call; NULL: no tokens */
+    char domain[TOKEN_HOST_MAX + 1]; /* of its own, as the token permits; empty: none */
     struct tunnel *tunnel;           /* borrowed from the registry for the call */
 };
 
@@ -301,7 +302,9 @@ static int answer_claimed(const struct worker *worker, const struct call *c, str
     char url[URL_MAX];
     struct base_url public = public_base(s->config, c), attach = attach_base(s->config, c);
     cJSON *json = cJSON_CreateObject();
-    url_print(url, &public, w->name, "");
+    if (w->domain[0])
+    public.host = slice_str(w->domain);
+    url_print(url, &public, w->domain[0] ? "" : w->name, "");
     cJSON_AddStringToObject(json, "id", w->name);
     cJSON_AddStringToObject(json, "url", url);
     cJSON_AddNumberToObject(json, "port", attach.port);
@@ -323,9 +326,10 @@ static void log_registered(struct worker *w, const struct call *c, const struct 
     uint64_t suppressed;
     if (worker_may_log(w, WORKER_REGISTERED, &suppressed))
         LOG(INFO, "registered", LOG_STR("name", wish->name), LOG_STR("viewer", c->viewer->address),
-            LOG_STR("token", wish->token ? wish->token->id : "-"), LOG_B("renewal", wish->renewal),
-            LOG_B("asked", wish->tunnel->asked), LOG_B("secure", c->secure),
-            LOG_U("suppressed", suppressed));
+            LOG_STR("token", wish->token ? wish->token->id : "-"),
+            LOG_STR("domain", wish->domain[0] ? wish->domain : "-"),
+            LOG_B("renewal", wish->renewal), LOG_B("asked", wish->tunnel->asked),
+            LOG_B("secure", c->secure), LOG_U("suppressed", suppressed));
 }
 
 /* Logs who was refused what, and why. */
@@ -388,6 +392,8 @@ static bool take_token(struct wish *wish, struct worker *w, struct call *c, stru
     enum token_verdict v = call_token(c, &judge);
     if (v == TOKEN_GOOD && name.len > 0)
         v = tokens_permit(judge.tokens, slice_str(c->token.grant.id), name, clock_wall_s());
+    if (v == TOKEN_GOOD)
+        v = domain_wanted(&c->m->fields, judge.tokens, slice_str(c->token.grant.id), wish->domain);
     if (v != TOKEN_GOOD) {
         refusal_token(a, w, c->viewer, v);
         return false;
@@ -416,6 +422,12 @@ static bool give(struct worker *w, struct call *c, struct wish *wish, struct ans
     if (!take_token(wish, w, c, a))
         return false;
     int err = claim_name(wish, w, &retry_after_s);
+    if (err == 0 && registry_set_domain(w->registry, wish->tunnel, slice_str(wish->domain)) < 0) {
+        if (!wish->renewal)
+            registry_drop(w->registry, wish->tunnel);
+        refusal_domain_taken(a);
+        return false;
+    }
     if (err == 0)
         err = answer_claimed(w, c, wish, a);
     if (err < 0)

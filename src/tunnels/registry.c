@@ -110,6 +110,8 @@ void registry_adopt(struct registry *r, const struct held_name *h)
     t->rev = h->rev;
     memcpy(t->token, h->token, sizeof t->token);
     note(r, t);
+    int err = registry_set_domain(r, t, h->domain);
+    (void)err; /* another line has it, too: its client may ask again */
 }
 
 static void free_tunnel(struct slice key, void *value, void *user)
@@ -286,6 +288,18 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
         t->rev = how->rev;
     note(r, t);
     *out = t;
+    return 0;
+}
+
+int registry_set_domain(struct registry *r, struct tunnel *t, struct slice host)
+{
+    if (slice_eq(slice_str(t->domain), host))
+        return 0;
+    int err = directory_set_domain(r->directory, slice_str(t->name), host);
+    if (err < 0)
+        return err;
+    free(t->domain);
+    t->domain = host.len > 0 ? slice_dup(host) : NULL;
     return 0;
 }
 

@@ -76,6 +76,10 @@ struct claim {
 int registry_claim(struct registry *r, struct slice name, const uint8_t owner[static OWNER_LEN],
                    const struct claim *how, struct tunnel **out, unsigned *retry_after_s) MUSTCHECK;
 
+/* Gives @t the domain @host, which is in lower case and which its token permits; empty: none.
+ * Returns 0, or ERR_TAKEN when another name that is live has it. */
+int registry_set_domain(struct registry *r, struct tunnel *t, struct slice host) MUSTCHECK;
+
 /* Returns the time of a new ticket for @t: now, but never before that of an older ticket. Older
  * tickets do not attach from then on. */
 int64_t registry_issue(struct registry *r, struct tunnel *t) MUSTCHECK;

@@ -52,6 +52,9 @@ static void judge(struct link *l, struct tokens *tokens, int64_t now_s)
     enum token_verdict v = tokens_look(tokens, id, now_s, &g);
     if (v == TOKEN_GOOD)
         v = tokens_permit(tokens, id, slice_str(l->name), now_s);
+    const struct tunnel *t = l->backend.tunnel;
+    if (v == TOKEN_GOOD && t && t->domain)
+        v = tokens_permit_domain(tokens, id, slice_str(t->domain), now_s);
     if (v != TOKEN_GOOD) {
         end(l, v);
         return;

@@ -194,6 +194,7 @@ void tunnel_free(struct tunnel *t)
         w->on_gone(w);
     commons_give(t->owner->worker->server->names, &t->seat);
     lines_forget(&t->lines);
+    free(t->domain);
     free(t);
 }
 

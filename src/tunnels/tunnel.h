@@ -66,6 +66,7 @@ struct tunnel {
 
     int64_t rev;                  /* of the newest ticket (ticket.h), as far as is known */
     char token[TOKEN_ID_MAX + 1]; /* the ID of the token that has claimed it; empty: none */
+    char *domain;                 /* owned: of its own; NULL: none */
 
     struct lines lines; /* what the lines of its links carry */
 

@@ -77,7 +77,7 @@ static void ask(struct message *m, struct call *c, const struct ask *a)
         fields_add(&m->fields, SLICE("Oneport-Ticket"), slice_str(a->ticket));
     if (a->bearer)
         fields_add(&m->fields, SLICE("Authorization"), slice_str(a->bearer));
-    call_init(c, DOMAIN, m);
+    call_init(c, DOMAIN, NULL, m);
 }
 
 static void test_route(void **state)

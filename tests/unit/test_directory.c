@@ -41,6 +41,70 @@ static void test_claim(void **state)
     directory_free(d);
 }
 
+/* Returns the name that has the domain, or "". */
+static const char *name_of(struct directory *d, const char *host)
+{
+    static char name[NAME_MAX_LEN + 1];
+    bool found = directory_find_domain(d, slice_str(host), name);
+    assert_int_equal(found, name[0] != '\0');
+    return name;
+}
+
+/* T20 T21: a domain leads to the name that has asked for it, and a live name keeps it. */
+static void test_domains(void **state)
+{
+    struct directory *d = directory_new(0, NULL, NULL);
+    struct held_name one = held("one", 0), other = held("other", 9);
+    struct slice host = SLICE("app.example.org");
+    char text[256];
+    struct buf b;
+    assert_int_equal(directory_set_domain(d, SLICE("one"), host), ERR_NOT_FOUND);
+    assert_int_equal(directory_claim(d, SLICE("one"), 0, NULL), 0);
+    assert_int_equal(directory_claim(d, SLICE("other"), 0, NULL), 0);
+    directory_note(d, &one, true);
+    directory_note(d, &other, true);
+    assert_string_equal(name_of(d, "app.example.org"), "");
+    assert_int_equal(directory_set_domain(d, SLICE("one"), host), 0);
+    assert_int_equal(directory_set_domain(d, SLICE("one"), host), 0);
+    assert_string_equal(name_of(d, "App.Example.org"), "one");
+    assert_string_equal(name_of(d, "example.org"), "");
+    assert_int_equal(directory_set_domain(d, SLICE("other"), host), ERR_TAKEN);
+    one.until = 9;
+    directory_note(d, &one, true); /* it has left */
+    assert_string_equal(name_of(d, "app.example.org"), "one");
+    assert_int_equal(directory_set_domain(d, SLICE("other"), host), 0);
+    assert_string_equal(name_of(d, "app.example.org"), "other");
+    directory_release(d, SLICE("one"));
+    buf_init(&b, sizeof text);
+    assert_int_equal(directory_print(d, &b), 0);
+    snprintf(text, sizeof text, "%.*s", SLICE_FMT(buf_slice(&b)));
+    assert_non_null(
+        strstr(text, "other 00000000000000000000000000000000 9 1 0 - app.example.org\n"));
+    buf_release(&b);
+    assert_int_equal(directory_set_domain(d, SLICE("other"), SLICE("")), 0);
+    assert_string_equal(name_of(d, "app.example.org"), "");
+    assert_int_equal(directory_set_domain(d, SLICE("other"), host), 0);
+    directory_release(d, SLICE("other"));
+    assert_string_equal(name_of(d, "app.example.org"), "");
+    directory_free(d);
+}
+
+/* T7: names of a token. A name that changes its token counts for the new one. */
+static void test_names_of_a_token(void **state)
+{
+    struct directory *d = directory_new(0, NULL, NULL);
+    struct claimant ann = {.token = "ann", .token_max = 1}, bob = {.token = "bob", .token_max = 1};
+    assert_int_equal(directory_claim(d, SLICE("one"), 0, &ann), 0);
+    assert_int_equal(directory_claim(d, SLICE("one"), 0, &ann), 0);
+    assert_int_equal(directory_claim(d, SLICE("two"), 0, &ann), ERR_DENIED);
+    assert_int_equal(directory_claim(d, SLICE("two"), 0, &bob), 0);
+    assert_int_equal(directory_claim(d, SLICE("one"), 0, &bob), ERR_DENIED);
+    directory_release(d, SLICE("two"));
+    assert_int_equal(directory_claim(d, SLICE("one"), 0, &bob), 0);
+    assert_int_equal(directory_claim(d, SLICE("two"), 0, &ann), 0);
+    directory_free(d);
+}
+
 static void test_counts(void **state)
 {
     struct directory *d = directory_new(0, NULL, NULL);
@@ -223,6 +287,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_claim),
+        cmocka_unit_test(test_domains),
+        cmocka_unit_test(test_names_of_a_token),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_names_of_an_address),

@@ -62,7 +62,7 @@ static void test_names_of_live(void **state)
     close_names(x);
     read_names(x, text, sizeof text);
     open_registry(x);
-    assert_string_equal(text, "app 616c6963652d69732d616e2d6f776e65 0 1 0 -\n");
+    assert_string_equal(text, "app 616c6963652d69732d616e2d6f776e65 0 1 0 - -\n");
 }
 
 /* O5: the file is written at the start. Changes within the second after that are written together,

@@ -2,65 +2,15 @@
 """Tests who may share on a server with --tokens (the T rules): register calls, tickets, a file that
 changes, and what the client does with its token."""
 
-import hashlib
 import signal
 import time
 
 import pytest
 from support.foreign import ForeignLink, call, proxied, refusal, register
 from support.programs import SLOW, run
+from support.tokens import ANN, BOB, EVE, bearer, error, line, use
 from support.viewer import fetch
 from support.wait import wait_until
-
-ANN, BOB, EVE = "op_ann-0123456789abcdef", "op_bob-0123456789abcdef", "op_eve-0123456789abcdef"
-
-
-def line(who, token, *options):
-    return " ".join([who, "sha256:" + hashlib.sha256(token.encode()).hexdigest(), *options])
-
-
-class Tokens:
-    """A tokens file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def write(self, *lines):
-        self.path.write_text("".join(f"{one}\n" for one in lines))
-        self.path.chmod(0o600)
-
-    def reload(self, server, *lines, event="tokens_reloaded"):
-        """Writes the file and waits until the server has read it."""
-        count = server.log.count(event)
-        self.write(*lines)
-        server.program.signal(signal.SIGHUP)
-        server.wait_log(event, count=count + 1)
-
-
-@pytest.fixture
-def tokens(tmp_path):
-    return Tokens(tmp_path / "tokens")
-
-
-@pytest.fixture
-def guarded(new_server, tokens):
-    """Returns guarded(line, ..., options=()), which starts a server with these tokens."""
-
-    def start(*lines, options=()):
-        tokens.write(*lines)
-        return new_server("--tokens", tokens.path, *options)
-
-    return start
-
-
-def bearer(token):
-    return f"Authorization: Bearer {token}"
-
-
-def error(server, name, *fields):
-    """Asks for exactly this name. Returns None, or (status, error) of the refusal."""
-    got = call(server, f"/register/{name}" if name else "/register", "Oneport-Exact: ?1", *fields)
-    return None if got.status == 200 else (got.status, got.json()["error"])
 
 
 # ---- register and attach ----
@@ -233,10 +183,6 @@ def test_an_open_server_says_so(new_server):
 
 
 # ---- the client ----
-def use(token):
-    return {"ONEPORT_TOKEN": token}
-
-
 @pytest.mark.rule("T6")
 @pytest.mark.parametrize(
     "left",
