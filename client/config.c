@@ -196,6 +196,11 @@ static const struct opt rows[] = {
      .help = "share under this domain of your own too, as app.example.org, which the server's "
              "operator permits by your token",
      .check = check_domain_name, .wants = "the name of a host"},
+    {"cert", 0, OPT_TEXT, FIELD(remote.cert), .value = "FILE",
+     .help = "client certificate for the server, PEM, in place of a token or beside it",
+     .beats = "key"},
+    {"key", 0, OPT_TEXT, FIELD(remote.key), .value = "FILE",
+     .help = "key of the client certificate for the server, PEM"},
     {"token", 0, OPT_TEXT, FIELD(remote.token), .value = "TOKEN",
      .help = "the token that the server wants", .check = config_check_token,
      .wants = "a token: 16 to 256 letters, digits and -._~+/=",

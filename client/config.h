@@ -36,6 +36,7 @@ struct config {
         const char *ticket_file, *token_file;
         const char *token; /* of the environment or a file */
         const char *domain;
+        const char *cert, *key;
     } remote;
     struct {
         uint64_t keepalive_ms, server_ms;                  /* the server */

@@ -71,8 +71,11 @@ static const struct status_ops status_ops = {
 static enum exit_code ask(struct login *l)
 {
     const struct config *c = &l->config;
-    struct tls_client_options options = {
-        .ca_file = c->remote.ca, .ca_beside = true, .insecure = c->remote.any_cert};
+    struct tls_client_options options = {.ca_file = c->remote.ca,
+                                         .ca_beside = true,
+                                         .insecure = c->remote.any_cert,
+                                         .cert_file = c->remote.cert,
+                                         .key_file = c->remote.key};
     char reason[TLS_REASON_MAX];
     l->tls = tls_client_new(&options, reason);
     if (!l->tls)

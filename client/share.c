@@ -119,6 +119,8 @@ static bool make_tls(struct share *s)
         .ca_file = c->remote.ca,
         .ca_beside = true,
         .insecure = c->remote.any_cert,
+        .cert_file = c->remote.cert,
+        .key_file = c->remote.key,
         .resumes = true,
     };
     struct tls_client_options origin = {

@@ -194,6 +194,10 @@ struct slice sock_protocol(const struct sock *s);
  * spelling; empty without one or without TLS. The text lives as long as @s. */
 struct slice sock_tls_name(const struct sock *s);
 
+/* Writes the subject of the certificate that the client has shown into @out (tls_clients_subject).
+ * Returns false, with an empty text, when there is none. */
+bool sock_tls_client(const struct sock *s, char *out, size_t cap);
+
 /* Makes OpenSSL read up to four records at once, into memory that is freed when the records are
  * used up. This suits a connection that carries much. Does nothing on a sock without TLS. */
 void sock_read_ahead(struct sock *s);

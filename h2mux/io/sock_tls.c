@@ -7,6 +7,7 @@
  * message after the handshake costs the peer almost nothing, but costs this side a new key or, in
  * TLS 1.2, an alert; so the number of these messages in a minute is bounded. */
 #include "h2mux/io/sock_int.h"
+#include "h2mux/io/tls_clients.h"
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -183,6 +184,12 @@ struct slice sock_tls_name(const struct sock *s)
     const char *name =
         s->tls.ssl ? SSL_get_servername(s->tls.ssl, TLSEXT_NAMETYPE_host_name) : NULL;
     return name ? slice_str(name) : SLICE("");
+}
+
+bool sock_tls_client(const struct sock *s, char *out, size_t cap)
+{
+    out[0] = '\0';
+    return s->tls.ssl && tls_clients_subject(s->tls.ssl, out, cap);
 }
 
 /* Empties this thread's queue of OpenSSL errors, so that the next error found there is a new one.

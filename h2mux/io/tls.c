@@ -12,15 +12,18 @@
 #include <sys/stat.h>
 
 #include "h2mux/base/clock.h"
+#include "h2mux/base/err.h"
 #include "h2mux/io/anchors.h"
+#include "h2mux/io/tls_clients.h"
 #include "h2mux/io/tls_gcm.h"
 #include "h2mux/io/tls_resume.h"
 
 struct tls {
-    pthread_mutex_t lock;      /* guards `certs`, which a reload exchanges */
-    SSL_CTX *ctx;              /* owned: of a client; each connection has its own reference */
-    struct tls_certs *certs;   /* owned: of a server */
-    struct tls_resume *resume; /* owned: of a server, the same for all its contexts */
+    pthread_mutex_t lock;        /* guards `certs`, which a reload exchanges */
+    SSL_CTX *ctx;                /* owned: of a client; each connection has its own reference */
+    struct tls_certs *certs;     /* owned: of a server */
+    struct tls_resume *resume;   /* owned: of a server, the same for all its contexts */
+    struct tls_clients *clients; /* owned: of a server; NULL: nobody is asked */
     bool insecure;
 
     /* Of tls_client_options.resumes. */
@@ -182,6 +185,13 @@ void tls_server_reload(struct tls *t, struct tls_pair *pairs, size_t n)
     tls_certs_free(old); /* a context is freed after its last connection */
 }
 
+int tls_server_ask(struct tls *t, const char *ca_file, struct slice name,
+                   char reason[static TLS_REASON_MAX])
+{
+    t->clients = tls_clients_new(ca_file, name, reason, TLS_REASON_MAX);
+    return t->clients ? 0 : ERR_SYNTAX;
+}
+
 bool tls_server_ready(struct tls *t)
 {
     pthread_mutex_lock(&t->lock);
@@ -323,6 +333,7 @@ void tls_free(struct tls *t)
     SSL_SESSION_free(t->session);
     free(t->host);
     tls_resume_free(t->resume);
+    tls_clients_free(t->clients);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }
@@ -348,6 +359,8 @@ SSL *tls_ssl_server(struct tls *t, struct slice name)
     SSL *ssl = ssl_new(ctx);
     SSL_CTX_free(ctx);
     SSL_set_accept_state(ssl);
+    if (t->clients)
+        tls_clients_ask(t->clients, ssl, name);
     return ssl;
 }
 

@@ -36,6 +36,12 @@ struct tls *tls_server_new(struct tls_pair *pairs, size_t n) MUSTCHECK;
  * threads begin connections. */
 void tls_server_reload(struct tls *t, struct tls_pair *pairs, size_t n);
 
+/* Has the server @t ask those who ask for @name for a certificate of an authority of @ca_file
+ * (tls_clients.h). Called before any connection begins. Returns 0, or ERR_SYNTAX with a sentence in
+ * @reason. */
+int tls_server_ask(struct tls *t, const char *ca_file, struct slice name,
+                   char reason[static TLS_REASON_MAX]) MUSTCHECK;
+
 /* Returns whether the server @t has a certificate. These three may run on any thread; they hold a
  * lock, so @visit calls no function of @t. tls_certs.h says what they find. */
 bool tls_server_ready(struct tls *t) MUSTCHECK;

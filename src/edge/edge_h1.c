@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
-#include "h2mux/base/inet.h"
 #include "h2mux/http/h1_conn.h"
+#include "src/edge/badge.h"
 #include "src/edge/entry.h"
 #include "src/edge/footprint.h"
 #include "src/edge/leap.h"
@@ -282,8 +282,7 @@ static void on_head(void *user, struct message *m, bool end)
         request_refuse_busy(&e->request);
         return;
     }
-    call_set_viewer(&call, &e->request.viewer, sock_is_tls(sock),
-                    inet_is_of_this_machine(sock_peer(sock)));
+    badge_find(&call, e->worker, &e->request.viewer, sock);
     request_serve(&e->request, &call, m, h1_conn_head_bytes(e->conn));
 }
 

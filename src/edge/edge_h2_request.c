@@ -4,9 +4,9 @@
 #include "src/edge/edge_h2_int.h"
 
 #include "h2mux/base/check.h"
-#include "h2mux/base/inet.h"
 #include "h2mux/base/pool.h"
 #include "h2mux/http/request_head.h"
+#include "src/edge/badge.h"
 #include "src/edge/footprint.h"
 
 static struct edge_h2_request *of_node(struct list_node *node)
@@ -149,8 +149,7 @@ static void serve(struct edge_h2_request *q)
         request_refuse_busy(&q->request);
         return;
     }
-    call_set_viewer(&call, &q->request.viewer, sock_is_tls(sock),
-                    inet_is_of_this_machine(sock_peer(sock)));
+    badge_find(&call, e->worker, &q->request.viewer, sock);
     request_serve(&q->request, &call, m, bytes_of(m));
 }
 

@@ -86,19 +86,31 @@ enum ticket_verdict call_ticket(struct call *c, const struct call_judge *j)
 
 /* ---- the token */
 
+static enum token_verdict judge_of_ticket(struct call *c, const struct call_judge *j, int64_t now)
+{
+    struct slice id = slice_str(c->judged.ticket.tok), shown = slice_str(c->certificate);
+    enum token_verdict v = tokens_look(j->tokens, id, now, &c->token.grant);
+    bool proved = !j->tokens || slice_eq(shown, id) || (shown.len == 0 && c->token.grant.secret);
+    return v == TOKEN_GOOD && !proved ? TOKEN_UNKNOWN : v;
+}
+
 static enum token_verdict judge_token(struct call *c, const struct call_judge *j)
 {
     struct slice text;
     int64_t now = clock_wall_s();
+    struct slice shown = slice_str(c->certificate);
     if (c->route.builtin.kind == BUILTIN_ATTACH)
-        return tokens_look(j->tokens, slice_str(c->judged.ticket.tok), now, &c->token.grant);
+        return judge_of_ticket(c, j, now);
     if (!j->tokens)
         return TOKEN_GOOD;
-    if (!bearer(c, &text))
-        return TOKEN_NONE;
+    c->token.by_text = bearer(c, &text);
+    if (!c->token.by_text)
+        return tokens_look(j->tokens, shown, now, &c->token.grant);
     if (fields_count(&c->m->fields, SLICE("authorization")) > 1)
         return TOKEN_UNKNOWN;
-    return tokens_find(j->tokens, text, now, &c->token.grant);
+    enum token_verdict v = tokens_find(j->tokens, text, now, &c->token.grant);
+    bool differ = shown.len > 0 && !slice_eq(shown, slice_str(c->token.grant.id));
+    return v == TOKEN_GOOD && differ ? TOKEN_UNKNOWN : v;
 }
 
 enum token_verdict call_token(struct call *c, const struct call_judge *j)

@@ -26,6 +26,9 @@ struct call {
     const struct viewer *viewer; /* borrowed; NULL until call_set_viewer */
     bool tls;                    /* the call came over our own TLS */
     bool secure;                 /* protocol.md#secure-calls */
+
+    /* The ID that a certificate proves, which the caller sets before call_token; empty: none. */
+    char certificate[TOKEN_ID_MAX + 1];
     struct {
         bool done;
         enum ticket_verdict verdict;
@@ -35,7 +38,8 @@ struct call {
         bool done;
         enum token_verdict verdict;
         struct token_grant grant;
-    } token; /* by call_token */
+        bool by_text; /* a text was shown, which no web page can know */
+    } token;          /* by call_token */
 };
 
 /* Holds the keys, one of which must have signed a ticket, and the domain that the ticket must
@@ -65,9 +69,10 @@ void call_set_viewer(struct call *c, const struct viewer *v, bool tls, bool peer
  * the same verdict. */
 enum ticket_verdict call_ticket(struct call *c, const struct call_judge *j);
 
-/* Returns the verdict on the token of a register call (Authorization: Bearer), or on the token that
- * the good ticket of an attach call was issued for. `token.grant` is filled for TOKEN_GOOD. The
- * first call of this function judges; later calls return the same verdict. */
+/* Returns the verdict on the token of a register call (Authorization: Bearer, or a certificate; if
+ * it has both, they have to be of one ID), or on the token that the good ticket of an attach call
+ * was issued for, which needs its certificate if nothing else proves it. `token.grant` is filled
+ * for TOKEN_GOOD. The first call of this function judges; later calls return the same verdict. */
 enum token_verdict call_token(struct call *c, const struct call_judge *j);
 
 /* Returns the index of the worker that has the name of the call: the name of the tunnel, or on the

@@ -219,7 +219,8 @@ void tokens_free(struct tokens *t)
 
 static enum token_verdict grant(const struct token *t, int64_t now_s, struct token_grant *g)
 {
-    *g = (struct token_grant){.max = t->max, .links = t->links, .streams = t->streams};
+    *g = (struct token_grant){
+        .secret = t->secret, .max = t->max, .links = t->links, .streams = t->streams};
     memcpy(g->id, t->id, sizeof g->id);
     return token_is_over(t, now_s) ? TOKEN_OVER : TOKEN_GOOD;
 }

@@ -29,6 +29,7 @@ enum token_verdict {
  * of its own. */
 struct token_grant {
     char id[TOKEN_ID_MAX + 1];
+    bool secret; /* there is a text that proves the ID; false: a certificate alone does */
     uint64_t max, links, streams;
 };
 

@@ -373,7 +373,7 @@ static bool may_call(const struct worker *w, struct call *c, struct answer *a)
     }
     /* No page can know a token. */
     if (page_call(c->m, c->viewer->https) &&
-        (!judge.tokens || call_token(c, &judge) != TOKEN_GOOD)) {
+        (!judge.tokens || call_token(c, &judge) != TOKEN_GOOD || !c->token.by_text)) {
         answer_refusal(a, 403, "not_for_pages", "Programs register names; a web page may not.", 0);
         return false;
     }

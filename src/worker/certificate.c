@@ -38,6 +38,11 @@ struct tls *certificate_open(const struct config *c, char reason[static TLS_REAS
             t = NULL;
         }
     certificate_files_free(&f);
+    if (t && c->listen.client_ca &&
+        tls_server_ask(t, c->listen.client_ca, slice_str(c->domain), reason) < 0) {
+        tls_free(t);
+        t = NULL;
+    }
     return t;
 }
 

@@ -24,6 +24,8 @@ struct config {
         const char *cert_dir;
         struct opt_list redirects; /* --redirect */
         struct opt_list trusted_proxy;
+        const char *client_ca;       /* --client-ca; NULL: nobody is asked for a certificate */
+        const char *client_id_field; /* --client-id-field; NULL: none */
     } listen;
     struct {
         struct opt_list drop, forward; /* --drop-field, --forward-field */

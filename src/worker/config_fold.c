@@ -136,6 +136,17 @@ static bool check_public_host(const struct config *c)
     return false;
 }
 
+/* Drops the field from what origins get: they may be behind a proxy of the same habits. */
+static bool fold_client_id_field(struct config *c)
+{
+    if (!c->listen.client_id_field)
+        return true;
+    if (c->fields.drop.count == OPT_LIST_MAX)
+        return refuse("--drop-field: too many fields");
+    c->fields.drop.item[c->fields.drop.count++] = c->listen.client_id_field;
+    return true;
+}
+
 bool config_fold(struct config *c)
 {
     settle_public_url(c);
@@ -147,6 +158,13 @@ bool config_fold(struct config *c)
     if (c->listen.keys.count > c->listen.certs.count)
         return refuse("--key needs --cert");
     fold_domain(c);
+    if ((c->listen.client_ca || c->listen.client_id_field) && !c->names.tokens)
+        return refuse("--client-ca and --client-id-field need --tokens");
+    if (c->listen.client_ca && c->listen.certs.count == 0 && !c->listen.cert_dir)
+        return refuse(
+            "--client-ca needs --cert or --cert-dir; behind a proxy use --client-id-field");
+    if (!fold_client_id_field(c))
+        return false;
     if (c->limits.memory == 0)
         c->limits.memory = memory_default_budget();
     return check_public_host(c) && fold_listen(c) && fold_state_dir(c);
