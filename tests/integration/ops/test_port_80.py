@@ -6,9 +6,11 @@ import os
 import re
 import socket
 import ssl
+import subprocess
 
 import pytest
 from support.acme import Authority, dehydrated
+from support.nginx import Behind
 from support.programs import BIN, Program, Server
 from support.viewer import Viewer, fetch, head
 
@@ -134,6 +136,36 @@ def test_challenges_without_a_folder(server, shared_tunnel):
     for path in (CHALLENGE + TOKEN, "/.well-known/pki-validation/x.txt"):
         assert fetch(server.port, shared_tunnel.host, path).status == 404
     assert fetch(server.port, shared_tunnel.host, "/.well-known/other").status == 200
+
+
+@pytest.mark.rule("O201", "O203")
+def test_viewers_of_http2(open_80, tunnel):
+    """Challenges and Strict-Transport-Security are the same over HTTP/2."""
+    name = tunnel.host.partition(":")[0]
+    for path, wanted in ((CHALLENGE + TOKEN, "200"), (CHALLENGE + "x", "404"), ("/echo", "200")):
+        result = subprocess.run(
+            ["curl", "-sSk", "--http2", "-o", "/dev/null", "-D", "-", "-w", "%{http_version}"]
+            + ["--resolve", f"{name}:{open_80.port}:127.0.0.1"]
+            + [f"https://{name}:{open_80.port}{path}"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        lines = result.stdout.lower().split("\n")
+        assert lines[0].strip() == f"http/2 {wanted}" and lines[-1] == "2", result
+        assert lines.count("strict-transport-security: max-age=2592000") == 1
+
+
+@pytest.mark.rule("O201")
+def test_challenges_behind_nginx(open_80, tunnel, tmp_path, ended):
+    """What nginx passes on is answered in the same way."""
+    front = Behind(open_80, tmp_path)
+    ended.callback(front.front.stop)
+    for host in (tunnel.host, "localhost"):
+        answer = fetch(front.port, host, CHALLENGE + TOKEN)
+        assert (answer.status, answer.body.decode()) == (200, f"{TOKEN}.thumbprint")
+        assert fetch(front.port, host, CHALLENGE + "unknown").status == 404
+    assert fetch(front.port, tunnel.host, "/echo").status == 200
 
 
 @pytest.fixture

@@ -174,6 +174,30 @@ def test_a_key_that_a_reload_could_not_read_names_the_group(place, authority):
 
 
 @pytest.mark.rule("O122")
+def test_the_folders_of_certificates_and_challenges(place, authority, ended):
+    """A folder, or one of its files, that a reload could not read is named. What is open to the
+    user is read again at SIGHUP."""
+    pair, certs, acme = Pair(place, authority), place / "certs", place / "acme"
+    for folder in (certs, acme):
+        folder.mkdir(0o700)
+    options = ["--user", NAME, "--cert-dir", certs, "--acme-dir", acme]
+    assert f"{NAME} cannot read {acme}" in refusal(place, *options)
+    acme.chmod(0o755)
+    assert f"{NAME} cannot read {certs}" in refusal(place, *options)
+    certs.chmod(0o755)
+    file = certs / "default.pem"
+    file.write_bytes(pair.cert.read_bytes() + pair.key.read_bytes())
+    file.chmod(0o600)
+    assert f"{NAME} cannot read {file}" in refusal(place, *options)
+    os.chown(file, 0, pwd.getpwnam(NAME).pw_gid)
+    file.chmod(0o640)
+    program = start(place, *options)
+    ended.callback(program.stop)
+    program.signal(signal.SIGHUP)
+    program.wait_output("certificate_reloaded .*default.pem certificates=1")
+
+
+@pytest.mark.rule("O122")
 def test_a_log_that_could_not_be_opened_again_is_said(place):
     (place / "log").mkdir(0o755)
     said = refusal(place, "--user", NAME, "--access-log", place / "log" / "access.log")
