@@ -144,6 +144,10 @@ void h2_session_confine(struct h2_session *s);
 
 struct sock *h2_session_sock(struct h2_session *s);
 
+/* Returns whether the head of a stranger's request was larger than the limits (64 KiB, 128 fields),
+ * so that fields are missing: it must be refused. */
+bool h2_leg_is_cut(struct leg *leg);
+
 /* Returns whether the peer's direction of the stream of @leg has ended, so that its whole message
  * was handed up. */
 bool h2_leg_is_whole(struct leg *leg);

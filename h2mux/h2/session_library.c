@@ -36,20 +36,24 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 
 /* Adds one received field to the head of its stream. If the head is larger than our limits, the
  * stream is reset and the link stays alive, because MAX_HEADER_LIST_SIZE is only advice (RFC 9113
- * 6.5.2). */
+ * 6.5.2). A stranger's head is handed up without the rest of its fields, for an answer (rule
+ * E15). */
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                      nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
     struct h2_session *s = user;
     struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
-    if (!st)
+    if (!st || st->rx.cut)
         return 0;
     nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
     if (h2_head_take(&st->rx.head, slice_make((const char *)n.base, n.len),
                      slice_make((const char *)v.base, v.len)) == ERR_OK)
         return 0;
     h2_session_glitch_of(s, LARGE_LIST, "header list too large");
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (!s->host.stranger || st->rx.head_seen)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    st->rx.cut = true;
+    return 0;
 }
 
 static void got_headers(struct h2_session *s, nghttp2_session *ng, const nghttp2_frame *frame)

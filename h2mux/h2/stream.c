@@ -87,7 +87,7 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
         return;
     }
     m->http2 = true;
-    if (!h2_head_settle_authority(m)) {
+    if (!st->rx.cut && !h2_head_settle_authority(m)) {
         if (!h->ops->on_malformed(h, m, "host is not :authority"))
             log_refusal(h, m, "host is not :authority");
         fail_stream(st, NGHTTP2_PROTOCOL_ERROR);
@@ -380,6 +380,11 @@ static void set_reply(struct leg *leg, const struct leg_reply *how)
     struct h2_stream *st = h2_stream_of(leg);
     st->tx.no_body = how->to_head;
     st->tx.no_trailers = !how->trailers;
+}
+
+bool h2_leg_is_cut(struct leg *leg)
+{
+    return h2_stream_of(leg)->rx.cut;
 }
 
 bool h2_leg_is_whole(struct leg *leg)

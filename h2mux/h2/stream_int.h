@@ -27,6 +27,7 @@ struct h2_stream {
     struct {
         struct message head; /* the head or the trailers that are being received */
         bool head_seen;      /* the final head was received */
+        bool cut;            /* fields of the head were left out, since it is too large */
         bool ended;
         unsigned interim; /* heads with a status 1xx */
     } rx;

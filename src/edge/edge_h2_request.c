@@ -5,6 +5,7 @@
 
 #include "h2mux/base/check.h"
 #include "h2mux/base/pool.h"
+#include "h2mux/http/h1.h"
 #include "h2mux/http/request_head.h"
 #include "src/edge/badge.h"
 #include "src/edge/footprint.h"
@@ -145,6 +146,10 @@ static void serve(struct edge_h2_request *q)
         misdirect(q, &call);
         return;
     }
+    if (m->path.len > h1_default_limits.target) {
+        request_refuse_malformed(&q->request, FAIL_URI_TOO_LONG, "path too long");
+        return;
+    }
     if (call.route.kind != ROUTE_BASE && !enters(e, bytes_of(m))) {
         request_refuse_busy(&q->request);
         return;
@@ -156,8 +161,8 @@ static void serve(struct edge_h2_request *q)
 void edge_h2_serve(struct edge_h2 *e, struct leg *leg, struct message *m)
 {
     const char *reason = "";
-    bool connect = slice_eq(m->method, SLICE("CONNECT"));
-    if (!connect && request_head_judge(m, &reason) < 0) {
+    bool connect = slice_eq(m->method, SLICE("CONNECT")), cut = h2_leg_is_cut(leg);
+    if (!connect && !cut && request_head_judge(m, &reason) < 0) {
         edge_h2_note_malformed(e, reason);
         reset(leg, ERR_PROTOCOL, H2_PROTOCOL_ERROR);
         return;
@@ -170,12 +175,15 @@ void edge_h2_serve(struct edge_h2 *e, struct leg *leg, struct message *m)
     list_push(&e->requests, &q->node);
     count(q, (int64_t)(sizeof *q + bytes_of(&q->head)));
     request_init(&q->request, e->worker, leg, &e->peer, &request_host, q);
-    if (connect) {
-        request_begin(&q->request, &q->head, true);
-        request_refuse_method(&q->request);
-    } else {
+    if (!connect && !cut) {
         serve(q);
+        return;
     }
+    request_begin(&q->request, &q->head, true);
+    if (cut)
+        request_refuse_malformed(&q->request, FAIL_HEAD_TOO_LARGE, "header list too large");
+    else
+        request_refuse_method(&q->request);
 }
 
 void edge_h2_stop_request(struct list_node *node)

@@ -12,11 +12,12 @@ import itertools
 
 import other_clients
 import pytest
-from support import nginx, programs
+from support import nginx, over_http2, programs
 from support.certs import Authority
 from support.faultproxy import FaultProxy
 from support.nginx import Behind
 from support.origins import OriginProgram, ScriptedOrigin
+from support.over_http2 import OverHttp2
 from support.programs import VARIANT, Client, Server
 
 names = (f"t{number}-name" for number in itertools.count(1))
@@ -46,7 +47,8 @@ def pytest_collection_modifyitems(config, items):
     dropped = [
         item
         for item in items
-        if item.get_closest_marker("direct") and way_of(item) not in (None, "direct")
+        if (item.get_closest_marker("direct") and way_of(item) not in (None, "direct"))
+        or (item.get_closest_marker("http1") and way_of(item) == "http2")
     ]
     config.hook.pytest_deselected(items=dropped)
     items[:] = [item for item in items if item not in dropped]
@@ -141,8 +143,11 @@ def stopping(thing):
 
 @pytest.fixture(scope="module")
 def way(request):
-    """Is the way by which viewers and clients reach the server: `direct`, or through `nginx`."""
+    """Is the way by which viewers reach the server: `direct`, over `http2` (HAProxy translates), or
+    through `nginx`, which clients use as well."""
     way = getattr(request, "param", "direct")
+    if way == "http2" and not over_http2.PROGRAM:
+        pytest.skip("haproxy is not installed")
     if way == "nginx" and not nginx.PROGRAM:
         pytest.skip("nginx is not installed")
     return way
@@ -156,6 +161,8 @@ def start_server(tmp_path_factory, certificate, way):
         if way == "nginx":  # which names an address, so that it counts
             options += ("--max-tunnels-per-address", "1000", "--register-rate", "10000")
         server = Server(tmp_path_factory.mktemp("server"), certificate, *options, **keywords)
+        if way == "http2":
+            return OverHttp2(server, tmp_path_factory.mktemp("http2"))
         return Behind(server, tmp_path_factory.mktemp("nginx")) if way == "nginx" else server
 
     return start

@@ -12,7 +12,7 @@ from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
 
-WAYS = ("direct", "nginx")
+WAYS = ("direct", "nginx", "http2")
 HOST = "Host: {host}\r\n"
 GET = "GET / HTTP/1.1\r\n" + HOST
 
@@ -160,6 +160,7 @@ def refused_row(rule, raw, status):
     return pytest.param(rule, raw, status, id=rule, marks=marks)
 
 
+@pytest.mark.http1("HAProxy refuses or repairs most of them")
 @pytest.mark.rule("N1", "N2", "N3", "N7", "N12")
 @pytest.mark.parametrize("rule,raw,status", [refused_row(*row) for row in REFUSED])
 def test_refused(server, tunnel, way, rule, raw, status):
@@ -201,6 +202,7 @@ BODIES_REPAIRED = {
 }
 
 
+@pytest.mark.http1("HAProxy refuses or repairs most of them")
 @pytest.mark.rule("N1", "N2")
 @pytest.mark.parametrize("rule,body", BODIES_REFUSED, ids=[rule for rule, _ in BODIES_REFUSED])
 def test_refused_bodies(server, tunnel, way, rule, body):
@@ -406,6 +408,7 @@ def test_h2_fields_that_connection_names_are_dropped(server, tunnel):
     assert "x-hop" not in fields and fields["x-stays"] == ["2"]
 
 
+@pytest.mark.http1("HAProxy takes an upgrade for one to WebSockets")
 @pytest.mark.rule("W2")
 def test_w2_other_upgrades_become_plain_requests(server, tunnel):
     with Viewer(server.port) as viewer:

@@ -12,7 +12,7 @@ from support.programs import SLOW
 from support.viewer import Broken, Viewer, fetch, head
 from support.wait import wait_until
 
-WAYS = ("direct", "nginx")
+WAYS = ("direct", "nginx", "http2")
 
 
 def hints(count, size=0):
@@ -28,6 +28,7 @@ def typed(got):
 
 
 # ---- status lines and heads ----
+@pytest.mark.http1("HTTP/2 has no phrase")
 @pytest.mark.rule("R1")
 @pytest.mark.parametrize("line", ["HTTP/1.1 200 Teapot", "HTTP/1.0 200", "HTTP/1.1 200 "])
 def test_the_reason_phrase_is_ours(server, played, line):
@@ -369,6 +370,7 @@ def test_what_the_origin_says_of_itself_stays(server, played):
     assert got.get("Alt-Svc") is None and got.get("X-Gone") is None
 
 
+@pytest.mark.http1("viewers have another port than clients")
 @pytest.mark.rule("R15")
 @pytest.mark.parametrize("rewrite", [False, True], ids=["keep", "rewrite"])
 def test_one_option_switches_all_rewriting(server, shared, rewrite):

@@ -362,6 +362,15 @@ def test_streams_beyond_the_limit_are_refused(new_server, new_client, scripted):
     go.set()
 
 
+@pytest.mark.rule("E15")
+def test_heads_beyond_the_limits_are_answered(tunnel):
+    with viewing(tunnel) as viewer:
+        assert viewer.get("/" + "a" * 8192).status == 414
+        for _ in range(2):
+            assert viewer.get("/", *[("x", "y")] * 130).status == 431
+            assert viewer.get("/bytes/5").status == 200
+
+
 @pytest.mark.rule("E17")
 def test_an_idle_connection_ends(new_server, new_client, http_origin):
     """One that was used after --viewer-keepalive, one that was not after --head-timeout."""
