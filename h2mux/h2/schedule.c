@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.c - keeps entries in two queues (urgent and bulk) and gives them turns. See schedule.h.
+/* schedule.c - keeps entries in queues, two for each urgency, and gives them turns. See schedule.h.
  * Only schedule_check walks a queue. */
 #include "h2mux/h2/schedule.h"
 
@@ -10,25 +10,47 @@
 void schedule_init(struct schedule *q)
 {
     *q = (struct schedule){.turn = NULL};
-    list_init(&q->urgent);
-    list_init(&q->bulk);
+    for (size_t i = 0; i < SCHEDULE_LEVELS; i++)
+        list_init(&q->queues[i]);
 }
 
-/* Returns whether @e is urgent, that is, goes before bulk. An entry with at most 16 KiB queued
- * (SCHEDULE_SHORT) is urgent if it is interactive (a WebSocket, an event stream, a short answer),
- * or if less than 16 KiB of it were framed so far: most short bodies show only by their end that
- * they are short. */
-static bool is_urgent(const struct schedule_entry *e, size_t queued)
+void schedule_entry_init(struct schedule_entry *e)
+{
+    e->urgency = PRIORITY_USUAL;
+}
+
+/* Returns whether @e is short, that is, goes before bulk. An entry with at most 16 KiB queued
+ * (SCHEDULE_SHORT) is short if it is interactive (a WebSocket, an event stream, a short answer), or
+ * if less than 16 KiB of it were framed so far: most short bodies show only by their end that they
+ * are short. */
+static bool is_short(const struct schedule_entry *e, size_t queued)
 {
     if (queued > SCHEDULE_SHORT)
         return false;
     return e->interactive || e->framed < SCHEDULE_SHORT;
 }
 
-static void wait_in_queue(struct schedule *q, struct schedule_entry *e, size_t queued)
+static uint8_t level_of(const struct schedule_entry *e, size_t queued)
+{
+    return (uint8_t)(2 * e->urgency + !is_short(e, queued));
+}
+
+static void take_out(struct schedule *q, struct schedule_entry *e)
 {
     if (!list_linked(&e->node))
-        list_push(is_urgent(e, queued) ? &q->urgent : &q->bulk, &e->node);
+        return;
+    list_remove(&e->node);
+    if (list_empty(&q->queues[e->level]))
+        q->waiting &= ~(1u << e->level);
+}
+
+static void wait_in_queue(struct schedule *q, struct schedule_entry *e, size_t queued)
+{
+    if (list_linked(&e->node))
+        return;
+    e->level = level_of(e, queued);
+    list_push(&q->queues[e->level], &e->node);
+    q->waiting |= 1u << e->level;
 }
 
 void schedule_ready(struct schedule *q, struct schedule_entry *e, size_t queued)
@@ -37,17 +59,35 @@ void schedule_ready(struct schedule *q, struct schedule_entry *e, size_t queued)
         wait_in_queue(q, e, queued);
 }
 
+/* Returns the queue whose first entry is next: the best one, or a worse one that has waited for
+ * SCHEDULE_AHEAD bytes of better ones. Returns SCHEDULE_LEVELS if no entry waits. */
+static unsigned next_queue(const struct schedule *q)
+{
+    unsigned best = SCHEDULE_LEVELS;
+    for (unsigned i = 0; i < SCHEDULE_LEVELS && q->waiting >> i; i++) {
+        if ((q->waiting >> i & 1) == 0)
+            continue;
+        if (q->ahead[i] >= SCHEDULE_AHEAD)
+            return i;
+        best = i < best ? i : best;
+    }
+    return best;
+}
+
 /* Returns whether @e may begin a turn at once: no entry has the turn, and no waiting entry goes
  * before @e. */
 static bool is_next(const struct schedule *q, const struct schedule_entry *e, size_t queued)
 {
-    return !q->turn && list_empty(&q->urgent) && (list_empty(&q->bulk) || is_urgent(e, queued)) &&
-           (q->ahead < SCHEDULE_AHEAD || list_empty(&q->bulk));
+    if (q->turn)
+        return false;
+    unsigned level = level_of(e, queued), next = next_queue(q);
+    return next > level && (next == SCHEDULE_LEVELS || q->ahead[next] < SCHEDULE_AHEAD);
 }
 
-static void begin_turn(struct schedule *q, struct schedule_entry *e)
+static void begin_turn(struct schedule *q, struct schedule_entry *e, uint8_t level)
 {
-    list_remove(&e->node);
+    take_out(q, e);
+    e->level = level;
     q->turn = e;
     q->run = SCHEDULE_RUN;
 }
@@ -61,7 +101,7 @@ size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queue
 {
     assert(e); /* NULL would have the turn when nobody has it */
     if (is_next(q, e, queued))
-        begin_turn(q, e);
+        begin_turn(q, e, level_of(e, queued));
     if (q->turn == e && q->run > 0)
         return least(least(queued, most), q->run);
     if (q->turn == e)
@@ -74,20 +114,20 @@ void schedule_framed(struct schedule *q, struct schedule_entry *e, size_t bytes)
 {
     if (q->turn == e)
         q->run -= least(bytes, q->run);
-    if (!list_empty(&q->bulk))
-        q->ahead += bytes;
+    for (unsigned i = e->level + 1u; i < SCHEDULE_LEVELS && q->waiting >> i; i++)
+        if (q->waiting >> i & 1)
+            q->ahead[i] += bytes;
     e->framed = least(e->framed + bytes, SCHEDULE_SHORT);
 }
 
 struct schedule_entry *schedule_next(struct schedule *q)
 {
-    bool bulk = list_empty(&q->urgent) || (q->ahead >= SCHEDULE_AHEAD && !list_empty(&q->bulk));
-    struct list_node *n = list_pop(bulk ? &q->bulk : &q->urgent);
-    if (bulk)
-        q->ahead = 0;
+    unsigned level = next_queue(q);
     q->turn = NULL;
-    if (n)
-        begin_turn(q, CONTAINER_OF(n, struct schedule_entry, node));
+    if (level == SCHEDULE_LEVELS)
+        return NULL;
+    q->ahead[level] = 0;
+    begin_turn(q, CONTAINER_OF(q->queues[level].next, struct schedule_entry, node), (uint8_t)level);
     return q->turn;
 }
 
@@ -98,18 +138,18 @@ void schedule_end_turn(struct schedule *q)
 
 bool schedule_waits(const struct schedule *q)
 {
-    return !list_empty(&q->urgent) || !list_empty(&q->bulk);
+    return q->waiting != 0;
 }
 
 void schedule_preempt(struct schedule *q)
 {
-    if (q->turn && !list_empty(&q->urgent))
+    if (q->turn && q->waiting & ((1u << q->turn->level) - 1))
         q->run = 0;
 }
 
 void schedule_leave(struct schedule *q, struct schedule_entry *e)
 {
-    list_remove(&e->node);
+    take_out(q, e);
     if (q->turn == e)
         q->turn = NULL;
 }
@@ -131,6 +171,8 @@ void schedule_check(const struct schedule *q)
 {
     CHECK_THAT(!q->turn || !list_linked(&q->turn->node));
     CHECK_THAT(q->run <= SCHEDULE_RUN);
-    check_queue(&q->urgent, q->turn);
-    check_queue(&q->bulk, q->turn);
+    for (unsigned i = 0; i < SCHEDULE_LEVELS; i++) {
+        CHECK_THAT(list_empty(&q->queues[i]) == ((q->waiting >> i & 1) == 0));
+        check_queue(&q->queues[i], q->turn);
+    }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* schedule.h - decides which stream's DATA is framed next: short and interactive streams go before
- * bulk, and streams of the same kind take turns. The order is the same in both roles; RFC 9218
- * leaves the order to the sender.
+ * bulk, and streams of the same kind take turns. Before that a stream of a better urgency goes
+ * first (RFC 9218), which only a stranger's streams have: on a link all have the same.
  *
  * nghttp2 sees one stream with DATA at a time; all others are deferred in nghttp2. A stream with
  * bytes to send waits in a queue of the schedule until its turn, sends a run of DATA frames, and
@@ -15,31 +15,40 @@
 #define H2MUX_H2_SCHEDULE_H
 
 #include "h2mux/base/list.h"
+#include "h2mux/h2/priority.h"
 
 enum {
     SCHEDULE_FRAME = 16 * 1024 - 9, /* bytes of a DATA frame; with its header one full TLS record */
     SCHEDULE_RUN = 4 * SCHEDULE_FRAME, /* bytes that are framed in one turn */
-    SCHEDULE_SHORT = 16 * 1024,        /* largest queue of an urgent stream */
-    SCHEDULE_AHEAD = 256 * 1024        /* bytes of urgent streams before waiting bulk gets a turn */
+    SCHEDULE_SHORT = 16 * 1024,        /* largest queue of a short stream */
+    SCHEDULE_AHEAD = 256 * 1024,       /* bytes of better streams before waiting ones get a turn */
+    SCHEDULE_LEVELS =
+        2 * PRIORITY_LEVELS /* each urgency has one for short streams and one for bulk */
 };
 
 /* A stream's place in the schedule, embedded in the stream. The stream calls schedule_leave before
  * its own end. */
 struct schedule_entry {
-    struct list_node node; /* in one of the two queues; linked iff the entry waits */
+    struct list_node node; /* in one of the queues; linked iff the entry waits */
     size_t framed;         /* bytes framed so far, counted up to SCHEDULE_SHORT */
-    bool interactive;      /* may be urgent however many bytes were framed */
+    uint8_t level;         /* the queue that it waits in, or has its turn from */
+    uint8_t urgency;       /* of RFC 9218; 0 is the best */
+    bool interactive;      /* may be short however many bytes were framed */
 };
 
 struct schedule {
-    struct list_node urgent, bulk; /* of schedule_entry.node */
-    struct schedule_entry *turn;   /* weak; the entry that has the turn; NULL: none */
-    size_t run;                    /* bytes left of the turn */
-    /* Bytes that were framed while bulk waits, since bulk had its last turn. */
-    size_t ahead;
+    struct list_node queues[SCHEDULE_LEVELS]; /* of schedule_entry.node; the best is first */
+    uint32_t waiting;                         /* a bit for each queue that is not empty */
+    struct schedule_entry *turn;              /* weak; the entry that has the turn; NULL: none */
+    size_t run;                               /* bytes left of the turn */
+    /* Bytes of better streams that were framed while a queue waits, since it had its last turn. */
+    size_t ahead[SCHEDULE_LEVELS];
 };
 
 void schedule_init(struct schedule *q);
+
+/* Makes an entry of the usual urgency. Its owner has zeroed it. */
+void schedule_entry_init(struct schedule_entry *e);
 
 /* Queues @e, which has @queued bytes or the end of its body to send. Does nothing if @e waits
  * already or has the turn. */
@@ -62,7 +71,7 @@ void schedule_end_turn(struct schedule *q);
  * streams. */
 bool schedule_waits(const struct schedule *q);
 
-/* Ends the present turn if an urgent entry waits, so that the entry need not wait for the rest of
+/* Ends the present turn if a better entry waits, so that the entry need not wait for the rest of
  * the turn. */
 void schedule_preempt(struct schedule *q);
 

@@ -44,7 +44,10 @@ static nghttp2_option *library_options(const struct h2_options *o)
     /* nghttp2 calls on_begin_frame for a frame of unknown type only if the type is registered
      * here. */
     for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
-        nghttp2_option_set_user_recv_extension_type(opt, (uint8_t)type);
+        if (!o->stranger || type != NGHTTP2_PRIORITY_UPDATE)
+            nghttp2_option_set_user_recv_extension_type(opt, (uint8_t)type);
+    if (o->stranger)
+        nghttp2_option_set_builtin_recv_extension_type(opt, NGHTTP2_PRIORITY_UPDATE);
     return opt;
 }
 

@@ -147,6 +147,15 @@ static void count_reset(struct h2_session *s, const char *kind)
         h2_session_glitch(s, kind);
 }
 
+/* Takes a PRIORITY_UPDATE, which only sessions with strangers know. One for a stream that has not
+ * begun says nothing yet: the head of its request does. */
+static void got_priority(nghttp2_session *ng, const nghttp2_ext_priority_update *u)
+{
+    struct h2_stream *st = stream_of(ng, u->stream_id);
+    if (st)
+        h2_stream_prioritise(st, slice_make((const char *)u->field_value, u->field_value_len));
+}
+
 static void got_data(struct h2_stream *st, const nghttp2_frame *frame)
 {
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
@@ -182,6 +191,9 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         break;
     case NGHTTP2_RST_STREAM:
         count_reset(s, "reset");
+        break;
+    case NGHTTP2_PRIORITY_UPDATE:
+        got_priority(ng, frame->ext.payload);
         break;
     case NGHTTP2_WINDOW_UPDATE:
         got_credit(s, (uint32_t)frame->window_update.window_size_increment);

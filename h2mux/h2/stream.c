@@ -33,6 +33,7 @@ struct h2_stream *h2_stream_new(struct stream_host *h, int32_t id)
     message_init(&st->rx.head);
     buf_init(&st->tx.queue, SIZE_MAX / 2); /* the window of the source bounds the queue */
     window_init(&st->flow.window, h->flow.initial);
+    schedule_entry_init(&st->schedule);
     list_push(&h->streams, &st->node);
     h->open++;
     return st;
@@ -75,6 +76,11 @@ static void log_refusal(struct stream_host *h, const struct message *m, const ch
             LOG_U("suppressed", suppressed));
 }
 
+void h2_stream_prioritise(struct h2_stream *st, struct slice value)
+{
+    st->schedule.urgency = priority_urgency(value);
+}
+
 static void give_head(struct h2_stream *st, struct message *m, bool end)
 {
     struct stream_host *h = st->host;
@@ -93,6 +99,8 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
         fail_stream(st, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
+    if (h->stranger)
+        h2_stream_prioritise(st, fields_value(&m->fields, SLICE("priority")));
     st->connect = slice_eq(m->method, SLICE("CONNECT"));
     h2_stream_count_request(st);
     h->ops->on_stream(h, &st->leg, m, end);

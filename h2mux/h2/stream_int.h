@@ -100,6 +100,10 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why);
 /* Hands the complete head in st->rx.head up, as trailers if @trailers. @end: no body follows. */
 void h2_stream_headers(struct h2_stream *st, bool trailers, bool end);
 
+/* Takes over how urgent the peer says that the answer is (RFC 9218). A stream that waits already
+ * stays where it is for its next turn. */
+void h2_stream_prioritise(struct h2_stream *st, struct slice value);
+
 /* Hands the end of the body (END_STREAM) up. */
 void h2_stream_end(struct h2_stream *st);
 

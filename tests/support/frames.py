@@ -30,6 +30,7 @@ from .wait import wait_until
     CONTINUATION,
 ) = range(10)
 ORIGIN = 12  # RFC 8336
+PRIORITY_UPDATE = 0x10  # RFC 9218
 END_STREAM = ACK = 0x1
 END_HEADERS = 0x4
 PADDED = 0x8

@@ -38,16 +38,20 @@ def connect(port, name, protocols=("h2",), address="127.0.0.1"):
 class H2Viewer(RawPeer):
     """Is one HTTP/2 connection to oneportd. Requests get the stream ids 1, 3, 5 and so on."""
 
-    def __init__(self, port, authority, sni=None, window=WINDOW, polite=True, more=()):
+    def __init__(
+        self, port, authority, sni=None, window=WINDOW, polite=True, more=(), connection=WINDOW
+    ):
         """@authority is that of requests; @sni the name asked for by TLS, by default the same one.
-        @more are further settings."""
+        @more are further settings. @connection is added to the window of the connection."""
         self.authority, self.next_stream = authority, 1
         self.trailers = {}
         name = sni or authority.split(":")[0]
-        connection = Octets(connect(port, name))
-        assert connection.socket.selected_alpn_protocol() == "h2"
+        octets = Octets(connect(port, name))
+        assert octets.socket.selected_alpn_protocol() == "h2"
         first = PREFACE + settings({2: 0, SETTING_INITIAL_WINDOW: window, **dict(more)})
-        super().__init__(connection, first + window_update(0, WINDOW), polite)
+        if connection:
+            first += window_update(0, connection)
+        super().__init__(octets, first, polite)
 
     def __enter__(self):
         return self

@@ -20,6 +20,7 @@ from support.frames import (
     PADDED,
     PING,
     PRIORITY,
+    PRIORITY_UPDATE,
     PROTOCOL_ERROR,
     SETTING_INITIAL_WINDOW,
     STREAM_CLOSED,
@@ -31,11 +32,9 @@ from support.frames import (
 )
 from support.h2_viewer import viewing
 from support.programs import SLOW, VARIANT
-from support.wait import wait_until
 
 MIB = 1 << 20
 FLOOD = 2500  # more than the budget of 1,000 and what comes in the meantime
-PRIORITY_UPDATE = 0x10
 
 
 @contextlib.contextmanager

@@ -11,13 +11,18 @@ import threading
 
 import pytest
 from support.frames import (
+    ACK,
     INTERNAL_ERROR,
     NO_ERROR,
     ORIGIN,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
+    PRIORITY_UPDATE,
     SETTING_MAX_STREAMS,
+    frame,
     headers,
+    settings,
+    window_update,
 )
 from support.h2_viewer import H2Viewer, viewing
 from support.origins import halving, reply
@@ -380,6 +385,32 @@ def test_an_idle_connection_ends(new_server, new_client, http_origin):
         assert viewer.get("/bytes/5").status == 200
         assert viewer.ended.wait(10 * SLOW) and silent.ended.wait(20 * SLOW)
         assert {code for code, _ in viewer.goaways + silent.goaways} == {NO_ERROR}
+
+
+@pytest.mark.rule("E13")
+@pytest.mark.parametrize("by", ["field", "frame"])
+def test_the_more_urgent_answer_goes_first(tunnel, by):
+    """Two answers wait for the window of the connection. What it grants goes to the one that the
+    viewer wants first, whichever was asked first."""
+    with viewing(tunnel, connection=0, polite=False) as viewer:
+        viewer.send(settings(flags=ACK))
+        later = viewer.ask("/bytes/2000000", ("priority", "u=5, i"))
+        assert viewer.head(later).status == 200
+        wait_until(lambda: len(viewer.bodies.get(later, b"")) == 65_535, 10 * SLOW, "the window")
+        urgent = viewer.ask("/bytes/2000000", ("priority", "u=0" if by == "field" else "u=6"))
+        assert viewer.head(urgent).status == 200
+        if by == "frame":
+            viewer.send(frame(PRIORITY_UPDATE, 0, 0, urgent.to_bytes(4, "big") + b"u=1"))
+        assert viewer.settle()
+        for _ in range(3):
+            before = len(viewer.bodies.get(urgent, b""))
+            viewer.send(window_update(0, 16_000))
+            wait_until(
+                lambda before=before: len(viewer.bodies.get(urgent, b"")) == before + 16_000,
+                10 * SLOW,
+                "what the window grants",
+            )
+        assert len(viewer.bodies[later]) == 65_535
 
 
 @pytest.mark.rule("E14")
