@@ -47,7 +47,7 @@ class App:
         name = f"app{len(self.programs)}"
         argv = ["env", "-C", where or self.directory, *argv]
         env = {
-            "HOME": self.directory,
+            "HOME": self.logs,
             "PYTHONUNBUFFERED": "1",
             "NEXT_TELEMETRY_DISABLED": "1",
         } | env
