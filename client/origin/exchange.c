@@ -388,7 +388,8 @@ static void far_reset(struct exchange *x, const struct leg_fault *why)
     }
     bool answered = x->response.status != 0 || x->state == EXCHANGE_KEEPING;
     const struct failure *f = failure_of_response(why->err, answered || why->begun);
-    if (is_loss(why->err) && !why->begun && client_exchange_ask_unanswered(x, f, why->reason))
+    bool unanswered = is_loss(why->err) && !why->begun;
+    if ((unanswered || x->asked.websocket) && client_exchange_ask_unanswered(x, f, why->reason))
         return;
     client_exchange_fail(x, f, answered ? "response body" : "response head", why->reason);
 }

@@ -31,8 +31,8 @@ void client_exchange_keep_body(struct exchange *x, struct slice data, bool end);
 void client_exchange_kept(struct exchange *x);
 /* Passes on what is kept, complete or not, in place of a second answer. */
 void client_exchange_pass_kept(struct exchange *x);
-/* The service has closed the connection without an answer. Asks again, or returns false. @f and the
- * texts are what the viewer is told if that does not help. */
+/* The service has closed the connection without an answer, or has said no HTTP to a handshake. Asks
+ * again, or returns false. @f and @reason are what the viewer is told if that does not help. */
 bool client_exchange_ask_unanswered(struct exchange *x, const struct failure *f,
                                     const char *reason);
 /* Judges the head of the second answer. Returns false when it does not count: it is interim, or no

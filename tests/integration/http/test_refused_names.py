@@ -88,7 +88,7 @@ class App:
             if line.startswith("HEAD"):
                 raw = raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
             connection.send(raw)
-            if not raw or raw.startswith(b"HTTP/1.0"):
+            if not raw.startswith(b"HTTP/1.1"):
                 return
 
     def share(self, shared, *options):
@@ -122,12 +122,13 @@ def test_head_and_redirects_are_proof_too(server, shared):
 
 
 @pytest.mark.rule("R43")
-@pytest.mark.parametrize("kind", ["closed", "forbidden", "vite"])
+@pytest.mark.parametrize("kind", ["closed", "forbidden", "vite", "next"])
 def test_a_handshake_that_is_refused_is_made_again(server, shared, kind):
     refusals = {
         "closed": lambda host: b"",
         "forbidden": text("no"),
         "vite": text("Bad Request", 400),
+        "next": lambda host: b"Unauthorized",
     }
     app = App(refusals[kind])
     client = app.share(shared)
