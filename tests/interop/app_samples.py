@@ -10,15 +10,17 @@ import subprocess
 import sys
 
 from support.programs import Program, free_port
+from support.viewer import fetch
 from support.wait import wait_until
 
-START_S = 90
+START_S = 120
 
 
 class App:
     """Is a running app. Subclasses say what they need and how they are started."""
 
     pip = npm = ()  # packages
+    needs = ()  # programs of Debian
     module = None  # a Python module, or a program of npm, that is there when they are
     files = {}  # of the app's folder
 
@@ -37,10 +39,13 @@ class App:
         self.programs = []
         self.prepare()
         self.run(*self.command())
-        wait_until(lambda: listens(self.port), START_S, f"{type(self).__name__} to listen")
+        wait_until(self.is_ready, START_S, f"{type(self).__name__} to be ready")
 
     def prepare(self):
         """Does what comes before the start."""
+
+    def is_ready(self):
+        return listens(self.port)
 
     def run(self, *argv, where=None, **env):
         """Starts a program in the app's folder, or in another one."""
@@ -137,6 +142,13 @@ export default function Form({add}) {
 
     def command(self):
         return self.tool("next"), "dev", "-p", self.port, "-H", "127.0.0.1"
+
+    def is_ready(self):
+        """Compiles the page, which may take longer than a browser is waited for."""
+        try:
+            return listens(self.port) and fetch(self.port, "localhost", timeout_s=START_S)
+        except OSError:
+            return False
 
     def edit(self):
         path = self.directory / "app" / "form.js"
@@ -287,12 +299,12 @@ class Nitro(App):
     files = {
         "app.py": """\
 from flask import Flask, send_from_directory
-from h2o_nitro import View
+from h2o_nitro import View, box
 from h2o_nitro_web import web_directory
 from simple_websocket import ConnectionClosed, Server
 
 def hello(view: View):
-    name = view("Your name?", value="Ada")
+    name = view(box("Your name?", value="Ada"))
     view(f"Hello {name}")
 
 nitro = View(hello, title="n", caption="n")
@@ -318,6 +330,20 @@ def socket():
         return self.tool("flask"), "run", "-p", self.port
 
 
+class NoVnc(App):
+    """Shows a screen of this machine in the page."""
+
+    needs = ("Xvnc", "websockify")
+
+    def command(self):
+        port = free_port()
+        options = ("-SecurityTypes", "None", "-localhost", "-geometry", "400x300")
+        self.run("Xvnc", f":{port}", "-rfbport", port, *options)
+        wait_until(lambda: listens(port), START_S, "Xvnc to listen")
+        address = f"127.0.0.1:{self.port}"
+        return "websockify", "--web", "/usr/share/novnc", address, f"127.0.0.1:{port}"
+
+
 class WsgiDav(App):
     pip = ("wsgidav", "cheroot")
 
@@ -329,6 +355,7 @@ class WsgiDav(App):
 class Nginx(App):
     """Redirects to a directory, and moves by its own WebDAV."""
 
+    needs = ("nginx",)
     files = {"d/index.html": "one", "f": "file"}
 
     def prepare(self):

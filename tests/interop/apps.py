@@ -11,6 +11,7 @@ Prints a line for each check, and then: N passed, N failed, N skipped.
 import contextlib
 import json
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -306,6 +307,12 @@ def nitro(site):
     yield "the answer", site.has("Hello Ada"), True
 
 
+def no_vnc(site):
+    site.open("/vnc_lite.html")
+    shown = "return document.querySelector('canvas')?.width"
+    yield "a screen", site.until(shown, 400), 400
+
+
 def wsgidav(site):
     yield from webdav(site)
     yield "a listing", site.fetch("/", "Depth: 1", method="PROPFIND").status, 207
@@ -352,6 +359,7 @@ APPS = {
     samples.Gradio: gradio,
     samples.Wave: wave,
     samples.Nitro: nitro,
+    samples.NoVnc: no_vnc,
     samples.WsgiDav: wsgidav,
     samples.Nginx: nginx_site,
     samples.Git: git,
@@ -424,6 +432,9 @@ class Bench:
 
     def missing(self, kind):
         """Returns why an app cannot be tried, as apps.sh has written it down, or None."""
+        absent = [program for program in kind.needs if not shutil.which(program)]
+        if absent:
+            return f"{', '.join(absent)} not installed"
         for package in (*kind.pip, *kind.npm):
             stem = package.partition("@")[0].partition("=")[0].partition("[")[0]
             note = self.installed / f"{stem}.missing"
