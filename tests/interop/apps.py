@@ -152,12 +152,14 @@ def edited(site, same):
     """A development server shows a changed file, in the same document or in a new one."""
     site.open()
     yield "the page", site.text("#a", "one"), "one"
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: site.learned, PAGE_S)  # at the latest by the WebSocket of the page
+    yield "asked by its own name", site.learned, True
     site.mark()
     site.app.edit()
     yield "a changed file", site.text("#a", "two"), "two"
     if same:
         yield "without loading again", site.is_same(), True
-    yield "asked by its own name", site.learned, True
 
 
 def vite(site):
