@@ -251,8 +251,8 @@ int token_new(char out[static TOKEN_TEXT_LEN + 1])
     uint8_t bytes[32];
     if (RAND_bytes(bytes, sizeof bytes) != 1)
         return ERR_IO;
-    memcpy(out, "op_", 3);
-    base64url_encode(bytes, sizeof bytes, out + 3);
+    int prefix = snprintf(out, TOKEN_TEXT_LEN + 1, "op_");
+    base64url_encode(bytes, sizeof bytes, out + prefix);
     OPENSSL_cleanse(bytes, sizeof bytes);
     return 0;
 }

@@ -13,7 +13,8 @@ static int setup_tokens(void **state)
     x->server.tokens =
         tokens_of_text(SLICE("ann sha256:" HELLO " names=demo-* max=2 links=1 streams=7\n"
                              "bob sha256:" WORLD " reserve=team-* links=100\n"
-                             "old cert until=2020-01-01\n"),
+                             "old cert until=2020-01-01\n"
+                             "leap names=pub-*,team-x\n"),
                        reason);
     return x->server.tokens ? err : -1;
 }
@@ -38,6 +39,11 @@ static const struct {
     {"T2 not its name", {.name = "app", .bearer = "Bearer hello"}, 403, "name_not_permitted"},
     {"T2 another's", {.name = "team-1", .bearer = "Bearer hello"}, 403, "name_not_permitted"},
     {"T2 its own", {.name = "team-1", .bearer = "Bearer world"}, 200, "team-1"},
+    {"T13 an old client", {.name = "pub-1"}, 200, "pub-1"},
+    {"T13 taken", {.name = "pub-1"}, 403, "name_not_permitted"},
+    {"T13 kept for a token", {.name = "team-x"}, 401, "token_required"},
+    {"T13 any", {.name = ""}, 401, "token_required"},
+    {"T13 with a token", {.name = "pub-2", .bearer = "Bearer hello"}, 403, "name_not_permitted"},
     {"T9 a page without",
      {.name = "app-1", .fetch_site = "cross-site", .tls = true},
      403,
