@@ -19,6 +19,7 @@
 #include "src/limits/address_buckets.h"
 #include "src/memory_alarm.h"
 #include "src/tunnels/link.h"
+#include "src/tunnels/raw.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/revoke.h"
 #include "src/worker/mailbox.h"
@@ -38,6 +39,7 @@ static void crew_check(const struct worker *w)
     CHECK_THAT(!w->stopped || (list_empty(&w->edges) && list_empty(&w->links)));
     CHECK_THAT(!w->stopped || list_empty(&w->h2_edges));
     CHECK_THAT(!w->stopped || (list_empty(&w->exchanges) && list_empty(&w->leaps)));
+    CHECK_THAT(!w->stopped || list_empty(&w->raws));
 }
 
 /* ---- making and freeing */
@@ -180,6 +182,7 @@ void crew_drain(struct worker *w)
     each(&w->edges, edge_h1_drain);
     each(&w->h2_edges, edge_h2_drain);
     each(&w->links, drain_link);
+    each(&w->raws, raw_drain);
     if (CHECKING)
         crew_check(w);
 }
@@ -206,6 +209,7 @@ void crew_stop(struct worker *w)
     empty(&w->h2_edges, edge_h2_stop);
     empty(&w->leaps, leap_stop);
     empty(&w->links, close_link);
+    empty(&w->raws, raw_stop);
     if (CHECKING)
         crew_check(w);
 }

@@ -11,7 +11,11 @@
 #include "src/names/names_file.h"
 #include "src/worker/mailbox.h"
 
-enum { LOOK_MS = 20, CLOSE_HANDSHAKE_MS = 2100 /* sock_finish gives a WebSocket 2 s */ };
+enum {
+    LOOK_MS = 20,
+    CLOSE_HANDSHAKE_MS = 2100, /* sock_finish gives a WebSocket 2 s */
+    SUCCESSOR_MS = 3000        /* for a successor of a server that old clients use */
+};
 
 enum drain_state { DRAIN_RUNNING, DRAIN_DRAINING, DRAIN_CLOSING };
 
@@ -62,11 +66,14 @@ static void enter_closing(struct worker_drain *d)
 }
 
 /* Enters CLOSING when no exchange but open WebSockets is left, or when --drain-timeout is over.
+ * With sockets of old clients (raw.h) a successor has SUCCESSOR_MS to listen before they are reset.
  * Otherwise looks again after LOOK_MS. This costs less than a callback at the end of every
  * exchange. */
 static void look_at_exchanges(struct worker_drain *d, uint64_t waited_ms)
 {
-    if (!crew_is_answering(d->worker) || waited_ms >= d->worker->server->config->timeouts.drain_ms)
+    bool awaits = !list_empty(&d->worker->raws) && waited_ms < SUCCESSOR_MS;
+    bool over = !crew_is_answering(d->worker) && !awaits;
+    if (over || waited_ms >= d->worker->server->config->timeouts.drain_ms)
         enter_closing(d);
     else
         timer_arm(&d->timer, LOOK_MS);

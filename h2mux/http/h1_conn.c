@@ -335,6 +335,11 @@ bool h1_conn_rx_done(const struct h1_conn *c)
     return c->rx == RX_DONE || c->rx == RX_ENDED;
 }
 
+bool h1_conn_rx_until_close(const struct h1_conn *c)
+{
+    return c->rx == RX_BODY && c->body.framing == H1_UNTIL_CLOSE;
+}
+
 bool h1_conn_tx_done(const struct h1_conn *c)
 {
     return c->tx == TX_DONE || c->tx == TX_ENDED;

@@ -84,7 +84,7 @@ void h1_conn_finish(struct h1_conn *c, uint64_t max_ms, size_t max_bytes);
 struct sock *h1_conn_release(struct h1_conn *c) MUSTCHECK;
 
 /* Gives the sock back with the head put back too, as if it had not been read. For another reader of
- * HTTP/1.1. Inside on_head only. */
+ * HTTP/1.1, or of what a malformed head is. Inside on_head or on_error only. */
 struct sock *h1_conn_rewind(struct h1_conn *c) MUSTCHECK;
 
 /* Gives the connection to another owner: @user is borrowed as in h1_conn_new. */
@@ -116,6 +116,8 @@ void h1_conn_write_raw(struct h1_conn *c, struct slice data);
 bool h1_conn_keeps_alive(const struct h1_conn *c);
 /* Returns whether the message that is being read is complete. */
 bool h1_conn_rx_done(const struct h1_conn *c);
+/* Returns whether only the close ends the message that is being read. */
+bool h1_conn_rx_until_close(const struct h1_conn *c);
 /* Returns whether the message that is being written is complete; it may still be queued. */
 bool h1_conn_tx_done(const struct h1_conn *c);
 /* Returns whether only the close ends the message that is being written. */

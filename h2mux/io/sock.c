@@ -240,11 +240,17 @@ void sock_close(struct sock *s)
         sock_check(s);
 }
 
+void sock_reset_on_close(struct sock *s, bool resets)
+{
+    struct linger now = {.l_onoff = resets, .l_linger = 0};
+    if (s->fd >= 0)
+        setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
 void sock_abort(struct sock *s)
 {
-    struct linger now = {.l_onoff = 1, .l_linger = 0};
     if (s && s->fd >= 0)
-        setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        sock_reset_on_close(s, true);
     else if (s)
         sock_pair_end(s, ERR_RESET);
     sock_close(s);

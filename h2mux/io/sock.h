@@ -79,6 +79,10 @@ void sock_close(struct sock *s);
  * NULL. */
 void sock_abort(struct sock *s);
 
+/* Says whether every close of @s sends RST, also the kernel's when this program dies; false: FIN,
+ * as at first (SO_LINGER, socket(7)). Not for pairs in memory. */
+void sock_reset_on_close(struct sock *s, bool resets);
+
 /* Takes @s from its owner and closes @s in order. First sends the queued bytes, however slowly the
  * peer takes them; closes @s when nothing leaves for a minute. Then sends FIN, and reads and drops
  * up to @max_bytes bytes until the peer's FIN, for at most @max_ms. So the peer reads the last

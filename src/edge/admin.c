@@ -80,6 +80,8 @@ void admin_status(struct worker *w, struct answer *a)
         {"websockets", offsetof(struct worker_stats, websockets)},
         {"handoffs", offsetof(struct worker_stats, handoffs)},
         {"misdirected", offsetof(struct worker_stats, misdirected)},
+        {"old_sockets", offsetof(struct worker_stats, old_sockets_open)},
+        {"old_sockets_lost", offsetof(struct worker_stats, old_sockets_lost)},
         {"streams_evicted", offsetof(struct worker_stats, streams_evicted)},
     };
     const struct server *s = w->server;
@@ -136,6 +138,15 @@ static void answer_reserved(struct answer *a, struct slice name)
     answer_json(a, json);
 }
 
+/* Returns the number of links, or of sockets of an old client. */
+static size_t count_sockets(const struct tunnel *t)
+{
+    size_t n = 0;
+    LIST_FOREACH (node, &t->backends)
+        n += CONTAINER_OF(node, struct backend, in_tunnel)->sockets;
+    return n > 0 ? n : t->n_links;
+}
+
 void admin_tunnel_status(struct worker *w, struct slice asked, struct answer *a)
 {
     char folded[NAME_MAX_LEN];
@@ -151,7 +162,7 @@ void admin_tunnel_status(struct worker *w, struct slice asked, struct answer *a)
     }
     cJSON *json = cJSON_CreateObject();
     answer_init(a, 200);
-    cJSON_AddNumberToObject(json, "connected_sockets", (double)t->n_links);
+    cJSON_AddNumberToObject(json, "connected_sockets", (double)count_sockets(t));
     cJSON_AddStringToObject(json, "name", t->name);
     cJSON_AddStringToObject(json, "state", tunnel_state_name(t->state));
     cJSON_AddNumberToObject(json, "waiting", (double)t->queue.n);

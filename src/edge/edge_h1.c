@@ -336,12 +336,12 @@ static bool ended_in_order(const struct edge_h1 *e, int err)
            (err == ERR_EOF && e->request.responding && h1_conn_tx_done(e->conn));
 }
 
-/* Makes a leap of the connection if what was malformed is a leap line. Returns false otherwise. */
+/* Gives the connection away if what was malformed is a leap line. Returns false otherwise. */
 static bool leaps(struct edge_h1 *e)
 {
     if (e->used || e->state != EDGE_HEAD || !leap_is(h1_conn_head_so_far(e->conn)))
         return false;
-    leap_new(e->worker, h1_conn_release(e->conn));
+    leap_take(e->worker, h1_conn_rewind(e->conn), &e->peer, edge_h1_new);
     forget(e);
     return true;
 }

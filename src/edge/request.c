@@ -412,7 +412,11 @@ static size_t on_failure(void *owner, enum failure why)
     struct request *r = owner;
     struct answer a;
     struct slice name = slice_str(r->exchange->name);
-    answer_failure(&a, why, r->accept, name, reload_s(r, name));
+    if (why == FAIL_SOCKETS)
+        answer_no_socket(&a, r->accept, name, reload_s(r, name),
+                         (unsigned)r->exchange->wait.sockets);
+    else
+        answer_failure(&a, why, r->accept, name, reload_s(r, name));
     pages_replace(r->worker->server->pages, &a);
     size_t bytes = buf_len(&a.body);
     r->exchange = NULL;

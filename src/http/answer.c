@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "h2mux/base/check.h"
 
@@ -278,10 +279,9 @@ static void failure_json(struct answer *a, const struct failure_row *row)
     answer_json(a, json);
 }
 
-void answer_failure(struct answer *a, enum failure why, struct slice accept, struct slice name,
-                    unsigned reload_s)
+static void make_failure(struct answer *a, enum failure why, const struct failure_row *row,
+                         struct slice accept, struct slice name, unsigned reload_s)
 {
-    const struct failure_row *row = failure_row(why);
     struct fields *f = &a->head.fields;
     answer_init(a, row->status);
     if (row->type[0])
@@ -298,4 +298,26 @@ void answer_failure(struct answer *a, enum failure why, struct slice accept, str
         failure_html(a, row, name, reload_s);
     else
         failure_json(a, row);
+}
+
+void answer_failure(struct answer *a, enum failure why, struct slice accept, struct slice name,
+                    unsigned reload_s)
+{
+    make_failure(a, why, failure_row(why), accept, name, reload_s);
+}
+
+/* Takes the place of the row's message. */
+#define NO_SOCKET                                                                                  \
+    "The program that shares this address has %u sockets, one for each request and each "          \
+    "WebSocket, and all of them are in use. The oneport client has no such limit. Please try "     \
+    "again."
+
+void answer_no_socket(struct answer *a, struct slice accept, struct slice name, unsigned reload_s,
+                      unsigned sockets)
+{
+    struct failure_row row = *failure_row(FAIL_SOCKETS);
+    char *message = xasprintf(NO_SOCKET, sockets);
+    row.message = message;
+    make_failure(a, FAIL_SOCKETS, &row, accept, name, reload_s);
+    free(message);
 }

@@ -83,6 +83,10 @@ void answer_refusal_until(struct answer *a, int status, const char *error, const
 void answer_failure(struct answer *a, enum failure why, struct slice accept, struct slice name,
                     unsigned reload_s);
 
+/* Does what answer_failure does for FAIL_SOCKETS, and says that the client has @sockets sockets. */
+void answer_no_socket(struct answer *a, struct slice accept, struct slice name, unsigned reload_s,
+                      unsigned sockets);
+
 enum { ANSWER_RELOAD_MIN_S = 3, ANSWER_RELOAD_MAX_S = 30 };
 
 /* Returns after how many seconds the page of a tunnel reloads that has been away for @away_us,

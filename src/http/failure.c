@@ -47,6 +47,9 @@ static const struct failure_row failures[] = {
                    "The computer that shares this address is not connected at the moment."},
     [FAIL_BUSY] = {503, 1, "connection_limit_reached", "Too many requests at once",
                    "This tunnel carries as many requests as it can. Please try again."},
+    [FAIL_SOCKETS] = {503, 1, "connection_limit_reached", "Too many requests at once",
+                      "The program that shares this address has a socket for each request, and "
+                      "all of them are in use. Please try again."},
     [FAIL_DRAINING] = {503, 2, "destination_unavailable", "Restarting",
                        "This server is about to restart. Please try again in a moment."},
     [FAIL_REFUSED] = {502, 0, "connection_refused", "The app is restarting",

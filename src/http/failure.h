@@ -30,6 +30,7 @@ enum failure {
     FAIL_NOT_FOUND,         /* 404 without an error type: a path of the base domain */
     FAIL_AWAY,              /* 503 destination_unavailable, Retry-After: 2 */
     FAIL_BUSY,              /* 503 connection_limit_reached, Retry-After: 1 */
+    FAIL_SOCKETS,           /* 503 connection_limit_reached, Retry-After: 1: answer_no_socket */
     FAIL_DRAINING,          /* 503 destination_unavailable, Retry-After: 2 */
     FAIL_REFUSED,           /* 502 connection_refused */
     FAIL_TERMINATED,        /* 502 connection_terminated */

@@ -42,6 +42,7 @@ struct peer {
     bool trusted;                    /* trust_has */
     bool tls;                        /* the connection uses our own TLS */
     bool redirects;                  /* it came to --redirect, and gets redirects to https alone */
+    bool relayed;                    /* a front end carries it, by its own word */
 
     /* The connection's name: random hex digits. Empty if it may carry requests of several viewers,
      * since the peer is trusted or a request has shown a proxy (rule H20). */

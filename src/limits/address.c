@@ -4,6 +4,9 @@
 
 #include <arpa/inet.h>
 
+#include "h2mux/base/err.h"
+#include "h2mux/base/inet.h"
+
 static struct address of_v4(struct in_addr v4)
 {
     return (struct address){0, UINT64_C(0xffff) << 32 | ntohl(v4.s_addr)};
@@ -49,4 +52,27 @@ bool address_of_viewer(const struct viewer *v, struct address *out)
 bool address_eq(const struct address *a, const struct address *b)
 {
     return a->network == b->network && a->host == b->host;
+}
+
+void address_text(const struct address *a, char out[static TRUST_ADDRESS_MAX])
+{
+    struct in6_addr v6 = {0};
+    struct in_addr v4 = {htonl((uint32_t)a->host)};
+    memcpy(v6.s6_addr, &a->network, sizeof a->network);
+    if (a->host != 0)
+        inet_ntop(AF_INET, &v4, out, TRUST_ADDRESS_MAX);
+    else
+        inet_ntop(AF_INET6, &v6, out, TRUST_ADDRESS_MAX);
+}
+
+int address_parse(struct slice text, struct address *out)
+{
+    union inet a;
+    if (inet_parse(AF_INET, text, &a))
+        *out = of_v4(a.v4);
+    else if (inet_parse(AF_INET6, text, &a))
+        *out = of_v6(&a.v6);
+    else
+        return ERR_SYNTAX;
+    return 0;
 }

@@ -23,4 +23,10 @@ bool address_of_viewer(const struct viewer *v, struct address *out);
 
 bool address_eq(const struct address *a, const struct address *b);
 
+/* Writes @a to @out as text that address_parse reads: "192.0.2.1", or "2001:db8::" for a /64. */
+void address_text(const struct address *a, char out[static TRUST_ADDRESS_MAX]);
+
+/* Reads an address of either family, as it is counted, into @out. Returns 0, or ERR_SYNTAX. */
+int address_parse(struct slice text, struct address *out) MUSTCHECK;
+
 #endif

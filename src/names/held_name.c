@@ -6,15 +6,23 @@
 #include "h2mux/base/err.h"
 #include "src/names/label.h"
 
+static const char called[] = "called=", served[] = "served=";
+
 int held_name_print(struct buf *to, const struct held_name *h)
 {
-    char owner[OWNER_TEXT_MAX];
+    char owner[OWNER_TEXT_MAX], from[TRUST_ADDRESS_MAX] = "";
+    const char *mark = "";
     CHECK_THAT(label_valid(slice_str(h->name))); /* or the line could not be read again */
     CHECK_THAT(h->until >= 0);
     owner_text(h->owner, owner);
     struct slice domain = h->domain.len > 0 ? h->domain : SLICE("-");
-    return buf_printf(to, "%s %s %lld %d %lld %s %.*s\n", h->name, owner, (long long)h->until,
-                      h->asked, (long long)h->rev, h->token[0] ? h->token : "-", SLICE_FMT(domain));
+    if (h->old.state != OLD_NONE) {
+        mark = h->old.state == OLD_SERVED ? served : called;
+        address_text(&h->old.from, from);
+    }
+    return buf_printf(to, "%s %s %lld %d %lld %s %.*s%s%s%s\n", h->name, owner, (long long)h->until,
+                      h->asked, (long long)h->rev, h->token[0] ? h->token : "-", SLICE_FMT(domain),
+                      mark[0] ? " " : "", mark, from);
 }
 
 static struct slice take_word(struct slice *line)
@@ -25,14 +33,32 @@ static struct slice take_word(struct slice *line)
     return word;
 }
 
+/* Reads the word that a line may have at its end. */
+static int parse_old(struct slice word, struct old_claim *out)
+{
+    struct slice name = slice_str(served);
+    *out = (struct old_claim){.state = OLD_NONE};
+    if (word.len == 0)
+        return 0;
+    out->state = OLD_SERVED;
+    if (!slice_starts(word, name)) {
+        name = slice_str(called);
+        out->state = OLD_CALLED;
+    }
+    return slice_starts(word, name) ? address_parse(slice_skip(word, name.len), &out->from)
+                                    : ERR_SYNTAX;
+}
+
 /* Reads the words that older versions did not write. */
 static int parse_rest(struct slice line, struct held_name *out)
 {
     uint64_t rev = 0;
     struct slice word = take_word(&line), token = take_word(&line), domain = take_word(&line);
+    struct slice old = take_word(&line);
     bool none = slice_eq(token, SLICE("-")), no_domain = slice_eq(domain, SLICE("-"));
     if (line.len > 0 || slice_to_u64(word, INT64_MAX, &rev) < 0 ||
-        (!none && !token_id_valid(token)) || (!no_domain && !token_host_valid(domain)))
+        (!none && !token_id_valid(token)) || (!no_domain && !token_host_valid(domain)) ||
+        parse_old(old, &out->old) < 0)
         return ERR_SYNTAX;
     out->rev = (int64_t)rev;
     if (!no_domain)

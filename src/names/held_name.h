@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* held_name.h - prints and reads a line of the names file. The line stands for one name that an
- * owner holds: `name owner-in-hex until asked rev token domain`. protocol.md#names-file */
+ * owner holds: `name owner-in-hex until asked rev token domain`, with one word more if an old
+ * client may serve it: `called=ADDRESS` or `served=ADDRESS`. protocol.md#names-file */
 #ifndef SRC_NAMES_HELD_NAME_H
 #define SRC_NAMES_HELD_NAME_H
 
 #include "h2mux/base/buf.h"
 #include "src/http/route.h"
+#include "src/limits/address.h"
 #include "src/names/owner.h"
 #include "src/names/token.h"
+
+/* Says which old client may serve a name. Its sockets carry no secret, so its address stands for
+ * it. protocol.md#old-clients */
+struct old_claim {
+    enum old_state {
+        OLD_NONE,   /* none: the name is that of a ticket */
+        OLD_CALLED, /* a call without fields of ours has registered it, and nothing has come yet */
+        OLD_SERVED  /* sockets came first: no link may attach */
+    } state;
+    struct address from; /* unless OLD_NONE: who called */
+};
 
 struct held_name {
     char name[NAME_MAX_LEN + 1];
@@ -22,6 +35,7 @@ struct held_name {
     int64_t rev;                  /* of the newest ticket of the name (ticket.h) */
     char token[TOKEN_ID_MAX + 1]; /* the ID of the token that it is held by; empty: none */
     struct slice domain;          /* of its own, borrowed from the line; empty: none */
+    struct old_claim old;
 };
 
 /* Appends the line of @h to @to. Returns 0, or ERR_LIMIT when the line does not fit. */

@@ -160,6 +160,8 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
     int err = registry_claim(w->registry, name, out->ticket.owner, &how, &t, &retry_after);
     if (err < 0)
         return refuse_claim(a, w, v, err, retry_after);
+    if (t->old.state == OLD_SERVED)
+        return refuse(a, 409, "name_taken", "An old client serves this name.", retry_after);
     if (out->domain[0] && registry_set_domain(w->registry, t, slice_str(out->domain)) < 0) {
         refusal_domain_taken(a);
         return false;

@@ -3,7 +3,8 @@
  *
  * A tunnel chooses among its backends, and an exchange opens a stream on the one that it is given.
  * Neither of the two knows which protocol carries the stream. An HTTP/2 link of a client (link.h)
- * is a backend; raw sockets of old clients, another node and a cache would be others.
+ * is a backend, and so are the sockets of an old client (raw.h); another node and a cache would be
+ * others.
  *
  * Invariants: a backend is embedded in the object that implements it, and leaves its tunnel
  * (tunnel_leave) before that object is freed. Only the thread of its worker touches a backend. */
@@ -25,6 +26,7 @@ enum stream_kind { STREAM_REQUEST, STREAM_WEBSOCKET };
 /* Says how well a backend suits a new stream of one kind. A later value is better. */
 enum fitness {
     FITNESS_NONE,          /* the backend takes no new streams */
+    FITNESS_NO_SERVICE,    /* the client is there, and what it shares is not */
     FITNESS_NO_WEBSOCKETS, /* the stream is for a WebSocket, and the client carries none */
     FITNESS_FULL,          /* the backend has no room for a stream of this kind now */
     FITNESS_ROOM           /* the backend can open the stream */
@@ -97,6 +99,10 @@ struct backend {
 
     /* The client is oneport and asks by which connection of a viewer each request came (H20). */
     bool asks_who;
+
+    /* The streams that it can carry at one time, each on a socket of its own; 0: as many as the
+     * limits allow. A request waits for a socket as long as for a client that is away. */
+    size_t sockets;
 
     bool up;           /* attached and not leaving */
     bool replaced;     /* a newcomer has its slot */

@@ -104,6 +104,7 @@ struct exchange {
         struct tunnel *tunnel; /* weak: set while HELD */
         struct waiter waiter;
         bool queued;       /* HELD for a free stream, not for a backend */
+        size_t sockets;    /* queued: as backend.sockets of the one that has no room */
         uint64_t spent_us; /* in HELD */
     } wait;
 

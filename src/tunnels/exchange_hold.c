@@ -7,8 +7,9 @@
 
 void exchange_give_up_waiting(struct exchange *x)
 {
+    enum failure full = x->wait.sockets > 0 ? FAIL_SOCKETS : FAIL_BUSY;
     exchange_log(x, x->wait.queued ? EVENT_FULL : EVENT_AWAY);
-    exchange_fail(x, x->wait.queued ? FAIL_BUSY : FAIL_AWAY);
+    exchange_fail(x, x->wait.queued ? full : FAIL_AWAY);
 }
 
 /* Tells the client by which connection the request came, if it asks and that is known (rule H20). A
@@ -67,13 +68,14 @@ static enum fitness fitness_for(const struct exchange *x, const struct backend *
     return b->ops->fitness(b, exchange_kind(x));
 }
 
-/* Puts the request into the tunnel's queue again, because the backend that came has no room. The
- * first such wait gives the request one second in place of --hold. Fails the exchange when the
- * queue is full. */
-static void wait_again(struct exchange *x)
+/* Puts the request into the tunnel's queue again, because the backend @b that came has no room. The
+ * first such wait gives the request one second in place of --hold, unless the streams of @b are
+ * sockets. Fails the exchange when the queue is full. */
+static void wait_again(struct exchange *x, const struct backend *b)
 {
     bool queued_before = x->wait.queued;
     x->wait.queued = true;
+    x->wait.sockets = b->sockets;
     if (!tunnel_wait(x->wait.tunnel, &x->wait.waiter, loop_now_us(x->worker->loop)))
         exchange_give_up_waiting(x);
     else if (!queued_before)
@@ -84,6 +86,10 @@ static void on_backend(struct waiter *w, struct backend *b)
 {
     struct exchange *x = CONTAINER_OF(w, struct exchange, wait.waiter);
     switch (fitness_for(x, b)) {
+    case FITNESS_NO_SERVICE:
+        x->wait.tunnel = NULL;
+        exchange_fail(x, FAIL_REFUSED);
+        break;
     case FITNESS_NO_WEBSOCKETS:
         x->wait.tunnel = NULL;
         exchange_fail(x, FAIL_NO_WEBSOCKETS);
@@ -92,12 +98,12 @@ static void on_backend(struct waiter *w, struct backend *b)
         if (admit(x, b))
             open_on(x, b);
         else
-            wait_again(x);
+            wait_again(x, b);
         break;
     case FITNESS_NONE:
     case FITNESS_FULL:
         x->wait.waiter.held_back = false;
-        wait_again(x);
+        wait_again(x, b);
         break;
     }
 }
@@ -120,10 +126,12 @@ static void on_evicted(struct waiter *w)
     timer_arm(&x->timer, 0);
 }
 
-static void wait_for_backend(struct exchange *x, struct tunnel *t, bool queued)
+/* Puts the request into the queue of @t. @b has no room for it; NULL: there is no backend. */
+static void wait_for_backend(struct exchange *x, struct tunnel *t, const struct backend *b)
 {
     exchange_enter(x, EXCHANGE_HELD);
-    x->wait.queued = queued;
+    x->wait.queued = b;
+    x->wait.sockets = b ? b->sockets : 0;
     x->wait.tunnel = t;
     if (!tunnel_wait(t, &x->wait.waiter, loop_now_us(x->worker->loop))) {
         x->wait.tunnel = NULL;
@@ -136,6 +144,9 @@ static void wait_for_backend(struct exchange *x, struct tunnel *t, bool queued)
 static void start_on(struct exchange *x, struct tunnel *t, struct backend *b)
 {
     switch (fitness_for(x, b)) {
+    case FITNESS_NO_SERVICE:
+        exchange_fail(x, FAIL_REFUSED);
+        break;
     case FITNESS_NO_WEBSOCKETS:
         exchange_fail(x, FAIL_NO_WEBSOCKETS);
         break;
@@ -143,11 +154,11 @@ static void start_on(struct exchange *x, struct tunnel *t, struct backend *b)
         if (admit(x, b))
             open_on(x, b);
         else
-            wait_for_backend(x, t, true);
+            wait_for_backend(x, t, b);
         break;
     case FITNESS_NONE:
     case FITNESS_FULL:
-        wait_for_backend(x, t, true);
+        wait_for_backend(x, t, b);
         break;
     }
 }
@@ -163,7 +174,7 @@ void exchange_start(struct exchange *x, struct tunnel *t)
     else if (b)
         start_on(x, t, b);
     else
-        wait_for_backend(x, t, false);
+        wait_for_backend(x, t, NULL);
 }
 
 bool exchange_retry(struct exchange *x, const struct leg_fault *why)

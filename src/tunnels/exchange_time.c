@@ -48,7 +48,7 @@ void exchange_arm(struct exchange *x)
     uint64_t ms = 0;
     switch (x->state) {
     case EXCHANGE_HELD:
-        ms = x->wait.queued ? QUEUE_MS : c->names.hold_ms;
+        ms = x->wait.queued && x->wait.sockets == 0 ? QUEUE_MS : c->names.hold_ms;
         break;
     case EXCHANGE_OPEN:
         ms = next_look_ms(x, 0, PROBE_AFTER_MS);

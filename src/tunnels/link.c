@@ -45,12 +45,16 @@ static void link_check(const struct link *l)
 }
 
 /* Lets requests for the name wait for the link (rule O83): its client may tell the URL as soon as
- * it has the 101, and a viewer may be here before the client's SETTINGS. */
+ * it has the 101, and a viewer may be here before the client's SETTINGS. From now on the name is
+ * that of a ticket. */
 static void announce(const struct link *l)
 {
+    struct old_claim none = {.state = OLD_NONE};
     struct tunnel *t = registry_find(l->worker->registry, slice_str(l->name));
-    if (t && owner_eq(t->owner_id, l->owner_id))
-        tunnel_expect(t, l->worker->server->config->timeouts.attach_ms);
+    if (!t || !owner_eq(t->owner_id, l->owner_id))
+        return;
+    registry_note_old(l->worker->registry, t, &none);
+    tunnel_expect(t, l->worker->server->config->timeouts.attach_ms);
 }
 
 /* Returns what earlier links of the same place have learned of their line. */

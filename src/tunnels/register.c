@@ -30,6 +30,8 @@ struct wish {
     bool asked, exact;
     bool keep;    /* the client keeps its ticket in a file */
     bool renewal; /* the call has a good ticket for this name */
+    bool plain;   /* the call has no field of ours, so it may be an old client's */
+    bool served;  /* an old client at the caller's address serves this name */
     struct ticket ticket;
     const struct viewer *viewer;     /* borrowed from the call */
     const struct token_grant *token; /* borrowed from the call; NULL: no tokens */
@@ -143,6 +145,35 @@ static int draw_permitted(struct wish *w, const struct server *s)
             return 0;
     }
     return err < 0 ? err : ERR_LIMIT;
+}
+
+/* Returns whether the call shows nothing, as those of old clients do. */
+static bool is_plain(const struct call *c)
+{
+    return !fields_find(&c->m->fields, SLICE("oneport-ticket")) &&
+           !fields_find(&c->m->fields, SLICE("authorization"));
+}
+
+/* Takes the owner of the name that is asked for, if an old client serves it whose address is the
+ * caller's: its sockets carry no ticket either. */
+static void wish_served(struct wish *w, const struct worker *worker)
+{
+    struct address from;
+    const struct tunnel *t = registry_find(worker->registry, slice_str(w->name));
+    w->served = w->plain && t && t->old.state == OLD_SERVED &&
+                address_of_viewer(w->viewer, &from) && address_eq(&t->old.from, &from);
+    if (!w->served)
+        return;
+    w->renewal = true;
+    memcpy(w->ticket.owner, t->owner_id, OWNER_LEN);
+}
+
+/* Lets sockets from the caller's address serve the name that a plain call has got. */
+static void note_caller(const struct wish *w, const struct worker *worker)
+{
+    struct old_claim old = {.state = OLD_CALLED};
+    if (w->plain && !w->served && address_of_viewer(w->viewer, &old.from))
+        registry_note_old(worker->registry, w->tunnel, &old);
 }
 
 /* Draws a random name and claims it. Draws again, RANDOM_TRIES times in all, when another worker
@@ -308,8 +339,9 @@ static int answer_claimed(const struct worker *worker, const struct call *c, str
     cJSON_AddStringToObject(json, "id", w->name);
     cJSON_AddStringToObject(json, "url", url);
     cJSON_AddNumberToObject(json, "port", attach.port);
-    cJSON_AddNumberToObject(json, "max_conn_count", (double)s->config->localtunnel.max_sockets);
-    int err = c->secure ? add_ticket(json, worker, w, &attach) : 0;
+    cJSON_AddNumberToObject(json, "max_conn_count", (double)config_leap_connections(s->config));
+    bool ticket = c->secure && !w->served;
+    int err = ticket ? add_ticket(json, worker, w, &attach) : 0;
     if (err < 0) {
         cJSON_Delete(json);
         return err;
@@ -423,6 +455,8 @@ static bool give(struct worker *w, struct call *c, struct wish *wish, struct ans
     }
     if (!take_token(wish, w, c, a))
         return false;
+    wish->plain = is_plain(c) && !wish->exact && !wish->keep;
+    wish_served(wish, w);
     int err = claim_name(wish, w, &retry_after_s);
     if (err == 0 && registry_set_domain(w->registry, wish->tunnel, slice_str(wish->domain)) < 0) {
         if (!wish->renewal)
@@ -430,6 +464,8 @@ static bool give(struct worker *w, struct call *c, struct wish *wish, struct ans
         refusal_domain_taken(a);
         return false;
     }
+    if (err == 0)
+        note_caller(wish, w);
     if (err == 0)
         err = answer_claimed(w, c, wish, a);
     if (err < 0)

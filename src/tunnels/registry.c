@@ -63,8 +63,10 @@ static void note(void *registry, struct tunnel *t)
     struct registry *r = registry;
     keep_note(&t->keep, directory_reserve(r->directory), slice_str(t->name), t->owner_id,
               t->state == TUNNEL_LIVE);
-    struct held_name h = {
-        .until = tunnel_until(t, clock_now_us(), clock_wall_s()), .asked = t->asked, .rev = t->rev};
+    struct held_name h = {.until = tunnel_until(t, clock_now_us(), clock_wall_s()),
+                          .asked = t->asked,
+                          .rev = t->rev,
+                          .old = t->old};
     memcpy(h.token, t->token, sizeof h.token);
     memcpy(h.name, t->name, sizeof h.name);
     memcpy(h.owner, t->owner_id, sizeof h.owner);
@@ -103,6 +105,7 @@ void registry_adopt(struct registry *r, const struct held_name *h)
         directory_claim(r->directory, name, r->worker, NULL) < 0)
         return;
     struct tunnel *t = registry_add(r, name, h->owner, h->asked);
+    t->old = h->old;
     struct worker *w = r->owner.worker;
     commons_hold(w->server->names, w, &t->holder, &t->seat);
     tunnel_hold(t, TUNNEL_GRACED, left_ms);
@@ -314,6 +317,14 @@ int64_t registry_issue(struct registry *r, struct tunnel *t)
 void registry_keep(struct registry *r, struct tunnel *t)
 {
     t->keep.said = true;
+    note(r, t);
+}
+
+void registry_note_old(struct registry *r, struct tunnel *t, const struct old_claim *old)
+{
+    if (t->old.state == old->state && address_eq(&t->old.from, &old->from))
+        return;
+    t->old = *old;
     note(r, t);
 }
 

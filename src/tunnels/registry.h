@@ -88,6 +88,9 @@ int64_t registry_issue(struct registry *r, struct tunnel *t) MUSTCHECK;
  * it is away. */
 void registry_keep(struct registry *r, struct tunnel *t);
 
+/* Notes which old client may serve @t from now on. */
+void registry_note_old(struct registry *r, struct tunnel *t, const struct old_claim *old);
+
 /* Ends the hold of @name, if it has no link; a name that is live is not reserved any more. The
  * reservation was taken out of the table before. */
 void registry_release(struct registry *r, struct slice name);

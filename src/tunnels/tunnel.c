@@ -83,10 +83,21 @@ static size_t count_links(const struct tunnel *t)
     return n;
 }
 
-static bool can_open(const struct tunnel *t, enum stream_kind kind)
+static bool fits(const struct tunnel *t, enum stream_kind kind, enum fitness fitness)
 {
     const struct backend *b = tunnel_pick(t, kind);
-    return b && fitness_of(b, kind) == FITNESS_ROOM;
+    return b && fitness_of(b, kind) == fitness;
+}
+
+static bool can_open(const struct tunnel *t, enum stream_kind kind)
+{
+    return fits(t, kind, FITNESS_ROOM);
+}
+
+/* Returns whether waiting requests can be told how it goes on: by a stream, or by a failure. */
+static bool can_tell(const struct tunnel *t)
+{
+    return can_open(t, STREAM_REQUEST) || fits(t, STREAM_REQUEST, FITNESS_NO_SERVICE);
 }
 
 /* Checks the invariants that hold at all times. A tunnel may be LIVE without a backend that takes
@@ -445,7 +456,7 @@ struct backend *tunnel_pick(const struct tunnel *t, enum stream_kind kind)
 void tunnel_wake(struct tunnel *t)
 {
     refresh(t);
-    for (size_t n = t->queue.n; n > 0 && can_open(t, STREAM_REQUEST); n--) {
+    for (size_t n = t->queue.n; n > 0 && can_tell(t); n--) {
         struct waiter *w = queue_pop(&t->queue);
         if (!w)
             break;

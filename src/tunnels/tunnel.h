@@ -19,6 +19,7 @@
 
 #include "h2mux/io/loop.h"
 #include "src/http/route.h"
+#include "src/names/held_name.h"
 #include "src/names/owner.h"
 #include "src/names/token.h"
 #include "src/tunnels/backend.h"
@@ -67,6 +68,7 @@ struct tunnel {
     int64_t rev;                  /* of the newest ticket (ticket.h), as far as is known */
     char token[TOKEN_ID_MAX + 1]; /* the ID of the token that has claimed it; empty: none */
     char *domain;                 /* owned: of its own; NULL: none */
+    struct old_claim old;         /* whether an old client may serve the name */
 
     struct lines lines; /* what the lines of its links carry */
 

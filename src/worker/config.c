@@ -150,6 +150,11 @@ static int check_early_hints(const char *value)
     return known ? 0 : ERR_SYNTAX;
 }
 
+static int check_old_clients(const char *value)
+{
+    return strcmp(value, "leap") == 0 || strcmp(value, "off") == 0 ? 0 : ERR_SYNTAX;
+}
+
 static int check_port(const char *value)
 {
     uint16_t port;
@@ -317,6 +322,11 @@ static const struct opt rows[] = {
     {.name = "early-hints", .type = OPT_TEXT, .offset = FIELD(early_hints), .fallback = "auto", .value = "auto|on|off",
      .help = "send 103 and other interim responses to viewers; auto: not through proxies, many of which take one for the answer",
      .check = check_early_hints, .wants = "auto, on or off", .traits = OPT_LIVE},
+    {.name = "old-clients", .type = OPT_TEXT, .offset = FIELD(old.served), .fallback = "leap", .value = "leap|off",
+     .help = "clients of older servers to serve; leap: wave share of H2O Wave 1.0 and later; all others are told to use oneport",
+     .check = check_old_clients, .wants = "leap or off", .traits = OPT_LIVE},
+    {.name = "leap-connections", .type = OPT_UINT, .offset = FIELD(old.connections), .fallback = "32", .min = 1, .max = 1000000,
+     .help = "sockets that wave share opens, each of which carries one request or WebSocket at a time", .beats = "max-sockets", .traits = OPT_LIVE},
     {.name = "crypto", .type = OPT_TEXT, .offset = FIELD(crypto), .fallback = "auto", .value = "auto|openssl",
      .help = "who encrypts TLS records; auto: ipsec-mb in a build that has it, where the machine can use it",
      .check = check_crypto, .wants = "auto or openssl"},
@@ -332,8 +342,8 @@ static const struct opt rows[] = {
      .help = "address to listen on, as in localtunnel", .check = check_address, .wants = "a numeric address, * or localhost", .beats = "listen"},
     {.name = "secure", .type = OPT_FLAG, .offset = FIELD(localtunnel.secure),
      .help = "https in URLs, as in localtunnel", .source = FIELD(from.secure)},
-    {.name = "max-sockets", .type = OPT_UINT, .offset = FIELD(localtunnel.max_sockets), .fallback = "10", .min = 1, .max = 1000000,
-     .help = "max_conn_count for clients of localtunnel", .traits = OPT_LIVE},
+    {.name = "max-sockets", .type = OPT_UINT, .offset = FIELD(localtunnel.max_sockets), .min = 1, .max = 1000000,
+     .help = "the same as --leap-connections, as in localtunnel", .beats = "leap-connections", .traits = OPT_LIVE},
     {.name = NULL},
 };
 /* clang-format on */

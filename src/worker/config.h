@@ -72,6 +72,10 @@ struct config {
         const char *congestion;  /* asked for links; NULL: the system's own */
     } limits;
     struct {
+        const char *served;   /* --old-clients: leap or off */
+        uint64_t connections; /* --leap-connections; see config_leap_connections */
+    } old;
+    struct {
         const char *level, *format;
         const char *access; /* --access-log */
     } log;
@@ -79,7 +83,7 @@ struct config {
     struct {
         const char *port, *address;
         bool secure;
-        uint64_t max_sockets;
+        uint64_t max_sockets; /* 0: not given */
     } localtunnel;
     struct {
         enum opt_source domain, public, secure, drop, forward;
@@ -117,6 +121,12 @@ void config_free_newer(const struct config *newest, const struct config *oldest)
 /* Logs `environment_ignored` for each variable that has the name of an option and is another
  * program's (opt_is_foreign). The log is open. */
 void config_log_foreign(void);
+
+/* Returns how many sockets an old client opens: --leap-connections, or --max-sockets if given. */
+static inline uint64_t config_leap_connections(const struct config *c)
+{
+    return c->localtunnel.max_sockets > 0 ? c->localtunnel.max_sockets : c->old.connections;
+}
 
 /* Returns the default of --state-dir, which the caller frees; NULL when there is no home. */
 char *config_default_state_dir(void) MUSTCHECK;

@@ -17,8 +17,11 @@ struct worker_stats {
     struct counter requests, websockets, bad_requests, register_calls, handoffs, streams_evicted,
         misdirected; /* answered 421, since the name is on another worker */
 
+    /* Sockets of old clients behind a front end that nothing can heal, since the start. */
+    struct counter old_sockets_lost;
+
     /* Open at the moment. */
-    struct counter edges_open, links_open, exchanges_open, websockets_open;
+    struct counter edges_open, links_open, old_sockets_open, exchanges_open, websockets_open;
 
     /* Bytes of bodies since the start: `rx_bytes` from viewers, `tx_bytes` to viewers. */
     struct counter rx_bytes, tx_bytes;

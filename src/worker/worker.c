@@ -52,6 +52,7 @@ static void init_lists(struct worker *w)
     list_init(&w->h2_edges);
     list_init(&w->leaps);
     list_init(&w->links);
+    list_init(&w->raws);
     list_init(&w->exchanges);
 }
 
@@ -89,6 +90,7 @@ void worker_free(struct worker *w)
     CHECK_THAT(list_empty(&w->listeners) && list_empty(&w->gates) && list_empty(&w->edges));
     CHECK_THAT(list_empty(&w->h2_edges));
     CHECK_THAT(list_empty(&w->links) && list_empty(&w->exchanges) && list_empty(&w->leaps));
+    CHECK_THAT(list_empty(&w->raws));
     mailbox_free(w->mailbox);
     evictor_deinit(&w->evictor);
     loop_free(w->loop);

@@ -44,6 +44,7 @@ enum worker_event {
     WORKER_NAME_FLAPPING,
     WORKER_OUTDATED_LINKS,
     WORKER_NAME_EVICTED,
+    WORKER_OLD_SOCKET_LOST,
     WORKER_EVENTS
 };
 
@@ -69,7 +70,7 @@ struct worker {
     /* The objects that live on the worker. Each object is in one list, and takes itself off that
      * list. */
     struct sleep_watch sleep;
-    struct list_node listeners, gates, edges, h2_edges, leaps, links, exchanges;
+    struct list_node listeners, gates, edges, h2_edges, leaps, links, raws, exchanges;
     bool stopped; /* these objects were ended, and no new one may begin */
 
     /* The last result of worker_date, and the second that it is for. */

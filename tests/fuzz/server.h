@@ -54,7 +54,7 @@ static inline struct fuzz_server *fuzz_server_new(void)
                                 .names.ticket_life_ms = 3600000,
                                 .limits.streams = 20000,
                                 .limits.links = 4,
-                                .localtunnel.max_sockets = 10};
+                                .old = {"leap", 32}};
     x->worker.loop = loop_new();
     x->worker.server = &x->server;
     x->server.config = &x->config;

@@ -51,7 +51,7 @@ static inline int setup(void **state)
                                 .names.ticket_life_ms = 3600000,
                                 .limits.streams = 20000,
                                 .limits.links = 4,
-                                .localtunnel.max_sockets = 10};
+                                .old = {"leap", 32}};
     x->worker.loop = loop_new();
     x->worker.server = &x->server;
     x->server.config = &x->config;

@@ -50,6 +50,7 @@ static const struct {
     {FAIL_NOT_FOUND, 404, "", NULL},
     {FAIL_AWAY, 503, "destination_unavailable", "2"},
     {FAIL_BUSY, 503, "connection_limit_reached", "1"},
+    {FAIL_SOCKETS, 503, "connection_limit_reached", "1"},
     {FAIL_DRAINING, 503, "destination_unavailable", "2"},
     {FAIL_REFUSED, 502, "connection_refused", NULL},
     {FAIL_TERMINATED, 502, "connection_terminated", NULL},

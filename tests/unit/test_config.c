@@ -153,7 +153,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.limits.tunnels, 50);
     assert_int_equal(c.limits.register_rate, 60);
     assert_int_equal(c.limits.viewer_rate, 0);
-    assert_int_equal(c.localtunnel.max_sockets, 10);
+    assert_int_equal(c.localtunnel.max_sockets, 0);
     assert_int_equal(c.limits.body, 0);
     assert_string_equal(c.early_hints, "auto");
     assert_string_equal(c.log.access, "-");

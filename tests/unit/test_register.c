@@ -15,7 +15,7 @@ static void test_secure_answer(void **state)
     assert_string_equal(text_of(&r, "url"), "https://my-app.example.com");
     assert_string_equal(text_of(&r, "attach"), "https://example.com/tunnel/my-app");
     assert_int_equal(number_of(r.json, "port"), 443);
-    assert_int_equal(number_of(r.json, "max_conn_count"), 10);
+    assert_int_equal(number_of(r.json, "max_conn_count"), 32);
     const cJSON *limits = cJSON_GetObjectItem(r.json, "limits");
     assert_int_equal(number_of(limits, "streams"), 20000);
     assert_int_equal(number_of(limits, "links"), 4);
@@ -43,7 +43,7 @@ static void test_insecure_answer(void **state)
     assert_int_equal(cJSON_GetArraySize(r.json), 4);
     assert_string_equal(text_of(&r, "id"), "my-app");
     assert_string_equal(text_of(&r, "url"), "http://my-app.example.com");
-    assert_int_equal(number_of(r.json, "max_conn_count"), 10);
+    assert_int_equal(number_of(r.json, "max_conn_count"), 32);
     assert_int_equal(number_of(r.json, "port"), 443);
     cJSON_Delete(r.json);
 }

@@ -54,7 +54,7 @@ def test_random_names(server, method):
     answer = got.json()
     assert re.fullmatch(r"[a-z]+-[a-z]+-[0-9]+", answer["id"])
     assert answer["url"] == f"https://{answer['id']}.localhost:{server.port}"
-    assert (answer["port"], answer["max_conn_count"]) == (server.port, 10)
+    assert (answer["port"], answer["max_conn_count"]) == (server.port, 32)
 
 
 def test_random_names_differ(server):

@@ -22,7 +22,7 @@ PATHS = [
     *("/?new", "/?new=1", "/some-name", "/a", "/A_b.c", "/" + "n" * 64, "/icon.ico", "/tunnel"),
     *("//?new", "//some-name"),  # the server's URL was given with a slash at its end
 ]
-LEAP_S, LEAPS = 10, 256  # src/edge/leap.h
+LEAP_S, LEAPS = 2, 256  # src/edge/leap.h
 LEAP = b"__h2o_leap__ some-name\n"
 
 
@@ -158,7 +158,7 @@ def test_a_leap_line_waits(more, secure, server):
 
 @pytest.mark.rule("Q51")
 def test_a_client_as_wave_share_does_not_storm(server):
-    """Ten connections, each opened again as soon as it ends, are at most a connection a second."""
+    """Ten connections, each opened again as soon as it ends, are a few a second."""
     opened, until = 0, time.monotonic() + 3
     held = []
     while time.monotonic() < until:
@@ -175,7 +175,7 @@ def test_a_client_as_wave_share_does_not_storm(server):
                 pass
     for raw in held:
         raw.close()
-    assert opened == 10
+    assert 10 <= opened <= 30
 
 
 @pytest.mark.rule("Q51")

@@ -96,7 +96,7 @@ def test_row_24_the_attach_address_is_verified_too(
         tls=impostors["another host's"].server_context(),
     )
     granted = (
-        '{"id":"my-name","url":"https://my-name.localhost","port":443,"max_conn_count":10,'
+        '{"id":"my-name","url":"https://my-name.localhost","port":443,"max_conn_count":32,'
         f'"ticket":"e30.e30","attach":"https://localhost:{impostor.port}/tunnel/my-name",'
         '"expires":"2099-01-01T00:00:00Z",'
         '"limits":{"streams":20000,"links":4,"hold_ms":4000}}'
