@@ -108,7 +108,7 @@ void raw_heal_doubt(struct raw *r, uint64_t us)
     uint64_t now_us = loop_now_us(r->worker->loop);
     LIST_FOREACH (node, &r->idle) {
         struct raw_socket *s = CONTAINER_OF(node, struct raw_socket, node);
-        if (!s->relayed && now_us - s->since_us >= us)
+        if (!s->relayed && (s->used || now_us - s->since_us >= us))
             raw_heal_retire(s);
     }
 }

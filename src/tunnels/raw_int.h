@@ -50,7 +50,7 @@ struct raw_socket {
     size_t memory;           /* that counts in the budget */
     struct message asked;    /* BUSY: the request, as it went out */
     bool repeatable;         /* D8 lets the request be sent again */
-    bool doubtful;           /* it had rested for so long that the service may have gone */
+    bool doubtful;           /* the service may have closed its end unseen */
     bool websocket;          /* the request asks for one */
     bool open;               /* the WebSocket is open */
     bool begun;              /* a head of the answer has come */
@@ -101,7 +101,7 @@ extern const struct leg_events raw_inner_events;
 void raw_heal_init(struct raw *r);
 /* Takes the socket out of service. It is reset when its turn comes, or never if it is relayed. */
 void raw_heal_retire(struct raw_socket *s);
-/* Does so with the idle sockets that may be reset and have rested for @us. */
+/* Does so with the idle sockets that may be reset, and have served or rested for @us. */
 void raw_heal_doubt(struct raw *r, uint64_t us);
 /* Notes that a socket has joined: the service is there. */
 void raw_heal_joined(struct raw *r);

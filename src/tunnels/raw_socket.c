@@ -13,12 +13,12 @@
 #include "src/tunnels/raw_int.h"
 
 enum {
-    MEMORY = 24 * 1024,    /* of a connection and its TLS, without bodies */
-    REST_US = 5 * 1000000, /* an idle socket is doubtful after this time */
-    ANSWER_MS = 5000,      /* in which a doubtful socket has to begin its answer */
-    IDLE_MS = 1000,        /* how long a socket rests that has served */
-    LEAVE_MS = 2000,       /* what is under way when its viewer has left may end in this time */
-    INTERIM_MAX = 8        /* interim heads for one answer */
+    MEMORY = 24 * 1024, /* of a connection and its TLS, without bodies */
+    REST_US = 1000000,  /* a socket that has not served is doubtful after this time */
+    ANSWER_MS = 5000,   /* in which a doubtful socket has to begin its answer */
+    IDLE_MS = 1000,     /* how long a socket rests that has served */
+    LEAVE_MS = 2000,    /* what is under way when its viewer has left may end in this time */
+    INTERIM_MAX = 8     /* interim heads for one answer */
 };
 
 /* As client/origin reads its service: all that is read is written anew. */
@@ -170,7 +170,7 @@ static void begin(struct raw_socket *s, const struct message *m, bool end)
     uint64_t rested_us = loop_now_us(r->worker->loop) - s->since_us;
     s->state = RAW_BUSY;
     s->repeatable = (end || s->websocket) && method_is_idempotent(s->asked.method);
-    s->doubtful = !s->relayed && rested_us > REST_US;
+    s->doubtful = !s->relayed && (s->used || rested_us > REST_US);
     s->open = s->begun = s->spent = s->left = s->complete = false;
     s->interim = 0;
     list_remove(&s->node);

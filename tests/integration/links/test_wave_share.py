@@ -351,7 +351,7 @@ def test_a_silent_socket_that_has_rested(world):
     share = w.share(origin, connections=2)
     for connection in list(origin.connections):
         wake(connection.socket)  # the service closes what it has, as at a restart
-    time.sleep(5.2)  # a socket is doubted that has rested for 5 s
+    time.sleep(1.2)  # a socket is doubted that has rested for 1 s
     assert w.ask(share).body == b"here"
     assert share.count("lost") == 0
 
