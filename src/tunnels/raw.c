@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
+#include "src/names/tokens.h"
 #include "src/tunnels/registry.h"
 
 enum {
@@ -126,13 +127,13 @@ static bool identify(const struct peer *peer, struct address *from)
 
 /* Returns why @from may not serve @t, or NULL. */
 static const char *judge(const struct worker *w, const struct sock *sock, const struct tunnel *t,
-                         const struct peer *peer)
+                         struct slice name, const struct peer *peer)
 {
     struct address from;
     if (strcmp(w->server->config->old.served, "leap") != 0)
         return "--old-clients is off";
-    if (w->server->tokens)
-        return "only who has a token may share";
+    if (w->server->tokens && !tokens_permit_leap(w->server->tokens, name))
+        return "only who has a token may share this name";
     if (w->server->draining)
         return "this server stops";
     if (!sock_is_tls(sock))
@@ -183,7 +184,7 @@ const char *raw_join(struct worker *w, struct sock *sock, struct slice name,
                      const struct peer *peer)
 {
     struct tunnel *t = registry_find(w->registry, name);
-    const char *why = judge(w, sock, t, peer);
+    const char *why = judge(w, sock, t, name, peer);
     if (why)
         return why;
     struct raw *r = find_raw(t);
