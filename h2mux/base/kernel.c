@@ -107,6 +107,18 @@ int kernel_tcp_look(int fd, struct kernel_tcp *out)
     return 0;
 }
 
+int kernel_tcp_trip(int fd, uint64_t *rtt_us, uint64_t *least_us)
+{
+    struct tcp_info info = {.tcpi_min_rtt = UINT32_MAX};
+    socklen_t len = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || info.tcpi_rtt == 0 ||
+        info.tcpi_min_rtt == 0 || info.tcpi_min_rtt == UINT32_MAX)
+        return -1;
+    *rtt_us = info.tcpi_rtt;
+    *least_us = info.tcpi_min_rtt;
+    return 0;
+}
+
 int kernel_unacknowledged(int fd)
 {
     int waiting;

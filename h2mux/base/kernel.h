@@ -47,6 +47,9 @@ struct kernel_tcp {
 
 /* Writes to @out what the kernel knows about the peer of a TCP connection. Returns 0, or -1. */
 int kernel_tcp_look(int fd, struct kernel_tcp *out);
+/* Stores the round trip of a TCP connection, smoothed over the last acknowledgements, and the
+ * shortest one of the last minutes, in microseconds. Returns 0, or -1 if none was measured. */
+int kernel_tcp_trip(int fd, uint64_t *rtt_us, uint64_t *least_us);
 /* Returns how many bytes the peer has not acknowledged, of TCP, or not read, of a unix socket; -1
  * if the kernel does not tell. */
 int kernel_unacknowledged(int fd);

@@ -4,12 +4,15 @@
 #include "h2mux/h2/schedule.h"
 
 #include <assert.h>
+#include <stdint.h>
 
 #include "h2mux/base/check.h"
 
+enum { BULK = 0xaaaa }; /* the bits of the queues for bulk: every second one */
+
 void schedule_init(struct schedule *q)
 {
-    *q = (struct schedule){.turn = NULL};
+    *q = (struct schedule){.room = SIZE_MAX};
     for (size_t i = 0; i < SCHEDULE_LEVELS; i++)
         list_init(&q->queues[i]);
 }
@@ -59,13 +62,30 @@ void schedule_ready(struct schedule *q, struct schedule_entry *e, size_t queued)
         wait_in_queue(q, e, queued);
 }
 
+void schedule_admit(struct schedule *q, size_t bytes)
+{
+    q->room = bytes;
+}
+
+bool schedule_has_bulk(const struct schedule *q)
+{
+    return (q->waiting & BULK) != 0 || (q->turn && (BULK >> q->turn->level & 1));
+}
+
+/* Returns the bits of the queues that wait and whose entries may have a turn. */
+static uint32_t ready(const struct schedule *q)
+{
+    return q->room > 0 ? q->waiting : q->waiting & ~(uint32_t)BULK;
+}
+
 /* Returns the queue whose first entry is next: the best one, or a worse one that has waited for
  * SCHEDULE_AHEAD bytes of better ones. Returns SCHEDULE_LEVELS if no entry waits. */
 static unsigned next_queue(const struct schedule *q)
 {
     unsigned best = SCHEDULE_LEVELS;
-    for (unsigned i = 0; i < SCHEDULE_LEVELS && q->waiting >> i; i++) {
-        if ((q->waiting >> i & 1) == 0)
+    uint32_t waiting = ready(q);
+    for (unsigned i = 0; i < SCHEDULE_LEVELS && waiting >> i; i++) {
+        if ((waiting >> i & 1) == 0)
             continue;
         if (q->ahead[i] >= SCHEDULE_AHEAD)
             return i;
@@ -81,6 +101,8 @@ static bool is_next(const struct schedule *q, const struct schedule_entry *e, si
     if (q->turn)
         return false;
     unsigned level = level_of(e, queued), next = next_queue(q);
+    if (q->room == 0 && (BULK >> level & 1))
+        return false;
     return next > level && (next == SCHEDULE_LEVELS || q->ahead[next] < SCHEDULE_AHEAD);
 }
 
@@ -102,7 +124,8 @@ size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queue
     assert(e); /* NULL would have the turn when nobody has it */
     if (is_next(q, e, queued))
         begin_turn(q, e, level_of(e, queued));
-    if (q->turn == e && q->run > 0)
+    bool held = q->room == 0 && (BULK >> e->level & 1);
+    if (q->turn == e && q->run > 0 && !held)
         return least(least(queued, most), q->run);
     if (q->turn == e)
         q->turn = NULL;
@@ -114,6 +137,8 @@ void schedule_framed(struct schedule *q, struct schedule_entry *e, size_t bytes)
 {
     if (q->turn == e)
         q->run -= least(bytes, q->run);
+    if (q->turn == e && (BULK >> e->level & 1) && q->room < SIZE_MAX)
+        q->room -= least(bytes, q->room);
     for (unsigned i = e->level + 1u; i < SCHEDULE_LEVELS && q->waiting >> i; i++)
         if (q->waiting >> i & 1)
             q->ahead[i] += bytes;
@@ -138,7 +163,7 @@ void schedule_end_turn(struct schedule *q)
 
 bool schedule_waits(const struct schedule *q)
 {
-    return q->waiting != 0;
+    return ready(q) != 0;
 }
 
 void schedule_preempt(struct schedule *q)

@@ -43,6 +43,7 @@ struct schedule {
     size_t run;                               /* bytes left of the turn */
     /* Bytes of better streams that were framed while a queue waits, since it had its last turn. */
     size_t ahead[SCHEDULE_LEVELS];
+    size_t room; /* bytes of bulk that may be framed; while 0, bulk waits and only short ones go */
 };
 
 void schedule_init(struct schedule *q);
@@ -67,9 +68,15 @@ struct schedule_entry *schedule_next(struct schedule *q);
 /* Ends the present turn. No entry has the turn then. */
 void schedule_end_turn(struct schedule *q);
 
-/* Returns whether an entry waits. Callers must ask here, because nghttp2 does not report deferred
- * streams. */
+/* Returns whether an entry waits that may have a turn. Callers must ask here, because nghttp2 does
+ * not report deferred streams. */
 bool schedule_waits(const struct schedule *q);
+
+/* Lets @bytes of bulk be framed from now on, and at most a frame more; SIZE_MAX, as in the
+ * beginning: without end. */
+void schedule_admit(struct schedule *q, size_t bytes);
+/* Returns whether bulk waits or has the turn. */
+bool schedule_has_bulk(const struct schedule *q);
 
 /* Ends the present turn if a better entry waits, so that the entry need not wait for the rest of
  * the turn. */

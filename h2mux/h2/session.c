@@ -19,6 +19,7 @@ enum { READS_PER_TURN = 4, HEADER_LIST_MAX = 64 * 1024, GLITCH_BURST = 10000, GL
 enum { STRANGER_BURST = 1000, STRANGER_RATE = 33 };
 
 static void run_frame(void *user);
+static void run_opens(void *user);
 static const struct sock_ops session_sock_ops;
 static const struct stream_host_ops host_ops;
 
@@ -129,6 +130,8 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     task_init(&s->host.frame, run_frame, s);
     task_init(&s->closing.task, h2_session_run_end, s);
     wheel_timer_init(&s->keepalive.timer, h2_session_run_timer, s);
+    timer_init(&s->keepalive.first, l, h2_session_measure_first, s);
+    timer_init(&s->tx.opens, l, run_opens, s);
     library_open(s);
     submit_settings(s);
     sock_set_ops(sock, &session_sock_ops, s);
@@ -196,6 +199,44 @@ static bool finished(const struct h2_session *s)
            nghttp2_session_want_write(s->host.ng) == 0;
 }
 
+/* Returns how many bytes of bulk may be added to what is under way (flight.h). */
+static uint64_t room_in_flight(struct h2_session *s, uint64_t now)
+{
+    struct sock_flight k;
+    if (s->host.flow.rtt_least_us <= WINDOW_NEAR_US || !sock_flight(s->sock, &k))
+        return UINT64_MAX;
+    struct flight_facts facts = {.bytes = k.bytes + sock_queued(s->sock),
+                                 .acked = k.acked,
+                                 .rtt_us = k.rtt_us,
+                                 .least_us = k.least_us};
+    return flight_room(&s->tx.flight, &facts, now);
+}
+
+static void admit(struct h2_session *s)
+{
+    uint64_t now = loop_now_us(s->host.loop);
+    if (!schedule_has_bulk(&s->host.schedule) || !flight_asks(&s->tx.flight, now))
+        return;
+    uint64_t room = room_in_flight(s, now);
+    schedule_admit(&s->host.schedule, room < SIZE_MAX ? (size_t)room : SIZE_MAX);
+}
+
+/* Looks again when bulk that waits for the flight may have room. */
+static void wait_for_room(struct h2_session *s)
+{
+    const struct schedule *q = &s->host.schedule;
+    if (s->host.over || q->room > 0 || !schedule_has_bulk(q) || timer_armed(&s->tx.opens))
+        return;
+    uint64_t us = flight_wait(&s->tx.flight, loop_now_us(s->host.loop));
+    timer_arm(&s->tx.opens, us / 1000 + 1);
+}
+
+static void run_opens(void *user)
+{
+    struct h2_session *s = user;
+    stream_host_mark(&s->host);
+}
+
 /* Makes and writes frames while fewer than @most_queued bytes are queued in the sock. Returns false
  * if nghttp2 fails. The frames are collected in the loop's buffer. A session that ends inside
  * another session's callbacks finds this buffer in use, and collects its frames in a buffer of its
@@ -228,10 +269,13 @@ static void run_frame(void *user)
     if (s->host.over)
         return;
     budget_tell(s->host.flow.share);
+    admit(s);
     if (!h2_session_frame(s, pace_ahead(&s->tx.pace)))
         h2_session_end(s, ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR, "frames cannot be written", false);
     else if (finished(s) && !s->closing.reason)
         h2_session_end(s, ERR_OK, NGHTTP2_NO_ERROR, "all streams are finished", false);
+    else
+        wait_for_room(s);
     if (CHECKING)
         h2_session_check(s);
 }

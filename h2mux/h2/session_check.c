@@ -72,6 +72,8 @@ static void check_over(const struct h2_session *s)
     CHECK_THAT(!list_linked(&s->host.frame.node));
     CHECK_THAT(!list_linked(&s->closing.task.node));
     CHECK_THAT(!wheel_timer_armed(&s->keepalive.timer));
+    CHECK_THAT(!timer_armed(&s->keepalive.first));
+    CHECK_THAT(!timer_armed(&s->tx.opens));
 }
 
 static void check_alive(const struct h2_session *s)

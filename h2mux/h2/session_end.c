@@ -68,6 +68,7 @@ static void last_words(struct h2_session *s, uint32_t code)
         submit_goodbye(s, s->goaway.farewell);
     if (!s->goaway.sent || code != NGHTTP2_NO_ERROR)
         nghttp2_session_terminate_session(s->host.ng, code);
+    schedule_admit(&s->host.schedule, SIZE_MAX);
     h2_session_frame(s, SIZE_MAX);
     sock_finish(s->sock, 1000, SIZE_MAX);
 }
@@ -79,6 +80,8 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
     task_cancel(&s->host.frame);
     task_cancel(&s->closing.task);
     wheel_timer_stop(&s->keepalive.timer);
+    timer_stop(&s->keepalive.first);
+    timer_stop(&s->tx.opens);
     if (err == ERR_TIMEOUT && code == NGHTTP2_NO_ERROR)
         sock_abort(s->sock); /* FIN would wait after unacknowledged bytes */
     else if (err == ERR_EOF || err == ERR_IO || err == ERR_RESET || err == ERR_TIMEOUT ||

@@ -13,6 +13,7 @@
 #ifndef H2MUX_H2_SESSION_INT_H
 #define H2MUX_H2_SESSION_INT_H
 
+#include "h2mux/h2/flight.h"
 #include "h2mux/h2/pace.h"
 #include "h2mux/h2/stream_int.h"
 #include "h2mux/io/wheel.h"
@@ -54,6 +55,8 @@ struct h2_session {
         uint64_t seen;   /* part of sock_sent() that was told to pace */
         size_t lowat;    /* the present TCP_NOTSENT_LOWAT */
         bool backlogged; /* the sock had a queue when pace was last told */
+        struct flight flight;
+        struct timer opens; /* armed while bulk waits for room in the flight */
     } tx;
     struct {
         struct wheel_timer timer;
@@ -62,7 +65,9 @@ struct h2_session {
         uint64_t ping_sent_us;
         uint64_t ping_deadline_us; /* 0: no PING is out */
         uint64_t rx_since_ping;    /* bytes of DATA since the last PING */
-        unsigned firsts;           /* PINGs that the beginning of the link was measured by */
+        uint64_t unanswered;       /* PINGs whose answers have not come */
+        unsigned firsts;           /* PINGs that the beginning of the link is measured by */
+        struct timer first;        /* armed for the next of them */
     } keepalive;
     struct {
         struct bucket glitches;
@@ -122,6 +127,10 @@ void h2_session_run_timer(void *session);
 /* Counts @bytes of DATA that have arrived, and sends a PING if the round trip is to be measured
  * again. */
 void h2_session_measure(struct h2_session *s, size_t bytes);
+
+/* Sends one of the PINGs that measure the round trip of a link that has come up, and plans the
+ * next one. */
+void h2_session_measure_first(void *session);
 
 /* Takes a measured round trip, and measures again if the line seems to be long and has only just
  * been opened. */

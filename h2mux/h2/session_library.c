@@ -89,7 +89,7 @@ static void got_settings(struct h2_session *s, const nghttp2_frame *frame)
     s->settings.up = true;
     if (s->host.role == H2_OPENER) /* they answer the 101, through every hop */
         s->host.flow.rtt_begin_us = s->host.last_rx_us - s->keepalive.created_us;
-    h2_session_probe(s, s->options.ping_timeout_ms); /* the answer tells the round trip */
+    h2_session_measure_first(s);
     s->ops->on_up(s->user);
 }
 
@@ -100,8 +100,10 @@ static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
         h2_session_glitch(s, "PING");
         return;
     }
-    if (s->keepalive.ping_deadline_us == 0)
+    if (s->keepalive.unanswered == 0)
         h2_session_glitch(s, "answer to no PING");
+    else
+        s->keepalive.unanswered--;
     memcpy(&sent, frame->ping.opaque_data, sizeof sent);
     s->keepalive.ping_deadline_us = 0;
     if (sent <= now && sent >= s->keepalive.created_us)

@@ -13,8 +13,9 @@ enum {
     TICK_US = 1000000,
     MEASURE_EVERY_US = 200000, /* least time between two measurements while DATA comes */
     MEASURE_EVERY = 512 * 1024,
-    MEASURE_START_US = 20000, /* the same while bodies begin on a long line */
-    FIRSTS = 8,               /* PINGs in the beginning of a link whose line seems to be long */
+    MEASURE_START_US = 1000000, /* the same with requests on a long line */
+    FIRSTS = 8,                 /* PINGs in the beginning of a link whose line seems to be long, */
+    FIRSTS_A_TRIP = 16,         /* so many of which would go out in a round trip */
     THAW_US = 100000
 };
 
@@ -74,6 +75,7 @@ static void submit_ping(struct h2_session *s, uint64_t now)
     uint8_t opaque[8];
     memcpy(opaque, &now, sizeof opaque);
     nghttp2_submit_ping(s->host.ng, NGHTTP2_FLAG_NONE, opaque);
+    s->keepalive.unanswered++;
     stream_host_mark(&s->host);
 }
 
@@ -109,8 +111,37 @@ void h2_session_measure(struct h2_session *s, size_t bytes)
     h2_session_probe(s, s->options.ping_timeout_ms);
 }
 
-/* A machine that is busy for a moment makes a short line look long. Of several measurements the
- * shortest one counts. */
+/* ---- the beginning of a link
+ *
+ * A machine that is busy for a moment makes a short line look long. So the line is measured several
+ * times, and the shortest round trip counts. On a long line these PINGs do not wait for each other:
+ * all of them leave within half of a round trip, each in a segment of its own. A slow start of TCP
+ * goes on from as many segments as were under way, so the first body needs a round trip less. */
+
+/* Plans the next of the first PINGs, if the line seems to be long and not all of them are sent. */
+static void plan_first(struct h2_session *s)
+{
+    const struct stream_flow *f = &s->host.flow;
+    uint64_t trip = f->rtt_least_us > 0 ? f->rtt_least_us : f->rtt_begin_us;
+    if (trip > WINDOW_NEAR_US && s->keepalive.firsts < FIRSTS)
+        timer_arm(&s->keepalive.first, (trip / FIRSTS_A_TRIP + 999) / 1000);
+    else
+        timer_stop(&s->keepalive.first);
+}
+
+void h2_session_measure_first(void *user)
+{
+    struct h2_session *s = user;
+    uint64_t now = loop_now_us(s->host.loop);
+    s->keepalive.firsts++;
+    if (s->keepalive.ping_deadline_us == 0)
+        s->keepalive.ping_deadline_us = now + s->options.ping_timeout_ms * 1000;
+    s->keepalive.ping_sent_us = now;
+    submit_ping(s, now);
+    plan_first(s);
+    h2_session_arm(s);
+}
+
 void h2_session_measured(struct h2_session *s, uint64_t rtt_us)
 {
     struct stream_flow *f = &s->host.flow;
@@ -120,8 +151,8 @@ void h2_session_measured(struct h2_session *s, uint64_t rtt_us)
     s->tx.pace.trip_us = f->rtt_least_us;
     stream_host_fit_line(&s->host);
     stream_host_retier(&s->host);
-    if (f->rtt_least_us > WINDOW_NEAR_US && ++s->keepalive.firsts < FIRSTS)
-        h2_session_probe(s, s->options.ping_timeout_ms);
+    if (!timer_armed(&s->keepalive.first) || f->rtt_least_us <= WINDOW_NEAR_US)
+        plan_first(s);
 }
 
 void h2_session_measure_start(struct h2_session *s)

@@ -173,6 +173,18 @@ size_t sock_queued(const struct sock *s);
 uint64_t sock_sent(const struct sock *s);
 uint64_t sock_taken(const struct sock *s);
 
+/* What the kernel knows of the bytes of a TCP connection that have left the sock. */
+struct sock_flight {
+    uint64_t bytes;    /* that the peer's system has not acknowledged, sent or not */
+    uint64_t acked;    /* that it has acknowledged: sock_taken */
+    uint64_t rtt_us;   /* the round trip, smoothed over the last acknowledgements (RFC 6298) */
+    uint64_t least_us; /* the shortest of the last minutes */
+};
+
+/* Stores in @out what the kernel knows (SIOCOUTQ and TCP_INFO, two system calls). Returns false if
+ * @s is no TCP connection, or has measured no round trip. */
+bool sock_flight(const struct sock *s, struct sock_flight *out) MUSTCHECK;
+
 /* Counts the queued bytes of @s in @tails (sock_tail.h) until they have left. An owner calls this
  * function when the exchange that has counted them is over. When the budget is short and the peer
  * has taken nothing for tails->stall_ms milliseconds, @s is cut: its owner gets

@@ -364,6 +364,33 @@ static void test_ends_behind_bodies(void **state)
         }
 }
 
+/* F89: bulk waits until some is admitted, and what is short goes all the same. */
+static void test_bulk_is_held(void **state)
+{
+    for (int role = H2_OPENER; role <= H2_SERVER; role++) {
+        struct mux *m = open_mux(role);
+        struct mux_stream *a = mux_open(m, LEG_BULK), *b = mux_open(m, LEG_INTERACTIVE);
+        struct schedule *q = &m->tx->host.schedule;
+        m->tx->tx.flight.next_us = UINT64_MAX; /* nobody else admits */
+        schedule_admit(q, 0);
+        mux_write(a, BULK, true);
+        mux_settle(m);
+        assert_int_equal(a->sent, 0);
+        assert_false(schedule_waits(q));
+        assert_true(schedule_has_bulk(q));
+        mux_write(b, WORD, true);
+        mux_settle(m);
+        assert_int_equal(b->sent, WORD);
+        schedule_admit(q, SCHEDULE_FRAME + 1);
+        stream_host_mark(&m->tx->host);
+        mux_settle(m);
+        assert_int_equal(a->sent, 2 * SCHEDULE_FRAME);
+        schedule_admit(q, SIZE_MAX);
+        stream_host_mark(&m->tx->host);
+        finish(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_full_queue_goes_on),
         cmocka_unit_test(test_end_in_a_turn),
         cmocka_unit_test(test_ends_behind_bodies),
+        cmocka_unit_test(test_bulk_is_held),
     };
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
 }

@@ -222,6 +222,32 @@ static void test_probe_after_an_answered_probe(void **state)
     peer_free(p);
 }
 
+enum { PING_BYTES = 9 + 8, FIRSTS = 8 };
+
+static bool has_measured(void *user)
+{
+    const struct peer *p = user;
+    return p->heard >= p->known + (FIRSTS - 1) * PING_BYTES;
+}
+
+/* F88: on a long line 8 PINGs leave soon, although none is answered; on a short one a single one.
+ */
+static void test_a_long_line_is_measured_at_once(void **state)
+{
+    struct h2_options o = defaults;
+    struct peer *near = peer_new(H2_SERVER, &o);
+    turns_until(near->w.loop, is_up, near);
+    settle(&near->w);
+    o.rtt_us = 64000;
+    struct peer *far = peer_new(H2_SERVER, &o);
+    far->known = near->heard;
+    turns_until(far->w.loop, has_measured, far);
+    settle(&far->w);
+    assert_int_equal(far->heard - far->known, (FIRSTS - 1) * PING_BYTES);
+    peer_free(near);
+    peer_free(far);
+}
+
 static bool speaks(void *user)
 {
     const struct peer *p = user;
@@ -262,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_padding_alone_costs_the_link),
         cmocka_unit_test(test_raised_limit_is_told),
         cmocka_unit_test(test_probe_after_an_answered_probe),
+        cmocka_unit_test(test_a_long_line_is_measured_at_once),
         cmocka_unit_test(test_silence_is_asked_about_in_turn),
     };
     return cmocka_run_group_tests_name("session, peer", tests, NULL, NULL);
