@@ -51,6 +51,8 @@ int cage_enter(const struct config *c, char reason[static SANDBOX_REASON_MAX])
     for (size_t i = 0; i < c->listen.addresses.count; i++)
         if (strncmp(c->listen.addresses.item[i], local, sizeof local - 1) == 0)
             sandbox_allow_remove(s, c->listen.addresses.item[i] + sizeof local - 1);
+    if (c->admin.listen && strncmp(c->admin.listen, local, sizeof local - 1) == 0)
+        sandbox_allow_remove(s, c->admin.listen + sizeof local - 1);
     int err = sandbox_enter(s, mode_of(c), reason);
     sandbox_free(s);
     return err;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "src/ctl_command.h"
 #include "src/names_command.h"
 #include "src/token_command.h"
 
@@ -12,6 +13,7 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"ctl", ctl_command_run},
     {"names", names_command_run},
     {"token", token_command_run},
 };

@@ -9,6 +9,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/kernel.h"
 #include "h2mux/base/log.h"
+#include "src/board/board.h"
 #include "src/edge/edge_h1.h"
 #include "src/edge/edge_h2.h"
 #include "src/edge/footprint.h"
@@ -183,6 +184,8 @@ void crew_drain(struct worker *w)
     each(&w->h2_edges, edge_h2_drain);
     each(&w->links, drain_link);
     each(&w->raws, raw_drain);
+    if (w->board)
+        board_drain(w->board);
     if (CHECKING)
         crew_check(w);
 }
@@ -210,6 +213,8 @@ void crew_stop(struct worker *w)
     empty(&w->leaps, leap_stop);
     empty(&w->links, close_link);
     empty(&w->raws, raw_stop);
+    if (w->board)
+        board_stop(w->board);
     if (CHECKING)
         crew_check(w);
 }

@@ -15,6 +15,7 @@
 #include "h2mux/io/tls_gcm.h"
 #include "src/account.h"
 #include "src/admission.h"
+#include "src/board/board.h"
 #include "src/cage.h"
 #include "src/check_command.h"
 #include "src/command.h"
@@ -23,7 +24,9 @@
 #include "src/edge/entry.h"
 #include "src/edge/gate.h"
 #include "src/edge/leap.h"
+#include "src/heritage.h"
 #include "src/http/pages.h"
+#include "src/limits/bans.h"
 #include "src/limits/quota.h"
 #include "src/names/directory.h"
 #include "src/names/names_file.h"
@@ -47,6 +50,7 @@ struct program {
     struct drain *drain;       /* owned */
     struct watchdog *watchdog; /* owned */
     struct sockets sockets;
+    struct board *board; /* owned; NULL: none */
 };
 
 static struct server *server_of(void *program)
@@ -148,6 +152,7 @@ static int open_limits(void *program)
     struct server *s = server_of(program);
     s->quota =
         quota_new((uint64_t)arc4random() << 32 | arc4random(), s->config->limits.register_rate);
+    s->bans = s->config->admin.listen ? bans_new() : NULL;
     s->handshakes = commons_new(s->config->limits.handshakes, 1, gate_evict);
     s->holds = queue_holds_new();
     s->leaps = commons_new(LEAPS_MAX, 1, leap_evict);
@@ -165,6 +170,7 @@ static void close_limits(void *program)
     commons_free(s->names);
     commons_free(s->holds);
     commons_free(s->handshakes);
+    bans_free(s->bans);
     quota_free(s->quota);
 }
 
@@ -278,76 +284,20 @@ static void close_watchdog(void *program)
 
 /* ---- the names file */
 
-static void on_names_change(void *user)
-{
-    struct server *s = user;
-    names_file_write_soon(s->names_file);
-}
-
-/* Holds a message that tells a worker that the operator has released a name. */
-struct released {
-    struct mail mail;
-    char name[NAME_MAX_LEN + 1];
-};
-
-static void deliver_released(struct mail *m, void *reader)
-{
-    struct released *r = CONTAINER_OF(m, struct released, mail);
-    const struct worker *w = reader;
-    registry_release(w->registry, slice_str(r->name));
-    free(r);
-}
-
-/* Posts a message to the worker that holds the name. Runs on the thread of the names file. */
-static void on_release(void *user, struct slice name)
-{
-    struct server *s = user;
-    int worker = directory_find(s->directory, name);
-    if (worker == DIRECTORY_NOBODY)
-        return;
-    struct released *r = xcalloc(1, sizeof *r);
-    r->mail.deliver = deliver_released;
-    memcpy(r->name, name.ptr, name.len);
-    mailbox_post(s->workers[worker]->mailbox, &r->mail);
-}
-
-/* Gives the names of the names file to the workers in turn. */
-struct deal {
-    struct server *server;
-    unsigned next; /* names dealt so far */
-};
-
-static void deal_name(const struct held_name *h, void *user)
-{
-    struct deal *d = user;
-    registry_adopt(d->server->workers[d->next++ % d->server->n_workers]->registry, h);
-}
-
-/* Reads the names file, and starts to write it. A file that could not be read is left as it is,
- * also at the end. */
 static int open_names(void *program)
 {
-    struct server *s = server_of(program);
-    struct deal deal = {.server = s};
+    char what[REASON_MAX];
     const char *why = NULL;
-    char path[REASON_MAX];
-    s->names_file = names_file_new(s->store, s->directory, on_release, s);
-    if (names_file_load(s->names_file, deal_name, &deal, &why) < 0) {
-        snprintf(path, sizeof path, "%s/%s", s->config->names.state_dir, STATE_NAMES);
-        return complain(path, why);
-    }
-    directory_watch(s->directory, on_names_change, s);
-    if (names_file_start(s->names_file) == 0)
+    int err = heritage_open(server_of(program), what, sizeof what, &why);
+    if (err == 0)
         return 0;
-    complain("names file", "its thread cannot be started");
-    return EXIT_INTERNAL;
+    complain(what, why);
+    return err == ERR_LIMIT ? EXIT_INTERNAL : EXIT_USAGE;
 }
 
 static void close_names(void *program)
 {
-    struct server *s = server_of(program);
-    directory_watch(s->directory, NULL, NULL);
-    names_file_free(s->names_file);
+    heritage_close(server_of(program));
 }
 
 /* ---- serving */
@@ -361,6 +311,22 @@ static int open_sockets(void *program)
     return failed ? complain(failed, reason) : 0;
 }
 
+/* Binds the board's address and reads its token, which may be root's. */
+static int open_board(void *program)
+{
+    struct program *p = program;
+    char reason[BOARD_REASON_MAX];
+    if (!p->server.config->admin.listen)
+        return 0;
+    p->board = board_new(&p->server.config->admin, reason);
+    return p->board ? 0 : complain("--admin", reason);
+}
+
+static void close_board(void *program)
+{
+    board_free(((struct program *)program)->board);
+}
+
 static void close_sockets(void *program)
 {
     sockets_close(&((struct program *)program)->sockets);
@@ -370,6 +336,8 @@ static int open_listeners(void *program)
 {
     struct program *p = program;
     sockets_listen(&p->sockets, &p->server);
+    if (p->board)
+        board_start(p->board, p->server.workers[0]);
     return 0;
 }
 
@@ -426,6 +394,7 @@ static const struct stage stages[] = {
     {open_limits, close_limits},
     {open_tls, close_tls},
     {open_sockets, close_sockets},
+    {open_board, close_board},
     {open_account, NULL}, /* root has done what only root can do */
     {open_access_log, close_access_log},
     {open_store, close_store},

@@ -5,7 +5,7 @@
 #   FULL=1                  adds the tests marked `full`: every offset, documented default times
 #   LINT=1                  adds each part of `make lint`
 #   CLANG=1                 adds the unit tests built by clang
-#   FUZZ_SMOKE=4           the seconds that each fuzzer runs at the end; 0: none runs
+#   FUZZ_SMOKE=4            the seconds that each fuzzer runs at the end; 0: none runs
 # Each variant runs the unit tests, the fuzzers' corpora and the integration tests. The release
 # build also counts instructions and has a smoke run of the benchmark; a sanitized one has a short
 # soak.

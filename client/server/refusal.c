@@ -31,6 +31,11 @@ void refusal_from_answer(struct refusal *r, const struct call_answer *a)
     cJSON_Delete(body);
 }
 
+bool refusal_is_final(const struct refusal *r)
+{
+    return r->status == 403 && strcmp(r->error, "banned") == 0;
+}
+
 bool refusal_is_redirect(const struct refusal *r)
 {
     return r->status >= 300 && r->status < 400;

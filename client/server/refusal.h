@@ -18,6 +18,10 @@ enum { REFUSAL_RETRY_MAX_MS = 60 * 1000 }; /* a server may not ask for more pati
 
 /* Reads @r from the answer @a. */
 void refusal_from_answer(struct refusal *r, const struct call_answer *a);
+/* Returns whether the operator of the server has ended the tunnel, so that there is nothing to try
+ * again. */
+bool refusal_is_final(const struct refusal *r);
+
 bool refusal_is_redirect(const struct refusal *r);
 
 #endif

@@ -212,7 +212,7 @@ static void handle_refusal(struct tunnel *t, struct slot *s, const char *step,
                            const struct refusal *r)
 {
     char reason[128];
-    if (!is_passing(r) && !t->url_told) {
+    if (refusal_is_final(r) || (!is_passing(r) && !t->url_told)) {
         complaint_of_refusal(t->holding.server, t->o.name, step, r);
         finish(t, EXIT_REFUSED);
         return;

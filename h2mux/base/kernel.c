@@ -144,6 +144,13 @@ int kernel_congestion(int fd, const char *name)
                                                                                            : errno;
 }
 
+uid_t kernel_peer_user(int fd)
+{
+    struct ucred who = {.uid = (uid_t)-1};
+    socklen_t len = sizeof who;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 ? who.uid : (uid_t)-1;
+}
+
 bool kernel_peer_left(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLRDHUP};

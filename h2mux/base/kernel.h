@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 /* ---- descriptors. Each new one is closed by exec. -1 stands for a failure, with errno set. */
 
@@ -65,6 +66,10 @@ int kernel_listens(uint16_t port);
 /* Returns whether @line, of /proc/net/tcp or tcp6 (proc(5)), is a socket that listens on @port.
  * Pure. */
 bool kernel_listens_in_line(const char *line, uint16_t port);
+
+/* Returns the user of the process at the other end of a unix socket, as it was when it connected;
+ * -1 if the kernel does not tell. */
+uid_t kernel_peer_user(int fd);
 
 /* ---- the process */
 

@@ -179,8 +179,7 @@ void listener_start(struct worker *w, int fd, bool redirects)
     list_push(&w->listeners, &l->node);
 }
 
-/* Removes the file of the unix socket @fd. */
-static void remove_file(int fd)
+void listener_remove_file(int fd)
 {
     struct sockaddr_storage addr;
     address_of(fd, &addr);
@@ -191,7 +190,7 @@ static void remove_file(int fd)
 void listener_stop(struct list_node *node)
 {
     struct listener *l = CONTAINER_OF(node, struct listener, node);
-    remove_file(l->fd);
+    listener_remove_file(l->fd);
     timer_stop(&l->pause);
     event_del(&l->event);
     close(l->fd);

@@ -13,6 +13,9 @@
  * @redirects, `redirecting`. */
 void listener_announce(int fd, bool redirects);
 
+/* Removes the file of the unix socket @fd; does nothing for other sockets. */
+void listener_remove_file(int fd);
+
 /* Makes a listener in worker->listeners, which owns @fd and polls it. Its connections get redirects
  * to https alone if it @redirects (struct peer). Must be called before the worker's loop runs. */
 void listener_start(struct worker *w, int fd, bool redirects);

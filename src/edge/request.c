@@ -12,6 +12,7 @@
 #include "src/http/pages.h"
 #include "src/limits/abuse.h"
 #include "src/limits/address_buckets.h"
+#include "src/limits/bans.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/registry.h"
 
@@ -254,6 +255,10 @@ static void start_exchange(struct request *r, struct exchange_request *x, struct
     }
     if (is_too_large(r, x->head)) {
         refuse(r, FAIL_BODY_TOO_LARGE, name, true);
+        return;
+    }
+    if (bans_bar(server_of(r)->bans, name, &r->viewer, r->begun_us)) {
+        refuse(r, FAIL_BARRED, name, false);
         return;
     }
     if (abuse_blocks(r->worker->abuse, &r->viewer, r->begun_us)) {

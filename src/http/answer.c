@@ -13,7 +13,7 @@
 /* What a tunnel carries is up to its origin; these are the methods that no rule refuses. */
 #define METHODS_OF_TUNNELS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
-enum { BODY_MAX = 64 * 1024, Q_ONE = 1000, NAME_HTML_MAX = 512, REFRESH_MAX = 64 };
+enum { BODY_MAX = 16 * 1024 * 1024, Q_ONE = 1000, NAME_HTML_MAX = 512, REFRESH_MAX = 64 };
 
 static void answer_check(const struct answer *a)
 {

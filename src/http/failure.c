@@ -29,6 +29,8 @@ static const struct failure_row failures[] = {
     [FAIL_TOO_MANY_REQUESTS] = {429, 1, "http_request_error", "Too many requests",
                                 "This address asks more often than this server allows. Please try "
                                 "again in a moment."},
+    [FAIL_BARRED] = {403, 0, "http_request_denied", "Not for you",
+                     "The operator of this server has shut this address out, or this name."},
     [FAIL_HEAD_TOO_LARGE] = {431, 0, "http_request_error", "Request header fields too large",
                              "The request's header is larger than this server accepts."},
     [FAIL_CODING] = {501, 0, "http_request_error", "Not implemented",

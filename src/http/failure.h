@@ -21,6 +21,7 @@ enum failure {
     FAIL_UPGRADE_VERSION,   /* 426, Sec-WebSocket-Version: 13 */
     FAIL_TOO_MANY_ABORTS,   /* 429, Retry-After: 1 */
     FAIL_TOO_MANY_REQUESTS, /* 429, Retry-After: 1 */
+    FAIL_BARRED,            /* 403: the operator has shut the viewer out */
     FAIL_HEAD_TOO_LARGE,    /* 431 */
     FAIL_CODING,            /* 501 */
     FAIL_NO_WEBSOCKETS,     /* 501 http_upgrade_failed: the client carries no WebSockets */

@@ -188,6 +188,7 @@ bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct a
     return check_head(c, head_bytes, refusal) &&
            check_instance(&c->m->fields, w->server->config->limits.links, out, refusal) &&
            check_ticket(w, c, out, refusal) && check_token(w, c, out, refusal) &&
+           !refusal_banned(refusal, w, slice_str(out->ticket.name), c->viewer) &&
            check_place(w, c->viewer, out, refusal);
 }
 

@@ -118,6 +118,16 @@ static uint64_t wait_so_far(const struct exchange *x)
                                      : x->wait.spent_us;
 }
 
+static void count_outcome(const struct exchange *x)
+{
+    struct worker_stats *s = &x->worker->stats;
+    unsigned digit = (unsigned)x->response.status / 100;
+    stat_add(&s->outcomes[digit < STATS_OUTCOMES ? digit : 0], 1);
+    uint64_t held_us = wait_so_far(x);
+    if (held_us > 0)
+        histogram_add(&s->held, held_us);
+}
+
 static void write_access(const struct exchange *x, uint64_t tx_bytes, bool aborted)
 {
     const struct server *server = x->worker->server;
@@ -135,6 +145,7 @@ static void write_access(const struct exchange *x, uint64_t tx_bytes, bool abort
         .error = x->response.error,
         .aborted = aborted,
     };
+    count_outcome(x);
     if (server->access_log)
         access_write(server->access_log,
                      slice_eq(slice_str(server->config->log.format), SLICE("json")), &e);
@@ -145,11 +156,21 @@ static void exchange_free(void *object)
     pool_give(object, sizeof(struct exchange));
 }
 
+/* Counts the bodies of an exchange for its tunnel, which may be gone (NULL). */
+static void count_octets(struct tunnel *t, const struct relay *r)
+{
+    if (!t)
+        return;
+    t->rx_octets += r->near.came;
+    t->tx_octets += r->far.came;
+}
+
 void exchange_leave_far(struct exchange *x, int err)
 {
     struct leg_fault why = {.err = err, .reason = "exchange over"};
     relay_reset(&x->relay, RELAY_FAR, &why);
     if (x->stream.counted) {
+        count_octets(x->stream.backend->tunnel, &x->relay);
         x->stream.counted = false;
         x->stream.backend->ops->done(x->stream.backend, exchange_kind(x));
         x->stream.backend->ops->dismiss(x->stream.backend, &x->stream.place);
@@ -237,10 +258,20 @@ void exchange_give_up(struct exchange *x)
     exchange_fail(x, FAIL_BUSY);
 }
 
-void exchange_stop(struct exchange *x)
+static void end(struct exchange *x, enum failure why)
 {
     if (x->state == EXCHANGE_UPGRADED)
         exchange_restart(x);
     else if (x->state != EXCHANGE_DEAD)
-        exchange_fail(x, FAIL_DRAINING);
+        exchange_fail(x, why);
+}
+
+void exchange_bar(struct exchange *x)
+{
+    end(x, FAIL_BARRED);
+}
+
+void exchange_stop(struct exchange *x)
+{
+    end(x, FAIL_DRAINING);
 }

@@ -143,6 +143,10 @@ void exchange_cancel(struct exchange *x, const char *error);
  * on_broken as for a viewer that has stalled. */
 void exchange_give_up(struct exchange *x);
 
+/* Ends the exchange because the operator has shut the viewer out: calls on_failure with
+ * FAIL_BARRED, on_broken, or on_restart for an open WebSocket. */
+void exchange_bar(struct exchange *x);
+
 /* Ends the exchange because the server stops: calls on_restart for an open WebSocket, and
  * on_failure or on_broken for any other exchange. */
 void exchange_stop(struct exchange *x);

@@ -170,6 +170,13 @@ static bool opens_websocket(const struct message *m, bool end)
     return m->status < 300 && m->status != 204 && m->status != 205 && !end;
 }
 
+/* Counts the time from the stream to the final head. */
+static void count_first_byte(struct exchange *x)
+{
+    uint64_t us = loop_now_us(x->worker->loop) - x->started_us;
+    histogram_add(&x->worker->stats.first_byte, us > x->wait.spent_us ? us - x->wait.spent_us : 0);
+}
+
 static void upgrade(struct exchange *x, struct message *m)
 {
     translate_websocket_opened(m, x->request.translated.ws_key);
@@ -177,6 +184,7 @@ static void upgrade(struct exchange *x, struct message *m)
     x->ops->on_response(x->owner, m, false);
     relay_head(&x->relay, RELAY_FAR, m, false);
     exchange_enter(x, EXCHANGE_UPGRADED);
+    count_first_byte(x);
     ws_frames_init(&x->response.frames);
     x->request.head = NULL;
     x->request.translated.ws_key = SLICE("");
@@ -194,6 +202,7 @@ static void respond(struct exchange *x, struct message *m, bool end)
     x->ops->on_response(x->owner, m, end);
     relay_head(&x->relay, RELAY_FAR, m, end);
     exchange_enter(x, EXCHANGE_STREAMING);
+    count_first_byte(x);
     if (end)
         response_ended(x);
     else

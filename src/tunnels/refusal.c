@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "h2mux/base/clock.h"
+#include "src/limits/bans.h"
 #include "src/limits/quota.h"
 
 enum { NAMES_RETRY_S = 60 };
@@ -117,6 +118,25 @@ void refusal_too_many_registers(struct answer *a, struct worker *w, const struct
 {
     refuse_address(a, w, v, "too_many_registers",
                    "Your address has registered too often: wait a little.", retry_after_s);
+}
+
+bool refusal_banned(struct answer *a, struct worker *w, struct slice name, const struct viewer *v)
+{
+    char text[CLOCK_ISO_MAX], message[128];
+    struct address of;
+    uint64_t suppressed, now_us = loop_now_us(w->loop);
+    bool known = address_of_viewer(v, &of);
+    uint64_t until_us = bans_of_sharing(w->server->bans, name, known ? &of : NULL, now_us);
+    if (until_us == 0)
+        return false;
+    if (log_limit_pass(&w->quota_log, now_us, &suppressed))
+        LOG(WARN, "address_refused", LOG_STR("viewer", v->address), LOG_STR("reason", "banned"),
+            LOG_S("name", name), LOG_U("suppressed", suppressed));
+    clock_iso(clock_wall_s() + (int64_t)((until_us - now_us) / 1000000) + 1, text);
+    snprintf(message, sizeof message, "The operator of this server has shut you out, until %s.",
+             text);
+    answer_refusal_until(a, 403, "banned", message, 0, text);
+    return true;
 }
 
 void refusal_full(struct answer *a, unsigned retry_after_s)

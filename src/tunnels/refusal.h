@@ -44,6 +44,11 @@ void refusal_too_many_names(struct answer *a, struct worker *w, const struct vie
 void refusal_too_many_registers(struct answer *a, struct worker *w, const struct viewer *v,
                                 unsigned retry_after_s);
 
+/* Refuses, with 403, the viewer @v or the name @name that the operator has shut out, and says until
+ * when. Returns whether it did; without a ban @a stays as it is. @name may be empty: a random
+ * one. */
+bool refusal_banned(struct answer *a, struct worker *w, struct slice name, const struct viewer *v);
+
 /* Refuses, with 503, a new name because the process holds DIRECTORY_MAX names. */
 void refusal_full(struct answer *a, unsigned retry_after_s);
 

@@ -448,6 +448,8 @@ static bool give(struct worker *w, struct call *c, struct wish *wish, struct ans
         answer_refusal(a, 403, "invalid_name", fault, 0);
         return false;
     }
+    if (refusal_banned(a, w, slice_str(wish->name), c->viewer))
+        return false;
     if (!wish_ticket(wish, c, w, &forged)) {
         refusal_bad_ticket(a, w, c->viewer, forged,
                            "The ticket is not for this name on this server.");

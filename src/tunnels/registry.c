@@ -338,6 +338,25 @@ void registry_release(struct registry *r, struct slice name)
         registry_drop(r, t);
 }
 
+/* What registry_each calls. */
+struct visitor {
+    void (*visit)(struct tunnel *t, void *user);
+    void *user;
+};
+
+static void visit_tunnel(struct slice key, void *value, void *user)
+{
+    const struct visitor *v = user;
+    v->visit(value, v->user);
+}
+
+void registry_each(const struct registry *r, void (*visit)(struct tunnel *t, void *user),
+                   void *user)
+{
+    struct visitor v = {visit, user};
+    map_each(&r->names, visit_tunnel, &v);
+}
+
 void registry_drop(struct registry *r, struct tunnel *t)
 {
     if (CHECKING)

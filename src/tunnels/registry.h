@@ -95,6 +95,10 @@ void registry_note_old(struct registry *r, struct tunnel *t, const struct old_cl
  * reservation was taken out of the table before. */
 void registry_release(struct registry *r, struct slice name);
 
+/* Calls @visit with each tunnel, in the order of their names. @visit neither adds nor drops one. */
+void registry_each(const struct registry *r, void (*visit)(struct tunnel *t, void *user),
+                   void *user);
+
 /* Frees @t and its name at once. */
 void registry_drop(struct registry *r, struct tunnel *t);
 

@@ -75,6 +75,9 @@ struct tunnel {
     bool cookie_warned; /* rule R15a was logged */
     uint64_t exchanges; /* requests since the tunnel was made */
 
+    /* Bytes of bodies from and to viewers, of requests that are over. */
+    uint64_t rx_octets, tx_octets;
+
     struct list_node backends; /* of backend.in_tunnel */
     size_t n_links;            /* backends that count towards --max-links */
 

@@ -37,6 +37,14 @@ static int check_redirect(const char *value)
     return strncmp(value, "unix:", 5) == 0 ? ERR_SYNTAX : check_listen(value);
 }
 
+/* Accepts one address: a host would be two. */
+static int check_admin(const char *value)
+{
+    struct listen_addresses addresses;
+    int err = listen_address_parse(value, &addresses);
+    return err == 0 && addresses.n != 1 ? ERR_SYNTAX : err;
+}
+
 /* Accepts a host name. Returns 0, or ERR_SYNTAX for any other text and for an IPv4 address, which
  * cannot have subdomains. */
 static int check_domain(const char *value)
@@ -336,6 +344,10 @@ static const struct opt rows[] = {
      .help = "format of both logs", .check = check_log_format, .wants = "text or json"},
     {.name = "access-log", .type = OPT_TEXT, .offset = FIELD(log.access), .fallback = "-", .value = "FILE|-|off",
      .help = "write a line for each request; -: standard output; opened again on SIGUSR1", .wants = "a file, - or off"},
+    {.name = "admin", .type = OPT_TEXT, .offset = FIELD(admin.listen), .value = "unix:/PATH|ADDR:PORT",
+     .help = "serve the board here: lists tunnels and viewers, ends them, tells metrics", .check = check_admin, .wants = "unix:/PATH or ADDR:PORT"},
+    {.name = "admin-token", .type = OPT_TEXT, .offset = FIELD(admin.token), .value = "FILE",
+     .help = "the token that opens the board at ADDR:PORT; a unix socket needs none", .wants = "a file"},
     {.name = "port", .letter = 'p', .type = OPT_TEXT, .offset = FIELD(localtunnel.port), .value = "PORT",
      .help = "port to listen on, as in localtunnel", .check = check_port, .wants = "a port", .beats = "listen"},
     {.name = "address", .type = OPT_TEXT, .offset = FIELD(localtunnel.address), .value = "ADDR",
@@ -374,7 +386,7 @@ static bool find_layers(void *into, struct opt_layers *out)
 }
 
 const struct opt_program config_program = {
-    .commands = "names, token",
+    .commands = "ctl, names, token",
     .find_layers = find_layers,
     .show_libraries = show_libraries,
     .name = "oneportd",
@@ -383,7 +395,8 @@ const struct opt_program config_program = {
     .about = "Public server of oneport: shares what runs on people's machines under NAME.HOST.",
     .epilogue =
         "oneportd names list | release NAME shows the names that are held and reserved, or "
-        "releases one.\noneportd token new ID | list | revoke ID | check says who may share.",
+        "releases one.\noneportd token new ID | list | revoke ID | check says who may share.\n"
+        "oneportd ctl tunnels | viewers | kick | ... asks the board of a running server.",
     .rows = rows,
 };
 

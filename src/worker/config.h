@@ -7,6 +7,12 @@
 #include "h2mux/base/log.h"
 #include "h2mux/base/opt.h"
 
+/* Where the board is, and what opens it. */
+struct config_admin {
+    const char *listen; /* --admin; NULL: there is no board */
+    const char *token;  /* --admin-token: a file */
+};
+
 /* Holds the values of all options. Times are in milliseconds, and sizes in bytes. A limit of 0
  * means no limit. */
 struct config {
@@ -79,6 +85,7 @@ struct config {
         const char *level, *format;
         const char *access; /* --access-log */
     } log;
+    struct config_admin admin;
     /* The options of localtunnel. config_parse makes a listener of `port` and `address`. */
     struct {
         const char *port, *address;

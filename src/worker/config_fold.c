@@ -157,6 +157,10 @@ bool config_fold(struct config *c)
         return refuse("--cert needs --key");
     if (c->listen.keys.count > c->listen.certs.count)
         return refuse("--key needs --cert");
+    if (c->admin.listen && strncmp(c->admin.listen, "unix:", 5) != 0 && !c->admin.token)
+        return refuse("--admin at a port needs --admin-token");
+    if (c->admin.token && !c->admin.listen)
+        return refuse("--admin-token needs --admin");
     fold_domain(c);
     if ((c->listen.client_ca || c->listen.client_id_field) && !c->names.tokens)
         return refuse("--client-ca and --client-id-field need --tokens");

@@ -15,6 +15,7 @@
 #include "src/names/state.h"
 #include "src/worker/config.h"
 
+struct bans;
 struct commons;
 struct directory;
 struct keyring;
@@ -43,6 +44,7 @@ struct server {
     struct commons *door;          /* of viewers who ask for the base domain; likewise */
     struct commons *leaps;         /* connections that wait to be closed; has a lock */
     struct quota *quota;           /* has a lock */
+    struct bans *bans;             /* has a lock; NULL: nobody can make one */
     struct tls *tls;               /* has a lock; NULL: no certificate, so plain HTTP only */
     struct log_file *access_log;   /* has a lock; NULL: off */
     struct names_file *names_file; /* has a lock and a thread */

@@ -4,12 +4,9 @@
 #ifndef SRC_WORKER_STATS_H
 #define SRC_WORKER_STATS_H
 
-#include <stdatomic.h>
-#include <stdint.h>
+#include "src/worker/histogram.h"
 
-struct counter {
-    _Atomic uint64_t value;
-};
+enum { STATS_OUTCOMES = 6 };
 
 struct worker_stats {
     /* Counted since the start. An evicted stream is a stream that was reset because memory was
@@ -23,23 +20,14 @@ struct worker_stats {
     /* Open at the moment. */
     struct counter edges_open, links_open, old_sockets_open, exchanges_open, websockets_open;
 
+    /* Exchanges that are over, by the first digit of their status; [0] has those without one. */
+    struct counter outcomes[STATS_OUTCOMES];
+
+    struct histogram held;       /* how long requests waited for a backend, of those that did */
+    struct histogram first_byte; /* from the stream to the final head of the response */
+
     /* Bytes of bodies since the start: `rx_bytes` from viewers, `tx_bytes` to viewers. */
     struct counter rx_bytes, tx_bytes;
 };
-
-/* Adds @n, which may be negative, to a counter. Only one thread writes a counter, so no locked
- * instruction is needed. */
-static inline void stat_add(struct counter *c, int64_t n)
-{
-    atomic_store_explicit(&c->value,
-                          atomic_load_explicit(&c->value, memory_order_relaxed) + (uint64_t)n,
-                          memory_order_relaxed);
-}
-
-/* Returns the value of a counter. On another thread the value may be a moment old. */
-static inline uint64_t stat_get(const struct counter *c)
-{
-    return atomic_load_explicit(&c->value, memory_order_relaxed);
-}
 
 #endif

@@ -20,6 +20,7 @@
 
 struct abuse;
 struct address_buckets;
+struct board;
 struct mailbox;
 struct memory_alarm;
 struct registry;
@@ -66,6 +67,7 @@ struct worker {
     struct address_buckets *requests; /* the limit of --viewer-rate; NULL: no limit */
     struct memory_alarm *alarm;       /* of worker 0; NULL: another one */
     struct revoke *revoke;            /* ends links without a good token; NULL: no tokens */
+    struct board *board;              /* of worker 0, with --admin; NULL: none */
 
     /* The objects that live on the worker. Each object is in one list, and takes itself off that
      * list. */

@@ -41,6 +41,7 @@ static const struct {
     {FAIL_UPGRADE_VERSION, 426, "http_request_error", NULL},
     {FAIL_TOO_MANY_ABORTS, 429, "http_request_error", "1"},
     {FAIL_TOO_MANY_REQUESTS, 429, "http_request_error", "1"},
+    {FAIL_BARRED, 403, "http_request_denied", NULL},
     {FAIL_HEAD_TOO_LARGE, 431, "http_request_error", NULL},
     {FAIL_CODING, 501, "http_request_error", NULL},
     {FAIL_NO_WEBSOCKETS, 501, "http_upgrade_failed", NULL},
