@@ -161,7 +161,7 @@ test: ## install what is missing, build and run every test, release and ASan, in
 	$(Q)tests/run.sh release asan
 
 test-full: ## make test with the documented default times, long waits and TSan
-	$(Q)tests/support/deps.sh build demo test fuzz
+	$(Q)tests/support/deps.sh build demo test full fuzz
 	$(Q)FULL=1 tests/run.sh release asan tsan
 
 ci: ## make test, make lint and the unit tests built by clang, with one count, in under 20 minutes

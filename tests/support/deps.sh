@@ -3,7 +3,7 @@
 # Installs the missing Debian packages of some groups and prints their names. Upgrades the libraries
 # that the programs are linked with where the package lists of this machine have newer versions,
 # which is how Debian mends a fault of theirs. Changes nothing when nothing is missing or old.
-#   deps.sh build|demo|test|fuzz|bench|peers|deb|portable|lint...
+#   deps.sh build|demo|test|full|fuzz|bench|peers|deb|portable|lint...
 #   deps.sh build newest      fetches the package lists first
 set -eu
 
@@ -17,6 +17,7 @@ declare -A packages=(
             haproxy caddy nghttp2-client netcat-openbsd bash-completion zsh fish man-db tinyproxy-bin squid microsocks tmux
             dehydrated pebble"
     [fuzz]="clang libclang-rt-14-dev"
+    [full]="mmdebstrap pebble docker-compose"
     [bench]="wrk"
     [arm64]="crossbuild-essential-arm64"
     [deb]="build-essential debhelper dpkg-dev"
