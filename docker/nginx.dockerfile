@@ -10,4 +10,5 @@ RUN apt-get update && apt-get install -y --no-install-recommends nginx-light && 
 COPY nginx/nginx.conf /etc/nginx/nginx.conf
 RUN sed -i "s/example\.com/$DOMAIN/g; s/127\.0\.0\.1:3000/oneportd:3000/; s,/var/log/nginx/error.log,/dev/stderr," /etc/nginx/nginx.conf
 EXPOSE 80 443
+HEALTHCHECK --interval=15s --timeout=5s CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/443"]
 ENTRYPOINT ["nginx", "-g", "daemon off;"]

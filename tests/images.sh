@@ -6,7 +6,8 @@
 # No container engine and no ready-made image is used: debootstrap makes the base, buildah the
 # images, and the programs run chrooted in the root filesystems of the images, as the images' own
 # users. They have a network namespace of their own, so that ports 80, 443 and 3000 are free. The
-# script needs root and Debian's package mirror. All files are in build/images; the base stays there
+# script needs root and Debian's package mirror. Each program has the read-only root and the few
+# capabilities that docker-compose.yml gives it. All files are in build/images; the base stays there
 # for later runs.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -18,7 +19,8 @@ say() { echo "images: $*"; }
 
 install_tools() {
     local missing=()
-    for tool in buildah debootstrap; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+    for tool in buildah debootstrap setpriv; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+    /usr/bin/python3 -c 'import yaml' 2>/dev/null || missing+=(python3-yaml)
     [ ${#missing[@]} -eq 0 ] && return
     say "installing ${missing[*]}"
     apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null
@@ -60,15 +62,9 @@ make_image() {
     build mount "$(build from "localhost/oneport-$1")"
 }
 
-make_certificate() { # into $work/tls
-    mkdir -p "$work/tls"
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=oneport test CA" \
-        -keyout "$work/tls/ca.key" -out "$work/tls/ca.crt" 2>/dev/null
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$domain" \
-        -keyout "$work/tls/server.key" -out "$work/tls/server.csr" 2>/dev/null
-    openssl x509 -req -in "$work/tls/server.csr" -days 2 \
-        -CA "$work/tls/ca.crt" -CAkey "$work/tls/ca.key" -CAcreateserial \
-        -extfile <(echo "subjectAltName=DNS:$domain,DNS:*.$domain") -out "$work/tls/server.crt" 2>/dev/null
+make_certificate() { # into $work/tls, as somebody does who tries the images
+    rm -rf "$work/tls"
+    "$top/docker/try-certificate.sh" "$domain" "$work/tls" >/dev/null
 }
 
 pids=()
@@ -78,17 +74,43 @@ clean_up() {
     wait
 }
 
-# start NAME USER COMMAND...: starts a command in the root filesystem of image NAME.
+# Prints what docker-compose.yml gives the service $1: its capabilities, a comma before each, and
+# then the folders that it may write. Fails if it has more than that.
+settings() {
+    /usr/bin/python3 - "$top/docker/docker-compose.yml" "$1" <<'EOF'
+import sys
+
+import yaml
+
+service = yaml.safe_load(open(sys.argv[1]))["services"][sys.argv[2]]
+assert service["read_only"] and service["cap_drop"] == ["ALL"]
+assert service["security_opt"] == ["no-new-privileges:true"]
+volumes = [volume.split(":") for volume in service["volumes"]]
+writable = [volume[1] for volume in volumes if volume[2:] != ["ro"]] + service.get("tmpfs", [])
+print("".join(f",+{capability.lower()}" for capability in service.get("cap_add", [])), *writable)
+EOF
+}
+
+# start NAME USER SETTINGS COMMAND...: starts a command in the root filesystem of image NAME, with
+# what `settings` has printed: a root that is read-only but for some folders, few capabilities, and
+# no way to more rights.
 start() {
-    local name=$1 user=$2 root
+    local name=$1 user=$2 capabilities=${3%% *} folders=${3#* } root folder
     root=$(cat "$work/$name.root")
-    shift 2
+    shift 3
     mkdir -p "$root/proc" "$root/dev"
-    mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
-    mountpoint -q "$root/dev" || mount --bind /dev "$root/dev"
     printf '127.0.0.1 localhost oneportd %s\n' "$domain" >"$root/etc/hosts"
-    HOME=/var/lib/oneport XDG_STATE_HOME=/var/lib/oneport chroot --userspec="$user" "$root" "$@" \
-        >"$work/$name.out" 2>"$work/$name.err" </dev/null &
+    mount --bind "$root" "$root"
+    mount -t proc proc "$root/proc"
+    mount --rbind /dev "$root/dev"
+    for folder in $folders; do
+        mount -t tmpfs -o mode=755 tmpfs "$root$folder"
+        chroot "$root" chown "$user:" "$folder"
+    done
+    mount -o remount,bind,ro "$root"
+    HOME=/var/lib/oneport XDG_STATE_HOME=/var/lib/oneport chroot "$root" setpriv --reuid="$user" \
+        --regid="$user" --init-groups --no-new-privs --inh-caps=-all --bounding-set="-all$capabilities" \
+        "$@" >"$work/$name.out" 2>"$work/$name.err" </dev/null &
     pids+=($!)
 }
 
@@ -116,10 +138,11 @@ run_through() {
     /usr/bin/python3 -u "$top/tests/support/demo_app.py" >"$work/app.out" 2>"$work/app.err" &
     pids+=($!)
     await "the sample app" app.out '^[0-9]+$'
-    start server oneport oneportd --listen 0.0.0.0:3000 --state-dir /var/lib/oneport --domain "$domain"
+    start server oneport "$(settings oneportd)" \
+        oneportd --listen 0.0.0.0:3000 --state-dir /var/lib/oneport --domain "$domain"
     await oneportd server.err 'listening.*addr='
-    start nginx root nginx -g "daemon off;"
-    start client oneport oneport --host "https://$domain" --ca /etc/oneport-ca.crt -s demo \
+    start nginx root "$(settings nginx)" nginx -g "daemon off;"
+    start client oneport " /var/lib/oneport" oneport --host "https://$domain" --ca /etc/oneport-ca.crt -s demo \
         "$(head -n 1 "$work/app.out")"
     await oneport client.out "^your url is: https://demo.$domain\$"
 
