@@ -5,12 +5,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "h2mux/base/err.h"
 
 #define ERASE "\r\x1b[J"
 
-enum { LEAST_COLUMNS = 20, LEAST_ROWS = 4, SECOND_MS = 1000, SIZE_TEXT = 32 };
+enum { LEAST_COLUMNS = 20, LEAST_ROWS = 4, ADVICE_LINES = 4, SECOND_MS = 1000, SIZE_TEXT = 32 };
 
 /* Names of colours, as SGR parameters (ECMA-48 8.3.117). */
 #define BOLD "1"
@@ -204,14 +205,41 @@ static void draw_requests(struct painter *p, const struct screen *s)
         draw_request(p, &s->request[i % SCREEN_REQUESTS]);
 }
 
+/* Draws @rest over as many lines as it needs, at most ADVICE_LINES, and breaks it at blanks. */
+static void draw_wrapped(struct painter *p, const char *colour, struct slice rest)
+{
+    for (int i = 0; i < ADVICE_LINES && rest.len > 0 && begin(p); i++) {
+        size_t take = rest.len < p->columns ? rest.len : p->columns;
+        while (take < rest.len && take > 0 && rest.ptr[take] != ' ')
+            take--;
+        if (take == 0)
+            take = rest.len < p->columns ? rest.len : p->columns;
+        text(p, colour, slice_make(rest.ptr, take));
+        rest = slice_skip(rest, take < rest.len && rest.ptr[take] == ' ' ? take + 1 : take);
+    }
+}
+
+/* Draws the last warning. What it advises stands below it in full, because a line is cut. */
+static void draw_notice(struct painter *p, const struct screen *s)
+{
+    static const char mark[] = " advice=\"";
+    const char *advice = strstr(s->notice, mark);
+    size_t len = advice ? (size_t)(advice - s->notice) : strlen(s->notice);
+    if (len > 0 && begin(p))
+        text(p, YELLOW, slice_make(s->notice, len));
+    if (!advice)
+        return;
+    advice += sizeof mark - 1;
+    draw_wrapped(p, NULL, slice_make(advice, strcspn(advice, "\"")));
+}
+
 static void draw_all(struct painter *p, const struct screen *s)
 {
     draw_shares(p, s);
     draw_counts(p, s);
     if (begin(p))
         print(p, FAINT, "Anybody who has the URL can open it. Ctrl-C ends the share.");
-    if (s->notice[0] && begin(p))
-        print(p, YELLOW, "%s", s->notice);
+    draw_notice(p, s);
     draw_requests(p, s);
 }
 

@@ -16,7 +16,8 @@
 enum {
     SCREEN_REQUESTS = 8, /* of the last ones */
     SCREEN_SHARES = 16,  /* that are drawn; the number of the others is said */
-    SCREEN_TEXT = 192    /* bytes of a path or a reason, with a zero byte */
+    SCREEN_TEXT = 192,   /* bytes of a path or a reason, with a zero byte */
+    SCREEN_NOTICE = 512  /* bytes of a warning and its advice */
 };
 
 enum screen_state { SCREEN_CONNECTING, SCREEN_UP, SCREEN_RETRYING, SCREEN_LEAVING };
@@ -46,12 +47,12 @@ struct screen_request {
 struct screen {
     struct screen_share share[SCREEN_SHARES];
     size_t n_shares;
-    size_t viewers;           /* addresses that asked in the last minute, or have a WebSocket */
-    size_t running;           /* requests under way */
-    size_t websockets;        /* open */
-    uint64_t a_second_x10;    /* requests a second over the last ten seconds, times 10 */
-    uint64_t total;           /* requests since the start */
-    char notice[SCREEN_TEXT]; /* the last warning; empty: none */
+    size_t viewers;             /* addresses that asked in the last minute, or have a WebSocket */
+    size_t running;             /* requests under way */
+    size_t websockets;          /* open */
+    uint64_t a_second_x10;      /* requests a second over the last ten seconds, times 10 */
+    uint64_t total;             /* requests since the start */
+    char notice[SCREEN_NOTICE]; /* the last warning, a line of the log; empty: none */
     struct screen_request request[SCREEN_REQUESTS]; /* a ring */
     size_t n_requests;                              /* that were noted; the newest is the last */
 };

@@ -111,6 +111,19 @@ static void test_requests(void **state)
     free(got);
 }
 
+/* O171: the advice of a warning stands below it, in as many lines as it needs. */
+static void test_advice(void **state)
+{
+    struct screen s = one_share(SCREEN_UP);
+    struct screen_size narrow = {.columns = 31, .rows = 24};
+    screen_notice(&s, SLICE("nothing_listens origin=http://localhost:3000 "
+                            "advice=\"start your service there; until then viewers get 502\""));
+    char *got = drawn(&s, narrow, false);
+    assert_non_null(strstr(got, "\r\nnothing_listens origin=http://\r\n"
+                                "start your service there;\r\nuntil then viewers get 502\r"));
+    free(got);
+}
+
 /* O160: the drawing has fewer lines than the terminal, none of them reaches its edge, and the
  * cursor goes up by as many lines as there are before the last; the newest requests are kept. */
 static void test_small_terminals(void **state)
@@ -200,10 +213,11 @@ static void test_audience(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),   cmocka_unit_test(test_health),
-        cmocka_unit_test(test_requests), cmocka_unit_test(test_small_terminals),
-        cmocka_unit_test(test_colours),  cmocka_unit_test(test_many_shares),
-        cmocka_unit_test(test_no_room),  cmocka_unit_test(test_audience),
+        cmocka_unit_test(test_states),          cmocka_unit_test(test_health),
+        cmocka_unit_test(test_requests),        cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_small_terminals), cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_many_shares),     cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_audience),
     };
     return cmocka_run_group_tests_name("screen", tests, NULL, NULL);
 }
