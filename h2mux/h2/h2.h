@@ -40,6 +40,10 @@ struct h2_options {
      * is limited as a single person's, and it is not counted among the links that share the budget.
      */
     bool stranger;
+    /* OPENER: the peer is a service that ends sessions for PINGs that it has not asked for, and
+     * sends many of its own (facts G36, G37). No PING is sent to measure the round trip, for which
+     * the time until its SETTINGS counts, and much more of its nuisance is borne. */
+    bool service;
     uint64_t keepalive_ms;        /* silence before a PING is sent; 0: never */
     uint64_t ping_timeout_ms;     /* silence after a PING that ends the session */
     uint64_t settings_timeout_ms; /* time for the peer's first SETTINGS */

@@ -89,7 +89,10 @@ static void got_settings(struct h2_session *s, const nghttp2_frame *frame)
     s->settings.up = true;
     if (s->host.role == H2_OPENER) /* they answer the 101, through every hop */
         s->host.flow.rtt_begin_us = s->host.last_rx_us - s->keepalive.created_us;
-    h2_session_measure_first(s);
+    if (s->options.service)
+        h2_session_measured(s, s->host.flow.rtt_begin_us);
+    else
+        h2_session_measure_first(s);
     s->ops->on_up(s->user);
 }
 

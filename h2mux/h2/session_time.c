@@ -104,7 +104,7 @@ void h2_session_probe(struct h2_session *s, uint64_t ms)
 void h2_session_measure(struct h2_session *s, size_t bytes)
 {
     s->keepalive.rx_since_ping += bytes;
-    if (s->keepalive.rx_since_ping < MEASURE_EVERY ||
+    if (s->options.service || s->keepalive.rx_since_ping < MEASURE_EVERY ||
         s->host.last_rx_us - s->keepalive.ping_sent_us < MEASURE_EVERY_US)
         return;
     s->keepalive.rx_since_ping = 0;
@@ -151,13 +151,15 @@ void h2_session_measured(struct h2_session *s, uint64_t rtt_us)
     s->tx.pace.trip_us = f->rtt_least_us;
     stream_host_fit_line(&s->host);
     stream_host_retier(&s->host);
-    if (!timer_armed(&s->keepalive.first) || f->rtt_least_us <= WINDOW_NEAR_US)
+    if (!s->options.service &&
+        (!timer_armed(&s->keepalive.first) || f->rtt_least_us <= WINDOW_NEAR_US))
         plan_first(s);
 }
 
 void h2_session_measure_start(struct h2_session *s)
 {
-    if (loop_now_us(s->host.loop) - s->keepalive.ping_sent_us >= MEASURE_START_US)
+    if (!s->options.service &&
+        loop_now_us(s->host.loop) - s->keepalive.ping_sent_us >= MEASURE_START_US)
         h2_session_probe(s, s->options.ping_timeout_ms);
 }
 

@@ -59,9 +59,18 @@ static bool takes_only_offers(const struct fields *request, const struct fields 
     return true;
 }
 
-static const char *what_is_wrong(const struct fields *request, const struct fields *f)
+static const char *what_is_not_offered(const struct fields *request, const struct fields *f)
 {
     const struct slice protocol = SLICE("sec-websocket-protocol");
+    if (fields_count(f, protocol) > 1 || !takes_only_offers(request, f, protocol))
+        return "subprotocol was not offered";
+    if (!takes_only_offers(request, f, SLICE("sec-websocket-extensions")))
+        return "extension was not offered";
+    return NULL;
+}
+
+static const char *what_is_wrong(const struct fields *request, const struct fields *f)
+{
     char accept[WS_ACCEPT_LEN + 1];
     ws_accept(fields_value(request, SLICE("sec-websocket-key")), accept);
     if (!fields_has_token(f, SLICE("upgrade"), SLICE("websocket")))
@@ -71,11 +80,7 @@ static const char *what_is_wrong(const struct fields *request, const struct fiel
     if (fields_count(f, SLICE("sec-websocket-accept")) != 1 ||
         !slice_eq(fields_value(f, SLICE("sec-websocket-accept")), slice_str(accept)))
         return "wrong Sec-WebSocket-Accept";
-    if (fields_count(f, protocol) > 1 || !takes_only_offers(request, f, protocol))
-        return "subprotocol was not offered";
-    if (!takes_only_offers(request, f, SLICE("sec-websocket-extensions")))
-        return "extension was not offered";
-    return NULL;
+    return what_is_not_offered(request, f);
 }
 
 enum upgrade_verdict upgrade_judge(const struct message *request, struct message *m,
@@ -88,6 +93,22 @@ enum upgrade_verdict upgrade_judge(const struct message *request, struct message
     if (*reason)
         return UPGRADE_BROKEN;
     fields_remove(&m->fields, SLICE("sec-websocket-accept"));
+    m->status = 200;
+    m->length = MESSAGE_LENGTH_UNKNOWN;
+    return UPGRADE_OPEN;
+}
+
+/* A 204 and a 205 are answers of a service that does not know WebSockets. */
+enum upgrade_verdict upgrade_judge_stream(const struct message *request, struct message *m,
+                                          bool end, const char **reason)
+{
+    if (m->status >= 300)
+        return UPGRADE_REFUSED;
+    bool opens = m->status != 204 && m->status != 205 && !end;
+    *reason = opens ? what_is_not_offered(&request->fields, &m->fields)
+                    : "answer neither opens a WebSocket nor refuses it";
+    if (*reason)
+        return UPGRADE_BROKEN;
     m->status = 200;
     m->length = MESSAGE_LENGTH_UNKNOWN;
     return UPGRADE_OPEN;

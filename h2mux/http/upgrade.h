@@ -21,4 +21,9 @@ enum upgrade_verdict {
 enum upgrade_verdict upgrade_judge(const struct message *request, struct message *m,
                                    const char **reason) MUSTCHECK;
 
+/* Judges the response @m to @request, an extended CONNECT of a stream, in the same way. @end:
+ * nothing follows the head, so it opens nothing. */
+enum upgrade_verdict upgrade_judge_stream(const struct message *request, struct message *m,
+                                          bool end, const char **reason) MUSTCHECK;
+
 #endif

@@ -36,6 +36,8 @@ struct tls {
  * HTTP/1.1 request first, and HTTP/2 begins after the 101 (protocol.md#attach). If the client
  * offered h2, nginx would answer in HTTP/2. */
 static const unsigned char alpn_http11[] = "\x08http/1.1";
+/* A client that shares a service which speaks HTTP/2 offers that alone there. */
+static const unsigned char alpn_h2[] = "\x02h2";
 /* A server prefers HTTP/2 (rule E1), and also serves viewers who say that they speak HTTP/1.0 (rule
  * Q40). */
 static const unsigned char alpn_served[] = "\x02h2\x08http/1.1\x08http/1.0";
@@ -310,7 +312,10 @@ struct tls *tls_client_new(const struct tls_client_options *o, char reason[stati
         load_pair(ctx, o->cert_file, o->key_file ? o->key_file : o->cert_file, reason) < 0)
         goto fail;
     SSL_CTX_set_verify(ctx, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_alpn_protos(ctx, alpn_http11, sizeof alpn_http11 - 1);
+    if (o->h2)
+        SSL_CTX_set_alpn_protos(ctx, alpn_h2, sizeof alpn_h2 - 1);
+    else
+        SSL_CTX_set_alpn_protos(ctx, alpn_http11, sizeof alpn_http11 - 1);
     struct tls *t = tls_wrap(ctx);
     t->insecure = o->insecure;
     t->resumes = o->resumes;

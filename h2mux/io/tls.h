@@ -59,6 +59,7 @@ struct tls_client_options {
     const char *cert_file; /* client certificate, may be NULL */
     const char *key_file;  /* its key; NULL: in cert_file */
     bool insecure;         /* the peer is not verified at all */
+    bool h2;               /* HTTP/2 is offered (ALPN), in place of HTTP/1.1 */
     bool old;              /* also TLS 1.0 and 1.1, old ciphers, small keys and SHA-1 */
 
     /* A connection resumes the newest session that the same host has given (RFC 8446 2.2), which

@@ -120,9 +120,49 @@ static void test_answers(void **state)
     }
 }
 
+static const struct {
+    const char *name;
+    int status;
+    bool end;
+    const char *offered, *protocol;
+    enum upgrade_verdict want;
+} streams[] = {
+    {"D41 opened", 200, false, NULL, NULL, UPGRADE_OPEN},
+    {"D41 opened with 201", 201, false, "a, b", "b", UPGRADE_OPEN},
+    {"D41 refused", 403, true, NULL, NULL, UPGRADE_REFUSED},
+    {"D41 redirected", 307, false, NULL, NULL, UPGRADE_REFUSED},
+    {"D41 no content", 204, true, NULL, NULL, UPGRADE_BROKEN},
+    {"D41 205", 205, false, NULL, NULL, UPGRADE_BROKEN},
+    {"D41 ended at once", 200, true, NULL, NULL, UPGRADE_BROKEN},
+    {"D41 not offered", 200, false, NULL, "b", UPGRADE_BROKEN},
+};
+
+static void test_streams(void **state)
+{
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
+        struct message request, m;
+        const char *reason = NULL;
+        const struct slice name = SLICE("sec-websocket-protocol");
+        print_message("%s\n", streams[i].name);
+        message_init(&request);
+        message_init(&m);
+        m.status = streams[i].status;
+        if (streams[i].offered)
+            fields_add(&request.fields, name, slice_str(streams[i].offered));
+        if (streams[i].protocol)
+            fields_add(&m.fields, name, slice_str(streams[i].protocol));
+        enum upgrade_verdict verdict = upgrade_judge_stream(&request, &m, streams[i].end, &reason);
+        assert_int_equal(verdict, streams[i].want);
+        assert_int_equal(!reason, verdict != UPGRADE_BROKEN);
+        message_deinit(&request);
+        message_deinit(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_request),
-                                       cmocka_unit_test(test_answers)};
+                                       cmocka_unit_test(test_answers),
+                                       cmocka_unit_test(test_streams)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
