@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/http/grpc.h"
 #include "src/edge/builtin.h"
 #include "src/http/pages.h"
 #include "src/limits/abuse.h"
@@ -83,6 +84,7 @@ void request_begin(struct request *r, const struct message *m, bool keep_alive)
     r->to_head = slice_eq(m->method, SLICE("HEAD"));
     r->responding = false;
     r->accept = fields_value(&m->fields, SLICE("accept"));
+    r->grpc = grpc_is(&m->fields);
     r->asked = (struct access_request){
         .host = m->authority,
         .method = m->method,
@@ -104,7 +106,7 @@ void request_forget(struct request *r)
     trust_viewer(server_of(r)->trust, r->peer, &none, &r->viewer);
     r->accept = SLICE("");
     r->asked = (struct access_request){.minor_version = 1};
-    r->keep_alive = r->to_head = r->responding = false;
+    r->grpc = r->keep_alive = r->to_head = r->responding = false;
     r->begun_us = now_of(r);
 }
 
@@ -160,13 +162,29 @@ static unsigned reload_s(const struct request *r, struct slice name)
     return answer_reload_s(since_us > 0 && now_us > since_us ? now_us - since_us : 0, arc4random());
 }
 
+/* Makes @a what the viewer is told of @why: a page or JSON, or what a client of gRPC understands.
+ */
+static void make_failure(const struct request *r, struct answer *a, enum failure why,
+                         struct slice name)
+{
+    if (r->grpc) {
+        answer_grpc(a, why);
+        return;
+    }
+    if (why == FAIL_SOCKETS) /* which an exchange alone meets */
+        answer_no_socket(a, r->accept, name, reload_s(r, name),
+                         (unsigned)r->exchange->wait.sockets);
+    else
+        answer_failure(a, why, r->accept, name, reload_s(r, name));
+    pages_replace(r->worker->server->pages, a);
+}
+
 /* Sends the error page of @why and writes the line of the access log. @name is the name of the
  * tunnel, or empty. Closes the connection after the answer if @close is set. */
 static void refuse(struct request *r, enum failure why, struct slice name, bool close)
 {
     struct answer a;
-    answer_failure(&a, why, r->accept, name, reload_s(r, name));
-    pages_replace(r->worker->server->pages, &a);
+    make_failure(r, &a, why, name);
     log_answer(r, failure_status(why), failure_type(why), buf_len(&a.body));
     send_answer(r, &a, close);
 }
@@ -416,13 +434,7 @@ static size_t on_failure(void *owner, enum failure why)
 {
     struct request *r = owner;
     struct answer a;
-    struct slice name = slice_str(r->exchange->name);
-    if (why == FAIL_SOCKETS)
-        answer_no_socket(&a, r->accept, name, reload_s(r, name),
-                         (unsigned)r->exchange->wait.sockets);
-    else
-        answer_failure(&a, why, r->accept, name, reload_s(r, name));
-    pages_replace(r->worker->server->pages, &a);
+    make_failure(r, &a, why, slice_str(r->exchange->name));
     size_t bytes = buf_len(&a.body);
     r->exchange = NULL;
     send_answer(r, &a, false);

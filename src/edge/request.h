@@ -65,6 +65,7 @@ struct request {
     bool responding;                 /* a final head was given to the leg */
     struct viewer viewer;
     struct slice accept;         /* borrowed from the head; empty when the head is gone */
+    bool grpc;                   /* the request is a call of gRPC */
     struct access_request asked; /* borrowed from the head, or from `kept` */
     char *kept;                  /* owned: texts of `asked` once a WebSocket is open; NULL before */
 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/http/grpc.h"
 
 /* What a tunnel carries is up to its origin; these are the methods that no rule refuses. */
 #define METHODS_OF_TUNNELS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -320,4 +321,15 @@ void answer_no_socket(struct answer *a, struct slice accept, struct slice name, 
     row.message = message;
     make_failure(a, FAIL_SOCKETS, &row, accept, name, reload_s);
     free(message);
+}
+
+void answer_grpc(struct answer *a, enum failure why)
+{
+    const struct failure_row *row = failure_row(why);
+    answer_init(a, row->status);
+    grpc_fail(&a->head, grpc_status_of(row->status), slice_str(row->message));
+    if (row->type[0])
+        fields_add_printf(&a->head.fields, SLICE("Proxy-Status"), "oneport; error=%s", row->type);
+    if (CHECKING)
+        answer_check(a);
 }

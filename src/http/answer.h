@@ -87,6 +87,10 @@ void answer_failure(struct answer *a, enum failure why, struct slice accept, str
 void answer_no_socket(struct answer *a, struct slice accept, struct slice name, unsigned reload_s,
                       unsigned sockets);
 
+/* Makes @a the whole answer to a call of gRPC that fails because of @why: 200 with grpc-status, the
+ * row's message as grpc-message, and Proxy-Status, without a body (rule D42). */
+void answer_grpc(struct answer *a, enum failure why);
+
 enum { ANSWER_RELOAD_MIN_S = 3, ANSWER_RELOAD_MAX_S = 30 };
 
 /* Returns after how many seconds the page of a tunnel reloads that has been away for @away_us,

@@ -129,7 +129,9 @@ bool failure_of_head(int err, enum failure *why)
 
 enum failure failure_from_client(int status, struct slice type)
 {
-    if (status < 502 || status > 504)
+    if (status == 501 && slice_eq(type, SLICE("http_upgrade_failed")))
+        return FAIL_NO_WEBSOCKETS;
+    if (status != 200 && (status < 502 || status > 504)) /* 200: of a call of gRPC */
         return FAIL_PROTOCOL;
     for (enum failure why = FAIL_REFUSED; why <= FAIL_RESPONSE_TIMEOUT; why++)
         if (slice_eq(type, slice_str(failure_type(why))))

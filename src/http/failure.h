@@ -68,8 +68,9 @@ const char *failure_type(enum failure why);
  * @err does not stand for a malformed head. */
 bool failure_of_head(int err, enum failure *why);
 
-/* Returns the failure that a client reports by `oneport-error: @type` in a response with @status.
- * Returns FAIL_PROTOCOL when @type is not known, or when @status is none of 502, 503 and 504. */
+/* Returns the failure that a client reports by `oneport-error: @type` in a response with @status,
+ * which is 200 if the request is a call of gRPC (rule D42). Returns FAIL_PROTOCOL when @type is not
+ * known, or when @status is none of 200 and 502 to 504, or 501 for a WebSocket. */
 enum failure failure_from_client(int status, struct slice type);
 
 #endif

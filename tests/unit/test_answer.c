@@ -298,6 +298,9 @@ static const struct {
     {503, "something_new", FAIL_PROTOCOL},
     {501, "connection_limit_reached", FAIL_PROTOCOL},
     {505, "connection_limit_reached", FAIL_PROTOCOL},
+    {501, "http_upgrade_failed", FAIL_NO_WEBSOCKETS}, /* D41 */
+    {200, "connection_refused", FAIL_REFUSED},        /* D42 */
+    {200, "http_request_error", FAIL_PROTOCOL},
 };
 
 static void test_from_client(void **state)
@@ -307,14 +310,36 @@ static void test_from_client(void **state)
             fail_msg("%d %s", reports[i].status, reports[i].type);
 }
 
+/* D42: what a call of gRPC is told. */
+static void test_grpc(void **state)
+{
+    struct answer a;
+    answer_grpc(&a, FAIL_AWAY);
+    assert_int_equal(a.head.status, 200);
+    assert_true(field_is(&a, "content-type", "application/grpc"));
+    assert_true(field_is(&a, "grpc-status", "14"));
+    assert_true(field_is(&a, "proxy-status", "oneport; error=destination_unavailable"));
+    assert_int_equal(buf_len(&a.body), 0);
+    answer_deinit(&a);
+    answer_grpc(&a, FAIL_NO_TUNNEL);
+    assert_true(field_is(&a, "grpc-status", "12"));
+    answer_deinit(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failures),        cmocka_unit_test(test_policy),
-        cmocka_unit_test(test_reload),          cmocka_unit_test(test_accept),
-        cmocka_unit_test(test_restarting),      cmocka_unit_test(test_special_fields),
-        cmocka_unit_test(test_name_is_escaped), cmocka_unit_test(test_refusal),
-        cmocka_unit_test(test_redirect),        cmocka_unit_test(test_from_client),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_accept),
+        cmocka_unit_test(test_restarting),
+        cmocka_unit_test(test_special_fields),
+        cmocka_unit_test(test_name_is_escaped),
+        cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_redirect),
+        cmocka_unit_test(test_from_client),
+        cmocka_unit_test(test_grpc),
     };
     return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
 }
