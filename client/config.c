@@ -102,8 +102,9 @@ static const struct opt rows[] = {
     {"port", 'p', OPT_UINT, FIELD(local.port), .min = 1, .max = 65535, .value = "PORT",
      .help = "local port to share", .beats = "origin"},
     {"origin", 0, OPT_TEXT, FIELD(local.origin), .value = "ORIGIN",
-     .help = "what to share, written as after the options: PORT, HOST:PORT, http(s)://HOST[:PORT] "
-             "or unix:/PATH",
+     .help = "what to share, written as after the options: PORT, HOST:PORT, http(s)://HOST[:PORT], "
+             "h2c://HOST[:PORT] or https+h2://HOST[:PORT] (a service that speaks HTTP/2, as gRPC "
+             "does), or unix:/PATH",
      .beats = "port", .source = offsetof(struct config, origin_from)},
     {"config", 0, OPT_TEXT, FIELD(file), .value = "FILE|none",
      .help = "take options from this file; default: oneport/config under $XDG_CONFIG_HOME or "
@@ -328,6 +329,7 @@ const struct opt_program config_program = {
     .env_prefix = "ONEPORT_",
     .usage =
         "oneport [OPTIONS] [http|https] PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH\n"
+        "       oneport [OPTIONS] h2c://HOST[:PORT] | https+h2://HOST[:PORT]\n"
         "       oneport start [OPTIONS] TUNNEL... | --all\n"
         "       oneport login [OPTIONS] HOST",
     .about = "Shares a local service under a public URL, over one TLS connection.",
@@ -447,6 +449,9 @@ enum opt_result config_judge(struct config *c, const char *operand)
     if (c->login == LOGIN_VIEWER && c->times.origin_idle_ms == 0)
         return REFUSE("--origin-login viewer keeps connections, and --origin-keepalive 0 keeps "
                       "none\n");
+    if (c->origin.h2 && c->local.health)
+        return REFUSE("--health asks over HTTP/1.1, and %s:// speaks HTTP/2\n",
+                      origin_address_scheme(&c->origin));
     if (c->output.qr && !qr_possible())
         return REFUSE("--qr needs a build with libqrencode, which this one is not\n");
     c->rewrite.origin = &c->origin.url;

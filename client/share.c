@@ -21,7 +21,9 @@ struct share {
     struct share_options o;
     size_t finishing; /* connections to the origin that no exchange has any more */
     struct tls *server_tls, *origin_tls;
+    struct tls *origin_h2_tls; /* of an https+h2 origin: origin_tls is for its WebSockets */
     struct origin *origin;
+    struct channels *channels; /* NULL: the origin speaks HTTP/1.1 */
     struct exchange_list *exchanges;
     struct health *health; /* NULL: not asked for */
     struct call_env env;
@@ -140,10 +142,32 @@ static bool make_tls(struct share *s)
     s->server_tls = tls_client_new(&server, reason);
     if (s->server_tls && c->origin.url.https)
         s->origin_tls = tls_client_new(&origin, reason);
-    if (s->server_tls && (s->origin_tls || !c->origin.url.https))
+    origin.h2 = true;
+    if (s->origin_tls && c->origin.h2)
+        s->origin_h2_tls = tls_client_new(&origin, reason);
+    if (s->server_tls && (s->origin_tls || !c->origin.url.https) &&
+        (s->origin_h2_tls || !s->origin_tls || !c->origin.h2))
         return true;
     fprintf(stderr, "oneport: %s\n", reason);
     return false;
+}
+
+static struct channels *make_channels(struct share *s)
+{
+    const struct config *c = s->o.config;
+    const struct channels_options o = {
+        .loop = s->o.loop,
+        .resolver = s->o.resolver,
+        .tls = s->origin_h2_tls,
+        .address = &c->origin,
+        .tls_name = c->named.host[0] != '\0' ? c->named.host : NULL,
+        .evictor = s->o.evictor,
+        .connect_ms = c->times.connect_ms,
+        .idle_ms = c->times.origin_idle_ms,
+        .peer_ms = c->times.peer_ms,
+        .stall_ms = c->times.stall_ms,
+    };
+    return c->origin.h2 ? channels_new(&o) : NULL;
 }
 
 static void make_exchanges(struct share *s)
@@ -164,9 +188,11 @@ static void make_exchanges(struct share *s)
         .login = c->login,
     };
     s->origin = origin_new(&origin);
+    s->channels = make_channels(s);
     struct exchange_list_options exchanges = {
         .loop = s->o.loop,
         .origin = s->origin,
+        .channels = s->channels,
         .rewrite = &c->rewrite,
         .finishing = &s->finishing,
         .max = c->remote.max_streams * c->remote.links,
@@ -209,7 +235,7 @@ static bool make_tunnel(struct share *s)
     const struct config *c = s->o.config;
     s->ticket_file =
         c->remote.ticket_file ? xstrdup(c->remote.ticket_file) : tickets_default_path();
-    s->origin_text = xasprintf("%s://%s", c->origin.url.https ? "https" : "http", c->origin.text);
+    s->origin_text = xasprintf("%s://%s", origin_address_scheme(&c->origin), c->origin.text);
     s->name = c->remote.name ? xstrdup(c->remote.name) : NULL;
     if (s->name)
         ascii_lower(s->name, strlen(s->name)); /* names have no case, so tickets have none */
@@ -309,6 +335,7 @@ void share_close(struct share *s)
     client_tunnel_free(s->tunnel);
     exchange_list_free(s->exchanges);
     health_free(s->health);
+    channels_free(s->channels);
     origin_free(s->origin);
 }
 
@@ -316,6 +343,7 @@ void share_free(struct share *s)
 {
     if (!s)
         return;
+    tls_free(s->origin_h2_tls);
     tls_free(s->origin_tls);
     tls_free(s->server_tls);
     free(s->ticket_file);

@@ -8,6 +8,7 @@
 #include "h2mux/base/pool.h"
 #include "h2mux/h2/h2.h"
 #include "h2mux/h2/window.h"
+#include "h2mux/http/grpc.h"
 #include "h2mux/http/upgrade.h"
 
 /* How long an answer that may be a refusal is waited for until it is passed on piece by piece, and
@@ -25,11 +26,12 @@ static bool is_leased(const struct exchange *x)
 void client_exchange_check(const struct exchange *x)
 {
     const struct leg *far = x->relay.far.leg;
-    CHECK_THAT(!is_leased(x) || x->conn);
+    CHECK_THAT(!is_leased(x) || x->conn || x->by_stream);
     CHECK_THAT(x->state != EXCHANGE_CONNECTING || !far);
+    CHECK_THAT(!x->by_stream || !x->conn);
+    CHECK_THAT(list_linked(&x->waiter.node) == (x->by_stream && x->state == EXCHANGE_CONNECTING));
     CHECK_THAT(x->state != EXCHANGE_SENDING || (!x->conn && !far && x->relay.far.ended));
-    CHECK_THAT(!far || x->conn);
-    CHECK_THAT(!far || far == h1_conn_leg(origin_h1(x->conn)));
+    CHECK_THAT(!far || x->by_stream || (x->conn && far == h1_conn_leg(origin_h1(x->conn))));
     CHECK_THAT(x->relay.near.held || !x->early);
     CHECK_THAT(x->state != EXCHANGE_KEEPING || x->again);
     CHECK_THAT(!x->again || x->response.status == 0);
@@ -100,6 +102,10 @@ static void exchange_free(void *object)
 
 static void discard_origin(struct exchange *x, enum origin_end how)
 {
+    if (x->by_stream) {
+        client_exchange_leave_stream(x);
+        return;
+    }
     relay_let_go(&x->relay, RELAY_FAR);
     origin_discard(x->conn, how);
     x->conn = NULL;
@@ -107,7 +113,7 @@ static void discard_origin(struct exchange *x, enum origin_end how)
 
 void client_exchange_let_go(struct exchange *x, enum origin_end how)
 {
-    if (!x->conn || !x->relay.far.ended || x->asked.websocket) {
+    if (x->by_stream || !x->conn || !x->relay.far.ended || x->asked.websocket) {
         discard_origin(x, how);
         return;
     }
@@ -147,6 +153,12 @@ static void reset_near(struct exchange *x, uint32_t code, const char *reason)
     relay_reset(&x->relay, RELAY_NEAR, &why);
 }
 
+void client_exchange_cut(struct exchange *x, uint32_t code, const char *reason)
+{
+    reset_near(x, code, reason);
+    client_exchange_close(x, ORIGIN_CLOSE);
+}
+
 static void log_failure(struct exchange *x, const char *type, const char *step, const char *reason)
 {
     uint64_t suppressed = 0;
@@ -170,7 +182,7 @@ void client_exchange_fail(struct exchange *x, const struct failure *f, const cha
     discard_origin(x, ORIGIN_CLOSE); /* the response that follows is not the origin's */
     if (x->relay.near.leg && x->response.status == 0) {
         struct message m;
-        failure_head(f, &m);
+        failure_head(f, x->asked.grpc, &m);
         x->response.status = m.status;
         relay_head(&x->relay, RELAY_FAR, &m, true);
         message_deinit(&m);
@@ -184,8 +196,7 @@ void client_exchange_fail(struct exchange *x, const struct failure *f, const cha
 static void refuse(struct exchange *x, const char *step, const char *reason)
 {
     log_failure(x, "http_request_error", step, reason);
-    reset_near(x, H2_PROTOCOL_ERROR, reason);
-    client_exchange_close(x, ORIGIN_CLOSE);
+    client_exchange_cut(x, H2_PROTOCOL_ERROR, reason);
 }
 
 static void on_timer(void *user)
@@ -272,8 +283,11 @@ static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
 
 static void on_end(struct relay *r, enum relay_side from)
 {
+    struct exchange *x = exchange_of(r);
     if (from == RELAY_NEAR)
-        await_response(exchange_of(r));
+        await_response(x);
+    if (x->by_stream)
+        client_exchange_stream_ended(x);
 }
 
 static void on_left(struct relay *r, enum relay_side from)
@@ -299,6 +313,8 @@ static void pass_final(struct exchange *x, struct message *m, const struct respo
         client_exchange_close(x, ORIGIN_CLOSE);
     } else {
         client_exchange_enter(x, EXCHANGE_RELAYING);
+        if (x->by_stream)
+            client_exchange_stream_ended(x); /* with the head, perhaps */
     }
 }
 
@@ -330,7 +346,8 @@ static void open_websocket(struct exchange *x, struct message *m, const struct r
 static void on_head(struct relay *r, struct message *m, bool end)
 {
     struct exchange *x = exchange_of(r);
-    origin_answers(x->conn, m, uploading(x));
+    if (x->conn)
+        origin_answers(x->conn, m, uploading(x));
     struct response_verdict v = response_judge(&x->asked, x->rewrite, &x->response.interim, m, end);
     if (x->again && !client_exchange_is_served(x, m, &v))
         return;
@@ -362,44 +379,14 @@ static void near_reset(struct exchange *x, const struct leg_fault *why)
     client_exchange_close(x, x->asked.websocket ? ORIGIN_ABORT : ORIGIN_CLOSE);
 }
 
-/* Returns whether the request may be sent again (D8): a connection of the pool that died before it
- * said anything says nothing about the origin. */
-static bool may_retry(const struct exchange *x)
-{
-    return x->state == EXCHANGE_WAITING && !x->connect.retried && origin_was_used(x->conn) &&
-           x->response.interim.count == 0 &&
-           reuse_repeatable(&x->request.head, x->request.bodyless || x->asked.websocket);
-}
-
-static bool is_loss(int err)
-{
-    return err == ERR_EOF || err == ERR_RESET || err == ERR_TRUNCATED || err == ERR_IO;
-}
-
-static void far_reset(struct exchange *x, const struct leg_fault *why)
-{
-    if (is_loss(why->err) && !why->begun && x->state == EXCHANGE_WAITING)
-        origin_lost(x->conn);
-    if (is_loss(why->err) && !why->begun && may_retry(x)) {
-        x->connect.retried = true;
-        origin_discard(x->conn, ORIGIN_CLOSE);
-        client_exchange_connect(x, REUSE_NONE);
-        return;
-    }
-    bool answered = x->response.status != 0 || x->state == EXCHANGE_KEEPING;
-    const struct failure *f = failure_of_response(why->err, answered || why->begun);
-    bool unanswered = is_loss(why->err) && !why->begun;
-    if ((unanswered || x->asked.websocket) && client_exchange_ask_unanswered(x, f, why->reason))
-        return;
-    client_exchange_fail(x, f, answered ? "response body" : "response head", why->reason);
-}
-
 static void on_reset(struct relay *r, enum relay_side side, const struct leg_fault *why)
 {
     if (side == RELAY_NEAR)
         near_reset(exchange_of(r), why);
+    else if (exchange_of(r)->by_stream)
+        client_exchange_stream_reset(exchange_of(r), why);
     else
-        far_reset(exchange_of(r), why);
+        client_exchange_conn_reset(exchange_of(r), why);
 }
 
 static const struct relay_ops relay_ops = {
@@ -423,7 +410,19 @@ static void keep_request(struct exchange *x, struct message *m)
     x->request.method = websocket ? SLICE("GET") : r->method; /* as the viewer said it */
     x->request.path = r->path;
     x->asked = (struct response_asked){
-        .request = r, .scheme = r->scheme, .authority = r->authority, .websocket = websocket};
+        .request = r,
+        .scheme = r->scheme,
+        .authority = r->authority,
+        .websocket = websocket,
+        .grpc = grpc_is(&r->fields),
+        .by_stream = x->by_stream,
+    };
+}
+
+/* A WebSocket goes beside the streams where TLS can offer HTTP/1.1 too (rule D41). */
+static bool goes_by_stream(const struct exchange_env *env, const struct message *m)
+{
+    return env->channels && !(message_is_websocket(m) && origin_address(env->origin)->url.https);
 }
 
 /* Returns a number for the address that the server names as the viewer's (rule H7), or 0 if it
@@ -441,6 +440,7 @@ struct exchange *client_exchange_new(struct exchange_env *env, struct leg *near,
 {
     struct exchange *x = pool_take_zeroed(sizeof *x);
     x->env = env;
+    x->by_stream = goes_by_stream(env, m);
     keep_request(x, m);
     x->request.bodyless = end;
     timer_init(&x->timer, env->loop, on_timer, x);
@@ -470,6 +470,12 @@ void client_exchange_start(struct exchange *x)
     x->asked.wants_continue = fields_has_token(&m->fields, SLICE("expect"), SLICE("100-continue"));
     x->rewrite = host_choice_now(x->env->host);
     rewrite_request(x->rewrite, m);
+    if (x->by_stream) {
+        translate_to_stream(m, origin_address(x->env->origin)->url.https,
+                            x->request.wants_trailers);
+        client_exchange_ask_stream(x);
+        return;
+    }
     if (x->asked.websocket && upgrade_request(m) < 0) {
         client_exchange_fail(x, &failure_internal, "upgrade", "no random bytes");
         return;

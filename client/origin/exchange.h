@@ -2,14 +2,16 @@
 /* exchange.h - one request of a viewer and its response: a stream of the link, a connection of the
  * origin, and the relay between them.
  *
- * The near leg is the stream, the far leg the connection. The exchange leases the connection,
- * judges the response, keeps the time, and ends both. The stream says RST(NO_ERROR) by
- * itself when a response is complete before its upload (D12).
+ * The near leg is the stream, the far leg the connection, or a stream of a channel where the origin
+ * speaks HTTP/2. The exchange leases the connection, judges the response, keeps the time, and ends
+ * both. The near stream says RST(NO_ERROR) by itself when a response is complete before its upload
+ * (D12).
  *
  * Invariants:
- *   - `conn` is set from CONNECTING until the response is complete, or the lease has failed;
- *   - the far leg is the leg of `conn`: from when the request's head was written to it until both
- *     directions are complete;
+ *   - `conn` is set from CONNECTING until the response is complete, or the lease has failed; never
+ *     where `by_stream` is, which waits in the channels while CONNECTING;
+ *   - the far leg is the leg of `conn`, or a channel's: from when the request's head was written to
+ * it until both directions are complete;
  *   - an answer is kept in `again` only while its request has no body, nothing of it was passed on,
  *     and the state is KEEPING, or CONNECTING or WAITING for a second one;
  *   - what comes of the request's body before the origin can take it waits in `early`, bounded by
@@ -29,6 +31,7 @@
 #define CLIENT_ORIGIN_EXCHANGE_H
 
 #include "client/origin/again.h"
+#include "client/origin/channels.h"
 #include "client/origin/host_choice.h"
 #include "client/origin/origin.h"
 #include "client/origin/response.h"
@@ -66,9 +69,10 @@ struct exchange_report {
 
 /* What the exchanges of a process share; it outlives them. */
 struct exchange_env {
-    struct loop *loop;        /* borrowed: outlives the exchanges */
-    struct origin *origin;    /* borrowed: likewise */
-    struct host_choice *host; /* borrowed: likewise */
+    struct loop *loop;         /* borrowed: outlives the exchanges */
+    struct origin *origin;     /* borrowed: likewise */
+    struct channels *channels; /* borrowed: likewise; NULL: the origin speaks HTTP/1.1 */
+    struct host_choice *host;  /* borrowed: likewise */
     struct exchange_times times;
     struct log_limit failures;
     bool knows_viewers; /* exchange.viewer is wanted */
@@ -79,10 +83,12 @@ struct exchange_env {
 };
 
 struct exchange {
-    struct exchange_env *env; /* borrowed: outlives every exchange */
-    struct list_node node;    /* the owner's */
-    struct relay relay;       /* between the stream and the origin's connection */
-    struct origin_conn *conn; /* borrowed: leased from the origin */
+    struct exchange_env *env;     /* borrowed: outlives every exchange */
+    struct list_node node;        /* the owner's */
+    struct relay relay;           /* between the stream and the origin's connection */
+    struct origin_conn *conn;     /* borrowed: leased from the origin */
+    struct channel_waiter waiter; /* by_stream: linked while CONNECTING */
+    bool by_stream;               /* the far leg is a stream of a channel */
     enum exchange_state state;
     struct {
         struct message head; /* owned: as it goes to the origin; empty when OPEN */

@@ -7,13 +7,13 @@
 #include "h2mux/base/log.h"
 
 /* Returns whether the request may be sent a second time, and nobody could tell: it changes nothing,
- * has no body, and goes on no connection that is somebody's own. */
+ * has no body, and goes on no connection that is somebody's own, and on no stream (rule D36). */
 static bool may_ask(const struct exchange *x)
 {
     const struct message *m = &x->request.head;
     bool safe =
         slice_eq(x->request.method, SLICE("GET")) || slice_eq(x->request.method, SLICE("HEAD"));
-    return safe && (x->request.bodyless || x->asked.websocket) && !x->again &&
+    return safe && !x->by_stream && (x->request.bodyless || x->asked.websocket) && !x->again &&
            x->response.status == 0 && !login_of_request(&m->fields) && !origin_is_private(x->conn);
 }
 

@@ -4,11 +4,8 @@
 #include "client/origin/exchange_int.h"
 #include "h2mux/base/check.h"
 
-/* The connection is free for others. The exchange goes on until the rest of the response has left.
- */
-static void on_response_end(void *user)
+void client_exchange_response_ended(struct exchange *x)
 {
-    struct exchange *x = user;
     if (x->state == EXCHANGE_KEEPING)
         client_exchange_kept(x);
     if (x->state != EXCHANGE_RELAYING)
@@ -19,6 +16,12 @@ static void on_response_end(void *user)
     }
     client_exchange_let_go(x, ORIGIN_CLOSE);
     client_exchange_enter(x, EXCHANGE_SENDING);
+}
+
+/* The connection is free for others. */
+static void on_response_end(void *user)
+{
+    client_exchange_response_ended(user);
 }
 
 /* A WebSocket has ended in both directions; its last bytes may still be queued. */
@@ -55,6 +58,38 @@ static void on_ready(void *user)
     if (!x->asked.websocket)
         early_pass(&x->early, &x->relay);
     client_exchange_enter(x, EXCHANGE_WAITING);
+}
+
+/* Returns whether the request may be sent again (D8): a connection of the pool that died before it
+ * said anything says nothing about the origin. */
+static bool may_retry(const struct exchange *x)
+{
+    return x->state == EXCHANGE_WAITING && !x->connect.retried && origin_was_used(x->conn) &&
+           x->response.interim.count == 0 &&
+           reuse_repeatable(&x->request.head, x->request.bodyless || x->asked.websocket);
+}
+
+static bool is_loss(int err)
+{
+    return err == ERR_EOF || err == ERR_RESET || err == ERR_TRUNCATED || err == ERR_IO;
+}
+
+void client_exchange_conn_reset(struct exchange *x, const struct leg_fault *why)
+{
+    if (is_loss(why->err) && !why->begun && x->state == EXCHANGE_WAITING)
+        origin_lost(x->conn);
+    if (is_loss(why->err) && !why->begun && may_retry(x)) {
+        x->connect.retried = true;
+        origin_discard(x->conn, ORIGIN_CLOSE);
+        client_exchange_connect(x, REUSE_NONE);
+        return;
+    }
+    bool answered = x->response.status != 0 || x->state == EXCHANGE_KEEPING;
+    const struct failure *f = failure_of_response(why->err, answered || why->begun);
+    bool unanswered = is_loss(why->err) && !why->begun;
+    if ((unanswered || x->asked.websocket) && client_exchange_ask_unanswered(x, f, why->reason))
+        return;
+    client_exchange_fail(x, f, answered ? "response body" : "response head", why->reason);
 }
 
 static const struct origin_ops origin_ops = {

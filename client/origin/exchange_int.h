@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange_int.h - is shared by exchange.c, exchange_again.c and exchange_conn.c. Nobody else
- * includes it. */
+/* exchange_int.h - is shared by exchange.c, exchange_again.c, exchange_conn.c and
+ * exchange_stream.c. Nobody else includes it. */
 #ifndef CLIENT_ORIGIN_EXCHANGE_INT_H
 #define CLIENT_ORIGIN_EXCHANGE_INT_H
 
@@ -18,6 +18,8 @@ void client_exchange_fail(struct exchange *x, const struct failure *f, const cha
                           const char *reason);
 /* Gives the connection back to the pool if the response on it is complete, else gives it up. */
 void client_exchange_let_go(struct exchange *x, enum origin_end how);
+/* Ends the exchange by RST_STREAM(@code) to the viewer's side. */
+void client_exchange_cut(struct exchange *x, uint32_t code, const char *reason);
 
 /* exchange_again.c: a request that may have been refused for the name that it asked for. Rules R43,
  * R44. */
@@ -48,5 +50,21 @@ void client_exchange_note(struct exchange *x, int status);
 void client_exchange_prepare(struct exchange *x);
 /* Leases a connection that will do for @need, once this turn's callbacks have run. */
 void client_exchange_connect(struct exchange *x, enum reuse_need need);
+/* The connection has ended before its time because of @why. */
+void client_exchange_conn_reset(struct exchange *x, const struct leg_fault *why);
+/* The response was read to its end: the origin's part is over. The exchange goes on until the rest
+ * of the response has left. */
+void client_exchange_response_ended(struct exchange *x);
+
+/* exchange_stream.c */
+
+/* Waits for a stream of a channel, and sends the request on it. */
+void client_exchange_ask_stream(struct exchange *x);
+/* Ends the wait, and gives up the stream. */
+void client_exchange_leave_stream(struct exchange *x);
+/* One side has said its last. */
+void client_exchange_stream_ended(struct exchange *x);
+/* The stream has ended before its time because of @why. */
+void client_exchange_stream_reset(struct exchange *x, const struct leg_fault *why);
 
 #endif

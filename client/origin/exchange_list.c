@@ -84,6 +84,7 @@ struct exchange_list *exchange_list_new(const struct exchange_list_options *o)
     all->env = (struct exchange_env){
         .loop = o->loop,
         .origin = o->origin,
+        .channels = o->channels,
         .host = &all->host,
         .times = o->times,
         .knows_viewers = o->knows_viewers,

@@ -12,6 +12,7 @@ struct exchange_list;
 struct exchange_list_options {
     struct loop *loop;
     struct origin *origin;
+    struct channels *channels; /* NULL: the origin speaks HTTP/1.1 */
     const struct rewrite *rewrite;
     struct exchange_times times;
     const size_t *finishing; /* what origin_options.finishing counts */

@@ -46,10 +46,34 @@ static int parse_port(struct slice text, const char *local_host, struct origin_a
     return 0;
 }
 
+static const char forms[] =
+    "want PORT, HOST:PORT, http(s)://HOST[:PORT], h2c://HOST[:PORT], https+h2://HOST[:PORT] or "
+    "unix:/PATH";
+
+/* Takes the scheme of an origin that speaks HTTP/2 off @text, in place of which url_parse gets a
+ * scheme that it knows. */
+static struct slice parse_h2(struct slice text, struct origin_address *out, char *plain, size_t cap)
+{
+    static const struct {
+        struct slice h2;
+        const char *as;
+    } schemes[] = {{{"h2c://", 6}, "http://"}, {{"https+h2://", 11}, "https://"}};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        struct slice rest = slice_skip(text, schemes[i].h2.len);
+        if (!slice_istarts(text, schemes[i].h2))
+            continue;
+        int len = snprintf(plain, cap, "%s%.*s", schemes[i].as, SLICE_FMT(rest));
+        out->h2 = len > 0 && (size_t)len < cap;
+        return out->h2 ? slice_str(plain) : text;
+    }
+    return text;
+}
+
 static int parse_url(struct slice text, struct origin_address *out, const char **reason)
 {
-    if (url_parse(text, &out->url) < 0)
-        return wrong(reason, "want PORT, HOST:PORT, http(s)://HOST[:PORT] or unix:/PATH");
+    char plain[URL_AUTHORITY_MAX + URL_PATH_MAX];
+    if (url_parse(parse_h2(text, out, plain, sizeof plain), &out->url) < 0)
+        return wrong(reason, forms);
     if (strcmp(out->url.path, "/") != 0)
         return wrong(reason, "the local address takes no path");
     return 0;
@@ -73,10 +97,12 @@ static int parse_any(struct slice s, const char *local_host, struct origin_addre
     if (memmem(s.ptr, s.len, "://", 3)) {
         if (out->url.https && slice_istarts(s, SLICE("http://")))
             return wrong(reason, "http:// contradicts --local-https");
+        if (out->url.https && slice_istarts(s, SLICE("h2c://")))
+            return wrong(reason, "h2c:// contradicts --local-https: want https+h2://");
         return parse_url(s, out, reason);
     }
     if (url_parse_authority(s, &out->url) < 0 || out->url.port == 0)
-        return wrong(reason, "want PORT, HOST:PORT, http(s)://HOST[:PORT] or unix:/PATH");
+        return wrong(reason, forms);
     return 0;
 }
 
@@ -97,4 +123,11 @@ int origin_address_parse(const char *text, const char *local_host, bool https,
     if (err == 0)
         write_text(out);
     return err;
+}
+
+const char *origin_address_scheme(const struct origin_address *a)
+{
+    if (a->h2)
+        return a->url.https ? "https+h2" : "h2c";
+    return a->url.https ? "https" : "http";
 }

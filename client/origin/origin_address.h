@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* origin_address.h - parses where the shared service is: PORT, HOST:PORT, http(s)://HOST[:PORT] or
- * unix:/PATH. Pure. */
+/* origin_address.h - parses where the shared service is: PORT, HOST:PORT, http(s)://HOST[:PORT],
+ * h2c://HOST[:PORT], https+h2://HOST[:PORT] or unix:/PATH. Pure. */
 #ifndef CLIENT_ORIGIN_ORIGIN_ADDRESS_H
 #define CLIENT_ORIGIN_ORIGIN_ADDRESS_H
 
@@ -15,6 +15,7 @@ enum {
 
 struct origin_address {
     struct url url; /* scheme, host, port, authority; host "localhost" for a unix socket */
+    bool h2;        /* it is spoken to in HTTP/2: h2c:// or https+h2:// */
     char unix_path[ORIGIN_UNIX_MAX]; /* empty: TCP */
     char text[ORIGIN_TEXT_MAX];      /* for logs: "localhost:3000", "unix:/run/app.sock" */
 };
@@ -23,5 +24,8 @@ struct origin_address {
  * not. Fails with a negative value; @reason is static text then. */
 int origin_address_parse(const char *text, const char *local_host, bool https,
                          struct origin_address *out, const char **reason) MUSTCHECK;
+
+/* Returns how the origin is spoken to, as its URL says it: "http", "https", "h2c" or "https+h2". */
+const char *origin_address_scheme(const struct origin_address *a);
 
 #endif

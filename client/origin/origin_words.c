@@ -59,8 +59,8 @@ int origin_words_read(const char *const *words, size_t n, struct origin_words *o
     const char *text = words[n - 1];
     if (strlen(text) >= sizeof out->text)
         return refuse(reason, ERR_LIMIT, "this is too long");
-    if (out->https && strncmp(text, "http://", 7) == 0)
-        return refuse(reason, ERR_SYNTAX, "https and http:// contradict each other");
+    if (out->https && (strncmp(text, "http://", 7) == 0 || strncmp(text, "h2c://", 6) == 0))
+        return refuse(reason, ERR_SYNTAX, "https and the URL contradict each other");
     snprintf(out->text, sizeof out->text, "%s", text);
     cut_path(out);
     return 0;

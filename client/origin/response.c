@@ -3,6 +3,7 @@
 #include "client/origin/response.h"
 
 #include "client/origin/translate.h"
+#include "h2mux/http/grpc.h"
 #include "h2mux/http/upgrade.h"
 
 enum { INTERIM_MAX = 8, INTERIM_BYTES_MAX = 16 * 1024, SMALL_BODY = 16 * 1024 };
@@ -14,12 +15,13 @@ static struct response_verdict wrong(const struct failure *why, const char *step
         .kind = RESPONSE_WRONG, .why = why, .step = step, .reason = reason};
 }
 
-/* Returns whether what follows goes before bulk on the link: short bodies and event streams do. */
+/* Returns whether what follows goes before bulk on the link: short bodies, event streams and
+ * messages of gRPC do. */
 static bool is_interactive(const struct message *m, bool end)
 {
     struct slice type = fields_value(&m->fields, SLICE("content-type"));
     return end || (m->length >= 0 && m->length <= SMALL_BODY) ||
-           slice_istarts(type, SLICE("text/event-stream"));
+           slice_istarts(type, SLICE("text/event-stream")) || grpc_is(&m->fields);
 }
 
 /* Bounds the number of interim heads and their bytes (R4). */
@@ -59,7 +61,10 @@ static struct response_verdict judge_upgrade(const struct response_asked *asked,
                                              const struct rewrite *w, struct message *m, bool end)
 {
     const char *reason = NULL;
-    switch (upgrade_judge(asked->request, m, &reason)) {
+    enum upgrade_verdict verdict = asked->by_stream
+                                       ? upgrade_judge_stream(asked->request, m, end, &reason)
+                                       : upgrade_judge(asked->request, m, &reason);
+    switch (verdict) {
     case UPGRADE_OPEN:
         return fit(asked, w, m, RESPONSE_OPEN, false);
     case UPGRADE_REFUSED:
@@ -73,6 +78,8 @@ static struct response_verdict judge_upgrade(const struct response_asked *asked,
 struct response_verdict response_judge(const struct response_asked *asked, const struct rewrite *w,
                                        struct response_interim *seen, struct message *m, bool end)
 {
+    if (m->status < 100 || m->status > 599) /* nghttp2 lets 099 and 600 pass (G10) */
+        return wrong(&failure_protocol, "response head", "no status of HTTP");
     if (m->status < 200 && m->status != 101)
         return (struct response_verdict){.kind = judge_interim(asked, seen, m)};
     if (asked->websocket)

@@ -14,6 +14,8 @@ struct response_asked {
     struct slice scheme, authority; /* as the viewer gave them */
     bool websocket;                 /* the request asked for a WebSocket */
     bool wants_continue;            /* the viewer waits for a 100 */
+    bool grpc;                      /* the request is a call of gRPC */
+    bool by_stream;                 /* it goes to the origin on a stream of HTTP/2 */
 };
 
 /* The interim heads that a request has had. */

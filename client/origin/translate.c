@@ -27,6 +27,13 @@ int translate_to_origin(struct message *m, bool *wants_trailers, const char **re
     return 0;
 }
 
+void translate_to_stream(struct message *m, bool https, bool wants_trailers)
+{
+    m->scheme = https ? SLICE("https") : SLICE("http");
+    if (wants_trailers)
+        fields_add(&m->fields, SLICE("te"), SLICE("trailers"));
+}
+
 static bool is_forbidden_trailer(const struct field *f, void *user)
 {
     return field_forbidden_in_trailers(f->name);

@@ -13,7 +13,7 @@ declare -A packages=(
     [newest]=""
     [demo]="openssl python3 python3-websockets"
     [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest
-            python3-pytest-xdist python3-pytest-timeout python3-h2 valgrind iproute2 faketime
+            python3-pytest-xdist python3-pytest-timeout python3-h2 python3-grpcio valgrind iproute2 faketime
             haproxy caddy nghttp2-client netcat-openbsd bash-completion zsh fish man-db tinyproxy-bin squid microsocks tmux
             dehydrated pebble"
     [fuzz]="clang libclang-rt-14-dev"

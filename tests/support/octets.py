@@ -45,12 +45,11 @@ class Octets:
         return taken
 
     def some_beside(self, lock):
-        """Does what some() does, on a TLS connection that other threads write to while they hold
-        @lock. Only one thread at a time may use such a connection, so this waits outside of the
-        lock."""
+        """Does what some() does, on a connection that other threads write to while they hold @lock.
+        Only one thread at a time may use one of TLS, so this waits outside of the lock."""
         while not self.pending:
             with lock:
-                buffered = self.socket.pending()
+                buffered = hasattr(self.socket, "pending") and self.socket.pending()
             if buffered or self._readable(0.5):
                 with lock:
                     return self.some()

@@ -41,6 +41,8 @@ static const struct {
     {"O94 http before a port", {"http", "8000", "-h", "example.com"}, OPT_RUN},
     {"O94 https before a port", {"https", "8443", "-h", "example.com"}, OPT_RUN},
     {"O94 https before http://", {"https", "http://a", "-h", "example.com"}, OPT_WRONG},
+    {"D36 health of HTTP/2", {"h2c://a", "--health", "/", "-h", "example.com"}, OPT_WRONG},
+    {"O94 https before h2c://", {"https", "h2c://a", "-h", "example.com"}, OPT_WRONG},
     {"O94 http alone", {"http", "-h", "example.com"}, OPT_WRONG},
     {"O94 tcp", {"tcp", "22", "-h", "example.com"}, OPT_WRONG},
     {"O94 another word", {"serve", "8000", "-h", "example.com"}, OPT_WRONG},
@@ -159,6 +161,8 @@ static void test_words(void **state)
         {{"https://db/login", "-hx.org"}, "db:443", "/login", true},
         {{"http", "http://db:81/x", "-hx.org"}, "db:81", "/x", false},
         {{"unix:/run/a", "-hx.org"}, "unix:/run/a", "", false},
+        {{"h2c://db:50051/x", "-hx.org"}, "db:50051", "/x", false},
+        {{"https", "https+h2://db", "-hx.org"}, "db:443", "", true},
     };
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
         struct config c;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_origin_address.c - PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH. */
+/* test_client_origin_address.c - PORT | HOST:PORT | http(s)://HOST[:PORT] | unix:/PATH, and those
+ * that speak HTTP/2. */
 #include "client/origin/origin_address.h"
 
 #include <setjmp.h>
@@ -69,6 +70,57 @@ static void test_parse(void **state)
     }
 }
 
+static const struct {
+    const char *label, *in;
+    bool local_https;
+    const char *scheme, *text; /* NULL: it is refused */
+} speeches[] = {
+    {"D36 plain", "h2c://localhost:50051", false, "h2c", "localhost:50051"},
+    {"D36 capitals, a slash", "H2C://LOCALHOST:50051/", false, "h2c", "localhost:50051"},
+    {"D36 an address", "h2c://[::1]:1", false, "h2c", "[::1]:1"},
+    {"D36 the port of http", "h2c://db", false, "h2c", "db:80"},
+    {"D36 TLS", "https+h2://db", false, "https+h2", "db:443"},
+    {"D36 TLS twice", "https+h2://db:8443", true, "https+h2", "db:8443"},
+    {"D36 HTTP/1.1", "http://db", false, "http", "db:80"},
+    {"D36 HTTP/1.1 in TLS", "https://db", false, "https", "db:443"},
+    {"D36 a socket", "unix:/run/h2c", false, "http", "unix:/run/h2c"},
+    {"D36 contradiction", "h2c://db", true, NULL, NULL},
+    {"D36 a path", "h2c://db/x", false, NULL, NULL},
+    {"D36 nothing", "h2c://", false, NULL, NULL},
+    {"D36 two schemes", "h2c://http://db", false, NULL, NULL},
+    {"D36 another scheme", "http+h2://db", false, NULL, NULL},
+    {"D36 a login", "h2c://u:p@db", false, NULL, NULL},
+};
+
+static void test_speech(void **state)
+{
+    for (size_t i = 0; i < sizeof speeches / sizeof *speeches; i++) {
+        struct origin_address a;
+        const char *reason = NULL;
+        bool https = speeches[i].local_https;
+        print_message("%s\n", speeches[i].label);
+        int err = origin_address_parse(speeches[i].in, "local.test", https, &a, &reason);
+        assert_int_equal(err < 0, !speeches[i].scheme);
+        assert_int_equal(!reason, err == 0);
+        if (err < 0)
+            continue;
+        assert_string_equal(origin_address_scheme(&a), speeches[i].scheme);
+        assert_string_equal(a.text, speeches[i].text);
+        assert_int_equal(!a.h2, !strstr(speeches[i].scheme, "h2"));
+    }
+}
+
+static void test_a_long_address(void **state)
+{
+    char text[4096];
+    struct origin_address a;
+    const char *reason;
+    memset(text, 'a', sizeof text);
+    memcpy(text, "h2c://", 6);
+    text[sizeof text - 1] = '\0';
+    assert_true(origin_address_parse(text, "localhost", false, &a, &reason) < 0);
+}
+
 static void test_long_socket_path(void **state)
 {
     char text[512] = "unix:/";
@@ -102,7 +154,8 @@ static void test_local_host(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_speech),
+                                       cmocka_unit_test(test_a_long_address),
                                        cmocka_unit_test(test_local_host),
                                        cmocka_unit_test(test_long_socket_path)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,21 @@ static void test_response_connection_abuse(void **state)
     message_deinit(&m);
 }
 
+/* D37: what a stream to the origin says in its head. */
+static void test_to_stream(void **state)
+{
+    struct message m;
+    message_init(&m);
+    m.scheme = SLICE("https");
+    translate_to_stream(&m, false, false);
+    assert_true(slice_eq(m.scheme, SLICE("http")));
+    assert_int_equal(m.fields.count, 0);
+    translate_to_stream(&m, true, true);
+    assert_true(slice_eq(m.scheme, SLICE("https")));
+    assert_true(slice_eq(fields_value(&m.fields, SLICE("te")), SLICE("trailers")));
+    message_deinit(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_nul_in_value),    cmocka_unit_test(test_hop_by_hop_goes),
         cmocka_unit_test(test_trailers),        cmocka_unit_test(test_response_lengths),
         cmocka_unit_test(test_response_fields), cmocka_unit_test(test_response_connection_abuse),
+        cmocka_unit_test(test_to_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

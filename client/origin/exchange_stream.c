@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* exchange_stream.c - the exchange's stream to an origin that speaks HTTP/2: opens it, hears how it
+ * goes, and gives it up. The far leg is the stream. */
+#include "client/origin/exchange_int.h"
+#include "client/origin/translate.h"
+#include "h2mux/http/grpc.h"
+
+/* Sends the request: its head, and what came of its body meanwhile. */
+static void on_session(void *user, struct h2_session *s)
+{
+    struct exchange *x = user;
+    const struct message *m = &x->request.head;
+    bool end = x->request.bodyless && !x->asked.websocket;
+    if (x->asked.websocket && !h2_session_takes_websockets(s)) {
+        client_exchange_fail(x, &failure_no_websockets, "upgrade",
+                             "the service has announced no WebSockets over HTTP/2 (RFC 8441)");
+        return;
+    }
+    struct leg *far = h2_stream_open(s, m, end, &relay_far_events, &x->relay);
+    if (!far) {
+        client_exchange_fail(x, &failure_internal, "stream", "the stream cannot be opened");
+        return;
+    }
+    x->state = EXCHANGE_WAITING;
+    relay_touch(&x->relay);
+    relay_join(&x->relay, far);
+    relay_show_head(&x->relay, RELAY_NEAR, m, end);
+    if (x->asked.websocket || x->asked.grpc)
+        leg_hint(far, LEG_INTERACTIVE);
+    if (!x->asked.websocket)
+        early_pass(&x->early, &x->relay);
+    client_exchange_enter(x, EXCHANGE_WAITING);
+}
+
+static void on_failed(void *user, const struct failure *f, const char *step, const char *reason)
+{
+    client_exchange_fail(user, f, step, reason);
+}
+
+void client_exchange_ask_stream(struct exchange *x)
+{
+    x->waiter.on_session = on_session;
+    x->waiter.on_failed = on_failed;
+    x->waiter.user = x;
+    x->state = EXCHANGE_CONNECTING; /* a timer that still runs finds nothing to do */
+    channels_ask(x->env->channels, &x->waiter);
+}
+
+/* A stream of which both directions have ended may still have bytes to send. So it is let go of;
+ * but an origin that has answered may leave a request unread for ever. */
+void client_exchange_leave_stream(struct exchange *x)
+{
+    struct leg_fault why = {.err = ERR_CLOSED, .h2_code = H2_CANCEL, .reason = "exchange over"};
+    channels_leave(&x->waiter);
+    if (x->asked.websocket && x->relay.near.ended && x->relay.far.ended)
+        relay_let_go(&x->relay, RELAY_FAR);
+    else
+        relay_reset(&x->relay, RELAY_FAR, &why);
+}
+
+void client_exchange_stream_ended(struct exchange *x)
+{
+    bool both = x->relay.near.ended && x->relay.far.ended;
+    if (x->state == EXCHANGE_OPEN && both)
+        client_exchange_close(x, ORIGIN_CLOSE);
+    else if (x->state == EXCHANGE_RELAYING && x->relay.far.ended)
+        client_exchange_response_ended(x);
+}
+
+/* Returns whether the request may be sent again (D39): the origin provably did nothing with it and
+ * nothing of its body is gone; or it may be sent twice, and the connection was lost. */
+static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
+{
+    if (x->state != EXCHANGE_WAITING || x->connect.retried || x->response.interim.count > 0)
+        return false;
+    if (why->unprocessed)
+        return x->relay.near.came == 0;
+    return why->err == ERR_LINK_LOST &&
+           reuse_repeatable(&x->request.head, x->request.bodyless || x->asked.websocket);
+}
+
+static void ask_again(struct exchange *x)
+{
+    x->connect.retried = true;
+    if (!x->request.bodyless)
+        relay_hold(&x->relay);
+    client_exchange_ask_stream(x);
+}
+
+/* A service cancels a call of gRPC: its client is told so, not that the service is away. */
+static void pass_cancel(struct exchange *x)
+{
+    struct message m;
+    message_init(&m);
+    grpc_fail(&m, GRPC_CANCELLED, SLICE("the service has cancelled the call"));
+    x->response.status = m.status;
+    relay_head(&x->relay, RELAY_FAR, &m, true);
+    message_deinit(&m);
+    client_exchange_close(x, ORIGIN_CLOSE);
+}
+
+void client_exchange_stream_reset(struct exchange *x, const struct leg_fault *why)
+{
+    bool answered = x->response.status != 0;
+    if (may_ask_again(x, why)) {
+        ask_again(x);
+        return;
+    }
+    if (x->state == EXCHANGE_WAITING && x->asked.grpc && why->h2_code == H2_CANCEL) {
+        pass_cancel(x);
+        return;
+    }
+    if (answered && why->h2_code == H2_CANCEL) {
+        client_exchange_cut(x, H2_CANCEL, "cancelled by the service");
+        return;
+    }
+    client_exchange_fail(x, failure_of_stream(why, answered),
+                         answered ? "response body" : "response head", why->reason);
+}
