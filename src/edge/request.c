@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* request.c - decides whether an exchange, a built-in or an error page answers a request; see
- * request.h. The connection frames answers, an exchange carries requests to a tunnel, and answer.c
- * has the texts of errors. */
+ * request.h. The connection frames answers, an exchange carries requests, answer.c has texts. */
 #include "src/edge/request.h"
 
 #include <assert.h>
@@ -162,21 +161,18 @@ static unsigned reload_s(const struct request *r, struct slice name)
     return answer_reload_s(since_us > 0 && now_us > since_us ? now_us - since_us : 0, arc4random());
 }
 
-/* Makes @a what the viewer is told of @why: a page or JSON, or what a client of gRPC understands.
- */
-static void make_failure(const struct request *r, struct answer *a, enum failure why,
-                         struct slice name)
+/* Makes @a a page or JSON for @why, or what a client of gRPC understands. */
+static void make_failure(struct request *r, struct answer *a, enum failure why, struct slice name)
 {
-    if (r->grpc) {
+    unsigned reload = reload_s(r, name);
+    if (r->grpc)
         answer_grpc(a, why);
-        return;
-    }
-    if (why == FAIL_SOCKETS) /* which an exchange alone meets */
-        answer_no_socket(a, r->accept, name, reload_s(r, name),
-                         (unsigned)r->exchange->wait.sockets);
+    else if (why == FAIL_SOCKETS) /* which an exchange alone meets */
+        answer_no_socket(a, r->accept, name, reload, (unsigned)r->exchange->wait.sockets);
     else
-        answer_failure(a, why, r->accept, name, reload_s(r, name));
-    pages_replace(r->worker->server->pages, a);
+        answer_failure(a, why, r->accept, name, reload);
+    if (!r->grpc)
+        pages_replace(r->worker->server->pages, a);
 }
 
 /* Sends the error page of @why and writes the line of the access log. @name is the name of the
@@ -435,8 +431,8 @@ static size_t on_failure(void *owner, enum failure why)
     struct request *r = owner;
     struct answer a;
     make_failure(r, &a, why, slice_str(r->exchange->name));
-    size_t bytes = buf_len(&a.body);
     r->exchange = NULL;
+    size_t bytes = buf_len(&a.body);
     send_answer(r, &a, false);
     return bytes;
 }
