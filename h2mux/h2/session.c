@@ -13,12 +13,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/io/congestion.h"
 
-enum { READS_PER_TURN = 4, HEADER_LIST_MAX = 64 * 1024, GLITCH_BURST = 10000, GLITCH_RATE = 330 };
-
-/* The same of a stranger, whose connection is one person's. */
-enum { STRANGER_BURST = 1000, STRANGER_RATE = 33 };
-/* The same of a service, which may answer each piece of an upload by a PING (fact G37). */
-enum { SERVICE_BURST = 100000, SERVICE_RATE = 33000 };
+enum { READS_PER_TURN = 4, HEADER_LIST_MAX = 64 * 1024 };
 
 static void run_frame(void *user);
 static void run_opens(void *user);
@@ -116,16 +111,6 @@ static void set_lowat(struct h2_session *s)
     sock_set_notsent_lowat(s->sock, (int)s->tx.lowat);
 }
 
-static void init_nuisance(struct h2_session *s, const struct h2_options *o)
-{
-    uint64_t burst = GLITCH_BURST, rate = GLITCH_RATE;
-    if (o->stranger)
-        burst = STRANGER_BURST, rate = STRANGER_RATE;
-    else if (o->service)
-        burst = SERVICE_BURST, rate = SERVICE_RATE;
-    bucket_init(&s->nuisance.glitches, burst, rate, s->keepalive.created_us);
-}
-
 struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_role role,
                                   const struct h2_options *o, const struct h2_session_ops *ops,
                                   void *user)
@@ -137,7 +122,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     s->ops = ops;
     s->user = user;
     s->keepalive.created_us = s->host.last_rx_us;
-    init_nuisance(s, o);
+    h2_session_init_nuisance(s);
     task_init(&s->host.frame, run_frame, s);
     task_init(&s->closing.task, h2_session_run_end, s);
     wheel_timer_init(&s->keepalive.timer, h2_session_run_timer, s);

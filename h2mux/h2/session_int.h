@@ -144,6 +144,9 @@ void h2_session_measure_start(struct h2_session *s);
 
 void h2_session_callbacks(nghttp2_session_callbacks *callbacks);
 
+/* Fills the bucket of nuisance, by what the peer is. */
+void h2_session_init_nuisance(struct h2_session *s);
+
 /* Ends the session because nghttp2 has refused received bytes with its error @err: with ERR_ABUSE
  * after a flood of frames, otherwise with ERR_PROTOCOL. */
 void h2_session_reject(struct h2_session *s, ssize_t err);

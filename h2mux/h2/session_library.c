@@ -20,6 +20,22 @@ enum {
     CROSSING_BYTES = 1024
 };
 
+/* Units of nuisance at once, and a second: of a link, of a stranger, whose connection is one
+ * person's, and of a service, which may answer each piece of an upload by a PING (fact G37). */
+enum { GLITCH_BURST = 10000, GLITCH_RATE = 330 };
+enum { STRANGER_BURST = 1000, STRANGER_RATE = 33 };
+enum { SERVICE_BURST = 100000, SERVICE_RATE = 33000 };
+
+void h2_session_init_nuisance(struct h2_session *s)
+{
+    uint64_t burst = GLITCH_BURST, rate = GLITCH_RATE;
+    if (s->options.stranger)
+        burst = STRANGER_BURST, rate = STRANGER_RATE;
+    else if (s->options.service)
+        burst = SERVICE_BURST, rate = SERVICE_RATE;
+    bucket_init(&s->nuisance.glitches, burst, rate, s->keepalive.created_us);
+}
+
 static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(ng, id);
