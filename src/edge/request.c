@@ -164,15 +164,16 @@ static unsigned reload_s(const struct request *r, struct slice name)
 /* Makes @a a page or JSON for @why, or what a client of gRPC understands. */
 static void make_failure(struct request *r, struct answer *a, enum failure why, struct slice name)
 {
-    unsigned reload = reload_s(r, name);
-    if (r->grpc)
+    if (r->grpc) {
         answer_grpc(a, why);
-    else if (why == FAIL_SOCKETS) /* which an exchange alone meets */
-        answer_no_socket(a, r->accept, name, reload, (unsigned)r->exchange->wait.sockets);
+        return;
+    }
+    if (why == FAIL_SOCKETS) /* which an exchange alone meets */
+        answer_no_socket(a, r->accept, name, reload_s(r, name),
+                         (unsigned)r->exchange->wait.sockets);
     else
-        answer_failure(a, why, r->accept, name, reload);
-    if (!r->grpc)
-        pages_replace(r->worker->server->pages, a);
+        answer_failure(a, why, r->accept, name, reload_s(r, name));
+    pages_replace(r->worker->server->pages, a);
 }
 
 /* Sends the error page of @why and writes the line of the access log. @name is the name of the
@@ -242,16 +243,6 @@ static void serve_options(struct request *r)
 
 /* ---- for a tunnel */
 
-/* Takes one token from the bucket of the viewer's address, which --viewer-rate fills on this
- * worker. Returns true when the bucket was empty, so that the request must get 429. */
-static bool asks_too_often(struct request *r)
-{
-    struct address of;
-    struct address_buckets *requests = r->worker->requests;
-    return requests && address_of_viewer(&r->viewer, &of) &&
-           !address_buckets_take(requests, &of, 1, r->begun_us);
-}
-
 static bool is_too_large(const struct request *r, const struct message *m)
 {
     uint64_t max = server_of(r)->config->limits.body;
@@ -279,7 +270,7 @@ static void start_exchange(struct request *r, struct exchange_request *x, struct
         refuse(r, FAIL_TOO_MANY_ABORTS, name, false);
         return;
     }
-    if (asks_too_often(r)) {
+    if (!address_buckets_admit(r->worker->requests, &r->viewer, r->begun_us)) { /* --viewer-rate */
         refuse(r, FAIL_TOO_MANY_REQUESTS, name, false);
         return;
     }

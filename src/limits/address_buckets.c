@@ -133,6 +133,12 @@ bool address_buckets_take(struct address_buckets *b, const struct address *of, u
     return taken;
 }
 
+bool address_buckets_admit(struct address_buckets *b, const struct viewer *v, uint64_t now_us)
+{
+    struct address of;
+    return !b || !address_of_viewer(v, &of) || address_buckets_take(b, &of, 1, now_us);
+}
+
 uint64_t address_buckets_left(struct address_buckets *b, const struct address *of, uint64_t now_us)
 {
     forget_if_quiet(b, now_us);
