@@ -18,7 +18,7 @@ from support.faultproxy import FaultProxy
 from support.nginx import Behind
 from support.origins import OriginProgram, ScriptedOrigin
 from support.over_http2 import OverHttp2
-from support.programs import VARIANT, Client, Server
+from support.programs import VARIANT, Client, Server, stopping
 
 names = (f"t{number}-name" for number in itertools.count(1))
 
@@ -131,14 +131,6 @@ def make_client(client_kind):
     """Returns make_client(server, origin, directory, ...), which starts a Client or another
     author's client in its place."""
     return Client if client_kind == "oneport" else other_clients.maker(client_kind)
-
-
-@contextlib.contextmanager
-def stopping(thing):
-    try:
-        yield thing
-    finally:
-        thing.stop()
 
 
 @pytest.fixture(scope="module")

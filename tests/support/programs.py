@@ -2,6 +2,7 @@
 """Runs the two programs under test. They are started on free loopback ports, watched, stopped, and
 judged when they have stopped."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -328,6 +329,14 @@ class Client(AnyClient):
         """Waits for the first line of output."""
         self.url = self.program.wait_output(r"\Ayour url is: (\S+)$", deadline_s, "stdout").group(1)
         self.name = re.match(r"https?://([^.]+)\.", self.url).group(1)
+
+
+@contextlib.contextmanager
+def stopping(thing):
+    try:
+        yield thing
+    finally:
+        thing.stop()
 
 
 def run(program, *arguments, env=None, deadline_s=10.0):

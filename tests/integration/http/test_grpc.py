@@ -6,11 +6,10 @@ import contextlib
 import queue
 
 import pytest
-from conftest import stopping
 from support.grpc_viewer import STATUS, Calls, Failed
 from support.h2_door import H2Door
 from support.origins import OriginProgram
-from support.programs import SLOW, Client, Server, free_port
+from support.programs import SLOW, Client, Server, free_port, stopping
 from support.wait import wait_until
 
 NAMES = ("calls", "down", "nobody", "restarts")
