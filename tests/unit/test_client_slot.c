@@ -116,7 +116,9 @@ static int setup(void **state)
         .loop = x->loop, .resolver = x->resolver, .tls = x->tls, .timeout_ms = WAIT_MS};
     struct origin_options origin = {.loop = x->loop, .resolver = x->resolver};
     x->origin = origin_new(&origin);
-    struct exchange_list_options list = {.loop = x->loop, .origin = x->origin};
+    static const struct rewrite as_it_came;
+    struct exchange_list_options list = {
+        .loop = x->loop, .origin = x->origin, .rewrite = &as_it_came};
     x->exchanges = exchange_list_new(&list);
     struct link_options o = {
         .env = &x->env, .exchanges = x->exchanges, .instance = "00", .slot = 3};

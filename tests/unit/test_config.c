@@ -21,7 +21,7 @@
 
 enum { ARGS_MAX = 8 };
 
-static char said[8192]; /* what the last parse has printed */
+static char said[32768]; /* what the last parse has printed */
 
 /* Runs config_parse with standard error and output in a file. */
 static enum opt_result parse(const char *const *args, struct config *c)

@@ -103,7 +103,7 @@ static void test_beside_the_system(void **state)
     unsetenv("SSL_CERT_FILE");
 }
 
-/* E1. RFC 7301 3.2: no protocol in common is fatal; a client that names none is served. */
+/* E1: RFC 7301 3.2. No protocol in common is fatal; a client that names none is served. */
 static void test_alpn(void **state)
 {
     static const struct {
