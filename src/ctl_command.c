@@ -304,7 +304,7 @@ static struct conf *take_from_file(struct options *o)
 
 int ctl_command_run(int argc, char **argv)
 {
-    struct options o = {NULL};
+    struct options o = {.admin = NULL};
     const char *words[WORDS_MAX + 1] = {NULL};
     struct conf *conf = NULL;
     size_t n = 0;

@@ -354,7 +354,7 @@ static char *path_of_conf(const struct options *o)
 
 int token_command_run(int argc, char **argv)
 {
-    struct options o = {NULL};
+    struct options o = {.tokens = NULL};
     const char *words[WORDS_MAX];
     size_t n = 0;
     switch (opt_parse(&program, argc, argv, &o, words, WORDS_MAX, &n)) {

@@ -18,7 +18,7 @@
 
 enum { BAR_MS = 600000 /* how long a call shuts out that does not say it */, MS = 1000 };
 
-static const char viewers_suffix[] = "/viewers";
+#define VIEWERS "/viewers"
 
 /* ---- answers */
 
@@ -108,7 +108,7 @@ static void call_tunnels(struct board_conn *c, struct slice rest)
 static void call_viewers(struct board_conn *c, struct slice rest)
 {
     struct rows_ask ask = {.after = ""};
-    rest.len -= sizeof viewers_suffix - 1;
+    rest.len -= sizeof VIEWERS - 1;
     if (take_name(rest, ask.name))
         c->roll = roll_call(c->board->worker, &viewers_roll, &ask, sizeof ask, c);
     else
@@ -349,7 +349,7 @@ static bool matches(const struct board_call *call, struct slice path, struct sli
     }
     *rest = slice_skip(path, (size_t)star);
     return slice_starts(path, slice_make(want.ptr, (size_t)star)) &&
-           slice_ends(path, SLICE("/viewers")) && rest->len > sizeof viewers_suffix - 1;
+           slice_ends(path, SLICE(VIEWERS)) && rest->len > sizeof VIEWERS - 1;
 }
 
 const struct board_call *board_call_find(const struct message *m, struct slice *rest,

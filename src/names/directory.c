@@ -291,7 +291,7 @@ static int claim_locked(struct directory *d, struct slice name, int worker,
 
 int directory_claim(struct directory *d, struct slice name, int worker, const struct claimant *by)
 {
-    static const struct claimant nobody = {NULL};
+    static const struct claimant nobody = {.from = NULL};
     pthread_rwlock_wrlock(&d->lock);
     int err = claim_locked(d, name, worker, by ? by : &nobody);
     unlock_written(d);
