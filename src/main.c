@@ -118,6 +118,11 @@ static int open_trust(void *program)
     for (size_t i = 0; i < s->config->listen.trusted_proxy.count; i++)
         if (trust_add(s->trust, s->config->listen.trusted_proxy.item[i]) < 0)
             return complain("--trusted-proxy", s->config->listen.trusted_proxy.item[i]);
+    if (s->config->listen.accept_proxy.count > 0)
+        s->front_ends = trust_new_empty();
+    for (size_t i = 0; i < s->config->listen.accept_proxy.count; i++)
+        if (trust_add(s->front_ends, s->config->listen.accept_proxy.item[i]) < 0)
+            return complain("--accept-proxy", s->config->listen.accept_proxy.item[i]);
     for (size_t i = 0; i < s->config->fields.drop.count; i++)
         if (trust_drop_field(s->trust, s->config->fields.drop.item[i]) < 0)
             return complain("--drop-field", "too many");
@@ -130,6 +135,7 @@ static int open_trust(void *program)
 static void close_trust(void *program)
 {
     trust_free(server_of(program)->trust);
+    trust_free(server_of(program)->front_ends);
 }
 
 static int open_pages(void *program)

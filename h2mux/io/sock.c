@@ -267,6 +267,11 @@ bool sock_is_drained(const struct sock *s)
     return s->rx.state == SOCK_RX_EMPTY && buf_len(&s->rx.raw) == 0 && buf_len(&s->rx.unread) == 0;
 }
 
+void sock_set_peer(struct sock *s, const struct sockaddr_storage *peer)
+{
+    s->peer = *peer;
+}
+
 int sock_fd(const struct sock *s)
 {
     return s->fd;

@@ -242,6 +242,9 @@ void sock_set_receive_buffer(struct sock *s, int bytes);
  * limit. */
 void sock_set_notsent_lowat(struct sock *s, int bytes);
 
+/* Makes @peer what sock_peer returns: a front end has said whose connection @s is. */
+void sock_set_peer(struct sock *s, const struct sockaddr_storage *peer);
+
 /* Writes the address @a to @to, cut to @cap bytes, with the port if @with_port: for instance
  * "192.0.2.1", "[2001:db8::1]:443" or "unix". A mapped address is written as IPv4. */
 void sock_address_text(const struct sockaddr_storage *a, bool with_port, char *to, size_t cap);

@@ -11,6 +11,7 @@
 #include "src/edge/edge_h2.h"
 #include "src/edge/entry.h"
 #include "src/edge/footprint.h"
+#include "src/http/proxy_header.h"
 #include "src/names/call.h"
 #include "src/worker/handoff.h"
 
@@ -32,6 +33,8 @@ struct gate {
     struct seat handshake; /* in server->handshakes, once the handshake has begun */
     bool counted;          /* the memory of the handshake counts in the budget */
     bool redirects;        /* of struct peer */
+    bool awaits_header;    /* a header of the PROXY protocol comes first */
+    bool relayed;          /* of struct peer: that header has come */
     bool moved;            /* it comes from another worker's gate, and stays here */
     size_t seen;           /* bytes of an incomplete hello, which stay unread */
     struct client_hello_reader reader;
@@ -92,11 +95,12 @@ static void pass(void *user)
 {
     struct gate *g = user;
     struct worker *w = g->worker;
-    bool redirects = g->redirects;
+    bool redirects = g->redirects, relayed = g->relayed;
     struct sock *sock = gate_leave(g);
     struct peer peer;
     trust_peer(w->server->trust, sock_peer(sock), sock_is_tls(sock), &peer);
     peer.redirects = redirects;
+    peer.relayed = relayed;
     if (slice_eq(sock_protocol(sock), SLICE("h2")))
         edge_h2_new(w, sock, &peer);
     else
@@ -170,12 +174,13 @@ static bool begin_handshake(struct gate *g)
 }
 
 static void arrive(struct worker *w, struct sock *sock, const struct peer *peer);
+static void evict(struct entry *e);
 
 /* Moves the connection to the worker that has the name in the hello, with the bytes that nobody has
  * read. Returns false when this worker may serve it. */
 static bool moved(struct gate *g)
 {
-    static const struct peer unknown; /* the next gate makes it */
+    struct peer partial = {.relayed = g->relayed}; /* the next gate makes the rest */
     struct worker *w = g->worker;
     struct server *s = w->server;
     char name[NAME_MAX_LEN + 1];
@@ -186,7 +191,7 @@ static bool moved(struct gate *g)
     int home = directory_find(s->directory, slice_str(name));
     if (home == DIRECTORY_NOBODY || home == (int)w->index)
         return false;
-    handoff_send(w, (unsigned)home, gate_leave(g), &unknown, arrive);
+    handoff_send(w, (unsigned)home, gate_leave(g), &partial, arrive);
     return true;
 }
 
@@ -206,6 +211,54 @@ static void read_hello(struct gate *g, struct slice bytes)
         drop(g, "TLS cannot start");
 }
 
+/* Closes the connection of a front end that says nobody's address, and tells the operator: this or
+ * the front end is misconfigured. */
+static void refuse_header(struct gate *g)
+{
+    static const char reason[] = "no header of the PROXY protocol";
+    uint64_t suppressed;
+    if (worker_may_log(g->worker, WORKER_PROXY_HEADER_REFUSED, &suppressed)) {
+        char peer[INET6_ADDRSTRLEN];
+        sock_address_text(sock_peer(g->sock), false, peer, sizeof peer);
+        LOG(WARN, "proxy_header_refused", LOG_STR("peer", peer), LOG_STR("reason", reason),
+            LOG_U("suppressed", suppressed));
+    }
+    drop(g, reason);
+}
+
+/* Makes the connection one of the viewer @peer, as if it had come from there. Returns false when
+ * there is no place for that viewer, and the gate has ended. */
+static bool relay(struct gate *g, const struct sockaddr_storage *peer)
+{
+    sock_set_peer(g->sock, peer);
+    entry_give(&g->entry);
+    if (entry_take(&g->entry, g->worker, peer, evict))
+        return true;
+    drop(g, "too many connections");
+    return false;
+}
+
+/* Reads the header by which a front end says whose connection it is. Returns false when it is not
+ * whole, or the gate has ended. */
+static bool read_header(struct gate *g, struct slice bytes)
+{
+    struct proxy_header h;
+    char skipped[PROXY_HEADER_MAX];
+    int err = proxy_header_read(bytes, &h);
+    if (err == ERR_AGAIN) {
+        g->seen = bytes.len;
+        return false;
+    }
+    if (err < 0 || sock_read(g->sock, skipped, h.bytes) != (ssize_t)h.bytes) {
+        refuse_header(g);
+        return false;
+    }
+    g->seen = 0;
+    g->awaits_header = false;
+    g->relayed = true;
+    return !h.named || relay(g, &h.peer);
+}
+
 static void on_readable(void *user)
 {
     struct gate *g = user;
@@ -217,7 +270,10 @@ static void on_readable(void *user)
         return;
     if (err < 0)
         drop(g, err_text(err));
-    else if ((unsigned char)bytes.ptr[0] != TLS_HANDSHAKE_RECORD)
+    else if (g->awaits_header) {
+        if (read_header(g, bytes))
+            on_readable(g);
+    } else if ((unsigned char)bytes.ptr[0] != TLS_HANDSHAKE_RECORD)
         pass(g);
     else if (g->counted || begin_handshake(g))
         read_hello(g, bytes);
@@ -259,6 +315,8 @@ bool gate_new(struct worker *w, int fd, const struct sockaddr_storage *peer, boo
 {
     struct gate *g = xcalloc(1, sizeof *g);
     g->redirects = redirects;
+    g->awaits_header = w->server->front_ends && peer->ss_family != AF_UNIX &&
+                       trust_has(w->server->front_ends, peer);
     if (!entry_take(&g->entry, w, peer, evict)) {
         free(g);
         return false;
@@ -274,6 +332,7 @@ static void arrive(struct worker *w, struct sock *sock, const struct peer *peer)
 {
     struct gate *g = xcalloc(1, sizeof *g);
     g->moved = true;
+    g->relayed = peer->relayed;
     entry_keep(&g->entry, w, sock_peer(sock), evict);
     entry_set_idle(&g->entry, true);
     start(g, w, sock);

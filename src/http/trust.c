@@ -87,6 +87,11 @@ struct trust *trust_new(void)
     return NULL;
 }
 
+struct trust *trust_new_empty(void)
+{
+    return xcalloc(1, sizeof(struct trust));
+}
+
 void trust_free(struct trust *t)
 {
     if (!t)

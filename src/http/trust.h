@@ -20,6 +20,8 @@ struct trust;
 /* Makes a set that trusts the loopback networks and unix sockets. Returns NULL when the networks
  * cannot be added. */
 struct trust *trust_new(void) MUSTCHECK;
+/* Makes a set that trusts nobody. */
+struct trust *trust_new_empty(void) MUSTCHECK;
 void trust_free(struct trust *t);
 
 /* Adds a network like "10.0.0.0/8" or "2001:db8::/32", or a single address, to the set. Returns 0,

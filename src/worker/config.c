@@ -246,6 +246,9 @@ static const struct opt rows[] = {
     {.name = "trusted-proxy", .type = OPT_LIST, .offset = FIELD(listen.trusted_proxy), .value = "CIDR",
      .help = "trust the X-Forwarded-* fields of these addresses, besides loopback and unix sockets",
      .check = check_cidr, .wants = "an address or a network like 10.0.0.0/8"},
+    {.name = "accept-proxy", .type = OPT_LIST, .offset = FIELD(listen.accept_proxy), .value = "CIDR",
+     .help = "let connections of these addresses name their viewer by a header of the PROXY protocol, which must come",
+     .check = check_cidr, .wants = "an address or a network like 10.0.0.0/8"},
     {.name = "forward-field", .type = OPT_LIST, .offset = FIELD(fields.forward), .value = "NAME",
      .help = "pass this field of trusted proxies on, as X-Forwarded-Prefix or CF-Connecting-IP; by default only X-Forwarded-For, -Proto, -Host and -Port count",
      .check = check_forward_field, .wants = "the name of a field, in its usual spelling; X-Forwarded-For, -Proto, -Host and -Port count without this option, and Proxy never passes", .source = FIELD(from.forward)},
@@ -426,6 +429,7 @@ void config_deinit(struct config *c)
     free(c->listen.certs.copy);
     free(c->listen.keys.copy);
     free(c->listen.trusted_proxy.copy);
+    free(c->listen.accept_proxy.copy);
     free(c->fields.drop.copy);
     free(c->fields.forward.copy);
     conf_free(c->conf);

@@ -29,7 +29,7 @@ struct config {
         struct opt_list certs, keys; /* --cert and --key, as many of one as of the other */
         const char *cert_dir;
         struct opt_list redirects; /* --redirect */
-        struct opt_list trusted_proxy;
+        struct opt_list trusted_proxy, accept_proxy;
         const char *client_ca;       /* --client-ca; NULL: nobody is asked for a certificate */
         const char *client_id_field; /* --client-id-field; NULL: none */
     } listen;

@@ -36,6 +36,7 @@ struct server {
     struct directory *directory; /* has a lock */
     struct tokens *tokens;       /* of --tokens; has a lock; NULL: everybody may share */
     struct trust *trust;
+    struct trust *front_ends;      /* of --accept-proxy; NULL: none */
     struct pages *pages;           /* of --pages; NULL: none */
     struct commons *handshakes;    /* those under way; has a lock */
     struct commons *names;         /* has a lock; NULL: no limit but that of the directory */

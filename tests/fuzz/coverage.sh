@@ -24,6 +24,7 @@ parsers=(
     h2mux/http/ws.c
     src/http/route.c
     src/http/trust.c
+    src/http/proxy_header.c
     src/http/translate.c
     src/names/base64url.c
     src/names/ticket.c

@@ -51,6 +51,8 @@ static void check_addresses(const struct config *c)
         assert(listen_address_parse(c->listen.addresses.item[i], &parsed) == 0);
     for (size_t i = 0; i < c->listen.trusted_proxy.count; i++)
         assert(trust_add(t, c->listen.trusted_proxy.item[i]) == 0);
+    for (size_t i = 0; i < c->listen.accept_proxy.count; i++)
+        assert(trust_add(t, c->listen.accept_proxy.item[i]) == 0);
     assert(c->domain[0] && c->domain[strlen(c->domain) - 1] != '.' && c->names.state_dir[0]);
     assert(inet_pton(AF_INET, c->domain, &v4) != 1);
     assert(c->listen.certs.count == c->listen.keys.count);

@@ -44,9 +44,10 @@ class Addresses(Namespace):
         made.connect((SERVER6 if family == socket.AF_INET6 else SERVER, port))
         return made
 
-    def viewer(self, source, port, tls=None, server_hostname="localhost"):
-        """Returns a Viewer from @source."""
+    def viewer(self, source, port, tls=None, server_hostname="localhost", first=b""):
+        """Returns a Viewer from @source. @first is sent before TLS begins."""
         raw = self.connect(source, port)
+        raw.sendall(first)
         viewer = Viewer.__new__(Viewer)
         Octets.__init__(
             viewer, tls.wrap_socket(raw, server_hostname=server_hostname) if tls else raw

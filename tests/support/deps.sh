@@ -12,7 +12,7 @@ declare -A packages=(
     [linked]="libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev libqrencode-dev" # of build
     [newest]=""
     [demo]="openssl python3 python3-websockets"
-    [test]="libcmocka-dev git curl nginx-light chromium chromium-driver nodejs python3-pytest
+    [test]="libcmocka-dev git curl nginx-light libnginx-mod-stream chromium chromium-driver nodejs python3-pytest
             python3-pytest-xdist python3-pytest-timeout python3-h2 python3-grpcio valgrind iproute2 faketime
             haproxy caddy nghttp2-client netcat-openbsd bash-completion zsh fish man-db tinyproxy-bin squid microsocks tmux
             dehydrated pebble"

@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Runs nginx with the shipped nginx.conf, and oneportd behind it."""
+"""Runs nginx with the shipped nginx.conf and stream.conf, and oneportd behind it."""
 
+import pathlib
 import signal
 
 from .front_ends import FrontEnd, found
-from .programs import free_port
+from .programs import TOP, free_port
 
 PROGRAM = found("nginx")
+STREAM = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+README_EDITS = (
+    ("# SPDX", "include /etc/nginx/stream.conf;\n# SPDX"),
+    ("443 ssl http2 so_keepalive=60s:10s:5", "127.0.0.1:8443 ssl http2 proxy_protocol"),
+    ("443 ssl http2;", "127.0.0.1:8443 ssl http2 proxy_protocol;"),
+    ("http {", "http {\n    set_real_ip_from 127.0.0.2;\n    real_ip_header proxy_protocol;"),
+)
 
 
 class Nginx(FrontEnd):
@@ -40,6 +48,34 @@ class Nginx(FrontEnd):
         """Starts new worker processes. The old ones end with their last connection, or at
         worker_shutdown_timeout."""
         self.program.signal(signal.SIGHUP)
+
+
+class StreamNginx(Nginx):
+    """Is nginx with stream.conf and nginx.conf, changed as nginx/README.md says. It has the ports
+    443 and 8443, so it runs in a network namespace of its own."""
+
+    def __init__(self, server, directory):
+        self.stream = pathlib.Path(directory) / "stream.conf"
+        super().__init__(server, directory)
+
+    def start(self):
+        text = (TOP / "nginx" / "stream.conf").read_text()
+        for old, new in (
+            ("example.com", self.server.domain),
+            ("127.0.0.1:3000", f"127.0.0.1:{self.server.port}"),
+        ):
+            assert old in text
+            text = text.replace(old, new)
+        self.stream.write_text(text)
+        self.port = 443
+        super().start()
+
+    def edits(self):
+        return (
+            *README_EDITS,
+            ("/etc/nginx/stream.conf", str(self.stream)),
+            *(edit for edit in super().edits() if edit[0] != "listen 443"),
+        )
 
 
 class Behind:

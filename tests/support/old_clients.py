@@ -21,9 +21,9 @@ HEAD = b"GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n"
 
 
 class WaveShare(Program):
-    def __init__(self, server, origin, directory, name, source, connections):
+    def __init__(self, server, origin, directory, name, source, connections, port):
         words = ["--host", addresses.SERVER6 if ":" in source else SERVER]
-        words += ["--port", PORT, "--name", name, "--origin", origin]
+        words += ["--port", port, "--name", name, "--origin", origin]
         words += ["--ca", server.certificate.ca, "--source", source]
         words += ["--connections", connections] if connections else []
         super().__init__(
@@ -50,9 +50,11 @@ class World:
         with self.here.inside():
             return self.scripted(serve)
 
-    def share(self, origin, name="app", source=CLIENT, connections=2, ready=True):
+    def share(self, origin, name="app", source=CLIENT, connections=2, ready=True, port=PORT):
         with self.here.inside():
-            share = WaveShare(self.server, origin.port, self.directory, name, source, connections)
+            share = WaveShare(
+                self.server, origin.port, self.directory, name, source, connections, port
+            )
         self.ended.callback(share.process.wait)
         self.ended.callback(share.process.kill)
         if ready:
@@ -75,10 +77,10 @@ class World:
 class Raw:
     """Is a socket of an old client in the hands of a test, which answers by itself."""
 
-    def __init__(self, world, line=b"__h2o_leap__ app\n", source=CLIENT):
+    def __init__(self, world, line=b"__h2o_leap__ app\n", source=CLIENT, first=b"", port=PORT):
         tls = world.server.certificate.client_context()
         tls.maximum_version = ssl.TLSVersion.TLSv1_2  # after which nothing comes unasked
-        self.viewer = world.ended.enter_context(world.here.viewer(source, PORT, tls))
+        self.viewer = world.ended.enter_context(world.here.viewer(source, port, tls, first=first))
         self.socket = self.viewer.socket
         self.viewer.send(line)
 

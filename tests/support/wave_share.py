@@ -4,7 +4,8 @@
 Runs as a program of its own: python3 -m support.wave_share --host H --port N --name NAME --origin N
 [--ca FILE] [--source ADDRESS] [--connections N]
 
-It registers by plain HTTP and prints `shared ID` and the number of sockets. Each socket:
+It registers by plain HTTP, or by https and with `Host: localhost` on port 443. Then it prints
+`shared ID` and the number of sockets. Each socket:
 
 - connects to the service first, then to the server by TLS, without ALPN, and sends the leap line;
 - copies bytes both ways until both have ended, so that the end of one side alone reaches nobody;
@@ -29,7 +30,14 @@ def register(options):
     call = http.client.HTTPConnection(
         options.host, options.port, source_address=(options.source, 0), timeout=30
     )
-    call.request("GET", f"/register/{options.name}")
+    fields = {}
+    if options.port == 443:
+        fields["Host"] = "localhost"
+        tls = ssl.create_default_context(cafile=options.ca)
+        tls.set_alpn_protocols(["http/1.1"])
+        call.connect()
+        call.sock = tls.wrap_socket(call.sock, server_hostname="localhost")
+    call.request("GET", f"/register/{options.name}", headers=fields)
     answer = call.getresponse()
     if answer.status != 200:
         raise SystemExit("Could not connect to the remote sharing server.")

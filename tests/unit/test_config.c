@@ -85,6 +85,7 @@ static const struct {
     {{"-d", "x.org", "--attach-url", "http://x.org"}, "--attach-url"},
     {{"-d", "x.org", "--attach-url", "https://"}, "--attach-url"},
     {{"-d", "x.org", "--trusted-proxy", "10.0.0.0/40"}, "--trusted-proxy"},
+    {{"-d", "x.org", "--accept-proxy", "10.0.0.0/40"}, "--accept-proxy"},
     {{"-d", "x.org", "--forward-field", "X-Forwarded-For"}, "--forward-field"},
     {{"-d", "x.org", "--forward-field", "Proxy"}, "--forward-field"},
     {{"-d", "x.org", "--forward-field", "X_Real_IP"}, "--forward-field"},

@@ -102,6 +102,7 @@ def test_server_with_a_bad_listener(usual, listen):
         ("--public-url", "localhost"),
         ("--attach-url", "http://localhost"),
         ("--trusted-proxy", "10.0.0.0/33"),
+        ("--accept-proxy", "10.0.0.0/33"),
         ("--domain", "not a name"),
         ("--log-level", "loud"),
     ],

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures of servers with tokens."""
+"""Fixtures of servers with tokens, and of servers that see many addresses."""
 
 import pytest
+from support import addresses
+from support.addresses import SERVER
+from support.old_clients import PORT, World
 from support.tokens import Tokens
 
 
@@ -17,5 +20,25 @@ def guarded(new_server, tokens):
     def start(*lines, options=()):
         tokens.write(*lines)
         return new_server("--tokens", tokens.path, *options)
+
+    return start
+
+
+@pytest.fixture
+def here(ended):
+    return ended.enter_context(addresses.Addresses())
+
+
+@pytest.fixture
+def world(here, new_server, ended, scripted, tmp_path):
+    """Returns world(*options): a server with these options, and what uses it."""
+
+    def start(*options):
+        with here.inside():
+            server = new_server(
+                *("--listen", f"{SERVER}:{PORT}", "--listen", f"[{addresses.SERVER6}]:{PORT}"),
+                *options,
+            )
+        return World(here, server, ended, scripted, tmp_path)
 
     return start

@@ -8,8 +8,7 @@ import threading
 import time
 
 import pytest
-from support import addresses, netns
-from support.addresses import SERVER
+from support import netns
 from support.old_clients import (
     ANSWER,
     CLIENT,
@@ -18,7 +17,6 @@ from support.old_clients import (
     STRANGER,
     VIEWER,
     Raw,
-    World,
     answering,
     refuses,
     register_from,
@@ -30,26 +28,6 @@ from support.wait import wait_until
 CLIENT6, NEIGHBOUR6, STRANGER6 = "2001:db8:1::1", "2001:db8:1::2", "2001:db8:2::1"
 
 pytestmark = pytest.mark.skipif(netns.missing() is not None, reason=str(netns.missing()))
-
-
-@pytest.fixture
-def here(ended):
-    return ended.enter_context(addresses.Addresses())
-
-
-@pytest.fixture
-def world(here, new_server, ended, scripted, tmp_path):
-    """Returns world(*options): a server with these options, and what uses it."""
-
-    def start(*options):
-        with here.inside():
-            server = new_server(
-                *("--listen", f"{SERVER}:{PORT}", "--listen", f"[{addresses.SERVER6}]:{PORT}"),
-                *options,
-            )
-        return World(here, server, ended, scripted, tmp_path)
-
-    return start
 
 
 # ---- sharing ----
