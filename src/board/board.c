@@ -105,15 +105,15 @@ void board_start(struct board *b, struct worker *w)
 
 void board_drain(struct board *b)
 {
-    while (!list_empty(&b->listeners))
-        close_door(b->listeners.next);
+    LIST_FOREACH (it, &b->listeners)
+        close_door(it);
 }
 
 void board_stop(struct board *b)
 {
     board_drain(b);
-    while (!list_empty(&b->connections))
-        board_conn_close(b->connections.next);
+    LIST_FOREACH (it, &b->connections)
+        board_conn_close(it);
 }
 
 void board_free(struct board *b)

@@ -205,10 +205,10 @@ static int compare(const void *a, const void *b)
 bool rows_cut(cJSON *rows)
 {
     size_t n = (size_t)cJSON_GetArraySize(rows), at = 0;
-    cJSON **all = xcalloc(n + 1, sizeof *all);
+    cJSON **all = xcalloc(n + 1, sizeof(cJSON *));
     while (rows->child)
         all[at++] = cJSON_DetachItemViaPointer(rows, rows->child);
-    qsort(all, n, sizeof *all, compare);
+    qsort(all, n, sizeof(cJSON *), compare);
     for (size_t i = 0; i < n; i++)
         if (i < ROWS_MAX)
             cJSON_AddItemToArray(rows, all[i]);

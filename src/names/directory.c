@@ -214,14 +214,14 @@ static void take_from(struct map *holders, struct slice key)
 }
 
 /* Lets the name of @e count for the token @id, which may be empty, and no longer for another. */
-static void count_for_token(struct directory *d, struct entry *e, const char *id)
+static void count_for_token(struct directory *d, struct entry *e, struct slice id)
 {
     char token[sizeof e->held.token];
-    if (strcmp(e->held.token, id) == 0)
+    if (slice_eq(slice_str(e->held.token), id))
         return;
     if (e->held.token[0])
         take_from(&d->tokens, slice_str(e->held.token));
-    snprintf(token, sizeof token, "%s", id);
+    snprintf(token, sizeof token, "%.*s", SLICE_FMT(id));
     memcpy(e->held.token, token, sizeof token);
     if (token[0])
         add_to(&d->tokens, slice_str(token));
@@ -258,7 +258,7 @@ static void count_for(struct directory *d, struct entry *e, const struct address
 
 static void uncount(struct directory *d, struct entry *e)
 {
-    count_for_token(d, e, "");
+    count_for_token(d, e, SLICE(""));
     if (e->counted)
         take_from(&d->holders, holder_key(&e->from));
 }
@@ -285,7 +285,7 @@ static int claim_locked(struct directory *d, struct slice name, int worker,
     }
     count_for(d, e, by->from);
     if (by->token)
-        count_for_token(d, e, by->token);
+        count_for_token(d, e, slice_str(by->token));
     return ERR_OK;
 }
 
@@ -383,7 +383,7 @@ void directory_note(struct directory *d, const struct held_name *h, bool remembe
     struct entry *e = map_get(&d->names, slice_str(h->name));
     if (e) {
         d->live -= is_live(e);
-        count_for_token(d, e, h->token);
+        count_for_token(d, e, slice_str(h->token));
         e->held = *h;
         e->held.domain = SLICE(""); /* it is in `domain` */
         e->remember = remember;
