@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Tests connections that a front end passes on: the PROXY protocol says whose they are."""
 
+import signal
 import socket
 import ssl
 import struct
@@ -8,6 +9,8 @@ import time
 
 import pytest
 from support import netns, nginx
+from support.addresses import SERVER
+from support.front_ends import found
 from support.old_clients import (
     ANSWER,
     CLIENT,
@@ -20,6 +23,7 @@ from support.old_clients import (
     register_from,
 )
 from support.origins import reply
+from support.programs import Program
 from support.wait import wait_until
 
 pytestmark = pytest.mark.skipif(netns.missing() is not None, reason=str(netns.missing()))
@@ -41,6 +45,16 @@ def text(address):
     return f"PROXY TCP{6 if ':' in address else 4} {address} {address} 5000 443\r\n".encode()
 
 
+HAPROXY = """
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 1m
+    timeout server 1m
+listen relay
+    bind {}:443
+    server oneportd 127.0.0.1:{} send-proxy-v2 source 127.0.0.2
+"""
 LOCAL = SIGNATURE + b"\x20\0\0\0"
 UNKNOWN = b"PROXY UNKNOWN\r\n"
 
@@ -72,6 +86,14 @@ def relayed(w, header, tls=True, name="localhost"):
     """Returns a viewer whose connection the front end passes on behind @header."""
     context = of_any_name(w, "http/1.1") if tls else None
     return w.ended.enter_context(w.here.viewer(FRONT, PORT, context, name, first=header))
+
+
+def accepts(w, port):
+    try:
+        w.here.connect(VIEWER, port).close()
+    except ConnectionError:
+        return False
+    return True
 
 
 def ending(w, source, data):
@@ -256,6 +278,29 @@ def test_a_socket_is_never_closed_first(front):
     raw.socket.settimeout(1.5)
     with pytest.raises(TimeoutError):
         raw.socket.recv(1)
+
+
+@pytest.mark.rule("L12", "L14")
+def test_behind_haproxy(world, tmp_path):
+    """HAProxy sends version 2, and ends nothing that oneportd does not end."""
+    w = world("--accept-proxy", "127.0.0.2")
+    file = tmp_path / "haproxy.cfg"
+    file.write_text(HAPROXY.format(SERVER, w.server.port))
+    with w.here.inside():
+        haproxy = Program([found("haproxy"), "-db", "-f", file], tmp_path, "haproxy")
+    w.ended.callback(haproxy.stop, code=-signal.SIGTERM)
+    wait_until(lambda: accepts(w, 443), what="HAProxy's port")
+    register_from(w)
+    raws = [Raw(w, source=source, port=443) for source in (CLIENT, STRANGER)]
+    assert raws[1].end() == "closed" and w.sockets("app") == 1
+    for _ in range(2):
+        viewer = w.viewer()
+        viewer.send(HEAD)
+        raws[0].request()
+        raws[0].answer()
+        assert viewer.response().body == b"here"
+        time.sleep(1.2)  # one that comes without a front end is reset after 1 s
+    assert w.sockets("app") == 1 and w.status()["old_sockets_lost"] == 0
 
 
 # ---- nginx with stream.conf ----
