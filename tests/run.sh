@@ -80,7 +80,7 @@ run_fuzzers() { # SECONDS: counts a pass or a failure of each, or one skip witho
 
 # What no second try excuses: reports of sanitizers, broken invariants, programs that a signal ended.
 FAULTS='ERROR: AddressSanitizer|runtime error:|LeakSanitizer|ThreadSanitizer|invariant broken|ended with -'
-MOST_TRIED_AGAIN=3
+MOST_TRIED_AGAIN=5
 
 number() { # LOG WORD: prints the number before WORD in the last line of a log of pytest
     tail -n 1 "$1" | grep -oE "[0-9]+ $2" | grep -oE '[0-9]+' || echo 0

@@ -275,12 +275,14 @@ def shared(new_client, scripted):
 
 
 @pytest.fixture(scope="module")
-def stage(server, tmp_path_factory, make_client):
+def stage(server, tmp_path_factory, make_client, pytestconfig):
     """Starts a client of the file's server that shares a scripted origin. The client has the origin
-    as .origin."""
+    as .origin. oneport asks nothing a second time, so the origin sees what the viewer asked."""
+    options = ["--host-header", "keep"] if pytestconfig.getoption("--client") == "oneport" else []
+    directory = tmp_path_factory.mktemp("stage")
     with contextlib.closing(ScriptedOrigin(None)) as origin:
         with stopping(
-            make_client(server, origin.port, tmp_path_factory.mktemp("stage"), name=next(names))
+            make_client(server, origin.port, directory, *options, name=next(names))
         ) as client:
             client.origin = origin
             yield client

@@ -57,7 +57,7 @@ class FrontEnd:
         """Tells whether a request of the base domain is answered."""
         try:
             with Viewer(self.port, self.tls) as viewer:
-                viewer.send(head("GET", "/healthz", f"{self.server.domain}:{self.port}"))
+                viewer.send(head("GET", "/healthz", f"{self.domain}:{self.port}"))
                 return viewer.response().status == 200
         except OSError:
             return False
@@ -74,8 +74,13 @@ class FrontEnd:
         return self.certificate.client_context(["http/1.1"])
 
     @property
+    def domain(self):
+        """The base domain of the server; a scripted origin in its place has none."""
+        return getattr(self.server, "domain", "localhost")
+
+    @property
     def url(self):
-        return f"https://{self.server.domain}:{self.port}"
+        return f"https://{self.domain}:{self.port}"
 
     def wait_link(self, name, count):
         self.server.wait_link(name, count)

@@ -26,7 +26,7 @@ class Nginx(FrontEnd):
             ("listen 443", f"listen 127.0.0.1:{self.port}"),
             ("listen 80", f"listen 127.0.0.1:{self.plain_port}"),
             ("127.0.0.1:3000", f"127.0.0.1:{self.server.port}"),
-            ("example.com", self.server.domain),
+            ("example.com", self.domain),
             ("/var/log/nginx/error.log warn", "stderr warn"),
             ("/run/nginx.pid", str(self.directory / "nginx.pid")),
             ("user www-data;", ""),
@@ -61,7 +61,7 @@ class StreamNginx(Nginx):
     def start(self):
         text = (TOP / "nginx" / "stream.conf").read_text()
         for old, new in (
-            ("example.com", self.server.domain),
+            ("example.com", self.domain),
             ("127.0.0.1:3000", f"127.0.0.1:{self.server.port}"),
         ):
             assert old in text

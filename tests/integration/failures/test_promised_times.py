@@ -149,7 +149,9 @@ def test_row_10_an_origin_that_leaves_after_any_byte(server, shared):
     """oneport answers 502 before the whole head has come. After the last byte the answer is whole.
     In between it is cut, or it is a 502 if its head was not passed on yet."""
     cuts = iter(range(len(ANSWER) + 1))
-    client = shared(lambda connection: answering(ANSWER[: next(cuts)])(connection))
+    client = shared(
+        lambda connection: answering(ANSWER[: next(cuts)])(connection), "--host-header", "keep"
+    )
     body_at = ANSWER.index(b"\r\n\r\n") + 4
     for cut in range(len(ANSWER) + 1):
         try:

@@ -114,7 +114,7 @@ def test_a_name_that_was_live_holds_after_a_restart(new_server, name, ended, end
     ticket = register(server, name)["ticket"]
     ended.callback(ForeignLink(server, name, ticket).close)
     server.wait_link(name, 1)
-    live = re.compile(rf"^{name} \w+ 0 1$", re.M)
+    live = re.compile(rf"^{name} \w+ 0 1 ", re.M)
     wait_until(lambda: live.search(server.saved_names), what="the file")
     if ending == "stopped":
         server.stop()

@@ -444,5 +444,6 @@ def test_extensions_pass_unchanged(server, shared):
         connection.send(reply(b"", status=400))
 
     offer = 'permessage-deflate; client_max_window_bits=12, x-own; a="b, c"'
-    fetch_upgrade(server, shared(serve).host, "/", f"Sec-WebSocket-Extensions: {offer}")
+    client = shared(serve, "--host-header", "keep")
+    fetch_upgrade(server, client.host, "/", f"Sec-WebSocket-Extensions: {offer}")
     assert [re.sub(r"\s*([;,])\s*", r"\1 ", seen) for seen in offers] == [offer]
