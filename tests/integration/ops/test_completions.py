@@ -87,7 +87,7 @@ TYPED = [
     ("oneport --ca he", r"here\.pem"),
     ("oneport log", r"login"),
     ("oneport start wi", r"wiki"),
-    ("oneportd --acc", r"--access-log"),
+    ("oneportd --access", r"--access-log"),
     ("oneportd --early-hints of", r"off"),
     ("oneportd nam", r"names"),
 ]
