@@ -98,10 +98,11 @@ run_pytest() { # LOG ARGUMENT...
 try_again() { # LOG ARGUMENT...: prints how many of the failed tests passed
     local log=$1 again=${1%.log}-again.log
     shift
-    [ "$(number "$log" error)" = 0 ] && [ "$(number "$log" failed)" -le $MOST_TRIED_AGAIN ] &&
+    [ $(($(number "$log" error) + $(number "$log" failed))) -le $MOST_TRIED_AGAIN ] &&
         ! grep -qE "$FAULTS" "$log" || { echo 0; return; }
     run_pytest "$again" --last-failed --last-failed-no-failures none "$@" >&2
-    grep '^FAILED ' "$log" | sed 's/ - .*//; s/^FAILED/== failed beside others, tried again alone:/' >&2
+    grep -E '^(FAILED|ERROR) ' "$log" |
+        sed -E 's/ - .*//; s/^(FAILED|ERROR)/== failed beside others, tried again alone:/' >&2
     number "$again" passed
 }
 

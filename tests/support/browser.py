@@ -29,15 +29,26 @@ class Browser:
 
     def __init__(self, directory, flags=FLAGS):
         directory = pathlib.Path(directory)
-        self.driver = Program(
-            [DRIVER, "--port=0"], directory, "chromedriver", env={"HOME": directory}
-        )
-        port = self.driver.wait_output(r"started successfully on port (\d+)", 20, "stdout").group(1)
+        port = self._start_driver(directory)
         self.base = f"http://127.0.0.1:{port}/session"
         options = {"binary": CHROMIUM, "args": [*flags, f"--user-data-dir={directory / 'profile'}"]}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         session = self._call("POST", "", {"capabilities": {"alwaysMatch": wanted}})
         self.base += f"/{session['sessionId']}"
+
+    def _start_driver(self, directory):
+        """Starts chromedriver and returns its port. It takes one port of IPv6 and the same of IPv4,
+        which may be in use: then it ends, and is started again."""
+        for last in (False, False, True):
+            self.driver = Program(
+                [DRIVER, "--port=0"], directory, "chromedriver", env={"HOME": directory}
+            )
+            try:
+                up = self.driver.wait_output(r"started successfully on port (\d+)", 20, "stdout")
+                return up.group(1)
+            except AssertionError:
+                if last or self.driver.running:
+                    raise
 
     def _call(self, method, path, body=None):
         data = json.dumps(body).encode() if body is not None else None
