@@ -122,7 +122,7 @@ await() { # NAME FILE PATTERN
             tail -n 8 "$work"/*.err
             return 1
         fi
-        sleep 0.1
+        sleep 0.1 # between two looks, until the deadline
     done
 }
 

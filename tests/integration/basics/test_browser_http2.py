@@ -44,7 +44,7 @@ def serve(connection):
             connection.send(STREAM)
             while True:
                 connection.send(b"%x\r\n%s\r\n" % (len(EVENT), EVENT))
-                time.sleep(0.1)
+                time.sleep(0.1)  # the origin has ten events a second
         if line.startswith("GET / "):
             connection.send(reply(PAGE, "Content-Type: text/html"))
         else:
