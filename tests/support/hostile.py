@@ -38,7 +38,10 @@ class Stage:
         self.server = stack.enter_context(
             contextlib.closing(RawServer(certificate, self.links.put))
         )
-        self.client = Client(self.server, self.origin.port, directory, *options)
+        # Nothing is asked a second time, so the origin sees what the server asked.
+        self.client = Client(
+            self.server, self.origin.port, directory, "--host-header", "keep", *options
+        )
         stack.callback(self.client.stop)
         # This runs first, so that the client has no server to say goodbye to.
         stack.callback(self.server.close)
