@@ -82,16 +82,15 @@ static uint32_t ready(const struct schedule *q)
  * SCHEDULE_AHEAD bytes of better ones. Returns SCHEDULE_LEVELS if no entry waits. */
 static unsigned next_queue(const struct schedule *q)
 {
-    unsigned best = SCHEDULE_LEVELS;
     uint32_t waiting = ready(q);
-    for (unsigned i = 0; i < SCHEDULE_LEVELS && waiting >> i; i++) {
-        if ((waiting >> i & 1) == 0)
-            continue;
-        if (q->ahead[i] >= SCHEDULE_AHEAD)
-            return i;
-        best = i < best ? i : best;
+    if (waiting == 0)
+        return SCHEDULE_LEVELS;
+    for (uint32_t rest = waiting; rest != 0; rest &= rest - 1) {
+        unsigned level = (unsigned)__builtin_ctz(rest);
+        if (q->ahead[level] >= SCHEDULE_AHEAD)
+            return level;
     }
-    return best;
+    return (unsigned)__builtin_ctz(waiting);
 }
 
 /* Returns whether @e may begin a turn at once: no entry has the turn, and no waiting entry goes

@@ -94,12 +94,16 @@ static void add_if(struct h2_head *h, struct slice name, struct slice value)
  * 8.2.2). Programs that speak both have such fields in their own answers. */
 static bool is_of_http1(struct slice name)
 {
-    static const struct slice names[] = {
-        {"upgrade", 7}, {"connection", 10}, {"keep-alive", 10}, {"transfer-encoding", 17}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (name.len == names[i].len && slice_ieq(name, names[i]))
-            return true;
-    return false;
+    switch (name.len) {
+    case sizeof "upgrade" - 1:
+        return slice_ieq(name, SLICE("upgrade"));
+    case sizeof "connection" - 1:
+        return slice_ieq(name, SLICE("connection")) || slice_ieq(name, SLICE("keep-alive"));
+    case sizeof "transfer-encoding" - 1:
+        return slice_ieq(name, SLICE("transfer-encoding"));
+    default:
+        return false;
+    }
 }
 
 static void add_fields(struct h2_head *h, const struct fields *f)
