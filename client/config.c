@@ -188,8 +188,10 @@ static const struct opt rows[] = {
      .help = "congestion control of TCP for what goes to the server, as cubic or bbr; default: the "
              "system's",
      .check = congestion_check, .wants = "a name of net.ipv4.tcp_available_congestion_control"},
-    {"max-retries", 0, OPT_UINT, FIELD(remote.max_retries), .fallback = "0", .value = "N",
-     .help = "give up after N failed retries in a row while no connection is up; 0: never"},
+    {"max-retries", 0, OPT_UINT, FIELD(remote.max_retries), .value = "N",
+     .help = "give up after N failed retries in a row while no connection is up; 0: never; without "
+             "this option only a first connection that fails for 15 s is given up",
+     .source = offsetof(struct config, retries_from)},
     {"ticket-file", 0, OPT_TEXT, FIELD(remote.ticket_file), .value = "FILE",
      .help = "keep the tickets of names here; default: oneport/tickets.json under $XDG_STATE_HOME "
              "or ~/.local/state"},

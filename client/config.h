@@ -55,6 +55,7 @@ struct config {
 
     enum opt_source https_from, origin_from; /* of local.https and local.origin */
     enum opt_source log_level_from;          /* of output.log_level */
+    enum opt_source retries_from;            /* of remote.max_retries */
     enum opt_source token_from, token_file_from;
     bool makes_file;       /* --config may name one that is missing */
     char *section;         /* owned: of the tunnel in the files; NULL: none */

@@ -14,7 +14,8 @@
 
 enum {
     BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules.md#memory */
-    PING_TIMEOUT_MS = 10 * 1000
+    PING_TIMEOUT_MS = 10 * 1000,
+    PATIENCE_MS = 15 * 1000 /* with a first connection: a server may be starting */
 };
 
 struct share {
@@ -259,7 +260,8 @@ static bool make_tunnel(struct share *s)
         .ticket_file = s->ticket_file,
         .links = (unsigned)c->remote.links,
         .h2 = link_options(s),
-        .max_retries = c->remote.max_retries,
+        .patience = {.max_retries = c->remote.max_retries,
+                     .first_ms = c->retries_from == OPT_FALLBACK ? PATIENCE_MS : 0},
         .leave_ms = c->times.leave_ms,
         .on_url = on_url,
         .on_exit = on_exit_code,

@@ -63,10 +63,16 @@ static const struct cause causes[] = {
     {NULL, "not yet valid", ERR_CERT, OUTLOOK_NONE, CLOCK},
     {NULL, NULL, ERR_CERT, OUTLOOK_NONE, AUTHORITY},
     {"TLS", NULL, ERR_TLS, OUTLOOK_POOR, NO_TLS},
+    {"TLS", NULL, 0, OUTLOOK_OPEN,
+     "something is there that does not begin TLS: check the port of --host; a firewall may cut "
+     "what "
+     "it does not know"},
     {"register", NULL, ERR_SYNTAX, OUTLOOK_POOR, "this is no oneportd: check --host"},
     {"register", NULL, ERR_PROTOCOL, OUTLOOK_POOR, "this is no oneportd: check --host"},
     {"register", NULL, ERR_VERSION, OUTLOOK_POOR, "this is no oneportd: check --host"},
     {"register", NULL, ERR_LIMIT, OUTLOOK_POOR, "this is no oneportd: check --host"},
+    {"register", NULL, 0, OUTLOOK_OPEN,
+     "something is there that does not answer: check --host, and whether the server works"},
 };
 
 static const struct cause *cause_of(const char *step, int err, const char *reason)
@@ -117,8 +123,7 @@ void complaint_of_failure(const char *server, const char *step, int err, const c
                 LOG_STR("step", step), LOG_STR("server", server), LOG_STR("reason", reason));
 }
 
-/* Returns what a person can do about a refusal, beyond what its message says. */
-static const char *advice_of_refusal(const struct refusal *r)
+const char *complaint_advice_on_refusal(const struct refusal *r)
 {
     if (strcmp(r->error, "name_taken") == 0)
         return "ask for another name with --subdomain, or for any by leaving it out";
@@ -126,6 +131,8 @@ static const char *advice_of_refusal(const struct refusal *r)
         return "check --host: this is no oneportd, or not its https address";
     if (r->error[0] == '\0' && r->status == 404)
         return "check --host: a web server answers there, and no oneportd";
+    if (r->error[0] == '\0' && r->status >= 500)
+        return "check whether oneportd runs: only a web server in front of it answers";
     if (r->error[0] == '\0')
         return "check --host: something that is no oneportd answers there, maybe in front of one";
     return "";
@@ -139,7 +146,7 @@ void complaint_of_refusal(const char *server, const char *name, const char *step
             LOG_I("status", r->status), LOG_STR("location", r->location),
             LOG_STR("advice", "no redirect is followed: give the address behind it with --host"));
     else
-        LOG_ADVISED(ERROR, "server_refuses", advice_of_refusal(r),
+        LOG_ADVISED(ERROR, "server_refuses", complaint_advice_on_refusal(r),
                     LOG_STR("name", name ? name : "-"), LOG_STR("server", server),
                     LOG_STR("step", step), LOG_I("status", r->status), LOG_STR("error", r->error),
                     LOG_STR("message", r->message));

@@ -9,17 +9,19 @@
 /* What may be hoped of a failure, as long as the server was never reached. */
 enum outlook {
     OUTLOOK_OPEN, /* it may pass by itself: a server that starts, a network that is away */
-    OUTLOOK_POOR, /* somebody has to change something: a few tries are enough */
+    OUTLOOK_POOR, /* somebody has to change something: a few tries at once are enough */
     OUTLOOK_NONE  /* the next try would be refused as well, or do harm */
 };
-
-enum { COMPLAINT_TRIES = 4 }; /* of OUTLOOK_POOR in a row, then it is over */
 
 /* Judges a failure: @step, @err and @reason are those of call_ops.on_failed. Pure. */
 enum outlook complaint_outlook(const char *step, int err, const char *reason) MUSTCHECK;
 
 /* Returns what a person can do about the failure, or NULL. The text is static. Pure. */
 const char *complaint_advice(const char *step, int err, const char *reason);
+
+/* Returns what a person can do about a refusal, beyond what its message says; may be empty. The
+ * text is static. Pure. */
+const char *complaint_advice_on_refusal(const struct refusal *r) MUSTCHECK;
 
 /* Logs @event: the try of @slot has failed, and the next one comes in @ms. @advice may be empty. */
 void complaint_before_retry(const char *event, const char *server, unsigned slot, const char *step,

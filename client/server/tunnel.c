@@ -48,11 +48,10 @@ struct tunnel {
     struct holding holding;
     struct register_call *call; /* weak: it ends with its answer */
     struct slots slots;
-    unsigned links_said; /* the server's limit, as it was logged */
-    struct retry retry;  /* registering is tried again */
-    uint64_t retries;    /* since a link was last up */
-    unsigned vain;       /* failures in a row that trying again will hardly mend */
-    bool url_told;       /* viewers may know the URL: every failure is tried again */
+    unsigned links_said;      /* the server's limit, as it was logged */
+    struct retry retry;       /* registering is tried again */
+    struct patience patience; /* until it is given up */
+    bool url_told;            /* viewers may know the URL: every failure is tried again */
     struct timer leave;
 };
 
@@ -160,15 +159,14 @@ static bool counts(const struct tunnel *t, const struct slot *s)
 static void give_up(struct tunnel *t, const char *step, const char *reason, const char *advice)
 {
     LOG(ERROR, "giving_up", LOG_STR("server", t->holding.server), LOG_STR("step", step),
-        LOG_STR("reason", reason), LOG_U("retries", t->retries), LOG_STR("advice", advice));
+        LOG_STR("reason", reason), LOG_U("retries", t->patience.retries),
+        LOG_STR("advice", advice));
     finish(t, EXIT_RETRIES);
 }
 
-/* Returns whether a failed try was the last one. */
-static bool is_enough(const struct tunnel *t, const struct slot *s)
+static bool is_over(const struct tunnel *t, const struct slot *s)
 {
-    return t->vain >= COMPLAINT_TRIES ||
-           (counts(t, s) && t->o.max_retries > 0 && t->retries >= t->o.max_retries);
+    return patience_is_over(&t->patience, !t->url_told, counts(t, s), loop_now_us(t->o.env->loop));
 }
 
 /* Tries again later, or gives up. @s: the slot whose try has failed; NULL: it was one to register.
@@ -176,11 +174,11 @@ static bool is_enough(const struct tunnel *t, const struct slot *s)
 static void pause_and_retry(struct tunnel *t, struct slot *s, uint64_t at_least_ms,
                             const char *step, const char *reason, const char *advice)
 {
-    if (is_enough(t, s)) {
+    if (is_over(t, s)) {
         give_up(t, step, reason, advice);
         return;
     }
-    t->retries += counts(t, s);
+    t->patience.retries += counts(t, s);
     uint64_t ms = s ? slot_pause(s, at_least_ms) : retry_later(&t->retry, at_least_ms);
     if (!s)
         enter(t, TUNNEL_PAUSING);
@@ -199,7 +197,7 @@ static void handle_failure(struct tunnel *t, struct slot *s, const char *step, i
         finish(t, err == ERR_CERT ? EXIT_CERTIFICATE : EXIT_REFUSED);
         return;
     }
-    t->vain = outlook == OUTLOOK_POOR ? t->vain + 1 : 0;
+    patience_note(&t->patience, outlook == OUTLOOK_POOR);
     pause_and_retry(t, s, 0, step, reason, advice ? advice : "");
 }
 
@@ -218,8 +216,9 @@ static void handle_refusal(struct tunnel *t, struct slot *s, const char *step,
         return;
     }
     snprintf(reason, sizeof reason, "%d %s", r->status, r->error);
-    t->vain = 0;
-    pause_and_retry(t, s, r->retry_after_ms, step, reason, r->message);
+    patience_note(&t->patience, false);
+    pause_and_retry(t, s, r->retry_after_ms, step, reason,
+                    r->message[0] ? r->message : complaint_advice_on_refusal(r));
 }
 
 /* ---- registering */
@@ -309,7 +308,7 @@ static void on_slot_let_in(void *user, struct slot *s)
 static void on_slot_up(void *user, struct slot *s)
 {
     struct tunnel *t = user;
-    t->retries = 0;
+    t->patience.retries = 0;
     LOG(INFO, "link_up", LOG_STR("name", t->holding.grant.id),
         LOG_STR("attach", t->holding.grant.attach.authority), LOG_U("slot", s->o.slot));
     tell_url(t);
@@ -435,6 +434,7 @@ struct tunnel *client_tunnel_new(const struct tunnel_options *o)
         return NULL;
     }
     t->o = *o;
+    t->patience = o->patience;
     struct holding_options holding = {
         .env = o->env,
         .server = o->server,
@@ -461,6 +461,7 @@ void client_tunnel_free(struct tunnel *t)
 
 void client_tunnel_start(struct tunnel *t)
 {
+    t->patience.began_us = loop_now_us(t->o.env->loop);
     slot_want(t->slots.first);
 }
 

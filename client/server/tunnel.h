@@ -4,6 +4,7 @@
 #ifndef CLIENT_SERVER_TUNNEL_H
 #define CLIENT_SERVER_TUNNEL_H
 
+#include "client/server/patience.h"
 #include "client/server/slots.h"
 
 struct tunnel;
@@ -23,13 +24,13 @@ struct tunnel_options {
     const struct call_env *env;
     struct exchange_list *exchanges;
     const struct url *server;
-    const char *name;        /* asked for by the user; NULL: any */
-    const char *origin;      /* what is shared, as "http://localhost:3000" */
-    const char *ticket_file; /* NULL: tickets live in memory */
-    unsigned links;          /* how many to keep up, at least 1; the server may allow fewer */
-    struct h2_options h2;    /* of each link */
-    uint64_t max_retries;    /* in a row while no link is up; 0: no limit */
-    uint64_t leave_ms;       /* how long running exchanges have when the tunnel leaves */
+    const char *name;         /* asked for by the user; NULL: any */
+    const char *origin;       /* what is shared, as "http://localhost:3000" */
+    const char *ticket_file;  /* NULL: tickets live in memory */
+    unsigned links;           /* how many to keep up, at least 1; the server may allow fewer */
+    struct h2_options h2;     /* of each link */
+    struct patience patience; /* only its limits are set */
+    uint64_t leave_ms;        /* how long running exchanges have when the tunnel leaves */
 
     /* Viewers are served under @url from now on. Comes each time that a link is let in or is up. */
     void (*on_url)(void *user, const char *url);

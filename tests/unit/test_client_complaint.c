@@ -27,7 +27,7 @@ static const struct {
     {"O93 a firewall", "TCP", ERR_TIMEOUT, "timed out", OUTLOOK_OPEN, "--proxy"},
     {"O93 a private address", "TCP", ERR_DENIED, "is no public address", OUTLOOK_OPEN, NULL},
     {"O93 plain HTTP", "TLS", ERR_TLS, "wrong version number", OUTLOOK_POOR, "https, usually 443"},
-    {"O93 a cut", "TLS", ERR_RESET, "reset by the peer", OUTLOOK_OPEN, NULL},
+    {"O93 a cut", "TLS", ERR_RESET, "reset by the peer", OUTLOOK_OPEN, "port of --host"},
     {"O93 unknown authority", "TLS", ERR_CERT, "unable to get local issuer certificate",
      OUTLOOK_NONE, "--ca FILE"},
     {"O93 signed by itself", "TLS", ERR_CERT, "self-signed certificate", OUTLOOK_NONE, "--ca FILE"},
@@ -38,7 +38,8 @@ static const struct {
     {"O93 expired", "TLS", ERR_CERT, "certificate has expired", OUTLOOK_NONE, "clock"},
     {"O93 not yet", "TLS", ERR_CERT, "certificate is not yet valid", OUTLOOK_NONE, "clock"},
     {"O93 no HTTP", "register", ERR_PROTOCOL, "malformed", OUTLOOK_POOR, "no oneportd"},
-    {"O93 no answer", "register", ERR_TIMEOUT, "no answer in time", OUTLOOK_OPEN, NULL},
+    {"O93 no answer", "register", ERR_TIMEOUT, "no answer in time", OUTLOOK_OPEN,
+     "whether the server works"},
     {"O93 a link was lost", "link", ERR_RESET, "reset by the peer", OUTLOOK_OPEN, NULL},
     {"O88 a login", "proxy", ERR_DENIED, "p:1 wants a login (407)", OUTLOOK_NONE, NULL},
     {"O88 no proxy", "proxy", ERR_PROTOCOL, "p:1 does not answer", OUTLOOK_NONE, "HTTPS_PROXY"},
@@ -62,8 +63,32 @@ static void test_rows(void **state)
     }
 }
 
+static const struct {
+    const char *what;
+    struct refusal refusal;
+    const char *advice; /* a part of it; "": there is none */
+} refusals[] = {
+    {"O93 name taken", {.status = 409, .error = "name_taken"}, "--subdomain"},
+    {"O93 not understood", {.status = 200, .error = "bad_answer"}, "no oneportd"},
+    {"O93 a web server", {.status = 404}, "no oneportd"},
+    {"O93 a front end alone", {.status = 502}, "whether oneportd runs"},
+    {"O93 something else", {.status = 418}, "maybe in front of one"},
+    {"O93 its message says all", {.status = 503, .error = "full"}, ""},
+};
+
+static void test_refusals(void **state)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        const char *advice = complaint_advice_on_refusal(&refusals[i].refusal);
+        print_message("%s\n", refusals[i].what);
+        assert_int_equal(*advice == '\0', *refusals[i].advice == '\0');
+        assert_non_null(strstr(advice, refusals[i].advice));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows),
+                                       cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

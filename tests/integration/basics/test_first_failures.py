@@ -13,7 +13,6 @@ from support.certs import Authority
 from support.foreign import register
 from support.origins import ScriptedOrigin, answering, reply
 from support.programs import BIN, Program, free_port, run
-from support.wait import wait_until
 
 USAGE, REFUSED, CERTIFICATE, RETRIES = 1, 2, 3, 4
 NO_HOST = f"{'x' * 64}.example"  # a label has 63 characters at most: no server needs to be asked
@@ -233,19 +232,107 @@ def test_something_on_the_local_port(server, ended, tmp_path, family, address):
             listener.accept()
 
 
-@pytest.mark.rule("O93")
-def test_what_may_pass_is_tried_on(server, certificate, ended, tmp_path):
-    """A server that is not there yet: oneport says what to look at, and goes on."""
-    port = free_port()
-    client = Program(
-        [BIN / "oneport", "-h", f"https://localhost:{port}", "--ca", certificate.ca, "8080"],
-        tmp_path,
-        "oneport",
-        env={"XDG_STATE_HOME": tmp_path},
-    )
-    ended.callback(client.stop)
-    client.wait_output("not_connected .*step=TCP .*nobody listens on this port", count=7)
+PASSING = {
+    "nobody": ["step=TCP", "nobody listens on this port", "whether the server runs"],
+    "firewall": ["step=TCP", "a firewall may be in between"],
+    "cut": ["step=TLS", "does not begin TLS: check the port of --host"],
+    "silent": ["step=register", "does not answer: check --host"],
+    "front_end_alone": ["502", "check whether oneportd runs"],
+    "full": ["503 full", "come back later"],
+    "proxy_away": ["step=proxy", "check the URL of the proxy"],
+    "proxy_does_not_get_there": ["step=proxy", "check the host of --host, which the proxy looks up"],
+}
+
+
+class Passing(Causes):
+    """Has a method for each cause that may pass by itself."""
+
+    quick = ("--server-timeout", "1s")
+
+    def at(self, port):
+        return trusting(self.server, *self.quick, url=f"https://localhost:{port}")
+
+    def nobody(self):
+        return self.at(free_port())
+
+    def firewall(self):
+        """Nobody answers: the queue of the listener is full."""
+        listener = self.ended.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):
+            waiting = self.ended.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        port = listener.getsockname()[1]
+        return trusting(self.server, *self.quick, url=f"https://127.0.0.1:{port}")
+
+    def cut(self):
+        return self.at(self.peer(lambda peer: None))
+
+    def silent(self):
+        def serve(peer):
+            peer.request()
+            peer.ended()
+
+        return self.at(self.peer(serve, self.certificate.server_context()))
+
+    def front_end_alone(self):
+        return self.secure(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+
+    def full(self):
+        page = b'{"error": "full", "message": "come back later"}'
+        head = f"HTTP/1.1 503 x\r\nContent-Length: {len(page)}\r\n\r\n"
+        return self.secure(head.encode() + page)
+
+    def proxy_away(self):
+        return trusting(self.server, "--proxy", f"http://127.0.0.1:{free_port()}")
+
+    def proxy_does_not_get_there(self):
+        answer = b"HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n"
+        return trusting(self.server, "--proxy", f"http://127.0.0.1:{self.peer(answering(answer))}")
+
+
+@pytest.mark.rule("O93", "O172")
+def test_what_may_pass_is_tried_for_a_while(server, certificate, authority, ended, tmp_path):
+    """oneport says what to look at, tries for a while, and ends: all causes at the same time."""
+    causes = Passing(server, certificate, authority, ended, tmp_path)
+    clients = {}
+    for cause in PASSING:
+        words = [BIN / "oneport", *getattr(causes, cause)()]
+        client = Program(words, tmp_path, cause, env={"XDG_STATE_HOME": tmp_path / cause})
+        clients[cause] = client
+        ended.callback(client.stop)
+    for cause, client in clients.items():
+        client.expect_exit(RETRIES, 60)
+        assert client.stdout == "" and client.log.count("not_connected") >= 3, client.log
+        last = client.log.strip().splitlines()[-1]
+        for part in ["giving_up", *PASSING[cause]]:
+            assert part in last, f"{cause}: {part!r} is not in {last!r}"
+
+
+@pytest.mark.rule("O172")
+def test_a_supervisor_may_want_to_wait(server, ended, tmp_path):
+    """With --max-retries 0 oneport goes on: also where only somebody else can help."""
+    for name, url in (("nobody", f"https://localhost:{free_port()}"), ("typo", f"https://{NO_HOST}")):
+        words = trusting(server, "--max-retries", "0", url=url)
+        client = Program(
+            [BIN / "oneport", *words], tmp_path, name, env={"XDG_STATE_HOME": tmp_path / name}
+        )
+        ended.callback(client.stop)
+        client.wait_output("not_connected", count=6)
+        assert client.running and "giving_up" not in client.log
+
+
+@pytest.mark.rule("O172")
+def test_a_link_that_was_up_is_tried_for_again(new_server, ended, http_origin, tmp_path):
+    """For longer than a first connection is."""
+    server = new_server()
+    client = sharing(server, http_origin.port, tmp_path, ended)
+    client.wait_output(r"\Ayour url is: ", stream="stdout")
+    server.kill9()
+    client.wait_output("not_connected .*in_ms=[1-9][0-9]{3}", count=7, deadline_s=60)
     assert client.running
+    server.start()
+    client.wait_output("link_up", count=2, deadline_s=60)
 
 
 @pytest.mark.rule("O93")
@@ -298,7 +385,7 @@ def test_an_origin_as_people_write_it(server, http_origin, ended, tmp_path, word
 
 @pytest.mark.rule("O93")
 def test_a_host_that_a_name_server_does_not_know(ended, certificate, tmp_path):
-    """Without any name server the machine is offline: oneport goes on."""
+    """Without any name server the machine is offline."""
     if netns.missing():
         pytest.skip(netns.missing())
     space = ended.enter_context(contextlib.closing(netns.Namespace()))
@@ -310,9 +397,6 @@ def test_a_host_that_a_name_server_does_not_know(ended, certificate, tmp_path):
             env={"XDG_STATE_HOME": tmp_path, "RES_OPTIONS": "timeout:1 attempts:1"},
         )
     ended.callback(client.stop)
-    wait_until(
-        lambda: "step=DNS" in client.log and "no name server answers" in client.log,
-        40,
-        "an advice about the name server",
-    )
-    assert client.running
+    client.expect_exit(RETRIES, 90)
+    last = client.log.strip().splitlines()[-1]
+    assert "step=DNS" in last and "no name server answers" in last
