@@ -128,7 +128,7 @@ static void forget_notice(struct live *l, uint64_t now_us)
     if (l->noticed_us == 0 || (!back && now_us - l->noticed_us < (uint64_t)NOTICE_MS * 1000))
         return;
     l->noticed_us = 0;
-    screen_notice(&l->screen, SLICE(""));
+    screen_notice(&l->screen, SLICE(""), SLICE(""));
 }
 
 /* Draws, unless the drawing that is there is the same. */
@@ -272,9 +272,9 @@ void live_note(struct live *l, struct slice method, struct slice path, int statu
     live_touch(l);
 }
 
-void live_notice(struct live *l, struct slice text)
+void live_notice(struct live *l, struct slice text, struct slice advice)
 {
-    screen_notice(&l->screen, text);
+    screen_notice(&l->screen, text, advice);
     l->noticed_us = loop_now_us(l->o.loop);
     live_touch(l);
 }

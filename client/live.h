@@ -36,7 +36,7 @@ void live_line(struct live *l, struct slice line);
 /* Note a request that has ended, and a warning, as screen_note and screen_notice do. */
 void live_note(struct live *l, struct slice method, struct slice path, int status, uint64_t ms,
                uint64_t bytes);
-void live_notice(struct live *l, struct slice text);
+void live_notice(struct live *l, struct slice text, struct slice advice);
 
 /* Draws soon, since what `look` tells has changed. */
 void live_touch(struct live *l);

@@ -222,15 +222,9 @@ static void draw_wrapped(struct painter *p, const char *colour, struct slice res
 /* Draws the last warning. What it advises stands below it in full, because a line is cut. */
 static void draw_notice(struct painter *p, const struct screen *s)
 {
-    static const char mark[] = " advice=\"";
-    const char *advice = strstr(s->notice, mark);
-    size_t len = advice ? (size_t)(advice - s->notice) : strlen(s->notice);
-    if (len > 0 && begin(p))
-        text(p, YELLOW, slice_make(s->notice, len));
-    if (!advice)
-        return;
-    advice += sizeof mark - 1;
-    draw_wrapped(p, NULL, slice_make(advice, strcspn(advice, "\"")));
+    if (s->notice[0] != '\0' && begin(p))
+        text(p, YELLOW, slice_str(s->notice));
+    draw_wrapped(p, NULL, slice_str(s->advice));
 }
 
 static void draw_all(struct painter *p, const struct screen *s)
@@ -289,7 +283,8 @@ void screen_note(struct screen *s, const char *clock, struct slice method, struc
     s->total++;
 }
 
-void screen_notice(struct screen *s, struct slice text_of_it)
+void screen_notice(struct screen *s, struct slice text_of_it, struct slice advice)
 {
     copy_plain(s->notice, sizeof s->notice, text_of_it);
+    copy_plain(s->advice, sizeof s->advice, advice);
 }

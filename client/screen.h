@@ -17,7 +17,7 @@ enum {
     SCREEN_REQUESTS = 8, /* of the last ones */
     SCREEN_SHARES = 16,  /* that are drawn; the number of the others is said */
     SCREEN_TEXT = 192,   /* bytes of a path or a reason, with a zero byte */
-    SCREEN_NOTICE = 512  /* bytes of a warning and its advice */
+    SCREEN_NOTICE = 512  /* bytes of a warning or its advice, with a zero byte */
 };
 
 enum screen_state { SCREEN_CONNECTING, SCREEN_UP, SCREEN_RETRYING, SCREEN_LEAVING };
@@ -52,7 +52,8 @@ struct screen {
     size_t websockets;          /* open */
     uint64_t a_second_x10;      /* requests a second over the last ten seconds, times 10 */
     uint64_t total;             /* requests since the start */
-    char notice[SCREEN_NOTICE]; /* the last warning, a line of the log; empty: none */
+    char notice[SCREEN_NOTICE]; /* the last warning; empty: none */
+    char advice[SCREEN_NOTICE]; /* what to do about it; empty: nothing is known */
     struct screen_request request[SCREEN_REQUESTS]; /* a ring */
     size_t n_requests;                              /* that were noted; the newest is the last */
 };
@@ -67,8 +68,9 @@ struct screen_size {
 void screen_note(struct screen *s, const char *clock, struct slice method, struct slice path,
                  int status, uint64_t ms, uint64_t bytes);
 
-/* Stores @text as the notice, with characters that are not plain as `?`. */
-void screen_notice(struct screen *s, struct slice text);
+/* Stores @text as the notice and @advice as what to do about it, with characters that are not plain
+ * as `?`. */
+void screen_notice(struct screen *s, struct slice text, struct slice advice);
 
 /* Appends a drawing to @out: at most @size.rows - 1 lines, each of less than @size.columns
  * characters. @last: the cursor stays on the line below the drawing, which is the last one. Returns

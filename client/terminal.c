@@ -10,13 +10,14 @@
 #include <unistd.h>
 
 #include "client/opener.h"
+#include "client/plain.h"
 #include "client/qr.h"
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/file.h"
 #include "h2mux/base/log.h"
 
-enum { STATE_MS = 500, QR_MAX = 64 * 1024 };
+enum { STATE_MS = 500, QR_MAX = 64 * 1024, PLAIN_MAX = 8 * 1024 };
 
 /* The URL of a tunnel that was shown last. */
 struct shown {
@@ -58,13 +59,42 @@ static struct slice event_of(struct slice line)
     return line;
 }
 
+/* Shows an error above the drawing, where it stays. */
+static void show_error(struct terminal *t, struct slice said, struct slice advice)
+{
+    char *below = xasprintf("         %.*s", SLICE_FMT(advice));
+    char *above = xasprintf("oneport: %.*s", SLICE_FMT(said));
+    live_line(t->live, slice_str(above));
+    if (advice.len > 0)
+        live_line(t->live, slice_str(below));
+    free(above);
+    free(below);
+}
+
+/* Shows in plain words what a line of the log says. */
+static void show_plainly(struct terminal *t, enum log_level level, struct slice line)
+{
+    struct buf said, advice;
+    buf_init(&said, PLAIN_MAX);
+    buf_init(&advice, PLAIN_MAX);
+    if (plain_event(line, &said) < 0 || plain_advice(line, &advice) < 0)
+        live_line(t->live, line);
+    else if (level == LOG_ERROR)
+        show_error(t, buf_slice(&said), buf_slice(&advice));
+    else
+        live_notice(t->live, buf_slice(&said), buf_slice(&advice));
+    buf_release(&said);
+    buf_release(&advice);
+}
+
 static void on_log(void *user, enum log_level level, struct slice line)
 {
     struct terminal *t = user;
-    if (t->o.all_log || level == LOG_ERROR)
+    bool json = line.len > 0 && line.ptr[0] == '{';
+    if (t->o.all_log || json)
         live_line(t->live, line);
     else
-        live_notice(t->live, event_of(line));
+        show_plainly(t, level, event_of(line));
 }
 
 struct terminal *terminal_new(const struct terminal_options *o)

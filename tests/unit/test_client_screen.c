@@ -101,7 +101,7 @@ static void test_requests(void **state)
     screen_note(&s, "12:00:01", SLICE("GET"), SLICE("/a\x1b[2J\xc3\xa4\r\n"), 200, 12, 999);
     screen_note(&s, "12:00:02", SLICE("POST"), SLICE("/b"), 0, 3, 1000);
     screen_note(&s, "12:00:03", SLICE("GET"), SLICE("/c"), 503, 70000, 123456789);
-    screen_notice(&s, SLICE("a warning\x07"));
+    screen_notice(&s, SLICE("a warning\x07"), SLICE(""));
     char *got = drawn(&s, wide, false);
     assert_non_null(strstr(got, "\r\n12:00:01 200      12 ms     999 B  GET /a?[2J????\r\n"));
     assert_non_null(strstr(got, "\r\n12:00:02 cut       3 ms    1.0 kB  POST /b\r\n"));
@@ -116,10 +116,10 @@ static void test_advice(void **state)
 {
     struct screen s = one_share(SCREEN_UP);
     struct screen_size narrow = {.columns = 31, .rows = 24};
-    screen_notice(&s, SLICE("nothing_listens origin=http://localhost:3000 "
-                            "advice=\"start your service there; until then viewers get 502\""));
+    screen_notice(&s, SLICE("nobody listens at http://localhost:3000"),
+                  SLICE("start your service there; until then viewers get 502"));
     char *got = drawn(&s, narrow, false);
-    assert_non_null(strstr(got, "\r\nnothing_listens origin=http://\r\n"
+    assert_non_null(strstr(got, "\r\nnobody listens at http://local\r\n"
                                 "start your service there;\r\nuntil then viewers get 502\r"));
     free(got);
 }

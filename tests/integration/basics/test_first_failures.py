@@ -240,7 +240,10 @@ PASSING = {
     "front_end_alone": ["502", "check whether oneportd runs"],
     "full": ["503 full", "come back later"],
     "proxy_away": ["step=proxy", "check the URL of the proxy"],
-    "proxy_does_not_get_there": ["step=proxy", "check the host of --host, which the proxy looks up"],
+    "proxy_does_not_get_there": [
+        "step=proxy",
+        "check the host of --host, which the proxy looks up",
+    ],
 }
 
 
@@ -312,7 +315,10 @@ def test_what_may_pass_is_tried_for_a_while(server, certificate, authority, ende
 @pytest.mark.rule("O172")
 def test_a_supervisor_may_want_to_wait(server, ended, tmp_path):
     """With --max-retries 0 oneport goes on: also where only somebody else can help."""
-    for name, url in (("nobody", f"https://localhost:{free_port()}"), ("typo", f"https://{NO_HOST}")):
+    for name, url in (
+        ("nobody", f"https://localhost:{free_port()}"),
+        ("typo", f"https://{NO_HOST}"),
+    ):
         words = trusting(server, "--max-retries", "0", url=url)
         client = Program(
             [BIN / "oneport", *words], tmp_path, name, env={"XDG_STATE_HOME": tmp_path / name}

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 from support.origins import reply
-from support.programs import BIN, run
+from support.programs import BIN, free_port, run
 from support.tmux import PROGRAM as TMUX
 from support.tmux import Terminal
 from support.viewer import Viewer, fetch, head
@@ -101,11 +101,31 @@ def test_reconnecting_is_one_line(new_server, terminal, http_origin, name, tmp_p
     window.wait("online")
     server.kill9()
     window.wait("  reconnecting")
-    screen = window.wait("not_connected")
-    assert screen.count("  reconnecting") == 1 and screen.count("not_connected") == 1
+    screen = window.wait("not connected to ")
+    assert screen.count("  reconnecting") == 1 and screen.count("not connected to ") == 1
     server.start()
     screen = window.wait("online", 30)
-    assert "not_connected" not in screen and "  reconnecting" not in screen
+    assert "not connected to " not in screen and "  reconnecting" not in screen
+
+
+@on_terminal
+@pytest.mark.rule("O173")
+def test_an_error_is_said_in_plain_words(server, terminal, tmp_path):
+    words = [BIN / "oneport", "--config", "none", "--ca", server.certificate.ca, "-h"]
+    window = terminal(columns=160)
+    window.type(shlex.join(map(str, [*words, server.url, "-s", "admin", 8080])))
+    screen = window.wait(f"oneport: refused by {server.url}: ")
+    assert "reserved for the server itself: choose another" in screen
+    window.wait(lambda screen: screen.splitlines()[-1] == "ready>")
+    closed = f"https://localhost:{free_port()}"
+    window.type(shlex.join(map(str, [*words, closed, "--max-retries", 1, 8080])))
+    screen = window.wait(f"oneport: there is no connection to {closed}: Connection refused (TCP)")
+    assert "nobody listens on this port: check the port of --host" in screen
+    assert "server_refuses" not in screen and "giving_up" not in screen
+    window.type(
+        shlex.join(map(str, [*words, closed, "--max-retries", 1, "--log-level=warn", 8080]))
+    )
+    window.wait("giving_up")
 
 
 @on_terminal
