@@ -211,6 +211,7 @@ def test_nothing_on_the_local_port_yet(server, ended, tmp_path):
     client = sharing(server, port, tmp_path, ended)
     client.wait_output(rf"nothing_listens origin=localhost:{port} .*start your service there")
     client.wait_output(r"\Ayour url is: ", stream="stdout")
+    client.wait_output("link_up")  # a moment after the URL
     assert client.log.index("nothing_listens") < client.log.index("link_up")
     missing = sharing(server, f"unix:{tmp_path}/none.sock", tmp_path / "unix", ended)
     missing.wait_output("nothing_listens origin=unix:")
