@@ -8,7 +8,8 @@
  * It does not pass on that the service has closed its end. So a socket that may have lost its
  * service is closed by RST when no answer is under way on it: one at a time, and no more when one
  * does not come back, since the service is down then. Behind a front end RST becomes FIN, so such
- * sockets are never closed first.
+ * sockets are never closed first: empty lines make the client notice that its service is gone, and
+ * end the socket itself.
  *
  * Invariants:
  * - A raw has a socket, or waits for one that it has reset.

@@ -138,6 +138,10 @@ static void on_sent(void *user, struct leg *leg, size_t bytes)
 static void on_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
     struct raw_socket *s = user;
+    if (s->knocks > 0 && !s->begun && !why->begun && raw_socket_is_loss(why->err)) {
+        raw_heal_ended(s->raw); /* and so has it, most likely, behind those that have rested */
+        raw_heal_doubt(s->raw, RAW_REST_US);
+    }
     raw_socket_lose(s, raw_socket_is_loss(why->err) ? ERR_LINK_LOST : why->err, why->begun,
                     why->reason);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* raw_heal.c - resets worn sockets, one after the other, and finds out whether the client's service
- * is there; see raw.h. A client whose service is down loses each socket that is reset then, so the
- * tries become rare. */
+/* raw_heal.c - resets worn sockets, or knocks at them, one after the other, and finds out whether
+ * the client's service is there; see raw.h. A client whose service is down loses each socket that
+ * ends then, so the tries become rare. */
 #include "h2mux/base/log.h"
 #include "src/tunnels/raw_int.h"
 
@@ -12,12 +12,12 @@ enum {
     PAUSE_MAX_MS = 15 * 60 * 1000
 };
 
-/* Returns the socket that has been worn for longest and may be reset, or NULL. */
+/* Returns the socket that has been worn for longest and was not knocked at, or NULL. */
 static struct raw_socket *next_worn(const struct raw *r)
 {
     LIST_FOREACH (node, &r->worn) {
         struct raw_socket *s = CONTAINER_OF(node, struct raw_socket, node);
-        if (!s->relayed)
+        if (!s->bare)
             return s;
     }
     return NULL;
@@ -29,8 +29,8 @@ static void look(struct raw *r)
         timer_arm(&r->heal.timer, SOON_MS);
 }
 
-/* Resets one socket, and waits for it. */
-static void reset_one(struct raw *r)
+/* Ends one socket, and waits for it. */
+static void end_one(struct raw *r)
 {
     struct raw_socket *s = next_worn(r);
     if (!s) {
@@ -39,7 +39,10 @@ static void reset_one(struct raw *r)
     }
     r->heal.health = RAW_AWAITED;
     timer_arm(&r->heal.timer, RETURN_MS);
-    raw_socket_close(s, true);
+    if (s->relayed)
+        raw_knock_begin(s);
+    else
+        raw_socket_close(s, true);
 }
 
 /* Notes that the service is down: every idle socket has lost its connection to it. */
@@ -65,7 +68,7 @@ static void on_timer(void *user)
     if (r->heal.health == RAW_AWAITED)
         enter_down(r);
     else
-        reset_one(r);
+        end_one(r);
 }
 
 void raw_heal_init(struct raw *r)
@@ -73,18 +76,6 @@ void raw_heal_init(struct raw *r)
     r->heal.health = RAW_WELL;
     r->heal.pause_ms = PAUSE_MS;
     timer_init(&r->heal.timer, r->worker->loop, on_timer, r);
-}
-
-/* Counts a socket that nothing brings back. */
-static void note_lost(const struct raw_socket *s)
-{
-    struct worker *w = s->raw->worker;
-    uint64_t suppressed;
-    stat_add(&w->stats.old_sockets_lost, 1);
-    if (worker_may_log(w, WORKER_OLD_SOCKET_LOST, &suppressed))
-        LOG(WARN, "old_client_socket_lost", LOG_STR("name", s->raw->name),
-            LOG_STR("reason", "a front end is between, so it cannot be reset"),
-            LOG_U("suppressed", suppressed));
 }
 
 void raw_heal_retire(struct raw_socket *s)
@@ -98,8 +89,6 @@ void raw_heal_retire(struct raw_socket *s)
     timer_stop(&s->timer);
     list_remove(&s->node);
     list_push(&r->worn, &s->node);
-    if (s->relayed)
-        note_lost(s);
     look(r);
 }
 
@@ -108,7 +97,7 @@ void raw_heal_doubt(struct raw *r, uint64_t us)
     uint64_t now_us = loop_now_us(r->worker->loop);
     LIST_FOREACH (node, &r->idle) {
         struct raw_socket *s = CONTAINER_OF(node, struct raw_socket, node);
-        if (!s->relayed && (s->used || now_us - s->since_us >= us))
+        if (s->used || now_us - s->since_us >= us)
             raw_heal_retire(s);
     }
 }
@@ -119,5 +108,23 @@ void raw_heal_joined(struct raw *r)
         timer_stop(&r->heal.timer);
     r->heal.health = RAW_WELL;
     r->heal.pause_ms = PAUSE_MS;
+    look(r);
+}
+
+void raw_heal_ended(struct raw *r)
+{
+    if (r->heal.health != RAW_WELL || r->draining)
+        return;
+    r->heal.health = RAW_AWAITED;
+    timer_arm(&r->heal.timer, RETURN_MS);
+}
+
+void raw_heal_spared(struct raw *r)
+{
+    if (r->heal.health == RAW_AWAITED) {
+        timer_stop(&r->heal.timer);
+        r->heal.health = RAW_WELL;
+    }
+    raw_wake(r);
     look(r);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* raw_int.h - is shared by raw.c, raw_socket.c and raw_heal.c. Nobody else includes it. */
+/* raw_int.h - is shared by the files of raw. Nobody else includes it. */
 #ifndef SRC_TUNNELS_RAW_INT_H
 #define SRC_TUNNELS_RAW_INT_H
 
@@ -7,6 +7,12 @@
 #include "h2mux/http/ws.h"
 #include "src/tunnels/raw.h"
 #include "src/tunnels/tunnel.h"
+
+enum {
+    RAW_REST_US = 1000000, /* a socket that has not served is doubtful after this time */
+    RAW_KNOCKS = 3,        /* empty lines to a socket whose service may be gone */
+    RAW_KNOCK_MS = 200     /* between two: the client's second write shows what the first one met */
+};
 
 enum raw_state { RAW_IDLE, RAW_BUSY, RAW_WORN };
 
@@ -40,11 +46,14 @@ struct raw {
 struct raw_socket {
     struct list_node node;  /* in one of the lists of `raw` */
     struct raw *raw;        /* borrowed: outlives its sockets */
-    struct h1_conn *h1;     /* owned */
+    struct h1_conn *h1;     /* owned; NULL: `bare` has the connection, or it is over */
+    struct sock *bare;      /* owned: WORN and relayed, while it is knocked at; or NULL */
     struct leg leg;         /* as the exchange sees the socket */
     struct seat descriptor; /* in server->descriptors */
     enum raw_state state;
     bool relayed;            /* a front end is between: it is never closed first */
+    bool lost;               /* relayed: nothing brings it back */
+    unsigned knocks;         /* empty lines that were sent to it, BUSY or WORN */
     bool used;               /* has served a request */
     uint64_t since_us;       /* monotonic: IDLE since */
     size_t memory;           /* that counts in the budget */
@@ -60,7 +69,7 @@ struct raw_socket {
     bool complete;           /* both directions of the exchange are complete */
     bool gone;               /* the client has ended its direction */
     struct ws_frames frames; /* open: what comes from the service */
-    struct timer timer;      /* IDLE: until it is worn; BUSY: as raw_socket.c says */
+    struct timer timer;      /* IDLE: until it is worn; BUSY: as raw_socket.c says; WORN: knocks */
     struct reap reap;
 };
 
@@ -79,6 +88,8 @@ bool raw_socket_new(struct raw *r, struct sock *sock, const struct peer *peer) M
 /* Sends the request @m on the idle socket @s, and ties its leg. */
 struct leg *raw_socket_ask(struct raw_socket *s, const struct message *m, bool end,
                            const struct leg_events *events, void *exchange) MUSTCHECK;
+/* Makes a socket idle that was knocked at, and whose service is there. */
+void raw_socket_revive(struct raw_socket *s);
 /* Settles what an exchange has left behind that has given the socket up. */
 void raw_socket_settle(struct raw_socket *s);
 /* Closes the socket and frees it. @reset: by RST, otherwise by FIN. An exchange on it is told. */
@@ -99,11 +110,23 @@ extern const struct leg_events raw_inner_events;
 /* raw_heal.c */
 
 void raw_heal_init(struct raw *r);
-/* Takes the socket out of service. It is reset when its turn comes, or never if it is relayed. */
+/* Takes the socket out of service. It is reset when its turn comes, or knocked at if it is relayed.
+ */
 void raw_heal_retire(struct raw_socket *s);
 /* Does so with the idle sockets that may be reset, and have served or rested for @us. */
 void raw_heal_doubt(struct raw *r, uint64_t us);
 /* Notes that a socket has joined: the service is there. */
 void raw_heal_joined(struct raw *r);
+/* Notes that a client has ended a socket because of its service: until it is back, or not, none
+ * other is reset. */
+void raw_heal_ended(struct raw *r);
+/* Notes that the client has not ended the socket that was knocked at. */
+void raw_heal_spared(struct raw *r);
+
+/* raw_knock.c */
+
+/* Knocks at a worn socket that is relayed. raw_knock_go_on follows when its timer runs out. */
+void raw_knock_begin(struct raw_socket *s);
+void raw_knock_go_on(struct raw_socket *s);
 
 #endif

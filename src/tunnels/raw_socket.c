@@ -3,8 +3,8 @@
  * link's question as the service wants it; see raw.h. raw_answer.c has the way back.
  *
  * The timer of a busy socket means, in this order: the answer has not begun (a socket that may have
- * lost its service is given up); the exchange has left (what is under way may end); the viewer has
- * ended a WebSocket (the service may say its last). */
+ * lost its service is knocked at, raw_knock.c); the exchange has left (what is under way may end);
+ * the viewer has ended a WebSocket (the service may say its last). */
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
@@ -14,7 +14,6 @@
 
 enum {
     MEMORY = 24 * 1024, /* of a connection and its TLS, without bodies */
-    REST_US = 1000000,  /* a socket that has not served is doubtful after this time */
     ANSWER_MS = 5000,   /* in which a doubtful socket has to begin its answer */
     IDLE_MS = 1000,     /* how long a socket rests that has served */
     LEAVE_MS = 2000,    /* what is under way when its viewer has left may end in this time */
@@ -40,6 +39,12 @@ static struct leg *inner(struct raw_socket *s)
 }
 
 static bool is_over(const struct raw_socket *s)
+{
+    return !s->h1 && !s->bare;
+}
+
+/* Returns whether no exchange can use the socket. */
+static bool is_mute(const struct raw_socket *s)
 {
     return !s->h1;
 }
@@ -67,6 +72,14 @@ static void rest(struct raw_socket *s)
         timer_stop(&s->timer);
 }
 
+static void use(struct raw_socket *s, struct sock *sock)
+{
+    struct worker *w = s->raw->worker;
+    s->h1 = h1_conn_new(w->loop, sock, H1_CLIENT, &head_limits, w->windows.least, &conn_ops, s);
+    count_memory(s, MEMORY);
+    rest(s);
+}
+
 bool raw_socket_new(struct raw *r, struct sock *sock, const struct peer *peer)
 {
     struct worker *w = r->worker;
@@ -82,12 +95,18 @@ bool raw_socket_new(struct raw *r, struct sock *sock, const struct peer *peer)
     message_init(&s->asked);
     timer_init(&s->timer, w->loop, on_timer, s);
     sock_reset_on_close(sock, true);
-    s->h1 = h1_conn_new(w->loop, sock, H1_CLIENT, &head_limits, w->windows.least, &conn_ops, s);
     r->backend.sockets = ++r->count;
     stat_add(&w->stats.old_sockets_open, 1);
-    count_memory(s, MEMORY);
-    rest(s);
+    use(s, sock);
     return true;
+}
+
+void raw_socket_revive(struct raw_socket *s)
+{
+    struct sock *sock = s->bare;
+    s->bare = NULL;
+    list_remove(&s->node);
+    use(s, sock);
 }
 
 static void socket_free(void *object)
@@ -103,11 +122,13 @@ static void forget_request(struct raw_socket *s)
 
 static void end_connection(struct raw_socket *s, bool reset)
 {
+    struct sock *sock = s->bare ? s->bare : h1_conn_release(s->h1);
+    s->h1 = NULL;
+    s->bare = NULL;
     if (reset) {
-        h1_conn_abort(s->h1);
+        sock_abort(sock);
         return;
     }
-    struct sock *sock = h1_conn_release(s->h1);
     sock_reset_on_close(sock, false);
     sock_close(sock);
 }
@@ -134,7 +155,6 @@ void raw_socket_close(struct raw_socket *s, bool reset)
     if (is_over(s))
         return;
     end_connection(s, reset);
-    s->h1 = NULL;
     timer_stop(&s->timer);
     list_remove(&s->node);
     r->websockets -= s->state == RAW_BUSY && s->websocket;
@@ -170,13 +190,14 @@ static void begin(struct raw_socket *s, const struct message *m, bool end)
     uint64_t rested_us = loop_now_us(r->worker->loop) - s->since_us;
     s->state = RAW_BUSY;
     s->repeatable = (end || s->websocket) && method_is_idempotent(s->asked.method);
-    s->doubtful = !s->relayed && (s->used || rested_us > REST_US);
+    s->doubtful = s->used || rested_us > RAW_REST_US;
+    s->knocks = 0;
     s->open = s->begun = s->spent = s->left = s->complete = false;
     s->interim = 0;
     list_remove(&s->node);
     list_push(&r->busy, &s->node);
     r->websockets += s->websocket;
-    if (s->doubtful && s->repeatable)
+    if (s->doubtful)
         timer_arm(&s->timer, ANSWER_MS);
     else
         timer_stop(&s->timer);
@@ -209,7 +230,9 @@ struct leg *raw_socket_ask(struct raw_socket *s, const struct message *m, bool e
 static void finish(struct raw_socket *s)
 {
     struct raw *r = s->raw;
-    bool fit = !s->spent && !h1_conn_surplus(s->h1) && !r->draining;
+    /* One that was knocked at may say more: the service may have taken that for a request. */
+    bool fit = !s->spent && s->knocks == 0 && !h1_conn_surplus(s->h1) && !r->draining;
+    s->spent |= h1_conn_surplus(s->h1);
     s->used = true;
     r->websockets -= s->websocket;
     s->websocket = false;
@@ -278,20 +301,39 @@ static void end_websocket(struct raw_socket *s)
         s->leg.events->on_body(s->leg.exchange, &s->leg, SLICE(""), true);
 }
 
+/* Makes the client notice that its service is gone, if it is: then it ends the socket, and the
+ * request fails or is asked again. Behind a handshake an empty line would be a frame, so that is
+ * asked again at once. */
+static void doubt(struct raw_socket *s)
+{
+    if (!h1_conn_tx_done(s->h1)) {
+        timer_arm(&s->timer, ANSWER_MS);
+        return;
+    }
+    if (!s->websocket) {
+        h1_conn_write_raw(s->h1, SLICE("\r\n"));
+        if (++s->knocks < RAW_KNOCKS)
+            timer_arm(&s->timer, RAW_KNOCK_MS);
+        return;
+    }
+    raw_heal_doubt(s->raw, RAW_REST_US);
+    raw_socket_lose(s, ERR_LINK_LOST, false, "no answer");
+    raw_socket_cut(s);
+}
+
 static void on_timer(void *user)
 {
     struct raw_socket *s = user;
-    if (s->state == RAW_IDLE)
+    if (s->state == RAW_WORN)
+        raw_knock_go_on(s);
+    else if (s->state == RAW_IDLE)
         raw_heal_retire(s);
     else if (s->left)
         raw_socket_cut(s);
     else if (s->open)
         end_websocket(s);
-    else if (!s->begun && !h1_conn_head_bytes(s->h1)) {
-        raw_heal_doubt(s->raw, REST_US);
-        raw_socket_lose(s, ERR_LINK_LOST, false, "no answer");
-        raw_socket_cut(s);
-    }
+    else if (!s->begun && !h1_conn_head_bytes(s->h1))
+        doubt(s);
 }
 
 /* ---- what the connection tells */
@@ -311,8 +353,10 @@ static void on_error(void *user, int err, const char *reason)
         raw_socket_close(s, true);
     else if (s->state == RAW_BUSY)
         raw_socket_cut(s);
-    else if (s->state == RAW_IDLE)
+    else if (s->state == RAW_IDLE) {
+        s->spent = true;
         raw_heal_retire(s);
+    }
 }
 
 static void on_memory(void *user, size_t bytes)
@@ -339,7 +383,7 @@ static void leg_head(struct leg *leg, const struct message *m, bool end)
 static void leg_body(struct leg *leg, struct slice data, bool end)
 {
     struct raw_socket *s = socket_of(leg);
-    if (is_over(s))
+    if (is_mute(s))
         return;
     inner(s)->ops->body(inner(s), data, end && !s->open);
     if (end && s->open)
@@ -349,7 +393,7 @@ static void leg_body(struct leg *leg, struct slice data, bool end)
 static void leg_trailers(struct leg *leg, const struct fields *t)
 {
     struct raw_socket *s = socket_of(leg);
-    if (!is_over(s))
+    if (!is_mute(s))
         inner(s)->ops->trailers(inner(s), t);
 }
 
@@ -360,7 +404,7 @@ static void leg_want_body(struct leg *leg)
 static void leg_credit(struct leg *leg, size_t bytes)
 {
     struct raw_socket *s = socket_of(leg);
-    if (!is_over(s))
+    if (!is_mute(s))
         inner(s)->ops->credit(inner(s), bytes);
 }
 
@@ -369,14 +413,14 @@ static void leg_reset(struct leg *leg, const struct leg_fault *why)
 {
     struct raw_socket *s = socket_of(leg);
     leg_untie(leg);
-    if (!is_over(s))
+    if (!is_mute(s))
         tell_endless(s);
 }
 
 static bool leg_taken_by_service(struct leg *leg, uint64_t *bytes)
 {
     struct raw_socket *s = socket_of(leg);
-    return !is_over(s) && leg_taken(inner(s), bytes);
+    return !is_mute(s) && leg_taken(inner(s), bytes);
 }
 
 static const struct leg_ops raw_leg_ops = {

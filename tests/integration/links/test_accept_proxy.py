@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Tests connections that a front end passes on: the PROXY protocol says whose they are."""
 
+import select
 import signal
 import socket
 import ssl
@@ -22,7 +23,7 @@ from support.old_clients import (
     answering,
     register_from,
 )
-from support.origins import reply
+from support.origins import reply, wake
 from support.programs import Program
 from support.wait import wait_until
 
@@ -253,31 +254,82 @@ def test_the_address_is_the_identity(source, served, front):
     assert "another address has registered the name" in w.server.log
 
 
-@pytest.mark.rule("L14")
+def exchange(w, raw, answer=ANSWER):
+    viewer = w.viewer()
+    viewer.send(HEAD)
+    raw.request()
+    raw.answer(answer)
+    assert viewer.response().status == 200
+
+
+@pytest.mark.rule("L14", "L17")
 def test_a_socket_is_never_closed_first(front):
-    """It serves again after a rest, and is left alone when it serves no more."""
+    """It serves again after a rest. When it serves no more, empty lines ask whether its service is
+    gone; it is lost if that is not."""
     w = front()
     register_from(w)
     raw = Raw(w, source=FRONT, first=binary(CLIENT))
     wait_until(lambda: w.sockets("app") == 1, what="the socket")
-
-    def exchange(answer):
-        viewer = w.viewer()
-        viewer.send(HEAD)
-        raw.request()
-        raw.answer(answer)
-        assert viewer.response().status == 200
-
-    exchange(ANSWER)
+    exchange(w, raw)
     time.sleep(1.5)  # one that comes without a front end is reset after 1 s
-    exchange(ANSWER)
+    exchange(w, raw)
     assert w.status()["old_sockets_lost"] == 0
-    exchange(reply(b"bye", "Connection: close"))
+    exchange(w, raw, reply(b"bye", "Connection: close"))
     wait_until(lambda: w.status()["old_sockets_lost"] == 1, what="the socket's loss")
     w.server.program.wait_output("old_client_socket_lost name=app")
+    assert raw.viewer.exactly(6) == b"\r\n" * 3
     raw.socket.settimeout(1.5)
     with pytest.raises(TimeoutError):
         raw.socket.recv(1)
+
+
+@pytest.mark.rule("L17")
+def test_a_client_that_ends_its_socket(front):
+    """Its service is gone, and the empty lines have told it so: the socket is not lost."""
+    w = front()
+    register_from(w)
+    raw = Raw(w, source=FRONT, first=binary(CLIENT))
+    wait_until(lambda: w.sockets("app") == 1, what="the socket")
+    exchange(w, raw, reply(b"bye", "Connection: close"))
+    assert raw.viewer.exactly(2) == b"\r\n"
+    raw.socket.close()
+    wait_until(lambda: w.sockets("app") == 0, what="the socket's end")
+    raw = Raw(w, source=FRONT, first=binary(CLIENT))
+    wait_until(lambda: w.sockets("app") == 1, what="the new one")
+    exchange(w, raw)
+    assert w.status()["old_sockets_lost"] == 0
+
+
+@pytest.mark.rule("L16", "L17")
+def test_a_service_that_has_closed_one_connection(front):
+    """A silent socket ends, and its request goes to the one that its client opens then. Another one
+    that has rested is asked by empty lines, and serves on."""
+    w = front()
+    register_from(w)
+    raws = [Raw(w, source=FRONT, first=binary(CLIENT)) for _ in range(2)]
+    wait_until(lambda: w.sockets("app") == 2, what="both sockets")
+    time.sleep(1.2)  # a socket is doubted that has rested for 1 s
+    viewer = w.viewer()
+    viewer.send(HEAD)
+    ready = select.select([raw.socket for raw in raws], [], [], 20)[0]
+    gone = next(raw for raw in raws if raw.socket in ready)
+    there = next(raw for raw in raws if raw is not gone)
+    gone.request()
+    assert gone.viewer.exactly(2) == b"\r\n"
+    gone.socket.close()
+    back = Raw(w, source=FRONT, first=binary(CLIENT))
+    back.request()
+    back.answer()
+    assert viewer.response().body == b"here"
+    assert there.viewer.exactly(6) == b"\r\n" * 3
+    viewers = [w.viewer() for _ in range(2)]
+    for viewer in viewers:
+        viewer.send(HEAD)
+    for raw in (there, back):
+        raw.request()
+        raw.answer()
+    assert [viewer.response().status for viewer in viewers] == [200, 200]
+    assert w.status()["old_sockets_lost"] == 0
 
 
 @pytest.mark.rule("L12", "L14")
@@ -348,9 +400,10 @@ def test_what_goes_where_behind_nginx(behind):
     assert code == 0 and w.nginx.COMPLAINT not in output, output
 
 
-@pytest.mark.rule("L14")
-def test_a_lost_socket_behind_nginx(behind):
-    """Behind `Connection: close` a socket serves no more, and nothing brings it back."""
+@pytest.mark.rule("L17")
+def test_connection_close_behind_nginx(behind):
+    """Behind `Connection: close` a socket serves no more. Its client hears of that by the empty
+    lines, and opens it anew."""
     w = behind
 
     def serve(connection):
@@ -358,7 +411,23 @@ def test_a_lost_socket_behind_nginx(behind):
         connection.send(reply(b"bye", "Connection: close"))
 
     share = w.share(w.origin(serve), connections=3, port=443)
-    for lost in (1, 2):
+    for again in (1, 2, 3, 4):
         assert w.ask(share).body == b"bye"
-        wait_until(lambda: w.status()["old_sockets_lost"] == lost, what="the socket's loss")
-    assert share.count("again") == 0
+        share.wait_output(r"^again$", stream="stdout", count=again)
+    wait_until(lambda: w.sockets(share.id) == 3, what="all sockets")
+    assert w.status()["old_sockets_lost"] == 0 and share.count("lost") == 0
+
+
+@pytest.mark.rule("L16", "L17")
+def test_a_service_that_starts_again_behind_nginx(behind):
+    """All its connections have ended unseen. The first request finds that out, and is served."""
+    w = behind
+    origin = w.origin(answering)
+    share = w.share(origin, connections=3, port=443)
+    for connection in list(origin.connections):
+        wake(connection.socket)
+    time.sleep(1.2)  # a socket is doubted that has rested for 1 s
+    assert w.ask(share).body == b"here"
+    share.wait_output(r"^again$", stream="stdout", count=3, deadline_s=20)
+    wait_until(lambda: w.sockets(share.id) == 3, what="all sockets")
+    assert w.status()["old_sockets_lost"] == 0 and share.count("lost") == 0

@@ -2,7 +2,6 @@
 """Tests sharing by an old client, `wave share` of H2O Wave: wave_share.py has its habits."""
 
 import select
-import signal
 import socket
 import threading
 import time
@@ -18,12 +17,12 @@ from support.old_clients import (
     VIEWER,
     Raw,
     answering,
-    refuses,
     register_from,
 )
 from support.origins import accept_websocket, reply, shut, wake
-from support.viewer import Broken
+from support.viewer import Broken, head
 from support.wait import wait_until
+from support.websocket_viewer import ACCEPT, HANDSHAKE
 
 CLIENT6, NEIGHBOUR6, STRANGER6 = "2001:db8:1::1", "2001:db8:1::2", "2001:db8:2::1"
 
@@ -135,27 +134,6 @@ def test_calls_with_our_fields(field, world):
     w = world()
     register_from(w, "app", CLIENT, field)
     assert Raw(w).end() == "closed" and w.sockets("app") == 0
-
-
-@pytest.mark.rule("L3")
-def test_a_line_revives_a_name(world):
-    """After a restart the sockets alone bring the name back: the names file has the address."""
-    w = world()
-    register_from(w)
-    raw = Raw(w)
-    wait_until(lambda: w.sockets("app") == 1, what="the socket")
-    time.sleep(1.2)  # the names file is written once a second
-    with w.here.inside():
-        w.server.restart()
-    assert raw.end() == "reset", "also a killed server resets its sockets"
-    assert Raw(w, source=STRANGER).end() == "closed"
-    raw = Raw(w)
-    wait_until(lambda: w.sockets("app") == 1, what="the socket")
-    viewer = w.viewer()
-    viewer.send(HEAD)
-    raw.request()
-    raw.answer()
-    assert viewer.response().body == b"here"
 
 
 @pytest.mark.rule("L3")
@@ -321,9 +299,10 @@ def test_a_socket_that_ends_without_an_answer(method, body, again, world):
     assert got[0].status == (200 if again else 502)
 
 
-@pytest.mark.rule("L8")
+@pytest.mark.rule("L8", "L16")
 def test_a_silent_socket_that_has_rested(world):
-    """Its service may be gone unseen: the request goes to one that is opened anew."""
+    """Its service is gone unseen: its client ends it, and the request goes to one that is opened
+    anew."""
     w = world()
     origin = w.origin(answering)
     share = w.share(origin, connections=2)
@@ -332,6 +311,64 @@ def test_a_silent_socket_that_has_rested(world):
     time.sleep(1.2)  # a socket is doubted that has rested for 1 s
     assert w.ask(share).body == b"here"
     assert share.count("lost") == 0
+
+
+def asked(w, request):
+    """Sends @request by one of two sockets that are doubted. Returns the viewer, the socket that
+    got it and the other one."""
+    register_from(w)
+    raws = [Raw(w) for _ in range(2)]
+    wait_until(lambda: w.sockets("app") == 2, what="both sockets")
+    time.sleep(1.2)  # a socket is doubted that has rested for 1 s
+    viewer = w.viewer()
+    viewer.send(request)
+    ready = select.select([raw.socket for raw in raws], [], [], 20)[0]
+    first = next(raw for raw in raws if raw.socket in ready)
+    first.request()
+    return viewer, first, next(raw for raw in raws if raw is not first)
+
+
+@pytest.mark.rule("L16")
+def test_a_slow_answer_is_asked_for_once(world):
+    """A silent socket gets empty lines, and its client does not end it: the service is slow. No
+    other socket gets the request. The service may answer to the empty lines too, so the socket
+    serves no more."""
+    w = world()
+    viewer, slow, other = asked(w, HEAD)
+    assert slow.viewer.exactly(6) == b"\r\n" * 3
+    assert not select.select([other.socket], [], [], 0)[0]
+    slow.answer(ANSWER + reply(b"what?"))
+    assert viewer.response().body == b"here"
+    assert slow.end() == "reset"
+    viewer.send(HEAD)
+    other.request()
+    other.answer()
+    assert viewer.response().body == b"here"
+
+
+@pytest.mark.rule("L16")
+def test_what_may_not_be_asked_again(world):
+    """A POST on a socket whose service is gone fails soon, and goes to no other one."""
+    w = world()
+    post = HEAD.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")
+    viewer, gone, other = asked(w, post)
+    assert gone.viewer.exactly(2) == b"\r\n"
+    gone.socket.close()
+    assert viewer.response().status == 502
+    back = Raw(w)
+    assert other.end() == "reset", "it has rested as long, and got nothing"
+    assert not select.select([back.socket], [], [], 0)[0]
+
+
+@pytest.mark.rule("L16")
+def test_a_handshake_gets_no_empty_line(world):
+    """It would be a frame to the service; another socket gets the handshake."""
+    w = world()
+    viewer, gone, other = asked(w, head("GET", "/ws", "app.localhost", *HANDSHAKE))
+    assert other.end() == "reset", "it has rested as long"
+    back = Raw(w)
+    back.request()
+    assert gone.end() == "reset"
 
 
 # ---- many requests ----
@@ -393,12 +430,8 @@ def test_a_websocket_keeps_its_socket(world):
 
     share = w.share(w.origin(serve), connections=2)
     viewer = w.viewer()
-    viewer.send(
-        b"GET /ws HTTP/1.1\r\nHost: app.localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    opened = viewer.response()
-    assert opened.get("Sec-WebSocket-Accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    opened = viewer.get("app.localhost", "/ws", *HANDSHAKE)
+    assert opened.get("Sec-WebSocket-Accept") == ACCEPT
     viewer.send(b"\x81\x85\0\0\0\0hello")
     assert viewer.exactly(7) == b"\x81\x05hello"
     viewer.send(b"\x88\x82\0\0\0\0\x03\xe8")
@@ -414,44 +447,5 @@ def test_a_wrong_handshake(world):
     w = world()
     share = w.share(w.origin(answering))
     viewer = w.viewer()
-    got = viewer.get(
-        share.host,
-        "/ws",
-        *("Connection: upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    )
+    got = viewer.get(share.host, "/ws", *HANDSHAKE)
     assert got.status == 502 and got.json()["error"] == "http_upgrade_failed"
-
-
-@pytest.mark.rule("L11")
-def test_a_stop_resets_sockets(world):
-    """Also a server that is asked to stop resets them, behind the answers that are under way."""
-    w = world("--drain-timeout", "20s")
-    register_from(w)
-    raws = [Raw(w) for _ in range(2)]
-    wait_until(lambda: w.sockets("app") == 2, what="both sockets")
-    viewer = w.viewer()
-    viewer.send(HEAD)
-    ready = select.select([raw.socket for raw in raws], [], [], 20)[0]
-    busy = next(raw for raw in raws if raw.socket in ready)
-    idle = next(raw for raw in raws if raw is not busy)
-    busy.request()
-    w.server.program.signal(signal.SIGTERM)
-    busy.answer()
-    assert viewer.response().body == b"here"
-    assert (idle.end(), busy.end()) == ("reset", "reset")
-
-
-@pytest.mark.rule("L11")
-def test_a_successor_that_overlaps(world, here):
-    """A server that is started before its predecessor ends gets all sockets."""
-    w = world("--drain-timeout", "20s")
-    share = w.share(w.origin(answering), connections=4)
-    old = w.server.program
-    with here.inside():
-        old.signal(signal.SIGTERM)
-        wait_until(lambda: "draining" in old.log and refuses(w), what="the old one's port")
-        w.server.start()
-    old.wait()
-    wait_until(lambda: w.sockets("app") == 4, 20, "all sockets at the successor")
-    assert w.ask(share).body == b"here" and share.count("lost") == 0
