@@ -213,7 +213,7 @@ static void check_listeners(struct check *k, const struct opt_list *all)
         char reason[BINDING_REASON_MAX];
         if (strncmp(all->item[i], "unix:", 5) == 0)
             continue; /* its file is not for this program to replace */
-        if (binding_open(&b, all->item[i], all, 1, reason) == 0) {
+        if (binding_open(&b, all->item[i], all, 1, NULL, reason) == 0) {
             binding_close(&b);
             say(k, FINE, "listen", "%s is free", all->item[i]);
         } else if (k->serving) {

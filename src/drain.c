@@ -66,14 +66,16 @@ static void enter_closing(struct worker_drain *d)
 }
 
 /* Enters CLOSING when no exchange but open WebSockets is left, or when --drain-timeout is over.
- * With sockets of old clients (raw.h) a successor has SUCCESSOR_MS to listen before they are reset.
+ * With sockets of old clients (raw.h) a successor has SUCCESSOR_MS to listen before they are reset,
+ * unless a supervisor keeps the port meanwhile, where who comes waits for the successor.
  * Otherwise looks again after LOOK_MS. This costs less than a callback at the end of every
  * exchange. */
 static void look_at_exchanges(struct worker_drain *d, uint64_t waited_ms)
 {
-    bool awaits = !list_empty(&d->worker->raws) && waited_ms < SUCCESSOR_MS;
-    bool over = !crew_is_answering(d->worker) && !awaits;
-    if (over || waited_ms >= d->worker->server->config->timeouts.drain_ms)
+    const struct worker *w = d->worker;
+    bool awaits = !list_empty(&w->raws) && !w->server->ports_kept && waited_ms < SUCCESSOR_MS;
+    bool over = !crew_is_answering(w) && !awaits;
+    if (over || waited_ms >= w->server->config->timeouts.drain_ms)
         enter_closing(d);
     else
         timer_arm(&d->timer, LOOK_MS);

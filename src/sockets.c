@@ -2,6 +2,7 @@
 /* sockets.c - see sockets.h. */
 #include "src/sockets.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "src/edge/entry.h"
@@ -12,7 +13,8 @@ static const char *bind_list(struct sockets *s, const struct opt_list *list, uns
                              char reason[static BINDING_REASON_MAX])
 {
     for (size_t i = 0; i < list->count; i++, s->bound++)
-        if (binding_open(&s->bindings[s->bound], list->item[i], list, workers, reason) < 0)
+        if (binding_open(&s->bindings[s->bound], list->item[i], list, workers, &s->passed, reason) <
+            0)
             return list->item[i];
     return NULL;
 }
@@ -23,8 +25,15 @@ const char *sockets_open(struct sockets *s, const struct config *c, unsigned wor
     const struct opt_list *listen = &c->listen.addresses, *redirect = &c->listen.redirects;
     s->bindings = xcalloc(listen->count + redirect->count, sizeof *s->bindings);
     s->first_redirect = listen->count;
+    char text[PASSED_TEXT_MAX];
+    passed_open(&s->passed);
     const char *failed = bind_list(s, listen, workers, reason);
-    return failed ? failed : bind_list(s, redirect, workers, reason);
+    if (!failed)
+        failed = bind_list(s, redirect, workers, reason);
+    if (failed || !passed_rest(&s->passed, text))
+        return failed;
+    snprintf(reason, BINDING_REASON_MAX, "no --listen and no --redirect names %s", text);
+    return "LISTEN_FDS";
 }
 
 void sockets_listen(struct sockets *s, struct server *server)
@@ -40,6 +49,7 @@ void sockets_listen(struct sockets *s, struct server *server)
             listener_start(server->workers[k % b->count], b->fds[k], redirects);
         for (size_t k = 0; k < b->n; k++)
             listener_announce(b->fds[k * b->count], redirects);
+        server->ports_kept |= b->passed;
         binding_deinit(b);
     }
     s->bound = 0;
@@ -50,4 +60,5 @@ void sockets_close(struct sockets *s)
     while (s->bound > 0)
         binding_close(&s->bindings[--s->bound]);
     free(s->bindings);
+    passed_close(&s->passed);
 }

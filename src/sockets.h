@@ -3,7 +3,8 @@
  * them to listeners on the workers.
  *
  * The sockets are bound before the state directory is touched: a second start by mistake ends
- * there. Viewers who come before the listeners run wait in the kernel. */
+ * there. Viewers who come before the listeners run wait in the kernel. A socket that a supervisor
+ * passes (passed.h) is used in place of one that would be bound. */
 #ifndef SRC_SOCKETS_H
 #define SRC_SOCKETS_H
 
@@ -11,13 +12,15 @@
 #include "src/worker/server.h"
 
 struct sockets {
+    struct passed passed;     /* what no value has taken yet */
     struct binding *bindings; /* owned: of each value of --listen, then of --redirect */
     size_t bound;             /* values whose sockets no listener has taken yet */
     size_t first_redirect;    /* the index of the first one of --redirect */
 };
 
 /* Binds all addresses of @c for @workers workers. Returns NULL; or the value that cannot be bound,
- * with @reason. sockets_close frees @s in both cases. */
+ * with @reason; or LISTEN_FDS when a socket was passed that no value names. sockets_close frees @s
+ * in each case. */
 const char *sockets_open(struct sockets *s, const struct config *c, unsigned workers,
                          char reason[static BINDING_REASON_MAX]) MUSTCHECK;
 

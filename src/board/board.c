@@ -86,7 +86,7 @@ struct board *board_new(const struct config_admin *o, char reason[static BOARD_R
     list_init(&b->listeners);
     list_init(&b->connections);
     const char *file = o->token, *why = file ? read_token(b, file) : NULL;
-    bool bound = !why && binding_open(&b->sockets, o->listen, &none, 1, text) == 0;
+    bool bound = !why && binding_open(&b->sockets, o->listen, &none, 1, NULL, text) == 0;
     if (bound)
         return b;
     snprintf(reason, BOARD_REASON_MAX, "%s: %s", why ? file : o->listen, why ? why : text);

@@ -82,6 +82,21 @@ static unsigned duplicate(int first, int *fds, unsigned count)
     return made;
 }
 
+/* Takes the socket of @passed at the address @a, for each of @count workers. Returns 1; 0 when
+ * there is none; or -1 with errno set. */
+static int take_passed(struct passed *passed, const struct listen_address *a, int *fds,
+                       unsigned count)
+{
+    int first = passed ? passed_take(passed, a) : -1;
+    if (first < 0)
+        return 0;
+    unsigned made = duplicate(first, fds, count);
+    if (made == count)
+        return 1;
+    close_all(fds, made);
+    return -1;
+}
+
 /* Makes a listening descriptor for each of @count workers. Sets the port in @a when the system has
  * chosen it. Returns 0, or -1 with errno set and nothing left behind. The first bind is without
  * SO_REUSEPORT, since otherwise a port that another process shares would look free. */
@@ -133,7 +148,7 @@ static bool leaves_v4(const struct listen_addresses *given, const struct listen_
 
 /* Binds all of @given that the machine has the family of. Returns 0, or -1 with errno set. */
 static int bind_given(struct binding *b, const struct listen_addresses *given,
-                      const struct opt_list *all)
+                      const struct opt_list *all, struct passed *passed)
 {
     uint16_t port = 0; /* that the first address has got */
     int missing = 0;
@@ -143,7 +158,10 @@ static int bind_given(struct binding *b, const struct listen_addresses *given,
         bool v6only = leaves_v4(given, &a, all);
         if (b->n > 0)
             listen_address_set_port(&a, port);
-        if (bind_each(&a, v6only, b->fds + b->n * b->count, b->count) == 0) {
+        int *fds = b->fds + b->n * b->count;
+        int taken = take_passed(passed, &a, fds, b->count);
+        if (taken > 0 || (taken == 0 && bind_each(&a, v6only, fds, b->count) == 0)) {
+            b->passed |= taken > 0;
             b->n++;
             port = listen_address_port(&a);
         } else if (given->n > 1 && lacks_family(errno)) {
@@ -158,7 +176,7 @@ static int bind_given(struct binding *b, const struct listen_addresses *given,
 }
 
 int binding_open(struct binding *b, const char *text, const struct opt_list *all, unsigned count,
-                 char reason[static BINDING_REASON_MAX])
+                 struct passed *passed, char reason[static BINDING_REASON_MAX])
 {
     struct listen_addresses given;
     *b = (struct binding){.count = count};
@@ -168,10 +186,10 @@ int binding_open(struct binding *b, const char *text, const struct opt_list *all
     }
     b->fds = xcalloc(LISTEN_ADDRESSES_MAX * (size_t)count, sizeof *b->fds);
     bool chosen = given.n > 1 && listen_address_port(&given.v[0]) == 0;
-    int err = bind_given(b, &given, all);
+    int err = bind_given(b, &given, all, passed);
     /* A port that the system chose in one family may be in use in the other. */
     for (int i = 1; i < PORT_TRIES && err < 0 && chosen && errno == EADDRINUSE; i++)
-        err = bind_given(b, &given, all);
+        err = bind_given(b, &given, all, passed);
     if (err == 0 && b->n < given.n)
         LOG(INFO, "one_family", LOG_STR("listen", text), LOG_STR("missing", strerror(errno)));
     if (err == 0)

@@ -3,7 +3,7 @@
 #ifndef SRC_EDGE_BINDING_H
 #define SRC_EDGE_BINDING_H
 
-#include "src/worker/listen_address.h"
+#include "src/edge/passed.h"
 
 enum { BINDING_REASON_MAX = 256 };
 
@@ -12,6 +12,7 @@ struct binding {
     int *fds;       /* owned; those of one address follow each other, one for each worker */
     size_t n;       /* addresses that were bound: 1, or 2 of different families */
     unsigned count; /* workers */
+    bool passed;    /* a socket of a supervisor's is among them */
 };
 
 /* Binds and listens at each address that @text names, once for each of @count workers. @all are all
@@ -22,9 +23,11 @@ struct binding {
  * Returns 0, and then binding_deinit or binding_close frees @b. Returns -1, with all descriptors
  * closed and a text like "Address already in use" in @reason, when that fails. The kernel spreads
  * connections over several sockets (SO_REUSEPORT); a unix socket is bound once and its descriptor
- * duplicated. The file of a unix socket on which no process listens any more is replaced. */
+ * duplicated. The file of a unix socket on which no process listens any more is replaced. An
+ * address that a socket of @passed has is not bound again: the workers share that socket. NULL: no
+ * socket was passed. */
 int binding_open(struct binding *b, const char *text, const struct opt_list *all, unsigned count,
-                 char reason[static BINDING_REASON_MAX]) MUSTCHECK;
+                 struct passed *passed, char reason[static BINDING_REASON_MAX]) MUSTCHECK;
 
 /* Frees @b. Its descriptors belong to listeners now. */
 void binding_deinit(struct binding *b);

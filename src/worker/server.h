@@ -56,6 +56,7 @@ struct server {
     char node[STATE_NODE_MAX]; /* the server's name in Via, from the store */
     uint64_t started_us;       /* monotonic */
     size_t own_descriptors;    /* that the process had open when it began to accept */
+    bool ports_kept;           /* a supervisor keeps a listening socket over restarts */
     struct budget budget;      /* memory for the bodies under way on all links; atomic */
     _Atomic bool draining;     /* a signal has asked for a stop */
     _Atomic unsigned running;  /* the number of workers whose loop has not ended */

@@ -31,13 +31,15 @@ def here(ended):
 
 @pytest.fixture
 def world(here, new_server, ended, scripted, tmp_path):
-    """Returns world(*options): a server with these options, and what uses it."""
+    """Returns world(*options): a server with these options, and what uses it. Keywords are those
+    of Server."""
 
-    def start(*options):
+    def start(*options, **how):
         with here.inside():
             server = new_server(
                 *("--listen", f"{SERVER}:{PORT}", "--listen", f"[{addresses.SERVER6}]:{PORT}"),
                 *options,
+                **how,
             )
         return World(here, server, ended, scripted, tmp_path)
 

@@ -10,17 +10,19 @@ import socket
 
 import pytest
 from support import preload
+from support.kept_port import KeptPort
 from support.programs import BIN, TOP, Program, free_port
-from support.viewer import fetch
+from support.viewer import Viewer, fetch, head
 
 HOSTS = {4: "127.0.0.1", 6: "::1"}
 BOTH = [4, 6]
 
 
 @contextlib.contextmanager
-def listening(tmp_path, *options, workers=2, env=None):
+def listening(tmp_path, *options, workers=2, env=None, within=()):
     """Starts a server that listens as @options say. Gives it as a Program."""
-    words = [BIN / "oneportd", "--domain", "localhost", "--state-dir", tmp_path / "state"]
+    words = [*within, BIN / "oneportd", "--domain", "localhost"]
+    words += ["--state-dir", tmp_path / "state"]
     words += ["--workers", workers, "--access-log", tmp_path / "access.log", *options]
     program = Program(words, tmp_path, "oneportd", env=env)
     try:
@@ -171,3 +173,45 @@ def test_the_client_takes_plain_http_to_loopback(host, new_server, new_client, h
     options = ["--attach-host", "localhost"]
     client = new_client(http_origin.port, *options, server=server, url=f"http://{host}:{port}")
     assert fetch(server.port, client.host, "/echo").status == 200
+
+
+# ---- sockets that a supervisor keeps ----
+@pytest.fixture
+def kept(tmp_path, ended):
+    """Returns kept(address, ...): a port that is kept at these addresses."""
+    return lambda *addresses: ended.enter_context(
+        contextlib.closing(KeptPort(tmp_path / "kept", *addresses))
+    )
+
+
+@pytest.mark.rule("O232")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_port_that_a_supervisor_keeps(workers, kept, new_server):
+    """Who connects while no server runs is served by the next one, also after a kill."""
+    port = kept("127.0.0.1")
+    given = ("--listen", f"127.0.0.1:{port.port}", "--workers", workers)
+    server = new_server(*given, within=port.within, env=port.env)
+    assert fetch(port.port, "localhost", "/healthz").status == 200
+    for end in (server.stop, server.kill9):
+        end()
+        with Viewer(port.port) as viewer:
+            viewer.send(head("GET", "/healthz", "localhost"))
+            server.start()
+            assert viewer.response().status == 200
+
+
+@pytest.mark.rule("O232")
+def test_both_families_of_a_kept_port(kept, tmp_path):
+    port = kept("127.0.0.1", "::1")
+    words = ("--listen", f"localhost:{port.port}")
+    with listening(tmp_path, *words, within=port.within, env=port.env) as program:
+        assert ports(program, 2) == {port.port} and families(port.port) == [4, 6]
+
+
+@pytest.mark.rule("O232")
+def test_a_kept_port_that_nothing_names(kept, tmp_path):
+    port = kept("127.0.0.1")
+    words = [*port.within, BIN / "oneportd", "--domain", "localhost", "--listen", "127.0.0.1:0"]
+    program = Program([*words, "--state-dir", tmp_path / "state"], tmp_path, "o", env=port.env)
+    program.expect_exit(1)
+    assert f"LISTEN_FDS: no --listen and no --redirect names 127.0.0.1:{port.port}" in program.log
