@@ -3,15 +3,14 @@
 and `wave share` of H2O Wave. They are told so once and end, or wait, and take no name."""
 
 import select
-import shutil
 import socket
-import subprocess
+import sys
 import time
 
 import pytest
 from support import nginx
 from support.nginx import Nginx
-from support.programs import SLOW
+from support.programs import SLOW, TOP, Program
 from support.viewer import Viewer, fetch
 from support.wait import wait_until
 
@@ -93,28 +92,57 @@ def test_register_stays(front, name):
         assert {"id", "url", "port", "max_conn_count"} <= set(answer)
 
 
+def caller(kind, port, directory, *words):
+    """Starts the double of an old client, and returns its Program."""
+    words = [sys.executable, "-u", "-m", "support.old_callers", kind, "--port", port, *words]
+    program = Program(words, directory, f"caller-{kind}", env={"PYTHONPATH": TOP / "tests"})
+    program.judged = True  # it is no program under test
+    return program
+
+
 @pytest.mark.rule("Q50")
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
-def test_a_client_as_localtunnels(server):
-    """Does what localtunnel 2.0 does with an answer: other than 2xx throws and is tried again each
-    second, 200 is a tunnel, and anything else ends with the message."""
-    script = """
-      const [url] = process.argv.slice(1);
-      (async function getUrl() {
-        const r = await fetch(url, {headers: {Accept: "application/json, text/plain, */*"}})
-          .catch(() => null);
-        if (!r || r.status < 200 || r.status > 299) return setTimeout(getUrl, 1000);
-        const body = await r.json();
-        if (r.status !== 200) {
-          console.error(body.message || "localtunnel server returned an error");
-          process.exit(1);
-        }
-        console.log("your url is: " + body.url);
-      })();
-    """
-    url = f"http://127.0.0.1:{server.port}/some-name"
-    done = subprocess.run(["node", "-e", script, url], capture_output=True, text=True, timeout=30)
-    assert done.returncode == 1 and NEEDS in done.stderr and not done.stdout
+@pytest.mark.parametrize("subdomain", [(), ("--subdomain", "some-name")], ids=["random", "named"])
+@pytest.mark.parametrize(
+    "kind, said",
+    [
+        ("lt", "Error: This server needs the oneport client: oneport --host "),
+        ("go", "internal server error, statusCode: 202"),
+        ("wave", "Could not connect to the remote sharing server."),
+    ],
+    ids=["lt", "go-localtunnel", "wave 0.26"],
+)
+def test_old_clients_show_the_refusal_and_end(kind, said, subdomain, front, server, tmp_path):
+    """Each asks once, by https, and gets no name."""
+    before, asked = names(server), server.access_log.count(" 202 ")
+    program = caller(kind, front.port, tmp_path, "--ca", server.certificate.ca, *subdomain)
+    program.expect_exit(1, 20)
+    assert said in program.stdout + program.log
+    assert names(server) == before and server.access_log.count(" 202 ") == asked + 1
+
+
+@pytest.mark.rule("Q50")
+@pytest.mark.parametrize("line", ["204 No Content", "403 Forbidden", "404 Not Found", "503 Busy"])
+def test_why_202(line, scripted, tmp_path):
+    """Another refusal makes lt ask each second for ever, or end without saying why."""
+
+    def serve(connection):
+        connection.request()
+        empty = "" if line.startswith("204") else "Content-Length: 2\r\n"
+        body = "" if not empty else "{}"
+        connection.send(f"HTTP/1.1 {line}\r\n{empty}\r\n{body}".encode())
+
+    origin = scripted(serve)
+    program = caller("lt", origin.port, tmp_path)
+    try:
+        if line.startswith("204"):
+            program.expect_exit(1)
+            assert "please try again" in program.log
+        else:
+            origin.wait_connections(3)
+            assert program.running
+    finally:
+        program.process.kill()
+        program.wait()
 
 
 # ---- leap lines ----
