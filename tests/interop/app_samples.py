@@ -21,7 +21,6 @@ class App:
 
     pip = npm = ()  # packages
     needs = ()  # programs of Debian
-    module = None  # a Python module, or a program of npm, that is there when they are
     files = {}  # of the app's folder
 
     def __init__(self, installed, directory):

@@ -5,6 +5,7 @@ again.
 
 Prints a line for each check, and then: N passed, N failed, N skipped.
 
+    apps.py --packages              prints of each app: its name, pip or npm, and what to install
     apps.py INSTALLED [APP...]      INSTALLED has venv/ and npm/ (apps.sh)
 """
 
@@ -437,12 +438,8 @@ class Bench:
         absent = [program for program in kind.needs if not shutil.which(program)]
         if absent:
             return f"{', '.join(absent)} not installed"
-        for package in (*kind.pip, *kind.npm):
-            stem = package.partition("@")[0].partition("=")[0].partition("[")[0]
-            note = self.installed / f"{stem}.missing"
-            if note.exists():
-                return note.read_text().strip()
-        return None
+        note = self.installed / f"{kind.__name__.lower()}.missing"
+        return note.read_text().strip() if note.exists() else None
 
 
 def main(installed, wanted):
@@ -455,5 +452,15 @@ def main(installed, wanted):
         return bench.failed != 0
 
 
+def print_packages():
+    for kind in APPS:
+        for tool, packages in (("pip", kind.pip), ("npm", kind.npm)):
+            if packages:
+                print(kind.__name__.lower(), tool, *packages)
+
+
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--packages"]:
+        print_packages()
+        sys.exit()
     sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]))

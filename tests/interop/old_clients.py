@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs the real old clients against oneportd: `wave share` of H2O Wave 1.8 shares, and lt and Wave
-0.26 are refused. The server is in a network of its own. A client that a registry does not give is
-skipped. Prints a line for each check, and then: N passed, N failed, N skipped."""
+"""Runs the real old clients against oneportd: `wave share` of H2O Wave 1.8 shares, also a Wave app
+with 30 viewers and over restarts of the server, and lt and Wave 0.26 are refused. The server is in
+a network of its own. A client that a registry does not give is skipped. Prints a line for each
+check, and then: N passed, N failed, N skipped."""
 
 import contextlib
 import pathlib
@@ -13,14 +14,18 @@ import time
 
 sys.dont_write_bytecode = True
 
+import app_samples  # noqa: E402
 from support import addresses, netns  # noqa: E402
 from support.addresses import SERVER  # noqa: E402
 from support.certs import Authority  # noqa: E402
+from support.kept_port import KeptPort  # noqa: E402
 from support.origins import OriginProgram  # noqa: E402
-from support.programs import Program, Server  # noqa: E402
+from support.programs import Client, Program, Server  # noqa: E402
 from support.wait import wait_until  # noqa: E402
+from support.websocket_viewer import HANDSHAKE  # noqa: E402
 
 WAVE, WAVE_BEFORE, LT = "1.8.0", "0.26.4", "2.0.2"
+VIEWERS, SOCKETS = 30, 20
 VIEWER, PORT = "10.9.3.3", 443
 NEEDS = "needs the oneport client"
 counts = {"passed": 0, "failed": 0, "skipped": 0}
@@ -44,13 +49,14 @@ class OriginInside(OriginProgram):
 
 def python_client(where, version):
     """Returns the `wave` program of that version, in an environment of its own."""
-    wave = where / f"wave-{version}" / "bin" / "wave"
+    venv = where / f"wave-{version}" / "venv"
+    wave = venv / "bin" / "wave"
     if wave.exists():
         return wave
-    shutil.rmtree(where / f"wave-{version}", ignore_errors=True)
-    pip = [where / f"wave-{version}" / "bin" / "pip", "install", "-q", "--retries", "1"]
+    shutil.rmtree(venv, ignore_errors=True)
+    pip = [venv / "bin" / "pip", "install", "-q", "--retries", "1"]
     for words in (
-        [sys.executable, "-m", "venv", where / f"wave-{version}"],
+        [sys.executable, "-m", "venv", venv],
         [*pip, f"h2o-wave=={version}"],
     ):
         if subprocess.run(words, capture_output=True).returncode:
@@ -72,6 +78,7 @@ def lt_client(where):
 class World:
     def __init__(self, here, server, origin, directory):
         self.here, self.server, self.origin, self.directory = here, server, origin, directory
+        self.viewers = []
 
     def run(self, *words):
         environment = {"SSL_CERT_FILE": str(self.server.certificate.ca), "PYTHONUNBUFFERED": "1"}
@@ -83,6 +90,22 @@ class World:
         with self.here.viewer(VIEWER, PORT, self.server.certificate.client_context()) as viewer:
             return viewer.get(host, path, **keywords)
 
+    def share(self, wave, port):
+        """Starts `wave share` of the app at @port under the name app."""
+        words = ("share", "--port", port, "--subdomain", "app", "--remote-host", SERVER)
+        return self.run(wave, *words, "--remote-port", PORT)
+
+    def open(self, name):
+        """Opens a WebSocket of Wave's. Returns the answer, and keeps what was opened."""
+        tls = self.server.certificate.client_context()
+        viewer = self.here.viewer(f"10.9.4.{len(self.viewers) + 1}", PORT, tls)
+        self.viewers.append(viewer)
+        return viewer.get(f"{name}.localhost", "/_s/", *HANDSHAKE)
+
+    def leave(self):
+        while self.viewers:
+            self.viewers.pop().close()
+
     def sockets(self, name):
         got = self.ask("localhost", f"/api/tunnels/{name}/status").json()
         return got.get("connected_sockets", 0)
@@ -91,10 +114,9 @@ class World:
 def share(world, where):
     """`wave share` 1.8 shares. Each of its sockets that has served comes back."""
     wave = python_client(where, WAVE)
-    words = ("share", "--port", world.origin.port, "--subdomain", "app", "--remote-host", SERVER)
-    client = world.run(wave, *words, "--remote-port", PORT)
+    client = world.share(wave, world.origin.port)
     try:
-        wait_until(lambda: world.sockets("app") == 32, 60, "32 sockets")
+        wait_until(lambda: world.sockets("app") == SOCKETS, 60, "all sockets")
         assert f"https://app.{SERVER}" in client.stdout, client.stdout
         for size in (0, 100, 3_000_000):
             assert len(world.ask("app.localhost", f"/bytes/{size}").body) == size
@@ -102,16 +124,64 @@ def share(world, where):
             world.ask("app.localhost", "/upload", method="POST", body=b"x" * 500_000).status == 200
         )
         time.sleep(3)  # those that have served were reset
-        assert world.sockets("app") == 32
+        assert world.sockets("app") == SOCKETS
         assert world.ask("app.localhost", "/bytes/5").status == 200
         world.origin.stop()
         world.origin.start()  # which closes all connections, and the client tells nobody
         assert world.ask("app.localhost", "/bytes/5").status == 200
-        wait_until(lambda: world.sockets("app") == 32, 20, "the return of all")
+        wait_until(lambda: world.sockets("app") == SOCKETS, 20, "the return of all")
     finally:
-        client.judged = True
-        client.process.kill()
-        client.process.wait()
+        end(client)
+
+
+def restart(world, where):
+    """`wave share` 1.8 goes on when the server is started again, where the port is kept."""
+    client = world.share(python_client(where, WAVE), world.origin.port)
+    try:
+        wait_until(lambda: world.sockets("app") == SOCKETS, 60, "all sockets")
+        for stop in (world.server.stop, world.server.kill9):
+            wait_until(lambda: " served=" in world.server.saved_names, 10, "the names file")
+            stop()
+            time.sleep(3)  # the client is alone with the port
+            with world.here.inside():
+                world.server.start()
+            wait_until(lambda: world.sockets("app") == SOCKETS, 20, "the return of all")
+            assert world.ask("app.localhost", "/bytes/5").status == 200
+    finally:
+        end(client)
+
+
+def viewers(world, where):
+    """A Wave app with 30 viewers: `wave share` 1.8 lacks sockets, which a page says; oneport does
+    not."""
+    wave = python_client(where, WAVE)
+    with contextlib.ExitStack() as ended:
+        ended.callback(world.leave)
+        with world.here.inside():
+            app = app_samples.Wave(wave.parents[2], world.directory / "app")
+            ended.callback(app.stop)
+        client = world.share(wave, app.port)
+        ended.callback(end, client)
+        wait_until(lambda: world.sockets("app") == SOCKETS, 60, "all sockets")
+        answers = [world.open("app") for _ in range(VIEWERS)]
+        opened = [answer for answer in answers if answer.status == 101]
+        assert len(opened) == SOCKETS - 1, [answer.status for answer in answers]
+        for answer in answers:
+            assert answer.status in (101, 503)
+            assert answer.status == 101 or f"{SOCKETS} sockets" in answer.json()["message"]
+        assert world.ask("app.localhost").status == 200  # one socket is left for the page
+        world.leave()
+        with world.here.inside():
+            ours = Client(world.server, app.port, world.directory / "ours", name="ours")
+            ended.callback(ours.stop)
+        assert [world.open("ours").status for _ in range(VIEWERS)] == [101] * VIEWERS
+        assert world.ask("ours.localhost").status == 200
+
+
+def end(client):
+    client.judged = True
+    client.process.kill()
+    client.process.wait()
 
 
 def refuse_lt(world, where):
@@ -157,10 +227,14 @@ def main(where):
         with here.inside():
             origin = OriginInside(here, "http_origin", directory)
             stack.callback(origin.stop)
-            server = Server(directory, certificate, "--listen", f"{SERVER}:{PORT}")
+            kept = KeptPort(directory, SERVER, port=PORT)
+            stack.callback(kept.close)
+            words = ("--listen", f"{SERVER}:{PORT}", "--leap-connections", SOCKETS)
+            words += ("--hold", "1s")
+            server = Server(directory, certificate, *words, within=kept.within, env=kept.env)
             stack.callback(server.stop)
         world = World(here, server, origin, directory)
-        for step in (share, refuse_lt, refuse_wave):
+        for step in (share, restart, viewers, refuse_lt, refuse_wave):
             check(world, where.resolve(), step)
 
 
