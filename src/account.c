@@ -241,6 +241,8 @@ static const char *closed_file(const struct config *c, const struct certificate_
         return c->listen.cert_dir;
     if (c->names.tokens && !may(c->names.tokens, R_OK))
         return c->names.tokens;
+    if (c->names.policies && !may(c->names.policies, R_OK))
+        return c->names.policies;
     const char *closed = closed_certificate(f);
     if (closed)
         return closed;

@@ -46,6 +46,8 @@ int cage_enter(const struct config *c, char reason[static SANDBOX_REASON_MAX])
     allow_certificates(s, c);
     if (c->names.tokens)
         sandbox_allow_renewed(s, c->names.tokens);
+    if (c->names.policies)
+        sandbox_allow_renewed(s, c->names.policies);
     if (c->urls.acme_dir)
         sandbox_allow_read(s, c->urls.acme_dir);
     for (size_t i = 0; i < c->listen.addresses.count; i++)

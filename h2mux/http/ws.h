@@ -30,7 +30,7 @@ void ws_frames_feed(struct ws_frames *f, struct slice data);
 
 /* Writes an unmasked Close frame with @code and at most 123 bytes of @reason. Returns its length.
  */
-enum { WS_CLOSE_MAX = 127, WS_SERVICE_RESTART = 1012 };
+enum { WS_CLOSE_MAX = 127, WS_POLICY_VIOLATION = 1008, WS_SERVICE_RESTART = 1012 };
 size_t ws_close_frame(uint16_t code, struct slice reason, char out[static WS_CLOSE_MAX]);
 
 #endif

@@ -157,16 +157,16 @@ static void break_off(struct edge_h1 *e)
         linger(e);
 }
 
-/* Sends the viewer a Close frame with code 1012 (rule W8: the end of a WebSocket that has lost its
- * link) and closes the connection. An incomplete frame is taken out of the queue first. If a part
- * of that frame was sent already, no other frame can follow, and no Close frame is sent. */
-static void restart_websocket(struct edge_h1 *e, const struct ws_frames *frames)
+/* Sends a Close frame, 1012 (rule W8) or 1008 (P4), and closes the connection. An incomplete frame
+ * is taken out of the queue first. If a part of it was sent already, no other frame can follow. */
+static void end_websocket(struct edge_h1 *e, bool lost, const struct ws_frames *frames)
 {
-    char close_frame[WS_CLOSE_MAX];
+    char frame[WS_CLOSE_MAX];
     if (!frames->broken && !frames->close_seen &&
         sock_unsend(h1_conn_sock(e->conn), frames->tail)) {
-        size_t len = ws_close_frame(WS_SERVICE_RESTART, SLICE("tunnel restarting"), close_frame);
-        h1_conn_write_raw(e->conn, slice_make(close_frame, len));
+        size_t len = lost ? ws_close_frame(WS_SERVICE_RESTART, SLICE("tunnel restarting"), frame)
+                          : ws_close_frame(WS_POLICY_VIOLATION, SLICE("not permitted"), frame);
+        h1_conn_write_raw(e->conn, slice_make(frame, len));
     }
     finish(e, CLOSE_HANDSHAKE_MS, SIZE_MAX);
 }
@@ -191,7 +191,8 @@ static void over(void *conn, enum request_end how, const struct ws_frames *frame
         cut(e);
         break;
     case REQUEST_RESTART:
-        restart_websocket(e, frames);
+    case REQUEST_REFUSED:
+        end_websocket(e, how == REQUEST_RESTART, frames);
         break;
     case REQUEST_GONE:
         break;

@@ -77,6 +77,7 @@ static void over(void *conn, enum request_end how, const struct ws_frames *frame
         break;
     case REQUEST_BROKEN:
     case REQUEST_RESTART:
+    case REQUEST_REFUSED:
         reset(q->leg, ERR_CLOSED, H2_INTERNAL_ERROR);
         break;
     case REQUEST_STALLED:

@@ -9,10 +9,8 @@
 #include "h2mux/base/check.h"
 #include "h2mux/http/grpc.h"
 #include "src/edge/builtin.h"
+#include "src/edge/door.h"
 #include "src/http/pages.h"
-#include "src/limits/abuse.h"
-#include "src/limits/address_buckets.h"
-#include "src/limits/bans.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/registry.h"
 
@@ -243,35 +241,18 @@ static void serve_options(struct request *r)
 
 /* ---- for a tunnel */
 
-static bool is_too_large(const struct request *r, const struct message *m)
-{
-    uint64_t max = server_of(r)->config->limits.body;
-    return max != 0 && m->length != MESSAGE_LENGTH_UNKNOWN && (uint64_t)m->length > max;
-}
-
 /* Starts an exchange with the tunnel @name. Sends an error page instead when the tunnel does not
- * exist, the body is too large, or the viewer's address is over a limit. */
+ * exist or the request is not let in (door.h). */
 static void start_exchange(struct request *r, struct exchange_request *x, struct slice name)
 {
     struct tunnel *t = registry_find(r->worker->registry, name);
+    enum failure why;
     if (!t) {
         refuse_unknown(r, name);
         return;
     }
-    if (is_too_large(r, x->head)) {
-        refuse(r, FAIL_BODY_TOO_LARGE, name, true);
-        return;
-    }
-    if (bans_bar(server_of(r)->bans, name, &r->viewer, r->begun_us)) {
-        refuse(r, FAIL_BARRED, name, false);
-        return;
-    }
-    if (abuse_blocks(r->worker->abuse, &r->viewer, r->begun_us)) {
-        refuse(r, FAIL_TOO_MANY_ABORTS, name, false);
-        return;
-    }
-    if (!address_buckets_admit(r->worker->requests, &r->viewer, r->begun_us)) { /* --viewer-rate */
-        refuse(r, FAIL_TOO_MANY_REQUESTS, name, false);
+    if (!door_admits(r->worker, t, x, r->begun_us, &why)) {
+        refuse(r, why, name, why == FAIL_BODY_TOO_LARGE);
         return;
     }
     x->end = r->host->is_whole(r->conn) && !x->translated.websocket;
@@ -442,6 +423,13 @@ static void on_restart(void *owner, const struct ws_frames *frames)
     r->host->over(r->conn, REQUEST_RESTART, frames);
 }
 
+static void on_refused(void *owner, const struct ws_frames *frames)
+{
+    struct request *r = owner;
+    r->exchange = NULL;
+    r->host->over(r->conn, REQUEST_REFUSED, frames);
+}
+
 static void on_end(void *owner)
 {
     struct request *r = owner;
@@ -462,6 +450,7 @@ static const struct exchange_owner owner_ops = {
     .on_failure = on_failure,
     .on_broken = on_broken,
     .on_restart = on_restart,
+    .on_refused = on_refused,
     .on_end = on_end,
     .on_gone = on_gone,
 };

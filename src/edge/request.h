@@ -29,6 +29,7 @@ enum request_end {
     REQUEST_BROKEN,   /* the answer broke off, and the viewer must see the break */
     REQUEST_STALLED,  /* the viewer reads nothing while memory is short: cut */
     REQUEST_RESTART,  /* a WebSocket lost its tunnel: the viewer gets close code 1012 */
+    REQUEST_REFUSED,  /* a WebSocket is forbidden by now: the viewer gets close code 1008 */
     REQUEST_GONE      /* the viewer's leg ended by itself, and nothing more can be sent */
 };
 
@@ -42,8 +43,8 @@ struct request_host {
      * both directions. */
     void (*upgraded)(void *conn);
 
-    /* Tells that the request is over. @how says what the connection must do. For REQUEST_RESTART,
-     * @frames says whether the viewer has got a part of a frame. */
+    /* Tells that the request is over. @how says what the connection must do. For REQUEST_RESTART
+     * and REQUEST_REFUSED, @frames says whether the viewer has got a part of a frame. */
     void (*over)(void *conn, enum request_end how, const struct ws_frames *frames);
 
     /* Gives the connection up so that its sock can carry another protocol. Returns the sock, which

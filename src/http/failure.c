@@ -31,6 +31,14 @@ static const struct failure_row failures[] = {
                                 "again in a moment."},
     [FAIL_BARRED] = {403, 0, "http_request_denied", "Not for you",
                      "The operator of this server has shut this address out, or this name."},
+    [FAIL_NOT_ALLOWED] = {403, 0, "http_request_denied", "Not from your network",
+                          "Whoever shares this address has chosen from which networks it may be "
+                          "seen, and yours is none of them."},
+    [FAIL_OVER] = {410, 0, "destination_not_found", "This is over",
+                   "This address was shared for a limited time, which is over."},
+    [FAIL_NO_SEAT] = {503, 3, "connection_limit_reached", "Please wait for your turn",
+                      "As many people look at this as may at one time. This page opens by itself "
+                      "when it is your turn, in the order in which people came."},
     [FAIL_HEAD_TOO_LARGE] = {431, 0, "http_request_error", "Request header fields too large",
                              "The request's header is larger than this server accepts."},
     [FAIL_CODING] = {501, 0, "http_request_error", "Not implemented",

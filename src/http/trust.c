@@ -150,6 +150,13 @@ bool trust_has(const struct trust *t, const struct sockaddr_storage *peer)
     return peer_address(peer, &a) && trust_has_address(t, &a);
 }
 
+bool trust_has_text(const struct trust *t, const char *address)
+{
+    struct in6_addr a;
+    unsigned ignored;
+    return parse_address(slice_str(address), &a, &ignored) && trust_has_address(t, &a);
+}
+
 static void address_text(const struct in6_addr *a, char out[static TRUST_ADDRESS_MAX])
 {
     if (IN6_IS_ADDR_V4MAPPED(a))

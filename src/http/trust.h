@@ -37,6 +37,10 @@ int trust_forward_field(struct trust *t, const char *name) MUSTCHECK;
 /* Returns whether the set trusts @peer. */
 bool trust_has(const struct trust *t, const struct sockaddr_storage *peer);
 
+/* Returns whether @address, an internet address as text, is in a network of the set. Other texts
+ * are in none. */
+bool trust_has_text(const struct trust *t, const char *address);
+
 /* Describes the other end of a connection. All requests of a connection have the same peer. */
 struct peer {
     char address[TRUST_ADDRESS_MAX]; /* as text; empty if it is local */

@@ -17,6 +17,7 @@ struct entry {
     struct address from;
     struct held_name held;
     char *domain; /* owned; NULL: none */
+    char *policy; /* likewise: its text */
 };
 
 /* An address or a token that holds names. */
@@ -67,6 +68,7 @@ static void free_entry(struct slice key, void *value, void *user)
 {
     struct entry *e = value;
     free(e->domain);
+    free(e->policy);
     free(e);
 }
 
@@ -345,6 +347,17 @@ int directory_set_domain(struct directory *d, struct slice name, struct slice ho
     return err;
 }
 
+void directory_set_policy(struct directory *d, struct slice name, struct slice text)
+{
+    pthread_rwlock_wrlock(&d->lock);
+    struct entry *e = map_get(&d->names, name);
+    if (e) {
+        free(e->policy);
+        e->policy = text.len > 0 ? slice_dup(text) : NULL;
+    }
+    unlock_changed(d);
+}
+
 bool directory_find_domain(struct directory *d, struct slice host,
                            char name[static NAME_MAX_LEN + 1])
 {
@@ -372,6 +385,7 @@ void directory_release(struct directory *d, struct slice name)
         d->live -= is_live(e);
         uncount(d, e);
         drop_domain(d, e);
+        free(e->policy);
     }
     free(e);
     unlock_changed(d);
@@ -386,6 +400,7 @@ void directory_note(struct directory *d, const struct held_name *h, bool remembe
         count_for_token(d, e, slice_str(h->token));
         e->held = *h;
         e->held.domain = SLICE(""); /* it is in `domain` */
+        e->held.policy = SLICE(""); /* likewise */
         e->remember = remember;
         d->live += is_live(e);
     }
@@ -403,6 +418,7 @@ static void print_entry(struct slice key, void *value, void *user)
     const struct entry *e = value;
     struct held_name line = e->held;
     line.domain = slice_str(e->domain);
+    line.policy = slice_str(e->policy);
     if (e->remember && p->err == ERR_OK)
         p->err = held_name_print(p->to, &line);
 }

@@ -73,6 +73,10 @@ int directory_claim(struct directory *d, struct slice name, int worker,
  * its domain to one that asks for it. */
 int directory_set_domain(struct directory *d, struct slice name, struct slice host) MUSTCHECK;
 
+/* Sets the text of the policy that the names file gets for the claimed name @name; empty: none.
+ * Does nothing when the name is not claimed. */
+void directory_set_policy(struct directory *d, struct slice name, struct slice text);
+
 /* Finds the name whose domain is @host, in any case, and writes it into @name. Returns false, with
  * an empty text, when no name has this domain. */
 bool directory_find_domain(struct directory *d, struct slice host,
@@ -81,9 +85,9 @@ bool directory_find_domain(struct directory *d, struct slice host,
 /* Removes @name, if the directory has it. */
 void directory_release(struct directory *d, struct slice name);
 
-/* Sets the line @h that the names file gets for a claimed name, but for its domain. The name counts
- * for the token of @h from now on. If @remember is false, the file leaves the name out, since its
- * client will not come back. */
+/* Sets the line @h that the names file gets for a claimed name, but for its domain and its policy.
+ * The name counts for the token of @h from now on. If @remember is false, the file leaves the name
+ * out, since its client will not come back. */
 void directory_note(struct directory *d, const struct held_name *h, bool remember);
 
 /* Appends the content of the names file to @to. Returns 0, or ERR_LIMIT when the content does not

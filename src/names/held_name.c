@@ -6,7 +6,7 @@
 #include "h2mux/base/err.h"
 #include "src/names/label.h"
 
-static const char called[] = "called=", served[] = "served=";
+static const char called[] = "called=", served[] = "served=", policy[] = "policy=";
 
 int held_name_print(struct buf *to, const struct held_name *h)
 {
@@ -20,9 +20,13 @@ int held_name_print(struct buf *to, const struct held_name *h)
         mark = h->old.state == OLD_SERVED ? served : called;
         address_text(&h->old.from, from);
     }
-    return buf_printf(to, "%s %s %lld %d %lld %s %.*s%s%s%s\n", h->name, owner, (long long)h->until,
-                      h->asked, (long long)h->rev, h->token[0] ? h->token : "-", SLICE_FMT(domain),
-                      mark[0] ? " " : "", mark, from);
+    int err =
+        buf_printf(to, "%s %s %lld %d %lld %s %.*s%s%s%s", h->name, owner, (long long)h->until,
+                   h->asked, (long long)h->rev, h->token[0] ? h->token : "-", SLICE_FMT(domain),
+                   mark[0] ? " " : "", mark, from);
+    if (err == 0 && h->policy.len > 0)
+        err = buf_printf(to, " %s%.*s", policy, SLICE_FMT(h->policy));
+    return err < 0 ? err : buf_append(to, SLICE("\n"));
 }
 
 static struct slice take_word(struct slice *line)
@@ -33,13 +37,10 @@ static struct slice take_word(struct slice *line)
     return word;
 }
 
-/* Reads the word that a line may have at its end. */
+/* Reads the word that tells of an old client. */
 static int parse_old(struct slice word, struct old_claim *out)
 {
     struct slice name = slice_str(served);
-    *out = (struct old_claim){.state = OLD_NONE};
-    if (word.len == 0)
-        return 0;
     out->state = OLD_SERVED;
     if (!slice_starts(word, name)) {
         name = slice_str(called);
@@ -49,17 +50,30 @@ static int parse_old(struct slice word, struct old_claim *out)
                                     : ERR_SYNTAX;
 }
 
+enum { EXTRA_WORDS = 2 };
+
+/* Reads a word that a line may have at its end. */
+static int parse_extra(struct slice word, struct held_name *out)
+{
+    struct slice name = slice_str(policy);
+    if (!slice_starts(word, name))
+        return parse_old(word, &out->old);
+    out->policy = slice_skip(word, name.len);
+    return out->policy.len > 0 ? 0 : ERR_SYNTAX;
+}
+
 /* Reads the words that older versions did not write. */
 static int parse_rest(struct slice line, struct held_name *out)
 {
     uint64_t rev = 0;
     struct slice word = take_word(&line), token = take_word(&line), domain = take_word(&line);
-    struct slice old = take_word(&line);
     bool none = slice_eq(token, SLICE("-")), no_domain = slice_eq(domain, SLICE("-"));
-    if (line.len > 0 || slice_to_u64(word, INT64_MAX, &rev) < 0 ||
-        (!none && !token_id_valid(token)) || (!no_domain && !token_host_valid(domain)) ||
-        parse_old(old, &out->old) < 0)
+    if (slice_to_u64(word, INT64_MAX, &rev) < 0 || (!none && !token_id_valid(token)) ||
+        (!no_domain && !token_host_valid(domain)))
         return ERR_SYNTAX;
+    for (int i = 0; line.len > 0; i++)
+        if (i == EXTRA_WORDS || parse_extra(take_word(&line), out) < 0)
+            return ERR_SYNTAX;
     out->rev = (int64_t)rev;
     if (!no_domain)
         out->domain = domain;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* held_name.h - prints and reads a line of the names file. The line stands for one name that an
  * owner holds: `name owner-in-hex until asked rev token domain`, with one word more if an old
- * client may serve it: `called=ADDRESS` or `served=ADDRESS`. protocol.md#names-file */
+ * client may serve it, `called=ADDRESS` or `served=ADDRESS`, and another if it has a policy,
+ * `policy=TEXT`. protocol.md#names-file */
 #ifndef SRC_NAMES_HELD_NAME_H
 #define SRC_NAMES_HELD_NAME_H
 
@@ -36,6 +37,10 @@ struct held_name {
     char token[TOKEN_ID_MAX + 1]; /* the ID of the token that it is held by; empty: none */
     struct slice domain;          /* of its own, borrowed from the line; empty: none */
     struct old_claim old;
+
+    /* The canonical text of its policy (src/policies/policy.h), which has no space; borrowed from
+     * the line; empty: none. It is not looked into here. */
+    struct slice policy;
 };
 
 /* Appends the line of @h to @to. Returns 0, or ERR_LIMIT when the line does not fit. */

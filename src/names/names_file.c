@@ -18,7 +18,7 @@
 #include "src/names/state_lock.h"
 
 enum {
-    NAMES_FILE_MAX = 16 * 1024 * 1024,
+    NAMES_FILE_MAX = 256 * 1024 * 1024, /* a policy of 4 KiB for each name */
     WRITE_EVERY_US = 1000 * 1000,
     RETRY_US = 5 * 1000 * 1000,
     LOOK_US = 1000 * 1000, /* for orders */

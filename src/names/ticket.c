@@ -18,15 +18,21 @@
 enum {
     VERSION = 1,
     EXACT_BITS = 53, /* JSON keeps integers of up to 53 bits exact */
-    NEEDED = 0x7f    /* bits of the claims that no ticket lacks; rev and tok may be missing */
+    NEEDED = 0x7f    /* bits of the claims that no ticket lacks; rev, tok and pol may be missing */
 };
 _Static_assert((int)TICKET_MAX <= (int)BASE64URL_MAX, "a ticket's parts can be decoded");
+
+static bool has_policy(const struct ticket *t)
+{
+    static const uint8_t none[TICKET_POL_LEN];
+    return memcmp(t->pol, none, sizeof none) != 0;
+}
 
 /* ---- signing */
 
 static char *claims_print(const char *key_id, struct slice domain, const struct ticket *t)
 {
-    char owner[OWNER_TEXT_MAX], *dom = slice_dup(domain);
+    char owner[OWNER_TEXT_MAX], pol[TICKET_POL_TEXT], *dom = slice_dup(domain);
     cJSON *json = cJSON_CreateObject();
     owner_text(t->owner, owner);
     cJSON_AddNumberToObject(json, "v", VERSION);
@@ -40,6 +46,10 @@ static char *claims_print(const char *key_id, struct slice domain, const struct 
         cJSON_AddNumberToObject(json, "rev", (double)t->rev);
     if (t->tok[0])
         cJSON_AddStringToObject(json, "tok", t->tok);
+    if (has_policy(t)) {
+        base64url_encode(t->pol, sizeof t->pol, pol);
+        cJSON_AddStringToObject(json, "pol", pol);
+    }
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     free(dom);
@@ -104,6 +114,12 @@ static bool claim_token(const cJSON *item, struct ticket *t)
     return true;
 }
 
+static bool claim_policy(const cJSON *item, struct ticket *t)
+{
+    struct slice text = slice_str(cJSON_GetStringValue(item));
+    return base64url_decode(text, t->pol, sizeof t->pol) == TICKET_POL_LEN && has_policy(t);
+}
+
 static bool claim_is(const cJSON *item, struct slice text)
 {
     return cJSON_IsString(item) && slice_eq(slice_str(item->valuestring), text);
@@ -120,7 +136,7 @@ static bool claim_read(const cJSON *item, const struct expected *e, struct ticke
                        unsigned *seen)
 {
     static const char *const names[] = {"v",     "kid", "dom", "name", "owner",
-                                        "since", "exp", "rev", "tok"};
+                                        "since", "exp", "rev", "tok",  "pol"};
     size_t i = 0;
     while (i < sizeof names / sizeof names[0] && strcmp(names[i], item->string) != 0)
         i++;
@@ -146,8 +162,10 @@ static bool claim_read(const cJSON *item, const struct expected *e, struct ticke
         return claim_time(item, &t->rev) && t->rev > 0;
     case 8:
         return claim_token(item, t);
+    case 9:
+        return claim_policy(item, t);
     default:
-        return false; /* also pol */
+        return false;
     }
 }
 

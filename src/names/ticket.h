@@ -10,7 +10,11 @@
 
 struct keyring;
 
-enum { TICKET_MAX = 1024 }; /* the longest text, with its zero */
+enum {
+    TICKET_MAX = 1024,   /* the longest text, with its zero */
+    TICKET_POL_LEN = 32, /* a SHA-256 */
+    TICKET_POL_TEXT = 44 /* the same in base64url, with its zero */
+};
 
 struct ticket {
     char name[NAME_MAX_LEN + 1];
@@ -24,6 +28,9 @@ struct ticket {
     int64_t rev;
 
     char tok[TOKEN_ID_MAX + 1]; /* the ID of the token that it was issued for; empty: none */
+
+    /* The hash of the policy that the name has (src/policies/policy.h); all zeros: none. */
+    uint8_t pol[TICKET_POL_LEN];
 };
 
 /* Signs @t for the base domain @domain with the first key of @k, and writes the text into @out.
@@ -35,8 +42,7 @@ int ticket_sign(struct keyring *k, struct slice domain, const struct ticket *t,
 /* Verifies the ticket @text, and fills @t with its claims. The signature is compared in constant
  * time before any claim is read. Returns 0; ERR_EXPIRED, with @t filled, when the ticket is good
  * but for its time; or ERR_DENIED when the signature, the version or the domain is wrong, or when a
- * claim is missing, malformed or unknown. So a ticket with the claim `pol` is denied, since this
- * version does not enforce that claim. */
+ * claim is missing, malformed or unknown: a claim of a newer version may guard the name. */
 int ticket_verify(struct keyring *k, struct slice domain, struct slice text, int64_t now_s,
                   struct ticket *t) MUSTCHECK;
 

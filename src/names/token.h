@@ -2,7 +2,7 @@
 /* token.h - reads and judges a line of the tokens file: who may share, and what. The line is
  *
  *   ID sha256:HEX [names=PATTERNS] [reserve=PATTERNS] [domains=HOSTS] [max=N] [links=N] [streams=N]
- *      [until=DATE] [comment...]
+ *      [until=DATE] [policy=NAME] [comment...]
  *
  * HEX is the SHA-256 of the token's text. A token is 256 random bits, so nothing slower is needed.
  * The word `cert` in its place means that only a client certificate proves the ID. Pure but for
@@ -34,6 +34,7 @@ struct token {
     struct slice domains;    /* hosts in lower case, with commas */
     uint64_t max;            /* names at a time */
     uint64_t links, streams; /* links of a name, streams of a link */
+    struct slice policy;     /* the name of a policy of the operator (src/policies/policies.h) */
     int64_t until;           /* wall-clock second from which it is over; 0: never */
 };
 

@@ -222,6 +222,7 @@ static enum token_verdict grant(const struct token *t, int64_t now_s, struct tok
     *g = (struct token_grant){
         .secret = t->secret, .max = t->max, .links = t->links, .streams = t->streams};
     memcpy(g->id, t->id, sizeof g->id);
+    memcpy(g->policy, t->policy.ptr ? t->policy.ptr : "", t->policy.len);
     return token_is_over(t, now_s) ? TOKEN_OVER : TOKEN_GOOD;
 }
 
@@ -351,6 +352,24 @@ int tokens_fit(struct tokens *t, struct slice id, struct slice word,
         out[word.len] = '\0';
     }
     return err < 0 ? ERR_DENIED : 0;
+}
+
+bool tokens_have_policies(struct tokens *t, bool (*has)(void *user, struct slice policy),
+                          void *user, char id[static TOKEN_ID_MAX + 1])
+{
+    bool all = true;
+    id[0] = '\0';
+    if (!t)
+        return true;
+    pthread_rwlock_rdlock(&t->lock);
+    for (size_t i = 0; i < t->now->n && all; i++) {
+        const struct token *one = &t->now->tokens[i];
+        all = one->policy.len == 0 || has(user, one->policy);
+        if (!all)
+            memcpy(id, one->id, sizeof one->id);
+    }
+    pthread_rwlock_unlock(&t->lock);
+    return all;
 }
 
 uint64_t tokens_epoch(struct tokens *t, int64_t now_s)

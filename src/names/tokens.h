@@ -22,7 +22,8 @@ enum token_verdict {
     TOKEN_OVER,     /* its time is over */
     TOKEN_NAME,     /* it does not permit the name */
     TOKEN_RESERVED, /* the name is reserved for another token */
-    TOKEN_DOMAIN    /* it does not permit the domain */
+    TOKEN_DOMAIN,   /* it does not permit the domain */
+    TOKEN_POLICY    /* it names a policy that is not there; the caller finds that out */
 };
 
 /* What a token permits, beyond names. An `id` that is empty: there is no tokens file. 0: no limit
@@ -31,6 +32,7 @@ struct token_grant {
     char id[TOKEN_ID_MAX + 1];
     bool secret; /* there is a text that proves the ID; false: a certificate alone does */
     uint64_t max, links, streams;
+    char policy[TOKEN_ID_MAX + 1]; /* its name; empty: none */
 };
 
 /* Reads the file @path. Returns NULL, with a sentence in @reason, when it cannot be read, when
@@ -73,6 +75,11 @@ bool tokens_permit_leap(struct tokens *t, struct slice name) MUSTCHECK;
  * a pattern. Returns 0, or ERR_DENIED when its patterns allow no such name. */
 int tokens_fit(struct tokens *t, struct slice id, struct slice word,
                char out[static NAME_MAX_LEN + 1]) MUSTCHECK;
+
+/* Calls @has with the policy of each token that names one, until it returns false. Returns false
+ * then, and writes the token's ID to @id. */
+bool tokens_have_policies(struct tokens *t, bool (*has)(void *user, struct slice policy),
+                          void *user, char id[static TOKEN_ID_MAX + 1]) MUSTCHECK;
 
 /* Returns a number that is another one after a reload, and after the time of a token is over. */
 uint64_t tokens_epoch(struct tokens *t, int64_t now_s);

@@ -8,6 +8,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/err.h"
 #include "src/limits/address.h"
+#include "src/tunnels/policing.h"
 #include "src/tunnels/refusal.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
@@ -112,6 +113,8 @@ static bool check_token(struct worker *w, struct call *c, struct attach *out, st
                           clock_wall_s());
     if (v == TOKEN_GOOD)
         v = domain_wanted(&c->m->fields, judge.tokens, slice_str(out->ticket.tok), out->domain);
+    if (v == TOKEN_GOOD && !policing_knows(w->server, out->token.policy))
+        v = TOKEN_POLICY;
     if (v == TOKEN_GOOD)
         return true;
     return refuse(a, 401, v == TOKEN_NONE ? "token_required" : "token_revoked",
@@ -142,8 +145,8 @@ static bool refuse_claim(struct answer *a, struct worker *w, const struct viewer
     return false;
 }
 
-static bool check_place(struct worker *w, const struct viewer *v, struct attach *out,
-                        struct answer *a)
+static bool check_place(struct worker *w, const struct viewer *v, struct policy *policy,
+                        struct attach *out, struct answer *a)
 {
     struct tunnel *t;
     struct address from;
@@ -160,6 +163,11 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
     int err = registry_claim(w->registry, name, out->ticket.owner, &how, &t, &retry_after);
     if (err < 0)
         return refuse_claim(a, w, v, err, retry_after);
+    policing_set(w, t, policy);
+    if (!policing_force(w, t)) { /* it went this very moment */
+        refusal_token(a, w, v, TOKEN_POLICY);
+        return false;
+    }
     if (t->old.state == OLD_SERVED)
         return refuse(a, 409, "name_taken", "An old client serves this name.", retry_after);
     if (out->domain[0] && registry_set_domain(w->registry, t, slice_str(out->domain)) < 0) {
@@ -182,14 +190,19 @@ static bool check_place(struct worker *w, const struct viewer *v, struct attach 
 bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct attach *out,
                    struct answer *refusal)
 {
+    struct policy_wish wish = {.policy = NULL};
     *out = (struct attach){0};
     if (w->server->draining)
         return refuse(refusal, 503, "draining", "The server is stopping.", 2);
-    return check_head(c, head_bytes, refusal) &&
-           check_instance(&c->m->fields, w->server->config->limits.links, out, refusal) &&
-           check_ticket(w, c, out, refusal) && check_token(w, c, out, refusal) &&
-           !refusal_banned(refusal, w, slice_str(out->ticket.name), c->viewer) &&
-           check_place(w, c->viewer, out, refusal);
+    bool ok = check_head(c, head_bytes, refusal) &&
+              check_instance(&c->m->fields, w->server->config->limits.links, out, refusal) &&
+              policing_read(c, &wish, refusal) && check_ticket(w, c, out, refusal) &&
+              check_token(w, c, out, refusal) &&
+              !refusal_banned(refusal, w, slice_str(out->ticket.name), c->viewer) &&
+              policing_lets_attach(w, &out->ticket, &wish, refusal) &&
+              check_place(w, c->viewer, wish.policy, out, refusal);
+    policy_drop(wish.policy);
+    return ok;
 }
 
 struct place attach_place(const struct attach *at)

@@ -186,6 +186,15 @@ static void leave_tunnel(struct exchange *x)
     x->wait.tunnel = NULL;
 }
 
+static void leave_guard(struct exchange *x)
+{
+    if (!x->request.guard)
+        return;
+    guard_leave(x->request.guard, x->request.viewer, loop_now_us(x->worker->loop));
+    guard_drop(x->request.guard);
+    x->request.guard = NULL;
+}
+
 /* Enters DEAD: stops the timer and the wait for a backend, gives up both legs, which may live on,
  * and lets the loop free the exchange later. */
 static void cut_ties(struct exchange *x)
@@ -199,6 +208,7 @@ static void cut_ties(struct exchange *x)
     exchange_leave_far(x, ERR_CLOSED);
     relay_close(&x->relay);
     early_free(&x->early);
+    leave_guard(x);
     timer_stop(&x->timer);
     list_remove(&x->node);
     loop_reap(x->worker->loop, &x->reap, exchange_free, x);
@@ -235,13 +245,19 @@ void exchange_fail(struct exchange *x, enum failure why)
     write_access(x, tx_bytes, sent);
 }
 
-void exchange_restart(struct exchange *x)
+/* Ends an open WebSocket by @tell of its owner. */
+static void end_websocket(struct exchange *x,
+                          void (*tell)(void *owner, const struct ws_frames *frames))
 {
     struct ws_frames frames = x->response.frames;
-    const struct exchange_owner *ops = x->ops;
     void *owner = x->owner;
     exchange_die(x, false);
-    ops->on_restart(owner, &frames);
+    tell(owner, &frames);
+}
+
+void exchange_restart(struct exchange *x)
+{
+    end_websocket(x, x->ops->on_restart);
 }
 
 void exchange_cancel(struct exchange *x, const char *error)
@@ -269,6 +285,16 @@ static void end(struct exchange *x, enum failure why)
 void exchange_bar(struct exchange *x)
 {
     end(x, FAIL_BARRED);
+}
+
+void exchange_refuse(struct exchange *x, enum failure why)
+{
+    if (x->state == EXCHANGE_UPGRADED) {
+        x->response.error = failure_type(why);
+        end_websocket(x, x->ops->on_refused);
+    } else {
+        end(x, why);
+    }
 }
 
 void exchange_stop(struct exchange *x)

@@ -41,8 +41,8 @@ enum exchange_state {
 const char *exchange_state_name(enum exchange_state s);
 
 /* The callbacks that the owner of an exchange implements. The exchange is not freed during a call.
- * After on_failure, on_broken, on_restart, on_end or on_gone the exchange is DEAD, and the owner
- * drops its pointer to the exchange. */
+ * After on_failure, on_broken, on_restart, on_refused, on_end or on_gone the exchange is DEAD, and
+ * the owner drops its pointer to the exchange. */
 struct exchange_owner {
     /* Tells that the final head @m is about to be passed to the near leg. The owner tells that leg
      * how to frame the head. When a WebSocket opens, @m is the 101 already. */
@@ -65,6 +65,10 @@ struct exchange_owner {
      * begin. */
     void (*on_restart)(void *owner, const struct ws_frames *frames);
 
+    /* Tells that an open WebSocket ends because the tunnel's policy forbids it now. The owner
+     * closes it with code 1008, as on_restart does with 1012. */
+    void (*on_refused)(void *owner, const struct ws_frames *frames);
+
     /* Tells that the response is complete. The rest of the request may still be coming. */
     void (*on_end)(void *owner);
 
@@ -80,6 +84,7 @@ struct exchange_request {
     struct translated translated;
     const struct viewer *viewer;
     const struct access_request *asked; /* as it came, for the log */
+    struct guard *guard;                /* that has let it in, held by the exchange; NULL: none */
     bool end;                           /* no body follows */
 };
 
@@ -127,7 +132,8 @@ struct exchange {
 };
 
 /* Makes an exchange for the request @r on the viewer's leg @near. The exchange calls @ops with
- * @owner, for the last time with on_failure, on_broken, on_restart, on_end or on_gone. */
+ * @owner, for the last time with on_failure, on_broken, on_restart, on_refused, on_end or on_gone.
+ * The exchange takes over the hold of the guard, and leaves the guard at its end. */
 struct exchange *exchange_new(struct worker *w, struct leg *near, const struct exchange_request *r,
                               const struct exchange_owner *ops, void *owner) MUSTCHECK;
 
@@ -146,6 +152,10 @@ void exchange_give_up(struct exchange *x);
 /* Ends the exchange because the operator has shut the viewer out: calls on_failure with
  * FAIL_BARRED, on_broken, or on_restart for an open WebSocket. */
 void exchange_bar(struct exchange *x);
+
+/* Ends the exchange because the tunnel's policy forbids it now: calls on_failure with @why,
+ * on_broken, or on_refused for an open WebSocket. */
+void exchange_refuse(struct exchange *x, enum failure why);
 
 /* Ends the exchange because the server stops: calls on_restart for an open WebSocket, and
  * on_failure or on_broken for any other exchange. */

@@ -128,6 +128,8 @@ static void interim(struct exchange *x, struct message *m)
         x->response.interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
         return;
     x->response.interim_bytes += m->fields.bytes;
+    if (x->request.guard)
+        guard_edit(x->request.guard, POLICY_INTERIM, &m->fields);
     relay_head(&x->relay, RELAY_FAR, m, false);
 }
 
@@ -231,6 +233,8 @@ static void on_head(struct relay *r, struct message *m, bool end)
     }
     if (cookie_cut)
         warn_cookie(x);
+    if (x->request.guard)
+        guard_edit(x->request.guard, POLICY_RESPONSE, &m->fields);
     translate_hsts(&m->fields, x->request.viewer, x->worker->server->config->urls.hsts_ms);
     if (exchange_is_websocket(x) && opens_websocket(m, end))
         upgrade(x, m);

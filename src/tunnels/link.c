@@ -9,6 +9,7 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/log.h"
 #include "src/names/tokens.h"
+#include "src/tunnels/policing.h"
 #include "src/tunnels/registry.h"
 
 enum {
@@ -100,6 +101,7 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     snprintf(l->name, sizeof l->name, "%s", t->name);
     memcpy(l->owner_id, t->owner, OWNER_LEN);
     memcpy(l->token, t->tok, sizeof l->token);
+    memcpy(l->policy, t->pol, sizeof l->policy);
     l->streams_max = streams_of(w->server, t);
     l->viewers = shares_new(c->limits.streams);
     task_init(&l->wake, run_wake, l);
@@ -218,6 +220,10 @@ static void on_up(void *user)
     struct tunnel *t = claim(l);
     if (!t) {
         turn_away(l, SLICE("name_lost"));
+        return;
+    }
+    if (!policing_is(t, l->policy)) { /* the client is told why when it attaches again */
+        turn_away(l, SLICE("policy"));
         return;
     }
     if (tunnel_has_ousted(t, &l->backend)) {

@@ -34,10 +34,11 @@ struct link {
     enum link_state state;
     char name[NAME_MAX_LEN + 1];
     uint8_t owner_id[OWNER_LEN];
-    char token[TOKEN_ID_MAX + 1]; /* of its ticket; empty: none */
-    uint64_t streams_max;         /* that the token permits; 0: no limit of its own */
-    bool goodbye;                 /* the client sent GOAWAY: it leaves for good */
-    size_t websockets;            /* open streams that are WebSockets */
+    char token[TOKEN_ID_MAX + 1];   /* of its ticket; empty: none */
+    uint8_t policy[TICKET_POL_LEN]; /* the hash that its ticket has */
+    uint64_t streams_max;           /* that the token permits; 0: no limit of its own */
+    bool goodbye;                   /* the client sent GOAWAY: it leaves for good */
+    size_t websockets;              /* open streams that are WebSockets */
 
     struct shares *viewers; /* owned: the streams of viewers, none of which is idle */
     uint64_t up_us;         /* monotonic: when it joined its tunnel */

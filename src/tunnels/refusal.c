@@ -67,6 +67,10 @@ void refusal_token(struct answer *a, struct worker *w, const struct viewer *v,
     case TOKEN_RESERVED:
         answer_refusal(a, 403, "name_not_permitted", "The name is kept for another token.", 0);
         break;
+    case TOKEN_POLICY:
+        answer_refusal(a, 403, "policy_unknown",
+                       "The token names a policy that this server does not have.", 0);
+        break;
     case TOKEN_DOMAIN:
         answer_refusal(a, 403, "domain_not_permitted", "The token does not permit this domain.", 0);
         break;

@@ -11,6 +11,7 @@
 #include "src/limits/quota.h"
 #include "src/names/label.h"
 #include "src/names/ticket.h"
+#include "src/tunnels/policing.h"
 #include "src/tunnels/refusal.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
@@ -36,6 +37,7 @@ struct wish {
     const struct viewer *viewer;     /* borrowed from the call */
     const struct token_grant *token; /* borrowed from the call; NULL: no tokens */
     char domain[TOKEN_HOST_MAX + 1]; /* of its own, as the token permits; empty: none */
+    struct policy_wish policy;       /* what says who may look */
     struct tunnel *tunnel;           /* borrowed from the registry for the call */
 };
 
@@ -309,10 +311,12 @@ static int add_ticket(cJSON *json, const struct worker *worker, struct wish *w,
 {
     const struct server *s = worker->server;
     char text[TICKET_MAX], url[URL_MAX], path[sizeof "/tunnel/" + NAME_MAX_LEN];
-    char expires[CLOCK_ISO_MAX];
+    char expires[CLOCK_ISO_MAX], policy[POLICY_HASH_TEXT];
     memcpy(w->ticket.name, w->name, sizeof w->name);
     w->ticket.exp = clock_wall_s() + (int64_t)(s->config->names.ticket_life_ms / 1000);
     w->ticket.rev = registry_issue(worker->registry, w->tunnel);
+    memcpy(w->ticket.pol, policy_hash(w->policy.policy), sizeof w->ticket.pol);
+    policy_hash_text(w->policy.policy, policy);
     int err = ticket_sign(s->keyring, slice_str(s->config->domain), &w->ticket, text);
     if (err < 0)
         return err;
@@ -322,6 +326,8 @@ static int add_ticket(cJSON *json, const struct worker *worker, struct wish *w,
     cJSON_AddStringToObject(json, "ticket", text);
     cJSON_AddStringToObject(json, "attach", url);
     cJSON_AddStringToObject(json, "expires", expires);
+    if (policy[0])
+        cJSON_AddStringToObject(json, "policy", policy);
     add_limits(json, s->config, w->token);
     return 0;
 }
@@ -360,8 +366,9 @@ static void log_registered(struct worker *w, const struct call *c, const struct 
         LOG(INFO, "registered", LOG_STR("name", wish->name), LOG_STR("viewer", c->viewer->address),
             LOG_STR("token", wish->token ? wish->token->id : "-"),
             LOG_STR("domain", wish->domain[0] ? wish->domain : "-"),
-            LOG_B("renewal", wish->renewal), LOG_B("asked", wish->tunnel->asked),
-            LOG_B("secure", c->secure), LOG_U("suppressed", suppressed));
+            LOG_S("policy", policy_text(wish->policy.policy)), LOG_B("renewal", wish->renewal),
+            LOG_B("asked", wish->tunnel->asked), LOG_B("secure", c->secure),
+            LOG_U("suppressed", suppressed));
 }
 
 /* Logs who was refused what, and why. */
@@ -428,6 +435,8 @@ static bool take_token(struct wish *wish, struct worker *w, struct call *c, stru
         v = tokens_permit(judge.tokens, slice_str(c->token.grant.id), name, clock_wall_s());
     if (v == TOKEN_GOOD)
         v = domain_wanted(&c->m->fields, judge.tokens, slice_str(c->token.grant.id), wish->domain);
+    if (v == TOKEN_GOOD && !policing_knows(w->server, c->token.grant.policy))
+        v = TOKEN_POLICY;
     if (v != TOKEN_GOOD) {
         refusal_token(a, w, c->viewer, v);
         return false;
@@ -455,7 +464,7 @@ static bool give(struct worker *w, struct call *c, struct wish *wish, struct ans
                            "The ticket is not for this name on this server.");
         return false;
     }
-    if (!take_token(wish, w, c, a))
+    if (!take_token(wish, w, c, a) || !policing_lets_register(w, &wish->ticket, &wish->policy, a))
         return false;
     wish->plain = is_plain(c) && !wish->exact && !wish->keep;
     wish_served(wish, w);
@@ -466,10 +475,11 @@ static bool give(struct worker *w, struct call *c, struct wish *wish, struct ans
         refusal_domain_taken(a);
         return false;
     }
-    if (err == 0)
+    if (err == 0) {
+        policing_set(w, wish->tunnel, wish->policy.policy);
         note_caller(wish, w);
-    if (err == 0)
-        err = answer_claimed(w, c, wish, a);
+        err = policing_force(w, wish->tunnel) ? answer_claimed(w, c, wish, a) : ERR_IO;
+    }
     if (err < 0)
         answer_error(a, w, c->viewer, err, retry_after_s);
     return err == 0;
@@ -481,8 +491,9 @@ void register_answer(struct worker *w, struct call *c, struct answer *a)
                         .keep = slice_eq(field(c, "oneport-keep"), SLICE("?1")),
                         .viewer = c->viewer};
     stat_add(&w->stats.register_calls, 1);
-    if (may_call(w, c, a) && give(w, c, &wish, a))
+    if (may_call(w, c, a) && policing_read(c, &wish.policy, a) && give(w, c, &wish, a))
         log_registered(w, c, &wish);
     else
         log_refused(w, c, a);
+    policy_drop(wish.policy.policy);
 }

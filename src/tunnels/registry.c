@@ -88,6 +88,19 @@ static struct tunnel *registry_add(struct registry *r, struct slice name,
 
 /* ---- the table */
 
+/* Gives @t the policy that the names file has of it. Its client brings the policy along, so a text
+ * of a newer server, which this one does not understand, costs nobody his gate. */
+static void adopt_policy(struct registry *r, struct tunnel *t, struct slice text)
+{
+    struct policy *p = NULL;
+    const char *why = "";
+    if (text.len > 0 && policy_parse(text, &p, &why) < 0)
+        LOG(ERROR, "policy_not_read", LOG_STR("name", t->name), LOG_STR("reason", why));
+    if (p)
+        registry_guard(r, t, guard_new(p, NULL));
+    policy_drop(p);
+}
+
 /* Holds a name of the names file for the rest of its time. A name that was LIVE when the file was
  * written gets the whole --name-grace from now on. Another one has been away for the part of its
  * grace that is over; one that was never LIVE has less than a whole grace left, too, and looks as
@@ -113,6 +126,7 @@ void registry_adopt(struct registry *r, const struct held_name *h)
     t->rev = h->rev;
     memcpy(t->token, h->token, sizeof t->token);
     note(r, t);
+    adopt_policy(r, t, h->policy);
     int err = registry_set_domain(r, t, h->domain);
     (void)err; /* another line has it, too: its client may ask again */
 }
@@ -304,6 +318,13 @@ int registry_set_domain(struct registry *r, struct tunnel *t, struct slice host)
     free(t->domain);
     t->domain = host.len > 0 ? slice_dup(host) : NULL;
     return 0;
+}
+
+void registry_guard(struct registry *r, struct tunnel *t, struct guard *g)
+{
+    directory_set_policy(r->directory, slice_str(t->name), policy_text(guard_own(g)));
+    guard_drop(t->guard);
+    t->guard = g;
 }
 
 int64_t registry_issue(struct registry *r, struct tunnel *t)

@@ -23,6 +23,7 @@
 #include "src/worker/config.h"
 
 struct commons;
+struct guard;
 struct registry;
 struct tunnel;
 struct worker;
@@ -79,6 +80,10 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
 /* Gives @t the domain @host, which is in lower case and which its token permits; empty: none.
  * Returns 0, or ERR_TAKEN when another name that is live has it. */
 int registry_set_domain(struct registry *r, struct tunnel *t, struct slice host) MUSTCHECK;
+
+/* Lets @g guard @t in place of the guard that it has; NULL: everybody may look. The registry takes
+ * over the caller's hold. */
+void registry_guard(struct registry *r, struct tunnel *t, struct guard *g);
 
 /* Returns the time of a new ticket for @t: now, but never before that of an older ticket. Older
  * tickets do not attach from then on. */

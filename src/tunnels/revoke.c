@@ -7,7 +7,10 @@
 #include "h2mux/base/clock.h"
 #include "h2mux/base/log.h"
 #include "src/names/tokens.h"
+#include "src/policies/policies.h"
 #include "src/tunnels/link.h"
+#include "src/tunnels/policing.h"
+#include "src/tunnels/registry.h"
 
 enum { LOOK_MS = 500 };
 
@@ -27,6 +30,8 @@ static const char *reason_of(enum token_verdict v)
         return "name_not_permitted";
     case TOKEN_DOMAIN:
         return "domain_not_permitted";
+    case TOKEN_POLICY:
+        return "policy_unknown";
     case TOKEN_GOOD:
     case TOKEN_NONE:
     case TOKEN_UNKNOWN:
@@ -52,9 +57,13 @@ static void judge(struct link *l, struct tokens *tokens, int64_t now_s)
     enum token_verdict v = tokens_look(tokens, id, now_s, &g);
     if (v == TOKEN_GOOD)
         v = tokens_permit(tokens, id, slice_str(l->name), now_s);
-    const struct tunnel *t = l->backend.tunnel;
+    struct tunnel *t = registry_find(l->worker->registry, slice_str(l->name));
+    if (t && !owner_eq(t->owner_id, l->owner_id))
+        t = NULL;
     if (v == TOKEN_GOOD && t && t->domain)
         v = tokens_permit_domain(tokens, id, slice_str(t->domain), now_s);
+    if (v == TOKEN_GOOD && t && !policing_force(l->worker, t))
+        v = TOKEN_POLICY;
     if (v != TOKEN_GOOD) {
         end(l, v);
         return;
@@ -64,11 +73,18 @@ static void judge(struct link *l, struct tokens *tokens, int64_t now_s)
         link_drain(l); /* the client hears of the limit when it comes back */
 }
 
+/* Returns a number that is another one when a token or a policy has changed. */
+static uint64_t epoch_now(const struct worker *w)
+{
+    return tokens_epoch(w->server->tokens, clock_wall_s()) ^
+           policies_generation(w->server->policies) << 48;
+}
+
 void revoke_look(struct revoke *r)
 {
     struct worker *w = r->worker;
     int64_t now_s = clock_wall_s();
-    r->epoch = tokens_epoch(w->server->tokens, now_s);
+    r->epoch = epoch_now(w);
     LIST_FOREACH (it, &w->links)
         judge(CONTAINER_OF(it, struct link, in_worker), w->server->tokens, now_s);
 }
@@ -76,7 +92,7 @@ void revoke_look(struct revoke *r)
 static void on_time(void *user)
 {
     struct revoke *r = user;
-    if (tokens_epoch(r->worker->server->tokens, clock_wall_s()) != r->epoch)
+    if (epoch_now(r->worker) != r->epoch)
         revoke_look(r);
     timer_arm(&r->timer, LOOK_MS);
 }
@@ -87,7 +103,7 @@ struct revoke *revoke_new(struct worker *w)
         return NULL;
     struct revoke *r = xcalloc(1, sizeof *r);
     r->worker = w;
-    r->epoch = tokens_epoch(w->server->tokens, clock_wall_s());
+    r->epoch = epoch_now(w);
     timer_init(&r->timer, w->loop, on_time, r);
     timer_arm(&r->timer, LOOK_MS);
     return r;

@@ -206,6 +206,7 @@ void tunnel_free(struct tunnel *t)
     commons_give(t->owner->worker->server->names, &t->seat);
     lines_forget(&t->lines);
     free(t->domain);
+    guard_drop(t->guard);
     free(t);
 }
 

@@ -22,6 +22,7 @@
 #include "src/names/held_name.h"
 #include "src/names/owner.h"
 #include "src/names/token.h"
+#include "src/policies/guard.h"
 #include "src/tunnels/backend.h"
 #include "src/tunnels/keep.h"
 #include "src/tunnels/lines.h"
@@ -69,6 +70,7 @@ struct tunnel {
     char token[TOKEN_ID_MAX + 1]; /* the ID of the token that has claimed it; empty: none */
     char *domain;                 /* owned: of its own; NULL: none */
     struct old_claim old;         /* whether an old client may serve the name */
+    struct guard *guard;          /* held: says who may look; NULL: everybody */
 
     struct lines lines; /* what the lines of its links carry */
 

@@ -263,6 +263,8 @@ static const struct opt rows[] = {
     {.name = "state-dir", .type = OPT_TEXT, .offset = FIELD(names.state_dir), .value = "DIR",
      .help = "keep secret and names here (default /var/lib/oneport as root, else $XDG_STATE_HOME/oneportd)",
      .wants = "a folder"},
+    {.name = "policies", .type = OPT_TEXT, .offset = FIELD(names.policies), .value = "FILE",
+     .help = "policies that tokens name by policy=NAME: who may look at what they share; read again on SIGHUP", .wants = "a file"},
     {.name = "tokens", .type = OPT_TEXT, .offset = FIELD(names.tokens), .value = "FILE",
      .help = "only who has a token of this file may share (oneportd token new makes one); without it everybody may",
      .wants = "a file"},

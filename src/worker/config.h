@@ -45,7 +45,8 @@ struct config {
     } urls;
     struct {
         const char *state_dir;
-        const char *tokens; /* --tokens; NULL: everybody may share */
+        const char *tokens;   /* --tokens; NULL: everybody may share */
+        const char *policies; /* --policies; NULL: tokens have none */
         uint64_t ticket_life_ms;
         uint64_t pending_ms; /* how long a registered name waits for its first link */
         uint64_t grace_ms;   /* how long a name is held after its last link */

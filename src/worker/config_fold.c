@@ -162,6 +162,8 @@ bool config_fold(struct config *c)
     if (c->admin.token && !c->admin.listen)
         return refuse("--admin-token needs --admin");
     fold_domain(c);
+    if (c->names.policies && !c->names.tokens)
+        return refuse("--policies needs --tokens, which name them");
     if ((c->listen.client_ca || c->listen.client_id_field) && !c->names.tokens)
         return refuse("--client-ca and --client-id-field need --tokens");
     if (c->listen.client_ca && c->listen.certs.count == 0 && !c->listen.cert_dir)

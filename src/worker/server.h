@@ -21,6 +21,7 @@ struct directory;
 struct keyring;
 struct log_file;
 struct names_file;
+struct policies;
 struct pages;
 struct quota;
 struct store;
@@ -35,6 +36,7 @@ struct server {
     struct keyring *keyring;     /* borrowed from the store; has a lock */
     struct directory *directory; /* has a lock */
     struct tokens *tokens;       /* of --tokens; has a lock; NULL: everybody may share */
+    struct policies *policies;   /* of --policies; has a lock; NULL: none */
     struct trust *trust;
     struct trust *front_ends;      /* of --accept-proxy; NULL: none */
     struct pages *pages;           /* of --pages; NULL: none */

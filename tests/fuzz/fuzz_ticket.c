@@ -49,6 +49,7 @@ static void verify(struct keyring *k, struct slice text)
     assert(strcmp(t.name, again.name) == 0 && owner_eq(t.owner, again.owner));
     assert(t.since == again.since && t.exp == again.exp && t.rev == again.rev);
     assert(strcmp(t.tok, again.tok) == 0);
+    assert(memcmp(t.pol, again.pol, sizeof t.pol) == 0);
 }
 
 static void check_secret(struct slice content)

@@ -183,8 +183,21 @@ static inline void on_gone(void *owner)
     over(owner);
 }
 
-static const struct exchange_owner owner_ops = {on_response, on_upgraded, on_failure, on_broken,
-                                                on_restart,  on_end,      on_gone};
+static inline void on_refused(void *owner, const struct ws_frames *frames)
+{
+    tell(owner, "refused ");
+    ((struct near *)owner)->frames = *frames;
+    over(owner);
+}
+
+static const struct exchange_owner owner_ops = {.on_response = on_response,
+                                                .on_upgraded = on_upgraded,
+                                                .on_failure = on_failure,
+                                                .on_broken = on_broken,
+                                                .on_restart = on_restart,
+                                                .on_refused = on_refused,
+                                                .on_end = on_end,
+                                                .on_gone = on_gone};
 
 enum kind { GET, POST, WEBSOCKET };
 

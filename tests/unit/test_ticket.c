@@ -56,6 +56,7 @@ static struct ticket ticket_make(void)
 {
     struct ticket t = {
         .name = "my-app", .since = NOW - 5, .exp = NOW + 100, .rev = NOW - 1, .tok = "ann"};
+    memset(t.pol, 0xa5, sizeof t.pol);
     for (size_t i = 0; i < OWNER_LEN; i++)
         t.owner[i] = (uint8_t)(i * 17);
     return t;
@@ -77,6 +78,7 @@ static void test_round_trip(void **state)
     assert_int_equal(out.exp, in.exp);
     assert_int_equal(out.rev, in.rev);
     assert_string_equal(out.tok, in.tok);
+    assert_memory_equal(out.pol, in.pol, sizeof out.pol);
     assert_int_equal(ticket_verify(k, DOMAIN, slice_str(text), in.exp - 1, &out), 0);
     assert_int_equal(ticket_verify(k, DOMAIN, slice_str(text), in.exp, &out), ERR_EXPIRED);
     assert_string_equal(out.name, "my-app");
@@ -169,6 +171,8 @@ static void forge(const char *claims, char out[static 4096])
     out[len] = '\0';
 }
 
+#define POL "lCE9LFRx5eMNf0I5WrW7UsU4cZsOcl-O4EZvoFmITEw"
+#define ZEROS "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define OWNER "\"owner\":\"000102030405060708090a0b0c0d0e0f\""
 #define REST "\"dom\":\"example.com\",\"name\":\"my-app\"," OWNER ",\"since\":1,\"exp\":2000000"
 
@@ -181,7 +185,12 @@ static const struct {
     {"another version", "{\"v\":2,\"kid\":\"ka\"," REST "}", ERR_DENIED},
     {"version as text", "{\"v\":\"1\",\"kid\":\"ka\"," REST "}", ERR_DENIED},
     {"another key's id", "{\"v\":1,\"kid\":\"kb\"," REST "}", ERR_DENIED},
-    {"a policy", "{\"v\":1,\"kid\":\"ka\",\"pol\":{}," REST "}", ERR_DENIED},
+    {"P2 a policy", "{\"v\":1,\"kid\":\"ka\",\"pol\":\"" POL "\"," REST "}", 0},
+    {"P2 no text", "{\"v\":1,\"kid\":\"ka\",\"pol\":{}," REST "}", ERR_DENIED},
+    {"P2 a short hash", "{\"v\":1,\"kid\":\"ka\",\"pol\":\"AQ\"," REST "}", ERR_DENIED},
+    {"P2 zeros", "{\"v\":1,\"kid\":\"ka\",\"pol\":\"" ZEROS "\"," REST "}", ERR_DENIED},
+    {"P2 twice", "{\"v\":1,\"kid\":\"ka\",\"pol\":\"" POL "\",\"pol\":\"" POL "\"," REST "}",
+     ERR_DENIED},
     {"T4 a token", "{\"v\":1,\"kid\":\"ka\",\"tok\":\"x\"," REST "}", 0},
     {"T4 a token that is none", "{\"v\":1,\"kid\":\"ka\",\"tok\":\"a b\"," REST "}", ERR_DENIED},
     {"T4 an empty token", "{\"v\":1,\"kid\":\"ka\",\"tok\":\"\"," REST "}", ERR_DENIED},

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* guard.c - see guard.h. */
+#include "src/policies/guard.h"
+
+#include <stdlib.h>
+
+#include "h2mux/base/alloc.h"
+#include "h2mux/base/check.h"
+#include "src/limits/address_buckets.h"
+#include "src/policies/seats.h"
+
+enum { OWN, FORCED, POLICIES, BURST_S = 10 };
+
+struct guard {
+    size_t owners;
+    struct {
+        struct policy *policy;         /* held; NULL: none */
+        struct address_buckets *rates; /* owned; NULL: no limit */
+        struct seats *seats;           /* owned; NULL: no limit */
+    } by[POLICIES];
+};
+
+struct guard *guard_new(struct policy *own, struct policy *forced)
+{
+    if (!own && !forced)
+        return NULL;
+    struct guard *g = xcalloc(1, sizeof *g);
+    g->owners = 1;
+    g->by[OWN].policy = policy_hold(own);
+    g->by[FORCED].policy = policy_hold(forced);
+    for (size_t i = 0; i < POLICIES; i++) {
+        const struct policy *p = g->by[i].policy;
+        uint64_t rate = p ? policy_rate(p) : 0, viewers = p ? policy_viewers(p) : 0;
+        uint64_t seed = (uint64_t)arc4random() << 32 | arc4random();
+        g->by[i].rates = rate > 0 ? address_buckets_new(seed, BURST_S * rate, rate) : NULL;
+        g->by[i].seats = viewers > 0 ? seats_new(viewers) : NULL;
+    }
+    return g;
+}
+
+struct guard *guard_hold(struct guard *g)
+{
+    if (g)
+        g->owners++;
+    return g;
+}
+
+void guard_drop(struct guard *g)
+{
+    CHECK_THAT(!g || g->owners > 0);
+    if (!g || --g->owners > 0)
+        return;
+    for (size_t i = 0; i < POLICIES; i++) {
+        policy_drop(g->by[i].policy);
+        address_buckets_free(g->by[i].rates);
+        seats_free(g->by[i].seats);
+    }
+    free(g);
+}
+
+struct policy *guard_own(const struct guard *g)
+{
+    return g ? g->by[OWN].policy : NULL;
+}
+
+struct policy *guard_forced(const struct guard *g)
+{
+    return g ? g->by[FORCED].policy : NULL;
+}
+
+bool guard_permits(const struct guard *g, const struct viewer *v, int64_t now_s, enum failure *why)
+{
+    for (size_t i = 0; g && i < POLICIES; i++) {
+        const struct policy *p = g->by[i].policy;
+        switch (p ? policy_judge(p, v->address, now_s) : POLICY_OK) {
+        case POLICY_OK:
+            break;
+        case POLICY_DENIED:
+            *why = FAIL_NOT_ALLOWED;
+            return false;
+        case POLICY_OVER:
+            *why = FAIL_OVER;
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes a seat for @of from each policy that has some, or from none. */
+static bool take_seats(struct guard *g, const struct address *of, uint64_t now_us)
+{
+    for (size_t i = 0; i < POLICIES; i++) {
+        if (!g->by[i].seats || seats_enter(g->by[i].seats, of, now_us))
+            continue;
+        while (i-- > 0)
+            if (g->by[i].seats)
+                seats_leave(g->by[i].seats, of, now_us);
+        return false;
+    }
+    return true;
+}
+
+bool guard_admit(struct guard *g, const struct viewer *v, uint64_t now_us, int64_t now_s,
+                 enum failure *why)
+{
+    struct address of;
+    if (!guard_permits(g, v, now_s, why))
+        return false;
+    for (size_t i = 0; i < POLICIES; i++)
+        if (!address_buckets_admit(g->by[i].rates, v, now_us)) {
+            *why = FAIL_TOO_MANY_REQUESTS;
+            return false;
+        }
+    if (!address_of_viewer(v, &of) || take_seats(g, &of, now_us))
+        return true;
+    *why = FAIL_NO_SEAT;
+    return false;
+}
+
+void guard_leave(struct guard *g, const struct viewer *v, uint64_t now_us)
+{
+    struct address of;
+    bool known = address_of_viewer(v, &of);
+    for (size_t i = 0; known && i < POLICIES; i++)
+        if (g->by[i].seats)
+            seats_leave(g->by[i].seats, &of, now_us);
+}
+
+void guard_edit(const struct guard *g, enum policy_head head, struct fields *f)
+{
+    for (size_t i = 0; i < POLICIES; i++)
+        if (g->by[i].policy)
+            policy_edit(g->by[i].policy, head, f);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* guard.h - enforces the policies of a tunnel: the one that its owner has chosen, and the one that
+ * its token has. What both say holds. A guard has what the policies count: requests and seats. It
+ * belongs to the thread of a worker, and its policies do not change: a tunnel with another policy
+ * has another guard. Exchanges hold the guard that has let them in. */
+#ifndef SRC_POLICIES_GUARD_H
+#define SRC_POLICIES_GUARD_H
+
+#include "src/http/failure.h"
+#include "src/policies/policy.h"
+
+struct address;
+struct guard;
+struct viewer;
+
+/* Makes a guard. @own and @forced may be NULL; the guard becomes their owner, beside others.
+ * Returns NULL when both are NULL: nobody needs to be judged. */
+struct guard *guard_new(struct policy *own, struct policy *forced) MUSTCHECK;
+
+/* Return @g with one owner more, and take one away. NULL is fine. */
+struct guard *guard_hold(struct guard *g) MUSTCHECK;
+void guard_drop(struct guard *g);
+
+/* Return the policies, which are borrowed. NULL is fine. */
+struct policy *guard_own(const struct guard *g);
+struct policy *guard_forced(const struct guard *g);
+
+/* Judges a request of the viewer @v. Returns true and lets it in, until guard_leave; or returns
+ * false, and sets @why. */
+bool guard_admit(struct guard *g, const struct viewer *v, uint64_t now_us, int64_t now_s,
+                 enum failure *why) MUSTCHECK;
+
+/* Notes that a request that was let in is over. */
+void guard_leave(struct guard *g, const struct viewer *v, uint64_t now_us);
+
+/* Returns whether what the viewer @v has open may go on. Counts nothing. Otherwise sets @why. NULL
+ * is fine. */
+bool guard_permits(const struct guard *g, const struct viewer *v, int64_t now_s,
+                   enum failure *why) MUSTCHECK;
+
+/* Edits a head by the policies. */
+void guard_edit(const struct guard *g, enum policy_head head, struct fields *f);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* policy.h - reads and judges a policy: who may look at a tunnel, and how its fields are edited. It
+ * is a JSON object, whose members are all optional:
+ *
+ *   {"allow": [CIDR, ...], "deny": [CIDR, ...], "rate": N, "request_add": [[NAME, VALUE], ...],
+ *    "request_remove": [NAME, ...], "response_add": ..., "response_remove": ..., "until": SECONDS,
+ *    "viewers": N}
+ *
+ * An object without a member is no policy, which NULL stands for. A policy has one canonical text,
+ * whatever the spelling that it was read from: printable ASCII without a space. The SHA-256 of that
+ * text is its identity. A
+ * policy does not change, and any thread may use one. protocol.md#policies */
+#ifndef SRC_POLICIES_POLICY_H
+#define SRC_POLICIES_POLICY_H
+
+#include "h2mux/http/fields.h"
+
+enum {
+    POLICY_MAX = 4096, /* bytes of the text, as it comes and canonical */
+    POLICY_HASH_LEN = 32,
+    POLICY_HASH_TEXT = 44, /* the hash in base64url, with its zero */
+    POLICY_RATE_MAX = 1000000,
+    POLICY_VIEWERS_MAX = 1000
+};
+
+struct policy;
+
+/* Reads @json into @out. Returns 0, with NULL in @out for an object without a member; ERR_LIMIT
+ * when the text is longer than POLICY_MAX; or ERR_SYNTAX. Then @why is static text, a clause. A
+ * member that is not known, is there twice or has a value that is not understood is an error: what
+ * it would have forbidden must not be permitted. */
+int policy_parse(struct slice json, struct policy **out, const char **why) MUSTCHECK;
+
+/* Return @p with one owner more, and take one away; the last one frees it. NULL is fine. */
+struct policy *policy_hold(struct policy *p) MUSTCHECK;
+void policy_drop(struct policy *p);
+
+/* Return the canonical text, and the hash; an empty text and zeros for NULL. */
+struct slice policy_text(const struct policy *p);
+const uint8_t *policy_hash(const struct policy *p);
+
+/* Writes the hash in base64url; an empty text for NULL. */
+void policy_hash_text(const struct policy *p, char out[static POLICY_HASH_TEXT]);
+
+/* Returns whether the hash of @p is @hash; of NULL, whether @hash is all zeros. */
+bool policy_is(const struct policy *p, const uint8_t hash[static POLICY_HASH_LEN]);
+
+/* Returns the most requests of a viewer a second, and the most viewers at a time; 0: no limit. */
+uint64_t policy_rate(const struct policy *p);
+uint64_t policy_viewers(const struct policy *p);
+
+enum policy_verdict {
+    POLICY_OK,
+    POLICY_DENIED, /* the viewer's address may not look */
+    POLICY_OVER    /* nobody may look any more */
+};
+
+/* Judges a viewer of the address @address, as text, at the wall-clock second @now_s. An address
+ * that is no internet address is in no network. */
+enum policy_verdict policy_judge(const struct policy *p, const char *address,
+                                 int64_t now_s) MUSTCHECK;
+
+/* Which head is edited: that of a request, of a response, or of an interim response, to which
+ * nothing is added. */
+enum policy_head { POLICY_REQUEST, POLICY_RESPONSE, POLICY_INTERIM };
+
+/* Removes and adds the fields that the policy says. An added field replaces those of its name that
+ * are there; one that is added twice is there twice. */
+void policy_edit(const struct policy *p, enum policy_head head, struct fields *f);
+
+#endif

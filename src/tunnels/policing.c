@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* policing.c - see policing.h. */
+#include "src/tunnels/policing.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "h2mux/base/clock.h"
+#include "h2mux/base/err.h"
+#include "src/names/tokens.h"
+#include "src/policies/guard.h"
+#include "src/policies/policies.h"
+#include "src/tunnels/exchange.h"
+#include "src/tunnels/registry.h"
+#include "src/tunnels/tunnel.h"
+
+enum { DIFFERS_RETRY_S = 10 };
+static_assert((int)POLICY_HASH_LEN == (int)TICKET_POL_LEN, "a ticket has the hash of a policy");
+
+static bool refuse(struct answer *a, int status, const char *error, const char *message,
+                   unsigned retry_after_s)
+{
+    answer_refusal(a, status, error, message, retry_after_s);
+    return false;
+}
+
+bool policing_read(const struct call *c, struct policy_wish *out, struct answer *refusal)
+{
+    static const struct slice name = {"oneport-policy", sizeof "oneport-policy" - 1};
+    size_t n = fields_count(&c->m->fields, name);
+    const char *why = "stands there twice";
+    char message[160];
+    *out = (struct policy_wish){.said = n > 0};
+    if (n == 0 || (n == 1 && policy_parse(slice_trim(fields_value(&c->m->fields, name)),
+                                          &out->policy, &why) == 0))
+        return true;
+    snprintf(message, sizeof message, "The policy %s.", why);
+    return refuse(refusal, 400, "bad_policy", message, 0);
+}
+
+/* ---- what a name has */
+
+/* Returns the tunnel of the ticket's name if its owner holds it. */
+static const struct tunnel *held_by(const struct worker *w, const struct ticket *t)
+{
+    const struct tunnel *held = registry_find(w->registry, slice_str(t->name));
+    return held && owner_eq(held->owner_id, t->owner) ? held : NULL;
+}
+
+bool policing_is(const struct tunnel *t, const uint8_t hash[static POLICY_HASH_LEN])
+{
+    return policy_is(guard_own(t->guard), hash);
+}
+
+bool policing_lets_register(const struct worker *w, const struct ticket *t,
+                            const struct policy_wish *wish, struct answer *refusal)
+{
+    const struct tunnel *held = held_by(w, t);
+    bool has = !policy_is(NULL, t->pol) || (held && guard_own(held->guard));
+    if (has && !wish->said)
+        return refuse(refusal, 403, "policy_required",
+                      "This name has a policy, which says who may look. A client that knows no "
+                      "policies does not get it.",
+                      0);
+    if (held && held->state == TUNNEL_LIVE && !policing_is(held, policy_hash(wish->policy)))
+        return refuse(refusal, 409, "policy_differs",
+                      "Another client shares this name, with another policy: end that one first.",
+                      DIFFERS_RETRY_S);
+    return true;
+}
+
+bool policing_lets_attach(const struct worker *w, const struct ticket *t,
+                          const struct policy_wish *wish, struct answer *refusal)
+{
+    const struct tunnel *held = held_by(w, t);
+    if (!wish->said && !policy_is(NULL, t->pol))
+        return refuse(refusal, 401, "policy_required",
+                      "The ticket is of a name with a policy, which has to come along.", 0);
+    if (!policy_is(wish->policy, t->pol))
+        return refuse(refusal, 401, "policy_differs",
+                      "The ticket is for another policy: register again with it.", 0);
+    if (held && !policing_is(held, t->pol))
+        return refuse(refusal, 401, "stale",
+                      "The name has another policy by now: register again with this ticket.", 0);
+    return true;
+}
+
+/* ---- putting in force */
+
+/* Ends what viewers of @t have open that its policies forbid now. The end of one may end others, so
+ * all are noted before: what has ended is freed at the end of the turn. */
+static void judge_again(struct worker *w, const struct tunnel *t)
+{
+    struct exchange **of = xcalloc(list_count(&w->exchanges) + 1, sizeof(struct exchange *));
+    int64_t now_s = clock_wall_s();
+    enum failure why;
+    size_t n = 0;
+    LIST_FOREACH (it, &w->exchanges) {
+        struct exchange *x = CONTAINER_OF(it, struct exchange, node);
+        if (strcmp(x->name, t->name) == 0 &&
+            !guard_permits(t->guard, x->request.viewer, now_s, &why))
+            of[n++] = x;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (of[i]->state != EXCHANGE_DEAD &&
+            !guard_permits(t->guard, of[i]->request.viewer, now_s, &why))
+            exchange_refuse(of[i], why);
+    free(of);
+}
+
+static void put(struct worker *w, struct tunnel *t, struct policy *own, struct policy *forced)
+{
+    registry_guard(w->registry, t, guard_new(own, forced));
+    judge_again(w, t);
+}
+
+void policing_set(struct worker *w, struct tunnel *t, struct policy *own)
+{
+    if (!policing_is(t, policy_hash(own)))
+        put(w, t, own, guard_forced(t->guard)); /* the new guard holds it before the old one goes */
+}
+
+bool policing_knows(const struct server *s, const char *name)
+{
+    struct policy *p = NULL;
+    bool knows = !name[0] || policies_find(s->policies, slice_str(name), &p);
+    policy_drop(p);
+    return knows;
+}
+
+bool policing_force(struct worker *w, struct tunnel *t)
+{
+    struct server *s = w->server;
+    struct token_grant g = {.max = 0};
+    struct policy *forced = NULL;
+    if (s->tokens && tokens_look(s->tokens, slice_str(t->token), clock_wall_s(), &g) != TOKEN_GOOD)
+        return true; /* its links are ended by revoke, and what was in force stays so until then */
+    if (g.policy[0] && !policies_find(s->policies, slice_str(g.policy), &forced))
+        return false;
+    if (!policy_is(guard_forced(t->guard), policy_hash(forced))) {
+        struct policy *own = policy_hold(guard_own(t->guard));
+        put(w, t, own, forced);
+        policy_drop(own);
+    }
+    policy_drop(forced);
+    return true;
+}

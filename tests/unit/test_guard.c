@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* test_guard.c - tests seats, and what two policies say together: rules P12, P14 and P20. */
+#include "src/policies/guard.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "src/limits/address.h"
+#include "src/policies/seats.h"
+
+#define SECOND UINT64_C(1000000)
+
+static struct address address(unsigned n)
+{
+    return (struct address){0, UINT64_C(0xffff) << 32 | n};
+}
+
+static bool enter(struct seats *s, unsigned who, uint64_t at_s)
+{
+    struct address of = address(who);
+    return seats_enter(s, &of, at_s * SECOND);
+}
+
+static void leave(struct seats *s, unsigned who, uint64_t at_s)
+{
+    struct address of = address(who);
+    seats_leave(s, &of, at_s * SECOND);
+}
+
+/* Rule P14 */
+static void test_seats(void **state)
+{
+    struct seats *s = seats_new(2);
+    assert_true(enter(s, 1, 0) && enter(s, 2, 0));
+    assert_true(enter(s, 1, 0)); /* its second request */
+    assert_false(enter(s, 3, 1));
+    assert_false(enter(s, 4, 2));
+    leave(s, 1, 3);
+    assert_false(enter(s, 3, 62)); /* one request is open still, and 3 has lost its place */
+    leave(s, 1, 70);
+    assert_false(enter(s, 4, 80));
+    assert_false(enter(s, 3, 85));
+    assert_false(enter(s, 5, 90));
+    assert_true(enter(s, 1, 129)); /* within its minute */
+    leave(s, 1, 129);
+    assert_false(enter(s, 3, 110));
+    assert_false(enter(s, 5, 115));
+    assert_false(enter(s, 3, 138));
+    assert_false(enter(s, 5, 140));
+    assert_false(enter(s, 3, 165));
+    assert_false(enter(s, 5, 166));
+    assert_false(enter(s, 5, 190)); /* 3 came before 5 */
+    assert_true(enter(s, 3, 190));
+    assert_false(enter(s, 5, 190));
+    assert_true(enter(s, 2, 200)); /* whose first request is open all the time */
+    seats_free(s);
+}
+
+/* Rule P14: who does not ask again loses the place. */
+static void test_queue(void **state)
+{
+    struct seats *s = seats_new(1);
+    assert_true(enter(s, 1, 0));
+    assert_false(enter(s, 2, 0));
+    assert_false(enter(s, 3, 20));
+    leave(s, 1, 20);
+    assert_false(enter(s, 3, 45));
+    assert_false(enter(s, 3, 70));
+    assert_true(enter(s, 3, 80)); /* 2 is gone */
+    leave(s, 3, 80);
+    for (unsigned i = 0; i < SEATS_QUEUE_MAX + 5; i++)
+        assert_false(enter(s, 100 + i, 81));
+    assert_true(enter(s, 3, 82));
+    seats_free(s);
+}
+
+static struct policy *read_policy(const char *text)
+{
+    struct policy *p;
+    const char *why;
+    assert_int_equal(policy_parse(slice_str(text), &p, &why), 0);
+    return p;
+}
+
+static struct guard *guard_of(const char *own, const char *forced)
+{
+    struct policy *a = read_policy(own), *b = read_policy(forced);
+    struct guard *g = guard_new(a, b);
+    policy_drop(a);
+    policy_drop(b);
+    return g;
+}
+
+static const struct viewer ann = {.address = "192.0.2.1"}, bob = {.address = "192.0.2.2"},
+                           local = {.address = "127.0.0.1", .trusted = true};
+
+/* Rule P20: both policies hold. */
+static void test_both(void **state)
+{
+    enum failure why;
+    struct guard *g = guard_of("{\"allow\":[\"192.0.2.0/24\"]}", "{\"deny\":[\"192.0.2.2\"]}");
+    assert_true(guard_admit(g, &ann, 0, 1000, &why));
+    guard_leave(g, &ann, 0);
+    assert_false(guard_admit(g, &bob, 0, 1000, &why));
+    assert_int_equal(why, FAIL_NOT_ALLOWED);
+    assert_false(guard_permits(g, &local, 1000, &why));
+    guard_drop(g);
+    g = guard_of("{}", "{\"until\":1000}");
+    assert_true(guard_permits(g, &ann, 999, &why));
+    assert_false(guard_admit(g, &ann, 0, 1000, &why));
+    assert_int_equal(why, FAIL_OVER);
+    guard_drop(g);
+    assert_null(guard_of("{}", "{}"));
+    assert_true(guard_permits(NULL, &ann, 0, &why));
+}
+
+/* Rule P12: ten times the rate at once, for each viewer. */
+static void test_rate(void **state)
+{
+    enum failure why;
+    struct guard *g = guard_of("{\"rate\":2}", "{}");
+    for (int i = 0; i < 20; i++)
+        assert_true(guard_admit(g, &ann, SECOND, 1, &why));
+    assert_false(guard_admit(g, &ann, SECOND, 1, &why));
+    assert_int_equal(why, FAIL_TOO_MANY_REQUESTS);
+    assert_true(guard_admit(g, &bob, SECOND, 1, &why));
+    assert_true(guard_admit(g, &ann, 2 * SECOND, 1, &why));
+    guard_drop(g);
+}
+
+/* Rule P14: a seat of one policy is given back if the other has none. */
+static void test_two_limits(void **state)
+{
+    enum failure why;
+    struct guard *g = guard_of("{\"viewers\":2}", "{\"viewers\":1}");
+    assert_true(guard_admit(g, &ann, 0, 1, &why));
+    assert_false(guard_admit(g, &bob, 0, 1, &why));
+    assert_int_equal(why, FAIL_NO_SEAT);
+    for (int i = 0; i < 5; i++) /* nobody knows who that is */
+        assert_true(guard_admit(g, &local, 0, 1, &why));
+    guard_leave(g, &local, 0);
+    guard_leave(g, &ann, 0);
+    assert_true(guard_admit(g, &bob, 61 * SECOND, 1, &why));
+    guard_drop(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_seats),      cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_both),       cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_two_limits),
+    };
+    return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
+}
