@@ -48,21 +48,10 @@ static int check_host_header(const char *value)
     return rewrite_parse(value, &w);
 }
 
-/* Parses the name of an origin's certificate: a name, or an address with or without brackets. */
-static int parse_name(const char *value, struct url *out)
-{
-    union inet address;
-    *out = (struct url){.port = 0};
-    if (inet_parse(AF_INET6, slice_str(value), &address))
-        return url_set_host(out, slice_str(value), 0);
-    int err = url_parse_authority(slice_str(value), out);
-    return err == 0 && out->port != 0 ? ERR_SYNTAX : err;
-}
-
 static int check_name(const char *value)
 {
     struct url u;
-    return parse_name(value, &u);
+    return config_parse_name(value, &u);
 }
 
 static int check_reuse(const char *value)
@@ -213,6 +202,25 @@ static const struct opt rows[] = {
              "ONEPORT_TOKEN in "
              "the environment, or token = TOKEN in the configuration file",
      .wants = "a file", .source = offsetof(struct config, token_file_from)},
+    {"allow", 0, OPT_LIST, FIELD(policy.allow), .value = "CIDR",
+     .help = "only viewers of these networks may look, as 192.0.2.0/24",
+     .check = policy_check_network, .wants = "an address or a network like 192.0.2.0/24"},
+    {"deny", 0, OPT_LIST, FIELD(policy.deny), .value = "CIDR",
+     .help = "viewers of these networks may not look", .check = policy_check_network,
+     .wants = "an address or a network like 192.0.2.0/24"},
+    {"expires", 0, OPT_MSEC, FIELD(policy.expires_ms), .fallback = "0", .max = 3650ULL * DAY_MS,
+     .value = "T", .help = "end after this time; whoever looks later gets 410; 0: never"},
+    {"rate", 0, OPT_UINT, FIELD(policy.rate), .fallback = "0", .max = 1000000, .value = "N",
+     .help = "most requests per second of a viewer's address, ten times as many at once; 0: no "
+             "limit"},
+    {"viewer-limit", 0, OPT_UINT, FIELD(policy.viewers), .fallback = "0", .max = 1000, .value = "N",
+     .help = "most viewers at a time, by their addresses; others wait for their turn; 0: no limit"},
+    {"header-add", 0, OPT_LIST, FIELD(policy.header_add), .value = "[request|response] NAME: VALUE",
+     .help = "set this field in what the service gets, in what viewers get, or in both",
+     .check = policy_check_add, .wants = "NAME: VALUE, with request or response in front or not"},
+    {"header-remove", 0, OPT_LIST, FIELD(policy.header_remove), .value = "[request|response] NAME",
+     .help = "remove this field, likewise", .check = policy_check_remove,
+     .wants = "the name of a field, with request or response in front or not"},
     {"keepalive", 0, OPT_MSEC, FIELD(times.keepalive_ms), .fallback = "15s", .max = DAY_MS,
      .value = "T", .help = "send a PING when the server has been silent for this long; 0: never"},
     {"server-timeout", 0, OPT_MSEC, FIELD(times.server_ms), .fallback = "10s", .min = 1,
@@ -341,125 +349,12 @@ const struct opt_program config_program = {
     .rows = rows,
 };
 
-enum opt_result config_judge_server(struct config *c)
-{
-    if (!c->remote.host)
-        return REFUSE("no server: name one with --host HOST or ONEPORT_HOST, or remember one with "
-                      "`oneport login HOST`; there is no built-in one\n");
-    if (url_parse(slice_str(c->remote.host), &c->server) < 0)
-        return REFUSE("--host: \"%s\" is not HOST, HOST:PORT or https://HOST[:PORT]\n",
-                      c->remote.host);
-    if (strcmp(c->server.path, "/") != 0)
-        return REFUSE("--host: \"%s\" has a path; want https://HOST[:PORT]\n", c->remote.host);
-    if (!c->server.https && !url_is_loopback(&c->server))
-        return REFUSE("--host: http:// is accepted for loopback only, not for %s\n",
-                      c->server.host);
-    return OPT_RUN;
-}
-
-void config_hide_proxy(int argc, char **argv, struct config *c)
-{
-    const char *value = c->remote.proxy;
-    c->remote.proxy = NULL;
-    for (int i = 1; value && i < argc; i++) {
-        size_t len = strlen(argv[i]);
-        if (value >= argv[i] && value <= argv[i] + len)
-            proxy_hide(argv[i] + (value - argv[i]));
-    }
-}
-
-enum opt_result config_judge_proxy(struct config *c)
-{
-    const char *reason = NULL;
-    int err = proxy_choice_load(&c->proxy, c->remote.proxy, &reason);
-    return err < 0 ? REFUSE("%s: %s\n", c->proxy.from, reason) : OPT_RUN;
-}
-
-static enum opt_result judge_origin(struct config *c, const char *operand)
-{
-    const char *reason = NULL, *origin = operand ? operand : c->local.origin;
-    enum opt_source from = operand ? OPT_COMMAND_LINE : c->origin_from;
-    char port[8];
-    if (origin && c->local.port != 0)
-        return REFUSE("both --port and \"%s\" say what to share; give one\n", origin);
-    if (operand && c->local.origin)
-        return REFUSE("both --origin and \"%s\" say what to share; give one\n", operand);
-    if (!origin && c->local.port == 0)
-        return REFUSE("nothing to share: give PORT, HOST:PORT, http(s)://HOST[:PORT] or "
-                      "unix:/PATH\n");
-    /* The scheme of an origin outranks what the environment or a file says. */
-    if (origin && strstr(origin, "://") && c->https_from < from)
-        c->local.https = false;
-    snprintf(port, sizeof port, "%u", (unsigned)c->local.port);
-    if (origin_address_parse(origin ? origin : port, c->local.host, c->local.https, &c->origin,
-                             &reason) < 0)
-        return REFUSE("\"%s\": %s\n", origin ? origin : port, reason);
-    return OPT_RUN;
-}
-
-/* Stores in @operand what the words of the command line say, or NULL without words. */
-static enum opt_result read_words(struct config *c, const char *const *words, size_t n,
-                                  const char **operand)
-{
-    const char *reason = NULL;
-    if (n == 0)
-        return OPT_RUN;
-    if (origin_words_read(words, n, &c->words, &reason) < 0)
-        return REFUSE("\"%s%s%s\": %s\n", words[0], n > 1 ? " " : "", n > 1 ? words[1] : "",
-                      reason);
-    if (c->words.https)
-        c->local.https = true;
-    *operand = c->words.text;
-    return OPT_RUN;
-}
-
-/* The rows have checked what is parsed here. A Host without a host, as ":80", names nothing. */
-static void judge_name(struct config *c)
-{
-    int err = 0;
-    if (c->local.name)
-        err = parse_name(c->local.name, &c->named);
-    else if (c->rewrite.mode == REWRITE_VALUE)
-        err = url_parse_authority(slice_str(c->rewrite.value), &c->named);
-    if (err < 0)
-        c->named.host[0] = '\0';
-}
-
 void config_log_foreign(void)
 {
     char name[OPT_LABEL_MAX];
     const char *value;
     for (size_t at = 0; (value = opt_next_foreign(&config_program, &at, name));)
         LOG(INFO, "environment_ignored", LOG_STR("name", name), LOG_STR("value", value));
-}
-
-enum opt_result config_judge(struct config *c, const char *operand)
-{
-    enum opt_result result = config_judge_proxy(c);
-    if (result == OPT_RUN)
-        result = judge_origin(c, operand);
-    if (result == OPT_RUN)
-        result = config_judge_server(c);
-    if (result == OPT_RUN)
-        result = config_judge_token(c);
-    if (result != OPT_RUN)
-        return result;
-    if (rewrite_parse(c->local.host_header, &c->rewrite) < 0 ||
-        reuse_parse(c->local.reuse, &c->reuse) < 0 || login_parse(c->local.login, &c->login) < 0 ||
-        !log_level_parse(slice_str(c->output.log_level), &c->level))
-        return OPT_WRONG; /* cannot be: the rows have checked them */
-    if (c->login == LOGIN_VIEWER && c->times.origin_idle_ms == 0)
-        return REFUSE("--origin-login viewer keeps connections, and --origin-keepalive 0 keeps "
-                      "none\n");
-    if (c->origin.h2 && c->local.health)
-        return REFUSE("--health asks over HTTP/1.1, and %s:// speaks HTTP/2\n",
-                      origin_address_scheme(&c->origin));
-    if (c->output.qr && !qr_possible())
-        return REFUSE("--qr needs a build with libqrencode, which this one is not\n");
-    c->rewrite.origin = &c->origin.url;
-    judge_name(c);
-    c->log_json = strcmp(c->output.log_format, "json") == 0;
-    return OPT_RUN;
 }
 
 enum opt_result config_load(int argc, char **argv, struct config *c)
@@ -469,7 +364,7 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
     *c = (struct config){.memory_budget = 0};
     enum opt_result result = opt_parse(&config_program, argc, argv, c, words, ORIGIN_WORDS_MAX, &n);
     if (result == OPT_RUN)
-        result = read_words(c, words, n, &operand);
+        result = config_read_words(c, words, n, &operand);
     if (result == OPT_RUN)
         result = config_judge(c, operand);
     config_hide_proxy(argc, argv, c);
@@ -479,6 +374,11 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
 void config_deinit(struct config *c)
 {
     free(c->remote.attach_hosts.copy);
+    free(c->policy.allow.copy);
+    free(c->policy.deny.copy);
+    free(c->policy.header_add.copy);
+    free(c->policy.header_remove.copy);
+    free(c->policy_text);
     conf_free(c->files[0]);
     conf_free(c->files[1]);
     free(c->section);

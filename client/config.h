@@ -8,6 +8,7 @@
 #include "client/origin/origin_words.h"
 #include "client/origin/reuse.h"
 #include "client/origin/rewrite.h"
+#include "client/policy.h"
 #include "client/server/proxy_choice.h"
 #include "h2mux/base/log.h"
 #include "h2mux/base/opt.h"
@@ -49,6 +50,7 @@ struct config {
         const char *url_file;
         const char *log_level, *log_format;
     } output;
+    struct policy_options policy; /* who may look */
     uint64_t memory_budget;
     const char *crypto;  /* auto or openssl: who encrypts TLS records */
     const char *sandbox; /* auto, on or off */
@@ -64,7 +66,9 @@ struct config {
 
     /* Derived from that. */
     struct url server;
-    char *token; /* owned: by which names are asked for; NULL: none */
+    char *token;       /* owned: by which names are asked for; NULL: none */
+    char *policy_text; /* owned: as the server reads it; NULL: none */
+    int64_t until_s;   /* wall-clock: the tunnel ends then; 0: never */
     struct proxy_choice proxy;
     struct origin_address origin;
     struct origin_words words; /* of the command line */

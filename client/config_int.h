@@ -16,6 +16,14 @@ extern const struct opt_program config_program;
 enum opt_result config_judge(struct config *c, const char *operand) MUSTCHECK;
 enum opt_result config_judge_server(struct config *c) MUSTCHECK;
 
+/* Stores in @operand what the words of the command line say, or NULL without words. */
+enum opt_result config_read_words(struct config *c, const char *const *words, size_t n,
+                                  const char **operand) MUSTCHECK;
+
+/* Parses the name of an origin's certificate: a name, or an address with or without brackets.
+ * Returns 0 or an error. */
+int config_parse_name(const char *value, struct url *out) MUSTCHECK;
+
 /* Judges --proxy, and the environment where it is not given. The value may have a password, so it
  * is not printed. */
 enum opt_result config_judge_proxy(struct config *c) MUSTCHECK;

@@ -8,11 +8,13 @@
 
 #include "client/origin/presence.h"
 #include "client/server/tickets.h"
+#include "h2mux/base/clock.h"
 #include "h2mux/base/log.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/io/congestion.h"
 
 enum {
+    LOOK_S = 60,                     /* the clock is looked at this often */
     BUFFER_LIMIT = 32 * 1024 * 1024, /* of a link: http-rules.md#memory */
     PING_TIMEOUT_MS = 10 * 1000,
     PATIENCE_MS = 15 * 1000 /* with a first connection: a server may be starting */
@@ -30,6 +32,7 @@ struct share {
     struct call_env env;
     struct kept kept;
     struct tunnel *tunnel;
+    struct timer over; /* armed if the tunnel ends by itself */
     char *ticket_file; /* owned */
     char *origin_text; /* owned: the origin with its scheme */
     char *name;        /* owned: what is asked for; NULL: any */
@@ -250,6 +253,7 @@ static bool make_tunnel(struct share *s)
         .proxy = c->proxy,
         .token = c->token,
         .domain = c->remote.domain,
+        .policy = c->policy_text,
     };
     struct tunnel_options tunnel = {
         .env = &s->env,
@@ -273,12 +277,35 @@ static bool make_tunnel(struct share *s)
     return s->tunnel;
 }
 
+/* ---- its end */
+
+static void arm_over(struct share *s)
+{
+    int64_t left_s = s->o.config->until_s - clock_wall_s();
+    if (s->o.config->until_s > 0)
+        timer_arm(&s->over, left_s > 0 ? (uint64_t)(left_s < LOOK_S ? left_s : LOOK_S) * 1000 : 0);
+}
+
+/* Ends the tunnel when its time is over by the wall clock, which the server reads too; the machine
+ * may have slept. */
+static void run_over(void *user)
+{
+    struct share *s = user;
+    if (clock_wall_s() < s->o.config->until_s) {
+        arm_over(s);
+        return;
+    }
+    LOG(INFO, "tunnel_expired", LOG_STR("reason", "the time of --expires is over"));
+    client_tunnel_leave(s->tunnel);
+}
+
 /* ---- for main */
 
 enum exit_code share_new(const struct share_options *o, struct share **out)
 {
     struct share *s = xcalloc(1, sizeof *s);
     s->o = *o;
+    timer_init(&s->over, o->loop, run_over, s);
     *out = s;
     if (!make_tls(s))
         return EXIT_USAGE;
@@ -292,6 +319,7 @@ void share_start(struct share *s)
         .loop = s->o.loop, .origin = s->origin, .path = s->o.config->local.health};
     if (health.path)
         s->health = health_new(&health);
+    arm_over(s);
     client_tunnel_start(s->tunnel);
 }
 
@@ -345,6 +373,7 @@ void share_free(struct share *s)
 {
     if (!s)
         return;
+    timer_stop(&s->over);
     tls_free(s->origin_h2_tls);
     tls_free(s->origin_tls);
     tls_free(s->server_tls);

@@ -36,6 +36,7 @@ struct call_env {
     struct proxy_choice proxy;
     const char *token;  /* shown to the server of --host at register; NULL: none */
     const char *domain; /* of the user's own, asked for at register and attach; NULL: none */
+    const char *policy; /* who may look, as JSON; NULL: everybody */
 };
 
 /* All is borrowed for the callback. */

@@ -252,6 +252,8 @@ struct link *client_link_open(const struct link_options *o, const struct url *at
     fields_add_copy(&m.fields, SLICE("Oneport-Instance"), slice_str(o->instance));
     if (o->env->domain)
         fields_add_copy(&m.fields, SLICE("Oneport-Domain"), slice_str(o->env->domain));
+    fields_add_copy(&m.fields, SLICE("Oneport-Policy"),
+                    slice_str(o->env->policy ? o->env->policy : "{}"));
     fields_add_printf(&m.fields, SLICE("Oneport-Link"), "%u", o->slot);
     if (exchange_list_asks_who(o->exchanges))
         fields_add(&m.fields, SLICE("Oneport-Viewer-Connection"), SLICE("?1"));

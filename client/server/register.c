@@ -61,7 +61,7 @@ static void parse_limits(const cJSON *o, struct grant *g)
 
 static int parse_members(const cJSON *o, struct grant *g, const char **reason)
 {
-    char attach[REGISTER_URL_MAX], expires[64];
+    char attach[REGISTER_URL_MAX], expires[64], policy[64];
     struct url url;
     if (!take_text(o, "id", g->id, sizeof g->id) || !take_text(o, "url", g->url, sizeof g->url) ||
         !strstr(g->url, "://") || url_parse(slice_str(g->url), &url) < 0)
@@ -75,6 +75,7 @@ static int parse_members(const cJSON *o, struct grant *g, const char **reason)
         url_parse(slice_str(attach), &g->attach) < 0)
         return wrong(reason, "the attach address is not an https URL");
     g->expires_s = take_text(o, "expires", expires, sizeof expires) ? parse_time(expires) : 0;
+    g->guarded = take_text(o, "policy", policy, sizeof policy);
     parse_limits(o, g);
     return 0;
 }
@@ -140,6 +141,11 @@ static bool take_grant(const struct register_call *c, const struct call_answer *
         refuse(r, a->status, "bad_answer", reason);
         return false;
     }
+    if (c->env->policy && !g->guarded) {
+        refuse(r, a->status, "no_policies",
+               "this server cannot restrict who may look: it is too old for --allow and the like");
+        return false;
+    }
     if (!reach_covers(&c->env->reach, c->server, &g->attach)) {
         snprintf(text, sizeof text,
                  "the server's attach address %.80s is neither its own host nor below it; "
@@ -197,6 +203,8 @@ struct register_call *register_start(const struct call_env *env, const struct ur
         fields_add_printf(&m.fields, SLICE("Authorization"), "Bearer %s", env->token);
     if (env->domain)
         fields_add_copy(&m.fields, SLICE("Oneport-Domain"), slice_str(env->domain));
+    fields_add_copy(&m.fields, SLICE("Oneport-Policy"),
+                    slice_str(env->policy ? env->policy : "{}"));
     if (ask->exact)
         fields_add(&m.fields, SLICE("Oneport-Exact"), SLICE("?1"));
     if (ask->keep)

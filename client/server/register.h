@@ -27,6 +27,7 @@ struct grant {
     int64_t expires_s;  /* wall clock; 0: the server does not say */
     unsigned links;     /* how many links one client may have; 1 where the server does not say */
     bool holds;         /* requests wait for a link that comes up */
+    bool guarded;       /* the server has a policy in force */
 };
 
 struct register_ops {

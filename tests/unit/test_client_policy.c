@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* test_client_policy.c - tests what the client's options say to the server: rule P5. */
+#include "client/policy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "h2mux/base/alloc.h"
+
+#define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
+
+static const struct {
+    const char *name;
+    struct policy_options o;
+    int64_t until_s;
+    const char *want;
+} rows[] = {
+    {"P5 nothing", {.rate = 0}, 0, NULL},
+    {"P5 networks",
+     {.allow = {.item = {"192.0.2.0/24", "::1"}, .count = 2},
+      .deny = {.item = {"192.0.2.7"}, .count = 1}},
+     0,
+     "{\"allow\":[\"192.0.2.0/24\",\"::1\"],\"deny\":[\"192.0.2.7\"]}"},
+    {"P5 numbers",
+     {.rate = 5, .viewers = 20},
+     1800000000,
+     "{\"rate\":5,\"until\":1800000000,\"viewers\":20}"},
+    {"P5 both ways",
+     {.header_add = {.item = {"X-A:  b \"c\""}, .count = 1}},
+     0,
+     "{\"request_add\":[[\"X-A\",\"b \\\"c\\\"\"]],\"response_add\":[[\"X-A\",\"b \\\"c\\\"\"]]}"},
+    {"P5 one way",
+     {.header_add = {.item = {"request X-A: b", "response X-B:"}, .count = 2},
+      .header_remove = {.item = {"response Server", "request: "}, .count = 1}},
+     0,
+     "{\"request_add\":[[\"X-A\",\"b\"]],\"response_add\":[[\"X-B\",\"\"]],"
+     "\"response_remove\":[\"Server\"]}"},
+    {"P5 a field named request",
+     {.header_add = {.item = {"request: b"}, .count = 1}},
+     0,
+     "{\"request_add\":[[\"request\",\"b\"]],\"response_add\":[[\"request\",\"b\"]]}"},
+};
+
+static void test_rows(void **state)
+{
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *text = policy_write(&rows[i].o, rows[i].until_s);
+        if (!text != !rows[i].want || (text && strcmp(text, rows[i].want) != 0))
+            fail_msg("%s: %s", rows[i].name, text ? text : "nothing");
+        free(text);
+    }
+}
+
+static const struct {
+    const char *name, *value;
+    int (*check)(const char *value);
+    bool good;
+} values[] = {
+    {"P5 address", "192.0.2.1", policy_check_network, true},
+    {"P5 network", "2001:db8::/32", policy_check_network, true},
+    {"P5 many bits", "192.0.2.0/33", policy_check_network, false},
+    {"P5 a name", "example.com", policy_check_network, false},
+    {"P5 a field", "X-A: b", policy_check_add, true},
+    {"P5 of requests", "request X-A: b", policy_check_add, true},
+    {"P5 no value", "X-A", policy_check_add, false},
+    {"P5 no field", ": b", policy_check_add, false},
+    {"P5 a blank in the name", "X A: b", policy_check_add, false},
+    {"P5 another letter", "X-A: \xc3\xa4", policy_check_add, false},
+    {"P5 removed", "response Server", policy_check_remove, true},
+    {"P5 a value", "Server: a", policy_check_remove, false},
+};
+
+static void test_values(void **state)
+{
+    for (size_t i = 0; i < COUNT(values); i++)
+        if ((values[i].check(values[i].value) == 0) != values[i].good)
+            fail_msg("%s", values[i].name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_values),
+    };
+    return cmocka_run_group_tests_name("client policy", tests, NULL, NULL);
+}
