@@ -153,7 +153,7 @@ static void fail_waiters(struct channels *all, const struct failure *f, const ch
     }
     for (struct list_node *n; (n = list_pop(&all->waiters));) {
         struct channel_waiter *w = CONTAINER_OF(n, struct channel_waiter, node);
-        w->on_failed(w->user, f, step, reason);
+        w->ops->on_failed(w, f, step, reason);
     }
     arm(all);
 }
@@ -338,7 +338,7 @@ static void give(struct channel *c, struct channel_waiter *w)
 {
     list_remove(&w->node);
     c->used = true;
-    w->on_session(w->user, c->session);
+    w->ops->on_session(w, c->session);
     if (c->session && h2_session_ids_low(c->session))
         h2_session_goaway(c->session, SLICE(""));
 }
@@ -375,8 +375,8 @@ static void on_timer(void *user)
         if (now_us(all) - w->since_us < (uint64_t)CHANNEL_WAIT_MS * 1000)
             break;
         list_remove(&w->node);
-        w->on_failed(w->user, failure_of_dial(DIAL_TCP, ERR_SHORT), "stream",
-                     "the service takes no more requests at once");
+        w->ops->on_failed(w, failure_of_dial(DIAL_TCP, ERR_SHORT), "stream",
+                          "the service takes no more requests at once");
     }
     look(all);
 }

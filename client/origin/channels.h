@@ -43,17 +43,23 @@ struct channels_options {
     uint64_t stall_ms; /* a reader that takes nothing for this time may be given up */
 };
 
-/* One who waits for a stream; embedded in an object. Each wait ends by one of the calls, or by
- * channels_leave. */
+struct channel_waiter;
+
+/* What a waiter is told. Each wait ends by one of the calls, or by channels_leave. */
+struct channel_waiter_ops {
+    /* A stream can be opened on @s, inside this call. */
+    void (*on_session)(struct channel_waiter *w, struct h2_session *s);
+    /* There is no session, because of @f. @step and @reason are for the log, and borrowed for the
+     * call. */
+    void (*on_failed)(struct channel_waiter *w, const struct failure *f, const char *step,
+                      const char *reason);
+};
+
+/* One who waits for a stream; embedded in an object, which leaves before it dies. */
 struct channel_waiter {
     struct list_node node; /* linked iff waiting */
     uint64_t since_us;
-    /* A stream can be opened on @s, inside this call. */
-    void (*on_session)(void *user, struct h2_session *s);
-    /* There is no session, because of @f. @step and @reason are for the log, and borrowed for the
-     * call. */
-    void (*on_failed)(void *user, const struct failure *f, const char *step, const char *reason);
-    void *user; /* borrowed: leaves before it dies */
+    const struct channel_waiter_ops *ops; /* static */
 };
 
 struct channels *channels_new(const struct channels_options *o) MUSTCHECK;

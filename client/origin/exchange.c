@@ -75,9 +75,9 @@ static void arm(struct exchange *x)
 {
     uint64_t ms = patience_ms(x);
     if (ms == 0)
-        timer_stop(&x->timer);
+        wheel_timer_stop(&x->timer);
     else
-        timer_arm(&x->timer, ms);
+        loop_arm_on_wheel(x->env->loop, &x->timer, ms);
 }
 
 void client_exchange_enter(struct exchange *x, enum exchange_state state)
@@ -137,7 +137,7 @@ void client_exchange_close(struct exchange *x, enum origin_end how)
     if (x->state == EXCHANGE_KEEPING)
         host_choice_give_back(x->env->host);
     x->state = EXCHANGE_DEAD;
-    timer_stop(&x->timer);
+    wheel_timer_stop(&x->timer);
     task_cancel(&x->connect.task);
     client_exchange_let_go(x, how);
     relay_close(&x->relay); /* what the stream still holds leaves by itself */
@@ -207,7 +207,7 @@ static void on_timer(void *user)
     if (ms == 0)
         return;
     if (age_ms < ms) {
-        timer_arm(&x->timer, ms - age_ms);
+        loop_arm_on_wheel(x->env->loop, &x->timer, ms - age_ms);
         return;
     }
     if (x->state == EXCHANGE_KEEPING) {
@@ -443,7 +443,7 @@ struct exchange *client_exchange_new(struct exchange_env *env, struct leg *near,
     x->by_stream = goes_by_stream(env, m);
     keep_request(x, m);
     x->request.bodyless = end;
-    timer_init(&x->timer, env->loop, on_timer, x);
+    wheel_timer_init(&x->timer, on_timer, x);
     client_exchange_prepare(x);
     if (env->knows_viewers)
         x->viewer = viewer_of(&x->request.head);

@@ -38,6 +38,7 @@
 #include "h2mux/base/log.h"
 #include "h2mux/http/early.h"
 #include "h2mux/http/relay.h"
+#include "h2mux/io/wheel.h"
 
 struct exchange;
 
@@ -114,7 +115,7 @@ struct exchange {
     } connect;
     uint64_t started_us; /* monotonic */
     uint64_t viewer;     /* stands for the address of the viewer; 0: it is not known */
-    struct timer timer;
+    struct wheel_timer timer;
     struct reap reap;
 };
 

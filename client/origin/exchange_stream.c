@@ -6,9 +6,9 @@
 #include "h2mux/http/grpc.h"
 
 /* Sends the request: its head, and what came of its body meanwhile. */
-static void on_session(void *user, struct h2_session *s)
+static void on_session(struct channel_waiter *w, struct h2_session *s)
 {
-    struct exchange *x = user;
+    struct exchange *x = CONTAINER_OF(w, struct exchange, waiter);
     const struct message *m = &x->request.head;
     bool end = x->request.bodyless && !x->asked.websocket;
     if (x->asked.websocket && !h2_session_takes_websockets(s)) {
@@ -32,16 +32,18 @@ static void on_session(void *user, struct h2_session *s)
     client_exchange_enter(x, EXCHANGE_WAITING);
 }
 
-static void on_failed(void *user, const struct failure *f, const char *step, const char *reason)
+static void on_failed(struct channel_waiter *w, const struct failure *f, const char *step,
+                      const char *reason)
 {
-    client_exchange_fail(user, f, step, reason);
+    client_exchange_fail(CONTAINER_OF(w, struct exchange, waiter), f, step, reason);
 }
+
+static const struct channel_waiter_ops waiter_ops = {.on_session = on_session,
+                                                     .on_failed = on_failed};
 
 void client_exchange_ask_stream(struct exchange *x)
 {
-    x->waiter.on_session = on_session;
-    x->waiter.on_failed = on_failed;
-    x->waiter.user = x;
+    x->waiter.ops = &waiter_ops;
     x->state = EXCHANGE_CONNECTING; /* a timer that still runs finds nothing to do */
     channels_ask(x->env->channels, &x->waiter);
 }

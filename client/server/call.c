@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "h2mux/base/check.h"
+#include "h2mux/base/inet.h"
 #include "h2mux/base/log.h"
 #include "h2mux/http/h1_conn.h"
 
@@ -21,10 +22,10 @@ struct call {
     bool on_kept;            /* h1 is an earlier call's, and has not been replaced */
     bool complete;           /* the answer has been read to its end */
     bool by_proxy;
-    struct sockaddr_storage peer; /* once it is connected */
-    struct dial *dial;            /* owned until it has answered */
-    struct h1_conn *h1;           /* owned */
-    struct message answer;        /* owned: status 0 until the final head is there */
+    bool from_public;      /* of whom it is connected to */
+    struct dial *dial;     /* owned until it has answered */
+    struct h1_conn *h1;    /* owned */
+    struct message answer; /* owned: status 0 until the final head is there */
     struct buf body;
     struct timer deadline;
     uint64_t asked_us; /* when the request was sent */
@@ -186,7 +187,8 @@ static void conclude(struct call *c)
         .status = c->answer.status,
         .fields = &c->answer.fields,
         .body = buf_slice(&c->body),
-        .peer = c->by_proxy ? NULL : &c->peer,
+        .by_proxy = c->by_proxy,
+        .from_public = c->from_public,
     };
     c->ops = NULL; /* so that the owner cannot end the call a second time */
     ops->on_answer(c->user, &a);
@@ -248,7 +250,7 @@ static void ask(struct call *c)
 
 static void speak_on(struct call *c, struct sock *sock)
 {
-    c->peer = *sock_peer(sock);
+    c->from_public = inet_is_public(sock_peer(sock));
     c->h1 = h1_conn_new(c->env->loop, sock, H1_CLIENT, &h1_default_limits,
                         2 * (size_t)CALL_BODY_MAX, &conn_ops, c);
     ask(c);
@@ -288,8 +290,7 @@ static void dial(struct call *c)
 static struct sock *take_kept(const struct call *c)
 {
     struct sock *sock = c->env->kept ? kept_take(c->env->kept, &c->url) : NULL;
-    if (sock && c->public_only && !c->by_proxy &&
-        !reach_allows(&c->env->reach, (const struct sockaddr *)sock_peer(sock))) {
+    if (sock && c->public_only && !c->by_proxy && !reach_allows(&c->env->reach, sock_peer(sock))) {
         sock_close(sock);
         return NULL;
     }

@@ -44,7 +44,8 @@ struct call_answer {
     int status;
     const struct fields *fields;
     struct slice body;
-    const struct sockaddr_storage *peer; /* who has answered; NULL: a proxy has passed it on */
+    bool by_proxy;    /* a proxy has passed it on, so who has answered is not known */
+    bool from_public; /* else: it came from a public address (inet.h) */
 };
 
 struct call_ops {

@@ -121,8 +121,8 @@ static void refuse(struct refusal *r, int status, const char *error, const char 
  * given. */
 static bool is_public(const struct register_call *c, const struct call_answer *a)
 {
-    if (a->peer)
-        return inet_is_public((const struct sockaddr *)a->peer);
+    if (!a->by_proxy)
+        return a->from_public;
     struct addrinfo *given = resolver_literal(c->server->host, c->server->port);
     bool public = !given || inet_is_public(given->ai_addr);
     if (given)

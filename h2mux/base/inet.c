@@ -45,9 +45,9 @@ static int unmap(int family, union inet *a)
     return AF_INET;
 }
 
-int inet_of_socket(const struct sockaddr_storage *socket, union inet *out)
+int inet_of_socket(const struct sockaddr *socket, union inet *out)
 {
-    switch (socket->ss_family) {
+    switch (socket->sa_family) {
     case AF_INET:
         out->v4 = ((const struct sockaddr_in *)(const void *)socket)->sin_addr;
         return AF_INET;
@@ -59,11 +59,11 @@ int inet_of_socket(const struct sockaddr_storage *socket, union inet *out)
     }
 }
 
-bool inet_is_of_this_machine(const struct sockaddr_storage *peer)
+bool inet_is_of_this_machine(const struct sockaddr *peer)
 {
     union inet address;
     int family = inet_of_socket(peer, &address);
-    return peer->ss_family == AF_UNIX || inet_is_loopback(family, &address);
+    return peer->sa_family == AF_UNIX || inet_is_loopback(family, &address);
 }
 
 bool inet_is_loopback(int family, const union inet *a)

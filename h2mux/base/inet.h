@@ -33,11 +33,11 @@ bool inet_is_public(const struct sockaddr *a) MUSTCHECK;
 
 /* Fills @out with the address of a socket. Returns AF_INET or AF_INET6, or AF_UNSPEC if the socket
  * has no such address. An IPv4 address that is mapped into IPv6 (RFC 4291 2.5.5.2) is AF_INET. */
-int inet_of_socket(const struct sockaddr_storage *socket, union inet *out);
+int inet_of_socket(const struct sockaddr *socket, union inet *out);
 
 /* Returns whether @a is of 127.0.0.0/8 or ::1, mapped or not. */
 bool inet_is_loopback(int family, const union inet *a);
 /* Returns whether @peer is at a loopback address or a unix socket. */
-bool inet_is_of_this_machine(const struct sockaddr_storage *peer);
+bool inet_is_of_this_machine(const struct sockaddr *peer);
 
 #endif

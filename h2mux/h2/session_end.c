@@ -45,6 +45,7 @@ static void session_free(void *object)
 {
     struct h2_session *s = object;
     nghttp2_session_del(s->host.ng);
+    stream_host_deinit(&s->host);
     free(s);
 }
 

@@ -30,7 +30,6 @@ struct h2_stream *h2_stream_new(struct stream_host *h, int32_t id)
     st->leg.ops = &h2_leg_ops;
     st->host = h;
     st->id = id;
-    message_init(&st->rx.head);
     buf_init(&st->tx.queue, SIZE_MAX / 2); /* the window of the source bounds the queue */
     window_init(&st->flow.window, h->flow.initial);
     schedule_entry_init(&st->schedule);
@@ -42,7 +41,6 @@ struct h2_stream *h2_stream_new(struct stream_host *h, int32_t id)
 static void stream_free(void *object)
 {
     struct h2_stream *st = object;
-    message_deinit(&st->rx.head);
     buf_release(&st->tx.queue);
     if (st->tx.trailers)
         fields_deinit(st->tx.trailers);
@@ -108,8 +106,8 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
 
 void h2_stream_headers(struct h2_stream *st, bool trailers, bool end)
 {
-    struct message m = st->rx.head;
-    message_init(&st->rx.head); /* the next head begins empty, whatever the callbacks do */
+    struct message m = st->host->head;
+    message_init(&st->host->head); /* the next head begins empty, whatever the callbacks do */
     bool interim = m.status >= 100 && m.status < 200;
     if (trailers) {
         st->rx.ended = true;

@@ -27,6 +27,7 @@ void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
     *h = (struct stream_host){
         .ops = ops, .loop = l, .role = role, .stranger = o->stranger, .last_rx_us = now};
     list_init(&h->streams);
+    message_init(&h->head);
     schedule_init(&h->schedule);
     flow_init(&h->flow, o, evict);
     h->tail_us = o->tail_ms * 1000;
@@ -38,6 +39,17 @@ void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
     bucket_init(&h->resets.bucket, o->reset_burst, o->reset_rate, now);
     stream_host_fit_line(h);
     h->flow.initial = h->flow.first; /* our first SETTINGS say so */
+}
+
+void stream_host_begin_head(struct stream_host *h)
+{
+    message_deinit(&h->head);
+    message_init(&h->head);
+}
+
+void stream_host_deinit(struct stream_host *h)
+{
+    message_deinit(&h->head);
 }
 
 void stream_host_leave_budget(struct stream_host *h)

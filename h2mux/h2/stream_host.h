@@ -20,6 +20,7 @@
 #include "h2mux/h2/h2.h"
 #include "h2mux/h2/schedule.h"
 #include "h2mux/h2/window.h"
+#include "h2mux/http/message.h"
 
 struct stream_host;
 
@@ -83,6 +84,10 @@ struct stream_host {
     struct task frame;   /* makes and writes the frames of all streams */
     struct list_node streams;
     uint32_t open; /* streams, also those whose reset waits */
+    /* Owned: the head or the trailers that are being received, of whichever stream: the frames of a
+     * head come without others between them (RFC 9113 4.3). What a stream that was reset has begun
+     * of a head stays here until the next one begins. */
+    struct message head;
     struct schedule schedule;
     struct stream_flow flow;
     struct evict_group tails; /* what answers whose exchange is over have queued: stream_tail.c */
@@ -100,6 +105,12 @@ struct stream_host {
 void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
                       const struct h2_options *o, const struct stream_host_ops *ops,
                       const struct evict_ops *evict, const struct evict_ops *tails);
+
+/* Forgets what is left of an earlier head, since another one begins to come. */
+void stream_host_begin_head(struct stream_host *h);
+
+/* Frees what the host owns. Does nothing to its streams. */
+void stream_host_deinit(struct stream_host *h);
 
 /* Takes the host out of the budget of the process when its session is over. */
 void stream_host_leave_budget(struct stream_host *h);

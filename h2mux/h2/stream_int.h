@@ -25,9 +25,8 @@ struct h2_stream {
     bool connect;  /* extended CONNECT: each direction ends by itself */
     bool bodiless; /* OPENER: the request is HEAD, whose answer has no body */
     struct {
-        struct message head; /* the head or the trailers that are being received */
-        bool head_seen;      /* the final head was received */
-        bool cut;            /* fields of the head were left out, since it is too large */
+        bool head_seen; /* the final head was received */
+        bool cut;       /* fields of the head were left out, since it is too large */
         bool ended;
         unsigned interim; /* heads with a status 1xx */
     } rx;

@@ -311,10 +311,8 @@ size_t dial_order(const struct addrinfo *list, const struct addrinfo **out, size
 /* Notes the address @a, for the case that no address may be dialled. */
 static void note_denied(struct dial *d, const struct addrinfo *a)
 {
-    struct sockaddr_storage addr = {0};
     char text[INET6_ADDRSTRLEN], reason[sizeof d->reason];
-    memcpy(&addr, a->ai_addr, a->ai_addrlen);
-    sock_address_text(&addr, false, text, sizeof text);
+    sock_address_text(a->ai_addr, false, text, sizeof text);
     snprintf(reason, sizeof reason, "%s of %.60s %.100s", text, d->target.host, d->target.denied);
     note(d, ERR_DENIED, reason);
 }

@@ -41,10 +41,10 @@ struct sock *sock_alloc(struct loop *l, int fd)
     return s;
 }
 
-struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer)
+struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr *peer)
 {
     struct sock *s = sock_alloc(l, fd);
-    s->peer = *peer;
+    sock_set_peer(s, peer);
     s->state = SOCK_OPEN;
     s->rx.state = SOCK_RX_READY;
     sock_watch(s);
@@ -75,7 +75,7 @@ struct sock *sock_connect(struct loop *l, const struct sockaddr *addr, socklen_t
         return NULL;
     }
     struct sock *s = sock_alloc(l, fd);
-    memcpy(&s->peer, addr, len);
+    sock_set_peer(s, addr);
     s->state = SOCK_CONNECTING;
     s->tx.state = SOCK_TX_FULL;
     sock_watch(s);
@@ -267,9 +267,19 @@ bool sock_is_drained(const struct sock *s)
     return s->rx.state == SOCK_RX_EMPTY && buf_len(&s->rx.raw) == 0 && buf_len(&s->rx.unread) == 0;
 }
 
-void sock_set_peer(struct sock *s, const struct sockaddr_storage *peer)
+void sock_set_peer(struct sock *s, const struct sockaddr *peer)
 {
-    s->peer = *peer;
+    switch (peer->sa_family) {
+    case AF_INET:
+        memcpy(&s->peer.v4, peer, sizeof s->peer.v4);
+        break;
+    case AF_INET6:
+        memcpy(&s->peer.v6, peer, sizeof s->peer.v6);
+        break;
+    default:
+        s->peer.any.sa_family = peer->sa_family;
+        break;
+    }
 }
 
 int sock_fd(const struct sock *s)
@@ -277,9 +287,9 @@ int sock_fd(const struct sock *s)
     return s->fd;
 }
 
-const struct sockaddr_storage *sock_peer(const struct sock *s)
+const struct sockaddr *sock_peer(const struct sock *s)
 {
-    return &s->peer;
+    return &s->peer.any;
 }
 
 void sock_set_receive_buffer(struct sock *s, int bytes)

@@ -49,7 +49,7 @@ struct sock_ops {
 
 /* Makes a sock that owns @fd, and makes @fd non-blocking. @peer is the address from accept(): after
  * a reset by the peer the kernel no longer knows the address. */
-struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr_storage *peer) MUSTCHECK;
+struct sock *sock_accepted(struct loop *l, int fd, const struct sockaddr *peer) MUSTCHECK;
 
 /* Begins to connect to @addr. Returns NULL if the attempt fails at once; errno has the reason.
  * on_error reports a later failure. @below is 0, or leaves descriptors for others: the attempt
@@ -231,8 +231,9 @@ void sock_enter(struct sock *s, struct loop *l);
 /* Returns the descriptor, or -1 for a sock in memory. */
 int sock_fd(const struct sock *s);
 
-/* Returns the peer's address. The family is AF_UNSPEC for pairs and AF_UNIX for unix sockets. */
-const struct sockaddr_storage *sock_peer(const struct sock *s);
+/* Returns the peer's address. The family is AF_UNSPEC for pairs, and AF_UNIX for unix sockets,
+ * whose path is left out. Borrowed: valid until @s is closed, or sock_set_peer is called. */
+const struct sockaddr *sock_peer(const struct sock *s);
 
 /* Sets how many bytes the kernel takes from the peer before the sock reads (SO_RCVBUF, socket(7)).
  * By default the kernel's buffer grows to some MiB. */
@@ -243,10 +244,10 @@ void sock_set_receive_buffer(struct sock *s, int bytes);
 void sock_set_notsent_lowat(struct sock *s, int bytes);
 
 /* Makes @peer what sock_peer returns: a front end has said whose connection @s is. */
-void sock_set_peer(struct sock *s, const struct sockaddr_storage *peer);
+void sock_set_peer(struct sock *s, const struct sockaddr *peer);
 
 /* Writes the address @a to @to, cut to @cap bytes, with the port if @with_port: for instance
  * "192.0.2.1", "[2001:db8::1]:443" or "unix". A mapped address is written as IPv4. */
-void sock_address_text(const struct sockaddr_storage *a, bool with_port, char *to, size_t cap);
+void sock_address_text(const struct sockaddr *a, bool with_port, char *to, size_t cap);
 
 #endif

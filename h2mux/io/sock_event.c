@@ -49,8 +49,7 @@ static void connected(struct sock *s)
     socklen_t len = sizeof why;
     getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &why, &len);
     if (why != 0) {
-        const struct sockaddr *to = (const struct sockaddr *)&s->peer;
-        sock_fail(s, sock_connect_err(to, sizeof s->peer, why), strerror(why));
+        sock_fail(s, sock_connect_err(&s->peer.any, sizeof s->peer, why), strerror(why));
         return;
     }
     if (s->tls.ssl) {
@@ -171,7 +170,7 @@ void sock_watch(struct sock *s)
 {
     int one = 1;
     fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
-    if (s->peer.ss_family == AF_INET || s->peer.ss_family == AF_INET6)
+    if (s->peer.any.sa_family == AF_INET || s->peer.any.sa_family == AF_INET6)
         setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     event_assign(&s->event, loop_base(s->loop), s->fd,
                  EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, s);

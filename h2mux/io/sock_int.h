@@ -30,6 +30,7 @@
 #ifndef H2MUX_IO_SOCK_INT_H
 #define H2MUX_IO_SOCK_INT_H
 
+#include <netinet/in.h>
 #include <openssl/ssl.h>
 
 #include "h2mux/io/sock.h"
@@ -67,6 +68,14 @@ enum sock_tx_state {
 
 struct finish;
 struct tail;
+
+/* The address of a peer. It is a quarter of a sockaddr_storage: nobody asks for a unix socket's
+ * path. */
+union sock_peer {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
 
 struct sock {
     struct loop *loop; /* borrowed: outlives its socks */
@@ -116,7 +125,7 @@ struct sock {
     } watch;
     struct sock *pair;     /* weak: the other end in memory */
     struct finish *finish; /* owned; set by sock_finish */
-    struct sockaddr_storage peer;
+    union sock_peer peer;
     struct reap reap;
 };
 

@@ -10,7 +10,7 @@ void sock_pair(struct loop *l, struct sock **a, struct sock **b)
     (*a)->pair = *b;
     (*b)->pair = *a;
     (*a)->state = (*b)->state = SOCK_OPEN;
-    (*a)->peer.ss_family = (*b)->peer.ss_family = AF_UNSPEC;
+    (*a)->peer.any.sa_family = (*b)->peer.any.sa_family = AF_UNSPEC;
 }
 
 void sock_pair_end(struct sock *s, int end)

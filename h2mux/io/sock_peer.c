@@ -67,7 +67,7 @@ void sock_peer_begin(struct sock *s)
 
 void sock_watch_peer(struct sock *s, uint64_t timeout_ms)
 {
-    if (s->peer.ss_family != AF_INET && s->peer.ss_family != AF_INET6)
+    if (s->peer.any.sa_family != AF_INET && s->peer.any.sa_family != AF_INET6)
         return;
     s->watch.timeout_ms = timeout_ms;
     if (timeout_ms == 0)

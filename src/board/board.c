@@ -30,7 +30,7 @@ static void on_acceptable(evutil_socket_t listening, short what, void *arg)
     if (fd < 0)
         return;
     if (d->board->n_connections < BOARD_CONNECTIONS)
-        board_conn_new(d->board, fd, &peer);
+        board_conn_new(d->board, fd, (const struct sockaddr *)&peer);
     else
         close(fd);
 }

@@ -163,9 +163,9 @@ static const struct h1_conn_ops conn_ops = {
 };
 
 /* Notes who is at the other end of a unix socket. */
-static void look_at_peer(struct board_conn *c, int fd, const struct sockaddr_storage *peer)
+static void look_at_peer(struct board_conn *c, int fd, const struct sockaddr *peer)
 {
-    c->door = (struct board_door){.local = peer->ss_family == AF_UNIX,
+    c->door = (struct board_door){.local = peer->sa_family == AF_UNIX,
                                   .we = geteuid(),
                                   .uid = (uid_t)-1,
                                   .token = slice_str(c->board->token ? c->board->token : "")};
@@ -173,7 +173,7 @@ static void look_at_peer(struct board_conn *c, int fd, const struct sockaddr_sto
         c->door.uid = kernel_peer_user(fd);
 }
 
-void board_conn_new(struct board *b, int fd, const struct sockaddr_storage *peer)
+void board_conn_new(struct board *b, int fd, const struct sockaddr *peer)
 {
     struct board_conn *c = xcalloc(1, sizeof *c);
     struct loop *l = b->worker->loop;

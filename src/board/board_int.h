@@ -33,7 +33,7 @@ struct board_conn {
 };
 
 /* Makes a connection of @fd, which it owns. */
-void board_conn_new(struct board *b, int fd, const struct sockaddr_storage *peer);
+void board_conn_new(struct board *b, int fd, const struct sockaddr *peer);
 /* Ends a connection. @node is of board->connections. */
 void board_conn_close(struct list_node *node);
 /* Sends the answer @a, which it frees, and ends the connection. */

@@ -20,7 +20,7 @@ static bool is_viewer(const struct ban *ban, const struct exchange *x)
 /* The address of a client behind a trusted proxy is not known any more. */
 static bool is_client(const struct ban *ban, const struct worker *w, const struct link *l)
 {
-    const struct sockaddr_storage *peer = sock_peer(h2_session_sock(l->session));
+    const struct sockaddr *peer = sock_peer(h2_session_sock(l->session));
     struct address of;
     bool known = !trust_has(w->server->trust, peer) && address_of_peer(peer, &of);
     return ban_is_of(ban, slice_str(l->name), known ? &of : NULL, true);

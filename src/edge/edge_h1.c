@@ -8,6 +8,7 @@
 
 #include "h2mux/base/check.h"
 #include "h2mux/http/h1_conn.h"
+#include "h2mux/io/wheel.h"
 #include "src/edge/badge.h"
 #include "src/edge/entry.h"
 #include "src/edge/footprint.h"
@@ -37,7 +38,7 @@ struct edge_h1 {
     struct entry entry;         /* counts its descriptor */
     struct footprint footprint; /* counts its memory */
     struct request request;     /* the one under way, or the last one */
-    struct timer timer;
+    struct wheel_timer timer;
     struct reap reap;
 };
 
@@ -63,7 +64,7 @@ static void edge_h1_check(const struct edge_h1 *e)
     worker_check(e->worker);
     CHECK_THAT(is_alive(e) == list_linked(&e->node));
     CHECK_THAT(e->request.conn == e);
-    CHECK_THAT(waits == timer_armed(&e->timer) || (!waits && e->half_closed));
+    CHECK_THAT(waits == wheel_timer_armed(&e->timer) || (!waits && e->half_closed));
     CHECK_THAT(!e->half_closed || e->state == EDGE_BUSY);
     CHECK_THAT(!e->request.exchange || e->state == EDGE_BUSY || e->state == EDGE_RAW);
     CHECK_THAT(e->state != EDGE_RAW || e->request.kept);
@@ -88,7 +89,7 @@ static void forget(struct edge_h1 *e)
     footprint_set(&e->footprint, 0);
     e->state = EDGE_DEAD;
     e->half_closed = false;
-    timer_stop(&e->timer);
+    wheel_timer_stop(&e->timer);
     list_remove(&e->node);
     stat_add(&e->worker->stats.edges_open, -1);
     if (CHECKING)
@@ -140,7 +141,7 @@ static void upgraded(void *conn)
     CHECK_THAT(e->state == EDGE_BUSY);
     e->state = EDGE_RAW;
     e->half_closed = false;
-    timer_rest(&e->timer);
+    wheel_timer_stop(&e->timer);
     h1_conn_lend_least(e->conn, &e->worker->windows);
     if (CHECKING)
         edge_h1_check(e);
@@ -227,7 +228,8 @@ static void on_head_begin(void *user)
     CHECK_THAT(e->state == EDGE_IDLE);
     e->state = EDGE_HEAD;
     e->head_looked_at = !viewers_have_more;
-    timer_arm(&e->timer, viewers_have_more ? c->timeouts.attach_ms : c->timeouts.head_ms);
+    loop_arm_on_wheel(e->worker->loop, &e->timer,
+                      viewers_have_more ? c->timeouts.attach_ms : c->timeouts.head_ms);
     if (CHECKING)
         edge_h1_check(e);
 }
@@ -241,7 +243,7 @@ static bool is_viewers_head(struct edge_h1 *e)
     if (e->head_looked_at || slice_starts(h1_conn_head_so_far(e->conn), SLICE("GET /tunnel/")))
         return false;
     e->head_looked_at = true;
-    timer_arm(&e->timer, c->timeouts.head_ms - c->timeouts.attach_ms);
+    loop_arm_on_wheel(e->worker->loop, &e->timer, c->timeouts.head_ms - c->timeouts.attach_ms);
     return true;
 }
 
@@ -276,7 +278,7 @@ static void on_head(void *user, struct message *m, bool end)
     bool enters = call.route.kind == ROUTE_BASE ||
                   (entry_pass_door(&e->entry, sock_peer(sock)) && footprint_lets_in(&e->footprint));
     request_begin(&e->request, m, h1_conn_keeps_alive(e->conn) && !e->entry.at_door);
-    timer_rest(&e->timer);
+    wheel_timer_stop(&e->timer);
     if (CHECKING)
         edge_h1_check(e);
     if (!enters) {
@@ -313,7 +315,7 @@ static void on_done(void *user)
     }
     e->state = EDGE_IDLE;
     e->half_closed = false;
-    timer_arm(&e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
+    loop_arm_on_wheel(e->worker->loop, &e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
     if (CHECKING)
         edge_h1_check(e);
     note_idle(e);
@@ -380,7 +382,7 @@ static bool on_half_closed(void *user)
     if (e->state != EDGE_BUSY || e->request.viewer.proxied)
         return false;
     if (!e->half_closed)
-        timer_arm(&e->timer, HALF_CLOSED_MS);
+        loop_arm_on_wheel(e->worker->loop, &e->timer, HALF_CLOSED_MS);
     e->half_closed = true;
     return true;
 }
@@ -391,7 +393,7 @@ static void judge_half_closed(struct edge_h1 *e)
 {
     uint64_t quiet_ms = (loop_now_us(e->worker->loop) - h1_conn_last_io_us(e->conn)) / 1000;
     if (sock_queued(h1_conn_sock(e->conn)) > 0 || quiet_ms < HALF_CLOSED_MS)
-        timer_arm(&e->timer, HALF_CLOSED_MS - quiet_ms % HALF_CLOSED_MS);
+        loop_arm_on_wheel(e->worker->loop, &e->timer, HALF_CLOSED_MS - quiet_ms % HALF_CLOSED_MS);
     else
         h1_conn_peer_left(e->conn);
 }
@@ -405,7 +407,7 @@ static void on_timer(void *user)
         request_forget(&e->request);
         request_refuse_malformed(&e->request, FAIL_REQUEST_TIMEOUT, "head incomplete");
     } else if (e->state == EDGE_IDLE && still_reads(e)) {
-        timer_arm(&e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
+        loop_arm_on_wheel(e->worker->loop, &e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
     } else if (e->state == EDGE_IDLE) {
         close_now(e);
     }
@@ -464,8 +466,8 @@ void edge_h1_new(struct worker *w, struct sock *sock, const struct peer *peer)
         h1_conn_new(w->loop, sock, H1_SERVER, &h1_default_limits, w->windows.least, &conn_ops, e);
     footprint_init(&e->footprint, w, e->conn, give_up);
     request_init(&e->request, w, h1_conn_leg(e->conn), &e->peer, &request_host, e);
-    timer_init(&e->timer, w->loop, on_timer, e);
-    timer_arm(&e->timer, w->server->config->timeouts.head_ms);
+    wheel_timer_init(&e->timer, on_timer, e);
+    loop_arm_on_wheel(e->worker->loop, &e->timer, w->server->config->timeouts.head_ms);
     list_push(&w->edges, &e->node);
     entry_keep(&e->entry, w, sock_peer(sock), evict);
     footprint_set(&e->footprint, sock_unread_bytes(sock));

@@ -84,7 +84,7 @@ static struct commons *pool_of(const struct entry *e)
     return e->at_door ? s->door : s->descriptors;
 }
 
-static struct who begin(struct entry *e, struct worker *w, const struct sockaddr_storage *peer,
+static struct who begin(struct entry *e, struct worker *w, const struct sockaddr *peer,
                         void (*evict)(struct entry *e))
 {
     struct who who = who_of_peer(w->server->trust, peer);
@@ -92,7 +92,7 @@ static struct who begin(struct entry *e, struct worker *w, const struct sockaddr
     return who;
 }
 
-bool entry_take(struct entry *e, struct worker *w, const struct sockaddr_storage *peer,
+bool entry_take(struct entry *e, struct worker *w, const struct sockaddr *peer,
                 void (*evict)(struct entry *e))
 {
     struct who who = begin(e, w, peer, evict);
@@ -103,7 +103,7 @@ bool entry_take(struct entry *e, struct worker *w, const struct sockaddr_storage
     return commons_take(w->server->door, w, &who, &e->seat, true);
 }
 
-void entry_keep(struct entry *e, struct worker *w, const struct sockaddr_storage *peer,
+void entry_keep(struct entry *e, struct worker *w, const struct sockaddr *peer,
                 void (*evict)(struct entry *e))
 {
     struct who who = begin(e, w, peer, evict);
@@ -158,7 +158,7 @@ void entry_set_idle(struct entry *e, bool idle)
     commons_set_idle(pool_of(e), &e->seat, idle);
 }
 
-bool entry_pass_door(struct entry *e, const struct sockaddr_storage *peer)
+bool entry_pass_door(struct entry *e, const struct sockaddr *peer)
 {
     if (!e->at_door)
         return true;

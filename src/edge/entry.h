@@ -39,11 +39,11 @@ bool entry_make_room(struct server *s) MUSTCHECK;
 
 /* Counts a connection of @peer that was just accepted. @evict as in struct entry. Returns false
  * when there is no place even at the door. */
-bool entry_take(struct entry *e, struct worker *w, const struct sockaddr_storage *peer,
+bool entry_take(struct entry *e, struct worker *w, const struct sockaddr *peer,
                 void (*evict)(struct entry *e)) MUSTCHECK;
 
 /* Counts a connection of @peer that entry_take has let in, and that has another owner now. */
-void entry_keep(struct entry *e, struct worker *w, const struct sockaddr_storage *peer,
+void entry_keep(struct entry *e, struct worker *w, const struct sockaddr *peer,
                 void (*evict)(struct entry *e));
 
 /* Gives the place back. Does nothing when the entry is not counted. */
@@ -57,6 +57,6 @@ void entry_finish(struct worker *w, struct sock *sock);
 void entry_set_idle(struct entry *e, bool idle);
 
 /* Lets a connection at the door into the pool. Returns false when there is no place. */
-bool entry_pass_door(struct entry *e, const struct sockaddr_storage *peer) MUSTCHECK;
+bool entry_pass_door(struct entry *e, const struct sockaddr *peer) MUSTCHECK;
 
 #endif

@@ -228,7 +228,7 @@ static void refuse_header(struct gate *g)
 
 /* Makes the connection one of the viewer @peer, as if it had come from there. Returns false when
  * there is no place for that viewer, and the gate has ended. */
-static bool relay(struct gate *g, const struct sockaddr_storage *peer)
+static bool relay(struct gate *g, const struct sockaddr *peer)
 {
     sock_set_peer(g->sock, peer);
     entry_give(&g->entry);
@@ -256,7 +256,7 @@ static bool read_header(struct gate *g, struct slice bytes)
     g->seen = 0;
     g->awaits_header = false;
     g->relayed = true;
-    return !h.named || relay(g, &h.peer);
+    return !h.named || relay(g, (const struct sockaddr *)&h.peer);
 }
 
 static void on_readable(void *user)
@@ -311,11 +311,11 @@ static void start(struct gate *g, struct worker *w, struct sock *sock)
         gate_check(g);
 }
 
-bool gate_new(struct worker *w, int fd, const struct sockaddr_storage *peer, bool redirects)
+bool gate_new(struct worker *w, int fd, const struct sockaddr *peer, bool redirects)
 {
     struct gate *g = xcalloc(1, sizeof *g);
     g->redirects = redirects;
-    g->awaits_header = w->server->front_ends && peer->ss_family != AF_UNIX &&
+    g->awaits_header = w->server->front_ends && peer->sa_family != AF_UNIX &&
                        trust_has(w->server->front_ends, peer);
     if (!entry_take(&g->entry, w, peer, evict)) {
         free(g);

@@ -28,8 +28,7 @@ struct seat;
  * or when the hello or the handshake after it fails or takes longer than --attach-timeout. Returns
  * false, and leaves @fd to the caller, when there is no place for the connection (entry_take). A
  * connection that gets redirects to https alone (@redirects) speaks no TLS. */
-bool gate_new(struct worker *w, int fd, const struct sockaddr_storage *peer,
-              bool redirects) MUSTCHECK;
+bool gate_new(struct worker *w, int fd, const struct sockaddr *peer, bool redirects) MUSTCHECK;
 
 /* Closes the connection of the gate whose handshake has lost its place to another one. @handshake
  * is of server->handshakes. */

@@ -138,7 +138,7 @@ static void on_acceptable(evutil_socket_t listening, short what, void *arg)
             refuse_descriptor(l, why);
             return;
         }
-        if (!gate_new(l->worker, fd, &peer, l->redirects))
+        if (!gate_new(l->worker, fd, (const struct sockaddr *)&peer, l->redirects))
             answer_busy(l->worker, fd);
     }
 }
@@ -159,7 +159,7 @@ void listener_announce(int fd, bool redirects)
         snprintf(text, sizeof text, "unix:%s",
                  ((const struct sockaddr_un *)(const void *)&addr)->sun_path);
     else
-        sock_address_text(&addr, true, text, sizeof text);
+        sock_address_text((const struct sockaddr *)&addr, true, text, sizeof text);
     LOG(INFO, redirects ? "redirecting" : "listening", LOG_STR("addr", text));
 }
 

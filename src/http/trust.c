@@ -130,22 +130,22 @@ static bool trust_has_address(const struct trust *t, const struct in6_addr *a)
 }
 
 /* Fills @out with the address of @peer. Returns false when @peer has no internet address. */
-static bool peer_address(const struct sockaddr_storage *peer, struct in6_addr *out)
+static bool peer_address(const struct sockaddr *peer, struct in6_addr *out)
 {
-    if (peer->ss_family == AF_INET6) {
+    if (peer->sa_family == AF_INET6) {
         *out = ((const struct sockaddr_in6 *)peer)->sin6_addr;
         return true;
     }
-    if (peer->ss_family != AF_INET)
+    if (peer->sa_family != AF_INET)
         return false;
     map_v4(&((const struct sockaddr_in *)peer)->sin_addr, out);
     return true;
 }
 
-bool trust_has(const struct trust *t, const struct sockaddr_storage *peer)
+bool trust_has(const struct trust *t, const struct sockaddr *peer)
 {
     struct in6_addr a;
-    if (peer->ss_family == AF_UNIX)
+    if (peer->sa_family == AF_UNIX)
         return true;
     return peer_address(peer, &a) && trust_has_address(t, &a);
 }
@@ -233,10 +233,14 @@ static void walk_lines(const struct trust *t, const struct fields *f, struct vie
 
 static void name_connection(struct peer *peer)
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char bytes[TRUST_CONNECTION_LEN / 2];
     arc4random_buf(bytes, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(peer->connection + 2 * i, 3, "%02x", bytes[i]);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        peer->connection[2 * i] = digits[bytes[i] >> 4];
+        peer->connection[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    peer->connection[TRUST_CONNECTION_LEN] = '\0';
 }
 
 /* Returns whether only a proxy, or a viewer who speaks to one, sends the field. */
@@ -281,8 +285,7 @@ static void forwarded_read(const struct fields *f, struct viewer *out)
         out->forwarded_port = (uint16_t)port;
 }
 
-void trust_peer(const struct trust *t, const struct sockaddr_storage *addr, bool tls,
-                struct peer *out)
+void trust_peer(const struct trust *t, const struct sockaddr *addr, bool tls, struct peer *out)
 {
     struct in6_addr a;
     *out = (struct peer){.trusted = trust_has(t, addr), .tls = tls};

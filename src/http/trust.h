@@ -35,7 +35,7 @@ int trust_drop_field(struct trust *t, const char *name) MUSTCHECK;
 int trust_forward_field(struct trust *t, const char *name) MUSTCHECK;
 
 /* Returns whether the set trusts @peer. */
-bool trust_has(const struct trust *t, const struct sockaddr_storage *peer);
+bool trust_has(const struct trust *t, const struct sockaddr *peer);
 
 /* Returns whether @address, an internet address as text, is in a network of the set. Other texts
  * are in none. */
@@ -56,8 +56,7 @@ struct peer {
 };
 
 /* Fills @out with the peer at @addr, who has just connected. */
-void trust_peer(const struct trust *t, const struct sockaddr_storage *addr, bool tls,
-                struct peer *out);
+void trust_peer(const struct trust *t, const struct sockaddr *addr, bool tls, struct peer *out);
 
 /* The viewer of one request. */
 struct viewer {

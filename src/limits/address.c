@@ -23,11 +23,11 @@ static struct address of_v6(const struct in6_addr *v6)
     return out;
 }
 
-bool address_of_peer(const struct sockaddr_storage *peer, struct address *out)
+bool address_of_peer(const struct sockaddr *peer, struct address *out)
 {
-    if (peer->ss_family == AF_INET)
+    if (peer->sa_family == AF_INET)
         *out = of_v4(((const struct sockaddr_in *)(const void *)peer)->sin_addr);
-    else if (peer->ss_family == AF_INET6)
+    else if (peer->sa_family == AF_INET6)
         *out = of_v6(&((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr);
     else
         return false;

@@ -15,7 +15,7 @@ struct address {
 };
 
 /* Fills @out with the address of @peer. Returns false when @peer has no internet address. */
-bool address_of_peer(const struct sockaddr_storage *peer, struct address *out);
+bool address_of_peer(const struct sockaddr *peer, struct address *out);
 
 /* Fills @out with the address of @v. Returns false when no limit applies to @v: its peer is trusted
  * (unix sockets and loopback are) and names no viewer, so the viewer's own address is not known. */

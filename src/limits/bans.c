@@ -69,7 +69,7 @@ static int parse_address(struct slice text, struct address *out)
     } else {
         return AF_UNSPEC;
     }
-    return address_of_peer(&peer, out) ? peer.ss_family : AF_UNSPEC;
+    return address_of_peer((const struct sockaddr *)&peer, out) ? peer.ss_family : AF_UNSPEC;
 }
 
 int bans_network_parse(struct slice text, struct bans_network *out)

@@ -25,7 +25,7 @@ struct who who_of_address(const struct address *a)
                                cut(a->network, NARROW_BITS)}};
 }
 
-struct who who_of_peer(const struct trust *t, const struct sockaddr_storage *peer)
+struct who who_of_peer(const struct trust *t, const struct sockaddr *peer)
 {
     struct address a;
     if (trust_has(t, peer) || !address_of_peer(peer, &a))

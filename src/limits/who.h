@@ -22,7 +22,7 @@ struct who who_of_address(const struct address *a);
 
 /* Returns the path of the peer of a connection, or nobody when @t has the peer (trust_has) or when
  * the peer has no internet address. */
-struct who who_of_peer(const struct trust *t, const struct sockaddr_storage *peer);
+struct who who_of_peer(const struct trust *t, const struct sockaddr *peer);
 
 /* Returns the path of the viewer @v, or nobody when no limit applies to @v (address_of_viewer). */
 struct who who_of_viewer(const struct viewer *v);

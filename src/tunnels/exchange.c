@@ -81,7 +81,7 @@ struct exchange *exchange_new(struct worker *w, struct leg *near, const struct e
     relay_hold(&x->relay);
     x->started_us = x->relay.moved_us;
     exchange_init_waiter(x);
-    timer_init(&x->timer, w->loop, exchange_run_timer, x);
+    wheel_timer_init(&x->timer, exchange_run_timer, x);
     list_push(&w->exchanges, &x->node);
     stat_add(gauge(x), 1);
     stat_add(&w->stats.requests, 1);
@@ -209,7 +209,7 @@ static void cut_ties(struct exchange *x)
     relay_close(&x->relay);
     early_free(&x->early);
     leave_guard(x);
-    timer_stop(&x->timer);
+    wheel_timer_stop(&x->timer);
     list_remove(&x->node);
     loop_reap(x->worker->loop, &x->reap, exchange_free, x);
 }

@@ -24,6 +24,7 @@
 #include "h2mux/http/early.h"
 #include "h2mux/http/relay.h"
 #include "h2mux/http/ws.h"
+#include "h2mux/io/wheel.h"
 #include "src/http/access.h"
 #include "src/http/answer.h"
 #include "src/http/translate.h"
@@ -102,7 +103,7 @@ struct exchange {
     struct exchange_request request;
     struct early *early; /* owned: body that came before the far leg; NULL: none */
     uint64_t started_us; /* monotonic */
-    struct timer timer;
+    struct wheel_timer timer;
     struct reap reap;
 
     struct {

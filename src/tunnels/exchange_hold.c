@@ -118,13 +118,16 @@ static void on_gone(struct waiter *w)
     exchange_fail(x, reserved ? FAIL_AWAY : FAIL_NO_TUNNEL);
 }
 
-/* Lets the timer fail the request in the next turn, since another exchange is on the stack. */
+/* Lets the timer fail the request, since another exchange is on the stack. */
 static void on_evicted(struct waiter *w)
 {
     struct exchange *x = CONTAINER_OF(w, struct exchange, wait.waiter);
     x->wait.tunnel = NULL;
-    timer_arm(&x->timer, 0);
+    loop_arm_on_wheel(x->worker->loop, &x->timer, 0);
 }
+
+static const struct waiter_ops waiter_ops = {
+    .on_backend = on_backend, .on_gone = on_gone, .on_evicted = on_evicted};
 
 /* Puts the request into the queue of @t. @b has no room for it; NULL: there is no backend. */
 static void wait_for_backend(struct exchange *x, struct tunnel *t, const struct backend *b)
@@ -196,8 +199,6 @@ bool exchange_retry(struct exchange *x, const struct leg_fault *why)
 void exchange_init_waiter(struct exchange *x)
 {
     x->wait.waiter.kind = exchange_kind(x);
-    x->wait.waiter.on_backend = on_backend;
-    x->wait.waiter.on_gone = on_gone;
-    x->wait.waiter.on_evicted = on_evicted;
+    x->wait.waiter.ops = &waiter_ops;
     x->wait.waiter.viewer = x->request.viewer;
 }

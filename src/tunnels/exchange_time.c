@@ -62,7 +62,8 @@ void exchange_arm(struct exchange *x)
     case EXCHANGE_DEAD:
         return;
     }
-    timer_arm(&x->timer, ms); /* only --hold can be 0: then nothing is held */
+    loop_arm_on_wheel(x->worker->loop, &x->timer,
+                      ms); /* only --hold can be 0: then nothing is held */
 }
 
 static void time_head(struct exchange *x)
@@ -85,7 +86,7 @@ static void time_head(struct exchange *x)
         x->stream.probed = wait == 0;
         probe_at = quiet + wait;
     }
-    timer_arm(&x->timer, next_look_ms(x, quiet, probe_at));
+    loop_arm_on_wheel(x->worker->loop, &x->timer, next_look_ms(x, quiet, probe_at));
 }
 
 static void time_idle(struct exchange *x, uint64_t limit_ms)
@@ -97,7 +98,7 @@ static void time_idle(struct exchange *x, uint64_t limit_ms)
         x->state == EXCHANGE_UPGRADED ? exchange_restart(x)
                                       : exchange_fail(x, FAIL_RESPONSE_TIMEOUT);
     } else {
-        timer_arm(&x->timer, limit_ms - quiet);
+        loop_arm_on_wheel(x->worker->loop, &x->timer, limit_ms - quiet);
     }
 }
 

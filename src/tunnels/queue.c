@@ -22,7 +22,7 @@ static void evict(struct held *h)
 {
     struct waiter *w = h->waiter;
     queue_remove(w);
-    w->on_evicted(w);
+    w->ops->on_evicted(w);
 }
 
 static void evict_seat(struct seat *seat)

@@ -22,16 +22,11 @@ enum {
 
 struct held;
 
-/* Stands for a request that waits for a backend, and is embedded in its exchange. The waiter gets
- * exactly one of the three calls, unless queue_remove comes first. It leaves the queue before the
- * call. */
-struct waiter {
-    struct list_node node;       /* linked iff waiting */
-    struct held *held;           /* owned: its places; NULL: not waiting */
-    enum stream_kind kind;       /* what a stream is wanted for */
-    const struct viewer *viewer; /* borrowed; NULL: nobody */
-    bool held_back;              /* a backend has room, but not for this viewer */
+struct waiter;
 
+/* What a waiter is told. It gets exactly one of the three calls, unless queue_remove comes first.
+ * It leaves the queue before the call. */
+struct waiter_ops {
     /* Gives the request @b, the backend that suits it best. A request for which @b has no room
      * calls tunnel_wait again. */
     void (*on_backend)(struct waiter *w, struct backend *b);
@@ -42,6 +37,16 @@ struct waiter {
     /* Tells the request that another one has got its place. Other functions of the queue may be on
      * the stack, so the request must not end before the next turn of the loop. */
     void (*on_evicted)(struct waiter *w);
+};
+
+/* Stands for a request that waits for a backend, and is embedded in its exchange. */
+struct waiter {
+    const struct waiter_ops *ops; /* static */
+    struct list_node node;        /* linked iff waiting */
+    struct held *held;            /* owned: its places; NULL: not waiting */
+    enum stream_kind kind;        /* what a stream is wanted for */
+    const struct viewer *viewer;  /* borrowed; NULL: nobody */
+    bool held_back;               /* a backend has room, but not for this viewer */
 };
 
 struct queue {

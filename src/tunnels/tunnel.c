@@ -202,7 +202,7 @@ void tunnel_free(struct tunnel *t)
     for (struct list_node *node; (node = list_pop(&t->backends));)
         backend_at(node)->tunnel = NULL;
     for (struct waiter *w; (w = queue_pop(&t->queue));)
-        w->on_gone(w);
+        w->ops->on_gone(w);
     commons_give(t->owner->worker->server->names, &t->seat);
     lines_forget(&t->lines);
     free(t->domain);
@@ -461,7 +461,7 @@ void tunnel_wake(struct tunnel *t)
         struct waiter *w = queue_pop(&t->queue);
         if (!w)
             break;
-        w->on_backend(w, tunnel_pick(t, w->kind));
+        w->ops->on_backend(w, tunnel_pick(t, w->kind));
     }
     if (CHECKING)
         tunnel_check_served(t);

@@ -68,7 +68,7 @@ static void check_rewritten(const struct trust *t, const struct peer *peer, cons
     assert(!fields_find(f, SLICE("x_forwarded_for")) && !fields_find(f, SLICE("X_Real-IP")));
     assert(!fields_find(f, SLICE("x-forwarded_proto")) &&
            !fields_find(f, SLICE("x_forwarded_host")));
-    trust_peer(t, &local, false, &next);
+    trust_peer(t, (const struct sockaddr *)&local, false, &next);
     trust_viewer(t, &next, f, &again);
     assert(strcmp(again.address, v->address) == 0 && again.https == v->https);
     assert(again.forwarded_port == v->forwarded_port);
@@ -92,7 +92,7 @@ static void check_forwarded(const struct trust *t, struct slice peer_line, struc
         if (field_name_valid(name) && field_value_valid(value))
             fields_add(&f, name, value);
     }
-    trust_peer(t, &address, tls, &peer);
+    trust_peer(t, (const struct sockaddr *)&address, tls, &peer);
     trust_viewer(t, &peer, &f, &v);
     check_viewer(&peer, &v, &f);
     assert(fuzz_within(v.accepted_for, all));
@@ -113,7 +113,7 @@ static void check_network(struct trust *t, const char *text)
             v4->sin_family = AF_INET;
         else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1)
             v6->sin6_family = AF_INET6;
-        assert(trust_has(t, &peer));
+        assert(trust_has(t, (const struct sockaddr *)&peer));
     }
     free(address);
 }

@@ -249,7 +249,7 @@ static void test_listen_address(void **state)
         for (; n < 2 && addresses[i].want[n]; n++) {
             char text[64];
             assert_true(n < a.n);
-            sock_address_text(&a.v[n].addr, true, text, sizeof text);
+            sock_address_text((const struct sockaddr *)&a.v[n].addr, true, text, sizeof text);
             assert_string_equal(text, addresses[i].want[n]);
         }
         assert_int_equal(err, n > 0 ? 0 : ERR_SYNTAX);

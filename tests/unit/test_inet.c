@@ -75,13 +75,14 @@ static void test_loopback(void **state)
             ((struct sockaddr_in *)&socket)->sin_addr = a.v4;
         else
             ((struct sockaddr_in6 *)&socket)->sin6_addr = a.v6;
-        assert_int_equal(inet_of_socket(&socket, &of_socket), loopbacks[i].unmapped);
+        assert_int_equal(inet_of_socket((const struct sockaddr *)&socket, &of_socket),
+                         loopbacks[i].unmapped);
         assert_int_equal(inet_is_loopback(loopbacks[i].unmapped, &of_socket),
                          loopbacks[i].loopback);
     }
     struct sockaddr_storage local = {.ss_family = AF_UNIX};
     union inet none = {.v6 = IN6ADDR_LOOPBACK_INIT};
-    assert_int_equal(inet_of_socket(&local, &none), AF_UNSPEC);
+    assert_int_equal(inet_of_socket((const struct sockaddr *)&local, &none), AF_UNSPEC);
     assert_false(inet_is_loopback(AF_UNSPEC, &none));
 }
 

@@ -65,7 +65,7 @@ static void test_headers(void **state)
         assert_int_equal(h.bytes, rows[i].len - rows[i].rest);
         assert_int_equal(h.named, !!rows[i].peer);
         if (h.named)
-            sock_address_text(&h.peer, true, peer, sizeof peer);
+            sock_address_text((const struct sockaddr *)&h.peer, true, peer, sizeof peer);
         assert_string_equal(peer, rows[i].peer ? rows[i].peer : "");
         for (size_t n = 0; n < h.bytes; n++)
             assert_int_equal(proxy_header_read(slice_make(rows[i].text, n), &h), ERR_AGAIN);

@@ -25,7 +25,8 @@ static struct who who_of(const char *text)
         peer.ss_family = AF_INET;
     else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1)
         peer.ss_family = AF_INET6;
-    return address_of_peer(&peer, &a) ? who_of_address(&a) : (struct who){.depth = 0};
+    return address_of_peer((const struct sockaddr *)&peer, &a) ? who_of_address(&a)
+                                                               : (struct who){.depth = 0};
 }
 
 /* ---- examples */

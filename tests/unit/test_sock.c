@@ -442,7 +442,7 @@ static void test_connect(void **state)
     wire_check_text(&w->b.got, "early");
     assert_int_equal(((const struct sockaddr_in *)(const void *)sock_peer(s))->sin_port,
                      at.sin_port);
-    assert_int_equal(sock_peer(w->b.sock)->ss_family, AF_INET);
+    assert_int_equal(sock_peer(w->b.sock)->sa_family, AF_INET);
     close(listener);
     wire_close(w);
 }
@@ -475,19 +475,19 @@ static void test_addresses(void **state)
     struct sockaddr_in *v4 = (struct sockaddr_in *)&a;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a;
     char text[64];
-    sock_address_text(&a, true, text, sizeof text);
+    sock_address_text((const struct sockaddr *)&a, true, text, sizeof text);
     assert_string_equal(text, "unix");
     *v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(443)};
     assert_int_equal(inet_pton(AF_INET, "192.0.2.1", &v4->sin_addr), 1);
-    sock_address_text(&a, false, text, sizeof text);
+    sock_address_text((const struct sockaddr *)&a, false, text, sizeof text);
     assert_string_equal(text, "192.0.2.1");
-    sock_address_text(&a, true, text, sizeof text);
+    sock_address_text((const struct sockaddr *)&a, true, text, sizeof text);
     assert_string_equal(text, "192.0.2.1:443");
     *v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(443)};
     assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", &v6->sin6_addr), 1);
-    sock_address_text(&a, false, text, sizeof text);
+    sock_address_text((const struct sockaddr *)&a, false, text, sizeof text);
     assert_string_equal(text, "2001:db8::1");
-    sock_address_text(&a, true, text, sizeof text);
+    sock_address_text((const struct sockaddr *)&a, true, text, sizeof text);
     assert_string_equal(text, "[2001:db8::1]:443");
 }
 

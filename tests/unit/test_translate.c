@@ -39,7 +39,7 @@ static struct translated run_request(const struct request *r, struct message *m,
     m->has_body = r->body;
     m->length = r->body ? 5 : MESSAGE_LENGTH_UNKNOWN;
     read_fields(&m->fields, r->fields);
-    trust_peer(trust, &address, false, &peer);
+    trust_peer(trust, (const struct sockaddr *)&address, false, &peer);
     trust_viewer(trust, &peer, &m->fields, &v);
     *failure = FAIL_BAD_REQUEST;
     *reason = NULL;

@@ -33,7 +33,7 @@ static struct peer peer_of(const struct trust *t, const char *text, bool tls)
 {
     struct sockaddr_storage address = peer_make(text);
     struct peer peer;
-    trust_peer(t, &address, tls, &peer);
+    trust_peer(t, (const struct sockaddr *)&address, tls, &peer);
     return peer;
 }
 
@@ -75,7 +75,7 @@ static void test_has(void **state)
     struct trust *t = trust_make();
     for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++) {
         struct sockaddr_storage peer = peer_make(peers[i].peer);
-        if (trust_has(t, &peer) != peers[i].want)
+        if (trust_has(t, (const struct sockaddr *)&peer) != peers[i].want)
             fail_msg("%s", peers[i].peer);
     }
     trust_free(t);

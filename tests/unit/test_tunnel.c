@@ -101,10 +101,9 @@ static void held_on_evicted(struct waiter *w)
 
 static struct request held_make(struct tunnel *t)
 {
-    return (struct request){.waiter = {.on_backend = held_on_backend,
-                                       .on_gone = held_on_gone,
-                                       .on_evicted = held_on_evicted},
-                            .tunnel = t};
+    static const struct waiter_ops ops = {
+        .on_backend = held_on_backend, .on_gone = held_on_gone, .on_evicted = held_on_evicted};
+    return (struct request){.waiter = {.ops = &ops}, .tunnel = t};
 }
 
 /* F2 */

@@ -119,7 +119,7 @@ static inline struct sock *wire_sock(struct loop *l, int fd)
     socklen_t len = sizeof peer;
     if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
         peer.ss_family = AF_UNSPEC;
-    return sock_accepted(l, fd, &peer);
+    return sock_accepted(l, fd, (const struct sockaddr *)&peer);
 }
 
 static inline void wire_ends(struct loop *l, enum wire_kind kind, struct sock **a, struct sock **b)
