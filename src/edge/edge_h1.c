@@ -42,14 +42,14 @@ struct edge_h1 {
     struct reap reap;
 };
 
-static const struct server *server_of(const struct edge_h1 *e)
-{
-    return e->worker->server;
-}
-
 static const struct config *config_of(const struct edge_h1 *e)
 {
-    return server_of(e)->config;
+    return e->worker->server->config;
+}
+
+static void arm(struct edge_h1 *e, uint64_t ms)
+{
+    loop_arm_on_wheel(e->worker->loop, &e->timer, ms);
 }
 
 static bool is_alive(const struct edge_h1 *e)
@@ -228,22 +228,20 @@ static void on_head_begin(void *user)
     CHECK_THAT(e->state == EDGE_IDLE);
     e->state = EDGE_HEAD;
     e->head_looked_at = !viewers_have_more;
-    loop_arm_on_wheel(e->worker->loop, &e->timer,
-                      viewers_have_more ? c->timeouts.attach_ms : c->timeouts.head_ms);
+    arm(e, viewers_have_more ? c->timeouts.attach_ms : c->timeouts.head_ms);
     if (CHECKING)
         edge_h1_check(e);
 }
 
 /* Judges an incomplete head when the time of an attach request is over. Returns true, and arms the
- * timer for the rest of a viewer's time, if the head is a viewer's and is judged for the first
- * time. Otherwise returns false: the time of the head is over. */
+ * timer for the rest of a viewer's time, if it is a viewer's and was not judged before. */
 static bool is_viewers_head(struct edge_h1 *e)
 {
     const struct config *c = config_of(e);
     if (e->head_looked_at || slice_starts(h1_conn_head_so_far(e->conn), SLICE("GET /tunnel/")))
         return false;
     e->head_looked_at = true;
-    loop_arm_on_wheel(e->worker->loop, &e->timer, c->timeouts.head_ms - c->timeouts.attach_ms);
+    arm(e, c->timeouts.head_ms - c->timeouts.attach_ms);
     return true;
 }
 
@@ -309,13 +307,13 @@ static void on_done(void *user)
 {
     struct edge_h1 *e = user;
     CHECK_THAT(!e->request.exchange);
-    if (e->state == EDGE_RAW || h1_conn_tx_close(e->conn) || server_of(e)->draining) {
+    if (e->state == EDGE_RAW || h1_conn_tx_close(e->conn) || e->worker->server->draining) {
         linger(e);
         return;
     }
     e->state = EDGE_IDLE;
     e->half_closed = false;
-    loop_arm_on_wheel(e->worker->loop, &e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
+    arm(e, config_of(e)->timeouts.viewer_keepalive_ms);
     if (CHECKING)
         edge_h1_check(e);
     note_idle(e);
@@ -382,7 +380,7 @@ static bool on_half_closed(void *user)
     if (e->state != EDGE_BUSY || e->request.viewer.proxied)
         return false;
     if (!e->half_closed)
-        loop_arm_on_wheel(e->worker->loop, &e->timer, HALF_CLOSED_MS);
+        arm(e, HALF_CLOSED_MS);
     e->half_closed = true;
     return true;
 }
@@ -393,7 +391,7 @@ static void judge_half_closed(struct edge_h1 *e)
 {
     uint64_t quiet_ms = (loop_now_us(e->worker->loop) - h1_conn_last_io_us(e->conn)) / 1000;
     if (sock_queued(h1_conn_sock(e->conn)) > 0 || quiet_ms < HALF_CLOSED_MS)
-        loop_arm_on_wheel(e->worker->loop, &e->timer, HALF_CLOSED_MS - quiet_ms % HALF_CLOSED_MS);
+        arm(e, HALF_CLOSED_MS - quiet_ms % HALF_CLOSED_MS);
     else
         h1_conn_peer_left(e->conn);
 }
@@ -407,7 +405,7 @@ static void on_timer(void *user)
         request_forget(&e->request);
         request_refuse_malformed(&e->request, FAIL_REQUEST_TIMEOUT, "head incomplete");
     } else if (e->state == EDGE_IDLE && still_reads(e)) {
-        loop_arm_on_wheel(e->worker->loop, &e->timer, config_of(e)->timeouts.viewer_keepalive_ms);
+        arm(e, config_of(e)->timeouts.viewer_keepalive_ms);
     } else if (e->state == EDGE_IDLE) {
         close_now(e);
     }
@@ -467,7 +465,7 @@ void edge_h1_new(struct worker *w, struct sock *sock, const struct peer *peer)
     footprint_init(&e->footprint, w, e->conn, give_up);
     request_init(&e->request, w, h1_conn_leg(e->conn), &e->peer, &request_host, e);
     wheel_timer_init(&e->timer, on_timer, e);
-    loop_arm_on_wheel(e->worker->loop, &e->timer, w->server->config->timeouts.head_ms);
+    arm(e, config_of(e)->timeouts.head_ms);
     list_push(&w->edges, &e->node);
     entry_keep(&e->entry, w, sock_peer(sock), evict);
     footprint_set(&e->footprint, sock_unread_bytes(sock));

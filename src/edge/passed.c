@@ -83,7 +83,7 @@ bool passed_rest(const struct passed *p, char text[static PASSED_TEXT_MAX])
             continue;
         snprintf(text, PASSED_TEXT_MAX, "descriptor %d", p->fds[i]);
         if (listens(p->fds[i], &addr) && addr.ss_family != AF_UNIX)
-            sock_address_text(&addr, true, text, PASSED_TEXT_MAX);
+            sock_address_text((const struct sockaddr *)&addr, true, text, PASSED_TEXT_MAX);
         return true;
     }
     return false;

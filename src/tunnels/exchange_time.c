@@ -62,8 +62,8 @@ void exchange_arm(struct exchange *x)
     case EXCHANGE_DEAD:
         return;
     }
-    loop_arm_on_wheel(x->worker->loop, &x->timer,
-                      ms); /* only --hold can be 0: then nothing is held */
+    /* Only --hold can be 0: then nothing is held. */
+    loop_arm_on_wheel(x->worker->loop, &x->timer, ms);
 }
 
 static void time_head(struct exchange *x)

@@ -311,8 +311,8 @@ static void test_nobody_owes_a_body(void **state)
     for (enum kind kind = GET; kind <= WEBSOCKET; kind += WEBSOCKET - GET) {
         struct near *n = run(x, kind);
         n->exchange->stream.probed = true;
-        loop_arm_on_wheel(n->exchange->worker->loop, &n->exchange->timer,
-                          0); /* the timer would come in some seconds */
+        /* The timer would come in some seconds. */
+        loop_arm_on_wheel(n->exchange->worker->loop, &n->exchange->timer, 0);
         struct far *f = await_far(x, x->n_far + 1);
         uint64_t until = clock_now_us() + 50000;
         turns_until(x->worker->loop, some_time_passed, &until);
