@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs the real old clients against oneportd: `wave share` of H2O Wave 1.8 shares, also a Wave app
-with 30 viewers and over restarts of the server, and lt and Wave 0.26 are refused. The server is in
-a network of its own. A client that a registry does not give is skipped. Prints a line for each
-check, and then: N passed, N failed, N skipped."""
+with 30 viewers and over restarts of the server; lt, go-localtunnel and Wave 0.26 are refused. The
+server is in a network of its own. A client that a registry does not give is skipped. Prints a line
+for each check, and then: N passed, N failed, N skipped."""
 
 import contextlib
 import pathlib
@@ -28,6 +28,25 @@ WAVE, WAVE_BEFORE, LT = "1.8.0", "0.26.4", "2.0.2"
 VIEWERS, SOCKETS = 30, 20
 VIEWER, PORT = "10.9.3.3", 443
 NEEDS = "needs the oneport client"
+GO_LT = "github.com/localtunnel/go-localtunnel@v0.0.0-20170326223115-8a804488f275"
+GO_MAIN = """package main
+
+import (
+\t"fmt"
+\t"os"
+
+\t"github.com/localtunnel/go-localtunnel"
+)
+
+func main() {
+\tshared, err := localtunnel.New(3000, "localhost", localtunnel.Options{BaseURL: os.Args[1]})
+\tif err != nil {
+\t\tfmt.Fprintln(os.Stderr, err)
+\t\tos.Exit(1)
+\t}
+\tfmt.Println(shared.URL())
+}
+"""
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 
 
@@ -62,6 +81,23 @@ def python_client(where, version):
         if subprocess.run(words, capture_output=True).returncode:
             raise Skipped(f"pip cannot get h2o-wave {version}")
     return wave
+
+
+def go_client(where):
+    """Returns a program that shares a port by go-localtunnel, as its README says."""
+    at = where / "go"
+    program = at / "share"
+    if not shutil.which("go"):
+        raise Skipped("there is no go here")
+    if program.exists():
+        return program
+    at.mkdir(exist_ok=True)
+    (at / "main.go").write_text(GO_MAIN)
+    for words in (["mod", "init", "share"], ["get", GO_LT], ["build", "-o", program]):
+        if subprocess.run(["go", *words], cwd=at, capture_output=True).returncode:
+            shutil.rmtree(at)
+            raise Skipped(f"go cannot get {GO_LT}")
+    return program
 
 
 def lt_client(where):
@@ -152,8 +188,7 @@ def restart(world, where):
 
 
 def viewers(world, where):
-    """A Wave app with 30 viewers: `wave share` 1.8 lacks sockets, which a page says; oneport does
-    not."""
+    """A Wave app with 30 viewers: `wave share` 1.8 lacks sockets, and says so; oneport does not."""
     wave = python_client(where, WAVE)
     with contextlib.ExitStack() as ended:
         ended.callback(world.leave)
@@ -190,6 +225,13 @@ def refuse_lt(world, where):
     client = world.run(lt, "--host", f"https://{SERVER}", "--port", world.origin.port)
     client.expect_exit(1, 60)
     assert NEEDS in client.log + client.stdout, client.tail()
+
+
+def refuse_go(world, where):
+    """go-localtunnel fails with the status, and ends."""
+    client = world.run(go_client(where), f"https://{SERVER}")
+    client.expect_exit(1, 60)
+    assert "statusCode: 202" in client.log, client.tail()
 
 
 def refuse_wave(world, where):
@@ -234,7 +276,7 @@ def main(where):
             server = Server(directory, certificate, *words, within=kept.within, env=kept.env)
             stack.callback(server.stop)
         world = World(here, server, origin, directory)
-        for step in (share, restart, viewers, refuse_lt, refuse_wave):
+        for step in (share, restart, viewers, refuse_lt, refuse_go, refuse_wave):
             check(world, where.resolve(), step)
 
 

@@ -4,14 +4,14 @@ refuses it sees them. Ends as the client ends, and says what it says.
 
 Runs as a program: python3 -m support.old_callers KIND --port N [--subdomain NAME] [--ca FILE]
 
-lt      localtunnel 2.0.2 with axios 0.21.4. It asks with `Connection: close`, follows 5 redirects,
-        and asks again a second after whatever is not 2xx, and after an error of the connection, for
-        ever. An answer of 2xx that is not 200 ends it: the program throws an error with the
-        `message` of the JSON, or with a text of its own.
+lt      localtunnel 2.0.2 with axios 0.21.4. It follows 21 redirects, and asks again a second after
+        whatever is not 2xx, after an answer of 200 that is no tunnel's and after an error of the
+        connection, for ever. An answer of 2xx that is not 200 ends it: the program throws an error
+        with the `message` of the JSON, or with a text of its own.
 go      go-localtunnel. It asks once, follows 10 redirects, and fails with the status of any answer
         but 200. Its messages are those of programs that use it.
-wave    `wave share` before 1.0, with httpx. It asks once, follows no redirect, and any answer but 200
-        ends it with a sentence that says nothing of the answer.
+wave    `wave share` before 1.0, with httpx. It asks once, follows no redirect, and any answer but
+        200 ends it with a sentence that says nothing of the answer.
 
 An answer of 200 gives each the address of a tunnel, at a port of its own, to which it connects."""
 
@@ -26,11 +26,14 @@ import urllib.parse
 from .viewer import Viewer
 
 AGAIN_S = 1
-LT = ("Accept: application/json, text/plain, */*", "User-Agent: axios/0.21.4")
-GO = ("User-Agent: Go-http-client/1.1", "Accept-Encoding: gzip")
+LT = (
+    *("Accept: application/json, text/plain, */*", "User-Agent: axios/0.21.4"),
+    *("Host: {}", "Connection: keep-alive"),
+)
+GO = ("Host: {}", "User-Agent: Go-http-client/1.1", "Accept-Encoding: gzip")
 WAVE = (
-    *("Accept: */*", "Accept-Encoding: gzip, deflate", "Connection: keep-alive"),
-    *("User-Agent: python-httpx/0.16.1", "Content-Type: application/json"),
+    *("Host: {}", "Accept: */*", "Accept-Encoding: gzip, deflate", "Connection: keep-alive"),
+    *("User-Agent: python-httpx/0.28.1", "Content-Type: application/json"),
 )
 
 
@@ -50,8 +53,8 @@ class Server:
                 tls = ssl.create_default_context(cafile=self.options.ca)
             with Viewer(at.port, tls) as viewer:
                 target = at.path + (f"?{at.query}" if at.query else "")
-                head = (f"GET {target} HTTP/1.1", *lines, f"Host: {at.netloc}", "", "")
-                viewer.send("\r\n".join(head).encode())
+                head = (f"GET {target} HTTP/1.1", *lines, "", "")
+                viewer.send("\r\n".join(head).format(at.netloc).encode())
                 answer = viewer.response()
             to = answer.get("Location")
             if answer.status not in (301, 302, 303, 307, 308) or not to or redirects == 0:
@@ -68,15 +71,15 @@ class Server:
 def lt(server, name):
     while True:
         try:
-            status, body = server.get(name or "?new", (*LT, "Connection: close"), 5)
-        except (OSError, EOFError, AssertionError):
+            status, body = server.get(name or "?new", LT, 21)
+            if status == 200:
+                server.connect(body)
+                return
+        except (OSError, EOFError, AssertionError, ValueError, LookupError):
             status = None
         if status and 200 <= status <= 299:
             break
         time.sleep(AGAIN_S)
-    if status == 200:
-        server.connect(body)
-        return
     try:
         message = json.loads(body).get("message")
     except (ValueError, AttributeError):
