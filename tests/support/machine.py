@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes roots of Debian 12 with nothing but its essential packages, and machines that systemd has
+"""Makes roots of Debian (12, unless asked for another) with nothing but its essential packages, and machines that systemd has
 booted in such a root.
 
 `missing()` says what is missing for them: root, mmdebstrap, namespaces. The first root of a
@@ -88,16 +88,16 @@ def missing():
     return None if tried.returncode == 0 else f"no namespaces: {tried.stderr.strip()}"
 
 
-def minimal():
+def minimal(suite=SUITE):
     """Returns the archive of a root with the essential packages. Makes it the first time."""
     KEPT.mkdir(parents=True, exist_ok=True)
-    kept = KEPT / f"{SUITE}.tar"
+    kept = KEPT / f"{suite}.tar"
     with open(KEPT / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             made = kept.with_suffix(".part.tar")
             done = subprocess.run(
-                ["mmdebstrap", "--variant=minbase", SUITE, made], capture_output=True, text=True
+                ["mmdebstrap", "--variant=minbase", suite, made], capture_output=True, text=True
             )
             assert done.returncode == 0, done.stderr
             made.rename(kept)
@@ -105,13 +105,13 @@ def minimal():
 
 
 class Root:
-    """Is a root with the essential packages and those of @packages. Its programs run in the network
-    namespace of their caller."""
+    """Is a root with the essential packages of @suite and those of @packages. Its programs run in
+    the network namespace of their caller."""
 
-    def __init__(self, directory, *packages):
+    def __init__(self, directory, *packages, suite=SUITE):
         self.path = pathlib.Path(directory)
         self.path.mkdir()
-        subprocess.run(["tar", "-x", "-C", self.path, "-f", minimal()], check=True)
+        subprocess.run(["tar", "-x", "-C", self.path, "-f", minimal(suite)], check=True)
         for file in ("etc/resolv.conf", "etc/hosts"):
             shutil.copy(f"/{file}", self.path / file)
         self.write("etc/apt/apt.conf.d/90tests", 'APT::Install-Recommends "false";\n')

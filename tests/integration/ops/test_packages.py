@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import pytest
-from support import programs
+from support import machine, programs
 from support.viewer import fetch
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
@@ -122,6 +122,30 @@ def test_authorities_of_other_systems(place, one_file, tmp_path):
     assert f"trusted authorities: {'/' + place if place else 'none found'}\n" in done.stdout
 
 
+@pytest.mark.full
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("one_file", ["portable"], indirect=True)
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_a_tunnel_from_an_empty_root(suite, one_file, server, http_origin, tmp_path):
+    """The file alone, in a root with the essential packages of Debian 12, or of the next one: it
+    has no libraries but libc, no authorities and no python. A name is looked up by its libc."""
+    if why := machine.missing():
+        pytest.skip(why)
+    root = machine.Root(tmp_path / "root", suite=suite)
+    shutil.copy(one_file / "oneport", root.path / "usr/local/bin/oneport")
+    shutil.copy(server.certificate.ca, root.path / "root/ca.crt")
+    assert "trusted authorities: none found" in root.run("oneport --version")
+    words = ["env", "-i", "HOME=/root", f"PATH={machine.PATH}", "oneport", "-s", f"from-{suite}"]
+    words += ["--host", server.url, "--ca", "/root/ca.crt", http_origin.port]
+    client = programs.Program(root.command(*words), tmp_path, "share")
+    try:
+        client.wait_output(f"^your url is: https://from-{suite}.localhost", 30, "stdout")
+        assert fetch(server.port, f"from-{suite}.localhost", "/echo/x").status == 200
+    finally:
+        client.kill9()
+        root.close()
+
+
 SCRIPT = """
 import sys, urllib.request
 import oneport
@@ -145,10 +169,10 @@ def test_the_wheel(one_file, server, http_origin, tmp_path):
     pip = [sys.executable, "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True).returncode != 0:
         pytest.skip("pip is not installed")
-    machine, place = platform.machine(), tmp_path / "site"
-    words = [VERSION, one_file / "oneport", machine, tmp_path]
+    kind, place = platform.machine(), tmp_path / "site"
+    words = [VERSION, one_file / "oneport", kind, tmp_path]
     subprocess.run([TOP / "packaging/wheel/make", *words], check=True)
-    wheel = tmp_path / f"oneport-{VERSION}-py3-none-manylinux_2_34_{machine}.whl"
+    wheel = tmp_path / f"oneport-{VERSION}-py3-none-manylinux_2_34_{kind}.whl"
     install = ["install", "--quiet", "--no-index", "--no-deps", "--target", place, wheel]
     subprocess.run([*pip, *install], check=True)
     done = subprocess.run(
