@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Tests `make demo` from where the programs are built: what it prints, that the URL works when it
-is printed, and that nothing is left behind."""
+is printed, and that nothing is left behind; and all of it on a Debian that has nothing yet."""
 
+import contextlib
 import os
+import pathlib
 import signal
 import socket
+import subprocess
 
 import pytest
+from support import machine
 from support.programs import BIN, TOP, Program, free_port
 from support.viewer import fetch
 
@@ -35,6 +39,45 @@ def test_the_demo(within, tmp_path):
     program.signal(signal.SIGTERM)
     program.expect_exit(0, 20)
     assert os.listdir(tmp_path / "tmp") == []
+
+
+def script_in(root):
+    """Returns the pid of the script that runs in @root."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"demo.sh" in words and os.readlink(f"/proc/{pid}/root") == str(root.path):
+                return int(pid)
+    raise AssertionError("the demo does not run")
+
+
+@pytest.mark.full
+@pytest.mark.release_only
+@pytest.mark.timeout(1800)
+def test_the_demo_on_an_empty_debian(tmp_path):
+    """A root with the essential packages, make and this checkout: `make demo` does the rest, in the
+    words of the README, as somebody sees it who waits."""
+    why = machine.missing() or ("" if (TOP / ".git").exists() else "this tree is no git checkout")
+    if why:
+        pytest.skip(why)
+    root = machine.Root(tmp_path / "root", "make")
+    subprocess.run(["git", "clone", "-q", TOP, root.path / "root/oneport"], check=True)
+    port = free_port()
+    words = ["env", "-i", "HOME=/root", f"PATH={machine.PATH}", f"DEMO_PORT={port}"]
+    words += ["bash", "-c", "cd /root/oneport && make demo"]
+    program = Program(root.command(*words), tmp_path, "demo")
+    try:
+        program.wait_output(rf"your url is: http://demo\.localhost:{port}$", 1500, "stdout")
+        page = fetch(port, f"demo.localhost:{port}", "/")
+        assert page.status == 200 and b"oneport demo" in page.body
+        shown = program.stdout + program.log
+        assert shown.index("installing") < shown.index("your url is: ")
+        os.kill(script_in(root), signal.SIGINT)
+        program.wait(30)
+        assert os.listdir(root.path / "tmp") == []
+    finally:
+        program.kill9()
+        root.close()
 
 
 def test_a_taken_port_is_named(tmp_path):
