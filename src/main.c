@@ -76,7 +76,10 @@ static void raise_descriptor_limit(const struct config *c)
     getrlimit(RLIMIT_NOFILE, &r);
     if (r.rlim_cur < 2 * c->limits.streams)
         LOG(WARN, "few_descriptors", LOG_U("limit", r.rlim_cur),
-            LOG_U("wanted", 2 * c->limits.streams));
+            LOG_U("wanted", 2 * c->limits.streams),
+            LOG_STR("advice",
+                    "each viewer needs one, and viewers beyond that wait: raise the limit "
+                    "(LimitNOFILE, ulimit -Hn), or lower --max-streams"));
 }
 
 static int open_log(void *program)

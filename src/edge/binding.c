@@ -175,6 +175,21 @@ static int bind_given(struct binding *b, const struct listen_addresses *given,
     return b->n > 0 ? 0 : -1;
 }
 
+/* Returns what a person can do about a failed bind. */
+static const char *advice_on(int why)
+{
+    switch (why) {
+    case EADDRINUSE:
+        return "; `ss -ltnp` shows who has it";
+    case EACCES:
+        return "; root may bind it: start oneportd as root with --user NAME, or by its unit";
+    case EADDRNOTAVAIL:
+        return "; this machine has no such address: `ip address` shows those that it has";
+    default:
+        return "";
+    }
+}
+
 int binding_open(struct binding *b, const char *text, const struct opt_list *all, unsigned count,
                  struct passed *passed, char reason[static BINDING_REASON_MAX])
 {
@@ -194,7 +209,8 @@ int binding_open(struct binding *b, const char *text, const struct opt_list *all
         LOG(INFO, "one_family", LOG_STR("listen", text), LOG_STR("missing", strerror(errno)));
     if (err == 0)
         return 0;
-    snprintf(reason, BINDING_REASON_MAX, "%s", strerror(errno));
+    int why = errno;
+    snprintf(reason, BINDING_REASON_MAX, "%s%s", strerror(why), advice_on(why));
     binding_deinit(b);
     return -1;
 }

@@ -86,10 +86,8 @@ def test_a_key_that_is_missing(bare, certificate, tmp_path):
 @pytest.mark.rule("O146")
 def test_a_port_that_is_taken(usual, server):
     code, found = check(*usual, "--listen", f"127.0.0.1:{server.port}")
-    assert (
-        code == 1
-        and ("FAULT", f"127.0.0.1:{server.port}: Address already in use") in found["listen"]
-    )
+    said = f"127.0.0.1:{server.port}: Address already in use; `ss -ltnp` shows who has it"
+    assert code == 1 and ("FAULT", said) in found["listen"]
 
 
 @pytest.mark.rule("O146")

@@ -4,6 +4,7 @@ them. IPv4 addresses that are mapped into IPv6 count as what they stand for."""
 
 import contextlib
 import http.client
+import os
 import pathlib
 import re
 import socket
@@ -114,6 +115,40 @@ def test_a_port_in_use_in_one_family(value, tmp_path):
         program = Program([*words, "--listen", value.format(port)], tmp_path, "oneportd")
         program.expect_exit(1)
         assert "in use" in program.log
+
+
+UNABLE = ["setpriv", "--inh-caps=-net_bind_service", "--bounding-set=-net_bind_service"]
+
+
+@pytest.mark.rule("O174")
+@pytest.mark.parametrize(
+    "value,within,said",
+    [
+        ("taken", [], "Address already in use; `ss -ltnp` shows who has it"),
+        ("198.51.100.1:0", [], "this machine has no such address: `ip address` shows"),
+        ("127.0.0.1:1", UNABLE, "Permission denied; root may bind it: start oneportd as root"),
+    ],
+)
+def test_what_to_do_where_it_cannot_listen(value, within, said, tmp_path):
+    start = pathlib.Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()
+    if within and (os.geteuid() != 0 or int(start) <= 1):
+        pytest.skip("everybody may bind each port here, or this user may not give rights up")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        value = value.replace("taken", f"127.0.0.1:{taken.getsockname()[1]}")
+        words = [BIN / "oneportd", "--domain", "localhost", "--state-dir", tmp_path / "state"]
+        program = Program([*within, *words, "--listen", value], tmp_path, "oneportd")
+        program.expect_exit(1)
+    last = program.log.splitlines()[-1]
+    assert last.startswith(f"oneportd: {value}: ") and said in last
+
+
+@pytest.mark.rule("O174")
+def test_few_descriptors_say_what_to_do(tmp_path):
+    with listening(tmp_path, "--listen", "127.0.0.1:0", "--max-streams", "1000000") as program:
+        program.wait_output(" listening ")
+        if "few_descriptors" not in program.log:
+            pytest.skip("this machine has two million descriptors")
+        assert re.search("few_descriptors .*raise the limit .*or lower --max-streams", program.log)
 
 
 @pytest.fixture(scope="module")
