@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Gives programs that dial (nghttp, h2load, curl, h2spec) access to oneport's HTTP/2 side.
+"""Gives programs that dial (nghttp, h2load, curl, h2spec) access to oneport's HTTP/2 side, and to
+that of oneportd towards viewers.
 
 For each connection to the door a oneport is started. It registers with and attaches to a minimal
 server of the door's own. From then on the door copies all bytes between the connection and the
@@ -11,6 +12,7 @@ import socket
 import ssl
 import threading
 
+from . import h2_viewer
 from .frames import ACK, PING, RawServer
 from .origins import shut
 from .programs import SLOW, Client
@@ -81,6 +83,33 @@ class H2Door:
         for client in self.clients:
             client.stop()
         assert not self.errors, self.errors
+
+
+class TlsDoor:
+    """Listens on .port for HTTP/2 without TLS, with prior knowledge, and passes each connection on
+    to the TLS port of @server, where it asks for @name. Bytes of the server pass through
+    @filtered(), as those of a link in H2Door."""
+
+    def __init__(self, server, name, filtered):
+        self.server, self.name, self.filtered = server, name, filtered
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                driver, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(driver,), daemon=True).start()
+
+    def _serve(self, driver):
+        with driver, h2_viewer.connect(self.server.port, self.name) as connection:
+            splice(driver, connection, self.filtered())
+
+    def close(self):
+        shut(self.listener)
 
 
 class WithoutPings:
