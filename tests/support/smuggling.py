@@ -20,11 +20,16 @@ class Case:
     number: int
     head: Head
     body: Body
-    raw: bytes  # the head, the body and the request behind them
+    top: bytes  # the head
+    rest: bytes  # the body and the request behind it
     intent: object  # (method, target, body); None: no one may accept it, or it never ends
     strict: bool  # the request conforms in every detail
     surplus: bool  # bytes are left behind the request
     endless: bool  # the request promises more bytes than are sent
+
+    @property
+    def raw(self):
+        return self.top + self.rest
 
     @property
     def target(self):
@@ -72,7 +77,8 @@ def case(number, head, body, host):
         number,
         head,
         body,
-        top.encode("latin-1") + rest,
+        top.encode("latin-1"),
+        rest,
         intent,
         strict and intent is not None,
         surplus,
