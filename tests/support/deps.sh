@@ -17,8 +17,8 @@ declare -A packages=(
             haproxy caddy nghttp2-client netcat-openbsd bash-completion zsh fish man-db tinyproxy-bin squid microsocks tmux
             dehydrated pebble"
     [fuzz]="clang libclang-rt-14-dev"
-    [full]="mmdebstrap pebble docker-compose"
-    [bench]="wrk"
+    [full]="mmdebstrap pebble docker-compose firefox-esr"
+    [bench]="wrk nghttp2-client"
     [arm64]="crossbuild-essential-arm64"
     [deb]="build-essential debhelper dpkg-dev"
     [portable]="dpkg-dev binutils"

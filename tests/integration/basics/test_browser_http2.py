@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Opens tabs of a real browser on oneportd's own TLS port, where it speaks HTTP/2: pages with an
-EventSource each, WebSockets, and a page that uses a tunnel on another worker."""
+EventSource each, and WebSockets."""
 
 import time
 
@@ -48,8 +48,7 @@ def serve(connection):
         if line.startswith("GET / "):
             connection.send(reply(PAGE, "Content-Type: text/html"))
         else:
-            host = connection.get("Host").encode()
-            connection.send(reply(host, "Access-Control-Allow-Origin: *"))
+            connection.send(reply(b"no such page", status=404))
 
 
 def live_tabs(client, chromium, count):
@@ -87,47 +86,3 @@ def test_websockets_have_connections_of_their_own(new_client, new_origin, chromi
             30 * SLOW,
             "three viewers in every tab",
         )
-
-
-FETCH = """
-window.got = {{}}
-for (const path of ['/a', '/b', '/c'])
-    fetch('https://{host}' + path, {{method: '{method}', body: {body}}})
-        .then(answer => answer.text()).then(text => {{ window.got[path] = text }})
-        .catch(error => {{ window.got[path] = String(error) }})
-window.other = 0
-new EventSource('https://{host}/events').onmessage = () => {{ window.other++ }}
-"""
-
-
-@pytest.mark.rule("E9")
-@pytest.mark.parametrize("method,body", [("GET", "undefined"), ("POST", "'body'")])
-def test_a_page_uses_a_tunnel_on_another_worker(
-    new_server, new_client, scripted, chromium, method, body
-):
-    """The browser sends requests for both names on one connection, since one certificate has both,
-    and asks again where it gets 421. The answers are those of the right tunnel."""
-    server = new_server("--workers", "4")
-    origin = scripted(serve)
-    clients, homes = [], []
-    while len(set(homes)) < 2:
-        assert len(clients) < 40, "all names are on one worker"
-        clients.append(new_client(origin.port, server=server))
-        log = server.wait_log(rf"link_up.*name={clients[-1].name} .*worker=(\d)")
-        homes.append(log.group(1))
-    for one, other in ((clients[0], clients[-1]), (clients[-1], clients[0])):
-        tab = chromium.open(f"https://{one.host}/")
-        assert chromium.run(tab, PROTOCOL) == "h2"
-        chromium.run(tab, FETCH.format(host=other.host, method=method, body=body))
-        wait_until(
-            lambda tab=tab: len(chromium.run(tab, "return window.got")) == 3, 30 * SLOW, "answers"
-        )
-        assert set(chromium.run(tab, "return window.got").values()) == {other.host}
-        for count in ("window.other", "window.events"):
-            before = chromium.run(tab, f"return {count}")
-            wait_until(
-                lambda tab=tab, count=count, before=before: chromium.run(tab, f"return {count}")
-                > before,
-                30 * SLOW,
-                "another event",
-            )
