@@ -18,6 +18,7 @@
 #include "h2mux/base/err.h"
 #include "h2mux/base/file.h"
 #include "h2mux/base/opt.h"
+#include "h2mux/http/bytes.h"
 #include "src/names/tokens.h"
 #include "src/worker/config.h"
 
@@ -184,11 +185,12 @@ static bool token_in(struct slice line, struct token *t)
 static int print_line(struct buf *to, const char *text, const char *const *words, size_t n)
 {
     uint8_t hash[TOKEN_HASH_LEN];
+    char hex[2 * TOKEN_HASH_LEN + 1];
     int err = token_hash(slice_str(text), hash);
-    if (err == 0)
-        err = buf_printf(to, "%s sha256:", words[0]);
-    for (size_t i = 0; i < sizeof hash && err == 0; i++)
-        err = buf_printf(to, "%02x", hash[i]);
+    if (err == 0) {
+        bytes_to_hex(hash, sizeof hash, hex);
+        err = buf_printf(to, "%s sha256:%s", words[0], hex);
+    }
     for (size_t i = 1; i < n && err == 0; i++)
         err = buf_printf(to, " %s", words[i]);
     return err == 0 ? buf_printf(to, "\n") : err;

@@ -7,6 +7,7 @@
 
 #include "h2mux/base/err.h"
 #include "h2mux/base/inet.h"
+#include "h2mux/http/bytes.h"
 
 enum { SOCKS_PORT = 1080 };
 
@@ -18,14 +19,6 @@ static int wrong(const char **reason, const char *text)
     return ERR_SYNTAX;
 }
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    char low = c >= 'A' && c <= 'F' ? (char)(c + 32) : c;
-    const char *at = low ? strchr(digits, low) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
 /* Decodes %XX. What comes out is a part of a header field, so it has no control characters. */
 static int decode(struct slice in, char to[static PROXY_LOGIN_MAX + 1])
 {
@@ -33,8 +26,8 @@ static int decode(struct slice in, char to[static PROXY_LOGIN_MAX + 1])
     for (size_t i = 0; i < in.len; i++) {
         char c = in.ptr[i];
         if (c == '%') {
-            int high = i + 2 < in.len ? hex_digit(in.ptr[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(in.ptr[i + 2]) : -1;
+            int high = i + 2 < in.len ? byte_hex((unsigned char)in.ptr[i + 1]) : -1;
+            int low = high >= 0 ? byte_hex((unsigned char)in.ptr[i + 2]) : -1;
             if (low < 0)
                 return ERR_SYNTAX;
             c = (char)(high * 16 + low);

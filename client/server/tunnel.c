@@ -28,6 +28,7 @@
 #include "client/server/slots.h"
 #include "h2mux/base/check.h"
 #include "h2mux/base/log.h"
+#include "h2mux/http/bytes.h"
 
 enum { INSTANCE_BYTES = 16 };
 
@@ -410,8 +411,7 @@ static int make_instance(char to[static 2 * INSTANCE_BYTES + 1])
     unsigned char bytes[INSTANCE_BYTES];
     if (getentropy(bytes, sizeof bytes) < 0)
         return ERR_IO;
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(to + 2 * i, 3, "%02x", bytes[i]);
+    bytes_to_hex(bytes, sizeof bytes, to);
     return 0;
 }
 

@@ -33,6 +33,17 @@ static inline int byte_hex(unsigned char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* Writes @bytes into @out as 2 * @n hexadecimal digits in lower case, and a zero. */
+static inline void bytes_to_hex(const uint8_t *bytes, size_t n, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * n] = '\0';
+}
+
 /* Bits of byte_classes. */
 enum {
     BYTE_TOKEN = 1, /* tchar, RFC 9110 5.6.2 */

@@ -6,6 +6,7 @@
 
 #include "h2mux/base/check.h"
 #include "h2mux/base/clock.h"
+#include "h2mux/base/pool.h"
 #include "h2mux/io/wheel.h"
 
 struct loop {
@@ -325,33 +326,48 @@ void loop_note_release(struct loop *l)
         timer_arm(&l->settle, SETTLE_MS);
 }
 
+static void on_timer(evutil_socket_t fd, short what, void *arg);
+
 static void timer_add(struct timer *t, uint64_t now_us)
 {
     uint64_t us = t->due_us > now_us ? t->due_us - now_us : 0;
     struct timeval tv = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+    if (!t->event) {
+        t->event = pool_take(sizeof *t->event);
+        evtimer_assign(t->event, t->loop->base, on_timer, t);
+    }
     t->pending_us = t->due_us;
-    evtimer_add(&t->event, &tv);
+    evtimer_add(t->event, &tv);
+}
+
+static void timer_drop_event(struct timer *t)
+{
+    if (!t->event)
+        return;
+    evtimer_del(t->event);
+    pool_give(t->event, sizeof *t->event);
+    t->event = NULL;
+    t->pending_us = 0;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct timer *t = arg;
     uint64_t now = loop_now_us(t->loop);
-    t->pending_us = 0;
-    if (t->due_us == 0)
-        return;
     if (t->due_us > now + TIMER_SLACK_US) {
         timer_add(t, now);
         return;
     }
+    bool armed = t->due_us != 0;
     t->due_us = 0;
-    t->run(t->user);
+    timer_drop_event(t);
+    if (armed)
+        t->run(t->user);
 }
 
 void timer_init(struct timer *t, struct loop *l, void (*run)(void *user), void *user)
 {
     *t = (struct timer){.loop = l, .run = run, .user = user};
-    evtimer_assign(&t->event, l->base, on_timer, t);
 }
 
 void timer_arm(struct timer *t, uint64_t after_ms)
@@ -376,9 +392,7 @@ void timer_rest(struct timer *t)
 void timer_stop(struct timer *t)
 {
     t->due_us = 0;
-    if (t->pending_us != 0)
-        evtimer_del(&t->event);
-    t->pending_us = 0;
+    timer_drop_event(t);
 }
 
 bool timer_armed(const struct timer *t)
@@ -448,5 +462,5 @@ void timer_check(const struct timer *t)
     loop_check_thread(t->loop);
     CHECK_THAT(t->run);
     CHECK_THAT(t->due_us == 0 || (t->pending_us != 0 && t->pending_us <= t->due_us));
-    CHECK_THAT((t->pending_us != 0) == (evtimer_pending(&t->event, NULL) != 0));
+    CHECK_THAT((t->pending_us != 0) == (t->event && evtimer_pending(t->event, NULL) != 0));
 }

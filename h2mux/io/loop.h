@@ -58,14 +58,14 @@ struct orphan {
 
 /* A one-shot timer, embedded in an object. Arming a timer for a later time and resting a timer cost
  * almost nothing: the event stays where it is in libevent's queue, and when the event comes, the
- * timer looks at due_us.
+ * timer looks at due_us. A timer without an event is small: an idle link has several.
  *
  * Invariant: an armed timer has an event, which comes at due_us or before. */
 struct timer {
-    struct event event;
+    struct event *event; /* owned: in libevent's queue; NULL: none */
     struct loop *loop;   /* borrowed: outlives every timer */
     uint64_t due_us;     /* 0: not armed */
-    uint64_t pending_us; /* when the event comes; 0: no event is added */
+    uint64_t pending_us; /* when the event comes; 0: there is none */
     void (*run)(void *user);
     void *user; /* borrowed */
 };

@@ -17,6 +17,7 @@
 
 #include "h2mux/base/check.h"
 #include "h2mux/base/inet.h"
+#include "h2mux/http/bytes.h"
 #include "h2mux/http/field_name.h"
 
 enum { V6_BITS = 128, V4_PREFIX_BITS = 96, LIST_MAX = 65536, NAMES_MAX = 64 };
@@ -233,14 +234,9 @@ static void walk_lines(const struct trust *t, const struct fields *f, struct vie
 
 static void name_connection(struct peer *peer)
 {
-    static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[TRUST_CONNECTION_LEN / 2];
+    uint8_t bytes[TRUST_CONNECTION_LEN / 2];
     arc4random_buf(bytes, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        peer->connection[2 * i] = digits[bytes[i] >> 4];
-        peer->connection[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    peer->connection[TRUST_CONNECTION_LEN] = '\0';
+    bytes_to_hex(bytes, sizeof bytes, peer->connection);
 }
 
 /* Returns whether only a proxy, or a viewer who speaks to one, sends the field. */

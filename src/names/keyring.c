@@ -16,6 +16,7 @@
 #include "h2mux/base/check.h"
 #include "h2mux/base/err.h"
 #include "h2mux/base/log.h"
+#include "h2mux/http/bytes.h"
 #include "src/names/base64url.h"
 #include "src/names/state.h"
 
@@ -154,7 +155,8 @@ static int key_new(struct key *k)
     uint8_t id[4];
     if (RAND_bytes(id, sizeof id) != 1 || RAND_bytes(k->secret, KEY_NEW) != 1)
         return ERR_IO;
-    snprintf(k->id, sizeof k->id, "k%02x%02x%02x%02x", id[0], id[1], id[2], id[3]);
+    k->id[0] = 'k';
+    bytes_to_hex(id, sizeof id, k->id + 1);
     k->len = KEY_NEW;
     return 0;
 }

@@ -2,8 +2,6 @@
 /* owner.c - makes, compares, prints and reads the ids of owners; see owner.h. */
 #include "src/names/owner.h"
 
-#include <stdio.h>
-
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
@@ -22,8 +20,7 @@ bool owner_eq(const uint8_t a[static OWNER_LEN], const uint8_t b[static OWNER_LE
 
 void owner_text(const uint8_t owner[static OWNER_LEN], char out[static OWNER_TEXT_MAX])
 {
-    for (size_t i = 0; i < OWNER_LEN; i++)
-        snprintf(out + 2 * i, 3, "%02x", owner[i]);
+    bytes_to_hex(owner, OWNER_LEN, out);
 }
 
 int owner_parse(struct slice text, uint8_t owner[static OWNER_LEN])
