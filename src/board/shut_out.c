@@ -9,6 +9,7 @@
 #include "src/limits/address.h"
 #include "src/tunnels/exchange.h"
 #include "src/tunnels/link.h"
+#include "src/tunnels/raw.h"
 
 static bool is_viewer(const struct ban *ban, const struct exchange *x)
 {
@@ -63,5 +64,5 @@ static size_t end_clients(struct worker *w, const struct ban *ban)
 
 size_t shut_out(struct worker *w, const struct ban *ban)
 {
-    return end_viewers(w, ban) + end_clients(w, ban);
+    return end_viewers(w, ban) + end_clients(w, ban) + raw_shut_out(w, ban);
 }

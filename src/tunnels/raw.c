@@ -140,6 +140,8 @@ static const char *judge(const struct worker *w, const struct sock *sock, const 
         return "no TLS";
     if (!identify(peer, &from))
         return "its address is not known";
+    if (bans_of_sharing(w->server->bans, name, &from, loop_now_us(w->loop)) > 0)
+        return "the operator has shut it out";
     if (!t)
         return "no such name";
     if (t->old.state == OLD_NONE)
@@ -321,6 +323,29 @@ void raw_drain(struct list_node *node)
 void raw_stop(struct list_node *node)
 {
     stop(CONTAINER_OF(node, struct raw, in_worker));
+}
+
+size_t raw_shut_out(struct worker *w, const struct ban *ban)
+{
+    size_t ended = 0;
+    LIST_FOREACH (node, &w->raws) {
+        struct raw *r = CONTAINER_OF(node, struct raw, in_worker);
+        const struct tunnel *t = r->backend.tunnel;
+        if (!t || !ban_is_of(ban, slice_str(r->name), &t->old.from, true))
+            continue;
+        stop(r);
+        ended++;
+    }
+    return ended;
+}
+
+void raw_revoke(struct worker *w)
+{
+    LIST_FOREACH (node, &w->raws) {
+        struct raw *r = CONTAINER_OF(node, struct raw, in_worker);
+        if (!tokens_permit_leap(w->server->tokens, slice_str(r->name)))
+            stop(r);
+    }
 }
 
 static const struct backend_ops raw_backend = {

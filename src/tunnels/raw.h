@@ -27,6 +27,7 @@
 
 #include "h2mux/io/sock.h"
 #include "src/http/trust.h"
+#include "src/limits/bans.h"
 #include "src/worker/worker.h"
 
 /* Makes @sock, whose client has said that it serves @name, a socket of that name. @peer describes
@@ -41,5 +42,12 @@ void raw_drain(struct list_node *node);
 
 /* Resets all sockets at once. @node is of worker->raws. */
 void raw_stop(struct list_node *node);
+
+/* Resets the sockets of all whom @ban shuts out. Returns how many names those had. */
+size_t raw_shut_out(struct worker *w, const struct ban *ban);
+
+/* Resets the sockets of names that the tokens permit to nobody without a token any more. The server
+ * has tokens. */
+void raw_revoke(struct worker *w);
 
 #endif

@@ -10,6 +10,7 @@
 #include "src/policies/policies.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/policing.h"
+#include "src/tunnels/raw.h"
 #include "src/tunnels/registry.h"
 
 enum { LOOK_MS = 500 };
@@ -87,6 +88,7 @@ void revoke_look(struct revoke *r)
     r->epoch = epoch_now(w);
     LIST_FOREACH (it, &w->links)
         judge(CONTAINER_OF(it, struct link, in_worker), w->server->tokens, now_s);
+    raw_revoke(w);
 }
 
 static void on_time(void *user)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Keeps listening sockets, as systemd does for a unit of type socket, and passes them to each program
-that it starts.
+"""Keeps listening sockets, as systemd does for a unit of type socket, and passes them to each
+program that it starts.
 
     kept = KeptPort(directory, "127.0.0.1")
     server = Server(..., "--listen", f"127.0.0.1:{kept.port}", within=kept.within, env=kept.env)

@@ -20,6 +20,8 @@ from support.old_clients import (
     register_from,
 )
 from support.origins import accept_websocket, reply, shut, wake
+from support.programs import run
+from support.tokens import Tokens
 from support.viewer import Broken, head
 from support.wait import wait_until
 from support.websocket_viewer import ACCEPT, HANDSHAKE
@@ -179,6 +181,40 @@ def test_what_comes_first(world):
     wait_until(lambda: w.sockets("second") == 1, what="the socket")
     refused = attach("second", held)
     assert refused.status == 409 and refused.json()["error"] == "name_taken"
+
+
+# ---- who may serve no more ----
+@pytest.fixture
+def served(world, tmp_path):
+    """Returns a world with tokens and a board, and the double that shares app."""
+    tokens = Tokens(tmp_path / "tokens")
+    tokens.write("leap names=app,other")
+    w = world("--admin", f"unix:{tmp_path}/board", "--tokens", tokens.path)
+    w.tokens = tokens
+    return w, w.share(w.origin(answering))
+
+
+@pytest.mark.rule("L18")
+@pytest.mark.parametrize("what", ["app", f"{CLIENT}/32"], ids=["name", "network"])
+def test_a_ban(what, served, tmp_path):
+    """The sockets end, and come back only to be refused."""
+    w, share = served
+    assert w.ask(share).body == b"here"
+    code, said, _ = run("oneportd", "ctl", "--admin", f"unix:{tmp_path}/board", "ban", what, "1h")
+    assert code == 0 and w.sockets("app") == 0, said
+    w.server.wait_log('old_client_refused.*reason="the operator has shut it out"')
+    assert w.ask(share).status != 200
+    if what != "app":
+        assert w.share(w.origin(answering), "other", source=STRANGER).id == "other"
+
+
+@pytest.mark.rule("L18")
+def test_a_name_that_is_permitted_no_more(served):
+    w, share = served
+    w.tokens.reload(w.server, "leap names=other")
+    share.wait_output(r"^again$", stream="stdout", count=2)
+    w.server.wait_log('old_client_refused.*reason="only who has a token may share this name"')
+    assert w.sockets("app") == 0 and w.ask(share).status != 200
 
 
 # ---- how sockets end ----
