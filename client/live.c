@@ -95,6 +95,16 @@ static void put(struct live *l, struct slice s)
         return;
 }
 
+/* Removes the drawing. */
+static void erase(struct live *l)
+{
+    struct buf erased;
+    buf_init(&erased, 64);
+    if (screen_erase(&erased) == 0)
+        put(l, buf_slice(&erased));
+    buf_release(&erased);
+}
+
 static void arm(struct live *l, uint64_t ms)
 {
     l->soon = ms == SOON_MS;
@@ -233,8 +243,13 @@ void live_free(struct live *l)
     if (!l)
         return;
     timer_stop(&l->timer);
-    if (in_front(l))
+    l->o.look(l->o.user, &l->screen);
+    if (in_front(l) && screen_has_url(&l->screen)) {
         draw(l, true);
+    } else if (in_front(l)) { /* nothing came of it */
+        erase(l);
+        flush(l);
+    }
     event_del(&l->writable);
     event_del(&l->resized);
     event_del(&l->stopped);
@@ -247,13 +262,9 @@ void live_free(struct live *l)
 
 void live_line(struct live *l, struct slice line)
 {
-    struct buf erased;
     if (!in_front(l))
         return;
-    buf_init(&erased, 64);
-    if (screen_erase(&erased) == 0)
-        put(l, buf_slice(&erased));
-    buf_release(&erased);
+    erase(l);
     put(l, line);
     put(l, SLICE("\r\n"));
     draw_anew(l);

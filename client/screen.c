@@ -28,6 +28,7 @@ struct painter {
     unsigned lines;   /* that have begun */
     unsigned most;    /* lines that may begin */
     bool colour;
+    bool last; /* nothing is drawn after this */
     int err;
 };
 
@@ -102,7 +103,7 @@ static void print_state(struct painter *p, const struct screen_share *s)
                   (unsigned long long)((s->retry_ms + SECOND_MS - 1) / SECOND_MS));
         break;
     case SCREEN_LEAVING:
-        print(p, YELLOW, "ending: running requests have a few seconds");
+        print(p, YELLOW, p->last ? "ended" : "ending: running requests have a few seconds");
         break;
     }
 }
@@ -227,12 +228,31 @@ static void draw_notice(struct painter *p, const struct screen *s)
     draw_wrapped(p, NULL, slice_str(s->advice));
 }
 
-static void draw_all(struct painter *p, const struct screen *s)
+bool screen_has_url(const struct screen *s)
 {
-    draw_shares(p, s);
+    for (size_t i = 0; i < s->n_shares && i < SCREEN_SHARES; i++)
+        if (s->share[i].url)
+            return true;
+    return false;
+}
+
+/* Draws what there is to say of viewers, once there can be any. */
+static void draw_public(struct painter *p, const struct screen *s)
+{
+    if (!screen_has_url(s)) {
+        if (begin(p))
+            print(p, FAINT, "Ctrl-C ends it.");
+        return;
+    }
     draw_counts(p, s);
     if (begin(p))
         print(p, FAINT, "Anybody who has the URL can open it. Ctrl-C ends the share.");
+}
+
+static void draw_all(struct painter *p, const struct screen *s)
+{
+    draw_shares(p, s);
+    draw_public(p, s);
     draw_notice(p, s);
     draw_requests(p, s);
 }
@@ -250,6 +270,7 @@ int screen_draw(const struct screen *s, struct screen_size size, bool last, stru
         .columns = (size.columns > LEAST_COLUMNS ? size.columns : LEAST_COLUMNS) - 1,
         .most = (size.rows > LEAST_ROWS ? size.rows : LEAST_ROWS) - 1,
         .colour = size.colour,
+        .last = last,
     };
     raw(&p, ERASE);
     draw_all(&p, s);

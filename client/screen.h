@@ -72,6 +72,9 @@ void screen_note(struct screen *s, const char *clock, struct slice method, struc
  * as `?`. */
 void screen_notice(struct screen *s, struct slice text, struct slice advice);
 
+/* Returns whether a share that is drawn has a URL. */
+bool screen_has_url(const struct screen *s) MUSTCHECK;
+
 /* Appends a drawing to @out: at most @size.rows - 1 lines, each of less than @size.columns
  * characters. @last: the cursor stays on the line below the drawing, which is the last one. Returns
  * 0, or ERR_LIMIT when @out has no room. */

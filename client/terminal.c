@@ -17,7 +17,7 @@
 #include "h2mux/base/file.h"
 #include "h2mux/base/log.h"
 
-enum { STATE_MS = 500, QR_MAX = 64 * 1024, PLAIN_MAX = 8 * 1024 };
+enum { STATE_MS = 500, QR_MAX = 64 * 1024, PLAIN_MAX = 8 * 1024, ADVICE_COLUMNS = 70 };
 
 /* The URL of a tunnel that was shown last. */
 struct shown {
@@ -59,16 +59,33 @@ static struct slice event_of(struct slice line)
     return line;
 }
 
-/* Shows an error above the drawing, where it stays. */
+/* Shows @text with @before in front of it. */
+static void show_line(struct terminal *t, const char *before, struct slice text)
+{
+    char *line = xasprintf("%s%.*s", before, SLICE_FMT(text));
+    live_line(t->live, slice_str(line));
+    free(line);
+}
+
+/* Returns how much of @text fits into a line, up to a blank. */
+static size_t fitting(struct slice text)
+{
+    size_t n = text.len <= ADVICE_COLUMNS ? text.len : ADVICE_COLUMNS;
+    while (n > 0 && n < text.len && text.ptr[n] != ' ')
+        n--;
+    return n > 0 ? n : text.len;
+}
+
+/* Shows an error above the drawing, where it stays. A warning about the same is over then. */
 static void show_error(struct terminal *t, struct slice said, struct slice advice)
 {
-    char *below = xasprintf("         %.*s", SLICE_FMT(advice));
-    char *above = xasprintf("oneport: %.*s", SLICE_FMT(said));
-    live_line(t->live, slice_str(above));
-    if (advice.len > 0)
-        live_line(t->live, slice_str(below));
-    free(above);
-    free(below);
+    live_notice(t->live, SLICE(""), SLICE(""));
+    show_line(t, "oneport: ", said);
+    while (advice.len > 0) {
+        size_t n = fitting(advice);
+        show_line(t, "         ", slice_make(advice.ptr, n));
+        advice = slice_skip(advice, n + 1);
+    }
 }
 
 /* Shows in plain words what a line of the log says. */

@@ -69,7 +69,17 @@ static void test_states(void **state)
     s = one_share(SCREEN_CONNECTING);
     s.share[0].url = NULL;
     expect(&s, wide, false,
-           "\r\x1b[J(no URL yet)  shares http://localhost:3000  connecting\r\n" TAIL "\r\x1b[2A");
+           "\r\x1b[J(no URL yet)  shares http://localhost:3000  connecting\r\n"
+           "Ctrl-C ends it.\r\x1b[1A");
+    assert_false(screen_has_url(&s));
+    s = one_share(SCREEN_LEAVING);
+    assert_true(screen_has_url(&s));
+    expect(
+        &s, wide, false,
+        "\r\x1b[Jhttps://demo.example.org  shares http://localhost:3000  ending: running requests "
+        "have a few seconds\r\n" TAIL "\r\x1b[2A");
+    expect(&s, wide, true,
+           "\r\x1b[Jhttps://demo.example.org  shares http://localhost:3000  ended\r\n" TAIL "\r\n");
 }
 
 /* O230: whether the service answers stands behind the state. */

@@ -120,7 +120,10 @@ def test_an_error_is_said_in_plain_words(server, terminal, tmp_path):
     closed = f"https://localhost:{free_port()}"
     window.type(shlex.join(map(str, [*words, closed, "--max-retries", 1, 8080])))
     screen = window.wait(f"oneport: there is no connection to {closed}: Connection refused (TCP)")
-    assert "nobody listens on this port: check the port of --host" in screen
+    assert "nobody listens on this port: check the port" in screen  # and in the next line
+    screen = window.wait(lambda screen: screen.splitlines()[-1] == "ready>")
+    assert screen.count("nobody listens") == 1 and "no URL yet" not in screen
+    assert "Anybody" not in screen  # there is no URL that anybody could have
     assert "server_refuses" not in screen and "giving_up" not in screen
     window.type(
         shlex.join(map(str, [*words, closed, "--max-retries", 1, "--log-level=warn", 8080]))
