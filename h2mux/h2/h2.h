@@ -40,6 +40,10 @@ struct h2_options {
      * is limited as a single person's, and it is not counted among the links that share the budget.
      */
     bool stranger;
+    /* SERVER: the field by which a request says with which earlier ones it belongs together: its
+     * value is that of h2_leg_party at the other end. Borrowed; empty: none. Not with `stranger`.
+     */
+    struct slice party_field;
     /* OPENER: the peer is a service that ends sessions for PINGs that it has not asked for, and
      * sends many of its own (facts G36, G37). No PING is sent to measure the round trip, for which
      * the time until its SETTINGS counts, and much more of its nuisance is borne. */
@@ -155,6 +159,13 @@ bool h2_leg_is_cut(struct leg *leg);
 /* Returns whether the peer's direction of the stream of @leg has ended, so that its whole message
  * was handed up. */
 bool h2_leg_is_whole(struct leg *leg);
+
+/* OPENER: says that the streams of @leg and of @beside, which is open on the same session, are
+ * those of one viewer, as are all that were said to be. They share the session with other viewers'
+ * streams as if they were one: in the order of sending, and in the size of windows. */
+void h2_leg_join(struct leg *leg, struct leg *beside);
+/* OPENER: returns a number for the viewer of @leg that no other viewer of the session has. */
+uint32_t h2_leg_party(struct leg *leg);
 
 /* Counts what the stream of @leg has queued in the budget of the process until it has left, because
  * the exchange that has counted it is over (sock_count_tail does the same for a sock). The stream

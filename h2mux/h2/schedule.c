@@ -38,12 +38,77 @@ static uint8_t level_of(const struct schedule_entry *e, size_t queued)
     return (uint8_t)(2 * e->urgency + !is_short(e, queued));
 }
 
-static void take_out(struct schedule *q, struct schedule_entry *e)
+/* ---- groups */
+
+void schedule_group_init(struct schedule_group *g)
 {
+    for (size_t i = 0; i < sizeof g->lanes / sizeof *g->lanes; i++) {
+        g->lanes[i].front = NULL;
+        list_init(&g->lanes[i].behind);
+    }
+}
+
+static struct schedule_lane *lane_of(const struct schedule_entry *e)
+{
+    return &e->group->lanes[e->level & 1];
+}
+
+/* Puts @e behind the entry of its group that stands in the queue. Returns false if none does: then
+ * @e stands there for the group. */
+static bool wait_behind(struct schedule_entry *e)
+{
+    struct schedule_lane *lane = lane_of(e);
+    if (!lane->front) {
+        lane->front = e;
+        return false;
+    }
+    list_push(&lane->behind, &e->node);
+    return true;
+}
+
+/* Puts the next entry of the group of @e, which stood in the queue and is taken out, before @at. */
+static void hand_over(struct schedule_entry *e, struct list_node *at)
+{
+    struct schedule_lane *lane = lane_of(e);
+    struct list_node *next = list_pop(&lane->behind);
+    lane->front = next ? CONTAINER_OF(next, struct schedule_entry, node) : NULL;
+    if (next)
+        list_insert_before(at, next);
+}
+
+void schedule_group_end(struct schedule *q, const struct schedule_group *g)
+{
+    if (q->going == g)
+        q->going = NULL;
+}
+
+void schedule_join(struct schedule_entry *e, struct schedule_group *g)
+{
+    assert(!e->group && e->urgency == PRIORITY_USUAL);
+    e->group = g;
+    if (!list_linked(&e->node))
+        return;
+    if (lane_of(e)->front)
+        list_remove(&e->node); /* the queue keeps the one in front */
+    wait_behind(e);
+}
+
+/* ---- queues */
+
+/* Takes @e out of its queue, or from behind the entry that stands there for its group. The next one
+ * of its group gets its place, or that at the end of the queue if @turn, because the group has its
+ * turn. */
+static void take_out(struct schedule *q, struct schedule_entry *e, bool turn)
+{
+    struct list_node *queue = &q->queues[e->level], *next = e->node.next;
     if (!list_linked(&e->node))
         return;
     list_remove(&e->node);
-    if (list_empty(&q->queues[e->level]))
+    if (e->group && lane_of(e)->front != e)
+        return;
+    if (e->group)
+        hand_over(e, turn ? queue : next);
+    if (list_empty(queue))
         q->waiting &= ~(1u << e->level);
 }
 
@@ -52,6 +117,8 @@ static void wait_in_queue(struct schedule *q, struct schedule_entry *e, size_t q
     if (list_linked(&e->node))
         return;
     e->level = level_of(e, queued);
+    if (e->group && wait_behind(e))
+        return;
     list_push(&q->queues[e->level], &e->node);
     q->waiting |= 1u << e->level;
 }
@@ -107,10 +174,13 @@ static bool is_next(const struct schedule *q, const struct schedule_entry *e, si
 
 static void begin_turn(struct schedule *q, struct schedule_entry *e, uint8_t level)
 {
-    take_out(q, e);
+    bool goes_on = e->group && e->group == q->going;
+    take_out(q, e, true);
     e->level = level;
     q->turn = e;
-    q->run = SCHEDULE_RUN;
+    if (!goes_on || q->run == 0)
+        q->run = SCHEDULE_RUN;
+    q->going = BULK >> level & 1 ? e->group : NULL;
 }
 
 static size_t least(size_t a, size_t b)
@@ -144,6 +214,18 @@ void schedule_framed(struct schedule *q, struct schedule_entry *e, size_t bytes)
     e->framed = least(e->framed + bytes, SCHEDULE_SHORT);
 }
 
+/* Returns the entry of the queue @level that is next: one of the group that has something left of
+ * its turn, or the first one. */
+static struct schedule_entry *next_entry(struct schedule *q, unsigned level)
+{
+    struct schedule_entry *rest = NULL;
+    if (q->going && q->run > 0 && BULK >> level & 1)
+        rest = q->going->lanes[1].front;
+    if (!rest)
+        q->going = NULL;
+    return rest ? rest : CONTAINER_OF(q->queues[level].next, struct schedule_entry, node);
+}
+
 struct schedule_entry *schedule_next(struct schedule *q)
 {
     unsigned level = next_queue(q);
@@ -151,7 +233,7 @@ struct schedule_entry *schedule_next(struct schedule *q)
     if (level == SCHEDULE_LEVELS)
         return NULL;
     q->ahead[level] = 0;
-    begin_turn(q, CONTAINER_OF(q->queues[level].next, struct schedule_entry, node), (uint8_t)level);
+    begin_turn(q, next_entry(q, level), (uint8_t)level);
     return q->turn;
 }
 
@@ -173,7 +255,7 @@ void schedule_preempt(struct schedule *q)
 
 void schedule_leave(struct schedule *q, struct schedule_entry *e)
 {
-    take_out(q, e);
+    take_out(q, e, false);
     if (q->turn == e)
         q->turn = NULL;
 }
@@ -185,10 +267,25 @@ static void check_entry(const struct schedule_entry *e, const struct schedule_en
     CHECK_THAT(e->node.next->prev == &e->node && e->node.prev->next == &e->node);
 }
 
+/* Checks those that stand behind @front, which is in a queue. */
+static void check_group(const struct schedule_entry *front, const struct schedule_entry *turn)
+{
+    CHECK_THAT(lane_of(front)->front == front);
+    LIST_FOREACH (it, &lane_of(front)->behind) {
+        const struct schedule_entry *e = CONTAINER_OF(it, struct schedule_entry, node);
+        CHECK_THAT(e->group == front->group && e->level == front->level);
+        check_entry(e, turn);
+    }
+}
+
 static void check_queue(const struct list_node *queue, const struct schedule_entry *turn)
 {
-    LIST_FOREACH (it, queue)
-        check_entry(CONTAINER_OF(it, struct schedule_entry, node), turn);
+    LIST_FOREACH (it, queue) {
+        const struct schedule_entry *e = CONTAINER_OF(it, struct schedule_entry, node);
+        check_entry(e, turn);
+        if (e->group)
+            check_group(e, turn);
+    }
 }
 
 void schedule_check(const struct schedule *q)

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* schedule.h - decides which stream's DATA is framed next: short and interactive streams go before
  * bulk, and streams of the same kind take turns. Before that a stream of a better urgency goes
- * first (RFC 9218), which only a stranger's streams have: on a link all have the same.
+ * first (RFC 9218), which only a stranger's streams have: on a link all have the same. The streams
+ * of a group take turns as one stream does, and with each other for the turns of their group.
  *
  * nghttp2 sees one stream with DATA at a time; all others are deferred in nghttp2. A stream with
  * bytes to send waits in a queue of the schedule until its turn, sends a run of DATA frames, and
  * goes to the end of its queue.
  *
  * The schedule works on entries that are embedded in streams; it knows neither streams nor nghttp2.
+ * One entry of a group stands in the queue for all of its group that wait there, and the others
+ * stand behind it in a list of the group. So an entry without a group costs nothing more. The rest
+ * of a turn of bulk goes to the next entry of the group when the one that had it has no more.
  *
- * Invariants: an entry is in one queue at most, and the entry that has the turn is in none. A turn
- * is never longer than SCHEDULE_RUN. */
+ * Invariants: an entry is in one queue or list at most, and the entry that has the turn is in none.
+ * Of a group one entry is in a queue at most, and none is behind if none is in the queue. A turn is
+ * never longer than SCHEDULE_RUN. */
 #ifndef H2MUX_H2_SCHEDULE_H
 #define H2MUX_H2_SCHEDULE_H
 
@@ -26,14 +31,26 @@ enum {
         2 * PRIORITY_LEVELS /* each urgency has one for short streams and one for bulk */
 };
 
+struct schedule_entry;
+
+/* Entries that take turns as one. All have the usual urgency, so there is one queue of short ones
+ * and one of bulk. */
+struct schedule_group {
+    struct schedule_lane {
+        struct schedule_entry *front; /* weak: stands in the queue; NULL: none */
+        struct list_node behind;      /* of schedule_entry.node; the next one is first */
+    } lanes[2];                       /* of short entries, of bulk */
+};
+
 /* A stream's place in the schedule, embedded in the stream. The stream calls schedule_leave before
  * its own end. */
 struct schedule_entry {
-    struct list_node node; /* in one of the queues; linked iff the entry waits */
-    size_t framed;         /* bytes framed so far, counted up to SCHEDULE_SHORT */
-    uint8_t level;         /* the queue that it waits in, or has its turn from */
-    uint8_t urgency;       /* of RFC 9218; 0 is the best */
-    bool interactive;      /* may be short however many bytes were framed */
+    struct list_node node; /* in a queue, or behind one of its group; linked iff the entry waits */
+    struct schedule_group *group; /* borrowed; NULL: it takes turns by itself */
+    size_t framed;                /* bytes framed so far, counted up to SCHEDULE_SHORT */
+    uint8_t level;                /* the queue that it waits in, or has its turn from */
+    uint8_t urgency;              /* of RFC 9218; 0 is the best */
+    bool interactive;             /* may be short however many bytes were framed */
 };
 
 struct schedule {
@@ -41,6 +58,9 @@ struct schedule {
     uint32_t waiting;                         /* a bit for each queue that is not empty */
     struct schedule_entry *turn;              /* weak; the entry that has the turn; NULL: none */
     size_t run;                               /* bytes left of the turn */
+    /* weak; the group that had the last turn of bulk, for which `run` is left if the entry had no
+     * more; NULL: none */
+    struct schedule_group *going;
     /* Bytes of better streams that were framed while a queue waits, since it had its last turn. */
     size_t ahead[SCHEDULE_LEVELS];
     size_t room; /* bytes of bulk that may be framed; while 0, bulk waits and only short ones go */
@@ -50,6 +70,15 @@ void schedule_init(struct schedule *q);
 
 /* Makes an entry of the usual urgency. Its owner has zeroed it. */
 void schedule_entry_init(struct schedule_entry *e);
+
+void schedule_group_init(struct schedule_group *g);
+
+/* Makes @e one of the group @g, which outlives it or its schedule_leave. @e has had no group, and
+ * may wait already. */
+void schedule_join(struct schedule_entry *e, struct schedule_group *g);
+
+/* Takes over that @g, which has no entries any more, ends. */
+void schedule_group_end(struct schedule *q, const struct schedule_group *g);
 
 /* Queues @e, which has @queued bytes or the end of its body to send. Does nothing if @e waits
  * already or has the turn. */

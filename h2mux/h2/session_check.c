@@ -13,6 +13,8 @@ enum { FEW = 32 };
 struct sums {
     uint64_t held, still_held, granted, promised;
     uint32_t requests, bodies, uploads, still_bodies, backlogs, streams, frozen;
+    uint32_t askers, movers; /* parties, and streams without one */
+    uint64_t windows;        /* of those that move */
 };
 
 static void add(struct sums *sum, const struct h2_stream *st)
@@ -28,6 +30,9 @@ static void add(struct sums *sum, const struct h2_stream *st)
     sum->uploads += st->flow.body_counted && !st->connect;
     sum->backlogs += st->flow.backlog;
     sum->frozen += list_linked(&st->reset.frozen);
+    sum->askers += !st->party && h2_stream_asks(st);
+    sum->movers += !st->party && h2_stream_moves(st);
+    sum->windows += h2_stream_moves(st) ? st->flow.window.size : 0;
 }
 
 static void check_flow(const struct stream_flow *f, const struct sums *sum)
@@ -48,6 +53,25 @@ static void check_flow(const struct stream_flow *f, const struct sums *sum)
     CHECK_THAT(!f->share || f->share->withheld >= f->withheld);
 }
 
+/* Adds the party @value to those that ask and that move. */
+static void check_party(struct slice key, void *value, void *user)
+{
+    const struct stream_party *p = value;
+    struct sums *sum = user;
+    CHECK_THAT(p->streams > 0 && p->asking <= p->streams && p->moving <= p->streams);
+    CHECK_THAT(key.len == sizeof p->leader);
+    sum->askers += p->asking > 0;
+    sum->movers += p->moving > 0;
+}
+
+static void check_parties(const struct stream_host *h, struct sums *sum)
+{
+    map_each(&h->parties, check_party, sum);
+    CHECK_THAT(h->flow.askers == sum->askers);
+    CHECK_THAT(h->flow.movers == sum->movers);
+    CHECK_THAT(h->flow.windows == sum->windows);
+}
+
 static void check_host(const struct stream_host *h)
 {
     struct sums sum = {0};
@@ -60,6 +84,7 @@ static void check_host(const struct stream_host *h)
     CHECK_THAT(h->open == sum.streams);
     CHECK_THAT(list_count(&h->resets.frozen) == sum.frozen);
     check_flow(&h->flow, &sum);
+    check_parties(h, &sum);
     schedule_check(&h->schedule);
 }
 
@@ -67,6 +92,7 @@ static void check_over(const struct h2_session *s)
 {
     CHECK_THAT(!s->sock);
     CHECK_THAT(s->host.open == 0);
+    CHECK_THAT(s->host.parties.count == 0);
     CHECK_THAT(s->host.flow.withheld == 0);
     CHECK_THAT(!list_linked(&s->host.flow.readers.node));
     CHECK_THAT(!list_linked(&s->host.frame.node));

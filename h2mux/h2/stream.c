@@ -79,10 +79,21 @@ void h2_stream_prioritise(struct h2_stream *st, struct slice value)
     st->schedule.urgency = priority_urgency(value);
 }
 
+/* Takes over with which earlier streams the peer says that the request belongs together. */
+static void join_party(struct h2_stream *st, const struct message *m)
+{
+    uint64_t number;
+    struct slice value = fields_value(&m->fields, st->host->party_field);
+    if (value.len > 0 && slice_to_u64(value, INT32_MAX, &number) == ERR_OK)
+        h2_stream_join(st, (uint32_t)number);
+}
+
 static void give_head(struct h2_stream *st, struct message *m, bool end)
 {
     struct stream_host *h = st->host;
     m->has_body = !end;
+    if (h->party_field.len > 0 && h->open > 1)
+        join_party(st, m);
     if (st->rx.head_seen && m->protocol.len == 0)
         h2_stream_open_window(st, m, end);
     if (h->role == H2_OPENER) {
@@ -145,6 +156,8 @@ void h2_stream_closed(struct h2_stream *st, const struct leg_fault *why)
     h2_stream_tail_left(st, st->tail.held);
     bool upload = st->flow.body_counted && h->role == H2_SERVER;
     h2_stream_uncount(st);
+    if (st->party)
+        h2_party_leave(st);
     h->open--;
     if (upload)
         stream_host_fit_line(h);
@@ -379,6 +392,11 @@ static void set_hint(struct leg *leg, enum leg_hint hint)
     h2_stream_of(leg)->schedule.interactive = hint == LEG_INTERACTIVE;
 }
 
+static bool is_of_many(struct leg *leg)
+{
+    return h2_stream_of(leg)->party;
+}
+
 /* Takes over what an answer may have. HTTP/2 frames every answer alike, so the rest of @how says
  * nothing to a stream. */
 static void set_reply(struct leg *leg, const struct leg_reply *how)
@@ -408,6 +426,7 @@ const struct leg_ops h2_leg_ops = {
     .reset = leg_reset,
     .taken = h2_stream_taken_by_peer,
     .hint = set_hint,
+    .is_of_many = is_of_many,
     .reply = set_reply,
 };
 

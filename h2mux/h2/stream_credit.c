@@ -69,6 +69,8 @@ void h2_stream_count_request(struct h2_stream *st)
 {
     st->flow.request_counted = !st->connect;
     st->host->flow.requests += st->flow.request_counted;
+    if (st->flow.request_counted)
+        h2_stream_count_asks(st, true);
     stream_host_retier(st->host);
 }
 
@@ -82,16 +84,31 @@ static void count_body(struct h2_stream *st)
     struct stream_host *h = st->host;
     st->flow.body_counted = true;
     h->flow.bodies++;
+    h2_stream_count_moves(st, true);
     h->flow.uploads += !st->connect;
     if (h->flow.bodies == STILL_FROM + 1)
         h->ops->arm(h);
 }
 
+/* Only a request with a body stands still. */
 static void moves(struct h2_stream *st)
 {
-    st->host->flow.still_bodies -= st->flow.still > 0;
+    if (st->flow.still == 0)
+        return;
+    st->host->flow.still_bodies--;
     st->host->flow.still_held -= st->flow.still;
     st->flow.still = 0;
+    h2_stream_count_asks(st, true);
+    h2_stream_count_moves(st, true);
+}
+
+static void stands_still(struct h2_stream *st)
+{
+    st->flow.still = st->reader.held;
+    st->host->flow.still_bodies++;
+    st->host->flow.still_held += st->flow.still;
+    h2_stream_count_asks(st, false);
+    h2_stream_count_moves(st, false);
 }
 
 void h2_stream_uncount(struct h2_stream *st)
@@ -102,7 +119,10 @@ void h2_stream_uncount(struct h2_stream *st)
     if (st->flow.body_counted) {
         st->host->flow.bodies--;
         st->host->flow.uploads -= !st->connect;
+        h2_stream_count_moves(st, false);
     }
+    if (st->flow.request_counted)
+        h2_stream_count_asks(st, false);
     st->host->flow.requests -= st->flow.request_counted;
     st->flow.body_counted = st->flow.request_counted = false;
 }
@@ -118,9 +138,8 @@ void stream_host_count_still(struct stream_host *h, uint64_t now)
         bool still = st->flow.request_counted && st->flow.body_counted && st->reader.held > 0 &&
                      now - st->reader.moved_us >= STILL_US;
         moves(st);
-        st->flow.still = still ? st->reader.held : 0;
-        h->flow.still_bodies += still;
-        h->flow.still_held += st->flow.still;
+        if (still)
+            stands_still(st);
     }
 }
 

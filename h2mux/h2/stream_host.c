@@ -25,10 +25,17 @@ void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
 {
     uint64_t now = loop_now_us(l);
     *h = (struct stream_host){
-        .ops = ops, .loop = l, .role = role, .stranger = o->stranger, .last_rx_us = now};
+        .ops = ops,
+        .loop = l,
+        .role = role,
+        .stranger = o->stranger,
+        .party_field = o->party_field,
+        .last_rx_us = now,
+    };
     list_init(&h->streams);
     message_init(&h->head);
     schedule_init(&h->schedule);
+    map_init(&h->parties);
     flow_init(&h->flow, o, evict);
     h->tail_us = o->tail_ms * 1000;
     evict_group_init(&h->tails, tails, o->stall_ms);

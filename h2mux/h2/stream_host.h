@@ -16,6 +16,7 @@
 
 #include "h2mux/base/bucket.h"
 #include "h2mux/base/log.h"
+#include "h2mux/base/map.h"
 #include "h2mux/h2/evict.h"
 #include "h2mux/h2/h2.h"
 #include "h2mux/h2/schedule.h"
@@ -58,6 +59,8 @@ struct stream_flow {
     uint32_t uploads;           /* those of them that are no WebSockets */
     uint32_t still_bodies;      /* `bodies` whose readers have taken nothing for 1 s */
     uint64_t still_held;        /* bytes held for the readers of still_bodies */
+    uint32_t askers, movers;    /* parties with such requests and bodies whose readers move */
+    uint64_t windows;           /* of these bodies, all together */
     bool looks;                 /* some bytes are held by a window larger than `initial` */
     uint32_t initial;           /* the announced window of a new stream */
     uint32_t first;             /* the same while few streams are open */
@@ -78,7 +81,8 @@ struct stream_host {
     struct loop *loop;                 /* borrowed: outlives its sessions */
     nghttp2_session *ng;               /* owned by the session */
     enum h2_role role;
-    bool stranger;       /* h2_options.stranger */
+    bool stranger; /* h2_options.stranger */
+    struct slice party_field;
     bool over;           /* the session is over: nothing may be submitted */
     uint64_t last_rx_us; /* when bytes arrived last */
     struct task frame;   /* makes and writes the frames of all streams */
@@ -89,6 +93,7 @@ struct stream_host {
      * of a head stays here until the next one begins. */
     struct message head;
     struct schedule schedule;
+    struct map parties; /* of struct stream_party, owned; keyed by the bytes of their leaders */
     struct stream_flow flow;
     struct evict_group tails; /* what answers whose exchange is over have queued: stream_tail.c */
     uint64_t tail_us;         /* h2_options.tail_ms */

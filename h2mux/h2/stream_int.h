@@ -6,7 +6,8 @@
  * pointer to the stream afterwards. An RST_STREAM waits for a token (reset.frozen is linked) or was
  * submitted (reset.sent), never both; only an OPENER's RST_STREAM waits. A stream is in its link's
  * list of readers iff it holds bytes, and flow.still is at most reader.held. Bytes that are
- * promised to nghttp2 (tx.promised) are in the queue. */
+ * promised to nghttp2 (tx.promised) are in the queue. A party lives as long as one of its streams.
+ */
 #ifndef H2MUX_H2_STREAM_INT_H
 #define H2MUX_H2_STREAM_INT_H
 
@@ -17,10 +18,19 @@
 
 enum { FRAME_HEAD = 9 /* RFC 9113 4.1 */ };
 
+/* Streams of one viewer. The leader is the id of one of them, which may be over. */
+struct stream_party {
+    struct schedule_group turns;
+    uint32_t leader, streams;
+    uint32_t asking, moving; /* streams: h2_stream_asks, h2_stream_moves */
+    uint64_t windows;        /* of those that move */
+};
+
 struct h2_stream {
     struct leg leg;
-    struct stream_host *host; /* borrowed: outlives its streams */
-    struct list_node node;    /* in host->streams */
+    struct stream_host *host;   /* borrowed: outlives its streams */
+    struct stream_party *party; /* counted; NULL: the stream is a party by itself */
+    struct list_node node;      /* in host->streams */
     int32_t id;
     bool connect;  /* extended CONNECT: each direction ends by itself */
     bool bodiless; /* OPENER: the request is HEAD, whose answer has no body */
@@ -151,6 +161,76 @@ void h2_stream_give_back(struct h2_stream *st, uint64_t bytes);
 void h2_stream_count_request(struct h2_stream *st);
 /* Ends the counting of @st as a request and as a body. */
 void h2_stream_uncount(struct h2_stream *st);
+
+/* ---- stream_party.c */
+
+/* Puts @st, whose head has come, into the party with the @number that the peer has given it: the id
+ * of an earlier stream. Does nothing if that is none. */
+void h2_stream_join(struct h2_stream *st, uint32_t number);
+
+/* Takes @st, which is counted no more, out of its party, which it has. */
+void h2_party_leave(struct h2_stream *st);
+
+/* Returns whether @st counts as an open request, or as a body, whose reader moves. */
+static inline bool h2_stream_asks(const struct h2_stream *st)
+{
+    return st->flow.request_counted && st->flow.still == 0;
+}
+static inline bool h2_stream_moves(const struct h2_stream *st)
+{
+    return st->flow.body_counted && st->flow.still == 0;
+}
+
+/* Count @st as one that asks, and as one that moves; or no more. Those of h2_party_ are for streams
+ * that have a party. */
+void h2_party_count_asks(struct h2_stream *st, bool more);
+void h2_party_count_moves(struct h2_stream *st, bool more);
+static inline void h2_stream_count_asks(struct h2_stream *st, bool more)
+{
+    if (st->party)
+        h2_party_count_asks(st, more);
+    else
+        st->host->flow.askers += more ? 1 : UINT32_MAX;
+}
+static inline void h2_stream_count_moves(struct h2_stream *st, bool more)
+{
+    uint64_t window = st->flow.window.size;
+    st->host->flow.windows += more ? window : -window;
+    if (st->party)
+        h2_party_count_moves(st, more);
+    else
+        st->host->flow.movers += more ? 1 : UINT32_MAX;
+}
+
+/* Takes over that the window of @st is @size from now on, for the sums of windows. */
+static inline void h2_stream_count_window(struct h2_stream *st, uint32_t size)
+{
+    uint64_t more = (uint64_t)size - st->flow.window.size;
+    if (!h2_stream_moves(st))
+        return;
+    st->host->flow.windows += more;
+    if (st->party)
+        st->party->windows += more;
+}
+
+/* Returns the window of @st with which its party would have as much as the others have, on average;
+ * 0 if no others have a body. */
+uint64_t h2_stream_fair_window(const struct h2_stream *st);
+
+/* Return how many requests, and how many bodies, @st shares the link with, itself included, if each
+ * party had as many as its own: so viewers have equal parts, and the streams of each.
+ * h2_party_alike returns it for a party with @own. */
+uint32_t h2_party_alike(uint32_t parties, uint32_t own);
+static inline uint32_t h2_stream_askers(const struct h2_stream *st)
+{
+    uint32_t parties = st->host->flow.askers;
+    return st->party ? h2_party_alike(parties, st->party->asking) : parties;
+}
+static inline uint32_t h2_stream_movers(const struct h2_stream *st)
+{
+    uint32_t parties = st->host->flow.movers;
+    return st->party ? h2_party_alike(parties, st->party->moving) : parties;
+}
 
 /* ---- stream_line.c */
 

@@ -12,21 +12,29 @@ enum {
     EARLY_LEAST = WINDOW_INITIAL / 2
 };
 
-static uint32_t moving(const struct stream_host *h)
+/* Returns the window to which @st may grow so that its party has as much as others: a line whose
+ * queue nobody bounds is shared as windows are. 0: no more than it has. */
+static uint32_t fair_window(const struct h2_stream *st)
 {
-    return h->flow.bodies - h->flow.still_bodies;
+    if (st->host->parties.count == 0) /* all streams are alike */
+        return 0;
+    uint64_t size = h2_stream_fair_window(st), most = WINDOW_START_MAX;
+    size = size < most ? size : most;
+    return size > st->flow.window.size ? (uint32_t)size : 0;
 }
 
 /* Returns the round trip (microseconds) that window_credit uses for the window of @st. For a large
  * window this is the shortest round trip, which the line has when idle. For a small window this is
  * the last round trip, which includes the time that a busy peer needs: the window grows and saves
  * WINDOW_UPDATEs, and the queue on the line stays short all the same. A window is small below
- * TURNS, or if windows of this size for all bodies would be at most WINDOW_BUSY together. */
+ * TURNS, or if windows of this size for all bodies like this one would be at most WINDOW_BUSY
+ * together, or beside larger ones of others. */
 static uint64_t round_trip(const struct h2_stream *st)
 {
     const struct stream_host *h = st->host;
     bool small = st->flow.window.size < TURNS ||
-                 (uint64_t)st->flow.window.size * (moving(h) + 1) <= WINDOW_BUSY;
+                 (uint64_t)st->flow.window.size * (h2_stream_movers(st) + 1) <= WINDOW_BUSY ||
+                 fair_window(st) > 0;
     return small ? h->flow.rtt_us : h->flow.rtt_least_us;
 }
 
@@ -60,19 +68,20 @@ static uint64_t shared(const struct stream_host *h)
  * Gbit/s (WINDOW_LINE_BEST) carries in the shortest round trip, or its part of WINDOW_BUSY, or
  * TURNS, whichever is largest. A window that has grown larger shows only that a peer was busy for a
  * moment, or that a body was alone. */
-static uint64_t useful_window(const struct stream_host *h)
+static uint64_t useful_window(const struct h2_stream *st)
 {
-    uint64_t most = h->flow.rtt_least_us * WINDOW_LINE_BEST;
-    uint64_t busy = WINDOW_BUSY / (moving(h) + 1);
+    uint64_t most = st->host->flow.rtt_least_us * WINDOW_LINE_BEST;
+    uint64_t busy = WINDOW_BUSY / (h2_stream_movers(st) + 1);
     most = most > busy ? most : busy;
     return most > TURNS ? most : TURNS;
 }
 
 /* Returns the largest window that a stream of this link has doubled to, but at most useful_window,
  * and 0 while no window may grow. */
-static uint32_t known_window(const struct stream_host *h)
+static uint32_t known_window(const struct h2_stream *st)
 {
-    uint64_t most = windows_may_grow(h) ? useful_window(h) : 0;
+    const struct stream_host *h = st->host;
+    uint64_t most = windows_may_grow(h) ? useful_window(st) : 0;
     return h->flow.learned < most ? h->flow.learned : (uint32_t)most;
 }
 
@@ -85,12 +94,17 @@ static uint32_t common_window(const struct stream_host *h, uint32_t known, uint3
     return window_start(known, line, others, shared(h));
 }
 
-static bool may_double(const struct h2_stream *st)
+/* Returns the window that @st may have when it has used up the one that it has: twice as much, as
+ * long as that is useful, or as much as others have. Returns 0 if it may have no more. */
+static uint32_t next_window(const struct h2_stream *st)
 {
     const struct stream_host *h = st->host;
-    uint64_t share = window_share(moving(h) > 0 ? moving(h) - 1 : 0, shared(h));
-    bool useful = moving(h) <= 1 || st->flow.window.size < useful_window(h);
-    return useful && windows_may_grow(h) && 2 * (uint64_t)st->flow.window.size <= share;
+    uint32_t movers = h2_stream_movers(st), twice = window_double(&st->flow.window);
+    uint64_t share = window_share(movers > 0 ? movers - 1 : 0, shared(h));
+    bool useful = movers <= 1 || st->flow.window.size < useful_window(st);
+    uint32_t size = useful ? twice : fair_window(st);
+    size = size < twice ? size : twice;
+    return windows_may_grow(h) && size <= share ? size : 0;
 }
 
 /* Returns by how much all windows of nghttp2 will have changed when the peer has acknowledged every
@@ -152,6 +166,7 @@ static void grow_by(struct h2_stream *st, uint32_t size, uint32_t more, uint64_t
 {
     uint32_t back = more < st->flow.reduced ? more : st->flow.reduced;
     uint32_t unpaid = back < st->flow.owed ? back : st->flow.owed;
+    h2_stream_count_window(st, size);
     window_resize(&st->flow.window, size, now);
     h2_stream_note_grant(st, more);
     st->flow.reduced -= back;
@@ -174,6 +189,7 @@ void h2_stream_step_window(struct h2_stream *st, int64_t step)
         grow_by(st, (uint32_t)least, (uint32_t)(least - size), 0);
         return;
     }
+    h2_stream_count_window(st, (uint32_t)size);
     st->flow.window.size = (uint32_t)size;
     return_credit(st);
 }
@@ -193,16 +209,16 @@ static void count_credit(struct h2_stream *st, size_t bytes)
 
 /* ---- growth is earned */
 
-/* Returns the window that @st is to have: twice as much if it was @used up and may double, or what
- * other streams have. Returns 0 if the window stays. */
+/* Returns the window that @st is to have: the next one if it was @used up, or what other streams
+ * have. Returns 0 if the window stays. */
 static uint32_t wanted(const struct h2_stream *st, bool used)
 {
     const struct stream_host *h = st->host;
-    uint32_t twice = used && may_double(st) ? window_double(&st->flow.window) : 0;
-    if (twice > st->flow.window.size)
-        return twice;
-    uint32_t others = moving(h) > 0 ? moving(h) - 1 : 0;
-    uint32_t size = windows_may_grow(h) ? common_window(h, known_window(h), others) : 0;
+    uint32_t next = used ? next_window(st) : 0;
+    if (next > st->flow.window.size)
+        return next;
+    uint32_t movers = h2_stream_movers(st), others = movers > 0 ? movers - 1 : 0;
+    uint32_t size = windows_may_grow(h) ? common_window(h, known_window(st), others) : 0;
     return size > st->flow.window.size ? size : 0;
 }
 
@@ -285,19 +301,35 @@ static uint64_t grantable(const struct stream_host *h)
 
 /* Returns the window that others have grown to, or 0 if a body has nobody to keep up with and the
  * line is known: a window grows beyond what the line needs. */
-static uint32_t to_keep_up_with(const struct stream_host *h)
+static uint32_t to_keep_up_with(const struct h2_stream *st)
 {
-    return moving(h) == 0 && stream_host_learned(h) > 0 ? 0 : known_window(h);
+    bool alone = st->host->flow.movers == 0;
+    return alone && stream_host_learned(st->host) > 0 ? 0 : known_window(st);
+}
+
+/* Returns the window that @st starts with because other parties have as much, of which
+ * WINDOW_LEARNED_MAX counts. */
+static uint32_t fair_start(const struct h2_stream *st)
+{
+    const struct stream_host *h = st->host;
+    uint32_t askers = h2_stream_askers(st), fair = fair_window(st);
+    if (fair == 0 || !windows_may_grow(h))
+        return 0;
+    uint64_t share = window_share(askers > 0 ? askers - 1 : 0, shared(h));
+    uint64_t most = share < WINDOW_LEARNED_MAX ? share : WINDOW_LEARNED_MAX;
+    return fair < most ? fair : (uint32_t)most;
 }
 
 /* Opens the window of @st as far as the line is long or other streams have grown. Every open
- * request counts as a body that gets the same. */
+ * request of its party counts as a body that gets the same, and every party as one with as many. */
 static void start(struct h2_stream *st)
 {
     struct stream_host *h = st->host;
-    uint32_t open = h->flow.requests - h->flow.still_bodies, now = st->flow.window.size;
-    uint32_t size = common_window(h, to_keep_up_with(h), open > 0 ? open - 1 : 0);
+    uint32_t askers = h2_stream_askers(st), now = st->flow.window.size;
+    uint32_t size = common_window(h, to_keep_up_with(st), askers > 0 ? askers - 1 : 0);
+    uint32_t fair = fair_start(st);
     uint64_t room = grantable(h);
+    size = size > fair ? size : fair;
     if (size <= now || room == 0)
         return;
     uint32_t more = size - now < room ? size - now : (uint32_t)room;
@@ -307,10 +339,12 @@ static void start(struct h2_stream *st)
     h2_stream_count_promise(st);
 }
 
-/* In a crowd, whose windows begin lower, a body has to show first that it is long. */
+/* In a crowd, whose windows begin lower, a body has to show first that it is long; unless others
+ * are the crowd. */
 void h2_stream_start(struct h2_stream *st)
 {
-    bool crowd = st->host->flow.initial < WINDOW_INITIAL;
+    struct stream_host *h = st->host;
+    bool crowd = h->flow.initial < WINDOW_INITIAL && h2_stream_askers(st) > WINDOW_FEW;
     if (!st->connect && !st->bodiless && !crowd && st->leg.events)
         start(st);
 }
@@ -366,6 +400,7 @@ static void shrink(struct h2_stream *st)
 {
     uint32_t size = stream_host_least(st->host), less = st->flow.window.size - size;
     return_rest(st);
+    h2_stream_count_window(st, size);
     window_resize(&st->flow.window, size, 0);
     tell_library(st);
     st->flow.reduced += less;

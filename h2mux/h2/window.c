@@ -107,7 +107,8 @@ static uint32_t tier(uint64_t requests, uint64_t streams, uint32_t first)
     static const struct {
         uint64_t most;
         uint32_t size;
-    } tiers[] = {{32, WINDOW_INITIAL}, {128, 16 * 1024}, {512, 8 * 1024}, {UINT64_MAX, 4 * 1024}};
+    } tiers[] = {
+        {WINDOW_FEW, WINDOW_INITIAL}, {128, 16 * 1024}, {512, 8 * 1024}, {UINT64_MAX, 4 * 1024}};
     size_t at = 0;
     while (requests > tiers[at].most)
         at++;

@@ -24,7 +24,8 @@ enum {
      * for a busy peer, although the line needs no larger window. */
     WINDOW_BUSY = 1024 * 1024,
     WINDOW_ASKS_FROM = WINDOW_INITIAL / 2, /* bytes of a body; see window_asks */
-    WINDOW_CONNECTION = 16 * 1024 * 1024
+    WINDOW_CONNECTION = 16 * 1024 * 1024,
+    WINDOW_FEW = 32 /* requests that all begin with WINDOW_INITIAL; more of them are a crowd */
 };
 
 struct window {

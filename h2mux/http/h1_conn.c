@@ -189,6 +189,7 @@ static void return_window(struct h1_conn *c)
         return;
     h1_conn_set_window(c, c->windows->least);
     c->windows = NULL;
+    c->of_many = false;
 }
 
 struct h1_conn *h1_conn_new(struct loop *l, struct sock *sock, enum h1_role role,

@@ -146,8 +146,9 @@ struct h1_windows {
 
 /* Lends the connection a window from @w, until h1_conn_next or the end. The window is the most at
  * once while less than half of @w is lent, and else the least; that doubles whenever four times as
- * much credit has come back, as long as @w has some left. A connection whose reader stands still
- * keeps the small one. Called between messages; @w outlives the connection. */
+ * much credit has come back, as long as @w has some left; of the last quarter a message of a viewer
+ * who has many gets nothing (leg_of_many). A connection whose reader stands still keeps the small
+ * one. Called between messages; @w outlives the connection. */
 void h1_conn_lend_window(struct h1_conn *c, struct h1_windows *w);
 
 /* Does the same, but the window is the least at first. For a connection that may rest for long.

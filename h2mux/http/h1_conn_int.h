@@ -45,6 +45,7 @@ struct h1_conn {
     /* How much may be out. */
     size_t window, outstanding;
     struct h1_windows *windows; /* borrowed: lends what `window` has beyond its least; or NULL */
+    bool of_many;               /* leg_of_many: it takes no more of `windows` than most of it */
     size_t credited;            /* what came back since the window last grew */
     uint64_t taken;             /* what came back in all */
     size_t told;                /* bytes of memory, as on_memory was told last */

@@ -191,7 +191,7 @@ static void grow_window(struct h1_conn *c, size_t bytes)
     if (!w || c->credited < GROW_AFTER * c->window || c->window >= w->most)
         return;
     size_t more = c->window > w->most / 2 ? w->most - c->window : c->window;
-    if (more <= w->limit - w->lent)
+    if (w->lent + more <= (c->of_many ? w->limit / 4 * 3 : w->limit))
         h1_conn_set_window(c, c->window + more);
 }
 
@@ -213,6 +213,11 @@ static void leg_reset(struct leg *leg, const struct leg_fault *why)
     leg_untie(leg);
     if (takes(c))
         give_up(c, why->reason ? why->reason : err_text(why->err));
+}
+
+static void leg_is_one_of_many(struct leg *leg)
+{
+    h1_conn_of(leg)->of_many = true;
 }
 
 static void leg_want_body(struct leg *leg)
@@ -255,6 +260,7 @@ const struct leg_ops h1_leg_ops = {
     .credit = leg_credit,
     .reset = leg_reset,
     .taken = leg_taken_by_peer,
+    .of_many = leg_is_one_of_many,
     .reply = set_reply,
     .upgrade = upgrade,
 };

@@ -74,6 +74,8 @@ struct leg_ops {
     char *(*place)(struct leg *leg, size_t bytes);
     bool (*taken)(struct leg *leg, uint64_t *bytes);
     void (*hint)(struct leg *leg, enum leg_hint hint);
+    bool (*is_of_many)(struct leg *leg);
+    void (*of_many)(struct leg *leg);
     void (*reply)(struct leg *leg, const struct leg_reply *how);
     void (*upgrade)(struct leg *leg);
 };
@@ -150,6 +152,20 @@ static inline void leg_hint(struct leg *leg, enum leg_hint hint)
 {
     if (leg->ops->hint)
         leg->ops->hint(leg, hint);
+}
+
+/* Returns whether @leg is one of several that the same viewer has on its wire. */
+static inline bool leg_is_of_many(struct leg *leg)
+{
+    return leg->ops->is_of_many && leg->ops->is_of_many(leg);
+}
+
+/* Says that the leg carries a message of a viewer who has several, so that it leaves some of what
+ * legs share to others. Holds until the next message begins. */
+static inline void leg_of_many(struct leg *leg)
+{
+    if (leg->ops->of_many)
+        leg->ops->of_many(leg);
 }
 
 /* Says how the next head is framed. Holds until the next message begins. */

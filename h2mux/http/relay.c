@@ -93,6 +93,10 @@ void relay_join(struct relay *r, struct leg *far)
     assert(!r->far.leg && far != r->near.leg);
     r->far.leg = far;
     leg_tie(far, &relay_far_events, r);
+    if (leg_is_of_many(r->near.leg))
+        leg_of_many(far);
+    else if (leg_is_of_many(far))
+        leg_of_many(r->near.leg);
 }
 
 static inline void let_go(struct relay *r, struct relay_end *e)

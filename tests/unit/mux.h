@@ -158,6 +158,7 @@ static const struct h2_options mux_options = {
     .settings_timeout_ms = 60000,
     .buffer_limit = 64 << 20,
     .stall_ms = 60000,
+    .party_field = {"party", 5},
 };
 
 /* ---- for tests */
@@ -209,8 +210,16 @@ static inline bool mux_last_is_open(void *user)
     return s->tx && s->rx;
 }
 
-/* The next letter. Both ends are there, nothing was sent yet, its window is large. */
-static inline struct mux_stream *mux_open(struct mux *m, enum leg_hint hint)
+/* The opener's end. */
+static inline struct leg *mux_opener_leg(const struct mux_stream *s)
+{
+    return s->mux->sender == H2_OPENER ? s->tx : s->rx;
+}
+
+/* The next letter, of the viewer of @beside, which the server is told; NULL: of a viewer of its
+ * own. Both ends are there, nothing was sent yet, its window is large. */
+static inline struct mux_stream *mux_open_beside(struct mux *m, enum leg_hint hint,
+                                                 const struct mux_stream *beside)
 {
     struct mux_stream *s = &m->streams[m->n_streams];
     char path[] = {'/', (char)('A' + m->n_streams), '\0'};
@@ -224,14 +233,24 @@ static inline struct mux_stream *mux_open(struct mux *m, enum leg_hint hint)
     request.scheme = SLICE("https");
     request.authority = SLICE("demo.example.com");
     request.path = slice_str(path);
+    if (beside)
+        fields_add_printf(&request.fields, SLICE("party"), "%u",
+                          h2_leg_party(mux_opener_leg(beside)));
     struct leg *leg = h2_stream_open(m->opener, &request, m->sender == H2_SERVER, &mux_events, s);
     message_deinit(&request);
     assert_non_null(leg);
+    if (beside)
+        h2_leg_join(leg, mux_opener_leg(beside));
     *(m->sender == H2_OPENER ? &s->tx : &s->rx) = leg;
     turns_until(m->loop, mux_last_is_open, m);
     mux_settle(m);
     leg_hint(s->tx, hint);
     return s;
+}
+
+static inline struct mux_stream *mux_open(struct mux *m, enum leg_hint hint)
+{
+    return mux_open_beside(m, hint, NULL);
 }
 
 /* Nothing is read at the other end: its memory, then the sender's queue fill up. */

@@ -217,7 +217,9 @@ static inline void world_close(struct world *w)
 
 /* ---- streams */
 
-static inline struct reader *request(struct world *w, struct slice method, struct slice protocol)
+/* The request of @method and @protocol, of the viewer of @beside; NULL: of another one. */
+static inline struct reader *request_beside(struct world *w, struct slice method,
+                                            struct slice protocol, const struct reader *beside)
 {
     struct message m;
     message_init(&m);
@@ -229,9 +231,16 @@ static inline struct reader *request(struct world *w, struct slice method, struc
     struct reader *r = add_reader(w);
     r->leg = h2_stream_open(w->session, &m, true, &events, r);
     assert_non_null(r->leg);
+    if (beside)
+        h2_leg_join(r->leg, beside->leg);
     message_deinit(&m);
     settle(w);
     return r;
+}
+
+static inline struct reader *request(struct world *w, struct slice method, struct slice protocol)
+{
+    return request_beside(w, method, protocol, NULL);
 }
 
 /* Opens a stream, whichever side does that. */

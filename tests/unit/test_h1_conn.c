@@ -134,17 +134,20 @@ static void test_lent_window(void **state)
         const char *name;
         uint64_t limit, others;
         size_t gone, window;
+        bool of_many;
     } rows[] = {
-        {"much is left", 10000, 0, 0, MOST},
-        {"half is lent", 10000, 5000, 0, LEAST},
-        {"not enough has gone", 10000, 5000, 4 * LEAST - 1, LEAST},
-        {"it doubles", 10000, 5000, 4 * LEAST, 2 * LEAST},
-        {"and again", 10000, 5000, 12 * LEAST, 4 * LEAST},
-        {"to the most", 10000, 5000, 28 * LEAST, MOST},
-        {"and no further", 10000, 5000, 100 * LEAST, MOST},
-        {"as much is left", 10000, 9800, 100 * LEAST, 2 * LEAST},
-        {"less is left", 10000, 9801, 100 * LEAST, LEAST},
-        {"nothing is", 10000, 10000, 100 * LEAST, LEAST},
+        {"much is left", 10000, 0, 0, MOST, false},
+        {"half is lent", 10000, 5000, 0, LEAST, false},
+        {"not enough has gone", 10000, 5000, 4 * LEAST - 1, LEAST, false},
+        {"it doubles", 10000, 5000, 4 * LEAST, 2 * LEAST, false},
+        {"and again", 10000, 5000, 12 * LEAST, 4 * LEAST, false},
+        {"to the most", 10000, 5000, 28 * LEAST, MOST, false},
+        {"and no further", 10000, 5000, 100 * LEAST, MOST, false},
+        {"as much is left", 10000, 9800, 100 * LEAST, 2 * LEAST, false},
+        {"less is left", 10000, 9801, 100 * LEAST, LEAST, false},
+        {"nothing is", 10000, 10000, 100 * LEAST, LEAST, false},
+        {"F91: of many, some is left", 10000, 7300, 100 * LEAST, 2 * LEAST, true},
+        {"F91: of many, the last quarter is", 10000, 7301, 100 * LEAST, LEAST, true},
     };
     char *data = wire_pattern(5000);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -155,6 +158,8 @@ static void test_lent_window(void **state)
         w->keep = w->hold_credit = true;
         say(w, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\n");
         check_told(w, rows[i].name, "POST/");
+        if (rows[i].of_many)
+            leg_of_many(w->leg);
         h1_conn_start_body(w->conn);
         size_t window = window_after(w, rows[i].gone, data);
         if (window != rows[i].window || lent.lent - rows[i].others != window - LEAST)

@@ -38,6 +38,38 @@ static void test_the_start_follows_the_request(void **state)
     world_close(&w);
 }
 
+/* Opens a stream of the viewer who has the first one. Returns its id. */
+static int32_t open_beside(struct world *w)
+{
+    request_beside(w, SLICE("GET"), SLICE(""), w->readers);
+    return (int32_t)nghttp2_session_get_next_stream_id(w->session->host.ng) - 2;
+}
+
+/* F91: a viewer's only stream starts as beside one other, whatever crowd another viewer has; one
+ * more of the crowd gets what is announced. On a near line that is what few streams begin with. */
+static void test_the_start_beside_a_crowd(void **state)
+{
+    static const struct {
+        uint64_t line_rate;
+        int32_t alone;
+    } rows[] = {{LINE_RATE, 2 * MI}, {0, 64 * KI}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        static struct world w;
+        struct stream_flow *f = begin_long(&w);
+        f->line_rate = 0; /* nothing is granted to the crowd */
+        open_stream(&w);
+        for (int n = 0; n < 99; n++)
+            open_beside(&w);
+        assert_int_equal(f->initial, 16 * KI);
+        f->line_rate = rows[i].line_rate;
+        assert_int_equal(window_at_peer(&w, open_streams(&w, 1)), rows[i].alone);
+        assert_int_equal(window_at_peer(&w, open_beside(&w)), 16 * KI);
+        assert_int_equal(f->askers, 2);
+        read_all(&w);
+        world_close(&w);
+    }
+}
+
 /* F80: a line that is near, or of which nothing is known, leaves the windows as they are, and so
  * do requests without a body to come. */
 static void test_no_start(void **state)
@@ -285,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_start_follows_the_request),
+        cmocka_unit_test(test_the_start_beside_a_crowd),
         cmocka_unit_test(test_no_start),
         cmocka_unit_test(test_the_first_flight),
         cmocka_unit_test(test_the_start_of_an_upload),
