@@ -231,6 +231,7 @@ static struct h2_options link_options(const struct share *s)
         .line_rate = c->remote.line_rate / 8,
         .congestion = congestion_choose(c->remote.congestion),
         .stall_ms = c->times.stall_ms,
+        .party_field = SLICE("oneport-party"),
     };
 }
 

@@ -255,6 +255,7 @@ struct link *client_link_open(const struct link_options *o, const struct url *at
     fields_add_copy(&m.fields, SLICE("Oneport-Policy"),
                     slice_str(o->env->policy ? o->env->policy : "{}"));
     fields_add_printf(&m.fields, SLICE("Oneport-Link"), "%u", o->slot);
+    fields_add(&m.fields, SLICE("Oneport-Party"), SLICE("?1"));
     if (exchange_list_asks_who(o->exchanges))
         fields_add(&m.fields, SLICE("Oneport-Viewer-Connection"), SLICE("?1"));
     struct call_target to = {.url = attach, .public_only = public_only};

@@ -32,6 +32,7 @@ static void edge_h2_check(const struct edge_h2 *e)
     worker_check(e->worker);
     CHECK_THAT(!is_over(e) == list_linked(&e->node));
     CHECK_THAT(!is_over(e) || list_empty(&e->requests));
+    CHECK_THAT(!is_over(e) || list_empty(&e->exchanges));
     CHECK_THAT(timer_armed(&e->timer) == (!is_over(e) && list_empty(&e->requests)));
 }
 
@@ -206,6 +207,7 @@ void edge_h2_new(struct worker *w, struct sock *sock, const struct peer *peer)
     e->worker = w;
     e->peer = *peer;
     list_init(&e->requests);
+    list_init(&e->exchanges);
     timer_init(&e->timer, w->loop, on_timer, e);
     name_of(w, sock, e->name);
     list_push(&w->h2_edges, &e->node);

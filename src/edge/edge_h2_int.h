@@ -14,6 +14,7 @@ struct edge_h2 {
     struct worker *worker;      /* borrowed: outlives its connections */
     struct h2_session *session; /* owned; NULL once over */
     struct list_node requests;  /* of struct edge_h2_request */
+    struct list_node exchanges; /* those that have a stream (exchange_request.connection) */
     struct peer peer;
     struct entry entry;          /* counts its descriptor */
     char name[NAME_MAX_LEN + 1]; /* the tunnel that was asked for by SNI; empty: none */

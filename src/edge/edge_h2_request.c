@@ -176,6 +176,7 @@ void edge_h2_serve(struct edge_h2 *e, struct leg *leg, struct message *m)
     list_push(&e->requests, &q->node);
     count(q, (int64_t)(sizeof *q + bytes_of(&q->head)));
     request_init(&q->request, e->worker, leg, &e->peer, &request_host, q);
+    q->request.beside = &e->exchanges;
     if (!connect && !cut) {
         serve(q);
         return;

@@ -264,7 +264,8 @@ static void start_exchange(struct request *r, struct exchange_request *x, struct
 
 static void serve_tunnel(struct request *r, struct message *m, struct slice name)
 {
-    struct exchange_request x = {.head = m, .viewer = &r->viewer, .asked = &r->asked};
+    struct exchange_request x = {
+        .head = m, .viewer = &r->viewer, .asked = &r->asked, .connection = r->beside};
     enum failure why = FAIL_BAD_REQUEST;
     const char *reason = "";
     switch (translate_request(m, &r->viewer, r->peer, server_of(r)->node, &x.translated, &why,

@@ -60,6 +60,7 @@ struct request {
     struct leg *near;                /* borrowed from the connection */
     struct peer *peer;               /* borrowed from the connection */
     struct exchange *exchange;       /* weak: NULL unless one runs */
+    struct list_node *beside;        /* borrowed: exchange_request.connection */
     uint64_t begun_us;               /* monotonic: when its head was complete */
     bool keep_alive;                 /* the viewer allows further requests on the connection */
     bool to_head;                    /* the method is HEAD */

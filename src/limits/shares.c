@@ -18,6 +18,7 @@ struct holder {
     size_t count;
     struct share *victim;     /* weak: the idle place that goes first; NULL: none is idle */
     struct list_node idle;    /* narrowest: its idle places, the oldest first */
+    struct list_node busy;    /* narrowest: its other places, the oldest first */
     struct holder **children; /* a heap with the greediest first; the array is owned */
     size_t n_children, room;
     size_t at; /* its index in the heap of its parent */
@@ -46,6 +47,7 @@ struct shares *shares_new(size_t capacity)
     assert(capacity > 0);
     s->capacity = capacity;
     list_init(&s->top.idle);
+    list_init(&s->top.busy);
     map_init(&s->holders);
     return s;
 }
@@ -158,6 +160,7 @@ static struct holder *add_holder(struct shares *s, struct holder *parent, const 
     h->key = *a;
     h->parent = parent;
     list_init(&h->idle);
+    list_init(&h->busy);
     map_set(&s->holders, key_of(a), h);
     heap_add(parent, h);
     return h;
@@ -265,6 +268,8 @@ void shares_hold(struct shares *s, const struct who *who, struct share *p)
     assert(!p->taken);
     struct holder *h = holder_for(s, who);
     *p = (struct share){.of = who->depth > 0 ? h : NULL, .taken = true};
+    if (p->of)
+        list_push(&h->busy, &p->node);
     add_to_counts(h, 1);
     settle(s, h);
 }
@@ -288,10 +293,8 @@ void shares_set_idle(struct shares *s, struct share *p, bool idle)
     if (!p->of)
         return;
     p->since = s->turns++;
-    if (idle)
-        list_push(&p->of->idle, &p->node);
-    else
-        list_remove(&p->node);
+    list_remove(&p->node);
+    list_push(idle ? &p->of->idle : &p->of->busy, &p->node);
     settle(s, p->of);
 }
 
@@ -310,6 +313,13 @@ void shares_resize(struct shares *s, size_t capacity)
 }
 
 /* ---- queries and checks */
+
+struct share *shares_beside(const struct share *p)
+{
+    struct list_node *first = p->of ? p->of->busy.next : NULL;
+    bool other = first && first != &p->of->busy && first != &p->node;
+    return other ? CONTAINER_OF(first, struct share, node) : NULL;
+}
 
 size_t shares_count(const struct shares *s)
 {
@@ -344,6 +354,8 @@ static void check_holder(const struct shares *s, const struct holder *h)
     CHECK_THAT(!h->parent || h->n_children == 0 || below == h->count);
     CHECK_THAT(h->n_children == 0 || h->victim == h->children[0]->victim);
     CHECK_THAT(h->n_children > 0 || !h->victim == list_empty(&h->idle));
+    CHECK_THAT(!h->parent || h->n_children > 0 ||
+               list_count(&h->idle) + list_count(&h->busy) == h->count);
 }
 
 void shares_check(const struct shares *s)

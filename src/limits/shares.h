@@ -27,7 +27,7 @@ struct holder;
 
 /* One place of a pool, embedded in the object that needs it. A zeroed share is not taken. */
 struct share {
-    struct list_node node; /* in the idle places of its holder; linked iff idle and counted */
+    struct list_node node; /* in the idle or the busy places of its holder; linked iff counted */
     struct holder *of;     /* weak: NULL when the place is nobody's, or not taken */
     uint64_t since;        /* idle: its turn among all places that became idle */
     bool taken;
@@ -68,6 +68,10 @@ void shares_give(struct shares *s, struct share *p);
 /* Says whether the place @p may be given up. Does nothing when @p is not taken, or when that is
  * said already: an idle place keeps its turn. */
 void shares_set_idle(struct shares *s, struct share *p, bool idle);
+
+/* Returns a place of the holder of @p that is not idle and was taken before, or NULL when there is
+ * none or @p is nobody's. */
+struct share *shares_beside(const struct share *p);
 
 /* Returns the number of places that are taken. */
 size_t shares_count(const struct shares *s);

@@ -77,6 +77,7 @@ static bool check_instance(const struct fields *f, uint64_t max_links, struct at
     out->slot = (unsigned)number;
     out->pool = says_yes(f, SLICE("oneport-pool"));
     out->asks_who = says_yes(f, SLICE("oneport-viewer-connection"));
+    out->asks_party = says_yes(f, SLICE("oneport-party"));
     return true;
 }
 
@@ -207,7 +208,8 @@ bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct a
 
 struct place attach_place(const struct attach *at)
 {
-    return (struct place){slice_str(at->instance), at->slot, at->pool, at->asks_who};
+    return (struct place){slice_str(at->instance), at->slot, at->pool, at->asks_who,
+                          at->asks_party};
 }
 
 void attach_response(struct message *m)

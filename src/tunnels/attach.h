@@ -16,6 +16,7 @@ struct attach {
     unsigned slot;                   /* Oneport-Link */
     bool pool;                       /* Oneport-Pool */
     bool asks_who;                   /* Oneport-Viewer-Connection */
+    bool asks_party;                 /* Oneport-Party */
     struct token_grant token;        /* of the ticket's token */
     char domain[TOKEN_HOST_MAX + 1]; /* Oneport-Domain, in lower case; empty: none was sent */
 };

@@ -55,8 +55,10 @@ struct backend_ops {
     uint32_t (*load)(const struct backend *b);
 
     /* Opens a stream for the request @m and ties its leg to @events and @exchange. @end says that
-     * no body follows. Returns the leg, or NULL when no stream can be opened. */
-    struct leg *(*open)(struct backend *b, const struct message *m, bool end,
+     * no body follows. @beside is an open stream of the backend that the same viewer has, or NULL
+     * when there is none. Returns the leg, or NULL when no stream can be opened. @m is as before
+     * then, but may change in between. */
+    struct leg *(*open)(struct backend *b, struct message *m, bool end, struct leg *beside,
                         const struct leg_events *events, void *exchange);
 
     /* Tells the backend that the exchange has given up a stream of @kind which open() returned. */
@@ -84,6 +86,7 @@ struct place {
     unsigned slot;         /* Oneport-Link */
     bool pool;             /* Oneport-Pool: shares the name with other pool instances */
     bool asks_who;         /* Oneport-Viewer-Connection */
+    bool asks_party;       /* Oneport-Party */
 };
 
 struct backend {
@@ -99,6 +102,9 @@ struct backend {
 
     /* The client is oneport and asks by which connection of a viewer each request came (H20). */
     bool asks_who;
+
+    /* The client asks which requests are of one viewer (F92). */
+    bool asks_party;
 
     /* The streams that it can carry at one time, each on a socket of its own; 0: as many as the
      * limits allow. A request waits for a socket as long as for a client that is away. */
@@ -117,6 +123,7 @@ static inline void backend_init(struct backend *b, const struct backend_ops *ops
     *b = (struct backend){.ops = ops, .slot = p->slot, .pool = p->pool, .begun_us = now_us};
     b->ours = len > 0;
     b->asks_who = b->ours && p->asks_who;
+    b->asks_party = p->asks_party;
     if (len > 0)
         memcpy(b->instance, p->instance.ptr, len);
 }
@@ -124,7 +131,7 @@ static inline void backend_init(struct backend *b, const struct backend_ops *ops
 /* Returns the place that @b has. The place borrows the instance from @b. */
 static inline struct place backend_place(const struct backend *b)
 {
-    return (struct place){slice_str(b->instance), b->slot, b->pool, b->asks_who};
+    return (struct place){slice_str(b->instance), b->slot, b->pool, b->asks_who, b->asks_party};
 }
 
 #endif

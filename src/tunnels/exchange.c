@@ -176,6 +176,7 @@ void exchange_leave_far(struct exchange *x, int err)
         x->stream.backend->ops->dismiss(x->stream.backend, &x->stream.place);
     }
     x->stream.backend = NULL;
+    list_remove(&x->stream.beside);
 }
 
 static void leave_tunnel(struct exchange *x)

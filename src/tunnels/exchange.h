@@ -86,7 +86,11 @@ struct exchange_request {
     const struct viewer *viewer;
     const struct access_request *asked; /* as it came, for the log */
     struct guard *guard;                /* that has let it in, held by the exchange; NULL: none */
-    bool end;                           /* no body follows */
+
+    /* The exchanges of one viewer's connection that have a stream (stream.beside); NULL: the
+     * connection has one request at a time. */
+    struct list_node *connection;
+    bool end; /* no body follows */
 };
 
 struct exchange {
@@ -117,10 +121,11 @@ struct exchange {
     struct {
         /* weak: set while the far leg exists, which is reset before the backend goes */
         struct backend *backend;
-        bool counted;       /* backend->ops->done has to be called */
-        struct share place; /* among the streams of the backend; not taken for nobody */
-        bool probed;        /* the client was asked for a sign of life */
-        bool retried;       /* the request was sent a second time */
+        bool counted;            /* backend->ops->done has to be called */
+        struct share place;      /* among the streams of the backend; not taken for nobody */
+        struct list_node beside; /* in request.connection while the far leg exists */
+        bool probed;             /* the client was asked for a sign of life */
+        bool retried;            /* the request was sent a second time */
     } stream;
 
     struct {

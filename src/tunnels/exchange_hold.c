@@ -25,12 +25,42 @@ static void name_connection(const struct exchange *x, const struct backend *b, s
         fields_add_copy(&m->fields, name, connection);
 }
 
+/* Returns an exchange of the same connection that has a stream on @b, or NULL. */
+static struct exchange *of_connection(const struct exchange *x, const struct backend *b)
+{
+    if (!x->request.connection)
+        return NULL;
+    LIST_FOREACH (it, x->request.connection) {
+        struct exchange *other = CONTAINER_OF(it, struct exchange, stream.beside);
+        if (other->stream.backend == b)
+            return other;
+    }
+    return NULL;
+}
+
+/* Returns an exchange of the same address that has a stream on the backend of whose streams @x has
+ * taken a place, or NULL. */
+static struct exchange *of_address(const struct exchange *x)
+{
+    struct share *other = shares_beside(&x->stream.place);
+    return other ? CONTAINER_OF(other, struct exchange, stream.place) : NULL;
+}
+
+/* Returns an open stream on @b that the viewer of @x has, or NULL. A viewer is a connection, and
+ * behind a proxy an address (docs/flow-control.md#viewers). */
+static struct leg *stream_beside(const struct exchange *x, const struct backend *b)
+{
+    const struct exchange *other = x->request.viewer->proxied ? of_address(x) : of_connection(x, b);
+    return other ? other->relay.far.leg : NULL;
+}
+
 static void open_on(struct exchange *x, struct backend *b)
 {
     struct message *m = x->request.head;
     uint64_t now = loop_now_us(x->worker->loop);
     name_connection(x, b, m);
-    struct leg *far = b->ops->open(b, m, x->request.end, &relay_far_events, &x->relay);
+    struct leg *far =
+        b->ops->open(b, m, x->request.end, stream_beside(x, b), &relay_far_events, &x->relay);
     if (!far) {
         b->ops->dismiss(b, &x->stream.place);
         x->wait.queued = true;
@@ -41,6 +71,8 @@ static void open_on(struct exchange *x, struct backend *b)
     relay_show_head(&x->relay, RELAY_NEAR, m, x->request.end);
     x->stream.backend = b;
     x->stream.counted = true;
+    if (x->request.connection)
+        list_push(x->request.connection, &x->stream.beside);
     x->wait.tunnel = NULL;
     exchange_enter(x, EXCHANGE_OPEN);
     x->wait.spent_us += now - x->relay.moved_us;

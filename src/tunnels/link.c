@@ -371,8 +371,7 @@ static bool has_room(const struct link *l, enum stream_kind kind)
     uint64_t limit = stream_limit(l);
     if (h2_session_open_streams(l->session) >= limit)
         return false;
-    uint64_t reserved = limit * RESERVED_PERCENT / 100;
-    return kind != STREAM_WEBSOCKET || l->websockets < limit - reserved;
+    return kind != STREAM_WEBSOCKET || l->websockets < limit - limit * RESERVED_PERCENT / 100;
 }
 
 static enum fitness link_fitness(const struct backend *b, enum stream_kind kind)
@@ -391,13 +390,19 @@ static uint32_t link_load(const struct backend *b)
     return l->session ? h2_session_open_streams(l->session) : 0;
 }
 
-static struct leg *link_open(struct backend *b, const struct message *m, bool end,
+/* Tells the client, if it asks, with which stream a request belongs together (rule F92). */
+static struct leg *link_open(struct backend *b, struct message *m, bool end, struct leg *beside,
                              const struct leg_events *events, void *exchange)
 {
     struct link *l = link_of(b);
+    if (beside && b->asks_party)
+        fields_add_printf(&m->fields, SLICE("oneport-party"), "%u", h2_leg_party(beside));
     struct leg *leg = h2_stream_open(l->session, m, end, events, exchange);
+    if (beside)
+        fields_remove(&m->fields, SLICE("oneport-party")); /* it may go by another link next */
     if (!leg)
         return NULL;
+    h2_leg_join(leg, beside);
     if (message_is_websocket(m)) {
         l->websockets++;
         leg_hint(leg, LEG_INTERACTIVE);
@@ -412,8 +417,7 @@ static struct leg *link_open(struct backend *b, const struct message *m, bool en
 static void link_done(struct backend *b, enum stream_kind kind)
 {
     struct link *l = link_of(b);
-    if (kind == STREAM_WEBSOCKET)
-        l->websockets--;
+    l->websockets -= kind == STREAM_WEBSOCKET;
     if (CHECKING)
         link_check(l);
 }

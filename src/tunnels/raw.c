@@ -247,7 +247,7 @@ static uint32_t raw_load(const struct backend *b)
 }
 
 /* Takes the socket that came last, of which it is likeliest that its service is there. */
-static struct leg *raw_open(struct backend *b, const struct message *m, bool end,
+static struct leg *raw_open(struct backend *b, struct message *m, bool end, struct leg *beside,
                             const struct leg_events *events, void *exchange)
 {
     struct raw *r = raw_of(b);

@@ -256,8 +256,9 @@ static inline uint32_t backend_load(const struct backend *b)
     return (uint32_t)CONST_CONTAINER_OF(b, struct client, backend)->count;
 }
 
-static inline struct leg *backend_open(struct backend *b, const struct message *m, bool end,
-                                       const struct leg_events *events, void *exchange)
+static inline struct leg *backend_open(struct backend *b, struct message *m, bool end,
+                                       struct leg *beside, const struct leg_events *events,
+                                       void *exchange)
 {
     struct client *c = client_of(b);
     if (c->count == ANSWERS)

@@ -38,7 +38,8 @@ struct near {
     struct exchange *exchange; /* NULL once it is over */
     struct message head;
     struct viewer viewer;
-    char told[TEXT_MAX]; /* what the leg and the owner heard, in words */
+    struct list_node *connection; /* exchange_request.connection */
+    char told[TEXT_MAX];          /* what the leg and the owner heard, in words */
     struct buf body;
     size_t credited;
     bool wanted, ended, hold_sent, response_end;
@@ -207,7 +208,8 @@ static inline struct near *start(struct fixture *x, size_t which, enum kind kind
     struct near *n = &x->near[which];
     static const struct access_request asked = {
         .method = SLICE("GET"), .path = SLICE("/a"), .host = SLICE("h"), .minor_version = 1};
-    struct exchange_request r = {.head = &n->head, .viewer = &n->viewer, .asked = &asked};
+    struct exchange_request r = {
+        .head = &n->head, .viewer = &n->viewer, .asked = &asked, .connection = n->connection};
     assert_null(n->exchange);
     message_init(&n->head);
     n->leg.ops = &near_ops;

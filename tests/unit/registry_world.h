@@ -225,7 +225,7 @@ static inline struct link *begin(struct fixture *x, const char *name, struct sli
     snprintf(t.name, sizeof t.name, "%s", name);
     memcpy(t.owner, alice, OWNER_LEN);
     sock_pair(x->worker->loop, &ours, theirs);
-    return link_new(x->worker, ours, &t, &(struct place){instance, slot, false, false});
+    return link_new(x->worker, ours, &t, &(struct place){.instance = instance, .slot = slot});
 }
 
 /* Makes the client of a link at its end @theirs. */

@@ -139,24 +139,24 @@ static void test_slots(void **state)
     struct tunnel *t = claim(x, "app", true);
     unsigned retry;
     for (unsigned slot = 0; slot < 4; slot++) {
-        assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_A, slot, false, false}, 4,
-                                         clock_now_us(), &retry),
+        assert_int_equal(tunnel_may_join(t, &(struct place){.instance = INSTANCE_A, .slot = slot},
+                                         4, clock_now_us(), &retry),
                          JOIN_OK);
         attach(x, "app", INSTANCE_A, slot, 10);
         assert_int_equal(t->n_links, slot + 1);
     }
-    assert_int_equal(
-        tunnel_may_join(t, &(struct place){INSTANCE_A, 4, false, false}, 4, clock_now_us(), &retry),
-        JOIN_TOO_MANY);
-    assert_int_equal(
-        tunnel_may_join(t, &(struct place){INSTANCE_A, 2, false, false}, 4, clock_now_us(), &retry),
-        JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){.instance = INSTANCE_A, .slot = 4}, 4,
+                                     clock_now_us(), &retry),
+                     JOIN_TOO_MANY);
+    assert_int_equal(tunnel_may_join(t, &(struct place){.instance = INSTANCE_A, .slot = 2}, 4,
+                                     clock_now_us(), &retry),
+                     JOIN_OK);
     struct link *first = CONTAINER_OF(t->backends.next, struct link, backend.in_tunnel);
     link_drain(first); /* a draining link does not count */
     assert_int_equal(t->n_links, 3);
-    assert_int_equal(
-        tunnel_may_join(t, &(struct place){INSTANCE_A, 4, false, false}, 4, clock_now_us(), &retry),
-        JOIN_OK);
+    assert_int_equal(tunnel_may_join(t, &(struct place){.instance = INSTANCE_A, .slot = 4}, 4,
+                                     clock_now_us(), &retry),
+                     JOIN_OK);
 }
 
 /* O8 */
@@ -252,30 +252,33 @@ static void test_flapping(void **state)
         t->takeover.at_us[t->takeover.count++] = now + i;
     now += 1000000;
     assert_int_equal(
-        tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false, false}, 4, now, &retry),
+        tunnel_may_join(t, &(struct place){.instance = INSTANCE_B, .slot = 0}, 4, now, &retry),
         JOIN_FLAPPING);
     assert_int_equal(retry, 60);
-    assert_int_equal(
-        tunnel_may_join(t, &(struct place){NONE, 0, false, false}, 4, now + 20 * 1000000, &retry),
-        JOIN_FLAPPING);
+    assert_int_equal(tunnel_may_join(t, &(struct place){.instance = NONE, .slot = 0}, 4,
+                                     now + 20 * 1000000, &retry),
+                     JOIN_FLAPPING);
     assert_int_equal(retry, 40);
     /* The instance that is there stays, and may come back. */
     assert_int_equal(
-        tunnel_may_join(t, &(struct place){INSTANCE_A, 0, false, false}, 4, now, &retry), JOIN_OK);
+        tunnel_may_join(t, &(struct place){.instance = INSTANCE_A, .slot = 0}, 4, now, &retry),
+        JOIN_OK);
     assert_int_equal(
-        tunnel_may_join(t, &(struct place){INSTANCE_A, 1, false, false}, 4, now, &retry), JOIN_OK);
+        tunnel_may_join(t, &(struct place){.instance = INSTANCE_A, .slot = 1}, 4, now, &retry),
+        JOIN_OK);
     /* After the minute the other instance may take over. */
-    assert_int_equal(tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false, false}, 4,
+    assert_int_equal(tunnel_may_join(t, &(struct place){.instance = INSTANCE_B, .slot = 0}, 4,
                                      now + MINUTE_US, &retry),
                      JOIN_OK);
     /* An instance may always take a name that no link serves. */
     t->takeover.flapping_until_us = now + MINUTE_US;
     assert_int_equal(
-        tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false, false}, 4, now, &retry),
+        tunnel_may_join(t, &(struct place){.instance = INSTANCE_B, .slot = 0}, 4, now, &retry),
         JOIN_FLAPPING);
     link_close(l, 0);
     assert_int_equal(
-        tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false, false}, 4, now, &retry), JOIN_OK);
+        tunnel_may_join(t, &(struct place){.instance = INSTANCE_B, .slot = 0}, 4, now, &retry),
+        JOIN_OK);
 }
 
 /* O10: two instances share a name when both have asked for the pool. */
@@ -286,7 +289,8 @@ static void test_pool(void **state)
     uint64_t now = clock_now_us();
     unsigned retry;
     struct link *l = attach(x, "app", INSTANCE_A, 0, 10);
-    const struct place alone = {INSTANCE_B, 0, false, false}, pool = {INSTANCE_B, 0, true, false};
+    const struct place alone = {.instance = INSTANCE_B},
+                       pool = {.instance = INSTANCE_B, .pool = true};
     t->takeover.flapping_until_us = now + MINUTE_US; /* nobody may take over */
     assert_int_equal(tunnel_may_join(t, &pool, 4, now, &retry), JOIN_FLAPPING);
     l->backend.pool = true;
@@ -306,7 +310,8 @@ static void test_few_takeovers(void **state)
     for (size_t i = 0; i < 9; i++) /* the ring has wrapped; four takeovers are recent */
         t->takeover.at_us[t->takeover.count++ % 6] = i < 5 ? now - 2ULL * MINUTE_US : now;
     assert_int_equal(
-        tunnel_may_join(t, &(struct place){INSTANCE_B, 0, false, false}, 4, now, &retry), JOIN_OK);
+        tunnel_may_join(t, &(struct place){.instance = INSTANCE_B, .slot = 0}, 4, now, &retry),
+        JOIN_OK);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

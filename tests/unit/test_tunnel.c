@@ -11,7 +11,7 @@ static struct leg *open_stream(struct link *l)
     m.scheme = SLICE("http");
     m.authority = SLICE("app.example.com");
     m.path = SLICE("/");
-    struct leg *leg = l->backend.ops->open(&l->backend, &m, true, &silent, NULL);
+    struct leg *leg = l->backend.ops->open(&l->backend, &m, true, NULL, &silent, NULL);
     message_deinit(&m);
     return leg;
 }
