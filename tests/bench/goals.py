@@ -227,6 +227,11 @@ GOALS = (
         True,
     ),
     Goal("20 downloads: largest share over smallest", value("fair", "max_over_min"), 1.3),
+    *(
+        Goal(f"1 {what} beside 100 of another viewer: {bound}", value("fair", key), *goal)
+        for what, key in (("download", "one_down"), ("upload", "one_up"))
+        for bound, *goal in (("at least", 0.8, True), ("at most", 1.25))
+    ),
     Goal(
         "rate of 20 downloads beside a stalled one, relative to without it",
         value("fair", "beside_stalled"),

@@ -34,6 +34,8 @@ static const struct opt rows[] = {
     {"check", 0, OPT_FLAG, FIELD(check), .help = "an answer has to begin with its host's label"},
     {"path", 0, OPT_TEXT, FIELD(path), .fallback = "/", .value = "PATH",
      .help = "what is asked for"},
+    {"viewer", 0, OPT_TEXT, FIELD(viewer), .value = "ADDRESS",
+     .help = "be a proxy of this viewer, by X-Forwarded-For"},
     {"connections", 'c', OPT_UINT, FIELD(connections), .fallback = "1", .min = 1,
      .max = MAX_CONNECTIONS, .value = "N", .help = "viewers"},
     {"rate", 'r', OPT_UINT, FIELD(rate), .fallback = "1000", .min = 1, .value = "N",

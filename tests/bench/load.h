@@ -15,7 +15,7 @@ struct load {
     /* options */
     uint64_t port, connections, rate, milliseconds, warmup_ms, size, transfers, hosts, every,
         limit_s;
-    const char *host, *path, *order;
+    const char *host, *path, *order, *viewer;
     bool upload, check;
     /* for the modes; main owns them */
     struct buf request; /* scratch */

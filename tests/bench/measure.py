@@ -3,6 +3,7 @@
 kind of path) and returns its figures by name. Lower is better, except for *_per_s and opened."""
 
 import statistics
+import time
 
 from . import loads
 from .loads import milliseconds
@@ -10,6 +11,8 @@ from .meter import Used
 from .paths import Skipped
 
 DOWNLOADS = 20
+CROWD = 100
+LONG_UPLOAD = "1g"
 LONG_BODY = "/bytes/1073741824"
 
 
@@ -82,18 +85,23 @@ def _bulk(bench, path, target, **options):
 
 
 def fair(bench, kind):
-    """Compares the shares of 20 downloads that run at a time, and measures how much one viewer that
-    stopped reading slows the others."""
+    """Compares the shares of 20 downloads that run at a time, measures how much one viewer that
+    stopped reading slows the others, and what a viewer with one transfer gets beside a crowd."""
     if kind.at_once <= DOWNLOADS:
         raise Skipped(f"it takes only {kind.at_once} requests at a time")
     with kind(bench, bench.origins.app_port) as path:
         alone = _share(bench, path, bench.sizes.load_s)
         costs = [_beside_stalled(bench, path) for _ in range(bench.sizes.slices)]
+        beside_crowd = {
+            "one_down": _beside_crowd(bench, path),
+            "one_up": _beside_crowd(bench, path, upload=True),
+        }
     shares = alone["connections"]
     return {
         "max_over_min": max(shares) / max(1, min(shares)),
         "mb_per_s": alone["mb_per_s"],
         "beside_stalled": statistics.median(costs),
+        **beside_crowd,
     }
 
 
@@ -105,6 +113,18 @@ def _beside_stalled(bench, path):
     with loads.Stalled(path.directory, path, LONG_BODY, 1):
         beside = _share(bench, path, seconds)["mb_per_s"]
     return 2 * beside / (before + _share(bench, path, seconds)["mb_per_s"])
+
+
+def _beside_crowd(bench, path, **keywords):
+    """Returns how much of its half a viewer with one transfer gets that begins beside CROWD of
+    another viewer: 1 is all of it, and CROWD of it would be all of the path."""
+    warm, load = bench.sizes.warm_s, bench.sizes.load_s
+    crowd, keywords = {}, {"size": LONG_UPLOAD, "warmup": milliseconds(warm), **keywords}
+    others = {"connections": CROWD, "viewer": "192.0.2.1", "time": milliseconds(load + warm)}
+    with loads.bulk_meanwhile(path, LONG_BODY, crowd, **keywords, **others):
+        time.sleep(warm / 2)  # the one comes late
+        one = loads.bulk(path, LONG_BODY, viewer="192.0.2.2", time=milliseconds(load), **keywords)
+    return 2 * one["mb_per_s"] / (one["mb_per_s"] + crowd["mb_per_s"])
 
 
 def _share(bench, path, seconds):

@@ -29,6 +29,8 @@ MORE = (
     ("viewers", "echo_p99_ms", "echo p99 ms"),
     ("interactive", "busy_p99_ms", "echo p99 ms beside a download"),
     ("fair", "max_over_min", "max/min of 20 downloads"),
+    ("fair", "one_down", "of its half, 1 download beside 100 of another viewer"),
+    ("fair", "one_up", "of its half, 1 upload beside 100"),
 )
 
 

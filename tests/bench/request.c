@@ -71,8 +71,10 @@ void load_ask(struct load *l, struct viewer *v, uint64_t number, uint64_t body, 
     if (body)
         snprintf(length, sizeof length, "Content-Length: %llu\r\n", (unsigned long long)body);
     buf_truncate(&l->request, 0);
-    if (buf_printf(&l->request, "%s %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", body ? "POST" : "GET",
-                   l->path, text, length, fields) < 0)
+    if (buf_printf(&l->request, "%s %s HTTP/1.1\r\nHost: %s\r\n", body ? "POST" : "GET", l->path,
+                   text) < 0 ||
+        (l->viewer && buf_printf(&l->request, "X-Forwarded-For: %s\r\n", l->viewer) < 0) ||
+        buf_printf(&l->request, "%s%s\r\n", length, fields) < 0)
         abort();
     if (l->check)
         viewer_expect(v, first_label(slice_make(text, (size_t)len)));
