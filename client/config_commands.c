@@ -74,14 +74,26 @@ static bool take_all(const struct config *c, struct names *n)
     return true;
 }
 
-/* Prints that the tunnels must be named, and which there are. */
-static enum opt_result refuse_nameless(const struct names *known)
+/* Prints which tunnels there are, and the end of the line. */
+static enum opt_result say_known(const struct names *known)
 {
-    fprintf(stderr, "oneport: start needs the names of tunnels, or --all; the files have");
+    fprintf(stderr, "; the files have");
     for (size_t i = 0; i < known->count; i++)
         fprintf(stderr, "%s %s", i > 0 ? "," : "", known->name[i]);
     fprintf(stderr, "%s\n", known->count > 0 ? "" : " no section [tunnel NAME]");
     return OPT_WRONG;
+}
+
+static enum opt_result refuse_nameless(const struct names *known)
+{
+    fprintf(stderr, "oneport: start needs the names of tunnels, or --all");
+    return say_known(known);
+}
+
+static enum opt_result refuse_unknown(const char *name, const struct names *known)
+{
+    fprintf(stderr, "oneport: no file has options in a section [tunnel %s]", name);
+    return say_known(known);
 }
 
 /* Sets @out to the tunnels that are meant. */
@@ -98,7 +110,7 @@ static enum opt_result choose(const struct config *c, bool all, const struct nam
         return refuse_nameless(&known);
     for (size_t i = 0; i < named->count; i++)
         if (!has_name(&known, named->name[i]))
-            return REFUSE("no file has options in a section [tunnel %s]\n", named->name[i]);
+            return refuse_unknown(named->name[i], &known);
     return OPT_RUN;
 }
 

@@ -66,7 +66,7 @@ static enum opt_result judge_origin(struct config *c, const char *operand)
         return REFUSE("both --origin and \"%s\" say what to share; give one\n", operand);
     if (!origin && c->local.port == 0)
         return REFUSE("nothing to share: give PORT, HOST:PORT, http(s)://HOST[:PORT] or "
-                      "unix:/PATH\n");
+                      "unix:/PATH (see --help)\n");
     /* The scheme of an origin outranks what the environment or a file says. */
     if (origin && strstr(origin, "://") && c->https_from < from)
         c->local.https = false;

@@ -123,7 +123,7 @@ def test_a_stop_ends_all(start, server, names):
 @pytest.mark.rule("O105")
 def test_wrong_words(file, names):
     assert "the files have web, api" in wrong(file)
-    assert "[tunnel wbe]" in wrong(file, "wbe")
+    assert "[tunnel wbe]; the files have web, api" in wrong(file, "wbe")
     assert "not both" in wrong(file, "web", "--all")
     assert "web is named twice" in wrong(file, "web", "web")
     assert "ask for the same name, x" in wrong(file, "--all", "--subdomain", "x")
