@@ -124,10 +124,11 @@ static int seal(struct tls_resume *t, unsigned char *name, unsigned char *iv, EV
     return ok ? 1 : -1;
 }
 
-/* Returns 1 for the current key, 2 for the previous one (OpenSSL seals the session anew then), and
- * 0 for an unknown one, which makes a full handshake. */
-static int unseal(struct tls_resume *t, const unsigned char *name, const unsigned char *iv,
-                  EVP_CIPHER_CTX *c, EVP_MAC_CTX *mac)
+/* Returns 2 for a session that OpenSSL is to seal anew: one of the previous key, and each one if
+ * @renew is set. Returns 1 for another one of a known key, and 0 for an unknown key, which makes a
+ * full handshake. */
+static int unseal(struct tls_resume *t, bool renew, const unsigned char *name,
+                  const unsigned char *iv, EVP_CIPHER_CTX *c, EVP_MAC_CTX *mac)
 {
     struct tls_resume_key key;
     bool current;
@@ -136,14 +137,15 @@ static int unseal(struct tls_resume *t, const unsigned char *name, const unsigne
     bool ok =
         EVP_DecryptInit_ex(c, EVP_aes_256_cbc(), NULL, key.cipher, iv) == 1 && set_mac(mac, &key);
     OPENSSL_cleanse(&key, sizeof key);
-    return !ok ? -1 : current ? 1 : 2;
+    return !ok ? -1 : current && !renew ? 1 : 2;
 }
 
 static int on_session(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *c,
                       EVP_MAC_CTX *mac, int sealing)
 {
     struct tls_resume *t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), app_index);
-    return sealing ? seal(t, name, iv, c, mac) : unseal(t, name, iv, c, mac);
+    bool renew = SSL_version(ssl) == TLS1_3_VERSION; /* used once: RFC 8446 C.4 */
+    return sealing ? seal(t, name, iv, c, mac) : unseal(t, renew, name, iv, c, mac);
 }
 
 void tls_resume_serve(struct tls_resume *t, SSL_CTX *ctx)

@@ -196,6 +196,19 @@ def test_a_session_is_resumed_by_every_worker_and_after_a_reload(
     assert resumed
 
 
+@pytest.mark.rule("E21")
+def test_a_resumed_connection_brings_a_session_of_its_own(certificate, files, start):
+    server = start(files.put(certificate))
+    context = certificate.client_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    resumed, session = resumes(context, server.port, None)
+    used = {session.id}
+    for count in range(2, 8):
+        resumed, session = resumes(context, server.port, session)
+        used.add(session.id)
+        assert resumed and len(used) == count
+
+
 @pytest.fixture
 def plain(tmp_path, ended):
     """Starts a server without a certificate. Returns (program, port)."""
