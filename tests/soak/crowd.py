@@ -41,10 +41,11 @@ class Person:
         self.dice = random.Random(number)
         self.tunnel, self.life, self.tls, self.tally, self.stop = tunnel, life, tls, tally, stop
         self.viewer = None
+        self.kinds = KINDS
         self.thread = threading.Thread(target=self.live, name=f"viewer-{number}")
 
     def live(self):
-        kinds, weights = zip(*KINDS.items())
+        kinds, weights = zip(*self.kinds.items())
         while not self.stop.wait(self.dice.expovariate(1 / PAUSE_S)):
             kind = self.dice.choices(kinds, weights)[0]
             self.attempt(kind)
