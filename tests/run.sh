@@ -15,9 +15,10 @@ passed=0 failed=0 skipped=0
 logs=build/test-logs
 jobs=$(nproc)
 workers=$((3 * jobs)) # most tests wait for something
+started=$SECONDS
 export CMOCKA_MESSAGE_OUTPUT=stdout
 
-say() { echo "== $*"; }
+say() { echo "== $((SECONDS - started)) s: $*"; }
 
 count() { # PASSED FAILED SKIPPED
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
@@ -35,15 +36,28 @@ check() { # NAME COMMAND...: counts one pass or one failure; prints the output o
     fi
 }
 
-run_unit() { # VARIANT BINARY
-    local log=$logs/$1-$(basename "$2").log good bad
-    timeout 300 "$2" >"$log" 2>&1
-    local status=$?
+# Runs each BINARY, as many at a time as there are processors, and counts the tests of each.
+run_units() { # VARIANT BINARY...
+    local variant=$1 binary
+    shift
+    printf '%s\0' "$@" | xargs -0 -P "$jobs" -I BINARY bash -c \
+        'log=$1-$(basename "$2").log; timeout 300 "$2" >"$log" 2>&1; echo $? >"$log.status"' \
+        run_units "$logs/$variant" BINARY
+    for binary in "$@"; do count_unit "$variant" "$(basename "$binary")"; done
+}
+
+count_unit() { # VARIANT NAME
+    local log=$logs/$1-$2.log good bad status
+    status=$(<"$log.status")
     good=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
     bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
-    if [ $status -ne 0 ] && [ "${bad:-0}" = 0 ]; then bad=1; fi # sanitizer, crash, timeout
+    if [ "$status" != 0 ] && [ "${bad:-0}" = 0 ]; then bad=1; fi # sanitizer, crash, timeout
     count "${good:-0}" "${bad:-0}" 0
-    [ "${bad:-0}" = 0 ] || { say "FAILED: $1 $(basename "$2")"; grep -vE '^\[ +(OK|RUN)' "$log" | tail -n 60; }
+    [ "${bad:-0}" = 0 ] || { say "FAILED: $1 $2"; grep -vE '^\[ +(OK|RUN)' "$log" | tail -n 60; }
+}
+
+unit_tests() { # DIRECTORY: prints the unit tests that were built there
+    find "$1/unit" -maxdepth 1 -name 'test_*' -type f -perm -u+x | sort
 }
 
 run_corpus() { # VARIANT REPLAY
@@ -147,7 +161,8 @@ run_variant() { # VARIANT [NEXT TARGET]: the variant and the target to build mea
     count 1 0 0
     [ $# = 0 ] || build_ahead "$@"
     say "$variant: unit tests and corpora"
-    for test in "build/$variant"/unit/test_*; do [ -x "$test" ] && run_unit "$variant" "$test"; done
+    mapfile -t units < <(unit_tests "build/$variant")
+    run_units "$variant" "${units[@]}"
     for replay in "build/$variant"/replay/*; do [ -x "$replay" ] && run_corpus "$variant" "$replay"; done
     if [ "$variant" = release ]; then
         say "$variant: instructions per request"
@@ -166,7 +181,8 @@ run_clang() { # the unit tests built by clang
     say "clang: unit tests"
     local make=(make --no-print-directory -j"$jobs" CC=clang BUILD=build/clang WERROR=1)
     check clang-build "${make[@]}" unit-bin
-    for test in build/clang/unit/test_*; do [ -x "$test" ] && run_unit clang "$test"; done
+    mapfile -t units < <(unit_tests build/clang)
+    run_units clang "${units[@]}"
 }
 
 # The unit tests of TLS in a build with ipsec-mb, where that can be built.
@@ -178,11 +194,11 @@ run_ipsec_mb() {
     fi
     say "ipsec-mb: unit tests"
     check ipsec-mb-build "${make[@]}" all unit-bin
-    for test in build/release-ipsec-mb/unit/test_*; do [ -x "$test" ] && run_unit ipsec-mb "$test"; done
+    mapfile -t units < <(unit_tests build/release-ipsec-mb)
+    run_units ipsec-mb "${units[@]}"
 }
 
 mkdir -p "$logs"
-started=$SECONDS
 parts="banned spdx refs drawings dialect layers" # the parts of `make lint` that take no time
 [ -z "${LINT-}" ] || parts=$(tests/lint.sh --list)
 for part in $parts; do check "lint-$part" tests/lint.sh "$part"; done
