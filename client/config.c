@@ -344,8 +344,11 @@ const struct opt_program config_program = {
         "       oneport login [OPTIONS] HOST",
     .about = "Shares a local service under a public URL, over one TLS connection.",
     .beats = "port, origin",
-    .epilogue = "Exit codes: 0 stopped by the user, 1 usage, 2 refused by the server, 3 server "
-                "certificate refused, 4 retries used up, 70 internal.",
+    .epilogue = "oneport login example.com    remembers the server\n"
+                "oneport 3000                 shares port 3000\n"
+                "oneport -s my-app 3000       shares it as https://my-app.example.com\n\n"
+                "Exit codes: 0 stopped by the user, 1 usage, 2 refused by the server, 3 server\n"
+                "certificate refused, 4 no connection, 70 internal.",
     .rows = rows,
 };
 

@@ -2,9 +2,13 @@
 """Tests wrong usage and refusals: the program prints one clear line on standard error, ends with
 the documented exit code and prints nothing else."""
 
+import contextlib
 import os
+import pty
 import re
 import socket
+import subprocess
+import termios
 
 import pytest
 from support.certs import Authority
@@ -72,6 +76,29 @@ def test_every_option_in_help_has_a_line(program):
     rows = [line for line in out.splitlines() if re.match(r"\s+(-\w, )?--\w", line)]
     assert len(rows) > 10
     assert all(re.search(r"\S  +\S|--\S+ .*\S{3}", line) for line in rows)
+
+
+@pytest.mark.rule("O175")
+@pytest.mark.parametrize("program", ["oneportd", "oneport"])
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_help_fits_the_terminal(program, columns):
+    """Each option and each word is there, as without a terminal."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    with subprocess.Popen([BIN / program, "--help"], stdout=theirs) as started:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while data := os.read(ours, 65536):
+                shown += data
+    os.close(ours)
+    assert started.returncode == 0
+    _, plain, _ = run(program, "--help")
+    assert shown.decode().split() == plain.split()
+    lines = shown.decode().replace("\r", "").splitlines()
+    listed = lines[lines.index("options:") + 1 :]
+    help_of_options = listed[: listed.index("")]
+    assert max(map(len, help_of_options)) < columns or columns == 60  # a name may be longer
 
 
 # ---- oneportd ----
