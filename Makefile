@@ -60,7 +60,7 @@ ALL  = -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -fPIE -pthread -DONEPORT_VERSION='"
        $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(if $(LINKED),-DONEPORT_LINKED='"$(LINKED)"') $(CFLAGS)
 LIBS = $(LINK_$(VARIANT)) $(LDFLAGS) $(PKG_LIBS) -pthread
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null && echo -lcrypt)
 
 ifeq ($(IPSEC_MB),yes)
 ifeq ($(shell pkg-config --exists 'libcrypto < 3.1' && echo yes),)

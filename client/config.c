@@ -208,6 +208,21 @@ static const struct opt rows[] = {
     {"deny", 0, OPT_LIST, FIELD(policy.deny), .value = "CIDR",
      .help = "viewers of these networks may not look", .check = policy_check_network,
      .wants = "an address or a network like 192.0.2.0/24"},
+    {"auth", 0, OPT_LIST, FIELD(policy.auth), .value = "NAME:PASSWORD",
+     .help =
+         "viewers have to sign in; the password is hashed here, and overwritten in what ps shows",
+     .check = users_check, .wants = "NAME:PASSWORD, of at most 128 characters each"},
+    {"auth-file", 0, OPT_TEXT, FIELD(policy.auth_file), .value = "FILE",
+     .help =
+         "viewers have to sign in as one of this file: NAME:HASH a line, as `htpasswd -B` writes "
+         "it",
+     .wants = "a file"},
+    {"public-path", 0, OPT_LIST, FIELD(policy.public), .value = "PATH",
+     .help = "nobody has to sign in for this path, or below it if it ends with a slash",
+     .check = policy_check_path, .wants = "a path of letters, digits and -_~./"},
+    {"cors", 0, OPT_FLAG, FIELD(policy.cors),
+     .help =
+         "let pages of other sites act for those who have signed in, as far as the service does"},
     {"expires", 0, OPT_MSEC, FIELD(policy.expires_ms), .fallback = "0", .max = 3650ULL * DAY_MS,
      .value = "T", .help = "end after this time; whoever looks later gets 410; 0: never"},
     {"rate", 0, OPT_UINT, FIELD(policy.rate), .fallback = "0", .max = 1000000, .value = "N",
@@ -370,7 +385,7 @@ enum opt_result config_load(int argc, char **argv, struct config *c)
         result = config_read_words(c, words, n, &operand);
     if (result == OPT_RUN)
         result = config_judge(c, operand);
-    config_hide_proxy(argc, argv, c);
+    config_hide_secrets(argc, argv, c);
     return result;
 }
 
@@ -379,6 +394,8 @@ void config_deinit(struct config *c)
     free(c->remote.attach_hosts.copy);
     free(c->policy.allow.copy);
     free(c->policy.deny.copy);
+    free(c->policy.auth.copy);
+    free(c->policy.public.copy);
     free(c->policy.header_add.copy);
     free(c->policy.header_remove.copy);
     free(c->policy_text);

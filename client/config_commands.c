@@ -27,7 +27,7 @@ enum opt_result config_load_login(int argc, char **argv, struct config *c)
         return REFUSE("login needs the name of a server: oneport login HOST\n");
     c->remote.host = host;
     result = config_judge_proxy(c);
-    config_hide_proxy(argc, argv, c);
+    config_hide_secrets(argc, argv, c);
     return result == OPT_RUN ? config_judge_server(c) : result;
 }
 
@@ -190,7 +190,9 @@ enum opt_result config_load_start(int argc, char **argv, struct config_set *out)
         result = load_each(argc, argv, &chosen, out);
     for (size_t i = 0; i < out->count; i++)
         out->each[i].remote.proxy = NULL; /* what it points to is overwritten next */
-    config_hide_proxy(argc, argv, &first);
+    for (size_t i = 0; i < out->count; i++)
+        out->each[i].policy.auth.count = 0; /* likewise */
+    config_hide_secrets(argc, argv, &first);
     config_deinit(&first);
     return result;
 }

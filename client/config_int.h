@@ -28,9 +28,9 @@ int config_parse_name(const char *value, struct url *out) MUSTCHECK;
  * is not printed. */
 enum opt_result config_judge_proxy(struct config *c) MUSTCHECK;
 
-/* Overwrites the login of --proxy in the argument that has it, which ps shows to everybody, and
- * forgets the value. Called when all options are judged. */
-void config_hide_proxy(int argc, char **argv, struct config *c);
+/* Overwrites the login of --proxy and the passwords of --auth in the arguments that have them,
+ * which ps shows to everybody, and forgets the values. Called when all options are judged. */
+void config_hide_secrets(int argc, char **argv, struct config *c);
 
 /* Finds the token, and reads the file of --token-file. Returns OPT_WRONG after one line when that
  * file holds none. A file that others may read gets a line, too. */

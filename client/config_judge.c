@@ -37,8 +37,10 @@ enum opt_result config_judge_server(struct config *c)
     return OPT_RUN;
 }
 
-void config_hide_proxy(int argc, char **argv, struct config *c)
+void config_hide_secrets(int argc, char **argv, struct config *c)
 {
+    users_hide(argc, argv, &c->policy.auth);
+    c->policy.auth.count = 0;
     const char *value = c->remote.proxy;
     c->remote.proxy = NULL;
     for (int i = 1; value && i < argc; i++) {
@@ -104,6 +106,30 @@ static void judge_name(struct config *c)
         c->named.host[0] = '\0';
 }
 
+/* Writes who may look. */
+static enum opt_result judge_policy(struct config *c)
+{
+    struct users users;
+    char why[USERS_WHY_MAX];
+    int err = users_read(&c->policy.auth, c->policy.auth_file, &users, why);
+    if (c->policy.expires_ms > 0)
+        c->until_s = clock_wall_s() + (int64_t)((c->policy.expires_ms + 999) / 1000);
+    if (err == 0)
+        c->policy_text = policy_write(&c->policy, &users, c->until_s);
+    bool asks = users.n > 0;
+    users_free(&users);
+    if (err < 0)
+        return REFUSE("--auth, --auth-file: %s\n", why);
+    if (!asks && (c->policy.cors || c->policy.public.count > 0 || c->policy.auth_file))
+        return REFUSE("--public-path, --cors and --auth-file need a user who has to sign in\n");
+    if (c->policy_text && strlen(c->policy_text) > POLICY_TEXT_MAX)
+        return REFUSE(
+            "who may look takes more than %d bytes: --allow, --auth, --header-add and the "
+            "like are too long\n",
+            POLICY_TEXT_MAX);
+    return OPT_RUN;
+}
+
 enum opt_result config_judge(struct config *c, const char *operand)
 {
     enum opt_result result = config_judge_proxy(c);
@@ -127,13 +153,8 @@ enum opt_result config_judge(struct config *c, const char *operand)
                       origin_address_scheme(&c->origin));
     if (c->output.qr && !qr_possible())
         return REFUSE("--qr needs a build with libqrencode, which this one is not\n");
-    if (c->policy.expires_ms > 0)
-        c->until_s = clock_wall_s() + (int64_t)((c->policy.expires_ms + 999) / 1000);
-    c->policy_text = policy_write(&c->policy, c->until_s);
-    if (c->policy_text && strlen(c->policy_text) > POLICY_TEXT_MAX)
-        return REFUSE("who may look takes more than %d bytes: --allow, --header-add and the like "
-                      "are too long\n",
-                      POLICY_TEXT_MAX);
+    if (judge_policy(c) != OPT_RUN)
+        return OPT_WRONG;
     c->rewrite.origin = &c->origin.url;
     judge_name(c);
     c->log_json = strcmp(c->output.log_format, "json") == 0;

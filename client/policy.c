@@ -69,6 +69,13 @@ int policy_check_remove(const char *value)
     return parse(value, false, &ignored);
 }
 
+int policy_check_path(const char *value)
+{
+    static const char fit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~./";
+    bool plain = !strstr(value, "//") && !strstr(value, "/.");
+    return value[0] == '/' && strspn(value, fit) == strlen(value) && plain ? 0 : ERR_SYNTAX;
+}
+
 /* ---- writing */
 
 static cJSON *new_text(struct slice text)
@@ -79,7 +86,7 @@ static cJSON *new_text(struct slice text)
     return item;
 }
 
-static void write_networks(cJSON *json, const char *name, const struct opt_list *list)
+static void write_texts(cJSON *json, const char *name, const struct opt_list *list)
 {
     cJSON *array = list->count > 0 ? cJSON_AddArrayToObject(json, name) : NULL;
     for (size_t i = 0; i < list->count; i++)
@@ -107,24 +114,39 @@ static void write_edits(cJSON *json, const char *name, const struct opt_list *li
         cJSON_Delete(array);
 }
 
+static void write_users(cJSON *json, const struct users *users)
+{
+    cJSON *array = users->n > 0 ? cJSON_AddArrayToObject(json, "users") : NULL;
+    for (size_t i = 0; i < users->n; i++) {
+        cJSON *one = cJSON_CreateArray();
+        cJSON_AddItemToArray(one, cJSON_CreateString(users->v[i].name));
+        cJSON_AddItemToArray(one, cJSON_CreateString(users->v[i].hash));
+        cJSON_AddItemToArray(array, one);
+    }
+}
+
 static void write_number(cJSON *json, const char *name, double value)
 {
     if (value > 0)
         cJSON_AddNumberToObject(json, name, value);
 }
 
-char *policy_write(const struct policy_options *o, int64_t until_s)
+char *policy_write(const struct policy_options *o, const struct users *users, int64_t until_s)
 {
     char *text = NULL;
     cJSON *json = cJSON_CreateObject();
-    write_networks(json, "allow", &o->allow);
-    write_networks(json, "deny", &o->deny);
+    write_texts(json, "allow", &o->allow);
+    if (o->cors)
+        cJSON_AddTrueToObject(json, "cors");
+    write_texts(json, "deny", &o->deny);
+    write_texts(json, "public", &o->public);
     write_number(json, "rate", (double)o->rate);
     write_edits(json, "request_add", &o->header_add, REQUESTS, true);
     write_edits(json, "request_remove", &o->header_remove, REQUESTS, false);
     write_edits(json, "response_add", &o->header_add, RESPONSES, true);
     write_edits(json, "response_remove", &o->header_remove, RESPONSES, false);
     write_number(json, "until", (double)until_s);
+    write_users(json, users);
     write_number(json, "viewers", (double)o->viewers);
     if (json->child) {
         char *printed = cJSON_PrintUnformatted(json);

@@ -4,14 +4,18 @@
 #ifndef CLIENT_POLICY_H
 #define CLIENT_POLICY_H
 
+#include "client/users.h"
 #include "h2mux/base/opt.h"
 
 /* The options, as given. The lists are checked by the functions below. */
 struct policy_options {
     struct opt_list allow, deny;               /* networks */
     struct opt_list header_add, header_remove; /* [request|response] NAME[: VALUE] */
-    uint64_t rate, viewers;                    /* 0: no limit */
-    uint64_t expires_ms;                       /* 0: never */
+    struct opt_list auth, public;              /* NAME:PASSWORD; paths */
+    const char *auth_file;                     /* NULL: none */
+    bool cors;
+    uint64_t rate, viewers; /* 0: no limit */
+    uint64_t expires_ms;    /* 0: never */
 };
 
 enum { POLICY_TEXT_MAX = 4096 };
@@ -21,9 +25,13 @@ enum { POLICY_TEXT_MAX = 4096 };
 int policy_check_network(const char *value) MUSTCHECK;
 int policy_check_add(const char *value) MUSTCHECK;
 int policy_check_remove(const char *value) MUSTCHECK;
+/* Returns 0 for a path that may be public, else ERR_SYNTAX. */
+int policy_check_path(const char *value) MUSTCHECK;
 
-/* Returns the JSON, which the caller frees; NULL when there is no policy. @until_s is the
- * wall-clock second from which nobody may look; 0: there is none. */
-char *policy_write(const struct policy_options *o, int64_t until_s) MUSTCHECK;
+/* Returns the JSON, which the caller frees; NULL when there is no policy. @users are those of
+ * --auth and --auth-file. @until_s is the wall-clock second from which nobody may look; 0: there is
+ * none. */
+char *policy_write(const struct policy_options *o, const struct users *users,
+                   int64_t until_s) MUSTCHECK;
 
 #endif

@@ -5,7 +5,7 @@ ARG BASE=debian:bookworm-slim
 
 FROM $BASE AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-    gcc libc6-dev make pkg-config libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev \
+    gcc libc6-dev libcrypt-dev make pkg-config libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev \
     libseccomp-dev
 COPY Makefile /oneport/
 COPY packaging /oneport/packaging

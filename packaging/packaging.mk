@@ -78,7 +78,7 @@ deb: ## build the Debian packages of the last commit, oneport and oneportd, into
 
 # ---- the client in one file, with its libraries linked in
 
-libraries_a = -Lbuild/deps/$(machine) -Wl,--start-group $(shell pkg-config --libs-only-l $(PKGS)) -Wl,--end-group
+libraries_a = -Lbuild/deps/$(machine) -Wl,--start-group $(shell pkg-config --libs-only-l $(PKGS)) -lcrypt -Wl,--end-group
 one_file    = $(MAKE) --no-print-directory VARIANT=release
 
 # $1: libc too, or not; $2: how to link; $3: libraries; $4: sources beside those of the client
@@ -101,9 +101,9 @@ wheel: portable ## build a Python wheel with the portable client and a module in
 # ---- arm64, on another machine
 
 sysroot       := $(CURDIR)/build/deps/arm64
-linked_arm64  := libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev libqrencode-dev
+linked_arm64  := libc6-dev libcrypt-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev libqrencode-dev
 cross_arm64    = $(MAKE) --no-print-directory VARIANT=release BUILD=build/arm64 PKG_CFLAGS= \
-    CC='aarch64-linux-gnu-gcc --sysroot=$(sysroot)' PKG_LIBS='$(shell pkg-config --libs-only-l $(PKGS))'
+    CC='aarch64-linux-gnu-gcc --sysroot=$(sysroot)' PKG_LIBS='$(shell pkg-config --libs-only-l $(PKGS)) -lcrypt'
 
 arm64: ## build both programs and the unit tests for arm64 into build/arm64
 	$(Q)tests/support/deps.sh build arm64

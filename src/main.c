@@ -40,6 +40,7 @@
 #include "src/worker/certificate.h"
 #include "src/worker/commons.h"
 #include "src/worker/config.h"
+#include "src/worker/helper.h"
 #include "src/worker/mailbox.h"
 #include "src/worker/worker.h"
 
@@ -341,6 +342,20 @@ static void close_sockets(void *program)
     sockets_close(&((struct program *)program)->sockets);
 }
 
+/* The thread is there before the first viewer. */
+static int open_helper(void *program)
+{
+    struct server *s = server_of(program);
+    s->helper = helper_new();
+    return helper_start(s->helper) < 0 ? complain("helper", "no thread") : 0;
+}
+
+/* Letters that come back now find no exchange any more. */
+static void close_helper(void *program)
+{
+    helper_free(server_of(program)->helper);
+}
+
 static int open_listeners(void *program)
 {
     struct program *p = program;
@@ -413,6 +428,7 @@ static const struct stage stages[] = {
     {open_watchdog, close_watchdog}, /* its letter names it */
     {open_cage, NULL},               /* before the first thread */
     {open_names, close_names},       /* letters name it */
+    {open_helper, close_helper},
     {open_listeners, settle},
     {serve, NULL},
 };

@@ -4,12 +4,19 @@
 #ifndef SRC_EDGE_DOOR_H
 #define SRC_EDGE_DOOR_H
 
+#include "src/policies/login.h"
 #include "src/tunnels/exchange.h"
 
-/* Lets the request @x, whose head is translated, in to @t: edits its head as the policies say, and
- * gives it the guard that it has to leave. Returns false, with the reason in @why, if it is not let
- * in. */
-bool door_admits(struct worker *w, struct tunnel *t, struct exchange_request *x, uint64_t now_us,
-                 enum failure *why) MUSTCHECK;
+enum door_verdict {
+    DOOR_OPEN,
+    DOOR_CHECKS, /* the password of the viewer has to be checked before (sign_in.h) */
+    DOOR_REFUSES
+};
+
+/* Judges the request @x, whose head is translated. Unless it is refused, edits its head as the
+ * policies of @t say, and gives it the guard that it has to leave. For DOOR_CHECKS fills @look; for
+ * DOOR_REFUSES sets @why. */
+enum door_verdict door_judge(struct worker *w, struct tunnel *t, struct exchange_request *x,
+                             uint64_t now_us, struct login_look *look, enum failure *why) MUSTCHECK;
 
 #endif

@@ -13,6 +13,7 @@
 #include "src/http/pages.h"
 #include "src/tunnels/link.h"
 #include "src/tunnels/registry.h"
+#include "src/tunnels/sign_in.h"
 
 static const struct exchange_owner owner_ops;
 
@@ -172,6 +173,9 @@ static void make_failure(struct request *r, struct answer *a, enum failure why, 
     else
         answer_failure(a, why, r->accept, name, reload_s(r, name));
     pages_replace(r->worker->server->pages, a);
+    if (why == FAIL_LOGIN)
+        fields_add_printf(&a->head.fields, SLICE("WWW-Authenticate"),
+                          "Basic realm=\"%.*s\", charset=\"UTF-8\"", SLICE_FMT(name));
 }
 
 /* Sends the error page of @why and writes the line of the access log. @name is the name of the
@@ -246,12 +250,14 @@ static void serve_options(struct request *r)
 static void start_exchange(struct request *r, struct exchange_request *x, struct slice name)
 {
     struct tunnel *t = registry_find(r->worker->registry, name);
+    struct login_look look;
     enum failure why;
     if (!t) {
         refuse_unknown(r, name);
         return;
     }
-    if (!door_admits(r->worker, t, x, r->begun_us, &why)) {
+    enum door_verdict verdict = door_judge(r->worker, t, x, r->begun_us, &look, &why);
+    if (verdict == DOOR_REFUSES) {
         refuse(r, why, name, why == FAIL_BODY_TOO_LARGE);
         return;
     }
@@ -259,7 +265,10 @@ static void start_exchange(struct request *r, struct exchange_request *x, struct
     r->exchange = exchange_new(r->worker, r->near, x, &owner_ops, r);
     if (CHECKING)
         request_check(r);
-    exchange_start(r->exchange, t);
+    if (verdict == DOOR_CHECKS)
+        sign_in_start(r->exchange, t, &look);
+    else
+        exchange_start(r->exchange, t);
 }
 
 static void serve_tunnel(struct request *r, struct message *m, struct slice name)

@@ -31,6 +31,11 @@ static const struct failure_row failures[] = {
                                 "again in a moment."},
     [FAIL_BARRED] = {403, 0, "http_request_denied", "Not for you",
                      "The operator of this server has shut this address out, or this name."},
+    [FAIL_LOGIN] = {401, 0, "http_request_denied", "Please sign in",
+                    "Whoever shares this address asks for a name and a password."},
+    [FAIL_FOREIGN] = {403, 0, "http_request_denied", "Not from another site",
+                      "A page of another site has sent this request. It may not act for people who "
+                      "have signed in here."},
     [FAIL_NOT_ALLOWED] = {403, 0, "http_request_denied", "Not from your network",
                           "Whoever shares this address has chosen from which networks it may be "
                           "seen, and yours is none of them."},

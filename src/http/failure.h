@@ -22,6 +22,8 @@ enum failure {
     FAIL_TOO_MANY_ABORTS,   /* 429, Retry-After: 1 */
     FAIL_TOO_MANY_REQUESTS, /* 429, Retry-After: 1 */
     FAIL_BARRED,            /* 403: the operator has shut the viewer out */
+    FAIL_LOGIN,             /* 401 http_request_denied, WWW-Authenticate */
+    FAIL_FOREIGN,           /* 403 http_request_denied: a page of another site has caused it */
     FAIL_NOT_ALLOWED,       /* 403 http_request_denied: the tunnel's policy */
     FAIL_OVER,              /* 410 destination_not_found: the time of the tunnel is over */
     FAIL_NO_SEAT,           /* 503 connection_limit_reached, Retry-After: 3 */

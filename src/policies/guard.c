@@ -13,6 +13,7 @@ enum { OWN, FORCED, POLICIES, BURST_S = 10 };
 
 struct guard {
     size_t owners;
+    struct login *login; /* owned; NULL: nobody has to sign in */
     struct {
         struct policy *policy;         /* held; NULL: none */
         struct address_buckets *rates; /* owned; NULL: no limit */
@@ -35,7 +36,14 @@ struct guard *guard_new(struct policy *own, struct policy *forced)
         g->by[i].rates = rate > 0 ? address_buckets_new(seed, BURST_S * rate, rate) : NULL;
         g->by[i].seats = viewers > 0 ? seats_new(viewers) : NULL;
     }
+    if (own && policy_has_users(own))
+        g->login = login_new();
     return g;
+}
+
+struct login *guard_login(const struct guard *g)
+{
+    return g ? g->login : NULL;
 }
 
 struct guard *guard_hold(struct guard *g)
@@ -55,6 +63,7 @@ void guard_drop(struct guard *g)
         address_buckets_free(g->by[i].rates);
         seats_free(g->by[i].seats);
     }
+    login_free(g->login);
     free(g);
 }
 
@@ -100,10 +109,9 @@ static bool take_seats(struct guard *g, const struct address *of, uint64_t now_u
     return true;
 }
 
-bool guard_admit(struct guard *g, const struct viewer *v, uint64_t now_us, int64_t now_s,
+bool guard_judge(struct guard *g, const struct viewer *v, uint64_t now_us, int64_t now_s,
                  enum failure *why)
 {
-    struct address of;
     if (!guard_permits(g, v, now_s, why))
         return false;
     for (size_t i = 0; i < POLICIES; i++)
@@ -111,6 +119,12 @@ bool guard_admit(struct guard *g, const struct viewer *v, uint64_t now_us, int64
             *why = FAIL_TOO_MANY_REQUESTS;
             return false;
         }
+    return true;
+}
+
+bool guard_seat(struct guard *g, const struct viewer *v, uint64_t now_us, enum failure *why)
+{
+    struct address of;
     if (!address_of_viewer(v, &of) || take_seats(g, &of, now_us))
         return true;
     *why = FAIL_NO_SEAT;

@@ -7,11 +7,10 @@
 #define SRC_POLICIES_GUARD_H
 
 #include "src/http/failure.h"
+#include "src/policies/login.h"
 #include "src/policies/policy.h"
 
-struct address;
 struct guard;
-struct viewer;
 
 /* Makes a guard. @own and @forced may be NULL; the guard becomes their owner, beside others.
  * Returns NULL when both are NULL: nobody needs to be judged. */
@@ -25,12 +24,20 @@ void guard_drop(struct guard *g);
 struct policy *guard_own(const struct guard *g);
 struct policy *guard_forced(const struct guard *g);
 
-/* Judges a request of the viewer @v. Returns true and lets it in, until guard_leave; or returns
- * false, and sets @why. */
-bool guard_admit(struct guard *g, const struct viewer *v, uint64_t now_us, int64_t now_s,
+/* Judges a request of the viewer @v by address, time and rate. Returns false, and sets @why, if it
+ * is not let in. */
+bool guard_judge(struct guard *g, const struct viewer *v, uint64_t now_us, int64_t now_s,
                  enum failure *why) MUSTCHECK;
 
-/* Notes that a request that was let in is over. */
+/* Returns the gate where viewers have to sign in; NULL: there is none. NULL is fine. */
+struct login *guard_login(const struct guard *g);
+
+/* Gives the request of @v a seat, if it needs one, until guard_leave. Returns false, and sets @why,
+ * if there is none. */
+bool guard_seat(struct guard *g, const struct viewer *v, uint64_t now_us,
+                enum failure *why) MUSTCHECK;
+
+/* Notes that a request that guard_seat has let in is over. */
 void guard_leave(struct guard *g, const struct viewer *v, uint64_t now_us);
 
 /* Returns whether what the viewer @v has open may go on. Counts nothing. Otherwise sets @why. NULL

@@ -58,6 +58,11 @@ static int take_policy(struct map *m, struct slice line, const char **why)
     if (map_get(m, name))
         return ERR_SYNTAX;
     int err = policy_parse(slice_trim(slice_skip(line, name.len)), &policy, why);
+    if (err == 0 && policy && policy_has_users(policy)) {
+        *why = "has users, which are the sharer's to choose";
+        policy_drop(policy);
+        err = ERR_SYNTAX;
+    }
     if (err < 0)
         return err;
     struct named *n = xcalloc(1, sizeof *n);

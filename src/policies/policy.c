@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* policy.c - reads a policy member by member, and prints it in its one spelling; see policy.h. */
-#include "src/policies/policy.h"
+#include "src/policies/policy_int.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -17,27 +16,10 @@
 #include "src/http/trust.h"
 #include "src/names/base64url.h"
 #include "src/names/token.h"
-#include "src/policies/edit.h"
+#include "src/policies/password.h"
 
 enum { NETWORKS_MAX = 128, EXACT_BITS = 53, V4_BITS = 32, V6_BITS = 128 };
 static_assert((int)POLICY_HASH_LEN == (int)TOKEN_HASH_LEN, "one hash for both");
-
-/* Networks: their canonical texts, sorted, and what finds an address in them. */
-struct networks {
-    char (*text)[TRUST_ADDRESS_MAX + 4]; /* owned */
-    size_t n;
-    struct trust *set; /* owned; NULL: the member is not there */
-};
-
-struct policy {
-    _Atomic unsigned owners;
-    char *text; /* owned: canonical */
-    uint8_t hash[POLICY_HASH_LEN];
-    struct networks allow, deny;
-    uint64_t rate, viewers;
-    int64_t until; /* 0: never */
-    struct edits request, response;
-};
 
 static int wrong(const char **why, const char *text)
 {
@@ -171,88 +153,79 @@ static int take_remove(const cJSON *item, void *member, const char **why)
     return 0;
 }
 
-/* ---- printing */
+/* ---- users and paths */
 
-static void put(struct buf *to, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void put(struct buf *to, const char *fmt, ...)
+static bool is_visible(struct slice s)
 {
-    char text[POLICY_MAX];
-    va_list args;
-    va_start(args, fmt);
-    int len = vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    int err = buf_append(to, slice_make(text, (size_t)len < sizeof text ? (size_t)len : 0));
-    (void)err; /* a text that does not fit is longer than POLICY_MAX, which is looked at */
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] <= ' ' || s.ptr[i] > '~')
+            return false;
+    return s.len > 0;
 }
 
-/* Puts the key @name in front of a member, behind a comma unless it is the first one. */
-static void put_key(struct buf *to, const char *name)
+static int take_user(struct users *to, const cJSON *one, const char **why)
 {
-    put(to, "%s\"%s\":", buf_len(to) > 1 ? "," : "", name);
+    struct slice name = slice_str(cJSON_GetStringValue(cJSON_GetArrayItem(one, 0)));
+    struct slice hash = slice_str(cJSON_GetStringValue(cJSON_GetArrayItem(one, 1)));
+    if (!cJSON_IsArray(one) || cJSON_GetArraySize(one) != 2 || !is_visible(name) ||
+        name.len > PASSWORD_MAX || slice_find(name, ':') >= 0 || to->n == USERS_MAX)
+        return wrong(why, "wants at most 32 lists of a name and a hash as users");
+    if (!password_hash_valid(hash))
+        return wrong(why, "wants hashes of yescrypt or bcrypt, of usual cost");
+    for (size_t i = 0; i < to->n; i++)
+        if (slice_eq(slice_str(to->v[i].name), name))
+            return wrong(why, "has a user twice");
+    to->v[to->n++] = (struct user){slice_dup(name), slice_dup(hash)};
+    return 0;
 }
 
-static void put_networks(struct buf *to, const char *name, const void *member)
+static int take_users(const cJSON *item, void *member, const char **why)
 {
-    const struct networks *from = member;
-    const char *before = "";
-    if (!from->set)
-        return;
-    put_key(to, name);
-    for (size_t i = 0; i < from->n; i++) {
-        if (strcmp(before, from->text[i]) != 0)
-            put(to, "%s\"%s\"", i > 0 ? "," : "[", from->text[i]);
-        before = from->text[i];
+    const cJSON *one;
+    if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) == 0)
+        return wrong(why, "wants at most 32 lists of a name and a hash as users");
+    cJSON_ArrayForEach(one, item)
+    {
+        if (take_user(member, one, why) < 0)
+            return ERR_SYNTAX;
     }
-    put(to, "]");
+    return 0;
 }
 
-static void put_number(struct buf *to, const char *name, const void *member)
+/* Returns whether the path means the same to every origin: no escapes, no dots as segments, nothing
+ * empty inside. */
+static bool is_plain_path(struct slice s)
 {
-    uint64_t value = *(const uint64_t *)member;
-    if (value == 0)
-        return;
-    put_key(to, name);
-    put(to, "%llu", (unsigned long long)value);
-}
-
-/* Puts a text of printable ASCII. The canonical text has no space, so that it is one word of a line
- * of the names file. */
-static void put_text(struct buf *to, const char *text)
-{
-    put(to, "\"");
-    for (; *text; text++)
-        if (*text == ' ')
-            put(to, "\\u0020");
-        else
-            put(to, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-    put(to, "\"");
-}
-
-static void put_added(struct buf *to, const char *name, const void *member)
-{
-    const struct edits *from = member;
-    if (from->n_added == 0)
-        return;
-    put_key(to, name);
-    for (size_t i = 0; i < from->n_added; i++) {
-        put(to, "%s", i > 0 ? ",[" : "[[");
-        put_text(to, from->added[i].name);
-        put(to, ",");
-        put_text(to, from->added[i].value);
-        put(to, "]");
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i], before = i > 0 ? s.ptr[i - 1] : '\0';
+        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '-' || c == '_' || c == '~' || c == '.' || c == '/';
+        if (!fits || (before == '/' && (c == '/' || c == '.')))
+            return false;
     }
-    put(to, "]");
+    return s.len > 0 && s.ptr[0] == '/';
 }
 
-static void put_removed(struct buf *to, const char *name, const void *member)
+static int take_public(const cJSON *item, void *member, const char **why)
 {
-    const struct edits *from = member;
-    if (from->n_removed == 0)
-        return;
-    put_key(to, name);
-    for (size_t i = 0; i < from->n_removed; i++)
-        put(to, "%s\"%s\"", i > 0 ? "," : "[", from->removed[i]);
-    put(to, "]");
+    struct paths *to = member;
+    const cJSON *one;
+    if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) == 0)
+        return wrong(why, "wants a list of paths as public");
+    cJSON_ArrayForEach(one, item)
+    {
+        struct slice path = slice_str(cJSON_GetStringValue(one));
+        if (!is_plain_path(path) || path.len > PATH_LEN_MAX || to->n == PATHS_MAX)
+            return wrong(why, "wants at most 32 paths of letters, digits and -_~./ as public");
+        to->v[to->n++] = slice_dup(path);
+    }
+    return 0;
+}
+
+static int take_cors(const cJSON *item, void *member, const char **why)
+{
+    *(uint64_t *)member = 1;
+    return cJSON_IsTrue(item) ? 0 : wrong(why, "wants true as cors");
 }
 
 /* ---- the members */
@@ -264,15 +237,18 @@ static const struct member {
     int (*take)(const cJSON *item, void *member, const char **why);
     void (*put)(struct buf *to, const char *name, const void *member);
 } members[] = {
-    {"allow", offsetof(struct policy, allow), take_networks, put_networks},
-    {"deny", offsetof(struct policy, deny), take_networks, put_networks},
-    {"rate", offsetof(struct policy, rate), take_rate, put_number},
-    {"request_add", offsetof(struct policy, request), take_add, put_added},
-    {"request_remove", offsetof(struct policy, request), take_remove, put_removed},
-    {"response_add", offsetof(struct policy, response), take_add, put_added},
-    {"response_remove", offsetof(struct policy, response), take_remove, put_removed},
-    {"until", offsetof(struct policy, until), take_until, put_number},
-    {"viewers", offsetof(struct policy, viewers), take_viewers, put_number},
+    {"allow", offsetof(struct policy, allow), take_networks, policy_put_networks},
+    {"cors", offsetof(struct policy, cors), take_cors, policy_put_true},
+    {"deny", offsetof(struct policy, deny), take_networks, policy_put_networks},
+    {"public", offsetof(struct policy, public), take_public, policy_put_paths},
+    {"rate", offsetof(struct policy, rate), take_rate, policy_put_number},
+    {"request_add", offsetof(struct policy, request), take_add, policy_put_added},
+    {"request_remove", offsetof(struct policy, request), take_remove, policy_put_removed},
+    {"response_add", offsetof(struct policy, response), take_add, policy_put_added},
+    {"response_remove", offsetof(struct policy, response), take_remove, policy_put_removed},
+    {"until", offsetof(struct policy, until), take_until, policy_put_number},
+    {"users", offsetof(struct policy, users), take_users, policy_put_users},
+    {"viewers", offsetof(struct policy, viewers), take_viewers, policy_put_number},
 };
 enum { MEMBERS = sizeof members / sizeof *members };
 
@@ -294,10 +270,10 @@ static int settle(struct policy *p, const char **why)
 {
     struct buf text;
     buf_init(&text, (size_t)2 * POLICY_MAX);
-    put(&text, "{");
+    policy_put(&text, "{");
     for (size_t i = 0; i < MEMBERS; i++)
         members[i].put(&text, members[i].name, (const char *)p + members[i].offset);
-    put(&text, "}");
+    policy_put(&text, "}");
     p->text = slice_dup(buf_slice(&text));
     int err = token_hash(buf_slice(&text), p->hash);
     if (buf_len(&text) > POLICY_MAX || err < 0) {
@@ -316,6 +292,8 @@ static int read_members(struct policy *p, const cJSON *json, const char **why)
         if (err < 0)
             return err;
     }
+    if ((p->public.n > 0 || p->cors) && p->users.n == 0)
+        return wrong(why, "has public or cors without users");
     return settle(p, why);
 }
 
@@ -367,6 +345,12 @@ void policy_drop(struct policy *p)
     networks_free(&p->deny);
     edits_free(&p->request);
     edits_free(&p->response);
+    for (size_t i = 0; i < p->users.n; i++) {
+        free(p->users.v[i].name);
+        free(p->users.v[i].hash);
+    }
+    for (size_t i = 0; i < p->public.n; i++)
+        free(p->public.v[i]);
     free(p->text);
     free(p);
 }
@@ -384,11 +368,12 @@ const uint8_t *policy_hash(const struct policy *p)
     return p ? p->hash : none;
 }
 
-void policy_hash_text(const struct policy *p, char out[static POLICY_HASH_TEXT])
+const char *policy_hash_text(const struct policy *p, char out[static POLICY_HASH_TEXT])
 {
     out[0] = '\0';
     if (p)
         base64url_encode(p->hash, sizeof p->hash, out);
+    return out;
 }
 
 bool policy_is(const struct policy *p, const uint8_t hash[static POLICY_HASH_LEN])
@@ -404,6 +389,42 @@ uint64_t policy_rate(const struct policy *p)
 uint64_t policy_viewers(const struct policy *p)
 {
     return p->viewers;
+}
+
+bool policy_has_users(const struct policy *p)
+{
+    return p->users.n > 0;
+}
+
+const char *policy_user(const struct policy *p, struct slice user, bool *known)
+{
+    *known = false;
+    for (size_t i = 0; i < p->users.n; i++)
+        if (slice_eq(slice_str(p->users.v[i].name), user)) {
+            *known = true;
+            return p->users.v[i].hash;
+        }
+    return p->users.v[0].hash;
+}
+
+bool policy_is_public(const struct policy *p, struct slice path)
+{
+    ptrdiff_t query = slice_find(path, '?');
+    if (query >= 0)
+        path.len = (size_t)query;
+    if (p->public.n == 0 || !is_plain_path(path))
+        return false;
+    for (size_t i = 0; i < p->public.n; i++) {
+        struct slice one = slice_str(p->public.v[i]);
+        if (slice_eq(path, one) || (one.ptr[one.len - 1] == '/' && slice_starts(path, one)))
+            return true;
+    }
+    return false;
+}
+
+bool policy_cors(const struct policy *p)
+{
+    return p->cors;
 }
 
 enum policy_verdict policy_judge(const struct policy *p, const char *address, int64_t now_s)

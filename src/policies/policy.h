@@ -2,9 +2,10 @@
 /* policy.h - reads and judges a policy: who may look at a tunnel, and how its fields are edited. It
  * is a JSON object, whose members are all optional:
  *
- *   {"allow": [CIDR, ...], "deny": [CIDR, ...], "rate": N, "request_add": [[NAME, VALUE], ...],
+ *   {"allow": [CIDR, ...], "cors": true, "deny": [CIDR, ...], "public": [PATH, ...], "rate": N,
+ *    "request_add": [[NAME, VALUE], ...],
  *    "request_remove": [NAME, ...], "response_add": ..., "response_remove": ..., "until": SECONDS,
- *    "viewers": N}
+ *    "users": [[NAME, HASH], ...], "viewers": N}
  *
  * An object without a member is no policy, which NULL stands for. A policy has one canonical text,
  * whatever the spelling that it was read from: printable ASCII without a space. The SHA-256 of that
@@ -39,8 +40,9 @@ void policy_drop(struct policy *p);
 struct slice policy_text(const struct policy *p);
 const uint8_t *policy_hash(const struct policy *p);
 
-/* Writes the hash in base64url; an empty text for NULL. */
-void policy_hash_text(const struct policy *p, char out[static POLICY_HASH_TEXT]);
+/* Writes the hash in base64url, which stands for the policy in logs, and returns @out; an empty
+ * text for NULL. */
+const char *policy_hash_text(const struct policy *p, char out[static POLICY_HASH_TEXT]);
 
 /* Returns whether the hash of @p is @hash; of NULL, whether @hash is all zeros. */
 bool policy_is(const struct policy *p, const uint8_t hash[static POLICY_HASH_LEN]);
@@ -48,6 +50,19 @@ bool policy_is(const struct policy *p, const uint8_t hash[static POLICY_HASH_LEN
 /* Returns the most requests of a viewer a second, and the most viewers at a time; 0: no limit. */
 uint64_t policy_rate(const struct policy *p);
 uint64_t policy_viewers(const struct policy *p);
+
+/* Returns whether viewers have to sign in. Then policy_user returns the hash of the password of
+ * @user, and sets @known; for a name that is no user's it returns the hash of another one, so that
+ * the same work can be done. */
+bool policy_has_users(const struct policy *p);
+const char *policy_user(const struct policy *p, struct slice user, bool *known);
+
+/* Returns whether everybody may have what is at the target @path: a path of `public`, or one below
+ * a path that ends with a slash, if it is written so that no origin takes it for another one. */
+bool policy_is_public(const struct policy *p, struct slice path);
+
+/* Returns whether pages of other sites may act for viewers who have signed in. */
+bool policy_cors(const struct policy *p);
 
 enum policy_verdict {
     POLICY_OK,

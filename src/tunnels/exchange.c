@@ -191,9 +191,15 @@ static void leave_guard(struct exchange *x)
 {
     if (!x->request.guard)
         return;
-    guard_leave(x->request.guard, x->request.viewer, loop_now_us(x->worker->loop));
+    if (x->request.seated)
+        guard_leave(x->request.guard, x->request.viewer, loop_now_us(x->worker->loop));
     guard_drop(x->request.guard);
     x->request.guard = NULL;
+    free(x->request.pass);
+    x->request.pass = NULL;
+    if (x->watcher)
+        *x->watcher = NULL;
+    x->watcher = NULL;
 }
 
 /* Enters DEAD: stops the timer and the wait for a backend, gives up both legs, which may live on,

@@ -86,6 +86,8 @@ struct exchange_request {
     const struct viewer *viewer;
     const struct access_request *asked; /* as it came, for the log */
     struct guard *guard;                /* that has let it in, held by the exchange; NULL: none */
+    bool seated;                        /* by that guard, which has to hear of the end */
+    char *pass;                         /* owned by the exchange: the viewer gets it; NULL: none */
 
     /* The exchanges of one viewer's connection that have a stream (stream.beside); NULL: the
      * connection has one request at a time. */
@@ -108,6 +110,7 @@ struct exchange {
     struct early *early; /* owned: body that came before the far leg; NULL: none */
     uint64_t started_us; /* monotonic */
     struct wheel_timer timer;
+    struct exchange **watcher; /* borrowed: is set to NULL at the end; NULL: nobody watches */
     struct reap reap;
 
     struct {

@@ -120,6 +120,21 @@ static bool wants_interim(const struct exchange *x, int status)
     return status != 101 && x->request.head->minor_version == 1 && wants_hints(x);
 }
 
+/* Lets a head of the response pass the guard: its fields are edited, and the gate's cookie is the
+ * gate's alone. */
+static void pass_guard(struct exchange *x, enum policy_head head, struct message *m)
+{
+    struct guard *g = x->request.guard;
+    if (!g)
+        return;
+    guard_edit(g, head, &m->fields);
+    if (!guard_login(g))
+        return;
+    pass_guard_response(&m->fields);
+    if (head == POLICY_RESPONSE && x->request.pass)
+        pass_set(&m->fields, x->request.viewer->https, x->request.pass);
+}
+
 static void interim(struct exchange *x, struct message *m)
 {
     bool cut = false;
@@ -128,8 +143,7 @@ static void interim(struct exchange *x, struct message *m)
         x->response.interim_bytes + m->fields.bytes > (size_t)INTERIM_BYTES_MAX)
         return;
     x->response.interim_bytes += m->fields.bytes;
-    if (x->request.guard)
-        guard_edit(x->request.guard, POLICY_INTERIM, &m->fields);
+    pass_guard(x, POLICY_INTERIM, m);
     relay_head(&x->relay, RELAY_FAR, m, false);
 }
 
@@ -233,8 +247,7 @@ static void on_head(struct relay *r, struct message *m, bool end)
     }
     if (cookie_cut)
         warn_cookie(x);
-    if (x->request.guard)
-        guard_edit(x->request.guard, POLICY_RESPONSE, &m->fields);
+    pass_guard(x, POLICY_RESPONSE, m);
     translate_hsts(&m->fields, x->request.viewer, x->worker->server->config->urls.hsts_ms);
     if (exchange_is_websocket(x) && opens_websocket(m, end))
         upgrade(x, m);

@@ -88,23 +88,28 @@ bool policing_lets_attach(const struct worker *w, const struct ticket *t,
 
 /* ---- putting in force */
 
+/* Returns whether @x may go on. Whoever has signed in by another policy has to do it again. */
+static bool may_go_on(const struct tunnel *t, const struct exchange *x, enum failure *why)
+{
+    *why = FAIL_LOGIN;
+    return guard_permits(t->guard, x->request.viewer, clock_wall_s(), why) &&
+           (x->request.guard == t->guard || !guard_login(t->guard));
+}
+
 /* Ends what viewers of @t have open that its policies forbid now. The end of one may end others, so
  * all are noted before: what has ended is freed at the end of the turn. */
 static void judge_again(struct worker *w, const struct tunnel *t)
 {
     struct exchange **of = xcalloc(list_count(&w->exchanges) + 1, sizeof(struct exchange *));
-    int64_t now_s = clock_wall_s();
     enum failure why;
     size_t n = 0;
     LIST_FOREACH (it, &w->exchanges) {
         struct exchange *x = CONTAINER_OF(it, struct exchange, node);
-        if (strcmp(x->name, t->name) == 0 &&
-            !guard_permits(t->guard, x->request.viewer, now_s, &why))
+        if (strcmp(x->name, t->name) == 0 && !may_go_on(t, x, &why))
             of[n++] = x;
     }
     for (size_t i = 0; i < n; i++)
-        if (of[i]->state != EXCHANGE_DEAD &&
-            !guard_permits(t->guard, of[i]->request.viewer, now_s, &why))
+        if (of[i]->state != EXCHANGE_DEAD && !may_go_on(t, of[i], &why))
             exchange_refuse(of[i], why);
     free(of);
 }

@@ -362,13 +362,14 @@ static int answer_claimed(const struct worker *worker, const struct call *c, str
 static void log_registered(struct worker *w, const struct call *c, const struct wish *wish)
 {
     uint64_t suppressed;
+    char policy[POLICY_HASH_TEXT];
     if (worker_may_log(w, WORKER_REGISTERED, &suppressed))
         LOG(INFO, "registered", LOG_STR("name", wish->name), LOG_STR("viewer", c->viewer->address),
             LOG_STR("token", wish->token ? wish->token->id : "-"),
             LOG_STR("domain", wish->domain[0] ? wish->domain : "-"),
-            LOG_S("policy", policy_text(wish->policy.policy)), LOG_B("renewal", wish->renewal),
-            LOG_B("asked", wish->tunnel->asked), LOG_B("secure", c->secure),
-            LOG_U("suppressed", suppressed));
+            LOG_STR("policy", policy_hash_text(wish->policy.policy, policy)),
+            LOG_B("renewal", wish->renewal), LOG_B("asked", wish->tunnel->asked),
+            LOG_B("secure", c->secure), LOG_U("suppressed", suppressed));
 }
 
 /* Logs who was refused what, and why. */

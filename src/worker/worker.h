@@ -39,6 +39,7 @@ enum worker_event {
     WORKER_ATTACH_REFUSED, /* from here on: something is wrong */
     WORKER_REGISTER_REFUSED,
     WORKER_LINK_REVOKED,
+    WORKER_SIGN_IN_FAILED,
     WORKER_LINK_TOO_LATE,
     WORKER_TUNNEL_ABUSE,
     WORKER_COOKIE_CONFINED,

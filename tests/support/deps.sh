@@ -9,7 +9,7 @@ set -eu
 
 declare -A packages=(
     [build]="gcc make pkg-config scdoc"
-    [linked]="libc6-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev libqrencode-dev" # of build
+    [linked]="libc6-dev libcrypt-dev libnghttp2-dev libssl-dev libevent-dev libcjson-dev libinih-dev libseccomp-dev libqrencode-dev" # of build
     [newest]=""
     [demo]="openssl python3 python3-websockets"
     [test]="libcmocka-dev git curl nginx-light libnginx-mod-stream chromium chromium-driver nodejs python3-pytest

@@ -42,6 +42,8 @@ static const struct {
     {FAIL_TOO_MANY_ABORTS, 429, "http_request_error", "1"},
     {FAIL_TOO_MANY_REQUESTS, 429, "http_request_error", "1"},
     {FAIL_BARRED, 403, "http_request_denied", NULL},
+    {FAIL_LOGIN, 401, "http_request_denied", NULL},
+    {FAIL_FOREIGN, 403, "http_request_denied", NULL},
     {FAIL_NOT_ALLOWED, 403, "http_request_denied", NULL},
     {FAIL_OVER, 410, "destination_not_found", NULL},
     {FAIL_NO_SEAT, 503, "connection_limit_reached", "3"},

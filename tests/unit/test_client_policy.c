@@ -45,10 +45,53 @@ static const struct {
      "{\"request_add\":[[\"request\",\"b\"]],\"response_add\":[[\"request\",\"b\"]]}"},
 };
 
+static const struct users nobody;
+
+/* P5 */
+static void test_users(void **state)
+{
+    char ann[] = "ann", hash[] = "$y$x";
+    struct users users = {.v = {{ann, hash}}, .n = 1};
+    struct policy_options o = {.cors = true, .public = {.item = {"/a", "/b/"}, .count = 2}};
+    char *text = policy_write(&o, &users, 0);
+    assert_string_equal(
+        text, "{\"cors\":true,\"public\":[\"/a\",\"/b/\"],\"users\":[[\"ann\",\"$y$x\"]]}");
+    free(text);
+}
+
+/* P24: the hash is one that the server takes, another one each time. */
+static void test_hashes(void **state)
+{
+    struct opt_list list = {.item = {"ann:a:b", "bob:c"}, .count = 2};
+    struct users one, two;
+    char why[USERS_WHY_MAX];
+    assert_int_equal(users_read(&list, NULL, &one, why), 0);
+    assert_int_equal(users_read(&list, NULL, &two, why), 0);
+    assert_int_equal(one.n, 2);
+    assert_string_equal(one.v[0].name, "ann");
+    assert_int_equal(strncmp(one.v[0].hash, "$y$j9T$", 7), 0);
+    assert_string_not_equal(one.v[0].hash, two.v[0].hash);
+    users_free(&one);
+    users_free(&two);
+    assert_true(users_read(&list, "/nonexistent", &one, why) < 0 && strstr(why, "/nonexistent"));
+    users_free(&one);
+}
+
+/* P24: ps shows no password. */
+static void test_hiding(void **state)
+{
+    char program[] = "oneport", option[] = "--auth=ann:secret", word[] = "bob:secret:too";
+    char *argv[] = {program, option, word};
+    struct opt_list list = {.item = {option + 7, word, "eve:of-a-file"}, .count = 3};
+    users_hide(3, argv, &list);
+    assert_string_equal(option, "--auth=ann:xxxxxx");
+    assert_string_equal(word, "bob:xxxxxxxxxx");
+}
+
 static void test_rows(void **state)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char *text = policy_write(&rows[i].o, rows[i].until_s);
+        char *text = policy_write(&rows[i].o, &nobody, rows[i].until_s);
         if (!text != !rows[i].want || (text && strcmp(text, rows[i].want) != 0))
             fail_msg("%s: %s", rows[i].name, text ? text : "nothing");
         free(text);
@@ -70,6 +113,15 @@ static const struct {
     {"P5 no field", ": b", policy_check_add, false},
     {"P5 a blank in the name", "X A: b", policy_check_add, false},
     {"P5 another letter", "X-A: \xc3\xa4", policy_check_add, false},
+    {"P5 a path", "/healthz", policy_check_path, true},
+    {"P5 a tree", "/assets/", policy_check_path, true},
+    {"P5 no path", "healthz", policy_check_path, false},
+    {"P5 a path with dots", "/a/../b", policy_check_path, false},
+    {"P5 a path with an escape", "/a%2f", policy_check_path, false},
+    {"P5 a user", "ann:a:b c", users_check, true},
+    {"P5 no password", "ann:", users_check, false},
+    {"P5 no user", ":a", users_check, false},
+    {"P5 no colon", "ann", users_check, false},
     {"P5 removed", "response Server", policy_check_remove, true},
     {"P5 a value", "Server: a", policy_check_remove, false},
 };
@@ -84,8 +136,8 @@ static void test_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_users),  cmocka_unit_test(test_hashes),
+        cmocka_unit_test(test_hiding), cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests_name("client policy", tests, NULL, NULL);
 }

@@ -157,7 +157,7 @@ static void test_looks(void **state)
     }
 }
 
-/* Rule P13 */
+/* P13 */
 static void test_edits(void **state)
 {
     struct fields f;

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* login.c - see login.h. */
+#include "src/policies/login.h"
+
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+
+#include "h2mux/base/alloc.h"
+#include "h2mux/base/inet.h"
+#include "src/http/route.h"
+#include "src/limits/address_buckets.h"
+
+/* A wrong password costs a minute's tokens; 20 may be wrong at once. */
+enum { REMEMBERED = 64, TRY = 60, TRIES_AT_ONCE = 20, MICRO = 1000000 };
+
+struct login {
+    uint8_t good[REMEMBERED][PASS_TAG_LEN]; /* of credentials, the latest at `next` - 1 */
+    size_t count, next;
+    struct address_buckets *tries; /* owned */
+};
+
+struct login *login_new(void)
+{
+    struct login *l = xcalloc(1, sizeof *l);
+    l->tries = address_buckets_new((uint64_t)arc4random() << 32 | arc4random(),
+                                   (uint64_t)TRY * TRIES_AT_ONCE, 1);
+    return l;
+}
+
+void login_free(struct login *l)
+{
+    if (!l)
+        return;
+    address_buckets_free(l->tries);
+    OPENSSL_cleanse(l, sizeof *l);
+    free(l);
+}
+
+static bool is_remembered(const struct login *l, const uint8_t tag[static PASS_TAG_LEN])
+{
+    bool found = false;
+    for (size_t i = 0; i < l->count; i++)
+        found |= CRYPTO_memcmp(l->good[i], tag, PASS_TAG_LEN) == 0;
+    return found;
+}
+
+/* Those whose address is not known count as one. */
+static struct address address_for_tries(const struct viewer *v)
+{
+    struct address of = {0, 0};
+    if (!address_of_viewer(v, &of))
+        of = (struct address){0, 0};
+    return of;
+}
+
+/* ---- pages of other sites */
+
+static bool is_own_origin(struct slice origin, struct slice authority)
+{
+    size_t scheme = slice_istarts(origin, SLICE("https://"))  ? 8
+                    : slice_istarts(origin, SLICE("http://")) ? 7
+                                                              : 0;
+    return scheme > 0 && slice_ieq(slice_skip(origin, scheme), authority);
+}
+
+/* Returns whether a browser says that a page of another site has caused the request, tenants of
+ * this server included. */
+static bool is_foreign(const struct message *m)
+{
+    const struct fields *f = &m->fields;
+    for (size_t i = 0; i < f->count; i++) {
+        struct slice value = slice_trim(f->v[i].value);
+        if (slice_ieq(f->v[i].name, SLICE("origin")) && !is_own_origin(value, m->authority))
+            return true;
+        if (slice_ieq(f->v[i].name, SLICE("sec-fetch-site")) &&
+            !slice_ieq(value, SLICE("same-origin")) && !slice_ieq(value, SLICE("none")))
+            return true;
+    }
+    return false;
+}
+
+/* Returns whether the request does more than to go to a page. */
+static bool acts(const struct message *m, bool websocket)
+{
+    struct slice mode = fields_value(&m->fields, SLICE("sec-fetch-mode"));
+    bool safe = slice_eq(m->method, SLICE("GET")) || slice_eq(m->method, SLICE("HEAD"));
+    return websocket || !safe || fields_find(&m->fields, SLICE("origin")) ||
+           (mode.len > 0 && !slice_ieq(slice_trim(mode), SLICE("navigate")));
+}
+
+static bool is_preflight(const struct message *m)
+{
+    return slice_eq(m->method, SLICE("OPTIONS")) && fields_find(&m->fields, SLICE("origin")) &&
+           fields_find(&m->fields, SLICE("access-control-request-method"));
+}
+
+/* ---- credentials */
+
+static bool may_have_cookie(const struct pass_place *at, const struct message *m)
+{
+    return at->https || inet_is_localhost(route_host_name(m->authority));
+}
+
+/* Judges a request that has no good cookie. */
+static enum login_verdict judge_basic(struct login *l, const struct pass_place *at,
+                                      struct message *m, const struct viewer *v, uint64_t now_us,
+                                      struct login_look *out)
+{
+    struct slice shown = fields_value(&m->fields, SLICE("authorization"));
+    if (fields_count(&m->fields, SLICE("authorization")) != 1 || !basic_parse(shown, &out->shown) ||
+        pass_tag(at, shown, out->tag) < 0)
+        return LOGIN_WANTED;
+    out->fresh = may_have_cookie(at, m);
+    if (is_remembered(l, out->tag))
+        return LOGIN_OPEN;
+    struct address of = address_for_tries(v);
+    if (address_buckets_left(l->tries, &of, now_us) < (uint64_t)TRY * MICRO)
+        return LOGIN_TOO_OFTEN;
+    out->hash = policy_user(at->policy, slice_str(out->shown.user), &out->known);
+    return LOGIN_CHECK;
+}
+
+/* Cuts the Authorization that the gate has consumed, now or when it gave the cookie of @tag. */
+static void cut_authorization(const struct pass_place *at, struct fields *f,
+                              const uint8_t tag[static PASS_TAG_LEN])
+{
+    uint8_t shown[PASS_TAG_LEN];
+    if (fields_count(f, SLICE("authorization")) == 1 &&
+        pass_tag(at, fields_value(f, SLICE("authorization")), shown) == 0 &&
+        CRYPTO_memcmp(shown, tag, PASS_TAG_LEN) == 0)
+        fields_remove(f, SLICE("authorization"));
+}
+
+enum login_verdict login_judge(struct login *l, const struct pass_place *at, struct message *m,
+                               bool websocket, const struct viewer *v, uint64_t now_us,
+                               int64_t now_s, struct login_look *out)
+{
+    enum login_verdict verdict = LOGIN_OPEN;
+    *out = (struct login_look){.fresh = false};
+    bool has_pass = pass_take(at, &m->fields, now_s, out->tag);
+    if (policy_is_public(at->policy, m->path) || (policy_cors(at->policy) && is_preflight(m))) {
+        if (has_pass)
+            cut_authorization(at, &m->fields, out->tag);
+        return LOGIN_OPEN;
+    }
+    if (!has_pass)
+        verdict = judge_basic(l, at, m, v, now_us, out);
+    if (verdict != LOGIN_OPEN && verdict != LOGIN_CHECK)
+        return verdict;
+    if (!policy_cors(at->policy) && acts(m, websocket) && is_foreign(m))
+        return LOGIN_FOREIGN;
+    cut_authorization(at, &m->fields, out->tag);
+    return verdict;
+}
+
+void login_note(struct login *l, const struct login_look *look, const struct viewer *v, bool good,
+                uint64_t now_us)
+{
+    struct address of = address_for_tries(v);
+    if (!good) {
+        (void)address_buckets_take(l->tries, &of, TRY, now_us);
+        return;
+    }
+    memcpy(l->good[l->next], look->tag, PASS_TAG_LEN);
+    l->next = (l->next + 1) % REMEMBERED;
+    l->count += l->count < REMEMBERED;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* login.h - is the gate of a name whose policy has users: judges by a request's head whether its
+ * viewer may go in. Who has the gate's cookie may, and who shows a good name and password (Basic)
+ * gets that cookie. A password is checked elsewhere, since that takes long; a good one is
+ * remembered. Neither lets a page of another site act for the viewer. http-rules.md#policies
+ *
+ * Belongs to the thread of a worker. The time is an argument. */
+#ifndef SRC_POLICIES_LOGIN_H
+#define SRC_POLICIES_LOGIN_H
+
+#include "h2mux/http/message.h"
+#include "src/http/trust.h"
+#include "src/policies/pass.h"
+#include "src/policies/password.h"
+
+struct login;
+
+struct login *login_new(void) MUSTCHECK;
+void login_free(struct login *l);
+
+enum login_verdict {
+    LOGIN_OPEN,     /* the request goes in */
+    LOGIN_CHECK,    /* if the password is good: it has to be checked */
+    LOGIN_WANTED,   /* nothing good was shown */
+    LOGIN_FOREIGN,  /* a page of another site has caused the request */
+    LOGIN_TOO_OFTEN /* this address has shown too many wrong passwords */
+};
+
+/* What comes of a request. */
+struct login_look {
+    bool fresh; /* the viewer gets a cookie */
+    uint8_t tag[PASS_TAG_LEN];
+    struct basic shown; /* LOGIN_CHECK: the password to check, */
+    const char *hash;   /* with this hash, which lives as long as the policy; */
+    bool known;         /* the user exists, else no password is good */
+};
+
+/* Judges the request @m, whose policy is @at->policy. Takes the gate's cookie, and the
+ * Authorization that was meant for the gate, out of @m, unless the request is refused. */
+enum login_verdict login_judge(struct login *l, const struct pass_place *at, struct message *m,
+                               bool websocket, const struct viewer *v, uint64_t now_us,
+                               int64_t now_s, struct login_look *out) MUSTCHECK;
+
+/* Notes what came of LOGIN_CHECK for the viewer @v. */
+void login_note(struct login *l, const struct login_look *look, const struct viewer *v, bool good,
+                uint64_t now_us);
+
+#endif
