@@ -210,7 +210,7 @@ void schedule_framed(struct schedule *q, struct schedule_entry *e, size_t bytes)
         q->room -= least(bytes, q->room);
     for (unsigned i = e->level + 1u; i < SCHEDULE_LEVELS && q->waiting >> i; i++)
         if (q->waiting >> i & 1)
-            q->ahead[i] += bytes;
+            q->ahead[i] = (uint32_t)least(q->ahead[i] + bytes, SCHEDULE_AHEAD);
     e->framed = least(e->framed + bytes, SCHEDULE_SHORT);
 }
 

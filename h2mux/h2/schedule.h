@@ -61,8 +61,9 @@ struct schedule {
     /* weak; the group that had the last turn of bulk, for which `run` is left if the entry had no
      * more; NULL: none */
     struct schedule_group *going;
-    /* Bytes of better streams that were framed while a queue waits, since it had its last turn. */
-    size_t ahead[SCHEDULE_LEVELS];
+    /* Bytes of better streams that were framed while a queue waits, since it had its last turn;
+     * counted up to SCHEDULE_AHEAD. */
+    uint32_t ahead[SCHEDULE_LEVELS];
     size_t room; /* bytes of bulk that may be framed; while 0, bulk waits and only short ones go */
 };
 

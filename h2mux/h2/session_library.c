@@ -63,7 +63,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
     if (!st || st->rx.cut)
         return 0;
     nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
-    if (h2_head_take(&s->host.head, slice_make((const char *)n.base, n.len),
+    if (h2_head_take(s->host.head, slice_make((const char *)n.base, n.len),
                      slice_make((const char *)v.base, v.len)) == ERR_OK)
         return 0;
     h2_session_glitch_of(s, LARGE_LIST, "header list too large");
@@ -80,7 +80,7 @@ static void got_headers(struct h2_session *s, nghttp2_session *ng, const nghttp2
         return;
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     bool trailers = st->rx.head_seen;
-    if (!trailers && s->host.head.status / 100 == 1 && ++st->rx.interim > MAX_INTERIM) {
+    if (!trailers && s->host.head->status / 100 == 1 && ++st->rx.interim > MAX_INTERIM) {
         h2_session_glitch(s, "too many interim responses");
         return;
     }

@@ -117,8 +117,7 @@ static void give_head(struct h2_stream *st, struct message *m, bool end)
 
 void h2_stream_headers(struct h2_stream *st, bool trailers, bool end)
 {
-    struct message m = st->host->head;
-    message_init(&st->host->head); /* the next head begins empty, whatever the callbacks do */
+    struct message m = stream_host_take_head(st->host);
     bool interim = m.status >= 100 && m.status < 200;
     if (trailers) {
         st->rx.ended = true;

@@ -2,6 +2,8 @@
 /* stream_host.c - sets up the data that the streams of a session share. See stream_host.h. */
 #include "h2mux/h2/stream_host.h"
 
+#include "h2mux/base/pool.h"
+
 static void flow_init(struct stream_flow *f, const struct h2_options *o,
                       const struct evict_ops *evict)
 {
@@ -33,7 +35,6 @@ void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
         .last_rx_us = now,
     };
     list_init(&h->streams);
-    message_init(&h->head);
     schedule_init(&h->schedule);
     map_init(&h->parties);
     flow_init(&h->flow, o, evict);
@@ -50,13 +51,31 @@ void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
 
 void stream_host_begin_head(struct stream_host *h)
 {
-    message_deinit(&h->head);
-    message_init(&h->head);
+    if (h->head)
+        message_deinit(h->head);
+    else
+        h->head = pool_take(sizeof *h->head);
+    message_init(h->head);
+}
+
+static void give_head_back(struct stream_host *h)
+{
+    pool_give(h->head, sizeof *h->head);
+    h->head = NULL;
+}
+
+struct message stream_host_take_head(struct stream_host *h)
+{
+    struct message m = *h->head;
+    give_head_back(h);
+    return m;
 }
 
 void stream_host_deinit(struct stream_host *h)
 {
-    message_deinit(&h->head);
+    if (h->head)
+        message_deinit(h->head);
+    give_head_back(h);
 }
 
 void stream_host_leave_budget(struct stream_host *h)

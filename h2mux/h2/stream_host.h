@@ -89,9 +89,9 @@ struct stream_host {
     struct list_node streams;
     uint32_t open; /* streams, also those whose reset waits */
     /* Owned: the head or the trailers that are being received, of whichever stream: the frames of a
-     * head come without others between them (RFC 9113 4.3). What a stream that was reset has begun
-     * of a head stays here until the next one begins. */
-    struct message head;
+     * head come without others between them (RFC 9113 4.3). NULL between heads; but what a stream
+     * that was reset has begun of a head stays here until the next one begins. */
+    struct message *head;
     struct schedule schedule;
     struct map parties; /* of struct stream_party, owned; keyed by the bytes of their leaders */
     struct stream_flow flow;
@@ -111,8 +111,10 @@ void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
                       const struct h2_options *o, const struct stream_host_ops *ops,
                       const struct evict_ops *evict, const struct evict_ops *tails);
 
-/* Forgets what is left of an earlier head, since another one begins to come. */
+/* Begins an empty head, and forgets what is left of an earlier one. */
 void stream_host_begin_head(struct stream_host *h);
+/* Returns the head that has come, which the caller owns. */
+struct message stream_host_take_head(struct stream_host *h);
 
 /* Frees what the host owns. Does nothing to its streams. */
 void stream_host_deinit(struct stream_host *h);
