@@ -162,7 +162,8 @@ bool h2_leg_is_whole(struct leg *leg);
 
 /* OPENER: says that the streams of @leg and of @beside, which is open on the same session, are
  * those of one viewer, as are all that were said to be. They share the session with other viewers'
- * streams as if they were one: in the order of sending, and in the size of windows. */
+ * streams as if they were one: in the order of sending, and in the size of windows. Does nothing if
+ * @beside is NULL. */
 void h2_leg_join(struct leg *leg, struct leg *beside);
 /* OPENER: returns a number for the viewer of @leg that no other viewer of the session has. */
 uint32_t h2_leg_party(struct leg *leg);

@@ -131,6 +131,7 @@ def test_what_a_link_is_told_of_viewers(server):
         with H2Viewer(server.port, f"{name}.localhost") as first:
             first.ask("/a", forged)
             first.ask("/b", forged)
+            wait_until(lambda: len(link.requests) == 2, 10 * SLOW, "two requests")
             with Viewer(server.port) as second:
                 second.send(head("GET", "/c", f"{name}.localhost", "Oneport-Party: 1"))
                 wait_until(lambda: len(link.requests) == 3, 10 * SLOW, "three requests")
