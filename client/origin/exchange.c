@@ -301,9 +301,20 @@ static void on_left(struct relay *r, enum relay_side from)
 
 /* ---- what the relay tells: the response */
 
+/* Tells the server of a sign-in of the connection that cannot be kept, as the viewer's connection
+ * has no name (rule D44). */
+static void tell_sign_in(struct exchange *x, struct message *m)
+{
+    bool asks = m->status == 401 || m->status == 407;
+    if (asks && x->conn && x->request.owner.len == 0 && origin_keeps_logins(x->env->origin) &&
+        login_of_response(&m->fields))
+        fields_add(&m->fields, SLICE("oneport-sign-in"), SLICE("?1"));
+}
+
 static void pass_final(struct exchange *x, struct message *m, const struct response_verdict *v)
 {
     relay_touch(&x->relay);
+    tell_sign_in(x, m);
     client_exchange_note(x, m->status);
     x->response.status = m->status;
     leg_hint(x->relay.near.leg, v->hint);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* edge_h1.c - reads heads in order, hands each head to a request, and keeps or closes the
- * connection as the end of the request asks; see edge_h1.h for the states. h1_conn reads and writes
- * the bytes. */
+/* edge_h1.c - reads heads in order, hands each to a request, and keeps or closes the connection as
+ * the end of the request asks; see edge_h1.h for the states. h1_conn reads and writes the bytes. */
 #include "src/edge/edge_h1.h"
 
 #include <stdlib.h>
@@ -195,6 +194,7 @@ static void over(void *conn, enum request_end how, const struct ws_frames *frame
     case REQUEST_REFUSED:
         end_websocket(e, how == REQUEST_RESTART, frames);
         break;
+    case REQUEST_BY_HTTP1:
     case REQUEST_GONE:
         break;
     }

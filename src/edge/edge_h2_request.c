@@ -83,6 +83,9 @@ static void over(void *conn, enum request_end how, const struct ws_frames *frame
     case REQUEST_STALLED:
         reset(q->leg, ERR_STALLED, H2_CANCEL);
         break;
+    case REQUEST_BY_HTTP1:
+        reset(q->leg, ERR_CLOSED, H2_HTTP_1_1_REQUIRED);
+        break;
     case REQUEST_GONE:
         break;
     }

@@ -93,8 +93,11 @@ void request_begin(struct request *r, const struct message *m, bool keep_alive)
         .http2 = m->http2,
     };
     trust_viewer(server_of(r)->trust, r->peer, &m->fields, &r->viewer);
-    if (!m->http2) /* whose requests run side by side, so none has the connection for itself */
-        r->viewer.connection = trust_connection(r->peer, &m->fields);
+    struct slice connection = trust_connection(r->peer, &m->fields);
+    if (m->http2) /* whose requests run side by side, so none has the connection for itself */
+        r->viewer.nameless = connection.len > 0;
+    else
+        r->viewer.connection = connection;
     set_reply(r, false, false, false);
 }
 
@@ -408,10 +411,20 @@ static void on_upgraded(void *owner)
     r->host->upgraded(r->conn);
 }
 
+static void over(struct request *r, enum request_end how, const struct ws_frames *frames)
+{
+    r->exchange = NULL;
+    r->host->over(r->conn, how, frames);
+}
+
 static size_t on_failure(void *owner, enum failure why)
 {
     struct request *r = owner;
     struct answer a;
+    if (why == FAIL_SIGN_IN) { /* the viewer of HTTP/2 comes again */
+        over(r, REQUEST_BY_HTTP1, NULL);
+        return 0;
+    }
     make_failure(r, &a, why, slice_str(r->exchange->name));
     r->exchange = NULL;
     size_t bytes = buf_len(&a.body);
@@ -421,37 +434,28 @@ static size_t on_failure(void *owner, enum failure why)
 
 static void on_broken(void *owner, bool stalled)
 {
-    struct request *r = owner;
-    r->exchange = NULL;
-    r->host->over(r->conn, stalled ? REQUEST_STALLED : REQUEST_BROKEN, NULL);
+    over(owner, stalled ? REQUEST_STALLED : REQUEST_BROKEN, NULL);
 }
 
 static void on_restart(void *owner, const struct ws_frames *frames)
 {
-    struct request *r = owner;
-    r->exchange = NULL;
-    r->host->over(r->conn, REQUEST_RESTART, frames);
+    over(owner, REQUEST_RESTART, frames);
 }
 
 static void on_refused(void *owner, const struct ws_frames *frames)
 {
-    struct request *r = owner;
-    r->exchange = NULL;
-    r->host->over(r->conn, REQUEST_REFUSED, frames);
+    over(owner, REQUEST_REFUSED, frames);
 }
 
 static void on_end(void *owner)
 {
     struct request *r = owner;
-    r->exchange = NULL;
-    r->host->over(r->conn, r->host->is_whole(r->conn) ? REQUEST_ANSWERED : REQUEST_CLOSE, NULL);
+    over(r, r->host->is_whole(r->conn) ? REQUEST_ANSWERED : REQUEST_CLOSE, NULL);
 }
 
 static void on_gone(void *owner)
 {
-    struct request *r = owner;
-    r->exchange = NULL;
-    r->host->over(r->conn, REQUEST_GONE, NULL);
+    over(owner, REQUEST_GONE, NULL);
 }
 
 static const struct exchange_owner owner_ops = {

@@ -30,6 +30,7 @@ enum request_end {
     REQUEST_STALLED,  /* the viewer reads nothing while memory is short: cut */
     REQUEST_RESTART,  /* a WebSocket lost its tunnel: the viewer gets close code 1012 */
     REQUEST_REFUSED,  /* a WebSocket is forbidden by now: the viewer gets close code 1008 */
+    REQUEST_BY_HTTP1, /* HTTP/2: the viewer has to ask again over HTTP/1.1 (rule D44) */
     REQUEST_GONE      /* the viewer's leg ended by itself, and nothing more can be sent */
 };
 

@@ -29,6 +29,8 @@ static const struct failure_row failures[] = {
     [FAIL_TOO_MANY_REQUESTS] = {429, 1, "http_request_error", "Too many requests",
                                 "This address asks more often than this server allows. Please try "
                                 "again in a moment."},
+    [FAIL_SIGN_IN] = {401, 0, "http_1_1_required", "Sign in over HTTP/1.1",
+                      "This sign-in counts for a connection, so it needs HTTP/1.1."},
     [FAIL_BARRED] = {403, 0, "http_request_denied", "Not for you",
                      "The operator of this server has shut this address out, or this name."},
     [FAIL_LOGIN] = {401, 0, "http_request_denied", "Please sign in",

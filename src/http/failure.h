@@ -21,6 +21,7 @@ enum failure {
     FAIL_UPGRADE_VERSION,   /* 426, Sec-WebSocket-Version: 13 */
     FAIL_TOO_MANY_ABORTS,   /* 429, Retry-After: 1 */
     FAIL_TOO_MANY_REQUESTS, /* 429, Retry-After: 1 */
+    FAIL_SIGN_IN,           /* 401: a stream is reset with HTTP_1_1_REQUIRED (rule D44) */
     FAIL_BARRED,            /* 403: the operator has shut the viewer out */
     FAIL_LOGIN,             /* 401 http_request_denied, WWW-Authenticate */
     FAIL_FOREIGN,           /* 403 http_request_denied: a page of another site has caused it */

@@ -77,6 +77,9 @@ struct viewer {
     size_t accepted_lines;
 
     struct slice connection; /* of trust_connection, borrowed from the peer */
+
+    /* The request came over HTTP/2, by a connection that would have a name over HTTP/1.1. */
+    bool nameless;
 };
 
 /* Fills @out with the viewer of a request. @f are the request's fields as the peer sent them. */

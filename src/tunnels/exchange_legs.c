@@ -225,6 +225,14 @@ static void respond(struct exchange *x, struct message *m, bool end)
         exchange_arm(x);
 }
 
+/* Returns whether the answer asks for a sign-in that would be kept if the request had come over
+ * HTTP/1.1, by a connection with a name (rule D44). */
+static bool needs_http1(const struct exchange *x, const struct message *m)
+{
+    return x->request.viewer->nameless && x->stream.backend && x->stream.backend->asks_who &&
+           fields_find(&m->fields, SLICE("oneport-sign-in"));
+}
+
 static void on_head(struct relay *r, struct message *m, bool end)
 {
     struct exchange *x = exchange_of(r);
@@ -238,6 +246,10 @@ static void on_head(struct relay *r, struct message *m, bool end)
     }
     if (client_failed(m)) {
         client_failure(x, m, end);
+        return;
+    }
+    if (needs_http1(x, m)) {
+        exchange_fail(x, FAIL_SIGN_IN);
         return;
     }
     if (m->status < 200 ||

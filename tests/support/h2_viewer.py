@@ -24,13 +24,14 @@ WINDOW = 1 << 30
 ANSWER_S = 20.0
 
 
-def connect(port, name, protocols=("h2",), address="127.0.0.1"):
-    """Returns a TLS connection to @port that asks for @name by SNI and offers @protocols."""
+def connect(port, name, protocols=("h2",), address="127.0.0.1", raw=None):
+    """Returns a TLS connection to @port that asks for @name by SNI and offers @protocols. @raw is a
+    connection to the server, or None."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(list(protocols))
-    raw = socket.create_connection((address, port), timeout=60)
+    raw = raw or socket.create_connection((address, port), timeout=60)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return context.wrap_socket(raw, server_hostname=name)
 
@@ -39,14 +40,23 @@ class H2Viewer(RawPeer):
     """Is one HTTP/2 connection to oneportd. Requests get the stream ids 1, 3, 5 and so on."""
 
     def __init__(
-        self, port, authority, sni=None, window=WINDOW, polite=True, more=(), connection=WINDOW
+        self,
+        port,
+        authority,
+        sni=None,
+        window=WINDOW,
+        polite=True,
+        more=(),
+        connection=WINDOW,
+        raw=None,
     ):
         """@authority is that of requests; @sni the name asked for by TLS, by default the same one.
-        @more are further settings. @connection is added to the window of the connection."""
+        @more are further settings. @connection is added to the window of the connection. @raw is a
+        connection to the server, or None."""
         self.authority, self.next_stream = authority, 1
         self.trailers = {}
         name = sni or authority.split(":")[0]
-        octets = Octets(connect(port, name))
+        octets = Octets(connect(port, name, raw=raw))
         assert octets.socket.selected_alpn_protocol() == "h2"
         first = PREFACE + settings({2: 0, SETTING_INITIAL_WINDOW: window, **dict(more)})
         if connection:

@@ -41,6 +41,7 @@ static const struct {
     {FAIL_UPGRADE_VERSION, 426, "http_request_error", NULL},
     {FAIL_TOO_MANY_ABORTS, 429, "http_request_error", "1"},
     {FAIL_TOO_MANY_REQUESTS, 429, "http_request_error", "1"},
+    {FAIL_SIGN_IN, 401, "http_1_1_required", NULL},
     {FAIL_BARRED, 403, "http_request_denied", NULL},
     {FAIL_LOGIN, 401, "http_request_denied", NULL},
     {FAIL_FOREIGN, 403, "http_request_denied", NULL},

@@ -12,6 +12,7 @@ import pytest
 from support import addresses, netns
 from support.addresses import SERVER
 from support.foreign import ForeignLink, register
+from support.h2_viewer import H2Viewer
 from support.origins import reply
 from support.sign_in import signing_in
 from support.viewer import Viewer
@@ -201,6 +202,86 @@ def test_curl_signs_in_by_ntlm(here, share, viewer, body):
         )
     assert (done.returncode, done.stdout) == (0, b"hello alice" * 2), done
     assert refused(viewer(STRANGER).get(client.host))
+
+
+# ---- over HTTP/2 ----
+HTTP_1_1_REQUIRED = 0xD
+ASKS = ["WWW-Authenticate: Negotiate", "WWW-Authenticate: NTLM"]
+
+
+def over_http2(here, client, source, **how):
+    """Returns a viewer of HTTP/2 from @source."""
+    return H2Viewer(8080, client.host, raw=here.connect(source, 8080), **how)
+
+
+@pytest.mark.rule("D44")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_viewer_of_http2_comes_again_for_a_sign_in(here, share, viewer, method):
+    """The connection goes on, and signs in nobody. Over HTTP/1.1 the sign-in works."""
+    client = share(signing_in(ASKS))
+    body = b"a=1" if method == "POST" else b""
+    with over_http2(here, client, ALICE) as alice:
+        for leg in ([], [("authorization", "NTLM one")], [("authorization", "NTLM three")]):
+            stream = alice.ask("/", *leg, method=method, end=not body)
+            if body:
+                alice.body(stream, body, end=True)
+            assert alice.wait_reset(stream) == HTTP_1_1_REQUIRED
+        assert not alice.goaways
+    assert greeted(sign_in(viewer(ALICE), client))
+
+
+@pytest.mark.rule("D44")
+def test_other_answers_pass_over_http2(here, share):
+    """A sign-in of each request, a 403, and a page that is whole."""
+
+    def serve(connection):
+        while True:
+            path = connection.request()[0].split(" ")[1]
+            status, line = {
+                "/basic": (401, "WWW-Authenticate: Basic realm=a"),
+                "/forbidden": (403, "WWW-Authenticate: NTLM"),
+            }.get(path, (200, "WWW-Authenticate: Negotiate oYH1MIHy"))
+            connection.send(reply(b"page", line, status=status))
+
+    client = share(serve)
+    with over_http2(here, client, ALICE) as alice:
+        for path, status in (("/basic", 401), ("/forbidden", 403), ("/", 200)):
+            got = alice.get(path)
+            assert (got.status, got.body) == (status, b"page")
+            assert not [name for name, _ in got.fields if name.startswith("oneport")]
+
+
+@pytest.mark.rule("D44")
+@pytest.mark.parametrize("fields", [[("via", "1.1 a")], [("x-forwarded-for", "192.0.2.1")]])
+def test_a_proxy_of_http2_gets_the_answer(here, share, fields):
+    """No connection of it has a name, whatever it speaks."""
+    client = share(signing_in(ASKS), serves=("--trusted-proxy", "10.9.3.0/24"))
+    for source in (ALICE, "10.9.3.7"):
+        with over_http2(here, client, source) as proxy:
+            assert refused(proxy.get("/", *fields))
+            assert refused(proxy.get("/"))
+
+
+@pytest.mark.rule("D44")
+def test_without_the_option_the_answer_passes_over_http2(here, new_server, new_client, scripted):
+    with here.inside():
+        server = new_server("--listen", f"{SERVER}:8080")
+        client = new_client(scripted(signing_in(ASKS)).port, server=server)
+    with over_http2(here, client, ALICE) as alice:
+        assert refused(alice.get("/"))
+
+
+@pytest.mark.rule("D44")
+def test_curl_falls_back_from_http2_to_sign_in(here, share):
+    client = share(speaks_ntlm)
+    with here.inside():
+        done = subprocess.run(
+            ["curl", "-sSk", "--http2", "--anyauth", "-u", "alice:secret"]
+            + ["--connect-to", f"::{SERVER}:8080", f"https://{client.host.split(':')[0]}:8080/"],
+            capture_output=True,
+            timeout=30,
+        )
+    assert (done.returncode, done.stdout) == (0, b"hello alice"), done
 
 
 # ---- whose connection it is, is not known ----
