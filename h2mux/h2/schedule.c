@@ -5,16 +5,25 @@
 
 #include <assert.h>
 #include <stdint.h>
+#include <stdlib.h>
 
+#include "h2mux/base/alloc.h"
 #include "h2mux/base/check.h"
 
 enum { BULK = 0xaaaa }; /* the bits of the queues for bulk: every second one */
 
-void schedule_init(struct schedule *q)
+void schedule_init(struct schedule *q, bool urgencies)
 {
-    *q = (struct schedule){.room = SIZE_MAX};
-    for (size_t i = 0; i < SCHEDULE_LEVELS; i++)
-        list_init(&q->queues[i]);
+    *q = (struct schedule){.levels = urgencies ? SCHEDULE_LEVELS : 2, .room = SIZE_MAX};
+    q->queues = xcalloc(q->levels, sizeof *q->queues);
+    for (size_t i = 0; i < q->levels; i++)
+        list_init(&q->queues[i].entries);
+}
+
+void schedule_deinit(struct schedule *q)
+{
+    free(q->queues);
+    q->queues = NULL;
 }
 
 void schedule_entry_init(struct schedule_entry *e)
@@ -33,9 +42,10 @@ static bool is_short(const struct schedule_entry *e, size_t queued)
     return e->interactive || e->framed < SCHEDULE_SHORT;
 }
 
-static uint8_t level_of(const struct schedule_entry *e, size_t queued)
+static uint8_t level_of(const struct schedule *q, const struct schedule_entry *e, size_t queued)
 {
-    return (uint8_t)(2 * e->urgency + !is_short(e, queued));
+    unsigned urgency = q->levels == SCHEDULE_LEVELS ? e->urgency : 0;
+    return (uint8_t)(2 * urgency + !is_short(e, queued));
 }
 
 /* ---- groups */
@@ -100,7 +110,7 @@ void schedule_join(struct schedule_entry *e, struct schedule_group *g)
  * turn. */
 static void take_out(struct schedule *q, struct schedule_entry *e, bool turn)
 {
-    struct list_node *queue = &q->queues[e->level], *next = e->node.next;
+    struct list_node *queue = &q->queues[e->level].entries, *next = e->node.next;
     if (!list_linked(&e->node))
         return;
     list_remove(&e->node);
@@ -116,10 +126,10 @@ static void wait_in_queue(struct schedule *q, struct schedule_entry *e, size_t q
 {
     if (list_linked(&e->node))
         return;
-    e->level = level_of(e, queued);
+    e->level = level_of(q, e, queued);
     if (e->group && wait_behind(e))
         return;
-    list_push(&q->queues[e->level], &e->node);
+    list_push(&q->queues[e->level].entries, &e->node);
     q->waiting |= 1u << e->level;
 }
 
@@ -154,7 +164,7 @@ static unsigned next_queue(const struct schedule *q)
         return SCHEDULE_LEVELS;
     for (uint32_t rest = waiting; rest != 0; rest &= rest - 1) {
         unsigned level = (unsigned)__builtin_ctz(rest);
-        if (q->ahead[level] >= SCHEDULE_AHEAD)
+        if (q->queues[level].ahead >= SCHEDULE_AHEAD)
             return level;
     }
     return (unsigned)__builtin_ctz(waiting);
@@ -166,10 +176,10 @@ static bool is_next(const struct schedule *q, const struct schedule_entry *e, si
 {
     if (q->turn)
         return false;
-    unsigned level = level_of(e, queued), next = next_queue(q);
+    unsigned level = level_of(q, e, queued), next = next_queue(q);
     if (q->room == 0 && (BULK >> level & 1))
         return false;
-    return next > level && (next == SCHEDULE_LEVELS || q->ahead[next] < SCHEDULE_AHEAD);
+    return next > level && (next == SCHEDULE_LEVELS || q->queues[next].ahead < SCHEDULE_AHEAD);
 }
 
 static void begin_turn(struct schedule *q, struct schedule_entry *e, uint8_t level)
@@ -192,7 +202,7 @@ size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queue
 {
     assert(e); /* NULL would have the turn when nobody has it */
     if (is_next(q, e, queued))
-        begin_turn(q, e, level_of(e, queued));
+        begin_turn(q, e, level_of(q, e, queued));
     bool held = q->room == 0 && (BULK >> e->level & 1);
     if (q->turn == e && q->run > 0 && !held)
         return least(least(queued, most), q->run);
@@ -208,9 +218,9 @@ void schedule_framed(struct schedule *q, struct schedule_entry *e, size_t bytes)
         q->run -= least(bytes, q->run);
     if (q->turn == e && (BULK >> e->level & 1) && q->room < SIZE_MAX)
         q->room -= least(bytes, q->room);
-    for (unsigned i = e->level + 1u; i < SCHEDULE_LEVELS && q->waiting >> i; i++)
+    for (unsigned i = e->level + 1u; i < q->levels && q->waiting >> i; i++)
         if (q->waiting >> i & 1)
-            q->ahead[i] = (uint32_t)least(q->ahead[i] + bytes, SCHEDULE_AHEAD);
+            q->queues[i].ahead = (uint32_t)least(q->queues[i].ahead + bytes, SCHEDULE_AHEAD);
     e->framed = least(e->framed + bytes, SCHEDULE_SHORT);
 }
 
@@ -223,7 +233,7 @@ static struct schedule_entry *next_entry(struct schedule *q, unsigned level)
         rest = q->going->lanes[1].front;
     if (!rest)
         q->going = NULL;
-    return rest ? rest : CONTAINER_OF(q->queues[level].next, struct schedule_entry, node);
+    return rest ? rest : CONTAINER_OF(q->queues[level].entries.next, struct schedule_entry, node);
 }
 
 struct schedule_entry *schedule_next(struct schedule *q)
@@ -232,7 +242,7 @@ struct schedule_entry *schedule_next(struct schedule *q)
     q->turn = NULL;
     if (level == SCHEDULE_LEVELS)
         return NULL;
-    q->ahead[level] = 0;
+    q->queues[level].ahead = 0;
     begin_turn(q, next_entry(q, level), (uint8_t)level);
     return q->turn;
 }
@@ -292,8 +302,8 @@ void schedule_check(const struct schedule *q)
 {
     CHECK_THAT(!q->turn || !list_linked(&q->turn->node));
     CHECK_THAT(q->run <= SCHEDULE_RUN);
-    for (unsigned i = 0; i < SCHEDULE_LEVELS; i++) {
-        CHECK_THAT(list_empty(&q->queues[i]) == ((q->waiting >> i & 1) == 0));
-        check_queue(&q->queues[i], q->turn);
+    for (unsigned i = 0; i < q->levels; i++) {
+        CHECK_THAT(list_empty(&q->queues[i].entries) == ((q->waiting >> i & 1) == 0));
+        check_queue(&q->queues[i].entries, q->turn);
     }
 }

@@ -54,20 +54,27 @@ struct schedule_entry {
 };
 
 struct schedule {
-    struct list_node queues[SCHEDULE_LEVELS]; /* of schedule_entry.node; the best is first */
-    uint32_t waiting;                         /* a bit for each queue that is not empty */
-    struct schedule_entry *turn;              /* weak; the entry that has the turn; NULL: none */
-    size_t run;                               /* bytes left of the turn */
+    /* Owned: SCHEDULE_LEVELS queues, the best first; or two, if urgencies are not looked at. */
+    struct schedule_queue {
+        struct list_node entries; /* of schedule_entry.node */
+        /* Bytes of better streams that were framed while the queue waits, since it had its last
+         * turn; counted up to SCHEDULE_AHEAD. */
+        uint32_t ahead;
+    } * queues;
+    unsigned levels;             /* how many queues there are */
+    uint32_t waiting;            /* a bit for each queue that is not empty */
+    struct schedule_entry *turn; /* weak; the entry that has the turn; NULL: none */
+    size_t run;                  /* bytes left of the turn */
     /* weak; the group that had the last turn of bulk, for which `run` is left if the entry had no
      * more; NULL: none */
     struct schedule_group *going;
-    /* Bytes of better streams that were framed while a queue waits, since it had its last turn;
-     * counted up to SCHEDULE_AHEAD. */
-    uint32_t ahead[SCHEDULE_LEVELS];
     size_t room; /* bytes of bulk that may be framed; while 0, bulk waits and only short ones go */
 };
 
-void schedule_init(struct schedule *q);
+/* Makes a schedule without entries. @urgencies: those of entries are looked at. */
+void schedule_init(struct schedule *q, bool urgencies);
+/* Frees what @q owns. Its entries are forgotten. */
+void schedule_deinit(struct schedule *q);
 
 /* Makes an entry of the usual urgency. Its owner has zeroed it. */
 void schedule_entry_init(struct schedule_entry *e);

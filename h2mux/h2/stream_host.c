@@ -35,7 +35,7 @@ void stream_host_init(struct stream_host *h, struct loop *l, enum h2_role role,
         .last_rx_us = now,
     };
     list_init(&h->streams);
-    schedule_init(&h->schedule);
+    schedule_init(&h->schedule, o->stranger);
     map_init(&h->parties);
     flow_init(&h->flow, o, evict);
     h->tail_us = o->tail_ms * 1000;
@@ -76,6 +76,7 @@ void stream_host_deinit(struct stream_host *h)
     if (h->head)
         message_deinit(h->head);
     give_head_back(h);
+    schedule_deinit(&h->schedule);
 }
 
 void stream_host_leave_budget(struct stream_host *h)
