@@ -125,8 +125,6 @@ def leaves_h2(person):
     with person.connect() as viewer:
         streams = [viewer.ask("/bytes/3000000") for _ in range(3)]
         person.wait(viewer, lambda: viewer.bodies.keys() & set(streams) or viewer.resets)
-        if person.dice.random() < 0.5:
-            viewer.connection.reset()
 
 
 def stalls_h2(person):
