@@ -87,7 +87,7 @@ extra_o  := $(patsubst %.c,$(BUILD)/%.o,$(EXTRA)) # of make portable, make stati
 unit_bin := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 replays  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzzers  := $(replays:$(BUILD)/replay/%=$(BUILD)/fuzz/%)
-bench_bin := $(addprefix $(BUILD)/bench/,load origin links wan tun_relay)
+bench_bin := $(addprefix $(BUILD)/bench/,load origin links wan tun_relay handshakes)
 bench_o  := $(filter-out $(bench_bin:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.o), \
               $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)))
 sources  := $(wildcard h2mux/*/*.[ch] src/*.[ch] src/*/*.[ch] client/*.[ch] client/*/*.[ch] \

@@ -289,6 +289,22 @@ GOALS = (
     Goal(
         "links of two workers, larger share over smaller", value("cores", "links_max_over_min"), 1.3
     ),
+    Goal(
+        "requests/s over HTTP/2, relative to HAProxy",
+        ratio("requests_h2", "requests_per_s", "haproxy-h2"),
+        1.1,
+        True,
+    ),
+    Goal(
+        "CPU per request over HTTP/2, relative to HAProxy",
+        ratio("requests_h2", "cpu_s_per_10k", "haproxy-h2"),
+        0.9,
+    ),
+    Goal(
+        "a page of 100 files over HTTP/2, relative to nginx in front",
+        ratio("page_files", "h2_cold_ms", "oneport-nginx-h2"),
+        1.1,
+    ),
     *page_goals("oneport"),
     *page_goals("oneport-nginx"),
 )

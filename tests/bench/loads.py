@@ -171,3 +171,19 @@ def wrk(path, target, seconds, connections=64):
     if bad or not speed or int(total.group(1)) == 0:
         raise Failed(f"wrk: {bad.group(0) if bad else result.stderr.strip()}")
     return int(total.group(1)), float(speed.group(1))
+
+
+def h2load(path, target, seconds, connections, streams):
+    """Runs h2load with one thread against the TLS port, with so many connections and open streams
+    on each. Returns (requests, requests per second)."""
+    port, seconds = path.tls_port, max(1, round(seconds))
+    argv = ["h2load", f"-c{connections}", f"-m{streams}", f"-D{seconds}", "-t1"]
+    argv += [f"--connect-to=127.0.0.1:{port}", f"https://{path.host.split(':')[0]}:{port}{target}"]
+    result = subprocess.run(
+        argv, capture_output=True, text=True, timeout=seconds + 60, env=clean_environment()
+    )
+    done = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", result.stdout)
+    fine = re.search(r"status codes: (\d+) 2xx, 0 3xx, 0 4xx, 0 5xx", result.stdout)
+    if not done or not fine or int(done.group(1)) == 0 or done.group(2) != "0":
+        raise Failed(f"h2load: {(result.stdout + result.stderr).strip()[-300:]}")
+    return int(done.group(1)), int(done.group(1)) / seconds

@@ -31,6 +31,8 @@ class Loopback:
     domain = "localhost"  # of oneportd; the client finds it by this name
     server_options = ()  # of oneportd
     link_port = None  # where oneportd takes links, if that is not the port of viewers
+    viewers_port = None  # where oneportd takes viewers by TLS, if that is not its first port
+    front = "127.0.0.1"  # the address at which a front end takes viewers by TLS
 
     def __call__(self, port):
         """Returns the port at which one end reaches @port of the other."""
@@ -57,6 +59,7 @@ class Path:
     name = ""
     host = "localhost"
     viewer_address = "127.0.0.1"  # where viewers find .port
+    tls_port = None  # takes viewers who speak HTTP/2 over TLS
     one_link = False  # all viewers share one connection, so it has to hold thousands of them
     at_once = 1000000  # the number of requests that can be under way
     has_line = True  # a long line can be put between the ends
@@ -190,9 +193,10 @@ class Oneport(Path):
     folder = BIN
 
     def start(self):
-        server = self.start_server()
-        self.port = server.port
-        self.start_client(server, self.line.link_port or server.port)
+        self.server = self.start_server()
+        self.port = self.server.port
+        self.tls_port = self.line.viewers_port or self.port
+        self.start_client(self.server, self.line.link_port or self.port)
 
     def start_server(self):
         with self.line.inside("server"):

@@ -31,23 +31,27 @@ class Haproxy(Path):
     def start(self):
         self.port, middle = free_port(), free_port()
         tls = self.bench.certificate
-        pem = self.directory / "server.pem"
-        pem.write_text(tls.cert.read_text() + tls.key.read_text())
+        self.pem = self.directory / "server.pem"
+        self.pem.write_text(tls.cert.read_text() + tls.key.read_text())
         self._run(
             "client",
-            f"{self.line.address('client')}:{middle} ssl crt {pem} alpn h2",
+            f"{self.line.address('client')}:{middle} ssl crt {self.pem} alpn h2",
             f"127.0.0.1:{self.origin_port}",
             middle=middle,
         )
         self._run(
             "server",
-            f"127.0.0.1:{self.port}",
+            self.front(),
             (
                 f"{self.beyond('client', middle)} ssl verify required ca-file {tls.ca} sni"
                 " str(localhost) alpn h2 ws h2"
             ),
             port=self.port,
         )
+
+    def front(self):
+        """Returns where viewers come, as HAProxy's `bind` has it."""
+        return f"127.0.0.1:{self.port}"
 
     def _run(self, end, bind, server, **listening):
         conf = self.directory / f"{end}.cfg"
