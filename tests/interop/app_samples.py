@@ -130,10 +130,12 @@ export default function Page() { return <Form add={add} />; }
 """,
         "app/form.js": """\
 "use client";
-import { useActionState } from "react";
+import { useActionState, useEffect, useState } from "react";
 export default function Form({add}) {
     const [said, go] = useActionState(add, "none");
-    return <form action={go}><p id="a">one</p><p id="s">{said}</p>
+    const [life, live] = useState("raw");
+    useEffect(() => live("live"), []);
+    return <form action={go}><p id="a">one</p><p id="s">{said}</p><p id="l">{life}</p>
         <input name="x" defaultValue="1" /><button id="b">add</button></form>;
 }
 """,

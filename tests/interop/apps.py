@@ -150,8 +150,8 @@ class Shared:
 
 # ---- what each app must do: yields (what, what came, what had to come)
 def edited(site, same):
-    """A development server shows a changed file, in the same document or in a new one."""
-    site.open()
+    """A development server shows a changed file, in the same document or in a new one. The page is
+    open."""
     yield "the page", site.text("#a", "one"), "one"
     with contextlib.suppress(AssertionError):
         wait_until(lambda: site.learned, PAGE_S)  # at the latest by the WebSocket of the page
@@ -164,17 +164,22 @@ def edited(site, same):
 
 
 def vite(site):
+    site.open()
     yield from edited(site, same=True)
 
 
 def webpack(site):
+    site.open()
     yield from edited(site, same=False)
 
 
 def next_dev(site):
-    yield from edited(site, same=True)
+    """Also without a tunnel, a page that has only just come misses a changed file."""
+    site.open()
+    yield "the page's script", site.text("#l", "live"), "live"
     site.press("#b")
     yield "a Server Action", site.text("#s", "added 1"), "added 1"
+    yield from edited(site, same=True)
 
 
 def socket_io(site):
