@@ -106,6 +106,24 @@ def test_a_unit_is_understood(unit, root):
     assert not [line for line in done.stderr.splitlines() if unit.split(".")[0] in line]
 
 
+@pytest.mark.rule("O232")
+def test_the_socket_unit_of_the_page_is_understood(root):
+    """systemd reads it without a complaint, beside the installed unit."""
+    page = (TOP / "docs" / "server.md").read_text()
+    block = page.partition("`/etc/systemd/system/oneportd.socket`")[2].partition("`systemctl")[0]
+    lines = [line[4:] for line in block.splitlines() if line.startswith("    ")]
+    assert lines[0] == "[Socket]"
+    (root / "usr/lib/systemd/system/oneportd.socket").write_text("\n".join(lines) + "\n")
+    shutil.copy("/lib/systemd/system/sockets.target", root / "usr/lib/systemd/system")
+    done = subprocess.run(
+        [tool("systemd-analyze"), "verify", "--man=no", f"--root={root}", "oneportd.socket"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "oneportd.socket" not in done.stderr, done.stderr
+
+
 def test_users_and_folders_are_understood(root, tmp_path):
     (tmp_path / "etc").mkdir()
     subprocess.run(

@@ -7,6 +7,7 @@ import http.client
 import os
 import pathlib
 import re
+import shutil
 import socket
 
 import pytest
@@ -17,6 +18,7 @@ from support.viewer import Viewer, fetch, head
 
 HOSTS = {4: "127.0.0.1", 6: "::1"}
 BOTH = [4, 6]
+ACTIVATE = "systemd-socket-activate"
 
 
 @contextlib.contextmanager
@@ -250,3 +252,19 @@ def test_a_kept_port_that_nothing_names(kept, tmp_path):
     program = Program([*words, "--state-dir", tmp_path / "state"], tmp_path, "o", env=port.env)
     program.expect_exit(1)
     assert f"LISTEN_FDS: no --listen and no --redirect names 127.0.0.1:{port.port}" in program.log
+
+
+@pytest.mark.rule("O232")
+@pytest.mark.skipif(not shutil.which(ACTIVATE), reason=f"{ACTIVATE} is not installed")
+def test_a_port_that_systemd_keeps(tmp_path):
+    """The sockets come as systemd's own program passes them, which starts the server when the first
+    viewer connects."""
+    port = free_port()
+    at = [f"127.0.0.1:{port}", f"[::1]:{port}"]
+    passed = [ACTIVATE, *(f"--listen={one}" for one in at), "--setenv=ONEPORTD_CONFIG"]
+    words = ("--listen", f"localhost:{port}")
+    with listening(tmp_path, *words, within=passed) as program:
+        program.wait_output(r"Listening on \S+ as 4")
+        with Viewer(port) as viewer:
+            assert viewer.get("localhost", "/healthz").status == 200
+        assert ports(program, 2) == {port} and families(port) == [4, 6]
