@@ -148,9 +148,6 @@ enum opt_result config_judge(struct config *c, const char *operand)
     if (c->login == LOGIN_VIEWER && c->times.origin_idle_ms == 0)
         return REFUSE("--origin-login viewer keeps connections, and --origin-keepalive 0 keeps "
                       "none\n");
-    if (c->origin.h2 && c->local.health)
-        return REFUSE("--health asks over HTTP/1.1, and %s:// speaks HTTP/2\n",
-                      origin_address_scheme(&c->origin));
     if (c->output.qr && !qr_possible())
         return REFUSE("--qr needs a build with libqrencode, which this one is not\n");
     if (judge_policy(c) != OPT_RUN)

@@ -317,7 +317,11 @@ enum exit_code share_new(const struct share_options *o, struct share **out)
 void share_start(struct share *s)
 {
     struct health_options health = {
-        .loop = s->o.loop, .origin = s->origin, .path = s->o.config->local.health};
+        .loop = s->o.loop,
+        .origin = s->origin,
+        .channels = s->channels,
+        .path = s->o.config->local.health,
+    };
     if (health.path)
         s->health = health_new(&health);
     arm_over(s);

@@ -14,7 +14,10 @@ enum { EVERY_MS = 5 * 1000, AWAY_EVERY_MS = 1000, ANSWER_MS = 5 * 1000 };
 struct health {
     struct health_options o;
     struct timer timer;
-    struct origin_conn *conn; /* leased while a request runs; NULL: none runs */
+    bool running;             /* a request is */
+    struct origin_conn *conn; /* leased while a request runs by HTTP/1.1 */
+    struct channel_waiter waiter;
+    struct leg *leg; /* the stream while a request runs by HTTP/2; NULL: none */
     uint64_t asked_us;
     uint64_t since_us; /* when the state began */
     struct health_look seen;
@@ -50,8 +53,15 @@ static void note(struct health *h, struct health_look seen)
 
 static void give_up(struct health *h)
 {
+    const struct leg_fault why = {.err = ERR_CLOSED, .h2_code = H2_CANCEL, .reason = "given up"};
     struct origin_conn *c = h->conn;
+    struct leg *stream = h->leg;
+    h->running = false;
     h->conn = NULL;
+    h->leg = NULL;
+    channels_leave(&h->waiter);
+    if (stream)
+        stream->ops->reset(stream, &why);
     if (c && origin_h1(c))
         leg_untie(h1_conn_leg(origin_h1(c)));
     origin_discard(c, ORIGIN_CLOSE);
@@ -64,12 +74,13 @@ static void note_away(struct health *h, const char *reason)
     note(h, (struct health_look){.state = HEALTH_AWAY, .reason = h->reason});
 }
 
-/* ---- what the connection tells */
+/* ---- what the connection or the stream tells */
 
 static void on_head(void *user, struct leg *leg, struct message *m, bool end)
 {
     struct health *h = user;
-    origin_answers(h->conn, m, false);
+    if (h->conn)
+        origin_answers(h->conn, m, false);
     if (m->status < 200)
         return;
     struct health_look seen = {
@@ -95,6 +106,7 @@ static void on_sent(void *user, struct leg *leg, size_t bytes)
 
 static void on_reset(void *user, struct leg *leg, const struct leg_fault *why)
 {
+    ((struct health *)user)->leg = NULL;
     note_away(user, why->reason ? why->reason : err_text(why->err));
 }
 
@@ -106,19 +118,24 @@ static const struct leg_events events = {
     .on_reset = on_reset,
 };
 
+static void make_request(const struct health *h, struct message *m)
+{
+    const struct url *url = &origin_address(h->o.origin)->url;
+    message_init(m);
+    m->method = SLICE("GET");
+    m->scheme = url->https ? SLICE("https") : SLICE("http");
+    m->authority = slice_str(url->authority);
+    m->path = slice_str(h->o.path);
+    m->length = MESSAGE_LENGTH_UNKNOWN;
+    fields_add(&m->fields, SLICE("user-agent"), SLICE("oneport"));
+    fields_add(&m->fields, SLICE("accept"), SLICE("*/*"));
+}
+
 static void on_ready(void *user)
 {
     struct health *h = user;
-    const struct url *url = &origin_address(h->o.origin)->url;
     struct message m;
-    message_init(&m);
-    m.method = SLICE("GET");
-    m.scheme = url->https ? SLICE("https") : SLICE("http");
-    m.authority = slice_str(url->authority);
-    m.path = slice_str(h->o.path);
-    m.length = MESSAGE_LENGTH_UNKNOWN;
-    fields_add(&m.fields, SLICE("user-agent"), SLICE("oneport"));
-    fields_add(&m.fields, SLICE("accept"), SLICE("*/*"));
+    make_request(h, &m);
     const struct leg_reply how = {.close = true};
     struct leg *leg = h1_conn_leg(origin_h1(h->conn));
     bool last = origin_asks(h->conn, &m, true);
@@ -153,16 +170,44 @@ static const struct origin_ops ops = {
     .on_done = on_done,
 };
 
+/* ---- by a stream */
+
+static void on_session(struct channel_waiter *w, struct h2_session *s)
+{
+    struct health *h = CONTAINER_OF(w, struct health, waiter);
+    struct message m;
+    make_request(h, &m);
+    h->asked_us = loop_now_us(h->o.loop);
+    h->leg = h2_stream_open(s, &m, true, &events, h);
+    message_deinit(&m);
+    if (!h->leg)
+        note_away(h, "the stream cannot be opened");
+}
+
+static void on_no_session(struct channel_waiter *w, const struct failure *f, const char *step,
+                          const char *reason)
+{
+    note_away(CONTAINER_OF(w, struct health, waiter), reason);
+}
+
+static const struct channel_waiter_ops waiter_ops = {.on_session = on_session,
+                                                     .on_failed = on_no_session};
+
 /* ---- time */
 
 static void on_timer(void *user)
 {
     struct health *h = user;
-    if (h->conn) {
+    if (h->running) {
         note_away(h, "no answer in time");
         return;
     }
+    h->running = true;
     timer_arm(&h->timer, ANSWER_MS);
+    if (h->o.channels) {
+        channels_ask(h->o.channels, &h->waiter);
+        return;
+    }
     h->conn = origin_acquire(h->o.origin, REUSE_NONE, SLICE(""), &ops, h);
     if (h->conn && origin_h1(h->conn))
         on_ready(h);
@@ -172,6 +217,7 @@ struct health *health_new(const struct health_options *o)
 {
     struct health *h = xcalloc(1, sizeof *h);
     h->o = *o;
+    h->waiter.ops = &waiter_ops;
     timer_init(&h->timer, o->loop, on_timer, h);
     timer_arm(&h->timer, 0);
     return h;

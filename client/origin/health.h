@@ -2,12 +2,13 @@
 /* health.h - asks the shared service for one path again and again, so that the sharer sees whether
  * it answers: --health. Rule O230.
  *
- * Each time is a GET by the service's own name, on a connection of its own, and counts as no
- * request of a viewer. An answer below 500 is a good one; its body is not read. A request that runs
- * when the object is freed is given up. */
+ * Each time is a GET by the service's own name, on a connection of its own, or a stream where the
+ * service speaks HTTP/2 (rule D45), and counts as no request of a viewer. An answer below 500 is a
+ * good one; its body is not read. A request that runs when the object is freed is given up. */
 #ifndef CLIENT_ORIGIN_HEALTH_H
 #define CLIENT_ORIGIN_HEALTH_H
 
+#include "client/origin/channels.h"
 #include "client/origin/origin.h"
 
 struct health;
@@ -31,7 +32,8 @@ struct health_look {
 struct health_options {
     struct loop *loop;
     struct origin *origin;
-    const char *path; /* begins with a slash */
+    struct channels *channels; /* NULL: the origin speaks HTTP/1.1 */
+    const char *path;          /* begins with a slash */
 };
 
 /* Begins to ask at once. Never returns NULL. */

@@ -41,7 +41,7 @@ static const struct {
     {"O94 http before a port", {"http", "8000", "-h", "example.com"}, OPT_RUN},
     {"O94 https before a port", {"https", "8443", "-h", "example.com"}, OPT_RUN},
     {"O94 https before http://", {"https", "http://a", "-h", "example.com"}, OPT_WRONG},
-    {"D36 health of HTTP/2", {"h2c://a", "--health", "/", "-h", "example.com"}, OPT_WRONG},
+    {"D45 health of HTTP/2", {"h2c://a", "--health", "/", "-h", "example.com"}, OPT_RUN},
     {"O94 https before h2c://", {"https", "h2c://a", "-h", "example.com"}, OPT_WRONG},
     {"O94 http alone", {"http", "-h", "example.com"}, OPT_WRONG},
     {"O94 tcp", {"tcp", "22", "-h", "example.com"}, OPT_WRONG},
