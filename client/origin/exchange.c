@@ -95,6 +95,7 @@ static void exchange_free(void *object)
     struct exchange *x = object;
     message_deinit(&x->request.head);
     early_free(&x->early);
+    client_exchange_forget_copy(x);
     again_free(&x->again);
     free(x->request.kept);
     pool_give(x, sizeof *x);
@@ -246,6 +247,8 @@ static bool on_body(struct relay *r, enum relay_side from, struct slice data, bo
         client_exchange_keep_body(x, data, end);
         return false;
     }
+    if (from == RELAY_NEAR && x->by_stream)
+        client_exchange_copy(x, data, end);
     if (from == RELAY_FAR || (!r->near.held && x->state != EXCHANGE_SENDING))
         return true;
     if (x->state == EXCHANGE_SENDING)
@@ -273,6 +276,8 @@ static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
         refuse(x, "request trailers", "malformed field");
         return false;
     }
+    if (x->request.copy)
+        early_keep_trailers(&x->request.copy, t);
     if (!r->near.held)
         return true;
     relay_touch(r);
@@ -301,20 +306,11 @@ static void on_left(struct relay *r, enum relay_side from)
 
 /* ---- what the relay tells: the response */
 
-/* Tells the server of a sign-in of the connection that cannot be kept, as the viewer's connection
- * has no name (rule D44). */
-static void tell_sign_in(struct exchange *x, struct message *m)
-{
-    bool asks = m->status == 401 || m->status == 407;
-    if (asks && x->conn && x->request.owner.len == 0 && origin_keeps_logins(x->env->origin) &&
-        login_of_response(&m->fields))
-        fields_add(&m->fields, SLICE("oneport-sign-in"), SLICE("?1"));
-}
-
 static void pass_final(struct exchange *x, struct message *m, const struct response_verdict *v)
 {
     relay_touch(&x->relay);
-    tell_sign_in(x, m);
+    client_exchange_tell_sign_in(x, m);
+    client_exchange_forget_copy(x);
     client_exchange_note(x, m->status);
     x->response.status = m->status;
     leg_hint(x->relay.near.leg, v->hint);

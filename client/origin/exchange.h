@@ -76,6 +76,7 @@ struct exchange_env {
     struct host_choice *host;  /* borrowed: likewise */
     struct exchange_times times;
     struct log_limit failures;
+    uint64_t copied;    /* bytes of requests that may have to be sent again, of all exchanges */
     bool knows_viewers; /* exchange.viewer is wanted */
 
     /* The exchange has ended: the owner forgets it. */
@@ -97,6 +98,8 @@ struct exchange {
         struct slice path;   /* the viewer's: in the head's arena, or `kept` when OPEN */
         char *kept;          /* owned: NULL before OPEN */
         bool bodyless;       /* the request was complete with its head */
+        struct early *copy;  /* owned: all of the body that has come, by_stream; NULL: none */
+        uint32_t copied;     /* bytes in it, which count in env->copied */
         bool wants_trailers; /* the viewer takes trailers */
         struct slice owner;  /* the viewer's connection (login.h): in the head's arena, or empty */
     } request;

@@ -4,6 +4,14 @@
 #include "client/origin/exchange_int.h"
 #include "h2mux/base/check.h"
 
+void client_exchange_tell_sign_in(struct exchange *x, struct message *m)
+{
+    bool asks = m->status == 401 || m->status == 407;
+    if (asks && x->conn && x->request.owner.len == 0 && origin_keeps_logins(x->env->origin) &&
+        login_of_response(&m->fields))
+        fields_add(&m->fields, SLICE("oneport-sign-in"), SLICE("?1"));
+}
+
 void client_exchange_response_ended(struct exchange *x)
 {
     if (x->state == EXCHANGE_KEEPING)

@@ -50,6 +50,9 @@ void client_exchange_note(struct exchange *x, int status);
 void client_exchange_prepare(struct exchange *x);
 /* Leases a connection that will do for @need, once this turn's callbacks have run. */
 void client_exchange_connect(struct exchange *x, enum reuse_need need);
+/* Tells the server of a sign-in of the connection that cannot be kept, as the viewer's connection
+ * has no name (rule D44). @m is the answer's head. */
+void client_exchange_tell_sign_in(struct exchange *x, struct message *m);
 /* The connection has ended before its time because of @why. */
 void client_exchange_conn_reset(struct exchange *x, const struct leg_fault *why);
 /* The response was read to its end: the origin's part is over. The exchange goes on until the rest
@@ -57,6 +60,11 @@ void client_exchange_conn_reset(struct exchange *x, const struct leg_fault *why)
 void client_exchange_response_ended(struct exchange *x);
 
 /* exchange_stream.c */
+
+/* Copies a piece of the request's body, which may have to be sent again (rule D39). Gives the copy
+ * up when it would be too large. */
+void client_exchange_copy(struct exchange *x, struct slice data, bool end);
+void client_exchange_forget_copy(struct exchange *x);
 
 /* Waits for a stream of a channel, and sends the request on it. */
 void client_exchange_ask_stream(struct exchange *x);

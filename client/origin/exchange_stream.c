@@ -69,14 +69,45 @@ void client_exchange_stream_ended(struct exchange *x)
         client_exchange_response_ended(x);
 }
 
+/* ---- a second time */
+
+enum {
+    COPY_MOST = 64 * 1024,        /* of one body: what most calls of gRPC have */
+    COPIES_MOST = 8 * 1024 * 1024 /* of all requests together */
+};
+
+void client_exchange_forget_copy(struct exchange *x)
+{
+    x->env->copied -= x->request.copied;
+    x->request.copied = 0;
+    early_free(&x->request.copy);
+}
+
+/* A copy that has a gap would be of no use, so there is none from the first piece on that has no
+ * room. */
+void client_exchange_copy(struct exchange *x, struct slice data, bool end)
+{
+    uint64_t before = x->relay.near.came - data.len;
+    bool room = x->env->copied + data.len <= COPIES_MOST;
+    if (before != x->request.copied || x->asked.websocket || x->connect.retried ||
+        x->response.status != 0)
+        return;
+    if (!room || early_keep_body(&x->request.copy, COPY_MOST, data, end) < 0) {
+        client_exchange_forget_copy(x);
+        return;
+    }
+    x->request.copied += (uint32_t)data.len;
+    x->env->copied += data.len;
+}
+
 /* Returns whether the request may be sent again (D39): the origin provably did nothing with it and
- * nothing of its body is gone; or it may be sent twice, and the connection was lost. */
+ * there is a copy of all of its body; or it may be sent twice, and the connection was lost. */
 static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
 {
     if (x->state != EXCHANGE_WAITING || x->connect.retried || x->response.interim.count > 0)
         return false;
     if (why->unprocessed)
-        return x->relay.near.came == 0;
+        return x->relay.near.came == x->request.copied;
     return why->err == ERR_LINK_LOST &&
            reuse_repeatable(&x->request.head, x->request.bodyless || x->asked.websocket);
 }
@@ -84,8 +115,14 @@ static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
 static void ask_again(struct exchange *x)
 {
     x->connect.retried = true;
-    if (!x->request.bodyless)
+    if (!x->request.bodyless) {
         relay_hold(&x->relay);
+        relay_pass_again(&x->relay);
+        early_free(&x->early);
+        x->early = x->request.copy;
+        x->request.copy = NULL;
+        client_exchange_forget_copy(x);
+    }
     client_exchange_ask_stream(x);
 }
 

@@ -194,6 +194,13 @@ void relay_trailers(struct relay *r, enum relay_side from, const struct fields *
         to->ops->trailers(to, t);
 }
 
+void relay_pass_again(struct relay *r)
+{
+    assert(!r->far.leg && r->near.again == 0);
+    r->near.again = r->near.left;
+    r->near.left = 0;
+}
+
 void relay_credit_far(struct relay *r, size_t bytes)
 {
     if (r->far.leg)
@@ -248,12 +255,14 @@ static void trailers_came(struct relay *r, enum relay_side from, struct fields *
 static inline void bytes_left(struct relay *r, enum relay_side from, size_t bytes)
 {
     struct relay_end *e = end_of(r, from);
+    size_t again = bytes < e->again ? bytes : (size_t)e->again;
     e->left += bytes;
+    e->again -= again;
     if (CHECKING)
         relay_check(r);
     relay_touch(r);
-    if (e->leg)
-        e->leg->ops->credit(e->leg, bytes);
+    if (e->leg && bytes > again)
+        e->leg->ops->credit(e->leg, bytes - again);
     if (r->ops->on_left)
         r->ops->on_left(r, from);
     let_go_if_over(r);

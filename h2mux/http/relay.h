@@ -81,6 +81,7 @@ struct relay_end {
     struct leg *leg; /* weak: NULL before the relay has it and once it is let go of or reset */
     uint64_t came;   /* body bytes that the leg handed up */
     uint64_t left;   /* of them: how many have left by the other leg */
+    uint64_t again;  /* bytes that leave a second time: credit was given for them */
     bool ended;      /* the leg has said its last */
     bool held;       /* nothing of its body is passed on yet: the owner keeps it */
 };
@@ -125,6 +126,9 @@ void relay_show_head(struct relay *r, enum relay_side from, const struct message
 /* Pass on what the owner has kept. */
 void relay_body(struct relay *r, enum relay_side from, struct slice data, bool end);
 void relay_trailers(struct relay *r, enum relay_side from, const struct fields *t);
+
+/* The owner passes all that has come of the request's body on once more, to another far leg. */
+void relay_pass_again(struct relay *r);
 
 /* Something moved that the relay does not see: a head. */
 void relay_touch(struct relay *r);

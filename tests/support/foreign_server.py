@@ -130,14 +130,24 @@ class Answer:
         self.ended, self.reset = False, None
 
     def send(self, data, end=False):
+        """Sends body that fits into the windows."""
+        pieces = [data[at : at + 16384] for at in range(0, len(data), 16384)] or [b""]
         with self.server.lock:
-            self.server.h2.send_data(self.number, data, end_stream=end)
+            for piece in pieces:
+                last = end and piece is pieces[-1]
+                self.server.h2.send_data(self.number, piece, end_stream=last)
             self.server.flush()
 
     def send_trailers(self, *fields):
         with self.server.lock:
             self.server.h2.send_headers(self.number, list(fields), end_stream=True)
             self.server.flush()
+
+    @property
+    def window(self):
+        """Is how many bytes of body may be sent."""
+        with self.server.lock:
+            return self.server.h2.local_flow_control_window(self.number)
 
     @property
     def status(self):

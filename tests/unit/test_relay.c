@@ -276,6 +276,27 @@ static void test_another_far(void **state)
     check(w->seen, "near:0 near. far:reset-6 near:0 near. far:200 far.");
 }
 
+/* D39: another far leg gets the body as well, and the near leg credit only for what it had none
+ * for. */
+static void test_another_far_gets_the_body(void **state)
+{
+    struct world *w = *state;
+    begin(w, false);
+    say(&w->near, "hello", true);
+    say_sent(&w->far, 3);
+    say_reset(&w->far, ERR_RESET);
+    relay_pass_again(&w->relay);
+    assert_int_equal(relay_waiting(&w->relay.near), 5);
+    relay_join(&w->relay, &w->other.leg);
+    relay_body(&w->relay, RELAY_NEAR, SLICE("hello"), true);
+    w->told[0] = '\0';
+    say_sent(&w->other, 2);
+    check(w->told, "left-of-near");
+    say_sent(&w->other, 3);
+    check(w->told, "near:credit2 left-of-near");
+    assert_int_equal(relay_waiting(&w->relay.near), 0);
+}
+
 /* The owner gives a leg up: that leg alone hears it, and the observer. */
 static void test_reset_by_the_owner(void **state)
 {
@@ -325,6 +346,7 @@ int main(void)
         TEST(test_near_is_reset),
         TEST(test_far_is_reset),
         TEST(test_another_far),
+        TEST(test_another_far_gets_the_body),
         TEST(test_reset_by_the_owner),
         TEST(test_legs_of_others),
     };

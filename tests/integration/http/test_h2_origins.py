@@ -180,6 +180,95 @@ def test_a_refused_request_is_asked_again_once(shared, h2):
     assert origin.requests.qsize() == 2
 
 
+@pytest.mark.rule("D39")
+@pytest.mark.parametrize("how", ["refused", "goaway"])
+def test_a_request_with_a_body_is_asked_again(shared, h2, how):
+    """The second connection or stream gets the whole body, of which the first one had all."""
+    seen = []
+
+    def serve(stream):
+        seen.append((stream.body, stream.trailers))
+        if len(seen) > 1:
+            stream.answer(b"again")
+        elif how == "refused":
+            stream.reset(REFUSED_STREAM)
+        else:
+            stream.peer.goaway(0)
+
+    server = shared(h2(on_end=serve))
+    for send in (
+        lambda asked: asked.send(b"b" * 50000, end=True),
+        lambda asked: asked.send_trailers(("x-sum", "42")),
+        lambda asked: asked.send(b"", end=True),
+    ):
+        seen.clear()
+        asked = server.ask(method="POST", end=False)
+        asked.send(b"a" * 1000)
+        send(asked)
+        assert asked.wait(DEADLINE_S).body == b"again"
+        assert len(seen) == 2 and seen[0] == seen[1] and seen[0][0].startswith(b"a" * 1000)
+
+
+@pytest.mark.rule("D39")
+def test_a_request_is_asked_again_in_the_middle_of_its_body(shared, h2):
+    origin = h2()
+    asked = shared(origin).ask(method="POST", end=False)
+    asked.send(b"first, ")
+    stream = origin.next()
+    wait_until(lambda: stream.body == b"first, ", DEADLINE_S, "the first piece")
+    stream.reset(REFUSED_STREAM)
+    again = origin.next()
+    asked.send(b"second", end=True)
+    again.wait_end(DEADLINE_S)
+    assert again.body == b"first, second"
+    again.answer(b"done")
+    assert asked.wait(DEADLINE_S).body == b"done"
+
+
+@pytest.mark.rule("D39")
+def test_a_long_body_is_not_sent_again(shared, h2):
+    """Nobody keeps what is more than 64 KiB: the viewer is told that it was refused."""
+    origin = h2()
+    asked = shared(origin).ask(method="POST", end=False)
+    asked.send(bytes(50000))
+    stream = origin.next()
+    wait_until(lambda: len(stream.body) == 50000, DEADLINE_S, "the first piece")
+    wait_until(lambda: asked.window >= 16000, DEADLINE_S, "credit")
+    asked.send(bytes(16000))
+    wait_until(lambda: len(stream.body) == 66000, DEADLINE_S, "the second piece")
+    stream.reset(REFUSED_STREAM)
+    assert asked.wait(DEADLINE_S).fields["oneport-error"] == "connection_limit_reached"
+    assert origin.requests.empty()
+
+
+# ---- --health ----
+@pytest.mark.rule("D45")
+@pytest.mark.parametrize("tls", [False, True], ids=["h2c", "https+h2"])
+def test_health_asks_by_a_stream(shared, h2, certificate, tls):
+    statuses = iter([503, 200])
+
+    def serve(stream):
+        stream.answer(b"well", status=next(statuses, 200))
+
+    origin = h2(serve, tls=certificate if tls else None)
+    more = ["--local-ca", certificate.ca] if tls else []
+    server = shared(origin, "--health", "/up?x", *more)
+    server.client.program.wait_output("app_fails .*path=/up.*status=503")
+    server.client.program.wait_output("app_answers .*status=200")
+    asked = origin.next()
+    assert (asked.get(":method"), asked.get(":path")) == ("GET", "/up?x")
+    assert asked.get(":authority") == f"127.0.0.1:{origin.port}"
+    assert len(origin.peers) == 1
+    origin.close()
+    server.client.program.wait_output("app_does_not_answer .*reason=", 20)
+
+
+@pytest.mark.rule("D45")
+def test_health_of_a_silent_service(shared, h2):
+    server = shared(h2(), "--health", "/")
+    server.client.program.wait_output('app_does_not_answer .*reason="no answer in time"', 20)
+
+
 @pytest.mark.rule("D40")
 def test_the_origins_limit_of_streams(shared, h2):
     """A third request gets another connection; with sixteen of them the next one waits."""
