@@ -217,6 +217,10 @@ static const struct opt rows[] = {
          "viewers have to sign in as one of this file: NAME:HASH a line, as `htpasswd -B` writes "
          "it",
      .wants = "a file"},
+    {"share-key", 0, OPT_LIST, FIELD(policy.keys), .value = "NAME[:TIME[:USES]]",
+     .help = "print a link that lets its holder in without a password, until TIME is over and USES "
+             "times",
+     .check = share_keys_check, .wants = "a name, a time and a number, as ann:2h:1"},
     {"public-path", 0, OPT_LIST, FIELD(policy.public), .value = "PATH",
      .help = "nobody has to sign in for this path, or below it if it ends with a slash",
      .check = policy_check_path, .wants = "a path of letters, digits and -_~./"},
@@ -396,6 +400,8 @@ void config_deinit(struct config *c)
     free(c->policy.deny.copy);
     free(c->policy.auth.copy);
     free(c->policy.public.copy);
+    free(c->policy.keys.copy);
+    share_keys_free(&c->keys);
     free(c->policy.header_add.copy);
     free(c->policy.header_remove.copy);
     free(c->policy_text);

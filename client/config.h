@@ -66,9 +66,10 @@ struct config {
 
     /* Derived from that. */
     struct url server;
-    char *token;       /* owned: by which names are asked for; NULL: none */
-    char *policy_text; /* owned: as the server reads it; NULL: none */
-    int64_t until_s;   /* wall-clock: the tunnel ends then; 0: never */
+    char *token;            /* owned: by which names are asked for; NULL: none */
+    char *policy_text;      /* owned: as the server reads it; NULL: none */
+    struct share_keys keys; /* of --share-key */
+    int64_t until_s;        /* wall-clock: the tunnel ends then; 0: never */
     struct proxy_choice proxy;
     struct origin_address origin;
     struct origin_words words; /* of the command line */

@@ -114,14 +114,18 @@ static enum opt_result judge_policy(struct config *c)
     int err = users_read(&c->policy.auth, c->policy.auth_file, &users, why);
     if (c->policy.expires_ms > 0)
         c->until_s = clock_wall_s() + (int64_t)((c->policy.expires_ms + 999) / 1000);
-    if (err == 0)
-        c->policy_text = policy_write(&c->policy, &users, c->until_s);
-    bool asks = users.n > 0;
+    int keys = share_keys_make(&c->policy.keys, clock_wall_s(), &c->keys);
+    if (err == 0 && keys == 0)
+        c->policy_text = policy_write(&c->policy, &users, &c->keys, c->until_s);
+    bool asks = users.n > 0 || c->keys.n > 0;
     users_free(&users);
     if (err < 0)
         return REFUSE("--auth, --auth-file: %s\n", why);
+    if (keys < 0)
+        return REFUSE("--share-key: more than %d keys, or no random bytes\n", SHARE_KEYS_MAX);
     if (!asks && (c->policy.cors || c->policy.public.count > 0 || c->policy.auth_file))
-        return REFUSE("--public-path, --cors and --auth-file need a user who has to sign in\n");
+        return REFUSE("--public-path, --cors and --auth-file need somebody to sign in: see --auth "
+                      "and --share-key\n");
     if (c->policy_text && strlen(c->policy_text) > POLICY_TEXT_MAX)
         return REFUSE(
             "who may look takes more than %d bytes: --allow, --auth, --header-add and the "

@@ -136,8 +136,11 @@ static void on_signal(evutil_socket_t number, short what, void *user)
 static void on_url(void *user, const char *url, bool own)
 {
     struct seat *s = user;
-    struct terminal_url u = {
-        .tunnel = s->config->tunnel, .url = url, .file = s->config->output.url_file, .own = own};
+    struct terminal_url u = {.tunnel = s->config->tunnel,
+                             .url = url,
+                             .file = s->config->output.url_file,
+                             .own = own,
+                             .keys = &s->config->keys};
     free(s->url);
     s->url = xstrdup(url);
     terminal_show_url(s->program->terminal, &u);

@@ -131,7 +131,21 @@ static void write_number(cJSON *json, const char *name, double value)
         cJSON_AddNumberToObject(json, name, value);
 }
 
-char *policy_write(const struct policy_options *o, const struct users *users, int64_t until_s)
+static void write_keys(cJSON *json, const struct share_keys *keys)
+{
+    cJSON *array = keys->n > 0 ? cJSON_AddArrayToObject(json, "keys") : NULL;
+    for (size_t i = 0; i < keys->n; i++) {
+        cJSON *one = cJSON_CreateArray();
+        cJSON_AddItemToArray(one, cJSON_CreateString(keys->v[i].name));
+        cJSON_AddItemToArray(one, cJSON_CreateString(keys->v[i].hash));
+        cJSON_AddItemToArray(one, cJSON_CreateNumber((double)keys->v[i].until_s));
+        cJSON_AddItemToArray(one, cJSON_CreateNumber((double)keys->v[i].uses));
+        cJSON_AddItemToArray(array, one);
+    }
+}
+
+char *policy_write(const struct policy_options *o, const struct users *users,
+                   const struct share_keys *keys, int64_t until_s)
 {
     char *text = NULL;
     cJSON *json = cJSON_CreateObject();
@@ -139,6 +153,7 @@ char *policy_write(const struct policy_options *o, const struct users *users, in
     if (o->cors)
         cJSON_AddTrueToObject(json, "cors");
     write_texts(json, "deny", &o->deny);
+    write_keys(json, keys);
     write_texts(json, "public", &o->public);
     write_number(json, "rate", (double)o->rate);
     write_edits(json, "request_add", &o->header_add, REQUESTS, true);

@@ -4,6 +4,7 @@
 #ifndef CLIENT_POLICY_H
 #define CLIENT_POLICY_H
 
+#include "client/share_keys.h"
 #include "client/users.h"
 #include "h2mux/base/opt.h"
 
@@ -12,6 +13,7 @@ struct policy_options {
     struct opt_list allow, deny;               /* networks */
     struct opt_list header_add, header_remove; /* [request|response] NAME[: VALUE] */
     struct opt_list auth, public;              /* NAME:PASSWORD; paths */
+    struct opt_list keys;                      /* NAME[:TIME[:USES]] */
     const char *auth_file;                     /* NULL: none */
     bool cors;
     uint64_t rate, viewers; /* 0: no limit */
@@ -29,9 +31,9 @@ int policy_check_remove(const char *value) MUSTCHECK;
 int policy_check_path(const char *value) MUSTCHECK;
 
 /* Returns the JSON, which the caller frees; NULL when there is no policy. @users are those of
- * --auth and --auth-file. @until_s is the wall-clock second from which nobody may look; 0: there is
- * none. */
+ * --auth and --auth-file, @keys those of --share-key. @until_s is the wall-clock second from which
+ * nobody may look; 0: there is none. */
 char *policy_write(const struct policy_options *o, const struct users *users,
-                   int64_t until_s) MUSTCHECK;
+                   const struct share_keys *keys, int64_t until_s) MUSTCHECK;
 
 #endif

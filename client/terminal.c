@@ -317,6 +317,25 @@ static void open_first(const struct terminal *t, const struct terminal_url *u)
             LOG_STR("reason", "its host is neither the server's nor below it; see --attach-host"));
 }
 
+/* Prints the links that let their holders in. */
+static void print_keys(struct terminal *t, const struct terminal_url *u)
+{
+    for (size_t i = 0; u->keys && i < u->keys->n; i++) {
+        char *link = xasprintf("%s/.oneport/key/%s", u->url, u->keys->v[i].key);
+        char *text = xasprintf("the link for %s is: %s", u->keys->v[i].name, link);
+        if (t->o.json) {
+            cJSON *event = new_event("key", u->tunnel);
+            cJSON_AddStringToObject(event, "name", u->keys->v[i].name);
+            cJSON_AddStringToObject(event, "url", link);
+            print_json(t, event);
+        } else {
+            print_of(t, u->tunnel, text);
+        }
+        free(text);
+        free(link);
+    }
+}
+
 void terminal_show_url(struct terminal *t, const struct terminal_url *u)
 {
     struct shown *s = find_shown(t, u->tunnel);
@@ -330,6 +349,7 @@ void terminal_show_url(struct terminal *t, const struct terminal_url *u)
     if (u->file)
         write_url(u);
     print_url(t, u);
+    print_keys(t, u);
     if (first && t->o.qr && !t->o.json)
         print_qr(t, s->url);
     if (first && t->o.opener >= 0)

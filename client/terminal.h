@@ -9,6 +9,7 @@
 #define CLIENT_TERMINAL_H
 
 #include "client/live.h"
+#include "client/share_keys.h"
 
 struct terminal;
 
@@ -37,8 +38,9 @@ bool terminal_takes_log(const struct terminal_options *o);
 struct terminal_url {
     const char *tunnel; /* its section; outlives the terminal; NULL: it is the only one */
     const char *url;
-    const char *file; /* of --url-file; NULL: none */
-    bool own;         /* it is the server's, or below it */
+    const char *file;              /* of --url-file; NULL: none */
+    bool own;                      /* it is the server's, or below it */
+    const struct share_keys *keys; /* whose links are shown beside it */
 };
 
 /* Tells the URL when it is another one than before: on the terminal, and in the file. Opens the

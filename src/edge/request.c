@@ -86,9 +86,9 @@ void request_begin(struct request *r, const struct message *m, bool keep_alive)
     r->asked = (struct access_request){
         .host = m->authority,
         .method = m->method,
-        .path = m->path,
+        .path = access_without_key(m->path),
         .user_agent = fields_value(&m->fields, SLICE("user-agent")),
-        .referer = fields_value(&m->fields, SLICE("referer")),
+        .referer = access_without_key(fields_value(&m->fields, SLICE("referer"))),
         .minor_version = m->minor_version,
         .http2 = m->http2,
     };
@@ -253,15 +253,19 @@ static void serve_options(struct request *r)
 static void start_exchange(struct request *r, struct exchange_request *x, struct slice name)
 {
     struct tunnel *t = registry_find(r->worker->registry, name);
-    struct login_look look;
-    enum failure why;
+    struct door_reply reply;
     if (!t) {
         refuse_unknown(r, name);
         return;
     }
-    enum door_verdict verdict = door_judge(r->worker, t, x, r->begun_us, &look, &why);
+    enum door_verdict verdict = door_judge(r->worker, t, x, r->begun_us, &reply);
     if (verdict == DOOR_REFUSES) {
-        refuse(r, why, name, why == FAIL_BODY_TOO_LARGE);
+        refuse(r, reply.why, name, reply.why == FAIL_BODY_TOO_LARGE);
+        return;
+    }
+    if (verdict == DOOR_ANSWERS) {
+        log_answer(r, reply.answer.head.status, NULL, 0);
+        send_answer(r, &reply.answer, false);
         return;
     }
     x->end = r->host->is_whole(r->conn) && !x->translated.websocket;
@@ -269,7 +273,7 @@ static void start_exchange(struct request *r, struct exchange_request *x, struct
     if (CHECKING)
         request_check(r);
     if (verdict == DOOR_CHECKS)
-        sign_in_start(r->exchange, t, &look);
+        sign_in_start(r->exchange, t, &reply.look);
     else
         exchange_start(r->exchange, t);
 }

@@ -34,6 +34,15 @@ struct texts {
     char referer[REFERER_MAX], agent[AGENT_MAX];
 };
 
+struct slice access_without_key(struct slice text)
+{
+    const struct slice secret = SLICE(ACCESS_KEY_PATH);
+    for (struct slice rest = text; rest.len >= secret.len; rest = slice_skip(rest, 1))
+        if (rest.ptr[0] == '/' && slice_starts(rest, secret))
+            return SLICE(ACCESS_KEY_PATH "...");
+    return text;
+}
+
 char *access_request_keep(struct access_request *r)
 {
     struct {

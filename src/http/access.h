@@ -18,6 +18,12 @@ struct access_request {
     bool http2;        /* it came over HTTP/2 */
 };
 
+/* What is behind this in a path is a secret: a key that lets its holder in (rule P26). */
+#define ACCESS_KEY_PATH "/.oneport/key/"
+
+/* Returns @text, a path or a URL, or a text that stands for it if it has such a key. */
+struct slice access_without_key(struct slice text);
+
 /* Copies the parts of @r into one block, each cut to the length that a line can show, and makes @r
  * borrow from that block. The caller needs this when the line is written after the head is freed.
  * Returns the block, which the caller frees. */

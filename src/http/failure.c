@@ -35,6 +35,9 @@ static const struct failure_row failures[] = {
                      "The operator of this server has shut this address out, or this name."},
     [FAIL_LOGIN] = {401, 0, "http_request_denied", "Please sign in",
                     "Whoever shares this address asks for a name and a password."},
+    [FAIL_KEY] = {403, 0, "http_request_denied", "Please use your link",
+                  "Whoever shares this address has sent links to those who may look. This was none "
+                  "of them, or its time is over, or it was used already."},
     [FAIL_FOREIGN] = {403, 0, "http_request_denied", "Not from another site",
                       "A page of another site has sent this request. It may not act for people who "
                       "have signed in here."},

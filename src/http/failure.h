@@ -24,6 +24,7 @@ enum failure {
     FAIL_SIGN_IN,           /* 401: a stream is reset with HTTP_1_1_REQUIRED (rule D44) */
     FAIL_BARRED,            /* 403: the operator has shut the viewer out */
     FAIL_LOGIN,             /* 401 http_request_denied, WWW-Authenticate */
+    FAIL_KEY,               /* 403 http_request_denied: a key is wanted, or this one is not good */
     FAIL_FOREIGN,           /* 403 http_request_denied: a page of another site has caused it */
     FAIL_NOT_ALLOWED,       /* 403 http_request_denied: the tunnel's policy */
     FAIL_OVER,              /* 410 destination_not_found: the time of the tunnel is over */

@@ -24,8 +24,9 @@ static const char *const ours[] = {
     "via",
 };
 
-/* A cookie that is added would pass by the rule that confines cookies to their name. */
-bool edit_may_touch(struct slice name, bool adds)
+/* Returns whether the field @name, in lower case, may be added (@adds) or removed. A cookie that is
+ * added would pass by the rule that confines cookies to their name. */
+static bool may_touch(struct slice name, bool adds)
 {
     enum {
         FORBIDDEN = FIELD_HOP | FIELD_FORWARDED | FIELD_REWRITTEN | FIELD_PROXY_ONLY | FIELD_NEVER |
@@ -58,7 +59,7 @@ static char *take_name(struct slice name, bool adds, const char **why)
     }
     char *lower = slice_dup(name);
     ascii_lower(lower, name.len);
-    if (edit_may_touch(slice_str(lower), adds))
+    if (may_touch(slice_str(lower), adds))
         return lower;
     *why = "names a field that cannot be touched";
     free(lower);

@@ -21,9 +21,6 @@ struct edits {
     size_t n_removed;
 };
 
-/* Returns whether the field @name, in lower case, may be added (@adds) or removed. */
-bool edit_may_touch(struct slice name, bool adds);
-
 /* Add an edit. Return 0, or ERR_SYNTAX with static text in @why: the name is no field's, is one
  * that cannot be touched, or is there already; the value is no printable ASCII; or there are
  * EDITS_MAX. A name is kept in lower case. */

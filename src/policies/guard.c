@@ -2,6 +2,7 @@
 /* guard.c - see guard.h. */
 #include "src/policies/guard.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "h2mux/base/alloc.h"
@@ -9,11 +10,12 @@
 #include "src/limits/address_buckets.h"
 #include "src/policies/seats.h"
 
-enum { OWN, FORCED, POLICIES, BURST_S = 10 };
+enum { OWN, FORCED, POLICIES, BURST_S = 10, USED_MAX = 1000000000 };
 
 struct guard {
     size_t owners;
-    struct login *login; /* owned; NULL: nobody has to sign in */
+    struct login *login;            /* owned; NULL: nobody has to sign in */
+    uint64_t used[POLICY_KEYS_MAX]; /* how often each key was */
     struct {
         struct policy *policy;         /* held; NULL: none */
         struct address_buckets *rates; /* owned; NULL: no limit */
@@ -36,7 +38,7 @@ struct guard *guard_new(struct policy *own, struct policy *forced)
         g->by[i].rates = rate > 0 ? address_buckets_new(seed, BURST_S * rate, rate) : NULL;
         g->by[i].seats = viewers > 0 ? seats_new(viewers) : NULL;
     }
-    if (own && policy_has_users(own))
+    if (own && (policy_has_users(own) || policy_has_keys(own)))
         g->login = login_new();
     return g;
 }
@@ -45,6 +47,47 @@ struct login *guard_login(const struct guard *g)
 {
     return g ? g->login : NULL;
 }
+
+/* ---- keys */
+
+bool guard_use_key(struct guard *g, struct slice key, int64_t now_s, const char **name,
+                   int64_t *until_s)
+{
+    struct policy_key found;
+    if (!g->by[OWN].policy || !policy_find_key(g->by[OWN].policy, key, &found) ||
+        (found.until != 0 && found.until <= now_s) ||
+        (found.uses != 0 && g->used[found.place] >= found.uses))
+        return false;
+    g->used[found.place]++;
+    *name = found.name;
+    *until_s = found.until;
+    return true;
+}
+
+void guard_used(const struct guard *g, char out[static GUARD_USED_MAX])
+{
+    size_t n = POLICY_KEYS_MAX, len = 0;
+    while (n > 0 && (!g || g->used[n - 1] == 0))
+        n--;
+    out[0] = '\0';
+    for (size_t i = 0; i < n; i++)
+        len +=
+            (size_t)snprintf(out + len, GUARD_USED_MAX - len, "%s%llu", i > 0 ? "," : "",
+                             (unsigned long long)(g->used[i] < USED_MAX ? g->used[i] : USED_MAX));
+}
+
+void guard_set_used(struct guard *g, struct slice text)
+{
+    for (size_t i = 0; i < POLICY_KEYS_MAX && text.len > 0; i++) {
+        ptrdiff_t comma = slice_find(text, ',');
+        struct slice one = slice_make(text.ptr, comma < 0 ? text.len : (size_t)comma);
+        text = slice_skip(text, comma < 0 ? text.len : (size_t)comma + 1);
+        if (slice_to_u64(one, USED_MAX, &g->used[i]) < 0)
+            g->used[i] = USED_MAX;
+    }
+}
+
+/* ---- life */
 
 struct guard *guard_hold(struct guard *g)
 {

@@ -32,6 +32,19 @@ bool guard_judge(struct guard *g, const struct viewer *v, uint64_t now_us, int64
 /* Returns the gate where viewers have to sign in; NULL: there is none. NULL is fine. */
 struct login *guard_login(const struct guard *g);
 
+/* Uses the key @key, whose name is set to @name and which lets in until @until_s; 0: as long as a
+ * password would. Returns false, and uses nothing, if there is no such key, if its time is over, or
+ * if it was used as often as it may be. */
+bool guard_use_key(struct guard *g, struct slice key, int64_t now_s, const char **name,
+                   int64_t *until_s) MUSTCHECK;
+
+enum { GUARD_USED_MAX = 16 * POLICY_KEYS_MAX };
+
+/* Writes how often each key was used, as "1,0,3"; an empty text if none was. guard_set_used reads
+ * it; what it does not understand counts as used up. */
+void guard_used(const struct guard *g, char out[static GUARD_USED_MAX]);
+void guard_set_used(struct guard *g, struct slice text);
+
 /* Gives the request of @v a seat, if it needs one, until guard_leave. Returns false, and sets @why,
  * if there is none. */
 bool guard_seat(struct guard *g, const struct viewer *v, uint64_t now_us,

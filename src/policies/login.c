@@ -97,7 +97,7 @@ static bool is_preflight(const struct message *m)
 
 /* ---- credentials */
 
-static bool may_have_cookie(const struct pass_place *at, const struct message *m)
+bool login_may_have_cookie(const struct pass_place *at, const struct message *m)
 {
     return at->https || inet_is_localhost(route_host_name(m->authority));
 }
@@ -108,10 +108,10 @@ static enum login_verdict judge_basic(struct login *l, const struct pass_place *
                                       struct login_look *out)
 {
     struct slice shown = fields_value(&m->fields, SLICE("authorization"));
-    if (fields_count(&m->fields, SLICE("authorization")) != 1 || !basic_parse(shown, &out->shown) ||
-        pass_tag(at, shown, out->tag) < 0)
+    if (!policy_has_users(at->policy) || fields_count(&m->fields, SLICE("authorization")) != 1 ||
+        !basic_parse(shown, &out->shown) || pass_tag(at, shown, out->tag) < 0)
         return LOGIN_WANTED;
-    out->fresh = may_have_cookie(at, m);
+    out->fresh = login_may_have_cookie(at, m);
     if (is_remembered(l, out->tag))
         return LOGIN_OPEN;
     struct address of = address_for_tries(v);

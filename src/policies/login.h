@@ -41,6 +41,9 @@ enum login_verdict login_judge(struct login *l, const struct pass_place *at, str
                                bool websocket, const struct viewer *v, uint64_t now_us,
                                int64_t now_s, struct login_look *out) MUSTCHECK;
 
+/* Returns whether the viewer of @m can have the gate's cookie: over https, or on localhost. */
+bool login_may_have_cookie(const struct pass_place *at, const struct message *m);
+
 /* Notes what came of LOGIN_CHECK for the viewer @v. */
 void login_note(struct login *l, const struct login_look *look, const struct viewer *v, bool good,
                 uint64_t now_us);

@@ -47,13 +47,13 @@ int pass_tag(const struct pass_place *at, struct slice value, uint8_t tag[static
     return err;
 }
 
-int pass_make(const struct pass_place *at, const uint8_t tag[static PASS_TAG_LEN], int64_t now_s,
+int pass_make(const struct pass_place *at, const uint8_t tag[static PASS_TAG_LEN], int64_t until_s,
               char out[static PASS_MAX])
 {
     uint8_t mac[KEYRING_MAC_LEN];
     char tag_text[TAG_TEXT + 3], mac_text[MAC_TEXT + 3];
     base64url_encode(tag, PASS_TAG_LEN, tag_text);
-    snprintf(out, PASS_MAX, "%lld.%s", (long long)now_s + PASS_LIFE_S, tag_text);
+    snprintf(out, PASS_MAX, "%lld.%s", (long long)until_s, tag_text);
     int err = sign_by_first(at, "pass", slice_str(out), mac);
     base64url_encode(mac, sizeof mac, mac_text);
     size_t len = strlen(out);

@@ -27,8 +27,9 @@ struct pass_place {
 int pass_tag(const struct pass_place *at, struct slice value,
              uint8_t tag[static PASS_TAG_LEN]) MUSTCHECK;
 
-/* Writes a pass that is good for PASS_LIFE_S from @now_s on. Returns 0, or ERR_IO. */
-int pass_make(const struct pass_place *at, const uint8_t tag[static PASS_TAG_LEN], int64_t now_s,
+/* Writes a pass that is good until @until_s, which is PASS_LIFE_S from now or less. Returns 0, or
+ * ERR_IO. */
+int pass_make(const struct pass_place *at, const uint8_t tag[static PASS_TAG_LEN], int64_t until_s,
               char out[static PASS_MAX]) MUSTCHECK;
 
 /* Returns whether the pass @text is good, and fills @tag then. Any key of the keyring may have made

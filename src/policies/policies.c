@@ -58,8 +58,8 @@ static int take_policy(struct map *m, struct slice line, const char **why)
     if (map_get(m, name))
         return ERR_SYNTAX;
     int err = policy_parse(slice_trim(slice_skip(line, name.len)), &policy, why);
-    if (err == 0 && policy && policy_has_users(policy)) {
-        *why = "has users, which are the sharer's to choose";
+    if (err == 0 && policy && (policy_has_users(policy) || policy_has_keys(policy))) {
+        *why = "has users or keys, which are the sharer's to choose";
         policy_drop(policy);
         err = ERR_SYNTAX;
     }
@@ -127,20 +127,24 @@ static struct policies *wrap(struct map *m, int err)
     return p;
 }
 
-struct policies *policies_open(const char *path, char reason[static POLICIES_REASON_MAX])
+struct policies *policies_of_text(const char *path, struct slice text,
+                                  char reason[static POLICIES_REASON_MAX])
 {
     struct map m;
     map_init(&m);
-    int err = load(&m, path, reason);
+    int err = parse(&m, path, text, reason);
     return wrap(&m, err);
 }
 
-struct policies *policies_of_text(struct slice text, char reason[static POLICIES_REASON_MAX])
+struct policies *policies_open(const char *path, char reason[static POLICIES_REASON_MAX])
 {
-    struct map m;
-    map_init(&m);
-    int err = parse(&m, "policies", text, reason);
-    return wrap(&m, err);
+    struct buf text;
+    struct policies *p = NULL;
+    buf_init(&text, POLICIES_FILE_MAX);
+    if (read_file(path, &text, reason) == 0)
+        p = policies_of_text(path, buf_slice(&text), reason);
+    buf_release(&text);
+    return p;
 }
 
 int policies_reload(struct policies *p, const char *path, char reason[static POLICIES_REASON_MAX])

@@ -18,8 +18,8 @@ struct policies;
  * somebody else may have written it, or when a line is wrong. */
 struct policies *policies_open(const char *path, char reason[static POLICIES_REASON_MAX]) MUSTCHECK;
 
-/* Reads a text as the content of a file, likewise. */
-struct policies *policies_of_text(struct slice text,
+/* Reads @text as the content of the file @path, likewise. */
+struct policies *policies_of_text(const char *path, struct slice text,
                                   char reason[static POLICIES_REASON_MAX]) MUSTCHECK;
 
 /* Reads the file again. Returns 0; or a negative error code, with a sentence in @reason. Then the

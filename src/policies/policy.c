@@ -240,6 +240,7 @@ static const struct member {
     {"allow", offsetof(struct policy, allow), take_networks, policy_put_networks},
     {"cors", offsetof(struct policy, cors), take_cors, policy_put_true},
     {"deny", offsetof(struct policy, deny), take_networks, policy_put_networks},
+    {"keys", offsetof(struct policy, keys), policy_take_keys, policy_put_keys},
     {"public", offsetof(struct policy, public), take_public, policy_put_paths},
     {"rate", offsetof(struct policy, rate), take_rate, policy_put_number},
     {"request_add", offsetof(struct policy, request), take_add, policy_put_added},
@@ -292,8 +293,8 @@ static int read_members(struct policy *p, const cJSON *json, const char **why)
         if (err < 0)
             return err;
     }
-    if ((p->public.n > 0 || p->cors) && p->users.n == 0)
-        return wrong(why, "has public or cors without users");
+    if ((p->public.n > 0 || p->cors) && p->users.n == 0 && p->keys.n == 0)
+        return wrong(why, "has public or cors without users and keys");
     return settle(p, why);
 }
 
@@ -351,6 +352,8 @@ void policy_drop(struct policy *p)
     }
     for (size_t i = 0; i < p->public.n; i++)
         free(p->public.v[i]);
+    for (size_t i = 0; i < p->keys.n; i++)
+        free(p->keys.v[i].name);
     free(p->text);
     free(p);
 }

@@ -2,7 +2,8 @@
 /* policy.h - reads and judges a policy: who may look at a tunnel, and how its fields are edited. It
  * is a JSON object, whose members are all optional:
  *
- *   {"allow": [CIDR, ...], "cors": true, "deny": [CIDR, ...], "public": [PATH, ...], "rate": N,
+ *   {"allow": [CIDR, ...], "cors": true, "deny": [CIDR, ...],
+ *    "keys": [[NAME, HASH, UNTIL, USES], ...], "public": [PATH, ...], "rate": N,
  *    "request_add": [[NAME, VALUE], ...],
  *    "request_remove": [NAME, ...], "response_add": ..., "response_remove": ..., "until": SECONDS,
  *    "users": [[NAME, HASH], ...], "viewers": N}
@@ -21,7 +22,9 @@ enum {
     POLICY_HASH_LEN = 32,
     POLICY_HASH_TEXT = 44, /* the hash in base64url, with its zero */
     POLICY_RATE_MAX = 1000000,
-    POLICY_VIEWERS_MAX = 1000
+    POLICY_VIEWERS_MAX = 1000,
+    POLICY_KEYS_MAX = 16,
+    POLICY_KEY_LEN = 43 /* of a key: 256 bits in base64url */
 };
 
 struct policy;
@@ -56,6 +59,17 @@ uint64_t policy_viewers(const struct policy *p);
  * the same work can be done. */
 bool policy_has_users(const struct policy *p);
 const char *policy_user(const struct policy *p, struct slice user, bool *known);
+
+/* Returns whether there are keys, by which viewers come in without a password. policy_find_key
+ * finds the one whose text is @key. */
+struct policy_key {
+    size_t place; /* below POLICY_KEYS_MAX */
+    const char *name;
+    int64_t until; /* wall-clock second from which it is over; 0: never */
+    uint64_t uses; /* how often it may be used; 0: always */
+};
+bool policy_has_keys(const struct policy *p);
+bool policy_find_key(const struct policy *p, struct slice key, struct policy_key *out);
 
 /* Returns whether everybody may have what is at the target @path: a path of `public`, or one below
  * a path that ends with a slash, if it is written so that no origin takes it for another one. */

@@ -32,6 +32,18 @@ struct paths {
     size_t n;
 };
 
+struct key {
+    char *name; /* owned */
+    uint8_t hash[POLICY_HASH_LEN];
+    int64_t until; /* 0: for ever */
+    uint64_t uses; /* 0: any number */
+};
+
+struct keys {
+    struct key v[POLICY_KEYS_MAX];
+    size_t n;
+};
+
 struct policy {
     _Atomic unsigned owners;
     char *text; /* owned: canonical */
@@ -41,12 +53,20 @@ struct policy {
     int64_t until; /* 0: never */
     struct edits request, response;
     struct users users;
+    struct keys keys;
     struct paths public;
     uint64_t cors; /* 1: true */
 };
 
 /* Print into @to. A text that does not fit is cut, which makes it longer than POLICY_MAX. */
 void policy_put(struct buf *to, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Puts the key @name in front of a member, behind a comma unless it is the first one. */
+void policy_put_key(struct buf *to, const char *name);
+
+struct cJSON;
+int policy_take_keys(const struct cJSON *item, void *member, const char **why);
+void policy_put_keys(struct buf *to, const char *name, const void *member);
 
 /* Print the member @name with the value @member, unless the policy does not have it. */
 void policy_put_networks(struct buf *to, const char *name, const void *member);

@@ -16,8 +16,7 @@ void policy_put(struct buf *to, const char *fmt, ...)
     (void)err; /* a text that does not fit is longer than POLICY_MAX, which is looked at */
 }
 
-/* Puts the key @name in front of a member, behind a comma unless it is the first one. */
-static void put_key(struct buf *to, const char *name)
+void policy_put_key(struct buf *to, const char *name)
 {
     policy_put(to, "%s\"%s\":", buf_len(to) > 1 ? "," : "", name);
 }
@@ -28,7 +27,7 @@ void policy_put_networks(struct buf *to, const char *name, const void *member)
     const char *before = "";
     if (!from->set)
         return;
-    put_key(to, name);
+    policy_put_key(to, name);
     for (size_t i = 0; i < from->n; i++) {
         if (strcmp(before, from->text[i]) != 0)
             policy_put(to, "%s\"%s\"", i > 0 ? "," : "[", from->text[i]);
@@ -42,7 +41,7 @@ void policy_put_number(struct buf *to, const char *name, const void *member)
     uint64_t value = *(const uint64_t *)member;
     if (value == 0)
         return;
-    put_key(to, name);
+    policy_put_key(to, name);
     policy_put(to, "%llu", (unsigned long long)value);
 }
 
@@ -64,7 +63,7 @@ void policy_put_added(struct buf *to, const char *name, const void *member)
     const struct edits *from = member;
     if (from->n_added == 0)
         return;
-    put_key(to, name);
+    policy_put_key(to, name);
     for (size_t i = 0; i < from->n_added; i++) {
         policy_put(to, "%s", i > 0 ? ",[" : "[[");
         put_text(to, from->added[i].name);
@@ -80,7 +79,7 @@ void policy_put_removed(struct buf *to, const char *name, const void *member)
     const struct edits *from = member;
     if (from->n_removed == 0)
         return;
-    put_key(to, name);
+    policy_put_key(to, name);
     for (size_t i = 0; i < from->n_removed; i++)
         policy_put(to, "%s\"%s\"", i > 0 ? "," : "[", from->removed[i]);
     policy_put(to, "]");
@@ -91,7 +90,7 @@ void policy_put_users(struct buf *to, const char *name, const void *member)
     const struct users *from = member;
     if (from->n == 0)
         return;
-    put_key(to, name);
+    policy_put_key(to, name);
     for (size_t i = 0; i < from->n; i++) {
         policy_put(to, "%s", i > 0 ? ",[" : "[[");
         put_text(to, from->v[i].name);
@@ -105,7 +104,7 @@ void policy_put_paths(struct buf *to, const char *name, const void *member)
     const struct paths *from = member;
     if (from->n == 0)
         return;
-    put_key(to, name);
+    policy_put_key(to, name);
     for (size_t i = 0; i < from->n; i++)
         policy_put(to, "%s\"%s\"", i > 0 ? "," : "[", from->v[i]);
     policy_put(to, "]");
@@ -115,6 +114,6 @@ void policy_put_true(struct buf *to, const char *name, const void *member)
 {
     if (*(const uint64_t *)member == 0)
         return;
-    put_key(to, name);
+    policy_put_key(to, name);
     policy_put(to, "true");
 }

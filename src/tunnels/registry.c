@@ -88,16 +88,22 @@ static struct tunnel *registry_add(struct registry *r, struct slice name,
 
 /* ---- the table */
 
-/* Gives @t the policy that the names file has of it. Its client brings the policy along, so a text
- * of a newer server, which this one does not understand, costs nobody his gate. */
+/* Gives @t the policy that the names file has of it, and how often its keys were used. Its client
+ * brings the policy along, so a text of a newer server, which this one does not understand, costs
+ * nobody his gate. */
 static void adopt_policy(struct registry *r, struct tunnel *t, struct slice text)
 {
     struct policy *p = NULL;
     const char *why = "";
-    if (text.len > 0 && policy_parse(text, &p, &why) < 0)
+    ptrdiff_t end = slice_rfind(text, '}');
+    struct slice json = slice_make(text.ptr, (size_t)(end + 1));
+    if (text.len > 0 && policy_parse(json, &p, &why) < 0)
         LOG(ERROR, "policy_not_read", LOG_STR("name", t->name), LOG_STR("reason", why));
-    if (p)
-        registry_guard(r, t, guard_new(p, NULL));
+    if (p) {
+        struct guard *g = guard_new(p, NULL);
+        guard_set_used(g, slice_skip(text, json.len));
+        registry_guard(r, t, g);
+    }
     policy_drop(p);
 }
 
@@ -322,9 +328,18 @@ int registry_set_domain(struct registry *r, struct tunnel *t, struct slice host)
 
 void registry_guard(struct registry *r, struct tunnel *t, struct guard *g)
 {
-    directory_set_policy(r->directory, slice_str(t->name), policy_text(guard_own(g)));
     guard_drop(t->guard);
     t->guard = g;
+    registry_note_used(r, t);
+}
+
+void registry_note_used(struct registry *r, const struct tunnel *t)
+{
+    char used[GUARD_USED_MAX];
+    guard_used(t->guard, used);
+    char *text = xasprintf("%.*s%s", SLICE_FMT(policy_text(guard_own(t->guard))), used);
+    directory_set_policy(r->directory, slice_str(t->name), slice_str(text));
+    free(text);
 }
 
 int64_t registry_issue(struct registry *r, struct tunnel *t)

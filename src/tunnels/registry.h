@@ -85,6 +85,9 @@ int registry_set_domain(struct registry *r, struct tunnel *t, struct slice host)
  * over the caller's hold. */
 void registry_guard(struct registry *r, struct tunnel *t, struct guard *g);
 
+/* Notes for the names file that a key of the guard of @t was used. */
+void registry_note_used(struct registry *r, const struct tunnel *t);
+
 /* Returns the time of a new ticket for @t: now, but never before that of an older ticket. Older
  * tickets do not attach from then on. */
 int64_t registry_issue(struct registry *r, struct tunnel *t) MUSTCHECK;

@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(policy_judge(p, "unix", 0) <= POLICY_OVER);
     }
     policy_drop(p);
-    struct policies *all = policies_of_text(in, reason);
+    struct policies *all = policies_of_text("policies", in, reason);
     assert(!all == (reason[0] != '\0'));
     policies_free(all);
     return 0;

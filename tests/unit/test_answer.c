@@ -44,6 +44,7 @@ static const struct {
     {FAIL_SIGN_IN, 401, "http_1_1_required", NULL},
     {FAIL_BARRED, 403, "http_request_denied", NULL},
     {FAIL_LOGIN, 401, "http_request_denied", NULL},
+    {FAIL_KEY, 403, "http_request_denied", NULL},
     {FAIL_FOREIGN, 403, "http_request_denied", NULL},
     {FAIL_NOT_ALLOWED, 403, "http_request_denied", NULL},
     {FAIL_OVER, 410, "destination_not_found", NULL},

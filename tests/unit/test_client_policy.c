@@ -46,6 +46,7 @@ static const struct {
 };
 
 static const struct users nobody;
+static const struct share_keys no_keys;
 
 /* P5 */
 static void test_users(void **state)
@@ -53,7 +54,7 @@ static void test_users(void **state)
     char ann[] = "ann", hash[] = "$y$x";
     struct users users = {.v = {{ann, hash}}, .n = 1};
     struct policy_options o = {.cors = true, .public = {.item = {"/a", "/b/"}, .count = 2}};
-    char *text = policy_write(&o, &users, 0);
+    char *text = policy_write(&o, &users, &no_keys, 0);
     assert_string_equal(
         text, "{\"cors\":true,\"public\":[\"/a\",\"/b/\"],\"users\":[[\"ann\",\"$y$x\"]]}");
     free(text);
@@ -77,6 +78,26 @@ static void test_hashes(void **state)
     users_free(&one);
 }
 
+/* P26: other keys each time, whose hashes alone are said. */
+static void test_keys(void **state)
+{
+    struct opt_list list = {.item = {"ann:2h:1", "bob"}, .count = 2};
+    struct policy_options o = {.rate = 0};
+    struct share_keys one, two;
+    assert_int_equal(share_keys_make(&list, 1000, &one), 0);
+    assert_int_equal(share_keys_make(&list, 1000, &two), 0);
+    assert_int_equal(strlen(one.v[0].key), 43);
+    assert_string_not_equal(one.v[0].key, two.v[0].key);
+    assert_int_equal(one.v[0].until_s, 1000 + 7200);
+    char *text = policy_write(&o, &nobody, &one, 0);
+    assert_null(strstr(text, one.v[0].key));
+    assert_non_null(strstr(text, one.v[1].hash));
+    assert_non_null(strstr(text, ",8200,1],[\"bob\","));
+    free(text);
+    share_keys_free(&one);
+    share_keys_free(&two);
+}
+
 /* P24: ps shows no password. */
 static void test_hiding(void **state)
 {
@@ -91,7 +112,7 @@ static void test_hiding(void **state)
 static void test_rows(void **state)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char *text = policy_write(&rows[i].o, &nobody, rows[i].until_s);
+        char *text = policy_write(&rows[i].o, &nobody, &no_keys, rows[i].until_s);
         if (!text != !rows[i].want || (text && strcmp(text, rows[i].want) != 0))
             fail_msg("%s: %s", rows[i].name, text ? text : "nothing");
         free(text);
@@ -122,6 +143,13 @@ static const struct {
     {"P5 no password", "ann:", users_check, false},
     {"P5 no user", ":a", users_check, false},
     {"P5 no colon", "ann", users_check, false},
+    {"P26 a key", "ann:2h:1", share_keys_check, true},
+    {"P26 a key for ever", "ann", share_keys_check, true},
+    {"P26 any number", "ann:2h", share_keys_check, true},
+    {"P26 no time", "ann::1", share_keys_check, false},
+    {"P26 no number", "ann:2h:x", share_keys_check, false},
+    {"P26 no name", ":2h:1", share_keys_check, false},
+    {"P26 half a time", "ann:", share_keys_check, false},
     {"P5 removed", "response Server", policy_check_remove, true},
     {"P5 a value", "Server: a", policy_check_remove, false},
 };
@@ -136,8 +164,8 @@ static void test_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),   cmocka_unit_test(test_users),  cmocka_unit_test(test_hashes),
-        cmocka_unit_test(test_hiding), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_users), cmocka_unit_test(test_hashes),
+        cmocka_unit_test(test_hiding), cmocka_unit_test(test_keys),  cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests_name("client policy", tests, NULL, NULL);
 }

@@ -156,12 +156,46 @@ static void test_two_limits(void **state)
     guard_drop(g);
 }
 
+/* The SHA-256 of this key, in base64url. */
+#define KEY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define HASH "DwBzhbb51LfusnSGBa_hqYSgo7-j8BTQnip4TOnlzRo"
+
+/* P26: a key is used as often as it may be, also after a restart, and until its time is over. */
+static void test_keys(void **state)
+{
+    char used[GUARD_USED_MAX];
+    const char *name;
+    int64_t until;
+    struct guard *g =
+        guard_of("{\"keys\":[[\"bob\",\"lCE9LFRx5eMNf0I5WrW7UsU4cZsOcl-O4EZvoFmITEw\",0,0],"
+                 "[\"ann\",\"" HASH "\",2000,2]]}",
+                 "{}");
+    assert_non_null(guard_login(g));
+    guard_used(g, used);
+    assert_string_equal(used, "");
+    assert_false(guard_use_key(g, SLICE(KEY "A"), 1000, &name, &until));
+    assert_false(guard_use_key(g, SLICE(""), 1000, &name, &until));
+    assert_false(guard_use_key(g, SLICE(KEY), 2000, &name, &until));
+    assert_true(guard_use_key(g, SLICE(KEY), 1999, &name, &until));
+    assert_string_equal(name, "ann");
+    assert_int_equal(until, 2000);
+    guard_used(g, used);
+    assert_string_equal(used, "0,1");
+    assert_true(guard_use_key(g, SLICE(KEY), 1000, &name, &until));
+    assert_false(guard_use_key(g, SLICE(KEY), 1000, &name, &until));
+    guard_set_used(g, SLICE("0,1"));
+    assert_true(guard_use_key(g, SLICE(KEY), 1000, &name, &until));
+    guard_set_used(g, SLICE("0,x"));
+    assert_false(guard_use_key(g, SLICE(KEY), 1000, &name, &until));
+    guard_drop(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seats),      cmocka_unit_test(test_queue),
         cmocka_unit_test(test_both),       cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_two_limits),
+        cmocka_unit_test(test_two_limits), cmocka_unit_test(test_keys),
     };
     return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
 }

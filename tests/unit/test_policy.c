@@ -16,6 +16,9 @@
 
 #define COUNT(rows) (sizeof rows / sizeof((rows)[0]))
 
+#define HASH "lCE9LFRx5eMNf0I5WrW7UsU4cZsOcl-O4EZvoFmITEw"
+#define BCRYPT "$2b$04$7S9lZvVfWGbLJ1y9oE8pPuk4moUe/47zv/d4b.ZUYofdL15Nu5mYG"
+
 static struct policy *read_policy(const char *text)
 {
     struct policy *p;
@@ -55,6 +58,25 @@ static const struct {
     {"P1 a name", "{\"deny\":[\"example.com\"]}", NULL},
     {"P1 a number as network", "{\"deny\":[10]}", NULL},
     {"P1 a mapped address", "{\"deny\":[\"::ffff:10.0.0.1\"]}", NULL},
+    {"P26 a key", "{\"keys\":[[\"ann\",\"" HASH "\",8200,1]]}",
+     "{\"keys\":[[\"ann\",\"" HASH "\",8200,1]]}"},
+    {"P26 a short hash", "{\"keys\":[[\"ann\",\"AQ\",8200,1]]}", NULL},
+    {"P26 no number of uses", "{\"keys\":[[\"ann\",\"" HASH "\",8200]]}", NULL},
+    {"P26 a negative number", "{\"keys\":[[\"ann\",\"" HASH "\",8200,-1]]}", NULL},
+    {"P26 no name", "{\"keys\":[[\"\",\"" HASH "\",8200,1]]}", NULL},
+    {"P21 a user", "{\"users\":[[\"ann\",\"" BCRYPT "\"]],\"cors\":true,\"public\":[\"/a\"]}",
+     "{\"cors\":true,\"public\":[\"/a\"],\"users\":[[\"ann\",\"" BCRYPT "\"]]}"},
+    {"P21 a user twice", "{\"users\":[[\"ann\",\"" BCRYPT "\"],[\"ann\",\"" BCRYPT "\"]]}", NULL},
+    {"P21 a colon", "{\"users\":[[\"a:b\",\"" BCRYPT "\"]]}", NULL},
+    {"P24 a password", "{\"users\":[[\"ann\",\"secret\"]]}", NULL},
+    {"P24 too much work",
+     "{\"users\":[[\"ann\",\"$2b$20$7S9lZvVfWGbLJ1y9oE8pPuk4moUe/47zv/d4b.ZUYofdL15Nu5mYG\"]]}",
+     NULL},
+    {"P25 a path that is not plain",
+     "{\"users\":[[\"ann\",\"" BCRYPT "\"]],\"public\":[\"/a/../b\"]}", NULL},
+    {"P25 public without a gate", "{\"public\":[\"/a\"]}", NULL},
+    {"P23 cors without a gate", "{\"cors\":true}", NULL},
+    {"P23 cors that is false", "{\"users\":[[\"ann\",\"" BCRYPT "\"]],\"cors\":false}", NULL},
     {"P1 rate 0", "{\"rate\":0}", NULL},
     {"P1 negative rate", "{\"rate\":-1}", NULL},
     {"P1 part of a rate", "{\"rate\":1.5}", NULL},
@@ -190,6 +212,7 @@ static const struct {
     {"T14 no name", "{\"rate\":5}\n", ":1: the policy does not begin with a name"},
     {"T14 twice", "a {}\na {}\n", ":2: the policy has a name that stands there twice"},
     {"T14 no policy", "a\n", ":1: the policy is no JSON object"},
+    {"T14 users", "a {\"users\":[[\"ann\",\"" BCRYPT "\"]]}\n", ":1: the policy has users or keys"},
     {"T14 unknown member", "\na {\"gate\":1}\n", ":2: the policy has a member that this server"},
 };
 
@@ -198,7 +221,7 @@ static void test_file(void **state)
     char reason[POLICIES_REASON_MAX];
     struct policy *p;
     for (size_t i = 0; i < COUNT(files); i++) {
-        struct policies *all = policies_of_text(slice_str(files[i].text), reason);
+        struct policies *all = policies_of_text("policies", slice_str(files[i].text), reason);
         if (!all != !!files[i].want || (!all && !strstr(reason, files[i].want)))
             fail_msg("%s: %s", files[i].name, all ? "" : reason);
         if (all) {

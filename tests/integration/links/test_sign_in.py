@@ -134,7 +134,8 @@ def test_an_origin_that_sets_the_cookie(shared, hashed):
         connection.request()
         connection.send(
             b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
-            b"Set-Cookie: __Host-oneport=x; Path=/; Secure\r\nSet-Cookie: oneport=x\r\nSet-Cookie: own=1\r\n\r\nok"
+            b"Set-Cookie: __Host-oneport=x; Path=/; Secure\r\nSet-Cookie: oneport=x\r\n"
+            b"Set-Cookie: own=1\r\n\r\nok"
         )
 
     client = shared(serve, "--auth-file", hashed)
@@ -224,8 +225,7 @@ def test_viewers_who_leave(gated):
 
 @pytest.mark.rule("P24")
 def test_tries(new_server, new_client, http_origin, hashed):
-    """Wrong passwords of an address are counted; others sign in meanwhile, and who has a cookie goes
-    on."""
+    """Wrong passwords of an address are counted; others sign in, and who has a cookie goes on."""
     client = new_client(http_origin.port, "--auth-file", hashed, server=new_server())
     cookie = cookie_of(ask(client, GOOD))
     got = [ask(client, WRONG if i % 2 else NOBODY).status for i in range(25)]
@@ -307,3 +307,75 @@ def test_files_that_are_refused(new_client, http_origin, tmp_path, line):
     path.chmod(0o600)
     client = new_client(http_origin.port, "--auth-file", path, wait=False)
     client.program.expect_exit(2 if "$1$" in line else 1)
+
+
+# ---- links with a key ----
+KEY_PATH = "/.oneport/key/"
+
+
+def link_for(client, who):
+    """Returns the path of the link that the client has printed."""
+    found = client.program.wait_output(
+        rf"^the link for {who} is: https://[^/]*(/\S+)$", 10, "stdout"
+    )
+    return found.group(1)
+
+
+@pytest.mark.rule("P26")
+def test_a_link(new_client, http_origin):
+    client = new_client(http_origin.port, "--share-key", "ann:2h:2", "--share-key", "bob")
+    ann, bob = link_for(client, "ann"), link_for(client, "bob")
+    assert ann.startswith(KEY_PATH) and len(ann) == len(KEY_PATH) + 43
+    got = ask(client, "Accept: text/html")
+    assert got.status == 403 and b"use your link" in got.body and not got.get("WWW-Authenticate")
+    assert ask(client, path=ann[:-1] + "!").status == 403
+    assert ask(client, path=ann, method="POST").status == 403
+    for behind, where in ("/echo?x=1", "/echo?x=1"), ("//evil.example.org", "/"):
+        got = ask(client, path=ann + behind)
+        assert got.status == 303 and got.get("Location") == where
+        assert (
+            got.get("Referrer-Policy") == "no-referrer" and got.get("Cache-Control") == "no-store"
+        )
+    cookie = cookie_of(got)
+    got = ask(client, shows(cookie))
+    assert got.status == 200 and sent(got)["cookie"] == "a=1; b=2"
+    assert ask(client, path=ann).status == 403  # it was used twice
+    assert ask(client, path=bob).status == 303 and ask(client, path=bob).get("Location") == "/"
+    client.server.wait_log(f"key_used name={client.name} key=ann viewer=192.0.2.1")
+    wait_until(lambda: f"GET {KEY_PATH}... HTTP" in client.server.access_log, 10, "the line")
+    everything = client.server.log + client.server.access_log
+    for key in ann, bob:
+        assert key[len(KEY_PATH) :] not in everything
+    assert fetch(client.server.port, "other.localhost", ann).status == 404
+    assert ann[len(KEY_PATH) :] not in client.server.access_log
+
+
+@pytest.mark.rule("P26")
+def test_a_link_whose_time_is_over(new_client, http_origin):
+    client = new_client(http_origin.port, "--share-key", "ann:3s")
+    cookie = cookie_of(ask(client, path=link_for(client, "ann")))
+    assert ask(client, shows(cookie)).status == 200
+    wait_until(lambda: ask(client, shows(cookie)).status == 403, 10, "the cookie is over as well")
+    assert ask(client, path=link_for(client, "ann")).status == 403
+
+
+@pytest.mark.rule("P26")
+def test_a_link_after_a_restart(new_server, new_client, http_origin):
+    """It is used up still."""
+    server = new_server()
+    client = new_client(http_origin.port, "--share-key", "ann:2h:1", server=server)
+    path = link_for(client, "ann")
+    assert ask(client, path=path).status == 303
+    wait_until(
+        lambda: "}1 " in server.saved_names or "}1\n" in server.saved_names, 10, "it is kept"
+    )
+    server.restart()
+    client.program.wait_output("link_up", count=2, deadline_s=30)
+    assert ask(client, path=path).status == 403
+
+
+@pytest.mark.rule("P26")
+def test_links_and_passwords(new_client, http_origin, hashed):
+    client = new_client(http_origin.port, "--auth-file", hashed, "--share-key", "ann")
+    assert ask(client).status == 401 and ask(client, GOOD).status == 200
+    assert ask(client, path=link_for(client, "ann")).status == 303
