@@ -2,6 +2,7 @@
 /* builtin.c - calls the module that answers a built-in; see builtin.h. */
 #include "src/edge/builtin.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "h2mux/base/log.h"
@@ -121,4 +122,19 @@ enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head
         break;
     }
     return BUILTIN_ANSWER;
+}
+
+void builtin_redirect(const struct worker *w, const struct message *m, struct answer *a)
+{
+    const struct config *c = w->server->config;
+    struct slice host = m->authority.len > 0 ? route_host_name(m->authority) : slice_str(c->domain);
+    struct base_url public = {.port = 0};
+    char port[8] = "";
+    if (c->urls.public && base_url_parse(c->urls.public, &public) == 0 && public.https &&
+        public.port != 0 && public.port != 443)
+        snprintf(port, sizeof port, ":%u", public.port);
+    struct slice path = slice_starts(m->path, SLICE("/")) ? m->path : SLICE("/");
+    char *where = xasprintf("https://%.*s%s%.*s", SLICE_FMT(host), port, SLICE_FMT(path));
+    answer_redirect(a, 308, slice_str(where));
+    free(where);
 }

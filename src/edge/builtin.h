@@ -30,4 +30,9 @@ struct builtin_result {
 enum builtin_verdict builtin_serve(struct worker *w, struct call *c, size_t head_bytes,
                                    struct builtin_result *out) MUSTCHECK;
 
+/* Makes @a the answer to the request @m at --redirect: the same target over https, at the port of
+ * --public-url (rule O200). A request of HTTP/1.0 may name no host; then the base domain is meant.
+ */
+void builtin_redirect(const struct worker *w, const struct message *m, struct answer *a);
+
 #endif

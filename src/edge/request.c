@@ -349,24 +349,10 @@ static void serve_builtin(struct request *r, struct call *c, size_t head_bytes)
     }
 }
 
-/* ---- for --redirect */
-
-/* Redirects to the same target over https, at the port of --public-url (rule O200). A request of
- * HTTP/1.0 may name no host; then the base domain is meant. */
 static void serve_redirect(struct request *r, const struct message *m)
 {
-    const struct config *c = server_of(r)->config;
-    struct slice host = m->authority.len > 0 ? route_host_name(m->authority) : slice_str(c->domain);
-    struct base_url public = {.port = 0};
     struct answer a;
-    char port[8] = "";
-    if (c->urls.public && base_url_parse(c->urls.public, &public) == 0 && public.https &&
-        public.port != 0 && public.port != 443)
-        snprintf(port, sizeof port, ":%u", public.port);
-    struct slice path = slice_starts(m->path, SLICE("/")) ? m->path : SLICE("/");
-    char *where = xasprintf("https://%.*s%s%.*s", SLICE_FMT(host), port, SLICE_FMT(path));
-    answer_redirect(&a, 308, slice_str(where));
-    free(where);
+    builtin_redirect(r->worker, m, &a);
     log_answer(r, 308, NULL, 0);
     send_answer(r, &a, false);
 }
