@@ -202,7 +202,7 @@ bench: ## measure beside nginx, HAProxy, nghttpx and ssh (PATHS= TESTS= ROUNDS=)
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release IPSEC_MB=yes all || echo "no oneport-ipsec-mb here"
 	$(Q)tests/bench/run
 
-bench-smoke: ## check in 20 s that every part of the benchmark works; judges no figures
+bench-smoke: ## check in 40 s that every part of the benchmark works; judges no figures
 	$(Q)tests/support/deps.sh build demo test bench
 	$(Q)$(MAKE) --no-print-directory -j2 VARIANT=release all bench-bin
 	$(Q)tests/bench/run smoke
