@@ -131,6 +131,15 @@ static void collect_links(struct listing *g)
     }
 }
 
+/* Returns how many sockets an old client serves @t by. */
+static size_t old_sockets(const struct tunnel *t)
+{
+    size_t n = 0;
+    LIST_FOREACH (it, &t->backends)
+        n += CONTAINER_OF(it, struct backend, in_tunnel)->sockets;
+    return n;
+}
+
 static void add_tunnel(struct tunnel *t, void *user)
 {
     struct listing *g = user;
@@ -147,6 +156,7 @@ static void add_tunnel(struct tunnel *t, void *user)
     add_number(row, "websockets", o ? o->websockets : 0);
     add_number(row, "rx_octets", t->rx_octets);
     add_number(row, "tx_octets", t->tx_octets);
+    add_number(row, "old_sockets", old_sockets(t));
     cJSON_AddItemToObject(row, "links", links ? links : cJSON_CreateArray());
     cJSON_AddItemToArray(g->out, row);
     g->rows++;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Tests sharing by an old client, `wave share` of H2O Wave: wave_share.py has its habits."""
 
+import json
 import select
 import socket
 import threading
@@ -199,8 +200,15 @@ def served(world, tmp_path):
 def test_a_ban(what, served, tmp_path):
     """The sockets end, and come back only to be refused."""
     w, share = served
+    ctl = ("oneportd", "ctl", "--admin", f"unix:{tmp_path}/board")
     assert w.ask(share).body == b"here"
-    code, said, _ = run("oneportd", "ctl", "--admin", f"unix:{tmp_path}/board", "ban", what, "1h")
+
+    def row():
+        return json.loads(run(*ctl, "tunnels", "--json")[1])["tunnels"][0]
+
+    wait_until(lambda: row()["old_sockets"] == 2, what="both sockets on the board")
+    assert row()["links"] == []
+    code, said, _ = run(*ctl, "ban", what, "1h")
     assert code == 0 and w.sockets("app") == 0, said
     w.server.wait_log('old_client_refused.*reason="the operator has shut it out"')
     assert w.ask(share).status != 200
