@@ -30,6 +30,7 @@ from collections import deque
 
 import websockets
 
+NEW = int(websockets.__version__.split(".")[0]) >= 14  # Debian 12 has 10, Debian 13 has 15
 PAGE = pathlib.Path(__file__).with_name("demo_page.html")
 STROKES_KEPT = 2000  # the oldest strokes disappear first
 CHAT_KEPT = 50
@@ -132,7 +133,11 @@ def viewer_id(path):
     return given if re.fullmatch(r"[0-9a-f]{8}", given) else "0" * 8
 
 
-async def serve_page(path, headers):
+def path_of(connection):
+    return connection.request.path if NEW else connection.path
+
+
+def answer_of(path):
     """Answers plain HTTP requests. Returns None to let a WebSocket handshake go on."""
     route = urllib.parse.urlsplit(path).path
     if route == "/ws":
@@ -148,11 +153,30 @@ async def serve_page(path, headers):
     return http.HTTPStatus.NOT_FOUND, {"Content-Type": "text/plain"}, b"not here\n"
 
 
+async def serve_page(path, headers):
+    return answer_of(path)
+
+
+def serve_page_new(connection, request):
+    """Does the same in the words of websockets 14 and later."""
+    answer = answer_of(request.path)
+    if answer is None:
+        return None
+    status, fields, body = answer
+    response = connection.respond(status, "")
+    response.body = body
+    for name, value in {**fields, "Content-Length": str(len(body))}.items():
+        if name in response.headers:
+            del response.headers[name]
+        response.headers[name] = value
+    return response
+
+
 async def main(port):
     room = Room()
 
     async def talk(connection):
-        viewer = viewer_id(connection.path)
+        viewer = viewer_id(path_of(connection))
         await room.join(connection, viewer)
         try:
             async for text in connection:
@@ -167,8 +191,9 @@ async def main(port):
         finally:
             room.leave(connection, viewer)
 
+    pages = serve_page_new if NEW else serve_page
     async with websockets.serve(
-        talk, "127.0.0.1", port, process_request=serve_page, max_size=64 * 1024
+        talk, "127.0.0.1", port, process_request=pages, max_size=64 * 1024
     ) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.Future()

@@ -54,13 +54,14 @@ def script_in(root):
 @pytest.mark.full
 @pytest.mark.release_only
 @pytest.mark.timeout(1800)
-def test_the_demo_on_an_empty_debian(tmp_path):
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_the_demo_on_an_empty_debian(suite, tmp_path):
     """A root with the essential packages, make and this checkout: `make demo` does the rest, in the
     words of the README, as somebody sees it who waits."""
     why = machine.missing() or ("" if (TOP / ".git").exists() else "this tree is no git checkout")
     if why:
         pytest.skip(why)
-    root = machine.Root(tmp_path / "root", "make")
+    root = machine.Root(tmp_path / "root", "make", suite=suite)
     subprocess.run(["git", "clone", "-q", TOP, root.path / "root/oneport"], check=True)
     port = free_port()
     words = ["env", "-i", "HOME=/root", f"PATH={machine.PATH}", f"DEMO_PORT={port}"]
