@@ -41,7 +41,9 @@ def test_units():
     for program in sorted((BUILT / "unit").glob("test_*")):
         if program.suffix or program.name in LEFT_OUT:
             continue
-        done = subprocess.run([*QEMU, program], capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            [*QEMU, program], capture_output=True, encoding="utf-8", errors="replace", timeout=300
+        )
         if done.returncode != 0:
             failed.append((program.name, (done.stdout + done.stderr)[-2000:]))
     assert failed == []
