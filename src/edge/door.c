@@ -39,7 +39,8 @@ static struct pass_place place_of(struct worker *w, const struct tunnel *t, cons
                                .name = t->name,
                                .owner = t->owner_id,
                                .policy = guard_own(t->guard),
-                               .https = v->https};
+                               .https = v->https,
+                               .memo = login_memo(guard_login(t->guard))};
 }
 
 /* Keeps the pass that the viewer gets with its answer. */
@@ -109,7 +110,7 @@ static enum door_verdict use_key(struct worker *w, struct tunnel *t,
     uint64_t suppressed;
     out->why = FAIL_KEY;
     if (!slice_eq(x->head->method, SLICE("GET")) || !login_may_have_cookie(&at, x->head) ||
-        pass_tag(&at, key, tag) < 0 || !guard_use_key(t->guard, key, now_s, &name, &until_s))
+        pass_tag(&at, key, now_s, tag) < 0 || !guard_use_key(t->guard, key, now_s, &name, &until_s))
         return DOOR_REFUSES;
     registry_note_used(w->registry, t);
     if (until_s == 0 || until_s > now_s + PASS_LIFE_S)

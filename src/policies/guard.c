@@ -165,10 +165,15 @@ bool guard_judge(struct guard *g, const struct viewer *v, uint64_t now_us, int64
     return true;
 }
 
+static bool has_seats(const struct guard *g)
+{
+    return g->by[OWN].seats || g->by[FORCED].seats;
+}
+
 bool guard_seat(struct guard *g, const struct viewer *v, uint64_t now_us, enum failure *why)
 {
     struct address of;
-    if (!address_of_viewer(v, &of) || take_seats(g, &of, now_us))
+    if (!has_seats(g) || !address_of_viewer(v, &of) || take_seats(g, &of, now_us))
         return true;
     *why = FAIL_NO_SEAT;
     return false;
@@ -177,7 +182,7 @@ bool guard_seat(struct guard *g, const struct viewer *v, uint64_t now_us, enum f
 void guard_leave(struct guard *g, const struct viewer *v, uint64_t now_us)
 {
     struct address of;
-    bool known = address_of_viewer(v, &of);
+    bool known = has_seats(g) && address_of_viewer(v, &of);
     for (size_t i = 0; known && i < POLICIES; i++)
         if (g->by[i].seats)
             seats_leave(g->by[i].seats, &of, now_us);

@@ -18,6 +18,7 @@ struct login {
     uint8_t good[REMEMBERED][PASS_TAG_LEN]; /* of credentials, the latest at `next` - 1 */
     size_t count, next;
     struct address_buckets *tries; /* owned */
+    struct memo *memo;             /* owned */
 };
 
 struct login *login_new(void)
@@ -25,7 +26,13 @@ struct login *login_new(void)
     struct login *l = xcalloc(1, sizeof *l);
     l->tries = address_buckets_new((uint64_t)arc4random() << 32 | arc4random(),
                                    (uint64_t)TRY * TRIES_AT_ONCE, 1);
+    l->memo = memo_new();
     return l;
+}
+
+struct memo *login_memo(const struct login *l)
+{
+    return l ? l->memo : NULL;
 }
 
 void login_free(struct login *l)
@@ -33,6 +40,7 @@ void login_free(struct login *l)
     if (!l)
         return;
     address_buckets_free(l->tries);
+    memo_free(l->memo);
     OPENSSL_cleanse(l, sizeof *l);
     free(l);
 }
@@ -105,11 +113,11 @@ bool login_may_have_cookie(const struct pass_place *at, const struct message *m)
 /* Judges a request that has no good cookie. */
 static enum login_verdict judge_basic(struct login *l, const struct pass_place *at,
                                       struct message *m, const struct viewer *v, uint64_t now_us,
-                                      struct login_look *out)
+                                      int64_t now_s, struct login_look *out)
 {
     struct slice shown = fields_value(&m->fields, SLICE("authorization"));
     if (!policy_has_users(at->policy) || fields_count(&m->fields, SLICE("authorization")) != 1 ||
-        !basic_parse(shown, &out->shown) || pass_tag(at, shown, out->tag) < 0)
+        !basic_parse(shown, &out->shown) || pass_tag(at, shown, now_s, out->tag) < 0)
         return LOGIN_WANTED;
     out->fresh = login_may_have_cookie(at, m);
     if (is_remembered(l, out->tag))
@@ -122,12 +130,12 @@ static enum login_verdict judge_basic(struct login *l, const struct pass_place *
 }
 
 /* Cuts the Authorization that the gate has consumed, now or when it gave the cookie of @tag. */
-static void cut_authorization(const struct pass_place *at, struct fields *f,
+static void cut_authorization(const struct pass_place *at, struct fields *f, int64_t now_s,
                               const uint8_t tag[static PASS_TAG_LEN])
 {
     uint8_t shown[PASS_TAG_LEN];
     if (fields_count(f, SLICE("authorization")) == 1 &&
-        pass_tag(at, fields_value(f, SLICE("authorization")), shown) == 0 &&
+        pass_tag(at, fields_value(f, SLICE("authorization")), now_s, shown) == 0 &&
         CRYPTO_memcmp(shown, tag, PASS_TAG_LEN) == 0)
         fields_remove(f, SLICE("authorization"));
 }
@@ -141,16 +149,16 @@ enum login_verdict login_judge(struct login *l, const struct pass_place *at, str
     bool has_pass = pass_take(at, &m->fields, now_s, out->tag);
     if (policy_is_public(at->policy, m->path) || (policy_cors(at->policy) && is_preflight(m))) {
         if (has_pass)
-            cut_authorization(at, &m->fields, out->tag);
+            cut_authorization(at, &m->fields, now_s, out->tag);
         return LOGIN_OPEN;
     }
     if (!has_pass)
-        verdict = judge_basic(l, at, m, v, now_us, out);
+        verdict = judge_basic(l, at, m, v, now_us, now_s, out);
     if (verdict != LOGIN_OPEN && verdict != LOGIN_CHECK)
         return verdict;
     if (!policy_cors(at->policy) && acts(m, websocket) && is_foreign(m))
         return LOGIN_FOREIGN;
-    cut_authorization(at, &m->fields, out->tag);
+    cut_authorization(at, &m->fields, now_s, out->tag);
     return verdict;
 }
 

@@ -18,6 +18,9 @@ struct login;
 struct login *login_new(void) MUSTCHECK;
 void login_free(struct login *l);
 
+/* Returns what the gate remembers of passes, for a pass_place. NULL is fine. */
+struct memo *login_memo(const struct login *l);
+
 enum login_verdict {
     LOGIN_OPEN,     /* the request goes in */
     LOGIN_CHECK,    /* if the password is good: it has to be checked */

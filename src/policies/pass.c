@@ -12,7 +12,8 @@
 #include "src/names/base64url.h"
 #include "src/names/keyring.h"
 
-enum { TEXT_MAX = 512, TAG_TEXT = 22, MAC_TEXT = 43, EXPIRY_MAX = 20 };
+enum { PASS = 'p', CREDENTIAL = 'c' }; /* kinds of the memo */
+enum { TAG_TEXT = 22, MAC_TEXT = 43, EXPIRY_MAX = 20 };
 
 static const struct slice secure_name = {"__Host-oneport", 14}, plain_name = {"oneport", 7};
 
@@ -39,11 +40,16 @@ static int sign_by_first(const struct pass_place *at, const char *what, struct s
     return err;
 }
 
-int pass_tag(const struct pass_place *at, struct slice value, uint8_t tag[static PASS_TAG_LEN])
+int pass_tag(const struct pass_place *at, struct slice value, int64_t now_s,
+             uint8_t tag[static PASS_TAG_LEN])
 {
     uint8_t mac[KEYRING_MAC_LEN];
+    if (memo_find(at->memo, CREDENTIAL, value, now_s, tag))
+        return 0;
     int err = sign_by_first(at, "credential", value, mac);
     memcpy(tag, mac, PASS_TAG_LEN);
+    if (err == 0)
+        memo_keep(at->memo, CREDENTIAL, value, INT64_MAX, now_s, tag);
     return err;
 }
 
@@ -61,11 +67,11 @@ int pass_make(const struct pass_place *at, const uint8_t tag[static PASS_TAG_LEN
     return err;
 }
 
-bool pass_verify(const struct pass_place *at, struct slice text, int64_t now_s,
-                 uint8_t tag[static PASS_TAG_LEN])
+/* Verifies a pass, but for its time, which is set in @expiry. */
+static bool verify(const struct pass_place *at, struct slice text, uint64_t *expiry,
+                   uint8_t tag[static PASS_TAG_LEN])
 {
     uint8_t mac[KEYRING_MAC_LEN], want[KEYRING_MAC_LEN];
-    uint64_t expiry = 0;
     ptrdiff_t first = slice_find(text, '.'), last = slice_rfind(text, '.');
     if (text.len >= PASS_MAX || first <= 0 || last - first != TAG_TEXT + 1 || first > EXPIRY_MAX ||
         base64url_decode(slice_skip(text, (size_t)last + 1), mac, sizeof mac) != sizeof mac)
@@ -76,10 +82,21 @@ bool pass_verify(const struct pass_place *at, struct slice text, int64_t now_s,
     for (size_t i = 0; i < keyring_count(at->keyring); i++)
         good |= sign(at, i, "pass", claims, want) == 0 && CRYPTO_memcmp(want, mac, sizeof mac) == 0;
     keyring_release(at->keyring);
-    return good && slice_to_u64(slice_make(text.ptr, (size_t)first), INT64_MAX, &expiry) == 0 &&
-           (int64_t)expiry > now_s &&
+    return good && slice_to_u64(slice_make(text.ptr, (size_t)first), INT64_MAX, expiry) == 0 &&
            base64url_decode(slice_make(text.ptr + first + 1, TAG_TEXT), tag, PASS_TAG_LEN) ==
                PASS_TAG_LEN;
+}
+
+bool pass_verify(const struct pass_place *at, struct slice text, int64_t now_s,
+                 uint8_t tag[static PASS_TAG_LEN])
+{
+    uint64_t expiry = 0;
+    if (memo_find(at->memo, PASS, text, now_s, tag))
+        return true;
+    if (!verify(at, text, &expiry, tag) || (int64_t)expiry <= now_s)
+        return false;
+    memo_keep(at->memo, PASS, text, (int64_t)expiry, now_s, tag);
+    return true;
 }
 
 /* ---- cookies */

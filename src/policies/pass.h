@@ -7,6 +7,7 @@
 
 #include "h2mux/http/fields.h"
 #include "src/names/owner.h"
+#include "src/policies/memo.h"
 #include "src/policies/policy.h"
 
 struct keyring;
@@ -19,12 +20,13 @@ struct pass_place {
     const char *name;
     const uint8_t *owner; /* OWNER_LEN bytes */
     const struct policy *policy;
-    bool https; /* the viewer uses it */
+    bool https;        /* the viewer uses it */
+    struct memo *memo; /* of this very place; NULL: everything is computed anew */
 };
 
 /* Writes into @tag what stands for the credential @value, the value of an Authorization field.
  * Returns 0, or ERR_IO when OpenSSL fails. */
-int pass_tag(const struct pass_place *at, struct slice value,
+int pass_tag(const struct pass_place *at, struct slice value, int64_t now_s,
              uint8_t tag[static PASS_TAG_LEN]) MUSTCHECK;
 
 /* Writes a pass that is good until @until_s, which is PASS_LIFE_S from now or less. Returns 0, or

@@ -33,7 +33,7 @@ static void check_cookie(struct keyring *k, struct slice cookie)
     static const uint8_t owner[OWNER_LEN] = {1};
     struct fields f;
     uint8_t tag[PASS_TAG_LEN];
-    struct pass_place at = {k, "my-app", owner, NULL, true};
+    struct pass_place at = {k, "my-app", owner, NULL, true, NULL};
     fields_init(&f);
     fields_add(&f, SLICE("Cookie"), cookie);
     assert(!pass_take(&at, &f, 1000000, tag));

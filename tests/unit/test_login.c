@@ -149,7 +149,8 @@ static void world_close(struct world *w)
 
 static struct pass_place place(struct world *w, bool https)
 {
-    return (struct pass_place){w->keyring, "my-app", w->owner, w->policy, https};
+    return (struct pass_place){w->keyring, "my-app", w->owner,
+                               w->policy,  https,    login_memo(w->login)};
 }
 
 /* A request, by what a browser or a program says. */
@@ -235,6 +236,30 @@ static void test_cookie(void **state)
     world_close(&w);
 }
 
+/* P22: what is remembered of a pass ends with it, and is of this text alone. */
+static void test_memo(void **state)
+{
+    struct world w;
+    char pass[PASS_MAX];
+    uint8_t tag[PASS_TAG_LEN] = {1}, got[PASS_TAG_LEN];
+    world_open(&w, "{" USERS "}");
+    struct pass_place at = place(&w, true);
+    assert_int_equal(pass_make(&at, tag, NOW + 10, pass), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_true(pass_verify(&at, slice_str(pass), NOW, got));
+        assert_memory_equal(got, tag, sizeof tag);
+    }
+    assert_true(memo_find(at.memo, 'p', slice_str(pass), NOW + 9, got));
+    assert_false(memo_find(at.memo, 'c', slice_str(pass), NOW, got));
+    assert_false(memo_find(at.memo, 'p', slice_make(pass, strlen(pass) - 1), NOW, got));
+    assert_false(pass_verify(&at, slice_str(pass), NOW + 10, got));
+    assert_int_equal(pass_make(&at, tag, NOW + 1000, pass), 0);
+    assert_true(pass_verify(&at, slice_str(pass), NOW, got));
+    assert_false(memo_find(at.memo, 'p', slice_str(pass), NOW + MEMO_LIFE_S, got));
+    assert_true(pass_verify(&at, slice_str(pass), NOW + MEMO_LIFE_S, got));
+    world_close(&w);
+}
+
 /* P22: each byte counts, and the place and the time. */
 static void test_bad_cookies(void **state)
 {
@@ -243,6 +268,7 @@ static void test_bad_cookies(void **state)
     uint8_t tag[PASS_TAG_LEN] = {1}, got[PASS_TAG_LEN];
     world_open(&w, "{" USERS "}");
     struct pass_place at = place(&w, true), other;
+    at.memo = NULL;
     assert_int_equal(pass_make(&at, tag, NOW + PASS_LIFE_S, pass), 0);
     struct slice text = slice_str(pass);
     assert_true(pass_verify(&at, text, NOW, got));
@@ -411,7 +437,7 @@ int main(void)
         cmocka_unit_test(test_passwords),   cmocka_unit_test(test_cookie),
         cmocka_unit_test(test_bad_cookies), cmocka_unit_test(test_sites),
         cmocka_unit_test(test_paths),       cmocka_unit_test(test_tries),
-        cmocka_unit_test(test_response),
+        cmocka_unit_test(test_memo),        cmocka_unit_test(test_response),
     };
     return cmocka_run_group_tests_name("login", tests, NULL, NULL);
 }
