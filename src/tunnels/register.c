@@ -15,15 +15,9 @@
 #include "src/tunnels/refusal.h"
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
+#include "src/tunnels/urls.h"
 
-enum {
-    URL_MAX = 512,
-    REGISTER_RETRY_S = 60,
-    HTTP_PORT = 80,
-    HTTPS_PORT = 443,
-    RANDOM_TRIES = 3,
-    PERMITTED_TRIES = 64
-};
+enum { REGISTER_RETRY_S = 60, RANDOM_TRIES = 3, PERMITTED_TRIES = 64 };
 
 /* Holds the name that a call asks for, and later the name and the tunnel that the call gets. */
 struct wish {
@@ -33,6 +27,7 @@ struct wish {
     bool renewal; /* the call has a good ticket for this name */
     bool plain;   /* the call has no field of ours, so it may be an old client's */
     bool served;  /* an old client at the caller's address serves this name */
+    bool made;    /* nobody held the name before this call */
     struct ticket ticket;
     const struct viewer *viewer;     /* borrowed from the call */
     const struct token_grant *token; /* borrowed from the call; NULL: no tokens */
@@ -126,6 +121,7 @@ static int claim(struct wish *w, const struct worker *worker, bool asked, unsign
     bool counts = address_of_viewer(w->viewer, &from);
     struct claim how = {
         .asked = asked, .returning = w->renewal, .from = counts ? &from : NULL, .token = w->token};
+    w->made = !registry_find(worker->registry, slice_str(w->name));
     return registry_claim(worker->registry, slice_str(w->name), w->ticket.owner, &how, &w->tunnel,
                           retry_after_s);
 }
@@ -217,77 +213,17 @@ static int claim_name(struct wish *w, const struct worker *worker, unsigned *ret
     return err;
 }
 
-/* ---- where it is */
-
-/* Returns the port in Host. Without one, returns the port that a trusted proxy has sent, or 0. */
-static uint16_t call_port(const struct call *c)
-{
-    struct slice host = c->m->authority;
-    ptrdiff_t colon = slice_rfind(host, ':');
-    uint64_t port = 0;
-    if (colon > slice_rfind(host, ']') &&
-        slice_to_u64(slice_skip(host, (size_t)colon + 1), UINT16_MAX, &port) == 0 && port > 0)
-        return (uint16_t)port;
-    return c->viewer->forwarded_port;
-}
-
-static uint16_t default_port(bool https)
-{
-    return https ? HTTPS_PORT : HTTP_PORT;
-}
-
-/* Reads the value @text of a URL option, which was checked at the start, into @out. Returns false
- * when the option was not given. */
-static bool option_url(const char *text, struct base_url *out)
-{
-    return text && base_url_parse(text, out) == 0;
-}
-
-static struct base_url public_base(const struct config *config, const struct call *c)
-{
-    struct base_url url;
-    if (!option_url(config->urls.public, &url)) {
-        url.https = c->viewer->https || config->localtunnel.secure;
-        url.port = call_port(c);
-    }
-    url.host = slice_str(config->domain);
-    if (url.port == 0)
-        url.port = default_port(url.https);
-    return url;
-}
-
-static struct base_url attach_base(const struct config *config, const struct call *c)
-{
-    struct base_url url;
-    if (!option_url(config->urls.attach, &url))
-        url = (struct base_url){.host = slice_str(config->domain), .port = call_port(c)};
-    url.https = true;
-    if (url.port == 0)
-        url.port = HTTPS_PORT;
-    return url;
-}
-
-static void url_print(char out[static URL_MAX], const struct base_url *b, const char *label,
-                      const char *path)
-{
-    char port[8] = "";
-    if (b->port != default_port(b->https))
-        snprintf(port, sizeof port, ":%u", (unsigned)b->port);
-    snprintf(out, URL_MAX, "%s://%s%s%.*s%s%s", b->https ? "https" : "http", label,
-             label[0] ? "." : "", SLICE_FMT(b->host), port, path);
-}
+/* ---- the answer */
 
 void register_host(const struct server *s, const struct call *c, char out[static REGISTER_HOST_MAX])
 {
-    struct base_url url = public_base(s->config, c);
+    struct base_url url = urls_public(s->config, c);
     bool plain = !url.https && !s->tls; /* a front end has TLS, at its own port */
-    if (plain || url.port == HTTPS_PORT || url.port == HTTP_PORT)
+    if (plain || url.port == URLS_HTTPS_PORT || url.port == URLS_HTTP_PORT)
         snprintf(out, REGISTER_HOST_MAX, "%s", s->config->domain);
     else
         snprintf(out, REGISTER_HOST_MAX, "%s:%u", s->config->domain, (unsigned)url.port);
 }
-
-/* ---- the answer */
 
 static double lower(uint64_t own, uint64_t most)
 {
@@ -310,7 +246,7 @@ static int add_ticket(cJSON *json, const struct worker *worker, struct wish *w,
                       const struct base_url *attach)
 {
     const struct server *s = worker->server;
-    char text[TICKET_MAX], url[URL_MAX], path[sizeof "/tunnel/" + NAME_MAX_LEN];
+    char text[TICKET_MAX], url[URLS_MAX], path[sizeof "/tunnel/" + NAME_MAX_LEN];
     char expires[CLOCK_ISO_MAX], policy[POLICY_HASH_TEXT];
     memcpy(w->ticket.name, w->name, sizeof w->name);
     w->ticket.exp = clock_wall_s() + (int64_t)(s->config->names.ticket_life_ms / 1000);
@@ -321,7 +257,7 @@ static int add_ticket(cJSON *json, const struct worker *worker, struct wish *w,
     if (err < 0)
         return err;
     snprintf(path, sizeof path, "/tunnel/%s", w->name);
-    url_print(url, attach, "", path);
+    urls_print(url, attach, "", path);
     clock_iso(w->ticket.exp, expires);
     cJSON_AddStringToObject(json, "ticket", text);
     cJSON_AddStringToObject(json, "attach", url);
@@ -336,12 +272,12 @@ static int answer_claimed(const struct worker *worker, const struct call *c, str
                           struct answer *a)
 {
     const struct server *s = worker->server;
-    char url[URL_MAX];
-    struct base_url public = public_base(s->config, c), attach = attach_base(s->config, c);
+    char url[URLS_MAX];
+    struct base_url public = urls_public(s->config, c), attach = urls_attach(s->config, c);
     cJSON *json = cJSON_CreateObject();
     if (w->domain[0])
     public.host = slice_str(w->domain);
-    url_print(url, &public, w->domain[0] ? "" : w->name, "");
+    urls_print(url, &public, w->domain[0] ? "" : w->name, "");
     cJSON_AddStringToObject(json, "id", w->name);
     cJSON_AddStringToObject(json, "url", url);
     cJSON_AddNumberToObject(json, "port", attach.port);
@@ -448,10 +384,10 @@ static bool take_token(struct wish *wish, struct worker *w, struct call *c, stru
     return true;
 }
 
-/* Gives a name, or refuses. Returns whether a name was given. */
-static bool give(struct worker *w, struct call *c, struct wish *wish, struct answer *a)
+/* Judges the ticket and the name of the call. A ban of the name counts, be the name in the path or
+ * in the ticket. Returns false after a refusal. */
+static bool take_ticket(struct wish *wish, struct worker *w, struct call *c, struct answer *a)
 {
-    unsigned retry_after_s = 0;
     bool forged = false;
     const char *fault = wish_name(wish, c->route.builtin.name);
     if (fault) {
@@ -465,25 +401,47 @@ static bool give(struct worker *w, struct call *c, struct wish *wish, struct ans
                            "The ticket is not for this name on this server.");
         return false;
     }
-    if (!take_token(wish, w, c, a) || !policing_lets_register(w, &wish->ticket, &wish->policy, a))
+    return !refusal_banned(a, w, slice_str(wish->name), c->viewer);
+}
+
+/* Gives the claimed name its domain and its policies, and makes the answer. Returns false after a
+ * refusal. */
+static bool furnish(struct wish *wish, struct worker *w, struct call *c, struct answer *a)
+{
+    if (registry_set_domain(w->registry, wish->tunnel, slice_str(wish->domain)) < 0) {
+        refusal_domain_taken(a);
+        return false;
+    }
+    policing_set(w, wish->tunnel, wish->policy.policy);
+    note_caller(wish, w);
+    if (!policing_force(w, wish->tunnel)) { /* it went this very moment */
+        refusal_token(a, w, c->viewer, TOKEN_POLICY);
+        return false;
+    }
+    int err = answer_claimed(w, c, wish, a);
+    if (err < 0)
+        answer_error(a, w, c->viewer, err, 0);
+    return err == 0;
+}
+
+/* Gives a name, or refuses. Returns whether a name was given. */
+static bool give(struct worker *w, struct call *c, struct wish *wish, struct answer *a)
+{
+    unsigned retry_after_s = 0;
+    if (!take_ticket(wish, w, c, a) || !take_token(wish, w, c, a) ||
+        !policing_lets_register(w, &wish->ticket, &wish->policy, a))
         return false;
     wish->plain = is_plain(c) && !wish->exact && !wish->keep;
     wish_served(wish, w);
     int err = claim_name(wish, w, &retry_after_s);
-    if (err == 0 && registry_set_domain(w->registry, wish->tunnel, slice_str(wish->domain)) < 0) {
-        if (!wish->renewal)
-            registry_drop(w->registry, wish->tunnel);
-        refusal_domain_taken(a);
+    if (err < 0) {
+        answer_error(a, w, c->viewer, err, retry_after_s);
         return false;
     }
-    if (err == 0) {
-        policing_set(w, wish->tunnel, wish->policy.policy);
-        note_caller(wish, w);
-        err = policing_force(w, wish->tunnel) ? answer_claimed(w, c, wish, a) : ERR_IO;
-    }
-    if (err < 0)
-        answer_error(a, w, c->viewer, err, retry_after_s);
-    return err == 0;
+    bool given = furnish(wish, w, c, a);
+    if (!given && wish->made)
+        registry_drop(w->registry, wish->tunnel);
+    return given;
 }
 
 void register_answer(struct worker *w, struct call *c, struct answer *a)

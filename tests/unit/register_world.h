@@ -17,6 +17,7 @@
 
 #include "h2mux/base/clock.h"
 #include "src/edge/admin.h"
+#include "src/limits/bans.h"
 #include "src/limits/quota.h"
 #include "src/names/keyring.h"
 #include "src/names/state.h"
@@ -71,6 +72,7 @@ static inline int teardown(void **state)
     quota_free(x->server.quota);
     keyring_free(x->server.keyring);
     tokens_free(x->server.tokens);
+    bans_free(x->server.bans);
     loop_free(x->worker.loop);
     snprintf(command, sizeof command, "rm -rf %s", x->dir);
     free(x);
@@ -82,7 +84,7 @@ static inline int teardown(void **state)
 struct request {
     const char *name;
     bool remote, tls;
-    const char *host, *ticket, *bearer, *exact;
+    const char *host, *ticket, *bearer, *exact, *domain;
     const char *fetch_site; /* Sec-Fetch-Site, of a page's call */
     struct viewer viewer;
 };
@@ -107,6 +109,8 @@ static inline struct reply ask(struct fixture *x, const struct request *r)
         fields_add(&m.fields, SLICE("sec-fetch-site"), slice_str(r->fetch_site));
     if (r->exact)
         fields_add(&m.fields, SLICE("oneport-exact"), slice_str(r->exact));
+    if (r->domain)
+        fields_add(&m.fields, SLICE("oneport-domain"), slice_str(r->domain));
     struct viewer viewer = r->viewer;
     viewer.https = viewer.https || (r->tls && !viewer.proxied);
     struct call c = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_register_tokens.c - tests register calls to a server with tokens: rules T1 to T9. */
+/* test_register_tokens.c - tests register calls to a server with tokens: rules T1 to T9, T35 and
+ * T36. */
 #include "tests/unit/register_world.h"
 
 #define HELLO "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
@@ -12,7 +13,8 @@ static int setup_tokens(void **state)
     struct fixture *x = *state;
     x->server.tokens =
         tokens_of_text(SLICE("ann sha256:" HELLO " names=demo-* max=2 links=1 streams=7\n"
-                             "bob sha256:" WORLD " reserve=team-* links=100\n"
+                             "bob sha256:" WORLD " reserve=team-* links=100 "
+                             "domains=a.example.org\n"
                              "old cert until=2020-01-01\n"
                              "leap names=pub-*,team-x\n"),
                        reason);
@@ -134,6 +136,61 @@ static void test_older(void **state)
     cJSON_Delete(r.json);
 }
 
+/* T36: a call whose domain is another live name's leaves no name behind, be it a renewal or not; a
+ * name that was held before is held still. */
+static void test_domain_taken(void **state)
+{
+    struct fixture *x = *state;
+    char text[TICKET_MAX];
+    struct ticket t = {.name = "app", .since = 1, .exp = INT32_MAX, .rev = 5};
+    struct request q = {.name = "live", .bearer = "Bearer world", .domain = "a.example.org"};
+    struct reply r = ask(x, &q);
+    assert_int_equal(r.status, 200);
+    cJSON_Delete(r.json);
+    directory_note(x->server.directory, &(struct held_name){.name = "live", .token = "bob"}, true);
+    sign(x, DOMAIN, &t, text);
+    for (int i = 0; i < 3; i++) {
+        q.name = "app";
+        q.ticket = i == 1 ? text : NULL;
+        q.domain = "a.example.org";
+        r = ask(x, &q);
+        assert_int_equal(r.status, 409);
+        assert_string_equal(text_of(&r, "error"), "domain_taken");
+        cJSON_Delete(r.json);
+        assert_null(find(x, "app"));
+        assert_int_equal(directory_find(x->server.directory, SLICE("app")), DIRECTORY_NOBODY);
+    }
+    q.ticket = text;
+    for (int i = 0; i < 2; i++) {
+        q.domain = i == 0 ? NULL : "a.example.org";
+        r = ask(x, &q);
+        assert_int_equal(r.status, i == 0 ? 200 : 409);
+        cJSON_Delete(r.json);
+        assert_non_null(find(x, "app"));
+    }
+}
+
+/* T35: a ban of a name refuses a call that names it by its ticket alone. */
+static void test_banned(void **state)
+{
+    struct fixture *x = *state;
+    char text[TICKET_MAX];
+    struct ticket t = {.name = "app", .since = 1, .exp = INT32_MAX, .rev = 5};
+    struct ban ban = {.name = "app", .until_us = loop_now_us(x->worker.loop) + 60000000};
+    struct request q = {.bearer = "Bearer world", .ticket = text};
+    sign(x, DOMAIN, &t, text);
+    x->server.bans = bans_new();
+    assert_int_equal(bans_add(x->server.bans, &ban, loop_now_us(x->worker.loop)), 0);
+    for (int i = 0; i < 2; i++) {
+        q.name = i == 0 ? NULL : "app";
+        struct reply r = ask(x, &q);
+        assert_int_equal(r.status, 403);
+        assert_string_equal(text_of(&r, "error"), "banned");
+        assert_null(find(x, "app"));
+        cJSON_Delete(r.json);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +198,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_random, setup_tokens, teardown),
         cmocka_unit_test_setup_teardown(test_renewal, setup_tokens, teardown),
         cmocka_unit_test_setup_teardown(test_older, setup_tokens, teardown),
+        cmocka_unit_test_setup_teardown(test_domain_taken, setup_tokens, teardown),
+        cmocka_unit_test_setup_teardown(test_banned, setup_tokens, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
