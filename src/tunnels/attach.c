@@ -146,32 +146,35 @@ static bool refuse_claim(struct answer *a, struct worker *w, const struct viewer
     return false;
 }
 
-static bool check_place(struct worker *w, const struct viewer *v, struct policy *policy,
-                        struct attach *out, struct answer *a)
+/* Gives @t the domain that the call asks for. A call that asks for none leaves @t the domain that
+ * it has, if the token permits it still and nobody else has got it since. Returns false when the
+ * domain that is asked for is another name's. */
+static bool settle_domain(struct worker *w, struct tunnel *t, struct attach *out)
 {
-    struct tunnel *t;
-    struct address from;
-    bool counts = address_of_viewer(v, &from);
-    unsigned retry_after = 0;
+    bool asked = out->domain[0];
+    if (!asked && t->domain &&
+        tokens_permit_domain(w->server->tokens, slice_str(out->ticket.tok), slice_str(t->domain),
+                             clock_wall_s()) == TOKEN_GOOD)
+        snprintf(out->domain, sizeof out->domain, "%s", t->domain);
+    bool has = registry_set_domain(w->registry, t, slice_str(out->domain)) == 0;
+    return has || (!asked && registry_set_domain(w->registry, t, SLICE("")) == 0);
+}
+
+/* Puts in force what the name @t has by the call, and judges whether the client may join. Returns
+ * false after a refusal. */
+static bool check_tunnel(struct worker *w, const struct viewer *v, struct tunnel *t,
+                         struct policy *policy, struct attach *out, struct answer *a)
+{
     struct place place = attach_place(out);
-    struct slice name = slice_str(out->ticket.name);
-    struct claim how = {.asked = true,
-                        .returning = true,
-                        .attaches = true,
-                        .rev = out->ticket.rev,
-                        .from = counts ? &from : NULL,
-                        .token = w->server->tokens ? &out->token : NULL};
-    int err = registry_claim(w->registry, name, out->ticket.owner, &how, &t, &retry_after);
-    if (err < 0)
-        return refuse_claim(a, w, v, err, retry_after);
+    unsigned retry_after = 0;
     policing_set(w, t, policy);
     if (!policing_force(w, t)) { /* it went this very moment */
         refusal_token(a, w, v, TOKEN_POLICY);
         return false;
     }
     if (t->old.state == OLD_SERVED)
-        return refuse(a, 409, "name_taken", "An old client serves this name.", retry_after);
-    if (out->domain[0] && registry_set_domain(w->registry, t, slice_str(out->domain)) < 0) {
+        return refuse(a, 409, "name_taken", "An old client serves this name.", 0);
+    if (!settle_domain(w, t, out)) {
         refusal_domain_taken(a);
         return false;
     }
@@ -186,6 +189,31 @@ static bool check_place(struct worker *w, const struct viewer *v, struct policy 
         break;
     }
     return true;
+}
+
+/* Claims the name. A name that nobody held before is free again after a refusal. */
+static bool check_place(struct worker *w, const struct viewer *v, struct policy *policy,
+                        struct attach *out, struct answer *a)
+{
+    struct tunnel *t;
+    struct address from;
+    bool counts = address_of_viewer(v, &from);
+    unsigned retry_after = 0;
+    struct slice name = slice_str(out->ticket.name);
+    struct claim how = {.asked = true,
+                        .returning = true,
+                        .attaches = true,
+                        .rev = out->ticket.rev,
+                        .from = counts ? &from : NULL,
+                        .token = w->server->tokens ? &out->token : NULL};
+    bool made = !registry_find(w->registry, name);
+    int err = registry_claim(w->registry, name, out->ticket.owner, &how, &t, &retry_after);
+    if (err < 0)
+        return refuse_claim(a, w, v, err, retry_after);
+    bool may = check_tunnel(w, v, t, policy, out, a);
+    if (!may && made)
+        registry_drop(w->registry, t);
+    return may;
 }
 
 bool attach_accept(struct worker *w, struct call *c, size_t head_bytes, struct attach *out,

@@ -316,13 +316,14 @@ int registry_claim(struct registry *r, struct slice name, const uint8_t owner[st
 
 int registry_set_domain(struct registry *r, struct tunnel *t, struct slice host)
 {
-    if (slice_eq(slice_str(t->domain), host))
+    if (!t->domain && host.len == 0)
         return 0;
     int err = directory_set_domain(r->directory, slice_str(t->name), host);
     if (err < 0)
         return err;
+    char *domain = host.len > 0 ? slice_dup(host) : NULL; /* it may be that of @t */
     free(t->domain);
-    t->domain = host.len > 0 ? slice_dup(host) : NULL;
+    t->domain = domain;
     return 0;
 }
 

@@ -103,6 +103,41 @@ def test_a_domain_that_is_taken_back(two, tokens, new_client, name, http_origin)
     two.wait_log(f"link_revoked name={name} token=ann .*domain_not_permitted")
 
 
+@pytest.mark.rule("T33")
+@pytest.mark.parametrize("restarts", [False, True], ids=["held", "restart"])
+def test_a_domain_that_is_taken_back_from_one_who_is_away(two, tokens, restarts):
+    """Ann comes back with her ticket and does not say the domain, which is not hers any more."""
+    ticket = call(two, "/register/name-1", bearer(ANN), DOMAIN).json()["ticket"]
+    link = ForeignLink(two, "name-1", ticket)
+    two.wait_link("name-1", 1)
+    link.close()
+    wait_until(lambda: fetch(two.port, HOST).status == 503, 5, "the link to be gone")
+    if restarts:
+        wait_until(lambda: HOST in two.saved_names, 10, "the domain to be saved")
+        tokens.write(line("ann", ANN), line("eve", EVE, f"domains={HOST}"))
+        two.restart()
+    else:
+        tokens.reload(two, line("ann", ANN), line("eve", EVE, f"domains={HOST}"))
+    ForeignLink(two, "name-1", ticket)
+    two.wait_link("name-1", 1 if restarts else 2)
+    assert fetch(two.port, "name-1.localhost").status == 200
+    assert fetch(two.port, HOST).status == 404
+    assert error(two, "name-2", bearer(EVE), DOMAIN) is None
+
+
+@pytest.mark.rule("T33")
+def test_a_domain_that_another_name_has_got(two):
+    """Eve takes the domain while Ann is away; then it is not Ann's, whatever she says."""
+    ticket = call(two, "/register/name-1", bearer(ANN), DOMAIN).json()["ticket"]
+    theirs = call(two, "/register/name-2", bearer(EVE), DOMAIN).json()["ticket"]
+    ForeignLink(two, "name-2", theirs)
+    two.wait_link("name-2", 1)
+    assert refusal(two, "name-1", ticket, DOMAIN).json()["error"] == "domain_taken"
+    ForeignLink(two, "name-1", ticket)
+    two.wait_link("name-1", 1)
+    assert fetch(two.port, HOST).status == 200
+
+
 @pytest.mark.rule("T21")
 def test_a_client_that_may_not_ends(two, new_client, http_origin):
     client = new_client(
