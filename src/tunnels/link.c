@@ -58,20 +58,11 @@ static void announce(const struct link *l)
     tunnel_expect(t, l->worker->server->config->timeouts.attach_ms);
 }
 
-/* Returns what earlier links of the same place have learned of their line. */
-static struct line_rate known_line(const struct worker *w, const struct ticket *t,
-                                   const struct place *p)
+/* Returns whether the token of the link is good, with what it permits in @g. */
+static bool look(const struct link *l, struct token_grant *g)
 {
-    const struct tunnel *tunnel = registry_find(w->registry, slice_make(t->name, strlen(t->name)));
-    return tunnel ? lines_find(&tunnel->lines, p) : (struct line_rate){0};
-}
-
-/* Returns how many streams the token of the ticket permits. */
-static uint64_t streams_of(const struct server *s, const struct ticket *t)
-{
-    struct token_grant g;
-    enum token_verdict v = tokens_look(s->tokens, slice_str(t->tok), clock_wall_s(), &g);
-    return v == TOKEN_GOOD ? g.streams : 0; /* another verdict was given at attach */
+    struct tokens *tokens = l->worker->server->tokens;
+    return tokens_look(tokens, slice_str(l->token), clock_wall_s(), g) == TOKEN_GOOD;
 }
 
 struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *t,
@@ -79,30 +70,31 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
 {
     const struct config *c = w->server->config;
     bool ours = p->instance.len > 0; /* no other client names its instance */
+    uint64_t quiet_ms = c->timeouts.keepalive_ms;
+    const struct tunnel *known = registry_find(w->registry, slice_str(t->name));
     struct h2_options o = {
-        .keepalive_ms = c->timeouts.keepalive_ms,
-        .ping_timeout_ms =
-            PING_TIMEOUT_MS < c->timeouts.keepalive_ms || c->timeouts.keepalive_ms == 0
-                ? PING_TIMEOUT_MS
-                : c->timeouts.keepalive_ms,
+        .keepalive_ms = quiet_ms,
+        .ping_timeout_ms = quiet_ms > 0 && quiet_ms < PING_TIMEOUT_MS ? quiet_ms : PING_TIMEOUT_MS,
         .settings_timeout_ms = c->timeouts.attach_ms,
         .buffer_limit = BUFFER_LIMIT,
         .evictor = &w->evictor,
         .stall_ms = c->timeouts.stall_ms,
         .line_rate = c->limits.line_rate / 8,
         .congestion = w->server->congestion,
-        .learned = known_line(w, t, p),
+        .learned = known ? lines_find(&known->lines, p) : (struct line_rate){0},
         .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
         .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
     };
     struct link *l = xcalloc(1, sizeof *l);
+    struct token_grant g;
     l->worker = w;
     backend_init(&l->backend, &link_backend, p, loop_now_us(w->loop));
     snprintf(l->name, sizeof l->name, "%s", t->name);
     memcpy(l->owner_id, t->owner, OWNER_LEN);
     memcpy(l->token, t->tok, sizeof l->token);
     memcpy(l->policy, t->pol, sizeof l->policy);
-    l->streams_max = streams_of(w->server, t);
+    l->rev = t->rev;
+    l->streams_max = look(l, &g) ? g.streams : 0; /* another verdict was given at attach */
     l->viewers = shares_new(c->limits.streams);
     task_init(&l->wake, run_wake, l);
     list_push(&w->links, &l->in_worker);
@@ -174,17 +166,20 @@ void link_close(struct link *l, uint32_t h2_code)
 
 /* ---- what the session tells */
 
-/* Claims the link's name again, since another owner may have got the name while the client was
- * attaching. Returns the tunnel of the name, or NULL when the name is lost. */
+/* Claims the link's name again, since the name may have gone while the client was attaching, or
+ * another owner may have got it. A name that has gone is claimed as at attach. Returns its tunnel,
+ * with the policy of its token in force, or NULL when the name is lost. */
 static struct tunnel *claim(struct link *l)
 {
+    struct registry *r = l->worker->registry;
     struct tunnel *t = NULL;
+    struct token_grant g;
     unsigned retry_after;
-    struct claim how = {.asked = true, .returning = true};
-    if (registry_claim(l->worker->registry, slice_str(l->name), l->owner_id, &how, &t,
-                       &retry_after) < 0)
-        return NULL;
-    return t;
+    bool good = look(l, &g), gone = !registry_find(r, slice_str(l->name));
+    struct claim how = {.asked = true, .returning = true, .attaches = gone, .rev = l->rev};
+    how.token = gone && g.id[0] ? &g : NULL;
+    good = good && registry_claim(r, slice_str(l->name), l->owner_id, &how, &t, &retry_after) == 0;
+    return good && policing_force(l->worker, t) ? t : NULL;
 }
 
 static void turn_away(struct link *l, struct slice debug)

@@ -36,6 +36,7 @@ struct link {
     uint8_t owner_id[OWNER_LEN];
     char token[TOKEN_ID_MAX + 1];   /* of its ticket; empty: none */
     uint8_t policy[TICKET_POL_LEN]; /* the hash that its ticket has */
+    int64_t rev;                    /* the time of its ticket */
     uint64_t streams_max;           /* that the token permits; 0: no limit of its own */
     bool goodbye;                   /* the client sent GOAWAY: it leaves for good */
     size_t websockets;              /* open streams that are WebSockets */

@@ -42,6 +42,7 @@ struct fixture {
     struct worker *worker;
     struct h2_session *peers[PEERS_MAX]; /* the clients' ends; NULL once closed */
     size_t n_peers;
+    const char *token; /* the ID in the tickets of new links; NULL: none */
 };
 
 static inline struct registry *registry_of(const struct fixture *x)
@@ -224,6 +225,7 @@ static inline struct link *begin(struct fixture *x, const char *name, struct sli
     struct sock *ours;
     snprintf(t.name, sizeof t.name, "%s", name);
     memcpy(t.owner, alice, OWNER_LEN);
+    snprintf(t.tok, sizeof t.tok, "%s", x->token ? x->token : "");
     sock_pair(x->worker->loop, &ours, theirs);
     return link_new(x->worker, ours, &t, &(struct place){.instance = instance, .slot = slot});
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_revoke.c - tests that links end with their token: rules T6, T7. */
+/* test_revoke.c - tests that links end with their token: rules T6, T7, T34. */
 #include "src/tunnels/revoke.h"
 
 #include "src/names/tokens.h"
+#include "src/policies/policies.h"
 #include "tests/unit/registry_world.h"
 
 static struct tokens *make(const char *text)
@@ -15,9 +16,8 @@ static struct tokens *make(const char *text)
 
 static struct link *attach_by(struct fixture *x, const char *name, const char *token, unsigned slot)
 {
-    struct link *l = attach(x, name, INSTANCE_A, slot, 100);
-    snprintf(l->token, sizeof l->token, "%s", token);
-    return l;
+    x->token = token;
+    return attach(x, name, INSTANCE_A, slot, 100);
 }
 
 static const struct {
@@ -74,6 +74,58 @@ static void test_limits(void **state)
     x->server.tokens = NULL;
 }
 
+/* T34: the name of a link has gone before its client is there, so that the link claims it anew. The
+ * token counts, with its number of names, and the policy that it has by then. */
+static const struct {
+    const char *what, *tokens, *policies;
+    bool comes_up;
+} late[] = {
+    {"T34 with its policy", "ann cert policy=none\n", "none {\"allow\":[\"192.0.2.1\"]}\n", true},
+    {"T34 whose policy has gone", "ann cert policy=none\n", "some {}\n", false},
+    {"T34 of a token that has gone", "bob cert\n", "some {}\n", false},
+    {"T34 one too many", "ann cert max=1\n", "some {}\n", false},
+};
+
+static void test_late(void **state)
+{
+    struct fixture *x = *state;
+    char reason[POLICIES_REASON_MAX];
+    x->token = "ann";
+    for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
+        struct sock *theirs;
+        struct tunnel *t, *other;
+        unsigned retry;
+        struct claim by_ann = {.asked = true, .token = &(struct token_grant){.id = "ann"}};
+        x->server.tokens = make("ann cert\n");
+        struct link *l = begin(x, "app", INSTANCE_A, 0, &theirs);
+        tokens_free(x->server.tokens);
+        x->server.tokens = make(late[i].tokens);
+        x->server.policies = policies_of_text("policies", slice_str(late[i].policies), reason);
+        assert_non_null(x->server.policies);
+        assert_int_equal(
+            registry_claim(registry_of(x), SLICE("other"), alice, &by_ann, &other, &retry), 0);
+        greet(x, theirs, 100);
+        for (int j = 0; j < WAIT_MS && l->state == LINK_ATTACHING; j++)
+            turn(x, 1);
+        if ((l->state == LINK_UP) != late[i].comes_up)
+            fail_msg("%s", late[i].what);
+        if (late[i].comes_up) {
+            t = find(x, "app");
+            assert_string_equal(t->token, "ann");
+            assert_non_null(guard_forced(t->guard));
+            link_close(l, 0);
+        }
+        turn(x, 1);
+        if (find(x, "app"))
+            registry_drop(registry_of(x), find(x, "app"));
+        registry_drop(registry_of(x), other);
+        policies_free(x->server.policies);
+        tokens_free(x->server.tokens);
+        x->server.policies = NULL;
+        x->server.tokens = NULL;
+    }
+}
+
 /* T6 T10: without tokens nothing is looked at. */
 static void test_none(void **state)
 {
@@ -87,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_late, setup, teardown),
         cmocka_unit_test_setup_teardown(test_none, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
