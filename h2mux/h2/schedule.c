@@ -144,6 +144,16 @@ void schedule_admit(struct schedule *q, size_t bytes)
     q->room = bytes;
 }
 
+void schedule_pause(struct schedule *q, bool pause)
+{
+    q->paused = pause;
+}
+
+static bool bulk_waits(const struct schedule *q)
+{
+    return q->room == 0 || q->paused;
+}
+
 bool schedule_has_bulk(const struct schedule *q)
 {
     return (q->waiting & BULK) != 0 || (q->turn && (BULK >> q->turn->level & 1));
@@ -152,7 +162,7 @@ bool schedule_has_bulk(const struct schedule *q)
 /* Returns the bits of the queues that wait and whose entries may have a turn. */
 static uint32_t ready(const struct schedule *q)
 {
-    return q->room > 0 ? q->waiting : q->waiting & ~(uint32_t)BULK;
+    return bulk_waits(q) ? q->waiting & ~(uint32_t)BULK : q->waiting;
 }
 
 /* Returns the queue whose first entry is next: the best one, or a worse one that has waited for
@@ -177,7 +187,7 @@ static bool is_next(const struct schedule *q, const struct schedule_entry *e, si
     if (q->turn)
         return false;
     unsigned level = level_of(q, e, queued), next = next_queue(q);
-    if (q->room == 0 && (BULK >> level & 1))
+    if (bulk_waits(q) && (BULK >> level & 1))
         return false;
     return next > level && (next == SCHEDULE_LEVELS || q->queues[next].ahead < SCHEDULE_AHEAD);
 }
@@ -203,7 +213,7 @@ size_t schedule_share(struct schedule *q, struct schedule_entry *e, size_t queue
     assert(e); /* NULL would have the turn when nobody has it */
     if (is_next(q, e, queued))
         begin_turn(q, e, level_of(q, e, queued));
-    bool held = q->room == 0 && (BULK >> e->level & 1);
+    bool held = bulk_waits(q) && (BULK >> e->level & 1);
     if (q->turn == e && q->run > 0 && !held)
         return least(least(queued, most), q->run);
     if (q->turn == e)

@@ -69,6 +69,7 @@ struct schedule {
      * more; NULL: none */
     struct schedule_group *going;
     size_t room; /* bytes of bulk that may be framed; while 0, bulk waits and only short ones go */
+    bool paused; /* bulk waits as if there was no room */
 };
 
 /* Makes a schedule without entries. @urgencies: those of entries are looked at. */
@@ -112,6 +113,8 @@ bool schedule_waits(const struct schedule *q);
 /* Lets @bytes of bulk be framed from now on, and at most a frame more; SIZE_MAX, as in the
  * beginning: without end. */
 void schedule_admit(struct schedule *q, size_t bytes);
+/* Lets bulk wait, whatever was admitted, until it is let go on. */
+void schedule_pause(struct schedule *q, bool pause);
 /* Returns whether bulk waits or has the turn. */
 bool schedule_has_bulk(const struct schedule *q);
 

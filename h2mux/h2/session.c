@@ -128,6 +128,7 @@ struct h2_session *h2_session_new(struct loop *l, struct sock *sock, enum h2_rol
     wheel_timer_init(&s->keepalive.timer, h2_session_run_timer, s);
     timer_init(&s->keepalive.first, l, h2_session_measure_first, s);
     timer_init(&s->tx.opens, l, run_opens, s);
+    h2_session_init_turn(s);
     library_open(s);
     submit_settings(s);
     sock_set_ops(sock, &session_sock_ops, s);

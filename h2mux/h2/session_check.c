@@ -100,6 +100,7 @@ static void check_over(const struct h2_session *s)
     CHECK_THAT(!wheel_timer_armed(&s->keepalive.timer));
     CHECK_THAT(!timer_armed(&s->keepalive.first));
     CHECK_THAT(!timer_armed(&s->tx.opens));
+    CHECK_THAT(!list_linked(&s->tx.goes_on.node));
 }
 
 static void check_alive(const struct h2_session *s)

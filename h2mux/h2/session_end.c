@@ -70,6 +70,7 @@ static void last_words(struct h2_session *s, uint32_t code)
     if (!s->goaway.sent || code != NGHTTP2_NO_ERROR)
         nghttp2_session_terminate_session(s->host.ng, code);
     schedule_admit(&s->host.schedule, SIZE_MAX);
+    schedule_pause(&s->host.schedule, false);
     h2_session_frame(s, SIZE_MAX);
     sock_finish(s->sock, 1000, SIZE_MAX);
 }
@@ -80,6 +81,7 @@ static void end_now(struct h2_session *s, int err, uint32_t code, const char *re
     s->closing.lost = s->host.open;
     task_cancel(&s->host.frame);
     task_cancel(&s->closing.task);
+    task_cancel(&s->tx.goes_on);
     wheel_timer_stop(&s->keepalive.timer);
     timer_stop(&s->keepalive.first);
     timer_stop(&s->tx.opens);

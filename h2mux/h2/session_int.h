@@ -57,6 +57,9 @@ struct h2_session {
         bool backlogged; /* the sock had a queue when pace was last told */
         struct flight flight;
         struct timer opens; /* armed while bulk waits for room in the flight */
+        uint64_t turn;      /* of the loop, in which `in_turn` bytes were framed */
+        size_t in_turn;
+        struct task goes_on; /* queued while bulk waits for the next turn of the loop */
     } tx;
     struct {
         struct wheel_timer timer;
@@ -105,6 +108,13 @@ void h2_session_write_out(struct h2_session *s);
 
 /* Checks the invariants of @s and of its streams between two turns (check.h). */
 void h2_session_check(const struct h2_session *s);
+
+/* ---- session_turn.c */
+
+void h2_session_init_turn(struct h2_session *s);
+/* Counts @bytes of DATA that were framed beside parties. Lets bulk wait for the next turn of the
+ * loop when they are enough for this one. */
+void h2_session_count_turn(struct h2_session *s, size_t bytes);
 
 /* ---- session_end.c */
 

@@ -435,6 +435,8 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     st->tx.framed += length;
     h2_stream_tail_left(st, length);
     schedule_framed(&s->host.schedule, &st->schedule, length);
+    if (s->host.parties.count > 0)
+        h2_session_count_turn(s, length);
     if (buf_len(&st->tx.queue) == 0)
         buf_release(&st->tx.queue);
     if (length > 0 && st->leg.events)

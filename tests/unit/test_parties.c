@@ -102,6 +102,39 @@ static void test_short_before_bulk(void **state)
     }
 }
 
+static size_t sent_before;
+static uint64_t turns_before;
+
+static bool all_came_in_steps(void *user)
+{
+    const struct mux *m = user;
+    size_t sent = 0;
+    for (size_t i = 0; i < m->n_streams; i++)
+        sent += m->streams[i].sent;
+    size_t turns = (size_t)(loop_turns(m->loop) - turns_before);
+    assert_in_range(sent - sent_before, 0, turns * (4 * SCHEDULE_RUN + SCHEDULE_FRAME));
+    sent_before = sent;
+    turns_before += turns;
+    return mux_all_came(user);
+}
+
+/* F91: a turn of the loop is bounded while viewers share a session, so that whoever has little
+ * queued can read more before others have sent all that they have. */
+static void test_a_turn_of_the_loop_is_bounded(void **state)
+{
+    for (int role = H2_OPENER; role <= H2_SERVER; role++) {
+        struct mux *m = open_mux(role);
+        open_for(m, "aaab", LEG_BULK);
+        m->tx->tx.pace.rate = 1000000000;
+        for (size_t s = 0; s < m->n_streams; s++)
+            mux_write(&m->streams[s], 3 * BULK, true);
+        sent_before = 0;
+        turns_before = loop_turns(m->loop);
+        turns_until(m->loop, all_came_in_steps, m);
+        finish(m);
+    }
+}
+
 /* ---- members come and go */
 
 /* A viewer's stream joins while the first one of it waits alone; the number that they share
@@ -275,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_turns_go_round_the_viewers),
         cmocka_unit_test(test_a_turn_is_shared),
         cmocka_unit_test(test_short_before_bulk),
+        cmocka_unit_test(test_a_turn_of_the_loop_is_bounded),
         cmocka_unit_test(test_the_first_one_ends),
         cmocka_unit_test(test_numbers_of_the_peer),
         cmocka_unit_test(test_at_random),

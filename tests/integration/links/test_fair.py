@@ -22,7 +22,7 @@ KIB, MIB = 1 << 10, 1 << 20
 RATE = 4 * MIB  # bytes a second of the link, so that it is what viewers share
 QUEUE = 128 * KIB  # of the line
 LATE_S, SETTLE_S, COUNT_S = 1.0, 2.0, 3.0
-LEAST, MOST = 0.5, 1.6  # of a half
+LEAST, MOST = 0.3, 1.7  # of a half; a busy machine and the queue of the line are in it
 
 
 @pytest.fixture
