@@ -9,7 +9,9 @@
 #include "h2mux/base/err.h"
 #include "src/names/directory.h"
 #include "src/names/names_file.h"
+#include "src/tunnels/policing.h"
 #include "src/tunnels/registry.h"
+#include "src/tunnels/tunnel.h"
 #include "src/worker/mailbox.h"
 #include "src/worker/worker.h"
 
@@ -52,10 +54,19 @@ struct deal {
     unsigned next; /* names dealt so far */
 };
 
+/* The policy of a token is in force before its client is back: requests may wait for that. If the
+ * server does not have it, the client is not let in. */
 static void deal_name(const struct held_name *h, void *user)
 {
     struct deal *d = user;
-    registry_adopt(d->server->workers[d->next++ % d->server->n_workers]->registry, h);
+    struct worker *w = d->server->workers[d->next++ % d->server->n_workers];
+    registry_adopt(w->registry, h);
+    struct tunnel *t = registry_find(w->registry, slice_str(h->name));
+    if (!t)
+        return;
+    bool known = policing_force(w, t);
+    (void)known;
+    policing_watch(t);
 }
 
 int heritage_open(struct server *s, char *what, size_t cap, const char **why)

@@ -2,7 +2,8 @@
 /* guard.h - enforces the policies of a tunnel: the one that its owner has chosen, and the one that
  * its token has. What both say holds. A guard has what the policies count: requests and seats. It
  * belongs to the thread of a worker, and its policies do not change: a tunnel with another policy
- * has another guard. Exchanges hold the guard that has let them in. */
+ * has another guard, which goes on with what was counted by a policy that has stayed. Exchanges
+ * hold the guard that has let them in. */
 #ifndef SRC_POLICIES_GUARD_H
 #define SRC_POLICIES_GUARD_H
 
@@ -12,9 +13,11 @@
 
 struct guard;
 
-/* Makes a guard. @own and @forced may be NULL; the guard becomes their owner, beside others.
- * Returns NULL when both are NULL: nobody needs to be judged. */
-struct guard *guard_new(struct policy *own, struct policy *forced) MUSTCHECK;
+/* Makes a guard. @own and @forced may be NULL; the guard becomes their owner, beside others. For a
+ * policy that the guard @before has as well, both count together; @before may be NULL. Returns NULL
+ * when both policies are NULL: nobody needs to be judged. */
+struct guard *guard_new(const struct guard *before, struct policy *own,
+                        struct policy *forced) MUSTCHECK;
 
 /* Return @g with one owner more, and take one away. NULL is fine. */
 struct guard *guard_hold(struct guard *g) MUSTCHECK;
@@ -57,6 +60,13 @@ void guard_leave(struct guard *g, const struct viewer *v, uint64_t now_us);
  * is fine. */
 bool guard_permits(const struct guard *g, const struct viewer *v, int64_t now_s,
                    enum failure *why) MUSTCHECK;
+
+/* Returns the next time, in wall-clock seconds after @now_s, at which a policy is over; 0: none. */
+int64_t guard_until(const struct guard *g, int64_t now_s);
+
+/* Returns whether @g edits heads of requests by a policy that the guard @other does not have. Both
+ * may be NULL. */
+bool guard_has_edited(const struct guard *g, const struct guard *other);
 
 /* Edits a head by the policies. */
 void guard_edit(const struct guard *g, enum policy_head head, struct fields *f);

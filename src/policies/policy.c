@@ -441,6 +441,16 @@ enum policy_verdict policy_judge(const struct policy *p, const char *address, in
     return POLICY_OK;
 }
 
+int64_t policy_until(const struct policy *p)
+{
+    return p->until;
+}
+
+bool policy_edits_requests(const struct policy *p)
+{
+    return p->request.n_added > 0 || p->request.n_removed > 0;
+}
+
 void policy_edit(const struct policy *p, enum policy_head head, struct fields *f)
 {
     const struct edits *e = head == POLICY_REQUEST ? &p->request : &p->response;

@@ -54,6 +54,9 @@ bool policy_is(const struct policy *p, const uint8_t hash[static POLICY_HASH_LEN
 uint64_t policy_rate(const struct policy *p);
 uint64_t policy_viewers(const struct policy *p);
 
+/* Returns the wall-clock second from which nobody may look any more; 0: never. */
+int64_t policy_until(const struct policy *p);
+
 /* Returns whether viewers have to sign in. Then policy_user returns the hash of the password of
  * @user, and sets @known; for a name that is no user's it returns the hash of another one, so that
  * the same work can be done. */
@@ -96,5 +99,8 @@ enum policy_head { POLICY_REQUEST, POLICY_RESPONSE, POLICY_INTERIM };
 /* Removes and adds the fields that the policy says. An added field replaces those of its name that
  * are there; one that is added twice is there twice. */
 void policy_edit(const struct policy *p, enum policy_head head, struct fields *f);
+
+/* Returns whether heads of requests are edited. */
+bool policy_edits_requests(const struct policy *p);
 
 #endif

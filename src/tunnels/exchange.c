@@ -187,14 +187,20 @@ static void leave_tunnel(struct exchange *x)
     x->wait.tunnel = NULL;
 }
 
+void exchange_change_guard(struct exchange *x, struct guard *g, bool seated)
+{
+    struct exchange_request *r = &x->request;
+    struct guard *before = r->guard;
+    r->guard = guard_hold(g);
+    if (before && r->seated)
+        guard_leave(before, r->viewer, loop_now_us(x->worker->loop));
+    r->seated = seated;
+    guard_drop(before);
+}
+
 static void leave_guard(struct exchange *x)
 {
-    if (!x->request.guard)
-        return;
-    if (x->request.seated)
-        guard_leave(x->request.guard, x->request.viewer, loop_now_us(x->worker->loop));
-    guard_drop(x->request.guard);
-    x->request.guard = NULL;
+    exchange_change_guard(x, NULL, false);
     free(x->request.pass);
     x->request.pass = NULL;
     if (x->watcher)

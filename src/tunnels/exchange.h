@@ -166,6 +166,10 @@ void exchange_bar(struct exchange *x);
  * on_broken, or on_refused for an open WebSocket. */
 void exchange_refuse(struct exchange *x, enum failure why);
 
+/* Gives the exchange, which is HELD, the guard @g in place of the one that it has, which it leaves.
+ * @seated: the caller has taken a seat for it. @g may be NULL. */
+void exchange_change_guard(struct exchange *x, struct guard *g, bool seated);
+
 /* Ends the exchange because the server stops: calls on_restart for an open WebSocket, and
  * on_failure or on_broken for any other exchange. */
 void exchange_stop(struct exchange *x);

@@ -219,7 +219,9 @@ bool exchange_retry(struct exchange *x, const struct leg_fault *why)
         return false;
     struct tunnel *t = registry_find(x->worker->registry, slice_str(x->name));
     struct backend *b = t ? tunnel_pick(t, exchange_kind(x)) : NULL;
-    if (!t || (exchange_has_body(x) && (!b || fitness_for(x, b) != FITNESS_ROOM)))
+    if (!t || t->guard != x->request.guard) /* which has judged and edited it */
+        return false;
+    if (exchange_has_body(x) && (!b || fitness_for(x, b) != FITNESS_ROOM))
         return false;
     x->stream.retried = true;
     exchange_enter(x, EXCHANGE_HELD);

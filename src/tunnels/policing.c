@@ -15,7 +15,7 @@
 #include "src/tunnels/registry.h"
 #include "src/tunnels/tunnel.h"
 
-enum { DIFFERS_RETRY_S = 10 };
+enum { DIFFERS_RETRY_S = 10, LOOK_S = 60 };
 static_assert((int)POLICY_HASH_LEN == (int)TICKET_POL_LEN, "a ticket has the hash of a policy");
 
 static bool refuse(struct answer *a, int status, const char *error, const char *message,
@@ -88,35 +88,94 @@ bool policing_lets_attach(const struct worker *w, const struct ticket *t,
 
 /* ---- putting in force */
 
-/* Returns whether @x may go on. Whoever has signed in by another policy has to do it again. */
+/* Returns whether @x may go on. Whoever has signed in by another policy of the sharer has to do it
+ * again. */
 static bool may_go_on(const struct tunnel *t, const struct exchange *x, enum failure *why)
 {
+    bool same_own = policing_is(t, policy_hash(guard_own(x->request.guard)));
     *why = FAIL_LOGIN;
     return guard_permits(t->guard, x->request.viewer, clock_wall_s(), why) &&
-           (x->request.guard == t->guard || !guard_login(t->guard));
+           (same_own || (!guard_login(t->guard) && !x->watcher));
+}
+
+/* Lets the request @x, which waits, come in by the guard that @t has now, as if it came only now.
+ * Returns false, and sets @why, if it is not let in, or if its head was edited by a policy that is
+ * gone: nobody knows what the head was before. */
+static bool comes_in_again(const struct tunnel *t, struct exchange *x, enum failure *why)
+{
+    struct exchange_request *r = &x->request;
+    uint64_t now_us = loop_now_us(x->worker->loop);
+    bool seats = !x->watcher; /* who signs in takes a seat after that */
+    *why = FAIL_AWAY;
+    if (guard_has_edited(r->guard, t->guard) ||
+        (t->guard && !guard_judge(t->guard, r->viewer, now_us, clock_wall_s(), why)) ||
+        (t->guard && seats && !guard_seat(t->guard, r->viewer, now_us, why)))
+        return false;
+    exchange_change_guard(x, t->guard, t->guard && seats);
+    if (t->guard)
+        guard_edit(t->guard, POLICY_REQUEST, &r->head->fields);
+    return true;
+}
+
+/* Judges @x, which may have come before the policies of @t were these. */
+static bool stays(const struct tunnel *t, struct exchange *x, enum failure *why)
+{
+    bool waits = x->state == EXCHANGE_HELD && x->request.guard != t->guard;
+    return may_go_on(t, x, why) && (!waits || comes_in_again(t, x, why));
 }
 
 /* Ends what viewers of @t have open that its policies forbid now. The end of one may end others, so
  * all are noted before: what has ended is freed at the end of the turn. */
 static void judge_again(struct worker *w, const struct tunnel *t)
 {
-    struct exchange **of = xcalloc(list_count(&w->exchanges) + 1, sizeof(struct exchange *));
-    enum failure why;
+    struct {
+        struct exchange *x;
+        enum failure why;
+    } *of = xcalloc(list_count(&w->exchanges) + 1, sizeof *of);
     size_t n = 0;
     LIST_FOREACH (it, &w->exchanges) {
-        struct exchange *x = CONTAINER_OF(it, struct exchange, node);
-        if (strcmp(x->name, t->name) == 0 && !may_go_on(t, x, &why))
-            of[n++] = x;
+        of[n].x = CONTAINER_OF(it, struct exchange, node);
+        if (strcmp(of[n].x->name, t->name) == 0 && !stays(t, of[n].x, &of[n].why))
+            n++;
     }
     for (size_t i = 0; i < n; i++)
-        if (of[i]->state != EXCHANGE_DEAD && !may_go_on(t, of[i], &why))
-            exchange_refuse(of[i], why);
+        if (of[i].x->state != EXCHANGE_DEAD)
+            exchange_refuse(of[i].x, of[i].why);
     free(of);
+}
+
+/* ---- the time */
+
+/* Lets the timer of @t run when a policy of it is over. A clock that is set is seen by then. */
+static void arm(struct tunnel *t)
+{
+    int64_t now_s = clock_wall_s(), until_s = guard_until(t->guard, now_s);
+    if (until_s == 0) {
+        timer_stop(&t->policy_over);
+        return;
+    }
+    uint64_t left_s = (uint64_t)(until_s - now_s);
+    timer_arm(&t->policy_over, (left_s < LOOK_S ? left_s : LOOK_S) * 1000);
+}
+
+static void on_time(void *user)
+{
+    struct tunnel *t = user;
+    judge_again(t->owner->worker, t);
+    arm(t);
+}
+
+void policing_watch(struct tunnel *t)
+{
+    timer_stop(&t->policy_over);
+    timer_init(&t->policy_over, t->owner->loop, on_time, t);
+    arm(t);
 }
 
 static void put(struct worker *w, struct tunnel *t, struct policy *own, struct policy *forced)
 {
-    registry_guard(w->registry, t, guard_new(own, forced));
+    registry_guard(w->registry, t, guard_new(t->guard, own, forced));
+    policing_watch(t);
     judge_again(w, t);
 }
 

@@ -34,8 +34,13 @@ bool policing_lets_register(const struct worker *w, const struct ticket *t,
 bool policing_lets_attach(const struct worker *w, const struct ticket *t,
                           const struct policy_wish *wish, struct answer *refusal) MUSTCHECK;
 
-/* Puts the policy @own in force for @t; NULL: none. Ends what viewers have open that it forbids. */
+/* Puts the policy @own in force for @t; NULL: none. Ends what viewers have open that it forbids,
+ * and lets requests that wait come in again by it. */
 void policing_set(struct worker *w, struct tunnel *t, struct policy *own);
+
+/* Ends what viewers of @t have open when the time of one of its policies is over. To be called for
+ * a tunnel that has got its guard from the names file. */
+void policing_watch(struct tunnel *t);
 
 /* Returns whether the server has the policy @name that a token names; an empty one is none. */
 bool policing_knows(const struct server *s, const char *name) MUSTCHECK;

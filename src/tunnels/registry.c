@@ -100,7 +100,7 @@ static void adopt_policy(struct registry *r, struct tunnel *t, struct slice text
     if (text.len > 0 && policy_parse(json, &p, &why) < 0)
         LOG(ERROR, "policy_not_read", LOG_STR("name", t->name), LOG_STR("reason", why));
     if (p) {
-        struct guard *g = guard_new(p, NULL);
+        struct guard *g = guard_new(NULL, p, NULL);
         guard_set_used(g, slice_skip(text, json.len));
         registry_guard(r, t, g);
     }

@@ -199,6 +199,7 @@ void tunnel_free(struct tunnel *t)
     if (!t)
         return;
     timer_stop(&t->hold.timer);
+    timer_stop(&t->policy_over);
     for (struct list_node *node; (node = list_pop(&t->backends));)
         backend_at(node)->tunnel = NULL;
     for (struct waiter *w; (w = queue_pop(&t->queue));)

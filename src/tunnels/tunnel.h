@@ -71,6 +71,7 @@ struct tunnel {
     char *domain;                 /* owned: of its own; NULL: none */
     struct old_claim old;         /* whether an old client may serve the name */
     struct guard *guard;          /* held: says who may look; NULL: everybody */
+    struct timer policy_over;     /* of policing; zeroed: none */
 
     struct lines lines; /* what the lines of its links carry */
 

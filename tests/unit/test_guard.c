@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_guard.c - tests seats, and what two policies say together: rules P12, P14 and P20. */
+/* test_guard.c - tests seats, and what two policies say together: rules P12, P14, P20
+ * and P40 to P43. */
 #include "src/policies/guard.h"
 
 #include <setjmp.h>
@@ -93,7 +94,7 @@ static struct policy *read_policy(const char *text)
 static struct guard *guard_of(const char *own, const char *forced)
 {
     struct policy *a = read_policy(own), *b = read_policy(forced);
-    struct guard *g = guard_new(a, b);
+    struct guard *g = guard_new(NULL, a, b);
     policy_drop(a);
     policy_drop(b);
     return g;
@@ -190,12 +191,68 @@ static void test_keys(void **state)
     guard_drop(g);
 }
 
+/* P40: when one policy changes, what is counted by the other goes on. */
+static void test_another_guard(void **state)
+{
+#define OWN "\"keys\":[[\"ann\",\"" HASH "\",0,1]],\"rate\":1,\"viewers\":1"
+    char used[GUARD_USED_MAX];
+    const char *name;
+    int64_t until;
+    enum failure why;
+    struct guard *g = guard_of("{" OWN "}", "{}"), *next, *other;
+    struct policy *forced = read_policy("{\"deny\":[\"203.0.113.0/24\"]}"),
+                  *own = read_policy("{" OWN ",\"deny\":[\"203.0.113.1\"]}");
+    assert_true(guard_use_key(g, SLICE(KEY), 1000, &name, &until));
+    assert_true(admit(g, &ann, SECOND, 1, &why));
+    for (int i = 1; i < 10; i++)
+        assert_true(guard_judge(g, &ann, SECOND, 1, &why));
+    next = guard_new(g, guard_own(g), forced);
+    assert_ptr_equal(guard_login(next), guard_login(g));
+    guard_drop(g); /* but for its exchange */
+    guard_used(next, used);
+    assert_string_equal(used, "1");
+    assert_false(guard_use_key(next, SLICE(KEY), 1000, &name, &until));
+    assert_false(guard_judge(next, &ann, SECOND, 1, &why));
+    assert_int_equal(why, FAIL_TOO_MANY_REQUESTS);
+    assert_false(guard_seat(next, &bob, SECOND, &why));
+    guard_leave(next, &ann, SECOND);
+    assert_true(guard_seat(next, &bob, 62 * SECOND, &why));
+    guard_leave(next, &bob, 62 * SECOND);
+    other = guard_new(next, own, forced); /* the sharer's own one changes */
+    assert_true(guard_use_key(other, SLICE(KEY), 1000, &name, &until));
+    guard_drop(other);
+    guard_drop(next);
+    policy_drop(own);
+    policy_drop(forced);
+}
+
+/* P42, P43: whether a head was edited by what holds no more, and the next time that is over. */
+static void test_changes(void **state)
+{
+    struct guard *g = guard_of("{\"request_add\":[[\"x-a\",\"1\"]],\"until\":2000}",
+                               "{\"response_remove\":[\"server\"],\"until\":1000}"),
+                 *same = guard_new(g, guard_own(g), NULL),
+                 *less = guard_new(g, NULL, guard_forced(g));
+    assert_int_equal(guard_until(NULL, 0), 0);
+    assert_int_equal(guard_until(g, 0), 1000);
+    assert_int_equal(guard_until(g, 1000), 2000);
+    assert_int_equal(guard_until(g, 2000), 0);
+    assert_false(guard_has_edited(NULL, g));
+    assert_false(guard_has_edited(g, g) || guard_has_edited(g, same));
+    assert_true(guard_has_edited(g, less) && guard_has_edited(g, NULL));
+    assert_false(guard_has_edited(less, NULL));
+    guard_drop(same);
+    guard_drop(less);
+    guard_drop(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seats),      cmocka_unit_test(test_queue),
-        cmocka_unit_test(test_both),       cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_two_limits), cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_seats),         cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_both),          cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_two_limits),    cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_another_guard), cmocka_unit_test(test_changes),
     };
     return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
 }

@@ -44,9 +44,10 @@ def statuses(server, host):
 class OpenWebSocket(Viewer):
     """A viewer at @address with an open WebSocket."""
 
-    def __init__(self, server, host, address):
+    def __init__(self, server, host, address, *fields):
         super().__init__(server.port)
-        self.send(head("GET", "/", host, of(address), *HANDSHAKE))
+        https = "X-Forwarded-Proto: https"
+        self.send(head("GET", "/", host, https, of(address), *fields, *HANDSHAKE))
         self.opened = self.response_head().status
 
     def close_code(self):
@@ -293,6 +294,42 @@ def test_the_client_ends(server, new_client, http_origin):
     assert status(server, client.host, FRIEND) in (404, 410)
 
 
+@pytest.mark.rule("P43")
+@pytest.mark.parametrize("restarts", [False, True])
+def test_who_waits_when_the_time_is_over(new_server, name, restarts):
+    """A request that waits gets 410, also for a name of the names file."""
+    server = new_server("--hold", "30s")
+    until = int(time.time()) + 8
+    policy = json.dumps({"until": until})
+    ticket = register(server, name, says(policy))["ticket"]
+    link = ForeignLink(server, name, ticket, says(policy))
+    server.wait_link(name, 1)
+    host = f"{name}.localhost"
+    if restarts:
+        wait_until(lambda: '{"until"' in server.saved_names, 10, "the policy is kept")
+        server.restart()
+    else:
+        link.close()
+        server.wait_log(f"link_(lost|down|gone).*{name}|client_leaves.*{name}")
+    with Viewer(server.port) as waits:
+        waits.send(head("GET", "/", host))
+        assert waits.response().status == 410
+    assert until <= time.time() < until + 15
+    link.close()
+
+
+@pytest.mark.rule("P43")
+def test_a_websocket_when_the_time_is_over(governed, new_client, websocket_origin):
+    """The time of a token's policy, which its client does not know."""
+    until = int(time.time()) + 5
+    server = governed('trial {"until":%d}\n' % until, line("ann", ANN, "policy=trial"))
+    client = new_client(websocket_origin.port, server=server, env=use(ANN))
+    with OpenWebSocket(server, client.host, FRIEND) as viewer:
+        assert viewer.opened == 101
+        assert viewer.close_code() == 1008
+    assert time.time() >= until
+
+
 @pytest.mark.rule("P12")
 def test_a_rate(server, new_client, http_origin):
     client = new_client(http_origin.port, "--rate", "1")
@@ -372,6 +409,103 @@ def test_a_policy_of_a_token(governed, tokens, new_client, websocket_origin):
         assert viewer.close_code() == 1008
     assert status(server, client.host, FRIEND) == 403
     assert status(server, client.host, "203.0.113.4") != 403
+
+
+@pytest.mark.rule("P40", "P41")
+def test_what_stays_when_a_policy_changes(governed, tokens, new_client, websocket_origin):
+    """Links that were used stay used, also over a restart, and who has signed in goes on."""
+    ann = line("ann", ANN, "policy=p")
+    server = governed(f"p {FRIENDS}\n", ann)
+    client = new_client(
+        websocket_origin.port, "--share-key", "bob:2h:1", server=server, env=use(ANN)
+    )
+    link = client.program.wait_output(r"^the link for bob is: https://[^/]*(/\S+)$", 10, "stdout")
+
+    def come():
+        https = "X-Forwarded-Proto: https"
+        return fetch(server.port, client.host, link.group(1), https, of(FRIEND))
+
+    got = come()
+    assert got.status == 303 and come().status == 403
+    [cookie] = [one.split(";")[0] for one in got.all("Set-Cookie")]
+    with OpenWebSocket(server, client.host, FRIEND, f"Cookie: {cookie}") as viewer:
+        assert viewer.opened == 101
+        server.write_policies('p {"allow":["192.0.2.0/25"]}\n')
+        tokens.reload(server, ann)
+        wait_until(
+            lambda: fetch(
+                server.port, client.host, "/", of("192.0.2.200"), "Accept: text/html"
+            ).body.find(b"use your link")
+            < 0,
+            10,
+            "it is in force",
+        )
+        assert viewer.echoes(b"still there")
+    assert come().status == 403
+    wait_until(
+        lambda: "}1 " in server.saved_names or "}1\n" in server.saved_names, 10, "it is kept"
+    )
+    server.restart()
+    client.program.wait_output("link_up", count=2, deadline_s=30)
+    assert come().status == 403
+
+
+EDITS = '{"request_add":[["x-env","one"]],"viewers":1}'
+
+
+@pytest.mark.rule("P42")
+@pytest.mark.parametrize("before", ["{}", EDITS, '{"deny":["203.0.113.9"]}'])
+def test_requests_that_wait_when_a_policy_changes(governed, tokens, name, ended, before):
+    """They come in by the new one: its fields and its seats hold. If the old one has edited them,
+    they get 503."""
+    after = EDITS.replace("one", "two")
+    server = governed(f"p {before}\n", line("ann", ANN, "policy=p"), options=["--hold", "30s"])
+    ticket = register(server, name, bearer(ANN))["ticket"]
+    link = ForeignLink(server, name, ticket)
+    server.wait_link(name, 1)
+    link.close()
+    server.wait_log(f"link_(lost|down|gone).*{name}|client_leaves.*{name}")
+    with Viewer(server.port) as friend, Viewer(server.port) as stranger:
+        for viewer, address in (friend, FRIEND), (stranger, STRANGER):
+            viewer.send(head("GET", "/", f"{name}.localhost", of(address)))
+            if before == EDITS:
+                break
+        streams = 1 if before == EDITS else 2
+        wait_until(
+            lambda: call(server, "/api/status").json().get("streams", streams) == streams,
+            5,
+            "they are held",
+        )
+        server.write_policies(f"p {after}\n")
+        tokens.reload(server, line("ann", ANN, "policy=p"))
+        link = ForeignLink(server, name, ticket)
+        ended.callback(link.close)
+        if before == EDITS:
+            assert friend.response().status == 503
+            return
+        assert friend.response().status == 200
+        assert stranger.response().status == 503
+    [fields] = link.requests
+    assert fields["x-env"] == "two"
+
+
+@pytest.mark.rule("P42")
+def test_requests_that_wait_over_a_restart(governed, name, ended):
+    """The policy of the token holds before the client is back."""
+    server = governed(f"p {EDITS}\n", line("ann", ANN, "policy=p"), options=["--hold", "30s"])
+    ticket = register(server, name, bearer(ANN))["ticket"]
+    link = ForeignLink(server, name, ticket)
+    server.wait_link(name, 1)
+    wait_until(lambda: f"{name} " in server.saved_names, 10, "the name is kept")
+    server.restart()
+    link.close()
+    with Viewer(server.port) as friend:
+        friend.send(head("GET", "/", f"{name}.localhost", of(FRIEND)))
+        assert status(server, f"{name}.localhost", STRANGER) == 503
+        link = ForeignLink(server, name, ticket)
+        ended.callback(link.close)
+        assert friend.response().status == 200
+    assert link.requests[0]["x-env"] == "one"
 
 
 @pytest.mark.rule("T14")
