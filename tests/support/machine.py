@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Makes roots of Debian (12, unless asked for another) with nothing but its essential packages, and machines that systemd has
-booted in such a root.
+"""Makes roots of Debian (12, unless asked for another) with nothing but its essential packages, and
+machines that systemd has booted in such a root.
 
 `missing()` says what is missing for them: root, mmdebstrap, namespaces. The first root of a
 checkout is fetched from Debian's archive; build/roots keeps it for later ones. Mounts are made in
