@@ -138,8 +138,9 @@ uint64_t h2_session_last_rx_us(const struct h2_session *s);
  * Does nothing if an earlier PING has a deadline that comes before. */
 void h2_session_probe(struct h2_session *s, uint64_t ms);
 
-/* Sends GOAWAY(NO_ERROR) with @debug, a static text; a SERVER sends the shutdown notice (RFC 9113
- * 6.8) first. Open streams go on. Requests that an OPENER has opened are sent before the GOAWAY. */
+/* Sends GOAWAY(NO_ERROR) with @debug, a static text; a SERVER sends the shutdown notice first, and
+ * the GOAWAY a round trip later, so that what was on its way is served (RFC 9113 6.8). Open streams
+ * go on. Requests that an OPENER has opened are sent before the GOAWAY. */
 void h2_session_goaway(struct h2_session *s, struct slice debug);
 
 /* Sends the queued frames and GOAWAY(@h2_code), and ends the session. Open streams get on_reset;

@@ -108,7 +108,7 @@ static void check_alive(const struct h2_session *s)
     CHECK_THAT(s->sock);
     CHECK_THAT(!s->host.flow.evictor || list_linked(&s->host.flow.readers.node));
     CHECK_THAT(s->keepalive.ping_deadline_us == 0 || s->keepalive.ping_sent_us != 0);
-    CHECK_THAT(!s->goaway.farewell.ptr || (s->goaway.sent && s->host.role == H2_OPENER));
+    CHECK_THAT(!s->goaway.farewell.ptr || s->goaway.sent);
     CHECK_THAT(!s->closing.reason || list_linked(&s->closing.task.node));
 }
 

@@ -33,7 +33,8 @@ static void submit_goodbye(struct h2_session *s, struct slice debug)
 
 bool h2_session_say_goodbye(struct h2_session *s)
 {
-    if (!s->goaway.farewell.ptr || heads_wait(s))
+    bool waits = s->host.role == H2_OPENER ? heads_wait(s) : !s->goaway.crossed;
+    if (!s->goaway.farewell.ptr || waits)
         return false;
     submit_goodbye(s, s->goaway.farewell);
     return true;
@@ -169,7 +170,7 @@ void h2_session_goaway(struct h2_session *s, struct slice debug)
     s->goaway.sent = true;
     if (s->host.role == H2_SERVER)
         nghttp2_submit_shutdown_notice(s->host.ng);
-    if (s->host.role == H2_OPENER && heads_wait(s))
+    if (s->host.role == H2_SERVER || heads_wait(s))
         s->goaway.farewell = debug;
     else
         submit_goodbye(s, debug);

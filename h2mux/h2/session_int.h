@@ -34,9 +34,11 @@ struct h2_session {
     } settings;
     struct {
         bool sent, received;
-        /* OPENER: the debug data of a GOAWAY that waits until all heads have left; ptr is NULL if
-         * no GOAWAY waits. */
+        /* The debug data of a GOAWAY that waits: of an OPENER's until all heads have left, of a
+         * SERVER's for a round trip after the notice. ptr is NULL if no GOAWAY waits. */
         struct slice farewell;
+        uint64_t noticed_us; /* SERVER: when the notice left; 0: it has not */
+        bool crossed;        /* SERVER: what the peer sent before the notice has come */
     } goaway;
     struct {
         int in_library; /* depth of nghttp2 calls that are on the stack */
@@ -141,6 +143,9 @@ void h2_session_measure(struct h2_session *s, size_t bytes);
 /* Sends one of the PINGs that measure the round trip of a link that has come up, and plans the
  * next one. */
 void h2_session_measure_first(void *session);
+/* Takes over that the shutdown notice has left: a PING follows, whose answer comes behind all that
+ * the peer has sent before it heard of the notice. */
+void h2_session_noticed(struct h2_session *s);
 
 /* Takes a measured round trip, and measures again if the line seems to be long and has only just
  * been opened. */

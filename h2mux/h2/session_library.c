@@ -126,6 +126,7 @@ static void got_ping(struct h2_session *s, const nghttp2_frame *frame)
     s->keepalive.ping_deadline_us = 0;
     if (sent <= now && sent >= s->keepalive.created_us)
         h2_session_measured(s, now - sent);
+    s->goaway.crossed |= s->goaway.noticed_us != 0 && sent >= s->goaway.noticed_us;
     wheel_timer_stop(&s->keepalive.timer); /* the timer waited for this answer */
     h2_session_arm(s);
 }
@@ -329,6 +330,8 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
  * frame. The owner gets the name of the code as the reason. */
 static void sent_goaway(struct h2_session *s, uint32_t code)
 {
+    if (s->host.role == H2_SERVER && s->goaway.farewell.ptr && s->goaway.noticed_us == 0)
+        h2_session_noticed(s);
     if (code != NGHTTP2_NO_ERROR)
         h2_session_end(s, code == NGHTTP2_ENHANCE_YOUR_CALM ? ERR_ABUSE : ERR_PROTOCOL, code,
                        nghttp2_http2_strerror(code), false);

@@ -142,6 +142,16 @@ void h2_session_measure_first(void *user)
     h2_session_arm(s);
 }
 
+void h2_session_noticed(struct h2_session *s)
+{
+    uint64_t now = loop_now_us(s->host.loop);
+    s->goaway.noticed_us = s->keepalive.ping_sent_us = now;
+    if (s->keepalive.ping_deadline_us == 0)
+        s->keepalive.ping_deadline_us = now + s->options.ping_timeout_ms * 1000;
+    submit_ping(s, now);
+    h2_session_arm(s);
+}
+
 void h2_session_measured(struct h2_session *s, uint64_t rtt_us)
 {
     struct stream_flow *f = &s->host.flow;

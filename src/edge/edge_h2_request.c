@@ -165,6 +165,10 @@ static void serve(struct edge_h2_request *q)
 void edge_h2_serve(struct edge_h2 *e, struct leg *leg, struct message *m)
 {
     const char *reason = "";
+    if (e->worker->server->draining) { /* it has crossed the notice: the viewer asks again */
+        reset(leg, ERR_CLOSED, H2_REFUSED_STREAM);
+        return;
+    }
     bool connect = slice_eq(m->method, SLICE("CONNECT")), cut = h2_leg_is_cut(leg);
     if (!connect && !cut && request_head_judge(m, &reason) < 0) {
         edge_h2_note_malformed(e, reason);

@@ -126,12 +126,32 @@ static bool opener_reset(void *user)
     return ((struct world *)user)->opener.resets > 0;
 }
 
-/* F4: the client said goodbye while the request was about to leave: it did nothing with it, so it
- * may be sent again. */
+static bool server_has_one(void *user)
+{
+    return ((struct world *)user)->server.streams == 1;
+}
+
+/* E18: a request that crosses the shutdown notice is served; the GOAWAY that names the last stream
+ * comes a round trip later. */
+static void test_request_that_crosses_the_notice_is_served(void **state)
+{
+    struct world *w = world_up(&defaults);
+    h2_session_goaway(w->server.session, SLICE(""));
+    ask(w, "/answer", true);
+    turns_until(w->loop, server_has_one, w);
+    settle(w);
+    assert_int_equal(w->opener.resets, 0);
+    assert_true(!w->opener.session || !h2_session_can_open(w->opener.session));
+    world_free(w);
+}
+
+/* F4: the client said goodbye and ended while the request was about to leave: it did nothing with
+ * it, so it may be sent again. */
 static void test_request_behind_goaway_is_unprocessed(void **state)
 {
     struct world *w = world_up(&defaults);
     h2_session_goaway(w->server.session, SLICE(""));
+    side_close(&w->server);
     ask(w, "/answer", true);
     turns_until(w->loop, opener_reset, w);
     assert_true(w->opener.fault.unprocessed);
@@ -146,6 +166,7 @@ int main(void)
         cmocka_unit_test(test_reset_of_a_frame_that_cannot_leave),
         cmocka_unit_test(test_frozen_stream_never_looks_complete),
         cmocka_unit_test(test_given_up_tail_never_looks_complete),
+        cmocka_unit_test(test_request_that_crosses_the_notice_is_served),
         cmocka_unit_test(test_request_behind_goaway_is_unprocessed),
     };
     return cmocka_run_group_tests_name("session, faults", tests, NULL, NULL);

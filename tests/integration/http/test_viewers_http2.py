@@ -15,9 +15,10 @@ from support.frames import (
     INTERNAL_ERROR,
     NO_ERROR,
     ORIGIN,
+    PING,
+    PRIORITY_UPDATE,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
-    PRIORITY_UPDATE,
     SETTING_MAX_STREAMS,
     frame,
     headers,
@@ -296,6 +297,30 @@ def test_a_drain_lets_answers_finish(new_server, new_client, scripted):
         assert viewer.answer(stream).body == b"half"
         assert viewer.ended.wait(10 * SLOW)
         assert {code for code, _ in viewer.goaways} == {NO_ERROR}
+
+
+@pytest.mark.rule("E18")
+def test_a_drain_names_the_last_stream_after_a_round_trip(new_server, new_client, scripted):
+    """A request that crosses the first GOAWAY is refused unprocessed, so the viewer asks again."""
+    go = threading.Event()
+    origin = scripted(halving(go))
+    server = new_server(drain="20s")
+    client = new_client(origin.port, server=server)
+    with viewing(client, polite=False) as viewer:
+        viewer.send(settings(flags=ACK))
+        stream = viewer.ask("/")
+        assert viewer.head(stream).status == 200
+        earlier = len(viewer.pings)
+        server.program.signal(signal.SIGTERM)
+        wait_until(lambda: viewer.goaways and len(viewer.pings) > earlier, 10 * SLOW, "GOAWAY")
+        assert viewer.wait_reset(viewer.ask("/")) == REFUSED_STREAM
+        assert len(viewer.goaways) == 1
+        for payload in viewer.pings:
+            viewer.send(frame(PING, ACK, 0, payload))
+        wait_until(lambda: len(viewer.goaways) == 2, 10 * SLOW, "the second GOAWAY")
+        go.set()
+        assert viewer.answer(stream).body == b"half"
+        assert viewer.ended.wait(10 * SLOW)
 
 
 def on_other_workers(new_server, new_client, origin):
