@@ -367,6 +367,7 @@ void share_close(struct share *s)
 {
     if (!s)
         return;
+    timer_stop(&s->over);
     client_tunnel_free(s->tunnel);
     exchange_list_free(s->exchanges);
     health_free(s->health);
@@ -378,7 +379,6 @@ void share_free(struct share *s)
 {
     if (!s)
         return;
-    timer_stop(&s->over);
     tls_free(s->origin_h2_tls);
     tls_free(s->origin_tls);
     tls_free(s->server_tls);

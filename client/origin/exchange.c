@@ -38,6 +38,7 @@ void client_exchange_check(const struct exchange *x)
     CHECK_THAT(x->state != EXCHANGE_OPEN || (x->asked.websocket && x->request.kept));
     CHECK_THAT((x->state == EXCHANGE_DEAD) == !list_linked(&x->node));
     CHECK_THAT(x->state != EXCHANGE_DEAD || (!x->conn && !far && !x->relay.near.leg));
+    CHECK_THAT(x->state != EXCHANGE_DEAD || (x->request.copied == 0 && !x->request.copy));
 }
 
 /* ---- time */
@@ -95,7 +96,6 @@ static void exchange_free(void *object)
     struct exchange *x = object;
     message_deinit(&x->request.head);
     early_free(&x->early);
-    client_exchange_forget_copy(x);
     again_free(&x->again);
     free(x->request.kept);
     pool_give(x, sizeof *x);
@@ -141,7 +141,8 @@ void client_exchange_close(struct exchange *x, enum origin_end how)
     wheel_timer_stop(&x->timer);
     task_cancel(&x->connect.task);
     client_exchange_let_go(x, how);
-    relay_close(&x->relay); /* what the stream still holds leaves by itself */
+    relay_close(&x->relay);         /* what the stream still holds leaves by itself */
+    client_exchange_forget_copy(x); /* while there is an env to count it in */
     x->env->on_end(x->env->user, x, &report);
     if (CHECKING)
         client_exchange_check(x);

@@ -68,7 +68,7 @@ struct exchange_report {
     uint64_t viewer;           /* as exchange.viewer */
 };
 
-/* What the exchanges of a process share; it outlives them. */
+/* What the exchanges of a process share; it outlives them until on_end. */
 struct exchange_env {
     struct loop *loop;         /* borrowed: outlives the exchanges */
     struct origin *origin;     /* borrowed: likewise */

@@ -330,6 +330,14 @@ def test_a_websocket_when_the_time_is_over(governed, new_client, websocket_origi
     assert time.time() >= until
 
 
+@pytest.mark.rule("P11")
+def test_the_client_is_ended_before(server, new_client, http_origin):
+    """A timer that still runs must not outlive what it needs."""
+    client = new_client(http_origin.port, "--expires", "1h")
+    assert status(server, client.host, FRIEND) == 200
+    client.stop()
+
+
 @pytest.mark.rule("P12")
 def test_a_rate(server, new_client, http_origin):
     client = new_client(http_origin.port, "--rate", "1")
