@@ -277,8 +277,8 @@ static bool on_trailers(struct relay *r, enum relay_side from, struct fields *t)
         refuse(x, "request trailers", "malformed field");
         return false;
     }
-    if (x->request.copy)
-        early_keep_trailers(&x->request.copy, t);
+    if (x->by_stream)
+        client_exchange_copy_trailers(x, t);
     if (!r->near.held)
         return true;
     relay_touch(r);

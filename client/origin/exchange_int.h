@@ -64,6 +64,7 @@ void client_exchange_response_ended(struct exchange *x);
 /* Copies a piece of the request's body, which may have to be sent again (rule D39). Gives the copy
  * up when it would be too large. */
 void client_exchange_copy(struct exchange *x, struct slice data, bool end);
+void client_exchange_copy_trailers(struct exchange *x, const struct fields *t);
 void client_exchange_forget_copy(struct exchange *x);
 
 /* Waits for a stream of a channel, and sends the request on it. */

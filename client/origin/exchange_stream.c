@@ -83,14 +83,18 @@ void client_exchange_forget_copy(struct exchange *x)
     early_free(&x->request.copy);
 }
 
-/* A copy that has a gap would be of no use, so there is none from the first piece on that has no
- * room. */
+/* Returns whether what comes behind @before bytes of the body is to be copied. A copy that has a
+ * gap would be of no use, so there is none from the first piece on that has no room. */
+static bool may_copy(const struct exchange *x, uint64_t before)
+{
+    return before == x->request.copied && !x->asked.websocket && !x->connect.retried &&
+           x->response.status == 0;
+}
+
 void client_exchange_copy(struct exchange *x, struct slice data, bool end)
 {
-    uint64_t before = x->relay.near.came - data.len;
     bool room = x->env->copied + data.len <= COPIES_MOST;
-    if (before != x->request.copied || x->asked.websocket || x->connect.retried ||
-        x->response.status != 0)
+    if (!may_copy(x, x->relay.near.came - data.len))
         return;
     if (!room || early_keep_body(&x->request.copy, COPY_MOST, data, end) < 0) {
         client_exchange_forget_copy(x);
@@ -100,8 +104,15 @@ void client_exchange_copy(struct exchange *x, struct slice data, bool end)
     x->env->copied += data.len;
 }
 
-/* Returns whether the request may be sent again (D39): the origin provably did nothing with it and
- * there is a copy of all of its body; or it may be sent twice, and the connection was lost. */
+void client_exchange_copy_trailers(struct exchange *x, const struct fields *t)
+{
+    if (may_copy(x, x->relay.near.came))
+        early_keep_trailers(&x->request.copy, t);
+}
+
+/* Returns whether the request may be sent again (D39): the origin provably did nothing with it, or
+ * says so of one that may be sent twice, and there is a copy of all of its body; or it may be sent
+ * twice, and the connection was lost. */
 static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
 {
     if (x->state != EXCHANGE_WAITING || x->connect.retried || x->response.interim.count > 0)
