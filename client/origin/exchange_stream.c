@@ -117,7 +117,7 @@ static bool may_ask_again(const struct exchange *x, const struct leg_fault *why)
 {
     if (x->state != EXCHANGE_WAITING || x->connect.retried || x->response.interim.count > 0)
         return false;
-    if (why->unprocessed)
+    if (why->unprocessed && (!why->refused || method_is_idempotent(x->request.method)))
         return x->relay.near.came == x->request.copied;
     return why->err == ERR_LINK_LOST &&
            reuse_repeatable(&x->request.head, x->request.bodyless || x->asked.websocket);
@@ -158,6 +158,11 @@ void client_exchange_stream_reset(struct exchange *x, const struct leg_fault *wh
     }
     if (x->state == EXCHANGE_WAITING && x->asked.grpc && why->h2_code == H2_CANCEL) {
         pass_cancel(x);
+        return;
+    }
+    /* The service takes no more of a WebSocket whose other direction has ended in order. */
+    if (x->state == EXCHANGE_OPEN && why->err == ERR_CLOSED && x->relay.far.ended) {
+        client_exchange_close(x, ORIGIN_CLOSE);
         return;
     }
     if (answered && why->h2_code == H2_CANCEL) {

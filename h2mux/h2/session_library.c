@@ -212,6 +212,9 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         break;
     case NGHTTP2_RST_STREAM:
         count_reset(s, "reset");
+        st = stream_of(ng, frame->hd.stream_id);
+        if (st)
+            st->reset.came = true;
         break;
     case NGHTTP2_PRIORITY_UPDATE:
         got_priority(ng, frame->ext.payload);
@@ -319,6 +322,7 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     nghttp2_session_set_stream_user_data(ng, id, NULL);
     h2_session_of(st->host)->nuisance.crossing += CROSSING_CLOSED;
     struct leg_fault why = h2_fault(ERR_RESET, code, code == NGHTTP2_REFUSED_STREAM);
+    why.refused = why.unprocessed && st->reset.came; /* else a GOAWAY says it: nghttp2 closes */
     bool in_order = st->rx.ended && st->tx.ended && code == NGHTTP2_NO_ERROR;
     if (has_said_all(st, code))
         why.err = ERR_CLOSED;

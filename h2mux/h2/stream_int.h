@@ -58,6 +58,7 @@ struct h2_stream {
     struct {
         struct list_node frozen; /* linked iff RST_STREAM waits for a token */
         bool sent;               /* RST_STREAM is submitted, or the stream is closed */
+        bool came;               /* the peer's RST_STREAM has come */
         uint32_t code;
     } reset;
     struct {

@@ -30,6 +30,8 @@ struct leg_fault {
     int err;            /* enum err */
     uint32_t h2_code;   /* the code of RFC 9113 7 that the peer gave, or 0 */
     bool unprocessed;   /* the peer provably did nothing with the request: it may be sent again */
+    bool refused;       /* the peer's own word for that is REFUSED_STREAM, which some say of
+                         * requests that they had begun */
     bool begun;         /* HTTP/1.1: bytes of the awaited head had come */
     const char *reason; /* static text for the log; may be NULL */
 };

@@ -4,6 +4,7 @@ oneportd, so that each field and each reset is seen on both sides."""
 
 import contextlib
 import itertools
+import signal
 import threading
 
 import pytest
@@ -172,12 +173,14 @@ def test_a_request_above_the_last_stream_is_asked_again(shared, h2, method):
     assert (asked.status, asked.body) == (200, b"again")
 
 
-@pytest.mark.rule("D39")
-def test_a_refused_request_is_asked_again_once(shared, h2):
+@pytest.mark.rule("D39", "D50")
+@pytest.mark.parametrize("method,times", [("GET", 2), ("PUT", 2), ("POST", 1), ("PATCH", 1)])
+def test_a_refused_request_is_asked_again_once(shared, h2, method, times):
+    """But one that may not be done twice is not: some refuse what they have begun."""
     origin = h2(on_request=lambda stream: stream.reset(REFUSED_STREAM))
-    asked = shared(origin).ask(method="POST").wait(DEADLINE_S)
+    asked = shared(origin).ask(method=method).wait(DEADLINE_S)
     assert asked.fields["oneport-error"] == "connection_limit_reached"
-    assert origin.requests.qsize() == 2
+    assert origin.requests.qsize() == times
 
 
 @pytest.mark.rule("D39")
@@ -202,7 +205,7 @@ def test_a_request_with_a_body_is_asked_again(shared, h2, how):
         lambda asked: asked.send(b"", end=True),
     ):
         seen.clear()
-        asked = server.ask(method="POST", end=False)
+        asked = server.ask(method="PUT", end=False)
         asked.send(b"a" * 1000)
         send(asked)
         assert asked.wait(DEADLINE_S).body == b"again"
@@ -210,9 +213,23 @@ def test_a_request_with_a_body_is_asked_again(shared, h2, how):
 
 
 @pytest.mark.rule("D39")
+def test_a_body_of_trailers_alone_is_sent_again(shared, h2):
+    seen = []
+
+    def serve(stream):
+        seen.append([tuple(field) for field in stream.trailers])
+        stream.answer(b"again") if len(seen) > 1 else stream.peer.goaway(0)
+
+    asked = shared(h2(on_end=serve)).ask(method="POST", end=False)
+    asked.send_trailers(("x-sum", "42"))
+    assert asked.wait(DEADLINE_S).body == b"again"
+    assert seen == [[("x-sum", "42")]] * 2
+
+
+@pytest.mark.rule("D39")
 def test_a_request_is_asked_again_in_the_middle_of_its_body(shared, h2):
     origin = h2()
-    asked = shared(origin).ask(method="POST", end=False)
+    asked = shared(origin).ask(method="PUT", end=False)
     asked.send(b"first, ")
     stream = origin.next()
     wait_until(lambda: stream.body == b"first, ", DEADLINE_S, "the first piece")
@@ -229,7 +246,7 @@ def test_a_request_is_asked_again_in_the_middle_of_its_body(shared, h2):
 def test_a_long_body_is_not_sent_again(shared, h2):
     """Nobody keeps what is more than 64 KiB: the viewer is told that it was refused."""
     origin = h2()
-    asked = shared(origin).ask(method="POST", end=False)
+    asked = shared(origin).ask(method="PUT", end=False)
     asked.send(bytes(50000))
     stream = origin.next()
     wait_until(lambda: len(stream.body) == 50000, DEADLINE_S, "the first piece")
@@ -239,6 +256,20 @@ def test_a_long_body_is_not_sent_again(shared, h2):
     stream.reset(REFUSED_STREAM)
     assert asked.wait(DEADLINE_S).fields["oneport-error"] == "connection_limit_reached"
     assert origin.requests.empty()
+
+
+@pytest.mark.rule("D39")
+def test_the_end_of_oneport_with_a_copy_of_a_body(shared, h2):
+    """A second signal ends it at once; nothing may be touched that is gone by then."""
+    origin = h2()
+    server = shared(origin)
+    asked = server.ask(method="PUT", end=False)
+    asked.send(b"half")
+    stream = origin.next()
+    wait_until(lambda: stream.body == b"half", DEADLINE_S, "the body")
+    server.client.program.signal(signal.SIGTERM)
+    server.client.program.wait_output("leaving", DEADLINE_S)
+    server.client.stop()
 
 
 # ---- --health ----
@@ -372,6 +403,28 @@ def test_a_websocket_by_extended_connect(shared, h2):
     asked.send(b"bye", end=True)
     stream.wait_end(DEADLINE_S)
     assert stream.body == b"pingbye" and stream.was_reset is None
+
+
+@pytest.mark.rule("D51")
+@pytest.mark.parametrize("code", [NO_ERROR, CANCEL])
+def test_a_websocket_ends_by_a_reset_behind_its_last_bytes(shared, h2, code):
+    """They still wait for the link's window, which another one has filled, when the reset comes."""
+    origin = h2(settings={h2_origin.CONNECT: 1})
+    server = shared(origin)
+    others = [connect(server), asked := connect(server)]
+    streams = [origin.next() for _ in others]
+    for stream in streams:
+        stream.head(200)
+    wait_until(lambda: all(each.fields for each in others), DEADLINE_S, "the heads")
+    with server.lock:  # which reads nothing meanwhile
+        for stream in streams:
+            for _ in range(3):
+                stream.data(b"a" * 16000)
+        stream.data(b"bye", end=True)
+        stream.reset(code)
+    asked.wait(DEADLINE_S)
+    assert asked.ended and len(asked.body) == 48003 and asked.body.endswith(b"bye")
+    assert asked.reset in (None, NO_ERROR)
 
 
 @pytest.mark.rule("D41")
