@@ -52,11 +52,23 @@ static void open_in_browser(char *url)
             LOG_STR("reason", strerror(err)));
 }
 
+/* Takes what is said to oneport alone, tokens and passwords too, out of the environment: it is no
+ * business of a browser. */
+static void forget_options(void)
+{
+    static const char prefix[] = "ONEPORT_";
+    char **kept = environ;
+    for (char **each = environ; *each; each++)
+        if (strncmp(*each, prefix, sizeof prefix - 1) != 0)
+            *kept++ = *each;
+    *kept = NULL;
+}
+
 /* Is the process: opens what comes until the other end is closed. */
 static _Noreturn void serve(int fd)
 {
     char url[URL_MAX];
-    unsetenv("ONEPORT_TOKEN"); /* no business of a browser */
+    forget_options();
     FILE *urls = fdopen(fd, "re");
     while (urls && fgets(url, sizeof url, urls)) {
         url[strcspn(url, "\n")] = '\0';

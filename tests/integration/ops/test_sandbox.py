@@ -214,23 +214,24 @@ def test_a_unix_origin_is_reached_from_the_sandbox(new_server, new_client, tmp_p
     assert fetch(server.port, client.host, "/").status == 204
 
 
-@pytest.mark.rule("O128")
+@pytest.mark.rule("O128", "O190")
 def test_a_browser_is_opened_by_a_process_outside(new_server, new_client, http_origin, tmp_path):
     opened = tmp_path / "opened"
     opener = tmp_path / "bin" / "xdg-open"
     opener.parent.mkdir()
-    opener.write_text(f'#!/bin/sh\necho "$1" >>{opened}\n')
+    opener.write_text(f'#!/bin/sh\nenv | grep ^ONEPORT_ >{opened}.knows\necho "$1" >>{opened}\n')
     opener.chmod(0o755)
     client = new_client(
         http_origin.port,
         *("--open", "--sandbox", "on"),
         server=new_server(),
-        env={"PATH": f"{opener.parent}:/usr/bin:/bin"},
+        env={"PATH": f"{opener.parent}:/usr/bin:/bin", "ONEPORT_AUTH": "ann:secret"},
     )
     in_the_sandbox(client)
     wait_until(
         lambda: opened.exists() and opened.read_text() == f"{client.url}\n", what="a browser"
     )
+    assert (tmp_path / "opened.knows").read_text() == ""
 
 
 @pytest.mark.rule("O127", "O128")
