@@ -63,13 +63,19 @@ static const ASN1_STRING *common_name(const X509_NAME *name)
     return X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
 }
 
+/* A session that is resumed has the result of its first handshake. */
+static bool is_over(const X509 *shown)
+{
+    return X509_cmp_current_time(X509_get0_notAfter(shown)) <= 0;
+}
+
 bool tls_clients_subject(const SSL *ssl, char *out, size_t cap)
 {
     unsigned char *text = NULL;
     const X509 *shown = SSL_get0_peer_certificate(ssl);
     out[0] = '\0';
     if (!shown || SSL_get_verify_result(ssl) != X509_V_OK ||
-        SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE)
+        SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE || is_over(shown))
         return false;
     const ASN1_STRING *cn = common_name(X509_get_subject_name(shown));
     int len = cn ? ASN1_STRING_to_UTF8(&text, cn) : -1;

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,11 +149,31 @@ static int on_session(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
     return sealing ? seal(t, name, iv, c, mac) : unseal(t, renew, name, iv, c, mac);
 }
 
+/* Returns whether the certificate that the peer showed in the session's first handshake has ended.
+ */
+static bool has_ended(SSL_SESSION *session)
+{
+    X509 *shown = session ? SSL_SESSION_get0_peer(session) : NULL;
+    return shown && X509_cmp_current_time(X509_get0_notAfter(shown)) <= 0;
+}
+
+/* Makes a full handshake of a session whose peer has to show another certificate by now. For all
+ * else returns what OpenSSL does by itself. */
+static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                   size_t len, SSL_TICKET_STATUS status, void *user)
+{
+    (void)ssl, (void)name, (void)len, (void)user;
+    if ((status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) || has_ended(session))
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 void tls_resume_serve(struct tls_resume *t, SSL_CTX *ctx)
 {
     pthread_once(&app_once, make_index);
     if (SSL_CTX_set_ex_data(ctx, app_index, t) != 1)
         abort();
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_session);
+    SSL_CTX_set_session_ticket_cb(ctx, NULL, on_opened, NULL);
     SSL_CTX_set_timeout(ctx, TLS_RESUME_LIFE_S);
 }

@@ -2,10 +2,11 @@
 """Tests sharers who show a certificate (rules T30 to T32): on oneportd's own TLS, and through an
 nginx that verifies it."""
 
+import socket
 import ssl
 
 import pytest
-from support import nginx
+from support import moved_clock, nginx
 from support.certs import Authority
 from support.foreign import call, proxied, refusal, register
 from support.programs import run
@@ -75,6 +76,32 @@ def test_viewers_are_not_asked(asking, ann):
         assert status == (404 if host.startswith("app") else 200)
     # A certificate that was never asked for proves nothing.
     assert shown(asking, ann, "app-9", host="app-9.localhost") == (401, "token_required")
+
+
+@pytest.mark.rule("T30", "O192")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_resumed_session_does_not_outlive_the_certificate(asking, sharers, tmp_path, version):
+    ends = sharers.issue("ends", "ann.invalid", at="-2878m", subject="ann")  # in two minutes
+    clock = moved_clock.Clock(tmp_path)
+    asking.env = clock.environment
+    asking.restart()
+    context = asking.certificate.client_context(["http/1.1"])
+    context.maximum_version = version
+    context.load_cert_chain(ends.cert, ends.key)
+
+    def ask(session):
+        with socket.create_connection(("127.0.0.1", asking.port), 20) as plain:
+            with context.wrap_socket(plain, session=session, server_hostname="localhost") as tls:
+                tls.sendall(head("GET", "/register/app-1", f"localhost:{asking.port}"))
+                status = int(tls.recv(64).split()[1])
+                return tls.session, tls.session_reused, status
+
+    session, _, status = ask(None)
+    assert status == 200
+    assert ask(session)[1:] == (True, 200)
+    clock.set(300)
+    with pytest.raises((ssl.SSLError, ConnectionError, IndexError)):
+        ask(session)
 
 
 @pytest.mark.rule("T9", "T30")
