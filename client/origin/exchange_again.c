@@ -149,6 +149,7 @@ void client_exchange_pass_kept(struct exchange *x)
         again_free(&a);
         return;
     }
+    x->state = a->ended ? EXCHANGE_SENDING : EXCHANGE_RELAYING; /* the try is given back already */
     pass(x, a);
     bool ended = a->ended;
     again_free(&a);

@@ -203,8 +203,10 @@ void relay_pass_again(struct relay *r)
 
 void relay_credit_far(struct relay *r, size_t bytes)
 {
-    if (r->far.leg)
-        r->far.leg->ops->credit(r->far.leg, bytes);
+    if (!r->far.leg)
+        return;
+    r->far.again += bytes;
+    r->far.leg->ops->credit(r->far.leg, bytes);
 }
 
 void relay_forget_far(struct relay *r)

@@ -81,7 +81,7 @@ struct relay_end {
     struct leg *leg; /* weak: NULL before the relay has it and once it is let go of or reset */
     uint64_t came;   /* body bytes that the leg handed up */
     uint64_t left;   /* of them: how many have left by the other leg */
-    uint64_t again;  /* bytes that leave a second time: credit was given for them */
+    uint64_t again;  /* bytes that are still to leave, and that credit was given for already */
     bool ended;      /* the leg has said its last */
     bool held;       /* nothing of its body is passed on yet: the owner keeps it */
 };
@@ -140,7 +140,7 @@ static inline uint64_t relay_waiting(const struct relay_end *e)
 }
 
 /* Lets the far leg hand up more: the owner has kept @bytes of its body, which it may pass on later.
- */
+ * They get no credit a second time then. */
 void relay_credit_far(struct relay *r, size_t bytes);
 /* Forgets what came from the far leg, which was let go of or reset: another one answers. */
 void relay_forget_far(struct relay *r);

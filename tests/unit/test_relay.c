@@ -297,6 +297,29 @@ static void test_another_far_gets_the_body(void **state)
     assert_int_equal(relay_waiting(&w->relay.near), 0);
 }
 
+/* What the owner has kept got its credit then, and gets none when it leaves. */
+static void test_kept_with_credit(void **state)
+{
+    struct world *w = *state;
+    begin(w, true);
+    say_head(&w->far, 200, false);
+    w->refuse = true;
+    say(&w->far, "early", false);
+    w->told[0] = '\0';
+    relay_credit_far(&w->relay, 5);
+    check(w->told, "far:credit5");
+    relay_body(&w->relay, RELAY_FAR, SLICE("early"), false);
+    w->refuse = false;
+    say(&w->far, "more", false);
+    w->told[0] = '\0';
+    say_sent(&w->near, 3);
+    check(w->told, "left-of-far");
+    say_sent(&w->near, 4);
+    check(w->told, "far:credit2 left-of-far");
+    say_sent(&w->near, 2);
+    check(w->told, "far:credit2 left-of-far");
+}
+
 /* The owner gives a leg up: that leg alone hears it, and the observer. */
 static void test_reset_by_the_owner(void **state)
 {
@@ -347,6 +370,7 @@ int main(void)
         TEST(test_far_is_reset),
         TEST(test_another_far),
         TEST(test_another_far_gets_the_body),
+        TEST(test_kept_with_credit),
         TEST(test_reset_by_the_owner),
         TEST(test_legs_of_others),
     };

@@ -180,6 +180,17 @@ def test_without_proof_the_viewer_gets_the_first_answer_whole(server, shared, ki
 
 
 @pytest.mark.rule("R44")
+def test_answers_that_are_passed_on_give_no_try_twice(server, shared):
+    """An answer that is no reason to ask again costs no try, and gives none."""
+    answers = iter([lambda host: reply(b"served"), *[WEBPACK, text(""), text("")] * 5])
+    app = App(lambda host: next(answers)(host), lambda host: reply(b"worse", status=404))
+    client = app.share(shared)
+    statuses = [fetch(server.port, client.host).status for _ in range(16)]
+    assert statuses == [200] + [403] * 15
+    assert [host for _, host in app.asked].count(app.own) == 3
+
+
+@pytest.mark.rule("R44")
 @pytest.mark.parametrize("second", [b"", b"HTTP/1.1 101 X\r\n\r\n", b"no HTTP\r\n\r\n"])
 def test_a_second_answer_that_fails_costs_nothing(server, shared, second):
     app = App(WEBPACK, lambda host: second)
