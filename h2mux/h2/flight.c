@@ -64,7 +64,7 @@ static unsigned judge(struct flight *f, const struct flight_facts *k, uint64_t n
 static void measure(struct flight *f, const struct flight_facts *k, uint64_t now_us)
 {
     uint64_t us = now_us - f->rate.since_us;
-    if (us < k->rtt_us / FLIGHT_RATE_PARTS)
+    if (us == 0 || us < k->rtt_us / FLIGHT_RATE_PARTS)
         return;
     uint64_t rate = us < k->rtt_us ? (k->acked - f->rate.acked) * 1000000 / us : 0;
     f->rate.most = more(rate, f->rate.most - f->rate.most / FLIGHT_LOOK_PARTS);

@@ -168,6 +168,15 @@ static void a_queue_of_others_lifts_the_bound(void **state)
     assert_in_range(held, 1, all / 8);
 }
 
+/* Two looks may come in one turn of the loop, behind a round trip of a few microseconds. */
+static void a_look_in_the_same_microsecond(void **state)
+{
+    struct flight f = {.most = 0};
+    struct flight_facts k = {.bytes = 65536, .acked = 65536, .rtt_us = 3, .least_us = 3};
+    assert_int_equal(flight_room(&f, &k, 5 * S), UINT64_MAX);
+    assert_int_equal(flight_room(&f, &k, 5 * S), UINT64_MAX);
+}
+
 static void a_body_that_begins_keeps_the_bound(void **state)
 {
     struct world w;
@@ -208,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_short_line_has_no_bound),
         cmocka_unit_test(the_bound_follows_the_line),
         cmocka_unit_test(a_queue_of_others_lifts_the_bound),
+        cmocka_unit_test(a_look_in_the_same_microsecond),
         cmocka_unit_test(a_body_that_begins_keeps_the_bound),
         cmocka_unit_test(a_bound_without_need_ends),
     };
