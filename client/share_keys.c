@@ -43,17 +43,21 @@ static int parse(const char *value, struct parts *out)
     struct slice rest = slice_str(value);
     char text[TIME_MAX];
     *out = (struct parts){.name = take_part(&rest)};
-    if (!is_name(out->name) || (value[out->name.len] == ':' && rest.len == 0))
+    bool timed = value[out->name.len] == ':';
+    if (!is_name(out->name))
         return ERR_SYNTAX;
-    if (rest.len > 0) {
-        struct slice life = take_part(&rest);
-        if (life.len == 0 || life.len >= sizeof text)
-            return ERR_SYNTAX;
-        snprintf(text, sizeof text, "%.*s", SLICE_FMT(life));
-        if (opt_parse_msec(text, &out->life_ms) < 0)
-            return ERR_SYNTAX;
-    }
-    return rest.len > 0 ? slice_to_u64(rest, USES_MAX, &out->uses) : 0;
+    if (!timed)
+        return 0;
+    struct slice life = take_part(&rest);
+    bool counted = life.ptr[life.len] == ':';
+    if (life.len == 0 || life.len >= sizeof text)
+        return ERR_SYNTAX;
+    snprintf(text, sizeof text, "%.*s", SLICE_FMT(life));
+    if (opt_parse_msec(text, &out->life_ms) < 0)
+        return ERR_SYNTAX;
+    if (!counted)
+        return 0;
+    return slice_to_u64(rest, USES_MAX, &out->uses) == 0 && out->uses > 0 ? 0 : ERR_SYNTAX;
 }
 
 int share_keys_check(const char *value)

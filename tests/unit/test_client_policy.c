@@ -150,6 +150,11 @@ static const struct {
     {"P26 no number", "ann:2h:x", share_keys_check, false},
     {"P26 no name", ":2h:1", share_keys_check, false},
     {"P26 half a time", "ann:", share_keys_check, false},
+    {"P26 half a number", "ann:2h:", share_keys_check, false},
+    {"P26 never", "ann:2h:0", share_keys_check, false},
+    {"P26 a number for ever", "ann:0:1", share_keys_check, true},
+    {"P26 two numbers", "ann:2h:1:1", share_keys_check, false},
+    {"P26 too often", "ann:2h:1000001", share_keys_check, false},
     {"P5 removed", "response Server", policy_check_remove, true},
     {"P5 a value", "Server: a", policy_check_remove, false},
 };
