@@ -211,7 +211,8 @@ static const struct opt rows[] = {
     {"auth", 0, OPT_LIST, FIELD(policy.auth), .value = "NAME:PASSWORD",
      .help =
          "viewers have to sign in; the password is hashed here, and overwritten in what ps shows",
-     .check = users_check, .wants = "NAME:PASSWORD, of at most 128 characters each"},
+     .check = users_check, .wants = "NAME:PASSWORD, of at most 128 characters each",
+     .traits = OPT_VEILED | OPT_LINES},
     {"auth-file", 0, OPT_TEXT, FIELD(policy.auth_file), .value = "FILE",
      .help =
          "viewers have to sign in as one of this file: NAME:HASH a line, as `htpasswd -B` writes "

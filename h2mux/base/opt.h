@@ -30,8 +30,9 @@ enum opt_type {
      * the value. */
     OPT_TEXT,
     /* The field is a struct opt_list. The option may be given several times; in the environment
-     * and in files commas separate the values. The default holds only if no value is given. The
-     * owner of the struct may free the list's `copy` when it is done with the values. */
+     * and in files commas separate the values (but see OPT_LINES). The default holds only if no
+     * value is given. The owner of the struct may free the list's `copy` when it is done with the
+     * values. */
     OPT_LIST
 };
 
@@ -39,7 +40,7 @@ enum { OPT_LIST_MAX = 64 };
 struct opt_list {
     const char *item[OPT_LIST_MAX]; /* borrowed: from argv, the environment or `copy` */
     size_t count;
-    char *copy; /* owned: a text with commas, cut at these; NULL: none */
+    char *copy; /* owned: a text with commas or lines, cut at these; NULL: none */
 };
 
 /* Says where the value of an option comes from. A larger one beats a smaller one. */
@@ -52,7 +53,11 @@ enum opt_trait {
     OPT_LIVE = 4,    /* can change while the program runs */
     /* Is a secret: it comes from the environment and files only, since ps shows the command line to
      * everybody; no text shows its value, and --help does not list it. */
-    OPT_SECRET = 8
+    OPT_SECRET = 8,
+    OPT_VEILED = 16, /* has a secret in its value: no error shows the value */
+    /* Is a list whose values may have commas: in the environment a line has each, in a file an
+     * entry. */
+    OPT_LINES = 32
 };
 
 /* An opt is one row of the table. */

@@ -71,12 +71,12 @@ bool opt_judge_conf(const struct opt_program *p, const struct conf *conf,
     return true;
 }
 
-/* Returns the values of all entries of a list, with commas; the caller frees it. */
-static char *join_list(const struct opt_layer *l, const struct conf_entry *e)
+/* Returns the values of all entries of a list, with separators; the caller frees it. */
+static char *join_list(const struct opt_layer *l, const struct conf_entry *e, char separator)
 {
     char *all = xstrdup(e->value);
     while ((e = conf_find(l->conf, l->section, e->key, e))) {
-        char *longer = xasprintf("%s,%s", all, e->value);
+        char *longer = xasprintf("%s%c%s", all, separator, e->value);
         free(all);
         all = longer;
     }
@@ -86,7 +86,8 @@ static char *join_list(const struct opt_layer *l, const struct conf_entry *e)
 static enum opt_result take_entry(struct opt_parse_state *ps, const struct opt_layer *l,
                                   const struct conf_entry *e, const struct opt *row)
 {
-    char *label = label_of(l->conf, e), *all = row->type == OPT_LIST ? join_list(l, e) : NULL;
+    char *label = label_of(l->conf, e);
+    char *all = row->type == OPT_LIST ? join_list(l, e, opt_separator(row)) : NULL;
     enum opt_result result = all ? opt_set_elements(ps->program, row, ps->into, label, all)
                                  : opt_set(ps->program, row, ps->into, label, e->value);
     const struct opt_list *list = (const void *)((const char *)ps->into + row->offset);

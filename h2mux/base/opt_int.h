@@ -51,8 +51,15 @@ enum opt_result opt_refuse(const struct opt_program *p, const char *fmt, ...) PR
 enum opt_result opt_set(const struct opt_program *p, const struct opt *row, void *into,
                         const char *label, const char *text) MUSTCHECK;
 
-/* The same for a text with commas, each element of which is taken as if it had been given alone,
- * without the blanks around it. At the first element that is refused, empties the whole list. */
+/* The separator of a list's values in one text. */
+static inline char opt_separator(const struct opt *row)
+{
+    return row->traits & OPT_LINES ? '\n' : ',';
+}
+
+/* The same for a text with separators, each element of which is taken as if it had been given
+ * alone, without the blanks around it. At the first element that is refused, empties the whole
+ * list. */
 enum opt_result opt_set_elements(const struct opt_program *p, const struct opt *row, void *into,
                                  const char *label, const char *text) MUSTCHECK;
 

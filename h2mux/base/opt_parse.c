@@ -167,7 +167,7 @@ enum opt_result opt_set(const struct opt_program *p, const struct opt *row, void
         return refuse_range(p, label, row, text);
     if (err < 0 && text[0] == '\0')
         return opt_refuse(p, "%s needs a value", label);
-    if (err < 0 && (row->traits & OPT_SECRET))
+    if (err < 0 && (row->traits & (OPT_SECRET | OPT_VEILED)))
         return opt_refuse(p, "%s is not %s", label, value_wanted(row));
     if (err < 0)
         return opt_refuse(p, "%s: '%s' is not %s", label, text, value_wanted(row));
@@ -311,6 +311,20 @@ static enum opt_result parse_argv(struct opt_parse_state *ps)
     return result;
 }
 
+/* Takes the next value of a list out of @rest. Returns false after the last one. */
+static bool next_element(const struct opt *row, struct slice *rest, struct slice *each)
+{
+    if (opt_separator(row) == ',')
+        return slice_next_token(rest, each);
+    for (*each = SLICE(""); rest->len > 0 && each->len == 0;) {
+        ptrdiff_t end = slice_find(*rest, '\n');
+        size_t len = end < 0 ? rest->len : (size_t)end;
+        *each = slice_make(rest->ptr, len);
+        *rest = slice_skip(*rest, len + (end >= 0));
+    }
+    return each->len > 0;
+}
+
 enum opt_result opt_set_elements(const struct opt_program *p, const struct opt *row, void *into,
                                  const char *label, const char *text)
 {
@@ -319,7 +333,7 @@ enum opt_result opt_set_elements(const struct opt_program *p, const struct opt *
     struct slice rest = slice_str(copy), each;
     size_t taken = 0;
     enum opt_result result = OPT_RUN;
-    while (result == OPT_RUN && slice_next_token(&rest, &each)) {
+    while (result == OPT_RUN && next_element(row, &rest, &each)) {
         char *item = copy + (each.ptr - copy);
         item[each.len] = '\0';
         result = opt_set(p, row, into, label, item);
@@ -383,7 +397,7 @@ static enum opt_result parse_row_env(struct opt_parse_state *ps, const struct op
     const char *text = getenv(label);
     if (!text || !text[0] || opt_is_foreign(text) || opt_is_beaten(ps, row))
         return OPT_RUN;
-    if (row->type != OPT_LIST || !strchr(text, ','))
+    if (row->type != OPT_LIST || !strchr(text, opt_separator(row)))
         return take_value(ps, row, label, text);
     const struct opt_list *list = (const void *)((const char *)ps->into + row->offset);
     enum opt_result result = opt_set_elements(ps->program, row, ps->into, label, text);

@@ -16,7 +16,7 @@ static struct options {
     bool quick, log;
     uint64_t workers, hold_ms;
     const char *cert, *key, *file;
-    struct opt_list listen;
+    struct opt_list listen, user;
     enum opt_source cert_from, workers_from;
 } options;
 
@@ -61,6 +61,13 @@ static const struct opt rows[] = {
      .help = "-",
      .check = check_address,
      .wants = "ADDR:PORT"},
+    {.name = "user",
+     .type = OPT_LIST,
+     AT(user),
+     .help = "-",
+     .check = check_address,
+     .wants = "NAME:PASSWORD",
+     .traits = OPT_VEILED | OPT_LINES},
     {.name = NULL},
 };
 static const struct opt_program program = {.name = "x",
@@ -119,6 +126,8 @@ static const struct {
     {"O101 twice in a section", "[web]\ncert = f\ncert = f\n",
      "x: f:3: cert stands in line 2 already\n"},
     {"O101 an unknown section", "[wbe]\ncert = f\n", "x: f:2: unknown section [wbe]\n"},
+    {"O191 a secret", "user = hidden\n", "x: f:1: user is not NAME:PASSWORD\n"},
+    {"O191 one with a comma", "user = ann:a,b\nuser = bob:c\n", NULL},
     {"O101 a file in a file", "config = g\n", "x: f:1: config has no place in a file\n"},
     {"O101 for the whole program", "log = 1\n[web]\nlog = 1\n",
      "x: f:3: log is for the whole program: it belongs above the sections\n"},
@@ -334,6 +343,41 @@ static void test_sources(void **state)
 }
 
 /* O101: more elements than a list has places, over several lines. */
+/* O191: no error shows the secret, and a comma does not end it. */
+static void test_secrets(void **state)
+{
+    static const struct {
+        const char *file, *variable, *argument, *first, *second, *said;
+    } table[] = {
+        {"user = ann:a,b\nuser = bob:c , d\n", NULL, NULL, "ann:a,b", "bob:c , d", ""},
+        {"", "ann:a,b", NULL, "ann:a,b", NULL, ""},
+        {"", "ann:a,b\n\nbob: c\n", NULL, "ann:a,b", "bob: c", ""},
+        {"", NULL, "--user=ann:a,b", "ann:a,b", NULL, ""},
+        {"", "hidden", NULL, NULL, NULL, "x: X_USER is not NAME:PASSWORD\n"},
+        {"", "ann:a\nhidden,b:c\nx", NULL, NULL, NULL, "x: X_USER is not NAME:PASSWORD\n"},
+        {"", NULL, "--user=hidden", NULL, NULL, "x: --user is not NAME:PASSWORD\n"},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct conf *c = conf_of("own", table[i].file);
+        char argument[32], said[512], *argv[] = {(char[]){"x"}, argument, NULL};
+        int argc = table[i].argument ? 2 : 1;
+        enum opt_result result = OPT_WRONG;
+        snprintf(argument, sizeof argument, "%s", table[i].argument ? table[i].argument : "");
+        layers = (struct opt_layers){.layer = {{c, ""}}, .count = 1};
+        if (table[i].variable)
+            setenv("X_USER", table[i].variable, 1);
+        SAYING(said, result = opt_parse(&program, argc, argv, &options, NULL, 0, NULL));
+        unsetenv("X_USER");
+        assert_string_equal(said, table[i].said);
+        assert_int_equal(result, table[i].first ? OPT_RUN : OPT_WRONG);
+        assert_int_equal(options.user.count, !!table[i].first + !!table[i].second);
+        for (size_t k = 0; k < options.user.count; k++)
+            assert_string_equal(options.user.item[k], k ? table[i].second : table[i].first);
+        free(options.user.copy);
+        conf_free(c);
+    }
+}
+
 static void test_long_list(void **state)
 {
     char text[OPT_LIST_MAX * 16 + 64] = "", said[512];
@@ -355,7 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judged),    cmocka_unit_test(test_no_sections),
         cmocka_unit_test(test_layers),    cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_long_list),
+        cmocka_unit_test(test_long_list), cmocka_unit_test(test_secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
