@@ -264,3 +264,11 @@ void guard_edit(const struct guard *g, enum policy_head head, struct fields *f)
         if (g->by[i])
             policy_edit(g->by[i]->policy, head, f);
 }
+
+bool guard_is_for_some(const struct guard *g)
+{
+    bool some = false;
+    for (size_t i = 0; i < POLICIES; i++)
+        some |= g->by[i] && policy_is_for_some(g->by[i]->policy);
+    return some;
+}

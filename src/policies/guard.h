@@ -68,6 +68,9 @@ int64_t guard_until(const struct guard *g, int64_t now_s);
  * may be NULL. */
 bool guard_has_edited(const struct guard *g, const struct guard *other);
 
+/* Returns whether not everybody may look, so that no cache may keep what is shown. */
+bool guard_is_for_some(const struct guard *g);
+
 /* Edits a head by the policies. */
 void guard_edit(const struct guard *g, enum policy_head head, struct fields *f);
 

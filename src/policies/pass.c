@@ -200,3 +200,11 @@ void pass_guard_response(struct fields *f)
 {
     fields_remove_if(f, sets_ours, NULL);
 }
+
+void pass_keep_private(struct fields *f)
+{
+    const struct slice name = SLICE("cache-control");
+    if (!fields_has_token(f, name, SLICE("private")) &&
+        !fields_has_token(f, name, SLICE("no-store")))
+        fields_add(f, name, SLICE("private"));
+}

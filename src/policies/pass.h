@@ -51,4 +51,8 @@ void pass_set(struct fields *f, bool https, const char *pass);
 /* Removes each Set-Cookie of the gate's names, which an origin must not set. */
 void pass_guard_response(struct fields *f);
 
+/* Adds `Cache-Control: private` to a response, unless it is private already or not to be stored: a
+ * cache in front of the server would give it to people who have not signed in. */
+void pass_keep_private(struct fields *f);
+
 #endif

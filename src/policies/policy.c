@@ -394,6 +394,11 @@ uint64_t policy_viewers(const struct policy *p)
     return p->viewers;
 }
 
+bool policy_is_for_some(const struct policy *p)
+{
+    return p->allow.set || p->deny.set || p->users.n > 0 || p->keys.n > 0;
+}
+
 bool policy_has_users(const struct policy *p)
 {
     return p->users.n > 0;

@@ -63,6 +63,9 @@ int64_t policy_until(const struct policy *p);
 bool policy_has_users(const struct policy *p);
 const char *policy_user(const struct policy *p, struct slice user, bool *known);
 
+/* Returns whether not everybody may look: there are networks, users or keys. */
+bool policy_is_for_some(const struct policy *p);
+
 /* Returns whether there are keys, by which viewers come in without a password. policy_find_key
  * finds the one whose text is @key. */
 struct policy_key {

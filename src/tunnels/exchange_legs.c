@@ -128,6 +128,8 @@ static void pass_guard(struct exchange *x, enum policy_head head, struct message
     if (!g)
         return;
     guard_edit(g, head, &m->fields);
+    if (head == POLICY_RESPONSE && guard_is_for_some(g))
+        pass_keep_private(&m->fields);
     if (!guard_login(g))
         return;
     pass_guard_response(&m->fields);

@@ -117,8 +117,10 @@ static void test_both(void **state)
     assert_false(admit(g, &bob, 0, 1000, &why));
     assert_int_equal(why, FAIL_NOT_ALLOWED);
     assert_false(guard_permits(g, &local, 1000, &why));
+    assert_true(guard_is_for_some(g));
     guard_drop(g);
     g = guard_of("{}", "{\"until\":1000}");
+    assert_false(guard_is_for_some(g));
     assert_true(guard_permits(g, &ann, 999, &why));
     assert_false(admit(g, &ann, 0, 1000, &why));
     assert_int_equal(why, FAIL_OVER);

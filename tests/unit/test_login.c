@@ -430,6 +430,28 @@ static void test_response(void **state)
     fields_deinit(&f);
 }
 
+/* P27: no cache in front keeps what is behind the gate. */
+static void test_caches(void **state)
+{
+    static const struct {
+        const char *said;
+        size_t fields;
+    } table[] = {{NULL, 1},
+                 {"public, max-age=60", 2},
+                 {"max-age=60, private", 1},
+                 {"no-store", 1},
+                 {"no-cache", 2}};
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct fields f;
+        fields_init(&f);
+        if (table[i].said)
+            fields_add(&f, SLICE("Cache-Control"), slice_str(table[i].said));
+        pass_keep_private(&f);
+        assert_int_equal(f.count, table[i].fields);
+        fields_deinit(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,7 +459,8 @@ int main(void)
         cmocka_unit_test(test_passwords),   cmocka_unit_test(test_cookie),
         cmocka_unit_test(test_bad_cookies), cmocka_unit_test(test_sites),
         cmocka_unit_test(test_paths),       cmocka_unit_test(test_tries),
-        cmocka_unit_test(test_memo),        cmocka_unit_test(test_response),
+        cmocka_unit_test(test_memo),        cmocka_unit_test(test_caches),
+        cmocka_unit_test(test_response),
     };
     return cmocka_run_group_tests_name("login", tests, NULL, NULL);
 }

@@ -161,7 +161,7 @@ def test_the_owner_changes_the_policy(server, name, ended):
 
 
 # ---- every way in ----
-@pytest.mark.rule("P4", "P10")
+@pytest.mark.rule("P4", "P10", "P27")
 @pytest.mark.parametrize("workers", [1, 4])
 def test_every_way_in(new_server, new_client, websocket_origin, workers):
     server = new_server("--workers", str(workers))
@@ -180,6 +180,8 @@ def test_every_way_in(new_server, new_client, websocket_origin, workers):
         with viewing(client) as viewer:
             assert viewer.get("/", ("x-forwarded-for", STRANGER)).status == 403
             assert viewer.get("/", ("x-forwarded-for", FRIEND)).status != 403
+    got = fetch(server.port, client.host, "/", of(FRIEND))
+    assert got.all("Cache-Control") == ["private"]
     got = fetch(server.port, client.host, "/", of(STRANGER))
     assert got.get("Proxy-Status") == "oneport; error=http_request_denied"
 

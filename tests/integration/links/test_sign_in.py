@@ -77,6 +77,7 @@ def test_signing_in(gated):
     assert ask(gated, GOOD, GOOD).status in (400, 401)
     got = ask(gated, GOOD)
     assert got.status == 200 and "authorization" not in sent(got)
+    assert "private" in got.all("Cache-Control")
     [field] = got.all("Set-Cookie")
     assert field.startswith(f"{COOKIE}=")
     assert field.endswith("; Path=/; Max-Age=43200; Secure; HttpOnly; SameSite=Lax")
