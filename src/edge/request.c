@@ -86,9 +86,9 @@ void request_begin(struct request *r, const struct message *m, bool keep_alive)
     r->asked = (struct access_request){
         .host = m->authority,
         .method = m->method,
-        .path = access_without_key(m->path),
+        .path = m->path,
         .user_agent = fields_value(&m->fields, SLICE("user-agent")),
-        .referer = access_without_key(fields_value(&m->fields, SLICE("referer"))),
+        .referer = fields_value(&m->fields, SLICE("referer")),
         .minor_version = m->minor_version,
         .http2 = m->http2,
     };

@@ -34,15 +34,6 @@ struct texts {
     char referer[REFERER_MAX], agent[AGENT_MAX];
 };
 
-struct slice access_without_key(struct slice text)
-{
-    const struct slice secret = SLICE(ACCESS_KEY_PATH);
-    for (struct slice rest = text; rest.len >= secret.len; rest = slice_skip(rest, 1))
-        if (rest.ptr[0] == '/' && slice_starts(rest, secret))
-            return SLICE(ACCESS_KEY_PATH "...");
-    return text;
-}
-
 char *access_request_keep(struct access_request *r)
 {
     struct {
@@ -103,13 +94,56 @@ static void escape(struct slice in, bool quoted, char *out, size_t cap)
     out[at] = '\0';
 }
 
+/* Returns where the path of @url begins: behind its scheme and its authority, if it has them. */
+static size_t path_of(struct slice url)
+{
+    ptrdiff_t colon = slice_find(url, ':');
+    if (colon <= 0 || slice_find(url, '/') != colon + 1 ||
+        !slice_starts(slice_skip(url, (size_t)colon), SLICE("://")))
+        return 0;
+    size_t at = (size_t)colon + 3;
+    while (at < url.len && !memchr("/?#", url.ptr[at], 3))
+        at++;
+    return at;
+}
+
+bool access_find_key(struct slice url, size_t *at, size_t *len)
+{
+    const struct slice secret = SLICE(ACCESS_KEY_PATH);
+    size_t path = path_of(url);
+    if (!slice_starts(slice_skip(url, path), secret))
+        return false;
+    size_t end = *at = path + secret.len;
+    while (end < url.len && !memchr("/?#", url.ptr[end], 3))
+        end++;
+    *len = end - *at;
+    return true;
+}
+
+/* Writes @url as escape does, with "..." in place of its key. */
+static void escape_url(struct slice url, bool quoted, char *out, size_t cap)
+{
+    size_t at, len, marked = sizeof ELLIPSIS - 1;
+    if (!access_find_key(url, &at, &len)) {
+        escape(url, quoted, out, cap);
+        return;
+    }
+    struct slice behind = slice_skip(url, at + len);
+    char *shown = xmalloc(at + marked + behind.len);
+    memcpy(shown, url.ptr, at);
+    memcpy(shown + at, ELLIPSIS, marked);
+    memcpy(shown + at + marked, behind.ptr, behind.len);
+    escape(slice_make(shown, at + marked + behind.len), quoted, out, cap);
+    free(shown);
+}
+
 static void texts_fill(struct texts *t, const struct access_entry *e)
 {
     const struct access_request *r = &e->request;
     escape(r->method, false, t->method, sizeof t->method);
     escape(r->host, false, t->host, sizeof t->host);
-    escape(r->path, false, t->path, sizeof t->path);
-    escape(r->referer, true, t->referer, sizeof t->referer);
+    escape_url(r->path, false, t->path, sizeof t->path);
+    escape_url(r->referer, true, t->referer, sizeof t->referer);
     escape(r->user_agent, true, t->agent, sizeof t->agent);
 }
 

@@ -18,11 +18,13 @@ struct access_request {
     bool http2;        /* it came over HTTP/2 */
 };
 
-/* What is behind this in a path is a secret: a key that lets its holder in (rule P26). */
+/* What is behind this at the beginning of a path is a secret: a key that lets its holder in, up to
+ * the next '/', '?' or '#' (rule P26). No line shows it. */
 #define ACCESS_KEY_PATH "/.oneport/key/"
 
-/* Returns @text, a path or a URL, or a text that stands for it if it has such a key. */
-struct slice access_without_key(struct slice text);
+/* Finds such a key in @url, which is a URL or begins with its path. Returns whether there is one,
+ * with its place and its length. Pure. */
+bool access_find_key(struct slice url, size_t *at, size_t *len);
 
 /* Copies the parts of @r into one block, each cut to the length that a line can show, and makes @r
  * borrow from that block. The caller needs this when the line is written after the head is freed.

@@ -169,6 +169,41 @@ static void test_kept_of_nothing(void **state)
     free(kept);
 }
 
+/* P26, T37: a key is not shown, and nothing else is hidden. */
+static const struct {
+    const char *what, *url, *shown;
+} urls[] = {
+    {"P26 a path", "/.oneport/key/abc", "/.oneport/key/..."},
+    {"P26 nothing behind", "/.oneport/key/", "/.oneport/key/..."},
+    {"P26 a page behind", "/.oneport/key/abc/docs?a=b", "/.oneport/key/.../docs?a=b"},
+    {"P26 a query behind", "/.oneport/key/abc?a=b", "/.oneport/key/...?a=b"},
+    {"P26 a URL", "https://app.example.com:8443/.oneport/key/abc/docs",
+     "https://app.example.com:8443/.oneport/key/.../docs"},
+    {"P26 a fragment", "http://x/.oneport/key/abc#top", "http://x/.oneport/key/...#top"},
+    {"T37 in a query", "/admin/x?a=/.oneport/key/", "/admin/x?a=/.oneport/key/"},
+    {"T37 further behind", "/a/.oneport/key/abc", "/a/.oneport/key/abc"},
+    {"T37 in the query of a URL", "https://x/a?/.oneport/key/b", "https://x/a?/.oneport/key/b"},
+    {"T37 behind a host", "https://x?/.oneport/key/b", "https://x?/.oneport/key/b"},
+    {"T37 a URL in a query", "/a?b=https://x/.oneport/key/c", "/a?b=https://x/.oneport/key/c"},
+    {"T37 another word", "/.oneport/keys/abc", "/.oneport/keys/abc"},
+    {"T37 twice", "/.oneport/key/a/.oneport/key/b", "/.oneport/key/.../.oneport/key/b"},
+};
+
+static void test_keys(void **state)
+{
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        struct access_entry e = entry_make();
+        e.request.path = e.request.referer = slice_str(urls[i].url);
+        cJSON *json = cJSON_Parse(written(true, &e));
+        const char *target = cJSON_GetStringValue(cJSON_GetObjectItem(json, "path"));
+        const char *referer = cJSON_GetStringValue(cJSON_GetObjectItem(json, "referer"));
+        if (strcmp(target, urls[i].shown) != 0 || strcmp(referer, urls[i].shown) != 0)
+            fail_msg("%s: %s %s", urls[i].what, target, referer);
+        cJSON_Delete(json);
+        assert_non_null(strstr(written(false, &e), urls[i].shown));
+    }
+}
+
 static void test_off(void **state)
 {
     struct access_entry e = entry_make();
@@ -185,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_kept),
         cmocka_unit_test(test_kept_of_nothing),
+        cmocka_unit_test(test_keys),
         cmocka_unit_test(test_off),
     };
     return cmocka_run_group_tests_name("access", tests, make_path, remove_path);

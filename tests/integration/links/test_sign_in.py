@@ -351,6 +351,15 @@ def test_a_link(new_client, http_origin):
     assert ann[len(KEY_PATH) :] not in client.server.access_log
 
 
+@pytest.mark.rule("T37")
+def test_a_path_that_names_a_link(server, new_client, http_origin):
+    """It hides nothing of itself, be it in the path or in the Referer."""
+    client = new_client(http_origin.port, server=server)
+    ask(client, f"Referer: https://x/from?b={KEY_PATH}", path=f"/echo?a={KEY_PATH}")
+    wait_until(lambda: f"GET /echo?a={KEY_PATH} HTTP" in server.access_log, 10, "the line")
+    assert f'"https://x/from?b={KEY_PATH}"' in server.access_log
+
+
 @pytest.mark.rule("P26")
 def test_a_link_whose_time_is_over(new_client, http_origin):
     client = new_client(http_origin.port, "--share-key", "ann:3s")
