@@ -5,8 +5,7 @@
 
 #include "h2mux/base/err.h"
 
-/* Takes the first pattern, which may be empty, from @list. Returns false when @list is over. */
-static bool take(struct slice *list, struct slice *pattern)
+bool name_patterns_take(struct slice *list, struct slice *pattern)
 {
     if (!list->ptr)
         return false;
@@ -30,7 +29,7 @@ bool name_patterns_valid(struct slice list)
 {
     struct slice one;
     bool valid = list.len > 0;
-    while (valid && take(&list, &one))
+    while (valid && name_patterns_take(&list, &one))
         valid = is_pattern(one);
     return valid;
 }
@@ -60,7 +59,7 @@ static bool matches(struct slice pattern, struct slice name)
 bool name_patterns_match(struct slice list, struct slice name)
 {
     struct slice one;
-    while (list.len > 0 && take(&list, &one))
+    while (list.len > 0 && name_patterns_take(&list, &one))
         if (matches(one, name))
             return true;
     return false;
@@ -87,7 +86,7 @@ static int fill(struct slice pattern, size_t star, struct slice word,
 int name_patterns_fill(struct slice list, struct slice word, char out[static NAME_MAX_LEN + 1])
 {
     struct slice one;
-    while (list.len > 0 && take(&list, &one)) {
+    while (list.len > 0 && name_patterns_take(&list, &one)) {
         ptrdiff_t star = slice_find(one, '*');
         if (star >= 0)
             return fill(one, (size_t)star, word, out);

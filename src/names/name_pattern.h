@@ -10,6 +10,10 @@
  * 0-9, '-' and '*'. */
 bool name_patterns_valid(struct slice list);
 
+/* Takes the first pattern from @list into @pattern, where it is empty only in a list that is not
+ * valid. Returns false when @list is over. */
+bool name_patterns_take(struct slice *list, struct slice *pattern) MUSTCHECK;
+
 /* Returns whether @name matches one of the patterns of @list. No name matches an empty list. */
 bool name_patterns_match(struct slice list, struct slice name);
 

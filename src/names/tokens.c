@@ -14,14 +14,16 @@
 #include "h2mux/base/err.h"
 #include "h2mux/base/file.h"
 #include "h2mux/base/map.h"
+#include "src/names/name_index.h"
 #include "src/names/name_pattern.h"
 
 struct content {
     char *text;           /* owned: what the tokens borrow from */
     struct token *tokens; /* owned */
     size_t n, cap;
-    struct map by_id;  /* of struct token */
-    struct slice leap; /* patterns, borrowed from `text`; empty: none */
+    struct map by_id;           /* of struct token */
+    struct name_index reserved; /* by any token */
+    struct slice leap;          /* patterns, borrowed from `text`; empty: none */
 };
 
 struct tokens {
@@ -35,6 +37,7 @@ static void content_free(struct content *c)
     if (!c)
         return;
     map_deinit(&c->by_id);
+    name_index_deinit(&c->reserved);
     free(c->tokens);
     free(c->text);
     free(c);
@@ -77,7 +80,7 @@ static int take_token(struct content *c, struct slice line, const char **why)
     return 0;
 }
 
-/* Makes the map when the tokens do not move any more. Returns 0; or ERR_SYNTAX with @twice, the
+/* Makes the maps when the tokens do not move any more. Returns 0; or ERR_SYNTAX with @twice, the
  * place of the first token whose ID or text stands before. */
 static int index_tokens(struct content *c, size_t *twice)
 {
@@ -91,6 +94,7 @@ static int index_tokens(struct content *c, size_t *twice)
             err = ERR_SYNTAX;
         *twice = i;
         map_set(&c->by_id, slice_str(t->id), t);
+        name_index_add(&c->reserved, t->reserve);
         if (t->secret)
             map_set(&hashes, hash, t);
     }
@@ -122,6 +126,7 @@ static struct content *parse(const char *path, struct slice text,
     const char *why = "";
     size_t number = 0, twice = 0;
     map_init(&c->by_id);
+    name_index_init(&c->reserved);
     c->text = slice_dup(text);
     /* A NUL would cut a word that was not judged. */
     if (memchr(text.ptr ? text.ptr : "", '\0', text.len))
@@ -284,12 +289,8 @@ enum token_verdict tokens_look(struct tokens *t, struct slice id, int64_t now_s,
  * its names still: an operator takes it out of the file when they are free. */
 static bool is_anothers(const struct content *c, const struct token *t, struct slice name)
 {
-    bool another = false;
-    if (t && name_patterns_match(t->reserve, name))
-        return false;
-    for (size_t i = 0; i < c->n && !another; i++)
-        another = &c->tokens[i] != t && name_patterns_match(c->tokens[i].reserve, name);
-    return another;
+    bool its_own = t && name_patterns_match(t->reserve, name);
+    return !its_own && name_index_match(&c->reserved, name);
 }
 
 enum token_verdict tokens_permit(struct tokens *t, struct slice id, struct slice name,

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "h2mux/base/err.h"
+#include "src/names/name_index.h"
 #include "src/names/name_pattern.h"
 
 #define HEX64 "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" /* of "hello" */
@@ -177,12 +178,37 @@ static void test_new(void **state)
                      TOKEN_TEXT_LEN);
 }
 
+/* T2: an index of patterns finds what they match one by one. */
+static void test_index(void **state)
+{
+    static const char *const lists[] = {"app", "team-*,x", "*-ann", "a*b*", "*", "te*"};
+    static const char *const names[] = {"",     "a",     "app", "apps", "team-", "team-x",
+                                        "team", "x-ann", "ann", "ab",   "axbx",  "*",
+                                        "te",   "x",     "tea", "t",    "-ann"};
+    for (size_t set = 0; set < 1 << (sizeof lists / sizeof *lists); set++) {
+        struct name_index index;
+        name_index_init(&index);
+        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+            if (set >> i & 1)
+                name_index_add(&index, slice_str(lists[i]));
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+            bool any = false;
+            for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+                any |=
+                    (set >> i & 1) && name_patterns_match(slice_str(lists[i]), slice_str(names[n]));
+            if (name_index_match(&index, slice_str(names[n])) != any)
+                fail_msg("%zu %s", set, names[n]);
+        }
+        name_index_deinit(&index);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),    cmocka_unit_test(test_members),
         cmocka_unit_test(test_patterns), cmocka_unit_test(test_fill),
-        cmocka_unit_test(test_new),
+        cmocka_unit_test(test_new),      cmocka_unit_test(test_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
