@@ -12,7 +12,7 @@
  * that everybody may share. Returns 0, or ERR_SYNTAX with a sentence in @reason. */
 int admission_open(struct server *s, char reason[static TOKENS_REASON_MAX]) MUSTCHECK;
 
-/* Reads the files again, and logs what came of it. */
+/* Reads the files again, and logs what came of it. Puts both in place, or neither. */
 void admission_reload(struct server *s);
 
 void admission_close(struct server *s);

@@ -159,20 +159,6 @@ static int read_file(const char *path, struct buf *text, char reason[static TOKE
     return err;
 }
 
-static struct content *load(const char *path, int *err, char reason[static TOKENS_REASON_MAX])
-{
-    struct buf text;
-    struct content *c = NULL;
-    buf_init(&text, TOKENS_FILE_MAX);
-    *err = read_file(path, &text, reason);
-    if (*err == 0)
-        c = parse(path, buf_slice(&text), reason);
-    if (*err == 0 && !c)
-        *err = ERR_SYNTAX;
-    buf_release(&text);
-    return c;
-}
-
 static struct tokens *wrap(struct content *c)
 {
     if (!c)
@@ -187,8 +173,13 @@ static struct tokens *wrap(struct content *c)
 
 struct tokens *tokens_open(const char *path, char reason[static TOKENS_REASON_MAX])
 {
-    int err;
-    return wrap(load(path, &err, reason));
+    struct buf text;
+    struct content *c = NULL;
+    buf_init(&text, TOKENS_FILE_MAX);
+    if (read_file(path, &text, reason) == 0)
+        c = parse(path, buf_slice(&text), reason);
+    buf_release(&text);
+    return wrap(c);
 }
 
 struct tokens *tokens_of_text(struct slice text, char reason[static TOKENS_REASON_MAX])
@@ -196,19 +187,17 @@ struct tokens *tokens_of_text(struct slice text, char reason[static TOKENS_REASO
     return wrap(parse("tokens", text, reason));
 }
 
-int tokens_reload(struct tokens *t, const char *path, char reason[static TOKENS_REASON_MAX])
+void tokens_take(struct tokens *t, struct tokens *fresh, void (*beside)(void *user), void *user)
 {
-    int err;
-    struct content *fresh = load(path, &err, reason);
-    if (!fresh)
-        return err;
     pthread_rwlock_wrlock(&t->lock);
     struct content *old = t->now;
-    t->now = fresh;
+    t->now = fresh->now;
     t->generation++;
+    if (beside)
+        beside(user);
     pthread_rwlock_unlock(&t->lock);
-    content_free(old);
-    return 0;
+    fresh->now = old;
+    tokens_free(fresh);
 }
 
 void tokens_free(struct tokens *t)

@@ -3,8 +3,8 @@
  * (token.h), or `leap names=PATTERNS`: names that clients of `wave share` may have without a token.
  * Empty lines and lines that begin with '#' are skipped. protocol.md#tokens
  *
- * Any thread may use it: tokens_reload exchanges the content under a lock, which is held for a
- * look-up only. Times are wall-clock seconds. In all functions but tokens_free and tokens_reload
+ * Any thread may use it: tokens_take exchanges the content under a lock, which is held for a
+ * look-up only. Times are wall-clock seconds. In all functions but tokens_take
  * NULL stands for a server without a tokens file, where everybody may share everything. */
 #ifndef SRC_NAMES_TOKENS_H
 #define SRC_NAMES_TOKENS_H
@@ -43,10 +43,10 @@ struct tokens *tokens_open(const char *path, char reason[static TOKENS_REASON_MA
  * number of the line. */
 struct tokens *tokens_of_text(struct slice text, char reason[static TOKENS_REASON_MAX]) MUSTCHECK;
 
-/* Reads the file again. Returns 0; or a negative error code, with a sentence in @reason. Then the
- * old content stays in use. */
-int tokens_reload(struct tokens *t, const char *path,
-                  char reason[static TOKENS_REASON_MAX]) MUSTCHECK;
+/* Puts the content of @fresh in place of that of @t, and frees @fresh. Calls @beside meanwhile,
+ * while nobody can look at either, so that what belongs to it changes with it; NULL: nothing does.
+ */
+void tokens_take(struct tokens *t, struct tokens *fresh, void (*beside)(void *user), void *user);
 
 /* NULL is fine. */
 void tokens_free(struct tokens *t);

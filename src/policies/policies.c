@@ -102,17 +102,6 @@ static int read_file(const char *path, struct buf *text, char reason[static POLI
     return err;
 }
 
-static int load(struct map *m, const char *path, char reason[static POLICIES_REASON_MAX])
-{
-    struct buf text;
-    buf_init(&text, POLICIES_FILE_MAX);
-    int err = read_file(path, &text, reason);
-    if (err == 0)
-        err = parse(m, path, buf_slice(&text), reason);
-    buf_release(&text);
-    return err;
-}
-
 static struct policies *wrap(struct map *m, int err)
 {
     if (err < 0) {
@@ -147,21 +136,15 @@ struct policies *policies_open(const char *path, char reason[static POLICIES_REA
     return p;
 }
 
-int policies_reload(struct policies *p, const char *path, char reason[static POLICIES_REASON_MAX])
+void policies_take(struct policies *p, struct policies *fresh)
 {
-    struct map fresh;
-    map_init(&fresh);
-    int err = load(&fresh, path, reason);
-    if (err == 0) {
-        pthread_rwlock_wrlock(&p->lock);
-        struct map old = p->by_name;
-        p->by_name = fresh;
-        p->generation++;
-        pthread_rwlock_unlock(&p->lock);
-        fresh = old;
-    }
-    content_free(&fresh);
-    return err;
+    pthread_rwlock_wrlock(&p->lock);
+    struct map old = p->by_name;
+    p->by_name = fresh->by_name;
+    p->generation++;
+    pthread_rwlock_unlock(&p->lock);
+    fresh->by_name = old;
+    policies_free(fresh);
 }
 
 void policies_free(struct policies *p)

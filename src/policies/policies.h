@@ -3,7 +3,7 @@
  * `policy=NAME`. A line is `NAME JSON` (policy.h). Empty lines and lines that begin with '#' are
  * skipped. protocol.md#tokens
  *
- * Any thread may use it: policies_reload exchanges the content under a lock. NULL stands for a
+ * Any thread may use it: policies_take exchanges the content under a lock. NULL stands for a
  * server without the file, which knows no name. */
 #ifndef SRC_POLICIES_POLICIES_H
 #define SRC_POLICIES_POLICIES_H
@@ -22,10 +22,8 @@ struct policies *policies_open(const char *path, char reason[static POLICIES_REA
 struct policies *policies_of_text(const char *path, struct slice text,
                                   char reason[static POLICIES_REASON_MAX]) MUSTCHECK;
 
-/* Reads the file again. Returns 0; or a negative error code, with a sentence in @reason. Then the
- * old content stays in use. */
-int policies_reload(struct policies *p, const char *path,
-                    char reason[static POLICIES_REASON_MAX]) MUSTCHECK;
+/* Puts the content of @fresh in place of that of @p, and frees @fresh. */
+void policies_take(struct policies *p, struct policies *fresh);
 
 /* NULL is fine. */
 void policies_free(struct policies *p);

@@ -518,14 +518,30 @@ def test_requests_that_wait_over_a_restart(governed, name, ended):
     assert link.requests[0]["x-env"] == "one"
 
 
-@pytest.mark.rule("T14")
-def test_a_policy_that_is_missing(governed, tokens, name):
-    server = governed("friends {}\n", line("ann", ANN, "policy=friends"))
+@pytest.mark.rule("T14", "T38")
+@pytest.mark.parametrize(
+    "policies, words, why",
+    [
+        pytest.param("others {}\n", "policy=friends", "token 'ann' names a policy", id="missing"),
+        pytest.param("others {}\n", "polcy=others", ":1: the line", id="a slip in the tokens"),
+        pytest.param("others {\n", "policy=others", ":1: the policy", id="a slip in the policies"),
+    ],
+)
+def test_files_that_do_not_fit_together(governed, tokens, name, policies, words, why):
+    """Both stay as they were, and so do the links; then both change at once."""
+    server = governed(f"friends {FRIENDS}\n", line("ann", ANN, "policy=friends"))
     ticket = register(server, name, bearer(ANN))["ticket"]
     link = ForeignLink(server, name, ticket)
     server.wait_link(name, 1)
-    server.write_policies("others {}\n")
-    tokens.reload(server, line("ann", ANN, "policy=friends"))
-    server.wait_log("policy_missing.*token=ann")
-    assert link.goaways.get(timeout=20) == b"name_lost"
-    assert error(server, name, bearer(ANN)) == (403, "policy_unknown")
+    server.write_policies(policies)
+    tokens.reload(server, line("ann", ANN, words), event="tokens_not_reloaded")
+    server.wait_log(f"policies_not_reloaded.*{why}")
+    server.wait_log(f"tokens_not_reloaded.*{why}")
+    assert error(server, name + "-2", bearer(ANN)) is None
+    server.write_policies(f"others {OTHERS}\n")
+    tokens.reload(server, line("ann", ANN, "policy=others"))
+    wait_until(
+        lambda: status(server, f"{name}.localhost", "203.0.113.4") != 403, 10, "the other policy"
+    )
+    assert status(server, f"{name}.localhost", FRIEND) == 403
+    assert link.goaways.empty()
