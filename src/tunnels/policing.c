@@ -124,9 +124,21 @@ static bool stays(const struct tunnel *t, struct exchange *x, enum failure *why)
     return may_go_on(t, x, why) && (!waits || comes_in_again(t, x, why));
 }
 
-/* Ends what viewers of @t have open that its policies forbid now. The end of one may end others, so
- * all are noted before: what has ended is freed at the end of the turn. */
-static void judge_again(struct worker *w, const struct tunnel *t)
+/* Returns the tunnel of @x if @x has to be judged: that of @only; or, if that is NULL, one whose
+ * policies have changed. */
+static const struct tunnel *to_judge(const struct worker *w, const struct exchange *x,
+                                     const struct tunnel *only)
+{
+    if (only)
+        return strcmp(x->name, only->name) == 0 ? only : NULL;
+    const struct tunnel *t = registry_find(w->registry, slice_str(x->name));
+    return t && t->policies_changed ? t : NULL;
+}
+
+/* Ends what viewers have open that policies forbid now, of the tunnels that to_judge says. The end
+ * of one may end others, so all are noted before: what has ended is freed at the end of the turn.
+ */
+static void judge_again(struct worker *w, const struct tunnel *only)
 {
     struct {
         struct exchange *x;
@@ -135,7 +147,8 @@ static void judge_again(struct worker *w, const struct tunnel *t)
     size_t n = 0;
     LIST_FOREACH (it, &w->exchanges) {
         of[n].x = CONTAINER_OF(it, struct exchange, node);
-        if (strcmp(of[n].x->name, t->name) == 0 && !stays(t, of[n].x, &of[n].why))
+        const struct tunnel *t = to_judge(w, of[n].x, only);
+        if (t && !stays(t, of[n].x, &of[n].why))
             n++;
     }
     for (size_t i = 0; i < n; i++)
@@ -176,13 +189,33 @@ static void put(struct worker *w, struct tunnel *t, struct policy *own, struct p
 {
     registry_guard(w->registry, t, guard_new(t->guard, own, forced));
     policing_watch(t);
-    judge_again(w, t);
+    t->policies_changed = true;
+}
+
+/* Ends at once what the policies of @t forbid, if they have changed. */
+static void judge_one(struct worker *w, struct tunnel *t)
+{
+    if (t->policies_changed)
+        judge_again(w, t);
+    t->policies_changed = false;
+}
+
+static void unmark(struct tunnel *t, void *user)
+{
+    t->policies_changed = false;
+}
+
+void policing_judge_all(struct worker *w)
+{
+    judge_again(w, NULL);
+    registry_each(w->registry, unmark, NULL);
 }
 
 void policing_set(struct worker *w, struct tunnel *t, struct policy *own)
 {
     if (!policing_is(t, policy_hash(own)))
         put(w, t, own, guard_forced(t->guard)); /* the new guard holds it before the old one goes */
+    judge_one(w, t);
 }
 
 bool policing_knows(const struct server *s, const char *name)
@@ -193,15 +226,29 @@ bool policing_knows(const struct server *s, const char *name)
     return knows;
 }
 
-bool policing_force(struct worker *w, struct tunnel *t)
+/* Finds the policy that the token of @t names. A reload exchanges tokens and policies together, but
+ * maybe between the two looks; so one that is not there is looked for again. Returns TOKEN_POLICY
+ * if the server does not have it, or the verdict on the token. */
+static enum token_verdict find_forced(struct server *s, const struct tunnel *t, struct policy **out)
 {
-    struct server *s = w->server;
     struct token_grant g = {.max = 0};
-    struct policy *forced = NULL;
-    if (s->tokens && tokens_look(s->tokens, slice_str(t->token), clock_wall_s(), &g) != TOKEN_GOOD)
-        return true; /* its links are ended by revoke, and what was in force stays so until then */
-    if (g.policy[0] && !policies_find(s->policies, slice_str(g.policy), &forced))
-        return false;
+    *out = NULL;
+    for (int tries = 0; tries < 2; tries++) {
+        enum token_verdict v = TOKEN_GOOD;
+        if (s->tokens)
+            v = tokens_look(s->tokens, slice_str(t->token), clock_wall_s(), &g);
+        if (v != TOKEN_GOOD || !g.policy[0] || policies_find(s->policies, slice_str(g.policy), out))
+            return v;
+    }
+    return TOKEN_POLICY;
+}
+
+bool policing_force_later(struct worker *w, struct tunnel *t)
+{
+    struct policy *forced;
+    enum token_verdict v = find_forced(w->server, t, &forced);
+    if (v != TOKEN_GOOD) /* links are ended by revoke, and what was in force stays so until then */
+        return v != TOKEN_POLICY;
     if (!policy_is(guard_forced(t->guard), policy_hash(forced))) {
         struct policy *own = policy_hold(guard_own(t->guard));
         put(w, t, own, forced);
@@ -209,4 +256,11 @@ bool policing_force(struct worker *w, struct tunnel *t)
     }
     policy_drop(forced);
     return true;
+}
+
+bool policing_force(struct worker *w, struct tunnel *t)
+{
+    bool has = policing_force_later(w, t);
+    judge_one(w, t);
+    return has;
 }

@@ -49,6 +49,14 @@ bool policing_knows(const struct server *s, const char *name) MUSTCHECK;
  * nothing, if the server does not have it. */
 bool policing_force(struct worker *w, struct tunnel *t) MUSTCHECK;
 
+/* Puts it in force likewise for who comes from now on. What viewers have open is judged by the next
+ * policing_judge_all. */
+bool policing_force_later(struct worker *w, struct tunnel *t) MUSTCHECK;
+
+/* Ends what viewers have open, of all names, that policies forbid which policing_force_later has
+ * put in force. Looks at each exchange of the worker once. */
+void policing_judge_all(struct worker *w);
+
 /* Returns whether @t still has the policy with the hash @hash. */
 bool policing_is(const struct tunnel *t, const uint8_t hash[static POLICY_HASH_LEN]);
 

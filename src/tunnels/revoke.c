@@ -63,7 +63,7 @@ static void judge(struct link *l, struct tokens *tokens, int64_t now_s)
         t = NULL;
     if (v == TOKEN_GOOD && t && t->domain)
         v = tokens_permit_domain(tokens, id, slice_str(t->domain), now_s);
-    if (v == TOKEN_GOOD && t && !policing_force(l->worker, t))
+    if (v == TOKEN_GOOD && t && !policing_force_later(l->worker, t))
         v = TOKEN_POLICY;
     if (v != TOKEN_GOOD) {
         end(l, v);
@@ -88,6 +88,7 @@ void revoke_look(struct revoke *r)
     r->epoch = epoch_now(w);
     LIST_FOREACH (it, &w->links)
         judge(CONTAINER_OF(it, struct link, in_worker), w->server->tokens, now_s);
+    policing_judge_all(w);
     raw_revoke(w);
 }
 

@@ -73,6 +73,8 @@ struct tunnel {
     struct guard *guard;          /* held: says who may look; NULL: everybody */
     struct timer policy_over;     /* of policing; zeroed: none */
 
+    bool policies_changed; /* what viewers have open is not judged by them yet (policing.h) */
+
     struct lines lines; /* what the lines of its links carry */
 
     bool cookie_warned; /* rule R15a was logged */
