@@ -36,6 +36,7 @@
 #include "src/stage.h"
 #include "src/tunnels/queue.h"
 #include "src/tunnels/registry.h"
+#include "src/tunnels/sign_in.h"
 #include "src/watchdog.h"
 #include "src/worker/certificate.h"
 #include "src/worker/commons.h"
@@ -165,6 +166,7 @@ static int open_limits(void *program)
     s->bans = s->config->admin.listen ? bans_new() : NULL;
     s->handshakes = commons_new(s->config->limits.handshakes, 1, gate_evict);
     s->holds = queue_holds_new();
+    s->sign_ins = sign_in_pool_new();
     s->leaps = commons_new(LEAPS_MAX, 1, leap_evict);
     s->names = registry_names_new(NAMES_MAX);
     budget_init(&s->budget, s->config->limits.memory);
@@ -179,6 +181,7 @@ static void close_limits(void *program)
     commons_free(s->leaps);
     commons_free(s->names);
     commons_free(s->holds);
+    commons_free(s->sign_ins);
     commons_free(s->handshakes);
     bans_free(s->bans);
     quota_free(s->quota);

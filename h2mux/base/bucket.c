@@ -46,3 +46,10 @@ bool bucket_take(struct bucket *b, uint64_t tokens, uint64_t now_us)
     b->micro -= tokens * MICRO;
     return true;
 }
+
+void bucket_give(struct bucket *b, uint64_t tokens, uint64_t now_us)
+{
+    bucket_refill(b, now_us);
+    uint64_t missing = to_micro(b->burst) - b->micro, given = to_micro(tokens);
+    b->micro += given < missing ? given : missing;
+}

@@ -19,5 +19,7 @@ void bucket_init(struct bucket *b, uint64_t burst, uint64_t rate, uint64_t now_u
 /* Takes @tokens out of the bucket and returns true. Takes nothing and returns false if the bucket
  * holds fewer. */
 bool bucket_take(struct bucket *b, uint64_t tokens, uint64_t now_us);
+/* Puts @tokens back, as far as the bucket has room. */
+void bucket_give(struct bucket *b, uint64_t tokens, uint64_t now_us);
 
 #endif

@@ -133,6 +133,14 @@ bool address_buckets_take(struct address_buckets *b, const struct address *of, u
     return taken;
 }
 
+void address_buckets_give(struct address_buckets *b, const struct address *of, uint64_t tokens,
+                          uint64_t now_us)
+{
+    struct place *p = b->sets ? find(b, of) : NULL;
+    if (p)
+        bucket_give(&p->bucket, tokens, now_us);
+}
+
 bool address_buckets_admit(struct address_buckets *b, const struct viewer *v, uint64_t now_us)
 {
     struct address of;

@@ -24,6 +24,9 @@ bool address_buckets_all_full(const struct address_buckets *b);
  * fewer tokens. */
 bool address_buckets_take(struct address_buckets *b, const struct address *of, uint64_t tokens,
                           uint64_t now_us);
+/* Gives back @tokens that were taken from the bucket of @of, as far as it has room. */
+void address_buckets_give(struct address_buckets *b, const struct address *of, uint64_t tokens,
+                          uint64_t now_us);
 /* Takes one token from the bucket of the viewer @v. Returns false when it is empty. Lets everybody
  * in for whom no limit applies (address_of_viewer), and always if @b is NULL. */
 bool address_buckets_admit(struct address_buckets *b, const struct viewer *v, uint64_t now_us);

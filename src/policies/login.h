@@ -8,6 +8,7 @@
 #ifndef SRC_POLICIES_LOGIN_H
 #define SRC_POLICIES_LOGIN_H
 
+#include "h2mux/base/list.h"
 #include "h2mux/http/message.h"
 #include "src/http/trust.h"
 #include "src/policies/pass.h"
@@ -29,13 +30,21 @@ enum login_verdict {
     LOGIN_TOO_OFTEN /* this address has shown too many wrong passwords */
 };
 
+/* A check that is under way. */
+struct login_check {
+    struct list_node node;
+    uint8_t tag[PASS_TAG_LEN];
+};
+
 /* What comes of a request. */
 struct login_look {
     bool fresh; /* the viewer gets a cookie */
     uint8_t tag[PASS_TAG_LEN];
-    struct basic shown; /* LOGIN_CHECK: the password to check, */
-    const char *hash;   /* with this hash, which lives as long as the policy; */
-    bool known;         /* the user exists, else no password is good */
+    struct basic shown;       /* LOGIN_CHECK: the password to check, */
+    const char *hash;         /* with this hash, which lives as long as the policy; */
+    bool known;               /* the user exists, else no password is good */
+    struct login_check *same; /* LOGIN_CHECK: this one will tell, and is used before the loop goes
+                               * on; NULL: the viewer has paid a try for a check of its own */
 };
 
 /* Judges the request @m, whose policy is @at->policy. Takes the gate's cookie, and the
@@ -47,8 +56,14 @@ enum login_verdict login_judge(struct login *l, const struct pass_place *at, str
 /* Returns whether the viewer of @m can have the gate's cookie: over https, or on localhost. */
 bool login_may_have_cookie(const struct pass_place *at, const struct message *m);
 
-/* Notes what came of LOGIN_CHECK for the viewer @v. */
-void login_note(struct login *l, const struct login_look *look, const struct viewer *v, bool good,
-                uint64_t now_us);
+/* Notes that the check @c of @look has begun, which is the caller's and lives until login_end. */
+void login_begin(struct login *l, const struct login_look *look, struct login_check *c);
+
+enum login_result { LOGIN_GOOD, LOGIN_WRONG, LOGIN_UNCHECKED };
+
+/* Notes how the check @c, for which the viewer @v has paid, has ended. A try is given back unless
+ * the password was wrong. */
+void login_end(struct login *l, struct login_check *c, const struct viewer *v,
+               enum login_result result, uint64_t now_us);
 
 #endif

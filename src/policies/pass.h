@@ -24,7 +24,7 @@ struct pass_place {
     struct memo *memo; /* of this very place; NULL: everything is computed anew */
 };
 
-/* Writes into @tag what stands for the credential @value, the value of an Authorization field.
+/* Writes into @tag what stands for the credential @value: a key, or `NAME:PASSWORD`.
  * Returns 0, or ERR_IO when OpenSSL fails. */
 int pass_tag(const struct pass_place *at, struct slice value, int64_t now_s,
              uint8_t tag[static PASS_TAG_LEN]) MUSTCHECK;

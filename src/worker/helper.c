@@ -15,7 +15,8 @@ struct helper {
 
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t wake;
-    struct list_node errands; /* that wait, in the order in which they came */
+    struct list_node errands; /* that wait, by their turns */
+    uint64_t turn;            /* of the errand that began last */
     size_t count;
     bool ending;
 };
@@ -36,6 +37,7 @@ static void *work(void *user)
             continue;
         }
         h->count--;
+        h->turn = e->turn;
         pthread_mutex_unlock(&h->lock);
         e->run(e);
         e->done = true;
@@ -82,15 +84,48 @@ void helper_free(struct helper *h)
     free(h);
 }
 
+static bool is_same(const struct who *a, const struct who *b)
+{
+    return a->depth > 0 && a->depth == b->depth &&
+           address_eq(&a->at[a->depth - 1], &b->at[b->depth - 1]);
+}
+
+/* Gives @e its turn: behind as many rounds as errands of the same viewer, or of the same name, wait
+ * already. Puts it behind those that have the same turn. */
+static void queue(struct helper *h, struct errand *e)
+{
+    size_t ahead[HELPER_AXES] = {0};
+    struct list_node *before = &h->errands;
+    LIST_FOREACH (it, &h->errands)
+        for (size_t i = 0; i < HELPER_AXES; i++)
+            ahead[i] += is_same(&errand_at(it)->of[i], &e->of[i]);
+    e->turn = h->turn + (ahead[0] > ahead[1] ? ahead[0] : ahead[1]);
+    while (before->prev != &h->errands && errand_at(before->prev)->turn > e->turn)
+        before = before->prev;
+    list_insert_before(before, &e->node);
+}
+
 bool helper_send(struct helper *h, struct errand *e)
 {
     pthread_mutex_lock(&h->lock);
     bool room = h->count < HELPER_ERRANDS_MAX && !h->ending;
     if (room) {
         h->count++;
-        list_push(&h->errands, &e->node);
+        queue(h, e);
         pthread_cond_signal(&h->wake);
     }
     pthread_mutex_unlock(&h->lock);
     return room;
+}
+
+bool helper_take_back(struct helper *h, struct errand *e)
+{
+    pthread_mutex_lock(&h->lock);
+    bool waits = list_linked(&e->node);
+    if (waits) {
+        h->count--;
+        list_remove(&e->node);
+    }
+    pthread_mutex_unlock(&h->lock);
+    return waits;
 }

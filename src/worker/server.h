@@ -47,6 +47,7 @@ struct server {
     struct commons *descriptors;   /* of viewers and links; has a lock; NULL: no limit */
     struct commons *door;          /* of viewers who ask for the base domain; likewise */
     struct commons *leaps;         /* connections that wait to be closed; has a lock */
+    struct commons *sign_ins;      /* passwords that wait to be checked; has a lock */
     struct helper *helper;         /* checks passwords; has a lock and a thread */
     struct quota *quota;           /* has a lock */
     struct bans *bans;             /* has a lock; NULL: nobody can make one */

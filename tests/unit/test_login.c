@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_login.c - tests the gate: what viewers show, the cookie, and pages of other sites: rules P21
- * to P25. */
+ * to P25, P44, P45 and P47. */
 #include "src/policies/login.h"
 
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <openssl/evp.h>
 
 #include "h2mux/base/alloc.h"
 #include "src/names/keyring.h"
@@ -191,6 +192,16 @@ static enum login_verdict verdict(struct world *w, const struct ask *a)
     return v;
 }
 
+/* Checks what @look says, with this result. */
+static void note(struct world *w, const struct login_look *look, const struct viewer *v,
+                 enum login_result result)
+{
+    struct login_check c = {.tag = {0}};
+    assert_null(look->same);
+    login_begin(w->login, look, &c);
+    login_end(w->login, &c, v, result, 5 * SECOND);
+}
+
 /* Signs in, and returns the cookie in @cookie. */
 static void sign_in(struct world *w, char cookie[static 200])
 {
@@ -204,7 +215,7 @@ static void sign_in(struct world *w, char cookie[static 200])
     assert_string_equal(look.shown.password, "secret");
     assert_null(fields_find(&m.fields, SLICE("authorization")));
     message_deinit(&m);
-    login_note(w->login, &look, &v, true, 5 * SECOND);
+    note(w, &look, &v, LOGIN_GOOD);
     assert_int_equal(pass_make(&at, look.tag, NOW + PASS_LIFE_S, pass), 0);
     snprintf(cookie, 200, "a=1; __Host-oneport=%s; b=2", pass);
 }
@@ -318,6 +329,22 @@ static const struct {
     {"a form", {.method = "POST", .origin = OWN}, LOGIN_OPEN, LOGIN_OPEN},
     {"a tenant's form", {.method = "POST", .origin = OTHER}, LOGIN_FOREIGN, LOGIN_OPEN},
     {"a form of nobody", {.method = "POST", .origin = "null"}, LOGIN_FOREIGN, LOGIN_OPEN},
+    {"a form of its own with no-referrer",
+     {.method = "POST", .origin = "null", .site = "same-origin", .mode = "navigate"},
+     LOGIN_OPEN,
+     LOGIN_OPEN},
+    {"a sandboxed form of a tenant",
+     {.method = "POST", .origin = "null", .site = "cross-site", .mode = "navigate"},
+     LOGIN_FOREIGN,
+     LOGIN_OPEN},
+    {"a form that nobody sent",
+     {.method = "POST", .origin = "null", .site = "none"},
+     LOGIN_FOREIGN,
+     LOGIN_OPEN},
+    {"what two fields say",
+     {.method = "POST", .origin = OTHER, .site = "same-origin"},
+     LOGIN_FOREIGN,
+     LOGIN_OPEN},
     {"another port", {.method = "POST", .origin = OWN ":8443"}, LOGIN_FOREIGN, LOGIN_OPEN},
     {"a longer name", {.method = "POST", .origin = OWN ".evil"}, LOGIN_FOREIGN, LOGIN_OPEN},
     {"a tenant's navigation by POST",
@@ -330,7 +357,7 @@ static const struct {
     {"a program's WebSocket", {.websocket = true}, LOGIN_OPEN, LOGIN_OPEN},
 };
 
-/* P23 */
+/* P23, P47 */
 static void test_sites(void **state)
 {
     struct world plain, cors;
@@ -405,11 +432,81 @@ static void test_tries(void **state)
         assert_int_equal(look.known, i % 2);
         assert_string_equal(look.hash, BCRYPT);
         message_deinit(&m);
-        login_note(w.login, &look, &ann, false, 5 * SECOND);
+        note(&w, &look, &ann, LOGIN_WRONG);
     }
     assert_int_equal(verdict(&w, &(struct ask){.authorization = ANN}), LOGIN_TOO_OFTEN);
-    login_note(w.login, &look, &bob, false, 5 * SECOND);
+    note(&w, &look, &bob, LOGIN_WRONG);
     assert_int_equal(verdict(&w, &(struct ask){.authorization = ANN}), LOGIN_TOO_OFTEN);
+    world_close(&w);
+}
+
+/* P44: a try is paid before the check, and comes back if the password was good or was not checked.
+ * The same credential is checked once at a time. */
+static void test_tries_at_once(void **state)
+{
+    struct world w;
+    struct login_look look, other;
+    struct login_check checks[20] = {{.tag = {0}}};
+    struct message m;
+    struct viewer ann = {.address = "192.0.2.1"};
+    char text[64], said[100];
+    world_open(&w, "{" USERS "}");
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 20; i++) {
+            int len = snprintf(text, sizeof text, "ann:%d", i);
+            int at = snprintf(said, sizeof said, "Basic ");
+            EVP_EncodeBlock((unsigned char *)said + at, (unsigned char *)text, len);
+            const struct ask a = {.authorization = said};
+            assert_int_equal(judge(&w, &a, &look, &m), LOGIN_CHECK);
+            message_deinit(&m);
+            assert_null(look.same);
+            login_begin(w.login, &look, &checks[i]);
+            assert_int_equal(judge(&w, &a, &other, &m), LOGIN_CHECK);
+            message_deinit(&m);
+            assert_ptr_equal(other.same, &checks[i]);
+        }
+        assert_int_equal(verdict(&w, &(struct ask){.authorization = WRONG}), LOGIN_TOO_OFTEN);
+        /* A page of another site costs its victim no try. */
+        assert_int_equal(verdict(&w, &(struct ask){.authorization = WRONG,
+                                                   .method = "POST",
+                                                   .origin = "https://evil.example.com"}),
+                         LOGIN_FOREIGN);
+        for (int i = 0; i < 20; i++)
+            login_end(w.login, &checks[i], &ann, LOGIN_UNCHECKED, 5 * SECOND);
+    }
+    assert_int_equal(judge(&w, &(struct ask){.authorization = ANN}, &look, &m), LOGIN_CHECK);
+    message_deinit(&m);
+    note(&w, &look, &ann, LOGIN_GOOD);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(judge(&w, &(struct ask){.authorization = WRONG}, &look, &m), LOGIN_CHECK);
+        message_deinit(&m);
+        note(&w, &look, &ann, LOGIN_WRONG);
+    }
+    assert_int_equal(verdict(&w, &(struct ask){.authorization = WRONG}), LOGIN_TOO_OFTEN);
+    world_close(&w);
+}
+
+/* P45: what is remembered is the name and the password, not the text. */
+static void test_spellings(void **state)
+{
+    static const char *const same[] = {ANN,
+                                       "basic "
+                                       "YW5uOnNlY3JldA==",
+                                       "Basic   YW5uOnNlY3JldA== "};
+    struct world w;
+    char cookie[200];
+    world_open(&w, "{" USERS "}");
+    sign_in(&w, cookie);
+    for (size_t i = 0; i < COUNT(same); i++) {
+        struct login_look look;
+        struct message m;
+        struct ask a = {.authorization = same[i]};
+        assert_int_equal(verdict(&w, &a), LOGIN_OPEN);
+        a.cookie = cookie;
+        assert_int_equal(judge(&w, &a, &look, &m), LOGIN_OPEN);
+        assert_null(fields_find(&m.fields, SLICE("authorization")));
+        message_deinit(&m);
+    }
     world_close(&w);
 }
 
@@ -455,11 +552,12 @@ static void test_caches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_basic),       cmocka_unit_test(test_hashes),
-        cmocka_unit_test(test_passwords),   cmocka_unit_test(test_cookie),
-        cmocka_unit_test(test_bad_cookies), cmocka_unit_test(test_sites),
-        cmocka_unit_test(test_paths),       cmocka_unit_test(test_tries),
-        cmocka_unit_test(test_memo),        cmocka_unit_test(test_caches),
+        cmocka_unit_test(test_basic),         cmocka_unit_test(test_hashes),
+        cmocka_unit_test(test_passwords),     cmocka_unit_test(test_cookie),
+        cmocka_unit_test(test_bad_cookies),   cmocka_unit_test(test_sites),
+        cmocka_unit_test(test_paths),         cmocka_unit_test(test_tries),
+        cmocka_unit_test(test_memo),          cmocka_unit_test(test_caches),
+        cmocka_unit_test(test_tries_at_once), cmocka_unit_test(test_spellings),
         cmocka_unit_test(test_response),
     };
     return cmocka_run_group_tests_name("login", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Tests the gate of a name whose viewers have to sign in (rules P21 to P25), by every way in."""
+"""Tests the gate of a name whose viewers have to sign in (rules P21 to P26 and P44 to P47), by
+every way in."""
 
 import base64
 import crypt
@@ -231,7 +232,7 @@ def test_tries(new_server, new_client, http_origin, hashed):
     cookie = cookie_of(ask(client, GOOD))
     got = [ask(client, WRONG if i % 2 else NOBODY).status for i in range(25)]
     assert got[:20] == [401] * 20 and got[-1] == 429
-    fresh = basic("ann", "secret") + " "  # not the text that is remembered
+    fresh = basic("ann", "secret")
     assert ask(client, shows(cookie)).status == 200
     host, port = client.host, client.server.port
     assert fetch(port, host, "/echo", HTTPS, of("192.0.2.2"), fresh).status == 200
@@ -263,6 +264,88 @@ def test_checks_stop_nobody(new_client, http_origin, tmp_path):
     for one in threads:
         one.join()
     assert set(codes) == {401}
+
+
+@pytest.fixture
+def slow(new_client, http_origin, tmp_path):
+    """A client whose one password takes some tenths of a second."""
+    path = tmp_path / "slow"
+    path.write_text(
+        "ann:" + crypt.crypt("secret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=2**11)) + "\n"
+    )
+    path.chmod(0o600)
+    return new_client(http_origin.port, "--auth-file", path)
+
+
+class Guesses:
+    """Wrong passwords that come at once, from @address(i)."""
+
+    def __init__(self, client, n, address):
+        self.statuses = []
+        self.threads = [
+            threading.Thread(target=self._guess, args=(client, i, address)) for i in range(n)
+        ]
+        for one in self.threads:
+            one.start()
+
+    def _guess(self, client, i, address):
+        got = fetch(client.server.port, client.host, "/", of(address(i)), basic("ann", f"no {i}"))
+        self.statuses.append(got.status)
+
+    def wait(self):
+        for one in self.threads:
+            one.join()
+        return self.statuses
+
+
+@pytest.mark.rule("P44")
+def test_tries_at_once(slow):
+    """20 passwords are checked, however many come before the first answer."""
+    statuses = Guesses(slow, 50, lambda i: "192.0.2.1").wait()
+    assert statuses.count(401) <= 21 and statuses.count(429) >= 29, statuses
+
+
+@pytest.mark.rule("P44")
+def test_one_password_at_once(slow):
+    """It is checked once."""
+    codes = []
+    threads = [
+        threading.Thread(target=lambda: codes.append(ask(slow, GOOD).status)) for _ in range(40)
+    ]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert codes == [200] * 40
+
+
+@pytest.mark.rule("P46")
+def test_a_crowd_at_one_name(slow, new_client, http_origin, hashed):
+    """Others sign in, at another name and at this one, while its places are taken."""
+    other = new_client(http_origin.port, "--auth-file", hashed)
+    guesses = Guesses(slow, 100, lambda i: f"198.51.100.{i}")
+    wait_until(lambda: guesses.statuses, 20, "the first answer")
+    for i in range(4):
+        fresh = basic("ann", "secret")
+        got = fetch(other.server.port, other.host, "/echo", HTTPS, of(f"192.0.2.{i}"), fresh)
+        assert got.status == 200
+    assert any(one.is_alive() for one in guesses.threads)
+    assert ask(slow, GOOD).status == 200
+    assert set(guesses.wait()) <= {401, 503}
+
+
+@pytest.mark.rule("P47")
+def test_forms_of_a_page_without_a_referrer(gated):
+    """Their Origin is null, and the browser says that they are the page's own."""
+    cookie = shows(cookie_of(ask(gated, GOOD)))
+
+    def post(*fields):
+        return ask(gated, cookie, "Origin: null", *fields, method="POST").status
+
+    assert post("Sec-Fetch-Site: same-origin") == 200
+    assert post() == 403
+    assert post("Sec-Fetch-Site: cross-site") == 403
+    assert post("Sec-Fetch-Site: none") == 403
 
 
 @pytest.mark.rule("P25")
