@@ -166,13 +166,14 @@ static void test_calls(void **state)
     quota_free(quota);
 }
 
-/* Every failure, as page and as JSON, as an exchange that failed would give it to its viewer. */
+/* Every failure that has an answer, as page and as JSON, as an exchange that failed would give it
+ * to its viewer. FAIL_SIGN_IN resets a stream of HTTP/2 (D44). */
 static void test_failures(void **state)
 {
     static const char *const accepts[] = {"text/html", "application/json"};
     struct world *w = world_new("60s");
     for (int why = 0; why <= FAIL_RESPONSE_TIMEOUT; why++)
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 2 && why != FAIL_SIGN_IN; i++) {
             char ask[256], allow[80], what[32];
             viewer_connect(w);
             snprintf(ask, sizeof ask, "GET / HTTP/1.1\r\nHost: " TUNNEL "\r\nAccept: %s\r\n\r\n",
