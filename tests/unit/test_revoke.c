@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_revoke.c - tests that links end with their token: rules T6, T7, T34. */
+/* test_revoke.c - tests that links end with their token: rules T6, T7, T14, T34. */
 #include "src/tunnels/revoke.h"
 
 #include "src/names/tokens.h"
@@ -126,6 +126,37 @@ static void test_late(void **state)
     }
 }
 
+/* T14: one look puts the policies of all names in force, and leaves nothing to be judged. */
+static void test_policies(void **state)
+{
+    struct fixture *x = *state;
+    char reason[POLICIES_REASON_MAX];
+    const char *names[] = {"app", "web", "third"};
+    x->server.tokens = make("ann cert\nbob cert\n");
+    struct revoke *r = revoke_new(x->worker);
+    for (size_t i = 0; i < 3; i++) {
+        struct link *l = attach_by(x, names[i], i < 2 ? "ann" : "bob", 0);
+        assert_string_equal(find(x, l->name)->token, l->token);
+    }
+    tokens_free(x->server.tokens);
+    x->server.tokens = make("ann cert policy=some\nbob cert\n");
+    x->server.policies =
+        policies_of_text("policies", SLICE("some {\"allow\":[\"192.0.2.1\"]}\n"), reason);
+    assert_non_null(x->server.policies);
+    revoke_look(r);
+    for (size_t i = 0; i < 3; i++) {
+        const struct tunnel *t = find(x, names[i]);
+        assert_int_equal(t->state, TUNNEL_LIVE);
+        assert_int_equal(!!guard_forced(t->guard), i < 2);
+        assert_false(t->policies_changed);
+    }
+    revoke_free(r);
+    policies_free(x->server.policies);
+    tokens_free(x->server.tokens);
+    x->server.policies = NULL;
+    x->server.tokens = NULL;
+}
+
 /* T6 T10: without tokens nothing is looked at. */
 static void test_none(void **state)
 {
@@ -140,6 +171,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_late, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_policies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_none, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -408,15 +408,21 @@ def governed(guarded, tmp_path):
 def test_a_policy_of_a_token(governed, tokens, new_client, websocket_origin):
     server = governed(f"friends {FRIENDS}\n", line("ann", ANN, "policy=friends"), line("bob", BOB))
     client = new_client(websocket_origin.port, "--deny", "192.0.2.9", server=server, env=use(ANN))
+    second = new_client(websocket_origin.port, server=server, env=use(ANN))
     open_one = new_client(websocket_origin.port, server=server, env=use(BOB))
     assert status(server, client.host, STRANGER) == 403
     assert status(server, client.host, "192.0.2.9") == 403
     assert status(server, open_one.host, STRANGER) != 403
-    with OpenWebSocket(server, client.host, FRIEND) as viewer:
-        assert viewer.opened == 101
+    with (
+        OpenWebSocket(server, client.host, FRIEND) as viewer,
+        OpenWebSocket(server, second.host, FRIEND) as other,
+        OpenWebSocket(server, open_one.host, FRIEND) as stays,
+    ):
+        assert viewer.opened == other.opened == stays.opened == 101
         server.write_policies(f"friends {OTHERS}\n")
         tokens.reload(server, line("ann", ANN, "policy=friends"), line("bob", BOB))
-        assert viewer.close_code() == 1008
+        assert viewer.close_code() == other.close_code() == 1008
+        assert stays.echoes(b"still there")
     assert status(server, client.host, FRIEND) == 403
     assert status(server, client.host, "203.0.113.4") != 403
 
