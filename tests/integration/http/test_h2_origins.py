@@ -13,6 +13,7 @@ from support.foreign_server import ForeignServer
 from support.h2_origin import H2Origin
 from support.origins import reply
 from support.programs import SLOW, Client
+from support.viewer import Viewer, head
 from support.wait import wait_until
 
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, REFUSED_STREAM, CANCEL = 0, 1, 2, 7, 8
@@ -259,17 +260,17 @@ def test_a_long_body_is_not_sent_again(shared, h2):
 
 
 @pytest.mark.rule("D39")
-def test_the_end_of_oneport_with_a_copy_of_a_body(shared, h2):
+def test_the_end_of_oneport_with_a_copy_of_a_body(server, new_client, h2):
     """A second signal ends it at once; nothing may be touched that is gone by then."""
     origin = h2()
-    server = shared(origin)
-    asked = server.ask(method="PUT", end=False)
-    asked.send(b"half")
-    stream = origin.next()
-    wait_until(lambda: stream.body == b"half", DEADLINE_S, "the body")
-    server.client.program.signal(signal.SIGTERM)
-    server.client.program.wait_output("leaving", DEADLINE_S)
-    server.client.stop()
+    client = new_client(origin.url)
+    with Viewer(server.port) as viewer:
+        viewer.send(head("PUT", "/", client.host, "Content-Length: 8") + b"half")
+        stream = origin.next()
+        wait_until(lambda: stream.body == b"half", DEADLINE_S, "the body")
+        client.program.signal(signal.SIGTERM)
+        client.program.wait_output("leaving", DEADLINE_S)
+        client.stop()
 
 
 # ---- --health ----
