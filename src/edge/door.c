@@ -8,6 +8,7 @@
 #include "src/limits/abuse.h"
 #include "src/limits/address_buckets.h"
 #include "src/limits/bans.h"
+#include "src/tunnels/policing.h"
 #include "src/tunnels/registry.h"
 
 static bool is_too_large(const struct worker *w, const struct message *m)
@@ -157,5 +158,9 @@ enum door_verdict door_judge(struct worker *w, struct tunnel *t, struct exchange
 {
     if (!server_admits(w, t, x, now_us, &out->why))
         return DOOR_REFUSES;
-    return t->guard ? guard_judges(w, t, x, now_us, out) : DOOR_OPEN;
+    if (!t->guard)
+        return DOOR_OPEN;
+    enum door_verdict verdict = guard_judges(w, t, x, now_us, out);
+    policing_weigh(t);
+    return verdict;
 }

@@ -3,7 +3,8 @@
  * address_buckets.h.
  *
  * A keyed hash of an address selects its set. When the set is full, a new address takes the place
- * of the address with the most tokens left, which loses the least. A full bucket need not be
+ * of the address with the most tokens left, which loses the least; but if that would lose any, and
+ * the table is not at its full size, the table is doubled before. A full bucket need not be
  * remembered. So the table is freed when nobody has taken tokens for the time in which an empty
  * bucket becomes full.
  *
@@ -16,7 +17,7 @@
 #include "h2mux/base/bucket.h"
 #include "h2mux/base/check.h"
 
-enum { SETS = 512, PLACES = 8, SECOND_US = 1000000, MICRO = 1000000 };
+enum { FIRST_SETS = 4, SETS = 512, PLACES = 8, SECOND_US = 1000000, MICRO = 1000000 };
 
 struct place {
     struct address of;
@@ -28,6 +29,7 @@ struct address_buckets {
     uint64_t seed, burst, rate;
     uint64_t taken_us;            /* when somebody last took tokens */
     struct place (*sets)[PLACES]; /* owned; NULL: all buckets are full */
+    size_t n_sets;                /* a power of two; 0: no table */
 };
 
 struct address_buckets *address_buckets_new(uint64_t seed, uint64_t burst, uint64_t rate)
@@ -57,7 +59,7 @@ static uint64_t mix(uint64_t x)
 
 static struct place *set_of(const struct address_buckets *b, const struct address *of)
 {
-    return b->sets[mix(mix(of->network ^ b->seed) + of->host) % SETS];
+    return b->sets[mix(mix(of->network ^ b->seed) + of->host) & (b->n_sets - 1)];
 }
 
 /* Checks the set of @of. */
@@ -91,25 +93,65 @@ static uint64_t left(struct place *p, uint64_t now_us)
     return p->bucket.micro;
 }
 
-/* Gives @of a place with a full bucket. Takes a free place of its set, or else the place of the
- * address with the most tokens left, which is forgotten. Returns the place. */
-static struct place *place_for(struct address_buckets *b, const struct address *of, uint64_t now_us)
+static void make_table(struct address_buckets *b, size_t n_sets)
+{
+    b->n_sets = n_sets;
+    b->sets = xcalloc(n_sets, sizeof *b->sets);
+}
+
+/* Doubles the table. What one set has has room in the two that it becomes. */
+static void grow(struct address_buckets *b)
+{
+    struct place(*before)[PLACES] = b->sets;
+    size_t n = b->n_sets;
+    make_table(b, 2 * n);
+    for (size_t i = 0; i < n * PLACES; i++) {
+        const struct place *p = &before[i / PLACES][i % PLACES];
+        struct place *to = p->used ? set_of(b, &p->of) : NULL;
+        while (to && to->used)
+            to++;
+        if (to)
+            *to = *p;
+    }
+    free(before);
+}
+
+/* Returns a free place of the set of @of, or else that of the address with the most tokens left. */
+static struct place *best_place(const struct address_buckets *b, const struct address *of,
+                                uint64_t now_us)
 {
     struct place *set = set_of(b, of), *best = &set[0];
     for (size_t i = 0; i < PLACES && best->used; i++)
         if (!set[i].used || left(&set[i], now_us) > left(best, now_us))
             best = &set[i];
+    return best;
+}
+
+/* Gives @of a place with a full bucket, and forgets who has it. Returns the place. */
+static struct place *place_for(struct address_buckets *b, const struct address *of, uint64_t now_us)
+{
+    struct place *best = best_place(b, of, now_us);
+    while (best->used && left(best, now_us) < b->burst * MICRO && b->n_sets < SETS) {
+        grow(b);
+        best = best_place(b, of, now_us);
+    }
     *best = (struct place){.of = *of, .used = true};
     bucket_init(&best->bucket, b->burst, b->rate, now_us);
     return best;
 }
 
-static void forget_if_quiet(struct address_buckets *b, uint64_t now_us)
+void address_buckets_tidy(struct address_buckets *b, uint64_t now_us)
 {
-    if (!b->sets || now_us < b->taken_us + b->burst / b->rate * SECOND_US + SECOND_US)
+    if (!b || !b->sets || now_us < b->taken_us + b->burst / b->rate * SECOND_US + SECOND_US)
         return;
     free(b->sets);
     b->sets = NULL;
+    b->n_sets = 0;
+}
+
+size_t address_buckets_bytes(const struct address_buckets *b)
+{
+    return b ? b->n_sets * sizeof *b->sets : 0;
 }
 
 bool address_buckets_all_full(const struct address_buckets *b)
@@ -120,9 +162,9 @@ bool address_buckets_all_full(const struct address_buckets *b)
 bool address_buckets_take(struct address_buckets *b, const struct address *of, uint64_t tokens,
                           uint64_t now_us)
 {
-    forget_if_quiet(b, now_us);
+    address_buckets_tidy(b, now_us);
     if (!b->sets)
-        b->sets = xcalloc(SETS, sizeof *b->sets);
+        make_table(b, FIRST_SETS);
     b->taken_us = now_us;
     struct place *p = find(b, of);
     if (!p)
@@ -149,7 +191,7 @@ bool address_buckets_admit(struct address_buckets *b, const struct viewer *v, ui
 
 uint64_t address_buckets_left(struct address_buckets *b, const struct address *of, uint64_t now_us)
 {
-    forget_if_quiet(b, now_us);
+    address_buckets_tidy(b, now_us);
     struct place *p = b->sets ? find(b, of) : NULL;
     return p ? left(p, now_us) : b->burst * MICRO;
 }

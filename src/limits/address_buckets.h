@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* address_buckets.h - keeps a token bucket for each address that has taken tokens lately, in a
- * table. All buckets have the same size and rate. The table has a bounded size and is allocated by
- * the first take; without a table a query costs one comparison. The table has no lock and no clock:
- * the caller locks, and passes the time. */
+ * table. All buckets have the same size and rate. The table grows with the addresses up to
+ * a bounded size and is allocated by the first take; without a table a query costs one comparison.
+ * The table has no lock and no clock: the caller locks, and passes the time. */
 #ifndef SRC_LIMITS_ADDRESS_BUCKETS_H
 #define SRC_LIMITS_ADDRESS_BUCKETS_H
 
@@ -15,6 +15,12 @@ struct address_buckets;
  * out. */
 struct address_buckets *address_buckets_new(uint64_t seed, uint64_t burst, uint64_t rate) MUSTCHECK;
 void address_buckets_free(struct address_buckets *b);
+
+/* Frees the table if all buckets are full by now, as each call that takes the time does. @b NULL is
+ * fine, here and below. */
+void address_buckets_tidy(struct address_buckets *b, uint64_t now_us);
+/* Returns how large the table is, in bytes. */
+size_t address_buckets_bytes(const struct address_buckets *b);
 
 /* Returns true when all buckets are full, because nobody has taken tokens lately. May return false
  * a while after the last bucket has become full. */

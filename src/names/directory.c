@@ -427,9 +427,11 @@ int directory_print(struct directory *d, struct buf *to)
 {
     struct print p = {.to = to};
     pthread_rwlock_wrlock(&d->lock);
-    d->changed = false;
-    map_each(&d->names, print_entry, &p);
+    d->changed = false; /* what changes from here on is printed, or is told by on_change */
     unlock_written(d);
+    pthread_rwlock_rdlock(&d->lock); /* requests look names up meanwhile */
+    map_each(&d->names, print_entry, &p);
+    pthread_rwlock_unlock(&d->lock);
     return p.err;
 }
 

@@ -238,6 +238,38 @@ void guard_leave(struct guard *g, const struct viewer *v, uint64_t now_us)
             seats_leave(seats_of(g, i), &of, now_us);
 }
 
+void guard_tidy(struct guard *g, uint64_t now_us, int64_t now_s)
+{
+    for (size_t i = 0; i < POLICIES; i++) {
+        struct part *part = part_of(g, i);
+        if (!part)
+            continue;
+        address_buckets_tidy(part->rates, now_us);
+        seats_tidy(part->seats, now_us);
+        login_tidy(part->login, now_us, now_s);
+    }
+}
+
+size_t guard_bytes(const struct guard *g)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < POLICIES; i++) {
+        const struct part *part = part_of(g, i);
+        if (part)
+            bytes += address_buckets_bytes(part->rates) + seats_bytes(part->seats) +
+                     login_bytes(part->login);
+    }
+    return bytes;
+}
+
+bool guard_counts(const struct guard *g)
+{
+    for (size_t i = 0; i < POLICIES; i++)
+        if (part_of(g, i) && (g->by[i]->rates || g->by[i]->seats || g->by[i]->login))
+            return true;
+    return false;
+}
+
 int64_t guard_until(const struct guard *g, int64_t now_s)
 {
     int64_t next = 0;

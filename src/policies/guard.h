@@ -61,6 +61,14 @@ void guard_leave(struct guard *g, const struct viewer *v, uint64_t now_us);
 bool guard_permits(const struct guard *g, const struct viewer *v, int64_t now_s,
                    enum failure *why) MUSTCHECK;
 
+/* Frees what the guard has counted and need not know any more. NULL is fine. */
+void guard_tidy(struct guard *g, uint64_t now_us, int64_t now_s);
+
+/* Returns how much memory the guard has for what it counts, in bytes; guard_counts returns whether
+ * it counts at all. NULL is fine. */
+size_t guard_bytes(const struct guard *g);
+bool guard_counts(const struct guard *g);
+
 /* Returns the next time, in wall-clock seconds after @now_s, at which a policy is over; 0: none. */
 int64_t guard_until(const struct guard *g, int64_t now_s);
 

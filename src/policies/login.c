@@ -48,6 +48,19 @@ void login_free(struct login *l)
     free(l);
 }
 
+void login_tidy(struct login *l, uint64_t now_us, int64_t now_s)
+{
+    if (!l)
+        return;
+    address_buckets_tidy(l->tries, now_us);
+    memo_tidy(l->memo, now_s);
+}
+
+size_t login_bytes(const struct login *l)
+{
+    return l ? address_buckets_bytes(l->tries) + memo_bytes(l->memo) : 0;
+}
+
 static bool is_remembered(const struct login *l, const uint8_t tag[static PASS_TAG_LEN])
 {
     bool found = false;

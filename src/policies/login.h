@@ -19,6 +19,11 @@ struct login;
 struct login *login_new(void) MUSTCHECK;
 void login_free(struct login *l);
 
+/* Frees what has not been used for a while, and return how much memory the gate has beyond itself,
+ * in bytes. NULL is fine. */
+void login_tidy(struct login *l, uint64_t now_us, int64_t now_s);
+size_t login_bytes(const struct login *l);
+
 /* Returns what the gate remembers of passes, for a pass_place. NULL is fine. */
 struct memo *login_memo(const struct login *l);
 

@@ -19,9 +19,10 @@ struct place {
 
 struct memo {
     uint8_t seed[SEED_LEN];
-    EVP_MD *sha256;      /* owned; NULL: nothing is remembered */
-    EVP_MD_CTX *context; /* owned */
-    struct place places[PLACES];
+    EVP_MD *sha256;       /* owned; NULL: nothing is remembered */
+    EVP_MD_CTX *context;  /* owned */
+    struct place *places; /* owned: PLACES of them; NULL: nothing is remembered */
+    int64_t until_s;      /* of the one that is remembered longest */
 };
 
 struct memo *memo_new(void)
@@ -33,14 +34,34 @@ struct memo *memo_new(void)
     return m;
 }
 
+static void forget(struct memo *m)
+{
+    if (m->places)
+        OPENSSL_cleanse(m->places, PLACES * sizeof *m->places);
+    free(m->places);
+    m->places = NULL;
+}
+
 void memo_free(struct memo *m)
 {
     if (!m)
         return;
     EVP_MD_free(m->sha256);
     EVP_MD_CTX_free(m->context);
+    forget(m);
     OPENSSL_cleanse(m, sizeof *m);
     free(m);
+}
+
+void memo_tidy(struct memo *m, int64_t now_s)
+{
+    if (m->until_s <= now_s)
+        forget(m);
+}
+
+size_t memo_bytes(const struct memo *m)
+{
+    return m->places ? PLACES * sizeof *m->places : 0;
 }
 
 /* Writes the hash of a text into @hash. Returns its place, or NULL when OpenSSL fails. */
@@ -52,6 +73,8 @@ static struct place *place_of(struct memo *m, char kind, struct slice text,
                 EVP_DigestUpdate(m->context, &kind, 1) == 1 &&
                 EVP_DigestUpdate(m->context, text.ptr, text.len) == 1 &&
                 EVP_DigestFinal_ex(m->context, hash, NULL) == 1;
+    if (good && !m->places)
+        m->places = xcalloc(PLACES, sizeof *m->places);
     return good ? &m->places[hash[0]] : NULL;
 }
 
@@ -76,4 +99,5 @@ void memo_keep(struct memo *m, char kind, struct slice text, int64_t until_s, in
     memcpy(p->hash, hash, HASH_LEN);
     memcpy(p->tag, tag, MEMO_TAG_LEN);
     p->until_s = until_s < now_s + MEMO_LIFE_S ? until_s : now_s + MEMO_LIFE_S;
+    m->until_s = p->until_s > m->until_s ? p->until_s : m->until_s;
 }

@@ -14,6 +14,11 @@ struct memo;
 struct memo *memo_new(void) MUSTCHECK;
 void memo_free(struct memo *m);
 
+/* Frees the table if nothing in it is good any more. */
+void memo_tidy(struct memo *m, int64_t now_s);
+/* Returns how large the table is, in bytes. */
+size_t memo_bytes(const struct memo *m);
+
 /* Returns whether the text @text of the kind @kind is remembered, and fills @tag then. @m NULL: it
  * is not. */
 bool memo_find(struct memo *m, char kind, struct slice text, int64_t now_s,

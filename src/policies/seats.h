@@ -20,6 +20,11 @@ struct seats;
 struct seats *seats_new(size_t n) MUSTCHECK;
 void seats_free(struct seats *s);
 
+/* Frees the memory of seats and places that nobody has any more. NULL is fine. */
+void seats_tidy(struct seats *s, uint64_t now_us);
+/* Returns how much that is now, in bytes. NULL is fine. */
+size_t seats_bytes(const struct seats *s);
+
 /* Lets a request of @of in, and counts it as open. Returns false when there is no seat for it. */
 bool seats_enter(struct seats *s, const struct address *of, uint64_t now_us) MUSTCHECK;
 

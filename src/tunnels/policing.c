@@ -159,29 +159,43 @@ static void judge_again(struct worker *w, const struct tunnel *only)
 
 /* ---- the time */
 
-/* Lets the timer of @t run when a policy of it is over. A clock that is set is seen by then. */
+/* Lets the timer of @t run when a policy of it is over, or when something may have to be freed. A
+ * clock that is set is seen by then. */
 static void arm(struct tunnel *t)
 {
     int64_t now_s = clock_wall_s(), until_s = guard_until(t->guard, now_s);
-    if (until_s == 0) {
-        timer_stop(&t->policy_over);
-        return;
-    }
-    uint64_t left_s = (uint64_t)(until_s - now_s);
-    timer_arm(&t->policy_over, (left_s < LOOK_S ? left_s : LOOK_S) * 1000);
+    uint64_t left_s = until_s > 0 ? (uint64_t)(until_s - now_s) : LOOK_S;
+    if (until_s == 0 && !guard_counts(t->guard))
+        timer_stop(&t->policy_look);
+    else
+        timer_arm(&t->policy_look, (left_s < LOOK_S ? left_s : LOOK_S) * 1000);
 }
 
 static void on_time(void *user)
 {
     struct tunnel *t = user;
-    judge_again(t->owner->worker, t);
+    guard_tidy(t->guard, loop_now_us(t->owner->loop), clock_wall_s());
+    policing_weigh(t);
+    if (guard_until(t->guard, 0) > 0)
+        judge_again(t->owner->worker, t);
     arm(t);
+}
+
+void policing_weigh(struct tunnel *t)
+{
+    struct evictor *e = &t->owner->worker->evictor;
+    size_t bytes = guard_bytes(t->guard);
+    if (bytes == t->policy_bytes)
+        return;
+    budget_add_fixed(&e->share, (int64_t)bytes - (int64_t)t->policy_bytes);
+    evictor_changed(e);
+    t->policy_bytes = bytes;
 }
 
 void policing_watch(struct tunnel *t)
 {
-    timer_stop(&t->policy_over);
-    timer_init(&t->policy_over, t->owner->loop, on_time, t);
+    timer_stop(&t->policy_look);
+    timer_init(&t->policy_look, t->owner->loop, on_time, t);
     arm(t);
 }
 
@@ -189,6 +203,7 @@ static void put(struct worker *w, struct tunnel *t, struct policy *own, struct p
 {
     registry_guard(w->registry, t, guard_new(t->guard, own, forced));
     policing_watch(t);
+    policing_weigh(t);
     t->policies_changed = true;
 }
 

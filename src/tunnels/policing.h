@@ -42,6 +42,10 @@ void policing_set(struct worker *w, struct tunnel *t, struct policy *own);
  * a tunnel that has got its guard from the names file. */
 void policing_watch(struct tunnel *t);
 
+/* Counts in the budget what the guard of @t has in memory now. To be called when that may have
+ * changed. */
+void policing_weigh(struct tunnel *t);
+
 /* Returns whether the server has the policy @name that a token names; an empty one is none. */
 bool policing_knows(const struct server *s, const char *name) MUSTCHECK;
 

@@ -199,7 +199,7 @@ void tunnel_free(struct tunnel *t)
     if (!t)
         return;
     timer_stop(&t->hold.timer);
-    timer_stop(&t->policy_over);
+    timer_stop(&t->policy_look);
     for (struct list_node *node; (node = list_pop(&t->backends));)
         backend_at(node)->tunnel = NULL;
     for (struct waiter *w; (w = queue_pop(&t->queue));)
@@ -208,6 +208,7 @@ void tunnel_free(struct tunnel *t)
     lines_forget(&t->lines);
     free(t->domain);
     guard_drop(t->guard);
+    budget_add_fixed(&t->owner->worker->evictor.share, -(int64_t)t->policy_bytes);
     free(t);
 }
 

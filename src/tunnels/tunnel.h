@@ -71,7 +71,8 @@ struct tunnel {
     char *domain;                 /* owned: of its own; NULL: none */
     struct old_claim old;         /* whether an old client may serve the name */
     struct guard *guard;          /* held: says who may look; NULL: everybody */
-    struct timer policy_over;     /* of policing; zeroed: none */
+    struct timer policy_look;     /* of policing; zeroed: none */
+    size_t policy_bytes;          /* likewise: what the budget counts for `guard` */
 
     bool policies_changed; /* what viewers have open is not judged by them yet (policing.h) */
 

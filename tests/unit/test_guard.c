@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_guard.c - tests seats, and what two policies say together: rules P12, P14, P20
- * and P40 to P43. */
+ * P40 to P43 and P48. */
 #include "src/policies/guard.h"
 
 #include <setjmp.h>
@@ -248,6 +248,46 @@ static void test_changes(void **state)
     guard_drop(g);
 }
 
+/* P48: what is counted takes memory as it is needed, and none when it is old. */
+static void test_memory(void **state)
+{
+    enum failure why;
+    struct guard *g = guard_of("{\"rate\":1,\"viewers\":1000}", "{}");
+    struct viewer v = {.address = ""};
+    size_t most = 0;
+    assert_true(guard_counts(g));
+    assert_int_equal(guard_bytes(g), 0);
+    assert_int_equal(guard_bytes(NULL), 0);
+    for (int i = 0; i < 10; i++)
+        assert_true(guard_judge(g, &ann, SECOND, 1, &why));
+    assert_true(guard_seat(g, &ann, SECOND, &why));
+    assert_in_range(guard_bytes(g), 1, 4096);
+    for (int i = 0; i < 2000; i++) {
+        snprintf(v.address, sizeof v.address, "10.0.%d.%d", i / 200, i % 200);
+        assert_true(guard_judge(g, &v, SECOND, 1, &why));
+        assert_false(guard_judge(g, &ann, SECOND, 1, &why)); /* it is known still */
+        if (i < 999)
+            assert_true(guard_seat(g, &v, SECOND, &why));
+        else
+            assert_false(guard_seat(g, &v, SECOND, &why));
+        assert_true(guard_bytes(g) >= most);
+        most = guard_bytes(g);
+    }
+    assert_in_range(most, 100 * 1024, 300 * 1024);
+    guard_tidy(g, 5 * SECOND, 5);
+    assert_int_equal(guard_bytes(g), most);
+    guard_leave(g, &ann, 6 * SECOND);
+    for (int i = 0; i < 999; i++) {
+        snprintf(v.address, sizeof v.address, "10.0.%d.%d", i / 200, i % 200);
+        guard_leave(g, &v, 6 * SECOND);
+    }
+    guard_tidy(g, 67 * SECOND, 67);
+    assert_int_equal(guard_bytes(g), 0);
+    assert_true(guard_judge(g, &ann, 70 * SECOND, 70, &why) &&
+                guard_seat(g, &ann, 70 * SECOND, &why));
+    guard_drop(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_both),          cmocka_unit_test(test_rate),
         cmocka_unit_test(test_two_limits),    cmocka_unit_test(test_keys),
         cmocka_unit_test(test_another_guard), cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_login.c - tests the gate: what viewers show, the cookie, and pages of other sites: rules P21
- * to P25, P44, P45 and P47. */
+ * to P25, P44, P45, P47 and P48. */
 #include "src/policies/login.h"
 
 #include <setjmp.h>
@@ -486,6 +486,24 @@ static void test_tries_at_once(void **state)
     world_close(&w);
 }
 
+/* P48: tries and passes take no memory when they are old. */
+static void test_memory(void **state)
+{
+    struct world w;
+    char cookie[200];
+    world_open(&w, "{" USERS "}");
+    assert_int_equal(login_bytes(w.login), 0);
+    sign_in(&w, cookie);
+    assert_int_equal(verdict(&w, &(struct ask){.cookie = cookie}), LOGIN_OPEN);
+    assert_in_range(login_bytes(w.login), 1, 20 * 1024);
+    login_tidy(w.login, 5 * SECOND, NOW + MEMO_LIFE_S - 1);
+    assert_in_range(login_bytes(w.login), 1, 20 * 1024);
+    login_tidy(w.login, 5000 * SECOND, NOW + MEMO_LIFE_S);
+    assert_int_equal(login_bytes(w.login), 0);
+    assert_int_equal(verdict(&w, &(struct ask){.cookie = cookie}), LOGIN_OPEN);
+    world_close(&w);
+}
+
 /* P45: what is remembered is the name and the password, not the text. */
 static void test_spellings(void **state)
 {
@@ -558,7 +576,7 @@ int main(void)
         cmocka_unit_test(test_paths),         cmocka_unit_test(test_tries),
         cmocka_unit_test(test_memo),          cmocka_unit_test(test_caches),
         cmocka_unit_test(test_tries_at_once), cmocka_unit_test(test_spellings),
-        cmocka_unit_test(test_response),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_response),
     };
     return cmocka_run_group_tests_name("login", tests, NULL, NULL);
 }
