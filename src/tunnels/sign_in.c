@@ -26,6 +26,7 @@ struct sign_in {
     struct viewer viewer;     /* whose slices are not used */
     struct login_look look;
     bool good; /* set on the helper's thread */
+    struct reap reap;
 };
 
 /* The same work is done for a user who does not exist. */
@@ -39,8 +40,8 @@ static void check(struct errand *e)
 static void finish(struct sign_in *s)
 {
     guard_drop(s->guard);
-    OPENSSL_cleanse(s, sizeof *s);
-    free(s);
+    OPENSSL_cleanse(&s->look, sizeof s->look);
+    loop_reap(s->worker->loop, &s->reap, free, s);
 }
 
 static void log_failure(struct worker *w, const struct sign_in *s)
