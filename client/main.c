@@ -15,6 +15,7 @@
 #include "client/opener.h"
 #include "client/share.h"
 #include "client/terminal.h"
+#include "h2mux/base/check.h"
 #include "h2mux/base/file.h"
 #include "h2mux/base/log.h"
 #include "h2mux/base/notify.h"
@@ -331,6 +332,8 @@ static void take_down(struct program *p)
         event_del(&p->sigint);
         event_del(&p->sigterm);
         hear_last_words(p);
+        if (CHECKING)
+            CHECK_THAT(loop_has_adopted(p->loop) || loop_is_bare(p->loop));
     }
     loop_free(p->loop);
     for (size_t i = 0; i < seats; i++) {

@@ -122,6 +122,12 @@ static void run_reaped(struct loop *l)
     }
 }
 
+bool loop_is_bare(const struct loop *l)
+{
+    int own = !!l->tick.event + !!l->settle.event + !!l->wake.event;
+    return event_base_get_num_events(l->base, EVENT_BASE_COUNT_ADDED) == own;
+}
+
 void loop_free(struct loop *l)
 {
     if (!l)

@@ -144,6 +144,10 @@ void orphan_leave(struct orphan *o);
 bool loop_has_adopted(const struct loop *l);
 bool loop_is_speaking(const struct loop *l);
 
+/* Returns whether no timer is armed and no descriptor is watched but the loop's own, so that
+ * nothing outlives the loop when it is freed. */
+bool loop_is_bare(const struct loop *l);
+
 /* Notes that a connection has freed its memory. Five seconds after 256 of these notes the loop
  * calls alloc_settle. */
 void loop_note_release(struct loop *l);
