@@ -267,14 +267,19 @@ def test_checks_stop_nobody(new_client, http_origin, tmp_path):
 
 
 @pytest.fixture
-def slow(new_client, http_origin, tmp_path):
-    """A client whose one password takes some tenths of a second."""
+def slow_users(tmp_path):
+    """A file whose one password takes some tenths of a second."""
     path = tmp_path / "slow"
     path.write_text(
         "ann:" + crypt.crypt("secret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=2**11)) + "\n"
     )
     path.chmod(0o600)
-    return new_client(http_origin.port, "--auth-file", path)
+    return path
+
+
+@pytest.fixture
+def slow(new_client, http_origin, slow_users):
+    return new_client(http_origin.port, "--auth-file", slow_users)
 
 
 class Guesses:
@@ -289,8 +294,12 @@ class Guesses:
             one.start()
 
     def _guess(self, client, i, address):
-        got = fetch(client.server.port, client.host, "/", of(address(i)), basic("ann", f"no {i}"))
-        self.statuses.append(got.status)
+        guess = basic("ann", f"no {i}")
+        try:
+            got = fetch(client.server.port, client.host, "/", of(address(i)), guess).status
+        except (OSError, EOFError):
+            got = None  # the server has ended
+        self.statuses.append(got)
 
     def wait(self):
         for one in self.threads:
@@ -332,6 +341,18 @@ def test_a_crowd_at_one_name(slow, new_client, http_origin, hashed):
     assert any(one.is_alive() for one in guesses.threads)
     assert ask(slow, GOOD).status == 200
     assert set(guesses.wait()) <= {401, 503}
+
+
+@pytest.mark.rule("P46")
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_stop_while_passwords_wait(new_server, new_client, http_origin, slow_users, workers):
+    """The server ends cleanly, and whoever waits is told."""
+    server = new_server("--workers", str(workers), "--drain-timeout", "1s")
+    client = new_client(http_origin.port, "--auth-file", slow_users, server=server)
+    guesses = Guesses(client, 60, lambda i: f"198.51.100.{i}")
+    wait_until(lambda: guesses.statuses, 20, "the first answer")
+    server.stop()
+    assert set(guesses.wait()) <= {401, 503, None}
 
 
 @pytest.mark.rule("P47")
