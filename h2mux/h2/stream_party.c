@@ -61,10 +61,10 @@ uint64_t h2_stream_fair_window(const struct h2_stream *st)
     bool moves = h2_stream_moves(st);
     uint32_t own = p ? p->moving : moves; /* streams of the party that move */
     uint64_t has = p ? p->windows : moves ? st->flow.window.size : 0;
-    uint32_t others = f->movers - (own > 0);
-    if (others == 0)
+    uint32_t others = f->movers - (own > 0), sharing = own + !moves;
+    if (others == 0 || sharing == 0)
         return 0;
-    return (f->windows - has) / others / (own + !moves);
+    return (f->windows - has) / others / sharing;
 }
 
 /* ---- members */

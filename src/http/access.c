@@ -94,6 +94,11 @@ static void escape(struct slice in, bool quoted, char *out, size_t cap)
     out[at] = '\0';
 }
 
+static bool ends_part(char c)
+{
+    return c == '/' || c == '?' || c == '#';
+}
+
 /* Returns where the path of @url begins: behind its scheme and its authority, if it has them. */
 static size_t path_of(struct slice url)
 {
@@ -102,7 +107,7 @@ static size_t path_of(struct slice url)
         !slice_starts(slice_skip(url, (size_t)colon), SLICE("://")))
         return 0;
     size_t at = (size_t)colon + 3;
-    while (at < url.len && !memchr("/?#", url.ptr[at], 3))
+    while (at < url.len && !ends_part(url.ptr[at]))
         at++;
     return at;
 }
@@ -114,7 +119,7 @@ bool access_find_key(struct slice url, size_t *at, size_t *len)
     if (!slice_starts(slice_skip(url, path), secret))
         return false;
     size_t end = *at = path + secret.len;
-    while (end < url.len && !memchr("/?#", url.ptr[end], 3))
+    while (end < url.len && !ends_part(url.ptr[end]))
         end++;
     *len = end - *at;
     return true;

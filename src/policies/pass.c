@@ -129,8 +129,8 @@ static size_t other_pairs(struct slice cookie, char *out)
         if (pair.len == 0 || is_ours(name))
             continue;
         if (len > 0) {
-            memcpy(out + len, "; ", 2);
-            len += 2;
+            out[len++] = ';';
+            out[len++] = ' ';
         }
         memcpy(out + len, pair.ptr, pair.len);
         len += pair.len;

@@ -71,7 +71,9 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
     const struct config *c = w->server->config;
     bool ours = p->instance.len > 0; /* no other client names its instance */
     uint64_t quiet_ms = c->timeouts.keepalive_ms;
-    const struct tunnel *known = registry_find(w->registry, slice_str(t->name));
+    struct link *l = xcalloc(1, sizeof *l);
+    snprintf(l->name, sizeof l->name, "%s", t->name);
+    const struct tunnel *known = registry_find(w->registry, slice_str(l->name));
     struct h2_options o = {
         .keepalive_ms = quiet_ms,
         .ping_timeout_ms = quiet_ms > 0 && quiet_ms < PING_TIMEOUT_MS ? quiet_ms : PING_TIMEOUT_MS,
@@ -85,11 +87,9 @@ struct link *link_new(struct worker *w, struct sock *sock, const struct ticket *
         .reset_burst = ours ? RESET_BURST_OURS : RESET_BURST,
         .reset_rate = ours ? RESET_RATE_OURS : RESET_RATE,
     };
-    struct link *l = xcalloc(1, sizeof *l);
     struct token_grant g;
     l->worker = w;
     backend_init(&l->backend, &link_backend, p, loop_now_us(w->loop));
-    snprintf(l->name, sizeof l->name, "%s", t->name);
     memcpy(l->owner_id, t->owner, OWNER_LEN);
     memcpy(l->token, t->tok, sizeof l->token);
     memcpy(l->policy, t->pol, sizeof l->policy);
