@@ -427,6 +427,6 @@ struct dial *dial_start(struct loop *l, struct resolver *r, const struct dial_ta
     timer_init(&d->stagger, l, on_stagger, d);
     timer_init(&d->deadline, l, on_deadline, d);
     timer_arm(&d->deadline, timeout_ms);
-    loop_defer(l, &d->begin);
+    loop_defer_dear(l, &d->begin); /* thousands at once would hold up all else */
     return d;
 }

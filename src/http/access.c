@@ -112,7 +112,9 @@ static size_t path_of(struct slice url)
     return at;
 }
 
-bool access_find_key(struct slice url, size_t *at, size_t *len)
+/* Finds a key (ACCESS_KEY_PATH) in @url, which is a URL or begins with its path. Returns whether
+ * there is one, with its place and its length. */
+static bool find_key(struct slice url, size_t *at, size_t *len)
 {
     const struct slice secret = SLICE(ACCESS_KEY_PATH);
     size_t path = path_of(url);
@@ -129,7 +131,7 @@ bool access_find_key(struct slice url, size_t *at, size_t *len)
 static void escape_url(struct slice url, bool quoted, char *out, size_t cap)
 {
     size_t at, len, marked = sizeof ELLIPSIS - 1;
-    if (!access_find_key(url, &at, &len)) {
+    if (!find_key(url, &at, &len)) {
         escape(url, quoted, out, cap);
         return;
     }

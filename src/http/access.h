@@ -22,10 +22,6 @@ struct access_request {
  * the next '/', '?' or '#' (rule P26). No line shows it. */
 #define ACCESS_KEY_PATH "/.oneport/key/"
 
-/* Finds such a key in @url, which is a URL or begins with its path. Returns whether there is one,
- * with its place and its length. Pure. */
-bool access_find_key(struct slice url, size_t *at, size_t *len);
-
 /* Copies the parts of @r into one block, each cut to the length that a line can show, and makes @r
  * borrow from that block. The caller needs this when the line is written after the head is freed.
  * Returns the block, which the caller frees. */

@@ -19,6 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "h2mux/base/kernel.h"
+
 static void test_order(void **state)
 {
     static const struct {
@@ -320,6 +322,34 @@ static void test_denied(void **state)
     }
 }
 
+static void run_stop(void *user)
+{
+    loop_stop(user);
+}
+
+/* Many dials at once begin over many turns, so that the loop hears of other things meanwhile. */
+static void test_a_crowd_takes_turns(void **state)
+{
+    enum { CROWD = 400 };
+    struct loop *l = loop_new();
+    struct outcome o = {.loop = l};
+    struct dial_target target = {.host = "127.0.0.1"};
+    struct dial *crowd[CROWD];
+    struct task stop;
+    int fd = listen_on(&target.port);
+    size_t before = kernel_open_descriptors();
+    for (size_t i = 0; i < CROWD; i++)
+        crowd[i] = dial_start(l, NULL, &target, 5000, &ops, &o);
+    task_init(&stop, run_stop, l);
+    loop_defer(l, &stop);
+    loop_run(l);
+    assert_in_range(kernel_open_descriptors() - before, 1, CROWD - 1);
+    for (size_t i = 0; i < CROWD; i++)
+        dial_cancel(crowd[i]);
+    loop_free(l);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_lookup_without_descriptors),
         cmocka_unit_test(test_cancel_at_once),
         cmocka_unit_test(test_resolver_goes_first),
+        cmocka_unit_test(test_a_crowd_takes_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
