@@ -333,7 +333,7 @@ static void take_down(struct program *p)
         event_del(&p->sigterm);
         hear_last_words(p);
         if (CHECKING)
-            CHECK_THAT(loop_has_adopted(p->loop) || loop_is_bare(p->loop));
+            loop_bare_check(p->loop);
     }
     loop_free(p->loop);
     for (size_t i = 0; i < seats; i++) {

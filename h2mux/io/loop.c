@@ -122,12 +122,6 @@ static void run_reaped(struct loop *l)
     }
 }
 
-bool loop_is_bare(const struct loop *l)
-{
-    int own = !!l->tick.event + !!l->settle.event + !!l->wake.event;
-    return event_base_get_num_events(l->base, EVENT_BASE_COUNT_ADDED) == own;
-}
-
 void loop_free(struct loop *l)
 {
     if (!l)
@@ -440,6 +434,13 @@ void loop_arm_on_wheel(struct loop *l, struct wheel_timer *t, uint64_t after_ms)
 
 /* The consistency check (CHECK=1) of the wheel walks all slots, so it runs in one of 64 turns. */
 enum { WHEEL_CHECK_TURNS = 64 };
+
+void loop_bare_check(const struct loop *l)
+{
+    int own = !!l->tick.event + !!l->settle.event + !!l->wake.event;
+    CHECK_THAT(loop_has_adopted(l) ||
+               event_base_get_num_events(l->base, EVENT_BASE_COUNT_ADDED) == own);
+}
 
 void loop_check_thread(const struct loop *l)
 {

@@ -144,10 +144,6 @@ void orphan_leave(struct orphan *o);
 bool loop_has_adopted(const struct loop *l);
 bool loop_is_speaking(const struct loop *l);
 
-/* Returns whether no timer is armed and no descriptor is watched but the loop's own, so that
- * nothing outlives the loop when it is freed. */
-bool loop_is_bare(const struct loop *l);
-
 /* Notes that a connection has freed its memory. Five seconds after 256 of these notes the loop
  * calls alloc_settle. */
 void loop_note_release(struct loop *l);
@@ -172,6 +168,10 @@ uint64_t timer_left_ms(const struct timer *t);
 /* Arms @t on the loop's timing wheel (wheel.h) to run in @after_ms milliseconds, never earlier and
  * up to a tick (20 ms) later. The wheel suits timers of which there are thousands. */
 void loop_arm_on_wheel(struct loop *l, struct wheel_timer *t, uint64_t after_ms);
+
+/* Checks that a loop that owns no object has no armed timer and no watched descriptor but its own:
+ * what is left then would outlive the loop. */
+void loop_bare_check(const struct loop *l);
 
 /* Check the invariants of a loop between two turns, and of a timer (check.h). */
 void loop_check(const struct loop *l);
