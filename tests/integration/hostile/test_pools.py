@@ -4,6 +4,7 @@ http-rules.md#pools, with the attack that would take all of it."""
 
 import collections
 import contextlib
+import itertools
 import pathlib
 import re
 import resource
@@ -213,7 +214,7 @@ def base_domain_gets_a_kept_place(here, server):
     """Returns whether a stranger's call of the base domain is answered from the descriptors that
     are kept for it, which the end of the connection tells."""
     with here.viewer(STRANGER, server.public) as viewer:
-        got = viewer.get("localhost", "/register")
+        got = viewer.get("localhost", "/robots.txt")
     return got.status == 200 and got.get("Connection") == "close"
 
 
@@ -248,13 +249,15 @@ def test_descriptors_of_busy_viewers(here, serve, name, ended):
                     one.close()
 
         def is_full():
-            """Returns whether only places are left that are kept. Lets more viewers come if not."""
+            """Returns whether only places are left that are kept. Lets more viewers come if not:
+            others, since nobody gets the last quarter."""
             full = base_domain_gets_a_kept_place(here, server)
             if not full:
-                come([STRANGER] * 10)
+                come(itertools.islice(sources, 10))
             return full
 
-        come(f"10.9.1.{n}" for n in range(1, 200))
+        sources = (f"10.9.{net}.{n}" for net in itertools.count(1) for n in range(1, 200))
+        come(itertools.islice(sources, 199))
         wait_until(is_full, 10 * SLOW, "no place but those that are kept")
         viewer = ask(STRANGER)
         got = viewer.response()
