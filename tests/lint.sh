@@ -17,7 +17,8 @@ part_banned() {
     found=$(grep -nE '\b(malloc|calloc|realloc)\(' -r h2mux src client --include='*.[ch]' |
         grep -v '^h2mux/base/alloc\.c:')
     [ -z "$found" ] || { echo "allocation without alloc.h or buf.h:"; echo "$found"; status=1; }
-    found=$(git grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -- '*.[ch]' '*.sh' '*.py' Makefile | grep -v '^tests/lint.sh:')
+    local marks='\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' # in two parts, so that this line has none
+    found=$(git grep -nE "$marks" -- '*.[ch]' '*.sh' '*.py' Makefile)
     [ -z "$found" ] || { echo "unfinished:"; echo "$found"; status=1; }
     return $status
 }

@@ -33,9 +33,29 @@ class LinkServer(RawServer):
         self.links.put(connection.socket)
 
 
-class H2Door:
-    """Listens on .port for HTTP/2 without TLS, with prior knowledge. The oneports behind it share
-    @origin.
+class Door:
+    """Listens on .port for HTTP/2 without TLS, with prior knowledge, and calls _serve() with each
+    connection on a thread of its own."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                driver, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(driver,), daemon=True).start()
+
+    def close(self):
+        shut(self.listener)
+
+
+class H2Door(Door):
+    """The oneports behind it share @origin.
 
     @filtered() makes, for each link, a function through which the link's bytes pass on their way to
     the program that dialled: a WithoutPings, or nothing."""
@@ -50,17 +70,7 @@ class H2Door:
         self.filtered = filtered or (lambda: bytes)
         self.errors = []
         self.clients = []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                driver, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(driver,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, driver):
         server = LinkServer(self.certificate)
@@ -79,37 +89,23 @@ class H2Door:
 
     def close(self):
         """Stops all oneports. Fails if one did not end well."""
-        shut(self.listener)
+        super().close()
         for client in self.clients:
             client.stop()
         assert not self.errors, self.errors
 
 
-class TlsDoor:
-    """Listens on .port for HTTP/2 without TLS, with prior knowledge, and passes each connection on
-    to the TLS port of @server, where it asks for @name. Bytes of the server pass through
-    @filtered(), as those of a link in H2Door."""
+class TlsDoor(Door):
+    """Passes each connection on to the TLS port of @server, where it asks for @name. Bytes of the
+    server pass through @filtered(), as those of a link in H2Door."""
 
     def __init__(self, server, name, filtered):
         self.server, self.name, self.filtered = server, name, filtered
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                driver, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(driver,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, driver):
         with driver, h2_viewer.connect(self.server.port, self.name) as connection:
             splice(driver, connection, self.filtered())
-
-    def close(self):
-        shut(self.listener)
 
 
 class WithoutPings:

@@ -4,7 +4,6 @@ and checks that no tab reloads. Also shows the server's own pages."""
 
 import pytest
 from support import browser
-from support.browser import Browser
 from support.origins import answering, reply
 from support.wait import wait_until
 
@@ -14,13 +13,6 @@ pytestmark = [
     pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing())),
     pytest.mark.timeout(240),
 ]
-
-
-@pytest.fixture
-def chromium(tmp_path, ended):
-    opened = Browser(tmp_path / "browser")
-    ended.callback(opened.stop)
-    return opened
 
 
 def test_twelve_tabs(server, new_client, new_origin, chromium):

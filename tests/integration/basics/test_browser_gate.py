@@ -4,20 +4,12 @@ its WebSocket; and lets a page of another tenant try to get in (rules P21, P23 a
 
 import pytest
 from support import browser
-from support.browser import Browser
 from support.wait import wait_until
 
 pytestmark = [
     pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing())),
     pytest.mark.timeout(240),
 ]
-
-
-@pytest.fixture
-def chromium(tmp_path, ended):
-    opened = Browser(tmp_path / "browser")
-    ended.callback(opened.stop)
-    return opened
 
 
 def is_the_app(chromium, tab):

@@ -515,7 +515,8 @@ OWN_GROUPS = """mount -t tmpfs none /sys/fs/cgroup && mkdir /sys/fs/cgroup/memor
 
 def set_limit(server, limit):
     """Sets the limit of the topmost control group that the server sees, of both versions."""
-    groups = pathlib.Path(f"/proc/{server.program.pid}/root/sys/fs/cgroup")
+    process = pathlib.Path("/proc", str(server.program.pid))
+    groups = process / "root" / "sys/fs/cgroup"
     for file in ("memory.max", "memory/memory.limit_in_bytes"):
         (groups / file).write_text(f"{limit}\n", encoding="ascii")
 

@@ -62,10 +62,10 @@ def test_the_demo_on_an_empty_debian(suite, tmp_path):
     if why:
         pytest.skip(why)
     root = machine.Root(tmp_path / "root", "make", suite=suite)
-    subprocess.run(["git", "clone", "-q", TOP, root.path / "root/oneport"], check=True)
+    subprocess.run(["git", "clone", "-q", TOP, root.path / "srv/oneport"], check=True)
     port = free_port()
     words = ["env", "-i", "HOME=/root", f"PATH={machine.PATH}", f"DEMO_PORT={port}"]
-    words += ["bash", "-c", "cd /root/oneport && make demo"]
+    words += ["bash", "-c", "cd /srv/oneport && make demo"]
     program = Program(root.command(*words), tmp_path, "demo")
     try:
         program.wait_output(rf"your url is: http://demo\.localhost:{port}$", 1500, "stdout")

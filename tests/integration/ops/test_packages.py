@@ -133,10 +133,10 @@ def test_a_tunnel_from_an_empty_root(suite, one_file, server, http_origin, tmp_p
         pytest.skip(why)
     root = machine.Root(tmp_path / "root", suite=suite)
     shutil.copy(one_file / "oneport", root.path / "usr/local/bin/oneport")
-    shutil.copy(server.certificate.ca, root.path / "root/ca.crt")
+    shutil.copy(server.certificate.ca, root.path / "etc/ca.crt")
     assert "trusted authorities: none found" in root.run("oneport --version")
     words = ["env", "-i", "HOME=/root", f"PATH={machine.PATH}", "oneport", "-s", f"from-{suite}"]
-    words += ["--host", server.url, "--ca", "/root/ca.crt", http_origin.port]
+    words += ["--host", server.url, "--ca", "/etc/ca.crt", http_origin.port]
     client = programs.Program(root.command(*words), tmp_path, "share")
     try:
         client.wait_output(f"^your url is: https://from-{suite}.localhost", 30, "stdout")
